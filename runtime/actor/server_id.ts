@@ -1,0 +1,39 @@
+/**
+ * Server ids: the names of the servers of an ensemble.
+ *
+ * @module
+ */
+import { InvalidInputError } from "../errors.ts";
+
+declare const serverIdBrand: unique symbol;
+
+/**
+ * The name of one server, unique in its ensemble. Opaque: make one with {@linkcode parseServerId} and
+ * write it with {@linkcode formatServerId}, for its form may grow a domain part.
+ */
+export type ServerId = string & { readonly [serverIdBrand]: true };
+
+const SERVER_ID = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/;
+
+/**
+ * Reads a server id: 1 to 64 letters, digits, `_`, `.` and `-`, not starting with `.` or `-`.
+ *
+ * @throws {InvalidInputError} when the text is no server id.
+ */
+export function parseServerId(text: string): ServerId {
+  if (!SERVER_ID.test(text)) {
+    throw new InvalidInputError(
+      `not a server id: ${JSON.stringify(text)}: a server id is 1 to 64 letters, digits, "_", "." ` +
+        `and "-", and starts with a letter, a digit or "_"`,
+    );
+  }
+  return text as ServerId;
+}
+
+/** Writes a server id as people and files see it. */
+export function formatServerId(id: ServerId): string {
+  return id;
+}
+
+/** The server that every ensemble finds its servers through. */
+export const REGISTRY_ID: ServerId = parseServerId("registry");

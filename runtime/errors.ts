@@ -1,0 +1,43 @@
+/**
+ * The errors of the ensemble: one small hierarchy below {@linkcode EnsembleError}.
+ *
+ * A message says what failed, on what, and why; where the person can do something about it, what.
+ *
+ * @module
+ */
+
+/** The base of every error that the ensemble throws on purpose. */
+export class EnsembleError extends Error {
+  /** The class's name, also after the code was minified. */
+  override name = "EnsembleError";
+}
+
+/** The input is not of the form asked for: a server id, an address, an option, a file. */
+export class InvalidInputError extends EnsembleError {
+  override name = "InvalidInputError";
+}
+
+/** The other side answered, and its answer is a failure: its message is the reason it gave. */
+export class ActorError extends EnsembleError {
+  override name = "ActorError";
+}
+
+/** No answer came within the time allowed. */
+export class TimeoutError extends EnsembleError {
+  override name = "TimeoutError";
+}
+
+/** The server asked cannot be reached, or the connection to it was lost before it answered. */
+export class DisconnectedError extends EnsembleError {
+  override name = "DisconnectedError";
+}
+
+/** The peer is not who it should be, or does not share this ensemble's cookie. */
+export class AuthenticationError extends EnsembleError {
+  override name = "AuthenticationError";
+}
+
+/** Bytes from the wire, or a value on its way there, break the protocol. */
+export class ProtocolError extends EnsembleError {
+  override name = "ProtocolError";
+}
