@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { InvalidInputError } from "../../../runtime/errors.ts";
+import {
+  type Address,
+  formatAddress,
+  formatAddressUrl,
+  hostName,
+  isLocal,
+  localUnixAddress,
+  parseAddresses,
+} from "../../../runtime/wire/address.ts";
+
+const SOCKET: Address = { kind: "unix", host: hostName(), path: "/tmp/ensemble/a" };
+const TCP: Address = { kind: "tcp", host: "example.org", port: 7000 };
+const TLS: Address = { kind: "tls", host: "::1", port: 0 };
+
+Deno.test("both spellings of every kind are read", () => {
+  const cases: [string, Address][] = [
+    ["unix:/tmp/ensemble/a", SOCKET],
+    ["unix:///tmp/ensemble/a", SOCKET],
+    [`(unix: "${hostName()}" "/tmp/ensemble/a")`, SOCKET],
+    ["unix://elsewhere/a%20b", { kind: "unix", host: "elsewhere", path: "/a b" }],
+    ['"unix:/a b"', { kind: "unix", host: hostName(), path: "/a b" }],
+    ["tcp://example.org:7000", TCP],
+    ['(tcp: "example.org:7000")', TCP],
+    ["tls://[::1]:0", TLS],
+    ['(tls: "[::1]:0")', TLS],
+  ];
+  for (const [text, address] of cases) assert.deepEqual(parseAddresses(text), [address], text);
+});
+
+Deno.test("several addresses are read, in a row or in one list", () => {
+  const socket = formatAddress(SOCKET);
+  const all = [SOCKET, TCP, TLS];
+  for (
+    const text of [
+      `${socket} tcp://example.org:7000 tls://[::1]:0`,
+      `(${socket} (tcp: "example.org:7000") (tls: "[::1]:0"))`,
+      `(unix:/tmp/ensemble/a tcp://example.org:7000) tls://[::1]:0`,
+      `unix:/tmp/ensemble/a,tcp://example.org:7000,tls://[::1]:0`,
+    ]
+  ) assert.deepEqual(parseAddresses(text), all, text);
+  assert.deepEqual(parseAddresses("()"), []);
+  assert.deepEqual(parseAddresses(""), []);
+});
+
+Deno.test("an address is written in the form of the tutorial, and as a URL", () => {
+  assert.equal(
+    formatAddress({ kind: "unix", host: "dellicious", path: "/tmp/ensemble/httpd1" }),
+    '(unix: "dellicious" "/tmp/ensemble/httpd1")',
+  );
+  assert.equal(formatAddress(TLS), '(tls: "[::1]:0")');
+  assert.equal(formatAddressUrl(SOCKET), "unix:/tmp/ensemble/a");
+  assert.equal(formatAddressUrl(TCP), "tcp://example.org:7000");
+});
+
+Deno.test("what is no address is refused with the reason", () => {
+  const cases: [string, RegExp][] = [
+    ["httpd1", /not an address: httpd1: write unix:\/path/],
+    ["http://a:1", /write unix:\/path/],
+    ["(a: 1)", /write unix:\/path/],
+    ['(unix: "/path")', /write unix:\/path/],
+    ['(tcp: "a" "1")', /write unix:\/path/],
+    ["unix:relative", /path of a unix socket is absolute/],
+    ['(unix: "h" "relative")', /path of a unix socket is absolute/],
+    ['(unix: "" "/p")', /host name is empty/],
+    ["unix:/dir/", /that of a file/],
+    ["unix:/100%", /write % itself as %25/],
+    ["tcp://:80", /the host is empty/],
+    ["tcp://a", /host:port expected/],
+    ["tcp://a:", /write unix:\/path/],
+    ["tcp://a:65536", /the port is a number up to 65535/],
+    ["tcp://a:-1", /host:port expected/],
+    ["tcp://::1:80", /in brackets/],
+    ["tcp://[::g]:80", /no host name or IP address/],
+    ["tcp://a@b:80", /no host name or IP address/],
+    ["((tcp: ", /without its/],
+  ];
+  for (const [text, message] of cases) {
+    assert.throws(() => parseAddresses(text), (error) => {
+      assert.ok(error instanceof InvalidInputError, text);
+      assert.match(error.message, message, text);
+      return true;
+    });
+  }
+});
+
+Deno.test("a unix address belongs to the host it names", () => {
+  assert.ok(isLocal(localUnixAddress("/a")));
+  assert.ok(!isLocal({ kind: "unix", host: `not-${hostName()}`, path: "/a" }));
+  assert.ok(isLocal(TCP));
+});
+
+Deno.test("every address survives both spellings", () => {
+  const text = fc.string({ unit: "grapheme", minLength: 1 });
+  const paths = text.map((name) => `/${name.replaceAll("\0", "0")}.socket`);
+  const hosts = text.map((name) => name.replaceAll("/", "-"));
+  const addresses: fc.Arbitrary<Address> = fc.oneof(
+    fc.record({
+      kind: fc.constant("unix" as const),
+      host: fc.oneof(fc.constant(hostName()), hosts),
+      path: paths,
+    }, { noNullPrototype: true }),
+    fc.record({
+      kind: fc.constantFrom("tcp" as const, "tls" as const),
+      host: fc.oneof(fc.domain(), fc.ipV4(), fc.ipV6()),
+      port: fc.nat(65535),
+    }, { noNullPrototype: true }),
+  );
+  fc.assert(fc.property(addresses, (address) => {
+    assert.deepEqual(parseAddresses(formatAddress(address)), [address]);
+    assert.deepEqual(parseAddresses(formatAddressUrl(address)), [address]);
+  }));
+});
