@@ -1,0 +1,298 @@
+/**
+ * Actors: a body of code with a mailbox of its own.
+ *
+ * @module
+ */
+import { EnsembleError } from "../errors.ts";
+import { ActorExit, type Case, findCase } from "./cases.ts";
+import { type Envelope, type Recipient, replyFailure } from "./envelope.ts";
+import type { ActorGroup } from "./group.ts";
+import { Mailbox, type Taken } from "./mailbox.ts";
+import type { AskOptions, Destination, Messaging, TellOptions } from "./messaging.ts";
+import { toFailure } from "./pending.ts";
+import { ActorRef } from "./ref.ts";
+import type { ServerId } from "./server_id.ts";
+import { Ticker } from "./ticker.ts";
+
+/** What an actor runs. When it returns the actor ends; when it throws the actor ends as failed. */
+export type ActorBody = (self: Actor) => void | Promise<void>;
+
+/** How an actor is doing. */
+export type ActorState = "running" | "receiving" | "dead";
+
+/** Options of {@linkcode Actor.receive}. */
+export interface ReceiveOptions<Else> {
+  /** How long to wait, in ms; 0 looks at what is there and does not wait. By default there is no limit. */
+  timeout?: number;
+  /** What to do when nothing came in time; its value is the receive's. Without it that is undefined. */
+  else?: () => Else;
+}
+
+/** A receive that waits. */
+interface Waiting {
+  readonly cases: readonly Case[];
+  readonly resolve: (taken: Taken<unknown> | undefined) => void;
+  readonly reject: (reason: unknown) => void;
+  timer: ReturnType<typeof setTimeout> | undefined;
+}
+
+/** What an actor needs of the system it lives in. */
+export interface ActorHome extends Messaging {
+  /** The server's id. */
+  readonly id: ServerId;
+  /** Starts an actor. */
+  spawn(name: string | undefined, body: ActorBody, options: { group: ActorGroup<Actor> }): Actor;
+  /** Sends the answer to an envelope. */
+  answer(envelope: Envelope, source: ActorRef, value: unknown, failed: boolean): void;
+  /** Starts a monitor. */
+  monitor(watcher: Actor, watched: ActorRef): number;
+  /** Ends a monitor. */
+  demonitor(monitor: number): void;
+}
+
+/** A unit of concurrency with a mailbox: what `spawn` starts. */
+export class Actor implements Recipient {
+  /** Its number, unique in the server's life. */
+  readonly serial: number;
+  /** The name it is registered under, if any. */
+  readonly name: string | undefined;
+  /** Names it from anywhere. */
+  readonly ref: ActorRef;
+  /** The group it belongs to. */
+  readonly group: ActorGroup<Actor>;
+  /** When it started, in ms since 1970. */
+  readonly startedAt: number = Date.now();
+  /** Settles when it has ended: with undefined in good order, with the error when its body threw. */
+  readonly ended: Promise<unknown>;
+
+  readonly #home: ActorHome;
+  readonly #mailbox = new Mailbox();
+  readonly #tickers = new Set<Ticker>();
+  #waiting: Waiting | undefined;
+  #exit: ActorExit | undefined;
+  #abort: AbortController | undefined;
+  #dead = false;
+  #handled = 0;
+
+  /** Made by `spawn`, which runs the body through {@linkcode Actor.start}. */
+  constructor(
+    home: ActorHome,
+    options: {
+      serial: number;
+      name: string | undefined;
+      group: ActorGroup<Actor>;
+      body: ActorBody;
+    },
+  ) {
+    this.#home = home;
+    this.serial = options.serial;
+    this.name = options.name;
+    this.group = options.group;
+    this.ref = new ActorRef(home.id, options.name ?? options.serial);
+    // The body starts in a later turn, when the actor can be found under its name.
+    this.ended = Promise.resolve(this).then(options.body).then(
+      () => undefined,
+      (error) => error instanceof ActorExit ? undefined : error ?? new EnsembleError("no reason"),
+    );
+  }
+
+  /** Running its own code, waiting in a receive, or ended. */
+  get state(): ActorState {
+    return this.#dead ? "dead" : this.#waiting ? "receiving" : "running";
+  }
+
+  /** How many messages wait in its mailbox. */
+  get mailboxLength(): number {
+    return this.#mailbox.length;
+  }
+
+  /** How many messages it has taken out of its mailbox. */
+  get handled(): number {
+    return this.#handled;
+  }
+
+  /** Aborted when the actor is made to end: hand it to what the body waits for besides messages. */
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#exit) this.#abort.abort(this.#exit);
+    return this.#abort.signal;
+  }
+
+  /**
+   * Takes the first message in the mailbox that a case matches, or waits for one, and gives what the
+   * case's reaction returns. Messages that no case matches stay where they are; expired ones are
+   * dropped. A reaction that throws fails the receive, and with it the actor unless it catches that; a
+   * waiting asker is told the reason.
+   *
+   * @throws {ActorExit} when the actor is made to end. Let it pass.
+   * @throws {EnsembleError} when another receive of this actor is still waiting.
+   */
+  async receive<Result, Else = undefined>(
+    cases: readonly Case<Result>[],
+    options: ReceiveOptions<Else> = {},
+  ): Promise<Awaited<Result> | Else> {
+    if (this.#exit) throw this.#exit;
+    const taken = this.#mailbox.take(cases) ??
+      (options.timeout === 0 ? undefined : await this.#wait(cases, options.timeout));
+    if (!taken) return options.else?.() as Else;
+    const result = this.#react(taken);
+    return await (result instanceof Promise
+      ? this.#settle(result, taken.envelope)
+      : result) as Awaited<Result>;
+  }
+
+  /**
+   * Receives with the same cases over and over, until the actor ends. Does what
+   * `while (true) await self.receive(cases)` does, with less work for each message.
+   */
+  async loop(cases: readonly Case[]): Promise<never> {
+    while (true) {
+      if (this.#exit) throw this.#exit;
+      const taken = this.#mailbox.take(cases) ?? await this.#wait(cases, undefined);
+      const result = this.#react(taken!);
+      if (result instanceof Promise) await this.#settle(result, taken!.envelope);
+    }
+  }
+
+  /** Sends a message from this actor; see {@linkcode Messaging.tell}. */
+  tell(dest: Destination, message: unknown, options?: TellOptions): number | undefined {
+    return this.#home.tell(dest, message, options, this.ref);
+  }
+
+  /** Sends a message from this actor and waits for the answer; see {@linkcode Messaging.ask}. */
+  ask<Reply = unknown>(dest: Destination, message: unknown, options?: AskOptions): Promise<Reply> {
+    return this.#home.ask<Reply>(dest, message, options, this.ref);
+  }
+
+  /** Starts an actor in this actor's group; see `ActorSystem.spawn`. */
+  spawn(name: string | undefined, body: ActorBody): Actor {
+    return this.#home.spawn(name, body, { group: this.group });
+  }
+
+  /**
+   * Asks to be sent one `{type: "down", monitor, ref, reason?}` when an actor ends, wherever it lives,
+   * or when its server is lost. Gives the monitor's number.
+   */
+  monitor(ref: ActorRef): number {
+    return this.#home.monitor(this, ref);
+  }
+
+  /** Takes a monitor back. */
+  demonitor(monitor: number): void {
+    this.#home.demonitor(monitor);
+  }
+
+  /** Sends this actor `{type: "tick", ticker, count}` every `interval` ms, until stopped. */
+  ticker(interval: number): Ticker {
+    return this.tickerAfter(interval, interval);
+  }
+
+  /** The same with the first tick after `delay` ms. */
+  tickerAfter(delay: number, interval: number): Ticker {
+    return this.#addTicker(delay, interval, undefined);
+  }
+
+  /** Sends this actor a message once, after `delay` ms. */
+  after(delay: number, message: unknown): Ticker {
+    return this.#addTicker(delay, undefined, message);
+  }
+
+  /** Puts an envelope into the mailbox, or hands it to the receive that waits for it. */
+  deliver(envelope: Envelope): void {
+    envelope.recipient = this;
+    const waiting = this.#waiting;
+    // What lies in the mailbox already did not match: only the new envelope has to be looked at.
+    const reaction = waiting && findCase(waiting.cases, envelope);
+    if (!reaction) return this.#mailbox.push(envelope);
+    this.#stopWaiting();
+    waiting.resolve({ envelope, reaction });
+  }
+
+  /** Answers an envelope: what `reply` and its kin call. */
+  answer(envelope: Envelope, value: unknown, failed: boolean): void {
+    envelope.answered = true;
+    this.#home.answer(envelope, this.ref, failed ? toFailure(value) : value, failed);
+  }
+
+  /** Makes the actor end: its current or next receive throws {@linkcode ActorExit}. */
+  exit(reason = "made to end"): void {
+    if (this.#exit) return;
+    this.#exit = new ActorExit(reason);
+    const waiting = this.#waiting;
+    this.#stopWaiting();
+    waiting?.reject(this.#exit);
+    this.#abort?.abort(this.#exit);
+  }
+
+  /** Leaves nothing behind, once the body is done: called by the system. */
+  bury(reason: string | undefined): void {
+    this.#dead = true;
+    this.#exit ??= new ActorExit("has ended");
+    this.#abort?.abort(this.#exit);
+    for (const ticker of this.#tickers) ticker.stop();
+    for (const envelope of this.#mailbox.clear()) {
+      if (envelope.replyExpected) {
+        replyFailure(envelope, `${this.ref} has ended${reason ? `: ${reason}` : ""}`);
+      }
+    }
+  }
+
+  #wait<Result>(
+    cases: readonly Case<Result>[],
+    timeout: number | undefined,
+  ): Promise<Taken<Result> | undefined> {
+    if (this.#waiting) {
+      throw new EnsembleError(`${this.ref} is already waiting in another receive`);
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<Taken<unknown> | undefined>();
+    const waiting: Waiting = { cases, resolve, reject, timer: undefined };
+    this.#waiting = waiting;
+    if (timeout !== undefined && timeout !== Infinity) {
+      waiting.timer = setTimeout(() => {
+        this.#stopWaiting();
+        resolve(undefined);
+      }, timeout);
+    }
+    return promise as Promise<Taken<Result> | undefined>;
+  }
+
+  #stopWaiting(): void {
+    if (this.#waiting?.timer !== undefined) clearTimeout(this.#waiting.timer);
+    this.#waiting = undefined;
+  }
+
+  #react<Result>({ envelope, reaction }: Taken<Result>): Result {
+    this.#handled++;
+    try {
+      return reaction.react(envelope.message as never, envelope);
+    } catch (error) {
+      this.#refuse(envelope, error);
+      throw error;
+    }
+  }
+
+  async #settle<Result>(result: Promise<Result>, envelope: Envelope): Promise<Result> {
+    try {
+      return await result;
+    } catch (error) {
+      this.#refuse(envelope, error);
+      throw error;
+    }
+  }
+
+  #refuse(envelope: Envelope, error: unknown): void {
+    if (envelope.replyExpected && !envelope.answered) replyFailure(envelope, error);
+  }
+
+  #addTicker(delay: number, interval: number | undefined, message: unknown): Ticker {
+    const ticker = new Ticker({
+      delay,
+      interval,
+      message,
+      send: (tick) => this.#home.tell(this, tick, undefined, this.ref),
+      stopped: () => this.#tickers.delete(ticker),
+    });
+    this.#tickers.add(ticker);
+    return ticker;
+  }
+}

@@ -1,0 +1,341 @@
+/**
+ * The actors of one server, and how messages get to them.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import { ActorError, DisconnectedError, EnsembleError, InvalidInputError } from "../errors.ts";
+import { Actor, type ActorBody, type ActorHome } from "./actor.ts";
+import { Envelope } from "./envelope.ts";
+import { ActorGroup } from "./group.ts";
+import {
+  type AskOptions,
+  DEFAULT_ASK_TIMEOUT,
+  type Destination,
+  type TellOptions,
+} from "./messaging.ts";
+import { Monitors } from "./monitors.ts";
+import { PendingAsks } from "./pending.ts";
+import { type ActorId, ActorRef } from "./ref.ts";
+import type { ServerId } from "./server_id.ts";
+import { type Handlers, serve, type ServeOptions } from "./service.ts";
+
+const logger = getLogger(["gxensemble", "actor"]);
+
+/** The way to other servers. */
+export interface Route {
+  /**
+   * Sends an envelope to another server, in order after those sent before. Says whether it can be on its
+   * way: false when that server is known to be out of reach.
+   *
+   * @throws {EnsembleError} when the message is not one that can be sent.
+   */
+  send(server: ServerId, envelope: Envelope): boolean;
+}
+
+/** The name of the actor in every server that answers for the server itself. */
+export const SERVER_ACTOR = "server";
+
+/** The actors of one server. */
+export class ActorSystem implements ActorHome {
+  /** The server's id: the server half of its actors' references. */
+  readonly id: ServerId;
+  /** The group all others are below. */
+  readonly root: ActorGroup<Actor> = new ActorGroup<Actor>("root");
+  /** Names the server itself, as the sender of what no actor sent. */
+  readonly ref: ActorRef;
+  readonly #route: Route;
+  readonly #bySerial = new Map<number, Actor>();
+  readonly #byName = new Map<string, Actor>();
+  readonly #asks = new PendingAsks();
+  readonly #monitors: Monitors;
+  #lastSerial = 0;
+  #nextNonce = 2;
+
+  /** Makes a system without actors; `route` leads to the other servers. */
+  constructor(id: ServerId, route: Route) {
+    this.id = id;
+    this.ref = new ActorRef(id, SERVER_ACTOR);
+    this.#route = route;
+    this.#monitors = new Monitors((dest, message) => void this.tell(dest, message));
+  }
+
+  /**
+   * Starts an actor. One without a name is reached by its reference only.
+   *
+   * @throws {EnsembleError} when an actor of that name is there already.
+   */
+  spawn(
+    name: string | undefined,
+    body: ActorBody,
+    options: { group?: ActorGroup<Actor> } = {},
+  ): Actor {
+    if (name !== undefined && !/^[^\s\d][^\s]{0,127}$/.test(name)) {
+      throw new InvalidInputError(
+        `not an actor name: ${
+          JSON.stringify(name)
+        }: a name is up to 128 characters without white ` +
+          `space and does not start with a digit`,
+      );
+    }
+    if (name !== undefined && this.#byName.has(name)) {
+      throw new EnsembleError(
+        `cannot start actor ${name}: one of that name is running in ${this.id}`,
+      );
+    }
+    const serial = ++this.#lastSerial;
+    const group = options.group ?? this.root;
+    const actor = new Actor(this, { serial, name, group, body });
+    this.#bySerial.set(serial, actor);
+    if (name !== undefined) this.#byName.set(name, actor);
+    group.actors.add(actor);
+    void actor.ended.then((error) => this.#onEnded(actor, error));
+    return actor;
+  }
+
+  /** Starts an actor in a new group, which the actors that it starts belong to as well. */
+  spawnGroup(name: string, body: ActorBody, parent: ActorGroup<Actor> = this.root): Actor {
+    return this.spawn(undefined, body, { group: new ActorGroup<Actor>(name, parent) });
+  }
+
+  /** Starts a service: an actor that answers requests with an object of handlers; see `serve`. */
+  serve<H extends Handlers>(name: string, handlers: H, options?: ServeOptions): Actor {
+    return this.spawn(name, serve(handlers, options));
+  }
+
+  /** Finds a living actor by name or serial number. */
+  find(id: ActorId): Actor | undefined {
+    return typeof id === "string" ? this.#byName.get(id) : this.#bySerial.get(id);
+  }
+
+  /** All living actors, in the order they started. */
+  actors(): Actor[] {
+    return [...this.#bySerial.values()];
+  }
+
+  /** See {@linkcode Messaging.tell}. */
+  tell(
+    dest: Destination,
+    message: unknown,
+    options: TellOptions = {},
+    source: ActorRef = this.ref,
+  ): number | undefined {
+    const nonce = this.#takeNonce() + 1;
+    const { replyTo, expiry, replyExpected = false } = options;
+    const envelope = new Envelope(
+      message,
+      actorOf(dest),
+      source,
+      nonce,
+      replyTo,
+      expiry === undefined ? undefined : performance.now() + expiry,
+      replyExpected,
+      false,
+    );
+    return this.#post(dest, envelope) ? nonce : undefined;
+  }
+
+  /** See {@linkcode Messaging.ask}. */
+  async ask<Reply = unknown>(
+    dest: Destination,
+    message: unknown,
+    options: AskOptions = {},
+    source: ActorRef = this.ref,
+  ): Promise<Reply> {
+    const { timeout = DEFAULT_ASK_TIMEOUT, signal } = options;
+    signal?.throwIfAborted();
+    const nonce = this.#takeNonce();
+    const expiry = timeout === Infinity ? undefined : performance.now() + timeout;
+    const ref = this.#refOf(dest);
+    const envelope = new Envelope(
+      message,
+      ref.actor,
+      source,
+      nonce,
+      undefined,
+      expiry,
+      true,
+      false,
+    );
+    const answer = this.#asks.wait(nonce, ref, timeout);
+    try {
+      if (!this.#post(dest, envelope)) {
+        this.#asks.reject(
+          nonce,
+          ref.server === this.id
+            ? new ActorError(`unknown actor: ${ref}`)
+            : new DisconnectedError(`${ref.server} cannot be reached`),
+        );
+      }
+    } catch (error) {
+      this.#asks.reject(nonce, error);
+    }
+    if (!signal) return await answer as Reply;
+    const abort = () => this.#asks.reject(nonce, signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      return await answer as Reply;
+    } finally {
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  /** Sends the answer to an envelope from one of the actors here. */
+  answer(envelope: Envelope, source: ActorRef, value: unknown, failed: boolean): void {
+    const dest = envelope.source;
+    const answer = new Envelope(
+      value,
+      dest.actor,
+      source,
+      this.#takeNonce() + 1,
+      envelope.nonce,
+      undefined,
+      false,
+      failed,
+    );
+    try {
+      this.#post(dest, answer);
+    } catch (error) {
+      if (failed) throw error;
+      // The answer cannot travel; the asker is told so at once and does not wait in vain.
+      const reason = { name: "EnsembleError", message: `${source} answered: ${messageOf(error)}` };
+      this.answer(envelope, source, reason, true);
+    }
+  }
+
+  /** Takes an envelope that came from another server. */
+  deliver(envelope: Envelope): void {
+    if (this.#deliver(envelope)) return;
+    if (envelope.replyExpected) {
+      const reason = { name: "ActorError", message: `unknown actor: ${envelope.dest}@${this.id}` };
+      this.answer(envelope, new ActorRef(this.id, envelope.dest), reason, true);
+    } else {
+      logger.debug("message from {source} for unknown actor {dest} dropped", {
+        source: `${envelope.source}`,
+        dest: envelope.dest,
+      });
+    }
+  }
+
+  /** A server was lost or cannot be reached: what waits for it fails now. */
+  disconnected(server: ServerId, reason: DisconnectedError): void {
+    this.#asks.rejectAll(reason, server);
+    this.#monitors.disconnected(server, reason.message);
+  }
+
+  /** Starts a monitor for one of the actors here; see `Actor.monitor`. */
+  monitor(watcher: Actor, watched: ActorRef): number {
+    const monitor = this.#takeNonce();
+    const watch = { monitor, watcher: watcher.ref, watched };
+    if (watched.server === this.id) {
+      this.watch(watch);
+      return monitor;
+    }
+    this.#monitors.watchRemote(watch);
+    const control = new ActorRef(watched.server, SERVER_ACTOR);
+    this.ask(control, { type: "monitor", monitor, actor: watched.actor }).catch((error) => {
+      this.#monitors.arrived(monitor, watched.server, messageOf(error));
+    });
+    return monitor;
+  }
+
+  /** Watches an actor here for a watcher anywhere; the watcher is told at once when there is none. */
+  watch(watch: { monitor: number; watcher: ActorRef; watched: ActorRef }): void {
+    const actor = this.find(watch.watched.actor);
+    if (actor) this.#monitors.watch(actor.serial, watch);
+    else this.#monitors.absent(watch, watch.watched.actor);
+  }
+
+  /** Takes the news that an actor of another server ended. */
+  down(monitor: number, server: ServerId, reason: string | undefined): void {
+    this.#monitors.arrived(monitor, server, reason);
+  }
+
+  /** Ends a monitor of one of the actors here. */
+  demonitor(monitor: number): void {
+    const watched = this.#monitors.unwatch(monitor, this.id);
+    if (watched) {
+      this.tell(new ActorRef(watched.server, SERVER_ACTOR), { type: "demonitor", monitor });
+    }
+  }
+
+  /** Ends the watch that another server keeps here. */
+  unwatch(monitor: number, server: ServerId): void {
+    this.#monitors.unwatch(monitor, server);
+  }
+
+  /**
+   * Ends all actors but those kept: asks each to shut down, waits for at most `grace` ms, and makes the
+   * rest end.
+   */
+  async stopActors(grace: number, keep: ReadonlySet<Actor>): Promise<void> {
+    const actors = this.actors().filter((actor) => !keep.has(actor));
+    for (const actor of actors) this.tell(actor, { type: "shutdown" });
+    const ended = Promise.all(actors.map((actor) => actor.ended));
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, grace));
+    await Promise.race([ended, late]);
+    clearTimeout(timer);
+    for (const actor of actors) {
+      if (actor.state === "dead") continue;
+      logger.warn("{actor} did not shut down within {grace} ms and is made to end", {
+        actor: `${actor.ref}`,
+        grace,
+      });
+      actor.exit("did not shut down in time");
+    }
+  }
+
+  /** Fails everything that waits: the last act of a stopping server. */
+  close(): void {
+    this.#asks.rejectAll(new DisconnectedError(`${this.id} is stopping`));
+  }
+
+  #deliver(envelope: Envelope): boolean {
+    // Asks have even nonces: an answer to one goes to its promise, or nowhere when it comes too late.
+    if (envelope.replyTo !== undefined && envelope.replyTo % 2 === 0) {
+      this.#asks.settle(envelope);
+      return true;
+    }
+    const actor = this.find(envelope.dest);
+    actor?.deliver(envelope);
+    return actor !== undefined;
+  }
+
+  #post(dest: Destination, envelope: Envelope): boolean {
+    if (dest instanceof ActorRef && dest.server !== this.id) {
+      return this.#route.send(dest.server, envelope);
+    }
+    return this.#deliver(envelope);
+  }
+
+  #refOf(dest: Destination): ActorRef {
+    if (dest instanceof ActorRef) return dest;
+    return typeof dest === "object" ? dest.ref : new ActorRef(this.id, dest);
+  }
+
+  #takeNonce(): number {
+    return this.#nextNonce += 2;
+  }
+
+  #onEnded(actor: Actor, error: unknown): void {
+    this.#bySerial.delete(actor.serial);
+    if (actor.name !== undefined) this.#byName.delete(actor.name);
+    actor.group.remove(actor);
+    const reason = error === undefined ? undefined : messageOf(error);
+    if (error !== undefined) {
+      logger.error("{actor} failed: {reason}", { actor: `${actor.ref}`, reason, error });
+    }
+    actor.bury(reason);
+    this.#monitors.ended(actor.serial, reason);
+  }
+}
+
+function actorOf(dest: Destination): ActorId {
+  if (dest instanceof ActorRef) return dest.actor;
+  return typeof dest === "object" ? dest.ref.actor : dest;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : Deno.inspect(error);
+}

@@ -1,0 +1,94 @@
+/**
+ * Deadlines of many things at the price of few timers.
+ *
+ * @module
+ */
+
+/** Something with a deadline. The links are {@linkcode Deadlines}' own. */
+export class Deadline {
+  /** When it falls due, on the clock of `performance.now()`; in ms. */
+  due = 0;
+  /** How long it was given; in ms. */
+  duration = 0;
+  /** The row it stands in, while it does. */
+  row: Row | undefined = undefined;
+  /** The one before it in its row. */
+  previous: Deadline | undefined = undefined;
+  /** The one after it in its row. */
+  next: Deadline | undefined = undefined;
+}
+
+/** All deadlines of one duration: they fall due in the order they were added. */
+export interface Row {
+  readonly duration: number;
+  first: Deadline | undefined;
+  last: Deadline | undefined;
+  timer: ReturnType<typeof setTimeout> | undefined;
+}
+
+/**
+ * Deadlines by duration, one timer a duration: almost everything uses the same few, so to add and to
+ * remove one is a few assignments, with no timer made or cancelled. The process is kept alive while a
+ * deadline stands.
+ */
+export class Deadlines<Item extends Deadline> {
+  readonly #rows = new Map<number, Row>();
+  readonly #onDue: (item: Item) => void;
+
+  /** Makes an empty set; `onDue` is called with each item whose deadline passes. */
+  constructor(onDue: (item: Item) => void) {
+    this.#onDue = onDue;
+  }
+
+  /** Starts an item's deadline, `duration` ms from now. */
+  add(item: Item, duration: number): void {
+    let row = this.#rows.get(duration);
+    if (!row) {
+      row = { duration, first: undefined, last: undefined, timer: undefined };
+      this.#rows.set(duration, row);
+    }
+    item.due = performance.now() + duration;
+    item.duration = duration;
+    item.row = row;
+    item.previous = row.last;
+    item.next = undefined;
+    if (row.last) row.last.next = item;
+    else row.first = item;
+    row.last = item;
+    if (row.timer === undefined) this.#arm(row, duration);
+    else if (row.first === item) row.timer.ref();
+  }
+
+  /** Ends an item's deadline; nothing happens when it has none. */
+  remove(item: Item): void {
+    const row = item.row;
+    if (!row) return;
+    if (item.previous) item.previous.next = item.next;
+    else row.first = item.next;
+    if (item.next) item.next.previous = item.previous;
+    else row.last = item.previous;
+    item.row = item.previous = item.next = undefined;
+    if (!row.first && row.timer !== undefined) row.timer.unref();
+  }
+
+  /** Ends all deadlines and timers. */
+  clear(): void {
+    for (const row of this.#rows.values()) clearTimeout(row.timer);
+    this.#rows.clear();
+  }
+
+  #arm(row: Row, delay: number): void {
+    row.timer = setTimeout(() => {
+      row.timer = undefined;
+      const now = performance.now();
+      while (row.first && row.first.due <= now) {
+        const item = row.first as Item;
+        this.remove(item);
+        this.#onDue(item);
+      }
+      if (row.timer !== undefined) return;
+      if (row.first) this.#arm(row, Math.max(1, Math.ceil(row.first.due - now)));
+      else this.#rows.delete(row.duration);
+    }, delay);
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * Services: actors that answer requests, given as an object of handlers.
+ *
+ * @module
+ */
+import type { ActorBody } from "./actor.ts";
+import { type Case, onPing, onShutdown, onUnexpected } from "./cases.ts";
+import { type Envelope, reply, replyFailure } from "./envelope.ts";
+import type { AskOptions, Destination, Messaging } from "./messaging.ts";
+
+/** A handler: gets the request `{type, ...}` and its envelope; what it returns is the answer. */
+// deno-lint-ignore no-explicit-any -- each handler declares the request it takes
+export type Handler = (request: any, envelope: Envelope) => unknown;
+
+/** A service's handlers, by the `type` of the requests they answer. */
+export type Handlers = Record<string, Handler>;
+
+/** Options of {@linkcode serve}. */
+export interface ServeOptions {
+  /**
+   * Take the next request while a handler's promise is still pending. By default a service handles one
+   * request after the other, as an actor does, and its state needs no further care.
+   */
+  concurrent?: boolean;
+  /** Run when the service is told to shut down, before it answers. */
+  cleanUp?: () => void | Promise<void>;
+}
+
+/**
+ * Makes an actor body of an object of handlers. A handler that throws fails its request with that
+ * reason and the service goes on. Pings, shutdown and requests that it does not know are answered too.
+ *
+ * @example A service and its typed client
+ * ```ts
+ * import { ActorRef, client, parseServerId, startServer } from "@gxensemble/ensemble";
+ *
+ * let total = 0;
+ * const handlers = {
+ *   add: ({ amount }: { amount: number }) => total += amount,
+ *   get: () => total,
+ * };
+ * declare const server: Awaited<ReturnType<typeof startServer>>;
+ * server.actors.serve("counter", handlers);
+ *
+ * const counter = client<typeof handlers>(
+ *   server.actors,
+ *   new ActorRef(parseServerId("other"), "counter"),
+ * );
+ * await counter.add({ amount: 3 });
+ * ```
+ */
+export function serve(handlers: Handlers, options: ServeOptions = {}): ActorBody {
+  const cases: Case[] = Object.entries(handlers).map(([type, handler]) => ({
+    type,
+    react(request: never, envelope: Envelope) {
+      let result: unknown;
+      try {
+        result = handler(request, envelope);
+      } catch (error) {
+        return fail(envelope, error);
+      }
+      if (!(result instanceof Promise)) return answer(envelope, result);
+      const settled = result.then(
+        (value) => answer(envelope, value),
+        (error) => fail(envelope, error),
+      );
+      if (!options.concurrent) return settled;
+    },
+  }));
+  cases.push(onPing, onShutdown(options.cleanUp), onUnexpected);
+  return (self) => self.loop(cases);
+}
+
+function answer(envelope: Envelope, value: unknown): void {
+  if (envelope.replyExpected && !envelope.answered) reply(envelope, value);
+}
+
+function fail(envelope: Envelope, error: unknown): void {
+  if (envelope.replyExpected && !envelope.answered) replyFailure(envelope, error);
+}
+
+/** A service seen from outside: a method a handler, which takes the request without its `type`. */
+export type Client<H extends Handlers> = {
+  readonly [Type in keyof H]: Parameters<H[Type]> extends [] ? (
+      request?: Record<never, never>,
+      options?: AskOptions,
+    ) => Promise<Awaited<ReturnType<H[Type]>>>
+    : (
+      request: Omit<Parameters<H[Type]>[0], "type">,
+      options?: AskOptions,
+    ) => Promise<Awaited<ReturnType<H[Type]>>>;
+};
+
+/** Makes a typed client of the service at a destination: each method call is an `ask`. */
+export function client<H extends Handlers>(
+  asker: Pick<Messaging, "ask">,
+  dest: Destination,
+): Client<H> {
+  return new Proxy({}, {
+    get(_target, type) {
+      // A client is no promise, whatever `await` thinks of an object with any property.
+      if (typeof type !== "string" || type === "then") return undefined;
+      return (request?: object, options?: AskOptions) =>
+        asker.ask(dest, { type, ...request }, options);
+    },
+  }) as Client<H>;
+}
