@@ -1,0 +1,32 @@
+/**
+ * What the registry knows of a server.
+ *
+ * @module
+ */
+import type { ServerId } from "../runtime/actor/server_id.ts";
+import type { Address } from "../runtime/wire/address.ts";
+
+/** One server of the ensemble, as it announced itself. */
+export interface RegistryEntry {
+  /** The server's name: the key of the entry. */
+  readonly id: ServerId;
+  /**
+   * The public key of the running instance, made anew at each start: tells a server from its
+   * predecessor of the same id.
+   */
+  readonly instance: Uint8Array;
+  /** Where the server is reached, in the order it announced. */
+  readonly addresses: readonly Address[];
+  /** What the server does in the ensemble, in the order it announced. */
+  readonly roles: readonly string[];
+}
+
+/** Orders entries by server id, by code unit: the order in which every store answers. */
+export function compareEntries(a: RegistryEntry, b: RegistryEntry): number {
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+}
+
+/** Whether two instances are the same running server. */
+export function isSameInstance(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}

@@ -1,0 +1,48 @@
+/**
+ * The `memory:` store, for tests and for ensembles that start and end together.
+ *
+ * @module
+ */
+import type { ServerId } from "../runtime/actor/server_id.ts";
+import { compareEntries, isSameInstance, type RegistryEntry } from "./entry.ts";
+import type { RegistryStore } from "./store.ts";
+
+/** Keeps the entries in this process: they are gone when it ends. */
+export class MemoryStore implements RegistryStore {
+  readonly #entries = new Map<ServerId, RegistryEntry>();
+
+  /** See {@linkcode RegistryStore.put}. */
+  put(entry: RegistryEntry): Promise<void> {
+    this.#entries.set(entry.id, structuredClone(entry));
+    return Promise.resolve();
+  }
+
+  /** See {@linkcode RegistryStore.delete}. */
+  delete(id: ServerId, instance?: Uint8Array): Promise<boolean> {
+    const entry = this.#entries.get(id);
+    const isMeant = entry !== undefined &&
+      (instance === undefined || isSameInstance(entry.instance, instance));
+    return Promise.resolve(isMeant && this.#entries.delete(id));
+  }
+
+  /** See {@linkcode RegistryStore.get}. */
+  get(id: ServerId): Promise<RegistryEntry | undefined> {
+    return Promise.resolve(structuredClone(this.#entries.get(id)));
+  }
+
+  /** See {@linkcode RegistryStore.byRole}. */
+  async byRole(role: string): Promise<RegistryEntry[]> {
+    return (await this.list()).filter((entry) => entry.roles.includes(role));
+  }
+
+  /** See {@linkcode RegistryStore.list}. */
+  list(): Promise<RegistryEntry[]> {
+    return Promise.resolve(structuredClone([...this.#entries.values()]).sort(compareEntries));
+  }
+
+  /** See {@linkcode RegistryStore.close}. */
+  close(): Promise<void> {
+    this.#entries.clear();
+    return Promise.resolve();
+  }
+}

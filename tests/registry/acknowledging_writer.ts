@@ -1,0 +1,22 @@
+/**
+ * The child process of `sqlite_store_test.ts`: changes the store given as its argument without end,
+ * and writes a line for each change once that is acknowledged.
+ */
+import { parseServerId } from "../../runtime/actor/server_id.ts";
+import { SqliteStore } from "../../registry/sqlite_store.ts";
+
+const store = new SqliteStore(Deno.args[0]!);
+
+function acknowledge(change: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${change}\n`));
+}
+
+for (let number = 0;; number++) {
+  const id = parseServerId(`server${number}`);
+  await store.put({ id, instance: new Uint8Array(32), addresses: [], roles: ["writer"] });
+  acknowledge(`put ${id}`);
+  if (number % 3 === 2) {
+    await store.delete(id);
+    acknowledge(`delete ${id}`);
+  }
+}
