@@ -1,0 +1,96 @@
+/**
+ * Library modules: the modules that shipped code imports from the server it runs in.
+ *
+ * @module
+ */
+import { EnsembleError, InvalidInputError } from "../errors.ts";
+import { describeThrown } from "./thrown.ts";
+import { fileStem, type UnitFiles } from "./unit_files.ts";
+
+/** What `import * as namespace` gives. */
+export type ModuleNamespace = Record<string, unknown>;
+
+/**
+ * The namespaces that the shims of this process export, by the URL of the shim. It hangs on the
+ * global object because a shim is a file of its own, which in a compiled executable has no other
+ * way to this module's instance.
+ */
+const SHIMMED = Symbol.for("gxensemble.libraries");
+
+const shimmed: Map<string, ModuleNamespace> =
+  (globalThis as { [SHIMMED]?: Map<string, ModuleNamespace> })[SHIMMED] ??= new Map();
+
+interface Shim {
+  namespace: ModuleNamespace;
+  written: Promise<string>;
+}
+
+/** The libraries of one server: those registered by the program, and what its own `import` finds. */
+export class LibraryTable {
+  readonly #files: UnitFiles;
+  readonly #registered = new Map<string, ModuleNamespace>();
+  readonly #shims = new Map<string, Shim>();
+
+  /** An empty table whose shims are written among `files`. */
+  constructor(files: UnitFiles) {
+    this.#files = files;
+  }
+
+  /** Offers a module that the program was built with under `specifier`, exactly as written. */
+  register(specifier: string, namespace: ModuleNamespace): void {
+    this.#registered.set(specifier, namespace);
+  }
+
+  /**
+   * The library's namespace: the registered one, or what this process imports under that name.
+   *
+   * @throws {InvalidInputError} when the specifier is relative.
+   * @throws {EnsembleError} when there is no such library, or it fails.
+   */
+  async import(specifier: string, attributes?: Record<string, string>): Promise<ModuleNamespace> {
+    const registered = this.#registered.get(specifier);
+    if (registered) return registered;
+    // A relative specifier would be resolved against this very file.
+    if (/^\.{0,2}\//.test(specifier)) {
+      throw new InvalidInputError(`not the name of a library module: ${specifier}`);
+    }
+    try {
+      return await import(specifier, attributes && { with: attributes });
+    } catch (error) {
+      // Deno names the file that asked, which is this one.
+      const reason = describeThrown(error).replace(/ from "file:[^"]*"$/, "");
+      throw new EnsembleError(
+        `library module ${specifier} is not registered in this server, nor can it be imported: ` +
+          reason,
+        { cause: error },
+      );
+    }
+  }
+
+  /** The file name of a module that exports what the library exports. Throws as `import` does. */
+  async shim(specifier: string): Promise<string> {
+    const namespace = await this.import(specifier);
+    let shim = this.#shims.get(specifier);
+    if (shim?.namespace !== namespace) {
+      shim = { namespace, written: this.#write(specifier, namespace) };
+      this.#shims.set(specifier, shim);
+    }
+    return await shim.written;
+  }
+
+  async #write(specifier: string, namespace: ModuleNamespace): Promise<string> {
+    const file = this.#files.reserve(`library-${fileStem(specifier)}`, { path: specifier });
+    shimmed.set(this.#files.url(file), namespace);
+    const names = Object.keys(namespace).map((name) => JSON.stringify(name));
+    await this.#files.write(
+      file,
+      [
+        `const library = globalThis[Symbol.for("gxensemble.libraries")].get(import.meta.url);`,
+        ...names.map((name, index) => `const export${index} = library[${name}];`),
+        `export { ${names.map((name, index) => `export${index} as ${name}`).join(", ")} };`,
+        "",
+      ].join("\n"),
+    );
+    return file;
+  }
+}
