@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { EnsembleError, InvalidInputError } from "../../../runtime/errors.ts";
+import { evaluate } from "../../../runtime/code/evaluator.ts";
+
+Deno.test("one expression is evaluated in the global scope, with ensemble", async () => {
+  const cases: [expression: string, value: unknown][] = [
+    ["1+2", 3],
+    ["1, 2 // last", 2],
+    ["{ a: 1 }", { a: 1 }],
+    ["await Promise.resolve(4)", 4],
+    ["Promise.resolve(5)", 5],
+    ["ensemble.id", "httpd1"],
+    ["this === globalThis", true],
+    ["(await import('node:path')).basename('/a/b')", "b"],
+    ["undefined", undefined],
+  ];
+  for (const [expression, value] of cases) {
+    assert.deepEqual(await evaluate(expression, { id: "httpd1" }), value, expression);
+  }
+});
+
+Deno.test("what is not one expression is refused", async () => {
+  const texts = [
+    "",
+    "1;2",
+    "1) + (2",
+    "1] + [2",
+    "}, function () {",
+    "let a = 1",
+    "...[1]",
+    "/*",
+    "(",
+  ];
+  for (const text of texts) {
+    await assert.rejects(evaluate(text, {}), InvalidInputError, text);
+  }
+});
+
+Deno.test("brackets that close what the text did not open are refused", async () => {
+  const pieces = fc.constantFrom(
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "1",
+    "+",
+    ";",
+    "\n",
+    "//",
+    "`",
+    "=>",
+  );
+  await fc.assert(fc.asyncProperty(fc.array(pieces, { maxLength: 8 }), async (parts) => {
+    const text = parts.join("");
+    const value = await evaluate(text, {}).catch((error) => error);
+    if (value instanceof InvalidInputError) return;
+    // Whole in any other surroundings too.
+    assert.doesNotThrow(() => new Function(`f(0, (${text}\n))`), text);
+  }));
+});
+
+Deno.test("what the expression throws is the message", async () => {
+  const thrower = (expression: string, message: string) =>
+    assert.rejects(evaluate(expression, {}), (error: Error) => {
+      assert.ok(error instanceof EnsembleError);
+      assert.equal(error.message, message);
+      return true;
+    });
+  await thrower("nosuch", "nosuch is not defined");
+  await thrower("Promise.reject(new Error('late'))", "late");
+  await thrower("(() => { throw { code: 1 } })()", "{ code: 1 }");
+  await thrower("(() => { throw undefined })()", "undefined");
+  await thrower(
+    "Promise.reject(new Proxy({}, { getPrototypeOf() { throw 1 } }))",
+    "something that cannot be shown",
+  );
+});
