@@ -1,0 +1,54 @@
+/**
+ * Forced loads: one module alone, linked to what a server already runs.
+ *
+ * @module
+ */
+import { ModuleError } from "../../runtime/code/module_error.ts";
+import { unitSpecifier } from "../../runtime/code/unit.ts";
+import { type GraphOptions, ModuleReader, type SourceModule } from "./module_graph.ts";
+import { buildUnit, libraryImports, type Program } from "./program.ts";
+
+/** A module that is to be loaded without what it imports. */
+export class ForcedModule {
+  /** The ids of the local modules that it imports, each once. */
+  readonly imports: string[];
+  readonly #source: SourceModule;
+  readonly #reader: ModuleReader;
+
+  private constructor(source: SourceModule, reader: ModuleReader) {
+    this.#source = source;
+    this.#reader = reader;
+    const paths = source.imports.flatMap(({ target }) =>
+      target.kind === "local" ? [target.path] : []
+    );
+    this.imports = [...new Set(paths)].map((path) => reader.moduleId(path));
+  }
+
+  /**
+   * Reads the module in `file`, a path or `file:` URL.
+   *
+   * @throws {ModuleError} when it cannot be read, parsed or resolved.
+   */
+  static async read(file: string, options?: GraphOptions): Promise<ForcedModule> {
+    const reader = await ModuleReader.open(file, options);
+    return new ForcedModule(await reader.read(reader.entry), reader);
+  }
+
+  /**
+   * Builds the program of this one module for a server that runs these hashes under module ids.
+   *
+   * @throws {ModuleError} at the import of a module that the server does not run.
+   */
+  async build(running: Map<string, string>): Promise<Program> {
+    const unit = await buildUnit(this.#source, (path) => {
+      const module = this.#reader.moduleId(path);
+      const hash = running.get(module);
+      if (hash !== undefined) return unitSpecifier(hash);
+      const { location } = this.#source.imports.find(({ target }) =>
+        target.kind === "local" && target.path === path
+      )!;
+      throw new ModuleError(`the server does not run ${module}: load without -f`, location);
+    });
+    return { entry: unit.hash, units: [unit], libraries: libraryImports([this.#source]) };
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * Import maps, as the HTML standard resolves them and Deno writes them.
+ *
+ * @see https://html.spec.whatwg.org/multipage/webappapis.html#resolve-a-module-specifier
+ * @module
+ */
+
+/** The part of `deno.json`, or of an import map file, that maps specifiers. */
+export interface ImportMapText {
+  imports?: Record<string, unknown>;
+  scopes?: Record<string, Record<string, unknown>>;
+}
+
+/** Keys to absolute addresses, the most specific key first; null blocks its key. */
+type Mappings = [key: string, address: string | null][];
+
+/** Maps specifiers to absolute ones. */
+export class ImportMap {
+  readonly #imports: Mappings;
+  readonly #scopes: [prefix: string, mappings: Mappings][];
+
+  /** Reads a map whose relative addresses are relative to `base`, the URL of the file it is in. */
+  constructor({ imports = {}, scopes = {} }: ImportMapText, base: string) {
+    this.#imports = readMappings(imports, base);
+    this.#scopes = Object.entries(scopes)
+      .map(([prefix, mappings]): [string, Mappings] => [
+        new URL(prefix, base).href,
+        readMappings(mappings, base),
+      ])
+      .sort(mostSpecificFirst);
+  }
+
+  /**
+   * The absolute specifier that `specifier` means in the module at the URL `referrer`, or undefined
+   * for a bare one that the map does not map.
+   */
+  resolve(specifier: string, referrer: string): string | undefined {
+    const url = parseUrlLike(specifier, referrer);
+    const normalized = url ?? specifier;
+    for (const [prefix, mappings] of this.#scopes) {
+      if (prefix !== referrer && !(prefix.endsWith("/") && referrer.startsWith(prefix))) continue;
+      const address = lookUp(normalized, mappings);
+      if (address !== undefined) return address ?? undefined;
+    }
+    const address = lookUp(normalized, this.#imports);
+    return address === undefined ? url : address ?? undefined;
+  }
+}
+
+/** Undefined: no key matches. Null: the key that matches has no usable address. */
+function lookUp(specifier: string, mappings: Mappings): string | null | undefined {
+  for (const [key, address] of mappings) {
+    if (key === specifier) return address;
+    if (!key.endsWith("/") || !specifier.startsWith(key)) continue;
+    return address === null ? null : append(address, specifier.slice(key.length));
+  }
+}
+
+/** Appends a subpath to an address that ends in "/"; null when it climbs out of the address. */
+function append(address: string, subpath: string): string | null {
+  // "npm:name@1/" is no base that a URL parser could resolve against.
+  if (!/^(file|https?):/.test(address)) return address + subpath;
+  const url = new URL(subpath, address).href;
+  return url.startsWith(address) ? url : null;
+}
+
+function readMappings(map: Record<string, unknown>, base: string): Mappings {
+  const mappings: Mappings = [];
+  for (const [key, value] of Object.entries(map)) {
+    const address = typeof value === "string" ? parseUrlLike(value, base) ?? null : null;
+    mappings.push([parseUrlLike(key, base) ?? key, address]);
+    // Deno lets "name": "npm:name@1" stand for the package's subpaths too.
+    if (address && /^(npm|jsr):/.test(address) && !key.endsWith("/") && !(`${key}/` in map)) {
+      mappings.push([`${key}/`, `${address}/`]);
+    }
+  }
+  return mappings.sort(mostSpecificFirst);
+}
+
+function mostSpecificFirst([a]: [string, unknown], [b]: [string, unknown]): number {
+  return a < b ? 1 : a > b ? -1 : 0;
+}
+
+/** The URL that a specifier is by itself, or undefined when it is bare. */
+function parseUrlLike(specifier: string, base: string): string | undefined {
+  if (/^\.{0,2}\//.test(specifier)) return URL.parse(specifier, base)?.href;
+  return URL.parse(specifier)?.href;
+}

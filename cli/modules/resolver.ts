@@ -1,0 +1,47 @@
+/**
+ * Where the imports of a program lead: to the author's files, or to library modules of the server.
+ *
+ * @module
+ */
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { ImportMap } from "./import_map.ts";
+
+/** What a specifier leads to. */
+export type Target =
+  | { kind: "local"; path: string }
+  | { kind: "library"; specifier: string };
+
+/** Bare specifiers that are library modules in every server: the runtime's own. */
+const RUNTIME_PREFIX = "@gxensemble/";
+
+/** Resolves specifiers as the modules of one program mean them. */
+export class Resolver {
+  readonly #importMap: ImportMap;
+  readonly #libraryPrefixes: string[];
+
+  /**
+   * Makes a resolver. `libraryPrefixes` are the packages that are installed in the server, such as
+   * `my` or `my/`: what starts with one is a library module as it stands, whatever the map says.
+   */
+  constructor(importMap: ImportMap, libraryPrefixes: string[]) {
+    this.#importMap = importMap;
+    this.#libraryPrefixes = [RUNTIME_PREFIX, ...libraryPrefixes];
+  }
+
+  /** The target of `specifier` in the file `referrer`; undefined for a bare one that nothing maps. */
+  resolve(specifier: string, referrer: string): Target | undefined {
+    if (this.#libraryPrefixes.some((prefix) => isWithin(specifier, prefix))) {
+      return { kind: "library", specifier };
+    }
+    const resolved = this.#importMap.resolve(specifier, pathToFileURL(referrer).href);
+    if (resolved === undefined) return undefined;
+    return resolved.startsWith("file:")
+      ? { kind: "local", path: fileURLToPath(resolved) }
+      : { kind: "library", specifier: resolved };
+  }
+}
+
+function isWithin(specifier: string, prefix: string): boolean {
+  const directory = prefix.endsWith("/") ? prefix : `${prefix}/`;
+  return specifier === prefix || specifier.startsWith(directory);
+}

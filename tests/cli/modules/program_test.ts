@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { buildProgram, type Program } from "../../../cli/modules/program.ts";
+import { verifyUnits } from "../../../runtime/code/unit.ts";
+import { TemporaryProject } from "./temporary_project.ts";
+
+async function build(files: Record<string, string | object>, entry: string): Promise<Program> {
+  await using project = await TemporaryProject.make({ "deno.json": {}, ...files });
+  return await buildProgram(project.path(entry));
+}
+
+function hashes({ units }: Program): Record<string, string> {
+  return Object.fromEntries(units.map(({ module, hash }) => [module, hash]));
+}
+
+const TREE = {
+  "main.ts": `import "./a.ts";\nimport { b } from './b.ts';\nconsole.log(b);\n`,
+  "a.ts": `export const a: number = 1;\n`,
+  "b.ts": `export * from "./sub/c.ts";\n`,
+  "sub/c.ts": `export const b = 2;\n`,
+};
+
+Deno.test("a hash names the tree below it, and nothing else", async () => {
+  const before = hashes(await build(TREE, "main.ts"));
+  assert.deepEqual(Object.keys(before).sort(), ["a.ts", "b.ts", "main.ts", "sub/c.ts"]);
+  assert.deepEqual(hashes(await build(TREE, "main.ts")), before);
+
+  const after = hashes(await build({ ...TREE, "sub/c.ts": `export const b = 3;\n` }, "main.ts"));
+  const changed = Object.keys(before).filter((module) => before[module] !== after[module]);
+  assert.deepEqual(changed.sort(), ["b.ts", "main.ts", "sub/c.ts"]);
+});
+
+Deno.test("the hash of a program does not depend on its paths", async () => {
+  const moved = {
+    "x/start.ts": TREE["main.ts"].replace("./a", "../p").replace("./b", "./q"),
+    "p.ts": TREE["a.ts"],
+    "x/q.ts": TREE["b.ts"].replace("./sub/c", "../r"),
+    "r.ts": TREE["sub/c.ts"],
+  };
+  assert.equal((await build(moved, "x/start.ts")).entry, (await build(TREE, "main.ts")).entry);
+});
+
+Deno.test("what a module imports stands before it", async () => {
+  const { units, entry } = await build(TREE, "main.ts");
+  assert.deepEqual(units.map(({ module }) => module), ["a.ts", "sub/c.ts", "b.ts", "main.ts"]);
+  assert.equal(units.at(-1)!.hash, entry);
+});
+
+/** Modules of a strongly connected graph: a ring, and any other edges. Few texts, so some are alike. */
+const cycles = fc.integer({ min: 1, max: 6 }).chain((size) =>
+  fc.record({
+    texts: fc.array(fc.constantFrom("a", "b"), { minLength: size, maxLength: size }),
+    edges: fc.array(fc.array(fc.nat(size - 1), { maxLength: 2 }), {
+      minLength: size,
+      maxLength: size,
+    }),
+    names: fc.shuffledSubarray(["k", "l", "m", "n", "o", "p"], { minLength: size }),
+    entry: fc.nat(size - 1),
+  })
+);
+
+Deno.test("a cycle has the same hashes under any names and from any entry", async () => {
+  await fc.assert(
+    fc.asyncProperty(cycles, async ({ texts, edges, names, entry }) => {
+      const write = (name: (index: number) => string) =>
+        Object.fromEntries(texts.map((text, index) => {
+          const imports = [(index + 1) % texts.length, ...edges[index]!];
+          const lines = imports.map((to) => `import "./${name(to)}.ts";\n`);
+          return [`${name(index)}.ts`, `${lines.join("")}export const ${text} = 1;\n`];
+        }));
+      const plain = await build(write((index) => `m${index}`), "m0.ts");
+      const renamed = await build(write((index) => names[index]!), `${names[entry]}.ts`);
+      await verifyUnits(plain.units);
+      assert.deepEqual(
+        renamed.units.map(({ hash }) => hash).sort(),
+        plain.units.map(({ hash }) => hash).sort(),
+      );
+      assert.equal(new Set(plain.units.map(({ hash }) => hash)).size, texts.length);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+Deno.test("libraries are left to the server, each once, where they are first imported", async () => {
+  await using project = await TemporaryProject.make({
+    "deno.jsonc": `{ // a comment
+      "imports": { "fs": "node:fs", "chalk": "npm:chalk@5", "~/": "./lib/", "@gxensemble/x": "./x.ts" },
+    }`,
+    "main.ts": `import { ask } from "@gxensemble/x";\nimport chalk from "chalk";\n` +
+      `import { y } from "~/y.ts";\nimport "fs";\nimport j from "data:application/json,1" with { type: "json" };\n` +
+      `const late = await import("npm:late");\nconsole.log(ask, chalk, y, late, j);\n`,
+    "lib/y.ts": `import "npm:chalk@5/sub";\nimport sub from "chalk/sub";\nexport const y = sub;\n`,
+  });
+  const { units, libraries } = await buildProgram(project.path("main.ts"));
+  assert.deepEqual(libraries.map(({ specifier }) => specifier), [
+    "@gxensemble/x",
+    "npm:chalk@5",
+    "node:fs",
+    "data:application/json,1",
+    "npm:chalk@5/sub",
+  ]);
+  assert.deepEqual(libraries[3]!.attributes, { type: "json" });
+  assert.deepEqual(libraries[1]!.importer, { path: project.path("main.ts"), line: 2, column: 19 });
+  const main = units.find(({ module }) => module === "main.ts")!;
+  assert.match(main.text, /import chalk from "npm:chalk@5";/);
+  assert.match(main.text, /with \{ type: "json" \}/);
+  const targets = main.links.map(({ target }) => target);
+  assert.deepEqual(targets, ["@gxensemble/x", `unit:${units[0]!.hash}`]);
+  for (const { start, end, target } of main.links) {
+    assert.equal(main.text.slice(start, end), target);
+  }
+});
+
+Deno.test("outside a project a module is named by its path", async () => {
+  await using project = await TemporaryProject.make({ "main.mjs": `export {};\n` });
+  const { units } = await buildProgram(`file://${project.path("main.mjs")}`);
+  assert.equal(units[0]!.module, project.path("main.mjs"));
+});
+
+Deno.test("what cannot be shipped is refused at its file and line", async () => {
+  const cases: [source: string, place: string, reason: RegExp][] = [
+    [`const a = 1;\nconst b: = 2;\n`, "main.ts:2:10", /^Unexpected token `=`/],
+    [`\nimport "./nosuch.ts";\n`, "main.ts:2:8", /^there is no module .*nosuch\.ts$/],
+    [`import "./leaf";\n`, "main.ts:1:8", /did you mean .*leaf\.ts\?$/],
+    [`import "left-pad";\n`, "main.ts:1:8", /"left-pad" is: .*--library-prefix$/],
+    [`import j from "./d.json" with { type: "json" };\nj;`, "main.ts:1:15", /type: "json"/],
+    [`await import("./leaf.ts");\n`, "main.ts:1:14", /dynamic import/],
+    [`import "./view.tsx";\n`, "view.tsx", /JSX/],
+    [`import "./d.json";\n`, "d.json", /\.mjs$/],
+    [`enum E { A }\n\n\nimport "./nosuch.ts";\n`, "main.ts:4", /^there is no module/],
+    [`import a from "my/lib" with { type: "json" };\na;`, "main.ts:1:15", /with attributes$/],
+  ];
+  await using project = await TemporaryProject.make({
+    "deno.json": {},
+    "leaf.ts": "",
+    "view.tsx": "",
+    "d.json": "1",
+  });
+  for (const [source, place, reason] of cases) {
+    await project.write("main.ts", source);
+    const building = buildProgram(project.path("main.ts"), { libraryPrefixes: ["my"] });
+    await assert.rejects(building, (error: Error & { reason: string }) => {
+      assert.ok(error.message.startsWith(`${project.path(place)}: `), error.message);
+      assert.match(error.reason, reason);
+      return true;
+    });
+  }
+  await assert.rejects(buildProgram(project.path("leaf")), {
+    message: `${project.path("leaf")}: there is no such module; did you mean ${
+      project.path("leaf.ts")
+    }?`,
+  });
+});
