@@ -20,6 +20,8 @@ export class InvalidInputError extends EnsembleError {
 /** The other side answered, and its answer is a failure: its message is the reason it gave. */
 export class ActorError extends EnsembleError {
   override name = "ActorError";
+  /** The class of the error at the other side, such as `AuthorizationError`. */
+  reason = "Error";
 }
 
 /** No answer came within the time allowed. */

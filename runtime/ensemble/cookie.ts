@@ -1,0 +1,105 @@
+/**
+ * The cookie: the secret by which the servers of an ensemble know each other.
+ *
+ * @module
+ */
+import { EnsembleError } from "../errors.ts";
+import { cookiePath, ensembleDirectory } from "./paths.ts";
+
+/** As long as the output of SHA-256, the hash that handshakes are authenticated with. */
+const COOKIE_BYTES = 32;
+
+/** Options of {@linkcode createCookie}. */
+export interface CreateCookieOptions {
+  /** Whether to replace a cookie that exists. Servers that have the old one no longer connect. */
+  force?: boolean;
+}
+
+/**
+ * Generates the cookie of the ensemble: random bytes in a file that only its owner can read.
+ *
+ * @returns the path of the file.
+ * @throws {EnsembleError} when there is a cookie already, or the file cannot be written.
+ */
+export async function createCookie(options: CreateCookieOptions = {}): Promise<string> {
+  const path = cookiePath();
+  try {
+    await Deno.mkdir(ensembleDirectory(), { recursive: true, mode: 0o700 });
+    // The finished file is put in its place in one step: nobody ever reads half a cookie, and of two
+    // processes that do this at once exactly one makes the link.
+    const draft = `${path}.${crypto.randomUUID()}`;
+    try {
+      await writeSecret(draft, crypto.getRandomValues(new Uint8Array(COOKIE_BYTES)));
+      await (options.force ? Deno.rename(draft, path) : linkNew(draft, path));
+    } finally {
+      await Deno.remove(draft).catch(() => {}); // A draft that was renamed is gone.
+    }
+    return path;
+  } catch (error) {
+    if (error instanceof EnsembleError) throw error;
+    throw new EnsembleError(`cannot write the cookie ${path}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Reads the cookie of the ensemble.
+ *
+ * @throws {EnsembleError} when there is none, it is not one, or others than its owner can read it.
+ */
+export async function readCookie(): Promise<Uint8Array> {
+  const path = cookiePath();
+  try {
+    using file = await Deno.open(path);
+    const { mode, isFile, size } = await file.stat();
+    if (!isFile) throw new EnsembleError(`not a cookie: ${path}: it is no file`);
+    // As ssh does with private keys: a secret that others may have read is none.
+    if (mode !== null && (mode & 0o077) !== 0) {
+      throw new EnsembleError(
+        `others can read the cookie ${path} (mode ${
+          (mode & 0o777).toString(8)
+        }), and whoever has ` +
+          `it may do everything in the ensemble: run "chmod 600 ${path}"`,
+      );
+    }
+    const cookie = new Uint8Array(COOKIE_BYTES);
+    if (size !== COOKIE_BYTES || await file.read(cookie) !== COOKIE_BYTES) {
+      throw new EnsembleError(
+        `not a cookie: ${path}: it has ${size} bytes where a cookie has ${COOKIE_BYTES}`,
+      );
+    }
+    return cookie;
+  } catch (error) {
+    if (error instanceof EnsembleError) throw error;
+    if (error instanceof Deno.errors.NotFound) {
+      throw new EnsembleError(
+        `no cookie at ${path}: make one with "gxensemble cookie", or copy there that of the ` +
+          `ensemble to join`,
+        { cause: error },
+      );
+    }
+    throw new EnsembleError(`cannot read the cookie ${path}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+async function linkNew(draft: string, path: string): Promise<void> {
+  try {
+    await Deno.link(draft, path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    throw new EnsembleError(
+      `there is a cookie already: ${path}: replace it with "gxensemble cookie -f"; servers that ` +
+        `have the old one must then be given the new one and started again`,
+      { cause: error },
+    );
+  }
+}
+
+async function writeSecret(path: string, secret: Uint8Array): Promise<void> {
+  using file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
+  await file.write(secret);
+  await file.sync();
+}

@@ -1,0 +1,228 @@
+/**
+ * The handshake over streams that authenticate nobody: unix and tcp.
+ *
+ * Four messages prove to each side that the other has the cookie and is the running instance that it says:
+ * hello, challenge, response, accepted. Each proof covers a label of its direction and the transcript, which
+ * is the hello and the challenge, byte for byte: version, both ids, both instances, both nonces. So no
+ * message can be replayed, sent back to who sent it, or passed on in another's name.
+ *
+ * @module
+ */
+import { timingSafeEqual } from "node:crypto";
+import type { ServerId } from "../actor/server_id.ts";
+import { AuthenticationError, DisconnectedError, EnsembleError } from "../errors.ts";
+import { FrameReader } from "../wire/frame_reader.ts";
+import { HANDSHAKE_TIMEOUT, MAX_HANDSHAKE_FRAME } from "../wire/limits.ts";
+import { Outbox } from "../wire/outbox.ts";
+import type { ByteStream } from "../wire/stream.ts";
+import { type Instance, sameInstance, verifySignature } from "./instance.ts";
+import {
+  type Bytes,
+  decodeAccepted,
+  decodeChallenge,
+  decodeHello,
+  decodeResponse,
+  encodeAccepted,
+  encodeChallenge,
+  encodeHello,
+  encodeRefused,
+  encodeResponse,
+  NONCE_LENGTH,
+  type Proof,
+  Refusal,
+  RefusedError,
+} from "./handshake_messages.ts";
+
+const CLIENT_LABEL = "gxensemble 1 client";
+const SERVER_LABEL = "gxensemble 1 server";
+
+/** Who a server is to others. */
+export interface Credentials {
+  /** Its id. */
+  readonly id: ServerId;
+  /** Its instance. */
+  readonly instance: Instance;
+  /** The ensemble's cookie, as a key for HMAC-SHA-256. */
+  readonly cookie: CryptoKey;
+}
+
+/** Who the peer turned out to be. */
+export interface Authenticated {
+  /** Its id. */
+  readonly peer: ServerId;
+  /** Its instance. */
+  readonly instance: Bytes;
+  /** The reader, which may hold frames that came right behind the handshake. */
+  readonly reader: FrameReader;
+}
+
+/** Imports a cookie's bytes as the key of the proofs. */
+export function importCookie(cookie: Uint8Array): Promise<CryptoKey> {
+  const algorithm = { name: "HMAC", hash: "SHA-256" };
+  return crypto.subtle.importKey("raw", cookie as Bytes, algorithm, false, ["sign"]);
+}
+
+/**
+ * The client's side.
+ *
+ * @param options.wanted the id that the server must have.
+ * @param options.proceed asked when the server is known, before anything is proved to it; false breaks off.
+ * @throws {RefusedError} when the server refuses.
+ * @throws {AuthenticationError} when the server is not the one wanted or cannot prove itself.
+ * @throws {DisconnectedError} when the stream ends, or it takes too long.
+ */
+export function greet(
+  stream: ByteStream,
+  self: Credentials,
+  options: { wanted?: ServerId | undefined; proceed(server: ServerId): boolean },
+): Promise<Authenticated> {
+  return inTime(stream, async () => {
+    const reader = new FrameReader(stream, MAX_HANDSHAKE_FRAME);
+    const { wanted } = options;
+    const hello = encodeHello({
+      client: self.id,
+      wanted,
+      instance: self.instance.publicKey,
+      nonce: crypto.getRandomValues(new Uint8Array(NONCE_LENGTH)),
+    });
+    await send(stream, hello);
+    const challengeBytes = await receive(reader);
+    const { server, instance } = decodeChallenge(challengeBytes);
+    if (wanted !== undefined && server !== wanted) {
+      throw new AuthenticationError(`server ${server} answers there, not ${wanted}`);
+    }
+    refuseSelf(self, server, instance);
+    if (!options.proceed(server)) throw new DisconnectedError("not needed any more");
+    const transcript = join(hello, challengeBytes);
+    await send(stream, encodeResponse(await prove(self, CLIENT_LABEL, transcript)));
+    const proof = decodeAccepted(await receive(reader));
+    await verify(self, SERVER_LABEL, transcript, { proof, instance, peer: server });
+    return { peer: server, instance, reader };
+  });
+}
+
+/**
+ * The server's side.
+ *
+ * @param options.admit asked once the client has proved itself; gives a refusal, or undefined for yes.
+ * @throws {AuthenticationError} when the client cannot prove itself or is not admitted; it is told why.
+ * @throws {DisconnectedError} when the stream ends, or it takes too long.
+ */
+export function welcome(
+  stream: ByteStream,
+  self: Credentials,
+  options: {
+    admit(
+      client: ServerId,
+      instance: Bytes,
+    ): Promise<{ refusal: Refusal; reason: string } | undefined>;
+  },
+): Promise<Authenticated> {
+  return inTime(stream, async () => {
+    const reader = new FrameReader(stream, MAX_HANDSHAKE_FRAME);
+    try {
+      const helloBytes = await receive(reader);
+      const { client, wanted, instance } = decodeHello(helloBytes);
+      if (wanted !== undefined && wanted !== self.id) {
+        throw new AuthenticationError(`this is server ${self.id}, not ${wanted}`);
+      }
+      refuseSelf(self, client, instance);
+      const challenge = encodeChallenge({
+        server: self.id,
+        instance: self.instance.publicKey,
+        nonce: crypto.getRandomValues(new Uint8Array(NONCE_LENGTH)),
+      });
+      await send(stream, challenge);
+      const proof = decodeResponse(await receive(reader));
+      const transcript = join(helloBytes, challenge);
+      await verify(self, CLIENT_LABEL, transcript, { proof, instance, peer: client });
+      const refused = await options.admit(client, instance);
+      if (refused) throw new RefusedError(refused);
+      await send(stream, encodeAccepted(await prove(self, SERVER_LABEL, transcript)));
+      return { peer: client, instance, reader };
+    } catch (error) {
+      if (!(error instanceof EnsembleError) || error instanceof DisconnectedError) throw error;
+      const refusal = error instanceof RefusedError ? error.refusal : Refusal.Failed;
+      await send(stream, encodeRefused({ refusal, reason: error.message })).catch(() => {});
+      throw error;
+    }
+  });
+}
+
+async function inTime<Result>(stream: ByteStream, work: () => Promise<Result>): Promise<Result> {
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    stream.close();
+  }, HANDSHAKE_TIMEOUT);
+  try {
+    return await work();
+  } catch (error) {
+    if (late) throw new DisconnectedError(`no handshake within ${HANDSHAKE_TIMEOUT} ms`);
+    throw error instanceof EnsembleError
+      ? error
+      : new DisconnectedError(`the connection was lost: ${(error as Error).message}`);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function send(stream: ByteStream, body: Bytes): Promise<void> {
+  const outbox = new Outbox();
+  outbox.add(body);
+  let bytes = outbox.take();
+  while (bytes.length > 0) bytes = bytes.subarray(await stream.write(bytes));
+}
+
+async function receive(reader: FrameReader): Promise<Bytes> {
+  while (!reader.next()) {
+    if (!await reader.fill()) {
+      throw new DisconnectedError("the peer closed the connection during the handshake");
+    }
+  }
+  return reader.buffer.slice(reader.start, reader.end) as Bytes;
+}
+
+function refuseSelf(self: Credentials, peer: ServerId, instance: Bytes): void {
+  if (peer === self.id || sameInstance(instance, self.instance.publicKey)) {
+    throw new AuthenticationError(`the peer calls itself ${peer}, which is this server's own id`);
+  }
+}
+
+async function prove(self: Credentials, label: string, transcript: Bytes): Promise<Proof> {
+  const bytes = labelled(label, transcript);
+  const [mac, signature] = await Promise.all([
+    crypto.subtle.sign("HMAC", self.cookie, bytes),
+    self.instance.sign(bytes),
+  ]);
+  return { mac: new Uint8Array(mac), signature };
+}
+
+async function verify(
+  self: Credentials,
+  label: string,
+  transcript: Bytes,
+  { proof, instance, peer }: { proof: Proof; instance: Bytes; peer: ServerId },
+): Promise<void> {
+  const bytes = labelled(label, transcript);
+  const expected = new Uint8Array(await crypto.subtle.sign("HMAC", self.cookie, bytes));
+  if (!timingSafeEqual(expected, proof.mac)) {
+    throw new AuthenticationError(
+      `authentication failed between ${self.id} and ${peer}: their cookies differ`,
+    );
+  }
+  if (!await verifySignature(instance, proof.signature, bytes)) {
+    throw new AuthenticationError(`${peer} cannot prove that it is the instance it says`);
+  }
+}
+
+function labelled(label: string, transcript: Bytes): Bytes {
+  return join(new TextEncoder().encode(`${label}\0`), transcript);
+}
+
+function join(one: Uint8Array, other: Uint8Array): Bytes {
+  const joined = new Uint8Array(one.length + other.length);
+  joined.set(one);
+  joined.set(other, one.length);
+  return joined;
+}

@@ -1,0 +1,63 @@
+/**
+ * Streams of bytes and their listeners, whatever they run over.
+ *
+ * @module
+ */
+import type { Address } from "./address.ts";
+
+/** A stream to a peer, as `Deno.Conn` is one. */
+export interface ByteStream {
+  /** Reads into the buffer; gives how many bytes, or null at the end. */
+  read(buffer: Uint8Array): Promise<number | null>;
+  /** Writes some of the bytes; gives how many. */
+  write(bytes: Uint8Array): Promise<number>;
+  /** Ends the sending direction: the peer reads what was written, then the end. */
+  closeWrite(): Promise<void>;
+  /** Closes both directions at once. */
+  close(): void;
+}
+
+/** A stream that somebody opened to a listener. */
+export interface Accepted {
+  /** The stream. */
+  readonly stream: ByteStream;
+  /** Where it comes from, as far as the transport tells: a unix socket only tells where it was accepted. */
+  readonly from: Address;
+}
+
+/** A place where streams are accepted. */
+export interface Listener {
+  /** The address, with the port that was given where 0 was asked for. */
+  readonly address: Address;
+  /** The next stream, or undefined once closed. */
+  accept(): Promise<Accepted | undefined>;
+  /** Stops accepting, and removes the socket file where there is one. */
+  close(): void;
+}
+
+/** The next stream, undefined once the listener is closed. Failures to accept one are outwaited. */
+export async function nextStream<Stream>(
+  listener: { accept(): Promise<Stream> },
+): Promise<Stream | undefined> {
+  while (true) {
+    try {
+      return await listener.accept();
+    } catch (error) {
+      if (
+        error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted
+      ) return undefined;
+      // Out of file descriptors, or the peer gave up meanwhile: others must still be accepted.
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+/** Why something failed, in the words of the system and without its numbers. */
+export function reasonOf(error: unknown, signal?: AbortSignal): string {
+  if (signal?.aborted) return "no answer in time";
+  if (error instanceof Deno.errors.NotFound) return "no such socket";
+  if (error instanceof Deno.errors.ConnectionRefused) return "connection refused";
+  if (error instanceof Deno.errors.AddrInUse) return "the address is in use";
+  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
+  return error instanceof Error ? error.message : String(error);
+}

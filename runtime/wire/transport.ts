@@ -1,0 +1,76 @@
+/**
+ * Transports: streams of bytes to and from addresses.
+ *
+ * @module
+ */
+import { EnsembleError } from "../errors.ts";
+import { type Address, formatAddressUrl, isLocal } from "./address.ts";
+import { CONNECT_TIMEOUT } from "./limits.ts";
+import { type ByteStream, type Listener, nextStream, reasonOf } from "./stream.ts";
+import { listenUnix } from "./unix_listener.ts";
+
+/**
+ * Opens a stream to an address.
+ *
+ * @throws {EnsembleError} when it cannot be opened within {@linkcode CONNECT_TIMEOUT}, saying why.
+ */
+export async function connectTo(address: Address): Promise<ByteStream> {
+  if (!isLocal(address)) {
+    throw new EnsembleError(`${formatAddressUrl(address)} is a socket of another host`);
+  }
+  const signal = AbortSignal.timeout(CONNECT_TIMEOUT);
+  try {
+    switch (address.kind) {
+      case "unix":
+        return await Deno.connect({ transport: "unix", path: address.path });
+      case "tcp": {
+        const { host, port } = address;
+        const stream = await Deno.connect({ hostname: host, port, signal });
+        stream.setNoDelay(true);
+        return stream;
+      }
+      case "tls":
+        throw new EnsembleError("tls is not available yet");
+    }
+  } catch (error) {
+    throw new EnsembleError(`${formatAddressUrl(address)}: ${reasonOf(error, signal)}`);
+  }
+}
+
+/**
+ * Listens at an address.
+ *
+ * @throws {EnsembleError} when it cannot, saying why and what to do.
+ */
+export async function listenAt(address: Address): Promise<Listener> {
+  switch (address.kind) {
+    case "unix":
+      return await listenUnix(address);
+    case "tcp":
+      return listenTcp(address);
+    case "tls":
+      throw new EnsembleError(
+        `cannot listen at ${formatAddressUrl(address)}: tls is not available yet`,
+      );
+  }
+}
+
+function listenTcp(address: Address & { kind: "tcp" }): Listener {
+  let listener: Deno.TcpListener;
+  try {
+    listener = Deno.listen({ hostname: address.host, port: address.port });
+  } catch (error) {
+    throw new EnsembleError(`cannot listen at ${formatAddressUrl(address)}: ${reasonOf(error)}`);
+  }
+  return {
+    address: { ...address, port: listener.addr.port },
+    async accept() {
+      const stream = await nextStream(listener);
+      if (!stream) return undefined;
+      stream.setNoDelay(true);
+      const { hostname, port } = stream.remoteAddr;
+      return { stream, from: { kind: "tcp", host: hostname, port } };
+    },
+    close: () => listener.close(),
+  };
+}

@@ -1,0 +1,111 @@
+/**
+ * Listening on UNIX domain sockets.
+ *
+ * @module
+ */
+import { dirname } from "node:path";
+import { EnsembleError } from "../errors.ts";
+import type { UnixAddress } from "./address.ts";
+import { type Listener, nextStream, reasonOf } from "./stream.ts";
+
+/** How long a socket's path may be, in bytes: the size of `sun_path` less its final NUL (unix(7)). */
+const MAX_PATH = Deno.build.os === "darwin" ? 103 : 107;
+
+/**
+ * Listens on a socket in a directory that only this user may enter. A socket on which nobody listens any
+ * more is replaced; one that is alive is left alone.
+ *
+ * @throws {EnsembleError} when the path is too long, the directory is not ours alone, or a server listens
+ * there already.
+ */
+export async function listenUnix(address: UnixAddress): Promise<Listener> {
+  const { path } = address;
+  const fail = (why: string) => new EnsembleError(`cannot listen at unix:${path}: ${why}`);
+  const length = new TextEncoder().encode(path).length;
+  if (length > MAX_PATH) {
+    throw fail(
+      `the path is ${length} bytes long and a socket's may be ${MAX_PATH} at most; set ` +
+        `ENSEMBLE_SOCKET_DIR to a shorter directory`,
+    );
+  }
+  const directory = dirname(path);
+  try {
+    Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw fail(`cannot make the directory: ${reasonOf(error)}`);
+  }
+  requirePrivate(directory, fail);
+  // Two servers that start at once must not both find the socket stale: one after the other.
+  using lock = Deno.openSync(directory);
+  await lock.lock(true);
+  if (await isAlive(path)) {
+    throw fail("a server of that id is running here already");
+  }
+  let listener: Deno.UnixListener;
+  try {
+    listener = Deno.listen({ transport: "unix", path });
+    Deno.chmodSync(path, 0o600);
+  } catch (error) {
+    throw fail(reasonOf(error));
+  }
+  const inode = Deno.lstatSync(path).ino;
+  let closed = false;
+  return {
+    address,
+    async accept() {
+      const stream = await nextStream(listener);
+      return stream && { stream, from: address };
+    },
+    close() {
+      if (closed) return;
+      closed = true;
+      listener.close();
+      removeOwn(path, inode);
+    },
+  };
+}
+
+function requirePrivate(directory: string, fail: (why: string) => Error): void {
+  const info = Deno.lstatSync(directory);
+  const uid = Deno.uid();
+  if (!info.isDirectory) throw fail(`${directory} is not a directory`);
+  if (uid !== null && info.uid !== uid) {
+    throw fail(
+      `${directory} belongs to another user; set ENSEMBLE_SOCKET_DIR to a directory of yours`,
+    );
+  }
+  if (info.mode !== null && (info.mode & 0o077) !== 0) {
+    throw fail(
+      `others may enter ${directory}; make it yours alone with: chmod 700 ${directory}`,
+    );
+  }
+}
+
+/** Whether somebody accepts at the socket; removes it when nobody does. */
+async function isAlive(path: string): Promise<boolean> {
+  try {
+    if (!Deno.lstatSync(path).isSocket) {
+      throw new EnsembleError(`${path} is in the way, and it is not a socket: remove it`);
+    }
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+  try {
+    (await Deno.connect({ transport: "unix", path })).close();
+    return true;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.ConnectionRefused)) return true;
+  }
+  Deno.removeSync(path);
+  return false;
+}
+
+/** Removes the socket file, unless it is another server's by now. */
+function removeOwn(path: string, inode: number | null): void {
+  try {
+    if (Deno.lstatSync(path).ino === inode) Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
