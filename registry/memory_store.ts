@@ -4,7 +4,8 @@
  * @module
  */
 import type { ServerId } from "../runtime/actor/server_id.ts";
-import { compareEntries, isSameInstance, type RegistryEntry } from "./entry.ts";
+import { sameInstance } from "../runtime/server/instance.ts";
+import { compareEntries, type RegistryEntry } from "../runtime/server/registry_entry.ts";
 import type { RegistryStore } from "./store.ts";
 
 /** Keeps the entries in this process: they are gone when it ends. */
@@ -21,7 +22,7 @@ export class MemoryStore implements RegistryStore {
   delete(id: ServerId, instance?: Uint8Array): Promise<boolean> {
     const entry = this.#entries.get(id);
     const isMeant = entry !== undefined &&
-      (instance === undefined || isSameInstance(entry.instance, instance));
+      (instance === undefined || sameInstance(entry.instance, instance));
     return Promise.resolve(isMeant && this.#entries.delete(id));
   }
 

@@ -8,7 +8,7 @@ import { dirname } from "node:path";
 import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
 import { EnsembleError } from "../runtime/errors.ts";
 import { formatAddress, parseAddresses } from "../runtime/wire/address.ts";
-import type { RegistryEntry } from "./entry.ts";
+import type { RegistryEntry } from "../runtime/server/registry_entry.ts";
 import type { RegistryStore } from "./store.ts";
 
 /** Counts the changes of {@linkcode SCHEMA}; kept in the file's `user_version`. */

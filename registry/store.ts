@@ -4,7 +4,7 @@
  * @module
  */
 import type { ServerId } from "../runtime/actor/server_id.ts";
-import type { RegistryEntry } from "./entry.ts";
+import type { RegistryEntry } from "../runtime/server/registry_entry.ts";
 
 /**
  * A set of entries, one for each server id. When a change resolves it is as durable as the store

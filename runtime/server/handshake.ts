@@ -8,7 +8,6 @@
  *
  * @module
  */
-import { timingSafeEqual } from "node:crypto";
 import type { ServerId } from "../actor/server_id.ts";
 import { AuthenticationError, DisconnectedError, EnsembleError } from "../errors.ts";
 import { FrameReader } from "../wire/frame_reader.ts";
@@ -59,7 +58,7 @@ export interface Authenticated {
 /** Imports a cookie's bytes as the key of the proofs. */
 export function importCookie(cookie: Uint8Array): Promise<CryptoKey> {
   const algorithm = { name: "HMAC", hash: "SHA-256" };
-  return crypto.subtle.importKey("raw", cookie as Bytes, algorithm, false, ["sign"]);
+  return crypto.subtle.importKey("raw", cookie as Bytes, algorithm, false, ["sign", "verify"]);
 }
 
 /**
@@ -205,8 +204,8 @@ async function verify(
   { proof, instance, peer }: { proof: Proof; instance: Bytes; peer: ServerId },
 ): Promise<void> {
   const bytes = labelled(label, transcript);
-  const expected = new Uint8Array(await crypto.subtle.sign("HMAC", self.cookie, bytes));
-  if (!timingSafeEqual(expected, proof.mac)) {
+  // WebCrypto compares in constant time.
+  if (!await crypto.subtle.verify("HMAC", self.cookie, proof.mac, bytes)) {
     throw new AuthenticationError(
       `authentication failed between ${self.id} and ${peer}: their cookies differ`,
     );

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { dirname } from "node:path";
 import { EnsembleError } from "../errors.ts";
 import type { UnixAddress } from "./address.ts";
 import { type Listener, nextStream, reasonOf } from "./stream.ts";
@@ -28,7 +27,7 @@ export async function listenUnix(address: UnixAddress): Promise<Listener> {
         `ENSEMBLE_SOCKET_DIR to a shorter directory`,
     );
   }
-  const directory = dirname(path);
+  const directory = path.slice(0, path.lastIndexOf("/")) || "/";
   try {
     Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
   } catch (error) {

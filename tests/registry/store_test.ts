@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parseServerId } from "../../runtime/actor/server_id.ts";
-import type { RegistryEntry } from "../../registry/entry.ts";
+import type { RegistryEntry } from "../../runtime/server/registry_entry.ts";
 import { MemoryStore } from "../../registry/memory_store.ts";
 import { SqliteStore } from "../../registry/sqlite_store.ts";
 import type { RegistryStore } from "../../registry/store.ts";

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { ServerId } from "../runtime/actor/server_id.ts";
-import type { Address } from "../runtime/wire/address.ts";
+import type { ServerId } from "../actor/server_id.ts";
+import type { Address } from "../wire/address.ts";
 
 /** One server of the ensemble, as it announced itself. */
 export interface RegistryEntry {
@@ -24,9 +24,4 @@ export interface RegistryEntry {
 /** Orders entries by server id, by code unit: the order in which every store answers. */
 export function compareEntries(a: RegistryEntry, b: RegistryEntry): number {
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
-}
-
-/** Whether two instances are the same running server. */
-export function isSameInstance(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }

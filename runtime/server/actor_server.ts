@@ -1,0 +1,260 @@
+/**
+ * The actor server: the part of a process that is in the ensemble.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import { ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
+import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
+import { client } from "../actor/service.ts";
+import { DisconnectedError, EnsembleError } from "../errors.ts";
+import { type Address, formatAddressUrl, hostName } from "../wire/address.ts";
+import { MAX_HANDSHAKES } from "../wire/limits.ts";
+import type { Accepted, Listener } from "../wire/stream.ts";
+import { listenAt } from "../wire/transport.ts";
+import { AddressBook } from "./address_book.ts";
+import { type ConnectionInfo, controlHandlers, type Controlled } from "./control.ts";
+import { importCookie } from "./handshake.ts";
+import { Instance } from "./instance.ts";
+import { keepRegistered, register } from "./registration.ts";
+import type { RegistryEntry } from "./registry_entry.ts";
+import { REGISTRY, type RegistryHandlers } from "./registry_protocol.ts";
+import { Router } from "./router.ts";
+
+const logger = getLogger(["gxensemble", "server"]);
+
+/** How long actors may take to shut down before they are made to end, in ms. */
+export const DEFAULT_GRACE = 3_000;
+
+/** How long a stopping server waits for the registry to take its entry out, in ms. */
+const UNREGISTER_TIMEOUT = 1_000;
+
+/** How long a stopping server waits for what it sent to be read, in ms. */
+const DRAIN_TIMEOUT = 1_000;
+
+/** What a server is made of. */
+export interface ActorServerOptions {
+  /** Its id. */
+  readonly id: ServerId;
+  /** The ensemble's cookie. */
+  readonly cookie: Uint8Array;
+  /** Where it listens; a server that listens nowhere can still connect. */
+  readonly listen: readonly Address[];
+  /** Where others are told to reach it; by default where it listens. */
+  readonly announce?: readonly Address[] | undefined;
+  /** Where the registry is. */
+  readonly registry: readonly Address[];
+  /** Its roles. */
+  readonly roles: readonly string[];
+  /** Whether it is added to the registry. */
+  readonly register: boolean;
+}
+
+/** A running server: its actors, its connections, its listeners. */
+export class ActorServer implements Controlled {
+  /** The server's id. */
+  readonly id: ServerId;
+  /** Its actors. */
+  readonly actors: ActorSystem;
+  /** The entry by which others find it. */
+  readonly entry: RegistryEntry;
+  readonly #router: Router;
+  readonly #book: AddressBook;
+  readonly #listeners: Listener[];
+  readonly #abort = new AbortController();
+  readonly #stopped = Promise.withResolvers<void>();
+  readonly #registered: boolean;
+  #handshakes = 0;
+  #stopping: Promise<void> | undefined;
+
+  private constructor(options: ActorServerOptions, parts: {
+    instance: Instance;
+    cookie: CryptoKey;
+    listeners: Listener[];
+  }) {
+    const { instance, cookie, listeners } = parts;
+    this.id = options.id;
+    this.#listeners = listeners;
+    this.#registered = options.register;
+    this.#book = new AddressBook((id) => this.#lookUp(id, options.registry));
+    this.#book.set(REGISTRY_ID, [...options.registry], Infinity);
+    this.#router = new Router({ id: options.id, instance, cookie }, this.#book, {
+      onEnvelope: (envelope) => this.actors.deliver(envelope),
+      onDisconnected: (server, reason) => this.actors.disconnected(server, reason),
+    });
+    this.actors = new ActorSystem(options.id, this.#router);
+    this.entry = {
+      id: options.id,
+      instance: instance.publicKey,
+      addresses: options.announce ?? listeners.map(({ address }) => reachable(address)),
+      roles: options.roles,
+    };
+  }
+
+  /**
+   * Starts a server: listens, and is in the registry when this resolves.
+   *
+   * @throws {EnsembleError} when it cannot listen, or the registry cannot be reached.
+   */
+  static async start(options: ActorServerOptions): Promise<ActorServer> {
+    const listeners: Listener[] = [];
+    try {
+      for (const address of options.listen) listeners.push(await listenAt(address));
+      const [instance, cookie] = await Promise.all([
+        Instance.generate(),
+        importCookie(options.cookie),
+      ]);
+      const server = new ActorServer(options, { instance, cookie, listeners });
+      await server.#run();
+      return server;
+    } catch (error) {
+      for (const listener of listeners) listener.close();
+      throw error;
+    }
+  }
+
+  /** Aborted when the server begins to stop: hand it to what runs besides actors. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Resolves when the server has stopped. */
+  get stopped(): Promise<void> {
+    return this.#stopped.promise;
+  }
+
+  /** Its connections, by peer id. */
+  connections(): ConnectionInfo[] {
+    return this.#router.connections();
+  }
+
+  /**
+   * Connects with another server, through the registry or at the addresses given. Sending to a server
+   * connects by itself; this is for those who want to know that it works.
+   *
+   * @throws {DisconnectedError} when it cannot be reached, saying what was tried.
+   */
+  connect(server: ServerId, addresses?: Address[]): Promise<void> {
+    if (addresses && addresses.length > 0) this.#book.set(server, addresses);
+    return this.#router.connect(server);
+  }
+
+  /** Whether so much waits to be sent to a server that senders should wait for `drained`. */
+  congested(server: ServerId): boolean {
+    return this.#router.congested(server);
+  }
+
+  /** Resolves when what waits to be sent to a server has been written, or dropped. */
+  drained(server: ServerId): Promise<void> {
+    return this.#router.drained(server);
+  }
+
+  /** See {@linkcode Controlled.shutDown}. */
+  shutDown(): Promise<void> {
+    return this.#stopping ??= this.#shutDown(DEFAULT_GRACE);
+  }
+
+  /**
+   * Stops in good order: accepts no more connections and removes its sockets, leaves the registry, lets
+   * its actors shut down for at most `grace` ms, lets what was sent arrive, closes.
+   */
+  async stop(options: { grace?: number } = {}): Promise<void> {
+    this.#stopping ??= this.#shutDown(options.grace ?? DEFAULT_GRACE);
+    await this.stopped;
+  }
+
+  async #run(): Promise<void> {
+    this.actors.serve(SERVER_ACTOR, controlHandlers(this), { concurrent: true });
+    for (const listener of this.#listeners) {
+      void this.#acceptAll(listener);
+      logger.info("{id} listens at {address}", {
+        id: this.id,
+        address: formatAddressUrl(listener.address),
+      });
+    }
+    if (!this.#registered) return;
+    try {
+      await register(this.actors, this.entry);
+    } catch (error) {
+      await this.#router.close(0);
+      throw error instanceof DisconnectedError ? withHint(error) : error;
+    }
+    this.actors.spawn("registration", keepRegistered(this.entry));
+  }
+
+  async #acceptAll(listener: Listener): Promise<void> {
+    for (let next; (next = await listener.accept());) void this.#welcome(next);
+  }
+
+  async #welcome(accepted: Accepted): Promise<void> {
+    const from = formatAddressUrl(accepted.from);
+    if (this.#handshakes >= MAX_HANDSHAKES) {
+      logger.warn("refused a connection from {from}: too many handshakes at once", { from });
+      return accepted.stream.close();
+    }
+    this.#handshakes++;
+    try {
+      await this.#router.accept(accepted);
+    } catch (error) {
+      logger.warn("refused a connection from {from}: {reason}", {
+        from,
+        reason: (error as Error).message,
+      });
+    } finally {
+      this.#handshakes--;
+    }
+  }
+
+  async #lookUp(id: ServerId, registry: readonly Address[]): Promise<Address[]> {
+    if (registry.length === 0 && this.id !== REGISTRY_ID) {
+      throw new EnsembleError("no address of the registry is known");
+    }
+    try {
+      const entry = await client<RegistryHandlers>(this.actors, REGISTRY).lookup({ id });
+      if (entry) return [...entry.addresses];
+    } catch (error) {
+      throw error instanceof DisconnectedError ? withHint(error) : error;
+    }
+    throw new EnsembleError(`the registry knows no server ${id}`);
+  }
+
+  async #shutDown(grace: number): Promise<void> {
+    logger.info("{id} is stopping", { id: this.id });
+    this.#abort.abort(new DisconnectedError(`${this.id} is stopping`));
+    for (const listener of this.#listeners) listener.close();
+    const control = this.actors.find(SERVER_ACTOR);
+    if (this.#registered) await this.#unregister();
+    await this.actors.stopActors(grace, new Set(control && [control]));
+    void this.#finish();
+  }
+
+  async #unregister(): Promise<void> {
+    const { id, instance } = this.entry;
+    const registry = client<RegistryHandlers>(this.actors, REGISTRY);
+    try {
+      await registry.remove({ id, instance }, { timeout: UNREGISTER_TIMEOUT });
+    } catch (error) {
+      logger.warn("cannot leave the registry: {reason}", { reason: (error as Error).message });
+    }
+  }
+
+  async #finish(): Promise<void> {
+    // Whoever asked for the shutdown is answered first, in a turn of its own.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    await this.#router.close(DRAIN_TIMEOUT);
+    this.actors.find(SERVER_ACTOR)?.exit("the server has stopped");
+    this.actors.close();
+    logger.info("{id} has stopped", { id: this.id });
+    this.#stopped.resolve();
+  }
+}
+
+/** An address that listens on every interface, as one that others can use. */
+function reachable(address: Address): Address {
+  if (address.kind === "unix" || !["0.0.0.0", "::"].includes(address.host)) return address;
+  return { ...address, host: hostName() };
+}
+
+function withHint(error: DisconnectedError): DisconnectedError {
+  return new DisconnectedError(`${error.message}; start a registry with: gxensemble registry`);
+}

@@ -1,0 +1,204 @@
+/**
+ * Connections: authenticated streams of envelopes.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import type { Envelope } from "../actor/envelope.ts";
+import type { ServerId } from "../actor/server_id.ts";
+import { ProtocolError } from "../errors.ts";
+import type { Address } from "../wire/address.ts";
+import { decodeEnvelope } from "../wire/codec.ts";
+import type { FrameReader } from "../wire/frame_reader.ts";
+import { HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, MAX_FRAME } from "../wire/limits.ts";
+import type { Outbox } from "../wire/outbox.ts";
+import type { ByteStream } from "../wire/stream.ts";
+import type { Authenticated } from "./handshake.ts";
+import type { Bytes } from "./handshake_messages.ts";
+
+const logger = getLogger(["gxensemble", "server"]);
+
+/** A frame without a body: says no more than that this side lives. */
+const HEARTBEAT = new Uint8Array(0);
+
+/** A frame of one byte, MessagePack's nil: asks for a heartbeat. */
+const PROBE = new Uint8Array([0xc0]);
+
+/** What a connection reports to. */
+export interface ConnectionEvents {
+  /** An envelope came. */
+  onEnvelope(envelope: Envelope): void;
+  /** The connection is over; called once. */
+  onClosed(connection: Connection, reason: string): void;
+  /** All that was waiting has been written. */
+  onDrained(): void;
+}
+
+/** One stream to one peer, in use until either side closes it. */
+export class Connection {
+  /** The peer's id. */
+  readonly peer: ServerId;
+  /** The peer's instance. */
+  readonly instance: Bytes;
+  /** Where the peer was reached, or where it came from. */
+  readonly address: Address;
+  readonly #stream: ByteStream;
+  readonly #reader: FrameReader;
+  readonly #outbox: Outbox;
+  readonly #events: ConnectionEvents;
+  readonly #heartbeat: ReturnType<typeof setInterval>;
+  #lastReceived = performance.now();
+  #sent = false;
+  #writing = false;
+  #flushing = false;
+  #seen = 0;
+  #ended: string | undefined;
+
+  /** Takes over a stream after its handshake; what is in the outbox is sent. */
+  constructor(
+    stream: ByteStream,
+    { peer, instance, reader }: Authenticated,
+    options: { address: Address; outbox: Outbox; events: ConnectionEvents },
+  ) {
+    this.peer = peer;
+    this.instance = instance;
+    this.address = options.address;
+    this.#stream = stream;
+    this.#reader = reader;
+    this.#outbox = options.outbox;
+    this.#events = options.events;
+    this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_INTERVAL);
+    Deno.unrefTimer(this.#heartbeat as unknown as number);
+    reader.limit = MAX_FRAME;
+    void this.#readAll();
+    this.flush();
+  }
+
+  /** Whether it is in use. */
+  get open(): boolean {
+    return this.#ended === undefined;
+  }
+
+  /**
+   * Sees to it that the outbox is written in this turn of the event loop: once nothing more is added to it,
+   * so that all that this turn sends leaves in one write.
+   */
+  flush(): void {
+    if (this.#flushing || this.#writing) return;
+    this.#flushing = true;
+    this.#seen = -1;
+    queueMicrotask(this.#settle);
+  }
+
+  /** Asks the peer for a sign of life; says whether one came within `timeout` ms. */
+  async probe(timeout: number): Promise<boolean> {
+    const before = this.#lastReceived;
+    this.#outbox.add(PROBE);
+    this.flush();
+    const until = performance.now() + timeout;
+    while (this.open && this.#lastReceived === before && performance.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    return this.open && this.#lastReceived !== before;
+  }
+
+  /** Closes at once; what is not written yet is lost. */
+  close(reason: string): void {
+    if (!this.open) return;
+    this.#ended = reason;
+    clearInterval(this.#heartbeat);
+    this.#stream.close();
+    this.#events.onClosed(this, reason);
+  }
+
+  /** Writes what is waiting, lets the peer read it to the end, and closes; `timeout` in ms in all. */
+  async drain(timeout: number): Promise<void> {
+    const until = performance.now() + timeout;
+    const wait = async (condition: () => boolean) => {
+      while (this.open && condition() && performance.now() < until) {
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+    };
+    this.flush();
+    await wait(() => this.#outbox.size > 0 || this.#writing || this.#flushing);
+    if (this.open) await this.#stream.closeWrite().catch(() => {});
+    // Closing with unread input would reset the stream and take back what the peer has not read.
+    await wait(() => true);
+    this.close("drained");
+  }
+
+  readonly #settle = (): void => {
+    if (this.#outbox.size !== this.#seen) {
+      this.#seen = this.#outbox.size;
+      queueMicrotask(this.#settle);
+      return;
+    }
+    this.#flushing = false;
+    void this.#writeAll();
+  };
+
+  async #writeAll(): Promise<void> {
+    this.#writing = true;
+    try {
+      while (this.open && this.#outbox.size > 0) {
+        const bytes = this.#outbox.take();
+        this.#sent = true;
+        let rest = bytes;
+        while (rest.length > 0) rest = rest.subarray(await this.#stream.write(rest));
+        this.#outbox.release(bytes);
+      }
+    } catch (error) {
+      this.close(`the connection was lost: ${(error as Error).message}`);
+    }
+    this.#writing = false;
+    if (this.open) this.#events.onDrained();
+  }
+
+  async #readAll(): Promise<void> {
+    try {
+      do {
+        while (this.#reader.next()) this.#receive();
+        this.#lastReceived = performance.now();
+      } while (this.open && await this.#reader.fill());
+      this.close(
+        this.#reader.cut ? "the connection was lost inside a message" : "the peer closed it",
+      );
+    } catch (error) {
+      if (!this.open) return;
+      if (error instanceof ProtocolError) {
+        logger.warn("closing the connection to {peer}: {reason}", {
+          peer: this.peer,
+          reason: error.message,
+        });
+      }
+      this.close((error as Error).message);
+    }
+  }
+
+  #receive(): void {
+    const { buffer, start, end } = this.#reader;
+    if (end - start > 1) {
+      this.#events.onEnvelope(decodeEnvelope(buffer, { start, end, source: this.peer }));
+    } else if (end > start) {
+      if (buffer[start] !== PROBE[0]) throw new ProtocolError("malformed frame: not an envelope");
+      this.#outbox.add(HEARTBEAT);
+      this.flush();
+    }
+  }
+
+  #beat(): void {
+    const silence = performance.now() - this.#lastReceived;
+    if (silence > HEARTBEAT_TIMEOUT) {
+      logger.warn("closing the connection to {peer}: silent for {seconds} s", {
+        peer: this.peer,
+        seconds: Math.round(silence / 1000),
+      });
+      return this.close("the peer fell silent");
+    }
+    if (!this.#sent) {
+      this.#outbox.add(HEARTBEAT);
+      this.flush();
+    }
+    this.#sent = false;
+  }
+}

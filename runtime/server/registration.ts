@@ -1,0 +1,52 @@
+/**
+ * Registration: keeps a server in the registry.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import type { Actor, ActorBody } from "../actor/actor.ts";
+import { SERVER_ACTOR } from "../actor/actor_system.ts";
+import { on, onShutdown } from "../actor/cases.ts";
+import { ActorRef } from "../actor/ref.ts";
+import { REGISTRY_ID } from "../actor/server_id.ts";
+import { client } from "../actor/service.ts";
+import { REGISTRY, type RegistryHandlers } from "./registry_protocol.ts";
+import type { RegistryEntry } from "./registry_entry.ts";
+
+const logger = getLogger(["gxensemble", "registration"]);
+
+/** The first and the longest pause between two tries to register again, in ms. */
+const FIRST_PAUSE = 250;
+const LONGEST_PAUSE = 15_000;
+
+/** Adds an entry to the registry. */
+export async function register(actor: Pick<Actor, "ask">, entry: RegistryEntry): Promise<void> {
+  await client<RegistryHandlers>(actor, REGISTRY).add({ entry });
+}
+
+/**
+ * Makes the body of an actor that registers a server again whenever the registry was lost: it may have
+ * forgotten, or have been replaced.
+ */
+export function keepRegistered(entry: RegistryEntry): ActorBody {
+  return async (self) => {
+    while (true) {
+      self.monitor(new ActorRef(REGISTRY_ID, SERVER_ACTOR));
+      await self.receive([on("down", () => {}), onShutdown()]);
+      logger.warn("the registry was lost; registering again as soon as it is back");
+      await registerAgain(self, entry);
+      logger.info("registered again");
+    }
+  };
+}
+
+async function registerAgain(self: Actor, entry: RegistryEntry): Promise<void> {
+  for (let pause = FIRST_PAUSE;; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+    await self.receive([onShutdown()], { timeout: pause });
+    try {
+      return await register(self, entry);
+    } catch (error) {
+      logger.debug("cannot register yet: {reason}", { reason: (error as Error).message });
+    }
+  }
+}

@@ -1,0 +1,286 @@
+/**
+ * The router: one connection to each other server, made when it is needed.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import type { Route } from "../actor/actor_system.ts";
+import type { Envelope } from "../actor/envelope.ts";
+import type { ServerId } from "../actor/server_id.ts";
+import { DisconnectedError, EnsembleError } from "../errors.ts";
+import { type Address, formatAddressUrl } from "../wire/address.ts";
+import { encodeEnvelope } from "../wire/codec.ts";
+import { HANDSHAKE_TIMEOUT } from "../wire/limits.ts";
+import type { Accepted } from "../wire/stream.ts";
+import { connectTo } from "../wire/transport.ts";
+import type { AddressBook } from "./address_book.ts";
+import { Connection } from "./connection.ts";
+import { type Authenticated, type Credentials, greet, welcome } from "./handshake.ts";
+import { type Bytes, Refusal, RefusedError } from "./handshake_messages.ts";
+import { sameInstance } from "./instance.ts";
+import { Peer } from "./peer.ts";
+
+const logger = getLogger(["gxensemble", "server"]);
+
+/** How long a connected instance may take to show that it lives when another claims its id, in ms. */
+const PROBE_TIMEOUT = 1_000;
+
+/** What a router reports to. */
+export interface RouterEvents {
+  /** An envelope came. */
+  onEnvelope(envelope: Envelope): void;
+  /** A server was lost or could not be reached. */
+  onDisconnected(server: ServerId, reason: DisconnectedError): void;
+}
+
+/**
+ * Connects servers, and keeps it to one connection for each pair, however they meet.
+ *
+ * When two servers dial each other at once, each as a client of the other, one of the two handshakes has to
+ * give way. The server with the lesser id wins: while its own handshake is under way it refuses the other's
+ * as a duplicate, and the one with the greater id answers only when it knows how its own went. So when a
+ * peer that this server is connected with proves itself anew, the peer has lost that connection.
+ */
+export class Router implements Route {
+  readonly #self: Credentials;
+  readonly #book: AddressBook;
+  readonly #events: RouterEvents;
+  readonly #peers = new Map<ServerId, Peer>();
+  #closed = false;
+
+  /** A router without connections. */
+  constructor(self: Credentials, book: AddressBook, events: RouterEvents) {
+    this.#self = self;
+    this.#book = book;
+    this.#events = events;
+  }
+
+  /** The connections in use, by peer id. */
+  connections(): Connection[] {
+    return [...this.#peers.values()].flatMap(({ connection }) => connection ?? [])
+      .sort((a, b) => a.peer < b.peer ? -1 : 1);
+  }
+
+  /** Sends an envelope, on a connection that is made if there is none. */
+  send(server: ServerId, envelope: Envelope): boolean {
+    if (this.#closed) return false;
+    const body = encodeEnvelope(envelope);
+    const peer = this.#peer(server);
+    const wasCongested = peer.congested;
+    peer.outbox.add(body);
+    if (peer.congested && !wasCongested) {
+      logger.warn("{peer} does not keep up: {bytes} bytes wait for it", {
+        peer: server,
+        bytes: peer.outbox.size,
+      });
+    }
+    if (peer.stuck) {
+      logger.error("{peer} is stuck: its connection is closed and {bytes} bytes are dropped", {
+        peer: server,
+        bytes: peer.outbox.size,
+      });
+      const reason = "too much was waiting to be sent";
+      if (peer.connection) peer.connection.close(reason);
+      else this.#lose(peer, reason);
+      return false;
+    }
+    if (peer.connection) peer.connection.flush();
+    else void this.#reach(peer);
+    return true;
+  }
+
+  /**
+   * Connects to a server, unless that is done already.
+   *
+   * @throws {DisconnectedError} when it cannot be reached, saying what was tried.
+   */
+  async connect(server: ServerId): Promise<void> {
+    if (this.#closed) throw new DisconnectedError(`${this.#self.id} is stopping`);
+    const peer = this.#peer(server);
+    if (peer.connection) return;
+    await this.#reach(peer);
+    if (!peer.connection) {
+      throw new DisconnectedError(`cannot reach ${server}: ${peer.lastFailure}`);
+    }
+  }
+
+  /** Whether a sender to this server should wait; see {@linkcode Router.drained}. */
+  congested(server: ServerId): boolean {
+    return this.#peers.get(server)?.congested ?? false;
+  }
+
+  /** Resolves when what waits for a server has been written or dropped. */
+  drained(server: ServerId): Promise<void> {
+    return this.#peers.get(server)?.drained() ?? Promise.resolve();
+  }
+
+  /**
+   * Takes a stream that a listener accepted.
+   *
+   * @throws {EnsembleError} when the peer is not admitted.
+   */
+  async accept({ stream, from }: Accepted): Promise<void> {
+    try {
+      const peer = await welcome(stream, this.#self, {
+        admit: (client, instance) => this.#admit(client, instance),
+      });
+      this.#use(stream, peer, from);
+    } catch (error) {
+      stream.close();
+      // Two servers that met on both ways at once is no failure.
+      if (error instanceof RefusedError && error.refusal === Refusal.Duplicate) return;
+      throw error;
+    }
+  }
+
+  /** Lets what is written arrive, and closes all connections; `timeout` in ms. */
+  async close(timeout: number): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.connections().map((connection) => connection.drain(timeout)));
+  }
+
+  #peer(server: ServerId): Peer {
+    let peer = this.#peers.get(server);
+    if (!peer) this.#peers.set(server, peer = new Peer(server));
+    return peer;
+  }
+
+  #reach(peer: Peer): Promise<void> {
+    peer.attempt ??= this.#establish(peer).catch((error) => {
+      this.#lose(peer, (error as Error).message);
+    }).finally(() => {
+      peer.attempt = undefined;
+      this.#forgetIdle(peer);
+    });
+    return peer.attempt;
+  }
+
+  async #establish(peer: Peer): Promise<void> {
+    const known = this.#book.get(peer.id);
+    const failures: string[] = [];
+    if (known && await this.#dialAll(peer, known, failures)) return;
+    if (!this.#book.isFixed(peer.id)) {
+      const addresses = await this.#book.refresh(peer.id);
+      if (addresses.length === 0) {
+        throw new DisconnectedError(
+          "the registry knows no address of it that leads there from here",
+        );
+      }
+      failures.length = 0;
+      if (await this.#dialAll(peer, addresses, failures)) return;
+    }
+    throw new DisconnectedError(failures.join("; "));
+  }
+
+  async #dialAll(peer: Peer, addresses: Address[], failures: string[]): Promise<boolean> {
+    for (const address of addresses) {
+      if (peer.connection) return true;
+      try {
+        if (await this.#dial(peer, address)) return true;
+      } catch (error) {
+        if (peer.connection) return true;
+        failures.push((error as Error).message);
+      }
+    }
+    return false;
+  }
+
+  async #dial(peer: Peer, address: Address): Promise<boolean> {
+    const stream = await connectTo(address);
+    if (peer.connection || this.#closed) {
+      stream.close();
+      return peer.connection !== undefined;
+    }
+    const greeting = greet(stream, this.#self, {
+      wanted: peer.id,
+      proceed: () => peer.connection === undefined && !this.#closed,
+    });
+    peer.greeting = greeting.then(() => {}, () => {});
+    try {
+      this.#use(stream, await greeting, address);
+      return true;
+    } catch (error) {
+      stream.close();
+      if (error instanceof RefusedError && error.refusal === Refusal.Duplicate) {
+        return await peer.waitForConnection(HANDSHAKE_TIMEOUT);
+      }
+      throw new EnsembleError(`${formatAddressUrl(address)}: ${(error as Error).message}`);
+    } finally {
+      peer.greeting = undefined;
+    }
+  }
+
+  /** Decides on a client that has proved itself; see the rule above. */
+  async #admit(
+    client: ServerId,
+    instance: Bytes,
+  ): Promise<{ refusal: Refusal; reason: string } | undefined> {
+    if (this.#closed) {
+      return { refusal: Refusal.Failed, reason: `${this.#self.id} is stopping` };
+    }
+    const peer = this.#peers.get(client);
+    if (peer?.greeting) {
+      if (this.#self.id < client) {
+        return { refusal: Refusal.Duplicate, reason: "already connecting the other way round" };
+      }
+      await peer.greeting;
+    }
+    const connection = peer?.connection;
+    if (!connection) return undefined;
+    if (sameInstance(connection.instance, instance)) {
+      connection.close("the peer opened another");
+    } else if (await connection.probe(PROBE_TIMEOUT)) {
+      return {
+        refusal: Refusal.Failed,
+        reason: `a server with the id ${client} is running and connected with ${this.#self.id}`,
+      };
+    } else {
+      connection.close("the peer was replaced by a new instance");
+    }
+    return undefined;
+  }
+
+  #use(stream: Accepted["stream"], authenticated: Authenticated, address: Address): void {
+    const peer = this.#peer(authenticated.peer);
+    peer.connection?.close("replaced");
+    const connection = new Connection(stream, authenticated, {
+      address,
+      outbox: peer.outbox,
+      events: {
+        onEnvelope: this.#events.onEnvelope,
+        onDrained: () => peer.notifyDrained(),
+        onClosed: (connection, reason) => {
+          if (peer.connection !== connection) return;
+          this.#lose(peer, reason);
+        },
+      },
+    });
+    peer.connect(connection);
+    logger.debug("connected with {peer} by {address}", {
+      peer: peer.id,
+      address: formatAddressUrl(address),
+    });
+  }
+
+  #lose(peer: Peer, reason: string): void {
+    const wasConnected = peer.connection !== undefined;
+    peer.lastFailure = reason;
+    const dropped = peer.outbox.size;
+    peer.disconnect();
+    this.#forgetIdle(peer);
+    const log = dropped > 0 && !this.#closed ? logger.warn : logger.debug;
+    log.call(logger, wasConnected ? "lost {peer}: {reason}" : "cannot reach {peer}: {reason}", {
+      peer: peer.id,
+      reason,
+      dropped,
+    });
+    const message = wasConnected
+      ? `the connection to ${peer.id} was lost: ${reason}`
+      : `cannot reach ${peer.id}: ${reason}`;
+    this.#events.onDisconnected(peer.id, new DisconnectedError(message));
+  }
+
+  #forgetIdle(peer: Peer): void {
+    if (!peer.connection && !peer.attempt && peer.outbox.size === 0) this.#peers.delete(peer.id);
+  }
+}
