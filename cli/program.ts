@@ -1,0 +1,235 @@
+/**
+ * The command tree of `gxensemble`: its commands, their arguments and options.
+ *
+ * Values are read here, once, so that a command's function gets what it works with; the function
+ * itself is imported when its command runs, and with it only what that command needs.
+ *
+ * @module
+ */
+import {
+  Command,
+  type CommanderError,
+  type CommandUnknownOpts,
+  Option,
+} from "@commander-js/extra-typings";
+import configuration from "../deno.json" with { type: "json" };
+import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
+import { formatHelp } from "./help_format.ts";
+import {
+  actorIdArgument,
+  announceOption,
+  forceOption,
+  jsonOption,
+  libraryPrefixOption,
+  listenOption,
+  logFileOption,
+  logOption,
+  moduleIdArgument,
+  optionalServerIdArgument,
+  registryOption,
+  rolesOption,
+  serverIdArgument,
+  storeOption,
+} from "./options.ts";
+import { printNotice, printText } from "./output.ts";
+import { UsageError } from "./usage_error.ts";
+
+/**
+ * Makes the command tree.
+ *
+ * Its `parseAsync` runs a command; it rejects with a {@linkcode UsageError} for a command line that
+ * makes no sense, with a `CommanderError` after the help or the version was printed, and with
+ * whatever the command throws.
+ */
+export function createProgram(): CommandUnknownOpts {
+  const program = new Command("gxensemble")
+    .version(configuration.version, "-V, --version", "display the version")
+    .addHelpOption(new Option("-h, --help", "display help; after a command, its help"))
+    .helpCommand(false)
+    .enablePositionalOptions()
+    .configureHelp({ formatHelp })
+    .configureOutput({
+      writeOut: printText,
+      writeErr: (text) => printNotice(text.trimEnd()),
+      outputError: () => {}, // main.ts prints errors, of commander and all others alike.
+    });
+  addServerCommands(program);
+  addCodeCommands(program);
+  addManagementCommands(program);
+  addCookieCommand(program);
+  addHelpCommand(program);
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride((error) => {
+      throw asUsageError(error, command);
+    });
+  }
+  return program;
+}
+
+function addServerCommands(program: CommandUnknownOpts): void {
+  program.command("run").description("run a server in the ensemble")
+    .passThroughOptions()
+    .addOption(logOption("info"))
+    .addOption(logFileOption())
+    .addOption(listenOption())
+    .addOption(announceOption())
+    .addOption(registryOption())
+    .addOption(rolesOption())
+    .addArgument(serverIdArgument())
+    .addArgument(moduleIdArgument())
+    .argument("[main-args...]", "arguments for the module's main procedure")
+    .action(async (serverId, moduleId, mainArguments, options) => {
+      const { run } = await import("./commands/run.ts");
+      await run(serverId, moduleId, mainArguments, options);
+    });
+
+  program.command("registry").description("runs the ensemble registry")
+    .addOption(logOption("info"))
+    .addOption(logFileOption())
+    .addOption(listenOption())
+    .addOption(announceOption())
+    .addOption(storeOption())
+    .action(async (options) => {
+      const { registry } = await import("./commands/registry.ts");
+      await registry(options);
+    });
+}
+
+function addCodeCommands(program: CommandUnknownOpts): void {
+  program.command("load").description("loads code in a running server")
+    .addOption(forceOption())
+    .addOption(
+      new Option(
+        "--library",
+        "loads the code as library module; the library must be in the servers load path",
+      ).default(false),
+    )
+    .addOption(registryOption())
+    .addOption(libraryPrefixOption())
+    .addOption(jsonOption())
+    .addOption(logOption("warning"))
+    .addArgument(serverIdArgument())
+    .addArgument(moduleIdArgument())
+    .action(async (serverId, moduleId, options) => {
+      const { load } = await import("./commands/load.ts");
+      await load(serverId, moduleId, options);
+    });
+
+  program.command("eval").description("evals code in a running server")
+    .addOption(registryOption())
+    .addOption(jsonOption())
+    .addOption(logOption("warning"))
+    .addArgument(serverIdArgument())
+    .argument("<expr>", "the expression to eval")
+    .action(async (serverId, expression, options) => {
+      const { evaluate } = await import("./commands/eval.ts");
+      await evaluate(serverId, expression, options);
+    });
+}
+
+function addManagementCommands(program: CommandUnknownOpts): void {
+  program.command("ping").description("pings a server or actor in the server")
+    .addOption(registryOption())
+    .addOption(jsonOption())
+    .addOption(logOption("warning"))
+    .addArgument(serverIdArgument())
+    .addArgument(actorIdArgument())
+    .action(async (serverId, actorId, options) => {
+      const { ping } = await import("./commands/ping.ts");
+      await ping(serverId, actorId, options);
+    });
+
+  program.command("shutdown")
+    .description(
+      "shuts down an actor, server, or the entire ensemble including the registry",
+    )
+    .addOption(forceOption())
+    .addOption(registryOption())
+    .addOption(jsonOption())
+    .addOption(logOption("warning"))
+    .addArgument(optionalServerIdArgument())
+    .addArgument(actorIdArgument())
+    .action(async (serverId, actorId, options) => {
+      const { shutdown } = await import("./commands/shutdown.ts");
+      await shutdown(serverId, actorId, options);
+    });
+
+  program.command("list-servers").description("lists known servers")
+    .addOption(registryOption())
+    .addOption(jsonOption())
+    .addOption(logOption("warning"))
+    .action(async (options) => {
+      const { listServers } = await import("./commands/list_servers.ts");
+      await listServers(options);
+    });
+
+  program.command("list-actors").description("list actors registered in a server")
+    .addOption(registryOption())
+    .addOption(jsonOption())
+    .addOption(logOption("warning"))
+    .addArgument(serverIdArgument())
+    .action(async (serverId, options) => {
+      const { listActors } = await import("./commands/list_actors.ts");
+      await listActors(serverId, options);
+    });
+
+  program.command("list-connections").description("list a server's connection")
+    .addOption(registryOption())
+    .addOption(jsonOption())
+    .addOption(logOption("warning"))
+    .addArgument(serverIdArgument())
+    .action(async (serverId, options) => {
+      const { listConnections } = await import("./commands/list_connections.ts");
+      await listConnections(serverId, options);
+    });
+
+  program.command("lookup").description("looks up a server by id or role")
+    .addOption(registryOption())
+    .addOption(new Option("--role", "lookup by role").default(false))
+    .addOption(jsonOption())
+    .addOption(logOption("warning"))
+    .argument("<server-or-role>", "the server or role to lookup")
+    .action(async (serverOrRole, options) => {
+      const query = options.role ? { role: serverOrRole } : { server: readServerId(serverOrRole) };
+      const { lookup } = await import("./commands/lookup.ts");
+      await lookup(query, options);
+    });
+}
+
+/** An argument that is a server id only without `--role` is read once the options are known. */
+function readServerId(text: string): ServerId {
+  try {
+    return parseServerId(text);
+  } catch (error) {
+    throw new UsageError((error as Error).message, "gxensemble help lookup");
+  }
+}
+
+function addCookieCommand(program: CommandUnknownOpts): void {
+  program.command("cookie").description("generate a new ensemble cookie")
+    .addOption(forceOption())
+    .action(async (options) => {
+      const { cookie } = await import("./commands/cookie.ts");
+      await cookie(options);
+    });
+}
+
+/** In place of commander's own, which takes the help of an unknown command for that of the program. */
+function addHelpCommand(program: CommandUnknownOpts): void {
+  program.command("help").description("display help; help <command> for command help")
+    .argument("[command]", "the command to display the help of")
+    .action((name) => {
+      const command = program.commands.find((command) => command.name() === name);
+      if (name === undefined) program.outputHelp();
+      else if (command !== undefined) command.outputHelp();
+      else program.parse([name], { from: "user" }); // Reports it, with the nearest command there is.
+    });
+}
+
+/** What commander reports is the person's mistake, unless it printed the help or the version. */
+function asUsageError(error: CommanderError, command: CommandUnknownOpts): Error {
+  if (error.exitCode === 0 || error.code === "commander.help") return error;
+  const help = command.parent === null ? "gxensemble help" : `gxensemble help ${command.name()}`;
+  const message = error.message.replace(/^error: /, "").replace("\n(Did you", " (Did you");
+  return new UsageError(message, help);
+}

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { TemporaryEnsemble } from "../temporary_ensemble.ts";
+
+async function permissions(path: string): Promise<string> {
+  return ((await Deno.stat(path)).mode! & 0o777).toString(8);
+}
+
+Deno.test("a cookie is 32 random bytes that only its owner reads", async () => {
+  using ensemble = new TemporaryEnsemble();
+  const { code, stdout } = await ensemble.run("cookie");
+  assert.deepEqual({ code, stdout }, { code: 0, stdout: "" });
+  assert.equal((await Deno.readFile(ensemble.cookiePath)).length, 32);
+  assert.equal(await permissions(ensemble.cookiePath), "600");
+  assert.equal(await permissions(`${ensemble.gerbilPath}/ensemble`), "700");
+});
+
+Deno.test("a cookie is replaced only with -f", async () => {
+  using ensemble = new TemporaryEnsemble();
+  await ensemble.run("cookie");
+  const first = await Deno.readFile(ensemble.cookiePath);
+
+  const again = await ensemble.run("cookie");
+  assert.equal(again.code, 1);
+  assert.ok(
+    again.stderr.startsWith(
+      `gxensemble: error: there is a cookie already: ${ensemble.cookiePath}: replace it with ` +
+        `"gxensemble cookie -f"`,
+    ),
+    again.stderr,
+  );
+  assert.deepEqual(await Deno.readFile(ensemble.cookiePath), first);
+
+  assert.equal((await ensemble.run("cookie", "-f")).code, 0);
+  assert.notDeepEqual(await Deno.readFile(ensemble.cookiePath), first);
+  assert.equal(await permissions(ensemble.cookiePath), "600");
+});
+
+Deno.test("of several at once one makes the cookie, and no draft is left", async () => {
+  using ensemble = new TemporaryEnsemble();
+  const outcomes = await Promise.all(Array.from({ length: 4 }, () => ensemble.run("cookie")));
+  assert.deepEqual(outcomes.map(({ code }) => code).sort(), [0, 1, 1, 1]);
+  const files = Deno.readDirSync(`${ensemble.gerbilPath}/ensemble`).map(({ name }) => name);
+  assert.deepEqual([...files], ["cookie"]);
+});
+
+Deno.test("a place that cannot be written is named", async () => {
+  using ensemble = new TemporaryEnsemble();
+  await Deno.writeTextFile(ensemble.gerbilPath, "a file, no directory");
+  const { code, stderr } = await ensemble.run("cookie");
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    /^gxensemble: error: cannot write the cookie .*\/gerbil\/ensemble\/cookie: /,
+  );
+});

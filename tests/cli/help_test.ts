@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { TemporaryEnsemble } from "../temporary_ensemble.ts";
+
+const REGISTRY =
+  "--registry <registry> additional registry addresses; by default the registry is reachable at " +
+  "unix /tmp/ensemble/registry [default: #f]";
+const LOG_FILE =
+  "--log-file <logging-file> specifies a log file instead of logging to stderr; if it is - then " +
+  "the log will be written into the ensemble server directory log [default: #f]";
+const LISTEN =
+  "-l --listen <listen> additional addresses to listen to; by default the server listens at unix " +
+  "/tmp/ensemble/<server-id> [default: ()]";
+const ANNOUNCE =
+  "-a --announce <announce> public addresses to announce to the registry; by default these are " +
+  "the listen addresses [default: #f]";
+const JSON_OPTION = "--json prints the result as JSON";
+const INFO = "--log <logging> specifies the log level to run with [default: INFO]";
+const WARN = "--log <logging> specifies the log level to run with [default: WARN]";
+const FORCE = "-f --force force the action";
+const SERVER = "server-id the server id";
+
+/** The help of each command as the tutorial prints it, free of its line breaks. */
+const HELP: Record<string, string[]> = {
+  run: [
+    "[command-option ...] <server-id> <module-id> <main-args> ... run a server in the ensemble",
+    `Command Options: ${INFO} ${LOG_FILE} ${LISTEN} ${ANNOUNCE} ${REGISTRY}`,
+    "--roles <roles> server role(s); a list of symbols [default: ()]",
+    `Arguments: ${SERVER} module-id the module id`,
+    "main-args arguments for the module's main procedure",
+  ],
+  registry: [
+    "[command-option ...] runs the ensemble registry",
+    `Command Options: ${INFO} ${LOG_FILE} ${LISTEN} ${ANNOUNCE}`,
+    "--store <store> where the registry keeps its entries",
+    "[default: sqlite:]",
+  ],
+  load: [
+    "[command-option ...] <server-id> <module-id> loads code in a running server",
+    `Command Options: ${FORCE} --library loads the code as library module; the library must be in ` +
+    `the servers load path ${REGISTRY}`,
+    "--library-prefix <library-prefix> list of package prefixes to consider as library modules " +
+    "installed in the server [default: (@gxensemble/)]",
+    `${JSON_OPTION} ${WARN} Arguments: ${SERVER} module-id the module id`,
+  ],
+  eval: [
+    "[command-option ...] <server-id> <expr> evals code in a running server",
+    `Command Options: ${REGISTRY} ${JSON_OPTION} ${WARN} Arguments: ${SERVER} expr the expression ` +
+    "to eval",
+  ],
+  ping: [
+    "[command-option ...] <server-id> [<actor-id>] pings a server or actor in the server",
+    `Command Options: ${REGISTRY} ${JSON_OPTION} ${WARN} Arguments: ${SERVER} actor-id the ` +
+    "actor's registered name [default: #f]",
+  ],
+  shutdown: [
+    "[command-option ...] [<server-id>] [<actor-id>] shuts down an actor, server, or the entire " +
+    "ensemble including the registry",
+    `Command Options: ${FORCE} ${REGISTRY} ${JSON_OPTION} ${WARN} Arguments: ${SERVER} [default: ` +
+    "#f] actor-id the actor's registered name [default: #f]",
+  ],
+  "list-servers": [
+    "[command-option ...] lists known servers",
+    `Command Options: ${REGISTRY} ${JSON_OPTION} ${WARN}`,
+  ],
+  "list-actors": [
+    "[command-option ...] <server-id> list actors registered in a server",
+    `Command Options: ${REGISTRY} ${JSON_OPTION} ${WARN} Arguments: ${SERVER}`,
+  ],
+  "list-connections": [
+    "[command-option ...] <server-id> list a server's connection",
+    `Command Options: ${REGISTRY} ${JSON_OPTION} ${WARN} Arguments: ${SERVER}`,
+  ],
+  lookup: [
+    "[command-option ...] <server-or-role> looks up a server by id or role",
+    `Command Options: ${REGISTRY} --role lookup by role ${JSON_OPTION} ${WARN}`,
+    "Arguments: server-or-role the server or role to lookup",
+  ],
+  cookie: [
+    "[command-option ...] generate a new ensemble cookie",
+    `Command Options: ${FORCE}`,
+  ],
+  help: ["[<command>] display help; help <command> for command help"],
+};
+
+for (const [command, parts] of Object.entries(HELP)) {
+  Deno.test(`the help of ${command} is the tutorial's`, async () => {
+    using ensemble = new TemporaryEnsemble();
+    const { code, stdout, stderr } = await ensemble.run("help", command);
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+    const text = stdout.replace(/\s+/g, " ");
+    assert.ok(text.startsWith(`Usage: gxensemble ${command} ${parts[0]}`), text);
+    for (const part of parts) assert.ok(text.includes(part), `${part}\nis not in\n${text}`);
+    for (const line of stdout.split("\n")) {
+      assert.ok(line.length <= 80 || line.startsWith("Usage:"), line);
+    }
+  });
+}
+
+Deno.test("--help and -h after a command are its help", async () => {
+  using ensemble = new TemporaryEnsemble();
+  const expected = await ensemble.run("help", "run");
+  assert.deepEqual(await ensemble.run("run", "--help"), expected);
+  assert.deepEqual(await ensemble.run("run", "-h"), expected);
+});
+
+Deno.test("the help of the program lists every command in the tutorial's words", async () => {
+  using ensemble = new TemporaryEnsemble();
+  const help = await ensemble.run("help");
+  assert.equal(help.code, 0);
+  assert.match(help.stdout, /^gxensemble: .*\n\nUsage: gxensemble <command> command-arg \.\.\.\n/);
+  const text = help.stdout.replace(/\s+/g, " ");
+  for (const [command, parts] of Object.entries(HELP)) {
+    const description = parts[0]!.replace(/^(?:\[command-option|\[?<[-a-z]+>\]?|\.{3}\]?| )+/, "");
+    assert.ok(text.includes(`${command} ${description}`), command);
+  }
+  assert.deepEqual(await ensemble.run("--help"), help);
+});
+
+Deno.test("no arguments at all: the help is on standard error, exit 2", async () => {
+  using ensemble = new TemporaryEnsemble();
+  const { stdout } = await ensemble.run("help");
+  assert.deepEqual(await ensemble.run(), { code: 2, stdout: "", stderr: stdout });
+});
+
+Deno.test("--version and -V print the version", async () => {
+  using ensemble = new TemporaryEnsemble();
+  for (const flag of ["--version", "-V"]) {
+    const { code, stdout } = await ensemble.run(flag);
+    assert.equal(code, 0);
+    assert.match(stdout, /^\d+\.\d+\.\d+\n$/);
+  }
+});

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { createProgram } from "../../cli/program.ts";
+
+/** What the command named first in `args` would be called with; it is not run. */
+function parse(...args: string[]): { arguments: unknown[]; options: Record<string, unknown> } {
+  const program = createProgram();
+  const command = program.commands.find((command) => command.name() === args[0])!;
+  command.action(() => {});
+  program.parse(args, { from: "user" });
+  return { arguments: command.processedArgs, options: command.opts() };
+}
+
+const A = { kind: "tcp", host: "a", port: 1 };
+const B = { kind: "tls", host: "b", port: 2 };
+
+Deno.test("defaults are those of the tutorial", () => {
+  assert.deepEqual(parse("run", "httpd1", "./svc.ts"), {
+    arguments: ["httpd1", "./svc.ts", []],
+    options: { log: "info", listen: [], registry: [], roles: [] },
+  });
+  assert.deepEqual(parse("registry").options, {
+    log: "info",
+    listen: [],
+    store: { kind: "sqlite" },
+  });
+  assert.deepEqual(parse("load", "httpd1", "./a.ts").options, {
+    force: false,
+    library: false,
+    registry: [],
+    libraryPrefix: ["@gxensemble/"],
+    json: false,
+    log: "warning",
+  });
+  assert.deepEqual(parse("shutdown"), {
+    arguments: [undefined, undefined],
+    options: { force: false, registry: [], json: false, log: "warning" },
+  });
+});
+
+Deno.test("addresses are read in both spellings, and add up over repetitions", () => {
+  for (
+    const spelling of [
+      ["--listen", "tcp://a:1 tls://b:2"],
+      ["-l", '((tcp: "a:1") (tls: "b:2"))'],
+      ["-l", '(tcp: "a:1")', "--listen", "tls://b:2"],
+    ]
+  ) assert.deepEqual(parse("registry", ...spelling).options.listen, [A, B]);
+  assert.deepEqual(parse("registry", "-a", "tcp://a:1", "-a", "tls://b:2").options.announce, [
+    A,
+    B,
+  ]);
+  assert.deepEqual(parse("registry", "-a", "()").options.announce, []);
+  assert.deepEqual(parse("ping", "x", "--registry", "tcp://a:1").options.registry, [A]);
+});
+
+Deno.test("symbols are read in both spellings, and add up over repetitions", () => {
+  for (const spelling of [["(a b)"], ["a,b"], ["a", "--roles", "(b)"]]) {
+    assert.deepEqual(parse("run", "--roles", ...spelling, "x", "y").options.roles, ["a", "b"]);
+  }
+  assert.deepEqual(
+    parse("load", "--library-prefix", "(std my/)", "x", "y").options.libraryPrefix,
+    ["@gxensemble/", "std", "my/"],
+  );
+});
+
+Deno.test("log levels are read in any case", () => {
+  const levels = {
+    DEBUG: "debug",
+    info: "info",
+    Warn: "warning",
+    WARNING: "warning",
+    error: "error",
+  };
+  for (const [text, level] of Object.entries(levels)) {
+    assert.equal(parse("ping", "--log", text, "x").options.log, level);
+  }
+});
+
+Deno.test("what follows the module of run is left to its main", () => {
+  const args = ["--port", "8080", "--help", "-l", "--", "x"];
+  assert.deepEqual(parse("run", "--log", "DEBUG", "httpd1", "./svc.ts", ...args), {
+    arguments: ["httpd1", "./svc.ts", args],
+    options: { log: "debug", listen: [], registry: [], roles: [] },
+  });
+});
+
+Deno.test("elsewhere options may follow the arguments", () => {
+  assert.equal(parse("eval", "httpd1", "-1", "--json").options.json, true);
+  assert.deepEqual(parse("eval", "httpd1", "--", "--x").arguments, ["httpd1", "--x"]);
+});

@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { createProgram } from "../../cli/program.ts";
+import { UsageError } from "../../cli/usage_error.ts";
+import { TemporaryEnsemble } from "../temporary_ensemble.ts";
+
+Deno.test("wrong usage is exit 2 with the error and where the help is", async () => {
+  using ensemble = new TemporaryEnsemble();
+  assert.deepEqual(await ensemble.run("lst-servers"), {
+    code: 2,
+    stdout: "",
+    stderr: "gxensemble: error: unknown command 'lst-servers' (Did you mean list-servers?)\n" +
+      "see gxensemble help\n",
+  });
+  assert.deepEqual(await ensemble.run("ping"), {
+    code: 2,
+    stdout: "",
+    stderr: "gxensemble: error: missing required argument 'server-id'\n" +
+      "see gxensemble help ping\n",
+  });
+});
+
+const WRONG: [string[], RegExp][] = [
+  [["nosuch"], /^unknown command 'nosuch'$/],
+  [["help", "cokie"], /^unknown command 'cokie' \(Did you mean cookie\?\)$/],
+  [["--nosuch"], /^unknown option '--nosuch'$/],
+  [["ping", "--jsn", "a"], /^unknown option '--jsn' \(Did you mean --json\?\)$/],
+  [["run", "httpd1"], /^missing required argument 'module-id'$/],
+  [["run", "httpd1", "--roles", "a", "x.ts"], /options come before the server id$/],
+  [["run", "--roles", "(a", "httpd1", "x.ts"], /'--roles <roles>'.* without its "\)"/],
+  [["run", "--roles", "||", "httpd1", "x.ts"], /'--roles <roles>'.* a role is not empty$/],
+  [["ping", "a", "b", "c"], /^too many arguments for 'ping'/],
+  [["ping", "a/b"], /not a server id: "a\/b"/],
+  [["shutdown", "a/b"], /not a server id: "a\/b"/],
+  [["lookup", "a/b"], /^not a server id: "a\/b"/],
+  [["registry", "-l", "nope"], /'-l, --listen <listen>'.* not an address: nope/],
+  [["registry", "-a", "tcp://a:99999"], /'-a, --announce <announce>'.* up to 65535$/],
+  [["ping", "--registry", "unix:x", "a"], /'--registry <registry>'.* is absolute$/],
+  [["registry", "--log", "LOUD"], /'--log <logging>'.* there are DEBUG, INFO, WARN and ERROR$/],
+  [["registry", "--store", "redis:"], /'--store <store>'.* there are "sqlite:"/],
+  [["registry", "--log"], /^option '--log <logging>' argument missing$/],
+];
+
+for (const [args, message] of WRONG) {
+  Deno.test(`refused: gxensemble ${args.join(" ")}`, async () => {
+    await assert.rejects(createProgram().parseAsync(args, { from: "user" }), (error) => {
+      assert.ok(error instanceof UsageError, `${error}`);
+      assert.match(error.message, message);
+      assert.match(error.help, /^gxensemble help/);
+      return true;
+    });
+  });
+}

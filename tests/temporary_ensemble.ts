@@ -1,0 +1,65 @@
+/**
+ * An ensemble of one test: real processes, with places of their own for files and sockets.
+ */
+import { fileURLToPath } from "node:url";
+
+const CONFIGURATION = fileURLToPath(new URL("../deno.json", import.meta.url));
+const MAIN = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
+
+/** What a finished process leaves. */
+export interface Outcome {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Where the ensemble of one test lives; removed with `using`. */
+export class TemporaryEnsemble implements Disposable {
+  /** For whatever the test keeps beside the ensemble's own directories. */
+  readonly directory = Deno.makeTempDirSync();
+
+  /** `GERBIL_PATH`. */
+  readonly gerbilPath = `${this.directory}/gerbil`;
+
+  /** `ENSEMBLE_SOCKET_DIR`. */
+  readonly socketDirectory = `${this.directory}/sockets`;
+
+  /** Where the cookie belongs. */
+  readonly cookiePath = `${this.gerbilPath}/ensemble/cookie`;
+
+  /** Runs `gxensemble` to its end. */
+  run(...args: string[]): Promise<Outcome> {
+    return finish(this.command("run", "-A", MAIN, ...args));
+  }
+
+  /** Runs the text of a TypeScript module to its end. */
+  evaluate(module: string): Promise<Outcome> {
+    return finish(this.command("eval", `--config=${CONFIGURATION}`, module));
+  }
+
+  /** A `deno` in this ensemble that is yet to be started. */
+  command(...args: string[]): Deno.Command {
+    return new Deno.Command(Deno.execPath(), {
+      args,
+      env: {
+        GERBIL_PATH: this.gerbilPath,
+        ENSEMBLE_SOCKET_DIR: this.socketDirectory,
+        NO_COLOR: "1",
+      },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    });
+  }
+
+  /** Removes the directories; the processes have ended by then. */
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.directory, { recursive: true });
+  }
+}
+
+async function finish(command: Deno.Command): Promise<Outcome> {
+  const { code, stdout, stderr } = await command.output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
