@@ -48,6 +48,8 @@ export interface ActorServerOptions {
   readonly roles: readonly string[];
   /** Whether it is added to the registry. */
   readonly register: boolean;
+  /** Run when the server listens but nothing reaches it yet: starts the actors that it always has. */
+  readonly prepare?: (server: ActorServer) => void | Promise<void>;
 }
 
 /** A running server: its actors, its connections, its listeners. */
@@ -105,6 +107,7 @@ export class ActorServer implements Controlled {
         importCookie(options.cookie),
       ]);
       const server = new ActorServer(options, { instance, cookie, listeners });
+      await options.prepare?.(server);
       await server.#run();
       return server;
     } catch (error) {

@@ -1,0 +1,57 @@
+/**
+ * The registry's actor: answers who is in the ensemble, from a store.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import { parseServerId } from "../runtime/actor/server_id.ts";
+import { InvalidInputError } from "../runtime/errors.ts";
+import { INSTANCE_LENGTH } from "../runtime/server/instance.ts";
+import type { RegistryEntry } from "../runtime/server/registry_entry.ts";
+import type { RegistryHandlers } from "../runtime/server/registry_protocol.ts";
+import { formatAddress, formatAddressUrl, parseAddresses } from "../runtime/wire/address.ts";
+import type { RegistryStore } from "./store.ts";
+
+const logger = getLogger(["gxensemble", "registry"]);
+
+/** Makes the handlers of the registry's actor over a store. A change is answered when it is durable. */
+export function registryHandlers(store: RegistryStore): RegistryHandlers {
+  return {
+    async add({ entry }) {
+      const checked = checkEntry(entry);
+      await store.put(checked);
+      logger.info("added {id}: {roles} {addresses}", {
+        id: checked.id,
+        roles: checked.roles,
+        addresses: checked.addresses.map(formatAddressUrl),
+      });
+    },
+
+    async remove({ id, instance }) {
+      const removed = await store.delete(parseServerId(id), instance);
+      if (removed) logger.info("removed {id}", { id });
+      return removed;
+    },
+
+    lookup: ({ id }) => store.get(parseServerId(id)),
+    lookupRole: ({ role }) => store.byRole(role),
+    list: () => store.list(),
+  };
+}
+
+/** What came over the wire is kept for long and handed to others: it must be an entry in every part. */
+function checkEntry(entry: RegistryEntry): RegistryEntry {
+  const { instance, addresses, roles } = entry;
+  if (!(instance instanceof Uint8Array) || instance.length !== INSTANCE_LENGTH) {
+    throw new InvalidInputError("not a registry entry: no instance");
+  }
+  if (!Array.isArray(addresses) || !Array.isArray(roles)) {
+    throw new InvalidInputError("not a registry entry: no addresses or roles");
+  }
+  return {
+    id: parseServerId(entry.id),
+    instance,
+    addresses: addresses.flatMap((address) => parseAddresses(formatAddress(address))),
+    roles: roles.map(String),
+  };
+}

@@ -1,0 +1,43 @@
+/**
+ * Running the registry.
+ *
+ * @module
+ */
+import { REGISTRY_ID } from "../runtime/actor/server_id.ts";
+import { callWithEnsembleServer } from "../runtime/ensemble/call_with_server.ts";
+import { serverDirectory } from "../runtime/ensemble/paths.ts";
+import { REGISTRY } from "../runtime/server/registry_protocol.ts";
+import type { Address } from "../runtime/wire/address.ts";
+import { openStore, type StoreLocation } from "./open_store.ts";
+import { registryHandlers } from "./registry_actor.ts";
+import type { RegistryStore } from "./store.ts";
+
+/** Options of {@linkcode runRegistry}. */
+export interface RunRegistryOptions {
+  /** Where to listen besides the registry's UNIX socket. */
+  readonly listen?: readonly Address[];
+  /** Where others are told to reach it. */
+  readonly announce?: readonly Address[] | undefined;
+  /** Where the entries are kept. */
+  readonly store: StoreLocation;
+}
+
+/**
+ * Runs the registry of the ensemble in this process, until it is stopped.
+ *
+ * @throws {EnsembleError} when it cannot start, as when one is running already.
+ */
+export async function runRegistry(options: RunRegistryOptions): Promise<void> {
+  let store: RegistryStore | undefined;
+  try {
+    await callWithEnsembleServer(REGISTRY_ID, (server) => server.stopped, {
+      ...options,
+      async prepare(server) {
+        store = await openStore(options.store, `${serverDirectory(REGISTRY_ID)}/registry.db`);
+        server.serve(String(REGISTRY.actor), registryHandlers(store));
+      },
+    });
+  } finally {
+    await store?.close();
+  }
+}

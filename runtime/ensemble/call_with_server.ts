@@ -1,0 +1,90 @@
+/**
+ * Programs that are a server of the ensemble for as long as they run.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import type { ServerId } from "../actor/server_id.ts";
+import { type EnsembleServer, startServer, type StartServerOptions } from "./ensemble_server.ts";
+
+const logger = getLogger(["gxensemble", "server"]);
+
+/** How long a program may go on after its server has stopped, in ms. */
+const PROGRAM_GRACE = 1_000;
+
+/** The signals that stop a server, and what a process that is killed by one exits with. */
+const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/**
+ * Runs a program as a server of the ensemble: starts the server, calls `main`, and stops the server when
+ * that is done. SIGINT, SIGTERM and a shutdown through the ensemble stop it in good order, with exit code
+ * 0: `main` is told by `server.signal`, and when it is not done a second later the process is ended. A
+ * second signal ends it at once.
+ *
+ * @returns what `main` returns, or undefined when the server was stopped before.
+ * @throws {EnsembleError} when the server cannot start; see {@linkcode startServer}. What `main` throws.
+ *
+ * @example
+ * ```ts
+ * import { callWithEnsembleServer, parseServerId } from "@gxensemble/ensemble";
+ *
+ * await callWithEnsembleServer(parseServerId("web1"), async ({ signal }) => {
+ *   await Deno.serve({ signal }, () => new Response("hello\n")).finished;
+ * }, { roles: ["web"] });
+ * ```
+ */
+export async function callWithEnsembleServer<Result>(
+  id: ServerId,
+  main: (server: EnsembleServer) => Result | Promise<Result>,
+  options: StartServerOptions = {},
+): Promise<Result | undefined> {
+  let started: EnsembleServer | undefined;
+  using _signals = stopOnSignals(() => started?.stop());
+  const server = started = await startServer(id, options);
+  const program = Promise.resolve(server).then(main);
+  try {
+    const ended = await Promise.race([
+      program.then(() => true),
+      server.stopped.then(() => false),
+    ]);
+    if (!ended && !await endsWithin(program, PROGRAM_GRACE)) {
+      logger.debug("the program of {id} goes on and is ended", { id });
+      Deno.exit(0);
+    }
+    return await program;
+  } catch (error) {
+    // A program that fails because its server stops has been stopped, not failed.
+    if (!server.signal.aborted) throw error;
+    logger.debug("the program of {id} ended with: {error}", { id, error });
+    return undefined;
+  } finally {
+    await server.stop();
+  }
+}
+
+async function endsWithin(program: Promise<unknown>, timeout: number): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<false>((resolve) => timer = setTimeout(() => resolve(false), timeout));
+  const ended = program.then(() => true, () => true);
+  const result = await Promise.race([ended, late]);
+  clearTimeout(timer);
+  return result;
+}
+
+function stopOnSignals(stop: () => Promise<void> | undefined): Disposable {
+  let asked = false;
+  const listeners = Object.entries(SIGNALS).map(([name, code]) => {
+    const listener = () => {
+      const stopping = asked ? undefined : stop();
+      if (!stopping) Deno.exit(code);
+      asked = true;
+    };
+    Deno.addSignalListener(name as Deno.Signal, listener);
+    return { name: name as Deno.Signal, listener };
+  });
+  return {
+    [Symbol.dispose]() {
+      for (const { name, listener } of listeners) Deno.removeSignalListener(name, listener);
+    },
+  };
+}

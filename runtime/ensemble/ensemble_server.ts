@@ -1,0 +1,197 @@
+/**
+ * A server of the ensemble: an actor server that takes code, at the places where this ensemble keeps
+ * its things.
+ *
+ * @module
+ */
+import type { Actor, ActorBody } from "../actor/actor.ts";
+import type { ActorSystem } from "../actor/actor_system.ts";
+import type { AskOptions, Destination, TellOptions } from "../actor/messaging.ts";
+import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
+import type { Handlers, ServeOptions } from "../actor/service.ts";
+import type { ModuleNamespace } from "../code/library_table.ts";
+import { LOADER_ACTOR, loaderHandlers } from "../code/loader.ts";
+import { type LoadRequest, type LoadResult, UnitStore } from "../code/unit_store.ts";
+import { EnsembleError } from "../errors.ts";
+import { ActorServer } from "../server/actor_server.ts";
+import type { ConnectionInfo } from "../server/control.ts";
+import { type Address, localUnixAddress } from "../wire/address.ts";
+import { readCookie } from "./cookie.ts";
+import { serverDirectory, socketPath } from "./paths.ts";
+
+/** Options of {@linkcode startServer}. */
+export interface StartServerOptions {
+  /** What the server does in the ensemble: others look servers up by role. */
+  readonly roles?: readonly string[];
+  /** Where to listen besides the server's UNIX socket. */
+  readonly listen?: readonly Address[];
+  /** Where others are told to reach it; by default where it listens. */
+  readonly announce?: readonly Address[] | undefined;
+  /** Where the registry is, besides its UNIX socket on this host. */
+  readonly registry?: readonly Address[];
+  /**
+   * Modules of this program that shipped code may import by these specifiers, and then shares with it.
+   * `@gxensemble/ensemble` is the one to offer always: `{"@gxensemble/ensemble": namespace}`.
+   */
+  readonly library?: Readonly<Record<string, ModuleNamespace>>;
+  /** Starts actors that must be there before anything reaches the server. */
+  readonly prepare?: (server: EnsembleServer) => void | Promise<void>;
+}
+
+let current: EnsembleServer | undefined;
+
+/** This process's server in the ensemble. */
+export class EnsembleServer {
+  readonly #server: ActorServer;
+  readonly #units: UnitStore;
+
+  /** Made by {@linkcode startServer}. */
+  constructor(server: ActorServer, units: UnitStore) {
+    this.#server = server;
+    this.#units = units;
+  }
+
+  /** The server's id. */
+  get id(): ServerId {
+    return this.#server.id;
+  }
+
+  /** Its actors. */
+  get actors(): ActorSystem {
+    return this.#server.actors;
+  }
+
+  /** Where others are told to reach it. */
+  get addresses(): readonly Address[] {
+    return this.#server.entry.addresses;
+  }
+
+  /** Aborted when the server begins to stop: hand it to what runs besides actors. */
+  get signal(): AbortSignal {
+    return this.#server.signal;
+  }
+
+  /** Resolves when the server has stopped. */
+  get stopped(): Promise<void> {
+    return this.#server.stopped;
+  }
+
+  /** Starts an actor; see {@linkcode ActorSystem.spawn}. */
+  spawn(name: string | undefined, body: ActorBody): Actor {
+    return this.actors.spawn(name, body);
+  }
+
+  /** Starts a service; see {@linkcode ActorSystem.serve}. */
+  serve<H extends Handlers>(name: string, handlers: H, options?: ServeOptions): Actor {
+    return this.actors.serve(name, handlers, options);
+  }
+
+  /** Sends a message; see `Messaging.tell`. */
+  tell(dest: Destination, message: unknown, options?: TellOptions): number | undefined {
+    return this.actors.tell(dest, message, options);
+  }
+
+  /** Sends a message and waits for the answer; see `Messaging.ask`. */
+  ask<Reply = unknown>(dest: Destination, message: unknown, options?: AskOptions): Promise<Reply> {
+    return this.actors.ask<Reply>(dest, message, options);
+  }
+
+  /** Its connections, by peer id. */
+  connections(): ConnectionInfo[] {
+    return this.#server.connections();
+  }
+
+  /** Connects with another server; see {@linkcode ActorServer.connect}. */
+  connect(server: ServerId, addresses?: Address[]): Promise<void> {
+    return this.#server.connect(server, addresses);
+  }
+
+  /** Whether senders to a server should wait for {@linkcode EnsembleServer.drained}. */
+  congested(server: ServerId): boolean {
+    return this.#server.congested(server);
+  }
+
+  /** Resolves when what waits to be sent to a server has been written, or dropped. */
+  drained(server: ServerId): Promise<void> {
+    return this.#server.drained(server);
+  }
+
+  /** The exports of the module that runs under an id, if one does. */
+  module(id: string): ModuleNamespace | undefined {
+    return this.#units.namespace(id);
+  }
+
+  /** Loads a program of units; see {@linkcode UnitStore.load}. */
+  load(request: LoadRequest): Promise<LoadResult> {
+    return this.#units.load(request);
+  }
+
+  /** Stops in good order; see {@linkcode ActorServer.stop}. */
+  stop(options?: { grace?: number }): Promise<void> {
+    return this.#server.stop(options);
+  }
+}
+
+/**
+ * Starts this process's server: it listens on its UNIX socket, and is in the registry when this resolves.
+ *
+ * @throws {EnsembleError} when there is no cookie, a server of this id runs already, or the registry
+ * cannot be reached; the message says what to do.
+ *
+ * @example A server with one actor
+ * ```ts
+ * import { parseServerId, startServer } from "@gxensemble/ensemble";
+ *
+ * const server = await startServer(parseServerId("counter1"), { roles: ["counter"] });
+ * let total = 0;
+ * server.serve("counter", { add: ({ amount }: { amount: number }) => total += amount });
+ * await server.stopped;
+ * ```
+ */
+export async function startServer(
+  id: ServerId,
+  options: StartServerOptions = {},
+): Promise<EnsembleServer> {
+  if (current && !current.signal.aborted) {
+    throw new EnsembleError(
+      `cannot start server ${id}: this process is server ${current.id} already`,
+    );
+  }
+  const cookie = await readCookie();
+  let started: EnsembleServer | undefined;
+  await ActorServer.start({
+    id,
+    cookie,
+    listen: [localUnixAddress(socketPath(id)), ...options.listen ?? []],
+    announce: options.announce,
+    registry: registryAddresses(options.registry),
+    roles: options.roles ?? [],
+    register: id !== REGISTRY_ID,
+    async prepare(server) {
+      // Only now is it sure that no other process is this server, and uses the directory.
+      const units = await UnitStore.open(`${serverDirectory(id)}/loader.d`);
+      started = new EnsembleServer(server, units);
+      for (const [specifier, namespace] of Object.entries(options.library ?? {})) {
+        units.registerLibrary(specifier, namespace);
+      }
+      server.actors.serve(LOADER_ACTOR, loaderHandlers(units, started), { concurrent: true });
+      await options.prepare?.(started);
+    },
+  });
+  return current = started!;
+}
+
+/** Where the registry is reached: its UNIX socket on this host, then the addresses given. */
+export function registryAddresses(additional: readonly Address[] = []): Address[] {
+  return [localUnixAddress(socketPath(REGISTRY_ID)), ...additional];
+}
+
+/**
+ * This process's server, for code that is not handed it.
+ *
+ * @throws {EnsembleError} when there is none.
+ */
+export function currentServer(): EnsembleServer {
+  if (!current) throw new EnsembleError("this process is no server of an ensemble");
+  return current;
+}
