@@ -128,7 +128,7 @@ export class ActorSystem implements ActorHome {
       source,
       nonce,
       replyTo,
-      expiry === undefined ? undefined : performance.now() + expiry,
+      expiry,
       replyExpected,
       false,
     );
@@ -145,7 +145,6 @@ export class ActorSystem implements ActorHome {
     const { timeout = DEFAULT_ASK_TIMEOUT, signal } = options;
     signal?.throwIfAborted();
     const nonce = this.#takeNonce();
-    const expiry = timeout === Infinity ? undefined : performance.now() + timeout;
     const ref = this.#refOf(dest);
     const envelope = new Envelope(
       message,
@@ -153,7 +152,7 @@ export class ActorSystem implements ActorHome {
       source,
       nonce,
       undefined,
-      expiry,
+      timeout === Infinity ? undefined : timeout,
       true,
       false,
     );

@@ -23,8 +23,8 @@ export class Envelope<Message = unknown> {
   readonly nonce: number;
   /** For an answer: the nonce of the envelope that it answers. */
   readonly replyTo: number | undefined;
-  /** When it goes stale and is dropped unread, on the clock of `performance.now()`; in ms. */
-  readonly expiry: number | undefined;
+  /** How long it is worth reading once it has arrived, in ms: then it is dropped unread. */
+  readonly timeToLive: number | undefined;
   /** Whether the sender waits for an answer. */
   readonly replyExpected: boolean;
   /** For an answer: whether the message is the reason of a failure. */
@@ -41,7 +41,7 @@ export class Envelope<Message = unknown> {
     source: ActorRef,
     nonce: number,
     replyTo: number | undefined,
-    expiry: number | undefined,
+    timeToLive: number | undefined,
     replyExpected: boolean,
     failed: boolean,
   ) {
@@ -50,7 +50,7 @@ export class Envelope<Message = unknown> {
     this.source = source;
     this.nonce = nonce;
     this.replyTo = replyTo;
-    this.expiry = expiry;
+    this.timeToLive = timeToLive;
     this.replyExpected = replyExpected;
     this.failed = failed;
   }

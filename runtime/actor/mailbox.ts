@@ -11,6 +11,8 @@ class Slot {
   readonly envelope: Envelope;
   readonly order: number;
   readonly type: string | undefined;
+  /** When it goes stale, on the clock of `performance.now()`. */
+  readonly expiry: number | undefined;
   previous: Slot | undefined = undefined;
   next: Slot | undefined = undefined;
   previousOfType: Slot | undefined = undefined;
@@ -20,6 +22,8 @@ class Slot {
     this.envelope = envelope;
     this.order = order;
     this.type = messageType(envelope.message);
+    const { timeToLive } = envelope;
+    this.expiry = timeToLive === undefined ? undefined : performance.now() + timeToLive;
   }
 }
 
@@ -78,7 +82,7 @@ export class Mailbox {
     let slot = this.#first;
     while (slot) {
       const next: Slot | undefined = slot.next;
-      if (isExpired(slot.envelope)) {
+      if (isExpired(slot)) {
         this.#remove(slot);
       } else {
         const reaction = findCase(cases, slot.envelope);
@@ -110,7 +114,7 @@ export class Mailbox {
     let reaction: Case<Result> | undefined;
     for (const each of cases) {
       const queue = byType.get(each.type);
-      while (queue?.first && isExpired(queue.first.envelope)) this.#remove(queue.first);
+      while (queue?.first && isExpired(queue.first)) this.#remove(queue.first);
       const first = queue?.first;
       if (first && (!best || first.order < best.order)) {
         best = first;
@@ -153,6 +157,6 @@ export class Mailbox {
   }
 }
 
-function isExpired(envelope: Envelope): boolean {
-  return envelope.expiry !== undefined && envelope.expiry <= performance.now();
+function isExpired({ expiry }: Slot): boolean {
+  return expiry !== undefined && expiry <= performance.now();
 }

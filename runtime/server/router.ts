@@ -268,15 +268,14 @@ export class Router implements Route {
     const dropped = peer.outbox.size;
     peer.disconnect();
     this.#forgetIdle(peer);
-    const log = dropped > 0 && !this.#closed ? logger.warn : logger.debug;
-    log.call(logger, wasConnected ? "lost {peer}: {reason}" : "cannot reach {peer}: {reason}", {
-      peer: peer.id,
-      reason,
-      dropped,
-    });
     const message = wasConnected
       ? `the connection to ${peer.id} was lost: ${reason}`
       : `cannot reach ${peer.id}: ${reason}`;
+    if (dropped > 0 && !this.#closed) {
+      logger.warn("{message}; {dropped} bytes for it are dropped", { message, dropped });
+    } else {
+      logger.debug("{message}", { message });
+    }
     this.#events.onDisconnected(peer.id, new DisconnectedError(message));
   }
 

@@ -1,12 +1,13 @@
 /**
  * Envelopes as MessagePack, and back.
  *
- * An envelope is a fixed array: destination, source actor, nonce, the nonce it answers or nil, ms left to
- * live or nil, flags, message. The servers it goes between are those of the connection and not in it.
+ * An envelope is a fixed array: destination, source actor, nonce, the nonce it answers or nil, ms to live
+ * or nil, flags, message. The servers it goes between are those of the connection and not in it.
  *
  * @module
  */
-import { addExtension, Packr, RESET_BUFFER_MODE } from "msgpackr/pack";
+import { Buffer } from "node:buffer";
+import { addExtension, Packr, RESET_BUFFER_MODE, REUSE_BUFFER_MODE } from "msgpackr/pack";
 import { Envelope } from "../actor/envelope.ts";
 import { type ActorId, ActorRef } from "../actor/ref.ts";
 import type { ServerId } from "../actor/server_id.ts";
@@ -41,7 +42,7 @@ const packr = new Packr(
   } as ConstructorParameters<typeof Packr>[0],
 );
 
-/** The encoder's buffer, given back after a message that was larger, in bytes. */
+/** The size of the encoder's buffer, in bytes. */
 const BUFFER_SIZE = 64 * 1024;
 
 /**
@@ -50,32 +51,47 @@ const BUFFER_SIZE = 64 * 1024;
  * @throws {ProtocolError} when the message has parts that cannot travel, or is larger than a frame.
  */
 export function encodeEnvelope(envelope: Envelope): Uint8Array {
-  const { expiry } = envelope;
   const fields = [
     envelope.dest,
     envelope.source.actor,
     envelope.nonce,
     envelope.replyTo ?? null,
-    expiry === undefined ? null : Math.max(0, Math.ceil(expiry - performance.now())),
+    envelope.timeToLive ?? null,
     (envelope.replyExpected ? FLAG_REPLY_EXPECTED : 0) | (envelope.failed ? FLAG_FAILED : 0),
     dressAny(envelope.message),
   ];
-  let bytes: Uint8Array;
+  let target: PackrBuffer;
   try {
-    bytes = packr.pack(fields, RESET_BUFFER_MODE);
+    target = packr.pack(fields, REUSE_BUFFER_MODE | RESET_BUFFER_MODE) as unknown as PackrBuffer;
   } catch (error) {
+    useBuffer();
     throw new ProtocolError(`cannot encode a message: ${(error as Error).message}`);
   }
-  if (bytes.buffer.byteLength > BUFFER_SIZE) {
-    packr.useBuffer(new Uint8Array(BUFFER_SIZE) as never);
-    if (bytes.length > MAX_FRAME) {
-      throw new ProtocolError(
-        `the message is too large: ${bytes.length} bytes, and a frame holds ${MAX_FRAME}`,
-      );
-    }
+  const { start, end } = target;
+  if (target.buffer === view.buffer) return view.subarray(start, end);
+  // The message outgrew the buffer. The next one starts with one of the usual size again.
+  useBuffer();
+  if (end - start > MAX_FRAME) {
+    throw new ProtocolError(
+      `the message is too large: ${end - start} bytes, and a frame holds ${MAX_FRAME}`,
+    );
   }
-  return bytes;
+  return new Uint8Array(target.buffer, start, end - start);
 }
+
+/** What `pack` gives with `REUSE_BUFFER_MODE`: its whole buffer, and where in it the result is. */
+type PackrBuffer = Uint8Array & { start: number; end: number };
+
+/** The encoder's buffer without the costs of Node's `Buffer.subarray`. */
+let view: Uint8Array;
+
+function useBuffer(): void {
+  const buffer = Buffer.allocUnsafeSlow(BUFFER_SIZE);
+  packr.useBuffer(buffer);
+  view = new Uint8Array(buffer.buffer);
+}
+
+useBuffer();
 
 const range = { start: 0, end: 0 };
 
@@ -100,11 +116,11 @@ export function decodeEnvelope(
   if (!Array.isArray(fields) || fields.length !== 7) {
     throw new ProtocolError("malformed frame: not an envelope");
   }
-  const [dest, source, nonce, replyTo, expiry, flags, message] = fields;
+  const [dest, source, nonce, replyTo, timeToLive, flags, message] = fields;
   if (
     !isActorId(dest) || !isActorId(source) || typeof nonce !== "number" ||
     typeof flags !== "number" || (replyTo !== null && typeof replyTo !== "number") ||
-    (expiry !== null && typeof expiry !== "number")
+    (timeToLive !== null && typeof timeToLive !== "number")
   ) throw new ProtocolError("malformed frame: not an envelope");
   return new Envelope(
     message,
@@ -112,7 +128,7 @@ export function decodeEnvelope(
     new ActorRef(options.source, source),
     nonce,
     replyTo ?? undefined,
-    expiry === null ? undefined : performance.now() + expiry,
+    timeToLive ?? undefined,
     (flags & FLAG_REPLY_EXPECTED) !== 0,
     (flags & FLAG_FAILED) !== 0,
   );

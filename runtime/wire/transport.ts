@@ -4,7 +4,7 @@
  * @module
  */
 import { EnsembleError } from "../errors.ts";
-import { type Address, formatAddressUrl, isLocal } from "./address.ts";
+import { type Address, formatAddressUrl, type InternetAddress, isLocal } from "./address.ts";
 import { CONNECT_TIMEOUT } from "./limits.ts";
 import { type ByteStream, type Listener, nextStream, reasonOf } from "./stream.ts";
 import { listenUnix } from "./unix_listener.ts";
@@ -55,7 +55,7 @@ export async function listenAt(address: Address): Promise<Listener> {
   }
 }
 
-function listenTcp(address: Address & { kind: "tcp" }): Listener {
+function listenTcp(address: InternetAddress): Listener {
   let listener: Deno.TcpListener;
   try {
     listener = Deno.listen({ hostname: address.host, port: address.port });
