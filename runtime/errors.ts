@@ -8,38 +8,30 @@
 
 /** The base of every error that the ensemble throws on purpose. */
 export class EnsembleError extends Error {
-  /** The class's name, also after the code was minified. */
-  override name = "EnsembleError";
+  /** Makes an error named after its class. */
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
 }
 
 /** The input is not of the form asked for: a server id, an address, an option, a file. */
-export class InvalidInputError extends EnsembleError {
-  override name = "InvalidInputError";
-}
+export class InvalidInputError extends EnsembleError {}
 
 /** The other side answered, and its answer is a failure: its message is the reason it gave. */
 export class ActorError extends EnsembleError {
-  override name = "ActorError";
   /** The class of the error at the other side, such as `AuthorizationError`. */
   reason = "Error";
 }
 
 /** No answer came within the time allowed. */
-export class TimeoutError extends EnsembleError {
-  override name = "TimeoutError";
-}
+export class TimeoutError extends EnsembleError {}
 
 /** The server asked cannot be reached, or the connection to it was lost before it answered. */
-export class DisconnectedError extends EnsembleError {
-  override name = "DisconnectedError";
-}
+export class DisconnectedError extends EnsembleError {}
 
 /** The peer is not who it should be, or does not share this ensemble's cookie. */
-export class AuthenticationError extends EnsembleError {
-  override name = "AuthenticationError";
-}
+export class AuthenticationError extends EnsembleError {}
 
 /** Bytes from the wire, or a value on its way there, break the protocol. */
-export class ProtocolError extends EnsembleError {
-  override name = "ProtocolError";
-}
+export class ProtocolError extends EnsembleError {}

@@ -3,18 +3,26 @@
  *
  * @module
  */
+import { loaderClient } from "../../runtime/ensemble/remote.ts";
+import { withConsole } from "../console.ts";
+import { printLine } from "../output.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
-import { EnsembleError } from "../../runtime/errors.ts";
 import type { ClientOptions, OutputOptions } from "../options.ts";
 
 /** Options of {@linkcode evaluate}. */
 export interface EvalOptions extends ClientOptions, OutputOptions {}
 
 /** Evaluates an expression in a running server and prints its value. */
-export function evaluate(
-  _serverId: ServerId,
-  _expression: string,
-  _options: EvalOptions,
+export async function evaluate(
+  serverId: ServerId,
+  expression: string,
+  options: EvalOptions,
 ): Promise<void> {
-  return Promise.reject(new EnsembleError("eval: not written yet"));
+  const request = { expression, json: options.json };
+  const text = await withConsole(
+    options,
+    (actors) => loaderClient(actors, serverId).evaluate(request, { timeout: Infinity }),
+  );
+  if (text !== undefined) printLine(text);
+  else if (options.json) printLine("null");
 }

@@ -3,14 +3,21 @@
  *
  * @module
  */
+import { controlClient } from "../../runtime/ensemble/remote.ts";
+import { withConsole } from "../console.ts";
+import { printJson, printLine } from "../output.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
-import { EnsembleError } from "../../runtime/errors.ts";
 import type { ClientOptions, OutputOptions } from "../options.ts";
 
 /** Options of {@linkcode listActors}. */
 export interface ListActorsOptions extends ClientOptions, OutputOptions {}
 
 /** Prints the names of the actors in a server. */
-export function listActors(_serverId: ServerId, _options: ListActorsOptions): Promise<void> {
-  return Promise.reject(new EnsembleError("list-actors: not written yet"));
+export async function listActors(serverId: ServerId, options: ListActorsOptions): Promise<void> {
+  const names = await withConsole(
+    options,
+    (actors) => controlClient(actors, serverId).listActors(),
+  );
+  if (options.json) printJson(names);
+  else names.forEach(printLine);
 }

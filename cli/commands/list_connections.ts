@@ -3,17 +3,32 @@
  *
  * @module
  */
+import { controlClient } from "../../runtime/ensemble/remote.ts";
+import { formatAddressUrl } from "../../runtime/wire/address.ts";
+import { withConsole } from "../console.ts";
+import { formatServer } from "../listing.ts";
+import { printJson, printLine } from "../output.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
-import { EnsembleError } from "../../runtime/errors.ts";
 import type { ClientOptions, OutputOptions } from "../options.ts";
 
 /** Options of {@linkcode listConnections}. */
 export interface ListConnectionsOptions extends ClientOptions, OutputOptions {}
 
 /** Prints the servers that a server is connected to. */
-export function listConnections(
-  _serverId: ServerId,
-  _options: ListConnectionsOptions,
+export async function listConnections(
+  serverId: ServerId,
+  options: ListConnectionsOptions,
 ): Promise<void> {
-  return Promise.reject(new EnsembleError("list-connections: not written yet"));
+  const connections = await withConsole(
+    options,
+    (actors) => controlClient(actors, serverId).listConnections(),
+  );
+  if (options.json) {
+    printJson(connections.map(({ peer, address }) => ({
+      server: peer,
+      address: formatAddressUrl(address),
+    })));
+  } else {
+    for (const { peer, address } of connections) printLine(formatServer(peer, [address]));
+  }
 }

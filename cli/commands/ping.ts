@@ -3,18 +3,22 @@
  *
  * @module
  */
+import { ping as pingServer } from "../../runtime/ensemble/remote.ts";
+import { withConsole } from "../console.ts";
+import { printJson, printLine } from "../output.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
-import { EnsembleError } from "../../runtime/errors.ts";
 import type { ClientOptions, OutputOptions } from "../options.ts";
 
 /** Options of {@linkcode ping}. */
 export interface PingOptions extends ClientOptions, OutputOptions {}
 
 /** Asks a server, or one of its actors, for a sign of life. */
-export function ping(
-  _serverId: ServerId,
-  _actorId: string | undefined,
-  _options: PingOptions,
+export async function ping(
+  serverId: ServerId,
+  actorId: string | undefined,
+  options: PingOptions,
 ): Promise<void> {
-  return Promise.reject(new EnsembleError("ping: not written yet"));
+  await withConsole(options, (actors) => pingServer(actors, serverId, actorId));
+  if (options.json) printJson({ server: serverId, actor: actorId ?? null, result: "OK" });
+  else printLine("OK");
 }

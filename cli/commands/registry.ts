@@ -3,8 +3,10 @@
  *
  * @module
  */
+import { runRegistry } from "../../registry/run_registry.ts";
+import { REGISTRY_ID } from "../../runtime/actor/server_id.ts";
+import { startLogging } from "../logging.ts";
 import type { StoreLocation } from "../../registry/open_store.ts";
-import { EnsembleError } from "../../runtime/errors.ts";
 import type { ServerOptions } from "../options.ts";
 
 /** Options of {@linkcode registry}. */
@@ -14,6 +16,7 @@ export interface RegistryOptions extends ServerOptions {
 }
 
 /** Runs the registry of the ensemble until it is shut down. */
-export function registry(_options: RegistryOptions): Promise<void> {
-  return Promise.reject(new EnsembleError("registry: not written yet"));
+export async function registry(options: RegistryOptions): Promise<void> {
+  await startLogging(options, REGISTRY_ID);
+  await runRegistry(options);
 }

@@ -3,6 +3,10 @@
  *
  * @module
  */
+import { REGISTRY_ID } from "../../runtime/actor/server_id.ts";
+import { callWithEnsembleServer } from "../../runtime/ensemble/call_with_server.ts";
+import { startLogging } from "../logging.ts";
+import { buildProgram, loadRequest } from "../modules/program.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import type { Address } from "../../runtime/wire/address.ts";
@@ -17,11 +21,29 @@ export interface RunOptions extends ServerOptions {
 }
 
 /** Runs a server that executes the module's `main` with the arguments, until it is shut down. */
-export function run(
-  _serverId: ServerId,
-  _moduleId: string,
-  _mainArguments: string[],
-  _options: RunOptions,
+export async function run(
+  serverId: ServerId,
+  moduleId: string,
+  mainArguments: string[],
+  options: RunOptions,
 ): Promise<void> {
-  return Promise.reject(new EnsembleError("run: not written yet"));
+  if (serverId === REGISTRY_ID) {
+    throw new EnsembleError(
+      "the id registry is that of the registry: run it with gxensemble registry",
+    );
+  }
+  await startLogging(options, serverId);
+  const program = await buildProgram(moduleId);
+  await callWithEnsembleServer(serverId, async (server) => {
+    const hashes = program.units.map(({ hash }) => hash);
+    // Into the server's own store: what is loaded later shares these very modules.
+    const { namespace } = await server.load(loadRequest(program, hashes));
+    if (typeof namespace.main !== "function") {
+      throw new EnsembleError(`${moduleId} exports no function main to run`);
+    }
+    await namespace.main(...mainArguments);
+  }, {
+    ...options,
+    library: { "@gxensemble/ensemble": await import("../../mod.ts") },
+  });
 }

@@ -3,6 +3,12 @@
  *
  * @module
  */
+import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
+import { REGISTRY_ID } from "../../runtime/actor/server_id.ts";
+import { registryClient, shutDownActor, shutDownServer } from "../../runtime/ensemble/remote.ts";
+import { withConsole } from "../console.ts";
+import { printJson, printLine, printNotice } from "../output.ts";
+import { UsageError } from "../usage_error.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import type { ClientOptions, OutputOptions } from "../options.ts";
@@ -14,10 +20,56 @@ export interface ShutdownOptions extends ClientOptions, OutputOptions {
 }
 
 /** Shuts down an actor, a server, or without either the whole ensemble with its registry. */
-export function shutdown(
-  _serverId: ServerId | undefined,
-  _actorId: string | undefined,
-  _options: ShutdownOptions,
+export async function shutdown(
+  serverId: ServerId | undefined,
+  actorId: string | undefined,
+  options: ShutdownOptions,
 ): Promise<void> {
-  return Promise.reject(new EnsembleError("shutdown: not written yet"));
+  await withConsole(options, async (actors) => {
+    if (serverId === undefined) return await shutDownEnsemble(actors, options);
+    if (actorId === undefined) await shutDownServer(actors, serverId);
+    else await shutDownActor(actors, serverId, actorId);
+    if (options.json) printJson({ server: serverId, actor: actorId ?? null });
+  });
+}
+
+async function shutDownEnsemble(actors: ActorSystem, options: ShutdownOptions): Promise<void> {
+  const registry = registryClient(actors);
+  const entries = await registry.list();
+  if (!options.force) await confirm(entries.length);
+  const down: ServerId[] = [];
+  const failures: string[] = [];
+  const stop = async (id: ServerId) => {
+    if (!options.json) printLine(`... shutting down ${id}`);
+    try {
+      await shutDownServer(actors, id);
+      down.push(id);
+    } catch (error) {
+      failures.push((error as Error).message);
+      printNotice(`gxensemble: error: ${(error as Error).message}`);
+    }
+  };
+  // All at once: a server that takes its time does not hold up the others. The registry is the last.
+  await Promise.all(entries.map(({ id }) => stop(id)));
+  await stop(REGISTRY_ID);
+  if (options.json) printJson(down);
+  if (failures.length > 0) {
+    throw new EnsembleError(
+      `${failures.length} of ${entries.length + 1} servers did not shut down`,
+    );
+  }
+}
+
+/** Asks the person; without one there, it takes `-f`. */
+function confirm(servers: number): void {
+  if (!Deno.stdin.isTerminal()) {
+    throw new UsageError(
+      "this shuts down the whole ensemble, and nobody is there to be asked: give -f to go ahead",
+      "gxensemble help shutdown",
+    );
+  }
+  const count = servers === 1 ? "1 server" : `${servers} servers`;
+  if (!globalThis.confirm(`shut down the whole ensemble: ${count} and the registry?`)) {
+    throw new EnsembleError("nothing was shut down");
+  }
 }

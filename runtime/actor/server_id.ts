@@ -5,13 +5,11 @@
  */
 import { InvalidInputError } from "../errors.ts";
 
-declare const serverIdBrand: unique symbol;
-
 /**
  * The name of one server, unique in its ensemble. Opaque: make one with {@linkcode parseServerId} and
  * write it with {@linkcode formatServerId}, for its form may grow a domain part.
  */
-export type ServerId = string & { readonly [serverIdBrand]: true };
+export type ServerId = string & { readonly __brand: "ServerId" };
 
 const SERVER_ID = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/;
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import { EnsembleError } from "../errors.ts";
 import { evaluate } from "./evaluator.ts";
 import { renderJson, renderValue } from "./rendering.ts";
 import type { ModuleName } from "./unit.ts";
@@ -14,19 +15,28 @@ const logger = getLogger(["gxensemble", "loader"]);
 /** The name of the loader among a server's actors. */
 export const LOADER_ACTOR = "loader";
 
+/** The handlers of the actor `loader`, for `client`. */
+export type LoaderHandlers = {
+  /** Which of these units the store lacks. */
+  missing(request: { hashes: string[] }): string[];
+  /** The hashes that run under these module ids. */
+  running(request: { modules: string[] }): Map<string, string>;
+  /** Loads a program; answers what had to be evaluated, and what ran already. */
+  load(request: LoadRequest): Promise<{ loaded: ModuleName[]; already: ModuleName[] }>;
+  /** Imports a library module of the server's own. */
+  library(request: { specifier: string }): Promise<void>;
+  /** Evaluates an expression; answers its value as text, or nothing for undefined. */
+  evaluate(request: { expression: string; json?: boolean }): Promise<string | undefined>;
+};
+
 /** Makes the handlers of the actor `loader` over a store; evaluations see `ensemble` under that name. */
-export function loaderHandlers(store: UnitStore, ensemble: unknown) {
+export function loaderHandlers(store: UnitStore, ensemble: unknown): LoaderHandlers {
   return {
-    /** Which of these units the store lacks. */
-    missing: ({ hashes }: { hashes: string[] }): string[] => store.missing(hashes),
+    missing: ({ hashes }) => store.missing(hashes),
 
-    /** The hashes that run under these module ids. */
-    running: ({ modules }: { modules: string[] }): Map<string, string> => store.running(modules),
+    running: ({ modules }) => store.running(modules),
 
-    /** Loads a program; answers what had to be evaluated, and what ran already. */
-    load: async (
-      request: LoadRequest,
-    ): Promise<{ loaded: ModuleName[]; already: ModuleName[] }> => {
+    async load(request) {
       try {
         const { loaded, already } = await store.load(request);
         for (const { module, hash } of loaded) {
@@ -34,27 +44,24 @@ export function loaderHandlers(store: UnitStore, ensemble: unknown) {
         }
         return { loaded, already };
       } catch (error) {
-        logger.warn("cannot load: {reason}", { reason: (error as Error).message, error });
+        logger.warn("cannot load: {reason}", { reason: (error as Error).message });
         throw error;
       }
     },
 
-    /** Imports a library module of the server's own. */
-    library: async ({ specifier }: { specifier: string }): Promise<void> => {
+    async library({ specifier }) {
       await store.importLibrary(specifier);
       logger.info("loaded library {specifier}", { specifier });
     },
 
-    /** Evaluates an expression; answers its value as text, or nothing for undefined. */
-    evaluate: async (
-      { expression, json }: { expression: string; json?: boolean },
-    ): Promise<string | undefined> => {
-      const value = await evaluate(expression, ensemble);
-      const text = json ? renderJson(value) : renderValue(value);
-      return text && store.restoreSources(text);
+    async evaluate({ expression, json }) {
+      try {
+        const value = await evaluate(expression, ensemble);
+        const text = json ? renderJson(value) : renderValue(value);
+        return text && store.restoreSources(text);
+      } catch (error) {
+        throw new EnsembleError(store.restoreSources((error as Error).message), { cause: error });
+      }
     },
   };
 }
-
-/** The handlers of the actor `loader`, for `client`. */
-export type LoaderHandlers = ReturnType<typeof loaderHandlers>;

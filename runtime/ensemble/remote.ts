@@ -3,12 +3,15 @@
  *
  * @module
  */
-import { SERVER_ACTOR } from "../actor/actor_system.ts";
+import { type ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
+import { on } from "../actor/cases.ts";
 import type { Messaging } from "../actor/messaging.ts";
 import { type ActorId, ActorRef } from "../actor/ref.ts";
 import type { ServerId } from "../actor/server_id.ts";
 import { type Client, client } from "../actor/service.ts";
 import { LOADER_ACTOR, type LoaderHandlers } from "../code/loader.ts";
+import { TimeoutError } from "../errors.ts";
+import { DEFAULT_GRACE } from "../server/actor_server.ts";
 import type { ControlHandlers } from "../server/control.ts";
 import { REGISTRY, type RegistryHandlers } from "../server/registry_protocol.ts";
 
@@ -50,4 +53,27 @@ export async function ping(
  */
 export async function shutDownActor(asker: Asker, server: ServerId, actor: ActorId): Promise<void> {
   await asker.ask(new ActorRef(server, actor), { type: "shutdown" });
+}
+
+/** How long a server may take to shut down, in ms: its actors' grace, and a margin. */
+const SHUTDOWN_TIMEOUT = DEFAULT_GRACE + 7_000;
+
+/**
+ * Shuts a server down, and waits until it is gone.
+ *
+ * @throws {EnsembleError} when it cannot be reached, refuses, or is still there after 10 s.
+ */
+export async function shutDownServer(actors: ActorSystem, server: ServerId): Promise<void> {
+  await controlClient(actors, server).shutdown({}, { timeout: SHUTDOWN_TIMEOUT });
+  const watch = actors.spawn(undefined, async (self) => {
+    self.monitor(new ActorRef(server, SERVER_ACTOR));
+    await self.receive([on("down", () => {})], {
+      timeout: SHUTDOWN_TIMEOUT,
+      else: () => {
+        throw new TimeoutError(`${server} answered, and is still there`);
+      },
+    });
+  });
+  const error = await watch.ended;
+  if (error) throw error;
 }

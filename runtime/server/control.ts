@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { ActorSystem } from "../actor/actor_system.ts";
+import { type ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
 import type { Envelope } from "../actor/envelope.ts";
-import { SERVER_ACTOR } from "../actor/actor_system.ts";
 import { type ActorId, ActorRef } from "../actor/ref.ts";
 import type { ServerId } from "../actor/server_id.ts";
+import type { Handlers } from "../actor/service.ts";
 import type { Address } from "../wire/address.ts";
 
 /** One connection of a server, as others see it. */
@@ -30,46 +30,55 @@ export interface Controlled {
   shutDown(): Promise<void>;
 }
 
+/** The handlers of the actor `server`, for `client`. */
+export type ControlHandlers = {
+  /** The registered names of its actors, sorted. */
+  listActors(): string[];
+  /** Its connections, but for the one that the request came on. */
+  listConnections(): ConnectionInfo[];
+  /** Connects it with another server, through the registry or at the addresses given. */
+  connect(request: { server: ServerId; addresses?: Address[] }): Promise<void>;
+  /** Stops the server; answers when its actors have ended. */
+  shutdown(): Promise<"OK">;
+  /** Watches an actor for the asking server, which is sent `down` once. */
+  monitor(request: { monitor: number; actor: ActorId }): void;
+  /** Takes a monitor back. */
+  demonitor(request: { monitor: number }): void;
+  /** An actor that is watched from here ended. */
+  down(request: { monitor: number; reason?: string }): void;
+};
+
 /** Makes the handlers of a server's actor `server`. */
-export function controlHandlers(server: Controlled) {
+export function controlHandlers(server: Controlled): Handlers & ControlHandlers {
   const { actors } = server;
   return {
-    /** The registered names of its actors, sorted. */
-    listActors: (): string[] => actors.actors().flatMap(({ name }) => name ?? []).sort(),
+    listActors: () => actors.actors().flatMap(({ name }) => name ?? []).sort(),
 
-    /** Its connections, but for the one that the request came on. */
-    listConnections: (_request: object, envelope: Envelope): ConnectionInfo[] =>
+    listConnections: (_request?: object, envelope?: Envelope) =>
       server.connections()
-        .filter(({ peer }) => peer !== envelope.source.server)
+        .filter(({ peer }) => peer !== envelope?.source.server)
         .map(({ peer, address }) => ({ peer, address })),
 
-    /** Connects it with another server, through the registry or at the addresses given. */
-    connect: (request: { server: ServerId; addresses?: Address[] }): Promise<void> =>
-      server.connect(request.server, request.addresses),
+    connect: ({ server: id, addresses }) => server.connect(id, addresses),
 
-    /** Stops the server; answers when its actors have ended. */
-    shutdown: async (): Promise<"OK"> => {
+    async shutdown() {
       await server.shutDown();
       return "OK";
     },
 
-    /** Watches an actor for the asking server, which is sent `down` once. */
-    monitor: (request: { monitor: number; actor: ActorId }, { source }: Envelope): void =>
+    monitor: ({ monitor, actor }, envelope?: Envelope) => {
+      const asker = envelope!.source.server;
       actors.watch({
-        monitor: request.monitor,
-        watcher: new ActorRef(source.server, SERVER_ACTOR),
-        watched: new ActorRef(actors.id, request.actor),
-      }),
+        monitor,
+        watcher: new ActorRef(asker, SERVER_ACTOR),
+        watched: new ActorRef(actors.id, actor),
+      });
+    },
 
-    /** Takes a monitor back. */
-    demonitor: (request: { monitor: number }, { source }: Envelope): void =>
-      actors.unwatch(request.monitor, source.server),
+    demonitor: ({ monitor }, envelope?: Envelope) =>
+      actors.unwatch(monitor, envelope!.source.server),
 
-    /** An actor that is watched from here ended. */
-    down: (request: { monitor: number; reason?: string }, { source }: Envelope): void =>
-      actors.down(request.monitor, source.server, request.reason),
+    down: ({ monitor, reason }, envelope?: Envelope) =>
+      actors.down(monitor, envelope!.source.server, reason),
   };
 }
-
-/** The handlers of the actor `server`, for `client`. */
-export type ControlHandlers = ReturnType<typeof controlHandlers>;

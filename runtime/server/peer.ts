@@ -20,6 +20,8 @@ export class Peer {
   attempt: Promise<void> | undefined;
   /** The outcome of this server's own handshake with the peer, from hello to answer. */
   greeting: Promise<void> | undefined;
+  /** Whether messages that nobody waits for an answer to are among what waits to be written. */
+  holdsUnasked = false;
   /** Why the last connection or attempt ended. */
   lastFailure = "";
   #connected = Promise.withResolvers<void>();
@@ -49,6 +51,7 @@ export class Peer {
 
   /** Wakes those who wait in {@linkcode Peer.drained}. */
   notifyDrained(): void {
+    this.holdsUnasked = false;
     this.#drained?.resolve();
     this.#drained = undefined;
   }

@@ -68,6 +68,7 @@ export class Router implements Route {
     const peer = this.#peer(server);
     const wasCongested = peer.congested;
     peer.outbox.add(body);
+    peer.holdsUnasked ||= !envelope.replyExpected;
     if (peer.congested && !wasCongested) {
       logger.warn("{peer} does not keep up: {bytes} bytes wait for it", {
         peer: server,
@@ -265,7 +266,8 @@ export class Router implements Route {
   #lose(peer: Peer, reason: string): void {
     const wasConnected = peer.connection !== undefined;
     peer.lastFailure = reason;
-    const dropped = peer.outbox.size;
+    // Who asked is told; what was only told is lost without a word, but for this one.
+    const dropped = peer.holdsUnasked ? peer.outbox.size : 0;
     peer.disconnect();
     this.#forgetIdle(peer);
     const message = wasConnected

@@ -1,0 +1,27 @@
+/**
+ * Servers as lists show them.
+ *
+ * @module
+ */
+import type { ServerId } from "../runtime/actor/server_id.ts";
+import type { RegistryEntry } from "../runtime/server/registry_entry.ts";
+import { type Address, addressToDatum, formatAddressUrl } from "../runtime/wire/address.ts";
+import { formatNotation, symbol } from "../runtime/wire/notation.ts";
+
+/** `(httpd1 (unix: "host" "/path"))`, with roles `(httpd1 (httpd) (unix: "host" "/path"))`. */
+export function formatServer(
+  id: ServerId,
+  addresses: readonly Address[],
+  roles?: readonly string[],
+): string {
+  return formatNotation([
+    symbol(id),
+    ...(roles ? [roles.map(symbol)] : []),
+    ...addresses.map(addressToDatum),
+  ]);
+}
+
+/** A registry entry as `--json` shows it. */
+export function entryToJson({ id, roles, addresses }: RegistryEntry): object {
+  return { server: id, roles, addresses: addresses.map(formatAddressUrl) };
+}

@@ -1,0 +1,106 @@
+/**
+ * Actor ensembles for Deno: servers in many processes and hosts that find each other by name, talk by
+ * messages, and are managed with the `gxensemble` command.
+ *
+ * @example A server that counts, and how another asks it
+ * ```ts
+ * import { ActorRef, callWithEnsembleServer, client, parseServerId } from "@gxensemble/ensemble";
+ *
+ * let total = 0;
+ * const counter = { add: ({ amount }: { amount: number }) => total += amount };
+ *
+ * await callWithEnsembleServer(parseServerId("counter1"), async (server) => {
+ *   server.serve("counter", counter);
+ *   await server.stopped;
+ * }, { roles: ["counter"] });
+ *
+ * // In another server:
+ * declare const server: Parameters<Parameters<typeof callWithEnsembleServer>[1]>[0];
+ * const ref = new ActorRef(parseServerId("counter1"), "counter");
+ * await client<typeof counter>(server, ref).add({ amount: 3 });
+ * ```
+ *
+ * @module
+ */
+export * from "./runtime/errors.ts";
+export {
+  formatServerId,
+  parseServerId,
+  REGISTRY_ID,
+  type ServerId,
+} from "./runtime/actor/server_id.ts";
+export { type ActorId, ActorRef } from "./runtime/actor/ref.ts";
+export {
+  Envelope,
+  type Recipient,
+  reply,
+  replyFailure,
+  replyIfExpected,
+} from "./runtime/actor/envelope.ts";
+export {
+  ActorExit,
+  type Case,
+  on,
+  onPing,
+  onReply,
+  onShutdown,
+  onUnexpected,
+} from "./runtime/actor/cases.ts";
+export {
+  Actor,
+  type ActorBody,
+  type ActorHome,
+  type ActorState,
+  type ReceiveOptions,
+} from "./runtime/actor/actor.ts";
+export { ActorGroup } from "./runtime/actor/group.ts";
+export {
+  type AskOptions,
+  DEFAULT_ASK_TIMEOUT,
+  type Destination,
+  type Messaging,
+  type TellOptions,
+} from "./runtime/actor/messaging.ts";
+export type { Down } from "./runtime/actor/monitors.ts";
+export { type Tick, Ticker } from "./runtime/actor/ticker.ts";
+export {
+  type Client,
+  client,
+  type Handler,
+  type Handlers,
+  serve,
+  type ServeOptions,
+} from "./runtime/actor/service.ts";
+export { ActorSystem, type Route, SERVER_ACTOR } from "./runtime/actor/actor_system.ts";
+export {
+  type Address,
+  formatAddress,
+  formatAddressUrl,
+  type InternetAddress,
+  parseAddresses,
+  type UnixAddress,
+} from "./runtime/wire/address.ts";
+export type { LoaderHandlers } from "./runtime/code/loader.ts";
+export type { ModuleNamespace } from "./runtime/code/library_table.ts";
+export type { SourceLocation } from "./runtime/code/module_error.ts";
+export type { Cycle, Link, ModuleName, Unit } from "./runtime/code/unit.ts";
+export type { LibraryImport, LoadRequest, LoadResult } from "./runtime/code/unit_store.ts";
+export type { ConnectionInfo, ControlHandlers } from "./runtime/server/control.ts";
+export type { RegistryHandlers } from "./runtime/server/registry_protocol.ts";
+export type { RegistryEntry } from "./runtime/server/registry_entry.ts";
+export {
+  currentServer,
+  EnsembleServer,
+  startServer,
+  type StartServerOptions,
+} from "./runtime/ensemble/ensemble_server.ts";
+export { callWithEnsembleServer } from "./runtime/ensemble/call_with_server.ts";
+export {
+  type Asker,
+  controlClient,
+  loaderClient,
+  ping,
+  registryClient,
+  shutDownActor,
+  shutDownServer,
+} from "./runtime/ensemble/remote.ts";
