@@ -35,13 +35,16 @@ export async function load(
   if (options.library) return await loadLibrary(serverId, moduleId, options);
   const { ForcedModule } = await import("../modules/forced_module.ts");
   const { buildProgram, loadRequest } = await import("../modules/program.ts");
-  const graph = { libraryPrefixes: options.libraryPrefix };
-  const module = options.force ? await ForcedModule.read(moduleId, graph) : undefined;
-  const built = module ? undefined : await buildProgram(moduleId, graph);
   await withConsole(options, async (actors) => {
     const loader = loaderClient(actors, serverId);
-    const program = built ??
-      await module!.build(await loader.running({ modules: module!.imports }));
+    const graph = {
+      libraryPrefixes: options.libraryPrefix,
+      libraryModules: await loader.libraries(),
+    };
+    const module = options.force ? await ForcedModule.read(moduleId, graph) : undefined;
+    const program = module
+      ? await module.build(await loader.running({ modules: module.imports }))
+      : await buildProgram(moduleId, graph);
     const missing = await loader.missing({ hashes: program.units.map(({ hash }) => hash) });
     await loadUnits(loader, loadRequest(program, missing), options);
   });

@@ -31,6 +31,8 @@ export interface SourceModule extends JavaScript {
 export interface GraphOptions {
   /** Package prefixes of library modules that are installed in the server. */
   libraryPrefixes?: string[];
+  /** Ids of the author's modules that the server was built with, and has as library modules. */
+  libraryModules?: string[];
 }
 
 /** Reads the modules of one program. */
@@ -39,11 +41,13 @@ export class ModuleReader {
   readonly entry: string;
   readonly #project: Project;
   readonly #resolver: Resolver;
+  readonly #libraryModules: Set<string>;
 
-  private constructor(entry: string, project: Project, resolver: Resolver) {
+  private constructor(entry: string, project: Project, options: GraphOptions) {
     this.entry = entry;
     this.#project = project;
-    this.#resolver = resolver;
+    this.#resolver = new Resolver(project.importMap, options.libraryPrefixes ?? []);
+    this.#libraryModules = new Set(options.libraryModules);
   }
 
   /**
@@ -51,11 +55,10 @@ export class ModuleReader {
    *
    * @throws {ModuleError} when there is no such file, or its project cannot be read.
    */
-  static async open(file: string, { libraryPrefixes = [] }: GraphOptions = {}) {
+  static async open(file: string, options: GraphOptions = {}): Promise<ModuleReader> {
     const entry = file.startsWith("file:") ? fileURLToPath(file) : resolve(file);
     if (!await isFile(entry)) throw await missingModule(entry, { path: entry });
-    const project = await findProject(entry);
-    return new ModuleReader(entry, project, new Resolver(project.importMap, libraryPrefixes));
+    return new ModuleReader(entry, await findProject(entry), options);
   }
 
   /** The module id of a file of the program. */
@@ -81,13 +84,19 @@ export class ModuleReader {
 
   #resolve(found: Import, javascript: JavaScript, path: string): ResolvedImport {
     const location = authorLocation(javascript, path, found.start);
-    const target = this.#resolver.resolve(found.specifier, path);
+    const target = this.#inServer(this.#resolver.resolve(found.specifier, path));
     const refusal = target === undefined
       ? `nothing says what ${JSON.stringify(found.specifier)} is: map it in the imports of ` +
         `deno.json, or, if it is installed in the server, name its package with --library-prefix`
       : refuse(found, target);
     if (refusal !== undefined) throw new ModuleError(refusal, location);
     return { ...found, target: target!, location };
+  }
+
+  #inServer(target: Target | undefined): Target | undefined {
+    if (target?.kind !== "local") return target;
+    const specifier = this.moduleId(target.path);
+    return this.#libraryModules.has(specifier) ? { kind: "library", specifier } : target;
   }
 }
 

@@ -41,6 +41,11 @@ export class LibraryTable {
     this.#registered.set(specifier, namespace);
   }
 
+  /** The specifiers of the registered ones, sorted. */
+  registered(): string[] {
+    return [...this.#registered.keys()].sort();
+  }
+
   /**
    * The library's namespace: the registered one, or what this process imports under that name.
    *

@@ -21,6 +21,8 @@ export type LoaderHandlers = {
   missing(request: { hashes: string[] }): string[];
   /** The hashes that run under these module ids. */
   running(request: { modules: string[] }): Map<string, string>;
+  /** The modules that the server's program was built with: bare specifiers and module ids. */
+  libraries(): string[];
   /** Loads a program; answers what had to be evaluated, and what ran already. */
   load(request: LoadRequest): Promise<{ loaded: ModuleName[]; already: ModuleName[] }>;
   /** Imports a library module of the server's own. */
@@ -35,6 +37,8 @@ export function loaderHandlers(store: UnitStore, ensemble: unknown): LoaderHandl
     missing: ({ hashes }) => store.missing(hashes),
 
     running: ({ modules }) => store.running(modules),
+
+    libraries: () => store.libraries(),
 
     async load(request) {
       try {

@@ -133,9 +133,17 @@ export class UnitStore {
     return name && this.#instances.get(name.hash)?.namespace;
   }
 
-  /** Offers a module that the program was built with to shipped code, under a bare specifier. */
+  /**
+   * Offers a module that the program was built with to shipped code, under a bare specifier or under
+   * its module id: then it stands in for the author's file of that id.
+   */
   registerLibrary(specifier: string, namespace: ModuleNamespace): void {
     this.#libraries.register(specifier, namespace);
+  }
+
+  /** The specifiers of the modules registered with `registerLibrary`, sorted. */
+  libraries(): string[] {
+    return this.#libraries.registered();
   }
 
   /**
