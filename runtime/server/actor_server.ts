@@ -182,6 +182,7 @@ export class ActorServer implements Controlled {
       await this.#router.close(0);
       throw error instanceof DisconnectedError ? withHint(error) : error;
     }
+    logger.info("{id} is in the registry", { id: this.id });
     this.actors.spawn("registration", keepRegistered(this.entry));
   }
 

@@ -1,0 +1,104 @@
+/**
+ * The tutorial, on real processes: `deno task demo`.
+ *
+ * Runs every step of docs/tutorial.md in a temporary directory and on free ports, prints each command with
+ * what it really printed, and compares that with what it should be. It stops at the first difference with
+ * exit code 1, and leaves nothing behind either way.
+ *
+ * @module
+ */
+import { Stage } from "./demo/stage.ts";
+
+const HASH = /^[0-9a-f]{64}$/;
+
+async function tutorial(stage: Stage): Promise<void> {
+  const { sockets, host, root } = stage;
+  const [port1, port2, port3] = [stage.freePort(), stage.freePort(), stage.freePort()];
+  const address = (id: string) => `(unix: "${host}" "${sockets}/${id}")`;
+  const handler = "examples/httpd/handler.ts";
+
+  stage.chapter("A cookie, the registry, and two servers");
+  await stage.run(["cookie"], []);
+  await stage.start(["registry"], "registry listens at");
+  for (const [id, port] of [["httpd1", port1], ["httpd2", port2]] as const) {
+    const command = ["run", "--roles", "(httpd)", id, "examples/httpd/httpd_svc.ts", `${port}`];
+    await stage.start(command, `${id} is in the registry`);
+  }
+
+  stage.chapter("Finding them");
+  await stage.run(["lookup", "--role", "httpd"], [
+    `(httpd1 ${address("httpd1")})`,
+    `(httpd2 ${address("httpd2")})`,
+  ]);
+  await stage.run(["list-servers"], [
+    `(httpd1 (httpd) ${address("httpd1")})`,
+    `(httpd2 (httpd) ${address("httpd2")})`,
+  ]);
+  await stage.run(["ping", "httpd1"], ["OK"]);
+  await stage.run(["ping", "httpd2"], ["OK"]);
+  await stage.run(["ping", "httpd1", "loader"], ["OK"]);
+  await stage.run(["list-actors", "httpd1"], ["loader", "registration", "server"]);
+  await stage.run(["list-connections", "httpd1"], [`(registry ${address("registry")})`]);
+
+  stage.chapter("They have no handlers yet");
+  await stage.get(port1, "/", 404, "");
+  await stage.get(port2, "/", 404, "");
+
+  stage.chapter("Loading handlers into the running servers");
+  const loading = [`... loading code object file ${root}/${handler}`, HASH];
+  const [, hash] = await stage.run(["load", "-f", "httpd1", handler], loading);
+  await stage.run(["load", "-f", "httpd2", handler], [loading[0]!, hash!]);
+  await stage.get(port1, "/", 200, "the world is not flat but round!\n");
+  await stage.get(port2, "/", 200, "the world is not flat but round!\n");
+  await stage.run(["load", "httpd1", handler], [
+    `... already loaded ${root}/examples/httpd/httpd.ts`,
+    HASH,
+    `... already loaded ${root}/${handler}`,
+    hash!,
+  ]);
+
+  stage.chapter("Evaluating in a running server");
+  await stage.run(["eval", "httpd1", "1+2"], ["3"]);
+  const module = `ensemble.module("${handler}")`;
+  await stage.run(["eval", "httpd1", `${module}.setGreeting("hello, i am httpd1\\n")`], []);
+  await stage.run(["eval", "httpd1", `${module}.greeting`], ['"hello, i am httpd1\\n"']);
+
+  stage.chapter("A program of its own joins");
+  await stage.startProgram(
+    ["examples/httpd/httpd_exe.ts", "httpd3", `${port3}`],
+    () => stage.isRegistered("httpd3"),
+  );
+  await stage.run(["load", "httpd3", handler], [
+    "... loading library module examples/httpd/httpd.ts",
+    `... loading code object file ${root}/${handler}`,
+    HASH,
+  ]);
+  await stage.get(port3, "/", 200, "the world is not flat but round!\n");
+
+  stage.chapter("Shutting down");
+  await stage.run(["shutdown", "-f"], [
+    "... shutting down httpd1",
+    "... shutting down httpd2",
+    "... shutting down httpd3",
+    "... shutting down registry",
+  ]);
+  await stage.allEnded();
+}
+
+const stage = await Stage.open();
+Deno.addSignalListener("SIGINT", async () => {
+  await stage[Symbol.asyncDispose]();
+  Deno.exit(130);
+});
+try {
+  await tutorial(stage);
+  console.log(
+    "\nThe tutorial ran from the first step to the last, and every output was as expected.",
+  );
+} catch (error) {
+  stage.printLogs();
+  console.error(`\n${(error as Error).message}`);
+  Deno.exitCode = 1;
+}
+await stage[Symbol.asyncDispose]();
+Deno.exit();
