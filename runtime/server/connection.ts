@@ -30,7 +30,7 @@ export interface ConnectionEvents {
   onEnvelope(envelope: Envelope): void;
   /** The connection is over; called once. */
   onClosed(connection: Connection, reason: string): void;
-  /** All that was waiting has been written. */
+  /** All that was waiting is being written. */
   onDrained(): void;
 }
 
@@ -143,6 +143,8 @@ export class Connection {
       while (this.open && this.#outbox.size > 0) {
         const bytes = this.#outbox.take();
         this.#sent = true;
+        // Now, and not when all is written: the next messages are gathered while these are on their way.
+        this.#events.onDrained();
         let rest = bytes;
         while (rest.length > 0) rest = rest.subarray(await this.#stream.write(rest));
         this.#outbox.release(bytes);
@@ -151,7 +153,6 @@ export class Connection {
       this.close(`the connection was lost: ${(error as Error).message}`);
     }
     this.#writing = false;
-    if (this.open) this.#events.onDrained();
   }
 
   async #readAll(): Promise<void> {

@@ -42,7 +42,7 @@ export class Peer {
     return this.outbox.size > HARD_LIMIT;
   }
 
-  /** Resolves when all that waits has been written, or is lost with its connection. */
+  /** Resolves when nothing waits any more: what did is being written, or is lost with its connection. */
   drained(): Promise<void> {
     if (this.outbox.size === 0) return Promise.resolve();
     this.#drained ??= Promise.withResolvers<void>();

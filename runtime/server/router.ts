@@ -10,7 +10,7 @@ import type { ServerId } from "../actor/server_id.ts";
 import { DisconnectedError, EnsembleError } from "../errors.ts";
 import { type Address, formatAddressUrl } from "../wire/address.ts";
 import { encodeEnvelope } from "../wire/codec.ts";
-import { HANDSHAKE_TIMEOUT } from "../wire/limits.ts";
+import { HANDSHAKE_TIMEOUT, WARNING_MARK } from "../wire/limits.ts";
 import type { Accepted } from "../wire/stream.ts";
 import { connectTo } from "../wire/transport.ts";
 import type { AddressBook } from "./address_book.ts";
@@ -66,10 +66,10 @@ export class Router implements Route {
     if (this.#closed) return false;
     const body = encodeEnvelope(envelope);
     const peer = this.#peer(server);
-    const wasCongested = peer.congested;
+    const before = peer.outbox.size;
     peer.outbox.add(body);
     peer.holdsUnasked ||= !envelope.replyExpected;
-    if (peer.congested && !wasCongested) {
+    if (before <= WARNING_MARK && peer.outbox.size > WARNING_MARK) {
       logger.warn("{peer} does not keep up: {bytes} bytes wait for it", {
         peer: server,
         bytes: peer.outbox.size,

@@ -25,8 +25,14 @@ export const HEARTBEAT_INTERVAL = 15_000;
 /** After this long without receiving anything the peer is taken for dead, in ms. */
 export const HEARTBEAT_TIMEOUT = 60_000;
 
-/** Outbound bytes to one server from which on its connection counts as congested. */
-export const HIGH_WATER_MARK = 8 * 1024 * 1024;
+/**
+ * Outbound bytes to one server from which on senders should wait: about what a socket buffers, so that one
+ * side writes while the other reads.
+ */
+export const HIGH_WATER_MARK = 128 * 1024;
+
+/** Outbound bytes to one server at which the log says that it does not keep up. */
+export const WARNING_MARK = 64 * 1024 * 1024;
 
 /** Outbound bytes to one server at which its connection is closed: the peer does not keep up at all. */
 export const HARD_LIMIT = 256 * 1024 * 1024;

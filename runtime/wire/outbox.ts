@@ -7,6 +7,9 @@ import { HEADER_LENGTH } from "./frame_reader.ts";
 
 const INITIAL_CAPACITY = 64 * 1024;
 
+/** The largest buffer that is kept for reuse, in bytes: what gathers up to the high-water mark. */
+const MAX_KEPT = 4 * 1024 * 1024;
+
 /** Frames in the order they are to be sent, in one buffer. */
 export class Outbox {
   #buffer = new Uint8Array(INITIAL_CAPACITY);
@@ -45,7 +48,7 @@ export class Outbox {
   /** Takes the buffer of written bytes back, unless it is one that grew far. */
   release(bytes: Uint8Array): void {
     const { buffer } = bytes;
-    if (buffer.byteLength <= 16 * INITIAL_CAPACITY) {
+    if (buffer.byteLength <= MAX_KEPT) {
       this.#spare = new Uint8Array(buffer as ArrayBuffer);
     }
   }

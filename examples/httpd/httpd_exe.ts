@@ -1,0 +1,46 @@
+/**
+ * The HTTP server as a program of its own: `httpd_exe.ts [--registry <addresses>] <server-id> [<port>]`.
+ *
+ * This is what `gxensemble run` does for a module, done by the program itself, so that it can be
+ * shipped as one executable.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+import * as ensemble from "@gxensemble/ensemble";
+import * as handlers from "./httpd.ts";
+import { run } from "./server.ts";
+
+/** Reads the command line and runs the server in the ensemble until it is shut down. */
+export async function main(args: string[]): Promise<void> {
+  const { values, positionals: [serverId, port = "8080"] } = parseArgs({
+    args,
+    options: { registry: { type: "string", default: "" } },
+    allowPositionals: true,
+  });
+  if (serverId === undefined) {
+    throw new ensemble.InvalidInputError(
+      "usage: httpd_exe [--registry <addresses>] <server-id> [<port>]",
+    );
+  }
+  await ensemble.callWithEnsembleServer(
+    ensemble.parseServerId(serverId),
+    ({ signal }) => run(Number(port), signal),
+    {
+      roles: ["httpd"],
+      registry: ensemble.parseAddresses(values.registry),
+      // What is loaded later shares these modules with this program.
+      library: { "@gxensemble/ensemble": ensemble, "examples/httpd/httpd.ts": handlers },
+    },
+  );
+}
+
+if (import.meta.main) {
+  try {
+    await main(Deno.args);
+    Deno.exit(0);
+  } catch (error) {
+    console.error(`httpd_exe: error: ${(error as Error).message}`);
+    Deno.exit(1);
+  }
+}
