@@ -8,7 +8,7 @@ import { parseServerId } from "../runtime/actor/server_id.ts";
 import { readCookie } from "../runtime/ensemble/cookie.ts";
 import { registryAddresses } from "../runtime/ensemble/ensemble_server.ts";
 import { ActorServer } from "../runtime/server/actor_server.ts";
-import { startLogging } from "./logging.ts";
+import { startLogging } from "../runtime/ensemble/logging.ts";
 import type { ClientOptions } from "./options.ts";
 
 /**

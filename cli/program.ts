@@ -13,23 +13,20 @@ import {
   Option,
 } from "@commander-js/extra-typings";
 import configuration from "../deno.json" with { type: "json" };
+import { registryCommand } from "../registry/command.ts";
+import { announceOption, listenOption, logFileOption, logOption } from "../registry/options.ts";
 import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
 import { formatHelp } from "./help_format.ts";
 import {
   actorIdArgument,
-  announceOption,
   forceOption,
   jsonOption,
   libraryPrefixOption,
-  listenOption,
-  logFileOption,
-  logOption,
   moduleIdArgument,
   optionalServerIdArgument,
   registryOption,
   rolesOption,
   serverIdArgument,
-  storeOption,
 } from "./options.ts";
 import { printNotice, printText } from "./output.ts";
 import { UsageError } from "./usage_error.ts";
@@ -83,16 +80,7 @@ function addServerCommands(program: CommandUnknownOpts): void {
       await run(serverId, moduleId, mainArguments, options);
     });
 
-  program.command("registry").description("runs the ensemble registry")
-    .addOption(logOption("info"))
-    .addOption(logFileOption())
-    .addOption(listenOption())
-    .addOption(announceOption())
-    .addOption(storeOption())
-    .action(async (options) => {
-      const { registry } = await import("./commands/registry.ts");
-      await registry(options);
-    });
+  program.addCommand(registryCommand("registry").copyInheritedSettings(program));
 }
 
 function addCodeCommands(program: CommandUnknownOpts): void {

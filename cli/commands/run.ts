@@ -5,12 +5,12 @@
  */
 import { REGISTRY_ID } from "../../runtime/actor/server_id.ts";
 import { callWithEnsembleServer } from "../../runtime/ensemble/call_with_server.ts";
-import { startLogging } from "../logging.ts";
+import { startLogging } from "../../runtime/ensemble/logging.ts";
 import { buildProgram, loadRequest } from "../modules/program.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import type { Address } from "../../runtime/wire/address.ts";
-import type { ServerOptions } from "../options.ts";
+import type { ServerOptions } from "../../registry/options.ts";
 
 /** Options of {@linkcode run}. */
 export interface RunOptions extends ServerOptions {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { InvalidInputError } from "../runtime/errors.ts";
+import { InvalidInputError } from "../errors.ts";
 
 /** The least severe level that is logged; in the words of LogTape. */
 export type LogLevel = "debug" | "info" | "warning" | "error";

@@ -4,9 +4,9 @@
  * @module
  */
 import { configure, type LogRecord, type Sink } from "@logtape/logtape";
-import type { ServerId } from "../runtime/actor/server_id.ts";
-import { serverDirectory } from "../runtime/ensemble/paths.ts";
-import { EnsembleError } from "../runtime/errors.ts";
+import type { ServerId } from "../actor/server_id.ts";
+import { serverDirectory } from "./paths.ts";
+import { EnsembleError } from "../errors.ts";
 import { formatLogLevel, type LogLevel } from "./log_level.ts";
 
 /** The file that `--log-file -` stands for, in the server's directory. */

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import type { LogRecord } from "@logtape/logtape";
-import { formatLogRecord } from "../../cli/logging.ts";
-import { TemporaryEnsemble } from "../temporary_ensemble.ts";
+import { formatLogRecord } from "../../../runtime/ensemble/logging.ts";
+import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
 
-const LOGGING = new URL("../../cli/logging.ts", import.meta.url).href;
+const LOGGING = new URL("../../../runtime/ensemble/logging.ts", import.meta.url).href;
 const TIME = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
 
 function record(fields: Partial<LogRecord>): LogRecord {

@@ -1,0 +1,24 @@
+/**
+ * The command that runs the registry: `gxensemble registry`, and `ensemble-registry` by itself.
+ *
+ * @module
+ */
+import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
+import { announceOption, listenOption, logFileOption, logOption, storeOption } from "./options.ts";
+
+/** Makes the command under a name. What runs the registry is imported when it is run. */
+export function registryCommand(name: string): CommandUnknownOpts {
+  return new Command(name).description("runs the ensemble registry")
+    .addOption(logOption("info"))
+    .addOption(logFileOption())
+    .addOption(listenOption())
+    .addOption(announceOption())
+    .addOption(storeOption())
+    .action(async (options) => {
+      const { REGISTRY_ID } = await import("../runtime/actor/server_id.ts");
+      const { startLogging } = await import("../runtime/ensemble/logging.ts");
+      const { runRegistry } = await import("./run_registry.ts");
+      await startLogging(options, REGISTRY_ID);
+      await runRegistry(options);
+    });
+}

@@ -1,0 +1,31 @@
+/**
+ * The `ensemble-registry` executable: `gxensemble registry` without the rest.
+ *
+ * @module
+ */
+import { CommanderError } from "@commander-js/extra-typings";
+import configuration from "../deno.json" with { type: "json" };
+import { registryCommand } from "./command.ts";
+
+/**
+ * Runs the registry as the command line says.
+ *
+ * @param args the arguments after the name of the program.
+ * @returns the exit code: 0 done, 1 failed, 2 wrong usage.
+ */
+export async function main(args: string[]): Promise<number> {
+  const command = registryCommand("ensemble-registry")
+    .version(configuration.version, "-V, --version", "display the version")
+    .exitOverride();
+  try {
+    await command.parseAsync(args, { from: "user" });
+    return 0;
+  } catch (error) {
+    // Commander has printed it.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    console.error(`ensemble-registry: error: ${(error as Error).message}`);
+    return 1;
+  }
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -1,0 +1,77 @@
+/**
+ * The command-line options of processes that run a server, and what their values become.
+ *
+ * @module
+ */
+import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { formatLogLevel, type LogLevel, parseLogLevel } from "../runtime/ensemble/log_level.ts";
+import { InvalidInputError } from "../runtime/errors.ts";
+import { type Address, parseAddresses } from "../runtime/wire/address.ts";
+import { parseStoreLocation, type StoreLocation } from "./open_store.ts";
+
+/** The options of the commands that run a server. */
+export interface ServerOptions {
+  /** The least severe level that is logged. */
+  log: LogLevel;
+  /** The file to log to; `-` for the log in the server's directory; standard error when absent. */
+  logFile?: string;
+  /** Addresses to listen to besides the default UNIX socket. */
+  listen: Address[];
+  /** Addresses to tell the registry; those that the server listens to when absent. */
+  announce?: Address[];
+}
+
+/** Makes a reader of values one whose refusals commander reports with the option's name. */
+export function reading<T>(read: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return read(text);
+    } catch (error) {
+      if (error instanceof InvalidInputError) throw new InvalidArgumentError(error.message);
+      throw error;
+    }
+  };
+}
+
+/** The same for an option that is a list, and grows each time the option is given. */
+export function collecting<T>(read: (text: string) => T[]): (text: string, earlier?: T[]) => T[] {
+  const readValue = reading(read);
+  return (text, earlier = []) => [...earlier, ...readValue(text)];
+}
+
+/** `--log`, with the level that holds when it is not given. */
+export const logOption = (level: LogLevel) =>
+  new Option("--log <logging>", "specifies the log level to run with")
+    .default(level, formatLogLevel(level)).argParser<LogLevel>(reading(parseLogLevel));
+
+/** `--log-file`. */
+export const logFileOption = () =>
+  new Option(
+    "--log-file <logging-file>",
+    "specifies a log file instead of logging to stderr; if it is - then the log will be written " +
+      "into the ensemble server directory log",
+  ).default(undefined, "#f");
+
+/** `--listen`. */
+export const listenOption = () =>
+  new Option(
+    "-l, --listen <listen>",
+    "additional addresses to listen to; by default the server listens at unix " +
+      "/tmp/ensemble/<server-id>",
+  ).default<Address[]>([], "()").argParser<Address[]>(collecting(parseAddresses));
+
+/** `--announce`. */
+export const announceOption = () =>
+  new Option(
+    "-a, --announce <announce>",
+    "public addresses to announce to the registry; by default these are the listen addresses",
+  ).default(undefined, "#f").argParser<Address[] | undefined>(collecting(parseAddresses));
+
+/** `--store`. */
+export const storeOption = () =>
+  new Option(
+    "--store <store>",
+    "where the registry keeps its entries: sqlite: in the ensemble server directory, " +
+      "sqlite:<path>, or memory:",
+  ).default<StoreLocation>({ kind: "sqlite" }, "sqlite:")
+    .argParser<StoreLocation>(reading(parseStoreLocation));
