@@ -1,0 +1,57 @@
+/**
+ * The benchmark: `deno task bench`.
+ *
+ * Between two processes on this host, in turn and in one run, so that the ratios hold where the absolute
+ * figures do not: a bare UNIX socket, two servers of an ensemble, and two Erlang nodes where Erlang is
+ * installed. Prints a table in Markdown.
+ *
+ * @module
+ */
+import { measureEnsemble, measureSocket } from "./bench/ensemble.ts";
+import { measureErlang } from "./bench/erlang.ts";
+import type { Figures } from "./bench/workload.ts";
+
+/** How often all is measured; the table has the median of each figure. */
+const ROUNDS = 3;
+
+const contestants: [name: string, measure: (directory: string) => Promise<Figures | undefined>][] =
+  [
+    ["bare UNIX socket, 64 bytes", measureSocket],
+    ["gxensemble, UNIX socket", measureEnsemble],
+    ["Erlang distribution, TCP", measureErlang],
+  ];
+
+const results = new Map<string, Figures[]>();
+for (let round = 1; round <= ROUNDS; round++) {
+  for (const [name, measure] of contestants) {
+    console.error(`round ${round} of ${ROUNDS}: ${name}`);
+    const directory = await Deno.makeTempDir({ dir: "/tmp", prefix: "gxb" });
+    try {
+      const figures = await measure(directory);
+      if (figures) results.set(name, [...results.get(name) ?? [], figures]);
+      else console.error("  left out: not installed here");
+    } finally {
+      await Deno.remove(directory, { recursive: true });
+    }
+  }
+}
+
+console.log("| | ask p50 | ask p99 | 64 outstanding | one way |");
+console.log("|---|---|---|---|---|");
+for (const [name, runs] of results) {
+  const time = (of: (figures: Figures) => number) => `${median(runs.map(of)).toFixed(0)} us`;
+  const rate = (of: (figures: Figures) => number | undefined) => {
+    const rates = runs.flatMap((figures) => of(figures) ?? []);
+    return rates.length === 0 ? "" : `${Math.round(median(rates) / 1000)},000/s`;
+  };
+  console.log(
+    `| ${name} | ${time(({ roundTrip }) => roundTrip.p50)} | ` +
+      `${time(({ roundTrip }) => roundTrip.p99)} | ` +
+      `${rate(({ outstanding }) => outstanding)} | ${rate(({ oneWay }) => oneWay)} |`,
+  );
+}
+Deno.exit();
+
+function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}

@@ -1,0 +1,68 @@
+/**
+ * The contestants in Deno: two servers of an ensemble, and two bare sockets.
+ *
+ * @module
+ */
+import { ActorRef } from "../../runtime/actor/ref.ts";
+import { parseServerId } from "../../runtime/actor/server_id.ts";
+import { ActorServer } from "../../runtime/server/actor_server.ts";
+import { localUnixAddress } from "../../runtime/wire/address.ts";
+import { Contestant } from "./contestant.ts";
+import { type Figures, ONE_WAY, PAYLOAD, timeOutstanding, timeRoundTrips } from "./workload.ts";
+
+const PEER = new URL("./echo_peer.ts", import.meta.url).pathname;
+
+/** Measures two servers in two processes, over a UNIX socket in a directory. */
+export async function measureEnsemble(directory: string): Promise<Figures> {
+  await using _peer = await startPeer("ensemble", directory);
+  const id = parseServerId("peer");
+  const server = await ActorServer.start({
+    id: parseServerId("bench"),
+    cookie: new Uint8Array(32),
+    listen: [],
+    registry: [],
+    roles: [],
+    register: false,
+  });
+  await server.connect(id, [localUnixAddress(`${directory}/peer`)]);
+  const { actors } = server;
+  const ref = new ActorRef(id, "bench");
+  const roundTrip = () => actors.ask(ref, { type: "echo", payload: PAYLOAD });
+  const figures = {
+    roundTrip: await timeRoundTrips(roundTrip),
+    outstanding: await timeOutstanding(roundTrip),
+    oneWay: await timeOneWay(),
+  };
+  await server.stop();
+  return figures;
+
+  async function timeOneWay(): Promise<number> {
+    const start = performance.now();
+    for (let i = 0; i < ONE_WAY; i++) {
+      actors.tell(ref, { type: "count", payload: PAYLOAD });
+      if (server.congested(id)) await server.drained(id);
+    }
+    const received = await actors.ask(ref, { type: "received" }, { timeout: 60_000 });
+    if (received !== ONE_WAY) throw new Error(`${received} of ${ONE_WAY} messages arrived`);
+    return ONE_WAY / (performance.now() - start) * 1000;
+  }
+}
+
+/** Measures 64 bytes to and fro between two processes, over a UNIX socket and nothing else. */
+export async function measureSocket(directory: string): Promise<Figures> {
+  const path = `${directory}/raw`;
+  await using _peer = await startPeer("raw", path);
+  using connection = await Deno.connect({ transport: "unix", path });
+  const bytes = new Uint8Array(64);
+  return {
+    roundTrip: await timeRoundTrips(async () => {
+      await connection.write(bytes);
+      await connection.read(bytes);
+    }),
+  };
+}
+
+function startPeer(kind: string, place: string): Promise<Contestant> {
+  const args = ["run", "-A", PEER, kind, place];
+  return Contestant.start(Deno.execPath(), args, { ready: "ready" });
+}
