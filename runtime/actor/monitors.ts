@@ -52,8 +52,10 @@ export class Monitors {
 
   /** Ends a watch that a server asked for. Gives the actor elsewhere that was watched, so that its server can be told. */
   unwatch(monitor: number, server: ServerId): ActorRef | undefined {
+    // Each server numbers its monitors itself: another's may have the number of one of ours.
     const remote = this.#remote.get(monitor);
-    this.#remote.delete(monitor);
+    const isOurs = remote?.watcher.server === server;
+    if (isOurs) this.#remote.delete(monitor);
     for (const [serial, watches] of this.#watches) {
       const rest = watches.filter((watch) =>
         watch.monitor !== monitor || watch.watcher.server !== server
@@ -61,7 +63,7 @@ export class Monitors {
       if (rest.length === 0) this.#watches.delete(serial);
       else if (rest.length < watches.length) this.#watches.set(serial, rest);
     }
-    return remote?.watched;
+    return isOurs ? remote.watched : undefined;
   }
 
   /** Tells all who watch an actor of this server that it ended. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import type { Actor } from "../actor/actor.ts";
 import { ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
 import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
 import { client } from "../actor/service.ts";
@@ -66,7 +67,8 @@ export class ActorServer implements Controlled {
   readonly #abort = new AbortController();
   readonly #stopped = Promise.withResolvers<void>();
   readonly #registered: boolean;
-  #handshakes = 0;
+  readonly #handshakes = new Set<Accepted>();
+  #registration: Actor | undefined;
   #stopping: Promise<void> | undefined;
 
   private constructor(options: ActorServerOptions, parts: {
@@ -82,7 +84,8 @@ export class ActorServer implements Controlled {
     this.#book.set(REGISTRY_ID, [...options.registry], Infinity);
     this.#router = new Router({ id: options.id, instance, cookie }, this.#book, {
       onEnvelope: (envelope) => this.actors.deliver(envelope),
-      onDisconnected: (server, reason) => this.actors.disconnected(server, reason),
+      onDisconnected: (server, reason) =>
+        this.actors.disconnected(server, server === REGISTRY_ID ? withHint(reason) : reason),
     });
     this.actors = new ActorSystem(options.id, this.#router);
     this.entry = {
@@ -162,7 +165,7 @@ export class ActorServer implements Controlled {
    * its actors shut down for at most `grace` ms, lets what was sent arrive, closes.
    */
   async stop(options: { grace?: number } = {}): Promise<void> {
-    this.#stopping ??= this.#shutDown(options.grace ?? DEFAULT_GRACE);
+    await (this.#stopping ??= this.#shutDown(options.grace ?? DEFAULT_GRACE));
     await this.stopped;
   }
 
@@ -180,10 +183,10 @@ export class ActorServer implements Controlled {
       await register(this.actors, this.entry);
     } catch (error) {
       await this.#router.close(0);
-      throw error instanceof DisconnectedError ? withHint(error) : error;
+      throw error;
     }
     logger.info("{id} is in the registry", { id: this.id });
-    this.actors.spawn("registration", keepRegistered(this.entry));
+    this.#registration = this.actors.spawn("registration", keepRegistered(this.entry));
   }
 
   async #acceptAll(listener: Listener): Promise<void> {
@@ -192,33 +195,35 @@ export class ActorServer implements Controlled {
 
   async #welcome(accepted: Accepted): Promise<void> {
     const from = formatAddressUrl(accepted.from);
-    if (this.#handshakes >= MAX_HANDSHAKES) {
-      logger.warn("refused a connection from {from}: too many handshakes at once", { from });
-      return accepted.stream.close();
-    }
-    this.#handshakes++;
+    if (this.#handshakes.size >= MAX_HANDSHAKES) this.#dropOldestHandshake();
+    this.#handshakes.add(accepted);
     try {
       await this.#router.accept(accepted);
     } catch (error) {
       logger.warn("refused a connection from {from}: {reason}", {
         from,
-        reason: (error as Error).message,
+        reason: this.#handshakes.has(accepted)
+          ? (error as Error).message
+          : "too many handshakes at once",
       });
     } finally {
-      this.#handshakes--;
+      this.#handshakes.delete(accepted);
     }
+  }
+
+  /** Of so many the oldest is the least likely to end well: an honest one takes milliseconds. */
+  #dropOldestHandshake(): void {
+    const [oldest] = this.#handshakes;
+    this.#handshakes.delete(oldest!);
+    oldest!.stream.close();
   }
 
   async #lookUp(id: ServerId, registry: readonly Address[]): Promise<Address[]> {
     if (registry.length === 0 && this.id !== REGISTRY_ID) {
       throw new EnsembleError("no address of the registry is known");
     }
-    try {
-      const entry = await client<RegistryHandlers>(this.actors, REGISTRY).lookup({ id });
-      if (entry) return [...entry.addresses];
-    } catch (error) {
-      throw error instanceof DisconnectedError ? withHint(error) : error;
-    }
+    const entry = await client<RegistryHandlers>(this.actors, REGISTRY).lookup({ id });
+    if (entry) return [...entry.addresses];
     throw new EnsembleError(`the registry knows no server ${id}`);
   }
 
@@ -227,6 +232,8 @@ export class ActorServer implements Controlled {
     this.#abort.abort(new DisconnectedError(`${this.id} is stopping`));
     for (const listener of this.#listeners) listener.close();
     const control = this.actors.find(SERVER_ACTOR);
+    // First, so that it cannot register anew what is taken out of the registry now.
+    this.#registration?.exit("the server is stopping");
     if (this.#registered) await this.#unregister();
     await this.actors.stopActors(grace, new Set(control && [control]));
     void this.#finish();
@@ -259,6 +266,8 @@ function reachable(address: Address): Address {
   return { ...address, host: hostName() };
 }
 
+/** What to do about a registry that is not there; one that answers, if only to refuse, is there. */
 function withHint(error: DisconnectedError): DisconnectedError {
+  if (error.cause) return error;
   return new DisconnectedError(`${error.message}; start a registry with: gxensemble registry`);
 }

@@ -25,9 +25,13 @@ export class AddressBook {
     this.#lookup = lookup;
   }
 
-  /** Notes addresses for a time in ms; `Infinity` for those that never expire. */
+  /**
+   * Notes addresses for a time in ms; `Infinity` for those that never expire, and those that replace them
+   * do not either.
+   */
   set(id: ServerId, addresses: Address[], lifetime: number = ADDRESS_LIFETIME): void {
-    this.#cached.set(id, { addresses: inOrder(addresses), until: performance.now() + lifetime });
+    const until = this.isFixed(id) ? Infinity : performance.now() + lifetime;
+    this.#cached.set(id, { addresses: inOrder(addresses), until });
   }
 
   /** The addresses noted, if they are fresh enough. */

@@ -62,10 +62,11 @@ export function importCookie(cookie: Uint8Array): Promise<CryptoKey> {
 }
 
 /**
- * The client's side.
+ * The client's side. The stream is closed when it fails.
  *
  * @param options.wanted the id that the server must have.
- * @param options.proceed asked when the server is known, before anything is proved to it; false breaks off.
+ * @param options.proceed asked before the hello and before anything is proved; false breaks off, and tells
+ * the server that it is not needed.
  * @throws {RefusedError} when the server refuses.
  * @throws {AuthenticationError} when the server is not the one wanted or cannot prove itself.
  * @throws {DisconnectedError} when the stream ends, or it takes too long.
@@ -73,9 +74,10 @@ export function importCookie(cookie: Uint8Array): Promise<CryptoKey> {
 export function greet(
   stream: ByteStream,
   self: Credentials,
-  options: { wanted?: ServerId | undefined; proceed(server: ServerId): boolean },
+  options: { wanted?: ServerId | undefined; proceed(): boolean },
 ): Promise<Authenticated> {
   return inTime(stream, async () => {
+    if (!options.proceed()) return await breakOff(stream);
     const reader = new FrameReader(stream, MAX_HANDSHAKE_FRAME);
     const { wanted } = options;
     const hello = encodeHello({
@@ -91,7 +93,7 @@ export function greet(
       throw new AuthenticationError(`server ${server} answers there, not ${wanted}`);
     }
     refuseSelf(self, server, instance);
-    if (!options.proceed(server)) throw new DisconnectedError("not needed any more");
+    if (!options.proceed()) return await breakOff(stream);
     const transcript = join(hello, challengeBytes);
     await send(stream, encodeResponse(await prove(self, CLIENT_LABEL, transcript)));
     const proof = decodeAccepted(await receive(reader));
@@ -101,7 +103,7 @@ export function greet(
 }
 
 /**
- * The server's side.
+ * The server's side. The stream is closed when it fails.
  *
  * @param options.admit asked once the client has proved itself; gives a refusal, or undefined for yes.
  * @throws {AuthenticationError} when the client cannot prove itself or is not admitted; it is told why.
@@ -152,11 +154,12 @@ async function inTime<Result>(stream: ByteStream, work: () => Promise<Result>): 
   let late = false;
   const timer = setTimeout(() => {
     late = true;
-    stream.close();
+    close(stream);
   }, HANDSHAKE_TIMEOUT);
   try {
     return await work();
   } catch (error) {
+    close(stream);
     if (late) throw new DisconnectedError(`no handshake within ${HANDSHAKE_TIMEOUT} ms`);
     throw error instanceof EnsembleError
       ? error
@@ -164,6 +167,22 @@ async function inTime<Result>(stream: ByteStream, work: () => Promise<Result>): 
   } finally {
     clearTimeout(timer);
   }
+}
+
+function close(stream: ByteStream): void {
+  try {
+    stream.close();
+  } catch (error) {
+    // Whoever cut the handshake short has closed it already.
+    if (!(error instanceof Deno.errors.BadResource)) throw error;
+  }
+}
+
+/** Ends the handshake as one that is no failure: the two are connected, or about to be. */
+async function breakOff(stream: ByteStream): Promise<never> {
+  const reason = "not needed any more";
+  await send(stream, encodeRefused({ refusal: Refusal.Duplicate, reason }));
+  throw new DisconnectedError(reason);
 }
 
 async function send(stream: ByteStream, body: Bytes): Promise<void> {

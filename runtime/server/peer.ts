@@ -20,6 +20,8 @@ export class Peer {
   attempt: Promise<void> | undefined;
   /** The outcome of this server's own handshake with the peer, from hello to answer. */
   greeting: Promise<void> | undefined;
+  /** The end of the peer's handshake with this server, from its admission until its stream is in use. */
+  welcoming: Promise<void> | undefined;
   /** Whether messages that nobody waits for an answer to are among what waits to be written. */
   holdsUnasked = false;
   /** Why the last connection or attempt ended. */
@@ -40,6 +42,11 @@ export class Peer {
   /** Whether so much waits that the peer must be taken for stuck. */
   get stuck(): boolean {
     return this.outbox.size > HARD_LIMIT;
+  }
+
+  /** Whether nothing is left of it that is worth keeping. */
+  get idle(): boolean {
+    return !this.connection && !this.attempt && !this.welcoming && this.outbox.size === 0;
   }
 
   /** Resolves when nothing waits any more: what did is being written, or is lost with its connection. */

@@ -29,7 +29,10 @@ const PROBE_TIMEOUT = 1_000;
 export interface RouterEvents {
   /** An envelope came. */
   onEnvelope(envelope: Envelope): void;
-  /** A server was lost or could not be reached. */
+  /**
+   * A server was lost or could not be reached. The reason has a cause when something answered at one of its
+   * addresses, but would not have this server.
+   */
   onDisconnected(server: ServerId, reason: DisconnectedError): void;
 }
 
@@ -121,23 +124,36 @@ export class Router implements Route {
    * @throws {EnsembleError} when the peer is not admitted.
    */
   async accept({ stream, from }: Accepted): Promise<void> {
+    const welcoming = Promise.withResolvers<void>();
+    let client: ServerId | undefined;
     try {
-      const peer = await welcome(stream, this.#self, {
-        admit: (client, instance) => this.#admit(client, instance),
+      const authenticated = await welcome(stream, this.#self, {
+        admit: (id, instance) => this.#admit(client = id, instance, welcoming.promise),
       });
-      this.#use(stream, peer, from);
+      this.#use(stream, authenticated, from);
     } catch (error) {
-      stream.close();
       // Two servers that met on both ways at once is no failure.
       if (error instanceof RefusedError && error.refusal === Refusal.Duplicate) return;
       throw error;
+    } finally {
+      const peer = client && this.#peers.get(client);
+      if (peer && peer.welcoming === welcoming.promise) {
+        peer.welcoming = undefined;
+        this.#forgetIdle(peer);
+      }
+      welcoming.resolve();
     }
   }
 
   /** Lets what is written arrive, and closes all connections; `timeout` in ms. */
   async close(timeout: number): Promise<void> {
+    const until = performance.now() + timeout;
+    // What was sent last may wait for a connection that is being made.
+    const attempts = [...this.#peers.values()].flatMap(({ attempt }) => attempt ?? []);
+    if (attempts.length > 0) await within(timeout, Promise.all(attempts));
     this.#closed = true;
-    await Promise.all(this.connections().map((connection) => connection.drain(timeout)));
+    const rest = until - performance.now();
+    await Promise.all(this.connections().map((connection) => connection.drain(rest)));
   }
 
   #peer(server: ServerId): Peer {
@@ -147,18 +163,21 @@ export class Router implements Route {
   }
 
   #reach(peer: Peer): Promise<void> {
-    peer.attempt ??= this.#establish(peer).catch((error) => {
-      this.#lose(peer, (error as Error).message);
-    }).finally(() => {
+    peer.attempt ??= this.#establish(peer).then(() => {
       peer.attempt = undefined;
       this.#forgetIdle(peer);
+    }, (error) => {
+      // First of all, for those who are told of the loss may send again at once.
+      peer.attempt = undefined;
+      // The peer may have connected meanwhile, though it could not be reached.
+      if (!peer.connection) this.#lose(peer, error.message, error.cause);
     });
     return peer.attempt;
   }
 
   async #establish(peer: Peer): Promise<void> {
     const known = this.#book.get(peer.id);
-    const failures: string[] = [];
+    const failures: Error[] = [];
     if (known && await this.#dialAll(peer, known, failures)) return;
     if (!this.#book.isFixed(peer.id)) {
       const addresses = await this.#book.refresh(peer.id);
@@ -170,17 +189,18 @@ export class Router implements Route {
       failures.length = 0;
       if (await this.#dialAll(peer, addresses, failures)) return;
     }
-    throw new DisconnectedError(failures.join("; "));
+    const [cause] = failures.flatMap(({ cause }) => cause ?? []);
+    throw new DisconnectedError(failures.map(({ message }) => message).join("; "), { cause });
   }
 
-  async #dialAll(peer: Peer, addresses: Address[], failures: string[]): Promise<boolean> {
+  async #dialAll(peer: Peer, addresses: Address[], failures: Error[]): Promise<boolean> {
     for (const address of addresses) {
       if (peer.connection) return true;
       try {
         if (await this.#dial(peer, address)) return true;
       } catch (error) {
         if (peer.connection) return true;
-        failures.push((error as Error).message);
+        failures.push(error as Error);
       }
     }
     return false;
@@ -188,57 +208,62 @@ export class Router implements Route {
 
   async #dial(peer: Peer, address: Address): Promise<boolean> {
     const stream = await connectTo(address);
-    if (peer.connection || this.#closed) {
-      stream.close();
-      return peer.connection !== undefined;
-    }
     const greeting = greet(stream, this.#self, {
       wanted: peer.id,
-      proceed: () => peer.connection === undefined && !this.#closed,
+      proceed: () => !peer.connection && !peer.welcoming && !this.#closed,
     });
-    peer.greeting = greeting.then(() => {}, () => {});
+    const done = () => void (peer.greeting = undefined);
+    peer.greeting = greeting.then(done, done);
     try {
       this.#use(stream, await greeting, address);
       return true;
     } catch (error) {
-      stream.close();
+      await peer.welcoming;
+      if (peer.connection) return true;
       if (error instanceof RefusedError && error.refusal === Refusal.Duplicate) {
         return await peer.waitForConnection(HANDSHAKE_TIMEOUT);
       }
-      throw new EnsembleError(`${formatAddressUrl(address)}: ${(error as Error).message}`);
-    } finally {
-      peer.greeting = undefined;
+      const { message } = error as Error;
+      throw new EnsembleError(`${formatAddressUrl(address)}: ${message}`, { cause: error });
     }
   }
 
-  /** Decides on a client that has proved itself; see the rule above. */
+  /**
+   * Decides on a client that has proved itself; see the rule above. One that is admitted is noted as on its
+   * way in until `welcoming` is over: then nobody of its id is admitted, nor dialled.
+   */
   async #admit(
     client: ServerId,
     instance: Bytes,
+    welcoming: Promise<void>,
   ): Promise<{ refusal: Refusal; reason: string } | undefined> {
-    if (this.#closed) {
-      return { refusal: Refusal.Failed, reason: `${this.#self.id} is stopping` };
-    }
-    const peer = this.#peers.get(client);
-    if (peer?.greeting) {
-      if (this.#self.id < client) {
-        return { refusal: Refusal.Duplicate, reason: "already connecting the other way round" };
+    while (true) {
+      if (this.#closed) {
+        return { refusal: Refusal.Failed, reason: `${this.#self.id} is stopping` };
       }
-      await peer.greeting;
+      const peer = this.#peers.get(client);
+      const connection = peer?.connection;
+      if (peer?.welcoming) {
+        await peer.welcoming;
+      } else if (peer?.greeting) {
+        if (this.#self.id < client) {
+          return { refusal: Refusal.Duplicate, reason: "already connecting the other way round" };
+        }
+        await peer.greeting;
+      } else if (!connection) {
+        this.#peer(client).welcoming = welcoming;
+        return undefined;
+      } else if (sameInstance(connection.instance, instance)) {
+        connection.close("the peer opened another");
+      } else if (await connection.probe(PROBE_TIMEOUT)) {
+        return {
+          refusal: Refusal.Failed,
+          reason: `a server with the id ${client} is running and connected with ${this.#self.id}`,
+        };
+      } else {
+        connection.close("the peer was replaced by a new instance");
+      }
     }
-    const connection = peer?.connection;
-    if (!connection) return undefined;
-    if (sameInstance(connection.instance, instance)) {
-      connection.close("the peer opened another");
-    } else if (await connection.probe(PROBE_TIMEOUT)) {
-      return {
-        refusal: Refusal.Failed,
-        reason: `a server with the id ${client} is running and connected with ${this.#self.id}`,
-      };
-    } else {
-      connection.close("the peer was replaced by a new instance");
-    }
-    return undefined;
   }
 
   #use(stream: Accepted["stream"], authenticated: Authenticated, address: Address): void {
@@ -263,7 +288,7 @@ export class Router implements Route {
     });
   }
 
-  #lose(peer: Peer, reason: string): void {
+  #lose(peer: Peer, reason: string, cause?: unknown): void {
     const wasConnected = peer.connection !== undefined;
     peer.lastFailure = reason;
     // Who asked is told; what was only told is lost without a word, but for this one.
@@ -278,10 +303,18 @@ export class Router implements Route {
     } else {
       logger.debug("{message}", { message });
     }
-    this.#events.onDisconnected(peer.id, new DisconnectedError(message));
+    this.#events.onDisconnected(peer.id, new DisconnectedError(message, { cause }));
   }
 
   #forgetIdle(peer: Peer): void {
-    if (!peer.connection && !peer.attempt && peer.outbox.size === 0) this.#peers.delete(peer.id);
+    if (peer.idle && this.#peers.get(peer.id) === peer) this.#peers.delete(peer.id);
   }
+}
+
+/** Waits until a promise is fulfilled, or `timeout` ms have passed. */
+async function within(timeout: number, promise: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => timer = setTimeout(resolve, timeout));
+  await Promise.race([promise, late]);
+  clearTimeout(timer);
 }

@@ -10,7 +10,7 @@ export const MAX_HANDSHAKE_FRAME = 1024;
 /** How long a handshake may take in all, in ms. */
 export const HANDSHAKE_TIMEOUT = 10_000;
 
-/** How many connections may be in their handshake at once; more are closed as they come. */
+/** How many connections may be in their handshake at once; when more come, the oldest are closed. */
 export const MAX_HANDSHAKES = 256;
 
 /** The largest frame body of an authenticated peer, in bytes. */

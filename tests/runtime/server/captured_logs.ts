@@ -1,0 +1,59 @@
+/**
+ * What the code under test logs, in this process.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { configure, type LogLevel, resetSync } from "@logtape/logtape";
+import { formatLogRecord } from "../../../runtime/ensemble/logging.ts";
+
+/** The log lines since it was made, without their times; until it is disposed of. */
+export class CapturedLogs implements Disposable {
+  /** `LEVEL category: message`, as `gxensemble` logs them. */
+  readonly lines: string[] = [];
+
+  private constructor() {}
+
+  /** Starts to capture. */
+  static async start(lowestLevel: LogLevel = "info"): Promise<CapturedLogs> {
+    const logs = new CapturedLogs();
+    await configure({
+      reset: true,
+      sinks: {
+        lines: (record) => void logs.lines.push(formatLogRecord(record).replace(/^\S+ /, "")),
+      },
+      loggers: [
+        { category: [], lowestLevel, sinks: ["lines"] },
+        { category: ["logtape", "meta"], lowestLevel: "warning", sinks: [] },
+      ],
+    });
+    return logs;
+  }
+
+  /** The lines that match. */
+  matching(pattern: RegExp): string[] {
+    return this.lines.filter((line) => pattern.test(line));
+  }
+
+  /** The lines of warnings and errors. */
+  get complaints(): string[] {
+    return this.matching(/^(WARN|ERROR) /);
+  }
+
+  [Symbol.dispose](): void {
+    resetSync();
+  }
+}
+
+/** Waits until a condition holds, and fails when it does not within `timeout` ms. */
+export async function eventually(
+  condition: () => unknown,
+  what: string,
+  timeout = 10_000,
+): Promise<void> {
+  const until = performance.now() + timeout;
+  while (!await condition()) {
+    assert.ok(performance.now() < until, `not within ${timeout} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}

@@ -1,0 +1,526 @@
+import assert from "node:assert/strict";
+import { parseServerId, type ServerId } from "../../../runtime/actor/server_id.ts";
+import {
+  AuthenticationError,
+  DisconnectedError,
+  EnsembleError,
+  ProtocolError,
+} from "../../../runtime/errors.ts";
+import {
+  type Authenticated,
+  type Credentials,
+  greet,
+  importCookie,
+  welcome,
+} from "../../../runtime/server/handshake.ts";
+import {
+  type Bytes,
+  decodeChallenge,
+  decodeHello,
+  encodeChallenge,
+  encodeHello,
+  encodeResponse,
+  Refusal,
+  RefusedError,
+} from "../../../runtime/server/handshake_messages.ts";
+import { Instance } from "../../../runtime/server/instance.ts";
+import { type Address, localUnixAddress } from "../../../runtime/wire/address.ts";
+import { HANDSHAKE_TIMEOUT } from "../../../runtime/wire/limits.ts";
+import type { Accepted, ByteStream } from "../../../runtime/wire/stream.ts";
+import { connectTo, listenAt } from "../../../runtime/wire/transport.ts";
+import { anyPort } from "./local_ensemble.ts";
+import { frame, RawPeer } from "./raw_peer.ts";
+
+const COOKIE = new Uint8Array(32).fill(7);
+const alice = await credentials("alice");
+const bob = await credentials("bob");
+
+async function credentials(id: string, cookie: Uint8Array = COOKIE): Promise<Credentials> {
+  const [instance, key] = await Promise.all([Instance.generate(), importCookie(cookie)]);
+  return { id: parseServerId(id), instance, cookie: key };
+}
+
+/** The two ends of a new connection over a real socket. */
+class Wire implements AsyncDisposable {
+  private constructor(
+    readonly client: ByteStream,
+    readonly server: ByteStream,
+    readonly directory: string,
+  ) {}
+
+  static async open(kind: "unix" | "tcp" = "unix"): Promise<Wire> {
+    const directory = Deno.makeTempDirSync({ prefix: "gx-" });
+    const address: Address = kind === "unix" ? localUnixAddress(`${directory}/s`) : anyPort();
+    const listener = await listenAt(address);
+    const [client, accepted] = await Promise.all([
+      connectTo(listener.address),
+      listener.accept() as Promise<Accepted>,
+    ]);
+    listener.close();
+    return new Wire(client, accepted.stream, directory);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const stream of [this.client, this.server]) {
+      try {
+        stream.close();
+      } catch {
+        // The handshake closed it.
+      }
+    }
+    await Deno.remove(this.directory, { recursive: true });
+  }
+}
+
+interface Sides {
+  client?: Credentials;
+  server?: Credentials;
+  wanted?: ServerId;
+  proceed?: () => boolean;
+  admit?: (client: ServerId) => { refusal: Refusal; reason: string } | undefined;
+}
+
+/** Both sides of one handshake; each with what it got, or why not. */
+async function meet(sides: Sides, kind: "unix" | "tcp" = "unix") {
+  await using wire = await Wire.open(kind);
+  const { client = alice, server = bob, wanted, proceed = () => true, admit } = sides;
+  const [greeted, welcomed] = await Promise.all([
+    greet(wire.client, client, { wanted, proceed }).catch((error: Error) => error),
+    welcome(wire.server, server, { admit: (id) => Promise.resolve(admit?.(id)) })
+      .catch((error: Error) => error),
+  ]);
+  return { greeted, welcomed };
+}
+
+function assertPeer(outcome: Authenticated | Error, { id, instance }: Credentials) {
+  assert.ok(!(outcome instanceof Error), `${outcome}`);
+  assert.equal(outcome.peer, id);
+  assert.deepEqual(outcome.instance, instance.publicKey);
+}
+
+function assertError(
+  outcome: unknown,
+  type: abstract new (...args: never[]) => Error,
+  message: RegExp,
+) {
+  assert.ok(outcome instanceof type, `${Deno.inspect(outcome)} is no ${type.name}`);
+  assert.match(outcome.message, message);
+}
+
+for (const kind of ["unix", "tcp"] as const) {
+  Deno.test(`with one cookie each side learns who the other is, over ${kind}`, async () => {
+    const { greeted, welcomed } = await meet({ wanted: bob.id }, kind);
+    assertPeer(greeted, bob);
+    assertPeer(welcomed, alice);
+  });
+}
+
+Deno.test("a client that does not know whom it reaches learns it", async () => {
+  const { greeted, welcomed } = await meet({});
+  assertPeer(greeted, bob);
+  assertPeer(welcomed, alice);
+});
+
+Deno.test("with different cookies both sides know why it failed", async () => {
+  const mallory = await credentials("mallory", new Uint8Array(32).fill(8));
+  const { greeted, welcomed } = await meet({ client: mallory, wanted: bob.id });
+  assertError(welcomed, AuthenticationError, /between bob and mallory: their cookies differ$/);
+  assertError(greeted, RefusedError, /between bob and mallory: their cookies differ$/);
+});
+
+Deno.test("a server without the cookie cannot pass for one that has it", async () => {
+  // It sends whatever it can make: everything but the proof.
+  const fake = await credentials("bob", new Uint8Array(32).fill(8));
+  await using wire = await Wire.open();
+  const greeting = greet(wire.client, alice, { wanted: bob.id, proceed: () => true })
+    .catch((error) => error);
+  const server = new RawPeer(wire.server);
+  await server.receive();
+  await server.send(challenge("bob", fake.instance.publicKey));
+  await server.receive();
+  const proof = { mac: new Uint8Array(32), signature: new Uint8Array(64) };
+  const accepted = encodeResponse(proof);
+  accepted[0] = 4;
+  await server.send(accepted);
+  assertError(await greeting, AuthenticationError, /between alice and bob: their cookies differ$/);
+});
+
+Deno.test("a server that is not the one wanted is not told anything more", async () => {
+  await using wire = await Wire.open();
+  const greeting = greet(wire.client, alice, {
+    wanted: parseServerId("carol"),
+    proceed: () => true,
+  })
+    .catch((error) => error);
+  const server = new RawPeer(wire.server);
+  await server.receive();
+  await server.send(challenge("bob", bob.instance.publicKey));
+  assertError(await greeting, AuthenticationError, /^server bob answers there, not carol$/);
+  assert.equal(await server.receive(), undefined);
+});
+
+Deno.test("a server refuses a client that wants another", async () => {
+  const { greeted, welcomed } = await meet({ wanted: parseServerId("carol") });
+  assertError(welcomed, AuthenticationError, /^this is server bob, not carol$/);
+  assertError(greeted, RefusedError, /^this is server bob, not carol$/);
+});
+
+Deno.test("a peer that has this server's id is refused", async () => {
+  const { greeted, welcomed } = await meet({ client: await credentials("bob") });
+  assertError(welcomed, AuthenticationError, /calls itself bob, which is this server's own id/);
+  assertError(greeted, RefusedError, /own id/);
+});
+
+Deno.test("a peer that shows this server's own instance is refused", async () => {
+  const { greeted, welcomed } = await meet({ client: { ...alice, instance: bob.instance } });
+  assertError(welcomed, AuthenticationError, /own/);
+  assertError(greeted, RefusedError, /own/);
+});
+
+Deno.test("a server that answers with the client's own id or instance is refused", async () => {
+  for (
+    const answer of [
+      challenge("alice", bob.instance.publicKey),
+      challenge("bob", alice.instance.publicKey),
+    ]
+  ) {
+    await using wire = await Wire.open();
+    const greeting = greet(wire.client, alice, { proceed: () => true }).catch((error) => error);
+    const server = new RawPeer(wire.server);
+    await server.receive();
+    await server.send(answer);
+    assertError(await greeting, AuthenticationError, /own/);
+  }
+});
+
+Deno.test("a refusal by admit reaches the client, with its kind", async () => {
+  const refused = { refusal: Refusal.Duplicate, reason: "busy" };
+  const { greeted, welcomed } = await meet({ admit: () => refused });
+  assertError(welcomed, RefusedError, /^busy$/);
+  assertError(greeted, RefusedError, /^busy$/);
+  assert.equal((greeted as RefusedError).refusal, Refusal.Duplicate);
+});
+
+Deno.test("a client is not admitted before it has proved itself", async () => {
+  let asked = 0;
+  const mallory = await credentials("mallory", new Uint8Array(32).fill(8));
+  await meet({ client: mallory, admit: () => void asked++ });
+  assert.equal(asked, 0);
+});
+
+Deno.test("a client that breaks off proves nothing", async () => {
+  const { greeted, welcomed } = await meet({ proceed: () => false });
+  assert.ok(greeted instanceof EnsembleError);
+  assert.ok(welcomed instanceof EnsembleError);
+});
+
+function challenge(server: string, instance: Bytes): Bytes {
+  const nonce = crypto.getRandomValues(new Uint8Array(32));
+  return encodeChallenge({ server: parseServerId(server), instance, nonce });
+}
+
+/** Runs a real client against a recording server: what the client sent, as an eavesdropper has it. */
+async function recordSession(): Promise<Bytes[]> {
+  await using front = await Wire.open();
+  await using back = await Wire.open();
+  const sent: Bytes[] = [];
+  const [toClient, toServer] = [new RawPeer(front.server), new RawPeer(back.client)];
+  const relay = async () => {
+    for (const [from, to] of [[toClient, toServer], [toServer, toClient]] as const) {
+      const body = (await from.receive())!;
+      if (from === toClient) sent.push(body);
+      await to.send(body);
+    }
+  };
+  await Promise.all([
+    greet(front.client, alice, { wanted: bob.id, proceed: () => true }),
+    welcome(back.server, bob, { admit: () => Promise.resolve(undefined) }),
+    relay().then(relay),
+  ]);
+  return sent;
+}
+
+/** What a server says of a client that follows the script. */
+async function attack(script: (peer: RawPeer) => Promise<void>): Promise<unknown> {
+  await using wire = await Wire.open();
+  const peer = new RawPeer(wire.client);
+  let admitted = false;
+  const admit = () => {
+    admitted = true;
+    return Promise.resolve(undefined);
+  };
+  const [outcome] = await Promise.all([
+    welcome(wire.server, bob, { admit }).catch((error) => error),
+    script(peer),
+  ]);
+  assert.equal(admitted, false);
+  return outcome;
+}
+
+Deno.test("a recorded session cannot be replayed", async () => {
+  const [hello, response] = await recordSession();
+  const outcome = await attack(async (peer) => {
+    await peer.send(hello!);
+    await peer.receive();
+    await peer.send(response!);
+    await peer.closed();
+  });
+  assertError(outcome, AuthenticationError, /authentication failed/);
+});
+
+Deno.test("a proof made for one server, client or instance is none for another", async () => {
+  const carol = await credentials("carol");
+  const other = await credentials("alice");
+  // An honest alice proves herself to a middleman, who passes it on to bob in changed words.
+  const alter: Record<string, (hello: Bytes) => Bytes> = {
+    "another client id": (hello) => encodeHello({ ...decodeHello(hello), client: carol.id }),
+    "another instance": (hello) =>
+      encodeHello({ ...decodeHello(hello), instance: other.instance.publicKey }),
+    "no wanted id": (hello) => encodeHello({ ...decodeHello(hello), wanted: undefined }),
+    "another nonce": (hello) => encodeHello({ ...decodeHello(hello), nonce: new Uint8Array(32) }),
+  };
+  for (const [what, change] of Object.entries(alter)) {
+    await using front = await Wire.open();
+    const greeting = greet(front.client, alice, { wanted: bob.id, proceed: () => true })
+      .catch((error) => error);
+    const middle = new RawPeer(front.server);
+    const outcome = await attack(async (peer) => {
+      await peer.send(change((await middle.receive())!));
+      await middle.send((await peer.receive())!);
+      await peer.send((await middle.receive())!);
+      await peer.closed();
+      front.server.close();
+    });
+    assertError(outcome, AuthenticationError, /authentication failed/);
+    assertError(await greeting, DisconnectedError, /closed the connection during the handshake/);
+    assert.ok(what);
+  }
+  // The same with the server's words changed: alice proves herself to carol, who uses that at bob.
+  await using front = await Wire.open();
+  const greeting = greet(front.client, alice, { proceed: () => true }).catch((error) => error);
+  const middle = new RawPeer(front.server);
+  const outcome = await attack(async (peer) => {
+    await peer.send((await middle.receive())!);
+    const { nonce } = decodeChallenge((await peer.receive())!);
+    await middle.send(
+      encodeChallenge({ server: carol.id, instance: carol.instance.publicKey, nonce }),
+    );
+    await peer.send((await middle.receive())!);
+    await peer.closed();
+    front.server.close();
+  });
+  assertError(outcome, AuthenticationError, /authentication failed/);
+  await greeting;
+});
+
+Deno.test("the cookie alone does not make a client another's instance", async () => {
+  // Mallory has the cookie and says she is alice's running instance, whose key she does not have.
+  const mallory = await credentials("alice");
+  const borrowed = {
+    publicKey: alice.instance.publicKey,
+    sign: (bytes: Bytes) => mallory.instance.sign(bytes),
+  };
+  const { welcomed } = await meet({
+    client: { ...mallory, instance: borrowed as unknown as Instance },
+  });
+  assertError(welcomed, AuthenticationError, /alice cannot prove that it is the instance it says/);
+});
+
+Deno.test("the cookie alone does not make a server another's instance", async () => {
+  const mallory = await credentials("bob");
+  const borrowed = {
+    publicKey: bob.instance.publicKey,
+    sign: (bytes: Bytes) => mallory.instance.sign(bytes),
+  };
+  const { greeted } = await meet({
+    server: { ...mallory, instance: borrowed as unknown as Instance },
+    wanted: bob.id,
+  });
+  assertError(greeted, AuthenticationError, /bob cannot prove that it is the instance it says/);
+});
+
+Deno.test("a server's messages sent back to it prove nothing", async () => {
+  const outcome = await attack(async (peer) => {
+    // Bob's own challenge, as the hello of a client with his nonce and instance.
+    const { nonce } = await challengeOf(peer, alice);
+    await peer.send(encodeResponse({ mac: nonce, signature: new Uint8Array(64) }));
+    await peer.closed();
+  });
+  assertError(outcome, AuthenticationError, /authentication failed/);
+});
+
+Deno.test("a handshake reflected to its sender ends at its own id", async () => {
+  // Alice dials a socket that hands everything back to alice's own listener.
+  await using front = await Wire.open();
+  await using back = await Wire.open();
+  const [fromAlice, toAlice] = [new RawPeer(front.server), new RawPeer(back.client)];
+  const [greeted, welcomed] = await Promise.all([
+    greet(front.client, alice, { proceed: () => true }).catch((error) => error),
+    welcome(back.server, alice, { admit: () => Promise.resolve(undefined) }).catch((error) =>
+      error
+    ),
+    (async () => {
+      await toAlice.send((await fromAlice.receive())!);
+      await fromAlice.send((await toAlice.receive())!);
+    })(),
+  ]);
+  assertError(welcomed, AuthenticationError, /own id/);
+  assertError(greeted, EnsembleError, /own id/);
+});
+
+async function challengeOf(peer: RawPeer, client: Credentials) {
+  await peer.send(hello(client));
+  return decodeChallenge((await peer.receive())!);
+}
+
+function hello(client: Credentials): Bytes {
+  return encodeHello({
+    client: client.id,
+    wanted: undefined,
+    instance: client.instance.publicKey,
+    nonce: crypto.getRandomValues(new Uint8Array(32)),
+  });
+}
+
+function changed(bytes: Uint8Array, at: number, to: number): Uint8Array {
+  const copy = bytes.slice();
+  copy[at] = to;
+  return copy;
+}
+
+const MALFORMED: Record<string, [body: Uint8Array, reason: RegExp]> = {
+  "an empty frame": [new Uint8Array(0), /malformed handshake/],
+  "zeros": [new Uint8Array(100), /malformed handshake/],
+  "text": [new TextEncoder().encode("GET / HTTP/1.1\r\nHost: bob\r\n\r\n"), /malformed handshake/],
+  "another protocol": [changed(hello(alice), 1, 0), /not of this protocol/],
+  "a hello that is cut short": [hello(alice).subarray(0, 60), /too short/],
+  "a hello with something behind it": [
+    new Uint8Array([...hello(alice), 0]),
+    /too long/,
+  ],
+  "an unknown version": [
+    changed(hello(alice), 5, 9),
+    /protocol version 9 is not spoken here, only 1/,
+  ],
+  "an id that is none": [changed(hello(alice), 7, 0x2f), /not a server id/],
+  "the largest frame allowed": [new Uint8Array(1024).fill(1), /malformed handshake/],
+};
+
+for (const [what, [body, reason]] of Object.entries(MALFORMED)) {
+  Deno.test(`refused with a reason: ${what}`, async () => {
+    const outcome = await attack(async (peer) => {
+      await peer.send(body);
+      const answer = await peer.receive();
+      assert.equal(answer?.[0], 5, "no refusal came");
+      assert.match(new TextDecoder().decode(answer.subarray(3)), reason);
+    });
+    assertError(outcome, EnsembleError, reason);
+  });
+}
+
+Deno.test("a frame that announces more than 1 KiB is refused before it is read", async () => {
+  for (const announced of [1025, 0x00ffffff, 0xffffffff]) {
+    const outcome = await attack(async (peer) => {
+      const header = new Uint8Array(4);
+      new DataView(header.buffer).setUint32(0, announced);
+      await peer.write(header);
+      await peer.closed();
+    });
+    assertError(outcome, ProtocolError, new RegExp(`frame too large: ${announced} bytes`));
+  }
+});
+
+Deno.test("a response of the wrong type, length or content is refused", async () => {
+  const bodies = [
+    hello(alice),
+    new Uint8Array([3]),
+    new Uint8Array([3, ...new Uint8Array(95)]),
+    new Uint8Array([3, ...new Uint8Array(97)]),
+    new Uint8Array([3, ...new Uint8Array(96)]),
+    new Uint8Array(0),
+  ];
+  for (const body of bodies) {
+    const outcome = await attack(async (peer) => {
+      await challengeOf(peer, alice);
+      await peer.send(body);
+      await peer.closed();
+    });
+    assert.ok(outcome instanceof EnsembleError, `${outcome}`);
+  }
+});
+
+Deno.test("a handshake that comes byte by byte is one", async () => {
+  await using wire = await Wire.open();
+  const slowly: ByteStream = {
+    read: (buffer) => wire.client.read(buffer.subarray(0, 1)),
+    write: (bytes) => wire.client.write(bytes.subarray(0, 1)),
+    closeWrite: () => wire.client.closeWrite(),
+    close: () => wire.client.close(),
+  };
+  const [greeted, welcomed] = await Promise.all([
+    greet(slowly, alice, { wanted: bob.id, proceed: () => true }),
+    welcome(wire.server, bob, { admit: () => Promise.resolve(undefined) }),
+  ]);
+  assertPeer(greeted, bob);
+  assertPeer(welcomed, alice);
+});
+
+Deno.test("frames right behind the handshake are kept for the connection", async () => {
+  await using wire = await Wire.open();
+  let writes = 0;
+  const eager: ByteStream = {
+    read: (buffer) => wire.client.read(buffer),
+    // The response and, in the same segment, a frame that only an authenticated peer may send.
+    async write(bytes) {
+      if (++writes !== 2) return await wire.client.write(bytes);
+      await new RawPeer(wire.client).write(
+        new Uint8Array([...bytes, ...frame(new Uint8Array(2000).fill(9))]),
+      );
+      return bytes.length;
+    },
+    closeWrite: () => wire.client.closeWrite(),
+    close: () => wire.client.close(),
+  };
+  const [, { reader }] = await Promise.all([
+    greet(eager, alice, { wanted: bob.id, proceed: () => true }),
+    welcome(wire.server, bob, { admit: () => Promise.resolve(undefined) }),
+  ]);
+  reader.limit = 64 * 1024;
+  while (!reader.next()) assert.ok(await reader.fill());
+  assert.equal(reader.end - reader.start, 2000);
+});
+
+Deno.test("a peer that goes away in the middle fails the handshake at once", async () => {
+  await using wire = await Wire.open();
+  const welcoming = welcome(wire.server, bob, { admit: () => Promise.resolve(undefined) })
+    .catch((error) => error);
+  const peer = new RawPeer(wire.client);
+  await challengeOf(peer, alice);
+  wire.client.close();
+  assertError(await welcoming, DisconnectedError, /closed the connection during the handshake/);
+});
+
+/** Lets the time that a handshake may take pass in a moment. */
+function hastened(): Disposable {
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout =
+    ((run: () => void, delay?: number) =>
+      setTimeout(run, delay === HANDSHAKE_TIMEOUT ? 50 : delay)) as typeof setTimeout;
+  return { [Symbol.dispose]: () => void (globalThis.setTimeout = setTimeout) };
+}
+
+Deno.test("a handshake that is not done in time is over, on either side and however far it is", async () => {
+  using _ = hastened();
+  for (const said of [[], [new Uint8Array([0, 0])], [frame(hello(alice))]]) {
+    await using wire = await Wire.open();
+    const welcoming = welcome(wire.server, bob, { admit: () => Promise.resolve(undefined) })
+      .catch((error) => error);
+    const peer = new RawPeer(wire.client);
+    for (const bytes of said) await peer.write(bytes);
+    assertError(await welcoming, DisconnectedError, /^no handshake within 10000 ms$/);
+    await peer.closed();
+  }
+  await using wire = await Wire.open();
+  const greeting = greet(wire.client, alice, { proceed: () => true }).catch((error) => error);
+  assertError(await greeting, DisconnectedError, /^no handshake within 10000 ms$/);
+});
