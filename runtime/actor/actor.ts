@@ -28,12 +28,41 @@ export interface ReceiveOptions<Else> {
   else?: () => Else;
 }
 
+/** What a waiting receive is woken with. */
+type Wakening = Taken<unknown> | StackProbe | undefined;
+
 /** A receive that waits. */
 interface Waiting {
   readonly cases: readonly Case[];
-  readonly resolve: (taken: Taken<unknown> | undefined) => void;
-  readonly reject: (reason: unknown) => void;
+  resolve: (wakening: Wakening) => void;
+  reject: (reason: unknown) => void;
   timer: ReturnType<typeof setTimeout> | undefined;
+}
+
+/** Wakes a receive to see its stack. What the receive would have been woken with comes after. */
+class StackProbe {
+  /** The error that the receive makes when it is woken, for its stack. */
+  readonly error: Promise<Error>;
+  readonly #show: (error: Error) => void;
+  readonly #wakening: Promise<Wakening>;
+
+  constructor(waiting: Waiting) {
+    const shown = Promise.withResolvers<Error>();
+    this.error = shown.promise;
+    this.#show = shown.resolve;
+    const wake = waiting.resolve;
+    const next = Promise.withResolvers<Wakening>();
+    this.#wakening = next.promise;
+    waiting.resolve = next.resolve;
+    waiting.reject = next.reject;
+    wake(this);
+  }
+
+  /** Hands the stack over, and waits for what the receive waits for. */
+  answer<Result>(error: Error): Promise<Taken<Result> | StackProbe | undefined> {
+    this.#show(error);
+    return this.#wakening as Promise<Taken<Result> | StackProbe | undefined>;
+  }
 }
 
 /** What an actor needs of the system it lives in. */
@@ -132,8 +161,9 @@ export class Actor implements Recipient {
     options: ReceiveOptions<Else> = {},
   ): Promise<Awaited<Result> | Else> {
     if (this.#exit) throw this.#exit;
-    const taken = this.#mailbox.take(cases) ??
+    let taken: Taken<Result> | StackProbe | undefined = this.#mailbox.take(cases) ??
       (options.timeout === 0 ? undefined : await this.#wait(cases, options.timeout));
+    while (taken instanceof StackProbe) taken = await taken.answer<Result>(new Error());
     if (!taken) return options.else?.() as Else;
     const result = this.#react(taken);
     return await (result instanceof Promise
@@ -148,7 +178,9 @@ export class Actor implements Recipient {
   async loop(cases: readonly Case[]): Promise<never> {
     while (true) {
       if (this.#exit) throw this.#exit;
-      const taken = this.#mailbox.take(cases) ?? await this.#wait(cases, undefined);
+      let taken: Taken<unknown> | StackProbe | undefined = this.#mailbox.take(cases) ??
+        await this.#wait(cases, undefined);
+      while (taken instanceof StackProbe) taken = await taken.answer<unknown>(new Error());
       const result = this.#react(taken!);
       if (result instanceof Promise) await this.#settle(result, taken!.envelope);
     }
@@ -197,6 +229,25 @@ export class Actor implements Recipient {
     return this.#addTicker(delay, undefined, message);
   }
 
+  /** The types that the receive it waits in takes, `*` for a guard; undefined while it does not wait. */
+  get awaits(): string[] | undefined {
+    return this.#waiting?.cases.map(({ type }) => type ?? "*");
+  }
+
+  /**
+   * Where the actor is suspended: the stack of the receive it waits in, as `Error.stack` writes it.
+   * Undefined while it does not wait in one.
+   *
+   * Nothing is kept for this while messages flow. The receive is woken, looks at the stack that it was
+   * called from, and waits on.
+   */
+  async backtrace(): Promise<string | undefined> {
+    const waiting = this.#waiting;
+    if (!waiting) return undefined;
+    const probe = new StackProbe(waiting);
+    return (await probe.error).stack;
+  }
+
   /** Puts an envelope into the mailbox, or hands it to the receive that waits for it. */
   deliver(envelope: Envelope): void {
     envelope.recipient = this;
@@ -240,20 +291,20 @@ export class Actor implements Recipient {
   #wait<Result>(
     cases: readonly Case<Result>[],
     timeout: number | undefined,
-  ): Promise<Taken<Result> | undefined> {
+  ): Promise<Taken<Result> | StackProbe | undefined> {
     if (this.#waiting) {
       throw new EnsembleError(`${this.ref} is already waiting in another receive`);
     }
-    const { promise, resolve, reject } = Promise.withResolvers<Taken<unknown> | undefined>();
+    const { promise, resolve, reject } = Promise.withResolvers<Wakening>();
     const waiting: Waiting = { cases, resolve, reject, timer: undefined };
     this.#waiting = waiting;
     if (timeout !== undefined && timeout !== Infinity) {
       waiting.timer = setTimeout(() => {
         this.#stopWaiting();
-        resolve(undefined);
+        waiting.resolve(undefined);
       }, timeout);
     }
-    return promise as Promise<Taken<Result> | undefined>;
+    return promise as Promise<Taken<Result> | StackProbe | undefined>;
   }
 
   #stopWaiting(): void {
