@@ -61,6 +61,7 @@ export {
   type Messaging,
   type TellOptions,
 } from "./runtime/actor/messaging.ts";
+export type { ActorInfo, Backtrace, GroupInfo } from "./runtime/actor/thread_state.ts";
 export type { Down } from "./runtime/actor/monitors.ts";
 export { type Tick, Ticker } from "./runtime/actor/ticker.ts";
 export {

@@ -89,6 +89,8 @@ export class Actor implements Recipient {
   readonly ref: ActorRef;
   /** The group it belongs to. */
   readonly group: ActorGroup<Actor>;
+  /** Made where the actor was started, for its stack. */
+  readonly origin: Error = new Error();
   /** When it started, in ms since 1970. */
   readonly startedAt: number = Date.now();
   /** Settles when it has ended: with undefined in good order, with the error when its body threw. */

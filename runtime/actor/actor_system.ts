@@ -41,7 +41,7 @@ export class ActorSystem implements ActorHome {
   /** The server's id: the server half of its actors' references. */
   readonly id: ServerId;
   /** The group all others are below. */
-  readonly root: ActorGroup<Actor> = new ActorGroup<Actor>("root");
+  readonly root: ActorGroup<Actor> = new ActorGroup<Actor>(1, "root");
   /** Names the server itself, as the sender of what no actor sent. */
   readonly ref: ActorRef;
   readonly #route: Route;
@@ -49,7 +49,7 @@ export class ActorSystem implements ActorHome {
   readonly #byName = new Map<string, Actor>();
   readonly #asks = new PendingAsks();
   readonly #monitors: Monitors;
-  #lastSerial = 0;
+  #lastSerial = 1;
   #nextNonce = 2;
 
   /** Makes a system without actors; `route` leads to the other servers. */
@@ -95,7 +95,9 @@ export class ActorSystem implements ActorHome {
 
   /** Starts an actor in a new group, which the actors that it starts belong to as well. */
   spawnGroup(name: string, body: ActorBody, parent: ActorGroup<Actor> = this.root): Actor {
-    return this.spawn(undefined, body, { group: new ActorGroup<Actor>(name, parent) });
+    return this.spawn(undefined, body, {
+      group: new ActorGroup<Actor>(++this.#lastSerial, name, parent),
+    });
   }
 
   /** Starts a service: an actor that answers requests with an object of handlers; see `serve`. */

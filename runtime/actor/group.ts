@@ -5,6 +5,8 @@
  */
 /** A named group of actors and groups: actors that an actor spawns join its group. */
 export class ActorGroup<Member> {
+  /** Its number, from the same row as those of actors. */
+  readonly serial: number;
   /** What the group is called in listings. */
   readonly name: string;
   /** The group it belongs to; the root group of a server has none. */
@@ -15,7 +17,8 @@ export class ActorGroup<Member> {
   readonly groups: Set<ActorGroup<Member>> = new Set<ActorGroup<Member>>();
 
   /** Makes an empty group below its parent. */
-  constructor(name: string, parent?: ActorGroup<Member>) {
+  constructor(serial: number, name: string, parent?: ActorGroup<Member>) {
+    this.serial = serial;
     this.name = name;
     this.parent = parent;
     parent?.groups.add(this);

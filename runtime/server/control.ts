@@ -3,11 +3,22 @@
  *
  * @module
  */
+import type { Actor } from "../actor/actor.ts";
 import { type ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
 import type { Envelope } from "../actor/envelope.ts";
 import { type ActorId, ActorRef } from "../actor/ref.ts";
 import type { ServerId } from "../actor/server_id.ts";
 import type { Handlers } from "../actor/service.ts";
+import {
+  type ActorInfo,
+  type Backtrace,
+  backtrace,
+  describeActor,
+  describeGroup,
+  findGroup,
+  type GroupInfo,
+} from "../actor/thread_state.ts";
+import { EnsembleError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
 
 /** One connection of a server, as others see it. */
@@ -40,6 +51,10 @@ export type ControlHandlers = {
   connect(request: { server: ServerId; addresses?: Address[] }): Promise<void>;
   /** Stops the server; answers when its actors have ended. */
   shutdown(): Promise<"OK">;
+  /** The state of the group or actor with a serial number; of the root group without one. */
+  threadState(request: { serial?: number }): GroupInfo | ActorInfo;
+  /** Where an actor is, in its own code. */
+  threadBacktrace(request: { serial: number }): Promise<Backtrace>;
   /** Watches an actor for the asking server, which is sent `down` once. */
   monitor(request: { monitor: number; actor: ActorId }): void;
   /** Takes a monitor back. */
@@ -61,6 +76,14 @@ export function controlHandlers(server: Controlled): Handlers & ControlHandlers 
 
     connect: ({ server: id, addresses }) => server.connect(id, addresses),
 
+    threadState({ serial = actors.root.serial }) {
+      const group = findGroup(actors, serial);
+      if (group) return describeGroup(group);
+      return describeActor(requireActor(actors, serial));
+    },
+
+    threadBacktrace: async ({ serial }) => await backtrace(requireActor(actors, serial)),
+
     async shutdown() {
       await server.shutDown();
       return "OK";
@@ -81,4 +104,10 @@ export function controlHandlers(server: Controlled): Handlers & ControlHandlers 
     down: ({ monitor, reason }, envelope?: Envelope) =>
       actors.down(monitor, envelope!.source.server, reason),
   };
+}
+
+function requireActor(actors: ActorSystem, serial: number): Actor {
+  const actor = actors.find(serial);
+  if (!actor) throw new EnsembleError(`no actor or group has the serial number ${serial}`);
+  return actor;
 }
