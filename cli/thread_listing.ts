@@ -1,0 +1,81 @@
+/**
+ * Thread states and backtraces as the REPL shows them.
+ *
+ * @module
+ */
+import type { ActorInfo, Backtrace, GroupInfo } from "../runtime/actor/thread_state.ts";
+
+const HEADINGS = ["sn", "actor", "state", "mailbox", "handled", "age"];
+
+/** Which columns are numbers, and aligned at the right. */
+const NUMBERS = new Set(["sn", "mailbox", "handled", "age"]);
+
+/**
+ * Lists the actors of a group, one a line below headings, and the groups in it; with `recursive` also the
+ * actors of those.
+ */
+export function formatGroup(group: GroupInfo, options: { recursive: boolean }): string[] {
+  const lines = [`group ${group.serial} ${group.name}`, ...formatActors(group.actors)];
+  for (const below of group.groups) {
+    if (options.recursive) lines.push("", ...formatGroup(below, options));
+    else lines.push(`  group ${below.serial} ${below.name}: ${countActors(below)} actors`);
+  }
+  return lines;
+}
+
+/** Shows one actor, with what it waits for. */
+export function formatActor(actor: ActorInfo): string[] {
+  const receives = actor.receives ? [`  receives ${actor.receives.join(" ")}`] : [];
+  return [`group ${actor.group}`, ...formatActors([actor]), ...receives];
+}
+
+/** Shows where an actor waits, and where it was started. */
+export function formatBacktrace({ suspended, started }: Backtrace): string[] {
+  const waits = suspended === undefined
+    ? ["not waiting in a receive"]
+    : suspended.length === 0
+    ? ["waiting for requests, as a service"]
+    : ["waiting in a receive", ...suspended.map((frame) => `  ${frame}`)];
+  return [...waits, "started", ...started.map((frame) => `  ${frame}`)];
+}
+
+function formatActors(actors: readonly ActorInfo[]): string[] {
+  const rows = actors.map(({ serial, name, state, mailbox, handled, age }) => [
+    `${serial}`,
+    name ?? "",
+    state,
+    `${mailbox}`,
+    `${handled}`,
+    formatAge(age),
+  ]);
+  const widths = HEADINGS.map((heading, column) =>
+    Math.max(heading.length, ...rows.map((row) => row[column]!.length))
+  );
+  return [HEADINGS, ...rows].map((row) =>
+    `  ${
+      row.map((cell, column) =>
+        NUMBERS.has(HEADINGS[column]!)
+          ? cell.padStart(widths[column]!)
+          : cell.padEnd(widths[column]!)
+      ).join("  ")
+    }`.trimEnd()
+  );
+}
+
+function countActors(group: GroupInfo): number {
+  return group.groups.reduce((sum, below) => sum + countActors(below), group.actors.length);
+}
+
+/** A duration in ms in the two largest units that it has: `1d 2h`, `3m 4s`, `56ms`. */
+function formatAge(age: number): string {
+  if (age < 1000) return `${age}ms`;
+  const seconds = Math.floor(age / 1000);
+  const parts = [
+    [Math.floor(seconds / 86_400), "d"],
+    [Math.floor(seconds / 3_600) % 24, "h"],
+    [Math.floor(seconds / 60) % 60, "m"],
+    [seconds % 60, "s"],
+  ] as const;
+  const first = parts.findIndex(([count]) => count > 0);
+  return parts.slice(first, first + 2).map(([count, unit]) => `${count}${unit}`).join(" ");
+}
