@@ -4,7 +4,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { parseServerId } from "../runtime/actor/server_id.ts";
+import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
 import { InvalidInputError } from "../runtime/errors.ts";
 import { INSTANCE_LENGTH } from "../runtime/server/instance.ts";
 import type { RegistryEntry } from "../runtime/server/registry_entry.ts";
@@ -28,12 +28,12 @@ export function registryHandlers(store: RegistryStore): RegistryHandlers {
     },
 
     async remove({ id, instance }) {
-      const removed = await store.delete(parseServerId(id), instance);
+      const removed = await store.delete(readId(id), instance);
       if (removed) logger.info("removed {id}", { id });
       return removed;
     },
 
-    lookup: ({ id }) => store.get(parseServerId(id)),
+    lookup: ({ id }) => store.get(readId(id)),
     lookupRole: ({ role }) => store.byRole(role),
     list: () => store.list(),
   };
@@ -49,9 +49,14 @@ function checkEntry(entry: RegistryEntry): RegistryEntry {
     throw new InvalidInputError("not a registry entry: no addresses or roles");
   }
   return {
-    id: parseServerId(entry.id),
+    id: readId(entry.id),
     instance,
     addresses: addresses.flatMap((address) => parseAddresses(formatAddress(address))),
     roles: roles.map(String),
   };
+}
+
+function readId(id: unknown): ServerId {
+  if (typeof id !== "string") throw new InvalidInputError("not a server id: it is no text");
+  return parseServerId(id);
 }

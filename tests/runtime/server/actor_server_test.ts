@@ -1,0 +1,293 @@
+import assert from "node:assert/strict";
+import { on, onShutdown } from "../../../runtime/actor/cases.ts";
+import type { ActorServer } from "../../../runtime/server/actor_server.ts";
+import { HANDSHAKE_TIMEOUT, MAX_HANDSHAKES } from "../../../runtime/wire/limits.ts";
+import { CapturedLogs, eventually } from "./captured_logs.ts";
+import { anyPort, LocalEnsemble, refTo } from "./local_ensemble.ts";
+import { RawPeer } from "./raw_peer.ts";
+
+function ids(entries: unknown): string[] {
+  return (entries as { id: string }[]).map(({ id }) => id);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.lstat(path).then(() => true, () => false);
+}
+
+async function registered(asker: ActorServer): Promise<string[]> {
+  return ids(await asker.actors.ask(refTo("registry", "registry"), { type: "list" }));
+}
+
+Deno.test("strangers are refused with one line each that names where they came from", async () => {
+  using logs = await CapturedLogs.start();
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const [a, b] = await Promise.all([
+    ensemble.start("a", { listen: [ensemble.socket("a"), anyPort()] }),
+    ensemble.start("b"),
+  ]);
+  await b.connect(a.id);
+  const said: [string, RegExp][] = [
+    ["GET / HTTP/1.1\r\nHost: a\r\n\r\n", /frame too large: 1195725856 bytes announced/],
+    ["\0\0\0\x05hello", /malformed handshake: /],
+    ["\0\0\0\xff", /the peer closed the connection during the handshake$/],
+    ["", /the peer closed the connection during the handshake$/],
+  ];
+  for (const address of a.entry.addresses) {
+    for (const [text, reason] of said) {
+      {
+        using peer = await RawPeer.connect(address);
+        await peer.write(Uint8Array.from(text, (character) => character.charCodeAt(0)));
+        if (!reason.source.startsWith("the peer closed")) await peer.closed();
+      }
+      await eventually(() => logs.complaints.length > 0, "a line");
+      assert.equal(logs.complaints.length, 1, logs.complaints.join("\n"));
+      const from = address.kind === "unix"
+        ? /from unix:\S+\/a: /
+        : /from tcp:\/\/127\.0\.0\.1:\d+: /;
+      assert.match(logs.complaints[0]!, /^WARN server: refused a connection from /);
+      assert.match(logs.complaints[0]!, from);
+      assert.match(logs.complaints[0]!, reason);
+      logs.lines.length = 0;
+    }
+  }
+  assert.deepEqual(LocalEnsemble.peers(a), ["b", "registry"]);
+  assert.equal(await b.actors.ask(refTo("a", "server"), { type: "ping" }), "OK");
+});
+
+Deno.test("a peer with another cookie is refused on both sides, by name", async () => {
+  using logs = await CapturedLogs.start();
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  await ensemble.start("a");
+  const spy = await ensemble.start("spy", {
+    cookie: new Uint8Array(32),
+    listen: [],
+    register: false,
+  });
+  await assert.rejects(
+    spy.connect(refTo("a", "").server, [ensemble.socket("a")]),
+    /^DisconnectedError: cannot reach a: /,
+  );
+  const refusals = logs.complaints.filter((line) => line.includes("/a: "));
+  assert.equal(refusals.length, 1, logs.lines.join("\n"));
+  assert.match(refusals[0]!, /authentication failed between a and spy: their cookies differ$/);
+});
+
+Deno.test("half-open connections by the hundred keep nobody out", async () => {
+  using logs = await CapturedLogs.start();
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const a = await ensemble.start("a", { listen: [ensemble.socket("a"), anyPort()] });
+  const [unix, tcp] = a.entry.addresses;
+  using flood = new DisposableStack();
+  const count = MAX_HANDSHAKES + 50;
+  for (let i = 0; i < count; i++) flood.use(await RawPeer.connect(i % 2 ? unix! : tcp!));
+  const before = performance.now();
+  const console = await ensemble.startConsole();
+  await console.connect(a.id);
+  assert.ok(performance.now() - before < 2000, "the console had to wait");
+  assert.ok(logs.matching(/too many handshakes at once$/).length >= 50);
+  flood.dispose();
+  await eventually(() => logs.complaints.length === count, "a line for each");
+});
+
+Deno.test("a handshake out of time is closed, and logged as that", async () => {
+  using logs = await CapturedLogs.start();
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  await ensemble.start("a");
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout =
+    ((run: () => void, delay?: number) =>
+      setTimeout(run, delay === HANDSHAKE_TIMEOUT ? 50 : delay)) as typeof setTimeout;
+  try {
+    using peer = await RawPeer.connect(ensemble.socket("a"));
+    await peer.write(new Uint8Array([0, 0]));
+    await peer.closed();
+    await eventually(() => logs.complaints.length > 0, "a line");
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
+  assert.equal(logs.complaints.length, 1);
+  assert.match(logs.complaints[0]!, /\/a: no handshake within 10000 ms$/);
+});
+
+Deno.test("a second server of an id does not start where the first one listens", async () => {
+  await using ensemble = new LocalEnsemble();
+  const registry = await ensemble.startRegistry();
+  const a = await ensemble.start("a");
+  await assert.rejects(
+    ensemble.start("a"),
+    /^EnsembleError: cannot listen at unix:\S+\/a: a server of that id is running here already$/,
+  );
+  assert.equal(await a.actors.ask(refTo("registry", "server"), { type: "ping" }), "OK");
+  assert.deepEqual(await registered(registry), ["a"]);
+  assert.ok(await exists(`${ensemble.directory}/a`));
+});
+
+Deno.test("of servers of one id that start at once one runs", async () => {
+  await using ensemble = new LocalEnsemble();
+  const registry = await ensemble.startRegistry();
+  const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => ensemble.start("a")));
+  const started = outcomes.filter(({ status }) => status === "fulfilled");
+  assert.equal(started.length, 1);
+  assert.deepEqual(await registered(registry), ["a"]);
+});
+
+Deno.test("a server that cannot start leaves no socket", async () => {
+  await using ensemble = new LocalEnsemble();
+  await assert.rejects(ensemble.start("a"), /cannot reach registry/);
+  assert.equal(await exists(`${ensemble.directory}/a`), false);
+  await ensemble.startRegistry();
+  await assert.rejects(
+    ensemble.start("a", {
+      prepare() {
+        throw new TypeError("not prepared");
+      },
+    }),
+    /^TypeError: not prepared$/,
+  );
+  assert.equal(await exists(`${ensemble.directory}/a`), false);
+  const taken = await ensemble.start("b", { listen: [anyPort()] });
+  await assert.rejects(
+    ensemble.start("a", { listen: [ensemble.socket("a"), ...taken.entry.addresses] }),
+    /cannot listen at tcp:\S+: the address is in use$/,
+  );
+  assert.equal(await exists(`${ensemble.directory}/a`), false);
+  await ensemble.start("a");
+});
+
+Deno.test("a server announces where it listens, on every interface by the name of the host", async () => {
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const a = await ensemble.start("a", { listen: [{ kind: "tcp", host: "0.0.0.0", port: 0 }] });
+  const [address] = a.entry.addresses;
+  assert.ok(address?.kind === "tcp" && address.port > 0);
+  assert.equal(address.host, Deno.hostname());
+  const b = await ensemble.start("b", { listen: [anyPort()], announce: [ensemble.socket("b")] });
+  assert.deepEqual(b.entry.addresses, [ensemble.socket("b")]);
+});
+
+Deno.test("stopping: actors are told and clean up, the socket and the entry are gone, main is told", async () => {
+  using logs = await CapturedLogs.start();
+  await using ensemble = new LocalEnsemble();
+  const registry = await ensemble.startRegistry();
+  const [a, b] = await Promise.all([ensemble.start("a"), ensemble.start("b")]);
+  const events: string[] = [];
+  const peer = { type: "note" };
+  b.actors.serve("log", { note: () => void events.push("note") });
+  a.actors.serve("service", {}, { cleanUp: () => void events.push("service cleaned up") });
+  a.actors.spawn("actor", async (self) => {
+    await self.receive([onShutdown(() => {
+      // What an actor sends as it ends arrives, also where there is no connection yet.
+      self.tell(refTo("b", "log"), peer);
+      events.push("actor cleaned up");
+    })]);
+  });
+  a.signal.addEventListener("abort", () => void events.push("signal"));
+  await a.stop();
+  assert.equal(await exists(`${ensemble.directory}/a`), false);
+  assert.deepEqual(await registered(registry), ["b"]);
+  await eventually(() => events.includes("note"), "the last message");
+  assert.deepEqual(events.slice().sort(), [
+    "actor cleaned up",
+    "note",
+    "service cleaned up",
+    "signal",
+  ]);
+  assert.equal(events[0], "signal");
+  assert.deepEqual(a.actors.actors().filter(({ state }) => state !== "dead"), []);
+  assert.deepEqual(a.connections(), []);
+  assert.deepEqual(logs.complaints, []);
+  await assert.rejects(a.actors.ask(refTo("b", "log"), peer), { name: "DisconnectedError" });
+  assert.equal(a.actors.tell(refTo("b", "log"), peer), undefined);
+  // A second stop is the same one.
+  await Promise.all([a.stop(), a.stop(), a.shutDown(), a.stopped]);
+});
+
+Deno.test("what was sent before the stop arrives, however much it is", async () => {
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const [a, b] = await Promise.all([ensemble.start("a"), ensemble.start("b")]);
+  let total = 0;
+  b.actors.serve("sink", {
+    bytes: ({ bytes }: { bytes: Uint8Array }) => void (total += bytes.length),
+  });
+  const bytes = new Uint8Array(1024 * 1024);
+  for (let i = 0; i < 20; i++) a.actors.tell(refTo("b", "sink"), { type: "bytes", bytes });
+  await a.stop();
+  await eventually(() => total === 20 * bytes.length, `all arrives: ${total}`);
+});
+
+Deno.test("an actor that ignores the shutdown is made to end after the grace period", async () => {
+  using logs = await CapturedLogs.start();
+  await using ensemble = new LocalEnsemble();
+  const registry = await ensemble.startRegistry();
+  const a = await ensemble.start("a");
+  const actor = a.actors.spawn("deaf", async (self) => {
+    await self.receive([on("never", () => {})]);
+  });
+  const before = performance.now();
+  await a.stop({ grace: 50 });
+  assert.ok(performance.now() - before < 2000);
+  assert.equal(await actor.ended, undefined);
+  assert.deepEqual(logs.complaints, [
+    "WARN actor: deaf@a did not shut down within 50 ms and is made to end",
+  ]);
+  assert.deepEqual(await registered(registry), []);
+});
+
+Deno.test("a server stops also when the registry has gone, and when it does not answer", async () => {
+  using logs = await CapturedLogs.start();
+  await using ensemble = new LocalEnsemble();
+  const registry = await ensemble.startRegistry();
+  const [a, b] = await Promise.all([ensemble.start("a"), ensemble.start("b")]);
+  registry.actors.find("registry")!.exit();
+  await registry.actors.find("registry")!.ended;
+  registry.actors.serve("registry", { remove: () => new Promise(() => {}) });
+  await a.stop();
+  assert.match(
+    logs.complaints.join(),
+    /cannot leave the registry: no answer from registry@registry/,
+  );
+  logs.lines.length = 0;
+  await registry.stop({ grace: 10 });
+  await b.stop();
+  assert.match(logs.complaints.join("\n"), /cannot leave the registry: /);
+  assert.equal(await exists(`${ensemble.directory}/b`), false);
+});
+
+Deno.test("while a server stops it refuses who comes, and those who ask are failed", async () => {
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const [a, b] = await Promise.all([ensemble.start("a"), ensemble.start("b")]);
+  const ending = Promise.withResolvers<void>();
+  a.actors.serve("slow", { wait: () => new Promise(() => {}) }, {
+    concurrent: true,
+    cleanUp: () => ending.promise,
+  });
+  await b.connect(a.id);
+  const ask = assert.rejects(
+    b.actors.ask(refTo("a", "slow"), { type: "wait" }),
+    { name: "DisconnectedError" },
+  );
+  const stopping = a.stop();
+  const console = await ensemble.startConsole();
+  await assert.rejects(console.connect(a.id, [ensemble.socket("a")]), {
+    name: "DisconnectedError",
+  });
+  ending.resolve();
+  await stopping;
+  await ask;
+});
+
+Deno.test("two servers that stop at once do not wait for each other", async () => {
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const [a, b] = await Promise.all([ensemble.start("a"), ensemble.start("b")]);
+  await a.connect(b.id);
+  const before = performance.now();
+  await Promise.all([a.stop(), b.stop()]);
+  assert.ok(performance.now() - before < 900, `${performance.now() - before} ms`);
+});

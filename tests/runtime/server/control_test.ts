@@ -1,0 +1,188 @@
+import assert from "node:assert/strict";
+import { onShutdown } from "../../../runtime/actor/cases.ts";
+import type { Down } from "../../../runtime/actor/monitors.ts";
+import { ActorRef } from "../../../runtime/actor/ref.ts";
+import { parseServerId } from "../../../runtime/actor/server_id.ts";
+import { controlClient, ping, shutDownServer } from "../../../runtime/ensemble/remote.ts";
+import type { ActorServer } from "../../../runtime/server/actor_server.ts";
+import { on } from "../../../runtime/actor/cases.ts";
+import { eventually } from "./captured_logs.ts";
+import { ChildServer } from "./child_server.ts";
+import { LocalEnsemble, refTo } from "./local_ensemble.ts";
+
+/** Monitors an actor from one of `server`'s; gives what it is told, and a way to take it back. */
+async function watch(server: ActorServer, watched: ActorRef) {
+  const downs: Down[] = [];
+  const started = Promise.withResolvers<number>();
+  const actor = server.actors.spawn(undefined, async (self) => {
+    started.resolve(self.monitor(watched));
+    await self.loop([on("down", (down: Down) => downs.push(down)), onShutdown()]);
+  });
+  const monitor = await started.promise;
+  return { downs, monitor, demonitor: () => actor.demonitor(monitor) };
+}
+
+/** An ensemble with the servers a and b, connected. */
+async function twoServers() {
+  const ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const [a, b] = await Promise.all([ensemble.start("a"), ensemble.start("b")]);
+  await a.connect(b.id);
+  return { ensemble, a, b };
+}
+
+/** Waits until what was sent before has been taken by the other side, and its answer here. */
+async function settled(from: ActorServer, to: ActorServer): Promise<void> {
+  await ping(from.actors, to.id);
+  await ping(to.actors, from.id);
+}
+
+Deno.test("a monitor hears once of the end of an actor in another server, and why", async () => {
+  const { ensemble, a, b } = await twoServers();
+  await using _ = ensemble;
+  b.actors.serve("calm", {});
+  const failing = b.actors.spawn("failing", async (self) => {
+    await self.receive([on("fail", () => {})]);
+    throw new Error("it broke");
+  });
+  const unnamed = b.actors.spawn(undefined, (self) => self.loop([onShutdown()]));
+  const [calm, broken, serial] = [
+    await watch(a, refTo("b", "calm")),
+    await watch(a, failing.ref),
+    await watch(a, unnamed.ref),
+  ];
+  await settled(a, b);
+  b.actors.tell("calm", { type: "shutdown" });
+  b.actors.tell("failing", { type: "fail" });
+  b.actors.tell(unnamed, { type: "shutdown" });
+  await eventually(
+    () => calm.downs.length + broken.downs.length + serial.downs.length === 3,
+    "down",
+  );
+  await settled(a, b);
+  assert.deepEqual(calm.downs, [{ type: "down", monitor: calm.monitor, ref: refTo("b", "calm") }]);
+  assert.equal(broken.downs[0]?.reason, "it broke");
+  assert.deepEqual(serial.downs[0]?.ref, unnamed.ref);
+  assert.equal(broken.downs.length, 1);
+});
+
+Deno.test("a monitor of an actor or a server that is not there hears so at once", async () => {
+  const { ensemble, a } = await twoServers();
+  await using _ = ensemble;
+  const actor = await watch(a, refTo("b", "nosuch"));
+  const server = await watch(a, refTo("nowhere", "server"));
+  await eventually(() => actor.downs.length + server.downs.length === 2, "down");
+  assert.equal(actor.downs[0]!.reason, "unknown actor: nosuch");
+  assert.equal(
+    server.downs[0]!.reason,
+    "cannot reach nowhere: the registry knows no server nowhere",
+  );
+});
+
+Deno.test("a monitor hears of the stop of a server, and of a killed one, once", async () => {
+  const { ensemble, a, b } = await twoServers();
+  await using _ = ensemble;
+  await using child = await ChildServer.start(ensemble, "child");
+  b.actors.serve("service", {});
+  const stopped = await watch(a, refTo("b", "service"));
+  const killed = await watch(a, refTo("child", "sink"));
+  await settled(a, b);
+  await ping(a.actors, parseServerId("child"));
+  await ensemble.stop(b);
+  child.signal("SIGKILL");
+  await eventually(() => stopped.downs.length > 0 && killed.downs.length > 0, "down");
+  assert.equal(stopped.downs[0]!.reason, undefined);
+  assert.match(killed.downs[0]!.reason!, /^the connection to child was lost: /);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.deepEqual([stopped.downs.length, killed.downs.length], [1, 1]);
+});
+
+Deno.test("a monitor that is taken back is silent, and no other with it", async () => {
+  const { ensemble, a, b } = await twoServers();
+  await using _ = ensemble;
+  // Both servers number their monitors from the same start: here the two meet.
+  a.actors.serve("service", {});
+  b.actors.serve("service", {});
+  const atA = await watch(a, refTo("b", "service"));
+  const second = await watch(a, refTo("b", "service"));
+  const atB = await Promise.all(Array.from({ length: 20 }, () => watch(b, refTo("a", "service"))));
+  await settled(a, b);
+  atA.demonitor();
+  second.demonitor();
+  await settled(a, b);
+  a.actors.tell("service", { type: "shutdown" });
+  b.actors.tell("service", { type: "shutdown" });
+  await eventually(() => atB.every(({ downs }) => downs.length === 1), "every other hears of it");
+  await settled(a, b);
+  assert.deepEqual([...atA.downs, ...second.downs], []);
+});
+
+Deno.test("news of an end are believed only from the server that was watched", async () => {
+  const { ensemble, a, b } = await twoServers();
+  await using _ = ensemble;
+  const c = await ensemble.start("c");
+  b.actors.serve("service", {});
+  const watching = await watch(a, refTo("b", "service"));
+  await settled(a, b);
+  const news = { type: "down", monitor: watching.monitor };
+  await c.actors.ask(refTo("a", "server"), news);
+  await c.actors.ask(refTo("b", "server"), { type: "demonitor", monitor: watching.monitor });
+  await settled(a, b);
+  assert.deepEqual(watching.downs, []);
+  b.actors.tell("service", { type: "shutdown" });
+  await eventually(() => watching.downs.length === 1, "the true news");
+});
+
+Deno.test("a server answers for itself: its actors, its connections, a connection to make", async () => {
+  const { ensemble, a, b } = await twoServers();
+  await using _ = ensemble;
+  a.actors.serve("zebra", {});
+  a.actors.spawn(undefined, (self) => self.loop([onShutdown()]));
+  const console = await ensemble.startConsole();
+  const control = controlClient(console.actors, a.id);
+  assert.deepEqual(await control.listActors(), ["registration", "server", "zebra"]);
+  const connections = await control.listConnections();
+  assert.deepEqual(connections.map(({ peer }) => peer), ["b", "registry"]);
+  assert.deepEqual(connections[1]!.address, ensemble.socket("registry"));
+
+  const c = await ensemble.start("c");
+  await control.connect({ server: c.id });
+  assert.deepEqual(LocalEnsemble.peers(a), ["b", "c", "console", "registry"]);
+  await assert.rejects(control.connect({ server: parseServerId("nosuch") }), {
+    name: "ActorError",
+    message: "cannot reach nosuch: the registry knows no server nosuch",
+  });
+  await assert.rejects(control.connect({ server: a.id }), /cannot reach a: .*own id/);
+  await assert.rejects(
+    control.connect({ server: b.id, addresses: [undefined as never] }),
+    { name: "ActorError" },
+  );
+  await assert.rejects(control.connect({ server: 7 as never }), { name: "ActorError" });
+  await ping(console.actors, a.id);
+});
+
+Deno.test("a server that is told to shut down answers, and is gone when that is said", async () => {
+  const { ensemble, a, b } = await twoServers();
+  await using _ = ensemble;
+  let cleanedUp = false;
+  b.actors.serve("service", {}, { cleanUp: () => void (cleanedUp = true) });
+  await shutDownServer(a.actors, b.id);
+  assert.ok(cleanedUp);
+  await b.stopped;
+  await assert.rejects(
+    ping(a.actors, b.id),
+    { message: "cannot reach b: the registry knows no server b" },
+  );
+});
+
+Deno.test("of several that shut a server down at once each gets an answer", async () => {
+  const { ensemble, a, b } = await twoServers();
+  await using _ = ensemble;
+  const console = await ensemble.startConsole();
+  await console.connect(b.id);
+  await Promise.all([
+    shutDownServer(a.actors, b.id),
+    shutDownServer(console.actors, b.id),
+    b.stop(),
+  ]);
+});

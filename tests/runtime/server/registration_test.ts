@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { SqliteStore } from "../../../registry/sqlite_store.ts";
+import { registryClient } from "../../../runtime/ensemble/remote.ts";
+import type { ActorServer } from "../../../runtime/server/actor_server.ts";
+import { CapturedLogs, eventually } from "./captured_logs.ts";
+import { anyPort, LocalEnsemble, refTo } from "./local_ensemble.ts";
+
+async function registered(registry: ActorServer): Promise<string[]> {
+  return (await registryClient(registry.actors).list()).map(({ id }) => id);
+}
+
+Deno.test("a server is in the registry as it announced itself", async () => {
+  await using ensemble = new LocalEnsemble();
+  const registry = await ensemble.startRegistry();
+  const a = await ensemble.start("a", {
+    roles: ["web", "db"],
+    listen: [ensemble.socket("a"), anyPort()],
+  });
+  await ensemble.start("b", { roles: ["web"] });
+  const client = registryClient(registry.actors);
+  const entry = await client.lookup({ id: a.id });
+  assert.deepEqual(entry, { ...a.entry });
+  assert.deepEqual((await client.lookupRole({ role: "web" })).map(({ id }) => id), ["a", "b"]);
+  assert.deepEqual((await client.lookupRole({ role: "db" })).map(({ id }) => id), ["a"]);
+  assert.deepEqual(await client.lookupRole({ role: "none" }), []);
+  assert.equal(await client.lookup({ id: refTo("c", "").server }), undefined);
+});
+
+Deno.test("only an instance's own entry is removed by it", async () => {
+  await using ensemble = new LocalEnsemble();
+  const registry = await ensemble.startRegistry();
+  const a = await ensemble.start("a");
+  const client = registryClient(registry.actors);
+  assert.equal(await client.remove({ id: a.id, instance: new Uint8Array(32) }), false);
+  assert.deepEqual(await registered(registry), ["a"]);
+  assert.equal(await client.remove({ id: a.id, instance: a.entry.instance }), true);
+  assert.equal(await client.remove({ id: a.id, instance: a.entry.instance }), false);
+});
+
+Deno.test("the registry takes entries only, whoever sends them", async () => {
+  await using ensemble = new LocalEnsemble();
+  const registry = await ensemble.startRegistry();
+  const console = await ensemble.startConsole();
+  const { entry } = await ensemble.start("a");
+  const { add, lookup, remove } = registryClient(console.actors);
+  const wrong: Record<string, unknown> = {
+    nothing: undefined,
+    "a string": "a",
+    "no instance": { ...entry, instance: undefined },
+    "a short instance": { ...entry, instance: new Uint8Array(31) },
+    "an id that is a path": { ...entry, id: "../a" },
+    "an id that is a number": { ...entry, id: 7 },
+    "addresses that are text": { ...entry, addresses: "tcp://a:1" },
+    "an address that is none": { ...entry, addresses: [{ kind: "tcp", host: "a b", port: 1 }] },
+    "an address of nothing": { ...entry, addresses: [null] },
+    "roles that are text": { ...entry, roles: "web" },
+  };
+  for (const [what, entry] of Object.entries(wrong)) {
+    await assert.rejects(add({ entry: entry as never }), { name: "ActorError" }, what);
+  }
+  await assert.rejects(lookup({ id: "a/b" as never }), /not a server id: "a\/b"/);
+  await assert.rejects(lookup({ id: undefined as never }), { name: "ActorError" });
+  await assert.rejects(remove({ id: {} as never }), { name: "ActorError" });
+  assert.deepEqual(await registered(registry), ["a"]);
+});
+
+Deno.test("servers come back by themselves to a registry that has forgotten them", async () => {
+  using logs = await CapturedLogs.start();
+  await using ensemble = new LocalEnsemble();
+  const first = await ensemble.startRegistry();
+  const [a] = await Promise.all([ensemble.start("a"), ensemble.start("b"), ensemble.start("c")]);
+  await ensemble.stop(first);
+  const second = await ensemble.startRegistry();
+  await eventually(
+    async () => (await registered(second)).length === 3,
+    "all servers are registered again",
+  );
+  assert.equal(
+    logs.matching(/WARN registration: the registry was lost; registering again/).length,
+    3,
+  );
+  await eventually(
+    () => logs.matching(/INFO registration: registered again/).length === 3,
+    "lines",
+  );
+  // And they notice the next loss as well.
+  await ensemble.stop(second);
+  const third = await ensemble.startRegistry();
+  await eventually(async () => (await registered(third)).length === 3, "and again");
+  await a.stop();
+  assert.deepEqual(await registered(third), ["b", "c"]);
+});
+
+Deno.test("a server that stops while the registry is away leaves nothing in the next one", async () => {
+  await using ensemble = new LocalEnsemble();
+  const first = await ensemble.startRegistry();
+  const servers = await Promise.all(
+    Array.from({ length: 10 }, (_, number) => ensemble.start(`s${number}`)),
+  );
+  await ensemble.stop(first);
+  const second = await ensemble.startRegistry();
+  // Each at another moment of its coming back.
+  await Promise.all(servers.map(async (server, number) => {
+    await new Promise((resolve) => setTimeout(resolve, 245 + number));
+    await server.stop();
+  }));
+  assert.deepEqual(await registered(second), []);
+});
+
+Deno.test("what a registry knew it still knows after a restart on its file", async () => {
+  await using ensemble = new LocalEnsemble();
+  const file = `${ensemble.directory}/registry.db`;
+  let store = new SqliteStore(file);
+  const first = await ensemble.startRegistry(store);
+  const a = await ensemble.start("a");
+  await ensemble.stop(first);
+  await store.close();
+  store = new SqliteStore(file);
+  const second = await ensemble.startRegistry(store);
+  assert.deepEqual(
+    (await registryClient(second.actors).lookup({ id: a.id }))?.instance,
+    a.entry.instance,
+  );
+  await ensemble.stop(a);
+  assert.deepEqual(await registered(second), []);
+  await ensemble.stop(second);
+  await store.close();
+});
