@@ -5,6 +5,7 @@
  */
 import { EnsembleError } from "../errors.ts";
 import { cookiePath, ensembleDirectory } from "./paths.ts";
+import { writeWhole } from "./whole_file.ts";
 
 /** As long as the output of SHA-256, the hash that handshakes are authenticated with. */
 const COOKIE_BYTES = 32;
@@ -25,17 +26,17 @@ export async function createCookie(options: CreateCookieOptions = {}): Promise<s
   const path = cookiePath();
   try {
     await Deno.mkdir(ensembleDirectory(), { recursive: true, mode: 0o700 });
-    // The finished file is put in its place in one step: nobody ever reads half a cookie, and of two
-    // processes that do this at once exactly one makes the link.
-    const draft = `${path}.${crypto.randomUUID()}`;
-    try {
-      await writeSecret(draft, crypto.getRandomValues(new Uint8Array(COOKIE_BYTES)));
-      await (options.force ? Deno.rename(draft, path) : linkNew(draft, path));
-    } finally {
-      await Deno.remove(draft).catch(() => {}); // A draft that was renamed is gone.
-    }
+    const cookie = crypto.getRandomValues(new Uint8Array(COOKIE_BYTES));
+    await writeWhole(path, cookie, { mode: 0o600, replace: options.force ?? false });
     return path;
   } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) {
+      throw new EnsembleError(
+        `there is a cookie already: ${path}: replace it with "gxensemble cookie -f"; servers that ` +
+          `have the old one must then be given the new one and started again`,
+        { cause: error },
+      );
+    }
     if (error instanceof EnsembleError) throw error;
     throw new EnsembleError(`cannot write the cookie ${path}: ${(error as Error).message}`, {
       cause: error,
@@ -83,23 +84,4 @@ export async function readCookie(): Promise<Uint8Array> {
       cause: error,
     });
   }
-}
-
-async function linkNew(draft: string, path: string): Promise<void> {
-  try {
-    await Deno.link(draft, path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-    throw new EnsembleError(
-      `there is a cookie already: ${path}: replace it with "gxensemble cookie -f"; servers that ` +
-        `have the old one must then be given the new one and started again`,
-      { cause: error },
-    );
-  }
-}
-
-async function writeSecret(path: string, secret: Uint8Array): Promise<void> {
-  using file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
-  await file.write(secret);
-  await file.sync();
 }

@@ -29,6 +29,16 @@ export function cookiePath(): string {
   return `${ensembleDirectory()}/cookie`;
 }
 
+/** The public key of the ensemble's administrators, as SPKI PEM; servers that have it enforce capabilities. */
+export function adminPublicKeyPath(): string {
+  return `${ensembleDirectory()}/admin.pub`;
+}
+
+/** The private key of the ensemble's administrators, as PKCS#8 PEM in an age passphrase file. */
+export function adminPrivateKeyPath(): string {
+  return `${ensembleDirectory()}/admin.priv`;
+}
+
 /** What belongs to one server only: its log, the code loaded into it, the registry's database. */
 export function serverDirectory(id: ServerId): string {
   return `${ensembleDirectory()}/server/${formatServerId(id)}`;

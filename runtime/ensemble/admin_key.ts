@@ -1,0 +1,110 @@
+/**
+ * The administrators' key pair: whoever can open the private half may do what needs a capability.
+ *
+ * @module
+ */
+import { EnsembleError } from "../errors.ts";
+import { openWithPassphrase, sealWithPassphrase } from "./passphrase_file.ts";
+import { adminPrivateKeyPath, adminPublicKeyPath, ensembleDirectory } from "./paths.ts";
+import { decodePem, encodePem } from "./pem.ts";
+import { writeWhole } from "./whole_file.ts";
+
+/** Options of {@linkcode createAdminKey}. */
+export interface CreateAdminKeyOptions {
+  /** What the private key is encrypted under. */
+  passphrase: string;
+  /** Whether to replace a pair that exists. Servers that run keep the public key they started with. */
+  force?: boolean;
+}
+
+/**
+ * Makes an Ed25519 key pair: `admin.pub`, SPKI PEM, and `admin.priv`, PKCS#8 PEM in an armoured age
+ * passphrase file that only its owner can read.
+ *
+ * @throws {EnsembleError} when there is a pair already, or it cannot be written.
+ */
+export async function createAdminKey(options: CreateAdminKeyOptions): Promise<void> {
+  const replace = options.force ?? false;
+  await Deno.mkdir(ensembleDirectory(), { recursive: true, mode: 0o700 });
+  if (!replace) await requireNone();
+  const pair = await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"]);
+  const { privateKey, publicKey } = pair as CryptoKeyPair;
+  const secret = encodePem("PRIVATE KEY", await crypto.subtle.exportKey("pkcs8", privateKey));
+  const sealed = await sealWithPassphrase(secret, options.passphrase);
+  const open = encodePem("PUBLIC KEY", await crypto.subtle.exportKey("spki", publicKey));
+  try {
+    // The private half first: a public key whose private half is lost would lock everybody out.
+    await writeWhole(adminPrivateKeyPath(), sealed, { mode: 0o600, replace });
+    await writeWhole(adminPublicKeyPath(), open, { mode: 0o644, replace });
+  } catch (error) {
+    throw error instanceof Deno.errors.AlreadyExists ? pairExists() : error;
+  }
+}
+
+/**
+ * Reads the public key.
+ *
+ * @returns undefined when there is none: capabilities are then not enforced.
+ * @throws {EnsembleError} when the file is no such key. A server does not start then, for it would
+ * enforce nothing.
+ */
+export async function readAdminPublicKey(): Promise<CryptoKey | undefined> {
+  const path = adminPublicKeyPath();
+  let text: string;
+  try {
+    text = await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw new EnsembleError(`cannot read ${path}: ${(error as Error).message}`, { cause: error });
+  }
+  try {
+    const der = decodePem("PUBLIC KEY", text);
+    return await crypto.subtle.importKey("spki", der, "Ed25519", false, ["verify"]);
+  } catch (error) {
+    throw new EnsembleError(`${path} is not an Ed25519 public key: ${(error as Error).message}`);
+  }
+}
+
+/** Whether this host has the private key, so that it makes sense to ask for its passphrase. */
+export async function hasAdminPrivateKey(): Promise<boolean> {
+  return await exists(adminPrivateKeyPath());
+}
+
+/**
+ * Opens the private key.
+ *
+ * @throws {EnsembleError} when there is none, or the passphrase is wrong.
+ */
+export async function openAdminPrivateKey(passphrase: string): Promise<CryptoKey> {
+  const path = adminPrivateKeyPath();
+  let sealed: string;
+  try {
+    sealed = await Deno.readTextFile(path);
+  } catch (error) {
+    throw new EnsembleError(`cannot read ${path}: ${(error as Error).message}`, { cause: error });
+  }
+  const der = decodePem("PRIVATE KEY", await openWithPassphrase(sealed, passphrase));
+  return await crypto.subtle.importKey("pkcs8", der, "Ed25519", false, ["sign"]);
+}
+
+async function requireNone(): Promise<void> {
+  if (await exists(adminPublicKeyPath()) || await hasAdminPrivateKey()) throw pairExists();
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+function pairExists(): EnsembleError {
+  return new EnsembleError(
+    `there is an administrator key pair already: ${adminPublicKeyPath()} and ` +
+      `${adminPrivateKeyPath()}: replace it with "gxensemble admin -f"; servers enforce the new one ` +
+      `when they are started again`,
+  );
+}
