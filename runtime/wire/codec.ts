@@ -15,7 +15,7 @@ import { ProtocolError } from "../errors.ts";
 import { Dressed, type Kind } from "./dressing.ts";
 import { dressAny } from "./graph.ts";
 import { MAX_FRAME } from "./limits.ts";
-import { undress } from "./undressing.ts";
+import { countReferences, requireNoOpenReferences, undress } from "./undressing.ts";
 
 /** The MessagePack extension type of a {@linkcode Dressed} value. */
 const DRESSED_EXTENSION = 1;
@@ -39,6 +39,7 @@ const packr = new Packr(
     useBigIntExtension: true,
     copyBuffers: true,
     useToJSON: false,
+    structuredClone: false,
   } as ConstructorParameters<typeof Packr>[0],
 );
 
@@ -108,8 +109,12 @@ export function decodeEnvelope(
   range.start = options.start;
   range.end = options.end;
   let fields: unknown;
+  countReferences();
   try {
+    // To the decoder an end of 0 is none.
+    if (range.end <= range.start) throw new ProtocolError("an empty frame");
     fields = packr.unpack(bytes, range);
+    requireNoOpenReferences();
   } catch (error) {
     throw new ProtocolError(`malformed frame: ${(error as Error).message}`);
   }

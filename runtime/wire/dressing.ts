@@ -38,9 +38,13 @@ export enum Kind {
   Graph = 6,
   /** Inside a graph: the object with this number. */
   Reference = 7,
+  /** A string that UTF-8 lacks or a decoder changes: its code units; or the string after one character. */
+  Text = 8,
+  /** A Float16Array: its bytes. */
+  Float16Array = 9,
 }
 
-/** Thrown when a value is nested deeper than {@linkcode MAX_DEPTH}, as one with a cycle is. */
+/** Thrown when a value is deeper than {@linkcode MAX_DEPTH}, as one with a cycle is, or very large. */
 export class DepthError extends Error {}
 
 /** Thrown for what cannot travel; says where in the message it is. */
@@ -65,6 +69,24 @@ export class UnsendableError extends ProtocolError {
 /** How deep a value may be nested before it is sent as a graph. */
 export const MAX_DEPTH = 100;
 
+/**
+ * How many objects a tree may have before it is sent as a graph: one that refers to the same objects over
+ * and over can be a tree of more objects than there is memory for.
+ */
+export const MAX_OBJECTS = 1 << 20;
+
+/** How many objects the tree that is being dressed had so far. */
+let objects = 0;
+
+/** Starts to count the objects of another tree. */
+export function countObjects(): void {
+  objects = 0;
+}
+
+const FIRST_SURROGATE = 0xd800;
+const BYTE_ORDER_MARK = 0xfeff;
+const SHORT = 16;
+
 const NEGATIVE_ZERO = new Dressed(Kind.NegativeZero, null);
 
 /** How the parts of a value are dressed; a graph gives a reference for each object instead. */
@@ -75,16 +97,18 @@ export type DressPart = (part: unknown, depth: number) => unknown;
  * that needs nothing is given back as it is, uncopied.
  *
  * @throws {UnsendableError} for functions, symbols, promises and other things that are no values.
- * @throws {DepthError} when it is nested too deeply.
+ * @throws {DepthError} when it is nested too deeply, or has too many objects.
  */
 export function dress(value: unknown, depth: number): unknown {
   switch (typeof value) {
     case "object":
       if (value === null) return value;
-      if (depth > MAX_DEPTH) throw new DepthError();
+      if (depth > MAX_DEPTH || ++objects > MAX_OBJECTS) throw new DepthError();
       return dressObject(value, depth + 1, dress);
     case "number":
       return Object.is(value, -0) ? NEGATIVE_ZERO : value;
+    case "string":
+      return isText(value) ? value : dressText(value);
     case "function":
     case "symbol":
       throw new UnsendableError(`a ${typeof value}`);
@@ -109,10 +133,10 @@ export function dressObject(value: object, depth: number, part: DressPart): unkn
     return new Set(dressArray([...value], depth, part) as unknown[]);
   }
   if (value instanceof Error) return dressError(value, depth, part);
-  if (
-    value instanceof Date || value instanceof RegExp || value instanceof ArrayBuffer ||
-    ArrayBuffer.isView(value)
-  ) return value;
+  if (ArrayBuffer.isView(value)) return dressView(value);
+  if (value instanceof Date || value instanceof RegExp || value instanceof ArrayBuffer) {
+    return value;
+  }
   if (
     value instanceof Boolean || value instanceof Number || value instanceof String ||
     value instanceof BigInt
@@ -125,8 +149,39 @@ export function dressObject(value: object, depth: number, part: DressPart): unkn
 
 /** Whether a value is one of those that make most of all messages, and need no second look. */
 function isPlain(value: unknown): boolean {
-  return typeof value === "string" || typeof value === "boolean" ||
-    (typeof value === "number" && value !== 0);
+  return typeof value === "string"
+    ? isText(value)
+    : typeof value === "boolean" || (typeof value === "number" && value !== 0);
+}
+
+/** Whether a string is the same after it was UTF-8: no lone surrogates, nor a byte order mark to be lost. */
+function isText(value: string): boolean {
+  // A look at each character costs less than a call into the engine where they are few.
+  if (value.length <= SHORT) {
+    let i = 0;
+    while (i < value.length && value.charCodeAt(i) < FIRST_SURROGATE) i++;
+    if (i === value.length) return true;
+  }
+  return value.charCodeAt(0) !== BYTE_ORDER_MARK && value.isWellFormed();
+}
+
+function dressText(value: string): Dressed {
+  if (value.isWellFormed()) return new Dressed(Kind.Text, `-${value}`);
+  const codes = new Uint16Array(value.length);
+  for (let i = 0; i < codes.length; i++) codes[i] = value.charCodeAt(i);
+  return new Dressed(Kind.Text, codes);
+}
+
+/** The codec knows typed arrays by the names of their classes, and these all but the newest. */
+function dressView(value: ArrayBufferView): unknown {
+  if (value instanceof DataView) return value;
+  const name = (value as Uint8Array)[Symbol.toStringTag] as string;
+  if (name === value.constructor.name && name !== "Float16Array") return value;
+  const { buffer, byteOffset, byteLength } = value;
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+  if (name === "Float16Array") return new Dressed(Kind.Float16Array, bytes);
+  const { [name]: Class } = globalThis as unknown as Record<string, Uint8ArrayConstructor>;
+  return new Class!(buffer as ArrayBuffer, byteOffset, (value as Uint8Array).length);
 }
 
 function dressPart(value: unknown, depth: number, part: DressPart, key: string): unknown {
@@ -144,7 +199,9 @@ function dressRecord(
 ): unknown {
   let copy: Record<string, unknown> | undefined;
   for (const key of Object.keys(value)) {
-    if (key === "__proto__" || key === "constructor") return dressEntries(value, depth, part);
+    if (key === "__proto__" || key === "constructor" || !isText(key)) {
+      return dressEntries(value, depth, part);
+    }
     const before = value[key];
     if (isPlain(before)) continue;
     const after = dressPart(before, depth, part, key);
@@ -160,7 +217,7 @@ function dressEntries(
 ): unknown {
   const payload: unknown[] = [];
   for (const [key, each] of Object.entries(value)) {
-    payload.push(key, dressPart(each, depth, part, key));
+    payload.push(isText(key) ? key : dressText(key), dressPart(each, depth, part, key));
   }
   return new Dressed(Kind.Entries, payload);
 }
@@ -177,13 +234,12 @@ function dressArray(value: unknown[], depth: number, part: DressPart): unknown {
 }
 
 function dressError(value: Error, depth: number, part: DressPart): unknown {
-  const optional = (key: "cause" | "errors") =>
-    key in value ? [dressPart((value as AggregateError)[key], depth, part, key)] : null;
+  const text = (part: unknown) => dress(String(part), depth);
   return new Dressed(Kind.Error, [
-    String(value.name),
-    String(value.message),
-    typeof value.stack === "string" ? value.stack : null,
-    optional("cause"),
-    optional("errors"),
+    text(value.name),
+    text(value.message),
+    typeof value.stack === "string" ? text(value.stack) : null,
+    "cause" in value ? [dressPart(value.cause, depth, part, "cause")] : null,
+    value instanceof AggregateError ? [dressPart(value.errors, depth, part, "errors")] : null,
   ]);
 }

@@ -1,18 +1,19 @@
 /**
- * Values as graphs: for those with cycles, and those nested very deep.
+ * Values as graphs: for those with cycles, those nested very deep, and the largest.
  *
  * @module
  */
-import { DepthError, dress, Dressed, dressObject, Kind } from "./dressing.ts";
+import { countObjects, DepthError, dress, Dressed, dressObject, Kind } from "./dressing.ts";
 
 /**
  * Dresses a value of any shape. Most are trees of a moderate depth and are dressed as such, where an
- * object that is referred to twice is sent twice. One with cycles, or nested deeper than that, becomes a
- * graph: a list of its objects, the root first, each referring to the others by number.
+ * object that is referred to twice is sent twice. One with cycles, nested deeper than that, or of more
+ * objects than most becomes a graph: a list of its objects, the root first, each referring to the others by number.
  *
  * @throws {UnsendableError} when a part of it is no value: see {@linkcode dress}.
  */
 export function dressAny(value: unknown): unknown {
+  countObjects();
   try {
     return dress(value, 0);
   } catch (error) {
