@@ -79,7 +79,7 @@ export class FrameReader {
       const large = this.buffer.length > INITIAL_CAPACITY;
       let target = this.buffer;
       if (rest * 2 > this.buffer.length) target = new Uint8Array(this.buffer.length * 2);
-      else if (large && rest === 0) target = new Uint8Array(INITIAL_CAPACITY);
+      else if (large && rest * 2 <= INITIAL_CAPACITY) target = new Uint8Array(INITIAL_CAPACITY);
       target.set(this.buffer.subarray(this.#read, this.#filled), 0);
       this.buffer = target;
       this.#read = 0;

@@ -58,8 +58,9 @@ export async function listenUnix(address: UnixAddress): Promise<Listener> {
     close() {
       if (closed) return;
       closed = true;
-      listener.close();
+      // While the socket is open no other can take its place, nor the number of its inode.
       removeOwn(path, inode);
+      listener.close();
     },
   };
 }
