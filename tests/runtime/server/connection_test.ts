@@ -141,9 +141,9 @@ Deno.test("who sends to a peer that does not read is told, and told when it read
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const [a, b] = await Promise.all([ensemble.start("a"), ensemble.start("b")]);
-  await using _child = await ChildServer.start(ensemble, "child");
+  await using child = await ChildServer.start(ensemble, "child");
   await a.connect(parseServerId("child"));
-  _child.signal("SIGSTOP");
+  child.signal("SIGSTOP");
   let told = await congest(a, "child");
   let drained = false;
   const drain = a.drained(parseServerId("child")).then(() => drained = true);
@@ -152,7 +152,7 @@ Deno.test("who sends to a peer that does not read is told, and told when it read
   // Others do not suffer.
   assert.equal(a.congested(b.id), false);
   assert.equal(await a.actors.ask(refTo("b", "server"), { type: "ping" }), "OK");
-  _child.signal("SIGCONT");
+  child.signal("SIGCONT");
   await drain;
   assert.equal(a.congested(parseServerId("child")), false);
   for (let i = 0; i < 200; i++) {
@@ -167,7 +167,7 @@ Deno.test("a peer that never reads is given up loudly, and what waits for it fai
   using logs = await CapturedLogs.start();
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
-  const [a, b] = await Promise.all([ensemble.start("a"), ensemble.start("b")]);
+  const [a] = await Promise.all([ensemble.start("a"), ensemble.start("b")]);
   await using child = await ChildServer.start(ensemble, "child");
   await a.connect(parseServerId("child"));
   child.signal("SIGSTOP");

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { onShutdown } from "../../../runtime/actor/cases.ts";
+import { on, onShutdown } from "../../../runtime/actor/cases.ts";
 import type { Down } from "../../../runtime/actor/monitors.ts";
-import { ActorRef } from "../../../runtime/actor/ref.ts";
+import type { ActorRef } from "../../../runtime/actor/ref.ts";
 import { parseServerId } from "../../../runtime/actor/server_id.ts";
 import { controlClient, ping, shutDownServer } from "../../../runtime/ensemble/remote.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
-import { on } from "../../../runtime/actor/cases.ts";
 import { eventually } from "./captured_logs.ts";
 import { ChildServer } from "./child_server.ts";
 import { LocalEnsemble, refTo } from "./local_ensemble.ts";
