@@ -81,3 +81,10 @@ export const forceOption = () => new Option("-f, --force", "force the action").d
 
 /** `--json`. */
 export const jsonOption = () => new Option("--json", "prints the result as JSON").default(false);
+
+/** `--passphrase-file`. */
+export const passphraseFileOption = () =>
+  new Option(
+    "--passphrase-file <file>",
+    "reads the passphrase from the first line of a file instead of asking for it",
+  );

@@ -24,6 +24,7 @@ import {
   libraryPrefixOption,
   moduleIdArgument,
   optionalServerIdArgument,
+  passphraseFileOption,
   registryOption,
   rolesOption,
   serverIdArgument,
@@ -54,6 +55,7 @@ export function createProgram(): CommandUnknownOpts {
   addCodeCommands(program);
   addManagementCommands(program);
   addCookieCommand(program);
+  addAdminCommand(program);
   addHelpCommand(program);
   for (const command of [program, ...program.commands]) {
     command.exitOverride((error) => {
@@ -199,6 +201,16 @@ function addCookieCommand(program: CommandUnknownOpts): void {
     .action(async (options) => {
       const { cookie } = await import("./commands/cookie.ts");
       await cookie(options);
+    });
+}
+
+function addAdminCommand(program: CommandUnknownOpts): void {
+  program.command("admin").description("generate a new ensemble administrator key pair")
+    .addOption(forceOption())
+    .addOption(passphraseFileOption())
+    .action(async (options) => {
+      const { admin } = await import("./commands/admin.ts");
+      await admin(options);
     });
 }
 

@@ -9,6 +9,15 @@ import { adminPrivateKeyPath, adminPublicKeyPath, ensembleDirectory } from "./pa
 import { decodePem, encodePem } from "./pem.ts";
 import { writeWhole } from "./whole_file.ts";
 
+/**
+ * Makes sure that there is no pair yet.
+ *
+ * @throws {EnsembleError} when there is.
+ */
+export async function requireNoAdminKey(): Promise<void> {
+  if (await exists(adminPublicKeyPath()) || await hasAdminPrivateKey()) throw pairExists();
+}
+
 /** Options of {@linkcode createAdminKey}. */
 export interface CreateAdminKeyOptions {
   /** What the private key is encrypted under. */
@@ -26,7 +35,7 @@ export interface CreateAdminKeyOptions {
 export async function createAdminKey(options: CreateAdminKeyOptions): Promise<void> {
   const replace = options.force ?? false;
   await Deno.mkdir(ensembleDirectory(), { recursive: true, mode: 0o700 });
-  if (!replace) await requireNone();
+  if (!replace) await requireNoAdminKey();
   const pair = await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"]);
   const { privateKey, publicKey } = pair as CryptoKeyPair;
   const secret = encodePem("PRIVATE KEY", await crypto.subtle.exportKey("pkcs8", privateKey));
@@ -85,10 +94,6 @@ export async function openAdminPrivateKey(passphrase: string): Promise<CryptoKey
   }
   const der = decodePem("PRIVATE KEY", await openWithPassphrase(sealed, passphrase));
   return await crypto.subtle.importKey("pkcs8", der, "Ed25519", false, ["sign"]);
-}
-
-async function requireNone(): Promise<void> {
-  if (await exists(adminPublicKeyPath()) || await hasAdminPrivateKey()) throw pairExists();
 }
 
 async function exists(path: string): Promise<boolean> {

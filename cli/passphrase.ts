@@ -1,0 +1,69 @@
+/**
+ * Passphrases: asked for at the terminal without echo, or read from a file; from nowhere else.
+ *
+ * @module
+ */
+import { EnsembleError } from "../runtime/errors.ts";
+import { printNotice } from "./output.ts";
+
+/** The option of the commands that may need a passphrase. */
+export interface PassphraseOptions {
+  /** The file whose first line is the passphrase; when absent the person is asked. */
+  passphraseFile?: string;
+}
+
+/**
+ * Asks for a passphrase.
+ *
+ * @throws {EnsembleError} when nobody can be asked, or the person breaks off.
+ */
+export async function askPassphrase(
+  message: string,
+  { passphraseFile }: PassphraseOptions,
+): Promise<string> {
+  if (passphraseFile !== undefined) return await readPassphrase(passphraseFile);
+  return await prompt(message);
+}
+
+/**
+ * Asks for a new passphrase, twice, until the answers agree.
+ *
+ * @throws {EnsembleError} as {@linkcode askPassphrase} does, and for an empty one.
+ */
+export async function askNewPassphrase(
+  message: string,
+  options: PassphraseOptions,
+): Promise<string> {
+  while (true) {
+    const passphrase = await askPassphrase(message, options);
+    if (passphrase === "") throw new EnsembleError("an empty passphrase protects nothing");
+    if (options.passphraseFile !== undefined) return passphrase;
+    if (await prompt("the same again:") === passphrase) return passphrase;
+    printNotice("the two differ; once more");
+  }
+}
+
+async function readPassphrase(path: string): Promise<string> {
+  try {
+    return (await Deno.readTextFile(path)).split(/\r?\n/)[0]!;
+  } catch (error) {
+    throw new EnsembleError(`cannot read the passphrase file ${path}: ${(error as Error).message}`);
+  }
+}
+
+async function prompt(message: string): Promise<string> {
+  if (!Deno.stdin.isTerminal()) {
+    throw new EnsembleError(
+      `nobody is there to be asked for the passphrase: give it with --passphrase-file`,
+    );
+  }
+  const { default: password } = await import("@inquirer/password");
+  const { stderr } = await import("node:process");
+  try {
+    // On standard error: standard output is for results.
+    return await password({ message, mask: false, toggleMask: false }, { output: stderr });
+  } catch (error) {
+    if ((error as Error).name !== "ExitPromptError") throw error;
+    throw new EnsembleError("broken off at the passphrase");
+  }
+}
