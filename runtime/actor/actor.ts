@@ -4,9 +4,10 @@
  * @module
  */
 import { EnsembleError } from "../errors.ts";
-import { ActorExit, type Case, findCase } from "./cases.ts";
+import { ActorExit, type Case, findCase, isPromise } from "./cases.ts";
 import { type Envelope, type Recipient, replyFailure } from "./envelope.ts";
 import type { ActorGroup } from "./group.ts";
+import { MAX_DELAY } from "./deadlines.ts";
 import { Mailbox, type Taken } from "./mailbox.ts";
 import type { AskOptions, Destination, Messaging, TellOptions } from "./messaging.ts";
 import { toFailure } from "./pending.ts";
@@ -71,6 +72,8 @@ export interface ActorHome extends Messaging {
   readonly id: ServerId;
   /** Starts an actor. */
   spawn(name: string | undefined, body: ActorBody, options: { group: ActorGroup<Actor> }): Actor;
+  /** Whether whoever sent an envelope may do what takes a capability. */
+  authorizes(envelope: Envelope, capability: string): boolean;
   /** Sends the answer to an envelope. */
   answer(envelope: Envelope, source: ActorRef, value: unknown, failed: boolean): void;
   /** Starts a monitor. */
@@ -89,6 +92,8 @@ export class Actor implements Recipient {
   readonly ref: ActorRef;
   /** The group it belongs to. */
   readonly group: ActorGroup<Actor>;
+  /** Its monitors of actors that are not gone yet: kept by the system, and ended with the actor. */
+  readonly monitors: Set<number> = new Set<number>();
   /** Made where the actor was started, for its stack. */
   readonly origin: Error = new Error();
   /** When it started, in ms since 1970. */
@@ -163,14 +168,15 @@ export class Actor implements Recipient {
     options: ReceiveOptions<Else> = {},
   ): Promise<Awaited<Result> | Else> {
     if (this.#exit) throw this.#exit;
+    this.#requireNotWaiting();
     let taken: Taken<Result> | StackProbe | undefined = this.#mailbox.take(cases) ??
       (options.timeout === 0 ? undefined : await this.#wait(cases, options.timeout));
     while (taken instanceof StackProbe) taken = await taken.answer<Result>(new Error());
     if (!taken) return options.else?.() as Else;
     const result = this.#react(taken);
-    return await (result instanceof Promise
-      ? this.#settle(result, taken.envelope)
-      : result) as Awaited<Result>;
+    return await (isPromise(result) ? this.#settle(result, taken.envelope) : result) as Awaited<
+      Result
+    >;
   }
 
   /**
@@ -180,11 +186,12 @@ export class Actor implements Recipient {
   async loop(cases: readonly Case[]): Promise<never> {
     while (true) {
       if (this.#exit) throw this.#exit;
+      this.#requireNotWaiting();
       let taken: Taken<unknown> | StackProbe | undefined = this.#mailbox.take(cases) ??
         await this.#wait(cases, undefined);
       while (taken instanceof StackProbe) taken = await taken.answer<unknown>(new Error());
       const result = this.#react(taken!);
-      if (result instanceof Promise) await this.#settle(result, taken!.envelope);
+      if (isPromise(result)) await this.#settle(result, taken!.envelope);
     }
   }
 
@@ -213,7 +220,7 @@ export class Actor implements Recipient {
 
   /** Takes a monitor back. */
   demonitor(monitor: number): void {
-    this.#home.demonitor(monitor);
+    if (this.monitors.delete(monitor)) this.#home.demonitor(monitor);
   }
 
   /** Sends this actor `{type: "tick", ticker, count}` every `interval` ms, until stopped. */
@@ -254,11 +261,25 @@ export class Actor implements Recipient {
   deliver(envelope: Envelope): void {
     envelope.recipient = this;
     const waiting = this.#waiting;
-    // What lies in the mailbox already did not match: only the new envelope has to be looked at.
-    const reaction = waiting && findCase(waiting.cases, envelope);
+    if (!waiting) return this.#mailbox.push(envelope);
+    let reaction: Case | undefined;
+    try {
+      // What lies in the mailbox already did not match: only the new envelope has to be looked at.
+      reaction = findCase(waiting.cases, envelope);
+    } catch (error) {
+      // A guard that throws is the trouble of the actor it belongs to, and not of the sender.
+      this.#mailbox.push(envelope);
+      this.#stopWaiting();
+      return waiting.reject(error);
+    }
     if (!reaction) return this.#mailbox.push(envelope);
     this.#stopWaiting();
     waiting.resolve({ envelope, reaction });
+  }
+
+  /** Whether whoever sent an envelope may do what takes a capability: what `authorized` calls. */
+  authorizes(envelope: Envelope, capability: string): boolean {
+    return this.#home.authorizes(envelope, capability);
   }
 
   /** Answers an envelope: what `reply` and its kin call. */
@@ -282,7 +303,9 @@ export class Actor implements Recipient {
     this.#dead = true;
     this.#exit ??= new ActorExit("has ended");
     this.#abort?.abort(this.#exit);
+    this.#stopWaiting();
     for (const ticker of this.#tickers) ticker.stop();
+    for (const monitor of this.monitors) this.#home.demonitor(monitor);
     for (const envelope of this.#mailbox.clear()) {
       if (envelope.replyExpected) {
         replyFailure(envelope, `${this.ref} has ended${reason ? `: ${reason}` : ""}`);
@@ -290,23 +313,29 @@ export class Actor implements Recipient {
     }
   }
 
+  #requireNotWaiting(): void {
+    if (this.#waiting) {
+      throw new EnsembleError(`${this.ref} is already waiting in another receive`);
+    }
+  }
+
   #wait<Result>(
     cases: readonly Case<Result>[],
     timeout: number | undefined,
   ): Promise<Taken<Result> | StackProbe | undefined> {
-    if (this.#waiting) {
-      throw new EnsembleError(`${this.ref} is already waiting in another receive`);
-    }
     const { promise, resolve, reject } = Promise.withResolvers<Wakening>();
     const waiting: Waiting = { cases, resolve, reject, timer: undefined };
     this.#waiting = waiting;
-    if (timeout !== undefined && timeout !== Infinity) {
-      waiting.timer = setTimeout(() => {
-        this.#stopWaiting();
-        waiting.resolve(undefined);
-      }, timeout);
-    }
+    if (timeout !== undefined && timeout !== Infinity) this.#limit(waiting, timeout);
     return promise as Promise<Taken<Result> | StackProbe | undefined>;
+  }
+
+  #limit(waiting: Waiting, timeout: number): void {
+    waiting.timer = setTimeout(() => {
+      if (timeout > MAX_DELAY) return this.#limit(waiting, timeout - MAX_DELAY);
+      this.#stopWaiting();
+      waiting.resolve(undefined);
+    }, Math.min(timeout, MAX_DELAY));
   }
 
   #stopWaiting(): void {
@@ -324,7 +353,7 @@ export class Actor implements Recipient {
     }
   }
 
-  async #settle<Result>(result: Promise<Result>, envelope: Envelope): Promise<Result> {
+  async #settle<Result>(result: PromiseLike<Result>, envelope: Envelope): Promise<Result> {
     try {
       return await result;
     } catch (error) {
@@ -346,6 +375,7 @@ export class Actor implements Recipient {
       stopped: () => this.#tickers.delete(ticker),
     });
     this.#tickers.add(ticker);
+    if (this.#dead) ticker.stop();
     return ticker;
   }
 }

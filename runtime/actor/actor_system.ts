@@ -14,7 +14,7 @@ import {
   type Destination,
   type TellOptions,
 } from "./messaging.ts";
-import { Monitors } from "./monitors.ts";
+import { type Down, Monitors } from "./monitors.ts";
 import { PendingAsks } from "./pending.ts";
 import { type ActorId, ActorRef } from "./ref.ts";
 import type { ServerId } from "./server_id.ts";
@@ -31,6 +31,9 @@ export interface Route {
    * @throws {EnsembleError} when the message is not one that can be sent.
    */
   send(server: ServerId, envelope: Envelope): boolean;
+
+  /** Whether whoever sent an envelope may do what takes a capability. Without it all may do everything. */
+  authorizes?(envelope: Envelope, capability: string): boolean;
 }
 
 /** The name of the actor in every server that answers for the server itself. */
@@ -57,7 +60,7 @@ export class ActorSystem implements ActorHome {
     this.id = id;
     this.ref = new ActorRef(id, SERVER_ACTOR);
     this.#route = route;
-    this.#monitors = new Monitors((dest, message) => void this.tell(dest, message));
+    this.#monitors = new Monitors((dest, message) => this.#tellDown(dest, message));
   }
 
   /**
@@ -88,7 +91,7 @@ export class ActorSystem implements ActorHome {
     const actor = new Actor(this, { serial, name, group, body });
     this.#bySerial.set(serial, actor);
     if (name !== undefined) this.#byName.set(name, actor);
-    group.actors.add(actor);
+    group.add(actor);
     void actor.ended.then((error) => this.#onEnded(actor, error));
     return actor;
   }
@@ -173,6 +176,7 @@ export class ActorSystem implements ActorHome {
     }
     if (!signal) return await answer as Reply;
     const abort = () => this.#asks.reject(nonce, signal.reason);
+    if (signal.aborted) abort();
     signal.addEventListener("abort", abort, { once: true });
     try {
       return await answer as Reply;
@@ -181,26 +185,22 @@ export class ActorSystem implements ActorHome {
     }
   }
 
+  /** See {@linkcode ActorHome.authorizes}. */
+  authorizes(envelope: Envelope, capability: string): boolean {
+    return this.#route.authorizes?.(envelope, capability) ?? true;
+  }
+
   /** Sends the answer to an envelope from one of the actors here. */
   answer(envelope: Envelope, source: ActorRef, value: unknown, failed: boolean): void {
     const dest = envelope.source;
-    const answer = new Envelope(
-      value,
-      dest.actor,
-      source,
-      this.#takeNonce() + 1,
-      envelope.nonce,
-      undefined,
-      false,
-      failed,
-    );
     try {
-      this.#post(dest, answer);
+      this.#post(dest, answerTo(envelope, source, this.#takeNonce() + 1, value, failed));
     } catch (error) {
-      if (failed) throw error;
       // The answer cannot travel; the asker is told so at once and does not wait in vain.
-      const reason = { name: "EnsembleError", message: `${source} answered: ${messageOf(error)}` };
-      this.answer(envelope, source, reason, true);
+      const verb = failed ? "failed" : "answered";
+      const message = `${source} ${verb}: ${messageOf(error)}`;
+      const refusal = { name: "EnsembleError", message };
+      this.#post(dest, answerTo(envelope, source, this.#takeNonce() + 1, refusal, true));
     }
   }
 
@@ -227,6 +227,8 @@ export class ActorSystem implements ActorHome {
   /** Starts a monitor for one of the actors here; see `Actor.monitor`. */
   monitor(watcher: Actor, watched: ActorRef): number {
     const monitor = this.#takeNonce();
+    if (watcher.state === "dead") return monitor;
+    watcher.monitors.add(monitor);
     const watch = { monitor, watcher: watcher.ref, watched };
     if (watched.server === this.id) {
       this.watch(watch);
@@ -304,9 +306,8 @@ export class ActorSystem implements ActorHome {
   }
 
   #post(dest: Destination, envelope: Envelope): boolean {
-    if (dest instanceof ActorRef && dest.server !== this.id) {
-      return this.#route.send(dest.server, envelope);
-    }
+    const ref = dest instanceof ActorRef ? dest : typeof dest === "object" ? dest.ref : undefined;
+    if (ref && ref.server !== this.id) return this.#route.send(ref.server, envelope);
     return this.#deliver(envelope);
   }
 
@@ -317,6 +318,19 @@ export class ActorSystem implements ActorHome {
 
   #takeNonce(): number {
     return this.#nextNonce += 2;
+  }
+
+  #tellDown(dest: ActorRef, message: Down): void {
+    if (dest.server === this.id) this.find(dest.actor)?.monitors.delete(message.monitor);
+    try {
+      this.tell(dest, message);
+    } catch (error) {
+      logger.warn("cannot tell {dest} that {ref} ended: {reason}", {
+        dest: `${dest}`,
+        ref: `${message.ref}`,
+        reason: messageOf(error),
+      });
+    }
   }
 
   #onEnded(actor: Actor, error: unknown): void {
@@ -330,6 +344,16 @@ export class ActorSystem implements ActorHome {
     actor.bury(reason);
     this.#monitors.ended(actor.serial, reason);
   }
+}
+
+function answerTo(
+  { source: dest, nonce }: Envelope,
+  source: ActorRef,
+  own: number,
+  value: unknown,
+  failed: boolean,
+): Envelope {
+  return new Envelope(value, dest.actor, source, own, nonce, undefined, false, failed);
 }
 
 function actorOf(dest: Destination): ActorId {

@@ -4,6 +4,12 @@
  * @module
  */
 
+/** The longest delay a timer takes, in ms: with a longer one it fires at once. */
+export const MAX_DELAY = 2 ** 31 - 1;
+
+/** How many rows without deadlines keep their timers, for the next ones of their durations. */
+const MAX_IDLE_ROWS = 32;
+
 /** Something with a deadline. The links are {@linkcode Deadlines}' own. */
 export class Deadline {
   /** When it falls due, on the clock of `performance.now()`; in ms. */
@@ -68,7 +74,13 @@ export class Deadlines<Item extends Deadline> {
     if (item.next) item.next.previous = item.previous;
     else row.last = item.previous;
     item.row = item.previous = item.next = undefined;
-    if (!row.first && row.timer !== undefined) row.timer.unref();
+    if (row.first || row.timer === undefined) return;
+    if (this.#rows.size <= MAX_IDLE_ROWS) {
+      row.timer.unref();
+    } else {
+      clearTimeout(row.timer);
+      this.#rows.delete(row.duration);
+    }
   }
 
   /** Ends all deadlines and timers. */
@@ -89,6 +101,6 @@ export class Deadlines<Item extends Deadline> {
       if (row.timer !== undefined) return;
       if (row.first) this.#arm(row, Math.max(1, Math.ceil(row.first.due - now)));
       else this.#rows.delete(row.duration);
-    }, delay);
+    }, Math.min(delay, MAX_DELAY));
   }
 }

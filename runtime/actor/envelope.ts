@@ -4,9 +4,18 @@
  * @module
  */
 import type { ActorId, ActorRef } from "./ref.ts";
+import type { ServerId } from "./server_id.ts";
 
-/** What a reply needs of the actor that received the envelope. */
+/** The connection that an envelope came by: who its source is, and what that may do. */
+export interface EnvelopeSession {
+  /** The server at the other end. */
+  readonly peer: ServerId;
+}
+
+/** What reactions need of the actor that received the envelope. */
 export interface Recipient {
+  /** Whether whoever sent the envelope may do what takes a capability. */
+  authorizes(envelope: Envelope, capability: string): boolean;
   /** Sends an answer to where the envelope came from; `failed` marks it as a failure. */
   answer(envelope: Envelope, value: unknown, failed: boolean): void;
 }
@@ -31,6 +40,8 @@ export class Envelope<Message = unknown> {
   readonly failed: boolean;
   /** The actor that took it out of its mailbox; set on delivery. */
   recipient: Recipient | undefined = undefined;
+  /** The connection that it came by; undefined when it is from an actor of this server. */
+  session: EnvelopeSession | undefined = undefined;
   /** Whether it was answered. */
   answered = false;
 
@@ -77,4 +88,12 @@ export function replyFailure(envelope: Envelope, reason: unknown): void {
 export function replyIfExpected(envelope: Envelope, value?: unknown): boolean {
   if (envelope.replyExpected) reply(envelope, value);
   return envelope.replyExpected;
+}
+
+/**
+ * Whether whoever sent an envelope may do what takes a capability, such as `shutdown`. Actors of this server
+ * may do everything; so may everybody in an ensemble without an administrator.
+ */
+export function authorized(envelope: Envelope, capability: string): boolean {
+  return envelope.recipient?.authorizes(envelope, capability) ?? false;
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+
 /** A named group of actors and groups: actors that an actor spawns join its group. */
 export class ActorGroup<Member> {
   /** Its number, from the same row as those of actors. */
@@ -30,10 +31,22 @@ export class ActorGroup<Member> {
     for (const group of this.groups) yield* group.all();
   }
 
+  /** Takes an actor in; a group that was empty, and had left its parent for that, is back. */
+  add(actor: Member): void {
+    this.actors.add(actor);
+    if (this.parent) this.parent.#addGroup(this);
+  }
+
   /** Takes an actor that ended out; a group that is empty leaves its parent. */
   remove(actor: Member): void {
     this.actors.delete(actor);
     this.#leaveWhenEmpty();
+  }
+
+  #addGroup(group: ActorGroup<Member>): void {
+    if (this.groups.has(group)) return;
+    this.groups.add(group);
+    if (this.parent) this.parent.#addGroup(this);
   }
 
   #leaveWhenEmpty(): void {

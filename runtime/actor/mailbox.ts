@@ -152,6 +152,7 @@ export class Mailbox {
       else queue.first = slot.nextOfType;
       if (slot.nextOfType) slot.nextOfType.previousOfType = slot.previousOfType;
       else queue.last = slot.previousOfType;
+      if (!queue.first) this.#byType!.delete(slot.type);
     }
     if (--this.#length === 0) this.#byType = undefined;
   }

@@ -27,8 +27,10 @@ interface Watch {
 
 /** The monitors of one server: on its own actors, and by its actors on those of other servers. */
 export class Monitors {
-  /** Watches on actors of this server, by serial number. */
-  readonly #watches = new Map<number, Watch[]>();
+  /** Watches on actors of this server, by serial number and by key. */
+  readonly #watches = new Map<number, Map<string, Watch>>();
+  /** The serial numbers of those actors, by the keys of the watches. */
+  readonly #serials = new Map<string, number>();
   /** Watches by this server's actors on other servers' actors, by monitor number. */
   readonly #remote = new Map<number, Watch>();
   readonly #tell: (dest: ActorRef, message: Down) => void;
@@ -40,9 +42,11 @@ export class Monitors {
 
   /** Watches an actor of this server. */
   watch(serial: number, watch: Watch): void {
+    const key = keyOf(watch.monitor, watch.watcher.server);
     const watches = this.#watches.get(serial);
-    if (watches) watches.push(watch);
-    else this.#watches.set(serial, [watch]);
+    if (watches) watches.set(key, watch);
+    else this.#watches.set(serial, new Map([[key, watch]]));
+    this.#serials.set(key, serial);
   }
 
   /** Notes that an actor of this server watches one elsewhere. */
@@ -56,13 +60,7 @@ export class Monitors {
     const remote = this.#remote.get(monitor);
     const isOurs = remote?.watcher.server === server;
     if (isOurs) this.#remote.delete(monitor);
-    for (const [serial, watches] of this.#watches) {
-      const rest = watches.filter((watch) =>
-        watch.monitor !== monitor || watch.watcher.server !== server
-      );
-      if (rest.length === 0) this.#watches.delete(serial);
-      else if (rest.length < watches.length) this.#watches.set(serial, rest);
-    }
+    this.#remove(keyOf(monitor, server));
     return isOurs ? remote.watched : undefined;
   }
 
@@ -70,7 +68,8 @@ export class Monitors {
   ended(serial: number, reason: string | undefined): void {
     const watches = this.#watches.get(serial);
     this.#watches.delete(serial);
-    for (const watch of watches ?? []) this.#down(watch, reason);
+    for (const key of watches?.keys() ?? []) this.#serials.delete(key);
+    for (const watch of watches?.values() ?? []) this.#down(watch, reason);
   }
 
   /** Tells one watcher that the actor is not there. */
@@ -93,11 +92,20 @@ export class Monitors {
       this.#remote.delete(watch.monitor);
       this.#down(watch, reason);
     }
-    for (const [serial, watches] of this.#watches) {
-      const rest = watches.filter((watch) => watch.watcher.server !== server);
-      if (rest.length > 0) this.#watches.set(serial, rest);
-      else this.#watches.delete(serial);
+    for (const watches of [...this.#watches.values()]) {
+      for (const [key, watch] of [...watches]) {
+        if (watch.watcher.server === server) this.#remove(key);
+      }
     }
+  }
+
+  #remove(key: string): void {
+    const serial = this.#serials.get(key);
+    if (serial === undefined) return;
+    this.#serials.delete(key);
+    const watches = this.#watches.get(serial);
+    watches?.delete(key);
+    if (watches?.size === 0) this.#watches.delete(serial);
   }
 
   #down(watch: Watch, reason: string | undefined): void {
@@ -108,4 +116,9 @@ export class Monitors {
       ...(reason === undefined ? {} : { reason }),
     });
   }
+}
+
+/** Each server numbers its monitors itself. */
+function keyOf(monitor: number, watcher: ServerId): string {
+  return `${monitor}@${watcher}`;
 }

@@ -40,7 +40,9 @@ export interface Failure {
 
 /** Makes a reason that can travel of whatever was thrown. */
 export function toFailure(reason: unknown): Failure {
-  if (reason instanceof Error) return { name: reason.name, message: reason.message };
+  if (reason instanceof Error) {
+    return { name: String(reason.name), message: String(reason.message) };
+  }
   return { name: "Error", message: typeof reason === "string" ? reason : Deno.inspect(reason) };
 }
 

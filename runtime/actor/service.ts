@@ -4,7 +4,7 @@
  * @module
  */
 import type { ActorBody } from "./actor.ts";
-import { type Case, onPing, onShutdown, onUnexpected } from "./cases.ts";
+import { type Case, isPromise, onPing, onShutdown, onUnexpected } from "./cases.ts";
 import { type Envelope, reply, replyFailure } from "./envelope.ts";
 import type { AskOptions, Destination, Messaging } from "./messaging.ts";
 
@@ -59,7 +59,7 @@ export function serve(handlers: Handlers, options: ServeOptions = {}): ActorBody
       } catch (error) {
         return fail(envelope, error);
       }
-      if (!(result instanceof Promise)) return answer(envelope, result);
+      if (!isPromise(result)) return answer(envelope, result);
       const settled = result.then(
         (value) => answer(envelope, value),
         (error) => fail(envelope, error),
@@ -101,7 +101,7 @@ export function client<H extends Handlers>(
       // A client is no promise, whatever `await` thinks of an object with any property.
       if (typeof type !== "string" || type === "then") return undefined;
       return (request?: object, options?: AskOptions) =>
-        asker.ask(dest, { type, ...request }, options);
+        asker.ask(dest, { ...request, type }, options);
     },
   }) as Client<H>;
 }

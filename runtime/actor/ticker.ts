@@ -4,6 +4,8 @@
  * @module
  */
 
+import { MAX_DELAY } from "./deadlines.ts";
+
 /** The message of a ticker. */
 export interface Tick {
   /** Tells it from other messages. */
@@ -48,7 +50,10 @@ export class Ticker {
   }
 
   #schedule(): void {
-    this.#timer = setTimeout(() => this.#fire(), Math.max(0, this.#due - performance.now()));
+    const delay = Math.max(0, this.#due - performance.now());
+    this.#timer = delay > MAX_DELAY
+      ? setTimeout(() => this.#schedule(), MAX_DELAY)
+      : setTimeout(() => this.#fire(), delay);
   }
 
   #fire(): void {
