@@ -119,3 +119,9 @@ export function findCase<Result>(
   }
   return undefined;
 }
+
+/** Whether a result is still to come: of any class of promises, as `await` sees it. */
+export function isPromise(result: unknown): result is PromiseLike<never> {
+  return typeof result === "object" && result !== null &&
+    typeof (result as { then?: unknown }).then === "function";
+}
