@@ -4,8 +4,11 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import type { Envelope } from "../runtime/actor/envelope.ts";
 import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
+import type { Handlers } from "../runtime/actor/service.ts";
 import { InvalidInputError } from "../runtime/errors.ts";
+import { ADMIN, type Capabilities } from "../runtime/server/capabilities.ts";
 import { INSTANCE_LENGTH } from "../runtime/server/instance.ts";
 import type { RegistryEntry } from "../runtime/server/registry_entry.ts";
 import type { RegistryHandlers } from "../runtime/server/registry_protocol.ts";
@@ -14,11 +17,22 @@ import type { RegistryStore } from "./store.ts";
 
 const logger = getLogger(["gxensemble", "registry"]);
 
-/** Makes the handlers of the registry's actor over a store. A change is answered when it is durable. */
-export function registryHandlers(store: RegistryStore): RegistryHandlers {
+/**
+ * Makes the handlers of the registry's actor over a store. A change is answered when it is durable. Where
+ * capabilities are enforced, a server changes its own entry, and an administrator any.
+ */
+export function registryHandlers(
+  store: RegistryStore,
+  capabilities?: Capabilities,
+): Handlers & RegistryHandlers {
+  const requireOwn = (id: ServerId, envelope: Envelope | undefined, what: string) => {
+    if (!envelope || envelope.source.server === id) return;
+    capabilities?.require(envelope, ADMIN, what, { server: id });
+  };
   return {
-    async add({ entry }) {
+    async add({ entry }, envelope?: Envelope) {
       const checked = checkEntry(entry);
+      requireOwn(checked.id, envelope, "add to the registry");
       await store.put(checked);
       logger.info("added {id}: {roles} {addresses}", {
         id: checked.id,
@@ -27,7 +41,8 @@ export function registryHandlers(store: RegistryStore): RegistryHandlers {
       });
     },
 
-    async remove({ id, instance }) {
+    async remove({ id, instance }, envelope?: Envelope) {
+      requireOwn(readId(id), envelope, "remove from the registry");
       const removed = await store.delete(readId(id), instance);
       if (removed) logger.info("removed {id}", { id });
       return removed;

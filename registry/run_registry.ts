@@ -34,7 +34,7 @@ export async function runRegistry(options: RunRegistryOptions): Promise<void> {
       ...options,
       async prepare(server) {
         store = await openStore(options.store, `${serverDirectory(REGISTRY_ID)}/registry.db`);
-        server.serve(String(REGISTRY.actor), registryHandlers(store));
+        server.serve(String(REGISTRY.actor), registryHandlers(store, server.capabilities));
       },
     });
   } finally {

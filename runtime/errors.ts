@@ -33,5 +33,8 @@ export class DisconnectedError extends EnsembleError {}
 /** The peer is not who it should be, or does not share this ensemble's cookie. */
 export class AuthenticationError extends EnsembleError {}
 
+/** The peer may not do that here: it takes a capability that it does not have. */
+export class AuthorizationError extends EnsembleError {}
+
 /** Bytes from the wire, or a value on its way there, break the protocol. */
 export class ProtocolError extends EnsembleError {}

@@ -14,8 +14,11 @@ import { LOADER_ACTOR, loaderHandlers } from "../code/loader.ts";
 import { type LoadRequest, type LoadResult, UnitStore } from "../code/unit_store.ts";
 import { EnsembleError } from "../errors.ts";
 import { ActorServer } from "../server/actor_server.ts";
+import type { Capabilities } from "../server/capabilities.ts";
 import type { ConnectionInfo } from "../server/control.ts";
+import type { Session } from "../server/session.ts";
 import { type Address, localUnixAddress } from "../wire/address.ts";
+import { readAdminPublicKey } from "./admin_key.ts";
 import { readCookie } from "./cookie.ts";
 import { serverDirectory, socketPath } from "./paths.ts";
 
@@ -59,6 +62,16 @@ export class EnsembleServer {
   /** Its actors. */
   get actors(): ActorSystem {
     return this.#server.actors;
+  }
+
+  /** What others may do in it. */
+  get capabilities(): Capabilities {
+    return this.#server.capabilities;
+  }
+
+  /** The session of the connection with a server, while there is one. */
+  session(server: ServerId): Session | undefined {
+    return this.#server.session(server);
   }
 
   /** Where others are told to reach it. */
@@ -157,11 +170,12 @@ export async function startServer(
       `cannot start server ${id}: this process is server ${current.id} already`,
     );
   }
-  const cookie = await readCookie();
+  const [cookie, adminKey] = await Promise.all([readCookie(), readAdminPublicKey()]);
   let started: EnsembleServer | undefined;
   await ActorServer.start({
     id,
     cookie,
+    adminKey,
     listen: [localUnixAddress(socketPath(id)), ...options.listen ?? []],
     announce: options.announce,
     registry: registryAddresses(options.registry),

@@ -6,6 +6,9 @@
 import { getLogger } from "@logtape/logtape";
 import type { Actor } from "../actor/actor.ts";
 import { ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
+import { type Envelope, messageType } from "../actor/envelope.ts";
+import { toFailure } from "../actor/pending.ts";
+import { ActorRef } from "../actor/ref.ts";
 import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
 import { client } from "../actor/service.ts";
 import { DisconnectedError, EnsembleError } from "../errors.ts";
@@ -15,12 +18,14 @@ import type { Accepted, Listener } from "../wire/stream.ts";
 import { listenAt } from "../wire/transport.ts";
 import { AddressBook } from "./address_book.ts";
 import { type ConnectionInfo, controlHandlers, type Controlled } from "./control.ts";
+import { Capabilities } from "./capabilities.ts";
 import { importCookie } from "./handshake.ts";
 import { Instance } from "./instance.ts";
 import { keepRegistered, register } from "./registration.ts";
 import type { RegistryEntry } from "./registry_entry.ts";
 import { REGISTRY, type RegistryHandlers } from "./registry_protocol.ts";
 import { Router } from "./router.ts";
+import type { Session } from "./session.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
@@ -47,6 +52,8 @@ export interface ActorServerOptions {
   readonly registry: readonly Address[];
   /** Its roles. */
   readonly roles: readonly string[];
+  /** The administrators' public key: with it capabilities are enforced. */
+  readonly adminKey?: CryptoKey | undefined;
   /** Whether it is added to the registry. */
   readonly register: boolean;
   /** Run when the server listens but nothing reaches it yet: starts the actors that it always has. */
@@ -61,6 +68,8 @@ export class ActorServer implements Controlled {
   readonly actors: ActorSystem;
   /** The entry by which others find it. */
   readonly entry: RegistryEntry;
+  /** What others may do in it. */
+  readonly capabilities: Capabilities;
   readonly #router: Router;
   readonly #book: AddressBook;
   readonly #listeners: Listener[];
@@ -83,11 +92,18 @@ export class ActorServer implements Controlled {
     this.#book = new AddressBook((id) => this.#lookUp(id, options.registry));
     this.#book.set(REGISTRY_ID, [...options.registry], Infinity);
     this.#router = new Router({ id: options.id, instance, cookie }, this.#book, {
-      onEnvelope: (envelope) => this.actors.deliver(envelope),
+      onEnvelope: (envelope) => this.#receive(envelope),
       onDisconnected: (server, reason) =>
         this.actors.disconnected(server, server === REGISTRY_ID ? withHint(reason) : reason),
     });
-    this.actors = new ActorSystem(options.id, this.#router);
+    this.capabilities = new Capabilities(
+      { id: options.id, instance: instance.publicKey },
+      options.adminKey,
+    );
+    this.actors = new ActorSystem(options.id, {
+      send: (server, envelope) => this.#router.send(server, envelope),
+      authorizes: (envelope, capability) => this.capabilities.allows(envelope, capability),
+    });
     this.entry = {
       id: options.id,
       instance: instance.publicKey,
@@ -131,7 +147,12 @@ export class ActorServer implements Controlled {
 
   /** Its connections, by peer id. */
   connections(): ConnectionInfo[] {
-    return this.#router.connections();
+    return this.#router.sessions();
+  }
+
+  /** The session of the connection with a server, while there is one. */
+  session(server: ServerId): Session | undefined {
+    return this.#router.sessions().find(({ peer }) => peer === server);
   }
 
   /**
@@ -167,6 +188,20 @@ export class ActorServer implements Controlled {
   async stop(options: { grace?: number } = {}): Promise<void> {
     await (this.#stopping ??= this.#shutDown(options.grace ?? DEFAULT_GRACE));
     await this.stopped;
+  }
+
+  /** To shut an actor down takes a capability, whatever the actor makes of the message. */
+  #receive(envelope: Envelope): void {
+    if (this.capabilities.enforced && messageType(envelope.message) === "shutdown") {
+      try {
+        this.capabilities.require(envelope, "shutdown", "shutdown", { actor: envelope.dest });
+      } catch (error) {
+        const actor = new ActorRef(this.id, envelope.dest);
+        if (envelope.replyExpected) this.actors.answer(envelope, actor, toFailure(error), true);
+        return;
+      }
+    }
+    this.actors.deliver(envelope);
   }
 
   async #run(): Promise<void> {

@@ -5,7 +5,6 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { Envelope } from "../actor/envelope.ts";
-import type { ServerId } from "../actor/server_id.ts";
 import { ProtocolError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
 import { decodeEnvelope } from "../wire/codec.ts";
@@ -14,7 +13,7 @@ import { HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, MAX_FRAME } from "../wire/limits
 import type { Outbox } from "../wire/outbox.ts";
 import type { ByteStream } from "../wire/stream.ts";
 import type { Authenticated } from "./handshake.ts";
-import type { Bytes } from "./handshake_messages.ts";
+import { Session } from "./session.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
@@ -36,12 +35,8 @@ export interface ConnectionEvents {
 
 /** One stream to one peer, in use until either side closes it. */
 export class Connection {
-  /** The peer's id. */
-  readonly peer: ServerId;
-  /** The peer's instance. */
-  readonly instance: Bytes;
-  /** Where the peer was reached, or where it came from. */
-  readonly address: Address;
+  /** What is known of the peer while this lasts. */
+  readonly session: Session;
   readonly #stream: ByteStream;
   readonly #reader: FrameReader;
   readonly #outbox: Outbox;
@@ -57,12 +52,10 @@ export class Connection {
   /** Takes over a stream after its handshake; what is in the outbox is sent. */
   constructor(
     stream: ByteStream,
-    { peer, instance, reader }: Authenticated,
+    { peer, instance, binding, reader }: Authenticated,
     options: { address: Address; outbox: Outbox; events: ConnectionEvents },
   ) {
-    this.peer = peer;
-    this.instance = instance;
-    this.address = options.address;
+    this.session = new Session({ peer, instance, binding, address: options.address });
     this.#stream = stream;
     this.#reader = reader;
     this.#outbox = options.outbox;
@@ -168,7 +161,7 @@ export class Connection {
       if (!this.open) return;
       if (error instanceof ProtocolError) {
         logger.warn("closing the connection to {peer}: {reason}", {
-          peer: this.peer,
+          peer: this.session.peer,
           reason: error.message,
         });
       }
@@ -179,7 +172,9 @@ export class Connection {
   #receive(): void {
     const { buffer, start, end } = this.#reader;
     if (end - start > 1) {
-      this.#events.onEnvelope(decodeEnvelope(buffer, { start, end, source: this.peer }));
+      const envelope = decodeEnvelope(buffer, { start, end, source: this.session.peer });
+      envelope.session = this.session;
+      this.#events.onEnvelope(envelope);
     } else if (end > start) {
       if (buffer[start] !== PROBE[0]) throw new ProtocolError("malformed frame: not an envelope");
       this.#outbox.add(HEARTBEAT);
@@ -191,7 +186,7 @@ export class Connection {
     const silence = performance.now() - this.#lastReceived;
     if (silence > HEARTBEAT_TIMEOUT) {
       logger.warn("closing the connection to {peer}: silent for {seconds} s", {
-        peer: this.peer,
+        peer: this.session.peer,
         seconds: Math.round(silence / 1000),
       });
       return this.close("the peer fell silent");

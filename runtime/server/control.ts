@@ -7,8 +7,8 @@ import type { Actor } from "../actor/actor.ts";
 import { type ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
 import type { Envelope } from "../actor/envelope.ts";
 import { type ActorId, ActorRef } from "../actor/ref.ts";
-import type { ServerId } from "../actor/server_id.ts";
-import type { Handlers } from "../actor/service.ts";
+import { parseServerId, type ServerId } from "../actor/server_id.ts";
+import { client, type Handlers } from "../actor/service.ts";
 import {
   type ActorInfo,
   type Backtrace,
@@ -20,6 +20,8 @@ import {
 } from "../actor/thread_state.ts";
 import { EnsembleError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
+import { ADMIN, type Capabilities, type Delegation } from "./capabilities.ts";
+import { REGISTRY, type RegistryHandlers } from "./registry_protocol.ts";
 
 /** One connection of a server, as others see it. */
 export interface ConnectionInfo {
@@ -37,6 +39,8 @@ export interface Controlled {
   connections(): ConnectionInfo[];
   /** Connects it with another server. */
   connect(server: ServerId, addresses?: Address[]): Promise<void>;
+  /** What others may do in it. */
+  readonly capabilities: Capabilities;
   /** Stops it; resolves when its actors have ended and only the connections are left. */
   shutDown(): Promise<void>;
 }
@@ -47,6 +51,16 @@ export type ControlHandlers = {
   listActors(): string[];
   /** Its connections, but for the one that the request came on. */
   listConnections(): ConnectionInfo[];
+  /** Starts an elevation: gives the nonce to be signed; see `elevationText`. */
+  challenge(request: { capabilities: string[] }): Uint8Array;
+  /** Ends an elevation with an administrator's signature. */
+  elevate(request: { signature: Uint8Array }): Promise<void>;
+  /** Confers capabilities inside this server to another, as it runs now. */
+  authorize(request: { server: ServerId; capabilities: string[] }): Promise<void>;
+  /** Takes back all capabilities of a server; says whether it had any. */
+  retract(request: { server: ServerId }): boolean;
+  /** Who has capabilities here, sorted by server. */
+  delegations(): Delegation[];
   /** Connects it with another server, through the registry or at the addresses given. */
   connect(request: { server: ServerId; addresses?: Address[] }): Promise<void>;
   /** Stops the server; answers when its actors have ended. */
@@ -65,7 +79,7 @@ export type ControlHandlers = {
 
 /** Makes the handlers of a server's actor `server`. */
 export function controlHandlers(server: Controlled): Handlers & ControlHandlers {
-  const { actors } = server;
+  const { actors, capabilities } = server;
   return {
     listActors: () => actors.actors().flatMap(({ name }) => name ?? []).sort(),
 
@@ -74,7 +88,38 @@ export function controlHandlers(server: Controlled): Handlers & ControlHandlers 
         .filter(({ peer }) => peer !== envelope?.source.server)
         .map(({ peer, address }) => ({ peer, address })),
 
-    connect: ({ server: id, addresses }) => server.connect(id, addresses),
+    challenge: ({ capabilities: wanted }, envelope?: Envelope) =>
+      capabilities.challenge(envelope!, wanted),
+
+    elevate: ({ signature }, envelope?: Envelope) => capabilities.elevate(envelope!, signature),
+
+    async authorize({ server: id, capabilities: conferred }, envelope?: Envelope) {
+      const by = envelope!.source.server;
+      capabilities.require(envelope!, ADMIN, "authorize", { server: id, capabilities: conferred });
+      const entry = await client<RegistryHandlers>(actors, REGISTRY).lookup({
+        id: parseServerId(id),
+      });
+      if (!entry) {
+        throw new EnsembleError(
+          `the registry knows no server ${id}: capabilities are conferred to a server that runs`,
+        );
+      }
+      const instance = new Uint8Array(entry.instance);
+      capabilities.delegate({ server: entry.id, instance, capabilities: conferred, by });
+    },
+
+    retract({ server: id }, envelope?: Envelope) {
+      capabilities.require(envelope!, ADMIN, "retract", { server: id });
+      return capabilities.retract(parseServerId(id));
+    },
+
+    delegations: () => capabilities.delegations(),
+
+    connect({ server: id, addresses }, envelope?: Envelope) {
+      // Addresses from outside would be believed by everybody in this server.
+      if (addresses) capabilities.require(envelope!, ADMIN, "connect", { server: id });
+      return server.connect(id, addresses);
+    },
 
     threadState({ serial = actors.root.serial }) {
       const group = findGroup(actors, serial);

@@ -34,6 +34,7 @@ import {
 
 const CLIENT_LABEL = "gxensemble 1 client";
 const SERVER_LABEL = "gxensemble 1 server";
+const BINDING_LABEL = "gxensemble 1 binding";
 
 /** Who a server is to others. */
 export interface Credentials {
@@ -51,6 +52,8 @@ export interface Authenticated {
   readonly peer: ServerId;
   /** Its instance. */
   readonly instance: Bytes;
+  /** The same bytes at both ends of this connection, and at no other. */
+  readonly binding: Bytes;
   /** The reader, which may hold frames that came right behind the handshake. */
   readonly reader: FrameReader;
 }
@@ -98,7 +101,7 @@ export function greet(
     await send(stream, encodeResponse(await prove(self, CLIENT_LABEL, transcript)));
     const proof = decodeAccepted(await receive(reader));
     await verify(self, SERVER_LABEL, transcript, { proof, instance, peer: server });
-    return { peer: server, instance, reader };
+    return { peer: server, instance, reader, binding: await bind(transcript) };
   });
 }
 
@@ -140,7 +143,7 @@ export function welcome(
       const refused = await options.admit(client, instance);
       if (refused) throw new RefusedError(refused);
       await send(stream, encodeAccepted(await prove(self, SERVER_LABEL, transcript)));
-      return { peer: client, instance, reader };
+      return { peer: client, instance, reader, binding: await bind(transcript) };
     } catch (error) {
       if (!(error instanceof EnsembleError) || error instanceof DisconnectedError) throw error;
       const refusal = error instanceof RefusedError ? error.refusal : Refusal.Failed;
@@ -232,6 +235,11 @@ async function verify(
   if (!await verifySignature(instance, proof.signature, bytes)) {
     throw new AuthenticationError(`${peer} cannot prove that it is the instance it says`);
   }
+}
+
+async function bind(transcript: Bytes): Promise<Bytes> {
+  const bytes = labelled(BINDING_LABEL, transcript);
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
 }
 
 function labelled(label: string, transcript: Bytes): Bytes {

@@ -19,6 +19,7 @@ import { type Authenticated, type Credentials, greet, welcome } from "./handshak
 import { type Bytes, Refusal, RefusedError } from "./handshake_messages.ts";
 import { sameInstance } from "./instance.ts";
 import { Peer } from "./peer.ts";
+import type { Session } from "./session.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
@@ -58,9 +59,9 @@ export class Router implements Route {
     this.#events = events;
   }
 
-  /** The connections in use, by peer id. */
-  connections(): Connection[] {
-    return [...this.#peers.values()].flatMap(({ connection }) => connection ?? [])
+  /** The sessions of the connections in use, by peer id. */
+  sessions(): Session[] {
+    return [...this.#peers.values()].flatMap(({ connection }) => connection?.session ?? [])
       .sort((a, b) => a.peer < b.peer ? -1 : 1);
   }
 
@@ -153,7 +154,9 @@ export class Router implements Route {
     if (attempts.length > 0) await within(timeout, Promise.all(attempts));
     this.#closed = true;
     const rest = until - performance.now();
-    await Promise.all(this.connections().map((connection) => connection.drain(rest)));
+    await Promise.all(
+      [...this.#peers.values()].map(({ connection }) => connection?.drain(rest)),
+    );
   }
 
   #peer(server: ServerId): Peer {
@@ -253,7 +256,7 @@ export class Router implements Route {
       } else if (!connection) {
         this.#peer(client).welcoming = welcoming;
         return undefined;
-      } else if (sameInstance(connection.instance, instance)) {
+      } else if (sameInstance(connection.session.instance, instance)) {
         connection.close("the peer opened another");
       } else if (await connection.probe(PROBE_TIMEOUT)) {
         return {

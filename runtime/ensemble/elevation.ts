@@ -1,0 +1,61 @@
+/**
+ * Elevation: proving to a server that an administrator is at work.
+ *
+ * @module
+ */
+import type { ActorSystem } from "../actor/actor_system.ts";
+import type { ServerId } from "../actor/server_id.ts";
+import { DisconnectedError } from "../errors.ts";
+import { elevationText } from "../server/elevation_text.ts";
+import type { RegistryEntry } from "../server/registry_entry.ts";
+import type { Session } from "../server/session.ts";
+import { controlClient } from "./remote.ts";
+
+/** The server that asks to be elevated: an `EnsembleServer`, a console. */
+export interface Elevated {
+  /** Its id. */
+  readonly id: ServerId;
+  /** Its actors. */
+  readonly actors: ActorSystem;
+  /** What it is in the registry, or would be. */
+  readonly entry: Pick<RegistryEntry, "instance">;
+  /** The session of its connection with a server. */
+  session(server: ServerId): Session | undefined;
+}
+
+/**
+ * Elevates a client inside a server, for as long as the connection between them lasts.
+ *
+ * @param options.unlock gives the administrator's private key; run between challenge and answer. When it
+ * fails, the server is told that nothing comes of it, and notes a refusal.
+ * @throws {AuthorizationError} as `ActorError`, when the server does not take the signature.
+ */
+export async function elevate(
+  client: Elevated,
+  server: ServerId,
+  options: { capabilities: string[]; unlock: () => Promise<CryptoKey> },
+): Promise<void> {
+  const control = controlClient(client.actors, server);
+  const capabilities = [...new Set(options.capabilities)].sort();
+  const nonce = await control.challenge({ capabilities });
+  let signature = new Uint8Array();
+  try {
+    const key = await options.unlock();
+    const session = client.session(server);
+    if (!session) throw new DisconnectedError(`the connection to ${server} was lost`);
+    const text = elevationText({
+      server,
+      serverInstance: session.instance,
+      client: client.id,
+      clientInstance: new Uint8Array(client.entry.instance),
+      capabilities,
+      nonce: new Uint8Array(nonce),
+      binding: session.binding,
+    });
+    signature = new Uint8Array(await crypto.subtle.sign("Ed25519", key, text));
+  } catch (error) {
+    await control.elevate({ signature }).catch(() => {});
+    throw error;
+  }
+  await control.elevate({ signature });
+}

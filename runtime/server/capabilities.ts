@@ -1,0 +1,217 @@
+/**
+ * Capabilities: what servers may do inside this one.
+ *
+ * Without an administrator's public key there is nothing to enforce: whoever has the cookie may do
+ * everything. With it, what is sensitive takes a capability. Actors of this server have them all.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import type { Envelope } from "../actor/envelope.ts";
+import type { ServerId } from "../actor/server_id.ts";
+import { AuthorizationError, InvalidInputError } from "../errors.ts";
+import { type Elevation, elevationText } from "./elevation_text.ts";
+import type { Bytes } from "./handshake_messages.ts";
+import { sameInstance } from "./instance.ts";
+import { Session } from "./session.ts";
+
+const logger = getLogger(["gxensemble", "audit"]);
+
+/** The capability that implies all others. */
+export const ADMIN = "admin";
+
+/** How long a refused elevation is kept waiting, in ms: doubled with each that the session was refused. */
+const FIRST_PENALTY = 250;
+const LONGEST_PENALTY = 8_000;
+
+/** Capabilities that were conferred to a server, until they are retracted or this server stops. */
+export interface Delegation {
+  /** The server. */
+  readonly server: ServerId;
+  /** Its instance: after a restart it has to be authorised again. */
+  readonly instance: Bytes;
+  /** What it may do, sorted. */
+  readonly capabilities: readonly string[];
+  /** The server that conferred them. */
+  readonly by: ServerId;
+  /** When, in ms since 1970. */
+  readonly since: number;
+}
+
+/** What a session was asked, and how often it failed. */
+interface Challenged {
+  pending: Pick<Elevation, "capabilities" | "nonce"> | undefined;
+  failures: number;
+}
+
+/** The capabilities inside one server. */
+export class Capabilities {
+  readonly #adminKey: CryptoKey | undefined;
+  readonly #self: { readonly id: ServerId; readonly instance: Bytes };
+  readonly #challenged = new WeakMap<Session, Challenged>();
+  readonly #delegations = new Map<ServerId, Delegation>();
+
+  /** The capabilities in a server; nothing is enforced without a key. */
+  constructor(
+    self: { readonly id: ServerId; readonly instance: Bytes },
+    adminKey: CryptoKey | undefined,
+  ) {
+    this.#self = self;
+    this.#adminKey = adminKey;
+  }
+
+  /** Whether anything is enforced. */
+  get enforced(): boolean {
+    return this.#adminKey !== undefined;
+  }
+
+  /** Whether whoever sent an envelope may do what takes a capability. */
+  allows({ session }: Envelope, capability: string): boolean {
+    if (!this.#adminKey || session === undefined) return true;
+    if (!(session instanceof Session)) return false;
+    return has(session.capabilities, capability) || has(this.#delegated(session), capability);
+  }
+
+  /**
+   * Makes sure of it, and notes the action, allowed or refused, in the audit log. `what` is the action,
+   * `details` what it is done to.
+   *
+   * @throws {AuthorizationError} when the sender may not.
+   */
+  require(
+    envelope: Envelope,
+    capability: string,
+    what: string,
+    details: Record<string, unknown> = {},
+  ): void {
+    const allowed = this.allows(envelope, capability);
+    this.#note(envelope.session, what, allowed ? "allowed" : "refused", details);
+    if (!allowed) {
+      throw new AuthorizationError(
+        `${envelope.source.server} is not authorized for ${what} in ${this.#self.id}: it takes the ` +
+          `capability ${capability}`,
+      );
+    }
+  }
+
+  /** Starts an elevation: gives the nonce that the administrator's signature has to cover. */
+  challenge({ session }: Envelope, capabilities: string[]): Bytes {
+    const sorted = checkCapabilities(capabilities);
+    const nonce = crypto.getRandomValues(new Uint8Array(32));
+    if (session instanceof Session) {
+      this.#challengedOf(session).pending = { capabilities: sorted, nonce };
+    }
+    return nonce;
+  }
+
+  /**
+   * Ends an elevation: with the administrator's signature the session has the capabilities that the
+   * challenge was for, as long as it lasts. A challenge can be answered once.
+   *
+   * @throws {AuthorizationError} when the signature is not that, after a pause that grows.
+   */
+  async elevate({ session, source }: Envelope, signature: Uint8Array): Promise<void> {
+    if (!this.#adminKey || !(session instanceof Session)) return;
+    const challenged = this.#challengedOf(session);
+    const { pending } = challenged;
+    challenged.pending = undefined;
+    const capabilities = pending?.capabilities ?? [];
+    if (pending && await this.#isSigned(session, pending, signature)) {
+      for (const capability of pending.capabilities) session.capabilities.add(capability);
+      this.#note(session, "elevation", "allowed", { capabilities });
+      return;
+    }
+    const penalty = Math.min(FIRST_PENALTY * 2 ** challenged.failures++, LONGEST_PENALTY);
+    this.#note(session, "elevation", "refused", { capabilities });
+    await new Promise((resolve) => setTimeout(resolve, penalty));
+    throw new AuthorizationError(
+      `${this.#self.id} refuses to elevate ${source.server}: no valid signature of the administrator`,
+    );
+  }
+
+  /** Confers capabilities to the instance of a server, in place of those that it had. */
+  delegate(delegation: Omit<Delegation, "since">): void {
+    const capabilities = checkCapabilities([...delegation.capabilities]);
+    this.#delegations.set(delegation.server, { ...delegation, capabilities, since: Date.now() });
+  }
+
+  /** Takes back what was conferred to a server; says whether there was anything. */
+  retract(server: ServerId): boolean {
+    return this.#delegations.delete(server);
+  }
+
+  /** What is conferred, sorted by server. */
+  delegations(): Delegation[] {
+    return [...this.#delegations.values()].sort((a, b) => a.server < b.server ? -1 : 1);
+  }
+
+  #delegated({ peer, instance }: Session): readonly string[] {
+    const delegation = this.#delegations.get(peer);
+    return delegation && sameInstance(delegation.instance, instance) ? delegation.capabilities : [];
+  }
+
+  #challengedOf(session: Session): Challenged {
+    let challenged = this.#challenged.get(session);
+    if (!challenged) {
+      this.#challenged.set(session, challenged = { pending: undefined, failures: 0 });
+    }
+    return challenged;
+  }
+
+  async #isSigned(
+    session: Session,
+    { capabilities, nonce }: Pick<Elevation, "capabilities" | "nonce">,
+    signature: Uint8Array,
+  ): Promise<boolean> {
+    const text = elevationText({
+      server: this.#self.id,
+      serverInstance: this.#self.instance,
+      client: session.peer,
+      clientInstance: session.instance,
+      capabilities,
+      nonce,
+      binding: session.binding,
+    });
+    // A copy: what came over the wire may be a view of something larger.
+    const bytes = new Uint8Array(signature);
+    return await crypto.subtle.verify("Ed25519", this.#adminKey!, bytes, text);
+  }
+
+  #note(
+    session: object | undefined,
+    what: string,
+    result: "allowed" | "refused",
+    details: Record<string, unknown>,
+  ): void {
+    if (!this.#adminKey) return;
+    const who = session instanceof Session
+      ? { who: session.peer, transport: session.address.kind }
+      : { who: this.#self.id, transport: "local" };
+    const properties = { ...who, what, result, ...details };
+    if (result === "refused") logger.warn("{what} {result}", properties);
+    else logger.info("{what} {result}", properties);
+  }
+}
+
+function has(capabilities: Iterable<string>, capability: string): boolean {
+  for (const each of capabilities) if (each === ADMIN || each === capability) return true;
+  return false;
+}
+
+/** Sorted, so that both sides of an elevation write them the same. */
+function checkCapabilities(capabilities: string[]): string[] {
+  if (!Array.isArray(capabilities) || capabilities.length === 0) {
+    throw new InvalidInputError("no capabilities are given");
+  }
+  for (const capability of capabilities) {
+    if (typeof capability !== "string" || !/^[a-z][a-z0-9-]{0,63}$/.test(capability)) {
+      throw new InvalidInputError(
+        `not a capability: ${
+          JSON.stringify(capability)
+        }: a capability is up to 64 small letters, ` +
+          `digits and "-", such as admin, shutdown and loader`,
+      );
+    }
+  }
+  return [...new Set(capabilities)].sort();
+}

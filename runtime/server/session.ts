@@ -1,0 +1,33 @@
+/**
+ * Sessions: what is known of a peer for as long as a connection lasts.
+ *
+ * @module
+ */
+import type { EnvelopeSession } from "../actor/envelope.ts";
+import type { ServerId } from "../actor/server_id.ts";
+import type { Address } from "../wire/address.ts";
+import type { Bytes } from "./handshake_messages.ts";
+
+/** What is known of the peer of one connection, and what it has been allowed. */
+export class Session implements EnvelopeSession {
+  /** The peer's id. */
+  readonly peer: ServerId;
+  /** The peer's instance. */
+  readonly instance: Bytes;
+  /** Where the peer was reached, or where it came from. */
+  readonly address: Address;
+  /** The same bytes at both ends of this connection, and at no other: SHA-256 of the handshake. */
+  readonly binding: Bytes;
+  /** What the peer may do besides what everybody may; it ends with the connection. */
+  readonly capabilities: Set<string> = new Set<string>();
+
+  /** A session of a peer that may do nothing special. */
+  constructor(
+    options: { peer: ServerId; instance: Bytes; address: Address; binding: Bytes },
+  ) {
+    this.peer = options.peer;
+    this.instance = options.instance;
+    this.address = options.address;
+    this.binding = options.binding;
+  }
+}
