@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { RunningEnsemble, WAITING } from "./running_ensemble.ts";
+import { RawPeer } from "../runtime/server/raw_peer.ts";
+import { type Address, localUnixAddress } from "../../runtime/wire/address.ts";
+
+const ASKING = `
+  import { ActorRef, currentServer, parseServerId } from "@gxensemble/ensemble";
+  export async function main(peer: string): Promise<void> {
+    const server = currentServer();
+    const ref = new ActorRef(parseServerId(peer), "loader");
+    server.spawn("watch", async (self) => {
+      self.monitor(ref);
+      await self.receive([{ type: "down", react: ({ reason }) => console.log("down", reason) }]);
+    });
+    await server.ask(ref, { type: "ping" });
+    const expression = "new Promise(() => {})";
+    console.log("asking");
+    await server.ask(ref, { type: "evaluate", expression }, { timeout: Infinity })
+      .catch((error) => console.log(error.name, error.message));
+    await server.stopped;
+  }
+`;
+
+Deno.test("a server killed: peers notice, asks fail at once, a restart takes its place", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  const server = await ensemble.startServer("a");
+  const file = await ensemble.write("asking.ts", ASKING);
+  const peer = ensemble.spawn("run", "b", file, "a");
+  await peer.logged(/is in the registry$/);
+  await peer.printed("asking");
+  server.signal("SIGKILL");
+  assert.equal(await server.exit(), "SIGKILL");
+  const before = performance.now();
+  assert.match(await peer.printed("down"), /^down the connection to a was lost: /);
+  assert.match(
+    await peer.printed("DisconnectedError"),
+    /^DisconnectedError the connection to a was lost: /,
+  );
+  assert.ok(performance.now() - before < 2000);
+
+  // It left its socket and its row; neither is in the way of the next.
+  assert.deepEqual(ensemble.sockets(), ["a", "b", "registry"]);
+  assert.match(
+    await ensemble.failure("ping", "a"),
+    /^cannot reach a: unix:\S+\/a: connection refused$/,
+  );
+  await ensemble.startServer("a");
+  assert.deepEqual(await ensemble.lines("ping", "a"), ["OK"]);
+  assert.equal((await ensemble.lines("list-servers")).length, 2);
+});
+
+Deno.test("a registry killed: it starts again on its file, and the servers come back to it", async () => {
+  await using ensemble = new RunningEnsemble();
+  await ensemble.run("cookie");
+  const first = await ensemble.startRegistry();
+  const servers = await Promise.all(["a", "b"].map((id) => ensemble.startServer(id)));
+  await first.kill();
+  await ensemble.startRegistry();
+  // What was acknowledged is there at once.
+  assert.equal((await ensemble.lines("list-servers")).length, 2);
+  for (const server of servers) {
+    await server.logged(/WARN registration: the registry was lost; registering again/);
+    await server.logged(/INFO registration: registered again/);
+  }
+  assert.equal((await ensemble.lines("list-servers")).length, 2);
+  await ensemble.lines("shutdown", "a");
+  assert.equal((await ensemble.lines("list-servers")).length, 1);
+});
+
+Deno.test("a registry that keeps nothing is told anew when it is back", async () => {
+  await using ensemble = new RunningEnsemble();
+  await ensemble.run("cookie");
+  const first = await ensemble.startRegistry("--store", "memory:");
+  const server = await ensemble.startServer("a", ["--roles", "web"]);
+  first.signal("SIGTERM");
+  assert.equal(await first.exit(), 0);
+  await ensemble.startRegistry("--store", "memory:");
+  await server.logged(/registered again/);
+  assert.equal((await ensemble.lines("lookup", "--role", "web")).length, 1);
+});
+
+Deno.test("strangers at the ports: closed, one log line each, others unhurt", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  const server = await ensemble.startServer("a", ["-l", "tcp://127.0.0.1:0"]);
+  const [, port] = await server.logged(/a listens at tcp:\/\/127\.0\.0\.1:(\d+)$/);
+  const addresses: Address[] = [
+    localUnixAddress(ensemble.socket("a")),
+    { kind: "tcp", host: "127.0.0.1", port: Number(port) },
+  ];
+  let refused = 0;
+  const refusal = async (pattern: RegExp) => {
+    await server.logged(pattern);
+    assert.equal(server.matching(/ WARN /).length, ++refused, server.log.join("\n"));
+  };
+  for (const address of addresses) {
+    const from = address.kind === "unix" ? "unix:\\S+/a" : "tcp://127\\.0\\.0\\.1:\\d+";
+    const line = (reason: string) =>
+      new RegExp(`WARN server: refused a connection from ${from}: ${reason}`);
+    {
+      using peer = await RawPeer.connect(address);
+      await peer.write(crypto.getRandomValues(new Uint8Array(5000)).fill(0xee, 0, 8));
+      await peer.closed();
+      await refusal(line("frame too large: 4008636142 bytes announced"));
+    }
+    {
+      using peer = await RawPeer.connect(address);
+      await peer.write(new Uint8Array([0, 0, 4, 1]));
+      await peer.closed();
+      await refusal(line("frame too large: 1025 bytes announced"));
+    }
+    {
+      using peer = await RawPeer.connect(address);
+      await peer.send(new TextEncoder().encode("\x01GXEN\x09 of the future"));
+      assert.match(
+        new TextDecoder().decode(await peer.receive()),
+        /protocol version 9 is not spoken/,
+      );
+      await peer.closed();
+      await refusal(line("protocol version 9 is not spoken here"));
+    }
+    {
+      using half = await RawPeer.connect(address);
+      await half.write(new Uint8Array([0, 0, 0, 100, 1, 0x47]));
+      // While it hangs there, everybody else gets on.
+      assert.deepEqual(await ensemble.lines("ping", "a"), ["OK"]);
+    }
+    await refusal(line("the peer closed the connection during the handshake"));
+  }
+  await ensemble.run("cookie", "-f");
+  const program = await ensemble.write("main.ts", WAITING);
+  assert.match(
+    await ensemble.failure("ping", "a"),
+    /^cannot reach a: cannot reach registry: unix:\S+: authentication failed .* cookies differ$/,
+  );
+  const { code, stderr } = await ensemble.run("run", "c", program);
+  assert.equal(code, 1);
+  assert.match(stderr, /authentication failed between registry and c: their cookies differ\n$/);
+  server.signal("SIGTERM");
+  assert.equal(await server.exit(), 0);
+  assert.equal(server.matching(/ (WARN|ERROR) /).length, refused, server.log.join("\n"));
+});
+
+Deno.test("a directory of sockets that others may enter is refused", async () => {
+  await using ensemble = new RunningEnsemble();
+  await ensemble.run("cookie");
+  await Deno.mkdir(ensemble.places.socketDirectory, { mode: 0o755 });
+  assert.match(
+    await ensemble.failure("registry"),
+    /others may enter \S+; make it yours alone with: chmod 700/,
+  );
+});

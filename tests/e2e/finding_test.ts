@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { RunningEnsemble } from "./running_ensemble.ts";
+
+Deno.test("servers are found, listed and pinged in the seed's form, and as JSON", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  await Promise.all([
+    ensemble.startServer("httpd1", ["--roles", "(httpd)"]),
+    ensemble.startServer("httpd2", ["--roles", "httpd,web"]),
+  ]);
+  const at = (id: string) => `(unix: "${Deno.hostname()}" "${ensemble.socket(id)}")`;
+  const url = (id: string) => `unix:${ensemble.socket(id)}`;
+  const json = async (...args: string[]) =>
+    JSON.parse((await ensemble.lines(...args, "--json")).join("\n"));
+  const entry1 = { server: "httpd1", roles: ["httpd"], addresses: [url("httpd1")] };
+  const entry2 = { server: "httpd2", roles: ["httpd", "web"], addresses: [url("httpd2")] };
+
+  // Alone: a command that is under way has a connection of its own.
+  assert.deepEqual(await ensemble.lines("list-connections", "httpd1"), [
+    `(registry ${at("registry")})`,
+  ]);
+  assert.deepEqual(await json("list-connections", "httpd1"), [
+    { server: "registry", address: url("registry") },
+  ]);
+
+  await Promise.all([
+    (async () => {
+      assert.deepEqual(await ensemble.lines("lookup", "--role", "httpd"), [
+        `(httpd1 ${at("httpd1")})`,
+        `(httpd2 ${at("httpd2")})`,
+      ]);
+      assert.deepEqual(await ensemble.lines("lookup", "httpd2"), [`(httpd2 ${at("httpd2")})`]);
+      assert.deepEqual(await ensemble.lines("lookup", "--role", "nosuch"), []);
+      assert.equal(
+        await ensemble.failure("lookup", "nosuch"),
+        "the registry knows no server nosuch",
+      );
+      assert.deepEqual(await json("lookup", "--role", "httpd"), [entry1, entry2]);
+      assert.deepEqual(await json("lookup", "--role", "nosuch"), []);
+      assert.deepEqual(await json("lookup", "httpd1"), [entry1]);
+    })(),
+    (async () => {
+      assert.deepEqual(await ensemble.lines("list-servers"), [
+        `(httpd1 (httpd) ${at("httpd1")})`,
+        `(httpd2 (httpd web) ${at("httpd2")})`,
+      ]);
+      assert.deepEqual(await json("list-servers"), [entry1, entry2]);
+      const actors = ["loader", "registration", "server"];
+      assert.deepEqual(await ensemble.lines("list-actors", "httpd1"), actors);
+      assert.deepEqual(await json("list-actors", "httpd1"), actors);
+    })(),
+    (async () => {
+      assert.deepEqual(await ensemble.lines("ping", "httpd1"), ["OK"]);
+      assert.deepEqual(await ensemble.lines("ping", "httpd1", "loader"), ["OK"]);
+      assert.deepEqual(await ensemble.lines("ping", "registry", "registry"), ["OK"]);
+      assert.deepEqual(await json("ping", "httpd1", "loader"), {
+        server: "httpd1",
+        actor: "loader",
+        result: "OK",
+      });
+      assert.deepEqual(await json("ping", "httpd1"), {
+        server: "httpd1",
+        actor: null,
+        result: "OK",
+      });
+      assert.equal(
+        await ensemble.failure("ping", "httpd1", "nosuch"),
+        "unknown actor: nosuch@httpd1",
+      );
+      const before = performance.now();
+      assert.equal(
+        await ensemble.failure("ping", "nosuch"),
+        "cannot reach nosuch: the registry knows no server nosuch",
+      );
+      assert.ok(performance.now() - before < 1000, `${performance.now() - before} ms`);
+    })(),
+  ]);
+});
+
+Deno.test("without a registry the failure names the address tried and how to start one", async () => {
+  await using ensemble = new RunningEnsemble();
+  await ensemble.run("cookie");
+  const registry = `cannot reach registry: unix:${ensemble.socket("registry")}: no such socket; ` +
+    "start a registry with: gxensemble registry";
+  const program = await ensemble.write("main.ts", "export const main = () => {};");
+  const tries: [args: string[], reason: string][] = [
+    [["ping", "httpd1"], `cannot reach httpd1: ${registry}`],
+    [["ping", "registry"], registry],
+    [["list-servers"], registry],
+    [["lookup", "httpd1"], registry],
+    [["lookup", "--role", "httpd"], registry],
+    [["eval", "httpd1", "1"], `cannot reach httpd1: ${registry}`],
+    [["shutdown", "-f"], registry],
+  ];
+  await Promise.all(tries.map(async ([args, reason]) => {
+    assert.equal(await ensemble.failure(...args), reason);
+  }));
+  const { code, stdout, stderr } = await ensemble.run("run", "a", program);
+  assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
+  assert.ok(stderr.endsWith(`gxensemble: error: ${registry}\n`), stderr);
+  assert.deepEqual(ensemble.sockets(), []);
+
+  // Every address that was tried is named.
+  const elsewhere = await ensemble.failure("list-servers", "--registry", "tcp://127.0.0.1:1");
+  assert.match(elsewhere, /no such socket; tcp:\/\/127\.0\.0\.1:1: connection refused; start a /);
+});
+
+Deno.test("without a cookie the failure says how to make one", async () => {
+  await using ensemble = new RunningEnsemble();
+  const program = await ensemble.write("main.ts", "export const main = () => {};");
+  const tries = [["ping", "a"], ["registry"], ["run", "a", program], ["shutdown", "-f"]];
+  await Promise.all(tries.map(async (args) => {
+    const reason = await ensemble.failure(...args);
+    assert.match(reason, /^no cookie at \S+\/ensemble\/cookie: make one with "gxensemble cookie"/);
+  }));
+});
+
+Deno.test("with another ensemble's cookie the failure says so, and suggests no new registry", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  await ensemble.run("cookie", "-f");
+  assert.match(
+    await ensemble.failure("list-servers"),
+    /^cannot reach registry: unix:\S+: authentication failed between registry and console-\S+: their cookies differ$/,
+  );
+});

@@ -1,0 +1,220 @@
+/**
+ * An ensemble of real processes, driven from the command line.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { dirname } from "node:path";
+import { TextLineStream } from "./text_lines.ts";
+import { type Outcome, TemporaryEnsemble } from "../temporary_ensemble.ts";
+
+/** A program whose server only waits until it is stopped. */
+export const WAITING = `
+  import { currentServer } from "@gxensemble/ensemble";
+  export const main = () => currentServer().stopped;
+`;
+
+/** A process that goes on until it is stopped. */
+export class RunningProcess {
+  /** What it printed on standard error so far: its log. */
+  readonly log: string[] = [];
+  /** What it printed on standard output so far. */
+  readonly output: string[] = [];
+  readonly #process: Deno.ChildProcess;
+  readonly #readers: Promise<void>;
+  #ended = false;
+  #news = Promise.withResolvers<void>();
+
+  /** Takes over a process whose outputs are piped. */
+  constructor(process: Deno.ChildProcess) {
+    this.#process = process;
+    this.#readers = Promise.all([
+      this.#read(process.stderr, this.log),
+      this.#read(process.stdout, this.output),
+    ]).then(() => {
+      this.#ended = true;
+      this.#tell();
+    });
+  }
+
+  /** Its process id. */
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  /** Waits for a line of the log that matches; fails when the process ends before. */
+  async logged(pattern: RegExp): Promise<RegExpExecArray> {
+    return await this.#find(this.log, (line) => pattern.exec(line), `${pattern} in its log`);
+  }
+
+  /** Waits for a line on standard output that starts so. */
+  async printed(start: string): Promise<string> {
+    return await this.#find(
+      this.output,
+      (line) => line.startsWith(start) ? line : undefined,
+      `"${start}" in its output`,
+    );
+  }
+
+  /** The lines of the log that match. */
+  matching(pattern: RegExp): string[] {
+    return this.log.filter((line) => pattern.test(line));
+  }
+
+  /** Sends it a signal. */
+  signal(signal: Deno.Signal): void {
+    this.#process.kill(signal);
+  }
+
+  /** Waits for its end; gives its exit code, or the signal that killed it. */
+  async exit(): Promise<number | Deno.Signal> {
+    const status = await inTime(
+      this.#process.status,
+      () => `process ${this.pid} does not end:\n${this.log.join("\n")}`,
+    );
+    await this.#readers;
+    return status.signal ?? status.code;
+  }
+
+  /** Ends it, whatever it does. */
+  async kill(): Promise<void> {
+    try {
+      this.signal("SIGKILL");
+    } catch {
+      // It has ended.
+    }
+    await this.exit();
+  }
+
+  async #find<Found>(
+    lines: string[],
+    match: (line: string) => Found | null | undefined,
+    what: string,
+  ): Promise<Found> {
+    for (let at = 0;;) {
+      while (at < lines.length) {
+        const found = match(lines[at++]!);
+        if (found) return found;
+      }
+      const why = () => `no ${what}:\n${[...this.output, ...this.log].join("\n")}`;
+      assert.ok(!this.#ended, why());
+      await inTime(this.#news.promise, why);
+    }
+  }
+
+  async #read(stream: ReadableStream<Uint8Array<ArrayBuffer>>, lines: string[]): Promise<void> {
+    for await (const line of stream.pipeThrough(new TextLineStream())) {
+      lines.push(line);
+      this.#tell();
+    }
+  }
+
+  #tell(): void {
+    this.#news.resolve();
+    this.#news = Promise.withResolvers<void>();
+  }
+}
+
+/** An ensemble with a cookie of its own; its processes end and its files go with `await using`. */
+export class RunningEnsemble implements AsyncDisposable {
+  /** Its places, and the way to run a command to its end. */
+  readonly places: TemporaryEnsemble = new TemporaryEnsemble();
+  readonly #processes: RunningProcess[] = [];
+
+  /** Makes the cookie and starts the registry. */
+  static async start(...options: string[]): Promise<RunningEnsemble> {
+    const ensemble = new RunningEnsemble();
+    assert.equal((await ensemble.run("cookie")).code, 0);
+    await ensemble.startRegistry(...options);
+    return ensemble;
+  }
+
+  /** Runs `gxensemble` to its end. */
+  run(...args: string[]): Promise<Outcome> {
+    return this.places.run(...args);
+  }
+
+  /** Runs `gxensemble`, which must succeed; gives the lines of its result. */
+  async lines(...args: string[]): Promise<string[]> {
+    const { code, stdout, stderr } = await this.run(...args);
+    assert.equal(code, 0, `gxensemble ${args.join(" ")}: exit ${code}: ${stderr}`);
+    return stdout === "" ? [] : stdout.replace(/\n$/, "").split("\n");
+  }
+
+  /** Runs `gxensemble`, which must fail with exit code 1 and no result; gives the reason. */
+  async failure(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.run(...args);
+    assert.deepEqual({ code, stdout }, { code: 1, stdout: "" }, stderr);
+    const [, reason] = /^gxensemble: error: (.*)\n$/s.exec(stderr) ?? [];
+    assert.ok(reason !== undefined, `no reason: ${stderr}`);
+    return reason;
+  }
+
+  /** Starts the registry, and waits until it listens. */
+  async startRegistry(...options: string[]): Promise<RunningProcess> {
+    const registry = this.spawn("registry", ...options);
+    await registry.logged(/registry listens at unix:/);
+    return registry;
+  }
+
+  /** Starts a server that runs the text of a module, and waits until it is in the registry. */
+  async startServer(id: string, options: string[] = [], text = WAITING): Promise<RunningProcess> {
+    const file = await this.write(`${id}/main.ts`, text);
+    const server = this.spawn("run", ...options, id, file);
+    await server.logged(/is in the registry$/);
+    return server;
+  }
+
+  /** Starts `gxensemble`. */
+  spawn(...args: string[]): RunningProcess {
+    const main = new URL("../../cli/main.ts", import.meta.url).href;
+    return this.spawnDeno("run", "-A", main, ...args);
+  }
+
+  /** Starts a `deno` in the places of this ensemble. */
+  spawnDeno(...args: string[]): RunningProcess {
+    const process = new RunningProcess(this.places.command(...args).spawn());
+    this.#processes.push(process);
+    return process;
+  }
+
+  /** Writes a file of the project; gives its path. */
+  async write(path: string, text: string): Promise<string> {
+    const file = this.path(path);
+    await Deno.mkdir(dirname(file), { recursive: true });
+    await Deno.writeTextFile(file, text);
+    return file;
+  }
+
+  /** The path of a file of the project. */
+  path(path: string): string {
+    return `${this.places.directory}/project/${path}`;
+  }
+
+  /** The path of a server's socket. */
+  socket(id: string): string {
+    return `${this.places.socketDirectory}/${id}`;
+  }
+
+  /** The names of the sockets that there are. */
+  sockets(): string[] {
+    return Array.from(Deno.readDirSync(this.places.socketDirectory), ({ name }) => name).sort();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#processes.map((process) => process.kill()));
+    this.places[Symbol.dispose]();
+  }
+}
+
+async function inTime<Value>(promise: Promise<Value>, why: () => string): Promise<Value> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new assert.AssertionError({ message: why() })), 20_000);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { RunningEnsemble, WAITING } from "./running_ensemble.ts";
+
+const MOD = JSON.stringify(new URL("../../mod.ts", import.meta.url).href);
+
+Deno.test("run: main returns, throws, or is not there", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  const cases: [name: string, text: string, code: number, stderr: RegExp][] = [
+    [
+      "returns",
+      "export const main = (...words) => console.log(words.join());",
+      0,
+      /has stopped\n$/,
+    ],
+    [
+      "throws",
+      "export function main() {\n throw new TypeError('no luck'); }",
+      1,
+      /error: .*no luck/,
+    ],
+    ["rejects", "export const main = () => Promise.reject('no luck');", 1, /error: .*no luck/],
+    ["none", "export const nomain = 1;", 1, /error: \S+none\.ts exports no function main to run\n/],
+    [
+      "fails",
+      "\nthrow new Error('while loading');",
+      1,
+      /error: \S+fails\.ts:2:\d+: Error: while loading\n/,
+    ],
+    ["syntax", "export const = 1;", 1, /error: \S+syntax\.ts:1:\d+: /],
+  ];
+  await Promise.all(cases.map(async ([name, text, code, pattern]) => {
+    const file = await ensemble.write(`${name}.ts`, text);
+    const outcome = await ensemble.run("run", name, file, "1", "-x", "--log", "3");
+    assert.equal(outcome.code, code, `${name}: ${outcome.stderr}`);
+    assert.equal(outcome.stdout, name === "returns" ? "1,-x,--log,3\n" : "");
+    assert.match(outcome.stderr, pattern, name);
+  }));
+  assert.match(await ensemble.failure("run", "a", ensemble.path("nosuch.ts")), /nosuch\.ts/);
+  assert.match(
+    await ensemble.failure("run", "registry", ensemble.path("returns.ts")),
+    /gxensemble registry/,
+  );
+  assert.deepEqual(await ensemble.lines("list-servers"), []);
+  assert.deepEqual(ensemble.sockets(), ["registry"]);
+});
+
+Deno.test("run: an id that runs already is refused, and the running one unhurt", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  const server = await ensemble.startServer(
+    "a",
+    [],
+    `
+    import { currentServer } from "@gxensemble/ensemble";
+    globalThis.first = true;
+    export const main = () => currentServer().stopped;
+    declare global { var first: boolean; }
+  `,
+  );
+  const program = await ensemble.write("second.ts", WAITING);
+  assert.equal(
+    await ensemble.failure("run", "a", program),
+    `cannot listen at unix:${ensemble.socket("a")}: a server of that id is running here already`,
+  );
+  assert.match(
+    await ensemble.failure("registry"),
+    /^cannot listen at unix:\S+\/registry: a server of that id is running here already$/,
+  );
+  assert.deepEqual(await ensemble.lines("eval", "a", "globalThis.first"), ["true"]);
+  assert.equal(server.matching(/ ERROR /).length, 0);
+});
+
+Deno.test("run -l and -a: reached at the port, announced as told", async () => {
+  await using ensemble = await RunningEnsemble.start("-l", "tcp://127.0.0.1:0");
+  const server = await ensemble.startServer("a", ["-l", "tcp://127.0.0.1:0"]);
+  const [, port] = await server.logged(/a listens at tcp:\/\/127\.0\.0\.1:(\d+)$/);
+  const unix = `(unix: "${Deno.hostname()}" "${ensemble.socket("a")}")`;
+  const tcp = `(tcp: "127.0.0.1:${port}")`;
+  assert.deepEqual(await ensemble.lines("lookup", "a"), [`(a ${unix} ${tcp})`]);
+
+  await ensemble.startServer("b", ["-l", "tcp://127.0.0.1:0", "-a", tcp]);
+  assert.deepEqual(await ensemble.lines("lookup", "b"), [`(b ${tcp})`]);
+  // It is a that listens at the port announced: b is not reached there, and a not mistaken for it.
+  assert.match(
+    await ensemble.failure("ping", "b"),
+    /^cannot reach b: tcp:\S+: this is server a, not b$/,
+  );
+
+  const c = await ensemble.startServer("c", ["-l", '((tcp: "127.0.0.1:0"))', "-a", unix]);
+  await c.logged(/c listens at tcp:/);
+  assert.deepEqual(await ensemble.lines("lookup", "c"), [`(c ${unix})`]);
+});
+
+Deno.test("a registry on a port serves those who do not share its directory of sockets", async () => {
+  await using ensemble = new RunningEnsemble();
+  await ensemble.run("cookie");
+  const registry = await ensemble.startRegistry("-l", "tcp://127.0.0.1:0");
+  const [, address] = await registry.logged(/registry listens at (tcp:\S+)$/);
+  await using other = new RunningEnsemble();
+  await Deno.mkdir(`${other.places.gerbilPath}/ensemble`, { recursive: true });
+  await Deno.copyFile(ensemble.places.cookiePath, other.places.cookiePath);
+  await Deno.chmod(other.places.cookiePath, 0o600);
+  await other.startServer("far", ["--registry", address!, "-l", "tcp://127.0.0.1:0"]);
+  await ensemble.startServer("near", ["-l", "tcp://127.0.0.1:0"]);
+  assert.deepEqual(await ensemble.lines("ping", "far"), ["OK"]);
+  assert.deepEqual(await other.lines("ping", "--registry", address!, "near"), ["OK"]);
+  const lines = await ensemble.lines("shutdown", "-f", "--registry", address!);
+  assert.deepEqual(lines.sort().at(-1), "... shutting down registry");
+  assert.deepEqual(other.sockets(), []);
+});
+
+Deno.test("--log-file - is the log in the server's directory, --log says how much", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  const program = await ensemble.write("main.ts", WAITING);
+  const server = ensemble.spawn("run", "--log", "DEBUG", "--log-file", "-", "a", program);
+  const quiet = ensemble.spawn("run", "--log", "ERROR", "b", program);
+  while ((await ensemble.lines("list-servers")).length < 2);
+  await ensemble.lines("shutdown", "-f");
+  assert.equal(await server.exit(), 0);
+  assert.equal(await quiet.exit(), 0);
+  assert.deepEqual([...server.log, ...quiet.log], []);
+  const log = await Deno.readTextFile(`${ensemble.places.gerbilPath}/ensemble/server/a/log`);
+  assert.match(log, /^\S+Z INFO server: a listens at unix:\S+\n/);
+  assert.match(log, / DEBUG /);
+  assert.match(log, /INFO server: a has stopped\n$/);
+});
+
+Deno.test("a program of its own is a server by callWithEnsembleServer", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  const program = await ensemble.write(
+    "program.ts",
+    `
+    import * as ensemble from ${MOD};
+    const { callWithEnsembleServer, parseServerId } = ensemble;
+    let total = 0;
+    const result = await callWithEnsembleServer(parseServerId("counter"), async (server) => {
+      server.serve("counter", { add: ({ amount }: { amount: number }) => total += amount });
+      console.log("serving");
+      await server.stopped;
+      return total;
+    }, { roles: ["counter"], library: { "@gxensemble/ensemble": ensemble } });
+    console.log("result", result);
+  `,
+  );
+  const config = new URL("../../deno.json", import.meta.url).pathname;
+  const process = ensemble.spawnDeno("run", "-A", `--config=${config}`, program);
+  while ((await ensemble.lines("lookup", "--role", "counter")).length === 0);
+  const handler = await ensemble.write(
+    "handler.ts",
+    `
+    import { currentServer } from "@gxensemble/ensemble";
+    export const answer = await currentServer().ask("counter", { type: "add", amount: 3 });
+  `,
+  );
+  await ensemble.lines("load", "counter", handler);
+  assert.deepEqual(
+    await ensemble.lines("eval", "counter", "ensemble.ask('counter', { type: 'add', amount: 4 })"),
+    ["7"],
+  );
+  await ensemble.lines("shutdown", "counter");
+  assert.equal(await process.exit(), 0);
+  assert.deepEqual(process.output, ["serving", "result 7"]);
+});

@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { RunningEnsemble } from "./running_ensemble.ts";
+
+const TIDY = `
+  import { currentServer } from "@gxensemble/ensemble";
+  export async function main(): Promise<void> {
+    const server = currentServer();
+    server.serve("service", {}, { cleanUp: () => console.log("cleaned up") });
+    console.log("ready");
+    await server.stopped;
+    console.log("main was told");
+  }
+`;
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  Deno.test(`${signal} stops a server and the registry in good order, with exit 0`, async () => {
+    await using ensemble = new RunningEnsemble();
+    await ensemble.run("cookie");
+    const registry = await ensemble.startRegistry();
+    const server = await ensemble.startServer("a", [], TIDY);
+    await server.printed("ready");
+    server.signal(signal);
+    assert.equal(await server.exit(), 0);
+    assert.deepEqual(server.output, ["ready", "cleaned up", "main was told"]);
+    assert.deepEqual(ensemble.sockets(), ["registry"]);
+    assert.deepEqual(await ensemble.lines("list-servers"), []);
+    registry.signal(signal);
+    assert.equal(await registry.exit(), 0);
+    assert.deepEqual(ensemble.sockets(), []);
+    assert.deepEqual(
+      [...server.matching(/ (WARN|ERROR) /), ...registry.matching(/ (WARN|ERROR) /)],
+      [],
+    );
+  });
+}
+
+Deno.test("a main that does not notice the stop is ended a little later, with exit 0", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  const server = await ensemble.startServer(
+    "a",
+    [],
+    `export const main = () => new Promise(() => setInterval(() => {}, 1000));`,
+  );
+  server.signal("SIGTERM");
+  assert.equal(await server.exit(), 0);
+  assert.deepEqual(await ensemble.lines("list-servers"), []);
+});
+
+Deno.test("a second signal ends a server that hangs in its clean-up", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  const server = await ensemble.startServer(
+    "a",
+    [],
+    `import { currentServer } from "@gxensemble/ensemble";
+     export async function main() {
+       currentServer().serve("service", {}, { cleanUp: () => new Promise(() => {}) });
+       console.log("ready");
+       await currentServer().stopped;
+     }`,
+  );
+  await server.printed("ready");
+  server.signal("SIGINT");
+  await server.logged(/a is stopping/);
+  server.signal("SIGINT");
+  assert.equal(await server.exit(), 130);
+});
+
+Deno.test("shutdown ends an actor, a server, and with -f all of the ensemble", async () => {
+  await using ensemble = new RunningEnsemble();
+  await ensemble.run("cookie");
+  const registry = await ensemble.startRegistry();
+  const [a, b, c] = await Promise.all(
+    ["a", "b", "c"].map(async (id) => {
+      const server = await ensemble.startServer(id, [], TIDY);
+      await server.printed("ready");
+      return server;
+    }),
+  );
+
+  assert.deepEqual(await ensemble.lines("shutdown", "a", "service"), []);
+  await a!.printed("cleaned up");
+  assert.deepEqual(await ensemble.lines("list-actors", "a"), ["loader", "registration", "server"]);
+  assert.match(await ensemble.failure("shutdown", "a", "service"), /^unknown actor: service@a$/);
+
+  assert.deepEqual(await ensemble.lines("shutdown", "b"), []);
+  assert.equal(await b!.exit(), 0);
+  assert.deepEqual(b!.output, ["ready", "cleaned up", "main was told"]);
+  assert.match(
+    await ensemble.failure("shutdown", "b"),
+    /^cannot reach b: the registry knows no server b$/,
+  );
+  assert.deepEqual(ensemble.sockets(), ["a", "c", "registry"]);
+
+  // Nobody is asked, nor stopped, where there is no terminal.
+  const { code, stdout, stderr } = await ensemble.run("shutdown");
+  assert.deepEqual({ code, stdout }, { code: 2, stdout: "" });
+  assert.match(
+    stderr,
+    /nobody is there to be asked: give -f to go ahead\nsee gxensemble help shutdown\n$/,
+  );
+  assert.deepEqual(await ensemble.lines("ping", "a"), ["OK"]);
+
+  assert.deepEqual(await ensemble.lines("shutdown", "-f"), [
+    "... shutting down a",
+    "... shutting down c",
+    "... shutting down registry",
+  ]);
+  for (const process of [a!, c!, registry]) assert.equal(await process.exit(), 0);
+  assert.deepEqual(ensemble.sockets(), []);
+  assert.deepEqual(registry.matching(/ (WARN|ERROR) /), []);
+
+  // A new registry on the same file knows nobody.
+  await ensemble.startRegistry();
+  assert.deepEqual(await ensemble.lines("list-servers"), []);
+  assert.deepEqual(JSON.parse((await ensemble.lines("shutdown", "-f", "--json")).join("\n")), [
+    "registry",
+  ]);
+});
+
+Deno.test("shutdown -f goes on past a server that is gone, and says so", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  const [dead, live] = await Promise.all(["dead", "live"].map((id) => ensemble.startServer(id)));
+  await dead!.kill();
+  const { code, stdout, stderr } = await ensemble.run("shutdown", "-f");
+  assert.equal(code, 1);
+  assert.equal(stdout.trimEnd().split("\n").at(-1), "... shutting down registry");
+  assert.match(stderr, /cannot reach dead: unix:\S+: connection refused/);
+  assert.match(stderr, /error: 1 of 3 servers did not shut down\n$/);
+  assert.equal(await live!.exit(), 0);
+});
