@@ -17,7 +17,7 @@ import type { ClientOptions } from "./options.ts";
  */
 export async function withConsole<Result>(
   options: ClientOptions,
-  work: (actors: ActorSystem) => Promise<Result>,
+  work: (actors: ActorSystem, console: ActorServer) => Promise<Result>,
 ): Promise<Result> {
   await startLogging(options);
   const console = await ActorServer.start({
@@ -29,7 +29,7 @@ export async function withConsole<Result>(
     register: false,
   });
   try {
-    return await work(console.actors);
+    return await work(console.actors, console);
   } finally {
     await console.stop();
   }

@@ -88,3 +88,18 @@ export const passphraseFileOption = () =>
     "--passphrase-file <file>",
     "reads the passphrase from the first line of a file instead of asking for it",
   );
+
+/** `[authorized-server-id]`; only `--list` does without it. */
+export const authorizedServerIdArgument = () =>
+  new Argument("[authorized-server-id]", "the server to authorize capabilities for")
+    .argParser<ServerId | undefined>(reading(parseServerId));
+
+/** `[capabilities]`. */
+export const capabilitiesArgument = () =>
+  new Argument("[capabilities]", "the server capabilities to authorize")
+    .default<string[]>(["admin"], "(admin)").argParser<string[]>(reading(parseSymbols));
+
+/** `<authorized-server-id>`, of `retract`. */
+export const retractedServerIdArgument = () =>
+  new Argument("<authorized-server-id>", "the server to retract capabilities from")
+    .argParser(reading(parseServerId));

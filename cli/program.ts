@@ -19,6 +19,8 @@ import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
 import { formatHelp } from "./help_format.ts";
 import {
   actorIdArgument,
+  authorizedServerIdArgument,
+  capabilitiesArgument,
   forceOption,
   jsonOption,
   libraryPrefixOption,
@@ -26,6 +28,7 @@ import {
   optionalServerIdArgument,
   passphraseFileOption,
   registryOption,
+  retractedServerIdArgument,
   rolesOption,
   serverIdArgument,
 } from "./options.ts";
@@ -54,6 +57,7 @@ export function createProgram(): CommandUnknownOpts {
   addServerCommands(program);
   addCodeCommands(program);
   addManagementCommands(program);
+  addAuthorityCommands(program);
   addCookieCommand(program);
   addAdminCommand(program);
   addHelpCommand(program);
@@ -107,6 +111,7 @@ function addCodeCommands(program: CommandUnknownOpts): void {
 
   program.command("eval").description("evals code in a running server")
     .addOption(registryOption())
+    .addOption(passphraseFileOption())
     .addOption(jsonOption())
     .addOption(logOption("warning"))
     .addArgument(serverIdArgument())
@@ -135,6 +140,7 @@ function addManagementCommands(program: CommandUnknownOpts): void {
     )
     .addOption(forceOption())
     .addOption(registryOption())
+    .addOption(passphraseFileOption())
     .addOption(jsonOption())
     .addOption(logOption("warning"))
     .addArgument(optionalServerIdArgument())
@@ -201,6 +207,41 @@ function addCookieCommand(program: CommandUnknownOpts): void {
     .action(async (options) => {
       const { cookie } = await import("./commands/cookie.ts");
       await cookie(options);
+    });
+}
+
+function addAuthorityCommands(program: CommandUnknownOpts): void {
+  program.command("authorize").description("authorize capabilities for a server")
+    .addOption(registryOption())
+    .addOption(
+      new Option("--list", "prints who has capabilities in the server, instead").default(false),
+    )
+    .addOption(passphraseFileOption())
+    .addOption(jsonOption())
+    .addOption(logOption("warning"))
+    .addArgument(serverIdArgument())
+    .addArgument(authorizedServerIdArgument())
+    .addArgument(capabilitiesArgument())
+    .action(async (serverId, authorizedId, capabilities, options) => {
+      const { authorize, listAuthorized } = await import("./commands/authorize.ts");
+      if (options.list) return await listAuthorized(serverId, options);
+      if (authorizedId === undefined) {
+        const message = "missing required argument 'authorized-server-id'";
+        throw new UsageError(message, "gxensemble help authorize");
+      }
+      await authorize(serverId, authorizedId, capabilities, options);
+    });
+
+  program.command("retract").description("retract all capabilities granted to a server")
+    .addOption(registryOption())
+    .addOption(passphraseFileOption())
+    .addOption(jsonOption())
+    .addOption(logOption("warning"))
+    .addArgument(serverIdArgument())
+    .addArgument(retractedServerIdArgument())
+    .action(async (serverId, authorizedId, options) => {
+      const { retract } = await import("./commands/retract.ts");
+      await retract(serverId, authorizedId, options);
     });
 }
 

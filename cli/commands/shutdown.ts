@@ -6,15 +6,17 @@
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import { REGISTRY_ID } from "../../runtime/actor/server_id.ts";
 import { registryClient, shutDownActor, shutDownServer } from "../../runtime/ensemble/remote.ts";
+import { Administrator } from "../administrator.ts";
 import { withConsole } from "../console.ts";
 import { printJson, printLine, printNotice } from "../output.ts";
+import type { PassphraseOptions } from "../passphrase.ts";
 import { UsageError } from "../usage_error.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import type { ClientOptions, OutputOptions } from "../options.ts";
 
 /** Options of {@linkcode shutdown}. */
-export interface ShutdownOptions extends ClientOptions, OutputOptions {
+export interface ShutdownOptions extends ClientOptions, OutputOptions, PassphraseOptions {
   /** Whether to go ahead without asking first. */
   force: boolean;
 }
@@ -25,15 +27,26 @@ export async function shutdown(
   actorId: string | undefined,
   options: ShutdownOptions,
 ): Promise<void> {
-  await withConsole(options, async (actors) => {
-    if (serverId === undefined) return await shutDownEnsemble(actors, options);
-    if (actorId === undefined) await shutDownServer(actors, serverId);
-    else await shutDownActor(actors, serverId, actorId);
+  await withConsole(options, async (actors, console) => {
+    const administrator = new Administrator(console, options);
+    if (serverId === undefined) return await shutDownEnsemble(actors, administrator, options);
+    await administrator.elevating(
+      serverId,
+      "shutdown",
+      () =>
+        actorId === undefined
+          ? shutDownServer(actors, serverId)
+          : shutDownActor(actors, serverId, actorId),
+    );
     if (options.json) printJson({ server: serverId, actor: actorId ?? null });
   });
 }
 
-async function shutDownEnsemble(actors: ActorSystem, options: ShutdownOptions): Promise<void> {
+async function shutDownEnsemble(
+  actors: ActorSystem,
+  administrator: Administrator,
+  options: ShutdownOptions,
+): Promise<void> {
   const registry = registryClient(actors);
   const entries = await registry.list();
   if (!options.force) await confirm(entries.length);
@@ -42,7 +55,7 @@ async function shutDownEnsemble(actors: ActorSystem, options: ShutdownOptions): 
   const stop = async (id: ServerId) => {
     if (!options.json) printLine(`... shutting down ${id}`);
     try {
-      await shutDownServer(actors, id);
+      await administrator.elevating(id, "shutdown", () => shutDownServer(actors, id));
       down.push(id);
     } catch (error) {
       failures.push((error as Error).message);

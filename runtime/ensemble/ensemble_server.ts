@@ -20,6 +20,7 @@ import type { Session } from "../server/session.ts";
 import { type Address, localUnixAddress } from "../wire/address.ts";
 import { readAdminPublicKey } from "./admin_key.ts";
 import { readCookie } from "./cookie.ts";
+import { guardLoader } from "./guarded_loader.ts";
 import { serverDirectory, socketPath } from "./paths.ts";
 
 /** Options of {@linkcode startServer}. */
@@ -188,7 +189,8 @@ export async function startServer(
       for (const [specifier, namespace] of Object.entries(options.library ?? {})) {
         units.registerLibrary(specifier, namespace);
       }
-      server.actors.serve(LOADER_ACTOR, loaderHandlers(units, started), { concurrent: true });
+      const loader = guardLoader(loaderHandlers(units, started), server.capabilities);
+      server.actors.serve(LOADER_ACTOR, loader, { concurrent: true });
       await options.prepare?.(started);
     },
   });

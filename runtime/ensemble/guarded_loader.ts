@@ -1,0 +1,40 @@
+/**
+ * Who may use the loader.
+ *
+ * @module
+ */
+import type { Envelope } from "../actor/envelope.ts";
+import type { Handlers } from "../actor/service.ts";
+import { hashText } from "../code/unit.ts";
+import type { Capabilities } from "../server/capabilities.ts";
+
+/** The capability that loading and evaluating take. */
+export const LOADER = "loader";
+
+/** Requests that change nothing, and are not worth a line of the audit log when they are allowed. */
+const QUERIES = new Set(["missing", "running", "libraries"]);
+
+/** Puts the capability `loader` before each of the loader's handlers. */
+export function guardLoader(handlers: Handlers, capabilities: Capabilities): Handlers {
+  return Object.fromEntries(
+    Object.entries(handlers).map(([type, handler]) => [
+      type,
+      async (request: Record<string, unknown>, envelope: Envelope) => {
+        if (!QUERIES.has(type) || !capabilities.allows(envelope, LOADER)) {
+          capabilities.require(envelope, LOADER, type, await describe(request));
+        }
+        return await handler(request, envelope);
+      },
+    ]),
+  );
+}
+
+/** What is run, by its hash: the text of an expression may hold what does not belong in a log. */
+async function describe(request: Record<string, unknown>): Promise<Record<string, unknown>> {
+  const { entry, specifier, expression } = request;
+  return {
+    ...(typeof entry === "string" && { hash: entry }),
+    ...(typeof specifier === "string" && { specifier }),
+    ...(typeof expression === "string" && { hash: await hashText(expression) }),
+  };
+}
