@@ -12,7 +12,9 @@ import { printJson, printLine, printNotice } from "../output.ts";
 import type { PassphraseOptions } from "../passphrase.ts";
 import { UsageError } from "../usage_error.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
-import { EnsembleError } from "../../runtime/errors.ts";
+import { DisconnectedError, EnsembleError } from "../../runtime/errors.ts";
+import type { RegistryEntry } from "../../runtime/server/registry_entry.ts";
+import { isLocal } from "../../runtime/wire/address.ts";
 import type { ClientOptions, OutputOptions } from "../options.ts";
 
 /** Options of {@linkcode shutdown}. */
@@ -52,18 +54,23 @@ async function shutDownEnsemble(
   if (!options.force) await confirm(entries.length);
   const down: ServerId[] = [];
   const failures: string[] = [];
-  const stop = async (id: ServerId) => {
+  const forget = async ({ id, instance }: RegistryEntry) => {
+    printNotice(`${id} has ended without a word; it is taken out of the registry`);
+    await administrator.elevating(REGISTRY_ID, "admin", () => registry.remove({ id, instance }));
+  };
+  const stop = async (id: ServerId, entry?: RegistryEntry) => {
     if (!options.json) printLine(`... shutting down ${id}`);
     try {
       await administrator.elevating(id, "shutdown", () => shutDownServer(actors, id));
       down.push(id);
     } catch (error) {
+      if (entry && isDead(entry, error)) return await forget(entry);
       failures.push((error as Error).message);
       printNotice(`gxensemble: error: ${(error as Error).message}`);
     }
   };
   // All at once: a server that takes its time does not hold up the others. The registry is the last.
-  await Promise.all(entries.map(({ id }) => stop(id)));
+  await Promise.all(entries.map((entry) => stop(entry.id, entry)));
   await stop(REGISTRY_ID);
   if (options.json) printJson(down);
   if (failures.length > 0) {
@@ -71,6 +78,12 @@ async function shutDownEnsemble(
       `${failures.length} of ${entries.length + 1} servers did not shut down`,
     );
   }
+}
+
+/** Whether it is sure that a server that cannot be reached does not run: its socket is one of this host. */
+function isDead({ addresses }: RegistryEntry, error: unknown): boolean {
+  return error instanceof DisconnectedError &&
+    addresses.some((address) => address.kind === "unix" && isLocal(address));
 }
 
 /** Asks the person; without one there, it takes `-f`. */

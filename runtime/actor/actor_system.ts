@@ -5,6 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { ActorError, DisconnectedError, EnsembleError, InvalidInputError } from "../errors.ts";
+import { within } from "../within.ts";
 import { Actor, type ActorBody, type ActorHome } from "./actor.ts";
 import { Envelope } from "./envelope.ts";
 import { ActorGroup } from "./group.ts";
@@ -274,11 +275,7 @@ export class ActorSystem implements ActorHome {
   async stopActors(grace: number, keep: ReadonlySet<Actor>): Promise<void> {
     const actors = this.actors().filter((actor) => !keep.has(actor));
     for (const actor of actors) this.tell(actor, { type: "shutdown" });
-    const ended = Promise.all(actors.map((actor) => actor.ended));
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, grace));
-    await Promise.race([ended, late]);
-    clearTimeout(timer);
+    await within(grace, Promise.all(actors.map((actor) => actor.ended)));
     for (const actor of actors) {
       if (actor.state === "dead") continue;
       logger.warn("{actor} did not shut down within {grace} ms and is made to end", {

@@ -5,7 +5,9 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { ServerId } from "../actor/server_id.ts";
+import { within } from "../within.ts";
 import { type EnsembleServer, startServer, type StartServerOptions } from "./ensemble_server.ts";
+import { logStrayErrors } from "./stray_errors.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
@@ -19,7 +21,7 @@ const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
  * Runs a program as a server of the ensemble: starts the server, calls `main`, and stops the server when
  * that is done. SIGINT, SIGTERM and a shutdown through the ensemble stop it in good order, with exit code
  * 0: `main` is told by `server.signal`, and when it is not done a second later the process is ended. A
- * second signal ends it at once.
+ * second signal ends it at once. Errors that nobody handles are logged, and do not end the process.
  *
  * @returns what `main` returns, or undefined when the server was stopped before.
  * @throws {EnsembleError} when the server cannot start; see {@linkcode startServer}. What `main` throws.
@@ -40,6 +42,7 @@ export async function callWithEnsembleServer<Result>(
 ): Promise<Result | undefined> {
   let started: EnsembleServer | undefined;
   using _signals = stopOnSignals(() => started?.stop());
+  using _errors = logStrayErrors();
   const server = started = await startServer(id, options);
   const program = Promise.resolve(server).then(main);
   try {
@@ -47,7 +50,7 @@ export async function callWithEnsembleServer<Result>(
       program.then(() => true),
       server.stopped.then(() => false),
     ]);
-    if (!ended && !await endsWithin(program, PROGRAM_GRACE)) {
+    if (!ended && !await within(PROGRAM_GRACE, program)) {
       logger.debug("the program of {id} goes on and is ended", { id });
       Deno.exit(0);
     }
@@ -60,15 +63,6 @@ export async function callWithEnsembleServer<Result>(
   } finally {
     await server.stop();
   }
-}
-
-async function endsWithin(program: Promise<unknown>, timeout: number): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<false>((resolve) => timer = setTimeout(() => resolve(false), timeout));
-  const ended = program.then(() => true, () => true);
-  const result = await Promise.race([ended, late]);
-  clearTimeout(timer);
-  return result;
 }
 
 function stopOnSignals(stop: () => Promise<void> | undefined): Disposable {

@@ -19,7 +19,7 @@ import { listenAt } from "../wire/transport.ts";
 import { AddressBook } from "./address_book.ts";
 import { type ConnectionInfo, controlHandlers, type Controlled } from "./control.ts";
 import { Capabilities } from "./capabilities.ts";
-import { importCookie } from "./handshake.ts";
+import { importCookie, SilentPeerError } from "./handshake.ts";
 import { Instance } from "./instance.ts";
 import { keepRegistered, register } from "./registration.ts";
 import type { RegistryEntry } from "./registry_entry.ts";
@@ -235,6 +235,7 @@ export class ActorServer implements Controlled {
     try {
       await this.#router.accept(accepted);
     } catch (error) {
+      if (error instanceof SilentPeerError) return;
       logger.warn("refused a connection from {from}: {reason}", {
         from,
         reason: this.#handshakes.has(accepted)

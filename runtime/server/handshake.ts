@@ -58,6 +58,9 @@ export interface Authenticated {
   readonly reader: FrameReader;
 }
 
+/** Thrown when a client went away before it had said anything: somebody looked whether the port is open. */
+export class SilentPeerError extends DisconnectedError {}
+
 /** Imports a cookie's bytes as the key of the proofs. */
 export function importCookie(cookie: Uint8Array): Promise<CryptoKey> {
   const algorithm = { name: "HMAC", hash: "SHA-256" };
@@ -125,7 +128,7 @@ export function welcome(
   return inTime(stream, async () => {
     const reader = new FrameReader(stream, MAX_HANDSHAKE_FRAME);
     try {
-      const helloBytes = await receive(reader);
+      const helloBytes = await receive(reader, true);
       const { client, wanted, instance } = decodeHello(helloBytes);
       if (wanted !== undefined && wanted !== self.id) {
         throw new AuthenticationError(`this is server ${self.id}, not ${wanted}`);
@@ -195,9 +198,10 @@ async function send(stream: ByteStream, body: Bytes): Promise<void> {
   while (bytes.length > 0) bytes = bytes.subarray(await stream.write(bytes));
 }
 
-async function receive(reader: FrameReader): Promise<Bytes> {
+async function receive(reader: FrameReader, silent = false): Promise<Bytes> {
   while (!reader.next()) {
     if (!await reader.fill()) {
+      if (!reader.cut && silent) throw new SilentPeerError("the peer closed without a word");
       throw new DisconnectedError("the peer closed the connection during the handshake");
     }
   }

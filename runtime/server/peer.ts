@@ -6,6 +6,7 @@
 import type { ServerId } from "../actor/server_id.ts";
 import { HARD_LIMIT, HIGH_WATER_MARK } from "../wire/limits.ts";
 import { Outbox } from "../wire/outbox.ts";
+import { within } from "../within.ts";
 import type { Connection } from "./connection.ts";
 
 /** One other server. Its outbox takes what is sent while the connection is still being made. */
@@ -79,10 +80,7 @@ export class Peer {
 
   /** Waits until there is a connection, whoever opened it, or `timeout` ms have passed. */
   async waitForConnection(timeout: number): Promise<boolean> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, timeout));
-    await Promise.race([this.#connected.promise, late]);
-    clearTimeout(timer);
+    await within(timeout, this.#connected.promise);
     return this.connection !== undefined;
   }
 }

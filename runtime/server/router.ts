@@ -13,6 +13,7 @@ import { encodeEnvelope } from "../wire/codec.ts";
 import { HANDSHAKE_TIMEOUT, WARNING_MARK } from "../wire/limits.ts";
 import type { Accepted } from "../wire/stream.ts";
 import { connectTo } from "../wire/transport.ts";
+import { within } from "../within.ts";
 import type { AddressBook } from "./address_book.ts";
 import { Connection } from "./connection.ts";
 import { type Authenticated, type Credentials, greet, welcome } from "./handshake.ts";
@@ -312,12 +313,4 @@ export class Router implements Route {
   #forgetIdle(peer: Peer): void {
     if (peer.idle && this.#peers.get(peer.id) === peer) this.#peers.delete(peer.id);
   }
-}
-
-/** Waits until a promise is fulfilled, or `timeout` ms have passed. */
-async function within(timeout: number, promise: Promise<unknown>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<void>((resolve) => timer = setTimeout(resolve, timeout));
-  await Promise.race([promise, late]);
-  clearTimeout(timer);
 }
