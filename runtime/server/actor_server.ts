@@ -19,6 +19,7 @@ import { listenAt } from "../wire/transport.ts";
 import { AddressBook } from "./address_book.ts";
 import { type ConnectionInfo, controlHandlers, type Controlled } from "./control.ts";
 import { Capabilities } from "./capabilities.ts";
+import type { TlsCredentials } from "./certified.ts";
 import { importCookie, SilentPeerError } from "./handshake.ts";
 import { Instance } from "./instance.ts";
 import { keepRegistered, register } from "./registration.ts";
@@ -52,6 +53,8 @@ export interface ActorServerOptions {
   readonly registry: readonly Address[];
   /** Its roles. */
   readonly roles: readonly string[];
+  /** What it shows and trusts on tls; without it it can do without tls only. */
+  readonly tls?: TlsCredentials | undefined;
   /** The administrators' public key: with it capabilities are enforced. */
   readonly adminKey?: CryptoKey | undefined;
   /** Whether it is added to the registry. */
@@ -91,7 +94,7 @@ export class ActorServer implements Controlled {
     this.#registered = options.register;
     this.#book = new AddressBook((id) => this.#lookUp(id, options.registry));
     this.#book.set(REGISTRY_ID, [...options.registry], Infinity);
-    this.#router = new Router({ id: options.id, instance, cookie }, this.#book, {
+    this.#router = new Router({ id: options.id, instance, cookie, tls: options.tls }, this.#book, {
       onEnvelope: (envelope) => this.#receive(envelope),
       onDisconnected: (server, reason) =>
         this.actors.disconnected(server, server === REGISTRY_ID ? withHint(reason) : reason),
@@ -120,7 +123,9 @@ export class ActorServer implements Controlled {
   static async start(options: ActorServerOptions): Promise<ActorServer> {
     const listeners: Listener[] = [];
     try {
-      for (const address of options.listen) listeners.push(await listenAt(address));
+      for (const address of options.listen) {
+        listeners.push(await listenAt(address, { tls: options.tls, onRefused: logRefusal }));
+      }
       const [instance, cookie] = await Promise.all([
         Instance.generate(),
         importCookie(options.cookie),
@@ -294,6 +299,10 @@ export class ActorServer implements Controlled {
     logger.info("{id} has stopped", { id: this.id });
     this.#stopped.resolve();
   }
+}
+
+function logRefusal(from: string, reason: string): void {
+  logger.warn("refused a connection from {from}: {reason}", { from, reason });
 }
 
 /** An address that listens on every interface, as one that others can use. */

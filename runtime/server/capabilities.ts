@@ -28,7 +28,7 @@ const LONGEST_PENALTY = 8_000;
 export interface Delegation {
   /** The server. */
   readonly server: ServerId;
-  /** Its instance: after a restart it has to be authorised again. */
+  /** Its instance: after a restart it has to be authorised again, unless it has a certificate. */
   readonly instance: Bytes;
   /** What it may do, sorted. */
   readonly capabilities: readonly string[];
@@ -145,9 +145,11 @@ export class Capabilities {
     return [...this.#delegations.values()].sort((a, b) => a.server < b.server ? -1 : 1);
   }
 
-  #delegated({ peer, instance }: Session): readonly string[] {
+  #delegated({ peer, instance, certified }: Session): readonly string[] {
     const delegation = this.#delegations.get(peer);
-    return delegation && sameInstance(delegation.instance, instance) ? delegation.capabilities : [];
+    if (!delegation) return [];
+    const same = certified !== undefined || sameInstance(delegation.instance, instance);
+    return same ? delegation.capabilities : [];
   }
 
   #challengedOf(session: Session): Challenged {
@@ -185,7 +187,11 @@ export class Capabilities {
   ): void {
     if (!this.#adminKey) return;
     const who = session instanceof Session
-      ? { who: session.peer, transport: session.address.kind }
+      ? {
+        who: session.peer,
+        transport: session.address.kind,
+        ...(session.certified && { certificate: session.certified.serial }),
+      }
       : { who: this.#self.id, transport: "local" };
     const properties = { ...who, what, result, ...details };
     if (result === "refused") logger.warn("{what} {result}", properties);

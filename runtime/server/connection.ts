@@ -52,10 +52,11 @@ export class Connection {
   /** Takes over a stream after its handshake; what is in the outbox is sent. */
   constructor(
     stream: ByteStream,
-    { peer, instance, binding, reader }: Authenticated,
+    { peer, instance, certified, binding, reader }: Authenticated,
     options: { address: Address; outbox: Outbox; events: ConnectionEvents },
   ) {
-    this.session = new Session({ peer, instance, binding, address: options.address });
+    const { address } = options;
+    this.session = new Session({ peer, instance, certified, binding, address });
     this.#stream = stream;
     this.#reader = reader;
     this.#outbox = options.outbox;

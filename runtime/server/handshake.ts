@@ -1,10 +1,13 @@
 /**
- * The handshake over streams that authenticate nobody: unix and tcp.
+ * The handshake: who is at the other end of a stream.
  *
  * Four messages prove to each side that the other has the cookie and is the running instance that it says:
  * hello, challenge, response, accepted. Each proof covers a label of its direction and the transcript, which
  * is the hello and the challenge, byte for byte: version, both ids, both instances, both nonces. So no
  * message can be replayed, sent back to who sent it, or passed on in another's name.
+ *
+ * On tls, where both sides have shown certificates, the same four messages go without the cookie: the ids have
+ * to be those certified, and the signatures prove the instances.
  *
  * @module
  */
@@ -14,6 +17,7 @@ import { FrameReader } from "../wire/frame_reader.ts";
 import { HANDSHAKE_TIMEOUT, MAX_HANDSHAKE_FRAME } from "../wire/limits.ts";
 import { Outbox } from "../wire/outbox.ts";
 import type { ByteStream } from "../wire/stream.ts";
+import { type Certified, requireCertified, type TlsCredentials } from "./certified.ts";
 import { type Instance, sameInstance, verifySignature } from "./instance.ts";
 import {
   type Bytes,
@@ -26,6 +30,7 @@ import {
   encodeHello,
   encodeRefused,
   encodeResponse,
+  MAC_LENGTH,
   NONCE_LENGTH,
   type Proof,
   Refusal,
@@ -44,6 +49,8 @@ export interface Credentials {
   readonly instance: Instance;
   /** The ensemble's cookie, as a key for HMAC-SHA-256. */
   readonly cookie: CryptoKey;
+  /** What it shows and trusts on tls. */
+  readonly tls?: TlsCredentials | undefined;
 }
 
 /** Who the peer turned out to be. */
@@ -52,6 +59,8 @@ export interface Authenticated {
   readonly peer: ServerId;
   /** Its instance. */
   readonly instance: Bytes;
+  /** What its certificate says, on a stream that has one. */
+  readonly certified: Certified | undefined;
   /** The same bytes at both ends of this connection, and at no other. */
   readonly binding: Bytes;
   /** The reader, which may hold frames that came right behind the handshake. */
@@ -95,16 +104,17 @@ export function greet(
     await send(stream, hello);
     const challengeBytes = await receive(reader);
     const { server, instance } = decodeChallenge(challengeBytes);
+    const certified = certify(self, stream, server);
     if (wanted !== undefined && server !== wanted) {
       throw new AuthenticationError(`server ${server} answers there, not ${wanted}`);
     }
     refuseSelf(self, server, instance);
     if (!options.proceed()) return await breakOff(stream);
     const transcript = join(hello, challengeBytes);
-    await send(stream, encodeResponse(await prove(self, CLIENT_LABEL, transcript)));
+    await send(stream, encodeResponse(await prove(self, CLIENT_LABEL, transcript, certified)));
     const proof = decodeAccepted(await receive(reader));
-    await verify(self, SERVER_LABEL, transcript, { proof, instance, peer: server });
-    return { peer: server, instance, reader, binding: await bind(transcript) };
+    await verify(self, SERVER_LABEL, transcript, { proof, instance, peer: server, certified });
+    return { peer: server, instance, certified, reader, binding: await bind(transcript) };
   });
 }
 
@@ -134,6 +144,7 @@ export function welcome(
         throw new AuthenticationError(`this is server ${self.id}, not ${wanted}`);
       }
       refuseSelf(self, client, instance);
+      const certified = certify(self, stream, client);
       const challenge = encodeChallenge({
         server: self.id,
         instance: self.instance.publicKey,
@@ -142,11 +153,11 @@ export function welcome(
       await send(stream, challenge);
       const proof = decodeResponse(await receive(reader));
       const transcript = join(helloBytes, challenge);
-      await verify(self, CLIENT_LABEL, transcript, { proof, instance, peer: client });
+      await verify(self, CLIENT_LABEL, transcript, { proof, instance, peer: client, certified });
       const refused = await options.admit(client, instance);
       if (refused) throw new RefusedError(refused);
-      await send(stream, encodeAccepted(await prove(self, SERVER_LABEL, transcript)));
-      return { peer: client, instance, reader, binding: await bind(transcript) };
+      await send(stream, encodeAccepted(await prove(self, SERVER_LABEL, transcript, certified)));
+      return { peer: client, instance, certified, reader, binding: await bind(transcript) };
     } catch (error) {
       if (!(error instanceof EnsembleError) || error instanceof DisconnectedError) throw error;
       const refusal = error instanceof RefusedError ? error.refusal : Refusal.Failed;
@@ -214,24 +225,42 @@ function refuseSelf(self: Credentials, peer: ServerId, instance: Bytes): void {
   }
 }
 
-async function prove(self: Credentials, label: string, transcript: Bytes): Promise<Proof> {
+/** On tls the certificate says who the peer is, and stands for the cookie. */
+function certify(self: Credentials, stream: ByteStream, peer: ServerId): Certified | undefined {
+  if (!stream.certificate) return undefined;
+  if (!self.tls) throw new AuthenticationError("this server has no certificate");
+  const certified = self.tls.identify(stream.certificate);
+  requireCertified(peer, certified);
+  return certified;
+}
+
+async function prove(
+  self: Credentials,
+  label: string,
+  transcript: Bytes,
+  certified: Certified | undefined,
+): Promise<Proof> {
   const bytes = labelled(label, transcript);
-  const [mac, signature] = await Promise.all([
-    crypto.subtle.sign("HMAC", self.cookie, bytes),
-    self.instance.sign(bytes),
-  ]);
-  return { mac: new Uint8Array(mac), signature };
+  const mac = certified
+    ? new Uint8Array(MAC_LENGTH)
+    : new Uint8Array(await crypto.subtle.sign("HMAC", self.cookie, bytes));
+  return { mac, signature: await self.instance.sign(bytes) };
 }
 
 async function verify(
   self: Credentials,
   label: string,
   transcript: Bytes,
-  { proof, instance, peer }: { proof: Proof; instance: Bytes; peer: ServerId },
+  { proof, instance, peer, certified }: {
+    proof: Proof;
+    instance: Bytes;
+    peer: ServerId;
+    certified: Certified | undefined;
+  },
 ): Promise<void> {
   const bytes = labelled(label, transcript);
   // WebCrypto compares in constant time.
-  if (!await crypto.subtle.verify("HMAC", self.cookie, proof.mac, bytes)) {
+  if (!certified && !await crypto.subtle.verify("HMAC", self.cookie, proof.mac, bytes)) {
     throw new AuthenticationError(
       `authentication failed between ${self.id} and ${peer}: their cookies differ`,
     );

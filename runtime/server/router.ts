@@ -211,7 +211,7 @@ export class Router implements Route {
   }
 
   async #dial(peer: Peer, address: Address): Promise<boolean> {
-    const stream = await connectTo(address);
+    const stream = await connectTo(address, this.#self.tls);
     const greeting = greet(stream, this.#self, {
       wanted: peer.id,
       proceed: () => !peer.connection && !peer.welcoming && !this.#closed,

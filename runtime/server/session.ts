@@ -6,6 +6,7 @@
 import type { EnvelopeSession } from "../actor/envelope.ts";
 import type { ServerId } from "../actor/server_id.ts";
 import type { Address } from "../wire/address.ts";
+import type { Certified } from "./certified.ts";
 import type { Bytes } from "./handshake_messages.ts";
 
 /** What is known of the peer of one connection, and what it has been allowed. */
@@ -18,15 +19,25 @@ export class Session implements EnvelopeSession {
   readonly address: Address;
   /** The same bytes at both ends of this connection, and at no other: SHA-256 of the handshake. */
   readonly binding: Bytes;
+  /** What its certificate says, on a connection that has one. */
+  readonly certified: Certified | undefined;
   /** What the peer may do besides what everybody may; it ends with the connection. */
-  readonly capabilities: Set<string> = new Set<string>();
+  readonly capabilities: Set<string>;
 
-  /** A session of a peer that may do nothing special. */
+  /** A session of a peer that may do what its certificate says. */
   constructor(
-    options: { peer: ServerId; instance: Bytes; address: Address; binding: Bytes },
+    options: {
+      peer: ServerId;
+      instance: Bytes;
+      certified: Certified | undefined;
+      address: Address;
+      binding: Bytes;
+    },
   ) {
     this.peer = options.peer;
     this.instance = options.instance;
+    this.certified = options.certified;
+    this.capabilities = new Set(options.certified?.capabilities);
     this.address = options.address;
     this.binding = options.binding;
   }

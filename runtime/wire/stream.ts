@@ -15,6 +15,8 @@ export interface ByteStream {
   closeWrite(): Promise<void>;
   /** Closes both directions at once. */
   close(): void;
+  /** The peer's certificate, DER, where the transport has one and has checked its chain and dates. */
+  readonly certificate?: Uint8Array;
 }
 
 /** A stream that somebody opened to a listener. */

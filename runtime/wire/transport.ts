@@ -7,6 +7,7 @@ import { EnsembleError } from "../errors.ts";
 import { type Address, formatAddressUrl, type InternetAddress, isLocal } from "./address.ts";
 import { CONNECT_TIMEOUT } from "./limits.ts";
 import { type ByteStream, type Listener, nextStream, reasonOf } from "./stream.ts";
+import type { TlsSource } from "./tls_transport.ts";
 import { listenUnix } from "./unix_listener.ts";
 
 /**
@@ -14,7 +15,7 @@ import { listenUnix } from "./unix_listener.ts";
  *
  * @throws {EnsembleError} when it cannot be opened within {@linkcode CONNECT_TIMEOUT}, saying why.
  */
-export async function connectTo(address: Address): Promise<ByteStream> {
+export async function connectTo(address: Address, tls?: TlsSource): Promise<ByteStream> {
   if (!isLocal(address)) {
     throw new EnsembleError(`${formatAddressUrl(address)} is a socket of another host`);
   }
@@ -30,11 +31,20 @@ export async function connectTo(address: Address): Promise<ByteStream> {
         return stream;
       }
       case "tls":
-        throw new EnsembleError("tls is not available yet");
+        if (!tls) throw new Error("this server has no certificate");
+        return await (await import("./tls_transport.ts")).connectTls(address, { tls, signal });
     }
   } catch (error) {
     throw new EnsembleError(`${formatAddressUrl(address)}: ${reasonOf(error, signal)}`);
   }
+}
+
+/** Options of {@linkcode listenAt}. */
+export interface ListenOptions {
+  /** What to show and trust on tls. */
+  readonly tls?: TlsSource | undefined;
+  /** Told of each client that tls does not let in, and why. */
+  readonly onRefused?: (from: string, reason: string) => void;
 }
 
 /**
@@ -42,17 +52,31 @@ export async function connectTo(address: Address): Promise<ByteStream> {
  *
  * @throws {EnsembleError} when it cannot, saying why and what to do.
  */
-export async function listenAt(address: Address): Promise<Listener> {
+export async function listenAt(
+  address: Address,
+  options: ListenOptions = {},
+): Promise<Listener> {
   switch (address.kind) {
     case "unix":
       return await listenUnix(address);
     case "tcp":
       return listenTcp(address);
     case "tls":
-      throw new EnsembleError(
-        `cannot listen at ${formatAddressUrl(address)}: tls is not available yet`,
-      );
+      return await listenWithTls(address, options);
   }
+}
+
+async function listenWithTls(
+  address: InternetAddress,
+  { tls, onRefused = () => {} }: ListenOptions,
+): Promise<Listener> {
+  if (!tls) {
+    throw new EnsembleError(
+      `cannot listen at ${formatAddressUrl(address)}: this server has no certificate; make one ` +
+        `with: gxensemble ca cert`,
+    );
+  }
+  return await (await import("./tls_transport.ts")).listenTls(address, { tls, onRefused });
 }
 
 function listenTcp(address: InternetAddress): Listener {

@@ -1,0 +1,43 @@
+/**
+ * Identities by certificate.
+ *
+ * @module
+ */
+import type { ServerId } from "../actor/server_id.ts";
+import { AuthenticationError } from "../errors.ts";
+import type { TlsSource } from "../wire/tls_transport.ts";
+
+/** Who a certificate says that its holder is. */
+export interface Certified {
+  /** The server id: its `srv:` URI. */
+  readonly id: ServerId;
+  /** What it may do in other servers: its `cap:` URIs. */
+  readonly capabilities: readonly string[];
+  /** The certificate's serial number, in hex. */
+  readonly serial: string;
+}
+
+/** What a server needs for TLS. */
+export interface TlsCredentials extends TlsSource {
+  /**
+   * Reads the certificate of a peer, whose chain and dates TLS has checked.
+   *
+   * @throws {AuthenticationError} when it is revoked, or names no server.
+   */
+  identify(certificate: Uint8Array): Certified;
+}
+
+/** The id under which commands are certified. Each adds a dash and what makes its own id unique. */
+export const CONSOLE_ID = "console";
+
+/**
+ * Makes sure that a peer goes by the id that it is certified for.
+ *
+ * @throws {AuthenticationError} when it does not.
+ */
+export function requireCertified(peer: ServerId, { id }: Certified): void {
+  if (peer === id || (id === CONSOLE_ID && peer.startsWith(`${CONSOLE_ID}-`))) return;
+  throw new AuthenticationError(
+    `the peer calls itself ${peer} and its certificate is that of ${id}`,
+  );
+}
