@@ -30,7 +30,17 @@ addExtension({
   read: ([kind, payload]: [Kind, unknown]) => undress(kind, payload),
 });
 
-const packr = new Packr(
+/**
+ * Decodes the first value of a range. The decoder's own way to decode one writes all of it out, for the error,
+ * when more bytes follow, which takes half a minute and gigabytes for a frame of the largest size.
+ */
+class RangePackr extends Packr {
+  override unpack(bytes: Uint8Array): unknown {
+    return super.unpack(bytes, range);
+  }
+}
+
+const packr = new RangePackr(
   {
     useRecords: false,
     variableMapSize: true,
@@ -96,6 +106,15 @@ useBuffer();
 
 const range = { start: 0, end: 0 };
 
+/** What was decoded last, and where its bytes ended. */
+const decoded: { value: unknown; end: number } = { value: undefined, end: 0 };
+
+function takeFirst(value: unknown, _start?: number, end?: number): boolean {
+  decoded.value = value;
+  decoded.end = end!;
+  return false;
+}
+
 /**
  * Decodes the envelope in `bytes` from `start` to `end`, which came from a server. Nothing of the result
  * refers to the bytes.
@@ -108,16 +127,18 @@ export function decodeEnvelope(
 ): Envelope {
   range.start = options.start;
   range.end = options.end;
-  let fields: unknown;
   countReferences();
   try {
     // To the decoder an end of 0 is none.
-    if (range.end <= range.start) throw new ProtocolError("an empty frame");
-    fields = packr.unpack(bytes, range);
+    if (range.end <= range.start) throw new ProtocolError("empty");
+    packr.unpackMultiple(bytes, takeFirst);
+    if (decoded.end !== range.end) throw new ProtocolError("bytes after its end");
     requireNoOpenReferences();
   } catch (error) {
     throw new ProtocolError(`malformed frame: ${(error as Error).message}`);
   }
+  const fields = decoded.value;
+  decoded.value = undefined;
   if (!Array.isArray(fields) || fields.length !== 7) {
     throw new ProtocolError("malformed frame: not an envelope");
   }
