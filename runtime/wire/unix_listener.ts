@@ -7,8 +7,14 @@ import { EnsembleError } from "../errors.ts";
 import type { UnixAddress } from "./address.ts";
 import { type Listener, nextStream, reasonOf } from "./stream.ts";
 
-/** How long a socket's path may be, in bytes: the size of `sun_path` less its final NUL (unix(7)). */
-const MAX_PATH = Deno.build.os === "darwin" ? 103 : 107;
+/** The length of what {@linkcode open} adds to a path for a moment, in bytes. */
+const SUFFIX_LENGTH = 4;
+
+/**
+ * How long a socket's path may be, in bytes: the size of `sun_path` less its final NUL (unix(7)), less what is
+ * added for a moment.
+ */
+const MAX_PATH = (Deno.build.os === "darwin" ? 103 : 107) - SUFFIX_LENGTH;
 
 /**
  * Listens on a socket in a directory that only this user may enter. A socket on which nobody listens any
@@ -42,8 +48,7 @@ export async function listenUnix(address: UnixAddress): Promise<Listener> {
   }
   let listener: Deno.UnixListener;
   try {
-    listener = Deno.listen({ transport: "unix", path });
-    Deno.chmodSync(path, 0o600);
+    listener = open(path);
   } catch (error) {
     throw fail(reasonOf(error));
   }
@@ -63,6 +68,24 @@ export async function listenUnix(address: UnixAddress): Promise<Listener> {
       listener.close();
     },
   };
+}
+
+/**
+ * Deno removes the path that a listener was made with, some time after it was closed and whoever's that is by
+ * then (denoland/deno#31947). So it is made with one that is nobody's, and moved.
+ */
+function open(path: string): Deno.UnixListener {
+  const random = Math.random().toString(36).slice(2).padEnd(SUFFIX_LENGTH, "0");
+  const temporary = `${path}~${random.slice(0, SUFFIX_LENGTH - 1)}`;
+  const listener = Deno.listen({ transport: "unix", path: temporary });
+  try {
+    Deno.chmodSync(temporary, 0o600);
+    Deno.renameSync(temporary, path);
+  } catch (error) {
+    listener.close();
+    throw error;
+  }
+  return listener;
 }
 
 function requirePrivate(directory: string, fail: (why: string) => Error): void {
