@@ -1,0 +1,227 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { ProtocolError } from "../../../runtime/errors.ts";
+import { FrameReader, HEADER_LENGTH } from "../../../runtime/wire/frame_reader.ts";
+import type { ByteStream } from "../../../runtime/wire/stream.ts";
+
+const KIB = 1024;
+const USUAL_CAPACITY = 64 * KIB;
+
+/** A stream that reads as the given pieces, one a read as far as it fits. */
+class PiecesStream implements ByteStream {
+  readonly #pieces: Uint8Array[];
+  /** The sizes of the buffers that were offered to read into. */
+  readonly offered: number[] = [];
+
+  constructor(...pieces: Uint8Array[]) {
+    this.#pieces = pieces.filter((piece) => piece.length > 0);
+  }
+
+  read(buffer: Uint8Array): Promise<number | null> {
+    this.offered.push(buffer.length);
+    const piece = this.#pieces[0];
+    if (!piece) return Promise.resolve(null);
+    const count = Math.min(buffer.length, piece.length);
+    buffer.set(piece.subarray(0, count));
+    if (count < piece.length) this.#pieces[0] = piece.subarray(count);
+    else this.#pieces.shift();
+    return Promise.resolve(count);
+  }
+
+  write(): Promise<number> {
+    throw new Error("not written to");
+  }
+
+  closeWrite(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): void {}
+}
+
+function frame(body: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(HEADER_LENGTH + body.length);
+  new DataView(bytes.buffer).setUint32(0, body.length);
+  bytes.set(body, HEADER_LENGTH);
+  return bytes;
+}
+
+function join(...parts: Uint8Array[]): Uint8Array {
+  return new Uint8Array(parts.flatMap((part) => [...part]));
+}
+
+function bodyOf(length: number, seed: number): Uint8Array {
+  return new Uint8Array(length).map((_, i) => seed + i * 7);
+}
+
+function current(reader: FrameReader): Uint8Array {
+  return reader.buffer.slice(reader.start, reader.end);
+}
+
+/** All frames until the end of the stream. */
+async function readAll(reader: FrameReader): Promise<Uint8Array[]> {
+  const frames: Uint8Array[] = [];
+  do {
+    while (reader.next()) frames.push(current(reader));
+  } while (await reader.fill());
+  return frames;
+}
+
+Deno.test("frames split at every byte are read whole", async () => {
+  const bodies = [bodyOf(3, 1), bodyOf(0, 0), bodyOf(1, 9), bodyOf(300, 5), bodyOf(0, 0)];
+  const bytes = join(...bodies.map(frame));
+  for (let at = 0; at <= bytes.length; at++) {
+    const reader = new FrameReader(
+      new PiecesStream(bytes.subarray(0, at), bytes.subarray(at)),
+      1000,
+    );
+    assert.deepEqual(await readAll(reader), bodies, `split at ${at}`);
+    assert.equal(reader.cut, false);
+  }
+  const single = Array.from(bytes, (byte) => new Uint8Array([byte]));
+  assert.deepEqual(await readAll(new FrameReader(new PiecesStream(...single), 1000)), bodies);
+});
+
+Deno.test("many frames in one read are stepped through without another", async () => {
+  const bodies = Array.from({ length: 5000 }, (_, i) => bodyOf(i % 7, i));
+  const stream = new PiecesStream(join(...bodies.map(frame)));
+  const reader = new FrameReader(stream, 1000);
+  assert.equal(reader.next(), false);
+  assert.equal(await reader.fill(), true);
+  const reads = stream.offered.length;
+  for (const body of bodies) {
+    assert.equal(reader.next(), true);
+    assert.deepEqual(current(reader), body);
+  }
+  assert.equal(reader.next(), false);
+  assert.equal(stream.offered.length, reads);
+});
+
+Deno.test("a frame without a body is a frame", async () => {
+  const reader = new FrameReader(new PiecesStream(frame(new Uint8Array())), 0);
+  await reader.fill();
+  assert.equal(reader.next(), true);
+  assert.equal(reader.start, reader.end);
+  assert.equal(reader.next(), false);
+});
+
+Deno.test("a frame beyond the limit is refused by its header, before anything is allocated", async () => {
+  for (
+    const [limit, length] of [[1024, 1025], [1024, 2 ** 32 - 1], [0, 1], [2 ** 26, 2 ** 26 + 1]]
+  ) {
+    const header = new Uint8Array(HEADER_LENGTH);
+    new DataView(header.buffer).setUint32(0, length!);
+    const reader = new FrameReader(new PiecesStream(header), limit!);
+    await reader.fill();
+    assert.throws(() => reader.next(), (error) => {
+      assert.ok(error instanceof ProtocolError);
+      assert.equal(
+        error.message,
+        `frame too large: ${length} bytes announced, and the limit is ${limit}`,
+      );
+      return true;
+    });
+    assert.equal(reader.buffer.length, USUAL_CAPACITY);
+  }
+});
+
+Deno.test("a frame at the limit is read, and the limit may be raised between frames", async () => {
+  const small = bodyOf(8, 1);
+  const large = bodyOf(20, 2);
+  const reader = new FrameReader(new PiecesStream(join(frame(small), frame(large))), 8);
+  await reader.fill();
+  assert.equal(reader.next(), true);
+  assert.throws(() => reader.next(), ProtocolError);
+  reader.limit = 20;
+  assert.equal(reader.next(), true);
+  assert.deepEqual(current(reader), large);
+});
+
+Deno.test("a header alone makes no room for what it announces", async () => {
+  const header = new Uint8Array(HEADER_LENGTH);
+  new DataView(header.buffer).setUint32(0, 2 ** 26);
+  const piece = new Uint8Array(100);
+  const reader = new FrameReader(new PiecesStream(header, piece, piece, piece), 2 ** 26);
+  await readAll(reader);
+  assert.equal(reader.buffer.length, USUAL_CAPACITY);
+  assert.equal(reader.cut, true);
+});
+
+Deno.test("the buffer grows to a large frame, and shrinks back after it", async () => {
+  const large = new Uint8Array(1000 * KIB).map((_, i) => i * 31);
+  const tail = bodyOf(10, 3);
+  const bytes = new Uint8Array(1000 * KIB + 2 * HEADER_LENGTH + 10);
+  bytes.set(frame(large));
+  bytes.set(frame(tail), HEADER_LENGTH + large.length);
+  const reader = new FrameReader(new PiecesStream(bytes), 2 ** 26);
+  while (!reader.next()) assert.ok(await reader.fill());
+  assert.ok(current(reader).every((byte, i) => byte === large[i]));
+  assert.ok(reader.buffer.length >= large.length && reader.buffer.length < 4 * large.length);
+  while (!reader.next()) assert.ok(await reader.fill());
+  assert.deepEqual(current(reader), tail);
+  assert.equal(await reader.fill(), false);
+  assert.equal(reader.buffer.length, USUAL_CAPACITY);
+});
+
+Deno.test("the buffer also shrinks back when there is always a part of the next frame", async () => {
+  const small = frame(bodyOf(100, 1));
+  const pieces: Uint8Array[] = [frame(new Uint8Array(500 * KIB)), small.subarray(0, 50)];
+  // From here on every read ends in the middle of a frame.
+  const step = new Uint8Array([...small.subarray(50), ...small.subarray(0, 50)]);
+  for (let i = 0; i < 30_000; i++) pieces.push(step);
+  const reader = new FrameReader(new PiecesStream(...pieces), 2 ** 26);
+  await readAll(reader);
+  assert.equal(reader.cut, true);
+  assert.equal(reader.buffer.length, USUAL_CAPACITY);
+});
+
+Deno.test("an end between frames is no cut, and one inside a frame is", async () => {
+  const bytes = frame(bodyOf(5, 1));
+  for (let length = 0; length <= bytes.length; length++) {
+    const reader = new FrameReader(new PiecesStream(bytes.subarray(0, length)), 100);
+    const frames = await readAll(reader);
+    const whole = length === bytes.length;
+    assert.equal(frames.length, whole ? 1 : 0);
+    assert.equal(reader.cut, length > 0 && !whole, `after ${length} bytes`);
+  }
+});
+
+Deno.test("no read is offered an empty buffer", async () => {
+  // Frames whose ends fall on the ends of the buffer, where there is no room left to read into.
+  const bodies = [
+    bodyOf(USUAL_CAPACITY - HEADER_LENGTH, 1),
+    bodyOf(USUAL_CAPACITY - HEADER_LENGTH, 2),
+    bodyOf(USUAL_CAPACITY, 3),
+    bodyOf(2 * USUAL_CAPACITY - HEADER_LENGTH, 4),
+  ];
+  const stream = new PiecesStream(...bodies.map(frame));
+  assert.deepEqual(await readAll(new FrameReader(stream, 2 ** 26)), bodies);
+  assert.ok(stream.offered.every((size) => size > 0));
+});
+
+Deno.test("frames of any sizes in reads of any sizes arrive in order", async () => {
+  const sizes = fc.array(fc.oneof(fc.nat(20), fc.nat(200_000)), { maxLength: 12 });
+  const cuts = fc.infiniteStream(fc.oneof(fc.nat(5), fc.nat(100_000)));
+  await fc.assert(
+    fc.asyncProperty(sizes, cuts, async (sizes, cuts) => {
+      const bodies = sizes.map(bodyOf);
+      const bytes = new Uint8Array(sizes.reduce((sum, size) => sum + size + HEADER_LENGTH, 0));
+      let at = 0;
+      for (const body of bodies) {
+        bytes.set(frame(body), at);
+        at += HEADER_LENGTH + body.length;
+      }
+      const pieces: Uint8Array[] = [];
+      for (let start = 0; start < bytes.length;) {
+        const end = start + 1 + cuts.next().value!;
+        pieces.push(bytes.subarray(start, end));
+        start = end;
+      }
+      const frames = await readAll(new FrameReader(new PiecesStream(...pieces), 2 ** 26));
+      assert.equal(frames.length, bodies.length);
+      frames.forEach((each, i) => assert.ok(each.every((byte, j) => byte === bodies[i]![j])));
+      assert.deepEqual(frames.map(({ length }) => length), sizes);
+    }),
+    { numRuns: 40 },
+  );
+});

@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import { EnsembleError } from "../../../runtime/errors.ts";
+import {
+  type Address,
+  formatAddressUrl,
+  hostName,
+  localUnixAddress,
+} from "../../../runtime/wire/address.ts";
+import type { Listener } from "../../../runtime/wire/stream.ts";
+import { connectTo, listenAt } from "../../../runtime/wire/transport.ts";
+
+const ANY_PORT: Address = { kind: "tcp", host: "127.0.0.1", port: 0 };
+
+function listen(address: Address): Promise<Listener> {
+  return listenAt(address, { onRefused: () => assert.fail("nobody is refused here") });
+}
+
+async function assertFails(action: Promise<unknown>, message: string): Promise<void> {
+  await assert.rejects(action, (error) => {
+    assert.ok(error instanceof EnsembleError);
+    assert.equal(error.message, message);
+    return true;
+  });
+}
+
+/** Sends bytes both ways and the end of each. */
+async function assertCarries(listener: Listener): Promise<void> {
+  const [client, accepted] = await Promise.all([connectTo(listener.address), listener.accept()]);
+  const { stream } = accepted!;
+  for (const [from, to] of [[client, stream], [stream, client]] as const) {
+    const sent = new Uint8Array(300_000).map((_, i) => i * 13);
+    const received: number[] = [];
+    const reading = (async () => {
+      const buffer = new Uint8Array(50_000);
+      for (let count; (count = await to.read(buffer)) !== null;) {
+        received.push(...buffer.subarray(0, count));
+      }
+    })();
+    for (let rest = sent; rest.length > 0;) rest = rest.subarray(await from.write(rest));
+    await from.closeWrite();
+    await reading;
+    assert.deepEqual(new Uint8Array(received), sent);
+  }
+  client.close();
+  stream.close();
+}
+
+Deno.test("a unix socket carries bytes both ways, and the end of each", async () => {
+  const directory = Deno.makeTempDirSync({ prefix: "gx" });
+  const listener = await listen(localUnixAddress(`${directory}/server`));
+  await assertCarries(listener);
+  listener.close();
+  Deno.removeSync(directory);
+});
+
+Deno.test("a tcp port carries bytes both ways, and the end of each", async () => {
+  const listener = await listen(ANY_PORT);
+  await assertCarries(listener);
+  listener.close();
+});
+
+Deno.test("a listener that was given any port tells which", async () => {
+  const [first, second] = await Promise.all([listen(ANY_PORT), listen(ANY_PORT)]);
+  const ports = [first, second].map(({ address }) => {
+    assert.equal(address.kind, "tcp");
+    const { host, port } = address as { host: string; port: number };
+    assert.equal(host, "127.0.0.1");
+    return port;
+  });
+  assert.ok(ports.every((port) => port > 0) && ports[0] !== ports[1]);
+  first.close();
+  second.close();
+});
+
+Deno.test("a stream over tcp comes with the address of its other end", async () => {
+  const listener = await listen(ANY_PORT);
+  const { port } = listener.address as { port: number };
+  const client = await Deno.connect({ hostname: "127.0.0.1", port });
+  const accepted = (await listener.accept())!;
+  assert.deepEqual(accepted.from, {
+    kind: "tcp",
+    host: "127.0.0.1",
+    port: (client.localAddr as Deno.NetAddr).port,
+  });
+  client.close();
+  accepted.stream.close();
+  listener.close();
+});
+
+Deno.test("closing a listener ends what waits for a stream", async () => {
+  const listener = await listen(ANY_PORT);
+  const waiting = listener.accept();
+  listener.close();
+  assert.equal(await waiting, undefined);
+  assert.equal(await listener.accept(), undefined);
+});
+
+Deno.test("a port in use is refused by its name", async () => {
+  const listener = await listen(ANY_PORT);
+  await assertFails(
+    listen(listener.address),
+    `cannot listen at ${formatAddressUrl(listener.address)}: the address is in use`,
+  );
+  listener.close();
+});
+
+Deno.test("a port on which nobody listens: connection refused", async () => {
+  const listener = await listen(ANY_PORT);
+  const { address } = listener;
+  listener.close();
+  await assertFails(connectTo(address), `${formatAddressUrl(address)}: connection refused`);
+});
+
+Deno.test("a socket that is not there or stale: the reason says which", async () => {
+  const directory = Deno.makeTempDirSync({ prefix: "gx" });
+  const path = `${directory}/server`;
+  await assertFails(connectTo(localUnixAddress(path)), `unix:${path}: no such socket`);
+  const listener = await listen(localUnixAddress(path));
+  Deno.renameSync(path, `${path}.stale`);
+  listener.close();
+  Deno.renameSync(`${path}.stale`, path);
+  await assertFails(connectTo(localUnixAddress(path)), `unix:${path}: connection refused`);
+  Deno.removeSync(directory, { recursive: true });
+});
+
+Deno.test("a unix socket of another host is never tried from here", async () => {
+  const directory = Deno.makeTempDirSync({ prefix: "gx" });
+  const path = `${directory}/server`;
+  const listener = await listen(localUnixAddress(path));
+  await assertFails(
+    connectTo({ kind: "unix", host: `not-${hostName()}`, path }),
+    `unix://not-${hostName()}${path} is a socket of another host`,
+  );
+  listener.close();
+  Deno.removeSync(directory);
+});
+
+Deno.test("a host name that does not exist is named in the error", async () => {
+  await assert.rejects(
+    connectTo({ kind: "tcp", host: "nosuch.invalid", port: 1 }),
+    (error) => error instanceof EnsembleError && /^tcp:\/\/nosuch\.invalid:1: /.test(error.message),
+  );
+});

@@ -1,0 +1,345 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { EnsembleError } from "../../../runtime/errors.ts";
+import { localUnixAddress } from "../../../runtime/wire/address.ts";
+import { nextStream } from "../../../runtime/wire/stream.ts";
+import { listenUnix } from "../../../runtime/wire/unix_listener.ts";
+
+const CONFIGURATION = fileURLToPath(new URL("../../../deno.json", import.meta.url));
+const LISTENER = new URL("../../../runtime/wire/unix_listener.ts", import.meta.url).href;
+const ADDRESS = new URL("../../../runtime/wire/address.ts", import.meta.url).href;
+
+/** A directory for one test's sockets, which others may not enter. */
+class SocketDirectory implements Disposable {
+  readonly path = Deno.makeTempDirSync({ prefix: "gx" });
+
+  /** The path of something in it. */
+  at(name: string): string {
+    return `${this.path}/${name}`;
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path, { recursive: true });
+  }
+}
+
+function listen(path: string) {
+  return listenUnix(localUnixAddress(path));
+}
+
+async function assertRefused(path: string, reason: RegExp): Promise<void> {
+  await assert.rejects(listen(path), (error) => {
+    assert.ok(error instanceof EnsembleError, String(error));
+    assert.match(error.message, reason);
+    assert.ok(error.message.includes(path));
+    return true;
+  });
+}
+
+/** Leaves a socket on which nobody listens any more: Deno removes the path that it knows. */
+function leaveStaleSocket(path: string): void {
+  const listener = Deno.listen({ transport: "unix", path: `${path}.live` });
+  Deno.renameSync(`${path}.live`, path);
+  listener.close();
+  assert.ok(Deno.lstatSync(path).isSocket);
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function assertServes(path: string, listener: { accept(): Promise<unknown> }) {
+  using client = await Deno.connect({ transport: "unix", path });
+  const accepted = await listener.accept() as { stream: { close(): void } };
+  accepted.stream.close();
+  assert.equal(await client.read(new Uint8Array(1)), null);
+}
+
+function modeOf(path: string): number {
+  return Deno.lstatSync(path).mode! & 0o777;
+}
+
+Deno.test("the directories of a socket are made for this user alone", async () => {
+  using directory = new SocketDirectory();
+  const path = directory.at("a/b/server");
+  const listener = await listen(path);
+  assert.equal(modeOf(directory.at("a")), 0o700);
+  assert.equal(modeOf(directory.at("a/b")), 0o700);
+  assert.equal(modeOf(path), 0o600);
+  assert.deepEqual(listener.address, localUnixAddress(path));
+  await assertServes(path, listener);
+  listener.close();
+});
+
+Deno.test("streams come with where they were accepted", async () => {
+  using directory = new SocketDirectory();
+  const path = directory.at("server");
+  const listener = await listen(path);
+  using client = await Deno.connect({ transport: "unix", path });
+  const accepted = (await listener.accept())!;
+  assert.deepEqual(accepted.from, localUnixAddress(path));
+  await client.write(new Uint8Array([1, 2, 3]));
+  const buffer = new Uint8Array(10);
+  assert.equal(await accepted.stream.read(buffer), 3);
+  await accepted.stream.closeWrite();
+  assert.equal(await client.read(buffer), null);
+  accepted.stream.close();
+  listener.close();
+});
+
+Deno.test("a directory that others may enter is refused", async () => {
+  for (const mode of [0o755, 0o770, 0o701, 0o710, 0o702, 0o777]) {
+    using directory = new SocketDirectory();
+    Deno.mkdirSync(directory.at("open"));
+    Deno.chmodSync(directory.at("open"), mode);
+    const path = directory.at("open/server");
+    await assertRefused(
+      path,
+      /others may enter .*open; make it yours alone with: chmod 700 .*open$/,
+    );
+    assert.equal(exists(path), false);
+    assert.equal(modeOf(directory.at("open")), mode);
+  }
+});
+
+Deno.test({
+  name: "a directory of another user is refused",
+  ignore: Deno.uid() !== 0,
+  async fn() {
+    using directory = new SocketDirectory();
+    Deno.mkdirSync(directory.at("theirs"), { mode: 0o700 });
+    Deno.chownSync(directory.at("theirs"), 12_345, 12_345);
+    await assertRefused(directory.at("theirs/server"), /theirs belongs to another user/);
+  },
+});
+
+Deno.test("a link in the place of the directory is refused", async () => {
+  using directory = new SocketDirectory();
+  Deno.mkdirSync(directory.at("real"), { mode: 0o700 });
+  Deno.symlinkSync(directory.at("real"), directory.at("link"));
+  await assertRefused(directory.at("link/server"), /link is not a directory/);
+});
+
+Deno.test("a file in the place of the directory is refused", async () => {
+  using directory = new SocketDirectory();
+  Deno.writeTextFileSync(directory.at("file"), "text");
+  await assertRefused(
+    directory.at("file/server"),
+    /cannot listen at unix:.*cannot make the directory/,
+  );
+  assert.equal(Deno.readTextFileSync(directory.at("file")), "text");
+});
+
+Deno.test("a stale socket is replaced", async () => {
+  using directory = new SocketDirectory();
+  const path = directory.at("server");
+  leaveStaleSocket(path);
+  const listener = await listen(path);
+  await assertServes(path, listener);
+  listener.close();
+});
+
+Deno.test("the socket of a process that was killed is replaced", async () => {
+  using directory = new SocketDirectory();
+  const path = directory.at("server");
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      "eval",
+      `--config=${CONFIGURATION}`,
+      `import { listenUnix } from ${JSON.stringify(LISTENER)};
+       import { localUnixAddress } from ${JSON.stringify(ADDRESS)};
+       const listener = await listenUnix(localUnixAddress(${JSON.stringify(path)}));
+       console.log("listening");
+       while (true) await listener.accept();`,
+    ],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const output = child.stdout.getReader();
+  assert.equal(new TextDecoder().decode((await output.read()).value), "listening\n");
+  await assertRefused(path, /a server of that id is running here already/);
+  child.kill("SIGKILL");
+  await child.status;
+  await output.cancel();
+  assert.ok(exists(path));
+  const listener = await listen(path);
+  await assertServes(path, listener);
+  listener.close();
+});
+
+Deno.test("a live socket is refused and goes on", async () => {
+  using directory = new SocketDirectory();
+  const path = directory.at("server");
+  const listener = await listen(path);
+  for (let i = 0; i < 3; i++) {
+    await assertRefused(
+      path,
+      /cannot listen at unix:.*: a server of that id is running here already$/,
+    );
+    // What asked whether it is alive went at once.
+    (await listener.accept())!.stream.close();
+  }
+  await assertServes(path, listener);
+  listener.close();
+});
+
+Deno.test("a plain file or a directory in the way is left alone", async () => {
+  using directory = new SocketDirectory();
+  Deno.writeTextFileSync(directory.at("file"), "text");
+  await assertRefused(directory.at("file"), /is in the way, and it is not a socket: remove it$/);
+  assert.equal(Deno.readTextFileSync(directory.at("file")), "text");
+  Deno.mkdirSync(directory.at("directory"));
+  await assertRefused(directory.at("directory"), /is in the way/);
+  leaveStaleSocket(directory.at("socket"));
+  Deno.symlinkSync(directory.at("socket"), directory.at("link"));
+  await assertRefused(directory.at("link"), /is in the way/);
+  assert.ok(exists(directory.at("socket")));
+});
+
+Deno.test("a path that is too long is refused with its length, and the longest works", async () => {
+  using directory = new SocketDirectory();
+  const limit = Deno.build.os === "darwin" ? 99 : 103;
+  const name = "s".repeat(limit - directory.path.length - 1);
+  const listener = await listen(directory.at(name));
+  await assertServes(directory.at(name), listener);
+  listener.close();
+  await assertRefused(
+    directory.at(`${name}s`),
+    new RegExp(`the path is ${limit + 1} bytes long and a socket's may be ${limit} at most`),
+  );
+  // Bytes count, not characters.
+  const wide = directory.at("ü".repeat(Math.ceil((limit - directory.path.length) / 2)));
+  assert.ok(wide.length < limit);
+  await assertRefused(wide, /ENSEMBLE_SOCKET_DIR/);
+});
+
+Deno.test("of many that find the same stale socket exactly one gets it", async () => {
+  using directory = new SocketDirectory();
+  for (let round = 0; round < 20; round++) {
+    const path = directory.at(`server${round}`);
+    leaveStaleSocket(path);
+    const results = await Promise.allSettled(Array.from({ length: 6 }, () => listen(path)));
+    const listeners = results.flatMap((each) => each.status === "fulfilled" ? [each.value] : []);
+    assert.equal(listeners.length, 1);
+    for (const each of results) {
+      if (each.status === "rejected") assert.match(each.reason.message, /is running here already$/);
+    }
+    // It has been asked whether it is alive, and answers after that.
+    for (let i = 0; i < 5; i++) (await listeners[0]!.accept())!.stream.close();
+    await assertServes(path, listeners[0]!);
+    listeners[0]!.close();
+    assert.equal(exists(path), false);
+  }
+});
+
+Deno.test("of many processes that find the same stale socket exactly one gets it", async () => {
+  using directory = new SocketDirectory();
+  const path = directory.at("server");
+  leaveStaleSocket(path);
+  const program = `import { listenUnix } from ${JSON.stringify(LISTENER)};
+    import { localUnixAddress } from ${JSON.stringify(ADDRESS)};
+    const input = Deno.stdin.readable.getReader();
+    console.log("ready");
+    await input.read();
+    try {
+      await listenUnix(localUnixAddress(${JSON.stringify(path)}));
+      console.log("listening");
+    } catch (error) {
+      console.log(error.message);
+    }
+    await input.read();
+    Deno.exit();`;
+  const children = Array.from({ length: 4 }, () => {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["eval", `--config=${CONFIGURATION}`, program],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    return { child, lines, input: child.stdin.getWriter() };
+  });
+  const readAll = () =>
+    Promise.all(children.map(async ({ lines }) => (await lines.read()).value?.trim()));
+  assert.deepEqual(new Set(await readAll()), new Set(["ready"]));
+  await Promise.all(children.map(({ input }) => input.write(new Uint8Array([10]))));
+  const results = await readAll();
+  assert.equal(results.filter((line) => line === "listening").length, 1, results.join("\n"));
+  assert.equal(results.filter((line) => line?.endsWith("is running here already")).length, 3);
+  await Promise.all(children.map(async ({ child, lines, input }) => {
+    await input.close();
+    await child.status;
+    await lines.cancel();
+  }));
+});
+
+Deno.test("closing removes the socket, once, and ends what waits for a stream", async () => {
+  using directory = new SocketDirectory();
+  const path = directory.at("server");
+  const listener = await listen(path);
+  const waiting = listener.accept();
+  listener.close();
+  assert.equal(await waiting, undefined);
+  assert.equal(await listener.accept(), undefined);
+  assert.equal(exists(path), false);
+  const next = await listen(path);
+  listener.close();
+  await assertServes(path, next);
+  next.close();
+});
+
+Deno.test("a socket that is closed leaves the next one at its path alone", async () => {
+  using directory = new SocketDirectory();
+  const path = directory.at("server");
+  let listener = await listen(path);
+  for (let i = 0; i < 20; i++) {
+    const waiting = listener.accept();
+    listener.close();
+    const next = await listen(path);
+    // The runtime lets go of the closed one only now.
+    assert.equal(await waiting, undefined);
+    await assertServes(path, next);
+    listener = next;
+  }
+  listener.close();
+  assert.deepEqual([...Deno.readDirSync(directory.path)], []);
+});
+
+Deno.test("closing leaves another server's socket and other files alone", async () => {
+  using directory = new SocketDirectory();
+  const path = directory.at("server");
+  const first = await listen(path);
+  Deno.removeSync(path);
+  const second = await listen(path);
+  first.close();
+  await assertServes(path, second);
+  second.close();
+
+  const third = await listen(path);
+  Deno.removeSync(path);
+  Deno.writeTextFileSync(path, "mine");
+  third.close();
+  assert.equal(Deno.readTextFileSync(path), "mine");
+  Deno.removeSync(path);
+  const fourth = await listen(path);
+  Deno.removeSync(path);
+  fourth.close();
+});
+
+Deno.test("a stream that cannot be accepted is outwaited, and the next one is", async () => {
+  let attempts = 0;
+  const stream = await nextStream({
+    accept() {
+      if (++attempts === 1) return Promise.reject(new Error("Too many open files"));
+      return Promise.resolve("stream");
+    },
+  });
+  assert.equal(stream, "stream");
+  assert.equal(attempts, 2);
+});
