@@ -240,13 +240,12 @@ export class ActorServer implements Controlled {
     try {
       await this.#router.accept(accepted);
     } catch (error) {
-      if (error instanceof SilentPeerError) return;
-      logger.warn("refused a connection from {from}: {reason}", {
-        from,
-        reason: this.#handshakes.has(accepted)
-          ? (error as Error).message
-          : "too many handshakes at once",
-      });
+      const dropped = !this.#handshakes.has(accepted);
+      const reason = dropped ? "too many handshakes at once" : (error as Error).message;
+      // Whoever looks whether a port is open, as monitoring does every minute, is no news.
+      if (!dropped && error instanceof SilentPeerError) {
+        logger.debug("{from}: {reason}", { from, reason });
+      } else logRefusal(from, reason);
     } finally {
       this.#handshakes.delete(accepted);
     }

@@ -31,7 +31,6 @@ Deno.test("strangers are refused with one line each that names where they came f
     ["GET / HTTP/1.1\r\nHost: a\r\n\r\n", /frame too large: 1195725856 bytes announced/],
     ["\0\0\0\x05hello", /malformed handshake: /],
     ["\0\0\0\xff", /the peer closed the connection during the handshake$/],
-    ["", /the peer closed the connection during the handshake$/],
   ];
   for (const address of a.entry.addresses) {
     for (const [text, reason] of said) {
@@ -53,6 +52,19 @@ Deno.test("strangers are refused with one line each that names where they came f
   }
   assert.deepEqual(LocalEnsemble.peers(a), ["b", "registry"]);
   assert.equal(await b.actors.ask(refTo("a", "server"), { type: "ping" }), "OK");
+});
+
+Deno.test("who looks whether a port is open, and says nothing, is no refused connection", async () => {
+  using logs = await CapturedLogs.start("debug");
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const a = await ensemble.start("a", { listen: [ensemble.socket("a"), anyPort()] });
+  for (const address of a.entry.addresses) {
+    (await RawPeer.connect(address))[Symbol.dispose]();
+    await eventually(() => logs.matching(/the peer closed without a word$/).length > 0, "a line");
+    assert.deepEqual(logs.complaints, []);
+    logs.lines.length = 0;
+  }
 });
 
 Deno.test("a peer with another cookie is refused on both sides, by name", async () => {
