@@ -94,7 +94,9 @@ Deno.test("half-open connections by the hundred keep nobody out", async () => {
   const [unix, tcp] = a.entry.addresses;
   using flood = new DisposableStack();
   const count = MAX_HANDSHAKES + 50;
-  for (let i = 0; i < count; i++) flood.use(await RawPeer.connect(i % 2 ? unix! : tcp!));
+  for (let i = 0; i < count; i++) {
+    await flood.use(await RawPeer.connect(i % 2 ? unix! : tcp!)).write(new Uint8Array(1));
+  }
   const before = performance.now();
   const console = await ensemble.startConsole();
   await console.connect(a.id);
