@@ -42,7 +42,8 @@ for (const [name, runs] of results) {
   const time = (of: (figures: Figures) => number) => `${median(runs.map(of)).toFixed(0)} us`;
   const rate = (of: (figures: Figures) => number | undefined) => {
     const rates = runs.flatMap((figures) => of(figures) ?? []);
-    return rates.length === 0 ? "" : `${Math.round(median(rates) / 1000)},000/s`;
+    if (rates.length === 0) return "";
+    return `${(Math.round(median(rates) / 1000) * 1000).toLocaleString("en")}/s`;
   };
   console.log(
     `| ${name} | ${time(({ roundTrip }) => roundTrip.p50)} | ` +
