@@ -7,7 +7,7 @@ import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { ModuleError } from "../../runtime/code/module_error.ts";
 import { ImportMap, type ImportMapText } from "./import_map.ts";
-import { parseJsonc } from "./jsonc.ts";
+import { parseJson } from "./json.ts";
 
 /** A project, as far as loading its modules needs to know it. */
 export interface Project {
@@ -70,9 +70,5 @@ async function readJsonc<T extends object>(path: string): Promise<T | undefined>
       cause: error,
     });
   }
-  try {
-    return parseJsonc(text) as T;
-  } catch (error) {
-    throw new ModuleError((error as Error).message, { path }, { cause: error });
-  }
+  return await parseJson(text, path, { comments: true }) as T;
 }
