@@ -30,11 +30,11 @@ Deno.test("a group lists its actors, and the groups below by their size or in fu
   const group = describeGroup(system.root);
   const rows = formatGroup(group, { recursive: false });
   assert.equal(rows[0], "group 1 root");
-  assert.match(rows[1]!, /^\s+sn  actor  state\s+mailbox  handled\s+age$/);
-  assert.match(rows[2]!, /^\s+2  sum    receiving\s+0\s+0\s+\d+ms$/);
+  assert.match(rows[1]!, /^\s+sn {2}actor {2}state\s+mailbox {2}handled\s+age$/);
+  assert.match(rows[2]!, /^\s+2 {2}sum {4}receiving\s+0\s+0\s+\d+ms$/);
   assert.deepEqual(rows.slice(3), ["  group 3 root/workers: 2 actors"]);
   const all = formatGroup(group, { recursive: true }).join("\n");
-  assert.match(all, /\n\ngroup 3 root\/workers\n.*\n\s+4\s+receiving.*\n\s+5  kid/);
+  assert.match(all, /\n\ngroup 3 root\/workers\n.*\n\s+4\s+receiving.*\n\s+5 {2}kid/);
 });
 
 Deno.test("an actor is shown with what it receives", async () => {
@@ -42,7 +42,7 @@ Deno.test("an actor is shown with what it receives", async () => {
   const actor = system.spawn("waiter", waitDeep);
   await settle(system);
   const rows = formatActor({ ...describeActor(actor), age: 93_784_000 });
-  assert.match(rows[2]!, /waiter  receiving.*1d 2h$/);
+  assert.match(rows[2]!, /waiter {2}receiving.*1d 2h$/);
   assert.equal(rows[3], "  receives go");
 });
 
