@@ -1,0 +1,89 @@
+/**
+ * REPL sessions as actors: one for each person, in the group `repl`.
+ *
+ * @module
+ */
+import type { Actor, ActorBody } from "../actor/actor.ts";
+import type { ActorSystem } from "../actor/actor_system.ts";
+import type { Envelope } from "../actor/envelope.ts";
+import type { ActorRef } from "../actor/ref.ts";
+import { type Handlers, serve } from "../actor/service.ts";
+import { AuthorizationError } from "../errors.ts";
+import type { ImportTarget } from "./expansion.ts";
+import { sessionConsole } from "./repl_console.ts";
+import { type EvaluateRequest, type Outcome, ReplSession } from "./repl_session.ts";
+import type { UnitStore } from "./unit_store.ts";
+
+/** The handlers of a session's actor, for `client`. Only who opened the session is answered. */
+export type ReplHandlers = {
+  /** Evaluates an input; answers when it is done, however long that takes. */
+  evaluate(request: EvaluateRequest): Promise<Outcome>;
+  /** The person no longer waits for an input. */
+  interrupt(request: { input: number }): void;
+  /** Makes the exports of a module names of the session; answers the names. */
+  importAll(request: { target: ImportTarget }): Promise<string[]>;
+  /** Whether a name is one of the session or a global one. */
+  isDefined(request: { name: string }): boolean;
+  /** The names that start with `prefix`; see {@linkcode completions}. */
+  complete(request: { path: string[]; prefix: string }): string[];
+};
+
+/** The message to a session's owner when evaluated code writes to the console. */
+export interface ReplOutput {
+  readonly type: "output";
+  /** One or more lines. */
+  readonly text: string;
+}
+
+/** What a session is made of. */
+export interface SessionOptions {
+  /** The actor that opens the session, and is sent {@linkcode ReplOutput}. */
+  readonly owner: ActorRef;
+  readonly store: UnitStore;
+  /** The server as evaluated code sees it. */
+  readonly ensemble: unknown;
+}
+
+/** Starts a session, which ends with its owner. */
+export function startReplSession(actors: ActorSystem, options: SessionOptions): Actor {
+  return actors.spawnGroup("repl", sessionBody(options));
+}
+
+function sessionBody({ owner, store, ensemble }: SessionOptions): ActorBody {
+  return (self) => {
+    const print = (text: string) => {
+      self.tell(owner, { type: "output", text } satisfies ReplOutput);
+    };
+    const session = new ReplSession(`${owner.server}`, store, {
+      ensemble,
+      console: sessionConsole(print),
+    });
+    const handlers: ReplHandlers = {
+      evaluate: (request) => session.evaluate(request),
+      interrupt: ({ input }) => session.interrupt(input),
+      importAll: ({ target }) => session.importAll(target),
+      isDefined: ({ name }) => session.isDefined(name),
+      complete: ({ path, prefix }) => session.complete(path, prefix),
+    };
+    self.monitor(owner);
+    return serve({
+      ...onlyFor(owner, handlers),
+      down: () => self.exit("its owner has gone"),
+    }, { concurrent: true })(self);
+  };
+}
+
+/** A session may do what its owner was allowed to when it was opened: it is nobody else's. */
+function onlyFor(owner: ActorRef, handlers: Handlers): Handlers {
+  return Object.fromEntries(
+    Object.entries(handlers).map(([type, handler]) => [
+      type,
+      (request: unknown, envelope: Envelope) => {
+        if (envelope.source.server !== owner.server) {
+          throw new AuthorizationError(`this session is ${owner}'s`);
+        }
+        return handler(request, envelope);
+      },
+    ]),
+  );
+}

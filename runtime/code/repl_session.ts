@@ -1,0 +1,175 @@
+/**
+ * REPL sessions: the evaluation of expanded inputs in a server.
+ *
+ * @module
+ */
+import { Script } from "node:vm";
+import { EnsembleError } from "../errors.ts";
+import { completions, isIdentifier } from "./completion.ts";
+import { reportThrown } from "./error_report.ts";
+import type {
+  DynamicImport,
+  ExpandedInput,
+  Expansion,
+  ImportBinding,
+  ImportDeclaration,
+  ImportTarget,
+} from "./expansion.ts";
+import type { ModuleNamespace } from "./library_table.ts";
+import { previewValue } from "./preview.ts";
+import { ReplScope, type Rollback } from "./repl_scope.ts";
+import type { UnitStore } from "./unit_store.ts";
+
+/** An input to evaluate. */
+export interface EvaluateRequest {
+  /** Its number in the session, from 1; stack traces name it. */
+  readonly input: number;
+  readonly expansion: Expansion;
+  /** Whether the result is coloured with ANSI escapes. */
+  readonly colors: boolean;
+}
+
+/** What an input came to, as text: a result unless it is undefined, or what it threw. */
+export interface Outcome {
+  readonly result?: string;
+  readonly error?: string;
+}
+
+/** The name of an input in stack traces: `repl:<session>/<input>`. */
+export function inputName(session: string, input: number): string {
+  return `repl:${session}/${input}`;
+}
+
+/** The exports of a module as they are now. */
+type ReadExports = () => ModuleNamespace;
+
+/** One person's session: what was declared stays until the session ends, and is seen by no other. */
+export class ReplSession {
+  readonly #id: string;
+  readonly #store: UnitStore;
+  readonly #scope = new ReplScope();
+  /** The inputs that are being evaluated, and that the person waits for. */
+  readonly #awaited = new Set<number>();
+  #lastResult: unknown;
+  #lastError: unknown;
+
+  /** A session in which `globals` are names from the start, and `_` and `_error` the last outcomes. */
+  constructor(id: string, store: UnitStore, globals: Record<string, unknown>) {
+    this.#id = id;
+    this.#store = store;
+    for (const [name, value] of Object.entries(globals)) this.#scope.bind(name, () => value);
+    this.#scope.bindUntilAssigned("_", () => this.#lastResult);
+    this.#scope.bindUntilAssigned("_error", () => this.#lastError);
+  }
+
+  /** Evaluates an input, for as long as it takes. What it throws is an outcome too. */
+  async evaluate({ input, expansion, colors }: EvaluateRequest): Promise<Outcome> {
+    this.#awaited.add(input);
+    try {
+      const { value } = await this.#run(inputName(this.#id, input), expansion);
+      if (!this.#awaited.has(input)) return {};
+      this.#lastResult = value;
+      if (value === undefined) return {};
+      return { result: this.#store.restoreSources(previewValue(value, { colors })) };
+    } catch (thrown) {
+      if (!this.#awaited.has(input)) return {};
+      this.#lastError = thrown;
+      return { error: this.#store.restoreSources(reportThrown(thrown)) };
+    } finally {
+      this.#awaited.delete(input);
+    }
+  }
+
+  /**
+   * The person no longer waits for an input: what it comes to is dropped. The input itself goes on, as
+   * nothing can stop it, and the names it declares have values when it ends.
+   */
+  interrupt(input: number): void {
+    this.#awaited.delete(input);
+  }
+
+  /**
+   * Makes the exports of a module names of the session, but for its default export.
+   *
+   * @returns the names.
+   * @throws {EnsembleError} when the server does not run the module.
+   */
+  async importAll(target: ImportTarget): Promise<string[]> {
+    const read = await this.#find(target);
+    const names = Object.keys(read()).filter((name) => name !== "default" && isIdentifier(name));
+    this.#bind(names.map((name) => ({ name, imported: name })), read);
+    return names;
+  }
+
+  /** Whether a name is one of the session or a global one. */
+  isDefined(name: string): boolean {
+    return this.#scope.has(name) || name in globalThis;
+  }
+
+  /** See {@linkcode completions}. */
+  complete(path: readonly string[], prefix: string): string[] {
+    return completions(this.#scope, path, prefix);
+  }
+
+  /** The value comes in an object, as a promise for it would be awaited otherwise. */
+  async #run(
+    name: string,
+    { text, declarations, imports }: Expansion,
+  ): Promise<{ value: unknown }> {
+    const load: ExpandedInput = new Script(text, { filename: name }).runInThisContext();
+    const exports = await Promise.all(imports.map(({ target }) => this.#find(target)));
+    imports.forEach((declaration, index) => checkExports(declaration, exports[index]!()));
+    imports.forEach(({ bindings }, index) => this.#bind(bindings, exports[index]!));
+    const rollback: Rollback = this.#scope.declare(declarations);
+    try {
+      return await load(this.#scope.object)(this.#import);
+    } catch (thrown) {
+      rollback();
+      throw thrown;
+    }
+  }
+
+  /** What `import()` is in the session. */
+  readonly #import: DynamicImport = async (target, options) => {
+    if (typeof target === "object") return (await this.#find(target))();
+    const specifier = String(target);
+    if (!URL.canParse(specifier)) {
+      return (await this.#find({ kind: "module", specifier, ids: [specifier] }))();
+    }
+    return await this.#store.importLibrary(specifier, options?.with);
+  };
+
+  /** The exports of a running module follow what runs: after a load they are those of the new one. */
+  async #find(target: ImportTarget): Promise<ReadExports> {
+    if (target.kind === "library") {
+      const namespace = await this.#store.importLibrary(target.specifier, target.attributes);
+      return () => namespace;
+    }
+    const registered = new Set(this.#store.libraries());
+    for (const id of target.ids) {
+      const found = this.#store.namespace(id);
+      if (found) return () => this.#store.namespace(id) ?? found;
+      if (registered.has(id)) return await this.#find({ kind: "library", specifier: id });
+    }
+    throw new EnsembleError(
+      `the server does not run ${target.specifier}: load it with ,(load ${target.specifier})`,
+    );
+  }
+
+  #bind(bindings: readonly ImportBinding[], read: ReadExports): void {
+    for (const { name, imported } of bindings) {
+      this.#scope.bind(name, () => imported === "*" ? read() : read()[imported]);
+    }
+  }
+}
+
+/** Throws what the linking of modules does. */
+function checkExports({ target, bindings }: ImportDeclaration, exports: ModuleNamespace): void {
+  for (const { imported } of bindings) {
+    if (imported === "*" || imported in exports) continue;
+    throw new SyntaxError(
+      `The requested module '${target.specifier}' does not provide an export named ` +
+        `'${imported}' (if it is a type, import it with "import type")`,
+    );
+  }
+}
