@@ -44,6 +44,53 @@ export function serverDirectory(id: ServerId): string {
   return `${ensembleDirectory()}/server/${formatServerId(id)}`;
 }
 
+/** What a server shows to its peers, and what it proves with that it is its own. */
+export interface ServerTlsPaths {
+  /** Its certificate, followed by that of the issuing authority, PEM. */
+  readonly certificate: string;
+  /** Its private key, PKCS#8 PEM, unencrypted: a server starts without anybody to ask. */
+  readonly key: string;
+}
+
+/** The TLS files of one server. */
+export function serverTlsPaths(id: ServerId): ServerTlsPaths {
+  const directory = `${serverDirectory(id)}/tls`;
+  return { certificate: `${directory}/cert.pem`, key: `${directory}/key.pem` };
+}
+
+/** The files of the certificate authority. Hosts that only run servers have `root` and `crl`. */
+export interface AuthorityPaths {
+  /** The root's certificate, PEM: what servers trust. */
+  readonly root: string;
+  /** The root's private key, PKCS#8 PEM in an age passphrase file. */
+  readonly rootKey: string;
+  /** The issuing authority's certificate, PEM. */
+  readonly issuing: string;
+  /** The issuing authority's private key, PKCS#8 PEM in an age passphrase file. */
+  readonly issuingKey: string;
+  /** The revocation list, PEM. */
+  readonly crl: string;
+  /** The directory of the certificates issued, `<serial>.pem` each. */
+  readonly issued: string;
+}
+
+/** The directory of the certificate authority. */
+export function authorityDirectory(): string {
+  return `${ensembleDirectory()}/tls`;
+}
+
+/** The files of the certificate authority, in its directory or in one that is to become it. */
+export function authorityPaths(directory: string = authorityDirectory()): AuthorityPaths {
+  return {
+    root: `${directory}/root.pem`,
+    rootKey: `${directory}/root.key.age`,
+    issuing: `${directory}/issuing.pem`,
+    issuingKey: `${directory}/issuing.key.age`,
+    crl: `${directory}/crl.pem`,
+    issued: `${directory}/issued`,
+  };
+}
+
 /**
  * The directory of the UNIX sockets of the servers on this host: `$ENSEMBLE_SOCKET_DIR`, by default
  * `/tmp/ensemble`.

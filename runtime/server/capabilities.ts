@@ -7,6 +7,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import { parseCapability } from "../actor/capability.ts";
 import type { Envelope } from "../actor/envelope.ts";
 import type { ServerId } from "../actor/server_id.ts";
 import { AuthorizationError, InvalidInputError } from "../errors.ts";
@@ -209,15 +210,5 @@ function checkCapabilities(capabilities: string[]): string[] {
   if (!Array.isArray(capabilities) || capabilities.length === 0) {
     throw new InvalidInputError("no capabilities are given");
   }
-  for (const capability of capabilities) {
-    if (typeof capability !== "string" || !/^[a-z][a-z0-9-]{0,63}$/.test(capability)) {
-      throw new InvalidInputError(
-        `not a capability: ${
-          JSON.stringify(capability)
-        }: a capability is up to 64 small letters, ` +
-          `digits and "-", such as admin, shutdown and loader`,
-      );
-    }
-  }
-  return [...new Set(capabilities)].sort();
+  return [...new Set(capabilities.map(parseCapability))].sort();
 }
