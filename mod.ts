@@ -85,7 +85,13 @@ export type { LoaderHandlers } from "./runtime/code/loader.ts";
 export type { ModuleNamespace } from "./runtime/code/library_table.ts";
 export type { SourceLocation } from "./runtime/code/module_error.ts";
 export type { Cycle, Link, ModuleName, Unit } from "./runtime/code/unit.ts";
-export type { LibraryImport, LoadRequest, LoadResult } from "./runtime/code/unit_store.ts";
+export type {
+  LibraryImport,
+  LoadOutcome,
+  LoadRequest,
+  LoadResult,
+} from "./runtime/code/unit_store.ts";
+export type { ListedLoad, LoadRecord } from "./runtime/code/load_history.ts";
 export type { ConnectionInfo, ControlHandlers } from "./runtime/server/control.ts";
 export type { RegistryHandlers } from "./runtime/server/registry_protocol.ts";
 export type { RegistryEntry } from "./runtime/server/registry_entry.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Argument, CommandUnknownOpts, Help, Option } from "@commander-js/extra-typings";
+import { ArgumentUnlessListing } from "./options.ts";
 
 /** Says in one line what the whole program is. */
 const TITLE = "gxensemble: the Actor Ensemble Manager";
@@ -50,7 +51,7 @@ function indentDescription(description: string, helper: Help): string {
 function formatArgumentUsage(argument: Argument): string {
   const name = `<${argument.name()}>`;
   if (argument.variadic) return `${name} ...`;
-  return argument.required ? name : `[${name}]`;
+  return argument.required || argument instanceof ArgumentUnlessListing ? name : `[${name}]`;
 }
 
 function describeArgument(argument: Argument): string[] {

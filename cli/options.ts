@@ -25,6 +25,14 @@ export interface OutputOptions {
   json: boolean;
 }
 
+/** An argument that the help shows as required, and that only the command's `--list` does without. */
+export class ArgumentUnlessListing extends Argument<`[${string}]`> {
+  /** Makes the argument. */
+  constructor(name: string, description: string) {
+    super(`[${name}]`, description);
+  }
+}
+
 function parseRoles(text: string): string[] {
   const roles = parseSymbols(text);
   if (roles.includes("")) throw new InvalidInputError("a role is not empty");
@@ -53,6 +61,12 @@ export const actorIdArgument = () =>
 /** `<module-id>`. */
 export const moduleIdArgument = () =>
   new Argument("<module-id>", "the module id").argParser(reading(parseModuleId));
+
+/** `<module-id>` of `load`, whose `--list` does without it. */
+export const loadedModuleIdArgument = () =>
+  new ArgumentUnlessListing("module-id", "the module id").argParser<string | undefined>(
+    reading(parseModuleId),
+  );
 
 /** `--registry`. */
 export const registryOption = () =>

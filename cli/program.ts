@@ -24,6 +24,7 @@ import {
   forceOption,
   jsonOption,
   libraryPrefixOption,
+  loadedModuleIdArgument,
   moduleIdArgument,
   optionalServerIdArgument,
   passphraseFileOption,
@@ -100,12 +101,23 @@ function addCodeCommands(program: CommandUnknownOpts): void {
     )
     .addOption(registryOption())
     .addOption(libraryPrefixOption())
+    .addOption(
+      new Option("--list", "prints what has been loaded into the server, instead").default(false),
+    )
+    .addOption(passphraseFileOption())
     .addOption(jsonOption())
     .addOption(logOption("warning"))
     .addArgument(serverIdArgument())
-    .addArgument(moduleIdArgument())
+    .addArgument(loadedModuleIdArgument())
     .action(async (serverId, moduleId, options) => {
-      const { load } = await import("./commands/load.ts");
+      const { listLoaded, load } = await import("./commands/load.ts");
+      if (options.list !== (moduleId === undefined)) {
+        const message = options.list
+          ? "--list takes no module id"
+          : "missing required argument 'module-id'";
+        throw new UsageError(message, "gxensemble help load");
+      }
+      if (moduleId === undefined) return await listLoaded(serverId, options);
       await load(serverId, moduleId, options);
     });
 

@@ -7,6 +7,7 @@ import { REGISTRY_ID } from "../../runtime/actor/server_id.ts";
 import { callWithEnsembleServer } from "../../runtime/ensemble/call_with_server.ts";
 import { startLogging } from "../../runtime/ensemble/logging.ts";
 import { buildProgram, loadRequest } from "../modules/program.ts";
+import { operatorName } from "../operator.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import type { Address } from "../../runtime/wire/address.ts";
@@ -35,9 +36,9 @@ export async function run(
   await startLogging(options, serverId);
   const program = await buildProgram(moduleId);
   await callWithEnsembleServer(serverId, async (server) => {
-    const hashes = program.units.map(({ hash }) => hash);
     // Into the server's own store: what is loaded later shares these very modules.
-    const { namespace } = await server.load(loadRequest(program, hashes));
+    await server.ship(program.units);
+    const { namespace } = await server.load(loadRequest(program, operatorName()));
     if (typeof namespace.main !== "function") {
       throw new EnsembleError(`${moduleId} exports no function main to run`);
     }

@@ -3,33 +3,54 @@
  *
  * @module
  */
-import type { Link } from "../../runtime/code/unit.ts";
+import { applyEdits, type TextEdit } from "../../runtime/code/text_edits.ts";
+import type { Link, Unit } from "../../runtime/code/unit.ts";
 import type { SourceModule } from "./module_graph.ts";
 
-/** A canonical text, and the specifiers in it that a server replaces. */
-export interface CanonicalText {
-  text: string;
-  links: Link[];
+/** A canonical text, and the places in it that concern a server. */
+export interface CanonicalText extends Pick<Unit, "text" | "links" | "metaProperties"> {
+  /** What was replaced in the module's own text. */
+  edits: TextEdit[];
 }
 
-/** The specifier by which a local module is imported, given its path. */
-export type UnitNaming = (path: string) => string;
+/** The specifier by which a local module is imported, given its module id. */
+export type UnitNaming = (module: string) => string;
 
 /** Writes the canonical text of a module whose local imports are named by `nameUnit`. */
-export function canonicalText(module: SourceModule, nameUnit: UnitNaming): CanonicalText {
+export function canonicalText(source: SourceModule, nameUnit: UnitNaming): CanonicalText {
+  const edits: TextEdit[] = [];
   const links: Link[] = [];
-  let text = "";
-  let position = 0;
-  for (const { start, end, target } of module.imports) {
+  // How much longer the text has become at each edit, for the places behind it.
+  const shifts: { from: number; by: number }[] = [];
+  const shifted = (position: number) =>
+    position + (shifts.findLast(({ from }) => from <= position)?.by ?? 0);
+
+  for (const { start, end, keyword, target, clauseEnd } of source.imports) {
     const local = target.kind === "local";
-    const specifier = local ? nameUnit(target.path) : target.specifier;
-    text += module.text.slice(position, start) + '"';
+    const specifier = local ? nameUnit(target.module) : target.specifier;
+    const from = shifted(start) + 1;
     // An absolute library specifier means the same in every process and needs no link.
     if (local || !URL.canParse(specifier)) {
-      links.push({ start: text.length, end: text.length + specifier.length, target: specifier });
+      links.push({
+        start: from,
+        end: from + specifier.length,
+        target: specifier,
+        ...keyword !== undefined && { keyword: shifted(keyword) },
+      });
     }
-    text += `${specifier}"`;
-    position = end;
+    edits.push({ start, end, replacement: `"${specifier}"` });
+    shifts.push({ from: end, by: from + specifier.length + 1 - end });
+    // A unit that exports data is JavaScript.
+    if (local && clauseEnd !== undefined) edits.push(blank(source.text, end, clauseEnd));
   }
-  return { text: text + module.text.slice(position), links };
+  return {
+    text: applyEdits(source.text, edits),
+    links,
+    metaProperties: source.metaProperties.map(([start, end]) => [shifted(start), shifted(end)]),
+    edits,
+  };
+}
+
+function blank(text: string, start: number, end: number): TextEdit {
+  return { start, end, replacement: text.slice(start, end).replace(/\S/g, " ") };
 }

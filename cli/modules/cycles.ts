@@ -1,5 +1,6 @@
 /**
- * Import cycles: which modules import each other, and in which order a cycle is named.
+ * Import cycles: which modules import each other, and in which order a cycle is named. An `import()`
+ * counts like an import statement.
  *
  * @module
  */
@@ -20,31 +21,32 @@ export function importComponents(graph: Map<string, SourceModule>): SourceModule
   const onStack = new Set<string>();
 
   /** Visits what is reachable; gives the least index on the stack that is. */
-  const visit = (module: SourceModule): number => {
+  const visit = (source: SourceModule): number => {
     const index = indices.size;
     let lowest = index;
-    indices.set(module.path, index);
-    stack.push(module);
-    onStack.add(module.path);
-    for (const path of localImports(module)) {
-      if (!indices.has(path)) lowest = Math.min(lowest, visit(graph.get(path)!));
-      else if (onStack.has(path)) lowest = Math.min(lowest, indices.get(path)!);
+    indices.set(source.module, index);
+    stack.push(source);
+    onStack.add(source.module);
+    for (const module of localImports(source)) {
+      if (!indices.has(module)) lowest = Math.min(lowest, visit(graph.get(module)!));
+      else if (onStack.has(module)) lowest = Math.min(lowest, indices.get(module)!);
     }
     if (lowest === index) {
-      const component = stack.splice(stack.indexOf(module));
-      for (const { path } of component) onStack.delete(path);
+      const component = stack.splice(stack.indexOf(source));
+      for (const { module } of component) onStack.delete(module);
       components.push(component);
     }
     return lowest;
   };
 
-  for (const module of graph.values()) if (!indices.has(module.path)) visit(module);
+  for (const source of graph.values()) if (!indices.has(source.module)) visit(source);
   return components;
 }
 
 /** Whether a component is an import cycle; a module may also import itself. */
 export function isCycle(component: SourceModule[]): boolean {
-  return component.length > 1 || localImports(component[0]!).includes(component[0]!.path);
+  const [first, ...others] = component;
+  return others.length > 0 || localImports(first!).includes(first!.module);
 }
 
 /**
@@ -56,12 +58,12 @@ export async function orderCycle(
   component: SourceModule[],
   nameUnit: UnitNaming,
 ): Promise<SourceModule[]> {
-  const members = new Map(component.map((module) => [module.path, module]));
+  const members = new Map(component.map((source) => [source.module, source]));
   let best: { order: SourceModule[]; hash: string } | undefined;
   for (const root of await possibleRoots(members, nameUnit)) {
     const order = numberFrom(root, members);
     const naming = cycleNaming(order, nameUnit);
-    const texts = order.map((module) => canonicalText(module, naming).text);
+    const texts = order.map((source) => canonicalText(source, naming).text);
     const hash = await hashText(JSON.stringify(texts));
     if (best === undefined || hash < best.hash) best = { order, hash };
   }
@@ -70,10 +72,10 @@ export async function orderCycle(
 
 /** Names a member of an ordered cycle by its position, and any other module by `nameUnit`. */
 export function cycleNaming(order: SourceModule[], nameUnit: UnitNaming): UnitNaming {
-  const positions = new Map(order.map(({ path }, index) => [path, index]));
-  return (path) => {
-    const position = positions.get(path);
-    return position === undefined ? nameUnit(path) : cycleSpecifier(position);
+  const positions = new Map(order.map(({ module }, index) => [module, index]));
+  return (module) => {
+    const position = positions.get(module);
+    return position === undefined ? nameUnit(module) : cycleSpecifier(position);
   };
 }
 
@@ -82,22 +84,22 @@ async function possibleRoots(
   members: Map<string, SourceModule>,
   nameUnit: UnitNaming,
 ): Promise<SourceModule[]> {
-  const blank: UnitNaming = (path) => members.has(path) ? "unit:cycle" : nameUnit(path);
-  const roots = await Promise.all([...members.values()].map(async (module) => ({
-    module,
-    hash: await hashText(canonicalText(module, blank).text),
+  const blank: UnitNaming = (module) => members.has(module) ? "unit:cycle" : nameUnit(module);
+  const roots = await Promise.all([...members.values()].map(async (source) => ({
+    source,
+    hash: await hashText(canonicalText(source, blank).text),
   })));
   const least = roots.reduce((a, b) => b.hash < a.hash ? b : a).hash;
-  return roots.filter(({ hash }) => hash === least).map(({ module }) => module);
+  return roots.filter(({ hash }) => hash === least).map(({ source }) => source);
 }
 
 function numberFrom(root: SourceModule, members: Map<string, SourceModule>): SourceModule[] {
   const order = new Set<SourceModule>();
-  const visit = (module: SourceModule): void => {
-    if (order.has(module)) return;
-    order.add(module);
-    for (const path of localImports(module)) {
-      const next = members.get(path);
+  const visit = (source: SourceModule): void => {
+    if (order.has(source)) return;
+    order.add(source);
+    for (const module of localImports(source)) {
+      const next = members.get(module);
       if (next) visit(next);
     }
   };
@@ -105,6 +107,7 @@ function numberFrom(root: SourceModule, members: Map<string, SourceModule>): Sou
   return [...order];
 }
 
-function localImports(module: SourceModule): string[] {
-  return module.imports.flatMap(({ target }) => target.kind === "local" ? [target.path] : []);
+/** The ids of the author's modules that a module imports, in any way: its name covers them all. */
+function localImports(source: SourceModule): string[] {
+  return source.imports.flatMap(({ target }) => target.kind === "local" ? [target.module] : []);
 }

@@ -13,15 +13,13 @@ export class ForcedModule {
   /** The ids of the local modules that it imports, each once. */
   readonly imports: string[];
   readonly #source: SourceModule;
-  readonly #reader: ModuleReader;
 
-  private constructor(source: SourceModule, reader: ModuleReader) {
+  private constructor(source: SourceModule) {
     this.#source = source;
-    this.#reader = reader;
-    const paths = source.imports.flatMap(({ target }) =>
-      target.kind === "local" ? [target.path] : []
+    const modules = source.imports.flatMap(({ target }) =>
+      target.kind === "local" ? [target.module] : []
     );
-    this.imports = [...new Set(paths)].map((path) => reader.moduleId(path));
+    this.imports = [...new Set(modules)];
   }
 
   /**
@@ -31,7 +29,7 @@ export class ForcedModule {
    */
   static async read(file: string, options?: GraphOptions): Promise<ForcedModule> {
     const reader = await ModuleReader.open(file, options);
-    return new ForcedModule(await reader.read(reader.entry), reader);
+    return new ForcedModule(await reader.readEntry());
   }
 
   /**
@@ -40,12 +38,11 @@ export class ForcedModule {
    * @throws {ModuleError} at the import of a module that the server does not run.
    */
   async build(running: Map<string, string>): Promise<Program> {
-    const unit = await buildUnit(this.#source, (path) => {
-      const module = this.#reader.moduleId(path);
+    const unit = await buildUnit(this.#source, (module) => {
       const hash = running.get(module);
       if (hash !== undefined) return unitSpecifier(hash);
       const { location } = this.#source.imports.find(({ target }) =>
-        target.kind === "local" && target.path === path
+        target.kind === "local" && target.module === module
       )!;
       throw new ModuleError(`the server does not run ${module}: load without -f`, location);
     });

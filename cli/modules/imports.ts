@@ -3,7 +3,9 @@
  *
  * @module
  */
+import type { DynamicImport, StaticImport } from "es-module-lexer";
 import { ModuleError } from "../../runtime/code/module_error.ts";
+import { lineStarts, positionAt } from "../../runtime/code/text_position.ts";
 
 /** One import or re-export of a module by a literal specifier. */
 export interface Import {
@@ -13,44 +15,75 @@ export interface Import {
   start: number;
   /** Where its literal ends, after the quote. */
   end: number;
-  /** Whether it is an `import()` expression. */
-  dynamic: boolean;
-  /** The import attributes of a static import, when there are any. */
+  /** Of an `import()` expression: where its keyword starts. */
+  keyword?: number;
+  /** The import attributes, when there are any. */
   attributes?: Record<string, string>;
+  /** Of a statement with attributes: where their clause ends, which starts behind the specifier. */
+  clauseEnd?: number;
+  /** Why this import can only lead to a library, when that is so. */
+  libraryOnly?: string;
 }
 
+/** What a module's text asks of its surroundings. */
+export interface ModuleImports {
+  /** The imports, in the order of the text. */
+  imports: Import[];
+  /** Where `import.meta` stands: start and end of each, in the order of the text. */
+  metaProperties: [start: number, end: number][];
+}
+
+/** The options of an `import()` that are written out: `{ with: { type: "json" } }`. */
+const LITERAL_OPTIONS =
+  /^\{\s*(?:with|(["'])with\1)\s*:\s*\{\s*(?:type|(["'])type\2)\s*:\s*(["'])(\w+)\3\s*,?\s*\}\s*,?\s*\}\s*,?\s*\)$/;
+
 /**
- * Finds the imports of a JavaScript module, in the order of the text.
+ * Finds the imports of a JavaScript module.
  *
  * @throws {ModuleError} at a place in `path` where the text is not JavaScript.
  */
-export async function findImports(text: string, path: string): Promise<Import[]> {
+export async function findImports(text: string, path: string): Promise<ModuleImports> {
   const { init, parse } = await import("es-module-lexer");
   await init;
-  let imports;
+  let found;
   try {
-    [imports] = parse(text);
+    [found] = parse(text);
   } catch (error) {
     const position = (error as { idx?: number }).idx ?? 0;
-    throw new ModuleError("syntax error", { path, ...positionAt(text, position) });
+    throw new ModuleError("syntax error", { path, ...positionAt(lineStarts(text), position) });
   }
-  return imports.flatMap((found): Import[] => {
-    if (found.type === "import-meta" || found.specifier === undefined) return [];
-    const { specifier, start, end } = found;
-    if (found.type === "dynamic") {
-      // An argument that is more than a literal, such as a template, is resolved when it runs.
-      return found.glob ? [] : [{ specifier, start, end, dynamic: true }];
-    }
-    const attributes = found.attributes && { attributes: Object.fromEntries(found.attributes) };
-    return [{ specifier, start: start - 1, end: end + 1, dynamic: false, ...attributes }];
-  });
+  const imports: Import[] = [];
+  const metaProperties: [number, number][] = [];
+  for (const one of found) {
+    if (one.type === "import-meta") metaProperties.push([one.start, one.end]);
+    else if (one.type !== "dynamic") imports.push(staticImport(one));
+    // An argument that is more than a literal, such as a template, is resolved when it runs.
+    else if (one.specifier !== undefined && !one.glob) imports.push(dynamicImport(one, text));
+  }
+  return { imports, metaProperties };
 }
 
-/** The line and column of a position in a text, both from 1. */
-export function positionAt(text: string, position: number): { line: number; column: number } {
-  const before = text.slice(0, position);
+function staticImport(found: StaticImport): Import {
+  const { specifier, start, end, importEnd, attributes, phase } = found;
   return {
-    line: before.split("\n").length,
-    column: position - before.lastIndexOf("\n"),
+    specifier,
+    start: start - 1,
+    end: end + 1,
+    ...attributes && { attributes: Object.fromEntries(attributes), clauseEnd: importEnd },
+    ...phase && { libraryOnly: `import ${phase} of a local module cannot be shipped` },
   };
+}
+
+function dynamicImport(found: DynamicImport, text: string): Import {
+  const { specifier, start, end, importStart, importEnd, attributesStart, phase } = found;
+  const place = { specifier: specifier!, start, end, keyword: importStart };
+  if (phase) {
+    return { ...place, libraryOnly: `import.${phase}() of a local module cannot be shipped` };
+  }
+  if (attributesStart < 0) return place;
+  const type = LITERAL_OPTIONS.exec(text.slice(attributesStart, importEnd))?.[4];
+  if (type !== undefined) return { ...place, attributes: { type } };
+  const libraryOnly = `of an import() of a local module, the options are written out: ` +
+    `{ with: { type: "json" } }`;
+  return { ...place, libraryOnly };
 }

@@ -5,44 +5,47 @@
  */
 import { extname } from "node:path";
 import { ModuleError } from "../../runtime/code/module_error.ts";
-import { sourceLines } from "./source_lines.ts";
+import { decodeMappings, identityMappings, type Mappings } from "../../runtime/code/source_map.ts";
 
 /** A module's text as a server can run it. */
 export interface JavaScript {
   text: string;
-  /** The author's line of each line, from 1, where lines moved. */
-  lines?: number[];
+  /** Where its author wrote what is in it; absent for data. */
+  mappings?: Mappings;
 }
 
 /** What swc throws: a plain object, not an error. Lines count from 1, columns from 0. */
-interface Diagnostic {
+export interface Diagnostic {
   code: string;
   message: string;
   startLine?: number;
   startColumn?: number;
+  endLine?: number;
+  endColumn?: number;
 }
 
 /**
  * The JavaScript of a module's `source`. Types become white space, so lines and columns stay; only
- * syntax that is more than types, such as an enum, is rewritten, and then lines may move.
+ * syntax that is more than types, such as an enum, is rewritten, and then they may move.
  *
- * @throws {ModuleError} when the source does not parse, or `path` is of a kind that is not supported.
+ * @throws {ModuleError} when the source does not parse: then its cause is a {@linkcode Diagnostic}; or
+ * when `path` is of a kind that is not supported.
  */
 export async function toJavaScript(source: string, path: string): Promise<JavaScript> {
-  const text = source.replace(/^\uFEFF/, "");
   switch (extname(path)) {
     case ".js":
     case ".mjs":
-      return { text };
+      return { text: source, mappings: identityMappings(source) };
     case ".ts":
     case ".mts":
-      return await withoutTypes(text, path);
+      return await withoutTypes(source, path);
     case ".tsx":
     case ".jsx":
       throw new ModuleError("JSX is not supported in shipped code", { path });
     default:
       throw new ModuleError(
-        "is not a module that can be shipped: its name must end in .ts, .mts, .js or .mjs",
+        "is not a module that can be shipped: its name must end in .ts, .mts, .js or .mjs, or it " +
+          'must be imported as data: with { type: "json" }, "text" or "bytes"',
         { path },
       );
   }
@@ -51,20 +54,27 @@ export async function toJavaScript(source: string, path: string): Promise<JavaSc
 async function withoutTypes(source: string, path: string): Promise<JavaScript> {
   const { transform } = await import("@swc/wasm-typescript");
   try {
-    return { text: (await transform(source, { mode: "strip-only" })).code };
+    const { code } = await transform(source, { mode: "strip-only" });
+    return { text: code, mappings: identityMappings(code) };
   } catch (diagnostic) {
     if ((diagnostic as Diagnostic).code !== "UnsupportedSyntax") fail(diagnostic, path);
   }
   try {
     const { code, map } = await transform(source, { mode: "transform", sourceMap: true });
-    return { text: code, lines: sourceLines(JSON.parse(map ?? "{}").mappings ?? "") };
+    const mappings = decodeMappings(JSON.parse(map!).mappings);
+    return { text: code, mappings: mappings.map((line) => line.map(withoutName)) };
   } catch (diagnostic) {
     fail(diagnostic, path);
   }
 }
 
+/** The table of names that a segment may point into stays behind. */
+function withoutName(segment: Mappings[0][0]): Mappings[0][0] {
+  return segment.length === 5 ? [segment[0], segment[1], segment[2], segment[3]] : segment;
+}
+
 function fail(diagnostic: unknown, path: string): never {
-  const { message, startLine, startColumn } = diagnostic as Diagnostic;
-  if (startLine === undefined) throw new ModuleError(message, { path });
-  throw new ModuleError(message, { path, line: startLine, column: (startColumn ?? 0) + 1 });
+  const { message, startLine: line, startColumn } = diagnostic as Diagnostic;
+  const location = line === undefined ? { path } : { path, line, column: (startColumn ?? 0) + 1 };
+  throw new ModuleError(message, location, { cause: diagnostic });
 }

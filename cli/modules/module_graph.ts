@@ -6,20 +6,31 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ModuleError, type SourceLocation } from "../../runtime/code/module_error.ts";
-import { findImports, type Import, positionAt } from "./imports.ts";
+import { sourcePosition } from "../../runtime/code/source_map.ts";
+import { lineStarts, positionAt } from "../../runtime/code/text_position.ts";
+import { dataToJavaScript, type DataType, dataType } from "./data_module.ts";
+import { findImports, type Import, type ModuleImports } from "./imports.ts";
 import { type JavaScript, toJavaScript } from "./javascript.ts";
 import { findProject, moduleId, type Project } from "./project.ts";
-import { Resolver, type Target } from "./resolver.ts";
+import { type LibraryTarget, type LocalTarget, Resolver } from "./resolver.ts";
+
+/** One of the author's modules as an import leads to it. */
+export interface ModuleTarget extends LocalTarget {
+  /** Its module id. */
+  module: string;
+  /** What it is imported as, where it is data. */
+  type?: DataType;
+}
 
 /** An import, and what it leads to. */
 export interface ResolvedImport extends Import {
-  target: Target;
+  target: ModuleTarget | LibraryTarget;
   /** Where the author wrote it. */
   location: SourceLocation;
 }
 
 /** One of the author's modules, without its types. */
-export interface SourceModule extends JavaScript {
+export interface SourceModule extends JavaScript, Pick<ModuleImports, "metaProperties"> {
   /** The module id. */
   module: string;
   /** The absolute path of its file. */
@@ -61,9 +72,10 @@ export class ModuleReader {
     return new ModuleReader(entry, await findProject(entry), options);
   }
 
-  /** The module id of a file of the program. */
-  moduleId(path: string): string {
-    return moduleId(this.#project, path);
+  /** The module id of a file of the program; of data it ends in what the file is imported as. */
+  moduleId(path: string, type?: DataType): string {
+    const id = moduleId(this.#project, path);
+    return type === undefined ? id : `${id}?${type}`;
   }
 
   /**
@@ -71,29 +83,68 @@ export class ModuleReader {
    *
    * @throws {ModuleError} when it cannot be read or parsed, or imports what cannot be shipped.
    */
-  async read(path: string, importer: SourceLocation = { path }): Promise<SourceModule> {
-    const javascript = await toJavaScript(await readSource(path, importer), path);
-    const imports = await findImports(javascript.text, path);
+  async read(target: ModuleTarget, importer: SourceLocation): Promise<SourceModule> {
+    const { path, module, type } = target;
+    const bytes = await readBytes(path, importer);
+    if (type !== undefined) {
+      const text = await dataToJavaScript(bytes, type, path);
+      return { text, module, path, imports: [], metaProperties: [] };
+    }
+    const javascript = await toJavaScript(new TextDecoder().decode(bytes), path);
+    const { imports, metaProperties } = await findImports(javascript.text, path);
+    const locate = locator(javascript, path);
     return {
       ...javascript,
-      module: this.moduleId(path),
+      module,
       path,
-      imports: imports.map((found) => this.#resolve(found, javascript, path)),
+      imports: imports.map((found) => this.#resolve(found, path, locate(found.start))),
+      metaProperties,
     };
   }
 
-  #resolve(found: Import, javascript: JavaScript, path: string): ResolvedImport {
-    const location = authorLocation(javascript, path, found.start);
-    const target = this.#inServer(this.#resolver.resolve(found.specifier, path));
-    const refusal = target === undefined
-      ? `nothing says what ${JSON.stringify(found.specifier)} is: map it in the imports of ` +
-        `deno.json, or, if it is installed in the server, name its package with --library-prefix`
-      : refuse(found, target);
-    if (refusal !== undefined) throw new ModuleError(refusal, location);
-    return { ...found, target: target!, location };
+  /** Reads the module that the program is named by, as {@linkcode ModuleReader.read} does. */
+  readEntry(): Promise<SourceModule> {
+    const path = this.entry;
+    return this.read({ kind: "local", path, module: this.moduleId(path) }, { path });
   }
 
-  #inServer(target: Target | undefined): Target | undefined {
+  #resolve(found: Import, path: string, location: SourceLocation): ResolvedImport {
+    const { specifier, attributes = {}, libraryOnly } = found;
+    const resolved = this.#inServer(this.#resolver.resolve(specifier, path));
+    if (resolved === undefined) {
+      throw new ModuleError(
+        `nothing says what ${JSON.stringify(specifier)} is: map it in the imports of ` +
+          `deno.json, or, if it is installed in the server, name its package with --library-prefix`,
+        location,
+      );
+    }
+    const hasAttributes = Object.keys(attributes).length > 0;
+    if (resolved.kind === "library") {
+      // The shim by which a bare library is linked is JavaScript, whatever the library is.
+      if (hasAttributes && !URL.canParse(resolved.specifier)) {
+        throw new ModuleError(
+          "a library module that the server resolves cannot be imported with attributes",
+          location,
+        );
+      }
+      return { ...found, target: resolved, location };
+    }
+    if (libraryOnly !== undefined) throw new ModuleError(libraryOnly, location);
+    const type = hasAttributes ? dataType(attributes) : undefined;
+    if (hasAttributes && type === undefined) {
+      throw new ModuleError(
+        'a local file is imported as a module, or with the one attribute type: "json", "text" or ' +
+          '"bytes"',
+        location,
+      );
+    }
+    const target = { ...resolved, module: this.moduleId(resolved.path, type), ...type && { type } };
+    return { ...found, target, location };
+  }
+
+  #inServer(
+    target: LocalTarget | LibraryTarget | undefined,
+  ): LocalTarget | LibraryTarget | undefined {
     if (target?.kind !== "local") return target;
     const specifier = this.moduleId(target.path);
     return this.#libraryModules.has(specifier) ? { kind: "library", specifier } : target;
@@ -101,55 +152,47 @@ export class ModuleReader {
 }
 
 /**
- * Reads all modules of a program, by path, the entry first.
+ * Reads all modules of a program, by module id, the entry first. `onRead` is told how many they are so
+ * far, after each.
  *
  * @throws {ModuleError} as {@linkcode ModuleReader.read} does.
  */
-export async function readModuleGraph(reader: ModuleReader): Promise<Map<string, SourceModule>> {
+export async function readModuleGraph(
+  reader: ModuleReader,
+  onRead?: (count: number) => void,
+): Promise<Map<string, SourceModule>> {
   const graph = new Map<string, SourceModule>();
-  const pending: [path: string, importer?: SourceLocation][] = [[reader.entry]];
-  for (let next = pending.pop(); next; next = pending.pop()) {
-    const [path, importer] = next;
-    if (graph.has(path)) continue;
-    const module = await reader.read(path, importer);
-    graph.set(path, module);
+  const pending: ResolvedImport[] = [];
+  const add = (source: SourceModule): void => {
+    graph.set(source.module, source);
+    onRead?.(graph.size);
     // Reversed, for the stack to give them back in the order of the text.
-    for (const { target, location } of module.imports.toReversed()) {
-      if (target.kind === "local") pending.push([target.path, location]);
-    }
+    pending.push(...source.imports.toReversed());
+  };
+  add(await reader.readEntry());
+  for (let next = pending.pop(); next; next = pending.pop()) {
+    const { target, location } = next;
+    if (target.kind === "library" || graph.has(target.module)) continue;
+    add(await reader.read(target, location));
   }
   return graph;
 }
 
-/** Why an import cannot be shipped, or undefined when it can. */
-function refuse({ dynamic, attributes }: Import, target: Target): string | undefined {
-  if (target.kind === "local" && attributes) {
-    return `an import with attributes (${
-      formatAttributes(attributes)
-    }) of a local file cannot be ` +
-      `shipped: export the data from a module`;
-  }
-  if (target.kind === "local" && dynamic) {
-    return "a dynamic import of a local module cannot be shipped: import it with a statement";
-  }
-  // The shim by which a bare library is linked is JavaScript, whatever the library is.
-  if (target.kind === "library" && attributes && !URL.canParse(target.specifier)) {
-    return "a library module that the server resolves cannot be imported with attributes";
-  }
+/** Finds where the author wrote what is at a position in a module's text. */
+function locator(
+  { text, mappings }: JavaScript,
+  path: string,
+): (position: number) => SourceLocation {
+  const starts = lineStarts(text);
+  return (position) => ({
+    path,
+    ...sourcePosition(mappings ?? [], positionAt(starts, position)),
+  });
 }
 
-function formatAttributes(attributes: Record<string, string>): string {
-  return Object.entries(attributes).map(([key, value]) => `${key}: "${value}"`).join(", ");
-}
-
-function authorLocation({ text, lines }: JavaScript, path: string, start: number): SourceLocation {
-  const position = positionAt(text, start);
-  return lines ? { path, line: lines[position.line - 1] } : { path, ...position };
-}
-
-async function readSource(path: string, importer: SourceLocation): Promise<string> {
+async function readBytes(path: string, importer: SourceLocation): Promise<Uint8Array> {
   try {
-    return await Deno.readTextFile(path);
+    return await Deno.readFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) throw await missingModule(path, importer);
     throw new ModuleError(`cannot read ${path}: ${(error as Error).message}`, importer, {

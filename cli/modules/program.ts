@@ -10,8 +10,10 @@ import {
   type Unit,
   unitSpecifier,
 } from "../../runtime/code/unit.ts";
+import { encodeMappings } from "../../runtime/code/source_map.ts";
+import { editMappings } from "../../runtime/code/text_edits.ts";
 import type { LibraryImport, LoadRequest } from "../../runtime/code/unit_store.ts";
-import { canonicalText, type UnitNaming } from "./canonical_text.ts";
+import { type CanonicalText, canonicalText, type UnitNaming } from "./canonical_text.ts";
 import { cycleNaming, importComponents, isCycle, orderCycle } from "./cycles.ts";
 import {
   type GraphOptions,
@@ -30,56 +32,55 @@ export interface Program {
   libraries: LibraryImport[];
 }
 
+/** Options of {@linkcode buildProgram}. */
+export interface ProgramOptions extends GraphOptions {
+  /** Told how many modules have been read, after each. */
+  onRead?: (count: number) => void;
+}
+
 /**
  * Builds the program of the module in `file`, a path or `file:` URL.
  *
  * @throws {ModuleError} at the file and line that cannot be read, parsed, resolved or shipped.
  */
-export async function buildProgram(file: string, options?: GraphOptions): Promise<Program> {
+export async function buildProgram(file: string, options: ProgramOptions = {}): Promise<Program> {
   const reader = await ModuleReader.open(file, options);
-  const graph = await readModuleGraph(reader);
+  const graph = await readModuleGraph(reader, options.onRead);
   const units = new Map<string, Unit>();
-  const nameUnit: UnitNaming = (path) => unitSpecifier(units.get(path)!.hash);
+  const nameUnit: UnitNaming = (module) => unitSpecifier(units.get(module)!.hash);
   for (const component of importComponents(graph)) {
     const built = isCycle(component)
       ? await buildCycle(component, nameUnit)
       : [await buildUnit(component[0]!, nameUnit)];
-    for (const unit of built) units.set(unit.path, unit);
+    for (const unit of built) units.set(unit.module, unit);
   }
   return {
-    entry: units.get(reader.entry)!.hash,
+    entry: units.get(reader.moduleId(reader.entry))!.hash,
     units: [...units.values()],
     libraries: libraryImports(graph.values()),
   };
 }
 
-/** The request that loads a program into a server that has all its units but the `missing` hashes. */
-export function loadRequest(program: Program, missing: string[]): LoadRequest {
-  const { entry, units, libraries } = program;
-  const wanted = new Set(missing);
-  return {
-    entry,
-    modules: units.map(({ module, path, hash }): ModuleName => ({ module, path, hash })),
-    units: units.filter(({ hash }) => wanted.has(hash)),
-    libraries,
-  };
+/** The request of `by`, a `user@host`, that loads a program into a server that has its units. */
+export function loadRequest({ entry, units, libraries }: Program, by: string): LoadRequest {
+  const modules = units.map(({ module, path, hash }): ModuleName => ({ module, path, hash }));
+  return { entry, modules, libraries, by };
 }
 
 /** Builds the unit of a module that is in no cycle. */
 export async function buildUnit(source: SourceModule, nameUnit: UnitNaming): Promise<Unit> {
-  const { text, links } = canonicalText(source, nameUnit);
-  const { module, path, lines } = source;
-  return { hash: await hashText(text), module, path, text, links, ...(lines && { lines }) };
+  const canonical = canonicalText(source, nameUnit);
+  return makeUnit(source, canonical, await hashText(canonical.text));
 }
 
 /** The library modules that these modules import, each once, at its first import. */
 export function libraryImports(modules: Iterable<SourceModule>): LibraryImport[] {
   const libraries = new Map<string, LibraryImport>();
   for (const { imports } of modules) {
-    for (const { target, dynamic, attributes, location } of imports) {
+    for (const { target, keyword, attributes, location } of imports) {
       if (target.kind === "local" || libraries.has(target.specifier)) continue;
       // The module decides when, and whether, to import an absolute specifier dynamically.
-      if (dynamic && URL.canParse(target.specifier)) continue;
+      if (keyword !== undefined && URL.canParse(target.specifier)) continue;
       const { specifier } = target;
       libraries.set(specifier, {
         specifier,
@@ -94,14 +95,22 @@ export function libraryImports(modules: Iterable<SourceModule>): LibraryImport[]
 async function buildCycle(component: SourceModule[], nameUnit: UnitNaming): Promise<Unit[]> {
   const order = await orderCycle(component, nameUnit);
   const naming = cycleNaming(order, nameUnit);
-  const texts = order.map((module) => canonicalText(module, naming));
+  const texts = order.map((source) => canonicalText(source, naming));
   const members = await hashCycle(texts.map(({ text }) => text));
-  return order.map(({ module, path, lines }, index) => ({
-    hash: members[index]!,
+  return order.map((source, index) => ({
+    ...makeUnit(source, texts[index]!, members[index]!),
+    cycle: { members, index },
+  }));
+}
+
+function makeUnit(source: SourceModule, canonical: CanonicalText, hash: string): Unit {
+  const { edits, ...text } = canonical;
+  const { module, path, mappings } = source;
+  return {
+    hash,
     module,
     path,
-    ...texts[index]!,
-    cycle: { members, index },
-    ...(lines && { lines }),
-  }));
+    ...text,
+    ...mappings && { mappings: encodeMappings(editMappings(mappings, source.text, edits)) },
+  };
 }

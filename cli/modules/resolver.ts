@@ -6,10 +6,19 @@
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { ImportMap } from "./import_map.ts";
 
-/** What a specifier leads to. */
-export type Target =
-  | { kind: "local"; path: string }
-  | { kind: "library"; specifier: string };
+/** A file of the author's. */
+export interface LocalTarget {
+  kind: "local";
+  /** Its absolute path. */
+  path: string;
+}
+
+/** A library module of the server. */
+export interface LibraryTarget {
+  kind: "library";
+  /** What the server calls it. */
+  specifier: string;
+}
 
 /** Bare specifiers that are library modules in every server: the runtime's own. */
 const RUNTIME_PREFIX = "@gxensemble/";
@@ -29,7 +38,7 @@ export class Resolver {
   }
 
   /** The target of `specifier` in the file `referrer`; undefined for a bare one that nothing maps. */
-  resolve(specifier: string, referrer: string): Target | undefined {
+  resolve(specifier: string, referrer: string): LocalTarget | LibraryTarget | undefined {
     if (this.#libraryPrefixes.some((prefix) => isWithin(specifier, prefix))) {
       return { kind: "library", specifier };
     }

@@ -4,21 +4,14 @@
  * @module
  */
 import { EnsembleError, InvalidInputError } from "../errors.ts";
+import { processTable, tableExpression } from "./process_table.ts";
 import { describeThrown } from "./thrown.ts";
 import { fileStem, type UnitFiles } from "./unit_files.ts";
 
 /** What `import * as namespace` gives. */
 export type ModuleNamespace = Record<string, unknown>;
 
-/**
- * The namespaces that the shims of this process export, by the URL of the shim. It hangs on the
- * global object because a shim is a file of its own, which in a compiled executable has no other
- * way to this module's instance.
- */
-const SHIMMED = Symbol.for("gxensemble.libraries");
-
-const shimmed: Map<string, ModuleNamespace> =
-  (globalThis as { [SHIMMED]?: Map<string, ModuleNamespace> })[SHIMMED] ??= new Map();
+const shimmed = processTable<ModuleNamespace>("libraries");
 
 interface Shim {
   namespace: ModuleNamespace;
@@ -84,13 +77,13 @@ export class LibraryTable {
   }
 
   async #write(specifier: string, namespace: ModuleNamespace): Promise<string> {
-    const file = this.#files.reserve(`library-${fileStem(specifier)}`, { path: specifier });
+    const file = this.#files.reserve(`library-${fileStem(specifier)}`, specifier);
     shimmed.set(this.#files.url(file), namespace);
     const names = Object.keys(namespace).map((name) => JSON.stringify(name));
     await this.#files.write(
       file,
       [
-        `const library = globalThis[Symbol.for("gxensemble.libraries")].get(import.meta.url);`,
+        `const library = ${tableExpression("libraries")};`,
         ...names.map((name, index) => `const export${index} = library[${name}];`),
         `export { ${names.map((name, index) => `export${index} as ${name}`).join(", ")} };`,
         "",

@@ -4,11 +4,15 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import type { ActorSystem } from "../actor/actor_system.ts";
+import type { Envelope } from "../actor/envelope.ts";
 import { EnsembleError } from "../errors.ts";
 import { evaluate } from "./evaluator.ts";
+import type { ListedLoad } from "./load_history.ts";
 import { renderJson, renderValue } from "./rendering.ts";
-import type { ModuleName } from "./unit.ts";
-import type { LoadRequest, UnitStore } from "./unit_store.ts";
+import { startReplSession } from "./repl_actor.ts";
+import type { Unit } from "./unit.ts";
+import type { LoadOutcome, LoadRequest, UnitStore } from "./unit_store.ts";
 
 const logger = getLogger(["gxensemble", "loader"]);
 
@@ -19,20 +23,29 @@ export const LOADER_ACTOR = "loader";
 export type LoaderHandlers = {
   /** Which of these units the store lacks. */
   missing(request: { hashes: string[] }): string[];
-  /** The hashes that run under these module ids. */
+  /** The hashes that are current under these module ids. */
   running(request: { modules: string[] }): Map<string, string>;
   /** The modules that the server's program was built with: bare specifiers and module ids. */
   libraries(): string[];
-  /** Loads a program; answers what had to be evaluated, and what ran already. */
-  load(request: LoadRequest): Promise<{ loaded: ModuleName[]; already: ModuleName[] }>;
+  /** Takes units, to be loaded later; see {@linkcode UnitStore.add}. */
+  ship(request: { units: Unit[] }): Promise<void>;
+  /** Loads a program of units that have been shipped; answers what that changed. */
+  load(request: LoadRequest): Promise<LoadOutcome>;
+  /** Every load that changed what is current: by module id, and of each the newest last. */
+  history(): ListedLoad[];
   /** Imports a library module of the server's own. */
   library(request: { specifier: string }): Promise<void>;
   /** Evaluates an expression; answers its value as text, or nothing for undefined. */
   evaluate(request: { expression: string; json?: boolean }): Promise<string | undefined>;
+  /** Opens a REPL session for the asking actor; answers the serial number of the session's actor. */
+  openSession(request: Record<never, never>, envelope: Envelope): number;
 };
 
 /** Makes the handlers of the actor `loader` over a store; evaluations see `ensemble` under that name. */
-export function loaderHandlers(store: UnitStore, ensemble: unknown): LoaderHandlers {
+export function loaderHandlers(
+  store: UnitStore,
+  ensemble: { actors: ActorSystem },
+): LoaderHandlers {
   return {
     missing: ({ hashes }) => store.missing(hashes),
 
@@ -40,18 +53,25 @@ export function loaderHandlers(store: UnitStore, ensemble: unknown): LoaderHandl
 
     libraries: () => store.libraries(),
 
+    ship: ({ units }) => store.add(units),
+
     async load(request) {
       try {
-        const { loaded, already } = await store.load(request);
+        const { loaded, restored, already } = await store.load(request);
         for (const { module, hash } of loaded) {
           logger.info("loaded {module} {hash}", { module, hash });
         }
-        return { loaded, already };
+        for (const { module, hash } of restored) {
+          logger.info("made current again {module} {hash}", { module, hash });
+        }
+        return { loaded, restored, already };
       } catch (error) {
         logger.warn("cannot load: {reason}", { reason: (error as Error).message });
         throw error;
       }
     },
+
+    history: () => store.history(),
 
     async library({ specifier }) {
       await store.importLibrary(specifier);
@@ -67,5 +87,8 @@ export function loaderHandlers(store: UnitStore, ensemble: unknown): LoaderHandl
         throw new EnsembleError(store.restoreSources((error as Error).message), { cause: error });
       }
     },
+
+    openSession: (_request, { source }) =>
+      startReplSession(ensemble.actors, { owner: source, store, ensemble }).serial,
   };
 }

@@ -21,7 +21,7 @@ export interface ModuleName {
   hash: string;
 }
 
-/** A specifier in a unit's text that the server replaces before it imports the text. */
+/** A specifier in a unit's text, and what it leads to in the server. */
 export interface Link {
   /** Where the specifier starts in the text, in UTF-16 code units, after its quote. */
   start: number;
@@ -29,6 +29,8 @@ export interface Link {
   end: number;
   /** The specifier: of a unit, of a member of the same cycle, or of a bare library module. */
   target: string;
+  /** Of an `import()` expression: where its keyword stands. What it imports runs when it runs. */
+  keyword?: number;
 }
 
 /** A unit's place among the modules that it imports in a cycle. */
@@ -43,15 +45,19 @@ export interface Cycle {
 export interface Unit extends ModuleName {
   /** The canonical text: JavaScript, with the specifiers of `links` in it. */
   text: string;
-  /** The specifiers to replace, in the order of the text. */
+  /** The specifiers to link, in the order of the text. */
   links: Link[];
   /** Present when the module is part of an import cycle. */
   cycle?: Cycle;
+  /** Where `import.meta` stands in the text: start and end of each, in the order of the text. */
+  metaProperties: [start: number, end: number][];
   /**
-   * The author's line, from 1, of each line of the text; present when taking the types off moved
-   * lines. Not part of the name.
+   * The source map of the text, encoded, whose one source is the author's file; absent for data. Like
+   * the paths it is for people, and no part of the name.
+   *
+   * @see https://tc39.es/ecma426/#sec-mappings
    */
-  lines?: number[];
+  mappings?: string;
 }
 
 const UNIT = /^unit:([0-9a-f]{64})$/;
@@ -67,16 +73,11 @@ export function cycleSpecifier(index: number): string {
   return `unit:cycle/${index}`;
 }
 
-/** The hash of the unit that a link of `unit` leads to, or undefined when it leads to a library. */
-export function linkedUnit(unit: Unit, link: Link): string | undefined {
-  const index = CYCLE.exec(link.target)?.[1];
+/** The hash of the unit that a target in `unit` is, or undefined when it is a library. */
+export function linkedUnit(unit: Unit, target: string): string | undefined {
+  const index = CYCLE.exec(target)?.[1];
   if (index !== undefined) return unit.cycle?.members[Number(index)];
-  return UNIT.exec(link.target)?.[1];
-}
-
-/** The hashes of the units that are evaluated together with this one: its cycle, or only itself. */
-export function evaluationGroup(unit: Unit): string[] {
-  return unit.cycle?.members ?? [unit.hash];
+  return UNIT.exec(target)?.[1];
 }
 
 /** The name of a module that is in no cycle: the SHA-256 of its canonical text, in hex. */
@@ -96,40 +97,59 @@ export async function hashCycle(texts: string[]): Promise<string[]> {
  * Checks that units received from elsewhere are what their names say: text against hash, links
  * against text, and cycles complete.
  *
- * @throws {ProtocolError} naming the first unit that is not.
+ * @throws {ProtocolError} naming a unit that is not.
  */
 export async function verifyUnits(units: Unit[]): Promise<void> {
   const byHash = new Map(units.map((unit) => [unit.hash, unit]));
-  for (const unit of units) {
+  const cycles = new Map<string, Promise<string[]>>();
+  await Promise.all(units.map(async (unit) => {
     verifyLinks(unit);
-    if (await computeHash(unit, byHash) !== unit.hash) {
+    if (await computeHash(unit, byHash, cycles) !== unit.hash) {
       throw new ProtocolError(`${unit.path}: the text of this unit does not match its hash`);
     }
-  }
+  }));
 }
 
-async function computeHash(unit: Unit, units: Map<string, Unit>): Promise<string | undefined> {
+/** `cycles` has the names of the cycles that were met already, by their members. */
+async function computeHash(
+  unit: Unit,
+  units: Map<string, Unit>,
+  cycles: Map<string, Promise<string[]>>,
+): Promise<string | undefined> {
   if (unit.cycle === undefined) return await hashText(unit.text);
-  const texts = unit.cycle.members.map((hash) => {
+  const { members, index } = unit.cycle;
+  const texts = members.map((hash) => {
     const member = units.get(hash);
     if (member === undefined) {
       throw new ProtocolError(`${unit.path}: its import cycle came without its member ${hash}`);
     }
     return member.text;
   });
-  const hashes = await hashCycle(texts);
-  const complete = hashes.every((hash, index) => hash === unit.cycle?.members[index]);
-  return complete ? hashes[unit.cycle.index] : undefined;
+  const key = members.join();
+  const names = cycles.get(key) ?? hashCycle(texts);
+  cycles.set(key, names);
+  const hashes = await names;
+  return hashes.every((hash, position) => hash === members[position]) ? hashes[index] : undefined;
 }
 
 function verifyLinks(unit: Unit): void {
+  const { text, path } = unit;
   let end = 0;
   for (const link of unit.links) {
-    const specifier = unit.text.slice(link.start, link.end);
-    const leads = !link.target.startsWith("unit:") || linkedUnit(unit, link) !== undefined;
-    if (link.start < end || specifier !== link.target || !leads) {
-      throw new ProtocolError(`${unit.path}: the links of this unit do not match its text`);
-    }
+    const { start, target, keyword = start } = link;
+    const leads = !target.startsWith("unit:") || linkedUnit(unit, target) !== undefined;
+    const imports = link.keyword === undefined || text.startsWith("import", keyword);
+    if (keyword < end || start < keyword || text.slice(start, link.end) !== target) refuse(path);
+    if (!leads || !imports) refuse(path);
     end = link.end;
   }
+  end = 0;
+  for (const [start, metaEnd] of unit.metaProperties) {
+    if (start < end || !/^import\b[^]*\bmeta$/.test(text.slice(start, metaEnd))) refuse(path);
+    end = metaEnd;
+  }
+}
+
+function refuse(path: string): never {
+  throw new ProtocolError(`${path}: the links of this unit do not match its text`);
 }

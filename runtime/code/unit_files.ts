@@ -2,17 +2,23 @@
  * The files through which a server imports shipped code, and the way back from their names to the
  * author's.
  *
+ * The runtime itself shows the author's files and lines in stack traces, by the source maps that the
+ * files end with. What is left are the names of files in the messages of errors.
+ *
  * @module
  */
 import { stripVTControlCharacters } from "node:util";
 import { basename, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ModuleError, type SourceLocation } from "./module_error.ts";
+import { type Mappings, sourceMapComment, sourcePosition } from "./source_map.ts";
 import { describeThrown } from "./thrown.ts";
-import type { Unit } from "./unit.ts";
 
-/** What the files need to know of a unit to show its author's names and lines. */
-export type Authored = Pick<Unit, "path" | "lines">;
+/** A file of the directory and the author's behind it. */
+interface Authored {
+  path: string;
+  mappings?: Mappings;
+}
 
 /**
  * Every file name given out in this process. The module cache of the runtime belongs to the process
@@ -20,17 +26,24 @@ export type Authored = Pick<Unit, "path" | "lines">;
  */
 const usedUrls = new Set<string>();
 
+/** A place that a stack trace or message names. */
+const PLACE = /(file:\/\/[^\n]+?):(\d+):(\d+)/g;
+
 /** The directory of one server's shipped code, `loader.d`. */
 export class UnitFiles {
   readonly #directory: string;
+  readonly #directoryUrl: string;
   readonly #authors = new Map<string, Authored>();
+  /** The authors' paths, by what stack traces call them. */
+  readonly #authorPaths = new Map<string, string>();
   readonly #reference: RegExp;
 
   private constructor(directory: string) {
     this.#directory = directory;
-    const url = RegExp.escape(pathToFileURL(directory).href);
+    this.#directoryUrl = `${pathToFileURL(directory).href}/`;
+    const url = RegExp.escape(this.#directoryUrl);
     this.#reference = new RegExp(
-      String.raw`(?:${url}/|(?<=['"])\./)([\w.-]+\.mjs)(?::(\d+)(?::(\d+))?)?`,
+      String.raw`(?:${url}|(?<=['"])\./)([\w.-]+\.mjs)(?::(\d+):(\d+))?`,
       "g",
     );
   }
@@ -49,56 +62,67 @@ export class UnitFiles {
     return new UnitFiles(path);
   }
 
-  /** Gives out a file name made of `stem` that this process never used, and remembers its author. */
-  reserve(stem: string, author?: Authored): string {
+  /**
+   * Gives out a file name made of `stem` that this process never used; `path` is what messages call
+   * the file.
+   */
+  reserve(stem: string, path: string): string {
     for (let attempt = 0;; attempt++) {
       const file = attempt === 0 ? `${stem}.mjs` : `${stem}.${attempt}.mjs`;
       const url = this.url(file);
       if (usedUrls.has(url)) continue;
       usedUrls.add(url);
-      if (author) this.#authors.set(file, author);
+      this.#authors.set(file, { path });
       return file;
     }
   }
 
-  /** Writes a reserved file; it appears whole or not at all. */
-  async write(file: string, text: string): Promise<void> {
-    const path = join(this.#directory, file);
-    const partial = `${path}.part`;
-    await Deno.writeTextFile(partial, text, { mode: 0o600 });
-    await Deno.rename(partial, path);
+  /** Writes a reserved file; with mappings, stack traces show the author's places in it. */
+  async write(file: string, text: string, mappings?: Mappings): Promise<void> {
+    const author = this.#authors.get(file)!;
+    let written = text;
+    if (mappings) {
+      const { href } = pathToFileURL(author.path);
+      author.mappings = mappings;
+      // The runtime shows URLs with their escapes read.
+      this.#authorPaths.set(href, author.path).set(`file://${author.path}`, author.path);
+      written += `\n${sourceMapComment(href, mappings)}\n`;
+    }
+    await Deno.writeTextFile(join(this.#directory, file), written, { mode: 0o600 });
   }
 
   /** The URL under which a file is imported. */
   url(file: string): string {
-    return pathToFileURL(join(this.#directory, file)).href;
+    return this.#directoryUrl + file;
   }
 
-  /** Puts the author's files and lines in place of this directory's, in a stack trace or message. */
+  /** Puts the author's files in place of this directory's, in a stack trace or message. */
   restoreSources(text: string): string {
     return text.replace(this.#reference, (written, file, line, column) => {
-      const location = this.#locate(file, line, column);
-      if (location === undefined) return written;
-      return [location.path, location.line, location.column].filter((part) => part !== undefined)
-        .join(":");
+      const author = this.#authors.get(file);
+      if (author === undefined) return written;
+      if (line === undefined) return author.path;
+      const place = this.#locate(file, line, column);
+      return place?.line ? `${place.path}:${place.line}:${place.column}` : author.path;
     });
   }
 
-  /** What the import of `unit` threw, as an error at the author's file and line. */
-  explainFailure(thrown: unknown, unit: Authored): ModuleError {
+  /** What the import of a unit of the author's file `path` threw, as an error at its file and line. */
+  explainFailure(thrown: unknown, path: string): ModuleError {
     try {
       if (!(thrown instanceof Error)) throw thrown;
-      const location = this.#firstLocation(thrown.stack ?? "") ?? { path: unit.path };
+      const location = this.#firstLocation(thrown.stack ?? "") ?? { path };
       return new ModuleError(this.#reason(thrown), location, { cause: thrown });
     } catch {
       // Not an error, or one that throws when it is looked at.
-      return new ModuleError(`threw ${describeThrown(thrown)}`, { path: unit.path });
+      return new ModuleError(`threw ${describeThrown(thrown)}`, { path }, { cause: thrown });
     }
   }
 
   #reason(error: Error): string {
-    // Deno reports the place inside the message: behind " at", or below a drawing of the line.
-    const plain = stripVTControlCharacters(error.message).replace(/\s+at file:\/\/\S+$/, "");
+    // The place is part of the message: behind " at", or below a drawing of the line.
+    const plain = stripVTControlCharacters(error.message)
+      .replace(/\s+at file:\/\/[^\n]+:\d+:\d+$/, "");
     if (plain.startsWith("SyntaxError: ")) return plain.slice(0, plain.search(/\n|$/));
     const message = `${error.name}: ${this.restoreSources(plain)}`;
     return plain.includes("does not provide an export named")
@@ -106,24 +130,23 @@ export class UnitFiles {
       : message;
   }
 
+  /** The first place in a stack trace that is an author's. */
   #firstLocation(stack: string): SourceLocation | undefined {
-    for (
-      const [, file, line, column] of stripVTControlCharacters(stack).matchAll(this.#reference)
-    ) {
-      const location = file && line ? this.#locate(file, line, column) : undefined;
+    for (const [, url, line, column] of stripVTControlCharacters(stack).matchAll(PLACE)) {
+      const path = this.#authorPaths.get(url!);
+      if (path) return { path, line: Number(line), column: Number(column) };
+      if (!url!.startsWith(this.#directoryUrl)) continue;
+      // The runtime's parser tells of syntax errors before there is a source map.
+      const location = this.#locate(url!.slice(this.#directoryUrl.length), line!, column!);
       if (location) return location;
     }
   }
 
-  #locate(file: string, line?: string, column?: string): SourceLocation | undefined {
+  #locate(file: string, line: string, column: string): SourceLocation | undefined {
     const author = this.#authors.get(file);
     if (author === undefined) return undefined;
-    const location: SourceLocation = { path: author.path };
-    if (line === undefined) return location;
-    // Where lines moved, columns mean nothing.
-    if (author.lines) location.line = author.lines[Number(line) - 1] ?? Number(line);
-    else Object.assign(location, { line: Number(line), column: column && Number(column) });
-    return location;
+    const place = { line: Number(line), column: Number(column) };
+    return { path: author.path, ...sourcePosition(author.mappings ?? [], place) };
   }
 }
 

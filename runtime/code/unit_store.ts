@@ -5,16 +5,12 @@
  */
 import { ProtocolError } from "../errors.ts";
 import { LibraryTable, type ModuleNamespace } from "./library_table.ts";
+import { type ListedLoad, LoadHistory } from "./load_history.ts";
 import { ModuleError, type SourceLocation } from "./module_error.ts";
-import {
-  evaluationGroup,
-  type Link,
-  linkedUnit,
-  type ModuleName,
-  type Unit,
-  verifyUnits,
-} from "./unit.ts";
-import { fileStem, UnitFiles } from "./unit_files.ts";
+import { type ModuleName, type Unit, verifyUnits } from "./unit.ts";
+import { UnitFiles } from "./unit_files.ts";
+import { UnitInstances } from "./unit_instances.ts";
+import { unitTree } from "./unit_tree.ts";
 
 /** A library module that a program needs from the server. */
 export interface LibraryImport {
@@ -32,31 +28,26 @@ export interface LoadRequest {
   entry: string;
   /** The modules that the load makes current: the program's, or the one of a forced load. */
   modules: ModuleName[];
-  /** The units that the store said it misses. */
-  units: Unit[];
   /** The library modules of the program; loaded before any unit. */
   libraries: LibraryImport[];
+  /** Who asks, for the history: `user@host`. */
+  by: string;
 }
 
-/** What a load did. */
-export interface LoadResult {
-  /** The exports of the entry. */
-  namespace: ModuleNamespace;
-  /** The request's modules that this load had to evaluate. */
+/** What a load did with the modules of its request, in their order. */
+export interface LoadOutcome {
+  /** Those that were not loaded before. */
   loaded: ModuleName[];
-  /** The request's modules that already ran. */
+  /** Those that were loaded once, then replaced by another text, and are current again. */
+  restored: ModuleName[];
+  /** Those that were loaded already. */
   already: ModuleName[];
 }
 
-/** One line of the table of what runs. */
-export interface RunningModule extends ModuleName {
-  /** When the unit was evaluated, in ms since the epoch. */
-  loadedAt: number;
-}
-
-interface Instance {
+/** What a load did, and what it gives. */
+export interface LoadResult extends LoadOutcome {
+  /** The exports of the entry. */
   namespace: ModuleNamespace;
-  loadedAt: number;
 }
 
 /**
@@ -67,16 +58,13 @@ export class UnitStore {
   readonly #files: UnitFiles;
   readonly #libraries: LibraryTable;
   readonly #units = new Map<string, Unit>();
-  /** File names by hash, of the units being evaluated or evaluated. */
-  readonly #fileNames = new Map<string, string>();
-  readonly #instances = new Map<string, Instance>();
-  /** Evaluations that run or have succeeded, by the first member of the group. */
-  readonly #evaluations = new Map<string, Promise<void>>();
-  readonly #running = new Map<string, ModuleName>();
+  readonly #instances: UnitInstances;
+  readonly #history = new LoadHistory();
 
   private constructor(files: UnitFiles) {
     this.#files = files;
     this.#libraries = new LibraryTable(files);
+    this.#instances = new UnitInstances(this.#units, files, this.#libraries);
   }
 
   /** Opens an empty store on its `directory`, which is made or emptied. */
@@ -90,47 +78,54 @@ export class UnitStore {
   }
 
   /**
-   * Loads a program: takes its new units, imports its libraries, evaluates what does not run yet, and
-   * then, if all went well, notes its modules as the running ones.
+   * Takes units, to be loaded later. The members of an import cycle come together.
    *
-   * @throws {ProtocolError} when units are not what their hashes say, or some are missing.
-   * @throws {ModuleError} when a library or a module fails, at the author's file and line.
+   * @throws {ProtocolError} when units are not what their hashes say; then none is taken.
    */
-  async load({ entry, modules, units, libraries }: LoadRequest): Promise<LoadResult> {
+  async add(units: Unit[]): Promise<void> {
     await verifyUnits(units);
     for (const unit of units) if (!this.#units.has(unit.hash)) this.#units.set(unit.hash, unit);
-    const tree = this.#tree(entry);
+  }
+
+  /**
+   * Loads a program whose units the store has: imports its libraries, evaluates what has not been,
+   * and then, if all went well, makes its modules the current ones.
+   *
+   * @throws {ProtocolError} when units are missing.
+   * @throws {ModuleError} when a library or a module fails, at the author's file and line.
+   */
+  async load({ entry, modules, libraries, by }: LoadRequest): Promise<LoadResult> {
+    const tree = unitTree(entry, this.#units);
     const stranger = modules.find(({ hash }) => !tree.has(hash));
     if (stranger) throw new ProtocolError(`${stranger.path}: not a part of the unit ${entry}`);
 
     for (const library of libraries) await this.#importFor(library);
-    const [already, loaded] = partition(modules, ({ hash }) => this.#instances.has(hash));
-    await this.#evaluate(entry);
-    for (const { module, path, hash } of modules) this.#running.set(module, { module, path, hash });
-    return { namespace: this.#instances.get(entry)!.namespace, loaded, already };
+    const outcome: LoadOutcome = { loaded: [], restored: [], already: [] };
+    for (const name of modules) outcome[this.#state(name)].push(name);
+    const namespace = await this.#instances.evaluate(entry);
+    for (const name of modules) this.#history.makeCurrent(name, by);
+    return { namespace, ...outcome };
   }
 
-  /** The hashes that run under these module ids; ids that run nothing are left out. */
+  /** The hashes that are current under these module ids; ids that nothing was loaded as are left out. */
   running(modules: string[]): Map<string, string> {
     const running = new Map<string, string>();
     for (const module of modules) {
-      const name = this.#running.get(module);
-      if (name) running.set(module, name.hash);
+      const record = this.#history.current(module);
+      if (record) running.set(module, record.hash);
     }
     return running;
   }
 
-  /** Everything that runs, in the order of module ids. */
-  modules(): RunningModule[] {
-    return [...this.#running.values()]
-      .map((name) => ({ ...name, loadedAt: this.#instances.get(name.hash)!.loadedAt }))
-      .sort((a, b) => a.module < b.module ? -1 : 1);
+  /** Every load that changed what is current; see {@linkcode LoadHistory.list}. */
+  history(): ListedLoad[] {
+    return this.#history.list();
   }
 
-  /** The exports of what runs under a module id, or undefined. */
+  /** The exports of what is current under a module id, or undefined when it has not been evaluated. */
   namespace(module: string): ModuleNamespace | undefined {
-    const name = this.#running.get(module);
-    return name && this.#instances.get(name.hash)?.namespace;
+    const record = this.#history.current(module);
+    return record && this.#instances.namespace(record.hash);
   }
 
   /**
@@ -151,34 +146,24 @@ export class UnitStore {
    *
    * @throws {EnsembleError} when it cannot.
    */
-  importLibrary(specifier: string): Promise<ModuleNamespace> {
-    return this.#libraries.import(specifier);
+  importLibrary(
+    specifier: string,
+    attributes?: Record<string, string>,
+  ): Promise<ModuleNamespace> {
+    return this.#libraries.import(specifier, attributes);
   }
 
-  /** Puts the author's files and lines in place of the store's own, in a stack trace or message. */
+  /** Puts the author's files in place of the store's own, in a stack trace or message. */
   restoreSources(text: string): string {
     return this.#files.restoreSources(text);
   }
 
-  /** The hashes of everything below and including a unit. */
-  #tree(entry: string): Set<string> {
-    const tree = new Set<string>();
-    const visit = (hash: string, importer?: Unit): void => {
-      if (tree.has(hash)) return;
-      const unit = this.#units.get(hash);
-      if (unit === undefined) {
-        const message = `unit ${hash} was not sent, and this server does not have it`;
-        throw new ProtocolError(importer ? `${importer.path}: its import ${message}` : message);
-      }
-      tree.add(hash);
-      for (const next of this.#imports(unit)) visit(next, unit);
-    };
-    visit(entry);
-    return tree;
-  }
-
-  #imports(unit: Unit): string[] {
-    return unit.links.flatMap((link) => linkedUnit(unit, link) ?? []);
+  /** What a load will do with a module. */
+  #state(name: ModuleName): keyof LoadOutcome {
+    if (this.#history.isSuperseded(name)) return "restored";
+    // What only an import() leads to is loaded when it has been shipped, and evaluated later.
+    const isKnown = this.#instances.namespace(name.hash) || this.#history.has(name.hash);
+    return isKnown ? "already" : "loaded";
   }
 
   async #importFor({ specifier, importer, attributes }: LibraryImport): Promise<void> {
@@ -188,87 +173,4 @@ export class UnitStore {
       throw new ModuleError((error as Error).message, importer, { cause: error });
     }
   }
-
-  #evaluate(hash: string): Promise<void> {
-    const group = evaluationGroup(this.#units.get(hash)!);
-    const key = group[0]!;
-    let evaluation = this.#evaluations.get(key);
-    if (evaluation === undefined) {
-      evaluation = this.#evaluateGroup(hash, group);
-      this.#evaluations.set(key, evaluation);
-      evaluation.catch(() => this.#evaluations.delete(key));
-    }
-    return evaluation;
-  }
-
-  /**
-   * Evaluates a unit, with its cycle if it is in one. What it imports is evaluated first, each unit
-   * by an import of its own: so a failure belongs to one unit, and no unit above it is imported and
-   * remembered as failed. The order is that of the ECMAScript module evaluation.
-   */
-  async #evaluateGroup(entry: string, group: string[]): Promise<void> {
-    const members = this.#orderedMembers(entry, new Set(group));
-    for (const member of members) {
-      for (const hash of this.#imports(member)) {
-        if (!group.includes(hash)) await this.#evaluate(hash);
-      }
-    }
-    for (const unit of members) {
-      const file = this.#files.reserve(`${fileStem(unit.module)}-${unit.hash}`, unit);
-      this.#fileNames.set(unit.hash, file);
-    }
-    for (const unit of members) {
-      await this.#files.write(this.#fileNames.get(unit.hash)!, await this.#linkedText(unit));
-    }
-    // The unit that the cycle was entered by comes first: the others are evaluated before it.
-    for (const unit of members) {
-      const namespace = await this.#import(unit);
-      this.#instances.set(unit.hash, { namespace, loadedAt: Date.now() });
-    }
-  }
-
-  /** The members of a group, in the order in which imports reach them from `entry`. */
-  #orderedMembers(entry: string, group: Set<string>): Unit[] {
-    const members = new Map<string, Unit>();
-    const visit = (hash: string): void => {
-      if (members.has(hash) || !group.has(hash)) return;
-      const unit = this.#units.get(hash)!;
-      members.set(hash, unit);
-      this.#imports(unit).forEach(visit);
-    };
-    visit(entry);
-    return [...members.values()];
-  }
-
-  async #import(unit: Unit): Promise<ModuleNamespace> {
-    try {
-      return await import(this.#files.url(this.#fileNames.get(unit.hash)!));
-    } catch (error) {
-      throw this.#files.explainFailure(error, unit);
-    }
-  }
-
-  async #linkedText(unit: Unit): Promise<string> {
-    const pieces: string[] = [];
-    let position = 0;
-    for (const link of unit.links) {
-      pieces.push(unit.text.slice(position, link.start), `./${await this.#linkedFile(unit, link)}`);
-      position = link.end;
-    }
-    return pieces.join("") + unit.text.slice(position);
-  }
-
-  async #linkedFile(unit: Unit, link: Link): Promise<string> {
-    const hash = linkedUnit(unit, link);
-    if (hash !== undefined) return this.#fileNames.get(hash)!;
-    try {
-      return await this.#libraries.shim(link.target);
-    } catch (error) {
-      throw new ModuleError((error as Error).message, { path: unit.path }, { cause: error });
-    }
-  }
-}
-
-function partition<T>(values: T[], holds: (value: T) => boolean): [T[], T[]] {
-  return [values.filter(holds), values.filter((value) => !holds(value))];
 }

@@ -11,6 +11,7 @@ import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
 import type { Handlers, ServeOptions } from "../actor/service.ts";
 import type { ModuleNamespace } from "../code/library_table.ts";
 import { LOADER_ACTOR, loaderHandlers } from "../code/loader.ts";
+import type { Unit } from "../code/unit.ts";
 import { type LoadRequest, type LoadResult, UnitStore } from "../code/unit_store.ts";
 import { EnsembleError } from "../errors.ts";
 import { ActorServer } from "../server/actor_server.ts";
@@ -135,7 +136,12 @@ export class EnsembleServer {
     return this.#units.namespace(id);
   }
 
-  /** Loads a program of units; see {@linkcode UnitStore.load}. */
+  /** Takes the units of a program; see {@linkcode UnitStore.add}. */
+  ship(units: Unit[]): Promise<void> {
+    return this.#units.add(units);
+  }
+
+  /** Loads a program of units that it has; see {@linkcode UnitStore.load}. */
   load(request: LoadRequest): Promise<LoadResult> {
     return this.#units.load(request);
   }

@@ -11,8 +11,8 @@ import type { Capabilities } from "../server/capabilities.ts";
 /** The capability that loading and evaluating take. */
 export const LOADER = "loader";
 
-/** Requests that change nothing, and are not worth a line of the audit log when they are allowed. */
-const QUERIES = new Set(["missing", "running", "libraries"]);
+/** Requests that run nothing, and are not worth a line of the audit log when they are allowed. */
+const INERT = new Set(["missing", "running", "libraries", "ship", "history"]);
 
 /** Puts the capability `loader` before each of the loader's handlers. */
 export function guardLoader(handlers: Handlers, capabilities: Capabilities): Handlers {
@@ -20,7 +20,7 @@ export function guardLoader(handlers: Handlers, capabilities: Capabilities): Han
     Object.entries(handlers).map(([type, handler]) => [
       type,
       async (request: Record<string, unknown>, envelope: Envelope) => {
-        if (!QUERIES.has(type) || !capabilities.allows(envelope, LOADER)) {
+        if (!INERT.has(type) || !capabilities.allows(envelope, LOADER)) {
           capabilities.require(envelope, LOADER, type, await describe(request));
         }
         return await handler(request, envelope);

@@ -28,7 +28,7 @@ export function controlClient(asker: Asker, server: ServerId): Client<ControlHan
   return client<ControlHandlers>(asker, new ActorRef(server, SERVER_ACTOR));
 }
 
-/** A server's loader: `missing`, `running`, `load`, `library`, `evaluate`. */
+/** A server's loader: `missing`, `ship`, `load`, `history`, `library`, `evaluate` and more. */
 export function loaderClient(asker: Asker, server: ServerId): Client<LoaderHandlers> {
   return client<LoaderHandlers>(asker, new ActorRef(server, LOADER_ACTOR));
 }

@@ -24,7 +24,8 @@ async function openStore(project: TemporaryProject): Promise<UnitStore> {
 async function load(store: UnitStore, file: string, libraryPrefixes: string[] = []) {
   const program = await buildProgram(file, { libraryPrefixes });
   const missing = store.missing(program.units.map(({ hash }) => hash));
-  return { shipped: missing.length, ...await store.load(loadRequest(program, missing)) };
+  await store.add(program.units.filter(({ hash }) => missing.includes(hash)));
+  return { shipped: missing.length, ...await store.load(loadRequest(program, "tester@host")) };
 }
 
 Deno.test("a program is shipped once, and shares instances with what ran before", async () => {
@@ -50,7 +51,7 @@ Deno.test("a program is shipped once, and shares instances with what ran before"
   const again = await load(store, project.path("handler.ts"));
   assert.equal(again.shipped, 0);
   assert.deepEqual(again.loaded, []);
-  assert.deepEqual(store.modules().map(({ module }) => module), [
+  assert.deepEqual(store.history().map(({ module }) => module), [
     "handler.ts",
     "log.ts",
     "router.ts",
@@ -109,7 +110,7 @@ Deno.test("a module that throws while loading is named by file and line, and tri
       assert.equal(error.message, `${location.path}:7:38: TypeError: not ready`);
       return true;
     });
-    assert.deepEqual(store.modules(), []);
+    assert.deepEqual(store.history(), []);
   }
   (globalThis as { loadingTestReady?: boolean }).loadingTestReady = true;
   const { namespace, shipped } = await load(store, project.path("main.ts"));
@@ -117,7 +118,7 @@ Deno.test("a module that throws while loading is named by file and line, and tri
   assert.equal(namespace.ok, true);
 });
 
-Deno.test("lines are the author's also where types had to be rewritten", async () => {
+Deno.test("places are the author's also where types had to be rewritten", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "main.ts": `interface A {\n  x: number;\n}\nenum Color { Red, Green }\n\n` +
@@ -125,7 +126,7 @@ Deno.test("lines are the author's also where types had to be rewritten", async (
   });
   const store = await openStore(project);
   await assert.rejects(load(store, project.path("main.ts")), {
-    message: `${project.path("main.ts")}:7: Error: at 11`,
+    message: `${project.path("main.ts")}:7:9: Error: at 11`,
   });
 });
 
@@ -215,7 +216,8 @@ Deno.test("a forced load links the module to what runs", async () => {
   assert.deepEqual(forced.imports, ["router.ts"]);
   const program = await forced.build(store.running(forced.imports));
   assert.equal(program.units.length, 1);
-  await store.load(loadRequest(program, store.missing([program.entry])));
+  await store.add(program.units);
+  await store.load(loadRequest(program, "tester@host"));
   assert.equal((namespace.answer as (path: string) => string)("/"), "hello");
 
   await assert.rejects(forced.build(new Map()), {

@@ -123,11 +123,14 @@ Deno.test("what cannot be shipped is refused at its file and line", async () => 
     [`\nimport "./nosuch.ts";\n`, "main.ts:2:8", /^there is no module .*nosuch\.ts$/],
     [`import "./leaf";\n`, "main.ts:1:8", /did you mean .*leaf\.ts\?$/],
     [`import "left-pad";\n`, "main.ts:1:8", /"left-pad" is: .*--library-prefix$/],
-    [`import j from "./d.json" with { type: "json" };\nj;`, "main.ts:1:15", /type: "json"/],
-    [`await import("./leaf.ts");\n`, "main.ts:1:14", /dynamic import/],
+    [`import j from "./d.json" with { type: "css" };\nj;`, "main.ts:1:15", /type: "json", "text"/],
+    [`import j from "./bad.json" with { type: "json" };\nj;`, "bad.json:2:8", /^not JSON: /],
+    [`const o = {};\nimport("./d.json", o);\n`, "main.ts:2:8", /options are written out/],
+    [`import.defer("./leaf.ts");\n`, "main.ts:1:14", /import\.defer\(\)/],
+    [`\nawait import("./nosuch.ts");\n`, "main.ts:2:14", /^there is no module/],
     [`import "./view.tsx";\n`, "view.tsx", /JSX/],
-    [`import "./d.json";\n`, "d.json", /\.mjs$/],
-    [`enum E { A }\n\n\nimport "./nosuch.ts";\n`, "main.ts:4", /^there is no module/],
+    [`import "./d.json";\n`, "d.json", /with \{ type: "json" \}/],
+    [`enum E { A }\n\n\nimport "./nosuch.ts";\n`, "main.ts:4:8", /^there is no module/],
     [`import a from "my/lib" with { type: "json" };\na;`, "main.ts:1:15", /with attributes$/],
   ];
   await using project = await TemporaryProject.make({
@@ -135,6 +138,7 @@ Deno.test("what cannot be shipped is refused at its file and line", async () => 
     "leaf.ts": "",
     "view.tsx": "",
     "d.json": "1",
+    "bad.json": `{\n  "a": tru\n}`,
   });
   for (const [source, place, reason] of cases) {
     await project.write("main.ts", source);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ProtocolError } from "../../../runtime/errors.ts";
 import { hashText, type Unit, unitSpecifier } from "../../../runtime/code/unit.ts";
-import { type LoadRequest, UnitStore } from "../../../runtime/code/unit_store.ts";
+import { type LoadRequest, type LoadResult, UnitStore } from "../../../runtime/code/unit_store.ts";
 
 /** A unit of this text, whose links are the `unit:` specifiers in it. */
 async function unitOf(module: string, text: string): Promise<Unit> {
@@ -11,11 +11,18 @@ async function unitOf(module: string, text: string): Promise<Unit> {
     end: index + target.length,
     target,
   }));
-  return { hash: await hashText(text), module, path: `/src/${module}`, text, links };
+  const hash = await hashText(text);
+  return { hash, module, path: `/src/${module}`, text, links, metaProperties: [] };
 }
 
-function request(units: Unit[], entry = units.at(-1)!): LoadRequest {
-  return { entry: entry.hash, modules: units, units, libraries: [] };
+function request(units: Unit[], by = "tester@host"): LoadRequest {
+  return { entry: units.at(-1)!.hash, modules: units, libraries: [], by };
+}
+
+/** Adds units and loads the last. */
+async function load(store: UnitStore, units: Unit[], by?: string): Promise<LoadResult> {
+  await store.add(units);
+  return await store.load(request(units, by));
 }
 
 async function withStore(test: (store: UnitStore, directory: string) => Promise<void>) {
@@ -33,7 +40,7 @@ Deno.test("units become files named by module and hash", () =>
     const leaf = await unitOf("lib/leaf.ts", "export const leaf = 1;");
     const main = await unitOf("ma in.ts", `export * from "${unitSpecifier(leaf.hash)}";`);
     assert.deepEqual(store.missing([leaf.hash, main.hash]), [leaf.hash, main.hash]);
-    const { namespace } = await store.load(request([leaf, main]));
+    const { namespace } = await load(store, [leaf, main]);
     assert.equal(namespace.leaf, 1);
     assert.deepEqual(store.missing([leaf.hash, main.hash]), []);
     assert.deepEqual(
@@ -46,7 +53,7 @@ Deno.test("units become files named by module and hash", () =>
     // A store is empty when it opens, and does not get the old store's instances.
     const next = await UnitStore.open(directory);
     assert.deepEqual(await Array.fromAsync(Deno.readDir(directory)), []);
-    const again = await next.load(request([leaf, main]));
+    const again = await load(next, [leaf, main]);
     assert.notEqual(again.namespace, namespace);
   }));
 
@@ -60,28 +67,30 @@ Deno.test("units that are not what they say are refused", () =>
       { ...main, hash: leaf.hash },
       { ...main, links: [{ ...link, target: unitSpecifier(main.hash) }] },
       { ...main, links: [link, link] },
+      { ...main, links: [{ ...link, keyword: 1 }] },
+      { ...main, metaProperties: [[0, 6]] },
       { ...main, cycle: { members: [main.hash], index: 0 } },
       { ...main, cycle: { members: [main.hash, leaf.hash], index: 1 } },
     ];
     for (const unit of tampered) {
-      await assert.rejects(store.load(request([leaf, unit])), ProtocolError);
+      await assert.rejects(store.add([leaf, unit]), ProtocolError);
     }
     assert.deepEqual(store.missing([main.hash]), [main.hash]);
-    await assert.rejects(store.load(request([main])), {
+    await assert.rejects(load(store, [main]), {
       name: "ProtocolError",
       message:
         `/src/main.ts: its import unit ${leaf.hash} was not sent, and this server does not ` +
         `have it`,
     });
-    await store.load(request([leaf, main]));
+    await load(store, [leaf, main]);
   }));
 
 Deno.test("the same text is the same instance under every module id", () =>
   withStore(async (store) => {
     const one = await unitOf("one.ts", "export const state = new Map();");
     const two = { ...one, module: "two.ts", path: "/src/two.ts" };
-    await store.load(request([one]));
-    const { already } = await store.load({ ...request([two]), units: [] });
+    await load(store, [one]);
+    const { already } = await store.load(request([two]));
     assert.deepEqual(already.map(({ module }) => module), ["two.ts"]);
     assert.equal(store.namespace("two.ts"), store.namespace("one.ts"));
   }));
