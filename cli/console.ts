@@ -6,8 +6,10 @@
 import type { ActorSystem } from "../runtime/actor/actor_system.ts";
 import { parseServerId } from "../runtime/actor/server_id.ts";
 import { readCookie } from "../runtime/ensemble/cookie.ts";
-import { registryAddresses } from "../runtime/ensemble/ensemble_server.ts";
+import { serverTlsPaths } from "../runtime/ensemble/paths.ts";
+import { registryAddresses } from "../runtime/ensemble/registry_addresses.ts";
 import { ActorServer } from "../runtime/server/actor_server.ts";
+import { CONSOLE_ID, type TlsCredentials } from "../runtime/server/certified.ts";
 import { startLogging } from "../runtime/ensemble/logging.ts";
 import type { ClientOptions } from "./options.ts";
 
@@ -21,8 +23,9 @@ export async function withConsole<Result>(
 ): Promise<Result> {
   await startLogging(options);
   const console = await ActorServer.start({
-    id: parseServerId(`console-${crypto.randomUUID().slice(0, 13)}`),
+    id: parseServerId(`${CONSOLE_ID}-${crypto.randomUUID().slice(0, 13)}`),
     cookie: await readCookie(),
+    tls: await readTls(),
     listen: [],
     registry: registryAddresses(options.registry),
     roles: [],
@@ -33,4 +36,16 @@ export async function withConsole<Result>(
   } finally {
     await console.stop();
   }
+}
+
+/** The certificate of consoles, where this host has one. Few have, and TLS costs time to load. */
+async function readTls(): Promise<TlsCredentials | undefined> {
+  const id = parseServerId(CONSOLE_ID);
+  try {
+    await Deno.lstat(serverTlsPaths(id).certificate);
+  } catch {
+    return undefined;
+  }
+  const { TlsFiles } = await import("../runtime/ensemble/tls_credentials.ts");
+  return await TlsFiles.read(id);
 }

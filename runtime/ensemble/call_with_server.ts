@@ -44,6 +44,7 @@ export async function callWithEnsembleServer<Result>(
   using _signals = stopOnSignals(() => started?.stop());
   using _errors = logStrayErrors();
   const server = started = await startServer(id, options);
+  using _reread = onSignal("SIGHUP", () => void reread(server));
   const program = Promise.resolve(server).then(main);
   try {
     const ended = await Promise.race([
@@ -65,20 +66,31 @@ export async function callWithEnsembleServer<Result>(
   }
 }
 
+async function reread(server: EnsembleServer): Promise<void> {
+  try {
+    await server.rereadCertificates();
+    logger.info("{id} has read its certificates again", { id: server.id });
+  } catch (error) {
+    logger.error("the certificates stay as they were: {reason}", {
+      reason: (error as Error).message,
+    });
+  }
+}
+
 function stopOnSignals(stop: () => Promise<void> | undefined): Disposable {
+  const listeners = new DisposableStack();
   let asked = false;
-  const listeners = Object.entries(SIGNALS).map(([name, code]) => {
-    const listener = () => {
+  for (const [name, code] of Object.entries(SIGNALS)) {
+    listeners.use(onSignal(name as Deno.Signal, () => {
       const stopping = asked ? undefined : stop();
       if (!stopping) Deno.exit(code);
       asked = true;
-    };
-    Deno.addSignalListener(name as Deno.Signal, listener);
-    return { name: name as Deno.Signal, listener };
-  });
-  return {
-    [Symbol.dispose]() {
-      for (const { name, listener } of listeners) Deno.removeSignalListener(name, listener);
-    },
-  };
+    }));
+  }
+  return listeners;
+}
+
+function onSignal(name: Deno.Signal, listener: () => void): Disposable {
+  Deno.addSignalListener(name, listener);
+  return { [Symbol.dispose]: () => Deno.removeSignalListener(name, listener) };
 }

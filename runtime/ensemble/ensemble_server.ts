@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { getLogger } from "@logtape/logtape";
 import type { Actor, ActorBody } from "../actor/actor.ts";
 import type { ActorSystem } from "../actor/actor_system.ts";
 import type { AskOptions, Destination, TellOptions } from "../actor/messaging.ts";
@@ -18,11 +19,13 @@ import { ActorServer } from "../server/actor_server.ts";
 import type { Capabilities } from "../server/capabilities.ts";
 import type { ConnectionInfo } from "../server/control.ts";
 import type { Session } from "../server/session.ts";
-import { type Address, localUnixAddress } from "../wire/address.ts";
+import { type Address, formatAddressUrl, localUnixAddress } from "../wire/address.ts";
 import { readAdminPublicKey } from "./admin_key.ts";
 import { readCookie } from "./cookie.ts";
 import { guardLoader } from "./guarded_loader.ts";
 import { serverDirectory, socketPath } from "./paths.ts";
+import { registryAddresses } from "./registry_addresses.ts";
+import { TlsFiles } from "./tls_credentials.ts";
 
 /** Options of {@linkcode startServer}. */
 export interface StartServerOptions {
@@ -43,17 +46,21 @@ export interface StartServerOptions {
   readonly prepare?: (server: EnsembleServer) => void | Promise<void>;
 }
 
+const logger = getLogger(["gxensemble", "server"]);
+
 let current: EnsembleServer | undefined;
 
 /** This process's server in the ensemble. */
 export class EnsembleServer {
   readonly #server: ActorServer;
   readonly #units: UnitStore;
+  readonly #tls: TlsFiles | undefined;
 
   /** Made by {@linkcode startServer}. */
-  constructor(server: ActorServer, units: UnitStore) {
+  constructor(server: ActorServer, units: UnitStore, tls: TlsFiles | undefined) {
     this.#server = server;
     this.#units = units;
+    this.#tls = tls;
   }
 
   /** The server's id. */
@@ -146,6 +153,16 @@ export class EnsembleServer {
     return this.#units.load(request);
   }
 
+  /**
+   * Reads the server's certificates and revocation list again, as SIGHUP does. They hold for new connections;
+   * those that stand go on.
+   *
+   * @throws {EnsembleError} when they are not good; then those read before stay in use.
+   */
+  async rereadCertificates(): Promise<void> {
+    await this.#tls?.reread();
+  }
+
   /** Stops in good order; see {@linkcode ActorServer.stop}. */
   stop(options?: { grace?: number }): Promise<void> {
     return this.#server.stop(options);
@@ -177,12 +194,18 @@ export async function startServer(
       `cannot start server ${id}: this process is server ${current.id} already`,
     );
   }
-  const [cookie, adminKey] = await Promise.all([readCookie(), readAdminPublicKey()]);
+  const [cookie, adminKey, tls] = await Promise.all([
+    readCookie(),
+    readAdminPublicKey(),
+    TlsFiles.read(id),
+  ]);
+  if (tls) warnOfPlainAddresses(options.listen ?? []);
   let started: EnsembleServer | undefined;
   await ActorServer.start({
     id,
     cookie,
     adminKey,
+    tls,
     listen: [localUnixAddress(socketPath(id)), ...options.listen ?? []],
     announce: options.announce,
     registry: registryAddresses(options.registry),
@@ -191,7 +214,7 @@ export async function startServer(
     async prepare(server) {
       // Only now is it sure that no other process is this server, and uses the directory.
       const units = await UnitStore.open(`${serverDirectory(id)}/loader.d`);
-      started = new EnsembleServer(server, units);
+      started = new EnsembleServer(server, units, tls);
       for (const [specifier, namespace] of Object.entries(options.library ?? {})) {
         units.registerLibrary(specifier, namespace);
       }
@@ -203,11 +226,6 @@ export async function startServer(
   return current = started!;
 }
 
-/** Where the registry is reached: its UNIX socket on this host, then the addresses given. */
-export function registryAddresses(additional: readonly Address[] = []): Address[] {
-  return [localUnixAddress(socketPath(REGISTRY_ID)), ...additional];
-}
-
 /**
  * This process's server, for code that is not handed it.
  *
@@ -216,4 +234,20 @@ export function registryAddresses(additional: readonly Address[] = []): Address[
 export function currentServer(): EnsembleServer {
   if (!current) throw new EnsembleError("this process is no server of an ensemble");
   return current;
+}
+
+function warnOfPlainAddresses(listen: readonly Address[]): void {
+  for (const address of listen) {
+    if (address.kind !== "tcp" || isLoopback(address.host)) continue;
+    logger.warn(
+      "{address} is neither encrypted nor certified, though this server has a certificate",
+      {
+        address: formatAddressUrl(address),
+      },
+    );
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host.startsWith("127.");
 }
