@@ -4,7 +4,7 @@
  *
  * It is the part of Scheme's notation that the ensemble needs. Numbers and booleans are not told
  * apart from symbols. A comma counts as a space, so that `a,b` may be typed where `(a b)` would need
- * quoting from the shell.
+ * quoting from the shell. What follows a `;` on a line is a comment.
  *
  * @module
  */
@@ -28,8 +28,9 @@ export type Datum = string | NotationSymbol | NotationKeyword | readonly Datum[]
 /** What may stand bare without reading as anything but a symbol, also in a Scheme. */
 const BARE_SYMBOL = /^(?![#.]$)[\p{L}\p{N}!$%&*/:<=>?@^_~+.-][\p{L}\p{N}!$%&*/:<=>?@^_~+.#-]*$/u;
 
-const SEPARATORS = /[\s,]*/y;
-const BARE = /[^\s,()"|]+/y;
+/** White space, commas and comments. */
+const SEPARATORS = /(?:[\s,]|;.*)*/y;
+const BARE = /[^\s,()"|;]+/y;
 const HEX_ESCAPE = /x([0-9A-Fa-f]{1,6});/y;
 
 /** The escapes of R7RS strings that are not a character standing for itself. */

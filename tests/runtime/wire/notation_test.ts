@@ -89,3 +89,9 @@ Deno.test("every value survives being written and read", () => {
     assert.deepEqual(parseNotation(formatNotation(datum)), [datum]);
   }));
 });
+
+Deno.test("a comment ends with its line", () => {
+  assert.deepEqual(parseNotation('(a ";" b) ; (not read'), [[symbol("a"), ";", symbol("b")]]);
+  assert.deepEqual(parseNotation("; first\na;b\n c"), [symbol("a"), symbol("c")]);
+  assert.equal(formatNotation(symbol("a;b")), "|a;b|");
+});
