@@ -25,13 +25,16 @@ const TOKEN_LENGTH = 8;
 export interface PreviewOptions {
   /** Whether to colour the text with ANSI escapes. */
   colors?: boolean;
+  /** Whether the text goes on one line as far as that is possible, for programs to read. */
+  oneLine?: boolean;
 }
 
 /**
  * A value as `Deno.inspect` shows it, less deep where it would be long. No getter is run and no trap of
  * a proxy; a custom inspection is, and when that throws the text says so.
  */
-export function previewValue(value: unknown, { colors = false }: PreviewOptions = {}): string {
+export function previewValue(value: unknown, options: PreviewOptions = {}): string {
+  const { colors = false, oneLine = false } = options;
   try {
     for (let depth = DEPTH; depth >= 0; depth--) {
       if (estimateLength(value, depth) > MAX_PREVIEW_LENGTH) continue;
@@ -40,6 +43,7 @@ export function previewValue(value: unknown, { colors = false }: PreviewOptions 
         depth,
         iterableLimit: ITEMS,
         strAbbreviateSize: STRING_LENGTH,
+        ...(oneLine && { compact: true, breakLength: Infinity }),
       }));
     }
     return `[an object of ${

@@ -16,7 +16,7 @@ import type {
   ImportTarget,
 } from "./expansion.ts";
 import type { ModuleNamespace } from "./library_table.ts";
-import { previewValue } from "./preview.ts";
+import { type PreviewOptions, previewValue } from "./preview.ts";
 import { ReplScope, type Rollback } from "./repl_scope.ts";
 import type { UnitStore } from "./unit_store.ts";
 
@@ -25,8 +25,8 @@ export interface EvaluateRequest {
   /** Its number in the session, from 1; stack traces name it. */
   readonly input: number;
   readonly expansion: Expansion;
-  /** Whether the result is coloured with ANSI escapes. */
-  readonly colors: boolean;
+  /** How its result is shown. */
+  readonly preview: PreviewOptions;
 }
 
 /** What an input came to, as text: a result unless it is undefined, or what it threw. */
@@ -63,14 +63,14 @@ export class ReplSession {
   }
 
   /** Evaluates an input, for as long as it takes. What it throws is an outcome too. */
-  async evaluate({ input, expansion, colors }: EvaluateRequest): Promise<Outcome> {
+  async evaluate({ input, expansion, preview }: EvaluateRequest): Promise<Outcome> {
     this.#awaited.add(input);
     try {
       const { value } = await this.#run(inputName(this.#id, input), expansion);
       if (!this.#awaited.has(input)) return {};
       this.#lastResult = value;
       if (value === undefined) return {};
-      return { result: this.#store.restoreSources(previewValue(value, { colors })) };
+      return { result: this.#store.restoreSources(previewValue(value, preview)) };
     } catch (thrown) {
       if (!this.#awaited.has(input)) return {};
       this.#lastError = thrown;
