@@ -1,0 +1,48 @@
+/**
+ * Where the imports of a REPL lead: to modules that the server runs, or to library modules of it.
+ *
+ * @module
+ */
+import { join, resolve } from "node:path";
+import type { ImportTarget } from "../../runtime/code/expansion.ts";
+import { findProject, moduleId } from "../modules/project.ts";
+import { Resolver } from "../modules/resolver.ts";
+
+/** What inputs are resolved as: a file in the directory that the person works in. */
+const REFERRER = "repl.ts";
+
+/** Resolves specifiers as a module in one directory means them. No file is read but configurations. */
+export class ImportResolver {
+  readonly #directory: string;
+  readonly #resolver: Resolver;
+
+  private constructor(directory: string, resolver: Resolver) {
+    this.#directory = directory;
+    this.#resolver = resolver;
+  }
+
+  /**
+   * Makes a resolver for a directory; `libraryPrefixes` are those of `--library-prefix`.
+   *
+   * @throws {ModuleError} when the configuration of the project there cannot be read.
+   */
+  static async open(directory: string, libraryPrefixes: string[]): Promise<ImportResolver> {
+    const { importMap } = await findProject(join(directory, REFERRER));
+    return new ImportResolver(directory, new Resolver(importMap, libraryPrefixes));
+  }
+
+  /**
+   * What a specifier leads to. A bare one that nothing maps is a module id, or the path of a file from
+   * the directory, as in `gxensemble load`.
+   */
+  async resolve(specifier: string, attributes?: Record<string, string>): Promise<ImportTarget> {
+    const target = this.#resolver.resolve(specifier, join(this.#directory, REFERRER));
+    if (target?.kind === "library") {
+      return { ...target, ...(attributes && { attributes }) };
+    }
+    const path = target?.path ?? resolve(this.#directory, specifier);
+    const id = moduleId(await findProject(path), path);
+    const ids = target ? [id] : [specifier, id];
+    return { kind: "module", specifier, ids: [...new Set(ids)] };
+  }
+}
