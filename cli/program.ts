@@ -132,6 +132,17 @@ function addCodeCommands(program: CommandUnknownOpts): void {
       const { evaluate } = await import("./commands/eval.ts");
       await evaluate(serverId, expression, options);
     });
+
+  program.command("repl").description("provides a repl for a running server")
+    .addOption(registryOption())
+    .addOption(libraryPrefixOption())
+    .addOption(passphraseFileOption())
+    .addOption(logOption("warning"))
+    .addArgument(serverIdArgument())
+    .action(async (serverId, options) => {
+      const { repl } = await import("./commands/repl.ts");
+      await repl(serverId, options);
+    });
 }
 
 function addManagementCommands(program: CommandUnknownOpts): void {

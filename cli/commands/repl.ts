@@ -1,0 +1,66 @@
+/**
+ * `gxensemble repl`.
+ *
+ * @module
+ */
+import type { ServerId } from "../../runtime/actor/server_id.ts";
+import { EnsembleError } from "../../runtime/errors.ts";
+import { Administrator } from "../administrator.ts";
+import { withConsole } from "../console.ts";
+import type { ClientOptions } from "../options.ts";
+import { printLine, printNotice } from "../output.ts";
+import type { PassphraseOptions } from "../passphrase.ts";
+import { History, historyPath } from "../repl/history.ts";
+import { ImportResolver } from "../repl/import_resolver.ts";
+import { complete } from "../repl/name_completion.ts";
+import { runPiped } from "../repl/piped.ts";
+import { RemoteSession } from "../repl/remote_session.ts";
+import { Repl, type ReplContext } from "../repl/repl.ts";
+import { Terminal } from "../repl/terminal.ts";
+
+/** Options of {@linkcode repl}. */
+export interface ReplOptions extends ClientOptions, PassphraseOptions {
+  /** The prefixes of the modules that the server itself finds. */
+  libraryPrefix: string[];
+}
+
+/** Where the REPL is shown. */
+type Screen = Pick<ReplContext, "print" | "printError">;
+
+/** Evaluates what is typed, or what comes through a pipe, in a running server. */
+export async function repl(serverId: ServerId, options: ReplOptions): Promise<void> {
+  const isTerminal = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
+  await withConsole(options, async (actors, console) => {
+    const administrator = new Administrator(console, options);
+    const elevating: ReplContext["elevating"] = (capability, work) =>
+      administrator.elevating(serverId, capability, work);
+    const lost = new AbortController();
+    let screen: Screen = { print: printLine, printError: printNotice };
+    const session = await RemoteSession.open(actors, {
+      server: serverId,
+      resolver: await ImportResolver.open(Deno.cwd(), options.libraryPrefix),
+      preview: { colors: isTerminal && !Deno.noColor, oneLine: !isTerminal },
+      elevating: (work) => elevating("loader", work),
+      onOutput: (text) => screen.print(text),
+      onLost: (reason = "its session has ended") =>
+        lost.abort(new EnsembleError(`lost ${serverId}: ${reason}`)),
+    });
+    const evaluator = new Repl({
+      actors,
+      server: serverId,
+      session,
+      libraryPrefix: options.libraryPrefix,
+      elevating,
+      print: (line) => screen.print(line),
+      printError: (text) => screen.printError(text),
+    });
+    if (!isTerminal) return await runPiped(evaluator, lost.signal);
+    const terminal = new Terminal({
+      prompt: `${serverId}> `,
+      history: await History.open(historyPath()),
+      complete: (line) => complete(line, session),
+    });
+    screen = { print: (text) => terminal.print(text), printError: (text) => terminal.print(text) };
+    await terminal.run(evaluator, lost.signal);
+  });
+}

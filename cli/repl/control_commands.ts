@@ -1,0 +1,163 @@
+/**
+ * The control commands of the REPL.
+ *
+ * @module
+ */
+import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
+import type { ServerId } from "../../runtime/actor/server_id.ts";
+import { loaderClient, shutDownServer } from "../../runtime/ensemble/remote.ts";
+import { InvalidInputError } from "../../runtime/errors.ts";
+import { formatLoadReport, loadLibrary, loadModule } from "../loading.ts";
+import type { ControlLine } from "./control_line.ts";
+import type { RemoteSession } from "./remote_session.ts";
+
+/** What control commands work with. */
+export interface ControlContext {
+  /** The actors of the console. */
+  readonly actors: ActorSystem;
+  /** The server that the REPL is in. */
+  readonly server: ServerId;
+  readonly session: RemoteSession;
+  /** The prefixes of the modules that the server itself finds. */
+  readonly libraryPrefix: string[];
+  /** Prints a line of the result. */
+  print(line: string): void;
+  /** Does what may take a capability in the server. */
+  elevating<Result>(capability: string, work: () => Promise<Result>): Promise<Result>;
+}
+
+/** One control command. */
+export interface ControlCommand {
+  /** Its name, and other names for it. */
+  readonly names: readonly string[];
+  /** Each way to write it, and what it then does. */
+  readonly forms: readonly (readonly [usage: string, description: string])[];
+  /** Whether the REPL ends with it. */
+  readonly ends?: boolean;
+  /** Does it; undefined when the arguments are wrong. */
+  run(args: readonly string[], context: ControlContext): Promise<void> | undefined;
+}
+
+const importModule: ControlCommand = {
+  names: ["import"],
+  forms: [[",(import module-id)", "import a module locally for expansion"]],
+  run([moduleId, ...rest], { session }) {
+    if (moduleId === undefined || rest.length > 0) return;
+    return session.importAll(moduleId);
+  },
+};
+
+const LOAD_FLAGS = new Set(["-f", "-l"]);
+
+const load: ControlCommand = {
+  names: ["load"],
+  forms: [
+    [",(load module-id)", "load the code and dependencies for a module"],
+    [",(load -f module-id)", "forcibly load a module ignoring dependencies"],
+    [",(load -l module-id)", "load a library module"],
+  ],
+  run(args, context) {
+    const [flags, [moduleId, ...rest]] = [
+      args.filter((arg) => LOAD_FLAGS.has(arg)),
+      args.filter((arg) => !LOAD_FLAGS.has(arg)),
+    ];
+    if (moduleId === undefined || moduleId.startsWith("-")) return;
+    if (rest.length > 0 || flags.length > 1) return;
+    return loadIn(moduleId, flags[0], context);
+  },
+};
+
+async function loadIn(
+  moduleId: string,
+  flag: string | undefined,
+  { actors, server, libraryPrefix, elevating, print }: ControlContext,
+): Promise<void> {
+  const loader = loaderClient(actors, server);
+  const report = await elevating(
+    "loader",
+    () =>
+      flag === "-l"
+        ? loadLibrary(loader, moduleId)
+        : loadModule(loader, moduleId, { force: flag === "-f", libraryPrefix }),
+  );
+  formatLoadReport(report).forEach(print);
+}
+
+const isDefined: ControlCommand = {
+  names: ["defined?"],
+  forms: [[",(defined? id)", "checks if an identifier is defined at the server"]],
+  run([name, ...rest], { session, print }) {
+    if (name === undefined || rest.length > 0) return;
+    return session.isDefined(name).then((defined) => print(String(defined)));
+  },
+};
+
+const shutdown: ControlCommand = {
+  names: ["shutdown"],
+  forms: [[",(shutdown)", "shut down the server and exit the repl"]],
+  ends: true,
+  run(args, { actors, server, elevating, print }) {
+    if (args.length > 0) return;
+    print(`... shutting down ${server}`);
+    return elevating("shutdown", () => shutDownServer(actors, server));
+  },
+};
+
+const quit: ControlCommand = {
+  names: ["q", "quit"],
+  forms: [[",q ,quit", "quit the repl"]],
+  ends: true,
+  run: (args) => args.length > 0 ? undefined : Promise.resolve(),
+};
+
+const help: ControlCommand = {
+  names: ["h", "help"],
+  forms: [[",h ,help", "display this help message"]],
+  run(args, { print }) {
+    if (args.length > 0) return;
+    formatHelp().forEach(print);
+    return Promise.resolve();
+  },
+};
+
+/** All of them, in the order of the help. */
+export const CONTROL_COMMANDS: readonly ControlCommand[] = [
+  importModule,
+  load,
+  isDefined,
+  shutdown,
+  quit,
+  help,
+];
+
+/**
+ * Runs a control command; says whether the REPL ends with it.
+ *
+ * @throws {InvalidInputError} when there is none of that name, or its arguments are wrong.
+ * @throws {EnsembleError} when it fails.
+ */
+export async function runControlLine(
+  { name, args }: ControlLine,
+  context: ControlContext,
+): Promise<boolean> {
+  const command = CONTROL_COMMANDS.find(({ names }) => names.includes(name));
+  if (!command) {
+    throw new InvalidInputError(`there is no control command ,${name}: ,help lists them`);
+  }
+  const running = command.run(args, context);
+  if (!running) {
+    const usages = command.forms.map(([usage]) => usage);
+    throw new InvalidInputError(`wrong arguments for ,${name}: write ${usages.join(" or ")}`);
+  }
+  await running;
+  return command.ends ?? false;
+}
+
+function formatHelp(): string[] {
+  const forms = CONTROL_COMMANDS.flatMap(({ forms }) => forms);
+  const width = Math.max(...forms.map(([usage]) => usage.length));
+  return [
+    "Control commands:",
+    ...forms.map(([usage, description]) => `  ${usage.padEnd(width)} -- ${description}`),
+  ];
+}

@@ -1,0 +1,75 @@
+/**
+ * What Tab completes.
+ *
+ * @module
+ */
+import { type Token, tokenizer, tokTypes } from "acorn";
+import { CONTROL_COMMANDS } from "./control_commands.ts";
+import { isControlLine } from "./control_line.ts";
+import type { RemoteSession } from "./remote_session.ts";
+
+/** A name that is being typed. */
+export interface PartialName {
+  /** The names before it: `a` and `b` in `a.b.c`. */
+  readonly path: string[];
+  /** As much of it as is there. */
+  readonly prefix: string;
+}
+
+/** What could stand in the place of the last part of a line, and that part. */
+export type Completion = [candidates: string[], replaced: string];
+
+/** Completes a line up to the cursor: a control command, or a name that the server knows. */
+export async function complete(line: string, session: RemoteSession): Promise<Completion> {
+  if (isControlLine(line)) return completeControl(line.trimStart());
+  const name = partialName(line);
+  if (!name) return [[], line];
+  return [await session.complete(name.path, name.prefix), name.prefix];
+}
+
+function completeControl(line: string): Completion {
+  const candidates = CONTROL_COMMANDS.flatMap(({ names }) => names)
+    .flatMap((name) => [`,(${name} `, `,${name}`])
+    .filter((candidate) => candidate.startsWith(line));
+  // One of the two ways to write it is enough.
+  const parenthesised = candidates.filter((candidate) => candidate.startsWith(",("));
+  return [parenthesised.length > 0 ? parenthesised : candidates, line];
+}
+
+/** The name that a line ends with; undefined where a name does not help, as in a string. */
+export function partialName(line: string): PartialName | undefined {
+  const tokens = tokensOf(line);
+  if (!tokens) return undefined;
+  const last = tokens.at(-1);
+  const prefix = last && isWord(last) && last.end === line.length ? textOf(last, line) : "";
+  if (prefix) tokens.pop();
+  const path: string[] = [];
+  while (isDot(tokens.at(-1))) {
+    tokens.pop();
+    const name = tokens.pop();
+    if (!name || name.type !== tokTypes.name) return undefined;
+    path.unshift(textOf(name, line));
+  }
+  return { path, prefix };
+}
+
+/** The tokens of a line, or undefined when it ends inside one. */
+function tokensOf(line: string): Token[] | undefined {
+  try {
+    return [...tokenizer(line, { ecmaVersion: "latest" })];
+  } catch {
+    return undefined;
+  }
+}
+
+function isWord({ type }: Token): boolean {
+  return type === tokTypes.name || type.keyword !== undefined;
+}
+
+function isDot(token: Token | undefined): boolean {
+  return token?.type === tokTypes.dot || token?.type === tokTypes.questionDot;
+}
+
+function textOf({ start, end }: Token, line: string): string {
+  return line.slice(start, end);
+}

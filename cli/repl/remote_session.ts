@@ -1,0 +1,131 @@
+/**
+ * A REPL session in a server, as its owner works with it.
+ *
+ * @module
+ */
+import type { Actor } from "../../runtime/actor/actor.ts";
+import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
+import { on, onPing, onShutdown, onUnexpected } from "../../runtime/actor/cases.ts";
+import type { Down } from "../../runtime/actor/monitors.ts";
+import { ActorRef } from "../../runtime/actor/ref.ts";
+import type { ServerId } from "../../runtime/actor/server_id.ts";
+import { type Client, client } from "../../runtime/actor/service.ts";
+import type { PreviewOptions } from "../../runtime/code/preview.ts";
+import type { ReplHandlers, ReplOutput } from "../../runtime/code/repl_actor.ts";
+import type { Outcome } from "../../runtime/code/repl_session.ts";
+import { loaderClient } from "../../runtime/ensemble/remote.ts";
+import { expand } from "./expand.ts";
+import type { ImportResolver } from "./import_resolver.ts";
+import { InputMap } from "./input_map.ts";
+
+/** What a session is opened with. */
+export interface SessionOptions {
+  /** The server that it is in. */
+  readonly server: ServerId;
+  /** Says where imports lead. */
+  readonly resolver: ImportResolver;
+  /** How results are shown. */
+  readonly preview: PreviewOptions;
+  /** Does what may take a capability in the server. */
+  elevating<Result>(work: () => Promise<Result>): Promise<Result>;
+  /** Called with what evaluated code writes to the console. */
+  onOutput(text: string): void;
+  /** Called once when the session has ended from the other side, with the reason if there is one. */
+  onLost(reason: string | undefined): void;
+}
+
+/** Evaluating takes as long as it takes. */
+const PATIENTLY = { timeout: Infinity };
+
+/** A session that is open until the actors of this process stop. */
+export class RemoteSession {
+  readonly #session: Client<ReplHandlers>;
+  readonly #options: SessionOptions;
+  readonly #inputs: InputMap;
+  #lastInput = 0;
+
+  private constructor(session: Client<ReplHandlers>, inputs: InputMap, options: SessionOptions) {
+    this.#session = session;
+    this.#inputs = inputs;
+    this.#options = options;
+  }
+
+  /**
+   * Opens a session.
+   *
+   * @throws {EnsembleError} when the server cannot be reached, or refuses.
+   */
+  static async open(actors: ActorSystem, options: SessionOptions): Promise<RemoteSession> {
+    const { server, elevating } = options;
+    const inputs = new InputMap(`${actors.id}`);
+    const owner = startOwner(actors, inputs, options);
+    const serial = await elevating(() => loaderClient(owner, server).openSession({}));
+    const ref = new ActorRef(server, serial);
+    owner.monitor(ref);
+    return new RemoteSession(client<ReplHandlers>(owner, ref), inputs, options);
+  }
+
+  /**
+   * Expands an input and evaluates it. When `signal` is aborted the server is told that nobody waits.
+   *
+   * @throws {InputError} when it is not TypeScript, or incomplete.
+   * @throws {EnsembleError} when the server is lost.
+   */
+  async evaluate(source: string, signal: AbortSignal): Promise<Outcome> {
+    const { expansion, locate } = await expand(
+      source,
+      (specifier, attributes) => this.#options.resolver.resolve(specifier, attributes),
+    );
+    const input = ++this.#lastInput;
+    this.#inputs.add(input, locate);
+    const { preview } = this.#options;
+    try {
+      const { result, error } = await this.#session.evaluate({ input, expansion, preview }, {
+        ...PATIENTLY,
+        signal,
+      });
+      return {
+        ...(result !== undefined && { result: this.#inputs.restore(result) }),
+        ...(error !== undefined && { error: this.#inputs.restore(error) }),
+      };
+    } finally {
+      if (signal.aborted) void this.#session.interrupt({ input }).catch(() => {});
+    }
+  }
+
+  /**
+   * Makes the exports of a module that the server runs names of the session.
+   *
+   * @throws {EnsembleError} when the server does not run it.
+   */
+  async importAll(specifier: string): Promise<void> {
+    const target = await this.#options.resolver.resolve(specifier);
+    await this.#session.importAll({ target }, PATIENTLY);
+  }
+
+  /** Whether a name is one of the session or a global one of the server. */
+  isDefined(name: string): Promise<boolean> {
+    return this.#session.isDefined({ name });
+  }
+
+  /** The names that could stand for `prefix` after `path`, at most as many as the server gives. */
+  complete(path: string[], prefix: string): Promise<string[]> {
+    return this.#session.complete({ path, prefix });
+  }
+}
+
+/** The actor here that the session belongs to, and that is told of what happens in it. */
+function startOwner(
+  actors: ActorSystem,
+  inputs: InputMap,
+  { onOutput, onLost }: SessionOptions,
+): Actor {
+  return actors.spawn(undefined, (self) =>
+    self.loop([
+      on<ReplOutput, void>("output", ({ text }) => onOutput(inputs.restore(text))),
+      on<Down, void>("down", ({ reason }) => onLost(reason)),
+      onPing,
+      onShutdown(),
+      onUnexpected,
+    ]));
+}

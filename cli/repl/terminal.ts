@@ -1,0 +1,121 @@
+/**
+ * The REPL of a person at a terminal.
+ *
+ * @module
+ */
+import process from "node:process";
+import { clearLine, createInterface, cursorTo, type Interface } from "node:readline";
+import { type History, MAX_HISTORY } from "./history.ts";
+import type { Completion } from "./name_completion.ts";
+import type { Repl } from "./repl.ts";
+
+/** What follows the prompt of an input that goes on over several lines. */
+const CONTINUATION = "... ";
+
+/** Options of {@linkcode Terminal}. */
+export interface TerminalOptions {
+  /** What stands before each input. */
+  readonly prompt: string;
+  /** Lines to go back to with the arrow keys. */
+  readonly history: History;
+  /** Completes a line up to the cursor, for Tab. */
+  complete(line: string): Promise<Completion>;
+}
+
+/** Reads lines from the terminal with an editor for them, and writes to it. */
+export class Terminal {
+  readonly #options: TerminalOptions;
+  readonly #reader: Interface;
+  /** Lines that were entered while another one was being evaluated. */
+  #entered: string[] = [];
+  #isWaiting = false;
+  #isClosed = false;
+  #wake = () => {};
+
+  /** Takes the terminal over. */
+  constructor(options: TerminalOptions) {
+    this.#options = options;
+    this.#reader = createInterface({
+      input: process.stdin,
+      output: process.stdout,
+      terminal: true,
+      history: options.history.lines.toReversed(),
+      historySize: MAX_HISTORY,
+      completer: (line: string, done: (error: null, result: Completion) => void) => {
+        options.complete(line).catch((): Completion => [[], line])
+          .then((completion) => done(null, completion));
+      },
+    });
+    this.#reader.on("line", (line) => {
+      this.#entered.push(line);
+      this.#wake();
+    });
+    this.#reader.on("close", () => this.close());
+  }
+
+  /** Prints lines; what is being typed moves below them. */
+  print(text: string): void {
+    if (!this.#isWaiting) return void process.stdout.write(`${text}\n`);
+    cursorTo(process.stdout, 0);
+    clearLine(process.stdout, 0);
+    process.stdout.write(`${text}\n`);
+    this.#reader.prompt(true);
+  }
+
+  /**
+   * Enters what is typed, up to Ctrl-D or to a command that ends the REPL.
+   *
+   * @param lost aborted when the session is lost: then this throws what it is aborted with.
+   */
+  async run(repl: Repl, lost: AbortSignal): Promise<void> {
+    const { prompt, history } = this.#options;
+    lost.addEventListener("abort", () => this.close());
+    this.#reader.on("SIGINT", () => this.#interrupt(repl));
+    this.#reader.setPrompt(prompt);
+    for (let line; (line = await this.#nextLine()) !== undefined;) {
+      await history.add(line);
+      const outcome = await repl.enter(line);
+      if (outcome === "quit") return this.close();
+      this.#reader.setPrompt(repl.isIncomplete ? CONTINUATION : prompt);
+    }
+    this.close();
+    lost.throwIfAborted();
+  }
+
+  /** Gives the terminal back. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    // After Ctrl-D the cursor stands behind the prompt.
+    if (this.#isWaiting) process.stdout.write("\n");
+    this.#reader.close();
+    this.#wake();
+  }
+
+  async #nextLine(): Promise<string | undefined> {
+    while (this.#entered.length === 0 && !this.#isClosed) {
+      this.#isWaiting = true;
+      this.#reader.prompt();
+      await new Promise<void>((resolve) => this.#wake = resolve);
+      this.#isWaiting = false;
+    }
+    return this.#entered.shift();
+  }
+
+  /** Ctrl-C: stops waiting for an evaluation, or drops the input and the line that is being typed. */
+  #interrupt(repl: Repl): void {
+    const { prompt } = this.#options;
+    const isEmpty = this.#reader.line === "";
+    this.#entered = [];
+    const hadSomething = repl.interrupt();
+    if (!this.#isWaiting) return;
+    this.#reader.write(null, { ctrl: true, name: "e" });
+    process.stdout.write("\n");
+    this.#reader.write(null, { ctrl: true, name: "u" });
+    cursorTo(process.stdout, 0);
+    clearLine(process.stdout, 0);
+    if (isEmpty && !hadSomething) process.stdout.write("to leave, press Ctrl-D or type ,q\n");
+    this.#reader.setPrompt(prompt);
+    this.#reader.prompt();
+  }
+}
