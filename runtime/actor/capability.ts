@@ -13,8 +13,8 @@ import { InvalidInputError } from "../errors.ts";
 export function parseCapability(text: string): string {
   if (typeof text !== "string" || !/^[a-z][a-z0-9-]{0,63}$/.test(text)) {
     throw new InvalidInputError(
-      `not a capability: ${JSON.stringify(text)}: a capability is up to 64 small letters, ` +
-        `digits and "-", such as admin, shutdown and loader`,
+      `not a capability: ${Deno.inspect(text, { strAbbreviateSize: 64, depth: 0 })}: ` +
+        `a capability is up to 64 small letters, digits and "-", such as admin, shutdown and loader`,
     );
   }
   return text;

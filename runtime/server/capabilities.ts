@@ -13,7 +13,7 @@ import type { ServerId } from "../actor/server_id.ts";
 import { AuthorizationError, InvalidInputError } from "../errors.ts";
 import { type Elevation, elevationText } from "./elevation_text.ts";
 import type { Bytes } from "./handshake_messages.ts";
-import { sameInstance } from "./instance.ts";
+import { sameInstance, SIGNATURE_LENGTH } from "./instance.ts";
 import { Session } from "./session.ts";
 
 const logger = getLogger(["gxensemble", "audit"]);
@@ -24,6 +24,12 @@ export const ADMIN = "admin";
 /** How long a refused elevation is kept waiting, in ms: doubled with each that the session was refused. */
 const FIRST_PENALTY = 250;
 const LONGEST_PENALTY = 8_000;
+
+/** How many capabilities can be asked for or conferred at once. */
+const MOST_CAPABILITIES = 32;
+
+/** How much of a text from outside is kept in the audit log, in characters. */
+const LONGEST_DETAIL = 256;
 
 /** Capabilities that were conferred to a server, until they are retracted or this server stops. */
 export interface Delegation {
@@ -66,11 +72,15 @@ export class Capabilities {
     return this.#adminKey !== undefined;
   }
 
-  /** Whether whoever sent an envelope may do what takes a capability. */
+  /**
+   * Whether whoever sent an envelope may do what takes a capability, as of now: what has been retracted, or
+   * ended with its connection, is not there any more for what was sent before.
+   */
   allows({ session }: Envelope, capability: string): boolean {
     if (!this.#adminKey || session === undefined) return true;
     if (!(session instanceof Session)) return false;
-    return has(session.capabilities, capability) || has(this.#delegated(session), capability);
+    return (!session.ended && has(session.capabilities, capability)) ||
+      has(this.#delegated(session), capability);
   }
 
   /**
@@ -117,14 +127,16 @@ export class Capabilities {
     const { pending } = challenged;
     challenged.pending = undefined;
     const capabilities = pending?.capabilities ?? [];
-    if (pending && await this.#isSigned(session, pending, signature)) {
+    // Of the right size first: what came over the wire may be anything, and a number would be taken for one.
+    const isSignature = signature instanceof Uint8Array && signature.length === SIGNATURE_LENGTH;
+    if (pending && isSignature && await this.#isSigned(session, pending, signature)) {
       for (const capability of pending.capabilities) session.capabilities.add(capability);
       this.#note(session, "elevation", "allowed", { capabilities });
       return;
     }
     const penalty = Math.min(FIRST_PENALTY * 2 ** challenged.failures++, LONGEST_PENALTY);
     this.#note(session, "elevation", "refused", { capabilities });
-    await new Promise((resolve) => setTimeout(resolve, penalty));
+    await new Promise((resolve) => Deno.unrefTimer(setTimeout(resolve, penalty) as never));
     throw new AuthorizationError(
       `${this.#self.id} refuses to elevate ${source.server}: no valid signature of the administrator`,
     );
@@ -132,7 +144,7 @@ export class Capabilities {
 
   /** Confers capabilities to the instance of a server, in place of those that it had. */
   delegate(delegation: Omit<Delegation, "since">): void {
-    const capabilities = checkCapabilities([...delegation.capabilities]);
+    const capabilities = checkCapabilities(delegation.capabilities);
     this.#delegations.set(delegation.server, { ...delegation, capabilities, since: Date.now() });
   }
 
@@ -194,7 +206,8 @@ export class Capabilities {
         ...(session.certified && { certificate: session.certified.serial }),
       }
       : { who: this.#self.id, transport: "local" };
-    const properties = { ...who, what, result, ...details };
+    const shortened = Object.entries(details).map(([key, value]) => [key, shorten(value)]);
+    const properties = { ...who, what, result, ...Object.fromEntries(shortened) };
     if (result === "refused") logger.warn("{what} {result}", properties);
     else logger.info("{what} {result}", properties);
   }
@@ -205,10 +218,27 @@ function has(capabilities: Iterable<string>, capability: string): boolean {
   return false;
 }
 
-/** Sorted, so that both sides of an elevation write them the same. */
-function checkCapabilities(capabilities: string[]): string[] {
+/**
+ * Makes sure that these are capabilities; gives them without repetition and sorted, so that both sides of an
+ * elevation write them the same.
+ *
+ * @throws {InvalidInputError} when they are not.
+ */
+export function checkCapabilities(capabilities: unknown): string[] {
   if (!Array.isArray(capabilities) || capabilities.length === 0) {
     throw new InvalidInputError("no capabilities are given");
   }
+  if (capabilities.length > MOST_CAPABILITIES) {
+    throw new InvalidInputError(
+      `${capabilities.length} capabilities are too many: up to ${MOST_CAPABILITIES} are taken`,
+    );
+  }
   return [...new Set(capabilities.map(parseCapability))].sort();
+}
+
+/** What a peer sends is not to fill the log. */
+function shorten(value: unknown): unknown {
+  return typeof value === "string" && value.length > LONGEST_DETAIL
+    ? `${value.slice(0, LONGEST_DETAIL)}...`
+    : value;
 }

@@ -100,6 +100,7 @@ export class Connection {
   close(reason: string): void {
     if (!this.open) return;
     this.#ended = reason;
+    this.session.ended = true;
     clearInterval(this.#heartbeat);
     this.#stream.close();
     this.#events.onClosed(this, reason);

@@ -20,7 +20,7 @@ import {
 } from "../actor/thread_state.ts";
 import { EnsembleError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
-import { ADMIN, type Capabilities, type Delegation } from "./capabilities.ts";
+import { ADMIN, type Capabilities, checkCapabilities, type Delegation } from "./capabilities.ts";
 import { REGISTRY, type RegistryHandlers } from "./registry_protocol.ts";
 
 /** One connection of a server, as others see it. */
@@ -93,12 +93,12 @@ export function controlHandlers(server: Controlled): Handlers & ControlHandlers 
 
     elevate: ({ signature }, envelope?: Envelope) => capabilities.elevate(envelope!, signature),
 
-    async authorize({ server: id, capabilities: conferred }, envelope?: Envelope) {
+    async authorize(request, envelope?: Envelope) {
       const by = envelope!.source.server;
+      const id = readServerId(request.server);
+      const conferred = checkCapabilities(request.capabilities);
       capabilities.require(envelope!, ADMIN, "authorize", { server: id, capabilities: conferred });
-      const entry = await client<RegistryHandlers>(actors, REGISTRY).lookup({
-        id: parseServerId(id),
-      });
+      const entry = await client<RegistryHandlers>(actors, REGISTRY).lookup({ id });
       if (!entry) {
         throw new EnsembleError(
           `the registry knows no server ${id}: capabilities are conferred to a server that runs`,
@@ -108,14 +108,17 @@ export function controlHandlers(server: Controlled): Handlers & ControlHandlers 
       capabilities.delegate({ server: entry.id, instance, capabilities: conferred, by });
     },
 
-    retract({ server: id }, envelope?: Envelope) {
+    retract(request, envelope?: Envelope) {
+      const id = readServerId(request.server);
       capabilities.require(envelope!, ADMIN, "retract", { server: id });
-      return capabilities.retract(parseServerId(id));
+      return capabilities.retract(id);
     },
 
     delegations: () => capabilities.delegations(),
 
-    connect({ server: id, addresses }, envelope?: Envelope) {
+    connect(request, envelope?: Envelope) {
+      const { addresses } = request;
+      const id = readServerId(request.server);
       // Addresses from outside would be believed by everybody in this server.
       if (addresses) capabilities.require(envelope!, ADMIN, "connect", { server: id });
       return server.connect(id, addresses);
@@ -149,6 +152,11 @@ export function controlHandlers(server: Controlled): Handlers & ControlHandlers 
     down: ({ monitor, reason }, envelope?: Envelope) =>
       actors.down(monitor, envelope!.source.server, reason),
   };
+}
+
+/** What came over the wire may be no text at all. */
+function readServerId(id: unknown): ServerId {
+  return parseServerId(typeof id === "string" ? id : "");
 }
 
 function requireActor(actors: ActorSystem, serial: number): Actor {

@@ -23,6 +23,8 @@ export class Session implements EnvelopeSession {
   readonly certified: Certified | undefined;
   /** What the peer may do besides what everybody may; it ends with the connection. */
   readonly capabilities: Set<string>;
+  /** Whether the connection is over, and with it what the peer was allowed on it. */
+  ended = false;
 
   /** A session of a peer that may do what its certificate says. */
   constructor(
