@@ -5,6 +5,7 @@
  */
 import type { ActorSystem } from "../runtime/actor/actor_system.ts";
 import { parseServerId } from "../runtime/actor/server_id.ts";
+import { readAdminPublicKey } from "../runtime/ensemble/admin_key.ts";
 import { readCookie } from "../runtime/ensemble/cookie.ts";
 import { serverTlsPaths } from "../runtime/ensemble/paths.ts";
 import { registryAddresses } from "../runtime/ensemble/registry_addresses.ts";
@@ -26,6 +27,7 @@ export async function withConsole<Result>(
     id: parseServerId(`${CONSOLE_ID}-${crypto.randomUUID().slice(0, 13)}`),
     cookie: await readCookie(),
     tls: await readTls(),
+    adminKey: await readAdminPublicKey(),
     listen: [],
     registry: registryAddresses(options.registry),
     roles: [],

@@ -9,9 +9,10 @@ import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
 import type { Handlers } from "../runtime/actor/service.ts";
 import { InvalidInputError } from "../runtime/errors.ts";
 import { ADMIN, type Capabilities } from "../runtime/server/capabilities.ts";
-import { INSTANCE_LENGTH } from "../runtime/server/instance.ts";
+import { INSTANCE_LENGTH, sameInstance } from "../runtime/server/instance.ts";
 import type { RegistryEntry } from "../runtime/server/registry_entry.ts";
 import type { RegistryHandlers } from "../runtime/server/registry_protocol.ts";
+import { Session } from "../runtime/server/session.ts";
 import { formatAddress, formatAddressUrl, parseAddresses } from "../runtime/wire/address.ts";
 import type { RegistryStore } from "./store.ts";
 
@@ -29,10 +30,18 @@ export function registryHandlers(
     if (!envelope || envelope.source.server === id) return;
     capabilities?.require(envelope, ADMIN, what, { server: id });
   };
+  // By its entry a server is told from who claims its id, and is conferred capabilities.
+  const requireOwnInstance = ({ id, instance }: RegistryEntry, envelope: Envelope | undefined) => {
+    const session = envelope?.session;
+    if (!capabilities?.enforced || !(session instanceof Session) || session.peer !== id) return;
+    if (sameInstance(session.instance, instance)) return;
+    throw new InvalidInputError(`not a registry entry of ${id}: the instance is another's`);
+  };
   return {
     async add({ entry }, envelope?: Envelope) {
       const checked = checkEntry(entry);
       requireOwn(checked.id, envelope, "add to the registry");
+      requireOwnInstance(checked, envelope);
       await store.put(checked);
       logger.info("added {id}: {roles} {addresses}", {
         id: checked.id,

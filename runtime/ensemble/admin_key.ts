@@ -63,7 +63,8 @@ export async function readAdminPublicKey(): Promise<CryptoKey | undefined> {
   try {
     text = await Deno.readTextFile(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    // A link that leads nowhere is no decision to enforce nothing.
+    if (error instanceof Deno.errors.NotFound && !await exists(path)) return undefined;
     throw new EnsembleError(`cannot read ${path}: ${(error as Error).message}`, { cause: error });
   }
   try {

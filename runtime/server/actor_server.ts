@@ -10,7 +10,7 @@ import { type Envelope, messageType } from "../actor/envelope.ts";
 import { toFailure } from "../actor/pending.ts";
 import { ActorRef } from "../actor/ref.ts";
 import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
-import { client } from "../actor/service.ts";
+import { type Client, client } from "../actor/service.ts";
 import { DisconnectedError, EnsembleError } from "../errors.ts";
 import { type Address, formatAddressUrl, hostName } from "../wire/address.ts";
 import { MAX_HANDSHAKES } from "../wire/limits.ts";
@@ -21,6 +21,7 @@ import { type ConnectionInfo, controlHandlers, type Controlled } from "./control
 import { Capabilities } from "./capabilities.ts";
 import type { TlsCredentials } from "./certified.ts";
 import { importCookie, SilentPeerError } from "./handshake.ts";
+import { requireIdentity } from "./identity.ts";
 import { Instance } from "./instance.ts";
 import { keepRegistered, register } from "./registration.ts";
 import type { RegistryEntry } from "./registry_entry.ts";
@@ -94,10 +95,15 @@ export class ActorServer implements Controlled {
     this.#registered = options.register;
     this.#book = new AddressBook((id) => this.#lookUp(id, options.registry));
     this.#book.set(REGISTRY_ID, [...options.registry], Infinity);
-    this.#router = new Router({ id: options.id, instance, cookie, tls: options.tls }, this.#book, {
+    const self = { id: options.id, instance, cookie, tls: options.tls };
+    this.#router = new Router(self, this.#book, {
       onEnvelope: (envelope) => this.#receive(envelope),
       onDisconnected: (server, reason) =>
         this.actors.disconnected(server, server === REGISTRY_ID ? withHint(reason) : reason),
+      identify: async (claim) => {
+        if (!this.capabilities.enforced) return;
+        await requireIdentity(self, claim, (id) => this.#registry.lookup({ id }));
+      },
     });
     this.capabilities = new Capabilities(
       { id: options.id, instance: instance.publicKey },
@@ -258,11 +264,15 @@ export class ActorServer implements Controlled {
     oldest!.stream.close();
   }
 
+  get #registry(): Client<RegistryHandlers> {
+    return client<RegistryHandlers>(this.actors, REGISTRY);
+  }
+
   async #lookUp(id: ServerId, registry: readonly Address[]): Promise<Address[]> {
     if (registry.length === 0 && this.id !== REGISTRY_ID) {
       throw new EnsembleError("no address of the registry is known");
     }
-    const entry = await client<RegistryHandlers>(this.actors, REGISTRY).lookup({ id });
+    const entry = await this.#registry.lookup({ id });
     if (entry) return [...entry.addresses];
     throw new EnsembleError(`the registry knows no server ${id}`);
   }
@@ -281,9 +291,8 @@ export class ActorServer implements Controlled {
 
   async #unregister(): Promise<void> {
     const { id, instance } = this.entry;
-    const registry = client<RegistryHandlers>(this.actors, REGISTRY);
     try {
-      await registry.remove({ id, instance }, { timeout: UNREGISTER_TIMEOUT });
+      await this.#registry.remove({ id, instance }, { timeout: UNREGISTER_TIMEOUT });
     } catch (error) {
       logger.warn("cannot leave the registry: {reason}", { reason: (error as Error).message });
     }

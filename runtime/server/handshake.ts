@@ -80,6 +80,7 @@ export function importCookie(cookie: Uint8Array): Promise<CryptoKey> {
  * The client's side. The stream is closed when it fails.
  *
  * @param options.wanted the id that the server must have.
+ * @param options.admit asked once the server has said who it is, before anything is proved to it; throws to refuse it.
  * @param options.proceed asked before the hello and before anything is proved; false breaks off, and tells
  * the server that it is not needed.
  * @throws {RefusedError} when the server refuses.
@@ -89,7 +90,11 @@ export function importCookie(cookie: Uint8Array): Promise<CryptoKey> {
 export function greet(
   stream: ByteStream,
   self: Credentials,
-  options: { wanted?: ServerId | undefined; proceed(): boolean },
+  options: {
+    wanted?: ServerId | undefined;
+    admit?(instance: Bytes): Promise<void>;
+    proceed(): boolean;
+  },
 ): Promise<Authenticated> {
   return inTime(stream, async () => {
     if (!options.proceed()) return await breakOff(stream);
@@ -109,6 +114,7 @@ export function greet(
       throw new AuthenticationError(`server ${server} answers there, not ${wanted}`);
     }
     refuseSelf(self, server, instance);
+    await options.admit?.(instance);
     if (!options.proceed()) return await breakOff(stream);
     const transcript = join(hello, challengeBytes);
     await send(stream, encodeResponse(await prove(self, CLIENT_LABEL, transcript, certified)));

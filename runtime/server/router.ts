@@ -18,6 +18,7 @@ import type { AddressBook } from "./address_book.ts";
 import { Connection } from "./connection.ts";
 import { type Authenticated, type Credentials, greet, welcome } from "./handshake.ts";
 import { type Bytes, Refusal, RefusedError } from "./handshake_messages.ts";
+import type { Claim } from "./identity.ts";
 import { sameInstance } from "./instance.ts";
 import { Peer } from "./peer.ts";
 import type { Session } from "./session.ts";
@@ -27,7 +28,7 @@ const logger = getLogger(["gxensemble", "server"]);
 /** How long a connected instance may take to show that it lives when another claims its id, in ms. */
 const PROBE_TIMEOUT = 1_000;
 
-/** What a router reports to. */
+/** What a router reports to, and asks. */
 export interface RouterEvents {
   /** An envelope came. */
   onEnvelope(envelope: Envelope): void;
@@ -36,6 +37,8 @@ export interface RouterEvents {
    * addresses, but would not have this server.
    */
   onDisconnected(server: ServerId, reason: DisconnectedError): void;
+  /** Makes sure that a peer without a certificate may go by its id; throws {@linkcode AuthenticationError}. */
+  identify(claim: Claim): Promise<void>;
 }
 
 /**
@@ -130,7 +133,10 @@ export class Router implements Route {
     let client: ServerId | undefined;
     try {
       const authenticated = await welcome(stream, this.#self, {
-        admit: (id, instance) => this.#admit(client = id, instance, welcoming.promise),
+        admit: async (id, instance) => {
+          await this.#identify(stream, { id, instance, dialled: false });
+          return await this.#admit(client = id, instance, welcoming.promise);
+        },
       });
       this.#use(stream, authenticated, from);
     } catch (error) {
@@ -214,6 +220,7 @@ export class Router implements Route {
     const stream = await connectTo(address, this.#self.tls);
     const greeting = greet(stream, this.#self, {
       wanted: peer.id,
+      admit: (instance) => this.#identify(stream, { id: peer.id, instance, dialled: true }),
       proceed: () => !peer.connection && !peer.welcoming && !this.#closed,
     });
     const done = () => void (peer.greeting = undefined);
@@ -230,6 +237,10 @@ export class Router implements Route {
       const { message } = error as Error;
       throw new EnsembleError(`${formatAddressUrl(address)}: ${message}`, { cause: error });
     }
+  }
+
+  async #identify(stream: Accepted["stream"], claim: Claim): Promise<void> {
+    if (!stream.certificate) await this.#events.identify(claim);
   }
 
   /**
