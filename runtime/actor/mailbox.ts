@@ -81,7 +81,6 @@ export class Mailbox {
     let passed = 0;
     let slot = this.#first;
     while (slot) {
-      const next: Slot | undefined = slot.next;
       if (isExpired(slot)) {
         this.#remove(slot);
       } else {
@@ -92,7 +91,8 @@ export class Mailbox {
         }
         if (++passed === SCAN_LIMIT) this.#buildIndex();
       }
-      slot = next;
+      // Not before: a guard may have added one.
+      slot = slot.next;
     }
     return undefined;
   }
