@@ -1,0 +1,558 @@
+import assert from "node:assert/strict";
+import type { ActorSystem } from "../../../runtime/actor/actor_system.ts";
+import type { Actor } from "../../../runtime/actor/actor.ts";
+import { type Case, on, onPing, onShutdown } from "../../../runtime/actor/cases.ts";
+import { Envelope, reply, replyFailure, replyIfExpected } from "../../../runtime/actor/envelope.ts";
+import { ActorRef } from "../../../runtime/actor/ref.ts";
+import { parseServerId } from "../../../runtime/actor/server_id.ts";
+import {
+  ActorError,
+  DisconnectedError,
+  EnsembleError,
+  InvalidInputError,
+  TimeoutError,
+} from "../../../runtime/errors.ts";
+import { UnsendableError } from "../../../runtime/wire/dressing.ts";
+import { FakeTime, LinkedSystems, settle, startSystem } from "./linked_systems.ts";
+
+/** Starts an actor that keeps what it gets. */
+function startCollector(system: ActorSystem, name?: string) {
+  const envelopes: Envelope[] = [];
+  const any: Case = {
+    matches: () => true,
+    react: (_message, envelope) => void envelopes.push(envelope),
+  };
+  return { envelopes, actor: system.spawn(name, (self) => self.loop([any])) };
+}
+
+function startEcho(system: ActorSystem, name: string): Actor {
+  return system.spawn(
+    name,
+    (self) =>
+      self.loop([{
+        matches: () => true,
+        react: (message, envelope) => void replyIfExpected(envelope, message),
+      }]),
+  );
+}
+
+async function stop(...systems: ActorSystem[]): Promise<void> {
+  const actors = systems.flatMap((system) => system.actors());
+  for (const actor of actors) actor.exit();
+  await Promise.all(actors.map(({ ended }) => ended));
+}
+
+Deno.test("an actor is found by name, by number, by reference and as itself", async () => {
+  const system = startSystem();
+  const actor = startEcho(system, "echo");
+  assert.equal(`${actor.ref}`, "echo@here");
+  assert.equal(system.find("echo"), actor);
+  assert.equal(system.find(actor.serial), actor);
+  const byNumber = new ActorRef(system.id, actor.serial);
+  for (const dest of ["echo", actor.serial, actor.ref, byNumber, actor]) {
+    assert.equal(await system.ask(dest, "hello"), "hello");
+  }
+  const nameless = system.spawn(undefined, (self) => self.loop([onPing]));
+  assert.equal(nameless.ref.actor, nameless.serial);
+  assert.equal(await system.ask(nameless.ref, { type: "ping" }), "OK");
+  assert.deepEqual(system.actors(), [actor, nameless]);
+  await stop(system);
+  assert.deepEqual(system.actors(), []);
+});
+
+Deno.test("names that are none are refused", () => {
+  const system = startSystem();
+  for (const name of ["", " ", "a b", "5", "5a", "a\tb", "a\n", "\u00a0a", "x".repeat(129)]) {
+    assert.throws(() => system.spawn(name, () => {}), (error) => {
+      assert.ok(error instanceof InvalidInputError);
+      assert.ok(error.message.startsWith(`not an actor name: ${JSON.stringify(name)}: `));
+      return true;
+    });
+  }
+  assert.deepEqual(system.actors(), []);
+});
+
+Deno.test("names of any other characters are taken", async () => {
+  const system = startSystem();
+  for (const name of ["a", "x".repeat(128), "ü", "-a", "__proto__", "constructor", "a5/b:c"]) {
+    const actor = startEcho(system, name);
+    assert.equal(await system.ask(name, 1), 1);
+    assert.equal(actor.name, name);
+  }
+  await stop(system);
+});
+
+Deno.test("a name is one living actor's, and free once that has ended", async () => {
+  const system = startSystem();
+  const first = startEcho(system, "name");
+  assert.throws(() => system.spawn("name", () => {}), (error) => {
+    assert.ok(error instanceof EnsembleError);
+    assert.equal(error.message, "cannot start actor name: one of that name is running in here");
+    return true;
+  });
+  assert.equal(await system.ask("name", 1), 1);
+  await stop(system);
+  const second = startEcho(system, "name");
+  assert.notEqual(second.serial, first.serial);
+  assert.equal(await system.ask("name", 2), 2);
+  await assert.rejects(
+    system.ask(new ActorRef(system.id, first.serial), 3),
+    /unknown actor: \d+@here/,
+  );
+  await stop(system);
+});
+
+Deno.test("a body starts later than spawn returns, and its actor gets what was sent before", async () => {
+  const system = startSystem();
+  let begun = false;
+  const received: unknown[] = [];
+  const actor = system.spawn("late", async (self) => {
+    begun = true;
+    received.push(await self.receive([on("a", (message) => message)]));
+  });
+  assert.equal(begun, false);
+  system.tell("late", { type: "a" });
+  await actor.ended;
+  assert.deepEqual(received, [{ type: "a" }]);
+});
+
+Deno.test("a body that throws at once is a failure of the actor, not of spawn", async () => {
+  const system = startSystem();
+  const error = new Error("at once");
+  const actor = system.spawn("a", () => {
+    throw error;
+  });
+  assert.equal(await actor.ended, error);
+  await settle();
+  assert.equal(system.find("a"), undefined);
+});
+
+Deno.test("tell gives a nonce of its own, and undefined for an actor that is not there", async () => {
+  const system = startSystem();
+  const { actor, envelopes } = startCollector(system, "a");
+  const nonces = [1, 2, 3].map((n) => system.tell("a", n)!);
+  assert.equal(new Set(nonces).size, 3);
+  await settle();
+  assert.deepEqual(envelopes.map(({ nonce }) => nonce), nonces);
+  assert.equal(envelopes[0]!.replyExpected, false);
+  assert.equal(`${envelopes[0]!.source}`, "server@here");
+  await stop(system);
+  for (const dest of ["a", "nobody", 999, actor, actor.ref]) {
+    assert.equal(system.tell(dest, 1), undefined);
+  }
+});
+
+Deno.test("an envelope names the actor it is from", async () => {
+  const system = startSystem();
+  const { envelopes } = startCollector(system, "a");
+  const sender = system.spawn("sender", (self) => {
+    self.tell("a", 1);
+    self.ask("a", 2).catch(() => {});
+  });
+  await sender.ended;
+  await settle();
+  assert.deepEqual(envelopes.map(({ source }) => `${source}`), ["sender@here", "sender@here"]);
+  assert.deepEqual(envelopes.map(({ replyExpected }) => replyExpected), [false, true]);
+  await stop(system);
+  system.close();
+});
+
+Deno.test("an ask resolves with the answer, whatever that is", async () => {
+  const systems = new LinkedSystems();
+  const [near, far] = [systems.start("near"), systems.start("far")];
+  const echo = startEcho(far, "echo");
+  for (const system of [near, far]) {
+    for (const value of [undefined, null, false, 0, "", [1n], new Map([[1, new Error("x")]])]) {
+      assert.deepEqual(await system.ask(echo.ref, value), value);
+    }
+  }
+  await stop(far);
+});
+
+Deno.test("an ask rejects with the reason of a failure", async () => {
+  const systems = new LinkedSystems();
+  const [near, far] = [systems.start("near"), systems.start("far")];
+  const { ref } = far.spawn("fails", (self) =>
+    self.loop([{
+      matches: () => true,
+      react: (message, envelope) => replyFailure(envelope, message),
+    }]));
+  const cases: [unknown, string, string][] = [
+    [new TypeError("wrong"), "wrong", "TypeError"],
+    ["a text", "a text", "Error"],
+    [{ code: 5 }, "{ code: 5 }", "Error"],
+    [undefined, "undefined", "Error"],
+  ];
+  for (const system of [near, far]) {
+    for (const [thrown, message, reason] of cases) {
+      await assert.rejects(system.ask(ref, thrown), (error) => {
+        assert.ok(error instanceof ActorError);
+        assert.deepEqual([error.message, error.reason], [message, reason]);
+        return true;
+      });
+    }
+  }
+  await stop(far);
+});
+
+Deno.test("an ask of an actor that is not there is refused at once, near and far", async () => {
+  using time = new FakeTime();
+  const systems = new LinkedSystems();
+  const [near, far] = [systems.start("near"), systems.start("far")];
+  for (const dest of ["nobody", 999]) {
+    for (const system of [near, far]) {
+      await assert.rejects(system.ask(new ActorRef(far.id, dest), 1), {
+        name: "ActorError",
+        message: `unknown actor: ${dest}@far`,
+      });
+    }
+    await assert.rejects(near.ask(dest, 1), { message: `unknown actor: ${dest}@near` });
+  }
+  assert.equal(time.referenced, 0);
+});
+
+Deno.test("a message to an actor that is not there far away is dropped silently", async () => {
+  const systems = new LinkedSystems();
+  const [near, far] = [systems.start("near"), systems.start("far")];
+  assert.notEqual(near.tell(new ActorRef(far.id, "nobody"), 1), undefined);
+  await settle();
+  assert.equal(systems.sent.length, 1);
+});
+
+Deno.test("an ask of a server that cannot be reached is refused at once", async () => {
+  const systems = new LinkedSystems();
+  const near = systems.start("near");
+  const ref = new ActorRef(parseServerId("nosuch"), "a");
+  await assert.rejects(near.ask(ref, 1), (error) => {
+    assert.ok(error instanceof DisconnectedError);
+    assert.equal(error.message, "nosuch cannot be reached");
+    return true;
+  });
+  assert.equal(near.tell(ref, 1), undefined);
+});
+
+Deno.test("an ask without an answer fails when its time is over, and says whom it asked", async () => {
+  using time = new FakeTime();
+  const systems = new LinkedSystems();
+  const [near, far] = [systems.start("near"), systems.start("far")];
+  const { actor } = startCollector(far, "silent");
+  const outcomes: string[] = [];
+  const ask = (system: ActorSystem, timeout?: number) =>
+    system.ask(actor.ref, 1, { timeout }).catch((error) => {
+      assert.ok(error instanceof TimeoutError);
+      outcomes.push(error.message);
+    });
+  ask(near);
+  ask(far);
+  ask(near, 20);
+  const patient = near.ask(actor.ref, 1, { timeout: Infinity });
+  await time.pass(19);
+  assert.deepEqual(outcomes, []);
+  await time.pass(1);
+  assert.deepEqual(outcomes, ["no answer from silent@far within 20 ms"]);
+  await time.pass(4979);
+  assert.equal(outcomes.length, 1);
+  await time.pass(1);
+  const late = "no answer from silent@far within 5000 ms";
+  assert.deepEqual(outcomes.slice(1), [late, late]);
+  await time.pass(1e9);
+  assert.equal(outcomes.length, 3);
+  assert.equal(time.timers, 0);
+  near.close();
+  await assert.rejects(patient, DisconnectedError);
+  await stop(far);
+});
+
+Deno.test("a request that nobody took in its time is dropped unread", async () => {
+  using time = new FakeTime();
+  const system = startSystem();
+  const gate = Promise.withResolvers<void>();
+  const taken: unknown[] = [];
+  system.spawn("busy", async (self) => {
+    await gate.promise;
+    await self.loop([{ matches: () => true, react: (message) => void taken.push(message) }]);
+  });
+  const answer = system.ask("busy", "stale", { timeout: 10 });
+  system.ask("busy", "patient", { timeout: Infinity }).catch(() => {});
+  await assert.rejects(Promise.all([answer, time.pass(10)]), TimeoutError);
+  gate.resolve();
+  await settle();
+  assert.deepEqual(taken, ["patient"]);
+  await stop(system);
+  system.close();
+});
+
+Deno.test("an answer that comes too late lands in no mailbox", async () => {
+  using time = new FakeTime();
+  const systems = new LinkedSystems();
+  const [near, far] = [systems.start("near"), systems.start("far")];
+  for (const system of [near, far]) {
+    const { actor: slow, envelopes } = startCollector(system, "slow");
+    const asker = startCollector(near, "asker");
+    await settle();
+    const answer = asker.actor.ask(slow.ref, "question", { timeout: 10 });
+    await assert.rejects(Promise.all([answer, time.pass(10)]), TimeoutError);
+    reply(envelopes[0]!, "too late");
+    replyFailure(envelopes[0]!, "too late");
+    await settle();
+    assert.deepEqual(asker.envelopes, []);
+    assert.equal(asker.actor.mailboxLength, 0);
+    await stop(near, far);
+  }
+});
+
+Deno.test("the second answer to an ask goes nowhere", async () => {
+  const system = startSystem();
+  const asker = startCollector(system, "asker");
+  system.spawn("twice", (self) =>
+    self.receive([{
+      matches: () => true,
+      react: (_message, envelope) => {
+        reply(envelope, "first");
+        reply(envelope, "second");
+      },
+    }]) as Promise<void>);
+  assert.equal(await asker.actor.ask("twice", "question"), "first");
+  await settle();
+  assert.deepEqual(asker.envelopes, []);
+  await stop(system);
+});
+
+Deno.test("an answer from another server than the one asked is ignored", async () => {
+  const systems = new LinkedSystems();
+  const [near, far, foe] = ["near", "far", "foe"].map((name) => systems.start(name));
+  const { actor, envelopes } = startCollector(far!, "slow");
+  const answer = near!.ask(actor.ref, "question", { timeout: Infinity });
+  await settle();
+  const { nonce } = envelopes[0]!;
+  for (const replyTo of [nonce, nonce - 2, nonce + 2, NaN, 0]) {
+    for (const failed of [true, false]) {
+      const source = new ActorRef(foe!.id, "slow");
+      near!.deliver(
+        new Envelope("a lie", "server", source, 5, replyTo, undefined, false, failed),
+      );
+    }
+  }
+  reply(envelopes[0]!, "the truth");
+  assert.equal(await answer, "the truth");
+  await stop(far!);
+});
+
+Deno.test("an ask may be aborted, before it is sent and while it waits", async () => {
+  using time = new FakeTime();
+  const system = startSystem();
+  const { envelopes } = startCollector(system, "silent");
+  const reason = new Error("enough");
+  await assert.rejects(system.ask("silent", 1, { signal: AbortSignal.abort(reason) }), reason);
+  await settle();
+  assert.equal(envelopes.length, 0, "nothing was sent");
+  const controller = new AbortController();
+  const answer = system.ask("silent", 2, { signal: controller.signal });
+  await settle();
+  controller.abort(reason);
+  await assert.rejects(answer, reason);
+  assert.equal(time.referenced, 0);
+  reply(envelopes[0]!, "too late");
+  await stop(system);
+});
+
+Deno.test("an ask that is aborted while it is sent does not wait", async () => {
+  const system = startSystem();
+  const controller = new AbortController();
+  const reason = new Error("enough");
+  system.spawn("guarded", (self) =>
+    self.loop([{
+      matches: () => {
+        controller.abort(reason);
+        return false;
+      },
+      react: () => {},
+    }]));
+  await settle();
+  await assert.rejects(
+    system.ask("guarded", 1, { signal: controller.signal, timeout: Infinity }),
+    reason,
+  );
+  await stop(system);
+});
+
+Deno.test("a signal that outlives its asks keeps nothing of them", async () => {
+  const system = startSystem();
+  startEcho(system, "echo");
+  let listeners = 0;
+  const { signal } = new AbortController();
+  const { addEventListener, removeEventListener } = signal;
+  signal.addEventListener = (...args: unknown[]) => {
+    listeners++;
+    addEventListener.apply(signal, args as never);
+  };
+  signal.removeEventListener = (...args: unknown[]) => {
+    listeners--;
+    removeEventListener.apply(signal, args as never);
+  };
+  for (let i = 0; i < 10; i++) await system.ask("echo", i, { signal });
+  await assert.rejects(system.ask("nobody", 1, { signal }));
+  assert.equal(listeners, 0);
+  await stop(system);
+});
+
+Deno.test("an actor that ends answers the requests in its mailbox, with its reason", async () => {
+  const system = startSystem();
+  for (
+    const [error, expected] of [
+      [undefined, "a@here has ended"],
+      [new Error("broken"), "a@here has ended: broken"],
+    ] as const
+  ) {
+    const gate = Promise.withResolvers<void>();
+    system.spawn("a", async () => {
+      await gate.promise;
+      if (error) throw error;
+    });
+    const answers = Promise.allSettled([1, 2, 3].map((n) => system.ask("a", n)));
+    system.tell("a", 4);
+    await settle();
+    gate.resolve();
+    for (const answer of await answers) {
+      const { reason } = answer as PromiseRejectedResult;
+      assert.ok(reason instanceof ActorError);
+      assert.equal(reason.message, expected);
+    }
+    await assert.rejects(system.ask("a", 5), /unknown actor: a@here/);
+  }
+});
+
+Deno.test("an actor that ends while it waits for an answer hurts nobody", async () => {
+  const system = startSystem();
+  const { envelopes } = startCollector(system, "slow");
+  const asker = system.spawn("asker", (self) => {
+    self.ask("slow", "question").catch(() => {});
+  });
+  await asker.ended;
+  await settle();
+  reply(envelopes[0]!, "answer");
+  await stop(system);
+});
+
+Deno.test("replyIfExpected answers those who wait, and says whether it did", async () => {
+  const system = startSystem();
+  const said: boolean[] = [];
+  const asker = startCollector(system, "asker");
+  system.spawn("a", (self) =>
+    self.loop([{
+      matches: () => true,
+      react: (message, envelope) => void said.push(replyIfExpected(envelope, message)),
+    }]));
+  await settle();
+  asker.actor.tell("a", 1);
+  assert.equal(await asker.actor.ask("a", 2), 2);
+  const nonce = asker.actor.tell("a", 3, { replyExpected: true });
+  await settle();
+  assert.deepEqual(said, [false, true, true]);
+  assert.deepEqual(asker.envelopes.map(({ message, replyTo }) => [message, replyTo]), [[3, nonce]]);
+  await stop(system);
+});
+
+Deno.test("what cannot travel to another server is refused where it is sent", async () => {
+  const systems = new LinkedSystems();
+  const [near, far] = [systems.start("near"), systems.start("far")];
+  const { actor } = startCollector(far, "a");
+  const message = { list: [() => 1] };
+  assert.throws(() => near.tell(actor.ref, message), UnsendableError);
+  await assert.rejects(near.ask(actor.ref, message), UnsendableError);
+  assert.equal(systems.sent.length, 0);
+  await stop(far);
+});
+
+Deno.test("within a server a message is the sender's own value", async () => {
+  const system = startSystem();
+  const { envelopes } = startCollector(system, "a");
+  const message = { run: () => 1 };
+  system.tell("a", message);
+  await settle();
+  assert.equal(envelopes[0]!.message, message);
+  await stop(system);
+});
+
+Deno.test("whatever has a reference is a destination there, also on another server", async () => {
+  const systems = new LinkedSystems();
+  const [near, far] = [systems.start("near"), systems.start("far")];
+  startEcho(near, "echo");
+  const { actor, envelopes } = startCollector(far, "echo");
+  near.tell({ ref: actor.ref }, "for the far one");
+  near.tell(actor, "for the far one too");
+  await settle();
+  assert.equal(envelopes.length, 2);
+  await stop(near, far);
+});
+
+Deno.test("a lost server fails the asks of it, and no others", async () => {
+  using time = new FakeTime();
+  const systems = new LinkedSystems();
+  const [near, far, other] = ["near", "far", "other"].map((name) => systems.start(name));
+  const [lost, kept] = [far!, other!].map((system) => startCollector(system, "a"));
+  const failing = [1, 2].map((n) => near!.ask(lost!.actor.ref, n));
+  const fine = near!.ask(kept!.actor.ref, 3);
+  await settle();
+  const reason = new DisconnectedError("far was lost");
+  near!.disconnected(far!.id, reason);
+  for (const each of await Promise.allSettled(failing)) {
+    assert.equal((each as PromiseRejectedResult).reason, reason);
+  }
+  reply(kept!.envelopes[0]!, "fine");
+  assert.equal(await fine, "fine");
+  assert.equal(time.referenced, 0);
+  await stop(far!, other!);
+});
+
+Deno.test("a system that closes fails all that waits", async () => {
+  const system = startSystem();
+  startCollector(system, "silent");
+  const answers = Promise.allSettled([1, 2].map((n) => system.ask("silent", n)));
+  await settle();
+  system.close();
+  for (const each of await answers) {
+    const { reason } = each as PromiseRejectedResult;
+    assert.ok(reason instanceof DisconnectedError);
+    assert.equal(reason.message, "here is stopping");
+  }
+  await stop(system);
+});
+
+Deno.test("stopping tells all actors but those kept, and makes the rest end after the grace", async () => {
+  using time = new FakeTime();
+  const system = startSystem();
+  const order: string[] = [];
+  const polite = system.spawn(
+    "polite",
+    (self) => self.loop([onShutdown(() => void order.push("cleaned up"))]),
+  );
+  const deaf = system.spawn("deaf", (self) => self.loop([onPing]));
+  const kept = system.spawn("kept", (self) => self.loop([onShutdown()]));
+  await settle();
+  const stopped = system.stopActors(1000, new Set([kept])).then(() => order.push("stopped"));
+  await time.pass(999);
+  assert.deepEqual(order, ["cleaned up"]);
+  assert.equal(polite.state, "dead");
+  assert.equal(deaf.state, "receiving");
+  await time.pass(1);
+  await stopped;
+  await deaf.ended;
+  await settle();
+  assert.equal(deaf.state, "dead");
+  assert.equal(kept.state, "receiving");
+  assert.deepEqual(system.actors(), [kept]);
+  assert.equal(time.timers, 0);
+  await stop(system);
+});
+
+Deno.test("stopping does not wait longer than the last actor takes", async () => {
+  using time = new FakeTime();
+  const system = startSystem();
+  for (let i = 0; i < 3; i++) system.spawn(undefined, (self) => self.loop([onShutdown()]));
+  await settle();
+  await system.stopActors(1e9, new Set());
+  assert.equal(time.timers, 0);
+  await settle();
+  assert.deepEqual(system.actors(), []);
+});

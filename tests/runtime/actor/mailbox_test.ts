@@ -1,0 +1,326 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { type Case, on } from "../../../runtime/actor/cases.ts";
+import type { Envelope } from "../../../runtime/actor/envelope.ts";
+import { Mailbox } from "../../../runtime/actor/mailbox.ts";
+import { envelopeOf, FakeTime } from "./linked_systems.ts";
+
+interface Numbered {
+  type?: string;
+  id: number;
+}
+
+const ANY: Case = { matches: () => true, react: () => {} };
+
+function byType(type: string): Case {
+  return on(type, () => {});
+}
+
+function byId(test: (id: number) => boolean): Case {
+  return { matches: ({ message }) => test((message as Numbered).id), react: () => {} };
+}
+
+function takeId(mailbox: Mailbox, ...cases: Case[]): number | undefined {
+  return (mailbox.take(cases)?.envelope.message as Numbered | undefined)?.id;
+}
+
+/** A mailbox with so many messages of a type that it is indexed by now. */
+function indexed(backlog = 100): Mailbox {
+  const mailbox = new Mailbox();
+  for (let id = 0; id < backlog; id++) mailbox.push(envelopeOf({ type: "other", id }));
+  assert.equal(takeId(mailbox, byType("none")), undefined);
+  return mailbox;
+}
+
+Deno.test("envelopes are taken in the order they came", () => {
+  const mailbox = new Mailbox();
+  for (let id = 0; id < 200; id++) mailbox.push(envelopeOf({ type: "a", id }));
+  assert.equal(mailbox.length, 200);
+  for (let id = 0; id < 200; id++) assert.equal(takeId(mailbox, byType("a")), id);
+  assert.equal(mailbox.length, 0);
+  assert.equal(mailbox.take([ANY]), undefined);
+});
+
+Deno.test("what is passed over stays in order", () => {
+  for (const backlog of [5, 500]) {
+    const mailbox = new Mailbox();
+    for (let id = 0; id < backlog; id++) {
+      mailbox.push(envelopeOf({ type: id % 5 === 3 ? "wanted" : "other", id }));
+    }
+    const wanted: number[] = [];
+    for (let id; (id = takeId(mailbox, byType("wanted"))) !== undefined;) wanted.push(id);
+    const all = Array.from({ length: backlog }, (_, id) => id);
+    assert.deepEqual(wanted, all.filter((id) => id % 5 === 3));
+    const rest = mailbox.clear().map(({ message }) => (message as Numbered).id);
+    assert.deepEqual(rest, all.filter((id) => id % 5 !== 3));
+  }
+});
+
+Deno.test("the first message that any case matches is taken, by the first case that does", () => {
+  for (const mailbox of [new Mailbox(), indexed()]) {
+    mailbox.push(envelopeOf({ type: "b", id: 1000 }));
+    mailbox.push(envelopeOf({ type: "a", id: 1001 }));
+    const [a, b, second] = [byType("a"), byType("b"), byType("b")];
+    const taken = mailbox.take([a, b, second])!;
+    assert.equal((taken.envelope.message as Numbered).id, 1000);
+    assert.equal(taken.reaction, b);
+    assert.equal(mailbox.take([ANY, a])!.reaction, ANY);
+  }
+});
+
+Deno.test("messages without a type are matched by guards only", () => {
+  for (const mailbox of [new Mailbox(), indexed(40)]) {
+    const odd = [null, undefined, 5, "a", ["a"], { type: 5 }, { type: { a: 1 } }, () => 1];
+    for (const message of odd) mailbox.push(envelopeOf(message));
+    assert.equal(mailbox.take([byType("a"), byType("5"), byType("undefined")]), undefined);
+    const guard: Case = {
+      matches: ({ message }) => odd.includes(message as never),
+      react: () => {},
+    };
+    for (const message of odd) assert.equal(mailbox.take([guard])!.envelope.message, message);
+  }
+});
+
+Deno.test("types with the names of what every object has are types like others", () => {
+  for (const mailbox of [new Mailbox(), indexed()]) {
+    const types = ["__proto__", "constructor", "toString", "hasOwnProperty", ""];
+    types.forEach((type, i) => mailbox.push(envelopeOf({ type, id: 1000 + i })));
+    types.forEach((type, i) => assert.equal(takeId(mailbox, byType(type)), 1000 + i));
+  }
+});
+
+Deno.test("no cases match nothing", () => {
+  for (const mailbox of [new Mailbox(), indexed()]) {
+    mailbox.push(envelopeOf({ type: "a", id: 1 }));
+    const { length } = mailbox;
+    assert.equal(mailbox.take([]), undefined);
+    assert.equal(mailbox.length, length);
+  }
+});
+
+Deno.test("a guard that throws leaves every message where it was", () => {
+  for (const mailbox of [new Mailbox(), indexed()]) {
+    mailbox.push(envelopeOf({ type: "a", id: 1000 }));
+    const { length } = mailbox;
+    const guard = byId(() => {
+      throw new Error("no guard");
+    });
+    assert.throws(() => mailbox.take([guard]), /no guard/);
+    assert.equal(mailbox.length, length);
+    assert.equal(takeId(mailbox, byType("a")), 1000);
+  }
+});
+
+Deno.test("a guard may add to the mailbox that it guards", () => {
+  const mailbox = new Mailbox();
+  mailbox.push(envelopeOf({ id: 0 }));
+  let calls = 0;
+  const guard = byId((id) => {
+    if (++calls <= 100) mailbox.push(envelopeOf({ id: calls }));
+    return id === 100;
+  });
+  assert.equal(takeId(mailbox, guard), 100);
+  assert.equal(mailbox.length, 100);
+});
+
+Deno.test("expired envelopes are dropped when they are met", () => {
+  for (const backlog of [0, 100]) {
+    using time = new FakeTime();
+    const mailbox = indexed(backlog);
+    mailbox.push(envelopeOf({ type: "a", id: 1000 }, 50));
+    mailbox.push(envelopeOf({ type: "a", id: 1001 }, 49));
+    mailbox.push(envelopeOf({ type: "a", id: 1002 }));
+    mailbox.push(envelopeOf({ type: "a", id: 1003 }, 51));
+    mailbox.push(envelopeOf({ type: "a", id: 1004 }, Infinity));
+    time.now += 50;
+    const taken: (number | undefined)[] = [];
+    for (let i = 0; i < 4; i++) taken.push(takeId(mailbox, byType("a")));
+    assert.deepEqual(taken, [1002, 1003, 1004, undefined]);
+    assert.equal(mailbox.length, backlog);
+  }
+});
+
+Deno.test("an envelope that is worth nothing from the start is dropped", () => {
+  using _time = new FakeTime();
+  const mailbox = new Mailbox();
+  mailbox.push(envelopeOf({ id: 1 }, 0));
+  mailbox.push(envelopeOf({ id: 2 }, -5));
+  assert.equal(takeId(mailbox, ANY), undefined);
+  assert.equal(mailbox.length, 0);
+});
+
+Deno.test("cleared, it is empty and goes on", () => {
+  const mailbox = indexed(50);
+  assert.equal(mailbox.clear().length, 50);
+  assert.equal(mailbox.length, 0);
+  assert.deepEqual(mailbox.clear(), []);
+  mailbox.push(envelopeOf({ type: "other", id: 7 }));
+  assert.equal(takeId(mailbox, byType("other")), 7);
+});
+
+/** The envelopes of a mailbox as an array, with everything that takes looking at each. */
+class NaiveMailbox {
+  readonly envelopes: { envelope: Envelope; expiry: number }[] = [];
+
+  push(envelope: Envelope): void {
+    const expiry = performance.now() + (envelope.timeToLive ?? Infinity);
+    this.envelopes.push({ envelope, expiry });
+  }
+
+  take(cases: readonly Case[]): { envelope: Envelope; reaction: Case } | undefined {
+    for (const [index, { envelope, expiry }] of this.envelopes.entries()) {
+      if (expiry <= performance.now()) continue;
+      const type = (envelope.message as Numbered).type;
+      const reaction = cases.find((each) =>
+        each.type !== undefined ? each.type === type : each.matches!(envelope)
+      );
+      if (!reaction) continue;
+      this.envelopes.splice(index, 1);
+      return { envelope, reaction };
+    }
+  }
+}
+
+const TYPE = fc.constantFrom("a", "b", "c", undefined);
+
+type Step =
+  | { push: string | undefined; timeToLive: number | undefined }
+  | { take: Case[] }
+  | { pass: number };
+
+const CASE: fc.Arbitrary<Case> = fc.oneof(
+  fc.constantFrom("a", "b", "c", "d").map(byType),
+  fc.tuple(fc.integer({ min: 2, max: 7 }), fc.nat(6)).map(([n, k]) => byId((id) => id % n === k)),
+);
+
+const STEP: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      push: TYPE,
+      timeToLive: fc.option(fc.nat(100), { nil: undefined, freq: 4 }),
+    }),
+  },
+  { weight: 4, arbitrary: fc.record({ take: fc.array(CASE, { maxLength: 4 }) }) },
+  { weight: 1, arbitrary: fc.record({ pass: fc.nat(60) }) },
+);
+
+for (const backlog of [0, 20, 60, 200]) {
+  Deno.test(`behind ${backlog} messages it does what a naive array does`, () => {
+    fc.assert(
+      fc.property(fc.array(STEP, { maxLength: 150 }), (steps) => {
+        using time = new FakeTime();
+        const mailbox = new Mailbox();
+        const naive = new NaiveMailbox();
+        let id = 0;
+        const push = (type: string | undefined, timeToLive?: number) => {
+          const envelope = envelopeOf({ ...(type && { type }), id: id++ }, timeToLive);
+          mailbox.push(envelope);
+          naive.push(envelope);
+        };
+        for (let i = 0; i < backlog; i++) push("backlog");
+        for (const step of steps) {
+          if ("push" in step) push(step.push, step.timeToLive);
+          else if ("pass" in step) time.now += step.pass;
+          else {
+            const [actual, expected] = [mailbox.take(step.take), naive.take(step.take)];
+            assert.equal(actual?.envelope, expected?.envelope);
+            assert.equal(actual?.reaction, expected?.reaction);
+          }
+        }
+        const living = naive.envelopes.filter(({ expiry }) => expiry > time.now);
+        assert.ok(mailbox.length >= living.length);
+        const rest: Envelope[] = [];
+        for (let taken; (taken = mailbox.take([ANY]));) rest.push(taken.envelope);
+        assert.deepEqual(
+          rest.map(({ nonce }) => nonce),
+          living.map(({ envelope }) => envelope.nonce),
+        );
+        assert.equal(mailbox.length, 0);
+      }),
+      { numRuns: 150 },
+    );
+  });
+}
+
+/** Counts how often the types of messages are looked at: the work of a receive. */
+class CountedMessages {
+  looks = 0;
+
+  make(type: string, id: number): Envelope {
+    const count = () => this.looks++;
+    return envelopeOf({
+      get type() {
+        count();
+        return type;
+      },
+      id,
+    });
+  }
+}
+
+/** How the work grows from one size to four times that size. */
+function growth(work: (size: number) => number): number {
+  return work(4000) / Math.max(1, work(1000));
+}
+
+Deno.test("receives by type behind a backlog cost the same however long it is", () => {
+  const work = (backlog: number) => {
+    const messages = new CountedMessages();
+    const mailbox = new Mailbox();
+    for (let id = 0; id < backlog; id++) mailbox.push(messages.make("other", id));
+    takeId(mailbox, byType("wanted"));
+    messages.looks = 0;
+    for (let id = 0; id < 1000; id++) {
+      mailbox.push(messages.make("wanted", id));
+      assert.equal(takeId(mailbox, byType("none"), byType("wanted")), id);
+    }
+    return messages.looks;
+  };
+  const looks = [100, 100_000].map(work);
+  assert.equal(looks[0], looks[1]);
+  assert.ok(looks[1]! <= 3000, `${looks[1]} looks`);
+});
+
+Deno.test("emptying a mailbox by types in any order takes work in proportion to its length", () => {
+  const work = (size: number) => {
+    const messages = new CountedMessages();
+    const mailbox = new Mailbox();
+    for (let id = 0; id < size; id++) mailbox.push(messages.make(`type${id % 10}`, id));
+    for (let type = 9; type >= 0; type--) {
+      for (let i = 0; i < size / 10; i++) {
+        assert.notEqual(takeId(mailbox, byType(`type${type}`)), undefined);
+      }
+    }
+    assert.equal(mailbox.length, 0);
+    return messages.looks;
+  };
+  assert.ok(growth(work) <= 4.5, `grew ${growth(work)} times`);
+});
+
+Deno.test("removing from the middle does not depend on what is around it", () => {
+  const work = (size: number) => {
+    const messages = new CountedMessages();
+    const mailbox = new Mailbox();
+    for (let id = 0; id < size; id++) {
+      mailbox.push(messages.make(id === size / 2 ? "middle" : "other", id));
+    }
+    takeId(mailbox, byType("none"));
+    messages.looks = 0;
+    assert.equal(takeId(mailbox, byType("middle")), size / 2);
+    return messages.looks;
+  };
+  assert.equal(work(1000), work(100_000));
+});
+
+Deno.test("a type that comes and goes leaves nothing behind", () => {
+  // Each message has a type of its own, as that of one request; something always stays.
+  const mailbox = indexed();
+  const before = Deno.memoryUsage().heapUsed;
+  for (let id = 0; id < 200_000; id++) {
+    mailbox.push(envelopeOf({ type: `request ${id}`, id }));
+    assert.equal(takeId(mailbox, byType(`request ${id}`)), id);
+  }
+  assert.equal(mailbox.length, 100);
+  assert.ok(Deno.memoryUsage().heapUsed - before < 50 * 1024 * 1024);
+});

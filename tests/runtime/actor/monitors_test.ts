@@ -1,0 +1,278 @@
+import assert from "node:assert/strict";
+import type { Actor } from "../../../runtime/actor/actor.ts";
+import type { ActorSystem } from "../../../runtime/actor/actor_system.ts";
+import { on } from "../../../runtime/actor/cases.ts";
+import { type Down, Monitors } from "../../../runtime/actor/monitors.ts";
+import { ActorRef } from "../../../runtime/actor/ref.ts";
+import { parseServerId } from "../../../runtime/actor/server_id.ts";
+import { DisconnectedError } from "../../../runtime/errors.ts";
+import { LinkedSystems, settle, startSystem } from "./linked_systems.ts";
+
+/** An actor that notes who is down. */
+async function startWatcher(system: ActorSystem, name?: string) {
+  const downs: Down[] = [];
+  const started = Promise.withResolvers<Actor>();
+  system.spawn(name, async (self) => {
+    started.resolve(self);
+    await self.loop([on("down", (down: Down) => void downs.push(down))]);
+  });
+  return { watcher: await started.promise, downs };
+}
+
+function startWatched(system: ActorSystem, name?: string) {
+  return system.spawn(name, (self) =>
+    self.loop([on("fail", () => {
+      throw new Error("told to fail");
+    })]));
+}
+
+async function end(...actors: Actor[]): Promise<void> {
+  for (const actor of actors) actor.exit();
+  await Promise.all(actors.map(({ ended }) => ended));
+  await settle();
+}
+
+Deno.test("an actor that ends in good order is down without a reason", async () => {
+  const system = startSystem();
+  const { watcher, downs } = await startWatcher(system);
+  const returns = system.spawn("returns", () => {});
+  const exits = startWatched(system, "exits");
+  const monitors = [returns, exits].map(({ ref }) => watcher.monitor(ref));
+  assert.notEqual(monitors[0], monitors[1]);
+  await end(exits);
+  assert.deepEqual(downs, [
+    { type: "down", monitor: monitors[0], ref: returns.ref },
+    { type: "down", monitor: monitors[1], ref: exits.ref },
+  ]);
+  assert.ok(downs.every((down) => !("reason" in down)));
+  await end(watcher);
+});
+
+Deno.test("an actor that fails is down with the reason, whatever it throws", async () => {
+  const system = startSystem();
+  const { watcher, downs } = await startWatcher(system);
+  const thrown: [unknown, string][] = [
+    [new Error("broken"), "broken"],
+    ["a text", '"a text"'],
+    [undefined, "no reason"],
+    [null, "no reason"],
+    [{ code: 5 }, "{ code: 5 }"],
+  ];
+  for (const [error, reason] of thrown) {
+    const actor = system.spawn(undefined, () => {
+      throw error;
+    });
+    const monitor = watcher.monitor(actor.ref);
+    await actor.ended;
+    await settle();
+    assert.deepEqual(downs.pop(), { type: "down", monitor, ref: actor.ref, reason });
+  }
+  await end(watcher);
+});
+
+Deno.test("an actor that is not there is down at once", async () => {
+  const system = startSystem();
+  const { watcher, downs } = await startWatcher(system);
+  const gone = system.spawn("gone", () => {});
+  await gone.ended;
+  const refs = [new ActorRef(system.id, "nobody"), gone.ref, new ActorRef(system.id, 999)];
+  for (const ref of refs) {
+    const monitor = watcher.monitor(ref);
+    await settle();
+    assert.deepEqual(downs.pop(), {
+      type: "down",
+      monitor,
+      ref,
+      reason: `unknown actor: ${ref.actor}`,
+    });
+  }
+  await end(watcher);
+});
+
+Deno.test("a monitor is of the actor that had the name, not of the next one", async () => {
+  const system = startSystem();
+  const { watcher, downs } = await startWatcher(system);
+  const first = startWatched(system, "name");
+  watcher.monitor(first.ref);
+  await end(first);
+  const second = startWatched(system, "name");
+  await end(second);
+  assert.equal(downs.length, 1);
+  await end(watcher);
+});
+
+Deno.test("monitors of one actor all hear of its end, each once", async () => {
+  const system = startSystem();
+  const watchers = await Promise.all([1, 2, 3].map(() => startWatcher(system)));
+  const watched = startWatched(system);
+  const monitors = watchers.map(({ watcher }) => [
+    watcher.monitor(watched.ref),
+    watcher.monitor(watched.ref),
+  ]);
+  await end(watched);
+  watchers.forEach(({ downs }, i) =>
+    assert.deepEqual(downs.map(({ monitor }) => monitor), monitors[i])
+  );
+  await end(...watchers.map(({ watcher }) => watcher));
+});
+
+Deno.test("a monitor that was taken back is silent, and the others are not", async () => {
+  const system = startSystem();
+  const [first, second] = await Promise.all([startWatcher(system), startWatcher(system)]);
+  const watched = startWatched(system);
+  const back = first.watcher.monitor(watched.ref);
+  const kept = first.watcher.monitor(watched.ref);
+  const others = second.watcher.monitor(watched.ref);
+  // Only its own can an actor take back.
+  first.watcher.demonitor(others);
+  first.watcher.demonitor(back);
+  first.watcher.demonitor(back);
+  first.watcher.demonitor(123_456);
+  await end(watched);
+  assert.deepEqual(first.downs.map(({ monitor }) => monitor), [kept]);
+  assert.deepEqual(second.downs.map(({ monitor }) => monitor), [others]);
+  await end(first.watcher, second.watcher);
+});
+
+Deno.test("the monitors of an actor end with it: the next one of its name hears nothing", async () => {
+  const system = startSystem();
+  const watched = startWatched(system);
+  const first = await startWatcher(system, "watcher");
+  first.watcher.monitor(watched.ref);
+  assert.equal(first.watcher.monitors.size, 1);
+  await end(first.watcher);
+  first.watcher.monitor(watched.ref);
+  const second = await startWatcher(system, "watcher");
+  await end(watched);
+  assert.deepEqual([...first.downs, ...second.downs], []);
+  await end(second.watcher);
+});
+
+Deno.test("an actor keeps no monitors of what is gone", async () => {
+  const system = startSystem();
+  const { watcher, downs } = await startWatcher(system);
+  for (let i = 0; i < 20; i++) {
+    const watched = startWatched(system);
+    watcher.monitor(watched.ref);
+    watcher.monitor(new ActorRef(system.id, "nobody"));
+    watcher.demonitor(watcher.monitor(watched.ref));
+    await end(watched);
+  }
+  assert.equal(downs.length, 40);
+  assert.equal(watcher.monitors.size, 0);
+  await end(watcher);
+});
+
+Deno.test("monitors may watch each other", async () => {
+  const system = startSystem();
+  const [a, b] = await Promise.all([startWatcher(system, "a"), startWatcher(system, "b")]);
+  a.watcher.monitor(b.watcher.ref);
+  b.watcher.monitor(a.watcher.ref);
+  a.watcher.monitor(a.watcher.ref);
+  await end(a.watcher);
+  assert.deepEqual(a.downs, []);
+  assert.equal(b.downs.length, 1);
+  await end(b.watcher);
+});
+
+Deno.test("a watcher whose guard throws does not keep the news from others", async () => {
+  const system = startSystem();
+  const watched = startWatched(system);
+  const broken = system.spawn("broken", async (self) => {
+    self.monitor(watched.ref);
+    await self.receive([{
+      matches: () => {
+        throw new Error("no guard");
+      },
+      react: () => {},
+    }]);
+  });
+  await settle();
+  const { watcher, downs } = await startWatcher(system);
+  watcher.monitor(watched.ref);
+  await end(watched);
+  assert.equal(downs.length, 1);
+  assert.match(String(await broken.ended), /no guard/);
+  await end(watcher);
+});
+
+Deno.test("an actor on a server that cannot be reached is down at once", async () => {
+  const systems = new LinkedSystems();
+  const system = systems.start("a");
+  const { watcher, downs } = await startWatcher(system);
+  const ref = new ActorRef(parseServerId("nosuch"), "b");
+  const monitor = watcher.monitor(ref);
+  await settle();
+  assert.deepEqual(downs, [
+    { type: "down", monitor, ref, reason: "nosuch cannot be reached" },
+  ]);
+  assert.equal(watcher.monitors.size, 0);
+  await end(watcher);
+});
+
+Deno.test("an actor on a server that is lost is down, and news from it later are not passed on", async () => {
+  const systems = new LinkedSystems();
+  const [a, b] = [systems.start("a"), systems.start("b")];
+  b.serve("server", {
+    monitor: () => undefined,
+    demonitor: () => undefined,
+  });
+  const { watcher, downs } = await startWatcher(a);
+  const refs = [new ActorRef(b.id, "one"), new ActorRef(b.id, "two"), new ActorRef(b.id, "three")];
+  const monitors = refs.map((ref) => watcher.monitor(ref));
+  await settle();
+  // Only the server of the watched actor can tell.
+  a.down(monitors[0]!, parseServerId("c"), "a lie");
+  a.disconnected(parseServerId("c"), new DisconnectedError("c was lost"));
+  a.down(monitors[0]!, b.id, "the truth");
+  watcher.demonitor(monitors[2]!);
+  a.disconnected(b.id, new DisconnectedError("b was lost"));
+  a.down(monitors[1]!, b.id, "too late");
+  a.down(monitors[2]!, b.id, "too late");
+  await settle();
+  assert.deepEqual(downs, [
+    { type: "down", monitor: monitors[0], ref: refs[0], reason: "the truth" },
+    { type: "down", monitor: monitors[1], ref: refs[1], reason: "b was lost" },
+  ]);
+  await end(watcher, ...b.actors());
+});
+
+Deno.test("watchers of different servers may have monitors of the same number", () => {
+  const told: string[] = [];
+  const [here, there] = ["here", "there"].map(parseServerId);
+  const monitors = new Monitors((dest) => told.push(`${dest}`));
+  const watched = new ActorRef(here!, "watched");
+  monitors.watch(1, { monitor: 4, watcher: new ActorRef(here!, "w"), watched });
+  monitors.watch(1, { monitor: 4, watcher: new ActorRef(there!, "w"), watched });
+  monitors.watch(2, { monitor: 6, watcher: new ActorRef(there!, "w"), watched });
+  monitors.unwatch(4, there!);
+  monitors.ended(1, undefined);
+  assert.deepEqual(told, ["w@here"]);
+  monitors.disconnected(there!, "lost");
+  monitors.ended(2, undefined);
+  assert.deepEqual(told, ["w@here"]);
+});
+
+Deno.test("taking one of many monitors back does not look at the others", () => {
+  const server = parseServerId("here");
+  let looks = 0;
+  const watcher = new ActorRef(server, "w");
+  const counted = Object.create(watcher, {
+    server: {
+      get() {
+        looks++;
+        return server;
+      },
+    },
+  });
+  const work = (size: number) => {
+    const monitors = new Monitors(() => {});
+    for (let monitor = 0; monitor < size; monitor++) {
+      monitors.watch(monitor % 7, { monitor, watcher: counted, watched: watcher });
+    }
+    looks = 0;
+    for (let monitor = 0; monitor < size; monitor++) monitors.unwatch(monitor, server);
+    return looks;
+  };
+  assert.ok(work(4000) <= 4 * Math.max(1000, work(1000)));
+});

@@ -1,0 +1,280 @@
+import assert from "node:assert/strict";
+import type { ActorSystem } from "../../../runtime/actor/actor_system.ts";
+import { type Envelope, reply, replyFailure } from "../../../runtime/actor/envelope.ts";
+import { client } from "../../../runtime/actor/service.ts";
+import { ActorError, TimeoutError } from "../../../runtime/errors.ts";
+import { eventually, LinkedSystems, startSystem } from "./linked_systems.ts";
+
+async function stop(system: ActorSystem): Promise<void> {
+  const actors = system.actors();
+  for (const actor of actors) actor.exit();
+  await Promise.all(actors.map(({ ended }) => ended));
+}
+
+/** Waits at gates, in the order they were reached. */
+class Gates {
+  readonly waiting: PromiseWithResolvers<void>[] = [];
+
+  pass(): Promise<void> {
+    const gate = Promise.withResolvers<void>();
+    this.waiting.push(gate);
+    return gate.promise;
+  }
+}
+
+Deno.test("a typed client calls the handlers, near and far", async () => {
+  const systems = new LinkedSystems();
+  const [near, far] = [systems.start("near"), systems.start("far")];
+  let total = 0;
+  const handlers = {
+    add: ({ amount }: { amount: number }) => total += amount,
+    get: () => total,
+    later: ({ list }: { list: number[] }) => Promise.resolve(new Set(list)),
+  };
+  const counter = far.serve("counter", handlers);
+  for (const [system, dest] of [[far, "counter"], [far, counter], [near, counter.ref]] as const) {
+    const service = client<typeof handlers>(system, dest);
+    const before = await service.get();
+    const sum: number = await service.add({ amount: 3 });
+    assert.equal(sum, before + 3);
+    assert.deepEqual(await service.later({ list: [1, 1, 2] }), new Set([1, 2]));
+  }
+  await stop(far);
+});
+
+Deno.test("the type of a request is the method's, whatever the request says", async () => {
+  const system = startSystem();
+  const handlers = { get: ({ key }: { key: string }) => key };
+  const actor = system.serve("store", handlers);
+  const request = { key: "a", type: "shutdown" };
+  assert.equal(await client<typeof handlers>(system, "store").get(request), "a");
+  assert.equal(actor.state, "receiving");
+  await stop(system);
+});
+
+Deno.test("a client is no promise", async () => {
+  const system = startSystem();
+  const service = client<{ get: () => number }>(system, "nobody");
+  assert.equal(await Promise.resolve(service), service);
+  assert.equal((service as unknown as { then?: unknown }).then, undefined);
+  assert.equal((service as unknown as Record<symbol, unknown>)[Symbol.iterator], undefined);
+});
+
+Deno.test("a client hands its options to ask", async () => {
+  const system = startSystem();
+  const handlers = { never: () => new Promise<void>(() => {}) };
+  const actor = system.serve("a", handlers);
+  const service = client<typeof handlers>(system, "a");
+  await assert.rejects(service.never({}, { timeout: 1 }), TimeoutError);
+  const reason = new Error("enough");
+  await assert.rejects(service.never({}, { signal: AbortSignal.abort(reason) }), reason);
+  assert.equal(actor.state, "running");
+});
+
+Deno.test("a service handles one request after the other", async () => {
+  const system = startSystem();
+  const gates = new Gates();
+  const handlers = {
+    slow: async ({ id }: { id: number }) => {
+      await gates.pass();
+      return id;
+    },
+  };
+  const actor = system.serve("a", handlers);
+  const service = client<typeof handlers>(system, "a");
+  const answers = Promise.all([1, 2, 3].map((id) => service.slow({ id })));
+  for (let reached = 1; reached <= 3; reached++) {
+    await eventually(() => gates.waiting.length === reached);
+    assert.equal(actor.mailboxLength, 3 - reached);
+    gates.waiting[reached - 1]!.resolve();
+  }
+  assert.deepEqual(await answers, [1, 2, 3]);
+  await stop(system);
+});
+
+Deno.test("a concurrent service does not wait for a handler's promise", async () => {
+  const system = startSystem();
+  const gates = new Gates();
+  const handlers = {
+    slow: async ({ id }: { id: number }) => {
+      await gates.pass();
+      if (id === 2) throw new Error("the second");
+      return id;
+    },
+    quick: () => "quick",
+  };
+  system.serve("a", handlers, { concurrent: true });
+  const service = client<typeof handlers>(system, "a");
+  const answers = Promise.allSettled([1, 2, 3].map((id) => service.slow({ id })));
+  assert.equal(await service.quick(), "quick");
+  assert.equal(gates.waiting.length, 3);
+  for (const gate of gates.waiting.reverse()) gate.resolve();
+  const [first, second, third] = await answers;
+  assert.deepEqual([first, third].map((each) => each!.status), ["fulfilled", "fulfilled"]);
+  assert.equal((second as PromiseRejectedResult).reason.message, "the second");
+  assert.equal(await service.quick(), "quick");
+  await stop(system);
+});
+
+Deno.test("a concurrent service that was shut down still answers what it had begun", async () => {
+  const system = startSystem();
+  const gates = new Gates();
+  const handlers = { slow: () => gates.pass().then(() => "done") };
+  const actor = system.serve("a", handlers, { concurrent: true });
+  const answer = client<typeof handlers>(system, "a").slow();
+  await eventually(() => gates.waiting.length === 1);
+  assert.equal(await system.ask(actor, { type: "shutdown" }), "OK");
+  await actor.ended;
+  gates.waiting[0]!.resolve();
+  assert.equal(await answer, "done");
+});
+
+for (const concurrent of [false, true]) {
+  Deno.test(`a handler that fails fails its request alone${concurrent ? ", concurrent too" : ""}`, async () => {
+    class QuotaError extends Error {
+      override name = "QuotaError";
+    }
+    const system = startSystem();
+    const handlers = {
+      throws: () => {
+        throw new QuotaError("at once");
+      },
+      rejects: () => Promise.reject(new QuotaError("later")),
+      text: () => {
+        throw "a text";
+      },
+      nothing: () => {
+        throw undefined;
+      },
+      odd: () => {
+        throw Object.assign(new Error("odd"), { name: Symbol("name"), message: 5 });
+      },
+      fine: () => 1,
+    };
+    const actor = system.serve("a", handlers, { concurrent });
+    const service = client<typeof handlers>(system, "a");
+    const expected = [
+      ["throws", "at once", "QuotaError"],
+      ["rejects", "later", "QuotaError"],
+      ["text", "a text", "Error"],
+      ["nothing", "undefined", "Error"],
+      ["odd", "5", "Symbol(name)"],
+    ] as const;
+    for (const [method, message, reason] of expected) {
+      await assert.rejects(service[method](), (error) => {
+        assert.ok(error instanceof ActorError);
+        assert.equal(error.message, message);
+        assert.equal(error.reason, reason);
+        return true;
+      });
+      system.tell("a", { type: method });
+    }
+    assert.equal(await service.fine(), 1);
+    assert.equal(actor.state, "receiving");
+    await stop(system);
+  });
+}
+
+Deno.test("what a handler returns is awaited, of whatever class the promise is", async () => {
+  const system = startSystem();
+  const query = (
+    settle: (resolve: (value: unknown) => void, reject: (e: unknown) => void) => void,
+  ) => {
+    const promise: Record<string, unknown> = { sql: "select 1" };
+    promise["then"] = settle;
+    return promise as unknown as PromiseLike<number>;
+  };
+  const handlers = {
+    rows: () => query((resolve) => resolve(3)),
+    fails: () => query((_resolve, reject) => reject(new Error("no such table"))),
+  };
+  system.serve("a", handlers);
+  const service = client<typeof handlers>(system, "a");
+  assert.equal(await service.rows(), 3);
+  await assert.rejects(service.fails(), /no such table/);
+  assert.equal(await service.rows(), 3);
+  await stop(system);
+});
+
+Deno.test("a handler may answer by itself", async () => {
+  const system = startSystem();
+  const handlers = {
+    early: (_request: unknown, envelope: Envelope) => {
+      reply(envelope, "early");
+      return "late";
+    },
+    refuses: (_request: unknown, envelope: Envelope) => {
+      replyFailure(envelope, "refused");
+      throw new Error("late");
+    },
+  };
+  system.serve("a", handlers);
+  assert.equal(await system.ask("a", { type: "early" }), "early");
+  await assert.rejects(system.ask("a", { type: "refuses" }), /refused/);
+  await stop(system);
+});
+
+Deno.test("an unknown request is refused by its name, and so are those every object knows", async () => {
+  const system = startSystem();
+  const actor = system.serve("a", { get: () => 1 });
+  for (const type of ["put", "constructor", "__proto__", "toString", ""]) {
+    await assert.rejects(system.ask("a", { type }), {
+      name: "ActorError",
+      message: `unexpected message: ${type}`,
+    });
+  }
+  await assert.rejects(system.ask("a", "get"), { message: "unexpected message: string" });
+  assert.equal(actor.state, "receiving");
+  await stop(system);
+});
+
+Deno.test("every service answers pings, and may have its own answer", async () => {
+  const system = startSystem();
+  system.serve("a", {});
+  system.serve("b", { ping: () => "pong" });
+  assert.equal(await system.ask("a", { type: "ping" }), "OK");
+  assert.equal(await system.ask("b", { type: "ping" }), "pong");
+  await stop(system);
+});
+
+Deno.test("a service that is shut down cleans up before it answers", async () => {
+  const system = startSystem();
+  const gate = Promise.withResolvers<void>();
+  const steps: string[] = [];
+  const actor = system.serve("a", {}, {
+    cleanUp: async () => {
+      await gate.promise;
+      steps.push("cleaned up");
+    },
+  });
+  const answer = system.ask("a", { type: "shutdown" }).then((value) => steps.push(`${value}`));
+  await eventually(() => actor.state === "running");
+  gate.resolve();
+  await answer;
+  assert.deepEqual(steps, ["cleaned up", "OK"]);
+  assert.equal(await actor.ended, undefined);
+  assert.equal(system.find("a"), undefined);
+});
+
+Deno.test("an answer that cannot travel is a failure at once, and the service goes on", async () => {
+  const systems = new LinkedSystems();
+  const [near, far] = [systems.start("near"), systems.start("far")];
+  const handlers = {
+    bad: () => ({ list: [() => 1] }),
+    huge: () => new Uint8Array(65 * 1024 * 1024),
+    long: () => {
+      throw new Error("x".repeat(65 * 1024 * 1024));
+    },
+    fine: () => 1,
+  };
+  const { ref } = far.serve("a", handlers);
+  const service = client<typeof handlers>(near, ref);
+  await assert.rejects(
+    service.bad(),
+    /^ActorError: a@far answered: cannot send a function, at list\.0$/,
+  );
+  await assert.rejects(service.huge(), /^ActorError: a@far answered: the message is too large: /);
+  await assert.rejects(service.long(), /^ActorError: a@far failed: the message is too large: /);
+  assert.equal(await service.fine(), 1);
+  await stop(far);
+});
