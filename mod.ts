@@ -31,7 +31,9 @@ export {
 } from "./runtime/actor/server_id.ts";
 export { type ActorId, ActorRef } from "./runtime/actor/ref.ts";
 export {
+  authorized,
   Envelope,
+  type EnvelopeSession,
   type Recipient,
   reply,
   replyFailure,
@@ -81,7 +83,7 @@ export {
   parseAddresses,
   type UnixAddress,
 } from "./runtime/wire/address.ts";
-export type { LoaderHandlers } from "./runtime/code/loader.ts";
+export type { LoaderHandlers } from "./runtime/code/loader_protocol.ts";
 export type { ModuleNamespace } from "./runtime/code/library_table.ts";
 export type { SourceLocation } from "./runtime/code/module_error.ts";
 export type { Cycle, Link, ModuleName, Unit } from "./runtime/code/unit.ts";
@@ -92,6 +94,10 @@ export type {
   LoadResult,
 } from "./runtime/code/unit_store.ts";
 export type { ListedLoad, LoadRecord } from "./runtime/code/load_history.ts";
+export { Capabilities, type Delegation } from "./runtime/server/capabilities.ts";
+export type { Certified } from "./runtime/server/certified.ts";
+export type { Bytes } from "./runtime/server/handshake_messages.ts";
+export { Session } from "./runtime/server/session.ts";
 export type { ConnectionInfo, ControlHandlers } from "./runtime/server/control.ts";
 export type { RegistryHandlers } from "./runtime/server/registry_protocol.ts";
 export type { RegistryEntry } from "./runtime/server/registry_entry.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Client } from "../runtime/actor/service.ts";
-import type { LoaderHandlers } from "../runtime/code/loader.ts";
+import type { LoaderHandlers } from "../runtime/code/loader_protocol.ts";
 import type { ModuleName } from "../runtime/code/unit.ts";
 import { operatorName } from "./operator.ts";
 import { ProgressBar } from "./progress_bar.ts";

@@ -5,7 +5,7 @@
  */
 import type { Client } from "../../runtime/actor/service.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
-import type { LoaderHandlers } from "../../runtime/code/loader.ts";
+import type { LoaderHandlers } from "../../runtime/code/loader_protocol.ts";
 import { loaderClient } from "../../runtime/ensemble/remote.ts";
 import { formatNotation, symbol } from "../../runtime/wire/notation.ts";
 import { Administrator } from "../administrator.ts";

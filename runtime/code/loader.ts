@@ -8,38 +8,12 @@ import type { ActorSystem } from "../actor/actor_system.ts";
 import type { Envelope } from "../actor/envelope.ts";
 import { EnsembleError } from "../errors.ts";
 import { evaluate } from "./evaluator.ts";
-import type { ListedLoad } from "./load_history.ts";
+import type { LoaderHandlers } from "./loader_protocol.ts";
 import { renderJson, renderValue } from "./rendering.ts";
 import { startReplSession } from "./repl_actor.ts";
-import type { Unit } from "./unit.ts";
-import type { LoadOutcome, LoadRequest, UnitStore } from "./unit_store.ts";
+import type { UnitStore } from "./unit_store.ts";
 
 const logger = getLogger(["gxensemble", "loader"]);
-
-/** The name of the loader among a server's actors. */
-export const LOADER_ACTOR = "loader";
-
-/** The handlers of the actor `loader`, for `client`. */
-export type LoaderHandlers = {
-  /** Which of these units the store lacks. */
-  missing(request: { hashes: string[] }): string[];
-  /** The hashes that are current under these module ids. */
-  running(request: { modules: string[] }): Map<string, string>;
-  /** The modules that the server's program was built with: bare specifiers and module ids. */
-  libraries(): string[];
-  /** Takes units, to be loaded later; see {@linkcode UnitStore.add}. */
-  ship(request: { units: Unit[] }): Promise<void>;
-  /** Loads a program of units that have been shipped; answers what that changed. */
-  load(request: LoadRequest): Promise<LoadOutcome>;
-  /** Every load that changed what is current: by module id, and of each the newest last. */
-  history(): ListedLoad[];
-  /** Imports a library module of the server's own. */
-  library(request: { specifier: string }): Promise<void>;
-  /** Evaluates an expression; answers its value as text, or nothing for undefined. */
-  evaluate(request: { expression: string; json?: boolean }): Promise<string | undefined>;
-  /** Opens a REPL session for the asking actor; answers the serial number of the session's actor. */
-  openSession(request: Record<never, never>, envelope: Envelope): number;
-};
 
 /** Makes the handlers of the actor `loader` over a store; evaluations see `ensemble` under that name. */
 export function loaderHandlers(

@@ -11,7 +11,8 @@ import type { AskOptions, Destination, TellOptions } from "../actor/messaging.ts
 import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
 import type { Handlers, ServeOptions } from "../actor/service.ts";
 import type { ModuleNamespace } from "../code/library_table.ts";
-import { LOADER_ACTOR, loaderHandlers } from "../code/loader.ts";
+import { loaderHandlers } from "../code/loader.ts";
+import { LOADER_ACTOR } from "../code/loader_protocol.ts";
 import type { Unit } from "../code/unit.ts";
 import { type LoadRequest, type LoadResult, UnitStore } from "../code/unit_store.ts";
 import { EnsembleError } from "../errors.ts";

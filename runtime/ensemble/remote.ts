@@ -9,7 +9,7 @@ import type { Messaging } from "../actor/messaging.ts";
 import { type ActorId, ActorRef } from "../actor/ref.ts";
 import type { ServerId } from "../actor/server_id.ts";
 import { type Client, client } from "../actor/service.ts";
-import { LOADER_ACTOR, type LoaderHandlers } from "../code/loader.ts";
+import { LOADER_ACTOR, type LoaderHandlers } from "../code/loader_protocol.ts";
 import { TimeoutError } from "../errors.ts";
 import { DEFAULT_GRACE } from "../server/actor_server.ts";
 import type { ControlHandlers } from "../server/control.ts";
