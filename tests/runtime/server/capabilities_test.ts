@@ -1,0 +1,358 @@
+import assert from "node:assert/strict";
+import { on, onReply, onShutdown } from "../../../runtime/actor/cases.ts";
+import { authorized, Envelope } from "../../../runtime/actor/envelope.ts";
+import { parseServerId } from "../../../runtime/actor/server_id.ts";
+import { controlClient, shutDownActor, shutDownServer } from "../../../runtime/ensemble/remote.ts";
+import type { ActorServer } from "../../../runtime/server/actor_server.ts";
+import { AdministeredEnsemble, elevated, granted } from "./administered_ensemble.ts";
+import { CapturedLogs, eventually } from "./captured_logs.ts";
+import { LocalEnsemble, refTo } from "./local_ensemble.ts";
+
+const REFUSED = { name: "ActorError", reason: "AuthorizationError" };
+const ALL = ["admin", "loader", "shutdown"];
+
+/** An ensemble with a target, a delegate, and a console that has `admin` in the target. */
+async function administered() {
+  const ensemble = new AdministeredEnsemble();
+  await ensemble.startRegistry();
+  const [target, delegate, console] = await Promise.all([
+    ensemble.startVault("target"),
+    ensemble.start("delegate"),
+    ensemble.startRogue("console"),
+  ]);
+  await elevated(console, target, "admin");
+  const control = controlClient(console.actors, target.id);
+  const authorize = (server: ActorServer, ...capabilities: string[]) =>
+    control.authorize({ server: server.id, capabilities });
+  return { ensemble, target, delegate, console, control, authorize };
+}
+
+Deno.test("what is conferred to a server it may do, and no other", async () => {
+  const { ensemble, target, delegate, console, authorize } = await administered();
+  await using _ = ensemble;
+  const other = await ensemble.start("other");
+  assert.deepEqual(await granted(delegate, target), []);
+  await authorize(delegate, "shutdown", "shutdown");
+  assert.deepEqual(await granted(delegate, target), ["shutdown"]);
+  assert.deepEqual(await granted(other, target), []);
+  // In the target only.
+  const elsewhere = await ensemble.startVault("elsewhere");
+  assert.deepEqual(await granted(delegate, elsewhere), []);
+  assert.deepEqual(await granted(console, elsewhere), []);
+});
+
+Deno.test("admin that is conferred implies all, and conferring anew replaces it", async () => {
+  const { ensemble, target, delegate, control, authorize } = await administered();
+  await using _ = ensemble;
+  await authorize(delegate, "admin");
+  assert.deepEqual(await granted(delegate, target), ALL);
+  await authorize(delegate, "loader");
+  assert.deepEqual(await granted(delegate, target), ["loader"]);
+  const [delegation, ...rest] = await control.delegations();
+  assert.deepEqual(rest, []);
+  assert.ok(Math.abs(Date.now() - delegation!.since) < 60_000);
+  assert.deepEqual({ ...delegation, since: 0 }, {
+    server: "delegate",
+    instance: delegate.entry.instance,
+    capabilities: ["loader"],
+    by: "console",
+    since: 0,
+  });
+});
+
+Deno.test("what was conferred outlives the administrator's connection, and not a retraction", async () => {
+  const { ensemble, target, delegate, console, authorize } = await administered();
+  await using _ = ensemble;
+  await authorize(delegate, "shutdown");
+  await ensemble.stop(console);
+  assert.deepEqual(await granted(delegate, target), ["shutdown"]);
+  const again = await ensemble.startRogue("again");
+  await elevated(again, target, "admin");
+  const control = controlClient(again.actors, target.id);
+  assert.equal(await control.retract({ server: delegate.id }), true);
+  assert.equal(await control.retract({ server: delegate.id }), false);
+  assert.deepEqual(await granted(delegate, target), []);
+});
+
+Deno.test("a delegate that was started again has to be authorized again", async () => {
+  const { ensemble, target, delegate, authorize } = await administered();
+  await using _ = ensemble;
+  await authorize(delegate, "admin");
+  await ensemble.stop(delegate);
+  const successor = await ensemble.start("delegate");
+  assert.deepEqual(await granted(successor, target), []);
+  await authorize(successor, "shutdown");
+  assert.deepEqual(await granted(successor, target), ["shutdown"]);
+});
+
+Deno.test("who takes a stopped delegate's id has nothing of what it had", async () => {
+  const { ensemble, target, delegate, authorize } = await administered();
+  await using _ = ensemble;
+  await authorize(delegate, "admin");
+  await ensemble.stop(delegate);
+  const rogue = await ensemble.startRogue("delegate");
+  assert.deepEqual(await granted(rogue, target), []);
+});
+
+Deno.test("to confer and to retract takes admin; a delegate that has it may do both", async () => {
+  const { ensemble, target, delegate, authorize } = await administered();
+  await using _ = ensemble;
+  const other = await ensemble.start("other");
+  const control = controlClient(delegate.actors, target.id);
+  const confer = () => control.authorize({ server: other.id, capabilities: ["loader"] });
+  await assert.rejects(confer(), REFUSED);
+  await assert.rejects(control.retract({ server: other.id }), REFUSED);
+  await authorize(delegate, "loader", "shutdown");
+  await assert.rejects(confer(), REFUSED);
+  await assert.rejects(control.retract({ server: delegate.id }), REFUSED);
+  await authorize(delegate, "admin");
+  await confer();
+  assert.deepEqual(await granted(other, target), ["loader"]);
+  // What it conferred stays when it has nothing to confer any more.
+  assert.equal(await control.retract({ server: delegate.id }), true);
+  await assert.rejects(confer(), REFUSED);
+  assert.deepEqual(await granted(other, target), ["loader"]);
+});
+
+Deno.test("capabilities are conferred to servers that run, and only what is one", async () => {
+  using logs = await CapturedLogs.start();
+  const { ensemble, target, control } = await administered();
+  await using _ = ensemble;
+  const confer = (server: unknown, capabilities: unknown) =>
+    control.authorize({ server, capabilities } as never);
+  await assert.rejects(
+    confer("nosuch", ["admin"]),
+    /the registry knows no server nosuch: capabilities are conferred to a server that runs/,
+  );
+  for (const server of [undefined, 7, "", "../delegate", "delegate ", ["delegate"], {}]) {
+    await assert.rejects(confer(server, ["admin"]), { reason: "InvalidInputError" });
+    await assert.rejects(control.retract({ server: server as never }), {
+      reason: "InvalidInputError",
+    });
+  }
+  for (const capabilities of [undefined, "admin", [], ["Admin"], ["admin shutdown"], [["admin"]]]) {
+    await assert.rejects(confer("delegate", capabilities), { reason: "InvalidInputError" });
+  }
+  assert.deepEqual(await control.delegations(), []);
+  assert.deepEqual(await granted(target, target), ALL);
+  assert.equal(logs.matching(/audit: authorize allowed/).length, 1);
+});
+
+Deno.test("to shut an actor or the server down takes the capability, told or asked", async () => {
+  using logs = await CapturedLogs.start();
+  const { ensemble, target, delegate, authorize } = await administered();
+  await using _ = ensemble;
+  const named = target.actors.serve("service", {});
+  const bare = target.actors.spawn(undefined, (self) => self.loop([onShutdown()]));
+  const refs = [named.ref, bare.ref, refTo("target", named.serial), refTo("target", "server")];
+  for (const ref of refs) {
+    delegate.actors.tell(ref, { type: "shutdown" });
+    delegate.actors.tell(ref, { type: "shutdown", extra: 1 }, { replyTo: 7, replyExpected: true });
+    await assert.rejects(delegate.actors.ask(ref, { type: "shutdown" }), REFUSED);
+  }
+  await assert.rejects(shutDownServer(delegate.actors, target.id), REFUSED);
+  await assert.rejects(shutDownActor(delegate.actors, target.id, "vault"), REFUSED);
+  assert.deepEqual([named.state, bare.state], ["receiving", "receiving"]);
+  assert.equal(target.signal.aborted, false);
+  assert.equal(logs.matching(/WARN audit: shutdown refused who=delegate/).length, 14);
+  // Of an actor that is not there nobody learns whether it is.
+  await assert.rejects(shutDownActor(delegate.actors, target.id, "nosuch"), REFUSED);
+
+  await authorize(delegate, "shutdown");
+  delegate.actors.tell(named.ref, { type: "shutdown" });
+  await shutDownActor(delegate.actors, target.id, bare.serial);
+  await eventually(() => named.state === "dead", "the service ends");
+  assert.equal(bare.state, "dead");
+  await assert.rejects(shutDownActor(delegate.actors, target.id, "nosuch"), /unknown actor/);
+  await shutDownServer(delegate.actors, target.id);
+  await target.stopped;
+  assert.deepEqual(
+    logs.matching(/audit: shutdown allowed who=delegate transport=unix actor=server$/).length,
+    1,
+  );
+});
+
+Deno.test("an actor's name that nobody could read does not fill the log", async () => {
+  using logs = await CapturedLogs.start();
+  const { ensemble, delegate } = await administered();
+  await using _ = ensemble;
+  const ref = refTo("target", `\x1b[2J\n${"x".repeat(1024 * 1024)}`);
+  await assert.rejects(delegate.actors.ask(ref, { type: "shutdown" }), REFUSED);
+  const [line] = logs.matching(/shutdown refused/);
+  assert.ok(line!.length < 500);
+  // deno-lint-ignore no-control-regex -- that is what must not be there
+  assert.doesNotMatch(line!, /[\x00-\x1f]/);
+});
+
+Deno.test("to send a server elsewhere takes admin, to have it connect does not", async () => {
+  const { ensemble, target, delegate } = await administered();
+  await using _ = ensemble;
+  const other = await ensemble.start("other");
+  const control = controlClient(delegate.actors, target.id);
+  const addresses = [ensemble.socket("elsewhere")];
+  await assert.rejects(control.connect({ server: other.id, addresses }), REFUSED);
+  await assert.rejects(control.connect({ server: other.id, addresses: [] }), REFUSED);
+  await control.connect({ server: other.id });
+});
+
+Deno.test("what only tells is free: lists, states, pings, monitors, a challenge", async () => {
+  using logs = await CapturedLogs.start();
+  const { ensemble, target, delegate } = await administered();
+  await using _ = ensemble;
+  const control = controlClient(delegate.actors, target.id);
+  await control.listActors();
+  await control.listConnections();
+  await control.delegations();
+  await control.threadState({});
+  await control.threadBacktrace({ serial: target.actors.find("vault")!.serial });
+  await control.challenge({ capabilities: ["admin"] });
+  await delegate.actors.ask(refTo("target", "vault"), { type: "ping" });
+  assert.deepEqual(logs.matching(/audit: (?!elevation)/), []);
+});
+
+Deno.test("actors of the server itself are always authorized", async () => {
+  const { ensemble, target, delegate } = await administered();
+  await using _ = ensemble;
+  assert.deepEqual(await granted(target, target), ALL);
+  const control = controlClient(target.actors, target.id);
+  await control.authorize({ server: delegate.id, capabilities: ["loader"] });
+  assert.deepEqual(await granted(delegate, target), ["loader"]);
+  assert.equal(await control.retract({ server: delegate.id }), true);
+  await shutDownActor(target.actors, target.id, "vault");
+  await eventually(() => target.actors.find("vault") === undefined, "the vault ends");
+});
+
+Deno.test("without an administrator all is free, and nothing is noted", async () => {
+  using logs = await CapturedLogs.start();
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const target = await ensemble.start("target");
+  const other = await ensemble.start("other");
+  const judged: boolean[] = [];
+  target.actors.serve("note", {
+    note: (_request, envelope) => void judged.push(authorized(envelope, "admin")),
+  });
+  await other.actors.ask(refTo("target", "note"), { type: "note" });
+  assert.deepEqual(judged, [true]);
+  const control = controlClient(other.actors, target.id);
+  await control.authorize({ server: other.id, capabilities: ["admin"] });
+  await shutDownActor(other.actors, target.id, "note");
+  await shutDownServer(other.actors, target.id);
+  assert.deepEqual(logs.matching(/ audit: /), []);
+});
+
+Deno.test("an actor judges answers and plain messages as it does requests", async () => {
+  const { ensemble, target, delegate, authorize } = await administered();
+  await using _ = ensemble;
+  delegate.actors.serve("oracle", { ask: () => "yes" });
+  target.actors.serve("local", { ask: () => "yes" });
+  const judge = async () => {
+    const judged: boolean[] = [];
+    const judging = target.actors.spawn("judging", async (self) => {
+      const note = (_message: unknown, envelope: Envelope) =>
+        void judged.push(authorized(envelope, "loader"));
+      for (const oracle of [refTo("delegate", "oracle"), refTo("target", "local")]) {
+        const nonce = self.tell(oracle, { type: "ask" }, { replyExpected: true })!;
+        await self.receive([onReply(nonce, note)]);
+      }
+      delegate.actors.tell(self.ref, { type: "plain" });
+      await self.receive([on("plain", note)]);
+    });
+    await judging.ended;
+    return judged;
+  };
+  assert.deepEqual(await judge(), [false, true, false]);
+  await authorize(delegate, "loader");
+  assert.deepEqual(await judge(), [true, true, true]);
+});
+
+Deno.test("a message that a server passes on is that server's; one that is passed on inside is local", async () => {
+  const { ensemble, target, delegate, console, authorize } = await administered();
+  await using _ = ensemble;
+  const relay = (server: ActorServer) =>
+    server.actors.serve("relay", {
+      may: (request: { capability: string }) =>
+        server.actors.ask(refTo("target", "vault"), {
+          type: "may",
+          capability: request.capability,
+        }),
+    });
+  relay(delegate);
+  relay(target);
+  const through = (from: ActorServer, server: string) =>
+    from.actors.ask<boolean>(refTo(server, "relay"), { type: "may", capability: "shutdown" });
+  // The console has admin in the target, and the delegate that speaks for it has nothing.
+  assert.equal(await through(console, "delegate"), false);
+  // And the other way round: whoever may ask the delegate has what the delegate has.
+  await authorize(delegate, "shutdown");
+  const other = await ensemble.start("other");
+  assert.equal(await through(other, "delegate"), true);
+  assert.deepEqual(await granted(other, target), []);
+  // An actor that does for others what it is asked has to ask `authorized` itself.
+  assert.equal(await through(other, "target"), true);
+});
+
+Deno.test("an envelope that no actor received is not authorized", () => {
+  const source = refTo("other", "server");
+  assert.equal(authorized(new Envelope(1, "a", source, 1, undefined, 1, true, false), "x"), false);
+});
+
+Deno.test("what waits in a mailbox is judged when it is handled: after a retraction it is refused", async () => {
+  const { ensemble, target, delegate, control, authorize } = await administered();
+  await using _ = ensemble;
+  const busy = Promise.withResolvers<void>();
+  target.actors.serve("busy", {
+    wait: () => busy.promise,
+    may: (_request, envelope) => authorized(envelope, "loader"),
+  });
+  await authorize(delegate, "loader");
+  const waiting = delegate.actors.ask(refTo("target", "busy"), { type: "wait" });
+  const before = delegate.actors.ask(refTo("target", "busy"), { type: "may" });
+  assert.deepEqual(await granted(delegate, target), ["loader"]);
+  await control.retract({ server: delegate.id });
+  busy.resolve();
+  await waiting;
+  assert.equal(await before, false);
+});
+
+Deno.test("what was conferred is judged by the instance that sent, though that has gone", async () => {
+  const { ensemble, target, delegate, authorize } = await administered();
+  await using _ = ensemble;
+  const busy = Promise.withResolvers<void>();
+  const judged: boolean[] = [];
+  target.actors.serve("busy", {
+    wait: () => busy.promise,
+    note: (_request, envelope) => void judged.push(authorized(envelope, "loader")),
+  });
+  await authorize(delegate, "loader");
+  delegate.actors.tell(refTo("target", "busy"), { type: "wait" });
+  delegate.actors.tell(refTo("target", "busy"), { type: "note" });
+  await granted(delegate, target);
+  await ensemble.stop(delegate);
+  const successor = await ensemble.start("delegate");
+  successor.actors.tell(refTo("target", "busy"), { type: "note" });
+  assert.deepEqual(await granted(successor, target), []);
+  busy.resolve();
+  await eventually(() => judged.length === 2, "both are judged");
+  assert.deepEqual(judged, [true, false]);
+});
+
+Deno.test("every change of who may do what is one record in the audit log", async () => {
+  using logs = await CapturedLogs.start();
+  const { ensemble, target, delegate, control, authorize } = await administered();
+  await using _ = ensemble;
+  await authorize(delegate, "shutdown");
+  await control.retract({ server: delegate.id });
+  const theirs = controlClient(delegate.actors, target.id);
+  await assert.rejects(theirs.retract({ server: parseServerId("console") }), REFUSED);
+  await assert.rejects(
+    theirs.authorize({ server: delegate.id, capabilities: ["admin"] }),
+    REFUSED,
+  );
+  assert.deepEqual(logs.matching(/ audit: (?!elevation)/), [
+    `INFO audit: authorize allowed who=console transport=unix server=delegate capabilities="[ \\"shutdown\\" ]"`,
+    `INFO audit: retract allowed who=console transport=unix server=delegate`,
+    `WARN audit: retract refused who=delegate transport=unix server=console`,
+    `WARN audit: authorize refused who=delegate transport=unix server=delegate capabilities="[ \\"admin\\" ]"`,
+  ]);
+});
