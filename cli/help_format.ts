@@ -4,6 +4,7 @@
  * @module
  */
 import type { Argument, CommandUnknownOpts, Help, Option } from "@commander-js/extra-typings";
+import { commandPath } from "./command_path.ts";
 import { ArgumentUnlessListing } from "./options.ts";
 
 /** Says in one line what the whole program is. */
@@ -17,27 +18,33 @@ export function formatHelp(command: CommandUnknownOpts, helper: Help): string {
 }
 
 function formatProgramHelp(program: CommandUnknownOpts, helper: Help): string {
-  const commands = program.commands.map((command) => [command.name(), command.description()]);
   const options = helper.visibleOptions(program).map(describeOption);
   return joinSections([
     [TITLE],
     ["Usage: gxensemble <command> command-arg ..."],
-    formatItems("Commands:", commands, helper),
+    formatCommands(program, helper),
     formatItems("Options:", options, helper),
   ]);
 }
 
 function formatCommandHelp(command: CommandUnknownOpts, helper: Help): string {
   const usage = [
-    `gxensemble ${command.name()}`,
+    `gxensemble ${commandPath(command)}`,
+    ...(command.commands.length > 0 ? ["<command> command-arg ..."] : []),
     ...(command.options.length > 0 ? ["[command-option ...]"] : []),
     ...command.registeredArguments.map(formatArgumentUsage),
   ];
   return joinSections([
     [`Usage: ${usage.join(" ")}`, indentDescription(command.description(), helper)],
+    formatCommands(command, helper),
     formatItems("Command Options:", command.options.map(describeOption), helper),
     formatItems("Arguments:", command.registeredArguments.map(describeArgument), helper),
   ]);
+}
+
+function formatCommands(parent: CommandUnknownOpts, helper: Help): string[] {
+  const commands = parent.commands.map((command) => [command.name(), command.description()]);
+  return formatItems("Commands:", commands, helper);
 }
 
 /** Puts the description under the name of the program in the usage. */

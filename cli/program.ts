@@ -16,6 +16,9 @@ import configuration from "../deno.json" with { type: "json" };
 import { registryCommand } from "../registry/command.ts";
 import { announceOption, listenOption, logFileOption, logOption } from "../registry/options.ts";
 import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
+import { addAuthorityCommand } from "./ca_program.ts";
+import { allCommands, commandPath } from "./command_path.ts";
+import { addHelpCommand } from "./help_command.ts";
 import { formatHelp } from "./help_format.ts";
 import {
   actorIdArgument,
@@ -61,8 +64,9 @@ export function createProgram(): CommandUnknownOpts {
   addAuthorityCommands(program);
   addCookieCommand(program);
   addAdminCommand(program);
+  addAuthorityCommand(program);
   addHelpCommand(program);
-  for (const command of [program, ...program.commands]) {
+  for (const command of [program, ...allCommands(program)]) {
     command.exitOverride((error) => {
       throw asUsageError(error, command);
     });
@@ -278,22 +282,10 @@ function addAdminCommand(program: CommandUnknownOpts): void {
     });
 }
 
-/** In place of commander's own, which takes the help of an unknown command for that of the program. */
-function addHelpCommand(program: CommandUnknownOpts): void {
-  program.command("help").description("display help; help <command> for command help")
-    .argument("[command]", "the command to display the help of")
-    .action((name) => {
-      const command = program.commands.find((command) => command.name() === name);
-      if (name === undefined) program.outputHelp();
-      else if (command !== undefined) command.outputHelp();
-      else program.parse([name], { from: "user" }); // Reports it, with the nearest command there is.
-    });
-}
-
 /** What commander reports is the person's mistake, unless it printed the help or the version. */
 function asUsageError(error: CommanderError, command: CommandUnknownOpts): Error {
   if (error.exitCode === 0 || error.code === "commander.help") return error;
-  const help = command.parent === null ? "gxensemble help" : `gxensemble help ${command.name()}`;
+  const help = `gxensemble help ${commandPath(command)}`.trimEnd();
   const message = error.message.replace(/^error: /, "").replace("\n(Did you", " (Did you");
   return new UsageError(message, help);
 }

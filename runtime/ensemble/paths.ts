@@ -79,6 +79,11 @@ export function authorityDirectory(): string {
   return `${ensembleDirectory()}/tls`;
 }
 
+/** What is locked while the files of the certificate authority change. */
+export function authorityLockPath(): string {
+  return `${ensembleDirectory()}/tls.lock`;
+}
+
 /** The files of the certificate authority, in its directory or in one that is to become it. */
 export function authorityPaths(directory: string = authorityDirectory()): AuthorityPaths {
   return {

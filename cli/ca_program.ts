@@ -1,0 +1,81 @@
+/**
+ * The command `ca` and those that belong to it.
+ *
+ * @module
+ */
+import { type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
+import { collecting, reading } from "../registry/options.ts";
+import { parseCapability } from "../runtime/actor/capability.ts";
+import { DEFAULT_DAYS, parseDays } from "../runtime/ensemble/certificate_validity.ts";
+import { type Host, parseDnsName, parseHost } from "../runtime/ensemble/host_name.ts";
+import { parseSymbols } from "../runtime/wire/notation.ts";
+import { forceOption, jsonOption, passphraseFileOption, serverIdArgument } from "./options.ts";
+
+const domainOption = () =>
+  new Option("--domain <domain>", "the domain of the servers' names: <server-id>.<domain>")
+    .default("ensemble.internal", "ensemble.internal").argParser(reading(parseDnsName));
+
+const capabilitiesOption = () =>
+  new Option("--capabilities <capabilities>", "what the server may do in every other server")
+    .default<string[]>([], "()").argParser<string[]>(collecting(parseCapabilities));
+
+const hostOption = () =>
+  new Option(
+    "--host <host>",
+    "names and IP addresses that the server is reached at, besides <server-id>.<domain> and " +
+      "localhost",
+  ).default<Host[]>([], "()").argParser<Host[]>(collecting(parseHosts));
+
+const daysOption = () =>
+  new Option("--days <days>", "for how many days the certificate is valid")
+    .default(DEFAULT_DAYS, `${DEFAULT_DAYS}`).argParser(reading(parseDays));
+
+function parseCapabilities(text: string): string[] {
+  return parseSymbols(text).map(parseCapability);
+}
+
+function parseHosts(text: string): Host[] {
+  return parseSymbols(text).map(parseHost);
+}
+
+/** Adds `ca` and its commands to the program. */
+export function addAuthorityCommand(program: CommandUnknownOpts): void {
+  const ca = program.command("ca").description("manage the certificates of servers that speak TLS");
+
+  ca.command("setup").description("generate the certificate authority of the ensemble")
+    .addOption(domainOption())
+    .addOption(forceOption())
+    .addOption(passphraseFileOption())
+    .action(async (options) => {
+      const { caSetup } = await import("./commands/ca_setup.ts");
+      await caSetup(options);
+    });
+
+  ca.command("cert").description("issue a certificate to a server, or renew it")
+    .addOption(capabilitiesOption())
+    .addOption(hostOption())
+    .addOption(daysOption())
+    .addOption(passphraseFileOption())
+    .addOption(jsonOption())
+    .addArgument(serverIdArgument())
+    .action(async (serverId, options) => {
+      const { caCert } = await import("./commands/ca_cert.ts");
+      await caCert(serverId, options);
+    });
+
+  ca.command("show").description("list the certificates that were issued")
+    .addOption(jsonOption())
+    .action(async (options) => {
+      const { caShow } = await import("./commands/ca_show.ts");
+      await caShow(options);
+    });
+
+  ca.command("revoke").description("revoke the certificates of a server")
+    .addOption(passphraseFileOption())
+    .addOption(jsonOption())
+    .addArgument(serverIdArgument())
+    .action(async (serverId, options) => {
+      const { caRevoke } = await import("./commands/ca_revoke.ts");
+      await caRevoke(serverId, options);
+    });
+}

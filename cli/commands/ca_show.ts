@@ -1,0 +1,29 @@
+/**
+ * `gxensemble ca show`.
+ *
+ * @module
+ */
+import { readAuthority } from "../../runtime/ensemble/certificate_authority.ts";
+import { listIssued, readOwnRevocationList } from "../../runtime/ensemble/issued_certificates.ts";
+import { formatNotation, keyword } from "../../runtime/wire/notation.ts";
+import { certificateJson, printCertificates } from "../certificate_listing.ts";
+import type { OutputOptions } from "../options.ts";
+import { printJson, printLine } from "../output.ts";
+
+/**
+ * Prints until when the root, the issuing authority and the revocation list are good,
+ * `(root: "2036-01-02T03:04:05.000Z")`, and then every certificate issued.
+ */
+export async function caShow(options: OutputOptions): Promise<void> {
+  const { domain, root, issuing } = await readAuthority();
+  const { nextUpdate } = await readOwnRevocationList();
+  const certificates = await listIssued();
+  const ends = { root: root.notAfter, issuing: issuing.notAfter, crl: nextUpdate };
+  if (options.json) {
+    return printJson({ domain, ...ends, certificates: certificates.map(certificateJson) });
+  }
+  for (const [name, end] of Object.entries(ends)) {
+    printLine(formatNotation([keyword(name), end.toISOString()]));
+  }
+  printCertificates(certificates, options);
+}

@@ -1,0 +1,156 @@
+/**
+ * What the certificates of an ensemble look like: the root's, the issuing authority's, the servers'.
+ *
+ * @see RFC 5280, 4.2 for the extensions
+ * @module
+ */
+// What @peculiar/x509 is built on wants it, and wants it first.
+import "reflect-metadata";
+import {
+  AuthorityKeyIdentifierExtension,
+  BasicConstraintsExtension,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  type Extension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  Name,
+  SubjectAlternativeNameExtension,
+  SubjectKeyIdentifierExtension,
+  type X509Certificate,
+  X509CertificateGenerator,
+} from "@peculiar/x509";
+import { formatServerId, type ServerId } from "../actor/server_id.ts";
+import { AUTHORITY_DAYS, daysFromNow, startingNow } from "./certificate_validity.ts";
+import type { Host } from "./host_name.ts";
+
+/** The keys and signatures of all certificates: ECDSA with P-256 and SHA-256, which every TLS 1.3 has. */
+export const KEY_ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+
+/** A certificate and its private key. */
+export interface Certified {
+  /** The certificate. */
+  readonly certificate: X509Certificate;
+  /** Its private key; extractable. */
+  readonly key: CryptoKey;
+}
+
+/** What a server's certificate is to say. */
+export interface ServerCertificateOptions {
+  /** The server. */
+  readonly id: ServerId;
+  /** What it may do in every other server. */
+  readonly capabilities: readonly string[];
+  /** Where it may be reached. */
+  readonly hosts: readonly Host[];
+  /** For how many days it is valid, if the authority is for as long. */
+  readonly days: number;
+}
+
+/** Makes the root: it signs only the issuing authority. */
+export async function createRoot(domain: string): Promise<Certified> {
+  const keys = await generateKeys();
+  const certificate = await X509CertificateGenerator.createSelfSigned({
+    serialNumber: randomSerial(),
+    notBefore: startingNow(),
+    notAfter: daysFromNow(AUTHORITY_DAYS),
+    name: nameIn(domain, "gxensemble root CA"),
+    keys,
+    signingAlgorithm: KEY_ALGORITHM,
+    extensions: [
+      ...authorityExtensions({ pathLength: 1 }),
+      await SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  return { certificate, key: keys.privateKey };
+}
+
+/** Makes the issuing authority: it signs servers' certificates, and the revocation list. */
+export async function createIssuing(domain: string, root: Certified): Promise<Certified> {
+  const keys = await generateKeys();
+  return await certify(keys, root, {
+    subject: nameIn(domain, "gxensemble issuing CA"),
+    days: AUTHORITY_DAYS,
+    extensions: authorityExtensions({ pathLength: 0 }),
+  });
+}
+
+/** Makes a server's key and its certificate, with which it both listens and connects. */
+export async function createServerCertificate(
+  issuing: Certified,
+  { id, capabilities, hosts, days }: ServerCertificateOptions,
+): Promise<Certified> {
+  const keys = await generateKeys();
+  return await certify(keys, issuing, {
+    subject: nameIn(domainOf(issuing.certificate), formatServerId(id)),
+    days,
+    extensions: [
+      new BasicConstraintsExtension(false, undefined, true),
+      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
+      new SubjectAlternativeNameExtension([
+        { type: "url", value: `srv:${formatServerId(id)}` },
+        ...new Set(capabilities).values().map(capabilityName),
+        ...hosts,
+      ]),
+    ],
+  });
+}
+
+/** The domain that an authority was set up for. */
+export function domainOf(authority: X509Certificate): string {
+  return authority.subjectName.getField("DC").reverse().join(".");
+}
+
+async function certify(
+  keys: CryptoKeyPair,
+  issuer: Certified,
+  { subject, days, extensions }: { subject: Name; days: number; extensions: Extension[] },
+): Promise<Certified> {
+  // Nothing is valid longer than what it is signed with.
+  const end = Math.min(daysFromNow(days).getTime(), issuer.certificate.notAfter.getTime());
+  const certificate = await X509CertificateGenerator.create({
+    serialNumber: randomSerial(),
+    subject,
+    issuer: issuer.certificate.subjectName,
+    notBefore: startingNow(),
+    notAfter: new Date(end),
+    publicKey: keys.publicKey,
+    signingKey: issuer.key,
+    signingAlgorithm: KEY_ALGORITHM,
+    extensions: [
+      ...extensions,
+      await SubjectKeyIdentifierExtension.create(keys.publicKey),
+      await AuthorityKeyIdentifierExtension.create(issuer.certificate.publicKey),
+    ],
+  });
+  return { certificate, key: keys.privateKey };
+}
+
+function capabilityName(capability: string): { type: "url"; value: string } {
+  return { type: "url", value: `cap:${capability}` };
+}
+
+function authorityExtensions({ pathLength }: { pathLength: number }): Extension[] {
+  return [
+    new BasicConstraintsExtension(true, pathLength, true),
+    new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+  ];
+}
+
+async function generateKeys(): Promise<CryptoKeyPair> {
+  return await crypto.subtle.generateKey(KEY_ALGORITHM, true, ["sign", "verify"]);
+}
+
+/** The labels of the domain are parts of the name, the last one first (RFC 2247). */
+function nameIn(domain: string, commonName: string): Name {
+  const labels = domain.split(".").reverse();
+  return new Name([...labels.map((label) => ({ DC: [label] })), { CN: [commonName] }]);
+}
+
+/** 16 bytes, of which 126 bits are random: the first two make it positive, and always as long. */
+function randomSerial(): string {
+  const serial = crypto.getRandomValues(new Uint8Array(16));
+  serial[0] = (serial[0]! & 0x3f) | 0x40;
+  return serial.toHex();
+}

@@ -1,0 +1,26 @@
+/**
+ * One process at a time.
+ *
+ * @module
+ */
+import { EnsembleError } from "../errors.ts";
+
+/**
+ * Does something while no other process does anything under the lock of the same file. The lock ends with
+ * the process that holds it, whichever way that ends; the file stays.
+ *
+ * @throws {EnsembleError} when the file cannot be made; and whatever `action` throws.
+ */
+export async function withFileLock<T>(path: string, action: () => Promise<T>): Promise<T> {
+  using file = await openLock(path);
+  await file.lock(true);
+  return await action();
+}
+
+async function openLock(path: string): Promise<Deno.FsFile> {
+  try {
+    return await Deno.open(path, { write: true, create: true, mode: 0o600 });
+  } catch (error) {
+    throw new EnsembleError(`cannot lock ${path}: ${(error as Error).message}`, { cause: error });
+  }
+}
