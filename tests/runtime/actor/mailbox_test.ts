@@ -317,7 +317,7 @@ Deno.test("a type that comes and goes leaves nothing behind", () => {
   // Each message has a type of its own, as that of one request; something always stays.
   const mailbox = indexed();
   const before = Deno.memoryUsage().heapUsed;
-  for (let id = 0; id < 200_000; id++) {
+  for (let id = 0; id < 400_000; id++) {
     mailbox.push(envelopeOf({ type: `request ${id}`, id }));
     assert.equal(takeId(mailbox, byType(`request ${id}`)), id);
   }
