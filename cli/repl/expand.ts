@@ -15,20 +15,15 @@
  */
 import type { AnyNode, Expression, ImportExpression, Node } from "acorn";
 import MagicString from "magic-string";
-import type { Expansion, ImportTarget } from "../../runtime/code/expansion.ts";
+import type { Expansion } from "../../runtime/code/expansion.ts";
 import { type Mappings, sourcePosition } from "../../runtime/code/source_map.ts";
 import { expandDeclarations } from "./expand_declarations.ts";
 import { expandImports } from "./expand_imports.ts";
+import type { ResolveImport } from "./import_resolver.ts";
 import { InputError } from "./input_error.ts";
 import type { LocateInput } from "./input_map.ts";
 import { type ParsedInput, parseInput } from "./parsed_input.ts";
 import { lastExpressions, statementList, walk } from "./syntax_tree.ts";
-
-/** Says what a specifier leads to. */
-export type ResolveImport = (
-  specifier: string,
-  attributes?: Record<string, string>,
-) => Promise<ImportTarget>;
 
 /** An expansion, and the way back from it. */
 export interface ExpandedSource {

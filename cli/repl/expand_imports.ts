@@ -6,7 +6,7 @@
 import type { ImportDeclaration as ImportNode, Literal } from "acorn";
 import type MagicString from "magic-string";
 import type { ImportBinding, ImportDeclaration } from "../../runtime/code/expansion.ts";
-import type { ResolveImport } from "./expand.ts";
+import type { ResolveImport } from "./import_resolver.ts";
 import type { ParsedInput } from "./parsed_input.ts";
 
 /** Takes the import declarations out of the code, and gives them in order. */

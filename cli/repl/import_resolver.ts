@@ -11,6 +11,12 @@ import { Resolver } from "../modules/resolver.ts";
 /** What inputs are resolved as: a file in the directory that the person works in. */
 const REFERRER = "repl.ts";
 
+/** Says what a specifier leads to. */
+export type ResolveImport = (
+  specifier: string,
+  attributes?: Record<string, string>,
+) => Promise<ImportTarget>;
+
 /** Resolves specifiers as a module in one directory means them. No file is read but configurations. */
 export class ImportResolver {
   readonly #directory: string;

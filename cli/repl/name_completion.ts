@@ -56,7 +56,8 @@ export function partialName(line: string): PartialName | undefined {
 /** The tokens of a line, or undefined when it ends inside one. */
 function tokensOf(line: string): Token[] | undefined {
   try {
-    return [...tokenizer(line, { ecmaVersion: "latest" })];
+    // What follows tells "?." from a condition.
+    return [...tokenizer(`${line} `, { ecmaVersion: "latest" })];
   } catch {
     return undefined;
   }

@@ -42,7 +42,13 @@ export async function parseInput(source: string): Promise<ParsedInput> {
   if (!(asBlock instanceof InputError)) return asBlock;
   // Whether the object only lacks its end shows without the closing parenthesis.
   const open = await attempt(() => parseAs(`(${BREAK}${source}`, 1));
-  throw open instanceof InputError && open.isIncomplete ? open : asBlock;
+  if (open instanceof InputError && open.isIncomplete) throw open;
+  // The one that made sense for longer is the one that was meant.
+  throw isBefore(asBlock, asObject) ? asObject : asBlock;
+}
+
+function isBefore({ position: one }: InputError, { position: other }: InputError): boolean {
+  return one.line < other.line || one.line === other.line && one.column < other.column;
 }
 
 /** Parses a text in which what the person typed starts after `added` lines. */

@@ -4,7 +4,8 @@
  * @module
  */
 import { EnsembleError } from "../../runtime/errors.ts";
-import { type ControlContext, runControlLine } from "./control_commands.ts";
+import type { ControlContext } from "./control_command.ts";
+import { runControlLine } from "./control_commands.ts";
 import { isControlLine, parseControlLine } from "./control_line.ts";
 import { formatInputError, InputError } from "./input_error.ts";
 

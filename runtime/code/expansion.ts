@@ -30,7 +30,7 @@ export type ImportTarget =
     /** Absolute or bare, as the server resolves it. */
     readonly specifier: string;
     /** Its import attributes, when it has any. */
-    readonly attributes?: Record<string, string>;
+    readonly attributes?: Record<string, string> | undefined;
   };
 
 /** A name that an import declaration binds. */

@@ -9,14 +9,17 @@ import { describeThrown } from "./thrown.ts";
 /** The longest text that is shown for one value, in UTF-16 code units. */
 export const MAX_PREVIEW_LENGTH = 100_000;
 
-/** How deep objects are shown inside each other, as in Deno's REPL. */
-const DEPTH = 4;
-
 /** How many items of an array, a map, a set or a typed array are shown, as in Deno's REPL. */
 const ITEMS = 100;
 
-/** How much of a string is shown. */
-const STRING_LENGTH = 10_000;
+/**
+ * How deep objects are shown inside each other and how much of a string, in UTF-16 code units: the first
+ * that makes a text which is not too long. The first depth is that of Deno's REPL.
+ */
+const SIZES = [
+  ...[4, 3, 2, 1, 0].map((depth) => ({ depth, stringLength: 10_000 })),
+  { depth: 0, stringLength: 100 },
+];
 
 /** About as much text as a value, a brace or a separator takes, in UTF-16 code units. */
 const TOKEN_LENGTH = 8;
@@ -36,13 +39,13 @@ export interface PreviewOptions {
 export function previewValue(value: unknown, options: PreviewOptions = {}): string {
   const { colors = false, oneLine = false } = options;
   try {
-    for (let depth = DEPTH; depth >= 0; depth--) {
-      if (estimateLength(value, depth) > MAX_PREVIEW_LENGTH) continue;
+    for (const size of SIZES) {
+      if (estimateLength(value, size) > MAX_PREVIEW_LENGTH) continue;
       return cut(Deno.inspect(value, {
         colors,
-        depth,
+        depth: size.depth,
         iterableLimit: ITEMS,
-        strAbbreviateSize: STRING_LENGTH,
+        strAbbreviateSize: size.stringLength,
         ...(oneLine && { compact: true, breakLength: Infinity }),
       }));
     }
@@ -65,13 +68,16 @@ export function cut(text: string): string {
  * About how long the text of a value is; what is above the limit is not looked at. `Deno.inspect` itself
  * bounds neither the properties of an object nor the whole.
  */
-function estimateLength(value: unknown, depth: number): number {
+function estimateLength(
+  value: unknown,
+  { depth, stringLength }: (typeof SIZES)[number],
+): number {
   let length = 0;
   const seen = new Set<object>();
   const visit = (part: unknown, left: number): void => {
     if (length > MAX_PREVIEW_LENGTH) return;
     length += TOKEN_LENGTH;
-    if (typeof part === "string") length += Math.min(part.length, STRING_LENGTH);
+    if (typeof part === "string") length += Math.min(part.length, stringLength);
     if (typeof part !== "object" || part === null || left < 0) return;
     // A proxy is shown as its target, which only the inspection can see.
     if (seen.has(part) || types.isProxy(part)) return;

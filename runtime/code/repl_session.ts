@@ -40,13 +40,19 @@ export function inputName(session: string, input: number): string {
   return `repl:${session}/${input}`;
 }
 
+/** What a session needs of the store of the server it is in. */
+export type SessionModules = Pick<
+  UnitStore,
+  "namespace" | "libraries" | "importLibrary" | "restoreSources"
+>;
+
 /** The exports of a module as they are now. */
 type ReadExports = () => ModuleNamespace;
 
 /** One person's session: what was declared stays until the session ends, and is seen by no other. */
 export class ReplSession {
   readonly #id: string;
-  readonly #store: UnitStore;
+  readonly #modules: SessionModules;
   readonly #scope = new ReplScope();
   /** The inputs that are being evaluated, and that the person waits for. */
   readonly #awaited = new Set<number>();
@@ -54,9 +60,9 @@ export class ReplSession {
   #lastError: unknown;
 
   /** A session in which `globals` are names from the start, and `_` and `_error` the last outcomes. */
-  constructor(id: string, store: UnitStore, globals: Record<string, unknown>) {
+  constructor(id: string, modules: SessionModules, globals: Record<string, unknown>) {
     this.#id = id;
-    this.#store = store;
+    this.#modules = modules;
     for (const [name, value] of Object.entries(globals)) this.#scope.bind(name, () => value);
     this.#scope.bindUntilAssigned("_", () => this.#lastResult);
     this.#scope.bindUntilAssigned("_error", () => this.#lastError);
@@ -70,11 +76,11 @@ export class ReplSession {
       if (!this.#awaited.has(input)) return {};
       this.#lastResult = value;
       if (value === undefined) return {};
-      return { result: this.#store.restoreSources(previewValue(value, preview)) };
+      return { result: this.#modules.restoreSources(previewValue(value, preview)) };
     } catch (thrown) {
       if (!this.#awaited.has(input)) return {};
       this.#lastError = thrown;
-      return { error: this.#store.restoreSources(reportThrown(thrown)) };
+      return { error: this.#modules.restoreSources(reportThrown(thrown)) };
     } finally {
       this.#awaited.delete(input);
     }
@@ -131,24 +137,23 @@ export class ReplSession {
 
   /** What `import()` is in the session. */
   readonly #import: DynamicImport = async (target, options) => {
-    if (typeof target === "object") return (await this.#find(target))();
-    const specifier = String(target);
-    if (!URL.canParse(specifier)) {
-      return (await this.#find({ kind: "module", specifier, ids: [specifier] }))();
-    }
-    return await this.#store.importLibrary(specifier, options?.with);
+    const resolved = typeof target === "object" ? target : resolveAtRun(String(target));
+    const read = await this.#find(
+      resolved.kind === "library" ? { ...resolved, attributes: options?.with } : resolved,
+    );
+    return read();
   };
 
   /** The exports of a running module follow what runs: after a load they are those of the new one. */
   async #find(target: ImportTarget): Promise<ReadExports> {
     if (target.kind === "library") {
-      const namespace = await this.#store.importLibrary(target.specifier, target.attributes);
+      const namespace = await this.#modules.importLibrary(target.specifier, target.attributes);
       return () => namespace;
     }
-    const registered = new Set(this.#store.libraries());
+    const registered = new Set(this.#modules.libraries());
     for (const id of target.ids) {
-      const found = this.#store.namespace(id);
-      if (found) return () => this.#store.namespace(id) ?? found;
+      const found = this.#modules.namespace(id);
+      if (found) return () => this.#modules.namespace(id) ?? found;
       if (registered.has(id)) return await this.#find({ kind: "library", specifier: id });
     }
     throw new EnsembleError(
@@ -161,6 +166,13 @@ export class ReplSession {
       this.#scope.bind(name, () => imported === "*" ? read() : read()[imported]);
     }
   }
+}
+
+/** What a specifier leads to that is known only when the code runs: the person's files are not here. */
+function resolveAtRun(specifier: string): ImportTarget {
+  return URL.canParse(specifier)
+    ? { kind: "library", specifier }
+    : { kind: "module", specifier, ids: [specifier] };
 }
 
 /** Throws what the linking of modules does. */

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { reportThrown } from "../../../runtime/code/error_report.ts";
+
+/** An error with a stack of these frames. */
+function errorAt(message: string, frames: string[], options?: ErrorOptions): Error {
+  const error = new Error(message, options);
+  error.stack = [`Error: ${message}`, ...frames.map((frame) => `    at ${frame}`)].join("\n");
+  return error;
+}
+
+const RUNTIME = new URL("../../../runtime/", import.meta.url).href;
+
+Deno.test("the frames of the person's code and of what it called are shown", () => {
+  const error = errorAt("no", [
+    "JSON.parse (<anonymous>)",
+    "f (repl:a/1:1:5)",
+    "Array.map (<anonymous>)",
+    `ReplSession.evaluate (${RUNTIME}code/repl_session.ts:1:1)`,
+    "new Promise (<anonymous>)",
+    "async node:internal/timers:1:1",
+    "f (ext:core/01_core.js:1:1)",
+    "async file:///home/me/handler.ts:3:4",
+  ]);
+  assert.equal(
+    reportThrown(error),
+    "Uncaught Error: no\n    at JSON.parse (<anonymous>)\n    at f (repl:a/1:1:5)\n" +
+      "    at async file:///home/me/handler.ts:3:4",
+  );
+});
+
+Deno.test("causes, collected errors and properties are shown", () => {
+  const cause = errorAt("inner", ["g (repl:a/1:2:3)"], { cause: { code: 7 } });
+  const error = Object.assign(errorAt("outer", [], { cause }), { status: 500 });
+  assert.equal(
+    reportThrown(error),
+    "Uncaught Error: outer\n    { status: 500 }\n" +
+      "Caused by: Error: inner\n    at g (repl:a/1:2:3)\nCaused by: { code: 7 }",
+  );
+  const all = new AggregateError([errorAt("one", []), 2], "both");
+  all.stack = "AggregateError: both";
+  assert.equal(reportThrown(all), "Uncaught AggregateError: both\n    Error: one\n    2");
+});
+
+Deno.test("anything at all can be thrown", () => {
+  const throws = new Proxy({}, {
+    getPrototypeOf() {
+      throw new Error("not me");
+    },
+  });
+  const circular = errorAt("round", []);
+  circular.cause = circular;
+  assert.equal(reportThrown(undefined), "Uncaught undefined");
+  assert.equal(reportThrown({ a: 1 }), "Uncaught { a: 1 }");
+  assert.equal(reportThrown(throws), "Uncaught something that cannot be shown");
+  assert.match(reportThrown(circular), /^Uncaught Error: round\nCaused by: Error: round\n/);
+  assert.ok(reportThrown("x".repeat(1e6)).length < 110_000);
+});

@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { MAX_PREVIEW_LENGTH, previewValue } from "../../../runtime/code/preview.ts";
+
+Deno.test("a value is shown as Deno.inspect shows it", () => {
+  const value = {
+    a: [1, "b", new Map([["c", { d: new Date(0) }]])],
+    get e() {
+      return 1;
+    },
+  };
+  assert.equal(previewValue(value), Deno.inspect(value, { depth: 4, colors: false }));
+  assert.equal(previewValue("a", { colors: true }), Deno.inspect("a", { colors: true }));
+  const list = Array.from({ length: 3 }, (_, index) => ({ index, name: "x".repeat(60) }));
+  assert.equal(previewValue(list, { oneLine: true }).split("\n").length, 1);
+});
+
+Deno.test("what is large is shown in part", () => {
+  const wide = Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [`k${index}`, 1]));
+  const nested = (depth: number): unknown =>
+    depth === 0 ? 1 : Array.from({ length: 100 }, () => nested(depth - 1));
+  const values: unknown[] = [
+    wide,
+    { wide },
+    [wide, wide],
+    nested(3),
+    "x".repeat(10_000_000),
+    Array.from({ length: 1000 }, () => "x".repeat(10_000)),
+    new Map([[1, wide]]),
+    new Uint8Array(10_000_000),
+    new Error("x".repeat(10_000_000)),
+  ];
+  for (const value of values) {
+    assert.ok(
+      previewValue(value).length <= MAX_PREVIEW_LENGTH + 100,
+      previewValue(value).slice(0, 100),
+    );
+  }
+  assert.equal(previewValue(wide), "[an object of 100000 properties: look at some of them]");
+  assert.equal(previewValue({ wide }), "{ wide: [Object] }");
+  assert.ok(previewValue(Array(20).fill("x".repeat(10_000))).length < 3_000);
+});
+
+Deno.test("showing a value runs no getter, no trap, and takes an end", () => {
+  const never = (): never => {
+    throw new Error("was run");
+  };
+  const traps = new Proxy({}, { get: never });
+  const values: [unknown, string][] = [
+    [{
+      get a() {
+        return never();
+      },
+    }, "{ a: [Getter] }"],
+    [new Proxy({ a: 1 }, traps), "{ a: 1 }"],
+    [
+      (function* () {
+        while (true) yield 1;
+      })(),
+      "Object [Generator] {}",
+    ],
+    [{
+      *[Symbol.iterator]() {
+        while (true) yield 1;
+      },
+    }, "{ Symbol(Symbol.iterator): [GeneratorFunction: [Symbol.iterator]] }"],
+    [{ [Symbol.for("Deno.customInspect")]: never }, "[a value that cannot be shown: was run]"],
+  ];
+  for (const [value, text] of values) assert.equal(previewValue(value), text);
+  const cycle: { self?: unknown } = {};
+  cycle.self = cycle;
+  assert.equal(previewValue(cycle), "<ref *1> { self: [Circular *1] }");
+});
