@@ -150,6 +150,7 @@ export class ActorSystem implements ActorHome {
   ): Promise<Reply> {
     const { timeout = DEFAULT_ASK_TIMEOUT, signal } = options;
     signal?.throwIfAborted();
+    if (!(timeout >= 0)) throw new InvalidInputError(`not a timeout in ms: ${timeout}`);
     const nonce = this.#takeNonce();
     const ref = this.#refOf(dest);
     const envelope = new Envelope(

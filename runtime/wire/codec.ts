@@ -17,8 +17,11 @@ import { dressAny } from "./graph.ts";
 import { MAX_FRAME } from "./limits.ts";
 import { countReferences, requireNoOpenReferences, undress } from "./undressing.ts";
 
-/** The MessagePack extension type of a {@linkcode Dressed} value. */
-const DRESSED_EXTENSION = 1;
+/**
+ * The MessagePack extension type of a {@linkcode Dressed} value: "g". The library keeps one table of types for
+ * the whole process, and programs of ours may use it too.
+ */
+const DRESSED_EXTENSION = 0x67;
 
 const FLAG_REPLY_EXPECTED = 1;
 const FLAG_FAILED = 2;
