@@ -4,43 +4,20 @@
  *
  * @module
  */
+import { strongComponents } from "../../runtime/code/strong_components.ts";
 import { cycleSpecifier, hashText } from "../../runtime/code/unit.ts";
 import { canonicalText, type UnitNaming } from "./canonical_text.ts";
 import type { SourceModule } from "./module_graph.ts";
 
 /**
- * The strongly connected components of a module graph, what a component imports before it. Each is
- * one module, or the modules of a cycle.
- *
- * @see Tarjan, "Depth-first search and linear graph algorithms", 1972
+ * The modules of a graph in the order of their naming, what a module imports before it: each by itself,
+ * or with the others of its cycle.
  */
 export function importComponents(graph: Map<string, SourceModule>): SourceModule[][] {
-  const components: SourceModule[][] = [];
-  const indices = new Map<string, number>();
-  const stack: SourceModule[] = [];
-  const onStack = new Set<string>();
-
-  /** Visits what is reachable; gives the least index on the stack that is. */
-  const visit = (source: SourceModule): number => {
-    const index = indices.size;
-    let lowest = index;
-    indices.set(source.module, index);
-    stack.push(source);
-    onStack.add(source.module);
-    for (const module of localImports(source)) {
-      if (!indices.has(module)) lowest = Math.min(lowest, visit(graph.get(module)!));
-      else if (onStack.has(module)) lowest = Math.min(lowest, indices.get(module)!);
-    }
-    if (lowest === index) {
-      const component = stack.splice(stack.indexOf(source));
-      for (const { module } of component) onStack.delete(module);
-      components.push(component);
-    }
-    return lowest;
-  };
-
-  for (const source of graph.values()) if (!indices.has(source.module)) visit(source);
-  return components;
+  return strongComponents(
+    graph.values(),
+    (source) => localImports(source).map((module) => graph.get(module)!),
+  );
 }
 
 /** Whether a component is an import cycle; a module may also import itself. */

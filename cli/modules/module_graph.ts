@@ -12,6 +12,7 @@ import { dataToJavaScript, type DataType, dataType } from "./data_module.ts";
 import { findImports, type Import, type ModuleImports } from "./imports.ts";
 import { type JavaScript, toJavaScript } from "./javascript.ts";
 import { findProject, moduleId, type Project } from "./project.ts";
+import { mayPause } from "./top_level_await.ts";
 import { type LibraryTarget, type LocalTarget, Resolver } from "./resolver.ts";
 
 /** One of the author's modules as an import leads to it. */
@@ -36,6 +37,8 @@ export interface SourceModule extends JavaScript, Pick<ModuleImports, "metaPrope
   /** The absolute path of its file. */
   path: string;
   imports: ResolvedImport[];
+  /** Whether its evaluation may pause. */
+  pauses: boolean;
 }
 
 /** What is to be read, beside the entry. */
@@ -88,7 +91,7 @@ export class ModuleReader {
     const bytes = await readBytes(path, importer);
     if (type !== undefined) {
       const text = await dataToJavaScript(bytes, type, path);
-      return { text, module, path, imports: [], metaProperties: [] };
+      return { text, module, path, imports: [], metaProperties: [], pauses: false };
     }
     const javascript = await toJavaScript(new TextDecoder().decode(bytes), path);
     const { imports, metaProperties } = await findImports(javascript.text, path);
@@ -99,6 +102,7 @@ export class ModuleReader {
       path,
       imports: imports.map((found) => this.#resolve(found, path, locate(found.start))),
       metaProperties,
+      pauses: await mayPause(javascript.text),
     };
   }
 

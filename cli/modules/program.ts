@@ -105,12 +105,13 @@ async function buildCycle(component: SourceModule[], nameUnit: UnitNaming): Prom
 
 function makeUnit(source: SourceModule, canonical: CanonicalText, hash: string): Unit {
   const { edits, ...text } = canonical;
-  const { module, path, mappings } = source;
+  const { module, path, mappings, pauses } = source;
   return {
     hash,
     module,
     path,
     ...text,
+    pauses,
     ...mappings && { mappings: encodeMappings(editMappings(mappings, source.text, edits)) },
   };
 }

@@ -23,6 +23,8 @@ export class LibraryTable {
   readonly #files: UnitFiles;
   readonly #registered = new Map<string, ModuleNamespace>();
   readonly #shims = new Map<string, Shim>();
+  /** Imports under way. No module is imported twice at a time: see `UnitInstances`. */
+  readonly #importing = new Map<string, Promise<ModuleNamespace>>();
 
   /** An empty table whose shims are written among `files`. */
   constructor(files: UnitFiles) {
@@ -52,8 +54,14 @@ export class LibraryTable {
     if (/^\.{0,2}\//.test(specifier)) {
       throw new InvalidInputError(`not the name of a library module: ${specifier}`);
     }
+    const key = JSON.stringify([specifier, attributes]);
+    let importing = this.#importing.get(key);
+    if (importing === undefined) {
+      importing = import(specifier, attributes && { with: attributes });
+      this.#importing.set(key, importing);
+    }
     try {
-      return await import(specifier, attributes && { with: attributes });
+      return await importing;
     } catch (error) {
       // Deno names the file that asked, which is this one.
       const reason = describeThrown(error).replace(/ from "file:[^"]*"$/, "");
@@ -62,6 +70,8 @@ export class LibraryTable {
           reason,
         { cause: error },
       );
+    } finally {
+      this.#importing.delete(key);
     }
   }
 

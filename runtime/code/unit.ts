@@ -51,6 +51,8 @@ export interface Unit extends ModuleName {
   cycle?: Cycle;
   /** Where `import.meta` stands in the text: start and end of each, in the order of the text. */
   metaProperties: [start: number, end: number][];
+  /** Whether its evaluation may pause, at a top-level `await`. */
+  pauses: boolean;
   /**
    * The source map of the text, encoded, whose one source is the author's file; absent for data. Like
    * the paths it is for people, and no part of the name.

@@ -91,6 +91,12 @@ export class UnitFiles {
     await Deno.writeTextFile(join(this.#directory, file), written, { mode: 0o600 });
   }
 
+  /** Removes a file that is not needed once it has been imported. */
+  async remove(file: string): Promise<void> {
+    this.#authors.delete(file);
+    await Deno.remove(join(this.#directory, file));
+  }
+
   /** The URL under which a file is imported. */
   url(file: string): string {
     return this.#directoryUrl + file;

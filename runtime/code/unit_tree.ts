@@ -4,6 +4,7 @@
  * @module
  */
 import { ProtocolError } from "../errors.ts";
+import { strongComponents } from "./strong_components.ts";
 import { linkedUnit, type Unit } from "./unit.ts";
 
 /** Units by hash. */
@@ -36,25 +37,16 @@ export function unitTree(entry: string, units: Units): Set<string> {
 
 /**
  * The units that are evaluated when `entry` is, in the order of their evaluation: what a unit imports
- * by statements comes before it.
+ * by statements comes before it. Units that import each other in a cycle are evaluated together, the
+ * first of them being asked for.
  *
  * @see https://tc39.es/ecma262/#sec-innermoduleevaluation
  */
-export function evaluationOrder(entry: string, units: Units): Unit[] {
-  const order: Unit[] = [];
-  const visited = new Set([entry]);
-  const stack = [{ unit: units.get(entry)!, imports: staticImports(units.get(entry)!) }];
-  for (let top = stack.at(-1); top; top = stack.at(-1)) {
-    const hash = top.imports.shift();
-    if (hash === undefined) {
-      order.push(top.unit);
-      stack.pop();
-    } else if (!visited.has(hash)) {
-      visited.add(hash);
-      stack.push({ unit: units.get(hash)!, imports: staticImports(units.get(hash)!) });
-    }
-  }
-  return order;
+export function evaluationOrder(entry: string, units: Units): Unit[][] {
+  return strongComponents(
+    [units.get(entry)!],
+    (unit) => staticImports(unit).map((hash) => units.get(hash)!),
+  );
 }
 
 /** The hashes of the units that a unit imports by statements, in the order of its text. */

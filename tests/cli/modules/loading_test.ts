@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { buildProgram, loadRequest } from "../../../cli/modules/program.ts";
+import { loadRequest } from "../../../cli/modules/program.ts";
 import { ForcedModule } from "../../../cli/modules/forced_module.ts";
 import type { ModuleError } from "../../../runtime/code/module_error.ts";
-import { UnitStore } from "../../../runtime/code/unit_store.ts";
+import { load, openStore } from "./loaded_project.ts";
 import { TemporaryProject } from "./temporary_project.ts";
 
 const ROUTER = `
@@ -15,18 +15,6 @@ const LOG =
 const HANDLER = `import { register } from "./router.ts";\nregister("/", "hello");\n`;
 const SERVICE =
   `import { routes } from "./router.ts";\nexport const answer = (p: string) => routes.get(p);\n`;
-
-async function openStore(project: TemporaryProject): Promise<UnitStore> {
-  return await UnitStore.open(project.path("loader.d"));
-}
-
-/** What the `load` command does. */
-async function load(store: UnitStore, file: string, libraryPrefixes: string[] = []) {
-  const program = await buildProgram(file, { libraryPrefixes });
-  const missing = store.missing(program.units.map(({ hash }) => hash));
-  await store.add(program.units.filter(({ hash }) => missing.includes(hash)));
-  return { shipped: missing.length, ...await store.load(loadRequest(program, "tester@host")) };
-}
 
 Deno.test("a program is shipped once, and shares instances with what ran before", async () => {
   await using project = await TemporaryProject.make({
@@ -224,16 +212,4 @@ Deno.test("a forced load links the module to what runs", async () => {
     message: `${project.path("handler.ts")}:1:26: the server does not run router.ts: ` +
       `load without -f`,
   });
-});
-
-Deno.test("stack traces of shipped code show the author's files", async () => {
-  await using project = await TemporaryProject.make({
-    "deno.json": {},
-    "main.ts": `type T = string;\nexport const trace = (): T => new Error("here").stack!;\n`,
-  });
-  const store = await openStore(project);
-  const { namespace } = await load(store, project.path("main.ts"));
-  const trace = store.restoreSources((namespace.trace as () => string)());
-  assert.ok(trace.includes(`${project.path("main.ts")}:2:`), trace);
-  assert.ok(!trace.includes("loader.d"), trace);
 });

@@ -12,7 +12,7 @@ async function unitOf(module: string, text: string): Promise<Unit> {
     target,
   }));
   const hash = await hashText(text);
-  return { hash, module, path: `/src/${module}`, text, links, metaProperties: [] };
+  return { hash, module, path: `/src/${module}`, text, links, metaProperties: [], pauses: false };
 }
 
 function request(units: Unit[], by = "tester@host"): LoadRequest {
@@ -100,4 +100,61 @@ Deno.test("a library module is named by an absolute or bare specifier", () =>
     assert.equal(typeof (await store.importLibrary("node:path")).join, "function");
     await assert.rejects(store.importLibrary("./unit.ts"), { name: "InvalidInputError" });
     await assert.rejects(store.importLibrary("my/nosuch"), /my\/nosuch is not registered/);
+  }));
+
+Deno.test("the history tells what was made current, when and by whom", () =>
+  withStore(async (store) => {
+    const one = await unitOf("main.ts", "export const version = 1;");
+    const two = await unitOf("main.ts", "export const version = 2;");
+    const lib = await unitOf("lib.ts", "export {};");
+    const before = Date.now();
+    const first = await load(store, [one], "ann@a");
+    assert.deepEqual(first.loaded.map(({ hash }) => hash), [one.hash]);
+    await load(store, [two], "bob@b");
+    await load(store, [lib], "bob@b");
+    assert.equal((await load(store, [two], "ann@a")).already.length, 1);
+    assert.equal(store.namespace("main.ts")!.version, 2);
+
+    const back = await load(store, [one], "cy@c");
+    assert.deepEqual(back.restored.map(({ hash }) => hash), [one.hash]);
+    assert.deepEqual([back.loaded, back.already], [[], []]);
+    assert.equal(back.namespace, first.namespace);
+    assert.equal(store.namespace("main.ts"), first.namespace);
+    assert.equal(store.running(["main.ts"]).get("main.ts"), one.hash);
+    assert.deepEqual(
+      store.history().map(({ module, hash, by, current }) => [module, hash, by, current]),
+      [
+        ["lib.ts", lib.hash, "bob@b", true],
+        ["main.ts", one.hash, "ann@a", false],
+        ["main.ts", two.hash, "bob@b", false],
+        ["main.ts", one.hash, "cy@c", true],
+      ],
+    );
+    for (const { time } of store.history()) assert.ok(before <= time && time <= Date.now());
+  }));
+
+Deno.test("a load that fails changes nothing of what is current", () =>
+  withStore(async (store) => {
+    const good = await unitOf("main.ts", "export const version = 1;");
+    const bad = await unitOf("main.ts", "throw new Error('out of order');");
+    await load(store, [good]);
+    await assert.rejects(load(store, [bad]), /out of order/);
+    assert.equal(store.namespace("main.ts")!.version, 1);
+    assert.equal(store.history().length, 1);
+  }));
+
+Deno.test("who waits for a module that pauses may go on to import another", () =>
+  withStore(async (store) => {
+    const begun = Promise.withResolvers<void>();
+    const gate = Promise.withResolvers<void>();
+    Object.assign(globalThis, { pausingTest: { begin: begun.resolve, gate: gate.promise } });
+    const pausing = "data:text/javascript,pausingTest.begin(); await pausingTest.gate;";
+    const first = store.importLibrary(pausing);
+    await begun.promise;
+    // By import() itself, this makes Deno 2.9.6 panic.
+    const second = store.importLibrary(pausing)
+      .then(() => store.importLibrary("data:text/javascript,export const next = 1;"));
+    gate.resolve();
+    await first;
+    assert.equal((await second).next, 1);
   }));

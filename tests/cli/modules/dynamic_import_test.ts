@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { buildProgram } from "../../../cli/modules/program.ts";
+import { load, openStore } from "./loaded_project.ts";
+import { TemporaryProject } from "./temporary_project.ts";
+
+type Late = () => Promise<Record<string, unknown>>;
+
+Deno.test("what is imported dynamically is shipped along, and evaluated when the import runs", async () => {
+  await using project = await TemporaryProject.make({
+    "deno.json": {},
+    "leaf.ts": `export const leaf = {};\n`,
+    "late.ts": `import { leaf } from "./leaf.ts";\nglobalThis.lateEvaluations = ` +
+      `(globalThis.lateEvaluations ?? 0) + 1;\nexport { leaf };\ndeclare global { var lateEvaluations: number }\n`,
+    "main.ts":
+      `/** import("./nothing.ts") */\nexport const late = () => import(/* soon */ "./late.ts");\n` +
+      `export const other = () => import(\`./\${"late"}.ts\`);\n`,
+  });
+  const store = await openStore(project);
+  const { namespace, shipped } = await load(store, project.path("main.ts"));
+  const evaluations = () => (globalThis as { lateEvaluations?: number }).lateEvaluations;
+  assert.equal(shipped, 3);
+  assert.equal(evaluations(), undefined);
+  assert.equal(store.namespace("late.ts"), undefined);
+
+  const [first, second] = await Promise.all([
+    (namespace.late as Late)(),
+    (namespace.late as Late)(),
+  ]);
+  assert.equal(first, second);
+  assert.equal(evaluations(), 1);
+  const late = await load(store, project.path("late.ts"));
+  assert.equal(late.shipped, 0);
+  assert.deepEqual(late.loaded, []);
+  assert.equal(late.namespace, first);
+  assert.equal(evaluations(), 1);
+  // The text of one that is no literal is not touched.
+  await assert.rejects((namespace.other as Late)(), /loader\.d\/late\.ts/);
+});
+
+Deno.test("the hash of a module covers what it imports dynamically", async () => {
+  await using project = await TemporaryProject.make({
+    "deno.json": {},
+    "late.ts": `export const value = 1;\n`,
+    "main.ts": `export const late = () => import("./late.ts");\n`,
+  });
+  const before = await buildProgram(project.path("main.ts"));
+  await project.write("late.ts", `export const value = 2;\n`);
+  assert.notEqual((await buildProgram(project.path("main.ts"))).entry, before.entry);
+});
+
+Deno.test("cycles through dynamic imports are named together, and evaluated apart", async () => {
+  await using project = await TemporaryProject.make({
+    "deno.json": {},
+    "router.ts": `export const pages: string[] = [];\n` +
+      `export const open = async (page: "a" | "b") =>\n` +
+      `  page === "a" ? await import("./a.ts") : await import("./b.ts");\n`,
+    "a.ts": `import { pages } from "./router.ts";\npages.push("a");\n`,
+    "b.ts": `import { open, pages } from "./router.ts";\npages.push("b");\n` +
+      `export const next = await open("a");\n`,
+  });
+  const store = await openStore(project);
+  const { namespace, shipped } = await load(store, project.path("router.ts"));
+  assert.equal(shipped, 3);
+  assert.deepEqual(namespace.pages, []);
+  const b = await (namespace.open as (page: string) => Promise<Record<string, unknown>>)("b");
+  assert.deepEqual(namespace.pages, ["b", "a"]);
+  assert.equal(b.next, store.namespace("a.ts"));
+  assert.deepEqual((await load(store, project.path("a.ts"))).loaded, []);
+});
+
+Deno.test("a dynamic import that fails rejects with what was thrown, and is tried again", async () => {
+  await using project = await TemporaryProject.make({
+    "deno.json": {},
+    "late.ts": `const flags = globalThis as { lateIsReady?: boolean };\n` +
+      `if (!flags.lateIsReady) throw new RangeError("not yet");\nexport const value = 1;\n`,
+    "main.ts": `export const late = () => import("./late.ts");\n`,
+  });
+  const store = await openStore(project);
+  const { namespace } = await load(store, project.path("main.ts"));
+  await assert.rejects((namespace.late as Late)(), { name: "RangeError", message: "not yet" });
+  (globalThis as { lateIsReady?: boolean }).lateIsReady = true;
+  assert.equal((await (namespace.late as Late)()).value, 1);
+});

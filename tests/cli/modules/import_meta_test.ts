@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { pathToFileURL } from "node:url";
+import { load, openStore } from "./loaded_project.ts";
+import { TemporaryProject } from "./temporary_project.ts";
+
+Deno.test("import.meta is that of the author's file", async () => {
+  await using project = await TemporaryProject.make({
+    "deno.json": {},
+    "a #1%/main.ts":
+      `export const meta = import.meta;\nexport const { url, dirname } = import.meta;\n` +
+      `export const same = import.meta === import\n  .meta; export const trace = () => new Error().stack;\n` +
+      `export const unit$meta = "mine"; // import.meta at the end`,
+  });
+  const file = project.path("a #1%/main.ts");
+  const store = await openStore(project);
+  const { namespace } = await load(store, file);
+  const meta = namespace.meta as ImportMeta;
+  assert.equal(meta.url, pathToFileURL(file).href);
+  assert.equal(meta.filename, file);
+  assert.equal(meta.dirname, project.path("a #1%"));
+  assert.equal(meta.main, false);
+  assert.equal(meta.resolve("../x.ts"), pathToFileURL(project.path("x.ts")).href);
+  assert.equal(meta.resolve("npm:chalk"), "npm:chalk");
+  assert.deepEqual([namespace.url, namespace.dirname, namespace.same, namespace.unit$meta], [
+    meta.url,
+    meta.dirname,
+    true,
+    "mine",
+  ]);
+  assert.match((namespace.trace as () => string)(), /main\.ts:4:37/);
+});
+
+Deno.test("import.meta is there before anything runs, in a cycle too", async () => {
+  await using project = await TemporaryProject.make({
+    "deno.json": {},
+    "a.ts": `import "./b.ts";\nexport function where() { return import.meta.filename; }\n`,
+    "b.ts": `import { where } from "./a.ts";\nexport const there = where();\n`,
+  });
+  const store = await openStore(project);
+  await load(store, project.path("a.ts"));
+  assert.equal(store.namespace("b.ts")!.there, project.path("a.ts"));
+});
+
+Deno.test("the name of a module is free of where it is", async () => {
+  const hashes = await Promise.all(["one.ts", "two.ts"].map(async (name) => {
+    await using project = await TemporaryProject.make({
+      "deno.json": {},
+      [name]: `export const here = import.meta.url;\n`,
+    });
+    const store = await openStore(project);
+    const { namespace, loaded } = await load(store, project.path(name));
+    assert.equal(namespace.here, pathToFileURL(project.path(name)).href);
+    return loaded[0]!.hash;
+  }));
+  assert.equal(hashes[0], hashes[1]);
+});
