@@ -6,12 +6,9 @@
  *
  * @module
  */
-// What @peculiar/x509 is built on wants it, and wants it first.
-import "reflect-metadata";
-import { X509Certificate } from "@peculiar/x509";
 import { EnsembleError } from "../errors.ts";
 import {
-  type Certified,
+  type CertifiedKey,
   createIssuing,
   createRoot,
   domainOf,
@@ -29,6 +26,7 @@ import {
 import { decodePem, encodePem } from "./pem.ts";
 import { createRevocationList } from "./revocation_list.ts";
 import { writeWhole } from "./whole_file.ts";
+import { X509Certificate } from "./x509.ts";
 
 /**
  * Makes sure that there is no authority yet.
@@ -114,7 +112,7 @@ export async function readAuthority(): Promise<Authority> {
  *
  * @throws {EnsembleError} when there is none on this host, or the passphrase is wrong.
  */
-export async function openIssuing(passphrase: string): Promise<Certified> {
+export async function openIssuing(passphrase: string): Promise<CertifiedKey> {
   const { issuing, issuingKey } = authorityPaths();
   const certificate = await readCertificate(issuing);
   const pem = await openWithPassphrase(await readAuthorityFile(issuingKey), passphrase);

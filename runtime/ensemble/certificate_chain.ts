@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { createPrivateKey, createPublicKey, verify, X509Certificate } from "node:crypto";
+import {
+  createPrivateKey,
+  createPublicKey,
+  type KeyObject,
+  verify,
+  X509Certificate,
+} from "node:crypto";
 import { InvalidInputError } from "../errors.ts";
 import type { RevocationList } from "../wire/revocation_list.ts";
 
@@ -34,8 +40,9 @@ export function verifyChain(chain: Uint8Array[]): void {
  */
 export function verifyKey(certificate: Uint8Array, key: string): void {
   const spki = { type: "spki", format: "der" } as const;
-  const ofKey = createPublicKey(createPrivateKey(key)).export(spki);
-  if (!ofKey.equals(new X509Certificate(certificate).publicKey.export(spki))) {
+  if (
+    !publicKeyOf(key).export(spki).equals(new X509Certificate(certificate).publicKey.export(spki))
+  ) {
     throw new InvalidInputError("it is not the key of the certificate");
   }
 }
@@ -52,6 +59,14 @@ export function verifyRevocationList(list: RevocationList, issuer: Uint8Array): 
   }
   if (list.nextUpdate.getTime() < Date.now()) {
     throw new InvalidInputError(`it is out of date since ${list.nextUpdate.toISOString()}`);
+  }
+}
+
+function publicKeyOf(key: string): KeyObject {
+  try {
+    return createPublicKey(createPrivateKey(key));
+  } catch (error) {
+    throw new InvalidInputError("it is no private key, PKCS#8 PEM", { cause: error });
   }
 }
 

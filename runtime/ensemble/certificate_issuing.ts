@@ -6,7 +6,7 @@
 import type { ServerId } from "../actor/server_id.ts";
 import { EnsembleError } from "../errors.ts";
 import { openIssuing, readAuthorityFile } from "./certificate_authority.ts";
-import { type Certified, createServerCertificate, domainOf } from "./certificate_profile.ts";
+import { type CertifiedKey, createServerCertificate, domainOf } from "./certificate_profile.ts";
 import { daysFromNow, DEFAULT_DAYS } from "./certificate_validity.ts";
 import { withFileLock } from "./file_lock.ts";
 import { type Host, hostsOf } from "./host_name.ts";
@@ -84,7 +84,7 @@ export async function revokeCertificates(
 }
 
 /** Signs the list anew: good for as long as the certificates are that it could speak of. */
-async function updateRevocationList(issuing: Certified, serials: string[]): Promise<void> {
+async function updateRevocationList(issuing: CertifiedKey, serials: string[]): Promise<void> {
   const { crl } = authorityPaths();
   const ends = (await listIssued()).map(({ notAfter }) => notAfter.getTime());
   const list = await createRevocationList(issuing, {
@@ -97,8 +97,8 @@ async function updateRevocationList(issuing: Certified, serials: string[]): Prom
 
 async function writeServerFiles(
   id: ServerId,
-  server: Certified,
-  issuing: Certified,
+  server: CertifiedKey,
+  issuing: CertifiedKey,
 ): Promise<void> {
   const paths = serverTlsPaths(id);
   const directory = `${serverDirectory(id)}/tls`;
@@ -113,6 +113,6 @@ async function writeServerFiles(
   await writeWhole(paths.certificate, chain, { mode: 0o644, replace: true });
 }
 
-function toPem({ certificate }: Certified): string {
+function toPem({ certificate }: CertifiedKey): string {
   return encodePem("CERTIFICATE", certificate.rawData);
 }

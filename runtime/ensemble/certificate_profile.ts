@@ -4,8 +4,9 @@
  * @see RFC 5280, 4.2 for the extensions
  * @module
  */
-// What @peculiar/x509 is built on wants it, and wants it first.
-import "reflect-metadata";
+import { formatServerId, type ServerId } from "../actor/server_id.ts";
+import { AUTHORITY_DAYS, daysFromNow, startingNow } from "./certificate_validity.ts";
+import type { Host } from "./host_name.ts";
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -19,16 +20,13 @@ import {
   SubjectKeyIdentifierExtension,
   type X509Certificate,
   X509CertificateGenerator,
-} from "@peculiar/x509";
-import { formatServerId, type ServerId } from "../actor/server_id.ts";
-import { AUTHORITY_DAYS, daysFromNow, startingNow } from "./certificate_validity.ts";
-import type { Host } from "./host_name.ts";
+} from "./x509.ts";
 
 /** The keys and signatures of all certificates: ECDSA with P-256 and SHA-256, which every TLS 1.3 has. */
 export const KEY_ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 
 /** A certificate and its private key. */
-export interface Certified {
+export interface CertifiedKey {
   /** The certificate. */
   readonly certificate: X509Certificate;
   /** Its private key; extractable. */
@@ -48,7 +46,7 @@ export interface ServerCertificateOptions {
 }
 
 /** Makes the root: it signs only the issuing authority. */
-export async function createRoot(domain: string): Promise<Certified> {
+export async function createRoot(domain: string): Promise<CertifiedKey> {
   const keys = await generateKeys();
   const certificate = await X509CertificateGenerator.createSelfSigned({
     serialNumber: randomSerial(),
@@ -66,7 +64,7 @@ export async function createRoot(domain: string): Promise<Certified> {
 }
 
 /** Makes the issuing authority: it signs servers' certificates, and the revocation list. */
-export async function createIssuing(domain: string, root: Certified): Promise<Certified> {
+export async function createIssuing(domain: string, root: CertifiedKey): Promise<CertifiedKey> {
   const keys = await generateKeys();
   return await certify(keys, root, {
     subject: nameIn(domain, "gxensemble issuing CA"),
@@ -77,9 +75,9 @@ export async function createIssuing(domain: string, root: Certified): Promise<Ce
 
 /** Makes a server's key and its certificate, with which it both listens and connects. */
 export async function createServerCertificate(
-  issuing: Certified,
+  issuing: CertifiedKey,
   { id, capabilities, hosts, days }: ServerCertificateOptions,
-): Promise<Certified> {
+): Promise<CertifiedKey> {
   const keys = await generateKeys();
   return await certify(keys, issuing, {
     subject: nameIn(domainOf(issuing.certificate), formatServerId(id)),
@@ -104,9 +102,9 @@ export function domainOf(authority: X509Certificate): string {
 
 async function certify(
   keys: CryptoKeyPair,
-  issuer: Certified,
+  issuer: CertifiedKey,
   { subject, days, extensions }: { subject: Name; days: number; extensions: Extension[] },
-): Promise<Certified> {
+): Promise<CertifiedKey> {
   // Nothing is valid longer than what it is signed with.
   const end = Math.min(daysFromNow(days).getTime(), issuer.certificate.notAfter.getTime());
   const certificate = await X509CertificateGenerator.create({

@@ -49,7 +49,7 @@ export function parseDnsName(text: string): string {
  * @throws {InvalidInputError} when it is neither.
  */
 export function parseHost(text: string): Host {
-  if (/^[\d.]+$/.test(text)) return { type: "ip", value: parseIpv4(text) };
+  if (/^\d+(?:\.\d+){3}$/.test(text)) return { type: "ip", value: parseIpv4(text) };
   if (text.includes(":")) return { type: "ip", value: parseIpv6(text) };
   return { type: "dns", value: parseDnsName(text) };
 }
@@ -76,7 +76,7 @@ function isDnsName(name: string): boolean {
 }
 
 function parseIpv4(text: string): string {
-  // A URL also takes 127.1 and 010.0.0.1, which mean other addresses to other programs.
+  // A URL also takes 010.0.0.1, which means another address to other programs.
   if (URL.parse(`http://${text}`)?.hostname !== text) throw notAddress(text);
   return text;
 }

@@ -3,9 +3,6 @@
  *
  * @module
  */
-// What @peculiar/x509 is built on wants it, and wants it first.
-import "reflect-metadata";
-import { SubjectAlternativeNameExtension, X509Certificate } from "@peculiar/x509";
 import { formatServerId, type ServerId } from "../actor/server_id.ts";
 import { EnsembleError } from "../errors.ts";
 import { type CertificateIdentity, identityOf } from "../wire/certificate_identity.ts";
@@ -13,6 +10,7 @@ import { readRevocationList, type RevocationList } from "../wire/revocation_list
 import { readAuthorityFile } from "./certificate_authority.ts";
 import { authorityPaths } from "./paths.ts";
 import { decodePem } from "./pem.ts";
+import { SubjectAlternativeNameExtension, X509Certificate } from "./x509.ts";
 
 /** A certificate that was issued to a server. */
 export interface IssuedCertificate extends CertificateIdentity {

@@ -4,20 +4,18 @@
  * @see RFC 5280, 5
  * @module
  */
-// What @peculiar/x509 is built on wants it, and wants it first.
-import "reflect-metadata";
+import { EnsembleError } from "../errors.ts";
+import { expectTag, readDer, Tag } from "../wire/der.ts";
+import { type CertifiedKey, KEY_ALGORITHM } from "./certificate_profile.ts";
+import { startingNow } from "./certificate_validity.ts";
+import { decodePem, encodePem } from "./pem.ts";
 import {
   AuthorityKeyIdentifierExtension,
   Extension,
   X509Crl,
   X509CrlGenerator,
   X509CrlReason,
-} from "@peculiar/x509";
-import { EnsembleError } from "../errors.ts";
-import { expectTag, readDer, Tag } from "../wire/der.ts";
-import { type Certified, KEY_ALGORITHM } from "./certificate_profile.ts";
-import { startingNow } from "./certificate_validity.ts";
-import { decodePem, encodePem } from "./pem.ts";
+} from "./x509.ts";
 
 /** The object identifier of a list's number. */
 const CRL_NUMBER = "2.5.29.20";
@@ -34,7 +32,7 @@ export interface RevocationOptions {
 
 /** Makes a revocation list, PEM. */
 export async function createRevocationList(
-  issuing: Certified,
+  issuing: CertifiedKey,
   { previous, serials = [], nextUpdate }: RevocationOptions,
 ): Promise<string> {
   const last = previous === undefined ? undefined : new X509Crl(decodePem("X509 CRL", previous));

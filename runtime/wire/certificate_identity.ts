@@ -50,7 +50,7 @@ export interface CertificateIdentity {
  * @throws {InvalidInputError} when it is no X.509 certificate, names no server or more than one, or has a
  * `srv:` or `cap:` URI that is malformed. Other names are ignored.
  */
-export function identityOf(der: Uint8Array<ArrayBuffer>): CertificateIdentity {
+export function identityOf(der: Uint8Array): CertificateIdentity {
   const { serial, validity, extensions } = readCertificate(der);
   const [notBefore, notAfter] = readDer(validity.content);
   const uris = readUris(extensions);
@@ -76,7 +76,7 @@ interface CertificateFields {
   extensions: DerElement | undefined;
 }
 
-function readCertificate(der: Uint8Array<ArrayBuffer>): CertificateFields {
+function readCertificate(der: Uint8Array): CertificateFields {
   const [signed] = readInside(der, Tag.SEQUENCE);
   const fields = readDer(expectTag(signed, Tag.SEQUENCE).content);
   // The version, which a certificate of version 1 leaves out; such a one has no names either.

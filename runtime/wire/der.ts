@@ -29,9 +29,9 @@ export interface DerElement {
   /** What kind it is of: see {@linkcode Tag}. */
   readonly tag: number;
   /** The bytes of its value. */
-  readonly content: Uint8Array<ArrayBuffer>;
+  readonly content: Uint8Array;
   /** All its bytes, tag and length included: what a signature covers. */
-  readonly encoded: Uint8Array<ArrayBuffer>;
+  readonly encoded: Uint8Array;
 }
 
 /**
@@ -40,12 +40,12 @@ export interface DerElement {
  * @throws {InvalidInputError} when the bytes are anything but whole elements. Lengths that are not in
  * their shortest form are refused: the same certificate must not have two forms.
  */
-export function readDer(bytes: Uint8Array<ArrayBuffer>): DerElement[] {
+export function readDer(bytes: Uint8Array): DerElement[] {
   const elements: DerElement[] = [];
   for (let at = 0; at < bytes.length;) {
-    const { start, end } = readLength(bytes, at + 1);
     const tag = bytes[at]!;
     if ((tag & 0x1f) === 0x1f) throw malformed("a tag of more than one byte");
+    const { start, end } = readLength(bytes, at + 1);
     elements.push({ tag, content: bytes.subarray(start, end), encoded: bytes.subarray(at, end) });
     at = end;
   }
@@ -57,7 +57,7 @@ export function readDer(bytes: Uint8Array<ArrayBuffer>): DerElement[] {
  *
  * @throws {InvalidInputError} when they are not one element of that tag.
  */
-export function readInside(bytes: Uint8Array<ArrayBuffer>, tag: number): DerElement[] {
+export function readInside(bytes: Uint8Array, tag: number): DerElement[] {
   const [element, ...others] = readDer(bytes);
   if (others.length > 0) throw malformed("bytes after the end");
   return readDer(expectTag(element, tag).content);
@@ -123,7 +123,7 @@ export function readAscii(content: Uint8Array): string {
  *
  * @throws {InvalidInputError} when it is none, or of bits that are no whole bytes.
  */
-export function readBits(element: DerElement | undefined): Uint8Array<ArrayBuffer> {
+export function readBits(element: DerElement | undefined): Uint8Array {
   const { content } = expectTag(element, Tag.BIT_STRING);
   // The first byte counts the bits that the last one leaves unused.
   if (content[0] !== 0) throw malformed("a bit string that is not whole bytes");

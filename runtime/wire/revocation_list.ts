@@ -24,9 +24,9 @@ export interface RevocationList {
   /** From when on it says nothing: a newer one should be there by then. */
   readonly nextUpdate: Date;
   /** The bytes that the issuing authority signed. */
-  readonly signed: Uint8Array<ArrayBuffer>;
+  readonly signed: Uint8Array;
   /** Its signature, DER. */
-  readonly signature: Uint8Array<ArrayBuffer>;
+  readonly signature: Uint8Array;
 }
 
 /**
@@ -34,7 +34,7 @@ export interface RevocationList {
  *
  * @throws {InvalidInputError} when it is none.
  */
-export function readRevocationList(der: Uint8Array<ArrayBuffer>): RevocationList {
+export function readRevocationList(der: Uint8Array): RevocationList {
   const [signed, , signature] = readInside(der, Tag.SEQUENCE);
   const fields = readDer(expectTag(signed, Tag.SEQUENCE).content);
   // version, signature algorithm, issuer, thisUpdate, nextUpdate, then perhaps the entries.

@@ -1,0 +1,102 @@
+import fc from "fast-check";
+import assert from "node:assert/strict";
+import { SubjectAlternativeNameExtension } from "../../../runtime/ensemble/x509.ts";
+import { InvalidInputError } from "../../../runtime/errors.ts";
+import { identityOf } from "../../../runtime/wire/certificate_identity.ts";
+import { certificateNaming, certificateWith, rawNames, SERIAL, uris } from "./made_certificates.ts";
+
+function refused(der: Uint8Array, reason: RegExp): void {
+  assert.throws(() => identityOf(der), (error) => {
+    assert.ok(error instanceof InvalidInputError, String(error));
+    assert.match(error.message, reason);
+    return true;
+  });
+}
+
+Deno.test("a certificate names its server, capabilities, serial number and dates", async () => {
+  const der = await certificateNaming(
+    uris("cap:shutdown", "srv:httpd1.eu-west", "cap:admin", "cap:shutdown", "https://example.com/"),
+  );
+  assert.deepEqual(identityOf(der), {
+    id: "httpd1.eu-west",
+    capabilities: ["admin", "shutdown"],
+    serial: SERIAL,
+    notBefore: new Date("2026-01-02T03:04:05Z"),
+    notAfter: new Date("2056-01-02T03:04:05Z"), // Written in another form than the years before 2050.
+  });
+});
+
+Deno.test("other names do not speak for a server, whatever they are made to look like", async () => {
+  const names = [
+    { type: "dns", value: "a.example, URI:cap:admin" },
+    { type: "dns", value: "srv:other" },
+    { type: "email", value: "cap:admin" },
+    { type: "dn", value: "CN=srv:other" },
+    { type: "ip", value: "10.0.0.7" },
+  ] as const;
+  const der = await certificateNaming([...uris("srv:httpd1", "SRV:other", "xsrv:other"), ...names]);
+  const { id, capabilities } = identityOf(der);
+  assert.deepEqual({ id, capabilities }, { id: "httpd1", capabilities: [] });
+});
+
+Deno.test("a certificate that names no server, or more than one, is refused", async () => {
+  refused(new Uint8Array((await certificateWith([])).rawData), /names 0 servers/);
+  refused(await certificateNaming(uris("cap:admin")), /names 0 servers/);
+  refused(await certificateNaming(uris("srv:a", "srv:b")), /names 2 servers/);
+  refused(await certificateNaming(uris("srv:a", "srv:a")), /names 2 servers/);
+});
+
+Deno.test("malformed ids and capabilities are refused, not passed over", async () => {
+  for (const id of ["", ".a", "a b", "a/b", "a\n", "a%20b", "a".repeat(65)]) {
+    refused(await certificateNaming(uris(`srv:${id}`)), /not a server id/);
+  }
+  for (const capability of ["", "Admin", "a b", "admin\n", "a,b", "a".repeat(65)]) {
+    refused(await certificateNaming(uris("srv:a", `cap:${capability}`)), /not a capability/);
+  }
+});
+
+Deno.test("names twice, names that are not ASCII, and names that are not whole are refused", async () => {
+  const names = new SubjectAlternativeNameExtension(uris("srv:a"));
+  const twice = await certificateWith([names, new SubjectAlternativeNameExtension(uris("cap:a"))]);
+  refused(new Uint8Array(twice.rawData), /names twice/);
+  const hostile: [number[], RegExp][] = [
+    [[0x30, 0x03, 0x86, 0x01, 0xff], /not ASCII/],
+    [[0x30, 0x05, 0x86, 0x09, 0x73, 0x72, 0x76], /ends too early/],
+    [[0x30, 0x81, 0x03, 0x86, 0x01, 0x61], /shortest form/],
+    [[0x30, 0x80, 0x86, 0x01, 0x61, 0x00, 0x00], /a length that is none/],
+    [[0x30, 0x84, 0x7f, 0xff, 0xff, 0xff], /a length that is none/],
+    [[0x30, 0x00, 0x00], /ends too early/],
+    [[0x30, 0x00, 0x05, 0x00], /bytes after the end/],
+    [[0x9f, 0x1f, 0x00], /more than one byte/],
+    [[0x86, 0x01, 0x61], /no element 30/],
+    [[], /no element 30/],
+  ];
+  for (const [bytes, reason] of hostile) {
+    refused(new Uint8Array((await certificateWith([rawNames(bytes)])).rawData), reason);
+  }
+});
+
+Deno.test("whatever the bytes, the answer is an identity or a refusal", async () => {
+  const good = await certificateNaming(uris("srv:httpd1", "cap:shutdown"));
+  const check = (bytes: Uint8Array) => {
+    try {
+      identityOf(bytes);
+    } catch (error) {
+      assert.ok(error instanceof InvalidInputError, Deno.inspect(error));
+    }
+  };
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), check));
+  for (let length = 0; length < good.length; length++) {
+    assert.throws(() => identityOf(good.subarray(0, length)), InvalidInputError);
+  }
+  assert.throws(() => identityOf(new Uint8Array([...good, 0])), InvalidInputError);
+  const place = fc.record({ at: fc.nat(good.length - 1), byte: fc.nat(255) });
+  fc.assert(
+    fc.property(fc.array(place, { minLength: 1, maxLength: 4 }), (changes) => {
+      const bytes = good.slice();
+      for (const { at, byte } of changes) bytes[at] = byte;
+      check(bytes);
+    }),
+    { numRuns: 2000 },
+  );
+});
