@@ -1,0 +1,220 @@
+import assert from "node:assert/strict";
+import { TemporaryEnsemble } from "../temporary_ensemble.ts";
+import { CTRL_C, gxensembleOnTerminal, onTerminal, type Seen } from "../terminal.ts";
+
+const FIRST = "passphrase for the administrator key:";
+const AGAIN = "the same again:";
+const PASSPHRASE = "Tr0ub4dor & [3] $x {\"'}";
+
+/** The ensemble of a test, with what it takes to look at the pair. */
+class AdminEnsemble extends TemporaryEnsemble {
+  readonly publicPath = `${this.gerbilPath}/ensemble/admin.pub`;
+  readonly privatePath = `${this.gerbilPath}/ensemble/admin.priv`;
+
+  /** Makes the pair without a terminal. */
+  async withPair(passphrase = PASSPHRASE): Promise<this> {
+    const { code, stderr } = await this.admin("--passphrase-file", this.write("p", passphrase));
+    assert.equal(code, 0, stderr);
+    return this;
+  }
+
+  admin(...args: string[]) {
+    return this.run("admin", ...args);
+  }
+
+  atTerminal(...dialogue: [string, string][]): Promise<Seen> {
+    return gxensembleOnTerminal(this, ["admin"], dialogue);
+  }
+
+  write(name: string, text: string): string {
+    Deno.writeTextFileSync(`${this.directory}/${name}`, text);
+    return `${this.directory}/${name}`;
+  }
+
+  /** The names of the ensemble's files. */
+  files(): string[] {
+    try {
+      return Array.from(Deno.readDirSync(`${this.gerbilPath}/ensemble`), ({ name }) => name).sort();
+    } catch (error) {
+      assert.ok(error instanceof Deno.errors.NotFound);
+      return [];
+    }
+  }
+
+  pair(): [string, string] {
+    return [Deno.readTextFileSync(this.publicPath), Deno.readTextFileSync(this.privatePath)];
+  }
+
+  /** What `age` makes of the private half. */
+  async unsealed(passphrase: string): Promise<Seen & { key: string }> {
+    const output = `${this.directory}/key`;
+    const seen = await onTerminal(this, ["age", "-d", "-o", output, this.privatePath], [
+      ["Enter passphrase:", passphrase],
+    ]);
+    return { ...seen, key: seen.code === 0 ? Deno.readTextFileSync(output) : "" };
+  }
+}
+
+async function openssl(input: string, ...args: string[]): Promise<string> {
+  const process = new Deno.Command("openssl", {
+    args: ["pkey", ...args],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = process.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(input));
+  await writer.close();
+  const { code, stdout, stderr } = await process.output();
+  assert.equal(code, 0, new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout);
+}
+
+Deno.test("admin asks twice, shows nothing, and leaves a pair that openssl and age read", async () => {
+  using ensemble = new AdminEnsemble();
+  const { code, raw, screen } = await ensemble.atTerminal([FIRST, PASSPHRASE], [AGAIN, PASSPHRASE]);
+  assert.equal(code, 0, screen);
+  for (const part of ["Tr0ub4dor", "[3]", "$x", "***"]) assert.ok(!raw.includes(part), part);
+  assert.match(screen, /public key is in .*\/ensemble\/admin\.pub\n/);
+  assert.match(screen, /private key is in .*\/ensemble\/admin\.priv\n/);
+  assert.match(screen, /servers enforce it when they are started again\n$/);
+
+  assert.deepEqual(ensemble.files(), ["admin.priv", "admin.pub"]);
+  const mode = (path: string) => Deno.statSync(path).mode! & 0o777;
+  assert.equal(mode(ensemble.privatePath), 0o600);
+  assert.equal(mode(ensemble.publicPath) & ~0o044, 0o600);
+  assert.equal(mode(`${ensemble.gerbilPath}/ensemble`), 0o700);
+
+  const [publicKey, sealed] = ensemble.pair();
+  assert.match(publicKey, /^-----BEGIN PUBLIC KEY-----\n[^-]+-----END PUBLIC KEY-----\n$/);
+  assert.match(
+    sealed,
+    /^-----BEGIN AGE ENCRYPTED FILE-----\n[^-]+-----END AGE ENCRYPTED FILE-----\n$/,
+  );
+  assert.match(await openssl(publicKey, "-pubin", "-noout", "-text"), /^ED25519 Public-Key:/);
+  const opened = await ensemble.unsealed(PASSPHRASE);
+  assert.equal(opened.code, 0, opened.screen);
+  assert.match(opened.key, /^-----BEGIN PRIVATE KEY-----\n/);
+  assert.equal(await openssl(opened.key, "-pubout"), publicKey);
+  assert.notEqual((await ensemble.unsealed("Tr0ub4dor")).code, 0);
+});
+
+Deno.test("admin asks once more when the two passphrases differ", async () => {
+  using ensemble = new AdminEnsemble();
+  const { code, screen } = await ensemble.atTerminal(
+    [FIRST, "one"],
+    [AGAIN, "other"],
+    ["the two differ; once more", "third"],
+    [AGAIN, "third"],
+  );
+  assert.equal(code, 0, screen);
+  assert.equal((await ensemble.unsealed("third")).code, 0);
+});
+
+Deno.test("admin takes no empty passphrase, and none that is broken off", async () => {
+  const dialogues: [RegExp, [string, string][]][] = [
+    [/error: an empty passphrase protects nothing\n$/, [[FIRST, ""]]],
+    [/error: broken off at the passphrase\n$/, [[FIRST, CTRL_C]]],
+    [/error: broken off at the passphrase\n$/, [[FIRST, "secret"], [AGAIN, CTRL_C]]],
+  ];
+  await Promise.all(dialogues.map(async ([reason, dialogue]) => {
+    using ensemble = new AdminEnsemble();
+    const { code, screen } = await ensemble.atTerminal(...dialogue);
+    assert.equal(code, 1, screen);
+    assert.match(screen, reason);
+    assert.ok(!screen.includes("secret"));
+    assert.deepEqual(ensemble.files(), []);
+  }));
+});
+
+Deno.test("admin reads the passphrase from the first line of a file", async () => {
+  using ensemble = new AdminEnsemble();
+  const file = ensemble.write("passphrase", `${PASSPHRASE}\r\nand more\n`);
+  const { code, stdout, stderr } = await ensemble.admin("--passphrase-file", file);
+  assert.deepEqual({ code, stdout }, { code: 0, stdout: "" }, stderr);
+  assert.ok(!stderr.includes("Tr0ub4dor"));
+  assert.equal((await ensemble.unsealed(PASSPHRASE)).code, 0);
+});
+
+Deno.test("admin without a passphrase makes nothing", async () => {
+  using ensemble = new AdminEnsemble();
+  const cases: [string[], RegExp][] = [
+    [[], /nobody is there to be asked for the passphrase: give it with --passphrase-file\n$/],
+    [["--passphrase-file", "/nonexistent"], /cannot read the passphrase file \/nonexistent: /],
+    [["--passphrase-file", ensemble.directory], /cannot read the passphrase file /],
+    [["--passphrase-file", ensemble.write("empty", "")], /an empty passphrase protects nothing/],
+    [["--passphrase-file", ensemble.write("line", "\nsecret\n")], /an empty passphrase/],
+  ];
+  for (const [args, reason] of cases) {
+    const { code, stdout, stderr } = await ensemble.admin(...args);
+    assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
+    assert.match(stderr, reason);
+  }
+  assert.deepEqual(ensemble.files(), []);
+});
+
+Deno.test("admin replaces a pair with -f only, and does not ask before", async () => {
+  using ensemble = new AdminEnsemble();
+  await ensemble.withPair("old");
+  const before = ensemble.pair();
+  const { code, screen } = await ensemble.atTerminal();
+  assert.equal(code, 1);
+  assert.match(
+    screen,
+    /error: there is an administrator key pair already: .*"gxensemble admin -f"/,
+  );
+  assert.ok(!screen.includes(FIRST));
+  assert.deepEqual(ensemble.pair(), before);
+
+  // One half is as much in the way as both.
+  for (const path of [ensemble.publicPath, ensemble.privatePath]) {
+    Deno.renameSync(path, `${path}.away`);
+    assert.equal((await ensemble.admin("--passphrase-file", ensemble.write("p", "new"))).code, 1);
+    Deno.renameSync(`${path}.away`, path);
+  }
+  assert.deepEqual(ensemble.pair(), before);
+  assert.deepEqual(ensemble.files(), ["admin.priv", "admin.pub"]);
+
+  const forced = await ensemble.admin("-f", "--passphrase-file", ensemble.write("p", "new"));
+  assert.equal(forced.code, 0, forced.stderr);
+  assert.notEqual((await ensemble.unsealed("old")).code, 0);
+  const { key } = await ensemble.unsealed("new");
+  assert.equal(await openssl(key, "-pubout"), ensemble.pair()[0]);
+  assert.notDeepEqual(ensemble.pair()[0], before[0]);
+});
+
+Deno.test("of several that make the pair at once one does, and its halves belong together", async () => {
+  using ensemble = new AdminEnsemble();
+  const passphrases = ["a", "b", "c"];
+  const outcomes = await Promise.all(
+    passphrases.map((text) => ensemble.admin("--passphrase-file", ensemble.write(text, text))),
+  );
+  const made = outcomes.findIndex(({ code }) => code === 0);
+  assert.deepEqual(outcomes.map(({ code }) => code).sort(), [0, 1, 1]);
+  assert.deepEqual(ensemble.files(), ["admin.priv", "admin.pub"]);
+  const { key } = await ensemble.unsealed(passphrases[made]!);
+  assert.equal(await openssl(key, "-pubout"), ensemble.pair()[0]);
+});
+
+Deno.test("a server does not start on a public key that is none", async () => {
+  using ensemble = new AdminEnsemble();
+  await ensemble.run("cookie");
+  const broken: Record<string, () => void> = {
+    "no PEM": () => Deno.writeTextFileSync(ensemble.publicPath, "secret\n"),
+    "an empty file": () => Deno.writeTextFileSync(ensemble.publicPath, ""),
+    "a key of another kind": () =>
+      Deno.writeTextFileSync(
+        ensemble.publicPath,
+        "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n",
+      ),
+    "a link that leads nowhere": () => Deno.symlinkSync("nowhere", ensemble.publicPath),
+    "a directory": () => Deno.mkdirSync(ensemble.publicPath),
+  };
+  for (const [what, make] of Object.entries(broken)) {
+    make();
+    const { code, stderr } = await ensemble.run("registry");
+    assert.equal(code, 1, what);
+    assert.match(stderr, /admin\.pub/, what);
+    Deno.removeSync(ensemble.publicPath);
+  }
+});

@@ -1,0 +1,72 @@
+/**
+ * A person at a terminal, played by `expect`.
+ *
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+import type { TemporaryEnsemble } from "./temporary_ensemble.ts";
+
+/** What Ctrl-C sends. */
+export const CTRL_C = "\x03";
+
+/** What somebody saw, and how it ended. */
+export interface Seen {
+  /** The exit code. */
+  code: number;
+  /** All that appeared on the terminal, without its control sequences. */
+  screen: string;
+  /** The same with them. */
+  raw: string;
+}
+
+/**
+ * Runs a program on a terminal of its own: waits for each prompt in turn, and types what belongs to it.
+ * Fails when one does not come within 30 s.
+ */
+export async function onTerminal(
+  ensemble: TemporaryEnsemble,
+  command: string[],
+  dialogue: [prompt: string, typed: string][] = [],
+): Promise<Seen> {
+  const script = [
+    "set timeout 30",
+    "set stty_init {columns 200}",
+    `spawn -noecho ${command.map(quote).join(" ")}`,
+    ...dialogue.flatMap(([prompt, typed]) => [
+      `expect -ex ${quote(prompt)} {} timeout {exit 124} eof {exit 125}`,
+      `send -- ${quote(typed === CTRL_C ? typed : `${typed}\r`)}`,
+    ]),
+    "expect eof {} timeout {exit 124}",
+    "exit [lindex [wait] 3]",
+  ].join("\n");
+  const { code, stdout, stderr } = await new Deno.Command("expect", {
+    args: ["-c", script],
+    env: {
+      GERBIL_PATH: ensemble.gerbilPath,
+      ENSEMBLE_SOCKET_DIR: ensemble.socketDirectory,
+      TERM: "xterm",
+    },
+    stdin: "null",
+  }).output();
+  const raw = new TextDecoder().decode(stdout);
+  if (code === 124 || code === 125) {
+    throw new Error(`a prompt did not come: ${raw}${new TextDecoder().decode(stderr)}`);
+  }
+  // deno-lint-ignore no-control-regex -- control sequences are what has to be found
+  return { code, raw, screen: raw.replaceAll(/\x1b\[[0-9;?]*[A-Za-z]|\r/g, "") };
+}
+
+/** Runs `gxensemble` on a terminal of its own. */
+export function gxensembleOnTerminal(
+  ensemble: TemporaryEnsemble,
+  args: string[],
+  dialogue?: [prompt: string, typed: string][],
+): Promise<Seen> {
+  const main = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
+  return onTerminal(ensemble, [Deno.execPath(), "run", "-A", main, ...args], dialogue);
+}
+
+/** A word of Tcl. */
+function quote(text: string): string {
+  return `"${text.replaceAll(/[\\"$[\]{}]/g, "\\$&").replaceAll("\r", "\\r")}"`;
+}
