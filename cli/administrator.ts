@@ -13,6 +13,7 @@ export class Administrator {
   readonly #console: ActorServer;
   readonly #options: PassphraseOptions;
   #key: Promise<CryptoKey> | undefined;
+  readonly #elevations = new Map<ServerId, Promise<void>>();
 
   /** An administrator who works through a console. */
   constructor(console: ActorServer, options: PassphraseOptions) {
@@ -37,12 +38,20 @@ export class Administrator {
       if (!(error instanceof ActorError) || error.reason !== "AuthorizationError") throw error;
       await this.#requirePrivateKey(error);
     }
+    // One after the other in each server, where a challenge takes the place of the one before.
+    const earlier = this.#elevations.get(server) ?? Promise.resolve();
+    const elevation = earlier.catch(() => {}).then(() => this.#elevate(server, capability));
+    this.#elevations.set(server, elevation);
+    await elevation;
+    return await work();
+  }
+
+  async #elevate(server: ServerId, capability: string): Promise<void> {
     const { elevate } = await import("../runtime/ensemble/elevation.ts");
     await elevate(this.#console, server, {
       capabilities: [capability],
       unlock: () => this.#key ??= this.#unlock(),
     });
-    return await work();
   }
 
   async #requirePrivateKey(refusal: ActorError): Promise<void> {
