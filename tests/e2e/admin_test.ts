@@ -1,0 +1,303 @@
+import assert from "node:assert/strict";
+import { gxensembleOnTerminal } from "../terminal.ts";
+import { installAdministrator, PASSPHRASE } from "./administrator.ts";
+import { RunningEnsemble, type RunningProcess } from "./running_ensemble.ts";
+
+const PROMPT = "passphrase of the administrator key:";
+
+/** A program that does in other servers what it is asked to. */
+const TOOL = `
+  import {
+    client, currentServer, loaderClient, parseServerId, shutDownServer,
+  } from "@gxensemble/ensemble";
+  export async function main() {
+    const server = currentServer();
+    server.serve("tool", {
+      shutDown: ({ id }) => shutDownServer(server.actors, parseServerId(id)),
+      evaluate: ({ id, expression }) =>
+        loaderClient(server, parseServerId(id)).evaluate({ expression }),
+    });
+    await server.stopped;
+  }
+`;
+
+/** An ensemble with an administrator, its registry, and what a command needs to know the passphrase. */
+async function administered() {
+  const ensemble = new RunningEnsemble();
+  await ensemble.run("cookie");
+  const { right, wrong } = await installAdministrator(ensemble);
+  const registry = await ensemble.startRegistry();
+  return { ensemble, registry, right, wrong };
+}
+
+/** Has the tool in a server do something; gives what came of it. */
+async function useTool(
+  ensemble: RunningEnsemble,
+  right: string[],
+  server: string,
+  request: Record<string, string>,
+): Promise<string> {
+  const expression = `ensemble.ask("tool", ${JSON.stringify(request)})
+    .then((value) => "done: " + value, (error) => "failed: " + error.message)`;
+  const [text] = await ensemble.lines("eval", "--json", ...right, server, expression);
+  return JSON.parse(text!);
+}
+
+function audit(process: RunningProcess): string[] {
+  return process.matching(/ audit: /).map((line) =>
+    line.replace(/^\S+ /, "").replaceAll(/who=console-\S+/g, "who=console")
+  );
+}
+
+async function sha256(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return new Uint8Array(digest).toHex();
+}
+
+Deno.test("before admin shutdown is free; after, it asks, and takes the right passphrase only", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  const free = await ensemble.startServer("my-server");
+  assert.deepEqual(await ensemble.lines("eval", "my-server", "6 * 7"), ["42"]);
+  assert.deepEqual(await ensemble.lines("shutdown", "my-server"), []);
+  assert.equal(await free.exit(), 0);
+  assert.deepEqual(audit(free), []);
+
+  const file = await ensemble.write("passphrase", PASSPHRASE);
+  assert.equal((await ensemble.run("admin", "--passphrase-file", file)).code, 0);
+  // Servers enforce it when they are started again.
+  await ensemble.lines("shutdown", "-f");
+  await ensemble.startRegistry();
+  const server = await ensemble.startServer("my-server");
+
+  assert.match(
+    await ensemble.failure("shutdown", "my-server"),
+    /^nobody is there to be asked for the passphrase: give it with --passphrase-file$/,
+  );
+  const shutdown = ["shutdown", "my-server"];
+  const wrong = await gxensembleOnTerminal(ensemble.places, shutdown, [[PROMPT, "wrong one"]]);
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.screen, /gxensemble: error: the passphrase is wrong\n$/);
+  assert.ok(!wrong.raw.includes("wrong one"));
+  assert.deepEqual(await ensemble.lines("ping", "my-server"), ["OK"]);
+  // Both sides say so: the command above, and the server's log, once for each try.
+  const REFUSED =
+    'WARN audit: elevation refused who=console transport=unix capabilities="[ \\"shutdown\\" ]"';
+  const ASKED = "WARN audit: shutdown refused who=console transport=unix actor=server";
+  assert.deepEqual(audit(server), [ASKED, REFUSED, ASKED, REFUSED]);
+
+  const right = await gxensembleOnTerminal(ensemble.places, shutdown, [[PROMPT, PASSPHRASE]]);
+  assert.equal(right.code, 0, right.screen);
+  assert.ok(!right.raw.includes(PASSPHRASE));
+  assert.equal(await server.exit(), 0);
+  assert.deepEqual(audit(server).slice(4), [
+    ASKED,
+    'INFO audit: elevation allowed who=console transport=unix capabilities="[ \\"shutdown\\" ]"',
+    "INFO audit: shutdown allowed who=console transport=unix actor=server",
+  ]);
+});
+
+Deno.test("authorize lets another server do what it says, until retract", async () => {
+  const { ensemble, right } = await administered();
+  await using _ = ensemble;
+  const start = () => ensemble.startServer("my-server");
+  let mine = await start();
+  await ensemble.startServer("other", [], TOOL);
+  const shutDown = () => useTool(ensemble, right, "other", { type: "shutDown", id: "my-server" });
+  const evaluate = () =>
+    useTool(ensemble, right, "other", { type: "evaluate", id: "my-server", expression: "1 + 1" });
+
+  assert.match(await shutDown(), /^failed: other is not authorized for shutdown in my-server/);
+  assert.deepEqual(await ensemble.lines("authorize", "--list", "my-server"), []);
+  const authorize = ["authorize", ...right, "my-server", "other", "(shutdown)"];
+  assert.deepEqual(await ensemble.lines(...authorize), []);
+  const [listed, ...rest] = await ensemble.lines("authorize", "--list", "my-server");
+  assert.deepEqual(rest, []);
+  assert.match(listed!, /^\(other \(shutdown\) "\d{4}-\d\d-\d\dT[\d:.]+Z" console-\S+\)$/);
+  const [json] = JSON.parse(
+    (await ensemble.lines("authorize", "--list", "--json", "my-server")).join(""),
+  );
+  assert.deepEqual([json.server, json.capabilities], ["other", ["shutdown"]]);
+  assert.match(json.instance, /^[0-9a-f]{64}$/);
+
+  assert.match(await evaluate(), /^failed: other is not authorized for evaluate in my-server/);
+  assert.equal(await shutDown(), "done: undefined");
+  assert.equal(await mine.exit(), 0);
+  assert.deepEqual(audit(mine).slice(-2), [
+    `WARN audit: evaluate refused who=other transport=unix hash=${await sha256("1 + 1")}`,
+    "INFO audit: shutdown allowed who=other transport=unix actor=server",
+  ]);
+
+  // What was conferred ended with the server that conferred it.
+  mine = await start();
+  assert.match(await shutDown(), /^failed: other is not authorized/);
+  await ensemble.lines(...authorize);
+  assert.deepEqual(await ensemble.lines("retract", ...right, "my-server", "other"), []);
+  assert.match(await shutDown(), /^failed: other is not authorized/);
+  assert.equal(
+    await ensemble.failure("retract", ...right, "my-server", "other"),
+    "other has no capabilities in my-server",
+  );
+  assert.equal(audit(mine).filter((line) => / retract allowed /.test(line)).length, 2);
+
+  // Without a list it is all.
+  await ensemble.lines("authorize", ...right, "my-server", "other");
+  assert.equal(await evaluate(), "done: 2");
+});
+
+Deno.test("a delegate that was started again has to be authorized again", async () => {
+  const { ensemble, right } = await administered();
+  await using _ = ensemble;
+  const other = await ensemble.startServer("other", [], TOOL);
+  const mine = await ensemble.startServer("my-server");
+  await ensemble.lines("authorize", ...right, "my-server", "other");
+  // As after a crash: nothing takes it out of the registry.
+  await other.kill();
+  await ensemble.startServer("other", [], TOOL);
+  const request = { type: "shutDown", id: "my-server" };
+  assert.match(
+    await useTool(ensemble, right, "other", request),
+    /^failed: other is not authorized/,
+  );
+  await ensemble.lines("authorize", ...right, "my-server", "other", "(shutdown)");
+  assert.equal(await useTool(ensemble, right, "other", request), "done: undefined");
+  assert.equal(await mine.exit(), 0);
+});
+
+Deno.test("shutdown -f of the whole ensemble asks once, dead servers or not", async () => {
+  const { ensemble, registry, wrong } = await administered();
+  await using _ = ensemble;
+  const ids = ["a", "b", "c"];
+  const servers = await Promise.all(ids.map((id) => ensemble.startServer(id)));
+  const dead = await Promise.all(["d", "e", "f"].map((id) => ensemble.startServer(id)));
+  await Promise.all(dead.map((server) => server.kill()));
+
+  const refused = await ensemble.run("shutdown", "-f", ...wrong);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /the passphrase is wrong/);
+  for (const id of [...ids, "registry"]) assert.deepEqual(await ensemble.lines("ping", id), ["OK"]);
+
+  const dialogue: [string, string][] = [[PROMPT, PASSPHRASE]];
+  const { code, screen } = await gxensembleOnTerminal(
+    ensemble.places,
+    ["shutdown", "-f"],
+    dialogue,
+  );
+  assert.equal(code, 0, screen);
+  for (const process of [...servers, registry]) assert.equal(await process.exit(), 0);
+  assert.deepEqual(ensemble.sockets().filter((name) => !["d", "e", "f"].includes(name)), []);
+  // The prompt is drawn anew with each key; its answer is shown once.
+  assert.equal(screen.split(/✔|✓/).length - 1, 1, screen);
+});
+
+Deno.test("what only looks never asks", async () => {
+  const { ensemble, registry } = await administered();
+  await using _ = ensemble;
+  const server = await ensemble.startServer("a", ["--roles", "web"]);
+  assert.deepEqual(await ensemble.lines("ping", "a"), ["OK"]);
+  assert.deepEqual(await ensemble.lines("ping", "a", "loader"), ["OK"]);
+  assert.equal((await ensemble.lines("lookup", "a")).length, 1);
+  assert.equal((await ensemble.lines("lookup", "--role", "web")).length, 1);
+  assert.equal((await ensemble.lines("list-servers")).length, 1);
+  assert.equal((await ensemble.lines("list-actors", "a")).length, 3);
+  assert.equal((await ensemble.lines("list-connections", "a")).length, 1);
+  assert.deepEqual(await ensemble.lines("authorize", "--list", "a"), []);
+  assert.deepEqual([...audit(server), ...audit(registry)], []);
+});
+
+Deno.test("eval, load and the end of an actor take the passphrase, and are in the audit log", async () => {
+  const { ensemble, right, wrong } = await administered();
+  await using _ = ensemble;
+  const server = await ensemble.startServer("a", [], TOOL);
+  const module = await ensemble.write("loaded.ts", `console.log("loaded"); export {};\n`);
+  const expression = "globalThis.secret = 6 * 7";
+  const commands = {
+    eval: ["a", expression],
+    load: ["a", module],
+    shutdown: ["a", "tool"],
+    authorize: ["a", "a"],
+    retract: ["a", "a"],
+  };
+  for (const [command, args] of Object.entries(commands)) {
+    assert.match(await ensemble.failure(command, ...args), /^nobody is there to be asked/, command);
+    assert.match(await ensemble.failure(command, ...wrong, ...args), /^the passphrase is wrong$/);
+  }
+  assert.deepEqual(server.output, []);
+  assert.equal(audit(server).filter((line) => / allowed /.test(line)).length, 0);
+  const before = audit(server).length;
+
+  assert.deepEqual(await ensemble.lines("eval", ...right, "a", expression), ["42"]);
+  const [, hash] = await ensemble.lines("load", ...right, "a", module);
+  await server.printed("loaded");
+  await ensemble.lines("shutdown", ...right, "a", "tool");
+  const records = audit(server).slice(before).filter((line) => !/elevation| refused /.test(line));
+  assert.deepEqual(records, [
+    `INFO audit: evaluate allowed who=console transport=unix hash=${await sha256(expression)}`,
+    `INFO audit: load allowed who=console transport=unix hash=${hash}`,
+    "INFO audit: shutdown allowed who=console transport=unix actor=tool",
+  ]);
+  assert.deepEqual(server.matching(/globalThis|correct horse|battery staple/), []);
+});
+
+Deno.test("a host without the private key does not ask for its passphrase", async () => {
+  const { ensemble, right } = await administered();
+  await using _ = ensemble;
+  await ensemble.startServer("a");
+  await Deno.remove(`${ensemble.places.gerbilPath}/ensemble/admin.priv`);
+  const seen = await gxensembleOnTerminal(ensemble.places, ["shutdown", "a"]);
+  assert.equal(seen.code, 1);
+  assert.match(
+    seen.screen,
+    /console-\S+ is not authorized for shutdown in a: it takes the capability shutdown, and the administrators' private key is not on this host\n$/,
+  );
+  assert.match(await ensemble.failure("shutdown", ...right, "a"), /is not on this host$/);
+});
+
+Deno.test("servers keep the key that they were started with", async () => {
+  const { ensemble, right } = await administered();
+  await using _ = ensemble;
+  const server = await ensemble.startServer("a");
+  const pub = `${ensemble.places.gerbilPath}/ensemble/admin.pub`;
+  const text = await Deno.readTextFile(pub);
+  await Deno.remove(pub);
+  assert.match(await ensemble.failure("shutdown", "a"), /^nobody is there to be asked/);
+  await Deno.writeTextFile(pub, text);
+  await ensemble.lines("shutdown", ...right, "a");
+  assert.equal(await server.exit(), 0);
+});
+
+Deno.test("a process with the cookie does not get a running server's id, nor its entry", async () => {
+  const { ensemble, registry, right } = await administered();
+  await using _ = ensemble;
+  const other = await ensemble.startServer("other", [], TOOL);
+  const mine = await ensemble.startServer("my-server");
+  await ensemble.lines("authorize", ...right, "my-server", "other");
+  await Deno.remove(`${ensemble.places.gerbilPath}/ensemble/admin.pub`);
+  // Its socket is out of the way: it listens elsewhere.
+  const rogue = await ensemble.places.evaluate(`
+    import { readCookie } from "${new URL("../../runtime/ensemble/cookie.ts", import.meta.url)}";
+    import { ActorServer } from "${new URL(
+    "../../runtime/server/actor_server.ts",
+    import.meta.url,
+  )}";
+    import { parseAddresses, parseServerId } from "@gxensemble/ensemble";
+    const at = (id) => parseAddresses("unix:${ensemble.places.socketDirectory}/" + id);
+    const attempt = async (register) => {
+      const server = await ActorServer.start({
+        id: parseServerId("other"), cookie: await readCookie(), listen: [],
+        registry: at("registry"), roles: [], register,
+      });
+      await server.connect(parseServerId("my-server"), at("my-server"));
+    };
+    for (const register of [true, false]) {
+      console.log(await attempt(register).then(() => "in", (error) => error.message));
+    }
+    Deno.exit();
+  `);
+  assert.equal(rogue.code, 0, rogue.stderr);
+  const lines = rogue.stdout.trimEnd().split("\n");
+  assert.equal(lines.length, 2);
+  for (const line of lines) assert.match(line, /another instance is registered as other/);
+  assert.equal(registry.matching(/WARN server: refused .* registered as other$/).length > 0, true);
+  assert.equal(mine.matching(/WARN server: refused .* registered as other$/).length > 0, true);
+  assert.equal(other.matching(/ (WARN|ERROR) /).length, 0);
+});
