@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { pathToFileURL } from "node:url";
+import configuration from "../../deno.json" with { type: "json" };
+import { RunningEnsemble } from "./running_ensemble.ts";
+
+const MAIN = `
+import { currentServer } from "@gxensemble/ensemble";
+import settings from "./settings.json" with { type: "json" };
+import note from "./note.txt" with { type: "text" };
+import { Shape, shapes } from "./shapes.ts";
+
+enum Level { Low = 1, High }
+namespace Levels { export const top = Level.High; }
+class Service {
+  constructor(readonly settings: { name: string }, private level: Level) {}
+  describe = () => [this.settings.name, note, this.level, shapes().length, new Shape().sides];
+}
+export const describe = () => new Service(settings, Levels.top).describe();
+export const meta = import.meta;
+export const late = () => import("./late.ts");
+export function fail(): never { throw new TypeError("out of order"); }
+export async function main(): Promise<void> {
+  try { fail(); } catch (error) { console.error(error); }
+  await currentServer().stopped;
+}
+`;
+const PROJECT = {
+  "deno.json": JSON.stringify({ imports: { acorn: configuration.imports.acorn } }),
+  "settings.json": '{ "name": "web" }',
+  "note.txt": "a note",
+  "shapes.ts": `import { sides } from "./sides.ts";\nexport class Shape { sides = sides(); }\n` +
+    `export const shapes = () => [Shape];\n`,
+  "sides.ts":
+    `import { shapes } from "./shapes.ts";\nexport const sides = () => shapes().length + 3;\n`,
+  "late.ts": `export const where = import.meta.filename;\nexport const loads = { count: 1 };\n`,
+  "main.ts": MAIN,
+};
+
+/** An ensemble with the server \`web1\`, which runs the project. */
+async function startProject() {
+  const ensemble = await RunningEnsemble.start();
+  for (const [path, text] of Object.entries(PROJECT)) await ensemble.write(path, text);
+  const server = ensemble.spawn("run", "web1", ensemble.path("main.ts"));
+  await server.logged(/is in the registry$/);
+  const evaluate = async (expression: string) =>
+    (await ensemble.lines("eval", "--json", "web1", expression)).join("\n");
+  return {
+    ensemble,
+    server,
+    evaluate,
+    [Symbol.asyncDispose]: () => ensemble[Symbol.asyncDispose](),
+  };
+}
+
+Deno.test("what run started is TypeScript with its data, its files and its places", async () => {
+  await using project = await startProject();
+  const { ensemble, server, evaluate } = project;
+  const main = `ensemble.module("main.ts")`;
+  const described = JSON.parse(await evaluate(`${main}.describe()`));
+  assert.deepEqual(described, ["web", "a note", 2, 1, 4]);
+  const own = (
+    { url, filename, main, resolve }: ImportMeta,
+  ) => [url, filename, main, resolve("./x")];
+  assert.deepEqual(JSON.parse(await evaluate(`(${own})(${main}.meta)`)), [
+    pathToFileURL(ensemble.path("main.ts")).href,
+    ensemble.path("main.ts"),
+    false,
+    pathToFileURL(ensemble.path("x")).href,
+  ]);
+
+  // What console.error prints, and what the server logs of errors that nobody catches.
+  await server.logged(
+    new RegExp(`at fail \\(file://${RegExp.escape(ensemble.path("main.ts"))}:16:39\\)`),
+  );
+  await evaluate(`void setTimeout(${main}.fail, 0)`);
+  await server.logged(/TypeError: out of order.*main\.ts:16:39/);
+
+  // A dynamic import's module is one and the same for whoever loads it later.
+  assert.equal(
+    await evaluate(`(await ${main}.late()).where`),
+    JSON.stringify(ensemble.path("late.ts")),
+  );
+  await evaluate(`(await ${main}.late()).loads.count++`);
+  const [verb] = await ensemble.lines("load", "web1", ensemble.path("late.ts"));
+  assert.equal(verb, `... already loaded ${ensemble.path("late.ts")}`);
+  assert.equal(await evaluate(`ensemble.module("late.ts").loads.count`), "2");
+});
+
+Deno.test("load --list tells what was loaded by whom, and a rollback shows", async () => {
+  await using project = await startProject();
+  const { ensemble } = project;
+  const file = ensemble.path("page.ts");
+  const load = async (text: string) => {
+    await ensemble.write("page.ts", text);
+    return await ensemble.lines("load", "web1", file);
+  };
+  const [, one] = await load("export const version = 1;");
+  const [, two] = await load("export const version = 2;");
+  assert.deepEqual(await load("export const version = 1;"), [
+    `... made current again ${file}`,
+    one,
+  ]);
+
+  const lines = (await ensemble.lines("load", "--list", "web1"))
+    .filter((line) => line.startsWith("(page.ts "));
+  const parts = lines.map((line) =>
+    /^\(page\.ts "([0-9a-f]{64})" "(\S+)" "([^"@]+@[^"@]+)"( current)?\)$/.exec(line)
+  );
+  assert.deepEqual(parts.map((part) => [part?.[1], part?.[4]]), [
+    [one, undefined],
+    [two, undefined],
+    [one, " current"],
+  ]);
+  const times = parts.map((part) => Date.parse(part![2]!));
+  assert.deepEqual(times, times.toSorted());
+  const listed = JSON.parse((await ensemble.lines("load", "--list", "--json", "web1")).join("\n"));
+  assert.deepEqual(
+    listed.filter(({ current }: { current: boolean }) => current)
+      .map(({ module }: { module: string }) => module),
+    [
+      "late.ts",
+      "main.ts",
+      "note.txt?text",
+      "page.ts",
+      "settings.json?json",
+      "shapes.ts",
+      "sides.ts",
+    ],
+  );
+  const wrong = await ensemble.run("load", "--list", "web1", file);
+  assert.equal(wrong.code, 2, wrong.stderr);
+});
+
+Deno.test("npm packages are loaded in the server first; what it lacks is named by the importer", async () => {
+  await using project = await startProject();
+  const { ensemble, evaluate } = project;
+  const file = await ensemble.write(
+    "parsing.ts",
+    `import { parse } from "acorn";\nexport { parse };\n`,
+  );
+  const [library, loading] = await ensemble.lines("load", "web1", file);
+  assert.equal(library, `... loading library module ${configuration.imports.acorn}`);
+  assert.equal(loading, `... loading code object file ${file}`);
+  const type = `ensemble.module("parsing.ts").parse("1", { ecmaVersion: "latest" }).type`;
+  assert.equal(await evaluate(type), '"Program"');
+
+  const lacking = await ensemble.write(
+    "lacking.ts",
+    `\nimport "./parsing.ts"; import "node:nosuch";\n`,
+  );
+  const reason = await ensemble.failure("load", "web1", lacking);
+  assert.ok(reason.startsWith(`${lacking}:2:31: library module node:nosuch`), reason);
+});
+
+Deno.test("a tree of 500 modules is loaded, and what is new of it later", async () => {
+  await using project = await startProject();
+  const { ensemble, evaluate } = project;
+  const size = 500;
+  const text = (index: number) =>
+    (index < size
+      ? `import { depth as below } from "./m${index + 1}.ts";\n`
+      : "const below = 0;\n") +
+    `export const depth: number = below + 1;\n`;
+  for (let index = 1; index <= size; index++) await ensemble.write(`m${index}.ts`, text(index));
+  const { code, stdout, stderr } = await ensemble.run("load", "web1", ensemble.path("m1.ts"));
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+  assert.equal(stdout.match(/^\.\.\. loading code object file /gm)?.length, size);
+  assert.equal(await evaluate(`ensemble.module("m1.ts").depth`), `${size}`);
+
+  await ensemble.write("m2.ts", text(2).replace("+ 1", "+ 2"));
+  const again = await ensemble.lines("load", "web1", ensemble.path("m1.ts"));
+  assert.equal(again.filter((line) => line.startsWith("... loading code")).length, 2);
+  assert.equal(await evaluate(`ensemble.module("m1.ts").depth`), `${size + 1}`);
+});
