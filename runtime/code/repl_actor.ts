@@ -68,7 +68,10 @@ function sessionBody({ owner, store, ensemble }: SessionOptions): ActorBody {
     self.monitor(owner);
     return serve({
       ...onlyFor(owner, handlers),
-      down: () => self.exit("its owner has gone"),
+      // From afar anybody could say so.
+      down: (_down, { session }) => {
+        if (session === undefined) self.exit("its owner has gone");
+      },
     }, { concurrent: true })(self);
   };
 }

@@ -7,6 +7,7 @@ import { getLogger } from "@logtape/logtape";
 import type { Actor, ActorBody } from "../actor/actor.ts";
 import { SERVER_ACTOR } from "../actor/actor_system.ts";
 import { on, onShutdown } from "../actor/cases.ts";
+import type { Envelope } from "../actor/envelope.ts";
 import { ActorRef } from "../actor/ref.ts";
 import { REGISTRY_ID } from "../actor/server_id.ts";
 import { client } from "../actor/service.ts";
@@ -32,7 +33,9 @@ export function keepRegistered(entry: RegistryEntry): ActorBody {
   return async (self) => {
     while (true) {
       self.monitor(new ActorRef(REGISTRY_ID, SERVER_ACTOR));
-      await self.receive([on("down", () => {}), onShutdown()]);
+      // From afar anybody could say so.
+      const lost = on("down", (_down, { session }: Envelope) => session === undefined);
+      while (!await self.receive<unknown>([lost, onShutdown()]));
       logger.warn("the registry was lost; registering again as soon as it is back");
       await registerAgain(self, entry);
       logger.info("registered again");

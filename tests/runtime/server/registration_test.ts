@@ -91,6 +91,18 @@ Deno.test("servers come back by themselves to a registry that has forgotten them
   assert.deepEqual(await registered(third), ["b", "c"]);
 });
 
+Deno.test("a server does not believe others that the registry was lost", async () => {
+  using logs = await CapturedLogs.start();
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const [a, b] = await Promise.all([ensemble.start("a"), ensemble.start("b")]);
+  b.actors.tell(refTo("a", "registration"), { type: "down", monitor: 2 });
+  const idle = () => a.actors.find("registration")!.mailboxLength === 0;
+  await b.actors.ask(refTo("a", "server"), { type: "ping" });
+  await eventually(idle, "it has taken it");
+  assert.deepEqual(logs.complaints, []);
+});
+
 Deno.test("a server that stops while the registry is away leaves nothing in the next one", async () => {
   await using ensemble = new LocalEnsemble();
   const first = await ensemble.startRegistry();
