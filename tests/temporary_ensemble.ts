@@ -27,6 +27,13 @@ export class TemporaryEnsemble implements Disposable {
   /** Where the cookie belongs. */
   readonly cookiePath = `${this.gerbilPath}/ensemble/cookie`;
 
+  /** The environment variables of processes in this ensemble. */
+  readonly environment: Record<string, string> = {
+    GERBIL_PATH: this.gerbilPath,
+    ENSEMBLE_SOCKET_DIR: this.socketDirectory,
+    NO_COLOR: "1",
+  };
+
   /** Runs `gxensemble` to its end. */
   run(...args: string[]): Promise<Outcome> {
     return finish(this.command("run", "-A", MAIN, ...args));
@@ -41,11 +48,7 @@ export class TemporaryEnsemble implements Disposable {
   command(...args: string[]): Deno.Command {
     return new Deno.Command(Deno.execPath(), {
       args,
-      env: {
-        GERBIL_PATH: this.gerbilPath,
-        ENSEMBLE_SOCKET_DIR: this.socketDirectory,
-        NO_COLOR: "1",
-      },
+      env: this.environment,
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

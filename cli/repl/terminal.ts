@@ -27,7 +27,7 @@ export class Terminal {
   readonly #options: TerminalOptions;
   readonly #reader: Interface;
   /** Lines that were entered while another one was being evaluated. */
-  #entered: string[] = [];
+  readonly #entered: string[] = [];
   #isWaiting = false;
   #isClosed = false;
   #wake = () => {};
@@ -73,8 +73,8 @@ export class Terminal {
     this.#reader.on("SIGINT", () => this.#interrupt(repl));
     this.#reader.setPrompt(prompt);
     for (let line; (line = await this.#nextLine()) !== undefined;) {
-      await history.add(line);
-      const outcome = await repl.enter(line);
+      // At once, for Ctrl-C to interrupt it; the history can wait.
+      const [outcome] = await Promise.all([repl.enter(line), history.add(line)]);
       if (outcome === "quit") return this.close();
       this.#reader.setPrompt(repl.isIncomplete ? CONTINUATION : prompt);
     }
@@ -106,8 +106,8 @@ export class Terminal {
   #interrupt(repl: Repl): void {
     const { prompt } = this.#options;
     const isEmpty = this.#reader.line === "";
-    this.#entered = [];
-    const hadSomething = repl.interrupt();
+    const dropped = this.#entered.splice(0);
+    const hadSomething = repl.interrupt() || dropped.length > 0;
     if (!this.#isWaiting) return;
     this.#reader.write(null, { ctrl: true, name: "e" });
     process.stdout.write("\n");

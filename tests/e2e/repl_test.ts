@@ -1,0 +1,275 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import {
+  CTRL_C,
+  CTRL_D,
+  hasExpect,
+  pipeLines,
+  type Step,
+  TAB,
+  typeInTerminal,
+  UP,
+} from "./repl_process.ts";
+import { RunningEnsemble, type RunningProcess } from "./running_ensemble.ts";
+
+const HTTPD = fileURLToPath(new URL("../../examples/httpd/", import.meta.url));
+
+/** The tutorial's ensemble: `httpd1` is run by the tool, `httpd3` is a program of its own. */
+async function startTutorial(id: "httpd1" | "httpd3" = "httpd1") {
+  const ensemble = await RunningEnsemble.start();
+  const server = id === "httpd1"
+    ? ensemble.spawn("run", "--roles", "(httpd)", id, `${HTTPD}httpd_svc.ts`, "0")
+    : ensemble.spawnDeno("run", "-A", `${HTTPD}httpd_exe.ts`, id, "0");
+  await ready(ensemble, server, id);
+  return { ensemble, server };
+}
+
+async function ready(ensemble: RunningEnsemble, server: RunningProcess, id: string) {
+  if (id === "httpd1") return await server.logged(/is in the registry$/);
+  while ((await ensemble.run("ping", id)).code !== 0);
+}
+
+function terminalTest(name: string, test: () => Promise<void>): void {
+  Deno.test({ name: `${name} (needs expect)`, ignore: !hasExpect, fn: test });
+}
+
+const GREETING = "hello, i am httpd1\\n";
+
+/** The first transcript of the tutorial; then the port, and what is served there. */
+const TRANSCRIPT_1 = [
+  ",(import examples/httpd/handler.ts)",
+  ",(import examples/httpd/httpd.ts)",
+  `setGreeting("${GREETING}")`,
+  'registerHandler(currentHttpServer(), "/greeting", writeSimpleHandler)',
+];
+
+/** The second one. */
+const TRANSCRIPT_3 = [
+  ",(load examples/httpd/handler.ts) ; load the code in the remote server",
+  ",(import examples/httpd/handler.ts) ; import for local expansion",
+  'setGreeting("hello, i am httpd3 and i am a binary executable\\n")',
+  ",(import examples/httpd/httpd.ts) ; import for local expansion",
+  'registerHandler(currentHttpServer(), "/greeting", writeSimpleHandler)',
+];
+
+const FETCH = "await (await fetch(`http://127.0.0.1:${currentHttpServer().port}/greeting`)).text()";
+
+Deno.test("the tutorial's transcripts from a pipe", async () => {
+  for (const id of ["httpd1", "httpd3"] as const) {
+    const { ensemble } = await startTutorial(id);
+    await using _ensemble = ensemble;
+    const handler = `${HTTPD}handler.ts`;
+    if (id === "httpd1") await ensemble.lines("load", "-f", id, handler);
+    const transcript = id === "httpd1" ? TRANSCRIPT_1 : TRANSCRIPT_3;
+    const { code, stdout, stderr } = await pipeLines(ensemble.places, [id], [
+      ...transcript,
+      FETCH,
+      ",q",
+      "not.reached",
+    ]);
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+    const lines = stdout.split("\n");
+    if (id === "httpd3") {
+      assert.equal(lines.shift(), "... loading library module examples/httpd/httpd.ts");
+      assert.equal(lines.shift(), `... loading code object file ${handler}`);
+      assert.match(lines.shift()!, /^[0-9a-f]{64}$/);
+      assert.deepEqual(lines, [
+        '"hello, i am httpd3 and i am a binary executable\\n"',
+        "",
+      ]);
+    } else {
+      assert.deepEqual(lines, [`"${GREETING}"`, ""]);
+    }
+  }
+});
+
+terminalTest("the tutorial's transcripts in a terminal", async () => {
+  for (const id of ["httpd1", "httpd3"] as const) {
+    const { ensemble } = await startTutorial(id);
+    await using _ensemble = ensemble;
+    if (id === "httpd1") await ensemble.lines("load", "-f", id, `${HTTPD}handler.ts`);
+    const transcript = id === "httpd1" ? TRANSCRIPT_1 : TRANSCRIPT_3;
+    const prompt = `${id}> `;
+    const { code, screen } = await typeInTerminal(ensemble.places, [id], [
+      ["", prompt],
+      ...transcript.map((line): Step => [`${line}\r`, `\n\x1b[1G\x1b[0J${prompt}`]),
+      [`${FETCH}\r`, `"hello, i am ${id}`],
+      [",q\r", ""],
+    ]);
+    assert.equal(code, 0, screen);
+    const history = await Deno.readTextFile(`${ensemble.places.gerbilPath}/ensemble/repl_history`);
+    assert.deepEqual(history.split("\n").slice(0, transcript.length), transcript);
+  }
+});
+
+Deno.test("what is typed is TypeScript, and nothing of it hurts the server", async () => {
+  const { ensemble } = await startTutorial();
+  await using _ensemble = ensemble;
+  const cases: [line: string, stdout: string, stderr?: string][] = [
+    ["const pairs: Map<string, number> = new Map([['a', 1]])", ""],
+    ["function both<A, B>(a: A, b: B): [A, B] {", ""],
+    ["  return [a, b]", ""],
+    ["}", ""],
+    ["both<number, string>(pairs.get('a')!, 'x')", '[ 1, "x" ]'],
+    ["import { currentHttpServer } from 'examples/httpd/httpd.ts'", ""],
+    ["(await fetch(`http://127.0.0.1:${currentHttpServer().port}/nosuch`)).status", "404"],
+    ["const pairs = 'redeclared'", ""],
+    ["pairs", '"redeclared"'],
+    ["class Counter { #n = 0; next() { return ++this.#n } }", ""],
+    ["const counter = new Counter(); counter.next(); counter.next()", "2"],
+    [
+      "throw new Error('outer', { cause: new TypeError('inner') })",
+      "",
+      "Uncaught Error: outer\n    at repl:10:1:7\nCaused by: TypeError: inner\n    at repl:10:1:35",
+    ],
+    ["_error.cause.message", '"inner"'],
+    ["(function* () { while (true) yield 1 })()", "Object [Generator] {}"],
+    ["new Proxy({}, { get() { throw new Error('trap') }, ownKeys() { throw 1 } })", "{}"],
+    ["Promise.reject(new Error('nobody cares')); 1", "1"],
+    [
+      "setTimeout(() => { throw new Error('later') }, 0); await new Promise((r) => setTimeout(r, 1))",
+      "",
+    ],
+    ["'x'.repeat(1e8).length", "100000000"],
+    [
+      "const a = ;",
+      "",
+      "Uncaught SyntaxError: Expression expected (1:11)\n  const a = ;\n            ^",
+    ],
+    [",(nosuch)", "", "gxensemble: error: there is no control command ,nosuch: ,help lists them"],
+    [
+      ",(load)",
+      "",
+      "gxensemble: error: wrong arguments for ,load: write ,(load module-id) or " +
+      ",(load -f module-id) or ,(load -l module-id)",
+    ],
+    [
+      ",(import ./nosuch.ts)",
+      "",
+      "gxensemble: error: the server does not run ./nosuch.ts: load it " +
+      "with ,(load ./nosuch.ts)",
+    ],
+    [",(defined? counter)", "true"],
+    [",(defined? nosuch)", "false"],
+    ["'still here'", '"still here"'],
+  ];
+  const { code, stdout, stderr } = await pipeLines(
+    ensemble.places,
+    ["httpd1"],
+    cases.map(([line]) => line),
+  );
+  assert.equal(code, 1);
+  assert.deepEqual(stdout.split("\n"), [...cases.flatMap(([, text]) => text || []), ""]);
+  const errors = cases.flatMap(([, , error]) => error ?? []);
+  assert.equal(
+    stderr,
+    [...errors, `gxensemble: error: ${errors.length} inputs failed`, ""].join("\n"),
+  );
+  assert.deepEqual(await ensemble.lines("ping", "httpd1"), ["OK"]);
+});
+
+terminalTest(
+  "Ctrl-C interrupts, Tab completes, the arrow up goes back, Ctrl-D leaves",
+  async () => {
+    const { ensemble } = await startTutorial();
+    await using _ensemble = ensemble;
+    const { code, screen } = await typeInTerminal(ensemble.places, ["httpd1"], [
+      ["", "httpd1> "],
+      ["const kept = 6\r", "httpd1> "],
+      ["console.log('pen' + 'ding'); await new Promise(() => {})\r", "pending"],
+      [CTRL_C, "interrupted: httpd1 may still be busy with it"],
+      ["", "httpd1> "],
+      ["kept * 7\r", "42"],
+      ["abandoned(", "abandoned("],
+      [CTRL_C, "httpd1> "],
+      ["function twice(n: number) {\r", "... "],
+      ["return n * 2 }\r", "httpd1> "],
+      [`twi${TAB}`, "twice"],
+      ["(4)\r", "8"],
+      [`Math.hyp${TAB}`, "hypot"],
+      ["(3, 4)\r", "5"],
+      [`,(de${TAB}`, "(defined? "],
+      ["twice)\r", "true"],
+      ["console.log('to the terminal')\r", "to the terminal\r\n"],
+      ["'again'\r", '"again"'],
+      [`${UP}\r`, '"again"'],
+      ["[\r", "... "],
+      [CTRL_C, "httpd1> "],
+      [CTRL_C, "to leave, press Ctrl-D"],
+      [CTRL_D, ""],
+    ]);
+    assert.equal(code, 0, screen);
+  },
+);
+
+terminalTest("a lost server is said, also while nothing is typed", async () => {
+  const { ensemble, server } = await startTutorial();
+  await using _ensemble = ensemble;
+  const pid = `${server.pid}`;
+  const { code } = await typeInTerminal(ensemble.places, ["httpd1"], [
+    ["", "httpd1> "],
+    [`Deno.kill(${pid}, "SIGKILL")\r`, "gxensemble: error: lost httpd1: "],
+  ]);
+  assert.equal(code, 1);
+});
+
+Deno.test("a server that is lost during an evaluation ends a script", async () => {
+  const { ensemble } = await startTutorial();
+  await using _ensemble = ensemble;
+  const { code, stdout, stderr } = await pipeLines(ensemble.places, ["httpd1"], [
+    "1",
+    'Deno.kill(Deno.pid, "SIGKILL"); await new Promise(() => {})',
+    "2",
+  ]);
+  assert.deepEqual({ code, stdout }, { code: 1, stdout: "1\n" });
+  assert.match(stderr, /lost httpd1: /);
+});
+
+Deno.test("sessions have names of their own, and end with their clients", async () => {
+  const { ensemble } = await startTutorial();
+  await using _ensemble = ensemble;
+  const first = await pipeLines(ensemble.places, ["httpd1"], ["const mine = 1", "mine"]);
+  assert.equal(first.stdout, "1\n");
+  const sessions = "ensemble.actors.actors().filter(({ group }) => group.name === 'repl').length";
+  const second = await pipeLines(ensemble.places, ["httpd1"], [
+    "typeof mine",
+    `while (${sessions} > 1) await new Promise((r) => setTimeout(r, 1))`,
+    sessions,
+  ]);
+  assert.equal(second.stdout, '"undefined"\n1\n');
+});
+
+Deno.test(",(shutdown) shuts the server down and leaves", async () => {
+  const { ensemble, server } = await startTutorial();
+  await using _ensemble = ensemble;
+  const { code, stdout, stderr } = await pipeLines(ensemble.places, ["httpd1"], [
+    ",(shutdown)",
+    "'not reached'",
+  ]);
+  assert.deepEqual({ code, stdout, stderr }, {
+    code: 0,
+    stdout: "... shutting down httpd1\n",
+    stderr: "",
+  });
+  assert.equal(await server.exit(), 0);
+});
+
+Deno.test("with an administrator a session takes the capability loader", async () => {
+  const { ensemble, server } = await startTutorial();
+  await using _ensemble = ensemble;
+  const passphrase = await ensemble.write("passphrase", "a passphrase of this test\n");
+  await Deno.chmod(passphrase, 0o600);
+  await ensemble.lines("admin", "--passphrase-file", passphrase);
+  server.signal("SIGTERM");
+  await server.exit();
+  const next = ensemble.spawn("run", "httpd1", `${HTTPD}httpd_svc.ts`, "0");
+  await next.logged(/is in the registry$/);
+  const refused = await pipeLines(ensemble.places, ["httpd1"], ["1"]);
+  assert.deepEqual({ code: refused.code, stdout: refused.stdout }, { code: 1, stdout: "" });
+  const allowed = await pipeLines(ensemble.places, [
+    "--passphrase-file",
+    passphrase,
+    "httpd1",
+  ], ["1"]);
+  assert.deepEqual(allowed, { code: 0, stdout: "1\n", stderr: "" });
+});
