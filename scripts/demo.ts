@@ -60,20 +60,42 @@ async function tutorial(stage: Stage): Promise<void> {
   stage.chapter("Evaluating in a running server");
   await stage.run(["eval", "httpd1", "1+2"], ["3"]);
   const module = `ensemble.module("${handler}")`;
-  await stage.run(["eval", "httpd1", `${module}.setGreeting("hello, i am httpd1\\n")`], []);
-  await stage.run(["eval", "httpd1", `${module}.greeting`], ['"hello, i am httpd1\\n"']);
+  await stage.run(["eval", "httpd1", `${module}.greeting`], ['"hello there!\\n"']);
+
+  stage.chapter("Another handler, from the REPL");
+  await stage.run(["repl", "httpd1"], [], [
+    `,(import ${handler})`,
+    ",(import examples/httpd/httpd.ts)",
+    'setGreeting("hello, i am httpd1\\n")',
+    'registerHandler(currentHttpServer(), "/greeting", writeSimpleHandler)',
+    ",q",
+  ]);
+  await stage.get(port1, "/greeting", 200, "hello, i am httpd1\n");
 
   stage.chapter("A program of its own joins");
   await stage.startProgram(
     ["examples/httpd/httpd_exe.ts", "httpd3", `${port3}`],
     () => stage.isRegistered("httpd3"),
   );
-  await stage.run(["load", "httpd3", handler], [
+  await stage.run(["repl", "httpd3"], [
     "... loading library module examples/httpd/httpd.ts",
     `... loading code object file ${root}/${handler}`,
     HASH,
+  ], [
+    `,(load ${handler}) ; load the code in the remote server`,
+    `,(import ${handler}) ; import for local expansion`,
+    'setGreeting("hello, i am httpd3 and i am a program of my own\\n")',
+    ",(import examples/httpd/httpd.ts) ; import for local expansion",
+    'registerHandler(currentHttpServer(), "/greeting", writeSimpleHandler)',
+    ",q",
   ]);
   await stage.get(port3, "/", 200, "the world is not flat but round!\n");
+  await stage.get(
+    port3,
+    "/greeting",
+    200,
+    "hello, i am httpd3 and i am a program of my own\n",
+  );
 
   stage.chapter("Shutting down");
   await stage.run(["shutdown", "-f"], [

@@ -65,11 +65,17 @@ export class Stage implements AsyncDisposable {
   /**
    * Runs a command of `gxensemble` to its end and compares its standard output. Gives the lines.
    *
+   * @param input the lines of its standard input.
    * @throws {Error} when it fails, or prints anything else.
    */
-  async run(args: string[], expected: Expected[]): Promise<string[]> {
+  async run(args: string[], expected: Expected[], input: string[] = []): Promise<string[]> {
     console.log(`$ gxensemble ${args.map(quote).join(" ")}`);
-    const { code, stdout, stderr } = await this.#command(["cli/main.ts", ...args]).output();
+    input.forEach((line) => console.log(`< ${line}`));
+    const process = this.#command(["cli/main.ts", ...args], "piped").spawn();
+    const stdin = process.stdin.getWriter();
+    await stdin.write(new TextEncoder().encode(input.map((line) => `${line}\n`).join("")));
+    await stdin.close();
+    const { code, stdout, stderr } = await process.output();
     const [out, notices] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
     const lines = out!.split("\n").slice(0, -1);
     lines.forEach((line) => console.log(line));
@@ -146,12 +152,12 @@ export class Stage implements AsyncDisposable {
     }
   }
 
-  #command(args: string[]): Deno.Command {
+  #command(args: string[], stdin: "null" | "piped" = "null"): Deno.Command {
     return new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", ...args],
       cwd: this.root,
       env: { GERBIL_PATH: `${this.#directory}/g`, ENSEMBLE_SOCKET_DIR: this.sockets },
-      stdin: "null",
+      stdin,
       stdout: "piped",
       stderr: "piped",
     });
