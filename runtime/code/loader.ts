@@ -5,7 +5,6 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { ActorSystem } from "../actor/actor_system.ts";
-import type { Envelope } from "../actor/envelope.ts";
 import { EnsembleError } from "../errors.ts";
 import { evaluate } from "./evaluator.ts";
 import type { LoaderHandlers } from "./loader_protocol.ts";

@@ -6,7 +6,7 @@
 import type { Envelope } from "../actor/envelope.ts";
 import type { ListedLoad } from "./load_history.ts";
 import type { Unit } from "./unit.ts";
-import type { LoadOutcome, LoadRequest, UnitStore } from "./unit_store.ts";
+import type { LoadOutcome, LoadRequest } from "./unit_store.ts";
 
 /** The name of the loader among a server's actors. */
 export const LOADER_ACTOR = "loader";
@@ -19,7 +19,7 @@ export type LoaderHandlers = {
   running(request: { modules: string[] }): Map<string, string>;
   /** The modules that the server's program was built with: bare specifiers and module ids. */
   libraries(): string[];
-  /** Takes units, to be loaded later; see {@linkcode UnitStore.add}. */
+  /** Takes units, to be loaded later; the members of an import cycle come together. */
   ship(request: { units: Unit[] }): Promise<void>;
   /** Loads a program of units that have been shipped; answers what that changed. */
   load(request: LoadRequest): Promise<LoadOutcome>;

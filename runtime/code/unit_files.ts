@@ -94,7 +94,8 @@ export class UnitFiles {
   /** Removes a file that is not needed once it has been imported. */
   async remove(file: string): Promise<void> {
     this.#authors.delete(file);
-    await Deno.remove(join(this.#directory, file));
+    // One that cannot be removed is in nobody's way, and goes when the directory is next opened.
+    await Deno.remove(join(this.#directory, file)).catch(() => {});
   }
 
   /** The URL under which a file is imported. */
