@@ -5,6 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { ActorSystem } from "../actor/actor_system.ts";
+import type { Handlers } from "../actor/service.ts";
 import { EnsembleError } from "../errors.ts";
 import { evaluate } from "./evaluator.ts";
 import type { LoaderHandlers } from "./loader_protocol.ts";
@@ -14,10 +15,15 @@ import type { UnitStore } from "./unit_store.ts";
 
 const logger = getLogger(["gxensemble", "loader"]);
 
-/** Makes the handlers of the actor `loader` over a store; evaluations see `ensemble` under that name. */
+/**
+ * Makes the handlers of the actor `loader` over a store; evaluations see `ensemble` under that name.
+ *
+ * @param options.guard put before the handlers of REPL sessions, as it is before these.
+ */
 export function loaderHandlers(
   store: UnitStore,
   ensemble: { actors: ActorSystem },
+  { guard }: { guard?: (handlers: Handlers) => Handlers } = {},
 ): LoaderHandlers {
   return {
     missing: ({ hashes }) => store.missing(hashes),
@@ -62,6 +68,6 @@ export function loaderHandlers(
     },
 
     openSession: (_request, { source }) =>
-      startReplSession(ensemble.actors, { owner: source, store, ensemble }).serial,
+      startReplSession(ensemble.actors, { owner: source, store, ensemble, guard }).serial,
   };
 }

@@ -42,6 +42,8 @@ export interface SessionOptions {
   readonly store: UnitStore;
   /** The server as evaluated code sees it. */
   readonly ensemble: unknown;
+  /** What stands before each handler, as before the loader's own. */
+  readonly guard?: ((handlers: Handlers) => Handlers) | undefined;
 }
 
 /** Starts a session, which ends with its owner. */
@@ -49,7 +51,9 @@ export function startReplSession(actors: ActorSystem, options: SessionOptions): 
   return actors.spawnGroup("repl", sessionBody(options));
 }
 
-function sessionBody({ owner, store, ensemble }: SessionOptions): ActorBody {
+function sessionBody(
+  { owner, store, ensemble, guard = (handlers) => handlers }: SessionOptions,
+): ActorBody {
   return (self) => {
     const print = (text: string) => {
       self.tell(owner, { type: "output", text } satisfies ReplOutput);
@@ -67,7 +71,7 @@ function sessionBody({ owner, store, ensemble }: SessionOptions): ActorBody {
     };
     self.monitor(owner);
     return serve({
-      ...onlyFor(owner, handlers),
+      ...onlyFor(owner, guard(handlers)),
       // From afar anybody could say so.
       down: (_down, { session }) => {
         if (session === undefined) self.exit("its owner has gone");
@@ -76,7 +80,7 @@ function sessionBody({ owner, store, ensemble }: SessionOptions): ActorBody {
   };
 }
 
-/** A session may do what its owner was allowed to when it was opened: it is nobody else's. */
+/** A session does what its owner may do: it is nobody else's. */
 function onlyFor(owner: ActorRef, handlers: Handlers): Handlers {
   return Object.fromEntries(
     Object.entries(handlers).map(([type, handler]) => [

@@ -219,7 +219,8 @@ export async function startServer(
       for (const [specifier, namespace] of Object.entries(options.library ?? {})) {
         units.registerLibrary(specifier, namespace);
       }
-      const loader = guardLoader(loaderHandlers(units, started), server.capabilities);
+      const guard = (handlers: Handlers) => guardLoader(handlers, server.capabilities);
+      const loader = guard(loaderHandlers(units, started, { guard }));
       server.actors.serve(LOADER_ACTOR, loader, { concurrent: true });
       await options.prepare?.(started);
     },

@@ -12,14 +12,17 @@ import type { Capabilities } from "../server/capabilities.ts";
 export const LOADER = "loader";
 
 /** Requests that run nothing, and are not worth a line of the audit log when they are allowed. */
-const INERT = new Set(["missing", "running", "libraries", "ship", "history"]);
+const INERT: ReadonlySet<string> = new Set(
+  "missing running libraries ship history interrupt isDefined complete".split(" "),
+);
 
-/** Puts the capability `loader` before each of the loader's handlers. */
+/** Puts the capability `loader` before each handler, of the loader and of REPL sessions. */
 export function guardLoader(handlers: Handlers, capabilities: Capabilities): Handlers {
   return Object.fromEntries(
     Object.entries(handlers).map(([type, handler]) => [
       type,
       async (request: Record<string, unknown>, envelope: Envelope) => {
+        if (!capabilities.enforced) return await handler(request, envelope);
         if (!INERT.has(type) || !capabilities.allows(envelope, LOADER)) {
           capabilities.require(envelope, LOADER, type, await describe(request));
         }
@@ -31,10 +34,11 @@ export function guardLoader(handlers: Handlers, capabilities: Capabilities): Han
 
 /** What is run, by its hash: the text of an expression may hold what does not belong in a log. */
 async function describe(request: Record<string, unknown>): Promise<Record<string, unknown>> {
-  const { entry, specifier, expression } = request;
+  const { entry, specifier, expression, expansion } = request;
+  const text = expression ?? (expansion as { text?: unknown } | undefined)?.text;
   return {
     ...(typeof entry === "string" && { hash: entry }),
     ...(typeof specifier === "string" && { specifier }),
-    ...(typeof expression === "string" && { hash: await hashText(expression) }),
+    ...(typeof text === "string" && { hash: await hashText(text) }),
   };
 }

@@ -238,6 +238,28 @@ Deno.test("eval, load and the end of an actor take the passphrase, and are in th
   assert.deepEqual(server.matching(/globalThis|correct horse|battery staple/), []);
 });
 
+Deno.test("each input of a REPL is noted by itself", async () => {
+  const { ensemble } = await administered();
+  await using _ = ensemble;
+  const server = await ensemble.startServer("a");
+  const { code, screen } = await gxensembleOnTerminal(ensemble.places, ["repl", "a"], [
+    [PROMPT, PASSPHRASE],
+    ["a> ", "6 * 7"],
+    ["42", "7 * 8"],
+    ["56", ",q"],
+  ]);
+  assert.equal(code, 0, screen);
+  assert.deepEqual(
+    audit(server).map((line) => line.replace(/hash=[0-9a-f]{64}$/, "hash=...")).slice(-4),
+    [
+      'INFO audit: elevation allowed who=console transport=unix capabilities="[ \\"loader\\" ]"',
+      "INFO audit: openSession allowed who=console transport=unix",
+      "INFO audit: evaluate allowed who=console transport=unix hash=...",
+      "INFO audit: evaluate allowed who=console transport=unix hash=...",
+    ],
+  );
+});
+
 Deno.test("a host without the private key does not ask for its passphrase", async () => {
   const { ensemble, right } = await administered();
   await using _ = ensemble;

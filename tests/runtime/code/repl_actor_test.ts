@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
 import { onShutdown } from "../../../runtime/actor/cases.ts";
 import { ActorRef } from "../../../runtime/actor/ref.ts";
+import type { Handlers } from "../../../runtime/actor/service.ts";
+import { loaderHandlers } from "../../../runtime/code/loader.ts";
 import { startReplSession } from "../../../runtime/code/repl_actor.ts";
 import { UnitStore } from "../../../runtime/code/unit_store.ts";
+import { guardLoader } from "../../../runtime/ensemble/guarded_loader.ts";
+import { controlClient } from "../../../runtime/ensemble/remote.ts";
 import { eventually } from "../server/captured_logs.ts";
+import { AdministeredEnsemble } from "../server/administered_ensemble.ts";
 import { LocalEnsemble } from "../server/local_ensemble.ts";
 
 Deno.test("a session answers who opened it only, and ends with nobody else's word", async () => {
@@ -28,4 +33,27 @@ Deno.test("a session answers who opened it only, and ends with nobody else's wor
   assert.equal(await owner.actors.ask(ref, request), true);
   opener.exit();
   await eventually(() => session.state === "dead", "it ends with its owner");
+});
+
+Deno.test("what guards the loader stands before the handlers of its sessions", async () => {
+  await using ensemble = new AdministeredEnsemble();
+  await ensemble.startRegistry();
+  const [target, owner] = await Promise.all([ensemble.start("target"), ensemble.start("owner")]);
+  const store = await UnitStore.open(`${ensemble.directory}/loader.d`);
+  const guard = (handlers: Handlers) => guardLoader(handlers, target.capabilities);
+  target.actors.serve("loader", guard(loaderHandlers(store, target, { guard })));
+  const refused = { reason: "AuthorizationError" };
+  const opener = owner.actors.spawn("opener", (self) => self.loop([onShutdown()]));
+  const open = () => opener.ask<number>(new ActorRef(target.id, "loader"), { type: "openSession" });
+  await assert.rejects(open(), refused);
+
+  const control = controlClient(target.actors, target.id);
+  await control.authorize({ server: owner.id, capabilities: ["loader"] });
+  const session = new ActorRef(target.id, await open());
+  const look = () => opener.ask(session, { type: "isDefined", name: "globalThis" });
+  assert.equal(await look(), true);
+  await control.retract({ server: owner.id });
+  await assert.rejects(look(), refused);
+  const expansion = { text: "1", declarations: [], imports: [] };
+  await assert.rejects(opener.ask(session, { type: "evaluate", input: 1, expansion }), refused);
 });
