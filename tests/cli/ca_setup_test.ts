@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { expect, isMissing, openssl, openWithAge } from "../certificate_tools.ts";
+import { CertifiedEnsemble, namesIn, PASSPHRASE, permissionsOf } from "./certified_ensemble.ts";
+
+const noTerminal = isMissing("openssl", "age", "expect");
+
+Deno.test("setup makes an authority whose keys only their owner reads, and nobody without the passphrase", async () => {
+  using ensemble = new CertifiedEnsemble();
+  await ensemble.done("setup");
+  assert.deepEqual(namesIn(ensemble.path("tls")), [
+    ...["crl.pem", "issued", "issuing.key.age", "issuing.pem", "root.key.age", "root.pem"],
+  ]);
+  assert.deepEqual(namesIn(ensemble.home), ["tls", "tls.lock"]);
+  assert.equal(permissionsOf(ensemble.path("tls")), "700");
+  for (const name of ["tls/root.key.age", "tls/issuing.key.age"]) {
+    const path = ensemble.path(name);
+    assert.equal(permissionsOf(path), "600");
+    assert.match(await Deno.readTextFile(path), /^-----BEGIN AGE ENCRYPTED FILE-----\n/);
+  }
+});
+
+Deno.test({
+  name: "age opens the keys, and openssl finds them to be those of the certificates",
+  ignore: noTerminal,
+  async fn() {
+    using ensemble = await CertifiedEnsemble.create();
+    for (const name of ["root", "issuing"]) {
+      const key = `${ensemble.directory}/${name}.pem`;
+      await Deno.writeTextFile(
+        key,
+        await openWithAge(ensemble.path(`tls/${name}.key.age`), PASSPHRASE),
+      );
+      const ofKey = await openssl("pkey", "-in", key, "-pubout");
+      const certificate = ensemble.path(`tls/${name}.pem`);
+      const ofCertificate = await openssl("x509", "-in", certificate, "-noout", "-pubkey");
+      assert.equal(ofKey.stdout, ofCertificate.stdout);
+      assert.match(ofKey.stdout, /BEGIN PUBLIC KEY/);
+    }
+  },
+});
+
+Deno.test({
+  name: "the passphrase is asked for at the terminal, twice, without echo",
+  ignore: noTerminal,
+  async fn() {
+    using ensemble = new CertifiedEnsemble();
+    const main = new URL("../../cli/main.ts", import.meta.url).pathname;
+    const { code, stdout } = await expect(
+      `
+      spawn ${Deno.execPath()} run -A ${main} ca setup
+      expect "passphrase for the keys"
+      send -- "one passphrase\\r"
+      expect "the same again"
+      send -- "another passphrase\\r"
+      expect "the two differ"
+      expect "passphrase for the keys"
+      send -- "${PASSPHRASE}\\r"
+      expect "the same again"
+      send -- "${PASSPHRASE}\\r"
+      expect eof
+      exit [lindex [wait] 3]
+      `,
+      { GERBIL_PATH: ensemble.gerbilPath },
+    );
+    assert.equal(code, 0, stdout);
+    assert.ok(!/one passphrase|another passphrase/.test(stdout) && !stdout.includes(PASSPHRASE));
+    await ensemble.done("cert", "httpd1");
+  },
+});
+
+Deno.test("setup replaces an authority only with -f, and then all of it", async () => {
+  using ensemble = await CertifiedEnsemble.create();
+  await ensemble.done("cert", "httpd1");
+  const root = await Deno.readTextFile(ensemble.path("tls/root.pem"));
+
+  const again = await ensemble.ca("setup");
+  assert.equal(again.code, 1);
+  assert.match(
+    again.stderr,
+    /there is a certificate authority already.*: replace it with "gxensemble ca setup -f"/,
+  );
+  assert.equal(await Deno.readTextFile(ensemble.path("tls/root.pem")), root);
+
+  await ensemble.done("setup", "-f", "--domain", "Example.COM");
+  assert.notEqual(await Deno.readTextFile(ensemble.path("tls/root.pem")), root);
+  assert.deepEqual(namesIn(ensemble.home), ["server", "tls", "tls.lock"]);
+  const { domain, certificates } = JSON.parse(await ensemble.done("show", "--json"));
+  assert.deepEqual({ domain, certificates }, { domain: "example.com", certificates: [] });
+});
+
+Deno.test("of several setups at once one makes the authority, whole, and nothing else is left", async () => {
+  using ensemble = new CertifiedEnsemble();
+  const outcomes = await Promise.all(Array.from({ length: 3 }, () => ensemble.ca("setup")));
+  assert.deepEqual(outcomes.map(({ code }) => code).sort(), [0, 1, 1]);
+  assert.deepEqual(namesIn(ensemble.home), ["tls", "tls.lock"]);
+  await ensemble.done("cert", "httpd1");
+});

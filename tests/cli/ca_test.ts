@@ -1,0 +1,209 @@
+import assert from "node:assert/strict";
+import { isMissing, openssl } from "../certificate_tools.ts";
+import { CertifiedEnsemble, namesIn, permissionsOf } from "./certified_ensemble.ts";
+
+const noOpenssl = isMissing("openssl");
+
+Deno.test({
+  name:
+    "openssl accepts a server's certificate, for both ends of a connection, and reads its names",
+  ignore: noOpenssl,
+  async fn() {
+    using ensemble = await CertifiedEnsemble.create();
+    const hosts = ["--host", "web1.example.com,10.0.0.7", "--host", "::ffff:1.2.3.4"];
+    await ensemble.done("cert", "httpd1", "--capabilities", "(shutdown loader)", ...hosts);
+    const path = ensemble.path("server/httpd1/tls/cert.pem");
+    assert.equal(permissionsOf(ensemble.path("server/httpd1/tls/key.pem")), "600");
+
+    for (const purpose of ["sslserver", "sslclient"]) {
+      const { code, stderr } = await ensemble.verify(path, "-purpose", purpose, "-crl_check");
+      assert.equal(code, 0, stderr);
+    }
+    const { stdout } = await openssl("x509", "-in", path, "-noout", "-text");
+    for (
+      const line of [
+        "Subject: DC = internal, DC = ensemble, CN = httpd1",
+        "Issuer: DC = internal, DC = ensemble, CN = gxensemble issuing CA",
+        "URI:srv:httpd1, URI:cap:shutdown, URI:cap:loader, DNS:httpd1.ensemble.internal, " +
+        "DNS:localhost, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1, DNS:web1.example.com, " +
+        "IP Address:10.0.0.7, IP Address:0:0:0:0:0:FFFF:102:304",
+        "TLS Web Server Authentication, TLS Web Client Authentication",
+        "CA:FALSE",
+        "Digital Signature",
+      ]
+    ) assert.ok(stdout.includes(line), `${line}\nis not in\n${stdout}`);
+    const key = await openssl("pkey", "-in", ensemble.path("server/httpd1/tls/key.pem"), "-pubout");
+    assert.equal(key.stdout, (await openssl("x509", "-in", path, "-noout", "-pubkey")).stdout);
+  },
+});
+
+Deno.test("a server reads what ca cert made for it", async () => {
+  using ensemble = await CertifiedEnsemble.create();
+  await ensemble.done("cert", "httpd1", "--capabilities", "admin");
+  const module = new URL("../../runtime/ensemble/tls_identity.ts", import.meta.url).href;
+  const { stdout, stderr } = await ensemble.evaluate(`
+    import { readTlsIdentity } from ${JSON.stringify(module)};
+    const { certificate } = await readTlsIdentity("httpd1");
+    console.log(certificate.id, certificate.capabilities.join());
+  `);
+  assert.equal(stdout, "httpd1 admin\n", stderr);
+});
+
+Deno.test({
+  name:
+    "a renewed certificate leaves the old one good; revoking a server ends both, and no other's",
+  ignore: noOpenssl,
+  async fn() {
+    using ensemble = await CertifiedEnsemble.create();
+    const [first] = JSON.parse(await ensemble.done("cert", "httpd1", "--json"));
+    const [second] = JSON.parse(await ensemble.done("cert", "httpd1", "--days", "7", "--json"));
+    const [other] = JSON.parse(await ensemble.done("cert", "httpd2", "--json"));
+    const record = ({ serial }: { serial: string }) => ensemble.path(`tls/issued/${serial}.pem`);
+    for (const each of [first, second, other]) {
+      assert.equal((await ensemble.verify(record(each), "-crl_check")).code, 0);
+    }
+
+    const revoked = JSON.parse(await ensemble.done("revoke", "httpd1", "--json"));
+    assert.deepEqual(
+      revoked.map(({ serial }: { serial: string }) => serial).sort(),
+      [first.serial, second.serial].sort(),
+    );
+    for (const each of [first, second]) {
+      const { code, stderr } = await ensemble.verify(record(each), "-crl_check");
+      assert.equal(code, 2);
+      assert.match(stderr, /certificate revoked/);
+    }
+    assert.equal((await ensemble.verify(record(other), "-crl_check")).code, 0);
+
+    const [third] = JSON.parse(await ensemble.done("cert", "httpd1", "--json"));
+    assert.equal((await ensemble.verify(record(third), "-crl_check")).code, 0);
+    assert.equal((await ensemble.verify(record(first), "-crl_check")).code, 2);
+  },
+});
+
+Deno.test("of revocations at once none is lost", async () => {
+  using ensemble = await CertifiedEnsemble.create();
+  const ids = ["a", "b", "c"];
+  await Promise.all(ids.map((id) => ensemble.done("cert", id)));
+  await Promise.all([...ids.map((id) => ensemble.done("revoke", id)), ensemble.done("cert", "d")]);
+  const { certificates } = JSON.parse(await ensemble.done("show", "--json"));
+  assert.deepEqual(
+    certificates.map(({ server, status }: Record<string, string>) => `${server} ${status}`),
+    ["a revoked", "b revoked", "c revoked", "d valid"],
+  );
+});
+
+Deno.test("show prints until when the authority is good, and who is certified for what until when", async () => {
+  using ensemble = await CertifiedEnsemble.create();
+  const line = await ensemble.done("cert", "httpd1", "--capabilities", "(shutdown)", "--days", "7");
+  const time = '"\\d{4}-\\d{2}-\\d{2}T[\\d:.]+Z"';
+  assert.match(
+    line,
+    new RegExp(
+      `^\\(httpd1 \\(shutdown\\) \\("httpd1.ensemble.internal" "localhost" "127.0.0.1" "::1"\\) ` +
+        `${time} valid "[4-7][0-9A-F]{31}"\\)\n$`,
+    ),
+  );
+  const shown = await ensemble.done("show");
+  assert.match(
+    shown,
+    new RegExp(`^\\(root: ${time}\\)\n\\(issuing: ${time}\\)\n\\(crl: ${time}\\)\n`),
+  );
+  assert.ok(shown.endsWith(`)\n${line}`), shown);
+
+  await ensemble.done("revoke", "httpd1");
+  assert.ok((await ensemble.done("show")).endsWith(line.replace(" valid ", " revoked ")));
+});
+
+Deno.test("a certificate is not good for longer than the authority, nor the revocation list for less", async () => {
+  using ensemble = await CertifiedEnsemble.create();
+  await ensemble.done("cert", "httpd1", "--days", "3650");
+  const { issuing, crl, certificates: [only] } = JSON.parse(await ensemble.done("show", "--json"));
+  assert.equal(only.notAfter, issuing);
+  assert.equal(crl, only.notAfter);
+});
+
+Deno.test("without an authority every command says how to set one up", async () => {
+  using ensemble = new CertifiedEnsemble();
+  for (const command of ["cert", "revoke", "show"]) {
+    const { code, stderr } = await ensemble.ca(command, ...(command === "show" ? [] : ["httpd1"]));
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /^gxensemble: error: there is no certificate authority on this host: .*"gxensemble ca setup"/,
+    );
+  }
+});
+
+Deno.test("a wrong passphrase changes nothing", async () => {
+  using ensemble = await CertifiedEnsemble.create();
+  await ensemble.done("cert", "httpd1");
+  const before = await ensemble.done("show", "--json");
+  await Deno.writeTextFile(ensemble.passphraseFile, "battery staple\n");
+  for (const [command, id] of [["cert", "httpd2"], ["revoke", "httpd1"]] as const) {
+    assert.deepEqual(await ensemble.ca(command, id), {
+      code: 1,
+      stdout: "",
+      stderr: "gxensemble: error: the passphrase is wrong\n",
+    });
+  }
+  assert.equal(await ensemble.done("show", "--json"), before);
+  assert.deepEqual(namesIn(ensemble.path("server")), ["httpd1"]);
+});
+
+Deno.test("revoking a server that never had a certificate is an error, one that has none left is not", async () => {
+  using ensemble = await CertifiedEnsemble.create();
+  const unknown = await ensemble.ca("revoke", "httpd1");
+  assert.equal(unknown.code, 1);
+  assert.match(unknown.stderr, /error: no certificate was issued to httpd1: "gxensemble ca show"/);
+
+  await ensemble.done("cert", "httpd1");
+  await ensemble.done("revoke", "httpd1");
+  assert.deepEqual(await ensemble.run("ca", "revoke", "httpd1"), {
+    code: 0,
+    stdout: "",
+    stderr: "httpd1 has no certificate that is still good\n",
+  });
+});
+
+Deno.test("what cannot be in a certificate is wrong usage", async () => {
+  using ensemble = new CertifiedEnsemble();
+  const mistakes: [string[], RegExp][] = [
+    [["cert", "a/b"], /not a server id: "a\/b"/],
+    [["cert", "a", "--capabilities", "(Admin)"], /not a capability: "Admin"/],
+    [["cert", "a", "--host", "*.example.com"], /not a host name: "\*\.example\.com"/],
+    [["cert", "a", "--host", "10.0.0.256"], /not an IP address: "10\.0\.0\.256"/],
+    [["cert", "a", "--days", "0"], /not a number of days: "0"/],
+    [["cert", "a", "--days", "1e3"], /not a number of days/],
+    [["setup", "--domain", "-"], /not a host name: "-"/],
+    [["cert"], /missing required argument 'server-id'/],
+    [["bogus"], /unknown command 'bogus'/],
+  ];
+  await Promise.all(mistakes.map(async ([args, reason]) => {
+    const { code, stderr } = await ensemble.run("ca", ...args);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, reason);
+    assert.match(
+      stderr,
+      args[0] === "bogus" ? /see gxensemble help ca\n$/ : /see gxensemble help ca \w+\n$/,
+    );
+  }));
+});
+
+Deno.test("help knows the commands of ca", async () => {
+  using ensemble = new CertifiedEnsemble();
+  const ca = await ensemble.run("help", "ca");
+  assert.match(ca.stdout, /^Usage: gxensemble ca <command> command-arg \.\.\.\n/);
+  for (const name of ["setup", "cert", "show", "revoke"]) {
+    assert.match(ca.stdout, new RegExp(`^  ${name} +\\w`, "m"));
+    const help = await ensemble.run("help", "ca", name);
+    assert.ok(help.stdout.startsWith(`Usage: gxensemble ca ${name} [command-option ...]`));
+    assert.deepEqual(await ensemble.run("ca", name, "--help"), help);
+  }
+  const { code, stderr } = await ensemble.run("help", "ca", "cert", "httpd1");
+  assert.deepEqual({ code, stderr }, {
+    code: 2,
+    stderr: "gxensemble: error: ca cert has no commands of its own\nsee gxensemble help ca cert\n",
+  });
+  assert.deepEqual(await ensemble.run("ca"), { code: 2, stdout: "", stderr: ca.stdout });
+});

@@ -1,0 +1,84 @@
+/**
+ * An ensemble with a certificate authority.
+ */
+import assert from "node:assert/strict";
+import { openssl } from "../certificate_tools.ts";
+import { type Outcome, TemporaryEnsemble } from "../temporary_ensemble.ts";
+
+/** The passphrase of the authority. */
+export const PASSPHRASE = "correct horse";
+
+/** A temporary ensemble, and what there is to do with its authority. */
+export class CertifiedEnsemble extends TemporaryEnsemble {
+  /** The directory of the ensemble's files. */
+  readonly home = `${this.gerbilPath}/ensemble`;
+
+  /** A file with the passphrase in it. */
+  readonly passphraseFile = `${this.directory}/passphrase`;
+
+  /** Makes an ensemble that has no authority yet. */
+  constructor() {
+    super();
+    Deno.writeTextFileSync(this.passphraseFile, `${PASSPHRASE}\n`);
+  }
+
+  /** Makes an ensemble with an authority. To seal two keys takes seconds: it is done once for a file of tests. */
+  static async create(): Promise<CertifiedEnsemble> {
+    const files = await (CertifiedEnsemble.#authority ??= CertifiedEnsemble.#setUp());
+    const ensemble = new CertifiedEnsemble();
+    await Deno.mkdir(ensemble.path("tls/issued"), { recursive: true, mode: 0o700 });
+    for (const [name, text] of files) {
+      await Deno.writeTextFile(ensemble.path(`tls/${name}`), text, { mode: 0o600 });
+    }
+    return ensemble;
+  }
+
+  static #authority: Promise<[name: string, text: string][]> | undefined;
+
+  static async #setUp(): Promise<[name: string, text: string][]> {
+    using ensemble = new CertifiedEnsemble();
+    await ensemble.done("setup");
+    const names = namesIn(ensemble.path("tls")).filter((name) => name !== "issued");
+    return names.map((name) => [name, Deno.readTextFileSync(ensemble.path(`tls/${name}`))]);
+  }
+
+  /** Runs a command of `gxensemble ca` with the passphrase. */
+  async ca(command: string, ...args: string[]): Promise<Outcome> {
+    const options = command === "show" ? [] : ["--passphrase-file", this.passphraseFile];
+    return await this.run("ca", command, ...options, ...args);
+  }
+
+  /** The same of one that succeeds; gives its result. */
+  async done(command: string, ...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.ca(command, ...args);
+    assert.equal(code, 0, stderr);
+    return stdout;
+  }
+
+  /** The path of a file of the ensemble. */
+  path(name: string): string {
+    return `${this.home}/${name}`;
+  }
+
+  /** What openssl says of a certificate: whether it leads to the root, and with `-crl_check` is not revoked. */
+  async verify(certificate: string, ...options: string[]): Promise<Outcome> {
+    const authority = [
+      "-CAfile",
+      this.path("tls/root.pem"),
+      "-untrusted",
+      this.path("tls/issuing.pem"),
+    ];
+    const crl = ["-CRLfile", this.path("tls/crl.pem")];
+    return await openssl("verify", ...authority, ...crl, "-x509_strict", ...options, certificate);
+  }
+}
+
+/** The names of what is in a directory, sorted. */
+export function namesIn(directory: string): string[] {
+  return [...Deno.readDirSync(directory)].map(({ name }) => name).sort();
+}
+
+/** Who may do what with a file, in octal digits. */
+export function permissionsOf(path: string): string {
+  return (Deno.statSync(path).mode! & 0o777).toString(8);
+}
