@@ -13,6 +13,8 @@ const LISTEN =
 const ANNOUNCE =
   "-a --announce <announce> public addresses to announce to the registry; by default these are " +
   "the listen addresses [default: #f]";
+const PASSPHRASE_FILE =
+  "--passphrase-file <file> reads the passphrase from the first line of a file instead of asking for it";
 const JSON_OPTION = "--json prints the result as JSON";
 const INFO = "--log <logging> specifies the log level to run with [default: INFO]";
 const WARN = "--log <logging> specifies the log level to run with [default: WARN]";
@@ -44,8 +46,8 @@ const HELP: Record<string, string[]> = {
   ],
   eval: [
     "[command-option ...] <server-id> <expr> evals code in a running server",
-    `Command Options: ${REGISTRY} ${JSON_OPTION} ${WARN} Arguments: ${SERVER} expr the expression ` +
-    "to eval",
+    `Command Options: ${REGISTRY} ${PASSPHRASE_FILE} ${JSON_OPTION} ${WARN} Arguments: ${SERVER} ` +
+    "expr the expression to eval",
   ],
   ping: [
     "[command-option ...] <server-id> [<actor-id>] pings a server or actor in the server",
@@ -55,7 +57,8 @@ const HELP: Record<string, string[]> = {
   shutdown: [
     "[command-option ...] [<server-id>] [<actor-id>] shuts down an actor, server, or the entire " +
     "ensemble including the registry",
-    `Command Options: ${FORCE} ${REGISTRY} ${JSON_OPTION} ${WARN} Arguments: ${SERVER} [default: ` +
+    `Command Options: ${FORCE} ${REGISTRY} ${PASSPHRASE_FILE} ${JSON_OPTION} ${WARN} Arguments: ` +
+    `${SERVER} [default: ` +
     "#f] actor-id the actor's registered name [default: #f]",
   ],
   "list-servers": [
@@ -74,6 +77,27 @@ const HELP: Record<string, string[]> = {
     "[command-option ...] <server-or-role> looks up a server by id or role",
     `Command Options: ${REGISTRY} --role lookup by role ${JSON_OPTION} ${WARN}`,
     "Arguments: server-or-role the server or role to lookup",
+  ],
+  authorize: [
+    "[command-option ...] <server-id> [<authorized-server-id>] [<capabilities>] authorize " +
+    "capabilities for a server",
+    `Command Options: ${REGISTRY}`,
+    `Arguments: ${SERVER} authorized-server-id the server to authorize capabilities for ` +
+    "capabilities the server capabilities to authorize [default: (admin)]",
+  ],
+  retract: [
+    "[command-option ...] <server-id> <authorized-server-id> retract all capabilities granted to " +
+    "a server",
+    `Command Options: ${REGISTRY}`,
+  ],
+  repl: [
+    "[command-option ...] <server-id> provides a repl for a running server",
+    `Command Options: ${REGISTRY}`,
+    `Arguments: ${SERVER}`,
+  ],
+  admin: [
+    "[command-option ...] generate a new ensemble administrator key pair",
+    `Command Options: ${FORCE} ${PASSPHRASE_FILE}`,
   ],
   cookie: [
     "[command-option ...] generate a new ensemble cookie",
