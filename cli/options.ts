@@ -103,9 +103,9 @@ export const passphraseFileOption = () =>
     "reads the passphrase from the first line of a file instead of asking for it",
   );
 
-/** `[authorized-server-id]`; only `--list` does without it. */
+/** `<authorized-server-id>` of `authorize`, whose `--list` does without it. */
 export const authorizedServerIdArgument = () =>
-  new Argument("[authorized-server-id]", "the server to authorize capabilities for")
+  new ArgumentUnlessListing("authorized-server-id", "the server to authorize capabilities for")
     .argParser<ServerId | undefined>(reading(parseServerId));
 
 /** `[capabilities]`. */

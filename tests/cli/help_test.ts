@@ -79,7 +79,7 @@ const HELP: Record<string, string[]> = {
     "Arguments: server-or-role the server or role to lookup",
   ],
   authorize: [
-    "[command-option ...] <server-id> [<authorized-server-id>] [<capabilities>] authorize " +
+    "[command-option ...] <server-id> <authorized-server-id> [<capabilities>] authorize " +
     "capabilities for a server",
     `Command Options: ${REGISTRY}`,
     `Arguments: ${SERVER} authorized-server-id the server to authorize capabilities for ` +
