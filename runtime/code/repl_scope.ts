@@ -59,7 +59,7 @@ export class ReplScope {
       throw new ReferenceError(`Cannot access '${name}' before initialization`);
     };
     const initialise = kind === "const"
-      ? (value: unknown) => this.bind(name, () => value)
+      ? (value: unknown) => this.#setConstant(name, value)
       : (value: unknown) => this.#setVariable(name, value);
     this.#define(name, { get: uninitialised, set: initialise });
     return () => {
@@ -67,6 +67,11 @@ export class ReplScope {
       if (earlier) this.#define(name, earlier);
       else delete this.object[name];
     };
+  }
+
+  /** A function of its own: a constant must not keep the one alive that it was declared in place of. */
+  #setConstant(name: string, value: unknown): void {
+    this.bind(name, () => value);
   }
 
   #setVariable(name: string, value: unknown): void {
