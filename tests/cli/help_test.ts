@@ -49,6 +49,13 @@ const HELP: Record<string, string[]> = {
     `Command Options: ${REGISTRY} ${PASSPHRASE_FILE} ${JSON_OPTION} ${WARN} Arguments: ${SERVER} ` +
     "expr the expression to eval",
   ],
+  repl: [
+    "[command-option ...] <server-id> provides a repl for a running server",
+    `Command Options: ${REGISTRY}`,
+    "--library-prefix <library-prefix> list of package prefixes to consider as library modules " +
+    "installed in the server [default: (@gxensemble/)]",
+    `${PASSPHRASE_FILE} ${WARN} Arguments: ${SERVER}`,
+  ],
   ping: [
     "[command-option ...] <server-id> [<actor-id>] pings a server or actor in the server",
     `Command Options: ${REGISTRY} ${JSON_OPTION} ${WARN} Arguments: ${SERVER} actor-id the ` +
