@@ -186,6 +186,11 @@ export class Router implements Route {
   }
 
   async #establish(peer: Peer): Promise<void> {
+    if (peer.welcoming) {
+      // It is connected for the peer already, and may be nowhere to be found.
+      await peer.welcoming;
+      if (peer.connection) return;
+    }
     const known = this.#book.get(peer.id);
     const failures: Error[] = [];
     if (known && await this.#dialAll(peer, known, failures)) return;
