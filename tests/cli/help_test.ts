@@ -97,11 +97,6 @@ const HELP: Record<string, string[]> = {
     "a server",
     `Command Options: ${REGISTRY}`,
   ],
-  repl: [
-    "[command-option ...] <server-id> provides a repl for a running server",
-    `Command Options: ${REGISTRY}`,
-    `Arguments: ${SERVER}`,
-  ],
   admin: [
     "[command-option ...] generate a new ensemble administrator key pair",
     `Command Options: ${FORCE} ${PASSPHRASE_FILE}`,
