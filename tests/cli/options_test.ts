@@ -26,6 +26,7 @@ Deno.test("defaults are those of the tutorial", () => {
   assert.deepEqual(parse("load", "httpd1", "./a.ts").options, {
     force: false,
     library: false,
+    list: false,
     registry: [],
     libraryPrefix: ["@gxensemble/"],
     json: false,
