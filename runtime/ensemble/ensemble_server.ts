@@ -251,5 +251,5 @@ function warnOfPlainAddresses(listen: readonly Address[]): void {
 }
 
 function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || host.startsWith("127.");
+  return host === "localhost" || host === "::1" || /^127(?:\.\d+){3}$/.test(host);
 }

@@ -4,9 +4,10 @@
  * @module
  */
 import type { ServerId } from "../actor/server_id.ts";
-import { AuthenticationError } from "../errors.ts";
+import { AuthenticationError, EnsembleError } from "../errors.ts";
 import type { Certified, TlsCredentials } from "../server/certified.ts";
 import { identityOf } from "../wire/certificate_identity.ts";
+import type { RevocationList } from "../wire/revocation_list.ts";
 import type { TlsMaterial } from "../wire/tls_transport.ts";
 import { readTlsIdentity, type TlsIdentity } from "./tls_identity.ts";
 
@@ -36,8 +37,9 @@ export class TlsFiles implements TlsCredentials {
    * @throws {EnsembleError} when they are not good; what was read before stays in use.
    */
   async reread(): Promise<void> {
-    const identity = await readTlsIdentity(this.#identity.certificate.id);
-    if (!identity) return;
+    const { id } = this.#identity.certificate;
+    const identity = await readTlsIdentity(id);
+    if (!identity) throw new EnsembleError(`the certificate of ${id} is not there any more`);
     this.#identity = identity;
     for (const callback of this.#callbacks) callback();
   }
@@ -54,10 +56,26 @@ export class TlsFiles implements TlsCredentials {
 
   /** See {@linkcode TlsCredentials.identify}. */
   identify(certificate: Uint8Array): Certified {
-    const { id, capabilities, serial } = identityOf(new Uint8Array(certificate));
-    if (this.#identity.revocationList.serials.has(serial)) {
-      throw new AuthenticationError(`the certificate of ${id} was revoked (serial ${serial})`);
-    }
-    return { id, capabilities, serial };
+    return certifiedBy(certificate, this.#identity.revocationList);
   }
+}
+
+/**
+ * Reads the certificate of a peer, whose chain TLS has checked. Its dates are looked at again: TLS does not,
+ * where a client resumes what an earlier connection agreed on.
+ *
+ * @throws {InvalidInputError} when it names no server.
+ * @throws {AuthenticationError} when it is revoked, or not valid now.
+ */
+export function certifiedBy(
+  certificate: Uint8Array,
+  revoked: Pick<RevocationList, "serials">,
+): Certified {
+  const { id, capabilities, serial, notBefore, notAfter } = identityOf(new Uint8Array(certificate));
+  const refuse = (why: string) =>
+    new AuthenticationError(`the certificate of ${id} ${why} (serial ${serial})`);
+  if (revoked.serials.has(serial)) throw refuse("was revoked");
+  if (Date.now() < notBefore.getTime()) throw refuse(`is valid from ${notBefore.toISOString()} on`);
+  if (Date.now() > notAfter.getTime()) throw refuse(`expired at ${notAfter.toISOString()}`);
+  return { id, capabilities, serial };
 }

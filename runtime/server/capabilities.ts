@@ -161,7 +161,8 @@ export class Capabilities {
   #delegated({ peer, instance, certified }: Session): readonly string[] {
     const delegation = this.#delegations.get(peer);
     if (!delegation) return [];
-    const same = certified !== undefined || sameInstance(delegation.instance, instance);
+    // The certificate of consoles is for many ids: it makes nobody the one of them that is meant.
+    const same = certified?.id === peer || sameInstance(delegation.instance, instance);
     return same ? delegation.capabilities : [];
   }
 

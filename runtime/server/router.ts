@@ -211,6 +211,11 @@ export class Router implements Route {
   async #dialAll(peer: Peer, addresses: Address[], failures: Error[]): Promise<boolean> {
     for (const address of addresses) {
       if (peer.connection) return true;
+      if (this.#isDowngrade(address, addresses)) {
+        const why = "not tried, for it is also reached over tls";
+        failures.push(new EnsembleError(`${formatAddressUrl(address)}: ${why}`));
+        continue;
+      }
       try {
         if (await this.#dial(peer, address)) return true;
       } catch (error) {
@@ -219,6 +224,16 @@ export class Router implements Route {
       }
     }
     return false;
+  }
+
+  /**
+   * Whether to connect there would be to do without what tls proves and hides. Between servers that both have
+   * certificates tls is never given up for tcp, whatever the reason that it fails for: whoever sits between
+   * them can bring any of them about.
+   */
+  #isDowngrade({ kind }: Address, addresses: Address[]): boolean {
+    return kind === "tcp" && this.#self.tls !== undefined &&
+      addresses.some(({ kind }) => kind === "tls");
   }
 
   async #dial(peer: Peer, address: Address): Promise<boolean> {

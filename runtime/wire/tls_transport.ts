@@ -3,13 +3,16 @@
  *
  * @module
  */
-import { isIP } from "node:net";
+import { isIP, type Socket } from "node:net";
 import { connect, createServer, type TLSSocket } from "node:tls";
 import { EnsembleError } from "../errors.ts";
 import { type Address, formatAddressUrl, type InternetAddress } from "./address.ts";
-import { HANDSHAKE_TIMEOUT } from "./limits.ts";
+import { HANDSHAKE_TIMEOUT, MAX_HANDSHAKES } from "./limits.ts";
 import { type Accepted, type ByteStream, type Listener, reasonOf } from "./stream.ts";
 import { TlsStream } from "./tls_stream.ts";
+
+/** Who has said all still hears the other. */
+const HALF_OPEN = { allowHalfOpen: true };
 
 /** What a server shows and whom it trusts. The files may be read again while it runs. */
 export interface TlsMaterial {
@@ -41,6 +44,7 @@ export function connectTls(
   const { promise, resolve, reject } = Promise.withResolvers<ByteStream>();
   const socket = connect({
     ...contextOf(options.tls),
+    ...HALF_OPEN,
     host,
     port,
     // RFC 6066: a server name is a DNS name.
@@ -59,9 +63,10 @@ export function connectTls(
 }
 
 /**
- * Listens at an address; clients without a good certificate do not get in.
+ * Listens at an address; clients without a good certificate do not get in. Of those that are still to show
+ * theirs there are at most {@linkcode MAX_HANDSHAKES}: when more come, the oldest are closed.
  *
- * @param options.onRefused told of each such client, and why.
+ * @param options.onRefused told of each client that does not get in, and why.
  * @throws {EnsembleError} when it cannot.
  */
 export async function listenTls(
@@ -69,19 +74,40 @@ export async function listenTls(
   options: { tls: TlsSource; onRefused: (from: string, reason: string) => void },
 ): Promise<Listener> {
   const { tls, onRefused } = options;
-  const server = createServer({ ...contextOf(tls), handshakeTimeout: HANDSHAKE_TIMEOUT });
+  const server = createServer({
+    ...contextOf(tls),
+    ...HALF_OPEN,
+    // That is done below: otherwise nobody is told who was refused, or why.
+    rejectUnauthorized: false,
+    handshakeTimeout: HANDSHAKE_TIMEOUT,
+  });
   tls.onChange(() => server.setSecureContext(contextOf(tls)));
+  const handshakes = new Handshakes();
   const accepted: Accepted[] = [];
   let wake = () => {};
   let closed = false;
+  server.on("connection", (socket: Socket) => {
+    const dropped = handshakes.add(socket);
+    if (dropped) onRefused(dropped, "too many handshakes at once");
+  });
   server.on("secureConnection", (socket) => {
+    handshakes.finish(socket);
+    if (!socket.authorized) {
+      onRefused(remoteText(socket), `no good certificate: ${socket.authorizationError}`);
+      return void socket.destroy();
+    }
     socket.setNoDelay(true);
     accepted.push({ stream: new TlsStream(socket), from: remoteOf(socket) });
     wake();
   });
-  server.on("tlsClientError", (error, socket) => onRefused(remoteText(socket), error.message));
+  server.on("tlsClientError", (error: Error & { code?: string }, socket) => {
+    const from = handshakes.addressOf(socket);
+    // Whoever looks whether the port is open says nothing and hangs up: that is no news.
+    if (!closed && error.code !== "ECONNRESET") onRefused(from, error.message);
+  });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once("error", reject);
+  // Also later ones: failing to accept one client must not end the process.
+  server.on("error", reject);
   server.listen(address.port, address.host, resolve);
   try {
     await promise;
@@ -103,9 +129,48 @@ export async function listenTls(
     close() {
       closed = true;
       server.close();
+      handshakes.close();
       wake();
     },
   };
+}
+
+/** The TLS handshakes that are under way at one port, the oldest first. */
+class Handshakes {
+  readonly #sockets = new Map<string, Socket>();
+  readonly #addresses = new WeakMap<Socket, string>();
+
+  /** Notes one that begins; gives where the oldest came from when that had to be closed for it. */
+  add(socket: Socket): string | undefined {
+    const from = remoteText(socket);
+    this.#addresses.set(socket, from);
+    // An honest one takes milliseconds: the oldest is the least likely to end well.
+    const [oldest] = this.#sockets.size < MAX_HANDSHAKES ? [] : this.#sockets.keys();
+    if (oldest !== undefined) this.#sockets.get(oldest)!.destroy();
+    if (oldest !== undefined) this.#sockets.delete(oldest);
+    this.#sockets.set(from, socket);
+    socket.once("close", () => {
+      if (this.#sockets.get(from) === socket) this.#sockets.delete(from);
+    });
+    return oldest;
+  }
+
+  /** Notes that one is done. */
+  finish(socket: TLSSocket): void {
+    this.#sockets.delete(remoteText(socket));
+  }
+
+  /** Where the client of one that failed came from: its own socket has forgotten. */
+  addressOf(socket: TLSSocket): string {
+    const { _parent: plain } = socket as { _parent?: Socket };
+    return plain && this.#addresses.get(plain) || remoteText(socket);
+  }
+
+  /** Closes all. */
+  close(): void {
+    for (const socket of this.#sockets.values()) socket.destroy();
+    this.#sockets.clear();
+  }
 }
 
 function contextOf(tls: TlsSource): object {
@@ -120,10 +185,10 @@ function contextOf(tls: TlsSource): object {
   };
 }
 
-function remoteOf(socket: TLSSocket): Address {
+function remoteOf(socket: Socket): Address {
   return { kind: "tls", host: socket.remoteAddress ?? "unknown", port: socket.remotePort ?? 0 };
 }
 
-function remoteText(socket: TLSSocket): string {
+function remoteText(socket: Socket): string {
   return formatAddressUrl(remoteOf(socket));
 }

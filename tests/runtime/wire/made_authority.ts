@@ -1,0 +1,155 @@
+/**
+ * A certificate authority for tests, which also issues what a good one never would.
+ *
+ * @module
+ */
+import {
+  type CertifiedKey,
+  createIssuing,
+  createRoot,
+} from "../../../runtime/ensemble/certificate_profile.ts";
+import { encodePem } from "../../../runtime/ensemble/pem.ts";
+import { certifiedBy } from "../../../runtime/ensemble/tls_credentials.ts";
+import {
+  BasicConstraintsExtension,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  type JsonGeneralNames,
+  SubjectAlternativeNameExtension,
+  X509CertificateGenerator,
+} from "../../../runtime/ensemble/x509.ts";
+import type { Certified, TlsCredentials } from "../../../runtime/server/certified.ts";
+import type { TlsMaterial } from "../../../runtime/wire/tls_transport.ts";
+
+const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+const HOUR = 60 * 60 * 1000;
+
+/** What is unusual about a certificate. */
+export interface CertificateOptions {
+  /** Its URIs, besides `srv:` and the id. */
+  uris?: string[];
+  /** Where its server is reached; `localhost` and `127.0.0.1` where not given. */
+  hosts?: JsonGeneralNames;
+  /** How long ago it began to be valid, in ms. */
+  since?: number;
+  /** For how long it is valid still, in ms. */
+  left?: number;
+  /** What it is for; to serve and to connect where not given. */
+  usages?: ExtendedKeyUsage[];
+  /** Who signs it in place of the issuing authority, and what leads from there to the root. */
+  issuer?: { signer: CertifiedKey; chain: CertifiedKey[] };
+}
+
+/** Certificates and what to trust, as a server has them; both can be exchanged while it runs. */
+export class MadeCredentials implements TlsCredentials {
+  /** The serial numbers of what is revoked. */
+  readonly revoked = new Set<string>();
+  readonly #callbacks: (() => void)[] = [];
+  #material: TlsMaterial;
+
+  /** Starts with this. */
+  constructor(material: TlsMaterial) {
+    this.#material = material;
+  }
+
+  /** See `TlsSource.current`. */
+  current(): TlsMaterial {
+    return this.#material;
+  }
+
+  /** See `TlsSource.onChange`. */
+  onChange(callback: () => void): void {
+    this.#callbacks.push(callback);
+  }
+
+  /** Exchanges all, as reading the files again does. */
+  change({ chain, key, roots }: TlsMaterial): void {
+    this.#material = { chain, key, roots };
+    for (const callback of this.#callbacks) callback();
+  }
+
+  /** See `TlsCredentials.identify`. */
+  identify(certificate: Uint8Array): Certified {
+    return certifiedBy(certificate, { serials: this.revoked });
+  }
+}
+
+/** A server's certificate, its key, and what a server needs besides. */
+export interface MadeCertificate extends TlsMaterial {
+  /** Its serial number, as `Certified` has it. */
+  readonly serial: string;
+  /** Its holder in the place of an issuing authority, which it is not. */
+  readonly issuer: NonNullable<CertificateOptions["issuer"]>;
+}
+
+/** A root, an issuing authority, and what they issue. */
+export class MadeAuthority {
+  readonly #root: CertifiedKey;
+  readonly #issuing: CertifiedKey;
+
+  private constructor(root: CertifiedKey, issuing: CertifiedKey) {
+    this.#root = root;
+    this.#issuing = issuing;
+  }
+
+  /** Makes one. */
+  static async create(): Promise<MadeAuthority> {
+    const root = await createRoot("test.internal");
+    return new MadeAuthority(root, await createIssuing("test.internal", root));
+  }
+
+  /** The root's certificate, PEM. */
+  get root(): string {
+    return toPem([this.#root]);
+  }
+
+  /** Makes a key and a certificate for it; without an id it has only the URIs given. */
+  async issue(id: string | undefined, options: CertificateOptions = {}): Promise<MadeCertificate> {
+    const {
+      uris = [],
+      hosts = [{ type: "dns", value: "localhost" }, { type: "ip", value: "127.0.0.1" }],
+      since = HOUR,
+      left = HOUR,
+      usages = [ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth],
+      issuer = { signer: this.#issuing, chain: [this.#issuing] },
+    } = options;
+    const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+    const names = [...(id === undefined ? [] : [`srv:${id}`]), ...uris];
+    const certificate = await X509CertificateGenerator.create({
+      serialNumber: `40${crypto.getRandomValues(new Uint8Array(15)).toHex()}`,
+      subject: `CN=${id ?? "nobody"}`,
+      issuer: issuer.signer.certificate.subjectName,
+      notBefore: new Date(Date.now() - since),
+      notAfter: new Date(Date.now() + left),
+      publicKey: keys.publicKey,
+      signingKey: issuer.signer.key,
+      signingAlgorithm: ALGORITHM,
+      extensions: [
+        new BasicConstraintsExtension(false, undefined, true),
+        new ExtendedKeyUsageExtension(usages),
+        new SubjectAlternativeNameExtension([
+          ...names.map((value) => ({ type: "url" as const, value })),
+          ...hosts,
+        ]),
+      ],
+    });
+    const made = { certificate, key: keys.privateKey };
+    return {
+      chain: toPem([made, ...issuer.chain]),
+      key: encodePem("PRIVATE KEY", await crypto.subtle.exportKey("pkcs8", keys.privateKey)),
+      roots: [this.root],
+      serial: certificate.serialNumber.toUpperCase(),
+      issuer: { signer: made, chain: [made, ...issuer.chain] },
+    };
+  }
+
+  /** The same as credentials, in one step. */
+  async credentials(id: string | undefined, options?: CertificateOptions) {
+    const { chain, key, roots } = await this.issue(id, options);
+    return new MadeCredentials({ chain, key, roots });
+  }
+}
+
+function toPem(chain: CertifiedKey[]): string {
+  return chain.map(({ certificate }) => encodePem("CERTIFICATE", certificate.rawData)).join("");
+}

@@ -1,0 +1,411 @@
+import assert from "node:assert/strict";
+import { createConnection, type Socket } from "node:net";
+import { isMissing } from "../../certificate_tools.ts";
+import { ExtendedKeyUsage } from "../../../runtime/ensemble/x509.ts";
+import { AuthenticationError, InvalidInputError } from "../../../runtime/errors.ts";
+import { type Address, formatAddressUrl } from "../../../runtime/wire/address.ts";
+import { MAX_HANDSHAKES } from "../../../runtime/wire/limits.ts";
+import type { ByteStream, Listener } from "../../../runtime/wire/stream.ts";
+import { connectTo, listenAt } from "../../../runtime/wire/transport.ts";
+import { eventually } from "../server/captured_logs.ts";
+import { type CertificateOptions, MadeAuthority, MadeCredentials } from "./made_authority.ts";
+
+const authority = await MadeAuthority.create();
+const other = await MadeAuthority.create();
+const [alice, bob] = await Promise.all([
+  authority.credentials("alice"),
+  authority.credentials("bob"),
+]);
+
+/** A tls port of this host, and who was refused there. */
+class TlsPort implements Disposable {
+  readonly refusals: string[] = [];
+  readonly listener: Listener;
+
+  private constructor(listener: Listener, refusals: string[]) {
+    this.listener = listener;
+    this.refusals = refusals;
+  }
+
+  static async open(tls = bob, host = "127.0.0.1"): Promise<TlsPort> {
+    const refusals: string[] = [];
+    const onRefused = (from: string, reason: string) => void refusals.push(`${from}: ${reason}`);
+    const listener = await listenAt({ kind: "tls", host, port: 0 }, { tls, onRefused });
+    return new TlsPort(listener, refusals);
+  }
+
+  get address(): Address & { kind: "tls" } {
+    return this.listener.address as Address & { kind: "tls" };
+  }
+
+  /** Both ends of a new stream. */
+  async pair(tls = alice): Promise<{ client: ByteStream; server: ByteStream }> {
+    const [client, accepted] = await Promise.all([
+      connectTo(this.address, tls),
+      this.listener.accept(),
+    ]);
+    return { client, server: accepted!.stream };
+  }
+
+  /** A plain connection to the port. */
+  async plain(): Promise<Socket> {
+    const socket = createConnection(this.address.port, this.address.host);
+    const opened = Promise.withResolvers<void>();
+    socket.once("connect", opened.resolve);
+    socket.once("error", opened.reject);
+    await opened.promise;
+    socket.on("error", () => {});
+    return socket;
+  }
+
+  [Symbol.dispose](): void {
+    this.listener.close();
+  }
+}
+
+function bytes(length: number): Uint8Array {
+  return new Uint8Array(length).map((_, i) => i * 13 + (i >> 8));
+}
+
+async function writeAll(stream: ByteStream, all: Uint8Array): Promise<void> {
+  for (let rest = all; rest.length > 0;) rest = rest.subarray(await stream.write(rest));
+}
+
+/** Reads to the end. */
+async function readAll(stream: ByteStream): Promise<Uint8Array> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  const buffer = new Uint8Array(50_000);
+  for (let count; (count = await stream.read(buffer)) !== null;) {
+    chunks.push(buffer.slice(0, count));
+  }
+  return await new Blob(chunks).bytes();
+}
+
+Deno.test("a tls stream carries much both ways at once, and the end of each", async () => {
+  using port = await TlsPort.open();
+  const { client, server } = await port.pair();
+  const [there, back] = [bytes(20_000_000), bytes(7_000_001).reverse()];
+  const [atServer, atClient] = await Promise.all([
+    readAll(server),
+    readAll(client),
+    (async () => {
+      for (let at = 0; at < there.length; at += 3_333_333) {
+        await writeAll(client, there.subarray(at, at + 3_333_333));
+      }
+      await client.closeWrite();
+    })(),
+    (async () => {
+      await writeAll(server, back);
+      await server.closeWrite();
+    })(),
+  ]);
+  assert.deepEqual(atServer, there);
+  assert.deepEqual(atClient, back);
+  for (const stream of [client, server]) stream.close();
+});
+
+Deno.test("who has said all still hears the other", async () => {
+  using port = await TlsPort.open();
+  for (const turn of ["client", "server"]) {
+    const { client, server } = await port.pair();
+    const [first, second] = turn === "client" ? [client, server] : [server, client];
+    await writeAll(first, bytes(100_000));
+    await first.closeWrite();
+    assert.deepEqual(await readAll(second), bytes(100_000));
+    await writeAll(second, bytes(300_000));
+    await second.closeWrite();
+    assert.deepEqual(await readAll(first), bytes(300_000), turn);
+    for (const stream of [client, server]) stream.close();
+  }
+});
+
+Deno.test("what nobody reads is bounded: then the stream is closed", async () => {
+  using port = await TlsPort.open();
+  const { client, server } = await port.pair();
+  const write = async () => {
+    while (true) await writeAll(client, bytes(1_000_000));
+  };
+  await assert.rejects(write());
+  await assert.rejects(readAll(server), /more came than was read/);
+  for (const stream of [client, server]) stream.close();
+});
+
+Deno.test("an abrupt end is the end, or an error, and never a wait", async () => {
+  using port = await TlsPort.open();
+  for (const closing of ["client", "server"] as const) {
+    const pair = await port.pair();
+    const [gone, left] = closing === "client"
+      ? [pair.client, pair.server]
+      : [pair.server, pair.client];
+    const reading = readAll(left).catch((error) => error);
+    await writeAll(gone, bytes(100));
+    gone.close();
+    gone.close();
+    await reading;
+    const write = async () => {
+      while (true) await writeAll(left, bytes(1_000_000));
+    };
+    await assert.rejects(write());
+    left.close();
+    assert.equal(await left.read(new Uint8Array(1)).catch(() => null), null);
+  }
+});
+
+Deno.test("what is read while a stream is closed here ends", async () => {
+  using port = await TlsPort.open();
+  const { client, server } = await port.pair();
+  const reading = client.read(new Uint8Array(10)).catch(() => null);
+  client.close();
+  assert.equal(await reading, null);
+  server.close();
+});
+
+/** Tries to get in: whether the client is let in, as the server sees it, and who was refused. */
+async function tryWith(tls: MadeCredentials, server = bob): Promise<string[]> {
+  using port = await TlsPort.open(server);
+  let stream: ByteStream | undefined;
+  try {
+    stream = await connectTo(port.address, tls);
+    // In TLS 1.3 the client is done before the server has seen its certificate.
+    assert.equal(await stream.read(new Uint8Array(1)), null);
+  } finally {
+    stream?.close();
+  }
+  await eventually(() => port.refusals.length > 0, "the server tells whom it refused");
+  port.listener.close();
+  assert.equal(await port.listener.accept(), undefined);
+  assert.match(port.refusals[0]!, /^tls:\/\/127\.0\.0\.1:\d{2,}: /);
+  return port.refusals.map((refusal) => refusal.replace(/^\S+: /, ""));
+}
+
+const DAY = 24 * 60 * 60 * 1000;
+const BAD_CLIENTS: [what: string, options: CertificateOptions, reason: RegExp][] = [
+  ["expired", { since: 2 * DAY, left: -DAY }, /certificate/],
+  ["not yet valid", { since: -DAY, left: 2 * DAY }, /certificate/],
+  ["for servers only", { usages: [ExtendedKeyUsage.serverAuth] }, /./],
+  ["signed by one that is no authority", {
+    issuer: (await authority.issue("mallory")).issuer,
+  }, /./],
+  ["signed by nobody that is known here", {
+    issuer: (await other.issue("mallory")).issuer,
+  }, /./],
+];
+for (const [what, options, reason] of BAD_CLIENTS) {
+  Deno.test(`a client does not get in with a certificate that is ${what}`, async () => {
+    const [refusal] = await tryWith(await authority.credentials("alice", options));
+    assert.match(refusal!, reason);
+  });
+}
+
+Deno.test("a client does not get in with a certificate of another authority", async () => {
+  const { chain, key } = await other.issue("alice");
+  await tryWith(new MadeCredentials({ chain, key, roots: [authority.root] }));
+});
+
+Deno.test("nor without the certificate between its own and the root", async () => {
+  const { chain, key, roots } = await authority.issue("alice");
+  const own = chain.slice(0, chain.indexOf("-----BEGIN", 1));
+  await tryWith(new MadeCredentials({ chain: own, key, roots }));
+});
+
+const BAD_SERVERS: [what: string, options: CertificateOptions, reason: RegExp][] = [
+  ["expired", { since: 2 * DAY, left: -DAY }, /./],
+  ["not yet valid", { since: -DAY, left: 2 * DAY }, /./],
+  ["for clients only", { usages: [ExtendedKeyUsage.clientAuth] }, /./],
+  ["of another host", { hosts: [{ type: "dns", value: "elsewhere.internal" }] }, /altnames/],
+  ["of another address", { hosts: [{ type: "ip", value: "127.0.0.2" }] }, /altnames/],
+  // Before there were alternative names, an address in the place of a name was taken for one.
+  ["of an address as a name", { hosts: [{ type: "dns", value: "127.0.0.1" }] }, /altnames/],
+  ["of no host", { hosts: [] }, /altnames/],
+  ["signed by one that is no authority", {
+    issuer: (await authority.issue("mallory")).issuer,
+  }, /./],
+];
+for (const [what, options, reason] of BAD_SERVERS) {
+  Deno.test(`a client turns away from a server with a certificate that is ${what}`, async () => {
+    using port = await TlsPort.open(await authority.credentials("bob", options));
+    await assert.rejects(connectTo(port.address, alice), (error: Error) => {
+      const prefix = `${formatAddressUrl(port.address)}: `;
+      assert.ok(error.message.startsWith(prefix), error.message);
+      assert.match(error.message.slice(prefix.length), reason);
+      return true;
+    });
+  });
+}
+
+Deno.test("a client turns away from a server with a certificate of another authority", async () => {
+  const { chain, key } = await other.issue("bob");
+  const server = new MadeCredentials({ chain, key, roots: [authority.root] });
+  using port = await TlsPort.open(server);
+  await assert.rejects(connectTo(port.address, alice), /tls:\/\/.*/);
+});
+
+Deno.test("a name is compared as the certificate has it", async () => {
+  using port = await TlsPort.open();
+  const stream = await connectTo({ ...port.address, host: "localhost" }, alice);
+  stream.close();
+});
+
+Deno.test("what is plain does not get into a tls port, and tls not into a plain one", async () => {
+  using port = await TlsPort.open();
+  for (const garbage of ["GET / HTTP/1.0\r\n\r\n", "\0\0\0\x10xxxxxxxxxxxxxxxx"]) {
+    const plain = await port.plain();
+    plain.end(garbage);
+    const closed = Promise.withResolvers<void>();
+    plain.resume().once("close", () => closed.resolve());
+    await closed.promise;
+  }
+  await eventually(() => port.refusals.length >= 2, "it tells whom it refused");
+  assert.match(port.refusals[0]!, /^tls:\/\/127\.0\.0\.1:\d{2,}: /);
+  const { client, server } = await port.pair();
+  for (const stream of [client, server]) stream.close();
+
+  const plain = await listenAt({ kind: "tcp", host: "127.0.0.1", port: 0 });
+  const { host, port: number } = plain.address as Address & { kind: "tcp" };
+  const connecting = connectTo({ kind: "tls", host, port: number }, alice);
+  const accepted = (await plain.accept())!.stream;
+  await accepted.write(new TextEncoder().encode("220 welcome\r\n"));
+  await assert.rejects(connecting, /tls:\/\/127\.0\.0\.1:\d+: /);
+  accepted.close();
+  plain.close();
+});
+
+Deno.test("who opens connections and says nothing does not keep others out", async () => {
+  using port = await TlsPort.open();
+  const silent: Socket[] = [];
+  for (let i = 0; i < MAX_HANDSHAKES + 20; i++) silent.push(await port.plain());
+  const { client, server } = await port.pair();
+  const dropped = port.refusals.filter((refusal) => /: too many handshakes at once$/.test(refusal));
+  assert.ok(dropped.length >= 20, `${dropped.length} were dropped`);
+  assert.equal(new Set(port.refusals).size, port.refusals.length, "each is told of once");
+  await eventually(() => silent[0]!.closed, "the oldest is closed");
+  assert.ok(!silent.at(-1)!.destroyed);
+  // What is in use is none of those.
+  await writeAll(client, bytes(10));
+  assert.equal(await server.read(new Uint8Array(10)), 10);
+  for (const stream of [client, server]) stream.close();
+  port.listener.close();
+  await eventually(() => silent.every(({ closed }) => closed), "the others go with the listener");
+});
+
+Deno.test("who hangs up without a word is not told of", async () => {
+  using port = await TlsPort.open();
+  (await port.plain()).destroy();
+  const ended = await port.plain();
+  ended.end();
+  const { client, server } = await port.pair();
+  for (const stream of [client, server]) stream.close();
+  assert.deepEqual(port.refusals, []);
+});
+
+Deno.test("a closed tls port takes nobody, and gives no stream", async () => {
+  const port = await TlsPort.open();
+  const waiting = port.listener.accept();
+  port.listener.close();
+  assert.equal(await waiting, undefined);
+  await assert.rejects(connectTo(port.address, alice), /connection refused|ECONNREFUSED/);
+});
+
+Deno.test("a port that is in use is said to be", async () => {
+  using port = await TlsPort.open();
+  await assert.rejects(listenAt(port.address, { tls: bob }), {
+    message: `cannot listen at ${formatAddressUrl(port.address)}: the address is in use`,
+  });
+});
+
+Deno.test("new certificates hold for what is opened next, and what stands goes on", async () => {
+  const changing = await authority.credentials("bob");
+  using port = await TlsPort.open(changing);
+  const { client, server } = await port.pair();
+  changing.change(await authority.issue("bob", { hosts: [{ type: "dns", value: "moved" }] }));
+  await assert.rejects(connectTo(port.address, alice), /altnames/);
+  // And another authority: who is of the old one does not get in any more.
+  changing.change(await other.issue("bob"));
+  await assert.rejects(connectTo(port.address, alice));
+  const friend = await port.pair(await other.credentials("alice"));
+  for (const [from, to] of [[client, server], [server, client]] as const) {
+    await writeAll(from, bytes(10));
+    assert.equal(await to.read(new Uint8Array(10)), 10);
+  }
+  for (const stream of [client, server, friend.client, friend.server]) stream.close();
+});
+
+Deno.test("whom a certificate names is not enough: it is revoked, expired, or nobody's", async () => {
+  const der = async (id?: string, options?: CertificateOptions) =>
+    new Uint8Array((await authority.issue(id, options)).issuer.signer.certificate.rawData);
+  const refuses = async (
+    certificate: Promise<Uint8Array>,
+    reason: RegExp,
+    kind: new (message: string) => Error,
+  ) => {
+    const bytes = await certificate;
+    assert.throws(() => alice.identify(bytes), (error: Error) => {
+      assert.ok(error instanceof kind);
+      assert.match(error.message, reason);
+      return true;
+    });
+  };
+  const { id, serial } = alice.identify(await der("carol", { uris: ["cap:shutdown"] }));
+  assert.equal(id, "carol");
+  assert.match(serial, /^40[0-9A-F]{30}$/);
+  const past = { since: 2 * DAY, left: -DAY };
+  await refuses(der("carol", past), /of carol expired at \d{4}-.* \(serial/, AuthenticationError);
+  const future = { since: -DAY, left: 2 * DAY };
+  await refuses(der("carol", future), /of carol is valid from \d{4}-.* on/, AuthenticationError);
+  await refuses(der(), /names 0 servers/, InvalidInputError);
+  await refuses(der("carol", { uris: ["srv:dave"] }), /names 2 servers/, InvalidInputError);
+  await refuses(der("carol", { uris: ["cap:"] }), /./, InvalidInputError);
+  const revoked = await authority.credentials("erin");
+  const { issuer, serial: number } = await authority.issue("carol");
+  const carol = new Uint8Array(issuer.signer.certificate.rawData);
+  assert.equal(revoked.identify(carol).id, "carol");
+  revoked.revoked.add(number);
+  assert.throws(() => revoked.identify(carol), {
+    message: `the certificate of carol was revoked (serial ${number})`,
+  });
+});
+
+/** What `openssl s_client` says that has tried to get in at a tls port, and waits for its end. */
+async function opensslClient(port: TlsPort, args: string[]): Promise<string> {
+  const directory = Deno.makeTempDirSync({ prefix: "gx-" });
+  try {
+    const { chain, key, roots } = alice.current();
+    Deno.writeTextFileSync(`${directory}/chain`, chain);
+    Deno.writeTextFileSync(`${directory}/key`, key, { mode: 0o600 });
+    Deno.writeTextFileSync(`${directory}/root`, roots[0]!);
+    const place = (arg: string) => arg.replace(/^@/, `${directory}/`);
+    const child = new Deno.Command("openssl", {
+      args: [
+        ...["s_client", "-connect", `127.0.0.1:${port.address.port}`, "-CAfile", "@root"],
+        ...args,
+      ].map(place),
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    });
+    const { stdout, stderr } = await child.output();
+    return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+}
+
+const CERTIFICATE = ["-cert", "@chain", "-cert_chain", "@chain", "-key", "@key"];
+
+Deno.test({
+  name: "nothing older than TLS 1.3 is spoken, and nobody gets in without a certificate",
+  ignore: isMissing("openssl"),
+  async fn() {
+    using port = await TlsPort.open();
+    const good = await opensslClient(port, [...CERTIFICATE, "-tls1_3"]);
+    assert.match(good, /TLSv1\.3/);
+    (await port.listener.accept())!.stream.close();
+    assert.deepEqual(port.refusals, []);
+    const old = await opensslClient(port, [...CERTIFICATE, "-tls1_2"]);
+    assert.match(old, /alert protocol version/);
+    await eventually(() => port.refusals.length === 1, "who speaks TLS 1.2 is refused");
+    await opensslClient(port, ["-tls1_3", "-ign_eof"]);
+    await eventually(() => port.refusals.length === 2, "who shows nothing is refused");
+    assert.match(port.refusals[1]!, /^tls:\/\/127\.0\.0\.1:\d{2,}: .*certificate/);
+  },
+});
