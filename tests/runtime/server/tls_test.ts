@@ -1,0 +1,241 @@
+import assert from "node:assert/strict";
+import { authorized, type Envelope } from "../../../runtime/actor/envelope.ts";
+import { REGISTRY_ID } from "../../../runtime/actor/server_id.ts";
+import { controlClient, ping, registryClient } from "../../../runtime/ensemble/remote.ts";
+import type { ActorServer, ActorServerOptions } from "../../../runtime/server/actor_server.ts";
+import type { Address } from "../../../runtime/wire/address.ts";
+import { MadeAuthority, MadeCredentials } from "../wire/made_authority.ts";
+import { AdministeredEnsemble, elevated, granted } from "./administered_ensemble.ts";
+import { CapturedLogs, eventually } from "./captured_logs.ts";
+import { anyPort, LocalEnsemble, refTo } from "./local_ensemble.ts";
+
+const authority = await MadeAuthority.create();
+
+function tlsPort(): Address {
+  return { ...anyPort(), kind: "tls" } as Address;
+}
+
+/** Where a server listens over tls. */
+function portOf(server: ActorServer): Address {
+  return server.entry.addresses.find(({ kind }) => kind === "tls")!;
+}
+
+/** An ensemble with a server `target` that is reached over tls, and its own certificate. */
+async function withTarget(options: Partial<ActorServerOptions> = {}) {
+  const ensemble = new AdministeredEnsemble();
+  await ensemble.startRegistry();
+  const credentials = await authority.credentials("target");
+  const target = await ensemble.start("target", {
+    tls: credentials,
+    listen: [tlsPort()],
+    prepare: ({ actors }) =>
+      void actors.serve("vault", {
+        may: ({ capability }: { capability: string }, envelope: Envelope) =>
+          authorized(envelope, capability),
+      }),
+    ...options,
+  });
+  return { ensemble, target, credentials };
+}
+
+Deno.test("servers speak tls without the cookie, and say so", async () => {
+  const { ensemble, target } = await withTarget();
+  await using _ = ensemble;
+  const peer = await ensemble.startRogue("peer", {
+    cookie: new Uint8Array(32).fill(1),
+    tls: await authority.credentials("peer"),
+  });
+  await peer.connect(target.id, [portOf(target)]);
+  await ping(peer.actors, target.id);
+  assert.deepEqual(peer.connections().map(({ address }) => address.kind), ["tls"]);
+  assert.equal(target.session(peer.id)!.address.kind, "tls");
+  assert.equal(target.session(peer.id)!.certified!.id, "peer");
+});
+
+const IMPOSTORS: [what: string, id: string, certificate: string, uris: string[], why: RegExp][] = [
+  ["another server's certificate", "peer", "other", [], /calls itself peer and .* that of other$/],
+  ["two names", "peer", "peer", ["srv:other"], /names 2 servers/],
+  ["a console's id", "console-1", "peer", [], /calls itself console-1 and .* that of peer$/],
+  ["a console's certificate", "peer", "console", [], /calls itself peer and .* that of console$/],
+  ["an id that only begins so", "consoles", "console", [], /that of console$/],
+  ["the registry's id", REGISTRY_ID, "peer", [], /calls itself registry and .* that of peer$/],
+  ["the target's own id", "target", "target", [], /which is this server's own id$/],
+  ["a capability that is none", "peer", "peer", ["cap:"], /./],
+];
+for (const [what, id, certificate, uris, why] of IMPOSTORS) {
+  Deno.test(`no client gets in over tls with ${what}`, async () => {
+    using logs = await CapturedLogs.start();
+    const { ensemble, target } = await withTarget();
+    await using _ = ensemble;
+    const impostor = await ensemble.startRogue(id, {
+      registry: [],
+      tls: await authority.credentials(certificate, { uris }),
+    });
+    const given = id === "target" ? "elsewhere" : target.id;
+    await assert.rejects(impostor.connect(refTo(given, "").server, [portOf(target)]));
+    if (id === "target") return;
+    await eventually(() => logs.matching(/refused a connection from tls:/).length > 0, "the log");
+    assert.match(logs.matching(/refused a connection from tls:/)[0]!, why);
+    assert.deepEqual(LocalEnsemble.peers(target), [REGISTRY_ID]);
+  });
+}
+
+Deno.test("no server is taken for another over tls, and none for a console", async () => {
+  await using ensemble = new AdministeredEnsemble();
+  await ensemble.startRegistry();
+  const client = await ensemble.startRogue("client", {
+    tls: await authority.credentials("client"),
+  });
+  for (const [id, certificate] of [["target", "other"], ["console-1", "target"]] as const) {
+    const impostor = await ensemble.start(id, {
+      listen: [tlsPort()],
+      tls: await authority.credentials(certificate),
+    });
+    await assert.rejects(
+      client.connect(impostor.id),
+      new RegExp(`calls itself ${id} and its certificate is that of ${certificate}$`),
+    );
+  }
+});
+
+Deno.test("a certificate that is revoked is good for no new connection; what stands goes on", async () => {
+  using logs = await CapturedLogs.start();
+  const { ensemble, target, credentials } = await withTarget();
+  await using _ = ensemble;
+  const { chain, key, roots, serial } = await authority.issue("peer");
+  const tls = new MadeCredentials({ chain, key, roots });
+  const peer = await ensemble.startRogue("peer", { tls });
+  await peer.connect(target.id);
+  credentials.revoked.add(serial);
+  await ping(peer.actors, target.id);
+  await ensemble.stop(peer);
+  const again = await ensemble.startRogue("peer", { tls });
+  await assert.rejects(
+    again.connect(target.id),
+    new RegExp(`the certificate of peer was revoked \\(serial ${serial}\\)$`),
+  );
+  assert.ok(logs.matching(/refused .* was revoked/).length > 0);
+  // With a new one it is back.
+  tls.change(await authority.issue("peer"));
+  await again.connect(target.id);
+});
+
+Deno.test("a certificate's capabilities hold over tls, and nowhere else", async () => {
+  const { ensemble, target } = await withTarget({
+    listen: [tlsPort(), anyPort()],
+  });
+  await using _ = ensemble;
+  const plain = target.entry.addresses.find(({ kind }) => kind === "tcp")!;
+  const tls = await authority.credentials("console", { uris: ["cap:shutdown"] });
+  const console = await ensemble.startRogue("console-1", { tls });
+  await console.connect(target.id, [portOf(target)]);
+  assert.deepEqual(await granted(console, target), ["shutdown"]);
+  await ensemble.stop(console);
+  const uncertain = await ensemble.startRogue("console-1", { tls });
+  await uncertain.connect(target.id, [plain]);
+  assert.deepEqual(await granted(uncertain, target), []);
+  const admin = await ensemble.startRogue("boss", {
+    tls: await authority.credentials("boss", { uris: ["cap:admin"] }),
+  });
+  await admin.connect(target.id, [portOf(target)]);
+  assert.deepEqual(await granted(admin, target), ["admin", "loader", "shutdown"]);
+});
+
+Deno.test("what is conferred over tls is the certified id's, and no cookie's", async () => {
+  const { ensemble, target } = await withTarget({ listen: [tlsPort(), anyPort()] });
+  await using _ = ensemble;
+  const plain = target.entry.addresses.find(({ kind }) => kind === "tcp")!;
+  const console = await ensemble.startRogue("boss");
+  await console.connect(target.id, [plain]);
+  await elevated(console, target, "admin");
+  const tls = await authority.credentials("delegate");
+  const delegate = await ensemble.start("delegate", { tls });
+  await controlClient(console.actors, target.id).authorize({
+    server: delegate.id,
+    capabilities: ["shutdown"],
+  });
+  await delegate.connect(target.id, [portOf(target)]);
+  assert.deepEqual(await granted(delegate, target), ["shutdown"]);
+  await ensemble.stop(delegate);
+
+  const restarted = await ensemble.start("delegate", { tls });
+  await restarted.connect(target.id, [portOf(target)]);
+  assert.deepEqual(await granted(restarted, target), ["shutdown"]);
+  await ensemble.stop(restarted);
+
+  const rogue = await ensemble.startRogue("delegate");
+  await rogue.connect(target.id, [plain]);
+  assert.deepEqual(await granted(rogue, target), []);
+});
+
+Deno.test("what is conferred to one console is no other's with the same certificate", async () => {
+  const { ensemble, target } = await withTarget({ listen: [tlsPort(), anyPort()] });
+  await using _ = ensemble;
+  const boss = await ensemble.startRogue("boss", {
+    tls: await authority.credentials("boss", { uris: ["cap:admin"] }),
+  });
+  await boss.connect(target.id, [portOf(target)]);
+  const tls = await authority.credentials("console");
+  const one = await ensemble.start("console-1", { tls });
+  await controlClient(boss.actors, target.id).authorize({
+    server: one.id,
+    capabilities: ["admin"],
+  });
+  await one.connect(target.id, [portOf(target)]);
+  assert.deepEqual(await granted(one, target), ["admin", "loader", "shutdown"]);
+  await ensemble.stop(one);
+  const two = await ensemble.startRogue("console-1", { tls });
+  await two.connect(target.id, [portOf(target)]);
+  assert.deepEqual(await granted(two, target), []);
+});
+
+Deno.test("between servers with certificates tls is never given up for tcp", async () => {
+  const { ensemble, target } = await withTarget({ listen: [anyPort(), tlsPort()] });
+  await using _ = ensemble;
+  const [plain, tls] = target.entry.addresses as [Address & { kind: "tcp" }, Address];
+  const peer = await ensemble.startRogue("peer", { tls: await authority.credentials("peer") });
+  // As announced: tcp first.
+  await peer.connect(target.id);
+  assert.deepEqual(peer.session(target.id)!.address, tls);
+  await ensemble.stop(peer);
+
+  const again = await ensemble.startRogue("peer", { tls: await authority.credentials("peer") });
+  // Nobody there, one without a certificate, one with another's.
+  const closed = { ...plain, kind: "tls", port: 1 } as Address;
+  const unencrypted = { ...plain, kind: "tls" } as Address;
+  const other = await ensemble.start("other", {
+    tls: await authority.credentials("other"),
+    listen: [tlsPort()],
+    register: false,
+  });
+  for (const bad of [closed, unencrypted, portOf(other)]) {
+    const entry = { ...target.entry, addresses: [plain, bad] };
+    await registryClient(target.actors).add({ entry });
+    await assert.rejects(
+      again.connect(target.id, entry.addresses),
+      /; tcp:\/\/127\.0\.0\.1:\d+: not tried, for it is also reached over tls/,
+    );
+    assert.equal(again.session(target.id), undefined);
+  }
+
+  // Who has no certificate has no tls to give up.
+  const without = await ensemble.startRogue("without");
+  await without.connect(target.id);
+  assert.equal(without.session(target.id)!.address.kind, "tcp");
+});
+
+Deno.test("what a stopping server has sent over tls arrives", async () => {
+  const { ensemble, target } = await withTarget();
+  await using _ = ensemble;
+  let received = 0;
+  target.actors.serve("sink", {
+    take: ({ bytes }: { bytes: Uint8Array }) => (received += bytes.length),
+  });
+  const peer = await ensemble.startRogue("peer", { tls: await authority.credentials("peer") });
+  await peer.connect(target.id, [portOf(target)]);
+  for (let i = 0; i < 200; i++) {
+    peer.actors.tell(refTo("target", "sink"), { type: "take", bytes: new Uint8Array(100_000) });
+  }
+  await ensemble.stop(peer);
+  await eventually(() => received === 20_000_000, "all of it");
+});
