@@ -2,12 +2,12 @@
  * The benchmark: `deno task bench`.
  *
  * Between two processes on this host, in turn and in one run, so that the ratios hold where the absolute
- * figures do not: a bare UNIX socket, two servers of an ensemble, and two Erlang nodes where Erlang is
+ * figures do not: a bare UNIX socket, two servers of an ensemble there and over TLS, and two Erlang nodes where Erlang is
  * installed. Prints a table in Markdown.
  *
  * @module
  */
-import { measureEnsemble, measureSocket } from "./bench/ensemble.ts";
+import { measureEnsemble, measureSocket, measureTls } from "./bench/ensemble.ts";
 import { measureErlang } from "./bench/erlang.ts";
 import type { Figures } from "./bench/workload.ts";
 
@@ -18,6 +18,7 @@ const contestants: [name: string, measure: (directory: string) => Promise<Figure
   [
     ["bare UNIX socket, 64 bytes", measureSocket],
     ["gxensemble, UNIX socket", measureEnsemble],
+    ["gxensemble, TLS on loopback", measureTls],
     ["Erlang distribution, TCP", measureErlang],
   ];
 

@@ -29,6 +29,11 @@ export class Contestant implements AsyncDisposable {
     return contestant;
   }
 
+  /** What it has printed so far. */
+  get text(): string {
+    return this.#text;
+  }
+
   /** Waits until the output has a text. */
   async waitFor(text: string): Promise<void> {
     while (!this.#text.includes(text)) {

@@ -1,13 +1,15 @@
 /**
  * The far side of the benchmark: a server with an echo and a counter, or a raw socket that echoes.
  *
- * Run with `ensemble <directory>` or `raw <socket path>`; prints `ready` once it listens.
+ * Run with `ensemble <directory>`, `tls <directory>` or `raw <socket path>`; prints `ready` and its address once
+ * it listens.
  *
  * @module
  */
 import { parseServerId } from "../../runtime/actor/server_id.ts";
 import { ActorServer } from "../../runtime/server/actor_server.ts";
-import { localUnixAddress } from "../../runtime/wire/address.ts";
+import { type Address, formatAddressUrl, localUnixAddress } from "../../runtime/wire/address.ts";
+import { readCredentials } from "./certificates.ts";
 
 const [kind, place] = Deno.args;
 
@@ -20,10 +22,15 @@ if (kind === "raw") {
     for (let at = 0; at < count;) at += await connection.write(buffer.subarray(at, count));
   }
 } else {
+  const id = parseServerId("peer");
+  const listen: Address = kind === "tls"
+    ? { kind, host: "127.0.0.1", port: 0 }
+    : localUnixAddress(`${place}/peer`);
   const server = await ActorServer.start({
-    id: parseServerId("peer"),
+    id,
     cookie: new Uint8Array(32),
-    listen: [localUnixAddress(`${place}/peer`)],
+    tls: kind === "tls" ? await readCredentials(place!, id) : undefined,
+    listen: [listen],
     registry: [],
     roles: [],
     register: false,
@@ -34,6 +41,6 @@ if (kind === "raw") {
     count: () => void received++,
     received: () => received,
   });
-  console.log("ready");
+  console.log(`ready ${formatAddressUrl(server.entry.addresses[0]!)} .`);
   await server.stopped;
 }

@@ -6,25 +6,38 @@
 import { ActorRef } from "../../runtime/actor/ref.ts";
 import { parseServerId } from "../../runtime/actor/server_id.ts";
 import { ActorServer } from "../../runtime/server/actor_server.ts";
-import { localUnixAddress } from "../../runtime/wire/address.ts";
+import { parseAddresses } from "../../runtime/wire/address.ts";
+import { makeCertificates, readCredentials } from "./certificates.ts";
 import { Contestant } from "./contestant.ts";
 import { type Figures, ONE_WAY, PAYLOAD, timeOutstanding, timeRoundTrips } from "./workload.ts";
 
 const PEER = new URL("./echo_peer.ts", import.meta.url).pathname;
 
 /** Measures two servers in two processes, over a UNIX socket in a directory. */
-export async function measureEnsemble(directory: string): Promise<Figures> {
-  await using _peer = await startPeer("ensemble", directory);
+export function measureEnsemble(directory: string): Promise<Figures> {
+  return measureServers("ensemble", directory);
+}
+
+/** Measures two servers in two processes, over TLS on the loopback interface. */
+export async function measureTls(directory: string): Promise<Figures> {
+  await makeCertificates(directory, ["peer", "bench"]);
+  return await measureServers("tls", directory);
+}
+
+async function measureServers(kind: "ensemble" | "tls", directory: string): Promise<Figures> {
+  await using peer = await startPeer(kind, directory);
   const id = parseServerId("peer");
+  const self = parseServerId("bench");
   const server = await ActorServer.start({
-    id: parseServerId("bench"),
+    id: self,
     cookie: new Uint8Array(32),
+    tls: kind === "tls" ? await readCredentials(directory, self) : undefined,
     listen: [],
     registry: [],
     roles: [],
     register: false,
   });
-  await server.connect(id, [localUnixAddress(`${directory}/peer`)]);
+  await server.connect(id, parseAddresses(peer.text.split(" ")[1]!));
   const { actors } = server;
   const ref = new ActorRef(id, "bench");
   const roundTrip = () => actors.ask(ref, { type: "echo", payload: PAYLOAD });

@@ -1,0 +1,48 @@
+/**
+ * Certificates for one run of the benchmark.
+ *
+ * @module
+ */
+import { parseServerId, type ServerId } from "../../runtime/actor/server_id.ts";
+import {
+  createIssuing,
+  createRoot,
+  createServerCertificate,
+} from "../../runtime/ensemble/certificate_profile.ts";
+import { encodePem } from "../../runtime/ensemble/pem.ts";
+import { certifiedBy } from "../../runtime/ensemble/tls_credentials.ts";
+import type { TlsCredentials } from "../../runtime/server/certified.ts";
+
+/** Makes an authority and a certificate for each server, in a directory. */
+export async function makeCertificates(directory: string, ids: string[]): Promise<void> {
+  const root = await createRoot("bench.internal");
+  const issuing = await createIssuing("bench.internal", root);
+  const toPem = ({ certificate }: typeof root) => encodePem("CERTIFICATE", certificate.rawData);
+  await Deno.writeTextFile(`${directory}/root.pem`, toPem(root));
+  for (const id of ids) {
+    const server = await createServerCertificate(issuing, {
+      id: parseServerId(id),
+      capabilities: [],
+      hosts: [{ type: "ip", value: "127.0.0.1" }],
+      days: 1,
+    });
+    const key = encodePem("PRIVATE KEY", await crypto.subtle.exportKey("pkcs8", server.key));
+    await Deno.writeTextFile(`${directory}/${id}.key`, key, { mode: 0o600 });
+    await Deno.writeTextFile(`${directory}/${id}.pem`, toPem(server) + toPem(issuing));
+  }
+}
+
+/** What a server shows and trusts. */
+export async function readCredentials(directory: string, id: ServerId): Promise<TlsCredentials> {
+  const read = (name: string) => Deno.readTextFile(`${directory}/${name}`);
+  const material = {
+    chain: await read(`${id}.pem`),
+    key: await read(`${id}.key`),
+    roots: [await read("root.pem")],
+  };
+  return {
+    current: () => material,
+    onChange: () => {},
+    identify: (certificate) => certifiedBy(certificate, { serials: new Set() }),
+  };
+}
