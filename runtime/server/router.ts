@@ -135,7 +135,8 @@ export class Router implements Route {
       const authenticated = await welcome(stream, this.#self, {
         admit: async (id, instance) => {
           await this.#identify(stream, { id, instance, dialled: false });
-          return await this.#admit(client = id, instance, welcoming.promise);
+          const certified = stream.certificate !== undefined;
+          return await this.#admit(client = id, { instance, certified }, welcoming.promise);
         },
       });
       this.#use(stream, authenticated, from);
@@ -269,7 +270,7 @@ export class Router implements Route {
    */
   async #admit(
     client: ServerId,
-    instance: Bytes,
+    { instance, certified }: { instance: Bytes; certified: boolean },
     welcoming: Promise<void>,
   ): Promise<{ refusal: Refusal; reason: string } | undefined> {
     while (true) {
@@ -290,6 +291,9 @@ export class Router implements Route {
         return undefined;
       } else if (sameInstance(connection.session.instance, instance)) {
         connection.close("the peer opened another");
+      } else if (certified && !connection.session.certified) {
+        // Whoever has the cookie may have come first; whose the id is the certificate says.
+        connection.close("the peer was replaced by one with a certificate");
       } else if (await connection.probe(PROBE_TIMEOUT)) {
         return {
           refusal: Refusal.Failed,

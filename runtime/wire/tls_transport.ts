@@ -94,6 +94,7 @@ export async function listenTls(
     handshakes.finish(socket);
     if (!socket.authorized) {
       onRefused(remoteText(socket), `no good certificate: ${socket.authorizationError}`);
+      socket.on("error", () => {});
       return void socket.destroy();
     }
     socket.setNoDelay(true);

@@ -224,6 +224,21 @@ Deno.test("between servers with certificates tls is never given up for tcp", asy
   assert.equal(without.session(target.id)!.address.kind, "tcp");
 });
 
+Deno.test("who has the cookie does not keep a certified server out, nor push it out", async () => {
+  const { ensemble, target } = await withTarget({ listen: [tlsPort(), anyPort()] });
+  await using _ = ensemble;
+  const plain = target.entry.addresses.find(({ kind }) => kind === "tcp")!;
+  const rogue = await ensemble.startRogue("peer");
+  await rogue.connect(target.id, [plain]);
+  assert.equal(target.session(rogue.id)!.certified, undefined);
+  const peer = await ensemble.startRogue("peer", { tls: await authority.credentials("peer") });
+  await peer.connect(target.id, [portOf(target)]);
+  assert.equal(target.session(peer.id)!.certified!.id, "peer");
+  await eventually(() => rogue.session(target.id) === undefined, "the other is out");
+  await assert.rejects(rogue.connect(target.id, [plain]), /the id peer is running and connected/);
+  await ping(peer.actors, target.id);
+});
+
 Deno.test("what a stopping server has sent over tls arrives", async () => {
   const { ensemble, target } = await withTarget();
   await using _ = ensemble;
