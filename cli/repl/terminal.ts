@@ -95,7 +95,8 @@ export class Terminal {
   async #nextLine(): Promise<string | undefined> {
     while (this.#entered.length === 0 && !this.#isClosed) {
       this.#isWaiting = true;
-      this.#reader.prompt();
+      // What was typed ahead stands there already.
+      this.#reader.prompt(true);
       await new Promise<void>((resolve) => this.#wake = resolve);
       this.#isWaiting = false;
     }
