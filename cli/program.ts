@@ -251,11 +251,13 @@ function addAuthorityCommands(program: CommandUnknownOpts): void {
     .addArgument(capabilitiesArgument())
     .action(async (serverId, authorizedId, capabilities, options) => {
       const { authorize, listAuthorized } = await import("./commands/authorize.ts");
-      if (options.list) return await listAuthorized(serverId, options);
-      if (authorizedId === undefined) {
-        const message = "missing required argument 'authorized-server-id'";
+      if (options.list !== (authorizedId === undefined)) {
+        const message = options.list
+          ? "--list takes no authorized server id"
+          : "missing required argument 'authorized-server-id'";
         throw new UsageError(message, "gxensemble help authorize");
       }
+      if (authorizedId === undefined) return await listAuthorized(serverId, options);
       await authorize(serverId, authorizedId, capabilities, options);
     });
 

@@ -108,19 +108,26 @@ async function tutorial(stage: Stage): Promise<void> {
 }
 
 const stage = await Stage.open();
-Deno.addSignalListener("SIGINT", async () => {
-  await stage[Symbol.asyncDispose]();
-  Deno.exit(130);
+const interrupted = new Promise<number>((resolve) => {
+  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+    Deno.addSignalListener(signal, () => resolve(code));
+  }
 });
-try {
-  await tutorial(stage);
+const finished = tutorial(stage).then(() => {
   console.log(
     "\nThe tutorial ran from the first step to the last, and every output was as expected.",
   );
-} catch (error) {
-  stage.printLogs();
-  console.error(`\n${(error as Error).message}`);
-  Deno.exitCode = 1;
-}
+  return 0;
+}, async (error) => {
+  // Ctrl-C reaches the commands as well: that they fail then is no difference.
+  const late = new Promise<number>((resolve) => setTimeout(() => resolve(1), 100));
+  const code = await Promise.race([interrupted, late]);
+  if (code === 1) {
+    stage.printLogs();
+    console.error(`\n${(error as Error).message}`);
+  }
+  return code;
+});
+const code = await Promise.race([finished, interrupted]);
 await stage[Symbol.asyncDispose]();
-Deno.exit();
+Deno.exit(code);

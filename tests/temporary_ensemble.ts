@@ -16,7 +16,7 @@ export interface Outcome {
 /** Where the ensemble of one test lives; removed with `using`. */
 export class TemporaryEnsemble implements Disposable {
   /** For whatever the test keeps beside the ensemble's own directories. */
-  readonly directory = Deno.makeTempDirSync();
+  readonly directory = Deno.makeTempDirSync({ prefix: "gx" });
 
   /** `GERBIL_PATH`. */
   readonly gerbilPath = `${this.directory}/gerbil`;

@@ -4,6 +4,7 @@
  * @module
  */
 import { REGISTRY_ID } from "../../runtime/actor/server_id.ts";
+import { describeThrown } from "../../runtime/code/thrown.ts";
 import { callWithEnsembleServer } from "../../runtime/ensemble/call_with_server.ts";
 import { startLogging } from "../../runtime/ensemble/logging.ts";
 import { buildProgram, loadRequest } from "../modules/program.ts";
@@ -42,9 +43,21 @@ export async function run(
     if (typeof namespace.main !== "function") {
       throw new EnsembleError(`${moduleId} exports no function main to run`);
     }
-    await namespace.main(...mainArguments);
+    try {
+      await namespace.main(...mainArguments);
+    } catch (thrown) {
+      throw new EnsembleError(`main of ${moduleId} failed: ${describeFailure(thrown)}`, {
+        cause: thrown,
+      });
+    }
   }, {
     ...options,
     library: { "@gxensemble/ensemble": await import("../../mod.ts") },
   });
+}
+
+/** What was thrown, and the place in the author's files where it was. */
+function describeFailure(thrown: unknown): string {
+  const place = thrown instanceof Error ? /\bfile:\S+:\d+:\d+/.exec(thrown.stack ?? "") : null;
+  return place ? `${describeThrown(thrown)}, at ${place[0]}` : describeThrown(thrown);
 }

@@ -71,18 +71,21 @@ async function shutDownEnsemble(
   };
   // All at once: a server that takes its time does not hold up the others. The registry is the last.
   await Promise.all(entries.map((entry) => stop(entry.id, entry)));
-  await stop(REGISTRY_ID);
+  // Whoever still runs has to be found again.
+  if (failures.length === 0) await stop(REGISTRY_ID);
+  else printNotice("the registry is left running, for the servers that are");
   if (options.json) printJson(down);
   if (failures.length > 0) {
     throw new EnsembleError(
-      `${failures.length} of ${entries.length + 1} servers did not shut down`,
+      `${failures.length} of ${entries.length} servers did not shut down`,
     );
   }
 }
 
-/** Whether it is sure that a server that cannot be reached does not run: its socket is one of this host. */
+/** Whether it is sure that a server does not run: nobody listens at its socket, which is one of this host. */
 function isDead({ addresses }: RegistryEntry, error: unknown): boolean {
   return error instanceof DisconnectedError &&
+    /unix:\S+: (no such socket|connection refused)/.test(error.message) &&
     addresses.some((address) => address.kind === "unix" && isLocal(address));
 }
 

@@ -59,7 +59,10 @@ function refuseLoss(key: string, value: unknown): unknown {
   if (lossy) {
     throw new TypeError(`${place} is ${String(value).slice(0, 40)}, a ${typeof value}`);
   }
-  if (value instanceof Map || value instanceof Set) {
+  if (
+    value instanceof Map || value instanceof Set || value instanceof Error ||
+    value instanceof RegExp
+  ) {
     throw new TypeError(`${place} is a ${value.constructor.name}`);
   }
   return value;

@@ -10,8 +10,8 @@
  */
 export function describeThrown(thrown: unknown): string {
   try {
-    if (thrown instanceof Error && typeof thrown.message === "string" && thrown.message !== "") {
-      return thrown.message;
+    if (thrown instanceof Error && typeof thrown.message === "string") {
+      return thrown.message === "" ? String(thrown.name) : thrown.message;
     }
     return Deno.inspect(thrown);
   } catch {

@@ -11,10 +11,15 @@ import { EnsembleError, InvalidInputError } from "../errors.ts";
  * `~/.gerbil/ensemble`.
  *
  * @throws {EnsembleError} when neither `GERBIL_PATH` nor `HOME` is set.
+ * @throws {InvalidInputError} when `GERBIL_PATH` is a relative path: servers started in different
+ * directories would not share a cookie.
  */
 export function ensembleDirectory(): string {
   const root = Deno.env.get("GERBIL_PATH");
-  if (root) return `${root}/ensemble`;
+  if (root && !root.startsWith("/")) {
+    throw new InvalidInputError(`GERBIL_PATH is no absolute path: ${root}`);
+  }
+  if (root) return `${root.replace(/(?<=.)\/+$/, "")}/ensemble`;
   const home = Deno.env.get("HOME");
   if (!home) {
     throw new EnsembleError(

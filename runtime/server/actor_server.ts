@@ -8,7 +8,7 @@ import type { Actor } from "../actor/actor.ts";
 import { ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
 import { type Envelope, messageType } from "../actor/envelope.ts";
 import { toFailure } from "../actor/pending.ts";
-import { ActorRef } from "../actor/ref.ts";
+import { type ActorId, ActorRef } from "../actor/ref.ts";
 import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
 import { type Client, client } from "../actor/service.ts";
 import { DisconnectedError, EnsembleError } from "../errors.ts";
@@ -60,7 +60,10 @@ export interface ActorServerOptions {
   readonly adminKey?: CryptoKey | undefined;
   /** Whether it is added to the registry. */
   readonly register: boolean;
-  /** Run when the server listens but nothing reaches it yet: starts the actors that it always has. */
+  /**
+   * Run when the server listens but nothing reaches it yet: starts the actors that it always has. They end with
+   * the server, and cannot be shut down by themselves from afar.
+   */
   readonly prepare?: (server: ActorServer) => void | Promise<void>;
 }
 
@@ -82,6 +85,8 @@ export class ActorServer implements Controlled {
   readonly #registered: boolean;
   readonly #handshakes = new Set<Accepted>();
   #registration: Actor | undefined;
+  /** The actors that were there before anything could reach the server, and its registration. */
+  #essential = new Set<Actor>();
   #stopping: Promise<void> | undefined;
 
   private constructor(options: ActorServerOptions, parts: {
@@ -201,11 +206,15 @@ export class ActorServer implements Controlled {
     await this.stopped;
   }
 
-  /** To shut an actor down takes a capability, whatever the actor makes of the message. */
+  /**
+   * To shut an actor down takes a capability, whatever the actor makes of the message; and those that make the
+   * server what it is go with the server only.
+   */
   #receive(envelope: Envelope): void {
-    if (this.capabilities.enforced && messageType(envelope.message) === "shutdown") {
+    if (messageType(envelope.message) === "shutdown") {
       try {
         this.capabilities.require(envelope, "shutdown", "shutdown", { actor: envelope.dest });
+        this.#requireDispensable(envelope.dest);
       } catch (error) {
         const actor = new ActorRef(this.id, envelope.dest);
         if (envelope.replyExpected) this.actors.answer(envelope, actor, toFailure(error), true);
@@ -215,7 +224,16 @@ export class ActorServer implements Controlled {
     this.actors.deliver(envelope);
   }
 
+  #requireDispensable(id: ActorId): void {
+    const actor = this.actors.find(id);
+    if (!actor || !this.#essential.has(actor)) return;
+    throw new EnsembleError(
+      `${actor.ref} is a part of the server: shut the server down with: gxensemble shutdown ${this.id}`,
+    );
+  }
+
   async #run(): Promise<void> {
+    this.#essential = new Set(this.actors.actors());
     this.actors.serve(SERVER_ACTOR, controlHandlers(this), { concurrent: true });
     for (const listener of this.#listeners) {
       void this.#acceptAll(listener);
@@ -233,6 +251,7 @@ export class ActorServer implements Controlled {
     }
     logger.info("{id} is in the registry", { id: this.id });
     this.#registration = this.actors.spawn("registration", keepRegistered(this.entry));
+    this.#essential.add(this.#registration);
   }
 
   async #acceptAll(listener: Listener): Promise<void> {

@@ -44,12 +44,16 @@ export function keepRegistered(entry: RegistryEntry): ActorBody {
 }
 
 async function registerAgain(self: Actor, entry: RegistryEntry): Promise<void> {
+  let last = "";
   for (let pause = FIRST_PAUSE;; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
     await self.receive([onShutdown()], { timeout: pause });
     try {
       return await register(self, entry);
     } catch (error) {
-      logger.debug("cannot register yet: {reason}", { reason: (error as Error).message });
+      const reason = (error as Error).message;
+      // Each reason once: that it is not back yet is no news, that another server has the id is.
+      if (reason !== last) logger.warn("cannot register yet: {reason}", { reason });
+      last = reason;
     }
   }
 }
