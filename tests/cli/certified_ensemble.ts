@@ -3,6 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { openssl } from "../certificate_tools.ts";
+import { makeCheap } from "../cheap_passphrase.ts";
 import { type Outcome, TemporaryEnsemble } from "../temporary_ensemble.ts";
 
 /** The passphrase of the authority. */
@@ -24,13 +25,18 @@ export class CertifiedEnsemble extends TemporaryEnsemble {
 
   /** Makes an ensemble with an authority. To seal two keys takes seconds: it is done once for a file of tests. */
   static async create(): Promise<CertifiedEnsemble> {
-    const files = await (CertifiedEnsemble.#authority ??= CertifiedEnsemble.#setUp());
     const ensemble = new CertifiedEnsemble();
-    await Deno.mkdir(ensemble.path("tls/issued"), { recursive: true, mode: 0o700 });
-    for (const [name, text] of files) {
-      await Deno.writeTextFile(ensemble.path(`tls/${name}`), text, { mode: 0o600 });
-    }
+    await CertifiedEnsemble.giveAuthority(ensemble.home);
     return ensemble;
+  }
+
+  /** Puts an authority, whose passphrase is {@linkcode PASSPHRASE}, among the files of an ensemble. */
+  static async giveAuthority(home: string): Promise<void> {
+    const files = await (CertifiedEnsemble.#authority ??= CertifiedEnsemble.#setUp());
+    await Deno.mkdir(`${home}/tls/issued`, { recursive: true, mode: 0o700 });
+    for (const [name, text] of files) {
+      await Deno.writeTextFile(`${home}/tls/${name}`, text, { mode: 0o600 });
+    }
   }
 
   static #authority: Promise<[name: string, text: string][]> | undefined;
@@ -38,6 +44,9 @@ export class CertifiedEnsemble extends TemporaryEnsemble {
   static async #setUp(): Promise<[name: string, text: string][]> {
     using ensemble = new CertifiedEnsemble();
     await ensemble.done("setup");
+    for (const name of ["root.key.age", "issuing.key.age"]) {
+      await makeCheap(ensemble.path(`tls/${name}`), PASSPHRASE);
+    }
     const names = namesIn(ensemble.path("tls")).filter((name) => name !== "issued");
     return names.map((name) => [name, Deno.readTextFileSync(ensemble.path(`tls/${name}`))]);
   }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { makeCheap } from "../cheap_passphrase.ts";
 import { gxensembleOnTerminal } from "../terminal.ts";
 import { installAdministrator, PASSPHRASE } from "./administrator.ts";
 import { RunningEnsemble, type RunningProcess } from "./running_ensemble.ts";
@@ -64,6 +65,7 @@ Deno.test("before admin shutdown is free; after, it asks, and takes the right pa
 
   const file = await ensemble.write("passphrase", PASSPHRASE);
   assert.equal((await ensemble.run("admin", "--passphrase-file", file)).code, 0);
+  await makeCheap(`${ensemble.places.gerbilPath}/ensemble/admin.priv`, PASSPHRASE);
   // Servers enforce it when they are started again.
   await ensemble.lines("shutdown", "-f");
   await ensemble.startRegistry();

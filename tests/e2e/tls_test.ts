@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { CertifiedEnsemble, PASSPHRASE } from "../cli/certified_ensemble.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
 import { RunningEnsemble, RunningProcess, WAITING } from "./running_ensemble.ts";
 
@@ -8,7 +9,7 @@ const MAIN = new URL("../../cli/main.ts", import.meta.url).href;
 async function certified(...certificates: string[][]): Promise<RunningEnsemble> {
   const ensemble = new RunningEnsemble();
   await ensemble.lines("cookie");
-  await ensemble.lines("ca", "setup", ...await passphrase(ensemble));
+  await CertifiedEnsemble.giveAuthority(`${ensemble.places.gerbilPath}/ensemble`);
   for (const options of certificates) {
     await ensemble.lines("ca", "cert", ...await passphrase(ensemble), ...options);
   }
@@ -16,7 +17,7 @@ async function certified(...certificates: string[][]): Promise<RunningEnsemble> 
 }
 
 async function passphrase(ensemble: RunningEnsemble): Promise<string[]> {
-  return ["--passphrase-file", await ensemble.write("passphrase", "correct horse\n")];
+  return ["--passphrase-file", await ensemble.write("passphrase", `${PASSPHRASE}\n`)];
 }
 
 /** A port that is free now. */
