@@ -88,10 +88,10 @@ Deno.test("setup replaces an authority only with -f, and then all of it", async 
   assert.deepEqual({ domain, certificates }, { domain: "example.com", certificates: [] });
 });
 
-Deno.test("of several setups at once one makes the authority, whole, and nothing else is left", async () => {
+Deno.test("of two setups at once one makes the authority, whole, and nothing else is left", async () => {
   using ensemble = new CertifiedEnsemble();
-  const outcomes = await Promise.all(Array.from({ length: 3 }, () => ensemble.ca("setup")));
-  assert.deepEqual(outcomes.map(({ code }) => code).sort(), [0, 1, 1]);
+  const outcomes = await Promise.all([ensemble.ca("setup"), ensemble.ca("setup")]);
+  assert.deepEqual(outcomes.map(({ code }) => code).sort(), [0, 1]);
   assert.deepEqual(namesIn(ensemble.home), ["tls", "tls.lock"]);
   await ensemble.done("cert", "httpd1");
 });

@@ -48,6 +48,7 @@ Deno.test("servers speak tls without the cookie, and say so", async () => {
   await peer.connect(target.id, [portOf(target)]);
   await ping(peer.actors, target.id);
   assert.deepEqual(peer.connections().map(({ address }) => address.kind), ["tls"]);
+  await eventually(() => target.session(peer.id), "the peer is in");
   assert.equal(target.session(peer.id)!.address.kind, "tls");
   assert.equal(target.session(peer.id)!.certified!.id, "peer");
 });
@@ -230,10 +231,11 @@ Deno.test("who has the cookie does not keep a certified server out, nor push it 
   const plain = target.entry.addresses.find(({ kind }) => kind === "tcp")!;
   const rogue = await ensemble.startRogue("peer");
   await rogue.connect(target.id, [plain]);
+  await eventually(() => target.session(rogue.id), "the other is in");
   assert.equal(target.session(rogue.id)!.certified, undefined);
   const peer = await ensemble.startRogue("peer", { tls: await authority.credentials("peer") });
   await peer.connect(target.id, [portOf(target)]);
-  assert.equal(target.session(peer.id)!.certified!.id, "peer");
+  await eventually(() => target.session(peer.id)?.certified?.id === "peer", "it is in");
   await eventually(() => rogue.session(target.id) === undefined, "the other is out");
   await assert.rejects(rogue.connect(target.id, [plain]), /the id peer is running and connected/);
   await ping(peer.actors, target.id);
