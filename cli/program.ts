@@ -61,7 +61,7 @@ export function createProgram(): CommandUnknownOpts {
   addServerCommands(program);
   addCodeCommands(program);
   addManagementCommands(program);
-  addAuthorityCommands(program);
+  addAuthorizationCommands(program);
   addCookieCommand(program);
   addAdminCommand(program);
   addAuthorityCommand(program);
@@ -237,7 +237,7 @@ function addCookieCommand(program: CommandUnknownOpts): void {
     });
 }
 
-function addAuthorityCommands(program: CommandUnknownOpts): void {
+function addAuthorizationCommands(program: CommandUnknownOpts): void {
   program.command("authorize").description("authorize capabilities for a server")
     .addOption(registryOption())
     .addOption(
