@@ -273,3 +273,44 @@ Deno.test("with an administrator a session takes the capability loader", async (
   ], ["1"]);
   assert.deepEqual(allowed, { code: 0, stdout: "1\n", stderr: "" });
 });
+
+Deno.test("thread-state and thread-backtrace show what actors do, and where they wait", async () => {
+  const { ensemble } = await startTutorial();
+  await using _ensemble = ensemble;
+  const module = await ensemble.write(
+    "worker.ts",
+    [
+      'import { currentServer, on } from "@gxensemble/ensemble";',
+      "",
+      "const server = currentServer();",
+      'server.actors.spawnGroup("workers", async (self) => {',
+      '  self.spawn("worker", async function work(self) {',
+      '    await self.receive([on<{ n: number }, void>("job", () => {})]);',
+      "  });",
+      "  await self.receive([]);",
+      "});",
+      "",
+    ].join("\n"),
+  );
+  await ensemble.lines("load", "httpd1", module);
+  const state = await pipeLines(ensemble.places, ["httpd1"], [
+    ",(thread-state)",
+    ",(thread-state -g)",
+  ]);
+  assert.equal(state.code, 0, state.stderr);
+  assert.match(state.stdout, /^group 1 root\n +sn +actor +state +mailbox +handled +age\n/);
+  assert.match(state.stdout, /\n +group \d+ root\/workers: 2 actors\n/);
+  const [, worker] = /\n +(\d+) +worker +receiving +0 +0 +\d/.exec(state.stdout)!;
+  const one = await pipeLines(ensemble.places, ["httpd1"], [
+    `,(thread-state ${worker})`,
+    `,(thread-backtrace ${worker})`,
+    ",(thread-backtrace nobody)",
+    ",(thread-state 4711)",
+  ]);
+  assert.equal(one.code, 1);
+  assert.match(one.stdout, /^group root\/workers\n/);
+  assert.match(one.stdout, /\n +receives job\nwaiting in a receive\n/);
+  assert.match(one.stdout, /\n +at async work \(file:\S+\/worker\.ts:6:\d+\)\n/);
+  assert.match(one.stderr, /wrong arguments for ,thread-backtrace: write ,\(thread-backtrace sn\)/);
+  assert.match(one.stderr, /no actor or group has the serial number 4711/);
+});
