@@ -7,6 +7,7 @@ import type { Client } from "../runtime/actor/service.ts";
 import type { LoaderHandlers } from "../runtime/code/loader_protocol.ts";
 import type { ModuleName } from "../runtime/code/unit.ts";
 import { operatorName } from "./operator.ts";
+import { printNotice } from "./output.ts";
 import { ProgressBar } from "./progress_bar.ts";
 
 /** Options of {@linkcode loadModule}. */
@@ -32,6 +33,9 @@ export interface LoadReport {
   /** The modules; what a module imports stands before it, outside cycles. */
   modules: LoadedModule[];
 }
+
+/** After how long a load is explained to who waits for it, in ms. */
+const PATIENCE = 5_000;
 
 /** Loading a library takes as long as its own top level does. */
 const PATIENTLY = { timeout: Infinity };
@@ -60,6 +64,7 @@ export async function loadModule(
   const program = module
     ? await module.build(await loader.running({ modules: module.imports }))
     : await buildProgram(file, graph);
+  using _notice = noticeAfter(PATIENCE, "still waiting for the top level of the modules to finish");
   const { loaded, restored } = await shipProgram(loader, program, {
     by: operatorName(),
     onShipped: (shipped, all) => progress.show("shipping modules:", shipped, all),
@@ -75,6 +80,12 @@ export async function loadModule(
       restored: again!.has(hash),
     })),
   };
+}
+
+/** Tells the person something, unless it is disposed of within `delay` ms. */
+function noticeAfter(delay: number, notice: string): Disposable {
+  const timer = setTimeout(() => printNotice(`... ${notice}`), delay);
+  return { [Symbol.dispose]: () => clearTimeout(timer) };
 }
 
 /**

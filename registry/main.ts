@@ -16,6 +16,7 @@ import { registryCommand } from "./command.ts";
 export async function main(args: string[]): Promise<number> {
   const command = registryCommand("ensemble-registry")
     .version(configuration.version, "-V, --version", "display the version")
+    .configureOutput({ outputError: (text, write) => write(`ensemble-registry: ${text}`) })
     .exitOverride();
   try {
     await command.parseAsync(args, { from: "user" });

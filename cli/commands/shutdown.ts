@@ -7,6 +7,7 @@ import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import { REGISTRY_ID } from "../../runtime/actor/server_id.ts";
 import { registryClient, shutDownActor, shutDownServer } from "../../runtime/ensemble/remote.ts";
 import { Administrator } from "../administrator.ts";
+import { askYesOrNo } from "../confirmation.ts";
 import { withConsole } from "../console.ts";
 import { printJson, printLine, printNotice } from "../output.ts";
 import type { PassphraseOptions } from "../passphrase.ts";
@@ -90,7 +91,7 @@ function isDead({ addresses }: RegistryEntry, error: unknown): boolean {
 }
 
 /** Asks the person; without one there, it takes `-f`. */
-function confirm(servers: number): void {
+async function confirm(servers: number): Promise<void> {
   if (!Deno.stdin.isTerminal()) {
     throw new UsageError(
       "this shuts down the whole ensemble, and nobody is there to be asked: give -f to go ahead",
@@ -98,7 +99,7 @@ function confirm(servers: number): void {
     );
   }
   const count = servers === 1 ? "1 server" : `${servers} servers`;
-  if (!globalThis.confirm(`shut down the whole ensemble: ${count} and the registry?`)) {
+  if (!await askYesOrNo(`shut down the whole ensemble: ${count} and the registry?`)) {
     throw new EnsembleError("nothing was shut down");
   }
 }

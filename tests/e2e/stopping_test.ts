@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { gxensembleOnTerminal } from "../terminal.ts";
 import { RunningEnsemble } from "./running_ensemble.ts";
 
 const TIDY = `
@@ -126,4 +127,46 @@ Deno.test("shutdown -f takes a server that was killed out of the registry, and s
   assert.equal(stdout.trimEnd().split("\n").at(-1), "... shutting down registry");
   assert.match(stderr, /^dead has ended without a word; it is taken out of the registry\n$/);
   assert.equal(await live!.exit(), 0);
+});
+
+Deno.test("shutdown asks at a terminal, and takes no for an answer", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  const server = await ensemble.startServer("a");
+  const question = "shut down the whole ensemble: 1 server and the registry? [y/N]";
+  const no = await gxensembleOnTerminal(ensemble.places, ["shutdown"], [[question, "n"]]);
+  assert.equal(no.code, 1);
+  assert.match(no.screen, /gxensemble: error: nothing was shut down\n$/);
+  assert.deepEqual(await ensemble.lines("ping", "a"), ["OK"]);
+  const yes = await gxensembleOnTerminal(ensemble.places, ["shutdown"], [[question, "yes"]]);
+  assert.equal(yes.code, 0, yes.screen);
+  assert.equal(await server.exit(), 0);
+});
+
+Deno.test("the actors that make a server what it is go with the server only", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  await ensemble.startServer("a");
+  for (const actor of ["loader", "registration"]) {
+    assert.equal(
+      await ensemble.failure("shutdown", "a", actor),
+      `${actor}@a is a part of the server: shut the server down with: gxensemble shutdown a`,
+    );
+  }
+  assert.match(
+    await ensemble.failure("shutdown", "registry", "registry"),
+    /is a part of the server/,
+  );
+  assert.deepEqual(await ensemble.lines("eval", "a", "6 * 7"), ["42"]);
+});
+
+Deno.test("shutdown -f leaves the registry to a server that does not stop", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  const [hung] = await Promise.all(["hung", "live"].map((id) => ensemble.startServer(id)));
+  hung!.signal("SIGSTOP");
+  const { code, stderr } = await ensemble.run("shutdown", "-f");
+  assert.equal(code, 1);
+  assert.match(stderr, /the registry is left running, for the servers that are\n/);
+  assert.match((await ensemble.lines("lookup", "hung"))[0]!, /^\(hung \(unix: /);
+  // Now it reads that it was told to stop.
+  hung!.signal("SIGCONT");
+  assert.equal(await hung!.exit(), 0);
 });
