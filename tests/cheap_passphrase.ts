@@ -7,13 +7,18 @@ import { armor, Encrypter } from "age-encryption";
 import { openWithPassphrase } from "../runtime/ensemble/passphrase_file.ts";
 
 /**
- * Seals a passphrase file anew with a work factor that is far too low to protect anything: it is still what
- * `age` makes and opens, and costs a test a millisecond each time instead of more than a second.
+ * Seals a text with a work factor that is far too low to protect anything: it is still what `age` makes and
+ * opens, and costs a test a millisecond each time instead of more than a second.
  */
-export async function makeCheap(path: string, passphrase: string): Promise<void> {
-  const secret = await openWithPassphrase(await Deno.readTextFile(path), passphrase);
+export async function sealCheaply(text: string, passphrase: string): Promise<string> {
   const encrypter = new Encrypter();
   encrypter.setPassphrase(passphrase);
-  encrypter.setScryptWorkFactor(10);
-  await Deno.writeTextFile(path, `${armor.encode(await encrypter.encrypt(secret)).trimEnd()}\n`);
+  encrypter.setScryptWorkFactor(8);
+  return `${armor.encode(await encrypter.encrypt(text)).trimEnd()}\n`;
+}
+
+/** Seals a passphrase file anew with {@linkcode sealCheaply}. */
+export async function makeCheap(path: string, passphrase: string): Promise<void> {
+  const secret = await openWithPassphrase(await Deno.readTextFile(path), passphrase);
+  await Deno.writeTextFile(path, await sealCheaply(secret, passphrase));
 }

@@ -3,7 +3,15 @@
  */
 import assert from "node:assert/strict";
 import { openssl } from "../certificate_tools.ts";
-import { makeCheap } from "../cheap_passphrase.ts";
+import { sealCheaply } from "../cheap_passphrase.ts";
+import {
+  type CertifiedKey,
+  createIssuing,
+  createRoot,
+} from "../../runtime/ensemble/certificate_profile.ts";
+import { daysFromNow, DEFAULT_DAYS } from "../../runtime/ensemble/certificate_validity.ts";
+import { encodePem } from "../../runtime/ensemble/pem.ts";
+import { createRevocationList } from "../../runtime/ensemble/revocation_list.ts";
 import { type Outcome, TemporaryEnsemble } from "../temporary_ensemble.ts";
 
 /** The passphrase of the authority. */
@@ -23,7 +31,7 @@ export class CertifiedEnsemble extends TemporaryEnsemble {
     Deno.writeTextFileSync(this.passphraseFile, `${PASSPHRASE}\n`);
   }
 
-  /** Makes an ensemble with an authority. To seal two keys takes seconds: it is done once for a file of tests. */
+  /** Makes an ensemble with an authority, the same for all of a file of tests. */
   static async create(): Promise<CertifiedEnsemble> {
     const ensemble = new CertifiedEnsemble();
     await CertifiedEnsemble.giveAuthority(ensemble.home);
@@ -42,13 +50,22 @@ export class CertifiedEnsemble extends TemporaryEnsemble {
   static #authority: Promise<[name: string, text: string][]> | undefined;
 
   static async #setUp(): Promise<[name: string, text: string][]> {
-    using ensemble = new CertifiedEnsemble();
-    await ensemble.done("setup");
-    for (const name of ["root.key.age", "issuing.key.age"]) {
-      await makeCheap(ensemble.path(`tls/${name}`), PASSPHRASE);
-    }
-    const names = namesIn(ensemble.path("tls")).filter((name) => name !== "issued");
-    return names.map((name) => [name, Deno.readTextFileSync(ensemble.path(`tls/${name}`))]);
+    const domain = "ensemble.internal";
+    const root = await createRoot(domain);
+    const issuing = await createIssuing(domain, root);
+    const certificate = ({ certificate }: CertifiedKey) =>
+      encodePem("CERTIFICATE", certificate.rawData);
+    const sealed = async ({ key }: CertifiedKey) => {
+      const pem = encodePem("PRIVATE KEY", await crypto.subtle.exportKey("pkcs8", key));
+      return await sealCheaply(pem, PASSPHRASE);
+    };
+    return [
+      ["root.pem", certificate(root)],
+      ["issuing.pem", certificate(issuing)],
+      ["root.key.age", await sealed(root)],
+      ["issuing.key.age", await sealed(issuing)],
+      ["crl.pem", await createRevocationList(issuing, { nextUpdate: daysFromNow(DEFAULT_DAYS) })],
+    ];
   }
 
   /** Runs a command of `gxensemble ca` with the passphrase. */

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { armor, Encrypter } from "age-encryption";
 import { encodePem } from "../../runtime/ensemble/pem.ts";
+import { sealCheaply } from "../cheap_passphrase.ts";
 import type { RunningEnsemble } from "./running_ensemble.ts";
 
 /** What the private key of {@linkcode installAdministrator} is encrypted under. */
@@ -18,13 +18,10 @@ async function generatePair(): Promise<{ open: string; sealed: string }> {
     "sign",
     "verify",
   ]) as CryptoKeyPair;
-  const encrypter = new Encrypter();
-  encrypter.setPassphrase(PASSPHRASE);
-  encrypter.setScryptWorkFactor(8);
   const secret = encodePem("PRIVATE KEY", await crypto.subtle.exportKey("pkcs8", privateKey));
   return {
     open: encodePem("PUBLIC KEY", await crypto.subtle.exportKey("spki", publicKey)),
-    sealed: `${armor.encode(await encrypter.encrypt(secret)).trimEnd()}\n`,
+    sealed: await sealCheaply(secret, PASSPHRASE),
   };
 }
 

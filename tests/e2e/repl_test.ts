@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { installAdministrator } from "./administrator.ts";
 import {
   CTRL_C,
   CTRL_D,
@@ -255,22 +256,14 @@ Deno.test(",(shutdown) shuts the server down and leaves", async () => {
 });
 
 Deno.test("with an administrator a session takes the capability loader", async () => {
-  const { ensemble, server } = await startTutorial();
+  const ensemble = await RunningEnsemble.start();
   await using _ensemble = ensemble;
-  const passphrase = await ensemble.write("passphrase", "a passphrase of this test\n");
-  await Deno.chmod(passphrase, 0o600);
-  await ensemble.lines("admin", "--passphrase-file", passphrase);
-  server.signal("SIGTERM");
-  await server.exit();
-  const next = ensemble.spawn("run", "httpd1", `${HTTPD}httpd_svc.ts`, "0");
-  await next.logged(/is in the registry$/);
+  const { right } = await installAdministrator(ensemble);
+  const server = ensemble.spawn("run", "httpd1", `${HTTPD}httpd_svc.ts`, "0");
+  await server.logged(/is in the registry$/);
   const refused = await pipeLines(ensemble.places, ["httpd1"], ["1"]);
   assert.deepEqual({ code: refused.code, stdout: refused.stdout }, { code: 1, stdout: "" });
-  const allowed = await pipeLines(ensemble.places, [
-    "--passphrase-file",
-    passphrase,
-    "httpd1",
-  ], ["1"]);
+  const allowed = await pipeLines(ensemble.places, [...right, "httpd1"], ["1"]);
   assert.deepEqual(allowed, { code: 0, stdout: "1\n", stderr: "" });
 });
 
