@@ -24,16 +24,16 @@ const logger = getLogger(["gxensemble", "registry"]);
  */
 export function registryHandlers(
   store: RegistryStore,
-  capabilities?: Capabilities,
+  capabilities: Capabilities,
 ): Handlers & RegistryHandlers {
   const requireOwn = (id: ServerId, envelope: Envelope | undefined, what: string) => {
     if (!envelope || envelope.source.server === id) return;
-    capabilities?.require(envelope, ADMIN, what, { server: id });
+    capabilities.require(envelope, ADMIN, what, { server: id });
   };
   // By its entry a server is told from who claims its id, and is conferred capabilities.
   const requireOwnInstance = ({ id, instance }: RegistryEntry, envelope: Envelope | undefined) => {
     const session = envelope?.session;
-    if (!capabilities?.enforced || !(session instanceof Session) || session.peer !== id) return;
+    if (!capabilities.enforced || !(session instanceof Session) || session.peer !== id) return;
     if (sameInstance(session.instance, instance)) return;
     throw new InvalidInputError(`not a registry entry of ${id}: the instance is another's`);
   };

@@ -36,7 +36,7 @@ export interface Outcome {
 }
 
 /** The name of an input in stack traces: `repl:<session>/<input>`. */
-export function inputName(session: string, input: number): string {
+function inputName(session: string, input: number): string {
   return `repl:${session}/${input}`;
 }
 

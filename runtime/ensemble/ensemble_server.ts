@@ -51,6 +51,9 @@ const logger = getLogger(["gxensemble", "server"]);
 
 let current: EnsembleServer | undefined;
 
+/** The id of the server that is being started. */
+let starting: ServerId | undefined;
+
 /** This process's server in the ensemble. */
 export class EnsembleServer {
   readonly #server: ActorServer;
@@ -190,11 +193,19 @@ export async function startServer(
   id: ServerId,
   options: StartServerOptions = {},
 ): Promise<EnsembleServer> {
-  if (current && !current.signal.aborted) {
-    throw new EnsembleError(
-      `cannot start server ${id}: this process is server ${current.id} already`,
-    );
+  const other = starting ?? (current?.signal.aborted ? undefined : current?.id);
+  if (other !== undefined) {
+    throw new EnsembleError(`cannot start server ${id}: this process is server ${other} already`);
   }
+  starting = id;
+  try {
+    return current = await start(id, options);
+  } finally {
+    starting = undefined;
+  }
+}
+
+async function start(id: ServerId, options: StartServerOptions): Promise<EnsembleServer> {
   const [cookie, adminKey, tls] = await Promise.all([
     readCookie(),
     readAdminPublicKey(),
@@ -225,7 +236,7 @@ export async function startServer(
       await options.prepare?.(started);
     },
   });
-  return current = started!;
+  return started!;
 }
 
 /**

@@ -9,7 +9,7 @@ import { hashText } from "../code/unit.ts";
 import type { Capabilities } from "../server/capabilities.ts";
 
 /** The capability that loading and evaluating take. */
-export const LOADER = "loader";
+const LOADER = "loader";
 
 /** Requests that run nothing, and are not worth a line of the audit log when they are allowed. */
 const INERT: ReadonlySet<string> = new Set(

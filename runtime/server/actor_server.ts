@@ -133,6 +133,7 @@ export class ActorServer implements Controlled {
    */
   static async start(options: ActorServerOptions): Promise<ActorServer> {
     const listeners: Listener[] = [];
+    let server: ActorServer | undefined;
     try {
       for (const address of options.listen) {
         listeners.push(await listenAt(address, { tls: options.tls, onRefused: logRefusal }));
@@ -141,12 +142,13 @@ export class ActorServer implements Controlled {
         Instance.generate(),
         importCookie(options.cookie),
       ]);
-      const server = new ActorServer(options, { instance, cookie, listeners });
+      server = new ActorServer(options, { instance, cookie, listeners });
       await options.prepare?.(server);
       await server.#run();
       return server;
     } catch (error) {
       for (const listener of listeners) listener.close();
+      for (const actor of server?.actors.actors() ?? []) actor.exit("the server did not start");
       throw error;
     }
   }

@@ -7,7 +7,7 @@ import type { ServerId } from "../actor/server_id.ts";
 import { type Address, isLocal } from "../wire/address.ts";
 
 /** How long addresses are believed without asking the registry again, in ms. */
-export const ADDRESS_LIFETIME = 5 * 60 * 1000;
+const ADDRESS_LIFETIME = 5 * 60 * 1000;
 
 /** The order in which a server's addresses are tried. */
 const PREFERENCE: readonly Address["kind"][] = ["unix", "tls", "tcp"];

@@ -67,13 +67,13 @@ export class UnsendableError extends ProtocolError {
 }
 
 /** How deep a value may be nested before it is sent as a graph. */
-export const MAX_DEPTH = 100;
+const MAX_DEPTH = 100;
 
 /**
  * How many objects a tree may have before it is sent as a graph: one that refers to the same objects over
  * and over can be a tree of more objects than there is memory for.
  */
-export const MAX_OBJECTS = 1 << 20;
+const MAX_OBJECTS = 1 << 20;
 
 /** How many objects the tree that is being dressed had so far. */
 let objects = 0;

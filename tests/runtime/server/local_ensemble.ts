@@ -41,7 +41,8 @@ export class LocalEnsemble implements AsyncDisposable {
   ): Promise<ActorServer> {
     return this.start(REGISTRY_ID, {
       register: false,
-      prepare: (server) => void server.actors.serve("registry", registryHandlers(store)),
+      prepare: ({ actors, capabilities }) =>
+        void actors.serve("registry", registryHandlers(store, capabilities)),
       ...options,
     });
   }
