@@ -305,3 +305,17 @@ Deno.test("two servers that stop at once do not wait for each other", async () =
   await Promise.all([a.stop(), b.stop()]);
   assert.ok(performance.now() - before < 900, `${performance.now() - before} ms`);
 });
+
+Deno.test("a server that cannot register leaves neither actors nor its socket", async () => {
+  await using ensemble = new LocalEnsemble();
+  let begun: ActorServer | undefined;
+  const start = ensemble.start("a", {
+    prepare(server) {
+      begun = server;
+      server.actors.serve("own", {});
+    },
+  });
+  await assert.rejects(start, /cannot reach registry: .*start a registry with/);
+  await eventually(() => begun!.actors.actors().length === 0, "no actors");
+  await assert.rejects(Deno.lstat(`${ensemble.directory}/a`), Deno.errors.NotFound);
+});
