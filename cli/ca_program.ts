@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
+import { type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import { collecting, reading } from "../registry/options.ts";
 import { parseCapability } from "../runtime/actor/capability.ts";
 import { DEFAULT_DAYS, parseDays } from "../runtime/ensemble/certificate_validity.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+import type { CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
 
 /** Writes what is typed for a command: `ca setup`; nothing for the program itself. */
 export function commandPath(command: CommandUnknownOpts): string {

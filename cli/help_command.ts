@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+import type { CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
 import { commandPath } from "./command_path.ts";
 import { UsageError } from "./usage_error.ts";
 

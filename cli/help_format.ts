@@ -3,7 +3,12 @@
  *
  * @module
  */
-import type { Argument, CommandUnknownOpts, Help, Option } from "@commander-js/extra-typings";
+import type {
+  Argument,
+  CommandUnknownOpts,
+  Help,
+  Option,
+} from "npm:@commander-js/extra-typings@^15.1.0";
 import { commandPath } from "./command_path.ts";
 import { ArgumentUnlessListing } from "./options.ts";
 

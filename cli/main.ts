@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { CommanderError } from "@commander-js/extra-typings";
+import { CommanderError } from "npm:@commander-js/extra-typings@^15.1.0";
 import { EnsembleError } from "../runtime/errors.ts";
 import { printNotice } from "./output.ts";
 import { createProgram } from "./program.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Argument, Option } from "@commander-js/extra-typings";
+import { Argument, Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import { collecting, reading } from "../registry/options.ts";
 import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
 import { InvalidInputError } from "../runtime/errors.ts";

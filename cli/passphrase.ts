@@ -57,7 +57,7 @@ async function prompt(message: string): Promise<string> {
       `nobody is there to be asked for the passphrase: give it with --passphrase-file`,
     );
   }
-  const { default: password } = await import("@inquirer/password");
+  const { default: password } = await import("npm:@inquirer/password@^5.3.0");
   const { stderr } = await import("node:process");
   try {
     // On standard error: standard output is for results.

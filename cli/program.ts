@@ -11,7 +11,7 @@ import {
   type CommanderError,
   type CommandUnknownOpts,
   Option,
-} from "@commander-js/extra-typings";
+} from "npm:@commander-js/extra-typings@^15.1.0";
 import configuration from "../deno.json" with { type: "json" };
 import { registryCommand } from "../registry/command.ts";
 import { announceOption, listenOption, logFileOption, logOption } from "../registry/options.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
+import { Command, type CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
 import { announceOption, listenOption, logFileOption, logOption, storeOption } from "./options.ts";
 
 /** Makes the command under a name. What runs the registry is imported when it is run. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { CommanderError } from "@commander-js/extra-typings";
+import { CommanderError } from "npm:@commander-js/extra-typings@^15.1.0";
 import configuration from "../deno.json" with { type: "json" };
 import { registryCommand } from "./command.ts";
 

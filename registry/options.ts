@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { InvalidArgumentError, Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import { formatLogLevel, type LogLevel, parseLogLevel } from "../runtime/ensemble/log_level.ts";
 import { InvalidInputError } from "../runtime/errors.ts";
 import { type Address, parseAddresses } from "../runtime/wire/address.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Envelope } from "../runtime/actor/envelope.ts";
 import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
 import type { Handlers } from "../runtime/actor/service.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { armor, Encrypter } from "age-encryption";
+import { armor, Encrypter } from "npm:age-encryption@^0.3.1";
 import { openWithPassphrase } from "../runtime/ensemble/passphrase_file.ts";
 
 /**

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DynamicImport, StaticImport } from "es-module-lexer";
+import type { DynamicImport, StaticImport } from "npm:es-module-lexer@^3.0.5";
 import { ModuleError } from "../../runtime/code/module_error.ts";
 import { lineStarts, positionAt } from "../../runtime/code/text_position.ts";
 
@@ -43,7 +43,7 @@ const LITERAL_OPTIONS =
  * @throws {ModuleError} at a place in `path` where the text is not JavaScript.
  */
 export async function findImports(text: string, path: string): Promise<ModuleImports> {
-  const { init, parse } = await import("es-module-lexer");
+  const { init, parse } = await import("npm:es-module-lexer@^3.0.5");
   await init;
   let found;
   try {

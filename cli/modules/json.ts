@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ParseError } from "jsonc-parser";
+import type { ParseError } from "npm:jsonc-parser@^3.3.1";
 import { ModuleError } from "../../runtime/code/module_error.ts";
 import { lineStarts, positionAt } from "../../runtime/code/text_position.ts";
 
@@ -27,7 +27,7 @@ export async function parseJson(
     return JSON.parse(text);
   } catch (error) {
     // Only now: JSON.parse is faster, but does not say where the fault is, and knows no comments.
-    const { parse, printParseErrorCode } = await import("jsonc-parser");
+    const { parse, printParseErrorCode } = await import("npm:jsonc-parser@^3.3.1");
     const faults: ParseError[] = [];
     const value = parse(text, faults, {
       disallowComments: !comments,

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import type { AnyNode, Node } from "acorn";
+import type { AnyNode, Node } from "npm:acorn@^8.19.0";
 
 /** Whether a module may pause while it is evaluated; when in doubt, it may. */
 export async function mayPause(text: string): Promise<boolean> {
   if (!text.includes("await")) return false;
-  const { parse } = await import("acorn");
+  const { parse } = await import("npm:acorn@^8.19.0");
   try {
     return awaits(parse(text, { ecmaVersion: "latest", sourceType: "module" }));
   } catch {

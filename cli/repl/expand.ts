@@ -13,8 +13,8 @@
  *
  * @module
  */
-import type { AnyNode, Expression, ImportExpression, Node } from "acorn";
-import MagicString from "magic-string";
+import type { AnyNode, Expression, ImportExpression, Node } from "npm:acorn@^8.19.0";
+import MagicString from "npm:magic-string@^1.4.5";
 import type { Expansion } from "../../runtime/code/expansion.ts";
 import { type Mappings, sourcePosition } from "../../runtime/code/source_map.ts";
 import { expandDeclarations } from "./expand_declarations.ts";

@@ -11,8 +11,8 @@ import type {
   Node,
   Program,
   VariableDeclaration,
-} from "acorn";
-import type MagicString from "magic-string";
+} from "npm:acorn@^8.19.0";
+import type MagicString from "npm:magic-string@^1.4.5";
 import type { Declaration } from "../../runtime/code/expansion.ts";
 import { InputError } from "./input_error.ts";
 import type { ParsedInput } from "./parsed_input.ts";

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { ImportDeclaration as ImportNode, Literal } from "acorn";
-import type MagicString from "magic-string";
+import type { ImportDeclaration as ImportNode, Literal } from "npm:acorn@^8.19.0";
+import type MagicString from "npm:magic-string@^1.4.5";
 import type { ImportBinding, ImportDeclaration } from "../../runtime/code/expansion.ts";
 import type { ResolveImport } from "./import_resolver.ts";
 import type { ParsedInput } from "./parsed_input.ts";

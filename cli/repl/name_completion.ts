@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Token, tokenizer, tokTypes } from "acorn";
+import { type Token, tokenizer, tokTypes } from "npm:acorn@^8.19.0";
 import { CONTROL_COMMANDS } from "./control_commands.ts";
 import { isControlLine } from "./control_line.ts";
 import type { RemoteSession } from "./remote_session.ts";

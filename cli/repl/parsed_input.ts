@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { parse, type Program } from "acorn";
+import { parse, type Program } from "npm:acorn@^8.19.0";
 import { ModuleError } from "../../runtime/code/module_error.ts";
 import { sourcePosition } from "../../runtime/code/source_map.ts";
 import { type Diagnostic, type JavaScript, toJavaScript } from "../modules/javascript.ts";

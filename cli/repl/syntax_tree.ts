@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { AnyNode, Node, Pattern, Statement, VariableDeclaration } from "acorn";
+import type { AnyNode, Node, Pattern, Statement, VariableDeclaration } from "npm:acorn@^8.19.0";
 
 /** Calls `visit` for each node below and including `node`: children first, with the parent. */
 export function walk(

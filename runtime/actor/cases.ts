@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { type Envelope, messageType, replyFailure, replyIfExpected } from "./envelope.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);

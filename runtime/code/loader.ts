@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { ActorSystem } from "../actor/actor_system.ts";
 import type { Handlers } from "../actor/service.ts";
 import { EnsembleError } from "../errors.ts";

@@ -4,10 +4,13 @@
  * @see https://tc39.es/ecma426/
  * @module
  */
-import { encode, type SourceMapMappings } from "@jridgewell/sourcemap-codec";
+import { encode, type SourceMapMappings } from "npm:@jridgewell/sourcemap-codec@^1.6.0";
 import { lineStarts, type TextPosition } from "./text_position.ts";
 
-export { decode as decodeMappings, encode as encodeMappings } from "@jridgewell/sourcemap-codec";
+export {
+  decode as decodeMappings,
+  encode as encodeMappings,
+} from "npm:@jridgewell/sourcemap-codec@^1.6.0";
 
 /**
  * The decoded mappings of a text of one source: by line, `[column, 0, source line, source column]`, all

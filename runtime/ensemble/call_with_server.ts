@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { ServerId } from "../actor/server_id.ts";
 import { within } from "../within.ts";
 import { type EnsembleServer, startServer, type StartServerOptions } from "./ensemble_server.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { configure, type LogRecord, type Sink } from "@logtape/logtape";
+import { configure, type LogRecord, type Sink } from "npm:@logtape/logtape@^2.4.2";
 import type { ServerId } from "../actor/server_id.ts";
 import { serverDirectory } from "./paths.ts";
 import { EnsembleError } from "../errors.ts";

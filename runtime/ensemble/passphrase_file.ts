@@ -11,7 +11,7 @@ import { EnsembleError } from "../errors.ts";
  * @see https://age-encryption.org/v1
  */
 export async function sealWithPassphrase(text: string, passphrase: string): Promise<string> {
-  const { armor, Encrypter } = await import("age-encryption");
+  const { armor, Encrypter } = await import("npm:age-encryption@^0.3.1");
   const encrypter = new Encrypter();
   encrypter.setPassphrase(passphrase);
   return `${armor.encode(await encrypter.encrypt(text)).trimEnd()}\n`;
@@ -23,7 +23,7 @@ export async function sealWithPassphrase(text: string, passphrase: string): Prom
  * @throws {EnsembleError} when the passphrase is another, or the text is no such file.
  */
 export async function openWithPassphrase(sealed: string, passphrase: string): Promise<string> {
-  const { armor, Decrypter } = await import("age-encryption");
+  const { armor, Decrypter } = await import("npm:age-encryption@^0.3.1");
   let bytes: Uint8Array;
   try {
     bytes = armor.decode(sealed);

@@ -3,6 +3,6 @@
  *
  * @module
  */
-import "reflect-metadata";
+import "npm:reflect-metadata@^0.2.2";
 
-export * from "@peculiar/x509";
+export * from "npm:@peculiar/x509@^2.2.0";

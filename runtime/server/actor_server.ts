@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Actor } from "../actor/actor.ts";
 import { ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
 import { type Envelope, messageType } from "../actor/envelope.ts";

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { parseCapability } from "../actor/capability.ts";
 import type { Envelope } from "../actor/envelope.ts";
 import type { ServerId } from "../actor/server_id.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Envelope } from "../actor/envelope.ts";
 import { ProtocolError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";

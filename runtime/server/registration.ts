@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Actor, ActorBody } from "../actor/actor.ts";
 import { SERVER_ACTOR } from "../actor/actor_system.ts";
 import { on, onShutdown } from "../actor/cases.ts";

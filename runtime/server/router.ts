@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Route } from "../actor/actor_system.ts";
 import type { Envelope } from "../actor/envelope.ts";
 import type { ServerId } from "../actor/server_id.ts";

@@ -7,7 +7,15 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { addExtension, Packr, RESET_BUFFER_MODE, REUSE_BUFFER_MODE } from "msgpackr/pack";
+// Decides which version of a package of msgpackr's that is not used here is resolved where there is no lock
+// file: the newest has platform packages that not every mirror carries.
+import "npm:msgpackr-extract@3.0.4/package.json" with { type: "json" };
+import {
+  addExtension,
+  Packr,
+  RESET_BUFFER_MODE,
+  REUSE_BUFFER_MODE,
+} from "npm:msgpackr@^2.1.3/pack";
 import { Envelope } from "../actor/envelope.ts";
 import { type ActorId, ActorRef } from "../actor/ref.ts";
 import type { ServerId } from "../actor/server_id.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "npm:fast-check@^4.10.2";
 import { parseJson } from "../../../cli/modules/json.ts";
 
 Deno.test("comments and trailing commas are read over where they may be, outside strings", async () => {

@@ -183,9 +183,12 @@ Deno.test("shipped code shares registered libraries with the program", async () 
     return true;
   });
   // A library that the server's own import map knows needs no registration.
-  await project.write("mapped.ts", `import { assert } from "fast-check";\nexport { assert };\n`);
-  const mapped = await load(store, project.path("mapped.ts"), ["fast-check"]);
-  assert.equal(typeof mapped.namespace.assert, "function");
+  await project.write(
+    "mapped.ts",
+    `import { parseServerId } from "@gxensemble/ensemble";\nexport { parseServerId };\n`,
+  );
+  const mapped = await load(store, project.path("mapped.ts"), ["@gxensemble/"]);
+  assert.equal(typeof mapped.namespace.parseServerId, "function");
 });
 
 Deno.test("a forced load links the module to what runs", async () => {

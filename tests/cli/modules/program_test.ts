@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "npm:fast-check@^4.10.2";
 import { buildProgram, type Program } from "../../../cli/modules/program.ts";
 import { verifyUnits } from "../../../runtime/code/unit.ts";
 import { TemporaryProject } from "./temporary_project.ts";

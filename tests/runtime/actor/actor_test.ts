@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "npm:fast-check@^4.10.2";
 import type { Actor, ActorBody } from "../../../runtime/actor/actor.ts";
 import { ActorExit, type Case, on, onReply } from "../../../runtime/actor/cases.ts";
 import { reply } from "../../../runtime/actor/envelope.ts";

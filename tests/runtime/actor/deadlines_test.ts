@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "npm:fast-check@^4.10.2";
 import { Deadline, Deadlines } from "../../../runtime/actor/deadlines.ts";
 import { FakeTime } from "./linked_systems.ts";
 

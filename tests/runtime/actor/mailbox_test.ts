@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "npm:fast-check@^4.10.2";
 import { type Case, on } from "../../../runtime/actor/cases.ts";
 import type { Envelope } from "../../../runtime/actor/envelope.ts";
 import { Mailbox } from "../../../runtime/actor/mailbox.ts";

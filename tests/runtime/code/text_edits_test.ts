@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "npm:fast-check@^4.10.2";
 import { identityMappings, sourcePosition } from "../../../runtime/code/source_map.ts";
 import { applyEdits, editMappings, type TextEdit } from "../../../runtime/code/text_edits.ts";
 import { lineStarts, positionAt } from "../../../runtime/code/text_position.ts";

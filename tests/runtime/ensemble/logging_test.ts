@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { LogRecord } from "@logtape/logtape";
+import type { LogRecord } from "npm:@logtape/logtape@^2.4.2";
 import { formatLogRecord } from "../../../runtime/ensemble/logging.ts";
 import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
 
@@ -50,7 +50,7 @@ Deno.test("a peer's text neither breaks the line nor reaches the terminal as con
 /** Runs a program that logs at every level and is killed, and returns its standard error. */
 async function logAtEveryLevel(ensemble: TemporaryEnsemble, options: object): Promise<string> {
   const { stderr } = await ensemble.evaluate(`
-    import { getLogger } from "@logtape/logtape";
+    import { getLogger } from "npm:@logtape/logtape@^2.4.2";
     import { startLogging } from ${JSON.stringify(LOGGING)};
     await startLogging(${JSON.stringify(options)}, "httpd1");
     const logger = getLogger(["gxensemble", "test"]);

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { configure, type LogLevel, resetSync } from "@logtape/logtape";
+import { configure, type LogLevel, resetSync } from "npm:@logtape/logtape@^2.4.2";
 import { formatLogRecord } from "../../../runtime/ensemble/logging.ts";
 
 /** The log lines since it was made, without their times; until it is disposed of. */

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "npm:fast-check@^4.10.2";
 import assert from "node:assert/strict";
 import { SubjectAlternativeNameExtension } from "../../../runtime/ensemble/x509.ts";
 import { InvalidInputError } from "../../../runtime/errors.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { Packr } from "msgpackr/pack";
-import fc from "fast-check";
+import { Packr } from "npm:msgpackr@^2.1.3/pack";
+import fc from "npm:fast-check@^4.10.2";
 import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { Envelope } from "../../../runtime/actor/envelope.ts";
 import { ActorRef } from "../../../runtime/actor/ref.ts";

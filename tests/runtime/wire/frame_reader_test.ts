@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "npm:fast-check@^4.10.2";
 import { ProtocolError } from "../../../runtime/errors.ts";
 import { FrameReader, HEADER_LENGTH } from "../../../runtime/wire/frame_reader.ts";
 import type { ByteStream } from "../../../runtime/wire/stream.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "npm:fast-check@^4.10.2";
 import assert from "node:assert/strict";
 import { createIssuing, createRoot } from "../../../runtime/ensemble/certificate_profile.ts";
 import { decodePem } from "../../../runtime/ensemble/pem.ts";
