@@ -12,9 +12,9 @@ import {
   type CommandUnknownOpts,
   Option,
 } from "npm:@commander-js/extra-typings@^15.1.0";
-import configuration from "../deno.json" with { type: "json" };
 import { registryCommand } from "../registry/command.ts";
 import { announceOption, listenOption, logFileOption, logOption } from "../registry/options.ts";
+import { formatVersion } from "../registry/version.ts";
 import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
 import { addAuthorityCommand } from "./ca_program.ts";
 import { allCommands, commandPath } from "./command_path.ts";
@@ -48,7 +48,7 @@ import { UsageError } from "./usage_error.ts";
  */
 export function createProgram(): CommandUnknownOpts {
   const program = new Command("gxensemble")
-    .version(configuration.version, "-V, --version", "display the version")
+    .version(formatVersion("gxensemble"), "-V, --version", "display the version and the build")
     .addHelpOption(new Option("-h, --help", "display help; after a command, its help"))
     .helpCommand(false)
     .enablePositionalOptions()

@@ -4,8 +4,8 @@
  * @module
  */
 import { CommanderError } from "npm:@commander-js/extra-typings@^15.1.0";
-import configuration from "../deno.json" with { type: "json" };
 import { registryCommand } from "./command.ts";
+import { formatVersion } from "./version.ts";
 
 /**
  * Runs the registry as the command line says.
@@ -15,7 +15,11 @@ import { registryCommand } from "./command.ts";
  */
 export async function main(args: string[]): Promise<number> {
   const command = registryCommand("ensemble-registry")
-    .version(configuration.version, "-V, --version", "display the version")
+    .version(
+      formatVersion("ensemble-registry"),
+      "-V, --version",
+      "display the version and the build",
+    )
     .configureOutput({ outputError: (text, write) => write(`ensemble-registry: ${text}`) })
     .exitOverride();
   try {

@@ -147,12 +147,3 @@ Deno.test("no arguments at all: the help is on standard error, exit 2", async ()
   const { stdout } = await ensemble.run("help");
   assert.deepEqual(await ensemble.run(), { code: 2, stdout: "", stderr: stdout });
 });
-
-Deno.test("--version and -V print the version", async () => {
-  using ensemble = new TemporaryEnsemble();
-  for (const flag of ["--version", "-V"]) {
-    const { code, stdout } = await ensemble.run(flag);
-    assert.equal(code, 0);
-    assert.match(stdout, /^\d+\.\d+\.\d+\n$/);
-  }
-});

@@ -1,0 +1,39 @@
+/**
+ * What `--version` prints, of `gxensemble` and of `ensemble-registry`.
+ *
+ * @module
+ */
+import configuration from "../deno.json" with { type: "json" };
+
+/**
+ * What the build of an executable says of itself: its launcher leaves it in
+ * `globalThis[Symbol.for("gxensemble.build")]` before the program starts. Nothing is there when the
+ * program runs from its sources.
+ */
+export interface BuildDetails {
+  /** A script that runs in the Deno of its host, or an executable that brings its own. */
+  readonly form: "portable" | "compiled";
+  /** The commit that it was built from. */
+  readonly commit?: string;
+  /** The day or the moment it was built. */
+  readonly date?: string;
+}
+
+const BUILD = Symbol.for("gxensemble.build");
+
+/**
+ * Writes the version of a program: its own and how it was built on the first line, then what it runs
+ * on, a name and a version a line, as `deno --version` does.
+ */
+export function formatVersion(program: string): string {
+  const build = (globalThis as { [BUILD]?: BuildDetails })[BUILD];
+  const origin = [
+    ...(build?.commit ? [`commit ${build.commit}`] : []),
+    ...(build?.date ? [`built ${build.date}`] : []),
+  ];
+  return [
+    `${program} ${configuration.version} (${build?.form ?? "source"}, ${Deno.build.target})`,
+    ...(origin.length > 0 ? [origin.join(", ")] : []),
+    ...Object.entries(Deno.version).map(([name, version]) => `${name} ${version}`),
+  ].join("\n");
+}

@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import configuration from "../../deno.json" with { type: "json" };
+import { type BuildDetails, formatVersion } from "../../registry/version.ts";
+import { TemporaryEnsemble } from "../temporary_ensemble.ts";
+
+const { version } = configuration;
+
+const RUNS_ON = Object.entries(Deno.version).map(([name, text]) => `${name} ${text}\n`).join("");
+
+Deno.test("--version and -V print the version, the build and what it runs on", async () => {
+  using ensemble = new TemporaryEnsemble();
+  const first = `gxensemble ${version} (source, ${Deno.build.target})\n`;
+  for (const flag of ["--version", "-V"]) {
+    const expected = { code: 0, stdout: first + RUNS_ON, stderr: "" };
+    assert.deepEqual(await ensemble.run(flag), expected);
+  }
+});
+
+Deno.test("ensemble-registry --version says the same of itself", async () => {
+  using ensemble = new TemporaryEnsemble();
+  const main = fileURLToPath(new URL("../../registry/main.ts", import.meta.url));
+  const { code, stdout } = await ensemble.command("run", "-A", main, "-V").output();
+  assert.equal(code, 0);
+  assert.equal(
+    new TextDecoder().decode(stdout),
+    `ensemble-registry ${version} (source, ${Deno.build.target})\n${RUNS_ON}`,
+  );
+});
+
+const BUILDS: [BuildDetails, string[]][] = [
+  [{ form: "portable" }, [`gxensemble ${version} (portable, ${Deno.build.target})`]],
+  [{ form: "compiled", commit: "1a2b3c4", date: "2026-01-02" }, [
+    `gxensemble ${version} (compiled, ${Deno.build.target})`,
+    "commit 1a2b3c4, built 2026-01-02",
+  ]],
+  [{ form: "compiled", date: "2026-01-02" }, [
+    `gxensemble ${version} (compiled, ${Deno.build.target})`,
+    "built 2026-01-02",
+  ]],
+];
+
+for (const [build, lines] of BUILDS) {
+  Deno.test(`the version of a build: ${JSON.stringify(build)}`, () => {
+    const place = globalThis as { [key: symbol]: BuildDetails | undefined };
+    const key = Symbol.for("gxensemble.build");
+    place[key] = build;
+    try {
+      assert.equal(formatVersion("gxensemble"), `${lines.join("\n")}\n${RUNS_ON.trimEnd()}`);
+    } finally {
+      delete place[key];
+    }
+  });
+}
