@@ -27,6 +27,9 @@ export interface OutputOptions {
 
 /** An argument that the help shows as required, and that only the command's `--list` does without. */
 export class ArgumentUnlessListing extends Argument<`[${string}]`> {
+  /** Read by the form of the help. */
+  readonly shownAsRequired = true;
+
   /** Makes the argument. */
   constructor(name: string, description: string) {
     super(`[${name}]`, description);

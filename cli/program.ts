@@ -13,13 +13,14 @@ import {
   Option,
 } from "npm:@commander-js/extra-typings@^15.1.0";
 import { registryCommand } from "../registry/command.ts";
+import { helpFormat } from "../registry/help_format.ts";
 import { announceOption, listenOption, logFileOption, logOption } from "../registry/options.ts";
 import { formatVersion } from "../registry/version.ts";
 import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
 import { addAuthorityCommand } from "./ca_program.ts";
 import { allCommands, commandPath } from "./command_path.ts";
 import { addHelpCommand } from "./help_command.ts";
-import { formatHelp } from "./help_format.ts";
+import { EXAMPLES } from "./help_examples.ts";
 import {
   actorIdArgument,
   authorizedServerIdArgument,
@@ -47,12 +48,12 @@ import { UsageError } from "./usage_error.ts";
  * whatever the command throws.
  */
 export function createProgram(): CommandUnknownOpts {
-  const program = new Command("gxensemble")
+  const program = new Command("gxensemble").description("the Actor Ensemble Manager")
     .version(formatVersion("gxensemble"), "-V, --version", "display the version and the build")
     .addHelpOption(new Option("-h, --help", "display help; after a command, its help"))
     .helpCommand(false)
     .enablePositionalOptions()
-    .configureHelp({ formatHelp })
+    .configureHelp(helpFormat(EXAMPLES))
     .configureOutput({
       writeOut: printText,
       writeErr: (text) => printNotice(text.trimEnd()),

@@ -3,9 +3,20 @@
  *
  * @module
  */
-import { CommanderError } from "npm:@commander-js/extra-typings@^15.1.0";
+import { CommanderError, Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import { registryCommand } from "./command.ts";
+import { type Examples, helpFormat } from "./help_format.ts";
 import { formatVersion } from "./version.ts";
+
+const EXAMPLES: Examples = {
+  "ensemble-registry": [
+    ["for the servers of this host", "ensemble-registry"],
+    [
+      "for other hosts too, with its log in a file of its own",
+      "ensemble-registry -l tcp://10.0.0.1:4000 --log-file -",
+    ],
+  ],
+};
 
 /**
  * Runs the registry as the command line says.
@@ -20,7 +31,14 @@ export async function main(args: string[]): Promise<number> {
       "-V, --version",
       "display the version and the build",
     )
-    .configureOutput({ outputError: (text, write) => write(`ensemble-registry: ${text}`) })
+    .addHelpOption(new Option("-h, --help", "display help"))
+    .configureHelp(helpFormat(EXAMPLES))
+    .configureOutput({
+      outputError: (text, write) => {
+        const error = text.trimEnd().replace("\n(Did you", " (Did you");
+        write(`ensemble-registry: ${error}\nsee ensemble-registry --help\n`);
+      },
+    })
     .exitOverride();
   try {
     await command.parseAsync(args, { from: "user" });

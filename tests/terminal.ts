@@ -19,6 +19,12 @@ export interface Seen {
   raw: string;
 }
 
+/** Options of {@linkcode onTerminal}. */
+export interface TerminalOptions {
+  /** How wide the terminal is, in characters; 0 for one that does not say. */
+  columns?: number;
+}
+
 /**
  * Runs a program on a terminal of its own: waits for each prompt in turn, and types what belongs to it.
  * Fails when one does not come within 30 s.
@@ -27,10 +33,11 @@ export async function onTerminal(
   ensemble: TemporaryEnsemble,
   command: string[],
   dialogue: [prompt: string, typed: string][] = [],
+  options: TerminalOptions = {},
 ): Promise<Seen> {
   const script = [
     "set timeout 30",
-    "set stty_init {columns 200}",
+    `set stty_init {columns ${options.columns ?? 200}}`,
     `spawn -noecho ${command.map(quote).join(" ")}`,
     ...dialogue.flatMap(([prompt, typed]) => [
       `expect -ex ${quote(prompt)} {} timeout {exit 124} eof {exit 125}`,

@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
+import { onTerminal } from "../terminal.ts";
+
+const MAIN = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
+const REGISTRY_MAIN = fileURLToPath(new URL("../../registry/main.ts", import.meta.url));
 
 const REGISTRY =
   "--registry <registry> additional registry addresses; by default the registry is reachable at " +
@@ -108,6 +113,12 @@ const HELP: Record<string, string[]> = {
   help: ["[<command>] display help; help <command> for command help"],
 };
 
+/** Command lines in examples are the only ones that may be longer. */
+function assertWrapped(help: string, width: number): void {
+  const [text] = help.split("\nExamples:\n");
+  for (const line of text!.split("\n")) assert.ok(line.length <= width, line);
+}
+
 for (const [command, parts] of Object.entries(HELP)) {
   Deno.test(`the help of ${command} is the tutorial's`, async () => {
     using ensemble = new TemporaryEnsemble();
@@ -116,9 +127,7 @@ for (const [command, parts] of Object.entries(HELP)) {
     const text = stdout.replace(/\s+/g, " ");
     assert.ok(text.startsWith(`Usage: gxensemble ${command} ${parts[0]}`), text);
     for (const part of parts) assert.ok(text.includes(part), `${part}\nis not in\n${text}`);
-    for (const line of stdout.split("\n")) {
-      assert.ok(line.length <= 80 || line.startsWith("Usage:"), line);
-    }
+    assertWrapped(stdout, 80);
   });
 }
 
@@ -146,4 +155,44 @@ Deno.test("no arguments at all: the help is on standard error, exit 2", async ()
   using ensemble = new TemporaryEnsemble();
   const { stdout } = await ensemble.run("help");
   assert.deepEqual(await ensemble.run(), { code: 2, stdout: "", stderr: stdout });
+});
+
+Deno.test("the help is as wide as the terminal, and stacked where that is narrow", async () => {
+  using ensemble = new TemporaryEnsemble();
+  const helpAt = async (columns: number) => {
+    const command = [Deno.execPath(), "run", "-A", MAIN, "help", "load"];
+    const { code, screen } = await onTerminal(ensemble, command, [], { columns });
+    assert.equal(code, 0);
+    return screen;
+  };
+  const wide = await helpAt(200);
+  assert.match(wide, /^ {2}--library {26}loads .*; the library must be in the servers load path$/m);
+  const narrow = await helpAt(50);
+  assertWrapped(narrow, 50);
+  assert.match(narrow, /^ {2}--library\n {6}loads the code as library module; the$/m);
+  assert.match(narrow, /^Usage: gxensemble load \[command-option \.\.\.\]\n {11}<server-id>/);
+  assert.equal(await helpAt(0), await helpAt(80), "a terminal that does not say how wide it is");
+});
+
+Deno.test("ensemble-registry --help is in the same form, and wrong usage says where it is", async () => {
+  using ensemble = new TemporaryEnsemble();
+  const run = async (...args: string[]) => {
+    const { code, stdout, stderr } = await ensemble.command("run", "-A", REGISTRY_MAIN, ...args)
+      .output();
+    const decoder = new TextDecoder();
+    return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  };
+  const help = await run("--help");
+  assert.equal(help.code, 0);
+  assertWrapped(help.stdout, 80);
+  const text = help.stdout.replace(/\s+/g, " ");
+  const start = `Usage: ensemble-registry [command-option ...] ${HELP.registry![0]!.slice(21)} `;
+  assert.ok(text.startsWith(start + HELP.registry![1]), text);
+  assert.match(text, /-h --help display help Examples: #/);
+  assert.deepEqual(await run("--lgo"), {
+    code: 2,
+    stdout: "",
+    stderr: "ensemble-registry: error: unknown option '--lgo' (Did you mean --log?)\n" +
+      "see ensemble-registry --help\n",
+  });
 });
