@@ -1,0 +1,219 @@
+#!/bin/sh
+# Installs gxensemble and ensemble-registry, or puts newer ones in their place. See the text of usage below.
+#
+# The braces around all of it are there so that a shell reads the whole file before it runs any of it: what
+# "curl | sh" is given of a download that breaks off does nothing.
+{
+set -eu
+
+usage() {
+  cat <<'END'
+Usage: install.sh [option ...]
+
+Installs gxensemble and ensemble-registry for this machine: downloads them, compares them with the SHA256SUMS
+of their release, and puts them into a directory. What runs there goes on running with the old file.
+
+Options:
+  --from <url>       the URL of a directory with the files of a release [default: $GXENSEMBLE_URL, or the
+                     latest release on GitHub]
+  --version <v>      the release to install, like v1.2.3; with --from, the one that must be there
+  --to <directory>   where to install [default: /usr/local/bin for root, ~/.local/bin for others]
+  --only <name>      install just gxensemble, or just ensemble-registry
+  -h, --help         display this
+
+Exit codes: 0 installed, 1 failed and nothing was changed, 2 wrong usage.
+END
+}
+
+fail() {
+  printf 'install.sh: error: %s\n' "$1" >&2
+  exit 1
+}
+
+fail_usage() {
+  printf 'install.sh: error: %s\nsee install.sh --help\n' "$1" >&2
+  exit 2
+}
+
+# What the files of this machine's release have in their names.
+find_target() {
+  system=$(uname -s)
+  machine=$(uname -m)
+  case $machine in
+    x86_64 | amd64) machine=x86_64 ;;
+    aarch64 | arm64) machine=aarch64 ;;
+    *) fail "there is no build for $system on $machine: there are x86_64 and aarch64" ;;
+  esac
+  case $system in
+    Linux)
+      if [ -e /etc/alpine-release ] || ldd --version 2>&1 | grep -q musl; then
+        fail "there is no build for Linux with musl, as Alpine has it: use a system with glibc, like Debian"
+      fi
+      target=$machine-unknown-linux-gnu
+      ;;
+    Darwin) target=$machine-apple-darwin ;;
+    MINGW* | MSYS* | CYGWIN*)
+      fail "this script is not for Windows: download the .exe files from $releases"
+      ;;
+    *) fail "there is no build for $system: there are Linux, macOS and Windows" ;;
+  esac
+}
+
+last_line() {
+  printf '%s\n' "$1" | tail -n 1
+}
+
+# download <name>: from the release into the temporary directory.
+download() {
+  echo "downloading $from/$1" >&2
+  case $downloader in
+    curl) why=$(curl -fsSL --retry 2 -o "$temporary/$1" "$from/$1" 2>&1) && return ;;
+    wget) why=$(wget -nv -t 2 -O "$temporary/$1" "$from/$1" 2>&1) && return ;;
+  esac
+  fail "cannot download $from/$1: $(last_line "$why")"
+}
+
+# verify <name>: what was downloaded is what SHA256SUMS says.
+verify() {
+  expected=$(sed -n "s/^\([0-9a-f]\{64\}\) [ *]$1\$/\1/p" "$temporary/SHA256SUMS")
+  [ -n "$expected" ] || fail "$from/SHA256SUMS has no line for $1"
+  actual=$($hasher <"$temporary/$1" | cut -d ' ' -f 1)
+  [ "$actual" = "$expected" ] ||
+    fail "$from/$1 is not what SHA256SUMS says: its SHA-256 is $actual and should be $expected"
+}
+
+# stage <name>: puts it beside its place, and finds out whether it runs there.
+stage() {
+  if [ -d "$to/$1" ]; then fail "$to/$1 is in the way: it is a directory"; fi
+  staged=$(mktemp "$to/.$1.XXXXXX" 2>&1) || fail "cannot write to $to: $staged"
+  staged_files="$staged_files $1=${staged##*/}"
+  why=$(cat "$temporary/$1-$target" 2>&1 >"$staged" && chmod 755 "$staged" 2>&1) ||
+    fail "cannot write to $to: $why"
+  says=$("$staged" -V 2>&1) || fail "$1 does not run on this machine: $(last_line "$says")"
+  if [ -n "$version" ] && [ "v$says" != "$version" ]; then
+    fail "$from has $1 $says, not $version"
+  fi
+}
+
+# place <name>: renames what was staged. Whoever starts the program meets the old file or the new one.
+place() {
+  for pair in $staged_files; do
+    if [ "${pair%%=*}" != "$1" ]; then continue; fi
+    why=$(mv -f "$to/${pair#*=}" "$to/$1" 2>&1) || fail "cannot write $to/$1: $why"
+    echo "installed $to/$1 $("$to/$1" -V)"
+  done
+}
+
+clean_up() {
+  if [ -n "$temporary" ]; then rm -rf "$temporary"; fi
+  for pair in $staged_files; do
+    rm -f "$to/${pair#*=}"
+  done
+}
+
+# Whether what was installed is what the person will run.
+report_path() {
+  case ":$PATH:" in
+    *":$to:"*) ;;
+    *)
+      echo "$to is not on your PATH: put this line into your shell's profile:"
+      echo "  export PATH=\"$to:\$PATH\""
+      return
+      ;;
+  esac
+  for name in $names; do
+    found=$(command -v "$name" || true)
+    if [ "$found" != "$to/$name" ]; then
+      echo "$to is on your PATH, but $name is $found, which comes before it"
+    fi
+  done
+}
+
+main() {
+  releases=https://github.com/gxensemble/gxensemble/releases
+  from=${GXENSEMBLE_URL:-}
+  version=
+  to=
+  names="gxensemble ensemble-registry"
+  temporary=
+  staged_files=
+
+  while [ $# -gt 0 ]; do
+    case $1 in
+      -h | --help)
+        usage
+        exit 0
+        ;;
+      --from | --version | --to | --only)
+        if [ $# -lt 2 ] || [ -z "$2" ]; then fail_usage "$1 needs a value"; fi
+        case $1 in
+          --from) from=$2 ;;
+          --version) version=v${2#v} ;;
+          --to) to=$2 ;;
+          --only) names=$2 ;;
+        esac
+        shift 2
+        ;;
+      *) fail_usage "unknown option: $1" ;;
+    esac
+  done
+  case $names in
+    gxensemble | ensemble-registry | "gxensemble ensemble-registry") ;;
+    *) fail_usage "there is no $names: there are gxensemble and ensemble-registry" ;;
+  esac
+  case $version in
+    *[!A-Za-z0-9.+-]*) fail_usage "not a version: $version" ;;
+  esac
+
+  find_target
+  if [ -n "$from" ]; then
+    from=${from%/}
+  elif [ -n "$version" ]; then
+    from=$releases/download/$version
+  else
+    from=$releases/latest/download
+  fi
+  if [ -z "$to" ]; then
+    if [ "$(id -u)" = 0 ]; then
+      to=/usr/local/bin
+    else
+      [ -n "${HOME:-}" ] || fail "HOME is not set: say where to install, with --to"
+      to=$HOME/.local/bin
+    fi
+  fi
+  if command -v curl >/dev/null; then
+    downloader=curl
+  elif command -v wget >/dev/null; then
+    downloader=wget
+  else
+    fail "neither curl nor wget is here to download with"
+  fi
+  if command -v sha256sum >/dev/null; then
+    hasher=sha256sum
+  elif command -v shasum >/dev/null; then
+    hasher="shasum -a 256"
+  else
+    fail "neither sha256sum nor shasum is here to verify the download with"
+  fi
+
+  trap clean_up EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  made=$(mktemp -d "${TMPDIR:-/tmp}/gxensemble.XXXXXX" 2>&1) || fail "cannot make a temporary directory: $made"
+  temporary=$made
+
+  download SHA256SUMS
+  for name in $names; do
+    download "$name-$target"
+    verify "$name-$target"
+  done
+  why=$(mkdir -p "$to" 2>&1) || fail "cannot make $to: $why"
+  to=$(CDPATH='' cd -- "$to" && pwd)
+  for name in $names; do stage "$name"; done
+  for name in $names; do place "$name"; done
+  report_path
+}
+
+main "$@"
+}

@@ -1,0 +1,295 @@
+import assert from "node:assert/strict";
+import { findCommand, scriptText, standIn, TARGET, TemporaryRelease } from "./temporary_release.ts";
+
+const GXENSEMBLE = `gxensemble-${TARGET}`;
+
+/** What a release of a version leaves in the directory. */
+const both = (version: string) => ({
+  "ensemble-registry": standIn("ensemble-registry", version),
+  gxensemble: standIn("gxensemble", version),
+});
+
+/** A user that is not root and owns nothing. */
+const NOBODY = 65534;
+
+const isRoot = Deno.uid() === 0;
+
+for (const downloader of ["curl", "wget"]) {
+  const ignore = findCommand(downloader) === undefined;
+  Deno.test({
+    name: `${downloader} downloads, what is verified is installed, and failures change nothing`,
+    ignore,
+    async fn() {
+      await using release = new TemporaryRelease("1.2.3");
+      const env = { PATH: release.tools(downloader, "sha256sum") };
+      const { code, stdout, stderr } = await release.install({ env });
+      assert.equal(code, 0, stderr);
+      assert.equal(
+        stdout,
+        `installed ${release.to}/gxensemble 1.2.3\n` +
+          `installed ${release.to}/ensemble-registry 1.2.3\n` +
+          `${release.to} is not on your PATH: put this line into your shell's profile:\n` +
+          `  export PATH="${release.to}:$PATH"\n`,
+      );
+      assert.deepEqual(release.installed(), both("1.2.3"));
+      assert.equal(Deno.statSync(`${release.to}/gxensemble`).mode! & 0o7777, 0o755);
+      release.assertTidy();
+
+      release.release("1.2.4");
+      const whole = release.files.get(GXENSEMBLE) as string;
+      release.files.set(GXENSEMBLE, () => brokenOff(whole));
+      assert.match(await release.failure({ env }), /^cannot download http:\S+gxensemble-/);
+      release.files.delete(GXENSEMBLE);
+      assert.match(await release.failure({ env }), /^cannot download http:\S+gxensemble-.*404/);
+      release.files.set(GXENSEMBLE, whole.slice(0, -1));
+      assert.match(
+        await release.failure({ env }),
+        /^http:\S+ is not what SHA256SUMS says: its SHA-256 is \w{64} and should be \w{64}$/,
+      );
+      release.files.set(GXENSEMBLE, whole);
+      release.files.delete("SHA256SUMS");
+      assert.match(await release.failure({ env }), /^cannot download http:\S+SHA256SUMS: .*404/);
+
+      release.sum();
+      assert.equal((await release.install({ env })).code, 0);
+      assert.deepEqual(release.installed(), both("1.2.4"));
+    },
+  });
+}
+
+Deno.test("a program that runs goes on with the file that it was started with", async () => {
+  await using release = new TemporaryRelease("2.0.0");
+  Deno.mkdirSync(release.to, { recursive: true });
+  const path = `${release.to}/gxensemble`;
+  Deno.copyFileSync(findCommand("sleep")!, path);
+  const running = new Deno.Command(path, { args: ["600"] }).spawn();
+  try {
+    const { code, stderr } = await release.install();
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(release.installed(), both("2.0.0"));
+    if (Deno.build.os === "linux") {
+      assert.equal(Deno.readLinkSync(`/proc/${running.pid}/exe`), `${path} (deleted)`);
+    }
+  } finally {
+    running.kill("SIGKILL"); // Throws when it had ended.
+    assert.equal((await running.status).signal, "SIGKILL");
+  }
+});
+
+Deno.test("SHA256SUMS without the line is refused, and so is one with another's", async () => {
+  await using release = new TemporaryRelease("1.2.3");
+  const sums = release.files.get("SHA256SUMS") as string;
+  for (
+    const others of [
+      "",
+      sums.replace(GXENSEMBLE, `not-${GXENSEMBLE}`),
+      sums.replace(GXENSEMBLE, `${GXENSEMBLE}.exe`),
+      sums.slice(10),
+    ]
+  ) {
+    release.files.set("SHA256SUMS", others);
+    assert.match(await release.failure(), /^http:\S+SHA256SUMS has no line for gxensemble-/);
+  }
+  // As sha256sum --binary prints it.
+  release.files.set("SHA256SUMS", sums.replaceAll("  ", " *"));
+  assert.equal((await release.install()).code, 0);
+});
+
+Deno.test("a directory that cannot be written is left as it is", async () => {
+  await using release = new TemporaryRelease("1.2.3");
+  assert.equal((await release.install()).code, 0);
+  release.release("1.2.4");
+  const user = isRoot ? NOBODY : undefined;
+  // Nobody may not read the checkout either.
+  const piped = scriptText();
+  Deno.chmodSync(release.to, 0o555);
+  assert.match(await release.failure({ user, piped }), /^cannot write to \S+prefix\/bin: .*denied/);
+  const args = ["--to", `${release.to}/deeper`];
+  assert.match(await release.failure({ user, piped, args }), /^cannot make \S+deeper: .*denied/);
+  Deno.chmodSync(release.to, 0o755);
+  assert.match(
+    await release.failure({ args: ["--to", `${release.to}/gxensemble/bin`] }),
+    /^cannot make \S+: .*(exists|Not a directory)/,
+  );
+  Deno.removeSync(`${release.to}/gxensemble`);
+  Deno.mkdirSync(`${release.to}/gxensemble`);
+  const { code, stderr } = await release.install();
+  assert.equal(code, 1);
+  assert.match(stderr, /error: \S+gxensemble is in the way: it is a directory\n$/);
+});
+
+Deno.test({
+  name: "a disk that is full keeps what is on it",
+  ignore: !await canMount(),
+  async fn() {
+    await using release = new TemporaryRelease("1.2.3");
+    release.files.set(GXENSEMBLE, standIn("gxensemble", "1.2.3").padEnd(100_000, "#"));
+    release.sum();
+    Deno.mkdirSync(release.to, { recursive: true });
+    // A disk that only this process sees.
+    const script = `mount -t tmpfs -o size=32k none '${release.to}' || exit
+      echo old > '${release.to}/gxensemble'
+      "$@"
+      code=$?
+      (cd '${release.to}' && find . -type f && cat gxensemble)
+      exit $code`;
+    const within = ["unshare", "--mount", "sh", "-c", script, "sh"];
+    const { code, stdout, stderr } = await release.install({ within });
+    assert.deepEqual({ code, stdout }, { code: 1, stdout: "./gxensemble\nold\n" });
+    assert.match(stderr, /\ninstall\.sh: error: cannot write to \S+bin: .*No space left[^\n]*\n$/);
+    release.assertTidy();
+  },
+});
+
+Deno.test("what does not run here is not installed", async () => {
+  await using release = new TemporaryRelease("1.2.3");
+  release.files.set(
+    `ensemble-registry-${TARGET}`,
+    "#!/bin/sh\necho 'libc.so.6: version `GLIBC_2.99` not found' >&2\nexit 1\n",
+  );
+  release.sum();
+  assert.equal(
+    await release.failure(),
+    "ensemble-registry does not run on this machine: libc.so.6: version `GLIBC_2.99` not found",
+  );
+  assert.match(
+    await release.failure({ args: ["--only", "gxensemble", "--version", "v1.2.4"] }),
+    /^http:\S+ has gxensemble 1\.2\.3, not v1\.2\.4$/,
+  );
+  const one = await release.install({ args: ["--only", "gxensemble", "--version", "1.2.3"] });
+  assert.equal(one.code, 0, one.stderr);
+  assert.deepEqual(Object.keys(release.installed()), ["gxensemble"]);
+});
+
+Deno.test("a platform without a build is told so, before anything is downloaded", async () => {
+  await using release = new TemporaryRelease("1.2.3");
+  const on = (system: string, machine: string, others: Record<string, string> = {}) =>
+    release.stub({
+      uname: `case $1 in -s) echo ${system} ;; -m) echo ${machine} ;; esac`,
+      ...others,
+    });
+  const reasons = {
+    "there is no build for FreeBSD: there are Linux, macOS and Windows": on("FreeBSD", "amd64"),
+    "there is no build for Linux on riscv64: there are x86_64 and aarch64": on("Linux", "riscv64"),
+    "there is no build for Linux with musl, as Alpine has it: use a system with glibc, like Debian":
+      on("Linux", "x86_64", { ldd: "echo 'musl libc (x86_64)' >&2; exit 1" }),
+    [
+      "this script is not for Windows: download the .exe files from " +
+      "https://github.com/gxensemble/gxensemble/releases"
+    ]: on("MINGW64_NT-10.0", "x86_64"),
+  };
+  for (const [reason, PATH] of Object.entries(reasons)) {
+    assert.equal(await release.failure({ env: { PATH } }), reason);
+  }
+  assert.deepEqual(release.requests, []);
+
+  // And those with one get theirs.
+  for (
+    const [PATH, target] of [
+      [on("Linux", "arm64"), "aarch64-unknown-linux-gnu"],
+      [on("Darwin", "arm64"), "aarch64-apple-darwin"],
+      [on("Darwin", "x86_64"), "x86_64-apple-darwin"],
+    ] as const
+  ) {
+    release.files.set(`gxensemble-${target}`, standIn("gxensemble", target));
+    release.sum();
+    const { stdout } = await release.install({ env: { PATH }, args: ["--only", "gxensemble"] });
+    assert.match(stdout, new RegExp(`^installed \\S+/gxensemble ${target}\n`));
+  }
+});
+
+Deno.test("what it needs and does not find, it names", async () => {
+  await using release = new TemporaryRelease("1.2.3");
+  const without = { PATH: release.tools() };
+  assert.match(await release.failure({ env: without }), /^neither curl nor wget is here/);
+  const [downloader] = ["curl", "wget"].filter(findCommand);
+  const unverified = { PATH: release.tools(downloader!) };
+  assert.match(await release.failure({ env: unverified }), /^neither sha256sum nor shasum is here/);
+  assert.deepEqual(release.requests, []);
+  if (findCommand("shasum") && findCommand("perl")) {
+    const env = { PATH: release.tools(downloader!, "shasum", "perl") };
+    assert.equal((await release.install({ env })).code, 0);
+  }
+});
+
+Deno.test("it says whether what was installed is what will be run", async () => {
+  await using release = new TemporaryRelease("1.2.3");
+  const onPath = `${release.to}:${Deno.env.get("PATH")}`;
+  const { stdout } = await release.install({ env: { PATH: onPath } });
+  assert.equal(stdout.split("\n").length, 3);
+  const shadowed = release.stub({ gxensemble: "echo another" });
+  const [other] = shadowed.split(":");
+  const PATH = `${other}:${onPath}`;
+  const { stdout: warned } = await release.install({ env: { PATH } });
+  assert.match(
+    warned,
+    new RegExp(`\n\\S+ is on your PATH, but gxensemble is ${other}/gxensemble, which comes before`),
+  );
+});
+
+Deno.test("options that make no sense are refused with exit 2", async () => {
+  await using release = new TemporaryRelease("1.2.3");
+  const mistakes = {
+    "unknown option: --frm": ["--frm", "x"],
+    "--to needs a value": ["--to"],
+    "--from needs a value": ["--from", ""],
+    "there is no deno: there are gxensemble and ensemble-registry": ["--only", "deno"],
+    "not a version: v../../x": ["--version", "../../x"],
+  };
+  for (const [mistake, args] of Object.entries(mistakes)) {
+    const { code, stderr } = await release.install({ args });
+    assert.equal(code, 2);
+    assert.equal(stderr, `install.sh: error: ${mistake}\nsee install.sh --help\n`);
+  }
+  const help = await release.install({ args: ["--help"] });
+  assert.equal(help.code, 0);
+  assert.match(help.stdout, /^Usage: install\.sh /);
+  assert.deepEqual(release.requests, []);
+});
+
+for (const shell of ["dash", "bash"]) {
+  Deno.test({
+    name: `${shell} given the script by a pipe installs, and given a part of it does nothing`,
+    ignore: findCommand(shell) === undefined,
+    async fn() {
+      await using release = new TemporaryRelease("1.2.3");
+      const text = scriptText();
+      const last = text.length - "}\n".length;
+      const ends = [last, last - 1, last - 2, text.lastIndexOf("\nmain") + "\nmain".length];
+      for (let end = 1; end < last; end += 199) ends.push(end);
+      for (const end of ends) {
+        const { stdout } = await release.install({ piped: text.slice(0, end), shell });
+        assert.equal(stdout, "", `the first ${end} characters do something`);
+      }
+      assert.deepEqual(release.requests, []);
+      assert.deepEqual(release.installed(), {});
+      release.assertTidy();
+
+      const { code, stderr } = await release.install({ piped: text, shell });
+      assert.equal(code, 0, stderr);
+      assert.deepEqual(release.installed(), both("1.2.3"));
+    },
+  });
+}
+
+/** A response that ends in the middle. */
+function brokenOff(text: string): Response {
+  const half = new TextEncoder().encode(text.slice(0, text.length / 2));
+  return new Response(
+    new ReadableStream({
+      start: (controller) => controller.enqueue(half),
+      pull: (controller) => controller.error(new Error("broken off, as the test wants it")),
+    }),
+  );
+}
+
+/** Whether this process may mount a file system for itself. */
+async function canMount(): Promise<boolean> {
+  const script = "mount -t tmpfs none /mnt";
+  try {
+    const command = new Deno.Command("unshare", { args: ["--mount", "sh", "-c", script] });
+    return (await command.output()).code === 0;
+  } catch {
+    return false;
+  }
+}
