@@ -59,10 +59,6 @@ find_target() {
   esac
 }
 
-last_line() {
-  printf '%s\n' "$1" | tail -n 1
-}
-
 # download <name>: from the release into the temporary directory.
 download() {
   echo "downloading $from/$1" >&2
@@ -70,7 +66,7 @@ download() {
     curl) why=$(curl -fsSL --retry 2 -o "$temporary/$1" "$from/$1" 2>&1) && return ;;
     wget) why=$(wget -nv -t 2 -O "$temporary/$1" "$from/$1" 2>&1) && return ;;
   esac
-  fail "cannot download $from/$1: $(last_line "$why")"
+  fail "cannot download $from/$1: $(printf '%s\n' "$why" | tail -n 1)"
 }
 
 # verify <name>: what was downloaded is what SHA256SUMS says.
@@ -89,10 +85,12 @@ stage() {
   staged_files="$staged_files $1=${staged##*/}"
   why=$(cat "$temporary/$1-$target" 2>&1 >"$staged" && chmod 755 "$staged" 2>&1) ||
     fail "cannot write to $to: $why"
-  says=$("$staged" -V 2>&1) || fail "$1 does not run on this machine: $(last_line "$says")"
-  if [ -n "$version" ] && [ "v$says" != "$version" ]; then
-    fail "$from has $1 $says, not $version"
-  fi
+  says=$("$staged" -V 2>"$temporary/why") || fail "$1 does not run on this machine: $(tail -n 1 "$temporary/why")"
+  says=$(printf '%s\n' "$says" | sed -n 1p)
+  case $says in
+    "$1 ${version:+${version#v} }"*) ;;
+    *) fail "$from has no $1${version:+ $version}: what goes by its name says that it is $says" ;;
+  esac
 }
 
 # place <name>: renames what was staged. Whoever starts the program meets the old file or the new one.
@@ -100,7 +98,7 @@ place() {
   for pair in $staged_files; do
     if [ "${pair%%=*}" != "$1" ]; then continue; fi
     why=$(mv -f "$to/${pair#*=}" "$to/$1" 2>&1) || fail "cannot write $to/$1: $why"
-    echo "installed $to/$1 $("$to/$1" -V)"
+    echo "installed $("$to/$1" -V | sed -n 1p) as $to/$1"
   done
 }
 

@@ -174,7 +174,7 @@ export class TemporaryRelease implements AsyncDisposable {
 
 /** What is installed in the tests: says its version, as the executables do. */
 export function standIn(name: string, version: string): string {
-  return `#!/bin/sh\n# ${name}\necho ${version}\n`;
+  return `#!/bin/sh\necho '${name} ${version} (a stand-in)'\necho 'deno 2.9.6'\n`;
 }
 
 /** The text of the script. */
