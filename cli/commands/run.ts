@@ -14,6 +14,9 @@ import { EnsembleError } from "../../runtime/errors.ts";
 import type { Address } from "../../runtime/wire/address.ts";
 import type { ServerOptions } from "../../registry/options.ts";
 
+/** Where what programs call is, and not what they are. */
+const RUNTIME_DIRECTORY = new URL("../../runtime/", import.meta.url).href;
+
 /** Options of {@linkcode run}. */
 export interface RunOptions extends ServerOptions {
   /** Where registries are reached besides the default address. */
@@ -50,14 +53,13 @@ export async function run(
         cause: thrown,
       });
     }
-  }, {
-    ...options,
-    library: { "@gxensemble/ensemble": await import("../../mod.ts") },
-  });
+  }, options);
 }
 
 /** What was thrown, and the place in the author's files where it was. */
 function describeFailure(thrown: unknown): string {
-  const place = thrown instanceof Error ? /\bfile:\S+:\d+:\d+/.exec(thrown.stack ?? "") : null;
-  return place ? `${describeThrown(thrown)}, at ${place[0]}` : describeThrown(thrown);
+  const stack = thrown instanceof Error ? thrown.stack ?? "" : "";
+  const [place] = (stack.match(/\bfile:\S+:\d+:\d+/g) ?? [])
+    .filter((place) => !place.startsWith(RUNTIME_DIRECTORY));
+  return place ? `${describeThrown(thrown)}, at ${place}` : describeThrown(thrown);
 }

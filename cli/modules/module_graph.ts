@@ -70,6 +70,13 @@ export class ModuleReader {
    * @throws {ModuleError} when there is no such file, or its project cannot be read.
    */
   static async open(file: string, options: GraphOptions = {}): Promise<ModuleReader> {
+    if (/^(?:https?|jsr|npm|node|data|blob):/.test(file)) {
+      throw new ModuleError(
+        "is not a file on this host, and only those are shipped: load it with --library, or import " +
+          "it in a module of your own",
+        { path: file },
+      );
+    }
     const entry = file.startsWith("file:") ? fileURLToPath(file) : resolve(file);
     if (!await isFile(entry)) throw await missingModule(entry, { path: entry });
     return new ModuleReader(entry, await findProject(entry), options);

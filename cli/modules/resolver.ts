@@ -4,7 +4,9 @@
  * @module
  */
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { RUNTIME_MODULE } from "../../runtime/code/library_table.ts";
 import type { ImportMap } from "./import_map.ts";
+import { isRuntime } from "./runtime_module.ts";
 
 /** A file of the author's. */
 export interface LocalTarget {
@@ -44,6 +46,7 @@ export class Resolver {
     }
     const resolved = this.#importMap.resolve(specifier, pathToFileURL(referrer).href);
     if (resolved === undefined) return undefined;
+    if (isRuntime(resolved)) return { kind: "library", specifier: RUNTIME_MODULE };
     return resolved.startsWith("file:")
       ? { kind: "local", path: fileURLToPath(resolved) }
       : { kind: "library", specifier: resolved };

@@ -11,6 +11,15 @@ import { fileStem, type UnitFiles } from "./unit_files.ts";
 /** What `import * as namespace` gives. */
 export type ModuleNamespace = Record<string, unknown>;
 
+/** A module that the program was built with, or how to get it when it is first needed. */
+export type OfferedModule = ModuleNamespace | (() => Promise<ModuleNamespace>);
+
+/** What shipped code imports the runtime of its server as. */
+export const RUNTIME_MODULE = "@gxensemble/ensemble";
+
+/** The export by which any copy of the runtime is known. */
+const RUNTIME_EXPORT = "callWithEnsembleServer";
+
 const shimmed = processTable<ModuleNamespace>("libraries");
 
 interface Shim {
@@ -21,7 +30,7 @@ interface Shim {
 /** The libraries of one server: those registered by the program, and what its own `import` finds. */
 export class LibraryTable {
   readonly #files: UnitFiles;
-  readonly #registered = new Map<string, ModuleNamespace>();
+  readonly #registered = new Map<string, OfferedModule>();
   readonly #shims = new Map<string, Shim>();
   /** Imports under way. No module is imported twice at a time: see `UnitInstances`. */
   readonly #importing = new Map<string, Promise<ModuleNamespace>>();
@@ -32,8 +41,8 @@ export class LibraryTable {
   }
 
   /** Offers a module that the program was built with under `specifier`, exactly as written. */
-  register(specifier: string, namespace: ModuleNamespace): void {
-    this.#registered.set(specifier, namespace);
+  register(specifier: string, module: OfferedModule): void {
+    this.#registered.set(specifier, module);
   }
 
   /** The specifiers of the registered ones, sorted. */
@@ -45,11 +54,26 @@ export class LibraryTable {
    * The library's namespace: the registered one, or what this process imports under that name.
    *
    * @throws {InvalidInputError} when the specifier is relative.
-   * @throws {EnsembleError} when there is no such library, or it fails.
+   * @throws {EnsembleError} when there is no such library, it fails, or it is another runtime.
    */
   async import(specifier: string, attributes?: Record<string, string>): Promise<ModuleNamespace> {
     const registered = this.#registered.get(specifier);
-    if (registered) return registered;
+    if (registered) return typeof registered === "function" ? await registered() : registered;
+    const namespace = await this.#importFound(specifier, attributes);
+    if (await this.#isOtherRuntime(namespace)) {
+      throw new EnsembleError(
+        `${specifier} is another copy of the runtime of this server, and knows nothing of it: import ` +
+          `"${RUNTIME_MODULE}", which the imports of deno.json may map to that copy`,
+      );
+    }
+    return namespace;
+  }
+
+  /** What this process imports under a name. */
+  async #importFound(
+    specifier: string,
+    attributes?: Record<string, string>,
+  ): Promise<ModuleNamespace> {
     // A relative specifier would be resolved against this very file.
     if (/^\.{0,2}\//.test(specifier)) {
       throw new InvalidInputError(`not the name of a library module: ${specifier}`);
@@ -64,7 +88,7 @@ export class LibraryTable {
       return await importing;
     } catch (error) {
       // Deno names the file that asked, which is this one.
-      const reason = describeThrown(error).replace(/ from "file:[^"]*"$/, "");
+      const reason = describeThrown(error).replace(/ from "(?:file|https?):[^"]*"$/, "");
       throw new EnsembleError(
         `library module ${specifier} is not registered in this server, nor can it be imported: ` +
           reason,
@@ -73,6 +97,12 @@ export class LibraryTable {
     } finally {
       this.#importing.delete(key);
     }
+  }
+
+  async #isOtherRuntime(namespace: ModuleNamespace): Promise<boolean> {
+    if (!(RUNTIME_EXPORT in namespace) || !this.#registered.has(RUNTIME_MODULE)) return false;
+    const own = await this.import(RUNTIME_MODULE);
+    return namespace[RUNTIME_EXPORT] !== own[RUNTIME_EXPORT];
   }
 
   /** The file name of a module that exports what the library exports. Throws as `import` does. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { ProtocolError } from "../errors.ts";
-import { LibraryTable, type ModuleNamespace } from "./library_table.ts";
+import { LibraryTable, type ModuleNamespace, type OfferedModule } from "./library_table.ts";
 import { type ListedLoad, LoadHistory } from "./load_history.ts";
 import { ModuleError, type SourceLocation } from "./module_error.ts";
 import { type ModuleName, type Unit, verifyUnits } from "./unit.ts";
@@ -132,8 +132,8 @@ export class UnitStore {
    * Offers a module that the program was built with to shipped code, under a bare specifier or under
    * its module id: then it stands in for the author's file of that id.
    */
-  registerLibrary(specifier: string, namespace: ModuleNamespace): void {
-    this.#libraries.register(specifier, namespace);
+  registerLibrary(specifier: string, module: OfferedModule): void {
+    this.#libraries.register(specifier, module);
   }
 
   /** The specifiers of the modules registered with `registerLibrary`, sorted. */

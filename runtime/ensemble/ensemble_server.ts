@@ -10,7 +10,7 @@ import type { ActorSystem } from "../actor/actor_system.ts";
 import type { AskOptions, Destination, TellOptions } from "../actor/messaging.ts";
 import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
 import type { Handlers, ServeOptions } from "../actor/service.ts";
-import type { ModuleNamespace } from "../code/library_table.ts";
+import { type ModuleNamespace, RUNTIME_MODULE } from "../code/library_table.ts";
 import { loaderHandlers } from "../code/loader.ts";
 import { LOADER_ACTOR } from "../code/loader_protocol.ts";
 import type { Unit } from "../code/unit.ts";
@@ -39,8 +39,8 @@ export interface StartServerOptions {
   /** Where the registry is, besides its UNIX socket on this host. */
   readonly registry?: readonly Address[];
   /**
-   * Modules of this program that shipped code may import by these specifiers, and then shares with it.
-   * `@gxensemble/ensemble` is the one to offer always: `{"@gxensemble/ensemble": namespace}`.
+   * Modules of this program that shipped code may import by these specifiers, and then shares with it;
+   * besides `@gxensemble/ensemble`, this runtime, which is always offered.
    */
   readonly library?: Readonly<Record<string, ModuleNamespace>>;
   /** Starts actors that must be there before anything reaches the server. */
@@ -53,6 +53,11 @@ let current: EnsembleServer | undefined;
 
 /** The id of the server that is being started. */
 let starting: ServerId | undefined;
+
+/** Where any other copy of the runtime finds which one runs the process's server: its URL. */
+const OWNER = Symbol.for("gxensemble.runtime");
+
+const owned = globalThis as { [OWNER]?: string };
 
 /** This process's server in the ensemble. */
 export class EnsembleServer {
@@ -199,7 +204,9 @@ export async function startServer(
   }
   starting = id;
   try {
-    return current = await start(id, options);
+    current = await start(id, options);
+    owned[OWNER] = import.meta.url;
+    return current;
   } finally {
     starting = undefined;
   }
@@ -227,6 +234,8 @@ async function start(id: ServerId, options: StartServerOptions): Promise<Ensembl
       // Only now is it sure that no other process is this server, and uses the directory.
       const units = await UnitStore.open(`${serverDirectory(id)}/loader.d`);
       started = new EnsembleServer(server, units, tls);
+      // Imported when it is needed: it is above this module, and more than most servers need of it.
+      units.registerLibrary(RUNTIME_MODULE, () => import("../../mod.ts"));
       for (const [specifier, namespace] of Object.entries(options.library ?? {})) {
         units.registerLibrary(specifier, namespace);
       }
@@ -245,8 +254,13 @@ async function start(id: ServerId, options: StartServerOptions): Promise<Ensembl
  * @throws {EnsembleError} when there is none.
  */
 export function currentServer(): EnsembleServer {
-  if (!current) throw new EnsembleError("this process is no server of an ensemble");
-  return current;
+  if (current) return current;
+  throw new EnsembleError(
+    owned[OWNER] === undefined
+      ? "this process is no server of an ensemble"
+      : `${import.meta.url} is another copy of the runtime than that of the server here, ` +
+        `${owned[OWNER]}: import "${RUNTIME_MODULE}" in code for servers`,
+  );
 }
 
 function warnOfPlainAddresses(listen: readonly Address[]): void {
