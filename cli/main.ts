@@ -1,50 +1,23 @@
 /**
  * The `gxensemble` executable.
  *
+ * It has no types and imports the rest when it runs: from a file server that takes `.ts` for something
+ * other than TypeScript, Deno runs this much as JavaScript, and what is wrong can be said.
+ *
  * @module
  */
-import { CommanderError } from "npm:@commander-js/extra-typings@^15.1.0";
-import { EnsembleError } from "../runtime/errors.ts";
-import { printNotice } from "./output.ts";
-import { createProgram } from "./program.ts";
-import { UsageError } from "./usage_error.ts";
 
-/**
- * Runs a command line.
- *
- * @param args the arguments after the name of the program.
- * @returns the exit code: 0 done, 1 failed, 2 wrong usage.
- */
-export async function main(args: string[]): Promise<number> {
-  const program = createProgram();
-  let logLevel: unknown;
-  program.hook("preAction", (_, command) => {
-    logLevel = command.opts().log;
-  });
+if (import.meta.main) {
   try {
-    await program.parseAsync(args, { from: "user" });
-    return 0;
+    const { runCommandLine } = await import("./command_line.ts");
+    Deno.exit(await runCommandLine(Deno.args));
   } catch (error) {
-    if (error instanceof UsageError) return reportUsage(error);
-    // The help or the version was printed: without any arguments the help is an answer to a mistake.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    reportFailure(error, logLevel);
-    return 1;
+    if (!String(error).includes("identified a Unknown module")) throw error;
+    console.error(
+      `gxensemble: error: ${new URL(import.meta.url).origin} does not say of .ts files that they ` +
+        "are TypeScript: let it serve them as application/typescript, video/mp2t, text/plain or " +
+        "application/octet-stream",
+    );
+    Deno.exit(1);
   }
 }
-
-function reportUsage(error: UsageError): number {
-  printNotice(`gxensemble: error: ${error.message}`);
-  printNotice(`see ${error.help}`);
-  return 2;
-}
-
-function reportFailure(error: unknown, logLevel: unknown): void {
-  const isExpected = error instanceof EnsembleError;
-  const message = error instanceof Error ? error.message : String(error);
-  printNotice(`gxensemble: error: ${isExpected ? message : `unexpected: ${message}`}`);
-  if (logLevel === "debug") printNotice(Deno.inspect(error, { colors: false }));
-  else if (!isExpected && logLevel !== undefined) printNotice("see where with --log DEBUG");
-}
-
-if (import.meta.main) Deno.exit(await main(Deno.args));

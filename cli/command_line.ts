@@ -1,0 +1,48 @@
+/**
+ * What the `gxensemble` executable does with its arguments.
+ *
+ * @module
+ */
+import { CommanderError } from "npm:@commander-js/extra-typings@^15.1.0";
+import { EnsembleError } from "../runtime/errors.ts";
+import { printNotice } from "./output.ts";
+import { createProgram } from "./program.ts";
+import { UsageError } from "./usage_error.ts";
+
+/**
+ * Runs a command line.
+ *
+ * @param args the arguments after the name of the program.
+ * @returns the exit code: 0 done, 1 failed, 2 wrong usage.
+ */
+export async function runCommandLine(args: string[]): Promise<number> {
+  const program = createProgram();
+  let logLevel: unknown;
+  program.hook("preAction", (_, command) => {
+    logLevel = command.opts().log;
+  });
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return 0;
+  } catch (error) {
+    if (error instanceof UsageError) return reportUsage(error);
+    // The help or the version was printed: without any arguments the help is an answer to a mistake.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    reportFailure(error, logLevel);
+    return 1;
+  }
+}
+
+function reportUsage(error: UsageError): number {
+  printNotice(`gxensemble: error: ${error.message}`);
+  printNotice(`see ${error.help}`);
+  return 2;
+}
+
+function reportFailure(error: unknown, logLevel: unknown): void {
+  const isExpected = error instanceof EnsembleError;
+  const message = error instanceof Error ? error.message : String(error);
+  printNotice(`gxensemble: error: ${isExpected ? message : `unexpected: ${message}`}`);
+  if (logLevel === "debug") printNotice(Deno.inspect(error, { colors: false }));
+  else if (!isExpected && logLevel !== undefined) printNotice("see where with --log DEBUG");
+}
