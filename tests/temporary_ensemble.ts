@@ -27,6 +27,12 @@ export class TemporaryEnsemble implements Disposable {
   /** Where the cookie belongs. */
   readonly cookiePath = `${this.gerbilPath}/ensemble/cookie`;
 
+  /** What is run as `gxensemble`: the path or URL of its main module. */
+  main = MAIN;
+
+  /** Where it is run, if not where the tests are. */
+  workingDirectory: string | undefined;
+
   /** The environment variables of processes in this ensemble. */
   readonly environment: Record<string, string> = {
     GERBIL_PATH: this.gerbilPath,
@@ -36,7 +42,7 @@ export class TemporaryEnsemble implements Disposable {
 
   /** Runs `gxensemble` to its end. */
   run(...args: string[]): Promise<Outcome> {
-    return finish(this.command("run", "-A", MAIN, ...args));
+    return finish(this.command("run", "-A", this.main, ...args));
   }
 
   /** Runs the text of a TypeScript module to its end. */
@@ -48,6 +54,7 @@ export class TemporaryEnsemble implements Disposable {
   command(...args: string[]): Deno.Command {
     return new Deno.Command(Deno.execPath(), {
       args,
+      cwd: this.workingDirectory,
       env: this.environment,
       stdin: "null",
       stdout: "piped",

@@ -22,8 +22,8 @@ export async function pipeLines(
   lines: string[],
 ): Promise<Outcome> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", MAIN, "repl", ...args],
-    cwd: ROOT,
+    args: ["run", "-A", ensemble.main, "repl", ...args],
+    cwd: ensemble.workingDirectory ?? ROOT,
     env: ensemble.environment,
     stdin: "piped",
     stdout: "piped",

@@ -167,8 +167,7 @@ export class RunningEnsemble implements AsyncDisposable {
 
   /** Starts `gxensemble`. */
   spawn(...args: string[]): RunningProcess {
-    const main = new URL("../../cli/main.ts", import.meta.url).href;
-    return this.spawnDeno("run", "-A", main, ...args);
+    return this.spawnDeno("run", "-A", this.places.main, ...args);
   }
 
   /** Starts a `deno` in the places of this ensemble. */

@@ -1,0 +1,65 @@
+/**
+ * A plain HTTP file server of this checkout, and what makes a host of its own of this one.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** The content types that a file server sends, by the ending of the name; none for any other. */
+export type ContentTypes = Record<string, string>;
+
+/** Serves the files of the checkout that are in its repository, or could be. */
+export class FileServer implements AsyncDisposable {
+  readonly #files: Set<string>;
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+
+  private constructor(files: Set<string>, types: ContentTypes) {
+    this.#files = files;
+    this.#server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+      (request) => this.#answer(new URL(request.url).pathname.slice(1), types),
+    );
+  }
+
+  /** Starts a server on a free port of the loopback interface. */
+  static async start(types: ContentTypes): Promise<FileServer> {
+    const { code, stdout } = await new Deno.Command("git", {
+      args: ["ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+      cwd: ROOT,
+    }).output();
+    assert.equal(code, 0, "the tests are not run in a repository");
+    return new FileServer(new Set(new TextDecoder().decode(stdout).split("\0")), types);
+  }
+
+  /** The URL of a file. */
+  url(path: string): string {
+    return `http://127.0.0.1:${this.#server.addr.port}/${path}`;
+  }
+
+  /** Stops to serve. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.shutdown();
+  }
+
+  async #answer(path: string, types: ContentTypes): Promise<Response> {
+    if (!this.#files.has(path)) return new Response("not found\n", { status: 404 });
+    const type = types[path.slice(path.lastIndexOf("."))];
+    const headers = type === undefined ? undefined : { "Content-Type": type };
+    return new Response(await Deno.readFile(`${ROOT}${path}`), { headers });
+  }
+}
+
+/**
+ * Makes a `DENO_DIR` that knows no module of any URL. What has been downloaded from npm is shared with
+ * the tests' own: it is the same wherever it is asked for, and not what is tested.
+ */
+export async function makeDenoDirectory(directory: string): Promise<void> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
+  const { npmCache } = JSON.parse(new TextDecoder().decode(stdout));
+  await Deno.mkdir(npmCache, { recursive: true });
+  await Deno.mkdir(directory, { recursive: true });
+  await Deno.symlink(npmCache, `${directory}/npm`);
+}
