@@ -64,9 +64,9 @@ download() {
   echo "downloading $from/$1" >&2
   case $downloader in
     curl) why=$(curl -fsSL --retry 2 -o "$temporary/$1" "$from/$1" 2>&1) && return ;;
-    wget) why=$(wget -nv -t 2 -O "$temporary/$1" "$from/$1" 2>&1) && return ;;
+    wget) why=$(wget -t 2 -O "$temporary/$1" "$from/$1" 2>&1) && return ;;
   esac
-  fail "cannot download $from/$1: $(printf '%s\n' "$why" | tail -n 1)"
+  fail "cannot download $from/$1: $(printf '%s\n' "$why" | sed '/^ *$/d' | tail -n 1)"
 }
 
 # verify <name>: what was downloaded is what SHA256SUMS says.
