@@ -49,7 +49,9 @@ export class FrameReader {
       (buffer[at + 1]! << 16 | buffer[at + 2]! << 8 | buffer[at + 3]!);
     if (length > this.limit) {
       throw new ProtocolError(
-        `frame too large: ${length} bytes announced, and the limit is ${this.limit}`,
+        isTlsRecord(length)
+          ? "it speaks TLS: one side has a tcp address where the other has a tls one"
+          : `frame too large: ${length} bytes announced, and the limit is ${this.limit}`,
       );
     }
     if (available < HEADER_LENGTH + length) return false;
@@ -86,4 +88,10 @@ export class FrameReader {
       this.#filled = rest;
     }
   }
+}
+
+/** Whether a frame's length is the start of a record of TLS: an alert or a handshake (RFC 8446, 5.1). */
+function isTlsRecord(length: number): boolean {
+  const start = length >>> 8;
+  return start >= 0x150300 && start <= 0x150304 || start >= 0x160300 && start <= 0x160304;
 }

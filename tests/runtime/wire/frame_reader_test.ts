@@ -125,6 +125,18 @@ Deno.test("a frame beyond the limit is refused by its header, before anything is
   }
 });
 
+Deno.test("a peer that speaks TLS is told from one that sends too much", async () => {
+  // The client's hello, and the alert with which a server answers something else.
+  for (const record of [[0x16, 0x03, 0x01, 0x02, 0x00], [0x15, 0x03, 0x03, 0x00, 0x02, 0x28]]) {
+    const reader = new FrameReader(new PiecesStream(new Uint8Array(record)), 1024);
+    await reader.fill();
+    assert.throws(() => reader.next(), {
+      name: "ProtocolError",
+      message: "it speaks TLS: one side has a tcp address where the other has a tls one",
+    });
+  }
+});
+
 Deno.test("a frame at the limit is read, and the limit may be raised between frames", async () => {
   const small = bodyOf(8, 1);
   const large = bodyOf(20, 2);
