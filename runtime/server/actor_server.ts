@@ -321,7 +321,7 @@ export class ActorServer implements Controlled {
 
   async #finish(): Promise<void> {
     // Whoever asked for the shutdown is answered first, in a turn of its own.
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await new Promise((resolve) => setImmediate(resolve));
     await this.#router.close(DRAIN_TIMEOUT);
     this.actors.find(SERVER_ACTOR)?.exit("the server has stopped");
     this.actors.close();

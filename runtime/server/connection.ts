@@ -12,6 +12,7 @@ import type { FrameReader } from "../wire/frame_reader.ts";
 import { HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, MAX_FRAME } from "../wire/limits.ts";
 import type { Outbox } from "../wire/outbox.ts";
 import type { ByteStream } from "../wire/stream.ts";
+import { within } from "../within.ts";
 import type { Authenticated } from "./handshake.ts";
 import { Session } from "./session.ts";
 
@@ -48,6 +49,9 @@ export class Connection {
   #flushing = false;
   #seen = 0;
   #ended: string | undefined;
+  readonly #closed = Promise.withResolvers<void>();
+  /** The end of the writing that {@linkcode Connection.drain} waits for. */
+  #written: PromiseWithResolvers<void> | undefined;
 
   /** Takes over a stream after its handshake; what is in the outbox is sent. */
   constructor(
@@ -103,23 +107,23 @@ export class Connection {
     this.session.ended = true;
     clearInterval(this.#heartbeat);
     this.#stream.close();
+    this.#closed.resolve();
     this.#events.onClosed(this, reason);
   }
 
   /** Writes what is waiting, lets the peer read it to the end, and closes; `timeout` in ms in all. */
   async drain(timeout: number): Promise<void> {
-    const until = performance.now() + timeout;
-    const wait = async (condition: () => boolean) => {
-      while (this.open && condition() && performance.now() < until) {
-        await new Promise((resolve) => setTimeout(resolve, 2));
-      }
-    };
+    await within(timeout, this.#drain());
+    this.close("drained");
+  }
+
+  async #drain(): Promise<void> {
+    this.#written ??= Promise.withResolvers<void>();
     this.flush();
-    await wait(() => this.#outbox.size > 0 || this.#writing || this.#flushing);
+    await this.#written.promise;
     if (this.open) await this.#stream.closeWrite().catch(() => {});
     // Closing with unread input would reset the stream and take back what the peer has not read.
-    await wait(() => true);
-    this.close("drained");
+    await this.#closed.promise;
   }
 
   readonly #settle = (): void => {
@@ -148,6 +152,7 @@ export class Connection {
       this.close(`the connection was lost: ${(error as Error).message}`);
     }
     this.#writing = false;
+    this.#written?.resolve();
   }
 
   async #readAll(): Promise<void> {
