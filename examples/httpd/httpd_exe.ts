@@ -29,8 +29,8 @@ export async function main(args: string[]): Promise<void> {
     {
       roles: ["httpd"],
       registry: ensemble.parseAddresses(values.registry),
-      // What is loaded later shares these modules with this program.
-      library: { "@gxensemble/ensemble": ensemble, "examples/httpd/httpd.ts": handlers },
+      // What is loaded later shares this module with this program.
+      library: { "examples/httpd/httpd.ts": handlers },
     },
   );
 }
