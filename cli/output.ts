@@ -29,6 +29,11 @@ export function printNotice(line: string): void {
   write(Deno.stderr, `${line}\n`);
 }
 
+/** How wide help printed to a stream is, in columns. Asks Deno: Node's streams would first have to be loaded. */
+export function helpWidth(stream: { isTerminal(): boolean }): number {
+  return stream.isTerminal() ? Deno.consoleSize().columns : 80;
+}
+
 function write(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
   const bytes = encoder.encode(text);
   try {

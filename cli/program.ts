@@ -37,7 +37,7 @@ import {
   rolesOption,
   serverIdArgument,
 } from "./options.ts";
-import { printNotice, printText } from "./output.ts";
+import { helpWidth, printNotice, printText } from "./output.ts";
 import { UsageError } from "./usage_error.ts";
 
 /**
@@ -57,6 +57,10 @@ export function createProgram(): CommandUnknownOpts {
     .configureOutput({
       writeOut: printText,
       writeErr: (text) => printNotice(text.trimEnd()),
+      getOutHelpWidth: () => helpWidth(Deno.stdout),
+      getErrHelpWidth: () => helpWidth(Deno.stderr),
+      getOutHasColors: () => false, // The help has none.
+      getErrHasColors: () => false,
       outputError: () => {}, // main.ts prints errors, of commander and all others alike.
     });
   addServerCommands(program);
