@@ -6,19 +6,14 @@
  *
  * @module
  */
-import {
-  Command,
-  type CommanderError,
-  type CommandUnknownOpts,
-  Option,
-} from "npm:@commander-js/extra-typings@^15.1.0";
+import { Command, type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import { registryCommand } from "../registry/command.ts";
 import { helpFormat } from "../registry/help_format.ts";
 import { announceOption, listenOption, logFileOption, logOption } from "../registry/options.ts";
 import { formatVersion } from "../registry/version.ts";
 import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
 import { addAuthorityCommand } from "./ca_program.ts";
-import { allCommands, commandPath } from "./command_path.ts";
+import { allCommands } from "./command_path.ts";
 import { addHelpCommand } from "./help_command.ts";
 import { EXAMPLES } from "./help_examples.ts";
 import {
@@ -39,6 +34,7 @@ import {
 } from "./options.ts";
 import { helpWidth, printNotice, printText } from "./output.ts";
 import { UsageError } from "./usage_error.ts";
+import { asUsageError } from "./wrong_usage.ts";
 
 /**
  * Makes the command tree.
@@ -287,12 +283,4 @@ function addAdminCommand(program: CommandUnknownOpts): void {
       const { admin } = await import("./commands/admin.ts");
       await admin(options);
     });
-}
-
-/** What commander reports is the person's mistake, unless it printed the help or the version. */
-function asUsageError(error: CommanderError, command: CommandUnknownOpts): Error {
-  if (error.exitCode === 0 || error.code === "commander.help") return error;
-  const help = `gxensemble help ${commandPath(command)}`.trimEnd();
-  const message = error.message.replace(/^error: /, "").replace("\n(Did you", " (Did you");
-  return new UsageError(message, help);
 }

@@ -22,6 +22,23 @@ Deno.test("wrong usage is exit 2 with the error and where the help is", async ()
 const WRONG: [string[], RegExp][] = [
   [["nosuch"], /^unknown command 'nosuch'$/],
   [["help", "cokie"], /^unknown command 'cokie' \(Did you mean cookie\?\)$/],
+  [["help", "ca", "shw"], /^unknown command 'shw' \(Did you mean show\?\)$/],
+  [["ca", "shw"], /^unknown command 'shw' \(Did you mean show\?\)$/],
+  [
+    ["list"],
+    /^unknown command 'list' \(Did you mean one of list-servers, list-actors, list-connections\?\)$/,
+  ],
+  [["servers"], /^unknown command 'servers' \(Did you mean list-servers\?\)$/],
+  [["revoke"], /^unknown command 'revoke' \(Did you mean ca revoke\?\)$/],
+  [["--versoin"], /^unknown option '--versoin' \(Did you mean --version\?\)$/],
+  [["--json", "ping", "a"], /^unknown option '--json' \(options come after the command .*\)$/],
+  [["--registry=unix:/x", "ping", "a"], /^unknown option '--registry' \(options come after/],
+  [
+    ["ping", "--registr=unix:/x", "a"],
+    /^unknown option '--registr' \(Did you mean --registry\?\)$/,
+  ],
+  [["ping", "--nosuch=x"], /^unknown option '--nosuch'$/],
+  [["ca", "setup", "--domian", "x"], /^unknown option '--domian' \(Did you mean --domain\?\)$/],
   [["--nosuch"], /^unknown option '--nosuch'$/],
   [["ping", "--jsn", "a"], /^unknown option '--jsn' \(Did you mean --json\?\)$/],
   [["run", "httpd1"], /^missing required argument 'module-id'$/],
