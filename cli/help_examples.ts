@@ -33,6 +33,16 @@ export const EXAMPLES: Examples = {
     ["a module that the server finds by itself", "gxensemble load --library httpd1 node:zlib"],
     ["what has been loaded, and what is current", "gxensemble load --list httpd1"],
   ],
+  "gxensemble compile": [
+    [
+      "one file to copy to hosts that have neither Deno nor the sources",
+      "gxensemble compile -o httpd-exe examples/httpd/httpd_exe.ts",
+    ],
+    [
+      "with the pages that the program reads from beside its module",
+      "gxensemble compile --include site/pages site/main.ts",
+    ],
+  ],
   "gxensemble eval": [
     ["an expression of JavaScript", "gxensemble eval httpd1 '1 + 2'"],
     [

@@ -10,6 +10,7 @@ import { InvalidInputError } from "../runtime/errors.ts";
 import type { LogLevel } from "../runtime/ensemble/log_level.ts";
 import { type Address, parseAddresses } from "../runtime/wire/address.ts";
 import { parseSymbols } from "../runtime/wire/notation.ts";
+import { TARGETS } from "./executables/target.ts";
 
 /** The options of every command that talks to the servers of the ensemble. */
 export interface ClientOptions {
@@ -120,3 +121,31 @@ export const capabilitiesArgument = () =>
 export const retractedServerIdArgument = () =>
   new Argument("<authorized-server-id>", "the server to retract capabilities from")
     .argParser(reading(parseServerId));
+
+/** `--output`. */
+export const outputOption = () =>
+  new Option(
+    "-o, --output <file>",
+    "the executable to write; by default it is named after the module, in this directory",
+  );
+
+/** `--include`. */
+export const includeOption = () =>
+  new Option(
+    "--include <path>",
+    "a file or directory that the program reads at run time, below the directory of its module; " +
+      "may be given several times",
+  ).default<string[]>([], "()").argParser<string[]>((path, earlier = []) => [...earlier, path]);
+
+/** `--target`. */
+export const targetOption = () =>
+  new Option("--target <platform>", "the platform to compile for; by default this one")
+    .choices(TARGETS);
+
+/** `--portable`. */
+export const portableOption = () =>
+  new Option(
+    "--portable",
+    "makes the form that needs nothing from the internet: the executable has a whole Deno, " +
+      "and unpacks it at its first start",
+  ).default(false);

@@ -21,16 +21,20 @@ import {
   authorizedServerIdArgument,
   capabilitiesArgument,
   forceOption,
+  includeOption,
   jsonOption,
   libraryPrefixOption,
   loadedModuleIdArgument,
   moduleIdArgument,
   optionalServerIdArgument,
+  outputOption,
   passphraseFileOption,
+  portableOption,
   registryOption,
   retractedServerIdArgument,
   rolesOption,
   serverIdArgument,
+  targetOption,
 } from "./options.ts";
 import { helpWidth, printNotice, printText } from "./output.ts";
 import { UsageError } from "./usage_error.ts";
@@ -124,6 +128,18 @@ function addCodeCommands(program: CommandUnknownOpts): void {
       }
       if (moduleId === undefined) return await listLoaded(serverId, options);
       await load(serverId, moduleId, options);
+    });
+
+  program.command("compile").description("compiles a server's program into one executable")
+    .addOption(outputOption())
+    .addOption(includeOption())
+    .addOption(targetOption())
+    .addOption(portableOption())
+    .addOption(jsonOption())
+    .addArgument(moduleIdArgument())
+    .action(async (moduleId, options) => {
+      const { compile } = await import("./commands/compile.ts");
+      await compile(moduleId, options);
     });
 
   program.command("eval").description("evals code in a running server")

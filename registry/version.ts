@@ -11,7 +11,7 @@ import configuration from "../deno.json" with { type: "json" };
  * program runs from its sources.
  */
 export interface BuildDetails {
-  /** A script that runs in the Deno of its host, or an executable that brings its own. */
+  /** Whether it unpacks the Deno that it brings, or was made by `deno compile`. */
   readonly form: "portable" | "compiled";
   /** The commit that it was built from. */
   readonly commit?: string;
@@ -20,6 +20,11 @@ export interface BuildDetails {
 }
 
 const BUILD = Symbol.for("gxensemble.build");
+
+/** The statement by which a launcher leaves the details of a build. */
+export function buildStatement(build: BuildDetails): string {
+  return `globalThis[Symbol.for(${JSON.stringify(BUILD.description)})] = ${JSON.stringify(build)};`;
+}
 
 /**
  * Writes the version of a program: its own and how it was built on the first line, then what it runs

@@ -45,6 +45,24 @@ export class ImportMap {
     const address = lookUp(normalized, this.#imports);
     return address === undefined ? url : address ?? undefined;
   }
+
+  /** The map as the contents of an import map file, wherever that is put, with more mappings. */
+  toJSON(more: Record<string, string> = {}): ImportMapText {
+    return {
+      imports: { ...writeMappings(this.#imports), ...more },
+      scopes: Object.fromEntries(
+        this.#scopes.map(([prefix, mappings]) => [prefix, writeMappings(mappings)]),
+      ),
+    };
+  }
+}
+
+function writeMappings(mappings: Mappings): Record<string, string | null> {
+  return Object.fromEntries(mappings.map(([key, address]) => [
+    key,
+    // As a base of others, the standard wants these addresses with a slash.
+    address?.replace(/^(npm|jsr):\/?(.*\/)$/, "$1:/$2") ?? null,
+  ]));
 }
 
 /** Undefined: no key matches. Null: the key that matches has no usable address. */

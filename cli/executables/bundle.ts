@@ -1,0 +1,115 @@
+/**
+ * Bundles: a program and all that it imports, as JavaScript files in one directory.
+ *
+ * `deno bundle` makes them, one for each part that is loaded by itself, so that what a command does not
+ * use is not even read. What it writes is then eased: modules of Deno and of the bundle are loaded
+ * when they are used, not when the program starts (docs/performance.md has the figures).
+ *
+ * @module
+ */
+import MagicString from "npm:magic-string@^1.4.5";
+import { basename, relative } from "node:path";
+import { EnsembleError } from "../../runtime/errors.ts";
+import { findImports } from "../modules/imports.ts";
+import { runDeno } from "./deno_program.ts";
+import { filesBelow } from "./files_below.ts";
+
+/** Options of {@linkcode bundleProgram}. */
+export interface BundleOptions {
+  /** The Deno that bundles. */
+  readonly deno: string;
+  /** The directory whose deno.json the program belongs to. */
+  readonly project: string;
+  /** The directory for the files, which exists and is empty. */
+  readonly directory: string;
+  /** An import map in place of the project's own: its path. */
+  readonly importMap?: string;
+  /**
+   * Builtin modules such as `node:fs` that are loaded at their first use wherever only their default is
+   * imported. Nothing of them may be used while modules are evaluated.
+   */
+  readonly lazyBuiltins?: readonly string[];
+}
+
+/**
+ * Bundles the program that starts with the first of the modules, and the others to go with it; gives the
+ * first one's file in the directory. All files are beside or below it as the modules are.
+ *
+ * @throws {EnsembleError} with what Deno says when the program cannot be bundled.
+ */
+export async function bundleProgram(
+  entries: readonly [string, ...string[]],
+  options: BundleOptions,
+): Promise<string> {
+  const { deno, project, directory, importMap } = options;
+  const { success, said } = await runDeno(deno, [
+    "bundle",
+    "--quiet",
+    "--platform=deno",
+    "--code-splitting",
+    "--sourcemap=linked",
+    ...importMap === undefined ? [] : [`--import-map=${importMap}`],
+    `--outdir=${directory}`,
+    ...entries,
+  ], { cwd: project });
+  if (!success) throw new EnsembleError(`cannot bundle ${entries[0]}: ${reasonOf(said)}`);
+  const scripts = (await filesBelow(directory)).filter((path) => path.endsWith(".js"));
+  for (const path of scripts) {
+    await Deno.writeTextFile(path, await ease(path, options.lazyBuiltins ?? []));
+  }
+  const name = basename(entries[0]).replace(/\.[^.]*$/, ".js");
+  return relative(directory, scripts.find((path) => basename(path) === name)!);
+}
+
+/** What Deno says without the name of its error and the traces of its own code. */
+function reasonOf(said: string): string {
+  return said.replace(/\n+Stack backtrace:[^]*$/, "").replace(/^error: /gm, "")
+    .replace(/\n*(error: )?bundling failed\s*$/, "").trim();
+}
+
+/** `deno bundle` makes a `require` for CommonJS in each file that all others import. */
+const REQUIRE =
+  /import \{ createRequire as (\w+) \} from "node:module";\s*var __require = \1\(import\.meta\.url\);/;
+
+/** The same, made when something is required: `node:module` brings half of Node along. */
+const LAZY_REQUIRE = lazy(
+  "__require",
+  `globalThis.process.getBuiltinModule("node:module").createRequire(import.meta.url)`,
+);
+
+/** Puts off what a file of a bundle loads. Lines stay where they are, for the source maps. */
+async function ease(path: string, lazyBuiltins: readonly string[]): Promise<string> {
+  const text = await Deno.readTextFile(path);
+  const file = new MagicString(text);
+  const require = REQUIRE.exec(text);
+  if (require) {
+    const lines = "\n".repeat(require[0].split("\n").length - 1);
+    file.overwrite(require.index, require.index + require[0].length, LAZY_REQUIRE + lines);
+  }
+  const { imports } = await findImports(text, path);
+  for (const { specifier, start, end, keyword } of imports) {
+    // Deno reads the files of all import() before it runs anything, where it sees their names.
+    if (keyword !== undefined && /^\.{1,2}\//.test(specifier)) {
+      file.overwrite(start, end, `String(${JSON.stringify(specifier)})`);
+    }
+    if (keyword !== undefined || !lazyBuiltins.includes(specifier)) continue;
+    const line = text.lastIndexOf("\n", start) + 1;
+    const [, name] = /^import ([\w$]+) from $/.exec(text.slice(line, start)) ?? [];
+    if (name === undefined) continue;
+    const builtin = `globalThis.process.getBuiltinModule(${JSON.stringify(specifier)})`;
+    file.overwrite(line, end, lazy(name, builtin).replace(/;$/, ""));
+  }
+  return file.toString();
+}
+
+/** Declares a name that stands for an object or a function which is there from its first use on. */
+function lazy(name: string, expression: string): string {
+  const traps = [
+    `apply: (_, self, args) => Reflect.apply(target(), self, args)`,
+    `get: (_, key) => target()[key]`,
+    `set: (_, key, value) => Reflect.set(target(), key, value)`,
+    `has: (_, key) => key in target()`,
+  ];
+  return `var ${name} = (() => { let loaded; const target = () => loaded ??= ${expression}; ` +
+    `return new Proxy(function () {}, { ${traps.join(", ")} }); })();`;
+}

@@ -1,0 +1,57 @@
+/**
+ * Compiled executables: what `deno compile` makes, a runtime without Deno's tools and the program in one file.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { EnsembleError } from "../../runtime/errors.ts";
+import { runDeno } from "./deno_program.ts";
+import type { Target } from "./target.ts";
+
+/** Options of {@linkcode writeCompiled}. */
+export interface CompiledOptions {
+  /** The file to write. */
+  readonly output: string;
+  /** The platform it is for; this one when absent. */
+  readonly target?: Target;
+  /** The Deno that compiles. */
+  readonly deno: string;
+  /** The directory with the program's files. */
+  readonly directory: string;
+  /** The program's first file, in that directory. */
+  readonly entry: string;
+  /** Flags for V8. */
+  readonly v8Flags: readonly string[];
+}
+
+/** The runtime that `deno compile` puts the program into cannot be fetched. */
+export class MissingStubError extends EnsembleError {
+  override name = "MissingStubError";
+}
+
+/**
+ * Writes a compiled executable. Deno fetches the runtime for it, once, unless `DENORT_BIN` names one.
+ *
+ * @throws {MissingStubError} when that cannot be had.
+ * @throws {EnsembleError} with what Deno says when it fails otherwise.
+ */
+export async function writeCompiled(options: CompiledOptions): Promise<void> {
+  const { output, target, deno, directory, entry, v8Flags } = options;
+  const { success, said } = await runDeno(deno, [
+    "compile",
+    "--allow-all",
+    "--no-check",
+    "--no-config",
+    "--no-lock",
+    ...v8Flags.length > 0 ? [`--v8-flags=${v8Flags.join(",")}`] : [],
+    ...target === undefined ? [] : [`--target=${target}`],
+    `--include=${directory}`,
+    `--output=${output}`,
+    join(directory, entry),
+  ], { cwd: directory });
+  if (success) return;
+  const causes = said.replace(/\n+Stack backtrace:[^]*$/, "");
+  const [, stub] = /for url \((\S*denort\S*)\)/.exec(causes) ?? [];
+  if (stub !== undefined) throw new MissingStubError(`${stub} cannot be fetched`);
+  throw new EnsembleError(`deno compile failed: ${causes}`);
+}

@@ -1,0 +1,153 @@
+/**
+ * The head of a portable executable: a shell script that unpacks what follows it, once, and runs it.
+ *
+ * It is written for any POSIX shell, with `gzip`, `tar`, `tail`, `head -c` and `mktemp`, which all systems
+ * have; a start that finds everything unpacked runs none of them.
+ *
+ * @module
+ */
+
+/** What the head says and unpacks. */
+export interface PortableParts {
+  /** The name of the program, for messages and for its directory. */
+  readonly name: string;
+  /** Names the program among all others: a part of a hash. */
+  readonly programHash: string;
+  /** Names the Deno among all others. */
+  readonly denoHash: string;
+  /** The system and the machine it runs on, as `uname -s` and `uname -m` say. */
+  readonly system: readonly [name: string, machine: string];
+  /** How many bytes the compressed Deno takes, which comes first, and the compressed archive of the program. */
+  readonly sizes: { readonly deno: number; readonly program: number };
+  /** The program's first file. */
+  readonly entry: string;
+  /** Flags for Deno. */
+  readonly flags: readonly string[];
+}
+
+/** Writes the head. */
+export function portableHeader(parts: PortableParts): string {
+  // The sizes it tells of include its own, so it is written with a size of as many digits first.
+  const draft = writeHeader(parts, " ".repeat(DIGITS));
+  const size = new TextEncoder().encode(draft).length;
+  return writeHeader(parts, String(size).padStart(DIGITS));
+}
+
+const DIGITS = 8;
+
+function writeHeader(parts: PortableParts, size: string): string {
+  const { name, sizes, system: [systemName, machine] } = parts;
+  const flags = parts.flags.map(quote).join(" ");
+  return `#!/bin/sh
+# ${name}: a program and the Deno that runs it, in one file. The first start unpacks both into the cache
+# directory; every start runs them from there. Below the last line of this script are their bytes.
+name=${quote(name)}
+
+fail() {
+  printf '%s: error: %s\\n' "$name" "$1" >&2
+  exit 1
+}
+
+advice='set GXENSEMBLE_CACHE_DIR to a directory of your own, on a file system that programs can run from'
+
+# Whether a directory is one that only this user or root can have filled.
+trusted() {
+  [ -O "$1" ] || [ "$(ls -ldn "$1" | { read -r _ _ owner _ && printf %s "$owner"; })" = 0 ]
+}
+
+# Takes the bytes from offset $1 on, $2 of them, out of this file, and decompresses them into $3.
+extract() {
+  if ! reason=$({ tail -c "+$(($1 + 1))" "$self" | head -c "$2" | gzip -dc >"$3"; } 2>&1); then
+    case $reason in
+      *'unexpected end'* | *crc* | *'invalid compressed'* | *'not in gzip'* | *corrupt*)
+        fail "$self is damaged ($reason): get it again" ;;
+      *) fail "cannot unpack into $cache: \${reason:-no reason given}" ;;
+    esac
+  fi
+}
+
+# Gives a finished directory its name, unless another start was faster. What had the name before and
+# was not whole goes.
+publish() {
+  sync "$1"/* 2>/dev/null || sync
+  if [ -d "$2" ] && ! [ -f "$2/$3" ]; then
+    mv "$2" "$work/old" 2>/dev/null
+  fi
+  [ -d "$2" ] || mv "$1" "$2" 2>/dev/null
+  # Where the other was faster by a hair, this one went into the other's directory.
+  rm -rf "\${2:?}/\${1##*/}"
+  [ -f "$2/$3" ] || fail "cannot unpack into $cache: there is something else at $2"
+}
+
+unpack() {
+  case $0 in */*) self=$0 ;; *) self=$(command -v -- "$0") || self=$0 ;; esac
+  [ -r "$self" ] || fail "cannot read itself at $self"
+  [ "$(uname -s) $(uname -m)" = ${quote(`${systemName} ${machine}`)} ] ||
+    fail "this is the executable for ${systemName} on ${machine}, and not for $(uname -s) on $(uname -m)"
+  for tool in gzip tar tail head mktemp; do
+    command -v "$tool" >/dev/null || fail "unpacking takes $tool, which is not there"
+  done
+  umask 077
+  reason=$(mkdir -p "$cache" 2>&1) || fail "cannot unpack into $cache: $reason; $advice"
+  trusted "$cache" || fail "$cache belongs to another user: $advice"
+  # What starts that were cut short a day ago or earlier have left.
+  find "$cache" -maxdepth 1 -name '.unpacking.*' -mtime +0 -exec rm -rf {} + 2>/dev/null
+  reason=$(mktemp -d "$cache/.unpacking.XXXXXX" 2>&1) ||
+    fail "cannot unpack into $cache: $reason; $advice"
+  work=$reason
+  trap 'rm -rf "$work"' EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  if ! [ -x "$deno/deno" ]; then
+    mkdir "$work/deno.$$"
+    extract ${size} ${sizes.deno} "$work/deno.$$/deno"
+    chmod 700 "$work/deno.$$/deno"
+    reason=$("$work/deno.$$/deno" --version 2>&1) ||
+      fail "what was unpacked into $cache does not run: $reason; $advice"
+    publish "$work/deno.$$" "$deno" deno
+  fi
+  if ! [ -f "$program/${parts.entry}" ]; then
+    mkdir "$work/program.$$"
+    extract "$((${size} + ${sizes.deno}))" ${sizes.program} "$work/program.tar"
+    reason=$(cd "$work/program.$$" && tar -xof ../program.tar 2>&1) ||
+      fail "cannot unpack into $cache: $reason"
+    publish "$work/program.$$" "$program" ${quote(parts.entry)}
+  fi
+  rm -rf "$work"
+  trap - EXIT HUP INT TERM
+  umask "$mask"
+}
+
+# The last line calls it: of a file that was cut short, nothing runs.
+start() {
+  if [ -n "\${GXENSEMBLE_CACHE_DIR:-}" ]; then cache=$GXENSEMBLE_CACHE_DIR
+  elif [ -n "\${XDG_CACHE_HOME:-}" ]; then cache=$XDG_CACHE_HOME/gxensemble
+  elif [ -n "\${HOME:-}" ]; then cache=$HOME/.cache/gxensemble
+  else fail 'no directory to unpack into: set GXENSEMBLE_CACHE_DIR or HOME'
+  fi
+  case $cache in /*) ;; *) cache=$PWD/$cache ;; esac
+  deno=$cache/deno-${parts.denoHash}
+  program=$cache/${parts.name}-${parts.programHash}
+  if ! { [ -x "$deno/deno" ] && [ -f "$program/${parts.entry}" ]; }; then
+    mask=$(umask)
+    unpack
+  fi
+  { trusted "$deno" && trusted "$program"; } || fail "$cache belongs to another user: $advice"
+  if [ -z "\${DENO_DIR:-}" ]; then
+    # Of its own, for the compiled code there is only good under these flags. The program takes it back.
+    export DENO_DIR="$deno/cache" GXENSEMBLE_DENO_DIR=own
+  fi
+  export DENO_NO_UPDATE_CHECK=1
+  exec "$deno/deno" run -A --no-config --no-lock --node-modules-dir=none ${flags} "$program/${parts.entry}" "$@"
+}
+
+start "$@"
+exit 126
+`;
+}
+
+/** Puts a text between quotes of the shell. */
+function quote(text: string): string {
+  return /^[\w=.,/-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
