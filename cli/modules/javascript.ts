@@ -52,7 +52,8 @@ export async function toJavaScript(source: string, path: string): Promise<JavaSc
 }
 
 async function withoutTypes(source: string, path: string): Promise<JavaScript> {
-  const { transform } = await import("npm:@swc/wasm-typescript@^1.16.2");
+  // It is CommonJS, of which a bundle has only the default.
+  const { default: { transform } } = await import("npm:@swc/wasm-typescript@^1.16.2");
   try {
     const { code } = await transform(source, { mode: "strip-only" });
     return { text: code, mappings: identityMappings(code) };
