@@ -12,6 +12,7 @@ import { registryAddresses } from "../runtime/ensemble/registry_addresses.ts";
 import { ActorServer } from "../runtime/server/actor_server.ts";
 import { CONSOLE_ID, type TlsCredentials } from "../runtime/server/certified.ts";
 import { startLogging } from "../runtime/ensemble/logging.ts";
+import type { Address } from "../runtime/wire/address.ts";
 import type { ClientOptions } from "./options.ts";
 
 /**
@@ -23,21 +24,26 @@ export async function withConsole<Result>(
   work: (actors: ActorSystem, console: ActorServer) => Promise<Result>,
 ): Promise<Result> {
   await startLogging(options);
-  const console = await ActorServer.start({
-    id: parseServerId(`${CONSOLE_ID}-${crypto.randomUUID().slice(0, 13)}`),
-    cookie: await readCookie(),
-    tls: await readTls(),
-    adminKey: await readAdminPublicKey(),
-    listen: [],
-    registry: registryAddresses(options.registry),
-    roles: [],
-    register: false,
-  });
+  const console = await startConsole(options.registry);
   try {
     return await work(console.actors, console);
   } finally {
     await console.stop();
   }
+}
+
+/** Starts a console that its user stops. Registries are reached at the addresses given, too. */
+export async function startConsole(registries: readonly Address[]): Promise<ActorServer> {
+  return await ActorServer.start({
+    id: parseServerId(`${CONSOLE_ID}-${crypto.randomUUID().slice(0, 13)}`),
+    cookie: await readCookie(),
+    tls: await readTls(),
+    adminKey: await readAdminPublicKey(),
+    listen: [],
+    registry: registryAddresses(registries),
+    roles: [],
+    register: false,
+  });
 }
 
 /** The certificate of consoles, where this host has one. Few have, and TLS costs time to load. */

@@ -129,6 +129,23 @@ export const EXAMPLES: Examples = {
   "gxensemble ca revoke": [
     ["then copy tls/crl.pem to every host", "gxensemble ca revoke httpd1"],
   ],
+  "gxensemble completions": [
+    ["bash: in ~/.bashrc", "source <(gxensemble completions bash)"],
+    [
+      "bash with bash-completion: in a file that is read at the first Tab",
+      "mkdir -p ~/.local/share/bash-completion/completions",
+      "gxensemble completions bash > ~/.local/share/bash-completion/completions/gxensemble",
+    ],
+    ["zsh: in ~/.zshrc, after compinit", "source <(gxensemble completions zsh)"],
+    [
+      "zsh: in a directory of $fpath",
+      'gxensemble completions zsh > "${fpath[1]}/_gxensemble"',
+    ],
+    [
+      "fish",
+      "gxensemble completions fish > ~/.config/fish/completions/gxensemble.fish",
+    ],
+  ],
   "gxensemble help": [
     [
       "of a command, and of one that belongs to another",

@@ -135,7 +135,7 @@ export const includeOption = () =>
     "--include <path>",
     "a file or directory that the program reads at run time, below the directory of its module; " +
       "may be given several times",
-  ).default<string[]>([], "()").argParser<string[]>((path, earlier = []) => [...earlier, path]);
+  ).default<string[]>([], "()").argParser<string[]>(collecting((path) => [path]));
 
 /** `--target`. */
 export const targetOption = () =>

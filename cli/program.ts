@@ -14,6 +14,7 @@ import { formatVersion } from "../registry/version.ts";
 import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
 import { addAuthorityCommand } from "./ca_program.ts";
 import { allCommands } from "./command_path.ts";
+import { addCompletionCommands } from "./completion_program.ts";
 import { addHelpCommand } from "./help_command.ts";
 import { EXAMPLES } from "./help_examples.ts";
 import {
@@ -70,6 +71,7 @@ export function createProgram(): CommandUnknownOpts {
   addCookieCommand(program);
   addAdminCommand(program);
   addAuthorityCommand(program);
+  addCompletionCommands(program);
   addHelpCommand(program);
   for (const command of [program, ...allCommands(program)]) {
     command.exitOverride((error) => {

@@ -36,7 +36,16 @@ export function reading<T>(read: (text: string) => T): (text: string) => T {
 /** The same for an option that is a list, and grows each time the option is given. */
 export function collecting<T>(read: (text: string) => T[]): (text: string, earlier?: T[]) => T[] {
   const readValue = reading(read);
-  return (text, earlier = []) => [...earlier, ...readValue(text)];
+  const collect = (text: string, earlier: T[] = []) => [...earlier, ...readValue(text)];
+  collectors.add(collect);
+  return collect;
+}
+
+const collectors = new WeakSet<object>();
+
+/** Whether an option can be given more than once, to some effect. */
+export function isRepeatable(option: Option): boolean {
+  return option.parseArg !== undefined && collectors.has(option.parseArg);
 }
 
 /** `--log`, with the level that holds when it is not given. */

@@ -16,6 +16,9 @@ const LEVELS: Record<string, LogLevel> = {
   ERROR: "error",
 };
 
+/** The levels as `--log` takes them, the most talkative first. */
+export const LOG_LEVELS = ["DEBUG", "INFO", "WARN", "ERROR"] as const;
+
 /**
  * Reads a level: DEBUG, INFO, WARN (or WARNING) or ERROR, in any case.
  *

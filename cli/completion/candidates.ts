@@ -1,0 +1,175 @@
+/**
+ * What can stand at the cursor.
+ *
+ * @module
+ */
+import type { CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
+import { isRepeatable } from "../../registry/options.ts";
+import { parseServerId, REGISTRY_ID, type ServerId } from "../../runtime/actor/server_id.ts";
+import { type Address, parseAddresses } from "../../runtime/wire/address.ts";
+import { ArgumentUnlessListing } from "../options.ts";
+import type { LiveNames } from "./live_names.ts";
+import { type Source, sourceOf } from "./sources.ts";
+import { argumentAt, optionsOf, type TypedLine } from "./typed_line.ts";
+
+/** A word that can stand at the cursor. */
+export interface Candidate {
+  /** The word: what the program is to get of it, without any quotes. */
+  readonly word: string;
+  /** What it is, in a few words; empty when the word says it all. */
+  readonly description: string;
+}
+
+/** Words of one kind. */
+export interface Words {
+  /** What kind. */
+  readonly noun: string;
+  /** What is typed before each of them and stays: `--log=`, `admin,`. */
+  readonly kept: string;
+  /** The words. */
+  readonly candidates: readonly Candidate[];
+}
+
+/** Words, or the names of files, which shells know best. */
+export type Candidates = Words | "files";
+
+/** Finds what can stand at the cursor; more than fits what is typed, for shells have their own ways to match. */
+export async function findCandidates(line: TypedLine, live: LiveNames): Promise<Candidates> {
+  const { command, operands, literal, option, typed } = line;
+  if (option) return await fromSource(line, sourceOf(command, option), live);
+  if (!literal && typed.startsWith("-")) return options(line);
+  if (command.commands.length > 0 && operands.length === 0) return commandsOf(command);
+  const argument = argumentAt(command, operands.length);
+  const isListing = argument instanceof ArgumentUnlessListing && isGiven(line, "--list");
+  if (argument && !isListing) return await fromSource(line, sourceOf(command, argument), live);
+  // The names of commands within others are arguments too many, which `help` takes.
+  if (command.name() === "help") return commandsWithin(command.parent!, operands);
+  return typed === "" && !literal ? options(line) : NONE;
+}
+
+const NONE: Words = { noun: "", kept: "", candidates: [] };
+
+async function fromSource(
+  line: TypedLine,
+  source: Source | undefined,
+  live: LiveNames,
+): Promise<Candidates> {
+  switch (source?.from) {
+    case undefined:
+    case "nothing":
+      return NONE;
+    case "files":
+      return "files";
+    case "commands":
+      return commandsWithin(line.command.parent!, line.operands);
+    case "words": {
+      const words = source.anyCase && /^[^A-Z]+$/.test(line.typed)
+        ? source.words.map((word) => word.toLowerCase())
+        : source.words;
+      const candidates = words.map((word) => ({ word, description: "" }));
+      const found = { noun: source.noun, kept: line.kept, candidates };
+      return source.list ? inList(line, found) : found;
+    }
+    case "roles":
+      return inList(line, named(line, "role", await live.roles(registriesOf(line))));
+    case "servers-or-roles":
+      if (isGiven(line, "--role")) {
+        return named(line, "role", await live.roles(registriesOf(line)));
+      }
+      return withoutRegistry(named(line, "server", await live.servers(registriesOf(line))));
+    case "servers": {
+      const servers = named(line, "server", await live.servers(registriesOf(line)));
+      return source.registry ? servers : withoutRegistry(servers);
+    }
+    case "certified":
+      return named(line, "server", await live.certified());
+    case "actors":
+    case "authorized": {
+      const server = readServer(line.operands[0]);
+      if (!server) return NONE;
+      return source.from === "actors"
+        ? named(line, "actor", await live.actors(registriesOf(line), server))
+        : named(line, "server", await live.authorized(registriesOf(line), server));
+    }
+  }
+}
+
+function commandsOf(parent: CommandUnknownOpts): Words {
+  const visible = parent.createHelp().visibleCommands(parent);
+  const candidates = visible.filter((command) => parent.commands.includes(command))
+    .map((command) => ({ word: command.name(), description: command.description() }));
+  return { noun: "command", kept: "", candidates };
+}
+
+/** The commands of the command that a path of names leads to. */
+function commandsWithin(program: CommandUnknownOpts, path: readonly string[]): Words {
+  let command: CommandUnknownOpts | undefined = program;
+  for (const name of path) command = command?.commands.find((each) => each.name() === name);
+  return command ? commandsOf(command) : NONE;
+}
+
+/** The options that were not given, or can be given again; both of their names. */
+function options(line: TypedLine): Words {
+  const candidates = optionsOf(line.command)
+    .filter((option) => !line.given.has(option) || isRepeatable(option))
+    .flatMap((option) =>
+      [option.long, option.short].flatMap((word) =>
+        word ? [{ word, description: option.description }] : []
+      )
+    );
+  return { noun: "option", kept: "", candidates };
+}
+
+/** Names from elsewhere: those that can be typed, and are not taken for options. */
+function named(line: TypedLine, noun: string, found: readonly Candidate[]): Words {
+  const isSafe = line.literal || line.option !== undefined;
+  const candidates = found.filter(({ word }) =>
+    isTypable(word) && (isSafe || !word.startsWith("-"))
+  ).map(({ word, description }) => ({
+    word,
+    description: isTypable(description) ? description : "",
+  }));
+  return { noun, kept: line.kept, candidates };
+}
+
+function withoutRegistry({ candidates, ...rest }: Words): Words {
+  return { ...rest, candidates: candidates.filter(({ word }) => word !== REGISTRY_ID) };
+}
+
+/** Control characters and the like would steer the terminal; not every shell can be given them either. */
+function isTypable(text: string): boolean {
+  return !/[\p{C}\p{Zl}\p{Zp}]/u.test(text);
+}
+
+/** Candidates for the next symbol of a list: `a,b` or `(a b`. */
+function inList(line: TypedLine, found: Words): Words {
+  const [before] = /^.*[\s,(]/s.exec(line.typed) ?? [""];
+  const earlier = before!.split(/[\s,()]+/);
+  const candidates = found.candidates.filter(({ word }) => !earlier.includes(word));
+  return { ...found, kept: line.kept + before, candidates };
+}
+
+function isGiven(line: TypedLine, long: string): boolean {
+  return [...line.given.keys()].some((option) => option.long === long);
+}
+
+/** The registries that the line names; not those whose address is not one yet. */
+function registriesOf(line: TypedLine): Address[] {
+  const values = [...line.given].filter(([option]) => option.long === "--registry")
+    .flatMap(([, values]) => values);
+  return values.flatMap((text) => {
+    try {
+      return parseAddresses(text);
+    } catch {
+      return [];
+    }
+  });
+}
+
+function readServer(text: string | undefined): ServerId | undefined {
+  try {
+    return text === undefined ? undefined : parseServerId(text);
+  } catch {
+    return undefined;
+  }
+}

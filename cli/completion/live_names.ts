@@ -1,0 +1,112 @@
+/**
+ * Names of what there is right now: servers, actors, roles.
+ *
+ * Whoever presses Tab asked for no explanation: where there is no cookie, no registry, no server or no
+ * answer in time, there are no names, and nothing is said.
+ *
+ * @module
+ */
+import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
+import { REGISTRY_ID, type ServerId } from "../../runtime/actor/server_id.ts";
+import { controlClient, registryClient } from "../../runtime/ensemble/remote.ts";
+import type { RegistryEntry } from "../../runtime/server/registry_entry.ts";
+import { within } from "../../runtime/within.ts";
+import type { Address } from "../../runtime/wire/address.ts";
+import { startConsole } from "../console.ts";
+import type { Candidate } from "./candidates.ts";
+
+/** When the process has to be done, in ms since it began. */
+const DEADLINE = 900;
+
+/** How much of that an ensemble gets at least, however long the start took, in ms. */
+const LEAST_PATIENCE = 300;
+
+/** How long to take leave of the servers asked, in ms. */
+const FAREWELL = 50;
+
+/** Who is asked for names. Registries are asked at the addresses given, and at this host's. */
+export interface LiveNames {
+  /** The servers, each with its roles, and the registry. */
+  servers(registries: readonly Address[]): Promise<Candidate[]>;
+  /** The roles, each with the servers that have it. */
+  roles(registries: readonly Address[]): Promise<Candidate[]>;
+  /** The actors in a server. */
+  actors(registries: readonly Address[], server: ServerId): Promise<Candidate[]>;
+  /** The servers that have capabilities in a server, each with those. */
+  authorized(registries: readonly Address[], server: ServerId): Promise<Candidate[]>;
+  /** The servers that have certificates that are good. */
+  certified(): Promise<Candidate[]>;
+}
+
+/** Asks the ensemble that this host is in. */
+export const liveNames: LiveNames = {
+  async servers(registries) {
+    const entries = await listServers(registries);
+    if (!entries) return [];
+    const servers = entries.map(({ id, roles }) => ({ word: id, description: roles.join(", ") }));
+    return [...servers, { word: REGISTRY_ID, description: "the registry" }];
+  },
+
+  async roles(registries) {
+    const holders = new Map<string, ServerId[]>();
+    for (const { id, roles } of await listServers(registries) ?? []) {
+      for (const role of roles) holders.set(role, [...holders.get(role) ?? [], id]);
+    }
+    return [...holders].map(([role, ids]) => ({ word: role, description: ids.join(", ") }));
+  },
+
+  actors: (registries, server) =>
+    askCandidates(registries, async (actors) => {
+      const names = await controlClient(actors, server).listActors();
+      return names.map((name) => ({ word: name, description: "" }));
+    }),
+
+  authorized: (registries, server) =>
+    askCandidates(registries, async (actors) => {
+      const delegations = await controlClient(actors, server).delegations();
+      return delegations.map(({ server, capabilities }) => ({
+        word: server,
+        description: capabilities.join(", "),
+      }));
+    }),
+
+  async certified() {
+    const { listIssued } = await import("../../runtime/ensemble/issued_certificates.ts");
+    try {
+      const valid = (await listIssued()).filter(({ status }) => status === "valid");
+      return [...new Set(valid.map(({ id }) => id))].map((id) => ({ word: id, description: "" }));
+    } catch {
+      return [];
+    }
+  },
+};
+
+function listServers(registries: readonly Address[]): Promise<RegistryEntry[] | undefined> {
+  return ask(registries, (actors) => registryClient(actors).list());
+}
+
+async function askCandidates(
+  registries: readonly Address[],
+  question: (actors: ActorSystem) => Promise<Candidate[]>,
+): Promise<Candidate[]> {
+  return await ask(registries, question) ?? [];
+}
+
+/** What the ensemble answers in time; otherwise undefined. */
+async function ask<Answer>(
+  registries: readonly Address[],
+  question: (actors: ActorSystem) => Promise<Answer>,
+): Promise<Answer | undefined> {
+  let answer: Answer | undefined;
+  const asked = (async () => {
+    const console = await startConsole(registries);
+    try {
+      answer = await question(console.actors);
+    } finally {
+      void console.stop({ grace: 0 }).catch(() => {});
+    }
+    await within(FAREWELL, console.stopped);
+  })();
+  await within(Math.max(LEAST_PATIENCE, DEADLINE - performance.now()), asked);
+  return answer;
+}
