@@ -2,9 +2,9 @@
  * An ensemble of one test: real processes, with places of their own for files and sockets.
  */
 import { fileURLToPath } from "node:url";
+import { TESTED_PROGRAM } from "./tested_program.ts";
 
 const CONFIGURATION = fileURLToPath(new URL("../deno.json", import.meta.url));
-const MAIN = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
 
 /** What a finished process leaves. */
 export interface Outcome {
@@ -27,8 +27,8 @@ export class TemporaryEnsemble implements Disposable {
   /** Where the cookie belongs. */
   readonly cookiePath = `${this.gerbilPath}/ensemble/cookie`;
 
-  /** What is run as `gxensemble`: the path or URL of its main module. */
-  main = MAIN;
+  /** What is run as `gxensemble`. */
+  program: string[] = TESTED_PROGRAM;
 
   /** Where it is run, if not where the tests are. */
   workingDirectory: string | undefined;
@@ -42,7 +42,7 @@ export class TemporaryEnsemble implements Disposable {
 
   /** Runs `gxensemble` to its end. */
   run(...args: string[]): Promise<Outcome> {
-    return finish(this.command("run", "-A", this.main, ...args));
+    return finish(this.gxensemble(...args));
   }
 
   /** Runs the text of a TypeScript module to its end. */
@@ -50,9 +50,18 @@ export class TemporaryEnsemble implements Disposable {
     return finish(this.command("eval", `--config=${CONFIGURATION}`, module));
   }
 
+  /** A `gxensemble` in this ensemble that is yet to be started. */
+  gxensemble(...args: string[]): Deno.Command {
+    return this.#command([...this.program, ...args]);
+  }
+
   /** A `deno` in this ensemble that is yet to be started. */
   command(...args: string[]): Deno.Command {
-    return new Deno.Command(Deno.execPath(), {
+    return this.#command([Deno.execPath(), ...args]);
+  }
+
+  #command([program, ...args]: string[]): Deno.Command {
+    return new Deno.Command(program!, {
       args,
       cwd: this.workingDirectory,
       env: this.environment,

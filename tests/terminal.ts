@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { fileURLToPath } from "node:url";
 import type { TemporaryEnsemble } from "./temporary_ensemble.ts";
 
 /** What Ctrl-C sends. */
@@ -69,8 +68,7 @@ export function gxensembleOnTerminal(
   args: string[],
   dialogue?: [prompt: string, typed: string][],
 ): Promise<Seen> {
-  const main = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
-  return onTerminal(ensemble, [Deno.execPath(), "run", "-A", main, ...args], dialogue);
+  return onTerminal(ensemble, [...ensemble.program, ...args], dialogue);
 }
 
 /** A word of Tcl. */

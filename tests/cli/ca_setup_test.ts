@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { expect, isMissing, openssl, openWithAge } from "../certificate_tools.ts";
 import { CertifiedEnsemble, namesIn, PASSPHRASE, permissionsOf } from "./certified_ensemble.ts";
+import { TESTED_PROGRAM } from "../tested_program.ts";
 
 const noTerminal = isMissing("openssl", "age", "expect");
 
@@ -44,10 +45,9 @@ Deno.test({
   ignore: noTerminal,
   async fn() {
     using ensemble = new CertifiedEnsemble();
-    const main = new URL("../../cli/main.ts", import.meta.url).pathname;
     const { code, stdout } = await expect(
       `
-      spawn ${Deno.execPath()} run -A ${main} ca setup
+      spawn ${TESTED_PROGRAM.join(" ")} ca setup
       expect "passphrase for the keys"
       send -- "one passphrase\\r"
       expect "the same again"

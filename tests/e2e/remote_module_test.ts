@@ -1,3 +1,4 @@
+import { fromSource } from "../tested_program.ts";
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { type ContentTypes, FileServer, makeDenoDirectory } from "./file_server.ts";
@@ -90,7 +91,7 @@ async function enter(ensemble: RunningEnsemble, id: string, lines: string[]): Pr
 Deno.test("the command line is run from a URL, and needs nothing else", async () => {
   await using files = await FileServer.start(PLAIN);
   await using ensemble = await makeEnsemble();
-  ensemble.places.main = files.url("cli/main.ts");
+  ensemble.places.program = fromSource(files.url("cli/main.ts"));
   const configuration = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
   assert.ok((await ensemble.lines("-V"))[0]!.startsWith(`gxensemble ${configuration.version} `));
   assert.match((await ensemble.lines("help")).join("\n"), /list-servers/);
@@ -155,7 +156,7 @@ for (
       ...data && { ".json": data },
     });
     await using ensemble = await makeEnsemble();
-    ensemble.places.main = files.url("cli/main.ts");
+    ensemble.places.program = fromSource(files.url("cli/main.ts"));
     assert.match((await ensemble.lines("-V"))[0]!, /^gxensemble /);
   });
 }
@@ -163,7 +164,7 @@ for (
 Deno.test("a file server that hides what .ts files are is named as the cause", async () => {
   await using files = await FileServer.start({ ...PLAIN, ".ts": "text/vnd.trolltech.linguist" });
   await using ensemble = await makeEnsemble();
-  ensemble.places.main = files.url("cli/main.ts");
+  ensemble.places.program = fromSource(files.url("cli/main.ts"));
   const { code, stdout, stderr } = await ensemble.run("-V");
   assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
   assert.match(stderr, /^gxensemble: error: http:\S+ does not say of \.ts files that they are Ty/m);
@@ -172,7 +173,7 @@ Deno.test("a file server that hides what .ts files are is named as the cause", a
 Deno.test("mod.ts is imported by URL, by path and by name, and runs the same everywhere", async () => {
   await using files = await FileServer.start(PLAIN);
   await using ensemble = await makeEnsemble();
-  ensemble.places.main = files.url("cli/main.ts");
+  ensemble.places.program = fromSource(files.url("cli/main.ts"));
   await ensemble.lines("cookie");
   await ensemble.startRegistry();
   const name = "@gxensemble/ensemble";
@@ -197,7 +198,7 @@ Deno.test("mod.ts is imported by URL, by path and by name, and runs the same eve
 
     const servers = {
       [`${project}-alone`]: ["run", "-A", "--config", configuration, main, `${project}-alone`],
-      [`${project}-run`]: ["run", "-A", ensemble.places.main, "run", `${project}-run`, main],
+      [`${project}-run`]: [...ensemble.places.program.slice(1), "run", `${project}-run`, main],
     };
     for (const [id, command] of Object.entries(servers)) {
       await ensemble.spawnDeno(...command).printed("serving");
@@ -228,7 +229,7 @@ Deno.test("another copy of the runtime is refused by its URL, and taken for the 
   await using files = await FileServer.start(PLAIN);
   await using others = await FileServer.start(PLAIN);
   await using ensemble = await makeEnsemble();
-  ensemble.places.main = files.url("cli/main.ts");
+  ensemble.places.program = fromSource(files.url("cli/main.ts"));
   await ensemble.lines("cookie");
   await ensemble.startRegistry();
   const runtime = others.url("mod.ts");

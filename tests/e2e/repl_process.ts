@@ -10,8 +10,6 @@ import type { Outcome, TemporaryEnsemble } from "../temporary_ensemble.ts";
 /** The project that the tutorial's module ids are of. */
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-const MAIN = `${ROOT}cli/main.ts`;
-
 /** Whether the terminal can be tested: `expect` plays the person. */
 export const hasExpect: boolean = isInstalled("expect");
 
@@ -21,8 +19,9 @@ export async function pipeLines(
   args: string[],
   lines: string[],
 ): Promise<Outcome> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", ensemble.main, "repl", ...args],
+  const [program, ...first] = ensemble.program;
+  const child = new Deno.Command(program!, {
+    args: [...first, "repl", ...args],
     cwd: ensemble.workingDirectory ?? ROOT,
     env: ensemble.environment,
     stdin: "piped",
@@ -55,7 +54,7 @@ export async function typeInTerminal(
   args: string[],
   steps: Step[],
 ): Promise<{ code: number; screen: string }> {
-  const command = [Deno.execPath(), "run", "-A", MAIN, "repl", ...args].map(quote).join(" ");
+  const command = [...ensemble.program, "repl", ...args].map(quote).join(" ");
   const script = [
     "set timeout 20",
     "set stty_init {rows 40 columns 200}",

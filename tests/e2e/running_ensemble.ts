@@ -167,12 +167,16 @@ export class RunningEnsemble implements AsyncDisposable {
 
   /** Starts `gxensemble`. */
   spawn(...args: string[]): RunningProcess {
-    return this.spawnDeno("run", "-A", this.places.main, ...args);
+    return this.#keep(this.places.gxensemble(...args));
   }
 
   /** Starts a `deno` in the places of this ensemble. */
   spawnDeno(...args: string[]): RunningProcess {
-    const process = new RunningProcess(this.places.command(...args).spawn());
+    return this.#keep(this.places.command(...args));
+  }
+
+  #keep(command: Deno.Command): RunningProcess {
+    const process = new RunningProcess(command.spawn());
     this.#processes.push(process);
     return process;
   }

@@ -3,8 +3,6 @@ import { CertifiedEnsemble, PASSPHRASE } from "../cli/certified_ensemble.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
 import { RunningEnsemble, RunningProcess, WAITING } from "./running_ensemble.ts";
 
-const MAIN = new URL("../../cli/main.ts", import.meta.url).href;
-
 /** An ensemble whose authority has issued these certificates: the server, then options of `ca cert`. */
 async function certified(...certificates: string[][]): Promise<RunningEnsemble> {
   const ensemble = new RunningEnsemble();
@@ -130,7 +128,7 @@ function inside(namespace: string, places: TemporaryEnsemble, ...args: string[])
     NO_COLOR: "1",
   };
   return new Deno.Command("ip", {
-    args: ["netns", "exec", namespace, Deno.execPath(), "run", "-A", MAIN, ...args],
+    args: ["netns", "exec", namespace, ...places.program, ...args],
     env,
     stdin: "null",
     stdout: "piped",
