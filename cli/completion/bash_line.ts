@@ -79,7 +79,10 @@ export function completeBashWord(
   if (!word.raw.endsWith(replaced) || !value.startsWith(word.value)) return undefined;
   const kept = readWord(word.raw.slice(0, word.raw.length - replaced.length), 0);
   if (!value.startsWith(kept.value)) return undefined;
-  return quote(value.slice(kept.value.length), kept.open, kept.raw === "");
+  const quoted = quote(value.slice(kept.value.length), kept.open, kept.raw === "");
+  // readline closes the quote, but not where the mark stands already.
+  const mark = kept.open.at(-1);
+  return mark && quoted.endsWith(mark) ? quoted + mark : quoted;
 }
 
 function quote(text: string, open: OpenQuote, isStart: boolean): string {

@@ -14,7 +14,12 @@ export const FISH_SCRIPT = `\
 
 function __gxensemble_ask
     set -l words (commandline --tokenize --cut-at-cursor --current-process)
-    set -l word (commandline --cut-at-cursor --current-token)
+    set -l typed (commandline --cut-at-cursor --current-token)
+    # Without its quotes, of which one may still be open.
+    set -l word
+    for quote in '' \\' \\"
+        set word (string unescape -- "$typed$quote"); and break
+    end
     # Variables that are set for this command only.
     while string match --quiet --regex '^[A-Za-z_][A-Za-z0-9_]*=' -- $words[1]
         set --erase words[1]

@@ -3,7 +3,6 @@ import { fileURLToPath } from "node:url";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
 import { onTerminal } from "../terminal.ts";
 
-const MAIN = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
 const REGISTRY_MAIN = fileURLToPath(new URL("../../registry/main.ts", import.meta.url));
 
 const REGISTRY =
@@ -160,7 +159,7 @@ Deno.test("no arguments at all: the help is on standard error, exit 2", async ()
 Deno.test("the help is as wide as the terminal, and stacked where that is narrow", async () => {
   using ensemble = new TemporaryEnsemble();
   const helpAt = async (columns: number) => {
-    const command = [Deno.execPath(), "run", "-A", MAIN, "help", "load"];
+    const command = [...ensemble.program, "help", "load"];
     const { code, screen } = await onTerminal(ensemble, command, [], { columns });
     assert.equal(code, 0);
     return screen;

@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { answer } from "../../../cli/completion/answer.ts";
+import type { LiveNames } from "../../../cli/completion/live_names.ts";
+import type { Shell } from "../../../cli/completion/shells.ts";
+import { sourceOf } from "../../../cli/completion/sources.ts";
+import { takesValue } from "../../../cli/completion/typed_line.ts";
+import { allCommands, commandPath } from "../../../cli/command_path.ts";
+import { createProgram } from "../../../cli/program.ts";
+
+/** Here is only what the command tree knows: tests/e2e asks ensembles. */
+const nobody = new Proxy({}, {
+  get(_, question) {
+    throw new Error(`the ensemble was asked for ${String(question)}`);
+  },
+}) as LiveNames;
+
+function complete(shell: Shell, ...words: string[]): Promise<string[]> {
+  return answer(createProgram(), { shell, words }, nobody);
+}
+
+/** What zsh is offered, without what it is. */
+async function offered(...words: string[]): Promise<string[]> {
+  const [, ...lines] = await complete("zsh", ...words);
+  return lines.map((line) => line.split("\t")[0]!);
+}
+
+Deno.test("commands, with what they do; not the one that scripts call", async () => {
+  const lines = await complete("zsh", "");
+  assert.equal(lines[0], "command");
+  assert.ok(lines.includes("ping\tpings a server or actor in the server"));
+  assert.ok(lines.includes("completions\tprint what makes a shell complete commands"));
+  assert.ok(!lines.some((line) => line.startsWith("complete\t")));
+  assert.deepEqual(await offered("ca", ""), ["setup", "cert", "show", "revoke"]);
+});
+
+Deno.test("the names of commands after help", async () => {
+  assert.deepEqual(await offered("help", ""), await offered(""));
+  assert.deepEqual(await offered("help", "ca", ""), await offered("ca", ""));
+  for (const words of [["ping", ""], ["nosuch", ""], ["ca", "show", ""]]) {
+    assert.deepEqual(await offered("help", ...words), []);
+  }
+});
+
+Deno.test("options: long and short, with what they do", async () => {
+  const lines = await complete("fish", "shutdown", "-");
+  assert.equal(lines[0], "option");
+  assert.ok(lines.includes("--force\tforce the action"));
+  assert.ok(lines.includes("-f\tforce the action"));
+  assert.ok(lines.includes("--help\tdisplay help; after a command, its help"));
+  assert.deepEqual(await offered("-"), ["--version", "-V", "--help", "-h"]);
+});
+
+Deno.test("options that were given are offered again only where they add up", async () => {
+  const without = async (...words: string[]) => {
+    const all = await offered(words[0]!, "-");
+    const left = await offered(...words, "-");
+    return all.filter((option) => !left.includes(option));
+  };
+  assert.deepEqual(await without("shutdown", "-f"), ["--force", "-f"]);
+  assert.deepEqual(await without("shutdown", "--force", "a"), ["--force", "-f"]);
+  assert.deepEqual(await without("ping", "--log", "INFO", "--json"), ["--json", "--log"]);
+  assert.deepEqual(await without("ping", "--log=INFO", "--registry=x", "--registry", "y"), [
+    "--log",
+  ]);
+  assert.deepEqual(await without("registry", "-ltcp://a:1", "-a", "x", "-l", "-f"), []);
+  assert.deepEqual(await without("run", "--roles", "a", "-l", "--log"), []);
+  assert.deepEqual(await without("compile", "--include", "a", "-oout"), ["--output", "-o"]);
+});
+
+Deno.test("values that are always the same, in small letters too", async () => {
+  const levels = ["DEBUG", "INFO", "WARN", "ERROR"];
+  assert.deepEqual(await offered("ping", "--log", ""), levels);
+  assert.deepEqual(await offered("ping", "--log", "D"), levels);
+  assert.deepEqual(await offered("ping", "--log", "d"), levels.map((each) => each.toLowerCase()));
+  assert.deepEqual(await offered("completions", ""), ["bash", "zsh", "fish"]);
+  assert.deepEqual(await offered("registry", "--store", ""), ["memory:", "sqlite:"]);
+});
+
+Deno.test("a value after = is a whole word for fish, and for bash what it breaks off", async () => {
+  assert.equal((await complete("zsh", "ping", "--log="))[1], "DEBUG\t");
+  assert.equal((await complete("fish", "ping", "--log="))[1], "--log=DEBUG\t");
+  const bash = (line: string, end: string) => complete("bash", `gxensemble ${line}`, end);
+  assert.deepEqual(await bash("ping --log=DE", "DE"), ["log level", "DEBUG"]);
+  assert.deepEqual(await bash("ping --log=", ""), ["log level", "DEBUG", "INFO", "WARN", "ERROR"]);
+  assert.deepEqual(await bash("ping '--log=DE", "--log=DE"), ["log level", "--log=DEBUG"]);
+  // What commander takes for another option, or for a flag with a value it has no use for.
+  assert.deepEqual(await bash("ping --lgo=DE", "DE"), []);
+  assert.deepEqual(await bash("ping --json=DE", "DE"), []);
+});
+
+Deno.test("lists, each name once", async () => {
+  const capabilities = ["admin", "loader", "shutdown"];
+  assert.deepEqual(await offered("authorize", "a", "b", ""), capabilities);
+  assert.deepEqual(await offered("authorize", "a", "b", "(loader,"), [
+    "(loader,admin",
+    "(loader,shutdown",
+  ]);
+  assert.deepEqual(await offered("ca", "cert", "--capabilities=admin "), [
+    "admin loader",
+    "admin shutdown",
+  ]);
+});
+
+Deno.test("files", async () => {
+  for (
+    const words of [
+      ["load", "a", ""],
+      ["run", "a", ""],
+      ["run", "a", "main.ts", ""],
+      ["run", "a", "main.ts", "b", "--log"],
+      ["run", "--", "a", "main.ts", ""],
+      ["run", "--log-file", ""],
+      ["run", "--log-file="],
+      ["eval", "--passphrase-file", ""],
+      ["compile", "-o", ""],
+    ]
+  ) {
+    assert.deepEqual(await complete("zsh", ...words), ["files"], words.join(" "));
+    const line = `gxensemble ${words.join(" ")}`;
+    assert.deepEqual(await complete("bash", line, words.at(-1)!), ["files"], line);
+  }
+  assert.deepEqual(await complete("bash", "gxensemble list-servers >", ""), ["files"]);
+});
+
+Deno.test("nothing, where nothing can be known or nothing more belongs", async () => {
+  for (
+    const words of [
+      ["run", ""],
+      ["eval", "a", ""],
+      ["eval", "a", "--", "-"],
+      ["ping", "--registry", ""],
+      ["ping", "a", "b", "c"],
+      ["load", "--list", "a", "x"],
+      ["authorize", "a", "--list", "x"],
+      ["nosuch", "x"],
+      ["list-servers", "x"],
+      ["list-servers", "--", ""],
+      ["ping", "not/a/server", ""],
+    ]
+  ) assert.deepEqual(await complete("fish", ...words), [], words.join(" "));
+  assert.deepEqual(await complete("fish"), await complete("fish", ""));
+});
+
+Deno.test("options, where nothing else belongs", async () => {
+  assert.deepEqual(await offered("list-servers", ""), await offered("list-servers", "-"));
+});
+
+Deno.test("somebody thought of what completes each argument and each value of an option", () => {
+  for (const command of allCommands(createProgram())) {
+    if (command.name() === "complete") continue;
+    const takers = [...command.registeredArguments, ...command.options.filter(takesValue)];
+    for (const taker of takers) {
+      const what = `${commandPath(command)}: ${"flags" in taker ? taker.flags : taker.name()}`;
+      assert.ok(sourceOf(command, taker), `${what}: cli/completion/sources.ts does not say`);
+    }
+  }
+});

@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import { type Shell, SHELLS } from "../../cli/completion/shells.ts";
+import { LEFT, missing, TAB, typeInShell } from "../typed_shell.ts";
+import { RunningEnsemble } from "./running_ensemble.ts";
+
+/** Actors whose names mean something to shells; each begins with a letter of its own. */
+const ODD_NAMES = [
+  "a$b",
+  "bit's",
+  'c"hi"',
+  "d;touch${IFS}hurt",
+  "e$(touch${IFS}hurt)",
+  "f`touch${IFS}hurt`",
+  "g*",
+  "ha:b",
+  "it'",
+  "ja=b",
+  "ké",
+  "mback\\slash",
+  "nbang!x",
+  "o#c",
+  "pa|b>c&d",
+  "q{a,b}",
+  "t[x]",
+  "u?",
+  "v~x",
+  "w<x>",
+  "x%s\\n",
+  "zap!",
+];
+
+const ODD_SERVER = `
+  import { currentServer } from "@gxensemble/ensemble";
+  export const main = async () => {
+    const server = currentServer();
+    for (const name of ${JSON.stringify(ODD_NAMES)}) server.serve(name, {});
+    server.serve("-dash", {});
+    server.serve("y\\u202ereversed", {});
+    await server.stopped;
+  };
+`;
+
+async function startEnsemble(): Promise<RunningEnsemble> {
+  const ensemble = await RunningEnsemble.start();
+  await ensemble.startServer("odd-server", ["--roles", "(web |odd role|)"], ODD_SERVER);
+  await ensemble.startServer("other", ["--roles", "web"]);
+  await ensemble.write("file name.ts", "");
+  return ensemble;
+}
+
+/** Types lines until each came out as it should: on a busy machine an answer can come too late for a Tab. */
+async function assertTyped(
+  shell: Shell,
+  ensemble: RunningEnsemble,
+  expected: [line: string, call: string[]][],
+): Promise<void> {
+  let left = expected;
+  for (let attempt = 1; left.length > 0; attempt++) {
+    const { calls, screen } = await typeInShell(
+      shell,
+      ensemble.places,
+      // The shell starts where the tests are.
+      [`cd '${ensemble.path("")}'`, ...left.map(([line]) => line)],
+    );
+    const wrong = left.map(([line, call], index) => ({ line, call, got: calls[index + 1] }))
+      .filter(({ call, got }) => JSON.stringify(call) !== JSON.stringify(got));
+    if (attempt === 8) assert.deepEqual(wrong, [], screen);
+    left = wrong.map(({ line, call }) => [line, call]);
+  }
+}
+
+for (const shell of SHELLS) {
+  Deno.test({
+    name: `${shell} completes what was typed${missing(shell)}`,
+    ignore: missing(shell) !== "",
+    async fn() {
+      await using ensemble = await startEnsemble();
+      await assertTyped(shell, ensemble, [
+        [`gxensemble pi${TAB}x`, ["ping", "x"]],
+        [`gxensemble ca sh${TAB}`, ["ca", "show"]],
+        [`gxensemble help ca sh${TAB}`, ["help", "ca", "show"]],
+        [`gxensemble completions z${TAB}`, ["completions", "zsh"]],
+        [`gxensemble ping --js${TAB}other`, ["ping", "--json", "other"]],
+        [`gxensemble ping --log de${TAB}other`, ["ping", "--log", "debug", "other"]],
+        [`gxensemble ping --log=DE${TAB}other`, ["ping", "--log=DEBUG", "other"]],
+        [`gxensemble pi other${LEFT.repeat(6)}${TAB}`, ["ping", "other"]],
+        [`gxensemble ping od${TAB}`, ["ping", "odd-server"]],
+        [`gxensemble ping odd-server serv${TAB}`, ["ping", "odd-server", "server"]],
+        [`gxensemble lookup --role od${TAB}`, ["lookup", "--role", "odd role"]],
+        [`gxensemble lookup --role 'od${TAB}`, ["lookup", "--role", "odd role"]],
+        [`gxensemble lookup --role "od${TAB}`, ["lookup", "--role", "odd role"]],
+        [`gxensemble authorize other odd-server '(loader,sh${TAB}`, [
+          "authorize",
+          "other",
+          "odd-server",
+          "(loader,shutdown",
+        ]],
+        [`gxensemble load other fi${TAB}`, ["load", "other", "file name.ts"]],
+        [`gxensemble run --log-file=fi${TAB}`, ["run", "--log-file=file name.ts"]],
+        [`gxensemble run new file\\ name.ts fi${TAB}`, [
+          "run",
+          "new",
+          "file name.ts",
+          "file name.ts",
+        ]],
+        // Nothing to offer is nothing typed.
+        [`gxensemble ping nosuch x${TAB}`, ["ping", "nosuch", "x"]],
+        [`gxensemble eval other fi${TAB}`, ["eval", "other", "fi"]],
+      ]);
+    },
+  });
+
+  Deno.test({
+    name: `${shell} puts in what a server calls its actors, and runs none of it${missing(shell)}`,
+    ignore: missing(shell) !== "",
+    async fn() {
+      await using ensemble = await startEnsemble();
+      const quotes = shell === "fish" ? ["", "'"] : ["", "'", '"'];
+      await assertTyped(
+        shell,
+        ensemble,
+        quotes.flatMap((quote) =>
+          ODD_NAMES.map((name): [string, string[]] => [
+            `gxensemble ping odd-server ${quote}${name[0]}${TAB}`,
+            ["ping", "odd-server", name],
+          ])
+        ),
+      );
+      const names = Array.from(Deno.readDirSync(ensemble.path("")), ({ name }) => name);
+      assert.ok(!names.includes("hurt"), "something was run");
+    },
+  });
+
+  Deno.test({
+    name: `${shell} lists what there is${missing(shell)}`,
+    ignore: missing(shell) !== "",
+    async fn() {
+      await using ensemble = new RunningEnsemble();
+      const { screen } = await typeInShell(shell, ensemble.places, [
+        `gxensemble ca ${TAB}`,
+        `gxensemble ping --${TAB}`,
+      ]);
+      const listed = ["cert", "revoke", "setup", "show", "--help", "--json", "--log", "--registry"];
+      if (shell !== "bash") listed.push("list the certificates that were issued");
+      for (const word of listed) assert.ok(screen.includes(word), `no ${word}: ${screen}`);
+    },
+  });
+}
+
+for (const shell of ["zsh", "fish"] as const) {
+  Deno.test({
+    name: `${shell} completes by a script in its directory of completions${missing(shell)}`,
+    ignore: missing(shell) !== "",
+    async fn() {
+      await using ensemble = new RunningEnsemble();
+      const { calls, screen } = await typeInShell(
+        shell,
+        ensemble.places,
+        [`gxensemble pi${TAB}x`, `gxensemble ca sh${TAB}`],
+        "autoloaded",
+      );
+      assert.deepEqual(calls, [["ping", "x"], ["ca", "show"]], screen);
+    },
+  });
+}

@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import { CertifiedEnsemble, PASSPHRASE } from "../cli/certified_ensemble.ts";
+import { TemporaryEnsemble } from "../temporary_ensemble.ts";
+import { installAdministrator } from "./administrator.ts";
+import { RunningEnsemble } from "./running_ensemble.ts";
+
+const SERVING = `
+  import { currentServer } from "@gxensemble/ensemble";
+  export const main = async () => {
+    currentServer().serve("counter", {});
+    await currentServer().stopped;
+  };
+`;
+
+/** What a shell is answered, which must be all there is of output. */
+async function ask(places: TemporaryEnsemble, words: string[]): Promise<string[]> {
+  const { code, stdout, stderr } = await places.run("complete", "--shell", "zsh", "--", ...words);
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: "" }, words.join(" "));
+  return stdout.split("\n").slice(0, -1);
+}
+
+/** The same until it is what it should be: on a busy machine an answer can come too late for a Tab. */
+async function assertAnswer(
+  places: TemporaryEnsemble,
+  words: string[],
+  expected: string[],
+): Promise<void> {
+  for (let attempt = 1;; attempt++) {
+    const answer = await ask(places, words);
+    if (attempt === 8) return assert.deepEqual(answer, expected, words.join(" "));
+    if (JSON.stringify(answer) === JSON.stringify(expected)) return;
+  }
+}
+
+const SERVERS = ["server", "httpd1\thttpd, web", "httpd2\t", "registry\tthe registry"];
+
+Deno.test("servers, actors and roles are those that there are", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  await ensemble.startServer("httpd1", ["--roles", "(httpd web)"], SERVING);
+  await ensemble.startServer("httpd2");
+  const places = ensemble.places;
+  const withoutRegistry = SERVERS.slice(0, -1);
+  await assertAnswer(places, ["ping", ""], SERVERS);
+  await assertAnswer(places, ["shutdown", "-f", "ht"], SERVERS);
+  await assertAnswer(places, ["eval", "--", ""], SERVERS);
+  await assertAnswer(places, ["ca", "cert", ""], SERVERS);
+  await assertAnswer(places, ["lookup", ""], withoutRegistry);
+  await assertAnswer(places, ["authorize", "httpd1", ""], withoutRegistry);
+  const roles = ["role", "httpd\thttpd1", "web\thttpd1"];
+  await assertAnswer(places, ["lookup", "--role", ""], roles);
+  await assertAnswer(places, ["run", "--roles", ""], roles);
+  await assertAnswer(places, ["run", "--roles=web,"], ["role", "web,httpd\thttpd1"]);
+  const actors = ["actor", "counter\t", "loader\t", "registration\t", "server\t"];
+  await assertAnswer(places, ["ping", "httpd1", ""], actors);
+  await assertAnswer(places, ["ping", "httpd1", "--json", "co"], actors);
+  await assertAnswer(places, ["shutdown", "registry", ""], [
+    "actor",
+    "loader\t",
+    "registry\t",
+    "server\t",
+  ]);
+  assert.deepEqual(await ask(places, ["ping", "nosuch", ""]), []);
+});
+
+Deno.test("the registries that the line names are asked, too", async () => {
+  await using ensemble = new RunningEnsemble();
+  await ensemble.lines("cookie");
+  const registry = await ensemble.startRegistry("-l", "tcp://127.0.0.1:0");
+  const [, url] = await registry.logged(/registry listens at (tcp:\S+)/);
+  await ensemble.startServer("httpd1", ["-l", "tcp://127.0.0.1:0"], SERVING);
+  using elsewhere = new TemporaryEnsemble();
+  await Deno.mkdir(`${elsewhere.gerbilPath}/ensemble`, { recursive: true });
+  await Deno.copyFile(ensemble.places.cookiePath, elsewhere.cookiePath);
+  const servers = ["server", "httpd1\t", "registry\tthe registry"];
+  await assertAnswer(elsewhere, ["ping", "--registry", url!, ""], servers);
+  await assertAnswer(
+    elsewhere,
+    ["ping", "--registry", "nonsense", `--registry=${url}`, ""],
+    servers,
+  );
+  await assertAnswer(elsewhere, ["ping", "--registry", url!, "httpd1", "c"], [
+    "actor",
+    "counter\t",
+    "loader\t",
+    "registration\t",
+    "server\t",
+  ]);
+  assert.deepEqual(await ask(elsewhere, ["ping", ""]), []);
+});
+
+Deno.test("who is retracted and revoked are those that were authorized and certified", async () => {
+  await using ensemble = new RunningEnsemble();
+  await ensemble.lines("cookie");
+  const { right } = await installAdministrator(ensemble);
+  await ensemble.startRegistry();
+  await ensemble.startServer("httpd1");
+  await ensemble.startServer("deployer");
+  await ensemble.lines("authorize", ...right, "httpd1", "deployer", "(loader shutdown)");
+  // Nobody is asked for a passphrase.
+  await assertAnswer(ensemble.places, ["retract", "httpd1", ""], [
+    "server",
+    "deployer\tloader, shutdown",
+  ]);
+  assert.deepEqual(await ask(ensemble.places, ["retract", "deployer", ""]), []);
+
+  assert.deepEqual(await ask(ensemble.places, ["ca", "revoke", ""]), []);
+  await CertifiedEnsemble.giveAuthority(`${ensemble.places.gerbilPath}/ensemble`);
+  const file = ["--passphrase-file", await ensemble.write("passphrase", `${PASSPHRASE}\n`)];
+  for (const id of ["b", "a", "b", "c"]) await ensemble.lines("ca", "cert", ...file, id);
+  await ensemble.lines("ca", "revoke", ...file, "c");
+  assert.deepEqual(await ask(ensemble.places, ["ca", "revoke", ""]), ["server", "a\t", "b\t"]);
+});
+
+const QUESTIONS = [
+  ["ping", ""],
+  ["ping", "httpd1", ""],
+  ["lookup", "--role", ""],
+  ["retract", "httpd1", ""],
+  ["ping", "--registry", "tcp://127.0.0.1:1", ""],
+];
+
+async function assertSilent(places: TemporaryEnsemble): Promise<void> {
+  for (const words of QUESTIONS) assert.deepEqual(await ask(places, words), [], words.join(" "));
+}
+
+Deno.test("without a cookie, a registry or a home there are no names, and nothing is said", async () => {
+  using places = new TemporaryEnsemble();
+  await assertSilent(places);
+  await places.run("cookie");
+  await assertSilent(places);
+  await Deno.chmod(places.cookiePath, 0o644);
+  await assertSilent(places);
+  places.environment.GERBIL_PATH = "relative";
+  await assertSilent(places);
+  places.environment.GERBIL_PATH = places.gerbilPath;
+  places.environment.ENSEMBLE_SOCKET_DIR = "relative";
+  await assertSilent(places);
+});
+
+Deno.test("the same where a registry refuses, does not answer, or is dead", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  await ensemble.startServer("httpd1");
+  using stranger = new TemporaryEnsemble();
+  await stranger.run("cookie");
+  stranger.environment.ENSEMBLE_SOCKET_DIR = ensemble.places.socketDirectory;
+  await assertSilent(stranger);
+
+  // Takes connections and says nothing.
+  using mute = new TemporaryEnsemble();
+  await mute.run("cookie");
+  await Deno.mkdir(mute.socketDirectory, { mode: 0o700 });
+  using _listener = Deno.listen({ transport: "unix", path: `${mute.socketDirectory}/registry` });
+  await assertSilent(mute);
+});
+
+Deno.test("a server that hangs or was killed has no actors", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  const server = await ensemble.startServer("httpd1");
+  server.signal("SIGSTOP");
+  assert.deepEqual(await ask(ensemble.places, ["ping", "httpd1", ""]), []);
+  server.signal("SIGCONT");
+  await assertAnswer(ensemble.places, ["ping", "httpd1", ""], [
+    "actor",
+    "loader\t",
+    "registration\t",
+    "server\t",
+  ]);
+  await server.kill();
+  assert.deepEqual(await ask(ensemble.places, ["ping", "httpd1", ""]), []);
+});
