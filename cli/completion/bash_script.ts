@@ -12,9 +12,9 @@ export const BASH_SCRIPT = `\
 # Completes command lines of gxensemble in bash. To be evaluated: source <(gxensemble completions bash)
 
 _gxensemble() {
-  local program=$1 kind= line
+  local program=$1 kind="" line
   COMPREPLY=()
-  [[ $program == "~/"* ]] && program=$HOME/\${program:2}
+  [[ $program == \\~/* ]] && program=$HOME/\${program:2}
   type -P -- "$program" >/dev/null || program=gxensemble
   while IFS= read -r line; do
     if [[ -z $kind ]]; then kind=$line; else COMPREPLY+=("$line"); fi
