@@ -47,6 +47,7 @@ export function addAuthorityCommand(program: CommandUnknownOpts): void {
     .addOption(forceOption())
     .addOption(passphraseFileOption())
     .action(async (options) => {
+      await loadReflection();
       const { caSetup } = await import("./commands/ca_setup.ts");
       await caSetup(options);
     });
@@ -59,6 +60,7 @@ export function addAuthorityCommand(program: CommandUnknownOpts): void {
     .addOption(jsonOption())
     .addArgument(serverIdArgument())
     .action(async (serverId, options) => {
+      await loadReflection();
       const { caCert } = await import("./commands/ca_cert.ts");
       await caCert(serverId, options);
     });
@@ -66,6 +68,7 @@ export function addAuthorityCommand(program: CommandUnknownOpts): void {
   ca.command("show").description("list the certificates that were issued")
     .addOption(jsonOption())
     .action(async (options) => {
+      await loadReflection();
       const { caShow } = await import("./commands/ca_show.ts");
       await caShow(options);
     });
@@ -75,7 +78,13 @@ export function addAuthorityCommand(program: CommandUnknownOpts): void {
     .addOption(jsonOption())
     .addArgument(serverIdArgument())
     .action(async (serverId, options) => {
+      await loadReflection();
       const { caRevoke } = await import("./commands/ca_revoke.ts");
       await caRevoke(serverId, options);
     });
+}
+
+/** A bundle does not keep the order in which `x509.ts` wants its two packages loaded. */
+async function loadReflection(): Promise<void> {
+  await import("npm:reflect-metadata@^0.2.2");
 }

@@ -71,6 +71,7 @@ export const liveNames: LiveNames = {
     }),
 
   async certified() {
+    await import("npm:reflect-metadata@^0.2.2"); // First: see ca_program.ts.
     const { listIssued } = await import("../../runtime/ensemble/issued_certificates.ts");
     try {
       const valid = (await listIssued()).filter(({ status }) => status === "valid");

@@ -47,7 +47,6 @@ export async function bundleProgram(
     "--quiet",
     "--platform=deno",
     "--code-splitting",
-    "--sourcemap=linked",
     ...importMap === undefined ? [] : [`--import-map=${importMap}`],
     `--outdir=${directory}`,
     ...entries,
@@ -77,14 +76,13 @@ const LAZY_REQUIRE = lazy(
   `globalThis.process.getBuiltinModule("node:module").createRequire(import.meta.url)`,
 );
 
-/** Puts off what a file of a bundle loads. Lines stay where they are, for the source maps. */
+/** Puts off what a file of a bundle loads. */
 async function ease(path: string, lazyBuiltins: readonly string[]): Promise<string> {
   const text = await Deno.readTextFile(path);
   const file = new MagicString(text);
   const require = REQUIRE.exec(text);
   if (require) {
-    const lines = "\n".repeat(require[0].split("\n").length - 1);
-    file.overwrite(require.index, require.index + require[0].length, LAZY_REQUIRE + lines);
+    file.overwrite(require.index, require.index + require[0].length, LAZY_REQUIRE);
   }
   const { imports } = await findImports(text, path);
   for (const { specifier, start, end, keyword } of imports) {

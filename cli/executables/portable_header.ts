@@ -139,7 +139,7 @@ start() {
     export DENO_DIR="$deno/cache" GXENSEMBLE_DENO_DIR=own
   fi
   export DENO_NO_UPDATE_CHECK=1
-  exec "$deno/deno" run -A --no-config --no-lock --node-modules-dir=none ${flags} "$program/${parts.entry}" "$@"
+  exec "$deno/deno" run -A --quiet --no-config --no-lock --node-modules-dir=none ${flags} "$program/${parts.entry}" "$@"
 }
 
 start "$@"
