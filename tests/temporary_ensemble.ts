@@ -60,6 +60,11 @@ export class TemporaryEnsemble implements Disposable {
     return this.#command([Deno.execPath(), ...args]);
   }
 
+  /** Any program in this ensemble, yet to be started. */
+  external(...command: [program: string, ...args: string[]]): Deno.Command {
+    return this.#command(command);
+  }
+
   #command([program, ...args]: string[]): Deno.Command {
     return new Deno.Command(program!, {
       args,

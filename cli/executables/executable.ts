@@ -63,7 +63,8 @@ export async function makeExecutable(options: ExecutableOptions): Promise<Execut
   const work = await makeWorkDirectory(output);
   try {
     const program = await stage(options, work);
-    const made = join(work, basename(output));
+    const made = join(work, "made", basename(output));
+    await Deno.mkdir(dirname(made));
     const form = await write(options, { ...program, made });
     await Deno.rename(made, output);
     const bytes = await Deno.readFile(output);

@@ -58,6 +58,10 @@ trusted() {
 # Takes the bytes from offset $1 on, $2 of them, out of this file, and decompresses them into $3.
 extract() {
   if ! reason=$({ tail -c "+$(($1 + 1))" "$self" | head -c "$2" | gzip -dc >"$3"; } 2>&1); then
+    set -f
+    # shellcheck disable=SC2086 # split into words: gzip begins with an empty line
+    set -- $reason
+    reason=$*
     case $reason in
       *'unexpected end'* | *crc* | *'invalid compressed'* | *'not in gzip'* | *corrupt*)
         fail "$self is damaged ($reason): get it again" ;;

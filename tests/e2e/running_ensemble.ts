@@ -175,6 +175,11 @@ export class RunningEnsemble implements AsyncDisposable {
     return this.#keep(this.places.command(...args));
   }
 
+  /** Starts any program in the places of this ensemble. */
+  spawnProgram(...command: [program: string, ...args: string[]]): RunningProcess {
+    return this.#keep(this.places.external(...command));
+  }
+
   #keep(command: Deno.Command): RunningProcess {
     const process = new RunningProcess(command.spawn());
     this.#processes.push(process);
