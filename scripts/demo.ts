@@ -1,5 +1,6 @@
 /**
- * The tutorial, on real processes: `deno task demo`.
+ * The tutorial, on real processes: `deno task demo [executable]`, with `gxensemble` from its sources, or an
+ * executable, which then compiles the tutorial's program too.
  *
  * Runs every step of docs/tutorial.md in a temporary directory and on free ports, prints each command with
  * what it really printed, and compares that with what it should be. It stops at the first difference with
@@ -8,6 +9,8 @@
  * @module
  */
 import { Stage } from "./demo/stage.ts";
+
+const [EXECUTABLE] = Deno.args;
 
 const HASH = /^[0-9a-f]{64}$/;
 
@@ -74,7 +77,7 @@ async function tutorial(stage: Stage): Promise<void> {
 
   stage.chapter("A program of its own joins");
   await stage.startProgram(
-    ["examples/httpd/httpd_exe.ts", "httpd3", `${port3}`],
+    [...await httpdProgram(stage), "httpd3", `${port3}`],
     () => stage.isRegistered("httpd3"),
   );
   await stage.run(["repl", "httpd3"], [
@@ -107,7 +110,16 @@ async function tutorial(stage: Stage): Promise<void> {
   await stage.allEnded();
 }
 
-const stage = await Stage.open();
+/** The program of its own: from its source, or compiled. */
+async function httpdProgram(stage: Stage): Promise<string[]> {
+  const source = "examples/httpd/httpd_exe.ts";
+  if (EXECUTABLE === undefined) return [Deno.execPath(), "run", "-A", source];
+  const output = `${stage.root}/httpd-exe`;
+  await stage.run(["compile", "-o", output, source], [/^\.\.\. compiled /, HASH]);
+  return [output];
+}
+
+const stage = await Stage.open(EXECUTABLE);
 const interrupted = new Promise<number>((resolve) => {
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     Deno.addSignalListener(signal, () => resolve(code));

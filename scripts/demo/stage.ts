@@ -13,13 +13,17 @@ interface Server {
   log: string;
 }
 
+const ROOT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
+
 /** How long anything may take before the demo gives up, in ms. */
 const PATIENCE = 60_000;
 
 /** An ensemble of its own in a temporary directory, and the commands run in it. */
 export class Stage implements AsyncDisposable {
   /** The root of the project, where the commands run. */
-  readonly root: string = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
+  readonly root: string;
+  /** What is run as `gxensemble`. */
+  readonly #program: string[];
   /** The name of this host. */
   readonly host: string = Deno.hostname();
   /** The directory of the sockets. */
@@ -27,15 +31,23 @@ export class Stage implements AsyncDisposable {
   readonly #directory: string;
   readonly #servers: Server[] = [];
 
-  private constructor(directory: string) {
+  private constructor(directory: string, executable: string | undefined) {
     this.#directory = directory;
+    this.root = executable ? `${directory}/project` : ROOT;
+    this.#program = executable ? [executable] : [Deno.execPath(), "run", "-A", "cli/main.ts"];
     this.sockets = `${directory}/s`;
   }
 
-  /** Makes the directory. */
-  static async open(): Promise<Stage> {
+  /**
+   * Makes the directory. An executable is run in a project of its own there, which has nothing but the
+   * modules of the tutorial.
+   */
+  static async open(executable?: string): Promise<Stage> {
     // Short, for the path of a socket is limited to about 100 bytes.
-    return new Stage(await Deno.makeTempDir({ dir: "/tmp", prefix: "gx" }));
+    const directory = await Deno.makeTempDir({ dir: "/tmp", prefix: "gx" });
+    const stage = new Stage(directory, executable && Deno.realPathSync(executable));
+    if (executable) await copyTutorial(stage.root);
+    return stage;
   }
 
   /** Ends what still runs and removes everything. */
@@ -71,7 +83,7 @@ export class Stage implements AsyncDisposable {
   async run(args: string[], expected: Expected[], input: string[] = []): Promise<string[]> {
     console.log(`$ gxensemble ${args.map(quote).join(" ")}`);
     input.forEach((line) => console.log(`< ${line}`));
-    const process = this.#command(["cli/main.ts", ...args], "piped").spawn();
+    const process = this.#command([...this.#program, ...args], "piped").spawn();
     const stdin = process.stdin.getWriter();
     await stdin.write(new TextEncoder().encode(input.map((line) => `${line}\n`).join("")));
     await stdin.close();
@@ -88,21 +100,21 @@ export class Stage implements AsyncDisposable {
   /** Starts a server with `gxensemble`, and waits until its log says that it is ready. */
   async start(args: string[], ready: string): Promise<void> {
     console.log(`$ gxensemble ${args.map(quote).join(" ")} &`);
-    const server = this.#spawn(args.join(" "), ["cli/main.ts", ...args]);
+    const server = this.#spawn(args.join(" "), [...this.#program, ...args]);
     await this.#until(`${server.name}: ${ready}`, server, () => server.log.includes(ready));
     console.log(server.log.trimEnd());
   }
 
   /** Starts a program that is a server by itself, and waits for a condition. */
   async startProgram(args: string[], ready: () => Promise<boolean>): Promise<void> {
-    console.log(`$ deno run -A ${args.map(quote).join(" ")} &`);
+    console.log(`$ ${args.map(quote).join(" ")} &`);
     const server = this.#spawn(args.join(" "), args);
     await this.#until(server.name, server, ready);
   }
 
   /** Whether the registry knows a server. */
   async isRegistered(id: string): Promise<boolean> {
-    return (await this.#command(["cli/main.ts", "lookup", id]).output()).success;
+    return (await this.#command([...this.#program, "lookup", id]).output()).success;
   }
 
   /**
@@ -152,9 +164,9 @@ export class Stage implements AsyncDisposable {
     }
   }
 
-  #command(args: string[], stdin: "null" | "piped" = "null"): Deno.Command {
-    return new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", ...args],
+  #command([program, ...args]: string[], stdin: "null" | "piped" = "null"): Deno.Command {
+    return new Deno.Command(program!, {
+      args,
       cwd: this.root,
       env: { GERBIL_PATH: `${this.#directory}/g`, ENSEMBLE_SOCKET_DIR: this.sockets },
       stdin,
@@ -188,6 +200,14 @@ export class Stage implements AsyncDisposable {
       if (Date.now() > deadline) throw new Error(`in vain waited for ${what}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
+  }
+}
+
+async function copyTutorial(to: string): Promise<void> {
+  await Deno.mkdir(`${to}/examples/httpd`, { recursive: true });
+  await Deno.writeTextFile(`${to}/deno.json`, "{}\n");
+  for await (const { name } of Deno.readDir(`${ROOT}/examples/httpd`)) {
+    await Deno.copyFile(`${ROOT}/examples/httpd/${name}`, `${to}/examples/httpd/${name}`);
   }
 }
 
