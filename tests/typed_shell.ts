@@ -112,6 +112,8 @@ source <(gxensemble completions bash)
     case "zsh":
       return {
         ".zshrc": `
+# With EDITOR=vi, which npm sets, zsh would take its keys from vi.
+bindkey -e
 LINE=0
 precmd() { export LINE=$((LINE + 1)) }
 setopt prompt_subst
