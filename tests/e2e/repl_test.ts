@@ -181,6 +181,7 @@ terminalTest(
       [CTRL_C, "interrupted: httpd1 may still be busy with it"],
       ["", "httpd1> "],
       ["kept * 7\r", "42"],
+      ["", "httpd1> "], // Before that Ctrl-C is still for the evaluation.
       ["abandoned(", "abandoned("],
       [CTRL_C, "httpd1> "],
       ["function twice(n: number) {\r", "... "],
