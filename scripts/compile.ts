@@ -43,6 +43,7 @@ async function main(args: string[]): Promise<void> {
       entry,
       entries,
       output: `${DIST}/${name}`,
+      name: program,
       portable,
       target,
       ...source && { source },

@@ -57,7 +57,9 @@ export async function bundleProgram(
     await Deno.writeTextFile(path, await ease(path, options.lazyBuiltins ?? []));
   }
   const name = basename(entries[0]).replace(/\.[^.]*$/, ".js");
-  return relative(directory, scripts.find((path) => basename(path) === name)!);
+  // The files are named after the modules' URLs.
+  const first = scripts.find((path) => decodeURIComponent(basename(path)) === name)!;
+  return relative(directory, first);
 }
 
 /** What Deno says without the name of its error and the traces of its own code. */

@@ -24,6 +24,8 @@ export interface ExecutableOptions {
   readonly entries?: readonly string[];
   /** The file to write, which replaces one that is there. */
   readonly output: string;
+  /** What the program is called; as its file is, when absent. */
+  readonly name?: string;
   /** Files and directories to put beside the program, in the place that they have beside its first module. */
   readonly include?: readonly string[];
   /** The platform; this one when absent. */
@@ -153,7 +155,7 @@ async function write(
   await writePortable({
     ...program,
     output: made,
-    name: basename(options.output),
+    name: options.name ?? basename(options.output),
     flags: v8Flags.length > 0 ? [`--v8-flags=${v8Flags.join(",")}`] : [],
   });
   return "portable";
@@ -182,7 +184,7 @@ async function requireFile(path: string): Promise<void> {
 /** Copies a file or directory to the place that it has beside the program's first module. */
 async function include(path: string, place: { from: string; to: string }): Promise<void> {
   const name = relative(place.from, path);
-  if (name.startsWith("..")) {
+  if (/^\.\.(?:$|[/\\])/.test(name)) {
     throw new EnsembleError(
       `cannot include ${path}: what is included is below the directory of the program's module, ${place.from}`,
     );

@@ -39,9 +39,10 @@ function writeHeader(parts: PortableParts, size: string): string {
   const { name, sizes, system: [systemName, machine] } = parts;
   const flags = parts.flags.map(quote).join(" ");
   return `#!/bin/sh
-# ${name}: a program and the Deno that runs it, in one file. The first start unpacks both into the cache
+# A program and the Deno that runs it, in one file. The first start unpacks both into the cache
 # directory; every start runs them from there. Below the last line of this script are their bytes.
 name=${quote(name)}
+entry=${quote(parts.entry)}
 
 fail() {
   printf '%s: error: %s\\n' "$name" "$1" >&2
@@ -111,12 +112,12 @@ unpack() {
       fail "what was unpacked into $cache does not run: $reason; $advice"
     publish "$work/deno.$$" "$deno" deno
   fi
-  if ! [ -f "$program/${parts.entry}" ]; then
+  if ! [ -f "$program/$entry" ]; then
     mkdir "$work/program.$$"
     extract "$((${size} + ${sizes.deno}))" ${sizes.program} "$work/program.tar"
     reason=$(cd "$work/program.$$" && tar -xof ../program.tar 2>&1) ||
       fail "cannot unpack into $cache: $reason"
-    publish "$work/program.$$" "$program" ${quote(parts.entry)}
+    publish "$work/program.$$" "$program" "$entry"
   fi
   rm -rf "$work"
   trap - EXIT HUP INT TERM
@@ -132,8 +133,8 @@ start() {
   fi
   case $cache in /*) ;; *) cache=$PWD/$cache ;; esac
   deno=$cache/deno-${parts.denoHash}
-  program=$cache/${parts.name}-${parts.programHash}
-  if ! { [ -x "$deno/deno" ] && [ -f "$program/${parts.entry}" ]; }; then
+  program=$cache/$name-${parts.programHash}
+  if ! { [ -x "$deno/deno" ] && [ -f "$program/$entry" ]; }; then
     mask=$(umask)
     unpack
   fi
@@ -143,7 +144,7 @@ start() {
     export DENO_DIR="$deno/cache" GXENSEMBLE_DENO_DIR=own
   fi
   export DENO_NO_UPDATE_CHECK=1
-  exec "$deno/deno" run -A --quiet --no-config --no-lock --node-modules-dir=none ${flags} "$program/${parts.entry}" "$@"
+  exec "$deno/deno" run -A --quiet --no-config --no-lock --node-modules-dir=none ${flags} "$program/$entry" "$@"
 }
 
 start "$@"
