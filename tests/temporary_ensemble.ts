@@ -52,20 +52,16 @@ export class TemporaryEnsemble implements Disposable {
 
   /** A `gxensemble` in this ensemble that is yet to be started. */
   gxensemble(...args: string[]): Deno.Command {
-    return this.#command([...this.program, ...args]);
+    return this.external(...this.program, ...args);
   }
 
   /** A `deno` in this ensemble that is yet to be started. */
   command(...args: string[]): Deno.Command {
-    return this.#command([Deno.execPath(), ...args]);
+    return this.external(Deno.execPath(), ...args);
   }
 
   /** Any program in this ensemble, yet to be started. */
-  external(...command: [program: string, ...args: string[]]): Deno.Command {
-    return this.#command(command);
-  }
-
-  #command([program, ...args]: string[]): Deno.Command {
+  external(...[program, ...args]: string[]): Deno.Command {
     return new Deno.Command(program!, {
       args,
       cwd: this.workingDirectory,

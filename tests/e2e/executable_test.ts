@@ -17,8 +17,8 @@ class Host implements AsyncDisposable {
   readonly program = `${this.directory}/program`;
 
   /** Compiles the text of a module. */
-  async compile(text: string): Promise<void> {
-    const entry = `${this.directory}/main.ts`;
+  async compile(text: string, file = "main.ts"): Promise<void> {
+    const entry = `${this.directory}/${file}`;
     await Deno.writeTextFile(entry, text);
     const { form } = await makeExecutable({ entry, output: this.program, portable: true });
     assert.equal(form, "portable");
@@ -80,6 +80,23 @@ Deno.test("a portable executable: two first starts at once, later ones, an upgra
   await host.compile(hello("two"));
   assert.equal((await host.shell("./program")).stdout, "two  \n");
   assert.deepEqual(host.cached(), ["deno", "program", "program"]);
+});
+
+Deno.test("a portable executable means the same by any name", async () => {
+  await using host = new Host();
+  await host.compile(hello("one"), "it's $(touch oops) main.ts");
+  const name = "a $(touch oops);`touch oops` it's";
+  await Deno.rename(host.program, `${host.directory}/${name}`);
+  const start = await host.shell(`'./${name.replaceAll("'", `'\\''`)}'`);
+  assert.deepEqual(start, { code: 0, stdout: "one  \n", stderr: "" });
+
+  const output = `${host.directory}/${name}`;
+  await makeExecutable({
+    entry: `${host.directory}/it's $(touch oops) main.ts`,
+    output,
+    portable: true,
+  });
+  assert.equal((await host.shell(`./"$(ls -d a*)"; ls oops`)).stdout, "one  \n");
 });
 
 Deno.test("a portable executable that is damaged runs nothing", async () => {

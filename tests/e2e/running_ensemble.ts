@@ -176,7 +176,7 @@ export class RunningEnsemble implements AsyncDisposable {
   }
 
   /** Starts any program in the places of this ensemble. */
-  spawnProgram(...command: [program: string, ...args: string[]]): RunningProcess {
+  spawnProgram(...command: string[]): RunningProcess {
     return this.#keep(this.places.external(...command));
   }
 
