@@ -166,7 +166,7 @@ Deno.test("gxensemble compile: a server in one file joins, and takes code by loa
   const port = String(listener.addr.port);
   listener.close();
   const server = ensemble.spawnProgram(output, "httpd3", port);
-  while ((await ensemble.run("ping", "httpd3")).code !== 0);
+  await server.until(() => ensemble.answers("httpd3"), "reached");
   const handler = HTTPD.replace("httpd_exe.ts", "handler.ts");
   const loaded = await ensemble.lines("load", "httpd3", handler);
   assert.equal(loaded[0], "... loading library module examples/httpd/httpd.ts");

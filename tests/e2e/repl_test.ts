@@ -27,7 +27,7 @@ async function startTutorial(id: "httpd1" | "httpd3" = "httpd1") {
 
 async function ready(ensemble: RunningEnsemble, server: RunningProcess, id: string) {
   if (id === "httpd1") return await server.logged(/is in the registry$/);
-  while ((await ensemble.run("ping", id)).code !== 0);
+  await server.until(() => ensemble.answers(id), "reached");
 }
 
 function terminalTest(name: string, test: () => Promise<void>): void {

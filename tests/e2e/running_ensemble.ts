@@ -14,6 +14,9 @@ export const WAITING = `
   export const main = () => currentServer().stopped;
 `;
 
+/** How long anything may take, in ms. */
+const DEADLINE = 20_000;
+
 /** A process that goes on until it is stopped. */
 export class RunningProcess {
   /** What it printed on standard error so far: its log. */
@@ -54,6 +57,13 @@ export class RunningProcess {
       (line) => line.startsWith(start) ? line : undefined,
       `"${start}" in its output`,
     );
+  }
+
+  /** Asks until it is so; fails when the process ends before. */
+  async until(condition: () => Promise<boolean>, what: string): Promise<void> {
+    const why = () => `never ${what}:\n${[...this.output, ...this.log].join("\n")}`;
+    const late = performance.now() + DEADLINE;
+    while (!await condition()) assert.ok(!this.#ended && performance.now() < late, why());
   }
 
   /** The lines of the log that match. */
@@ -165,6 +175,11 @@ export class RunningEnsemble implements AsyncDisposable {
     return server;
   }
 
+  /** Whether a server is there and answers. */
+  async answers(id: string): Promise<boolean> {
+    return (await this.run("ping", id)).code === 0;
+  }
+
   /** Starts `gxensemble`. */
   spawn(...args: string[]): RunningProcess {
     return this.#keep(this.places.gxensemble(...args));
@@ -218,7 +233,7 @@ export class RunningEnsemble implements AsyncDisposable {
 async function inTime<Value>(promise: Promise<Value>, why: () => string): Promise<Value> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new assert.AssertionError({ message: why() })), 20_000);
+    timer = setTimeout(() => reject(new assert.AssertionError({ message: why() })), DEADLINE);
   });
   try {
     return await Promise.race([promise, late]);

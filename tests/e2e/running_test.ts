@@ -113,7 +113,8 @@ Deno.test("--log-file - is the log in the server's directory, --log says how muc
   const program = await ensemble.write("main.ts", WAITING);
   const server = ensemble.spawn("run", "--log", "DEBUG", "--log-file", "-", "a", program);
   const quiet = ensemble.spawn("run", "--log", "ERROR", "b", program);
-  while ((await ensemble.lines("list-servers")).length < 2);
+  await server.until(() => ensemble.answers("a"), "reached");
+  await quiet.until(() => ensemble.answers("b"), "reached");
   await ensemble.lines("shutdown", "-f");
   assert.equal(await server.exit(), 0);
   assert.equal(await quiet.exit(), 0);
@@ -143,7 +144,7 @@ Deno.test("a program of its own is a server by callWithEnsembleServer", async ()
   );
   const config = new URL("../../deno.json", import.meta.url).pathname;
   const process = ensemble.spawnDeno("run", "-A", `--config=${config}`, program);
-  while ((await ensemble.lines("lookup", "--role", "counter")).length === 0);
+  await process.until(() => ensemble.answers("counter"), "reached");
   const handler = await ensemble.write(
     "handler.ts",
     `
