@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { makeExecutable } from "../../cli/executables/executable.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
+import { pipeLines } from "./repl_process.ts";
 import { RunningEnsemble } from "./running_ensemble.ts";
 
 const HTTPD = fileURLToPath(new URL("../../examples/httpd/httpd_exe.ts", import.meta.url));
@@ -172,6 +173,15 @@ Deno.test("gxensemble compile: a server in one file joins, and takes code by loa
   assert.equal(loaded[0], "... loading library module examples/httpd/httpd.ts");
   const response = await fetch(`http://127.0.0.1:${port}/`);
   assert.equal(await response.text(), "the world is not flat but round!\n");
+  const typed = await pipeLines(ensemble.places, ["httpd3"], [
+    ",(import examples/httpd/handler.ts)",
+    'setGreeting("hello, i am httpd3 and i am a binary executable\\n")',
+    ",(import examples/httpd/httpd.ts)",
+    'registerHandler(currentHttpServer(), "/greeting", writeSimpleHandler)',
+  ]);
+  assert.deepEqual(typed, { code: 0, stdout: "", stderr: "" });
+  const greeting = await fetch(`http://127.0.0.1:${port}/greeting`);
+  assert.equal(await greeting.text(), "hello, i am httpd3 and i am a binary executable\n");
   assert.match(await ensemble.failure("compile", `${HTTPD}.nosuch`), /^no such file: /);
   assert.match(
     await ensemble.failure("compile", "-o", output, await ensemble.write("bad.ts", "const = 1;")),
