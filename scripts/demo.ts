@@ -1,6 +1,6 @@
 /**
- * The tutorial, on real processes: `deno task demo [executable]`, with `gxensemble` from its sources, or an
- * executable, which then compiles the tutorial's program too.
+ * The tutorial, on real processes: `deno task demo [executable]`, with `gxensemble` from its sources or an
+ * executable.
  *
  * Runs every step of docs/tutorial.md in a temporary directory and on free ports, prints each command with
  * what it really printed, and compares that with what it should be. It stops at the first difference with
@@ -9,8 +9,6 @@
  * @module
  */
 import { Stage } from "./demo/stage.ts";
-
-const [EXECUTABLE] = Deno.args;
 
 const HASH = /^[0-9a-f]{64}$/;
 
@@ -75,11 +73,18 @@ async function tutorial(stage: Stage): Promise<void> {
   ]);
   await stage.get(port1, "/greeting", 200, "hello, i am httpd1\n");
 
-  stage.chapter("A program of its own joins");
-  await stage.startProgram(
-    [...await httpdProgram(stage), "httpd3", `${port3}`],
-    () => stage.isRegistered("httpd3"),
-  );
+  stage.chapter("A binary executable joins");
+  const program = `${stage.directory}/httpd-exe`;
+  await stage.run(["compile", "-o", program, "examples/httpd/httpd_exe.ts"], [
+    /^\.\.\. compiled .*\/httpd-exe \((compiled|portable), \d+ bytes\)$/,
+    HASH,
+  ]);
+  await stage.startProgram([program, "httpd3", `${port3}`], () => stage.isRegistered("httpd3"));
+  await stage.run(["lookup", "--role", "httpd"], [
+    `(httpd1 ${address("httpd1")})`,
+    `(httpd2 ${address("httpd2")})`,
+    `(httpd3 ${address("httpd3")})`,
+  ]);
   await stage.run(["repl", "httpd3"], [
     "... loading library module examples/httpd/httpd.ts",
     `... loading code object file ${root}/${handler}`,
@@ -87,7 +92,7 @@ async function tutorial(stage: Stage): Promise<void> {
   ], [
     `,(load ${handler}) ; load the code in the remote server`,
     `,(import ${handler}) ; import for local expansion`,
-    'setGreeting("hello, i am httpd3 and i am a program of my own\\n")',
+    'setGreeting("hello, i am httpd3 and i am a binary executable\\n")',
     ",(import examples/httpd/httpd.ts) ; import for local expansion",
     'registerHandler(currentHttpServer(), "/greeting", writeSimpleHandler)',
     ",q",
@@ -97,7 +102,7 @@ async function tutorial(stage: Stage): Promise<void> {
     port3,
     "/greeting",
     200,
-    "hello, i am httpd3 and i am a program of my own\n",
+    "hello, i am httpd3 and i am a binary executable\n",
   );
 
   stage.chapter("Shutting down");
@@ -110,16 +115,7 @@ async function tutorial(stage: Stage): Promise<void> {
   await stage.allEnded();
 }
 
-/** The program of its own: from its source, or compiled. */
-async function httpdProgram(stage: Stage): Promise<string[]> {
-  const source = "examples/httpd/httpd_exe.ts";
-  if (EXECUTABLE === undefined) return [Deno.execPath(), "run", "-A", source];
-  const output = `${stage.root}/httpd-exe`;
-  await stage.run(["compile", "-o", output, source], [/^\.\.\. compiled /, HASH]);
-  return [output];
-}
-
-const stage = await Stage.open(EXECUTABLE);
+const stage = await Stage.open(Deno.args[0]);
 const interrupted = new Promise<number>((resolve) => {
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     Deno.addSignalListener(signal, () => resolve(code));

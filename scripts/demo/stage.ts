@@ -20,6 +20,8 @@ const PATIENCE = 60_000;
 
 /** An ensemble of its own in a temporary directory, and the commands run in it. */
 export class Stage implements AsyncDisposable {
+  /** The directory for all that is made. */
+  readonly directory: string;
   /** The root of the project, where the commands run. */
   readonly root: string;
   /** What is run as `gxensemble`. */
@@ -28,11 +30,10 @@ export class Stage implements AsyncDisposable {
   readonly host: string = Deno.hostname();
   /** The directory of the sockets. */
   readonly sockets: string;
-  readonly #directory: string;
   readonly #servers: Server[] = [];
 
   private constructor(directory: string, executable: string | undefined) {
-    this.#directory = directory;
+    this.directory = directory;
     this.root = executable ? `${directory}/project` : ROOT;
     this.#program = executable ? [executable] : [Deno.execPath(), "run", "-A", "cli/main.ts"];
     this.sockets = `${directory}/s`;
@@ -60,7 +61,7 @@ export class Stage implements AsyncDisposable {
       }
       await process.status;
     }
-    await Deno.remove(this.#directory, { recursive: true });
+    await Deno.remove(this.directory, { recursive: true });
   }
 
   /** Starts a chapter of the output. */
@@ -168,7 +169,11 @@ export class Stage implements AsyncDisposable {
     return new Deno.Command(program!, {
       args,
       cwd: this.root,
-      env: { GERBIL_PATH: `${this.#directory}/g`, ENSEMBLE_SOCKET_DIR: this.sockets },
+      env: {
+        GERBIL_PATH: `${this.directory}/g`,
+        ENSEMBLE_SOCKET_DIR: this.sockets,
+        GXENSEMBLE_CACHE_DIR: `${this.directory}/c`,
+      },
       stdin,
       stdout: "piped",
       stderr: "piped",
