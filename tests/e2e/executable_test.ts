@@ -100,6 +100,22 @@ Deno.test("a portable executable means the same by any name", async () => {
   assert.equal((await host.shell(`./"$(ls -d a*)"; ls oops`)).stdout, "one  \n");
 });
 
+Deno.test("with DENORT_BIN it is compiled by Deno, with all the parts", async () => {
+  using places = new TemporaryEnsemble();
+  const at = (name: string) => `${places.directory}/${name}`;
+  await Deno.writeTextFile(at("main.ts"), `console.log("the start", await import("./part.ts"));`);
+  await Deno.writeTextFile(at("part.ts"), `export const part: string = "the part";`);
+  await Deno.writeTextFile(at("page.txt"), "the page");
+  const command = ["compile", "-o", at("program"), "--include", at("page.txt"), at("main.ts")];
+  // A whole Deno in the place of the runtime is as good for being written to, and does not run what is in it.
+  places.environment.DENORT_BIN = Deno.execPath();
+  const { code, stdout, stderr } = await places.run(...command);
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+  assert.match(stdout, /^\.\.\. compiled \S+\/program \(compiled, \d+ bytes\)\n[0-9a-f]{64}\n$/);
+  const written = new TextDecoder("latin1").decode(await Deno.readFile(at("program")));
+  for (const text of ["the start", "the part", "the page"]) assert.ok(written.includes(text), text);
+});
+
 Deno.test("a portable executable that is damaged runs nothing", async () => {
   await using host = new Host();
   await host.compile(hello("one"));
