@@ -8,7 +8,6 @@ import { isRepeatable } from "../../registry/options.ts";
 import { parseServerId, REGISTRY_ID, type ServerId } from "../../runtime/actor/server_id.ts";
 import { type Address, parseAddresses } from "../../runtime/wire/address.ts";
 import { ArgumentUnlessListing } from "../options.ts";
-import type { LiveNames } from "./live_names.ts";
 import { type Source, sourceOf } from "./sources.ts";
 import { argumentAt, optionsOf, type TypedLine } from "./typed_line.ts";
 
@@ -18,6 +17,20 @@ export interface Candidate {
   readonly word: string;
   /** What it is, in a few words; empty when the word says it all. */
   readonly description: string;
+}
+
+/** Who is asked for names. Registries are asked at the addresses given, and at this host's. */
+export interface LiveNames {
+  /** The servers, each with its roles, and the registry. */
+  servers(registries: readonly Address[]): Promise<Candidate[]>;
+  /** The roles, each with the servers that have it. */
+  roles(registries: readonly Address[]): Promise<Candidate[]>;
+  /** The actors in a server. */
+  actors(registries: readonly Address[], server: ServerId): Promise<Candidate[]>;
+  /** The servers that have capabilities in a server, each with those. */
+  authorized(registries: readonly Address[], server: ServerId): Promise<Candidate[]>;
+  /** The servers that have certificates that are good. */
+  certified(): Promise<Candidate[]>;
 }
 
 /** Words of one kind. */

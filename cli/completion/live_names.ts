@@ -13,7 +13,7 @@ import type { RegistryEntry } from "../../runtime/server/registry_entry.ts";
 import { within } from "../../runtime/within.ts";
 import type { Address } from "../../runtime/wire/address.ts";
 import { startConsole } from "../console.ts";
-import type { Candidate } from "./candidates.ts";
+import type { Candidate, LiveNames } from "./candidates.ts";
 
 /** When the process has to be done, in ms since it began. */
 const DEADLINE = 900;
@@ -23,20 +23,6 @@ const LEAST_PATIENCE = 300;
 
 /** How long to take leave of the servers asked, in ms. */
 const FAREWELL = 50;
-
-/** Who is asked for names. Registries are asked at the addresses given, and at this host's. */
-export interface LiveNames {
-  /** The servers, each with its roles, and the registry. */
-  servers(registries: readonly Address[]): Promise<Candidate[]>;
-  /** The roles, each with the servers that have it. */
-  roles(registries: readonly Address[]): Promise<Candidate[]>;
-  /** The actors in a server. */
-  actors(registries: readonly Address[], server: ServerId): Promise<Candidate[]>;
-  /** The servers that have capabilities in a server, each with those. */
-  authorized(registries: readonly Address[], server: ServerId): Promise<Candidate[]>;
-  /** The servers that have certificates that are good. */
-  certified(): Promise<Candidate[]>;
-}
 
 /** Asks the ensemble that this host is in. */
 export const liveNames: LiveNames = {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { answer } from "../../../cli/completion/answer.ts";
-import type { LiveNames } from "../../../cli/completion/live_names.ts";
+import type { LiveNames } from "../../../cli/completion/candidates.ts";
 import type { Shell } from "../../../cli/completion/shells.ts";
 import { sourceOf } from "../../../cli/completion/sources.ts";
 import { takesValue } from "../../../cli/completion/typed_line.ts";
