@@ -5,6 +5,7 @@
 # "curl | sh" is given of a download that breaks off does nothing.
 {
 set -eu
+if [ -n "${ZSH_VERSION:-}" ]; then emulate sh; fi
 
 usage() {
   cat <<'END'
@@ -21,7 +22,7 @@ Options:
   --only <name>      install just gxensemble, or just ensemble-registry
   -h, --help         display this
 
-Exit codes: 0 installed, 1 failed and nothing was changed, 2 wrong usage.
+Exit codes: 0 installed, 1 failed and nothing was changed but what it says was installed, 2 wrong usage.
 END
 }
 
@@ -112,7 +113,7 @@ clean_up() {
 # Whether what was installed is what the person will run.
 report_path() {
   case ":$PATH:" in
-    *":$to:"*) ;;
+    *":$to:"* | *":$to/:"*) ;;
     *)
       echo "$to is not on your PATH: put this line into your shell's profile:"
       echo "  export PATH=\"$to:\$PATH\""
@@ -121,7 +122,7 @@ report_path() {
   esac
   for name in $names; do
     found=$(command -v "$name" || true)
-    if [ "$found" != "$to/$name" ]; then
+    if [ "$(CDPATH='' cd -- "${found%/*}" && pwd)" != "$to" ]; then
       echo "$to is on your PATH, but $name is $found, which comes before it"
     fi
   done
@@ -206,7 +207,7 @@ main() {
     download "$name-$target"
     verify "$name-$target"
   done
-  why=$(mkdir -p "$to" 2>&1) || fail "cannot make $to: $why"
+  why=$(mkdir -p -- "$to" 2>&1) || fail "cannot make $to: $why"
   to=$(CDPATH='' cd -- "$to" && pwd)
   for name in $names; do stage "$name"; done
   for name in $names; do place "$name"; done

@@ -215,8 +215,10 @@ Deno.test("what it needs and does not find, it names", async () => {
 Deno.test("it says whether what was installed is what will be run", async () => {
   await using release = new TemporaryRelease("1.2.3");
   const onPath = `${release.to}:${Deno.env.get("PATH")}`;
-  const { stdout } = await release.install({ env: { PATH: onPath } });
-  assert.equal(stdout.split("\n").length, 3);
+  for (const PATH of [onPath, onPath.replace(":", "/:")]) {
+    const { stdout } = await release.install({ env: { PATH } });
+    assert.equal(stdout.split("\n").length, 3, stdout);
+  }
   const shadowed = release.stub({ gxensemble: "echo another" });
   const [other] = shadowed.split(":");
   const PATH = `${other}:${onPath}`;
@@ -247,7 +249,7 @@ Deno.test("options that make no sense are refused with exit 2", async () => {
   assert.deepEqual(release.requests, []);
 });
 
-for (const shell of ["dash", "bash"]) {
+for (const shell of ["dash", "bash", "zsh"]) {
   Deno.test({
     name: `${shell} given the script by a pipe installs, and given a part of it does nothing`,
     ignore: findCommand(shell) === undefined,
