@@ -135,17 +135,20 @@ export const includeOption = () =>
     "--include <path>",
     "a file or directory that the program reads at run time, below the directory of its module; " +
       "may be given several times",
-  ).default<string[]>([], "()").argParser<string[]>(collecting((path) => [path]));
+  ).default<string[]>([], "nothing").argParser<string[]>(collecting((path) => [path]));
 
 /** `--target`. */
 export const targetOption = () =>
-  new Option("--target <platform>", "the platform to compile for; by default this one")
+  new Option(
+    "--target <platform>",
+    `the platform to compile for, by default this one: ${TARGETS.join(", ")}`,
+  )
     .choices(TARGETS);
 
 /** `--portable`. */
 export const portableOption = () =>
   new Option(
     "--portable",
-    "makes the form that needs nothing from the internet: the executable has a whole Deno, " +
+    "makes the form that takes no runtime from the internet: the executable has a whole Deno, " +
       "and unpacks it at its first start",
   ).default(false);

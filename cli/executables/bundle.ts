@@ -8,7 +8,7 @@
  * @module
  */
 import MagicString from "npm:magic-string@^1.4.5";
-import { basename, relative } from "node:path";
+import { basename, parse, relative } from "node:path";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { findImports } from "../modules/imports.ts";
 import { runDeno } from "./deno_program.ts";
@@ -18,6 +18,8 @@ import { filesBelow } from "./files_below.ts";
 export interface BundleOptions {
   /** The Deno that bundles. */
   readonly deno: string;
+  /** Ends it early. */
+  readonly signal: AbortSignal;
   /** The directory whose deno.json the program belongs to. */
   readonly project: string;
   /** The directory for the files, which exists and is empty. */
@@ -41,25 +43,36 @@ export async function bundleProgram(
   entries: readonly [string, ...string[]],
   options: BundleOptions,
 ): Promise<string> {
-  const { deno, project, directory, importMap } = options;
+  const { deno, signal, project, directory, importMap } = options;
   const { success, said } = await runDeno(deno, [
     "bundle",
     "--quiet",
     "--platform=deno",
     "--code-splitting",
+    "--allow-import",
     ...importMap === undefined ? [] : [`--import-map=${importMap}`],
     `--outdir=${directory}`,
     ...entries,
-  ], { cwd: project });
+  ], { cwd: project, signal });
   if (!success) throw new EnsembleError(`cannot bundle ${entries[0]}: ${reasonOf(said)}`);
   const scripts = (await filesBelow(directory)).filter((path) => path.endsWith(".js"));
   for (const path of scripts) {
     await Deno.writeTextFile(path, await ease(path, options.lazyBuiltins ?? []));
   }
-  const name = basename(entries[0]).replace(/\.[^.]*$/, ".js");
   // The files are named after the modules' URLs.
-  const first = scripts.find((path) => decodeURIComponent(basename(path)) === name)!;
+  const first = scripts.find((path) =>
+    decodeURIComponent(basename(path)) === `${parse(entries[0]).name}.js`
+  );
+  if (first === undefined) throw new EnsembleError(`cannot bundle ${entries[0]}: it is no module`);
   return relative(directory, first);
+}
+
+/**
+ * The text of a file of a bundle, for another bundle to be made of: its own files are imported in a way
+ * that bundlers follow.
+ */
+export function forBundler(text: string): string {
+  return text.replace(/\bimport\(String\(("[^"\n]+")\)\)/g, "import($1)");
 }
 
 /** What Deno says without the name of its error and the traces of its own code. */

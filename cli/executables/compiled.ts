@@ -16,12 +16,14 @@ export interface CompiledOptions {
   readonly target?: Target;
   /** The Deno that compiles. */
   readonly deno: string;
+  /** Ends it early. */
+  readonly signal: AbortSignal;
   /** The directory with the program's files. */
   readonly directory: string;
   /** The program's first file, in that directory. */
   readonly entry: string;
-  /** Flags for V8. */
-  readonly v8Flags: readonly string[];
+  /** Flags for Deno. */
+  readonly flags: readonly string[];
 }
 
 /** The runtime that `deno compile` puts the program into cannot be fetched. */
@@ -36,19 +38,19 @@ export class MissingStubError extends EnsembleError {
  * @throws {EnsembleError} with what Deno says when it fails otherwise.
  */
 export async function writeCompiled(options: CompiledOptions): Promise<void> {
-  const { output, target, deno, directory, entry, v8Flags } = options;
+  const { output, target, deno, signal, directory, entry, flags } = options;
   const { success, said } = await runDeno(deno, [
     "compile",
     "--allow-all",
     "--no-check",
     "--no-config",
     "--no-lock",
-    ...v8Flags.length > 0 ? [`--v8-flags=${v8Flags.join(",")}`] : [],
+    ...flags,
     ...target === undefined ? [] : [`--target=${target}`],
     `--include=${directory}`,
     `--output=${output}`,
     join(directory, entry),
-  ], { cwd: directory });
+  ], { cwd: directory, signal });
   if (success) return;
   const causes = said.replace(/\n+Stack backtrace:[^]*$/, "");
   const [, stub] = /for url \((\S*denort\S*)\)/.exec(causes) ?? [];

@@ -31,18 +31,21 @@ export async function findDeno(): Promise<string> {
 /** Options of {@linkcode runDeno}. */
 export interface RunDenoOptions {
   /** The directory to run it in, which decides whose configuration it reads. */
-  readonly cwd?: string;
+  readonly cwd: string;
+  /** Ends it early. */
+  readonly signal: AbortSignal;
 }
 
 /** Runs a Deno to its end; gives whether it succeeded, and what it said on standard error, uncoloured. */
 export async function runDeno(
   deno: string,
   args: string[],
-  { cwd }: RunDenoOptions = {},
+  { cwd, signal }: RunDenoOptions,
 ): Promise<{ success: boolean; said: string }> {
   const { success, stderr } = await new Deno.Command(deno, {
     args,
-    ...cwd !== undefined && { cwd },
+    cwd,
+    signal,
     env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
     stdin: "null",
     stdout: "null",

@@ -3,18 +3,22 @@
  *
  * @module
  */
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { buildStatement } from "../../registry/version.ts";
 import { RUNTIME_MODULE } from "../../runtime/code/library_table.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { findProject } from "../modules/project.ts";
+import { parseJson } from "../modules/json.ts";
+import { findProject, type Project } from "../modules/project.ts";
 import { bundleProgram } from "./bundle.ts";
 import { MissingStubError, writeCompiled } from "./compiled.ts";
-import { findDeno } from "./deno_program.ts";
+import { findDeno, runDeno } from "./deno_program.ts";
+import { includeFiles } from "./included_files.ts";
 import { writePortable } from "./portable.ts";
+import { RESTORE_ENVIRONMENT } from "./portable_header.ts";
 import { runtimeModule } from "./runtime_module.ts";
 import type { Target } from "./target.ts";
+import { WorkDirectory } from "./work_directory.ts";
 
 /** What an executable is made of, and how. */
 export interface ExecutableOptions {
@@ -61,12 +65,14 @@ export interface Executable {
  * @throws {EnsembleError} when the program cannot be bundled, or the file not be written.
  */
 export async function makeExecutable(options: ExecutableOptions): Promise<Executable> {
-  const output = resolve(options.output);
-  const work = await makeWorkDirectory(output);
+  const entry = resolve(options.entry);
+  await requireFile(entry);
+  const output = await requireOutput(options.output, entry);
+  using work = new WorkDirectory(output);
   try {
-    const program = await stage(options, work);
-    const made = join(work, "made", basename(output));
-    await Deno.mkdir(dirname(made));
+    const program = await stage(entry, options, { output, work });
+    // Deno gives executables for Windows that name in any case.
+    const made = join(work.path, options.target?.includes("windows") ? "made.exe" : "made");
     const form = await write(options, { ...program, made });
     await Deno.rename(made, output);
     const bytes = await Deno.readFile(output);
@@ -75,56 +81,119 @@ export async function makeExecutable(options: ExecutableOptions): Promise<Execut
   } catch (error) {
     if (error instanceof EnsembleError || !(error instanceof Error)) throw error;
     throw new EnsembleError(`cannot make ${output}: ${error.message}`, { cause: error });
-  } finally {
-    await Deno.remove(work, { recursive: true });
   }
 }
 
-/** Beside the output, so that the finished file can be renamed to it. */
-async function makeWorkDirectory(output: string): Promise<string> {
+async function requireFile(path: string): Promise<void> {
+  const info = await statIfThere(path);
+  if (info === undefined) throw new EnsembleError(`no such file: ${path}`);
+  if (!info.isFile) throw new EnsembleError(`not a file: ${path}`);
+}
+
+/** The absolute path of the file to write, where there is nothing or a file that is not the program's module. */
+async function requireOutput(output: string, entry: string): Promise<string> {
+  const path = resolve(output);
+  const info = await statIfThere(path);
+  if (info?.isDirectory || /[/\\]$/.test(output) || output === "") {
+    throw new EnsembleError(`cannot write to ${path}: it is a directory; name a file in it`);
+  }
+  if (info && !info.isFile) throw new EnsembleError(`cannot write to ${path}: it is not a file`);
+  if (info && await Deno.realPath(path) === await Deno.realPath(entry)) {
+    throw new EnsembleError(
+      `cannot write to ${path}: it is the program's module; name another file`,
+    );
+  }
+  return path;
+}
+
+async function statIfThere(path: string): Promise<Deno.FileInfo | undefined> {
   try {
-    return await Deno.makeTempDir({ dir: dirname(output), prefix: ".compiling-" });
+    return await Deno.stat(path);
   } catch (error) {
-    throw new EnsembleError(`cannot write to ${dirname(output)}: ${(error as Error).message}`, {
-      cause: error,
-    });
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw new EnsembleError(`cannot read ${path}: ${(error as Error).message}`, { cause: error });
   }
 }
 
 /** A program as it goes into an executable. */
 interface Staged {
   readonly deno: string;
+  readonly signal: AbortSignal;
   readonly directory: string;
   readonly entry: string;
+  readonly flags: readonly string[];
 }
 
-async function stage(options: ExecutableOptions, work: string): Promise<Staged> {
-  const entry = resolve(options.entry);
-  await requireFile(entry);
-  const directory = join(work, "program");
+async function stage(
+  entry: string,
+  options: ExecutableOptions,
+  { output, work }: { output: string; work: WorkDirectory },
+): Promise<Staged> {
+  const directory = join(work.path, "program");
   await Deno.mkdir(directory);
+  const { signal } = work;
   const deno = await findDeno();
   const project = await findProject(entry);
-  const importMap = join(work, "import_map.json");
+  const importMap = join(work.path, "import_map.json");
   const isMapped = project.importMap.resolve(RUNTIME_MODULE, pathToFileURL(entry).href);
   if (!isMapped) {
-    const runtime = await runtimeModule(join(work, "runtime"));
+    const runtime = await runtimeModule(join(work.path, "runtime"));
     const map = project.importMap.toJSON({ [RUNTIME_MODULE]: runtime });
     await Deno.writeTextFile(importMap, JSON.stringify(map));
   }
   const first = await bundleProgram([entry, ...options.entries ?? []], {
     deno,
+    signal,
     directory,
     project: project.directory ?? dirname(entry),
     ...!isMapped && { importMap },
     lazyBuiltins: options.lazyBuiltins ?? [],
   });
-  for (const path of options.include ?? []) {
-    await include(resolve(path), { from: dirname(entry), to: join(directory, dirname(first)) });
+  const include = (options.include ?? []).map((path) => resolve(path));
+  await includeFiles(include, {
+    from: dirname(entry),
+    to: join(directory, dirname(first)),
+    except: await Promise.all([work.path, output, entry].map(realPathIfThere)),
+  });
+  await writePackage(directory);
+  const { v8Flags = [] } = options;
+  const flags = [
+    ...await unstableFlags(project, deno, signal),
+    ...v8Flags.length > 0 ? [`--v8-flags=${v8Flags.join(",")}`] : [],
+  ];
+  return { deno, signal, directory, entry: first, flags };
+}
+
+/** The flags for what the project's configuration calls unstable, which Deno must know. */
+async function unstableFlags(
+  { unstable, directory }: Project,
+  deno: string,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const flags = unstable.map((feature) => `--unstable-${feature}`);
+  if (flags.length === 0) return flags;
+  const { success, said } = await runDeno(deno, ["eval", ...flags, ""], {
+    cwd: directory!,
+    signal,
+  });
+  if (success) return flags;
+  throw new EnsembleError(`the "unstable" of the project in ${directory} is wrong: ${said}`);
+}
+
+async function realPathIfThere(path: string): Promise<string> {
+  try {
+    return await Deno.realPath(path);
+  } catch {
+    return path;
   }
-  // Deno looks for one in all directories above a file.
-  await Deno.writeTextFile(join(directory, "package.json"), '{ "type": "module" }\n');
-  return { deno, directory, entry: first };
+}
+
+/** Deno looks for a package.json in all directories above a file. This one is the program's, if it has one. */
+async function writePackage(directory: string): Promise<void> {
+  const path = join(directory, "package.json");
+  const own = await statIfThere(path) ? await parseJson(await Deno.readTextFile(path), path) : {};
+  const text = JSON.stringify({ ...own as object, type: "module" }, undefined, 2);
+  await Deno.writeTextFile(path, `${text}\n`);
 }
 
 /** Writes the executable in the first form that can be had. */
@@ -132,15 +201,15 @@ async function write(
   options: ExecutableOptions,
   { made, ...program }: Staged & { made: string },
 ): Promise<Executable["form"]> {
-  const { portable = false, target, v8Flags = [], source } = options;
+  const { portable = false, target, source } = options;
   const isForeign = target !== undefined && target !== Deno.build.target;
   if (portable && isForeign) throw notPortable(target);
   const first = join(program.directory, program.entry);
-  const bundled = await Deno.readTextFile(first);
+  const bundled = (await Deno.readTextFile(first)).replace(/^#!.*/, "");
   if (!portable) {
     await Deno.writeTextFile(first, buildStatement({ form: "compiled", ...source }) + bundled);
     try {
-      await writeCompiled({ ...program, output: made, ...target && { target }, v8Flags });
+      await writeCompiled({ ...program, output: made, ...target && { target } });
       return "compiled";
     } catch (error) {
       if (!(error instanceof MissingStubError)) throw error;
@@ -156,59 +225,12 @@ async function write(
     ...program,
     output: made,
     name: options.name ?? basename(options.output),
-    flags: v8Flags.length > 0 ? [`--v8-flags=${v8Flags.join(",")}`] : [],
   });
   return "portable";
 }
-
-/** What the head of a portable executable sets for Deno is not for the processes that the program starts. */
-const RESTORE_ENVIRONMENT = `if (Deno.env.get("GXENSEMBLE_DENO_DIR") === "own") ` +
-  `["GXENSEMBLE_DENO_DIR", "DENO_DIR"].forEach((name) => Deno.env.delete(name));`;
 
 function notPortable(target: Target): EnsembleError {
   return new EnsembleError(
     `a portable executable is for the system it is made on, ${Deno.build.target}, not ${target}`,
   );
-}
-
-async function requireFile(path: string): Promise<void> {
-  try {
-    if ((await Deno.stat(path)).isFile) return;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw new EnsembleError(`no such file: ${path}`);
-    throw error;
-  }
-  throw new EnsembleError(`not a file: ${path}`);
-}
-
-/** Copies a file or directory to the place that it has beside the program's first module. */
-async function include(path: string, place: { from: string; to: string }): Promise<void> {
-  const name = relative(place.from, path);
-  if (/^\.\.(?:$|[/\\])/.test(name)) {
-    throw new EnsembleError(
-      `cannot include ${path}: what is included is below the directory of the program's module, ${place.from}`,
-    );
-  }
-  const target = join(place.to, name);
-  let info;
-  try {
-    info = await Deno.stat(path);
-  } catch (error) {
-    throw new EnsembleError(`cannot include ${path}: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
-  if (info.isDirectory) {
-    await Deno.mkdir(target, { recursive: true });
-    for await (const each of Deno.readDir(path)) await include(join(path, each.name), place);
-    return;
-  }
-  await Deno.mkdir(dirname(target), { recursive: true });
-  try {
-    await Deno.writeFile(target, await Deno.readFile(path), { createNew: true });
-  } catch (error) {
-    throw new EnsembleError(`cannot include ${path}: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { packTar, type TarEntry } from "npm:modern-tar@^0.8.6";
-import { relative, sep } from "node:path";
+import { join, relative, sep } from "node:path";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { filesBelow } from "./files_below.ts";
 import { portableHeader } from "./portable_header.ts";
@@ -36,7 +36,7 @@ export async function writePortable(options: PortableOptions): Promise<void> {
     throw new EnsembleError("a portable executable is a shell script, which Windows does not run");
   }
   const deno = await Deno.readFile(options.deno);
-  const program = await archive(options.directory);
+  const program = await archive(options.directory, join(options.directory, entry));
   const parts = { deno: await compress(deno), program: await compress(program) };
   const header = portableHeader({
     name,
@@ -51,20 +51,28 @@ export async function writePortable(options: PortableOptions): Promise<void> {
   await new Blob([header, parts.deno, parts.program]).stream().pipeTo(file.writable);
 }
 
-/** The files of a directory in an archive, with nothing in it of when, where and by whom it was made. */
-async function archive(directory: string): Promise<Uint8Array<ArrayBuffer>> {
+/**
+ * The files of a directory in an archive, with nothing in it of when, where and by whom it was made. The
+ * first file of the program is marked as executable.
+ */
+async function archive(directory: string, entry: string): Promise<Uint8Array<ArrayBuffer>> {
   const entries: TarEntry[] = [];
   for (const path of await filesBelow(directory)) {
     const body = await Deno.readFile(path);
     const header = {
       name: relative(directory, path).split(sep).join("/"),
       size: body.length,
-      mode: 0o600,
+      mode: path === entry || await isExecutable(path) ? 0o700 : 0o600,
       mtime: new Date(0),
     };
     entries.push({ header, body });
   }
   return await packTar(entries);
+}
+
+async function isExecutable(path: string): Promise<boolean> {
+  const { mode } = await Deno.stat(path);
+  return mode !== null && (mode & 0o100) !== 0;
 }
 
 async function compress(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {

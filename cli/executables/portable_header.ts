@@ -25,6 +25,10 @@ export interface PortableParts {
   readonly flags: readonly string[];
 }
 
+/** What the head sets for Deno is not for the processes that the program starts. */
+export const RESTORE_ENVIRONMENT =
+  `Deno.env.get("GXENSEMBLE_SET")?.split(" ").forEach((name) => Deno.env.delete(name));`;
+
 /** Writes the head. */
 export function portableHeader(parts: PortableParts): string {
   // The sizes it tells of include its own, so it is written with a size of as many digits first.
@@ -41,8 +45,11 @@ function writeHeader(parts: PortableParts, size: string): string {
   return `#!/bin/sh
 # A program and the Deno that runs it, in one file. The first start unpacks both into the cache
 # directory; every start runs them from there. Below the last line of this script are their bytes.
+id=${parts.denoHash}-${parts.programHash}
 name=${quote(name)}
+directory=${quote(directoryName(name))}
 entry=${quote(parts.entry)}
+self=$0
 
 fail() {
   printf '%s: error: %s\\n' "$name" "$1" >&2
@@ -51,14 +58,27 @@ fail() {
 
 advice='set GXENSEMBLE_CACHE_DIR to a directory of your own, on a file system that programs can run from'
 
-# Whether a directory is one that only this user or root can have filled.
+# Whether a directory belongs to this user or to root.
 trusted() {
-  [ -O "$1" ] || [ "$(ls -ldn "$1" | { read -r _ _ owner _ && printf %s "$owner"; })" = 0 ]
+  [ -O "$1" ] || [ "$(ls -ldn "$1/." | { read -r _ _ owner _ && printf %s "$owner"; })" = 0 ]
+}
+
+# Whether others may put something in the place of what is in a directory.
+open_to_others() {
+  case $(ls -ldn "$1/.") in
+    ?????????[tT]*) return 1 ;;
+    ?????w* | ????????w*) return 0 ;;
+    *) return 1 ;;
+  esac
 }
 
 # Takes the bytes from offset $1 on, $2 of them, out of this file, and decompresses them into $3.
 extract() {
-  if ! reason=$({ tail -c "+$(($1 + 1))" "$self" | head -c "$2" | gzip -dc >"$3"; } 2>&1); then
+  reason=$({ tail -c "+$(($1 + 1))" "$self" | head -c "$2" | gzip -dc >"$3"; } 2>&1)
+  code=$?
+  [ "$(head -n 4 "$self" | tail -n 1)" = "id=$id" ] ||
+    fail "there is another program at $self by now: start that"
+  if [ "$code" != 0 ]; then
     set -f
     # shellcheck disable=SC2086 # split into words: gzip begins with an empty line
     set -- $reason
@@ -75,17 +95,21 @@ extract() {
 # was not whole goes.
 publish() {
   sync "$1"/* 2>/dev/null || sync
-  if [ -d "$2" ] && ! [ -f "$2/$3" ]; then
+  if [ -d "$2" ] && ! [ -x "$2/$3" ]; then
     mv "$2" "$work/old" 2>/dev/null
   fi
   [ -d "$2" ] || mv "$1" "$2" 2>/dev/null
   # Where the other was faster by a hair, this one went into the other's directory.
   rm -rf "\${2:?}/\${1##*/}"
-  [ -f "$2/$3" ] || fail "cannot unpack into $cache: there is something else at $2"
+  [ -x "$2/$3" ] || fail "cannot unpack into $cache: there is something else at $2"
 }
 
 unpack() {
-  case $0 in */*) self=$0 ;; *) self=$(command -v -- "$0") || self=$0 ;; esac
+  # A name alone is that of a file here, for that is where shells look first, or of one on the PATH.
+  case $self in
+    */*) ;;
+    *) if [ -f "./$self" ]; then self=./$self; else self=$(command -v -- "$self") || fail "cannot find itself"; fi ;;
+  esac
   [ -r "$self" ] || fail "cannot read itself at $self"
   [ "$(uname -s) $(uname -m)" = ${quote(`${systemName} ${machine}`)} ] ||
     fail "this is the executable for ${systemName} on ${machine}, and not for $(uname -s) on $(uname -m)"
@@ -95,6 +119,7 @@ unpack() {
   umask 077
   reason=$(mkdir -p "$cache" 2>&1) || fail "cannot unpack into $cache: $reason; $advice"
   trusted "$cache" || fail "$cache belongs to another user: $advice"
+  open_to_others "$cache" && fail "others may write to $cache: take that from them with chmod go-w, or $advice"
   # What starts that were cut short a day ago or earlier have left.
   find "$cache" -maxdepth 1 -name '.unpacking.*' -mtime +0 -exec rm -rf {} + 2>/dev/null
   reason=$(mktemp -d "$cache/.unpacking.XXXXXX" 2>&1) ||
@@ -105,15 +130,15 @@ unpack() {
   trap 'exit 130' INT
   trap 'exit 143' TERM
   if ! [ -x "$deno/deno" ]; then
-    mkdir "$work/deno.$$"
+    mkdir "$work/deno.$$" || exit
     extract ${size} ${sizes.deno} "$work/deno.$$/deno"
-    chmod 700 "$work/deno.$$/deno"
+    chmod 700 "$work/deno.$$/deno" || exit
     reason=$("$work/deno.$$/deno" --version 2>&1) ||
       fail "what was unpacked into $cache does not run: $reason; $advice"
     publish "$work/deno.$$" "$deno" deno
   fi
-  if ! [ -f "$program/$entry" ]; then
-    mkdir "$work/program.$$"
+  if ! [ -x "$program/$entry" ]; then
+    mkdir "$work/program.$$" || exit
     extract "$((${size} + ${sizes.deno}))" ${sizes.program} "$work/program.tar"
     reason=$(cd "$work/program.$$" && tar -xof ../program.tar 2>&1) ||
       fail "cannot unpack into $cache: $reason"
@@ -132,24 +157,38 @@ start() {
   else fail 'no directory to unpack into: set GXENSEMBLE_CACHE_DIR or HOME'
   fi
   case $cache in /*) ;; *) cache=$PWD/$cache ;; esac
-  deno=$cache/deno-${parts.denoHash}
-  program=$cache/$name-${parts.programHash}
-  if ! { [ -x "$deno/deno" ] && [ -f "$program/$entry" ]; }; then
+  deno=$cache/deno-\${id%-*}
+  program=$cache/$directory-\${id#*-}
+  if ! { [ -x "$deno/deno" ] && [ -x "$program/$entry" ]; }; then
     mask=$(umask)
     unpack
   fi
-  { trusted "$deno" && trusted "$program"; } || fail "$cache belongs to another user: $advice"
-  if [ -z "\${DENO_DIR:-}" ]; then
-    # Of its own, for the compiled code there is only good under these flags. The program takes it back.
-    export DENO_DIR="$deno/cache" GXENSEMBLE_DENO_DIR=own
+  if [ -h "$deno" ] || [ -h "$program" ] || ! trusted "$deno" || ! trusted "$program"; then
+    fail "another user can have filled $cache: $advice"
   fi
-  export DENO_NO_UPDATE_CHECK=1
+  # What is set here, the program takes back.
+  GXENSEMBLE_SET=GXENSEMBLE_SET
+  if [ -z "\${DENO_DIR:-}" ]; then
+    # Of its own, for the compiled code there is only good under these flags.
+    export DENO_DIR="$deno/cache"
+    GXENSEMBLE_SET="$GXENSEMBLE_SET DENO_DIR"
+  fi
+  if [ -z "\${DENO_NO_UPDATE_CHECK:-}" ]; then
+    export DENO_NO_UPDATE_CHECK=1
+    GXENSEMBLE_SET="$GXENSEMBLE_SET DENO_NO_UPDATE_CHECK"
+  fi
+  export GXENSEMBLE_SET
   exec "$deno/deno" run -A --quiet --no-config --no-lock --node-modules-dir=none ${flags} "$program/$entry" "$@"
 }
 
 start "$@"
 exit 126
 `;
+}
+
+/** A name to begin that of a directory with: names of files may be 255 bytes long at most. */
+function directoryName(name: string): string {
+  return name.slice(0, 60).toWellFormed();
 }
 
 /** Puts a text between quotes of the shell. */

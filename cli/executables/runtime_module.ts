@@ -5,6 +5,7 @@
  */
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { forBundler } from "./bundle.ts";
 
 const SOURCE = new URL("../../mod.ts", import.meta.url);
 
@@ -28,6 +29,6 @@ async function copyScripts(from: string, to: string): Promise<void> {
   await Deno.mkdir(to);
   for await (const { name } of Deno.readDir(from)) {
     if (!name.endsWith(".js")) continue;
-    await Deno.writeFile(join(to, name), await Deno.readFile(join(from, name)));
+    await Deno.writeTextFile(join(to, name), forBundler(await Deno.readTextFile(join(from, name))));
   }
 }

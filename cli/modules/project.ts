@@ -15,10 +15,13 @@ export interface Project {
   directory?: string;
   /** Its import map; empty where it has none. */
   importMap: ImportMap;
+  /** The unstable features of Deno that it uses. */
+  unstable: string[];
 }
 
 interface Configuration extends ImportMapText {
   importMap?: string;
+  unstable?: string[];
 }
 
 /**
@@ -29,12 +32,15 @@ interface Configuration extends ImportMapText {
 export async function findProject(path: string): Promise<Project> {
   for (let directory = dirname(path);; directory = dirname(directory)) {
     for (const name of ["deno.json", "deno.jsonc"]) {
-      const importMap = await readImportMap(join(directory, name));
-      if (importMap) return { directory, importMap };
+      const path = join(directory, name);
+      const configuration = await readJsonc<Configuration>(path);
+      if (configuration === undefined) continue;
+      const importMap = await readImportMap(configuration, path);
+      return { directory, importMap, unstable: configuration.unstable ?? [] };
     }
     if (dirname(directory) === directory) break;
   }
-  return { importMap: new ImportMap({}, pathToFileURL(path).href) };
+  return { importMap: new ImportMap({}, pathToFileURL(path).href), unstable: [] };
 }
 
 /** The module id of the file at an absolute path. */
@@ -43,9 +49,7 @@ export function moduleId(project: Project, path: string): string {
   return relative(project.directory, path).split(sep).join("/");
 }
 
-async function readImportMap(path: string): Promise<ImportMap | undefined> {
-  const configuration = await readJsonc<Configuration>(path);
-  if (configuration === undefined) return undefined;
+async function readImportMap(configuration: Configuration, path: string): Promise<ImportMap> {
   const base = pathToFileURL(path).href;
   const { imports, scopes, importMap } = configuration;
   // As in Deno, an import map file counts only where the configuration has no map of its own.

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { makeExecutable } from "../../cli/executables/executable.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
@@ -18,10 +19,15 @@ class Host implements AsyncDisposable {
   readonly program = `${this.directory}/program`;
 
   /** Compiles the text of a module. */
-  async compile(text: string, file = "main.ts"): Promise<void> {
+  async compile(text: string, file = "main.ts", include: string[] = []): Promise<void> {
     const entry = `${this.directory}/${file}`;
     await Deno.writeTextFile(entry, text);
-    const { form } = await makeExecutable({ entry, output: this.program, portable: true });
+    const { form } = await makeExecutable({
+      entry,
+      output: this.program,
+      include: include.map((path) => join(this.directory, path)),
+      portable: true,
+    });
     assert.equal(form, "portable");
     await Deno.mkdir(`${this.directory}/bin`, { recursive: true });
     for (const tool of TOOLS) {
@@ -53,6 +59,12 @@ class Host implements AsyncDisposable {
   cached(): string[] {
     return Array.from(Deno.readDirSync(this.cache), ({ name }) => name.replace(/-\w{16}$/, ""))
       .sort();
+  }
+
+  /** The directories in the cache whose names start so. */
+  cachedPaths(start: string): string[] {
+    return Array.from(Deno.readDirSync(this.cache), ({ name }) => `${this.cache}/${name}`)
+      .filter((path) => path.startsWith(`${this.cache}/${start}-`));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -98,6 +110,159 @@ Deno.test("a portable executable means the same by any name", async () => {
     portable: true,
   });
   assert.equal((await host.shell(`./"$(ls -d a*)"; ls oops`)).stdout, "one  \n");
+});
+
+Deno.test("a portable executable runs nothing that others can have put there", async () => {
+  await using host = new Host();
+  await host.compile(hello("one"));
+  await Deno.mkdir(host.cache);
+  await Deno.chmod(host.cache, 0o777);
+  assert.match((await host.shell("./program")).stderr, /^program: error: others may write to /);
+  await Deno.chmod(host.cache, 0o700);
+
+  assert.equal((await host.shell("./program")).stdout, "one  \n");
+  for (const { name } of [...Deno.readDirSync(host.cache)]) {
+    const directory = `${host.cache}/${name}`;
+    await Deno.rename(directory, `${host.directory}/elsewhere`);
+    await Deno.symlink(`${host.directory}/elsewhere`, directory);
+    const { stdout, stderr } = await host.shell("./program");
+    assert.match(stderr, /^program: error: another user can have filled /);
+    assert.equal(stdout, "");
+    await Deno.remove(directory);
+    await Deno.rename(`${host.directory}/elsewhere`, directory);
+  }
+  // What does not run is unpacked again.
+  const [deno] = host.cachedPaths("deno");
+  await Deno.chmod(`${deno}/deno`, 0o600);
+  assert.equal((await host.shell("./program")).stdout, "one  \n");
+  assert.deepEqual(host.cached(), ["deno", "program"]);
+});
+
+Deno.test("a portable executable unpacks itself, and no other that has its name", async () => {
+  await using host = new Host();
+  await host.compile(hello("one"));
+  const bin = `${host.directory}/bin`;
+  await Deno.rename(host.program, `${bin}/program`);
+  await host.compile(hello("two"));
+  // A shell that is given a name looks for it here first.
+  assert.equal((await host.shell("/bin/sh program")).stdout, "two  \n");
+  assert.equal((await host.shell("program")).stdout, "one  \n");
+  assert.equal((await host.shell("./program")).stdout, "two  \n");
+
+  // While it unpacks, an upgrade puts another program in its place.
+  await Deno.remove(host.cache, { recursive: true });
+  const gzip = await Deno.readLink(`${bin}/gzip`);
+  await Deno.remove(`${bin}/gzip`);
+  const text = `#!/bin/sh\n${gzip} "$@"\nmv ${bin}/program ${host.program}\n`;
+  await Deno.writeTextFile(`${bin}/gzip`, text, { mode: 0o755 });
+  const { code, stdout, stderr } = await host.shell("./program");
+  assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
+  assert.match(stderr, /^program: error: there is another program at .*\/program by now/);
+  assert.deepEqual(host.cached(), []);
+});
+
+Deno.test("a program takes along what it needs to be as it was", async () => {
+  await using host = new Host();
+  const at = (name: string) => `${host.directory}/${name}`;
+  await Deno.writeTextFile(at("deno.json"), '{ "unstable": ["kv"] }');
+  await Deno.writeTextFile(at("package.json"), '{ "name": "mine", "type": "commonjs" }');
+  await Deno.mkdir(at("data"));
+  await Deno.writeTextFile(at("data/tool"), "#!/bin/sh\necho the tool", { mode: 0o755 });
+  await Deno.symlink("tool", at("data/link"));
+  const program = `#!/usr/bin/env -S deno run
+    const here = import.meta.dirname;
+    const { name } = JSON.parse(Deno.readTextFileSync(here + "/package.json"));
+    const { stdout } = new Deno.Command(here + "/data/link").outputSync();
+    const environment = Object.keys(Deno.env.toObject()).filter((name) =>
+      /^DENO_(DIR|NO_UPDATE)|^GXENSEMBLE_SET/.test(name)
+    );
+    console.log(name, new TextDecoder().decode(stdout).trim(), typeof Deno.openKv, environment);
+  `;
+  // The executable that there is, the directory in which it is made, and the module are left out.
+  await Deno.writeTextFile(host.program, "an old one");
+  await host.compile(program, "main.ts", ["."]);
+  const expected = "mine the tool function []\n";
+  assert.deepEqual(await host.shell("./program"), { code: 0, stdout: expected, stderr: "" });
+  const [unpacked] = host.cachedPaths("program");
+  const names = Array.from(Deno.readDirSync(unpacked!), ({ name }) => name).sort();
+  assert.deepEqual(names, ["data", "deno.json", "main.js", "package.json"]);
+});
+
+Deno.test("what cannot be compiled is refused with the reason", async () => {
+  await using ensemble = new RunningEnsemble();
+  const main = await ensemble.write("main.ts", hello("one"));
+  const page = await ensemble.write("index.html", "<p>");
+  const loop = ensemble.path("loop");
+  await Deno.mkdir(loop);
+  await Deno.symlink(".", `${loop}/again`);
+  await ensemble.write("bad/deno.json", '{ "unstable": ["nosuch"] }');
+  const bad = await ensemble.write("bad/main.ts", hello("one"));
+  const taken = await ensemble.write("main.js", "");
+  const output = ensemble.path("out");
+  const cases: [args: string[], reason: RegExp][] = [
+    [["-o", main, main], /^cannot write to .*main\.ts: it is the program's module/],
+    [["-o", loop, main], /^cannot write to .*loop: it is a directory; name a file in it$/],
+    [["-o", `${output}/`, main], /it is a directory; name a file in it$/],
+    [["-o", "/dev/null", main], /^cannot write to \/dev\/null: it is not a file$/],
+    [["-o", `${output}/nosuch/out`, main], /nosuch: there is no such directory$/],
+    [["-o", output, page], /^cannot bundle .*index\.html: it is no module$/],
+    [["-o", output, "--include", loop, main], /loop\/again: it leads back to where it is$/],
+    [["-o", output, "--include", "/dev/null", main], /below the directory of the program's module/],
+    [["-o", output, "--include", `${loop}/nosuch`, main], /nosuch: it is not there$/],
+    [["-o", output, "--include", taken, main], /a part of the program itself has its name/],
+    [["-o", output, bad], /^the "unstable" of the project in .*bad is wrong: .*nosuch/],
+  ];
+  await Promise.all(cases.map(async ([args, reason]) => {
+    assert.match(await ensemble.failure("compile", ...args), reason);
+  }));
+  const left = Array.from(Deno.readDirSync(ensemble.path("")), ({ name }) => name).sort();
+  assert.deepEqual(left, ["bad", "index.html", "loop", "main.js", "main.ts"]);
+});
+
+Deno.test("a compilation that is interrupted leaves nothing", async () => {
+  await using ensemble = new RunningEnsemble();
+  const main = await ensemble.write("main.ts", hello("one"));
+  const names = () => Array.from(Deno.readDirSync(ensemble.path("")), ({ name }) => name);
+  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+    const process = ensemble.spawn("compile", "--portable", "-o", ensemble.path("out"), main);
+    await process.until(() => Promise.resolve(names().length > 1), "compiling");
+    process.signal(signal);
+    assert.equal(await process.exit(), code);
+    assert.deepEqual(names(), ["main.ts"]);
+  }
+});
+
+Deno.test("a program whose project says nothing of the runtime gets a whole one", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  await ensemble.write("deno.json", "{}");
+  const main = await ensemble.write(
+    "main.ts",
+    `
+    import { callWithEnsembleServer, parseServerId } from "@gxensemble/ensemble";
+    await callWithEnsembleServer(parseServerId("alone"), async (server) => {
+      server.serve("greeter", { greet: ({ name }: { name: string }) => "hello " + name });
+      await server.stopped;
+    });
+  `,
+  );
+  const output = ensemble.path("alone");
+  await ensemble.lines("compile", "--portable", "-o", output, main);
+  const server = ensemble.spawnProgram(output);
+  await server.until(() => ensemble.answers("alone"), "reached");
+  const loaded = await ensemble.write(
+    "loaded.ts",
+    `
+    import { currentServer } from "@gxensemble/ensemble";
+    export const greeting = await currentServer().ask("greeter", { type: "greet", name: "you" });
+  `,
+  );
+  await ensemble.lines("load", "alone", loaded);
+  assert.deepEqual(
+    await ensemble.lines("eval", "alone", 'ensemble.module("loaded.ts").greeting'),
+    ['"hello you"'],
+  );
+  await ensemble.lines("shutdown", "-f", "alone");
+  assert.equal(await server.exit(), 0);
 });
 
 Deno.test("with DENORT_BIN it is compiled by Deno, with all the parts", async () => {
