@@ -129,8 +129,16 @@ Deno.test("the command line is run from a URL, and needs nothing else", async ()
   assert.equal(code, 1);
   assert.match(stderr, /my\/nosuch is not registered .*: [^\n]*my\/nosuch[^\n]*\n$/);
   assert.doesNotMatch(stderr, /127\.0\.0\.1/);
+
+  const executable = ensemble.path("web2");
+  await ensemble.lines("compile", "--portable", "-o", executable, module);
+  const compiled = ensemble.spawnProgram(executable, "web2");
+  await compiled.printed("serving");
+  await ensemble.lines("load", "web2", handler);
+  assert.deepEqual(await ensemble.lines("eval", "web2", report), [`"loaded web2 2"`]);
   await ensemble.lines("shutdown", "-f");
-  assert.deepEqual(await Promise.all([server.exit(), registry.exit()]), [0, 0]);
+  const processes = [server, compiled, registry];
+  assert.deepEqual(await Promise.all(processes.map((process) => process.exit())), [0, 0, 0]);
 });
 
 Deno.test("nothing that the executables ever import needs a configuration", async () => {
