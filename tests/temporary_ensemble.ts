@@ -2,7 +2,7 @@
  * An ensemble of one test: real processes, with places of their own for files and sockets.
  */
 import { fileURLToPath } from "node:url";
-import { TESTED_PROGRAM } from "./tested_program.ts";
+import { EXECUTABLE, TESTED_PROGRAM } from "./tested_program.ts";
 
 const CONFIGURATION = fileURLToPath(new URL("../deno.json", import.meta.url));
 
@@ -37,6 +37,7 @@ export class TemporaryEnsemble implements Disposable {
   readonly environment: Record<string, string> = {
     GERBIL_PATH: this.gerbilPath,
     ENSEMBLE_SOCKET_DIR: this.socketDirectory,
+    GXENSEMBLE_CACHE_DIR: EXECUTABLE ? `${EXECUTABLE}.cache` : `${this.directory}/cache`,
     NO_COLOR: "1",
   };
 

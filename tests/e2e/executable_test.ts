@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { makeExecutable } from "../../cli/executables/executable.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
 import { pipeLines } from "./repl_process.ts";
 import { RunningEnsemble } from "./running_ensemble.ts";
@@ -19,16 +18,17 @@ class Host implements AsyncDisposable {
   readonly program = `${this.directory}/program`;
 
   /** Compiles the text of a module. */
-  async compile(text: string, file = "main.ts", include: string[] = []): Promise<void> {
+  async compile(
+    text: string,
+    { file = "main.ts", include = [] as string[], output = this.program } = {},
+  ): Promise<void> {
     const entry = `${this.directory}/${file}`;
     await Deno.writeTextFile(entry, text);
-    const { form } = await makeExecutable({
-      entry,
-      output: this.program,
-      include: include.map((path) => join(this.directory, path)),
-      portable: true,
-    });
-    assert.equal(form, "portable");
+    const included = include.flatMap((path) => ["--include", join(this.directory, path)]);
+    const { code, stderr } = await this.places.run(
+      ...["compile", "--portable", "-o", output, ...included, "--", entry],
+    );
+    assert.equal(code, 0, stderr);
     await Deno.mkdir(`${this.directory}/bin`, { recursive: true });
     for (const tool of TOOLS) {
       const { stdout } = await new Deno.Command("sh", { args: ["-c", `command -v ${tool}`] })
@@ -56,8 +56,8 @@ class Host implements AsyncDisposable {
   }
 
   /** What is in the cache, without the digits of the hashes. */
-  cached(): string[] {
-    return Array.from(Deno.readDirSync(this.cache), ({ name }) => name.replace(/-\w{16}$/, ""))
+  cached(cache = this.cache): string[] {
+    return Array.from(Deno.readDirSync(cache), ({ name }) => name.replace(/-\w{16}$/, ""))
       .sort();
   }
 
@@ -90,6 +90,11 @@ Deno.test("a portable executable: two first starts at once, later ones, an upgra
   // All that the later starts need is there, also where nothing can be written.
   assert.equal((await host.shell("PATH=/nowhere ./program")).stdout, "one  \n");
 
+  await host.shell("GXENSEMBLE_CACHE_DIR= ./program");
+  assert.deepEqual(host.cached(`${host.directory}/.cache/gxensemble`), ["deno", "program"]);
+  const { stderr } = await host.shell("HOME= GXENSEMBLE_CACHE_DIR= ./program");
+  assert.match(stderr, /^program: error: no directory to unpack into: set GXENSEMBLE_CACHE_DIR/);
+
   await host.compile(hello("two"));
   assert.equal((await host.shell("./program")).stdout, "two  \n");
   assert.deepEqual(host.cached(), ["deno", "program", "program"]);
@@ -97,18 +102,14 @@ Deno.test("a portable executable: two first starts at once, later ones, an upgra
 
 Deno.test("a portable executable means the same by any name", async () => {
   await using host = new Host();
-  await host.compile(hello("one"), "it's $(touch oops) main.ts");
+  const file = "it's $(touch oops) main.ts";
+  await host.compile(hello("one"), { file });
   const name = "a $(touch oops);`touch oops` it's";
   await Deno.rename(host.program, `${host.directory}/${name}`);
   const start = await host.shell(`'./${name.replaceAll("'", `'\\''`)}'`);
   assert.deepEqual(start, { code: 0, stdout: "one  \n", stderr: "" });
 
-  const output = `${host.directory}/${name}`;
-  await makeExecutable({
-    entry: `${host.directory}/it's $(touch oops) main.ts`,
-    output,
-    portable: true,
-  });
+  await host.compile(hello("one"), { file, output: `${host.directory}/${name}` });
   assert.equal((await host.shell(`./"$(ls -d a*)"; ls oops`)).stdout, "one  \n");
 });
 
@@ -180,7 +181,7 @@ Deno.test("a program takes along what it needs to be as it was", async () => {
   `;
   // The executable that there is, the directory in which it is made, and the module are left out.
   await Deno.writeTextFile(host.program, "an old one");
-  await host.compile(program, "main.ts", ["."]);
+  await host.compile(program, { include: ["."] });
   const expected = "mine the tool function []\n";
   assert.deepEqual(await host.shell("./program"), { code: 0, stdout: expected, stderr: "" });
   const [unpacked] = host.cachedPaths("program");
