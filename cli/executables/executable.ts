@@ -3,45 +3,30 @@
  *
  * @module
  */
-import { basename, dirname, join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { basename, join, resolve } from "node:path";
 import { buildStatement } from "../../registry/version.ts";
-import { RUNTIME_MODULE } from "../../runtime/code/library_table.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { parseJson } from "../modules/json.ts";
-import { findProject, type Project } from "../modules/project.ts";
-import { bundleProgram } from "./bundle.ts";
 import { MissingStubError, writeCompiled } from "./compiled.ts";
-import { findDeno, runDeno } from "./deno_program.ts";
-import { includeFiles } from "./included_files.ts";
 import { writePortable } from "./portable.ts";
 import { RESTORE_ENVIRONMENT } from "./portable_header.ts";
-import { runtimeModule } from "./runtime_module.ts";
+import { type StagedProgram, type StageOptions, stageProgram } from "./staged_program.ts";
 import type { Target } from "./target.ts";
 import { WorkDirectory } from "./work_directory.ts";
 
 /** What an executable is made of, and how. */
-export interface ExecutableOptions {
+export interface ExecutableOptions extends StageOptions {
   /** The module that the program starts with. */
   readonly entry: string;
-  /** Modules that are bundled besides, for the program to hand out. */
-  readonly entries?: readonly string[];
   /** The file to write, which replaces one that is there. */
   readonly output: string;
   /** What the program is called; as its file is, when absent. */
   readonly name?: string;
-  /** Files and directories to put beside the program, in the place that they have beside its first module. */
-  readonly include?: readonly string[];
   /** The platform; this one when absent. */
   readonly target?: Target | undefined;
   /** Whether the portable form is wanted, and not only where the other cannot be made. */
   readonly portable?: boolean;
   /** The commit that is built, and when that was made. */
   readonly source?: { readonly commit: string; readonly date: string };
-  /** See {@linkcode bundleProgram}. */
-  readonly lazyBuiltins?: readonly string[];
-  /** Flags for V8. */
-  readonly v8Flags?: readonly string[];
   /** Told when the portable form is made in place of the other, with the reason. */
   readonly onPortable?: (reason: string) => void;
 }
@@ -70,7 +55,7 @@ export async function makeExecutable(options: ExecutableOptions): Promise<Execut
   const output = await requireOutput(options.output, entry);
   using work = new WorkDirectory(output);
   try {
-    const program = await stage(entry, options, { output, work });
+    const program = await stageProgram(entry, options, { output, work });
     // Deno gives executables for Windows that name in any case.
     const made = join(work.path, options.target?.includes("windows") ? "made.exe" : "made");
     const form = await write(options, { ...program, made });
@@ -115,91 +100,10 @@ async function statIfThere(path: string): Promise<Deno.FileInfo | undefined> {
   }
 }
 
-/** A program as it goes into an executable. */
-interface Staged {
-  readonly deno: string;
-  readonly signal: AbortSignal;
-  readonly directory: string;
-  readonly entry: string;
-  readonly flags: readonly string[];
-}
-
-async function stage(
-  entry: string,
-  options: ExecutableOptions,
-  { output, work }: { output: string; work: WorkDirectory },
-): Promise<Staged> {
-  const directory = join(work.path, "program");
-  await Deno.mkdir(directory);
-  const { signal } = work;
-  const deno = await findDeno();
-  const project = await findProject(entry);
-  const importMap = join(work.path, "import_map.json");
-  const isMapped = project.importMap.resolve(RUNTIME_MODULE, pathToFileURL(entry).href);
-  if (!isMapped) {
-    const runtime = await runtimeModule(join(work.path, "runtime"));
-    const map = project.importMap.toJSON({ [RUNTIME_MODULE]: runtime });
-    await Deno.writeTextFile(importMap, JSON.stringify(map));
-  }
-  const first = await bundleProgram([entry, ...options.entries ?? []], {
-    deno,
-    signal,
-    directory,
-    project: project.directory ?? dirname(entry),
-    ...!isMapped && { importMap },
-    lazyBuiltins: options.lazyBuiltins ?? [],
-  });
-  const include = (options.include ?? []).map((path) => resolve(path));
-  await includeFiles(include, {
-    from: dirname(entry),
-    to: join(directory, dirname(first)),
-    except: await Promise.all([work.path, output, entry].map(realPathIfThere)),
-  });
-  await writePackage(directory);
-  const { v8Flags = [] } = options;
-  const flags = [
-    ...await unstableFlags(project, deno, signal),
-    ...v8Flags.length > 0 ? [`--v8-flags=${v8Flags.join(",")}`] : [],
-  ];
-  return { deno, signal, directory, entry: first, flags };
-}
-
-/** The flags for what the project's configuration calls unstable, which Deno must know. */
-async function unstableFlags(
-  { unstable, directory }: Project,
-  deno: string,
-  signal: AbortSignal,
-): Promise<string[]> {
-  const flags = unstable.map((feature) => `--unstable-${feature}`);
-  if (flags.length === 0) return flags;
-  const { success, said } = await runDeno(deno, ["eval", ...flags, ""], {
-    cwd: directory!,
-    signal,
-  });
-  if (success) return flags;
-  throw new EnsembleError(`the "unstable" of the project in ${directory} is wrong: ${said}`);
-}
-
-async function realPathIfThere(path: string): Promise<string> {
-  try {
-    return await Deno.realPath(path);
-  } catch {
-    return path;
-  }
-}
-
-/** Deno looks for a package.json in all directories above a file. This one is the program's, if it has one. */
-async function writePackage(directory: string): Promise<void> {
-  const path = join(directory, "package.json");
-  const own = await statIfThere(path) ? await parseJson(await Deno.readTextFile(path), path) : {};
-  const text = JSON.stringify({ ...own as object, type: "module" }, undefined, 2);
-  await Deno.writeTextFile(path, `${text}\n`);
-}
-
 /** Writes the executable in the first form that can be had. */
 async function write(
   options: ExecutableOptions,
-  { made, ...program }: Staged & { made: string },
+  { made, ...program }: StagedProgram & { made: string },
 ): Promise<Executable["form"]> {
   const { portable = false, target, source } = options;
   const isForeign = target !== undefined && target !== Deno.build.target;
