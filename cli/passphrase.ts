@@ -47,7 +47,8 @@ async function readPassphrase(path: string): Promise<string> {
   try {
     return (await Deno.readTextFile(path)).split(/\r?\n/)[0]!;
   } catch (error) {
-    throw new EnsembleError(`cannot read the passphrase file ${path}: ${(error as Error).message}`);
+    const reason = (error as Error).message.replace(/ \(os error \d+\).*$/, "");
+    throw new EnsembleError(`cannot read the passphrase file ${path}: ${reason}`);
   }
 }
 
@@ -58,12 +59,21 @@ async function prompt(message: string): Promise<string> {
     );
   }
   const { default: password } = await import("npm:@inquirer/password@^5.3.0");
-  const { stderr } = await import("node:process");
+  const { stderr, stdin } = await import("node:process");
+  const controller = new AbortController();
+  // The prompt does not notice that its input has come to an end.
+  const onKey = (_: string, { ctrl, name }: { ctrl?: boolean; name?: string }) => {
+    if (ctrl && name === "d") controller.abort();
+  };
+  stdin.on("keypress", onKey);
   try {
     // On standard error: standard output is for results.
-    return await password({ message, mask: false, toggleMask: false }, { output: stderr });
+    const context = { output: stderr, signal: controller.signal };
+    return await password({ message, mask: false, toggleMask: false }, context);
   } catch (error) {
-    if ((error as Error).name !== "ExitPromptError") throw error;
+    if (!["ExitPromptError", "AbortPromptError"].includes((error as Error).name)) throw error;
     throw new EnsembleError("broken off at the passphrase");
+  } finally {
+    stdin.off("keypress", onKey);
   }
 }

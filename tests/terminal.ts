@@ -5,8 +5,9 @@
  */
 import type { TemporaryEnsemble } from "./temporary_ensemble.ts";
 
-/** What Ctrl-C sends. */
+/** What Ctrl-C and Ctrl-D send. */
 export const CTRL_C = "\x03";
+export const CTRL_D = "\x04";
 
 /** What somebody saw, and how it ended. */
 export interface Seen {
@@ -40,7 +41,7 @@ export async function onTerminal(
     `spawn -noecho ${command.map(quote).join(" ")}`,
     ...dialogue.flatMap(([prompt, typed]) => [
       `expect -ex ${quote(prompt)} {} timeout {exit 124} eof {exit 125}`,
-      `send -- ${quote(typed === CTRL_C ? typed : `${typed}\r`)}`,
+      `send -- ${quote([CTRL_C, CTRL_D].includes(typed) ? typed : `${typed}\r`)}`,
     ]),
     "expect eof {} timeout {exit 124}",
     "exit [lindex [wait] 3]",

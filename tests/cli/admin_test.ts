@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
-import { CTRL_C, gxensembleOnTerminal, onTerminal, type Seen } from "../terminal.ts";
+import { CTRL_C, CTRL_D, gxensembleOnTerminal, onTerminal, type Seen } from "../terminal.ts";
 
 const FIRST = "passphrase for the administrator key:";
 const AGAIN = "the same again:";
@@ -115,6 +115,7 @@ Deno.test("admin takes no empty passphrase, and none that is broken off", async 
   const dialogues: [RegExp, [string, string][]][] = [
     [/error: an empty passphrase protects nothing\n$/, [[FIRST, ""]]],
     [/error: broken off at the passphrase\n$/, [[FIRST, CTRL_C]]],
+    [/error: broken off at the passphrase\n$/, [[FIRST, CTRL_D]]],
     [/error: broken off at the passphrase\n$/, [[FIRST, "secret"], [AGAIN, CTRL_C]]],
   ];
   await Promise.all(dialogues.map(async ([reason, dialogue]) => {
