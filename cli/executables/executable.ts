@@ -53,7 +53,7 @@ export async function makeExecutable(options: ExecutableOptions): Promise<Execut
   const entry = resolve(options.entry);
   await requireFile(entry);
   const output = await requireOutput(options.output, entry);
-  using work = new WorkDirectory(output);
+  using work = await WorkDirectory.beside(output);
   try {
     const program = await stageProgram(entry, options, { output, work });
     // Deno gives executables for Windows that name in any case.
@@ -79,8 +79,11 @@ async function requireFile(path: string): Promise<void> {
 async function requireOutput(output: string, entry: string): Promise<string> {
   const path = resolve(output);
   const info = await statIfThere(path);
-  if (info?.isDirectory || /[/\\]$/.test(output) || output === "") {
+  if (info?.isDirectory || output === "") {
     throw new EnsembleError(`cannot write to ${path}: it is a directory; name a file in it`);
+  }
+  if (/[/\\]$/.test(output)) {
+    throw new EnsembleError(`cannot write to ${output}: that names a directory; name a file`);
   }
   if (info && !info.isFile) throw new EnsembleError(`cannot write to ${path}: it is not a file`);
   if (info && await Deno.realPath(path) === await Deno.realPath(entry)) {

@@ -95,7 +95,7 @@ extract() {
 # was not whole goes.
 publish() {
   sync "$1"/* 2>/dev/null || sync
-  if [ -d "$2" ] && ! [ -x "$2/$3" ]; then
+  if [ -d "$2" ] && ! { [ -x "$2/$3" ] && [ -s "$2/$3" ]; }; then
     mv "$2" "$work/old" 2>/dev/null
   fi
   [ -d "$2" ] || mv "$1" "$2" 2>/dev/null
@@ -111,11 +111,15 @@ unpack() {
     *) if [ -f "./$self" ]; then self=./$self; else self=$(command -v -- "$self") || fail "cannot find itself"; fi ;;
   esac
   [ -r "$self" ] || fail "cannot read itself at $self"
+  for tool in uname ls mkdir mv rm chmod gzip tar tail head mktemp; do
+    command -v "$tool" >/dev/null || fail "unpacking takes $tool, which is not on the PATH"
+  done
   [ "$(uname -s) $(uname -m)" = ${quote(`${systemName} ${machine}`)} ] ||
     fail "this is the executable for ${systemName} on ${machine}, and not for $(uname -s) on $(uname -m)"
-  for tool in gzip tar tail head mktemp; do
-    command -v "$tool" >/dev/null || fail "unpacking takes $tool, which is not there"
-  done
+  # Nothing is made in somebody else's home.
+  there=$cache
+  while [ -n "$there" ] && ! [ -e "$there" ]; do there=\${there%/*}; done
+  trusted "\${there:-/}" || fail "$there belongs to another user: $advice"
   umask 077
   reason=$(mkdir -p "$cache" 2>&1) || fail "cannot unpack into $cache: $reason; $advice"
   trusted "$cache" || fail "$cache belongs to another user: $advice"
@@ -129,7 +133,7 @@ unpack() {
   trap 'exit 129' HUP
   trap 'exit 130' INT
   trap 'exit 143' TERM
-  if ! [ -x "$deno/deno" ]; then
+  if ! { [ -x "$deno/deno" ] && [ -s "$deno/deno" ]; }; then
     mkdir "$work/deno.$$" || exit
     extract ${size} ${sizes.deno} "$work/deno.$$/deno"
     chmod 700 "$work/deno.$$/deno" || exit
@@ -159,7 +163,7 @@ start() {
   case $cache in /*) ;; *) cache=$PWD/$cache ;; esac
   deno=$cache/deno-\${id%-*}
   program=$cache/$directory-\${id#*-}
-  if ! { [ -x "$deno/deno" ] && [ -x "$program/$entry" ]; }; then
+  if ! { [ -x "$deno/deno" ] && [ -s "$deno/deno" ] && [ -x "$program/$entry" ]; }; then
     mask=$(umask)
     unpack
   fi
@@ -168,7 +172,7 @@ start() {
   fi
   # What is set here, the program takes back.
   GXENSEMBLE_SET=GXENSEMBLE_SET
-  if [ -z "\${DENO_DIR:-}" ]; then
+  if [ -z "\${DENO_DIR:-}" ] && [ -w "$deno" ]; then
     # Of its own, for the compiled code there is only good under these flags.
     export DENO_DIR="$deno/cache"
     GXENSEMBLE_SET="$GXENSEMBLE_SET DENO_DIR"

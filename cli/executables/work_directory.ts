@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { EnsembleError } from "../../runtime/errors.ts";
+import { isAnyIgnored } from "./ignored_signals.ts";
 
 /** Signals that end a command, and the exit codes that shells give for them. */
 const SIGNALS =
@@ -12,29 +13,42 @@ const SIGNALS =
     ? [["SIGINT", 130]]
     : [["SIGHUP", 129], ["SIGINT", 130], ["SIGTERM", 143]]) as [Deno.Signal, number][];
 
-/** A directory that goes when it is disposed of, and when the process is told to end before. */
+/**
+ * A directory that goes when it is disposed of, and when the process is told to end before.
+ *
+ * Its name is always the same, for the paths of what is bundled get into the bundle: whoever makes the same
+ * file at the same time waits. What a process that was killed has left in it is removed.
+ */
 export class WorkDirectory implements Disposable {
   /** Its absolute path. */
   readonly path: string;
+  #lock: Deno.FsFile | undefined;
   readonly #controller = new AbortController();
-  readonly #listeners = SIGNALS.map(([signal, code]) => ({ signal, end: () => this.#end(code) }));
+  readonly #listeners = (isAnyIgnored(SIGNALS.map(([signal]) => signal)) ? [] : SIGNALS)
+    .map(([signal, code]) => ({ signal, end: () => this.#end(code) }));
+
+  private constructor(path: string) {
+    this.path = path;
+  }
 
   /**
    * Makes one beside a file, so that what was made in it can be renamed to that.
    *
    * @throws {EnsembleError} when nothing can be written there.
    */
-  constructor(file: string) {
-    const directory = dirname(file);
-    for (const { signal, end } of this.#listeners) Deno.addSignalListener(signal, end);
+  static async beside(file: string): Promise<WorkDirectory> {
+    const work = new WorkDirectory(join(dirname(file), `.compiling-${basename(file)}`));
+    for (const { signal, end } of work.#listeners) Deno.addSignalListener(signal, end);
     try {
-      this.path = Deno.makeTempDirSync({ dir: directory, prefix: ".compiling-" });
+      await work.#open();
+      return work;
     } catch (error) {
-      this.#stopListening();
+      work.#close();
+      if (error instanceof EnsembleError) throw error;
       const reason = error instanceof Deno.errors.NotFound
         ? "there is no such directory"
         : (error as Error).message.replace(/: \w+ '.*$/, "");
-      throw new EnsembleError(`cannot write to ${directory}: ${reason}`, { cause: error });
+      throw new EnsembleError(`cannot write to ${dirname(file)}: ${reason}`, { cause: error });
     }
   }
 
@@ -44,17 +58,66 @@ export class WorkDirectory implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#stopListening();
-    Deno.removeSync(this.path, { recursive: true });
+    this.#remove();
+    this.#close();
   }
 
-  #stopListening(): void {
+  async #open(): Promise<void> {
+    while (!this.#lock) {
+      makePrivate(this.path);
+      const path = join(this.path, "lock");
+      const lock = Deno.openSync(path, { create: true, write: true });
+      // At once, where it is free: a signal would find the directory made and not yet ours to remove.
+      if (!lock.tryLockSync(true)) await lock.lock(true);
+      // Who had it before has removed the directory.
+      if (isAt(lock, path)) this.#lock = lock;
+      else lock.close();
+    }
+    for (const { name } of Deno.readDirSync(this.path)) {
+      if (name !== "lock") Deno.removeSync(join(this.path, name), { recursive: true });
+    }
+  }
+
+  #remove(): void {
+    try {
+      if (this.#lock) Deno.removeSync(this.path, { recursive: true });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+
+  #close(): void {
     for (const { signal, end } of this.#listeners) Deno.removeSignalListener(signal, end);
+    this.#lock?.close();
+    this.#lock = undefined;
   }
 
   #end(code: number): never {
     this.#controller.abort();
-    Deno.removeSync(this.path, { recursive: true });
+    this.#remove();
     Deno.exit(code);
+  }
+}
+
+/** Makes a directory that only this user may enter, or finds it so. */
+function makePrivate(path: string): void {
+  try {
+    Deno.mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    const { isDirectory, mode, uid } = Deno.lstatSync(path);
+    const isPrivate = mode === null || ((mode & 0o077) === 0 && uid === Deno.uid());
+    if (isDirectory && isPrivate) return;
+    throw new EnsembleError(`${path} is in the way: remove it`);
+  }
+}
+
+/** Whether an open file is the one at a path. */
+function isAt(file: Deno.FsFile, path: string): boolean {
+  try {
+    return Deno.lstatSync(path).ino === file.statSync().ino;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }

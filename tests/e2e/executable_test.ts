@@ -203,7 +203,7 @@ Deno.test("what cannot be compiled is refused with the reason", async () => {
   const cases: [args: string[], reason: RegExp][] = [
     [["-o", main, main], /^cannot write to .*main\.ts: it is the program's module/],
     [["-o", loop, main], /^cannot write to .*loop: it is a directory; name a file in it$/],
-    [["-o", `${output}/`, main], /it is a directory; name a file in it$/],
+    [["-o", `${output}/`, main], /out\/: that names a directory; name a file$/],
     [["-o", "/dev/null", main], /^cannot write to \/dev\/null: it is not a file$/],
     [["-o", `${output}/nosuch/out`, main], /nosuch: there is no such directory$/],
     [["-o", output, page], /^cannot bundle .*index\.html: it is no module$/],
@@ -223,14 +223,35 @@ Deno.test("what cannot be compiled is refused with the reason", async () => {
 Deno.test("a compilation that is interrupted leaves nothing", async () => {
   await using ensemble = new RunningEnsemble();
   const main = await ensemble.write("main.ts", hello("one"));
-  const names = () => Array.from(Deno.readDirSync(ensemble.path("")), ({ name }) => name);
-  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
-    const process = ensemble.spawn("compile", "--portable", "-o", ensemble.path("out"), main);
-    await process.until(() => Promise.resolve(names().length > 1), "compiling");
+  const names = () => Array.from(Deno.readDirSync(ensemble.path("")), ({ name }) => name).sort();
+  const args = ["compile", "--portable", "-o", ensemble.path("out"), main];
+  const isCompiling = () => Promise.resolve(names().length > 1);
+  // Whatever these tests were told to ignore.
+  const obeying = ["env", "--default-signal=HUP,INT,TERM", ...ensemble.places.program, ...args];
+  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
+    const process = ensemble.spawnProgram(...obeying);
+    await process.until(isCompiling, "compiling");
     process.signal(signal);
     assert.equal(await process.exit(), code);
     assert.deepEqual(names(), ["main.ts"]);
   }
+  // What one leaves that is killed, the next one removes; and two at once wait for each other.
+  const killed = ensemble.spawn(...args);
+  await killed.until(isCompiling, "compiling");
+  await killed.kill();
+  assert.deepEqual(names(), [".compiling-out", "main.ts"]);
+  const old = await ensemble.write(".compiling-out/program/old", "of one that was killed");
+  const unending = ensemble.spawnProgram("nohup", ...ensemble.places.program, ...args);
+  const isGone = () => Deno.stat(old).then(() => false, () => true);
+  await unending.until(isGone, "compiling");
+  unending.signal("SIGHUP");
+  const [[, first], [, second]] = await Promise.all([
+    ensemble.lines(...args),
+    ensemble.lines(...args),
+  ]);
+  assert.equal(first, second);
+  assert.equal(await unending.exit(), 0);
+  assert.deepEqual(names(), ["main.ts", "out"]);
 });
 
 Deno.test("a program whose project says nothing of the runtime gets a whole one", async () => {
@@ -247,7 +268,8 @@ Deno.test("a program whose project says nothing of the runtime gets a whole one"
   `,
   );
   const output = ensemble.path("alone");
-  await ensemble.lines("compile", "--portable", "-o", output, main);
+  const compile = () => ensemble.lines("compile", "--portable", "-o", output, main);
+  assert.deepEqual(await compile(), await compile());
   const server = ensemble.spawnProgram(output);
   await server.until(() => ensemble.answers("alone"), "reached");
   const loaded = await ensemble.write(
