@@ -45,7 +45,11 @@ function parseRoles(text: string): string[] {
 
 /** `run` leaves what follows the server id alone: an option there was meant for `run` itself. */
 function parseModuleId(text: string): string {
-  if (text.startsWith("-")) throw new InvalidInputError("options come before the server id");
+  if (text.startsWith("-")) {
+    throw new InvalidInputError(
+      `options come before the arguments; a file of that name is ./${text}`,
+    );
+  }
   return text;
 }
 

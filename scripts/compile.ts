@@ -49,7 +49,7 @@ async function main(args: string[]): Promise<void> {
       ...source && { source },
       lazyBuiltins: LAZY_BUILTINS,
       v8Flags: V8_FLAGS,
-      onPortable: (reason) => console.error(`compile: making the portable form: ${reason}`),
+      onNotice: (message) => console.error(`compile: ${message}`),
     });
     sums.set(basename(path), sha256);
     console.log(`${sha256}  ${path.slice(ROOT.length)}  (${form}, ${size} bytes)`);

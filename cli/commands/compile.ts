@@ -32,7 +32,7 @@ export async function compile(moduleId: string, options: CompileOptions): Promis
     include,
     portable,
     ...target && { target },
-    onPortable: (reason) => printNotice(`gxensemble: making the portable form: ${reason}`),
+    onNotice: (message) => printNotice(`gxensemble: ${message}`),
   });
   if (json) return printJson({ path, form, size, sha256 });
   printLine(`... compiled ${path} (${form}, ${size} bytes)`);

@@ -11,7 +11,7 @@ import MagicString from "npm:magic-string@^1.4.5";
 import { basename, parse, relative } from "node:path";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { findImports } from "../modules/imports.ts";
-import { runDeno } from "./deno_program.ts";
+import { denoReason, runDeno } from "./deno_program.ts";
 import { filesBelow } from "./files_below.ts";
 
 /** Options of {@linkcode bundleProgram}. */
@@ -44,6 +44,7 @@ export async function bundleProgram(
   options: BundleOptions,
 ): Promise<string> {
   const { deno, signal, project, directory, importMap } = options;
+  if (/\.(?:jsonc?|html?)$/.test(entries[0])) throw noModule(entries[0]);
   const { success, said } = await runDeno(deno, [
     "bundle",
     "--quiet",
@@ -54,7 +55,12 @@ export async function bundleProgram(
     `--outdir=${directory}`,
     ...entries,
   ], { cwd: project, signal });
-  if (!success) throw new EnsembleError(`cannot bundle ${entries[0]}: ${reasonOf(said)}`);
+  if (!success) {
+    const hint = said.includes("@esbuild/")
+      ? "\n(deno bundle fetches its bundler from npm, once: do that where npm can be reached)"
+      : "";
+    throw new EnsembleError(`cannot bundle ${entries[0]}: ${denoReason(said)}${hint}`);
+  }
   const scripts = (await filesBelow(directory)).filter((path) => path.endsWith(".js"));
   for (const path of scripts) {
     await Deno.writeTextFile(path, await ease(path, options.lazyBuiltins ?? []));
@@ -63,8 +69,12 @@ export async function bundleProgram(
   const first = scripts.find((path) =>
     decodeURIComponent(basename(path)) === `${parse(entries[0]).name}.js`
   );
-  if (first === undefined) throw new EnsembleError(`cannot bundle ${entries[0]}: it is no module`);
+  if (first === undefined) throw noModule(entries[0]);
   return relative(directory, first);
+}
+
+function noModule(path: string): EnsembleError {
+  return new EnsembleError(`cannot bundle ${path}: it is no module`);
 }
 
 /**
@@ -73,12 +83,6 @@ export async function bundleProgram(
  */
 export function forBundler(text: string): string {
   return text.replace(/\bimport\(String\(("[^"\n]+")\)\)/g, "import($1)");
-}
-
-/** What Deno says without the name of its error and the traces of its own code. */
-function reasonOf(said: string): string {
-  return said.replace(/\n+Stack backtrace:[^]*$/, "").replace(/^error: /gm, "")
-    .replace(/\n*(error: )?bundling failed\s*$/, "").trim();
 }
 
 /** `deno bundle` makes a `require` for CommonJS in each file that all others import. */

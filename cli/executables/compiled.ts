@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { runDeno } from "./deno_program.ts";
+import { denoReason, runDeno } from "./deno_program.ts";
 import type { Target } from "./target.ts";
 
 /** Options of {@linkcode writeCompiled}. */
@@ -52,8 +52,8 @@ export async function writeCompiled(options: CompiledOptions): Promise<void> {
     join(directory, entry),
   ], { cwd: directory, signal });
   if (success) return;
-  const causes = said.replace(/\n+Stack backtrace:[^]*$/, "");
-  const [, stub] = /for url \((\S*denort\S*)\)/.exec(causes) ?? [];
+  const reason = denoReason(said);
+  const [, stub] = /for url \((\S*denort\S*)\)/.exec(reason) ?? [];
   if (stub !== undefined) throw new MissingStubError(`${stub} cannot be fetched`);
-  throw new EnsembleError(`deno compile failed: ${causes}`);
+  throw new EnsembleError(`deno compile failed: ${reason}`);
 }

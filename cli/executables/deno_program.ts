@@ -52,3 +52,9 @@ export async function runDeno(
   }).output();
   return { success, said: new TextDecoder().decode(stderr).trim() };
 }
+
+/** What Deno says, without the name of its error and the traces of its own code. */
+export function denoReason(said: string): string {
+  return said.replace(/\n+Stack backtrace:[^]*$/, "").replace(/^error: /gm, "")
+    .replace(/\n*(error: )?bundling failed\s*$/, "").trim();
+}

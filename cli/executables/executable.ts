@@ -4,6 +4,7 @@
  * @module
  */
 import { basename, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { buildStatement } from "../../registry/version.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { MissingStubError, writeCompiled } from "./compiled.ts";
@@ -15,7 +16,7 @@ import { WorkDirectory } from "./work_directory.ts";
 
 /** What an executable is made of, and how. */
 export interface ExecutableOptions extends StageOptions {
-  /** The module that the program starts with. */
+  /** The module that the program starts with: a path, or a `file:` URL. */
   readonly entry: string;
   /** The file to write, which replaces one that is there. */
   readonly output: string;
@@ -27,8 +28,6 @@ export interface ExecutableOptions extends StageOptions {
   readonly portable?: boolean;
   /** The commit that is built, and when that was made. */
   readonly source?: { readonly commit: string; readonly date: string };
-  /** Told when the portable form is made in place of the other, with the reason. */
-  readonly onPortable?: (reason: string) => void;
 }
 
 /** An executable that was made. */
@@ -50,7 +49,7 @@ export interface Executable {
  * @throws {EnsembleError} when the program cannot be bundled, or the file not be written.
  */
 export async function makeExecutable(options: ExecutableOptions): Promise<Executable> {
-  const entry = resolve(options.entry);
+  const entry = entryPath(options.entry);
   await requireFile(entry);
   const output = await requireOutput(options.output, entry);
   using work = await WorkDirectory.beside(output);
@@ -67,6 +66,16 @@ export async function makeExecutable(options: ExecutableOptions): Promise<Execut
     if (error instanceof EnsembleError || !(error instanceof Error)) throw error;
     throw new EnsembleError(`cannot make ${output}: ${error.message}`, { cause: error });
   }
+}
+
+function entryPath(entry: string): string {
+  if (entry.startsWith("file:")) return fileURLToPath(entry);
+  if (/^(?:https?|jsr|npm|node|data|blob):/.test(entry)) {
+    throw new EnsembleError(
+      `${entry} is not a file on this host, and only those are compiled: write one that imports it`,
+    );
+  }
+  return resolve(entry);
 }
 
 async function requireFile(path: string): Promise<void> {
@@ -123,7 +132,7 @@ async function write(
       if (isForeign) {
         throw new EnsembleError(`${error.message}, and ${notPortable(target).message}`);
       }
-      options.onPortable?.(error.message);
+      options.onNotice?.(`making the portable form: ${error.message}`);
     }
   }
   const statements = buildStatement({ form: "portable", ...source }) + RESTORE_ENVIRONMENT;

@@ -10,13 +10,15 @@ import { EnsembleError } from "../../runtime/errors.ts";
 import { parseJson } from "../modules/json.ts";
 import { findProject, type Project } from "../modules/project.ts";
 import { bundleProgram } from "./bundle.ts";
-import { findDeno, runDeno } from "./deno_program.ts";
+import { denoReason, findDeno, runDeno } from "./deno_program.ts";
 import { includeFiles } from "./included_files.ts";
 import { runtimeModule } from "./runtime_module.ts";
 import type { WorkDirectory } from "./work_directory.ts";
 
 /** Options of {@linkcode stageProgram}. */
 export interface StageOptions {
+  /** Told what a person should know who has an executable made. */
+  readonly onNotice?: (message: string) => void;
   /** Modules that are bundled besides, for the program to hand out. */
   readonly entries?: readonly string[];
   /** Files and directories to put beside the program, in the place that they have beside its first module. */
@@ -71,6 +73,12 @@ export async function stageProgram(
     ...!isMapped && { importMap },
     lazyBuiltins: options.lazyBuiltins ?? [],
   });
+  if (await isForRun(join(directory, first))) {
+    options.onNotice?.(
+      `nothing calls the main that ${entry} exports for gxensemble run: call it where import.meta.main ` +
+        `is true, with callWithEnsembleServer`,
+    );
+  }
   const include = (options.include ?? []).map((path) => resolve(path));
   await includeFiles(include, {
     from: dirname(entry),
@@ -86,6 +94,16 @@ export async function stageProgram(
   return { deno, signal, directory, entry: first, flags };
 }
 
+/** Whether a program exports a main, as those for `gxensemble run` do, and is not made to run by itself. */
+async function isForRun(path: string): Promise<boolean> {
+  const text = await Deno.readTextFile(path);
+  const { init, parse } = await import("npm:es-module-lexer@^3.0.5");
+  await init;
+  const [, exports] = parse(text);
+  return exports.some((each) => "name" in each && each.name === "main") &&
+    !text.includes("import.meta.main");
+}
+
 /** The flags for what the project's configuration calls unstable, which Deno must know. */
 async function unstableFlags(
   { unstable, directory }: Project,
@@ -99,7 +117,9 @@ async function unstableFlags(
     signal,
   });
   if (success) return flags;
-  throw new EnsembleError(`the "unstable" of the project in ${directory} is wrong: ${said}`);
+  throw new EnsembleError(
+    `the "unstable" of the project in ${directory} is wrong: ${denoReason(said)}`,
+  );
 }
 
 /** The real path of what is there, and the path of what is not. */

@@ -5,7 +5,13 @@
  */
 import { extname } from "node:path";
 import { ModuleError } from "../../runtime/code/module_error.ts";
-import { decodeMappings, identityMappings, type Mappings } from "../../runtime/code/source_map.ts";
+import {
+  decodeMappings,
+  identityMappings,
+  type Mappings,
+  sourcePosition,
+} from "../../runtime/code/source_map.ts";
+import { lineStarts, positionAt } from "../../runtime/code/text_position.ts";
 
 /** A module's text as a server can run it. */
 export interface JavaScript {
@@ -32,6 +38,12 @@ export interface Diagnostic {
  * when `path` is of a kind that is not supported.
  */
 export async function toJavaScript(source: string, path: string): Promise<JavaScript> {
+  const javascript = await read(source, path);
+  await refuseDecorators(javascript, path);
+  return javascript;
+}
+
+async function read(source: string, path: string): Promise<JavaScript> {
   switch (extname(path)) {
     case ".js":
     case ".mjs":
@@ -66,6 +78,25 @@ async function withoutTypes(source: string, path: string): Promise<JavaScript> {
     return { text: code, mappings: mappings.map((line) => line.map(withoutName)) };
   } catch (diagnostic) {
     fail(diagnostic, path);
+  }
+}
+
+/** What may be a decorator, and is quickly found. */
+const DECORATOR = /(?:^|[{};]|\bexport|\bdefault)\s*@[\w$([]/m;
+
+/** V8 has no decorators, and its words for that do not say so. */
+async function refuseDecorators({ text, mappings = [] }: JavaScript, path: string): Promise<void> {
+  if (!DECORATOR.test(text)) return;
+  const { parse } = await import("npm:acorn@^8.19.0");
+  try {
+    parse(text, { ecmaVersion: "latest", sourceType: "module" });
+  } catch (error) {
+    const { pos } = error as { pos: number };
+    if (text[pos] !== "@") return;
+    const place = sourcePosition(mappings, positionAt(lineStarts(text), pos));
+    const message = "decorators are not supported in shipped code";
+    const { line, column = 1 } = place ?? {};
+    fail({ code: "UnsupportedSyntax", message, startLine: line, startColumn: column - 1 }, path);
   }
 }
 

@@ -73,7 +73,7 @@ async function listenWithTls(
   if (!tls) {
     throw new EnsembleError(
       `cannot listen at ${formatAddressUrl(address)}: this server has no certificate; make one ` +
-        `with: gxensemble ca cert`,
+        `with: gxensemble ca cert <server-id>`,
     );
   }
   return await (await import("./tls_transport.ts")).listenTls(address, { tls, onRefused });

@@ -42,7 +42,10 @@ const WRONG: [string[], RegExp][] = [
   [["--nosuch"], /^unknown option '--nosuch'$/],
   [["ping", "--jsn", "a"], /^unknown option '--jsn' \(Did you mean --json\?\)$/],
   [["run", "httpd1"], /^missing required argument 'module-id'$/],
-  [["run", "httpd1", "--roles", "a", "x.ts"], /options come before the server id$/],
+  [
+    ["run", "httpd1", "--roles", "a", "x.ts"],
+    /options come before the arguments; a file of that name is \.\/--roles$/,
+  ],
   [["run", "--roles", "(a", "httpd1", "x.ts"], /'--roles <roles>'.* without its "\)"/],
   [["run", "--roles", "||", "httpd1", "x.ts"], /'--roles <roles>'.* a role is not empty$/],
   [["ping", "a", "b", "c"], /^too many arguments for 'ping'/],

@@ -129,6 +129,11 @@ Deno.test("what cannot be shipped is refused at its file and line", async () => 
     [`import.defer("./leaf.ts");\n`, "main.ts:1:14", /import\.defer\(\)/],
     [`\nawait import("./nosuch.ts");\n`, "main.ts:2:14", /^there is no module/],
     [`import "./view.tsx";\n`, "view.tsx", /JSX/],
+    [
+      `enum E { A }\n/*\n@t */ const t = () => {};\n  @t class A {}\n`,
+      "main.ts:4:3",
+      /^decorators /,
+    ],
     [`import "./d.json";\n`, "d.json", /with \{ type: "json" \}/],
     [`enum E { A }\n\n\nimport "./nosuch.ts";\n`, "main.ts:4:8", /^there is no module/],
     [`import a from "my/lib" with { type: "json" };\na;`, "main.ts:1:15", /with attributes$/],
