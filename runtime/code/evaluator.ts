@@ -36,6 +36,10 @@ function compile(expression: string): AsyncEvaluation {
     new AsyncFunction("ensemble", `[${expression}\n];`);
     return evaluation;
   } catch (error) {
-    throw new InvalidInputError(`not a JavaScript expression: ${(error as Error).message}`);
+    const { message } = error as Error;
+    const [, token] = /^Unexpected token '([;)])'$/.exec(message) ?? [];
+    // One that is not in it is the one that was put behind it.
+    const reason = token && !expression.includes(token) ? "it ends too early" : message;
+    throw new InvalidInputError(`not a JavaScript expression: ${reason}`);
   }
 }

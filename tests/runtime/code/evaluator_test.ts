@@ -35,6 +35,10 @@ Deno.test("what is not one expression is refused", async () => {
   for (const text of texts) {
     await assert.rejects(evaluate(text, {}), InvalidInputError, text);
   }
+  for (const text of ["", "nope(", "1 +", "[1,", "{ a:"]) {
+    await assert.rejects(evaluate(text, {}), /^InvalidInputError: .*: it ends too early$/, text);
+  }
+  await assert.rejects(evaluate("1;2", {}), /Unexpected token ';'$/);
 });
 
 Deno.test("brackets that close what the text did not open are refused", async () => {
