@@ -137,7 +137,14 @@ Deno.test("a portable executable runs nothing that others can have put there", a
   const [deno] = host.cachedPaths("deno");
   await Deno.chmod(`${deno}/deno`, 0o600);
   assert.equal((await host.shell("./program")).stdout, "one  \n");
+  await Deno.truncate(`${deno}/deno`);
+  assert.equal((await host.shell("./program")).stdout, "one  \n");
   assert.deepEqual(host.cached(), ["deno", "program"]);
+
+  await Deno.remove(host.cache, { recursive: true });
+  await Deno.remove(`${host.directory}/bin/tar`);
+  const { stderr } = await host.shell("./program");
+  assert.equal(stderr, "program: error: unpacking takes tar, which is not on the PATH\n");
 });
 
 Deno.test("a portable executable unpacks itself, and no other that has its name", async () => {
@@ -371,6 +378,13 @@ Deno.test({
       assert.match(new TextDecoder().decode(stderr), reason);
       assert.equal(new TextDecoder().decode(stdout), "", options);
     }
+
+    const home = `${host.directory}/home`;
+    await Deno.mkdir(home);
+    await Deno.chown(home, 12_345, 12_345);
+    const { stderr } = await host.shell("HOME=$PWD/home GXENSEMBLE_CACHE_DIR= ./program");
+    assert.match(stderr, /^program: error: \S+\/home belongs to another user: set GXENSEMBLE_/);
+    assert.deepEqual([...Deno.readDirSync(home)], []);
   },
 });
 
