@@ -63,26 +63,35 @@ export class WorkDirectory implements Disposable {
   }
 
   async #open(): Promise<void> {
+    const path = join(this.path, "lock");
     while (!this.#lock) {
-      makePrivate(this.path);
-      const path = join(this.path, "lock");
-      const lock = Deno.openSync(path, { create: true, write: true });
+      const lock = openOwn(this.path, "lock");
+      if (!lock) continue;
       // At once, where it is free: a signal would find the directory made and not yet ours to remove.
       if (!lock.tryLockSync(true)) await lock.lock(true);
       // Who had it before has removed the directory.
       if (isAt(lock, path)) this.#lock = lock;
       else lock.close();
     }
+    this.#empty();
+  }
+
+  #empty(): void {
     for (const { name } of Deno.readDirSync(this.path)) {
       if (name !== "lock") Deno.removeSync(join(this.path, name), { recursive: true });
     }
   }
 
   #remove(): void {
+    if (!this.#lock) return;
+    // Under another name: somebody who waits for this one may make it anew at any time.
+    const removed = `${this.path}~${crypto.randomUUID().slice(0, 8)}`;
     try {
-      if (this.#lock) Deno.removeSync(this.path, { recursive: true });
+      Deno.renameSync(this.path, removed);
+      Deno.removeSync(removed, { recursive: true });
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      // Windows renames no directory in which a file is open: an empty one stays.
+      if (!(error instanceof Deno.errors.NotFound)) this.#empty();
     }
   }
 
@@ -99,16 +108,24 @@ export class WorkDirectory implements Disposable {
   }
 }
 
-/** Makes a directory that only this user may enter, or finds it so. */
-function makePrivate(path: string): void {
+/**
+ * Makes a directory that only this user may write to, or finds it so, and opens a file in it; undefined
+ * when somebody removes it meanwhile.
+ */
+function openOwn(path: string, name: string): Deno.FsFile | undefined {
   try {
     Deno.mkdirSync(path, { mode: 0o700 });
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  }
+  try {
     const { isDirectory, mode, uid } = Deno.lstatSync(path);
-    const isPrivate = mode === null || ((mode & 0o077) === 0 && uid === Deno.uid());
-    if (isDirectory && isPrivate) return;
-    throw new EnsembleError(`${path} is in the way: remove it`);
+    const isOurs = mode === null || ((mode & 0o022) === 0 && uid === Deno.uid());
+    if (!isDirectory || !isOurs) throw new EnsembleError(`${path} is in the way: remove it`);
+    return Deno.openSync(join(path, name), { create: true, write: true });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
   }
 }
 

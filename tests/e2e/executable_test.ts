@@ -268,6 +268,9 @@ Deno.test("a compilation that is interrupted leaves nothing", async () => {
   ]);
   assert.equal(first, second);
   assert.equal(await unending.exit(), 0);
+  await Deno.symlink(ensemble.places.directory, ensemble.path(".compiling-out"));
+  assert.match(await ensemble.failure(...args), /\.compiling-out is in the way: remove it$/);
+  await Deno.remove(ensemble.path(".compiling-out"));
   assert.deepEqual(names(), ["main.ts", "out"]);
 });
 
