@@ -6,10 +6,15 @@
  *
  * @module
  */
+import { EnsembleError } from "../runtime/errors.ts";
 
 const encoder = new TextEncoder();
 
-/** Prints a line of the result. */
+/**
+ * Prints a line of the result.
+ *
+ * @throws {EnsembleError} when it cannot be written, as on a full disk; so do the others.
+ */
 export function printLine(line: string): void {
   write(Deno.stdout, `${line}\n`);
 }
@@ -41,6 +46,9 @@ function write(stream: { writeSync(bytes: Uint8Array): number }, text: string): 
       written += stream.writeSync(bytes.subarray(written));
     }
   } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    if (error instanceof Deno.errors.BrokenPipe) return;
+    throw new EnsembleError(`the output cannot be written: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }

@@ -20,3 +20,21 @@ Deno.test("a reader that stops early does not make the command fail", async () =
   const stderr = await new Response(child.stderr).text();
   assert.deepEqual({ code: (await child.status).code, stderr }, { code: 0, stderr: "done\n" });
 });
+
+Deno.test({
+  name: "an output that takes no more makes the command fail",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    using ensemble = new TemporaryEnsemble();
+    const shell = new Deno.Command("sh", {
+      args: ["-c", '"$@" >/dev/full', "sh", ...ensemble.program, "help"],
+      env: ensemble.environment,
+    });
+    const { code, stderr } = await shell.output();
+    assert.equal(code, 1);
+    assert.match(
+      new TextDecoder().decode(stderr),
+      /^gxensemble: error: the output cannot be written: No space left on device.*\n$/,
+    );
+  },
+});
