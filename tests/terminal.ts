@@ -46,13 +46,10 @@ export async function onTerminal(
     "expect eof {} timeout {exit 124}",
     "exit [lindex [wait] 3]",
   ].join("\n");
+  const { NO_COLOR: _, ...coloured } = ensemble.environment;
   const { code, stdout, stderr } = await new Deno.Command("expect", {
     args: ["-c", script],
-    env: {
-      GERBIL_PATH: ensemble.gerbilPath,
-      ENSEMBLE_SOCKET_DIR: ensemble.socketDirectory,
-      TERM: "xterm",
-    },
+    env: { ...coloured, TERM: "xterm" },
     stdin: "null",
   }).output();
   const raw = new TextDecoder().decode(stdout);

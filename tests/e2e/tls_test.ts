@@ -122,18 +122,7 @@ function copyOf({ places }: RunningEnsemble): TemporaryEnsemble {
 
 /** `gxensemble` in a network namespace. */
 function inside(namespace: string, places: TemporaryEnsemble, ...args: string[]): Deno.Command {
-  const env = {
-    GERBIL_PATH: places.gerbilPath,
-    ENSEMBLE_SOCKET_DIR: places.socketDirectory,
-    NO_COLOR: "1",
-  };
-  return new Deno.Command("ip", {
-    args: ["netns", "exec", namespace, ...places.program, ...args],
-    env,
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  });
+  return places.external("ip", "netns", "exec", namespace, ...places.program, ...args);
 }
 
 interface NetworkHost {
