@@ -81,8 +81,8 @@ async function withoutTypes(source: string, path: string): Promise<JavaScript> {
   }
 }
 
-/** What may be a decorator, and is quickly found. */
-const DECORATOR = /(?:^|[{};]|\bexport|\bdefault)\s*@[\w$([]/m;
+/** What may be a decorator. It is found quickly also among the many blank lines that types leave. */
+const DECORATOR = /(?:^|[{};]|\bexport|\bdefault)[ \t]*@[\w$([]/m;
 
 /** V8 has no decorators, and its words for that do not say so. */
 async function refuseDecorators({ text, mappings = [] }: JavaScript, path: string): Promise<void> {
