@@ -40,14 +40,15 @@ function parseHosts(text: string): Host[] {
 
 /** Adds `ca` and its commands to the program. */
 export function addAuthorityCommand(program: CommandUnknownOpts): void {
-  const ca = program.command("ca").description("manage the certificates of servers that speak TLS");
+  const ca = program.command("ca").description("manage the certificates of servers that speak TLS")
+    // A bundle does not keep the order in which x509.ts wants its two packages loaded.
+    .hook("preAction", async () => void await import("npm:reflect-metadata@^0.2.2"));
 
   ca.command("setup").description("generate the certificate authority of the ensemble")
     .addOption(domainOption())
     .addOption(forceOption())
     .addOption(passphraseFileOption())
     .action(async (options) => {
-      await loadReflection();
       const { caSetup } = await import("./commands/ca_setup.ts");
       await caSetup(options);
     });
@@ -60,7 +61,6 @@ export function addAuthorityCommand(program: CommandUnknownOpts): void {
     .addOption(jsonOption())
     .addArgument(serverIdArgument())
     .action(async (serverId, options) => {
-      await loadReflection();
       const { caCert } = await import("./commands/ca_cert.ts");
       await caCert(serverId, options);
     });
@@ -68,7 +68,6 @@ export function addAuthorityCommand(program: CommandUnknownOpts): void {
   ca.command("show").description("list the certificates that were issued")
     .addOption(jsonOption())
     .action(async (options) => {
-      await loadReflection();
       const { caShow } = await import("./commands/ca_show.ts");
       await caShow(options);
     });
@@ -78,13 +77,7 @@ export function addAuthorityCommand(program: CommandUnknownOpts): void {
     .addOption(jsonOption())
     .addArgument(serverIdArgument())
     .action(async (serverId, options) => {
-      await loadReflection();
       const { caRevoke } = await import("./commands/ca_revoke.ts");
       await caRevoke(serverId, options);
     });
-}
-
-/** A bundle does not keep the order in which `x509.ts` wants its two packages loaded. */
-async function loadReflection(): Promise<void> {
-  await import("npm:reflect-metadata@^0.2.2");
 }
