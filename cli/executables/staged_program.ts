@@ -75,8 +75,8 @@ export async function stageProgram(
   });
   if (await isForRun(join(directory, first))) {
     options.onNotice?.(
-      `nothing calls the main that ${entry} exports for gxensemble run: call it where import.meta.main ` +
-        `is true, with callWithEnsembleServer`,
+      `an executable does not call the main that ${entry} exports, as gxensemble run does: have the ` +
+        `module call it where import.meta.main is true, with callWithEnsembleServer`,
     );
   }
   const include = (options.include ?? []).map((path) => resolve(path));
@@ -94,7 +94,7 @@ export async function stageProgram(
   return { deno, signal, directory, entry: first, flags };
 }
 
-/** Whether a program exports a main, as those for `gxensemble run` do, and is not made to run by itself. */
+/** Whether a program exports a main, as those for `gxensemble run` do, and does not ask whether it is run by itself. */
 async function isForRun(path: string): Promise<boolean> {
   const text = await Deno.readTextFile(path);
   const { init, parse } = await import("npm:es-module-lexer@^3.0.5");

@@ -290,7 +290,10 @@ Deno.test("a program whose project says nothing of the runtime gets a whole one"
   const output = ensemble.path("alone");
   const notice = await ensemble.run("compile", "--portable", "-o", output, `file://${HTTPD_SVC}`);
   assert.equal(notice.code, 0);
-  assert.match(notice.stderr, /^gxensemble: nothing calls the main that \S+httpd_svc\.ts exports /);
+  assert.match(
+    notice.stderr,
+    /^gxensemble: an executable does not call the main that \S+httpd_svc\.ts exports/,
+  );
   const compile = () => ensemble.lines("compile", "--portable", "-o", output, main);
   assert.deepEqual(await compile(), await compile());
   const server = ensemble.spawnProgram(output);
