@@ -1,26 +1,11 @@
 import assert from "node:assert/strict";
 import { parseServerId } from "../../../runtime/actor/server_id.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
-import { greet, importCookie } from "../../../runtime/server/handshake.ts";
-import { Instance } from "../../../runtime/server/instance.ts";
-import type { Address } from "../../../runtime/wire/address.ts";
 import { HARD_LIMIT, MAX_FRAME } from "../../../runtime/wire/limits.ts";
-import { connectTo } from "../../../runtime/wire/transport.ts";
+import { RoguePeer } from "../../rogue_peer.ts";
 import { CapturedLogs, eventually } from "./captured_logs.ts";
 import { ChildServer } from "./child_server.ts";
 import { anyPort, LocalEnsemble, refTo } from "./local_ensemble.ts";
-import { RawPeer } from "./raw_peer.ts";
-
-/** A peer that has proved itself, and then sends what it likes. */
-async function intruder(ensemble: LocalEnsemble, address: Address, id = "intruder") {
-  const stream = await connectTo(address);
-  await greet(stream, {
-    id: parseServerId(id),
-    instance: await Instance.generate(),
-    cookie: await importCookie(ensemble.cookie),
-  }, { proceed: () => true });
-  return new RawPeer(stream);
-}
 
 function header(length: number): Uint8Array {
   const bytes = new Uint8Array(4);
@@ -56,12 +41,12 @@ for (const [what, [bytes, reason]] of Object.entries(BROKEN)) {
     ]);
     await b.connect(a.id);
     for (const address of a.entry.addresses) {
-      using peer = await intruder(ensemble, address);
+      using peer = await RoguePeer.join(address, { cookie: ensemble.cookie });
       await peer.write(bytes);
       await peer.closed();
       assert.equal(logs.complaints.length, 1, logs.complaints.join("\n"));
       const [line] = logs.complaints.splice(0, 1);
-      assert.match(line!, /^WARN server: closing the connection to intruder: /);
+      assert.match(line!, /^WARN server: closing the connection to rogue: /);
       assert.match(line!, reason);
       logs.lines.length = 0;
       assert.equal(await b.actors.ask(refTo("a", "server"), { type: "ping" }), "OK");
@@ -76,7 +61,7 @@ Deno.test("a connection that ends inside a message is lost without harm", async 
   await ensemble.startRegistry();
   const a = await ensemble.start("a");
   {
-    using peer = await intruder(ensemble, ensemble.socket("a"));
+    using peer = await RoguePeer.join(ensemble.socket("a"), { cookie: ensemble.cookie });
     await peer.write(new Uint8Array([0, 0, 1, 0, 0x97]));
   }
   await eventually(
@@ -90,11 +75,11 @@ Deno.test("heartbeats are taken, and a probe is answered with one", async () => 
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const a = await ensemble.start("a");
-  using peer = await intruder(ensemble, ensemble.socket("a"));
+  using peer = await RoguePeer.join(ensemble.socket("a"), { cookie: ensemble.cookie });
   await peer.send(new Uint8Array(0));
   await peer.send(new Uint8Array([0xc0]));
   assert.equal((await peer.receive())?.length, 0);
-  assert.deepEqual(LocalEnsemble.peers(a), ["intruder", "registry"]);
+  assert.deepEqual(LocalEnsemble.peers(a), ["registry", "rogue"]);
 });
 
 Deno.test("a message as large as a frame travels, a larger one is refused at its sender", async () => {

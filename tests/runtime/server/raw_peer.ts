@@ -4,6 +4,7 @@
  * @module
  */
 import { FrameReader } from "../../../runtime/wire/frame_reader.ts";
+import { MAX_FRAME } from "../../../runtime/wire/limits.ts";
 import type { ByteStream } from "../../../runtime/wire/stream.ts";
 import type { Address } from "../../../runtime/wire/address.ts";
 import { connectTo } from "../../../runtime/wire/transport.ts";
@@ -21,10 +22,11 @@ export class RawPeer implements Disposable {
   readonly #stream: ByteStream;
   readonly #reader: FrameReader;
 
-  /** Speaks on a stream. */
-  constructor(stream: ByteStream) {
+  /** Speaks on a stream; after a handshake with its reader, which may hold frames already. */
+  constructor(stream: ByteStream, reader: FrameReader = new FrameReader(stream, 0)) {
     this.#stream = stream;
-    this.#reader = new FrameReader(stream, 64 * 1024 * 1024);
+    this.#reader = reader;
+    reader.limit = MAX_FRAME;
   }
 
   /** Connects to an address. */

@@ -1,0 +1,161 @@
+/**
+ * A member of the ensemble that breaks the rules: it has the cookie, completes the handshake, and then sends
+ * any bytes that a test wants.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { Packr } from "npm:msgpackr@^2.1.3/pack";
+import type { Envelope } from "../runtime/actor/envelope.ts";
+import type { ActorId } from "../runtime/actor/ref.ts";
+import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
+import {
+  type Authenticated,
+  type Credentials,
+  greet,
+  importCookie,
+  welcome,
+} from "../runtime/server/handshake.ts";
+import { Instance } from "../runtime/server/instance.ts";
+import type { Address } from "../runtime/wire/address.ts";
+import { decodeEnvelope } from "../runtime/wire/codec.ts";
+import type { ByteStream } from "../runtime/wire/stream.ts";
+import { connectTo } from "../runtime/wire/transport.ts";
+import { RawPeer } from "./runtime/server/raw_peer.ts";
+
+/** Who a rogue says that it is. */
+export interface RogueOptions {
+  /** The ensemble's cookie. */
+  readonly cookie: Uint8Array;
+  /** Its id; `rogue` by default. */
+  readonly id?: string;
+  /** Its instance; a new one by default. Two connections of one instance are those of one server. */
+  readonly instance?: Instance;
+  /** What it shows and trusts on tls. */
+  readonly tls?: Credentials["tls"];
+}
+
+/** The header of a frame as a rogue writes it: any field may be one that no honest server sends. */
+export interface RogueHeader {
+  /** The actor it is for. */
+  readonly dest: ActorId;
+  /** The actor it says that it is from; `rogue` by default. */
+  readonly source?: ActorId;
+  /** Its nonce; by default the next one, even as those of asks are. */
+  readonly nonce?: number;
+  /** The nonce that it answers; none by default. */
+  readonly replyTo?: number;
+  /** How long it is worth reading, in ms; for ever by default. */
+  readonly timeToLive?: number;
+  /** Whether an answer is waited for; not by default. */
+  readonly replyExpected?: boolean;
+  /** Whether it is an answer that is a failure; not by default. */
+  readonly failed?: boolean;
+}
+
+const packr = new Packr({ useRecords: false, moreTypes: true, variableMapSize: true });
+
+/** Encodes a value as the body of a message, unchecked. */
+export function rogueBody(value: unknown): Uint8Array {
+  return packr.pack(value).slice();
+}
+
+/** Makes a frame of a header and any bytes in the place of the message. */
+export function rogueFrame(header: RogueHeader, body: Uint8Array): Uint8Array {
+  const { dest, source = "rogue", nonce = 4, replyTo = null, timeToLive = null } = header;
+  const flags = (header.replyExpected ? 1 : 0) | (header.failed ? 2 : 0);
+  const fields = [dest, source, nonce, replyTo, timeToLive, flags].map(rogueBody);
+  return concatenate([new Uint8Array([0x97]), ...fields, body]);
+}
+
+/** One connection of a rogue. Closed with `using`. */
+export class RoguePeer extends RawPeer {
+  /** The id that it goes by. */
+  readonly id: ServerId;
+  /** Its instance: its key pair. */
+  readonly instance: Instance;
+  /** The id of the server at the other end. */
+  readonly peer: ServerId;
+  #nonce = 2;
+
+  private constructor(stream: ByteStream, self: Credentials, { peer, reader }: Authenticated) {
+    super(stream, reader);
+    this.id = self.id;
+    this.instance = self.instance;
+    this.peer = peer;
+  }
+
+  /** Connects to a server. Rejects when the server refuses it. */
+  static async join(address: Address, options: RogueOptions): Promise<RoguePeer> {
+    return await RoguePeer.over(await connectTo(address, options.tls), options);
+  }
+
+  /** Completes the handshake on a stream that the test has opened. */
+  static async over(stream: ByteStream, options: RogueOptions): Promise<RoguePeer> {
+    const self = await credentialsOf(options);
+    return new RoguePeer(stream, self, await greet(stream, self, { proceed: () => true }));
+  }
+
+  /** Completes the handshake on a stream that a server has opened to the test. */
+  static async accept(stream: ByteStream, options: RogueOptions): Promise<RoguePeer> {
+    const self = await credentialsOf(options);
+    const admit = () => Promise.resolve(undefined);
+    return new RoguePeer(stream, self, await welcome(stream, self, { admit }));
+  }
+
+  /** Sends a message with any header, and any bytes in the place of the message. */
+  sendEnvelope(header: RogueHeader, body: Uint8Array): Promise<void> {
+    return this.send(rogueFrame({ nonce: this.#nonce += 2, ...header }, body));
+  }
+
+  /** Sends a message; the value is not checked. */
+  tell(dest: ActorId, message: unknown): Promise<void> {
+    return this.sendEnvelope({ dest }, rogueBody(message));
+  }
+
+  /** Sends a message and waits for its answer, which may be one that failed. Passes over all else that comes. */
+  async ask(dest: ActorId, message: unknown): Promise<Envelope> {
+    const nonce = this.#nonce += 2;
+    await this.sendEnvelope({ dest, nonce, replyExpected: true }, rogueBody(message));
+    while (true) {
+      const envelope = await this.receiveEnvelope();
+      assert.ok(envelope, `${this.peer} closed the connection and did not answer`);
+      if (envelope.replyTo === nonce) return envelope;
+    }
+  }
+
+  /** The next message, or undefined when the other end has closed. Passes over heartbeats and probes. */
+  async receiveEnvelope(): Promise<Envelope | undefined> {
+    for (let bytes; (bytes = await this.receive());) {
+      if (bytes.length > 1) {
+        return decodeEnvelope(bytes, { start: 0, end: bytes.length, source: this.peer });
+      }
+    }
+    return undefined;
+  }
+
+  /** On a connection to the registry: registers this instance under its id. */
+  async register(addresses: readonly Address[] = [], roles: readonly string[] = []): Promise<void> {
+    const entry = { id: this.id, instance: this.instance.publicKey, addresses, roles };
+    const { failed, message } = await this.ask("registry", { type: "add", entry });
+    assert.ok(!failed, Deno.inspect(message));
+  }
+}
+
+async function credentialsOf(options: RogueOptions): Promise<Credentials> {
+  const [instance, cookie] = await Promise.all([
+    options.instance ?? Instance.generate(),
+    importCookie(options.cookie),
+  ]);
+  return { id: parseServerId(options.id ?? "rogue"), instance, cookie, tls: options.tls };
+}
+
+function concatenate(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
