@@ -4,7 +4,7 @@
  * @module
  */
 import { REGISTRY_ID } from "../../runtime/actor/server_id.ts";
-import { describeThrown } from "../../runtime/code/thrown.ts";
+import { describeThrown } from "../../runtime/thrown.ts";
 import { callWithEnsembleServer } from "../../runtime/ensemble/call_with_server.ts";
 import { startLogging } from "../../runtime/ensemble/logging.ts";
 import { buildProgram, loadRequest } from "../modules/program.ts";

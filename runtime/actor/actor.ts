@@ -4,6 +4,7 @@
  * @module
  */
 import { EnsembleError } from "../errors.ts";
+import { describeThrown } from "../thrown.ts";
 import { ActorExit, type Case, findCase, isPromise } from "./cases.ts";
 import { type Envelope, type Recipient, replyFailure } from "./envelope.ts";
 import type { ActorGroup } from "./group.ts";
@@ -126,10 +127,7 @@ export class Actor implements Recipient {
     this.group = options.group;
     this.ref = new ActorRef(home.id, options.name ?? options.serial);
     // The body starts in a later turn, when the actor can be found under its name.
-    this.ended = Promise.resolve(this).then(options.body).then(
-      () => undefined,
-      (error) => error instanceof ActorExit ? undefined : error ?? new EnsembleError("no reason"),
-    );
+    this.ended = Promise.resolve(this).then(options.body).then(() => undefined, failureOf);
   }
 
   /** Running its own code, waiting in a receive, or ended. */
@@ -282,9 +280,16 @@ export class Actor implements Recipient {
     return this.#home.authorizes(envelope, capability);
   }
 
-  /** Answers an envelope: what `reply` and its kin call. */
+  /** Answers an envelope: what `reply` and its kin call. A promise is answered once it is settled. */
   answer(envelope: Envelope, value: unknown, failed: boolean): void {
     envelope.answered = true;
+    if (!failed && isPromise(value)) {
+      void Promise.resolve(value).then(
+        (result) => this.answer(envelope, result, false),
+        (error) => this.answer(envelope, error, true),
+      );
+      return;
+    }
     this.#home.answer(envelope, this.ref, failed ? toFailure(value) : value, failed);
   }
 
@@ -378,4 +383,16 @@ export class Actor implements Recipient {
     if (this.#dead) ticker.stop();
     return ticker;
   }
+}
+
+/** What a body that threw ended with: undefined for an {@linkcode ActorExit}. */
+function failureOf(thrown: unknown): unknown {
+  try {
+    if (thrown instanceof ActorExit) return undefined;
+  } catch {
+    // A proxy that does not let itself be looked at.
+  }
+  // A promise would be awaited in place of the end.
+  if (isPromise(thrown)) return new EnsembleError(describeThrown(thrown));
+  return thrown ?? new EnsembleError("no reason");
 }

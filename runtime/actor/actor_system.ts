@@ -5,6 +5,7 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { ActorError, DisconnectedError, EnsembleError, InvalidInputError } from "../errors.ts";
+import { describeThrown } from "../thrown.ts";
 import { within } from "../within.ts";
 import { Actor, type ActorBody, type ActorHome } from "./actor.ts";
 import { Envelope } from "./envelope.ts";
@@ -200,7 +201,7 @@ export class ActorSystem implements ActorHome {
     } catch (error) {
       // The answer cannot travel; the asker is told so at once and does not wait in vain.
       const verb = failed ? "failed" : "answered";
-      const message = `${source} ${verb}: ${messageOf(error)}`;
+      const message = `${source} ${verb}: ${describeThrown(error)}`;
       const refusal = { name: "EnsembleError", message };
       this.#post(dest, answerTo(envelope, source, this.#takeNonce() + 1, refusal, true));
     }
@@ -239,7 +240,7 @@ export class ActorSystem implements ActorHome {
     this.#monitors.watchRemote(watch);
     const control = new ActorRef(watched.server, SERVER_ACTOR);
     this.ask(control, { type: "monitor", monitor, actor: watched.actor }).catch((error) => {
-      this.#monitors.arrived(monitor, watched.server, messageOf(error));
+      this.#monitors.arrived(monitor, watched.server, describeThrown(error));
     });
     return monitor;
   }
@@ -326,7 +327,7 @@ export class ActorSystem implements ActorHome {
       logger.warn("cannot tell {dest} that {ref} ended: {reason}", {
         dest: `${dest}`,
         ref: `${message.ref}`,
-        reason: messageOf(error),
+        reason: describeThrown(error),
       });
     }
   }
@@ -335,7 +336,7 @@ export class ActorSystem implements ActorHome {
     this.#bySerial.delete(actor.serial);
     if (actor.name !== undefined) this.#byName.delete(actor.name);
     actor.group.remove(actor);
-    const reason = error === undefined ? undefined : messageOf(error);
+    const reason = error === undefined ? undefined : describeThrown(error);
     if (error !== undefined) {
       logger.error("{actor} failed: {reason}", { actor: `${actor.ref}`, reason, error });
     }
@@ -357,8 +358,4 @@ function answerTo(
 function actorOf(dest: Destination): ActorId {
   if (dest instanceof ActorRef) return dest.actor;
   return typeof dest === "object" ? dest.ref.actor : dest;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : Deno.inspect(error);
 }

@@ -122,6 +122,11 @@ export function findCase<Result>(
 
 /** Whether a result is still to come: of any class of promises, as `await` sees it. */
 export function isPromise(result: unknown): result is PromiseLike<never> {
-  return typeof result === "object" && result !== null &&
-    typeof (result as { then?: unknown }).then === "function";
+  if (typeof result !== "object" || result === null) return false;
+  try {
+    return typeof (result as { then?: unknown }).then === "function";
+  } catch {
+    // `await` fails on such a value, as on a promise that rejects.
+    return true;
+  }
 }

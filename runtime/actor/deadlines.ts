@@ -41,7 +41,10 @@ export class Deadlines<Item extends Deadline> {
   readonly #rows = new Map<number, Row>();
   readonly #onDue: (item: Item) => void;
 
-  /** Makes an empty set; `onDue` is called with each item whose deadline passes. */
+  /**
+   * Makes an empty set; `onDue` is called with each item whose deadline passes. One that throws is an uncaught
+   * error, and does not keep the others from falling due.
+   */
   constructor(onDue: (item: Item) => void) {
     this.#onDue = onDue;
   }
@@ -83,24 +86,22 @@ export class Deadlines<Item extends Deadline> {
     }
   }
 
-  /** Ends all deadlines and timers. */
-  clear(): void {
-    for (const row of this.#rows.values()) clearTimeout(row.timer);
-    this.#rows.clear();
-  }
-
   #arm(row: Row, delay: number): void {
     row.timer = setTimeout(() => {
       row.timer = undefined;
       const now = performance.now();
-      while (row.first && row.first.due <= now) {
-        const item = row.first as Item;
-        this.remove(item);
-        this.#onDue(item);
+      try {
+        while (row.first && row.first.due <= now) {
+          const item = row.first as Item;
+          this.remove(item);
+          this.#onDue(item);
+        }
+      } finally {
+        if (row.timer === undefined) {
+          if (row.first) this.#arm(row, Math.max(1, Math.ceil(row.first.due - now)));
+          else this.#rows.delete(row.duration);
+        }
       }
-      if (row.timer !== undefined) return;
-      if (row.first) this.#arm(row, Math.max(1, Math.ceil(row.first.due - now)));
-      else this.#rows.delete(row.duration);
     }, Math.min(delay, MAX_DELAY));
   }
 }

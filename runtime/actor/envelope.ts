@@ -74,7 +74,7 @@ export function messageType(message: unknown): string | undefined {
   return typeof type === "string" ? type : undefined;
 }
 
-/** Answers an envelope with a value: the asker's promise resolves with it. */
+/** Answers an envelope with a value, or what a promise resolves with: the asker's promise resolves with it. */
 export function reply(envelope: Envelope, value?: unknown): void {
   envelope.recipient?.answer(envelope, value, false);
 }

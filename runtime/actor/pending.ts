@@ -4,6 +4,7 @@
  * @module
  */
 import { ActorError, TimeoutError } from "../errors.ts";
+import { describeThrown } from "../thrown.ts";
 import { Deadline, Deadlines } from "./deadlines.ts";
 import type { Envelope } from "./envelope.ts";
 import type { ActorRef } from "./ref.ts";
@@ -38,19 +39,33 @@ export interface Failure {
   message: string;
 }
 
-/** Makes a reason that can travel of whatever was thrown. */
+/** Converts any thrown value to a failure that can travel. Never throws, though a getter or a proxy may. */
 export function toFailure(reason: unknown): Failure {
-  if (reason instanceof Error) {
-    return { name: String(reason.name), message: String(reason.message) };
+  if (typeof reason === "string") return { name: "Error", message: reason };
+  try {
+    if (reason instanceof Error) {
+      return { name: String(reason.name), message: String(reason.message) };
+    }
+  } catch {
+    // It does not let itself be looked at.
   }
-  return { name: "Error", message: typeof reason === "string" ? reason : Deno.inspect(reason) };
+  return { name: "Error", message: describeThrown(reason) };
 }
 
+/** Reads the reason of a failure that a peer sent, which may be any value. */
 function toError(failure: unknown): ActorError {
-  const { name, message } = failure as Partial<Failure>;
-  const error = new ActorError(typeof message === "string" ? message : Deno.inspect(failure));
+  const { name, message } = (failure ?? {}) as Partial<Failure>;
+  const error = new ActorError(typeof message === "string" ? message : summarize(failure));
   if (typeof name === "string") error.reason = name;
   return error;
+}
+
+/** The most of a failure that is shown where it is no {@linkcode Failure}, in characters. */
+const MAX_SUMMARY = 200;
+
+function summarize(failure: unknown): string {
+  const text = Deno.inspect(failure, { depth: 1, iterableLimit: 5, strAbbreviateSize: 100 });
+  return text.length > MAX_SUMMARY ? `${text.slice(0, MAX_SUMMARY)}...` : text;
 }
 
 /** All asks of a server that are not answered yet. */

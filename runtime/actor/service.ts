@@ -60,7 +60,8 @@ export function serve(handlers: Handlers, options: ServeOptions = {}): ActorBody
         return fail(envelope, error);
       }
       if (!isPromise(result)) return answer(envelope, result);
-      const settled = result.then(
+      // A promise of another class may settle more than once, or throw.
+      const settled = Promise.resolve(result).then(
         (value) => answer(envelope, value),
         (error) => fail(envelope, error),
       );

@@ -4,7 +4,7 @@
  * @module
  */
 import { cut, previewValue } from "./preview.ts";
-import { describeThrown } from "./thrown.ts";
+import { describeThrown } from "../thrown.ts";
 
 /** Where the files of the runtime are: their frames say nothing about the code that failed. */
 const RUNTIME = new URL("../", import.meta.url).href;

@@ -4,7 +4,7 @@
  * @module
  */
 import { EnsembleError, InvalidInputError } from "../errors.ts";
-import { describeThrown } from "./thrown.ts";
+import { describeThrown } from "../thrown.ts";
 
 type AsyncEvaluation = (ensemble: unknown) => Promise<unknown>;
 type AsyncFunctionConstructor = new (parameter: string, body: string) => AsyncEvaluation;

@@ -5,7 +5,7 @@
  */
 import { EnsembleError, InvalidInputError } from "../errors.ts";
 import { processTable, tableExpression } from "./process_table.ts";
-import { describeThrown } from "./thrown.ts";
+import { describeThrown } from "../thrown.ts";
 import { fileStem, type UnitFiles } from "./unit_files.ts";
 
 /** What `import * as namespace` gives. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { types } from "node:util";
-import { describeThrown } from "./thrown.ts";
+import { describeThrown } from "../thrown.ts";
 
 /** The longest text that is shown for one value, in UTF-16 code units. */
 export const MAX_PREVIEW_LENGTH = 100_000;

@@ -4,7 +4,7 @@
  * @module
  */
 import { EnsembleError } from "../errors.ts";
-import { describeThrown } from "./thrown.ts";
+import { describeThrown } from "../thrown.ts";
 
 /** The longest text that a result may become, in UTF-16 code units. */
 export const MAX_RENDERED_LENGTH = 16 * 1024 * 1024;

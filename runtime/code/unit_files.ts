@@ -12,7 +12,7 @@ import { basename, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ModuleError, type SourceLocation } from "./module_error.ts";
 import { type Mappings, sourceMapComment, sourcePosition } from "./source_map.ts";
-import { describeThrown } from "./thrown.ts";
+import { describeThrown } from "../thrown.ts";
 
 /** A file of the directory and the author's behind it. */
 interface Authored {

@@ -195,6 +195,63 @@ Deno.test("an ask rejects with the reason of a failure", async () => {
   await stop(far);
 });
 
+Deno.test("an ask settles whatever a peer answers in the place of a failure", async () => {
+  using time = new FakeTime();
+  const systems = new LinkedSystems();
+  const [near, far] = [systems.start("near"), systems.start("far")];
+  const { actor, envelopes } = startCollector(far, "rogue");
+  for (const failure of [null, undefined, 5, "text", [], { message: null }]) {
+    const answer = near.ask(actor.ref, "question");
+    const rejected = assert.rejects(answer, ActorError);
+    await settle();
+    const { nonce } = envelopes.pop()!;
+    near.deliver(new Envelope(failure, "server", actor.ref, 5, nonce, undefined, false, true));
+    await rejected;
+  }
+  assert.equal(time.referenced, 0);
+  await stop(far);
+});
+
+Deno.test("an answer may be a promise, near and far: what it resolves with is the answer", async () => {
+  const systems = new LinkedSystems();
+  const [near, far] = [systems.start("near"), systems.start("far")];
+  const refuse = () => {
+    throw new RangeError("refused");
+  };
+  const answers: [unknown, string][] = [
+    [Promise.resolve("value"), "value"],
+    [Promise.reject(new RangeError("refused")), "RangeError: refused"],
+    [Object.defineProperty({}, "then", { get: refuse }), "RangeError: refused"],
+  ];
+  for (const [answer, expected] of answers) {
+    const { ref } = far.spawn(undefined, (self) =>
+      self.loop([{
+        matches: () => true,
+        react: (_message, envelope) => reply(envelope, answer),
+      }]));
+    for (const system of [far, near]) {
+      const got = await system.ask(ref, "question")
+        .catch(({ reason, message }: ActorError) => `${reason}: ${message}`);
+      assert.equal(got, expected);
+    }
+  }
+  await stop(far);
+});
+
+Deno.test("an ask that is answered with a promise which never settles fails in its time", async () => {
+  using time = new FakeTime();
+  const system = startSystem();
+  system.spawn("a", (self) =>
+    self.loop([{
+      matches: () => true,
+      react: (_message, envelope) => reply(envelope, new Promise(() => {})),
+    }]));
+  const rejected = assert.rejects(system.ask("a", "question", { timeout: 100 }), TimeoutError);
+  await time.pass(100);
+  await rejected;
+  await stop(system);
+});
+
 Deno.test("an ask of an actor that is not there is refused at once, near and far", async () => {
   using time = new FakeTime();
   const systems = new LinkedSystems();

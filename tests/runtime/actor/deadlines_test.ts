@@ -107,15 +107,24 @@ Deno.test("a deadline may be months away", async () => {
   assert.equal(due.length, 1);
 });
 
-Deno.test("cleared, nothing falls due any more", async () => {
+Deno.test("a callback that throws does not keep other deadlines from falling due", async () => {
   using time = new FakeTime();
-  const { due, deadlines } = start();
-  deadlines.add(new Deadline(), 10);
-  deadlines.add(new Deadline(), 20);
-  deadlines.clear();
+  const due: Deadline[] = [];
+  const [failing, other, later] = [new Deadline(), new Deadline(), new Deadline()];
+  const deadlines = new Deadlines<Deadline>((item) => {
+    due.push(item);
+    if (item === failing) throw new Error("failing");
+  });
+  deadlines.add(failing, 100);
+  deadlines.add(other, 100);
+  await time.pass(50);
+  deadlines.add(later, 100);
+  await assert.rejects(time.pass(50), /^Error: failing$/);
+  await time.pass(1);
+  assert.deepEqual(due, [failing, other]);
+  await time.pass(49);
+  assert.deepEqual(due, [failing, other, later]);
   assert.equal(time.timers, 0);
-  await time.pass(100);
-  assert.deepEqual(due, []);
 });
 
 Deno.test("any deadlines fall due when they should, in any order they come and go", async () => {

@@ -51,12 +51,22 @@ Deno.test("an actor that ends in good order is down without a reason", async () 
 Deno.test("an actor that fails is down with the reason, whatever it throws", async () => {
   const system = startSystem();
   const { watcher, downs } = await startWatcher(system);
+  const refuse = () => {
+    throw new Error("not to be looked at");
+  };
   const thrown: [unknown, string][] = [
     [new Error("broken"), "broken"],
     ["a text", '"a text"'],
     [undefined, "no reason"],
     [null, "no reason"],
     [{ code: 5 }, "{ code: 5 }"],
+    [new Proxy({}, { getPrototypeOf: refuse, get: refuse }), "something that cannot be shown"],
+    [
+      Object.defineProperty(new Error(), "message", { get: refuse }),
+      "something that cannot be shown",
+    ],
+    // Not awaited: the actor would never end.
+    [new Promise(() => {}), "Promise { <pending> }"],
   ];
   for (const [error, reason] of thrown) {
     const actor = system.spawn(undefined, () => {

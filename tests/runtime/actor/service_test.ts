@@ -3,7 +3,7 @@ import type { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { type Envelope, reply, replyFailure } from "../../../runtime/actor/envelope.ts";
 import { client } from "../../../runtime/actor/service.ts";
 import { ActorError, TimeoutError } from "../../../runtime/errors.ts";
-import { eventually, LinkedSystems, startSystem } from "./linked_systems.ts";
+import { eventually, LinkedSystems, settle, startSystem } from "./linked_systems.ts";
 
 async function stop(system: ActorSystem): Promise<void> {
   const actors = system.actors();
@@ -211,6 +211,62 @@ Deno.test("a handler may answer by itself", async () => {
   system.serve("a", handlers);
   assert.equal(await system.ask("a", { type: "early" }), "early");
   await assert.rejects(system.ask("a", { type: "refuses" }), /refused/);
+  await stop(system);
+});
+
+Deno.test("a service answers once, whatever its handler and the promise of that do", async () => {
+  const systems = new LinkedSystems();
+  const [near, far] = [systems.start("near"), systems.start("far")];
+  const thenable = (then: unknown) => Object.defineProperty({}, "then", { value: then });
+  const handlers = {
+    answers: (_request: unknown, envelope: Envelope) => {
+      reply(envelope, 1);
+      return 2;
+    },
+    answersLater: async (_request: unknown, envelope: Envelope) => {
+      reply(envelope, 1);
+      await Promise.resolve();
+      return 2;
+    },
+    answersAndRejects: async (_request: unknown, envelope: Envelope) => {
+      reply(envelope, 1);
+      await Promise.resolve();
+      throw new Error("late");
+    },
+    settlesTwice: () =>
+      thenable((resolve: (value: number) => void, reject: (error: Error) => void) => {
+        resolve(1);
+        reject(new Error("late"));
+        throw new Error("later");
+      }),
+  };
+  for (const concurrent of [false, true]) {
+    const { ref } = far.serve(`a${concurrent}`, handlers, { concurrent });
+    for (const type of Object.keys(handlers)) {
+      systems.sent.length = 0;
+      assert.equal(await near.ask(ref, { type }), 1);
+      await settle();
+      assert.equal(systems.sent.filter(({ to }) => to === near.id).length, 1, type);
+    }
+  }
+  await stop(far);
+});
+
+Deno.test("a handler whose promise cannot be awaited fails its request alone", async () => {
+  const system = startSystem();
+  const refuse = () => {
+    throw new Error("no promise");
+  };
+  const handlers = {
+    getter: () => Object.defineProperty({}, "then", { get: refuse }),
+    throws: () => Object.defineProperty({}, "then", { value: refuse }),
+    fine: () => 1,
+  };
+  system.serve("a", handlers);
+  const service = client<typeof handlers>(system, "a");
+  await assert.rejects(service.getter(), /no promise/);
+  await assert.rejects(service.throws(), /no promise/);
+  assert.equal(await service.fine(), 1);
   await stop(system);
 });
 

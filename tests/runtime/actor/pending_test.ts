@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { Envelope } from "../../../runtime/actor/envelope.ts";
+import { PendingAsks, toFailure } from "../../../runtime/actor/pending.ts";
+import { ActorRef } from "../../../runtime/actor/ref.ts";
+import { parseServerId } from "../../../runtime/actor/server_id.ts";
+import { ActorError, DisconnectedError, TimeoutError } from "../../../runtime/errors.ts";
+import { FakeTime, settle } from "./linked_systems.ts";
+
+const FAR = new ActorRef(parseServerId("far"), "actor");
+const OTHER = new ActorRef(parseServerId("other"), "actor");
+
+/** The answer to a nonce as it comes from a peer. */
+function answerTo(nonce: number, message: unknown, failed = false, source = FAR): Envelope {
+  return new Envelope(message, "asker", source, 1, nonce, undefined, false, failed);
+}
+
+/** Values that reject when they are looked at. */
+function touchy(): unknown[] {
+  const refuse = () => {
+    throw new Error("not to be looked at");
+  };
+  return [
+    new Proxy({}, { get: refuse, getPrototypeOf: refuse, ownKeys: refuse }),
+    Object.defineProperty(new Error("x"), "message", { get: refuse }),
+    Object.assign(new Error("x"), { name: { toString: refuse } }),
+    { [Symbol.for("Deno.customInspect")]: refuse },
+  ];
+}
+
+Deno.test("settle resolves an ask with any value a peer answers, and keeps nothing of it", async () => {
+  using time = new FakeTime();
+  const asks = new PendingAsks();
+  for (const value of [undefined, null, 0, "", { then: 5 }, [1]]) {
+    const answer = asks.wait(2, FAR, 100);
+    asks.settle(answerTo(2, value));
+    assert.deepEqual(await answer, value);
+    assert.equal(asks.size, 0);
+    assert.equal(time.referenced, 0);
+  }
+});
+
+Deno.test("settle rejects an ask with any failure a peer answers, and keeps nothing of it", async () => {
+  using time = new FakeTime();
+  const asks = new PendingAsks();
+  const failures: [unknown, string, string][] = [
+    [{ name: "RangeError", message: "broken" }, "broken", "RangeError"],
+    [{ name: 5, message: "broken" }, "broken", "Error"],
+    [{ name: "RangeError", message: 5 }, '{ name: "RangeError", message: 5 }', "RangeError"],
+    [null, "null", "Error"],
+    [undefined, "undefined", "Error"],
+    [0, "0", "Error"],
+    ["text", '"text"', "Error"],
+    [["a"], '[ "a" ]', "Error"],
+    [new Map([["a", 1]]), 'Map(1) { "a" => 1 }', "Error"],
+  ];
+  for (const [failure, message, reason] of failures) {
+    const answer = asks.wait(2, FAR, 100);
+    asks.settle(answerTo(2, failure, true));
+    await assert.rejects(answer, (error) => {
+      assert.ok(error instanceof ActorError);
+      assert.deepEqual([error.message, error.reason], [message, reason]);
+      return true;
+    });
+    assert.equal(asks.size, 0);
+    assert.equal(time.referenced, 0);
+  }
+});
+
+Deno.test("settle shortens a failure that is not in the form of one", async () => {
+  const asks = new PendingAsks();
+  const answer = asks.wait(2, FAR, Infinity);
+  const row = Array.from({ length: 1000 }, (_, id) => ({ id, text: "x".repeat(1000) }));
+  asks.settle(answerTo(2, Object.fromEntries(row.map((each) => [each.id, row])), true));
+  await assert.rejects(answer, ({ message }: Error) => message.length < 250);
+});
+
+Deno.test("settle ignores an answer to no ask, from another server, and the second one", async () => {
+  const asks = new PendingAsks();
+  const answer = asks.wait(2, FAR, Infinity);
+  asks.settle(answerTo(4, "to none"));
+  asks.settle(answerTo(2, "from another", false, OTHER));
+  asks.settle(answerTo(2, "from another", true, OTHER));
+  assert.equal(asks.size, 1);
+  asks.settle(answerTo(2, "first"));
+  asks.settle(answerTo(2, "second", true));
+  assert.equal(await answer, "first");
+});
+
+Deno.test("wait rejects when the time is over, and keeps nothing of the ask", async () => {
+  using time = new FakeTime();
+  const asks = new PendingAsks();
+  const answer = asks.wait(2, FAR, 100);
+  answer.catch(() => {});
+  await time.pass(99);
+  assert.equal(asks.size, 1);
+  await time.pass(1);
+  await assert.rejects(answer, (error) => {
+    assert.ok(error instanceof TimeoutError);
+    assert.equal(error.message, "no answer from actor@far within 100 ms");
+    return true;
+  });
+  assert.equal(asks.size, 0);
+  assert.equal(time.timers, 0);
+});
+
+Deno.test("wait without a limit takes no timer", async () => {
+  using time = new FakeTime();
+  const asks = new PendingAsks();
+  const answer = asks.wait(2, FAR, Infinity);
+  assert.equal(time.timers, 0);
+  asks.settle(answerTo(2, 1));
+  assert.equal(await answer, 1);
+});
+
+Deno.test("reject ends one ask, and is nothing to an ask that has ended", async () => {
+  using time = new FakeTime();
+  const asks = new PendingAsks();
+  const [first, second] = [asks.wait(2, FAR, 100), asks.wait(4, FAR, 100)];
+  asks.reject(2, "enough");
+  asks.reject(2, "again");
+  await assert.rejects(first, (reason) => reason === "enough");
+  assert.equal(asks.size, 1);
+  asks.settle(answerTo(4, "answer"));
+  assert.equal(await second, "answer");
+  assert.equal(time.referenced, 0);
+});
+
+Deno.test("rejectAll ends the asks of one server, or all", async () => {
+  using time = new FakeTime();
+  const asks = new PendingAsks();
+  const answers = [asks.wait(2, FAR, 100), asks.wait(4, OTHER, 100), asks.wait(6, FAR, 100)];
+  const settled = Promise.allSettled(answers);
+  const reasons = [new DisconnectedError("lost"), new DisconnectedError("stopping")];
+  asks.rejectAll(reasons[0]!, FAR.server);
+  assert.equal(asks.size, 1);
+  asks.rejectAll(reasons[1]!);
+  assert.equal(asks.size, 0);
+  const [a, b, c] = await settled as PromiseRejectedResult[];
+  assert.deepEqual([a!.reason, b!.reason, c!.reason], [reasons[0], reasons[1], reasons[0]]);
+  await settle();
+  assert.equal(time.referenced, 0);
+});
+
+Deno.test("toFailure converts any thrown value, and never throws", () => {
+  const cases: [unknown, string, string][] = [
+    [new RangeError("broken"), "RangeError", "broken"],
+    [Object.assign(new Error("x"), { name: Symbol("odd"), message: 5 }), "Symbol(odd)", "5"],
+    ["text", "Error", "text"],
+    [undefined, "Error", "undefined"],
+    [{ code: 5 }, "Error", "{ code: 5 }"],
+  ];
+  for (const [thrown, name, message] of cases) {
+    assert.deepEqual(toFailure(thrown), { name, message });
+  }
+  for (const thrown of touchy()) {
+    const { name, message } = toFailure(thrown);
+    assert.deepEqual([typeof name, typeof message], ["string", "string"]);
+  }
+});
