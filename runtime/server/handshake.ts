@@ -3,8 +3,11 @@
  *
  * Four messages prove to each side that the other has the cookie and is the running instance that it says:
  * hello, challenge, response, accepted. Each proof covers a label of its direction and the transcript, which
- * is the hello and the challenge, byte for byte: version, both ids, both instances, both nonces. So no
- * message can be replayed, sent back to who sent it, or passed on in another's name.
+ * is the hello and the challenge, byte for byte: versions, transport, both ids, both instances, both nonces. So
+ * no message can be replayed, sent back to who sent it, or passed on in another's name.
+ *
+ * Each side takes only a transcript that names the transport of its own end. So who sits between the two
+ * cannot lead a client that came to a UNIX socket on to the server's tcp port.
  *
  * On tls, where both sides have shown certificates, the same four messages go without the cookie: the ids have
  * to be those certified, and the signatures prove the instances.
@@ -21,6 +24,7 @@ import { type Certified, requireCertified, type TlsCredentials } from "./certifi
 import { type Instance, sameInstance, verifySignature } from "./instance.ts";
 import {
   type Bytes,
+  commonVersion,
   decodeAccepted,
   decodeChallenge,
   decodeHello,
@@ -35,6 +39,7 @@ import {
   type Proof,
   Refusal,
   RefusedError,
+  SPOKEN_VERSIONS,
 } from "./handshake_messages.ts";
 
 const CLIENT_LABEL = "gxensemble 1 client";
@@ -101,6 +106,8 @@ export function greet(
     const reader = new FrameReader(stream, MAX_HANDSHAKE_FRAME);
     const { wanted } = options;
     const hello = encodeHello({
+      versions: SPOKEN_VERSIONS,
+      transport: stream.kind,
       client: self.id,
       wanted,
       instance: self.instance.publicKey,
@@ -145,13 +152,20 @@ export function welcome(
     const reader = new FrameReader(stream, MAX_HANDSHAKE_FRAME);
     try {
       const helloBytes = await receive(reader, true);
-      const { client, wanted, instance } = decodeHello(helloBytes);
+      const { versions, transport, client, wanted, instance } = decodeHello(helloBytes);
+      if (transport !== stream.kind) {
+        throw new AuthenticationError(
+          `the client connected over ${transport} and arrives over ${stream.kind}: something between ` +
+            `the two passes the connection on`,
+        );
+      }
       if (wanted !== undefined && wanted !== self.id) {
         throw new AuthenticationError(`this is server ${self.id}, not ${wanted}`);
       }
       refuseSelf(self, client, instance);
       const certified = certify(self, stream, client);
       const challenge = encodeChallenge({
+        version: commonVersion(versions, SPOKEN_VERSIONS),
         server: self.id,
         instance: self.instance.publicKey,
         nonce: crypto.getRandomValues(new Uint8Array(NONCE_LENGTH)),

@@ -2,16 +2,27 @@
  * The messages of the handshake: fixed layouts, so that a stranger's bytes meet no parser with choices.
  *
  * A message is one frame. It starts with its type, a byte; texts are a length byte and ASCII; all else has a
- * fixed length.
+ * fixed length. Hello and challenge may be longer than is known here: what a later version of the protocol adds
+ * at their end is skipped. The first seven bytes of a hello, and a refusal, stay as they are in every version,
+ * so that two releases which have no version in common can say so.
  *
  * @module
  */
 import { parseServerId, type ServerId } from "../actor/server_id.ts";
 import { ProtocolError } from "../errors.ts";
+import type { Address } from "../wire/address.ts";
 import { INSTANCE_LENGTH, SIGNATURE_LENGTH } from "./instance.ts";
 
-/** The version of the protocol. */
-export const PROTOCOL_VERSION = 1;
+/** Versions of the protocol: all from the lowest to the highest. */
+export interface Versions {
+  /** The lowest. */
+  readonly lowest: number;
+  /** The highest. */
+  readonly highest: number;
+}
+
+/** The versions of the protocol that this release speaks. */
+export const SPOKEN_VERSIONS: Versions = { lowest: 1, highest: 1 };
 
 /** The length of a nonce, in bytes. */
 export const NONCE_LENGTH = 32;
@@ -30,11 +41,18 @@ enum Type {
   Refused = 5,
 }
 
+/** What stands for each kind of transport, a byte. */
+const TRANSPORTS = { unix: 1, tcp: 2, tls: 3 } as const satisfies Record<Address["kind"], number>;
+
 /** Bytes over a buffer of their own, as WebCrypto wants them. */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
 /** The client's first message. */
 export interface Hello {
+  /** The versions that the client speaks. */
+  readonly versions: Versions;
+  /** What the client's end of the stream runs over. */
+  readonly transport: Address["kind"];
   /** The client's id. */
   readonly client: ServerId;
   /** The id of the server that the client wants, if it knows. */
@@ -47,6 +65,8 @@ export interface Hello {
 
 /** The server's answer. */
 export interface Challenge {
+  /** The version that the two speak from here on. */
+  readonly version: number;
   /** The server's id. */
   readonly server: ServerId;
   /** The server's instance. */
@@ -143,60 +163,81 @@ export class RefusedError extends ProtocolError {
   }
 }
 
+/**
+ * The highest version that both sides speak.
+ *
+ * @throws {ProtocolError} when there is none, naming the versions of each.
+ */
+export function commonVersion(client: Versions, server: Versions): number {
+  const version = Math.min(client.highest, server.highest);
+  if (version >= Math.max(client.lowest, server.lowest)) return version;
+  throw new ProtocolError(
+    `no protocol version in common: the client speaks ${rangeOf(client)} and the server ` +
+      `${rangeOf(server)}: use the same release of gxensemble on both sides`,
+  );
+}
+
 /** Writes a hello. */
-export function encodeHello({ client, wanted, instance, nonce }: Hello): Bytes {
-  return new Writer().byte(Type.Hello).raw(new TextEncoder().encode(MAGIC)).byte(PROTOCOL_VERSION)
+export function encodeHello(
+  { versions, transport, client, wanted, instance, nonce }: Hello,
+): Bytes {
+  return new Writer().byte(Type.Hello).raw(new TextEncoder().encode(MAGIC))
+    .byte(versions.lowest).byte(versions.highest).byte(TRANSPORTS[transport])
     .text(client).text(wanted ?? "").raw(instance).raw(nonce).done();
 }
 
 /**
  * Reads a hello.
  *
- * @throws {ProtocolError} when it is none, or of another version.
+ * @throws {ProtocolError} when it is none, or none of its versions is spoken here.
  */
 export function decodeHello(bytes: Uint8Array): Hello {
   const reader = new Reader(bytes, Type.Hello);
   const magic = String.fromCharCode(...reader.raw(MAGIC.length));
   if (magic !== MAGIC) throw new ProtocolError("malformed handshake: not of this protocol");
-  const version = reader.byte();
-  if (version !== PROTOCOL_VERSION) {
-    throw new ProtocolError(
-      `protocol version ${version} is not spoken here, only ${PROTOCOL_VERSION}: use the same ` +
-        `release of gxensemble on both sides`,
-    );
-  }
+  const versions = { lowest: reader.byte(), highest: reader.byte() };
+  // First of all: how the rest is to be read depends on it.
+  commonVersion(versions, SPOKEN_VERSIONS);
+  const transport = transportOf(reader.byte());
   const client = parseServerId(reader.text());
   const wanted = reader.text();
-  const hello = {
+  return {
+    versions,
+    transport,
     client,
     wanted: wanted === "" ? undefined : parseServerId(wanted),
     instance: reader.raw(INSTANCE_LENGTH),
     nonce: reader.raw(NONCE_LENGTH),
   };
-  reader.end();
-  return hello;
 }
 
 /** Writes a challenge. */
-export function encodeChallenge({ server, instance, nonce }: Challenge): Bytes {
-  return new Writer().byte(Type.Challenge).text(server).raw(instance).raw(nonce).done();
+export function encodeChallenge({ version, server, instance, nonce }: Challenge): Bytes {
+  return new Writer().byte(Type.Challenge).byte(version).text(server).raw(instance).raw(nonce)
+    .done();
 }
 
 /**
  * Reads a challenge.
  *
  * @throws {RefusedError} when it is a refusal.
- * @throws {ProtocolError} when it is no challenge.
+ * @throws {ProtocolError} when it is no challenge, or its version is not spoken here.
  */
 export function decodeChallenge(bytes: Uint8Array): Challenge {
   const reader = new Reader(bytes, Type.Challenge);
-  const challenge = {
+  const version = reader.byte();
+  const { lowest, highest } = SPOKEN_VERSIONS;
+  if (version < lowest || version > highest) {
+    throw new ProtocolError(
+      `the server chose protocol version ${version}, and ${rangeOf(SPOKEN_VERSIONS)} was offered`,
+    );
+  }
+  return {
+    version,
     server: parseServerId(reader.text()),
     instance: reader.raw(INSTANCE_LENGTH),
     nonce: reader.raw(NONCE_LENGTH),
   };
-  reader.end();
-  return challenge;
 }
 
 /** Writes the client's proof. */
@@ -232,6 +273,17 @@ export function decodeAccepted(bytes: Uint8Array): Proof {
 export function encodeRefused({ refusal, reason }: Refused): Bytes {
   const ascii = reason.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 255);
   return new Writer().byte(Type.Refused).byte(refusal).text(ascii).done();
+}
+
+function transportOf(byte: number): Address["kind"] {
+  for (const [kind, value] of Object.entries(TRANSPORTS)) {
+    if (value === byte) return kind as Address["kind"];
+  }
+  throw new ProtocolError("malformed handshake: unknown transport");
+}
+
+function rangeOf({ lowest, highest }: Versions): string {
+  return lowest === highest ? `${lowest}` : `${lowest} to ${highest}`;
 }
 
 function decodeRefused(bytes: Uint8Array): Refused {

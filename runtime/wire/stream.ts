@@ -5,8 +5,10 @@
  */
 import type { Address } from "./address.ts";
 
-/** A stream to a peer, as `Deno.Conn` is one. */
+/** A stream to a peer: a `Deno.Conn` that says what it runs over, or one like it. */
 export interface ByteStream {
+  /** What it runs over at this end. */
+  readonly kind: Address["kind"];
   /** Reads into the buffer; gives how many bytes, or null at the end. */
   read(buffer: Uint8Array): Promise<number | null>;
   /** Writes some of the bytes; gives how many. */
@@ -17,6 +19,14 @@ export interface ByteStream {
   close(): void;
   /** The peer's certificate, DER, where the transport has one and has checked its chain and dates. */
   readonly certificate?: Uint8Array;
+}
+
+/** A connection of the runtime as a stream. */
+export function asStream<Conn extends Deno.Conn>(
+  connection: Conn,
+  kind: Address["kind"],
+): Conn & Pick<ByteStream, "kind"> {
+  return Object.assign(connection, { kind });
 }
 
 /** A stream that somebody opened to a listener. */

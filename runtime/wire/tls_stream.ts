@@ -14,6 +14,8 @@ const MAX_WAITING = 64 * 1024 * 1024;
 
 /** A stream over a TLS socket whose handshake is done. */
 export class TlsStream implements ByteStream {
+  /** See {@linkcode ByteStream.kind}. */
+  readonly kind = "tls";
   /** The peer's certificate, DER (X.509). */
   readonly certificate: Uint8Array;
   readonly #socket: TLSSocket;

@@ -6,7 +6,7 @@
 import { EnsembleError } from "../errors.ts";
 import { type Address, formatAddressUrl, type InternetAddress, isLocal } from "./address.ts";
 import { CONNECT_TIMEOUT } from "./limits.ts";
-import { type ByteStream, type Listener, nextStream, reasonOf } from "./stream.ts";
+import { asStream, type ByteStream, type Listener, nextStream, reasonOf } from "./stream.ts";
 import type { TlsSource } from "./tls_transport.ts";
 import { listenUnix } from "./unix_listener.ts";
 
@@ -23,12 +23,12 @@ export async function connectTo(address: Address, tls?: TlsSource): Promise<Byte
   try {
     switch (address.kind) {
       case "unix":
-        return await Deno.connect({ transport: "unix", path: address.path });
+        return asStream(await Deno.connect({ transport: "unix", path: address.path }), "unix");
       case "tcp": {
         const { host, port } = address;
         const stream = await Deno.connect({ hostname: host, port, signal });
         stream.setNoDelay(true);
-        return stream;
+        return asStream(stream, "tcp");
       }
       case "tls":
         if (!tls) throw new Error("this server has no certificate");
@@ -93,7 +93,7 @@ function listenTcp(address: InternetAddress): Listener {
       if (!stream) return undefined;
       stream.setNoDelay(true);
       const { hostname, port } = stream.remoteAddr;
-      return { stream, from: { kind: "tcp", host: hostname, port } };
+      return { stream: asStream(stream, "tcp"), from: { kind: "tcp", host: hostname, port } };
     },
     close: () => listener.close(),
   };

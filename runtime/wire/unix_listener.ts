@@ -5,7 +5,7 @@
  */
 import { EnsembleError } from "../errors.ts";
 import type { UnixAddress } from "./address.ts";
-import { type Listener, nextStream, reasonOf } from "./stream.ts";
+import { asStream, type Listener, nextStream, reasonOf } from "./stream.ts";
 
 /** The length of what {@linkcode open} adds to a path for a moment, in bytes. */
 const SUFFIX_LENGTH = 4;
@@ -58,7 +58,7 @@ export async function listenUnix(address: UnixAddress): Promise<Listener> {
     address,
     async accept() {
       const stream = await nextStream(listener);
-      return stream && { stream, from: address };
+      return stream && { stream: asStream(stream, "unix"), from: address };
     },
     close() {
       if (closed) return;

@@ -17,17 +17,22 @@ import {
   type Bytes,
   decodeChallenge,
   decodeHello,
+  decodeResponse,
+  encodeAccepted,
   encodeChallenge,
   encodeHello,
   encodeResponse,
   Refusal,
   RefusedError,
+  SPOKEN_VERSIONS,
 } from "../../../runtime/server/handshake_messages.ts";
 import { Instance } from "../../../runtime/server/instance.ts";
 import { type Address, localUnixAddress } from "../../../runtime/wire/address.ts";
 import { HANDSHAKE_TIMEOUT } from "../../../runtime/wire/limits.ts";
 import type { Accepted, ByteStream } from "../../../runtime/wire/stream.ts";
 import { connectTo, listenAt } from "../../../runtime/wire/transport.ts";
+import { type FakeClock, stopClock } from "../../fake_clock.ts";
+import vectors from "./handshake_vectors.json" with { type: "json" };
 import { anyPort } from "./local_ensemble.ts";
 import { frame, RawPeer } from "./raw_peer.ts";
 
@@ -216,7 +221,7 @@ Deno.test("a client that breaks off proves nothing", async () => {
 
 function challenge(server: string, instance: Bytes): Bytes {
   const nonce = crypto.getRandomValues(new Uint8Array(32));
-  return encodeChallenge({ server: parseServerId(server), instance, nonce });
+  return encodeChallenge({ version: 1, server: parseServerId(server), instance, nonce });
 }
 
 /** Runs a real client against a recording server: what the client sent, as an eavesdropper has it. */
@@ -250,7 +255,11 @@ async function attack(script: (peer: RawPeer) => Promise<void>): Promise<unknown
     return Promise.resolve(undefined);
   };
   const [outcome] = await Promise.all([
-    welcome(wire.server, bob, { admit }).catch((error) => error),
+    welcome(wire.server, bob, { admit }).then((welcomed) => {
+      // A script that waits for the end sees one also where the attack succeeds.
+      wire.server.close();
+      return welcomed;
+    }, (error) => error),
     script(peer),
   ]);
   assert.equal(admitted, false);
@@ -303,7 +312,7 @@ Deno.test("a proof made for one server, client or instance is none for another",
     await peer.send((await middle.receive())!);
     const { nonce } = decodeChallenge((await peer.receive())!);
     await middle.send(
-      encodeChallenge({ server: carol.id, instance: carol.instance.publicKey, nonce }),
+      encodeChallenge({ version: 1, server: carol.id, instance: carol.instance.publicKey, nonce }),
     );
     await peer.send((await middle.receive())!);
     await peer.closed();
@@ -375,6 +384,8 @@ async function challengeOf(peer: RawPeer, client: Credentials) {
 
 function hello(client: Credentials): Bytes {
   return encodeHello({
+    versions: SPOKEN_VERSIONS,
+    transport: "unix",
     client: client.id,
     wanted: undefined,
     instance: client.instance.publicKey,
@@ -394,15 +405,13 @@ const MALFORMED: Record<string, [body: Uint8Array, reason: RegExp]> = {
   "text": [new TextEncoder().encode("GET / HTTP/1.1\r\nHost: bob\r\n\r\n"), /malformed handshake/],
   "another protocol": [changed(hello(alice), 1, 0), /not of this protocol/],
   "a hello that is cut short": [hello(alice).subarray(0, 60), /too short/],
-  "a hello with something behind it": [
-    new Uint8Array([...hello(alice), 0]),
-    /too long/,
+  "versions of which none is spoken here": [
+    changed(changed(hello(alice), 5, 7), 6, 9),
+    /no protocol version in common: the client speaks 7 to 9 and the server 1: use the same release/,
   ],
-  "an unknown version": [
-    changed(hello(alice), 5, 9),
-    /protocol version 9 is not spoken here, only 1/,
-  ],
-  "an id that is none": [changed(hello(alice), 7, 0x2f), /not a server id/],
+  "versions that are no range": [changed(hello(alice), 5, 2), /no protocol version in common/],
+  "an unknown transport": [changed(hello(alice), 7, 4), /unknown transport/],
+  "an id that is none": [changed(hello(alice), 9, 0x2f), /not a server id/],
   "the largest frame allowed": [new Uint8Array(1024).fill(1), /malformed handshake/],
 };
 
@@ -452,6 +461,7 @@ Deno.test("a response of the wrong type, length or content is refused", async ()
 Deno.test("a handshake that comes byte by byte is one", async () => {
   await using wire = await Wire.open();
   const slowly: ByteStream = {
+    kind: "unix",
     read: (buffer) => wire.client.read(buffer.subarray(0, 1)),
     write: (bytes) => wire.client.write(bytes.subarray(0, 1)),
     closeWrite: () => wire.client.closeWrite(),
@@ -469,6 +479,7 @@ Deno.test("frames right behind the handshake are kept for the connection", async
   await using wire = await Wire.open();
   let writes = 0;
   const eager: ByteStream = {
+    kind: "unix",
     read: (buffer) => wire.client.read(buffer),
     // The response and, in the same segment, a frame that only an authenticated peer may send.
     async write(bytes) {
@@ -500,27 +511,256 @@ Deno.test("a peer that goes away in the middle fails the handshake at once", asy
   assertError(await welcoming, DisconnectedError, /closed the connection during the handshake/);
 });
 
-/** Lets the time that a handshake may take pass in a moment. */
-function hastened(): Disposable {
-  const { setTimeout } = globalThis;
-  globalThis.setTimeout =
-    ((run: () => void, delay?: number) =>
-      setTimeout(run, delay === HANDSHAKE_TIMEOUT ? 50 : delay)) as typeof setTimeout;
-  return { [Symbol.dispose]: () => void (globalThis.setTimeout = setTimeout) };
-}
-
 Deno.test("a handshake that is not done in time is over, on either side and however far it is", async () => {
-  using _ = hastened();
+  const overdue = async (outcome: Promise<unknown>, clock: FakeClock) => {
+    await clock.tickAsync(HANDSHAKE_TIMEOUT);
+    assertError(await outcome, DisconnectedError, /^no handshake within 10000 ms$/);
+  };
   for (const said of [[], [new Uint8Array([0, 0])], [frame(hello(alice))]]) {
     await using wire = await Wire.open();
+    using clock = stopClock();
     const welcoming = welcome(wire.server, bob, { admit: () => Promise.resolve(undefined) })
       .catch((error) => error);
     const peer = new RawPeer(wire.client);
     for (const bytes of said) await peer.write(bytes);
-    assertError(await welcoming, DisconnectedError, /^no handshake within 10000 ms$/);
+    await overdue(welcoming, clock);
     await peer.closed();
   }
   await using wire = await Wire.open();
+  using clock = stopClock();
   const greeting = greet(wire.client, alice, { proceed: () => true }).catch((error) => error);
-  assertError(await greeting, DisconnectedError, /^no handshake within 10000 ms$/);
+  await overdue(greeting, clock);
+});
+
+Deno.test("a handshake leaves no timer behind, whether it succeeds or fails", async () => {
+  using clock = stopClock();
+  await meet({});
+  assert.equal(clock.countTimers(), 0);
+  await meet({ client: await credentials("mallory", new Uint8Array(32).fill(8)) });
+  assert.equal(clock.countTimers(), 0);
+});
+
+Deno.test("greet refuses a frame of more than 1 KiB from a server that has proved nothing", async () => {
+  for (const announced of [1025, 64 * 1024 * 1024, 0xffffffff]) {
+    for (const challenged of [false, true]) {
+      await using wire = await Wire.open();
+      const greeting = greet(wire.client, alice, { proceed: () => true }).catch((error) => error);
+      const server = new RawPeer(wire.server);
+      await server.receive();
+      if (challenged) await server.send(challenge("bob", bob.instance.publicKey));
+      const header = new Uint8Array(4);
+      new DataView(header.buffer).setUint32(0, announced);
+      await server.write(header);
+      assertError(
+        await greeting,
+        ProtocolError,
+        new RegExp(`^frame too large: ${announced} bytes announced, and the limit is 1024$`),
+      );
+    }
+  }
+});
+
+/** Credentials whose instance key is that of the golden vectors. */
+async function goldenCredentials({ id, seed, publicKey }: typeof vectors.client) {
+  // PKCS#8 of an Ed25519 key is this prefix and the seed (RFC 8410, 7).
+  const prefix = Uint8Array.fromHex("302e020100300506032b657004220420");
+  const pkcs8 = new Uint8Array([...prefix, ...Uint8Array.fromHex(seed)]);
+  const key = await crypto.subtle.importKey("pkcs8", pkcs8, "Ed25519", false, ["sign"]);
+  const instance = {
+    publicKey: Uint8Array.fromHex(publicKey),
+    sign: async (bytes: Bytes) => new Uint8Array(await crypto.subtle.sign("Ed25519", key, bytes)),
+  } as unknown as Instance;
+  return {
+    id: parseServerId(id),
+    instance,
+    cookie: await importCookie(Uint8Array.fromHex(vectors.cookie)),
+  };
+}
+
+/** Gives these bytes for random ones, one after the other, until it is disposed of. */
+function fixedRandomness(...all: string[]): Disposable {
+  const { getRandomValues } = crypto;
+  crypto.getRandomValues = <T>(array: T) => {
+    (array as Uint8Array).set(Uint8Array.fromHex(all.shift()!));
+    return array;
+  };
+  return { [Symbol.dispose]: () => void (crypto.getRandomValues = getRandomValues) };
+}
+
+for (const kind of ["unix", "tcp"] as const) {
+  const expected = vectors.transports[kind];
+
+  Deno.test(`greet sends the golden bytes over ${kind}, and takes no other answer`, async () => {
+    const client = await goldenCredentials(vectors.client);
+    const last = Uint8Array.fromHex(expected.accepted);
+    // The MAC begins after the type, the signature after the MAC.
+    for (const wrong of [undefined, 1, 32, 33, 96]) {
+      await using wire = await Wire.open(kind);
+      using _ = fixedRandomness(vectors.client.nonce);
+      const wanted = parseServerId(vectors.server.id);
+      const greeting = greet(wire.client, client, { wanted, proceed: () => true })
+        .catch((error) => error);
+      const server = new RawPeer(wire.server);
+      assert.equal((await server.receive())!.toHex(), expected.hello);
+      await server.send(Uint8Array.fromHex(expected.challenge));
+      assert.equal((await server.receive())!.toHex(), expected.response);
+      await server.send(wrong === undefined ? last : changed(last, wrong, last[wrong]! ^ 1));
+      const outcome = await greeting;
+      if (wrong === undefined) assert.equal(outcome.binding.toHex(), expected.binding);
+      else assertError(outcome, AuthenticationError, /cookies differ|cannot prove/);
+    }
+  });
+
+  Deno.test(`welcome sends the golden bytes over ${kind}, and takes no other proof`, async () => {
+    const server = await goldenCredentials(vectors.server);
+    const response = Uint8Array.fromHex(expected.response);
+    for (const wrong of [undefined, 1, 32, 33, 96]) {
+      await using wire = await Wire.open(kind);
+      using _ = fixedRandomness(vectors.server.nonce);
+      const admit = () => Promise.resolve(undefined);
+      const welcoming = welcome(wire.server, server, { admit }).catch((error) => error);
+      const client = new RawPeer(wire.client);
+      await client.send(Uint8Array.fromHex(expected.hello));
+      assert.equal((await client.receive())!.toHex(), expected.challenge);
+      await client.send(
+        wrong === undefined ? response : changed(response, wrong, response[wrong]! ^ 1),
+      );
+      const answer = await client.receive();
+      const outcome = await welcoming;
+      if (wrong === undefined) {
+        assert.equal(answer!.toHex(), expected.accepted);
+        assert.equal(outcome.binding.toHex(), expected.binding);
+      } else assertError(outcome, AuthenticationError, /cookies differ|cannot prove/);
+    }
+  });
+}
+
+Deno.test("the nonces of a client and a server are new in each handshake", async () => {
+  const nonces = new Set<string>();
+  for (let round = 0; round < 4; round++) {
+    await using wire = await Wire.open();
+    const greeting = greet(wire.client, alice, { proceed: () => true }).catch((error) => error);
+    const server = new RawPeer(wire.server);
+    nonces.add(decodeHello((await server.receive())!).nonce.toHex());
+    wire.server.close();
+    await greeting;
+    await attack(async (peer) => {
+      nonces.add((await challengeOf(peer, alice)).nonce.toHex());
+      await peer.send(new Uint8Array([0]));
+      await peer.closed();
+    });
+  }
+  assert.equal(nonces.size, 8);
+});
+
+Deno.test("greet does not take its own proof for the server's", async () => {
+  // The server has an instance key of its own and no cookie: it sends back the client's MAC.
+  for (const label of ["gxensemble 1 server", "gxensemble 1 client"]) {
+    await using wire = await Wire.open();
+    const greeting = greet(wire.client, alice, { proceed: () => true }).catch((error) => error);
+    const server = new RawPeer(wire.server);
+    const hello = (await server.receive())!;
+    const sent = challenge("bob", bob.instance.publicKey);
+    await server.send(sent);
+    const { mac } = decodeResponse((await server.receive())!);
+    const signed = new Uint8Array([...new TextEncoder().encode(`${label}\0`), ...hello, ...sent]);
+    await server.send(encodeAccepted({ mac, signature: await bob.instance.sign(signed) }));
+    assertError(await greeting, AuthenticationError, /their cookies differ$/);
+  }
+});
+
+Deno.test("welcome does not take a proof that was made for the other direction", async () => {
+  const key = alice.cookie;
+  const outcome = await attack(async (peer) => {
+    const sent = hello(alice);
+    await peer.send(sent);
+    const received = (await peer.receive())!;
+    const label = new TextEncoder().encode("gxensemble 1 server\0");
+    const text = new Uint8Array([...label, ...sent, ...received]);
+    const mac = new Uint8Array(await crypto.subtle.sign("HMAC", key, text));
+    await peer.send(encodeResponse({ mac, signature: await alice.instance.sign(text) }));
+    await peer.closed();
+  });
+  assertError(outcome, AuthenticationError, /their cookies differ$/);
+});
+
+Deno.test("each connection of two servers has a binding of its own", async () => {
+  // Bob's nonce alone tells the second handshake from the first.
+  const bindings = new Set<string>();
+  for (let round = 0; round < 2; round++) {
+    await using wire = await Wire.open();
+    const client = new RawPeer(wire.client);
+    const sent = encodeHello({ ...decodeHello(hello(alice)), nonce: new Uint8Array(32) });
+    const welcoming = welcome(wire.server, bob, { admit: () => Promise.resolve(undefined) });
+    await client.send(sent);
+    const received = (await client.receive())!;
+    const label = new TextEncoder().encode("gxensemble 1 client\0");
+    const text = new Uint8Array([...label, ...sent, ...received]);
+    const mac = new Uint8Array(await crypto.subtle.sign("HMAC", alice.cookie, text));
+    await client.send(encodeResponse({ mac, signature: await alice.instance.sign(text) }));
+    bindings.add((await welcoming).binding.toHex());
+  }
+  assert.equal(bindings.size, 2);
+});
+
+Deno.test("a connection that changes its transport on the way is refused", async () => {
+  // Alice has the cookie and connects to a UNIX socket; what listens there passes all on to bob's tcp port.
+  for (const [near, far] of [["unix", "tcp"], ["tcp", "unix"]] as const) {
+    await using front = await Wire.open(near);
+    await using back = await Wire.open(far);
+    const pass = async (from: ByteStream, to: ByteStream) => {
+      const buffer = new Uint8Array(4096);
+      for (let count; (count = await from.read(buffer)) !== null;) {
+        await to.write(buffer.subarray(0, count));
+      }
+    };
+    const relays = [pass(front.server, back.client), pass(back.client, front.server)]
+      .map((relay) => relay.catch(() => {}));
+    const [greeted, welcomed] = await Promise.all([
+      greet(front.client, alice, { wanted: bob.id, proceed: () => true }).catch((error) => error),
+      welcome(back.server, bob, { admit: () => assert.fail("it is admitted") })
+        .catch((error) => error),
+    ]);
+    const reason = new RegExp(`connected over ${near} and arrives over ${far}: something between`);
+    assertError(welcomed, AuthenticationError, reason);
+    assertError(greeted, RefusedError, reason);
+    front.server.close();
+    await Promise.all(relays);
+  }
+});
+
+Deno.test("a relay that also changes the transport in the hello proves nothing", async () => {
+  await using front = await Wire.open("unix");
+  await using back = await Wire.open("tcp");
+  const [toAlice, toBob] = [new RawPeer(front.server), new RawPeer(back.client)];
+  const greeting = greet(front.client, alice, { wanted: bob.id, proceed: () => true })
+    .catch((error) => error);
+  const welcoming = welcome(back.server, bob, { admit: () => assert.fail("it is admitted") })
+    .catch((error) => error);
+  await toBob.send(encodeHello({ ...decodeHello((await toAlice.receive())!), transport: "tcp" }));
+  await toAlice.send((await toBob.receive())!);
+  await toBob.send((await toAlice.receive())!);
+  assertError(await welcoming, AuthenticationError, /their cookies differ$/);
+  front.server.close();
+  await greeting;
+});
+
+Deno.test("both sides learn which versions the other speaks when they have none in common", async () => {
+  await using wire = await Wire.open();
+  const later: ByteStream = {
+    kind: "unix",
+    read: (buffer) => wire.client.read(buffer),
+    // The versions come behind the length, the type and the magic.
+    write: (bytes) => wire.client.write(changed(changed(bytes, 9, 3), 10, 4)),
+    closeWrite: () => wire.client.closeWrite(),
+    close: () => wire.client.close(),
+  };
+  const [greeted, welcomed] = await Promise.all([
+    greet(later, alice, { proceed: () => true }).catch((error) => error),
+    welcome(wire.server, bob, { admit: () => assert.fail("it is admitted") })
+      .catch((error) => error),
+  ]);
+  const reason = /^no protocol version in common: the client speaks 3 to 4 and the server 1: use/;
+  assertError(welcomed, ProtocolError, reason);
+  assertError(greeted, RefusedError, reason);
 });

@@ -75,8 +75,10 @@ async function meetOverAndOver(
   const delay = () => Math.random() < 0.5 ? 0 : Math.random() * options.delay;
   await Promise.all(Array.from({ length: options.pairs }, async (_, pairNumber) => {
     const [one, other] = [`one${pairNumber}`, `other${pairNumber}`];
-    using toOne = await Proxy.start({ at: anyPort(), target: ensemble.socket(one), delay });
-    using toOther = await Proxy.start({ at: anyPort(), target: ensemble.socket(other), delay });
+    const way = (id: string) =>
+      Proxy.start({ at: ensemble.socket(`${id}.way`), target: ensemble.socket(id), delay });
+    using toOne = await way(one);
+    using toOther = await way(other);
     const [a, b] = await Promise.all([
       ensemble.start(one, { announce: [toOne.address] }),
       ensemble.start(other, { announce: [toOther.address] }),
@@ -155,7 +157,7 @@ Deno.test("an ask of an actor that is not there is answered at once", async () =
 Deno.test("a lost connection fails what waits for an answer, at once and by its name", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
-  using way = await Proxy.start({ at: anyPort(), target: ensemble.socket("b") });
+  using way = await Proxy.start({ at: ensemble.socket("way"), target: ensemble.socket("b") });
   const [a, b] = await Promise.all([
     ensemble.start("a"),
     ensemble.start("b", { announce: [way.address] }),

@@ -9,6 +9,7 @@ const USUAL_CAPACITY = 64 * KIB;
 
 /** A stream that reads as the given pieces, one a read as far as it fits. */
 class PiecesStream implements ByteStream {
+  readonly kind = "unix";
   readonly #pieces: Uint8Array[];
   /** The sizes of the buffers that were offered to read into. */
   readonly offered: number[] = [];

@@ -1,0 +1,31 @@
+/**
+ * A clock that a test moves: timers and dates of the code under test, without waiting.
+ *
+ * @module
+ */
+// @ts-types="npm:@types/sinonjs__fake-timers@^15.0.1"
+import fakeTimers from "npm:@sinonjs/fake-timers@^15.5.0";
+
+/** A clock in the place of the process's own until it is disposed of. */
+export type FakeClock = fakeTimers.Clock & Disposable;
+
+/**
+ * Stops the process's clock: from now on only the test moves it. Timers that exist already go on by themselves.
+ *
+ * @param methods what is faked: timeouts and intervals where not given. `performance` and `Date` follow the
+ * clock where they are named.
+ */
+export function stopClock(
+  ...methods: fakeTimers.FakeMethod[]
+): FakeClock {
+  const toFake = methods.length > 0 ? methods : DEFAULT_METHODS;
+  const clock = fakeTimers.install({ toFake, now: Date.now() });
+  return Object.assign(clock, { [Symbol.dispose]: () => clock.uninstall() });
+}
+
+const DEFAULT_METHODS: fakeTimers.FakeMethod[] = [
+  "setTimeout",
+  "clearTimeout",
+  "setInterval",
+  "clearInterval",
+];
