@@ -5,21 +5,21 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Envelope } from "../runtime/actor/envelope.ts";
-import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
+import type { ServerId } from "../runtime/actor/server_id.ts";
 import type { Handlers } from "../runtime/actor/service.ts";
 import { InvalidInputError } from "../runtime/errors.ts";
 import { ADMIN, type Capabilities } from "../runtime/server/capabilities.ts";
-import { INSTANCE_LENGTH, sameInstance } from "../runtime/server/instance.ts";
+import { sameInstance } from "../runtime/server/instance.ts";
 import type { RegistryEntry } from "../runtime/server/registry_entry.ts";
 import type { RegistryHandlers } from "../runtime/server/registry_protocol.ts";
 import { Session } from "../runtime/server/session.ts";
-import { formatAddress, formatAddressUrl, parseAddresses } from "../runtime/wire/address.ts";
+import { formatAddressUrl } from "../runtime/wire/address.ts";
 import type { RegistryStore } from "./store.ts";
 
 const logger = getLogger(["gxensemble", "registry"]);
 
 /**
- * Makes the handlers of the registry's actor over a store. A change is answered when it is durable. Where
+ * Makes the handlers of the registry's actor over a store, to be served with `registryChecks`. A change is answered when it is durable. Where
  * capabilities are enforced, a server changes its own entry, and an administrator any.
  */
 export function registryHandlers(
@@ -39,48 +39,25 @@ export function registryHandlers(
   };
   return {
     async add({ entry }, envelope?: Envelope) {
-      const checked = checkEntry(entry);
-      requireOwn(checked.id, envelope, "add to the registry");
-      requireOwnInstance(checked, envelope);
-      await store.put(checked);
+      requireOwn(entry.id, envelope, "add to the registry");
+      requireOwnInstance(entry, envelope);
+      await store.put(entry);
       logger.info("added {id}: {roles} {addresses}", {
-        id: checked.id,
-        roles: checked.roles,
-        addresses: checked.addresses.map(formatAddressUrl),
+        id: entry.id,
+        roles: entry.roles,
+        addresses: entry.addresses.map(formatAddressUrl),
       });
     },
 
     async remove({ id, instance }, envelope?: Envelope) {
-      requireOwn(readId(id), envelope, "remove from the registry");
-      const removed = await store.delete(readId(id), instance);
+      requireOwn(id, envelope, "remove from the registry");
+      const removed = await store.delete(id, instance);
       if (removed) logger.info("removed {id}", { id });
       return removed;
     },
 
-    lookup: ({ id }) => store.get(readId(id)),
+    lookup: ({ id }) => store.get(id),
     lookupRole: ({ role }) => store.byRole(role),
     list: () => store.list(),
   };
-}
-
-/** What came over the wire is kept for long and handed to others: it must be an entry in every part. */
-function checkEntry(entry: RegistryEntry): RegistryEntry {
-  const { instance, addresses, roles } = entry;
-  if (!(instance instanceof Uint8Array) || instance.length !== INSTANCE_LENGTH) {
-    throw new InvalidInputError("not a registry entry: no instance");
-  }
-  if (!Array.isArray(addresses) || !Array.isArray(roles)) {
-    throw new InvalidInputError("not a registry entry: no addresses or roles");
-  }
-  return {
-    id: readId(entry.id),
-    instance,
-    addresses: addresses.flatMap((address) => parseAddresses(formatAddress(address))),
-    roles: roles.map(String),
-  };
-}
-
-function readId(id: unknown): ServerId {
-  if (typeof id !== "string") throw new InvalidInputError("not a server id: it is no text");
-  return parseServerId(id);
 }

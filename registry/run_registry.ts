@@ -6,6 +6,7 @@
 import { REGISTRY_ID } from "../runtime/actor/server_id.ts";
 import { callWithEnsembleServer } from "../runtime/ensemble/call_with_server.ts";
 import { serverDirectory } from "../runtime/ensemble/paths.ts";
+import { registryChecks } from "../runtime/server/registry_requests.ts";
 import { REGISTRY } from "../runtime/server/registry_protocol.ts";
 import type { Address } from "../runtime/wire/address.ts";
 import { openStore, type StoreLocation } from "./open_store.ts";
@@ -34,7 +35,8 @@ export async function runRegistry(options: RunRegistryOptions): Promise<void> {
       ...options,
       async prepare(server) {
         store = await openStore(options.store, `${serverDirectory(REGISTRY_ID)}/registry.db`);
-        server.serve(String(REGISTRY.actor), registryHandlers(store, server.capabilities));
+        const handlers = registryHandlers(store, server.capabilities);
+        server.serve(String(REGISTRY.actor), handlers, { requests: registryChecks });
       },
     });
   } finally {

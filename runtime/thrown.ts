@@ -3,6 +3,10 @@
  *
  * @module
  */
+import { inspectBounded, shorten } from "./bounded_text.ts";
+
+/** The longest text of something thrown, in UTF-16 code units: errors of compilers are long. */
+export const MAX_THROWN_LENGTH = 100_000;
 
 /**
  * What was thrown, for people: the message of an error, the rest as inspection shows it. Never throws,
@@ -11,9 +15,12 @@
 export function describeThrown(thrown: unknown): string {
   try {
     if (thrown instanceof Error && typeof thrown.message === "string") {
-      return thrown.message === "" ? String(thrown.name) : thrown.message;
+      return shorten(
+        thrown.message === "" ? String(thrown.name) : thrown.message,
+        MAX_THROWN_LENGTH,
+      );
     }
-    return Deno.inspect(thrown);
+    return inspectBounded(thrown, { limit: MAX_THROWN_LENGTH });
   } catch {
     return "something that cannot be shown";
   }

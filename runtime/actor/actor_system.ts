@@ -4,6 +4,7 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
+import { quoted } from "../bounded_text.ts";
 import { ActorError, DisconnectedError, EnsembleError, InvalidInputError } from "../errors.ts";
 import { describeThrown } from "../thrown.ts";
 import { within } from "../within.ts";
@@ -77,9 +78,7 @@ export class ActorSystem implements ActorHome {
   ): Actor {
     if (name !== undefined && !/^[^\s\d][^\s]{0,127}$/.test(name)) {
       throw new InvalidInputError(
-        `not an actor name: ${
-          JSON.stringify(name)
-        }: a name is up to 128 characters without white ` +
+        `not an actor name: ${quoted(name)}: a name is up to 128 characters without white ` +
           `space and does not start with a digit`,
       );
     }

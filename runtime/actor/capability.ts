@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { describeValue } from "../bounded_text.ts";
 import { InvalidInputError } from "../errors.ts";
 
 /**
@@ -10,10 +11,10 @@ import { InvalidInputError } from "../errors.ts";
  *
  * @throws {InvalidInputError} when the text is no such name.
  */
-export function parseCapability(text: string): string {
+export function parseCapability(text: unknown): string {
   if (typeof text !== "string" || !/^[a-z][a-z0-9-]{0,63}$/.test(text)) {
     throw new InvalidInputError(
-      `not a capability: ${Deno.inspect(text, { strAbbreviateSize: 64, depth: 0 })}: ` +
+      `not a capability: ${describeValue(text)}: ` +
         `a capability is up to 64 small letters, digits and "-", such as admin, shutdown and loader`,
     );
   }

@@ -4,6 +4,7 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
+import { shorten } from "../bounded_text.ts";
 import { type Envelope, messageType, replyFailure, replyIfExpected } from "./envelope.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
@@ -93,7 +94,7 @@ export function onShutdown(cleanUp?: () => void | Promise<void>): Case<Promise<n
 export const onUnexpected: Case<void> = {
   matches: () => true,
   react(message, envelope) {
-    const type = messageType(message) ?? typeof message;
+    const type = shorten(messageType(message) ?? typeof message);
     logger.warn("unexpected message {type} from {source} for {dest}", {
       type,
       source: `${envelope.source}`,

@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { inspectBounded, shorten } from "../bounded_text.ts";
 import { ActorError, TimeoutError } from "../errors.ts";
-import { describeThrown } from "../thrown.ts";
+import { describeThrown, MAX_THROWN_LENGTH } from "../thrown.ts";
 import { Deadline, Deadlines } from "./deadlines.ts";
 import type { Envelope } from "./envelope.ts";
 import type { ActorRef } from "./ref.ts";
@@ -41,10 +42,13 @@ export interface Failure {
 
 /** Converts any thrown value to a failure that can travel. Never throws, though a getter or a proxy may. */
 export function toFailure(reason: unknown): Failure {
-  if (typeof reason === "string") return { name: "Error", message: reason };
+  if (typeof reason === "string") {
+    return { name: "Error", message: shorten(reason, MAX_THROWN_LENGTH) };
+  }
   try {
     if (reason instanceof Error) {
-      return { name: String(reason.name), message: String(reason.message) };
+      const message = shorten(String(reason.message), MAX_THROWN_LENGTH);
+      return { name: shorten(String(reason.name)), message };
     }
   } catch {
     // It does not let itself be looked at.
@@ -55,17 +59,13 @@ export function toFailure(reason: unknown): Failure {
 /** Reads the reason of a failure that a peer sent, which may be any value. */
 function toError(failure: unknown): ActorError {
   const { name, message } = (failure ?? {}) as Partial<Failure>;
-  const error = new ActorError(typeof message === "string" ? message : summarize(failure));
-  if (typeof name === "string") error.reason = name;
+  const error = new ActorError(
+    typeof message === "string"
+      ? shorten(message, MAX_THROWN_LENGTH)
+      : inspectBounded(failure, { oneLine: true }),
+  );
+  if (typeof name === "string") error.reason = shorten(name);
   return error;
-}
-
-/** The most of a failure that is shown where it is no {@linkcode Failure}, in characters. */
-const MAX_SUMMARY = 200;
-
-function summarize(failure: unknown): string {
-  const text = Deno.inspect(failure, { depth: 1, iterableLimit: 5, strAbbreviateSize: 100 });
-  return text.length > MAX_SUMMARY ? `${text.slice(0, MAX_SUMMARY)}...` : text;
 }
 
 /** All asks of a server that are not answered yet. */

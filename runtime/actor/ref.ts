@@ -5,6 +5,9 @@
  */
 import { formatServerId, type ServerId } from "./server_id.ts";
 
+/** The longest name of an actor, in UTF-16 code units. */
+export const MAX_ACTOR_NAME = 128;
+
 /** How an actor is called within its server: its registered name, or its serial number. */
 export type ActorId = string | number;
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { quoted } from "../bounded_text.ts";
 import { InvalidInputError } from "../errors.ts";
 
 /**
@@ -21,9 +22,7 @@ const SERVER_ID = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/;
 export function parseServerId(text: string): ServerId {
   if (!SERVER_ID.test(text)) {
     throw new InvalidInputError(
-      `not a server id: ${
-        JSON.stringify(text)
-      }: a server id is 1 to 64 letters, digits, "_", "." ` +
+      `not a server id: ${quoted(text)}: a server id is 1 to 64 letters, digits, "_", "." ` +
         `and "-", and starts with a letter, a digit or "_"`,
     );
   }

@@ -15,8 +15,23 @@ export type Handler = (request: any, envelope: Envelope) => unknown;
 /** A service's handlers, by the `type` of the requests they answer. */
 export type Handlers = Record<string, Handler>;
 
+/** Checks of requests, by their `type`; see {@linkcode ServeOptions.requests}. */
+export type RequestChecks = Readonly<Record<string, RequestCheck>>;
+
+/**
+ * Gives what a handler may rely on of a request, whoever sent it.
+ *
+ * @throws {InvalidInputError} when the request is not one.
+ */
+export type RequestCheck = (request: unknown) => object;
+
 /** Options of {@linkcode serve}. */
 export interface ServeOptions {
+  /**
+   * Checks each request before its handler gets it: the handler's request is what the check returned. A
+   * request that its check refuses is answered with a failure; a type without a check is not taken.
+   */
+  requests?: RequestChecks;
   /**
    * Take the next request while a handler's promise is still pending. By default a service handles one
    * request after the other, as an actor does, and its state needs no further care.
@@ -50,26 +65,37 @@ export interface ServeOptions {
  * ```
  */
 export function serve(handlers: Handlers, options: ServeOptions = {}): ActorBody {
-  const cases: Case[] = Object.entries(handlers).map(([type, handler]) => ({
-    type,
-    react(request: never, envelope: Envelope) {
-      let result: unknown;
-      try {
-        result = handler(request, envelope);
-      } catch (error) {
-        return fail(envelope, error);
-      }
-      if (!isPromise(result)) return answer(envelope, result);
-      // A promise of another class may settle more than once, or throw.
-      const settled = Promise.resolve(result).then(
-        (value) => answer(envelope, value),
-        (error) => fail(envelope, error),
-      );
-      if (!options.concurrent) return settled;
-    },
-  }));
+  const { requests, concurrent = false } = options;
+  const types = Object.keys(requests ?? handlers).filter((type) => Object.hasOwn(handlers, type));
+  const cases: Case[] = types.map((type) => {
+    const handler = handlers[type]!;
+    const handle = requests ? checked(handler, requests[type]!) : handler;
+    return {
+      type,
+      react(request: never, envelope: Envelope) {
+        let result: unknown;
+        try {
+          result = handle(request, envelope);
+        } catch (error) {
+          return fail(envelope, error);
+        }
+        if (!isPromise(result)) return answer(envelope, result);
+        // A promise of another class may settle more than once, or throw.
+        const settled = Promise.resolve(result).then(
+          (value) => answer(envelope, value),
+          (error) => fail(envelope, error),
+        );
+        if (!concurrent) return settled;
+      },
+    };
+  });
   cases.push(onPing, onShutdown(options.cleanUp), onUnexpected);
   return (self) => self.loop(cases);
+}
+
+/** Puts its check before a handler. */
+function checked(handler: Handler, check: RequestCheck): Handler {
+  return (request, envelope) => handler(check(request), envelope);
 }
 
 function answer(envelope: Envelope, value: unknown): void {

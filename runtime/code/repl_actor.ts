@@ -10,6 +10,7 @@ import type { ActorRef } from "../actor/ref.ts";
 import { type Handlers, serve } from "../actor/service.ts";
 import { AuthorizationError } from "../errors.ts";
 import type { ImportTarget } from "./expansion.ts";
+import { replChecks } from "./loader_requests.ts";
 import { sessionConsole } from "./repl_console.ts";
 import { type EvaluateRequest, type Outcome, ReplSession } from "./repl_session.ts";
 import type { UnitStore } from "./unit_store.ts";
@@ -26,6 +27,8 @@ export type ReplHandlers = {
   isDefined(request: { name: string }): boolean;
   /** The names that start with `prefix`; see {@linkcode completions}. */
   complete(request: { path: string[]; prefix: string }): string[];
+  /** The owner has gone. */
+  down(request: Record<never, never>, envelope: Envelope): void;
 };
 
 /** The message to a session's owner when evaluated code writes to the console. */
@@ -62,7 +65,7 @@ function sessionBody(
       ensemble,
       console: sessionConsole(print),
     });
-    const handlers: ReplHandlers = {
+    const handlers: Omit<ReplHandlers, "down"> = {
       evaluate: (request) => session.evaluate(request),
       interrupt: ({ input }) => session.interrupt(input),
       importAll: ({ target }) => session.importAll(target),
@@ -70,13 +73,14 @@ function sessionBody(
       complete: ({ path, prefix }) => session.complete(path, prefix),
     };
     self.monitor(owner);
-    return serve({
-      ...onlyFor(owner, guard(handlers)),
-      // From afar anybody could say so.
-      down: (_down, { session }) => {
-        if (session === undefined) self.exit("its owner has gone");
-      },
-    }, { concurrent: true })(self);
+    // From afar anybody could say so.
+    const down: ReplHandlers["down"] = (_request, { session }) => {
+      if (session === undefined) self.exit("its owner has gone");
+    };
+    return serve({ ...onlyFor(owner, guard(handlers)), down }, {
+      concurrent: true,
+      requests: replChecks,
+    })(self);
   };
 }
 

@@ -13,6 +13,7 @@ import type { Handlers, ServeOptions } from "../actor/service.ts";
 import { type ModuleNamespace, RUNTIME_MODULE } from "../code/library_table.ts";
 import { loaderHandlers } from "../code/loader.ts";
 import { LOADER_ACTOR } from "../code/loader_protocol.ts";
+import { loaderChecks } from "../code/loader_requests.ts";
 import type { Unit } from "../code/unit.ts";
 import { type LoadRequest, type LoadResult, UnitStore } from "../code/unit_store.ts";
 import { EnsembleError } from "../errors.ts";
@@ -241,7 +242,7 @@ async function start(id: ServerId, options: StartServerOptions): Promise<Ensembl
       }
       const guard = (handlers: Handlers) => guardLoader(handlers, server.capabilities);
       const loader = guard(loaderHandlers(units, started, { guard }));
-      server.actors.serve(LOADER_ACTOR, loader, { concurrent: true });
+      server.actors.serve(LOADER_ACTOR, loader, { concurrent: true, requests: loaderChecks });
       await options.prepare?.(started);
     },
   });

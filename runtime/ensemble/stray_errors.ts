@@ -4,6 +4,7 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
+import { inspectBounded } from "../bounded_text.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
@@ -35,7 +36,7 @@ export function logStrayErrors(): Disposable {
 function report(what: string, thrown: unknown): void {
   let text: string;
   try {
-    text = thrown instanceof Error ? thrown.stack ?? thrown.message : Deno.inspect(thrown);
+    text = thrown instanceof Error ? thrown.stack ?? thrown.message : inspectBounded(thrown);
   } catch {
     text = "a value that cannot be shown";
   }

@@ -18,6 +18,7 @@ import type { Accepted, Listener } from "../wire/stream.ts";
 import { listenAt } from "../wire/transport.ts";
 import { AddressBook } from "./address_book.ts";
 import { type ConnectionInfo, controlHandlers, type Controlled } from "./control.ts";
+import { controlChecks } from "./control_requests.ts";
 import { Capabilities } from "./capabilities.ts";
 import type { TlsCredentials } from "./certified.ts";
 import { importCookie, SilentPeerError } from "./handshake.ts";
@@ -236,7 +237,10 @@ export class ActorServer implements Controlled {
 
   async #run(): Promise<void> {
     this.#essential = new Set(this.actors.actors());
-    this.actors.serve(SERVER_ACTOR, controlHandlers(this), { concurrent: true });
+    this.actors.serve(SERVER_ACTOR, controlHandlers(this), {
+      concurrent: true,
+      requests: controlChecks,
+    });
     for (const listener of this.#listeners) {
       void this.#acceptAll(listener);
       logger.info("{id} listens at {address}", {

@@ -7,7 +7,7 @@ import type { Actor } from "../actor/actor.ts";
 import { type ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
 import type { Envelope } from "../actor/envelope.ts";
 import { type ActorId, ActorRef } from "../actor/ref.ts";
-import { parseServerId, type ServerId } from "../actor/server_id.ts";
+import type { ServerId } from "../actor/server_id.ts";
 import { client, type Handlers } from "../actor/service.ts";
 import {
   type ActorInfo,
@@ -20,7 +20,7 @@ import {
 } from "../actor/thread_state.ts";
 import { EnsembleError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
-import { ADMIN, type Capabilities, checkCapabilities, type Delegation } from "./capabilities.ts";
+import { ADMIN, type Capabilities, type Delegation } from "./capabilities.ts";
 import { REGISTRY, type RegistryHandlers } from "./registry_protocol.ts";
 
 /** One connection of a server, as others see it. */
@@ -77,7 +77,7 @@ export type ControlHandlers = {
   down(request: { monitor: number; reason?: string }): void;
 };
 
-/** Makes the handlers of a server's actor `server`. */
+/** Makes the handlers of a server's actor `server`, to be served with the checks of `control_requests.ts`. */
 export function controlHandlers(server: Controlled): Handlers & ControlHandlers {
   const { actors, capabilities } = server;
   return {
@@ -95,8 +95,7 @@ export function controlHandlers(server: Controlled): Handlers & ControlHandlers 
 
     async authorize(request, envelope?: Envelope) {
       const by = envelope!.source.server;
-      const id = readServerId(request.server);
-      const conferred = checkCapabilities(request.capabilities);
+      const { server: id, capabilities: conferred } = request;
       capabilities.require(envelope!, ADMIN, "authorize", { server: id, capabilities: conferred });
       const entry = await client<RegistryHandlers>(actors, REGISTRY).lookup({ id });
       if (!entry) {
@@ -109,16 +108,14 @@ export function controlHandlers(server: Controlled): Handlers & ControlHandlers 
     },
 
     retract(request, envelope?: Envelope) {
-      const id = readServerId(request.server);
-      capabilities.require(envelope!, ADMIN, "retract", { server: id });
-      return capabilities.retract(id);
+      capabilities.require(envelope!, ADMIN, "retract", { server: request.server });
+      return capabilities.retract(request.server);
     },
 
     delegations: () => capabilities.delegations(),
 
     connect(request, envelope?: Envelope) {
-      const { addresses } = request;
-      const id = readServerId(request.server);
+      const { server: id, addresses } = request;
       // Addresses from outside would be believed by everybody in this server.
       if (addresses) capabilities.require(envelope!, ADMIN, "connect", { server: id });
       return server.connect(id, addresses);
@@ -152,11 +149,6 @@ export function controlHandlers(server: Controlled): Handlers & ControlHandlers 
     down: ({ monitor, reason }, envelope?: Envelope) =>
       actors.down(monitor, envelope!.source.server, reason),
   };
-}
-
-/** What came over the wire may be no text at all. */
-function readServerId(id: unknown): ServerId {
-  return parseServerId(typeof id === "string" ? id : "");
 }
 
 function requireActor(actors: ActorSystem, serial: number): Actor {

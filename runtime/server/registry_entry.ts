@@ -6,6 +6,15 @@
 import type { ServerId } from "../actor/server_id.ts";
 import type { Address } from "../wire/address.ts";
 
+/** The most addresses that a server announces. */
+export const MAX_ADDRESSES = 16;
+
+/** The most roles that a server has. */
+export const MAX_ROLES = 32;
+
+/** The longest role, in UTF-16 code units. */
+export const MAX_ROLE = 64;
+
 /** One server of the ensemble, as it announced itself. */
 export interface RegistryEntry {
   /** The server's name: the key of the entry. */

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { quoted, shorten } from "../bounded_text.ts";
 import { InvalidInputError } from "../errors.ts";
 import {
   type Datum,
@@ -144,7 +145,7 @@ function internetAddress(kind: "tcp" | "tls", endpoint: string, text: string): I
   }
   if (host === "") throw addressError(text, "the host is empty");
   if (bracketed === undefined ? !HOST_NAME.test(host) : !isIPv6(host)) {
-    throw addressError(text, `${JSON.stringify(host)} is no host name or IP address`);
+    throw addressError(text, `${quoted(host)} is no host name or IP address`);
   }
   const port = Number(digits);
   if (digits === "" || port > 65535) throw addressError(text, "the port is a number up to 65535");
@@ -183,5 +184,5 @@ function percentDecode(text: string, address: string): string {
 }
 
 function addressError(text: string, why: string): InvalidInputError {
-  return new InvalidInputError(`not an address: ${text}: ${why}`);
+  return new InvalidInputError(`not an address: ${shorten(text)}: ${why}`);
 }

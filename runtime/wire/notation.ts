@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { quoted, shorten } from "../bounded_text.ts";
 import { InvalidInputError } from "../errors.ts";
 
 /** A name, written bare, or between bars where it holds what would end it: `|a b|`. */
@@ -125,7 +126,7 @@ export function parseSymbols(text: string): string[] {
   return items.map((item) => {
     if (!isSymbol(item)) {
       throw new InvalidInputError(
-        `not a list of symbols: ${JSON.stringify(text)}: ${formatNotation(item)} is no symbol; ` +
+        `not a list of symbols: ${quoted(text)}: ${shorten(formatNotation(item))} is no symbol; ` +
           `write "(a b)" or "a,b"`,
       );
     }
@@ -201,6 +202,6 @@ function matchAt(pattern: RegExp, text: string, at: number): string {
 
 function notationError(text: string, at: number, problem: string): InvalidInputError {
   return new InvalidInputError(
-    `not a list notation: ${JSON.stringify(text)}: ${problem} at character ${at + 1}`,
+    `not a list notation: ${quoted(text)}: ${problem} at character ${at + 1}`,
   );
 }

@@ -55,5 +55,6 @@ Deno.test("what guards the loader stands before the handlers of its sessions", a
   await control.retract({ server: owner.id });
   await assert.rejects(look(), refused);
   const expansion = { text: "1", declarations: [], imports: [] };
-  await assert.rejects(opener.ask(session, { type: "evaluate", input: 1, expansion }), refused);
+  const evaluate = { type: "evaluate", input: 1, expansion, preview: {} };
+  await assert.rejects(opener.ask(session, evaluate), refused);
 });

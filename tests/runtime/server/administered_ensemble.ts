@@ -11,6 +11,7 @@ import { elevate } from "../../../runtime/ensemble/elevation.ts";
 import { controlClient } from "../../../runtime/ensemble/remote.ts";
 import type { ActorServer, ActorServerOptions } from "../../../runtime/server/actor_server.ts";
 import { type Elevation, elevationText } from "../../../runtime/server/elevation_text.ts";
+import { registryChecks } from "../../../runtime/server/registry_requests.ts";
 import { LocalEnsemble, refTo } from "./local_ensemble.ts";
 
 const administrator = await newAdministrator();
@@ -29,7 +30,9 @@ export class AdministeredEnsemble extends LocalEnsemble {
   ): Promise<ActorServer> {
     return super.startRegistry(store, {
       prepare: ({ actors, capabilities }) =>
-        void actors.serve("registry", registryHandlers(store, capabilities)),
+        void actors.serve("registry", registryHandlers(store, capabilities), {
+          requests: registryChecks,
+        }),
       ...options,
     });
   }

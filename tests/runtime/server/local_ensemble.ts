@@ -9,6 +9,7 @@ import type { RegistryStore } from "../../../registry/store.ts";
 import { ActorRef } from "../../../runtime/actor/ref.ts";
 import { parseServerId, REGISTRY_ID, type ServerId } from "../../../runtime/actor/server_id.ts";
 import { ActorServer, type ActorServerOptions } from "../../../runtime/server/actor_server.ts";
+import { registryChecks } from "../../../runtime/server/registry_requests.ts";
 import { type Address, localUnixAddress } from "../../../runtime/wire/address.ts";
 
 /** Names an actor by the id of its server and its own. */
@@ -42,7 +43,9 @@ export class LocalEnsemble implements AsyncDisposable {
     return this.start(REGISTRY_ID, {
       register: false,
       prepare: ({ actors, capabilities }) =>
-        void actors.serve("registry", registryHandlers(store, capabilities)),
+        void actors.serve("registry", registryHandlers(store, capabilities), {
+          requests: registryChecks,
+        }),
       ...options,
     });
   }

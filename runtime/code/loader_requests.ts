@@ -1,0 +1,129 @@
+/**
+ * What the requests of the loader and of REPL sessions look like.
+ *
+ * @module
+ */
+import type { RequestChecks } from "../actor/service.ts";
+import {
+  byKind,
+  type Check,
+  flag,
+  listOf,
+  matching,
+  MAX_PATH,
+  nothing,
+  oneOf,
+  optional,
+  pairOf,
+  parts,
+  requestChecks,
+  text,
+  textByText,
+  wholeNumber,
+} from "../server/request_checks.ts";
+import { MAX_FRAME } from "../wire/limits.ts";
+import type { ImportTarget } from "./expansion.ts";
+import type { LoaderHandlers } from "./loader_protocol.ts";
+import type { ReplHandlers } from "./repl_actor.ts";
+
+/** The most modules of a program, and of anything else that a request has many of. */
+const MAX_MODULES = 100_000;
+
+/** The longest name that stands in code, in UTF-16 code units. */
+const MAX_NAME = 10_000;
+
+/** The longest `user@host`, in UTF-16 code units. */
+const MAX_OPERATOR = 512;
+
+/** The most attributes of an import. */
+const MAX_ATTRIBUTES = 16;
+
+/** Code is as long as fits into a frame. */
+const code = text(MAX_FRAME);
+const hash = matching(/^[0-9a-f]{64}$/, "the hash of a module");
+const path = text(MAX_PATH);
+/** One may hold the text of its module: `data:text/javascript,...`. */
+const specifier = code;
+
+const moduleName = { module: path, path, hash };
+
+/** The checks of the actor `loader`. */
+export const loaderChecks: RequestChecks = requestChecks<LoaderHandlers>({
+  missing: parts({ hashes: listOf(hash, MAX_MODULES) }),
+  running: parts({ modules: listOf(path, MAX_MODULES) }),
+  libraries: nothing,
+  ship: parts({
+    units: listOf(
+      parts({
+        ...moduleName,
+        text: code,
+        links: listOf(
+          parts({
+            start: wholeNumber,
+            end: wholeNumber,
+            target: specifier,
+            keyword: optional(wholeNumber),
+          }),
+          MAX_MODULES,
+        ),
+        cycle: optional(parts({ members: listOf(hash, MAX_MODULES), index: wholeNumber })),
+        metaProperties: listOf(pairOf(wholeNumber), MAX_FRAME),
+        pauses: flag,
+        mappings: optional(code),
+      }),
+      MAX_MODULES,
+    ),
+  }),
+  load: parts({
+    entry: hash,
+    modules: listOf(parts(moduleName), MAX_MODULES),
+    libraries: listOf(
+      parts({
+        specifier,
+        importer: parts({ path, line: optional(wholeNumber), column: optional(wholeNumber) }),
+        attributes: optional(textByText(MAX_NAME, MAX_ATTRIBUTES)),
+      }),
+      MAX_MODULES,
+    ),
+    by: text(MAX_OPERATOR),
+  }),
+  history: nothing,
+  library: parts({ specifier }),
+  evaluate: parts({ expression: code, json: optional(flag) }),
+  openSession: nothing,
+});
+
+const target: Check<ImportTarget> = byKind<ImportTarget>({
+  module: parts({ kind: oneOf("module"), specifier, ids: listOf(path, MAX_MODULES) }),
+  library: parts({
+    kind: oneOf("library"),
+    specifier,
+    attributes: optional(textByText(MAX_NAME, MAX_ATTRIBUTES)),
+  }),
+});
+
+const name = text(MAX_NAME);
+
+/** The checks of the actor of a REPL session. */
+export const replChecks: RequestChecks = requestChecks<ReplHandlers>({
+  evaluate: parts({
+    input: wholeNumber,
+    expansion: parts({
+      text: code,
+      declarations: listOf(
+        parts({ name, kind: oneOf("var", "let", "const", "class", "function") }),
+        MAX_MODULES,
+      ),
+      imports: listOf(
+        parts({ target, bindings: listOf(parts({ name, imported: name }), MAX_MODULES) }),
+        MAX_MODULES,
+      ),
+    }),
+    preview: parts({ colors: optional(flag), oneLine: optional(flag) }),
+  }),
+  interrupt: parts({ input: wholeNumber }),
+  importAll: parts({ target }),
+  isDefined: parts({ name }),
+  complete: parts({ path: listOf(name, MAX_PATH), prefix: name }),
+  down: nothing,
+});

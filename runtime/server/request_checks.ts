@@ -1,0 +1,234 @@
+/**
+ * The checks of requests: what a peer sends is of the right type and size before anything is done with it.
+ *
+ * Each protocol of this project says in one file what its requests look like, made of what is here, and its
+ * service is served with that: control, the registry, the loader, REPL sessions.
+ *
+ * These checks are not those of a library for three reasons. A command would pay more for loading one than
+ * for the rest of its work; libraries put what they were given into their messages in full; and one that is
+ * loaded with the first request lets the news of a lost connection overtake that request.
+ *
+ * @module
+ */
+import { type ActorId, MAX_ACTOR_NAME } from "../actor/ref.ts";
+import { parseServerId, type ServerId } from "../actor/server_id.ts";
+import type { Handlers, RequestCheck } from "../actor/service.ts";
+import { describeValue, shorten } from "../bounded_text.ts";
+import { InvalidInputError } from "../errors.ts";
+import { type Address, formatAddress, parseAddresses } from "../wire/address.ts";
+import type { Bytes } from "./handshake_messages.ts";
+
+/** Gives a value as it may be used: a copy of what was asked for, and of nothing else. Throws when it is not that. */
+export type Check<Value> = (value: unknown) => Value;
+
+/** The longest host name, in characters: that of the DNS. */
+const MAX_HOST = 255;
+
+/** The longest path, in UTF-16 code units: `PATH_MAX` of Linux. */
+export const MAX_PATH = 4096;
+
+/** A part of a request is not what it should be. */
+class Mismatch extends Error {
+  /** The keys that lead to the part, the innermost first. */
+  readonly path: (string | number)[] = [];
+  readonly #value: unknown;
+  readonly #wanted: string;
+
+  constructor(value: unknown, wanted: string) {
+    super();
+    this.#value = value;
+    this.#wanted = wanted;
+  }
+
+  /** The part, what it is and what it should be. */
+  describe(): string {
+    const part = this.path.length === 0 ? "it" : shorten(this.path.toReversed().join("."));
+    if (this.#value === undefined) return `${part} is missing: ${this.#wanted}`;
+    return `${part} is ${describeValue(this.#value)}, not ${this.#wanted}`;
+  }
+}
+
+/** What the requests of a service must be, by type: what its handlers take, but for the `type` itself. */
+export type RequestForms<H extends Handlers> = {
+  readonly [Type in keyof H]: Check<
+    Parameters<H[Type]> extends [] ? object : Omit<Parameters<H[Type]>[0], "type">
+  >;
+};
+
+/**
+ * Makes the checks of a service. A request that is not of its form is refused with an
+ * {@linkcode InvalidInputError} that names the part, and what is there, cut where it is long.
+ */
+export function requestChecks<H extends Handlers>(
+  forms: RequestForms<H>,
+): { readonly [Type in keyof H]: RequestCheck } {
+  const checks = Object.entries(forms).map(([type, check]): [string, RequestCheck] => [
+    type,
+    (request) => {
+      try {
+        return check(request);
+      } catch (error) {
+        if (!(error instanceof Mismatch)) throw error;
+        throw new InvalidInputError(`not a request ${type}: ${error.describe()}`);
+      }
+    },
+  ]);
+  return Object.fromEntries(checks) as { [Type in keyof H]: RequestCheck };
+}
+
+/** A request or a part of one, by its own parts. Those that are undefined are left out. */
+export function parts<Parts extends Record<string, unknown>>(
+  checks: { readonly [Key in keyof Parts]: Check<Parts[Key]> },
+): Check<Parts> {
+  const entries = Object.entries(checks) as [string, Check<unknown>][];
+  return (value) => {
+    if (typeof value !== "object" || value === null) throw new Mismatch(value, "an object");
+    const checked: Record<string, unknown> = {};
+    for (const [key, check] of entries) {
+      const part = within(key, () => check((value as Record<string, unknown>)[key]));
+      if (part !== undefined) checked[key] = part;
+    }
+    return checked as Parts;
+  };
+}
+
+/** A request without parts. */
+export const nothing: Check<Record<string, never>> = parts({});
+
+/** A part that may be missing. */
+export function optional<Value>(check: Check<Value>): Check<Value | undefined> {
+  return (value) => value === undefined ? undefined : check(value);
+}
+
+/** A text of at most so many UTF-16 code units. */
+export function text(length: number): Check<string> {
+  return (value) => {
+    if (typeof value === "string" && value.length <= length) return value;
+    throw new Mismatch(
+      value,
+      length < Infinity ? `a text of up to ${length} characters` : "a text",
+    );
+  };
+}
+
+/** A text of which only so many UTF-16 code units are kept. */
+export function shortened(length: number): Check<string> {
+  return (value) => shorten(text(Infinity)(value), length);
+}
+
+/** A text that a pattern matches; `wanted` says what that makes it. */
+export function matching(pattern: RegExp, wanted: string): Check<string> {
+  return (value) => {
+    if (typeof value === "string" && pattern.test(value)) return value;
+    throw new Mismatch(value, wanted);
+  };
+}
+
+/** One of these texts. */
+export function oneOf<const Text extends string>(...texts: readonly Text[]): Check<Text> {
+  return (value) => {
+    if (texts.includes(value as Text)) return value as Text;
+    throw new Mismatch(value, `one of ${texts.join(", ")}`);
+  };
+}
+
+/** A whole number that counts or numbers something. */
+export const wholeNumber: Check<number> = (value) => {
+  if (Number.isSafeInteger(value) && value as number >= 0) return value as number;
+  throw new Mismatch(value, "a whole number");
+};
+
+/** True or false. */
+export const flag: Check<boolean> = (value) => {
+  if (typeof value === "boolean") return value;
+  throw new Mismatch(value, "true or false");
+};
+
+/** At most so many bytes, and at least so many, as a copy: what came may be a view of the whole frame. */
+export function bytes(most: number, least = 0): Check<Bytes> {
+  return (value) => {
+    if (value instanceof Uint8Array && value.length <= most && value.length >= least) {
+      return new Uint8Array(value);
+    }
+    throw new Mismatch(value, most === least ? `${most} bytes` : `up to ${most} bytes`);
+  };
+}
+
+/** A list of at most so many items; no item is looked at where there are more. */
+export function listOf<Item>(check: Check<Item>, length: number): Check<Item[]> {
+  return (value) => {
+    if (!Array.isArray(value) || value.length > length) {
+      throw new Mismatch(value, `a list of up to ${length}`);
+    }
+    // By index: an array with holes is longer than what it has.
+    return Array.from(value, (item, index) => within(index, () => check(item)));
+  };
+}
+
+/** A list of two. */
+export function pairOf<Item>(check: Check<Item>): Check<[Item, Item]> {
+  const list = listOf(check, 2);
+  return (value) => {
+    const [first, second] = list(value);
+    if (first === undefined || second === undefined) throw new Mismatch(value, "a list of two");
+    return [first, second];
+  };
+}
+
+/** Texts by key, each of up to so many UTF-16 code units, and at most `count` of them. */
+export function textByText(length: number, count: number): Check<Record<string, string>> {
+  const short = text(length);
+  return (value) => {
+    if (typeof value !== "object" || value === null) {
+      throw new Mismatch(value, "an object of texts");
+    }
+    const entries = Object.entries(value);
+    if (entries.length > count) throw new Mismatch(value, `an object of up to ${count} texts`);
+    return Object.fromEntries(
+      entries.map(([key, text]) => within(key, () => [short(key), short(text)])),
+    );
+  };
+}
+
+/** One form or another, told apart by the part `kind`. */
+export function byKind<Value extends { kind: string }>(
+  checks: { readonly [Kind in Value["kind"]]: Check<Value> },
+): Check<Value> {
+  const kind = parts({ kind: oneOf(...Object.keys(checks) as Value["kind"][]) });
+  return (value) => checks[kind(value).kind as Value["kind"]](value);
+}
+
+/** A server id. */
+export const serverId: Check<ServerId> = (value) => parseServerId(text(Infinity)(value));
+
+const actorName = text(MAX_ACTOR_NAME);
+
+/** The name or serial number of an actor. */
+export const actorId: Check<ActorId> = (value) =>
+  typeof value === "number" ? wholeNumber(value) : actorName(value);
+
+const internetAddress = parts({
+  kind: oneOf("tcp", "tls"),
+  host: text(MAX_HOST),
+  port: wholeNumber,
+});
+
+const anyAddress = byKind<Address>({
+  unix: parts({ kind: oneOf("unix"), host: text(MAX_HOST), path: text(MAX_PATH) }),
+  tcp: internetAddress,
+  tls: internetAddress,
+});
+
+/** An address that can be written and read again. */
+export const address: Check<Address> = (value) =>
+  parseAddresses(formatAddress(anyAddress(value)))[0]!;
+
+/** Notes in a mismatch what part it is in. */
+function within<Value>(key: string | number, check: () => Value): Value {
+  try {
+    return check();
+  } catch (error) {
+    if (error instanceof Mismatch) error.path.push(key);
+    throw error;
+  }
+}

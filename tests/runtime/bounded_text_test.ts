@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import {
+  describeValue,
+  inspectBounded,
+  quoted,
+  QUOTED_LENGTH,
+  shorten,
+} from "../../runtime/bounded_text.ts";
+
+/** An array that holds another twice, and so on: few bytes on the wire, and 2 ** depth places in a text. */
+function doubled(depth: number): unknown[] {
+  let array: unknown[] = [];
+  for (let i = 0; i < depth; i++) array = [array, array];
+  return array;
+}
+
+/** 4 MB of an integer. Its digits would take seconds. */
+const HUGE = BigInt(`0x${"f".repeat(8_000_000)}`);
+
+Deno.test("shorten keeps what is short, and cuts the rest to its limit", () => {
+  assert.equal(shorten("abc"), "abc");
+  assert.equal(shorten("x".repeat(QUOTED_LENGTH)).length, QUOTED_LENGTH);
+  const cut = shorten("x".repeat(20_000_000));
+  assert.match(cut, /^x+\.\.\. 19999\d+ more characters$/);
+  assert.ok(cut.length <= QUOTED_LENGTH);
+  // Once is enough: who passes it on does not cut it again.
+  assert.equal(shorten(cut), cut);
+});
+
+Deno.test("shorten does not cut a character in two", () => {
+  for (let before = 0; before < 4; before++) {
+    assert.ok(shorten("x".repeat(before) + "😀".repeat(500)).isWellFormed());
+  }
+});
+
+Deno.test("quoted escapes what it quotes", () => {
+  assert.equal(quoted('a"\n'), '"a\\"\\n"');
+});
+
+Deno.test("describeValue names the kind of what has parts, and looks at none of them", () => {
+  const never = {
+    get type() {
+      throw new Error("was looked at");
+    },
+  };
+  const values: [unknown, string][] = [
+    ["a", '"a"'],
+    [7, "7"],
+    [7n, "7n"],
+    [-HUGE, "a huge bigint"],
+    [null, "null"],
+    [undefined, "undefined"],
+    [true, "true"],
+    [doubled(60), "an array of 2"],
+    [new Map([[1, 2]]), "an object of the class Map"],
+    [new Uint8Array(9), "an object of the class Uint8Array"],
+    [never, "an object of the class Object"],
+    [() => 1, "a function"],
+  ];
+  for (const [value, text] of values) assert.equal(describeValue(value), text);
+  assert.ok(describeValue("x".repeat(1_000_000)).length < 300);
+});
+
+Deno.test("inspectBounded shows little of what is large, within its limit", () => {
+  const values = [
+    doubled(60),
+    new Map([[doubled(60), doubled(60)]]),
+    { cause: doubled(60) },
+    HUGE,
+    [HUGE],
+    { a: { b: HUGE } },
+    new Set([HUGE]),
+    Object.assign(new Error("x"), { cause: HUGE }),
+    new Array(1e8),
+    "x".repeat(1_000_000),
+    { text: "x".repeat(1_000_000) },
+    Array.from({ length: 1000 }, () => "x".repeat(1000)),
+    new Uint8Array(1e7),
+    new Error("x".repeat(1_000_000)),
+  ];
+  for (const limit of [QUOTED_LENGTH, 10_000]) {
+    for (const value of values) assert.ok(inspectBounded(value, { limit }).length <= limit);
+  }
+  assert.equal(inspectBounded([1, { a: 2n }], { oneLine: true }), "[ 1, { a: 2n } ]");
+});

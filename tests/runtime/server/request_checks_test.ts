@@ -1,0 +1,226 @@
+import assert from "node:assert/strict";
+import type { RequestChecks } from "../../../runtime/actor/service.ts";
+import { loaderHandlers } from "../../../runtime/code/loader.ts";
+import { loaderChecks, replChecks } from "../../../runtime/code/loader_requests.ts";
+import { InvalidInputError } from "../../../runtime/errors.ts";
+import { controlHandlers } from "../../../runtime/server/control.ts";
+import { controlChecks } from "../../../runtime/server/control_requests.ts";
+import { registryChecks } from "../../../runtime/server/registry_requests.ts";
+import {
+  bytes,
+  listOf,
+  nothing,
+  optional,
+  parts,
+  requestChecks,
+  text,
+  textByText,
+  wholeNumber,
+} from "../../../runtime/server/request_checks.ts";
+import { LocalEnsemble, refTo } from "./local_ensemble.ts";
+
+const HASH = "0".repeat(64);
+const ADDRESS = { kind: "tcp", host: "127.0.0.1", port: 1 };
+const ENTRY = { id: "a", instance: new Uint8Array(32), addresses: [ADDRESS], roles: ["r"] };
+const UNIT = {
+  module: "a.ts",
+  path: "/a.ts",
+  hash: HASH,
+  text: "1",
+  links: [{ start: 0, end: 1, target: "unit:x", keyword: 0 }],
+  cycle: { members: [HASH], index: 0 },
+  metaProperties: [[0, 1]],
+  pauses: false,
+  mappings: "AAAA",
+};
+const TARGET = { kind: "library", specifier: "a", attributes: { type: "json" } };
+
+/** Requests of every type that are taken, with all of their parts. */
+const GOOD: Record<string, Record<string, Record<string, unknown>>> = {
+  control: {
+    listActors: {},
+    listConnections: {},
+    challenge: { capabilities: ["admin"] },
+    elevate: { signature: new Uint8Array(64) },
+    authorize: { server: "a", capabilities: ["admin"] },
+    retract: { server: "a" },
+    delegations: {},
+    connect: { server: "a", addresses: [{ kind: "unix", host: "h", path: "/s" }] },
+    shutdown: {},
+    threadState: { serial: 1 },
+    threadBacktrace: { serial: 1 },
+    monitor: { monitor: 1, actor: "a" },
+    demonitor: { monitor: 1 },
+    down: { monitor: 1, reason: "because" },
+  },
+  registry: {
+    add: { entry: ENTRY },
+    remove: { id: "a", instance: new Uint8Array(32) },
+    lookup: { id: "a" },
+    lookupRole: { role: "r" },
+    list: {},
+  },
+  loader: {
+    missing: { hashes: [HASH] },
+    running: { modules: ["a.ts"] },
+    libraries: {},
+    ship: { units: [UNIT] },
+    load: {
+      entry: HASH,
+      modules: [{ module: "a.ts", path: "/a.ts", hash: HASH }],
+      libraries: [{ specifier: "a", importer: { path: "/a.ts", line: 1, column: 1 } }],
+      by: "me@here",
+    },
+    history: {},
+    library: { specifier: "a" },
+    evaluate: { expression: "1", json: true },
+    openSession: {},
+  },
+  repl: {
+    evaluate: {
+      input: 1,
+      expansion: {
+        text: "1",
+        declarations: [{ name: "a", kind: "let" }],
+        imports: [{ target: TARGET, bindings: [{ name: "a", imported: "*" }] }],
+      },
+      preview: { colors: true, oneLine: false },
+    },
+    interrupt: { input: 1 },
+    importAll: { target: { kind: "module", specifier: "./a.ts", ids: ["a.ts"] } },
+    isDefined: { name: "a" },
+    complete: { path: ["a"], prefix: "b" },
+    down: {},
+  },
+};
+
+const CHECKS: Record<string, RequestChecks> = {
+  control: controlChecks,
+  registry: registryChecks,
+  loader: loaderChecks,
+  repl: replChecks,
+};
+
+/** What no part of any request is. */
+function* wrongValues(): Generator<unknown> {
+  let doubled: unknown[] = [];
+  for (let i = 0; i < 60; i++) doubled = [doubled, doubled];
+  yield doubled;
+  yield new Map([[doubled, doubled]]);
+  yield { toString: () => assert.fail("was put into a text") };
+  yield NaN;
+  yield -1;
+  yield 0.5;
+  yield null;
+  yield () => 1;
+  yield BigInt(`0x${"f".repeat(200_000)}`);
+}
+
+/** Each place in a value, and a copy with something else there. */
+function* replaced(value: unknown, other: unknown): Generator<unknown> {
+  yield other;
+  if (Array.isArray(value)) {
+    for (const [i, item] of value.entries()) {
+      for (const copy of replaced(item, other)) yield value.with(i, copy);
+    }
+  } else if (typeof value === "object" && value !== null && !ArrayBuffer.isView(value)) {
+    for (const [key, part] of Object.entries(value)) {
+      for (const copy of replaced(part, other)) yield { ...value, [key]: copy };
+    }
+  }
+}
+
+function holds(value: unknown, part: unknown): boolean {
+  if (Object.is(value, part)) return true;
+  return typeof value === "object" && value !== null &&
+    Object.values(value).some((inner) => holds(inner, part));
+}
+
+for (const [service, requests] of Object.entries(GOOD)) {
+  Deno.test(`the checks of ${service} give what is asked for, and nothing else`, () => {
+    assert.deepEqual(Object.keys(CHECKS[service]!).sort(), Object.keys(requests).sort());
+    for (const [type, request] of Object.entries(requests)) {
+      const given = CHECKS[service]![type]!({ type, ...request, more: 1 });
+      assert.deepEqual(given, request, type);
+    }
+  });
+
+  Deno.test(`the checks of ${service} refuse what is wrong in any part, shortly`, () => {
+    for (const [type, request] of Object.entries(requests)) {
+      for (const other of wrongValues()) {
+        for (const wrong of replaced(request, other)) {
+          try {
+            // Any object may stand where all parts may be missing, and nothing of it goes further.
+            assert.ok(!holds(CHECKS[service]![type]!(wrong), other), type);
+          } catch (error) {
+            assert.ok(error instanceof InvalidInputError, String(error));
+            assert.ok(error.message.length < 600, type);
+          }
+        }
+      }
+    }
+  });
+}
+
+Deno.test("each request of control and the loader has a check", () => {
+  const control = controlHandlers({ actors: undefined, capabilities: undefined } as never);
+  assert.deepEqual(Object.keys(controlChecks).sort(), Object.keys(control).sort());
+  const loader = loaderHandlers(undefined as never, undefined as never);
+  assert.deepEqual(Object.keys(loaderChecks).sort(), Object.keys(loader).sort());
+});
+
+Deno.test("a check says what part is wrong, what it is, and what it should be", () => {
+  const check = requestChecks<{ put(request: { list: { name: string }[] }): void }>({
+    put: parts({ list: listOf(parts({ name: text(3) }), 2) }),
+  }).put;
+  const says = (request: unknown, message: string) =>
+    assert.throws(() => check(request), { message });
+  says(7, "not a request put: it is 7, not an object");
+  says({}, "not a request put: list is missing: a list of up to 2");
+  says(
+    { list: [{ name: "abc" }, { name: "abcd" }] },
+    'not a request put: list.1.name is "abcd", not a text of up to 3 characters',
+  );
+  says({ list: [1, 2, 3] }, "not a request put: list is an array of 3, not a list of up to 2");
+});
+
+Deno.test("a list with holes is refused before its items are looked at", () => {
+  const check = listOf(wholeNumber, 1000);
+  assert.throws(() => check(new Array(1e8)));
+  assert.throws(() => check(new Array(3)));
+});
+
+Deno.test("bytes are a copy, as what came may be a view of a frame", () => {
+  const frame = new Uint8Array(100);
+  const copy = bytes(10)(frame.subarray(1, 4));
+  assert.equal(copy.buffer.byteLength, 3);
+});
+
+Deno.test("keys are bounded as texts are", () => {
+  const check = textByText(3, 2);
+  assert.deepEqual(check({ a: "b" }), { a: "b" });
+  assert.throws(() => check({ abcd: "b" }));
+  assert.throws(() => check({ a: "1", b: "2", c: "3" }));
+  assert.throws(() => optional(nothing)(7));
+});
+
+Deno.test("a value of few bytes and a huge text stops no server", async () => {
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  await ensemble.start("target");
+  const control = refTo("target", "server");
+  const { actors } = await ensemble.startConsole("rogue");
+  let doubled: unknown[] = [];
+  for (let i = 0; i < 40; i++) doubled = [doubled, doubled];
+  for (const [type, request] of Object.entries(GOOD.control!)) {
+    const [key] = Object.keys(request);
+    if (key === undefined) continue;
+    await assert.rejects(actors.ask(control, { ...request, type, [key]: doubled }), {
+      reason: "InvalidInputError",
+    });
+  }
+  await assert.rejects(actors.ask(control, { type: doubled }), /unexpected message: object/);
+  await assert.rejects(actors.ask(control, doubled), /unexpected message: object/);
+  await assert.rejects(actors.ask(refTo("registry", "registry"), { type: "lookup", id: doubled }));
+  assert.equal(await actors.ask(control, { type: "ping" }), "OK");
+});
