@@ -1,17 +1,27 @@
 /**
- * A person at a terminal, played by `expect`.
+ * A person at a terminal: a program that runs on a pseudo-terminal of its own, what it shows, and what is typed.
  *
  * @module
  */
+import { type IPty, spawn } from "npm:@lydell/node-pty@^1.1.0";
 import type { TemporaryEnsemble } from "./temporary_ensemble.ts";
 
-/** What Ctrl-C and Ctrl-D send. */
+/** What keys send. */
 export const CTRL_C = "\x03";
 export const CTRL_D = "\x04";
+export const TAB = "\t";
+export const LEFT = "\x02";
+export const UP = "\x1b[A";
 
-/** What somebody saw, and how it ended. */
+/** How long a program may take to show what is waited for, and to end, in ms. */
+const DEADLINE = 30_000;
+
+/** The columns of a terminal, unless a test says otherwise: more than any line needs. */
+const COLUMNS = 200;
+
+/** What appeared on a terminal, and how its program ended. */
 export interface Seen {
-  /** The exit code. */
+  /** The exit code; 128 and the number of the signal for a program that a signal ended. */
   code: number;
   /** All that appeared on the terminal, without its control sequences. */
   screen: string;
@@ -19,15 +29,103 @@ export interface Seen {
   raw: string;
 }
 
-/** Options of {@linkcode onTerminal}. */
+/** Options of a {@linkcode Terminal}. */
 export interface TerminalOptions {
-  /** How wide the terminal is, in characters; 0 for one that does not say. */
+  /** How wide the terminal is, in characters. */
   columns?: number;
+  /** Where the program is run, if not where the tests are. */
+  cwd?: string;
+}
+
+/** A program on a terminal; it is ended with `await using`. */
+export class Terminal implements AsyncDisposable {
+  readonly #pty: IPty;
+  readonly #ended = Promise.withResolvers<number>();
+  #news = Promise.withResolvers<void>();
+  #raw = "";
+  /** Where the search goes on: what was found once is not found again. */
+  #position = 0;
+  #hasEnded = false;
+
+  /** Starts a program, with the environment of an ensemble, on a terminal that shows colours. */
+  constructor(
+    ensemble: TemporaryEnsemble,
+    [program, ...args]: string[],
+    options: TerminalOptions = {},
+  ) {
+    const { NO_COLOR: _, ...env } = { ...Deno.env.toObject(), ...ensemble.environment };
+    this.#pty = spawn(program!, args, {
+      name: "xterm",
+      cols: options.columns ?? COLUMNS,
+      rows: 40,
+      cwd: options.cwd,
+      env,
+    });
+    this.#pty.onData((text) => {
+      this.#raw += text;
+      this.#tell();
+    });
+    // Comes after the last data.
+    this.#pty.onExit(({ exitCode, signal }) => {
+      this.#hasEnded = true;
+      this.#ended.resolve(signal ? 128 + signal : exitCode);
+      this.#tell();
+    });
+  }
+
+  /** Waits until a text appears, after the one that was waited for last. */
+  async shows(text: string): Promise<void> {
+    for (;;) {
+      const found = this.#raw.indexOf(text, this.#position);
+      if (found !== -1) {
+        this.#position = found + text.length;
+        return;
+      }
+      if (this.#hasEnded) throw new Error(`it ended and did not show "${text}": ${this.#raw}`);
+      await this.#inTime(this.#news.promise, `"${text}" is not shown`);
+    }
+  }
+
+  /** Types keys. */
+  type(keys: string): void {
+    this.#pty.write(keys);
+  }
+
+  /** Waits until the program ends. */
+  async end(): Promise<Seen> {
+    const code = await this.#inTime(this.#ended.promise, "it does not end");
+    const raw = this.#raw;
+    // deno-lint-ignore no-control-regex -- control sequences are what has to be found
+    return { code, raw, screen: raw.replaceAll(/\x1b\[[0-9;?]*[A-Za-z]|\r/g, "") };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#hasEnded) this.#pty.kill("SIGKILL");
+    await this.#ended.promise;
+  }
+
+  #tell(): void {
+    this.#news.resolve();
+    this.#news = Promise.withResolvers<void>();
+  }
+
+  async #inTime<Value>(promise: Promise<Value>, what: string): Promise<Value> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const fail = () => reject(new Error(`${what} within ${DEADLINE} ms: ${this.#raw}`));
+      timer = setTimeout(fail, DEADLINE);
+    });
+    try {
+      return await Promise.race([promise, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
 }
 
 /**
- * Runs a program on a terminal of its own: waits for each prompt in turn, and types what belongs to it.
- * Fails when one does not come within 30 s.
+ * Runs a program on a terminal of its own to its end: waits for each prompt in turn, and types what belongs to
+ * it, with Enter after what is not a control key.
  */
 export async function onTerminal(
   ensemble: TemporaryEnsemble,
@@ -35,29 +133,12 @@ export async function onTerminal(
   dialogue: [prompt: string, typed: string][] = [],
   options: TerminalOptions = {},
 ): Promise<Seen> {
-  const script = [
-    "set timeout 30",
-    `set stty_init {columns ${options.columns ?? 200}}`,
-    `spawn -noecho ${command.map(quote).join(" ")}`,
-    ...dialogue.flatMap(([prompt, typed]) => [
-      `expect -ex ${quote(prompt)} {} timeout {exit 124} eof {exit 125}`,
-      `send -- ${quote([CTRL_C, CTRL_D].includes(typed) ? typed : `${typed}\r`)}`,
-    ]),
-    "expect eof {} timeout {exit 124}",
-    "exit [lindex [wait] 3]",
-  ].join("\n");
-  const { NO_COLOR: _, ...coloured } = ensemble.environment;
-  const { code, stdout, stderr } = await new Deno.Command("expect", {
-    args: ["-c", script],
-    env: { ...coloured, TERM: "xterm" },
-    stdin: "null",
-  }).output();
-  const raw = new TextDecoder().decode(stdout);
-  if (code === 124 || code === 125) {
-    throw new Error(`a prompt did not come: ${raw}${new TextDecoder().decode(stderr)}`);
+  await using terminal = new Terminal(ensemble, command, options);
+  for (const [prompt, typed] of dialogue) {
+    await terminal.shows(prompt);
+    terminal.type([CTRL_C, CTRL_D].includes(typed) ? typed : `${typed}\r`);
   }
-  // deno-lint-ignore no-control-regex -- control sequences are what has to be found
-  return { code, raw, screen: raw.replaceAll(/\x1b\[[0-9;?]*[A-Za-z]|\r/g, "") };
+  return await terminal.end();
 }
 
 /** Runs `gxensemble` on a terminal of its own. */
@@ -67,9 +148,4 @@ export function gxensembleOnTerminal(
   dialogue?: [prompt: string, typed: string][],
 ): Promise<Seen> {
   return onTerminal(ensemble, [...ensemble.program, ...args], dialogue);
-}
-
-/** A word of Tcl. */
-function quote(text: string): string {
-  return `"${text.replaceAll(/[\\"$[\]{}]/g, "\\$&").replaceAll("\r", "\\r")}"`;
 }

@@ -1,5 +1,5 @@
 /**
- * A person who types in a shell in which `gxensemble` completes, played by `expect`.
+ * A person who types in a shell in which `gxensemble` completes.
  *
  * @module
  */
@@ -7,24 +7,12 @@ import type { Shell } from "../cli/completion/shells.ts";
 import type { TemporaryEnsemble } from "./temporary_ensemble.ts";
 import { onTerminal } from "./terminal.ts";
 
-/** The key that completes. */
-export const TAB = "\t";
-
-/** The key that moves the cursor to the left. */
-export const LEFT = "\x02";
-
 /** What came of the lines. */
 export interface Typed {
   /** The arguments that `gxensemble` was run with, by line; undefined where it was not. */
   calls: (string[] | undefined)[];
   /** All that appeared on the terminal, without its control sequences. */
   screen: string;
-}
-
-/** Why tests that need a shell are not run; empty when it is there. */
-export function missing(shell: Shell): string {
-  const { success } = new Deno.Command("sh", { args: ["-c", `command -v ${shell}`] }).outputSync();
-  return success ? "" : ` (not run: ${shell} is not installed)`;
 }
 
 /** How a shell takes a script that `gxensemble completions` prints, when it starts. */

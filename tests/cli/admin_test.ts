@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
-import { CTRL_C, CTRL_D, gxensembleOnTerminal, onTerminal, type Seen } from "../terminal.ts";
+import { openWithAge } from "../certificate_tools.ts";
+import { testWith } from "../requirements.ts";
+import { CTRL_C, CTRL_D, gxensembleOnTerminal, type Seen } from "../terminal.ts";
 
 const FIRST = "passphrase for the administrator key:";
 const AGAIN = "the same again:";
@@ -46,12 +48,8 @@ class AdminEnsemble extends TemporaryEnsemble {
   }
 
   /** What `age` makes of the private half. */
-  async unsealed(passphrase: string): Promise<Seen & { key: string }> {
-    const output = `${this.directory}/key`;
-    const seen = await onTerminal(this, ["age", "-d", "-o", output, this.privatePath], [
-      ["Enter passphrase:", passphrase],
-    ]);
-    return { ...seen, key: seen.code === 0 ? Deno.readTextFileSync(output) : "" };
+  unsealed(passphrase: string): Promise<Seen & { text: string }> {
+    return openWithAge(this, { path: this.privatePath, passphrase });
   }
 }
 
@@ -70,45 +68,55 @@ async function openssl(input: string, ...args: string[]): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
-Deno.test("admin asks twice, shows nothing, and leaves a pair that openssl and age read", async () => {
-  using ensemble = new AdminEnsemble();
-  const { code, raw, screen } = await ensemble.atTerminal([FIRST, PASSPHRASE], [AGAIN, PASSPHRASE]);
-  assert.equal(code, 0, screen);
-  for (const part of ["Tr0ub4dor", "[3]", "$x", "***"]) assert.ok(!raw.includes(part), part);
-  assert.match(screen, /public key is in .*\/ensemble\/admin\.pub\n/);
-  assert.match(screen, /private key is in .*\/ensemble\/admin\.priv\n/);
-  assert.match(screen, /servers enforce it when they are started again\n$/);
+testWith(["age", "openssl"], {
+  name: "admin asks twice, shows nothing, and leaves a pair that openssl and age read",
+  async fn() {
+    using ensemble = new AdminEnsemble();
+    const { code, raw, screen } = await ensemble.atTerminal([FIRST, PASSPHRASE], [
+      AGAIN,
+      PASSPHRASE,
+    ]);
+    assert.equal(code, 0, screen);
+    for (const part of ["Tr0ub4dor", "[3]", "$x", "***"]) assert.ok(!raw.includes(part), part);
+    assert.match(screen, /public key is in .*\/ensemble\/admin\.pub\n/);
+    assert.match(screen, /private key is in .*\/ensemble\/admin\.priv\n/);
+    assert.match(screen, /servers enforce it when they are started again\n$/);
 
-  assert.deepEqual(ensemble.files(), ["admin.priv", "admin.pub"]);
-  const mode = (path: string) => Deno.statSync(path).mode! & 0o777;
-  assert.equal(mode(ensemble.privatePath), 0o600);
-  assert.equal(mode(ensemble.publicPath) & ~0o044, 0o600);
-  assert.equal(mode(`${ensemble.gerbilPath}/ensemble`), 0o700);
+    assert.deepEqual(ensemble.files(), ["admin.priv", "admin.pub"]);
+    const mode = (path: string) => Deno.statSync(path).mode! & 0o777;
+    assert.equal(mode(ensemble.privatePath), 0o600);
+    assert.equal(mode(ensemble.publicPath) & ~0o044, 0o600);
+    assert.equal(mode(`${ensemble.gerbilPath}/ensemble`), 0o700);
 
-  const [publicKey, sealed] = ensemble.pair();
-  assert.match(publicKey, /^-----BEGIN PUBLIC KEY-----\n[^-]+-----END PUBLIC KEY-----\n$/);
-  assert.match(
-    sealed,
-    /^-----BEGIN AGE ENCRYPTED FILE-----\n[^-]+-----END AGE ENCRYPTED FILE-----\n$/,
-  );
-  assert.match(await openssl(publicKey, "-pubin", "-noout", "-text"), /^ED25519 Public-Key:/);
-  const opened = await ensemble.unsealed(PASSPHRASE);
-  assert.equal(opened.code, 0, opened.screen);
-  assert.match(opened.key, /^-----BEGIN PRIVATE KEY-----\n/);
-  assert.equal(await openssl(opened.key, "-pubout"), publicKey);
-  assert.notEqual((await ensemble.unsealed("Tr0ub4dor")).code, 0);
+    const [publicKey, sealed] = ensemble.pair();
+    assert.match(publicKey, /^-----BEGIN PUBLIC KEY-----\n[^-]+-----END PUBLIC KEY-----\n$/);
+    assert.match(
+      sealed,
+      /^-----BEGIN AGE ENCRYPTED FILE-----\n[^-]+-----END AGE ENCRYPTED FILE-----\n$/,
+    );
+    assert.match(await openssl(publicKey, "-pubin", "-noout", "-text"), /^ED25519 Public-Key:/);
+    const opened = await ensemble.unsealed(PASSPHRASE);
+    assert.equal(opened.code, 0, opened.screen);
+    assert.match(opened.text, /^-----BEGIN PRIVATE KEY-----\n/);
+    assert.equal(await openssl(opened.text, "-pubout"), publicKey);
+    assert.notEqual((await ensemble.unsealed("Tr0ub4dor")).code, 0);
+  },
 });
 
-Deno.test("admin asks once more when the two passphrases differ", async () => {
-  using ensemble = new AdminEnsemble();
-  const { code, screen } = await ensemble.atTerminal(
-    [FIRST, "one"],
-    [AGAIN, "other"],
-    ["the two differ; once more", "third"],
-    [AGAIN, "third"],
-  );
-  assert.equal(code, 0, screen);
-  assert.equal((await ensemble.unsealed("third")).code, 0);
+testWith(["age"], {
+  name: "admin asks once more when the two passphrases differ",
+  async fn() {
+    using ensemble = new AdminEnsemble();
+    const { code, screen } = await ensemble.atTerminal(
+      [FIRST, "one"],
+      [AGAIN, "other"],
+      [FIRST, "third"],
+      [AGAIN, "third"],
+    );
+    assert.equal(code, 0, screen);
+    assert.match(screen, /the two differ; once more/);
+    assert.equal((await ensemble.unsealed("third")).code, 0);
+  },
 });
 
 Deno.test("admin takes no empty passphrase, and none that is broken off", async () => {
@@ -128,13 +136,16 @@ Deno.test("admin takes no empty passphrase, and none that is broken off", async 
   }));
 });
 
-Deno.test("admin reads the passphrase from the first line of a file", async () => {
-  using ensemble = new AdminEnsemble();
-  const file = ensemble.write("passphrase", `${PASSPHRASE}\r\nand more\n`);
-  const { code, stdout, stderr } = await ensemble.admin("--passphrase-file", file);
-  assert.deepEqual({ code, stdout }, { code: 0, stdout: "" }, stderr);
-  assert.ok(!stderr.includes("Tr0ub4dor"));
-  assert.equal((await ensemble.unsealed(PASSPHRASE)).code, 0);
+testWith(["age"], {
+  name: "admin reads the passphrase from the first line of a file",
+  async fn() {
+    using ensemble = new AdminEnsemble();
+    const file = ensemble.write("passphrase", `${PASSPHRASE}\r\nand more\n`);
+    const { code, stdout, stderr } = await ensemble.admin("--passphrase-file", file);
+    assert.deepEqual({ code, stdout }, { code: 0, stdout: "" }, stderr);
+    assert.ok(!stderr.includes("Tr0ub4dor"));
+    assert.equal((await ensemble.unsealed(PASSPHRASE)).code, 0);
+  },
 });
 
 Deno.test("admin without a passphrase makes nothing", async () => {
@@ -154,47 +165,53 @@ Deno.test("admin without a passphrase makes nothing", async () => {
   assert.deepEqual(ensemble.files(), []);
 });
 
-Deno.test("admin replaces a pair with -f only, and does not ask before", async () => {
-  using ensemble = new AdminEnsemble();
-  await ensemble.withPair("old");
-  const before = ensemble.pair();
-  const { code, screen } = await ensemble.atTerminal();
-  assert.equal(code, 1);
-  assert.match(
-    screen,
-    /error: there is an administrator key pair already: .*"gxensemble admin -f"/,
-  );
-  assert.ok(!screen.includes(FIRST));
-  assert.deepEqual(ensemble.pair(), before);
+testWith(["age", "openssl"], {
+  name: "admin replaces a pair with -f only, and does not ask before",
+  async fn() {
+    using ensemble = new AdminEnsemble();
+    await ensemble.withPair("old");
+    const before = ensemble.pair();
+    const { code, screen } = await ensemble.atTerminal();
+    assert.equal(code, 1);
+    assert.match(
+      screen,
+      /error: there is an administrator key pair already: .*"gxensemble admin -f"/,
+    );
+    assert.ok(!screen.includes(FIRST));
+    assert.deepEqual(ensemble.pair(), before);
 
-  // One half is as much in the way as both.
-  for (const path of [ensemble.publicPath, ensemble.privatePath]) {
-    Deno.renameSync(path, `${path}.away`);
-    assert.equal((await ensemble.admin("--passphrase-file", ensemble.write("p", "new"))).code, 1);
-    Deno.renameSync(`${path}.away`, path);
-  }
-  assert.deepEqual(ensemble.pair(), before);
-  assert.deepEqual(ensemble.files(), ["admin.priv", "admin.pub"]);
+    // One half is as much in the way as both.
+    for (const path of [ensemble.publicPath, ensemble.privatePath]) {
+      Deno.renameSync(path, `${path}.away`);
+      assert.equal((await ensemble.admin("--passphrase-file", ensemble.write("p", "new"))).code, 1);
+      Deno.renameSync(`${path}.away`, path);
+    }
+    assert.deepEqual(ensemble.pair(), before);
+    assert.deepEqual(ensemble.files(), ["admin.priv", "admin.pub"]);
 
-  const forced = await ensemble.admin("-f", "--passphrase-file", ensemble.write("p", "new"));
-  assert.equal(forced.code, 0, forced.stderr);
-  assert.notEqual((await ensemble.unsealed("old")).code, 0);
-  const { key } = await ensemble.unsealed("new");
-  assert.equal(await openssl(key, "-pubout"), ensemble.pair()[0]);
-  assert.notDeepEqual(ensemble.pair()[0], before[0]);
+    const forced = await ensemble.admin("-f", "--passphrase-file", ensemble.write("p", "new"));
+    assert.equal(forced.code, 0, forced.stderr);
+    assert.notEqual((await ensemble.unsealed("old")).code, 0);
+    const { text: key } = await ensemble.unsealed("new");
+    assert.equal(await openssl(key, "-pubout"), ensemble.pair()[0]);
+    assert.notDeepEqual(ensemble.pair()[0], before[0]);
+  },
 });
 
-Deno.test("of several that make the pair at once one does, and its halves belong together", async () => {
-  using ensemble = new AdminEnsemble();
-  const passphrases = ["a", "b", "c"];
-  const outcomes = await Promise.all(
-    passphrases.map((text) => ensemble.admin("--passphrase-file", ensemble.write(text, text))),
-  );
-  const made = outcomes.findIndex(({ code }) => code === 0);
-  assert.deepEqual(outcomes.map(({ code }) => code).sort(), [0, 1, 1]);
-  assert.deepEqual(ensemble.files(), ["admin.priv", "admin.pub"]);
-  const { key } = await ensemble.unsealed(passphrases[made]!);
-  assert.equal(await openssl(key, "-pubout"), ensemble.pair()[0]);
+testWith(["age", "openssl"], {
+  name: "of several that make the pair at once one does, and its halves belong together",
+  async fn() {
+    using ensemble = new AdminEnsemble();
+    const passphrases = ["a", "b", "c"];
+    const outcomes = await Promise.all(
+      passphrases.map((text) => ensemble.admin("--passphrase-file", ensemble.write(text, text))),
+    );
+    const made = outcomes.findIndex(({ code }) => code === 0);
+    assert.deepEqual(outcomes.map(({ code }) => code).sort(), [0, 1, 1]);
+    assert.deepEqual(ensemble.files(), ["admin.priv", "admin.pub"]);
+    const { text: key } = await ensemble.unsealed(passphrases[made]!);
+    assert.equal(await openssl(key, "-pubout"), ensemble.pair()[0]);
+  },
 });
 
 Deno.test("a server does not start on a public key that is none", async () => {

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
-import { expect, isMissing, openssl, openWithAge } from "../certificate_tools.ts";
+import { openssl, openWithAge } from "../certificate_tools.ts";
 import { CertifiedEnsemble, namesIn, PASSPHRASE, permissionsOf } from "./certified_ensemble.ts";
-import { TESTED_PROGRAM } from "../tested_program.ts";
-
-const noTerminal = isMissing("openssl", "age", "expect");
+import { testWith } from "../requirements.ts";
+import { Terminal } from "../terminal.ts";
 
 Deno.test("setup makes an authority whose keys only their owner reads, and nobody without the passphrase", async () => {
   using ensemble = new CertifiedEnsemble();
@@ -20,17 +19,14 @@ Deno.test("setup makes an authority whose keys only their owner reads, and nobod
   }
 });
 
-Deno.test({
+testWith(["openssl", "age"], {
   name: "age opens the keys, and openssl finds them to be those of the certificates",
-  ignore: noTerminal,
   async fn() {
     using ensemble = await CertifiedEnsemble.create();
     for (const name of ["root", "issuing"]) {
       const key = `${ensemble.directory}/${name}.pem`;
-      await Deno.writeTextFile(
-        key,
-        await openWithAge(ensemble.path(`tls/${name}.key.age`), PASSPHRASE),
-      );
+      const sealed = { path: ensemble.path(`tls/${name}.key.age`), passphrase: PASSPHRASE };
+      await Deno.writeTextFile(key, (await openWithAge(ensemble, sealed)).text);
       const ofKey = await openssl("pkey", "-in", key, "-pubout");
       const certificate = ensemble.path(`tls/${name}.pem`);
       const ofCertificate = await openssl("x509", "-in", certificate, "-noout", "-pubkey");
@@ -40,32 +36,22 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "the passphrase is asked for at the terminal, twice, without echo",
-  ignore: noTerminal,
-  async fn() {
-    using ensemble = new CertifiedEnsemble();
-    const { code, stdout } = await expect(
-      `
-      spawn ${TESTED_PROGRAM.join(" ")} ca setup
-      expect "passphrase for the keys"
-      send -- "one passphrase\\r"
-      expect "the same again"
-      send -- "another passphrase\\r"
-      expect "the two differ"
-      expect "passphrase for the keys"
-      send -- "${PASSPHRASE}\\r"
-      expect "the same again"
-      send -- "${PASSPHRASE}\\r"
-      expect eof
-      exit [lindex [wait] 3]
-      `,
-      { GERBIL_PATH: ensemble.gerbilPath },
-    );
-    assert.equal(code, 0, stdout);
-    assert.ok(!/one passphrase|another passphrase/.test(stdout) && !stdout.includes(PASSPHRASE));
-    await ensemble.done("cert", "httpd1");
-  },
+Deno.test("the passphrase is asked for at the terminal, twice, without echo", async () => {
+  using ensemble = new CertifiedEnsemble();
+  await using terminal = new Terminal(ensemble, [...ensemble.program, "ca", "setup"]);
+  const answer = async (prompt: string, passphrase: string) => {
+    await terminal.shows(prompt);
+    terminal.type(`${passphrase}\r`);
+  };
+  await answer("passphrase for the keys", "one passphrase");
+  await answer("the same again", "another passphrase");
+  await terminal.shows("the two differ");
+  await answer("passphrase for the keys", PASSPHRASE);
+  await answer("the same again", PASSPHRASE);
+  const { code, raw } = await terminal.end();
+  assert.equal(code, 0, raw);
+  assert.ok(!/one passphrase|another passphrase/.test(raw) && !raw.includes(PASSPHRASE));
+  await ensemble.done("cert", "httpd1");
 });
 
 Deno.test("setup replaces an authority only with -f, and then all of it", async () => {

@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
-import { isMissing, openssl } from "../certificate_tools.ts";
+import { openssl } from "../certificate_tools.ts";
+import { testWith } from "../requirements.ts";
 import { CertifiedEnsemble, namesIn, permissionsOf } from "./certified_ensemble.ts";
 
-const noOpenssl = isMissing("openssl");
-
-Deno.test({
+testWith(["openssl"], {
   name:
     "openssl accepts a server's certificate, for both ends of a connection, and reads its names",
-  ignore: noOpenssl,
   async fn() {
     using ensemble = await CertifiedEnsemble.create();
     const hosts = ["--host", "web1.example.com,10.0.0.7", "--host", "::ffff:1.2.3.4"];
@@ -49,10 +47,9 @@ Deno.test("a server reads what ca cert made for it", async () => {
   assert.equal(stdout, "httpd1 admin\n", stderr);
 });
 
-Deno.test({
+testWith(["openssl"], {
   name:
     "a renewed certificate leaves the old one good; revoking a server ends both, and no other's",
-  ignore: noOpenssl,
   async fn() {
     using ensemble = await CertifiedEnsemble.create();
     const [first] = JSON.parse(await ensemble.done("cert", "httpd1", "--json"));

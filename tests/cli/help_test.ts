@@ -158,8 +158,8 @@ Deno.test("no arguments at all: the help is on standard error, exit 2", async ()
 
 Deno.test("the help is as wide as the terminal, and stacked where that is narrow", async () => {
   using ensemble = new TemporaryEnsemble();
-  const helpAt = async (columns: number) => {
-    const command = [...ensemble.program, "help", "load"];
+  const help = [...ensemble.program, "help", "load"];
+  const helpAt = async (columns: number, command = help) => {
     const { code, screen } = await onTerminal(ensemble, command, [], { columns });
     assert.equal(code, 0);
     return screen;
@@ -170,7 +170,8 @@ Deno.test("the help is as wide as the terminal, and stacked where that is narrow
   assertWrapped(narrow, 50);
   assert.match(narrow, /^ {2}--library\n {6}loads the code as library module; the$/m);
   assert.match(narrow, /^Usage: gxensemble load \[command-option \.\.\.\]\n {11}<server-id>/);
-  assert.equal(await helpAt(0), await helpAt(80), "a terminal that does not say how wide it is");
+  const unknown = ["sh", "-c", 'stty columns 0 && exec "$@"', "sh", ...help];
+  assert.equal(await helpAt(200, unknown), await helpAt(80), "a terminal of no known width");
 });
 
 Deno.test("ensemble-registry --help is in the same form, and wrong usage says where it is", async () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { LINUX, testWith } from "../requirements.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
 
 const OUTPUT = new URL("../../cli/output.ts", import.meta.url).href;
@@ -21,9 +22,8 @@ Deno.test("a reader that stops early does not make the command fail", async () =
   assert.deepEqual({ code: (await child.status).code, stderr }, { code: 0, stderr: "done\n" });
 });
 
-Deno.test({
+testWith([LINUX], {
   name: "an output that takes no more makes the command fail",
-  ignore: Deno.build.os !== "linux",
   async fn() {
     using ensemble = new TemporaryEnsemble();
     const shell = new Deno.Command("sh", {

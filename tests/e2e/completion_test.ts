@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { type Shell, SHELLS } from "../../cli/completion/shells.ts";
-import { LEFT, missing, TAB, typeInShell } from "../typed_shell.ts";
+import { testWith } from "../requirements.ts";
+import { LEFT, TAB } from "../terminal.ts";
+import { typeInShell } from "../typed_shell.ts";
 import { RunningEnsemble } from "./running_ensemble.ts";
 
 /** Actors whose names mean something to shells; each begins with a letter of its own. */
@@ -70,9 +72,8 @@ async function assertTyped(
 }
 
 for (const shell of SHELLS) {
-  Deno.test({
-    name: `${shell} completes what was typed${missing(shell)}`,
-    ignore: missing(shell) !== "",
+  testWith([shell], {
+    name: `${shell} completes what was typed`,
     async fn() {
       await using ensemble = await startEnsemble();
       await assertTyped(shell, ensemble, [
@@ -110,9 +111,8 @@ for (const shell of SHELLS) {
     },
   });
 
-  Deno.test({
-    name: `${shell} puts in what a server calls its actors, and runs none of it${missing(shell)}`,
-    ignore: missing(shell) !== "",
+  testWith([shell], {
+    name: `${shell} puts in what a server calls its actors, and runs none of it`,
     async fn() {
       await using ensemble = await startEnsemble();
       const quotes = shell === "fish" ? ["", "'"] : ["", "'", '"'];
@@ -131,9 +131,8 @@ for (const shell of SHELLS) {
     },
   });
 
-  Deno.test({
-    name: `${shell} lists what there is${missing(shell)}`,
-    ignore: missing(shell) !== "",
+  testWith([shell], {
+    name: `${shell} lists what there is`,
     async fn() {
       await using ensemble = new RunningEnsemble();
       const { screen } = await typeInShell(shell, ensemble.places, [
@@ -148,9 +147,8 @@ for (const shell of SHELLS) {
 }
 
 for (const shell of ["zsh", "fish"] as const) {
-  Deno.test({
-    name: `${shell} completes by a script in its directory of completions${missing(shell)}`,
-    ignore: missing(shell) !== "",
+  testWith([shell], {
+    name: `${shell} completes by a script in its directory of completions`,
     async fn() {
       await using ensemble = new RunningEnsemble();
       const { calls, screen } = await typeInShell(

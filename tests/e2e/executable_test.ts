@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { MOUNTS, ROOT, testWith } from "../requirements.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
 import { pipeLines } from "./repl_process.ts";
 import { RunningEnsemble } from "./running_ensemble.ts";
@@ -351,9 +352,8 @@ Deno.test("a portable executable that is damaged runs nothing", async () => {
   assert.equal((await host.shell("./program")).stdout, "one  \n");
 });
 
-Deno.test({
-  name: "a portable executable says what keeps it from unpacking, and leaves nothing (needs root)",
-  ignore: Deno.uid() !== 0,
+testWith([ROOT, MOUNTS], {
+  name: "a portable executable says what keeps it from unpacking, and leaves nothing",
   async fn() {
     await using host = new Host();
     await host.compile(hello("one"));

@@ -3,15 +3,12 @@
  *
  * @module
  */
-import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import type { Outcome, TemporaryEnsemble } from "../temporary_ensemble.ts";
+import { Terminal } from "../terminal.ts";
 
 /** The project that the tutorial's module ids are of. */
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-
-/** Whether the terminal can be tested: `expect` plays the person. */
-export const hasExpect: boolean = isInstalled("expect");
 
 /** Enters lines through a pipe. */
 export async function pipeLines(
@@ -39,12 +36,6 @@ export async function pipeLines(
 /** What is typed, and what the terminal has to show then. */
 export type Step = [keys: string, shown: string];
 
-/** Ctrl-C, Ctrl-D, Tab and the arrow up. */
-export const CTRL_C = "\x03";
-export const CTRL_D = "\x04";
-export const TAB = "\t";
-export const UP = "\x1b[A";
-
 /**
  * Types in a terminal, each step when the one before has shown what it has to, until the process ends.
  * Gives its exit code, and all that was shown.
@@ -54,42 +45,12 @@ export async function typeInTerminal(
   args: string[],
   steps: Step[],
 ): Promise<{ code: number; screen: string }> {
-  const command = [...ensemble.program, "repl", ...args].map(quote).join(" ");
-  const script = [
-    "set timeout 20",
-    "set stty_init {rows 40 columns 200}",
-    `spawn -noecho ${command}`,
-    ...steps.map(([keys, shown]) => `
-      send -- ${quote(keys)}
-      expect {
-        -ex ${quote(shown)} {}
-        timeout { puts stderr "not shown: ${quote(shown).slice(1, -1)}"; exit 99 }
-        eof { puts stderr "ended before: ${quote(shown).slice(1, -1)}"; exit 98 }
-      }`),
-    "expect { eof {} timeout { exit 97 } }",
-    "exit [lindex [wait] 3]",
-  ].join("\n");
-  const { code, stdout, stderr } = await new Deno.Command("expect", {
-    args: ["-c", script],
-    cwd: ROOT,
-    env: { ...ensemble.environment, TERM: "xterm" },
-  }).output();
-  const screen = new TextDecoder().decode(stdout);
-  assert.ok(code < 97, `${new TextDecoder().decode(stderr)}\n${screen}`);
-  return { code, screen };
-}
-
-/** A word of Tcl, with everything escaped that could mean something. */
-function quote(text: string): string {
-  const escape = (character: string) =>
-    `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  return `"${text.replace(/[^\w./-]/g, escape)}"`;
-}
-
-function isInstalled(program: string): boolean {
-  try {
-    return new Deno.Command(program, { args: ["-v"], stdout: "null" }).outputSync().success;
-  } catch {
-    return false;
+  const command = [...ensemble.program, "repl", ...args];
+  await using terminal = new Terminal(ensemble, command, { cwd: ROOT });
+  for (const [keys, shown] of steps) {
+    terminal.type(keys);
+    await terminal.shows(shown);
   }
+  const { code, raw } = await terminal.end();
+  return { code, screen: raw };
 }

@@ -1,16 +1,8 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { installAdministrator } from "./administrator.ts";
-import {
-  CTRL_C,
-  CTRL_D,
-  hasExpect,
-  pipeLines,
-  type Step,
-  TAB,
-  typeInTerminal,
-  UP,
-} from "./repl_process.ts";
+import { CTRL_C, CTRL_D, TAB, UP } from "../terminal.ts";
+import { pipeLines, type Step, typeInTerminal } from "./repl_process.ts";
 import { RunningEnsemble, type RunningProcess } from "./running_ensemble.ts";
 
 const HTTPD = fileURLToPath(new URL("../../examples/httpd/", import.meta.url));
@@ -28,10 +20,6 @@ async function startTutorial(id: "httpd1" | "httpd3" = "httpd1") {
 async function ready(ensemble: RunningEnsemble, server: RunningProcess, id: string) {
   if (id === "httpd1") return await server.logged(/is in the registry$/);
   await server.until(() => ensemble.answers(id), "reached");
-}
-
-function terminalTest(name: string, test: () => Promise<void>): void {
-  Deno.test({ name: `${name} (needs expect)`, ignore: !hasExpect, fn: test });
 }
 
 const GREETING = "hello, i am httpd1\\n";
@@ -84,7 +72,7 @@ Deno.test("the tutorial's transcripts from a pipe", async () => {
   }
 });
 
-terminalTest("the tutorial's transcripts in a terminal", async () => {
+Deno.test("the tutorial's transcripts in a terminal", async () => {
   for (const id of ["httpd1", "httpd3"] as const) {
     const { ensemble } = await startTutorial(id);
     await using _ensemble = ensemble;
@@ -169,7 +157,7 @@ Deno.test("what is typed is TypeScript, and nothing of it hurts the server", asy
   assert.deepEqual(await ensemble.lines("ping", "httpd1"), ["OK"]);
 });
 
-terminalTest(
+Deno.test(
   "Ctrl-C interrupts, Tab completes, the arrow up goes back, Ctrl-D leaves",
   async () => {
     const { ensemble } = await startTutorial();
@@ -204,7 +192,7 @@ terminalTest(
   },
 );
 
-terminalTest("a lost server is said, also while nothing is typed", async () => {
+Deno.test("a lost server is said, also while nothing is typed", async () => {
   const { ensemble, server } = await startTutorial();
   await using _ensemble = ensemble;
   const pid = `${server.pid}`;

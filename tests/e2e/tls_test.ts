@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { CertifiedEnsemble, PASSPHRASE } from "../cli/certified_ensemble.ts";
+import { NETWORKS, testWith } from "../requirements.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
 import { RunningEnsemble, RunningProcess, WAITING } from "./running_ensemble.ts";
 
@@ -170,20 +171,8 @@ async function ip(...args: string[]): Promise<void> {
   if (code !== 0) throw new Error(`ip ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
 }
 
-async function canMakeNamespaces(): Promise<boolean> {
-  try {
-    await using _ = await TwoNamespaces.create();
-    return true;
-  } catch (error) {
-    const reason = (error as Error).message.trim();
-    console.warn(`the test in network namespaces is left out: ${reason}`);
-    return false;
-  }
-}
-
-Deno.test({
+testWith(["ip", NETWORKS], {
   name: "two servers in two network namespaces speak over tls, found through the registry",
-  ignore: !await canMakeNamespaces(),
   async fn() {
     await using network = await TwoNamespaces.create();
     const [here, there] = network.hosts;

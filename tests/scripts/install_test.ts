@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { findCommand, scriptText, standIn, TARGET, TemporaryRelease } from "./temporary_release.ts";
+import { findProgram, MOUNTS, testWith } from "../requirements.ts";
+import { INSTALLING, scriptText, standIn, TARGET, TemporaryRelease } from "./temporary_release.ts";
 
 const GXENSEMBLE = `gxensemble-${TARGET}`;
 
@@ -15,10 +16,8 @@ const NOBODY = 65534;
 const isRoot = Deno.uid() === 0;
 
 for (const downloader of ["curl", "wget"]) {
-  const ignore = findCommand(downloader) === undefined;
-  Deno.test({
+  testWith([downloader, ...INSTALLING], {
     name: `${downloader} downloads, what is verified is installed, and failures change nothing`,
-    ignore,
     async fn() {
       await using release = new TemporaryRelease("1.2.3");
       const env = { PATH: release.tools(downloader, "sha256sum") };
@@ -57,70 +56,81 @@ for (const downloader of ["curl", "wget"]) {
   });
 }
 
-Deno.test("a program that runs goes on with the file that it was started with", async () => {
-  await using release = new TemporaryRelease("2.0.0");
-  Deno.mkdirSync(release.to, { recursive: true });
-  const path = `${release.to}/gxensemble`;
-  Deno.copyFileSync(findCommand("sleep")!, path);
-  const running = new Deno.Command(path, { args: ["600"] }).spawn();
-  try {
-    const { code, stderr } = await release.install();
-    assert.equal(code, 0, stderr);
-    assert.deepEqual(release.installed(), both("2.0.0"));
-    if (Deno.build.os === "linux") {
-      assert.equal(Deno.readLinkSync(`/proc/${running.pid}/exe`), `${path} (deleted)`);
+testWith(INSTALLING, {
+  name: "a program that runs goes on with the file that it was started with",
+  async fn() {
+    await using release = new TemporaryRelease("2.0.0");
+    Deno.mkdirSync(release.to, { recursive: true });
+    const path = `${release.to}/gxensemble`;
+    Deno.copyFileSync(findProgram("sleep")!, path);
+    const running = new Deno.Command(path, { args: ["600"] }).spawn();
+    try {
+      const { code, stderr } = await release.install();
+      assert.equal(code, 0, stderr);
+      assert.deepEqual(release.installed(), both("2.0.0"));
+      if (Deno.build.os === "linux") {
+        assert.equal(Deno.readLinkSync(`/proc/${running.pid}/exe`), `${path} (deleted)`);
+      }
+    } finally {
+      running.kill("SIGKILL"); // Throws when it had ended.
+      assert.equal((await running.status).signal, "SIGKILL");
     }
-  } finally {
-    running.kill("SIGKILL"); // Throws when it had ended.
-    assert.equal((await running.status).signal, "SIGKILL");
-  }
+  },
 });
 
-Deno.test("SHA256SUMS without the line is refused, and so is one with another's", async () => {
-  await using release = new TemporaryRelease("1.2.3");
-  const sums = release.files.get("SHA256SUMS") as string;
-  for (
-    const others of [
-      "",
-      sums.replace(GXENSEMBLE, `not-${GXENSEMBLE}`),
-      sums.replace(GXENSEMBLE, `${GXENSEMBLE}.exe`),
-      sums.slice(10),
-    ]
-  ) {
-    release.files.set("SHA256SUMS", others);
-    assert.match(await release.failure(), /^http:\S+SHA256SUMS has no line for gxensemble-/);
-  }
-  // As sha256sum --binary prints it.
-  release.files.set("SHA256SUMS", sums.replaceAll("  ", " *"));
-  assert.equal((await release.install()).code, 0);
+testWith(INSTALLING, {
+  name: "SHA256SUMS without the line is refused, and so is one with another's",
+  async fn() {
+    await using release = new TemporaryRelease("1.2.3");
+    const sums = release.files.get("SHA256SUMS") as string;
+    for (
+      const others of [
+        "",
+        sums.replace(GXENSEMBLE, `not-${GXENSEMBLE}`),
+        sums.replace(GXENSEMBLE, `${GXENSEMBLE}.exe`),
+        sums.slice(10),
+      ]
+    ) {
+      release.files.set("SHA256SUMS", others);
+      assert.match(await release.failure(), /^http:\S+SHA256SUMS has no line for gxensemble-/);
+    }
+    // As sha256sum --binary prints it.
+    release.files.set("SHA256SUMS", sums.replaceAll("  ", " *"));
+    assert.equal((await release.install()).code, 0);
+  },
 });
 
-Deno.test("a directory that cannot be written is left as it is", async () => {
-  await using release = new TemporaryRelease("1.2.3");
-  assert.equal((await release.install()).code, 0);
-  release.release("1.2.4");
-  const user = isRoot ? NOBODY : undefined;
-  // Nobody may not read the checkout either.
-  const piped = scriptText();
-  Deno.chmodSync(release.to, 0o555);
-  assert.match(await release.failure({ user, piped }), /^cannot write to \S+prefix\/bin: .*denied/);
-  const args = ["--to", `${release.to}/deeper`];
-  assert.match(await release.failure({ user, piped, args }), /^cannot make \S+deeper: .*denied/);
-  Deno.chmodSync(release.to, 0o755);
-  assert.match(
-    await release.failure({ args: ["--to", `${release.to}/gxensemble/bin`] }),
-    /^cannot make \S+: .*(exists|Not a directory)/,
-  );
-  Deno.removeSync(`${release.to}/gxensemble`);
-  Deno.mkdirSync(`${release.to}/gxensemble`);
-  const { code, stderr } = await release.install();
-  assert.equal(code, 1);
-  assert.match(stderr, /error: \S+gxensemble is in the way: it is a directory\n$/);
+testWith(INSTALLING, {
+  name: "a directory that cannot be written is left as it is",
+  async fn() {
+    await using release = new TemporaryRelease("1.2.3");
+    assert.equal((await release.install()).code, 0);
+    release.release("1.2.4");
+    const user = isRoot ? NOBODY : undefined;
+    // Nobody may not read the checkout either.
+    const piped = scriptText();
+    Deno.chmodSync(release.to, 0o555);
+    assert.match(
+      await release.failure({ user, piped }),
+      /^cannot write to \S+prefix\/bin: .*denied/,
+    );
+    const args = ["--to", `${release.to}/deeper`];
+    assert.match(await release.failure({ user, piped, args }), /^cannot make \S+deeper: .*denied/);
+    Deno.chmodSync(release.to, 0o755);
+    assert.match(
+      await release.failure({ args: ["--to", `${release.to}/gxensemble/bin`] }),
+      /^cannot make \S+: .*(exists|Not a directory)/,
+    );
+    Deno.removeSync(`${release.to}/gxensemble`);
+    Deno.mkdirSync(`${release.to}/gxensemble`);
+    const { code, stderr } = await release.install();
+    assert.equal(code, 1);
+    assert.match(stderr, /error: \S+gxensemble is in the way: it is a directory\n$/);
+  },
 });
 
-Deno.test({
+testWith([MOUNTS, ...INSTALLING], {
   name: "a disk that is full keeps what is on it",
-  ignore: !await canMount(),
   async fn() {
     await using release = new TemporaryRelease("1.2.3");
     release.files.set(GXENSEMBLE, standIn("gxensemble", "1.2.3").padEnd(100_000, "#"));
@@ -141,118 +151,140 @@ Deno.test({
   },
 });
 
-Deno.test("what does not run here is not installed", async () => {
-  await using release = new TemporaryRelease("1.2.3");
-  release.files.set(
-    `ensemble-registry-${TARGET}`,
-    "#!/bin/sh\necho 'libc.so.6: version `GLIBC_2.99` not found' >&2\nexit 1\n",
-  );
-  release.sum();
-  assert.equal(
-    await release.failure(),
-    "ensemble-registry does not run on this machine: libc.so.6: version `GLIBC_2.99` not found",
-  );
-  assert.match(
-    await release.failure({ args: ["--only", "gxensemble", "--version", "v1.2.4"] }),
-    /^http:\S+ has no gxensemble v1\.2\.4: .* says that it is gxensemble 1\.2\.3 \(a stand-in\)$/,
-  );
-  const one = await release.install({ args: ["--only", "gxensemble", "--version", "1.2.3"] });
-  assert.equal(one.code, 0, one.stderr);
-  assert.deepEqual(Object.keys(release.installed()), ["gxensemble"]);
-});
-
-Deno.test("a platform without a build is told so, before anything is downloaded", async () => {
-  await using release = new TemporaryRelease("1.2.3");
-  const on = (system: string, machine: string, others: Record<string, string> = {}) =>
-    release.stub({
-      uname: `case $1 in -s) echo ${system} ;; -m) echo ${machine} ;; esac`,
-      ...others,
-    });
-  const reasons = {
-    "there is no build for FreeBSD: there are Linux, macOS and Windows": on("FreeBSD", "amd64"),
-    "there is no build for Linux on riscv64: there are x86_64 and aarch64": on("Linux", "riscv64"),
-    "there is no build for Linux with musl, as Alpine has it: use a system with glibc, like Debian":
-      on("Linux", "x86_64", { ldd: "echo 'musl libc (x86_64)' >&2; exit 1" }),
-    [
-      "this script is not for Windows: download the .exe files from " +
-      "https://github.com/gxensemble/gxensemble/releases"
-    ]: on("MINGW64_NT-10.0", "x86_64"),
-  };
-  for (const [reason, PATH] of Object.entries(reasons)) {
-    assert.equal(await release.failure({ env: { PATH } }), reason);
-  }
-  assert.deepEqual(release.requests, []);
-
-  // And those with one get theirs.
-  for (
-    const [PATH, target] of [
-      [on("Linux", "arm64"), "aarch64-unknown-linux-gnu"],
-      [on("Darwin", "arm64"), "aarch64-apple-darwin"],
-      [on("Darwin", "x86_64"), "x86_64-apple-darwin"],
-    ] as const
-  ) {
-    release.files.set(`gxensemble-${target}`, standIn("gxensemble", target));
+testWith(INSTALLING, {
+  name: "what does not run here is not installed",
+  async fn() {
+    await using release = new TemporaryRelease("1.2.3");
+    release.files.set(
+      `ensemble-registry-${TARGET}`,
+      "#!/bin/sh\necho 'libc.so.6: version `GLIBC_2.99` not found' >&2\nexit 1\n",
+    );
     release.sum();
-    const { stdout } = await release.install({ env: { PATH }, args: ["--only", "gxensemble"] });
-    assert.match(stdout, new RegExp(`^installed gxensemble ${target} `));
-  }
+    assert.equal(
+      await release.failure(),
+      "ensemble-registry does not run on this machine: libc.so.6: version `GLIBC_2.99` not found",
+    );
+    assert.match(
+      await release.failure({ args: ["--only", "gxensemble", "--version", "v1.2.4"] }),
+      /^http:\S+ has no gxensemble v1\.2\.4: .* says that it is gxensemble 1\.2\.3 \(a stand-in\)$/,
+    );
+    const one = await release.install({ args: ["--only", "gxensemble", "--version", "1.2.3"] });
+    assert.equal(one.code, 0, one.stderr);
+    assert.deepEqual(Object.keys(release.installed()), ["gxensemble"]);
+  },
 });
 
-Deno.test("what it needs and does not find, it names", async () => {
-  await using release = new TemporaryRelease("1.2.3");
-  const without = { PATH: release.tools() };
-  assert.match(await release.failure({ env: without }), /^neither curl nor wget is here/);
-  const [downloader] = ["curl", "wget"].filter(findCommand);
-  const unverified = { PATH: release.tools(downloader!) };
-  assert.match(await release.failure({ env: unverified }), /^neither sha256sum nor shasum is here/);
-  assert.deepEqual(release.requests, []);
-  if (findCommand("shasum") && findCommand("perl")) {
-    const env = { PATH: release.tools(downloader!, "shasum", "perl") };
-    assert.equal((await release.install({ env })).code, 0);
-  }
+testWith(INSTALLING, {
+  name: "a platform without a build is told so, before anything is downloaded",
+  async fn() {
+    await using release = new TemporaryRelease("1.2.3");
+    const on = (system: string, machine: string, others: Record<string, string> = {}) =>
+      release.stub({
+        uname: `case $1 in -s) echo ${system} ;; -m) echo ${machine} ;; esac`,
+        ...others,
+      });
+    const reasons = {
+      "there is no build for FreeBSD: there are Linux, macOS and Windows": on("FreeBSD", "amd64"),
+      "there is no build for Linux on riscv64: there are x86_64 and aarch64": on(
+        "Linux",
+        "riscv64",
+      ),
+      "there is no build for Linux with musl, as Alpine has it: use a system with glibc, like Debian":
+        on("Linux", "x86_64", { ldd: "echo 'musl libc (x86_64)' >&2; exit 1" }),
+      [
+        "this script is not for Windows: download the .exe files from " +
+        "https://github.com/gxensemble/gxensemble/releases"
+      ]: on("MINGW64_NT-10.0", "x86_64"),
+    };
+    for (const [reason, PATH] of Object.entries(reasons)) {
+      assert.equal(await release.failure({ env: { PATH } }), reason);
+    }
+    assert.deepEqual(release.requests, []);
+
+    // And those with one get theirs.
+    for (
+      const [PATH, target] of [
+        [on("Linux", "arm64"), "aarch64-unknown-linux-gnu"],
+        [on("Darwin", "arm64"), "aarch64-apple-darwin"],
+        [on("Darwin", "x86_64"), "x86_64-apple-darwin"],
+      ] as const
+    ) {
+      release.files.set(`gxensemble-${target}`, standIn("gxensemble", target));
+      release.sum();
+      const { stdout } = await release.install({ env: { PATH }, args: ["--only", "gxensemble"] });
+      assert.match(stdout, new RegExp(`^installed gxensemble ${target} `));
+    }
+  },
 });
 
-Deno.test("it says whether what was installed is what will be run", async () => {
-  await using release = new TemporaryRelease("1.2.3");
-  const onPath = `${release.to}:${Deno.env.get("PATH")}`;
-  for (const PATH of [onPath, onPath.replace(":", "/:")]) {
-    const { stdout } = await release.install({ env: { PATH } });
-    assert.equal(stdout.split("\n").length, 3, stdout);
-  }
-  const shadowed = release.stub({ gxensemble: "echo another" });
-  const [other] = shadowed.split(":");
-  const PATH = `${other}:${onPath}`;
-  const { stdout: warned } = await release.install({ env: { PATH } });
-  assert.match(
-    warned,
-    new RegExp(`\n\\S+ is on your PATH, but gxensemble is ${other}/gxensemble, which comes before`),
-  );
+testWith(INSTALLING, {
+  name: "what it needs and does not find, it names",
+  async fn() {
+    await using release = new TemporaryRelease("1.2.3");
+    const without = { PATH: release.tools() };
+    assert.match(await release.failure({ env: without }), /^neither curl nor wget is here/);
+    const [downloader] = ["curl", "wget"].filter(findProgram);
+    const unverified = { PATH: release.tools(downloader!) };
+    assert.match(
+      await release.failure({ env: unverified }),
+      /^neither sha256sum nor shasum is here/,
+    );
+    assert.deepEqual(release.requests, []);
+    if (findProgram("shasum") && findProgram("perl")) {
+      const env = { PATH: release.tools(downloader!, "shasum", "perl") };
+      assert.equal((await release.install({ env })).code, 0);
+    }
+  },
 });
 
-Deno.test("options that make no sense are refused with exit 2", async () => {
-  await using release = new TemporaryRelease("1.2.3");
-  const mistakes = {
-    "unknown option: --frm": ["--frm", "x"],
-    "--to needs a value": ["--to"],
-    "--from needs a value": ["--from", ""],
-    "there is no deno: there are gxensemble and ensemble-registry": ["--only", "deno"],
-    "not a version: v../../x": ["--version", "../../x"],
-  };
-  for (const [mistake, args] of Object.entries(mistakes)) {
-    const { code, stderr } = await release.install({ args });
-    assert.equal(code, 2);
-    assert.equal(stderr, `install.sh: error: ${mistake}\nsee install.sh --help\n`);
-  }
-  const help = await release.install({ args: ["--help"] });
-  assert.equal(help.code, 0);
-  assert.match(help.stdout, /^Usage: install\.sh /);
-  assert.deepEqual(release.requests, []);
+testWith(INSTALLING, {
+  name: "it says whether what was installed is what will be run",
+  async fn() {
+    await using release = new TemporaryRelease("1.2.3");
+    const onPath = `${release.to}:${Deno.env.get("PATH")}`;
+    for (const PATH of [onPath, onPath.replace(":", "/:")]) {
+      const { stdout } = await release.install({ env: { PATH } });
+      assert.equal(stdout.split("\n").length, 3, stdout);
+    }
+    const shadowed = release.stub({ gxensemble: "echo another" });
+    const [other] = shadowed.split(":");
+    const PATH = `${other}:${onPath}`;
+    const { stdout: warned } = await release.install({ env: { PATH } });
+    assert.match(
+      warned,
+      new RegExp(
+        `\n\\S+ is on your PATH, but gxensemble is ${other}/gxensemble, which comes before`,
+      ),
+    );
+  },
+});
+
+testWith(INSTALLING, {
+  name: "options that make no sense are refused with exit 2",
+  async fn() {
+    await using release = new TemporaryRelease("1.2.3");
+    const mistakes = {
+      "unknown option: --frm": ["--frm", "x"],
+      "--to needs a value": ["--to"],
+      "--from needs a value": ["--from", ""],
+      "there is no deno: there are gxensemble and ensemble-registry": ["--only", "deno"],
+      "not a version: v../../x": ["--version", "../../x"],
+    };
+    for (const [mistake, args] of Object.entries(mistakes)) {
+      const { code, stderr } = await release.install({ args });
+      assert.equal(code, 2);
+      assert.equal(stderr, `install.sh: error: ${mistake}\nsee install.sh --help\n`);
+    }
+    const help = await release.install({ args: ["--help"] });
+    assert.equal(help.code, 0);
+    assert.match(help.stdout, /^Usage: install\.sh /);
+    assert.deepEqual(release.requests, []);
+  },
 });
 
 for (const shell of ["dash", "bash", "zsh"]) {
-  Deno.test({
+  testWith([shell, ...INSTALLING], {
     name: `${shell} given the script by a pipe installs, and given a part of it does nothing`,
-    ignore: findCommand(shell) === undefined,
     async fn() {
       await using release = new TemporaryRelease("1.2.3");
       const text = scriptText();
@@ -283,15 +315,4 @@ function brokenOff(text: string): Response {
       pull: (controller) => controller.error(new Error("broken off, as the test wants it")),
     }),
   );
-}
-
-/** Whether this process may mount a file system for itself. */
-async function canMount(): Promise<boolean> {
-  const script = "mount -t tmpfs none /mnt";
-  try {
-    const command = new Deno.Command("unshare", { args: ["--mount", "sh", "-c", script] });
-    return (await command.output()).code === 0;
-  } catch {
-    return false;
-  }
 }

@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { findProgram, type Need, oneOf } from "../requirements.ts";
 import type { Outcome } from "../temporary_ensemble.ts";
 
 const SCRIPT = new URL("../../scripts/install.sh", import.meta.url);
@@ -16,6 +17,9 @@ export const TARGET = `${Deno.build.arch}-${
 
 /** What the script needs besides what downloads and what hashes. */
 const TOOLS = "cat chmod cut grep id ldd mkdir mktemp mv rm sed sh tail uname".split(" ");
+
+/** What the tests of the script need. */
+export const INSTALLING: readonly Need[] = [oneOf("curl", "wget"), ...TOOLS];
 
 /** Options of {@linkcode TemporaryRelease.install}. */
 export interface InstallOptions {
@@ -142,7 +146,7 @@ export class TemporaryRelease implements AsyncDisposable {
     const directory = Deno.makeTempDirSync({ dir: this.directory });
     Deno.chmodSync(directory, 0o755);
     for (const name of [...TOOLS, ...names]) {
-      const path = findCommand(name);
+      const path = findProgram(name);
       assert.ok(path, `no ${name} here`);
       Deno.symlinkSync(path, `${directory}/${name}`);
     }
@@ -180,15 +184,4 @@ export function standIn(name: string, version: string): string {
 /** The text of the script. */
 export function scriptText(): string {
   return Deno.readTextFileSync(SCRIPT);
-}
-
-/** Where a command is, if it is on this machine. */
-export function findCommand(name: string): string | undefined {
-  for (const directory of Deno.env.get("PATH")!.split(":")) {
-    try {
-      if (Deno.statSync(`${directory}/${name}`).isFile) return `${directory}/${name}`;
-    } catch {
-      // Not there.
-    }
-  }
 }

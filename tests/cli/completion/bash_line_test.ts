@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@^4.10.2";
+import { testWith } from "../../requirements.ts";
 import { completeBashWord, splitBashLine } from "../../../cli/completion/bash_line.ts";
 
 const LINES: [line: string, words: string[], raw: string, value: string][] = [
@@ -46,28 +47,31 @@ Deno.test("the file of a redirection is no word of the command", () => {
 /** What can be typed. */
 const typable = fc.string({ unit: fc.constantFrom(..." ab'\"\\$`!*?~#;|&<>()[]{}=:,é-") });
 
-Deno.test("words are put in so that bash reads what was meant", async () => {
-  const words: string[] = [];
-  const expected: string[] = [];
-  /** What readline leaves in the line: it closes a quote unless its mark is there. */
-  const type = (typed: string, value: string) => {
-    const { current } = splitBashLine(`g ${typed}`);
-    const word = typed + completeBashWord(current, "", value);
-    const mark = current.open.at(-1) ?? "";
-    words.push((word.endsWith(mark) ? word : word + mark) || "''");
-    expected.push(value);
-  };
-  for (const [start, rest] of fc.sample(fc.tuple(typable, typable), 1000)) {
-    type(completeBashWord(splitBashLine("g ").current, "", start)!, start + rest);
-    for (const quote of ["'", '"', "$'"]) if (rest !== "") type(quote, rest);
-  }
-  const script = `printf '%s\\0' ${words.join(" ")}`;
-  const child = new Deno.Command("bash", { stdin: "piped", stdout: "piped" }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(script));
-  await writer.close();
-  const { stdout } = await child.output();
-  assert.deepEqual(new TextDecoder().decode(stdout).split("\0").slice(0, -1), expected);
+testWith(["bash"], {
+  name: "words are put in so that bash reads what was meant",
+  async fn() {
+    const words: string[] = [];
+    const expected: string[] = [];
+    /** What readline leaves in the line: it closes a quote unless its mark is there. */
+    const type = (typed: string, value: string) => {
+      const { current } = splitBashLine(`g ${typed}`);
+      const word = typed + completeBashWord(current, "", value);
+      const mark = current.open.at(-1) ?? "";
+      words.push((word.endsWith(mark) ? word : word + mark) || "''");
+      expected.push(value);
+    };
+    for (const [start, rest] of fc.sample(fc.tuple(typable, typable), 1000)) {
+      type(completeBashWord(splitBashLine("g ").current, "", start)!, start + rest);
+      for (const quote of ["'", '"', "$'"]) if (rest !== "") type(quote, rest);
+    }
+    const script = `printf '%s\\0' ${words.join(" ")}`;
+    const child = new Deno.Command("bash", { stdin: "piped", stdout: "piped" }).spawn();
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(script));
+    await writer.close();
+    const { stdout } = await child.output();
+    assert.deepEqual(new TextDecoder().decode(stdout).split("\0").slice(0, -1), expected);
+  },
 });
 
 Deno.test("only what follows the last character that breaks words is replaced", () => {

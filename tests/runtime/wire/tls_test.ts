@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createConnection, type Socket } from "node:net";
-import { isMissing } from "../../certificate_tools.ts";
+import { testWith } from "../../requirements.ts";
 import { ExtendedKeyUsage } from "../../../runtime/ensemble/x509.ts";
 import { AuthenticationError, InvalidInputError } from "../../../runtime/errors.ts";
 import { type Address, formatAddressUrl } from "../../../runtime/wire/address.ts";
@@ -392,9 +392,8 @@ async function opensslClient(port: TlsPort, args: string[]): Promise<string> {
 
 const CERTIFICATE = ["-cert", "@chain", "-cert_chain", "@chain", "-key", "@key"];
 
-Deno.test({
+testWith(["openssl"], {
   name: "nothing older than TLS 1.3 is spoken, and nobody gets in without a certificate",
-  ignore: isMissing("openssl"),
   async fn() {
     using port = await TlsPort.open();
     const good = await opensslClient(port, [...CERTIFICATE, "-tls1_3"]);

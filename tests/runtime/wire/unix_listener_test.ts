@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { ROOT, testWith } from "../../requirements.ts";
 import { EnsembleError } from "../../../runtime/errors.ts";
 import { localUnixAddress } from "../../../runtime/wire/address.ts";
 import { nextStream } from "../../../runtime/wire/stream.ts";
@@ -107,9 +108,8 @@ Deno.test("a directory that others may enter is refused", async () => {
   }
 });
 
-Deno.test({
+testWith([ROOT], {
   name: "a directory of another user is refused",
-  ignore: Deno.uid() !== 0,
   async fn() {
     using directory = new SocketDirectory();
     Deno.mkdirSync(directory.at("theirs"), { mode: 0o700 });
