@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { readSecretFile } from "../runtime/ensemble/regular_file.ts";
 import { EnsembleError } from "../runtime/errors.ts";
 import { printNotice } from "./output.ts";
 
@@ -45,8 +46,13 @@ export async function askNewPassphrase(
 
 async function readPassphrase(path: string): Promise<string> {
   try {
-    return (await Deno.readTextFile(path)).split(/\r?\n/)[0]!;
+    // An open descriptor of this process, such as a shell's <(pass show key), was given to it and to no other.
+    const bytes = /^\/dev\/(?:stdin|fd\/\d+)$/.test(path)
+      ? await Deno.readFile(path)
+      : await readSecretFile(path, "passphrase file");
+    return new TextDecoder().decode(bytes).split(/\r?\n/)[0]!;
   } catch (error) {
+    if (error instanceof EnsembleError) throw error;
     const reason = (error as Error).message.replace(/ \(os error \d+\).*$/, "");
     throw new EnsembleError(`cannot read the passphrase file ${path}: ${reason}`);
   }

@@ -7,6 +7,7 @@ import { EnsembleError } from "../errors.ts";
 import { openWithPassphrase, sealWithPassphrase } from "./passphrase_file.ts";
 import { adminPrivateKeyPath, adminPublicKeyPath, ensembleDirectory } from "./paths.ts";
 import { decodePem, encodePem } from "./pem.ts";
+import { readRegularFile, readSecretFile } from "./regular_file.ts";
 import { writeWhole } from "./whole_file.ts";
 
 /**
@@ -61,11 +62,12 @@ export async function readAdminPublicKey(): Promise<CryptoKey | undefined> {
   const path = adminPublicKeyPath();
   let text: string;
   try {
-    text = await Deno.readTextFile(path);
+    text = new TextDecoder().decode(await readRegularFile(path));
   } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
     // A link that leads nowhere is no decision to enforce nothing.
-    if (error instanceof Deno.errors.NotFound && !await exists(path)) return undefined;
-    throw new EnsembleError(`cannot read ${path}: ${(error as Error).message}`, { cause: error });
+    if (!await exists(path)) return undefined;
+    throw new EnsembleError(`cannot read ${path}: ${error.message}`, { cause: error });
   }
   try {
     const der = decodePem("PUBLIC KEY", text);
@@ -83,15 +85,17 @@ export async function hasAdminPrivateKey(): Promise<boolean> {
 /**
  * Opens the private key.
  *
- * @throws {EnsembleError} when there is none, or the passphrase is wrong.
+ * @throws {EnsembleError} when there is none, others can read it, or the passphrase is wrong.
  */
 export async function openAdminPrivateKey(passphrase: string): Promise<CryptoKey> {
   const path = adminPrivateKeyPath();
   let sealed: string;
   try {
-    sealed = await Deno.readTextFile(path);
+    const bytes = await readSecretFile(path, "administrators' private key");
+    sealed = new TextDecoder().decode(bytes);
   } catch (error) {
-    throw new EnsembleError(`cannot read ${path}: ${(error as Error).message}`, { cause: error });
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new EnsembleError(`cannot read ${path}: ${error.message}`, { cause: error });
   }
   const der = decodePem("PRIVATE KEY", await openWithPassphrase(sealed, passphrase));
   return await crypto.subtle.importKey("pkcs8", der, "Ed25519", false, ["sign"]);

@@ -24,8 +24,9 @@ import {
   ensembleDirectory,
 } from "./paths.ts";
 import { decodePem, encodePem } from "./pem.ts";
+import { readRegularFile, readSecretFile } from "./regular_file.ts";
 import { createRevocationList } from "./revocation_list.ts";
-import { writeWhole } from "./whole_file.ts";
+import { syncDirectoryOf, writeWhole } from "./whole_file.ts";
 import { X509Certificate } from "./x509.ts";
 
 /**
@@ -115,7 +116,8 @@ export async function readAuthority(): Promise<Authority> {
 export async function openIssuing(passphrase: string): Promise<CertifiedKey> {
   const { issuing, issuingKey } = authorityPaths();
   const certificate = await readCertificate(issuing);
-  const pem = await openWithPassphrase(await readAuthorityFile(issuingKey), passphrase);
+  const sealed = await readAuthorityFile(issuingKey, { secret: "issuing authority's private key" });
+  const pem = await openWithPassphrase(sealed, passphrase);
   const key = await crypto.subtle.importKey(
     "pkcs8",
     decodePem("PRIVATE KEY", pem),
@@ -129,20 +131,25 @@ export async function openIssuing(passphrase: string): Promise<CertifiedKey> {
 /**
  * Reads a file of the authority.
  *
+ * @param options.secret what it is, where it holds a secret.
  * @throws {EnsembleError} when it cannot, saying how an authority is set up where there is none.
  */
-export async function readAuthorityFile(path: string): Promise<string> {
+export async function readAuthorityFile(
+  path: string,
+  { secret }: { secret?: string } = {},
+): Promise<string> {
   try {
-    return await Deno.readTextFile(path);
+    const bytes = secret === undefined
+      ? await readRegularFile(path)
+      : await readSecretFile(path, secret);
+    return new TextDecoder().decode(bytes);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) {
-      throw new EnsembleError(
-        `there is no certificate authority on this host: no ${path}: set one up with ` +
-          `"gxensemble ca setup", or go to the host that has it`,
-        { cause: error },
-      );
-    }
-    throw new EnsembleError(`cannot read ${path}: ${(error as Error).message}`, { cause: error });
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new EnsembleError(
+      `there is no certificate authority on this host: no ${path}: set one up with ` +
+        `"gxensemble ca setup", or go to the host that has it`,
+      { cause: error },
+    );
   }
 }
 
@@ -174,6 +181,7 @@ async function install(draft: string, { replace }: { replace: boolean }): Promis
   try {
     if (replace) await Deno.rename(directory, replaced).catch(ignoreNotFound);
     await Deno.rename(draft, directory);
+    await syncDirectoryOf(directory);
     if (replace) await Deno.remove(replaced, { recursive: true }).catch(ignoreNotFound);
   } catch (error) {
     const { code } = error as { code?: string };

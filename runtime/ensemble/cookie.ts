@@ -5,6 +5,7 @@
  */
 import { EnsembleError } from "../errors.ts";
 import { cookiePath, ensembleDirectory } from "./paths.ts";
+import { readSecretFile } from "./regular_file.ts";
 import { writeWhole } from "./whole_file.ts";
 
 /** As long as the output of SHA-256, the hash that handshakes are authenticated with. */
@@ -52,36 +53,17 @@ export async function createCookie(options: CreateCookieOptions = {}): Promise<s
 export async function readCookie(): Promise<Uint8Array> {
   const path = cookiePath();
   try {
-    using file = await Deno.open(path);
-    const { mode, isFile, size } = await file.stat();
-    if (!isFile) throw new EnsembleError(`not a cookie: ${path}: it is no file`);
-    // As ssh does with private keys: a secret that others may have read is none.
-    if (mode !== null && (mode & 0o077) !== 0) {
-      throw new EnsembleError(
-        `others can read the cookie ${path} (mode ${
-          (mode & 0o777).toString(8)
-        }), and whoever has ` +
-          `it may do everything in the ensemble: run "chmod 600 ${path}"`,
-      );
-    }
-    const cookie = new Uint8Array(COOKIE_BYTES);
-    if (size !== COOKIE_BYTES || await file.read(cookie) !== COOKIE_BYTES) {
-      throw new EnsembleError(
-        `not a cookie: ${path}: it has ${size} bytes where a cookie has ${COOKIE_BYTES}`,
-      );
-    }
-    return cookie;
+    const cookie = await readSecretFile(path, "cookie");
+    if (cookie.length === COOKIE_BYTES) return cookie;
+    throw new EnsembleError(
+      `not a cookie: ${path}: it has ${cookie.length} bytes where a cookie has ${COOKIE_BYTES}`,
+    );
   } catch (error) {
-    if (error instanceof EnsembleError) throw error;
-    if (error instanceof Deno.errors.NotFound) {
-      throw new EnsembleError(
-        `no cookie at ${path}: make one with "gxensemble cookie", or copy there that of the ` +
-          `ensemble to join`,
-        { cause: error },
-      );
-    }
-    throw new EnsembleError(`cannot read the cookie ${path}: ${(error as Error).message}`, {
-      cause: error,
-    });
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new EnsembleError(
+      `no cookie at ${path}: make one with "gxensemble cookie", or copy there that of the ` +
+        `ensemble to join`,
+      { cause: error },
+    );
   }
 }

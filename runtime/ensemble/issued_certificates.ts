@@ -10,6 +10,7 @@ import { readRevocationList, type RevocationList } from "../wire/revocation_list
 import { readAuthorityFile } from "./certificate_authority.ts";
 import { authorityPaths } from "./paths.ts";
 import { decodePem } from "./pem.ts";
+import { readRegularFile } from "./regular_file.ts";
 import { SubjectAlternativeNameExtension, X509Certificate } from "./x509.ts";
 
 /** A certificate that was issued to a server. */
@@ -81,7 +82,8 @@ async function readNames(directory: string): Promise<string[]> {
 
 async function readIssued(path: string): Promise<X509Certificate> {
   try {
-    return new X509Certificate(decodePem("CERTIFICATE", await Deno.readTextFile(path)));
+    const pem = new TextDecoder().decode(await readRegularFile(path));
+    return new X509Certificate(decodePem("CERTIFICATE", pem));
   } catch (error) {
     throw new EnsembleError(`cannot read ${path}: ${(error as Error).message}`, { cause: error });
   }

@@ -14,6 +14,7 @@ import {
   serverTlsPaths,
 } from "./paths.ts";
 import { decodePem, decodePemBlocks, encodePem } from "./pem.ts";
+import { readRegularFile, readSecretFile } from "./regular_file.ts";
 
 /** Who a server is over TLS, what it proves it with, and whom it trusts. */
 export interface TlsIdentity {
@@ -92,20 +93,11 @@ async function readFiles(
 
 async function readIfThere(path: string, { secret = false } = {}): Promise<string | undefined> {
   try {
-    using file = await Deno.open(path);
-    const { mode } = await file.stat();
-    // As ssh does with private keys: a secret that others may have read is none.
-    if (secret && mode !== null && (mode & 0o077) !== 0) {
-      throw new EnsembleError(
-        `others can read the private key ${path} (mode ${(mode & 0o777).toString(8)}): ` +
-          `run "chmod 600 ${path}"`,
-      );
-    }
-    return await new Response(file.readable).text();
+    const bytes = await (secret ? readSecretFile(path, "private key") : readRegularFile(path));
+    return new TextDecoder().decode(bytes);
   } catch (error) {
-    if (error instanceof EnsembleError) throw error;
     if (error instanceof Deno.errors.NotFound) return undefined;
-    throw new EnsembleError(`cannot read ${path}: ${(error as Error).message}`, { cause: error });
+    throw error;
   }
 }
 

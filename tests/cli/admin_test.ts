@@ -29,7 +29,7 @@ class AdminEnsemble extends TemporaryEnsemble {
   }
 
   write(name: string, text: string): string {
-    Deno.writeTextFileSync(`${this.directory}/${name}`, text);
+    Deno.writeTextFileSync(`${this.directory}/${name}`, text, { mode: 0o600 });
     return `${this.directory}/${name}`;
   }
 
@@ -150,10 +150,16 @@ testWith(["age"], {
 
 Deno.test("admin without a passphrase makes nothing", async () => {
   using ensemble = new AdminEnsemble();
+  const open = ensemble.write("open", PASSPHRASE);
+  Deno.chmodSync(open, 0o666);
   const cases: [string[], RegExp][] = [
     [[], /nobody is there to be asked for the passphrase: give it with --passphrase-file\n$/],
     [["--passphrase-file", "/nonexistent"], /cannot read the passphrase file \/nonexistent: /],
-    [["--passphrase-file", ensemble.directory], /cannot read the passphrase file /],
+    [["--passphrase-file", ensemble.directory], /the passphrase file .*: it is a directory\n$/],
+    [
+      ["--passphrase-file", open],
+      /others can read the passphrase file .* \(mode 666\): run "chmod /,
+    ],
     [["--passphrase-file", ensemble.write("empty", "")], /an empty passphrase protects nothing/],
     [["--passphrase-file", ensemble.write("line", "\nsecret\n")], /an empty passphrase/],
   ];

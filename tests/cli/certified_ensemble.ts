@@ -28,7 +28,7 @@ export class CertifiedEnsemble extends TemporaryEnsemble {
   /** Makes an ensemble that has no authority yet. */
   constructor() {
     super();
-    Deno.writeTextFileSync(this.passphraseFile, `${PASSPHRASE}\n`);
+    Deno.writeTextFileSync(this.passphraseFile, `${PASSPHRASE}\n`, { mode: 0o600 });
   }
 
   /** Makes an ensemble with an authority, the same for all of a file of tests. */

@@ -63,7 +63,7 @@ Deno.test("before admin shutdown is free; after, it asks, and takes the right pa
   assert.equal(await free.exit(), 0);
   assert.deepEqual(audit(free), []);
 
-  const file = await ensemble.write("passphrase", PASSPHRASE);
+  const file = await ensemble.write("passphrase", PASSPHRASE, { mode: 0o600 });
   assert.equal((await ensemble.run("admin", "--passphrase-file", file)).code, 0);
   await makeCheap(`${ensemble.places.gerbilPath}/ensemble/admin.priv`, PASSPHRASE);
   // Servers enforce it when they are started again.

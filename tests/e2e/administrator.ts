@@ -37,7 +37,10 @@ export async function installAdministrator(ensemble: RunningEnsemble): Promise<{
   await Deno.writeTextFile(`${directory}/admin.priv`, pair.sealed, { mode: 0o600 });
   await Deno.writeTextFile(`${directory}/admin.pub`, pair.open);
   return {
-    right: ["--passphrase-file", await ensemble.write("right", `${PASSPHRASE}\n`)],
-    wrong: ["--passphrase-file", await ensemble.write("wrong", "battery staple\n")],
+    right: ["--passphrase-file", await ensemble.write("right", `${PASSPHRASE}\n`, { mode: 0o600 })],
+    wrong: [
+      "--passphrase-file",
+      await ensemble.write("wrong", "battery staple\n", { mode: 0o600 }),
+    ],
   };
 }

@@ -105,7 +105,10 @@ Deno.test("who is retracted and revoked are those that were authorized and certi
 
   assert.deepEqual(await ask(ensemble.places, ["ca", "revoke", ""]), []);
   await CertifiedEnsemble.giveAuthority(`${ensemble.places.gerbilPath}/ensemble`);
-  const file = ["--passphrase-file", await ensemble.write("passphrase", `${PASSPHRASE}\n`)];
+  const file = [
+    "--passphrase-file",
+    await ensemble.write("passphrase", `${PASSPHRASE}\n`, { mode: 0o600 }),
+  ];
   for (const id of ["b", "a", "b", "c"]) await ensemble.lines("ca", "cert", ...file, id);
   await ensemble.lines("ca", "revoke", ...file, "c");
   assert.deepEqual(await ask(ensemble.places, ["ca", "revoke", ""]), ["server", "a\t", "b\t"]);

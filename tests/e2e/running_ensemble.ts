@@ -202,10 +202,10 @@ export class RunningEnsemble implements AsyncDisposable {
   }
 
   /** Writes a file of the project; gives its path. */
-  async write(path: string, text: string): Promise<string> {
+  async write(path: string, text: string, { mode = 0o644 } = {}): Promise<string> {
     const file = this.path(path);
     await Deno.mkdir(dirname(file), { recursive: true });
-    await Deno.writeTextFile(file, text);
+    await Deno.writeTextFile(file, text, { mode });
     return file;
   }
 

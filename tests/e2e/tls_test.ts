@@ -16,7 +16,10 @@ async function certified(...certificates: string[][]): Promise<RunningEnsemble> 
 }
 
 async function passphrase(ensemble: RunningEnsemble): Promise<string[]> {
-  return ["--passphrase-file", await ensemble.write("passphrase", `${PASSPHRASE}\n`)];
+  return [
+    "--passphrase-file",
+    await ensemble.write("passphrase", `${PASSPHRASE}\n`, { mode: 0o600 }),
+  ];
 }
 
 /** A port that is free now. */

@@ -68,5 +68,5 @@ Deno.test("a cookie of the wrong length is refused", async () => {
 Deno.test("a directory in the cookie's place is refused", async () => {
   using ensemble = new TemporaryEnsemble();
   await Deno.mkdir(ensemble.cookiePath, { recursive: true });
-  assert.match(await readCookie(ensemble), /not a cookie: .*: it is no file$/);
+  assert.match(await readCookie(ensemble), /cannot read the cookie .*: it is a directory$/);
 });

@@ -1,0 +1,64 @@
+/**
+ * Reading the ensemble's files: regular files only, and secrets only where nobody else can read them.
+ *
+ * @module
+ */
+import { EnsembleError } from "../errors.ts";
+
+/**
+ * Reads a file. What is no regular file is refused before it is opened: a named pipe would be waited on for ever.
+ *
+ * @throws {Deno.errors.NotFound} when there is none.
+ * @throws {EnsembleError} when it cannot be read, saying why.
+ */
+export async function readRegularFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  return await read(path, path);
+}
+
+/**
+ * Reads a file that holds a secret. As ssh does with private keys, it refuses one that others than its owner can
+ * read or change: a secret that others may have read is none.
+ *
+ * @param what what the secret is, for the error: `private key`.
+ * @throws {Deno.errors.NotFound} when there is none.
+ * @throws {EnsembleError} when it cannot be read or others can get at it, saying what to do.
+ */
+export async function readSecretFile(
+  path: string,
+  what: string,
+): Promise<Uint8Array<ArrayBuffer>> {
+  return await read(path, `the ${what} ${path}`, ({ mode }) => {
+    if (mode === null || (mode & 0o077) === 0) return;
+    const others = (mode & 0o044) !== 0 ? "others can read" : "others have access to";
+    throw new EnsembleError(
+      `${others} the ${what} ${path} (mode ${(mode & 0o777).toString(8)}): run "chmod 600 ${path}"`,
+    );
+  });
+}
+
+async function read(
+  path: string,
+  name: string,
+  check: (info: Deno.FileInfo) => void = () => {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    requireRegular(await Deno.stat(path));
+    using file = await Deno.open(path);
+    // Of the file that is open: the name may lead to another by now.
+    const info = await file.stat();
+    requireRegular(info);
+    check(info);
+    return await new Response(file.readable).bytes();
+  } catch (error) {
+    if (error instanceof EnsembleError || error instanceof Deno.errors.NotFound) throw error;
+    const reason = (error as Error).message.replace(/ \(os error \d+\).*$/, "");
+    throw new EnsembleError(`cannot read ${name}: ${reason}`, { cause: error });
+  }
+}
+
+function requireRegular({ isFile, isDirectory, isFifo }: Deno.FileInfo): void {
+  if (isFile) return;
+  throw new Error(
+    isDirectory ? "it is a directory" : isFifo ? "it is a named pipe" : "it is no regular file",
+  );
+}
