@@ -3,18 +3,28 @@
  *
  * @module
  */
+import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { EnsembleError } from "../errors.ts";
 import { describeThrown } from "../thrown.ts";
 import { ActorExit, type Case, findCase, isPromise } from "./cases.ts";
-import { type Envelope, type Recipient, replyFailure } from "./envelope.ts";
+import { type Envelope, messageType, type Recipient, replyFailure } from "./envelope.ts";
 import type { ActorGroup } from "./group.ts";
 import { MAX_DELAY } from "./deadlines.ts";
-import { Mailbox, type Taken } from "./mailbox.ts";
+import { Mailbox } from "./mailbox.ts";
+import type { Taken } from "./message_queue.ts";
 import type { AskOptions, Destination, Messaging, TellOptions } from "./messaging.ts";
 import { toFailure } from "./pending.ts";
 import { ActorRef } from "./ref.ts";
 import type { ServerId } from "./server_id.ts";
 import { Ticker } from "./ticker.ts";
+
+const logger = getLogger(["gxensemble", "actor"]);
+
+/** After how many messages that waited for it an actor looks at the clock again. */
+const CLOCK_INTERVAL = 16;
+
+/** How long an actor may take messages that waited for it before the event loop gets a turn, in ms. */
+const TIME_SLICE = 10;
 
 /** What an actor runs. When it returns the actor ends; when it throws the actor ends as failed. */
 export type ActorBody = (self: Actor) => void | Promise<void>;
@@ -99,17 +109,31 @@ export class Actor implements Recipient {
   readonly origin: Error = new Error();
   /** When it started, in ms since 1970. */
   readonly startedAt: number = Date.now();
-  /** Settles when it has ended: with undefined in good order, with the error when its body threw. */
+  /**
+   * Resolves when it has ended: with undefined in good order, with what its body threw when it failed, and with
+   * an {@linkcode ActorExit} when it was killed.
+   */
   readonly ended: Promise<unknown>;
 
   readonly #home: ActorHome;
-  readonly #mailbox = new Mailbox();
+  readonly #mailbox = new Mailbox((length) =>
+    logger.warn("{actor} does not keep up: {length} messages wait in its mailbox", {
+      actor: `${this.ref}`,
+      length,
+    })
+  );
   readonly #tickers = new Set<Ticker>();
+  /** Requests whose reactions are promises that are not settled. */
+  readonly #handling = new Set<Envelope>();
+  readonly #end = Promise.withResolvers<unknown>();
   #waiting: Waiting | undefined;
   #exit: ActorExit | undefined;
   #abort: AbortController | undefined;
   #dead = false;
   #handled = 0;
+  /** How many messages it took since it last waited, and when it had taken the first few of them. */
+  #streak = 0;
+  #streakStart = 0;
 
   /** Made by `spawn`, which runs the body through {@linkcode Actor.start}. */
   constructor(
@@ -127,7 +151,11 @@ export class Actor implements Recipient {
     this.group = options.group;
     this.ref = new ActorRef(home.id, options.name ?? options.serial);
     // The body starts in a later turn, when the actor can be found under its name.
-    this.ended = Promise.resolve(this).then(options.body).then(() => undefined, failureOf);
+    Promise.resolve(this).then(options.body).then(
+      () => this.#end.resolve(undefined),
+      (thrown) => this.#end.resolve(failureOf(thrown)),
+    );
+    this.ended = this.#end.promise;
   }
 
   /** Running its own code, waiting in a receive, or ended. */
@@ -154,8 +182,8 @@ export class Actor implements Recipient {
 
   /**
    * Takes the first message in the mailbox that a case matches, or waits for one, and gives what the
-   * case's reaction returns. Messages that no case matches stay where they are; expired ones are
-   * dropped. A reaction that throws fails the receive, and with it the actor unless it catches that; a
+   * case's reaction returns. `ping` and `shutdown` come before all others. Messages that no case matches stay
+   * where they are; expired ones are dropped. A reaction that throws fails the receive, and with it the actor unless it catches that; a
    * waiting asker is told the reason.
    *
    * @throws {ActorExit} when the actor is made to end. Let it pass.
@@ -165,6 +193,7 @@ export class Actor implements Recipient {
     cases: readonly Case<Result>[],
     options: ReceiveOptions<Else> = {},
   ): Promise<Awaited<Result> | Else> {
+    if (this.#isOverdue()) await this.#yield();
     if (this.#exit) throw this.#exit;
     this.#requireNotWaiting();
     let taken: Taken<Result> | StackProbe | undefined = this.#mailbox.take(cases) ??
@@ -183,6 +212,7 @@ export class Actor implements Recipient {
    */
   async loop(cases: readonly Case[]): Promise<never> {
     while (true) {
+      if (this.#isOverdue()) await this.#yield();
       if (this.#exit) throw this.#exit;
       this.#requireNotWaiting();
       let taken: Taken<unknown> | StackProbe | undefined = this.#mailbox.take(cases) ??
@@ -258,19 +288,21 @@ export class Actor implements Recipient {
   /** Puts an envelope into the mailbox, or hands it to the receive that waits for it. */
   deliver(envelope: Envelope): void {
     envelope.recipient = this;
+    // A message that does not let itself be looked at is the trouble of its sender.
+    const type = messageType(envelope.message);
     const waiting = this.#waiting;
-    if (!waiting) return this.#mailbox.push(envelope);
+    if (!waiting) return this.#mailbox.push(envelope, type);
     let reaction: Case | undefined;
     try {
       // What lies in the mailbox already did not match: only the new envelope has to be looked at.
-      reaction = findCase(waiting.cases, envelope);
+      reaction = findCase(waiting.cases, envelope, type);
     } catch (error) {
       // A guard that throws is the trouble of the actor it belongs to, and not of the sender.
-      this.#mailbox.push(envelope);
+      this.#mailbox.push(envelope, type);
       this.#stopWaiting();
       return waiting.reject(error);
     }
-    if (!reaction) return this.#mailbox.push(envelope);
+    if (!reaction) return this.#mailbox.push(envelope, type);
     this.#stopWaiting();
     waiting.resolve({ envelope, reaction });
   }
@@ -303,19 +335,36 @@ export class Actor implements Recipient {
     this.#abort?.abort(this.#exit);
   }
 
-  /** Leaves nothing behind, once the body is done: called by the system. */
+  /** Leaves nothing behind, once the body is done or the actor was killed: called by the system. */
   bury(reason: string | undefined): void {
     this.#dead = true;
     this.#exit ??= new ActorExit("has ended");
     this.#abort?.abort(this.#exit);
     this.#stopWaiting();
+    // Of a killed actor: its body goes on as long as it waits for something else than messages.
+    this.#end.resolve(this.#exit);
     for (const ticker of this.#tickers) ticker.stop();
     for (const monitor of this.monitors) this.#home.demonitor(monitor);
-    for (const envelope of this.#mailbox.clear()) {
-      if (envelope.replyExpected) {
-        replyFailure(envelope, `${this.ref} has ended${reason ? `: ${reason}` : ""}`);
-      }
+    const failure = `${this.ref} has ended${reason ? `: ${reason}` : ""}`;
+    for (const envelope of [...this.#handling, ...this.#mailbox.clear()]) {
+      if (envelope.replyExpected && !envelope.answered) replyFailure(envelope, failure);
     }
+  }
+
+  /**
+   * Whether the event loop should get a turn before the next message is taken: else an actor with a long
+   * backlog, whose reactions are quick or block, would leave the sockets of the server unread.
+   */
+  #isOverdue(): boolean {
+    if (++this.#streak % CLOCK_INTERVAL !== 0) return false;
+    const now = performance.now();
+    if (this.#streak === CLOCK_INTERVAL) this.#streakStart = now;
+    return now - this.#streakStart >= TIME_SLICE;
+  }
+
+  async #yield(): Promise<void> {
+    await new Promise<void>((resolve) => void setImmediate(resolve));
+    this.#streak = 0;
   }
 
   #requireNotWaiting(): void {
@@ -331,6 +380,7 @@ export class Actor implements Recipient {
     const { promise, resolve, reject } = Promise.withResolvers<Wakening>();
     const waiting: Waiting = { cases, resolve, reject, timer: undefined };
     this.#waiting = waiting;
+    this.#streak = 0;
     if (timeout !== undefined && timeout !== Infinity) this.#limit(waiting, timeout);
     return promise as Promise<Taken<Result> | StackProbe | undefined>;
   }
@@ -359,11 +409,14 @@ export class Actor implements Recipient {
   }
 
   async #settle<Result>(result: PromiseLike<Result>, envelope: Envelope): Promise<Result> {
+    this.#handling.add(envelope);
     try {
       return await result;
     } catch (error) {
       this.#refuse(envelope, error);
       throw error;
+    } finally {
+      this.#handling.delete(envelope);
     }
   }
 

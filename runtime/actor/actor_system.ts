@@ -287,6 +287,20 @@ export class ActorSystem implements ActorHome {
     }
   }
 
+  /**
+   * Ends an actor at once, without asking it: its name is free, its mailbox is dropped and its askers are told,
+   * its receives reject and its signal is aborted. Code of it that waits for anything else goes on, as nothing
+   * stops that. Says whether there was such an actor.
+   */
+  kill(id: ActorId): boolean {
+    const actor = this.find(id);
+    if (!actor) return false;
+    logger.warn("{actor} is killed", { actor: `${actor.ref}` });
+    actor.exit("killed");
+    this.#remove(actor, "killed");
+    return true;
+  }
+
   /** Fails everything that waits: the last act of a stopping server. */
   close(): void {
     this.#asks.rejectAll(new DisconnectedError(`${this.id} is stopping`));
@@ -332,13 +346,19 @@ export class ActorSystem implements ActorHome {
   }
 
   #onEnded(actor: Actor, error: unknown): void {
-    this.#bySerial.delete(actor.serial);
-    if (actor.name !== undefined) this.#byName.delete(actor.name);
-    actor.group.remove(actor);
+    // One that was killed is gone already.
+    if (actor.state === "dead") return;
     const reason = error === undefined ? undefined : describeThrown(error);
     if (error !== undefined) {
       logger.error("{actor} failed: {reason}", { actor: `${actor.ref}`, reason, error });
     }
+    this.#remove(actor, reason);
+  }
+
+  #remove(actor: Actor, reason: string | undefined): void {
+    this.#bySerial.delete(actor.serial);
+    if (actor.name !== undefined) this.#byName.delete(actor.name);
+    actor.group.remove(actor);
     actor.bury(reason);
     this.#monitors.ended(actor.serial, reason);
   }

@@ -13,7 +13,9 @@ const logger = getLogger(["gxensemble", "actor"]);
 export interface Case<Result = unknown> {
   /** The `type` of the messages it matches, when that alone decides; mailboxes are indexed by it. */
   readonly type?: string;
-  /** Whether it matches; not called when `type` is given. */
+  /** The nonce of the envelope whose answers it matches, when that alone decides; mailboxes are indexed by it. */
+  readonly replyTo?: number;
+  /** Whether it matches; not called when `type` or `replyTo` is given. */
   matches?(envelope: Envelope): boolean;
   /** What is done with an envelope that matched. */
   react(message: never, envelope: Envelope): Result;
@@ -59,7 +61,7 @@ export function onReply<Message, Result>(
   react: (message: Message, envelope: Envelope<Message>) => Result,
 ): Case<Result> {
   return {
-    matches: (envelope) => envelope.replyTo === nonce,
+    replyTo: nonce,
     react: react as (message: never, envelope: Envelope) => Result,
   };
 }
@@ -106,15 +108,21 @@ export const onUnexpected: Case<void> = {
   },
 };
 
-/** Finds the first case that matches an envelope. */
+/** Finds the first case that matches an envelope, whose message has the type `type`. */
 export function findCase<Result>(
   cases: readonly Case<Result>[],
   envelope: Envelope,
+  type: string | undefined,
 ): Case<Result> | undefined {
-  const type = messageType(envelope.message);
   for (let i = 0; i < cases.length; i++) {
     const candidate = cases[i]!;
-    if (candidate.type !== undefined ? candidate.type === type : candidate.matches?.(envelope)) {
+    if (
+      candidate.type !== undefined
+        ? candidate.type === type
+        : candidate.replyTo !== undefined
+        ? candidate.replyTo === envelope.replyTo
+        : candidate.matches?.(envelope)
+    ) {
       return candidate;
     }
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import type { Actor } from "../../../runtime/actor/actor.ts";
-import { type Case, on, onPing, onShutdown } from "../../../runtime/actor/cases.ts";
+import { ActorExit, type Case, on, onPing, onShutdown } from "../../../runtime/actor/cases.ts";
 import { Envelope, reply, replyFailure, replyIfExpected } from "../../../runtime/actor/envelope.ts";
 import { ActorRef } from "../../../runtime/actor/ref.ts";
 import { parseServerId } from "../../../runtime/actor/server_id.ts";
@@ -13,6 +13,7 @@ import {
   TimeoutError,
 } from "../../../runtime/errors.ts";
 import { UnsendableError } from "../../../runtime/wire/dressing.ts";
+import { CapturedLogs } from "../server/captured_logs.ts";
 import { FakeTime, LinkedSystems, settle, startSystem } from "./linked_systems.ts";
 
 /** Starts an actor that keeps what it gets. */
@@ -612,4 +613,170 @@ Deno.test("stopping does not wait longer than the last actor takes", async () =>
   assert.equal(time.timers, 0);
   await settle();
   assert.deepEqual(system.actors(), []);
+});
+
+Deno.test("kill ends an actor that does not receive: what waits for it is told at once", async () => {
+  const system = startSystem();
+  const gate = Promise.withResolvers<void>();
+  const { actor: watcher, envelopes } = startCollector(system, "watcher");
+  const received: unknown[] = [];
+  const stuck = system.spawn("stuck", (self) =>
+    self.loop([{
+      matches: () => true,
+      async react(message, envelope) {
+        received.push(message);
+        await gate.promise;
+        reply(envelope, "too late");
+      },
+    }]));
+  const monitor = watcher.monitor(stuck.ref);
+  const answers = Promise.allSettled([1, 2, 3].map((n) => system.ask("stuck", n)));
+  await settle();
+  assert.deepEqual(received, [1]);
+  const { signal } = stuck;
+
+  assert.equal(system.kill("stuck"), true);
+  assert.equal(stuck.state, "dead");
+  assert.equal(system.find("stuck"), undefined);
+  assert.equal(system.find(stuck.serial), undefined);
+  assert.ok(!system.root.actors.has(stuck));
+  assert.equal(stuck.mailboxLength, 0);
+  assert.ok(signal.aborted);
+  assert.ok(await stuck.ended instanceof ActorExit);
+  for (const answer of await answers) {
+    const { reason } = answer as PromiseRejectedResult;
+    assert.equal(reason.message, "stuck@here has ended: killed");
+  }
+  await settle();
+  assert.deepEqual(envelopes.map(({ message }) => message), [
+    { type: "down", monitor, ref: stuck.ref, reason: "killed" },
+  ]);
+
+  // The name is another's now, also when the body of the first comes to its end.
+  const second = startCollector(system, "stuck");
+  gate.resolve();
+  await settle();
+  system.tell("stuck", "to the second");
+  await settle();
+  assert.deepEqual(second.envelopes.map(({ message }) => message), ["to the second"]);
+  assert.equal(envelopes.length, 1);
+  assert.deepEqual(received, [1]);
+  await assert.rejects(stuck.receive([]), ActorExit);
+  assert.equal(system.kill("nobody"), false);
+  await stop(system);
+});
+
+Deno.test("kill ends an actor that waits in a receive", async () => {
+  const system = startSystem();
+  const caught: unknown[] = [];
+  const actor = system.spawn("deaf", async (self) => {
+    await self.receive([]).catch((error) => caught.push(error));
+    throw new Error("after its end");
+  });
+  await settle();
+  system.kill(actor.serial);
+  await actor.ended;
+  await settle();
+  assert.deepEqual(caught.map(String), ["ActorExit: killed"]);
+  assert.deepEqual(system.actors(), []);
+});
+
+Deno.test("a ping is answered and a shutdown taken before the messages that wait", async () => {
+  const system = startSystem();
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const jobs: number[] = [];
+  const handlers = {
+    job: ({ n }: { n: number }) => {
+      jobs.push(n);
+      return gates[n]!.promise;
+    },
+  };
+  const actor = system.serve("jobs", handlers);
+  await settle();
+  for (let n = 0; n < 1000; n++) system.tell("jobs", { type: "job", n });
+  let answered = "";
+  const pinged = system.ask<string>("jobs", { type: "ping" }).then((answer) => answered = answer);
+  await settle();
+  assert.equal(answered, "", "it takes no message while it handles one");
+  gates[0]!.resolve();
+  await pinged;
+  assert.equal(answered, "OK");
+  const down = system.ask("jobs", { type: "shutdown" });
+  gates[1]!.resolve();
+  assert.equal(await down, "OK");
+  assert.equal(await actor.ended, undefined);
+  assert.deepEqual(jobs, [0, 1]);
+});
+
+Deno.test("a shutdown that an actor takes itself comes before its backlog, which it may work off", async () => {
+  const system = startSystem();
+  const done: number[] = [];
+  const gate = Promise.withResolvers<void>();
+  const actor = system.spawn("careful", async (self) => {
+    await gate.promise;
+    const job = on("job", ({ n }: { n: number }) => void done.push(n));
+    await self.receive([job, on("shutdown", () => done.push(-1))]);
+    while (self.mailboxLength > 0) await self.receive([job]);
+  });
+  for (let n = 0; n < 3; n++) system.tell(actor, { type: "job", n });
+  system.tell(actor, { type: "shutdown" });
+  gate.resolve();
+  assert.equal(await actor.ended, undefined);
+  assert.deepEqual(done, [-1, 0, 1, 2]);
+});
+
+Deno.test("an actor with a long backlog lets the event loop turn", async () => {
+  for (const how of ["loop", "receive"]) {
+    using time = new FakeTime();
+    const system = startSystem();
+    let handled = 0;
+    // Each takes 1 ms, as if it computed.
+    const cases = [on("job", () => {
+      handled++;
+      time.now++;
+    })];
+    const actor = system.spawn("busy", async (self) => {
+      if (how === "loop") return await self.loop(cases);
+      while (true) await self.receive(cases);
+    });
+    for (let n = 0; n < 2000; n++) system.tell(actor, { type: "job" });
+    for (let turn = 1; turn <= 10; turn++) {
+      const before = handled;
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.ok(handled - before <= 50, `${handled - before} messages in one turn`);
+    }
+    assert.ok(handled > 0);
+    await stop(system);
+  }
+});
+
+Deno.test("a message that does not let itself be looked at fails its sender, and nobody else", async () => {
+  const system = startSystem();
+  const { envelopes } = startCollector(system, "a");
+  await settle();
+  const touchy = Object.defineProperty({}, "type", {
+    get: () => {
+      throw new Error("not to be looked at");
+    },
+  });
+  assert.throws(() => system.tell("a", touchy), /not to be looked at/);
+  await assert.rejects(system.ask("a", touchy, { timeout: Infinity }), /not to be looked at/);
+  system.tell("a", "fine");
+  await settle();
+  assert.deepEqual(envelopes.map(({ message }) => message), ["fine"]);
+  await stop(system);
+});
+
+Deno.test("an actor's mailbox that grows long is a warning that names the actor", async () => {
+  using logs = await CapturedLogs.start();
+  const system = startSystem();
+  const actor = system.spawn("slow", (self) => self.loop([on("other", () => {})]));
+  await settle();
+  for (let n = 0; n < 20_000; n++) system.tell("slow", { type: "job" });
+  assert.deepEqual(logs.complaints, [
+    "WARN actor: slow@here does not keep up: 10000 messages wait in its mailbox",
+    "WARN actor: slow@here does not keep up: 20000 messages wait in its mailbox",
+  ]);
+  actor.exit();
+  await actor.ended;
 });
