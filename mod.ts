@@ -99,7 +99,8 @@ export type { Certified } from "./runtime/server/certified.ts";
 export type { Bytes } from "./runtime/server/handshake_messages.ts";
 export { Session } from "./runtime/server/session.ts";
 export type { ConnectionInfo, ControlHandlers } from "./runtime/server/control.ts";
-export type { RegistryHandlers } from "./runtime/server/registry_protocol.ts";
+export type { Presence } from "./runtime/server/identity.ts";
+export type { RegistryHandlers, RegistryPage } from "./runtime/server/registry_protocol.ts";
 export type { RegistryEntry } from "./runtime/server/registry_entry.ts";
 export {
   currentServer,
@@ -111,6 +112,7 @@ export { callWithEnsembleServer } from "./runtime/ensemble/call_with_server.ts";
 export {
   type Asker,
   controlClient,
+  listServers,
   loaderClient,
   ping,
   registryClient,

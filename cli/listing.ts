@@ -22,6 +22,13 @@ export function formatServer(
 }
 
 /** A registry entry as `--json` shows it. */
-export function entryToJson({ id, roles, addresses }: RegistryEntry): object {
-  return { server: id, roles, addresses: addresses.map(formatAddressUrl) };
+export function entryToJson({ id, roles, addresses, instance, pid, host }: RegistryEntry): object {
+  return {
+    server: id,
+    roles,
+    addresses: addresses.map(formatAddressUrl),
+    instance: instance.toHex(),
+    pid: pid ?? null,
+    host: host ?? null,
+  };
 }

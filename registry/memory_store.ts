@@ -6,7 +6,7 @@
 import type { ServerId } from "../runtime/actor/server_id.ts";
 import { sameInstance } from "../runtime/server/instance.ts";
 import { compareEntries, type RegistryEntry } from "../runtime/server/registry_entry.ts";
-import type { RegistryStore } from "./store.ts";
+import type { EntryQuery, RegistryStore } from "./store.ts";
 
 /** Keeps the entries in this process: they are gone when it ends. */
 export class MemoryStore implements RegistryStore {
@@ -19,10 +19,9 @@ export class MemoryStore implements RegistryStore {
   }
 
   /** See {@linkcode RegistryStore.delete}. */
-  delete(id: ServerId, instance?: Uint8Array): Promise<boolean> {
+  delete(id: ServerId, instance: Uint8Array): Promise<boolean> {
     const entry = this.#entries.get(id);
-    const isMeant = entry !== undefined &&
-      (instance === undefined || sameInstance(entry.instance, instance));
+    const isMeant = entry !== undefined && sameInstance(entry.instance, instance);
     return Promise.resolve(isMeant && this.#entries.delete(id));
   }
 
@@ -31,14 +30,15 @@ export class MemoryStore implements RegistryStore {
     return Promise.resolve(structuredClone(this.#entries.get(id)));
   }
 
-  /** See {@linkcode RegistryStore.byRole}. */
-  async byRole(role: string): Promise<RegistryEntry[]> {
-    return (await this.list()).filter((entry) => entry.roles.includes(role));
-  }
-
   /** See {@linkcode RegistryStore.list}. */
-  list(): Promise<RegistryEntry[]> {
-    return Promise.resolve(structuredClone([...this.#entries.values()]).sort(compareEntries));
+  list({ role, after, limit }: EntryQuery): Promise<RegistryEntry[]> {
+    const matching = [...this.#entries.values()]
+      .filter(({ id, roles }) =>
+        (role === undefined || roles.includes(role)) && (after === undefined || id > after)
+      )
+      .sort(compareEntries)
+      .slice(0, limit);
+    return Promise.resolve(structuredClone(matching));
   }
 
   /** See {@linkcode RegistryStore.close}. */

@@ -4,60 +4,125 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
+import type { Actor } from "../runtime/actor/actor.ts";
+import type { ActorSystem } from "../runtime/actor/actor_system.ts";
 import type { Envelope } from "../runtime/actor/envelope.ts";
-import type { ServerId } from "../runtime/actor/server_id.ts";
+import { REGISTRY_ID, type ServerId } from "../runtime/actor/server_id.ts";
 import type { Handlers } from "../runtime/actor/service.ts";
 import { InvalidInputError } from "../runtime/errors.ts";
 import { ADMIN, type Capabilities } from "../runtime/server/capabilities.ts";
-import { sameInstance } from "../runtime/server/instance.ts";
-import type { RegistryEntry } from "../runtime/server/registry_entry.ts";
-import type { RegistryHandlers } from "../runtime/server/registry_protocol.ts";
+import type { Presence } from "../runtime/server/identity.ts";
+import { fingerprint, sameInstance } from "../runtime/server/instance.ts";
+import { describeServer, type RegistryEntry } from "../runtime/server/registry_entry.ts";
+import { PAGE_SIZE, REGISTRY, type RegistryHandlers } from "../runtime/server/registry_protocol.ts";
+import { registryChecks } from "../runtime/server/registry_requests.ts";
 import { Session } from "../runtime/server/session.ts";
 import { formatAddressUrl } from "../runtime/wire/address.ts";
 import type { RegistryStore } from "./store.ts";
 
 const logger = getLogger(["gxensemble", "registry"]);
 
+/** The server that the registry's actor runs in. */
+export interface RegistryServer {
+  /** Its actors. */
+  readonly actors: ActorSystem;
+  /** What others may do in it. */
+  readonly capabilities: Capabilities;
+  /** Whether the instance of an entry lives, as far as can be told from here. */
+  presence(entry: RegistryEntry): Promise<Presence>;
+}
+
+/** Starts the registry's actor over a store. */
+export function serveRegistry(server: RegistryServer, store: RegistryStore): Actor {
+  const handlers = registryHandlers(server, store);
+  // Concurrent, for `presence` takes its time, and new connections wait for `lookup`.
+  const options = { concurrent: true, requests: registryChecks };
+  return server.actors.serve(String(REGISTRY.actor), handlers, options);
+}
+
 /**
- * Makes the handlers of the registry's actor over a store, to be served with `registryChecks`. A change is answered when it is durable. Where
- * capabilities are enforced, a server changes its own entry, and an administrator any.
+ * Makes the handlers of the registry's actor. A change is answered when it is durable. Where capabilities are
+ * enforced, a server changes its own entry, and an administrator any.
  */
-export function registryHandlers(
+function registryHandlers(
+  server: RegistryServer,
   store: RegistryStore,
-  capabilities: Capabilities,
 ): Handlers & RegistryHandlers {
+  const { capabilities } = server;
+  let changes: Promise<unknown> = Promise.resolve();
+  // One after the other, in the order they came: a server that leaves may have registered a moment before.
+  const inOrder = <Result>(change: () => Promise<Result>): Promise<Result> => {
+    const changed = changes.then(change);
+    changes = changed.catch(() => {});
+    return changed;
+  };
   const requireOwn = (id: ServerId, envelope: Envelope | undefined, what: string) => {
     if (!envelope || envelope.source.server === id) return;
     capabilities.require(envelope, ADMIN, what, { server: id });
   };
-  // By its entry a server is told from who claims its id, and is conferred capabilities.
-  const requireOwnInstance = ({ id, instance }: RegistryEntry, envelope: Envelope | undefined) => {
-    const session = envelope?.session;
-    if (!capabilities.enforced || !(session instanceof Session) || session.peer !== id) return;
-    if (sameInstance(session.instance, instance)) return;
-    throw new InvalidInputError(`not a registry entry of ${id}: the instance is another's`);
-  };
   return {
-    async add({ entry }, envelope?: Envelope) {
-      requireOwn(entry.id, envelope, "add to the registry");
-      requireOwnInstance(entry, envelope);
-      await store.put(entry);
-      logger.info("added {id}: {roles} {addresses}", {
-        id: entry.id,
-        roles: entry.roles,
-        addresses: entry.addresses.map(formatAddressUrl),
+    add({ entry }, envelope?: Envelope) {
+      const { id, instance, roles, addresses } = entry;
+      if (id === REGISTRY_ID && envelope?.session) {
+        throw new InvalidInputError(`not a registry entry: ${id} is the id of the registry itself`);
+      }
+      requireOwn(id, envelope, "add to the registry");
+      const session = sessionOf(id, envelope);
+      // By its entry a server is told from who claims its id, and is conferred capabilities.
+      if (session && !sameInstance(session.instance, instance)) {
+        throw new InvalidInputError(`not a registry entry of ${id}: the instance is another's`);
+      }
+      return inOrder(async () => {
+        const old = await store.get(id);
+        await store.put(entry);
+        if (session) session.left = false;
+        if (old && !sameInstance(old.instance, instance)) logReplacement(old, entry);
+        logger.info("added {id}: {roles} {addresses}", {
+          id,
+          roles,
+          addresses: addresses.map(formatAddressUrl),
+        });
       });
     },
 
-    async remove({ id, instance }, envelope?: Envelope) {
+    remove({ id, instance }, envelope?: Envelope) {
       requireOwn(id, envelope, "remove from the registry");
-      const removed = await store.delete(id, instance);
-      if (removed) logger.info("removed {id}", { id });
-      return removed;
+      const session = sessionOf(id, envelope);
+      return inOrder(async () => {
+        const removed = await store.delete(id, instance);
+        if (session && sameInstance(session.instance, instance)) session.left = true;
+        if (removed) logger.info("removed {id}", { id });
+        return removed;
+      });
     },
 
     lookup: ({ id }) => store.get(id),
-    lookupRole: ({ role }) => store.byRole(role),
-    list: () => store.list(),
+
+    async list({ role, after }) {
+      const entries = await store.list({ role, after, limit: PAGE_SIZE + 1 });
+      const page = entries.slice(0, PAGE_SIZE);
+      return { entries: page, ...(entries.length > PAGE_SIZE && { next: page.at(-1)!.id }) };
+    },
+
+    async presence({ id, instance }, envelope?: Envelope) {
+      // It connects to the addresses that somebody announced, and tells what is there.
+      if (envelope) capabilities.require(envelope, ADMIN, "presence", { server: id });
+      const entry = await store.get(id);
+      if (!entry || !sameInstance(entry.instance, instance)) return "gone";
+      return await server.presence(entry);
+    },
   };
+}
+
+/** The connection that a server's own request came by. */
+function sessionOf(id: ServerId, envelope: Envelope | undefined): Session | undefined {
+  const session = envelope?.session;
+  return session instanceof Session && session.peer === id ? session : undefined;
+}
+
+function logReplacement(old: RegistryEntry, entry: RegistryEntry): void {
+  const describe = (entry: RegistryEntry) =>
+    `instance ${fingerprint(entry.instance)} of ${describeServer(entry)} at ` +
+    (entry.addresses.map(formatAddressUrl).join(", ") || "no address");
+  logger.warn("{new} takes the place of {old}", { new: describe(entry), old: describe(old) });
 }

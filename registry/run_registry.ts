@@ -6,11 +6,9 @@
 import { REGISTRY_ID } from "../runtime/actor/server_id.ts";
 import { callWithEnsembleServer } from "../runtime/ensemble/call_with_server.ts";
 import { serverDirectory } from "../runtime/ensemble/paths.ts";
-import { registryChecks } from "../runtime/server/registry_requests.ts";
-import { REGISTRY } from "../runtime/server/registry_protocol.ts";
 import type { Address } from "../runtime/wire/address.ts";
 import { openStore, type StoreLocation } from "./open_store.ts";
-import { registryHandlers } from "./registry_actor.ts";
+import { serveRegistry } from "./registry_actor.ts";
 import type { RegistryStore } from "./store.ts";
 
 /** Options of {@linkcode runRegistry}. */
@@ -35,8 +33,7 @@ export async function runRegistry(options: RunRegistryOptions): Promise<void> {
       ...options,
       async prepare(server) {
         store = await openStore(options.store, `${serverDirectory(REGISTRY_ID)}/registry.db`);
-        const handlers = registryHandlers(store, server.capabilities);
-        server.serve(String(REGISTRY.actor), handlers, { requests: registryChecks });
+        serveRegistry(server, store);
       },
     });
   } finally {

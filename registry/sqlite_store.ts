@@ -3,28 +3,34 @@
  *
  * @module
  */
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { dirname } from "node:path";
 import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
 import { EnsembleError } from "../runtime/errors.ts";
 import { formatAddress, parseAddresses } from "../runtime/wire/address.ts";
 import type { RegistryEntry } from "../runtime/server/registry_entry.ts";
-import type { RegistryStore } from "./store.ts";
-
-/** Counts the changes of {@linkcode SCHEMA}; kept in the file's `user_version`. */
-const SCHEMA_VERSION = 1;
+import { lockDatabase } from "./database_lock.ts";
+import type { EntryQuery, RegistryStore } from "./store.ts";
 
 /**
+ * What makes an empty file a database of version 1, that one of version 2, and so on. The version of a file is
+ * its `user_version`.
+ *
  * Addresses are kept in the list notation, and so read in the `sqlite3` shell as in the tool's
  * output; roles as a JSON array, which SQLite itself can search.
  */
-const SCHEMA = `
-  CREATE TABLE server (
-    id TEXT PRIMARY KEY,
-    instance BLOB NOT NULL,
-    addresses TEXT NOT NULL,
-    roles TEXT NOT NULL
-  ) STRICT, WITHOUT ROWID`;
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE server (
+     id TEXT PRIMARY KEY,
+     instance BLOB NOT NULL,
+     addresses TEXT NOT NULL,
+     roles TEXT NOT NULL
+   ) STRICT, WITHOUT ROWID`,
+  // What version 1 took was not bounded. Servers that still run register again with a registry that is new.
+  `ALTER TABLE server ADD COLUMN pid INTEGER;
+   ALTER TABLE server ADD COLUMN host TEXT;
+   DELETE FROM server WHERE length(addresses) > 16384 OR length(roles) > 16384 OR id = 'registry'`,
+];
 
 /** How long a change waits for another process, such as a backup, that has the file locked. */
 const LOCK_TIMEOUT_MS = 2_000;
@@ -35,52 +41,59 @@ const LOCK_TIMEOUT_MS = 2_000;
  */
 export class SqliteStore implements RegistryStore {
   readonly #path: string;
+  readonly #lock: Disposable;
   readonly #database: DatabaseSync;
   readonly #put: StatementSync;
   readonly #delete: StatementSync;
-  readonly #deleteInstance: StatementSync;
   readonly #get: StatementSync;
-  readonly #byRole: StatementSync;
   readonly #list: StatementSync;
 
   /**
-   * Opens the database, and creates it and its directory where they do not exist.
+   * Opens the database, and creates it and its directory where they do not exist. No other registry can open
+   * it until this one is closed; other programs can read it.
    *
-   * @throws {EnsembleError} naming the file, when it cannot be opened, is damaged, belongs to
-   * another program, or was written by a newer version of this one.
+   * @throws {EnsembleError} naming the file, when it cannot be opened, another registry has it open, it is
+   * damaged, belongs to another program, or was written by a newer version of this one.
    */
   constructor(path: string) {
     this.#path = path;
-    this.#database = this.#attempt("open", () => {
+    [this.#lock, this.#database] = this.#attempt("open", () => {
       Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      return openDatabase(path);
+      const lock = lockDatabase(path);
+      try {
+        return [lock, openDatabase(path)];
+      } catch (error) {
+        lock[Symbol.dispose]();
+        throw error;
+      }
     });
     const database = this.#database;
-    this.#put = database.prepare("INSERT OR REPLACE INTO server VALUES (?, ?, ?, ?)");
-    this.#delete = database.prepare("DELETE FROM server WHERE id = ?");
-    this.#deleteInstance = database.prepare("DELETE FROM server WHERE id = ? AND instance = ?");
-    this.#get = database.prepare("SELECT * FROM server WHERE id = ?");
-    this.#byRole = database.prepare(
-      "SELECT * FROM server WHERE EXISTS (SELECT 1 FROM json_each(roles) WHERE value = ?) ORDER BY id",
+    this.#put = database.prepare(
+      "INSERT OR REPLACE INTO server (id, instance, addresses, roles, pid, host) VALUES (?, ?, ?, ?, ?, ?)",
     );
-    this.#list = database.prepare("SELECT * FROM server ORDER BY id");
+    this.#delete = database.prepare("DELETE FROM server WHERE id = ? AND instance = ?");
+    this.#get = database.prepare("SELECT * FROM server WHERE id = ?");
+    this.#list = database.prepare(
+      `SELECT * FROM server WHERE id > ?1 AND
+         (?2 IS NULL OR EXISTS (SELECT 1 FROM json_each(roles) WHERE value = ?2))
+       ORDER BY id LIMIT ?3`,
+    );
   }
 
   /** See {@linkcode RegistryStore.put}. */
   // deno-lint-ignore require-await -- the interface is asynchronous; errors become rejections
-  async put(entry: RegistryEntry): Promise<void> {
-    const addresses = entry.addresses.map(formatAddress).join(" ");
-    const roles = JSON.stringify(entry.roles);
-    this.#attempt("write", () => this.#put.run(entry.id, entry.instance, addresses, roles));
+  async put({ id, instance, addresses, roles, pid, host }: RegistryEntry): Promise<void> {
+    const places = addresses.map(formatAddress).join(" ");
+    this.#attempt(
+      "write",
+      () => this.#put.run(id, instance, places, JSON.stringify(roles), pid ?? null, host ?? null),
+    );
   }
 
   /** See {@linkcode RegistryStore.delete}. */
   // deno-lint-ignore require-await -- as above
-  async delete(id: ServerId, instance?: Uint8Array): Promise<boolean> {
-    const { changes } = this.#attempt(
-      "write",
-      () => instance === undefined ? this.#delete.run(id) : this.#deleteInstance.run(id, instance),
-    );
+  async delete(id: ServerId, instance: Uint8Array): Promise<boolean> {
+    const { changes } = this.#attempt("write", () => this.#delete.run(id, instance));
     return Number(changes) > 0;
   }
 
@@ -89,24 +102,20 @@ export class SqliteStore implements RegistryStore {
     return (await this.#query(this.#get, id))[0];
   }
 
-  /** See {@linkcode RegistryStore.byRole}. */
-  byRole(role: string): Promise<RegistryEntry[]> {
-    return this.#query(this.#byRole, role);
-  }
-
   /** See {@linkcode RegistryStore.list}. */
-  list(): Promise<RegistryEntry[]> {
-    return this.#query(this.#list);
+  list({ role, after, limit }: EntryQuery): Promise<RegistryEntry[]> {
+    return this.#query(this.#list, after ?? "", role ?? null, limit);
   }
 
   /** See {@linkcode RegistryStore.close}. */
   // deno-lint-ignore require-await -- as above
   async close(): Promise<void> {
     this.#attempt("close", () => this.#database.close());
+    this.#lock[Symbol.dispose]();
   }
 
   // deno-lint-ignore require-await -- as above
-  async #query(statement: StatementSync, ...parameters: string[]): Promise<RegistryEntry[]> {
+  async #query(statement: StatementSync, ...parameters: SQLInputValue[]): Promise<RegistryEntry[]> {
     return this.#attempt("read", () => statement.all(...parameters).map(rowToEntry));
   }
 
@@ -126,12 +135,17 @@ export class SqliteStore implements RegistryStore {
 function openDatabase(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: LOCK_TIMEOUT_MS });
   try {
+    const damage = database.prepare("PRAGMA quick_check(1)").get()?.quick_check;
+    if (damage !== "ok") throw new EnsembleError(`it is damaged: ${damage}`);
+    // Before anything is written: the file may be another program's.
+    const version = readVersion(database);
     // In WAL mode only FULL makes each commit wait for the disk; NORMAL would lose the last commits
     // with the power. https://www.sqlite.org/pragma.html#pragma_synchronous
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-    const damage = database.prepare("PRAGMA quick_check(1)").get()?.quick_check;
-    if (damage !== "ok") throw new EnsembleError(`it is damaged: ${damage}`);
-    createSchema(database);
+    if (version < MIGRATIONS.length) {
+      const steps = MIGRATIONS.slice(version).join("; ");
+      database.exec(`BEGIN; ${steps}; PRAGMA user_version = ${MIGRATIONS.length}; COMMIT`);
+    }
     return database;
   } catch (error) {
     database.close();
@@ -139,23 +153,19 @@ function openDatabase(path: string): DatabaseSync {
   }
 }
 
-function createSchema(database: DatabaseSync): void {
-  // Taking the write lock first keeps two processes from both finding an empty file.
-  database.exec("BEGIN IMMEDIATE");
+/** The version of the schema that the file has; 0 when it is empty. */
+function readVersion(database: DatabaseSync): number {
   const version = Number(database.prepare("PRAGMA user_version").get()?.user_version);
-  if (version > SCHEMA_VERSION) {
+  if (version > MIGRATIONS.length) {
     throw new EnsembleError(
       `it was written by a newer version of this program: its schema is number ${version}, ` +
-        `this version knows those up to ${SCHEMA_VERSION}`,
+        `this version knows those up to ${MIGRATIONS.length}`,
     );
   }
-  if (version === 0) {
-    if (database.prepare("SELECT 1 FROM sqlite_schema").get() !== undefined) {
-      throw new EnsembleError("it holds the tables of another program");
-    }
-    database.exec(`${SCHEMA}; PRAGMA user_version = ${SCHEMA_VERSION}`);
+  if (version === 0 && database.prepare("SELECT 1 FROM sqlite_schema").get() !== undefined) {
+    throw new EnsembleError("it holds the tables of another program");
   }
-  database.exec("COMMIT");
+  return version;
 }
 
 function rowToEntry(row: Record<string, unknown>): RegistryEntry {
@@ -164,5 +174,6 @@ function rowToEntry(row: Record<string, unknown>): RegistryEntry {
     instance: row.instance as Uint8Array,
     addresses: parseAddresses(row.addresses as string),
     roles: JSON.parse(row.roles as string),
+    ...(row.pid !== null && { pid: row.pid as number, host: row.host as string }),
   };
 }

@@ -6,6 +6,16 @@
 import type { ServerId } from "../runtime/actor/server_id.ts";
 import type { RegistryEntry } from "../runtime/server/registry_entry.ts";
 
+/** Which entries to give. */
+export interface EntryQuery {
+  /** Those of the servers with this role; by default all. */
+  readonly role?: string | undefined;
+  /** Those whose ids come after this one; by default from the first. */
+  readonly after?: ServerId | undefined;
+  /** At most so many. */
+  readonly limit: number;
+}
+
 /**
  * A set of entries, one for each server id. When a change resolves it is as durable as the store
  * promises to be. Entries are handed over by value: changing one later changes nothing in the store.
@@ -15,21 +25,18 @@ export interface RegistryStore {
   put(entry: RegistryEntry): Promise<void>;
 
   /**
-   * Removes a server's entry. With `instance`, only the entry of that instance: so a server that
-   * stops never removes the entry of its restarted successor.
+   * Removes the entry of an instance of a server. Its restarted successor has another: so a server that stops
+   * never removes that one's.
    *
    * @returns whether there was such an entry.
    */
-  delete(id: ServerId, instance?: Uint8Array): Promise<boolean>;
+  delete(id: ServerId, instance: Uint8Array): Promise<boolean>;
 
   /** The server's entry. */
   get(id: ServerId): Promise<RegistryEntry | undefined>;
 
-  /** The entries of the servers that have the role, sorted by id. */
-  byRole(role: string): Promise<RegistryEntry[]>;
-
-  /** All entries, sorted by id. */
-  list(): Promise<RegistryEntry[]>;
+  /** The entries that match, sorted by id, by code unit. */
+  list(query: EntryQuery): Promise<RegistryEntry[]>;
 
   /** Lets go of the store; nothing may be asked of it afterwards. */
   close(): Promise<void>;

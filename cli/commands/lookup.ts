@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { registryClient } from "../../runtime/ensemble/remote.ts";
+import { listServers, registryClient } from "../../runtime/ensemble/remote.ts";
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import type { RegistryEntry } from "../../runtime/server/registry_entry.ts";
 import { withConsole } from "../console.ts";
@@ -28,9 +28,8 @@ export async function lookup(query: LookupQuery, options: LookupOptions): Promis
 
 /** A server that is not there is a failure; a role that nobody has is an empty list. */
 async function find(actors: ActorSystem, query: LookupQuery): Promise<RegistryEntry[]> {
-  const registry = registryClient(actors);
-  if ("role" in query) return await registry.lookupRole(query);
-  const entry = await registry.lookup({ id: query.server });
+  if ("role" in query) return await listServers(actors, query);
+  const entry = await registryClient(actors).lookup({ id: query.server });
   if (!entry) throw new EnsembleError(`the registry knows no server ${query.server}`);
   return [entry];
 }

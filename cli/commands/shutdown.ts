@@ -5,7 +5,12 @@
  */
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import { REGISTRY_ID } from "../../runtime/actor/server_id.ts";
-import { registryClient, shutDownActor, shutDownServer } from "../../runtime/ensemble/remote.ts";
+import {
+  listServers,
+  registryClient,
+  shutDownActor,
+  shutDownServer,
+} from "../../runtime/ensemble/remote.ts";
 import { Administrator } from "../administrator.ts";
 import { askYesOrNo } from "../confirmation.ts";
 import { withConsole } from "../console.ts";
@@ -13,10 +18,13 @@ import { printJson, printLine, printNotice } from "../output.ts";
 import type { PassphraseOptions } from "../passphrase.ts";
 import { UsageError } from "../usage_error.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
-import { DisconnectedError, EnsembleError } from "../../runtime/errors.ts";
-import type { RegistryEntry } from "../../runtime/server/registry_entry.ts";
-import { isLocal } from "../../runtime/wire/address.ts";
+import { DisconnectedError, EnsembleError, TimeoutError } from "../../runtime/errors.ts";
+import { hasEnded } from "../../runtime/server/liveness.ts";
+import { describeServer, type RegistryEntry } from "../../runtime/server/registry_entry.ts";
 import type { ClientOptions, OutputOptions } from "../options.ts";
+
+/** How many servers are shut down at the same time: each takes a connection. */
+const AT_ONCE = 64;
 
 /** Options of {@linkcode shutdown}. */
 export interface ShutdownOptions extends ClientOptions, OutputOptions, PassphraseOptions {
@@ -50,44 +58,70 @@ async function shutDownEnsemble(
   administrator: Administrator,
   options: ShutdownOptions,
 ): Promise<void> {
-  const registry = registryClient(actors);
-  const entries = await registry.list();
+  const entries = await listServers(actors);
   if (!options.force) await confirm(entries.length);
   const down: ServerId[] = [];
-  const failures: string[] = [];
-  const forget = async ({ id, instance }: RegistryEntry) => {
-    printNotice(`${id} has ended without a word; it is taken out of the registry`);
-    await administrator.elevating(REGISTRY_ID, "admin", () => registry.remove({ id, instance }));
-  };
+  let failures = 0;
   const stop = async (id: ServerId, entry?: RegistryEntry) => {
     if (!options.json) printLine(`... shutting down ${id}`);
     try {
       await administrator.elevating(id, "shutdown", () => shutDownServer(actors, id));
       down.push(id);
     } catch (error) {
-      if (entry && isDead(entry, error)) return await forget(entry);
-      failures.push((error as Error).message);
-      printNotice(`gxensemble: error: ${(error as Error).message}`);
+      try {
+        if (!entry || !(error instanceof DisconnectedError)) throw error;
+        if (!await takeOut(entry, { actors, administrator, error })) down.push(id);
+      } catch (error) {
+        failures++;
+        printNotice(`gxensemble: error: ${describeFailure(error, entry)}`);
+      }
     }
   };
-  // All at once: a server that takes its time does not hold up the others. The registry is the last.
-  await Promise.all(entries.map((entry) => stop(entry.id, entry)));
-  // Whoever still runs has to be found again.
-  if (failures.length === 0) await stop(REGISTRY_ID);
+  // Many at once: a server that takes its time does not hold up the others. The registry is the last.
+  const queue = entries.values();
+  const stopThem = async () => {
+    for (const entry of queue) await stop(entry.id, entry);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, stopThem));
+  // Those that still run have to be found again.
+  if (failures === 0) await stop(REGISTRY_ID);
   else printNotice("the registry is left running, for the servers that are");
   if (options.json) printJson(down);
-  if (failures.length > 0) {
-    throw new EnsembleError(
-      `${failures.length} of ${entries.length} servers did not shut down`,
-    );
+  if (failures > 0) {
+    throw new EnsembleError(`${failures} of ${entries.length} servers did not shut down`);
   }
 }
 
-/** Whether it is sure that a server does not run: nobody listens at its socket, which is one of this host. */
-function isDead({ addresses }: RegistryEntry, error: unknown): boolean {
-  return error instanceof DisconnectedError &&
-    /unix:\S+: (no such socket|connection refused)/.test(error.message) &&
-    addresses.some((address) => address.kind === "unix" && isLocal(address));
+/**
+ * Takes a server that could not be reached out of the registry, when it is sure that it has ended; says whether
+ * it was still in there, which one that shut down in good order is not.
+ *
+ * @throws {DisconnectedError} the error given, when it may still run.
+ */
+async function takeOut(
+  entry: RegistryEntry,
+  { actors, administrator, error }: {
+    actors: ActorSystem;
+    administrator: Administrator;
+    error: DisconnectedError;
+  },
+): Promise<boolean> {
+  const { id, instance } = entry;
+  const registry = registryClient(actors);
+  const asAdmin = <Result>(work: () => Promise<Result>) =>
+    administrator.elevating(REGISTRY_ID, "admin", work);
+  const presence = await asAdmin(() => registry.presence({ id, instance }));
+  // The registry may be on a host from which the server's socket cannot be tried.
+  if (presence === "connected" || (presence === "unknown" && !await hasEnded(entry))) throw error;
+  if (!await asAdmin(() => registry.remove({ id, instance }))) return false;
+  printNotice(`${describeServer(entry)} has ended without a word; it is taken out of the registry`);
+  return true;
+}
+
+function describeFailure(error: unknown, entry: RegistryEntry | undefined): string {
+  const { message } = error as Error;
+  const isSilent = error instanceof DisconnectedError || error instanceof TimeoutError;
+  return entry && isSilent ? `${describeServer(entry)} does not answer: ${message}` : message;
 }
 
 /** Asks the person; without one there, it takes `-f`. */

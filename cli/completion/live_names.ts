@@ -8,7 +8,7 @@
  */
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import { REGISTRY_ID, type ServerId } from "../../runtime/actor/server_id.ts";
-import { controlClient, registryClient } from "../../runtime/ensemble/remote.ts";
+import { controlClient, listServers } from "../../runtime/ensemble/remote.ts";
 import type { RegistryEntry } from "../../runtime/server/registry_entry.ts";
 import { within } from "../../runtime/within.ts";
 import type { Address } from "../../runtime/wire/address.ts";
@@ -27,7 +27,7 @@ const FAREWELL = 50;
 /** Asks the ensemble that this host is in. */
 export const liveNames: LiveNames = {
   async servers(registries) {
-    const entries = await listServers(registries);
+    const entries = await registered(registries);
     if (!entries) return [];
     const servers = entries.map(({ id, roles }) => ({ word: id, description: roles.join(", ") }));
     return [...servers, { word: REGISTRY_ID, description: "the registry" }];
@@ -35,7 +35,7 @@ export const liveNames: LiveNames = {
 
   async roles(registries) {
     const holders = new Map<string, ServerId[]>();
-    for (const { id, roles } of await listServers(registries) ?? []) {
+    for (const { id, roles } of await registered(registries) ?? []) {
       for (const role of roles) holders.set(role, [...holders.get(role) ?? [], id]);
     }
     return [...holders].map(([role, ids]) => ({ word: role, description: ids.join(", ") }));
@@ -68,8 +68,8 @@ export const liveNames: LiveNames = {
   },
 };
 
-function listServers(registries: readonly Address[]): Promise<RegistryEntry[] | undefined> {
-  return ask(registries, (actors) => registryClient(actors).list());
+function registered(registries: readonly Address[]): Promise<RegistryEntry[] | undefined> {
+  return ask(registries, (actors) => listServers(actors));
 }
 
 async function askCandidates(

@@ -20,6 +20,8 @@ import { EnsembleError } from "../errors.ts";
 import { ActorServer } from "../server/actor_server.ts";
 import type { Capabilities } from "../server/capabilities.ts";
 import type { ConnectionInfo } from "../server/control.ts";
+import type { Presence } from "../server/identity.ts";
+import type { RegistryEntry } from "../server/registry_entry.ts";
 import type { Session } from "../server/session.ts";
 import { type Address, formatAddressUrl, localUnixAddress } from "../wire/address.ts";
 import { readAdminPublicKey } from "./admin_key.ts";
@@ -136,6 +138,11 @@ export class EnsembleServer {
   /** Connects with another server; see {@linkcode ActorServer.connect}. */
   connect(server: ServerId, addresses?: Address[]): Promise<void> {
     return this.#server.connect(server, addresses);
+  }
+
+  /** Whether the instance of a registry entry lives; see {@linkcode ActorServer.presence}. */
+  presence(entry: RegistryEntry): Promise<Presence> {
+    return this.#server.presence(entry);
   }
 
   /** Whether senders to a server should wait for {@linkcode EnsembleServer.drained}. */

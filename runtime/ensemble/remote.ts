@@ -13,14 +13,31 @@ import { LOADER_ACTOR, type LoaderHandlers } from "../code/loader_protocol.ts";
 import { TimeoutError } from "../errors.ts";
 import { DEFAULT_GRACE } from "../server/actor_server.ts";
 import type { ControlHandlers } from "../server/control.ts";
+import type { RegistryEntry } from "../server/registry_entry.ts";
 import { REGISTRY, type RegistryHandlers } from "../server/registry_protocol.ts";
 
 /** What can ask: an actor, a server. */
 export type Asker = Pick<Messaging, "ask">;
 
-/** The registry: `add`, `remove`, `lookup`, `lookupRole`, `list`. */
+/** The registry: `add`, `remove`, `lookup`, `list` of a page, `presence`. */
 export function registryClient(asker: Asker): Client<RegistryHandlers> {
   return client<RegistryHandlers>(asker, REGISTRY);
+}
+
+/** The entries of all registered servers, or of those with a role, sorted by id; asks for all pages. */
+export async function listServers(
+  asker: Asker,
+  { role }: { role?: string } = {},
+): Promise<RegistryEntry[]> {
+  const registry = registryClient(asker);
+  const entries: RegistryEntry[] = [];
+  let after: ServerId | undefined;
+  do {
+    const page = await registry.list({ role, after });
+    entries.push(...page.entries);
+    after = page.next;
+  } while (after !== undefined);
+  return entries;
 }
 
 /** A server's control: `listActors`, `listConnections`, `connect`, `shutdown`. */

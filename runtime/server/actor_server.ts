@@ -22,7 +22,7 @@ import { controlChecks } from "./control_requests.ts";
 import { Capabilities } from "./capabilities.ts";
 import type { TlsCredentials } from "./certified.ts";
 import { importCookie, SilentPeerError } from "./handshake.ts";
-import { requireIdentity } from "./identity.ts";
+import { Identities, type Presence } from "./identity.ts";
 import { Instance } from "./instance.ts";
 import { keepRegistered, register } from "./registration.ts";
 import type { RegistryEntry } from "./registry_entry.ts";
@@ -79,6 +79,7 @@ export class ActorServer implements Controlled {
   /** What others may do in it. */
   readonly capabilities: Capabilities;
   readonly #router: Router;
+  readonly #identities: Identities;
   readonly #book: AddressBook;
   readonly #listeners: Listener[];
   readonly #abort = new AbortController();
@@ -100,16 +101,20 @@ export class ActorServer implements Controlled {
     this.#listeners = listeners;
     this.#registered = options.register;
     this.#book = new AddressBook((id) => this.#lookUp(id, options.registry));
-    this.#book.set(REGISTRY_ID, [...options.registry], Infinity);
+    this.#book.give(REGISTRY_ID, options.registry);
     const self = { id: options.id, instance, cookie, tls: options.tls };
     this.#router = new Router(self, this.#book, {
       onEnvelope: (envelope) => this.#receive(envelope),
       onDisconnected: (server, reason) =>
         this.actors.disconnected(server, server === REGISTRY_ID ? withHint(reason) : reason),
-      identify: async (claim) => {
-        if (!this.capabilities.enforced) return;
-        await requireIdentity(self, claim, (id) => this.#registry.lookup({ id }));
-      },
+      onClosed: (session, lastHeard) => this.#identities.closed(session, lastHeard),
+      identify: (claim) => this.#identities.require(claim),
+      isRegistered: (id, instance) => this.#identities.isRegistered(id, instance),
+    });
+    this.#identities = new Identities(self, {
+      lookup: (id) => this.#registry.lookup({ id }),
+      stands: (id, instance) => this.#router.stands(id, instance),
+      enforced: () => this.capabilities.enforced,
     });
     this.capabilities = new Capabilities(
       { id: options.id, instance: instance.publicKey },
@@ -124,6 +129,8 @@ export class ActorServer implements Controlled {
       instance: instance.publicKey,
       addresses: options.announce ?? listeners.map(({ address }) => reachable(address)),
       roles: options.roles,
+      pid: Deno.pid,
+      host: hostName(),
     };
   }
 
@@ -175,14 +182,19 @@ export class ActorServer implements Controlled {
   }
 
   /**
-   * Connects with another server, through the registry or at the addresses given. Sending to a server
-   * connects by itself; this is for those who want to know that it works.
+   * Connects with another server, through the registry or at the addresses given, which are tried first from now
+   * on. Sending to a server connects by itself; this is for those who want to know that it works.
    *
    * @throws {DisconnectedError} when it cannot be reached, saying what was tried.
    */
   connect(server: ServerId, addresses?: Address[]): Promise<void> {
-    if (addresses && addresses.length > 0) this.#book.set(server, addresses);
+    if (addresses && addresses.length > 0) this.#book.give(server, addresses);
     return this.#router.connect(server);
+  }
+
+  /** Whether the instance of a registry entry lives, as far as can be told from this server. */
+  presence(entry: RegistryEntry): Promise<Presence> {
+    return this.#identities.presence(entry);
   }
 
   /** Whether so much waits to be sent to a server that senders should wait for `drained`. */

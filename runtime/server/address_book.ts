@@ -1,23 +1,24 @@
 /**
- * Where other servers are: what the registry said, for a while.
+ * Where other servers are: what a person said, for good, and what the registry said, for a while.
  *
  * @module
  */
 import type { ServerId } from "../actor/server_id.ts";
 import { type Address, isLocal } from "../wire/address.ts";
 
-/** How long addresses are believed without asking the registry again, in ms. */
-const ADDRESS_LIFETIME = 5 * 60 * 1000;
+/** How long addresses from the registry are used without asking it again, in ms. */
+export const ADDRESS_LIFETIME: number = 5 * 60 * 1000;
 
 /** The order in which a server's addresses are tried. */
 const PREFERENCE: readonly Address["kind"][] = ["unix", "tls", "tcp"];
 
 /** Asks the registry for a server's addresses; throws when it knows none. */
-export type Lookup = (id: ServerId) => Promise<Address[]>;
+export type Lookup = (id: ServerId) => Promise<readonly Address[]>;
 
-/** Addresses by server id, cached. */
+/** Addresses by server id. Only those that can be tried from this host are noted. */
 export class AddressBook {
-  readonly #cached = new Map<ServerId, { addresses: Address[]; until: number }>();
+  readonly #given = new Map<ServerId, Address[]>();
+  readonly #found = new Map<ServerId, { addresses: Address[]; until: number }>();
   readonly #lookup: Lookup;
 
   /** Makes an empty book. */
@@ -25,35 +26,39 @@ export class AddressBook {
     this.#lookup = lookup;
   }
 
+  /** Notes addresses that a person gave, in place of those given before. They never expire. */
+  give(id: ServerId, addresses: readonly Address[]): void {
+    this.#given.set(id, inOrder(addresses));
+  }
+
+  /** The addresses that a person gave, in the order to try them. */
+  given(id: ServerId): Address[] {
+    return this.#given.get(id) ?? [];
+  }
+
+  /** The addresses that the registry named less than {@linkcode ADDRESS_LIFETIME} ago. */
+  found(id: ServerId): Address[] {
+    const found = this.#found.get(id);
+    if (!found) return [];
+    if (performance.now() < found.until) return found.addresses;
+    this.#found.delete(id);
+    return [];
+  }
+
   /**
-   * Notes addresses for a time in ms; `Infinity` for those that never expire, and those that replace them
-   * do not either.
+   * Asks the registry for a server's addresses and notes what it says.
+   *
+   * @throws {EnsembleError} when it knows none, or does not answer.
    */
-  set(id: ServerId, addresses: Address[], lifetime: number = ADDRESS_LIFETIME): void {
-    const until = this.isFixed(id) ? Infinity : performance.now() + lifetime;
-    this.#cached.set(id, { addresses: inOrder(addresses), until });
-  }
-
-  /** The addresses noted, if they are fresh enough. */
-  get(id: ServerId): Address[] | undefined {
-    const cached = this.#cached.get(id);
-    return cached && cached.until > performance.now() ? cached.addresses : undefined;
-  }
-
-  /** Whether the addresses of a server are fixed: the registry cannot be asked about them. */
-  isFixed(id: ServerId): boolean {
-    return this.#cached.get(id)?.until === Infinity;
-  }
-
-  /** Asks the registry and notes what it says. */
   async refresh(id: ServerId): Promise<Address[]> {
-    this.#cached.delete(id);
-    this.set(id, await this.#lookup(id));
-    return this.get(id)!;
+    this.#found.delete(id);
+    const addresses = inOrder(await this.#lookup(id));
+    this.#found.set(id, { addresses, until: performance.now() + ADDRESS_LIFETIME });
+    return addresses;
   }
 }
 
-function inOrder(addresses: Address[]): Address[] {
+function inOrder(addresses: readonly Address[]): Address[] {
   return addresses.filter(isLocal)
     .sort((a, b) => PREFERENCE.indexOf(a.kind) - PREFERENCE.indexOf(b.kind));
 }

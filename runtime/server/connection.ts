@@ -77,6 +77,11 @@ export class Connection {
     return this.#ended === undefined;
   }
 
+  /** When the peer was heard last, by `performance.now()`. */
+  get lastReceived(): number {
+    return this.#lastReceived;
+  }
+
   /**
    * Sees to it that the outbox is written in this turn of the event loop: once nothing more is added to it,
    * so that all that this turn sends leaves in one write.

@@ -3,23 +3,32 @@
  *
  * There the cookie shows that a peer is of the ensemble, and its instance that it is the process that it says;
  * nothing shows that its id is its own. Where capabilities are enforced the registry's word counts: while a
- * server is registered, its id is that of the instance which registered. The registry itself takes a new
- * instance only when the old one does not answer any more, which is how a server comes back after a crash.
+ * server is registered, its id is that of the instance which registered.
+ *
+ * The registry passes an id on to another instance at once when the registered one has left, or when its
+ * connection broke and its addresses refuse. While a connection of it stands the id is never passed on: the
+ * heartbeat closes that of a silent peer. An instance that is neither connected nor refuses is believed to live
+ * until it has been silent for {@linkcode HEARTBEAT_TIMEOUT}.
  *
  * @module
  */
 import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
 import { AuthenticationError } from "../errors.ts";
-import { type Address, isLocal } from "../wire/address.ts";
+import type { Address } from "../wire/address.ts";
+import { HEARTBEAT_TIMEOUT } from "../wire/limits.ts";
+import type { ByteStream } from "../wire/stream.ts";
 import { connectTo } from "../wire/transport.ts";
-import { within } from "../within.ts";
 import { type Credentials, greet } from "./handshake.ts";
 import type { Bytes } from "./handshake_messages.ts";
-import { sameInstance } from "./instance.ts";
-import type { RegistryEntry } from "./registry_entry.ts";
+import { fingerprint, sameInstance } from "./instance.ts";
+import { hasEnded, type Sign, signOfError } from "./liveness.ts";
+import { describeServer, type RegistryEntry } from "./registry_entry.ts";
+import type { Session } from "./session.ts";
 
-/** How long a registered instance may take to show that it lives when another claims its id, in ms. */
-const PROBE_TIMEOUT = 1_000;
+/** When the id of a server that falls silent passes on, for error messages. */
+export const WHEN_SILENT = `its id passes on when it has been silent for ${
+  HEARTBEAT_TIMEOUT / 1000
+} s`;
 
 /** A peer that says who it is. */
 export interface Claim {
@@ -31,62 +40,121 @@ export interface Claim {
   readonly dialled: boolean;
 }
 
-/**
- * Makes sure that a peer may go by its id.
- *
- * @param lookup asks the registry.
- * @throws {AuthenticationError} when the id is that of another instance, or nobody can be asked.
- */
-export async function requireIdentity(
-  self: Credentials,
-  { id, instance, dialled }: Claim,
-  lookup: (id: ServerId) => Promise<RegistryEntry | undefined>,
-): Promise<void> {
-  if (id === REGISTRY_ID) {
-    // It is whoever answers at the addresses of the registry, and nobody who comes by himself.
-    if (dialled) return;
+/** What is known of a registered instance: "unknown" is one that is not connected, and may live all the same. */
+export type Presence = "connected" | "gone" | "unknown";
+
+/** What identities are judged by. */
+export interface IdentityOptions {
+  /** Asks the registry. */
+  lookup(id: ServerId): Promise<RegistryEntry | undefined>;
+  /** Whether a connection of the instance stands. */
+  stands(id: ServerId, instance: Uint8Array): Promise<boolean>;
+  /** Whether this server goes by the registry: where capabilities are enforced. The registry always does. */
+  enforced(): boolean;
+}
+
+/** Tells whether peers may go by their ids. */
+export class Identities {
+  readonly #self: Credentials;
+  readonly #options: IdentityOptions;
+  readonly #started = performance.now();
+  /** When instances whose connection is over were heard last: those of the last {@linkcode HEARTBEAT_TIMEOUT}. */
+  readonly #lastHeard = new Map<ServerId, { instance: Bytes; at: number }>();
+
+  /** The identities of the peers of one server. */
+  constructor(self: Credentials, options: IdentityOptions) {
+    this.#self = self;
+    this.#options = options;
+  }
+
+  /**
+   * Makes sure that a peer may go by its id.
+   *
+   * @throws {AuthenticationError} when the id is that of another instance, or nobody can be asked.
+   */
+  async require({ id, instance, dialled }: Claim): Promise<void> {
+    const isRegistry = this.#self.id === REGISTRY_ID;
+    if (!isRegistry && !this.#options.enforced()) return;
+    if (id === REGISTRY_ID) {
+      // It is whoever answers at the addresses of the registry, and nobody who comes by himself.
+      if (dialled) return;
+      throw new AuthenticationError(
+        `${this.#self.id} connects to the registry, and not the other way round`,
+      );
+    }
+    let entry: RegistryEntry | undefined;
+    try {
+      entry = await this.#options.lookup(id);
+    } catch (error) {
+      const { message } = error as Error;
+      throw new AuthenticationError(`cannot ask the registry which instance is ${id}: ${message}`);
+    }
+    if (!entry || sameInstance(entry.instance, instance)) return;
+    const presence = isRegistry ? await this.presence(entry) : "connected";
+    if (presence === "gone" || (presence === "unknown" && this.#isLongSilent(entry))) return;
     throw new AuthenticationError(
-      `${self.id} connects to the registry, and not the other way round`,
+      `another instance is registered as ${describeServer(entry)}: ${fingerprint(entry.instance)}` +
+        (presence === "unknown" ? `; it may still run: ${WHEN_SILENT}` : ""),
     );
   }
-  let entry: RegistryEntry | undefined;
-  try {
-    entry = await lookup(id);
-  } catch (error) {
-    const { message } = error as Error;
-    throw new AuthenticationError(`cannot ask the registry which instance is ${id}: ${message}`);
+
+  /** Whether the registry says that an id is that of this instance. */
+  async isRegistered(id: ServerId, instance: Bytes): Promise<boolean> {
+    try {
+      const entry = await this.#options.lookup(id);
+      return entry !== undefined && sameInstance(entry.instance, instance);
+    } catch {
+      return false;
+    }
   }
-  if (!entry || sameInstance(entry.instance, instance)) return;
-  if (self.id === REGISTRY_ID && !await answers(self, entry)) return;
-  throw new AuthenticationError(`another instance is registered as ${id}`);
-}
 
-/** Whether an instance still answers at one of the addresses that it announced. */
-async function answers(self: Credentials, entry: RegistryEntry): Promise<boolean> {
-  let found = false;
-  const probe = async (address: Address) => {
-    const instance = await instanceAt(self, entry.id, address);
-    found ||= instance !== undefined && sameInstance(instance, entry.instance);
-  };
-  await within(PROBE_TIMEOUT, Promise.all(entry.addresses.filter(isLocal).map(probe)));
-  return found;
-}
-
-/** The instance that says that it is a server, at an address; the handshake goes no further. */
-async function instanceAt(
-  self: Credentials,
-  wanted: ServerId,
-  address: Address,
-): Promise<Bytes | undefined> {
-  let found: Bytes | undefined;
-  try {
-    await greet(await connectTo(address, self.tls), self, {
-      wanted,
-      admit: (instance) => Promise.resolve(void (found = instance)),
-      proceed: () => found === undefined,
+  /** Whether a registered instance lives, as far as can be told from here. */
+  async presence(entry: RegistryEntry): Promise<Presence> {
+    if (await this.#options.stands(entry.id, entry.instance)) return "connected";
+    const ended = await hasEnded(entry, {
+      isLongSilent: this.#isLongSilent(entry),
+      examine: (address) => this.#examine(entry, address),
     });
-  } catch {
-    // Nobody is there, or it is another; or this has been told what it wants to know, and broke off.
+    return ended ? "gone" : "unknown";
   }
-  return found;
+
+  /** Notes that a connection is over; `lastHeard` is when its peer was heard last, by `performance.now()`. */
+  closed({ peer, instance }: Session, lastHeard: number): void {
+    if (this.#self.id !== REGISTRY_ID) return;
+    this.#lastHeard.delete(peer);
+    this.#lastHeard.set(peer, { instance, at: lastHeard });
+    const old = performance.now() - HEARTBEAT_TIMEOUT;
+    for (const [id, { at }] of this.#lastHeard) {
+      if (at >= old) break;
+      this.#lastHeard.delete(id);
+    }
+  }
+
+  /** Whether nothing was heard for so long that a standing connection would have been closed. */
+  #isLongSilent({ id, instance }: RegistryEntry): boolean {
+    const heard = this.#lastHeard.get(id);
+    // A registry that has just started has not heard of anybody yet.
+    const at = heard && sameInstance(heard.instance, instance) ? heard.at : this.#started;
+    return performance.now() - at >= HEARTBEAT_TIMEOUT;
+  }
+
+  /** Who answers at an address of a registered instance; the handshake goes no further than that. */
+  async #examine({ instance }: RegistryEntry, address: Address): Promise<Sign> {
+    let stream: ByteStream;
+    try {
+      stream = await connectTo(address, this.#self.tls);
+    } catch (error) {
+      return signOfError(error);
+    }
+    let found: Bytes | undefined;
+    try {
+      await greet(stream, this.#self, {
+        admit: (instance) => Promise.resolve(void (found = instance)),
+        proceed: () => found === undefined,
+      });
+    } catch {
+      // It is silent, or it has told what is to be known, and this broke off.
+    }
+    return found && !sameInstance(found, instance) ? "gone" : "unclear";
+  }
 }

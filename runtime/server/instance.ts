@@ -55,3 +55,8 @@ export async function verifySignature(
 export function sameInstance(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && one.every((byte, i) => byte === other[i]);
 }
+
+/** The beginning of an instance in hex, for people: long enough that nobody makes another that begins so. */
+export function fingerprint(instance: Uint8Array): string {
+  return instance.subarray(0, 8).toHex();
+}

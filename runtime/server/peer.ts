@@ -23,8 +23,8 @@ export class Peer {
   greeting: Promise<void> | undefined;
   /** The end of the peer's handshake with this server, from its admission until its stream is in use. */
   welcoming: Promise<void> | undefined;
-  /** Whether messages that nobody waits for an answer to are among what waits to be written. */
-  holdsUnasked = false;
+  /** How many messages that nobody waits for an answer to are among what waits to be written. */
+  unasked = 0;
   /** Why the last connection or attempt ended. */
   lastFailure = "";
   #connected = Promise.withResolvers<void>();
@@ -59,7 +59,7 @@ export class Peer {
 
   /** Wakes those who wait in {@linkcode Peer.drained}. */
   notifyDrained(): void {
-    this.holdsUnasked = false;
+    this.unasked = 0;
     this.#drained?.resolve();
     this.#drained = undefined;
   }

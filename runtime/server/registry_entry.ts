@@ -9,11 +9,17 @@ import type { Address } from "../wire/address.ts";
 /** The most addresses that a server announces. */
 export const MAX_ADDRESSES = 16;
 
+/** The longest address, in UTF-16 code units of its list form. */
+export const MAX_ADDRESS = 512;
+
 /** The most roles that a server has. */
 export const MAX_ROLES = 32;
 
-/** The longest role, in UTF-16 code units. */
+/** The longest role, in bytes of UTF-8. */
 export const MAX_ROLE = 64;
+
+/** The longest name of a host, in UTF-16 code units: that of the DNS. */
+export const MAX_HOST = 255;
 
 /** One server of the ensemble, as it announced itself. */
 export interface RegistryEntry {
@@ -28,6 +34,15 @@ export interface RegistryEntry {
   readonly addresses: readonly Address[];
   /** What the server does in the ensemble, in the order it announced. */
   readonly roles: readonly string[];
+  /** The number of its process on {@linkcode RegistryEntry.host}; not known of what an early registry kept. */
+  readonly pid?: number | undefined;
+  /** The name of the host that its process runs on. */
+  readonly host?: string | undefined;
+}
+
+/** A registered server as messages name it: `httpd1 (pid 123 on host a)`. */
+export function describeServer({ id, pid, host }: RegistryEntry): string {
+  return pid === undefined ? id : `${id} (pid ${pid} on host ${host})`;
 }
 
 /** Orders entries by server id, by code unit: the order in which every store answers. */

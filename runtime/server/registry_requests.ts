@@ -4,22 +4,33 @@
  * @module
  */
 import type { RequestChecks } from "../actor/service.ts";
+import { InvalidInputError } from "../errors.ts";
+import { type Address, formatAddress } from "../wire/address.ts";
 import { INSTANCE_LENGTH } from "./instance.ts";
-import { MAX_ADDRESSES, MAX_ROLE, MAX_ROLES } from "./registry_entry.ts";
+import { MAX_ADDRESS, MAX_ADDRESSES, MAX_HOST, MAX_ROLE, MAX_ROLES } from "./registry_entry.ts";
 import type { RegistryHandlers } from "./registry_protocol.ts";
 import {
   address,
   bytes,
+  type Check,
   listOf,
-  nothing,
   optional,
   parts,
   requestChecks,
   serverId,
   text,
+  utf8,
+  wholeNumber,
 } from "./request_checks.ts";
 
 const instance = bytes(INSTANCE_LENGTH, INSTANCE_LENGTH);
+
+/** An address that fits into an entry. */
+const shortAddress: Check<Address> = (value) => {
+  const checked = address(value);
+  if (formatAddress(checked).length <= MAX_ADDRESS) return checked;
+  throw new InvalidInputError(`an address of a server has up to ${MAX_ADDRESS} characters`);
+};
 
 /** The checks of the registry's actor. */
 export const registryChecks: RequestChecks = requestChecks<RegistryHandlers>({
@@ -28,12 +39,14 @@ export const registryChecks: RequestChecks = requestChecks<RegistryHandlers>({
     entry: parts({
       id: serverId,
       instance,
-      addresses: listOf(address, MAX_ADDRESSES),
-      roles: listOf(text(MAX_ROLE), MAX_ROLES),
+      addresses: listOf(shortAddress, MAX_ADDRESSES),
+      roles: listOf(utf8(MAX_ROLE), MAX_ROLES),
+      pid: optional(wholeNumber),
+      host: optional(text(MAX_HOST)),
     }),
   }),
-  remove: parts({ id: serverId, instance: optional(instance) }),
+  remove: parts({ id: serverId, instance }),
   lookup: parts({ id: serverId }),
-  lookupRole: parts({ role: text(MAX_ROLE) }),
-  list: nothing,
+  list: parts({ role: optional(utf8(MAX_ROLE)), after: optional(serverId) }),
+  presence: parts({ id: serverId, instance }),
 });

@@ -111,6 +111,15 @@ export function text(length: number): Check<string> {
   };
 }
 
+/** A text of at most so many bytes of UTF-8. */
+export function utf8(length: number): Check<string> {
+  return (value) => {
+    const isShort = typeof value === "string" && value.length <= length;
+    if (isShort && new TextEncoder().encode(value).length <= length) return value;
+    throw new Mismatch(value, `a text of up to ${length} bytes`);
+  };
+}
+
 /** A text of which only so many UTF-16 code units are kept. */
 export function shortened(length: number): Check<string> {
   return (value) => shorten(text(Infinity)(value), length);

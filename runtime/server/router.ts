@@ -6,7 +6,7 @@
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Route } from "../actor/actor_system.ts";
 import type { Envelope } from "../actor/envelope.ts";
-import type { ServerId } from "../actor/server_id.ts";
+import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
 import { DisconnectedError, EnsembleError } from "../errors.ts";
 import { type Address, formatAddressUrl } from "../wire/address.ts";
 import { encodeEnvelope } from "../wire/codec.ts";
@@ -14,18 +14,23 @@ import { HANDSHAKE_TIMEOUT, WARNING_MARK } from "../wire/limits.ts";
 import type { Accepted } from "../wire/stream.ts";
 import { connectTo } from "../wire/transport.ts";
 import { within } from "../within.ts";
+import { Absences } from "./absence.ts";
 import type { AddressBook } from "./address_book.ts";
 import { Connection } from "./connection.ts";
 import { type Authenticated, type Credentials, greet, welcome } from "./handshake.ts";
 import { type Bytes, Refusal, RefusedError } from "./handshake_messages.ts";
-import type { Claim } from "./identity.ts";
-import { sameInstance } from "./instance.ts";
+import { type Claim, WHEN_SILENT } from "./identity.ts";
+import { fingerprint, sameInstance } from "./instance.ts";
 import { Peer } from "./peer.ts";
 import type { Session } from "./session.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
-/** How long a connected instance may take to show that it lives when another claims its id, in ms. */
+/**
+ * How long the connection of an instance may take to show that it is broken when another instance claims the
+ * id, in ms: the end of a process may be on its way, and a host that was started again answers with a reset. A
+ * peer that is only silent is never taken for gone by this.
+ */
 const PROBE_TIMEOUT = 1_000;
 
 /** What a router reports to, and asks. */
@@ -39,6 +44,10 @@ export interface RouterEvents {
   onDisconnected(server: ServerId, reason: DisconnectedError): void;
   /** Makes sure that a peer without a certificate may go by its id; throws {@linkcode AuthenticationError}. */
   identify(claim: Claim): Promise<void>;
+  /** Whether the registry says that an id is that of this instance. */
+  isRegistered(id: ServerId, instance: Bytes): Promise<boolean>;
+  /** A connection is over; `lastHeard` is when the peer was heard last, by `performance.now()`. */
+  onClosed(session: Session, lastHeard: number): void;
 }
 
 /**
@@ -54,6 +63,7 @@ export class Router implements Route {
   readonly #book: AddressBook;
   readonly #events: RouterEvents;
   readonly #peers = new Map<ServerId, Peer>();
+  readonly #absences = new Absences();
   #closed = false;
 
   /** A router without connections. */
@@ -73,10 +83,14 @@ export class Router implements Route {
   send(server: ServerId, envelope: Envelope): boolean {
     if (this.#closed) return false;
     const body = encodeEnvelope(envelope);
+    if (!envelope.replyExpected && this.#isPausing(server)) {
+      this.#absences.drop(server, 1);
+      return false;
+    }
     const peer = this.#peer(server);
     const before = peer.outbox.size;
     peer.outbox.add(body);
-    peer.holdsUnasked ||= !envelope.replyExpected;
+    if (!envelope.replyExpected) peer.unasked++;
     if (before <= WARNING_MARK && peer.outbox.size > WARNING_MARK) {
       logger.warn("{peer} does not keep up: {bytes} bytes wait for it", {
         peer: server,
@@ -136,7 +150,7 @@ export class Router implements Route {
         admit: async (id, instance) => {
           await this.#identify(stream, { id, instance, dialled: false });
           const certified = stream.certificate !== undefined;
-          return await this.#admit(client = id, { instance, certified }, welcoming.promise);
+          return await this.#admit(client = id, { instance, certified, from }, welcoming.promise);
         },
       });
       this.#use(stream, authenticated, from);
@@ -161,10 +175,17 @@ export class Router implements Route {
     const attempts = [...this.#peers.values()].flatMap(({ attempt }) => attempt ?? []);
     if (attempts.length > 0) await within(timeout, Promise.all(attempts));
     this.#closed = true;
+    this.#absences.close();
     const rest = until - performance.now();
     await Promise.all(
       [...this.#peers.values()].map(({ connection }) => connection?.drain(rest)),
     );
+  }
+
+  /** Whether a server could not be reached and is not to be tried yet; an ask or `connect` tries at once. */
+  #isPausing(server: ServerId): boolean {
+    const peer = this.#peers.get(server);
+    return !peer?.connection && !peer?.attempt && this.#absences.isPausing(server);
   }
 
   #peer(server: ServerId): Peer {
@@ -192,26 +213,42 @@ export class Router implements Route {
       await peer.welcoming;
       if (peer.connection) return;
     }
-    const known = this.#book.get(peer.id);
+    const given = this.#book.given(peer.id);
     const failures: Error[] = [];
-    if (known && await this.#dialAll(peer, known, failures)) return;
-    if (!this.#book.isFixed(peer.id)) {
-      const addresses = await this.#book.refresh(peer.id);
-      if (addresses.length === 0) {
-        throw new DisconnectedError(
-          "the registry knows no address of it that leads there from here",
-        );
-      }
-      failures.length = 0;
-      if (await this.#dialAll(peer, addresses, failures)) return;
-    }
+    if (await this.#dialAll(peer, given, failures)) return;
+    if (peer.id !== REGISTRY_ID && await this.#dialFound(peer, given, failures)) return;
     const [cause] = failures.flatMap(({ cause }) => cause ?? []);
     throw new DisconnectedError(failures.map(({ message }) => message).join("; "), { cause });
   }
 
-  async #dialAll(peer: Peer, addresses: Address[], failures: Error[]): Promise<boolean> {
+  /**
+   * Dials where the registry says that the peer is, but for the addresses that were tried. What it said a while
+   * ago is asked again when it fails.
+   */
+  async #dialFound(peer: Peer, tried: Address[], failures: Error[]): Promise<boolean> {
+    if (await this.#dialAll(peer, this.#book.found(peer.id), [])) return true;
+    try {
+      const found = await this.#book.refresh(peer.id);
+      if (found.length === 0) {
+        throw new EnsembleError("the registry knows no address of it that leads there from here");
+      }
+      return await this.#dialAll(peer, found, failures, tried);
+    } catch (error) {
+      failures.push(error as Error);
+      return false;
+    }
+  }
+
+  async #dialAll(
+    peer: Peer,
+    addresses: Address[],
+    failures: Error[],
+    tried: Address[] = [],
+  ): Promise<boolean> {
+    const urls = new Set(tried.map(formatAddressUrl));
     for (const address of addresses) {
       if (peer.connection) return true;
+      if (urls.has(formatAddressUrl(address))) continue;
       if (this.#isDowngrade(address, addresses)) {
         const why = "not tried, for it is also reached over tls";
         failures.push(new EnsembleError(`${formatAddressUrl(address)}: ${why}`));
@@ -267,10 +304,13 @@ export class Router implements Route {
   /**
    * Decides on a client that has proved itself; see the rule above. One that is admitted is noted as on its
    * way in until `welcoming` is over: then nobody of its id is admitted, nor dialled.
+   *
+   * While the connection of another instance stands the id is that one's, however silent it is, until the
+   * heartbeat closes the connection; unless it has left, or the registry has passed the id on.
    */
   async #admit(
     client: ServerId,
-    { instance, certified }: { instance: Bytes; certified: boolean },
+    claim: { instance: Bytes; certified: boolean; from: Address },
     welcoming: Promise<void>,
   ): Promise<{ refusal: Refusal; reason: string } | undefined> {
     while (true) {
@@ -289,20 +329,50 @@ export class Router implements Route {
       } else if (!connection) {
         this.#peer(client).welcoming = welcoming;
         return undefined;
-      } else if (sameInstance(connection.session.instance, instance)) {
+      } else if (sameInstance(connection.session.instance, claim.instance)) {
         connection.close("the peer opened another");
-      } else if (certified && !connection.session.certified) {
+      } else if (connection.session.left) {
+        connection.close("the peer has left, and its id is another's");
+      } else if (
         // Whoever has the cookie may have come first; whose the id is the certificate says.
-        connection.close("the peer was replaced by one with a certificate");
-      } else if (await connection.probe(PROBE_TIMEOUT)) {
-        return {
-          refusal: Refusal.Failed,
-          reason: `a server with the id ${client} is running and connected with ${this.#self.id}`,
-        };
+        (claim.certified && !connection.session.certified) ||
+        await this.#events.isRegistered(client, claim.instance)
+      ) {
+        this.#replace(connection, claim);
       } else {
-        connection.close("the peer was replaced by a new instance");
+        const answers = await connection.probe(PROBE_TIMEOUT);
+        if (connection.open) {
+          return { refusal: Refusal.Failed, reason: this.#inUse(connection.session, answers) };
+        }
       }
     }
+  }
+
+  /** Whether a connection of this instance stands; one that is broken gets the time to show it. */
+  async stands(id: ServerId, instance: Uint8Array): Promise<boolean> {
+    const connection = this.#peers.get(id)?.connection;
+    if (!connection || !sameInstance(connection.session.instance, instance)) return false;
+    await connection.probe(PROBE_TIMEOUT);
+    return connection.open;
+  }
+
+  #replace(connection: Connection, { instance, from }: { instance: Bytes; from: Address }): void {
+    const { peer, instance: old, address } = connection.session;
+    logger.warn("{peer}: instance {new} at {from} takes the place of {old} at {address}", {
+      peer,
+      new: fingerprint(instance),
+      from: formatAddressUrl(from),
+      old: fingerprint(old),
+      address: formatAddressUrl(address),
+    });
+    connection.close("another instance took its place");
+  }
+
+  #inUse({ peer, instance }: Session, answers: boolean): string {
+    const who = `another instance of ${peer}, ${
+      fingerprint(instance)
+    }, is connected with ${this.#self.id}`;
+    return answers ? who : `${who} and does not answer now: ${WHEN_SILENT}`;
   }
 
   #use(stream: Accepted["stream"], authenticated: Authenticated, address: Address): void {
@@ -315,12 +385,14 @@ export class Router implements Route {
         onEnvelope: this.#events.onEnvelope,
         onDrained: () => peer.notifyDrained(),
         onClosed: (connection, reason) => {
+          this.#events.onClosed(connection.session, connection.lastReceived);
           if (peer.connection !== connection) return;
           this.#lose(peer, reason);
         },
       },
     });
     peer.connect(connection);
+    this.#absences.reached(peer.id);
     logger.debug("connected with {peer} by {address}", {
       peer: peer.id,
       address: formatAddressUrl(address),
@@ -328,20 +400,20 @@ export class Router implements Route {
   }
 
   #lose(peer: Peer, reason: string, cause?: unknown): void {
-    const wasConnected = peer.connection !== undefined;
     peer.lastFailure = reason;
-    // Who asked is told; what was only told is lost without a word, but for this one.
-    const dropped = peer.holdsUnasked ? peer.outbox.size : 0;
-    peer.disconnect();
-    this.#forgetIdle(peer);
-    const message = wasConnected
+    const message = peer.connection
       ? `the connection to ${peer.id} was lost: ${reason}`
       : `cannot reach ${peer.id}: ${reason}`;
-    if (dropped > 0 && !this.#closed) {
-      logger.warn("{message}; {dropped} bytes for it are dropped", { message, dropped });
-    } else {
-      logger.debug("{message}", { message });
+    logger.debug("{message}", { message });
+    // Who asked is told; what was only told is lost without a word, but for a line in the log.
+    const dropped = peer.unasked;
+    if (!this.#closed) {
+      if (!peer.connection) this.#absences.failed(peer.id, message);
+      else if (dropped > 0) this.#absences.lost(peer.id, message);
+      this.#absences.drop(peer.id, dropped);
     }
+    peer.disconnect();
+    this.#forgetIdle(peer);
     this.#events.onDisconnected(peer.id, new DisconnectedError(message, { cause }));
   }
 

@@ -25,6 +25,8 @@ export class Session implements EnvelopeSession {
   readonly capabilities: Set<string>;
   /** Whether the connection is over, and with it what the peer was allowed on it. */
   ended = false;
+  /** Whether the peer has left the registry: its id may pass on though the connection still stands. */
+  left = false;
 
   /** A session of a peer that may do what its certificate says. */
   constructor(

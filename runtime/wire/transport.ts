@@ -10,10 +10,27 @@ import { asStream, type ByteStream, type Listener, nextStream, reasonOf } from "
 import type { TlsSource } from "./tls_transport.ts";
 import { listenUnix } from "./unix_listener.ts";
 
+/** Thrown when no stream can be opened to an address. */
+export class UnreachableError extends EnsembleError {
+  /** What is known for sure: nobody listens there, or there is no such unix socket. */
+  readonly why: "refused" | "no socket" | undefined;
+
+  /** An error about an address. */
+  constructor(address: Address, error: unknown, signal?: AbortSignal) {
+    super(`${formatAddressUrl(address)}: ${reasonOf(error, signal)}`);
+    const { code } = error as { code?: unknown };
+    this.why = code === "ECONNREFUSED"
+      ? "refused"
+      : code === "ENOENT" && address.kind === "unix"
+      ? "no socket"
+      : undefined;
+  }
+}
+
 /**
  * Opens a stream to an address.
  *
- * @throws {EnsembleError} when it cannot be opened within {@linkcode CONNECT_TIMEOUT}, saying why.
+ * @throws {UnreachableError} when it cannot be opened within {@linkcode CONNECT_TIMEOUT}, saying why.
  */
 export async function connectTo(address: Address, tls?: TlsSource): Promise<ByteStream> {
   if (!isLocal(address)) {
@@ -35,7 +52,7 @@ export async function connectTo(address: Address, tls?: TlsSource): Promise<Byte
         return await (await import("./tls_transport.ts")).connectTls(address, { tls, signal });
     }
   } catch (error) {
-    throw new EnsembleError(`${formatAddressUrl(address)}: ${reasonOf(error, signal)}`);
+    throw new UnreachableError(address, error, signal);
   }
 }
 

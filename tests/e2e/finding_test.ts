@@ -3,7 +3,7 @@ import { RunningEnsemble } from "./running_ensemble.ts";
 
 Deno.test("servers are found, listed and pinged in the seed's form, and as JSON", async () => {
   await using ensemble = await RunningEnsemble.start();
-  await Promise.all([
+  const [httpd1, httpd2] = await Promise.all([
     ensemble.startServer("httpd1", ["--roles", "(httpd)"]),
     ensemble.startServer("httpd2", ["--roles", "httpd,web"]),
   ]);
@@ -11,8 +11,26 @@ Deno.test("servers are found, listed and pinged in the seed's form, and as JSON"
   const url = (id: string) => `unix:${ensemble.socket(id)}`;
   const json = async (...args: string[]) =>
     JSON.parse((await ensemble.lines(...args, "--json")).join("\n"));
-  const entry1 = { server: "httpd1", roles: ["httpd"], addresses: [url("httpd1")] };
-  const entry2 = { server: "httpd2", roles: ["httpd", "web"], addresses: [url("httpd2")] };
+  const servers = async (...args: string[]) => {
+    const entries = await json(...args);
+    // Made anew at each start.
+    for (const entry of entries) assert.match(entry.instance, /^[0-9a-f]{64}$/);
+    return entries.map(({ instance: _instance, ...rest }: { instance: string }) => rest);
+  };
+  const entry1 = {
+    server: "httpd1",
+    roles: ["httpd"],
+    addresses: [url("httpd1")],
+    pid: httpd1.pid,
+    host: Deno.hostname(),
+  };
+  const entry2 = {
+    server: "httpd2",
+    roles: ["httpd", "web"],
+    addresses: [url("httpd2")],
+    pid: httpd2.pid,
+    host: Deno.hostname(),
+  };
 
   // Alone: a command that is under way has a connection of its own.
   assert.deepEqual(await ensemble.lines("list-connections", "httpd1"), [
@@ -34,16 +52,16 @@ Deno.test("servers are found, listed and pinged in the seed's form, and as JSON"
         await ensemble.failure("lookup", "nosuch"),
         "the registry knows no server nosuch",
       );
-      assert.deepEqual(await json("lookup", "--role", "httpd"), [entry1, entry2]);
+      assert.deepEqual(await servers("lookup", "--role", "httpd"), [entry1, entry2]);
       assert.deepEqual(await json("lookup", "--role", "nosuch"), []);
-      assert.deepEqual(await json("lookup", "httpd1"), [entry1]);
+      assert.deepEqual(await servers("lookup", "httpd1"), [entry1]);
     })(),
     (async () => {
       assert.deepEqual(await ensemble.lines("list-servers"), [
         `(httpd1 (httpd) ${at("httpd1")})`,
         `(httpd2 (httpd web) ${at("httpd2")})`,
       ]);
-      assert.deepEqual(await json("list-servers"), [entry1, entry2]);
+      assert.deepEqual(await servers("list-servers"), [entry1, entry2]);
       const actors = ["loader", "registration", "server"];
       assert.deepEqual(await ensemble.lines("list-actors", "httpd1"), actors);
       assert.deepEqual(await json("list-actors", "httpd1"), actors);

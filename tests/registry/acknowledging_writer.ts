@@ -5,6 +5,7 @@
 import { parseServerId } from "../../runtime/actor/server_id.ts";
 import { SqliteStore } from "../../registry/sqlite_store.ts";
 
+const instance = new Uint8Array(32);
 const store = new SqliteStore(Deno.args[0]!);
 
 function acknowledge(change: string): void {
@@ -13,10 +14,10 @@ function acknowledge(change: string): void {
 
 for (let number = 0;; number++) {
   const id = parseServerId(`server${number}`);
-  await store.put({ id, instance: new Uint8Array(32), addresses: [], roles: ["writer"] });
+  await store.put({ id, instance, addresses: [], roles: ["writer"] });
   acknowledge(`put ${id}`);
   if (number % 3 === 2) {
-    await store.delete(id);
+    await store.delete(id, instance);
     acknowledge(`delete ${id}`);
   }
 }

@@ -17,7 +17,14 @@ function entry(id: string, roles: string[] = [], instance = OLD): RegistryEntry 
       { kind: "tls", host: "::1", port: 7000 },
     ],
     roles,
+    pid: 123,
+    host: "a host",
   };
+}
+
+/** All entries, or all with a role. */
+function all(store: RegistryStore, role?: string): Promise<RegistryEntry[]> {
+  return store.list({ role, limit: 100 });
 }
 
 function ids(entries: RegistryEntry[]): string[] {
@@ -51,33 +58,33 @@ testStores("an entry comes back as it was put", async (store) => {
 
 testStores("an unknown server has no entry", async (store) => {
   assert.equal(await store.get(parseServerId("nosuch")), undefined);
-  assert.equal(await store.delete(parseServerId("nosuch")), false);
-  assert.deepEqual(await store.list(), []);
-  assert.deepEqual(await store.byRole("httpd"), []);
+  assert.equal(await store.delete(parseServerId("nosuch"), OLD), false);
+  assert.deepEqual(await all(store), []);
+  assert.deepEqual(await all(store, "httpd"), []);
 });
 
 testStores("a later entry takes the place of the earlier one", async (store) => {
   await store.put(entry("httpd1", ["httpd"]));
   await store.put(entry("httpd1", ["proxy"], NEW));
-  assert.deepEqual(await store.list(), [entry("httpd1", ["proxy"], NEW)]);
-  assert.deepEqual(await store.byRole("httpd"), []);
+  assert.deepEqual(await all(store), [entry("httpd1", ["proxy"], NEW)]);
+  assert.deepEqual(await all(store, "httpd"), []);
 });
 
 testStores("answers are sorted by id, by code unit", async (store) => {
   for (const id of ["b", "_", "a10", "a2", "B", "a.1", "a-1"]) await store.put(entry(id, ["r"]));
   const sorted = ["B", "_", "a-1", "a.1", "a10", "a2", "b"];
-  assert.deepEqual(ids(await store.list()), sorted);
-  assert.deepEqual(ids(await store.byRole("r")), sorted);
+  assert.deepEqual(ids(await all(store)), sorted);
+  assert.deepEqual(ids(await all(store, "r")), sorted);
 });
 
 testStores("a role is looked up exactly", async (store) => {
   await store.put(entry("one", ["httpd", "admin"]));
   await store.put(entry("two", ["admin"]));
   await store.put(entry("three", ["httpd2", "HTTPD", "1"]));
-  assert.deepEqual(ids(await store.byRole("httpd")), ["one"]);
-  assert.deepEqual(ids(await store.byRole("admin")), ["one", "two"]);
-  assert.deepEqual(ids(await store.byRole("1")), ["three"]);
-  assert.deepEqual(ids(await store.byRole("%")), []);
+  assert.deepEqual(ids(await all(store, "httpd")), ["one"]);
+  assert.deepEqual(ids(await all(store, "admin")), ["one", "two"]);
+  assert.deepEqual(ids(await all(store, "1")), ["three"]);
+  assert.deepEqual(ids(await all(store, "%")), []);
 });
 
 testStores("an instance removes only its own entry", async (store) => {
@@ -90,18 +97,36 @@ testStores("an instance removes only its own entry", async (store) => {
   assert.equal(await store.get(id), undefined);
 });
 
-testStores("without an instance whatever is there is removed", async (store) => {
-  await store.put(entry("httpd1", [], NEW));
-  assert.equal(await store.delete(parseServerId("httpd1")), true);
-  assert.deepEqual(await store.list(), []);
+testStores("an entry without pid and host comes back without them", async (store) => {
+  const { pid: _pid, host: _host, ...old } = entry("httpd1");
+  await store.put(old);
+  assert.deepEqual(await store.get(old.id), old);
+});
+
+testStores("list gives so many at a time, from the one after an id on", async (store) => {
+  for (const id of ["a", "b", "c", "d", "e"]) {
+    await store.put(entry(id, [id < "d" ? "early" : "late", "all"]));
+  }
+  const page = async (after: string | undefined, limit: number, role?: string) =>
+    ids(
+      await store.list({ role, limit, after: after === undefined ? after : parseServerId(after) }),
+    );
+  assert.deepEqual(await page(undefined, 2), ["a", "b"]);
+  assert.deepEqual(await page("b", 2), ["c", "d"]);
+  assert.deepEqual(await page("d", 2), ["e"]);
+  assert.deepEqual(await page("e", 2), []);
+  assert.deepEqual(await page("bb", 2), ["c", "d"], "an id that is not there");
+  assert.deepEqual(await page(undefined, 2, "early"), ["a", "b"]);
+  assert.deepEqual(await page("b", 2, "early"), ["c"]);
+  assert.deepEqual(await page("a", 9, "late"), ["d", "e"]);
 });
 
 testStores("changing what was put or got changes nothing in the store", async (store) => {
   const roles = ["httpd"];
   await store.put(entry("httpd1", roles));
   roles.push("later");
-  const [got] = await store.list();
+  const [got] = await all(store);
   (got!.roles as string[]).push("later still");
   got!.instance[0] = 9;
-  assert.deepEqual(await store.list(), [entry("httpd1", ["httpd"])]);
+  assert.deepEqual(await all(store), [entry("httpd1", ["httpd"])]);
 });

@@ -1,21 +1,18 @@
 import assert from "node:assert/strict";
 import { on, onShutdown } from "../../../runtime/actor/cases.ts";
+import { listServers } from "../../../runtime/ensemble/remote.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
 import { HANDSHAKE_TIMEOUT, MAX_HANDSHAKES } from "../../../runtime/wire/limits.ts";
 import { CapturedLogs, eventually } from "./captured_logs.ts";
 import { anyPort, LocalEnsemble, refTo } from "./local_ensemble.ts";
 import { RawPeer } from "./raw_peer.ts";
 
-function ids(entries: unknown): string[] {
-  return (entries as { id: string }[]).map(({ id }) => id);
-}
-
 async function exists(path: string): Promise<boolean> {
   return await Deno.lstat(path).then(() => true, () => false);
 }
 
 async function registered(asker: ActorServer): Promise<string[]> {
-  return ids(await asker.actors.ask(refTo("registry", "registry"), { type: "list" }));
+  return (await listServers(asker.actors)).map(({ id }) => id);
 }
 
 Deno.test("strangers are refused with one line each that names where they came from", async () => {

@@ -3,15 +3,11 @@
  *
  * @module
  */
-import { MemoryStore } from "../../../registry/memory_store.ts";
-import { registryHandlers } from "../../../registry/registry_actor.ts";
-import type { RegistryStore } from "../../../registry/store.ts";
 import { authorized, type Envelope } from "../../../runtime/actor/envelope.ts";
 import { elevate } from "../../../runtime/ensemble/elevation.ts";
 import { controlClient } from "../../../runtime/ensemble/remote.ts";
 import type { ActorServer, ActorServerOptions } from "../../../runtime/server/actor_server.ts";
 import { type Elevation, elevationText } from "../../../runtime/server/elevation_text.ts";
-import { registryChecks } from "../../../runtime/server/registry_requests.ts";
 import { LocalEnsemble, refTo } from "./local_ensemble.ts";
 
 const administrator = await newAdministrator();
@@ -23,20 +19,6 @@ export async function newAdministrator(): Promise<CryptoKeyPair> {
 
 /** Servers that have the administrator's public key. */
 export class AdministeredEnsemble extends LocalEnsemble {
-  /** Starts the registry, which enforces as all others do. */
-  override startRegistry(
-    store: RegistryStore = new MemoryStore(),
-    options: Partial<ActorServerOptions> = {},
-  ): Promise<ActorServer> {
-    return super.startRegistry(store, {
-      prepare: ({ actors, capabilities }) =>
-        void actors.serve("registry", registryHandlers(store, capabilities), {
-          requests: registryChecks,
-        }),
-      ...options,
-    });
-  }
-
   /** Starts a server that enforces. */
   override start(id: string, options: Partial<ActorServerOptions> = {}): Promise<ActorServer> {
     return super.start(id, { adminKey: administrator.publicKey, ...options });

@@ -193,15 +193,3 @@ Deno.test("a server that is killed is noticed at once", async () => {
   await using _again = await ChildServer.start(ensemble, "child");
   assert.equal(await a.actors.ask(refTo("child", "sink"), { type: "total" }), 0);
 });
-
-Deno.test("a server that hangs gives its id up to a new instance, after a while", async () => {
-  await using ensemble = new LocalEnsemble();
-  const registry = await ensemble.startRegistry();
-  await using child = await ChildServer.start(ensemble, "child");
-  child.signal("SIGSTOP");
-  const again = await ensemble.start("child", { listen: [anyPort()] });
-  assert.deepEqual(LocalEnsemble.peers(registry), ["child"]);
-  const a = await ensemble.start("a");
-  await a.connect(again.id);
-  assert.deepEqual(a.connections()[0]?.address, again.entry.addresses[0]);
-});

@@ -3,13 +3,12 @@
  *
  * @module
  */
-import { registryHandlers } from "../../../registry/registry_actor.ts";
+import { serveRegistry } from "../../../registry/registry_actor.ts";
 import { MemoryStore } from "../../../registry/memory_store.ts";
 import type { RegistryStore } from "../../../registry/store.ts";
 import { ActorRef } from "../../../runtime/actor/ref.ts";
 import { parseServerId, REGISTRY_ID, type ServerId } from "../../../runtime/actor/server_id.ts";
 import { ActorServer, type ActorServerOptions } from "../../../runtime/server/actor_server.ts";
-import { registryChecks } from "../../../runtime/server/registry_requests.ts";
 import { type Address, localUnixAddress } from "../../../runtime/wire/address.ts";
 
 /** Names an actor by the id of its server and its own. */
@@ -42,10 +41,7 @@ export class LocalEnsemble implements AsyncDisposable {
   ): Promise<ActorServer> {
     return this.start(REGISTRY_ID, {
       register: false,
-      prepare: ({ actors, capabilities }) =>
-        void actors.serve("registry", registryHandlers(store, capabilities), {
-          requests: registryChecks,
-        }),
+      prepare: (server) => void serveRegistry(server, store),
       ...options,
     });
   }

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { SqliteStore } from "../../../registry/sqlite_store.ts";
-import { registryClient } from "../../../runtime/ensemble/remote.ts";
+import { listServers, registryClient } from "../../../runtime/ensemble/remote.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
 import { CapturedLogs, eventually } from "./captured_logs.ts";
 import { anyPort, LocalEnsemble, refTo } from "./local_ensemble.ts";
 
 async function registered(registry: ActorServer): Promise<string[]> {
-  return (await registryClient(registry.actors).list()).map(({ id }) => id);
+  return (await listServers(registry.actors)).map(({ id }) => id);
 }
 
 Deno.test("a server is in the registry as it announced itself", async () => {
@@ -20,9 +20,12 @@ Deno.test("a server is in the registry as it announced itself", async () => {
   const client = registryClient(registry.actors);
   const entry = await client.lookup({ id: a.id });
   assert.deepEqual(entry, { ...a.entry });
-  assert.deepEqual((await client.lookupRole({ role: "web" })).map(({ id }) => id), ["a", "b"]);
-  assert.deepEqual((await client.lookupRole({ role: "db" })).map(({ id }) => id), ["a"]);
-  assert.deepEqual(await client.lookupRole({ role: "none" }), []);
+  assert.deepEqual((await listServers(registry.actors, { role: "web" })).map(({ id }) => id), [
+    "a",
+    "b",
+  ]);
+  assert.deepEqual((await listServers(registry.actors, { role: "db" })).map(({ id }) => id), ["a"]);
+  assert.deepEqual(await listServers(registry.actors, { role: "none" }), []);
   assert.equal(await client.lookup({ id: refTo("c", "").server }), undefined);
 });
 
@@ -60,7 +63,9 @@ Deno.test("the registry takes entries only, whoever sends them", async () => {
   }
   await assert.rejects(lookup({ id: "a/b" as never }), /not a server id: "a\/b"/);
   await assert.rejects(lookup({ id: undefined as never }), { name: "ActorError" });
-  await assert.rejects(remove({ id: {} as never }), { name: "ActorError" });
+  await assert.rejects(remove({ id: {} as never, instance: entry.instance }), {
+    name: "ActorError",
+  });
   assert.deepEqual(await registered(registry), ["a"]);
 });
 

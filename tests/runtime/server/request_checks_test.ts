@@ -21,7 +21,15 @@ import { LocalEnsemble, refTo } from "./local_ensemble.ts";
 
 const HASH = "0".repeat(64);
 const ADDRESS = { kind: "tcp", host: "127.0.0.1", port: 1 };
-const ENTRY = { id: "a", instance: new Uint8Array(32), addresses: [ADDRESS], roles: ["r"] };
+const INSTANCE = new Uint8Array(32);
+const ENTRY = {
+  id: "a",
+  instance: INSTANCE,
+  addresses: [ADDRESS],
+  roles: ["r"],
+  pid: 1,
+  host: "a",
+};
 const UNIT = {
   module: "a.ts",
   path: "/a.ts",
@@ -55,10 +63,10 @@ const GOOD: Record<string, Record<string, Record<string, unknown>>> = {
   },
   registry: {
     add: { entry: ENTRY },
-    remove: { id: "a", instance: new Uint8Array(32) },
+    remove: { id: "a", instance: INSTANCE },
     lookup: { id: "a" },
-    lookupRole: { role: "r" },
-    list: {},
+    list: { role: "r", after: "a" },
+    presence: { id: "a", instance: INSTANCE },
   },
   loader: {
     missing: { hashes: [HASH] },

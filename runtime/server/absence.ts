@@ -1,0 +1,102 @@
+/**
+ * Servers that cannot be reached: when to try again, and how many messages they have missed.
+ *
+ * @module
+ */
+import { getLogger } from "npm:@logtape/logtape@^2.4.2";
+import type { ServerId } from "../actor/server_id.ts";
+
+const logger = getLogger(["gxensemble", "server"]);
+
+/** How long messages are dropped after a failed attempt, in ms: doubled with each further failure. */
+export const FIRST_PAUSE = 100;
+
+/** The longest pause, in ms: a server that comes back is found this soon by whoever keeps telling it. */
+export const LONGEST_PAUSE = 5_000;
+
+/** An absence is over when nobody has tried to reach the server for so long, in ms. */
+export const FORGET_AFTER = 60_000;
+
+/** One server that cannot be reached. */
+interface Absence {
+  readonly since: number;
+  why: string;
+  pause: number;
+  retryAt: number;
+  dropped: number;
+  timer: ReturnType<typeof setTimeout> | undefined;
+}
+
+/**
+ * The servers that cannot be reached. Telling such a server does not cost an attempt for each message: until the
+ * pause is over its messages are dropped, and the log has one line when the first one is and one at the end.
+ */
+export class Absences {
+  readonly #absences = new Map<ServerId, Absence>();
+
+  /** Whether to drop a message that nobody waits for, and not try to reach the server yet. */
+  isPausing(server: ServerId): boolean {
+    const absence = this.#absences.get(server);
+    return absence !== undefined && performance.now() < absence.retryAt;
+  }
+
+  /** Notes that the connection to a server broke. It is tried again as soon as there is a message for it. */
+  lost(server: ServerId, why: string): void {
+    this.#begin(server, why);
+  }
+
+  /** Notes that an attempt to reach a server failed. */
+  failed(server: ServerId, why: string): void {
+    const absence = this.#begin(server, why);
+    absence.pause = Math.min(Math.max(FIRST_PAUSE, 2 * absence.pause), LONGEST_PAUSE);
+    absence.retryAt = performance.now() + absence.pause;
+  }
+
+  /** Counts messages that an absent server misses; the first ones cost a line in the log. */
+  drop(server: ServerId, count: number): void {
+    const absence = this.#absences.get(server);
+    if (!absence || count === 0) return;
+    if (absence.dropped === 0) {
+      logger.warn("{why}; messages for it are dropped", { why: absence.why });
+    }
+    absence.dropped += count;
+  }
+
+  /** Notes that a server is connected. */
+  reached(server: ServerId): void {
+    this.#end(server, "is reached again");
+  }
+
+  /** Forgets all, and says what was dropped. */
+  close(): void {
+    for (const server of [...this.#absences.keys()]) this.#end(server, "was not reached again");
+  }
+
+  #begin(server: ServerId, why: string): Absence {
+    let absence = this.#absences.get(server);
+    if (!absence) {
+      const now = performance.now();
+      absence = { since: now, why, pause: 0, retryAt: now, dropped: 0, timer: undefined };
+      this.#absences.set(server, absence);
+    }
+    absence.why = why;
+    clearTimeout(absence.timer);
+    absence.timer = setTimeout(() => this.#end(server, "is not tried any more"), FORGET_AFTER);
+    Deno.unrefTimer(absence.timer as unknown as number);
+    return absence;
+  }
+
+  #end(server: ServerId, how: string): void {
+    const absence = this.#absences.get(server);
+    if (!absence) return;
+    this.#absences.delete(server);
+    clearTimeout(absence.timer);
+    if (absence.dropped === 0) return;
+    logger.warn("{server} {how}: {dropped} messages for it were dropped in {seconds} s", {
+      server,
+      how,
+      dropped: absence.dropped,
+      seconds: Math.round((performance.now() - absence.since) / 1000),
+    });
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * Liveness: whether the process of a registered server has ended, as far as its addresses tell.
+ *
+ * @module
+ */
+import { type Address, hostName, isLocal } from "../wire/address.ts";
+import { connectTo, UnreachableError } from "../wire/transport.ts";
+import { within } from "../within.ts";
+import type { RegistryEntry } from "./registry_entry.ts";
+
+/** How long an address may take to answer, in ms. One that does not answer says nothing of its server. */
+const ANSWER_TIMEOUT = 1_000;
+
+/** What an address says of the server that announced it. */
+export type Sign =
+  /** Nobody listens there, or another server does. */
+  | "gone"
+  /** There is no such socket: either its server has ended, or somebody removed the socket. */
+  | "no socket"
+  /** Somebody answers, or it cannot be told. */
+  | "unclear";
+
+/**
+ * Whether it is sure that a server has ended. Its addresses have to refuse, those that can be tried from here.
+ * A socket that is missing proves it only with the process: that one is gone from this host, or
+ * `isLongSilent`. Silence, a host that cannot be reached and a time-out prove nothing.
+ *
+ * @param options.examine looks at an address; by default it is enough that somebody accepts there.
+ */
+export async function hasEnded(
+  { addresses, pid, host }: RegistryEntry,
+  options: {
+    isLongSilent?: boolean;
+    examine?: (address: Address) => Promise<Sign>;
+  } = {},
+): Promise<boolean> {
+  const { isLongSilent = false, examine = connects } = options;
+  const tried = addresses.filter(isLocal);
+  const signs: Sign[] = [];
+  const all = Promise.all(tried.map(async (address) => void signs.push(await examine(address))));
+  if (tried.length === 0 || !await within(ANSWER_TIMEOUT, all)) return false;
+  if (signs.includes("unclear")) return false;
+  if (!signs.includes("no socket") || isLongSilent) return true;
+  return host === hostName() && !await isRunning(pid);
+}
+
+/** What it says of a server that connecting to its address failed so. */
+export function signOfError(error: unknown): Sign {
+  if (!(error instanceof UnreachableError)) return "unclear";
+  if (error.why === "refused") return "gone";
+  return error.why === "no socket" ? "no socket" : "unclear";
+}
+
+async function connects(address: Address): Promise<Sign> {
+  try {
+    (await connectTo(address)).close();
+    return "unclear";
+  } catch (error) {
+    return signOfError(error);
+  }
+}
+
+/** Whether a process of this host runs, whosoever it is. One whose number is not known may. */
+async function isRunning(pid: number | undefined): Promise<boolean> {
+  if (pid === undefined) return true;
+  const { default: process } = await import("node:process");
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as { code?: unknown }).code !== "ESRCH";
+  }
+}
