@@ -29,3 +29,10 @@ const DEFAULT_METHODS: fakeTimers.FakeMethod[] = [
   "setInterval",
   "clearInterval",
 ];
+
+/** Moves `performance.now()` on by so many ms, where it goes on running, until this is disposed of. */
+export function moveClock(by: number): Disposable {
+  const { now } = performance;
+  performance.now = () => now.call(performance) + by;
+  return { [Symbol.dispose]: () => void (performance.now = now) };
+}

@@ -21,7 +21,10 @@ import {
 import { EnsembleError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
 import { ADMIN, type Capabilities, type Delegation } from "./capabilities.ts";
+import { fingerprint, sameInstance } from "./instance.ts";
+import type { RegistryEntry } from "./registry_entry.ts";
 import { REGISTRY, type RegistryHandlers } from "./registry_protocol.ts";
+import type { Session } from "./session.ts";
 
 /** One connection of a server, as others see it. */
 export interface ConnectionInfo {
@@ -37,6 +40,8 @@ export interface Controlled {
   readonly actors: ActorSystem;
   /** Its connections, by peer id. */
   connections(): ConnectionInfo[];
+  /** The session of the connection with a server, while there is one. */
+  session(server: ServerId): Session | undefined;
   /** Connects it with another server. */
   connect(server: ServerId, addresses?: Address[]): Promise<void>;
   /** What others may do in it. */
@@ -55,8 +60,8 @@ export type ControlHandlers = {
   challenge(request: { capabilities: string[] }): Uint8Array;
   /** Ends an elevation with an administrator's signature. */
   elevate(request: { signature: Uint8Array }): Promise<void>;
-  /** Confers capabilities inside this server to another, as it runs now. */
-  authorize(request: { server: ServerId; capabilities: string[] }): Promise<void>;
+  /** Confers capabilities inside this server to another, as it runs now; says which instance that is. */
+  authorize(request: { server: ServerId; capabilities: string[] }): Promise<RegistryEntry>;
   /** Takes back all capabilities of a server; says whether it had any. */
   retract(request: { server: ServerId }): boolean;
   /** Who has capabilities here, sorted by server. */
@@ -104,7 +109,15 @@ export function controlHandlers(server: Controlled): Handlers & ControlHandlers 
         );
       }
       const instance = new Uint8Array(entry.instance);
-      capabilities.delegate({ server: entry.id, instance, capabilities: conferred, by });
+      const connected = server.session(id)?.instance ?? instance;
+      if (!sameInstance(connected, instance)) {
+        throw new EnsembleError(
+          `instance ${fingerprint(connected)} of ${id} is connected with ${actors.id}, and the ` +
+            `registry knows ${fingerprint(instance)}: make sure which one is meant, and try again`,
+        );
+      }
+      capabilities.delegate({ server: id, instance, capabilities: conferred, by });
+      return entry;
     },
 
     retract(request, envelope?: Envelope) {

@@ -21,9 +21,10 @@ export type Sign =
   | "unclear";
 
 /**
- * Whether it is sure that a server has ended. Its addresses have to refuse, those that can be tried from here.
- * A socket that is missing proves it only with the process: that one is gone from this host, or
- * `isLongSilent`. Silence, a host that cannot be reached and a time-out prove nothing.
+ * Whether it is sure that a server has ended: nobody listens at its addresses, those that can be tried from here.
+ * Where a socket is missing, or no address can be tried, its process has to be gone from this host as well, or
+ * for a missing socket the server be `isLongSilent`. Silence, a host that cannot be reached and a time-out prove
+ * nothing.
  *
  * @param options.examine looks at an address; by default it is enough that somebody accepts there.
  */
@@ -38,9 +39,8 @@ export async function hasEnded(
   const tried = addresses.filter(isLocal);
   const signs: Sign[] = [];
   const all = Promise.all(tried.map(async (address) => void signs.push(await examine(address))));
-  if (tried.length === 0 || !await within(ANSWER_TIMEOUT, all)) return false;
-  if (signs.includes("unclear")) return false;
-  if (!signs.includes("no socket") || isLongSilent) return true;
+  if (!await within(ANSWER_TIMEOUT, all) || signs.includes("unclear")) return false;
+  if (signs.length > 0 && (isLongSilent || !signs.includes("no socket"))) return true;
   return host === hostName() && !await isRunning(pid);
 }
 

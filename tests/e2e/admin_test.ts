@@ -111,15 +111,26 @@ Deno.test("authorize lets another server do what it says, until retract", async 
   assert.match(await shutDown(), /^failed: other is not authorized for shutdown in my-server/);
   assert.deepEqual(await ensemble.lines("authorize", "--list", "my-server"), []);
   const authorize = ["authorize", ...right, "my-server", "other", "(shutdown)"];
-  assert.deepEqual(await ensemble.lines(...authorize), []);
+  const authorized = await ensemble.run(...authorize);
+  assert.deepEqual([authorized.code, authorized.stdout], [0, ""], authorized.stderr);
+  const [, instance] = /authorized instance ([0-9a-f]{16}) of other \(pid \d+ on host \S+\)\n$/
+    .exec(authorized.stderr) ?? assert.fail(authorized.stderr);
   const [listed, ...rest] = await ensemble.lines("authorize", "--list", "my-server");
   assert.deepEqual(rest, []);
-  assert.match(listed!, /^\(other \(shutdown\) "\d{4}-\d\d-\d\dT[\d:.]+Z" console-\S+\)$/);
+  assert.match(
+    listed!,
+    new RegExp(
+      `^\\(other \\(shutdown\\) "\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z" console-\\S+ "${instance}"\\)$`,
+    ),
+  );
   const [json] = JSON.parse(
     (await ensemble.lines("authorize", "--list", "--json", "my-server")).join(""),
   );
   assert.deepEqual([json.server, json.capabilities], ["other", ["shutdown"]]);
   assert.match(json.instance, /^[0-9a-f]{64}$/);
+  assert.equal(json.instance.slice(0, 16), instance);
+  const [, entry] = JSON.parse((await ensemble.lines("list-servers", "--json")).join(""));
+  assert.deepEqual([entry.server, entry.instance], ["other", json.instance]);
 
   assert.match(await evaluate(), /^failed: other is not authorized for evaluate in my-server/);
   assert.equal(await shutDown(), "done: undefined");

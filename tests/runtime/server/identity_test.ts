@@ -1,15 +1,203 @@
 import assert from "node:assert/strict";
 import { MemoryStore } from "../../../registry/memory_store.ts";
 import { serveRegistry } from "../../../registry/registry_actor.ts";
-import { parseServerId, REGISTRY_ID } from "../../../runtime/actor/server_id.ts";
+import { parseServerId, REGISTRY_ID, type ServerId } from "../../../runtime/actor/server_id.ts";
 import { controlClient, ping, registryClient } from "../../../runtime/ensemble/remote.ts";
+import { fingerprint, Instance } from "../../../runtime/server/instance.ts";
+import type { RegistryEntry } from "../../../runtime/server/registry_entry.ts";
+import { HEARTBEAT_TIMEOUT } from "../../../runtime/wire/limits.ts";
+import { listenAt } from "../../../runtime/wire/transport.ts";
+import { moveClock } from "../../fake_clock.ts";
+import { RoguePeer } from "../../rogue_peer.ts";
 import { AdministeredEnsemble, elevated, granted } from "./administered_ensemble.ts";
 import { CapturedLogs, eventually } from "./captured_logs.ts";
 import { ChildServer } from "./child_server.ts";
-import { LocalEnsemble, refTo } from "./local_ensemble.ts";
+import { anyPort, LocalEnsemble, refTo } from "./local_ensemble.ts";
 import { Proxy } from "./proxy.ts";
 
+/** Outlives its registry, as a file does. */
+class LastingStore extends MemoryStore {
+  override close = () => Promise.resolve();
+}
+
 const ANOTHER = /another instance is registered as genuine/;
+
+/** Connects as a member that claims an id; gives why that was refused. */
+async function refusal(ensemble: LocalEnsemble, at: string, id: string): Promise<string> {
+  const claim = RoguePeer.join(ensemble.socket(at), { cookie: ensemble.cookie, id });
+  const { message } = await claim.then(() => assert.fail("it is in"), (error: Error) => error);
+  return message;
+}
+
+for (const Ensemble of [LocalEnsemble, AdministeredEnsemble]) {
+  const which = Ensemble === LocalEnsemble ? "" : ", with an administrator";
+  Deno.test(`the id of a server that is stopped for a while stays its own${which}`, async () => {
+    await using ensemble = new Ensemble();
+    await ensemble.startRegistry();
+    const a = await ensemble.start("a");
+    await using victim = await ChildServer.start(ensemble, "victim");
+    const id = parseServerId("victim");
+    const { lookup } = registryClient(a.actors);
+    const { instance } = (await lookup({ id }))!;
+    await a.connect(id);
+    victim.signal("SIGSTOP");
+    // Longer than any probe: all three of them wait for one.
+    const reasons = await Promise.all([
+      refusal(ensemble, "registry", "victim"),
+      refusal(ensemble, "a", "victim"),
+      ensemble.start("victim", { listen: [anyPort()] }).then(
+        () => "it runs",
+        ({ message }) => message,
+      ),
+    ]);
+    for (const reason of reasons) {
+      assert.match(
+        reason,
+        new RegExp(`instance (is registered as|of) victim.*${fingerprint(instance)}`),
+      );
+    }
+    assert.deepEqual((await lookup({ id }))!.instance, instance);
+    assert.deepEqual(a.session(id)!.instance, new Uint8Array(instance));
+    const authorize = controlClient(a.actors, a.id).authorize;
+    const authorized = await authorize({ server: id, capabilities: ["shutdown"] });
+    assert.deepEqual(authorized.instance, instance);
+    const pings = ping(a.actors, id);
+    victim.signal("SIGCONT");
+    await pings;
+  });
+}
+
+Deno.test("the id of a silent server that is not connected passes on after the heartbeat time-out", async () => {
+  await using ensemble = new AdministeredEnsemble();
+  const store = new LastingStore();
+  const first = await ensemble.startRegistry(store);
+  await using victim = await ChildServer.start(ensemble, "victim");
+  victim.signal("SIGSTOP");
+  await ensemble.stop(first);
+  await ensemble.startRegistry(store);
+  {
+    using _ = moveClock(HEARTBEAT_TIMEOUT / 2);
+    const reason = await refusal(ensemble, "registry", "victim");
+    assert.match(reason, /it may still run: its id passes on when it has been silent for 60 s$/);
+  }
+  using _ = moveClock(HEARTBEAT_TIMEOUT);
+  using _rogue = await RoguePeer.join(ensemble.socket("registry"), {
+    cookie: ensemble.cookie,
+    id: "victim",
+  });
+});
+
+Deno.test("the id of a server whose connection broke is its own for as long as its address answers", async () => {
+  await using ensemble = new LocalEnsemble();
+  const registry = await ensemble.startRegistry();
+  const victim = { cookie: ensemble.cookie, id: "victim", instance: await Instance.generate() };
+  // It accepts and says nothing.
+  const listener = await listenAt(anyPort());
+  const connection = await RoguePeer.join(ensemble.socket("registry"), victim);
+  await connection.register([listener.address]);
+  {
+    // The registry runs for longer than the heartbeat time-out: what counts is when the victim was heard.
+    using _ = moveClock(HEARTBEAT_TIMEOUT);
+    await connection.ask("registry", { type: "lookup", id: "victim" });
+    connection[Symbol.dispose]();
+    await eventually(() => registry.session(victim.id as ServerId) === undefined, "it broke");
+    assert.match(await refusal(ensemble, "registry", "victim"), /it may still run/);
+    listener.close();
+  }
+  // Now it refuses.
+  using _other = await RoguePeer.join(ensemble.socket("registry"), {
+    ...victim,
+    instance: await Instance.generate(),
+  });
+});
+
+Deno.test("the id of a server that has left passes on at once, though its connection stands", async () => {
+  await using ensemble = new LocalEnsemble();
+  const registry = await ensemble.startRegistry();
+  const self = async () => ({
+    cookie: ensemble.cookie,
+    id: "a",
+    instance: await Instance.generate(),
+  });
+  using old = await RoguePeer.join(ensemble.socket("registry"), await self());
+  await old.register([ensemble.socket("nothing")]);
+  const { publicKey: instance } = old.instance;
+  const remove = () => old.ask("registry", { type: "remove", id: "a", instance });
+  await remove();
+  await old.register();
+  await assert.rejects(
+    RoguePeer.join(ensemble.socket("registry"), await self()),
+    /another instance/,
+  );
+  assert.equal((await remove()).message, true);
+  using successor = await RoguePeer.join(ensemble.socket("registry"), await self());
+  await successor.register();
+  await old.closed();
+  assert.deepEqual(registry.session(successor.id)?.instance, successor.instance.publicKey);
+  assert.deepEqual(
+    (await registryClient(registry.actors).lookup({ id: successor.id }))!.instance,
+    successor.instance.publicKey,
+  );
+});
+
+Deno.test("a replacement is one warning that names both instances, their processes and addresses", async () => {
+  using logs = await CapturedLogs.start();
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const a = await ensemble.start("a");
+  const id = parseServerId("crashing");
+  const { lookup } = registryClient(a.actors);
+  {
+    await using crashing = await ChildServer.start(ensemble, id);
+    crashing.signal("SIGKILL");
+    await crashing.status;
+  }
+  const old = (await lookup({ id }))!;
+  const { entry } = await ensemble.start(id);
+  const describe = ({ instance, pid }: RegistryEntry) =>
+    `instance ${fingerprint(instance)} of crashing (pid ${pid} on host ${Deno.hostname()}) at ` +
+    `unix:${ensemble.directory}/crashing`;
+  assert.deepEqual(logs.complaints.filter((line) => !/was lost|cannot register/.test(line)), [
+    `WARN registry: ${describe(entry)} takes the place of ${describe(old)}`,
+  ]);
+});
+
+Deno.test("a server goes by the registry when the instance that is connected with it is not the registered one", async () => {
+  using logs = await CapturedLogs.start();
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const a = await ensemble.start("a");
+  const self = async () => ({
+    cookie: ensemble.cookie,
+    id: "b",
+    instance: await Instance.generate(),
+  });
+  // Of two instances the registry knows the second: the first was cut off from it for long, say.
+  using first = await RoguePeer.join(ensemble.socket("a"), await self());
+  const second = await self();
+  await assert.rejects(
+    RoguePeer.join(ensemble.socket("a"), second),
+    /another instance of b, .* is connected with a/,
+  );
+  using atRegistry = await RoguePeer.join(ensemble.socket("registry"), second);
+  await atRegistry.register();
+  const authorize = () =>
+    controlClient(a.actors, a.id).authorize({ server: first.id, capabilities: ["x"] });
+  await assert.rejects(authorize(), (error: Error) => {
+    assert.match(error.message, /is connected with a, and the registry knows .*: make sure which/);
+    assert.ok(error.message.includes(fingerprint(first.instance.publicKey)));
+    assert.ok(error.message.includes(fingerprint(second.instance.publicKey)));
+    return true;
+  });
+  using _accepted = await RoguePeer.join(ensemble.socket("a"), second);
+  await first.closed();
+  assert.deepEqual(a.session(first.id)?.instance, second.instance.publicKey);
+  assert.equal(
+    logs.matching(/WARN server: b: instance [0-9a-f]{16} at unix:\S+ takes the place of /).length,
+    1,
+  );
+  assert.deepEqual((await authorize()).instance, second.instance.publicKey);
+});
 
 Deno.test("nobody takes the id of a running server, whether that has connected or not", async () => {
   using logs = await CapturedLogs.start();
@@ -58,9 +246,6 @@ Deno.test("nor when the registry has lost the connection to it, as long as it an
 
 Deno.test("nor when the registry was started again", async () => {
   await using ensemble = new AdministeredEnsemble();
-  class LastingStore extends MemoryStore {
-    override close = () => Promise.resolve();
-  }
   const store = new LastingStore();
   const first = await ensemble.startRegistry(store);
   const genuine = await ensemble.start("genuine");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
 import { on, onShutdown } from "../../../runtime/actor/cases.ts";
+import { moveClock } from "../../fake_clock.ts";
 import { CapturedLogs, eventually } from "./captured_logs.ts";
 import { anyPort, LocalEnsemble, refTo } from "./local_ensemble.ts";
 import { Proxy } from "./proxy.ts";
@@ -369,16 +370,11 @@ Deno.test("addresses given for the registry do not expire either", async () => {
   const console = await ensemble.startConsole();
   await console.connect(port.id, [...port.entry.addresses]);
   await console.actors.ask(refTo("registry", "registry"), { type: "list" });
-  const { now } = performance;
-  try {
-    performance.now = () => now.call(performance) + 6 * 60 * 1000;
-    await ensemble.stop(port);
-    await eventually(() => console.connections().length === 0, "the registry is gone");
-    await assert.rejects(
-      console.connect(port.id),
-      /^DisconnectedError: cannot reach registry: tcp:\S+: connection refused/,
-    );
-  } finally {
-    performance.now = now;
-  }
+  using _ = moveClock(6 * 60 * 1000);
+  await ensemble.stop(port);
+  await eventually(() => console.connections().length === 0, "the registry is gone");
+  await assert.rejects(
+    console.connect(port.id),
+    /^DisconnectedError: cannot reach registry: tcp:\S+: connection refused/,
+  );
 });
