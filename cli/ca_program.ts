@@ -5,7 +5,7 @@
  */
 import { type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import { collecting, reading } from "../registry/options.ts";
-import { parseCapability } from "../runtime/actor/capability.ts";
+import { parseCapabilities } from "../runtime/actor/capability.ts";
 import { DEFAULT_DAYS, parseDays } from "../runtime/ensemble/certificate_validity.ts";
 import { type Host, parseDnsName, parseHost } from "../runtime/ensemble/host_name.ts";
 import { parseSymbols } from "../runtime/wire/notation.ts";
@@ -17,7 +17,7 @@ const domainOption = () =>
 
 const capabilitiesOption = () =>
   new Option("--capabilities <capabilities>", "what the server may do in every other server")
-    .default<string[]>([], "()").argParser<string[]>(collecting(parseCapabilities));
+    .default<string[]>([], "()").argParser<string[]>(collecting(readCapabilities));
 
 const hostOption = () =>
   new Option(
@@ -30,8 +30,8 @@ const daysOption = () =>
   new Option("--days <days>", "for how many days the certificate is valid")
     .default(DEFAULT_DAYS, `${DEFAULT_DAYS}`).argParser(reading(parseDays));
 
-function parseCapabilities(text: string): string[] {
-  return parseSymbols(text).map(parseCapability);
+function readCapabilities(text: string): string[] {
+  return parseCapabilities(parseSymbols(text));
 }
 
 function parseHosts(text: string): Host[] {

@@ -5,6 +5,7 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { EnsembleError } from "../errors.ts";
+import type { LineLimit } from "../line_limit.ts";
 import { describeThrown } from "../thrown.ts";
 import { ActorExit, type Case, findCase, isPromise } from "./cases.ts";
 import { type Envelope, messageType, type Recipient, replyFailure } from "./envelope.ts";
@@ -79,6 +80,8 @@ class StackProbe {
 
 /** What an actor needs of the system it lives in. */
 export interface ActorHome extends Messaging {
+  /** Which lines that others cause go into the log. */
+  readonly lines: LineLimit;
   /** The server's id. */
   readonly id: ServerId;
   /** Starts an actor. */
@@ -161,6 +164,11 @@ export class Actor implements Recipient {
   /** Running its own code, waiting in a receive, or ended. */
   get state(): ActorState {
     return this.#dead ? "dead" : this.#waiting ? "receiving" : "running";
+  }
+
+  /** Which lines that others cause go into the log. */
+  get lines(): LineLimit {
+    return this.#home.lines;
   }
 
   /** How many messages wait in its mailbox. */

@@ -6,6 +6,7 @@
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { quoted } from "../bounded_text.ts";
 import { ActorError, DisconnectedError, EnsembleError, InvalidInputError } from "../errors.ts";
+import { LineLimit } from "../line_limit.ts";
 import { describeThrown } from "../thrown.ts";
 import { within } from "../within.ts";
 import { Actor, type ActorBody, type ActorHome } from "./actor.ts";
@@ -50,6 +51,8 @@ export class ActorSystem implements ActorHome {
   readonly root: ActorGroup<Actor> = new ActorGroup<Actor>(1, "root");
   /** Names the server itself, as the sender of what no actor sent. */
   readonly ref: ActorRef;
+  /** Which lines that others cause go into the log. */
+  readonly lines: LineLimit = new LineLimit();
   readonly #route: Route;
   readonly #bySerial = new Map<number, Actor>();
   readonly #byName = new Map<string, Actor>();
@@ -303,6 +306,7 @@ export class ActorSystem implements ActorHome {
 
   /** Fails everything that waits: the last act of a stopping server. */
   close(): void {
+    this.lines.close();
     this.#asks.rejectAll(new DisconnectedError(`${this.id} is stopping`));
   }
 
@@ -337,6 +341,7 @@ export class ActorSystem implements ActorHome {
     try {
       this.tell(dest, message);
     } catch (error) {
+      if (!this.lines.allows(dest.server, "news of an end that cannot be sent")) return;
       logger.warn("cannot tell {dest} that {ref} ended: {reason}", {
         dest: `${dest}`,
         ref: `${message.ref}`,

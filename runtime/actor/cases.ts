@@ -92,16 +92,20 @@ export function onShutdown(cleanUp?: () => void | Promise<void>): Case<Promise<n
   };
 }
 
+const UNEXPECTED = "unexpected messages";
+
 /** Ready-made: matches everything, logs it, and refuses it when an answer is expected. Put it last. */
 export const onUnexpected: Case<void> = {
   matches: () => true,
   react(message, envelope) {
     const type = shorten(messageType(message) ?? typeof message);
-    logger.warn("unexpected message {type} from {source} for {dest}", {
-      type,
-      source: `${envelope.source}`,
-      dest: envelope.dest,
-    });
+    if (envelope.recipient?.lines.allows(envelope.source.server, UNEXPECTED)) {
+      logger.warn("unexpected message {type} from {source} for {dest}", {
+        type,
+        source: `${envelope.source}`,
+        dest: envelope.dest,
+      });
+    }
     if (envelope.replyExpected) {
       replyFailure(envelope, `unexpected message: ${type}`);
     }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { LineLimit } from "../line_limit.ts";
 import type { ActorId, ActorRef } from "./ref.ts";
 import type { ServerId } from "./server_id.ts";
 
@@ -14,6 +15,8 @@ export interface EnvelopeSession {
 
 /** What reactions need of the actor that received the envelope. */
 export interface Recipient {
+  /** Which lines that others cause go into the log. */
+  readonly lines: LineLimit;
   /** Whether whoever sent the envelope may do what takes a capability. */
   authorizes(envelope: Envelope, capability: string): boolean;
   /** Sends an answer to where the envelope came from; `failed` marks it as a failure. */

@@ -22,7 +22,7 @@ export function guardLoader(handlers: Handlers, capabilities: Capabilities): Han
     Object.entries(handlers).map(([type, handler]) => [
       type,
       async (request: Record<string, unknown>, envelope: Envelope) => {
-        if (!capabilities.enforced) return await handler(request, envelope);
+        if (!capabilities.enforces(envelope)) return await handler(request, envelope);
         if (!INERT.has(type) || !capabilities.allows(envelope, LOADER)) {
           capabilities.require(envelope, LOADER, type, await describe(request));
         }

@@ -5,12 +5,16 @@
  */
 import { configure, type LogRecord, type Sink } from "npm:@logtape/logtape@^2.4.2";
 import type { ServerId } from "../actor/server_id.ts";
+import { inspectBounded, shorten } from "../bounded_text.ts";
 import { serverDirectory } from "./paths.ts";
 import { EnsembleError } from "../errors.ts";
 import { formatLogLevel, type LogLevel } from "./log_level.ts";
 
 /** The file that `--log-file -` stands for, in the server's directory. */
 const SERVER_LOG = "log";
+
+/** The longest value in a line, in UTF-16 code units. */
+const MAX_VALUE_LENGTH = 10_000;
 
 /** Options of {@linkcode startLogging}. */
 export interface LoggingOptions {
@@ -85,10 +89,11 @@ function openLog(file: string, server: ServerId | undefined): Deno.FsFile {
   }
 }
 
+/** A line is read by people, and what is in it may be a peer's: nothing in it is longer than a long stack. */
 function renderValue(value: unknown): string {
   return typeof value === "string"
-    ? value
-    : Deno.inspect(value, { compact: true, breakLength: Infinity, colors: false });
+    ? shorten(value, MAX_VALUE_LENGTH)
+    : inspectBounded(value, { limit: MAX_VALUE_LENGTH, oneLine: true });
 }
 
 function quoteWhereNeeded(text: string): string {

@@ -114,16 +114,16 @@ export class ActorServer implements Controlled {
     this.#identities = new Identities(self, {
       lookup: (id) => this.#registry.lookup({ id }),
       stands: (id, instance) => this.#router.stands(id, instance),
-      enforced: () => this.capabilities.enforced,
+      enforced: () => this.capabilities.administered,
     });
-    this.capabilities = new Capabilities(
-      { id: options.id, instance: instance.publicKey },
-      options.adminKey,
-    );
     this.actors = new ActorSystem(options.id, {
       send: (server, envelope) => this.#router.send(server, envelope),
       authorizes: (envelope, capability) => this.capabilities.allows(envelope, capability),
     });
+    this.capabilities = new Capabilities(
+      { id: options.id, instance: instance.publicKey },
+      { adminKey: options.adminKey, lines: this.actors.lines },
+    );
     this.entry = {
       id: options.id,
       instance: instance.publicKey,

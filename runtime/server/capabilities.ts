@@ -1,19 +1,22 @@
 /**
  * Capabilities: what servers may do inside this one.
  *
- * Without an administrator's public key there is nothing to enforce: whoever has the cookie may do
- * everything. With it, what is sensitive takes a capability. Actors of this server have them all.
+ * Over tls a peer may do what its certificate says, and what it was given here besides. Over unix and tcp
+ * there is nothing to enforce without an administrator's public key: whoever has the cookie may do everything.
+ * With it, what is sensitive takes a capability there too. Actors of this server have them all.
  *
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import { parseCapability } from "../actor/capability.ts";
+import { MAX_CAPABILITIES, parseCapabilities } from "../actor/capability.ts";
 import type { Envelope } from "../actor/envelope.ts";
 import type { ServerId } from "../actor/server_id.ts";
+import { shorten } from "../bounded_text.ts";
 import { AuthorizationError, InvalidInputError } from "../errors.ts";
+import type { LineLimit } from "../line_limit.ts";
 import { type Elevation, elevationText } from "./elevation_text.ts";
 import type { Bytes } from "./handshake_messages.ts";
-import { sameInstance, SIGNATURE_LENGTH } from "./instance.ts";
+import { sameInstance } from "./instance.ts";
 import { Session } from "./session.ts";
 
 const logger = getLogger(["gxensemble", "audit"]);
@@ -24,12 +27,6 @@ export const ADMIN = "admin";
 /** How long a refused elevation is kept waiting, in ms: doubled with each that the session was refused. */
 const FIRST_PENALTY = 250;
 const LONGEST_PENALTY = 8_000;
-
-/** How many capabilities can be asked for or conferred at once. */
-const MOST_CAPABILITIES = 32;
-
-/** How much of a text from outside is kept in the audit log, in characters. */
-const LONGEST_DETAIL = 256;
 
 /** Capabilities that were conferred to a server, until they are retracted or this server stops. */
 export interface Delegation {
@@ -45,39 +42,58 @@ export interface Delegation {
   readonly since: number;
 }
 
+/** What a retraction ended. */
+export interface Retraction {
+  /** What the server could do here until now, sorted. */
+  readonly retracted: readonly string[];
+  /** What of this its certificate gives it again when it connects anew, sorted. */
+  readonly returning: readonly string[];
+}
+
 /** What a session was asked, and how often it failed. */
 interface Challenged {
   pending: Pick<Elevation, "capabilities" | "nonce"> | undefined;
   failures: number;
+  /** Whether an answer is being looked at, or its refusal is still to be told. */
+  busy: boolean;
 }
 
 /** The capabilities inside one server. */
 export class Capabilities {
   readonly #adminKey: CryptoKey | undefined;
   readonly #self: { readonly id: ServerId; readonly instance: Bytes };
+  readonly #lines: LineLimit;
   readonly #challenged = new WeakMap<Session, Challenged>();
   readonly #delegations = new Map<ServerId, Delegation>();
 
-  /** The capabilities in a server; nothing is enforced without a key. */
+  /** The capabilities in a server; `lines` says what of the refusals is logged. */
   constructor(
     self: { readonly id: ServerId; readonly instance: Bytes },
-    adminKey: CryptoKey | undefined,
+    { adminKey, lines }: { adminKey: CryptoKey | undefined; lines: LineLimit },
   ) {
     this.#self = self;
     this.#adminKey = adminKey;
+    this.#lines = lines;
   }
 
-  /** Whether anything is enforced. */
-  get enforced(): boolean {
+  /** Whether anything is enforced on connections that certify nobody: those over unix and tcp. */
+  get administered(): boolean {
     return this.#adminKey !== undefined;
+  }
+
+  /** Whether anything is enforced on what comes by the connection that an envelope came by. */
+  enforces({ session }: Pick<Envelope, "session">): boolean {
+    return this.#adminKey !== undefined ||
+      session instanceof Session && session.certified !== undefined;
   }
 
   /**
    * Whether whoever sent an envelope may do what takes a capability, as of now: what has been retracted, or
    * ended with its connection, is not there any more for what was sent before.
    */
-  allows({ session }: Envelope, capability: string): boolean {
-    if (!this.#adminKey || session === undefined) return true;
+  allows(envelope: Envelope, capability: string): boolean {
+    const { session } = envelope;
+    if (session === undefined || !this.enforces(envelope)) return true;
     if (!(session instanceof Session)) return false;
     return (!session.ended && has(session.capabilities, capability)) ||
       has(this.#delegated(session), capability);
@@ -97,12 +113,12 @@ export class Capabilities {
   ): void {
     const allowed = this.allows(envelope, capability);
     this.#note(envelope.session, what, allowed ? "allowed" : "refused", details);
-    if (!allowed) {
-      throw new AuthorizationError(
-        `${envelope.source.server} is not authorized for ${what} in ${this.#self.id}: it takes the ` +
-          `capability ${capability}`,
-      );
-    }
+    if (allowed) return;
+    const lack = this.#adminKey ? "" : ", which its certificate does not give";
+    throw new AuthorizationError(
+      `${envelope.source.server} is not authorized for ${what} in ${this.#self.id}: it takes the ` +
+        `capability ${capability}${lack}`,
+    );
   }
 
   /** Starts an elevation: gives the nonce that the administrator's signature has to cover. */
@@ -121,25 +137,40 @@ export class Capabilities {
    *
    * @throws {AuthorizationError} when the signature is not that, after a pause that grows.
    */
-  async elevate({ session, source }: Envelope, signature: Uint8Array): Promise<void> {
-    if (!this.#adminKey || !(session instanceof Session)) return;
-    const challenged = this.#challengedOf(session);
-    const { pending } = challenged;
-    challenged.pending = undefined;
-    const capabilities = pending?.capabilities ?? [];
-    // Of the right size first: what came over the wire may be anything, and a number would be taken for one.
-    const isSignature = signature instanceof Uint8Array && signature.length === SIGNATURE_LENGTH;
-    if (pending && isSignature && await this.#isSigned(session, pending, signature)) {
-      for (const capability of pending.capabilities) session.capabilities.add(capability);
-      this.#note(session, "elevation", "allowed", { capabilities });
-      return;
+  async elevate(envelope: Envelope, signature: Uint8Array): Promise<void> {
+    const { session } = envelope;
+    if (!(session instanceof Session) || !this.enforces(envelope)) return;
+    const refuse = (reason: string) =>
+      new AuthorizationError(`${this.#self.id} refuses to elevate ${session.peer}: ${reason}`);
+    if (!this.#adminKey) {
+      throw refuse("it has no administrators' public key, and goes by certificates alone");
     }
-    const penalty = Math.min(FIRST_PENALTY * 2 ** challenged.failures++, LONGEST_PENALTY);
-    this.#note(session, "elevation", "refused", { capabilities });
-    await new Promise((resolve) => Deno.unrefTimer(setTimeout(resolve, penalty) as never));
-    throw new AuthorizationError(
-      `${this.#self.id} refuses to elevate ${source.server}: no valid signature of the administrator`,
-    );
+    const challenged = this.#challengedOf(session);
+    // Answers that do not wait for each other would cost nothing, and a line in the log each.
+    if (challenged.busy) throw refuse("another attempt of it is not over yet");
+    challenged.busy = true;
+    try {
+      const { pending } = challenged;
+      challenged.pending = undefined;
+      const capabilities = pending?.capabilities ?? [];
+      if (pending && await this.#isSigned(session, pending, signature)) {
+        // A retraction came between.
+        if (this.#challenged.get(session) !== challenged) {
+          throw refuse("it was retracted meanwhile");
+        }
+        const all = session.capabilities.union(new Set(capabilities));
+        if (all.size > MAX_CAPABILITIES) throw refuse(`it would have ${all.size} capabilities`);
+        for (const capability of capabilities) session.capabilities.add(capability);
+        this.#note(session, "elevation", "allowed", { capabilities });
+        return;
+      }
+      const penalty = Math.min(FIRST_PENALTY * 2 ** challenged.failures++, LONGEST_PENALTY);
+      this.#note(session, "elevation", "refused", { capabilities });
+      await new Promise((resolve) => Deno.unrefTimer(setTimeout(resolve, penalty) as never));
+      throw refuse("no valid signature of the administrator");
+    } finally {
+      challenged.busy = false;
+    }
   }
 
   /** Confers capabilities to the instance of a server, in place of those that it had. */
@@ -148,9 +179,15 @@ export class Capabilities {
     this.#delegations.set(delegation.server, { ...delegation, capabilities, since: Date.now() });
   }
 
-  /** Takes back what was conferred to a server; says whether there was anything. */
-  retract(server: ServerId): boolean {
-    return this.#delegations.delete(server);
+  /** Ends all that a server may do here now: what was conferred to it, and what it has on its connection. */
+  retract(server: ServerId, session: Session | undefined): Retraction {
+    const conferred = this.#delegations.get(server)?.capabilities ?? [];
+    const retracted = [...new Set([...conferred, ...session?.capabilities ?? []])].sort();
+    this.#delegations.delete(server);
+    session?.capabilities.clear();
+    // Nor is an elevation to come after it that has begun before.
+    if (session) this.#challenged.delete(session);
+    return { retracted, returning: [...session?.certified?.capabilities ?? []] };
   }
 
   /** What is conferred, sorted by server. */
@@ -169,7 +206,8 @@ export class Capabilities {
   #challengedOf(session: Session): Challenged {
     let challenged = this.#challenged.get(session);
     if (!challenged) {
-      this.#challenged.set(session, challenged = { pending: undefined, failures: 0 });
+      challenged = { pending: undefined, failures: 0, busy: false };
+      this.#challenged.set(session, challenged);
     }
     return challenged;
   }
@@ -194,12 +232,12 @@ export class Capabilities {
   }
 
   #note(
-    session: object | undefined,
+    session: Envelope["session"],
     what: string,
     result: "allowed" | "refused",
     details: Record<string, unknown>,
   ): void {
-    if (!this.#adminKey) return;
+    if (!this.enforces({ session })) return;
     const who = session instanceof Session
       ? {
         who: session.peer,
@@ -207,10 +245,15 @@ export class Capabilities {
         ...(session.certified && { certificate: session.certified.serial }),
       }
       : { who: this.#self.id, transport: "local" };
-    const shortened = Object.entries(details).map(([key, value]) => [key, shorten(value)]);
+    const shortened = Object.entries(details).map(([key, value]) => [
+      key,
+      typeof value === "string" ? shorten(value) : value,
+    ]);
     const properties = { ...who, what, result, ...Object.fromEntries(shortened) };
-    if (result === "refused") logger.warn("{what} {result}", properties);
-    else logger.info("{what} {result}", properties);
+    if (result === "allowed") return logger.info("{what} {result}", properties);
+    if (this.#lines.allows(who.who, `refusals of ${what}`)) {
+      logger.warn("{what} {result}", properties);
+    }
   }
 }
 
@@ -220,26 +263,12 @@ function has(capabilities: Iterable<string>, capability: string): boolean {
 }
 
 /**
- * Makes sure that these are capabilities; gives them without repetition and sorted, so that both sides of an
- * elevation write them the same.
+ * Reads the capabilities that are asked for or conferred: at least one.
  *
- * @throws {InvalidInputError} when they are not.
+ * @throws {InvalidInputError} when they are none, or no capabilities, or too many.
  */
 export function checkCapabilities(capabilities: unknown): string[] {
-  if (!Array.isArray(capabilities) || capabilities.length === 0) {
-    throw new InvalidInputError("no capabilities are given");
-  }
-  if (capabilities.length > MOST_CAPABILITIES) {
-    throw new InvalidInputError(
-      `${capabilities.length} capabilities are too many: up to ${MOST_CAPABILITIES} are taken`,
-    );
-  }
-  return [...new Set(capabilities.map(parseCapability))].sort();
-}
-
-/** What a peer sends is not to fill the log. */
-function shorten(value: unknown): unknown {
-  return typeof value === "string" && value.length > LONGEST_DETAIL
-    ? `${value.slice(0, LONGEST_DETAIL)}...`
-    : value;
+  const parsed = parseCapabilities(capabilities);
+  if (parsed.length === 0) throw new InvalidInputError("no capabilities are given");
+  return parsed;
 }

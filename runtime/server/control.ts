@@ -20,7 +20,7 @@ import {
 } from "../actor/thread_state.ts";
 import { EnsembleError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
-import { ADMIN, type Capabilities, type Delegation } from "./capabilities.ts";
+import { ADMIN, type Capabilities, type Delegation, type Retraction } from "./capabilities.ts";
 import { fingerprint, sameInstance } from "./instance.ts";
 import type { RegistryEntry } from "./registry_entry.ts";
 import { REGISTRY, type RegistryHandlers } from "./registry_protocol.ts";
@@ -62,8 +62,8 @@ export type ControlHandlers = {
   elevate(request: { signature: Uint8Array }): Promise<void>;
   /** Confers capabilities inside this server to another, as it runs now; says which instance that is. */
   authorize(request: { server: ServerId; capabilities: string[] }): Promise<RegistryEntry>;
-  /** Takes back all capabilities of a server; says whether it had any. */
-  retract(request: { server: ServerId }): boolean;
+  /** Ends all that a server may do here now. */
+  retract(request: { server: ServerId }): Retraction;
   /** Who has capabilities here, sorted by server. */
   delegations(): Delegation[];
   /** Connects it with another server, through the registry or at the addresses given. */
@@ -122,15 +122,16 @@ export function controlHandlers(server: Controlled): Handlers & ControlHandlers 
 
     retract(request, envelope?: Envelope) {
       capabilities.require(envelope!, ADMIN, "retract", { server: request.server });
-      return capabilities.retract(request.server);
+      return capabilities.retract(request.server, server.session(request.server));
     },
 
     delegations: () => capabilities.delegations(),
 
     connect(request, envelope?: Envelope) {
       const { server: id, addresses } = request;
-      // Addresses from outside would be believed by everybody in this server.
-      if (addresses) capabilities.require(envelope!, ADMIN, "connect", { server: id });
+      // Addresses from outside are believed by everybody in this server, and where it dials by itself it tries
+      // ports and sockets that the asker may not be able to reach.
+      capabilities.require(envelope!, ADMIN, "connect", { server: id });
       return server.connect(id, addresses);
     },
 

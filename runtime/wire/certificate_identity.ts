@@ -6,7 +6,7 @@
  * @see RFC 5280, 4.1 and 4.2.1.6
  * @module
  */
-import { parseCapability } from "../actor/capability.ts";
+import { parseCapabilities } from "../actor/capability.ts";
 import { parseServerId, type ServerId } from "../actor/server_id.ts";
 import { InvalidInputError } from "../errors.ts";
 import {
@@ -63,7 +63,7 @@ export function identityOf(der: Uint8Array): CertificateIdentity {
   }
   return {
     id: parseServerId(servers[0]!),
-    capabilities: [...new Set(withScheme(uris, "cap:").map(parseCapability))].sort(),
+    capabilities: parseCapabilities(withScheme(uris, "cap:")),
     serial,
     notBefore: readTime(notBefore),
     notAfter: readTime(notAfter),

@@ -22,7 +22,7 @@ testWith(["openssl"], {
       const line of [
         "Subject: DC = internal, DC = ensemble, CN = httpd1",
         "Issuer: DC = internal, DC = ensemble, CN = gxensemble issuing CA",
-        "URI:srv:httpd1, URI:cap:shutdown, URI:cap:loader, DNS:httpd1.ensemble.internal, " +
+        "URI:srv:httpd1, URI:cap:loader, URI:cap:shutdown, DNS:httpd1.ensemble.internal, " +
         "DNS:localhost, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1, DNS:web1.example.com, " +
         "IP Address:10.0.0.7, IP Address:0:0:0:0:0:FFFF:102:304",
         "TLS Web Server Authentication, TLS Web Client Authentication",

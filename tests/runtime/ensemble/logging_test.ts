@@ -47,6 +47,16 @@ Deno.test("a peer's text neither breaks the line nor reaches the terminal as con
   );
 });
 
+Deno.test("formatLogRecord keeps a line short, whatever values are in it", () => {
+  let doubled: unknown[] = [];
+  for (let i = 0; i < 60; i++) doubled = [doubled, doubled];
+  for (const value of ["x".repeat(20_000_000), doubled, { doubled }, 1n << 30_000_000n]) {
+    const shown = record({ message: ["odd ", value, ""], rawMessage: "odd {value}" });
+    assert.ok(formatLogRecord(shown).length < 11_000);
+    assert.ok(formatLogRecord(record({ properties: { value } })).length < 11_000);
+  }
+});
+
 /** Runs a program that logs at every level and is killed, and returns its standard error. */
 async function logAtEveryLevel(ensemble: TemporaryEnsemble, options: object): Promise<string> {
   const { stderr } = await ensemble.evaluate(`

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { authorized } from "../../../runtime/actor/envelope.ts";
+import { authorized, Envelope } from "../../../runtime/actor/envelope.ts";
 import { elevate } from "../../../runtime/ensemble/elevation.ts";
 import { controlClient } from "../../../runtime/ensemble/remote.ts";
 import type { Elevation } from "../../../runtime/server/elevation_text.ts";
@@ -13,6 +13,7 @@ import {
   signed,
 } from "./administered_ensemble.ts";
 import { CapturedLogs, eventually } from "./captured_logs.ts";
+import { stopClock } from "../../fake_clock.ts";
 import { LocalEnsemble, refTo } from "./local_ensemble.ts";
 import { Proxy } from "./proxy.ts";
 
@@ -179,18 +180,49 @@ Deno.test("a response without a challenge is refused", async () => {
   await assert.rejects(answer(console, target, new Uint8Array(64)), REFUSED);
 });
 
-Deno.test("each refusal of a session takes longer than the one before", async () => {
+Deno.test("elevate answers a refusal after a pause that doubles, up to eight seconds", async () => {
   const { ensemble, target, console } = await targetAndConsole();
   await using _ = ensemble;
-  for (const least of [250, 500]) {
-    const before = performance.now();
-    await assert.rejects(answer(console, target, new Uint8Array(64)), REFUSED);
-    assert.ok(performance.now() - before >= least - 5);
+  await console.connect(target.id);
+  const session = target.session(console.id)!;
+  const envelope = new Envelope({}, "server", refTo("console", "x"), 1, undefined, 1, true, false);
+  envelope.session = session;
+  using clock = stopClock("setTimeout", "clearTimeout");
+  for (const pause of [250, 500, 1000, 2000, 4000, 8000, 8000, 8000]) {
+    let answered = false;
+    const refused = target.capabilities.elevate(envelope, new Uint8Array(64))
+      .catch(() => answered = true);
+    await clock.tickAsync(pause - 1);
+    assert.equal(answered, false, `before ${pause} ms`);
+    await clock.tickAsync(1);
+    assert.equal(answered, true, `after ${pause} ms`);
+    await refused;
   }
   // Others do not wait for it.
   const other = await ensemble.startRogue("other");
   await elevated(other, target, "shutdown");
   assert.deepEqual(await granted(other, target), ["shutdown"]);
+});
+
+Deno.test("elevate refuses an attempt while the one before is not over, and does not note it", async () => {
+  using logs = await CapturedLogs.start();
+  const { ensemble, target, console } = await targetAndConsole();
+  await using _ = ensemble;
+  await console.connect(target.id);
+  {
+    using clock = stopClock("setTimeout", "clearTimeout");
+    const attempt = () => answer(console, target, new Uint8Array(64));
+    const first = attempt();
+    const others = Array.from({ length: 1_000 }, attempt);
+    for (const other of others) {
+      await assert.rejects(other, /another attempt of it is not over yet/);
+    }
+    clock.tick(250);
+    await assert.rejects(first, /no valid signature/);
+  }
+  assert.equal(logs.matching(/ audit: elevation refused /).length, 1);
+  await elevated(console, target, "shutdown");
+  assert.deepEqual(await granted(console, target), ["shutdown"]);
 });
 
 Deno.test("a challenge is for capabilities, and for nothing that looks like them", async () => {

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { authorized, type Envelope } from "../../../runtime/actor/envelope.ts";
 import { REGISTRY_ID } from "../../../runtime/actor/server_id.ts";
-import { controlClient, ping, registryClient } from "../../../runtime/ensemble/remote.ts";
+import {
+  controlClient,
+  ping,
+  registryClient,
+  shutDownServer,
+} from "../../../runtime/ensemble/remote.ts";
 import type { ActorServer, ActorServerOptions } from "../../../runtime/server/actor_server.ts";
 import type { Address } from "../../../runtime/wire/address.ts";
 import { MadeAuthority, MadeCredentials } from "../wire/made_authority.ts";
@@ -258,4 +263,128 @@ Deno.test("what a stopping server has sent over tls arrives", async () => {
   }
   await ensemble.stop(peer);
   await eventually(() => received === 20_000_000, "all of it");
+});
+
+/** A server with a certificate in an ensemble without an administrator, and what reaches it over tls. */
+async function withoutAdministrator() {
+  const ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const target = await ensemble.start("target", {
+    tls: await authority.credentials("target"),
+    listen: [ensemble.socket("target"), tlsPort()],
+  });
+  const certified = async (id: string, ...uris: string[]) => {
+    const peer = await ensemble.start(id, {
+      tls: await authority.credentials(id, { uris }),
+      listen: [],
+      register: false,
+    });
+    await peer.connect(target.id, [portOf(target)]);
+    return peer;
+  };
+  return { ensemble, target, certified };
+}
+
+Deno.test("over tls certificates say who may what, though there is no administrator", async () => {
+  using logs = await CapturedLogs.start();
+  const { ensemble, target, certified } = await withoutAdministrator();
+  await using _ = ensemble;
+  const refused = { reason: "AuthorizationError" };
+  const bar = await certified("bar", "cap:bar");
+  const control = controlClient(bar.actors, target.id);
+  await assert.rejects(shutDownServer(bar.actors, target.id), refused);
+  await assert.rejects(control.authorize({ server: bar.id, capabilities: ["admin"] }), refused);
+  await assert.rejects(control.retract({ server: bar.id }), refused);
+  await assert.rejects(control.connect({ server: REGISTRY_ID }), {
+    message: "bar is not authorized for connect in target: it takes the capability admin, which " +
+      "its certificate does not give",
+  });
+  await assert.rejects(elevated(bar, target, "admin"), {
+    ...refused,
+    message: "target refuses to elevate bar: it has no administrators' public key, and goes by " +
+      "certificates alone",
+  });
+  await ping(bar.actors, target.id);
+  assert.equal(logs.matching(/^WARN audit: shutdown refused who=bar transport=tls /).length, 1);
+
+  const boss = await certified("boss", "cap:admin");
+  await controlClient(boss.actors, target.id).connect({ server: REGISTRY_ID });
+  // Who comes by the cookie may do everything.
+  const console = await ensemble.startConsole();
+  await shutDownServer(console.actors, target.id);
+  await target.stopped;
+});
+
+Deno.test("authorize without an administrator gives a certified server what it may do", async () => {
+  const { ensemble, target } = await withoutAdministrator();
+  await using _ = ensemble;
+  const tls = await authority.credentials("delegate");
+  const delegate = await ensemble.start("delegate", { tls, listen: [] });
+  await delegate.connect(target.id, [portOf(target)]);
+  await assert.rejects(shutDownServer(delegate.actors, target.id), {
+    reason: "AuthorizationError",
+  });
+  const console = await ensemble.startConsole();
+  const control = controlClient(console.actors, target.id);
+  await control.authorize({ server: delegate.id, capabilities: ["shutdown"] });
+  await shutDownServer(delegate.actors, target.id);
+  await target.stopped;
+});
+
+Deno.test("a registry without an administrator lets certified servers change their own entries", async () => {
+  await using ensemble = new LocalEnsemble();
+  const registry = await ensemble.startRegistry(undefined, {
+    tls: await authority.credentials("registry"),
+    listen: [ensemble.socket("registry"), tlsPort()],
+  });
+  const at = portOf(registry);
+  const [one, two] = await Promise.all(["one", "two"].map(async (id) =>
+    await ensemble.start(id, {
+      tls: await authority.credentials(id),
+      registry: [at],
+    })
+  ));
+  const registered = registryClient(one!.actors);
+  assert.ok(await registered.lookup({ id: two!.id }));
+  await assert.rejects(registered.remove(two!.entry), { reason: "AuthorizationError" });
+  await assert.rejects(registered.add({ entry: two!.entry }), { reason: "AuthorizationError" });
+  await assert.rejects(
+    registered.add({ entry: { ...one!.entry, instance: two!.entry.instance } }),
+    /the instance is another's/,
+  );
+  await registered.add({ entry: { ...one!.entry, roles: ["new"] } });
+  assert.deepEqual((await registered.lookup({ id: one!.id }))!.roles, ["new"]);
+});
+
+Deno.test("retract ends what a certificate gives on a standing connection, and says that it comes back", async () => {
+  const { ensemble, target } = await withTarget({ listen: [tlsPort(), anyPort()] });
+  await using _ = ensemble;
+  const plain = target.entry.addresses.find(({ kind }) => kind === "tcp")!;
+  const console = await ensemble.start("console");
+  await console.connect(target.id, [plain]);
+  await elevated(console, target, "admin");
+  const tls = await authority.credentials("peer", { uris: ["cap:loader"] });
+  const peer = await ensemble.startRogue("peer", { tls });
+  await peer.connect(target.id, [portOf(target)]);
+  assert.deepEqual(await granted(peer, target), ["loader"]);
+  assert.deepEqual(
+    await controlClient(console.actors, target.id).retract({ server: peer.id }),
+    { retracted: ["loader"], returning: ["loader"] },
+  );
+  assert.deepEqual(await granted(peer, target), []);
+  await ensemble.stop(peer);
+  const again = await ensemble.startRogue("peer", { tls });
+  await again.connect(target.id, [portOf(target)]);
+  assert.deepEqual(await granted(again, target), ["loader"]);
+});
+
+Deno.test("no client gets in over tls with more capabilities than are taken", async () => {
+  const { ensemble, target } = await withTarget();
+  await using _ = ensemble;
+  const capabilities = Array.from({ length: 33 }, (_, i) => `cap:c${i}`);
+  const peer = await ensemble.startRogue("peer", {
+    tls: await authority.credentials("peer", { uris: capabilities }),
+  });
+  await assert.rejects(peer.connect(target.id, [portOf(target)]));
+  assert.equal(target.session(peer.id), undefined);
 });

@@ -100,3 +100,13 @@ Deno.test("whatever the bytes, the answer is an identity or a refusal", async ()
     { numRuns: 2000 },
   );
 });
+
+Deno.test("a certificate with more capabilities than are taken is refused", async () => {
+  const capabilities = (count: number) => Array.from({ length: count }, (_, i) => `cap:c${i}`);
+  const most = identityOf(await certificateNaming(uris("srv:a", ...capabilities(32))));
+  assert.equal(most.capabilities.length, 32);
+  refused(
+    await certificateNaming(uris("srv:a", ...capabilities(320))),
+    /320 capabilities are too many/,
+  );
+});

@@ -1,0 +1,108 @@
+/**
+ * Limits of log lines: a peer can cause any number of some, and is not to fill the log with them.
+ *
+ * @module
+ */
+import { getLogger } from "npm:@logtape/logtape@^2.4.2";
+import { shorten } from "./bounded_text.ts";
+
+const logger = getLogger(["gxensemble", "server"]);
+
+/** How many lines of one kind a source may cause in a period. */
+const MAX_LINES = 5;
+
+/** How long a period is, in ms: it begins with its first line. */
+const PERIOD = 10_000;
+
+/** How many kinds from how many sources are counted by themselves; what is above is one source for each kind. */
+const MAX_COUNTS = 64;
+
+/** Whose lines are counted where there are too many sources. */
+const OTHERS = "many others";
+
+/** The lines of one kind from one source in a period. */
+interface Count {
+  readonly kind: string;
+  readonly source: string;
+  readonly ends: number;
+  lines: number;
+}
+
+/**
+ * Says which lines go into the log: of each kind and source five in ten seconds. How many more there were is
+ * a line of its own when the period is over.
+ */
+export class LineLimit {
+  readonly #counts = new Map<string, Count>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /**
+   * Whether a line may be written; it is counted either way.
+   *
+   * @param source who caused it: the id of a server, the host of a connection.
+   * @param kind what it says, without its details.
+   */
+  allows(source: string, kind: string): boolean {
+    const now = performance.now();
+    const count = this.#countOf(shorten(source), kind, now);
+    if (++count.lines <= MAX_LINES) return true;
+    // Only now: where nothing is left out no timer is needed.
+    if (this.#timer === undefined) this.#reportIn(count.ends - now);
+    return false;
+  }
+
+  /** Writes how many lines were left out, and starts anew. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    for (const key of this.#counts.keys()) this.#end(key);
+  }
+
+  #countOf(source: string, kind: string, now: number): Count {
+    let key = JSON.stringify([kind, source]);
+    let count = this.#counts.get(key);
+    if (count && count.ends > now) return count;
+    if (!count && this.#counts.size >= MAX_COUNTS) this.#endPast(now);
+    if (!count && this.#counts.size >= MAX_COUNTS) {
+      source = OTHERS;
+      key = JSON.stringify([kind, source]);
+      count = this.#counts.get(key);
+      if (count && count.ends > now) return count;
+    }
+    this.#end(key);
+    this.#counts.set(key, count = { kind, source, ends: now + PERIOD, lines: 0 });
+    return count;
+  }
+
+  #report(): void {
+    this.#timer = undefined;
+    const now = performance.now();
+    this.#endPast(now);
+    const open = [...this.#counts.values()].filter(({ lines }) => lines > MAX_LINES);
+    if (open.length === 0) return;
+    const ends = Math.min(...open.map(({ ends }) => ends));
+    this.#reportIn(ends - now);
+  }
+
+  #reportIn(delay: number): void {
+    this.#timer = setTimeout(() => this.#report(), delay);
+    this.#timer.unref();
+  }
+
+  #endPast(now: number): void {
+    for (const [key, { ends }] of this.#counts) if (ends <= now) this.#end(key);
+  }
+
+  #end(key: string): void {
+    const count = this.#counts.get(key);
+    if (!count) return;
+    this.#counts.delete(key);
+    const left = count.lines - MAX_LINES;
+    if (left <= 0) return;
+    logger.warn("{left} more lines were left out: {kind} of {source}", {
+      left,
+      source: count.source,
+      kind: count.kind,
+    });
+  }
+}

@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { LineLimit } from "../../runtime/line_limit.ts";
+import { stopClock } from "../fake_clock.ts";
+import { CapturedLogs } from "./server/captured_logs.ts";
+
+Deno.test("allows lets five lines of a kind and a source through, and says how many more there were", async () => {
+  using logs = await CapturedLogs.start();
+  using clock = stopClock("setTimeout", "clearTimeout", "performance");
+  const limit = new LineLimit();
+  const allowed = Array.from({ length: 1000 }, () => limit.allows("a", "junk"));
+  assert.equal(allowed.filter(Boolean).length, 5);
+  assert.ok(limit.allows("b", "junk"));
+  assert.ok(limit.allows("a", "other"));
+  assert.deepEqual(logs.lines, []);
+  clock.tick(10_000);
+  assert.deepEqual(logs.lines, ["WARN server: 995 more lines were left out: junk of a"]);
+  assert.ok(limit.allows("a", "junk"));
+  assert.equal(clock.countTimers(), 0);
+});
+
+Deno.test("allows needs no timer where nothing is left out", () => {
+  using clock = stopClock("setTimeout", "clearTimeout", "performance");
+  const limit = new LineLimit();
+  for (let i = 0; i < 100; i++) {
+    for (let line = 0; line < 5; line++) assert.ok(limit.allows("a", "junk"));
+    clock.tick(10_000);
+  }
+  assert.equal(clock.countTimers(), 0);
+});
+
+Deno.test("allows reports the periods of several sources each at its end", async () => {
+  using logs = await CapturedLogs.start();
+  using clock = stopClock("setTimeout", "clearTimeout", "performance");
+  const limit = new LineLimit();
+  for (let i = 0; i < 6; i++) limit.allows("a", "junk");
+  clock.tick(4_000);
+  for (let i = 0; i < 7; i++) limit.allows("b", "junk");
+  clock.tick(6_000);
+  assert.equal(logs.lines.length, 1);
+  clock.tick(4_000);
+  assert.deepEqual(logs.lines, [
+    "WARN server: 1 more lines were left out: junk of a",
+    "WARN server: 2 more lines were left out: junk of b",
+  ]);
+});
+
+Deno.test("allows counts sources beyond a number together, and keeps none of them for long", async () => {
+  using logs = await CapturedLogs.start();
+  using clock = stopClock("setTimeout", "clearTimeout", "performance");
+  const limit = new LineLimit();
+  let allowed = 0;
+  for (let i = 0; i < 10_000; i++) if (limit.allows(`source${i}`, "junk")) allowed++;
+  assert.equal(allowed, 64 + 5);
+  clock.tick(10_000);
+  assert.deepEqual(logs.lines, ["WARN server: 9931 more lines were left out: junk of many others"]);
+  assert.ok(limit.allows("source0", "junk"));
+  assert.ok(limit.allows("a new one", "junk"));
+});
+
+Deno.test("allows shortens what a source is called", async () => {
+  using logs = await CapturedLogs.start();
+  const limit = new LineLimit();
+  for (let i = 0; i < 10; i++) limit.allows("x".repeat(1_000_000), "junk");
+  limit.close();
+  assert.equal(logs.lines.length, 1);
+  assert.ok(logs.lines[0]!.length < 400);
+});
+
+Deno.test("close says what was left out until then, and leaves no timer", async () => {
+  using logs = await CapturedLogs.start();
+  using clock = stopClock("setTimeout", "clearTimeout", "performance");
+  const limit = new LineLimit();
+  for (let i = 0; i < 8; i++) limit.allows("a", "junk");
+  limit.close();
+  assert.deepEqual(logs.lines, ["WARN server: 3 more lines were left out: junk of a"]);
+  assert.equal(clock.countTimers(), 0);
+});

@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { onShutdown, onUnexpected } from "../../../runtime/actor/cases.ts";
+import { ping } from "../../../runtime/ensemble/remote.ts";
+import { CapturedLogs } from "./captured_logs.ts";
+import { LocalEnsemble, refTo } from "./local_ensemble.ts";
+
+Deno.test("messages that nobody expects cost a few short lines, however many and long they are", async () => {
+  using logs = await CapturedLogs.start();
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const target = await ensemble.start("target");
+  target.actors.spawn("own", (self) => self.loop([onShutdown(), onUnexpected]));
+  const rogue = await ensemble.startConsole("rogue");
+  const long = "x".repeat(1024 * 1024);
+  await assert.rejects(rogue.actors.ask(refTo("target", "own"), { type: long }), (error: Error) => {
+    assert.ok(error.message.length < 300);
+    return true;
+  });
+  for (let i = 0; i < 5_000; i++) {
+    rogue.actors.tell(refTo("target", i % 2 ? "server" : "own"), { type: `junk${i}` });
+  }
+  await ping(rogue.actors, target.id);
+  await ensemble.stop(target);
+  const lines = logs.matching(/ unexpected message /);
+  assert.equal(lines.length, 5);
+  assert.ok(lines.every((line) => line.length < 400));
+  assert.deepEqual(logs.matching(/left out/), [
+    "WARN server: 4996 more lines were left out: unexpected messages of rogue",
+  ]);
+});
