@@ -26,6 +26,8 @@ export interface ExecutableOptions extends StageOptions {
   readonly target?: Target | undefined;
   /** Whether the portable form is wanted, and not only where the other cannot be made. */
   readonly portable?: boolean;
+  /** The Deno that goes into a portable executable: a path; the one that makes it, when absent. */
+  readonly deno?: string;
   /** The commit that is built, and when that was made. */
   readonly source?: { readonly commit: string; readonly date: string };
 }
@@ -139,6 +141,7 @@ async function write(
   await Deno.writeTextFile(first, statements + bundled);
   await writePortable({
     ...program,
+    deno: options.deno ?? program.deno,
     output: made,
     name: options.name ?? basename(options.output),
   });

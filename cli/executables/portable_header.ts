@@ -58,18 +58,56 @@ fail() {
 
 advice='set GXENSEMBLE_CACHE_DIR to a directory of your own, on a file system that programs can run from'
 
-# Whether a directory belongs to this user or to root.
-trusted() {
-  [ -O "$1" ] || [ "$(ls -ldn "$1/." | { read -r _ _ owner _ && printf %s "$owner"; })" = 0 ]
+# What ls says of directories, a line each, also where the PATH leads to none.
+look() {
+  LC_ALL=C command -p ls -ldnq "$@" 2>/dev/null || LC_ALL=C ls -ldnq "$@"
 }
 
-# Whether others may put something in the place of what is in a directory.
-open_to_others() {
-  case $(ls -ldn "$1/.") in
-    ?????????[tT]*) return 1 ;;
-    ?????w* | ????????w*) return 0 ;;
-    *) return 1 ;;
+# Whether a directory belongs to this user or to root.
+trusted() {
+  [ -O "$1" ] || [ "$(look "$1/." | { read -r _ _ owner _ && printf %s "$owner"; })" = 0 ]
+}
+
+# Nobody else may put something in the place of what is in the cache directory.
+require_closed() {
+  case $1 in
+    ?????????[tT]*) ;;
+    ?????w* | ????????w*)
+      fail "others may write to $cache: take that from them with chmod go-w, or $advice" ;;
+    d*) ;;
+    *) fail "cannot see who may write to $cache: $advice" ;;
   esac
+}
+
+# Nobody but this user and root may have put there, or may change, what is about to run. This goes with every start:
+# one process of ls, where all is as it was made.
+verify() {
+  trusted "$cache" || fail "$cache belongs to another user: $advice"
+  if [ -h "$deno" ] || [ -h "$program" ] || ! trusted "$deno" || ! trusted "$program"; then
+    fail "another user can have filled $cache: $advice"
+  fi
+  listed=$(look "$cache/." "$deno" "$program")
+  cached=
+  entered=
+  set -f
+  IFS='
+'
+  for line in $listed; do
+    case $line in
+      */.) cached=$line ;;
+      d???------*) ;;
+      *) entered=1 ;;
+    esac
+  done
+  unset IFS
+  set +f
+  require_closed "$cached"
+  [ -n "$entered" ] || return 0
+  # Where others may enter, each file counts by itself.
+  writable=$(command -p find "$deno" "$program" ! -type l '(' -perm -020 -o -perm -002 ')' 2>&1) ||
+    fail "cannot see who may write to $cache: $writable; $advice"
+  [ -z "$writable" ] ||
+    fail "others may have changed what is in $cache: remove $deno and $program, and start again"
 }
 
 # Takes the bytes from offset $1 on, $2 of them, out of this file, and decompresses them into $3.
@@ -123,7 +161,7 @@ unpack() {
   umask 077
   reason=$(mkdir -p "$cache" 2>&1) || fail "cannot unpack into $cache: $reason; $advice"
   trusted "$cache" || fail "$cache belongs to another user: $advice"
-  open_to_others "$cache" && fail "others may write to $cache: take that from them with chmod go-w, or $advice"
+  require_closed "$(look "$cache/.")"
   # What starts that were cut short a day ago or earlier have left.
   find "$cache" -maxdepth 1 -name '.unpacking.*' -mtime +0 -exec rm -rf {} + 2>/dev/null
   reason=$(mktemp -d "$cache/.unpacking.XXXXXX" 2>&1) ||
@@ -167,9 +205,7 @@ start() {
     mask=$(umask)
     unpack
   fi
-  if [ -h "$deno" ] || [ -h "$program" ] || ! trusted "$deno" || ! trusted "$program"; then
-    fail "another user can have filled $cache: $advice"
-  fi
+  verify
   # What is set here, the program takes back.
   GXENSEMBLE_SET=GXENSEMBLE_SET
   if [ -z "\${DENO_DIR:-}" ] && [ -w "$deno" ]; then
