@@ -1,8 +1,16 @@
 import assert from "node:assert/strict";
-import type { ActorServer } from "../../../runtime/server/actor_server.ts";
+import { MemoryStore } from "../../../registry/memory_store.ts";
 import { on, onShutdown } from "../../../runtime/actor/cases.ts";
-import { moveClock } from "../../fake_clock.ts";
+import type { ServerId } from "../../../runtime/actor/server_id.ts";
+import { ping } from "../../../runtime/ensemble/remote.ts";
+import { FIRST_PAUSE, LONGEST_PAUSE } from "../../../runtime/server/absence.ts";
+import type { ActorServer } from "../../../runtime/server/actor_server.ts";
+import { ADDRESS_LIFETIME } from "../../../runtime/server/address_book.ts";
+import { Peer } from "../../../runtime/server/peer.ts";
+import type { Address } from "../../../runtime/wire/address.ts";
+import { moveClock, stopClock } from "../../fake_clock.ts";
 import { CapturedLogs, eventually } from "./captured_logs.ts";
+import { ChildServer } from "./child_server.ts";
 import { anyPort, LocalEnsemble, refTo } from "./local_ensemble.ts";
 import { Proxy } from "./proxy.ts";
 
@@ -200,19 +208,230 @@ Deno.test("whoever hears of a loss may send at once, and that is tried anew", as
   );
 });
 
-Deno.test("what was only told and cannot be sent costs one line in the log", async () => {
+/** Counts what the registry is asked about each server. */
+class CountingStore extends MemoryStore {
+  readonly lookups: ServerId[] = [];
+  override get(id: ServerId): ReturnType<MemoryStore["get"]> {
+    this.lookups.push(id);
+    return super.get(id);
+  }
+  /** How often a server was looked up since the last time. */
+  take(id: string): number {
+    const count = this.lookups.filter((each) => each === id).length;
+    this.lookups.length = 0;
+    return count;
+  }
+}
+
+Deno.test("telling an absent server costs a lookup for each pause, and two lines in the log", async () => {
+  using logs = await CapturedLogs.start();
+  await using ensemble = new LocalEnsemble();
+  const store = new CountingStore();
+  await ensemble.startRegistry(store);
+  const a = await ensemble.start("a");
+  using clock = stopClock("performance");
+  const tell = (n: number) => a.actors.tell(refTo("b", "sink"), { type: "n", n });
+  const attempt = async (n: number) => {
+    const before = store.lookups.length;
+    assert.notEqual(tell(n), undefined, "it is tried");
+    await eventually(() => store.lookups.length > before, "a lookup");
+    await eventually(() => tell(n) === undefined, "it has failed");
+  };
+  await attempt(0);
+  for (let n = 0; n < 1000; n++) assert.equal(tell(n), undefined);
+  assert.equal(store.take("b"), 1);
+  clock.tick(FIRST_PAUSE);
+  await attempt(1);
+  assert.equal(store.take("b"), 1);
+  assert.deepEqual(logs.complaints, [
+    "WARN server: cannot reach b: the registry knows no server b; messages for it are dropped",
+  ]);
+
+  // An ask does not wait for the end of the pause, and neither does `connect`.
+  const unknown = /^DisconnectedError: cannot reach b: the registry knows no server b$/;
+  await assert.rejects(a.actors.ask(refTo("b", "server"), { type: "ping" }), unknown);
+  await assert.rejects(a.connect(refTo("b", "").server), unknown);
+  assert.equal(store.take("b"), 2);
+  const b = await ensemble.start("b");
+  const got = collect(b);
+  assert.equal(tell(2), undefined, "the pause goes on");
+  assert.equal(await a.actors.ask(refTo("b", "server"), { type: "ping" }), "OK");
+  assert.notEqual(tell(3), undefined);
+  await eventually(() => got.length > 0, "it is reached");
+  assert.deepEqual(got, [3]);
+  assert.match(
+    logs.complaints[1]!,
+    /^WARN server: b is reached again: 1\d\d\d messages for it were dropped in 0 s$/,
+  );
+  assert.equal(logs.complaints.length, 2);
+});
+
+Deno.test("a server that appears is found by those who go on telling it, and by its own coming", async () => {
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const a = await ensemble.start("a");
+  using clock = stopClock("performance");
+  const tell = (id: string) => a.actors.tell(refTo(id, "sink"), { type: "n", n: 1 });
+  const failOften = async (id: string) => {
+    for (let failure = 0; failure < 10; failure++) {
+      clock.tick(LONGEST_PAUSE);
+      tell(id);
+      await eventually(() => tell(id) === undefined, "it is absent");
+    }
+  };
+  await failOften("b");
+  const b = await ensemble.start("b");
+  const atB = collect(b);
+  assert.equal(tell("b"), undefined);
+  clock.tick(LONGEST_PAUSE);
+  assert.notEqual(tell("b"), undefined);
+  await eventually(() => atB.length === 1, "b is found");
+
+  await failOften("c");
+  const c = await ensemble.start("c");
+  const atC = collect(c);
+  assert.equal(tell("c"), undefined);
+  await ping(c.actors, a.id);
+  assert.notEqual(tell("c"), undefined);
+  await eventually(() => atC.length === 1, "c has come");
+});
+
+Deno.test("messages lost with a connection are counted, and the next one is tried at once", async () => {
   using logs = await CapturedLogs.start();
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const a = await ensemble.start("a");
-  for (let n = 0; n < 100; n++) a.actors.tell(refTo("nosuch", "sink"), { type: "n", n });
-  await eventually(() => logs.complaints.length > 0, "a line");
-  await pause(50);
-  assert.equal(logs.complaints.length, 1, logs.complaints.join("\n"));
+  await using child = await ChildServer.start(ensemble, "child");
+  const sink = refTo("child", "sink");
+  await a.connect(sink.server);
+  child.signal("SIGSTOP");
+  // More than the socket takes.
+  const bytes = new Uint8Array(1024 * 1024);
+  for (let n = 0; n < 20; n++) {
+    a.actors.tell(sink, { type: "bytes", bytes });
+    await pause(0);
+  }
+  const lost = new Promise((resolve) =>
+    a.actors.spawn(undefined, async (self) => {
+      self.monitor(refTo("child", "server"));
+      await self.receive([on("down", resolve)]);
+    })
+  );
+  child.signal("SIGKILL");
+  await lost;
   assert.match(
     logs.complaints[0]!,
-    /^WARN server: cannot reach nosuch: the registry knows no server nosuch; messages for it are dropped$/,
+    /^WARN server: the connection to child was lost: .*; messages for it are dropped$/,
   );
+  assert.notEqual(a.actors.tell(sink, { type: "bytes", bytes }), undefined, "it is tried at once");
+  await eventually(() => a.actors.tell(sink, { type: "bytes", bytes }) === undefined, "in vain");
+  assert.equal(logs.complaints.length, 1, logs.complaints.join("\n"));
+  await ensemble.stop(a);
+  assert.match(logs.complaints[1]!, /^WARN server: child was not reached again: \d+ messages /);
+});
+
+Deno.test("nothing is kept of a server once its connection or the attempt at one has ended", async () => {
+  const tables = new Set<Map<unknown, Peer>>();
+  const { set } = Map.prototype;
+  Map.prototype.set = function (this: Map<unknown, unknown>, key: unknown, value: unknown) {
+    if (value instanceof Peer) tables.add(this as Map<unknown, Peer>);
+    return set.call(this, key, value) as never;
+  };
+  try {
+    await using ensemble = new LocalEnsemble();
+    await ensemble.startRegistry();
+    const [a, b] = await Promise.all([ensemble.start("a"), ensemble.start("b")]);
+    await ping(b.actors, a.id);
+    await Promise.all([
+      assert.rejects(ping(a.actors, refTo("nosuch", "").server)),
+      assert.rejects(a.connect(refTo("nosuch", "").server, [ensemble.socket("nosuch")])),
+    ]);
+    await assert.rejects(ensemble.start("b", { listen: [] }));
+    await ensemble.stop(b);
+    const ids = () => [...tables].map((table) => [...table.keys()]).filter(({ length }) => length);
+    // Of the registry and of a: each keeps the other.
+    await eventually(() => ids().flat().sort().join() === "a,registry", `kept: ${ids()}`);
+  } finally {
+    Map.prototype.set = set;
+  }
+});
+
+Deno.test("why the addresses that were given do not work is said beside what the registry says", async () => {
+  await using ensemble = new LocalEnsemble();
+  await using other = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const a = await ensemble.start("a");
+  const stranger = await other.start("b", { register: false, listen: [anyPort()] });
+  const c = await ensemble.start("c", { register: false });
+  const id = refTo("b", "").server;
+  const unknown = "the registry knows no server b$";
+  const tries: [Address, string][] = [
+    [
+      stranger.entry.addresses[0]!,
+      "tcp:\\S+: authentication failed between b and a: their cookies differ",
+    ],
+    [c.entry.addresses[0]!, "unix:\\S+: (this is server c, not b|server c answers there, not b)"],
+    [ensemble.socket("nosuch"), "unix:\\S+: no such socket"],
+  ];
+  for (const [address, why] of tries) {
+    await assert.rejects(
+      a.connect(id, [address]),
+      new RegExp(`: cannot reach b: ${why}; ${unknown}`),
+    );
+    // And whoever sends to it later is told the same.
+    await assert.rejects(ping(a.actors, id), new RegExp(`: cannot reach b: ${why}; ${unknown}`));
+  }
+  // An address that both name is tried and named once.
+  const gone = await ensemble.start("b", { announce: [ensemble.socket("nosuch")] });
+  await assert.rejects(a.connect(id), /: cannot reach b: unix:\S+: no such socket$/);
+  await ensemble.stop(gone);
+});
+
+Deno.test("addresses that were given are tried first, for good, and the registry's when they fail", async () => {
+  await using ensemble = new LocalEnsemble();
+  const store = new CountingStore();
+  await ensemble.startRegistry(store);
+  const a = await ensemble.start("a");
+  const id = refTo("b", "").server;
+  const [given] = (await (async () => {
+    const b = await ensemble.start("b", { register: false, listen: [anyPort()] });
+    await a.connect(id, [...b.entry.addresses]);
+    await ensemble.stop(b);
+    return b.entry.addresses;
+  })()) as [Address];
+  await eventually(() => a.session(id) === undefined, "it is gone");
+  using _ = moveClock(2 * ADDRESS_LIFETIME);
+  store.take("b");
+  let b = await ensemble.start("b", { register: false, listen: [given] });
+  await ping(a.actors, id);
+  assert.equal(store.take("b"), 0);
+  await ensemble.stop(b);
+  await eventually(() => a.session(id) === undefined, "it is gone again");
+  b = await ensemble.start("b", { listen: [anyPort()] });
+  await ping(a.actors, id);
+  assert.deepEqual(a.session(id)!.address, b.entry.addresses[0]);
+});
+
+Deno.test("the registry is asked again for addresses that are old", async () => {
+  await using ensemble = new LocalEnsemble();
+  const store = new CountingStore();
+  await ensemble.startRegistry(store);
+  using way = await Proxy.start({ at: ensemble.socket("way"), target: ensemble.socket("b") });
+  const [a, b] = await Promise.all([
+    ensemble.start("a"),
+    ensemble.start("b", { announce: [way.address] }),
+  ]);
+  const reconnect = async () => {
+    way.cut();
+    await eventually(() => a.session(b.id) === undefined, "it is cut off");
+    store.take("b");
+    await ping(a.actors, b.id);
+    return store.take("b");
+  };
+  await ping(a.actors, b.id);
+  assert.equal(await reconnect(), 0);
+  using _ = moveClock(ADDRESS_LIFETIME);
+  assert.equal(await reconnect(), 1);
 });
 
 Deno.test("addresses are believed until they fail, and then asked for again", async () => {

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { parseServerId } from "../../../runtime/actor/server_id.ts";
+import { ADDRESS_LIFETIME, AddressBook } from "../../../runtime/server/address_book.ts";
+import { type Address, localUnixAddress } from "../../../runtime/wire/address.ts";
+import { stopClock } from "../../fake_clock.ts";
+
+const A = parseServerId("a");
+const B = parseServerId("b");
+const UNIX = localUnixAddress("/a");
+const TCP: Address = { kind: "tcp", host: "a", port: 1 };
+const TLS: Address = { kind: "tls", host: "a", port: 2 };
+const ELSEWHERE: Address = { kind: "unix", host: "elsewhere", path: "/a" };
+
+function bookOf(addresses: readonly Address[]): { book: AddressBook; asked: string[] } {
+  const asked: string[] = [];
+  const book = new AddressBook((id) => {
+    asked.push(id);
+    return Promise.resolve(addresses);
+  });
+  return { book, asked };
+}
+
+Deno.test("refresh asks the registry and notes the addresses for a while", async () => {
+  using clock = stopClock("performance");
+  const { book, asked } = bookOf([TCP]);
+  assert.deepEqual(book.found(A), []);
+  assert.deepEqual(await book.refresh(A), [TCP]);
+  clock.tick(ADDRESS_LIFETIME - 1);
+  assert.deepEqual(book.found(A), [TCP]);
+  assert.deepEqual(book.found(B), []);
+  clock.tick(1);
+  assert.deepEqual(book.found(A), []);
+  assert.deepEqual(asked, ["a"]);
+});
+
+Deno.test("refresh forgets what was noted when the registry does not know the server", async () => {
+  let known = true;
+  const book = new AddressBook(() =>
+    known ? Promise.resolve([TCP]) : Promise.reject(new Error("unknown"))
+  );
+  await book.refresh(A);
+  known = false;
+  await assert.rejects(book.refresh(A), /unknown/);
+  assert.deepEqual(book.found(A), []);
+});
+
+Deno.test("addresses that a person gave never expire, and are kept apart from those of the registry", async () => {
+  using clock = stopClock("performance");
+  const { book } = bookOf([UNIX]);
+  book.give(A, [TCP]);
+  await book.refresh(A);
+  assert.deepEqual(book.given(A), [TCP]);
+  assert.deepEqual(book.found(A), [UNIX]);
+  clock.tick(1000 * ADDRESS_LIFETIME);
+  assert.deepEqual(book.given(A), [TCP]);
+  assert.deepEqual(book.found(A), []);
+  book.give(A, [TLS]);
+  assert.deepEqual(book.given(A), [TLS], "the last word counts");
+  assert.deepEqual(book.given(B), []);
+});
+
+Deno.test("addresses are in the order to try them, without those of other hosts", async () => {
+  const all = [TCP, ELSEWHERE, TLS, UNIX];
+  const { book } = bookOf(all);
+  book.give(A, all);
+  assert.deepEqual(book.given(A), [UNIX, TLS, TCP]);
+  assert.deepEqual(await book.refresh(A), [UNIX, TLS, TCP]);
+  assert.deepEqual(book.found(A), [UNIX, TLS, TCP]);
+  assert.deepEqual(all, [TCP, ELSEWHERE, TLS, UNIX], "the list given stays as it is");
+});
