@@ -33,7 +33,7 @@ Deno.test("RoguePeer accepts a server that dials it", async () => {
   using rogue = await RoguePeer.accept(stream, { cookie: ensemble.cookie });
   await connected;
   assert.equal((await rogue.ask("server", { type: "ping" })).message, "OK");
-  listener.close();
+  await listener.close();
 });
 
 Deno.test("RoguePeer without the cookie is refused", async () => {

@@ -144,7 +144,13 @@ export class ActorServer implements Controlled {
     let server: ActorServer | undefined;
     try {
       for (const address of options.listen) {
-        listeners.push(await listenAt(address, { tls: options.tls, onRefused: logRefusal }));
+        listeners.push(
+          await listenAt(address, {
+            tls: options.tls,
+            onRefused: logRefusal,
+            onWarning: (message) => logger.warn("{message}", { message }),
+          }),
+        );
       }
       const [instance, cookie] = await Promise.all([
         Instance.generate(),
@@ -155,7 +161,7 @@ export class ActorServer implements Controlled {
       await server.#run();
       return server;
     } catch (error) {
-      for (const listener of listeners) listener.close();
+      await Promise.all(listeners.map((listener) => listener.close()));
       for (const actor of server?.actors.actors() ?? []) actor.exit("the server did not start");
       throw error;
     }
@@ -317,12 +323,13 @@ export class ActorServer implements Controlled {
   async #shutDown(grace: number): Promise<void> {
     logger.info("{id} is stopping", { id: this.id });
     this.#abort.abort(new DisconnectedError(`${this.id} is stopping`));
-    for (const listener of this.#listeners) listener.close();
+    const closed = Promise.all(this.#listeners.map((listener) => listener.close()));
     const control = this.actors.find(SERVER_ACTOR);
     // First, so that it cannot register anew what is taken out of the registry now.
     this.#registration?.exit("the server is stopping");
     if (this.#registered) await this.#unregister();
     await this.actors.stopActors(grace, new Set(control && [control]));
+    await closed;
     void this.#finish();
   }
 

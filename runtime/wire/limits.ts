@@ -19,6 +19,9 @@ export const MAX_FRAME = 64 * 1024 * 1024;
 /** How long one attempt to open a stream may take, in ms. */
 export const CONNECT_TIMEOUT = 5_000;
 
+/** How often a server looks whether its UNIX socket is still where clients look for it, in ms. */
+export const SOCKET_CHECK_INTERVAL = 5_000;
+
 /** After this long without sending anything a heartbeat is sent, in ms. */
 export const HEARTBEAT_INTERVAL = 15_000;
 

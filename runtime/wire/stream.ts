@@ -43,8 +43,8 @@ export interface Listener {
   readonly address: Address;
   /** The next stream, or undefined once closed. */
   accept(): Promise<Accepted | undefined>;
-  /** Stops accepting, and removes the socket file where there is one. */
-  close(): void;
+  /** Stops accepting; resolves when the socket file is removed, where there is one. */
+  close(): Promise<void>;
 }
 
 /** The next stream, undefined once the listener is closed. Failures to accept one are outwaited. */
@@ -71,5 +71,6 @@ export function reasonOf(error: unknown, signal?: AbortSignal): string {
   if (error instanceof Deno.errors.ConnectionRefused) return "connection refused";
   if (error instanceof Deno.errors.AddrInUse) return "the address is in use";
   if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
+  if (error instanceof Deno.errors.WouldBlock) return "too many connections wait there";
   return error instanceof Error ? error.message : String(error);
 }

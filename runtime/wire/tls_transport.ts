@@ -132,6 +132,7 @@ export async function listenTls(
       server.close();
       handshakes.close();
       wake();
+      return Promise.resolve();
     },
   };
 }

@@ -8,6 +8,7 @@ import { type Address, formatAddressUrl, type InternetAddress, isLocal } from ".
 import { CONNECT_TIMEOUT } from "./limits.ts";
 import { asStream, type ByteStream, type Listener, nextStream, reasonOf } from "./stream.ts";
 import type { TlsSource } from "./tls_transport.ts";
+import { directoryOf, requirePrivateDirectory } from "./socket_directory.ts";
 import { listenUnix } from "./unix_listener.ts";
 
 /** Thrown when no stream can be opened to an address. */
@@ -28,7 +29,7 @@ export class UnreachableError extends EnsembleError {
 }
 
 /**
- * Opens a stream to an address.
+ * Opens a stream to an address. A UNIX socket counts only in a directory to which nobody but this user has access.
  *
  * @throws {UnreachableError} when it cannot be opened within {@linkcode CONNECT_TIMEOUT}, saying why.
  */
@@ -40,6 +41,7 @@ export async function connectTo(address: Address, tls?: TlsSource): Promise<Byte
   try {
     switch (address.kind) {
       case "unix":
+        requirePrivateDirectory(directoryOf(address.path));
         return asStream(await Deno.connect({ transport: "unix", path: address.path }), "unix");
       case "tcp": {
         const { host, port } = address;
@@ -60,6 +62,8 @@ export async function connectTo(address: Address, tls?: TlsSource): Promise<Byte
 export interface ListenOptions {
   /** What to show and trust on tls. */
   readonly tls?: TlsSource | undefined;
+  /** Told when a UNIX socket has vanished, and what came of it. */
+  readonly onWarning?: (message: string) => void;
   /** Told of each client that tls does not let in, and why. */
   readonly onRefused?: (from: string, reason: string) => void;
 }
@@ -75,7 +79,7 @@ export async function listenAt(
 ): Promise<Listener> {
   switch (address.kind) {
     case "unix":
-      return await listenUnix(address);
+      return await listenUnix(address, options);
     case "tcp":
       return listenTcp(address);
     case "tls":
@@ -112,6 +116,6 @@ function listenTcp(address: InternetAddress): Listener {
       const { hostname, port } = stream.remoteAddr;
       return { stream: asStream(stream, "tcp"), from: { kind: "tcp", host: hostname, port } };
     },
-    close: () => listener.close(),
+    close: () => Promise.resolve(listener.close()),
   };
 }

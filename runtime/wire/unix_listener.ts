@@ -5,102 +5,210 @@
  */
 import { EnsembleError } from "../errors.ts";
 import type { UnixAddress } from "./address.ts";
-import { asStream, type Listener, nextStream, reasonOf } from "./stream.ts";
+import { SOCKET_CHECK_INTERVAL } from "./limits.ts";
+import {
+  directoryOf,
+  isAt,
+  keepFromCleaners,
+  lockDirectory,
+  makePrivateDirectory,
+} from "./socket_directory.ts";
+import { type Accepted, asStream, type Listener, nextStream, reasonOf } from "./stream.ts";
 
-/** The length of what {@linkcode open} adds to a path for a moment, in bytes. */
-const SUFFIX_LENGTH = 4;
+/** How long a socket's path may be, in bytes: the size of `sun_path` less its final NUL (unix(7)). */
+const MAX_PATH = Deno.build.os === "darwin" ? 103 : 107;
 
-/**
- * How long a socket's path may be, in bytes: the size of `sun_path` less its final NUL (unix(7)), less what is
- * added for a moment.
- */
-const MAX_PATH = (Deno.build.os === "darwin" ? 103 : 107) - SUFFIX_LENGTH;
+/** How long closing waits for a server that is being started in the same directory, in ms. */
+const CLOSE_TIMEOUT = 1_000;
 
 /**
  * Listens on a socket in a directory that only this user may enter. A socket on which nobody listens any
- * more is replaced; one that is alive is left alone.
+ * more is replaced; one that is alive is left alone. While it listens, a socket that vanishes is made again.
  *
+ * @param options.onWarning told when the socket has vanished, and what came of it.
  * @throws {EnsembleError} when the path is too long, the directory is not ours alone, or a server listens
  * there already.
  */
-export async function listenUnix(address: UnixAddress): Promise<Listener> {
+export async function listenUnix(
+  address: UnixAddress,
+  { onWarning = () => {} }: { onWarning?: (message: string) => void } = {},
+): Promise<Listener> {
   const { path } = address;
-  const fail = (why: string) => new EnsembleError(`cannot listen at unix:${path}: ${why}`);
-  const length = new TextEncoder().encode(path).length;
-  if (length > MAX_PATH) {
-    throw fail(
-      `the path is ${length} bytes long and a socket's may be ${MAX_PATH} at most; set ` +
-        `ENSEMBLE_SOCKET_DIR to a shorter directory`,
-    );
-  }
-  const directory = path.slice(0, path.lastIndexOf("/")) || "/";
   try {
-    Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const length = new TextEncoder().encode(path).length;
+    if (length > MAX_PATH) {
+      throw new EnsembleError(
+        `the path is ${length} bytes long and a socket's may be ${MAX_PATH} at most; set ` +
+          `ENSEMBLE_SOCKET_DIR to a shorter directory`,
+      );
+    }
+    return new UnixListener(address, await BoundSocket.bind(path), onWarning);
   } catch (error) {
-    throw fail(`cannot make the directory: ${reasonOf(error)}`);
+    throw new EnsembleError(`cannot listen at unix:${path}: ${reasonOf(error)}`);
   }
-  requirePrivate(directory, fail);
-  // Two servers that start at once must not both find the socket stale: one after the other.
-  using lock = Deno.openSync(directory);
-  await lock.lock(true);
-  if (await isAlive(path)) {
-    throw fail("a server of that id is running here already");
-  }
-  let listener: Deno.UnixListener;
-  try {
-    listener = open(path);
-  } catch (error) {
-    throw fail(reasonOf(error));
-  }
-  const inode = Deno.lstatSync(path).ino;
-  let closed = false;
-  return {
-    address,
-    async accept() {
-      const stream = await nextStream(listener);
-      return stream && { stream: asStream(stream, "unix"), from: address };
-    },
-    close() {
-      if (closed) return;
-      closed = true;
-      // While the socket is open no other can take its place, nor the number of its inode.
-      removeOwn(path, inode);
-      listener.close();
-    },
-  };
 }
 
-/**
- * Deno removes the path that a listener was made with, some time after it was closed and whoever's that is by
- * then (denoland/deno#31947). So it is made with one that is nobody's, and moved.
- */
-function open(path: string): Deno.UnixListener {
-  const random = Math.random().toString(36).slice(2).padEnd(SUFFIX_LENGTH, "0");
-  const temporary = `${path}~${random.slice(0, SUFFIX_LENGTH - 1)}`;
-  const listener = Deno.listen({ transport: "unix", path: temporary });
-  try {
-    Deno.chmodSync(temporary, 0o600);
-    Deno.renameSync(temporary, path);
-  } catch (error) {
-    listener.close();
-    throw error;
+/** A listener that sees to it that its socket stays where clients look for it. */
+class UnixListener implements Listener {
+  readonly address: UnixAddress;
+  readonly #onWarning: (message: string) => void;
+  readonly #timer: ReturnType<typeof setInterval>;
+  #socket: BoundSocket;
+  /** Why the socket could not be made again, as it was last said. */
+  #problem: string | undefined;
+  /** Resolved when there is another socket, or none any more. */
+  #replaced = Promise.withResolvers<void>();
+  #restoring: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(address: UnixAddress, socket: BoundSocket, onWarning: (message: string) => void) {
+    this.address = address;
+    this.#socket = socket;
+    this.#onWarning = onWarning;
+    // Looking costs microseconds. Watches are few on a host (inotify(7)), and end with their directory.
+    this.#timer = setInterval(() => this.#check(), SOCKET_CHECK_INTERVAL);
+    Deno.unrefTimer(this.#timer as unknown as number);
   }
-  return listener;
+
+  async accept(): Promise<Accepted | undefined> {
+    while (true) {
+      const replaced = this.#replaced.promise;
+      const stream = await this.#socket.accept();
+      if (stream) return { stream: asStream(stream, "unix"), from: this.address };
+      if (this.#closing) return undefined;
+      await replaced;
+    }
+  }
+
+  close(): Promise<void> {
+    clearInterval(this.#timer);
+    return this.#closing ??= (async () => {
+      await this.#restoring;
+      this.#replaced.resolve();
+      await this.#socket.close();
+    })();
+  }
+
+  #check(): void {
+    if (this.#restoring || this.#closing || this.#socket.isInPlace()) return;
+    this.#restoring = this.#restore().finally(() => this.#restoring = undefined);
+  }
+
+  async #restore(): Promise<void> {
+    const { path } = this.address;
+    try {
+      const restored = await BoundSocket.bind(path, this.#socket);
+      if (restored === this.#socket) return;
+      this.#socket = restored;
+      this.#problem = undefined;
+      this.#replaced.resolve();
+      this.#replaced = Promise.withResolvers();
+      this.#onWarning(`the socket ${path} had vanished, and was made again`);
+    } catch (error) {
+      const problem = reasonOf(error);
+      // Once, and not each time that it is tried.
+      if (problem !== this.#problem) {
+        this.#onWarning(`the socket ${path} has vanished and cannot be made again: ${problem}`);
+      }
+      this.#problem = problem;
+    }
+  }
 }
 
-function requirePrivate(directory: string, fail: (why: string) => Error): void {
-  const info = Deno.lstatSync(directory);
-  const uid = Deno.uid();
-  if (!info.isDirectory) throw fail(`${directory} is not a directory`);
-  if (uid !== null && info.uid !== uid) {
-    throw fail(
-      `${directory} belongs to another user; set ENSEMBLE_SOCKET_DIR to a directory of yours`,
-    );
+/** A socket that is bound at a path. */
+class BoundSocket {
+  readonly #path: string;
+  readonly #listener: Deno.UnixListener;
+  readonly #file: Deno.FileInfo;
+  readonly #keeper: Disposable;
+  #accepting: Promise<unknown> | undefined;
+
+  private constructor(parts: {
+    path: string;
+    listener: Deno.UnixListener;
+    file: Deno.FileInfo;
+    keeper: Disposable;
+  }) {
+    this.#path = parts.path;
+    this.#listener = parts.listener;
+    this.#file = parts.file;
+    this.#keeper = parts.keeper;
   }
-  if (info.mode !== null && (info.mode & 0o077) !== 0) {
-    throw fail(
-      `others may enter ${directory}; make it yours alone with: chmod 700 ${directory}`,
-    );
+
+  /**
+   * Binds a socket.
+   *
+   * @param lost what was bound there before and is not there any more; what comes back if it is there still.
+   */
+  static async bind(path: string, lost?: BoundSocket): Promise<BoundSocket> {
+    const directory = directoryOf(path);
+    makePrivateDirectory(directory);
+    using _lock = await lockDirectory(directory);
+    if (lost?.isInPlace()) return lost;
+    if (await isAlive(path)) throw new EnsembleError("a server of that id is running here already");
+    await lost?.letGo();
+    const keeper = await keepFromCleaners(directory);
+    try {
+      const listener = Deno.listen({ transport: "unix", path });
+      Deno.chmodSync(path, 0o600);
+      return new BoundSocket({ path, listener, file: Deno.lstatSync(path), keeper });
+    } catch (error) {
+      keeper[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Whether it is still at its path. */
+  isInPlace(): boolean {
+    try {
+      return isAt(this.#path, this.#file);
+    } catch {
+      return false;
+    }
+  }
+
+  accept(): Promise<Deno.UnixConn | undefined> {
+    const accepting = nextStream(this.#listener);
+    this.#accepting = accepting;
+    return accepting;
+  }
+
+  /** Stops accepting, and removes the socket file unless it is another server's by now. */
+  async close(): Promise<void> {
+    // The next server of this id waits until the runtime has let go of the path, see below.
+    using _lock = await lockDirectory(directoryOf(this.#path), CLOSE_TIMEOUT).catch(() => null);
+    await this.letGo();
+  }
+
+  /**
+   * Does what {@linkcode BoundSocket.close} does, for who holds the lock.
+   *
+   * The runtime removes the path of a listener, whoever's it is by then, when the last use of the listener has ended
+   * (denoland/deno#31947). So what is there from another is put aside meanwhile.
+   */
+  async letGo(): Promise<void> {
+    const aside = `${directoryOf(this.#path)}/.${crypto.randomUUID()}`;
+    let isAside = false;
+    try {
+      // While the socket is open no other file has the number of its inode.
+      if (this.isInPlace()) Deno.removeSync(this.#path);
+      else Deno.renameSync(this.#path, aside), isAside = true;
+    } catch {
+      // Nothing is there, or its directory is somebody else's.
+    }
+    this.#close();
+    await this.#accepting;
+    if (isAside) Deno.renameSync(aside, this.#path);
+    this.#keeper[Symbol.dispose]();
+  }
+
+  #close(): void {
+    try {
+      this.#listener.close();
+    } catch (error) {
+      // It was closed before, when it was to be made again and could not.
+      if (!(error instanceof Deno.errors.BadResource)) throw error;
+    }
   }
 }
 
@@ -118,17 +226,9 @@ async function isAlive(path: string): Promise<boolean> {
     (await Deno.connect({ transport: "unix", path })).close();
     return true;
   } catch (error) {
+    // Any other error, as that of a backlog that is full, comes from a socket on which somebody listens.
     if (!(error instanceof Deno.errors.ConnectionRefused)) return true;
   }
   Deno.removeSync(path);
   return false;
-}
-
-/** Removes the socket file, unless it is another server's by now. */
-function removeOwn(path: string, inode: number | null): void {
-  try {
-    if (Deno.lstatSync(path).ino === inode) Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }

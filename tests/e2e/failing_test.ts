@@ -113,7 +113,7 @@ Deno.test("strangers at the ports: closed, one log line each, others unhurt", as
       await peer.send(new TextEncoder().encode("\x01GXEN\x09 of the future"));
       assert.match(
         new TextDecoder().decode(await peer.receive()),
-        /protocol version 9 is not spoken/,
+        /no protocol version in common: the client speaks 9 /,
       );
       await peer.closed();
       await refusal(line("protocol version 9 is not spoken here"));

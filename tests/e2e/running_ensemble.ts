@@ -221,7 +221,9 @@ export class RunningEnsemble implements AsyncDisposable {
 
   /** The names of the sockets that there are. */
   sockets(): string[] {
-    return Array.from(Deno.readDirSync(this.places.socketDirectory), ({ name }) => name).sort();
+    const names = Array.from(Deno.readDirSync(this.places.socketDirectory), ({ name }) => name);
+    // The lock is no socket.
+    return names.filter((name) => !name.startsWith(".")).sort();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -86,12 +86,14 @@ for (
   Deno.test(`${name} refuses a directory, a named pipe and a device, and does not wait`, async () => {
     using directory = new Directory();
     const pipe = await directory.pipe("pipe");
-    // Ends the wait of code that does wait.
-    const deadline = setTimeout(() => Deno.openSync(pipe, { read: true, write: true }), 5_000);
-    await assertRefused(
-      read(pipe).finally(() => clearTimeout(deadline)),
-      `cannot read ${called(pipe)}: it is a named pipe`,
-    );
+    let waited = false;
+    const deadline = setTimeout(() => {
+      waited = true;
+      Deno.openSync(pipe, { read: true, write: true }).close(); // Ends the wait.
+    }, 5_000);
+    await assertRefused(read(pipe), `cannot read ${called(pipe)}: it is a named pipe`);
+    clearTimeout(deadline);
+    assert.ok(!waited, "it waited for a writer");
     const { path } = directory;
     await assertRefused(read(path), `cannot read ${called(path)}: it is a directory`);
     const device = "/dev/null";

@@ -267,7 +267,7 @@ Deno.test("a challenge is for capabilities, and for nothing that looks like them
 Deno.test("an elevation ends with its connection, though the instance is the same", async () => {
   const { ensemble, target, console } = await targetAndConsole();
   await using _ = ensemble;
-  using proxy = await Proxy.start({
+  await using proxy = await Proxy.start({
     at: ensemble.socket("way"),
     target: ensemble.socket("target"),
   });

@@ -61,7 +61,7 @@ class Wire implements AsyncDisposable {
       connectTo(listener.address),
       listener.accept() as Promise<Accepted>,
     ]);
-    listener.close();
+    await listener.close();
     return new Wire(client, accepted.stream, directory);
   }
 

@@ -236,7 +236,7 @@ Deno.test("nor when the registry has lost the connection to it, as long as it an
     target: ensemble.socket("registry"),
   });
   const genuine = await ensemble.start("genuine", { registry: [way.address] });
-  way[Symbol.dispose]();
+  await way[Symbol.asyncDispose]();
   await eventually(() => registry.session(genuine.id) === undefined, "it is disconnected");
   const rogue = await ensemble.startRogue("genuine");
   await assert.rejects(rogue.connect(REGISTRY_ID), ANOTHER);

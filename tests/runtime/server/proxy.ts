@@ -8,7 +8,7 @@ import type { ByteStream, Listener } from "../../../runtime/wire/stream.ts";
 import { connectTo, listenAt } from "../../../runtime/wire/transport.ts";
 
 /** Passes on what comes to its address, after a while of its own for each piece. */
-export class Proxy implements Disposable {
+export class Proxy implements AsyncDisposable {
   /** Where it listens. */
   readonly address: Address;
   readonly #listener: Listener;
@@ -40,9 +40,10 @@ export class Proxy implements Disposable {
     this.#streams.clear();
   }
 
-  [Symbol.dispose](): void {
-    this.#listener.close();
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closing = this.#listener.close();
     this.cut();
+    await closing;
   }
 
   async #acceptAll(target: Address): Promise<void> {

@@ -86,8 +86,8 @@ async function meetOverAndOver(
     const [one, other] = [`one${pairNumber}`, `other${pairNumber}`];
     const way = (id: string) =>
       Proxy.start({ at: ensemble.socket(`${id}.way`), target: ensemble.socket(id), delay });
-    using toOne = await way(one);
-    using toOther = await way(other);
+    await using toOne = await way(one);
+    await using toOther = await way(other);
     const [a, b] = await Promise.all([
       ensemble.start(one, { announce: [toOne.address] }),
       ensemble.start(other, { announce: [toOther.address] }),
@@ -166,7 +166,7 @@ Deno.test("an ask of an actor that is not there is answered at once", async () =
 Deno.test("a lost connection fails what waits for an answer, at once and by its name", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
-  using way = await Proxy.start({ at: ensemble.socket("way"), target: ensemble.socket("b") });
+  await using way = await Proxy.start({ at: ensemble.socket("way"), target: ensemble.socket("b") });
   const [a, b] = await Promise.all([
     ensemble.start("a"),
     ensemble.start("b", { announce: [way.address] }),

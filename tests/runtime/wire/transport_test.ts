@@ -49,14 +49,14 @@ Deno.test("a unix socket carries bytes both ways, and the end of each", async ()
   const directory = Deno.makeTempDirSync({ prefix: "gx" });
   const listener = await listen(localUnixAddress(`${directory}/server`));
   await assertCarries(listener);
-  listener.close();
-  Deno.removeSync(directory);
+  await listener.close();
+  Deno.removeSync(directory, { recursive: true });
 });
 
 Deno.test("a tcp port carries bytes both ways, and the end of each", async () => {
   const listener = await listen(ANY_PORT);
   await assertCarries(listener);
-  listener.close();
+  await listener.close();
 });
 
 Deno.test("a listener that was given any port tells which", async () => {
@@ -84,13 +84,13 @@ Deno.test("a stream over tcp comes with the address of its other end", async () 
   });
   client.close();
   accepted.stream.close();
-  listener.close();
+  await listener.close();
 });
 
 Deno.test("closing a listener ends what waits for a stream", async () => {
   const listener = await listen(ANY_PORT);
   const waiting = listener.accept();
-  listener.close();
+  void listener.close();
   assert.equal(await waiting, undefined);
   assert.equal(await listener.accept(), undefined);
 });
@@ -101,13 +101,13 @@ Deno.test("a port in use is refused by its name", async () => {
     listen(listener.address),
     `cannot listen at ${formatAddressUrl(listener.address)}: the address is in use`,
   );
-  listener.close();
+  await listener.close();
 });
 
 Deno.test("a port on which nobody listens: connection refused", async () => {
   const listener = await listen(ANY_PORT);
   const { address } = listener;
-  listener.close();
+  await listener.close();
   await assertFails(connectTo(address), `${formatAddressUrl(address)}: connection refused`);
 });
 
@@ -117,7 +117,7 @@ Deno.test("a socket that is not there or stale: the reason says which", async ()
   await assertFails(connectTo(localUnixAddress(path)), `unix:${path}: no such socket`);
   const listener = await listen(localUnixAddress(path));
   Deno.renameSync(path, `${path}.stale`);
-  listener.close();
+  await listener.close();
   Deno.renameSync(`${path}.stale`, path);
   await assertFails(connectTo(localUnixAddress(path)), `unix:${path}: connection refused`);
   Deno.removeSync(directory, { recursive: true });
@@ -131,8 +131,8 @@ Deno.test("a unix socket of another host is never tried from here", async () => 
     connectTo({ kind: "unix", host: `not-${hostName()}`, path }),
     `unix://not-${hostName()}${path} is a socket of another host`,
   );
-  listener.close();
-  Deno.removeSync(directory);
+  await listener.close();
+  Deno.removeSync(directory, { recursive: true });
 });
 
 Deno.test("a host name that does not exist is named in the error", async () => {

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { ROOT, testWith } from "../../requirements.ts";
+import { type FakeClock, stopClock } from "../../fake_clock.ts";
 import { EnsembleError } from "../../../runtime/errors.ts";
 import { localUnixAddress } from "../../../runtime/wire/address.ts";
-import { nextStream } from "../../../runtime/wire/stream.ts";
+import { SOCKET_CHECK_INTERVAL } from "../../../runtime/wire/limits.ts";
+import { type Listener, nextStream } from "../../../runtime/wire/stream.ts";
 import { listenUnix } from "../../../runtime/wire/unix_listener.ts";
 
 const CONFIGURATION = fileURLToPath(new URL("../../../deno.json", import.meta.url));
@@ -13,6 +15,11 @@ const ADDRESS = new URL("../../../runtime/wire/address.ts", import.meta.url).hre
 /** A directory for one test's sockets, which others may not enter. */
 class SocketDirectory implements Disposable {
   readonly path = Deno.makeTempDirSync({ prefix: "gx" });
+
+  /** The names in it. */
+  names(): string[] {
+    return Array.from(Deno.readDirSync(this.path), ({ name }) => name).sort();
+  }
 
   /** The path of something in it. */
   at(name: string): string {
@@ -24,8 +31,10 @@ class SocketDirectory implements Disposable {
   }
 }
 
-function listen(path: string) {
-  return listenUnix(localUnixAddress(path));
+const { setTimeout: realTimeout } = globalThis;
+
+function listen(path: string, onWarning?: (message: string) => void) {
+  return listenUnix(localUnixAddress(path), onWarning && { onWarning });
 }
 
 async function assertRefused(path: string, reason: RegExp): Promise<void> {
@@ -37,7 +46,7 @@ async function assertRefused(path: string, reason: RegExp): Promise<void> {
   });
 }
 
-/** Leaves a socket on which nobody listens any more: Deno removes the path that it knows. */
+/** Leaves a socket on which nobody listens any more: the runtime removes the path that it knows. */
 function leaveStaleSocket(path: string): void {
   const listener = Deno.listen({ transport: "unix", path: `${path}.live` });
   Deno.renameSync(`${path}.live`, path);
@@ -61,6 +70,11 @@ async function assertServes(path: string, listener: { accept(): Promise<unknown>
   assert.equal(await client.read(new Uint8Array(1)), null);
 }
 
+/** Takes all streams, and closes them. */
+async function serve(listener: Listener): Promise<void> {
+  for (let next; (next = await listener.accept());) next.stream.close();
+}
+
 function modeOf(path: string): number {
   return Deno.lstatSync(path).mode! & 0o777;
 }
@@ -74,7 +88,7 @@ Deno.test("the directories of a socket are made for this user alone", async () =
   assert.equal(modeOf(path), 0o600);
   assert.deepEqual(listener.address, localUnixAddress(path));
   await assertServes(path, listener);
-  listener.close();
+  await listener.close();
 });
 
 Deno.test("streams come with where they were accepted", async () => {
@@ -90,7 +104,7 @@ Deno.test("streams come with where they were accepted", async () => {
   await accepted.stream.closeWrite();
   assert.equal(await client.read(buffer), null);
   accepted.stream.close();
-  listener.close();
+  await listener.close();
 });
 
 Deno.test("a directory that others may enter is refused", async () => {
@@ -122,7 +136,10 @@ Deno.test("a link in the place of the directory is refused", async () => {
   using directory = new SocketDirectory();
   Deno.mkdirSync(directory.at("real"), { mode: 0o700 });
   Deno.symlinkSync(directory.at("real"), directory.at("link"));
-  await assertRefused(directory.at("link/server"), /link is not a directory/);
+  await assertRefused(
+    directory.at("link/server"),
+    /link is a symbolic link; set ENSEMBLE_SOCKET_DIR to a directory of yours/,
+  );
 });
 
 Deno.test("a file in the place of the directory is refused", async () => {
@@ -141,7 +158,7 @@ Deno.test("a stale socket is replaced", async () => {
   leaveStaleSocket(path);
   const listener = await listen(path);
   await assertServes(path, listener);
-  listener.close();
+  await listener.close();
 });
 
 Deno.test("the socket of a process that was killed is replaced", async () => {
@@ -170,7 +187,7 @@ Deno.test("the socket of a process that was killed is replaced", async () => {
   assert.ok(exists(path));
   const listener = await listen(path);
   await assertServes(path, listener);
-  listener.close();
+  await listener.close();
 });
 
 Deno.test("a live socket is refused and goes on", async () => {
@@ -186,7 +203,7 @@ Deno.test("a live socket is refused and goes on", async () => {
     (await listener.accept())!.stream.close();
   }
   await assertServes(path, listener);
-  listener.close();
+  await listener.close();
 });
 
 Deno.test("a plain file or a directory in the way is left alone", async () => {
@@ -204,11 +221,11 @@ Deno.test("a plain file or a directory in the way is left alone", async () => {
 
 Deno.test("a path that is too long is refused with its length, and the longest works", async () => {
   using directory = new SocketDirectory();
-  const limit = Deno.build.os === "darwin" ? 99 : 103;
+  const limit = Deno.build.os === "darwin" ? 103 : 107;
   const name = "s".repeat(limit - directory.path.length - 1);
   const listener = await listen(directory.at(name));
   await assertServes(directory.at(name), listener);
-  listener.close();
+  await listener.close();
   await assertRefused(
     directory.at(`${name}s`),
     new RegExp(`the path is ${limit + 1} bytes long and a socket's may be ${limit} at most`),
@@ -233,12 +250,10 @@ Deno.test("of many that find the same stale socket exactly one gets it", async (
     // It has been asked whether it is alive, by most of the others: a process that is being started has the
     // stale socket open until it runs its program, and may have answered one of them.
     const [listener] = listeners;
-    const serving = (async () => {
-      for (let next; (next = await listener!.accept());) next.stream.close();
-    })();
+    const serving = serve(listener!);
     using client = await Deno.connect({ transport: "unix", path });
     assert.equal(await client.read(new Uint8Array(1)), null);
-    listener!.close();
+    await listener!.close();
     await serving;
     assert.equal(exists(path), false);
   }
@@ -290,14 +305,15 @@ Deno.test("closing removes the socket, once, and ends what waits for a stream", 
   const path = directory.at("server");
   const listener = await listen(path);
   const waiting = listener.accept();
-  listener.close();
+  const closing = listener.close();
   assert.equal(await waiting, undefined);
+  await closing;
   assert.equal(await listener.accept(), undefined);
   assert.equal(exists(path), false);
   const next = await listen(path);
-  listener.close();
+  await listener.close();
   await assertServes(path, next);
-  next.close();
+  await next.close();
 });
 
 Deno.test("a socket that is closed leaves the next one at its path alone", async () => {
@@ -305,16 +321,17 @@ Deno.test("a socket that is closed leaves the next one at its path alone", async
   const path = directory.at("server");
   let listener = await listen(path);
   for (let i = 0; i < 20; i++) {
-    const waiting = listener.accept();
-    listener.close();
-    const next = await listen(path);
-    // The runtime lets go of the closed one only now.
-    assert.equal(await waiting, undefined);
+    const serving = serve(listener);
+    const closing = listener.close();
+    let next: Listener | undefined;
+    while (!next) next = await listen(path).catch(() => undefined);
+    await closing;
+    await serving;
     await assertServes(path, next);
     listener = next;
   }
-  listener.close();
-  assert.deepEqual([...Deno.readDirSync(directory.path)], []);
+  await listener.close();
+  assert.deepEqual(directory.names(), [".lock"]);
 });
 
 Deno.test("closing leaves another server's socket and other files alone", async () => {
@@ -323,19 +340,19 @@ Deno.test("closing leaves another server's socket and other files alone", async 
   const first = await listen(path);
   Deno.removeSync(path);
   const second = await listen(path);
-  first.close();
+  await first.close();
   await assertServes(path, second);
-  second.close();
+  await second.close();
 
   const third = await listen(path);
   Deno.removeSync(path);
   Deno.writeTextFileSync(path, "mine");
-  third.close();
+  await third.close();
   assert.equal(Deno.readTextFileSync(path), "mine");
   Deno.removeSync(path);
   const fourth = await listen(path);
   Deno.removeSync(path);
-  fourth.close();
+  await fourth.close();
 });
 
 Deno.test("a stream that cannot be accepted is outwaited, and the next one is", async () => {
@@ -348,4 +365,157 @@ Deno.test("a stream that cannot be accepted is outwaited, and the next one is", 
   });
   assert.equal(stream, "stream");
   assert.equal(attempts, 2);
+});
+
+/** Lets a listener look for its socket, and do something about it. */
+async function lookAgain(clock: FakeClock, until: () => boolean): Promise<void> {
+  await clock.tickAsync(SOCKET_CHECK_INTERVAL);
+  const deadline = performance.now() + 10_000;
+  while (!until() && performance.now() < deadline) {
+    await clock.tickAsync(5);
+    await new Promise((resolve) => realTimeout(resolve, 1));
+  }
+  assert.ok(until());
+}
+
+for (const lost of ["socket", "directory", "parent"] as const) {
+  Deno.test(`listenUnix makes its socket again when the ${lost} is removed, and says so once`, async () => {
+    using clock = stopClock();
+    using directory = new SocketDirectory();
+    const path = directory.at("a/b/server");
+    const warnings: string[] = [];
+    const listener = await listen(path, (message) => void warnings.push(message));
+    const standing = await Deno.connect({ transport: "unix", path });
+    const { stream } = (await listener.accept())!;
+    const waiting = listener.accept();
+    for (let round = 0; round < 2; round++) {
+      const target = { socket: path, directory: directory.at("a/b"), parent: directory.at("a") };
+      Deno.removeSync(target[lost], { recursive: true });
+      await lookAgain(clock, () => exists(path));
+      assert.deepEqual(warnings.splice(0), [
+        `the socket ${path} had vanished, and was made again`,
+      ]);
+      await clock.tickAsync(3 * SOCKET_CHECK_INTERVAL);
+      assert.deepEqual(warnings, []);
+    }
+    assert.equal(modeOf(path), 0o600);
+    assert.equal(modeOf(directory.at("a/b")), 0o700);
+    // What waited for a stream gets those of the new socket, and those that stand go on.
+    using client = await Deno.connect({ transport: "unix", path });
+    const accepted = (await waiting)!;
+    await client.write(new Uint8Array([1]));
+    assert.equal(await accepted.stream.read(new Uint8Array(1)), 1);
+    await standing.write(new Uint8Array([1]));
+    assert.equal(await stream.read(new Uint8Array(1)), 1);
+    for (const each of [standing, stream, accepted.stream]) each.close();
+    await listener.close();
+    assert.equal(exists(path), false);
+    assert.equal(clock.countTimers(), 0);
+  });
+}
+
+Deno.test("listenUnix says once why it cannot make its socket again, and goes on trying", async () => {
+  using clock = stopClock();
+  using directory = new SocketDirectory();
+  Deno.mkdirSync(directory.at("sockets"), { mode: 0o700 });
+  const path = directory.at("sockets/server");
+  const warnings: string[] = [];
+  const listener = await listen(path, (message) => void warnings.push(message));
+  Deno.removeSync(directory.at("sockets"), { recursive: true });
+  Deno.mkdirSync(directory.at("sockets"));
+  Deno.chmodSync(directory.at("sockets"), 0o755);
+  await lookAgain(clock, () => warnings.length > 0);
+  assert.match(
+    warnings.splice(0).join(),
+    /^the socket .* has vanished and cannot be made again: others may enter .*sockets; make it/,
+  );
+  for (let i = 0; i < 3; i++) await clock.tickAsync(SOCKET_CHECK_INTERVAL);
+  assert.deepEqual(warnings, []);
+  Deno.chmodSync(directory.at("sockets"), 0o700);
+  await lookAgain(clock, () => warnings.length > 0);
+  await assertServes(path, listener);
+  await listener.close();
+});
+
+Deno.test("listenUnix leaves its path to a server that took it, until that is gone", async () => {
+  using clock = stopClock();
+  using directory = new SocketDirectory();
+  const path = directory.at("server");
+  const warnings: string[] = [];
+  const first = await listen(path, (message) => void warnings.push(message));
+  Deno.removeSync(path);
+  const second = await listen(path);
+  await lookAgain(clock, () => warnings.length > 0);
+  assert.match(warnings.splice(0).join(), /: a server of that id is running here already$/);
+  // It was asked whether it is alive.
+  (await second.accept())!.stream.close();
+  await assertServes(path, second);
+  await second.close();
+  await lookAgain(clock, () => exists(path));
+  await assertServes(path, first);
+  await first.close();
+});
+
+Deno.test("listenUnix leaves a socket alone whose backlog is full", async () => {
+  using directory = new SocketDirectory();
+  const path = directory.at("server");
+  const busy = Deno.listen({ transport: "unix", path });
+  const waiting: Deno.Conn[] = [];
+  let full: unknown;
+  while (!full) {
+    await Deno.connect({ transport: "unix", path }).then(
+      (connection) => void waiting.push(connection),
+      (error) => full = error,
+    );
+  }
+  assert.ok(full instanceof Deno.errors.WouldBlock, `${full}`);
+  const { ino } = Deno.lstatSync(path);
+  await assertRefused(path, /a server of that id is running here already$/);
+  assert.equal(Deno.lstatSync(path).ino, ino);
+  for (const connection of waiting) connection.close();
+  busy.close();
+});
+
+Deno.test("listenUnix holds a shared lock on the directory, which keeps cleaners off", async () => {
+  using directory = new SocketDirectory();
+  const cleaner = async () => {
+    using file = Deno.openSync(directory.path);
+    return await file.tryLock(true);
+  };
+  const first = await listen(directory.at("first"));
+  assert.equal(await cleaner(), false);
+  const second = await listen(directory.at("second"));
+  await first.close();
+  assert.equal(await cleaner(), false);
+  await second.close();
+  assert.equal(await cleaner(), true);
+});
+
+Deno.test({
+  name: "listenUnix binds at the path itself, by which cleaners tell a socket in use",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    using directory = new SocketDirectory();
+    const path = directory.at("server");
+    const listener = await listen(path);
+    const { ino } = Deno.lstatSync(path);
+    const lines = Deno.readTextFileSync("/proc/net/unix").split("\n");
+    assert.ok(ino && lines.some((line) => line.endsWith(` ${path}`)));
+    await listener.close();
+  },
+});
+
+Deno.test("a listener that could not be made again ends when it is closed", async () => {
+  using clock = stopClock();
+  using directory = new SocketDirectory();
+  const path = directory.at("sockets/server");
+  const warnings: string[] = [];
+  const listener = await listen(path, (message) => void warnings.push(message));
+  const waiting = listener.accept();
+  Deno.removeSync(directory.at("sockets"), { recursive: true });
+  Deno.writeTextFileSync(directory.at("sockets"), "a file");
+  await lookAgain(clock, () => warnings.length > 0);
+  await listener.close();
+  assert.equal(await waiting, undefined);
+  assert.equal(Deno.readTextFileSync(directory.at("sockets")), "a file");
 });

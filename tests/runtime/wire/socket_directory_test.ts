@@ -1,0 +1,179 @@
+import assert from "node:assert/strict";
+import { EnsembleError } from "../../../runtime/errors.ts";
+import { localUnixAddress } from "../../../runtime/wire/address.ts";
+import { lockDirectory, requirePrivateDirectory } from "../../../runtime/wire/socket_directory.ts";
+import { connectTo, listenAt } from "../../../runtime/wire/transport.ts";
+
+/** Directories of one test. */
+class Directories implements Disposable {
+  readonly path = Deno.makeTempDirSync({ prefix: "gx" });
+
+  /** The path of something in it. */
+  at(name: string): string {
+    return `${this.path}/${name}`;
+  }
+
+  /** Makes a directory with a mode, whatever the umask is. */
+  make(name: string, mode = 0o700): string {
+    Deno.mkdirSync(this.at(name), { recursive: true });
+    Deno.chmodSync(this.at(name), mode);
+    return this.at(name);
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path, { recursive: true });
+  }
+}
+
+/** Makes sure that a socket in the directory is neither listened at nor connected to, though one is there. */
+async function assertRefused(directory: string, reason: RegExp): Promise<void> {
+  const path = `${directory}/server`;
+  using listener = Deno.listen({ transport: "unix", path });
+  let connected = false;
+  const accepting = listener.accept().then((stream) => {
+    connected = true;
+    stream.close();
+  }, () => {});
+  await assert.rejects(connectTo(localUnixAddress(path)), (error) => {
+    assert.ok(error instanceof EnsembleError);
+    assert.match(error.message, reason);
+    assert.ok(error.message.startsWith(`unix:${path}: `), error.message);
+    return true;
+  });
+  await assert.rejects(listenAt(localUnixAddress(path)), (error) => {
+    assert.ok(error instanceof EnsembleError);
+    assert.match(error.message, reason);
+    return true;
+  });
+  listener.close();
+  await accepting;
+  assert.ok(!connected);
+}
+
+Deno.test("a socket in a directory that others may enter is not connected to", async () => {
+  using directories = new Directories();
+  for (const mode of [0o755, 0o770, 0o701, 0o710, 0o702, 0o777, 0o1777]) {
+    const directory = directories.make(mode.toString(8), mode);
+    await assertRefused(directory, /others may enter .*; make it yours alone with: chmod 700 \//);
+  }
+});
+
+Deno.test("a socket in a directory that is a link is not connected to", async () => {
+  using directories = new Directories();
+  directories.make("real");
+  Deno.symlinkSync(directories.at("real"), directories.at("link"));
+  await assertRefused(
+    directories.at("link"),
+    /link is a symbolic link; set ENSEMBLE_SOCKET_DIR to/,
+  );
+});
+
+Deno.test("a socket below a directory that others may write to is not connected to", async () => {
+  using directories = new Directories();
+  for (const mode of [0o777, 0o770, 0o722]) {
+    directories.make("parent", mode);
+    const directory = directories.make("parent/sockets");
+    await assertRefused(
+      directory,
+      /sockets can be exchanged by others, who may write to .*parent; .*: chmod go-w .*parent$/,
+    );
+    Deno.removeSync(directory, { recursive: true });
+  }
+  // In a sticky one, only the owner renames a directory.
+  directories.make("parent", 0o1777);
+  requirePrivateDirectory(directories.make("parent/sockets"));
+});
+
+Deno.test("links on the way to a directory of sockets are followed, and what they lead through is looked at", () => {
+  using directories = new Directories();
+  directories.make("open", 0o777);
+  directories.make("open/sockets");
+  directories.make("closed");
+  directories.make("closed/sockets");
+  const link = (to: string, name: string) => {
+    Deno.symlinkSync(to, directories.at(name));
+    return directories.at(name);
+  };
+  requirePrivateDirectory(`${link(directories.at("closed"), "good")}/sockets`);
+  requirePrivateDirectory(`${link("./closed/../closed", "relative")}/sockets`);
+  const through = /can be exchanged by others, who may write to .*open/;
+  const bad = link(directories.at("open"), "bad");
+  assert.throws(() => requirePrivateDirectory(`${bad}/sockets`), through);
+  assert.throws(() => requirePrivateDirectory(`${link("bad", "twice")}/sockets`), through);
+  assert.throws(
+    () => requirePrivateDirectory(`${directories.path}/open/../closed/sockets`),
+    through,
+  );
+});
+
+Deno.test({
+  name: "a socket in a directory of another user, or below one, is not connected to",
+  ignore: Deno.uid() !== 0,
+  async fn() {
+    using directories = new Directories();
+    Deno.chownSync(directories.make("theirs"), 12_345, 12_345);
+    await assertRefused(
+      directories.at("theirs"),
+      /theirs belongs to another user \(uid 12345\); set ENSEMBLE_SOCKET_DIR to a directory of yours/,
+    );
+    await assertRefused(
+      directories.make("theirs/ours"),
+      /ours can be exchanged by another user \(uid 12345\), who owns .*theirs; set ENSEMBLE_SOCKET/,
+    );
+    // A link of theirs in a directory that is sticky, as /tmp is.
+    directories.make("sticky", 0o1777);
+    directories.make("closed/sockets");
+    Deno.symlinkSync(directories.at("closed"), directories.at("sticky/link"));
+    const { success } = await new Deno.Command("chown", {
+      args: ["-h", "12345:12345", directories.at("sticky/link")],
+    }).output();
+    assert.ok(success);
+    assert.throws(
+      () => requirePrivateDirectory(directories.at("sticky/link/sockets")),
+      /can be exchanged by another user \(uid 12345\), who owns .*sticky\/link;/,
+    );
+  },
+});
+
+Deno.test("a directory that is not there is no socket", async () => {
+  using directories = new Directories();
+  const path = directories.at("none/server");
+  await assert.rejects(connectTo(localUnixAddress(path)), {
+    message: `unix:${path}: no such socket`,
+  });
+});
+
+Deno.test("lockDirectory lets one in after the other", async () => {
+  using directories = new Directories();
+  let inside = 0;
+  await Promise.all(Array.from({ length: 8 }, async () => {
+    using _lock = await lockDirectory(directories.path);
+    assert.equal(++inside, 1);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    inside--;
+  }));
+});
+
+Deno.test("lockDirectory gives up when the lock is not let go of", async () => {
+  using directories = new Directories();
+  const lock = await lockDirectory(directories.path);
+  await assert.rejects(
+    lockDirectory(directories.path, 20),
+    /another process has held .*\/\.lock for 0\.02 s: is a server stopped while it starts\?$/,
+  );
+  lock[Symbol.dispose]();
+  (await lockDirectory(directories.path, 0))[Symbol.dispose]();
+});
+
+Deno.test("lockDirectory is not taken in by a lock file that is removed meanwhile", async () => {
+  using directories = new Directories();
+  const { tryLock } = Deno.FsFile.prototype;
+  Deno.FsFile.prototype.tryLock = async function (exclusive) {
+    Deno.FsFile.prototype.tryLock = tryLock;
+    const locked = await this.tryLock(exclusive);
+    Deno.removeSync(directories.at(".lock"));
+    return locked;
+  };
+  using _held = await lockDirectory(directories.path);
+  await assert.rejects(lockDirectory(directories.path, 20), /another process has held/);
+});
