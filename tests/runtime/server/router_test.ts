@@ -416,7 +416,7 @@ Deno.test("the registry is asked again for addresses that are old", async () => 
   await using ensemble = new LocalEnsemble();
   const store = new CountingStore();
   await ensemble.startRegistry(store);
-  using way = await Proxy.start({ at: ensemble.socket("way"), target: ensemble.socket("b") });
+  await using way = await Proxy.start({ at: ensemble.socket("way"), target: ensemble.socket("b") });
   const [a, b] = await Promise.all([
     ensemble.start("a"),
     ensemble.start("b", { announce: [way.address] }),
