@@ -26,10 +26,11 @@ const MIGRATIONS: readonly string[] = [
      addresses TEXT NOT NULL,
      roles TEXT NOT NULL
    ) STRICT, WITHOUT ROWID`,
-  // What version 1 took was not bounded. Servers that still run register again with a registry that is new.
+  // What version 1 took was not bounded: what is longer than 16 addresses or 32 roles can be goes. Servers that
+  // run register again when their registry was started again.
   `ALTER TABLE server ADD COLUMN pid INTEGER;
    ALTER TABLE server ADD COLUMN host TEXT;
-   DELETE FROM server WHERE length(addresses) > 16384 OR length(roles) > 16384 OR id = 'registry'`,
+   DELETE FROM server WHERE length(addresses) > 8207 OR length(roles) > 12385 OR id = 'registry'`,
 ];
 
 /** How long a change waits for another process, such as a backup, that has the file locked. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseServerId } from "../../runtime/actor/server_id.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
@@ -17,13 +18,16 @@ async function withPath(test: (path: string) => void | Promise<void>): Promise<v
   }
 }
 
+/** Opening is refused, and leaves nothing open. */
 function assertRefused(path: string, why: RegExp): void {
+  const before = openFiles(dirname(path));
   assert.throws(() => new SqliteStore(path), (error) => {
     assert.ok(error instanceof EnsembleError);
     assert.ok(error.message.startsWith(`cannot open the registry's database ${path}: `));
     assert.match(error.message, why);
     return true;
   });
+  assert.deepEqual(openFiles(dirname(path)), before);
 }
 
 Deno.test("entries are there when the file is opened again", () =>
@@ -36,6 +40,144 @@ Deno.test("entries are there when the file is opened again", () =>
     const second = new SqliteStore(path);
     assert.deepEqual(await second.list({ limit: 9 }), [entry]);
     await second.close();
+  }));
+
+/** The connections to databases that are opened while this is not disposed of. */
+function watchDatabases(): { opened: Set<DatabaseSync> } & Disposable {
+  const opened = new Set<DatabaseSync>();
+  const { exec } = DatabaseSync.prototype;
+  DatabaseSync.prototype.exec = function (this: DatabaseSync, sql: string) {
+    opened.add(this);
+    return exec.call(this, sql);
+  };
+  return { opened, [Symbol.dispose]: () => void (DatabaseSync.prototype.exec = exec) };
+}
+
+/** What this process has open of a directory; undefined where the system does not tell. */
+function openFiles(directory: string): string[] | undefined {
+  if (Deno.build.os !== "linux") return undefined;
+  return Array.from(Deno.readDirSync("/proc/self/fd"), ({ name }) => {
+    try {
+      return Deno.readLinkSync(`/proc/self/fd/${name}`);
+    } catch {
+      return ""; // The directory's own.
+    }
+  }).filter((path) => path.startsWith(directory));
+}
+
+Deno.test("a store waits for the disk with each change, and for a while for a lock of others", () =>
+  withPath(async (path) => {
+    using databases = watchDatabases();
+    const store = new SqliteStore(path);
+    const [database, ...others] = databases.opened;
+    assert.deepEqual(others, []);
+    const pragma = (name: string) => Object.values(database!.prepare(`PRAGMA ${name}`).get()!)[0];
+    assert.equal(pragma("journal_mode"), "wal");
+    assert.equal(
+      pragma("synchronous"),
+      2,
+      "FULL: https://www.sqlite.org/pragma.html#pragma_synchronous",
+    );
+    assert.equal(pragma("busy_timeout"), 2000);
+    await store.close();
+  }));
+
+Deno.test("a change waits for a backup that has the file locked", () =>
+  withPath(async (path) => {
+    const store = new SqliteStore(path);
+    const backup = new Deno.Command(Deno.execPath(), {
+      args: [
+        "eval",
+        `import { DatabaseSync } from "node:sqlite";
+         const database = new DatabaseSync(${JSON.stringify(path)});
+         database.exec("BEGIN IMMEDIATE");
+         console.log("locked");
+         setTimeout(() => database.exec("COMMIT"), 50);`,
+      ],
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    const reader = backup.stdout.getReader();
+    await reader.read();
+    const id = parseServerId("a");
+    await store.put({ id, instance: new Uint8Array(32), addresses: [], roles: [] });
+    await reader.cancel();
+    assert.equal((await backup.status).code, 0);
+    assert.ok(await store.get(id));
+    await store.close();
+  }));
+
+Deno.test("a second registry does not get a database, whatever it calls it, until the first one closes it", () =>
+  withPath(async (path) => {
+    const first = new SqliteStore(path);
+    const id = parseServerId("a");
+    await first.put({ id, instance: new Uint8Array(32), addresses: [], roles: [] });
+    const link = `${path}.link`;
+    await Deno.symlink(path, link);
+    for (const name of [path, link, path.replace(/\/([^/]*)$/, "/./$1")]) {
+      assertRefused(name, new RegExp(`: another registry has it open: pid ${Deno.pid}$`));
+    }
+    const other = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", WRITER, path],
+      stdout: "null",
+      stderr: "piped",
+    }).outputSync();
+    assert.match(new TextDecoder().decode(other.stderr), /another registry has it open: pid \d+/);
+    // It is still whole, and still the first one's.
+    await first.put({ id, instance: new Uint8Array(32), addresses: [], roles: ["r"] });
+    await first.close();
+    const second = new SqliteStore(link);
+    assert.deepEqual((await second.get(id))?.roles, ["r"]);
+    await second.close();
+  }));
+
+Deno.test("a database of version 1 is brought up to date, without the entries that are too large", () =>
+  withPath(async (path) => {
+    // Made by the last program that wrote version 1; rogue1 and rogue2 have more than an entry may have now.
+    await Deno.copyFile(new URL("./version_1.db", import.meta.url), path);
+    for (let opening = 0; opening < 2; opening++) {
+      const store = new SqliteStore(path);
+      assert.deepEqual(await store.list({ limit: 9 }), [
+        {
+          id: parseServerId("httpd1"),
+          instance: new Uint8Array(32).fill(1),
+          addresses: [{ kind: "unix", host: "myhost", path: "/tmp/ensemble/httpd1" }],
+          roles: ["httpd", "web"],
+        },
+        {
+          id: parseServerId("httpd2"),
+          instance: new Uint8Array(32).fill(2),
+          addresses: [
+            { kind: "tcp", host: "10.0.0.1", port: 4000 },
+            { kind: "tls", host: "::1", port: 7000 },
+          ],
+          roles: [],
+        },
+      ]);
+      await store.close();
+    }
+    const database = new DatabaseSync(path);
+    assert.equal(database.prepare("PRAGMA user_version").get()!.user_version, 2);
+    database.close();
+  }));
+
+Deno.test("a migration that fails leaves the database as it was", () =>
+  withPath(async (path) => {
+    await Deno.copyFile(new URL("./version_1.db", import.meta.url), path);
+    const look = (sql: string) => {
+      const database = new DatabaseSync(path);
+      try {
+        return database.prepare(sql).all();
+      } finally {
+        database.close();
+      }
+    };
+    // The second step of version 2 finds it there.
+    look("ALTER TABLE server ADD COLUMN host TEXT");
+    const columns = look("PRAGMA table_info(server)");
+    assertRefused(path, /duplicate column name: host/);
+    assert.deepEqual(look("PRAGMA table_info(server)"), columns);
+    assert.equal(look("PRAGMA user_version")[0]!.user_version, 1);
   }));
 
 Deno.test("every acknowledged change survives kill -9", () =>
@@ -88,9 +230,14 @@ Deno.test("a file that is no database is refused and left alone", () =>
 Deno.test("a damaged database is refused", () =>
   withPath(async (path) => {
     const store = new SqliteStore(path);
-    for (let number = 0; number < 500; number++) {
+    for (let number = 0; number < 40; number++) {
       const id = parseServerId(`server${number}`);
-      await store.put({ id, instance: new Uint8Array(32), addresses: [], roles: ["httpd"] });
+      await store.put({
+        id,
+        instance: new Uint8Array(32),
+        addresses: [],
+        roles: ["httpd".repeat(200)],
+      });
     }
     await store.close();
     const file = await Deno.open(path, { write: true });
@@ -100,20 +247,24 @@ Deno.test("a damaged database is refused", () =>
     assertRefused(path, /it is damaged: |malformed/);
   }));
 
-Deno.test("the schema of a newer version is refused", () =>
-  withPath((path) => {
+Deno.test("the schema of a newer version is refused, and its file left alone", () =>
+  withPath(async (path) => {
     const database = new DatabaseSync(path);
     database.exec("PRAGMA user_version = 99");
     database.close();
+    const before = await Deno.readFile(path);
     assertRefused(path, /written by a newer version of this program: its schema is number 99/);
+    assert.deepEqual(await Deno.readFile(path), before);
   }));
 
-Deno.test("another program's database is refused", () =>
-  withPath((path) => {
+Deno.test("another program's database is refused, and left alone", () =>
+  withPath(async (path) => {
     const database = new DatabaseSync(path);
     database.exec("CREATE TABLE cookies (name TEXT)");
     database.close();
+    const before = await Deno.readFile(path);
     assertRefused(path, /the tables of another program/);
+    assert.deepEqual(await Deno.readFile(path), before);
   }));
 
 Deno.test("a path that cannot be written is refused", () =>

@@ -1,0 +1,275 @@
+import assert from "node:assert/strict";
+import { MemoryStore } from "../../registry/memory_store.ts";
+import { serveRegistry } from "../../registry/registry_actor.ts";
+import { parseServerId, REGISTRY_ID } from "../../runtime/actor/server_id.ts";
+import { listServers, registryClient } from "../../runtime/ensemble/remote.ts";
+import type { Presence } from "../../runtime/server/identity.ts";
+import {
+  MAX_ADDRESS,
+  MAX_ADDRESSES,
+  MAX_HOST,
+  MAX_ROLE,
+  MAX_ROLES,
+  type RegistryEntry,
+} from "../../runtime/server/registry_entry.ts";
+import { PAGE_SIZE } from "../../runtime/server/registry_protocol.ts";
+import type { Address } from "../../runtime/wire/address.ts";
+import { RoguePeer } from "../rogue_peer.ts";
+import { AdministeredEnsemble, elevated } from "../runtime/server/administered_ensemble.ts";
+import { CapturedLogs } from "../runtime/server/captured_logs.ts";
+import { LocalEnsemble, refTo } from "../runtime/server/local_ensemble.ts";
+
+const TCP: Address = { kind: "tcp", host: "10.0.0.1", port: 4000 };
+
+function entry(id: string, options: Partial<RegistryEntry> = {}): RegistryEntry {
+  const instance = new Uint8Array(32).fill(1);
+  return { id: parseServerId(id), instance, addresses: [TCP], roles: [], ...options };
+}
+
+/** A store whose changes are done when the test says so. */
+class SlowStore extends MemoryStore {
+  readonly changes: PromiseWithResolvers<void>[] = [];
+
+  override async put(entry: RegistryEntry): Promise<void> {
+    await this.#change();
+    await super.put(entry);
+  }
+
+  override async delete(id: RegistryEntry["id"], instance: Uint8Array): Promise<boolean> {
+    await this.#change();
+    return await super.delete(id, instance);
+  }
+
+  #change(): Promise<void> {
+    const change = Promise.withResolvers<void>();
+    this.changes.push(change);
+    return change.promise;
+  }
+}
+
+/** Whether a promise is settled when all that is under way has been done. */
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  const note = () => void (settled = true);
+  promise.then(note, note);
+  await new Promise((resolve) => setImmediate(resolve));
+  return settled;
+}
+
+Deno.test("a change is answered when the store has made it, and fails when the store fails", async () => {
+  await using ensemble = new LocalEnsemble();
+  const store = new SlowStore();
+  const registry = await ensemble.startRegistry(store);
+  const { add, remove, lookup } = registryClient(registry.actors);
+  const a = entry("a");
+  for (const change of [() => add({ entry: a }), () => remove(a)]) {
+    const failing = change();
+    assert.equal(await isSettled(failing), false);
+    store.changes.pop()!.reject(new Error("the disk is full"));
+    await assert.rejects(failing, { name: "ActorError", message: "the disk is full" });
+    const succeeding = change();
+    assert.equal(await isSettled(succeeding), false);
+    // Meanwhile it answers what it knows.
+    assert.deepEqual((await lookup(a))?.id, change.toString().includes("add") ? undefined : "a");
+    store.changes.pop()!.resolve();
+    await succeeding;
+  }
+  assert.equal(await lookup(a), undefined);
+});
+
+Deno.test("changes are made in the order they came", async () => {
+  await using ensemble = new LocalEnsemble();
+  const store = new SlowStore();
+  const registry = await ensemble.startRegistry(store);
+  const { add, remove } = registryClient(registry.actors);
+  const a = entry("a");
+  const [added, removed] = [add({ entry: a }), remove(a)];
+  assert.equal(await isSettled(added), false);
+  assert.equal(store.changes.length, 1, "the second waits for the first");
+  store.changes[0]!.resolve();
+  await added;
+  await isSettled(removed);
+  store.changes[1]!.resolve();
+  assert.equal(await removed, true);
+});
+
+Deno.test("an entry holds so much and no more", async () => {
+  await using ensemble = new LocalEnsemble();
+  const registry = await ensemble.startRegistry();
+  const console = await ensemble.startConsole();
+  const { add, lookup } = registryClient(console.actors);
+  const path = (length: number) => "/".padEnd(length, "x");
+  const host = "h".repeat(MAX_HOST);
+  // (unix: "h" "/...")
+  const longest: Address = { kind: "unix", host: "h", path: path(MAX_ADDRESS - 14) };
+  const largest = entry("a", {
+    addresses: [longest, ...Array(MAX_ADDRESSES - 1).fill(TCP)],
+    roles: ["ü".repeat(MAX_ROLE / 2), ...Array(MAX_ROLES - 1).fill("r".repeat(MAX_ROLE))],
+    pid: 1,
+    host,
+  });
+  await add({ entry: largest });
+  assert.deepEqual(await lookup(largest), largest);
+  const tooLarge: Partial<RegistryEntry>[] = [
+    { addresses: Array(MAX_ADDRESSES + 1).fill(TCP) },
+    { addresses: [{ kind: "unix", host: "h", path: path(MAX_ADDRESS - 13) }] },
+    { roles: Array(MAX_ROLES + 1).fill("r") },
+    { roles: ["r".repeat(MAX_ROLE + 1)] },
+    { roles: ["ü".repeat(MAX_ROLE / 2 + 1)] },
+    { host: `${host}h` },
+    { pid: -1 },
+    { pid: "1" as never },
+    { instance: new Uint8Array(33) },
+  ];
+  for (const options of tooLarge) {
+    await assert.rejects(add({ entry: { ...largest, ...options } }), {
+      reason: "InvalidInputError",
+    }, Deno.inspect(options).slice(0, 99));
+  }
+  assert.deepEqual(await lookup(largest), largest);
+  assert.equal(registry.actors.find("registry")!.state, "receiving");
+});
+
+Deno.test("an entry of the id registry is refused from everybody else", async () => {
+  await using ensemble = new AdministeredEnsemble();
+  const registry = await ensemble.startRegistry();
+  const a = await ensemble.start("a");
+  await elevated(a, registry, "admin");
+  const evil = entry(REGISTRY_ID);
+  await assert.rejects(registryClient(a.actors).add({ entry: evil }), {
+    message: "not a registry entry: registry is the id of the registry itself",
+  });
+  const registryOf = registryClient(registry.actors);
+  assert.equal(await registryOf.lookup({ id: REGISTRY_ID }), undefined);
+  await registryOf.add({ entry: evil });
+});
+
+Deno.test("an entry that a server sends of itself is of the instance that sends it", async () => {
+  for (const Ensemble of [LocalEnsemble, AdministeredEnsemble]) {
+    await using ensemble = new Ensemble();
+    const registry = await ensemble.startRegistry();
+    const a = await ensemble.start("a");
+    await assert.rejects(
+      registryClient(a.actors).add({ entry: entry("a") }),
+      /not a registry entry of a: the instance is another's/,
+    );
+    const known = await registryClient(registry.actors).lookup({ id: a.id });
+    assert.deepEqual(known!.instance, a.entry.instance);
+  }
+});
+
+Deno.test("listServers gets 10,000 entries, all or those of a role, page by page", async () => {
+  await using ensemble = new LocalEnsemble();
+  const store = new MemoryStore();
+  await ensemble.startRegistry(store);
+  const ids = Array.from({ length: 10_000 }, (_, n) => `s${n}`).sort();
+  // Three times a page: the last page is full.
+  const odd = new Set(ids.filter((_, n) => n % 7 === 0).slice(0, 3 * PAGE_SIZE));
+  for (const id of ids) await store.put(entry(id, { roles: odd.has(id) ? ["odd"] : [] }));
+  const console = await ensemble.startConsole();
+  const named = (entries: RegistryEntry[]) => entries.map(({ id }) => id);
+  assert.deepEqual(named(await listServers(console.actors)), ids);
+  assert.deepEqual(named(await listServers(console.actors, { role: "odd" })), [...odd]);
+  assert.deepEqual(await listServers(console.actors, { role: "none" }), []);
+  const { list } = registryClient(console.actors);
+  assert.equal((await list({})).entries.length, PAGE_SIZE);
+  const last = await list({ role: "odd", after: parseServerId([...odd][2 * PAGE_SIZE - 1]!) });
+  assert.deepEqual([last.entries.length, last.next], [PAGE_SIZE, undefined]);
+});
+
+Deno.test("a page of the largest entries fits into a frame", async () => {
+  await using ensemble = new LocalEnsemble();
+  const store = new MemoryStore();
+  await ensemble.startRegistry(store);
+  const path = "/".padEnd(MAX_ADDRESS - 14, "x");
+  for (let n = 0; n <= PAGE_SIZE; n++) {
+    await store.put(entry(`s${n}`, {
+      addresses: Array.from({ length: MAX_ADDRESSES }, () => ({ kind: "unix", host: "h", path })),
+      roles: Array.from({ length: MAX_ROLES }, (_, n) => `${n}`.padEnd(MAX_ROLE, "r")),
+      host: "h".repeat(MAX_HOST),
+      pid: 1,
+    }));
+  }
+  const console = await ensemble.startConsole();
+  assert.equal((await listServers(console.actors)).length, PAGE_SIZE + 1);
+});
+
+Deno.test("presence takes admin, and is asked of a registered instance only", async () => {
+  using logs = await CapturedLogs.start();
+  await using ensemble = new AdministeredEnsemble();
+  const registry = await ensemble.startRegistry();
+  const [a, b] = await Promise.all([ensemble.start("a"), ensemble.start("b")]);
+  const { presence } = registryClient(a.actors);
+  const ofB = { id: b.id, instance: b.entry.instance };
+  await assert.rejects(presence(ofB), { reason: "AuthorizationError" });
+  assert.equal(
+    logs.matching(/WARN audit: presence refused who=a transport=unix server=b/).length,
+    1,
+  );
+  await elevated(a, registry, "admin");
+  assert.equal(await presence(ofB), "connected");
+  assert.equal(await presence({ ...ofB, instance: a.entry.instance }), "gone");
+  assert.equal(await presence({ ...ofB, id: parseServerId("nosuch") }), "gone");
+});
+
+Deno.test("presence tells a server that has ended from one that is only not connected", async () => {
+  await using ensemble = new LocalEnsemble();
+  const registry = await ensemble.startRegistry();
+  const { add, presence } = registryClient(registry.actors);
+  const b = await ensemble.start("b", { register: false });
+  const closed: Address = { kind: "tcp", host: "127.0.0.1", port: 1 };
+  const tries: [what: string, entry: RegistryEntry, presence: Presence][] = [
+    ["it listens, and is not connected", b.entry, "unknown"],
+    ["another server is where it was", entry("c", { addresses: b.entry.addresses }), "gone"],
+    ["another instance is where it was", entry("b", { addresses: b.entry.addresses }), "gone"],
+    ["its port refuses", entry("d", { addresses: [closed] }), "gone"],
+    ["its socket is missing", entry("e", { addresses: [ensemble.socket("e")] }), "unknown"],
+    ["it cannot be tried from here", entry("f", { addresses: [] }), "unknown"],
+  ];
+  for (const [what, entry, expected] of tries) {
+    await add({ entry });
+    assert.equal(await presence(entry), expected, what);
+  }
+});
+
+Deno.test("the registry answers others while it looks whether a server lives", async () => {
+  await using ensemble = new LocalEnsemble();
+  const looking = Promise.withResolvers<Presence>();
+  const registry = await ensemble.startRegistry(undefined, {
+    prepare: ({ actors, capabilities }) =>
+      void serveRegistry(
+        { actors, capabilities, presence: () => looking.promise },
+        new MemoryStore(),
+      ),
+  });
+  const { add, presence, lookup } = registryClient(registry.actors);
+  await add({ entry: entry("a") });
+  const answer = presence(entry("a"));
+  assert.equal((await lookup(entry("a")))?.id, "a");
+  assert.equal(await isSettled(answer), false);
+  looking.resolve("unknown");
+  assert.equal(await answer, "unknown");
+});
+
+Deno.test("a rogue's requests that are none leave the registry as it is", async () => {
+  await using ensemble = new LocalEnsemble();
+  const registry = await ensemble.startRegistry();
+  using rogue = await RoguePeer.join(ensemble.socket("registry"), { cookie: ensemble.cookie });
+  await rogue.register();
+  const requests = [
+    { type: "list", after: 7 },
+    { type: "list", role: ["web"] },
+    { type: "list", after: "\u009b" },
+    { type: "remove", id: "rogue" },
+    { type: "remove", id: "rogue", instance: "" },
+    { type: "presence", id: "rogue" },
+    { type: "add" },
+    { type: "lookup", id: null },
+  ];
+  for (const request of requests) {
+    const { failed } = await rogue.ask("registry", request);
+    assert.equal(failed, true, Deno.inspect(request));
+  }
+  assert.equal((await listServers(registry.actors)).length, 1);
+  await registry.actors.ask(refTo("registry", "registry"), { type: "ping" });
+});
