@@ -112,10 +112,12 @@ export { callWithEnsembleServer } from "./runtime/ensemble/call_with_server.ts";
 export {
   type Asker,
   controlClient,
+  killActor,
   listServers,
   loaderClient,
   ping,
   registryClient,
   shutDownActor,
   shutDownServer,
+  type ShutDownServerOptions,
 } from "./runtime/ensemble/remote.ts";

@@ -16,6 +16,10 @@ export const EXAMPLES: Examples = {
       "one that servers on other hosts reach, by a registry on another host",
       "gxensemble run -l tcp://10.0.0.2:4001 --registry tcp://10.0.0.1:4000 web1 main.ts",
     ],
+    [
+      "one whose actors and main may take half a minute to finish when it is stopped",
+      "gxensemble run --grace 30 jobs1 main.ts",
+    ],
   ],
   "gxensemble registry": [
     ["for the servers of this host", "gxensemble registry"],
@@ -65,6 +69,10 @@ export const EXAMPLES: Examples = {
   "gxensemble shutdown": [
     ["a server", "gxensemble shutdown httpd1"],
     ["an actor in it", "gxensemble shutdown httpd1 counter"],
+    [
+      "one that takes no messages, at once and without its clean-up",
+      "gxensemble shutdown -f httpd1 counter",
+    ],
     ["every server and the registry, without being asked", "gxensemble shutdown -f"],
   ],
   "gxensemble list-servers": [

@@ -5,8 +5,10 @@
  */
 import { Argument, Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import { collecting, reading } from "../registry/options.ts";
+import type { ActorId } from "../runtime/actor/ref.ts";
 import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
 import { InvalidInputError } from "../runtime/errors.ts";
+import { DEFAULT_GRACE, parseGrace } from "../runtime/ensemble/grace.ts";
 import type { LogLevel } from "../runtime/ensemble/log_level.ts";
 import { type Address, parseAddresses } from "../runtime/wire/address.ts";
 import { parseSymbols } from "../runtime/wire/notation.ts";
@@ -64,7 +66,13 @@ export const optionalServerIdArgument = () =>
 
 /** `[actor-id]`. */
 export const actorIdArgument = () =>
-  new Argument("[actor-id]", "the actor's registered name").default(undefined, "#f");
+  new Argument("[actor-id]", "the actor's registered name").default(undefined, "#f")
+    .argParser<ActorId | undefined>(parseActorId);
+
+/** Digits alone are a serial number, as in references. */
+function parseActorId(text: string): ActorId {
+  return /^\d+$/.test(text) ? Number(text) : text;
+}
 
 /** `<module-id>`. */
 export const moduleIdArgument = () =>
@@ -74,6 +82,15 @@ export const moduleIdArgument = () =>
 export const loadedModuleIdArgument = () =>
   new ArgumentUnlessListing("module-id", "the module id").argParser<string | undefined>(
     reading(parseModuleId),
+  );
+
+/** `--grace`, in ms. */
+export const graceOption = () =>
+  new Option(
+    "--grace <seconds>",
+    "how long the server may take to stop, its actors and main together",
+  ).default<number>(DEFAULT_GRACE, `${DEFAULT_GRACE / 1000}`).argParser<number>(
+    reading(parseGrace),
   );
 
 /** `--registry`. */

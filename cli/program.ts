@@ -22,6 +22,7 @@ import {
   authorizedServerIdArgument,
   capabilitiesArgument,
   forceOption,
+  graceOption,
   includeOption,
   jsonOption,
   libraryPrefixOption,
@@ -90,6 +91,7 @@ function addServerCommands(program: CommandUnknownOpts): void {
     .addOption(announceOption())
     .addOption(registryOption())
     .addOption(rolesOption())
+    .addOption(graceOption())
     .addArgument(serverIdArgument())
     .addArgument(moduleIdArgument())
     .argument("[main-args...]", "arguments for the module's main procedure")

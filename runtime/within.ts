@@ -4,14 +4,23 @@
  * @module
  */
 
+/** The longest delay a timer takes, in ms: with a longer one it fires at once. */
+export const MAX_DELAY = 2 ** 31 - 1;
+
 /**
- * Waits until a promise is settled, or `timeout` ms have passed, of which there may be less than none left;
- * says whether it is settled.
+ * Waits until a promise is settled, or `timeout` ms have passed, of which there may be less than none left or
+ * no end; says whether it is settled.
  */
 export async function within(timeout: number, promise: Promise<unknown>): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), Math.max(0, timeout));
+    const wait = (rest: number) => {
+      timer = setTimeout(
+        () => rest > MAX_DELAY ? wait(rest - MAX_DELAY) : resolve(false),
+        Math.max(0, Math.min(rest, MAX_DELAY)),
+      );
+    };
+    wait(timeout);
   });
   const settled = promise.then(() => true, () => true);
   const result = await Promise.race([settled, late]);

@@ -23,6 +23,8 @@ export interface RunOptions extends ServerOptions {
   registry: Address[];
   /** What the server does in the ensemble. */
   roles: string[];
+  /** How long the server may take to stop, in ms. */
+  grace: number;
 }
 
 /** Runs a server that executes the module's `main` with the arguments, until it is shut down. */

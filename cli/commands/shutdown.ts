@@ -6,6 +6,7 @@
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import { REGISTRY_ID } from "../../runtime/actor/server_id.ts";
 import {
+  killActor,
   listServers,
   registryClient,
   shutDownActor,
@@ -17,6 +18,7 @@ import { withConsole } from "../console.ts";
 import { printJson, printLine, printNotice } from "../output.ts";
 import type { PassphraseOptions } from "../passphrase.ts";
 import { UsageError } from "../usage_error.ts";
+import type { ActorId } from "../../runtime/actor/ref.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
 import { DisconnectedError, EnsembleError, TimeoutError } from "../../runtime/errors.ts";
 import { hasEnded } from "../../runtime/server/liveness.ts";
@@ -35,7 +37,7 @@ export interface ShutdownOptions extends ClientOptions, OutputOptions, Passphras
 /** Shuts down an actor, a server, or without either the whole ensemble with its registry. */
 export async function shutdown(
   serverId: ServerId | undefined,
-  actorId: string | undefined,
+  actorId: ActorId | undefined,
   options: ShutdownOptions,
 ): Promise<void> {
   await withConsole(options, async (actors, console) => {
@@ -44,12 +46,20 @@ export async function shutdown(
     await administrator.elevating(
       serverId,
       "shutdown",
-      () =>
-        actorId === undefined
-          ? shutDownServer(actors, serverId)
-          : shutDownActor(actors, serverId, actorId),
+      () => {
+        if (actorId === undefined) return stopServer(actors, serverId);
+        return (options.force ? killActor : shutDownActor)(actors, serverId, actorId);
+      },
     );
     if (options.json) printJson({ server: serverId, actor: actorId ?? null });
+  });
+}
+
+/** Shuts a server down, and says so where that takes its time. */
+async function stopServer(actors: ActorSystem, server: ServerId): Promise<void> {
+  await shutDownServer(actors, server, {
+    onWaiting: (grace) =>
+      printNotice(`${server} is stopping: its actors have up to ${grace / 1000} s to shut down`),
   });
 }
 
@@ -65,7 +75,7 @@ async function shutDownEnsemble(
   const stop = async (id: ServerId, entry?: RegistryEntry) => {
     if (!options.json) printLine(`... shutting down ${id}`);
     try {
-      await administrator.elevating(id, "shutdown", () => shutDownServer(actors, id));
+      await administrator.elevating(id, "shutdown", () => stopServer(actors, id));
       down.push(id);
     } catch (error) {
       try {

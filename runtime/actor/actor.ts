@@ -10,7 +10,7 @@ import { describeThrown } from "../thrown.ts";
 import { ActorExit, type Case, findCase, isPromise } from "./cases.ts";
 import { type Envelope, messageType, type Recipient, replyFailure } from "./envelope.ts";
 import type { ActorGroup } from "./group.ts";
-import { MAX_DELAY } from "./deadlines.ts";
+import { MAX_DELAY } from "../within.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { Taken } from "./message_queue.ts";
 import type { AskOptions, Destination, Messaging, TellOptions } from "./messaging.ts";

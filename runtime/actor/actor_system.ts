@@ -282,9 +282,8 @@ export class ActorSystem implements ActorHome {
     await within(grace, Promise.all(actors.map((actor) => actor.ended)));
     for (const actor of actors) {
       if (actor.state === "dead") continue;
-      logger.warn("{actor} did not shut down within {grace} ms and is made to end", {
+      logger.warn("{actor} did not shut down in time and is made to end", {
         actor: `${actor.ref}`,
-        grace,
       });
       actor.exit("did not shut down in time");
     }

@@ -4,8 +4,7 @@
  * @module
  */
 
-/** The longest delay a timer takes, in ms: with a longer one it fires at once. */
-export const MAX_DELAY = 2 ** 31 - 1;
+import { MAX_DELAY } from "../within.ts";
 
 /** How many rows without deadlines keep their timers, for the next ones of their durations. */
 const MAX_IDLE_ROWS = 32;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { MAX_DELAY } from "./deadlines.ts";
+import { MAX_DELAY } from "../within.ts";
 
 /** The message of a ticker. */
 export interface Tick {

@@ -4,26 +4,36 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
+import { ActorExit } from "../actor/cases.ts";
 import type { ServerId } from "../actor/server_id.ts";
-import { within } from "../within.ts";
+import { DisconnectedError } from "../errors.ts";
+import { MAX_DELAY, within } from "../within.ts";
 import { type EnsembleServer, startServer, type StartServerOptions } from "./ensemble_server.ts";
+import { DEFAULT_GRACE } from "./grace.ts";
 import { logStrayErrors } from "./stray_errors.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
-/** How long a program may go on after its server has stopped, in ms. */
-const PROGRAM_GRACE = 1_000;
+/** What the rest of a process gets at least, once `main` has returned, in ms. */
+const LEAST_REST = 1_000;
 
 /** The signals that stop a server, and what a process that is killed by one exits with. */
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 
+/** Ends the process of a server that was stopped. */
+let end: ReturnType<typeof setTimeout> | undefined;
+
 /**
  * Runs a program as a server of the ensemble: starts the server, calls `main`, and stops the server when
- * that is done. SIGINT, SIGTERM and a shutdown through the ensemble stop it in good order, with exit code
- * 0: `main` is told by `server.signal`, and when it is not done a second later the process is ended. A
- * second signal ends it at once. Errors that nobody handles are logged, and do not end the process.
+ * that is done. SIGINT, SIGTERM and a shutdown through the ensemble stop it in good order: `main` is told by
+ * `server.signal`, and by `server.stopped` when the actors have shut down.
  *
- * @returns what `main` returns, or undefined when the server was stopped before.
+ * All of that may take as long as `options.grace` says, 5 s by default. A `main` that has not returned by then
+ * is cut off: the process ends with exit code 1 and a warning. When it has returned, the process ends when
+ * nothing is left to do, or else, as with a timer that was forgotten, when the grace is over, with exit code 0.
+ * A second signal ends it at once. Errors that nobody handles are logged, and do not end the process.
+ *
+ * @returns what `main` returns, or undefined when it failed because the server was stopped.
  * @throws {EnsembleError} when the server cannot start; see {@linkcode startServer}. What `main` throws.
  *
  * @example
@@ -32,7 +42,7 @@ const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
  *
  * await callWithEnsembleServer(parseServerId("web1"), async ({ signal }) => {
  *   await Deno.serve({ signal }, () => new Response("hello\n")).finished;
- * }, { roles: ["web"] });
+ * }, { roles: ["web"], grace: 30_000 });
  * ```
  */
 export async function callWithEnsembleServer<Result>(
@@ -40,30 +50,63 @@ export async function callWithEnsembleServer<Result>(
   main: (server: EnsembleServer) => Result | Promise<Result>,
   options: StartServerOptions = {},
 ): Promise<Result | undefined> {
+  // A server of this process may have been stopped before; the process goes on with this one.
+  clearTimeout(end);
+  const { grace = DEFAULT_GRACE } = options;
   let started: EnsembleServer | undefined;
   using _signals = stopOnSignals(() => started?.stop());
   using _errors = logStrayErrors();
   const server = started = await startServer(id, options);
   using _reread = onSignal("SIGHUP", () => void reread(server));
+  let over = Infinity;
+  server.signal.addEventListener("abort", () => over = performance.now() + grace);
   const program = Promise.resolve(server).then(main);
   try {
     const ended = await Promise.race([
       program.then(() => true),
       server.stopped.then(() => false),
     ]);
-    if (!ended && !await within(PROGRAM_GRACE, program)) {
-      logger.debug("the program of {id} goes on and is ended", { id });
-      Deno.exit(0);
-    }
+    if (!ended && !await within(over - performance.now(), program)) cutOff(id, grace);
     return await program;
   } catch (error) {
     // A program that fails because its server stops has been stopped, not failed.
     if (!server.signal.aborted) throw error;
-    logger.debug("the program of {id} ended with: {error}", { id, error });
+    const level = isOfTheStop(error, server.signal) ? "debug" : "warn";
+    logger[level]("main of {id} ended with: {error}", { id, error });
     return undefined;
   } finally {
+    const wasStopped = server.signal.aborted;
     await server.stop();
+    if (wasStopped) endProcessIn(Math.max(over - performance.now(), LEAST_REST));
   }
+}
+
+function cutOff(id: ServerId, grace: number): never {
+  logger.warn(
+    "main of {id} has not returned within {seconds} s and is cut off: " +
+      "give it more time with --grace <seconds>, or in code with the option grace",
+    { id, seconds: grace / 1000 },
+  );
+  Deno.exit(1);
+}
+
+/** Whether an error is, or is caused by, what a program that waits sees when its server stops. */
+function isOfTheStop(error: unknown, signal: AbortSignal): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause === signal.reason || cause instanceof DisconnectedError) return true;
+    if (cause instanceof ActorExit || cause.name === "AbortError") return true;
+  }
+  return false;
+}
+
+/** Ends the process in so many ms, unless it has ended by then, since nothing keeps it. */
+function endProcessIn(delay: number): void {
+  if (delay > MAX_DELAY) return;
+  end = setTimeout(() => {
+    logger.info("the process is ended, with the timers or connections that its program has left");
+    Deno.exit();
+  }, delay);
+  end.unref();
 }
 
 async function reread(server: EnsembleServer): Promise<void> {

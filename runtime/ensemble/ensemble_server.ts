@@ -26,6 +26,7 @@ import type { Session } from "../server/session.ts";
 import { type Address, formatAddressUrl, localUnixAddress } from "../wire/address.ts";
 import { readAdminPublicKey } from "./admin_key.ts";
 import { readCookie } from "./cookie.ts";
+import { actorsShare, DEFAULT_GRACE, requireGrace } from "./grace.ts";
 import { guardLoader } from "./guarded_loader.ts";
 import { serverDirectory, socketPath } from "./paths.ts";
 import { registryAddresses } from "./registry_addresses.ts";
@@ -39,6 +40,11 @@ export interface StartServerOptions {
   readonly listen?: readonly Address[];
   /** Where others are told to reach it; by default where it listens. */
   readonly announce?: readonly Address[] | undefined;
+  /**
+   * How long the server may take to stop, in ms; default 5000. Its actors may shut down in all of it but the
+   * last 2 s, which are left to the program; of a grace below 4 s each has half.
+   */
+  readonly grace?: number;
   /** Where the registry is, besides its UNIX socket on this host. */
   readonly registry?: readonly Address[];
   /**
@@ -180,9 +186,10 @@ export class EnsembleServer {
     await this.#tls?.reread();
   }
 
-  /** Stops in good order; see {@linkcode ActorServer.stop}. */
-  stop(options?: { grace?: number }): Promise<void> {
-    return this.#server.stop(options);
+  /** Stops in good order, in `grace` ms; by default in those that it was started with. */
+  stop({ grace }: { grace?: number } = {}): Promise<void> {
+    if (grace === undefined) return this.#server.stop();
+    return this.#server.stop({ grace: actorsShare(requireGrace(grace)) });
   }
 }
 
@@ -221,6 +228,7 @@ export async function startServer(
 }
 
 async function start(id: ServerId, options: StartServerOptions): Promise<EnsembleServer> {
+  const grace = actorsShare(requireGrace(options.grace ?? DEFAULT_GRACE));
   const [cookie, adminKey, tls] = await Promise.all([
     readCookie(),
     readAdminPublicKey(),
@@ -237,6 +245,7 @@ async function start(id: ServerId, options: StartServerOptions): Promise<Ensembl
     announce: options.announce,
     registry: registryAddresses(options.registry),
     roles: options.roles ?? [],
+    grace,
     register: id !== REGISTRY_ID,
     async prepare(server) {
       // Only now is it sure that no other process is this server, and uses the directory.

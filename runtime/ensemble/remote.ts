@@ -4,14 +4,14 @@
  * @module
  */
 import { type ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
-import { on } from "../actor/cases.ts";
+import { on, onPing, onShutdown, onUnexpected } from "../actor/cases.ts";
+import type { Envelope } from "../actor/envelope.ts";
 import type { Messaging } from "../actor/messaging.ts";
 import { type ActorId, ActorRef } from "../actor/ref.ts";
 import type { ServerId } from "../actor/server_id.ts";
 import { type Client, client } from "../actor/service.ts";
 import { LOADER_ACTOR, type LoaderHandlers } from "../code/loader_protocol.ts";
-import { TimeoutError } from "../errors.ts";
-import { DEFAULT_GRACE } from "../server/actor_server.ts";
+import { ProtocolError, TimeoutError } from "../errors.ts";
 import type { ControlHandlers } from "../server/control.ts";
 import type { RegistryEntry } from "../server/registry_entry.ts";
 import { REGISTRY, type RegistryHandlers } from "../server/registry_protocol.ts";
@@ -51,7 +51,8 @@ export function loaderClient(asker: Asker, server: ServerId): Client<LoaderHandl
 }
 
 /**
- * Asks a server, or one of its actors, for a sign of life.
+ * Asks a server, or one of its actors, for a sign of life. An actor that takes messages answers before all that
+ * waits in its mailbox; one that is busy, or waits for something else than messages, does not answer.
  *
  * @throws {EnsembleError} when none comes.
  */
@@ -60,37 +61,94 @@ export async function ping(
   server: ServerId,
   actor: ActorId = SERVER_ACTOR,
 ): Promise<void> {
-  await asker.ask(new ActorRef(server, actor), { type: "ping" });
+  await askActor(
+    asker,
+    new ActorRef(server, actor),
+    "ping",
+    "it is busy, or has no case for a ping",
+  );
 }
 
 /**
- * Tells an actor to shut down, and waits until it has.
+ * Tells an actor to shut down, and waits until it has. It takes that before all that waits in its mailbox.
  *
  * @throws {EnsembleError} when it does not answer.
  */
 export async function shutDownActor(asker: Asker, server: ServerId, actor: ActorId): Promise<void> {
-  await asker.ask(new ActorRef(server, actor), { type: "shutdown" });
+  await askActor(
+    asker,
+    new ActorRef(server, actor),
+    "shutdown",
+    "it is busy or cleaning up, or has no case for a shutdown; " +
+      `to end it at once: gxensemble shutdown -f ${server} ${actor}`,
+  );
 }
 
-/** How long a server may take to shut down, in ms: its actors' grace, and a margin. */
-const SHUTDOWN_TIMEOUT = DEFAULT_GRACE + 7_000;
+/**
+ * Ends an actor at once, without its clean-up, whatever it does: see `ActorSystem.kill`.
+ *
+ * @throws {EnsembleError} when there is none, or its server is nothing without it.
+ */
+export async function killActor(asker: Asker, server: ServerId, actor: ActorId): Promise<void> {
+  await controlClient(asker, server).kill({ actor });
+}
+
+/** Asks an actor that may not answer; `why` says why that may be. */
+async function askActor(asker: Asker, ref: ActorRef, type: string, why: string): Promise<void> {
+  try {
+    await asker.ask(ref, { type });
+  } catch (error) {
+    if (!(error instanceof TimeoutError) || ref.actor === SERVER_ACTOR) throw error;
+    throw new TimeoutError(`${error.message}: ${why}`);
+  }
+}
+
+/** Options of {@linkcode shutDownServer}. */
+export interface ShutDownServerOptions {
+  /** Called once when it takes longer than a few seconds, with how long the server's actors may take, in ms. */
+  readonly onWaiting?: (grace: number) => void;
+}
+
+/** How long a server takes to stop besides its actors' shutdown, at most, in ms. */
+const STOP_MARGIN = 7_000;
+
+/** After how many ms those who wait for a server's end are told what they wait for. */
+const TOLERATED_SILENCE = 5_000;
 
 /**
- * Shuts a server down, and waits until it is gone.
+ * Shuts a server down, and waits until it is gone: as long as its actors may take, and a margin.
  *
- * @throws {EnsembleError} when it cannot be reached, refuses, or is still there after 10 s.
+ * @throws {EnsembleError} when it cannot be reached, refuses, or is still there after that time.
  */
-export async function shutDownServer(actors: ActorSystem, server: ServerId): Promise<void> {
-  await controlClient(actors, server).shutdown({}, { timeout: SHUTDOWN_TIMEOUT });
-  const watch = actors.spawn(undefined, async (self) => {
+export async function shutDownServer(
+  actors: ActorSystem,
+  server: ServerId,
+  { onWaiting }: ShutDownServerOptions = {},
+): Promise<void> {
+  const { grace } = await controlClient(actors, server).shutdown();
+  if (typeof grace !== "number") throw new ProtocolError(`${server} does not say when it stops`);
+  const limit = grace + STOP_MARGIN;
+  const gone = Promise.withResolvers<void>();
+  const watch = actors.spawn(undefined, (self) => {
     self.monitor(new ActorRef(server, SERVER_ACTOR));
-    await self.receive([on("down", () => {})], {
-      timeout: SHUTDOWN_TIMEOUT,
-      else: () => {
-        throw new TimeoutError(`${server} answered, and is still there`);
-      },
-    });
+    self.after(TOLERATED_SILENCE, { type: "silence" });
+    self.after(limit, { type: "late" });
+    return self.loop([
+      // From afar anybody could say so.
+      on("down", (_down, { session }: Envelope) => void (session ?? gone.resolve())),
+      on("silence", () => onWaiting?.(grace)),
+      on("late", () => {
+        const time = `${limit / 1000} s after it was told to shut down`;
+        gone.reject(new TimeoutError(`${server} is still there ${time}`));
+      }),
+      onPing,
+      onShutdown(),
+      onUnexpected,
+    ]);
   });
-  const error = await watch.ended;
-  if (error) throw error;
+  try {
+    await gone.promise;
+  } finally {
+    watch.exit("no longer needed");
+  }
 }

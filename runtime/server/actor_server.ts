@@ -11,7 +11,7 @@ import { toFailure } from "../actor/pending.ts";
 import { type ActorId, ActorRef } from "../actor/ref.ts";
 import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
 import { type Client, client } from "../actor/service.ts";
-import { DisconnectedError, EnsembleError } from "../errors.ts";
+import { ActorError, DisconnectedError, EnsembleError } from "../errors.ts";
 import { type Address, formatAddressUrl, hostName } from "../wire/address.ts";
 import { MAX_HANDSHAKES } from "../wire/limits.ts";
 import type { Accepted, Listener } from "../wire/stream.ts";
@@ -32,8 +32,8 @@ import type { Session } from "./session.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
-/** How long actors may take to shut down before they are made to end, in ms. */
-export const DEFAULT_GRACE = 3_000;
+/** How long actors may take to shut down before they are made to end, in ms, where nothing else is said. */
+const DEFAULT_GRACE = 3_000;
 
 /** How long a stopping server waits for the registry to take its entry out, in ms. */
 const UNREGISTER_TIMEOUT = 1_000;
@@ -61,6 +61,8 @@ export interface ActorServerOptions {
   readonly adminKey?: CryptoKey | undefined;
   /** Whether it is added to the registry. */
   readonly register: boolean;
+  /** How long its actors may take to shut down before they are made to end, in ms. Default 3000. */
+  readonly grace?: number | undefined;
   /**
    * Run when the server listens but nothing reaches it yet: starts the actors that it always has. They end with
    * the server, and cannot be shut down by themselves from afar.
@@ -85,6 +87,7 @@ export class ActorServer implements Controlled {
   readonly #abort = new AbortController();
   readonly #stopped = Promise.withResolvers<void>();
   readonly #registered: boolean;
+  #grace: number;
   readonly #handshakes = new Set<Accepted>();
   #registration: Actor | undefined;
   /** The actors that were there before anything could reach the server, and its registration. */
@@ -100,6 +103,7 @@ export class ActorServer implements Controlled {
     this.id = options.id;
     this.#listeners = listeners;
     this.#registered = options.register;
+    this.#grace = options.grace ?? DEFAULT_GRACE;
     this.#book = new AddressBook((id) => this.#lookUp(id, options.registry));
     this.#book.give(REGISTRY_ID, options.registry);
     const self = { id: options.id, instance, cookie, tls: options.tls };
@@ -214,16 +218,30 @@ export class ActorServer implements Controlled {
   }
 
   /** See {@linkcode Controlled.shutDown}. */
-  shutDown(): Promise<void> {
-    return this.#stopping ??= this.#shutDown(DEFAULT_GRACE);
+  shutDown(): number {
+    void this.stop();
+    return this.#grace;
+  }
+
+  /** See {@linkcode Controlled.kill}. */
+  kill(id: ActorId): void {
+    const actor = this.actors.find(id);
+    if (!actor) throw new ActorError(`unknown actor: ${new ActorRef(this.id, id)}`);
+    if (actor.name === SERVER_ACTOR) this.#refuseToEnd(actor);
+    this.#requireDispensable(id);
+    this.actors.kill(id);
   }
 
   /**
    * Stops in good order: accepts no more connections and removes its sockets, leaves the registry, lets
-   * its actors shut down for at most `grace` ms, lets what was sent arrive, closes.
+   * its actors shut down for at most `grace` ms from now on, lets what was sent arrive, closes.
    */
   async stop(options: { grace?: number } = {}): Promise<void> {
-    await (this.#stopping ??= this.#shutDown(options.grace ?? DEFAULT_GRACE));
+    if (!this.#stopping) {
+      this.#grace = options.grace ?? this.#grace;
+      this.#stopping = this.#shutDown();
+    }
+    await this.#stopping;
     await this.stopped;
   }
 
@@ -247,7 +265,10 @@ export class ActorServer implements Controlled {
 
   #requireDispensable(id: ActorId): void {
     const actor = this.actors.find(id);
-    if (!actor || !this.#essential.has(actor)) return;
+    if (actor && this.#essential.has(actor)) this.#refuseToEnd(actor);
+  }
+
+  #refuseToEnd(actor: Actor): never {
     throw new EnsembleError(
       `${actor.ref} is a part of the server: shut the server down with: gxensemble shutdown ${this.id}`,
     );
@@ -320,7 +341,8 @@ export class ActorServer implements Controlled {
     throw new EnsembleError(`the registry knows no server ${id}`);
   }
 
-  async #shutDown(grace: number): Promise<void> {
+  async #shutDown(): Promise<void> {
+    const until = performance.now() + this.#grace;
     logger.info("{id} is stopping", { id: this.id });
     this.#abort.abort(new DisconnectedError(`${this.id} is stopping`));
     const closed = Promise.all(this.#listeners.map((listener) => listener.close()));
@@ -328,7 +350,7 @@ export class ActorServer implements Controlled {
     // First, so that it cannot register anew what is taken out of the registry now.
     this.#registration?.exit("the server is stopping");
     if (this.#registered) await this.#unregister();
-    await this.actors.stopActors(grace, new Set(control && [control]));
+    await this.actors.stopActors(until - performance.now(), new Set(control && [control]));
     await closed;
     void this.#finish();
   }

@@ -46,8 +46,10 @@ export interface Controlled {
   connect(server: ServerId, addresses?: Address[]): Promise<void>;
   /** What others may do in it. */
   readonly capabilities: Capabilities;
-  /** Stops it; resolves when its actors have ended and only the connections are left. */
-  shutDown(): Promise<void>;
+  /** Begins to stop it; gives how long its actors may take to shut down, in ms. */
+  shutDown(): number;
+  /** Ends one of its actors at once; throws when there is none, or when the server is nothing without it. */
+  kill(actor: ActorId): void;
 }
 
 /** The handlers of the actor `server`, for `client`. */
@@ -68,8 +70,10 @@ export type ControlHandlers = {
   delegations(): Delegation[];
   /** Connects it with another server, through the registry or at the addresses given. */
   connect(request: { server: ServerId; addresses?: Address[] }): Promise<void>;
-  /** Stops the server; answers when its actors have ended. */
-  shutdown(): Promise<"OK">;
+  /** Begins to stop the server; answers how long its actors may take to shut down, in ms. */
+  shutdown(): { grace: number };
+  /** Ends an actor at once, whatever it does; see `ActorSystem.kill`. */
+  kill(request: { actor: ActorId }): void;
   /** The state of the group or actor with a serial number; of the root group without one. */
   threadState(request: { serial?: number }): GroupInfo | ActorInfo;
   /** Where an actor is, in its own code. */
@@ -143,9 +147,11 @@ export function controlHandlers(server: Controlled): Handlers & ControlHandlers 
 
     threadBacktrace: async ({ serial }) => await backtrace(requireActor(actors, serial)),
 
-    async shutdown() {
-      await server.shutDown();
-      return "OK";
+    shutdown: () => ({ grace: server.shutDown() }),
+
+    kill({ actor }, envelope?: Envelope) {
+      capabilities.require(envelope!, "shutdown", "shutdown", { actor, force: true });
+      server.kill(actor);
     },
 
     monitor: ({ monitor, actor }, envelope?: Envelope) => {

@@ -37,6 +37,7 @@ export const controlChecks: RequestChecks = requestChecks<ControlHandlers>({
   delegations: nothing,
   connect: parts({ server: serverId, addresses: optional(listOf(address, MAX_ADDRESSES)) }),
   shutdown: nothing,
+  kill: parts({ actor: actorId }),
   threadState: parts({ serial: optional(wholeNumber) }),
   threadBacktrace: parts({ serial: wholeNumber }),
   monitor: parts({ monitor: wholeNumber, actor: actorId }),

@@ -16,7 +16,7 @@ const B = { kind: "tls", host: "b", port: 2 };
 Deno.test("defaults are those of the tutorial", () => {
   assert.deepEqual(parse("run", "httpd1", "./svc.ts"), {
     arguments: ["httpd1", "./svc.ts", []],
-    options: { log: "info", listen: [], registry: [], roles: [] },
+    options: { log: "info", listen: [], registry: [], roles: [], grace: 5000 },
   });
   assert.deepEqual(parse("registry").options, {
     log: "info",
@@ -81,8 +81,22 @@ Deno.test("what follows the module of run is left to its main", () => {
   const args = ["--port", "8080", "--help", "-l", "--", "x"];
   assert.deepEqual(parse("run", "--log", "DEBUG", "httpd1", "./svc.ts", ...args), {
     arguments: ["httpd1", "./svc.ts", args],
-    options: { log: "debug", listen: [], registry: [], roles: [] },
+    options: { log: "debug", listen: [], registry: [], roles: [], grace: 5000 },
   });
+});
+
+Deno.test("the grace is read in seconds, and an actor's serial number as a number", () => {
+  for (const [text, grace] of [["0", 0], ["0.5", 500], ["30", 30_000], ["86400", 86_400_000]]) {
+    assert.equal(parse("run", "--grace", `${text}`, "a", "b").options.grace, grace);
+  }
+  for (const text of ["", "-1", "5s", "1e3", "Infinity", "86401", "1."]) {
+    assert.throws(
+      () => parse("run", `--grace=${text}`, "a", "b"),
+      /not a number of seconds from 0 to/,
+    );
+  }
+  assert.deepEqual(parse("shutdown", "a", "12").arguments, ["a", 12]);
+  assert.deepEqual(parse("ping", "a", "jobs2").arguments, ["a", "jobs2"]);
 });
 
 Deno.test("elsewhere options may follow the arguments", () => {

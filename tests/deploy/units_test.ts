@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { allCommands } from "../../cli/command_path.ts";
 import { createProgram } from "../../cli/program.ts";
 import { registryCommand } from "../../registry/command.ts";
+import { DEFAULT_GRACE } from "../../runtime/ensemble/grace.ts";
 import { RunningEnsemble, RunningProcess, WAITING } from "../e2e/running_ensemble.ts";
 import { commandLine, environmentFile, UnitFile } from "./unit_file.ts";
 
@@ -66,6 +67,14 @@ Deno.test("the units start what there is, with what the document says", () => {
       const [line] = commandLines(server, { ...host.variables, ...variables });
       assert.deepEqual(parse(line!).arguments, ["httpd1", "/srv/httpd/httpd_svc.ts", ["8080"]]);
     }
+  }
+});
+
+Deno.test("the units wait longer for the end than the grace", () => {
+  const specifiers = { i: "httpd1", N: "unit", S: "/var/lib", t: "/run", C: "/var/cache" };
+  for (const name of ["ensemble-registry.service", "ensemble-server@.service"]) {
+    const seconds = Number(new UnitFile(name, specifiers).value("TimeoutStopSec"));
+    assert.ok(seconds * 1000 >= DEFAULT_GRACE + 5_000, name);
   }
 });
 

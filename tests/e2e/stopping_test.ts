@@ -36,16 +36,118 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-Deno.test("a main that does not notice the stop is ended a little later, with exit 0", async () => {
+Deno.test("a main that is cut off is a warning that names the option, and exit 1", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  const server = await ensemble.startServer(
+    "a",
+    ["--grace", "0.2"],
+    `export const main = () => new Promise(() => setInterval(() => {}, 1000));`,
+  );
+  server.signal("SIGTERM");
+  assert.equal(await server.exit(), 1);
+  assert.deepEqual(server.matching(/ (WARN|ERROR) /).map((line) => line.replace(/^\S+ /, "")), [
+    "WARN server: main of a has not returned within 0.2 s and is cut off: " +
+    "give it more time with --grace <seconds>, or in code with the option grace",
+  ]);
+  assert.deepEqual(await ensemble.lines("list-servers"), []);
+});
+
+Deno.test("run exits when main has returned, whatever timers it leaves", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  const server = await ensemble.startServer(
+    "a",
+    ["--grace", "3600"],
+    `import { currentServer } from "@gxensemble/ensemble";
+     export const main = async () => {
+       setInterval(() => {}, 1000);
+       await currentServer().stopped;
+     };`,
+  );
+  server.signal("SIGTERM");
+  assert.equal(await server.exit(), 0);
+  assert.deepEqual(server.matching(/ (WARN|ERROR) /), []);
+});
+
+/** The text of a program that is a server by itself. */
+function program(text: string): string {
+  const runtime = new URL("../../mod.ts", import.meta.url).href;
+  return `import { callWithEnsembleServer, parseServerId, startServer } from "${runtime}";\n${text}`;
+}
+
+Deno.test("a program may clean up for as long as its grace, and ends though timers are left", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  const file = await ensemble.write(
+    "program.ts",
+    program(`
+      setInterval(() => {}, 1000);
+      await callWithEnsembleServer(parseServerId("a"), async (server) => {
+        console.log("ready");
+        await server.stopped;
+        await new Promise((resolve) => setTimeout(resolve, 1200));
+        console.log("cleaned up");
+      }, { grace: 2_500 });
+      console.log("goes on");
+    `),
+  );
+  const server = ensemble.spawnDeno("run", "-A", "--no-check", file);
+  await server.printed("ready");
+  server.signal("SIGTERM");
+  assert.equal(await server.exit(), 0);
+  assert.deepEqual(server.output, ["ready", "cleaned up", "goes on"]);
+});
+
+Deno.test("a program that is cut off ends with exit 1, and one with startServer is left alone", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  const write = async (id: string, text: string) =>
+    ensemble.spawnDeno("run", "-A", "--no-check", await ensemble.write(`${id}.ts`, program(text)));
+  const [cut, left] = await Promise.all([
+    write(
+      "cut",
+      `await callWithEnsembleServer(parseServerId("cut"), () => {
+         console.log("ready");
+         return new Promise(() => setInterval(() => {}, 1000));
+       }, { grace: 200 });`,
+    ),
+    write(
+      "left",
+      `const server = await startServer(parseServerId("left"), { grace: 200 });
+       setInterval(() => {}, 1000);
+       console.log("ready");
+       await server.stopped;
+       setTimeout(() => console.log("still there"), 1500);`,
+    ),
+  ]);
+  await Promise.all([cut, left].map((each) => each.printed("ready")));
+  assert.deepEqual(await ensemble.lines("shutdown", "left"), []);
+  assert.deepEqual(await ensemble.lines("shutdown", "cut"), []);
+  assert.equal(await cut.exit(), 1);
+  await left.printed("still there");
+});
+
+Deno.test("shutdown -f ends an actor that takes nothing, by name and by number", async () => {
   await using ensemble = await RunningEnsemble.start();
   const server = await ensemble.startServer(
     "a",
     [],
-    `export const main = () => new Promise(() => setInterval(() => {}, 1000));`,
+    `import { currentServer } from "@gxensemble/ensemble";
+     export async function main() {
+       const server = currentServer();
+       const stuck = (self) => new Promise((_, reject) => {
+         self.signal.addEventListener("abort", () => { console.log("told"); reject(self.signal.reason); });
+       });
+       server.spawn("stuck", stuck);
+       console.log("ready " + server.spawn(undefined, stuck).serial);
+       await server.stopped;
+     }`,
   );
-  server.signal("SIGTERM");
-  assert.equal(await server.exit(), 0);
-  assert.deepEqual(await ensemble.lines("list-servers"), []);
+  const serial = (await server.printed("ready ")).slice("ready ".length);
+  assert.deepEqual(await ensemble.lines("shutdown", "-f", "a", "stuck"), []);
+  await server.printed("told");
+  assert.equal(await ensemble.failure("ping", "a", "stuck"), "unknown actor: stuck@a");
+  assert.deepEqual(await ensemble.lines("shutdown", "-f", "a", serial), []);
+  assert.equal(await ensemble.failure("ping", "a", serial), `unknown actor: ${serial}@a`);
+  assert.match(await ensemble.failure("shutdown", "-f", "a", "loader"), /is a part of the server/);
+  assert.deepEqual(await ensemble.lines("ping", "a"), ["OK"]);
 });
 
 Deno.test("a second signal ends a server that hangs in its clean-up", async () => {

@@ -714,13 +714,19 @@ Deno.test("a shutdown that an actor takes itself comes before its backlog, which
   const gate = Promise.withResolvers<void>();
   const actor = system.spawn("careful", async (self) => {
     await gate.promise;
-    const job = on("job", ({ n }: { n: number }) => void done.push(n));
-    await self.receive([job, on("shutdown", () => done.push(-1))]);
-    while (self.mailboxLength > 0) await self.receive([job]);
+    const jobs = [on("job", ({ n }: { n: number }) => void done.push(n))];
+    const shutdown = onShutdown(async () => {
+      done.push(-1);
+      let waiting = true;
+      while (waiting) await self.receive(jobs, { timeout: 0, else: () => void (waiting = false) });
+    });
+    await self.loop([...jobs, shutdown]);
   });
   for (let n = 0; n < 3; n++) system.tell(actor, { type: "job", n });
-  system.tell(actor, { type: "shutdown" });
+  system.tell(actor, { type: "of no use" });
+  const answer = system.ask(actor, { type: "shutdown" });
   gate.resolve();
+  assert.equal(await answer, "OK");
   assert.equal(await actor.ended, undefined);
   assert.deepEqual(done, [-1, 0, 1, 2]);
 });

@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { on, onReply, onShutdown } from "../../../runtime/actor/cases.ts";
 import { authorized, Envelope } from "../../../runtime/actor/envelope.ts";
 import { parseServerId } from "../../../runtime/actor/server_id.ts";
-import { controlClient, shutDownActor, shutDownServer } from "../../../runtime/ensemble/remote.ts";
+import {
+  controlClient,
+  killActor,
+  shutDownActor,
+  shutDownServer,
+} from "../../../runtime/ensemble/remote.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
 import {
   AdministeredEnsemble,
@@ -159,6 +164,9 @@ Deno.test("to shut an actor or the server down takes the capability, told or ask
   }
   await assert.rejects(shutDownServer(delegate.actors, target.id), REFUSED);
   await assert.rejects(shutDownActor(delegate.actors, target.id, "vault"), REFUSED);
+  for (const id of ["service", "vault", "nosuch", bare.serial]) {
+    await assert.rejects(killActor(delegate.actors, target.id, id), REFUSED);
+  }
   assert.deepEqual([named.state, bare.state], ["receiving", "receiving"]);
   assert.equal(target.signal.aborted, false);
   assert.equal(logs.matching(/WARN audit: shutdown refused who=delegate/).length, 5);

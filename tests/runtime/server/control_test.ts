@@ -3,9 +3,17 @@ import { on, onShutdown } from "../../../runtime/actor/cases.ts";
 import type { Down } from "../../../runtime/actor/monitors.ts";
 import type { ActorRef } from "../../../runtime/actor/ref.ts";
 import { parseServerId } from "../../../runtime/actor/server_id.ts";
-import { controlClient, ping, shutDownServer } from "../../../runtime/ensemble/remote.ts";
+import {
+  controlClient,
+  killActor,
+  ping,
+  shutDownActor,
+  shutDownServer,
+} from "../../../runtime/ensemble/remote.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
+import { stopClock } from "../../fake_clock.ts";
 import { eventually } from "./captured_logs.ts";
+import { FakeTime, LinkedSystems, settle } from "../actor/linked_systems.ts";
 import { ChildServer } from "./child_server.ts";
 import { LocalEnsemble, refTo } from "./local_ensemble.ts";
 
@@ -173,6 +181,130 @@ Deno.test("a server that is told to shut down answers, and is gone when that is 
     ping(a.actors, b.id),
     { message: "cannot reach b: the registry knows no server b" },
   );
+});
+
+/** Waits for a condition while the clock stands. */
+async function turning(condition: () => boolean): Promise<void> {
+  for (let turn = 0; !condition(); turn++) {
+    assert.ok(turn < 100_000, `never: ${condition}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+Deno.test("shutDownServer waits for a server as long as its actors may take, and says so", async () => {
+  const ensemble = new LocalEnsemble();
+  await using _ = ensemble;
+  await ensemble.startRegistry();
+  const [a, b] = await Promise.all([ensemble.start("a"), ensemble.start("b", { grace: 60_000 })]);
+  await a.connect(b.id);
+  using clock = stopClock("setTimeout", "clearTimeout", "performance");
+  const cleaning = Promise.withResolvers<void>();
+  let begun = false;
+  b.actors.serve("service", {}, { cleanUp: () => (begun = true, cleaning.promise) });
+  const waited: number[] = [];
+  let over = false;
+  const stopped = shutDownServer(a.actors, b.id, { onWaiting: (grace) => waited.push(grace) })
+    .then(() => over = true);
+  await turning(() => begun);
+  await clock.tickAsync(4_900);
+  assert.deepEqual(waited, []);
+  await clock.tickAsync(100);
+  await turning(() => waited.length > 0);
+  await clock.tickAsync(50_000);
+  assert.equal(over, false);
+  assert.deepEqual(waited, [60_000]);
+  cleaning.resolve();
+  await turning(() => over);
+  await stopped;
+});
+
+Deno.test("shutDownServer fails when a server is still there after that", async () => {
+  const { ensemble, a } = await twoServers();
+  await using _ = ensemble;
+  const { actors } = await ensemble.start("liar", {
+    prepare: ({ actors }) => void actors.serve("idle", {}),
+  });
+  // Says that it stops, and does not.
+  actors.find("server")!.exit();
+  await eventually(() => actors.find("server") === undefined, "its control ends");
+  actors.serve("server", {
+    shutdown: () => ({ grace: 1000 }),
+    monitor: () => {},
+    demonitor: () => {},
+  });
+  using clock = stopClock("setTimeout", "clearTimeout", "performance");
+  const waited: number[] = [];
+  let failure: unknown;
+  const options = { onWaiting: (grace: number) => waited.push(grace) };
+  const stopped = shutDownServer(a.actors, parseServerId("liar"), options)
+    .catch((error) => failure = error);
+  await turning(() => a.actors.actors().some(({ awaits }) => awaits?.includes("late")));
+  await clock.tickAsync(8_000);
+  await stopped;
+  assert.match(String(failure), /^TimeoutError: liar is still there 8 s after it was told to/);
+  assert.deepEqual(waited, [1000]);
+});
+
+Deno.test("kill ends an actor with a backlog that takes nothing, and frees its name", async () => {
+  const { ensemble, a, b } = await twoServers();
+  await using _ = ensemble;
+  const stuck = b.actors.serve("stuck", { job: () => new Promise(() => {}) });
+  const waiting = b.actors.spawn(undefined, (self) => self.loop([on("never", () => {})]));
+  await eventually(() => stuck.state === "receiving", "it receives");
+  const answers = Promise.allSettled(
+    [1, 2].map(() => a.actors.ask(stuck.ref, { type: "job" }, { timeout: Infinity })),
+  );
+  for (let n = 0; n < 200_000; n++) b.actors.tell("stuck", { type: "job", n });
+  await killActor(a.actors, b.id, "stuck");
+  assert.deepEqual((await answers).map(({ status }) => status), ["rejected", "rejected"]);
+  await assert.rejects(ping(a.actors, b.id, "stuck"), { message: "unknown actor: stuck@b" });
+  b.actors.serve("stuck", {});
+  await ping(a.actors, b.id, "stuck");
+  await killActor(a.actors, b.id, waiting.serial);
+  assert.equal(waiting.state, "dead");
+
+  await assert.rejects(killActor(a.actors, b.id, "nosuch"), { message: "unknown actor: nosuch@b" });
+  for (const id of ["server", "registration", b.actors.find("server")!.serial]) {
+    await assert.rejects(killActor(a.actors, b.id, id), /is a part of the server: shut the server/);
+  }
+  await ping(a.actors, b.id);
+});
+
+Deno.test("ping and shutdown reach an actor of another server ahead of 200,000 messages", async () => {
+  const { ensemble, a, b } = await twoServers();
+  await using _ = ensemble;
+  let jobs = 0;
+  const busy = b.actors.serve("busy", {
+    job: async () => {
+      jobs++;
+      await new Promise((resolve) => setImmediate(resolve));
+    },
+  });
+  for (let n = 0; n < 200_000; n++) b.actors.tell("busy", { type: "job", n });
+  await ping(a.actors, b.id, "busy");
+  await shutDownActor(a.actors, b.id, "busy");
+  assert.equal(busy.state, "dead");
+  assert.ok(jobs < 200_000);
+});
+
+Deno.test("an actor that does not answer is said to be busy, or to take no such message", async () => {
+  using time = new FakeTime();
+  const systems = new LinkedSystems();
+  const [near, far] = [systems.start("near"), systems.start("far")];
+  const deaf = far.spawn("deaf", (self) => self.loop([on("other", () => {})]));
+  await settle();
+  const failures = Promise.allSettled([
+    ping(near, far.id, "deaf"),
+    shutDownActor(near, far.id, "deaf"),
+  ]);
+  await time.pass(5000);
+  assert.deepEqual((await failures).map((each) => (each as PromiseRejectedResult).reason.message), [
+    "no answer from deaf@far within 5000 ms: it is busy, or has no case for a ping",
+    "no answer from deaf@far within 5000 ms: it is busy or cleaning up, or has no case for a " +
+    "shutdown; to end it at once: gxensemble shutdown -f far deaf",
+  ]);
+  deaf.exit();
+  await deaf.ended;
 });
 
 Deno.test("of several that shut a server down at once each gets an answer", async () => {

@@ -55,6 +55,7 @@ const GOOD: Record<string, Record<string, Record<string, unknown>>> = {
     delegations: {},
     connect: { server: "a", addresses: [{ kind: "unix", host: "h", path: "/s" }] },
     shutdown: {},
+    kill: { actor: "a" },
     threadState: { serial: 1 },
     threadBacktrace: { serial: 1 },
     monitor: { monitor: 1, actor: "a" },
