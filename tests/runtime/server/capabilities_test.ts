@@ -186,7 +186,7 @@ Deno.test("to shut an actor or the server down takes the capability, told or ask
     1,
   );
   assert.deepEqual(logs.matching(/left out/), [
-    "WARN server: 10 more lines were left out: refusals of shutdown of delegate",
+    "WARN server: 14 more lines were left out: refusals of shutdown of delegate",
   ]);
 });
 
