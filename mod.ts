@@ -43,6 +43,7 @@ export {
   ActorExit,
   type Case,
   on,
+  onDown,
   onPing,
   onReply,
   onShutdown,

@@ -5,13 +5,12 @@
  */
 import type { Actor } from "../../runtime/actor/actor.ts";
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
-import { on, onPing, onShutdown, onUnexpected } from "../../runtime/actor/cases.ts";
-import type { Down } from "../../runtime/actor/monitors.ts";
 import { ActorRef } from "../../runtime/actor/ref.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
-import { type Client, client } from "../../runtime/actor/service.ts";
+import { type Client, client, serve } from "../../runtime/actor/service.ts";
+import { replOwnerChecks } from "../../runtime/code/loader_requests.ts";
 import type { PreviewOptions } from "../../runtime/code/preview.ts";
-import type { ReplHandlers, ReplOutput } from "../../runtime/code/repl_actor.ts";
+import type { ReplHandlers, ReplOwnerHandlers } from "../../runtime/code/repl_actor.ts";
 import type { Outcome } from "../../runtime/code/repl_session.ts";
 import { loaderClient } from "../../runtime/ensemble/remote.ts";
 import { expand } from "./expand.ts";
@@ -58,9 +57,15 @@ export class RemoteSession {
   static async open(actors: ActorSystem, options: SessionOptions): Promise<RemoteSession> {
     const { server, elevating } = options;
     const inputs = new InputMap(`${actors.id}`);
-    const owner = startOwner(actors, inputs, options);
+    let session: ActorRef | undefined;
+    const owner = startOwner(actors, {
+      onLost: options.onLost,
+      onOutput(text, source) {
+        if (session?.equals(source)) options.onOutput(inputs.restore(text));
+      },
+    });
     const serial = await elevating(() => loaderClient(owner, server).openSession({}));
-    const ref = new ActorRef(server, serial);
+    const ref = session = new ActorRef(server, serial);
     owner.monitor(ref);
     return new RemoteSession(client<ReplHandlers>(owner, ref), inputs, options);
   }
@@ -117,15 +122,14 @@ export class RemoteSession {
 /** The actor here that the session belongs to, and that is told of what happens in it. */
 function startOwner(
   actors: ActorSystem,
-  inputs: InputMap,
-  { onOutput, onLost }: SessionOptions,
+  handlers: { onOutput(text: string, source: ActorRef): void; onLost(reason?: string): void },
 ): Actor {
-  return actors.spawn(undefined, (self) =>
-    self.loop([
-      on<ReplOutput, void>("output", ({ text }) => onOutput(inputs.restore(text))),
-      on<Down, void>("down", ({ reason }) => onLost(reason)),
-      onPing,
-      onShutdown(),
-      onUnexpected,
-    ]));
+  const told: ReplOwnerHandlers = {
+    output: ({ text }, { source }) => handlers.onOutput(text, source),
+    down: ({ reason }, { session }) => {
+      // From afar anybody could say so.
+      if (session === undefined) handlers.onLost(reason);
+    },
+  };
+  return actors.spawn(undefined, serve(told, { requests: replOwnerChecks }));
 }

@@ -6,6 +6,7 @@
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { shorten } from "../bounded_text.ts";
 import { type Envelope, messageType, replyFailure, replyIfExpected } from "./envelope.ts";
+import type { Down } from "./monitors.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
 
@@ -62,6 +63,19 @@ export function onReply<Message, Result>(
 ): Case<Result> {
   return {
     replyTo: nonce,
+    react: react as (message: never, envelope: Envelope) => Result,
+  };
+}
+
+/**
+ * A case for the news that a monitored actor ended. What others send in the form of such news it does not match:
+ * monitors, also those of actors elsewhere, are told by the server that the actor lives in.
+ */
+export function onDown<Result>(
+  react: (down: Down, envelope: Envelope<Down>) => Result,
+): Case<Result> {
+  return {
+    matches: ({ message, session }) => session === undefined && messageType(message) === "down",
     react: react as (message: never, envelope: Envelope) => Result,
   };
 }

@@ -24,7 +24,7 @@ import {
 import { MAX_FRAME } from "../wire/limits.ts";
 import type { ImportTarget } from "./expansion.ts";
 import type { LoaderHandlers } from "./loader_protocol.ts";
-import type { ReplHandlers } from "./repl_actor.ts";
+import type { ReplHandlers, ReplOwnerHandlers } from "./repl_actor.ts";
 
 /** The most modules of a program, and of anything else that a request has many of. */
 const MAX_MODULES = 100_000;
@@ -126,4 +126,10 @@ export const replChecks: RequestChecks = requestChecks<ReplHandlers>({
   isDefined: parts({ name }),
   complete: parts({ path: listOf(name, MAX_PATH), prefix: name }),
   down: nothing,
+});
+
+/** The checks of the actor that a REPL session belongs to. */
+export const replOwnerChecks: RequestChecks = requestChecks<ReplOwnerHandlers>({
+  output: parts({ text: code }),
+  down: parts({ reason: optional(code) }),
 });

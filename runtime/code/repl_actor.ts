@@ -31,16 +31,17 @@ export type ReplHandlers = {
   down(request: Record<never, never>, envelope: Envelope): void;
 };
 
-/** The message to a session's owner when evaluated code writes to the console. */
-export interface ReplOutput {
-  readonly type: "output";
-  /** One or more lines. */
-  readonly text: string;
-}
+/** What the owner of a session is told. */
+export type ReplOwnerHandlers = {
+  /** Evaluated code wrote one or more lines to the console. */
+  output(request: { text: string }, envelope: Envelope): void;
+  /** The session has ended. */
+  down(request: { reason?: string }, envelope: Envelope): void;
+};
 
 /** What a session is made of. */
 export interface SessionOptions {
-  /** The actor that opens the session, and is sent {@linkcode ReplOutput}. */
+  /** The actor that opens the session, and is told what {@linkcode ReplOwnerHandlers} says. */
   readonly owner: ActorRef;
   readonly store: UnitStore;
   /** The server as evaluated code sees it. */
@@ -59,7 +60,7 @@ function sessionBody(
 ): ActorBody {
   return (self) => {
     const print = (text: string) => {
-      self.tell(owner, { type: "output", text } satisfies ReplOutput);
+      self.tell(owner, { type: "output", text });
     };
     const session = new ReplSession(`${owner.server}`, store, {
       ensemble,

@@ -4,8 +4,7 @@
  * @module
  */
 import { type ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
-import { on, onPing, onShutdown, onUnexpected } from "../actor/cases.ts";
-import type { Envelope } from "../actor/envelope.ts";
+import { onDown, onPing, onUnexpected } from "../actor/cases.ts";
 import type { Messaging } from "../actor/messaging.ts";
 import { type ActorId, ActorRef } from "../actor/ref.ts";
 import type { ServerId } from "../actor/server_id.ts";
@@ -15,6 +14,7 @@ import { ProtocolError, TimeoutError } from "../errors.ts";
 import type { ControlHandlers } from "../server/control.ts";
 import type { RegistryEntry } from "../server/registry_entry.ts";
 import { REGISTRY, type RegistryHandlers } from "../server/registry_protocol.ts";
+import { within } from "../within.ts";
 
 /** What can ask: an actor, a server. */
 export type Asker = Pick<Messaging, "ask">;
@@ -128,27 +128,14 @@ export async function shutDownServer(
   const { grace } = await controlClient(actors, server).shutdown();
   if (typeof grace !== "number") throw new ProtocolError(`${server} does not say when it stops`);
   const limit = grace + STOP_MARGIN;
-  const gone = Promise.withResolvers<void>();
   const watch = actors.spawn(undefined, (self) => {
     self.monitor(new ActorRef(server, SERVER_ACTOR));
-    self.after(TOLERATED_SILENCE, { type: "silence" });
-    self.after(limit, { type: "late" });
-    return self.loop([
-      // From afar anybody could say so.
-      on("down", (_down, { session }: Envelope) => void (session ?? gone.resolve())),
-      on("silence", () => onWaiting?.(grace)),
-      on("late", () => {
-        const time = `${limit / 1000} s after it was told to shut down`;
-        gone.reject(new TimeoutError(`${server} is still there ${time}`));
-      }),
-      onPing,
-      onShutdown(),
-      onUnexpected,
-    ]);
+    return self.loop([onDown(() => self.exit("the server is gone")), onPing, onUnexpected]);
   });
-  try {
-    await gone.promise;
-  } finally {
-    watch.exit("no longer needed");
-  }
+  if (await within(TOLERATED_SILENCE, watch.ended)) return;
+  onWaiting?.(grace);
+  if (await within(limit - TOLERATED_SILENCE, watch.ended)) return;
+  watch.exit("the server is still there");
+  const time = `${limit / 1000} s after it was told to shut down`;
+  throw new TimeoutError(`${server} is still there ${time}`);
 }

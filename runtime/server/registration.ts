@@ -6,8 +6,7 @@
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Actor, ActorBody } from "../actor/actor.ts";
 import { SERVER_ACTOR } from "../actor/actor_system.ts";
-import { on, onShutdown } from "../actor/cases.ts";
-import type { Envelope } from "../actor/envelope.ts";
+import { type Case, onDown, onPing, onShutdown, onUnexpected } from "../actor/cases.ts";
 import { ActorRef } from "../actor/ref.ts";
 import { REGISTRY_ID } from "../actor/server_id.ts";
 import { client } from "../actor/service.ts";
@@ -19,6 +18,9 @@ const logger = getLogger(["gxensemble", "registration"]);
 /** The first and the longest pause between two tries to register again, in ms. */
 const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 15_000;
+
+/** What the actor does with messages that have nothing to do with its work. */
+const OTHERS: readonly Case[] = [onPing, onShutdown(), onUnexpected];
 
 /** Adds an entry to the registry. */
 export async function register(actor: Pick<Actor, "ask">, entry: RegistryEntry): Promise<void> {
@@ -33,9 +35,8 @@ export function keepRegistered(entry: RegistryEntry): ActorBody {
   return async (self) => {
     while (true) {
       self.monitor(new ActorRef(REGISTRY_ID, SERVER_ACTOR));
-      // From afar anybody could say so.
-      const lost = on("down", (_down, { session }: Envelope) => session === undefined);
-      while (!await self.receive<unknown>([lost, onShutdown()]));
+      let isLost = false;
+      while (!isLost) await self.receive<unknown>([onDown(() => isLost = true), ...OTHERS]);
       logger.warn("the registry was lost; registering again as soon as it is back");
       await registerAgain(self, entry);
       logger.info("registered again");
@@ -46,7 +47,7 @@ export function keepRegistered(entry: RegistryEntry): ActorBody {
 async function registerAgain(self: Actor, entry: RegistryEntry): Promise<void> {
   let last = "";
   for (let pause = FIRST_PAUSE;; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
-    await self.receive([onShutdown()], { timeout: pause });
+    await rest(self, pause);
     try {
       return await register(self, entry);
     } catch (error) {
@@ -55,5 +56,13 @@ async function registerAgain(self: Actor, entry: RegistryEntry): Promise<void> {
       if (reason !== last) logger.warn("cannot register yet: {reason}", { reason });
       last = reason;
     }
+  }
+}
+
+/** Lets time pass, in ms, and takes what comes meanwhile. */
+async function rest(self: Actor, duration: number): Promise<void> {
+  const until = performance.now() + duration;
+  for (let left = duration; left > 0; left = until - performance.now()) {
+    await self.receive(OTHERS, { timeout: left });
   }
 }

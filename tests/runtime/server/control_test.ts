@@ -238,7 +238,9 @@ Deno.test("shutDownServer fails when a server is still there after that", async 
   const options = { onWaiting: (grace: number) => waited.push(grace) };
   const stopped = shutDownServer(a.actors, parseServerId("liar"), options)
     .catch((error) => failure = error);
-  await turning(() => a.actors.actors().some(({ awaits }) => awaits?.includes("late")));
+  await turning(() =>
+    a.actors.actors().some(({ name, state }) => name === undefined && state === "receiving")
+  );
   await clock.tickAsync(8_000);
   await stopped;
   assert.match(String(failure), /^TimeoutError: liar is still there 8 s after it was told to/);
@@ -317,4 +319,29 @@ Deno.test("of several that shut a server down at once each gets an answer", asyn
     shutDownServer(console.actors, b.id),
     b.stop(),
   ]);
+});
+
+Deno.test("shutDownServer believes nobody else that a server is gone", async () => {
+  const { ensemble, a, b } = await twoServers();
+  await using _ = ensemble;
+  // A server that says OK to everything, and stays.
+  b.actors.find("server")!.exit();
+  await eventually(() => b.actors.find("server") === undefined, "its control has ended");
+  const watched = Promise.withResolvers<number>();
+  const control = b.actors.serve("server", {
+    shutdown: () => ({ grace: 1_000 }),
+    monitor: ({ monitor }: { monitor: number }) => watched.resolve(monitor),
+  });
+  let isOver = false;
+  const shutdown = shutDownServer(a.actors, b.id).finally(() => isOver = true);
+  const monitor = await watched.promise;
+  const watcher = a.actors.actors().find(({ name }) => name === undefined)!;
+  const forged = { type: "down", monitor, ref: refTo("b", "server") };
+  await assert.rejects(b.actors.ask(watcher.ref, forged), /unexpected message: down/);
+  await assert.rejects(b.actors.ask(watcher.ref, { type: "junk" }), /unexpected message: junk/);
+  assert.equal(watcher.mailboxLength, 0);
+  assert.equal(isOver, false);
+  control.exit();
+  b.actors.tell(refTo("a", "server"), { type: "down", monitor });
+  await shutdown;
 });

@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
+
+function source(path: string): string {
+  return JSON.stringify(new URL(`../../../${path}`, import.meta.url).href);
+}
+
+/** Starts a registry, a server and a rogue in one process, and sends each actor what none of them knows. */
+const PROGRAM = `
+  import { MemoryStore } from ${source("registry/memory_store.ts")};
+  import { serveRegistry } from ${source("registry/registry_actor.ts")};
+  import { ActorRef } from ${source("runtime/actor/ref.ts")};
+  import { createCookie, readCookie } from ${source("runtime/ensemble/cookie.ts")};
+  import { startServer } from ${source("runtime/ensemble/ensemble_server.ts")};
+  import { socketPath } from ${source("runtime/ensemble/paths.ts")};
+  import { loaderClient } from ${source("runtime/ensemble/remote.ts")};
+  import { ActorServer } from ${source("runtime/server/actor_server.ts")};
+  import { localUnixAddress } from ${source("runtime/wire/address.ts")};
+
+  await createCookie();
+  const registry = await startServer("registry", {
+    prepare: (server) => void serveRegistry(server, new MemoryStore()),
+  });
+  const start = async (id, listen) =>
+    await ActorServer.start({
+      id,
+      cookie: await readCookie(),
+      listen,
+      registry: [localUnixAddress(socketPath("registry"))],
+      roles: [],
+      register: listen.length > 0,
+    });
+  const server = await start("server1", [localUnixAddress(socketPath("server1"))]);
+  const rogue = await start("rogue", []);
+  const opener = rogue.actors.spawn("opener", (self) => self.loop([]));
+  await loaderClient(opener, "registry").openSession({});
+
+  const junk = async (actor) => {
+    const ref = new ActorRef(actor.ref.server, actor.serial);
+    rogue.actors.tell(ref, { type: "nonsense", more: new Uint8Array(100_000) });
+    rogue.actors.tell(ref, "nonsense");
+    const reason = await rogue.actors.ask(ref, 7).then(() => "answered", (error) => error.message);
+    const name = actor.name ?? actor.group.name;
+    console.log(name + ": " + reason + ", " + actor.mailboxLength + " wait");
+  };
+  for (const actor of [...registry.actors.actors(), ...server.actors.actors()]) await junk(actor);
+  const registration = server.actors.find("registration");
+  await registry.stop();
+  await junk(registration);
+  Deno.exit();
+`;
+
+Deno.test("no internal actor of a started server keeps a message that it does not know", async () => {
+  using ensemble = new TemporaryEnsemble();
+  const { stdout, stderr } = await ensemble.evaluate(PROGRAM);
+  const lines = stdout.split("\n").slice(0, -1).map((line) => line.split(": "));
+  const known = ["loader", "registration", "registry", "repl", "server"];
+  for (const name of known) assert.ok(lines.some(([actor]) => actor === name), stderr);
+  for (const [actor, ...rest] of lines) {
+    assert.deepEqual(rest, ["unexpected message", "number, 0 wait"], actor);
+  }
+  // The registration while the registry is there, and while it is not.
+  assert.equal(lines.filter(([actor]) => actor === "registration").length, 2);
+});
