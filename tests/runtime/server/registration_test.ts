@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { MemoryStore } from "../../../registry/memory_store.ts";
 import { SqliteStore } from "../../../registry/sqlite_store.ts";
-import { listServers, registryClient } from "../../../runtime/ensemble/remote.ts";
+import { listServers, ping, registryClient } from "../../../runtime/ensemble/remote.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
 import { CapturedLogs, eventually } from "./captured_logs.ts";
 import { anyPort, LocalEnsemble, refTo } from "./local_ensemble.ts";
@@ -67,6 +68,38 @@ Deno.test("the registry takes entries only, whoever sends them", async () => {
     name: "ActorError",
   });
   assert.deepEqual(await registered(registry), ["a"]);
+});
+
+Deno.test("a second start that is refused leaves the first server and its entry as they were", async () => {
+  await using ensemble = new LocalEnsemble();
+  const store = new SqliteStore(`${ensemble.directory}/registry.db`);
+  const registry = await ensemble.startRegistry(store);
+  const a = await ensemble.start("a", { roles: ["first"] });
+  for (const listen of [[ensemble.socket("a")], [anyPort()], []]) {
+    await assert.rejects(
+      ensemble.start("a", { listen, roles: ["second"] }),
+      /running here already|another instance is registered as a/,
+    );
+  }
+  assert.deepEqual(await store.list({ limit: 2 }), [a.entry]);
+  assert.deepEqual(LocalEnsemble.peers(registry), ["a"]);
+  const console = await ensemble.startConsole();
+  await ping(console.actors, a.id);
+  await ensemble.stop(a);
+  assert.deepEqual(await registered(registry), []);
+  await ensemble.stop(registry);
+  await store.close();
+});
+
+Deno.test("a server that stops does not take out the entry of its successor", async () => {
+  await using ensemble = new LocalEnsemble();
+  const store = new MemoryStore();
+  const registry = await ensemble.startRegistry(store);
+  const a = await ensemble.start("a");
+  const successor = { ...a.entry, instance: new Uint8Array(32) };
+  await store.put(successor);
+  await ensemble.stop(a);
+  assert.deepEqual(await registryClient(registry.actors).lookup({ id: a.id }), successor);
 });
 
 Deno.test("servers come back by themselves to a registry that has forgotten them", async () => {
