@@ -99,6 +99,7 @@ export { Capabilities, type Delegation } from "./runtime/server/capabilities.ts"
 export type { Certified } from "./runtime/server/certified.ts";
 export type { Bytes } from "./runtime/server/handshake_messages.ts";
 export { Session } from "./runtime/server/session.ts";
+export type { Heartbeat } from "./runtime/server/connection.ts";
 export type { ConnectionInfo, ControlHandlers } from "./runtime/server/control.ts";
 export type { Presence } from "./runtime/server/identity.ts";
 export type { RegistryHandlers, RegistryPage } from "./runtime/server/registry_protocol.ts";

@@ -31,7 +31,7 @@ async function* sourceFiles(directory: string): AsyncGenerator<string> {
 Deno.test("each npm package is imported in one version, and has its line in the README", async () => {
   const readme = await Deno.readTextFile(`${ROOT}/README.md`);
   const packages = await importedPackages();
-  assert.ok(packages.has("msgpackr"), "found none");
+  assert.ok(packages.has("@logtape/logtape"), "found none");
   for (const [name, versions] of packages) {
     assert.equal(versions.size, 1, `${name}: ${[...versions].join(" and ")}`);
     assert.ok(readme.includes(`\`npm:${name}\``), `${name} is not in the README's table`);

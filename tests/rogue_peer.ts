@@ -5,9 +5,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { Packr } from "npm:msgpackr@^2.1.3/pack";
-import type { Envelope } from "../runtime/actor/envelope.ts";
-import type { ActorId } from "../runtime/actor/ref.ts";
+import { Envelope } from "../runtime/actor/envelope.ts";
+import { type ActorId, ActorRef } from "../runtime/actor/ref.ts";
 import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
 import {
   type Authenticated,
@@ -18,10 +17,10 @@ import {
 } from "../runtime/server/handshake.ts";
 import { Instance } from "../runtime/server/instance.ts";
 import type { Address } from "../runtime/wire/address.ts";
-import { decodeEnvelope } from "../runtime/wire/codec.ts";
 import type { ByteStream } from "../runtime/wire/stream.ts";
 import { connectTo } from "../runtime/wire/transport.ts";
 import { RawPeer } from "./runtime/server/raw_peer.ts";
+import { decodeEnvelope, encodeEnvelope } from "./runtime/wire/frames.ts";
 
 /** Who a rogue says that it is. */
 export interface RogueOptions {
@@ -51,21 +50,33 @@ export interface RogueHeader {
   readonly replyExpected?: boolean;
   /** Whether it is an answer that is a failure; not by default. */
   readonly failed?: boolean;
+  /** Fields at its end that this version does not know; none by default. */
+  readonly trailing?: readonly number[];
 }
 
-const packr = new Packr({ useRecords: false, moreTypes: true, variableMapSize: true });
+const NOBODY = new ActorRef(parseServerId("rogue"), "");
 
-/** Encodes a value as the body of a message, unchecked. */
+/** Encodes a value as the body of a message. What no honest server can send a test writes as bytes. */
 export function rogueBody(value: unknown): Uint8Array {
-  return packr.pack(value).slice();
+  const envelope = new Envelope(value, "", NOBODY, 0, undefined, undefined, false, false);
+  const bytes = encodeEnvelope(envelope);
+  return bytes.subarray(new DataView(bytes.buffer).getUint16(0, true));
 }
 
-/** Makes a frame of a header and any bytes in the place of the message. */
+/** Makes a frame of a header and any bytes in the place of the message; see `runtime/wire/codec.ts`. */
 export function rogueFrame(header: RogueHeader, body: Uint8Array): Uint8Array {
-  const { dest, source = "rogue", nonce = 4, replyTo = null, timeToLive = null } = header;
-  const flags = (header.replyExpected ? 1 : 0) | (header.failed ? 2 : 0);
-  const fields = [dest, source, nonce, replyTo, timeToLive, flags].map(rogueBody);
-  return concatenate([new Uint8Array([0x97]), ...fields, body]);
+  const { dest, source = "rogue", nonce = 4, replyTo, timeToLive, trailing = [] } = header;
+  const flags = (header.replyExpected ? 1 : 0) | (header.failed ? 2 : 0) |
+    (timeToLive === undefined ? 0 : 4) | (replyTo === undefined ? 0 : 8);
+  const numbers = [nonce, timeToLive ?? [], replyTo ?? []].flat();
+  const fields = concatenate([
+    new Uint8Array(new Float64Array(numbers).buffer),
+    rogueBody(dest),
+    rogueBody(source),
+    new Uint8Array(trailing),
+  ]);
+  const length = 3 + fields.length;
+  return concatenate([new Uint8Array([length, length >>> 8, flags]), fields, body]);
 }
 
 /** One connection of a rogue. Closed with `using`. */
@@ -128,7 +139,7 @@ export class RoguePeer extends RawPeer {
   async receiveEnvelope(): Promise<Envelope | undefined> {
     for (let bytes; (bytes = await this.receive());) {
       if (bytes.length > 1) {
-        return decodeEnvelope(bytes, { start: 0, end: bytes.length, source: this.peer });
+        return decodeEnvelope(bytes, { source: this.peer });
       }
     }
     return undefined;

@@ -209,6 +209,14 @@ export class ActorSystem implements ActorHome {
     }
   }
 
+  /**
+   * Whether there is somebody for an envelope from another server: the actor it is for, or the ask that it answers.
+   * Otherwise its message is not worth decoding.
+   */
+  expects(dest: ActorId, replyTo: number | undefined, source: ServerId): boolean {
+    return answersAsk(replyTo) ? this.#asks.awaits(replyTo, source) : this.find(dest) !== undefined;
+  }
+
   /** Takes an envelope that came from another server. */
   deliver(envelope: Envelope): void {
     if (this.#deliver(envelope)) return;
@@ -310,8 +318,7 @@ export class ActorSystem implements ActorHome {
   }
 
   #deliver(envelope: Envelope): boolean {
-    // Asks have even nonces: an answer to one goes to its promise, or nowhere when it comes too late.
-    if (envelope.replyTo !== undefined && envelope.replyTo % 2 === 0) {
+    if (answersAsk(envelope.replyTo)) {
       this.#asks.settle(envelope);
       return true;
     }
@@ -366,6 +373,11 @@ export class ActorSystem implements ActorHome {
     actor.bury(reason);
     this.#monitors.ended(actor.serial, reason);
   }
+}
+
+/** Asks have even nonces: an answer to one goes to its promise, or nowhere when it comes too late. */
+function answersAsk(replyTo: number | undefined): replyTo is number {
+  return replyTo !== undefined && replyTo % 2 === 0;
 }
 
 function answerTo(

@@ -92,6 +92,11 @@ export class PendingAsks {
     return promise;
   }
 
+  /** Whether an ask waits for the answer to a nonce, from that server. */
+  awaits(nonce: number, server: ServerId): boolean {
+    return this.#byNonce.get(nonce)?.dest.server === server;
+  }
+
   /** Settles the ask that an answer is for. An answer from another server than the one asked is ignored. */
   settle(envelope: Envelope): void {
     const ask = this.#byNonce.get(envelope.replyTo!);

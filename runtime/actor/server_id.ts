@@ -29,6 +29,11 @@ export function parseServerId(text: string): ServerId {
   return text as ServerId;
 }
 
+/** Whether a value is a server id. */
+export function isServerId(value: unknown): value is ServerId {
+  return typeof value === "string" && SERVER_ID.test(value);
+}
+
 /** Writes a server id as people and files see it. */
 export function formatServerId(id: ServerId): string {
   return id;

@@ -19,6 +19,7 @@ import { type LoadRequest, type LoadResult, UnitStore } from "../code/unit_store
 import { EnsembleError } from "../errors.ts";
 import { ActorServer } from "../server/actor_server.ts";
 import type { Capabilities } from "../server/capabilities.ts";
+import type { Heartbeat } from "../server/connection.ts";
 import type { ConnectionInfo } from "../server/control.ts";
 import type { Presence } from "../server/identity.ts";
 import type { RegistryEntry } from "../server/registry_entry.ts";
@@ -47,6 +48,8 @@ export interface StartServerOptions {
   readonly grace?: number;
   /** Where the registry is, besides its UNIX socket on this host. */
   readonly registry?: readonly Address[];
+  /** How its connections show that their ends live; by default every 15 s, and dead after 60 s of silence. */
+  readonly heartbeat?: Heartbeat | undefined;
   /**
    * Modules of this program that shipped code may import by these specifiers, and then shares with it;
    * besides `@gxensemble/ensemble`, this runtime, which is always offered.
@@ -247,6 +250,7 @@ async function start(id: ServerId, options: StartServerOptions): Promise<Ensembl
     roles: options.roles ?? [],
     grace,
     register: id !== REGISTRY_ID,
+    heartbeat: options.heartbeat,
     async prepare(server) {
       // Only now is it sure that no other process is this server, and uses the directory.
       const units = await UnitStore.open(`${serverDirectory(id)}/loader.d`);

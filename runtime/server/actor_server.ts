@@ -13,10 +13,11 @@ import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
 import { type Client, client } from "../actor/service.ts";
 import { ActorError, DisconnectedError, EnsembleError } from "../errors.ts";
 import { type Address, formatAddressUrl, hostName } from "../wire/address.ts";
-import { MAX_HANDSHAKES } from "../wire/limits.ts";
+import { HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, MAX_HANDSHAKES } from "../wire/limits.ts";
 import type { Accepted, Listener } from "../wire/stream.ts";
 import { listenAt } from "../wire/transport.ts";
 import { AddressBook } from "./address_book.ts";
+import type { Heartbeat } from "./connection.ts";
 import { type ConnectionInfo, controlHandlers, type Controlled } from "./control.ts";
 import { controlChecks } from "./control_requests.ts";
 import { Capabilities } from "./capabilities.ts";
@@ -63,6 +64,8 @@ export interface ActorServerOptions {
   readonly register: boolean;
   /** How long its actors may take to shut down before they are made to end, in ms. Default 3000. */
   readonly grace?: number | undefined;
+  /** How its connections show that their ends live; by default every 15 s, and dead after 60 s of silence. */
+  readonly heartbeat?: Heartbeat | undefined;
   /**
    * Run when the server listens but nothing reaches it yet: starts the actors that it always has. They end with
    * the server, and cannot be shut down by themselves from afar.
@@ -108,7 +111,13 @@ export class ActorServer implements Controlled {
     this.#book.give(REGISTRY_ID, options.registry);
     const self = { id: options.id, instance, cookie, tls: options.tls };
     this.#router = new Router(self, this.#book, {
+      expects: ({ dest, replyTo }, source) => this.actors.expects(dest, replyTo, source),
+      heartbeat: options.heartbeat ?? { interval: HEARTBEAT_INTERVAL, timeout: HEARTBEAT_TIMEOUT },
       onEnvelope: (envelope) => this.#receive(envelope),
+      onViolation: (peer, reason) => {
+        if (!this.actors.lines.allows(peer, "broken messages")) return;
+        logger.warn("closing the connection to {peer}: {reason}", { peer, reason });
+      },
       onDisconnected: (server, reason) =>
         this.actors.disconnected(server, server === REGISTRY_ID ? withHint(reason) : reason),
       onClosed: (session, lastHeard) => this.#identities.closed(session, lastHeard),

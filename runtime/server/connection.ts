@@ -5,11 +5,12 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Envelope } from "../actor/envelope.ts";
+import type { ServerId } from "../actor/server_id.ts";
 import { ProtocolError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
-import { decodeEnvelope } from "../wire/codec.ts";
+import { IncomingFrame } from "../wire/codec.ts";
 import type { FrameReader } from "../wire/frame_reader.ts";
-import { HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, MAX_FRAME } from "../wire/limits.ts";
+import { FRAMES_PER_CHECK, MAX_FRAME, MAX_TURN } from "../wire/limits.ts";
 import type { Outbox } from "../wire/outbox.ts";
 import type { ByteStream } from "../wire/stream.ts";
 import { within } from "../within.ts";
@@ -21,16 +22,28 @@ const logger = getLogger(["gxensemble", "server"]);
 /** A frame without a body: says no more than that this side lives. */
 const HEARTBEAT = new Uint8Array(0);
 
-/** A frame of one byte, MessagePack's nil: asks for a heartbeat. */
+/** A frame of one byte: asks for a heartbeat. */
 const PROBE = new Uint8Array([0xc0]);
+
+/** How a connection shows that its ends live. */
+export interface Heartbeat {
+  /** After how long without sending anything a sign of life is sent, in ms. */
+  readonly interval: number;
+  /** After how long without receiving anything the peer is taken for dead, in ms. */
+  readonly timeout: number;
+}
 
 /** What a connection reports to. */
 export interface ConnectionEvents {
+  /** Whether there is somebody for a frame; the message of another is not decoded. */
+  expects(frame: IncomingFrame, source: ServerId): boolean;
   /** An envelope came. */
   onEnvelope(envelope: Envelope): void;
+  /** The peer broke the protocol, and the connection is about to be closed for it. */
+  onViolation(peer: ServerId, reason: string): void;
   /** The connection is over; called once. */
   onClosed(connection: Connection, reason: string): void;
-  /** All that was waiting is being written. */
+  /** The last of what was waiting is being written. */
   onDrained(): void;
 }
 
@@ -40,9 +53,11 @@ export class Connection {
   readonly session: Session;
   readonly #stream: ByteStream;
   readonly #reader: FrameReader;
+  readonly #frame = new IncomingFrame();
   readonly #outbox: Outbox;
   readonly #events: ConnectionEvents;
-  readonly #heartbeat: ReturnType<typeof setInterval>;
+  readonly #heartbeat: Heartbeat;
+  readonly #heart: ReturnType<typeof setInterval>;
   #lastReceived = performance.now();
   #sent = false;
   #writing = false;
@@ -57,7 +72,7 @@ export class Connection {
   constructor(
     stream: ByteStream,
     { peer, instance, certified, binding, reader }: Authenticated,
-    options: { address: Address; outbox: Outbox; events: ConnectionEvents },
+    options: { address: Address; outbox: Outbox; events: ConnectionEvents; heartbeat: Heartbeat },
   ) {
     const { address } = options;
     this.session = new Session({ peer, instance, certified, binding, address });
@@ -65,8 +80,9 @@ export class Connection {
     this.#reader = reader;
     this.#outbox = options.outbox;
     this.#events = options.events;
-    this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_INTERVAL);
-    Deno.unrefTimer(this.#heartbeat as unknown as number);
+    this.#heartbeat = options.heartbeat;
+    this.#heart = setInterval(() => this.#beat(), options.heartbeat.interval);
+    this.#heart.unref();
     reader.limit = MAX_FRAME;
     void this.#readAll();
     this.flush();
@@ -110,7 +126,7 @@ export class Connection {
     if (!this.open) return;
     this.#ended = reason;
     this.session.ended = true;
-    clearInterval(this.#heartbeat);
+    clearInterval(this.#heart);
     this.#stream.close();
     this.#closed.resolve();
     this.#events.onClosed(this, reason);
@@ -145,13 +161,11 @@ export class Connection {
     this.#writing = true;
     try {
       while (this.open && this.#outbox.size > 0) {
-        const bytes = this.#outbox.take();
-        this.#sent = true;
+        let rest = this.#outbox.take();
+        this.#sent ||= rest.length > 0;
         // Now, and not when all is written: the next messages are gathered while these are on their way.
-        this.#events.onDrained();
-        let rest = bytes;
+        if (this.#outbox.size === 0) this.#events.onDrained();
         while (rest.length > 0) rest = rest.subarray(await this.#stream.write(rest));
-        this.#outbox.release(bytes);
       }
     } catch (error) {
       this.close(`the connection was lost: ${(error as Error).message}`);
@@ -163,28 +177,35 @@ export class Connection {
   async #readAll(): Promise<void> {
     try {
       do {
-        while (this.#reader.next()) this.#receive();
-        this.#lastReceived = performance.now();
+        // Many frames that cost much do not keep everything else waiting.
+        let began = this.#lastReceived = performance.now();
+        for (let count = 1; this.open && this.#reader.next(); count++) {
+          this.#receive();
+          if (count % FRAMES_PER_CHECK !== 0 || performance.now() - began < MAX_TURN) continue;
+          await new Promise((resolve) => setImmediate(resolve));
+          began = performance.now();
+        }
       } while (this.open && await this.#reader.fill());
       this.close(
         this.#reader.cut ? "the connection was lost inside a message" : "the peer closed it",
       );
     } catch (error) {
       if (!this.open) return;
-      if (error instanceof ProtocolError) {
-        logger.warn("closing the connection to {peer}: {reason}", {
-          peer: this.session.peer,
-          reason: error.message,
-        });
-      }
-      this.close((error as Error).message);
+      const { message } = error as Error;
+      if (error instanceof ProtocolError) this.#events.onViolation(this.session.peer, message);
+      this.close(message);
     }
   }
 
   #receive(): void {
     const { buffer, start, end } = this.#reader;
     if (end - start > 1) {
-      const envelope = decodeEnvelope(buffer, { start, end, source: this.session.peer });
+      const frame = this.#frame;
+      frame.read(buffer, start, end);
+      if (frame.expired) return;
+      const { peer } = this.session;
+      const expected = this.#events.expects(frame, peer);
+      const envelope = expected ? frame.decode(peer) : frame.withoutMessage(peer);
       envelope.session = this.session;
       this.#events.onEnvelope(envelope);
     } else if (end > start) {
@@ -196,7 +217,7 @@ export class Connection {
 
   #beat(): void {
     const silence = performance.now() - this.#lastReceived;
-    if (silence > HEARTBEAT_TIMEOUT) {
+    if (silence > this.#heartbeat.timeout) {
       logger.warn("closing the connection to {peer}: silent for {seconds} s", {
         peer: this.session.peer,
         seconds: Math.round(silence / 1000),

@@ -9,14 +9,14 @@ import type { Envelope } from "../actor/envelope.ts";
 import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
 import { DisconnectedError, EnsembleError } from "../errors.ts";
 import { type Address, formatAddressUrl } from "../wire/address.ts";
-import { encodeEnvelope } from "../wire/codec.ts";
+import { type IncomingFrame, writeEnvelope } from "../wire/codec.ts";
 import { HANDSHAKE_TIMEOUT, WARNING_MARK } from "../wire/limits.ts";
 import type { Accepted } from "../wire/stream.ts";
 import { connectTo } from "../wire/transport.ts";
 import { within } from "../within.ts";
 import { Absences } from "./absence.ts";
 import type { AddressBook } from "./address_book.ts";
-import { Connection } from "./connection.ts";
+import { Connection, type Heartbeat } from "./connection.ts";
 import { type Authenticated, type Credentials, greet, welcome } from "./handshake.ts";
 import { type Bytes, Refusal, RefusedError } from "./handshake_messages.ts";
 import { type Claim, WHEN_SILENT } from "./identity.ts";
@@ -33,10 +33,16 @@ const logger = getLogger(["gxensemble", "server"]);
  */
 const PROBE_TIMEOUT = 1_000;
 
-/** What a router reports to, and asks. */
+/** What a router reports to and asks, and how its connections show that they live. */
 export interface RouterEvents {
+  /** The heartbeat of its connections. */
+  readonly heartbeat: Heartbeat;
+  /** Whether there is somebody for a frame; the message of another is not decoded. */
+  expects(frame: IncomingFrame, source: ServerId): boolean;
   /** An envelope came. */
   onEnvelope(envelope: Envelope): void;
+  /** A server broke the protocol, and its connection is about to be closed for it. */
+  onViolation(server: ServerId, reason: string): void;
   /**
    * A server was lost or could not be reached. The reason has a cause when something answered at one of its
    * addresses, but would not have this server.
@@ -82,14 +88,18 @@ export class Router implements Route {
   /** Sends an envelope, on a connection that is made if there is none. */
   send(server: ServerId, envelope: Envelope): boolean {
     if (this.#closed) return false;
-    const body = encodeEnvelope(envelope);
     if (!envelope.replyExpected && this.#isPausing(server)) {
       this.#absences.drop(server, 1);
       return false;
     }
     const peer = this.#peer(server);
     const before = peer.outbox.size;
-    peer.outbox.add(body);
+    try {
+      writeEnvelope(peer.outbox, envelope);
+    } catch (error) {
+      this.#forgetIdle(peer);
+      throw error;
+    }
     if (!envelope.replyExpected) peer.unasked++;
     if (before <= WARNING_MARK && peer.outbox.size > WARNING_MARK) {
       logger.warn("{peer} does not keep up: {bytes} bytes wait for it", {
@@ -380,9 +390,12 @@ export class Router implements Route {
     peer.connection?.close("replaced");
     const connection = new Connection(stream, authenticated, {
       address,
+      heartbeat: this.#events.heartbeat,
       outbox: peer.outbox,
       events: {
+        expects: this.#events.expects,
         onEnvelope: this.#events.onEnvelope,
+        onViolation: this.#events.onViolation,
         onDrained: () => peer.notifyDrained(),
         onClosed: (connection, reason) => {
           this.#events.onClosed(connection.session, connection.lastReceived);

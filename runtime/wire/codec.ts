@@ -1,176 +1,171 @@
 /**
- * Envelopes as MessagePack, and back.
+ * Envelopes as frames, and back.
  *
- * An envelope is a fixed array: destination, source actor, nonce, the nonce it answers or nil, ms to live
- * or nil, flags, message. The servers it goes between are those of the connection and not in it.
+ * The body of a frame is a header and the message. Numbers are little-endian.
+ *
+ * | bytes | field |
+ * |---|---|
+ * | 2 | the length of the header, these two bytes included |
+ * | 1 | flags: 1 an answer is expected, 2 the message is the reason of a failure, 4 and 8 see below |
+ * | 8 | nonce, a double |
+ * | 8 | with flag 4: ms to live, a double |
+ * | 8 | with flag 8: the nonce that it answers, a double |
+ * | | the destination: its name or serial number, as a value |
+ * | | the source actor, likewise |
+ * | | fields of later versions, which are skipped |
+ *
+ * The servers it goes between are those of the connection and not in it. Values are written as `value_format.ts`
+ * says. A header is read by itself: what is for nobody is not decoded.
  *
  * @module
  */
-import { Buffer } from "node:buffer";
-// Decides which version of a package of msgpackr's that is not used here is resolved where there is no lock
-// file: the newest has platform packages that not every mirror carries.
-import "npm:msgpackr-extract@3.0.4/package.json" with { type: "json" };
-import {
-  addExtension,
-  Packr,
-  RESET_BUFFER_MODE,
-  REUSE_BUFFER_MODE,
-} from "npm:msgpackr@^2.1.3/pack";
 import { Envelope } from "../actor/envelope.ts";
 import { type ActorId, ActorRef } from "../actor/ref.ts";
 import type { ServerId } from "../actor/server_id.ts";
 import { ProtocolError } from "../errors.ts";
-import { Dressed, type Kind } from "./dressing.ts";
-import { dressAny } from "./graph.ts";
-import { MAX_FRAME } from "./limits.ts";
-import { countReferences, requireNoOpenReferences, undress } from "./undressing.ts";
-
-/**
- * The MessagePack extension type of a {@linkcode Dressed} value: "g". The library keeps one table of types for
- * the whole process, and programs of ours may use it too.
- */
-const DRESSED_EXTENSION = 0x67;
+import * as decoder from "./decoder.ts";
+import * as encoder from "./encoder.ts";
+import { FLAG_EXPIRES, type Outbox } from "./outbox.ts";
 
 const FLAG_REPLY_EXPECTED = 1;
 const FLAG_FAILED = 2;
-
-addExtension({
-  Class: Dressed,
-  type: DRESSED_EXTENSION,
-  write: (dressed: Dressed) => [dressed.kind, dressed.payload],
-  read: ([kind, payload]: [Kind, unknown]) => undress(kind, payload),
-});
+const FLAG_REPLY = 8;
 
 /**
- * Decodes the first value of a range. The decoder's own way to decode one writes all of it out, for the error,
- * when more bytes follow, which takes half a minute and gigabytes for a frame of the largest size.
+ * Writes an envelope into an outbox.
+ *
+ * @throws {ProtocolError} when the message has parts that cannot travel, or breaks a limit. Nothing is written then.
  */
-class RangePackr extends Packr {
-  override unpack(bytes: Uint8Array): unknown {
-    return super.unpack(bytes, range);
+export function writeEnvelope(outbox: Outbox, envelope: Envelope): void {
+  const { nonce, replyTo, timeToLive, message } = envelope;
+  const expires = timeToLive !== undefined && timeToLive !== Infinity;
+  if (!Number.isSafeInteger(nonce) || !Number.isSafeInteger(replyTo ?? 0)) {
+    throw new ProtocolError("cannot send a message whose nonce is not an integer");
+  }
+  if (Number.isNaN(timeToLive)) {
+    throw new ProtocolError("cannot send a message whose expiry is not a number of ms");
+  }
+  encoder.openFrame(outbox);
+  try {
+    encoder.writeByte(0);
+    encoder.writeByte(0);
+    encoder.writeByte(
+      (envelope.replyExpected ? FLAG_REPLY_EXPECTED : 0) | (envelope.failed ? FLAG_FAILED : 0) |
+        (expires ? FLAG_EXPIRES : 0) | (replyTo === undefined ? 0 : FLAG_REPLY),
+    );
+    encoder.writeDouble(nonce);
+    if (expires) encoder.writeDouble(performance.now() + timeToLive);
+    if (replyTo !== undefined) encoder.writeDouble(replyTo);
+    encoder.writeActorId(envelope.dest);
+    encoder.writeActorId(envelope.source.actor);
+    encoder.patchUint16(0, encoder.written());
+    encoder.writeMessage(message);
+    encoder.closeFrame(expires);
+  } catch (error) {
+    if (error instanceof ProtocolError) throw error;
+    throw new ProtocolError(`cannot encode a message: ${(error as Error).message}`);
+  } finally {
+    encoder.leaveFrame();
   }
 }
 
-const packr = new RangePackr(
-  {
-    useRecords: false,
-    variableMapSize: true,
-    moreTypes: true,
-    int64AsType: "bigint" as never,
-    useBigIntExtension: true,
-    copyBuffers: true,
-    useToJSON: false,
-    structuredClone: false,
-  } as ConstructorParameters<typeof Packr>[0],
-);
+/** A frame that came: its header, and its message once that is asked for. One reads any number of frames. */
+export class IncomingFrame {
+  /** The actor that it is for. */
+  dest: ActorId = "";
+  /** The nonce that it answers. */
+  replyTo: number | undefined;
+  /** How long it is worth reading, in ms. */
+  timeToLive: number | undefined;
+  #source: ActorId = "";
+  #nonce = 0;
+  #flags = 0;
+  #bytes: Uint8Array = EMPTY;
+  #start = 0;
+  #message = 0;
+  #end = 0;
 
-/** The size of the encoder's buffer, in bytes. */
-const BUFFER_SIZE = 64 * 1024;
-
-/**
- * Encodes an envelope. The result is a view of a buffer that the next call overwrites.
- *
- * @throws {ProtocolError} when the message has parts that cannot travel, or is larger than a frame.
- */
-export function encodeEnvelope(envelope: Envelope): Uint8Array {
-  const fields = [
-    envelope.dest,
-    envelope.source.actor,
-    envelope.nonce,
-    envelope.replyTo ?? null,
-    envelope.timeToLive ?? null,
-    (envelope.replyExpected ? FLAG_REPLY_EXPECTED : 0) | (envelope.failed ? FLAG_FAILED : 0),
-    dressAny(envelope.message),
-  ];
-  let target: PackrBuffer;
-  try {
-    target = packr.pack(fields, REUSE_BUFFER_MODE | RESET_BUFFER_MODE) as unknown as PackrBuffer;
-  } catch (error) {
-    useBuffer();
-    throw new ProtocolError(`cannot encode a message: ${(error as Error).message}`);
+  /** Whether it was worth nothing any more when it was sent. */
+  get expired(): boolean {
+    return this.timeToLive !== undefined && this.timeToLive <= 0;
   }
-  const { start, end } = target;
-  if (target.buffer === view.buffer) return view.subarray(start, end);
-  // The message outgrew the buffer. The next one starts with one of the usual size again.
-  useBuffer();
-  if (end - start > MAX_FRAME) {
-    throw new ProtocolError(
-      `the message is too large: ${end - start} bytes, and a frame holds ${MAX_FRAME}`,
+
+  /**
+   * Reads the header of a frame's body, which is `bytes` from `start` to `end`.
+   *
+   * @throws {ProtocolError} when it is malformed.
+   */
+  read(bytes: Uint8Array, start: number, end: number): void {
+    decoder.openFrame(bytes, start, end);
+    try {
+      this.#bytes = bytes;
+      this.#start = start;
+      this.#message = start + decoder.readUint16();
+      this.#end = end;
+      const flags = this.#flags = decoder.readByte();
+      this.#nonce = readNonce();
+      this.timeToLive = flags & FLAG_EXPIRES ? readTimeToLive() : undefined;
+      this.replyTo = flags & FLAG_REPLY ? readNonce() : undefined;
+      this.dest = decoder.readActorId();
+      this.#source = decoder.readActorId();
+      decoder.skipTo(this.#message);
+    } finally {
+      decoder.closeFrame();
+    }
+  }
+
+  /**
+   * The envelope, with its message. Nothing of it refers to the bytes.
+   *
+   * @param source the server at the other end of the connection.
+   * @throws {ProtocolError} when the message is malformed, or breaks a limit.
+   */
+  decode(source: ServerId): Envelope {
+    decoder.openFrame(this.#bytes, this.#message, this.#end);
+    try {
+      return this.#envelope(source, decoder.readMessage(this.#end - this.#start));
+    } catch (error) {
+      if (error instanceof ProtocolError) throw error;
+      throw new ProtocolError("malformed frame: it cannot be decoded", { cause: error });
+    } finally {
+      decoder.closeFrame();
+    }
+  }
+
+  /** The envelope without its message, for what is for nobody. */
+  withoutMessage(source: ServerId): Envelope {
+    return this.#envelope(source, undefined);
+  }
+
+  /** Forgets the bytes. */
+  clear(): void {
+    this.#bytes = EMPTY;
+  }
+
+  #envelope(source: ServerId, message: unknown): Envelope {
+    return new Envelope(
+      message,
+      this.dest,
+      new ActorRef(source, this.#source),
+      this.#nonce,
+      this.replyTo,
+      this.timeToLive,
+      (this.#flags & FLAG_REPLY_EXPECTED) !== 0,
+      (this.#flags & FLAG_FAILED) !== 0,
     );
   }
-  return new Uint8Array(target.buffer, start, end - start);
 }
 
-/** What `pack` gives with `REUSE_BUFFER_MODE`: its whole buffer, and where in it the result is. */
-type PackrBuffer = Uint8Array & { start: number; end: number };
+const EMPTY = new Uint8Array();
 
-/** The encoder's buffer without the costs of Node's `Buffer.subarray`. */
-let view: Uint8Array;
-
-function useBuffer(): void {
-  const buffer = Buffer.allocUnsafeSlow(BUFFER_SIZE);
-  packr.useBuffer(buffer);
-  view = new Uint8Array(buffer.buffer);
+function readNonce(): number {
+  const nonce = decoder.readDouble();
+  if (!Number.isSafeInteger(nonce)) throw new ProtocolError("malformed frame: not a nonce");
+  return nonce;
 }
 
-useBuffer();
-
-const range = { start: 0, end: 0 };
-
-/** What was decoded last, and where its bytes ended. */
-const decoded: { value: unknown; end: number } = { value: undefined, end: 0 };
-
-function takeFirst(value: unknown, _start?: number, end?: number): boolean {
-  decoded.value = value;
-  decoded.end = end!;
-  return false;
-}
-
-/**
- * Decodes the envelope in `bytes` from `start` to `end`, which came from a server. Nothing of the result
- * refers to the bytes.
- *
- * @throws {ProtocolError} when they are no envelope.
- */
-export function decodeEnvelope(
-  bytes: Uint8Array,
-  options: { start: number; end: number; source: ServerId },
-): Envelope {
-  range.start = options.start;
-  range.end = options.end;
-  countReferences();
-  try {
-    // To the decoder an end of 0 is none.
-    if (range.end <= range.start) throw new ProtocolError("empty");
-    packr.unpackMultiple(bytes, takeFirst);
-    if (decoded.end !== range.end) throw new ProtocolError("bytes after its end");
-    requireNoOpenReferences();
-  } catch (error) {
-    throw new ProtocolError(`malformed frame: ${(error as Error).message}`);
-  }
-  const fields = decoded.value;
-  decoded.value = undefined;
-  if (!Array.isArray(fields) || fields.length !== 7) {
-    throw new ProtocolError("malformed frame: not an envelope");
-  }
-  const [dest, source, nonce, replyTo, timeToLive, flags, message] = fields;
-  if (
-    !isActorId(dest) || !isActorId(source) || typeof nonce !== "number" ||
-    typeof flags !== "number" || (replyTo !== null && typeof replyTo !== "number") ||
-    (timeToLive !== null && typeof timeToLive !== "number")
-  ) throw new ProtocolError("malformed frame: not an envelope");
-  return new Envelope(
-    message,
-    dest,
-    new ActorRef(options.source, source),
-    nonce,
-    replyTo ?? undefined,
-    timeToLive ?? undefined,
-    (flags & FLAG_REPLY_EXPECTED) !== 0,
-    (flags & FLAG_FAILED) !== 0,
-  );
-}
-
-function isActorId(value: unknown): value is ActorId {
-  return typeof value === "string" || typeof value === "number";
+function readTimeToLive(): number {
+  const timeToLive = decoder.readDouble();
+  if (!Number.isNaN(timeToLive)) return timeToLive;
+  throw new ProtocolError("malformed frame: not a time to live");
 }

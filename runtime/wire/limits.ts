@@ -16,6 +16,49 @@ export const MAX_HANDSHAKES = 256;
 /** The largest frame body of an authenticated peer, in bytes. */
 export const MAX_FRAME = 64 * 1024 * 1024;
 
+/** How long the frames that were read at once may keep everything else waiting, in ms. */
+export const MAX_TURN = 20;
+
+/** After how many frames it is looked whether {@linkcode MAX_TURN} is over. */
+export const FRAMES_PER_CHECK = 16;
+
+/** How deep a message may be nested; what is deeper is sent as a graph, which is flat. */
+export const MAX_DEPTH = 100;
+
+/**
+ * How many parts a message may have, for what they take in memory: a value counts as 1, an object as a few more;
+ * see `value_format.ts`. A million records of ten fields are within it.
+ */
+export const MAX_PARTS = 16 * 1024 * 1024;
+
+/** How long a BigInt of a message may be, in bytes: to print one takes more than proportional time. */
+export const MAX_BIGINT = 64 * 1024;
+
+/** How long a regular expression of a message may be, in characters. */
+export const MAX_PATTERN = 1024;
+
+/**
+ * How many values a message may have that take microseconds to make, Errors and regular expressions: as many, and
+ * one more for each so many bytes of the frame.
+ */
+export const COSTLY_VALUES = 256;
+
+/** See {@linkcode COSTLY_VALUES}. An Error with a stack is longer than this. */
+export const BYTES_PER_COSTLY_VALUE = 128;
+
+/**
+ * How much processor time the decoding of a frame may take, in ms, plus {@linkcode DECODING_TIME_PER_MIB} for each
+ * MiB. Honest frames take a small part of it. It ends what cannot be counted: the engine hashes numbers without a
+ * secret, so a peer can choose the keys of a Map such that all collide.
+ */
+export const DECODING_TIME = 100;
+
+/** See {@linkcode DECODING_TIME}; in ms. */
+export const DECODING_TIME_PER_MIB = 400;
+
+/** The longest name of an actor in a message or its header, in characters. */
+export const MAX_ACTOR_NAME = 128;
+
 /** How long one attempt to open a stream may take, in ms. */
 export const CONNECT_TIMEOUT = 5_000;
 
@@ -33,6 +76,9 @@ export const HEARTBEAT_TIMEOUT = 60_000;
  * side writes while the other reads.
  */
 export const HIGH_WATER_MARK = 128 * 1024;
+
+/** From how many bytes on a write is not made larger, so that what waits can still expire. */
+export const MAX_WRITE = 256 * 1024;
 
 /** Outbound bytes to one server at which the log says that it does not keep up. */
 export const WARNING_MARK = 64 * 1024 * 1024;

@@ -4,66 +4,156 @@
  * @module
  */
 import { HEADER_LENGTH } from "./frame_reader.ts";
+import { MAX_WRITE } from "./limits.ts";
+
+/** The flag in the header of an envelope of one that expires. */
+export const FLAG_EXPIRES = 4;
+
+/**
+ * Where the header of an envelope has its flags, and with {@linkcode FLAG_EXPIRES} its ms to live, counted from the
+ * start of the frame. While a frame waits here the latter is when it expires, on the clock of `performance.now()`.
+ */
+const FLAGS = HEADER_LENGTH + 2;
+const TIME_TO_LIVE = FLAGS + 1 + 8;
 
 const INITIAL_CAPACITY = 64 * 1024;
 
 /** The largest buffer that is kept for reuse, in bytes: what gathers up to the high-water mark. */
 const MAX_KEPT = 4 * 1024 * 1024;
 
-/** Frames in the order they are to be sent, in one buffer. */
+/**
+ * Frames in the order they are to be sent. They are gathered in one buffer while those of another are written; what
+ * has expired before its turn comes is left out.
+ */
 export class Outbox {
+  /** Gathers frames, up to `#size`. */
   #buffer = new Uint8Array(INITIAL_CAPACITY);
-  #spare: Uint8Array<ArrayBuffer> | undefined;
   #size = 0;
+  /** Whether one of them expires. */
+  #expires = false;
+  /** The frames to be written next: those of `#leaving` from `#next` to `#end`. */
+  #leaving = new Uint8Array();
+  #next = 0;
+  #end = 0;
+  #leavingExpire = false;
 
   /** How many bytes are waiting. */
   get size(): number {
-    return this.#size;
+    return this.#size + this.#end - this.#next;
   }
 
-  /** Adds a frame; the body is copied. */
+  /** Adds a frame that never expires; the body is copied. */
   add(body: Uint8Array): void {
-    const end = this.#size + HEADER_LENGTH + body.length;
-    if (end > this.#buffer.length) this.#grow(end);
-    const buffer = this.#buffer;
-    const length = body.length;
+    const start = this.bodyStart;
+    const end = start + body.length;
+    if (end > this.#buffer.length) this.grow(this.#size, end);
+    this.#buffer.set(body, start);
+    this.commit(end, false);
+  }
+
+  /** Where the body of the next frame starts in the buffer that {@linkcode Outbox.open} gives. */
+  get bodyStart(): number {
+    return this.#size + HEADER_LENGTH;
+  }
+
+  /** The buffer to write the body of the next frame into; see {@linkcode Outbox.commit}. */
+  open(): Uint8Array<ArrayBuffer> {
+    return this.#buffer;
+  }
+
+  /** A larger buffer, of at least `needed` bytes, with what the present one has up to `used`. */
+  grow(used: number, needed: number): Uint8Array<ArrayBuffer> {
+    let capacity = this.#buffer.length * 2;
+    while (capacity < needed) capacity *= 2;
+    const grown = new Uint8Array(capacity);
+    grown.set(this.#buffer.subarray(0, used));
+    return this.#buffer = grown;
+  }
+
+  /** Adds the frame whose body was written up to `end`; `expires` when its header says when. */
+  commit(end: number, expires: boolean): void {
     const at = this.#size;
+    const length = end - at - HEADER_LENGTH;
+    const buffer = this.#buffer;
     buffer[at] = length >>> 24;
     buffer[at + 1] = length >>> 16;
     buffer[at + 2] = length >>> 8;
     buffer[at + 3] = length;
-    buffer.set(body, at + HEADER_LENGTH);
     this.#size = end;
+    this.#expires ||= expires;
   }
 
-  /** Takes all bytes out to be written; {@linkcode Outbox.release} gives their buffer back. */
-  take(): Uint8Array {
-    const bytes = this.#buffer.subarray(0, this.#size);
-    this.#buffer = this.#spare ?? new Uint8Array(INITIAL_CAPACITY);
-    this.#spare = undefined;
-    this.#size = 0;
+  /** Forgets the body that was begun; a buffer that grew far for it is not kept. */
+  abandon(): void {
+    if (this.#buffer.length <= MAX_KEPT || this.#size > MAX_KEPT) return;
+    const kept = new Uint8Array(MAX_KEPT);
+    kept.set(this.#buffer.subarray(0, this.#size));
+    this.#buffer = kept;
+  }
+
+  /**
+   * Takes out what is to be written next: whole frames, of {@linkcode MAX_WRITE} bytes and a frame at most. The bytes
+   * are valid until the next call. They are empty when nothing is left.
+   */
+  take(): Uint8Array<ArrayBuffer> {
+    if (this.#next === this.#end) this.#swap();
+    if (this.#leavingExpire || this.#end - this.#next > MAX_WRITE) return this.#takeFrames();
+    const bytes = this.#leaving.subarray(this.#next, this.#end);
+    this.#next = this.#end;
     return bytes;
   }
 
-  /** Takes the buffer of written bytes back, unless it is one that grew far. */
-  release(bytes: Uint8Array): void {
-    const { buffer } = bytes;
-    if (buffer.byteLength <= MAX_KEPT) {
-      this.#spare = new Uint8Array(buffer as ArrayBuffer);
-    }
-  }
-
-  /** Drops everything. */
+  /** Drops everything. What was taken out is left to who writes it. */
   clear(): void {
-    this.#size = 0;
     this.#buffer = new Uint8Array(INITIAL_CAPACITY);
+    this.#leaving = new Uint8Array();
+    this.#size = this.#next = this.#end = 0;
+    this.#expires = this.#leavingExpire = false;
   }
 
-  #grow(needed: number): void {
-    let capacity = this.#buffer.length * 2;
-    while (capacity < needed) capacity *= 2;
-    const grown = new Uint8Array(capacity);
-    grown.set(this.#buffer.subarray(0, this.#size));
-    this.#buffer = grown;
+  #swap(): void {
+    const written = this.#leaving;
+    this.#leaving = this.#buffer;
+    this.#leavingExpire = this.#expires;
+    this.#next = 0;
+    this.#end = this.#size;
+    const fits = written.length >= INITIAL_CAPACITY && written.length <= MAX_KEPT;
+    this.#buffer = fits ? written : new Uint8Array(INITIAL_CAPACITY);
+    this.#size = 0;
+    this.#expires = false;
   }
+
+  /** Takes frames one by one: those that have not expired, moved together. */
+  #takeFrames(): Uint8Array<ArrayBuffer> {
+    const bytes = this.#leaving;
+    const view = new DataView(bytes.buffer);
+    const now = performance.now();
+    const start = this.#next;
+    let end = start;
+    let at = start;
+    while (at < this.#end && end - start < MAX_WRITE) {
+      const next = at + HEADER_LENGTH + view.getUint32(at);
+      if (!this.#leavingExpire || !isExpired(view, { start: at, end: next, now })) {
+        if (end !== at) bytes.copyWithin(end, at, next);
+        end += next - at;
+      }
+      at = next;
+    }
+    this.#next = at;
+    return bytes.subarray(start, end);
+  }
+}
+
+/** Whether a frame has expired; if not, its ms to live are from now on. */
+function isExpired(
+  view: DataView,
+  { start, end, now }: { start: number; end: number; now: number },
+): boolean {
+  // A heartbeat or a frame of the handshake has no header.
+  if (end - start < TIME_TO_LIVE + 8 || !(view.getUint8(start + FLAGS) & FLAG_EXPIRES)) {
+    return false;
+  }
+  const rest = view.getFloat64(start + TIME_TO_LIVE, true) - now;
+  view.setFloat64(start + TIME_TO_LIVE, rest, true);
+  return rest <= 0;
 }

@@ -12,7 +12,7 @@ import {
   InvalidInputError,
   TimeoutError,
 } from "../../../runtime/errors.ts";
-import { UnsendableError } from "../../../runtime/wire/dressing.ts";
+import { UnsendableError } from "../../../runtime/wire/encoder.ts";
 import { CapturedLogs } from "../server/captured_logs.ts";
 import { FakeTime, LinkedSystems, settle, startSystem } from "./linked_systems.ts";
 

@@ -5,7 +5,7 @@ import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { Envelope } from "../../../runtime/actor/envelope.ts";
 import { ActorRef } from "../../../runtime/actor/ref.ts";
 import { parseServerId, type ServerId } from "../../../runtime/actor/server_id.ts";
-import { decodeEnvelope, encodeEnvelope } from "../../../runtime/wire/codec.ts";
+import { decodeEnvelope, encodeEnvelope } from "../wire/frames.ts";
 
 /** Systems that reach each other, as servers do, and no others. */
 export class LinkedSystems {
@@ -22,11 +22,9 @@ export class LinkedSystems {
       send: (to, envelope) => {
         const receiver = this.#systems.get(to);
         if (!receiver || !this.connected) return false;
-        const bytes = encodeEnvelope(envelope).slice();
+        const bytes = encodeEnvelope(envelope);
         this.sent.push({ to, envelope });
-        queueMicrotask(() =>
-          receiver.deliver(decodeEnvelope(bytes, { start: 0, end: bytes.length, source: id }))
-        );
+        queueMicrotask(() => receiver.deliver(decodeEnvelope(bytes, { source: id })));
         return true;
       },
     });

@@ -20,11 +20,11 @@ const BROKEN: Record<string, [bytes: Uint8Array, reason: RegExp]> = {
   ],
   "a byte that is no probe": [new Uint8Array([0, 0, 0, 1, 7]), /malformed frame: not an envelope$/],
   "text": [new Uint8Array([0, 0, 0, 3, 0x61, 0x62, 0x63]), /malformed frame: /],
-  "an array that is no envelope": [
+  "a header that goes beyond the frame": [
     new Uint8Array([0, 0, 0, 3, 0x92, 1, 2]),
-    /malformed frame: not an envelope$/,
+    /malformed frame: it ends too early$/,
   ],
-  "MessagePack that ends too early": [
+  "a header that ends too early": [
     new Uint8Array([0, 0, 0, 3, 0xdc, 0xff, 0xff]),
     /malformed frame: /,
   ],

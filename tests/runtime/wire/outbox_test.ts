@@ -44,7 +44,8 @@ Deno.test("it grows with what is added", () => {
   const bodies = sizes.map((size, i) => new Uint8Array(size).fill(i + 1));
   for (const body of bodies) outbox.add(body);
   assert.equal(outbox.size, sizes.reduce((sum, size) => sum + size + HEADER_LENGTH, 0));
-  const taken = bodiesOf(outbox.take());
+  const taken: Uint8Array[] = [];
+  while (outbox.size > 0) taken.push(...bodiesOf(outbox.take()));
   assert.deepEqual(taken.map(({ length }) => length), sizes);
   taken.forEach((body, i) => assert.ok(body.every((byte) => byte === i + 1)));
 });
@@ -57,8 +58,7 @@ Deno.test("what is added while bytes are written does not touch those", () => {
   outbox.add(new Uint8Array([2]));
   outbox.add(new Uint8Array(100_000));
   assert.deepEqual(first, copy);
-  const second = outbox.take();
-  outbox.release(first);
+  const second = outbox.take().slice();
   outbox.add(new Uint8Array([3]));
   assert.deepEqual(bodiesOf(second)[0], new Uint8Array([2]));
   assert.deepEqual(bodiesOf(outbox.take()), [new Uint8Array([3])]);
@@ -72,9 +72,7 @@ Deno.test("the same two buffers go to and fro", () => {
     const bytes = outbox.take();
     buffers.add(bytes.buffer);
     outbox.add(new Uint8Array([i]));
-    outbox.release(bytes);
     assert.deepEqual(bodiesOf(outbox.take()), [new Uint8Array([i])]);
-    outbox.release(bytes);
   }
   assert.ok(buffers.size <= 2, `${buffers.size} buffers`);
 });
@@ -82,13 +80,11 @@ Deno.test("the same two buffers go to and fro", () => {
 Deno.test("a buffer that grew far is not kept", () => {
   const outbox = new Outbox();
   outbox.add(new Uint8Array(20 * MIB));
-  const large = outbox.take();
-  outbox.release(large);
+  outbox.take();
   for (let i = 0; i < 3; i++) {
     outbox.add(new Uint8Array([1]));
     const bytes = outbox.take();
     assert.ok(bytes.buffer.byteLength < MIB);
-    outbox.release(bytes);
   }
 });
 

@@ -1,0 +1,516 @@
+/**
+ * Decoding: values out of a frame.
+ *
+ * The bytes may be a rogue's. Whatever they are, nothing is allocated for what they merely announce, and no more than
+ * the limits allow. Nothing of a value refers to the bytes.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import process from "node:process";
+import { type ActorId, ActorRef } from "../actor/ref.ts";
+import { isServerId } from "../actor/server_id.ts";
+import { ProtocolError } from "../errors.ts";
+import { isSlowRegExp, regExpCost } from "./encoder.ts";
+import {
+  BYTES_PER_COSTLY_VALUE,
+  COSTLY_VALUES,
+  DECODING_TIME,
+  DECODING_TIME_PER_MIB,
+  MAX_ACTOR_NAME,
+  MAX_BIGINT,
+  MAX_DEPTH,
+  MAX_PARTS,
+  MAX_PATTERN,
+} from "./limits.ts";
+import {
+  BINARY_CLASSES,
+  ErrorPart,
+  HEAVY_WEIGHT,
+  MAX_SHORT_TEXT,
+  MAX_SMALL_SIZE,
+  OBJECT_WEIGHT,
+  SHORT_TEXT,
+  SMALL_ARRAY,
+  SMALL_RECORD,
+  Tag,
+} from "./value_format.ts";
+
+const ERROR_CLASSES = new Map<unknown, ErrorConstructor>(
+  [EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map(
+    (each) => [each.name, each],
+  ),
+);
+
+const MIB = 1024 * 1024;
+
+/** How many entries of a large object or Map, or other parts, come between two looks at the clock. */
+const ENTRIES_PER_CHECK = 256;
+const PARTS_PER_CHECK = 16 * 1024;
+
+/** An array of at most so many elements is allocated at once; those of a longer one might not come. */
+const MAX_ALLOCATED = 256;
+
+/** Texts of at most so many characters are looked for among those that came before. */
+const MAX_KNOWN_TEXT = 24;
+
+/** How many characters are made into a text at a time: a call takes only so many arguments. */
+const CHARACTERS_PER_CALL = 4096;
+
+const latin1Slice = (Buffer.prototype as unknown as {
+  latin1Slice(this: Uint8Array, start: number, end: number): string;
+}).latin1Slice;
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+const double = new Float64Array(1);
+const doubleBytes = new Uint8Array(double.buffer);
+
+/** Short texts that came before, by a hash of theirs: most messages consist of the same few keys. */
+const knownTexts: (string | undefined)[] = new Array(1024).fill(undefined);
+
+const EMPTY = new Uint8Array();
+
+/** The frame that is being read, and where it goes on and ends. */
+let bytes: Uint8Array = EMPTY;
+let at = 0;
+let end = 0;
+let parts = 0;
+let partsAtCheck = 0;
+let costly = 0;
+let maxCostly = 0;
+/** While a graph is read: its objects. */
+let nodes: unknown[] | undefined;
+/** How much processor time the frame may take, in ms; when it began, and how much had been used by then. */
+let time = 0;
+let began = 0;
+let used: NodeJS.CpuUsage | undefined;
+
+/**
+ * Starts to read `buffer` from `start` to `stop`. It is read with the functions below, all of which throw
+ * {@linkcode ProtocolError} for what is malformed or breaks a limit; {@linkcode closeFrame} has to be called in any case.
+ */
+export function openFrame(buffer: Uint8Array, start: number, stop: number): void {
+  bytes = buffer;
+  at = start;
+  end = stop;
+  parts = costly = 0;
+  partsAtCheck = PARTS_PER_CHECK;
+  used = undefined;
+}
+
+/** Forgets the frame. */
+export function closeFrame(): void {
+  bytes = EMPTY;
+  nodes = undefined;
+}
+
+/** Reads a byte. */
+export function readByte(): number {
+  if (at >= end) throw malformed("it ends too early");
+  return bytes[at++]!;
+}
+
+/** Reads a number of two bytes. */
+export function readUint16(): number {
+  return readByte() | readByte() << 8;
+}
+
+/** Reads a double that has no tag. */
+export function readDouble(): number {
+  requireBytes(8);
+  for (let i = 0; i < 8; i++) doubleBytes[i] = bytes[at++]!;
+  return double[0]!;
+}
+
+/** Reads the name or serial number of an actor. */
+export function readActorId(): ActorId {
+  const id = readPrimitive();
+  if (typeof id === "number" || (typeof id === "string" && id.length <= MAX_ACTOR_NAME)) return id;
+  throw malformed("not the name or serial number of an actor");
+}
+
+/** Goes on behind the header, which may have fields that are not known here. */
+export function skipTo(position: number): void {
+  if (at > position || position > end) throw malformed("a header of another length");
+  at = position;
+}
+
+/** Reads the message that the rest of a frame of `size` bytes is. */
+export function readMessage(size: number): unknown {
+  maxCostly = COSTLY_VALUES + size / BYTES_PER_COSTLY_VALUE;
+  time = DECODING_TIME + size / MIB * DECODING_TIME_PER_MIB;
+  const message = at < end && bytes[at] === Tag.Graph ? readGraph() : readValue(0);
+  if (at !== end) throw malformed("bytes after its end");
+  return message;
+}
+
+function readValue(depth: number): unknown {
+  const tag = readByte();
+  if (tag < SHORT_TEXT) return tag;
+  if (tag < SMALL_RECORD) return readShortText(tag - SHORT_TEXT);
+  if (tag < SMALL_ARRAY) return readFields({}, tag - SMALL_RECORD, depth);
+  if (tag < Tag.Null) return readArray(tag - SMALL_ARRAY, depth);
+  switch (tag) {
+    case Tag.Null:
+      return null;
+    case Tag.Undefined:
+      return undefined;
+    case Tag.False:
+      return false;
+    case Tag.True:
+      return true;
+    case Tag.Int32:
+      return readUint32() | 0;
+    case Tag.Double:
+      return readDouble();
+    case Tag.Latin1:
+    case Tag.Utf8:
+    case Tag.Utf16:
+      return readLongText(tag);
+    case Tag.BigInt:
+      return readBigInt();
+    case Tag.Array:
+      return readArray(readUint32(), depth);
+    case Tag.Record:
+      return readFields({}, readUint32(), depth);
+    case Tag.Map:
+      return readEntries(new Map(), readUint32(), depth);
+    case Tag.Set:
+      return readMembers(new Set(), readUint32(), depth);
+    case Tag.Error: {
+      const present = readByte();
+      return readErrorParts(readErrorHead(present), present, depth);
+    }
+    case Tag.Reference:
+      return readReference();
+    default:
+      return readLeaf(tag);
+  }
+}
+
+/** Reads a truth, a number, a text or a BigInt. */
+function readPrimitive(): unknown {
+  const tag = at < end ? bytes[at]! : Tag.Null;
+  if (tag >= SMALL_RECORD && (tag < Tag.False || tag > Tag.BigInt)) {
+    throw malformed("not a primitive");
+  }
+  return readValue(0);
+}
+
+function readText(): string {
+  const tag = readByte();
+  if (tag >= SHORT_TEXT && tag <= SHORT_TEXT + MAX_SHORT_TEXT) {
+    return readShortText(tag - SHORT_TEXT);
+  }
+  if (tag === Tag.Latin1 || tag === Tag.Utf8 || tag === Tag.Utf16) return readLongText(tag);
+  throw malformed("not a text");
+}
+
+function readShortText(length: number): string {
+  requireBytes(length);
+  const start = at;
+  at += length;
+  if (length > MAX_KNOWN_TEXT) return latin1Slice.call(bytes, start, at);
+  const source = bytes;
+  let hash = length;
+  for (let i = start; i < at; i++) hash = Math.imul(hash, 31) + source[i]! | 0;
+  const slot = hash & (knownTexts.length - 1);
+  const known = knownTexts[slot];
+  if (known !== undefined && known.length === length) {
+    let i = 0;
+    while (i < length && known.charCodeAt(i) === source[start + i]) i++;
+    if (i === length) return known;
+  }
+  let text = "";
+  if (length > 8) text = latin1Slice.call(bytes, start, at);
+  else for (let i = start; i < at; i++) text += String.fromCharCode(source[i]!);
+  knownTexts[slot] = text;
+  return text;
+}
+
+function readLongText(tag: Tag): string {
+  const length = readUint32();
+  requireBytes(length);
+  const start = at;
+  at += length;
+  if (tag === Tag.Latin1) return latin1Slice.call(bytes, start, at);
+  if (tag === Tag.Utf8) return utf8.decode(bytes.subarray(start, at));
+  if (length % 2 !== 0) throw malformed("half a character");
+  let text = "";
+  if (length <= MAX_SHORT_TEXT) {
+    for (let i = start; i < at; i += 2) text += String.fromCharCode(bytes[i]! | bytes[i + 1]! << 8);
+    return text;
+  }
+  const codes = new Uint16Array(bytes.slice(start, at).buffer);
+  for (let i = 0; i < codes.length; i += CHARACTERS_PER_CALL) {
+    text += String.fromCharCode(...codes.subarray(i, i + CHARACTERS_PER_CALL));
+  }
+  return text;
+}
+
+function readBigInt(): bigint {
+  count(OBJECT_WEIGHT);
+  const length = readUint32() - 1;
+  if (length < 1 || length > MAX_BIGINT) throw malformed("a BigInt of no or too many bytes");
+  const negative = readByte() !== 0;
+  requireBytes(length);
+  const magnitude = BigInt(`0x${bytes.subarray(at, at += length).toHex()}`);
+  return negative ? -magnitude : magnitude;
+}
+
+function readArray(length: number, depth: number): unknown[] {
+  if (length > MAX_ALLOCATED) return readElements([], length, depth);
+  enter(length, depth);
+  count(OBJECT_WEIGHT + length);
+  // One that grows by itself starts with room for many.
+  const array = new Array(length);
+  for (let i = 0; i < length; i++) array[i] = readValue(depth + 1);
+  return array;
+}
+
+function readElements(array: unknown[], length: number, depth: number): unknown[] {
+  enter(length, depth);
+  count(OBJECT_WEIGHT + length);
+  for (let i = 0; i < length; i++) array.push(readValue(depth + 1));
+  return array;
+}
+
+function readFields(
+  record: Record<string, unknown>,
+  length: number,
+  depth: number,
+): Record<string, unknown> {
+  enter(length, depth);
+  count(OBJECT_WEIGHT + length);
+  for (let i = 0; i < length; i++) {
+    const key = readText();
+    const value = readValue(depth + 1);
+    // An assignment would set the prototype.
+    if (key === "__proto__") define(record, key, { value, enumerable: true });
+    else record[key] = value;
+    if (i % ENTRIES_PER_CHECK === ENTRIES_PER_CHECK - 1) checkTime();
+  }
+  return record;
+}
+
+function readEntries(
+  map: Map<unknown, unknown>,
+  length: number,
+  depth: number,
+): Map<unknown, unknown> {
+  enter(2 * length, depth);
+  count(HEAVY_WEIGHT + OBJECT_WEIGHT + 4 * length);
+  for (let i = 0; i < length; i++) {
+    map.set(readValue(depth + 1), readValue(depth + 1));
+    if (i % ENTRIES_PER_CHECK === ENTRIES_PER_CHECK - 1) checkTime();
+  }
+  return map;
+}
+
+function readMembers(set: Set<unknown>, length: number, depth: number): Set<unknown> {
+  enter(length, depth);
+  count(HEAVY_WEIGHT + OBJECT_WEIGHT + 2 * length);
+  for (let i = 0; i < length; i++) {
+    set.add(readValue(depth + 1));
+    if (i % ENTRIES_PER_CHECK === ENTRIES_PER_CHECK - 1) checkTime();
+  }
+  return set;
+}
+
+/** Starts an object of at least so many bytes. */
+function enter(length: number, depth: number): void {
+  if (depth >= MAX_DEPTH) throw malformed("nested too deeply");
+  requireBytes(length);
+}
+
+function readErrorHead(present: number): Error {
+  count(HEAVY_WEIGHT);
+  spend(1);
+  const name = readText();
+  const aggregate = (present & ErrorPart.Errors) !== 0;
+  const Class = ERROR_CLASSES.get(name) ?? Error;
+  // The stack of the decoder would be taken for nothing.
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  const error = aggregate ? new AggregateError([]) : new Class();
+  Error.stackTraceLimit = limit;
+  if (error.name !== name) define(error, "name", { value: name });
+  return error;
+}
+
+function readErrorParts(error: Error, present: number, depth: number): Error {
+  enter(0, depth);
+  define(error, "message", { value: readText() });
+  define(error, "stack", { value: present & ErrorPart.Stack ? readText() : undefined });
+  if (present & ErrorPart.Cause) define(error, "cause", { value: readValue(depth + 1) });
+  if (present & ErrorPart.Errors) define(error, "errors", { value: readValue(depth + 1) });
+  return error;
+}
+
+function define(
+  object: object,
+  key: string,
+  { value, enumerable = false }: { value: unknown; enumerable?: boolean },
+): void {
+  Object.defineProperty(object, key, { value, enumerable, writable: true, configurable: true });
+}
+
+/** Reads an object that holds no other. */
+function readLeaf(tag: Tag): unknown {
+  count(OBJECT_WEIGHT);
+  switch (tag) {
+    case Tag.ActorRef: {
+      const server = readText();
+      if (!isServerId(server)) throw malformed("not a server id");
+      return new ActorRef(server, readActorId());
+    }
+    case Tag.Date:
+      return new Date(readDouble());
+    case Tag.RegExp:
+      return readRegExp();
+    case Tag.Boxed:
+      return Object(readPrimitive());
+    case Tag.Binary:
+      return readBinary();
+  }
+  throw malformed("an unknown kind of value");
+}
+
+function readRegExp(): RegExp {
+  const source = readText();
+  const flags = readText();
+  if (source.length > MAX_PATTERN || isSlowRegExp(source)) {
+    throw malformed("a regular expression that is not to be sent");
+  }
+  spend(regExpCost(source));
+  try {
+    return new RegExp(source, flags);
+  } catch {
+    throw malformed("not a regular expression");
+  }
+}
+
+function readBinary(): unknown {
+  count(HEAVY_WEIGHT);
+  const Class = BINARY_CLASSES[readByte()];
+  if (Class === undefined) throw malformed("an unknown kind of binary");
+  const length = readUint32();
+  requireBytes(length);
+  const copy = bytes.slice(at, at += length);
+  if (Class === Uint8Array) return copy;
+  const buffer = copy.buffer as ArrayBuffer;
+  if (Class === ArrayBuffer) return buffer;
+  if (Class === DataView) return new DataView(buffer);
+  const TypedArray = Class as Uint8ArrayConstructor;
+  if (length % TypedArray.BYTES_PER_ELEMENT !== 0) throw malformed("part of an element");
+  return new TypedArray(buffer);
+}
+
+function readReference(): unknown {
+  const number = readUint32();
+  if (nodes === undefined || number >= nodes.length) throw malformed("a reference to nothing");
+  return nodes[number];
+}
+
+/** Makes all objects of a graph first, and then fills them. */
+function readGraph(): unknown {
+  at++;
+  const size = readUint32();
+  requireBytes(size);
+  const contents = at;
+  at += size;
+  const length = readUint32();
+  if (length === 0) throw malformed("a graph of nothing");
+  requireBytes(length);
+  const made: unknown[] = [];
+  const sizes: number[] = [];
+  for (let i = 0; i < length; i++) made.push(readHead(sizes));
+  const last = at;
+  nodes = made;
+  at = contents;
+  for (let i = 0; i < length; i++) readContents(made[i], sizes[i]!);
+  if (at !== contents + size) throw malformed("a graph of another size");
+  at = last;
+  return made[0];
+}
+
+function readHead(sizes: number[]): unknown {
+  const tag = readByte();
+  let size = 0;
+  let made: unknown;
+  if (tag >= SMALL_RECORD && tag <= SMALL_RECORD + MAX_SMALL_SIZE) {
+    size = tag - SMALL_RECORD;
+    made = {};
+  } else if (tag >= SMALL_ARRAY && tag <= SMALL_ARRAY + MAX_SMALL_SIZE) {
+    size = tag - SMALL_ARRAY;
+    made = [];
+  } else if (tag === Tag.Record) {
+    size = readUint32();
+    made = {};
+  } else if (tag === Tag.Array) {
+    size = readUint32();
+    made = [];
+  } else if (tag === Tag.Map) {
+    size = readUint32();
+    made = new Map();
+  } else if (tag === Tag.Set) {
+    size = readUint32();
+    made = new Set();
+  } else if (tag === Tag.Error) {
+    size = readByte();
+    made = readErrorHead(size);
+  } else {
+    made = readLeaf(tag);
+  }
+  sizes.push(size);
+  return made;
+}
+
+function readContents(made: unknown, size: number): void {
+  if (Array.isArray(made)) readElements(made, size, 0);
+  else if (made instanceof Map) readEntries(made, size, 0);
+  else if (made instanceof Set) readMembers(made, size, 0);
+  else if (made instanceof Error) readErrorParts(made, size, 0);
+  else if (Object.getPrototypeOf(made) === Object.prototype) {
+    readFields(made as Record<string, unknown>, size, 0);
+  }
+}
+
+function readUint32(): number {
+  requireBytes(4);
+  return (bytes[at++]! | bytes[at++]! << 8 | bytes[at++]! << 16 | bytes[at++]! << 24) >>> 0;
+}
+
+function requireBytes(length: number): void {
+  if (at + length > end) throw malformed("it ends too early");
+}
+
+/** Counts what takes memory. */
+function count(weight: number): void {
+  parts += weight;
+  if (parts < partsAtCheck) return;
+  if (parts > MAX_PARTS) throw malformed("too many parts");
+  partsAtCheck = parts + PARTS_PER_CHECK;
+  checkTime();
+}
+
+/** Counts what takes time. */
+function spend(cost: number): void {
+  costly += cost;
+  if (costly > maxCostly) throw malformed("too many errors or regular expressions");
+}
+
+function checkTime(): void {
+  const now = performance.now();
+  if (used === undefined) {
+    began = now;
+    used = process.cpuUsage();
+  } else if (now - began > time) {
+    const { user, system } = process.cpuUsage(used);
+    if ((user + system) / 1000 > time) throw malformed("it takes too long to decode");
+  }
+}
+
+/** The reason tells nothing of what is in the frame, so that it is short and fit for a log. */
+function malformed(why: string): ProtocolError {
+  return new ProtocolError(`malformed frame: ${why}`);
+}

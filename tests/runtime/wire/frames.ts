@@ -1,0 +1,33 @@
+/**
+ * Single frames: envelopes to bytes and back, as they go over a connection.
+ *
+ * @module
+ */
+import type { Envelope } from "../../../runtime/actor/envelope.ts";
+import type { ServerId } from "../../../runtime/actor/server_id.ts";
+import { IncomingFrame, writeEnvelope } from "../../../runtime/wire/codec.ts";
+import { HEADER_LENGTH } from "../../../runtime/wire/frame_reader.ts";
+import { MAX_FRAME } from "../../../runtime/wire/limits.ts";
+import { Outbox } from "../../../runtime/wire/outbox.ts";
+
+const outbox = new Outbox();
+
+/** The body of the frame of an envelope, which must not have expired. */
+export function encodeEnvelope(envelope: Envelope): Uint8Array<ArrayBuffer> {
+  try {
+    writeEnvelope(outbox, envelope);
+    return outbox.take().slice(HEADER_LENGTH);
+  } finally {
+    if (outbox.size > MAX_FRAME) outbox.clear();
+  }
+}
+
+/** The envelope that is the body of a frame from a server. */
+export function decodeEnvelope(
+  bytes: Uint8Array,
+  { source, start = 0, end = bytes.length }: { source: ServerId; start?: number; end?: number },
+): Envelope {
+  const frame = new IncomingFrame();
+  frame.read(bytes, start, end);
+  return frame.decode(source);
+}
