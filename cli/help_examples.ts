@@ -20,6 +20,10 @@ export const EXAMPLES: Examples = {
       "one whose actors and main may take half a minute to finish when it is stopped",
       "gxensemble run --grace 30 jobs1 main.ts",
     ],
+    [
+      "one that nobody loads code into or evaluates in",
+      "gxensemble run --no-loader vault1 main.ts",
+    ],
   ],
   "gxensemble registry": [
     ["for the servers of this host", "gxensemble registry"],

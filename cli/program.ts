@@ -9,7 +9,13 @@
 import { Command, type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import { registryCommand } from "../registry/command.ts";
 import { helpFormat } from "../registry/help_format.ts";
-import { announceOption, listenOption, logFileOption, logOption } from "../registry/options.ts";
+import {
+  announceOption,
+  listenOption,
+  logFileOption,
+  logOption,
+  noLoaderOption,
+} from "../registry/options.ts";
 import { formatVersion } from "../registry/version.ts";
 import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
 import { addAuthorityCommand } from "./ca_program.ts";
@@ -92,6 +98,7 @@ function addServerCommands(program: CommandUnknownOpts): void {
     .addOption(registryOption())
     .addOption(rolesOption())
     .addOption(graceOption())
+    .addOption(noLoaderOption())
     .addArgument(serverIdArgument())
     .addArgument(moduleIdArgument())
     .argument("[main-args...]", "arguments for the module's main procedure")

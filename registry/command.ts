@@ -4,7 +4,14 @@
  * @module
  */
 import { Command, type CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
-import { announceOption, listenOption, logFileOption, logOption, storeOption } from "./options.ts";
+import {
+  announceOption,
+  listenOption,
+  logFileOption,
+  logOption,
+  noLoaderOption,
+  storeOption,
+} from "./options.ts";
 
 /** Makes the command under a name. What runs the registry is imported when it is run. */
 export function registryCommand(name: string): CommandUnknownOpts {
@@ -14,6 +21,7 @@ export function registryCommand(name: string): CommandUnknownOpts {
     .addOption(listenOption())
     .addOption(announceOption())
     .addOption(storeOption())
+    .addOption(noLoaderOption())
     .action(async (options) => {
       const { REGISTRY_ID } = await import("../runtime/actor/server_id.ts");
       const { startLogging } = await import("../runtime/ensemble/logging.ts");

@@ -76,6 +76,13 @@ export const announceOption = () =>
     "public addresses to announce to the registry; by default these are the listen addresses",
   ).default(undefined, "#f").argParser<Address[] | undefined>(collecting(parseAddresses));
 
+/** `--no-loader`. */
+export const noLoaderOption = () =>
+  new Option(
+    "--no-loader",
+    "takes no code from others: load, eval and repl are refused, whoever asks",
+  );
+
 /** `--store`. */
 export const storeOption = () =>
   new Option(

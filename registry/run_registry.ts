@@ -17,6 +17,8 @@ export interface RunRegistryOptions {
   readonly listen?: readonly Address[];
   /** Where others are told to reach it. */
   readonly announce?: readonly Address[] | undefined;
+  /** Whether it takes code from others; by default it does. */
+  readonly loader?: boolean;
   /** Where the entries are kept. */
   readonly store: StoreLocation;
 }

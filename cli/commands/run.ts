@@ -25,6 +25,8 @@ export interface RunOptions extends ServerOptions {
   roles: string[];
   /** How long the server may take to stop, in ms. */
   grace: number;
+  /** Whether it takes code from others. */
+  loader: boolean;
 }
 
 /** Runs a server that executes the module's `main` with the arguments, until it is shut down. */

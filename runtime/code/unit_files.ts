@@ -88,7 +88,23 @@ export class UnitFiles {
       this.#authorPaths.set(href, author.path).set(`file://${author.path}`, author.path);
       written += `\n${sourceMapComment(href, mappings)}\n`;
     }
-    await Deno.writeTextFile(join(this.#directory, file), written, { mode: 0o600 });
+    await this.#writeFile(join(this.#directory, file), written);
+  }
+
+  async #writeFile(path: string, text: string): Promise<void> {
+    try {
+      await Deno.writeTextFile(path, text, { mode: 0o600 });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      // Somebody removed the directory.
+      await Deno.mkdir(this.#directory, { recursive: true, mode: 0o700 });
+      await Deno.writeTextFile(path, text, { mode: 0o600 });
+    }
+  }
+
+  /** Removes the directory. What is left of it when that fails goes when it is next opened. */
+  async close(): Promise<void> {
+    await Deno.remove(this.#directory, { recursive: true }).catch(() => {});
   }
 
   /** Removes a file that is not needed once it has been imported. */

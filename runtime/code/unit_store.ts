@@ -72,6 +72,11 @@ export class UnitStore {
     return new UnitStore(await UnitFiles.open(directory));
   }
 
+  /** Removes the directory; what has been evaluated goes on. */
+  close(): Promise<void> {
+    return this.#files.close();
+  }
+
   /** Which of these hashes the store has no unit for, in the order given. */
   missing(hashes: string[]): string[] {
     return hashes.filter((hash) => !this.#units.has(hash));

@@ -28,8 +28,9 @@ import { type Address, formatAddressUrl, localUnixAddress } from "../wire/addres
 import { readAdminPublicKey } from "./admin_key.ts";
 import { readCookie } from "./cookie.ts";
 import { actorsShare, DEFAULT_GRACE, requireGrace } from "./grace.ts";
-import { guardLoader } from "./guarded_loader.ts";
+import { guardLoader, refusingLoader } from "./guarded_loader.ts";
 import { serverDirectory, socketPath } from "./paths.ts";
+import { holdServerDirectory } from "./server_directory.ts";
 import { registryAddresses } from "./registry_addresses.ts";
 import { TlsFiles } from "./tls_credentials.ts";
 
@@ -55,6 +56,11 @@ export interface StartServerOptions {
    * besides `@gxensemble/ensemble`, this runtime, which is always offered.
    */
   readonly library?: Readonly<Record<string, ModuleNamespace>>;
+  /**
+   * Whether the server takes code from others: `load`, `eval` and REPLs. Without a loader all that is refused,
+   * whoever asks. By default it has one.
+   */
+  readonly loader?: boolean;
   /** Starts actors that must be there before anything reaches the server. */
   readonly prepare?: (server: EnsembleServer) => void | Promise<void>;
 }
@@ -77,11 +83,17 @@ export class EnsembleServer {
   readonly #units: UnitStore;
   readonly #tls: TlsFiles | undefined;
 
+  readonly #stopped: Promise<void>;
+
   /** Made by {@linkcode startServer}. */
-  constructor(server: ActorServer, units: UnitStore, tls: TlsFiles | undefined) {
+  constructor(
+    server: ActorServer,
+    parts: { units: UnitStore; tls: TlsFiles | undefined; stopped: Promise<void> },
+  ) {
     this.#server = server;
-    this.#units = units;
-    this.#tls = tls;
+    this.#units = parts.units;
+    this.#tls = parts.tls;
+    this.#stopped = parts.stopped;
   }
 
   /** The server's id. */
@@ -116,7 +128,7 @@ export class EnsembleServer {
 
   /** Resolves when the server has stopped. */
   get stopped(): Promise<void> {
-    return this.#server.stopped;
+    return this.#stopped;
   }
 
   /** Starts an actor; see {@linkcode ActorSystem.spawn}. */
@@ -190,9 +202,11 @@ export class EnsembleServer {
   }
 
   /** Stops in good order, in `grace` ms; by default in those that it was started with. */
-  stop({ grace }: { grace?: number } = {}): Promise<void> {
-    if (grace === undefined) return this.#server.stop();
-    return this.#server.stop({ grace: actorsShare(requireGrace(grace)) });
+  async stop({ grace }: { grace?: number } = {}): Promise<void> {
+    await this.#server.stop(
+      grace === undefined ? {} : { grace: actorsShare(requireGrace(grace)) },
+    );
+    await this.#stopped;
   }
 }
 
@@ -239,7 +253,8 @@ async function start(id: ServerId, options: StartServerOptions): Promise<Ensembl
   ]);
   if (tls) warnOfPlainAddresses(options.listen ?? []);
   let started: EnsembleServer | undefined;
-  await ActorServer.start({
+  const kept = new AsyncDisposableStack();
+  const starting = ActorServer.start({
     id,
     cookie,
     adminKey,
@@ -252,20 +267,30 @@ async function start(id: ServerId, options: StartServerOptions): Promise<Ensembl
     register: id !== REGISTRY_ID,
     heartbeat: options.heartbeat,
     async prepare(server) {
-      // Only now is it sure that no other process is this server, and uses the directory.
+      kept.use(await holdServerDirectory(id));
       const units = await UnitStore.open(`${serverDirectory(id)}/loader.d`);
-      started = new EnsembleServer(server, units, tls);
+      kept.defer(() => units.close());
+      const stopped = server.stopped.then(() => kept.disposeAsync());
+      started = new EnsembleServer(server, { units, tls, stopped });
       // Imported when it is needed: it is above this module, and more than most servers need of it.
       units.registerLibrary(RUNTIME_MODULE, () => import("../../mod.ts"));
       for (const [specifier, namespace] of Object.entries(options.library ?? {})) {
         units.registerLibrary(specifier, namespace);
       }
       const guard = (handlers: Handlers) => guardLoader(handlers, server.capabilities);
-      const loader = guard(loaderHandlers(units, started, { guard }));
+      const loader = options.loader === false
+        ? refusingLoader(id)
+        : guard(loaderHandlers(units, started, { guard }));
       server.actors.serve(LOADER_ACTOR, loader, { concurrent: true, requests: loaderChecks });
       await options.prepare?.(started);
     },
   });
+  try {
+    await starting;
+  } catch (error) {
+    await kept.disposeAsync();
+    throw error;
+  }
   return started!;
 }
 

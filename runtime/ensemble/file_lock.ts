@@ -17,6 +17,19 @@ export async function withFileLock<T>(path: string, action: () => Promise<T>): P
   return await action();
 }
 
+/**
+ * Takes the lock of a file, to be kept until it is disposed of or the process ends.
+ *
+ * @returns undefined when another process has it.
+ * @throws {EnsembleError} when the file cannot be made.
+ */
+export async function takeFileLock(path: string): Promise<Disposable | undefined> {
+  const file = await openLock(path);
+  if (await file.tryLock(true)) return file;
+  file.close();
+  return undefined;
+}
+
 async function openLock(path: string): Promise<Deno.FsFile> {
   try {
     return await Deno.open(path, { write: true, create: true, mode: 0o600 });

@@ -4,8 +4,11 @@
  * @module
  */
 import type { Envelope } from "../actor/envelope.ts";
+import type { ServerId } from "../actor/server_id.ts";
 import type { Handlers } from "../actor/service.ts";
+import { loaderChecks } from "../code/loader_requests.ts";
 import { hashText } from "../code/unit.ts";
+import { EnsembleError } from "../errors.ts";
 import type { Capabilities } from "../server/capabilities.ts";
 
 /** The capability that loading and evaluating take. */
@@ -30,6 +33,18 @@ export function guardLoader(handlers: Handlers, capabilities: Capabilities): Han
       },
     ]),
   );
+}
+
+/** The loader of a server that takes no code. */
+export function refusingLoader(id: ServerId): Handlers {
+  // Not for want of a capability: no administrator is asked for.
+  const refuse = () => {
+    throw new EnsembleError(
+      `${id} takes no code: it was started without a loader, as with --no-loader, and nothing can be ` +
+        "loaded into it or evaluated in it",
+    );
+  };
+  return Object.fromEntries(Object.keys(loaderChecks).map((type) => [type, refuse]));
 }
 
 /** What is run, by its hash: the text of an expression may hold what does not belong in a log. */

@@ -69,6 +69,19 @@ Deno.test("run: an id that runs already is refused, and the running one unhurt",
   assert.equal(server.matching(/ ERROR /).length, 0);
 });
 
+Deno.test("run --no-loader: load, eval and repl are refused, with the reason", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  await ensemble.startServer("a", ["--no-loader"]);
+  const reason =
+    "a takes no code: it was started without a loader, as with --no-loader, and nothing " +
+    "can be loaded into it or evaluated in it";
+  const program = await ensemble.write("late.ts", WAITING);
+  for (const command of [["eval", "a", "1"], ["load", "-f", "a", program], ["repl", "a"]]) {
+    assert.equal(await ensemble.failure(...command), reason);
+  }
+  assert.deepEqual(await ensemble.lines("ping", "a"), ["OK"]);
+});
+
 Deno.test("run -l and -a: reached at the port, announced as told", async () => {
   await using ensemble = await RunningEnsemble.start("-l", "tcp://127.0.0.1:0");
   const server = await ensemble.startServer("a", ["-l", "tcp://127.0.0.1:0"]);

@@ -158,3 +158,46 @@ Deno.test("who waits for a module that pauses may go on to import another", () =
     await first;
     assert.equal((await second).next, 1);
   }));
+
+Deno.test("a unit's file and its directory are for their user alone", () =>
+  withStore(async (store, directory) => {
+    const unit = await unitOf("main.ts", "export {};");
+    await load(store, [unit]);
+    const modeOf = (path: string) => (Deno.statSync(path).mode! & 0o777).toString(8);
+    assert.equal(modeOf(directory), "700");
+    assert.equal(modeOf(join(directory, `main-${unit.hash}.mjs`)), "600");
+  }));
+
+Deno.test("load refuses modules that are no part of its entry", () =>
+  withStore(async (store) => {
+    const main = await unitOf("main.ts", "export {};");
+    const other = await unitOf("other.ts", "export const other = 1;");
+    await store.add([main, other]);
+    const ask = { ...request([main]), modules: [other, main] };
+    await assert.rejects(store.load(ask), {
+      name: "ProtocolError",
+      message: `/src/other.ts: not a part of the unit ${main.hash}`,
+    });
+    assert.deepEqual(store.history(), []);
+    // Nor those that were never shipped.
+    const absent = await unitOf("absent.ts", "export {};1");
+    await assert.rejects(store.load({ ...ask, modules: [absent] }), /not a part of the unit/);
+    assert.equal(store.running(["absent.ts"]).size, 0);
+  }));
+
+Deno.test("a directory that was removed is made again for what is loaded next", () =>
+  withStore(async (store, directory) => {
+    await load(store, [await unitOf("one.ts", "export const one = 1;")]);
+    await Deno.remove(directory, { recursive: true });
+    const { namespace } = await load(store, [await unitOf("two.ts", "export const two = 2;")]);
+    assert.equal(namespace.two, 2);
+    assert.equal(Deno.statSync(directory).mode! & 0o777, 0o700);
+  }));
+
+Deno.test("close removes the directory, also one that is gone already", () =>
+  withStore(async (store, directory) => {
+    await load(store, [await unitOf("main.ts", "export {};")]);
+    await store.close();
+    await assert.rejects(Deno.stat(directory), Deno.errors.NotFound);
+    await store.close();
+  }));

@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
+
+function source(path: string): string {
+  return JSON.stringify(new URL(`../../../${path}`, import.meta.url).href);
+}
+
+/** What the programs of these tests begin with. Their server is the registry, and needs no other. */
+const PRELUDE = `
+  import { MemoryStore } from ${source("registry/memory_store.ts")};
+  import { serveRegistry } from ${source("registry/registry_actor.ts")};
+  import { createCookie, readCookie } from ${source("runtime/ensemble/cookie.ts")};
+  import { startServer } from ${source("runtime/ensemble/ensemble_server.ts")};
+  import { serverDirectory, socketPath } from ${source("runtime/ensemble/paths.ts")};
+  import { hashText } from ${source("runtime/code/unit.ts")};
+  import { loaderClient } from ${source("runtime/ensemble/remote.ts")};
+  import { ActorServer } from ${source("runtime/server/actor_server.ts")};
+  import { localUnixAddress } from ${source("runtime/wire/address.ts")};
+  await createCookie();
+  const directory = serverDirectory("registry") + "/loader.d";
+  const files = () => [...Deno.readDirSync(directory)].length;
+  const load = async (server) => {
+    const text = "export const value = 1;";
+    const unit = { module: "a.ts", path: "/a.ts", hash: await hashText(text) };
+    await server.ship([{ ...unit, text, links: [], metaProperties: [], pauses: false }]);
+    await server.load({ entry: unit.hash, modules: [unit], libraries: [], by: "me@here" });
+  };
+`;
+
+/** Runs a program in an ensemble of its own; gives the lines that it prints. */
+async function evaluate(program: string): Promise<string[]> {
+  using ensemble = new TemporaryEnsemble();
+  const { code, stdout, stderr } = await ensemble.evaluate(PRELUDE + program);
+  assert.equal(code, 0, stderr);
+  return stdout.split("\n").slice(0, -1);
+}
+
+Deno.test("startServer leaves the code of a running server of its id alone, wherever it listens", async () => {
+  const lines = await evaluate(`
+    const first = await startServer("registry");
+    await load(first);
+    console.log(files());
+    const again = \`
+      import { startServer } from ${source("runtime/ensemble/ensemble_server.ts")};
+      await startServer("registry").catch((error) => console.log(error.message));
+    \`;
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["eval", again],
+      env: { ENSEMBLE_SOCKET_DIR: Deno.env.get("ENSEMBLE_SOCKET_DIR") + "2" },
+    }).output();
+    console.log(new TextDecoder().decode(stdout).trim().replace(serverDirectory("registry"), "D"));
+    console.log(files());
+    await first.stop();
+  `);
+  assert.deepEqual(lines, [
+    "1",
+    "cannot start server registry: another process is that server already, and uses D",
+    "1",
+  ]);
+});
+
+Deno.test("a server that stops removes the code that it was given, and another may follow", async () => {
+  const lines = await evaluate(`
+    for (let i = 0; i < 2; i++) {
+      const server = await startServer("registry");
+      await load(server);
+      console.log(files());
+      await server.stop();
+      await server.stopped;
+      console.log(await Deno.stat(directory).then(() => "left", () => "removed"));
+    }
+  `);
+  assert.deepEqual(lines, ["1", "removed", "1", "removed"]);
+});
+
+Deno.test("a server that does not start gives its directory back", async () => {
+  const lines = await evaluate(`
+    const prepare = () => { throw new Error("no") };
+    await startServer("registry", { prepare }).catch((error) => console.log(error.message));
+    console.log(await Deno.stat(directory).then(() => "left", () => "removed"));
+    await (await startServer("registry")).stop();
+  `);
+  assert.deepEqual(lines, ["no", "removed"]);
+});
+
+Deno.test("startServer without a loader refuses load, eval and REPL, and loads its own program", async () => {
+  const lines = await evaluate(`
+    const server = await startServer("registry", {
+      loader: false,
+      prepare: (server) => void serveRegistry(server, new MemoryStore()),
+    });
+    await load(server);
+    console.log(server.module("a.ts").value);
+    const console1 = await ActorServer.start({
+      id: "console-1",
+      cookie: await readCookie(),
+      listen: [],
+      registry: [localUnixAddress(socketPath("registry"))],
+      roles: [],
+      register: false,
+    });
+    const loader = loaderClient(console1.actors, "registry");
+    const refused = ({ name, reason, message }) => console.log(name, reason, message);
+    await loader.evaluate({ expression: "1" }).catch(refused);
+    for (const work of [
+      loader.openSession({}),
+      loader.ship({ units: [] }),
+      loader.library({ specifier: "node:os" }),
+      loader.history({}),
+      loader.missing({ hashes: [] }),
+    ]) console.log(await work.then(() => "done", (error) => error.reason));
+    console.log(await console1.actors.ask(server.actors.find("loader").ref, { type: "ping" }));
+    await console1.stop();
+    await server.stop();
+  `);
+  assert.deepEqual(lines, [
+    "1",
+    "ActorError EnsembleError registry takes no code: it was started without a loader, as with " +
+    "--no-loader, and nothing can be loaded into it or evaluated in it",
+    ...Array(5).fill("EnsembleError"),
+    "OK",
+  ]);
+});
