@@ -67,11 +67,14 @@ export {
 export type { ActorInfo, Backtrace, GroupInfo } from "./runtime/actor/thread_state.ts";
 export type { Down } from "./runtime/actor/monitors.ts";
 export { type Tick, Ticker } from "./runtime/actor/ticker.ts";
+export { type LineLimit } from "./runtime/line_limit.ts";
 export {
   type Client,
   client,
   type Handler,
   type Handlers,
+  type RequestCheck,
+  type RequestChecks,
   serve,
   type ServeOptions,
 } from "./runtime/actor/service.ts";
@@ -95,7 +98,7 @@ export type {
   LoadResult,
 } from "./runtime/code/unit_store.ts";
 export type { ListedLoad, LoadRecord } from "./runtime/code/load_history.ts";
-export { Capabilities, type Delegation } from "./runtime/server/capabilities.ts";
+export { Capabilities, type Delegation, type Retraction } from "./runtime/server/capabilities.ts";
 export type { Certified } from "./runtime/server/certified.ts";
 export type { Bytes } from "./runtime/server/handshake_messages.ts";
 export { Session } from "./runtime/server/session.ts";

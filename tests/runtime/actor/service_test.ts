@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { type Envelope, reply, replyFailure } from "../../../runtime/actor/envelope.ts";
 import { client } from "../../../runtime/actor/service.ts";
-import { ActorError, TimeoutError } from "../../../runtime/errors.ts";
+import { ActorError, InvalidInputError, TimeoutError } from "../../../runtime/errors.ts";
 import { eventually, LinkedSystems, settle, startSystem } from "./linked_systems.ts";
 
 async function stop(system: ActorSystem): Promise<void> {
@@ -333,4 +333,30 @@ Deno.test("an answer that cannot travel is a failure at once, and the service go
   await assert.rejects(service.long(), /^ActorError: x+\.\.\. \d+ more characters$/);
   assert.equal(await service.fine(), 1);
   await stop(far);
+});
+
+Deno.test("a service with checks gives its handlers what they return, and takes no other types", async () => {
+  const system = startSystem();
+  const got: unknown[] = [];
+  const checks = {
+    add: (request: unknown) => {
+      const { amount } = request as { amount: unknown };
+      if (typeof amount !== "number") throw new InvalidInputError("amount is no number");
+      return { amount };
+    },
+    absent: () => ({}),
+  };
+  const actor = system.serve("a", {
+    add: (request: { amount: number }) => got.push(request),
+    unchecked: () => assert.fail("it has no check"),
+  }, { requests: checks });
+  await system.ask(actor, { type: "add", amount: 1, more: 2 });
+  assert.deepEqual(got, [{ amount: 1 }]);
+  await assert.rejects(system.ask(actor, { type: "add", amount: "1" }), {
+    reason: "InvalidInputError",
+    message: "amount is no number",
+  });
+  await assert.rejects(system.ask(actor, { type: "unchecked" }), /unexpected message: unchecked/);
+  await assert.rejects(system.ask(actor, { type: "absent" }), /unexpected message: absent/);
+  assert.equal(got.length, 1);
 });
