@@ -191,8 +191,8 @@ export class Actor implements Recipient {
   /**
    * Takes the first message in the mailbox that a case matches, or waits for one, and gives what the
    * case's reaction returns. `ping` and `shutdown` come before all others. Messages that no case matches stay
-   * where they are; expired ones are dropped. A reaction that throws fails the receive, and with it the actor unless it catches that; a
-   * waiting asker is told the reason.
+   * where they are; expired ones are dropped. A reaction that throws fails the receive, and with it the actor
+   * unless it catches that; a waiting asker is told the reason.
    *
    * @throws {ActorExit} when the actor is made to end. Let it pass.
    * @throws {EnsembleError} when another receive of this actor is still waiting.

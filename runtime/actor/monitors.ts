@@ -40,6 +40,11 @@ export class Monitors {
     this.#tell = tell;
   }
 
+  /** How many entries its tables have: none when nobody watches. */
+  get size(): number {
+    return this.#watches.size + this.#serials.size + this.#remote.size;
+  }
+
   /** Watches an actor of this server. */
   watch(serial: number, watch: Watch): void {
     const key = keyOf(watch.monitor, watch.watcher.server);

@@ -134,7 +134,9 @@ Deno.test("a receive gives what its reaction gives, promises awaited", async () 
 
 Deno.test("a receive that need not wait takes what is there, or the else", async () => {
   const { actor, tell } = await start();
-  assert.equal(await actor.receive([ANY], { timeout: 0 }), undefined);
+  const nothing = actor.receive([ANY], { timeout: 0 });
+  assert.equal(actor.state, "running");
+  assert.equal(await nothing, undefined);
   assert.equal(await actor.receive([ANY], { timeout: 0, else: () => "nothing" }), "nothing");
   tell("there");
   const unused = () => assert.fail("something is there");
@@ -274,6 +276,16 @@ Deno.test("a reaction that fails after it answered does not answer again", async
   assert.match(String(await actor.ended), /afterwards/);
 });
 
+Deno.test("an actor says what the receive it waits in takes", async () => {
+  const { actor, tell } = await start();
+  assert.equal(actor.awaits, undefined);
+  const waiting = actor.receive([take("a"), onReply(7, () => {}), ANY]);
+  assert.deepEqual(actor.awaits, ["a", "*", "*"]);
+  tell("x");
+  await waiting;
+  assert.equal(actor.awaits, undefined);
+});
+
 Deno.test("a guard that throws fails the receive it belongs to, and never the sender", async () => {
   for (const waits of [true, false]) {
     const gate = Promise.withResolvers<void>();
@@ -326,9 +338,10 @@ Deno.test("an actor that runs ends at its next receive; its signal says so at on
     await self.receive([ANY]);
     assert.fail("received");
   });
-  assert.equal(actor.signal.aborted, false);
+  const { signal } = actor;
+  assert.equal(signal.aborted, false);
   actor.exit("enough");
-  assert.equal(actor.signal.aborted, true);
+  assert.equal(signal.aborted, true);
   assert.equal(await actor.ended, undefined);
   const { actor: other } = await start(() => {});
   await other.ended;

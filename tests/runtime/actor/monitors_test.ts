@@ -263,6 +263,96 @@ Deno.test("watchers of different servers may have monitors of the same number", 
   assert.deepEqual(told, ["w@here"]);
 });
 
+Deno.test("nothing is kept of a watch that is over, whatever ended it", () => {
+  const [here, there] = ["here", "there"].map(parseServerId);
+  const monitors = new Monitors(() => {});
+  const watched = new ActorRef(here!, "watched");
+  const watch = (monitor: number, server = there!) => ({
+    monitor,
+    watcher: new ActorRef(server, "w"),
+    watched,
+  });
+  for (const server of [here!, there!]) {
+    for (const monitor of [4, 6]) monitors.watch(1, watch(monitor, server));
+  }
+  assert.notEqual(monitors.size, 0);
+  monitors.ended(1, undefined);
+  assert.equal(monitors.size, 0, "the watched actor ended");
+  monitors.watch(1, watch(4));
+  monitors.watch(1, watch(6));
+  monitors.unwatch(4, there!);
+  monitors.unwatch(4, there!);
+  monitors.unwatch(6, there!);
+  assert.equal(monitors.size, 0, "taken back");
+  monitors.watch(1, watch(4));
+  monitors.disconnected(there!, "lost");
+  assert.equal(monitors.size, 0, "the watcher's server was lost");
+  const remote = {
+    monitor: 4,
+    watcher: new ActorRef(here!, "w"),
+    watched: new ActorRef(there!, "x"),
+  };
+  monitors.watchRemote(remote);
+  monitors.arrived(4, there!, undefined);
+  assert.equal(monitors.size, 0, "the news arrived");
+  monitors.watchRemote(remote);
+  monitors.disconnected(there!, "lost");
+  assert.equal(monitors.size, 0, "the watched actor's server was lost");
+  monitors.watchRemote(remote);
+  assert.equal(monitors.unwatch(4, here!), remote.watched);
+  assert.equal(monitors.size, 0, "taken back here");
+});
+
+Deno.test("a server that takes its monitor back ends none of this server's own of that number", async () => {
+  const told: string[] = [];
+  const [here, there] = ["here", "there"].map(parseServerId);
+  const monitors = new Monitors((dest) => told.push(`${dest}`));
+  monitors.watchRemote({
+    monitor: 4,
+    watcher: new ActorRef(here!, "ours"),
+    watched: new ActorRef(there!, "watched"),
+  });
+  assert.equal(monitors.unwatch(4, there!), undefined);
+  monitors.arrived(4, there!, undefined);
+  assert.deepEqual(told, ["ours@here"]);
+
+  // The same through the systems of two servers, whose monitors have the same numbers.
+  const systems = new LinkedSystems();
+  const [a, b] = [systems.start("a"), systems.start("b")];
+  const { watcher, downs } = await startWatcher(b, "watcher");
+  const watched = startWatched(b);
+  const monitor = watcher.monitor(watched.ref);
+  b.watch({ monitor, watcher: new ActorRef(a.id, "server"), watched: watched.ref });
+  b.unwatch(monitor, a.id);
+  await end(watched);
+  assert.deepEqual(downs.map((down) => down.monitor), [monitor]);
+  assert.equal(systems.sent.length, 0, "the other server is told nothing");
+  await end(watcher);
+});
+
+Deno.test("a monitor of an actor elsewhere that is taken back, or whose watcher ends, is so there too", async () => {
+  const systems = new LinkedSystems();
+  const [a, b] = [systems.start("a"), systems.start("b")];
+  const requests: unknown[] = [];
+  const note = (request: unknown) => void requests.push(request);
+  b.serve("server", { monitor: note, demonitor: note });
+  const { watcher } = await startWatcher(a);
+  const refs = [new ActorRef(b.id, "one"), new ActorRef(b.id, "two")];
+  const [first, second] = refs.map((ref) => watcher.monitor(ref));
+  await settle();
+  watcher.demonitor(first!);
+  watcher.demonitor(first!);
+  await settle();
+  await end(watcher);
+  assert.deepEqual(requests, [
+    { type: "monitor", monitor: first, actor: "one" },
+    { type: "monitor", monitor: second, actor: "two" },
+    { type: "demonitor", monitor: first },
+    { type: "demonitor", monitor: second },
+  ]);
+  await end(...b.actors());
+});
+
 Deno.test("taking one of many monitors back does not look at the others", () => {
   const server = parseServerId("here");
   let looks = 0;
