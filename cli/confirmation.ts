@@ -3,10 +3,11 @@
  *
  * @module
  */
+import { printPrompt } from "./output.ts";
 
 /** Asks on standard error, for standard output is for results; no answer is a no. */
 export async function askYesOrNo(question: string): Promise<boolean> {
-  await Deno.stderr.write(new TextEncoder().encode(`${question} [y/N] `));
+  printPrompt(`${question} [y/N] `);
   const buffer = new Uint8Array(256);
   const count = await Deno.stdin.read(buffer) ?? 0;
   const answer = new TextDecoder().decode(buffer.subarray(0, count)).trim();

@@ -24,11 +24,40 @@ export async function withConsole<Result>(
   work: (actors: ActorSystem, console: ActorServer) => Promise<Result>,
 ): Promise<Result> {
   await startLogging(options);
+  using stray = new StrayErrors();
   const console = await startConsole(options.registry);
   try {
-    return await work(console.actors, console);
+    return await Promise.race([work(console.actors, console), stray.first]);
   } finally {
     await console.stop();
+  }
+}
+
+/**
+ * Errors that nobody handles, which Deno would print as they are: they may quote a server, and fail the
+ * command like any other.
+ */
+class StrayErrors implements Disposable {
+  readonly #first = Promise.withResolvers<never>();
+  readonly #fail = (event: PromiseRejectionEvent | ErrorEvent): void => {
+    event.preventDefault();
+    this.#first.reject("reason" in event ? event.reason : event.error);
+  };
+
+  constructor() {
+    addEventListener("unhandledrejection", this.#fail);
+    addEventListener("error", this.#fail);
+    this.first.catch(() => {}); // There is none, or it comes after the work is done.
+  }
+
+  /** Rejects with the first of them. */
+  get first(): Promise<never> {
+    return this.#first.promise;
+  }
+
+  [Symbol.dispose](): void {
+    removeEventListener("unhandledrejection", this.#fail);
+    removeEventListener("error", this.#fail);
   }
 }
 

@@ -1,37 +1,71 @@
 /**
  * What a command prints: its result on standard output, everything else on standard error.
  *
+ * All that `gxensemble` prints passes through here (in a REPL at a terminal, through its `Terminal`), and
+ * with it all text from servers: control characters and their like become visible escapes, on a pipe as
+ * on a terminal.
+ *
  * Whoever reads either may stop early (`gxensemble list-servers | head -1`): what is printed then
  * goes nowhere, and the command still does its work.
  *
  * @module
  */
+import { escapeControls } from "../runtime/control_characters.ts";
+import { type SyncWriter, writeAll } from "../runtime/ensemble/write_all.ts";
 import { EnsembleError } from "../runtime/errors.ts";
+import { colorValue } from "./value_colors.ts";
 
 const encoder = new TextEncoder();
 
 /**
- * Prints a line of the result.
+ * Prints a line of the result. Line breaks in it are escaped, as no name becomes two lines.
  *
  * @throws {EnsembleError} when it cannot be written, as on a full disk; so do the others.
  */
 export function printLine(line: string): void {
-  write(Deno.stdout, `${line}\n`);
-}
-
-/** Prints the result as JSON, for `--json`. */
-export function printJson(value: unknown): void {
-  printLine(JSON.stringify(value, undefined, 2));
+  write(Deno.stdout, `${escapeControls(line)}\n`);
 }
 
 /** Prints text that has its own line breaks, such as a help text. */
 export function printText(text: string): void {
-  write(Deno.stdout, text);
+  write(Deno.stdout, visibleText(text));
+}
+
+/** Prints a value as a server shows it; in colours where {@linkcode usesColors} says so. */
+export function printValue(text: string): void {
+  write(Deno.stdout, `${visibleValue(text, { colors: usesColors() })}\n`);
+}
+
+/** Prints the result as JSON, for `--json`: on one line, or on several to be read more easily. */
+export function printJson(value: unknown, { oneLine = false } = {}): void {
+  const json = JSON.stringify(value, undefined, oneLine ? undefined : 2);
+  write(Deno.stdout, `${escapeControls(json, { keep: "\n", write: writeAsJson })}\n`);
 }
 
 /** Tells the person at the terminal something that is not the result: progress, an error. */
-export function printNotice(line: string): void {
-  write(Deno.stderr, `${line}\n`);
+export function printNotice(text: string): void {
+  write(Deno.stderr, `${visibleText(text)}\n`);
+}
+
+/** Asks the person at the terminal something; the answer follows on the same line. */
+export function printPrompt(text: string): void {
+  write(Deno.stderr, visibleText(text));
+}
+
+/** Makes control characters visible in text that has its own line breaks and tabs. */
+export function visibleText(text: string): string {
+  return escapeControls(text, { keep: "\n\t" });
+}
+
+/** Makes control characters visible in the text of a value, and gives it colours of our own. */
+export function visibleValue(text: string, { colors }: { colors: boolean }): string {
+  const visible = visibleText(text);
+  return colors ? colorValue(visible) : visible;
+}
+
+/** Whether values are shown in colours: on a terminal, unless `NO_COLOR` is set. */
+export function usesColors(): boolean {
+  return Deno.stdout.isTerminal() && !Deno.noColor;
 }
 
 /** How wide help printed to a stream is, in columns. Asks Deno: Node's streams would first have to be loaded. */
@@ -39,12 +73,15 @@ export function helpWidth(stream: { isTerminal(): boolean }): number {
   return stream.isTerminal() ? Deno.consoleSize().columns : 80;
 }
 
-function write(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
-  const bytes = encoder.encode(text);
+/** JSON has escapes for the halves of a character beyond 16 bits only. */
+function writeAsJson(codePoint: number): string {
+  return String.fromCodePoint(codePoint).split("")
+    .map((half) => `\\u${half.charCodeAt(0).toString(16).padStart(4, "0")}`).join("");
+}
+
+function write(stream: SyncWriter, text: string): void {
   try {
-    for (let written = 0; written < bytes.length;) {
-      written += stream.writeSync(bytes.subarray(written));
-    }
+    writeAll(stream, encoder.encode(text));
   } catch (error) {
     if (error instanceof Deno.errors.BrokenPipe) return;
     throw new EnsembleError(`the output cannot be written: ${(error as Error).message}`, {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type SyncWriter, writeAll } from "../runtime/ensemble/write_all.ts";
 
 /** The width of the bar itself, in characters. */
 const WIDTH = 30;
@@ -11,11 +12,9 @@ const WIDTH = 30;
 const INTERVAL = 50;
 
 /** Where a progress bar is drawn. */
-export interface Terminal {
+export interface Terminal extends SyncWriter {
   /** Whether it is one: elsewhere nothing is drawn. */
   isTerminal(): boolean;
-  /** Writes bytes at the cursor. */
-  writeSync(bytes: Uint8Array): number;
 }
 
 /** One line on standard error that is drawn over and over, and is gone when it is disposed of. */
@@ -48,7 +47,7 @@ export class ProgressBar implements Disposable {
 
   #write(text: string): void {
     try {
-      this.#terminal.writeSync(new TextEncoder().encode(text));
+      writeAll(this.#terminal, new TextEncoder().encode(text));
     } catch {
       // The terminal has gone: the work goes on.
     }

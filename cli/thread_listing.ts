@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { escapeControls } from "../runtime/control_characters.ts";
 import type { ActorInfo, Backtrace, GroupInfo } from "../runtime/actor/thread_state.ts";
 
 const HEADINGS = ["sn", "actor", "state", "mailbox", "handled", "age"];
@@ -40,14 +41,16 @@ export function formatBacktrace({ suspended, started }: Backtrace): string[] {
 }
 
 function formatActors(actors: readonly ActorInfo[]): string[] {
-  const rows = actors.map(({ serial, name, state, mailbox, handled, age }) => [
-    `${serial}`,
-    name ?? "",
-    state,
-    `${mailbox}`,
-    `${handled}`,
-    formatAge(age),
-  ]);
+  const rows = actors.map(({ serial, name, state, mailbox, handled, age }) =>
+    [
+      `${serial}`,
+      name ?? "",
+      state,
+      `${mailbox}`,
+      `${handled}`,
+      formatAge(age),
+    ].map((cell) => escapeControls(cell))
+  );
   const widths = HEADINGS.map((heading, column) =>
     Math.max(heading.length, ...rows.map((row) => row[column]!.length))
   );

@@ -47,8 +47,6 @@ export function quoted(text: string): string {
 export interface InspectOptions {
   /** The longest text, in UTF-16 code units. */
   limit?: number;
-  /** Whether to colour the text with ANSI escapes. */
-  colors?: boolean;
   /** Whether the text goes on one line as far as that is possible, for logs and programs to read. */
   oneLine?: boolean;
 }
@@ -58,7 +56,7 @@ export interface InspectOptions {
  * a proxy; a custom inspection is, and when that throws the text says so.
  */
 export function inspectBounded(value: unknown, options: InspectOptions = {}): string {
-  const { limit = QUOTED_LENGTH, colors = false, oneLine = false } = options;
+  const { limit = QUOTED_LENGTH, oneLine = false } = options;
   const sizes = [
     ...DEPTHS.map((depth) => ({ depth, stringLength: Math.min(STRING_LENGTH, limit) })),
     { depth: 0, stringLength: SHORT_STRING_LENGTH },
@@ -68,7 +66,7 @@ export function inspectBounded(value: unknown, options: InspectOptions = {}): st
     for (const size of sizes) {
       if (estimate.exceeds(value, size)) continue;
       const text = Deno.inspect(value, {
-        colors,
+        colors: false,
         depth: size.depth,
         iterableLimit: ITEMS,
         strAbbreviateSize: size.stringLength,

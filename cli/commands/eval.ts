@@ -6,8 +6,9 @@
 import { loaderClient } from "../../runtime/ensemble/remote.ts";
 import { Administrator } from "../administrator.ts";
 import { withConsole } from "../console.ts";
-import { printLine } from "../output.ts";
+import { printJson, printValue } from "../output.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
+import { EnsembleError } from "../../runtime/errors.ts";
 import type { ClientOptions, OutputOptions } from "../options.ts";
 import type { PassphraseOptions } from "../passphrase.ts";
 
@@ -30,6 +31,17 @@ export async function evaluate(
         () => loaderClient(actors, serverId).evaluate(request, { timeout: Infinity }),
       ),
   );
-  if (text !== undefined) printLine(text);
-  else if (options.json) printLine("null");
+  if (options.json) printJson(readJson(text ?? "null", serverId), { oneLine: true });
+  else if (text !== undefined) printValue(text);
+}
+
+/** What a server says is JSON has to be: programs read it. */
+function readJson(text: string, serverId: ServerId): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new EnsembleError(`${serverId} answered with something that is not JSON`, {
+      cause: error,
+    });
+  }
 }

@@ -5,10 +5,11 @@
  */
 import type { ServerId } from "../../runtime/actor/server_id.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
+import { escapeControls } from "../../runtime/control_characters.ts";
 import { Administrator } from "../administrator.ts";
 import { withConsole } from "../console.ts";
 import type { ClientOptions } from "../options.ts";
-import { printLine, printNotice } from "../output.ts";
+import { printNotice, printText, printValue } from "../output.ts";
 import type { PassphraseOptions } from "../passphrase.ts";
 import { History, historyPath } from "../repl/history.ts";
 import { ImportResolver } from "../repl/import_resolver.ts";
@@ -25,7 +26,7 @@ export interface ReplOptions extends ClientOptions, PassphraseOptions {
 }
 
 /** Where the REPL is shown. */
-type Screen = Pick<ReplContext, "print" | "printError">;
+type Screen = Pick<ReplContext, "print" | "printValue" | "printError">;
 
 /** Evaluates what is typed, or what comes through a pipe, in a running server. */
 export async function repl(serverId: ServerId, options: ReplOptions): Promise<void> {
@@ -35,11 +36,15 @@ export async function repl(serverId: ServerId, options: ReplOptions): Promise<vo
     const elevating: ReplContext["elevating"] = (capability, work) =>
       administrator.elevating(serverId, capability, work);
     const lost = new AbortController();
-    let screen: Screen = { print: printLine, printError: printNotice };
+    let screen: Screen = {
+      print: (text) => printText(`${text}\n`),
+      printValue,
+      printError: printNotice,
+    };
     const session = await RemoteSession.open(actors, {
       server: serverId,
       resolver: await ImportResolver.open(Deno.cwd(), options.libraryPrefix),
-      preview: { colors: isTerminal && !Deno.noColor, oneLine: !isTerminal },
+      preview: { oneLine: !isTerminal },
       elevating: (work) => elevating("loader", work),
       onOutput: (text) => screen.print(text),
       onLost: (reason = "its session has ended") =>
@@ -51,7 +56,8 @@ export async function repl(serverId: ServerId, options: ReplOptions): Promise<vo
       session,
       libraryPrefix: options.libraryPrefix,
       elevating,
-      print: (line) => screen.print(line),
+      print: (line) => screen.print(escapeControls(line)),
+      printValue: (text) => screen.printValue(text),
       printError: (text) => screen.printError(text),
     });
     if (!isTerminal) return await runPiped(evaluator, lost.signal);
@@ -60,7 +66,11 @@ export async function repl(serverId: ServerId, options: ReplOptions): Promise<vo
       history: await History.open(historyPath()),
       complete: (line) => complete(line, session),
     });
-    screen = { print: (text) => terminal.print(text), printError: (text) => terminal.print(text) };
+    screen = {
+      print: (text) => terminal.print(text),
+      printValue: (text) => terminal.printValue(text),
+      printError: (text) => terminal.print(text),
+    };
     await terminal.run(evaluator, lost.signal);
   });
 }

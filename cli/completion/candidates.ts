@@ -5,6 +5,7 @@
  */
 import type { CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
 import { isRepeatable } from "../../registry/options.ts";
+import { hasControls } from "../../runtime/control_characters.ts";
 import { parseServerId, REGISTRY_ID, type ServerId } from "../../runtime/actor/server_id.ts";
 import { type Address, parseAddresses } from "../../runtime/wire/address.ts";
 import { ArgumentUnlessListing } from "../options.ts";
@@ -137,21 +138,16 @@ function options(line: TypedLine): Words {
 function named(line: TypedLine, noun: string, found: readonly Candidate[]): Words {
   const isSafe = line.literal || line.option !== undefined;
   const candidates = found.filter(({ word }) =>
-    isTypable(word) && (isSafe || !word.startsWith("-"))
+    !hasControls(word) && (isSafe || !word.startsWith("-"))
   ).map(({ word, description }) => ({
     word,
-    description: isTypable(description) ? description : "",
+    description: hasControls(description) ? "" : description,
   }));
   return { noun, kept: line.kept, candidates };
 }
 
 function withoutRegistry({ candidates, ...rest }: Words): Words {
   return { ...rest, candidates: candidates.filter(({ word }) => word !== REGISTRY_ID) };
-}
-
-/** Control characters and the like would steer the terminal; not every shell can be given them either. */
-function isTypable(text: string): boolean {
-  return !/[\p{C}\p{Zl}\p{Zp}]/u.test(text);
 }
 
 /** Candidates for the next symbol of a list: `a,b` or `(a b`. */

@@ -78,6 +78,7 @@ const SOURCES: Readonly<Record<string, Source>> = {
   "path": FILES,
   "registry": NOTHING,
   "roles": { from: "roles" },
+  "seconds": NOTHING,
   "store": { from: "words", noun: "store", words: ["memory:", "sqlite:"] },
 };
 

@@ -4,6 +4,8 @@
  * @module
  */
 import { type Token, tokenizer, tokTypes } from "npm:acorn@^8.19.0";
+import { isIdentifier, MAX_COMPLETIONS } from "../../runtime/code/completion.ts";
+import { hasControls } from "../../runtime/control_characters.ts";
 import { CONTROL_COMMANDS } from "./control_commands.ts";
 import { isControlLine } from "./control_line.ts";
 import type { RemoteSession } from "./remote_session.ts";
@@ -19,12 +21,19 @@ export interface PartialName {
 /** What could stand in the place of the last part of a line, and that part. */
 export type Completion = [candidates: string[], replaced: string];
 
-/** Completes a line up to the cursor: a control command, or a name that the server knows. */
+/**
+ * Completes a line up to the cursor: a control command, or a name that the server knows. What the server
+ * answers is put into the line and shown: it has to be a name, and one that begins as the line ends.
+ */
 export async function complete(line: string, session: RemoteSession): Promise<Completion> {
   if (isControlLine(line)) return completeControl(line.trimStart());
   const name = partialName(line);
   if (!name) return [[], line];
-  return [await session.complete(name.path, name.prefix), name.prefix];
+  const candidates = await session.complete(name.path, name.prefix);
+  const fitting = candidates.filter((candidate) =>
+    isIdentifier(candidate) && !hasControls(candidate) && candidate.startsWith(name.prefix)
+  );
+  return [fitting.slice(0, MAX_COMPLETIONS), name.prefix];
 }
 
 function completeControl(line: string): Completion {

@@ -11,6 +11,8 @@ import { formatInputError, InputError } from "./input_error.ts";
 
 /** What the REPL needs of where it is shown. */
 export interface ReplContext extends ControlContext {
+  /** Prints a value as the server shows it. */
+  printValue(text: string): void;
   /** Prints what is not a result: an error, that something was interrupted. */
   printError(text: string): void;
 }
@@ -82,7 +84,7 @@ export class Repl {
     try {
       const { result, error } = await this.#context.session.evaluate(source, signal);
       this.#lines = [];
-      if (result !== undefined) this.#context.print(result);
+      if (result !== undefined) this.#context.printValue(result);
       if (error !== undefined) this.#context.printError(error);
       return error === undefined ? "done" : "failed";
     } catch (error) {

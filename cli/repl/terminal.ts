@@ -5,6 +5,7 @@
  */
 import process from "node:process";
 import { clearLine, createInterface, cursorTo, type Interface } from "node:readline";
+import { usesColors, visibleText, visibleValue } from "../output.ts";
 import { type History, MAX_HISTORY } from "./history.ts";
 import type { Completion } from "./name_completion.ts";
 import type { Repl } from "./repl.ts";
@@ -55,6 +56,15 @@ export class Terminal {
 
   /** Prints lines; what is being typed moves below them. */
   print(text: string): void {
+    this.#write(visibleText(text));
+  }
+
+  /** Prints a value as the server shows it. */
+  printValue(text: string): void {
+    this.#write(visibleValue(text, { colors: usesColors() }));
+  }
+
+  #write(text: string): void {
     if (!this.#isWaiting) return void process.stdout.write(`${text}\n`);
     cursorTo(process.stdout, 0);
     clearLine(process.stdout, 0);

@@ -119,7 +119,7 @@ export const replChecks: RequestChecks = requestChecks<ReplHandlers>({
         MAX_MODULES,
       ),
     }),
-    preview: parts({ colors: optional(flag), oneLine: optional(flag) }),
+    preview: parts({ oneLine: optional(flag) }),
   }),
   interrupt: parts({ input: wholeNumber }),
   importAll: parts({ target }),

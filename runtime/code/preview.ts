@@ -9,7 +9,7 @@ import { inspectBounded, type InspectOptions, shorten } from "../bounded_text.ts
 export const MAX_PREVIEW_LENGTH = 100_000;
 
 /** Options of {@linkcode previewValue}. */
-export type PreviewOptions = Pick<InspectOptions, "colors" | "oneLine">;
+export type PreviewOptions = Pick<InspectOptions, "oneLine">;
 
 /** A value as {@linkcode inspectBounded} shows it. */
 export function previewValue(value: unknown, options: PreviewOptions = {}): string {

@@ -6,9 +6,11 @@
 import { configure, type LogRecord, type Sink } from "npm:@logtape/logtape@^2.4.2";
 import type { ServerId } from "../actor/server_id.ts";
 import { inspectBounded, shorten } from "../bounded_text.ts";
+import { escapeControls } from "../control_characters.ts";
 import { serverDirectory } from "./paths.ts";
 import { EnsembleError } from "../errors.ts";
 import { formatLogLevel, type LogLevel } from "./log_level.ts";
+import { type SyncWriter, writeAll } from "./write_all.ts";
 
 /** The file that `--log-file -` stands for, in the server's directory. */
 const SERVER_LOG = "log";
@@ -62,14 +64,11 @@ export function formatLogRecord(record: LogRecord): string {
   );
 }
 
-function lineSink(writer: { writeSync(bytes: Uint8Array): number }): Sink {
+function lineSink(writer: SyncWriter): Sink {
   const encoder = new TextEncoder();
   return (record) => {
-    const line = encoder.encode(`${formatLogRecord(record)}\n`);
     try {
-      for (let written = 0; written < line.length;) {
-        written += writer.writeSync(line.subarray(written));
-      }
+      writeAll(writer, encoder.encode(`${formatLogRecord(record)}\n`));
     } catch {
       // The reader of the log has gone or the disk is full: the server goes on without its log.
     }
@@ -98,13 +97,4 @@ function renderValue(value: unknown): string {
 
 function quoteWhereNeeded(text: string): string {
   return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text);
-}
-
-/** Keeps a record on its line, and what a peer sends from steering the terminal of a reader. */
-function escapeControls(text: string): string {
-  // deno-lint-ignore no-control-regex -- control characters are what has to be found
-  return text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/g, (character) => {
-    if (character === "\n") return "\\n";
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  });
 }

@@ -9,6 +9,7 @@
  * @module
  */
 import { quoted, shorten } from "../bounded_text.ts";
+import { escapeControls } from "../control_characters.ts";
 import { InvalidInputError } from "../errors.ts";
 
 /** A name, written bare, or between bars where it holds what would end it: `|a b|`. */
@@ -147,16 +148,8 @@ function formatName(name: string): string {
 }
 
 function quote(text: string, mark: '"' | "|"): string {
-  // deno-lint-ignore no-control-regex -- control characters are what has to be found
-  const escaped = text.replace(/[\x00-\x1f\x7f"|\\]/g, (character) => {
-    if (character === '"' || character === "|") return character === mark ? `\\${mark}` : character;
-    if (character === "\\") return "\\\\";
-    if (character === "\n") return "\\n";
-    if (character === "\r") return "\\r";
-    if (character === "\t") return "\\t";
-    return `\\x${character.charCodeAt(0).toString(16)};`;
-  });
-  return mark + escaped + mark;
+  const marked = text.replaceAll("\\", "\\\\").replaceAll(mark, `\\${mark}`);
+  return mark + escapeControls(marked, { write: (code) => `\\x${code.toString(16)};` }) + mark;
 }
 
 /** Reads the string or the barred name that starts at `start`; `end` is the place after it. */

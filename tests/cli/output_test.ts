@@ -1,8 +1,83 @@
 import assert from "node:assert/strict";
 import { LINUX, testWith } from "../requirements.ts";
+import { fileURLToPath } from "node:url";
+import { visibleValue } from "../../cli/output.ts";
+import { hasControls } from "../../runtime/control_characters.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
 
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const OUTPUT = new URL("../../cli/output.ts", import.meta.url).href;
+
+/** Prints something in a process of its own, whose standard output and standard error are pipes. */
+async function print(statement: string): Promise<{ stdout: string; stderr: string }> {
+  using ensemble = new TemporaryEnsemble();
+  const { code, stdout, stderr } = await ensemble.evaluate(
+    `import * as output from ${JSON.stringify(OUTPUT)}; output.${statement};`,
+  );
+  assert.equal(code, 0, stderr);
+  return { stdout, stderr };
+}
+
+const READABLE = "שלום\u00a0سلام 👩‍🚀\t日本";
+
+Deno.test("each way to print escapes control characters, and keeps what people write", async () => {
+  const text = JSON.stringify(`a\nb\r\x1b[1m\x9b\u202e${READABLE}`);
+  const lines = String.raw`b\r\u001b[1m\u009b\u202e` + READABLE;
+  const printed = {
+    [`printLine(${text})`]: [String.raw`a\n${lines}`.replace("\t", "\\t") + "\n", ""],
+    [`printText(${text})`]: [`a\n${lines}`, ""],
+    [`printValue(${text})`]: [`a\n${lines}\n`, ""],
+    [`printNotice(${text})`]: ["", `a\n${lines}\n`],
+    [`printPrompt(${text})`]: ["", `a\n${lines}`],
+  };
+  await Promise.all(
+    Object.entries(printed).map(async ([statement, [stdout, stderr]]) =>
+      assert.deepEqual(await print(statement), { stdout, stderr })
+    ),
+  );
+});
+
+Deno.test("printJson prints JSON of visible characters that is read back exactly", async () => {
+  const value = { [`k\x9b\u{e0041}`]: [`a\n\x7f\u202e\ud800${READABLE}`] };
+  for (const options of ["{ oneLine: true }", "{}"]) {
+    const { stdout } = await print(`printJson(${JSON.stringify(value)}, ${options})`);
+    assert.deepEqual(JSON.parse(stdout), value);
+    assert.ok(stdout.includes(String.raw`k\u009b\udb40\udc41`), stdout);
+    assert.ok(stdout.includes(READABLE.replace("\t", "\\t")), stdout);
+    assert.ok(!hasControls(stdout.replaceAll("\n", "")), stdout);
+  }
+});
+
+Deno.test("visibleValue colours what it has made visible", () => {
+  assert.equal(
+    visibleValue('"\x1b[31m\u202e"', { colors: true }),
+    '\x1b[32m"\\u001b[31m\\u202e"\x1b[39m',
+  );
+});
+
+Deno.test("nothing in cli prints but output.ts, and the REPL's terminal what output.ts made visible", async () => {
+  const printing =
+    /console\.(?:log|info|warn|error|debug)\(|std(?:out|err)\.write|Deno\.std(?:out|err)\b(?!\.isTerminal)/;
+  const found: string[] = [];
+  for await (const path of sourcesBelow("cli")) {
+    if (printing.test(await Deno.readTextFile(`${ROOT}${path}`))) found.push(path);
+  }
+  assert.deepEqual(found.sort(), [
+    "cli/executables/deno_program.ts", // The text of a program that it runs.
+    "cli/main.ts", // A text of its own, before anything else is there.
+    "cli/output.ts",
+    "cli/program.ts", // How wide the terminal is.
+    "cli/progress_bar.ts", // A line of its own making.
+    "cli/repl/terminal.ts",
+  ]);
+});
+
+async function* sourcesBelow(directory: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(`${ROOT}${directory}`)) {
+    if (isDirectory) yield* sourcesBelow(`${directory}/${name}`);
+    else if (name.endsWith(".ts")) yield `${directory}/${name}`;
+  }
+}
 
 Deno.test("a reader that stops early does not make the command fail", async () => {
   using ensemble = new TemporaryEnsemble();

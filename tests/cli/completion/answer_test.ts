@@ -145,6 +145,25 @@ Deno.test("options, where nothing else belongs", async () => {
   assert.deepEqual(await offered("list-servers", ""), await offered("list-servers", "-"));
 });
 
+Deno.test("no name of a server's is offered that holds control characters", async () => {
+  const names = ["a\x1b[2J", "b\u202e", "c\u200b", "d\u3164", "e\nf", "g\th", "i'j", "日本", "👩‍🚀"];
+  const live = {
+    actors: () => Promise.resolve(names.map((word) => ({ word, description: "" }))),
+    servers: () => Promise.resolve([{ word: "web1", description: "role\x9b" }]),
+  } as unknown as LiveNames;
+  const ask = (shell: Shell, ...words: string[]) => answer(createProgram(), { shell, words }, live);
+  const safe = ["actor", "i'j\t", "日本\t", "👩‍🚀\t"];
+  assert.deepEqual(await ask("zsh", "ping", "web1", ""), safe);
+  assert.deepEqual(await ask("fish", "ping", "web1", ""), safe);
+  assert.deepEqual(await ask("bash", "gxensemble ping web1 ", ""), [
+    "actor",
+    "i\\'j",
+    "日本",
+    "\\👩\\\u200d\\🚀",
+  ]);
+  assert.deepEqual(await ask("fish", "lookup", ""), ["server", "web1\t"]);
+});
+
 Deno.test("somebody thought of what completes each argument and each value of an option", () => {
   for (const command of allCommands(createProgram())) {
     if (command.name() === "complete") continue;

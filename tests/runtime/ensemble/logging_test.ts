@@ -41,9 +41,15 @@ Deno.test("what the message shows is not said twice", () => {
 });
 
 Deno.test("a peer's text neither breaks the line nor reaches the terminal as control codes", () => {
+  const id = "a\nb\x1b[2J\x9b\u202e\u2066";
   assert.equal(
-    formatLogRecord(record({ message: ["bad id ", "a\nb\x1b[2J", ""], rawMessage: "bad id {id}" })),
-    String.raw`2026-01-02T03:04:05.678Z INFO server: bad id a\nb\u001b[2J`,
+    formatLogRecord(record({
+      message: ["bad id ", id, ""],
+      rawMessage: "bad id {id}",
+      properties: { id, peer: id },
+    })),
+    String.raw`2026-01-02T03:04:05.678Z INFO server: bad id a\nb\u001b[2J\u009b\u202e\u2066 ` +
+      String.raw`peer="a\nb\u001b[2J\u009b\u202e\u2066"`,
   );
 });
 

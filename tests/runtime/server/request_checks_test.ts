@@ -93,7 +93,7 @@ const GOOD: Record<string, Record<string, Record<string, unknown>>> = {
         declarations: [{ name: "a", kind: "let" }],
         imports: [{ target: TARGET, bindings: [{ name: "a", imported: "*" }] }],
       },
-      preview: { colors: true, oneLine: false },
+      preview: { oneLine: false },
     },
     interrupt: { input: 1 },
     importAll: { target: { kind: "module", specifier: "./a.ts", ids: ["a.ts"] } },

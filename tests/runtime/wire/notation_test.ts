@@ -37,6 +37,14 @@ Deno.test("what needs bars or escapes is written with them", () => {
   assert.equal(formatNotation([symbol("@my/lib"), [], "x"]), '(@my/lib () "x")');
 });
 
+Deno.test("formatNotation escapes control and bidirectional characters, and reads them back", () => {
+  const name = 'a\x1b\x7f\x9b\u202e\u2066\u200b\u2028\ud800 \u{e0041}\r\n\t\\|"';
+  const escapes = String.raw`\x1b;\x7f;\x9b;\x202e;\x2066;\x200b;\x2028;\xd800; \xe0041;\r\n\t\\`;
+  assert.equal(formatNotation(symbol(name)), String.raw`|a${escapes}\|"|`);
+  assert.equal(formatNotation(name), String.raw`"a${escapes}|\""`);
+  assert.deepEqual(parseNotation(formatNotation([symbol(name), name])), [[symbol(name), name]]);
+});
+
 Deno.test("an error names the place", () => {
   const cases: [string, RegExp][] = [
     ["(a (b)", /a "\(" without its "\)" at character 1$/],

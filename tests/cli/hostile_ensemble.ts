@@ -1,0 +1,125 @@
+/**
+ * An ensemble of servers that attack the terminal of who asks them: in this process, for commands in others.
+ *
+ * @module
+ */
+import { dirname } from "node:path";
+import { MemoryStore } from "../../registry/memory_store.ts";
+import type { Actor } from "../../runtime/actor/actor.ts";
+import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
+import type { Envelope } from "../../runtime/actor/envelope.ts";
+import { type Handlers, serve } from "../../runtime/actor/service.ts";
+import type { Expansion } from "../../runtime/code/expansion.ts";
+import { parseServerId } from "../../runtime/actor/server_id.ts";
+import { EnsembleError } from "../../runtime/errors.ts";
+import { INSTANCE_LENGTH } from "../../runtime/server/instance.ts";
+import { LocalEnsemble } from "../runtime/server/local_ensemble.ts";
+import { frame } from "../runtime/server/raw_peer.ts";
+import { TemporaryEnsemble } from "../temporary_ensemble.ts";
+
+/** Sets the title, clears the screen, a line of its own, a bell, DEL, C1, the order of what follows, and a tag. */
+export const ATTACK = "\x1b]0;t\x07\x1b[2J\r\n$\x7f\x9b\u202e\u2066\u061c\u2028\u200b\u{e0041}!";
+
+/** How it is to be printed where each thing has its line. */
+export const VISIBLE_ATTACK = String
+  .raw`\u001b]0;t\u0007\u001b[2J\r\n$\u007f\u009b\u202e\u2066\u061c\u2028\u200b\u{e0041}!`;
+
+/** The name of an actor of the rogue's: an actor's name has no white space. */
+export const HOSTILE_NAME = `a${ATTACK.replaceAll(/\s/g, "")}`;
+
+/** What no output may hold; on a terminal there are colours and what the line editor sends besides. */
+export const STEERING: RegExp =
+  // deno-lint-ignore no-control-regex -- control characters are what has to be found
+  /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u{e0041}]/u;
+
+/** A message of the handshake: that it is refused, and that this is final. */
+const [REFUSED, FAILED] = [5, 1];
+
+/** The registry, and a server `rogue` whose role, actors, loader and REPL attack; ended with `await using`. */
+export class HostileEnsemble implements AsyncDisposable {
+  /** Where commands are run. */
+  readonly places: TemporaryEnsemble = new TemporaryEnsemble();
+  readonly #local = new LocalEnsemble();
+  readonly #store = new MemoryStore();
+  readonly #listeners: Deno.Listener[] = [];
+
+  private constructor() {}
+
+  /** Starts it. */
+  static async start(): Promise<HostileEnsemble> {
+    const ensemble = new HostileEnsemble();
+    const { places } = ensemble;
+    places.environment.ENSEMBLE_SOCKET_DIR = ensemble.#local.directory;
+    Deno.mkdirSync(dirname(places.cookiePath), { recursive: true });
+    Deno.writeFileSync(places.cookiePath, ensemble.#local.cookie, { mode: 0o600 });
+    await ensemble.#local.startRegistry(ensemble.#store);
+    await ensemble.#local.start("rogue", {
+      roles: [`r${ATTACK}`],
+      prepare: ({ actors }) => {
+        actors.serve(HOSTILE_NAME, {});
+        actors.serve("failing", {
+          ping() {
+            throw new EnsembleError(ATTACK);
+          },
+        });
+        actors.serve("loader", hostileLoader(actors));
+      },
+    });
+    return ensemble;
+  }
+
+  /** Registers a server that refuses everybody with a reason. */
+  async refuse(id: string, reason: string): Promise<void> {
+    const path = `${this.#local.directory}/${id}`;
+    const listener = Deno.listen({ transport: "unix", path });
+    this.#listeners.push(listener);
+    void this.#refuseAll(listener, new TextEncoder().encode(reason));
+    await this.#store.put({
+      id: parseServerId(id),
+      instance: new Uint8Array(INSTANCE_LENGTH),
+      addresses: [this.#local.socket(id)],
+      roles: [],
+    });
+  }
+
+  async #refuseAll(listener: Deno.Listener, reason: Uint8Array): Promise<void> {
+    for await (const connection of listener) {
+      await connection.write(frame(new Uint8Array([REFUSED, FAILED, reason.length, ...reason])));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const listener of this.#listeners) listener.close();
+    await this.#local[Symbol.asyncDispose]();
+    this.places[Symbol.dispose]();
+  }
+}
+
+/** A loader that evaluates nothing: it answers what the expression says. */
+function hostileLoader(actors: ActorSystem): Handlers {
+  return {
+    evaluate({ expression }: { expression: string }) {
+      if (expression === "fail") throw new EnsembleError(ATTACK);
+      return expression === "json" ? JSON.stringify({ a: ATTACK }) : ATTACK;
+    },
+    libraries: () => [],
+    history: () => [{ module: ATTACK, hash: ATTACK, time: 0, by: ATTACK, current: true }],
+    library() {
+      throw new EnsembleError(ATTACK);
+    },
+    openSession: () => actors.spawn(undefined, (self) => serve(hostileSession(self))(self)).serial,
+  };
+}
+
+/** A session that first prints something, and then answers a value, or an error for `fail`. */
+function hostileSession(self: Actor): Handlers {
+  return {
+    evaluate({ expansion }: { expansion: Expansion }, { source }: Envelope) {
+      self.tell(source, { type: "output", text: `output ${ATTACK}` });
+      const failed = expansion.text.includes("fail");
+      return failed ? { error: `error ${ATTACK}` } : { result: `result ${ATTACK}` };
+    },
+    complete: () => [`name${ATTACK}`, "name\u3164", "other", "named", "names"],
+    isDefined: () => ATTACK,
+  };
+}

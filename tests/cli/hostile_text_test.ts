@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { escapeControls } from "../../runtime/control_characters.ts";
+import { parseNotation } from "../../runtime/wire/notation.ts";
+import { TAB, Terminal } from "../terminal.ts";
+import { pipeLines } from "../e2e/repl_process.ts";
+import {
+  ATTACK,
+  HOSTILE_NAME,
+  HostileEnsemble,
+  STEERING,
+  VISIBLE_ATTACK,
+} from "./hostile_ensemble.ts";
+
+const VISIBLE_NAME = escapeControls(HOSTILE_NAME);
+
+/** Several lines: newlines are theirs, and stay. */
+const VISIBLE_LINES = VISIBLE_ATTACK.replace("\\n", "\n");
+
+Deno.test("gxensemble prints no control character of a server, on a pipe", async () => {
+  await using ensemble = await HostileEnsemble.start();
+  await ensemble.refuse("refusing", ATTACK);
+  const run = async (...args: string[]) => {
+    const { code, stdout, stderr } = await ensemble.places.run(...args);
+    const printed = args.join(" ");
+    assert.doesNotMatch(stdout + stderr, STEERING, printed);
+    return { code, stdout, stderr };
+  };
+  const commands: [args: string[], check: (outcome: { stdout: string; stderr: string }) => void][] =
+    [
+      [["list-servers"], ({ stdout }) => {
+        assert.equal(stdout.split("\n").length, 3);
+        const [, entry] = parseNotation(stdout);
+        assert.deepEqual((entry as unknown[])[1], [{ symbol: `r${ATTACK}` }]);
+      }],
+      [["list-servers", "--json"], ({ stdout }) => {
+        assert.deepEqual(JSON.parse(stdout)[1].roles, [`r${ATTACK}`]);
+      }],
+      [["list-actors", "rogue"], ({ stdout }) => {
+        assert.ok(stdout.split("\n").includes(VISIBLE_NAME), stdout);
+      }],
+      [["list-actors", "--json", "rogue"], ({ stdout }) => {
+        assert.ok(JSON.parse(stdout).includes(HOSTILE_NAME), stdout);
+      }],
+      [["load", "--list", "rogue"], ({ stdout }) => assert.equal(stdout.split("\n").length, 2)],
+      [["load", "--library", "rogue", "x"], ({ stderr }) => {
+        assert.equal(stderr, `gxensemble: error: ${VISIBLE_LINES}\n`);
+      }],
+      [["eval", "rogue", "value"], ({ stdout }) => assert.equal(stdout, `${VISIBLE_LINES}\n`)],
+      [["eval", "--json", "rogue", "json"], ({ stdout }) => {
+        assert.deepEqual(JSON.parse(stdout), { a: ATTACK });
+        assert.equal(stdout.split("\n").length, 2);
+      }],
+      [["eval", "--json", "rogue", "not JSON"], ({ stdout, stderr }) => {
+        assert.deepEqual({ stdout, stderr }, {
+          stdout: "",
+          stderr: "gxensemble: error: rogue answered with something that is not JSON\n",
+        });
+      }],
+      [["eval", "--log", "DEBUG", "rogue", "fail"], ({ stderr }) => {
+        assert.ok(stderr.includes(`gxensemble: error: ${VISIBLE_LINES}\n`), stderr);
+      }],
+      [["ping", "refusing"], ({ stderr }) => assert.match(stderr, /\\u001b\]0;t\\u0007/)],
+    ];
+  await Promise.all(commands.map(async ([args, check]) => check(await run(...args))));
+});
+
+Deno.test("gxensemble repl prints no control character of a server, on a pipe", async () => {
+  await using ensemble = await HostileEnsemble.start();
+  const { stdout, stderr } = await pipeLines(ensemble.places, ["rogue"], [
+    "value",
+    "fail",
+    ",(defined? x)",
+    ",(thread-state)",
+  ]);
+  assert.doesNotMatch(stdout + stderr, STEERING);
+  assert.ok(stdout.includes(`output ${VISIBLE_LINES}\nresult ${VISIBLE_LINES}\n`), stdout);
+  assert.match(stderr, /^error \\u001b/);
+  const [, listing] = stdout.split("group 1 root\n");
+  assert.ok(listing!.includes(` ${VISIBLE_NAME} `), listing);
+  const columns = listing!.trimEnd().split("\n").map((line) =>
+    line.search(/receiving|running|state/)
+  );
+  assert.equal(new Set(columns).size, 1, listing);
+});
+
+Deno.test("gxensemble repl prints no control character of a server, on a terminal", async () => {
+  await using ensemble = await HostileEnsemble.start();
+  const { places } = ensemble;
+  await using terminal = new Terminal(places, [...places.program, "repl", "rogue"]);
+  await terminal.shows("rogue> ");
+  terminal.type("1\r");
+  await terminal.shows("result ");
+  await terminal.shows("rogue> ");
+  terminal.type("fail\r");
+  await terminal.shows("error ");
+  await terminal.shows("rogue> ");
+  terminal.type("nam");
+  await terminal.shows("nam");
+  terminal.type(TAB);
+  await terminal.shows("e");
+  terminal.type(TAB);
+  await terminal.shows("names");
+  terminal.type("\x15,q\r");
+  const { raw } = await terminal.end();
+  assert.ok(!raw.includes("other") && !raw.includes("name\u3164"), raw);
+  assert.doesNotMatch(withoutEditing(raw), STEERING);
+});
+
+Deno.test("gxensemble prints no control character of a server, on a terminal", async () => {
+  await using ensemble = await HostileEnsemble.start();
+  const { places } = ensemble;
+  for (
+    const args of [["list-actors", "rogue"], ["eval", "rogue", "value"], ["eval", "rogue", "fail"]]
+  ) {
+    await using terminal = new Terminal(places, [...places.program, ...args]);
+    const { raw } = await terminal.end();
+    assert.match(raw, /\\u001b\[2J/);
+    assert.doesNotMatch(
+      withoutEditing(raw),
+      STEERING,
+      args.join(" "),
+    );
+  }
+});
+
+/** What a terminal was sent, without colours, and without what moves the cursor in a line and clears it. */
+function withoutEditing(raw: string): string {
+  // deno-lint-ignore no-control-regex -- control sequences are what has to be found
+  return raw.replaceAll(/\x1b\[(?:1|22|3[1-9]|90)m|\x1b\[\d*[GJKACD]|\r|\x07/g, "");
+}
