@@ -3,7 +3,10 @@
  *
  * @module
  */
+import { answer } from "../cli/completion/answer.ts";
+import type { LiveNames } from "../cli/completion/candidates.ts";
 import type { Shell } from "../cli/completion/shells.ts";
+import { createProgram } from "../cli/program.ts";
 import type { TemporaryEnsemble } from "./temporary_ensemble.ts";
 import { onTerminal } from "./terminal.ts";
 
@@ -18,22 +21,33 @@ export interface Typed {
 /** How a shell takes a script that `gxensemble completions` prints, when it starts. */
 export type Installation = "evaluated" | "autoloaded";
 
+/** What is typed, and where. */
+export interface Typing {
+  /** The ensemble whose names complete. */
+  ensemble: TemporaryEnsemble;
+  /** What is typed. */
+  lines: string[];
+  /** How the shell takes its script; evaluated, unless a test says otherwise. */
+  installation?: Installation;
+  /** The names that complete in place of the ensemble's: this process then answers, which takes less time than to start one. */
+  names?: LiveNames;
+}
+
 /**
  * Starts a shell, types lines into it, each followed by Enter, and waits for the prompt after each.
  * `gxensemble` itself is run only where it completes: otherwise what it would be run with is noted.
  */
-export async function typeInShell(
-  shell: Shell,
-  ensemble: TemporaryEnsemble,
-  lines: string[],
-  installation: Installation = "evaluated",
-): Promise<Typed> {
+export async function typeInShell(shell: Shell, typing: Typing): Promise<Typed> {
+  const { ensemble, lines, installation = "evaluated", names } = typing;
   const home = `${ensemble.directory}/home`;
   await Deno.remove(home, { recursive: true }).catch(() => {});
   await Deno.mkdir(`${home}/bin`, { recursive: true });
   await Deno.mkdir(`${home}/calls`);
   await Deno.mkdir(`${home}/fish/completions`, { recursive: true });
-  await writeExecutable(`${home}/bin/gxensemble`, recordingCommand(ensemble, `${home}/calls`));
+  await using answering = names && await Answering.start(home, names);
+  const complete = answering?.script ?? runningProgram(ensemble, '"$@"');
+  const text = recordingCommand({ ensemble, complete, directory: `${home}/calls` });
+  await writeExecutable(`${home}/bin/gxensemble`, text);
   for (const [file, text] of Object.entries(startFiles(shell, installation))) {
     await Deno.writeTextFile(`${home}/${file}`, text);
   }
@@ -64,15 +78,29 @@ const START: Record<Shell, (home: string) => string[]> = {
   fish: () => ["fish", "-i"],
 };
 
+/** A command of the shell that runs the program. */
+function runningProgram({ program }: TemporaryEnsemble, args: string): string {
+  const words = program.map((word) => `'${word}'`).join(" ");
+  return `HOME='${Deno.env.get("HOME")}' exec ${words} ${args}`;
+}
+
 /**
- * Runs the program where it completes, and where the shell starts; otherwise notes the arguments, by the line
- * that the prompt counts.
+ * Completes, and runs the program where the shell starts; otherwise notes the arguments, by the line that the prompt
+ * counts.
  */
-function recordingCommand(ensemble: TemporaryEnsemble, directory: string): string {
-  const program = ensemble.program.map((word) => `'${word}'`).join(" ");
+function recordingCommand(
+  { ensemble, complete, directory }: {
+    ensemble: TemporaryEnsemble;
+    complete: string;
+    directory: string;
+  },
+): string {
   return `#!/bin/sh
 case $1,\${LINE:-0} in
-  complete,* | completions,0) HOME='${Deno.env.get("HOME")}' exec ${program} "$@" ;;
+  complete,*)
+    ${complete}
+    exit ;;
+  completions,0) ${runningProgram(ensemble, '"$@"')} ;;
 esac
 printf '%s\\0' "$@" >'${directory}/'"$LINE"
 `;
@@ -132,6 +160,81 @@ ${
         }
 `,
       };
+  }
+}
+
+/** Answers what completes, through named pipes. */
+class Answering implements AsyncDisposable {
+  /** What the shell runs in place of the program. */
+  readonly script: string;
+  readonly #directory: string;
+  readonly #names: LiveNames;
+  readonly #questions: Deno.FsFile;
+  readonly #ended: Promise<void>;
+
+  private constructor(directory: string, names: LiveNames) {
+    this.#directory = directory;
+    this.#names = names;
+    // The number of the fields that follow, then whose question it is, then the arguments.
+    this.script = `mkfifo '${directory}'/answer.$$ && exec 3<>'${directory}'/answer.$$ &&
+    printf '%s\\0' $(($# + 1)) $$ "$@" >'${directory}'/questions &&
+    while IFS= read -r line <&3 && [ "$line" != end ]; do printf '%s\\n' "$line"; done`;
+    // Also for writing: it opens at once, and does not end when a question does.
+    this.#questions = Deno.openSync(`${directory}/questions`, { read: true, write: true });
+    this.#ended = this.#answerAll();
+  }
+
+  static async start(directory: string, names: LiveNames): Promise<Answering> {
+    const { success } = await new Deno.Command("mkfifo", { args: [`${directory}/questions`] })
+      .output();
+    if (!success) throw new Error(`cannot make a named pipe in ${directory}`);
+    return new Answering(directory, names);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // By another descriptor: this one is busy with a read.
+    await Deno.writeFile(`${this.#directory}/questions`, new TextEncoder().encode("0\0"), {
+      create: false,
+    });
+    await this.#ended;
+    this.#questions.close();
+  }
+
+  async #answerAll(): Promise<void> {
+    for await (const [process, _complete, _shell, shell, _end, ...words] of this.#read()) {
+      const question = { shell: shell as Shell, words };
+      const lines = await answer(createProgram(), question, this.#names);
+      const text = [...lines, "end", ""].join("\n");
+      const pipe = await Deno.open(`${this.#directory}/answer.${process}`, {
+        read: true,
+        write: true,
+      });
+      await pipe.write(new TextEncoder().encode(text));
+      pipe.close();
+    }
+  }
+
+  /** The fields of each question. */
+  async *#read(): AsyncGenerator<string[]> {
+    const decoder = new TextDecoder();
+    const buffer = new Uint8Array(4096);
+    let fields: string[] = [];
+    let rest = "";
+    for (;;) {
+      const length = await this.#questions.read(buffer) ?? 0;
+      const parts = (rest + decoder.decode(buffer.subarray(0, length), { stream: true })).split(
+        "\0",
+      );
+      rest = parts.pop()!;
+      fields.push(...parts);
+      while (fields.length > 0) {
+        const count = Number(fields[0]);
+        if (count === 0) return;
+        if (fields.length <= count) break;
+        yield fields.slice(1, count + 1);
+        fields = fields.slice(count + 1);
+      }
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { LiveNames } from "../../cli/completion/candidates.ts";
 import { type Shell, SHELLS } from "../../cli/completion/shells.ts";
 import { testWith } from "../requirements.ts";
 import { LEFT, TAB } from "../terminal.ts";
@@ -31,6 +32,15 @@ const ODD_NAMES = [
   "zap!",
 ];
 
+/** They are the only names that there are. */
+const ODD_ACTORS: LiveNames = {
+  servers: () => Promise.resolve([]),
+  roles: () => Promise.resolve([]),
+  actors: () => Promise.resolve(ODD_NAMES.map((word) => ({ word, description: "" }))),
+  authorized: () => Promise.resolve([]),
+  certified: () => Promise.resolve([]),
+};
+
 const ODD_SERVER = `
   import { currentServer } from "@gxensemble/ensemble";
   export const main = async () => {
@@ -54,16 +64,16 @@ async function startEnsemble(): Promise<RunningEnsemble> {
 async function assertTyped(
   shell: Shell,
   ensemble: RunningEnsemble,
-  expected: [line: string, call: string[]][],
+  { expected, names }: { expected: [line: string, call: string[]][]; names?: LiveNames },
 ): Promise<void> {
   let left = expected;
   for (let attempt = 1; left.length > 0; attempt++) {
-    const { calls, screen } = await typeInShell(
-      shell,
-      ensemble.places,
+    const { calls, screen } = await typeInShell(shell, {
+      ensemble: ensemble.places,
       // The shell starts where the tests are.
-      [`cd '${ensemble.path("")}'`, ...left.map(([line]) => line)],
-    );
+      lines: [`cd '${ensemble.path("")}'`, ...left.map(([line]) => line)],
+      ...names && { names },
+    });
     const wrong = left.map(([line, call], index) => ({ line, call, got: calls[index + 1] }))
       .filter(({ call, got }) => JSON.stringify(call) !== JSON.stringify(got));
     if (attempt === 8) assert.deepEqual(wrong, [], screen);
@@ -71,61 +81,70 @@ async function assertTyped(
   }
 }
 
+Deno.test("complete offers actors by the names that their server knows them by", async () => {
+  await using ensemble = await startEnsemble();
+  const lines = await ensemble.lines("complete", "--shell", "zsh", "--", "ping", "odd-server", "");
+  const offered = lines.slice(1).map((line) => line.replace(/\t$/, ""));
+  const others = ["loader", "registration", "server"];
+  // Not -dash, which would be an option.
+  assert.deepEqual(offered.sort(), [...ODD_NAMES, ...others].sort());
+});
+
 for (const shell of SHELLS) {
   testWith([shell], {
     name: `${shell} completes what was typed`,
     async fn() {
       await using ensemble = await startEnsemble();
-      await assertTyped(shell, ensemble, [
-        [`gxensemble pi${TAB}x`, ["ping", "x"]],
-        [`gxensemble ca sh${TAB}`, ["ca", "show"]],
-        [`gxensemble help ca sh${TAB}`, ["help", "ca", "show"]],
-        [`gxensemble completions z${TAB}`, ["completions", "zsh"]],
-        [`gxensemble ping --js${TAB}other`, ["ping", "--json", "other"]],
-        [`gxensemble ping --log de${TAB}other`, ["ping", "--log", "debug", "other"]],
-        [`gxensemble ping --log=DE${TAB}other`, ["ping", "--log=DEBUG", "other"]],
-        [`gxensemble pi other${LEFT.repeat(6)}${TAB}`, ["ping", "other"]],
-        [`gxensemble ping od${TAB}`, ["ping", "odd-server"]],
-        [`gxensemble ping odd-server serv${TAB}`, ["ping", "odd-server", "server"]],
-        [`gxensemble lookup --role od${TAB}`, ["lookup", "--role", "odd role"]],
-        [`gxensemble lookup --role 'od${TAB}`, ["lookup", "--role", "odd role"]],
-        [`gxensemble lookup --role "od${TAB}`, ["lookup", "--role", "odd role"]],
-        [`gxensemble authorize other odd-server '(loader,sh${TAB}`, [
-          "authorize",
-          "other",
-          "odd-server",
-          "(loader,shutdown",
-        ]],
-        [`gxensemble load other fi${TAB}`, ["load", "other", "file name.ts"]],
-        [`gxensemble run --log-file=fi${TAB}`, ["run", "--log-file=file name.ts"]],
-        [`gxensemble run new file\\ name.ts fi${TAB}`, [
-          "run",
-          "new",
-          "file name.ts",
-          "file name.ts",
-        ]],
-        // Nothing to offer is nothing typed.
-        [`gxensemble ping nosuch x${TAB}`, ["ping", "nosuch", "x"]],
-        [`gxensemble eval other fi${TAB}`, ["eval", "other", "fi"]],
-      ]);
+      await assertTyped(shell, ensemble, {
+        expected: [
+          [`gxensemble pi${TAB}x`, ["ping", "x"]],
+          [`gxensemble ca sh${TAB}`, ["ca", "show"]],
+          [`gxensemble help ca sh${TAB}`, ["help", "ca", "show"]],
+          [`gxensemble completions z${TAB}`, ["completions", "zsh"]],
+          [`gxensemble ping --js${TAB}other`, ["ping", "--json", "other"]],
+          [`gxensemble ping --log de${TAB}other`, ["ping", "--log", "debug", "other"]],
+          [`gxensemble ping --log=DE${TAB}other`, ["ping", "--log=DEBUG", "other"]],
+          [`gxensemble pi other${LEFT.repeat(6)}${TAB}`, ["ping", "other"]],
+          [`gxensemble ping od${TAB}`, ["ping", "odd-server"]],
+          [`gxensemble ping odd-server serv${TAB}`, ["ping", "odd-server", "server"]],
+          [`gxensemble lookup --role od${TAB}`, ["lookup", "--role", "odd role"]],
+          [`gxensemble lookup --role 'od${TAB}`, ["lookup", "--role", "odd role"]],
+          [`gxensemble lookup --role "od${TAB}`, ["lookup", "--role", "odd role"]],
+          [`gxensemble authorize other odd-server '(loader,sh${TAB}`, [
+            "authorize",
+            "other",
+            "odd-server",
+            "(loader,shutdown",
+          ]],
+          [`gxensemble load other fi${TAB}`, ["load", "other", "file name.ts"]],
+          [`gxensemble run --log-file=fi${TAB}`, ["run", "--log-file=file name.ts"]],
+          [`gxensemble run new file\\ name.ts fi${TAB}`, [
+            "run",
+            "new",
+            "file name.ts",
+            "file name.ts",
+          ]],
+          // Nothing to offer is nothing typed.
+          [`gxensemble ping nosuch x${TAB}`, ["ping", "nosuch", "x"]],
+          [`gxensemble eval other fi${TAB}`, ["eval", "other", "fi"]],
+        ],
+      });
     },
   });
 
   testWith([shell], {
-    name: `${shell} puts in what a server calls its actors, and runs none of it`,
+    name: `${shell} puts in any name of an actor, and runs none of it`,
     async fn() {
-      await using ensemble = await startEnsemble();
+      await using ensemble = new RunningEnsemble();
+      await ensemble.write("file name.ts", "");
       const quotes = shell === "fish" ? ["", "'"] : ["", "'", '"'];
-      await assertTyped(
-        shell,
-        ensemble,
-        quotes.flatMap((quote) =>
-          ODD_NAMES.map((name): [string, string[]] => [
-            `gxensemble ping odd-server ${quote}${name[0]}${TAB}`,
-            ["ping", "odd-server", name],
-          ])
-        ),
+      const expected = quotes.flatMap((quote) =>
+        ODD_NAMES.map((name): [string, string[]] => [
+          `gxensemble ping odd-server ${quote}${name[0]}${TAB}`,
+          ["ping", "odd-server", name],
+        ])
       );
+      await assertTyped(shell, ensemble, { expected, names: ODD_ACTORS });
       const names = Array.from(Deno.readDirSync(ensemble.path("")), ({ name }) => name);
       assert.ok(!names.includes("hurt"), "something was run");
     },
@@ -135,10 +154,10 @@ for (const shell of SHELLS) {
     name: `${shell} lists what there is`,
     async fn() {
       await using ensemble = new RunningEnsemble();
-      const { screen } = await typeInShell(shell, ensemble.places, [
-        `gxensemble ca ${TAB}`,
-        `gxensemble ping --${TAB}`,
-      ]);
+      const { screen } = await typeInShell(shell, {
+        ensemble: ensemble.places,
+        lines: [`gxensemble ca ${TAB}`, `gxensemble ping --${TAB}`],
+      });
       const listed = ["cert", "revoke", "setup", "show", "--help", "--json", "--log", "--registry"];
       if (shell !== "bash") listed.push("list the certificates that were issued");
       for (const word of listed) assert.ok(screen.includes(word), `no ${word}: ${screen}`);
@@ -151,12 +170,11 @@ for (const shell of ["zsh", "fish"] as const) {
     name: `${shell} completes by a script in its directory of completions`,
     async fn() {
       await using ensemble = new RunningEnsemble();
-      const { calls, screen } = await typeInShell(
-        shell,
-        ensemble.places,
-        [`gxensemble pi${TAB}x`, `gxensemble ca sh${TAB}`],
-        "autoloaded",
-      );
+      const { calls, screen } = await typeInShell(shell, {
+        ensemble: ensemble.places,
+        lines: [`gxensemble pi${TAB}x`, `gxensemble ca sh${TAB}`],
+        installation: "autoloaded",
+      });
       assert.deepEqual(calls, [["ping", "x"], ["ca", "show"]], screen);
     },
   });
