@@ -437,3 +437,24 @@ Deno.test("a program's own capabilities have a colon", async () => {
     await assert.rejects(authorize(delegate, wrong), /not a capability/);
   }
 });
+
+Deno.test("delegate takes capabilities, sorted and each once, and delegations are sorted by server", async () => {
+  const { ensemble, target, delegate, console } = await administered();
+  await using _ = ensemble;
+  const { instance } = delegate.entry;
+  const give = (server: ActorServer, ...capabilities: string[]) =>
+    target.capabilities.delegate({
+      server: server.id,
+      instance: new Uint8Array(instance),
+      capabilities,
+      by: target.id,
+    });
+  give(delegate, "shutdown", "loader", "shutdown");
+  give(console, "admin");
+  assert.deepEqual(
+    target.capabilities.delegations().map(({ server, capabilities }) => [server, capabilities]),
+    [["console", ["admin"]], ["delegate", ["loader", "shutdown"]]],
+  );
+  assert.throws(() => give(delegate, "Shutdown"), /not a capability/);
+  assert.throws(() => give(delegate), /no capabilities are given/);
+});
