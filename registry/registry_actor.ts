@@ -75,7 +75,6 @@ function registryHandlers(
       return inOrder(async () => {
         const old = await store.get(id);
         await store.put(entry);
-        if (session) session.left = false;
         if (old && !sameInstance(old.instance, instance)) logReplacement(old, entry);
         logger.info("added {id}: {roles} {addresses}", {
           id,

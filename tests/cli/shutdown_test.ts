@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { MemoryStore } from "../../registry/memory_store.ts";
+import { serveRegistry } from "../../registry/registry_actor.ts";
 import { parseServerId } from "../../runtime/actor/server_id.ts";
 import { listServers } from "../../runtime/ensemble/remote.ts";
 import type { RegistryEntry } from "../../runtime/server/registry_entry.ts";
@@ -25,8 +26,8 @@ Deno.test("shutdown -f takes out the dead, names those that may live, and leaves
   const store = new MemoryStore();
   const registry = await ensemble.startRegistry(store);
   const good = await ensemble.start("good");
-  // It runs, and is connected with the registry; its socket is gone.
-  await ensemble.start("alive", { announce: [ensemble.socket("nosuch")] });
+  // It runs, and is connected with the registry, though it is not where it said.
+  await ensemble.start("alive", { announce: [CLOSED] });
   await store.put(entry("cut-off", [ensemble.socket("nosuch")], Deno.pid));
   await store.put(entry("dead", [CLOSED], Deno.pid));
   await store.put(entry("dead-too", [ensemble.socket("nosuch")], NO_PID));
@@ -48,7 +49,6 @@ Deno.test("shutdown -f takes out the dead, names those that may live, and leaves
   );
   assert.equal(code, 1, stderr);
   const process = (id: string, pid: number) => `${id} (pid ${pid} on host ${Deno.hostname()})`;
-  const socket = `unix:${ensemble.directory}/nosuch`;
   const lines = stderr.trimEnd().split("\n").sort();
   const strange = lines.findIndex((line) => line.includes("strange"));
   assert.match(
@@ -59,17 +59,40 @@ Deno.test("shutdown -f takes out the dead, names those that may live, and leaves
     `${process("dead", Deno.pid)} has ended without a word; it is taken out of the registry`,
     `${process("dead-too", NO_PID)} has ended without a word; it is taken out of the registry`,
     `gxensemble: error: 3 of 6 servers did not shut down`,
-    ...["alive", "cut-off"].map((id) =>
-      `gxensemble: error: ${
-        process(id, Deno.pid)
-      } does not answer: cannot reach ${id}: ${socket}: no such socket`
-    ),
+    `gxensemble: error: ${
+      process("alive", Deno.pid)
+    } does not answer: cannot reach alive: tcp://127.0.0.1:1: connection refused`,
+    `gxensemble: error: ${
+      process("cut-off", Deno.pid)
+    } does not answer: cannot reach cut-off: unix:${ensemble.directory}/nosuch: no such socket`,
     "the registry is left running, for the servers that are",
   ]);
   await good.stopped;
   assert.equal(registry.signal.aborted, false);
   const left = (await listServers(registry.actors)).map(({ id }) => id);
   assert.deepEqual(left, ["alive", "cut-off", "strange"]);
+});
+
+Deno.test("shutdown -f looks itself where the registry cannot tell whether a server lives", async () => {
+  await using ensemble = new LocalEnsemble();
+  using commands = commandsIn(ensemble);
+  const store = new MemoryStore();
+  const registry = await ensemble.startRegistry(store, {
+    // As a registry on another host, which cannot try the servers' sockets.
+    prepare: ({ actors, capabilities }) =>
+      void serveRegistry(
+        { actors, capabilities, presence: () => Promise.resolve("unknown") },
+        store,
+      ),
+  });
+  await store.put(entry("dead", [ensemble.socket("nosuch")], NO_PID));
+  const { code, stderr } = await commands.run("shutdown", "-f");
+  assert.equal(code, 0, stderr);
+  assert.match(
+    stderr,
+    /^dead \(pid \d+ on host \S+\) has ended without a word; it is taken out of the registry\n$/,
+  );
+  await registry.stopped;
 });
 
 Deno.test("list-servers and shutdown -f take more entries than fit on a page", async () => {

@@ -14,10 +14,11 @@ import {
 } from "../../runtime/server/registry_entry.ts";
 import { PAGE_SIZE } from "../../runtime/server/registry_protocol.ts";
 import type { Address } from "../../runtime/wire/address.ts";
+import { listenAt } from "../../runtime/wire/transport.ts";
 import { RoguePeer } from "../rogue_peer.ts";
 import { AdministeredEnsemble, elevated } from "../runtime/server/administered_ensemble.ts";
 import { CapturedLogs } from "../runtime/server/captured_logs.ts";
-import { LocalEnsemble, refTo } from "../runtime/server/local_ensemble.ts";
+import { anyPort, LocalEnsemble, refTo } from "../runtime/server/local_ensemble.ts";
 
 const TCP: Address = { kind: "tcp", host: "10.0.0.1", port: 4000 };
 
@@ -218,10 +219,15 @@ Deno.test("presence tells a server that has ended from one that is only not conn
   const { add, presence } = registryClient(registry.actors);
   const b = await ensemble.start("b", { register: false });
   const closed: Address = { kind: "tcp", host: "127.0.0.1", port: 1 };
+  const port = await listenAt(anyPort());
+  const hangingUp = (async () => {
+    for (let next; (next = await port.accept());) next.stream.close();
+  })();
   const tries: [what: string, entry: RegistryEntry, presence: Presence][] = [
     ["it listens, and is not connected", b.entry, "unknown"],
     ["another server is where it was", entry("c", { addresses: b.entry.addresses }), "gone"],
     ["another instance is where it was", entry("b", { addresses: b.entry.addresses }), "gone"],
+    ["somebody hangs up where it was", entry("g", { addresses: [port.address] }), "unknown"],
     ["its port refuses", entry("d", { addresses: [closed] }), "gone"],
     ["its socket is missing", entry("e", { addresses: [ensemble.socket("e")] }), "unknown"],
     ["it cannot be tried from here", entry("f", { addresses: [] }), "unknown"],
@@ -230,6 +236,8 @@ Deno.test("presence tells a server that has ended from one that is only not conn
     await add({ entry });
     assert.equal(await presence(entry), expected, what);
   }
+  port.close();
+  await hangingUp;
 });
 
 Deno.test("the registry answers others while it looks whether a server lives", async () => {

@@ -41,6 +41,8 @@ for (const Ensemble of [LocalEnsemble, AdministeredEnsemble]) {
     const { instance } = (await lookup({ id }))!;
     await a.connect(id);
     victim.signal("SIGSTOP");
+    // The registry runs for longer than the heartbeat time-out: what counts is the connection.
+    using _ = moveClock(HEARTBEAT_TIMEOUT);
     // Longer than any probe: all three of them wait for one.
     const reasons = await Promise.all([
       refusal(ensemble, "registry", "victim"),
@@ -138,6 +140,36 @@ Deno.test("the id of a server that has left passes on at once, though its connec
     (await registryClient(registry.actors).lookup({ id: successor.id }))!.instance,
     successor.instance.publicKey,
   );
+});
+
+Deno.test("the registry keeps in mind only for a while who was connected", async () => {
+  const times = new Set<Map<unknown, unknown>>();
+  const { set } = Map.prototype;
+  Map.prototype.set = function (this: Map<unknown, unknown>, key: unknown, value: unknown) {
+    const at = (value as { at?: unknown } | undefined)?.at;
+    if (typeof at === "number" && "instance" in (value as object)) times.add(this);
+    return set.call(this, key, value) as never;
+  };
+  try {
+    await using ensemble = new LocalEnsemble();
+    const registry = await ensemble.startRegistry();
+    const visit = async (id: string) => {
+      const peer = await RoguePeer.join(ensemble.socket("registry"), {
+        cookie: ensemble.cookie,
+        id,
+      });
+      peer[Symbol.dispose]();
+      await eventually(() => registry.session(peer.id) === undefined, "it has gone");
+    };
+    for (const id of ["a", "b", "a", "c"]) await visit(id);
+    const [table] = times;
+    assert.deepEqual([...table!.keys()], ["b", "a", "c"]);
+    using _ = moveClock(HEARTBEAT_TIMEOUT + 1_000);
+    await visit("d");
+    assert.deepEqual([...table!.keys()], ["d"]);
+  } finally {
+    Map.prototype.set = set;
+  }
 });
 
 Deno.test("a replacement is one warning that names both instances, their processes and addresses", async () => {
