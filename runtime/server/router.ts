@@ -88,11 +88,13 @@ export class Router implements Route {
   /** Sends an envelope, on a connection that is made if there is none. */
   send(server: ServerId, envelope: Envelope): boolean {
     if (this.#closed) return false;
-    if (!envelope.replyExpected && this.#isPausing(server)) {
+    const known = this.#peers.get(server);
+    // Nothing is kept of a server that could not be reached. An ask, and `connect`, tries again at once.
+    if (!known && !envelope.replyExpected && this.#absences.isPausing(server)) {
       this.#absences.drop(server, 1);
       return false;
     }
-    const peer = this.#peer(server);
+    const peer = known ?? this.#peer(server);
     const before = peer.outbox.size;
     try {
       writeEnvelope(peer.outbox, envelope);
@@ -190,12 +192,6 @@ export class Router implements Route {
     await Promise.all(
       [...this.#peers.values()].map(({ connection }) => connection?.drain(rest)),
     );
-  }
-
-  /** Whether a server could not be reached and is not to be tried yet; an ask or `connect` tries at once. */
-  #isPausing(server: ServerId): boolean {
-    const peer = this.#peers.get(server);
-    return !peer?.connection && !peer?.attempt && this.#absences.isPausing(server);
   }
 
   #peer(server: ServerId): Peer {
