@@ -8,7 +8,7 @@ import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import { ActorRef } from "../../runtime/actor/ref.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
 import { type Client, client, serve } from "../../runtime/actor/service.ts";
-import { replOwnerChecks } from "../../runtime/code/loader_requests.ts";
+import { checkNames, checkOutcome, replOwnerChecks } from "../../runtime/code/loader_requests.ts";
 import type { PreviewOptions } from "../../runtime/code/preview.ts";
 import type { ReplHandlers, ReplOwnerHandlers } from "../../runtime/code/repl_actor.ts";
 import type { Outcome } from "../../runtime/code/repl_session.ts";
@@ -85,10 +85,9 @@ export class RemoteSession {
     this.#inputs.add(input, locate);
     const { preview } = this.#options;
     try {
-      const { result, error } = await this.#session.evaluate({ input, expansion, preview }, {
-        ...PATIENTLY,
-        signal,
-      });
+      const { result, error } = checkOutcome(
+        await this.#session.evaluate({ input, expansion, preview }, { ...PATIENTLY, signal }),
+      );
       return {
         ...(result !== undefined && { result: this.#inputs.restore(result) }),
         ...(error !== undefined && { error: this.#inputs.restore(error) }),
@@ -114,8 +113,8 @@ export class RemoteSession {
   }
 
   /** The names that could stand for `prefix` after `path`, at most as many as the server gives. */
-  complete(path: string[], prefix: string): Promise<string[]> {
-    return this.#session.complete({ path, prefix });
+  async complete(path: string[], prefix: string): Promise<string[]> {
+    return checkNames(await this.#session.complete({ path, prefix }));
   }
 }
 

@@ -7,6 +7,7 @@ import type { RequestChecks } from "../actor/service.ts";
 import {
   byKind,
   type Check,
+  checked,
   flag,
   listOf,
   matching,
@@ -25,6 +26,7 @@ import { MAX_FRAME } from "../wire/limits.ts";
 import type { ImportTarget } from "./expansion.ts";
 import type { LoaderHandlers } from "./loader_protocol.ts";
 import type { ReplHandlers, ReplOwnerHandlers } from "./repl_actor.ts";
+import type { Outcome } from "./repl_session.ts";
 
 /** The most modules of a program, and of anything else that a request has many of. */
 const MAX_MODULES = 100_000;
@@ -133,3 +135,12 @@ export const replOwnerChecks: RequestChecks = requestChecks<ReplOwnerHandlers>({
   output: parts({ text: code }),
   down: parts({ reason: optional(code) }),
 });
+
+/** Checks what the owner of a session is answered when an input has been evaluated. */
+export const checkOutcome: Check<Outcome> = checked(
+  parts({ result: optional(code), error: optional(code) }),
+  "the outcome of an input",
+);
+
+/** Checks the names that a session answers: to complete one, and those that an import made. */
+export const checkNames: Check<string[]> = checked(listOf(name, MAX_MODULES), "names");

@@ -137,7 +137,7 @@ export class Capabilities {
    *
    * @throws {AuthorizationError} when the signature is not that, after a pause that grows.
    */
-  async elevate(envelope: Envelope, signature: Uint8Array): Promise<void> {
+  async elevate(envelope: Envelope, signature: Bytes): Promise<void> {
     const { session } = envelope;
     if (!(session instanceof Session) || !this.enforces(envelope)) return;
     const refuse = (reason: string) =>
@@ -215,7 +215,7 @@ export class Capabilities {
   async #isSigned(
     session: Session,
     { capabilities, nonce }: Pick<Elevation, "capabilities" | "nonce">,
-    signature: Uint8Array,
+    signature: Bytes,
   ): Promise<boolean> {
     const text = elevationText({
       server: this.#self.id,
@@ -226,9 +226,7 @@ export class Capabilities {
       nonce,
       binding: session.binding,
     });
-    // A copy: what came over the wire may be a view of something larger.
-    const bytes = new Uint8Array(signature);
-    return await crypto.subtle.verify("Ed25519", this.#adminKey!, bytes, text);
+    return await crypto.subtle.verify("Ed25519", this.#adminKey!, signature, text);
   }
 
   #note(

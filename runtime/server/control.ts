@@ -21,6 +21,7 @@ import {
 import { EnsembleError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
 import { ADMIN, type Capabilities, type Delegation, type Retraction } from "./capabilities.ts";
+import type { Bytes } from "./handshake_messages.ts";
 import { fingerprint, sameInstance } from "./instance.ts";
 import type { RegistryEntry } from "./registry_entry.ts";
 import { REGISTRY, type RegistryHandlers } from "./registry_protocol.ts";
@@ -61,7 +62,7 @@ export type ControlHandlers = {
   /** Starts an elevation: gives the nonce to be signed; see `elevationText`. */
   challenge(request: { capabilities: string[] }): Uint8Array;
   /** Ends an elevation with an administrator's signature. */
-  elevate(request: { signature: Uint8Array }): Promise<void>;
+  elevate(request: { signature: Bytes }): Promise<void>;
   /** Confers capabilities inside this server to another, as it runs now; says which instance that is. */
   authorize(request: { server: ServerId; capabilities: string[] }): Promise<RegistryEntry>;
   /** Ends all that a server may do here now. */

@@ -64,16 +64,21 @@ export function requestChecks<H extends Handlers>(
 ): { readonly [Type in keyof H]: RequestCheck } {
   const checks = Object.entries(forms).map(([type, check]): [string, RequestCheck] => [
     type,
-    (request) => {
-      try {
-        return check(request);
-      } catch (error) {
-        if (!(error instanceof Mismatch)) throw error;
-        throw new InvalidInputError(`not a request ${type}: ${error.describe()}`);
-      }
-    },
+    checked(check, `a request ${type}`),
   ]);
   return Object.fromEntries(checks) as { [Type in keyof H]: RequestCheck };
+}
+
+/** Makes a check of what is called `what`, whose {@linkcode InvalidInputError} says what is wrong. */
+export function checked<Value>(check: Check<Value>, what: string): Check<Value> {
+  return (value) => {
+    try {
+      return check(value);
+    } catch (error) {
+      if (!(error instanceof Mismatch)) throw error;
+      throw new InvalidInputError(`not ${what}: ${error.describe()}`);
+    }
+  };
 }
 
 /** A request or a part of one, by its own parts. Those that are undefined are left out. */

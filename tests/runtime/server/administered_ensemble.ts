@@ -88,7 +88,7 @@ export async function challenged(
 export async function signed(
   elevation: Elevation,
   key: CryptoKey = administrator.privateKey,
-): Promise<Uint8Array> {
+): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await crypto.subtle.sign("Ed25519", key, elevationText(elevation)));
 }
 
@@ -98,5 +98,7 @@ export function answer(
   server: ActorServer,
   signature: Uint8Array,
 ): Promise<void> {
-  return controlClient(client.actors, server.id).elevate({ signature });
+  return controlClient(client.actors, server.id).elevate({
+    signature: signature as Uint8Array<ArrayBuffer>,
+  });
 }

@@ -15,6 +15,7 @@ import { stopClock } from "../../fake_clock.ts";
 import { eventually } from "./captured_logs.ts";
 import { FakeTime, LinkedSystems, settle } from "../actor/linked_systems.ts";
 import { ChildServer } from "./child_server.ts";
+import { rogueBody, RoguePeer } from "../../rogue_peer.ts";
 import { LocalEnsemble, refTo } from "./local_ensemble.ts";
 
 /** Monitors an actor from one of `server`'s; gives what it is told, and a way to take it back. */
@@ -344,4 +345,19 @@ Deno.test("shutDownServer believes nobody else that a server is gone", async () 
   control.exit();
   b.actors.tell(refTo("a", "server"), { type: "down", monitor });
   await shutdown;
+});
+
+Deno.test("demonitor from afar ends the watch of who asks: no news are sent to it", async () => {
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const target = await ensemble.start("target");
+  const service = target.actors.serve("service", {});
+  using rogue = await RoguePeer.join(ensemble.socket("target"), { cookie: ensemble.cookie });
+  const watched = { monitor: 7, actor: "service" };
+  assert.equal((await rogue.ask("server", { type: "monitor", ...watched })).failed, false);
+  assert.equal((await rogue.ask("server", { type: "demonitor", monitor: 7 })).failed, false);
+  service.exit();
+  await eventually(() => service.state === "dead", "it ends");
+  await rogue.sendEnvelope({ dest: "server", replyExpected: true }, rogueBody({ type: "ping" }));
+  assert.equal((await rogue.receiveEnvelope())!.message, "OK");
 });
