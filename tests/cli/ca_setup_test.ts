@@ -4,21 +4,6 @@ import { CertifiedEnsemble, namesIn, PASSPHRASE, permissionsOf } from "./certifi
 import { testWith } from "../requirements.ts";
 import { Terminal } from "../terminal.ts";
 
-Deno.test("setup makes an authority whose keys only their owner reads, and nobody without the passphrase", async () => {
-  using ensemble = new CertifiedEnsemble();
-  await ensemble.done("setup");
-  assert.deepEqual(namesIn(ensemble.path("tls")), [
-    ...["crl.pem", "issued", "issuing.key.age", "issuing.pem", "root.key.age", "root.pem"],
-  ]);
-  assert.deepEqual(namesIn(ensemble.home), ["tls", "tls.lock"]);
-  assert.equal(permissionsOf(ensemble.path("tls")), "700");
-  for (const name of ["tls/root.key.age", "tls/issuing.key.age"]) {
-    const path = ensemble.path(name);
-    assert.equal(permissionsOf(path), "600");
-    assert.match(await Deno.readTextFile(path), /^-----BEGIN AGE ENCRYPTED FILE-----\n/);
-  }
-});
-
 testWith(["openssl", "age"], {
   name: "age opens the keys, and openssl finds them to be those of the certificates",
   async fn() {
@@ -36,7 +21,7 @@ testWith(["openssl", "age"], {
   },
 });
 
-Deno.test("the passphrase is asked for at the terminal, twice, without echo", async () => {
+Deno.test("setup asks for a passphrase twice, without echo, and makes keys that only their owner reads", async () => {
   using ensemble = new CertifiedEnsemble();
   await using terminal = new Terminal(ensemble, [...ensemble.program, "ca", "setup"]);
   const answer = async (prompt: string, passphrase: string) => {
@@ -51,6 +36,16 @@ Deno.test("the passphrase is asked for at the terminal, twice, without echo", as
   const { code, raw } = await terminal.end();
   assert.equal(code, 0, raw);
   assert.ok(!/one passphrase|another passphrase/.test(raw) && !raw.includes(PASSPHRASE));
+  assert.deepEqual(namesIn(ensemble.path("tls")), [
+    ...["crl.pem", "issued", "issuing.key.age", "issuing.pem", "root.key.age", "root.pem"],
+  ]);
+  assert.deepEqual(namesIn(ensemble.home), ["tls", "tls.lock"]);
+  assert.equal(permissionsOf(ensemble.path("tls")), "700");
+  for (const name of ["tls/root.key.age", "tls/issuing.key.age"]) {
+    const path = ensemble.path(name);
+    assert.equal(permissionsOf(path), "600");
+    assert.match(await Deno.readTextFile(path), /^-----BEGIN AGE ENCRYPTED FILE-----\n/);
+  }
   await ensemble.done("cert", "httpd1");
 });
 
@@ -79,5 +74,5 @@ Deno.test("of two setups at once one makes the authority, whole, and nothing els
   const outcomes = await Promise.all([ensemble.ca("setup"), ensemble.ca("setup")]);
   assert.deepEqual(outcomes.map(({ code }) => code).sort(), [0, 1]);
   assert.deepEqual(namesIn(ensemble.home), ["tls", "tls.lock"]);
-  await ensemble.done("cert", "httpd1");
+  await ensemble.done("show");
 });

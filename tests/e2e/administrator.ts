@@ -3,27 +3,14 @@
  *
  * @module
  */
-import { encodePem } from "../../runtime/ensemble/pem.ts";
-import { sealCheaply } from "../cheap_passphrase.ts";
+import { generatePair } from "../cheap_pair.ts";
 import type { RunningEnsemble } from "./running_ensemble.ts";
 
 /** What the private key of {@linkcode installAdministrator} is encrypted under. */
 export const PASSPHRASE = "correct horse";
 
-const pair = await generatePair();
-
-/** Makes the pair that all ensembles of a test file share, with a work factor that costs no time. */
-async function generatePair(): Promise<{ open: string; sealed: string }> {
-  const { privateKey, publicKey } = await crypto.subtle.generateKey("Ed25519", true, [
-    "sign",
-    "verify",
-  ]) as CryptoKeyPair;
-  const secret = encodePem("PRIVATE KEY", await crypto.subtle.exportKey("pkcs8", privateKey));
-  return {
-    open: encodePem("PUBLIC KEY", await crypto.subtle.exportKey("spki", publicKey)),
-    sealed: await sealCheaply(secret, PASSPHRASE),
-  };
-}
+/** All ensembles of a test file share it. */
+const pair = await generatePair(PASSPHRASE);
 
 /** Gives an ensemble an administrator, for the servers that are started from now on. */
 export async function installAdministrator(ensemble: RunningEnsemble): Promise<{
