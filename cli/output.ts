@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { escapeControls } from "../runtime/control_characters.ts";
+import { escapeControls, visibleText } from "../runtime/control_characters.ts";
 import { type SyncWriter, writeAll } from "../runtime/ensemble/write_all.ts";
 import { EnsembleError } from "../runtime/errors.ts";
 import { colorValue } from "./value_colors.ts";
@@ -50,11 +50,6 @@ export function printNotice(text: string): void {
 /** Asks the person at the terminal something; the answer follows on the same line. */
 export function printPrompt(text: string): void {
   write(Deno.stderr, visibleText(text));
-}
-
-/** Makes control characters visible in text that has its own line breaks and tabs. */
-export function visibleText(text: string): string {
-  return escapeControls(text, { keep: "\n\t" });
 }
 
 /** Makes control characters visible in the text of a value, and gives it colours of our own. */

@@ -6,6 +6,7 @@
 import { readSecretFile } from "../runtime/ensemble/regular_file.ts";
 import { EnsembleError } from "../runtime/errors.ts";
 import { printNotice } from "./output.ts";
+import { TerminalState } from "./terminal_state.ts";
 
 /** The option of the commands that may need a passphrase. */
 export interface PassphraseOptions {
@@ -66,6 +67,7 @@ async function prompt(message: string): Promise<string> {
   }
   const { default: password } = await import("npm:@inquirer/password@^5.3.0");
   const { stderr, stdin } = await import("node:process");
+  using _state = new TerminalState();
   const controller = new AbortController();
   // The prompt does not notice that its input has come to an end.
   const onKey = (_: string, { ctrl, name }: { ctrl?: boolean; name?: string }) => {

@@ -4,6 +4,7 @@
  * @module
  */
 import { CommanderError, Option } from "npm:@commander-js/extra-typings@^15.1.0";
+import { visibleText } from "../runtime/control_characters.ts";
 import { registryCommand } from "./command.ts";
 import { type Examples, helpFormat } from "./help_format.ts";
 import { formatVersion } from "./version.ts";
@@ -36,7 +37,7 @@ export async function main(args: string[]): Promise<number> {
     .configureOutput({
       outputError: (text, write) => {
         const error = text.trimEnd().replace("\n(Did you", " (Did you");
-        write(`ensemble-registry: ${error}\nsee ensemble-registry --help\n`);
+        write(`ensemble-registry: ${visibleText(error)}\nsee ensemble-registry --help\n`);
       },
     })
     .exitOverride();
@@ -46,7 +47,7 @@ export async function main(args: string[]): Promise<number> {
   } catch (error) {
     // Commander has printed it.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    console.error(`ensemble-registry: error: ${(error as Error).message}`);
+    console.error(`ensemble-registry: error: ${visibleText((error as Error).message)}`);
     return 1;
   }
 }

@@ -49,6 +49,11 @@ export function escapeControls(
   });
 }
 
+/** Writes control characters and their like as escapes in text that has line breaks and tabs of its own. */
+export function visibleText(text: string): string {
+  return escapeControls(text, { keep: "\n\t" });
+}
+
 /** Whether a text has a character that {@linkcode escapeControls} escapes. */
 export function hasControls(text: string): boolean {
   return escapeControls(text) !== text;

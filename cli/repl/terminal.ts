@@ -5,7 +5,9 @@
  */
 import process from "node:process";
 import { clearLine, createInterface, cursorTo, type Interface } from "node:readline";
-import { usesColors, visibleText, visibleValue } from "../output.ts";
+import { visibleText } from "../../runtime/control_characters.ts";
+import { usesColors, visibleValue } from "../output.ts";
+import { TerminalState } from "../terminal_state.ts";
 import { type History, MAX_HISTORY } from "./history.ts";
 import type { Completion } from "./name_completion.ts";
 import type { Repl } from "./repl.ts";
@@ -27,6 +29,7 @@ export interface TerminalOptions {
 export class Terminal {
   readonly #options: TerminalOptions;
   readonly #reader: Interface;
+  readonly #state = new TerminalState();
   /** Lines that were entered while another one was being evaluated. */
   readonly #entered: string[] = [];
   #isWaiting = false;
@@ -99,6 +102,7 @@ export class Terminal {
     // After Ctrl-D the cursor stands behind the prompt.
     if (this.#isWaiting) process.stdout.write("\n");
     this.#reader.close();
+    this.#state[Symbol.dispose]();
     this.#wake();
   }
 
