@@ -60,6 +60,9 @@ function registryHandlers(
     if (!envelope || envelope.source.server === id) return;
     capabilities.require(envelope, ADMIN, what, { server: id });
   };
+  // Whoever may change an entry may do it any number of times.
+  const mayLog = (changes: string, id: ServerId, envelope: Envelope | undefined) =>
+    server.actors.lines.allows(envelope?.source.server ?? id, `${changes} of entries`);
   return {
     add({ entry }, envelope?: Envelope) {
       const { id, instance, roles, addresses } = entry;
@@ -75,7 +78,10 @@ function registryHandlers(
       return inOrder(async () => {
         const old = await store.get(id);
         await store.put(entry);
-        if (old && !sameInstance(old.instance, instance)) logReplacement(old, entry);
+        if (old && !sameInstance(old.instance, instance) && mayLog("replacements", id, envelope)) {
+          logReplacement(old, entry);
+        }
+        if (!mayLog("additions", id, envelope)) return;
         logger.info("added {id}: {roles} {addresses}", {
           id,
           roles,
@@ -90,7 +96,7 @@ function registryHandlers(
       return inOrder(async () => {
         const removed = await store.delete(id, instance);
         if (session && sameInstance(session.instance, instance)) session.left = true;
-        if (removed) logger.info("removed {id}", { id });
+        if (removed && mayLog("removals", id, envelope)) logger.info("removed {id}", { id });
         return removed;
       });
     },

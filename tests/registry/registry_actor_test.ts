@@ -281,3 +281,17 @@ Deno.test("a rogue's requests that are none leave the registry as it is", async 
   assert.equal((await listServers(registry.actors)).length, 1);
   await registry.actors.ask(refTo("registry", "registry"), { type: "ping" });
 });
+
+Deno.test("a server that registers over and over costs a few lines of the log", async () => {
+  using logs = await CapturedLogs.start();
+  await using ensemble = new LocalEnsemble();
+  const registry = await ensemble.startRegistry();
+  using rogue = await RoguePeer.join(ensemble.socket("registry"), { cookie: ensemble.cookie });
+  for (let i = 0; i < 500; i++) await rogue.register([], [`role${i}`]);
+  await ensemble.stop(registry);
+  assert.equal(logs.matching(/ added rogue: /).length, 5);
+  assert.equal(
+    logs.matching(/ 495 more lines were left out: additions of entries of rogue$/).length,
+    1,
+  );
+});
