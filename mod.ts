@@ -104,7 +104,7 @@ export type { Bytes } from "./runtime/server/handshake_messages.ts";
 export { Session } from "./runtime/server/session.ts";
 export type { Heartbeat } from "./runtime/server/connection.ts";
 export type { ConnectionInfo, ControlHandlers } from "./runtime/server/control.ts";
-export type { Presence } from "./runtime/server/identity.ts";
+export type { Presence } from "./runtime/server/liveness.ts";
 export type { RegistryHandlers, RegistryPage } from "./runtime/server/registry_protocol.ts";
 export type { RegistryEntry } from "./runtime/server/registry_entry.ts";
 export {

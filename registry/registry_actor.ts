@@ -11,7 +11,7 @@ import { REGISTRY_ID, type ServerId } from "../runtime/actor/server_id.ts";
 import type { Handlers } from "../runtime/actor/service.ts";
 import { InvalidInputError } from "../runtime/errors.ts";
 import { ADMIN, type Capabilities } from "../runtime/server/capabilities.ts";
-import type { Presence } from "../runtime/server/identity.ts";
+import type { Presence } from "../runtime/server/liveness.ts";
 import { fingerprint, sameInstance } from "../runtime/server/instance.ts";
 import { describeServer, type RegistryEntry } from "../runtime/server/registry_entry.ts";
 import { PAGE_SIZE, REGISTRY, type RegistryHandlers } from "../runtime/server/registry_protocol.ts";

@@ -21,7 +21,7 @@ import { UsageError } from "../usage_error.ts";
 import type { ActorId } from "../../runtime/actor/ref.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
 import { DisconnectedError, EnsembleError, TimeoutError } from "../../runtime/errors.ts";
-import { hasEnded } from "../../runtime/server/liveness.ts";
+import { lookFor } from "../../runtime/server/liveness.ts";
 import { describeServer, type RegistryEntry } from "../../runtime/server/registry_entry.ts";
 import type { ClientOptions, OutputOptions } from "../options.ts";
 
@@ -122,7 +122,9 @@ async function takeOut(
     administrator.elevating(REGISTRY_ID, "admin", work);
   const presence = await asAdmin(() => registry.presence({ id, instance }));
   // The registry may be on a host from which the server's socket cannot be tried.
-  if (presence === "connected" || (presence === "unknown" && !await hasEnded(entry))) throw error;
+  const isGone = presence === "gone" ||
+    (presence === "unknown" && await lookFor(entry) === "gone");
+  if (!isGone) throw error;
   if (!await asAdmin(() => registry.remove({ id, instance }))) return false;
   printNotice(`${describeServer(entry)} has ended without a word; it is taken out of the registry`);
   return true;

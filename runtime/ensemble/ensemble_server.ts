@@ -21,7 +21,7 @@ import { ActorServer } from "../server/actor_server.ts";
 import type { Capabilities } from "../server/capabilities.ts";
 import type { Heartbeat } from "../server/connection.ts";
 import type { ConnectionInfo } from "../server/control.ts";
-import type { Presence } from "../server/identity.ts";
+import type { Presence } from "../server/liveness.ts";
 import type { RegistryEntry } from "../server/registry_entry.ts";
 import type { Session } from "../server/session.ts";
 import { type Address, formatAddressUrl, localUnixAddress } from "../wire/address.ts";

@@ -23,7 +23,8 @@ import { controlChecks } from "./control_requests.ts";
 import { Capabilities } from "./capabilities.ts";
 import type { TlsCredentials } from "./certified.ts";
 import { importCookie, SilentPeerError } from "./handshake.ts";
-import { Identities, type Presence } from "./identity.ts";
+import { Identities } from "./identity.ts";
+import type { Presence } from "./liveness.ts";
 import { Instance } from "./instance.ts";
 import { keepRegistered, register } from "./registration.ts";
 import type { RegistryEntry } from "./registry_entry.ts";
@@ -110,9 +111,11 @@ export class ActorServer implements Controlled {
     this.#book = new AddressBook((id) => this.#lookUp(id, options.registry));
     this.#book.give(REGISTRY_ID, options.registry);
     const self = { id: options.id, instance, cookie, tls: options.tls };
+    const heartbeat = options.heartbeat ??
+      { interval: HEARTBEAT_INTERVAL, timeout: HEARTBEAT_TIMEOUT };
     this.#router = new Router(self, this.#book, {
       expects: ({ dest, replyTo }, source) => this.actors.expects(dest, replyTo, source),
-      heartbeat: options.heartbeat ?? { interval: HEARTBEAT_INTERVAL, timeout: HEARTBEAT_TIMEOUT },
+      heartbeat,
       onEnvelope: (envelope) => this.#receive(envelope),
       onViolation: (peer, reason) => {
         if (!this.actors.lines.allows(peer, "broken messages")) return;
@@ -128,6 +131,7 @@ export class ActorServer implements Controlled {
       lookup: (id) => this.#registry.lookup({ id }),
       stands: (id, instance) => this.#router.stands(id, instance),
       enforced: () => this.capabilities.administered,
+      silence: heartbeat.timeout,
     });
     this.actors = new ActorSystem(options.id, {
       send: (server, envelope) => this.#router.send(server, envelope),

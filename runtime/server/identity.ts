@@ -8,27 +8,26 @@
  * The registry passes an id on to another instance at once when the registered one has left, or when its
  * connection broke and its addresses refuse. While a connection of it stands the id is never passed on: the
  * heartbeat closes that of a silent peer. An instance that is neither connected nor refuses is believed to live
- * until it has been silent for {@linkcode HEARTBEAT_TIMEOUT}.
+ * until it has been silent for the heartbeat's time-out.
  *
  * @module
  */
 import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
-import { HEARTBEAT_TIMEOUT } from "../wire/limits.ts";
 import type { ByteStream } from "../wire/stream.ts";
 import { connectTo } from "../wire/transport.ts";
 import { type Credentials, greet } from "./handshake.ts";
 import type { Bytes } from "./handshake_messages.ts";
 import { fingerprint, sameInstance } from "./instance.ts";
-import { hasEnded, type Sign, signOfError } from "./liveness.ts";
+import { lookFor, type Presence, type Sign, signOfError } from "./liveness.ts";
 import { describeServer, type RegistryEntry } from "./registry_entry.ts";
 import type { Session } from "./session.ts";
 
-/** When the id of a server that falls silent passes on, for error messages. */
-export const WHEN_SILENT = `its id passes on when it has been silent for ${
-  HEARTBEAT_TIMEOUT / 1000
-} s`;
+/** When the id of a server that falls silent passes on, for error messages; `timeout` is the heartbeat's, in ms. */
+export function whenSilent(timeout: number): string {
+  return `its id passes on when it has been silent for ${timeout / 1000} s`;
+}
 
 /** A peer that says who it is. */
 export interface Claim {
@@ -40,9 +39,6 @@ export interface Claim {
   readonly dialled: boolean;
 }
 
-/** What is known of a registered instance: "unknown" is one that is not connected, and may live all the same. */
-export type Presence = "connected" | "gone" | "unknown";
-
 /** What identities are judged by. */
 export interface IdentityOptions {
   /** Asks the registry. */
@@ -51,6 +47,8 @@ export interface IdentityOptions {
   stands(id: ServerId, instance: Uint8Array): Promise<boolean>;
   /** Whether this server goes by the registry: where capabilities are enforced. The registry always does. */
   enforced(): boolean;
+  /** The time-out of the heartbeat, in ms. */
+  readonly silence: number;
 }
 
 /** Tells whether peers may go by their ids. */
@@ -58,7 +56,7 @@ export class Identities {
   readonly #self: Credentials;
   readonly #options: IdentityOptions;
   readonly #started = performance.now();
-  /** When instances whose connection is over were heard last: those of the last {@linkcode HEARTBEAT_TIMEOUT}. */
+  /** When instances whose connection is over were heard last: those of the last time-out. */
   readonly #lastHeard = new Map<ServerId, { instance: Bytes; at: number }>();
 
   /** The identities of the peers of one server. */
@@ -90,11 +88,11 @@ export class Identities {
       throw new AuthenticationError(`cannot ask the registry which instance is ${id}: ${message}`);
     }
     if (!entry || sameInstance(entry.instance, instance)) return;
-    const presence = isRegistry ? await this.presence(entry) : "connected";
+    const presence = isRegistry ? await this.presence(entry) : "running";
     if (presence === "gone" || (presence === "unknown" && this.#isLongSilent(entry))) return;
     throw new AuthenticationError(
       `another instance is registered as ${describeServer(entry)}: ${fingerprint(entry.instance)}` +
-        (presence === "unknown" ? `; it may still run: ${WHEN_SILENT}` : ""),
+        (presence === "unknown" ? `; it may still run: ${whenSilent(this.#options.silence)}` : ""),
     );
   }
 
@@ -108,14 +106,13 @@ export class Identities {
     }
   }
 
-  /** Whether a registered instance lives, as far as can be told from here. */
+  /** Whether a registered instance runs, as far as can be told from here. */
   async presence(entry: RegistryEntry): Promise<Presence> {
-    if (await this.#options.stands(entry.id, entry.instance)) return "connected";
-    const ended = await hasEnded(entry, {
+    if (await this.#options.stands(entry.id, entry.instance)) return "running";
+    return await lookFor(entry, {
       isLongSilent: this.#isLongSilent(entry),
       examine: (address) => this.#examine(entry, address),
     });
-    return ended ? "gone" : "unknown";
   }
 
   /** Notes that a connection is over; `lastHeard` is when its peer was heard last, by `performance.now()`. */
@@ -123,7 +120,7 @@ export class Identities {
     if (this.#self.id !== REGISTRY_ID) return;
     this.#lastHeard.delete(peer);
     this.#lastHeard.set(peer, { instance, at: lastHeard });
-    const old = performance.now() - HEARTBEAT_TIMEOUT;
+    const old = performance.now() - this.#options.silence;
     for (const [id, { at }] of this.#lastHeard) {
       if (at >= old) break;
       this.#lastHeard.delete(id);
@@ -135,7 +132,7 @@ export class Identities {
     const heard = this.#lastHeard.get(id);
     // A registry that has just started has not heard of anybody yet.
     const at = heard && sameInstance(heard.instance, instance) ? heard.at : this.#started;
-    return performance.now() - at >= HEARTBEAT_TIMEOUT;
+    return performance.now() - at >= this.#options.silence;
   }
 
   /** Who answers at an address of a registered instance; the handshake goes no further than that. */
@@ -155,6 +152,7 @@ export class Identities {
     } catch {
       // It is silent, or it has told what is to be known, and this broke off.
     }
-    return found && !sameInstance(found, instance) ? "gone" : "unclear";
+    if (!found) return "unclear";
+    return sameInstance(found, instance) ? "running" : "gone";
   }
 }

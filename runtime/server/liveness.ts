@@ -1,5 +1,5 @@
 /**
- * Liveness: whether the process of a registered server has ended, as far as its addresses tell.
+ * Liveness: whether a registered server runs, as far as its addresses tell.
  *
  * @module
  */
@@ -11,37 +11,44 @@ import type { RegistryEntry } from "./registry_entry.ts";
 /** How long an address may take to answer, in ms. One that does not answer says nothing of its server. */
 const ANSWER_TIMEOUT = 1_000;
 
-/** What an address says of the server that announced it. */
+/** What is known of a registered instance. One of which nothing is known for sure may run all the same. */
+export type Presence = "running" | "gone" | "unknown";
+
+/** What an address says of the instance that announced it. */
 export type Sign =
+  /** It answers there. */
+  | "running"
   /** Nobody listens there, or another server does. */
   | "gone"
   /** There is no such socket: either its server has ended, or somebody removed the socket. */
   | "no socket"
-  /** Somebody answers, or it cannot be told. */
+  /** Somebody is there, or it cannot be told. */
   | "unclear";
 
 /**
- * Whether it is sure that a server has ended: nobody listens at its addresses, those that can be tried from here.
- * Where a socket is missing, or no address can be tried, its process has to be gone from this host as well, or
- * for a missing socket the server be `isLongSilent`. Silence, a host that cannot be reached and a time-out prove
- * nothing.
+ * Looks whether a registered instance runs. It is gone for sure when nobody listens at its addresses, those that can
+ * be tried from here. Where a socket is missing, or no address can be tried, its process has to be gone from this
+ * host as well, or for a missing socket the server be `isLongSilent`. Silence, a host that cannot be reached and a
+ * time-out prove nothing.
  *
- * @param options.examine looks at an address; by default it is enough that somebody accepts there.
+ * @param options.examine looks at an address; by default it connects there, which does not tell who answers.
  */
-export async function hasEnded(
+export async function lookFor(
   { addresses, pid, host }: RegistryEntry,
   options: {
     isLongSilent?: boolean;
     examine?: (address: Address) => Promise<Sign>;
   } = {},
-): Promise<boolean> {
+): Promise<Presence> {
   const { isLongSilent = false, examine = connects } = options;
   const tried = addresses.filter(isLocal);
   const signs: Sign[] = [];
   const all = Promise.all(tried.map(async (address) => void signs.push(await examine(address))));
-  if (!await within(ANSWER_TIMEOUT, all) || signs.includes("unclear")) return false;
-  if (signs.length > 0 && (isLongSilent || !signs.includes("no socket"))) return true;
-  return host === hostName() && !await isRunning(pid);
+  const isDone = await within(ANSWER_TIMEOUT, all);
+  if (signs.includes("running")) return "running";
+  if (!isDone || signs.includes("unclear")) return "unknown";
+  if (signs.length > 0 && (isLongSilent || !signs.includes("no socket"))) return "gone";
+  return host === hostName() && !await isRunning(pid) ? "gone" : "unknown";
 }
 
 /** What it says of a server that connecting to its address failed so. */

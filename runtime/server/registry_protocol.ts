@@ -5,7 +5,7 @@
  */
 import { ActorRef } from "../actor/ref.ts";
 import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
-import type { Presence } from "./identity.ts";
+import type { Presence } from "./liveness.ts";
 import type { RegistryEntry } from "./registry_entry.ts";
 
 /** The registry's actor. */

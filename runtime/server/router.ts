@@ -19,7 +19,7 @@ import type { AddressBook } from "./address_book.ts";
 import { Connection, type Heartbeat } from "./connection.ts";
 import { type Authenticated, type Credentials, greet, welcome } from "./handshake.ts";
 import { type Bytes, Refusal, RefusedError } from "./handshake_messages.ts";
-import { type Claim, WHEN_SILENT } from "./identity.ts";
+import { type Claim, whenSilent } from "./identity.ts";
 import { fingerprint, sameInstance } from "./instance.ts";
 import { Peer } from "./peer.ts";
 import type { Session } from "./session.ts";
@@ -378,7 +378,9 @@ export class Router implements Route {
     const who = `another instance of ${peer}, ${
       fingerprint(instance)
     }, is connected with ${this.#self.id}`;
-    return answers ? who : `${who} and does not answer now: ${WHEN_SILENT}`;
+    return answers
+      ? who
+      : `${who} and does not answer now: ${whenSilent(this.#events.heartbeat.timeout)}`;
   }
 
   #use(stream: Accepted["stream"], authenticated: Authenticated, address: Address): void {

@@ -3,7 +3,7 @@ import { MemoryStore } from "../../registry/memory_store.ts";
 import { serveRegistry } from "../../registry/registry_actor.ts";
 import { parseServerId, REGISTRY_ID } from "../../runtime/actor/server_id.ts";
 import { listServers, registryClient } from "../../runtime/ensemble/remote.ts";
-import type { Presence } from "../../runtime/server/identity.ts";
+import type { Presence } from "../../runtime/server/liveness.ts";
 import {
   MAX_ADDRESS,
   MAX_ADDRESSES,
@@ -208,7 +208,7 @@ Deno.test("presence takes admin, and is asked of a registered instance only", as
     1,
   );
   await elevated(a, registry, "admin");
-  assert.equal(await presence(ofB), "connected");
+  assert.equal(await presence(ofB), "running");
   assert.equal(await presence({ ...ofB, instance: a.entry.instance }), "gone");
   assert.equal(await presence({ ...ofB, id: parseServerId("nosuch") }), "gone");
 });
@@ -224,7 +224,7 @@ Deno.test("presence tells a server that has ended from one that is only not conn
     for (let next; (next = await port.accept());) next.stream.close();
   })();
   const tries: [what: string, entry: RegistryEntry, presence: Presence][] = [
-    ["it listens, and is not connected", b.entry, "unknown"],
+    ["it answers, and is not connected", b.entry, "running"],
     ["another server is where it was", entry("c", { addresses: b.entry.addresses }), "gone"],
     ["another instance is where it was", entry("b", { addresses: b.entry.addresses }), "gone"],
     ["somebody hangs up where it was", entry("g", { addresses: [port.address] }), "unknown"],

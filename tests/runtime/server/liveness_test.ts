@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parseServerId } from "../../../runtime/actor/server_id.ts";
-import { hasEnded } from "../../../runtime/server/liveness.ts";
+import { lookFor } from "../../../runtime/server/liveness.ts";
 import type { RegistryEntry } from "../../../runtime/server/registry_entry.ts";
 import { type Address, hostName, localUnixAddress } from "../../../runtime/wire/address.ts";
 import { listenAt } from "../../../runtime/wire/transport.ts";
@@ -28,12 +28,12 @@ function entry(addresses: Address[], options: Partial<RegistryEntry> = {}): Regi
 const CLOSED: Address = { kind: "tcp", host: "127.0.0.1", port: 1 };
 const CLOSED_TOO: Address = { kind: "tcp", host: "127.0.0.1", port: 2 };
 
-Deno.test("hasEnded is true when all addresses refuse", async () => {
-  assert.equal(await hasEnded(entry([CLOSED])), true);
-  assert.equal(await hasEnded(entry([CLOSED, CLOSED_TOO])), true);
+Deno.test("lookFor finds a server gone when all addresses refuse", async () => {
+  assert.equal(await lookFor(entry([CLOSED])), "gone");
+  assert.equal(await lookFor(entry([CLOSED, CLOSED_TOO])), "gone");
 });
 
-Deno.test("hasEnded is true for a socket that nobody listens at any more", async () => {
+Deno.test("lookFor finds a server gone for a socket that nobody listens at any more", async () => {
   await using ensemble = new LocalEnsemble();
   const path = `${ensemble.directory}/left`;
   // A process that is killed leaves its socket there.
@@ -43,47 +43,58 @@ Deno.test("hasEnded is true for a socket that nobody listens at any more", async
   }).output();
   assert.notEqual(code, 0);
   assert.ok(Deno.lstatSync(path).isSocket);
-  assert.equal(await hasEnded(entry([localUnixAddress(path)])), true);
+  assert.equal(await lookFor(entry([localUnixAddress(path)])), "gone");
 });
 
-Deno.test("hasEnded is false when one of the addresses is accepted, though nobody answers there", async () => {
+Deno.test("lookFor cannot tell when one of the addresses is accepted, though nobody answers there", async () => {
   await using ensemble = new LocalEnsemble();
   for (const address of [anyPort(), ensemble.socket("silent")]) {
     const listener = await listenAt(address);
     try {
       const living = entry([CLOSED, listener.address]);
-      assert.equal(await hasEnded(living, { isLongSilent: true }), false, address.kind);
+      assert.equal(await lookFor(living, { isLongSilent: true }), "unknown", address.kind);
     } finally {
       listener.close();
     }
   }
 });
 
-Deno.test("hasEnded is true for a missing socket only when the process is gone too", async () => {
-  assert.equal(await hasEnded(entry([MISSING])), false);
-  assert.equal(await hasEnded(entry([MISSING], { pid: NO_PID })), true);
-  assert.equal(await hasEnded(entry([MISSING, CLOSED])), false);
-  assert.equal(await hasEnded(entry([MISSING], { pid: NO_PID, host: "elsewhere" })), false);
-  assert.equal(await hasEnded(entry([MISSING], { pid: undefined })), false);
+Deno.test("lookFor finds a server gone for a missing socket only when the process is gone too", async () => {
+  assert.equal(await lookFor(entry([MISSING])), "unknown");
+  assert.equal(await lookFor(entry([MISSING], { pid: NO_PID })), "gone");
+  assert.equal(await lookFor(entry([MISSING, CLOSED])), "unknown");
+  assert.equal(await lookFor(entry([MISSING], { pid: NO_PID, host: "elsewhere" })), "unknown");
+  assert.equal(await lookFor(entry([MISSING], { pid: undefined })), "unknown");
   // That of init belongs to another user, where this is not root.
-  assert.equal(await hasEnded(entry([MISSING], { pid: 1 })), false);
-  assert.equal(await hasEnded(entry([MISSING]), { isLongSilent: true }), true);
+  assert.equal(await lookFor(entry([MISSING], { pid: 1 })), "unknown");
+  assert.equal(await lookFor(entry([MISSING]), { isLongSilent: true }), "gone");
 });
 
-Deno.test("hasEnded goes by the process where no address can be tried", async () => {
+Deno.test("lookFor goes by the process where no address can be tried", async () => {
   const elsewhere: Address = { kind: "unix", host: "elsewhere", path: "/a" };
   for (const addresses of [[], [elsewhere]]) {
-    assert.equal(await hasEnded(entry(addresses), { isLongSilent: true }), false);
-    assert.equal(await hasEnded(entry(addresses, { pid: NO_PID })), true);
-    assert.equal(await hasEnded(entry(addresses, { pid: NO_PID, host: "elsewhere" })), false);
+    assert.equal(await lookFor(entry(addresses), { isLongSilent: true }), "unknown");
+    assert.equal(await lookFor(entry(addresses, { pid: NO_PID })), "gone");
+    assert.equal(await lookFor(entry(addresses, { pid: NO_PID, host: "elsewhere" })), "unknown");
   }
 });
 
-Deno.test("hasEnded is false when an address does not answer in time", async () => {
+Deno.test("lookFor cannot tell when an address does not answer in time", async () => {
   using clock = stopClock();
   const examine = (address: Address) =>
     address.kind === "unix" ? Promise.resolve("gone" as const) : new Promise<never>(() => {});
-  const ended = hasEnded(entry([MISSING, anyPort()]), { examine, isLongSilent: true });
+  const found = lookFor(entry([MISSING, anyPort()]), { examine, isLongSilent: true });
   await clock.tickAsync(1_000);
-  assert.equal(await ended, false);
+  assert.equal(await found, "unknown");
+});
+
+Deno.test("lookFor finds a server that answers at one address running, whatever the others say", async () => {
+  using clock = stopClock();
+  const examine = (address: Address) => {
+    if (address.kind === "unix") return Promise.resolve("running" as const);
+    return address.port === 1 ? Promise.resolve("gone" as const) : new Promise<never>(() => {});
+  };
+  const found = lookFor(entry([CLOSED, CLOSED_TOO, MISSING]), { examine, isLongSilent: true });
+  await clock.tickAsync(1_000);
+  assert.equal(await found, "running");
 });
