@@ -143,7 +143,9 @@ export class Stage implements AsyncDisposable {
       console.log(`${server.name}: exit code ${code}`);
       if (code !== 0) throw new Error(`${server.name} ended with exit code ${code}`);
     }
-    const left = [...Deno.readDirSync(this.sockets)].map(({ name }) => name);
+    // The lock of the directory stays: no server id begins with a dot.
+    const left = [...Deno.readDirSync(this.sockets)].map(({ name }) => name)
+      .filter((name) => !name.startsWith("."));
     if (left.length > 0) throw new Error(`sockets left behind: ${left.join(" ")}`);
   }
 
