@@ -26,8 +26,12 @@ export class History {
     this.#newest = lines.at(-1);
   }
 
-  /** Opens the history, and cuts the oldest lines off when it has grown too long. */
+  /**
+   * Opens the history, and cuts the oldest lines off when it has grown too long. A file that others could
+   * read is for its owner alone from then on.
+   */
   static async open(path: string): Promise<History> {
+    await Deno.chmod(path, 0o600).catch(() => {});
     const lines = (await Deno.readTextFile(path).catch(() => "")).split("\n").filter(Boolean);
     const kept = lines.slice(-MAX_HISTORY);
     if (kept.length < lines.length) await replaceFile(path, `${kept.join("\n")}\n`);

@@ -16,6 +16,12 @@ const NOT_INITIALISED = "Uncaught ReferenceError: Cannot access 'a' before initi
 const CONSTANT = "Uncaught TypeError: Assignment to constant variable.";
 
 conversations({
+  "eval is called as it stands, and sees the names around it": [
+    [["((local) => eval('local + 1'))(6)"], "7"],
+    [["{ const local = 7; eval('local') }"], "7"],
+    [["const top = 8", "eval('top')"], "8"],
+    [["(0, eval)('typeof local')"], '"undefined"'],
+  ],
   "types come off": [
     [["const n: Map<string, number> = new Map([['a', 1]])", "n"], 'Map(1) { "a" => 1 }'],
     [["const id = <T,>(v: T): T => v; id<number>(3) as number"], "3"],

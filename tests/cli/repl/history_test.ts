@@ -31,8 +31,18 @@ Deno.test("the oldest lines go when there are too many", () =>
     assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);
   }));
 
-Deno.test("without a place for it there is no history, and no failure", async () => {
-  const history = await History.open("/nonexistent/history");
-  await history.add("a");
-  assert.deepEqual(history.lines, []);
-});
+Deno.test("without a place for it there is no history, and no failure", () =>
+  withFile(async (path) => {
+    await Deno.writeTextFile(path, "");
+    const history = await History.open(`${path}/history`);
+    await history.add("a");
+    assert.deepEqual(history.lines, []);
+  }));
+
+Deno.test("a history that others could read is for its owner alone once it is opened", () =>
+  withFile(async (path) => {
+    await Deno.writeTextFile(path, "secret\n");
+    await Deno.chmod(path, 0o644);
+    assert.deepEqual((await History.open(path)).lines, ["secret"]);
+    assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);
+  }));
