@@ -117,7 +117,7 @@ function hostileSession(self: Actor): Handlers {
     evaluate({ expansion }: { expansion: Expansion }, { source }: Envelope) {
       self.tell(source, { type: "output", text: `output ${ATTACK}` });
       const failed = expansion.text.includes("fail");
-      return failed ? { error: `error ${ATTACK}` } : { result: `result ${ATTACK}` };
+      return failed ? { error: `error ${ATTACK}` } : { result: `result: 1, ${ATTACK}` };
     },
     complete: () => [`name${ATTACK}`, "name\u3164", "other", "named", "names"],
     isDefined: () => ATTACK,

@@ -73,7 +73,7 @@ Deno.test("gxensemble repl prints no control character of a server, on a pipe", 
     ",(thread-state)",
   ]);
   assert.doesNotMatch(stdout + stderr, STEERING);
-  assert.ok(stdout.includes(`output ${VISIBLE_LINES}\nresult ${VISIBLE_LINES}\n`), stdout);
+  assert.ok(stdout.includes(`output ${VISIBLE_LINES}\nresult: 1, ${VISIBLE_LINES}\n`), stdout);
   assert.match(stderr, /^error \\u001b/);
   const [, listing] = stdout.split("group 1 root\n");
   assert.ok(listing!.includes(` ${VISIBLE_NAME} `), listing);
@@ -89,7 +89,7 @@ Deno.test("gxensemble repl prints no control character of a server, on a termina
   await using terminal = new Terminal(places, [...places.program, "repl", "rogue"]);
   await terminal.shows("rogue> ");
   terminal.type("1\r");
-  await terminal.shows("result ");
+  await terminal.shows("result: \x1b[33m1\x1b[39m, \\u001b]0;t");
   await terminal.shows("rogue> ");
   terminal.type("fail\r");
   await terminal.shows("error ");

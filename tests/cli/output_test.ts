@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { visibleValue } from "../../cli/output.ts";
 import { hasControls } from "../../runtime/control_characters.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
+import { onTerminal } from "../terminal.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const OUTPUT = new URL("../../cli/output.ts", import.meta.url).href;
@@ -53,6 +54,16 @@ Deno.test("visibleValue colours what it has made visible", () => {
     visibleValue('"\x1b[31m\u202e"', { colors: true }),
     '\x1b[32m"\\u001b[31m\\u202e"\x1b[39m',
   );
+});
+
+Deno.test("printValue colours on a terminal, unless NO_COLOR is set", async () => {
+  using ensemble = new TemporaryEnsemble();
+  const script = `import { printValue } from ${JSON.stringify(OUTPUT)}; printValue("[ 1 ]");`;
+  const command = [Deno.execPath(), "eval", script];
+  const coloured = await onTerminal(ensemble, command);
+  assert.ok(coloured.raw.includes("[ \x1b[33m1\x1b[39m ]"), coloured.raw);
+  const plain = await onTerminal(ensemble, ["env", "NO_COLOR=1", ...command]);
+  assert.ok(plain.raw.includes("[ 1 ]"), plain.raw);
 });
 
 Deno.test("nothing in cli prints but output.ts, and the REPL's terminal what output.ts made visible", async () => {
