@@ -14,6 +14,9 @@ Usage: install.sh [option ...]
 Installs gxensemble and ensemble-registry for this machine: downloads them, compares them with the SHA256SUMS
 of their release, and puts them into a directory. What runs there goes on running with the old file.
 
+What comes from GitHub is also verified to have been built there from the project's sources, where gh, GitHub's
+command line, is installed and logged in.
+
 Options:
   --from <url>       the URL of a directory with the files of a release [default: $GXENSEMBLE_URL, or the
                      latest release on GitHub]
@@ -60,14 +63,51 @@ find_target() {
   esac
 }
 
+# What is asked for over https stays with it, also where it leads elsewhere. Over http anybody on the way can put in
+# another release, with SHA256SUMS to match: only a person can want that.
+find_protocols() {
+  case $from in
+    https://*) protocols=https ;;
+    http://127.0.0.1[:/]* | http://localhost[:/]* | "http://[::1]"[:/]*) protocols=http,https ;;
+    http://*)
+      protocols=http,https
+      echo "$from is not https: whoever is on the way to it can change what is installed" >&2
+      ;;
+    file://*) protocols="file" ;;
+    *) fail_usage "$from is not a URL of https, http or file" ;;
+  esac
+}
+
 # download <name>: from the release into the temporary directory.
 download() {
   echo "downloading $from/$1" >&2
   case $downloader in
-    curl) why=$(curl -fsSL --retry 2 -o "$temporary/$1" "$from/$1" 2>&1) && return ;;
-    wget) why=$(wget -t 2 -O "$temporary/$1" "$from/$1" 2>&1) && return ;;
+    curl)
+      why=$(curl -fsSL --proto "=$protocols" --retry 2 -o "$temporary/$1" "$from/$1" 2>&1) && return
+      ;;
+    wget) download_with_wget "$1" && return ;;
   esac
   fail "cannot download $from/$1: $(printf '%s\n' "$why" | sed '/^ *$/d' | tail -n 1)"
+}
+
+# The same with wget, which has no option to stay with https: it is told of each redirect.
+download_with_wget() {
+  url=$from/$1
+  for _ in 1 2 3 4 5; do
+    case ",$protocols," in
+      *",${url%%:*},"*) ;;
+      *)
+        why="it leads to $url, and only $protocols is wanted"
+        return 1
+        ;;
+    esac
+    why=$(LC_ALL=C wget -t 2 -S --max-redirect=0 -O "$temporary/$1" "$url" 2>&1) && return
+    # GitHub gives whole URLs.
+    url=$(printf '%s\n' "$why" | sed -n 's/^ *[Ll]ocation: \([a-z]*:[^ ]*\).*/\1/p' | sed -n 1p)
+    [ -n "$url" ] || return 1
+  done
+  why="there are too many redirects"
+  return 1
 }
 
 # verify <name>: what was downloaded is what SHA256SUMS says.
@@ -77,6 +117,23 @@ verify() {
   actual=$($hasher <"$temporary/$1" | cut -d ' ' -f 1)
   [ "$actual" = "$expected" ] ||
     fail "$from/$1 is not what SHA256SUMS says: its SHA-256 is $actual and should be $expected"
+}
+
+# attest <name>: what was downloaded was built by the project's own workflow on GitHub.
+attest() {
+  if [ "$origin" != github ]; then return; fi
+  if ! gh attestation verify --help >/dev/null 2>&1; then
+    echo "who built $1 is not verified: that takes gh, GitHub's command line, which is not here or too old" >&2
+    return
+  fi
+  code=0
+  why=$(gh attestation verify "$temporary/$1" --repo gxensemble/gxensemble \
+    --signer-workflow gxensemble/gxensemble/.github/workflows/release.yml 2>&1) || code=$?
+  case $code in
+    0) ;;
+    4) echo "who built $1 is not verified: log in with gh auth login first" >&2 ;;
+    *) fail "$1 was not built by the project: $(printf '%s\n' "$why" | sed '/^ *$/d' | tail -n 1)" ;;
+  esac
 }
 
 # stage <name>: puts it beside its place, and finds out whether it runs there.
@@ -165,13 +222,16 @@ main() {
   esac
 
   find_target
+  origin=github
   if [ -n "$from" ]; then
     from=${from%/}
+    origin=elsewhere
   elif [ -n "$version" ]; then
     from=$releases/download/$version
   else
     from=$releases/latest/download
   fi
+  find_protocols
   if [ -z "$to" ]; then
     if [ "$(id -u)" = 0 ]; then
       to=/usr/local/bin
@@ -206,6 +266,7 @@ main() {
   for name in $names; do
     download "$name-$target"
     verify "$name-$target"
+    attest "$name-$target"
   done
   why=$(mkdir -p -- "$to" 2>&1) || fail "cannot make $to: $why"
   to=$(CDPATH='' cd -- "$to" && pwd)

@@ -178,35 +178,41 @@ Deno.test("a file server that hides what .ts files are is named as the cause", a
   assert.match(stderr, /^gxensemble: error: http:\S+ does not say of \.ts files that they are Ty/m);
 });
 
-Deno.test("mod.ts is imported by URL, by path and by name, and runs the same everywhere", async () => {
-  await using files = await FileServer.start(PLAIN);
-  await using ensemble = await makeEnsemble();
-  ensemble.places.program = fromSource(files.url("cli/main.ts"));
-  await ensemble.lines("cookie");
-  await ensemble.startRegistry();
-  const name = "@gxensemble/ensemble";
-  const projects: Record<string, { runtime: string; imports?: Record<string, string> }> = {
-    "url": { runtime: files.url("mod.ts") },
-    "path": { runtime: `${ROOT}mod.ts` },
-    "mapped-url": { runtime: name, imports: { [name]: files.url("mod.ts") } },
-    "mapped-path": { runtime: name, imports: { [name]: `${ROOT}mod.ts` } },
-  };
-  for (const [project, { runtime, imports }] of Object.entries(projects)) {
-    const write = (file: string, text: string) => ensemble.write(`${project}/${file}`, text);
-    const configuration = await write("deno.json", JSON.stringify({ imports }));
-    const main = await write("program.ts", program(runtime));
-    const asker = await write("asking.ts", asking(runtime));
-    const late = await write(
+const NAME = "@gxensemble/ensemble";
+
+/** Where projects import the runtime from, and what their maps make of that, by the URL of mod.ts. */
+const PROJECTS: Record<
+  string,
+  (url: string) => { runtime: string; imports?: Record<string, string> }
+> = {
+  "a URL": (url) => ({ runtime: url }),
+  "a path": () => ({ runtime: `${ROOT}mod.ts` }),
+  "a name for a URL": (url) => ({ runtime: NAME, imports: { [NAME]: url } }),
+  "a name for a path": () => ({ runtime: NAME, imports: { [NAME]: `${ROOT}mod.ts` } }),
+};
+
+for (const [place, project] of Object.entries(PROJECTS)) {
+  Deno.test(`mod.ts is imported by ${place}, alone and by run, and is one with the server's`, async () => {
+    await using files = await FileServer.start(PLAIN);
+    await using ensemble = await makeEnsemble();
+    ensemble.places.program = fromSource(files.url("cli/main.ts"));
+    await ensemble.lines("cookie");
+    await ensemble.startRegistry();
+    const { runtime, imports } = project(files.url("mod.ts"));
+    const configuration = await ensemble.write("deno.json", JSON.stringify({ imports }));
+    const main = await ensemble.write("program.ts", program(runtime));
+    const asker = await ensemble.write("asking.ts", asking(runtime));
+    const late = await ensemble.write(
       "late.ts",
       `import { currentServer } from "${runtime}";\nexport const where = currentServer().id;\n`,
     );
-    const faulty = await write("wrong.ts", wrong(runtime));
+    const faulty = await ensemble.write("wrong.ts", wrong(runtime));
     // A map leads to the same types.
     if (!imports) await checkTypes(ensemble, configuration, [main, asker, late, faulty]);
 
     const servers = {
-      [`${project}-alone`]: ["run", "-A", "--config", configuration, main, `${project}-alone`],
-      [`${project}-run`]: [...ensemble.places.program.slice(1), "run", `${project}-run`, main],
+      alone: ["run", "-A", "--config", configuration, main, "alone"],
+      run: [...ensemble.places.program.slice(1), "run", "run", main],
     };
     for (const [id, command] of Object.entries(servers)) {
       await ensemble.spawnDeno(...command).printed("serving");
@@ -214,7 +220,7 @@ Deno.test("mod.ts is imported by URL, by path and by name, and runs the same eve
         await deno(ensemble, "run", "-A", "--config", configuration, asker, id),
         `hello you, I am ${id}\n`,
       );
-      ensemble.places.workingDirectory = ensemble.path(project);
+      ensemble.places.workingDirectory = ensemble.path("");
       const results = await enter(ensemble, id, [
         `import { currentServer } from "${runtime}";`,
         "currentServer().id",
@@ -224,14 +230,14 @@ Deno.test("mod.ts is imported by URL, by path and by name, and runs the same eve
       ]);
       assert.deepEqual(results.filter((line) => !/^[0-9a-f]{64}$/.test(line)), [
         `"${id}"`,
-        `... loading library module ${name}`,
+        `... loading library module ${NAME}`,
         `... loading code object file ${late}`,
         `"${id}"`,
       ]);
       ensemble.places.workingDirectory = `${ensemble.places.directory}/empty`;
     }
-  }
-});
+  });
+}
 
 Deno.test("another copy of the runtime is refused by its URL, and taken for the server's by name", async () => {
   await using files = await FileServer.start(PLAIN);

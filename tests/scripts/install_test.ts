@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { findProgram, MOUNTS, testWith } from "../requirements.ts";
+import { SecureMirror } from "./secure_mirror.ts";
 import { INSTALLING, scriptText, standIn, TARGET, TemporaryRelease } from "./temporary_release.ts";
 
 const GXENSEMBLE = `gxensemble-${TARGET}`;
@@ -316,3 +317,101 @@ function brokenOff(text: string): Response {
     }),
   );
 }
+
+for (const downloader of ["curl", "wget"]) {
+  testWith([downloader, ...INSTALLING], {
+    name: `install.sh with ${downloader} stays with https, also where a redirect leads elsewhere`,
+    async fn() {
+      await using release = new TemporaryRelease("1.2.3");
+      await using mirror = await SecureMirror.start((name) =>
+        Response.redirect(`${release.url}/${name}`)
+      );
+      const PATH = release.tools(downloader, "sha256sum");
+      const env = { PATH, ...mirror.trust(release.directory) };
+      assert.match(
+        await release.failure({ env, from: mirror.url }),
+        /^cannot download https:\S+SHA256SUMS: .*(http.*(not supported|disabled)|only https is wanted)/,
+      );
+      assert.deepEqual(release.requests, []);
+
+      mirror.answer = (name) => new Response(release.files.get(name) as string);
+      assert.equal((await release.install({ env, from: mirror.url })).code, 0);
+      assert.deepEqual(release.installed(), both("1.2.3"));
+      // From plain http to https is no loss.
+      const files = new Map(release.files);
+      mirror.answer = (name) => new Response(files.get(name) as string);
+      release.redirect(mirror.url);
+      assert.equal((await release.install({ env })).code, 0);
+    },
+  });
+}
+
+testWith(INSTALLING, {
+  name: "install.sh warns of http that leaves this machine, and refuses what is no URL",
+  async fn() {
+    await using release = new TemporaryRelease("1.2.3");
+    const { stderr: silent } = await release.install();
+    assert.doesNotMatch(silent, /is not https/);
+    const { code, stderr } = await release.install({
+      from: "http://mirror.invalid/files",
+      env: { PATH: release.stub({ curl: "exit 6" }) },
+    });
+    assert.equal(code, 1);
+    assert.match(stderr, /^http:\/\/mirror\.invalid\/files is not https: whoever is on the way /);
+    for (const from of ["ftp://mirror.invalid", "mirror.invalid", "-o/tmp/x"]) {
+      const refused = await release.install({ from });
+      assert.equal(refused.code, 2, from);
+      assert.match(refused.stderr, /is not a URL of https, http or file\n/);
+    }
+  },
+});
+
+testWith(["curl", ...INSTALLING], {
+  name: "install.sh installs from GitHub only what gh finds to be built there",
+  async fn() {
+    await using release = new TemporaryRelease("1.2.3");
+    // What would go to GitHub goes to the release of the test.
+    const curl = `
+      for url; do :; done
+      case $* in *"--proto =https "*) ;; *) echo "not only https" >&2; exit 1 ;; esac
+      while [ "$1" != -o ]; do shift; done
+      exec ${findProgram("curl")} -fsS -o "$2" "${release.url}/\${url##*/}"`;
+    const verified = `${release.directory}/verified`;
+    const gh = (end: string) => `
+      [ "$1 $2 $3" != "attestation verify --help" ] || exit 0
+      [ "$1 $2 $4 $5" = "attestation verify --repo gxensemble/gxensemble" ] || exit 99
+      echo "\${3##*/}" >>'${verified}'
+      ${end}`;
+    const install = (scripts: Record<string, string>) =>
+      release.install({ from: null, env: { PATH: release.stub({ curl, ...scripts }) } });
+    const reason = (stderr: string) => stderr.split("\n").at(-2);
+
+    const refused = await install({ gh: gh("echo 'no attestations found' >&2; exit 1") });
+    assert.equal(refused.code, 1);
+    assert.equal(
+      reason(refused.stderr),
+      `install.sh: error: ${GXENSEMBLE} was not built by the project: no attestations found`,
+    );
+    assert.deepEqual(release.installed(), {});
+    release.assertTidy();
+
+    Deno.removeSync(verified);
+    const good = await install({ gh: gh("exit 0") });
+    assert.equal(good.code, 0, good.stderr);
+    assert.equal(Deno.readTextFileSync(verified), `${GXENSEMBLE}\nensemble-registry-${TARGET}\n`);
+    assert.deepEqual(release.installed(), both("1.2.3"));
+
+    const loggedOut = await install({ gh: gh("exit 4") });
+    assert.equal(loggedOut.code, 0);
+    assert.match(
+      loggedOut.stderr,
+      /\nwho built \S+ is not verified: log in with gh auth login first\n/,
+    );
+    const without = await install({ gh: "exit 127" });
+    assert.equal(without.code, 0);
+    assert.match(without.stderr, /\nwho built \S+ is not verified: that takes gh, /);
+    // What comes from elsewhere, GitHub knows nothing of.
+    const elsewhere = await release.install({ env: { PATH: release.stub({ gh: gh("exit 1") }) } });
+    assert.equal(elsewhere.code, 0, elsewhere.stderr);
+  },
+});

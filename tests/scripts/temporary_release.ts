@@ -35,6 +35,8 @@ export interface InstallOptions {
   within?: string[];
   /** The user to run it as, from root only. */
   user?: number;
+  /** The URL that it is told to download from; the release's when absent, none when null. */
+  from?: string | null;
 }
 
 /** Files on a file server, and a directory to install them in; removed with `using`. */
@@ -79,6 +81,13 @@ export class TemporaryRelease implements AsyncDisposable {
     this.sum();
   }
 
+  /** Has each file answered with a redirect to the same name below a URL. */
+  redirect(url: string): void {
+    for (const name of this.files.keys()) {
+      this.files.set(name, () => Response.redirect(`${url}/${name}`));
+    }
+  }
+
   /** Brings SHA256SUMS up to date. */
   sum(): void {
     const lines = [...this.files].filter(([name]) => name !== "SHA256SUMS").map(([name, text]) =>
@@ -89,9 +98,10 @@ export class TemporaryRelease implements AsyncDisposable {
 
   /** Runs the script. */
   async install(options: InstallOptions = {}): Promise<Outcome> {
-    const { args = [], env, piped, shell = "sh", within = [], user } = options;
+    const { args = [], env, piped, shell = "sh", within = [], user, from = this.url } = options;
     const script = piped === undefined ? [SCRIPT.pathname] : ["-s", "--"];
-    const command = [...within, shell, ...script, "--from", this.url, "--to", this.to, ...args];
+    const source = from === null ? [] : ["--from", from];
+    const command = [...within, shell, ...script, ...source, "--to", this.to, ...args];
     const process = new Deno.Command(command[0]!, {
       args: command.slice(1),
       env: { TMPDIR: this.#scratch, ...env },

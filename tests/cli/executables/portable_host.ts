@@ -25,24 +25,25 @@ export class PortableHost extends TemporaryEnsemble {
   /** The only directory on the PATH. */
   readonly bin = `${this.directory}/bin`;
 
-  readonly #deno = `${this.directory}/stand-in/deno`;
+  /** What goes into executables as Deno. */
+  readonly #deno: string;
 
-  /** Makes one without an executable. */
-  constructor() {
+  /**
+   * Makes one without an executable. What goes in as Deno is a script that runs the Deno of the tests, unless one is
+   * named: to compress a whole one takes seconds.
+   */
+  constructor({ deno }: { deno?: string } = {}) {
     super();
     Deno.mkdirSync(this.bin);
     for (const tool of TOOLS) {
       const path = findProgram(tool);
       if (path) Deno.symlinkSync(path, `${this.bin}/${tool}`);
     }
-    Deno.mkdirSync(`${this.directory}/stand-in`);
-    Deno.writeTextFileSync(this.#deno, standIn(), { mode: 0o755 });
+    this.#deno = deno ?? `${this.directory}/stand-in`;
+    if (!deno) Deno.writeTextFileSync(this.#deno, standIn(), { mode: 0o755 });
   }
 
-  /**
-   * Makes an executable of the text of a module. What goes in as Deno is a script that runs the Deno of the tests:
-   * to compress a whole one takes seconds.
-   */
+  /** Makes an executable of the text of a module. */
   async compile(
     text: string,
     { file = "main.ts", include = [] as string[], output = this.executable } = {},
