@@ -14,8 +14,8 @@ function doubled(depth: number): unknown[] {
   return array;
 }
 
-/** 4 MB of an integer. Its digits would take seconds. */
-const HUGE = BigInt(`0x${"f".repeat(8_000_000)}`);
+/** Of an integer of megabytes the digits would take seconds; this one is as huge to the code. */
+const HUGE = 2n ** 4096n;
 
 Deno.test("shorten keeps what is short, and cuts the rest to its limit", () => {
   assert.equal(shorten("abc"), "abc");
@@ -82,4 +82,6 @@ Deno.test("inspectBounded shows little of what is large, within its limit", () =
     for (const value of values) assert.ok(inspectBounded(value, { limit }).length <= limit);
   }
   assert.equal(inspectBounded([1, { a: 2n }], { oneLine: true }), "[ 1, { a: 2n } ]");
+  assert.equal(inspectBounded(HUGE), "[a huge bigint]");
+  assert.equal(inspectBounded({ a: HUGE }), "[an object of 1 properties: look at some of them]");
 });

@@ -75,3 +75,13 @@ Deno.test("close says what was left out until then, and leaves no timer", async 
   assert.deepEqual(logs.lines, ["WARN server: 3 more lines were left out: junk of a"]);
   assert.equal(clock.countTimers(), 0);
 });
+
+Deno.test("allows makes room for new sources when periods are over, though nothing was left out", () => {
+  using clock = stopClock("setTimeout", "clearTimeout", "performance");
+  const limit = new LineLimit();
+  for (let i = 0; i < 64; i++) assert.ok(limit.allows(`source${i}`, "junk"));
+  clock.tick(10_000);
+  for (const source of ["a", "b", "c"]) {
+    for (let line = 0; line < 5; line++) assert.ok(limit.allows(source, "junk"));
+  }
+});

@@ -201,3 +201,24 @@ Deno.test("close removes the directory, also one that is gone already", () =>
     await assert.rejects(Deno.stat(directory), Deno.errors.NotFound);
     await store.close();
   }));
+
+Deno.test("load imports the libraries of a program first, and names who imports one that is absent", () =>
+  withStore(async (store) => {
+    const main = await unitOf("main.ts", "export {}; globalThis.wasEvaluated = true;");
+    await store.add([main]);
+    const importer = { path: "/src/main.ts", line: 3, column: 8 };
+    await assert.rejects(
+      store.load({ ...request([main]), libraries: [{ specifier: "my/nosuch", importer }] }),
+      { name: "ModuleError", message: /^\/src\/main\.ts:3:8: library module my\/nosuch is not / },
+    );
+    assert.equal("wasEvaluated" in globalThis, false);
+    assert.deepEqual(store.history(), []);
+  }));
+
+Deno.test("a unit keeps the author's file that it came with first", () =>
+  withStore(async (store) => {
+    const bad = await unitOf("bad.ts", 'throw new Error("no");');
+    await store.add([bad]);
+    await store.add([{ ...bad, path: "/elsewhere/bad.ts" }]);
+    await assert.rejects(store.load(request([bad])), { message: "/src/bad.ts: Error: no" });
+  }));
