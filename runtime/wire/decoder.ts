@@ -411,7 +411,7 @@ function readReference(): unknown {
   return nodes[number];
 }
 
-/** Makes all objects of a graph first, and then fills them. */
+/** Makes all objects of a graph first, and then fills them. They count twice, before they are made and when filled. */
 function readGraph(): unknown {
   at++;
   const size = readUint32();
@@ -438,21 +438,27 @@ function readHead(sizes: number[]): unknown {
   let size = 0;
   let made: unknown;
   if (tag >= SMALL_RECORD && tag <= SMALL_RECORD + MAX_SMALL_SIZE) {
+    count(OBJECT_WEIGHT);
     size = tag - SMALL_RECORD;
     made = {};
   } else if (tag >= SMALL_ARRAY && tag <= SMALL_ARRAY + MAX_SMALL_SIZE) {
+    count(OBJECT_WEIGHT);
     size = tag - SMALL_ARRAY;
     made = [];
   } else if (tag === Tag.Record) {
+    count(OBJECT_WEIGHT);
     size = readUint32();
     made = {};
   } else if (tag === Tag.Array) {
+    count(OBJECT_WEIGHT);
     size = readUint32();
     made = [];
   } else if (tag === Tag.Map) {
+    count(HEAVY_WEIGHT);
     size = readUint32();
     made = new Map();
   } else if (tag === Tag.Set) {
+    count(HEAVY_WEIGHT);
     size = readUint32();
     made = new Set();
   } else if (tag === Tag.Error) {
@@ -489,7 +495,7 @@ function count(weight: number): void {
   parts += weight;
   if (parts < partsAtCheck) return;
   if (parts > MAX_PARTS) throw malformed("too many parts");
-  partsAtCheck = parts + PARTS_PER_CHECK;
+  partsAtCheck = Math.min(parts + PARTS_PER_CHECK, MAX_PARTS + 1);
   checkTime();
 }
 

@@ -504,7 +504,7 @@ function writeReference(object: object, numbers: Map<object, number>): void {
   writeTagged(Tag.Reference, 0, number);
 }
 
-/** Writes the contents of all objects that can be reached, and then what they are. */
+/** Writes the contents of all objects that can be reached, and then what they are. They count twice, see the decoder. */
 function writeGraph(root: object): void {
   numbers = new Map([[root, 0]]);
   objects = [root];
@@ -537,22 +537,26 @@ function writeContents(object: object): { tag: Tag; size: number } {
   switch (tag) {
     case Tag.Record: {
       const keys = Object.keys(object);
+      count(OBJECT_WEIGHT);
       writeFields(object as Record<string, unknown>, keys, 0);
       size = keys.length;
       break;
     }
     case Tag.Array:
       size = (object as unknown[]).length;
+      count(OBJECT_WEIGHT);
       writeElements(object as unknown[], size, 0);
       break;
     case Tag.Map: {
       const entries = entriesOf(object as Map<unknown, unknown>);
+      count(HEAVY_WEIGHT);
       writeElements(entries, entries.length, 0);
       size = entries.length / 2;
       break;
     }
     case Tag.Set: {
       const members = membersOf(object as Set<unknown>);
+      count(HEAVY_WEIGHT);
       writeElements(members, members.length, 0);
       size = members.length;
       break;

@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { parseServerId } from "../../../runtime/actor/server_id.ts";
+import { ProtocolError } from "../../../runtime/errors.ts";
+import { COSTLY_VALUES, MAX_PARTS, MAX_PATTERN } from "../../../runtime/wire/limits.ts";
+import { OBJECT_WEIGHT, Tag } from "../../../runtime/wire/value_format.ts";
+import { rogueFrame } from "../../rogue_peer.ts";
+import { decodeEnvelope } from "./frames.ts";
+
+const SERVER = parseServerId("sender");
+
+/** The bytes of a `u32`. */
+function u32(value: number): number[] {
+  return [...new Uint8Array(new Uint32Array([value]).buffer)];
+}
+
+/** The bytes of a short text. */
+function text(value: string): number[] {
+  return [0x80 + value.length, ...new TextEncoder().encode(value)];
+}
+
+/** The message that a container of `count` times the same bytes is. */
+function repeated(tag: Tag, count: number, bytes: (i: number) => number[]): Uint8Array {
+  const each = bytes(0).length;
+  const body = new Uint8Array(5 + count * each);
+  body[0] = tag;
+  body.set(u32(count), 1);
+  for (let i = 0; i < count; i++) body.set(bytes(i), 5 + i * each);
+  return body;
+}
+
+function decode(body: Uint8Array): unknown {
+  return decodeEnvelope(rogueFrame({ dest: "dest" }, body), { source: SERVER }).message;
+}
+
+function assertRefused(body: Uint8Array, reason: string): void {
+  assert.throws(() => decode(body), (error) => {
+    assert.ok(error instanceof ProtocolError, Deno.inspect(error));
+    assert.equal(error.message, `malformed frame: ${reason}`);
+    return true;
+  });
+}
+
+Deno.test("IncomingFrame refuses a frame of more objects than are worth their memory", () => {
+  const most = Math.floor((MAX_PARTS - OBJECT_WEIGHT) / (OBJECT_WEIGHT + 1));
+  assert.equal((decode(repeated(Tag.Array, most, () => [0xc0])) as unknown[]).length, most);
+  for (const bytes of [[0xc0], [0xd0], [0xc1, 0x80, 1]]) {
+    assertRefused(repeated(Tag.Array, most + 1, () => bytes), "too many parts");
+  }
+});
+
+Deno.test("IncomingFrame refuses heavy objects sooner", () => {
+  const heavy: Record<string, number[]> = {
+    "a Map": [Tag.Map, ...u32(0)],
+    "a Set": [Tag.Set, ...u32(0)],
+    "an ArrayBuffer": [Tag.Binary, 1, ...u32(0)],
+    "a Uint8Array": [Tag.Binary, 0, ...u32(0)],
+  };
+  for (const [what, bytes] of Object.entries(heavy)) {
+    const body = repeated(Tag.Array, Math.floor(MAX_PARTS / 20), () => bytes);
+    assert.throws(() => decode(body), /too many parts$/, what);
+  }
+});
+
+Deno.test("IncomingFrame refuses as many parts in a graph", () => {
+  const count = Math.floor(MAX_PARTS / (2 * OBJECT_WEIGHT)) + 1;
+  const body = new Uint8Array(9 + count).fill(0xc0);
+  body.set([Tag.Graph, ...u32(0), ...u32(count)]);
+  assertRefused(body, "too many parts");
+});
+
+Deno.test("IncomingFrame refuses more errors and regular expressions than the bytes of a frame are worth", () => {
+  const error = [Tag.Error, 0, 0x80, 0x80];
+  const pattern = [Tag.RegExp, ...text("a"), 0x80];
+  for (const bytes of [error, pattern]) {
+    const most = COSTLY_VALUES + 3;
+    assert.equal((decode(repeated(Tag.Array, most, () => bytes)) as unknown[]).length, most);
+    const body = repeated(Tag.Array, 2 * COSTLY_VALUES, () => bytes);
+    assertRefused(body, "too many errors or regular expressions");
+    const head = bytes === error ? bytes.slice(0, 3) : bytes;
+    const graph = new Uint8Array([
+      ...[Tag.Graph, ...u32(0), ...u32(2 * COSTLY_VALUES)],
+      ...Array.from({ length: 2 * COSTLY_VALUES }, () => head).flat(),
+    ]);
+    assertRefused(graph, "too many errors or regular expressions");
+  }
+  // The engine looks at all of Unicode for each of these.
+  const escapes = new TextEncoder().encode("\\P{L}".repeat(100));
+  const body = [Tag.RegExp, Tag.Latin1, ...u32(escapes.length), ...escapes, ...text("u")];
+  assertRefused(new Uint8Array(body), "too many errors or regular expressions");
+});
+
+Deno.test("IncomingFrame refuses regular expressions that are long, or take milliseconds to make", () => {
+  const reason = "a regular expression that is not to be sent";
+  for (const source of ["a".repeat(MAX_PATTERN + 1), "[\\p{RGI_Emoji}]", "\\p{Basic_Emoji}"]) {
+    const bytes = new TextEncoder().encode(source);
+    const body = [Tag.RegExp, Tag.Latin1, ...u32(bytes.length), ...bytes, ...text("v")];
+    assertRefused(new Uint8Array(body), reason);
+  }
+});
+
+Deno.test("IncomingFrame gives up on keys that were chosen to collide", () => {
+  // Of a BigInt the engine hashes 64 bits, without a secret.
+  const colliding = (i: number) => [Tag.BigInt, ...u32(11), 0, i >>> 8, i, 0, 0, 0, 0, 0, 0, 0, 1];
+  const reason = "it takes too long to decode";
+  assertRefused(repeated(Tag.Set, 60_000, colliding), reason);
+  assertRefused(repeated(Tag.Map, 60_000, (i) => [...colliding(i), 1]), reason);
+});
+
+Deno.test("IncomingFrame reads keys that do not collide, as many as there are", () => {
+  const key = (i: number) => [Tag.Int32, ...u32(i * 7919)];
+  assert.equal((decode(repeated(Tag.Set, 500_000, key)) as Set<number>).size, 500_000);
+  const map = decode(repeated(Tag.Map, 300_000, (i) => [...key(i), 1])) as Map<number, number>;
+  assert.equal(map.size, 300_000);
+  const keyed = (i: number) => [...text(String(i).padStart(7, "k")), 1];
+  const record = decode(repeated(Tag.Record, 200_000, keyed)) as object;
+  assert.equal(Object.keys(record).length, 200_000);
+});
+
+Deno.test("IncomingFrame sets no prototype, and leaves those of all objects alone", () => {
+  const message = decode(
+    new Uint8Array([
+      0xc2,
+      ...text("__proto__"),
+      ...[0xc1, ...text("polluted"), 1],
+      ...text("constructor"),
+      1,
+    ]),
+  ) as Record<string, unknown>;
+  assert.equal(Object.getPrototypeOf(message), Object.prototype);
+  assert.equal(message.polluted, undefined);
+  assert.deepEqual(Object.keys(message), ["__proto__", "constructor"]);
+  assert.equal(({} as { polluted?: unknown }).polluted, undefined);
+});
+
+Deno.test("IncomingFrame reads a text of bytes that are not UTF-8, and one of any bytes as Latin-1", () => {
+  assert.equal(decode(new Uint8Array([Tag.Utf8, ...u32(3), 0x61, 0xff, 0x62])), "a\ufffdb");
+  assert.equal(decode(new Uint8Array([Tag.Latin1, ...u32(2), 0x80, 0xff])), "\x80\xff");
+  assert.equal(decode(new Uint8Array([0x82, 0x80, 0xff])), "\x80\xff");
+});
+
+Deno.test("IncomingFrame leaves the stack of an error to its sender", () => {
+  const limit = Error.stackTraceLimit;
+  const error = decode(new Uint8Array([Tag.Error, 1, ...text("E"), ...text("m"), ...text("s")]));
+  assert.equal((error as Error).stack, "s");
+  assert.equal(Error.stackTraceLimit, limit);
+});
