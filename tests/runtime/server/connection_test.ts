@@ -1,11 +1,18 @@
 import assert from "node:assert/strict";
-import { parseServerId } from "../../../runtime/actor/server_id.ts";
+import type { Actor } from "../../../runtime/actor/actor.ts";
+import { ActorRef } from "../../../runtime/actor/ref.ts";
+import { parseServerId, type ServerId } from "../../../runtime/actor/server_id.ts";
+import { ProtocolError, TimeoutError } from "../../../runtime/errors.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
-import { HARD_LIMIT, MAX_FRAME } from "../../../runtime/wire/limits.ts";
-import { RoguePeer } from "../../rogue_peer.ts";
+import { controlHandlers, type Controlled } from "../../../runtime/server/control.ts";
+import { FRAMES_PER_CHECK, HARD_LIMIT, MAX_FRAME, MAX_TURN } from "../../../runtime/wire/limits.ts";
+import { Tag } from "../../../runtime/wire/value_format.ts";
+import { type FakeClock, moveClock, stopClock } from "../../fake_clock.ts";
+import { rogueBody, rogueFrame, RoguePeer } from "../../rogue_peer.ts";
 import { CapturedLogs, eventually } from "./captured_logs.ts";
 import { ChildServer } from "./child_server.ts";
 import { anyPort, LocalEnsemble, refTo } from "./local_ensemble.ts";
+import { frame } from "./raw_peer.ts";
 
 function header(length: number): Uint8Array {
   const bytes = new Uint8Array(4);
@@ -192,4 +199,266 @@ Deno.test("a server that is killed is noticed at once", async () => {
   assert.deepEqual(LocalEnsemble.peers(a), ["registry"]);
   await using _again = await ChildServer.start(ensemble, "child");
   assert.equal(await a.actors.ask(refTo("child", "sink"), { type: "total" }), 0);
+});
+
+const GARBAGE = new Uint8Array([0xff, 0xff, 0xff]);
+
+Deno.test("Connection does not decode a message to an actor that is not there", async () => {
+  using logs = await CapturedLogs.start();
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const a = await ensemble.start("a");
+  using rogue = await RoguePeer.join(ensemble.socket("a"), { cookie: ensemble.cookie });
+  await rogue.sendEnvelope({ dest: "nobody" }, GARBAGE);
+  await rogue.sendEnvelope({ dest: 999_999, nonce: 8, replyExpected: true }, GARBAGE);
+  const answer = await rogue.receiveEnvelope();
+  assert.deepEqual([answer?.replyTo, answer?.failed], [8, true]);
+  assert.match((answer!.message as Error).message, /^unknown actor: 999999@a$/);
+  assert.deepEqual(LocalEnsemble.peers(a), ["registry", "rogue"]);
+  // To one that is there it is decoded.
+  await rogue.sendEnvelope({ dest: "server" }, GARBAGE);
+  await rogue.closed();
+  assert.equal(logs.complaints.length, 1);
+});
+
+Deno.test("Connection does not decode an answer that no ask waits for from that server", async () => {
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const [a, b] = await Promise.all([ensemble.start("a"), ensemble.start("b")]);
+  const never = Promise.withResolvers<void>();
+  b.actors.serve("slow", { get: () => never.promise });
+  using rogue = await RoguePeer.join(ensemble.socket("a"), { cookie: ensemble.cookie });
+  const asked = a.actors.ask(refTo("b", "slow"), { type: "get" });
+  // It guesses the nonce of an ask to another server, among all that there are.
+  for (let replyTo = 0; replyTo < 200; replyTo += 2) {
+    await rogue.sendEnvelope({ dest: "server", replyTo }, GARBAGE);
+  }
+  assert.equal((await rogue.ask("server", { type: "ping" })).message, "OK");
+  never.resolve();
+  await asked;
+  // One that is waited for is decoded.
+  const own = a.actors.ask(refTo("rogue", "x"), 1);
+  const { nonce } = (await rogue.receiveEnvelope())!;
+  await rogue.sendEnvelope({ dest: "server", replyTo: nonce }, GARBAGE);
+  await assert.rejects(own, /the connection to rogue was lost: malformed frame/);
+});
+
+Deno.test("Connection closes for a frame of millions of objects, and others are not hurt", async () => {
+  using logs = await CapturedLogs.start();
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const [, b] = await Promise.all([ensemble.start("a"), ensemble.start("b")]);
+  using rogue = await RoguePeer.join(ensemble.socket("a"), { cookie: ensemble.cookie });
+  const maps = new Uint8Array(8 * 1024 * 1024).fill(0xc0);
+  maps.set([Tag.Array, 0xfb, 0xff, 0x7f, 0]);
+  // To nobody they are skipped, to an actor they are refused.
+  await rogue.sendEnvelope({ dest: "nobody" }, maps);
+  assert.equal((await rogue.ask("server", { type: "ping" })).message, "OK");
+  const asks = Array.from(
+    { length: 10 },
+    () => b.actors.ask(refTo("a", "server"), { type: "ping" }),
+  );
+  await rogue.sendEnvelope({ dest: "server" }, maps);
+  await rogue.closed();
+  assert.deepEqual(new Set(await Promise.all(asks)), new Set(["OK"]));
+  assert.deepEqual(logs.complaints, [
+    "WARN server: closing the connection to rogue: malformed frame: too many parts",
+  ]);
+});
+
+Deno.test("Connection skips fields of a header that it does not know", async () => {
+  await using ensemble = new LocalEnsemble();
+  await ensemble.start("a", { register: false });
+  using rogue = await RoguePeer.join(ensemble.socket("a"), { cookie: ensemble.cookie });
+  const header = { dest: "server", nonce: 8, replyExpected: true, trailing: [1, 2, 3] };
+  await rogue.sendEnvelope(header, rogueBody({ type: "ping" }));
+  assert.equal((await rogue.receiveEnvelope())?.message, "OK");
+});
+
+Deno.test("Connection drops a message whose time to live is over when it comes", async () => {
+  await using ensemble = new LocalEnsemble();
+  const a = await ensemble.start("a", { register: false });
+  const got: unknown[] = [];
+  a.actors.serve("sink", { n: ({ n }: { n: number }) => got.push(n) });
+  using rogue = await RoguePeer.join(ensemble.socket("a"), { cookie: ensemble.cookie });
+  for (const [n, timeToLive] of [0, -1, -Infinity, 60_000, Infinity].entries()) {
+    await rogue.sendEnvelope({ dest: "sink", timeToLive }, rogueBody({ type: "n", n }));
+  }
+  await rogue.ask("sink", { type: "n", n: 5 });
+  assert.deepEqual(got, [3, 4, 5]);
+});
+
+Deno.test("Connection does not write an ask that has timed out while it waited to be written", async () => {
+  await using ensemble = new LocalEnsemble();
+  const a = await ensemble.start("a", { register: false });
+  using rogue = await RoguePeer.join(ensemble.socket("a"), { cookie: ensemble.cookie });
+  // More than the socket holds, so that all that follows waits in the outbox.
+  a.actors.tell(refTo("rogue", "x"), new Uint8Array(16 * 1024 * 1024));
+  a.actors.tell(refTo("rogue", "x"), "before");
+  const ask = a.actors.ask(refTo("rogue", "x"), "asked", { timeout: 1 });
+  a.actors.tell(refTo("rogue", "x"), "between");
+  a.actors.tell(refTo("rogue", "x"), "expired", { expiry: 1 });
+  const lasting = a.actors.ask(refTo("rogue", "x"), "lasting", { timeout: 60_000 });
+  a.actors.tell(refTo("rogue", "x"), "after");
+  await assert.rejects(ask, TimeoutError);
+  const got = [];
+  for (let i = 0; i < 5; i++) got.push((await rogue.receiveEnvelope())!);
+  const [large, ...rest] = got.map(({ message }) => message);
+  assert.equal((large as Uint8Array).length, 16 * 1024 * 1024);
+  assert.deepEqual(rest, ["before", "between", "lasting", "after"]);
+  // What it waited is taken off what it has left.
+  const { nonce, timeToLive } = got[3]!;
+  assert.ok(timeToLive! > 0 && timeToLive! < 60_000, `${timeToLive}`);
+  await rogue.sendEnvelope({ dest: "server", replyTo: nonce }, rogueBody("late but in time"));
+  assert.equal(await lasting, "late but in time");
+});
+
+Deno.test("a message that cannot travel fails at its sender, and no ask under way is hurt", async () => {
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const [a, b] = await Promise.all([ensemble.start("a"), ensemble.start("b")]);
+  const gate = Promise.withResolvers<string>();
+  b.actors.serve("slow", { get: () => gate.promise });
+  await a.connect(b.id);
+  const [connection] = a.connections();
+  const asks = Array.from({ length: 5 }, () => a.actors.ask(refTo("b", "slow"), { type: "get" }));
+  const odd = [
+    new ActorRef(b.id, undefined as unknown as string),
+    new ActorRef("not a server" as ServerId, "x"),
+    new Array(1e8),
+    1n << 1_000_000n,
+    /\p{RGI_Emoji}/v,
+  ];
+  for (const message of odd) {
+    assert.throws(() => a.actors.tell(refTo("b", "slow"), message), ProtocolError);
+    await assert.rejects(a.actors.ask(refTo("b", "slow"), message), ProtocolError);
+  }
+  const nowhere = new ActorRef(b.id, {} as unknown as string);
+  assert.throws(() => a.actors.tell(nowhere, 1), ProtocolError);
+  await assert.rejects(a.actors.ask(nowhere, 1), ProtocolError);
+  assert.throws(() => a.actors.tell(refTo("b", "slow"), 1, { replyTo: NaN }), ProtocolError);
+  assert.throws(() => a.actors.tell(refTo("b", "slow"), 1, { expiry: NaN }), ProtocolError);
+  gate.resolve("unhurt");
+  assert.deepEqual(await Promise.all(asks), new Array(5).fill("unhurt"));
+  assert.equal(a.connections()[0], connection);
+});
+
+Deno.test("a request without its fields makes no server send what cannot be read", async () => {
+  await using ensemble = new LocalEnsemble();
+  const a = await ensemble.start("a", { register: false });
+  using rogue = await RoguePeer.join(ensemble.socket("a"), { cookie: ensemble.cookie });
+  for (const type of Object.keys(controlHandlers(a as unknown as Controlled))) {
+    if (type === "shutdown") continue;
+    for (
+      const message of [{ type }, { type, monitor: 1, actor: {} }, { type, monitor: {}, actor: 1 }]
+    ) {
+      // Its answer, if there is one, can be read: receiveEnvelope decodes it.
+      await rogue.tell("server", message);
+    }
+  }
+  assert.equal((await rogue.ask("server", { type: "ping" })).message, "OK");
+  assert.deepEqual(LocalEnsemble.peers(a), ["rogue"]);
+});
+
+Deno.test("Connection takes costly frames in turns with everything else", async () => {
+  await using ensemble = new LocalEnsemble();
+  const a = await ensemble.start("a", { register: false });
+  const waiting: number[] = [];
+  const sink: Actor = a.actors.serve("sink", { n: () => waiting.push(sink.mailboxLength) });
+  using rogue = await RoguePeer.join(ensemble.socket("a"), { cookie: ensemble.cookie });
+  await rogue.ask("server", { type: "ping" });
+  const { now } = performance;
+  let time = now.call(performance);
+  // Each look at the clock finds that a good while has passed.
+  performance.now = () => time += MAX_TURN;
+  try {
+    const one = frame(rogueFrame({ dest: "sink" }, rogueBody({ type: "n" })));
+    const all = new Uint8Array(64 * one.length);
+    for (let i = 0; i < 64; i++) all.set(one, i * one.length);
+    await rogue.write(all);
+    await eventually(() => waiting.length === 64, "all are taken");
+  } finally {
+    performance.now = now;
+  }
+  assert.ok(Math.max(...waiting) < FRAMES_PER_CHECK, `${waiting}`);
+});
+
+/** So long that the time which the test itself takes does not count; in ms. */
+const HEARTBEAT = { interval: 100_000, timeout: 500_000 };
+
+/** Lets `ms` pass for intervals and `performance.now()`, until it is disposed of. */
+function pass(clock: FakeClock, ms: number): Disposable {
+  const moved = moveClock(ms);
+  clock.tick(ms);
+  return moved;
+}
+
+Deno.test("Connection sends a heartbeat when it has sent nothing else for the interval", async () => {
+  using clock = stopClock("setInterval", "clearInterval");
+  await using ensemble = new LocalEnsemble();
+  const a = await ensemble.start("a", { register: false, heartbeat: HEARTBEAT });
+  const idle = clock.countTimers();
+  using rogue = await RoguePeer.join(ensemble.socket("a"), { cookie: ensemble.cookie });
+  await eventually(() => clock.countTimers() > idle, "the connection is in use");
+  const next = rogue.receive();
+  clock.tick(HEARTBEAT.interval);
+  assert.equal((await next)?.length, 0);
+  // What it sends shows that it lives as well.
+  a.actors.tell(refTo("rogue", "x"), "a message");
+  assert.equal((await rogue.receiveEnvelope())?.message, "a message");
+  clock.tick(HEARTBEAT.interval);
+  clock.tick(HEARTBEAT.interval);
+  a.actors.tell(refTo("rogue", "x"), "another");
+  const frames = [await rogue.receive(), await rogue.receive()];
+  assert.deepEqual(frames.map((bytes) => bytes!.length === 0), [true, false]);
+});
+
+Deno.test("Connection closes when its peer is silent for the timeout, and not before", async () => {
+  using logs = await CapturedLogs.start();
+  using clock = stopClock("setInterval", "clearInterval");
+  await using ensemble = new LocalEnsemble();
+  const a = await ensemble.start("a", { register: false, heartbeat: HEARTBEAT });
+  const idle = clock.countTimers();
+  using rogue = await RoguePeer.join(ensemble.socket("a"), { cookie: ensemble.cookie });
+  await eventually(() => clock.countTimers() > idle, "the connection is in use");
+  using _first = pass(clock, HEARTBEAT.timeout - HEARTBEAT.interval);
+  assert.deepEqual(LocalEnsemble.peers(a), ["rogue"]);
+  // Any frame is a sign of life.
+  assert.equal((await rogue.ask("server", { type: "ping" })).message, "OK");
+  using _second = pass(clock, HEARTBEAT.timeout - HEARTBEAT.interval);
+  assert.deepEqual(LocalEnsemble.peers(a), ["rogue"]);
+  using _third = pass(clock, HEARTBEAT.interval);
+  assert.deepEqual(LocalEnsemble.peers(a), []);
+  await rogue.closed();
+  assert.deepEqual(logs.complaints, [
+    "WARN server: closing the connection to rogue: silent for 500 s",
+  ]);
+  assert.equal(clock.countTimers(), idle);
+});
+
+Deno.test("Connection beats every 15 s and closes after 60 s, where nothing else is asked for", async () => {
+  using clock = stopClock("setInterval", "clearInterval");
+  await using ensemble = new LocalEnsemble();
+  const a = await ensemble.start("a", { register: false });
+  const idle = clock.countTimers();
+  using rogue = await RoguePeer.join(ensemble.socket("a"), { cookie: ensemble.cookie });
+  await eventually(() => clock.countTimers() > idle, "the connection is in use");
+  const next = rogue.receive();
+  clock.tick(15_000);
+  assert.equal((await next)?.length, 0);
+  using _ = pass(clock, 60_000);
+  assert.deepEqual(LocalEnsemble.peers(a), []);
+});
+
+Deno.test("Connection ends its heartbeat when it is closed", async () => {
+  using clock = stopClock("setInterval", "clearInterval");
+  await using ensemble = new LocalEnsemble();
+  const a = await ensemble.start("a", { register: false });
+  const idle = clock.countTimers();
+  {
+    using _ = await RoguePeer.join(ensemble.socket("a"), { cookie: ensemble.cookie });
+    await eventually(() => clock.countTimers() > idle, "the connection is in use");
+  }
+  await eventually(() => LocalEnsemble.peers(a).length === 0, "the connection is closed");
+  assert.equal(clock.countTimers(), idle);
 });
