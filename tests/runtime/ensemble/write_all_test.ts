@@ -97,6 +97,24 @@ testWith([LINUX], {
 });
 
 testWith([LINUX], {
+  name: "writeAll writes nothing twice when a pipe takes a line and not the beginning of the next",
+  async fn() {
+    // The 16 pages of a pipe: 15 full ones, then 100 bytes, a line that fits behind them, and more.
+    const text = await throughNonBlockingPipe(
+      "stdout",
+      `
+        const { printText } = await import("${SOURCES}cli/output.ts");
+        printText(("x".repeat(4095) + "\\n").repeat(15));
+        printText("a".repeat(99) + "\\n");
+        printText("b".repeat(3989) + "\\n" + "c".repeat(5000) + "\\n");
+      `,
+    );
+    const lengths = text.split("\n").map((line) => `${line[0] ?? ""}${line.length}`);
+    assert.deepEqual(lengths, [...Array(15).fill("x4095"), "a99", "b3989", "c5000", "0"]);
+  },
+});
+
+testWith([LINUX], {
   name: "printNotice and the log write everything to a non-blocking pipe",
   async fn() {
     const text = await throughNonBlockingPipe(
