@@ -12,7 +12,8 @@ const SHOW_CURSOR = "\x1b[?25h\n";
 
 /**
  * While this lasts, the process gives the terminal back as it was when it ends early: by a signal, or
- * because something failed that nobody waits for. The next prompt of the shell echoes what is typed.
+ * because something failed that nobody waits for. Deno restores the settings of a terminal when a process
+ * exits, but not when a signal kills it, and knows nothing of the cursor.
  */
 export class TerminalState implements Disposable {
   readonly #listeners = new DisposableStack();
@@ -24,8 +25,8 @@ export class TerminalState implements Disposable {
       Deno.addSignalListener(name as Deno.Signal, exit);
       this.#listeners.defer(() => Deno.removeSignalListener(name as Deno.Signal, exit));
     }
-    addEventListener("unload", restore);
-    this.#listeners.defer(() => removeEventListener("unload", restore));
+    addEventListener("unload", showCursor);
+    this.#listeners.defer(() => removeEventListener("unload", showCursor));
   }
 
   /** Who changed the terminal has given it back. */
@@ -34,9 +35,8 @@ export class TerminalState implements Disposable {
   }
 }
 
-function restore(): void {
+function showCursor(): void {
   try {
-    Deno.stdin.setRaw(false);
     if (Deno.stderr.isTerminal()) Deno.stderr.writeSync(new TextEncoder().encode(SHOW_CURSOR));
   } catch {
     // The terminal has gone.

@@ -74,6 +74,7 @@ Deno.test("gxensemble repl prints no control character of a server, on a pipe", 
   ]);
   assert.doesNotMatch(stdout + stderr, STEERING);
   assert.ok(stdout.includes(`output ${VISIBLE_LINES}\nresult: 1, ${VISIBLE_LINES}\n`), stdout);
+  assert.ok(stdout.includes(`\n${VISIBLE_ATTACK}\ngroup 1 root\n`), stdout);
   assert.match(stderr, /^error \\u001b/);
   const [, listing] = stdout.split("group 1 root\n");
   assert.ok(listing!.includes(` ${VISIBLE_NAME} `), listing);

@@ -63,27 +63,36 @@ Deno.test("a signal that ends the REPL or a prompt gives the terminal back as it
   }
 });
 
-Deno.test("an error that nobody handles ends a command, and gives the terminal back", async () => {
-  await using ensemble = await HostileEnsemble.start();
-  const { places } = ensemble;
-  const script = `
-    import { withConsole } from "${SOURCES}cli/console.ts";
-    import { printNotice } from "${SOURCES}cli/output.ts";
-    import { TerminalState } from "${SOURCES}cli/terminal_state.ts";
-    try {
-      await withConsole({ log: "warning", registry: [] }, () => {
-        new TerminalState();
-        Deno.stdin.setRaw(true);
-        setTimeout(() => { throw new Error("nobody's \\x1b[2J"); });
-        return new Promise(() => {});
-      });
-    } catch (error) {
-      printNotice("failed: " + error.message);
-      Deno.exit(1);
-    }
-  `;
-  const left = await leave(places, [Deno.execPath(), "eval", script], ["failed", () => {}]);
-  assert.equal(left.code, 1);
-  assertSane(left);
-  assert.ok(left.seen.raw.includes("failed: nobody's \\u001b[2J"), left.seen.raw);
-});
+const FAILURE = String.raw`throw new Error("nobody's \x1b[2J")`;
+
+const FAILURES = {
+  "an exception": `setTimeout(() => { ${FAILURE} })`,
+  "a rejection": `void (async () => { ${FAILURE} })()`,
+};
+
+for (const [what, failure] of Object.entries(FAILURES)) {
+  Deno.test(`${what} that nobody handles ends a command, and gives the terminal back`, async () => {
+    await using ensemble = await HostileEnsemble.start();
+    const script = `
+      import { withConsole } from "${SOURCES}cli/console.ts";
+      import { printNotice } from "${SOURCES}cli/output.ts";
+      import { TerminalState } from "${SOURCES}cli/terminal_state.ts";
+      try {
+        await withConsole({ log: "warning", registry: [] }, () => {
+          new TerminalState();
+          Deno.stdin.setRaw(true);
+          ${failure};
+          return new Promise(() => {});
+        });
+      } catch (error) {
+        printNotice("failed: " + error.message);
+        Deno.exit(1);
+      }
+    `;
+    const command = [Deno.execPath(), "eval", script];
+    const left = await leave(ensemble.places, command, ["failed", () => {}]);
+    assert.equal(left.code, 1);
+    assertSane(left);
+    assert.ok(left.seen.raw.includes("failed: nobody's \\u001b[2J"), left.seen.raw);
+  });
+}
