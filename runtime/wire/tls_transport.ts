@@ -14,6 +14,29 @@ import { TlsStream } from "./tls_stream.ts";
 /** Who has said all still hears the other. */
 const HALF_OPEN = { allowHalfOpen: true };
 
+/**
+ * The first Deno that refuses clients without a certificate: 2.7.12 asks none of them for one, and up to 2.8.0 those who
+ * have none count as authorized.
+ */
+const FIRST_DENO = "2.8.1";
+
+/**
+ * Makes sure that this Deno asks clients for certificates.
+ *
+ * @param version that of Deno, such as `2.9.6` or `2.10.0-rc.1`.
+ * @throws {EnsembleError} when it does not.
+ */
+export function requireClientCertificates(version: string): void {
+  const [actual, needed] = [version, FIRST_DENO].map((text) => text.split(/[.+-]/).map(Number));
+  for (const [i, least] of needed!.entries()) {
+    if (actual![i]! > least) return;
+    if (actual![i] === least) continue;
+    throw new EnsembleError(
+      `Deno ${version} does not ask clients for certificates as it should: use ${FIRST_DENO} or later`,
+    );
+  }
+}
+
 /** What a server shows and whom it trusts. The files may be read again while it runs. */
 export interface TlsMaterial {
   /** Its certificate and those between it and the root, PEM. */
@@ -53,6 +76,7 @@ export function connectTls(
   const abort = () => socket.destroy(new Error("no answer in time"));
   options.signal.addEventListener("abort", abort, { once: true });
   socket.once("error", reject);
+  if (options.signal.aborted) abort();
   socket.once("close", () => reject(new Error("the peer closed the connection")));
   socket.once("secureConnect", () => {
     options.signal.removeEventListener("abort", abort);
@@ -74,26 +98,28 @@ export async function listenTls(
   options: { tls: TlsSource; onRefused: (from: string, reason: string) => void },
 ): Promise<Listener> {
   const { tls, onRefused } = options;
+  try {
+    requireClientCertificates(Deno.version.deno);
+  } catch (error) {
+    throw new EnsembleError(`cannot listen at ${formatAddressUrl(address)}: ${reasonOf(error)}`);
+  }
   const server = createServer({
     ...contextOf(tls),
     ...HALF_OPEN,
     // That is done below: otherwise nobody is told who was refused, or why.
     rejectUnauthorized: false,
-    handshakeTimeout: HANDSHAKE_TIMEOUT,
   });
   tls.onChange(() => server.setSecureContext(contextOf(tls)));
-  const handshakes = new Handshakes();
+  const handshakes = new Handshakes(onRefused);
   const accepted: Accepted[] = [];
   let wake = () => {};
   let closed = false;
-  server.on("connection", (socket: Socket) => {
-    const dropped = handshakes.add(socket);
-    if (dropped) onRefused(dropped, "too many handshakes at once");
-  });
+  server.on("connection", (socket: Socket) => handshakes.begin(socket));
   server.on("secureConnection", (socket) => {
-    handshakes.finish(socket);
-    if (!socket.authorized) {
-      onRefused(remoteText(socket), `no good certificate: ${socket.authorizationError}`);
+    handshakes.end(socket);
+    const refusal = refusalOf(socket);
+    if (refusal !== undefined) {
+      onRefused(remoteText(socket), refusal);
       socket.on("error", () => {});
       return void socket.destroy();
     }
@@ -102,9 +128,12 @@ export async function listenTls(
     wake();
   });
   server.on("tlsClientError", (error: Error & { code?: string }, socket) => {
-    const from = handshakes.addressOf(socket);
-    // Whoever looks whether the port is open says nothing and hangs up: that is no news.
-    if (!closed && error.code !== "ECONNRESET") onRefused(from, error.message);
+    const from = handshakes.end(socket);
+    // Node leaves what failed open (and Deno both of its sockets, for ever).
+    socket.destroy();
+    parentOf(socket)?.destroy();
+    // Who looks whether the port is open says nothing and hangs up: that is no news.
+    if (from !== undefined && error.code !== "ECONNRESET") onRefused(from, error.message);
   });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   // Also later ones: failing to accept one client must not end the process.
@@ -137,42 +166,78 @@ export async function listenTls(
   };
 }
 
-/** The TLS handshakes that are under way at one port, the oldest first. */
+/**
+ * The TLS handshakes that are under way at one port, the oldest first. None takes longer than
+ * {@linkcode HANDSHAKE_TIMEOUT}, and there are never more than {@linkcode MAX_HANDSHAKES}.
+ */
 class Handshakes {
-  readonly #sockets = new Map<string, Socket>();
+  readonly #sockets = new Map<string, { socket: Socket; timer: ReturnType<typeof setTimeout> }>();
   readonly #addresses = new WeakMap<Socket, string>();
+  readonly #onRefused: (from: string, reason: string) => void;
 
-  /** Notes one that begins; gives where the oldest came from when that had to be closed for it. */
-  add(socket: Socket): string | undefined {
-    const from = remoteText(socket);
-    this.#addresses.set(socket, from);
+  /** Tells of those that are closed here. */
+  constructor(onRefused: (from: string, reason: string) => void) {
+    this.#onRefused = onRefused;
+  }
+
+  /** Notes one that begins; closes the oldest where there are too many. */
+  begin(socket: Socket): void {
     // An honest one takes milliseconds: the oldest is the least likely to end well.
     const [oldest] = this.#sockets.size < MAX_HANDSHAKES ? [] : this.#sockets.keys();
-    if (oldest !== undefined) this.#sockets.get(oldest)!.destroy();
-    if (oldest !== undefined) this.#sockets.delete(oldest);
-    this.#sockets.set(from, socket);
-    socket.once("close", () => {
-      if (this.#sockets.get(from) === socket) this.#sockets.delete(from);
-    });
-    return oldest;
+    if (oldest !== undefined) this.#close(oldest, "too many handshakes at once");
+    const from = remoteText(socket);
+    const timer = setTimeout(() => {
+      // Who said nothing in all that time looked whether the port is open.
+      const said = socket.bytesRead > 0;
+      this.#close(from, said ? `no handshake within ${HANDSHAKE_TIMEOUT} ms` : undefined);
+    }, HANDSHAKE_TIMEOUT);
+    Deno.unrefTimer(timer as unknown as number);
+    this.#addresses.set(socket, from);
+    this.#sockets.set(from, { socket, timer });
+    socket.once("close", () => this.#forget(from));
   }
 
-  /** Notes that one is done. */
-  finish(socket: TLSSocket): void {
-    this.#sockets.delete(remoteText(socket));
+  /** Notes that one is over; gives where it came from, unless it was closed here. */
+  end(socket: TLSSocket): string | undefined {
+    // By then its own socket has forgotten.
+    const plain = parentOf(socket);
+    const from = plain && this.#addresses.get(plain) || remoteText(socket);
+    return this.#forget(from) ? from : undefined;
   }
 
-  /** Where the client of one that failed came from: its own socket has forgotten. */
-  addressOf(socket: TLSSocket): string {
-    const { _parent: plain } = socket as { _parent?: Socket };
-    return plain && this.#addresses.get(plain) || remoteText(socket);
-  }
-
-  /** Closes all. */
+  /** Closes all, and tells of none. */
   close(): void {
-    for (const socket of this.#sockets.values()) socket.destroy();
-    this.#sockets.clear();
+    for (const from of this.#sockets.keys()) this.#close(from, undefined);
   }
+
+  #close(from: string, reason: string | undefined): void {
+    const socket = this.#sockets.get(from)?.socket;
+    this.#forget(from);
+    socket?.destroy();
+    if (reason !== undefined) this.#onRefused(from, reason);
+  }
+
+  #forget(from: string): boolean {
+    clearTimeout(this.#sockets.get(from)?.timer);
+    return this.#sockets.delete(from);
+  }
+}
+
+/** Why a client that has completed its handshake does not get in, if it does not. */
+function refusalOf(socket: TLSSocket): string | undefined {
+  if (!socket.authorized) return `no good certificate: ${socket.authorizationError}`;
+  if (!socket.getPeerCertificate(true).raw) return "it shows no certificate";
+  // Its certificate was checked when the session began, perhaps against roots that are trusted no more. Deno gives
+  // out tickets whatever the options say, and takes them back after a change of the context and of ticket keys.
+  if (socket.isSessionReused()) {
+    return "it resumes a session, and certificates are checked anew each time";
+  }
+  return undefined;
+}
+
+/** The plain socket below one of TLS, on the side of the server. */
+function parentOf(socket: TLSSocket): Socket | undefined {
+  return (socket as { _parent?: Socket })._parent;
 }
 
 function contextOf(tls: TlsSource): object {

@@ -4,9 +4,15 @@ import { testWith } from "../../requirements.ts";
 import { ExtendedKeyUsage } from "../../../runtime/ensemble/x509.ts";
 import { AuthenticationError, InvalidInputError } from "../../../runtime/errors.ts";
 import { type Address, formatAddressUrl } from "../../../runtime/wire/address.ts";
-import { MAX_HANDSHAKES } from "../../../runtime/wire/limits.ts";
+import {
+  CONNECT_TIMEOUT,
+  HANDSHAKE_TIMEOUT,
+  MAX_HANDSHAKES,
+} from "../../../runtime/wire/limits.ts";
 import type { ByteStream, Listener } from "../../../runtime/wire/stream.ts";
+import { connectTls, requireClientCertificates } from "../../../runtime/wire/tls_transport.ts";
 import { connectTo, listenAt } from "../../../runtime/wire/transport.ts";
+import { stopClock } from "../../fake_clock.ts";
 import { eventually } from "../server/captured_logs.ts";
 import { type CertificateOptions, MadeAuthority, MadeCredentials } from "./made_authority.ts";
 
@@ -406,5 +412,199 @@ testWith(["openssl"], {
     await opensslClient(port, ["-tls1_3", "-ign_eof"]);
     await eventually(() => port.refusals.length === 2, "who shows nothing is refused");
     assert.match(port.refusals[1]!, /^tls:\/\/127\.0\.0\.1:\d{2,}: .*certificate/);
+  },
+});
+
+Deno.test("requireClientCertificates refuses versions of Deno that let in clients without one", () => {
+  for (const version of ["1.46.3", "2.0.0", "2.7.12", "2.7.14", "2.8.0", "2.8.0-rc.1"]) {
+    assert.throws(() => requireClientCertificates(version), {
+      name: "EnsembleError",
+      message:
+        `Deno ${version} does not ask clients for certificates as it should: use 2.8.1 or later`,
+    });
+  }
+  for (const version of ["2.8.1", "2.9.0", "2.9.6", "2.10.0", "2.10.0-rc.1+abcdef", "3.0.0"]) {
+    requireClientCertificates(version);
+  }
+  requireClientCertificates(Deno.version.deno);
+});
+
+function openFiles(): number {
+  return [...Deno.readDirSync("/proc/self/fd")].length;
+}
+
+/** The first bytes of a ClientHello that announces more. */
+const HALF_HELLO = new Uint8Array([22, 3, 1, 2, 0, 1, 0, 1, 0xfc]);
+
+const UNFINISHED: [
+  what: string,
+  act: (socket: Deno.TcpConn) => Promise<void>,
+  told: RegExp | undefined,
+][] = [
+  ["says nothing", () => Promise.resolve(), undefined],
+  ["hangs up at once", (socket) => Promise.resolve(socket.close()), undefined],
+  ["ends its side at once", (socket) => socket.closeWrite(), undefined],
+  [
+    "sends half a hello",
+    async (socket) => void await socket.write(HALF_HELLO),
+    /no handshake within 10000 ms$/,
+  ],
+  ["sends half a hello and hangs up", async (socket) => {
+    await socket.write(HALF_HELLO);
+    socket.close();
+  }, /no handshake within 10000 ms$/],
+  [
+    "sends no hello",
+    async (socket) => void await socket.write(new Uint8Array(100)),
+    /: received corrupt/,
+  ],
+];
+for (const [what, act, told] of UNFINISHED) {
+  Deno.test({
+    name: `a tls port keeps no descriptor of a client that ${what}`,
+    ignore: Deno.build.os !== "linux",
+    async fn() {
+      using port = await TlsPort.open();
+      const { client, server } = await port.pair();
+      for (const stream of [client, server]) stream.close();
+      const before = openFiles();
+      const sockets: Deno.TcpConn[] = [];
+      let handshakes = 0;
+      {
+        using clock = stopClock("setTimeout", "clearTimeout");
+        for (let i = 0; i < 10; i++) {
+          const socket = await Deno.connect({ port: port.address.port });
+          sockets.push(socket);
+          await act(socket);
+        }
+        const arrived = () => handshakes = Math.max(handshakes, clock.countTimers());
+        const seen = () => arrived() === 10 || port.refusals.length === 10;
+        const deadline = performance.now() + 10_000;
+        while (!seen()) {
+          assert.ok(performance.now() < deadline, `${handshakes} handshakes began`);
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        // An honest one is through meanwhile; by then all that was sent before it has come.
+        const honest = await port.pair();
+        for (const stream of [honest.client, honest.server]) stream.close();
+        await clock.tickAsync(HANDSHAKE_TIMEOUT);
+        assert.equal(clock.countTimers(), 0);
+      }
+      for (const socket of sockets) {
+        try {
+          socket.close();
+        } catch {
+          // It has hung up.
+        }
+      }
+      await eventually(() => openFiles() <= before, "all descriptors are closed");
+      assert.equal(port.refusals.length, told ? 10 : 0, port.refusals.join("\n"));
+      if (told) { for (const refusal of port.refusals) assert.match(refusal, told); }
+    },
+  });
+}
+
+Deno.test("a handshake over tls that succeeds, or is refused, leaves no timer and no descriptor", async () => {
+  using port = await TlsPort.open();
+  const first = await port.pair();
+  for (const stream of [first.client, first.server]) stream.close();
+  const before = openFiles();
+  {
+    using clock = stopClock("setTimeout", "clearTimeout");
+    const { client, server } = await port.pair();
+    assert.equal(clock.countTimers(), 0);
+    for (const stream of [client, server]) stream.close();
+  }
+  const { chain, key } = await other.issue("alice");
+  const stranger = new MadeCredentials({ chain, key, roots: [authority.root] });
+  const stream = await connectTo(port.address, stranger);
+  await stream.read(new Uint8Array(1)).catch(() => {});
+  stream.close();
+  await eventually(() => port.refusals.length === 1 && openFiles() <= before, "all is closed");
+});
+
+Deno.test("connectTls ends when it is told to, and keeps no descriptor", async () => {
+  const silent = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const address = { kind: "tls", host: "127.0.0.1", port: silent.addr.port } as const;
+  const controller = new AbortController();
+  const connecting = connectTls(address, { tls: alice, signal: controller.signal });
+  const accepted = await silent.accept();
+  controller.abort();
+  // Ends the wait of code that is not to be told.
+  const deadline = setTimeout(() => [accepted, silent].forEach((each) => each.close()), 5_000);
+  await assert.rejects(connecting, /no answer in time/);
+  // The socket is closed: what came before its end is a hello.
+  const buffer = new Uint8Array(4096);
+  while (await accepted.read(buffer) !== null);
+  await assert.rejects(
+    connectTls(address, { tls: alice, signal: AbortSignal.abort() }),
+    /no answer in time/,
+  );
+  clearTimeout(deadline);
+  for (const each of [accepted, silent]) each.close();
+});
+
+Deno.test("connectTo gives up a tls port that does not answer within CONNECT_TIMEOUT", async () => {
+  using silent = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const controller = new AbortController();
+  const { timeout } = AbortSignal;
+  AbortSignal.timeout = (delay) => {
+    assert.equal(delay, CONNECT_TIMEOUT);
+    return controller.signal;
+  };
+  try {
+    const address = { kind: "tls", host: "127.0.0.1", port: silent.addr.port } as const;
+    const connecting = connectTo(address, alice);
+    const accepted = await silent.accept();
+    const deadline = setTimeout(() => accepted.close(), 5_000);
+    controller.abort();
+    await assert.rejects(connecting, {
+      message: `${formatAddressUrl(address)}: no answer in time`,
+    });
+    clearTimeout(deadline);
+    accepted.close();
+  } finally {
+    AbortSignal.timeout = timeout;
+  }
+});
+
+testWith(["openssl"], {
+  name: "a session is not resumed: certificates are checked anew, by the authority of now",
+  async fn() {
+    const changing = await authority.credentials("bob");
+    using port = await TlsPort.open(changing);
+    const directory = Deno.makeTempDirSync({ prefix: "gx-" });
+    try {
+      const resume = ["-tls1_3", "-ign_eof", "-sess_in", `${directory}/session`];
+      const serving = (async () => {
+        // Tickets come with what is sent first.
+        const { stream } = (await port.listener.accept())!;
+        await writeAll(stream, bytes(10));
+        stream.close();
+      })();
+      await opensslClient(port, [
+        ...[...CERTIFICATE, "-tls1_3", "-ign_eof"],
+        ...["-sess_out", `${directory}/session`],
+      ]);
+      await serving;
+      assert.deepEqual(port.refusals, []);
+      // Who gets in all the same sees an end.
+      void (async () => {
+        for (let next; (next = await port.listener.accept());) next.stream.close();
+      })();
+      assert.ok(Deno.statSync(`${directory}/session`).isFile, "the client has a session to resume");
+      // As after `gxensemble ca setup -f`, and without it.
+      for (const change of [undefined, await other.issue("bob")]) {
+        if (change) changing.change(change);
+        await opensslClient(port, [...CERTIFICATE, ...resume]);
+        await eventually(() => port.refusals.length === 1, "it is refused");
+        assert.match(
+          port.refusals.pop()!,
+          /it resumes a session, and certificates are checked anew each time$|no good certificate/,
+        );
+      }
+    } finally {
+      Deno.removeSync(directory, { recursive: true });
+    }
   },
 });
