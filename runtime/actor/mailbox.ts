@@ -54,7 +54,7 @@ export class Mailbox {
       this.#others.take(cases);
   }
 
-  /** Takes everything out, in order. */
+  /** Takes everything out, in order, and gives what has not expired: nobody waits for the rest any more. */
   clear(): Envelope[] {
     return [...this.#system.clear(), ...this.#others.clear()];
   }

@@ -152,10 +152,12 @@ export class MessageQueue {
     while (this.#first && isExpired(this.#first)) this.#remove(this.#first);
   }
 
-  /** Takes everything out, in order. */
+  /** Takes everything out, in order, and gives what has not expired. */
   clear(): Envelope[] {
     const all: Envelope[] = [];
-    for (let slot = this.#first; slot; slot = slot.next) all.push(slot.envelope);
+    for (let slot = this.#first; slot; slot = slot.next) {
+      if (!isExpired(slot)) all.push(slot.envelope);
+    }
     this.#first = this.#last = this.#index = undefined;
     this.#length = 0;
     return all;

@@ -360,6 +360,35 @@ Deno.test("clear gives the system's messages too, and length counts them", () =>
   assert.equal(mailbox.length, 0);
 });
 
+Deno.test("clear gives nothing that has expired", () => {
+  using time = new FakeTime();
+  const mailbox = new Mailbox(() => {});
+  mailbox.push(envelopeOf({ id: 1 }, 50));
+  mailbox.push(envelopeOf({ id: 2 }, 51));
+  mailbox.push(envelopeOf({ type: "ping", id: 3 }, 50));
+  mailbox.push(envelopeOf({ id: 4 }));
+  time.now += 50;
+  assert.deepEqual(mailbox.clear().map(({ message }) => (message as Numbered).id), [2, 4]);
+  assert.equal(mailbox.length, 0);
+});
+
+Deno.test("an index leaves nothing behind when its queue is empty, and finds what comes later", () => {
+  const mailbox = indexed(40);
+  while (mailbox.take([ANY]));
+  mailbox.push(message("later", 1));
+  mailbox.push(envelopeOf({ type: "later", id: 2 }, undefined, 7));
+  // One of the answers to 7 is taken by its type, and the next is found by the nonce.
+  mailbox.push(envelopeOf({ type: "x", id: 3 }, undefined, 7));
+  mailbox.push(envelopeOf({ type: "later", id: 4 }, undefined, 7));
+  for (let id = 0; id < 40; id++) mailbox.push(message("other", id));
+  assert.equal(takeId(mailbox, byType("none")), undefined);
+  assert.equal(takeId(mailbox, byType("x")), 3);
+  assert.equal(takeId(mailbox, onReply(7, () => {})), 2);
+  assert.equal(takeId(mailbox, onReply(7, () => {})), 4);
+  assert.equal(takeId(mailbox, onReply(7, () => {})), undefined);
+  assert.equal(takeId(mailbox, byType("later")), 1);
+});
+
 Deno.test("a mailbox that no ping is taken from keeps none that has expired", () => {
   using time = new FakeTime();
   const mailbox = new Mailbox(() => {});
