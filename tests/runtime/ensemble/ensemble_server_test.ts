@@ -42,7 +42,9 @@ Deno.test("startServer leaves the code of a running server of its id alone, wher
     console.log(files());
     const again = \`
       import { startServer } from ${source("runtime/ensemble/ensemble_server.ts")};
-      await startServer("registry").catch((error) => console.log(error.message));
+      await startServer("registry").then(() => "started", ({ message }) => message)
+        .then(console.log);
+      Deno.exit();
     \`;
     const { stdout } = await new Deno.Command(Deno.execPath(), {
       args: ["eval", again],
