@@ -36,7 +36,7 @@ function overTls(): { options: string[]; address: string } {
 }
 
 Deno.test("servers meet over tls, read their certificates again, and know who is revoked", async () => {
-  await using ensemble = await certified(["a"], ["b"], ["console"]);
+  await using ensemble = await certified(["a"], ["b"], ["console", "--capabilities", "(loader)"]);
   await ensemble.startRegistry();
   const [atA, atB] = [overTls(), overTls()];
   const [a] = await Promise.all([
@@ -183,7 +183,7 @@ testWith(["ip", NETWORKS], {
       ["registry", "--host", here.address],
       ["a", "--host", here.address],
       ["b", "--host", there.address],
-      ["console", "--host", there.address],
+      ["console", "--capabilities", "(loader)", "--host", there.address],
     );
     using remote = copyOf(ensemble);
     const program = await ensemble.write("main.ts", WAITING);
