@@ -51,6 +51,10 @@ class Index {
   readonly #byType = new Map<string | undefined, TypeQueue>();
   readonly #byReply = new Map<number, Answers>();
 
+  get size(): number {
+    return this.#byType.size + this.#byReply.size;
+  }
+
   /** The first slot that a case matches; the case has a `type` or a `replyTo`. */
   first({ type, replyTo }: Case<unknown>): Slot | undefined {
     if (type !== undefined) return this.#byType.get(type)?.first;
@@ -109,6 +113,11 @@ export class MessageQueue {
   /** How many envelopes are waiting. */
   get length(): number {
     return this.#length;
+  }
+
+  /** How many keys its index has, types and nonces; undefined while there is no index. */
+  get keys(): number | undefined {
+    return this.#index?.size;
   }
 
   /** Adds an envelope at the end; `type` is the type of its message. */

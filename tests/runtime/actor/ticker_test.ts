@@ -117,6 +117,41 @@ Deno.test("a busy time delays a tick and does not bring the missed ones at once"
   await actor.ended;
 });
 
+Deno.test("a tick that comes late does not delay those after it", async () => {
+  using time = new FakeTime();
+  const { actor, messages } = startListener((self) => void self.ticker(100));
+  await settle();
+  time.now += 130;
+  await time.pass(0);
+  assert.equal(messages.length, 1);
+  await time.pass(69);
+  assert.equal(messages.length, 1);
+  await time.pass(1);
+  assert.equal(messages.length, 2);
+  actor.exit();
+  await actor.ended;
+});
+
+Deno.test("an actor keeps no ticker that is over", async () => {
+  using time = new FakeTime();
+  const { actor, messages } = startListener();
+  await settle();
+  for (let i = 0; i < 5; i++) actor.after(10, i);
+  actor.ticker(10).stop();
+  await time.pass(10);
+  assert.equal(messages.length, 5);
+  let cleared = 0;
+  const { clearTimeout } = globalThis;
+  globalThis.clearTimeout = (timer) => {
+    cleared++;
+    clearTimeout(timer as number);
+  };
+  actor.exit();
+  await actor.ended;
+  await settle();
+  assert.equal(cleared, 0);
+});
+
 Deno.test("a ticker may be months away", async () => {
   using time = new FakeTime();
   const months = 100 * 24 * 3_600_000;
