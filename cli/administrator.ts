@@ -15,6 +15,9 @@ export class Administrator {
   #key: Promise<CryptoKey> | undefined;
   readonly #elevations = new Map<ServerId, Promise<void>>();
 
+  /** Runs the prompt for the passphrase. A program that reads the terminal itself stops reading meanwhile. */
+  runPrompt: <Answer>(prompt: () => Promise<Answer>) => Promise<Answer> = (prompt) => prompt();
+
   /** An administrator who works through a console. */
   constructor(console: ActorServer, options: PassphraseOptions) {
     this.#console = console;
@@ -64,8 +67,9 @@ export class Administrator {
 
   async #unlock(): Promise<CryptoKey> {
     const { openAdminPrivateKey } = await import("../runtime/ensemble/admin_key.ts");
+    const message = "passphrase of the administrator key:";
     return await openAdminPrivateKey(
-      await askPassphrase("passphrase of the administrator key:", this.#options),
+      await this.runPrompt(() => askPassphrase(message, this.#options)),
     );
   }
 }

@@ -66,6 +66,7 @@ export async function repl(serverId: ServerId, options: ReplOptions): Promise<vo
       history: await History.open(historyPath()),
       complete: (line) => complete(line, session),
     });
+    administrator.runPrompt = (prompt) => terminal.lend(prompt);
     screen = {
       print: (text) => terminal.print(text),
       printValue: (text) => terminal.printValue(text),

@@ -28,33 +28,59 @@ export interface TerminalOptions {
 /** Reads lines from the terminal with an editor for them, and writes to it. */
 export class Terminal {
   readonly #options: TerminalOptions;
-  readonly #reader: Interface;
+  #reader: Interface;
   readonly #state = new TerminalState();
   /** Lines that were entered while another one was being evaluated. */
   readonly #entered: string[] = [];
+  #history: string[];
+  #repl: Repl | undefined;
   #isWaiting = false;
   #isClosed = false;
+  readonly #onClose = () => this.close();
   #wake = () => {};
 
   /** Takes the terminal over. */
   constructor(options: TerminalOptions) {
     this.#options = options;
-    this.#reader = createInterface({
+    this.#history = options.history.lines.toReversed();
+    this.#reader = this.#open(this.#history);
+  }
+
+  /** Starts a line editor; the newest line of the history comes first. */
+  #open(history: string[]): Interface {
+    const { complete } = this.#options;
+    const reader = createInterface({
       input: process.stdin,
       output: process.stdout,
       terminal: true,
-      history: options.history.lines.toReversed(),
+      history,
       historySize: MAX_HISTORY,
       completer: (line: string, done: (error: null, result: Completion) => void) => {
-        options.complete(line).catch((): Completion => [[], line])
+        complete(line).catch((): Completion => [[], line])
           .then((completion) => done(null, completion));
       },
     });
-    this.#reader.on("line", (line) => {
+    reader.on("history", (lines) => this.#history = lines);
+    reader.on("line", (line) => {
       this.#entered.push(line);
       this.#wake();
     });
-    this.#reader.on("close", () => this.close());
+    reader.on("SIGINT", () => this.#interrupt());
+    reader.on("close", this.#onClose);
+    return reader;
+  }
+
+  /**
+   * Lends the terminal to a prompt that reads it by itself: what is typed there is neither shown nor
+   * entered nor kept.
+   */
+  async lend<Result>(prompt: () => Promise<Result>): Promise<Result> {
+    this.#reader.off("close", this.#onClose).close();
+    try {
+      return await prompt();
+    } finally {
+      if (!this.#isClosed) this.#reader = this.#open(this.#history);
+    }
   }
 
   /** Prints lines; what is being typed moves below them. */
@@ -83,7 +109,7 @@ export class Terminal {
   async run(repl: Repl, lost: AbortSignal): Promise<void> {
     const { prompt, history } = this.#options;
     lost.addEventListener("abort", () => this.close());
-    this.#reader.on("SIGINT", () => this.#interrupt(repl));
+    this.#repl = repl;
     this.#reader.setPrompt(prompt);
     for (let line; (line = await this.#nextLine()) !== undefined;) {
       // At once, for Ctrl-C to interrupt it; the history can wait.
@@ -118,11 +144,11 @@ export class Terminal {
   }
 
   /** Ctrl-C: stops waiting for an evaluation, or drops the input and the line that is being typed. */
-  #interrupt(repl: Repl): void {
+  #interrupt(): void {
     const { prompt } = this.#options;
     const isEmpty = this.#reader.line === "";
     const dropped = this.#entered.splice(0);
-    const hadSomething = repl.interrupt() || dropped.length > 0;
+    const hadSomething = this.#repl?.interrupt() || dropped.length > 0;
     if (!this.#isWaiting) return;
     this.#reader.write(null, { ctrl: true, name: "e" });
     process.stdout.write("\n");

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
+import { Terminal, UP } from "../../terminal.ts";
+
+const CLI = new URL("../../../cli/", import.meta.url).href;
+
+Deno.test("a passphrase asked for in the REPL is not shown, entered or kept", async () => {
+  using ensemble = new TemporaryEnsemble();
+  const history = `${ensemble.directory}/history`;
+  await Deno.writeTextFile(history, "earlier\n");
+  const script = `
+    import { askPassphrase } from "${CLI}passphrase.ts";
+    import { History } from "${CLI}repl/history.ts";
+    import { Terminal } from "${CLI}repl/terminal.ts";
+    const terminal = new Terminal({
+      prompt: "repl> ",
+      history: await History.open("${history}"),
+      complete: () => Promise.resolve([[], ""]),
+    });
+    await terminal.run({
+      isIncomplete: false,
+      interrupt: () => false,
+      async enter(line) {
+        if (line === "quit") return "quit";
+        if (line !== "ask") return terminal.print("entered " + line);
+        const passphrase = await terminal.lend(() => askPassphrase("passphrase:", {}));
+        terminal.print("asked " + [...passphrase].reverse().join(""));
+      },
+    }, new AbortController().signal);
+  `;
+  await using terminal = new Terminal(ensemble, [Deno.execPath(), "eval", "--no-check", script]);
+  await terminal.shows("repl> ");
+  terminal.type("ask\r");
+  await terminal.shows("\x1b[?25l");
+  terminal.type("secret\r");
+  await terminal.shows("asked terces");
+  await terminal.shows("repl> ");
+  terminal.type("next\r");
+  await terminal.shows("entered next");
+  await terminal.shows("repl> ");
+  terminal.type(`${UP}${UP}${UP}`);
+  await terminal.shows("earlier");
+  terminal.type("\r");
+  await terminal.shows("entered earlier");
+  await terminal.shows("repl> ");
+  terminal.type("quit\r");
+  const { code, raw } = await terminal.end();
+  assert.equal(code, 0, raw);
+  assert.ok(!raw.includes("entered secret"), raw);
+  assert.deepEqual((await Deno.readTextFile(history)).split("\n"), [
+    "earlier",
+    "ask",
+    "next",
+    "earlier",
+    "quit",
+    "",
+  ]);
+});
