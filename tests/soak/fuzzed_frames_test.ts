@@ -1,0 +1,279 @@
+/**
+ * Fuzzed frames: 200,000 against a server in a process of its own.
+ *
+ * A member of the ensemble sends valid frames that were changed, and random bytes, over an authenticated connection.
+ * Where the server closes it, as it must, it comes again. Meanwhile another server asks: none of its asks may fail.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { ActorRef } from "../../runtime/actor/ref.ts";
+import { parseServerId } from "../../runtime/actor/server_id.ts";
+import { ProtocolError } from "../../runtime/errors.ts";
+import { ActorServer } from "../../runtime/server/actor_server.ts";
+import { Instance } from "../../runtime/server/instance.ts";
+import { type Address, localUnixAddress } from "../../runtime/wire/address.ts";
+import { IncomingFrame } from "../../runtime/wire/codec.ts";
+import { Tag } from "../../runtime/wire/value_format.ts";
+import { rogueBody, rogueFrame, type RogueHeader, RoguePeer } from "../rogue_peer.ts";
+import { frame } from "../runtime/server/raw_peer.ts";
+
+const FRAMES = 200_000;
+
+/** How many frames go over a connection before the one that closes it. */
+const BATCH = 200;
+
+/** How much memory the server may have in the end, in bytes; it starts with about 80 MiB. */
+const MAX_MEMORY = 400 * 1024 * 1024;
+
+/** Seeds the frames: those of a failed run are the same again. */
+const SEED_VARIABLE = "FUZZ_SEED";
+
+/** Numbers that are the same for the same seed (xorshift32). */
+class Random {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed | 1;
+  }
+
+  /** An integer from 0 to `limit` - 1. */
+  below(limit: number): number {
+    this.#state ^= this.#state << 13;
+    this.#state ^= this.#state >>> 17;
+    this.#state ^= this.#state << 5;
+    return (this.#state >>> 0) % limit;
+  }
+
+  of<Item>(items: readonly Item[]): Item {
+    return items[this.below(items.length)]!;
+  }
+}
+
+const cycle: Record<string, unknown> = { name: "cycle" };
+cycle.self = [cycle, new Map([[cycle, new Set([cycle])]])];
+
+const BODIES = [
+  { type: "ping" },
+  { type: "echo", payload: "x".repeat(100), list: [1, -1, 1.5, true, null, undefined, "語"] },
+  { type: "listActors" },
+  { type: "listConnections" },
+  { type: "threadState", serial: 1 },
+  { type: "monitor", monitor: 1, actor: "echo" },
+  { type: "demonitor", monitor: 1 },
+  { type: "down", monitor: 1, reason: "none" },
+  { type: "challenge", capabilities: ["admin"] },
+  { type: "elevate", signature: new Uint8Array(64) },
+  { type: "connect", server: "nowhere", addresses: [] },
+  [new Map([[1, { a: 1n << 70n }]]), new Set(["a", NaN]), new Error("e", { cause: [/a+/gu] })],
+  [new Date(5), new Float64Array(9), new DataView(new ArrayBuffer(3)), Object(5), "\ud800"],
+  new ActorRef(parseServerId("a"), "b"),
+  cycle,
+].map(rogueBody);
+
+const DESTINATIONS = ["server", "echo", "nobody", 1, 2, 3, 99];
+
+function randomBytes(random: Random, limit: number): Uint8Array {
+  const bytes = new Uint8Array(random.below(limit));
+  for (let i = 0; i < bytes.length; i++) bytes[i] = random.below(256);
+  return bytes;
+}
+
+function randomHeader(random: Random): RogueHeader {
+  return {
+    dest: random.of(DESTINATIONS),
+    nonce: random.below(1000),
+    replyExpected: random.below(2) === 0,
+    failed: random.below(8) === 0,
+    ...random.below(4) === 0 && { replyTo: random.below(1000) },
+    ...random.below(4) === 0 && { timeToLive: random.of([0, -1, 1, 5000, Infinity, NaN]) },
+    ...random.below(8) === 0 && { trailing: [...randomBytes(random, 20)] },
+  };
+}
+
+/** Changes bits, sets bytes to those that mean something, cuts, or puts a piece of another in. */
+function mutate(bytes: Uint8Array, random: Random): Uint8Array {
+  const changed = bytes.slice();
+  for (let i = 1 + random.below(2); i > 0 && changed.length > 0; i--) {
+    const at = random.below(changed.length);
+    if (random.below(2) === 0) changed[at]! ^= 1 << random.below(8);
+    else {changed[at] = random.of([
+        0,
+        0x7f,
+        0x80,
+        0xbf,
+        0xc1,
+        0xd1,
+        0xff,
+        Tag.Null + random.below(24),
+      ]);}
+  }
+  switch (random.below(12)) {
+    case 0:
+      return changed.subarray(0, random.below(changed.length + 1));
+    case 1: {
+      const piece = random.of(BODIES);
+      const at = random.below(changed.length + 1);
+      const from = random.below(piece.length);
+      return join([changed.subarray(0, at), piece.subarray(from)]);
+    }
+    default:
+      return changed;
+  }
+}
+
+/** Valid frames of all kinds of headers and messages. */
+function validFrames(random: Random): Uint8Array[] {
+  return Array.from(
+    { length: 500 },
+    () => rogueFrame(randomHeader(random), random.of(BODIES)),
+  );
+}
+
+/** The body of a frame: mostly right in its header, so that it gets as far as the values. */
+function fuzzed(valid: Uint8Array[], random: Random): Uint8Array {
+  const kind = random.below(10);
+  if (kind === 0) return randomBytes(random, 200);
+  const bytes = random.of(valid);
+  if (kind === 1) return mutate(bytes, random);
+  if (kind === 2) return bytes;
+  const header = bytes.subarray(0, bytes[0]! | bytes[1]! << 8);
+  const body = kind === 3
+    ? randomBytes(random, 100)
+    : mutate(bytes.subarray(header.length), random);
+  return join([header, body]);
+}
+
+function join(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+const PING = rogueBody({ type: "ping" });
+
+/** The nonce of the ask that tells that all was taken: none that a fuzzed frame has. */
+const OWN_NONCE = 2 ** 40;
+
+const TARGET = parseServerId("target");
+
+/** Whether a server has to close the connection for a frame. */
+function isMalformed(bytes: Uint8Array): boolean {
+  if (bytes.length === 0) return false;
+  if (bytes.length === 1) return bytes[0] !== 0xc0;
+  const incoming = new IncomingFrame();
+  try {
+    incoming.read(bytes, 0, bytes.length);
+    // What is for nobody is not decoded; the actors of the target are among these.
+    const { dest, replyTo } = incoming;
+    const isAnswer = replyTo !== undefined && replyTo % 2 === 0;
+    const exists = typeof dest === "number" ? dest > 1 && dest < 5 : /^(server|echo)$/.test(dest);
+    if (exists && !isAnswer && !incoming.expired) incoming.decode(TARGET);
+    return false;
+  } catch (error) {
+    assert.ok(error instanceof ProtocolError, Deno.inspect(error));
+    return true;
+  }
+}
+
+/** Sends frames that the server must take, makes sure that it took them, and then one that it must not. */
+async function fuzz(rogue: RoguePeer, valid: Uint8Array[], random: Random): Promise<void> {
+  const taken: Uint8Array[] = [];
+  let last: Uint8Array | undefined;
+  while (taken.length < BATCH || !last) {
+    const bytes = fuzzed(valid, random);
+    if (isMalformed(bytes)) last = bytes;
+    else if (taken.length < BATCH) taken.push(bytes);
+  }
+  await rogue.write(join(taken.map(frame)));
+  await rogue.sendEnvelope({ dest: "server", nonce: OWN_NONCE, replyExpected: true }, PING);
+  const answer = new IncomingFrame();
+  do {
+    const bytes = await rogue.receive();
+    assert.ok(bytes, "the server closed the connection for a frame that is in order");
+    if (bytes.length > 1) answer.read(bytes, 0, bytes.length);
+  } while (answer.replyTo !== OWN_NONCE);
+  assert.equal(answer.decode(TARGET).message, "OK");
+  await rogue.send(last);
+  await rogue.closed();
+}
+
+/** Asks as one server among others, until it is told to end; gives how often it was answered. */
+async function askMeanwhile(server: ActorServer, signal: AbortSignal): Promise<number> {
+  const echo = new ActorRef(TARGET, "echo");
+  for (let asked = 0;; asked++) {
+    if (signal.aborted) return asked;
+    const request = { type: "echo", asked };
+    assert.deepEqual(await server.actors.ask(echo, request, { timeout: 20_000 }), request);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+/** Starts the target, and a server that is connected with it. */
+async function startTarget(address: Address & { kind: "unix" }, cookie: Uint8Array) {
+  const program = fileURLToPath(new URL("./fuzzed_target.ts", import.meta.url));
+  const target = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", program, address.path, cookie.toHex()],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const reader = target.stdout.getReader();
+  const { done } = await reader.read();
+  await reader.cancel();
+  assert.ok(!done, "the server did not start");
+  return target;
+}
+
+Deno.test(`${FRAMES} fuzzed frames leave a server and its other connections unhurt`, async () => {
+  const given = Deno.env.get(SEED_VARIABLE);
+  const seed = Number(given ?? crypto.getRandomValues(new Uint32Array(1))[0]);
+  console.log(`${SEED_VARIABLE}=${seed}`);
+  const random = new Random(seed);
+  const directory = await Deno.makeTempDir({ prefix: "gx-" });
+  const address = localUnixAddress(`${directory}/target`) as Address & { kind: "unix" };
+  const cookie = crypto.getRandomValues(new Uint8Array(32));
+  const target = await startTarget(address, cookie);
+  const innocent = await ActorServer.start({
+    id: parseServerId("innocent"),
+    cookie,
+    listen: [],
+    registry: [],
+    roles: [],
+    register: false,
+  });
+  // A malformed frame is an error, and here there are hundreds of thousands.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    await innocent.connect(TARGET, [address]);
+    const [connection] = innocent.connections();
+    const end = new AbortController();
+    const asking = askMeanwhile(innocent, end.signal);
+    asking.catch(() => end.abort());
+    const instance = await Instance.generate();
+    const valid = validFrames(random);
+    for (let sent = 0; sent < FRAMES && !end.signal.aborted; sent += BATCH + 1) {
+      using rogue = await RoguePeer.join(address, { cookie, instance });
+      await fuzz(rogue, valid, random);
+    }
+    end.abort();
+    assert.ok(await asking > 0);
+    assert.equal(innocent.connections()[0], connection);
+    const memory = new ActorRef(TARGET, "memory");
+    const bytes = await innocent.actors.ask<number>(memory, { type: "get" });
+    console.log(`the server has ${Math.round(bytes / 1024 / 1024)} MiB`);
+    assert.ok(bytes < MAX_MEMORY, `the server has ${bytes} bytes`);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+    await innocent.stop({ grace: 100 });
+    target.kill("SIGKILL");
+    await target.status;
+    await Deno.remove(directory, { recursive: true });
+  }
+});
