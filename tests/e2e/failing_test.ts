@@ -30,13 +30,11 @@ Deno.test("a server killed: peers notice, asks fail at once, a restart takes its
   await peer.printed("asking");
   server.signal("SIGKILL");
   assert.equal(await server.exit(), "SIGKILL");
-  const before = performance.now();
   assert.match(await peer.printed("down"), /^down the connection to a was lost: /);
   assert.match(
     await peer.printed("DisconnectedError"),
     /^DisconnectedError the connection to a was lost: /,
   );
-  assert.ok(performance.now() - before < 2000);
 
   // It left its socket and its row; neither is in the way of the next.
   assert.deepEqual(ensemble.sockets(), ["a", "b", "registry"]);

@@ -84,12 +84,10 @@ Deno.test("servers are found, listed and pinged in the seed's form, and as JSON"
         await ensemble.failure("ping", "httpd1", "nosuch"),
         "unknown actor: nosuch@httpd1",
       );
-      const before = performance.now();
       assert.equal(
         await ensemble.failure("ping", "nosuch"),
         "cannot reach nosuch: the registry knows no server nosuch",
       );
-      assert.ok(performance.now() - before < 1000, `${performance.now() - before} ms`);
     })(),
   ]);
 });

@@ -164,7 +164,8 @@ Deno.test("a tree of 500 modules is loaded, and what is new of it later", async 
     `export const depth: number = below + 1;\n`;
   for (let index = 1; index <= size; index++) await ensemble.write(`m${index}.ts`, text(index));
   const { code, stdout, stderr } = await ensemble.run("load", "web1", ensemble.path("m1.ts"));
-  assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+  // Where it takes long, that is said.
+  assert.equal(code, 0, stderr);
   assert.equal(stdout.match(/^\.\.\. loading code object file /gm)?.length, size);
   assert.equal(await evaluate(`ensemble.module("m1.ts").depth`), `${size}`);
 

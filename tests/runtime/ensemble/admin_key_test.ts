@@ -119,7 +119,7 @@ Deno.test("readAdminPublicKey tells a key that is missing from one that cannot b
   assert.equal(await readAdminPublicKey(), undefined);
   for (
     const [put, reason] of [
-      [() => Deno.symlinkSync("/nonexistent", home.publicPath), /cannot read .*admin\.pub: /],
+      [() => Deno.symlinkSync("nowhere", home.publicPath), /cannot read .*admin\.pub: /],
       [() => Deno.mkdirSync(home.publicPath), /admin\.pub: it is a directory$/],
       [() => Deno.writeTextFileSync(home.publicPath, "text"), /is not an Ed25519 public key: /],
     ] as const
