@@ -144,7 +144,9 @@ Deno.test("authorize lets another server do what it says, until retract", async 
   mine = await start();
   assert.match(await shutDown(), /^failed: other is not authorized/);
   await ensemble.lines(...authorize);
-  assert.deepEqual(await ensemble.lines("retract", ...right, "my-server", "other"), []);
+  const retracted = await ensemble.run("retract", ...right, "my-server", "other");
+  assert.deepEqual([retracted.code, retracted.stdout], [0, ""], retracted.stderr);
+  assert.equal(retracted.stderr, "... other had (shutdown) in my-server\n");
   assert.match(await shutDown(), /^failed: other is not authorized/);
   assert.equal(
     await ensemble.failure("retract", ...right, "my-server", "other"),

@@ -17,6 +17,7 @@ import {
   textByText,
   wholeNumber,
 } from "../../../runtime/server/request_checks.ts";
+import { RoguePeer } from "../../rogue_peer.ts";
 import { LocalEnsemble, refTo } from "./local_ensemble.ts";
 
 const HASH = "0".repeat(64);
@@ -232,4 +233,20 @@ Deno.test("a value of few bytes and a huge text stops no server", async () => {
   await assert.rejects(actors.ask(control, doubled), /unexpected message: object/);
   await assert.rejects(actors.ask(refTo("registry", "registry"), { type: "lookup", id: doubled }));
   assert.equal(await actors.ask(control, { type: "ping" }), "OK");
+});
+
+Deno.test("a request that lacks its parts is refused, and costs the connection nothing", async () => {
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  await ensemble.start("target");
+  using rogue = await RoguePeer.join(ensemble.socket("target"), { cookie: ensemble.cookie });
+  for (const [type, request] of Object.entries(GOOD.control!)) {
+    const required = Object.keys(request).length > 0 && type !== "threadState";
+    if (type === "shutdown") continue;
+    const { failed, message } = await rogue.ask("server", { type });
+    assert.equal(failed, required, type);
+    if (!failed) continue;
+    assert.equal((message as { name: string }).name, "InvalidInputError", type);
+  }
+  assert.equal((await rogue.ask("server", { type: "ping" })).message, "OK");
 });
