@@ -385,7 +385,6 @@ export class Router implements Route {
 
   #use(stream: Accepted["stream"], authenticated: Authenticated, address: Address): void {
     const peer = this.#peer(authenticated.peer);
-    peer.connection?.close("replaced");
     const connection = new Connection(stream, authenticated, {
       address,
       heartbeat: this.#events.heartbeat,

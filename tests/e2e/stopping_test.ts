@@ -29,6 +29,10 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     registry.signal(signal);
     assert.equal(await registry.exit(), 0);
     assert.deepEqual(ensemble.sockets(), []);
+    // SQLite takes its log away when the database is closed.
+    const places = `${ensemble.places.gerbilPath}/ensemble/server/registry`;
+    const names = Array.from(Deno.readDirSync(places), ({ name }) => name);
+    assert.deepEqual(names.filter((name) => /-(wal|shm)$/.test(name)), []);
     assert.deepEqual(
       [...server.matching(/ (WARN|ERROR) /), ...registry.matching(/ (WARN|ERROR) /)],
       [],

@@ -1,4 +1,8 @@
 import assert from "node:assert/strict";
+import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
+import { messageType } from "../../../runtime/actor/envelope.ts";
+import { keepRegistered } from "../../../runtime/server/registration.ts";
+import { stopClock } from "../../fake_clock.ts";
 import { MemoryStore } from "../../../registry/memory_store.ts";
 import { SqliteStore } from "../../../registry/sqlite_store.ts";
 import { listServers, ping, registryClient } from "../../../runtime/ensemble/remote.ts";
@@ -127,6 +131,32 @@ Deno.test("servers come back by themselves to a registry that has forgotten them
   await eventually(async () => (await registered(third)).length === 3, "and again");
   await a.stop();
   assert.deepEqual(await registered(third), ["b", "c"]);
+});
+
+Deno.test("registering again pauses for longer each time, up to 15 s, and logs each reason once", async () => {
+  using logs = await CapturedLogs.start();
+  using clock = stopClock("setTimeout", "clearTimeout", "performance");
+  const tries: number[] = [];
+  const actors = new ActorSystem(refTo("a", "").server, {
+    send(_server, { message }) {
+      if (messageType(message) !== "add") return false;
+      tries.push(performance.now());
+      if (tries.length > 5) throw new Error("it is another's");
+      return false;
+    },
+  });
+  const entry = { id: actors.id, instance: new Uint8Array(32), addresses: [], roles: [] };
+  const registration = actors.spawn("registration", keepRegistered(entry));
+  const start = performance.now();
+  await clock.tickAsync(90_000);
+  const pauses = tries.map((time, i) => Math.round(time - (tries[i - 1] ?? start)));
+  assert.deepEqual(pauses.slice(0, 9), [250, 500, 1000, 2000, 4000, 8000, 15000, 15000, 15000]);
+  assert.deepEqual(logs.complaints, [
+    "WARN registration: the registry was lost; registering again as soon as it is back",
+    "WARN registration: cannot register yet: registry cannot be reached",
+    "WARN registration: cannot register yet: it is another's",
+  ]);
+  registration.exit();
 });
 
 Deno.test("a server does not believe others that the registry was lost", async () => {

@@ -6,8 +6,11 @@ import { ping } from "../../../runtime/ensemble/remote.ts";
 import { FIRST_PAUSE, LONGEST_PAUSE } from "../../../runtime/server/absence.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
 import { ADDRESS_LIFETIME } from "../../../runtime/server/address_book.ts";
+import { Refusal } from "../../../runtime/server/handshake_messages.ts";
 import { Peer } from "../../../runtime/server/peer.ts";
 import type { Address } from "../../../runtime/wire/address.ts";
+import { listenAt } from "../../../runtime/wire/transport.ts";
+import { RoguePeer } from "../../rogue_peer.ts";
 import { moveClock, stopClock } from "../../fake_clock.ts";
 import { CapturedLogs, eventually } from "./captured_logs.ts";
 import { ChildServer } from "./child_server.ts";
@@ -583,6 +586,107 @@ Deno.test("a server that connects while it is looked up in vain is connected", a
   assert.deepEqual(LocalEnsemble.peers(a), ["console", "registry"]);
   a.actors.tell(refTo("console", "sink"), { type: "n", n: 2 });
   await eventually(() => atConsole.length === 2, "the second message");
+});
+
+/** Holds back the proofs of this process, one after the other, until the test lets them go. */
+function heldProofs(): { held: PromiseWithResolvers<void>[] } & Disposable {
+  const { subtle } = crypto;
+  const { sign } = subtle;
+  const held: PromiseWithResolvers<void>[] = [];
+  subtle.sign = async (...parameters: Parameters<SubtleCrypto["sign"]>) => {
+    // One of each proof's two.
+    if (parameters[0] === "Ed25519") {
+      const proof = Promise.withResolvers<void>();
+      held.push(proof);
+      await proof.promise;
+    }
+    return await sign.apply(subtle, parameters);
+  };
+  return {
+    held,
+    [Symbol.dispose]() {
+      subtle.sign = sign;
+      for (const { resolve } of held) resolve();
+    },
+  };
+}
+
+/** Lets a client prove itself, and waits until the server that it connects to is about to. */
+async function untilAdmitted(held: PromiseWithResolvers<void>[]): Promise<void> {
+  await eventually(() => held.length === 1, "the client proves itself");
+  held[0]!.resolve();
+  await eventually(() => held.length === 2, "it is admitted");
+}
+
+Deno.test("what is sent to a server that is on its way in waits for it", async () => {
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const [a, console] = await Promise.all([ensemble.start("a"), ensemble.startConsole()]);
+  const atConsole = collect(console);
+  using proofs = heldProofs();
+  const connecting = console.connect(a.id, [ensemble.socket("a")]);
+  await untilAdmitted(proofs.held);
+  // Nobody finds it: it is not registered.
+  a.actors.tell(refTo("console", "sink"), { type: "n", n: 1 });
+  await a.actors.ask(refTo("registry", "registry"), { type: "lookup", id: "console" });
+  proofs.held[1]!.resolve();
+  await connecting;
+  await eventually(() => atConsole.length === 1, "the message");
+});
+
+Deno.test("while a server is on its way in nobody else of its id is, whatever becomes of an attempt to reach it", async () => {
+  await using ensemble = new LocalEnsemble();
+  const registry = await ensemble.startRegistry();
+  const [a, console] = await Promise.all([ensemble.start("a"), ensemble.startConsole()]);
+  registry.actors.find("registry")!.exit();
+  await registry.actors.find("registry")!.ended;
+  const lookup = Promise.withResolvers<void>();
+  registry.actors.serve("registry", { lookup: () => lookup.promise, remove: () => true }, {
+    concurrent: true,
+  });
+  const asked = assert.rejects(ping(a.actors, console.id), /cannot reach console/);
+  let connecting: Promise<void>;
+  {
+    using proofs = heldProofs();
+    connecting = console.connect(a.id, [ensemble.socket("a")]);
+    await untilAdmitted(proofs.held);
+    lookup.reject(new Error("unknown"));
+    await asked;
+    const other = RoguePeer.join(ensemble.socket("a"), { cookie: ensemble.cookie, id: "console" });
+    await eventually(() => proofs.held.length === 3, "the other proves itself");
+    proofs.held[2]!.resolve();
+    const refused = assert.rejects(other, /another instance of console, .* is connected with a/);
+    await pause(20);
+    assert.equal(proofs.held.length, 3, "the other waits");
+    proofs.held[1]!.resolve();
+    await refused;
+  }
+  await connecting;
+  assert.deepEqual(a.session(console.id)?.instance, console.entry.instance);
+});
+
+Deno.test("of two servers that dial each other the one with the lesser id wins", async () => {
+  await using ensemble = new LocalEnsemble();
+  const b = await ensemble.start("b", { register: false });
+  for (const id of ["a", "c"]) {
+    // It accepts what b opens, and answers nothing.
+    const listener = await listenAt(ensemble.socket(id));
+    const server = refTo(id, "").server;
+    const dialling = b.connect(server, [ensemble.socket(id)]).catch(() => {});
+    const { stream } = (await listener.accept())!;
+    const joining = RoguePeer.join(ensemble.socket("b"), { cookie: ensemble.cookie, id });
+    if (id === "c") {
+      await assert.rejects(joining, { refusal: Refusal.Duplicate });
+      stream.close();
+    } else {
+      // As the greater one b waits how its own goes.
+      stream.close();
+      using joined = await joining;
+      assert.equal(b.session(server)?.instance.toHex(), joined.instance.publicKey.toHex());
+    }
+    await dialling;
+    listener.close();
+  }
 });
 
 Deno.test("addresses given for the registry do not expire either", async () => {
