@@ -53,10 +53,10 @@ export async function callWithEnsembleServer<Result>(
   // A server of this process may have been stopped before; the process goes on with this one.
   clearTimeout(end);
   const { grace = DEFAULT_GRACE } = options;
-  let started: EnsembleServer | undefined;
-  using _signals = stopOnSignals(() => started?.stop());
+  const start = new Start(id, options);
+  using _signals = stopOnSignals((code) => start.stop(code));
   using _errors = logStrayErrors();
-  const server = started = await startServer(id, options);
+  const server = await start.finish();
   using _reread = onSignal("SIGHUP", () => void reread(server));
   let over = Infinity;
   server.signal.addEventListener("abort", () => over = performance.now() + grace);
@@ -78,6 +78,40 @@ export async function callWithEnsembleServer<Result>(
     const wasStopped = server.signal.aborted;
     await server.stop();
     if (wasStopped) endProcessIn(Math.max(over - performance.now(), LEAST_REST));
+  }
+}
+
+/** The start of a server, which a signal may interrupt at any moment: then no socket of it is left. */
+class Start {
+  readonly #giveUp = new AbortController();
+  readonly #starting: Promise<EnsembleServer>;
+  #started: EnsembleServer | undefined;
+  /** What the process exits with, when it was interrupted. */
+  #interrupted: number | undefined;
+
+  constructor(id: ServerId, options: StartServerOptions) {
+    const signals = [this.#giveUp.signal, ...options.signal ? [options.signal] : []];
+    this.#starting = startServer(id, { ...options, signal: AbortSignal.any(signals) });
+  }
+
+  /** Stops the server, or its start: the process then exits with the code. */
+  stop(code: number): Promise<unknown> {
+    if (this.#started) return this.#started.stop();
+    this.#interrupted = code;
+    this.#giveUp.abort();
+    return this.#starting;
+  }
+
+  /** Waits until the server has started. */
+  async finish(): Promise<EnsembleServer> {
+    try {
+      const server = await this.#starting;
+      if (this.#interrupted === undefined) return this.#started = server;
+      await server.stop();
+    } catch (error) {
+      if (this.#interrupted === undefined) throw error;
+    }
+    Deno.exit(this.#interrupted);
   }
 }
 
@@ -120,14 +154,15 @@ async function reread(server: EnsembleServer): Promise<void> {
   }
 }
 
-function stopOnSignals(stop: () => Promise<void> | undefined): Disposable {
+function stopOnSignals(stop: (code: number) => Promise<unknown>): Disposable {
   const listeners = new DisposableStack();
   let asked = false;
   for (const [name, code] of Object.entries(SIGNALS)) {
     listeners.use(onSignal(name as Deno.Signal, () => {
-      const stopping = asked ? undefined : stop();
-      if (!stopping) Deno.exit(code);
+      if (asked) Deno.exit(code);
       asked = true;
+      // Why a start failed is told where it is waited for.
+      stop(code).catch(() => {});
     }));
   }
   return listeners;

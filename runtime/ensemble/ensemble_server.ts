@@ -61,6 +61,11 @@ export interface StartServerOptions {
    * whoever asks. By default it has one.
    */
   readonly loader?: boolean;
+  /**
+   * Aborted to give up the start: what was begun is undone, sockets included. It means nothing once the server has
+   * started.
+   */
+  readonly signal?: AbortSignal | undefined;
   /** Starts actors that must be there before anything reaches the server. */
   readonly prepare?: (server: EnsembleServer) => void | Promise<void>;
 }
@@ -265,6 +270,7 @@ async function start(id: ServerId, options: StartServerOptions): Promise<Ensembl
     roles: options.roles ?? [],
     grace,
     register: id !== REGISTRY_ID,
+    signal: options.signal,
     heartbeat: options.heartbeat,
     async prepare(server) {
       kept.use(await holdServerDirectory(id));

@@ -67,6 +67,8 @@ export interface ActorServerOptions {
   readonly grace?: number | undefined;
   /** How its connections show that their ends live; by default every 15 s, and dead after 60 s of silence. */
   readonly heartbeat?: Heartbeat | undefined;
+  /** Aborted to give up the start; of a server that has started it means nothing. */
+  readonly signal?: AbortSignal | undefined;
   /**
    * Run when the server listens but nothing reaches it yet: starts the actors that it always has. They end with
    * the server, and cannot be shut down by themselves from afar.
@@ -91,8 +93,9 @@ export class ActorServer implements Controlled {
   readonly #abort = new AbortController();
   readonly #stopped = Promise.withResolvers<void>();
   readonly #registered: boolean;
+  /** Whether the registry has been asked to add it. */
+  #registering = false;
   #grace: number;
-  readonly #handshakes = new Set<Accepted>();
   #registration: Actor | undefined;
   /** The actors that were there before anything could reach the server, and its registration. */
   #essential = new Set<Actor>();
@@ -154,9 +157,11 @@ export class ActorServer implements Controlled {
   /**
    * Starts a server: listens, and is in the registry when this resolves.
    *
-   * @throws {EnsembleError} when it cannot listen, or the registry cannot be reached.
+   * @throws {EnsembleError} when it cannot listen, or the registry cannot be reached. The reason of `options.signal`
+   * when that is aborted before.
    */
   static async start(options: ActorServerOptions): Promise<ActorServer> {
+    const { signal } = options;
     const listeners: Listener[] = [];
     let server: ActorServer | undefined;
     try {
@@ -164,21 +169,24 @@ export class ActorServer implements Controlled {
         listeners.push(
           await listenAt(address, {
             tls: options.tls,
-            onRefused: logRefusal,
+            // Nothing is accepted before there is a server.
+            onRefused: (from, reason) => void (server && server.#logRefusal(from, reason)),
             onWarning: (message) => logger.warn("{message}", { message }),
           }),
         );
+        signal?.throwIfAborted();
       }
       const [instance, cookie] = await Promise.all([
         Instance.generate(),
         importCookie(options.cookie),
       ]);
       server = new ActorServer(options, { instance, cookie, listeners });
-      await options.prepare?.(server);
-      await server.#run();
+      await unlessAborted(signal, options.prepare?.(server));
+      await unlessAborted(signal, server.#run());
       return server;
     } catch (error) {
       await Promise.all(listeners.map((listener) => listener.close()));
+      if (server && signal?.aborted) await server.#withdraw();
       for (const actor of server?.actors.actors() ?? []) actor.exit("the server did not start");
       throw error;
     }
@@ -301,6 +309,7 @@ export class ActorServer implements Controlled {
       });
     }
     if (!this.#registered) return;
+    this.#registering = true;
     try {
       await register(this.actors, this.entry);
     } catch (error) {
@@ -313,32 +322,34 @@ export class ActorServer implements Controlled {
   }
 
   async #acceptAll(listener: Listener): Promise<void> {
-    for (let next; (next = await listener.accept());) void this.#welcome(next);
+    // Each listener has its own: a flood at a tcp port is not to keep anybody out at the UNIX socket.
+    const handshakes = new Set<Accepted>();
+    for (let next; (next = await listener.accept());) void this.#welcome(next, handshakes);
   }
 
-  async #welcome(accepted: Accepted): Promise<void> {
+  async #welcome(accepted: Accepted, handshakes: Set<Accepted>): Promise<void> {
     const from = formatAddressUrl(accepted.from);
-    if (this.#handshakes.size >= MAX_HANDSHAKES) this.#dropOldestHandshake();
-    this.#handshakes.add(accepted);
+    if (handshakes.size >= MAX_HANDSHAKES) dropOldest(handshakes);
+    handshakes.add(accepted);
     try {
       await this.#router.accept(accepted);
     } catch (error) {
-      const dropped = !this.#handshakes.has(accepted);
+      const dropped = !handshakes.has(accepted);
       const reason = dropped ? "too many handshakes at once" : (error as Error).message;
       // Whoever looks whether a port is open, as monitoring does every minute, is no news.
       if (!dropped && error instanceof SilentPeerError) {
         logger.debug("{from}: {reason}", { from, reason });
-      } else logRefusal(from, reason);
+      } else this.#logRefusal(from, reason);
     } finally {
-      this.#handshakes.delete(accepted);
+      handshakes.delete(accepted);
     }
   }
 
-  /** Of so many the oldest is the least likely to end well: an honest one takes milliseconds. */
-  #dropOldestHandshake(): void {
-    const [oldest] = this.#handshakes;
-    this.#handshakes.delete(oldest!);
-    oldest!.stream.close();
+  #logRefusal(from: string, reason: string): void {
+    // All ports of a host are one source.
+    const source = from.replace(/:\d+$/, "");
+    if (!this.actors.lines.allows(source, "refused connections")) return;
+    logger.warn("refused a connection from {from}: {reason}", { from, reason });
   }
 
   get #registry(): Client<RegistryHandlers> {
@@ -368,6 +379,13 @@ export class ActorServer implements Controlled {
     void this.#finish();
   }
 
+  /** Takes back a registration that may have been under way when the start was given up. */
+  async #withdraw(): Promise<void> {
+    if (this.#registering) await this.#unregister();
+    this.#registration?.exit("the server did not start");
+    await this.#router.close(0);
+  }
+
   async #unregister(): Promise<void> {
     const { id, instance } = this.entry;
     try {
@@ -388,8 +406,27 @@ export class ActorServer implements Controlled {
   }
 }
 
-function logRefusal(from: string, reason: string): void {
-  logger.warn("refused a connection from {from}: {reason}", { from, reason });
+/** Of so many the oldest is the least likely to end well: an honest one takes milliseconds. */
+function dropOldest(handshakes: Set<Accepted>): void {
+  const [oldest] = handshakes;
+  handshakes.delete(oldest!);
+  oldest!.stream.close();
+}
+
+/** Waits for something that is not worth waiting for once a signal is aborted: then throws its reason. */
+async function unlessAborted<Result>(
+  signal: AbortSignal | undefined,
+  work: Result | Promise<Result>,
+): Promise<Result> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal!.reason);
+  signal?.addEventListener("abort", abort);
+  if (signal?.aborted) abort();
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
 }
 
 /** An address that listens on every interface, as one that others can use. */

@@ -114,7 +114,7 @@ Deno.test("strangers at the ports: closed, one log line each, others unhurt", as
         /no protocol version in common: the client speaks 9 /,
       );
       await peer.closed();
-      await refusal(line("protocol version 9 is not spoken here"));
+      await refusal(line("no protocol version in common: the client speaks 9 "));
     }
     {
       using half = await RawPeer.connect(address);
