@@ -5,7 +5,7 @@
  */
 import { CommanderError } from "npm:@commander-js/extra-typings@^15.1.0";
 import { EnsembleError } from "../runtime/errors.ts";
-import { printNotice } from "./output.ts";
+import { printError, printNotice } from "./output.ts";
 import { createProgram } from "./program.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -34,7 +34,7 @@ export async function runCommandLine(args: string[]): Promise<number> {
 }
 
 function reportUsage(error: UsageError): number {
-  printNotice(`gxensemble: error: ${error.message}`);
+  printError(error.message);
   printNotice(`see ${error.help}`);
   return 2;
 }
@@ -42,7 +42,7 @@ function reportUsage(error: UsageError): number {
 function reportFailure(error: unknown, logLevel: unknown): void {
   const isExpected = error instanceof EnsembleError;
   const message = error instanceof Error ? error.message : String(error);
-  printNotice(`gxensemble: error: ${isExpected ? message : `unexpected: ${message}`}`);
+  printError(isExpected ? message : `unexpected: ${message}`);
   if (logLevel === "debug") printNotice(Deno.inspect(error, { colors: false }));
   else if (!isExpected && logLevel !== undefined) printNotice("see where with --log DEBUG");
 }

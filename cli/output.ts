@@ -47,6 +47,19 @@ export function printNotice(text: string): void {
   write(Deno.stderr, `${visibleText(text)}\n`);
 }
 
+/** Tells the person at the terminal why something failed. */
+export function printError(reason: string): void {
+  printNotice(errorText(reason));
+}
+
+/**
+ * An error as it is shown. The reason may be a server's: its further lines are indented, so that none of
+ * them passes for another message, or for a prompt.
+ */
+export function errorText(reason: string): string {
+  return `gxensemble: error: ${reason.replaceAll("\n", "\n  ")}`;
+}
+
 /** Asks the person at the terminal something; the answer follows on the same line. */
 export function printPrompt(text: string): void {
   write(Deno.stderr, visibleText(text));

@@ -15,7 +15,7 @@ import {
 import { Administrator } from "../administrator.ts";
 import { askYesOrNo } from "../confirmation.ts";
 import { withConsole } from "../console.ts";
-import { printJson, printLine, printNotice } from "../output.ts";
+import { printError, printJson, printLine, printNotice } from "../output.ts";
 import type { PassphraseOptions } from "../passphrase.ts";
 import { UsageError } from "../usage_error.ts";
 import type { ActorId } from "../../runtime/actor/ref.ts";
@@ -83,7 +83,7 @@ async function shutDownEnsemble(
         if (!await takeOut(entry, { actors, administrator, error })) down.push(id);
       } catch (error) {
         failures++;
-        printNotice(`gxensemble: error: ${describeFailure(error, entry)}`);
+        printError(describeFailure(error, entry));
       }
     }
   };

@@ -4,6 +4,7 @@
  * @module
  */
 import { EnsembleError } from "../../runtime/errors.ts";
+import { errorText } from "../output.ts";
 import type { ControlContext } from "./control_command.ts";
 import { runControlLine } from "./control_commands.ts";
 import { isControlLine, parseControlLine } from "./control_line.ts";
@@ -48,7 +49,7 @@ export class Repl {
           `interrupted: ${this.#context.server} may still be busy with it`,
         );
       } else {
-        this.#context.printError(`gxensemble: error: ${(error as Error).message}`);
+        this.#context.printError(errorText((error as Error).message));
       }
       return "failed";
     } finally {
@@ -68,7 +69,7 @@ export class Repl {
   end(): LineOutcome {
     if (!this.isIncomplete) return "done";
     this.#lines = [];
-    this.#context.printError("gxensemble: error: the last input is not complete");
+    this.#context.printError(errorText("the last input is not complete"));
     return "failed";
   }
 
