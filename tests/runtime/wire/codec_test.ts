@@ -637,6 +637,7 @@ Deno.test("values that are not what they say are refused", () => {
   assertRefused(frame(Tag.Graph, ...u32(0), ...u32(0)), "a graph of nothing");
   const self = decode(frame(Tag.Graph, ...u32(5), Tag.Reference, ...u32(0), ...u32(1), 0xd1));
   assert.equal((self.message as unknown[])[0], self.message);
+  assertRefused(frame(Tag.Reference, ...u32(0)), "a reference after a frame with a graph");
 });
 
 Deno.test("an object as deep as a tree may be is read, a deeper one is refused", () => {

@@ -11,6 +11,7 @@ import {
   COSTLY_VALUES,
   MAX_ACTOR_NAME,
   MAX_BIGINT,
+  MAX_DEPTH,
   MAX_FRAME,
   MAX_PARTS,
   MAX_PATTERN,
@@ -359,4 +360,25 @@ Deno.test("writeEnvelope refuses a message whose getter sends another", () => {
   assert.throws(() => writeEnvelope(outer, envelopeOf(message)), ProtocolError);
   assert.deepEqual([outer.size, inner.size], [0, 0]);
   writeEnvelope(outer, envelopeOf(1));
+});
+
+Deno.test("writeEnvelope writes a value of any depth so that it can be read", () => {
+  for (const depth of [MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1, MAX_DEPTH + 2, 3000]) {
+    let value: unknown = "bottom";
+    for (let i = 0; i < depth; i++) value = i % 2 ? [value] : { value };
+    let received = send(value);
+    for (let i = depth - 1; i >= 0; i--) {
+      received = i % 2 ? (received as unknown[])[0] : (received as { value: unknown }).value;
+    }
+    assert.equal(received, "bottom", `${depth}`);
+  }
+});
+
+Deno.test("writeEnvelope counts a message anew when it becomes a graph", () => {
+  // As a tree it has too many costly values long before it is found to be too deep.
+  const pattern = /a/;
+  let value: unknown = [pattern];
+  for (let i = 0; i < 3000; i++) value = [value, pattern];
+  const received = send(value) as unknown[];
+  assert.deepEqual(received[1], pattern);
 });
