@@ -158,6 +158,7 @@ Deno.test("the registry keeps in mind only for a while who was connected", async
         cookie: ensemble.cookie,
         id,
       });
+      await peer.ask("registry", { type: "ping" });
       peer[Symbol.dispose]();
       await eventually(() => registry.session(peer.id) === undefined, "it has gone");
     };
@@ -221,7 +222,8 @@ Deno.test("a server goes by the registry when the instance that is connected wit
     assert.ok(error.message.includes(fingerprint(second.instance.publicKey)));
     return true;
   });
-  using _accepted = await RoguePeer.join(ensemble.socket("a"), second);
+  using accepted = await RoguePeer.join(ensemble.socket("a"), second);
+  await accepted.ask("server", { type: "ping" });
   await first.closed();
   assert.deepEqual(a.session(first.id)?.instance, second.instance.publicKey);
   assert.equal(

@@ -674,6 +674,7 @@ Deno.test("of two servers that dial each other the one with the lesser id wins",
     const server = refTo(id, "").server;
     const dialling = b.connect(server, [ensemble.socket(id)]).catch(() => {});
     const { stream } = (await listener.accept())!;
+    await stream.read(new Uint8Array(1024));
     const joining = RoguePeer.join(ensemble.socket("b"), { cookie: ensemble.cookie, id });
     if (id === "c") {
       await assert.rejects(joining, { refusal: Refusal.Duplicate });
@@ -682,6 +683,7 @@ Deno.test("of two servers that dial each other the one with the lesser id wins",
       // As the greater one b waits how its own goes.
       stream.close();
       using joined = await joining;
+      await joined.ask("server", { type: "ping" });
       assert.equal(b.session(server)?.instance.toHex(), joined.instance.publicKey.toHex());
     }
     await dialling;

@@ -260,7 +260,7 @@ Deno.test("a certificate counts for more than what the registry says of an id", 
   await rogue.register();
   const peer = await ensemble.startRogue("peer", { tls: await authority.credentials("peer") });
   await peer.connect(target.id, [portOf(target)]);
-  assert.equal(target.session(peer.id)?.certified?.id, "peer");
+  await eventually(() => target.session(peer.id)?.certified?.id === "peer", "it is in");
 });
 
 Deno.test("what a stopping server has sent over tls arrives", async () => {
