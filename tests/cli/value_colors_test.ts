@@ -91,8 +91,8 @@ Deno.test("colorValue takes time in proportion to the text", () => {
     ", 'a\"`",
     ", /a",
     ", 1e+",
-    " ",
     ", [",
   ];
-  for (const unit of units) colorValue(unit.repeat(200_000));
+  for (const unit of units) colorValue(unit.repeat(30_000));
+  colorValue(" ".repeat(2_000_000));
 });
