@@ -35,3 +35,14 @@ Deno.test("elsewhere nothing is written", () => {
   }
   assert.deepEqual(file.written, []);
 });
+
+Deno.test("a terminal that has gone keeps nobody from working", () => {
+  const gone = {
+    isTerminal: () => true,
+    writeSync(): number {
+      throw new Deno.errors.BrokenPipe("gone");
+    },
+  };
+  using progress = new ProgressBar(gone);
+  progress.show("reading modules:", 1);
+});

@@ -84,3 +84,11 @@ Deno.test("only what follows the last character that breaks words is replaced", 
   assert.equal(complete("DE", "x", "DEBUG"), undefined, "replaces something else");
   assert.equal(complete("WA", "WA", "DEBUG"), undefined, "begins otherwise");
 });
+
+Deno.test("a ! is quoted so that bash does not look for an earlier command", () => {
+  const complete = (typed: string) =>
+    completeBashWord(splitBashLine(`g ${typed}`).current, "", "a!b");
+  assert.equal(complete(""), "a\\!b");
+  assert.equal(complete("'"), "a!b");
+  assert.equal(complete('"'), `a"'!'"b`);
+});

@@ -55,3 +55,19 @@ Deno.test("anything at all can be thrown", () => {
   assert.match(reportThrown(circular), /^Uncaught Error: round\nCaused by: Error: round\n/);
   assert.ok(reportThrown("x".repeat(1e6)).length < 110_000);
 });
+
+Deno.test("a chain of causes, and a crowd of errors, are shown in part", () => {
+  const chain = (length: number): Error =>
+    errorAt(`${length}`, [], length > 0 ? { cause: chain(length - 1) } : {});
+  const causes = reportThrown(chain(30)).split("\n");
+  assert.equal(causes.length, 21);
+  assert.equal(causes.at(-1), "Caused by: Error: 10");
+  const crowd = new AggregateError(Array.from({ length: 100 }, (_, n) => errorAt(`${n}`, [])), "");
+  crowd.stack = "AggregateError";
+  assert.equal(reportThrown(crowd).split("\n").length, 21);
+});
+
+Deno.test("a long message is cut", () => {
+  const { length } = reportThrown(new Error("x".repeat(1e6)));
+  assert.ok(length > 50_000 && length < 110_000, `${length}`);
+});

@@ -25,7 +25,8 @@ Deno.test("JSON carries plain values, and nothing with loss", () => {
   assert.equal(renderJson({ a: [1, "b", null] }), '{"a":[1,"b",null]}');
   const cycle: Record<string, unknown> = {};
   cycle.self = cycle;
-  const lossy = [1n, Symbol("s"), () => 1, NaN, new Map(), { deep: new Set() }, cycle];
+  const lossy: unknown[] = [1n, Symbol("s"), () => 1, NaN, Infinity, -Infinity, cycle];
+  lossy.push(new Map(), { deep: new Set() }, [new Error("lost")], /lost/);
   for (const value of lossy) {
     assert.throws(() => renderJson(value), /^EnsembleError: the value cannot be written as JSON: /);
   }

@@ -4,6 +4,7 @@ import { on } from "../../../runtime/actor/cases.ts";
 import { parseServerId } from "../../../runtime/actor/server_id.ts";
 import { client } from "../../../runtime/actor/service.ts";
 import type { Declaration, Expansion } from "../../../runtime/code/expansion.ts";
+import { MAX_PREVIEW_LENGTH } from "../../../runtime/code/preview.ts";
 import { type ReplHandlers, startReplSession } from "../../../runtime/code/repl_actor.ts";
 import type { UnitStore } from "../../../runtime/code/unit_store.ts";
 
@@ -68,8 +69,9 @@ Deno.test("an evaluation may take its time, and another be asked for meanwhile",
 
 Deno.test("what evaluated code writes to the console goes to the owner", async () => {
   const { evaluate, output } = open();
-  await evaluate('console.log("a", { b: 1 }); console.error("c");');
-  assert.deepEqual(output, ["a { b: 1 }", "c"]);
+  await evaluate('console.log("a", { b: 1 }); console.error("c"); console.info("x".repeat(1e6));');
+  assert.deepEqual(output.slice(0, 2), ["a { b: 1 }", "c"]);
+  assert.equal(output[2]!.length, MAX_PREVIEW_LENGTH);
 });
 
 Deno.test("a session ends with its owner, and is nobody else's", async () => {

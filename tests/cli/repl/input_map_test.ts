@@ -1,0 +1,18 @@
+import assert from "node:assert/strict";
+import { InputMap } from "../../../cli/repl/input_map.ts";
+
+Deno.test("places in expansions become places in what was typed, of this session only", () => {
+  const inputs = new InputMap("a.b");
+  inputs.add(3, ({ line, column }) => ({ line: line - 1, column: column - 10 }));
+  assert.equal(inputs.restore("at f (repl:a.b/3:2:15)"), "at f (repl:3:1:5)");
+  assert.equal(inputs.restore("at repl:a.b/3"), "at repl:3");
+  assert.equal(inputs.restore("at repl:a.b/4:1:1"), "at repl:4");
+  assert.equal(inputs.restore("at repl:axb/3:2:15"), "at repl:axb/3:2:15");
+  assert.equal(inputs.restore("(0 , f) is not a function"), "f is not a function");
+});
+
+Deno.test("the newest thousand inputs are remembered", () => {
+  const inputs = new InputMap("s");
+  for (let input = 1; input <= 1001; input++) inputs.add(input, (position) => position);
+  assert.equal(inputs.restore("repl:s/1:1:2 repl:s/2:1:2"), "repl:1 repl:2:1:2");
+});
