@@ -71,7 +71,8 @@ Deno.test("what evaluated code writes to the console goes to the owner", async (
   const { evaluate, output } = open();
   await evaluate('console.log("a", { b: 1 }); console.error("c"); console.info("x".repeat(1e6));');
   assert.deepEqual(output.slice(0, 2), ["a { b: 1 }", "c"]);
-  assert.equal(output[2]!.length, MAX_PREVIEW_LENGTH);
+  const { length } = output[2]!;
+  assert.ok(length <= MAX_PREVIEW_LENGTH && length > MAX_PREVIEW_LENGTH - 100, `${length}`);
 });
 
 Deno.test("a session ends with its owner, and is nobody else's", async () => {
