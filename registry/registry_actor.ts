@@ -60,7 +60,7 @@ function registryHandlers(
     if (!envelope || envelope.source.server === id) return;
     capabilities.require(envelope, ADMIN, what, { server: id });
   };
-  // Whoever may change an entry may do it any number of times.
+  // A server can change its entry any number of times.
   const mayLog = (changes: string, id: ServerId, envelope: Envelope | undefined) =>
     server.actors.lines.allows(envelope?.source.server ?? id, `${changes} of entries`);
   return {

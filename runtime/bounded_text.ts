@@ -1,14 +1,14 @@
 /**
- * Texts made of values that others chose: they stay short, and are made quickly, whatever the values are.
+ * Short texts of any value: bounded in length and in the time they take.
  *
- * Everything that comes from a peer passes here on its way into an error, a log or an answer. A value of a
- * few hundred bytes can stand for a text of gigabytes: an array that holds one array twice, which holds
- * another twice, and so on.
+ * Everything that comes from a peer passes through here before it goes into an error, a log line or an answer.
+ * A value of a few hundred bytes can expand to gigabytes of text: an array that holds another array twice, which
+ * holds a third one twice, and so on.
  *
  * @module
  */
 
-/** How much of a text from elsewhere is quoted in an error or a log, in UTF-16 code units. */
+/** How much of a peer's text is quoted in an error or a log line, in UTF-16 code units. */
 export const QUOTED_LENGTH = 200;
 
 /** How many items of an array, a map, a set or a typed array are shown, as in Deno's REPL. */
@@ -26,7 +26,7 @@ const SHORT_STRING_LENGTH = 100;
 /** About as much text as a value, a brace or a separator takes, in UTF-16 code units. */
 const TOKEN_LENGTH = 8;
 
-/** Integers from here on are not written in digits: that takes time which grows with their square. */
+/** Integers from here on are not written in digits, which takes quadratic time. */
 const HUGE_INTEGER = 2n ** 1024n;
 
 /** Cuts a text to `limit` UTF-16 code units, and says in them how much was cut. */
@@ -85,8 +85,8 @@ export function inspectBounded(value: unknown, options: InspectOptions = {}): st
 }
 
 /**
- * What a value from a peer is, in a few words: a text in quotes and cut, a number as it is, and of what has
- * parts only its kind. No part is looked at.
+ * Describes a peer's value in a few words: a string quoted and cut, other primitives as they are, and only the
+ * kind of anything that has parts. No part is read.
  */
 export function describeValue(value: unknown): string {
   switch (typeof value) {

@@ -1,5 +1,5 @@
 /**
- * Limits of log lines: a peer can cause any number of some, and is not to fill the log with them.
+ * Limits for log lines that a peer can cause, so that it cannot fill the log.
  *
  * @module
  */
@@ -14,10 +14,10 @@ const MAX_LINES = 5;
 /** How long a period is, in ms: it begins with its first line. */
 const PERIOD = 10_000;
 
-/** How many kinds from how many sources are counted by themselves; what is above is one source for each kind. */
+/** How many pairs of kind and source are counted separately; beyond that, all sources of a kind count as one. */
 const MAX_COUNTS = 64;
 
-/** Whose lines are counted where there are too many sources. */
+/** The name for all sources that are not counted separately. */
 const OTHERS = "many others";
 
 /** The lines of one kind from one source in a period. */
@@ -29,29 +29,29 @@ interface Count {
 }
 
 /**
- * Says which lines go into the log: of each kind and source five in ten seconds. How many more there were is
- * a line of its own when the period is over.
+ * Decides which lines go into the log: five of each kind from each source in ten seconds. When the period ends,
+ * one more line says how many were left out.
  */
 export class LineLimit {
   readonly #counts = new Map<string, Count>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /**
-   * Whether a line may be written; it is counted either way.
+   * Whether a line may be written. Counts it either way.
    *
-   * @param source who caused it: the id of a server, the host of a connection.
-   * @param kind what it says, without its details.
+   * @param source who caused it: the id of a server, or the host of a connection.
+   * @param kind what the line is about, without details: it stands before "of <source>".
    */
   allows(source: string, kind: string): boolean {
     const now = performance.now();
     const count = this.#countOf(shorten(source), kind, now);
     if (++count.lines <= MAX_LINES) return true;
-    // Only now: where nothing is left out no timer is needed.
+    // No timer is needed as long as nothing is left out.
     if (this.#timer === undefined) this.#reportIn(count.ends - now);
     return false;
   }
 
-  /** Writes how many lines were left out, and starts anew. */
+  /** Reports what was left out so far, and forgets all counts. */
   close(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

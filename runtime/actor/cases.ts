@@ -68,8 +68,8 @@ export function onReply<Message, Result>(
 }
 
 /**
- * A case for the news that a monitored actor ended. What others send in the form of such news it does not match:
- * monitors, also those of actors elsewhere, are told by the server that the actor lives in.
+ * A case for the message that a monitored actor ended. It does not match what other servers send in that form:
+ * such messages, also about actors elsewhere, come from the watching actor's own server.
  */
 export function onDown<Result>(
   react: (down: Down, envelope: Envelope<Down>) => Result,

@@ -96,7 +96,7 @@ export class UnitFiles {
       await Deno.writeTextFile(path, text, { mode: 0o600 });
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
-      // Somebody removed the directory.
+      // The directory was removed.
       await Deno.mkdir(this.#directory, { recursive: true, mode: 0o700 });
       await Deno.writeTextFile(path, text, { mode: 0o600 });
     }

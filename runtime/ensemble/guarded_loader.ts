@@ -37,7 +37,7 @@ export function guardLoader(handlers: Handlers, capabilities: Capabilities): Han
 
 /** The loader of a server that takes no code. */
 export function refusingLoader(id: ServerId): Handlers {
-  // Not for want of a capability: no administrator is asked for.
+  // Not an AuthorizationError: the command must not ask for a passphrase.
   const refuse = () => {
     throw new EnsembleError(
       `${id} takes no code: it was started without a loader, as with --no-loader, and nothing can be ` +

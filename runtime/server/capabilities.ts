@@ -42,11 +42,11 @@ export interface Delegation {
   readonly since: number;
 }
 
-/** What a retraction ended. */
+/** The outcome of a retraction. */
 export interface Retraction {
-  /** What the server could do here until now, sorted. */
+  /** The capabilities that the server had here, sorted. */
   readonly retracted: readonly string[];
-  /** What of this its certificate gives it again when it connects anew, sorted. */
+  /** Those that its certificate gives back on its next connection, sorted. */
   readonly returning: readonly string[];
 }
 
@@ -54,7 +54,7 @@ export interface Retraction {
 interface Challenged {
   pending: Pick<Elevation, "capabilities" | "nonce"> | undefined;
   failures: number;
-  /** Whether an answer is being looked at, or its refusal is still to be told. */
+  /** Whether an attempt is under way: its signature is being checked, or its refusal is still held back. */
   busy: boolean;
 }
 
@@ -146,7 +146,7 @@ export class Capabilities {
       throw refuse("it has no administrators' public key, and goes by certificates alone");
     }
     const challenged = this.#challengedOf(session);
-    // Answers that do not wait for each other would cost nothing, and a line in the log each.
+    // The pause must delay the next attempt too, and not only this answer.
     if (challenged.busy) throw refuse("another attempt of it is not over yet");
     challenged.busy = true;
     try {
@@ -154,7 +154,7 @@ export class Capabilities {
       challenged.pending = undefined;
       const capabilities = pending?.capabilities ?? [];
       if (pending && await this.#isSigned(session, pending, signature)) {
-        // A retraction came between.
+        // Retracted while the signature was checked.
         if (this.#challenged.get(session) !== challenged) {
           throw refuse("it was retracted meanwhile");
         }
@@ -179,13 +179,13 @@ export class Capabilities {
     this.#delegations.set(delegation.server, { ...delegation, capabilities, since: Date.now() });
   }
 
-  /** Ends all that a server may do here now: what was conferred to it, and what it has on its connection. */
+  /** Ends everything that a server may do here now: delegations, and what its current connection has. */
   retract(server: ServerId, session: Session | undefined): Retraction {
     const conferred = this.#delegations.get(server)?.capabilities ?? [];
     const retracted = [...new Set([...conferred, ...session?.capabilities ?? []])].sort();
     this.#delegations.delete(server);
     session?.capabilities.clear();
-    // Nor is an elevation to come after it that has begun before.
+    // An elevation that began earlier must not complete after this.
     if (session) this.#challenged.delete(session);
     return { retracted, returning: [...session?.certified?.capabilities ?? []] };
   }

@@ -134,8 +134,8 @@ export function controlHandlers(server: Controlled): Handlers & ControlHandlers 
 
     connect(request, envelope?: Envelope) {
       const { server: id, addresses } = request;
-      // Addresses from outside are believed by everybody in this server, and where it dials by itself it tries
-      // ports and sockets that the asker may not be able to reach.
+      // All of this server would use the addresses given; and dialling probes ports and sockets that the asker may
+      // not be able to reach itself.
       capabilities.require(envelope!, ADMIN, "connect", { server: id });
       return server.connect(id, addresses);
     },

@@ -1,12 +1,12 @@
 /**
- * The checks of requests: what a peer sends is of the right type and size before anything is done with it.
+ * Checks of requests: everything that a peer sends is checked in type and size before it is used.
  *
- * Each protocol of this project says in one file what its requests look like, made of what is here, and its
- * service is served with that: control, the registry, the loader, REPL sessions.
+ * Each protocol describes its requests in one file with the checks below, and its service is served with them:
+ * control, the registry, the loader, REPL sessions.
  *
- * These checks are not those of a library for three reasons. A command would pay more for loading one than
- * for the rest of its work; libraries put what they were given into their messages in full; and one that is
- * loaded with the first request lets the news of a lost connection overtake that request.
+ * Why not a schema library: loading one at start-up would cost a command more than its own work; libraries put the
+ * whole value into their messages; and a library loaded with the first request lets the loss of the connection
+ * overtake that request.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { InvalidInputError } from "../errors.ts";
 import { type Address, formatAddress, parseAddresses } from "../wire/address.ts";
 import type { Bytes } from "./handshake_messages.ts";
 
-/** Gives a value as it may be used: a copy of what was asked for, and of nothing else. Throws when it is not that. */
+/** Returns a value that is safe to use, with only the parts that were asked for; throws when it does not match. */
 export type Check<Value> = (value: unknown) => Value;
 
 /** The longest host name, in characters: that of the DNS. */
@@ -27,7 +27,7 @@ const MAX_HOST = 255;
 /** The longest path, in UTF-16 code units: `PATH_MAX` of Linux. */
 export const MAX_PATH = 4096;
 
-/** A part of a request is not what it should be. */
+/** Thrown when a part of a request does not match. */
 class Mismatch extends Error {
   /** The keys that lead to the part, the innermost first. */
   readonly path: (string | number)[] = [];
