@@ -7,8 +7,8 @@ import { basename, dirname, join } from "node:path";
 import { EnsembleError } from "../runtime/errors.ts";
 
 /**
- * Takes the lock of a database until it is disposed of, or the process ends, whichever way. The lock is a file
- * of its own beside the database: closing any descriptor of a SQLite file takes SQLite's own locks away
+ * Locks a database until the lock is disposed of or the process ends. The lock is a file of its own beside the
+ * database, because closing any descriptor of the database file would drop SQLite's own locks
  * (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
  *
  * @throws {EnsembleError} when another registry has it, naming its process.
@@ -27,7 +27,7 @@ export function lockDatabase(path: string): Disposable {
     file.close();
     throw error;
   }
-  // The file stays: removing it would let two registries each lock a file of that name.
+  // The file stays: if it were removed, two registries could each lock a file of this name.
   return { [Symbol.dispose]: () => file.close() };
 }
 

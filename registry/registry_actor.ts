@@ -28,14 +28,14 @@ export interface RegistryServer {
   readonly actors: ActorSystem;
   /** What others may do in it. */
   readonly capabilities: Capabilities;
-  /** Whether the instance of an entry lives, as far as can be told from here. */
+  /** Whether the instance of an entry runs, as far as this server can tell. */
   presence(entry: RegistryEntry): Promise<Presence>;
 }
 
 /** Starts the registry's actor over a store. */
 export function serveRegistry(server: RegistryServer, store: RegistryStore): Actor {
   const handlers = registryHandlers(server, store);
-  // Concurrent, for `presence` takes its time, and new connections wait for `lookup`.
+  // Concurrent: `presence` may take a second, and new connections wait for `lookup`.
   const options = { concurrent: true, requests: registryChecks };
   return server.actors.serve(String(REGISTRY.actor), handlers, options);
 }
@@ -50,7 +50,7 @@ function registryHandlers(
 ): Handlers & RegistryHandlers {
   const { capabilities } = server;
   let changes: Promise<unknown> = Promise.resolve();
-  // One after the other, in the order they came: a server that leaves may have registered a moment before.
+  // In the order of the requests: a server may leave a moment after it has registered.
   const inOrder = <Result>(change: () => Promise<Result>): Promise<Result> => {
     const changed = changes.then(change);
     changes = changed.catch(() => {});
@@ -110,7 +110,7 @@ function registryHandlers(
     },
 
     async presence({ id, instance }, envelope?: Envelope) {
-      // It connects to the addresses that somebody announced, and tells what is there.
+      // It connects to addresses that a member announced, and shows what is there.
       if (envelope) capabilities.require(envelope, ADMIN, "presence", { server: id });
       const entry = await store.get(id);
       if (!entry || !sameInstance(entry.instance, instance)) return "gone";

@@ -13,8 +13,8 @@ import { lockDatabase } from "./database_lock.ts";
 import type { EntryQuery, RegistryStore } from "./store.ts";
 
 /**
- * What makes an empty file a database of version 1, that one of version 2, and so on. The version of a file is
- * its `user_version`.
+ * The steps from an empty file to version 1 of the schema, from there to version 2, and so on. The version of a file
+ * is its `user_version`.
  *
  * Addresses are kept in the list notation, and so read in the `sqlite3` shell as in the tool's
  * output; roles as a JSON array, which SQLite itself can search.
@@ -26,8 +26,8 @@ const MIGRATIONS: readonly string[] = [
      addresses TEXT NOT NULL,
      roles TEXT NOT NULL
    ) STRICT, WITHOUT ROWID`,
-  // What version 1 took was not bounded: what is longer than 16 addresses or 32 roles can be goes. Servers that
-  // run register again when their registry was started again.
+  // Version 1 had no bounds. Entries that are longer than the bounds allow are dropped; servers that run register
+  // again anyway when their registry is started again.
   `ALTER TABLE server ADD COLUMN pid INTEGER;
    ALTER TABLE server ADD COLUMN host TEXT;
    DELETE FROM server WHERE length(addresses) > 8207 OR length(roles) > 12385 OR id = 'registry'`,

@@ -11,10 +11,10 @@ const logger = getLogger(["gxensemble", "server"]);
 /** How long messages are dropped after a failed attempt, in ms: doubled with each further failure. */
 export const FIRST_PAUSE = 100;
 
-/** The longest pause, in ms: a server that comes back is found this soon by whoever keeps telling it. */
+/** The longest pause, in ms: a server that comes back is found within this time by those that keep telling it. */
 export const LONGEST_PAUSE = 5_000;
 
-/** An absence is over when nobody has tried to reach the server for so long, in ms. */
+/** How long a server stays noted as absent after the last attempt to reach it, in ms. */
 export const FORGET_AFTER = 60_000;
 
 /** One server that cannot be reached. */
@@ -28,19 +28,19 @@ interface Absence {
 }
 
 /**
- * The servers that cannot be reached. Telling such a server does not cost an attempt for each message: until the
- * pause is over its messages are dropped, and the log has one line when the first one is and one at the end.
+ * The servers that cannot be reached. After a failed attempt messages to the server are dropped without a further
+ * attempt until a pause is over. The log has one line when the first message is dropped, and one at the end.
  */
 export class Absences {
   readonly #absences = new Map<ServerId, Absence>();
 
-  /** Whether to drop a message that nobody waits for, and not try to reach the server yet. */
+  /** Whether the pause is not over yet. */
   isPausing(server: ServerId): boolean {
     const absence = this.#absences.get(server);
     return absence !== undefined && performance.now() < absence.retryAt;
   }
 
-  /** Notes that the connection to a server broke. It is tried again as soon as there is a message for it. */
+  /** Notes that the connection to a server broke. There is no pause: the next message is tried at once. */
   lost(server: ServerId, why: string): void {
     this.#begin(server, why);
   }
@@ -52,7 +52,7 @@ export class Absences {
     absence.retryAt = performance.now() + absence.pause;
   }
 
-  /** Counts messages that an absent server misses; the first ones cost a line in the log. */
+  /** Counts messages that were dropped. The first ones are a line in the log. */
   drop(server: ServerId, count: number): void {
     const absence = this.#absences.get(server);
     if (!absence || count === 0) return;

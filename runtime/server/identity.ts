@@ -1,14 +1,14 @@
 /**
- * Whose a server id is, over transports that certify nobody: unix and tcp.
+ * Identity: which instance owns a server id, over transports without certificates (unix and tcp).
  *
- * There the cookie shows that a peer is of the ensemble, and its instance that it is the process that it says;
- * nothing shows that its id is its own. Where capabilities are enforced the registry's word counts: while a
- * server is registered, its id is that of the instance which registered.
+ * The cookie proves that a peer is a member, and its signature that it is the instance it says. Neither proves that
+ * its id is its own. Where capabilities are enforced the registry decides: the id of a registered server belongs to
+ * the instance that registered.
  *
- * The registry passes an id on to another instance at once when the registered one has left, or when its
- * connection broke and its addresses refuse. While a connection of it stands the id is never passed on: the
- * heartbeat closes that of a silent peer. An instance that is neither connected nor refuses is believed to live
- * until it has been silent for the heartbeat's time-out.
+ * The registry passes an id on to another instance at once when the registered one has left, or when its connection
+ * broke and its addresses refuse connections. It never does while a connection of that instance stands; the heartbeat
+ * closes the connection of a silent peer. An instance that is not connected and does not refuse keeps its id until it
+ * has been silent for the heartbeat's time-out.
  *
  * @module
  */
@@ -24,7 +24,7 @@ import { lookFor, type Presence, type Sign, signOfError } from "./liveness.ts";
 import { describeServer, type RegistryEntry } from "./registry_entry.ts";
 import type { Session } from "./session.ts";
 
-/** When the id of a server that falls silent passes on, for error messages; `timeout` is the heartbeat's, in ms. */
+/** Says in an error when the id of a silent server passes on; `timeout` is the heartbeat's, in ms. */
 export function whenSilent(timeout: number): string {
   return `its id passes on when it has been silent for ${timeout / 1000} s`;
 }
@@ -39,24 +39,24 @@ export interface Claim {
   readonly dialled: boolean;
 }
 
-/** What identities are judged by. */
+/** What {@linkcode Identities} asks. */
 export interface IdentityOptions {
   /** Asks the registry. */
   lookup(id: ServerId): Promise<RegistryEntry | undefined>;
   /** Whether a connection of the instance stands. */
   stands(id: ServerId, instance: Uint8Array): Promise<boolean>;
-  /** Whether this server goes by the registry: where capabilities are enforced. The registry always does. */
+  /** Whether capabilities are enforced: then this server goes by the registry. The registry itself always does. */
   enforced(): boolean;
   /** The time-out of the heartbeat, in ms. */
   readonly silence: number;
 }
 
-/** Tells whether peers may go by their ids. */
+/** Decides whether peers may use the ids that they claim. */
 export class Identities {
   readonly #self: Credentials;
   readonly #options: IdentityOptions;
   readonly #started = performance.now();
-  /** When instances whose connection is over were heard last: those of the last time-out. */
+  /** When an instance was last heard before its connection ended; older ones than the time-out are dropped. */
   readonly #lastHeard = new Map<ServerId, { instance: Bytes; at: number }>();
 
   /** The identities of the peers of one server. */
@@ -150,7 +150,7 @@ export class Identities {
         proceed: () => found === undefined,
       });
     } catch {
-      // It is silent, or it has told what is to be known, and this broke off.
+      // The peer is silent, or it has said which instance it is and this side broke off.
     }
     if (!found) return "unclear";
     return sameInstance(found, instance) ? "running" : "gone";

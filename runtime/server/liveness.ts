@@ -1,5 +1,5 @@
 /**
- * Liveness: whether a registered server runs, as far as its addresses tell.
+ * Liveness: whether a registered server still runs, judged by its addresses and its process.
  *
  * @module
  */
@@ -8,30 +8,30 @@ import { connectTo, UnreachableError } from "../wire/transport.ts";
 import { within } from "../within.ts";
 import type { RegistryEntry } from "./registry_entry.ts";
 
-/** How long an address may take to answer, in ms. One that does not answer says nothing of its server. */
+/** How long an address may take to answer, in ms. No answer proves nothing. */
 const ANSWER_TIMEOUT = 1_000;
 
-/** What is known of a registered instance. One of which nothing is known for sure may run all the same. */
+/** Whether a registered instance runs. An `unknown` one may still run. */
 export type Presence = "running" | "gone" | "unknown";
 
-/** What an address says of the instance that announced it. */
+/** What connecting to an address shows about the instance that announced it. */
 export type Sign =
-  /** It answers there. */
+  /** The instance answers. */
   | "running"
-  /** Nobody listens there, or another server does. */
+  /** Nobody listens, or another instance does. */
   | "gone"
-  /** There is no such socket: either its server has ended, or somebody removed the socket. */
+  /** There is no such socket: the server has ended, or the file was removed. */
   | "no socket"
-  /** Somebody is there, or it cannot be told. */
+  /** Something accepts and does not say who it is, or the host cannot be reached. */
   | "unclear";
 
 /**
- * Looks whether a registered instance runs. It is gone for sure when nobody listens at its addresses, those that can
- * be tried from here. Where a socket is missing, or no address can be tried, its process has to be gone from this
- * host as well, or for a missing socket the server be `isLongSilent`. Silence, a host that cannot be reached and a
- * time-out prove nothing.
+ * Looks whether a registered instance runs. It is gone when every address that can be tried from this host refuses
+ * connections. A missing socket counts only when the process is gone from this host too, or the server has been
+ * silent for long. Where no address can be tried, the process decides. Silence and time-outs prove nothing.
  *
- * @param options.examine looks at an address; by default it connects there, which does not tell who answers.
+ * @param options.isLongSilent whether the server has been silent for longer than the heartbeat allows.
+ * @param options.examine looks at one address; by default it only connects, which does not show who answers.
  */
 export async function lookFor(
   { addresses, pid, host }: RegistryEntry,
@@ -51,7 +51,7 @@ export async function lookFor(
   return host === hostName() && !await isRunning(pid) ? "gone" : "unknown";
 }
 
-/** What it says of a server that connecting to its address failed so. */
+/** What a failure to connect shows. */
 export function signOfError(error: unknown): Sign {
   if (!(error instanceof UnreachableError)) return "unclear";
   if (error.why === "refused") return "gone";
@@ -67,7 +67,7 @@ async function connects(address: Address): Promise<Sign> {
   }
 }
 
-/** Whether a process of this host runs, whosoever it is. One whose number is not known may. */
+/** Whether a process with this number exists on this host. An unknown number counts as running. */
 async function isRunning(pid: number | undefined): Promise<boolean> {
   if (pid === undefined) return true;
   const { default: process } = await import("node:process");

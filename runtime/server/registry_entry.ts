@@ -34,7 +34,7 @@ export interface RegistryEntry {
   readonly addresses: readonly Address[];
   /** What the server does in the ensemble, in the order it announced. */
   readonly roles: readonly string[];
-  /** The number of its process on {@linkcode RegistryEntry.host}; not known of what an early registry kept. */
+  /** Its process number on {@linkcode RegistryEntry.host}; absent in entries from databases of version 1. */
   readonly pid?: number | undefined;
   /** The name of the host that its process runs on. */
   readonly host?: string | undefined;

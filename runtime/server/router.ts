@@ -27,11 +27,11 @@ import type { Session } from "./session.ts";
 const logger = getLogger(["gxensemble", "server"]);
 
 /**
- * How long the connection of an instance may take to show that it is broken when another instance claims the
- * id, in ms: the end of a process may be on its way, and a host that was started again answers with a reset. A
- * peer that is only silent is never taken for gone by this.
+ * How long to wait, in ms, whether the connection of an instance turns out to be broken when another instance claims
+ * its id: the end of the stream may be on its way, and a host that was started again answers with a reset. Silence
+ * is not taken for the end.
  */
-const PROBE_TIMEOUT = 1_000;
+const PROBE_TIMEOUT = 500;
 
 /** What a router reports to and asks, and how its connections show that they live. */
 export interface RouterEvents {
@@ -311,8 +311,9 @@ export class Router implements Route {
    * Decides on a client that has proved itself; see the rule above. One that is admitted is noted as on its
    * way in until `welcoming` is over: then nobody of its id is admitted, nor dialled.
    *
-   * While the connection of another instance stands the id is that one's, however silent it is, until the
-   * heartbeat closes the connection; unless it has left, or the registry has passed the id on.
+   * While a connection of another instance stands, that instance keeps the id, however silent it is: the heartbeat
+   * closes the connection in the end. Exceptions are an instance that has left, and an id that the registry has
+   * passed on.
    */
   async #admit(
     client: ServerId,
@@ -354,7 +355,7 @@ export class Router implements Route {
     }
   }
 
-  /** Whether a connection of this instance stands; one that is broken gets the time to show it. */
+  /** Whether a connection of this instance stands. Waits a moment, in which a broken one shows that it is. */
   async stands(id: ServerId, instance: Uint8Array): Promise<boolean> {
     const connection = this.#peers.get(id)?.connection;
     if (!connection || !sameInstance(connection.session.instance, instance)) return false;
@@ -415,7 +416,7 @@ export class Router implements Route {
       ? `the connection to ${peer.id} was lost: ${reason}`
       : `cannot reach ${peer.id}: ${reason}`;
     logger.debug("{message}", { message });
-    // Who asked is told; what was only told is lost without a word, but for a line in the log.
+    // Asks fail with the reason. Messages that nobody waits for are only counted in the log.
     const dropped = peer.unasked;
     if (!this.#closed) {
       if (!peer.connection) this.#absences.failed(peer.id, message);
