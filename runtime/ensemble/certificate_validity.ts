@@ -6,7 +6,7 @@
 import { InvalidInputError } from "../errors.ts";
 
 /** A day, in ms. */
-const DAY = 24 * 60 * 60 * 1000;
+export const DAY = 24 * 60 * 60 * 1000;
 
 /** How long the authority lasts, in days. Nothing that it signs lasts longer. */
 export const AUTHORITY_DAYS = 3650;

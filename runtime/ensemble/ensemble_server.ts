@@ -26,6 +26,7 @@ import type { RegistryEntry } from "../server/registry_entry.ts";
 import type { Session } from "../server/session.ts";
 import { type Address, formatAddressUrl, localUnixAddress } from "../wire/address.ts";
 import { readAdminPublicKey } from "./admin_key.ts";
+import { warnOfExpiry } from "./certificate_expiry.ts";
 import { readCookie } from "./cookie.ts";
 import { actorsShare, DEFAULT_GRACE, requireGrace } from "./grace.ts";
 import { guardLoader, refusingLoader } from "./guarded_loader.ts";
@@ -259,6 +260,7 @@ async function start(id: ServerId, options: StartServerOptions): Promise<Ensembl
   if (tls) warnOfPlainAddresses(options.listen ?? []);
   let started: EnsembleServer | undefined;
   const kept = new AsyncDisposableStack();
+  if (tls) kept.use(warnOfExpiry(() => tls.current()));
   const starting = ActorServer.start({
     id,
     cookie,

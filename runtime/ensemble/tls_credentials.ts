@@ -8,7 +8,6 @@ import { AuthenticationError, EnsembleError } from "../errors.ts";
 import type { Certified, TlsCredentials } from "../server/certified.ts";
 import { identityOf } from "../wire/certificate_identity.ts";
 import type { RevocationList } from "../wire/revocation_list.ts";
-import type { TlsMaterial } from "../wire/tls_transport.ts";
 import { readTlsIdentity, type TlsIdentity } from "./tls_identity.ts";
 
 /** What a server shows and trusts on tls, from files that can be read again while it runs. */
@@ -45,7 +44,7 @@ export class TlsFiles implements TlsCredentials {
   }
 
   /** See `TlsSource.current`. */
-  current(): TlsMaterial {
+  current(): TlsIdentity {
     return this.#identity;
   }
 

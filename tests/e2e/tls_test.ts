@@ -105,12 +105,16 @@ Deno.test("a server without a certificate does not listen over tls, and says how
   assert.match(stderr, /this server has no certificate; make one with: gxensemble ca cert/);
 });
 
-Deno.test("a server with a certificate warns of what it listens at without", async () => {
-  await using ensemble = await certified(["a"]);
+Deno.test("a server warns of a certificate that ends soon, and of what it listens at without", async () => {
+  await using ensemble = await certified(["a", "--days", "20"]);
   await ensemble.startRegistry();
   const a = await ensemble.startServer("a", [
     ...["--listen", "tcp://0.0.0.0:0", "--listen", "tcp://127.0.0.1:0"],
   ]);
+  assert.match(
+    a.matching(/ the certificate of /).join("\n"),
+    /^\S+ WARN server: the certificate of a ends at \S+, in 19 days: make a new one with "gxensemble ca cert a"/,
+  );
   assert.equal(a.matching(/neither encrypted nor certified/).length, 1);
   assert.match(a.matching(/neither encrypted/)[0]!, /tcp:\/\/0\.0\.0\.0:0 is neither/);
 });

@@ -36,6 +36,8 @@ export interface CertificateOptions {
   left?: number;
   /** What it is for; to serve and to connect where not given. */
   usages?: ExtendedKeyUsage[];
+  /** Whether its holder may sign certificates; not where not given. */
+  authority?: boolean;
   /** Who signs it in place of the issuing authority, and what leads from there to the root. */
   issuer?: { signer: CertifiedKey; chain: CertifiedKey[] };
 }
@@ -111,6 +113,7 @@ export class MadeAuthority {
       since = HOUR,
       left = HOUR,
       usages = [ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth],
+      authority = false,
       issuer = { signer: this.#issuing, chain: [this.#issuing] },
     } = options;
     const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
@@ -125,7 +128,7 @@ export class MadeAuthority {
       signingKey: issuer.signer.key,
       signingAlgorithm: ALGORITHM,
       extensions: [
-        new BasicConstraintsExtension(false, undefined, true),
+        new BasicConstraintsExtension(authority, undefined, true),
         new ExtendedKeyUsageExtension(usages),
         new SubjectAlternativeNameExtension([
           ...names.map((value) => ({ type: "url" as const, value })),

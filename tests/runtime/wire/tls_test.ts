@@ -169,6 +169,8 @@ Deno.test("what is read while a stream is closed here ends", async () => {
 /** Tries to get in: whether the client is let in, as the server sees it, and who was refused. */
 async function tryWith(tls: MadeCredentials, server = bob): Promise<string[]> {
   using port = await TlsPort.open(server);
+  // One that gets in all the same sees an end.
+  void port.listener.accept().then((accepted) => accepted?.stream.close());
   let stream: ByteStream | undefined;
   try {
     stream = await connectTo(port.address, tls);
@@ -191,6 +193,9 @@ const BAD_CLIENTS: [what: string, options: CertificateOptions, reason: RegExp][]
   ["for servers only", { usages: [ExtendedKeyUsage.serverAuth] }, /./],
   ["signed by one that is no authority", {
     issuer: (await authority.issue("mallory")).issuer,
+  }, /./],
+  ["signed by an authority below the issuing one", {
+    issuer: (await authority.issue("mallory", { authority: true })).issuer,
   }, /./],
   ["signed by nobody that is known here", {
     issuer: (await other.issue("mallory")).issuer,
