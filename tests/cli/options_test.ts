@@ -16,7 +16,7 @@ const B = { kind: "tls", host: "b", port: 2 };
 Deno.test("defaults are those of the tutorial", () => {
   assert.deepEqual(parse("run", "httpd1", "./svc.ts"), {
     arguments: ["httpd1", "./svc.ts", []],
-    options: { log: "info", listen: [], registry: [], roles: [], grace: 5000 },
+    options: { log: "info", listen: [], registry: [], roles: [], grace: 5000, loader: true },
   });
   assert.deepEqual(parse("registry").options, {
     log: "info",
@@ -81,7 +81,7 @@ Deno.test("what follows the module of run is left to its main", () => {
   const args = ["--port", "8080", "--help", "-l", "--", "x"];
   assert.deepEqual(parse("run", "--log", "DEBUG", "httpd1", "./svc.ts", ...args), {
     arguments: ["httpd1", "./svc.ts", args],
-    options: { log: "debug", listen: [], registry: [], roles: [], grace: 5000 },
+    options: { log: "debug", listen: [], registry: [], roles: [], grace: 5000, loader: true },
   });
 });
 
