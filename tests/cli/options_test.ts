@@ -21,6 +21,7 @@ Deno.test("defaults are those of the tutorial", () => {
   assert.deepEqual(parse("registry").options, {
     log: "info",
     listen: [],
+    loader: true,
     store: { kind: "sqlite" },
   });
   assert.deepEqual(parse("load", "httpd1", "./a.ts").options, {
