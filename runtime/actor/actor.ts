@@ -22,7 +22,7 @@ import { Ticker } from "./ticker.ts";
 const logger = getLogger(["gxensemble", "actor"]);
 
 /** After how many messages that waited for it an actor looks at the clock again. */
-const CLOCK_INTERVAL = 16;
+const CLOCK_INTERVAL = 32;
 
 /** How long an actor may take messages that waited for it before the event loop gets a turn, in ms. */
 const TIME_SLICE = 25;
@@ -137,9 +137,10 @@ export class Actor implements Recipient {
   #abort: AbortController | undefined;
   #dead = false;
   #handled = 0;
-  /** How many messages it took since it last waited, and when it had taken the first few of them. */
-  #streak = 0;
-  #streakStart = 0;
+  /** How many messages it may take before it looks at the clock. */
+  #untilClock = CLOCK_INTERVAL;
+  /** Since when it has not waited, by its first look at the clock, `performance.now()`, since then. */
+  #busySince: number | undefined;
 
   /** Made by `spawn`, which runs the body through {@linkcode Actor.start}. */
   constructor(
@@ -204,7 +205,7 @@ export class Actor implements Recipient {
     cases: readonly Case<Result>[],
     options: ReceiveOptions<Else> = {},
   ): Promise<Awaited<Result> | Else> {
-    if (this.#isOverdue()) await this.#yield();
+    if (--this.#untilClock === 0 && this.#isOverdue()) await this.#yield();
     if (this.#exit) throw this.#exit;
     this.#requireNotWaiting();
     let taken: Taken<Result> | StackProbe | undefined = this.#mailbox.take(cases) ??
@@ -223,7 +224,7 @@ export class Actor implements Recipient {
    */
   async loop(cases: readonly Case[]): Promise<never> {
     while (true) {
-      if (this.#isOverdue()) await this.#yield();
+      if (--this.#untilClock === 0 && this.#isOverdue()) await this.#yield();
       if (this.#exit) throw this.#exit;
       this.#requireNotWaiting();
       let taken: Taken<unknown> | StackProbe | undefined = this.#mailbox.take(cases) ??
@@ -367,16 +368,16 @@ export class Actor implements Recipient {
    * backlog, whose reactions are quick or block, would leave the sockets of the server unread.
    */
   #isOverdue(): boolean {
-    if (++this.#streak % CLOCK_INTERVAL !== 0) return false;
+    this.#untilClock = CLOCK_INTERVAL;
     const now = performance.now();
-    if (this.#streak === CLOCK_INTERVAL) this.#streakStart = now;
-    return now - this.#streakStart >= TIME_SLICE;
+    this.#busySince ??= now;
+    return now - this.#busySince >= TIME_SLICE;
   }
 
   async #yield(): Promise<void> {
     // A timer, since Deno does not look at its sockets in each turn that it takes for an immediate.
     await new Promise<void>((resolve) => void setRealTimeout(resolve));
-    this.#streak = 0;
+    this.#busySince = performance.now();
   }
 
   #requireNotWaiting(): void {
@@ -392,7 +393,8 @@ export class Actor implements Recipient {
     const { promise, resolve, reject } = Promise.withResolvers<Wakening>();
     const waiting: Waiting = { cases, resolve, reject, timer: undefined };
     this.#waiting = waiting;
-    this.#streak = 0;
+    this.#untilClock = CLOCK_INTERVAL;
+    this.#busySince = undefined;
     if (timeout !== undefined && timeout !== Infinity) this.#limit(waiting, timeout);
     return promise as Promise<Taken<Result> | StackProbe | undefined>;
   }

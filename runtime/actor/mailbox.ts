@@ -36,14 +36,14 @@ export class Mailbox {
 
   /** Adds an envelope; `type` is the type of its message. */
   push(envelope: Envelope, type: string | undefined = messageType(envelope.message)): void {
+    let length: number;
     if (type === "ping" || type === "shutdown") {
       // An actor that takes none keeps none but those of the last seconds.
       this.#system.dropExpired();
-      this.#system.push(envelope, type);
+      length = this.#system.push(envelope, type) + this.#others.length;
     } else {
-      this.#others.push(envelope, type);
+      length = this.#others.push(envelope, type) + this.#system.length;
     }
-    const { length } = this;
     if (length >= this.#warnAt) this.#warn(length);
     else if (length === 1) this.#warnAt = FIRST_WARNING;
   }

@@ -16,14 +16,14 @@ export interface Taken<Result> {
 class Slot {
   readonly envelope: Envelope;
   readonly type: string | undefined;
-  readonly order: number;
+  /** Its number in the order of arrival; none once it was removed from an index. */
+  order: number;
   /** When it goes stale, on the clock of `performance.now()`. */
   readonly expiry: number | undefined;
   previous: Slot | undefined = undefined;
   next: Slot | undefined = undefined;
   previousOfType: Slot | undefined = undefined;
   nextOfType: Slot | undefined = undefined;
-  removed = false;
 
   constructor(envelope: Envelope, type: string | undefined, order: number) {
     this.envelope = envelope;
@@ -77,7 +77,7 @@ class Index {
   }
 
   remove(slot: Slot): void {
-    slot.removed = true;
+    slot.order = NaN;
     const queue = this.#byType.get(slot.type)!;
     if (slot.previousOfType) slot.previousOfType.nextOfType = slot.nextOfType;
     else queue.first = slot.nextOfType;
@@ -87,7 +87,7 @@ class Index {
     const { replyTo } = slot.envelope;
     if (replyTo === undefined) return;
     const answers = this.#byReply.get(replyTo)!;
-    while (answers.slots[answers.next]?.removed) answers.next++;
+    while (Number.isNaN(answers.slots[answers.next]?.order)) answers.next++;
     if (answers.next === answers.slots.length) this.#byReply.delete(replyTo);
   }
 }
@@ -120,15 +120,15 @@ export class MessageQueue {
     return this.#index?.size;
   }
 
-  /** Adds an envelope at the end; `type` is the type of its message. */
-  push(envelope: Envelope, type: string | undefined): void {
+  /** Adds an envelope at the end, `type` being the type of its message; gives how many are waiting now. */
+  push(envelope: Envelope, type: string | undefined): number {
     const slot = new Slot(envelope, type, this.#order++);
     slot.previous = this.#last;
     if (this.#last) this.#last.next = slot;
     else this.#first = slot;
     this.#last = slot;
-    this.#length++;
     this.#index?.add(slot);
+    return ++this.#length;
   }
 
   /** Takes the first envelope that one of the cases matches; expired ones met on the way are dropped. */
