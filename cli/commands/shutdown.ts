@@ -43,14 +43,21 @@ export async function shutdown(
   await withConsole(options, async (actors, console) => {
     const administrator = new Administrator(console, options);
     if (serverId === undefined) return await shutDownEnsemble(actors, administrator, options);
-    await administrator.elevating(
-      serverId,
-      "shutdown",
-      () => {
-        if (actorId === undefined) return stopServer(actors, serverId);
-        return (options.force ? killActor : shutDownActor)(actors, serverId, actorId);
-      },
-    );
+    try {
+      await administrator.elevating(
+        serverId,
+        "shutdown",
+        () => {
+          if (actorId === undefined) return stopServer(actors, serverId);
+          return (options.force ? killActor : shutDownActor)(actors, serverId, actorId);
+        },
+      );
+    } catch (error) {
+      if (actorId !== undefined || !isNoAnswer(error)) throw error;
+      // To stop it by other means, one has to know where its process is.
+      const entry = await registryClient(actors).lookup({ id: serverId }).catch(() => undefined);
+      throw new EnsembleError(describeFailure(error, entry), { cause: error });
+    }
     if (options.json) printJson({ server: serverId, actor: actorId ?? null });
   });
 }
@@ -130,10 +137,16 @@ async function takeOut(
   return true;
 }
 
+/** Why a server was not shut down; one that does not answer is named with its process, where that is known. */
 function describeFailure(error: unknown, entry: RegistryEntry | undefined): string {
   const { message } = error as Error;
-  const isSilent = error instanceof DisconnectedError || error instanceof TimeoutError;
-  return entry && isSilent ? `${describeServer(entry)} does not answer: ${message}` : message;
+  return entry && isNoAnswer(error)
+    ? `${describeServer(entry)} does not answer: ${message}`
+    : message;
+}
+
+function isNoAnswer(error: unknown): boolean {
+  return error instanceof DisconnectedError || error instanceof TimeoutError;
 }
 
 /** Asks the person; without one there, it takes `-f`. */

@@ -73,6 +73,22 @@ Deno.test("shutdown -f takes out the dead, names those that may live, and leaves
   assert.deepEqual(left, ["alive", "cut-off", "strange"]);
 });
 
+Deno.test("shutdown of a server that does not answer names its process", async () => {
+  await using ensemble = new LocalEnsemble();
+  using commands = commandsIn(ensemble);
+  const store = new MemoryStore();
+  await ensemble.startRegistry(store);
+  await store.put(entry("dead", [CLOSED], NO_PID));
+  const { code, stderr } = await commands.run("shutdown", "dead");
+  assert.equal(code, 1);
+  assert.equal(
+    stderr,
+    `gxensemble: error: dead (pid ${NO_PID} on host ${Deno.hostname()}) does not answer: ` +
+      "cannot reach dead: tcp://127.0.0.1:1: connection refused\n",
+  );
+  assert.equal((await store.list({ limit: 2 })).length, 1, "it is not taken out");
+});
+
 Deno.test("shutdown -f looks itself where the registry cannot tell whether a server lives", async () => {
   await using ensemble = new LocalEnsemble();
   using commands = commandsIn(ensemble);
