@@ -18,8 +18,8 @@ import { type Accepted, asStream, type Listener, nextStream, reasonOf } from "./
 /** How long a socket's path may be, in bytes: the size of `sun_path` less its final NUL (unix(7)). */
 const MAX_PATH = Deno.build.os === "darwin" ? 103 : 107;
 
-/** How long closing waits for a server that is being started in the same directory, in ms. */
-const CLOSE_TIMEOUT = 1_000;
+/** How long a running server waits for one that is being started in the same directory, in ms. */
+const PATIENCE = 1_000;
 
 /**
  * Listens on a socket in a directory that only this user may enter. A socket on which nobody listens any
@@ -143,7 +143,7 @@ class BoundSocket {
   static async bind(path: string, lost?: BoundSocket): Promise<BoundSocket> {
     const directory = directoryOf(path);
     makePrivateDirectory(directory);
-    using _lock = await lockDirectory(directory);
+    using _lock = await lockDirectory(directory, lost && PATIENCE);
     if (lost?.isInPlace()) return lost;
     if (await isAlive(path)) throw new EnsembleError("a server of that id is running here already");
     await lost?.letGo();
@@ -176,7 +176,7 @@ class BoundSocket {
   /** Stops accepting, and removes the socket file unless it is another server's by now. */
   async close(): Promise<void> {
     // The next server of this id waits until the runtime has let go of the path, see below.
-    using _lock = await lockDirectory(directoryOf(this.#path), CLOSE_TIMEOUT).catch(() => null);
+    using _lock = await lockDirectory(directoryOf(this.#path), PATIENCE).catch(() => null);
     await this.letGo();
   }
 
