@@ -124,9 +124,6 @@ export class IncomingFrame {
     decoder.openFrame(this.#bytes, this.#message, this.#end);
     try {
       return this.#envelope(source, decoder.readMessage(this.#end - this.#start));
-    } catch (error) {
-      if (error instanceof ProtocolError) throw error;
-      throw new ProtocolError("malformed frame: it cannot be decoded", { cause: error });
     } finally {
       decoder.closeFrame();
     }
