@@ -71,6 +71,7 @@ export { type LineLimit } from "./runtime/line_limit.ts";
 export {
   type Client,
   client,
+  type ClientOptions,
   type Handler,
   type Handlers,
   type RequestCheck,

@@ -118,17 +118,27 @@ export type Client<H extends Handlers> = {
     ) => Promise<Awaited<ReturnType<H[Type]>>>;
 };
 
+/** Options of {@linkcode client}. */
+export interface ClientOptions {
+  /** Checks of answers by the type of their requests: each gives what the caller may rely on, or throws. */
+  answers?: Readonly<Record<string, (answer: unknown) => unknown>>;
+}
+
 /** Makes a typed client of the service at a destination: each method call is an `ask`. */
 export function client<H extends Handlers>(
   asker: Pick<Messaging, "ask">,
   dest: Destination,
+  { answers = {} }: ClientOptions = {},
 ): Client<H> {
   return new Proxy({}, {
     get(_target, type) {
       // A client is no promise, whatever `await` thinks of an object with any property.
       if (typeof type !== "string" || type === "then") return undefined;
-      return (request?: object, options?: AskOptions) =>
-        asker.ask(dest, { ...request, type }, options);
+      const check = Object.hasOwn(answers, type) ? answers[type] : undefined;
+      return (request?: object, options?: AskOptions) => {
+        const answer = asker.ask(dest, { ...request, type }, options);
+        return check ? answer.then(check) : answer;
+      };
     },
   }) as Client<H>;
 }

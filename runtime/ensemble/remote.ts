@@ -13,7 +13,8 @@ import { LOADER_ACTOR, type LoaderHandlers } from "../code/loader_protocol.ts";
 import { ProtocolError, TimeoutError } from "../errors.ts";
 import type { ControlHandlers } from "../server/control.ts";
 import type { RegistryEntry } from "../server/registry_entry.ts";
-import { REGISTRY, type RegistryHandlers } from "../server/registry_protocol.ts";
+import type { RegistryHandlers } from "../server/registry_protocol.ts";
+import { askRegistry } from "../server/registry_requests.ts";
 import { within } from "../within.ts";
 
 /** What can ask: an actor, a server. */
@@ -21,7 +22,7 @@ export type Asker = Pick<Messaging, "ask">;
 
 /** The registry: `add`, `remove`, `lookup`, `list` of a page, `presence`. */
 export function registryClient(asker: Asker): Client<RegistryHandlers> {
-  return client<RegistryHandlers>(asker, REGISTRY);
+  return askRegistry(asker);
 }
 
 /** The entries of all registered servers, or of those with a role, sorted by id; asks for all pages. */

@@ -10,7 +10,7 @@ import { type Envelope, messageType } from "../actor/envelope.ts";
 import { toFailure } from "../actor/pending.ts";
 import { type ActorId, ActorRef } from "../actor/ref.ts";
 import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
-import { type Client, client } from "../actor/service.ts";
+import type { Client } from "../actor/service.ts";
 import { ActorError, DisconnectedError, EnsembleError } from "../errors.ts";
 import { type Address, formatAddressUrl, hostName } from "../wire/address.ts";
 import { HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, MAX_HANDSHAKES } from "../wire/limits.ts";
@@ -28,7 +28,8 @@ import type { Presence } from "./liveness.ts";
 import { Instance } from "./instance.ts";
 import { keepRegistered, register } from "./registration.ts";
 import type { RegistryEntry } from "./registry_entry.ts";
-import { REGISTRY, type RegistryHandlers } from "./registry_protocol.ts";
+import type { RegistryHandlers } from "./registry_protocol.ts";
+import { askRegistry } from "./registry_requests.ts";
 import { Router } from "./router.ts";
 import type { Session } from "./session.ts";
 
@@ -353,7 +354,7 @@ export class ActorServer implements Controlled {
   }
 
   get #registry(): Client<RegistryHandlers> {
-    return client<RegistryHandlers>(this.actors, REGISTRY);
+    return askRegistry(this.actors);
   }
 
   async #lookUp(id: ServerId, registry: readonly Address[]): Promise<Address[]> {

@@ -8,7 +8,7 @@ import { type ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
 import type { Envelope } from "../actor/envelope.ts";
 import { type ActorId, ActorRef } from "../actor/ref.ts";
 import type { ServerId } from "../actor/server_id.ts";
-import { client, type Handlers } from "../actor/service.ts";
+import type { Handlers } from "../actor/service.ts";
 import {
   type ActorInfo,
   type Backtrace,
@@ -24,7 +24,7 @@ import { ADMIN, type Capabilities, type Delegation, type Retraction } from "./ca
 import type { Bytes } from "./handshake_messages.ts";
 import { fingerprint, sameInstance } from "./instance.ts";
 import type { RegistryEntry } from "./registry_entry.ts";
-import { REGISTRY, type RegistryHandlers } from "./registry_protocol.ts";
+import { askRegistry } from "./registry_requests.ts";
 import type { Session } from "./session.ts";
 
 /** One connection of a server, as others see it. */
@@ -107,7 +107,7 @@ export function controlHandlers(server: Controlled): Handlers & ControlHandlers 
       const by = envelope!.source.server;
       const { server: id, capabilities: conferred } = request;
       capabilities.require(envelope!, ADMIN, "authorize", { server: id, capabilities: conferred });
-      const entry = await client<RegistryHandlers>(actors, REGISTRY).lookup({ id });
+      const entry = await askRegistry(actors).lookup({ id });
       if (!entry) {
         throw new EnsembleError(
           `the registry knows no server ${id}: capabilities are conferred to a server that runs`,

@@ -9,8 +9,7 @@ import { SERVER_ACTOR } from "../actor/actor_system.ts";
 import { type Case, onDown, onPing, onShutdown, onUnexpected } from "../actor/cases.ts";
 import { ActorRef } from "../actor/ref.ts";
 import { REGISTRY_ID } from "../actor/server_id.ts";
-import { client } from "../actor/service.ts";
-import { REGISTRY, type RegistryHandlers } from "./registry_protocol.ts";
+import { askRegistry } from "./registry_requests.ts";
 import type { RegistryEntry } from "./registry_entry.ts";
 
 const logger = getLogger(["gxensemble", "registration"]);
@@ -24,7 +23,7 @@ const OTHERS: readonly Case[] = [onPing, onShutdown(), onUnexpected];
 
 /** Adds an entry to the registry. */
 export async function register(actor: Pick<Actor, "ask">, entry: RegistryEntry): Promise<void> {
-  await client<RegistryHandlers>(actor, REGISTRY).add({ entry });
+  await askRegistry(actor).add({ entry });
 }
 
 /**

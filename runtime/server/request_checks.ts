@@ -81,6 +81,23 @@ export function checked<Value>(check: Check<Value>, what: string): Check<Value> 
   };
 }
 
+/** What the answers of a service must be, by the type of the request. */
+export type AnswerForms<H extends Handlers> = {
+  readonly [Type in keyof H]?: Check<Awaited<ReturnType<H[Type]>>>;
+};
+
+/** Makes checks of answers, for `client`: a peer's answer is no more to be believed than its request. */
+export function answerChecks<H extends Handlers>(
+  forms: AnswerForms<H>,
+): Readonly<Record<string, Check<unknown>>> {
+  return Object.fromEntries(
+    Object.entries(forms).map(([type, check]) => [
+      type,
+      checked(check as Check<unknown>, `an answer to ${type}`),
+    ]),
+  );
+}
+
 /** A request or a part of one, by its own parts. Those that are undefined are left out. */
 export function parts<Parts extends Record<string, unknown>>(
   checks: { readonly [Key in keyof Parts]: Check<Parts[Key]> },

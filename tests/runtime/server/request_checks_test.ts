@@ -17,6 +17,8 @@ import {
   textByText,
   wholeNumber,
 } from "../../../runtime/server/request_checks.ts";
+import { controlClient, registryClient } from "../../../runtime/ensemble/remote.ts";
+import { parseServerId } from "../../../runtime/actor/server_id.ts";
 import { RoguePeer } from "../../rogue_peer.ts";
 import { LocalEnsemble, refTo } from "./local_ensemble.ts";
 
@@ -221,7 +223,7 @@ Deno.test("a value of few bytes and a huge text stops no server", async () => {
   const control = refTo("target", "server");
   const { actors } = await ensemble.startConsole("rogue");
   let doubled: unknown[] = [];
-  for (let i = 0; i < 40; i++) doubled = [doubled, doubled];
+  for (let i = 0; i < 120; i++) doubled = [doubled, doubled];
   for (const [type, request] of Object.entries(GOOD.control!)) {
     const [key] = Object.keys(request);
     if (key === undefined) continue;
@@ -249,4 +251,37 @@ Deno.test("a request that lacks its parts is refused, and costs the connection n
     assert.equal((message as { name: string }).name, "InvalidInputError", type);
   }
   assert.equal((await rogue.ask("server", { type: "ping" })).message, "OK");
+});
+
+Deno.test("what the registry answers is checked before it is used, in time and in full", async () => {
+  await using ensemble = new LocalEnsemble();
+  let doubled: unknown[] = [];
+  for (let i = 0; i < 120; i++) doubled = [doubled, doubled];
+  let answer: unknown;
+  const rogue = await ensemble.start("registry", { register: false });
+  rogue.actors.serve("registry", { lookup: () => answer, list: () => answer, add: () => {} });
+  const server = await ensemble.start("server1");
+  const registry = registryClient(server.actors);
+  answer = ENTRY;
+  assert.deepEqual(await registry.lookup({ id: parseServerId("a") }), ENTRY);
+  const unix = { kind: "unix", host: doubled, path: doubled };
+  for (const wrong of [doubled, 7, { ...ENTRY, id: doubled }, { ...ENTRY, addresses: [unix] }]) {
+    answer = wrong;
+    await assert.rejects(registry.lookup({ id: parseServerId("a") }), (error: Error) => {
+      assert.match(error.message, /^not an answer to lookup: /);
+      assert.ok(error.message.length < 400);
+      return true;
+    });
+    await assert.rejects(server.connect(parseServerId("a")), /not an answer to lookup/);
+    await assert.rejects(
+      controlClient(server.actors, server.id).authorize({
+        server: parseServerId("a"),
+        capabilities: ["admin"],
+      }),
+      /not an answer to lookup/,
+    );
+    await assert.rejects(registry.list({}), /not an answer to list/);
+  }
+  answer = undefined;
+  assert.equal(await registry.lookup({ id: parseServerId("a") }), undefined);
 });
