@@ -183,7 +183,8 @@ Deno.test("a response without a challenge is refused", async () => {
 Deno.test("elevate answers a refusal after a pause that doubles, up to eight seconds", async () => {
   const { ensemble, target, console } = await targetAndConsole();
   await using _ = ensemble;
-  await console.connect(target.id);
+  // Answered: the target has its session, too.
+  assert.deepEqual(await granted(console, target), []);
   const session = target.session(console.id)!;
   const envelope = new Envelope({}, "server", refTo("console", "x"), 1, undefined, 1, true, false);
   envelope.session = session;
