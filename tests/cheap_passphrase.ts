@@ -22,3 +22,13 @@ export async function makeCheap(path: string, passphrase: string): Promise<void>
   const secret = await openWithPassphrase(await Deno.readTextFile(path), passphrase);
   await Deno.writeTextFile(path, await sealCheaply(secret, passphrase));
 }
+
+/** Has the code under test, in this thread, seal as cheaply as {@linkcode sealCheaply} does, until it is disposed of. */
+export function cheapSeals(): Disposable {
+  const { setPassphrase } = Encrypter.prototype;
+  Encrypter.prototype.setPassphrase = function (passphrase) {
+    setPassphrase.call(this, passphrase);
+    this.setScryptWorkFactor(8);
+  };
+  return { [Symbol.dispose]: () => void (Encrypter.prototype.setPassphrase = setPassphrase) };
+}

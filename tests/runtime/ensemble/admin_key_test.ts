@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { sealCheaply } from "../../cheap_passphrase.ts";
+import { cheapSeals, sealCheaply } from "../../cheap_passphrase.ts";
 import {
   createAdminKey,
   hasAdminPrivateKey,
@@ -52,6 +52,7 @@ async function assertBelongTogether(privateKey: CryptoKey, publicKey: CryptoKey)
 
 Deno.test("createAdminKey writes the private half first, and neither where one exists", async () => {
   using home = new Home();
+  using _ = cheapSeals();
   const made: string[] = [];
   const { link } = Deno;
   Deno.link = async (from, to) => {
@@ -79,6 +80,7 @@ Deno.test("createAdminKey writes the private half first, and neither where one e
 
 Deno.test("createAdminKey publishes no key whose private half cannot be written", async () => {
   using home = new Home();
+  using _ = cheapSeals();
   // A directory with something in it cannot be replaced.
   Deno.mkdirSync(`${home.privatePath}/inside`, { recursive: true });
   await assert.rejects(createAdminKey({ passphrase: PASSPHRASE, force: true }), /admin\.priv/);
