@@ -59,6 +59,7 @@ export class Connection {
   readonly #heartbeat: Heartbeat;
   readonly #heart: ReturnType<typeof setInterval>;
   #lastReceived = performance.now();
+  #lastBeat = performance.now();
   #sent = false;
   #writing = false;
   #flushing = false;
@@ -216,8 +217,12 @@ export class Connection {
   }
 
   #beat(): void {
-    const silence = performance.now() - this.#lastReceived;
-    if (silence > this.#heartbeat.timeout) {
+    const now = performance.now();
+    // A process that was stopped itself, as when its host slept, has yet to read what came meanwhile.
+    const wasStopped = now - this.#lastBeat > 2 * this.#heartbeat.interval;
+    this.#lastBeat = now;
+    const silence = now - this.#lastReceived;
+    if (silence > this.#heartbeat.timeout && !wasStopped) {
       logger.warn("closing the connection to {peer}: silent for {seconds} s", {
         peer: this.session.peer,
         seconds: Math.round(silence / 1000),

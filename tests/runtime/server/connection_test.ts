@@ -436,6 +436,29 @@ Deno.test("Connection closes when its peer is silent for the timeout, and not be
   assert.equal(clock.countTimers(), idle);
 });
 
+Deno.test("Connection outlives a stop of its own process, and closes when the peer is silent after it", async () => {
+  using clock = stopClock("setInterval", "clearInterval");
+  await using ensemble = new LocalEnsemble();
+  const a = await ensemble.start("a", { register: false, heartbeat: HEARTBEAT });
+  const idle = clock.countTimers();
+  using rogue = await RoguePeer.join(ensemble.socket("a"), { cookie: ensemble.cookie });
+  await eventually(() => clock.countTimers() > idle, "the connection is in use");
+  const stop = () => {
+    const moved = moveClock(2 * HEARTBEAT.timeout);
+    // What is due meanwhile is run once.
+    clock.jump(2 * HEARTBEAT.timeout);
+    return moved;
+  };
+  using _first = stop();
+  assert.equal((await rogue.ask("server", { type: "ping" })).message, "OK");
+  clock.tick(HEARTBEAT.interval);
+  assert.deepEqual(LocalEnsemble.peers(a), ["rogue"]);
+  using _second = stop();
+  assert.deepEqual(LocalEnsemble.peers(a), ["rogue"]);
+  clock.tick(HEARTBEAT.interval);
+  assert.deepEqual(LocalEnsemble.peers(a), []);
+});
+
 Deno.test("Connection beats every 15 s and closes after 60 s, where nothing else is asked for", async () => {
   using clock = stopClock("setInterval", "clearInterval");
   await using ensemble = new LocalEnsemble();
