@@ -87,9 +87,8 @@ let start = 0;
 let at = 0;
 let parts = 0;
 let costly = 0;
-/** While a graph is written: the numbers of its objects, and the objects. */
+/** While a graph is written: its objects, in order of their numbers. */
 let numbers: Map<object, number> | undefined;
-let objects: object[] = [];
 
 /**
  * Starts a frame in an outbox. It is written with the functions below, and is there once
@@ -128,7 +127,6 @@ export function leaveFrame(): void {
   outbox?.abandon();
   outbox = numbers = undefined;
   bytes = EMPTY;
-  if (objects.length > 0) objects = [];
 }
 
 const EMPTY = new Uint8Array();
@@ -498,7 +496,7 @@ function writeBinary(value: ArrayBufferView | ArrayBuffer): void {
 function writeReference(object: object, numbers: Map<object, number>): void {
   let number = numbers.get(object);
   if (number === undefined) {
-    number = objects.push(object) - 1;
+    number = numbers.size;
     numbers.set(object, number);
   }
   writeTagged(Tag.Reference, 0, number);
@@ -506,15 +504,14 @@ function writeReference(object: object, numbers: Map<object, number>): void {
 
 /** Writes the contents of all objects that can be reached, and then what they are. They count twice, see the decoder. */
 function writeGraph(root: object): void {
-  numbers = new Map([[root, 0]]);
-  objects = [root];
+  const objects = numbers = new Map([[root, 0]]);
   const heads: { tag: Tag; size: number }[] = [];
   writeByte(Tag.Graph);
   const sizeAt = at;
   at += 4;
   try {
-    // The list grows while it is walked, until every object is in it.
-    for (const object of objects) heads.push(writeContents(object));
+    // They become more while they are walked, until all that can be reached are there.
+    for (const object of objects.keys()) heads.push(writeContents(object));
   } catch (error) {
     if (!(error instanceof TreeError)) throw error;
     throw new ProtocolError(
@@ -527,8 +524,8 @@ function writeGraph(root: object): void {
   writeUint32(end - sizeAt - 4);
   at = end;
   reserve(VALUE_ROOM);
-  writeUint32(objects.length);
-  for (let i = 0; i < heads.length; i++) writeHead(objects[i]!, heads[i]!);
+  writeUint32(objects.size);
+  for (const [object, number] of objects) writeHead(object, heads[number]!);
 }
 
 function writeContents(object: object): { tag: Tag; size: number } {

@@ -333,6 +333,28 @@ Deno.test("writeEnvelope writes a message of the largest size, and none that is 
   assertUnsendable("\ud800".repeat(MAX_FRAME / 2), /^the message is too large: /);
 });
 
+Deno.test("writeEnvelope makes no room for what is too large anyway", () => {
+  let largest = 0;
+  const outbox = new (class extends Outbox {
+    override grow(used: number, needed: number) {
+      largest = Math.max(largest, needed);
+      return super.grow(used, needed);
+    }
+  })();
+  const large = new Uint8Array(MAX_FRAME + 1);
+  for (
+    const message of [
+      large,
+      large.buffer,
+      [new Float64Array(large.buffer.slice(1))],
+      "x".repeat(MAX_FRAME + 1),
+    ]
+  ) {
+    assert.throws(() => writeEnvelope(outbox, envelopeOf(message)), ProtocolError);
+  }
+  assert.ok(largest < MAX_FRAME, `${largest}`);
+});
+
 Deno.test("writeEnvelope leaves the outbox as it was when a message fails", () => {
   const outbox = new Outbox();
   writeEnvelope(outbox, envelopeOf("first"));
