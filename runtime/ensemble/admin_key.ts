@@ -1,5 +1,5 @@
 /**
- * The administrators' key pair: whoever can open the private half may do what needs a capability.
+ * The administrators' key pair: the private half gives every capability.
  *
  * @module
  */

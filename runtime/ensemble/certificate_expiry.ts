@@ -21,7 +21,7 @@ export type Expiring = {
 
 /**
  * Warns now and each day, until it is disposed of, while the certificate or the revocation list ends within 30 days.
- * When they have ended the server speaks to nobody over tls, and does not start again.
+ * When one of them has ended, peers refuse the server over tls, and it does not start again.
  *
  * @param current gives what is in use: it may have been exchanged meanwhile.
  */

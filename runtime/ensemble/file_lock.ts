@@ -9,7 +9,7 @@ import { EnsembleError } from "../errors.ts";
  * Does something while no other process does anything under the lock of the same file. The lock ends with
  * the process that holds it, whichever way that ends; the file stays.
  *
- * @throws {EnsembleError} when the file cannot be made; and whatever `action` throws.
+ * @throws {EnsembleError} when the file cannot be made; and what `action` throws.
  */
 export async function withFileLock<T>(path: string, action: () => Promise<T>): Promise<T> {
   using file = await openLock(path);

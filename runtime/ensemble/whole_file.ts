@@ -14,7 +14,7 @@ export interface WriteWholeOptions {
 }
 
 /**
- * Writes a file in one step: nobody ever reads a half, it is on disk when this resolves, and of two
+ * Writes a file in one step: no reader ever sees a half, it is on disk when this resolves, and of two
  * processes that make it at once exactly one does.
  *
  * @throws {Deno.errors.AlreadyExists} when it exists and is not to be replaced.

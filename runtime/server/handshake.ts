@@ -6,8 +6,8 @@
  * is the hello and the challenge, byte for byte: versions, transport, both ids, both instances, both nonces. So
  * no message can be replayed, sent back to who sent it, or passed on in another's name.
  *
- * Each side takes only a transcript that names the transport of its own end. So who sits between the two
- * cannot lead a client that came to a UNIX socket on to the server's tcp port.
+ * Each side accepts only a transcript that names the transport of its own end. So a relay between the two
+ * cannot pass the connection of a client at a UNIX socket on to the server's tcp port.
  *
  * On tls, where both sides have shown certificates, the same four messages go without the cookie: the ids have
  * to be those certified, and the signatures prove the instances.
@@ -72,7 +72,7 @@ export interface Authenticated {
   readonly reader: FrameReader;
 }
 
-/** Thrown when a client went away before it had said anything: somebody looked whether the port is open. */
+/** Thrown when a client hangs up before it has sent anything, as a port scanner does. */
 export class SilentPeerError extends DisconnectedError {}
 
 /** Imports a cookie's bytes as the key of the proofs. */
@@ -210,7 +210,7 @@ function close(stream: ByteStream): void {
   try {
     stream.close();
   } catch (error) {
-    // Whoever cut the handshake short has closed it already.
+    // It was closed already, when the handshake was cut short.
     if (!(error instanceof Deno.errors.BadResource)) throw error;
   }
 }

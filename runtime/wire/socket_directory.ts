@@ -1,8 +1,8 @@
 /**
  * Directories of UNIX sockets.
  *
- * What is at a socket's path counts as a server of this user, so nobody else may be able to put anything there: the
- * directory is this user's and nobody else may enter it, and nobody else can put another in its place.
+ * Servers and commands trust what listens at a socket's path. So only this user may be able to put a socket there: the
+ * directory belongs to this user, no other user may enter it, and none can put another directory in its place.
  *
  * @module
  */

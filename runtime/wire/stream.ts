@@ -1,5 +1,5 @@
 /**
- * Streams of bytes and their listeners, whatever they run over.
+ * Streams of bytes and their listeners, the same for all transports.
  *
  * @module
  */
@@ -29,7 +29,7 @@ export function asStream<Conn extends Deno.Conn>(
   return Object.assign(connection, { kind });
 }
 
-/** A stream that somebody opened to a listener. */
+/** A stream that a client opened to a listener. */
 export interface Accepted {
   /** The stream. */
   readonly stream: ByteStream;

@@ -11,7 +11,7 @@ import { HANDSHAKE_TIMEOUT, MAX_HANDSHAKES } from "./limits.ts";
 import { type Accepted, type ByteStream, type Listener, reasonOf } from "./stream.ts";
 import { TlsStream } from "./tls_stream.ts";
 
-/** Who has said all still hears the other. */
+/** Keep reading after the write side is closed. */
 const HALF_OPEN = { allowHalfOpen: true };
 
 /**
@@ -106,7 +106,7 @@ export async function listenTls(
   const server = createServer({
     ...contextOf(tls),
     ...HALF_OPEN,
-    // That is done below: otherwise nobody is told who was refused, or why.
+    // Done below, where the refusal can be logged with its reason.
     rejectUnauthorized: false,
   });
   tls.onChange(() => server.setSecureContext(contextOf(tls)));
@@ -132,7 +132,7 @@ export async function listenTls(
     // Node leaves what failed open (and Deno both of its sockets, for ever).
     socket.destroy();
     parentOf(socket)?.destroy();
-    // Who looks whether the port is open says nothing and hangs up: that is no news.
+    // A port scanner connects and hangs up: not worth a line in the log.
     if (from !== undefined && error.code !== "ECONNRESET") onRefused(from, error.message);
   });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -187,7 +187,7 @@ class Handshakes {
     if (oldest !== undefined) this.#close(oldest, "too many handshakes at once");
     const from = remoteText(socket);
     const timer = setTimeout(() => {
-      // Who said nothing in all that time looked whether the port is open.
+      // A client that sent nothing in all that time only looked whether the port is open.
       const said = socket.bytesRead > 0;
       this.#close(from, said ? `no handshake within ${HANDSHAKE_TIMEOUT} ms` : undefined);
     }, HANDSHAKE_TIMEOUT);
@@ -227,8 +227,8 @@ class Handshakes {
 function refusalOf(socket: TLSSocket): string | undefined {
   if (!socket.authorized) return `no good certificate: ${socket.authorizationError}`;
   if (!socket.getPeerCertificate(true).raw) return "it shows no certificate";
-  // Its certificate was checked when the session began, perhaps against roots that are trusted no more. Deno gives
-  // out tickets whatever the options say, and takes them back after a change of the context and of ticket keys.
+  // Its certificate was checked when the session began, perhaps against roots that are trusted no more. Deno
+  // issues tickets whatever the options say, and still accepts them after the context and the ticket keys have changed.
   if (socket.isSessionReused()) {
     return "it resumes a session, and certificates are checked anew each time";
   }

@@ -23,7 +23,7 @@ const PATIENCE = 1_000;
 
 /**
  * Listens on a socket in a directory that only this user may enter. A socket on which nobody listens any
- * more is replaced; one that is alive is left alone. While it listens, a socket that vanishes is made again.
+ * more is replaced; one that is in use is left alone. While it listens, a socket that vanishes is made again.
  *
  * @param options.onWarning told when the socket has vanished, and what came of it.
  * @throws {EnsembleError} when the path is too long, the directory is not ours alone, or a server listens
@@ -183,8 +183,8 @@ class BoundSocket {
   /**
    * Does what {@linkcode BoundSocket.close} does, for who holds the lock.
    *
-   * The runtime removes the path of a listener, whoever's it is by then, when the last use of the listener has ended
-   * (denoland/deno#31947). So what is there from another is put aside meanwhile.
+   * The runtime removes the path of a listener when the last use of the listener has ended, even if the path belongs
+   * to another server by then (denoland/deno#31947). So another server's socket is put aside meanwhile.
    */
   async letGo(): Promise<void> {
     const aside = `${directoryOf(this.#path)}/.${crypto.randomUUID()}`;
@@ -194,7 +194,7 @@ class BoundSocket {
       if (this.isInPlace()) Deno.removeSync(this.#path);
       else Deno.renameSync(this.#path, aside), isAside = true;
     } catch {
-      // Nothing is there, or its directory is somebody else's.
+      // Nothing is there, or the directory belongs to another user.
     }
     this.#close();
     await this.#accepting;
@@ -212,7 +212,7 @@ class BoundSocket {
   }
 }
 
-/** Whether somebody accepts at the socket; removes it when nobody does. */
+/** Whether a process listens at the socket; removes it when none does. */
 async function isAlive(path: string): Promise<boolean> {
   try {
     if (!Deno.lstatSync(path).isSocket) {
@@ -226,7 +226,7 @@ async function isAlive(path: string): Promise<boolean> {
     (await Deno.connect({ transport: "unix", path })).close();
     return true;
   } catch (error) {
-    // Any other error, as that of a backlog that is full, comes from a socket on which somebody listens.
+    // Any other error, such as that of a full backlog, comes from a socket that is in use.
     if (!(error instanceof Deno.errors.ConnectionRefused)) return true;
   }
   Deno.removeSync(path);

@@ -110,7 +110,7 @@ Deno.test("a tls stream carries much both ways at once, and the end of each", as
   for (const stream of [client, server]) stream.close();
 });
 
-Deno.test("who has said all still hears the other", async () => {
+Deno.test("a tls stream is still read after its write side is closed", async () => {
   using port = await TlsPort.open();
   for (const turn of ["client", "server"]) {
     const { client, server } = await port.pair();
@@ -125,7 +125,7 @@ Deno.test("who has said all still hears the other", async () => {
   }
 });
 
-Deno.test("what nobody reads is bounded: then the stream is closed", async () => {
+Deno.test("a tls stream is closed when too much of it waits to be read", async () => {
   using port = await TlsPort.open();
   const { client, server } = await port.pair();
   const write = async () => {
@@ -157,7 +157,7 @@ Deno.test("an abrupt end is the end, or an error, and never a wait", async () =>
   }
 });
 
-Deno.test("what is read while a stream is closed here ends", async () => {
+Deno.test("a read that waits ends when the tls stream is closed", async () => {
   using port = await TlsPort.open();
   const { client, server } = await port.pair();
   const reading = client.read(new Uint8Array(10)).catch(() => null);
@@ -213,7 +213,7 @@ Deno.test("a client does not get in with a certificate of another authority", as
   await tryWith(new MadeCredentials({ chain, key, roots: [authority.root] }));
 });
 
-Deno.test("nor without the certificate between its own and the root", async () => {
+Deno.test("a client does not get in without the certificate between its own and the root", async () => {
   const { chain, key, roots } = await authority.issue("alice");
   const own = chain.slice(0, chain.indexOf("-----BEGIN", 1));
   await tryWith(new MadeCredentials({ chain: own, key, roots }));
@@ -257,7 +257,7 @@ Deno.test("a name is compared as the certificate has it", async () => {
   stream.close();
 });
 
-Deno.test("what is plain does not get into a tls port, and tls not into a plain one", async () => {
+Deno.test("a tls port refuses plain clients, and a plain port those of tls", async () => {
   using port = await TlsPort.open();
   for (const garbage of ["GET / HTTP/1.0\r\n\r\n", "\0\0\0\x10xxxxxxxxxxxxxxxx"]) {
     const plain = await port.plain();
@@ -281,7 +281,7 @@ Deno.test("what is plain does not get into a tls port, and tls not into a plain 
   plain.close();
 });
 
-Deno.test("who opens connections and says nothing does not keep others out", async () => {
+Deno.test("silent clients by the hundred do not keep others out of a tls port", async () => {
   using port = await TlsPort.open();
   const silent: Socket[] = [];
   for (let i = 0; i < MAX_HANDSHAKES + 20; i++) silent.push(await port.plain());
@@ -299,7 +299,7 @@ Deno.test("who opens connections and says nothing does not keep others out", asy
   await eventually(() => silent.every(({ closed }) => closed), "the others go with the listener");
 });
 
-Deno.test("who hangs up without a word is not told of", async () => {
+Deno.test("a client that hangs up without a word is not reported", async () => {
   using port = await TlsPort.open();
   (await port.plain()).destroy();
   const ended = await port.plain();
@@ -341,7 +341,7 @@ Deno.test("new certificates hold for what is opened next, and what stands goes o
   for (const stream of [client, server, friend.client, friend.server]) stream.close();
 });
 
-Deno.test("whom a certificate names is not enough: it is revoked, expired, or nobody's", async () => {
+Deno.test("identify refuses a certificate that is revoked, out of date or names no server", async () => {
   const der = async (id?: string, options?: CertificateOptions) =>
     new Uint8Array((await authority.issue(id, options)).issuer.signer.certificate.rawData);
   const refuses = async (

@@ -79,7 +79,7 @@ function modeOf(path: string): number {
   return Deno.lstatSync(path).mode! & 0o777;
 }
 
-Deno.test("the directories of a socket are made for this user alone", async () => {
+Deno.test("listenUnix makes the directories of a socket for this user alone", async () => {
   using directory = new SocketDirectory();
   const path = directory.at("a/b/server");
   const listener = await listen(path);
@@ -91,7 +91,7 @@ Deno.test("the directories of a socket are made for this user alone", async () =
   await listener.close();
 });
 
-Deno.test("streams come with where they were accepted", async () => {
+Deno.test("accept gives streams with the address where they were accepted", async () => {
   using directory = new SocketDirectory();
   const path = directory.at("server");
   const listener = await listen(path);
@@ -236,7 +236,7 @@ Deno.test("a path that is too long is refused with its length, and the longest w
   await assertRefused(wide, /ENSEMBLE_SOCKET_DIR/);
 });
 
-Deno.test("of many that find the same stale socket exactly one gets it", async () => {
+Deno.test("exactly one of many listeners gets a stale socket", async () => {
   using directory = new SocketDirectory();
   for (let round = 0; round < 20; round++) {
     const path = directory.at(`server${round}`);
@@ -259,7 +259,7 @@ Deno.test("of many that find the same stale socket exactly one gets it", async (
   }
 });
 
-Deno.test("of many processes that find the same stale socket exactly one gets it", async () => {
+Deno.test("exactly one of many processes gets a stale socket", async () => {
   using directory = new SocketDirectory();
   const path = directory.at("server");
   leaveStaleSocket(path);
@@ -300,7 +300,7 @@ Deno.test("of many processes that find the same stale socket exactly one gets it
   }));
 });
 
-Deno.test("closing removes the socket, once, and ends what waits for a stream", async () => {
+Deno.test("close removes the socket once, and ends an accept that waits", async () => {
   using directory = new SocketDirectory();
   const path = directory.at("server");
   const listener = await listen(path);
@@ -316,7 +316,7 @@ Deno.test("closing removes the socket, once, and ends what waits for a stream", 
   await next.close();
 });
 
-Deno.test("a socket that is closed leaves the next one at its path alone", async () => {
+Deno.test("close leaves the next socket at its path alone", async () => {
   using directory = new SocketDirectory();
   const path = directory.at("server");
   let listener = await listen(path);
@@ -334,7 +334,7 @@ Deno.test("a socket that is closed leaves the next one at its path alone", async
   assert.deepEqual(directory.names(), [".lock"]);
 });
 
-Deno.test("closing leaves another server's socket and other files alone", async () => {
+Deno.test("close leaves another server's socket and other files alone", async () => {
   using directory = new SocketDirectory();
   const path = directory.at("server");
   const first = await listen(path);
@@ -355,7 +355,7 @@ Deno.test("closing leaves another server's socket and other files alone", async 
   await fourth.close();
 });
 
-Deno.test("a stream that cannot be accepted is outwaited, and the next one is", async () => {
+Deno.test("nextStream goes on after a stream that cannot be accepted", async () => {
   let attempts = 0;
   const stream = await nextStream({
     accept() {
