@@ -126,7 +126,8 @@ export async function shutDownServer(
   server: ServerId,
   { onWaiting }: ShutDownServerOptions = {},
 ): Promise<void> {
-  const { grace } = await controlClient(actors, server).shutdown();
+  const answer: { grace: number } | null = await controlClient(actors, server).shutdown();
+  const grace = answer?.grace;
   if (typeof grace !== "number") throw new ProtocolError(`${server} does not say when it stops`);
   const limit = grace + STOP_MARGIN;
   const watch = actors.spawn(undefined, (self) => {
