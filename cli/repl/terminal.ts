@@ -32,7 +32,8 @@ export class Terminal {
   readonly #state = new TerminalState();
   /** Lines that were entered while another one was being evaluated. */
   readonly #entered: string[] = [];
-  #history: string[];
+  /** The lines to go back to, the newest first. Line editors add to it. */
+  readonly #history: string[];
   #repl: Repl | undefined;
   #isWaiting = false;
   #isClosed = false;
@@ -43,24 +44,23 @@ export class Terminal {
   constructor(options: TerminalOptions) {
     this.#options = options;
     this.#history = options.history.lines.toReversed();
-    this.#reader = this.#open(this.#history);
+    this.#reader = this.#open();
   }
 
-  /** Starts a line editor; the newest line of the history comes first. */
-  #open(history: string[]): Interface {
+  /** Starts a line editor. */
+  #open(): Interface {
     const { complete } = this.#options;
     const reader = createInterface({
       input: process.stdin,
       output: process.stdout,
       terminal: true,
-      history,
+      history: this.#history,
       historySize: MAX_HISTORY,
       completer: (line: string, done: (error: null, result: Completion) => void) => {
         complete(line).catch((): Completion => [[], line])
           .then((completion) => done(null, completion));
       },
     });
-    reader.on("history", (lines) => this.#history = lines);
     reader.on("line", (line) => {
       this.#entered.push(line);
       this.#wake();
@@ -79,7 +79,7 @@ export class Terminal {
     try {
       return await prompt();
     } finally {
-      if (!this.#isClosed) this.#reader = this.#open(this.#history);
+      if (!this.#isClosed) this.#reader = this.#open();
     }
   }
 

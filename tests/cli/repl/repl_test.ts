@@ -5,6 +5,7 @@ import { Repl } from "../../../cli/repl/repl.ts";
 import { loaderHandlers } from "../../../runtime/code/loader.ts";
 import { loaderChecks } from "../../../runtime/code/loader_requests.ts";
 import { UnitStore } from "../../../runtime/code/unit_store.ts";
+import { eventually } from "../../runtime/server/captured_logs.ts";
 import { LocalEnsemble } from "../../runtime/server/local_ensemble.ts";
 
 /** What a REPL printed: how, and what. */
@@ -80,6 +81,20 @@ Deno.test("a REPL collects the lines of an input, and what is left at the end is
       ["error", "gxensemble: error: the last input is not complete"],
       ["value", "3"],
     ]);
+  }));
+
+Deno.test("what is interrupted is no longer the last result when it ends", () =>
+  withRepl(async (repl, printed) => {
+    await repl.enter("'kept'");
+    const waiting = repl.enter(
+      "await new Promise((resolve) => { globalThis.endReplTest = resolve })",
+    );
+    await eventually(() => "endReplTest" in globalThis, "the server evaluates it");
+    repl.interrupt();
+    assert.equal(await waiting, "failed");
+    printed.length = 0;
+    await repl.enter("endReplTest('late'); await new Promise((r) => setTimeout(r, 1)); _");
+    assert.deepEqual(printed, [["value", '"kept"']]);
   }));
 
 Deno.test("interrupt stops the waiting or forgets the input, and says whether there was either", () =>
