@@ -10,13 +10,13 @@ import {
   listServers,
   registryClient,
   shutDownActor,
-  shutDownServer,
 } from "../../runtime/ensemble/remote.ts";
 import { Administrator } from "../administrator.ts";
 import { askYesOrNo } from "../confirmation.ts";
 import { withConsole } from "../console.ts";
 import { printError, printJson, printLine, printNotice } from "../output.ts";
 import type { PassphraseOptions } from "../passphrase.ts";
+import { stopServer } from "../stop_server.ts";
 import { UsageError } from "../usage_error.ts";
 import type { ActorId } from "../../runtime/actor/ref.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
@@ -48,7 +48,7 @@ export async function shutdown(
         serverId,
         "shutdown",
         () => {
-          if (actorId === undefined) return stopServer(actors, serverId);
+          if (actorId === undefined) return stopServer(actors, serverId, { print: printNotice });
           return (options.force ? killActor : shutDownActor)(actors, serverId, actorId);
         },
       );
@@ -59,14 +59,6 @@ export async function shutdown(
       throw new EnsembleError(describeFailure(error, entry), { cause: error });
     }
     if (options.json) printJson({ server: serverId, actor: actorId ?? null });
-  });
-}
-
-/** Shuts a server down, and says so where that takes its time. */
-async function stopServer(actors: ActorSystem, server: ServerId): Promise<void> {
-  await shutDownServer(actors, server, {
-    onWaiting: (grace) =>
-      printNotice(`${server} is stopping: its actors have up to ${grace / 1000} s to shut down`),
   });
 }
 
@@ -82,7 +74,11 @@ async function shutDownEnsemble(
   const stop = async (id: ServerId, entry?: RegistryEntry) => {
     if (!options.json) printLine(`... shutting down ${id}`);
     try {
-      await administrator.elevating(id, "shutdown", () => stopServer(actors, id));
+      await administrator.elevating(
+        id,
+        "shutdown",
+        () => stopServer(actors, id, { print: printNotice }),
+      );
       down.push(id);
     } catch (error) {
       try {

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { loaderClient, shutDownServer } from "../../runtime/ensemble/remote.ts";
+import { loaderClient } from "../../runtime/ensemble/remote.ts";
+import { stopServer } from "../stop_server.ts";
 import { InvalidInputError } from "../../runtime/errors.ts";
 import { formatLoadReport, loadLibrary, loadModule } from "../loading.ts";
 import type { ControlCommand, ControlContext } from "./control_command.ts";
@@ -71,7 +72,7 @@ const shutdown: ControlCommand = {
   run(args, { actors, server, elevating, print }) {
     if (args.length > 0) return;
     print(`... shutting down ${server}`);
-    return elevating("shutdown", () => shutDownServer(actors, server));
+    return elevating("shutdown", () => stopServer(actors, server, { print }));
   },
 };
 
