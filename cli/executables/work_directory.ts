@@ -5,7 +5,7 @@
  */
 import { basename, dirname, join } from "node:path";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { isAnyIgnored } from "./ignored_signals.ts";
+import { isIgnored } from "./ignored_signals.ts";
 
 /** Signals that end a command, and the exit codes that shells give for them. */
 const SIGNALS =
@@ -24,8 +24,10 @@ export class WorkDirectory implements Disposable {
   readonly path: string;
   #lock: Deno.FsFile | undefined;
   readonly #controller = new AbortController();
-  readonly #listeners = (isAnyIgnored(SIGNALS.map(([signal]) => signal)) ? [] : SIGNALS)
-    .map(([signal, code]) => ({ signal, end: () => this.#end(code) }));
+  readonly #listeners = SIGNALS.map(([signal, code]) => ({
+    signal,
+    end: isIgnored(signal) ? () => {} : () => this.#end(code),
+  }));
 
   private constructor(path: string) {
     this.path = path;
