@@ -15,8 +15,8 @@ import { isSlowRegExp, regExpCost } from "./encoder.ts";
 import {
   BYTES_PER_COSTLY_VALUE,
   COSTLY_VALUES,
-  DECODING_TIME,
-  DECODING_TIME_PER_MIB,
+  MAP_TIME,
+  MAP_TIME_PER_MIB,
   MAX_ACTOR_NAME,
   MAX_BIGINT,
   MAX_DEPTH,
@@ -44,9 +44,8 @@ const ERROR_CLASSES = new Map<unknown, ErrorConstructor>(
 
 const MIB = 1024 * 1024;
 
-/** How many entries of a large object or Map, or other parts, come between two looks at the clock. */
+/** How many entries of a Map or Set come between two looks at the clock. */
 const ENTRIES_PER_CHECK = 256;
-const PARTS_PER_CHECK = 16 * 1024;
 
 /** An array of at most so many elements is allocated at once; those of a longer one might not come. */
 const MAX_ALLOCATED = 256;
@@ -74,15 +73,13 @@ let bytes: Uint8Array = EMPTY;
 let at = 0;
 let end = 0;
 let parts = 0;
-let partsAtCheck = 0;
 let costly = 0;
 let maxCostly = 0;
 /** While a graph is read: its objects. */
 let nodes: unknown[] | undefined;
-/** How much processor time the frame may take, in ms; when it began, and how much had been used by then. */
+/** How much processor time its large Maps and Sets have taken and may take, in ms. */
 let time = 0;
-let began = 0;
-let used: NodeJS.CpuUsage | undefined;
+let maxTime = 0;
 
 /**
  * Starts to read `buffer` from `start` to `stop`. It is read with the functions below, all of which throw
@@ -92,9 +89,7 @@ export function openFrame(buffer: Uint8Array, start: number, stop: number): void
   bytes = buffer;
   at = start;
   end = stop;
-  parts = costly = 0;
-  partsAtCheck = PARTS_PER_CHECK;
-  used = undefined;
+  parts = costly = time = 0;
 }
 
 /** Forgets the frame. */
@@ -137,7 +132,7 @@ export function skipTo(position: number): void {
 /** Reads the message that the rest of a frame of `size` bytes is. */
 export function readMessage(size: number): unknown {
   maxCostly = COSTLY_VALUES + size / BYTES_PER_COSTLY_VALUE;
-  time = DECODING_TIME + size / MIB * DECODING_TIME_PER_MIB;
+  maxTime = MAP_TIME + size / MIB * MAP_TIME_PER_MIB;
   const message = at < end && bytes[at] === Tag.Graph ? readGraph() : readValue(0);
   if (at !== end) throw malformed("bytes after its end");
   return message;
@@ -287,7 +282,6 @@ function readFields(
     // An assignment would set the prototype.
     if (key === "__proto__") define(record, key, { value, enumerable: true });
     else record[key] = value;
-    if (i % ENTRIES_PER_CHECK === ENTRIES_PER_CHECK - 1) checkTime();
   }
   return record;
 }
@@ -299,20 +293,24 @@ function readEntries(
 ): Map<unknown, unknown> {
   enter(2 * length, depth);
   count(HEAVY_WEIGHT + OBJECT_WEIGHT + 4 * length);
-  for (let i = 0; i < length; i++) {
+  let checked = length < ENTRIES_PER_CHECK ? 0 : processorTime();
+  for (let i = 1; i <= length; i++) {
     map.set(readValue(depth + 1), readValue(depth + 1));
-    if (i % ENTRIES_PER_CHECK === ENTRIES_PER_CHECK - 1) checkTime();
+    if (i % ENTRIES_PER_CHECK === 0) checked = spendTime(checked);
   }
+  if (checked > 0) spendTime(checked);
   return map;
 }
 
 function readMembers(set: Set<unknown>, length: number, depth: number): Set<unknown> {
   enter(length, depth);
   count(HEAVY_WEIGHT + OBJECT_WEIGHT + 2 * length);
-  for (let i = 0; i < length; i++) {
+  let checked = length < ENTRIES_PER_CHECK ? 0 : processorTime();
+  for (let i = 1; i <= length; i++) {
     set.add(readValue(depth + 1));
-    if (i % ENTRIES_PER_CHECK === ENTRIES_PER_CHECK - 1) checkTime();
+    if (i % ENTRIES_PER_CHECK === 0) checked = spendTime(checked);
   }
+  if (checked > 0) spendTime(checked);
   return set;
 }
 
@@ -492,28 +490,29 @@ function requireBytes(length: number): void {
 
 /** Counts what takes memory. */
 function count(weight: number): void {
-  parts += weight;
-  if (parts < partsAtCheck) return;
-  if (parts > MAX_PARTS) throw malformed("too many parts");
-  partsAtCheck = Math.min(parts + PARTS_PER_CHECK, MAX_PARTS + 1);
-  checkTime();
+  if ((parts += weight) > MAX_PARTS) throw malformed("too many parts");
 }
 
-/** Counts what takes time. */
+/** Counts what takes microseconds. */
 function spend(cost: number): void {
   costly += cost;
   if (costly > maxCostly) throw malformed("too many errors or regular expressions");
 }
 
-function checkTime(): void {
-  const now = performance.now();
-  if (used === undefined) {
-    began = now;
-    used = process.cpuUsage();
-  } else if (now - began > time) {
-    const { user, system } = process.cpuUsage(used);
-    if ((user + system) / 1000 > time) throw malformed("it takes too long to decode");
-  }
+/**
+ * Counts the time since the last count as spent on a Map or Set, which no count of parts tells: the engine hashes
+ * numbers without a secret, so that a peer can choose keys that collide, and each is compared with all before it.
+ */
+function spendTime(since: number): number {
+  const now = processorTime();
+  if ((time += now - since) > maxTime) throw malformed("it takes too long to decode");
+  return now;
+}
+
+/** The processor time of this process, in ms: the time that it did not run does not count. */
+function processorTime(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 /** The reason tells nothing of what is in the frame, so that it is short and fit for a log. */

@@ -47,14 +47,13 @@ export const COSTLY_VALUES = 256;
 export const BYTES_PER_COSTLY_VALUE = 128;
 
 /**
- * How much processor time the decoding of a frame may take, in ms, plus {@linkcode DECODING_TIME_PER_MIB} for each
- * MiB. Honest frames take a small part of it. It ends what cannot be counted: the engine hashes numbers without a
- * secret, so a peer can choose the keys of a Map such that all collide.
+ * How much processor time the Maps and Sets of a frame may take, in ms, plus {@linkcode MAP_TIME_PER_MIB} for each MiB
+ * of the frame. Honest ones take a small part of it.
  */
-export const DECODING_TIME = 100;
+export const MAP_TIME = 100;
 
-/** See {@linkcode DECODING_TIME}; in ms. */
-export const DECODING_TIME_PER_MIB = 400;
+/** See {@linkcode MAP_TIME}; in ms. */
+export const MAP_TIME_PER_MIB = 400;
 
 /** The longest name of an actor in a message or its header, in characters. */
 export const MAX_ACTOR_NAME = 128;

@@ -43,16 +43,12 @@ function assertRefused(body: Uint8Array, reason: string): void {
 Deno.test("IncomingFrame refuses a frame of more objects than are worth their memory", () => {
   const most = Math.floor((MAX_PARTS - OBJECT_WEIGHT) / (OBJECT_WEIGHT + 1));
   assert.equal((decode(repeated(Tag.Array, most, () => [0xc0])) as unknown[]).length, most);
-  for (const bytes of [[0xc0], [0xd0], [0xc1, 0x80, 1]]) {
-    assertRefused(repeated(Tag.Array, most + 1, () => bytes), "too many parts");
-  }
+  assertRefused(repeated(Tag.Array, most + 1, () => [0xd0]), "too many parts");
 });
 
 Deno.test("IncomingFrame refuses heavy objects sooner", () => {
   const heavy: Record<string, number[]> = {
     "a Map": [Tag.Map, ...u32(0)],
-    "a Set": [Tag.Set, ...u32(0)],
-    "an ArrayBuffer": [Tag.Binary, 1, ...u32(0)],
     "a Uint8Array": [Tag.Binary, 0, ...u32(0)],
   };
   for (const [what, bytes] of Object.entries(heavy)) {
