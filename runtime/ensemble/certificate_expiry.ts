@@ -21,7 +21,7 @@ export type Expiring = {
 
 /**
  * Warns now and each day, until it is disposed of, while the certificate or the revocation list ends within 30 days.
- * When one of them has ended, peers refuse the server over tls, and it does not start again.
+ * Peers refuse a certificate that has ended; with either of them ended, the server does not start again.
  *
  * @param current gives what is in use: it may have been exchanged meanwhile.
  */
