@@ -10,8 +10,9 @@ import { type ActorId, ActorRef } from "../actor/ref.ts";
 import type { ServerId } from "../actor/server_id.ts";
 import { type Client, client } from "../actor/service.ts";
 import { LOADER_ACTOR, type LoaderHandlers } from "../code/loader_protocol.ts";
-import { ProtocolError, TimeoutError } from "../errors.ts";
+import { TimeoutError } from "../errors.ts";
 import type { ControlHandlers } from "../server/control.ts";
+import { controlAnswers } from "../server/control_requests.ts";
 import type { RegistryEntry } from "../server/registry_entry.ts";
 import type { RegistryHandlers } from "../server/registry_protocol.ts";
 import { askRegistry } from "../server/registry_requests.ts";
@@ -43,7 +44,9 @@ export async function listServers(
 
 /** A server's control: `listActors`, `listConnections`, `connect`, `shutdown`. */
 export function controlClient(asker: Asker, server: ServerId): Client<ControlHandlers> {
-  return client<ControlHandlers>(asker, new ActorRef(server, SERVER_ACTOR));
+  return client<ControlHandlers>(asker, new ActorRef(server, SERVER_ACTOR), {
+    answers: controlAnswers,
+  });
 }
 
 /** A server's loader: `missing`, `ship`, `load`, `history`, `library`, `evaluate` and more. */
@@ -126,9 +129,7 @@ export async function shutDownServer(
   server: ServerId,
   { onWaiting }: ShutDownServerOptions = {},
 ): Promise<void> {
-  const answer: { grace: number } | null = await controlClient(actors, server).shutdown();
-  const grace = answer?.grace;
-  if (typeof grace !== "number") throw new ProtocolError(`${server} does not say when it stops`);
+  const { grace } = await controlClient(actors, server).shutdown();
   const limit = grace + STOP_MARGIN;
   const watch = actors.spawn(undefined, (self) => {
     self.monitor(new ActorRef(server, SERVER_ACTOR));

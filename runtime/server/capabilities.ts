@@ -28,6 +28,9 @@ export const ADMIN = "admin";
 const FIRST_PENALTY = 250;
 const LONGEST_PENALTY = 8_000;
 
+/** The length of a challenge, in bytes. */
+export const NONCE_LENGTH = 32;
+
 /** Capabilities that were conferred to a server, until they are retracted or this server stops. */
 export interface Delegation {
   /** The server. */
@@ -124,7 +127,7 @@ export class Capabilities {
   /** Starts an elevation: gives the nonce that the administrator's signature has to cover. */
   challenge({ session }: Envelope, capabilities: string[]): Bytes {
     const sorted = checkCapabilities(capabilities);
-    const nonce = crypto.getRandomValues(new Uint8Array(32));
+    const nonce = crypto.getRandomValues(new Uint8Array(NONCE_LENGTH));
     if (session instanceof Session) {
       this.#challengedOf(session).pending = { capabilities: sorted, nonce };
     }

@@ -43,7 +43,8 @@ const shortAddress: Check<Address> = (value) => {
   throw new InvalidInputError(`an address of a server has up to ${MAX_ADDRESS} characters`);
 };
 
-const entry: Check<RegistryEntry> = parts({
+/** A server's entry in every part. */
+export const registryEntry: Check<RegistryEntry> = parts({
   id: serverId,
   instance,
   addresses: listOf(shortAddress, MAX_ADDRESSES),
@@ -55,7 +56,7 @@ const entry: Check<RegistryEntry> = parts({
 /** The checks of the registry's actor. */
 export const registryChecks: RequestChecks = requestChecks<RegistryHandlers>({
   // It is kept for long and handed to others: it must be an entry in every part.
-  add: parts({ entry }),
+  add: parts({ entry: registryEntry }),
   remove: parts({ id: serverId, instance }),
   lookup: parts({ id: serverId }),
   list: parts({ role: optional(utf8(MAX_ROLE)), after: optional(serverId) }),
@@ -64,8 +65,8 @@ export const registryChecks: RequestChecks = requestChecks<RegistryHandlers>({
 
 const answers = answerChecks<RegistryHandlers>({
   remove: flag,
-  lookup: optional(entry),
-  list: parts({ entries: listOf(entry, PAGE_SIZE), next: optional(serverId) }),
+  lookup: optional(registryEntry),
+  list: parts({ entries: listOf(registryEntry, PAGE_SIZE), next: optional(serverId) }),
   presence: oneOf("running", "gone", "unknown"),
 });
 

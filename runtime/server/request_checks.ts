@@ -169,6 +169,12 @@ export const wholeNumber: Check<number> = (value) => {
   throw new Mismatch(value, "a whole number");
 };
 
+/** Any number that is one. */
+export const finiteNumber: Check<number> = (value) => {
+  if (Number.isFinite(value)) return value as number;
+  throw new Mismatch(value, "a number");
+};
+
 /** True or false. */
 export const flag: Check<boolean> = (value) => {
   if (typeof value === "boolean") return value;

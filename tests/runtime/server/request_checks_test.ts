@@ -20,6 +20,7 @@ import {
 import { controlClient, registryClient } from "../../../runtime/ensemble/remote.ts";
 import { parseServerId } from "../../../runtime/actor/server_id.ts";
 import { RoguePeer } from "../../rogue_peer.ts";
+import { eventually } from "./captured_logs.ts";
 import { LocalEnsemble, refTo } from "./local_ensemble.ts";
 
 const HASH = "0".repeat(64);
@@ -284,4 +285,38 @@ Deno.test("what the registry answers is checked before it is used, in time and i
   }
   answer = undefined;
   assert.equal(await registry.lookup({ id: parseServerId("a") }), undefined);
+});
+
+Deno.test("what another server answers is checked before it is used", async () => {
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const [own, rogue] = await Promise.all([ensemble.start("own"), ensemble.start("rogue")]);
+  const honest = controlClient(own.actors, own.id);
+  const { serial } = own.actors.find("registration")!;
+  assert.equal((await honest.threadState({})).serial, 1);
+  assert.equal((await honest.threadState({ serial })).serial, serial);
+  assert.ok((await honest.threadBacktrace({ serial })).started.length >= 0);
+  assert.deepEqual(await honest.listActors(), ["registration", "server"]);
+
+  let group: object = { serial: 1, name: "root", actors: [], groups: [] };
+  for (let i = 0; i < 60; i++) group = { ...group, groups: [group, group] };
+  const doubled = Array.from({ length: 2 }, () => group);
+  rogue.actors.find("server")!.exit();
+  await eventually(() => !rogue.actors.find("server"), "its control has ended");
+  const types = ["listActors", "listConnections", "challenge", "authorize", "retract"];
+  types.push("delegations", "shutdown", "threadBacktrace");
+  const answers = Object.fromEntries(types.map((type) => [type, () => doubled]));
+  rogue.actors.serve("server", { ...answers, threadState: () => group });
+  const control = controlClient(own.actors, rogue.id) as unknown as Record<
+    string,
+    (request: object) => Promise<unknown>
+  >;
+  for (const type of types) {
+    await assert.rejects(
+      control[type]!({}),
+      (error: Error) => /^not an answer to /.test(error.message) && error.message.length < 400,
+      type,
+    );
+  }
+  await assert.rejects(control.threadState!({}), /more than 10000 groups of actors/);
 });
