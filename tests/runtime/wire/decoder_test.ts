@@ -62,6 +62,14 @@ Deno.test("IncomingFrame refuses as many parts in a graph", () => {
   const body = new Uint8Array(9 + count).fill(0xc0);
   body.set([Tag.Graph, ...u32(0), ...u32(count)]);
   assertRefused(body, "too many parts");
+  // They count before any is filled: a Map is made first, and may be all that there is.
+  for (const tag of [Tag.Map, Tag.Set]) {
+    const heads = repeated(tag, Math.floor(MAX_PARTS / 36) + 1, () => [tag, ...u32(0)]);
+    const graph = new Uint8Array(heads.length + 4);
+    graph.set([Tag.Graph, ...u32(0)]);
+    graph.set(heads.subarray(1), 5);
+    assertRefused(graph, "too many parts");
+  }
 });
 
 Deno.test("IncomingFrame refuses more errors and regular expressions than the bytes of a frame are worth", () => {
