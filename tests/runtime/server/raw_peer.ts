@@ -17,6 +17,9 @@ export function frame(body: Uint8Array): Uint8Array {
   return framed;
 }
 
+/** How long a test waits for a frame, in ms: one that never comes is a failure, and no test that hangs. */
+const DEADLINE = 20_000;
+
 /** One end of a stream, below the handshake. */
 export class RawPeer implements Disposable {
   readonly #stream: ByteStream;
@@ -44,13 +47,21 @@ export class RawPeer implements Disposable {
     return this.write(frame(body));
   }
 
-  /** The body of the next frame, or undefined when the other end has closed. */
+  /** The body of the next frame, or undefined when the other end has closed. Rejects when neither comes. */
   async receive(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      this[Symbol.dispose]();
+    }, DEADLINE);
     try {
       while (!this.#reader.next()) if (!await this.#reader.fill()) return undefined;
     } catch (error) {
+      if (late) throw new Error(`neither a frame nor the end came within ${DEADLINE} ms`);
       if (error instanceof Deno.errors.ConnectionReset) return undefined;
       throw error;
+    } finally {
+      clearTimeout(timer);
     }
     const { buffer, start, end } = this.#reader;
     return buffer.slice(start, end) as Uint8Array<ArrayBuffer>;
