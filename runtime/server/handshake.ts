@@ -192,7 +192,7 @@ async function inTime<Result>(stream: ByteStream, work: () => Promise<Result>): 
   const timer = setTimeout(() => {
     late = true;
     close(stream);
-  }, HANDSHAKE_TIMEOUT);
+  }, HANDSHAKE_TIMEOUT - (stream.handshakeTime ?? 0));
   try {
     return await work();
   } catch (error) {

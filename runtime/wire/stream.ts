@@ -19,6 +19,8 @@ export interface ByteStream {
   close(): void;
   /** The peer's certificate, DER, where the transport has one and has checked its chain and dates. */
   readonly certificate?: Uint8Array;
+  /** How much of the time for handshakes the transport has used for its own, in ms; none where not given. */
+  readonly handshakeTime?: number;
 }
 
 /** A connection of the runtime as a stream. */

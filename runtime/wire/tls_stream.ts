@@ -18,6 +18,8 @@ export class TlsStream implements ByteStream {
   readonly kind = "tls";
   /** The peer's certificate, DER (X.509). */
   readonly certificate: Uint8Array;
+  /** See {@linkcode ByteStream.handshakeTime}. */
+  readonly handshakeTime: number;
   readonly #socket: TLSSocket;
   readonly #chunks: Uint8Array[] = [];
   #waiting = 0;
@@ -26,8 +28,9 @@ export class TlsStream implements ByteStream {
   #wake: () => void = () => {};
 
   /** Takes a socket over; it has to stay open for writing when the peer has ended its direction. */
-  constructor(socket: TLSSocket) {
+  constructor(socket: TLSSocket, { handshakeTime = 0 } = {}) {
     this.#socket = socket;
+    this.handshakeTime = handshakeTime;
     this.certificate = new Uint8Array(socket.getPeerCertificate(true).raw ?? []);
     socket.on("data", (chunk: Uint8Array) => this.#take(chunk));
     socket.on("end", () => this.#end());

@@ -116,7 +116,7 @@ export async function listenTls(
   let closed = false;
   server.on("connection", (socket: Socket) => handshakes.begin(socket));
   server.on("secureConnection", (socket) => {
-    handshakes.end(socket);
+    const handshakeTime = handshakes.end(socket)?.took;
     const refusal = refusalOf(socket);
     if (refusal !== undefined) {
       onRefused(remoteText(socket), refusal);
@@ -124,11 +124,12 @@ export async function listenTls(
       return void socket.destroy();
     }
     socket.setNoDelay(true);
-    accepted.push({ stream: new TlsStream(socket), from: remoteOf(socket) });
+    const stream = new TlsStream(socket, { handshakeTime });
+    accepted.push({ stream, from: remoteOf(socket) });
     wake();
   });
   server.on("tlsClientError", (error: Error & { code?: string }, socket) => {
-    const from = handshakes.end(socket);
+    const from = handshakes.end(socket)?.from;
     // Node leaves what failed open (and Deno both of its sockets, for ever).
     socket.destroy();
     parentOf(socket)?.destroy();
@@ -171,7 +172,10 @@ export async function listenTls(
  * {@linkcode HANDSHAKE_TIMEOUT}, and there are never more than {@linkcode MAX_HANDSHAKES}.
  */
 class Handshakes {
-  readonly #sockets = new Map<string, { socket: Socket; timer: ReturnType<typeof setTimeout> }>();
+  readonly #sockets = new Map<
+    string,
+    { socket: Socket; timer: ReturnType<typeof setTimeout>; began: number }
+  >();
   readonly #addresses = new WeakMap<Socket, string>();
   readonly #onRefused: (from: string, reason: string) => void;
 
@@ -193,16 +197,18 @@ class Handshakes {
     }, HANDSHAKE_TIMEOUT);
     Deno.unrefTimer(timer as unknown as number);
     this.#addresses.set(socket, from);
-    this.#sockets.set(from, { socket, timer });
+    this.#sockets.set(from, { socket, timer, began: performance.now() });
     socket.once("close", () => this.#forget(from));
   }
 
-  /** Notes that one is over; gives where it came from, unless it was closed here. */
-  end(socket: TLSSocket): string | undefined {
+  /** Notes that one is over; says where it came from and how long it took, in ms, unless it was closed here. */
+  end(socket: TLSSocket): { from: string; took: number } | undefined {
     // By then its own socket has forgotten.
     const plain = parentOf(socket);
     const from = plain && this.#addresses.get(plain) || remoteText(socket);
-    return this.#forget(from) ? from : undefined;
+    const began = this.#sockets.get(from)?.began;
+    this.#forget(from);
+    return began === undefined ? undefined : { from, took: performance.now() - began };
   }
 
   /** Closes all, and tells of none. */
@@ -217,9 +223,9 @@ class Handshakes {
     if (reason !== undefined) this.#onRefused(from, reason);
   }
 
-  #forget(from: string): boolean {
+  #forget(from: string): void {
     clearTimeout(this.#sockets.get(from)?.timer);
-    return this.#sockets.delete(from);
+    this.#sockets.delete(from);
   }
 }
 

@@ -532,6 +532,24 @@ Deno.test("a handshake that is not done in time is over, on either side and howe
   await overdue(greeting, clock);
 });
 
+Deno.test("what the transport's own handshake took counts towards the time of the whole", async () => {
+  await using wire = await Wire.open();
+  using clock = stopClock();
+  const stream: ByteStream = {
+    kind: "unix",
+    handshakeTime: HANDSHAKE_TIMEOUT - 10,
+    read: (buffer) => wire.server.read(buffer),
+    write: (bytes) => wire.server.write(bytes),
+    closeWrite: () => wire.server.closeWrite(),
+    close: () => wire.server.close(),
+  };
+  const welcoming = welcome(stream, bob, { admit: () => Promise.resolve(undefined) })
+    .catch((error) => error);
+  await clock.tickAsync(10);
+  assert.equal(clock.countTimers(), 0);
+  assertError(await welcoming, DisconnectedError, /^no handshake within 10000 ms$/);
+});
+
 Deno.test("a handshake leaves no timer behind, whether it succeeds or fails", async () => {
   using clock = stopClock();
   await meet({});

@@ -528,6 +528,13 @@ Deno.test("a handshake over tls that succeeds, or is refused, leaves no timer an
   await eventually(() => port.refusals.length === 1 && openFiles() <= before, "all is closed");
 });
 
+Deno.test("a tls port says how long the handshake of a stream took", async () => {
+  using port = await TlsPort.open();
+  const { client, server } = await port.pair();
+  assert.ok(server.handshakeTime! > 0 && server.handshakeTime! < HANDSHAKE_TIMEOUT);
+  for (const stream of [client, server]) stream.close();
+});
+
 Deno.test("connectTls ends when it is told to, and keeps no descriptor", async () => {
   const silent = Deno.listen({ port: 0, hostname: "127.0.0.1" });
   const address = { kind: "tls", host: "127.0.0.1", port: silent.addr.port } as const;
