@@ -164,6 +164,18 @@ Deno.test("no name of a server's is offered that holds control characters", asyn
   assert.deepEqual(await ask("fish", "lookup", ""), ["server", "web1\t"]);
 });
 
+Deno.test("a name that begins as an option does is offered where it is taken for a name", async () => {
+  const named = [{ word: "-x", description: "" }, { word: "y", description: "" }];
+  const live = {
+    actors: () => Promise.resolve(named),
+    roles: () => Promise.resolve(named),
+  } as unknown as LiveNames;
+  const ask = (...words: string[]) => answer(createProgram(), { shell: "fish", words }, live);
+  assert.deepEqual(await ask("ping", "web1", ""), ["actor", "y\t"]);
+  assert.deepEqual(await ask("ping", "--", "web1", ""), ["actor", "-x\t", "y\t"]);
+  assert.deepEqual(await ask("run", "--roles", ""), ["role", "-x\t", "y\t"]);
+});
+
 Deno.test("somebody thought of what completes each argument and each value of an option", () => {
   for (const command of allCommands(createProgram())) {
     if (command.name() === "complete") continue;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
-import { Terminal, UP } from "../../terminal.ts";
+import { CTRL_D, onTerminal, Terminal, UP } from "../../terminal.ts";
+import { HostileEnsemble } from "../hostile_ensemble.ts";
 
 const CLI = new URL("../../../cli/", import.meta.url).href;
 
@@ -55,4 +56,14 @@ Deno.test("a passphrase asked for in the REPL is not shown, entered or kept", as
     "quit",
     "",
   ]);
+});
+
+Deno.test("Ctrl-D leaves the REPL, and the line that it stands on", async () => {
+  await using ensemble = await HostileEnsemble.start();
+  const { places } = ensemble;
+  const { code, raw } = await onTerminal(places, [...places.program, "repl", "rogue"], [
+    ["rogue> \x1b[8G", CTRL_D],
+  ]);
+  assert.equal(code, 0);
+  assert.ok(raw.endsWith("rogue> \x1b[8G\r\n"), JSON.stringify(raw));
 });
