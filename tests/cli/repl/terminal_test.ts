@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
-import { CTRL_D, onTerminal, Terminal, UP } from "../../terminal.ts";
+import { CTRL_C, CTRL_D, onTerminal, Terminal, UP } from "../../terminal.ts";
 import { HostileEnsemble } from "../hostile_ensemble.ts";
 
 const CLI = new URL("../../../cli/", import.meta.url).href;
@@ -66,4 +66,40 @@ Deno.test("Ctrl-D leaves the REPL, and the line that it stands on", async () => 
   ]);
   assert.equal(code, 0);
   assert.ok(raw.endsWith("rogue> \x1b[8G\r\n"), JSON.stringify(raw));
+});
+
+Deno.test("Ctrl-C drops what was entered ahead of an evaluation's end", async () => {
+  using ensemble = new TemporaryEnsemble();
+  const script = `
+    import { History } from "${CLI}repl/history.ts";
+    import { Terminal } from "${CLI}repl/terminal.ts";
+    const terminal = new Terminal({
+      prompt: "repl> ",
+      history: await History.open("${ensemble.directory}/history"),
+      complete: () => Promise.resolve([[], ""]),
+    });
+    let interrupt;
+    await terminal.run({
+      isIncomplete: false,
+      interrupt: () => Boolean(interrupt?.("failed")),
+      enter(line) {
+        if (line === "quit") return Promise.resolve("quit");
+        terminal.print("entered " + line);
+        if (line !== "wait") return Promise.resolve("done");
+        return new Promise((resolve) => interrupt = resolve);
+      },
+    }, new AbortController().signal);
+  `;
+  await using terminal = new Terminal(ensemble, [Deno.execPath(), "eval", "--no-check", script]);
+  await terminal.shows("repl> ");
+  terminal.type("wait\r");
+  await terminal.shows("entered wait");
+  terminal.type(`ahead\r${CTRL_C}`);
+  await terminal.shows("repl> ");
+  terminal.type("next\r");
+  await terminal.shows("entered next");
+  terminal.type("quit\r");
+  const { code, raw } = await terminal.end();
+  assert.equal(code, 0, raw);
+  assert.ok(!raw.includes("entered ahead"), raw);
 });
