@@ -64,9 +64,11 @@ Deno.test("run exits when main has returned, whatever timers it leaves", async (
     `import { currentServer } from "@gxensemble/ensemble";
      export const main = async () => {
        setInterval(() => {}, 1000);
+       console.log("ready");
        await currentServer().stopped;
      };`,
   );
+  await server.printed("ready");
   server.signal("SIGTERM");
   assert.equal(await server.exit(), 0);
   assert.deepEqual(server.matching(/ (WARN|ERROR) /), []);
