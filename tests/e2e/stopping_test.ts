@@ -45,8 +45,12 @@ Deno.test("a main that is cut off is a warning that names the option, and exit 1
   const server = await ensemble.startServer(
     "a",
     ["--grace", "0.2"],
-    `export const main = () => new Promise(() => setInterval(() => {}, 1000));`,
+    `export const main = () => {
+       console.log("ready");
+       return new Promise(() => setInterval(() => {}, 1000));
+     };`,
   );
+  await server.printed("ready");
   server.signal("SIGTERM");
   assert.equal(await server.exit(), 1);
   assert.deepEqual(server.matching(/ (WARN|ERROR) /).map((line) => line.replace(/^\S+ /, "")), [
