@@ -1,11 +1,22 @@
 import assert from "node:assert/strict";
 import type { Actor } from "../../../runtime/actor/actor.ts";
+import type { Envelope } from "../../../runtime/actor/envelope.ts";
 import { ActorRef } from "../../../runtime/actor/ref.ts";
 import { parseServerId, type ServerId } from "../../../runtime/actor/server_id.ts";
 import { ProtocolError, TimeoutError } from "../../../runtime/errors.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
+import { Connection, type ConnectionEvents } from "../../../runtime/server/connection.ts";
 import { controlHandlers, type Controlled } from "../../../runtime/server/control.ts";
-import { FRAMES_PER_CHECK, HARD_LIMIT, MAX_FRAME, MAX_TURN } from "../../../runtime/wire/limits.ts";
+import {
+  FRAMES_PER_CHECK,
+  HARD_LIMIT,
+  MAX_FRAME,
+  MAX_TURN,
+  MAX_WRITE,
+} from "../../../runtime/wire/limits.ts";
+import { FrameReader } from "../../../runtime/wire/frame_reader.ts";
+import { Outbox } from "../../../runtime/wire/outbox.ts";
+import type { ByteStream } from "../../../runtime/wire/stream.ts";
 import { Tag } from "../../../runtime/wire/value_format.ts";
 import { type FakeClock, moveClock, stopClock } from "../../fake_clock.ts";
 import { rogueBody, rogueFrame, RoguePeer } from "../../rogue_peer.ts";
@@ -484,4 +495,122 @@ Deno.test("Connection ends its heartbeat when it is closed", async () => {
   }
   await eventually(() => LocalEnsemble.peers(a).length === 0, "the connection is closed");
   assert.equal(clock.countTimers(), idle);
+});
+
+Deno.test("a peer that breaks the protocol over and over does not fill the log", async () => {
+  using logs = await CapturedLogs.start();
+  await using ensemble = new LocalEnsemble();
+  await ensemble.start("a", { register: false });
+  for (let i = 0; i < 8; i++) {
+    using rogue = await RoguePeer.join(ensemble.socket("a"), { cookie: ensemble.cookie });
+    await rogue.send(GARBAGE);
+    await rogue.closed();
+  }
+  assert.equal(logs.matching(/closing the connection to rogue: malformed frame/).length, 5);
+});
+
+/** A stream that reads as the bytes and then stays open, and takes what is written. */
+class HeldStream implements ByteStream {
+  readonly kind = "unix";
+  readonly #closed = Promise.withResolvers<null>();
+  #bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  read(buffer: Uint8Array): Promise<number | null> {
+    const count = Math.min(buffer.length, this.#bytes.length);
+    if (count === 0) return this.#closed.promise;
+    buffer.set(this.#bytes.subarray(0, count));
+    this.#bytes = this.#bytes.subarray(count);
+    return Promise.resolve(count);
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    return Promise.resolve(bytes.length);
+  }
+
+  closeWrite(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): void {
+    this.#closed.resolve(null);
+  }
+}
+
+/** A connection without a server around it. */
+function connectionOf(
+  bytes: Uint8Array,
+  options: { outbox?: Outbox; events?: Partial<ConnectionEvents> } = {},
+): Connection {
+  const stream = new HeldStream(bytes);
+  return new Connection(stream, {
+    peer: parseServerId("peer"),
+    instance: new Uint8Array(32),
+    certified: undefined,
+    binding: new Uint8Array(32),
+    reader: new FrameReader(stream, 0),
+  }, {
+    address: anyPort(),
+    heartbeat: HEARTBEAT,
+    outbox: options.outbox ?? new Outbox(),
+    events: {
+      expects: () => true,
+      onEnvelope: () => {},
+      onViolation: () => {},
+      onClosed: () => {},
+      onDrained: () => {},
+      ...options.events,
+    },
+  });
+}
+
+Deno.test("Connection takes nothing more from a peer once it is closed", async () => {
+  const one = frame(rogueFrame({ dest: "x" }, rogueBody(1)));
+  const got: Envelope[] = [];
+  const closed = Promise.withResolvers<void>();
+  const connection = connectionOf(new Uint8Array([...one, ...one, ...one]), {
+    events: {
+      onEnvelope(envelope) {
+        got.push(envelope);
+        connection.close("enough");
+      },
+      onClosed: () => closed.resolve(),
+    },
+  });
+  await closed.promise;
+  await pause(0);
+  assert.equal(got.length, 1);
+});
+
+Deno.test("Connection says that its outbox is drained when the last of it is being written", async () => {
+  const outbox = new Outbox();
+  for (let i = 0; i < 4; i++) outbox.add(new Uint8Array(MAX_WRITE));
+  const waiting: number[] = [];
+  const connection = connectionOf(new Uint8Array(), {
+    outbox,
+    events: { onDrained: () => waiting.push(outbox.size) },
+  });
+  await eventually(() => outbox.size === 0, "all is written");
+  assert.deepEqual(waiting, [0]);
+  connection.close("done");
+});
+
+Deno.test("Connection keeps no process alive by its heartbeat", () => {
+  const { setInterval } = globalThis;
+  const made: { hasRef(): boolean }[] = [];
+  globalThis.setInterval = ((...args: Parameters<typeof setInterval>) => {
+    const timer = setInterval(...args);
+    made.push(timer as unknown as { hasRef(): boolean });
+    return timer;
+  }) as typeof setInterval;
+  try {
+    const connection = connectionOf(new Uint8Array());
+    assert.deepEqual(made.map((timer) => timer.hasRef()), [false]);
+    connection.close("done");
+  } finally {
+    globalThis.setInterval = setInterval;
+  }
 });
