@@ -9,7 +9,7 @@ import type { ActorSystem } from "../runtime/actor/actor_system.ts";
 import type { Envelope } from "../runtime/actor/envelope.ts";
 import { REGISTRY_ID, type ServerId } from "../runtime/actor/server_id.ts";
 import type { Handlers } from "../runtime/actor/service.ts";
-import { InvalidInputError } from "../runtime/errors.ts";
+import { EnsembleError, InvalidInputError } from "../runtime/errors.ts";
 import { ADMIN, type Capabilities } from "../runtime/server/capabilities.ts";
 import type { Presence } from "../runtime/server/liveness.ts";
 import { fingerprint, sameInstance } from "../runtime/server/instance.ts";
@@ -18,9 +18,13 @@ import { PAGE_SIZE, REGISTRY, type RegistryHandlers } from "../runtime/server/re
 import { registryChecks } from "../runtime/server/registry_requests.ts";
 import { Session } from "../runtime/server/session.ts";
 import { formatAddressUrl } from "../runtime/wire/address.ts";
+import { MAX_TURN } from "../runtime/wire/limits.ts";
 import type { RegistryStore } from "./store.ts";
 
 const logger = getLogger(["gxensemble", "registry"]);
+
+/** How many changes a server may ask for before the first of them is made. */
+const MAX_WAITING = 256;
 
 /** The server that the registry's actor runs in. */
 export interface RegistryServer {
@@ -49,13 +53,7 @@ function registryHandlers(
   store: RegistryStore,
 ): Handlers & RegistryHandlers {
   const { capabilities } = server;
-  let changes: Promise<unknown> = Promise.resolve();
-  // In the order of the requests: a server may leave a moment after it has registered.
-  const inOrder = <Result>(change: () => Promise<Result>): Promise<Result> => {
-    const changed = changes.then(change);
-    changes = changed.catch(() => {});
-    return changed;
-  };
+  const changes = new Changes();
   const requireOwn = (id: ServerId, envelope: Envelope | undefined, what: string) => {
     if (!envelope || envelope.source.server === id) return;
     capabilities.require(envelope, ADMIN, what, { server: id });
@@ -75,7 +73,7 @@ function registryHandlers(
       if (session && !sameInstance(session.instance, instance)) {
         throw new InvalidInputError(`not a registry entry of ${id}: the instance is another's`);
       }
-      return inOrder(async () => {
+      return changes.make(envelope?.source.server, async () => {
         const old = await store.get(id);
         await store.put(entry);
         if (old && !sameInstance(old.instance, instance) && mayLog("replacements", id, envelope)) {
@@ -93,7 +91,7 @@ function registryHandlers(
     remove({ id, instance }, envelope?: Envelope) {
       requireOwn(id, envelope, "remove from the registry");
       const session = sessionOf(id, envelope);
-      return inOrder(async () => {
+      return changes.make(envelope?.source.server, async () => {
         const removed = await store.delete(id, instance);
         if (session && sameInstance(session.instance, instance)) session.left = true;
         if (removed && mayLog("removals", id, envelope)) logger.info("removed {id}", { id });
@@ -117,6 +115,53 @@ function registryHandlers(
       return await server.presence(entry);
     },
   };
+}
+
+/**
+ * The changes of the store, in the order of the requests: a server may leave a moment after it has registered. Each
+ * waits for the disk, so that many at once would keep everybody else waiting.
+ */
+class Changes {
+  /** How many are asked for and not made yet, by the server that asked. */
+  readonly #waiting = new Map<ServerId | undefined, number>();
+  #last: Promise<unknown> = Promise.resolve();
+  /** When the event loop turned last while changes were waiting. */
+  #turned = 0;
+
+  /**
+   * Makes a change once those before it are made.
+   *
+   * @throws {EnsembleError} when too many of the same server are waiting.
+   */
+  async make<Result>(by: ServerId | undefined, change: () => Promise<Result>): Promise<Result> {
+    const waiting = this.#waiting.get(by) ?? 0;
+    if (waiting >= MAX_WAITING) {
+      throw new EnsembleError(
+        `${
+          by ?? REGISTRY_ID
+        } has ${waiting} changes of the registry under way: wait until one is made`,
+      );
+    }
+    if (this.#waiting.size === 0) this.#turned = performance.now();
+    this.#waiting.set(by, waiting + 1);
+    const changed = this.#last.then(() => this.#turn()).then(change);
+    this.#last = changed.catch(() => {});
+    try {
+      return await changed;
+    } finally {
+      const left = this.#waiting.get(by)! - 1;
+      if (left > 0) this.#waiting.set(by, left);
+      else this.#waiting.delete(by);
+    }
+  }
+
+  /** Lets the event loop turn when changes have kept it for long. */
+  async #turn(): Promise<void> {
+    if (performance.now() - this.#turned < MAX_TURN) return;
+    // A timer: Deno looks at its sockets only after many turns of `setImmediate`.
+    await new Promise((resolve) => setTimeout(resolve));
+    this.#turned = performance.now();
+  }
 }
 
 /** The connection that a server's own request came by. */

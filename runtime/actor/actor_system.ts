@@ -376,7 +376,7 @@ export class ActorSystem implements ActorHome {
 }
 
 /** Asks have even nonces: an answer to one goes to its promise, or nowhere when it comes too late. */
-function answersAsk(replyTo: number | undefined): replyTo is number {
+export function answersAsk(replyTo: number | undefined): replyTo is number {
   return replyTo !== undefined && replyTo % 2 === 0;
 }
 

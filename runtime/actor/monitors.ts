@@ -3,8 +3,12 @@
  *
  * @module
  */
+import { EnsembleError } from "../errors.ts";
 import type { ActorId, ActorRef } from "./ref.ts";
 import type { ServerId } from "./server_id.ts";
+
+/** How many monitors the actors of another server may have here at once. */
+export const MAX_MONITORS = 65_536;
 
 /** The message a monitoring actor gets, once, when the actor it watches is gone. */
 export interface Down {
@@ -27,10 +31,10 @@ interface Watch {
 
 /** The monitors of one server: on its own actors, and by its actors on those of other servers. */
 export class Monitors {
-  /** Watches on actors of this server, by serial number and by key. */
-  readonly #watches = new Map<number, Map<string, Watch>>();
-  /** The serial numbers of those actors, by the keys of the watches. */
-  readonly #serials = new Map<string, number>();
+  /** Watches on actors of this server, by the serial number of the actor. */
+  readonly #watches = new Map<number, Set<Watch>>();
+  /** The same watches, by the watcher's server and by monitor number: each server numbers its own. */
+  readonly #watchers = new Map<ServerId, Map<number, { watch: Watch; serial: number }>>();
   /** Watches by this server's actors on other servers' actors, by monitor number. */
   readonly #remote = new Map<number, Watch>();
   readonly #tell: (dest: ActorRef, message: Down) => void;
@@ -42,16 +46,27 @@ export class Monitors {
 
   /** How many entries its tables have: none when nobody watches. */
   get size(): number {
-    return this.#watches.size + this.#serials.size + this.#remote.size;
+    return this.#watches.size + this.#watchers.size + this.#remote.size;
   }
 
-  /** Watches an actor of this server. */
+  /**
+   * Watches an actor of this server, in place of a watch of the same number.
+   *
+   * @throws {EnsembleError} when another server has {@linkcode MAX_MONITORS} here already.
+   */
   watch(serial: number, watch: Watch): void {
-    const key = keyOf(watch.monitor, watch.watcher.server);
+    const { server } = watch.watcher;
+    this.#remove(watch.monitor, server);
+    const own = this.#watchers.get(server) ?? new Map();
+    if (own.size >= MAX_MONITORS && server !== watch.watched.server) {
+      throw new EnsembleError(
+        `${server} has ${MAX_MONITORS} monitors in ${watch.watched.server} already, and cannot have more`,
+      );
+    }
+    this.#watchers.set(server, own.set(watch.monitor, { watch, serial }));
     const watches = this.#watches.get(serial);
-    if (watches) watches.set(key, watch);
-    else this.#watches.set(serial, new Map([[key, watch]]));
-    this.#serials.set(key, serial);
+    if (watches) watches.add(watch);
+    else this.#watches.set(serial, new Set([watch]));
   }
 
   /** Notes that an actor of this server watches one elsewhere. */
@@ -65,16 +80,16 @@ export class Monitors {
     const remote = this.#remote.get(monitor);
     const isOurs = remote?.watcher.server === server;
     if (isOurs) this.#remote.delete(monitor);
-    this.#remove(keyOf(monitor, server));
+    this.#remove(monitor, server);
     return isOurs ? remote.watched : undefined;
   }
 
   /** Tells all who watch an actor of this server that it ended. */
   ended(serial: number, reason: string | undefined): void {
-    const watches = this.#watches.get(serial);
+    const watches = this.#watches.get(serial) ?? [];
     this.#watches.delete(serial);
-    for (const key of watches?.keys() ?? []) this.#serials.delete(key);
-    for (const watch of watches?.values() ?? []) this.#down(watch, reason);
+    for (const { monitor, watcher } of watches) this.#forget(monitor, watcher.server);
+    for (const watch of watches) this.#down(watch, reason);
   }
 
   /** Tells one watcher that the actor is not there. */
@@ -97,20 +112,24 @@ export class Monitors {
       this.#remote.delete(watch.monitor);
       this.#down(watch, reason);
     }
-    for (const watches of [...this.#watches.values()]) {
-      for (const [key, watch] of [...watches]) {
-        if (watch.watcher.server === server) this.#remove(key);
-      }
+    for (const monitor of [...this.#watchers.get(server)?.keys() ?? []]) {
+      this.#remove(monitor, server);
     }
   }
 
-  #remove(key: string): void {
-    const serial = this.#serials.get(key);
-    if (serial === undefined) return;
-    this.#serials.delete(key);
-    const watches = this.#watches.get(serial);
-    watches?.delete(key);
-    if (watches?.size === 0) this.#watches.delete(serial);
+  #remove(monitor: number, server: ServerId): void {
+    const found = this.#watchers.get(server)?.get(monitor);
+    if (!found) return;
+    this.#forget(monitor, server);
+    const watches = this.#watches.get(found.serial);
+    watches?.delete(found.watch);
+    if (watches?.size === 0) this.#watches.delete(found.serial);
+  }
+
+  #forget(monitor: number, server: ServerId): void {
+    const own = this.#watchers.get(server);
+    own?.delete(monitor);
+    if (own?.size === 0) this.#watchers.delete(server);
   }
 
   #down(watch: Watch, reason: string | undefined): void {
@@ -121,9 +140,4 @@ export class Monitors {
       ...(reason === undefined ? {} : { reason }),
     });
   }
-}
-
-/** Each server numbers its monitors itself. */
-function keyOf(monitor: number, watcher: ServerId): string {
-  return `${monitor}@${watcher}`;
 }

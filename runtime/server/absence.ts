@@ -29,10 +29,17 @@ interface Absence {
 
 /**
  * The servers that cannot be reached. After a failed attempt messages to the server are dropped without a further
- * attempt until a pause is over. The log has one line when the first message is dropped, and one at the end.
+ * attempt until a pause is over. The log has one line when the first message is dropped, and one at the end, unless
+ * there are too many: a peer can be absent under any number of ids.
  */
 export class Absences {
   readonly #absences = new Map<ServerId, Absence>();
+  readonly #mayLog: (server: ServerId) => boolean;
+
+  /** Nobody is absent; `mayLog` says whether a line about a server may go into the log. */
+  constructor(mayLog: (server: ServerId) => boolean) {
+    this.#mayLog = mayLog;
+  }
 
   /** Whether the pause is not over yet. */
   isPausing(server: ServerId): boolean {
@@ -56,7 +63,7 @@ export class Absences {
   drop(server: ServerId, count: number): void {
     const absence = this.#absences.get(server);
     if (!absence || count === 0) return;
-    if (absence.dropped === 0) {
+    if (absence.dropped === 0 && this.#mayLog(server)) {
       logger.warn("{why}; messages for it are dropped", { why: absence.why });
     }
     absence.dropped += count;
@@ -91,7 +98,7 @@ export class Absences {
     if (!absence) return;
     this.#absences.delete(server);
     clearTimeout(absence.timer);
-    if (absence.dropped === 0) return;
+    if (absence.dropped === 0 || !this.#mayLog(server)) return;
     logger.warn("{server} {how}: {dropped} messages for it were dropped in {seconds} s", {
       server,
       how,

@@ -5,7 +5,7 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Actor } from "../actor/actor.ts";
-import { ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
+import { ActorSystem, answersAsk, SERVER_ACTOR } from "../actor/actor_system.ts";
 import { type Envelope, messageType } from "../actor/envelope.ts";
 import { toFailure } from "../actor/pending.ts";
 import { type ActorId, ActorRef } from "../actor/ref.ts";
@@ -125,6 +125,7 @@ export class ActorServer implements Controlled {
         if (!this.actors.lines.allows(peer, "broken messages")) return;
         logger.warn("closing the connection to {peer}: {reason}", { peer, reason });
       },
+      mayLog: (server, kind) => this.actors.lines.allows(server, kind),
       onDisconnected: (server, reason) =>
         this.actors.disconnected(server, server === REGISTRY_ID ? withHint(reason) : reason),
       onClosed: (session, lastHeard) => this.#identities.closed(session, lastHeard),
@@ -272,7 +273,8 @@ export class ActorServer implements Controlled {
    * server what it is go with the server only.
    */
   #receive(envelope: Envelope): void {
-    if (messageType(envelope.message) === "shutdown") {
+    // What an ask is answered goes to no actor.
+    if (messageType(envelope.message) === "shutdown" && !answersAsk(envelope.replyTo)) {
       try {
         this.capabilities.require(envelope, "shutdown", "shutdown", { actor: envelope.dest });
         this.#requireDispensable(envelope.dest);

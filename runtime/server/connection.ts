@@ -64,6 +64,8 @@ export class Connection {
   #writing = false;
   #flushing = false;
   #seen = 0;
+  /** Whether the answer to a probe waits to be written: another one says no more. */
+  #answersProbe = false;
   #ended: string | undefined;
   readonly #closed = Promise.withResolvers<void>();
   /** The end of the writing that {@linkcode Connection.drain} waits for. */
@@ -163,6 +165,7 @@ export class Connection {
     try {
       while (this.open && this.#outbox.size > 0) {
         let rest = this.#outbox.take();
+        this.#answersProbe = false;
         this.#sent ||= rest.length > 0;
         // Now, and not when all is written: the next messages are gathered while these are on their way.
         if (this.#outbox.size === 0) this.#events.onDrained();
@@ -211,6 +214,9 @@ export class Connection {
       this.#events.onEnvelope(envelope);
     } else if (end > start) {
       if (buffer[start] !== PROBE[0]) throw new ProtocolError("malformed frame: not an envelope");
+      // A peer that reads nothing could fill the outbox with these.
+      if (this.#answersProbe) return;
+      this.#answersProbe = true;
       this.#outbox.add(HEARTBEAT);
       this.flush();
     }

@@ -52,6 +52,8 @@ export interface RouterEvents {
   identify(claim: Claim): Promise<void>;
   /** Whether the registry says that an id is that of this instance. */
   isRegistered(id: ServerId, instance: Bytes): Promise<boolean>;
+  /** Whether a line of this kind about a server may go into the log. */
+  mayLog(server: ServerId, kind: string): boolean;
   /** A connection is over; `lastHeard` is when the peer was heard last, by `performance.now()`. */
   onClosed(session: Session, lastHeard: number): void;
 }
@@ -69,7 +71,7 @@ export class Router implements Route {
   readonly #book: AddressBook;
   readonly #events: RouterEvents;
   readonly #peers = new Map<ServerId, Peer>();
-  readonly #absences = new Absences();
+  readonly #absences: Absences;
   #closed = false;
 
   /** A router without connections. */
@@ -77,6 +79,7 @@ export class Router implements Route {
     this.#self = self;
     this.#book = book;
     this.#events = events;
+    this.#absences = new Absences((server) => events.mayLog(server, "lost messages"));
   }
 
   /** The sessions of the connections in use, by peer id. */

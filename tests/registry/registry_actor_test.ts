@@ -15,10 +15,11 @@ import {
 import { PAGE_SIZE } from "../../runtime/server/registry_protocol.ts";
 import type { Address } from "../../runtime/wire/address.ts";
 import { listenAt } from "../../runtime/wire/transport.ts";
-import { RoguePeer } from "../rogue_peer.ts";
+import { rogueBody, rogueFrame, RoguePeer } from "../rogue_peer.ts";
 import { AdministeredEnsemble, elevated } from "../runtime/server/administered_ensemble.ts";
 import { CapturedLogs } from "../runtime/server/captured_logs.ts";
 import { anyPort, LocalEnsemble, refTo } from "../runtime/server/local_ensemble.ts";
+import { frame } from "../runtime/server/raw_peer.ts";
 
 const TCP: Address = { kind: "tcp", host: "10.0.0.1", port: 4000 };
 
@@ -294,4 +295,54 @@ Deno.test("a server that registers over and over costs a few lines of the log", 
     logs.matching(/ 495 more lines were left out: additions of entries of rogue$/).length,
     1,
   );
+});
+
+/** A store that waits for a disk, and keeps all of the process waiting meanwhile. */
+class BlockingStore extends MemoryStore {
+  changes = 0;
+
+  override put(entry: RegistryEntry): Promise<void> {
+    this.changes++;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    return super.put(entry);
+  }
+}
+
+Deno.test("the registry answers others while one asks for many changes", async () => {
+  await using ensemble = new LocalEnsemble();
+  const store = new BlockingStore();
+  await ensemble.startRegistry(store);
+  using rogue = await RoguePeer.join(ensemble.socket(REGISTRY_ID), { cookie: ensemble.cookie });
+  using other = await RoguePeer.join(ensemble.socket(REGISTRY_ID), {
+    cookie: ensemble.cookie,
+    id: "other",
+  });
+  const own = { ...entry("rogue"), instance: rogue.instance.publicKey };
+  const add = frame(rogueFrame({ dest: "registry" }, rogueBody({ type: "add", entry: own })));
+  const flood = new Uint8Array(200 * add.length);
+  for (let at = 0; at < flood.length; at += add.length) flood.set(add, at);
+  await rogue.write(flood);
+  while (store.changes === 0) await other.ask("server", { type: "ping" });
+  assert.ok(store.changes < 100, `${store.changes} changes were made meanwhile`);
+});
+
+Deno.test("a server may have so many changes under way and no more", async () => {
+  await using ensemble = new LocalEnsemble();
+  const store = new SlowStore();
+  const { actors } = await ensemble.startRegistry(store);
+  const rogue = await ensemble.startConsole("rogue");
+  const add = (asker: typeof actors) => registryClient(asker).add({ entry: entry("z") });
+  const changes = Promise.all(Array.from({ length: 256 }, () => add(rogue.actors)));
+  changes.catch(() => {});
+  await assert.rejects(
+    add(rogue.actors),
+    /^ActorError: rogue has 256 changes of the registry under way: wait until one is made$/,
+  );
+  let isDone = false;
+  const done = Promise.all([changes, add(actors)]).then(() => isDone = true);
+  while (!isDone) {
+    store.changes.shift()?.resolve();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await done;
 });

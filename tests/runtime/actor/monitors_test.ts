@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Actor } from "../../../runtime/actor/actor.ts";
 import type { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { on } from "../../../runtime/actor/cases.ts";
-import { type Down, Monitors } from "../../../runtime/actor/monitors.ts";
+import { type Down, MAX_MONITORS, Monitors } from "../../../runtime/actor/monitors.ts";
 import { ActorRef } from "../../../runtime/actor/ref.ts";
 import { parseServerId } from "../../../runtime/actor/server_id.ts";
 import { DisconnectedError } from "../../../runtime/errors.ts";
@@ -375,4 +375,44 @@ Deno.test("taking one of many monitors back does not look at the others", () => 
     return looks;
   };
   assert.ok(work(4000) <= 4 * Math.max(1000, work(1000)));
+});
+
+Deno.test("watch takes the place of a watch of the same number, which leaves nothing behind", () => {
+  const told: number[] = [];
+  const monitors = new Monitors((_watcher, { monitor }) => void told.push(monitor));
+  const peer = parseServerId("peer");
+  const watch = {
+    monitor: 1,
+    watcher: new ActorRef(peer, "server"),
+    watched: new ActorRef(parseServerId("here"), "a"),
+  };
+  monitors.watch(7, watch);
+  monitors.watch(8, watch);
+  monitors.ended(7, undefined);
+  assert.deepEqual(told, []);
+  monitors.watch(7, watch);
+  monitors.disconnected(peer, "lost");
+  assert.equal(monitors.size, 0);
+});
+
+Deno.test("watch refuses the monitors of another server that has too many, and no others", () => {
+  const monitors = new Monitors(() => {});
+  const here = parseServerId("here");
+  const watched = new ActorRef(here, "a");
+  const start = (server: string, monitor: number) =>
+    monitors.watch(monitor % 7, {
+      monitor,
+      watcher: new ActorRef(parseServerId(server), "server"),
+      watched,
+    });
+  for (let monitor = 0; monitor < MAX_MONITORS; monitor++) start("peer", monitor);
+  assert.throws(
+    () => start("peer", MAX_MONITORS),
+    /^EnsembleError: peer has 65536 monitors in here already, and cannot have more$/,
+  );
+  start("peer", 0);
+  start("other", 0);
+  monitors.unwatch(5, parseServerId("peer"));
+  start("peer", MAX_MONITORS);
+  for (let monitor = 0; monitor <= MAX_MONITORS; monitor++) start("here", monitor);
 });

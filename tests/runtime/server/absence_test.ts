@@ -11,6 +11,7 @@ import { CapturedLogs } from "./captured_logs.ts";
 
 const A = parseServerId("a");
 const B = parseServerId("b");
+const always = () => true;
 
 function stopTimers(): FakeClock {
   return stopClock("setTimeout", "clearTimeout", "performance");
@@ -18,7 +19,7 @@ function stopTimers(): FakeClock {
 
 Deno.test("a failed attempt makes a pause, which doubles with each further one up to the longest", () => {
   using clock = stopTimers();
-  const absences = new Absences();
+  const absences = new Absences(always);
   assert.equal(absences.isPausing(A), false);
   let pause = FIRST_PAUSE;
   for (let failure = 0; failure < 12; failure++) {
@@ -36,7 +37,7 @@ Deno.test("a failed attempt makes a pause, which doubles with each further one u
 
 Deno.test("a lost connection makes no pause, and a server that is reached starts anew", () => {
   using clock = stopTimers();
-  const absences = new Absences();
+  const absences = new Absences(always);
   absences.lost(A, "why");
   assert.equal(absences.isPausing(A), false);
   absences.failed(A, "why");
@@ -52,7 +53,7 @@ Deno.test("a lost connection makes no pause, and a server that is reached starts
 Deno.test("drop logs a line when the first messages are dropped, and one with their number at the end", async () => {
   using logs = await CapturedLogs.start();
   using clock = stopTimers();
-  const absences = new Absences();
+  const absences = new Absences(always);
   absences.failed(A, "cannot reach a: because");
   assert.deepEqual(logs.lines, [], "who asks is told");
   for (let i = 0; i < 100; i++) absences.drop(A, 3);
@@ -76,7 +77,7 @@ Deno.test("drop logs a line when the first messages are dropped, and one with th
 Deno.test("an absence ends when nobody has tried for long, and not while somebody does", async () => {
   using logs = await CapturedLogs.start();
   using clock = stopTimers();
-  const absences = new Absences();
+  const absences = new Absences(always);
   for (let i = 0; i < 3; i++) {
     absences.failed(A, "cannot reach a");
     absences.drop(A, 1);
@@ -95,7 +96,7 @@ Deno.test("an absence ends when nobody has tried for long, and not while somebod
 Deno.test("close says what was dropped", async () => {
   using logs = await CapturedLogs.start();
   using clock = stopTimers();
-  const absences = new Absences();
+  const absences = new Absences(always);
   absences.lost(A, "the connection to a was lost");
   absences.drop(A, 2);
   absences.failed(B, "cannot reach b");

@@ -458,3 +458,14 @@ Deno.test("delegate takes capabilities, sorted and each once, and delegations ar
   assert.throws(() => give(delegate, "Shutdown"), /not a capability/);
   assert.throws(() => give(delegate), /no capabilities are given/);
 });
+
+Deno.test("an answer may look like a shutdown: it ends nobody, and takes no capability", async () => {
+  const { ensemble, target, delegate } = await administered();
+  await using _ = ensemble;
+  const event = { type: "shutdown", at: 5 };
+  delegate.actors.serve("events", { last: () => event });
+  assert.deepEqual(
+    await target.actors.ask(refTo(delegate.id, "events"), { type: "last" }, { timeout: 2_000 }),
+    event,
+  );
+});

@@ -89,15 +89,36 @@ Deno.test("a connection that ends inside a message is lost without harm", async 
   assert.deepEqual(LocalEnsemble.peers(a), ["registry"]);
 });
 
-Deno.test("heartbeats are taken, and a probe is answered with one", async () => {
+Deno.test("heartbeats are taken, and each probe is answered with one", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const a = await ensemble.start("a");
   using peer = await RoguePeer.join(ensemble.socket("a"), { cookie: ensemble.cookie });
   await peer.send(new Uint8Array(0));
-  await peer.send(new Uint8Array([0xc0]));
-  assert.equal((await peer.receive())?.length, 0);
+  for (let i = 0; i < 2; i++) {
+    await peer.send(new Uint8Array([0xc0]));
+    await peer.sendEnvelope({ dest: "server", replyExpected: true }, rogueBody({ type: "ping" }));
+    assert.equal((await peer.receive())?.length, 0);
+    assert.equal((await peer.receiveEnvelope())?.message, "OK");
+  }
   assert.deepEqual(LocalEnsemble.peers(a), ["registry", "rogue"]);
+});
+
+Deno.test("probes of a peer that reads nothing do not fill the outbox", async () => {
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const a = await ensemble.start("a");
+  const { promise: marked, resolve: mark } = Promise.withResolvers<void>();
+  a.actors.serve("marker", { mark: () => mark() });
+  using peer = await RoguePeer.join(ensemble.socket("a"), { cookie: ensemble.cookie });
+  const probe = frame(new Uint8Array([0xc0]));
+  const probes = new Uint8Array(300_000 * probe.length);
+  for (let at = 0; at < probes.length; at += probe.length) probes.set(probe, at);
+  await peer.write(probes);
+  await peer.tell("marker", { type: "mark" });
+  await marked;
+  assert.equal(a.congested(peer.id), false);
+  assert.equal((await peer.ask("server", { type: "ping" })).message, "OK");
 });
 
 Deno.test("a message as large as a frame travels, a larger one is refused at its sender", async () => {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { onShutdown, onUnexpected } from "../../../runtime/actor/cases.ts";
 import { ping } from "../../../runtime/ensemble/remote.ts";
-import { CapturedLogs } from "./captured_logs.ts";
+import { rogueBody, RoguePeer } from "../../rogue_peer.ts";
+import { CapturedLogs, eventually } from "./captured_logs.ts";
 import { LocalEnsemble, refTo } from "./local_ensemble.ts";
 
 Deno.test("messages that nobody expects cost a few short lines, however many and long they are", async () => {
@@ -27,4 +28,23 @@ Deno.test("messages that nobody expects cost a few short lines, however many and
   assert.deepEqual(logs.matching(/left out/), [
     "WARN server: 4996 more lines were left out: unexpected messages of rogue",
   ]);
+});
+
+Deno.test("a peer that comes and goes under ever new ids costs few lines", async () => {
+  using logs = await CapturedLogs.start();
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const target = await ensemble.start("target");
+  const { promise: opened, resolve: open } = Promise.withResolvers<void>();
+  target.actors.serve("gate", { wait: () => opened }, { concurrent: true });
+  const { cookie } = ensemble;
+  for (let i = 0; i < 200; i++) {
+    using rogue = await RoguePeer.join(ensemble.socket("target"), { cookie, id: `ghost${i}` });
+    await rogue.sendEnvelope({ dest: "gate", replyExpected: true }, rogueBody({ type: "wait" }));
+  }
+  await eventually(() => target.connections().length === 1, "all gone");
+  open();
+  await eventually(() => logs.matching(/cannot reach ghost/).length >= 64, "lines about them");
+  await ensemble.stop(target);
+  assert.ok(logs.matching(/ghost\d+/).length <= 2 * (64 + 5), logs.lines.join("\n"));
 });
