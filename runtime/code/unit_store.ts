@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ProtocolError } from "../errors.ts";
+import { DisconnectedError, ProtocolError } from "../errors.ts";
 import { LibraryTable, type ModuleNamespace, type OfferedModule } from "./library_table.ts";
 import { type ListedLoad, LoadHistory } from "./load_history.ts";
 import { ModuleError, type SourceLocation } from "./module_error.ts";
@@ -60,6 +60,7 @@ export class UnitStore {
   readonly #units = new Map<string, Unit>();
   readonly #instances: UnitInstances;
   readonly #history = new LoadHistory();
+  #closed = false;
 
   private constructor(files: UnitFiles) {
     this.#files = files;
@@ -72,8 +73,9 @@ export class UnitStore {
     return new UnitStore(await UnitFiles.open(directory));
   }
 
-  /** Removes the directory; what has been evaluated goes on. */
+  /** Removes the directory; what has been evaluated goes on. Loads that are under way may fail. */
   close(): Promise<void> {
+    this.#closed = true;
     return this.#files.close();
   }
 
@@ -98,8 +100,20 @@ export class UnitStore {
    *
    * @throws {ProtocolError} when units are missing.
    * @throws {ModuleError} when a library or a module fails, at the author's file and line.
+   * @throws {DisconnectedError} when the store was closed meanwhile, and its files are gone.
    */
-  async load({ entry, modules, libraries, by }: LoadRequest): Promise<LoadResult> {
+  async load(request: LoadRequest): Promise<LoadResult> {
+    try {
+      return await this.#load(request);
+    } catch (error) {
+      if (!this.#closed) throw error;
+      throw new DisconnectedError("the server has stopped, and loads nothing any more", {
+        cause: error,
+      });
+    }
+  }
+
+  async #load({ entry, modules, libraries, by }: LoadRequest): Promise<LoadResult> {
     const tree = unitTree(entry, this.#units);
     const stranger = modules.find(({ hash }) => !tree.has(hash));
     if (stranger) throw new ProtocolError(`${stranger.path}: not a part of the unit ${entry}`);

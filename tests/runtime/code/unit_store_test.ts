@@ -202,6 +202,25 @@ Deno.test("close removes the directory, also one that is gone already", () =>
     await store.close();
   }));
 
+Deno.test("load says that the store was closed when it fails for that", () =>
+  withStore(async (store) => {
+    const gates = globalThis as { openGate?: () => void };
+    const slow = {
+      ...await unitOf("slow.ts", "await new Promise((open) => globalThis.openGate = open);"),
+      pauses: true,
+    };
+    const main = await unitOf("main.ts", `import "${unitSpecifier(slow.hash)}";`);
+    const loading = load(store, [slow, main]);
+    loading.catch(() => {});
+    while (!gates.openGate) await new Promise((resolve) => setTimeout(resolve));
+    await store.close();
+    gates.openGate();
+    await assert.rejects(loading, {
+      name: "DisconnectedError",
+      message: "the server has stopped, and loads nothing any more",
+    });
+  }));
+
 Deno.test("load imports the libraries of a program first, and names who imports one that is absent", () =>
   withStore(async (store) => {
     const main = await unitOf("main.ts", "export {}; globalThis.wasEvaluated = true;");
