@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { dirname } from "node:path";
 import { EnsembleError } from "../errors.ts";
 
 /**
@@ -16,8 +17,8 @@ export async function readRegularFile(path: string): Promise<Uint8Array<ArrayBuf
 }
 
 /**
- * Reads a file that holds a secret. As ssh does with private keys, it refuses one that others than its owner can
- * read or change: a secret that others may have read is none.
+ * Reads a file that holds a secret. It refuses one that anybody but this user and root can read, change, or put
+ * another in the place of: a secret that others may have read, or chosen, is none.
  *
  * @param what what the secret is, for the error: `private key`.
  * @throws {Deno.errors.NotFound} when there is none.
@@ -27,7 +28,9 @@ export async function readSecretFile(
   path: string,
   what: string,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  return await read(path, `the ${what} ${path}`, ({ mode }) => {
+  return await read(path, `the ${what} ${path}`, ({ mode, uid }) => {
+    requireOwn(uid, `the ${what} ${path}`);
+    requireClosedDirectory(dirname(path), `the ${what} ${path}`);
     if (mode === null || (mode & 0o077) === 0) return;
     const others = (mode & 0o044) !== 0 ? "others can read" : "others have access to";
     throw new EnsembleError(
@@ -54,6 +57,23 @@ async function read(
     const reason = (error as Error).message.replace(/ \(os error \d+\).*$/, "");
     throw new EnsembleError(`cannot read ${name}: ${reason}`, { cause: error });
   }
+}
+
+function requireOwn(uid: number | null, name: string): void {
+  const self = Deno.uid();
+  if (self === null || uid === self || uid === 0) return;
+  throw new EnsembleError(
+    `${name} belongs to another user (uid ${uid}): run "chown ${self}" on it`,
+  );
+}
+
+/** In a sticky directory, as /tmp is one, only the owner of a file can put another in its place. */
+function requireClosedDirectory(directory: string, name: string): void {
+  const { mode } = Deno.statSync(directory);
+  if (mode === null || (mode & 0o002) === 0 || (mode & 0o1000) !== 0) return;
+  throw new EnsembleError(
+    `others can put another file in the place of ${name}: run "chmod o-w ${directory}"`,
+  );
 }
 
 function requireRegular({ isFile, isDirectory, isFifo }: Deno.FileInfo): void {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { EnsembleError } from "../../../runtime/errors.ts";
 import { readRegularFile, readSecretFile } from "../../../runtime/ensemble/regular_file.ts";
+import { ROOT, testWith } from "../../requirements.ts";
 
 /** A directory of one test. */
 class Directory implements Disposable {
@@ -62,6 +63,38 @@ Deno.test("readSecretFile refuses what others have access to, and says what to d
       `others have access to the cookie ${path} (mode ${octal}): run "chmod 600 ${path}"`,
     );
   }
+});
+
+Deno.test("readSecretFile refuses a file in a directory that anybody may write to", async () => {
+  using directory = new Directory();
+  const path = directory.write("key", 0o600);
+  for (const mode of [0o777, 0o703]) {
+    Deno.chmodSync(directory.path, mode);
+    await assertRefused(
+      readSecretFile(path, "private key"),
+      `others can put another file in the place of the private key ${path}: ` +
+        `run "chmod o-w ${directory.path}"`,
+    );
+    assert.equal(new TextDecoder().decode(await readRegularFile(path)), "secret");
+  }
+  // As /tmp is one, and where groups of one user are the custom.
+  for (const mode of [0o1777, 0o775]) {
+    Deno.chmodSync(directory.path, mode);
+    assert.equal(new TextDecoder().decode(await readSecretFile(path, "private key")), "secret");
+  }
+});
+
+testWith([ROOT], {
+  name: "readSecretFile refuses a file of another user",
+  async fn() {
+    using directory = new Directory();
+    const path = directory.write("key", 0o600);
+    Deno.chownSync(path, 12345, null);
+    await assertRefused(
+      readSecretFile(path, "private key"),
+      `the private key ${path} belongs to another user (uid 12345): run "chown 0" on it`,
+    );
+  },
 });
 
 Deno.test("readSecretFile looks at the file that a link leads to", async () => {
