@@ -5,6 +5,7 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { ActorSystem } from "../actor/actor_system.ts";
+import type { Envelope } from "../actor/envelope.ts";
 import type { Handlers } from "../actor/service.ts";
 import { EnsembleError } from "../errors.ts";
 import { evaluate } from "./evaluator.ts";
@@ -25,6 +26,10 @@ export function loaderHandlers(
   ensemble: { actors: ActorSystem },
   { guard }: { guard?: (handlers: Handlers) => Handlers } = {},
 ): LoaderHandlers {
+  const mayLog = (kind: string, envelope: Envelope | undefined) => {
+    const { id, lines } = ensemble.actors;
+    return lines.allows(envelope?.source.server ?? id, kind);
+  };
   return {
     missing: ({ hashes }) => store.missing(hashes),
 
@@ -34,7 +39,7 @@ export function loaderHandlers(
 
     ship: ({ units }) => store.add(units),
 
-    async load(request) {
+    async load(request, envelope?: Envelope) {
       try {
         const { loaded, restored, already } = await store.load(request);
         for (const { module, hash } of loaded) {
@@ -45,15 +50,18 @@ export function loaderHandlers(
         }
         return { loaded, restored, already };
       } catch (error) {
-        logger.warn("cannot load: {reason}", { reason: (error as Error).message });
+        if (mayLog("failed loads", envelope)) {
+          logger.warn("cannot load: {reason}", { reason: (error as Error).message });
+        }
         throw error;
       }
     },
 
     history: () => store.history(),
 
-    async library({ specifier }) {
+    async library({ specifier }, envelope?: Envelope) {
       await store.importLibrary(specifier);
+      if (!mayLog("loads of libraries", envelope)) return;
       logger.info("loaded library {specifier}", { specifier });
     },
 

@@ -368,6 +368,8 @@ export class Router implements Route {
 
   #replace(connection: Connection, { instance, from }: { instance: Bytes; from: Address }): void {
     const { peer, instance: old, address } = connection.session;
+    connection.close("another instance took its place");
+    if (!this.#events.mayLog(peer, "replacements")) return;
     logger.warn("{peer}: instance {new} at {from} takes the place of {old} at {address}", {
       peer,
       new: fingerprint(instance),
@@ -375,7 +377,6 @@ export class Router implements Route {
       old: fingerprint(old),
       address: formatAddressUrl(address),
     });
-    connection.close("another instance took its place");
   }
 
   #inUse({ peer, instance }: Session, answers: boolean): string {

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { onShutdown, onUnexpected } from "../../../runtime/actor/cases.ts";
-import { ping } from "../../../runtime/ensemble/remote.ts";
+import { parseServerId } from "../../../runtime/actor/server_id.ts";
+import { loaderHandlers } from "../../../runtime/code/loader.ts";
+import { loaderChecks } from "../../../runtime/code/loader_requests.ts";
+import { UnitStore } from "../../../runtime/code/unit_store.ts";
+import { loaderClient, ping, registryClient } from "../../../runtime/ensemble/remote.ts";
+import { Instance } from "../../../runtime/server/instance.ts";
 import { rogueBody, RoguePeer } from "../../rogue_peer.ts";
 import { CapturedLogs, eventually } from "./captured_logs.ts";
 import { LocalEnsemble, refTo } from "./local_ensemble.ts";
@@ -47,4 +52,38 @@ Deno.test("a peer that comes and goes under ever new ids costs few lines", async
   await eventually(() => logs.matching(/cannot reach ghost/).length >= 64, "lines about them");
   await ensemble.stop(target);
   assert.ok(logs.matching(/ghost\d+/).length <= 2 * (64 + 5), logs.lines.join("\n"));
+});
+
+Deno.test("loads that fail, and those of one library over and over, cost a few lines", async () => {
+  using logs = await CapturedLogs.start();
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const target = await ensemble.start("target");
+  const store = await UnitStore.open(`${ensemble.directory}/loader.d`);
+  target.actors.serve("loader", loaderHandlers(store, target), { requests: loaderChecks });
+  const rogue = await ensemble.startConsole("rogue");
+  const loader = loaderClient(rogue.actors, target.id);
+  const entry = "0".repeat(64);
+  for (let i = 0; i < 20; i++) {
+    await assert.rejects(loader.load({ entry, modules: [], libraries: [], by: "rogue@host" }));
+    await loader.library({ specifier: "node:path" });
+  }
+  assert.equal(logs.matching(/cannot load: /).length, 5);
+  assert.equal(logs.matching(/loaded library node:path/).length, 5);
+});
+
+Deno.test("an id that passes from instance to instance costs a few lines", async () => {
+  using logs = await CapturedLogs.start();
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const target = await ensemble.start("target");
+  const registry = registryClient(target.actors);
+  const id = parseServerId("rogue");
+  for (let i = 0; i < 12; i++) {
+    const instance = await Instance.generate();
+    await registry.add({ entry: { id, instance: instance.publicKey, addresses: [], roles: [] } });
+    // Left open: the next one takes its place.
+    await RoguePeer.join(ensemble.socket("target"), { cookie: ensemble.cookie, id, instance });
+  }
+  assert.equal(logs.matching(/WARN server: rogue: instance .* takes the place of /).length, 5);
 });
