@@ -10,7 +10,7 @@ import { ProtocolError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
 import { IncomingFrame } from "../wire/codec.ts";
 import type { FrameReader } from "../wire/frame_reader.ts";
-import { FRAMES_PER_CHECK, MAX_FRAME, MAX_TURN } from "../wire/limits.ts";
+import { FRAMES_PER_CHECK, LARGE_FRAME, MAX_FRAME, MAX_TURN } from "../wire/limits.ts";
 import type { Outbox } from "../wire/outbox.ts";
 import type { ByteStream } from "../wire/stream.ts";
 import { within } from "../within.ts";
@@ -184,9 +184,12 @@ export class Connection {
         // Many frames that cost much do not keep everything else waiting.
         let began = this.#lastReceived = performance.now();
         for (let count = 1; this.open && this.#reader.next(); count++) {
+          const isLarge = this.#reader.end - this.#reader.start > LARGE_FRAME;
           this.#receive();
-          if (count % FRAMES_PER_CHECK !== 0 || performance.now() - began < MAX_TURN) continue;
-          await new Promise((resolve) => setImmediate(resolve));
+          if (!isLarge && count % FRAMES_PER_CHECK !== 0) continue;
+          if (performance.now() - began < MAX_TURN) continue;
+          // A timer: Deno looks at its sockets only after many turns of `setImmediate`.
+          await new Promise((resolve) => setTimeout(resolve));
           began = performance.now();
         }
       } while (this.open && await this.#reader.fill());

@@ -22,6 +22,9 @@ export const MAX_TURN = 20;
 /** After how many frames it is looked whether {@linkcode MAX_TURN} is over. */
 export const FRAMES_PER_CHECK = 16;
 
+/** After a frame of more bytes than this it is looked at once: a smaller one costs a millisecond at most. */
+export const LARGE_FRAME = 4096;
+
 /** How deep a message may be nested; what is deeper is sent as a graph, which is flat. */
 export const MAX_DEPTH = 100;
 
