@@ -1,10 +1,11 @@
 /**
- * What the requests of the loader and of REPL sessions look like.
+ * What the requests of the loader and of REPL sessions look like, and the answers.
  *
  * @module
  */
 import type { RequestChecks } from "../actor/service.ts";
 import {
+  answerChecks,
   byKind,
   type Check,
   checked,
@@ -20,6 +21,7 @@ import {
   requestChecks,
   text,
   textByText,
+  timestamp,
   wholeNumber,
 } from "../server/request_checks.ts";
 import { MAX_FRAME } from "../wire/limits.ts";
@@ -94,6 +96,27 @@ export const loaderChecks: RequestChecks = requestChecks<LoaderHandlers>({
   evaluate: parts({ expression: code, json: optional(flag) }),
   openSession: nothing,
 });
+
+const moduleNames = listOf(parts(moduleName), MAX_MODULES);
+
+/** The checks of what the actor `loader` of another server answers. */
+export const loaderAnswers = answerChecks<LoaderHandlers>({
+  missing: listOf(hash, MAX_MODULES),
+  running: (value) => new Map(listOf(pairOf(text(MAX_PATH)), MAX_MODULES)(entriesOf(value))),
+  libraries: listOf(specifier, MAX_MODULES),
+  load: parts({ loaded: moduleNames, restored: moduleNames, already: moduleNames }),
+  history: listOf(
+    parts({ ...moduleName, time: timestamp, by: text(MAX_OPERATOR), current: flag }),
+    MAX_MODULES,
+  ),
+  evaluate: optional(code),
+  openSession: wholeNumber,
+});
+
+/** The entries of a Map, for the check of lists. */
+function entriesOf(value: unknown): unknown {
+  return value instanceof Map ? [...value] : value;
+}
 
 const target: Check<ImportTarget> = byKind<ImportTarget>({
   module: parts({ kind: oneOf("module"), specifier, ids: listOf(path, MAX_MODULES) }),

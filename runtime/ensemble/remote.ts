@@ -10,6 +10,7 @@ import { type ActorId, ActorRef } from "../actor/ref.ts";
 import type { ServerId } from "../actor/server_id.ts";
 import { type Client, client } from "../actor/service.ts";
 import { LOADER_ACTOR, type LoaderHandlers } from "../code/loader_protocol.ts";
+import { loaderAnswers } from "../code/loader_requests.ts";
 import { TimeoutError } from "../errors.ts";
 import type { ControlHandlers } from "../server/control.ts";
 import { controlAnswers } from "../server/control_requests.ts";
@@ -51,7 +52,9 @@ export function controlClient(asker: Asker, server: ServerId): Client<ControlHan
 
 /** A server's loader: `missing`, `ship`, `load`, `history`, `library`, `evaluate` and more. */
 export function loaderClient(asker: Asker, server: ServerId): Client<LoaderHandlers> {
-  return client<LoaderHandlers>(asker, new ActorRef(server, LOADER_ACTOR));
+  return client<LoaderHandlers>(asker, new ActorRef(server, LOADER_ACTOR), {
+    answers: loaderAnswers,
+  });
 }
 
 /**

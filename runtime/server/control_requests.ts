@@ -29,6 +29,7 @@ import {
   serverId,
   shortened,
   text,
+  timestamp,
   wholeNumber,
 } from "./request_checks.ts";
 
@@ -104,7 +105,7 @@ export const controlAnswers = answerChecks<ControlHandlers>({
       instance: bytes(INSTANCE_LENGTH, INSTANCE_LENGTH),
       capabilities: parseCapabilities,
       by: serverId,
-      since: finiteNumber,
+      since: timestamp,
     }),
     MAX_LISTED,
   ),

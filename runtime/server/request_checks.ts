@@ -175,6 +175,12 @@ export const finiteNumber: Check<number> = (value) => {
   throw new Mismatch(value, "a number");
 };
 
+/** A time in ms since 1970, of those that a `Date` has. */
+export const timestamp: Check<number> = (value) => {
+  if (typeof value === "number" && !Number.isNaN(new Date(value).getTime())) return value;
+  throw new Mismatch(value, "a time in ms since 1970");
+};
+
 /** True or false. */
 export const flag: Check<boolean> = (value) => {
   if (typeof value === "boolean") return value;

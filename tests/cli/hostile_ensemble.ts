@@ -95,6 +95,8 @@ export class HostileEnsemble implements AsyncDisposable {
   }
 }
 
+const HASH = "0".repeat(64);
+
 /** A loader that evaluates nothing: it answers what the expression says. */
 function hostileLoader(actors: ActorSystem): Handlers {
   return {
@@ -103,7 +105,8 @@ function hostileLoader(actors: ActorSystem): Handlers {
       return expression === "json" ? JSON.stringify({ a: ATTACK }) : ATTACK;
     },
     libraries: () => [],
-    history: () => [{ module: ATTACK, hash: ATTACK, time: 0, by: ATTACK, current: true }],
+    history:
+      () => [{ module: ATTACK, path: ATTACK, hash: HASH, time: 0, by: ATTACK, current: true }],
     library() {
       throw new EnsembleError(ATTACK);
     },

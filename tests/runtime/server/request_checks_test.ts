@@ -17,7 +17,12 @@ import {
   textByText,
   wholeNumber,
 } from "../../../runtime/server/request_checks.ts";
-import { controlClient, registryClient } from "../../../runtime/ensemble/remote.ts";
+import {
+  type Asker,
+  controlClient,
+  loaderClient,
+  registryClient,
+} from "../../../runtime/ensemble/remote.ts";
 import { parseServerId } from "../../../runtime/actor/server_id.ts";
 import { RoguePeer } from "../../rogue_peer.ts";
 import { eventually } from "./captured_logs.ts";
@@ -319,4 +324,34 @@ Deno.test("what another server answers is checked before it is used", async () =
     );
   }
   await assert.rejects(control.threadState!({}), /more than 10000 groups of actors/);
+});
+
+Deno.test("what a loader answers is refused where it is no answer", async () => {
+  const name = { module: "m", path: "p", hash: HASH };
+  const none = { loaded: [], restored: [], already: [] };
+  const load = { ...name, time: 0, by: "me@here", current: true };
+  const request = { hashes: [], modules: [], entry: HASH, libraries: [], by: "", expression: "" };
+  const cases: Record<string, { good: unknown[]; bad: unknown[] }> = {
+    missing: { good: [[], [HASH]], bad: [[1], ["\x1b"], HASH] },
+    running: { good: [new Map([["m", HASH]])], bad: [{}, new Map([["m", 1]]), new Set(["m"])] },
+    libraries: { good: [["x"]], bad: [[{}], "x"] },
+    load: { good: [{ ...none, loaded: [name] }], bad: [{}, { ...none, loaded: [{}] }, 5] },
+    history: { good: [[load]], bad: [[{ ...load, time: 9e15 }], [{ ...load, by: 1 }], [null]] },
+    evaluate: { good: ["1", undefined], bad: [1, {}] },
+    openSession: { good: [5], bad: ["5", -1, NaN, undefined] },
+  };
+  for (const [type, { good, bad }] of Object.entries(cases)) {
+    const answered = (answer: unknown) => {
+      const asker = { ask: () => Promise.resolve(answer) } as unknown as Asker;
+      const loader = loaderClient(asker, parseServerId("rogue"));
+      return (loader[type as "load"] as (request: object) => Promise<unknown>)(request);
+    };
+    for (const answer of good) assert.deepEqual(await answered(answer), answer);
+    for (const answer of [...bad, null]) {
+      await assert.rejects(answered(answer), {
+        name: "InvalidInputError",
+        message: new RegExp(`^not an answer to ${type}: `),
+      });
+    }
+  }
 });
