@@ -4,7 +4,6 @@
  * @module
  */
 import { armor, Encrypter } from "npm:age-encryption@^0.3.1";
-import { openWithPassphrase } from "../runtime/ensemble/passphrase_file.ts";
 
 /**
  * Seals a text with a work factor that is far too low to protect anything: it is still what `age` makes and
@@ -15,12 +14,6 @@ export async function sealCheaply(text: string, passphrase: string): Promise<str
   encrypter.setPassphrase(passphrase);
   encrypter.setScryptWorkFactor(8);
   return `${armor.encode(await encrypter.encrypt(text)).trimEnd()}\n`;
-}
-
-/** Seals a passphrase file anew with {@linkcode sealCheaply}. */
-export async function makeCheap(path: string, passphrase: string): Promise<void> {
-  const secret = await openWithPassphrase(await Deno.readTextFile(path), passphrase);
-  await Deno.writeTextFile(path, await sealCheaply(secret, passphrase));
 }
 
 /** Has the code under test, in this thread, seal as cheaply as {@linkcode sealCheaply} does, until it is disposed of. */

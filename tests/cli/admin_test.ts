@@ -3,6 +3,7 @@ import { TemporaryEnsemble } from "../temporary_ensemble.ts";
 import { openWithAge } from "../certificate_tools.ts";
 import { generatePair } from "../cheap_pair.ts";
 import { testWith } from "../requirements.ts";
+import { SEALING_PROGRAM } from "../tested_program.ts";
 import { CTRL_C, CTRL_D, gxensembleOnTerminal, type Seen } from "../terminal.ts";
 
 const FIRST = "passphrase for the administrator key:";
@@ -11,6 +12,7 @@ const PASSPHRASE = "Tr0ub4dor & [3] $x {\"'}";
 
 /** The ensemble of a test, with what it takes to look at the pair. */
 class AdminEnsemble extends TemporaryEnsemble {
+  override program = SEALING_PROGRAM;
   readonly publicPath = `${this.gerbilPath}/ensemble/admin.pub`;
   readonly privatePath = `${this.gerbilPath}/ensemble/admin.priv`;
 

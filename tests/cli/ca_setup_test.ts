@@ -3,6 +3,7 @@ import { openssl, openWithAge } from "../certificate_tools.ts";
 import { CertifiedEnsemble, namesIn, PASSPHRASE, permissionsOf } from "./certified_ensemble.ts";
 import { testWith } from "../requirements.ts";
 import { Terminal } from "../terminal.ts";
+import { SEALING_PROGRAM } from "../tested_program.ts";
 
 testWith(["openssl", "age"], {
   name: "age opens the keys, and openssl finds them to be those of the certificates",
@@ -23,6 +24,7 @@ testWith(["openssl", "age"], {
 
 Deno.test("setup asks for a passphrase twice, without echo, and makes keys that only their owner reads", async () => {
   using ensemble = new CertifiedEnsemble();
+  ensemble.program = SEALING_PROGRAM;
   await using terminal = new Terminal(ensemble, [...ensemble.program, "ca", "setup"]);
   const answer = async (prompt: string, passphrase: string) => {
     await terminal.shows(prompt);
@@ -51,6 +53,7 @@ Deno.test("setup asks for a passphrase twice, without echo, and makes keys that 
 
 Deno.test("setup replaces an authority only with -f, and then all of it", async () => {
   using ensemble = await CertifiedEnsemble.create();
+  ensemble.program = SEALING_PROGRAM;
   await ensemble.done("cert", "httpd1");
   const root = await Deno.readTextFile(ensemble.path("tls/root.pem"));
 
@@ -71,6 +74,7 @@ Deno.test("setup replaces an authority only with -f, and then all of it", async 
 
 Deno.test("of two setups at once one makes the authority, whole, and nothing else is left", async () => {
   using ensemble = new CertifiedEnsemble();
+  ensemble.program = SEALING_PROGRAM;
   const outcomes = await Promise.all([ensemble.ca("setup"), ensemble.ca("setup")]);
   assert.deepEqual(outcomes.map(({ code }) => code).sort(), [0, 1]);
   assert.deepEqual(namesIn(ensemble.home), ["tls", "tls.lock"]);

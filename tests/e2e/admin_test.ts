@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { makeCheap } from "../cheap_passphrase.ts";
 import { gxensembleOnTerminal } from "../terminal.ts";
+import { SEALING_PROGRAM } from "../tested_program.ts";
 import { installAdministrator, PASSPHRASE } from "./administrator.ts";
 import { RunningEnsemble, type RunningProcess } from "./running_ensemble.ts";
 
@@ -64,8 +64,8 @@ Deno.test("before admin shutdown is free; after, it asks, and takes the right pa
   assert.deepEqual(audit(free), []);
 
   const file = await ensemble.write("passphrase", PASSPHRASE, { mode: 0o600 });
-  assert.equal((await ensemble.run("admin", "--passphrase-file", file)).code, 0);
-  await makeCheap(`${ensemble.places.gerbilPath}/ensemble/admin.priv`, PASSPHRASE);
+  const admin = [...SEALING_PROGRAM, "admin", "--passphrase-file", file];
+  assert.equal((await ensemble.places.external(...admin).output()).code, 0);
   // Servers enforce it when they are started again.
   await ensemble.lines("shutdown", "-f");
   await ensemble.startRegistry();

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { CertifiedEnsemble, PASSPHRASE } from "../cli/certified_ensemble.ts";
 import { NETWORKS, testWith } from "../requirements.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
+import { installAdministrator } from "./administrator.ts";
 import { RunningEnsemble, RunningProcess, WAITING } from "./running_ensemble.ts";
 
 /** An ensemble whose authority has issued these certificates: the server, then options of `ca cert`. */
@@ -87,7 +88,7 @@ Deno.test("servers meet over tls, read their certificates again, and know who is
 
 Deno.test("a console whose certificate has admin asks for no passphrase", async () => {
   await using ensemble = await certified(["a"], ["console", "--capabilities", "(admin)"]);
-  await ensemble.lines("admin", ...await passphrase(ensemble));
+  await installAdministrator(ensemble);
   await ensemble.startRegistry();
   const { options } = overTls();
   const a = await ensemble.startServer("a", options);
