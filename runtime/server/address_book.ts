@@ -53,8 +53,19 @@ export class AddressBook {
   async refresh(id: ServerId): Promise<Address[]> {
     this.#found.delete(id);
     const addresses = inOrder(await this.#lookup(id));
-    this.#found.set(id, { addresses, until: performance.now() + ADDRESS_LIFETIME });
+    const now = performance.now();
+    // The oldest are the first. Servers that nobody asks for any more must not add up.
+    for (const [old, { until }] of this.#found) {
+      if (now < until) break;
+      this.#found.delete(old);
+    }
+    this.#found.set(id, { addresses, until: now + ADDRESS_LIFETIME });
     return addresses;
+  }
+
+  /** How many servers it has addresses of from the registry. */
+  get size(): number {
+    return this.#found.size;
   }
 }
 

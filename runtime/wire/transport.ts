@@ -41,6 +41,8 @@ export async function connectTo(address: Address, tls?: TlsSource): Promise<Byte
   try {
     switch (address.kind) {
       case "unix":
+        // First: a directory that is wrong only because the path is must not be made private.
+        requireSocket(address.path);
         requirePrivateDirectory(directoryOf(address.path));
         return asStream(await Deno.connect({ transport: "unix", path: address.path }), "unix");
       case "tcp": {
@@ -56,6 +58,12 @@ export async function connectTo(address: Address, tls?: TlsSource): Promise<Byte
   } catch (error) {
     throw new UnreachableError(address, error, signal);
   }
+}
+
+function requireSocket(path: string): void {
+  const { isSocket } = Deno.statSync(path);
+  // It is null where the system does not tell.
+  if (isSocket === false) throw new EnsembleError("it is no socket");
 }
 
 /** Options of {@linkcode listenAt}. */

@@ -33,6 +33,20 @@ Deno.test("refresh asks the registry and notes the addresses for a while", async
   assert.deepEqual(asked, ["a"]);
 });
 
+Deno.test("refresh drops the addresses of servers that nobody has asked for since they became old", async () => {
+  using clock = stopClock("performance");
+  const { book } = bookOf([TCP]);
+  for (let i = 0; i < 100; i++) await book.refresh(parseServerId(`ghost${i}`));
+  await book.refresh(A);
+  clock.tick(ADDRESS_LIFETIME - 1);
+  await book.refresh(A);
+  assert.equal(book.size, 101);
+  clock.tick(1);
+  await book.refresh(B);
+  assert.equal(book.size, 2);
+  assert.deepEqual(book.found(A), [TCP]);
+});
+
 Deno.test("refresh forgets what was noted when the registry does not know the server", async () => {
   let known = true;
   const book = new AddressBook(() =>

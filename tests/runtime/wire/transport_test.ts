@@ -53,6 +53,23 @@ Deno.test("a unix socket carries bytes both ways, and the end of each", async ()
   Deno.removeSync(directory, { recursive: true });
 });
 
+Deno.test("a path that leads to no socket is no reason to change the directory that it is in", async () => {
+  const directory = Deno.makeTempDirSync({ prefix: "gx" });
+  Deno.chmodSync(directory, 0o755);
+  Deno.writeTextFileSync(`${directory}/file`, "");
+  for (
+    const [path, why] of [
+      [`${directory}/file`, "it is no socket"],
+      [directory, "it is no socket"],
+      [`${directory}/nothing`, "no such socket"],
+    ] as const
+  ) {
+    const address = localUnixAddress(path);
+    await assertFails(connectTo(address), `${formatAddressUrl(address)}: ${why}`);
+  }
+  Deno.removeSync(directory, { recursive: true });
+});
+
 Deno.test("a tcp port carries bytes both ways, and the end of each", async () => {
   const listener = await listen(ANY_PORT);
   await assertCarries(listener);
