@@ -15,12 +15,14 @@ export type ContentTypes = Record<string, string>;
 export class FileServer implements AsyncDisposable {
   readonly #files: Set<string>;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  /** No other server has these URLs, not even one that gets the same port later: a `DENO_DIR` may outlive a server. */
+  readonly #root = `/${crypto.randomUUID()}/`;
 
   private constructor(files: Set<string>, types: ContentTypes) {
     this.#files = files;
     this.#server = Deno.serve(
       { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-      (request) => this.#answer(new URL(request.url).pathname.slice(1), types),
+      (request) => this.#answer(new URL(request.url).pathname, types),
     );
   }
 
@@ -36,7 +38,7 @@ export class FileServer implements AsyncDisposable {
 
   /** The URL of a file. */
   url(path: string): string {
-    return `http://127.0.0.1:${this.#server.addr.port}/${path}`;
+    return `http://127.0.0.1:${this.#server.addr.port}${this.#root}${path}`;
   }
 
   /** Stops to serve. */
@@ -44,8 +46,11 @@ export class FileServer implements AsyncDisposable {
     await this.#server.shutdown();
   }
 
-  async #answer(path: string, types: ContentTypes): Promise<Response> {
-    if (!this.#files.has(path)) return new Response("not found\n", { status: 404 });
+  async #answer(pathname: string, types: ContentTypes): Promise<Response> {
+    const path = pathname.slice(this.#root.length);
+    if (!pathname.startsWith(this.#root) || !this.#files.has(path)) {
+      return new Response("not found\n", { status: 404 });
+    }
     const type = types[path.slice(path.lastIndexOf("."))];
     const headers = type === undefined ? undefined : { "Content-Type": type };
     return new Response(await Deno.readFile(`${ROOT}${path}`), { headers });

@@ -23,16 +23,17 @@ const program = (runtime: string) => `
   if (import.meta.main) await callWithEnsembleServer(parseServerId(Deno.args[0]!), main);
 `;
 
-/** A program that asks the one above. */
+/** A program that asks the one above, on each of several servers. */
 const asking = (runtime: string) => `
   import { ActorRef, callWithEnsembleServer, client, parseServerId, ping } from "${runtime}";
   import type { greeter } from "./program.ts";
-  const target = parseServerId(Deno.args[0]!);
   await callWithEnsembleServer(parseServerId(Deno.args[0] + "-client"), async (server) => {
-    await ping(server, target);
-    const greetings: string = await client<typeof greeter>(server, new ActorRef(target, "greeter"))
-      .greet({ name: "you" });
-    console.log(greetings);
+    for (const target of Deno.args.map(parseServerId)) {
+      await ping(server, target);
+      const greetings: string = await client<typeof greeter>(server, new ActorRef(target, "greeter"))
+        .greet({ name: "you" });
+      console.log(greetings);
+    }
   });
 `;
 
@@ -45,12 +46,40 @@ const ref = new ActorRef(parseServerId(1), "greeter");
 await client<typeof greeter>(server, ref).greet({ nam: "you" });
 `;
 
+/** Serves the checkout to all tests that do not need a server of their own. */
+let files: FileServer;
+
+/**
+ * Where Deno keeps what it downloads in these tests. It starts without any module, and what one test has downloaded
+ * is not compiled again in the next. A module of another file server is new to it.
+ */
+let denoDirectory: string;
+
+Deno.test.beforeAll(async () => {
+  files = await FileServer.start(PLAIN);
+  denoDirectory = await Deno.makeTempDir({ prefix: "gx" });
+  await makeDenoDirectory(denoDirectory);
+});
+
+Deno.test.afterAll(async () => {
+  await files[Symbol.asyncDispose]();
+  await Deno.remove(denoDirectory, { recursive: true });
+});
+
+/** The files of a project that imports the runtime. */
+const projectOf = (runtime: string): Record<string, string> => ({
+  "program.ts": program(runtime),
+  "asking.ts": asking(runtime),
+  "late.ts":
+    `import { currentServer } from "${runtime}";\nexport const where = currentServer().id;\n`,
+  "wrong.ts": wrong(runtime),
+});
+
 /** An ensemble on what is a host of its own for Deno, where nothing is configured. */
 async function makeEnsemble(): Promise<RunningEnsemble> {
   const ensemble = new RunningEnsemble();
   const { places } = ensemble;
-  places.environment.DENO_DIR = `${places.directory}/deno`;
-  await makeDenoDirectory(places.environment.DENO_DIR);
+  places.environment.DENO_DIR = denoDirectory;
   places.workingDirectory = `${places.directory}/empty`;
   await Deno.mkdir(places.workingDirectory);
   return ensemble;
@@ -64,23 +93,6 @@ async function deno(ensemble: RunningEnsemble, ...args: string[]): Promise<strin
   return decoder.decode(stdout);
 }
 
-/** Checks the types of modules: there must be errors in each line of the one that has them, and no others. */
-async function checkTypes(
-  { places }: RunningEnsemble,
-  configuration: string,
-  modules: string[],
-): Promise<void> {
-  const args = ["check", "--quiet", "--allow-import", "--config", configuration, ...modules];
-  const { code, stderr } = await places.command(...args).output();
-  const errors = new TextDecoder().decode(stderr);
-  const found = Array.from(
-    errors.matchAll(/(\w+\.ts):(\d+):\d+$/gm),
-    ([, ...place]) => place.join(":"),
-  );
-  assert.deepEqual(found, ["wrong.ts:3", "wrong.ts:4", "wrong.ts:5"], errors);
-  assert.equal(code, 1);
-}
-
 /** Enters lines into the REPL of a server; they must not fail. Gives the results. */
 async function enter(ensemble: RunningEnsemble, id: string, lines: string[]): Promise<string[]> {
   const { code, stdout, stderr } = await pipeLines(ensemble.places, [id], lines);
@@ -89,7 +101,6 @@ async function enter(ensemble: RunningEnsemble, id: string, lines: string[]): Pr
 }
 
 Deno.test("the command line is run from a URL, and needs nothing else", async () => {
-  await using files = await FileServer.start(PLAIN);
   await using ensemble = await makeEnsemble();
   ensemble.places.program = fromSource(files.url("cli/main.ts"));
   const configuration = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
@@ -110,7 +121,6 @@ Deno.test("the command line is run from a URL, and needs nothing else", async ()
   );
   const server = ensemble.spawn("run", "web1", module);
   await server.printed("serving");
-  assert.deepEqual(await ensemble.lines("ping", "web1"), ["OK"]);
   assert.deepEqual(await ensemble.lines("ping", "web1", "greeter"), ["OK"]);
   assert.equal((await ensemble.lines("load", "web1", handler)).length, 5);
   const report = `ensemble.module("handler.ts").report()`;
@@ -141,11 +151,8 @@ Deno.test("the command line is run from a URL, and needs nothing else", async ()
   assert.deepEqual(await Promise.all(processes.map((process) => process.exit())), [0, 0, 0]);
 });
 
-Deno.test("nothing that the executables ever import needs a configuration", async () => {
-  await using files = await FileServer.start(PLAIN);
+Deno.test("ensemble-registry is run from a URL", async () => {
   await using ensemble = await makeEnsemble();
-  const modules = ["cli/main.ts", "registry/main.ts", "mod.ts"].map((path) => files.url(path));
-  await deno(ensemble, "check", "--quiet", ...modules);
   const version = await deno(ensemble, "run", "-A", files.url("registry/main.ts"), "-V");
   assert.match(version, /^ensemble-registry /);
 });
@@ -191,56 +198,85 @@ const PROJECTS: Record<
   "a name for a path": () => ({ runtime: NAME, imports: { [NAME]: `${ROOT}mod.ts` } }),
 };
 
-for (const [place, project] of Object.entries(PROJECTS)) {
-  Deno.test(`mod.ts is imported by ${place}, alone and by run, and is one with the server's`, async () => {
-    await using files = await FileServer.start(PLAIN);
-    await using ensemble = await makeEnsemble();
-    ensemble.places.program = fromSource(files.url("cli/main.ts"));
-    await ensemble.lines("cookie");
-    await ensemble.startRegistry();
-    const { runtime, imports } = project(files.url("mod.ts"));
-    const configuration = await ensemble.write("deno.json", JSON.stringify({ imports }));
-    const main = await ensemble.write("program.ts", program(runtime));
-    const asker = await ensemble.write("asking.ts", asking(runtime));
-    const late = await ensemble.write(
-      "late.ts",
-      `import { currentServer } from "${runtime}";\nexport const where = currentServer().id;\n`,
-    );
-    const faulty = await ensemble.write("wrong.ts", wrong(runtime));
-    // A map leads to the same types.
-    if (!imports) await checkTypes(ensemble, configuration, [main, asker, late, faulty]);
-
-    const servers = {
-      alone: ["run", "-A", "--config", configuration, main, "alone"],
-      run: [...ensemble.places.program.slice(1), "run", "run", main],
-    };
-    for (const [id, command] of Object.entries(servers)) {
-      await ensemble.spawnDeno(...command).printed("serving");
-      assert.equal(
-        await deno(ensemble, "run", "-A", "--config", configuration, asker, id),
-        `hello you, I am ${id}\n`,
-      );
-      ensemble.places.workingDirectory = ensemble.path("");
-      const results = await enter(ensemble, id, [
-        `import { currentServer } from "${runtime}";`,
-        "currentServer().id",
-        ",(load late.ts)",
-        `import { where } from "./late.ts";`,
-        "where",
-      ]);
-      assert.deepEqual(results.filter((line) => !/^[0-9a-f]{64}$/.test(line)), [
-        `"${id}"`,
-        `... loading library module ${NAME}`,
-        `... loading code object file ${late}`,
-        `"${id}"`,
-      ]);
-      ensemble.places.workingDirectory = `${ensemble.places.directory}/empty`;
+Deno.test("deno check needs no configuration, and finds the errors of projects that import mod.ts by a URL and a path", async () => {
+  await using ensemble = await makeEnsemble();
+  const modules = ["cli/main.ts", "registry/main.ts", "mod.ts"].map((path) => files.url(path));
+  // A map leads to the same types.
+  for (const [directory, runtime] of [["url", files.url("mod.ts")], ["path", `${ROOT}mod.ts`]]) {
+    for (const [file, text] of Object.entries(projectOf(runtime!))) {
+      modules.push(await ensemble.write(`${directory}/${file}`, text));
     }
-  });
-}
+  }
+  // One process for all: to start the compiler takes longer than to check a project.
+  const { code, stderr } = await ensemble.places.command(
+    "check",
+    "-q",
+    "--allow-import",
+    ...modules,
+  )
+    .output();
+  const errors = new TextDecoder().decode(stderr);
+  const found = Array.from(
+    errors.matchAll(/(\w+\/\w+\.ts):(\d+):\d+$/gm),
+    ([, ...place]) => place.join(":"),
+  );
+  const lines = ["url", "path"].flatMap((project) =>
+    [3, 4, 5].map((line) => `${project}/wrong.ts:${line}`)
+  );
+  assert.deepEqual(found.sort(), lines.sort(), errors);
+  assert.equal(code, 1);
+});
+
+Deno.test("mod.ts is one with the server's, in a program that runs alone and in one that is run", async (t) => {
+  await using ensemble = await makeEnsemble();
+  const { places } = ensemble;
+  places.program = fromSource(files.url("cli/main.ts"));
+  await ensemble.lines("cookie");
+  await ensemble.startRegistry();
+  for (const [index, [place, project]] of Object.entries(PROJECTS).entries()) {
+    await t.step(`when it is imported by ${place}`, async () => {
+      const { runtime, imports } = project(files.url("mod.ts"));
+      const at = (file: string) => `project${index}/${file}`;
+      const configuration = await ensemble.write(at("deno.json"), JSON.stringify({ imports }));
+      for (const [file, text] of Object.entries(projectOf(runtime))) {
+        await ensemble.write(at(file), text);
+      }
+      const main = ensemble.path(at("program.ts"));
+      const [alone, run] = [`alone${index}`, `run${index}`];
+      const servers = [
+        ensemble.spawnDeno("run", "-A", "--config", configuration, main, alone),
+        ensemble.spawn("run", run, main),
+      ];
+      await Promise.all(servers.map((server) => server.printed("serving")));
+      const asker = ensemble.path(at("asking.ts"));
+      assert.equal(
+        await deno(ensemble, "run", "-A", "--config", configuration, asker, alone, run),
+        `hello you, I am ${alone}\nhello you, I am ${run}\n`,
+      );
+      const empty = places.workingDirectory;
+      places.workingDirectory = ensemble.path(at("."));
+      await Promise.all([alone, run].map(async (id) => {
+        const results = await enter(ensemble, id, [
+          `import { currentServer } from "${runtime}";`,
+          "currentServer().id",
+          ",(load late.ts)",
+          `import { where } from "./late.ts";`,
+          "where",
+        ]);
+        assert.deepEqual(results.filter((line) => !/^[0-9a-f]{64}$/.test(line)), [
+          `"${id}"`,
+          `... loading library module ${NAME}`,
+          `... loading code object file ${ensemble.path(at("late.ts"))}`,
+          `"${id}"`,
+        ]);
+      }));
+      places.workingDirectory = empty;
+      await Promise.all(servers.map((server) => server.kill()));
+    });
+  }
+});
 
 Deno.test("another copy of the runtime is refused by its URL, and taken for the server's by name", async () => {
-  await using files = await FileServer.start(PLAIN);
   await using others = await FileServer.start(PLAIN);
   await using ensemble = await makeEnsemble();
   ensemble.places.program = fromSource(files.url("cli/main.ts"));
@@ -292,10 +328,10 @@ Deno.test("deno install makes a command of it, from a URL and from a clone", asy
       return new TextDecoder().decode(stdout);
     };
   };
-  const files = await FileServer.start(PLAIN);
-  const remote = await install("gxremote", files.url("cli/main.ts"));
+  const stopped = await FileServer.start(PLAIN);
+  const remote = await install("gxremote", stopped.url("cli/main.ts"));
   // Installed is installed: the server is not asked again.
-  await files[Symbol.asyncDispose]();
+  await stopped[Symbol.asyncDispose]();
   assert.match(await remote("-V"), /^gxensemble /);
   assert.equal(await remote("cookie"), "");
 
