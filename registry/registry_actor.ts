@@ -24,7 +24,7 @@ import type { RegistryStore } from "./store.ts";
 const logger = getLogger(["gxensemble", "registry"]);
 
 /** How many changes a server may ask for before the first of them is made. */
-const MAX_WAITING = 256;
+const MAX_WAITING = 64;
 
 /** The server that the registry's actor runs in. */
 export interface RegistryServer {
