@@ -4,7 +4,7 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import { quoted } from "../bounded_text.ts";
+import { describeValue, quoted } from "../bounded_text.ts";
 import { ActorError, DisconnectedError, EnsembleError, InvalidInputError } from "../errors.ts";
 import { LineLimit } from "../line_limit.ts";
 import { describeThrown } from "../thrown.ts";
@@ -153,7 +153,9 @@ export class ActorSystem implements ActorHome {
   ): Promise<Reply> {
     const { timeout = DEFAULT_ASK_TIMEOUT, signal } = options;
     signal?.throwIfAborted();
-    if (!(timeout >= 0)) throw new InvalidInputError(`not a timeout in ms: ${timeout}`);
+    if (typeof timeout !== "number" || !(timeout >= 0)) {
+      throw new InvalidInputError(`not a timeout in ms: ${describeValue(timeout)}`);
+    }
     const nonce = this.#takeNonce();
     const ref = this.#refOf(dest);
     const envelope = new Envelope(
@@ -328,14 +330,18 @@ export class ActorSystem implements ActorHome {
   }
 
   #post(dest: Destination, envelope: Envelope): boolean {
-    const ref = dest instanceof ActorRef ? dest : typeof dest === "object" ? dest.ref : undefined;
+    const ref = dest instanceof ActorRef
+      ? dest
+      : typeof dest === "object"
+      ? ownRef(dest)
+      : undefined;
     if (ref && ref.server !== this.id) return this.#route.send(ref.server, envelope);
     return this.#deliver(envelope);
   }
 
   #refOf(dest: Destination): ActorRef {
     if (dest instanceof ActorRef) return dest;
-    return typeof dest === "object" ? dest.ref : new ActorRef(this.id, dest);
+    return typeof dest === "object" ? ownRef(dest) : new ActorRef(this.id, dest);
   }
 
   #takeNonce(): number {
@@ -392,5 +398,10 @@ function answerTo(
 
 function actorOf(dest: Destination): ActorId {
   if (dest instanceof ActorRef) return dest.actor;
-  return typeof dest === "object" ? dest.ref.actor : dest;
+  return typeof dest === "object" ? ownRef(dest).actor : dest;
+}
+
+function ownRef(actor: Exclude<Destination, ActorRef | ActorId> | null): ActorRef {
+  if (actor?.ref instanceof ActorRef) return actor.ref;
+  throw new InvalidInputError(`not an actor, nor the name of one: ${describeValue(actor)}`);
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { quoted } from "../bounded_text.ts";
+import { describeValue } from "../bounded_text.ts";
 import { InvalidInputError } from "../errors.ts";
 
 /**
@@ -20,13 +20,13 @@ const SERVER_ID = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/;
  * @throws {InvalidInputError} when the text is no server id.
  */
 export function parseServerId(text: string): ServerId {
-  if (!SERVER_ID.test(text)) {
+  if (!isServerId(text)) {
     throw new InvalidInputError(
-      `not a server id: ${quoted(text)}: a server id is 1 to 64 letters, digits, "_", "." ` +
+      `not a server id: ${describeValue(text)}: a server id is 1 to 64 letters, digits, "_", "." ` +
         `and "-", and starts with a letter, a digit or "_"`,
     );
   }
-  return text as ServerId;
+  return text;
 }
 
 /** Whether a value is a server id. */

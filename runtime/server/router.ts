@@ -6,7 +6,7 @@
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Route } from "../actor/actor_system.ts";
 import type { Envelope } from "../actor/envelope.ts";
-import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
+import { parseServerId, REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
 import { DisconnectedError, EnsembleError } from "../errors.ts";
 import { type Address, formatAddressUrl } from "../wire/address.ts";
 import { type IncomingFrame, writeEnvelope } from "../wire/codec.ts";
@@ -92,6 +92,7 @@ export class Router implements Route {
   send(server: ServerId, envelope: Envelope): boolean {
     if (this.#closed) return false;
     const known = this.#peers.get(server);
+    if (!known) parseServerId(server);
     // Nothing is kept of a server that could not be reached. An ask, and `connect`, tries again at once.
     if (!known && !envelope.replyExpected && this.#absences.isPausing(server)) {
       this.#absences.drop(server, 1);

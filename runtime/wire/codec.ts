@@ -39,10 +39,10 @@ const FLAG_REPLY = 8;
 export function writeEnvelope(outbox: Outbox, envelope: Envelope): void {
   const { nonce, replyTo, timeToLive, message } = envelope;
   const expires = timeToLive !== undefined && timeToLive !== Infinity;
-  if (!Number.isSafeInteger(nonce) || !Number.isSafeInteger(replyTo ?? 0)) {
+  if (!Number.isSafeInteger(nonce) || (replyTo !== undefined && !Number.isSafeInteger(replyTo))) {
     throw new ProtocolError("cannot send a message whose nonce is not an integer");
   }
-  if (Number.isNaN(timeToLive)) {
+  if (timeToLive !== undefined && (typeof timeToLive !== "number" || Number.isNaN(timeToLive))) {
     throw new ProtocolError("cannot send a message whose expiry is not a number of ms");
   }
   encoder.openFrame(outbox);

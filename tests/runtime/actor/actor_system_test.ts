@@ -876,3 +876,18 @@ Deno.test("a request without a time-out never goes stale", async () => {
   await Promise.all(answers);
   await stop(system);
 });
+
+Deno.test("tell and ask say what is no actor, and ask what is no timeout", async () => {
+  const system = startSystem();
+  for (const dest of [null, {}, [], new Date()] as unknown as Actor[]) {
+    const refused = /^InvalidInputError: not an actor, nor the name of one: /;
+    assert.throws(() => system.tell(dest, 1), refused);
+    await assert.rejects(system.ask(dest, 1), refused);
+  }
+  for (const timeout of [null, "5", "x", NaN, -1, {}] as number[]) {
+    await assert.rejects(
+      system.ask("a", 1, { timeout }),
+      /^InvalidInputError: not a timeout in ms: /,
+    );
+  }
+});

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { MemoryStore } from "../../../registry/memory_store.ts";
 import { on, onShutdown } from "../../../runtime/actor/cases.ts";
+import { ActorRef } from "../../../runtime/actor/ref.ts";
 import type { ServerId } from "../../../runtime/actor/server_id.ts";
 import { ping } from "../../../runtime/ensemble/remote.ts";
 import { FIRST_PAUSE, LONGEST_PAUSE } from "../../../runtime/server/absence.ts";
@@ -704,4 +705,16 @@ Deno.test("addresses given for the registry do not expire either", async () => {
     console.connect(port.id),
     /^DisconnectedError: cannot reach registry: tcp:\S+: connection refused/,
   );
+});
+
+Deno.test("what is sent to something that is no server id fails at once, and costs nothing else", async () => {
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const a = await ensemble.start("a");
+  for (const server of ["", "../a", "a b", undefined, null, 5, {}]) {
+    const ref = new ActorRef(server as ServerId, "sink");
+    assert.throws(() => a.actors.tell(ref, { type: "n" }), /^InvalidInputError: not a server id: /);
+    await assert.rejects(a.actors.ask(ref, { type: "n" }), /^InvalidInputError: not a server id: /);
+  }
+  assert.deepEqual(LocalEnsemble.peers(a), ["registry"]);
 });

@@ -212,6 +212,10 @@ Deno.test("writeEnvelope refuses fields or writes what can be read, whatever the
     fc.integer(),
     fc.double(),
     fc.constantFrom(undefined, NaN, Infinity, -0, 2 ** 53, 0.5),
+    // What JavaScript without types may give.
+    fc.constantFrom(null, "5", "x", {}, 5n, true) as fc.Arbitrary<unknown> as fc.Arbitrary<
+      undefined
+    >,
   );
   const id = fc.oneof(
     number,
