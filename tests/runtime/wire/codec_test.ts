@@ -159,7 +159,7 @@ const VALUE: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
 Deno.test("every value that may travel arrives as it was", () => {
   fc.assert(
     fc.property(VALUE, (value) => assertSame(send(value), value)),
-    { numRuns: 250, seed: 1 },
+    { numRuns: 120, seed: 1 },
   );
 });
 
@@ -709,7 +709,7 @@ Deno.test("random bytes are an envelope or refused", () => {
       assertDecodesOrRefuses(frame(...bytes));
       assertDecodesOrRefuses(frame(Tag.Graph, ...bytes));
     }),
-    { numRuns: 1000 },
+    { numRuns: 500 },
   );
 });
 
@@ -730,6 +730,6 @@ Deno.test("frames with bits flipped, cut short or spliced are an envelope or ref
         );
       }
     }),
-    { numRuns: 50 },
+    { numRuns: 25 },
   );
 });

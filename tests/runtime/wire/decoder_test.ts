@@ -24,7 +24,13 @@ function repeated(tag: Tag, count: number, bytes: (i: number) => number[]): Uint
   const body = new Uint8Array(5 + count * each);
   body[0] = tag;
   body.set(u32(count), 1);
-  for (let i = 0; i < count; i++) body.set(bytes(i), 5 + i * each);
+  if (bytes.length > 0) {
+    for (let i = 0; i < count; i++) body.set(bytes(i), 5 + i * each);
+    return body;
+  }
+  // All are the same: what is there is doubled until the body is full.
+  body.set(bytes(0), 5);
+  for (let done = each; done < count * each; done *= 2) body.copyWithin(5 + done, 5, 5 + done);
   return body;
 }
 
@@ -112,12 +118,12 @@ Deno.test("IncomingFrame gives up on keys that were chosen to collide", () => {
 
 Deno.test("IncomingFrame reads keys that do not collide, as many as there are", () => {
   const key = (i: number) => [Tag.Int32, ...u32(i * 7919)];
-  assert.equal((decode(repeated(Tag.Set, 500_000, key)) as Set<number>).size, 500_000);
-  const map = decode(repeated(Tag.Map, 300_000, (i) => [...key(i), 1])) as Map<number, number>;
-  assert.equal(map.size, 300_000);
+  assert.equal((decode(repeated(Tag.Set, 200_000, key)) as Set<number>).size, 200_000);
+  const map = decode(repeated(Tag.Map, 100_000, (i) => [...key(i), 1])) as Map<number, number>;
+  assert.equal(map.size, 100_000);
   const keyed = (i: number) => [...text(String(i).padStart(7, "k")), 1];
-  const record = decode(repeated(Tag.Record, 200_000, keyed)) as object;
-  assert.equal(Object.keys(record).length, 200_000);
+  const record = decode(repeated(Tag.Record, 70_000, keyed)) as object;
+  assert.equal(Object.keys(record).length, 70_000);
 });
 
 Deno.test("IncomingFrame sets no prototype, also where Deno has __proto__", async () => {

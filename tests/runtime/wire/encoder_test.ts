@@ -202,9 +202,9 @@ Deno.test("writeEnvelope refuses a value or writes what can be read, whatever th
       decodeEnvelope(bytes, { source: SERVER });
       sent++;
     }),
-    { numRuns: 600 },
+    { numRuns: 300 },
   );
-  assert.ok(sent > 50 && refused > 50, `${sent} sent, ${refused} refused`);
+  assert.ok(sent > 25 && refused > 25, `${sent} sent, ${refused} refused`);
 });
 
 Deno.test("writeEnvelope refuses fields or writes what can be read, whatever the fields are", () => {
@@ -246,7 +246,7 @@ Deno.test("writeEnvelope refuses fields or writes what can be read, whatever the
         timeToLive === undefined || timeToLive === Infinity,
       );
     }),
-    { numRuns: 600 },
+    { numRuns: 300 },
   );
 });
 
