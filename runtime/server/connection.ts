@@ -192,6 +192,8 @@ export class Connection {
           await new Promise((resolve) => setTimeout(resolve));
           began = performance.now();
         }
+        // A large frame is not kept while the peer is silent.
+        this.#frame.clear();
       } while (this.open && await this.#reader.fill());
       this.close(
         this.#reader.cut ? "the connection was lost inside a message" : "the peer closed it",

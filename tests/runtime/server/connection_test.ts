@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import v8 from "node:v8";
+import vm from "node:vm";
 import type { Actor } from "../../../runtime/actor/actor.ts";
 import type { Envelope } from "../../../runtime/actor/envelope.ts";
 import { ActorRef } from "../../../runtime/actor/ref.ts";
@@ -574,9 +576,9 @@ class HeldStream implements ByteStream {
 /** A connection without a server around it. */
 function connectionOf(
   bytes: Uint8Array,
-  options: { outbox?: Outbox; events?: Partial<ConnectionEvents> } = {},
+  options: { outbox?: Outbox; events?: Partial<ConnectionEvents>; stream?: ByteStream } = {},
 ): Connection {
-  const stream = new HeldStream(bytes);
+  const { stream = new HeldStream(bytes) } = options;
   return new Connection(stream, {
     peer: parseServerId("peer"),
     instance: new Uint8Array(32),
@@ -614,6 +616,31 @@ Deno.test("Connection takes nothing more from a peer once it is closed", async (
   await closed.promise;
   await pause(0);
   assert.equal(got.length, 1);
+});
+
+Deno.test("Connection does not keep a large frame while its peer is silent", async () => {
+  v8.setFlagsFromString("--expose-gc");
+  const collectGarbage = vm.runInNewContext("gc");
+  const large: WeakRef<ArrayBufferLike>[] = [];
+  class WatchedStream extends HeldStream {
+    override read(buffer: Uint8Array): Promise<number | null> {
+      if (buffer.buffer.byteLength > 1024 * 1024) large.push(new WeakRef(buffer.buffer));
+      return super.read(buffer);
+    }
+  }
+  const got = Promise.withResolvers<void>();
+  const one = frame(rogueFrame({ dest: "x" }, rogueBody(new Uint8Array(4 * 1024 * 1024))));
+  const connection = connectionOf(one, {
+    stream: new WatchedStream(one),
+    events: { expects: () => false, onEnvelope: () => got.resolve() },
+  });
+  await got.promise;
+  await eventually(() => {
+    collectGarbage();
+    return large.every((buffer) => buffer.deref() === undefined);
+  }, "its bytes are let go of");
+  assert.notEqual(large.length, 0);
+  connection.close("done");
 });
 
 Deno.test("Connection says that its outbox is drained when the last of it is being written", async () => {
