@@ -17,6 +17,14 @@ import { type Outcome, TemporaryEnsemble } from "../temporary_ensemble.ts";
 /** The passphrase of the authority. */
 export const PASSPHRASE = "correct horse";
 
+/** What {@linkcode CertifiedEnsemble.certify} issues to a server. */
+export interface Certified {
+  id: string;
+  capabilities?: string[];
+  hosts?: string[];
+  days?: number;
+}
+
 /** A temporary ensemble, and what there is to do with its authority. */
 export class CertifiedEnsemble extends TemporaryEnsemble {
   /** The directory of the ensemble's files. */
@@ -45,6 +53,25 @@ export class CertifiedEnsemble extends TemporaryEnsemble {
     for (const [name, text] of files) {
       await Deno.writeTextFile(`${home}/tls/${name}`, text, { mode: 0o600 });
     }
+  }
+
+  /** Issues certificates in an ensemble that {@linkcode giveAuthority} gave an authority, all in one process. */
+  static async certify(places: TemporaryEnsemble, certificates: Certified[]): Promise<void> {
+    const source = (file: string) =>
+      JSON.stringify(new URL(`../../runtime/${file}`, import.meta.url));
+    const { code, stderr } = await places.evaluate(`
+      import { issueCertificate } from ${source("ensemble/certificate_issuing.ts")};
+      import { DEFAULT_DAYS } from ${source("ensemble/certificate_validity.ts")};
+      import { parseHost } from ${source("ensemble/host_name.ts")};
+      import { parseServerId } from ${source("actor/server_id.ts")};
+      const passphrase = ${JSON.stringify(PASSPHRASE)};
+      for (const each of ${JSON.stringify(certificates)}) {
+        const { id, capabilities = [], hosts = [], days = DEFAULT_DAYS } = each;
+        const options = { passphrase, capabilities, hosts: hosts.map(parseHost), days };
+        await issueCertificate(parseServerId(id), options);
+      }
+    `);
+    assert.equal(code, 0, stderr);
   }
 
   static #authority: Promise<[name: string, text: string][]> | undefined;

@@ -109,7 +109,8 @@ Deno.test("who is retracted and revoked are those that were authorized and certi
     "--passphrase-file",
     await ensemble.write("passphrase", `${PASSPHRASE}\n`, { mode: 0o600 }),
   ];
-  for (const id of ["b", "a", "b", "c"]) await ensemble.lines("ca", "cert", ...file, id);
+  const issued = ["b", "a", "b", "c"].map((id) => ({ id }));
+  await CertifiedEnsemble.certify(ensemble.places, issued);
   await ensemble.lines("ca", "revoke", ...file, "c");
   assert.deepEqual(await ask(ensemble.places, ["ca", "revoke", ""]), ["server", "a\t", "b\t"]);
 });

@@ -1,18 +1,16 @@
 import assert from "node:assert/strict";
-import { CertifiedEnsemble, PASSPHRASE } from "../cli/certified_ensemble.ts";
+import { type Certified, CertifiedEnsemble, PASSPHRASE } from "../cli/certified_ensemble.ts";
 import { NETWORKS, testWith } from "../requirements.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
 import { installAdministrator } from "./administrator.ts";
 import { RunningEnsemble, RunningProcess, WAITING } from "./running_ensemble.ts";
 
-/** An ensemble whose authority has issued these certificates: the server, then options of `ca cert`. */
-async function certified(...certificates: string[][]): Promise<RunningEnsemble> {
+/** An ensemble whose authority has issued these certificates. */
+async function certified(...certificates: Certified[]): Promise<RunningEnsemble> {
   const ensemble = new RunningEnsemble();
   await ensemble.lines("cookie");
   await CertifiedEnsemble.giveAuthority(`${ensemble.places.gerbilPath}/ensemble`);
-  for (const options of certificates) {
-    await ensemble.lines("ca", "cert", ...await passphrase(ensemble), ...options);
-  }
+  await CertifiedEnsemble.certify(ensemble.places, certificates);
   return ensemble;
 }
 
@@ -37,7 +35,10 @@ function overTls(): { options: string[]; address: string } {
 }
 
 Deno.test("servers meet over tls, read their certificates again, and know who is revoked", async () => {
-  await using ensemble = await certified(["a"], ["b"], ["console", "--capabilities", "(loader)"]);
+  await using ensemble = await certified({ id: "a" }, { id: "b" }, {
+    id: "console",
+    capabilities: ["loader"],
+  });
   await ensemble.startRegistry();
   const [atA, atB] = [overTls(), overTls()];
   const [a] = await Promise.all([
@@ -87,7 +88,7 @@ Deno.test("servers meet over tls, read their certificates again, and know who is
 });
 
 Deno.test("a console whose certificate has admin asks for no passphrase", async () => {
-  await using ensemble = await certified(["a"], ["console", "--capabilities", "(admin)"]);
+  await using ensemble = await certified({ id: "a" }, { id: "console", capabilities: ["admin"] });
   await installAdministrator(ensemble);
   await ensemble.startRegistry();
   const { options } = overTls();
@@ -107,7 +108,7 @@ Deno.test("a server without a certificate does not listen over tls, and says how
 });
 
 Deno.test("a server warns of a certificate that ends soon, and of what it listens at without", async () => {
-  await using ensemble = await certified(["a", "--days", "20"]);
+  await using ensemble = await certified({ id: "a", days: 20 });
   await ensemble.startRegistry();
   const a = await ensemble.startServer("a", [
     ...["--listen", "tcp://0.0.0.0:0", "--listen", "tcp://127.0.0.1:0"],
@@ -185,10 +186,10 @@ testWith(["ip", NETWORKS], {
     await using network = await TwoNamespaces.create();
     const [here, there] = network.hosts;
     await using ensemble = await certified(
-      ["registry", "--host", here.address],
-      ["a", "--host", here.address],
-      ["b", "--host", there.address],
-      ["console", "--capabilities", "(loader)", "--host", there.address],
+      { id: "registry", hosts: [here.address] },
+      { id: "a", hosts: [here.address] },
+      { id: "b", hosts: [there.address] },
+      { id: "console", capabilities: ["loader"], hosts: [there.address] },
     );
     using remote = copyOf(ensemble);
     const program = await ensemble.write("main.ts", WAITING);
