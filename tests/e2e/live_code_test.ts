@@ -53,8 +53,16 @@ async function startProject() {
   };
 }
 
+/** A project for the tests that load what no other test knows of. */
+let project: Awaited<ReturnType<typeof startProject>>;
+
+Deno.test.beforeAll(async () => {
+  project = await startProject();
+});
+
+Deno.test.afterAll(async () => await project[Symbol.asyncDispose]());
+
 Deno.test("what run started is TypeScript with its data, its files and its places", async () => {
-  await using project = await startProject();
   const { ensemble, server, evaluate } = project;
   const main = `ensemble.module("main.ts")`;
   const described = JSON.parse(await evaluate(`${main}.describe()`));
@@ -88,6 +96,7 @@ Deno.test("what run started is TypeScript with its data, its files and its place
 });
 
 Deno.test("load --list tells what was loaded by whom, and a rollback shows", async () => {
+  // All that the server has loaded is listed.
   await using project = await startProject();
   const { ensemble } = project;
   const file = ensemble.path("page.ts");
@@ -133,7 +142,6 @@ Deno.test("load --list tells what was loaded by whom, and a rollback shows", asy
 });
 
 Deno.test("npm packages are loaded in the server first; what it lacks is named by the importer", async () => {
-  await using project = await startProject();
   const { ensemble, evaluate } = project;
   const file = await ensemble.write(
     "parsing.ts",
@@ -154,7 +162,6 @@ Deno.test("npm packages are loaded in the server first; what it lacks is named b
 });
 
 Deno.test("a tree of 500 modules is loaded, and what is new of it later", async () => {
-  await using project = await startProject();
   const { ensemble, evaluate } = project;
   const size = 500;
   const text = (index: number) =>
