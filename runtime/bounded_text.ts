@@ -7,12 +7,16 @@
  *
  * @module
  */
+import { ITEMS, Narrowing } from "./narrowed_value.ts";
 
 /** How much of a peer's text is quoted in an error or a log line, in UTF-16 code units. */
 export const QUOTED_LENGTH = 200;
 
-/** How many items of an array, a map, a set or a typed array are shown, as in Deno's REPL. */
-const ITEMS = 100;
+/** How many properties of an object are shown. */
+const PROPERTIES = 1_000;
+
+/** How many properties of an object are shown where it is shown whole otherwise. */
+const WHOLE_PROPERTIES = 10_000;
 
 /** How deep objects are shown inside each other, the deepest first: that is as deep as in Deno's REPL. */
 const DEPTHS = [4, 3, 2, 1, 0];
@@ -62,10 +66,11 @@ export function inspectBounded(value: unknown, options: InspectOptions = {}): st
     { depth: 0, stringLength: SHORT_STRING_LENGTH },
   ];
   try {
-    const estimate = new LengthEstimate(limit);
+    const narrowing = new Narrowing(PROPERTIES);
+    const estimate = new LengthEstimate(limit, narrowing);
     for (const size of sizes) {
       if (estimate.exceeds(value, size)) continue;
-      const text = Deno.inspect(value, {
+      const text = Deno.inspect(narrowing.narrow(value, size.depth), {
         colors: false,
         depth: size.depth,
         iterableLimit: ITEMS,
@@ -77,11 +82,25 @@ export function inspectBounded(value: unknown, options: InspectOptions = {}): st
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
       return `[${describeValue(value)}]`;
     }
-    return `[an object of ${estimate.keysOf(value).length} properties: look at some of them]`;
+    return `[an object of ${narrowing.keysOf(value).length} properties: look at some of them]`;
   } catch (error) {
     const reason = error instanceof Error ? String(error.message) : "it cannot be inspected";
     return `[a value that cannot be shown: ${shorten(reason, limit)}]`;
   }
+}
+
+/**
+ * A value as `Deno.inspect` shows it, of an object its first {@linkcode WHOLE_PROPERTIES} properties; or
+ * undefined where the text would be longer than `limit`, in UTF-16 code units.
+ */
+export function inspectWhole(value: unknown, limit: number): string | undefined {
+  const narrowing = new Narrowing(WHOLE_PROPERTIES);
+  const size = { depth: DEPTHS[0]!, stringLength: STRING_LENGTH };
+  if (new LengthEstimate(limit, narrowing).exceeds(value, size)) return undefined;
+  // Only the value itself is shown whole: strings inside it multiply.
+  const whole = typeof value === "string" ? { strAbbreviateSize: limit } : {};
+  const text = Deno.inspect(narrowing.narrow(value, size.depth), { colors: false, ...whole });
+  return text.length <= limit ? text : undefined;
 }
 
 /**
@@ -112,26 +131,14 @@ function isHuge(integer: bigint): boolean {
   return integer >= HUGE_INTEGER || integer <= -HUGE_INTEGER;
 }
 
-/**
- * About how long the text of a value is; what is above the limit is not looked at. `Deno.inspect` itself
- * bounds neither the properties of an object nor the whole.
- */
+/** About how long the text of a value is; what is above the limit is not looked at. */
 class LengthEstimate {
   readonly #limit: number;
-  /** All at once is the only way to get them, and takes a second for a million. */
-  readonly #keys = new Map<object, PropertyKey[]>();
-  // Loaded when it is needed, which at the start of a command it is not.
-  readonly #types = process.getBuiltinModule("node:util").types;
+  readonly #narrowing: Narrowing;
 
-  constructor(limit: number) {
+  constructor(limit: number, narrowing: Narrowing) {
     this.#limit = limit;
-  }
-
-  /** The keys of an object. */
-  keysOf(object: object): PropertyKey[] {
-    let keys = this.#keys.get(object);
-    if (!keys) this.#keys.set(object, keys = Reflect.ownKeys(object));
-    return keys;
+    this.#narrowing = narrowing;
   }
 
   /** Whether the text is too long. */
@@ -143,12 +150,10 @@ class LengthEstimate {
       length += TOKEN_LENGTH;
       if (typeof part === "string") length += Math.min(part.length, stringLength);
       if (typeof part === "bigint" && isHuge(part)) length = Infinity;
-      if (typeof part !== "object" || part === null || left < 0) return;
-      // A proxy is shown as its target, which only the inspection can see. A part that holds itself is
-      // shown once, and one that several hold as often as that.
-      if (above.has(part) || this.#types.isProxy(part)) return;
+      // A part that holds itself is shown once, and one that several hold as often as that.
+      if (left < 0 || !this.#narrowing.hasParts(part) || above.has(part)) return;
       above.add(part);
-      for (const item of this.#itemsOf(part)) {
+      for (const item of this.#narrowing.partsOf(part)) {
         if (length > this.#limit) break;
         visit(item, left - 1);
       }
@@ -157,29 +162,4 @@ class LengthEstimate {
     visit(value, depth);
     return length > this.#limit;
   }
-
-  *#itemsOf(container: object): Generator<unknown> {
-    if (ArrayBuffer.isView(container)) return;
-    if (Array.isArray(container)) {
-      for (let index = 0; index < Math.min(container.length, ITEMS); index++) {
-        yield Object.getOwnPropertyDescriptor(container, index)?.value;
-      }
-      return;
-    }
-    if (this.#types.isMap(container)) {
-      for (const pair of firstItems(Map.prototype.entries.call(container))) {
-        yield* pair as unknown[];
-      }
-    } else if (this.#types.isSet(container)) {
-      yield* firstItems(Set.prototype.values.call(container));
-    }
-    for (const key of this.keysOf(container)) {
-      yield key;
-      yield Object.getOwnPropertyDescriptor(container, key)?.value;
-    }
-  }
-}
-
-function firstItems(iterator: IteratorObject<unknown>): Iterable<unknown> {
-  return iterator.take(ITEMS);
 }

@@ -4,23 +4,22 @@
  * @module
  */
 import { EnsembleError } from "../errors.ts";
+import { inspectWhole } from "../bounded_text.ts";
 import { describeThrown } from "../thrown.ts";
 
 /** The longest text that a result may become, in UTF-16 code units. */
 export const MAX_RENDERED_LENGTH = 16 * 1024 * 1024;
 
 /**
- * A value as `Deno.inspect` shows it, strings whole; undefined for undefined.
+ * A value as `Deno.inspect` shows it, strings whole, and of an object no more than 10,000 properties;
+ * undefined for undefined.
  *
  * @throws {EnsembleError} when it is longer than {@linkcode MAX_RENDERED_LENGTH}, or inspecting it
  * throws.
  */
 export function renderValue(value: unknown): string | undefined {
   if (value === undefined) return undefined;
-  if (typeof value === "string") checkLength(value);
-  // Only the result itself is shown whole: strings inside it multiply.
-  const whole = typeof value === "string" ? { strAbbreviateSize: MAX_RENDERED_LENGTH } : {};
-  return attempt("shown", () => Deno.inspect(value, { colors: false, ...whole }));
+  return attempt("shown", () => inspectWhole(value, MAX_RENDERED_LENGTH));
 }
 
 /**
@@ -30,24 +29,23 @@ export function renderValue(value: unknown): string | undefined {
  */
 export function renderJson(value: unknown): string | undefined {
   if (value === undefined) return undefined;
-  if (typeof value === "string") checkLength(value);
-  return attempt("written as JSON", () => JSON.stringify(value, refuseLoss));
+  return attempt("written as JSON", () => {
+    const isTooLong = typeof value === "string" && value.length > MAX_RENDERED_LENGTH;
+    return isTooLong ? undefined : JSON.stringify(value, refuseLoss);
+  });
 }
 
-function attempt(verb: string, render: () => string): string {
-  let text: string;
+/** What `render` gives: a text, or undefined where that is too long. */
+function attempt(verb: string, render: () => string | undefined): string {
+  let text: string | undefined;
   try {
     text = render();
   } catch (error) {
     throw new EnsembleError(`the value cannot be ${verb}: ${describeThrown(error)}`);
   }
-  return checkLength(text);
-}
-
-function checkLength(text: string): string {
-  if (text.length <= MAX_RENDERED_LENGTH) return text;
+  if (text !== undefined && text.length <= MAX_RENDERED_LENGTH) return text;
   throw new EnsembleError(
-    `the value is too long to be shown: ${text.length} characters, of at most ${MAX_RENDERED_LENGTH}`,
+    `the value is too long to be shown: more than ${MAX_RENDERED_LENGTH} characters`,
   );
 }
 
