@@ -33,6 +33,9 @@ export interface BundleOptions {
   readonly lazyBuiltins?: readonly string[];
 }
 
+/** What packages ask for and do without: `typescript` when it is tested. */
+const OPTIONAL_PACKAGES = ["source-map-support"];
+
 /**
  * Bundles the program that starts with the first of the modules, and the others to go with it; gives the
  * first one's file in the directory. All files are beside or below it as the modules are.
@@ -51,6 +54,7 @@ export async function bundleProgram(
     "--platform=deno",
     "--code-splitting",
     "--allow-import",
+    ...OPTIONAL_PACKAGES.map((name) => `--external=${name}`),
     ...importMap === undefined ? [] : [`--import-map=${importMap}`],
     `--outdir=${directory}`,
     ...entries,
@@ -95,13 +99,19 @@ const LAZY_REQUIRE = lazy(
   `globalThis.process.getBuiltinModule("node:module").createRequire(import.meta.url)`,
 );
 
-/** Puts off what a file of a bundle loads. */
+/** Puts off what a file of a bundle loads, and gives CommonJS in it its names for the file. */
 async function ease(path: string, lazyBuiltins: readonly string[]): Promise<string> {
   const text = await Deno.readTextFile(path);
   const file = new MagicString(text);
   const require = REQUIRE.exec(text);
   if (require) {
     file.overwrite(require.index, require.index + require[0].length, LAZY_REQUIRE);
+  }
+  for (const name of ["filename", "dirname"]) {
+    const isFree = text.includes(`__${name}`) &&
+      !new RegExp(String.raw`\b(?:var|let|const|function)\s+__${name}\b`).test(text);
+    const start = /^#!.*\n/.exec(text)?.[0].length ?? 0;
+    if (isFree) file.appendLeft(start, `var __${name} = import.meta.${name};\n`);
   }
   const { imports } = await findImports(text, path);
   for (const { specifier, start, end, keyword } of imports) {
