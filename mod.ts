@@ -91,8 +91,9 @@ export {
 export type { LoaderHandlers } from "./runtime/code/loader_protocol.ts";
 export type { ModuleNamespace } from "./runtime/code/library_table.ts";
 export type { SourceLocation } from "./runtime/code/module_error.ts";
-export type { Cycle, Link, ModuleName, Unit } from "./runtime/code/unit.ts";
+export type { Candidate, Cycle, Link, ModuleName, Unit } from "./runtime/code/unit.ts";
 export type {
+  InstanceCount,
   LibraryImport,
   LoadOutcome,
   LoadRequest,

@@ -8,7 +8,9 @@ import type { Link, Unit } from "../../runtime/code/unit.ts";
 import type { SourceModule } from "./module_graph.ts";
 
 /** A canonical text, and the places in it that concern a server. */
-export interface CanonicalText extends Pick<Unit, "text" | "links" | "metaProperties"> {
+export interface CanonicalText
+  extends
+    Pick<Unit, "text" | "links" | "metaProperties" | "computedImports" | "workers" | "candidates"> {
   /** What was replaced in the module's own text. */
   edits: TextEdit[];
 }
@@ -47,6 +49,17 @@ export function canonicalText(source: SourceModule, nameUnit: UnitNaming): Canon
     text: applyEdits(source.text, edits),
     links,
     metaProperties: source.metaProperties.map(([start, end]) => [shifted(start), shifted(end)]),
+    ...source.computedImports.length > 0 && {
+      computedImports: source.computedImports.map(shifted),
+    },
+    ...source.workers.length > 0 && { workers: source.workers.map(shifted) },
+    ...source.candidates.length > 0 && {
+      candidates: source.candidates.map(({ specifier, type, target }) => ({
+        specifier,
+        ...type !== undefined && { type },
+        target: nameUnit(target.module),
+      })),
+    },
     edits,
   };
 }

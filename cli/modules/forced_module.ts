@@ -19,7 +19,8 @@ export class ForcedModule {
     const modules = source.imports.flatMap(({ target }) =>
       target.kind === "local" ? [target.module] : []
     );
-    this.imports = [...new Set(modules)];
+    const candidates = source.candidates.map(({ target }) => target.module);
+    this.imports = [...new Set([...modules, ...candidates])];
   }
 
   /**
@@ -38,7 +39,9 @@ export class ForcedModule {
    * @throws {ModuleError} at the import of a module that the server does not run.
    */
   async build(running: Map<string, string>): Promise<Program> {
-    const unit = await buildUnit(this.#source, (module) => {
+    // What a computed import may lead to is what is there.
+    const candidates = this.#source.candidates.filter(({ target }) => running.has(target.module));
+    const unit = await buildUnit({ ...this.#source, candidates }, (module) => {
       const hash = running.get(module);
       if (hash !== undefined) return unitSpecifier(hash);
       const { location } = this.#source.imports.find(({ target }) =>

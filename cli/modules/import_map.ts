@@ -11,6 +11,13 @@ export interface ImportMapText {
   scopes?: Record<string, Record<string, unknown>>;
 }
 
+/** Mappings that count for the modules below one directory. */
+export interface MappedDirectory {
+  imports: Record<string, unknown>;
+  /** The URL of the file that they are in, in that directory. */
+  base: string;
+}
+
 /** Keys to absolute addresses, the most specific key first; null blocks its key. */
 type Mappings = [key: string, address: string | null][];
 
@@ -19,15 +26,27 @@ export class ImportMap {
   readonly #imports: Mappings;
   readonly #scopes: [prefix: string, mappings: Mappings][];
 
-  /** Reads a map whose relative addresses are relative to `base`, the URL of the file it is in. */
-  constructor({ imports = {}, scopes = {} }: ImportMapText, base: string) {
+  /**
+   * Reads a map whose relative addresses are relative to `base`, the URL of the file it is in, with maps
+   * that count for the modules of one directory: those of the members of a workspace.
+   */
+  constructor(
+    { imports = {}, scopes = {} }: ImportMapText,
+    base: string,
+    directories: MappedDirectory[] = [],
+  ) {
     this.#imports = readMappings(imports, base);
-    this.#scopes = Object.entries(scopes)
-      .map(([prefix, mappings]): [string, Mappings] => [
-        new URL(prefix, base).href,
-        readMappings(mappings, base),
-      ])
-      .sort(mostSpecificFirst);
+    const byPrefix = new Map<string, Mappings>();
+    const add = (prefix: string, mappings: Mappings): void => {
+      byPrefix.set(prefix, [...byPrefix.get(prefix) ?? [], ...mappings].sort(mostSpecificFirst));
+    };
+    for (const own of directories) {
+      add(new URL("./", own.base).href, readMappings(own.imports, own.base));
+    }
+    for (const [prefix, mappings] of Object.entries(scopes)) {
+      add(new URL(prefix, base).href, readMappings(mappings, base));
+    }
+    this.#scopes = [...byPrefix].sort(mostSpecificFirst);
   }
 
   /**

@@ -1,23 +1,35 @@
 /**
- * TypeScript to JavaScript: the types taken off.
+ * TypeScript and JSX to JavaScript.
  *
  * @module
  */
 import { extname } from "node:path";
+import type { CompilerOptions as TypeScriptOptions } from "npm:typescript@^6.0.3";
 import { ModuleError } from "../../runtime/code/module_error.ts";
-import {
-  decodeMappings,
-  identityMappings,
-  type Mappings,
-  sourcePosition,
-} from "../../runtime/code/source_map.ts";
+import { decodeMappings, identityMappings, type Mappings } from "../../runtime/code/source_map.ts";
 import { lineStarts, positionAt } from "../../runtime/code/text_position.ts";
+import type { CompilerOptions } from "./configuration.ts";
+import { parseModule, type Syntax, TOO_DEEP } from "./syntax.ts";
 
 /** A module's text as a server can run it. */
 export interface JavaScript {
   text: string;
   /** Where its author wrote what is in it; absent for data. */
   mappings?: Mappings;
+}
+
+/** What {@linkcode toJavaScript} gives. */
+export interface CompiledModule extends JavaScript {
+  /** The syntax of the text, where that had to be known. */
+  syntax?: Syntax;
+}
+
+/** Options of {@linkcode toJavaScript}. */
+export interface JavaScriptOptions {
+  /** What the project says of how modules are compiled. */
+  compilerOptions: CompilerOptions;
+  /** The module id. */
+  module: string;
 }
 
 /** What swc throws: a plain object, not an error. Lines count from 1, columns from 0. */
@@ -31,49 +43,90 @@ export interface Diagnostic {
 }
 
 /**
- * The JavaScript of a module's `source`. Types become white space, so lines and columns stay; only
- * syntax that is more than types, such as an enum, is rewritten, and then they may move.
+ * The JavaScript of a module's `source`, as Deno would make it: without types, and without the imports of
+ * which only types are used.
  *
- * @throws {ModuleError} when the source does not parse: then its cause is a {@linkcode Diagnostic}; or
- * when `path` is of a kind that is not supported.
+ * @throws {ModuleError} when the source does not parse, or when `path` is of a kind that is not supported.
  */
-export async function toJavaScript(source: string, path: string): Promise<JavaScript> {
-  const javascript = await read(source, path);
-  await refuseDecorators(javascript, path);
-  return javascript;
-}
-
-async function read(source: string, path: string): Promise<JavaScript> {
+export async function toJavaScript(
+  source: string,
+  path: string,
+  options: JavaScriptOptions,
+): Promise<CompiledModule> {
   switch (extname(path)) {
     case ".js":
     case ".mjs":
+    case ".cjs":
       return { text: source, mappings: identityMappings(source) };
     case ".ts":
     case ".mts":
-      return await withoutTypes(source, path);
+    case ".cts": {
+      const { verbatimModuleSyntax = false } = options.compilerOptions;
+      let javascript: JavaScript;
+      try {
+        javascript = await transform(source, path, verbatimModuleSyntax);
+      } catch (error) {
+        if (!isOverflow(error)) throw error;
+        // Long chains of operators take no stack there.
+        return await compile(source, path, { ...options, decorators: false });
+      }
+      const syntax = await parseModule(javascript.text, path);
+      return isDecorator(javascript.text, syntax)
+        ? await compile(source, path, { ...options, decorators: true })
+        : { ...javascript, syntax };
+    }
     case ".tsx":
     case ".jsx":
-      throw new ModuleError("JSX is not supported in shipped code", { path });
+      return await compile(source, path, { ...options, decorators: MAY_DECORATE.test(source) });
     default:
       throw new ModuleError(
-        "is not a module that can be shipped: its name must end in .ts, .mts, .js or .mjs, or it " +
-          'must be imported as data: with { type: "json" }, "text" or "bytes"',
+        "is not a module that can be shipped: its name must end in .ts, .mts, .tsx, .js, .mjs, .jsx, " +
+          '.cjs, .cts or .wasm, or it must be imported as data: with { type: "json" }, "text" or "bytes"',
         { path },
       );
   }
 }
 
-async function withoutTypes(source: string, path: string): Promise<JavaScript> {
-  // It is CommonJS, of which a bundle has only the default.
-  const { default: { transform } } = await import("npm:@swc/wasm-typescript@^1.16.2");
+/**
+ * The JavaScript of an input of the REPL. Types become white space, so lines and columns stay; imports
+ * stay too, for what is typed later.
+ *
+ * @throws {ModuleError} when the source does not parse: then its cause is a {@linkcode Diagnostic}.
+ */
+export async function inputToJavaScript(source: string, path: string): Promise<JavaScript> {
+  const javascript = await strip(source, path);
+  if (!MAY_DECORATE.test(javascript.text)) return javascript;
+  const syntax = await parseModule(javascript.text, path);
+  if (!isDecorator(javascript.text, syntax)) return javascript;
+  const { line, column } = positionAt(lineStarts(javascript.text), syntax.fault!);
+  const message = "decorators are not supported in an input";
+  fail({ code: "UnsupportedSyntax", message, startLine: line, startColumn: column - 1 }, path);
+}
+
+async function strip(source: string, path: string): Promise<JavaScript> {
+  const swc = await loadSwc();
   try {
-    const { code } = await transform(source, { mode: "strip-only" });
+    const { code } = swc.transformSync(source, { mode: "strip-only" });
     return { text: code, mappings: identityMappings(code) };
   } catch (diagnostic) {
     if ((diagnostic as Diagnostic).code !== "UnsupportedSyntax") fail(diagnostic, path);
   }
+  return await transform(source, path, true);
+}
+
+/** What takes types off: the compiler that Deno itself is built on. */
+async function transform(
+  source: string,
+  path: string,
+  verbatimModuleSyntax: boolean,
+): Promise<JavaScript> {
+  const swc = await loadSwc();
   try {
-    const { code, map } = await transform(source, { mode: "transform", sourceMap: true });
+    const { code, map } = swc.transformSync(source, {
+      mode: "transform",
+      sourceMap: true,
+      transform: { verbatimModuleSyntax },
+    });
     const mappings = decodeMappings(JSON.parse(map!).mappings);
     return { text: code, mappings: mappings.map((line) => line.map(withoutName)) };
   } catch (diagnostic) {
@@ -81,23 +134,87 @@ async function withoutTypes(source: string, path: string): Promise<JavaScript> {
   }
 }
 
-/** What may be a decorator. It is found quickly also among the many blank lines that types leave. */
-const DECORATOR = /(?:^|[{};]|\bexport|\bdefault)[ \t]*@[\w$([]/m;
+async function loadSwc() {
+  // It is CommonJS, of which a bundle has only the default.
+  return (await import("npm:@swc/wasm-typescript@^1.16.2")).default;
+}
 
-/** V8 has no decorators, and its words for that do not say so. */
-async function refuseDecorators({ text, mappings = [] }: JavaScript, path: string): Promise<void> {
-  if (!DECORATOR.test(text)) return;
-  const { parse } = await import("npm:acorn@^8.19.0");
+/** What swc without its larger parts leaves as it is: JSX and decorators. */
+async function compile(
+  source: string,
+  path: string,
+  { compilerOptions, module, decorators }: JavaScriptOptions & { decorators: boolean },
+): Promise<JavaScript> {
+  const { default: ts } = await import("npm:typescript@^6.0.3");
+  const [, jsxImportSource = compilerOptions.jsxImportSource] = IMPORT_SOURCE.exec(source) ?? [];
+  const jsx = jsxEmit(IMPORT_SOURCE.test(source) ? "react-jsx" : compilerOptions.jsx, ts.JsxEmit);
+  const options: TypeScriptOptions = {
+    module: ts.ModuleKind.ESNext,
+    // Of standard decorators the next version of ECMAScript has all, and V8 nothing.
+    target: decorators ? ts.ScriptTarget.ES2022 : ts.ScriptTarget.ESNext,
+    sourceMap: true,
+    isolatedModules: true,
+    experimentalDecorators: compilerOptions.experimentalDecorators ?? false,
+    emitDecoratorMetadata: compilerOptions.emitDecoratorMetadata ?? false,
+    verbatimModuleSyntax: compilerOptions.verbatimModuleSyntax ?? false,
+    jsx,
+    ...jsx === ts.JsxEmit.React
+      ? {
+        jsxFactory: compilerOptions.jsxFactory ?? "React.createElement",
+        jsxFragmentFactory: compilerOptions.jsxFragmentFactory ?? "React.Fragment",
+      }
+      : { jsxImportSource: jsxImportSource ?? "react" },
+  };
+  let output;
   try {
-    parse(text, { ecmaVersion: "latest", sourceType: "module" });
+    output = ts.transpileModule(source, {
+      compilerOptions: options,
+      // A part of the text, in React's development mode. Of JavaScript it would keep all imports.
+      fileName: module.replace(/\.jsx$/, ".tsx"),
+      reportDiagnostics: true,
+    });
   } catch (error) {
-    const { pos } = error as { pos: number };
-    if (text[pos] !== "@") return;
-    const place = sourcePosition(mappings, positionAt(lineStarts(text), pos));
-    const message = "decorators are not supported in shipped code";
-    const { line, column = 1 } = place ?? {};
-    fail({ code: "UnsupportedSyntax", message, startLine: line, startColumn: column - 1 }, path);
+    if (error instanceof RangeError) throw new ModuleError(TOO_DEEP, { path }, { cause: error });
+    throw error;
   }
+  const [diagnostic] = output.diagnostics ?? [];
+  if (diagnostic) {
+    const message = ts.flattenDiagnosticMessageText(diagnostic.messageText, "\n");
+    const place = positionAt(lineStarts(source), diagnostic.start ?? 0);
+    throw new ModuleError(message, { path, ...place });
+  }
+  return {
+    text: output.outputText.replace(/\/\/# sourceMappingURL=.*\n?$/, ""),
+    mappings: decodeMappings(JSON.parse(output.sourceMapText!).mappings)
+      .map((line) => line.map(withoutName)),
+  };
+}
+
+/** How TypeScript names what Deno does; it precompiles nothing, and the runtimes that do take either. */
+function jsxEmit<Emit>(
+  jsx: string | undefined,
+  { React, ReactJSX, ReactJSXDev }: { React: Emit; ReactJSX: Emit; ReactJSXDev: Emit },
+): Emit {
+  switch (jsx) {
+    case "react-jsx":
+    case "precompile":
+      return ReactJSX;
+    case "react-jsxdev":
+      return ReactJSXDev;
+    default:
+      return React;
+  }
+}
+
+/** The comment by which one file says where its JSX comes from. */
+const IMPORT_SOURCE = /\/\*[\s*]*@jsxImportSource[ \t]+(\S+)/;
+
+/** What stands in every text with decorators. */
+const MAY_DECORATE = /@[\w$([]/;
+
+/** Whether what is wrong with a text is that it has decorators, which V8 does not take. */
+function isDecorator(text: string, { fault }: Syntax): boolean {
+  return fault !== undefined && text[fault] === "@";
 }
 
 /** The table of names that a segment may point into stays behind. */
@@ -105,7 +222,13 @@ function withoutName(segment: Mappings[0][0]): Mappings[0][0] {
   return segment.length === 5 ? [segment[0], segment[1], segment[2], segment[3]] : segment;
 }
 
+/** Whether swc had too little stack; from then on it has less, and says so in another way. */
+function isOverflow(error: unknown): boolean {
+  return error instanceof RangeError || error instanceof WebAssembly.RuntimeError;
+}
+
 function fail(diagnostic: unknown, path: string): never {
+  if (isOverflow(diagnostic)) throw diagnostic;
   const { message, startLine: line, startColumn } = diagnostic as Diagnostic;
   const location = line === undefined ? { path } : { path, line, column: (startColumn ?? 0) + 1 };
   throw new ModuleError(message, location, { cause: diagnostic });

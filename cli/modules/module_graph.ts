@@ -8,19 +8,38 @@ import { fileURLToPath } from "node:url";
 import { ModuleError, type SourceLocation } from "../../runtime/code/module_error.ts";
 import { sourcePosition } from "../../runtime/code/source_map.ts";
 import { lineStarts, positionAt } from "../../runtime/code/text_position.ts";
+import {
+  COMMON_JS,
+  commonJsFacade,
+  commonJsModule,
+  completeRequired,
+  isCommonJs,
+  requiredModule,
+} from "./common_js.ts";
+import {
+  type ComputedImport,
+  findCandidates,
+  findComputedImports,
+  findWorkers,
+} from "./computed_imports.ts";
 import { dataToJavaScript, type DataType, dataType } from "./data_module.ts";
 import { findImports, type Import, type ModuleImports } from "./imports.ts";
-import { type JavaScript, toJavaScript } from "./javascript.ts";
-import { findProject, moduleId, type Project } from "./project.ts";
-import { mayPause } from "./top_level_await.ts";
+import { type CompiledModule, type JavaScript, toJavaScript } from "./javascript.ts";
+import { isFile } from "./package_json.ts";
+import { compilerOptions, findProject, moduleId, type Project } from "./project.ts";
 import { type LibraryTarget, type LocalTarget, Resolver } from "./resolver.ts";
+import { mayPause, parseModule } from "./syntax.ts";
+import { wasmToJavaScript } from "./wasm_module.ts";
+
+/** What a file may be taken as, other than as the module that it is by its name. */
+export type TargetType = DataType | "commonjs";
 
 /** One of the author's modules as an import leads to it. */
 export interface ModuleTarget extends LocalTarget {
   /** Its module id. */
   module: string;
-  /** What it is imported as, where it is data. */
-  type?: DataType;
+  /** What it is taken as, where that is not what it is by its name. */
+  type?: TargetType;
 }
 
 /** An import, and what it leads to. */
@@ -30,13 +49,30 @@ export interface ResolvedImport extends Import {
   location: SourceLocation;
 }
 
-/** One of the author's modules, without its types. */
+/** A module that a computed `import()` may lead to. */
+export interface SourceCandidate {
+  /** Its URL relative to that of the importer's file. */
+  specifier: string;
+  /** The type of the import attributes. */
+  type?: string;
+  target: ModuleTarget;
+  /** Where the author wrote the import. */
+  location: SourceLocation;
+}
+
+/** One of the author's modules as JavaScript. */
 export interface SourceModule extends JavaScript, Pick<ModuleImports, "metaProperties"> {
   /** The module id. */
   module: string;
   /** The absolute path of its file. */
   path: string;
   imports: ResolvedImport[];
+  /** Where the keywords of its computed imports stand. */
+  computedImports: number[];
+  /** Where `Worker` stands where it starts workers with local modules. */
+  workers: number[];
+  /** What these may lead to. */
+  candidates: SourceCandidate[];
   /** Whether its evaluation may pause. */
   pauses: boolean;
 }
@@ -60,7 +96,7 @@ export class ModuleReader {
   private constructor(entry: string, project: Project, options: GraphOptions) {
     this.entry = entry;
     this.#project = project;
-    this.#resolver = new Resolver(project.importMap, options.libraryPrefixes ?? []);
+    this.#resolver = new Resolver(project, options.libraryPrefixes ?? []);
     this.#libraryModules = new Set(options.libraryModules);
   }
 
@@ -78,12 +114,12 @@ export class ModuleReader {
       );
     }
     const entry = file.startsWith("file:") ? fileURLToPath(file) : resolve(file);
-    if (!await isFile(entry)) throw await missingModule(entry, { path: entry });
+    if (!isFile(entry)) throw missingModule(entry, { path: entry });
     return new ModuleReader(entry, await findProject(entry), options);
   }
 
   /** The module id of a file of the program; of data it ends in what the file is imported as. */
-  moduleId(path: string, type?: DataType): string {
+  moduleId(path: string, type?: TargetType): string {
     const id = moduleId(this.#project, path);
     return type === undefined ? id : `${id}?${type}`;
   }
@@ -96,21 +132,32 @@ export class ModuleReader {
   async read(target: ModuleTarget, importer: SourceLocation): Promise<SourceModule> {
     const { path, module, type } = target;
     const bytes = await readBytes(path, importer);
-    if (type !== undefined) {
-      const text = await dataToJavaScript(bytes, type, path);
-      return { text, module, path, imports: [], metaProperties: [], pauses: false };
+    if (type !== undefined && type !== "commonjs") {
+      return this.#parse({ text: await dataToJavaScript(bytes, type, path) }, target);
     }
-    const javascript = await toJavaScript(new TextDecoder().decode(bytes), path);
-    const { imports, metaProperties } = await findImports(javascript.text, path);
-    const locate = locator(javascript, path);
-    return {
-      ...javascript,
+    if (path.endsWith(".wasm")) {
+      return await this.#parse({ text: wasmToJavaScript(bytes, path) }, target);
+    }
+    const javascript = await toJavaScript(new TextDecoder().decode(bytes), path, {
+      compilerOptions: compilerOptions(this.#project, path),
       module,
+    });
+    const isCommon = await isCommonJs(javascript.text, path, this.#project.packages);
+    if (type === "commonjs") {
+      return await this.#parse(
+        isCommon
+          ? await commonJsModule(javascript, path, (specifier) => this.#required(specifier, path))
+          : { text: requiredModule(path) },
+        target,
+      );
+    }
+    if (!isCommon) return await this.#parse(javascript, target);
+    const facade = await commonJsFacade(
+      javascript.text,
       path,
-      imports: imports.map((found) => this.#resolve(found, path, locate(found.start))),
-      metaProperties,
-      pauses: await mayPause(javascript.text),
-    };
+      (specifier, from) => this.#required(specifier, from),
+    );
+    return await this.#parse({ text: facade }, target);
   }
 
   /** Reads the module that the program is named by, as {@linkcode ModuleReader.read} does. */
@@ -119,13 +166,84 @@ export class ModuleReader {
     return this.read({ kind: "local", path, module: this.moduleId(path) }, { path });
   }
 
+  /** Finds what a module imports; a text without mappings is not its author's. */
+  async #parse(
+    { syntax: known, ...javascript }: CompiledModule,
+    { path, module }: ModuleTarget,
+  ): Promise<SourceModule> {
+    const syntax = known ?? await parseModule(javascript.text, path);
+    const own = javascript.mappings && syntax.program;
+    const { imports, metaProperties } = await findImports(javascript.text, path);
+    const locate = locator(javascript, path);
+    const resolved = imports.map((found) => this.#resolve(found, path, locate(found.start)));
+    const literal = new Set(imports.flatMap(({ keyword }) => keyword ?? []));
+    const computed = own && /\bimport\b\s*\(/.test(javascript.text)
+      ? findComputedImports(own, literal)
+      : [];
+    const workers = own && javascript.text.includes("Worker") ? findWorkers(own) : [];
+    return {
+      ...javascript,
+      module,
+      path,
+      imports: resolved,
+      metaProperties,
+      computedImports: computed.map(({ keyword }) => keyword),
+      workers: workers.map(({ keyword }) => keyword),
+      candidates: [...computed, ...workers].flatMap((each) =>
+        this.#candidates(each, path, locate(each.keyword))
+      ),
+      pauses: mayPause(javascript.text, syntax),
+    };
+  }
+
+  #candidates(
+    computed: ComputedImport,
+    path: string,
+    location: SourceLocation,
+  ): SourceCandidate[] {
+    const { type } = computed;
+    const data = type === undefined || type === "worker" ? undefined : dataType({ type });
+    if (type !== undefined && type !== "worker" && data === undefined) return [];
+    const mapped = (specifier: string) => {
+      const target = this.#resolver.resolve(specifier, path);
+      return target?.kind === "local" ? target.path : undefined;
+    };
+    const found = findCandidates(computed, { path, location, mapped });
+    return found.map((file): SourceCandidate => ({
+      specifier: file.specifier,
+      ...type !== undefined && { type },
+      target: {
+        kind: "local",
+        path: file.path,
+        module: this.moduleId(file.path, data),
+        ...data && { type: data },
+      },
+      location,
+    }));
+  }
+
+  #required(specifier: string, from: string): LocalTarget | LibraryTarget | undefined {
+    const target = this.#inServer(this.#resolver.resolve(specifier, from, "require"));
+    if (target?.kind !== "local") return target;
+    const path = completeRequired(target.path);
+    return isFile(path) ? { ...target, path } : undefined;
+  }
+
   #resolve(found: Import, path: string, location: SourceLocation): ResolvedImport {
     const { specifier, attributes = {}, libraryOnly } = found;
+    if (specifier.startsWith(COMMON_JS)) {
+      const file = specifier.slice(COMMON_JS.length);
+      const target = { kind: "local", path: file, type: "commonjs" } as const;
+      return { ...found, target: { ...target, module: this.moduleId(file, "commonjs") }, location };
+    }
     const resolved = this.#inServer(this.#resolver.resolve(specifier, path));
     if (resolved === undefined) {
       throw new ModuleError(
-        `nothing says what ${JSON.stringify(specifier)} is: map it in the imports of ` +
-          `deno.json, or, if it is installed in the server, name its package with --library-prefix`,
+        `nothing says what ${
+          JSON.stringify(specifier)
+        } is: map it in the imports of deno.json, add ` +
+          "it to the dependencies of package.json, or, if it is installed in the server, name its " +
+          "package with --library-prefix",
         location,
       );
     }
@@ -149,7 +267,8 @@ export class ModuleReader {
         location,
       );
     }
-    const target = { ...resolved, module: this.moduleId(resolved.path, type), ...type && { type } };
+    const module = this.moduleId(resolved.path + (resolved.suffix ?? ""), type);
+    const target = { ...resolved, module, ...type && { type } };
     return { ...found, target, location };
   }
 
@@ -166,6 +285,8 @@ export class ModuleReader {
  * Reads all modules of a program, by module id, the entry first. `onRead` is told how many they are so
  * far, after each.
  *
+ * What only computed imports lead to may turn out to be unusable: it fails when it is imported, not before.
+ *
  * @throws {ModuleError} as {@linkcode ModuleReader.read} does.
  */
 export async function readModuleGraph(
@@ -173,20 +294,53 @@ export async function readModuleGraph(
   onRead?: (count: number) => void,
 ): Promise<Map<string, SourceModule>> {
   const graph = new Map<string, SourceModule>();
-  const pending: ResolvedImport[] = [];
+  const pending: Pick<ResolvedImport, "target" | "location">[] = [];
+  const candidates: SourceCandidate[] = [];
   const add = (source: SourceModule): void => {
     graph.set(source.module, source);
     onRead?.(graph.size);
     // Reversed, for the stack to give them back in the order of the text.
     pending.push(...source.imports.toReversed());
+    candidates.push(...source.candidates);
+  };
+  const readPending = async (
+    read: (target: ModuleTarget, location: SourceLocation) => Promise<SourceModule>,
+  ): Promise<void> => {
+    for (let next = pending.pop(); next; next = pending.pop()) {
+      const { target, location } = next;
+      if (target.kind === "library" || graph.has(target.module)) continue;
+      add(await read(target, location));
+    }
   };
   add(await reader.readEntry());
-  for (let next = pending.pop(); next; next = pending.pop()) {
-    const { target, location } = next;
-    if (target.kind === "library" || graph.has(target.module)) continue;
-    add(await reader.read(target, location));
+  await readPending((target, location) => reader.read(target, location));
+  for (let next = candidates.pop(); next; next = candidates.pop()) {
+    pending.push(next);
+    await readPending(async (target, location) => {
+      try {
+        return await reader.read(target, location);
+      } catch (error) {
+        if (error instanceof ModuleError) return failingModule(target, error);
+        throw error;
+      }
+    });
   }
   return graph;
+}
+
+/** A module that fails with the reason why it could not be shipped. */
+function failingModule({ module, path }: ModuleTarget, { message }: ModuleError): SourceModule {
+  return {
+    text: `throw new SyntaxError(${JSON.stringify(message)});\n`,
+    module,
+    path,
+    imports: [],
+    metaProperties: [],
+    computedImports: [],
+    workers: [],
+    candidates: [],
+    pauses: false,
+  };
 }
 
 /** Finds where the author wrote what is at a position in a module's text. */
@@ -201,31 +355,23 @@ function locator(
   });
 }
 
-async function readBytes(path: string, importer: SourceLocation): Promise<Uint8Array> {
+async function readBytes(path: string, importer: SourceLocation): Promise<Uint8Array<ArrayBuffer>> {
   try {
     return await Deno.readFile(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw await missingModule(path, importer);
+    if (error instanceof Deno.errors.NotFound) throw missingModule(path, importer);
     throw new ModuleError(`cannot read ${path}: ${(error as Error).message}`, importer, {
       cause: error,
     });
   }
 }
 
-async function missingModule(path: string, importer: SourceLocation): Promise<ModuleError> {
+function missingModule(path: string, importer: SourceLocation): ModuleError {
   const subject = importer.path === path ? "there is no such module" : `there is no module ${path}`;
-  for (const extension of [".ts", ".mts", ".js", ".mjs"]) {
-    if (await isFile(path + extension)) {
+  for (const extension of [".ts", ".tsx", ".mts", ".js", ".mjs", ".jsx"]) {
+    if (isFile(path + extension)) {
       return new ModuleError(`${subject}; did you mean ${path}${extension}?`, importer);
     }
   }
   return new ModuleError(subject, importer);
-}
-
-async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isFile;
-  } catch {
-    return false;
-  }
 }

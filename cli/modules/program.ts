@@ -5,8 +5,9 @@
  */
 import {
   hashCycle,
-  hashText,
+  hashUnit,
   type ModuleName,
+  type NamedParts,
   type Unit,
   unitSpecifier,
 } from "../../runtime/code/unit.ts";
@@ -57,7 +58,7 @@ export async function buildProgram(file: string, options: ProgramOptions = {}): 
   return {
     entry: units.get(reader.moduleId(reader.entry))!.hash,
     units: [...units.values()],
-    libraries: libraryImports(graph.values()),
+    libraries: libraryImports(requiredModules(graph)),
   };
 }
 
@@ -70,7 +71,23 @@ export function loadRequest({ entry, units, libraries }: Program, by: string): L
 /** Builds the unit of a module that is in no cycle. */
 export async function buildUnit(source: SourceModule, nameUnit: UnitNaming): Promise<Unit> {
   const canonical = canonicalText(source, nameUnit);
-  return makeUnit(source, canonical, await hashText(canonical.text));
+  return makeUnit(source, canonical, await hashUnit(namedParts(source, canonical)));
+}
+
+/**
+ * The modules of a graph that its first one needs in any case: what computed imports and workers may need
+ * is found when they do.
+ */
+function requiredModules(graph: Map<string, SourceModule>): Set<SourceModule> {
+  const [entry] = graph.values();
+  const required = new Set([entry!]);
+  // A set gives what is added while it is gone through.
+  for (const { imports } of required) {
+    for (const { target } of imports) {
+      if (target.kind === "local") required.add(graph.get(target.module)!);
+    }
+  }
+  return required;
 }
 
 /** The library modules that these modules import, each once, at its first import. */
@@ -93,14 +110,19 @@ export function libraryImports(modules: Iterable<SourceModule>): LibraryImport[]
 }
 
 async function buildCycle(component: SourceModule[], nameUnit: UnitNaming): Promise<Unit[]> {
-  const order = await orderCycle(component, nameUnit);
+  const order = orderCycle(component);
   const naming = cycleNaming(order, nameUnit);
   const texts = order.map((source) => canonicalText(source, naming));
-  const members = await hashCycle(texts.map(({ text }) => text));
+  const parts = order.map((source, index) => namedParts(source, texts[index]!));
+  const members = await hashCycle(parts);
   return order.map((source, index) => ({
     ...makeUnit(source, texts[index]!, members[index]!),
     cycle: { members, index },
   }));
+}
+
+function namedParts({ module, path }: SourceModule, canonical: CanonicalText): NamedParts {
+  return { module, path, ...canonical };
 }
 
 function makeUnit(source: SourceModule, canonical: CanonicalText, hash: string): Unit {

@@ -1,46 +1,106 @@
 /**
- * The project that a module belongs to: the directory of the nearest `deno.json`.
+ * The project that a module belongs to: a directory with a `deno.json` or a `package.json`, or the
+ * workspace that this directory is a member of.
  *
+ * @see https://docs.deno.com/runtime/fundamentals/workspaces/
  * @module
  */
-import { dirname, join, relative, sep } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import { ModuleError } from "../../runtime/code/module_error.ts";
-import { ImportMap, type ImportMapText } from "./import_map.ts";
-import { parseJson } from "./json.ts";
+import { basename, join, relative, resolve, sep } from "node:path";
+import { pathToFileURL } from "node:url";
+import {
+  type CompilerOptions,
+  type Configuration,
+  readConfiguration,
+  readImportMap,
+  readTypeScriptOptions,
+} from "./configuration.ts";
+import { ImportMap, type MappedDirectory } from "./import_map.ts";
+import { directoriesAbove, exportedFile, type Package, Packages } from "./package_json.ts";
+
+/** A package of the author's own, which others import by its name. */
+export interface LocalPackage {
+  /** The absolute path of its directory. */
+  readonly directory: string;
+  readonly name: string;
+  readonly version: string | undefined;
+  /** The absolute path of the file that it exports as `subpath`, `.` or `./x`, or undefined. */
+  exported(subpath: string): string | undefined;
+}
 
 /** A project, as far as loading its modules needs to know it. */
 export interface Project {
   /** The absolute path of its directory, or undefined for a module outside any project. */
-  directory?: string;
-  /** Its import map; empty where it has none. */
-  importMap: ImportMap;
+  readonly directory?: string;
+  /** Its import map, with those of the members of a workspace; empty where it has none. */
+  readonly importMap: ImportMap;
   /** The unstable features of Deno that it uses. */
-  unstable: string[];
+  readonly unstable: string[];
+  /** The packages that its modules import by their names: its own, members and links. */
+  readonly localPackages: LocalPackage[];
+  /** Whether the version of one of them is in a range. */
+  readonly satisfies: (version: string, range: string) => boolean;
+  /** The packages of npm's kind around its files. */
+  readonly packages: Packages;
+  /** The compiler options of directories; those inside others stand before them. */
+  readonly compilerOptions: DirectoryOptions[];
 }
 
-interface Configuration extends ImportMapText {
-  importMap?: string;
-  unstable?: string[];
+/** The compiler options of the files below a directory. */
+export interface DirectoryOptions {
+  readonly directory: string;
+  readonly options: CompilerOptions;
+}
+
+/** One directory of a project. */
+interface Member {
+  directory: string;
+  configuration?: Configuration | undefined;
+  package?: Package | undefined;
 }
 
 /**
  * Finds the project of the file at an absolute path.
  *
- * @throws {ModuleError} when its configuration or import map cannot be read.
+ * @throws {ModuleError} when a configuration, an import map or a `package.json` cannot be read.
  */
 export async function findProject(path: string): Promise<Project> {
-  for (let directory = dirname(path);; directory = dirname(directory)) {
-    for (const name of ["deno.json", "deno.jsonc"]) {
-      const path = join(directory, name);
-      const configuration = await readJsonc<Configuration>(path);
-      if (configuration === undefined) continue;
-      const importMap = await readImportMap(configuration, path);
-      return { directory, importMap, unstable: configuration.unstable ?? [] };
-    }
-    if (dirname(directory) === directory) break;
+  const packages = new Packages();
+  const found = await findRoot(path, packages);
+  if (found === undefined) {
+    const importMap = new ImportMap({}, pathToFileURL(path).href);
+    return {
+      importMap,
+      unstable: [],
+      localPackages: [],
+      satisfies: () => true,
+      packages,
+      compilerOptions: [],
+    };
   }
-  return { importMap: new ImportMap({}, pathToFileURL(path).href), unstable: [] };
+  const { root, members } = found;
+  const { configuration } = root;
+  const links = await Promise.all(
+    [...configuration?.links ?? [], ...configuration?.patch ?? []].map((link) =>
+      readMember(resolve(root.directory, link), packages)
+    ),
+  );
+  const all = [root, ...members, ...links];
+  return {
+    directory: root.directory,
+    importMap: await readImportMaps(root, [...members, ...links]),
+    unstable: configuration?.unstable ?? [],
+    localPackages: all.flatMap(localPackages),
+    // A package alone is itself in whatever version.
+    satisfies: all.length > 1 ? await satisfying() : () => true,
+    packages,
+    compilerOptions: await readCompilerOptions(root, [...members, ...links]),
+  };
+}
+
+async function satisfying(): Promise<Project["satisfies"]> {
+  const { default: satisfies } = await import("npm:semver@^7.8.6/functions/satisfies.js");
+  // A tag, such as "latest", says nothing of versions.
+  return (version, range) => !/\d/.test(range) || satisfies(version, range);
 }
 
 /** The module id of the file at an absolute path. */
@@ -49,30 +109,116 @@ export function moduleId(project: Project, path: string): string {
   return relative(project.directory, path).split(sep).join("/");
 }
 
-async function readImportMap(configuration: Configuration, path: string): Promise<ImportMap> {
-  const base = pathToFileURL(path).href;
-  const { imports, scopes, importMap } = configuration;
-  // As in Deno, an import map file counts only where the configuration has no map of its own.
-  if (imports || scopes || !importMap) return new ImportMap(configuration, base);
-  const url = new URL(importMap, base);
-  const map = url.protocol === "file:"
-    ? await readJsonc<ImportMapText>(fileURLToPath(url))
-    : undefined;
-  if (map === undefined) {
-    throw new ModuleError(`its import map ${importMap} is no file that can be read`, { path });
-  }
-  return new ImportMap(map, url.href);
+/** The compiler options of the file at an absolute path. */
+export function compilerOptions(project: Project, path: string): CompilerOptions {
+  return project.compilerOptions.find(({ directory }) => isBelow(path, directory))?.options ?? {};
 }
 
-async function readJsonc<T extends object>(path: string): Promise<T | undefined> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw new ModuleError(`cannot be read: ${(error as Error).message}`, { path }, {
-      cause: error,
+function isBelow(path: string, directory: string): boolean {
+  return path.startsWith(directory.endsWith(sep) ? directory : directory + sep);
+}
+
+/**
+ * The nearest directory with a configuration or a package, unless it is a member of the workspace of one
+ * above it.
+ */
+async function findRoot(
+  path: string,
+  packages: Packages,
+): Promise<{ root: Member; members: Member[] } | undefined> {
+  let nearest: Member | undefined;
+  for (const directory of directoriesAbove(path)) {
+    const candidate = await readMember(directory, packages);
+    if (!candidate.configuration && !candidate.package) continue;
+    nearest ??= candidate;
+    const directories = await memberDirectories(candidate);
+    if (
+      candidate === nearest && directories.length > 0 || directories.includes(nearest.directory)
+    ) {
+      const members = await Promise.all(directories.map((each) => readMember(each, packages)));
+      return { root: candidate, members };
+    }
+  }
+  return nearest && { root: nearest, members: [] };
+}
+
+async function readMember(directory: string, packages: Packages): Promise<Member> {
+  return {
+    directory,
+    configuration: await readConfiguration(directory),
+    package: packages.at(directory),
+  };
+}
+
+/** The directories of the members of a workspace, deepest first; none where there is no workspace. */
+async function memberDirectories({ directory, configuration, package: own }: Member) {
+  const { workspace } = configuration ?? {};
+  const patterns = [
+    ...(Array.isArray(workspace) ? workspace : workspace?.members) ?? [],
+    ...(Array.isArray(own?.workspaces) ? own.workspaces : own?.workspaces?.packages) ?? [],
+  ].map((pattern) => pattern.replace(/^\.\//, "").replace(/\/+$/, ""));
+  if (patterns.length === 0) return [];
+  const { glob } = await import("node:fs/promises");
+  const excluded = patterns.filter((pattern) => pattern.startsWith("!"));
+  const included = patterns.filter((pattern) => !pattern.startsWith("!"));
+  const found = new Set<string>();
+  const options = {
+    cwd: directory,
+    exclude: (path: string) => basename(path) === "node_modules",
+  };
+  for await (const each of glob(included, options)) found.add(resolve(directory, each));
+  for (const pattern of excluded) {
+    for await (const each of glob(pattern.slice(1), options)) {
+      found.delete(resolve(directory, each));
+    }
+  }
+  found.delete(directory);
+  return [...found].sort((a, b) => b.length - a.length || (a < b ? -1 : 1));
+}
+
+async function readImportMaps(root: Member, others: Member[]): Promise<ImportMap> {
+  const { text, base } = root.configuration
+    ? await readImportMap(root.configuration)
+    : { text: {}, base: pathToFileURL(join(root.directory, "package.json")).href };
+  const directories = others.flatMap(({ configuration }): MappedDirectory[] => {
+    if (!configuration?.imports) return [];
+    const { imports, path } = configuration;
+    return [{ imports, base: pathToFileURL(path).href }];
+  });
+  return new ImportMap(text, base, directories);
+}
+
+function localPackages({ directory, configuration, package: own }: Member): LocalPackage[] {
+  const found: LocalPackage[] = [];
+  if (configuration?.name !== undefined && configuration.exports !== undefined) {
+    const { name, version, exports } = configuration;
+    const all = typeof exports === "string" ? { ".": exports } : exports;
+    found.push({
+      directory,
+      name,
+      version,
+      exported: (subpath) =>
+        Object.hasOwn(all, subpath) ? join(directory, all[subpath]!) : undefined,
     });
   }
-  return await parseJson(text, path, { comments: true }) as T;
+  if (own?.name !== undefined) {
+    const { name, version } = own;
+    found.push({ directory, name, version, exported: (subpath) => exportedFile(own, subpath) });
+  }
+  return found;
+}
+
+async function readCompilerOptions(root: Member, others: Member[]): Promise<DirectoryOptions[]> {
+  const read = async ({ directory, configuration, package: own }: Member) => ({
+    // As in Deno, a tsconfig.json counts beside a package.json.
+    ...own && await readTypeScriptOptions(directory),
+    ...configuration?.compilerOptions,
+  });
+  const inherited = await read(root);
+  const all = await Promise.all(others.map(async (member): Promise<DirectoryOptions> => ({
+    directory: member.directory,
+    options: { ...inherited, ...await read(member) },
+  })));
+  all.sort((a, b) => b.directory.length - a.directory.length);
+  return [...all, { directory: root.directory, options: inherited }];
 }

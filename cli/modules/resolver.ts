@@ -3,9 +3,19 @@
  *
  * @module
  */
+import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { RUNTIME_MODULE } from "../../runtime/code/library_table.ts";
-import type { ImportMap } from "./import_map.ts";
+import {
+  dependencyOf,
+  exportedFile,
+  importedTarget,
+  type ImportKind,
+  isFile,
+  type Package,
+  splitSpecifier,
+} from "./package_json.ts";
+import type { LocalPackage, Project } from "./project.ts";
 import { isRuntime } from "./runtime_module.ts";
 
 /** A file of the author's. */
@@ -13,6 +23,8 @@ export interface LocalTarget {
   kind: "local";
   /** Its absolute path. */
   path: string;
+  /** What follows the path in the URL, `?x` or `#x`: the same file is another module then. */
+  suffix?: string;
 }
 
 /** A library module of the server. */
@@ -25,32 +37,173 @@ export interface LibraryTarget {
 /** Bare specifiers that are library modules in every server: the runtime's own. */
 const RUNTIME_PREFIX = "@gxensemble/";
 
+/** What a sloppy import may leave out, in the order in which Deno tries it. */
+const SLOPPY = [".ts", ".tsx", ".mts", ".js", ".mjs", ".jsx"];
+
 /** Resolves specifiers as the modules of one program mean them. */
 export class Resolver {
-  readonly #importMap: ImportMap;
+  readonly #project: Project;
   readonly #libraryPrefixes: string[];
 
   /**
    * Makes a resolver. `libraryPrefixes` are the packages that are installed in the server, such as
-   * `my` or `my/`: what starts with one is a library module as it stands, whatever the map says.
+   * `my` or `my/`: what starts with one is a library module as it stands, whatever the project says.
    */
-  constructor(importMap: ImportMap, libraryPrefixes: string[]) {
-    this.#importMap = importMap;
+  constructor(project: Project, libraryPrefixes: string[]) {
+    this.#project = project;
     this.#libraryPrefixes = [RUNTIME_PREFIX, ...libraryPrefixes];
   }
 
-  /** The target of `specifier` in the file `referrer`; undefined for a bare one that nothing maps. */
-  resolve(specifier: string, referrer: string): LocalTarget | LibraryTarget | undefined {
+  /**
+   * The target of `specifier` in the file `referrer`; undefined for a bare one that nothing maps.
+   *
+   * @throws {ModuleError} when a `package.json` on the way cannot be read.
+   */
+  resolve(
+    specifier: string,
+    referrer: string,
+    kind: ImportKind = "import",
+  ): LocalTarget | LibraryTarget | undefined {
     if (this.#libraryPrefixes.some((prefix) => isWithin(specifier, prefix))) {
       return { kind: "library", specifier };
     }
-    const resolved = this.#importMap.resolve(specifier, pathToFileURL(referrer).href);
-    if (resolved === undefined) return undefined;
-    if (isRuntime(resolved)) return { kind: "library", specifier: RUNTIME_MODULE };
-    return resolved.startsWith("file:")
-      ? { kind: "local", path: fileURLToPath(resolved) }
-      : { kind: "library", specifier: resolved };
+    const mapped = kind === "import"
+      ? this.#project.importMap.resolve(specifier, pathToFileURL(referrer).href)
+      : URL.parse(
+        specifier,
+        /^\.{0,2}\//.test(specifier) ? pathToFileURL(referrer).href : undefined,
+      )
+        ?.href;
+    const resolved = mapped ?? this.#resolveBare(specifier, { referrer, kind });
+    return resolved === undefined ? undefined : this.#target(resolved);
   }
+
+  /** The target of an absolute specifier. */
+  #target(specifier: string): LocalTarget | LibraryTarget {
+    if (isRuntime(specifier)) return { kind: "library", specifier: RUNTIME_MODULE };
+    const own = this.#localRegistryPackage(specifier);
+    if (own !== undefined) return { kind: "local", path: own };
+    if (!specifier.startsWith("file:")) return { kind: "library", specifier };
+    const { search, hash } = new URL(specifier);
+    const suffix = search + hash;
+    return {
+      kind: "local",
+      path: this.#sloppy(fileURLToPath(specifier)),
+      ...suffix !== "" && { suffix },
+    };
+  }
+
+  /** The absolute specifier that a bare one stands for, by any rule but the import map. */
+  #resolveBare(
+    specifier: string,
+    { referrer, kind }: { referrer: string; kind: ImportKind },
+  ): string | undefined {
+    const { packages, localPackages } = this.#project;
+    const around = packages.around(referrer);
+    if (specifier.startsWith("#")) {
+      const target = around && importedTarget(around, specifier, kind);
+      if (target === undefined || target.startsWith("#")) return undefined;
+      if (target.startsWith("/")) return pathToFileURL(target).href;
+      return URL.canParse(target) ? target : this.#resolveBare(target, { referrer, kind });
+    }
+    const { name, subpath } = splitSpecifier(specifier);
+    const own = localPackages.find((each) => each.name === name) ??
+      (around?.name === name && around.exports !== undefined ? asLocal(around, kind) : undefined);
+    const exported = own?.exported(subpath);
+    if (exported !== undefined) return pathToFileURL(exported).href;
+    const builtin = isBuiltin(specifier) ? `node:${specifier}` : undefined;
+    // As in Deno: a package of that name counts where it need not be installed.
+    if (builtin !== undefined && packages.installed(name, referrer)) return builtin;
+    return this.#resolveDependency(name, subpath, { referrer, kind }) ?? builtin;
+  }
+
+  #resolveDependency(
+    name: string,
+    subpath: string,
+    { referrer, kind }: { referrer: string; kind: ImportKind },
+  ): string | undefined {
+    const { packages, directory } = this.#project;
+    const installed = packages.installed(name, referrer);
+    if (installed && !installed.isPublished) {
+      const exported = fileUrl(exportedFile(installed, subpath, kind));
+      if (exported !== undefined) return exported;
+    }
+    const root = directory === undefined ? undefined : packages.at(directory);
+    for (const own of [packages.around(referrer), root]) {
+      const wanted = own && dependencyOf(own, name);
+      if (wanted === undefined) continue;
+      const found = this.#dependency(own!, { name, subpath, wanted, kind });
+      if (found !== undefined) return found;
+    }
+    if (installed?.version === undefined) return undefined;
+    return `npm:${installed.name ?? name}@${installed.version}${subpath.slice(1)}`;
+  }
+
+  #dependency(
+    own: Package,
+    { name, subpath, wanted, kind }: {
+      name: string;
+      subpath: string;
+      wanted: string;
+      kind: ImportKind;
+    },
+  ): string | undefined {
+    const rest = subpath.slice(1);
+    const alias = /^(npm|jsr):(.*)$/.exec(wanted);
+    if (alias) {
+      // `jsr:^1` is the package of this very name, and `npm:other@1` another.
+      const target = /^(?:@[^/]+\/)?[a-z]/i.test(alias[2]!)
+        ? wanted
+        : `${alias[1]}:${name}@${alias[2]}`;
+      return target + rest;
+    }
+    const place = /^(?:file|link|portal):(.*)$/.exec(wanted)?.[1];
+    const local = place === undefined
+      ? undefined
+      : this.#project.packages.at(resolve(own.directory, place));
+    if (local) return fileUrl(exportedFile(local, subpath, kind));
+    const isRange = !/[:/]/.test(wanted) && !/\s/.test(wanted.trim());
+    if (isRange) return `npm:${name}@${wanted.trim() || "*"}${rest}`;
+    return undefined;
+  }
+
+  /** The file of a member of the workspace, or of a link, that `jsr:` or `npm:` names. */
+  #localRegistryPackage(specifier: string): string | undefined {
+    const [, rest] = /^(?:jsr|npm):\/?(.*)$/.exec(specifier) ?? [];
+    const [, name, range, path = ""] =
+      /^((?:@[^/]+\/)?[^/@]+)(?:@([^/]*))?(\/.*)?$/.exec(rest ?? "") ?? [];
+    const own = this.#project.localPackages.find((each) => each.name === name);
+    const fits = own &&
+      (!range || own.version === undefined || this.#project.satisfies(own.version, range));
+    return fits ? own.exported(`.${path}`) : undefined;
+  }
+
+  /** A path, or with `"unstable": ["sloppy-imports"]` the file that it may stand for. */
+  #sloppy(path: string): string {
+    if (!this.#project.unstable.includes("sloppy-imports") || isFile(path)) return path;
+    const stem = path.replace(/\.(?:m?js|jsx)$/, "");
+    return [
+      ...stem === path ? [] : [`${stem}.ts`, `${stem}.tsx`, `${stem}.mts`],
+      ...SLOPPY.map((extension) => path + extension),
+      ...SLOPPY.map((extension) => `${path}/index${extension}`),
+    ].find(isFile) ?? path;
+  }
+}
+
+/** Whether a bare specifier names a module of Node's own. */
+function isBuiltin(specifier: string): boolean {
+  // Only now: it brings half of Node along.
+  return process.getBuiltinModule("node:module").isBuiltin(specifier);
+}
+
+/** A package that imports itself by its name. */
+function asLocal(own: Package, kind: ImportKind): LocalPackage {
+  const { directory, name = "", version } = own;
+  return { directory, name, version, exported: (subpath) => exportedFile(own, subpath, kind) };
+}
+
+function fileUrl(path: string | undefined): string | undefined {
+  return path === undefined ? undefined : pathToFileURL(path).href;
 }
 
 function isWithin(specifier: string, prefix: string): boolean {

@@ -33,8 +33,8 @@ export class ImportResolver {
    * @throws {ModuleError} when the configuration of the project there cannot be read.
    */
   static async open(directory: string, libraryPrefixes: string[]): Promise<ImportResolver> {
-    const { importMap } = await findProject(join(directory, REFERRER));
-    return new ImportResolver(directory, new Resolver(importMap, libraryPrefixes));
+    const project = await findProject(join(directory, REFERRER));
+    return new ImportResolver(directory, new Resolver(project, libraryPrefixes));
   }
 
   /**

@@ -6,7 +6,7 @@
 import { parse, type Program } from "npm:acorn@^8.19.0";
 import { ModuleError } from "../../runtime/code/module_error.ts";
 import { sourcePosition } from "../../runtime/code/source_map.ts";
-import { type Diagnostic, type JavaScript, toJavaScript } from "../modules/javascript.ts";
+import { type Diagnostic, inputToJavaScript, type JavaScript } from "../modules/javascript.ts";
 import { InputError } from "./input_error.ts";
 import type { LocateInput } from "./input_map.ts";
 
@@ -70,7 +70,7 @@ async function parseAs(text: string, added: number): Promise<ParsedInput> {
 
 async function withoutTypes(text: string, added: number): Promise<JavaScript> {
   try {
-    return await toJavaScript(text, "input.ts");
+    return await inputToJavaScript(text, "input.ts");
   } catch (error) {
     if (!(error instanceof ModuleError)) throw error;
     const { line = 1, column = 1 } = error.location;

@@ -59,6 +59,8 @@ export function loaderHandlers(
 
     history: () => store.history(),
 
+    instances: () => store.instances(),
+
     async library({ specifier }, envelope?: Envelope) {
       await store.importLibrary(specifier);
       if (!mayLog("loads of libraries", envelope)) return;

@@ -72,6 +72,14 @@ export const loaderChecks: RequestChecks = requestChecks<LoaderHandlers>({
         ),
         cycle: optional(parts({ members: listOf(hash, MAX_MODULES), index: wholeNumber })),
         metaProperties: listOf(pairOf(wholeNumber), MAX_FRAME),
+        computedImports: optional(listOf(wholeNumber, MAX_MODULES)),
+        workers: optional(listOf(wholeNumber, MAX_MODULES)),
+        candidates: optional(
+          listOf(
+            parts({ specifier: path, type: optional(text(MAX_NAME)), target: specifier }),
+            MAX_MODULES,
+          ),
+        ),
         pauses: flag,
         mappings: optional(code),
       }),
@@ -92,6 +100,7 @@ export const loaderChecks: RequestChecks = requestChecks<LoaderHandlers>({
     by: text(MAX_OPERATOR),
   }),
   history: nothing,
+  instances: nothing,
   library: parts({ specifier }),
   evaluate: parts({ expression: code, json: optional(flag) }),
   openSession: nothing,

@@ -1,11 +1,12 @@
 /**
  * Units: the modules of shipped code, and how they get their names.
  *
- * A unit is named by the SHA-256 of its canonical text, in which every import of another unit is that
- * unit's own name. A hash therefore names a whole tree, whatever files it came from. Modules that
- * import each other in a cycle cannot contain each other's hashes, so they are named together: in
- * their texts an import inside the cycle is a position in the cycle, and the name of a member is
- * derived from the texts of all members and its own position.
+ * A unit is named by the SHA-256 of its module id and its canonical text, in which every import of
+ * another unit is that unit's own name; where it reads `import.meta`, of its path too. A hash therefore
+ * names a whole tree, and two modules of one program never share one. Modules that import each other in
+ * a cycle cannot contain each other's hashes, so they are named together: in their texts an import
+ * inside the cycle is a position in the cycle, and the name of a member is derived from what names all
+ * members and its own position.
  *
  * @module
  */
@@ -33,6 +34,16 @@ export interface Link {
   keyword?: number;
 }
 
+/** A module that a computed `import()`, or a worker, may lead to. */
+export interface Candidate {
+  /** Its URL relative to that of the importer's file. */
+  specifier: string;
+  /** The `type` of the import attributes that it is for, where it is data; or `worker`. */
+  type?: string;
+  /** What it leads to: the specifier of a unit, or of a member of the same cycle. */
+  target: string;
+}
+
 /** A unit's place among the modules that it imports in a cycle. */
 export interface Cycle {
   /** The hashes of all members, in the order that names them. */
@@ -51,11 +62,17 @@ export interface Unit extends ModuleName {
   cycle?: Cycle;
   /** Where `import.meta` stands in the text: start and end of each, in the order of the text. */
   metaProperties: [start: number, end: number][];
+  /** Where the keyword of an `import()` stands whose specifier is computed when it runs. */
+  computedImports?: number[];
+  /** Where `Worker` stands in `new Worker(...)` of a local module. */
+  workers?: number[];
+  /** The modules that these may lead to. */
+  candidates?: Candidate[];
   /** Whether its evaluation may pause, at a top-level `await`. */
   pauses: boolean;
   /**
-   * The source map of the text, encoded, whose one source is the author's file; absent for data. Like
-   * the paths it is for people, and no part of the name.
+   * The source map of the text, encoded, whose one source is the author's file; absent for data. It is
+   * for people, and no part of the name.
    *
    * @see https://tc39.es/ecma426/#sec-mappings
    */
@@ -82,21 +99,40 @@ export function linkedUnit(unit: Unit, target: string): string | undefined {
   return UNIT.exec(target)?.[1];
 }
 
-/** The name of a module that is in no cycle: the SHA-256 of its canonical text, in hex. */
+/** The hashes of the units that a unit may import in any way, in the order of its text. */
+export function linkedUnits(unit: Unit): string[] {
+  return [...unit.links, ...unit.candidates ?? []]
+    .flatMap(({ target }) => linkedUnit(unit, target) ?? []);
+}
+
+/** The SHA-256 of a text, 64 hex digits. */
 export async function hashText(text: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   return new Uint8Array(digest).toHex();
 }
 
-/** The names of the modules of a cycle, given their canonical texts in order. */
-export async function hashCycle(texts: string[]): Promise<string[]> {
-  const members = await Promise.all(texts.map(hashText));
-  const group = await hashText(["unit:cycle", ...members].join("\n"));
-  return await Promise.all(texts.map((_, index) => hashText(`${cycleSpecifier(index)}\n${group}`)));
+/** What of a unit its name is made of. */
+export type NamedParts = Pick<Unit, "module" | "path" | "text" | "metaProperties" | "candidates">;
+
+/** The name of a module that is in no cycle. */
+export function hashUnit(parts: NamedParts): Promise<string> {
+  const { module, path, text, metaProperties, candidates = [] } = parts;
+  const place = metaProperties.length > 0 ? path : null;
+  const others = candidates.map(({ specifier, type = "", target }) => [specifier, type, target]);
+  return hashText(JSON.stringify([module, place, text, ...others]));
+}
+
+/** The names of the modules of a cycle, given what names each, in order. */
+export async function hashCycle(members: NamedParts[]): Promise<string[]> {
+  const hashes = await Promise.all(members.map(hashUnit));
+  const group = await hashText(["unit:cycle", ...hashes].join("\n"));
+  return await Promise.all(
+    members.map((_, index) => hashText(`${cycleSpecifier(index)}\n${group}`)),
+  );
 }
 
 /**
- * Checks that units received from elsewhere are what their names say: text against hash, links
+ * Checks that units received from elsewhere are what their names say: what names them against hash, links
  * against text, and cycles complete.
  *
  * @throws {ProtocolError} naming a unit that is not.
@@ -118,17 +154,17 @@ async function computeHash(
   units: Map<string, Unit>,
   cycles: Map<string, Promise<string[]>>,
 ): Promise<string | undefined> {
-  if (unit.cycle === undefined) return await hashText(unit.text);
+  if (unit.cycle === undefined) return await hashUnit(unit);
   const { members, index } = unit.cycle;
-  const texts = members.map((hash) => {
+  const parts = members.map((hash) => {
     const member = units.get(hash);
     if (member === undefined) {
       throw new ProtocolError(`${unit.path}: its import cycle came without its member ${hash}`);
     }
-    return member.text;
+    return member;
   });
   const key = members.join();
-  const names = cycles.get(key) ?? hashCycle(texts);
+  const names = cycles.get(key) ?? hashCycle(parts);
   cycles.set(key, names);
   const hashes = await names;
   return hashes.every((hash, position) => hash === members[position]) ? hashes[index] : undefined;
@@ -144,6 +180,15 @@ function verifyLinks(unit: Unit): void {
     if (keyword < end || start < keyword || text.slice(start, link.end) !== target) refuse(path);
     if (!leads || !imports) refuse(path);
     end = link.end;
+  }
+  for (const keyword of unit.computedImports ?? []) {
+    if (!text.startsWith("import", keyword)) refuse(path);
+  }
+  for (const start of unit.workers ?? []) {
+    if (!text.startsWith("Worker", start)) refuse(path);
+  }
+  for (const { target } of unit.candidates ?? []) {
+    if (linkedUnit(unit, target) === undefined) refuse(path);
   }
   end = 0;
   for (const [start, metaEnd] of unit.metaProperties) {

@@ -10,8 +10,9 @@ import { decodeMappings } from "./source_map.ts";
 import { applyEdits, editMappings, type TextEdit } from "./text_edits.ts";
 import { type Link, linkedUnit, type Unit } from "./unit.ts";
 import { fileStem, type UnitFiles } from "./unit_files.ts";
-import { accessSurroundings, authorMeta, surround } from "./unit_surroundings.ts";
+import { accessSurroundings, authorMeta, findComputed, surround } from "./unit_surroundings.ts";
 import { evaluationOrder, staticImports, type Units } from "./unit_tree.ts";
+import { WorkerFiles } from "./worker_files.ts";
 
 interface UnitModule {
   /** The name of its file. */
@@ -47,12 +48,14 @@ export class UnitInstances {
   readonly #libraries: LibraryTable;
   readonly #modules = new Map<string, UnitModule>();
   readonly #namespaces = new Map<string, ModuleNamespace>();
+  readonly #workers: WorkerFiles;
 
   /** No instances yet, of these `units`; the map may grow. */
   constructor(units: Units, files: UnitFiles, libraries: LibraryTable) {
     this.#units = units;
     this.#files = files;
     this.#libraries = libraries;
+    this.#workers = new WorkerFiles(units, files);
   }
 
   /** The exports of a unit that has been evaluated, or undefined. */
@@ -157,10 +160,13 @@ export class UnitInstances {
     const { edits, declarations } = accessSurroundings(unit);
     if (declarations !== undefined) {
       surround(this.#files.url(file), {
-        describe: (own) => authorMeta(unit.path, own),
+        describe: (own) => authorMeta(unit, own),
         import: (target) => this.#importLinked(unit, target),
+        worker: (url) => this.#workerStart(unit, url),
+        importComputed: (specifier, options) => this.#importComputed(unit, specifier, options),
       });
     }
+    await this.#writeWorkers(unit);
     const links = unit.links.filter((link) =>
       link.keyword === undefined || linkedUnit(unit, link.target) === undefined
     );
@@ -171,6 +177,19 @@ export class UnitInstances {
       ? undefined
       : editMappings(decodeMappings(unit.mappings), unit.text, edits);
     await this.#files.write(file, text, mappings);
+  }
+
+  async #writeWorkers(unit: Unit): Promise<void> {
+    for (const { type, target } of unit.candidates ?? []) {
+      if (type === "worker") await this.#workers.write(linkedUnit(unit, target)!);
+    }
+  }
+
+  #workerStart(unit: Unit, url: unknown): unknown {
+    const found = findComputed(unit, url, { with: { type: "worker" } });
+    // A worker of the program's own, or one that is made of a text.
+    if (!("candidate" in found)) return url;
+    return new URL(this.#workers.url(linkedUnit(unit, found.candidate.target)!));
   }
 
   async #linkEdit(unit: Unit, link: Link): Promise<TextEdit> {
@@ -192,6 +211,17 @@ export class UnitInstances {
     } catch (error) {
       throw (error as Error).cause ?? error;
     }
+  }
+
+  /** What an `import()` gives whose specifier is computed. */
+  async #importComputed(
+    unit: Unit,
+    specifier: unknown,
+    options?: ImportCallOptions,
+  ): Promise<ModuleNamespace> {
+    const found = findComputed(unit, specifier, options);
+    if ("candidate" in found) return await this.#importLinked(unit, found.candidate.target);
+    return await this.#libraries.import(found.specifier, options?.with as Record<string, string>);
   }
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { DisconnectedError, ProtocolError } from "../errors.ts";
 import { LibraryTable, type ModuleNamespace, type OfferedModule } from "./library_table.ts";
 import { type ListedLoad, LoadHistory } from "./load_history.ts";
@@ -42,6 +43,16 @@ export interface LoadOutcome {
   restored: ModuleName[];
   /** Those that were loaded already. */
   already: ModuleName[];
+}
+
+/** What a server has evaluated of shipped code; none of it goes before the server ends. */
+export interface InstanceCount {
+  /** The module ids. */
+  modules: number;
+  /** The instances: one for each text that a module was loaded with. */
+  instances: number;
+  /** The length of their texts and source maps, in bytes; what they hold is not known. */
+  bytes: number;
 }
 
 /** What a load did, and what it gives. */
@@ -115,7 +126,9 @@ export class UnitStore {
 
   async #load({ entry, modules, libraries, by }: LoadRequest): Promise<LoadResult> {
     const tree = unitTree(entry, this.#units);
-    const stranger = modules.find(({ hash }) => !tree.has(hash));
+    const stranger = modules.find(({ module, hash }) =>
+      !tree.has(hash) || this.#units.get(hash)!.module !== module
+    );
     if (stranger) throw new ProtocolError(`${stranger.path}: not a part of the unit ${entry}`);
 
     for (const library of libraries) await this.#importFor(library);
@@ -139,6 +152,18 @@ export class UnitStore {
   /** Every load that changed what is current; see {@linkcode LoadHistory.list}. */
   history(): ListedLoad[] {
     return this.#history.list();
+  }
+
+  /** How much has been evaluated. */
+  instances(): InstanceCount {
+    const evaluated = [...this.#units.values()]
+      .filter(({ hash }) => this.#instances.namespace(hash) !== undefined);
+    const lengthOf = ({ text, mappings = "" }: Unit) => Buffer.byteLength(text) + mappings.length;
+    return {
+      modules: new Set(evaluated.map(({ module }) => module)).size,
+      instances: evaluated.length,
+      bytes: evaluated.reduce((sum, unit) => sum + lengthOf(unit), 0),
+    };
   }
 
   /** The exports of what is current under a module id, or undefined when it has not been evaluated. */

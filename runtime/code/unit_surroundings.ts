@@ -1,13 +1,13 @@
 /**
- * What stands around a unit where it runs: its `import.meta`, and its `import()` of other units.
+ * What stands around a unit where it runs: its `import.meta`, and its `import()` of other modules.
  *
  * @module
  */
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { processTable, tableExpression } from "./process_table.ts";
 import type { TextEdit } from "./text_edits.ts";
-import { linkedUnit, type Unit } from "./unit.ts";
+import { type Candidate, linkedUnit, type ModuleName, type Unit } from "./unit.ts";
 
 /** What a unit asks this process for while it runs. */
 export interface Surroundings {
@@ -15,6 +15,10 @@ export interface Surroundings {
   describe(own: ImportMeta): ImportMeta;
   /** Imports the unit that a link of this one leads to. */
   import(target: string): Promise<unknown>;
+  /** What a worker is started with that `url` leads to. */
+  worker(url: unknown): unknown;
+  /** Imports what a computed specifier leads to. */
+  importComputed(specifier: unknown, options?: ImportCallOptions): Promise<unknown>;
 }
 
 /** A unit's text needs these to reach its surroundings. */
@@ -50,22 +54,42 @@ export function accessSurroundings(unit: Unit): SurroundingsAccess {
     if (keyword === undefined || linkedUnit(unit, target) === undefined) return [];
     return [{ start: keyword, end: keyword + "import".length, replacement: load }];
   });
+  const find = unusedName("find$$", unit.text);
+  const start = unusedName("work$$", unit.text);
+  const { computedImports: computed = [], workers = [] } = unit;
   const own = tableExpression("units");
   const declarations = [
     ...metas.length > 0
       ? [`function ${describe}() { return ${describe}.made ??= ${own}.describe(import.meta); }`]
       : [],
     ...imports.length > 0 ? [`function ${load}(target) { return ${own}.import(target); }`] : [],
+    ...computed.length > 0
+      ? [`function ${find}(...found) { return ${own}.importComputed(...found); }`]
+      : [],
+    ...workers.length > 0
+      ? [`function ${start}(url, options) { return new Worker(${own}.worker(url), options); }`]
+      : [],
+  ];
+  const replaced = (length: number, replacement: string) => (start: number): TextEdit => ({
+    start,
+    end: start + length,
+    replacement,
+  });
+  const others = [
+    ...computed.map(replaced("import".length, find)),
+    ...workers.map(replaced("Worker".length, start)),
   ];
   return {
-    edits: [...metas, ...imports].sort((a, b) => a.start - b.start),
+    edits: [...metas, ...imports, ...others].sort((a, b) => a.start - b.start),
     declarations: declarations.join(" ") || undefined,
   };
 }
 
-/** The `import.meta` of a module in the author's file at `path`. */
-export function authorMeta(path: string, own: ImportMeta): ImportMeta {
-  const url = pathToFileURL(path).href;
+/** The `import.meta` of a module where its author has it. */
+export function authorMeta({ path, module }: ModuleName, own: ImportMeta): ImportMeta {
+  // A module id may go on where the path ends, with a query.
+  const name = basename(path);
+  const url = pathToFileURL(path).href + module.slice(module.lastIndexOf(name) + name.length);
   return Object.assign(Object.create(null), own, {
     url,
     filename: path,
@@ -75,8 +99,38 @@ export function authorMeta(path: string, own: ImportMeta): ImportMeta {
   });
 }
 
+/**
+ * What a computed specifier means in the author's file at `path`: one of the candidates, or else a
+ * specifier for this process to import.
+ *
+ * @throws {TypeError} when it is relative and none of the candidates.
+ */
+export function findComputed(
+  unit: Unit,
+  specifier: unknown,
+  options?: ImportCallOptions,
+): { candidate: Candidate } | { specifier: string } {
+  const text = String(specifier);
+  const base = pathToFileURL(unit.path);
+  const isRelative = /^\.{0,2}\//.test(text);
+  const url = isRelative ? new URL(text, base) : URL.parse(text);
+  const candidate = unit.candidates?.find((each) =>
+    (each.specifier === text || new URL(each.specifier, base).href === url?.href) &&
+    each.type === options?.with?.type
+  );
+  if (candidate) return { candidate };
+  if (!isRelative) return { specifier: text };
+  throw new TypeError(
+    `${unit.path}: import(${
+      JSON.stringify(text)
+    }) leads to a module that was not shipped. Of a local ` +
+      "module, write the specifier out, or as a template that starts with its directory, as in " +
+      "import(`./pages/${name}.ts`)",
+  );
+}
+
 /** A name of the same length as `name` that the text does not have. */
-function unusedName(name: string, text: string): string {
+export function unusedName(name: string, text: string): string {
   let unused = name;
   for (let number = 0; text.includes(unused); number++) {
     unused = name.slice(0, -String(number).length) + number;

@@ -5,7 +5,7 @@
  */
 import { ProtocolError } from "../errors.ts";
 import { strongComponents } from "./strong_components.ts";
-import { linkedUnit, type Unit } from "./unit.ts";
+import { linkedUnit, linkedUnits, type Unit } from "./unit.ts";
 
 /** Units by hash. */
 export type Units = ReadonlyMap<string, Unit>;
@@ -27,10 +27,7 @@ export function unitTree(entry: string, units: Units): Set<string> {
       throw new ProtocolError(importer ? `${importer.path}: its import ${message}` : message);
     }
     tree.add(hash);
-    for (const link of unit.links) {
-      const linked = linkedUnit(unit, link.target);
-      if (linked !== undefined) pending.push({ hash: linked, importer: unit });
-    }
+    for (const linked of linkedUnits(unit)) pending.push({ hash: linked, importer: unit });
   }
   return tree;
 }

@@ -295,12 +295,15 @@ Deno.test("another copy of the runtime is refused by its URL, and taken for the 
     ),
   );
   // What the server imports when it runs may have it behind it: that is told when it asks for its server.
-  const library = await ensemble.write("library.js", `export * from "${runtime}";\n`);
+  const library = await ensemble.write(
+    "library.js",
+    `import { currentServer } from "${runtime}";\nexport const ask = () => currentServer();\n`,
+  );
   const named = await ensemble.write(
     "named.ts",
     program("@gxensemble/ensemble") +
       `const library: string = "file://${library}";\n` +
-      `export const ask = async () => (await import(library)).currentServer();\n`,
+      `export const ask = async () => (await import(library)).ask();\n`,
   );
   await ensemble.spawn("run", "web1", named).printed("serving");
   const { stderr: reason } = await ensemble.run(

@@ -8,12 +8,13 @@ type Late = () => Promise<Record<string, unknown>>;
 Deno.test("what is imported dynamically is shipped along, and evaluated when the import runs", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
+    "hidden.ts": "",
     "leaf.ts": `export const leaf = {};\n`,
     "late.ts": `import { leaf } from "./leaf.ts";\nglobalThis.lateEvaluations = ` +
       `(globalThis.lateEvaluations ?? 0) + 1;\nexport { leaf };\ndeclare global { var lateEvaluations: number }\n`,
     "main.ts":
       `/** import("./nothing.ts") */\nexport const late = () => import(/* soon */ "./late.ts");\n` +
-      `export const other = () => import(\`./\${"late"}.ts\`);\n`,
+      `export const other = (name: string) => import(name);\n`,
   });
   const store = await openStore(project);
   const { namespace, shipped } = await load(store, project.path("main.ts"));
@@ -33,8 +34,15 @@ Deno.test("what is imported dynamically is shipped along, and evaluated when the
   assert.deepEqual(late.loaded, []);
   assert.equal(late.namespace, first);
   assert.equal(evaluations(), 1);
-  // The text of one that is no literal is not touched.
-  await assert.rejects((namespace.other as Late)(), /loader\.d\/late\.ts/);
+  // What nothing is known of is looked for in the server.
+  const other = namespace.other as (name: string) => Promise<Record<string, unknown>>;
+  assert.equal(typeof (await other("node:path")).join, "function");
+  await assert.rejects(other("./" + "hidden.ts"), {
+    name: "TypeError",
+    message: `${project.path("main.ts")}: import("./hidden.ts") leads to a module that was not ` +
+      "shipped. Of a local module, write the specifier out, or as a template that starts with its " +
+      "directory, as in import(`./pages/${name}.ts`)",
+  });
 });
 
 Deno.test("the hash of a module covers what it imports dynamically", async () => {
@@ -80,4 +88,33 @@ Deno.test("a dynamic import that fails rejects with what was thrown, and is trie
   await assert.rejects((namespace.late as Late)(), { name: "RangeError", message: "not yet" });
   (globalThis as { lateIsReady?: boolean }).lateIsReady = true;
   assert.equal((await (namespace.late as Late)()).value, 1);
+});
+
+Deno.test("a computed import leaves libraries, faults and absolute paths until it runs", async () => {
+  await using project = await TemporaryProject.make({
+    "deno.json": {},
+    "pages/good.ts": `export const good = 1;\n`,
+    "pages/lacking.ts": `import "npm:@gxensemble-nosuch/nosuch@1";\nimport "node:nosuch";\n`,
+    "pages/broken.ts": `const a: = 1;\n`,
+    "main.ts": `export const open = (name: string) => import(\`./pages/\${name}.ts\`);\n`,
+  });
+  await project.write(
+    "absolute.ts",
+    `const page = "file://${
+      project.path("pages/good.ts")
+    }";\nexport const open = () => import(page);\n`,
+  );
+  const store = await openStore(project);
+  const { namespace, shipped } = await load(store, project.path("main.ts"));
+  assert.equal(shipped, 4);
+  const open = namespace.open as (name: string) => Promise<Record<string, unknown>>;
+  assert.equal((await open("good")).good, 1);
+  await assert.rejects(open("lacking"), /nosuch/);
+  await assert.rejects(open("broken"), {
+    name: "SyntaxError",
+    message: new RegExp(
+      `^${RegExp.escape(project.path("pages/broken.ts"))}:1:10: Unexpected token`,
+    ),
+  });
+  assert.equal((await load(store, project.path("absolute.ts"))).shipped, 1);
 });

@@ -41,16 +41,21 @@ Deno.test("import.meta is there before anything runs, in a cycle too", async () 
   assert.equal(store.namespace("b.ts")!.there, project.path("a.ts"));
 });
 
-Deno.test("the name of a module is free of where it is", async () => {
-  const hashes = await Promise.all(["one.ts", "two.ts"].map(async (name) => {
-    await using project = await TemporaryProject.make({
-      "deno.json": {},
-      [name]: `export const here = import.meta.url;\n`,
-    });
-    const store = await openStore(project);
-    const { namespace, loaded } = await load(store, project.path(name));
-    assert.equal(namespace.here, pathToFileURL(project.path(name)).href);
-    return loaded[0]!.hash;
-  }));
-  assert.equal(hashes[0], hashes[1]);
+Deno.test("from another checkout what reads import.meta is new, with what imports it, and no more", async () => {
+  const files = {
+    "deno.json": {},
+    "here.ts": `export const here = import.meta.url;\n`,
+    "plain.ts": `export const plain = {}; // import.meta\n`,
+    "main.ts": `export { here } from "./here.ts";\nexport { plain } from "./plain.ts";\n`,
+  };
+  await using one = await TemporaryProject.make(files);
+  await using two = await TemporaryProject.make(files);
+  const store = await openStore(one);
+  const first = await load(store, one.path("main.ts"));
+  const second = await load(store, two.path("main.ts"));
+  assert.equal(first.namespace.here, pathToFileURL(one.path("here.ts")).href);
+  assert.equal(second.namespace.here, pathToFileURL(two.path("here.ts")).href);
+  assert.equal(second.namespace.plain, first.namespace.plain);
+  assert.deepEqual(second.loaded.map(({ module }) => module), ["here.ts", "main.ts"]);
+  assert.deepEqual((await load(store, two.path("main.ts"))).loaded, []);
 });

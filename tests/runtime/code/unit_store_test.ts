@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ProtocolError } from "../../../runtime/errors.ts";
-import { hashText, type Unit, unitSpecifier } from "../../../runtime/code/unit.ts";
+import { hashUnit, type Unit, unitSpecifier } from "../../../runtime/code/unit.ts";
 import { type LoadRequest, type LoadResult, UnitStore } from "../../../runtime/code/unit_store.ts";
 
 /** A unit of this text, whose links are the `unit:` specifiers in it. */
@@ -11,8 +11,8 @@ async function unitOf(module: string, text: string): Promise<Unit> {
     end: index + target.length,
     target,
   }));
-  const hash = await hashText(text);
-  return { hash, module, path: `/src/${module}`, text, links, metaProperties: [], pauses: false };
+  const parts = { module, path: `/src/${module}`, text, links, metaProperties: [] };
+  return { ...parts, hash: await hashUnit(parts), pauses: false };
 }
 
 function request(units: Unit[], by = "tester@host"): LoadRequest {
@@ -68,6 +68,10 @@ Deno.test("units that are not what they say are refused", () =>
       { ...main, links: [{ ...link, target: unitSpecifier(main.hash) }] },
       { ...main, links: [link, link] },
       { ...main, links: [{ ...link, keyword: 1 }] },
+      { ...main, module: "other.ts" },
+      { ...main, computedImports: [0] },
+      { ...main, workers: [0] },
+      { ...main, candidates: [{ specifier: "./leaf.ts", target: "npm:leaf" }] },
       { ...main, metaProperties: [[0, 6]] },
       { ...main, cycle: { members: [main.hash], index: 0 } },
       { ...main, cycle: { members: [main.hash, leaf.hash], index: 1 } },
@@ -85,14 +89,16 @@ Deno.test("units that are not what they say are refused", () =>
     await load(store, [leaf, main]);
   }));
 
-Deno.test("the same text is the same instance under every module id", () =>
+Deno.test("the same text is an instance of its own under each module id, wherever it is from", () =>
   withStore(async (store) => {
     const one = await unitOf("one.ts", "export const state = new Map();");
-    const two = { ...one, module: "two.ts", path: "/src/two.ts" };
     await load(store, [one]);
-    const { already } = await store.load(request([two]));
-    assert.deepEqual(already.map(({ module }) => module), ["two.ts"]);
-    assert.equal(store.namespace("two.ts"), store.namespace("one.ts"));
+    await load(store, [await unitOf("two.ts", one.text)]);
+    assert.notEqual(store.namespace("two.ts"), store.namespace("one.ts"));
+    const { already } = await store.load(request([{ ...one, path: "/other/one.ts" }]));
+    assert.deepEqual(already.map(({ module }) => module), ["one.ts"]);
+    const renamed = { ...one, module: "two.ts" };
+    await assert.rejects(store.load(request([renamed])), { name: "ProtocolError" });
   }));
 
 Deno.test("a library module is named by an absolute or bare specifier", () =>

@@ -1,0 +1,284 @@
+/**
+ * Computed `import()`: the modules that one may lead to, as far as its text says. As `deno compile` does,
+ * the files are taken along whose names match what is written out of the specifier.
+ *
+ * @module
+ */
+import type { AnyNode, ImportExpression, Node, Program } from "npm:acorn@^8.19.0";
+import { dirname, extname, join, relative, resolve, sep } from "node:path";
+import { pathToFileURL } from "node:url";
+import { ModuleError, type SourceLocation } from "../../runtime/code/module_error.ts";
+import { walkSyntax } from "./syntax.ts";
+
+/** An `import()` whose specifier is no literal, or the start of a worker. */
+export interface ComputedImport {
+  /** Where its keyword stands; of a worker, its class. */
+  keyword: number;
+  /** What it may be: each time the texts that are written out, with any text between them. */
+  patterns: string[][];
+  /** The type of the import attributes, where they are written out; or `worker`. */
+  type?: string;
+}
+
+/** How many files one computed import may lead to: more is a mistake, such as the whole disk. */
+const MAX_CANDIDATES = 1_000;
+
+/** What may be a module; files with other names are candidates of imports with attributes only. */
+const MODULE_EXTENSIONS = new Set([
+  ".ts",
+  ".mts",
+  ".cts",
+  ".tsx",
+  ".js",
+  ".mjs",
+  ".cjs",
+  ".jsx",
+  ".wasm",
+]);
+
+/** The computed imports in a module, without those at the positions of `literal`. */
+export function findComputedImports(
+  program: Program,
+  literal: ReadonlySet<number>,
+): ComputedImport[] {
+  const found: ComputedImport[] = [];
+  const paths: string[][] = [];
+  const constants = constantsOf(program);
+  walkSyntax(program, (node) => {
+    const isPath = node.type === "Literal" && typeof node.value === "string" &&
+      /^\.{1,2}\/./.test(node.value);
+    if (isPath) paths.push([node.value as string]);
+    if (node.type !== "ImportExpression" || literal.has(node.start)) return;
+    const type = attributeType(node);
+    const pattern = patternOf(node.source, constants);
+    // Where nothing is known of it, it may be any of the paths that stand in the text, as in a table.
+    const patterns = pattern[0] === "" ? paths : [pattern];
+    found.push({ keyword: node.start, patterns, ...type !== undefined && { type } });
+  });
+  return found.sort((a, b) => a.keyword - b.keyword);
+}
+
+/** Where workers are started with local modules: `new Worker(new URL("./worker.ts", import.meta.url))`. */
+export function findWorkers(program: Program): ComputedImport[] {
+  const found: ComputedImport[] = [];
+  const constants = constantsOf(program);
+  walkSyntax(program, (node) => {
+    if (node.type !== "NewExpression" || nameOf(node.callee) !== "Worker") return;
+    const [url] = node.arguments;
+    const pattern = url === undefined ? [""] : patternOf(url, constants);
+    if (!/^\.{1,2}\//.test(pattern[0]!)) return;
+    found.push({ keyword: node.callee.start, patterns: [pattern], type: "worker" });
+  });
+  return found.sort((a, b) => a.keyword - b.keyword);
+}
+
+/** The specifiers of `require` in a CommonJS module: those that are literals, and the others. */
+export function findRequires(program: Program): { literal: string[]; computed: ComputedImport[] } {
+  const literal: string[] = [];
+  const computed: ComputedImport[] = [];
+  const constants = constantsOf(program);
+  walkSyntax(program, (node) => {
+    if (node.type !== "CallExpression" || nameOf(node.callee) !== "require") return;
+    const [specifier] = node.arguments as AnyNode[];
+    if (specifier === undefined) return;
+    if (specifier.type === "Literal" && typeof specifier.value === "string") {
+      literal.push(specifier.value);
+    } else {
+      // Data too is required without attributes.
+      const patterns = [patternOf(specifier, constants)];
+      computed.push({ keyword: node.start, patterns, type: "json" });
+    }
+  });
+  return { literal, computed };
+}
+
+/** A file that a computed import may lead to. */
+export interface FoundFile {
+  /** Its absolute path. */
+  path: string;
+  /** The specifier that leads to it. */
+  specifier: string;
+}
+
+/** Options of {@linkcode findCandidates}. */
+export interface CandidateOptions {
+  /** The absolute path of the importer's file. */
+  path: string;
+  /** Where the import stands. */
+  location: SourceLocation;
+  /** The directory that a bare specifier leads to which ends in a slash, or undefined. */
+  mapped: (specifier: string) => string | undefined;
+}
+
+/**
+ * The files that a computed import may lead to.
+ *
+ * @throws {ModuleError} at its place when they are too many.
+ */
+export function findCandidates(
+  { patterns, type }: ComputedImport,
+  options: CandidateOptions,
+): FoundFile[] {
+  const found = new Map<string, FoundFile>();
+  for (const pattern of patterns) {
+    for (const file of matchingFiles(pattern, type, options)) found.set(file.specifier, file);
+  }
+  return [...found.values()].sort((a, b) => a.specifier < b.specifier ? -1 : 1);
+}
+
+function matchingFiles(
+  [first = "", ...others]: string[],
+  type: string | undefined,
+  { path, location, mapped }: CandidateOptions,
+): FoundFile[] {
+  const start = first.slice(0, first.lastIndexOf("/") + 1);
+  const isRelative = /^\.{1,2}\//.test(start);
+  // What is absolute is meant where the module runs.
+  const isBare = start !== "" && !/^(?:\/|[a-z]+:)/.test(start);
+  const directory = isRelative ? resolve(dirname(path), start) : isBare ? mapped(start) : undefined;
+  if (directory === undefined) return [];
+  const names = [first.slice(start.length), ...others].map((text) => RegExp.escape(text));
+  const matching = new RegExp(`^${names.join(".*")}$`, "s");
+  const found: FoundFile[] = [];
+  for (const file of filesBelow(directory, names.length === 1)) {
+    const name = relative(directory, file).split(sep).join("/");
+    const isCode = type === undefined || type === "worker";
+    if (!matching.test(name) || isCode && !isModule(file)) continue;
+    const specifier = isRelative ? relativeUrl(file, path) : start + name;
+    if (found.push({ path: file, specifier }) > MAX_CANDIDATES) {
+      throw new ModuleError(
+        `import() of more than ${MAX_CANDIDATES} files below ${directory}: write out more of the ` +
+          "specifier, such as a directory or the end of the name",
+        location,
+      );
+    }
+  }
+  return found;
+}
+
+function isModule(path: string): boolean {
+  return MODULE_EXTENSIONS.has(extname(path)) && !/\.d\.[mc]?ts$/.test(path);
+}
+
+/** The URL of a file relative to that of another. */
+function relativeUrl(path: string, from: string): string {
+  const name = relative(dirname(from), path).split(sep).join("/");
+  const [, escaped] = pathToFileURL(join("/", name)).href.split("file:///");
+  // What leads upwards would be resolved against the root.
+  return name.startsWith("../") ? encodeURI(name) : `./${escaped}`;
+}
+
+function* filesBelow(directory: string, isSingle: boolean): Generator<string> {
+  let entries: Deno.DirEntry[];
+  try {
+    entries = [...Deno.readDirSync(directory)];
+  } catch {
+    return; // There is none, or none that can be read: the import fails when it runs.
+  }
+  for (const { name, isDirectory, isFile, isSymlink } of entries) {
+    const path = join(directory, name);
+    if (isFile || isSymlink) yield path;
+    else if (isDirectory && !isSingle && name !== "node_modules" && !name.startsWith(".")) {
+      yield* filesBelow(path, false);
+    }
+  }
+}
+
+/** What the constants at the top level stand for. */
+function constantsOf(program: Program): Map<string, Node> {
+  const constants = new Map<string, Node>();
+  for (const statement of program.body) {
+    if (statement.type !== "VariableDeclaration" || statement.kind !== "const") continue;
+    for (const { id, init } of statement.declarations) {
+      if (id.type === "Identifier" && init) constants.set(id.name, init);
+    }
+  }
+  return constants;
+}
+
+/** The type that `{ with: { type: "json" } }` asks for. */
+function attributeType({ options }: ImportExpression): string | undefined {
+  const attributes = property(options, "with");
+  const type = property(attributes, "type");
+  return type?.type === "Literal" ? String(type.value) : undefined;
+}
+
+function property(node: Node | null | undefined, name: string): AnyNode | undefined {
+  const object = node as AnyNode | null | undefined;
+  if (object?.type !== "ObjectExpression") return undefined;
+  for (const each of object.properties) {
+    if (each.type !== "Property" || each.computed) continue;
+    const key = each.key as AnyNode;
+    const text = key.type === "Identifier" ? key.name : key.type === "Literal" ? key.value : "";
+    if (text === name) return each.value as AnyNode;
+  }
+}
+
+/**
+ * The texts of an expression that are written out, with any text between them: `a${x}b` is `["a", "b"]`.
+ */
+function patternOf(node: Node, constants: ReadonlyMap<string, Node>): string[] {
+  const pattern = [""];
+  for (const part of partsOf(node as AnyNode, constants, 0)) {
+    if (part === undefined) pattern.push("");
+    else pattern[pattern.length - 1] += part;
+  }
+  return pattern;
+}
+
+/** An expression as texts, and undefined for each part that is not known. */
+function partsOf(
+  node: AnyNode,
+  constants: ReadonlyMap<string, Node>,
+  depth: number,
+): (string | undefined)[] {
+  const below = (each: Node) => partsOf(each as AnyNode, constants, depth + 1);
+  if (depth > 100) return [undefined];
+  switch (node.type) {
+    case "Literal":
+      return typeof node.value === "string" ? [node.value] : [undefined];
+    case "TemplateLiteral":
+      return node.quasis.flatMap(({ value }, index) => {
+        const expression = node.expressions[index];
+        return [value.cooked ?? undefined, ...expression ? below(expression) : []];
+      });
+    case "BinaryExpression":
+      return node.operator === "+" ? [...below(node.left), ...below(node.right)] : [undefined];
+    case "ParenthesizedExpression":
+      return below(node.expression);
+    case "Identifier": {
+      const value = constants.get(node.name);
+      return value === undefined ? [undefined] : below(value);
+    }
+    case "MemberExpression":
+      return isUrl(node.object as AnyNode) && nameOf(node.property) === "href"
+        ? below(node.object)
+        : [undefined];
+    case "NewExpression":
+      return isUrl(node) ? below(node.arguments[0]!) : [undefined];
+    case "CallExpression": {
+      const callee = node.callee as AnyNode;
+      if (callee.type !== "MemberExpression") return [undefined];
+      const isResolve = callee.object.type === "MetaProperty" &&
+        nameOf(callee.property) === "resolve";
+      if (isResolve && node.arguments.length === 1) return below(node.arguments[0]!);
+      const isText = nameOf(callee.property) === "toString" && isUrl(callee.object as AnyNode);
+      return isText ? below(callee.object) : [undefined];
+    }
+    default:
+      return [undefined];
+  }
+}
+
+/** Whether an expression is `new URL(x, import.meta.url)`. */
+function isUrl(node: AnyNode): boolean {
+  if (node.type !== "NewExpression" || nameOf(node.callee) !== "URL") return false;
+  const base = node.arguments[1] as AnyNode | undefined;
+  return base?.type === "MemberExpression" && base.object.type === "MetaProperty" &&
+    nameOf(base.property) === "url";
+}
+
+function nameOf(node: Node): string | undefined {
+  const identifier = node as AnyNode;
+  return identifier.type === "Identifier" ? identifier.name : undefined;
+}

@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { ModuleError } from "../../../runtime/code/module_error.ts";
+import { parseModule } from "../../../cli/modules/syntax.ts";
+import { buildProgram } from "../../../cli/modules/program.ts";
+import { TemporaryProject } from "./temporary_project.ts";
+
+/** Texts in which something is nested `n` deep. */
+const KINDS: Record<string, (n: number) => string> = {
+  sum: (n) => `export default ${`"a"+`.repeat(n)}"b";`,
+  and: (n) => `export default ${"1 && ".repeat(n)}1;`,
+  conditional: (n) => `export default ${"0 ? 1 : ".repeat(n)}1;`,
+  negation: (n) => `export default ${"!".repeat(n)}1;`,
+  parentheses: (n) => `export default ${"(".repeat(n)}1${")".repeat(n)};`,
+  array: (n) => `export default ${"[".repeat(n)}${"]".repeat(n)};`,
+  object: (n) => `export default ${"({a:".repeat(n)}1${"})".repeat(n)};`,
+  arrow: (n) => `export default ${"()=>".repeat(n)}1;`,
+  callback: (n) => `const f = () => {};\n${"f(()=>{".repeat(n)}${"})".repeat(n)};`,
+  function: (n) => `export default ${"function(){return ".repeat(n)}1${"}".repeat(n)};`,
+  class: (n) => `export default ${"class{a(){return ".repeat(n)}1${"}}".repeat(n)};`,
+  block: (n) => `${"{".repeat(n)}${"}".repeat(n)}`,
+  switch: (n) => `${"switch(0){case 1:".repeat(n)}${"}".repeat(n)}`,
+  template: (n) => `export default ${"`${".repeat(n)}1${"}`".repeat(n)};`,
+  call: (n) => `const f = (x) => x;\nexport default ${"f(".repeat(n)}1${")".repeat(n)};`,
+  chain: (n) => `const f = () => f;\nexport default () => f${"()".repeat(n)};`,
+  index: (n) => `const a = [0];\nexport default ${"a[".repeat(n)}0${"]".repeat(n)};`,
+};
+
+async function isTaken(text: string): Promise<boolean> {
+  try {
+    await parseModule(text, "/a.js");
+    return true;
+  } catch (error) {
+    assert.ok(error instanceof ModuleError);
+    assert.equal(
+      error.message,
+      "/a.js: expressions or blocks are nested too deep in each other to be parsed",
+    );
+    return false;
+  }
+}
+
+/** The deepest nesting of a kind that is taken. */
+async function deepest(text: (n: number) => string): Promise<number> {
+  let [low, high] = [100, 10_000];
+  while (high - low > low / 50) {
+    const middle = (low + high) >> 1;
+    if (await isTaken(text(middle))) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+Deno.test("parseModule takes what Deno can parse, and refuses what would end the process", async () => {
+  const files: Record<string, string> = {};
+  for (const [kind, text] of Object.entries(KINDS)) {
+    files[`${kind}.mjs`] = text(await deepest(text));
+    assert.ok(await isTaken(text(100)), kind);
+  }
+  await using project = await TemporaryProject.make(files);
+  const importing = `for (const file of ${JSON.stringify(Object.keys(files))})
+    await import("./" + file).catch((error) => { if (!(error instanceof RangeError)) throw error; });
+  console.log("still here");`;
+  await project.write("main.ts", importing);
+  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "-q", project.path("main.ts")],
+  }).output();
+  assert.equal(new TextDecoder().decode(stdout), "still here\n", new TextDecoder().decode(stderr));
+});
+
+Deno.test("a module that is nested too deep is refused by its file, in every kind of file", async () => {
+  const sum = `export default ${`"a"+`.repeat(6_000)}"b";`;
+  const names = ["big.js", "big.ts", "big.tsx", "big.jsx", "big.cjs"];
+  await using project = await TemporaryProject.make({
+    "deno.json": {},
+    ...Object.fromEntries(
+      names.map((name) => [name, sum.replace("export default", "globalThis.x =")]),
+    ),
+  });
+  for (const name of names) {
+    await assert.rejects(buildProgram(project.path(name)), {
+      name: "ModuleError",
+      message: `${
+        project.path(name)
+      }: expressions or blocks are nested too deep in each other to be parsed`,
+    });
+  }
+});
