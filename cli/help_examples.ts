@@ -40,6 +40,10 @@ export const EXAMPLES: Examples = {
     ],
     ["a module that the server finds by itself", "gxensemble load --library httpd1 node:zlib"],
     ["what has been loaded, and what is current", "gxensemble load --list httpd1"],
+    [
+      "what a load would do, if the types are right",
+      "gxensemble load --check --dry-run httpd1 handler.ts",
+    ],
   ],
   "gxensemble compile": [
     [

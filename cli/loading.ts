@@ -5,7 +5,9 @@
  */
 import type { Client } from "../runtime/actor/service.ts";
 import type { LoaderHandlers } from "../runtime/code/loader_protocol.ts";
-import type { ModuleName } from "../runtime/code/unit.ts";
+import { linkedUnits, type ModuleName } from "../runtime/code/unit.ts";
+import type { LoadOutcome } from "../runtime/code/unit_store.ts";
+import type { Program } from "./modules/program.ts";
 import { operatorName } from "./operator.ts";
 import { printNotice } from "./output.ts";
 import { ProgressBar } from "./progress_bar.ts";
@@ -16,18 +18,24 @@ export interface LoadingOptions {
   force: boolean;
   /** The prefixes of the modules that the server itself finds. */
   libraryPrefix: string[];
+  /** Whether to find out what a load would do, and leave the server as it is. */
+  dryRun?: boolean;
+  /** Whether the person is told nothing that is no error. */
+  quiet?: boolean;
 }
 
 /** A module of the program that was loaded. */
 export interface LoadedModule extends ModuleName {
-  /** Whether it was not loaded before. */
+  /** Whether it was not loaded before; in a dry run, whether it would be. */
   loaded: boolean;
-  /** Whether it was loaded once, replaced by another text, and is current again. */
+  /** Whether it was loaded once, replaced by another text, and is current again, or would be. */
   restored: boolean;
 }
 
 /** What a load did. */
 export interface LoadReport {
+  /** Whether nothing was done, and this is what would be. */
+  dryRun?: boolean;
   /** The specifiers of the library modules, in the order in which they were loaded. */
   libraries: string[];
   /** The modules; what a module imports stands before it, outside cycles. */
@@ -53,7 +61,6 @@ export async function loadModule(
 ): Promise<LoadReport> {
   const { ForcedModule } = await import("./modules/forced_module.ts");
   const { buildProgram } = await import("./modules/program.ts");
-  const { shipProgram } = await import("./modules/shipping.ts");
   using progress = new ProgressBar();
   const graph = {
     libraryPrefixes: options.libraryPrefix,
@@ -64,15 +71,48 @@ export async function loadModule(
   const program = module
     ? await module.build(await loader.running({ modules: module.imports }))
     : await buildProgram(file, graph);
+  const moved = options.quiet ? new Map() : await movedModules(loader, program);
+  const outcome = options.dryRun
+    ? await foreseen(loader, program)
+    : await ship(loader, program, progress);
+  const report = reportOf(program, outcome);
+  noticeMoved(program, report, moved);
+  return { ...report, ...options.dryRun && { dryRun: true } };
+}
+
+async function ship(
+  loader: Client<LoaderHandlers>,
+  program: Program,
+  progress: ProgressBar,
+): Promise<Outcome> {
+  const { shipProgram } = await import("./modules/shipping.ts");
   using _notice = noticeAfter(PATIENCE, "still waiting for the top level of the modules to finish");
-  const { loaded, restored } = await shipProgram(loader, program, {
+  return await shipProgram(loader, program, {
     by: operatorName(),
     onShipped: (shipped, all) => progress.show("shipping modules:", shipped, all),
   });
+}
+
+/** The modules that a load finds in a state. */
+type Outcome = Pick<LoadOutcome, "loaded" | "restored">;
+
+/** What a load would do. */
+async function foreseen(loader: Client<LoaderHandlers>, { units }: Program): Promise<Outcome> {
+  const history = await loader.history();
+  const known = new Map(history.map(({ hash, current }) => [hash, current]));
+  // Those that only an import() leads to are not current before it runs.
+  for (const { hash, current } of history) if (current) known.set(hash, true);
+  return {
+    loaded: units.filter(({ hash }) => !known.has(hash)),
+    restored: units.filter(({ hash }) => known.get(hash) === false),
+  };
+}
+
+function reportOf({ libraries, units }: Program, { loaded, restored }: Outcome): LoadReport {
   const [fresh, again] = [loaded, restored].map((names) => new Set(names.map(({ hash }) => hash)));
   return {
-    libraries: program.libraries.map(({ specifier }) => specifier),
-    modules: program.units.map(({ module, path, hash }) => ({
+    libraries: libraries.map(({ specifier }) => specifier),
+    modules: units.map(({ module, path, hash }) => ({
       module,
       path,
       hash,
@@ -80,6 +120,47 @@ export async function loadModule(
       restored: again!.has(hash),
     })),
   };
+}
+
+/** The modules that read `import.meta` and that the server runs from other files, by their hashes. */
+async function movedModules(
+  loader: Client<LoaderHandlers>,
+  { units }: Program,
+): Promise<Map<string, string>> {
+  const placed = units.filter(({ metaProperties }) => metaProperties.length > 0);
+  if (placed.length === 0) return new Map();
+  const current = (await loader.history()).filter((load) => load.current);
+  const paths = new Map(current.map(({ module, path }) => [module, path]));
+  return new Map(placed.flatMap(({ module, path, hash }): [string, string][] => {
+    const before = paths.get(module);
+    return before === undefined || before === path ? [] : [[hash, before]];
+  }));
+}
+
+/** Says which modules are new instances only because they are in another place than before. */
+function noticeMoved(
+  { units }: Program,
+  { modules }: LoadReport,
+  moved: ReadonlyMap<string, string>,
+): void {
+  const fresh = new Set(modules.filter(({ loaded }) => loaded).map(({ hash }) => hash));
+  const above = new Set<string>();
+  for (const { module, hash } of units) {
+    const before = fresh.has(hash) ? moved.get(hash) : undefined;
+    if (before === undefined) continue;
+    above.add(hash);
+    printNotice(`... ${module} reads import.meta, and ran from ${before}: from here it is new`);
+  }
+  const places = above.size;
+  for (const unit of units) {
+    if (linkedUnits(unit).some((hash) => above.has(hash))) above.add(unit.hash);
+  }
+  if (above.size > places) {
+    const which = above.size - places === 1
+      ? "module that imports it is"
+      : "modules that import it are";
+    printNotice(`... so ${above.size - places} ${which} new too`);
+  }
 }
 
 /** Tells the person something, unless it is disposed of within `delay` ms. */
@@ -102,14 +183,20 @@ export async function loadLibrary(
 }
 
 /** The lines that tell a person of a load. */
-export function formatLoadReport({ libraries, modules }: LoadReport): string[] {
+export function formatLoadReport({ libraries, modules, dryRun = false }: LoadReport): string[] {
   return [
-    ...libraries.map((specifier) => `... loading library module ${specifier}`),
-    ...modules.flatMap((module) => [`... ${describeOutcome(module)} ${module.path}`, module.hash]),
+    ...libraries.map((specifier) =>
+      `... ${dryRun ? "would load" : "loading"} library module ${specifier}`
+    ),
+    ...modules.flatMap((module) => [
+      `... ${describeOutcome(module, dryRun)} ${module.path}`,
+      module.hash,
+    ]),
   ];
 }
 
-function describeOutcome({ loaded, restored }: LoadedModule): string {
-  if (restored) return "made current again";
-  return loaded ? "loading code object file" : "already loaded";
+function describeOutcome({ loaded, restored }: LoadedModule, dryRun: boolean): string {
+  if (restored) return dryRun ? "would make current again" : "made current again";
+  if (!loaded) return "already loaded";
+  return dryRun ? "would load code object file" : "loading code object file";
 }

@@ -124,6 +124,13 @@ function addCodeCommands(program: CommandUnknownOpts): void {
     .addOption(
       new Option("--list", "prints what has been loaded into the server, instead").default(false),
     )
+    .addOption(
+      new Option("--check", "checks the types first, as deno check does").default(false),
+    )
+    .addOption(
+      new Option("--dry-run", "prints what would be loaded, and loads nothing").default(false),
+    )
+    .addOption(new Option("-q, --quiet", "prints nothing but errors").default(false))
     .addOption(passphraseFileOption())
     .addOption(jsonOption())
     .addOption(logOption("warning"))

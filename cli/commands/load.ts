@@ -12,8 +12,9 @@ import { Administrator } from "../administrator.ts";
 import { withConsole } from "../console.ts";
 import { formatLoadReport, type LoadingOptions, loadLibrary, loadModule } from "../loading.ts";
 import type { ClientOptions, OutputOptions } from "../options.ts";
-import { printJson, printLine } from "../output.ts";
+import { printJson, printLine, printNotice } from "../output.ts";
 import type { PassphraseOptions } from "../passphrase.ts";
+import { checkTypes } from "../type_check.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** Options of every use of the command. */
@@ -23,6 +24,10 @@ export interface LoadListOptions extends ClientOptions, OutputOptions, Passphras
 export interface LoadOptions extends LoadListOptions, LoadingOptions {
   /** Whether the module is a library that the server itself finds. */
   library: boolean;
+  /** Whether its types are checked first. */
+  check: boolean;
+  /** Whether nothing is printed but errors. */
+  quiet: boolean;
 }
 
 /** Loads a module into a running server, and prints each module with its hash: dependencies first. */
@@ -34,12 +39,21 @@ export async function load(
   if (options.library && options.force) {
     throw new UsageError("--force and --library exclude each other", "gxensemble help load");
   }
+  if (options.library && (options.check || options.dryRun)) {
+    const which = options.check ? "--check" : "--dry-run";
+    throw new UsageError(
+      `${which} is of modules that are shipped, not of libraries`,
+      "gxensemble help load",
+    );
+  }
+  if (options.check) await checkTypes(moduleId);
   const report = await withLoader(
     serverId,
     options,
     (loader) =>
       options.library ? loadLibrary(loader, moduleId) : loadModule(loader, moduleId, options),
   );
+  if (options.quiet) return;
   if (options.json) printJson(report);
   else formatLoadReport(report).forEach(printLine);
 }
@@ -49,13 +63,18 @@ export async function load(
  * the last word where another load has replaced it.
  */
 export async function listLoaded(serverId: ServerId, options: LoadListOptions): Promise<void> {
-  const loads = await withLoader(serverId, options, (loader) => loader.history());
+  const { loads, kept } = await withLoader(serverId, options, async (loader) => ({
+    loads: await loader.history(),
+    kept: await loader.instances(),
+  }));
   const timed = loads.map((load) => ({ ...load, time: new Date(load.time).toISOString() }));
   if (options.json) return printJson(timed);
   for (const { module, hash, time, by, current } of timed) {
     const marks = current ? [symbol("current")] : [];
     printLine(formatNotation([symbol(module), hash, time, by, ...marks]));
   }
+  const { modules, instances, bytes } = kept;
+  printNotice(`... ${instances} instances of ${modules} modules, ${bytes} bytes of code`);
 }
 
 /** Works with a server's loader, as an administrator where the server wants one. */

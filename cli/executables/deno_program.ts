@@ -23,8 +23,8 @@ export async function findDeno(): Promise<string> {
     // There is none.
   }
   throw new EnsembleError(
-    "compiling takes Deno, and this gxensemble has none inside: put a deno on the PATH, " +
-      "or use the portable gxensemble",
+    "this takes Deno, and this gxensemble has none inside: put a deno on the PATH, or use the " +
+      "portable gxensemble",
   );
 }
 

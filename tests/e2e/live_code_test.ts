@@ -141,6 +141,44 @@ Deno.test("load --list tells what was loaded by whom, and a rollback shows", asy
   assert.equal(wrong.code, 2, wrong.stderr);
 });
 
+Deno.test("load checks, foresees, is quiet, counts what stays, and says what another place makes new", async () => {
+  await using project = await startProject();
+  const { ensemble, evaluate } = project;
+  const files = {
+    "place.ts": "export const here = import.meta.url;\n",
+    "user.ts": `export { here } from "./place.ts";\n`,
+  };
+  const load = (...args: string[]) => ensemble.run("load", ...args);
+  for (const directory of ["", "other/"]) {
+    await ensemble.write(`${directory}deno.json`, "{}");
+    for (const [path, text] of Object.entries(files)) await ensemble.write(directory + path, text);
+  }
+  const user = ensemble.path("user.ts");
+  const foreseen = await load("--dry-run", "web1", user);
+  assert.match(foreseen.stdout, /^\.\.\. would load code object file \S+place\.ts\n/);
+  assert.equal(await evaluate(`ensemble.module("user.ts")`), "null");
+  assert.deepEqual(await load("-q", "web1", user), { code: 0, stdout: "", stderr: "" });
+  const { stdout } = await load("--dry-run", "web1", user);
+  assert.match(stdout, /^\.\.\. already loaded \S+place\.ts\n/);
+
+  const elsewhere = await load("web1", ensemble.path("other/user.ts"));
+  assert.equal(elsewhere.stdout.match(/loading code object file/g)?.length, 2);
+  assert.equal(
+    elsewhere.stderr,
+    `... place.ts reads import.meta, and ran from ${
+      ensemble.path("place.ts")
+    }: from here it is new\n` +
+      "... so 1 module that imports it is new too\n",
+  );
+  const { stderr } = await load("--list", "web1");
+  // Those of the program, but for what it imports later; and these, each from two places.
+  assert.match(stderr, /^\.\.\. 9 instances of 7 modules, \d+ bytes of code\n$/);
+
+  await ensemble.write("wrong.ts", `export const a: number = "a";\n`);
+  const reason = await ensemble.failure("load", "--check", "web1", ensemble.path("wrong.ts"));
+  assert.match(reason, /^the types of \S+wrong\.ts are wrong:\n +TS2322 /);
+});
+
 Deno.test("npm packages are loaded in the server first; what it lacks is named by the importer", async () => {
   const { ensemble, evaluate } = project;
   const file = await ensemble.write(
