@@ -93,7 +93,7 @@ export type { ModuleNamespace } from "./runtime/code/library_table.ts";
 export type { SourceLocation } from "./runtime/code/module_error.ts";
 export type { Candidate, Cycle, Link, ModuleName, Unit } from "./runtime/code/unit.ts";
 export type {
-  InstanceCount,
+  Instance,
   LibraryImport,
   LoadOutcome,
   LoadRequest,

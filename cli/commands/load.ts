@@ -63,18 +63,25 @@ export async function load(
  * the last word where another load has replaced it.
  */
 export async function listLoaded(serverId: ServerId, options: LoadListOptions): Promise<void> {
-  const { loads, kept } = await withLoader(serverId, options, async (loader) => ({
+  const { loads, instances } = await withLoader(serverId, options, async (loader) => ({
     loads: await loader.history(),
-    kept: await loader.instances(),
+    instances: await loader.instances(),
   }));
-  const timed = loads.map((load) => ({ ...load, time: new Date(load.time).toISOString() }));
+  const bytes = new Map(instances.map((each) => [each.hash, each.bytes]));
+  const timed = loads.map((load) => ({
+    ...load,
+    time: new Date(load.time).toISOString(),
+    // Of what only an import() leads to nothing is there before it runs.
+    bytes: bytes.get(load.hash) ?? 0,
+  }));
   if (options.json) return printJson(timed);
   for (const { module, hash, time, by, current } of timed) {
     const marks = current ? [symbol("current")] : [];
     printLine(formatNotation([symbol(module), hash, time, by, ...marks]));
   }
-  const { modules, instances, bytes } = kept;
-  printNotice(`... ${instances} instances of ${modules} modules, ${bytes} bytes of code`);
+  const modules = new Set(instances.map(({ module }) => module)).size;
+  const sum = instances.reduce((all, each) => all + each.bytes, 0);
+  printNotice(`... ${instances.length} instances of ${modules} modules, ${sum} bytes of code`);
 }
 
 /** Works with a server's loader, as an administrator where the server wants one. */

@@ -7,6 +7,7 @@
  */
 import { basename, join, relative, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
+import { ModuleError } from "../../runtime/code/module_error.ts";
 import {
   type CompilerOptions,
   type Configuration,
@@ -128,7 +129,11 @@ async function findRoot(
 ): Promise<{ root: Member; members: Member[] } | undefined> {
   let nearest: Member | undefined;
   for (const directory of directoriesAbove(path)) {
-    const candidate = await readMember(directory, packages);
+    const candidate = await readMember(directory, packages).catch((error): Member => {
+      // What is above a project is often none of its author's.
+      if (nearest && error instanceof ModuleError) return { directory };
+      throw error;
+    });
     if (!candidate.configuration && !candidate.package) continue;
     nearest ??= candidate;
     const directories = await memberDirectories(candidate);

@@ -6,7 +6,7 @@
 import type { Envelope } from "../actor/envelope.ts";
 import type { ListedLoad } from "./load_history.ts";
 import type { Unit } from "./unit.ts";
-import type { InstanceCount, LoadOutcome, LoadRequest } from "./unit_store.ts";
+import type { Instance, LoadOutcome, LoadRequest } from "./unit_store.ts";
 
 /** The name of the loader among a server's actors. */
 export const LOADER_ACTOR = "loader";
@@ -25,8 +25,8 @@ export type LoaderHandlers = {
   load(request: LoadRequest): Promise<LoadOutcome>;
   /** Every load that changed what is current: by module id, and of each the newest last. */
   history(): ListedLoad[];
-  /** How much of what was loaded has been evaluated, and stays. */
-  instances(): InstanceCount;
+  /** What was loaded and has been evaluated: it stays. */
+  instances(): Instance[];
   /** Imports a library module of the server's own. */
   library(request: { specifier: string }): Promise<void>;
   /** Evaluates an expression; answers its value as text, or nothing for undefined. */

@@ -45,13 +45,13 @@ export interface LoadOutcome {
   already: ModuleName[];
 }
 
-/** What a server has evaluated of shipped code; none of it goes before the server ends. */
-export interface InstanceCount {
-  /** The module ids. */
-  modules: number;
-  /** The instances: one for each text that a module was loaded with. */
-  instances: number;
-  /** The length of their texts and source maps, in bytes; what they hold is not known. */
+/** A module that a server has evaluated; it stays until the server ends. */
+export interface Instance {
+  /** The module id. */
+  module: string;
+  /** The hash that names the unit. */
+  hash: string;
+  /** The length of its text and source map, in bytes; what it holds is not known. */
   bytes: number;
 }
 
@@ -154,16 +154,15 @@ export class UnitStore {
     return this.#history.list();
   }
 
-  /** How much has been evaluated. */
-  instances(): InstanceCount {
-    const evaluated = [...this.#units.values()]
-      .filter(({ hash }) => this.#instances.namespace(hash) !== undefined);
-    const lengthOf = ({ text, mappings = "" }: Unit) => Buffer.byteLength(text) + mappings.length;
-    return {
-      modules: new Set(evaluated.map(({ module }) => module)).size,
-      instances: evaluated.length,
-      bytes: evaluated.reduce((sum, unit) => sum + lengthOf(unit), 0),
-    };
+  /** All that has been evaluated: one instance for each text that a module was loaded with. */
+  instances(): Instance[] {
+    return [...this.#units.values()]
+      .filter(({ hash }) => this.#instances.namespace(hash) !== undefined)
+      .map(({ module, hash, text, mappings = "" }) => ({
+        module,
+        hash,
+        bytes: Buffer.byteLength(text) + mappings.length,
+      }));
   }
 
   /** The exports of what is current under a module id, or undefined when it has not been evaluated. */

@@ -137,6 +137,11 @@ Deno.test("load --list tells what was loaded by whom, and a rollback shows", asy
       "sides.ts",
     ],
   );
+  const sizes = new Map(
+    listed.map(({ module, bytes }: { module: string; bytes: number }) => [module, bytes]),
+  );
+  assert.equal(sizes.get("late.ts"), 0);
+  assert.ok(sizes.get("page.ts") as number > 0);
   const wrong = await ensemble.run("load", "--list", "web1", file);
   assert.equal(wrong.code, 2, wrong.stderr);
 });

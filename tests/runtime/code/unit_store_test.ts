@@ -47,6 +47,10 @@ Deno.test("units become files named by module and hash", () =>
       store.running(["lib/leaf.ts", "other.ts"]),
       new Map([["lib/leaf.ts", leaf.hash]]),
     );
+    assert.deepEqual(store.instances(), [
+      { module: "lib/leaf.ts", hash: leaf.hash, bytes: leaf.text.length },
+      { module: "ma in.ts", hash: main.hash, bytes: main.text.length },
+    ]);
     const files = (await Array.fromAsync(Deno.readDir(directory))).map(({ name }) => name).sort();
     assert.deepEqual(files, [`leaf-${leaf.hash}.mjs`, `ma_in-${main.hash}.mjs`]);
 
