@@ -118,6 +118,7 @@ export const loaderAnswers = answerChecks<LoaderHandlers>({
     parts({ ...moduleName, time: timestamp, by: text(MAX_OPERATOR), current: flag }),
     MAX_MODULES,
   ),
+  instances: listOf(parts({ module: path, hash, bytes: wholeNumber }), MAX_MODULES),
   evaluate: optional(code),
   openSession: wholeNumber,
 });

@@ -90,6 +90,7 @@ const GOOD: Record<string, Record<string, Record<string, unknown>>> = {
       by: "me@here",
     },
     history: {},
+    instances: {},
     library: { specifier: "a" },
     evaluate: { expression: "1", json: true },
     openSession: {},
@@ -337,6 +338,10 @@ Deno.test("what a loader answers is refused where it is no answer", async () => 
     libraries: { good: [["x"]], bad: [[{}], "x"] },
     load: { good: [{ ...none, loaded: [name] }], bad: [{}, { ...none, loaded: [{}] }, 5] },
     history: { good: [[load]], bad: [[{ ...load, time: 9e15 }], [{ ...load, by: 1 }], [null]] },
+    instances: {
+      good: [[], [{ module: "a.ts", hash: HASH, bytes: 1 }]],
+      bad: [[{ module: "a.ts", hash: HASH, bytes: -1 }], [{}], "x"],
+    },
     evaluate: { good: ["1", undefined], bad: [1, {}] },
     openSession: { good: [5], bad: ["5", -1, NaN, undefined] },
   };
