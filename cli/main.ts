@@ -10,7 +10,8 @@
 if (import.meta.main) {
   try {
     const { runCommandLine } = await import("./command_line.ts");
-    Deno.exit(await runCommandLine(Deno.args));
+    // A program that was run may have set one.
+    Deno.exit(await runCommandLine(Deno.args) || Deno.exitCode);
   } catch (error) {
     if (!String(error).includes("identified a Unknown module")) throw error;
     console.error(

@@ -78,6 +78,17 @@ Deno.test("run exits when main has returned, whatever timers it leaves", async (
   assert.deepEqual(server.matching(/ (WARN|ERROR) /), []);
 });
 
+Deno.test("run exits with the code that main has set", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  const file = await ensemble.write(
+    "main.ts",
+    "export const main = () => void (Deno.exitCode = 3);",
+  );
+  const { code, stderr } = await ensemble.run("run", "a", file);
+  assert.equal(code, 3, stderr);
+  assert.doesNotMatch(stderr, /error/);
+});
+
 /** The text of a program that is a server by itself. */
 function program(text: string): string {
   const runtime = new URL("../../mod.ts", import.meta.url).href;
