@@ -11,7 +11,7 @@ import type { ServerId } from "../actor/server_id.ts";
 import { type Client, client } from "../actor/service.ts";
 import { LOADER_ACTOR, type LoaderHandlers } from "../code/loader_protocol.ts";
 import { loaderAnswers } from "../code/loader_requests.ts";
-import { TimeoutError } from "../errors.ts";
+import { ProtocolError, TimeoutError } from "../errors.ts";
 import type { ControlHandlers } from "../server/control.ts";
 import { controlAnswers } from "../server/control_requests.ts";
 import type { RegistryEntry } from "../server/registry_entry.ts";
@@ -27,7 +27,11 @@ export function registryClient(asker: Asker): Client<RegistryHandlers> {
   return askRegistry(asker);
 }
 
-/** The entries of all registered servers, or of those with a role, sorted by id; asks for all pages. */
+/**
+ * The entries of all registered servers, or of those with a role, sorted by id; asks for all pages.
+ *
+ * @throws {ProtocolError} when the registry gives pages again that it has given.
+ */
 export async function listServers(
   asker: Asker,
   { role }: { role?: string } = {},
@@ -38,6 +42,9 @@ export async function listServers(
   do {
     const page = await registry.list({ role, after });
     entries.push(...page.entries);
+    if (page.next !== undefined && after !== undefined && page.next <= after) {
+      throw new ProtocolError(`the registry does not get beyond ${after} in its list`);
+    }
     after = page.next;
   } while (after !== undefined);
   return entries;

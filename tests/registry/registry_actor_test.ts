@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { MemoryStore } from "../../registry/memory_store.ts";
 import { serveRegistry } from "../../registry/registry_actor.ts";
 import { parseServerId, REGISTRY_ID } from "../../runtime/actor/server_id.ts";
-import { listServers, registryClient } from "../../runtime/ensemble/remote.ts";
+import { type Asker, listServers, registryClient } from "../../runtime/ensemble/remote.ts";
 import type { Presence } from "../../runtime/server/liveness.ts";
 import {
   MAX_ADDRESS,
@@ -177,6 +177,20 @@ Deno.test("listServers gets 10,000 entries, all or those of a role, page by page
   assert.equal((await list({})).entries.length, PAGE_SIZE);
   const last = await list({ role: "odd", after: parseServerId([...odd][2 * PAGE_SIZE - 1]!) });
   assert.deepEqual([last.entries.length, last.next], [PAGE_SIZE, undefined]);
+});
+
+Deno.test("listServers ends when a registry gives the same page over and over", async () => {
+  let pages = 0;
+  const asker = {
+    ask: () => {
+      assert.ok(++pages < 10);
+      return Promise.resolve({ entries: [entry("a")], next: "a" });
+    },
+  } as unknown as Asker;
+  await assert.rejects(
+    listServers(asker),
+    /^ProtocolError: the registry does not get beyond a in its list$/,
+  );
 });
 
 Deno.test("a page of the largest entries fits into a frame", async () => {
