@@ -3,6 +3,15 @@ import { RunningEnsemble, WAITING } from "./running_ensemble.ts";
 
 const MOD = JSON.stringify(new URL("../../mod.ts", import.meta.url).href);
 
+/** An ensemble for the tests whose servers need not be the only ones. */
+let ensemble: RunningEnsemble;
+
+Deno.test.beforeAll(async () => {
+  ensemble = await RunningEnsemble.start();
+});
+
+Deno.test.afterAll(async () => await ensemble[Symbol.asyncDispose]());
+
 Deno.test("run: main returns, throws, or is not there", async () => {
   await using ensemble = await RunningEnsemble.start();
   const cases: [name: string, text: string, code: number, stderr: RegExp][] = [
@@ -45,7 +54,6 @@ Deno.test("run: main returns, throws, or is not there", async () => {
 });
 
 Deno.test("run: an id that runs already is refused, and the running one unhurt", async () => {
-  await using ensemble = await RunningEnsemble.start();
   const server = await ensemble.startServer(
     "a",
     [],
@@ -70,16 +78,20 @@ Deno.test("run: an id that runs already is refused, and the running one unhurt",
 });
 
 Deno.test("run --no-loader: load, eval and repl are refused, with the reason", async () => {
-  await using ensemble = await RunningEnsemble.start();
-  await ensemble.startServer("a", ["--no-loader"]);
+  await ensemble.startServer("closed", ["--no-loader"]);
   const reason =
-    "a takes no code: it was started without a loader, as with --no-loader, and nothing " +
+    "closed takes no code: it was started without a loader, as with --no-loader, and nothing " +
     "can be loaded into it or evaluated in it";
   const program = await ensemble.write("late.ts", WAITING);
-  for (const command of [["eval", "a", "1"], ["load", "-f", "a", program], ["repl", "a"]]) {
+  for (
+    const command of [["eval", "closed", "1"], ["load", "-f", "closed", program], [
+      "repl",
+      "closed",
+    ]]
+  ) {
     assert.equal(await ensemble.failure(...command), reason);
   }
-  assert.deepEqual(await ensemble.lines("ping", "a"), ["OK"]);
+  assert.deepEqual(await ensemble.lines("ping", "closed"), ["OK"]);
 });
 
 Deno.test("run -l and -a: reached at the port, announced as told", async () => {
@@ -139,7 +151,6 @@ Deno.test("--log-file - is the log in the server's directory, --log says how muc
 });
 
 Deno.test("a program of its own is a server by callWithEnsembleServer", async () => {
-  await using ensemble = await RunningEnsemble.start();
   const program = await ensemble.write(
     "program.ts",
     `
