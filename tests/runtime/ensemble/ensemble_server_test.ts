@@ -12,7 +12,7 @@ const PRELUDE = `
   import { createCookie, readCookie } from ${source("runtime/ensemble/cookie.ts")};
   import { startServer } from ${source("runtime/ensemble/ensemble_server.ts")};
   import { serverDirectory, socketPath } from ${source("runtime/ensemble/paths.ts")};
-  import { hashText } from ${source("runtime/code/unit.ts")};
+  import { hashUnit } from ${source("runtime/code/unit.ts")};
   import { loaderClient } from ${source("runtime/ensemble/remote.ts")};
   import { ActorServer } from ${source("runtime/server/actor_server.ts")};
   import { localUnixAddress } from ${source("runtime/wire/address.ts")};
@@ -21,8 +21,9 @@ const PRELUDE = `
   const files = () => [...Deno.readDirSync(directory)].length;
   const load = async (server) => {
     const text = "export const value = 1;";
-    const unit = { module: "a.ts", path: "/a.ts", hash: await hashText(text) };
-    await server.ship([{ ...unit, text, links: [], metaProperties: [], pauses: false }]);
+    const parts = { module: "a.ts", path: "/a.ts", text, metaProperties: [] };
+    const unit = { module: "a.ts", path: "/a.ts", hash: await hashUnit(parts) };
+    await server.ship([{ ...parts, ...unit, links: [], pauses: false }]);
     await server.load({ entry: unit.hash, modules: [unit], libraries: [], by: "me@here" });
   };
 `;

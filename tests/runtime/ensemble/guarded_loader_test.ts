@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Handlers } from "../../../runtime/actor/service.ts";
 import { loaderHandlers } from "../../../runtime/code/loader.ts";
 import { loaderChecks } from "../../../runtime/code/loader_requests.ts";
-import { hashText, type Unit } from "../../../runtime/code/unit.ts";
+import { hashText, hashUnit, type Unit } from "../../../runtime/code/unit.ts";
 import { UnitStore } from "../../../runtime/code/unit_store.ts";
 import { guardLoader } from "../../../runtime/ensemble/guarded_loader.ts";
 import { controlClient, loaderClient } from "../../../runtime/ensemble/remote.ts";
@@ -26,11 +26,8 @@ async function serveLoader(server: ActorServer, ensemble: LocalEnsemble): Promis
 }
 
 async function unitOf(text: string): Promise<Unit> {
-  const hash = await hashText(text);
-  return {
-    ...{ module: "a.ts", path: "/a.ts", hash, text },
-    ...{ links: [], metaProperties: [], pauses: false },
-  };
+  const parts = { module: "a.ts", path: "/a.ts", text, metaProperties: [] };
+  return { ...parts, hash: await hashUnit(parts), links: [], pauses: false };
 }
 
 Deno.test("the loader refuses every request of a server without the capability", async () => {
