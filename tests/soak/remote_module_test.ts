@@ -2,8 +2,8 @@ import { fromSource } from "../tested_program.ts";
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { type ContentTypes, FileServer, makeDenoDirectory } from "./file_server.ts";
-import { pipeLines } from "./repl_process.ts";
-import { RunningEnsemble } from "./running_ensemble.ts";
+import { pipeLines } from "../e2e/repl_process.ts";
+import { RunningEnsemble } from "../e2e/running_ensemble.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
