@@ -396,11 +396,11 @@ Deno.test("a request without its fields makes no server send what cannot be read
 });
 
 for (
-  const [what, size, most] of [["costly", 0, FRAMES_PER_CHECK - 1], [
-    "large",
-    LARGE_FRAME,
-    0,
-  ]] as const
+  const [what, size, most] of [
+    ["costly", 0, FRAMES_PER_CHECK - 1],
+    // One may come while the actor itself lets everything else have a turn.
+    ["large", LARGE_FRAME, 1],
+  ] as const
 ) {
   Deno.test(`Connection takes ${what} frames in turns with everything else`, async () => {
     await using ensemble = new LocalEnsemble();
