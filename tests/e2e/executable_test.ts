@@ -3,11 +3,9 @@ import { fileURLToPath } from "node:url";
 import { makeExecutable } from "../../cli/executables/executable.ts";
 import { findProgram } from "../requirements.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
-import { pipeLines } from "./repl_process.ts";
 import { RunningEnsemble } from "./running_ensemble.ts";
 
-const HTTPD = fileURLToPath(new URL("../../examples/httpd/httpd_exe.ts", import.meta.url));
-const HTTPD_SVC = HTTPD.replace("httpd_exe.ts", "httpd_svc.ts");
+const HTTPD_SVC = fileURLToPath(new URL("../../examples/httpd/httpd_svc.ts", import.meta.url));
 
 const hello = (text: string) => `console.log(${JSON.stringify(text)});`;
 
@@ -155,38 +153,4 @@ Deno.test("with DENORT_BIN it is compiled by Deno, with all the parts", async ()
   assert.match(stdout, /^\.\.\. compiled \S+\/program \(compiled, \d+ bytes\)\n[0-9a-f]{64}\n$/);
   const written = new TextDecoder("latin1").decode(await Deno.readFile(at("program")));
   for (const text of ["the start", "the part", "the page"]) assert.ok(written.includes(text), text);
-});
-
-Deno.test("gxensemble compile: a server in one file joins, and takes code by load and by REPL", async () => {
-  await using ensemble = await RunningEnsemble.start();
-  const output = `${ensemble.places.directory}/httpd-exe`;
-  const [made, hash] = await ensemble.lines("compile", "--portable", "-o", output, HTTPD);
-  assert.match(made!, /^\.\.\. compiled \/.*httpd-exe \(portable, \d+ bytes\)$/);
-  assert.match(hash!, /^[0-9a-f]{64}$/);
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const port = String(listener.addr.port);
-  listener.close();
-  const server = ensemble.spawnProgram(output, "httpd3", port);
-  await server.until(() => ensemble.answers("httpd3"), "reached");
-  const handler = HTTPD.replace("httpd_exe.ts", "handler.ts");
-  const loaded = await ensemble.lines("load", "httpd3", handler);
-  assert.equal(loaded[0], "... loading library module examples/httpd/httpd.ts");
-  const response = await fetch(`http://127.0.0.1:${port}/`);
-  assert.equal(await response.text(), "the world is not flat but round!\n");
-  const typed = await pipeLines(ensemble.places, ["httpd3"], [
-    ",(import examples/httpd/handler.ts)",
-    'setGreeting("hello, i am httpd3 and i am a binary executable\\n")',
-    ",(import examples/httpd/httpd.ts)",
-    'registerHandler(currentHttpServer(), "/greeting", writeSimpleHandler)',
-  ]);
-  assert.deepEqual(typed, { code: 0, stdout: "", stderr: "" });
-  const greeting = await fetch(`http://127.0.0.1:${port}/greeting`);
-  assert.equal(await greeting.text(), "hello, i am httpd3 and i am a binary executable\n");
-  assert.match(await ensemble.failure("compile", `${HTTPD}.nosuch`), /^no such file: /);
-  assert.match(
-    await ensemble.failure("compile", "-o", output, await ensemble.write("bad.ts", "const = 1;")),
-    /^cannot bundle .*bad\.ts: /,
-  );
-  await ensemble.lines("shutdown", "-f", "httpd3");
-  assert.equal(await server.exit(), 0);
 });
