@@ -39,21 +39,22 @@ Deno.test("the loader refuses every request of a server without the capability",
   const other = await ensemble.startRogue("other");
   const loader = loaderClient(other.actors, target.id);
   const load = { entry: "0".repeat(64), modules: [], libraries: [], by: "me@here" };
+  const unit = await unitOf("1;");
   const requests = {
-    missing: loader.missing({ hashes: [] }),
-    running: loader.running({ modules: [] }),
-    libraries: loader.libraries(),
-    ship: loader.ship({ units: [await unitOf("1;")] }),
-    load: loader.load(load),
-    history: loader.history(),
-    instances: loader.instances(),
-    library: loader.library({ specifier: "node:os" }),
-    evaluate: loader.evaluate({ expression: "1" }),
-    openSession: loader.openSession({}),
+    missing: () => loader.missing({ hashes: [] }),
+    running: () => loader.running({ modules: [] }),
+    libraries: () => loader.libraries(),
+    ship: () => loader.ship({ units: [unit] }),
+    load: () => loader.load(load),
+    history: () => loader.history(),
+    instances: () => loader.instances(),
+    library: () => loader.library({ specifier: "node:os" }),
+    evaluate: () => loader.evaluate({ expression: "1" }),
+    openSession: () => loader.openSession({}),
   };
   assert.deepEqual(Object.keys(requests).sort(), Object.keys(loaderChecks).sort());
   for (const [type, request] of Object.entries(requests)) {
-    await assert.rejects(request as Promise<unknown>, REFUSED, type);
+    await assert.rejects(request as () => Promise<unknown>, REFUSED, type);
     const lines = logs.matching(
       new RegExp(`^WARN audit: ${type} refused who=other transport=unix`),
     );
