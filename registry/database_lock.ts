@@ -28,7 +28,13 @@ export function lockDatabase(path: string): Disposable {
     throw error;
   }
   // The file stays: if it were removed, two registries could each lock a file of this name.
-  return { [Symbol.dispose]: () => file.close() };
+  return {
+    [Symbol.dispose]() {
+      // Closing is not enough: a process that is being started has the file, too, until its program runs.
+      file.unlockSync();
+      file.close();
+    },
+  };
 }
 
 /** One database may have many paths. */

@@ -25,9 +25,17 @@ export async function withFileLock<T>(path: string, action: () => Promise<T>): P
  */
 export async function takeFileLock(path: string): Promise<Disposable | undefined> {
   const file = await openLock(path);
-  if (await file.tryLock(true)) return file;
-  file.close();
-  return undefined;
+  if (!await file.tryLock(true)) {
+    file.close();
+    return undefined;
+  }
+  return {
+    [Symbol.dispose]() {
+      // Closing is not enough: a process that is being started has the file, too, until its program runs.
+      file.unlockSync();
+      file.close();
+    },
+  };
 }
 
 async function openLock(path: string): Promise<Deno.FsFile> {
