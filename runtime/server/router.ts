@@ -187,9 +187,10 @@ export class Router implements Route {
   /** Lets what is written arrive, and closes all connections; `timeout` in ms. */
   async close(timeout: number): Promise<void> {
     const until = performance.now() + timeout;
-    // What was sent last may wait for a connection that is being made.
-    const attempts = [...this.#peers.values()].flatMap(({ attempt }) => attempt ?? []);
-    if (attempts.length > 0) await within(timeout, Promise.all(attempts));
+    // What was sent last may wait for a connection that is being made, from here or from there.
+    const underway = [...this.#peers.values()]
+      .flatMap(({ attempt, welcoming }) => [attempt ?? [], welcoming ?? []].flat());
+    if (underway.length > 0) await within(timeout, Promise.all(underway));
     this.#closed = true;
     this.#absences.close();
     const rest = until - performance.now();
@@ -390,6 +391,10 @@ export class Router implements Route {
   }
 
   #use(stream: Accepted["stream"], authenticated: Authenticated, address: Address): void {
+    if (this.#closed) {
+      stream.close();
+      throw new DisconnectedError(`${this.#self.id} is stopping`);
+    }
     const peer = this.#peer(authenticated.peer);
     const connection = new Connection(stream, authenticated, {
       address,

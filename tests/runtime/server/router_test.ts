@@ -418,6 +418,30 @@ Deno.test("addresses that were given are tried first, for good, and the registry
   assert.deepEqual(a.session(id)!.address, b.entry.addresses[0]);
 });
 
+Deno.test("a server that stops while a peer comes in keeps no connection to it", async () => {
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const a = await ensemble.start("a");
+  const b = await ensemble.start("b", { register: false });
+  const gate = Promise.withResolvers<void>();
+  const { digest } = crypto.subtle;
+  let calls = 0;
+  // The first is b's, which has accepted a and does not use the connection yet.
+  crypto.subtle.digest = async (...args) => {
+    if (++calls === 1) await gate.promise;
+    return await digest.apply(crypto.subtle, args);
+  };
+  try {
+    await a.connect(b.id, [...b.entry.addresses]);
+    await ensemble.stop(b);
+    gate.resolve();
+    await eventually(() => a.session(b.id) === undefined, "it is gone");
+  } finally {
+    gate.resolve();
+    crypto.subtle.digest = digest;
+  }
+});
+
 Deno.test("the registry is asked again for addresses that are old", async () => {
   await using ensemble = new LocalEnsemble();
   const store = new CountingStore();
