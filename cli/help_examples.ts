@@ -21,7 +21,7 @@ export const EXAMPLES: Examples = {
       "gxensemble run --grace 30 jobs1 main.ts",
     ],
     [
-      "one that nobody loads code into or evaluates in",
+      "one that takes no code from others",
       "gxensemble run --no-loader vault1 main.ts",
     ],
   ],

@@ -68,7 +68,7 @@ trusted() {
   [ -O "$1" ] || [ "$(look "$1/." | { read -r _ _ owner _ && printf %s "$owner"; })" = 0 ]
 }
 
-# Nobody else may put something in the place of what is in the cache directory.
+# Other users must not be able to replace what is in the cache directory.
 require_closed() {
   case $1 in
     ?????????[tT]*) ;;
