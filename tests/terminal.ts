@@ -73,12 +73,19 @@ export class Terminal implements AsyncDisposable {
     });
   }
 
-  /** Waits until a text appears, after the one that was waited for last. */
+  /**
+   * Waits until a text appears, after the one that was waited for last. The cursor may be moved in between its
+   * characters, as a line editor does when it writes a line anew.
+   */
   async shows(text: string): Promise<void> {
+    const shown = new RegExp(
+      [...text].map(RegExp.escape).join(String.raw`(?:\x1b\[[0-9;?]*[A-Za-z])*`),
+      "g",
+    );
     for (;;) {
-      const found = this.#raw.indexOf(text, this.#position);
-      if (found !== -1) {
-        this.#position = found + text.length;
+      shown.lastIndex = this.#position;
+      if (shown.test(this.#raw)) {
+        this.#position = shown.lastIndex;
         return;
       }
       if (this.#hasEnded) throw new Error(`it ended and did not show "${text}": ${this.#raw}`);
