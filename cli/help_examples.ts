@@ -39,6 +39,7 @@ export const EXAMPLES: Examples = {
       "gxensemble load -f httpd1 handler.ts",
     ],
     ["a module that the server finds by itself", "gxensemble load --library httpd1 node:zlib"],
+    ["the module's top level once more", "gxensemble load --rerun httpd1 handler.ts"],
     ["what has been loaded, and what is current", "gxensemble load --list httpd1"],
     [
       "what a load would do, if the types are right",

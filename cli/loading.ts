@@ -7,6 +7,7 @@ import type { Client } from "../runtime/actor/service.ts";
 import type { LoaderHandlers } from "../runtime/code/loader_protocol.ts";
 import { linkedUnits, type ModuleName } from "../runtime/code/unit.ts";
 import type { LoadOutcome } from "../runtime/code/unit_store.ts";
+import { evaluatedTogether } from "../runtime/code/unit_tree.ts";
 import type { Program } from "./modules/program.ts";
 import { operatorName } from "./operator.ts";
 import { printNotice } from "./output.ts";
@@ -18,6 +19,8 @@ export interface LoadingOptions {
   force: boolean;
   /** The prefixes of the modules that the server itself finds. */
   libraryPrefix: string[];
+  /** Whether to run the module anew, when it has been loaded before. */
+  rerun?: boolean;
   /** Whether to find out what a load would do, and leave the server as it is. */
   dryRun?: boolean;
   /** Whether the person is told nothing that is no error. */
@@ -30,6 +33,10 @@ export interface LoadedModule extends ModuleName {
   loaded: boolean;
   /** Whether it was loaded once, replaced by another text, and is current again, or would be. */
   restored: boolean;
+  /** Whether its `install` was called, after that. */
+  installed: boolean;
+  /** Whether it was loaded before and ran anew, or would. */
+  rerun: boolean;
 }
 
 /** What a load did. */
@@ -73,43 +80,57 @@ export async function loadModule(
     : await buildProgram(file, graph);
   const moved = options.quiet ? new Map() : await movedModules(loader, program);
   const outcome = options.dryRun
-    ? await foreseen(loader, program)
-    : await ship(loader, program, progress);
+    ? await foreseen(loader, program, options)
+    : await ship(loader, program, { ...options, progress });
   const report = reportOf(program, outcome);
   noticeMoved(program, report, moved);
+  if (!options.quiet && !options.dryRun) noticeRestored(report);
   return { ...report, ...options.dryRun && { dryRun: true } };
 }
 
 async function ship(
   loader: Client<LoaderHandlers>,
   program: Program,
-  progress: ProgressBar,
+  { rerun = false, progress }: LoadingOptions & { progress: ProgressBar },
 ): Promise<Outcome> {
   const { shipProgram } = await import("./modules/shipping.ts");
   using _notice = noticeAfter(PATIENCE, "still waiting for the top level of the modules to finish");
   return await shipProgram(loader, program, {
     by: operatorName(),
+    rerun,
     onShipped: (shipped, all) => progress.show("shipping modules:", shipped, all),
   });
 }
 
 /** The modules that a load finds in a state. */
-type Outcome = Pick<LoadOutcome, "loaded" | "restored">;
+type Outcome = Omit<LoadOutcome, "already">;
 
 /** What a load would do. */
-async function foreseen(loader: Client<LoaderHandlers>, { units }: Program): Promise<Outcome> {
+async function foreseen(
+  loader: Client<LoaderHandlers>,
+  { entry, units }: Program,
+  { rerun = false }: LoadingOptions,
+): Promise<Outcome> {
   const history = await loader.history();
   const known = new Map(history.map(({ hash, current }) => [hash, current]));
   // Those that only an import() leads to are not current before it runs.
   for (const { hash, current } of history) if (current) known.set(hash, true);
+  const anew = rerun && known.has(entry)
+    ? evaluatedTogether(entry, new Map(units.map((unit) => [unit.hash, unit])))
+    : [];
+  const others = units.filter((unit) => !anew.includes(unit));
   return {
-    loaded: units.filter(({ hash }) => !known.has(hash)),
-    restored: units.filter(({ hash }) => known.get(hash) === false),
+    loaded: others.filter(({ hash }) => !known.has(hash)),
+    restored: others.filter(({ hash }) => known.get(hash) === false),
+    rerun: anew,
+    installed: [],
   };
 }
 
-function reportOf({ libraries, units }: Program, { loaded, restored }: Outcome): LoadReport {
-  const [fresh, again] = [loaded, restored].map((names) => new Set(names.map(({ hash }) => hash)));
+function reportOf({ libraries, units }: Program, outcome: Outcome): LoadReport {
+  const { loaded, restored, installed, rerun } = outcome;
+  const [fresh, again, called, anew] = [loaded, restored, installed, rerun]
+    .map((names) => new Set(names.map(({ hash }) => hash)));
   return {
     libraries: libraries.map(({ specifier }) => specifier),
     modules: units.map(({ module, path, hash }) => ({
@@ -118,6 +139,8 @@ function reportOf({ libraries, units }: Program, { loaded, restored }: Outcome):
       hash,
       loaded: fresh!.has(hash),
       restored: again!.has(hash),
+      installed: called!.has(hash),
+      rerun: anew!.has(hash),
     })),
   };
 }
@@ -163,6 +186,20 @@ function noticeMoved(
   }
 }
 
+/** Says what became of modules that are current again: they do not run a second time. */
+function noticeRestored({ modules }: LoadReport): void {
+  const restored = modules.filter((each) => each.restored);
+  for (const { module, installed } of restored) {
+    if (installed) printNotice(`... called install() of ${module}`);
+  }
+  // What a person loads is behind all that it imports.
+  const last = restored.at(-1);
+  if (last === undefined || last.installed) return;
+  printNotice(
+    `... ${last.module} did not run again, and exports no install(): to run it anew, load --rerun`,
+  );
+}
+
 /** Tells the person something, unless it is disposed of within `delay` ms. */
 function noticeAfter(delay: number, notice: string): Disposable {
   const timer = setTimeout(() => printNotice(`... ${notice}`), delay);
@@ -195,7 +232,8 @@ export function formatLoadReport({ libraries, modules, dryRun = false }: LoadRep
   ];
 }
 
-function describeOutcome({ loaded, restored }: LoadedModule, dryRun: boolean): string {
+function describeOutcome({ loaded, restored, rerun }: LoadedModule, dryRun: boolean): string {
+  if (rerun) return dryRun ? "would run anew" : "running anew";
   if (restored) return dryRun ? "would make current again" : "made current again";
   if (!loaded) return "already loaded";
   return dryRun ? "would load code object file" : "loading code object file";

@@ -125,6 +125,9 @@ function addCodeCommands(program: CommandUnknownOpts): void {
       new Option("--list", "prints what has been loaded into the server, instead").default(false),
     )
     .addOption(
+      new Option("--rerun", "runs the module anew when it has been loaded before").default(false),
+    )
+    .addOption(
       new Option("--check", "checks the types first, as deno check does").default(false),
     )
     .addOption(

@@ -58,6 +58,23 @@ async function tutorial(stage: Stage): Promise<void> {
     hash!,
   ]);
 
+  stage.chapter("Changing a handler, and going back");
+  const changed = await stage.change(handler, "not flat but round", "a disc");
+  await stage.run(["load", "-f", "httpd1", changed], [
+    `... loading code object file ${changed}`,
+    HASH,
+  ]);
+  await stage.get(port1, "/", 200, "the world is a disc!\n");
+  await stage.run(["load", "-f", "httpd1", handler], [
+    `... made current again ${root}/${handler}`,
+    hash!,
+  ]);
+  await stage.get(port1, "/", 200, "the world is not flat but round!\n");
+  await stage.run(["load", "-f", "--rerun", "httpd1", handler], [
+    `... running anew ${root}/${handler}`,
+    hash!,
+  ]);
+
   stage.chapter("Evaluating in a running server");
   await stage.run(["eval", "httpd1", "1+2"], ["3"]);
   const module = `ensemble.module("${handler}")`;

@@ -24,6 +24,8 @@ export interface LoadListOptions extends ClientOptions, OutputOptions, Passphras
 export interface LoadOptions extends LoadListOptions, LoadingOptions {
   /** Whether the module is a library that the server itself finds. */
   library: boolean;
+  /** Whether it runs anew, when it has been loaded before. */
+  rerun: boolean;
   /** Whether its types are checked first. */
   check: boolean;
   /** Whether nothing is printed but errors. */
@@ -36,8 +38,9 @@ export async function load(
   moduleId: string,
   options: LoadOptions,
 ): Promise<void> {
-  if (options.library && options.force) {
-    throw new UsageError("--force and --library exclude each other", "gxensemble help load");
+  if (options.library && (options.force || options.rerun)) {
+    const which = options.force ? "--force" : "--rerun";
+    throw new UsageError(`${which} and --library exclude each other`, "gxensemble help load");
   }
   if (options.library && (options.check || options.dryRun)) {
     const which = options.check ? "--check" : "--dry-run";
@@ -60,7 +63,7 @@ export async function load(
 
 /**
  * Prints what has been loaded into a server: `(module-id "hash" "time" "user@host" current)`, without
- * the last word where another load has replaced it.
+ * the last word where another load has replaced it, and with `rerun` before it where it ran anew.
  */
 export async function listLoaded(serverId: ServerId, options: LoadListOptions): Promise<void> {
   const { loads, instances } = await withLoader(serverId, options, async (loader) => ({
@@ -75,8 +78,8 @@ export async function listLoaded(serverId: ServerId, options: LoadListOptions): 
     bytes: bytes.get(load.hash) ?? 0,
   }));
   if (options.json) return printJson(timed);
-  for (const { module, hash, time, by, current } of timed) {
-    const marks = current ? [symbol("current")] : [];
+  for (const { module, hash, time, by, rerun, current } of timed) {
+    const marks = [...rerun ? [symbol("rerun")] : [], ...current ? [symbol("current")] : []];
     printLine(formatNotation([symbol(module), hash, time, by, ...marks]));
   }
   const modules = new Set(instances.map(({ module }) => module)).size;

@@ -22,6 +22,8 @@ const PATIENTLY = { timeout: Infinity };
 export interface ShipOptions {
   /** Who loads: `user@host`. */
   by: string;
+  /** Whether the entry is evaluated anew, when it has been before. */
+  rerun?: boolean;
   /** Told how many of the units that the server lacks have been shipped, before and after each batch. */
   onShipped?: (shipped: number, all: number) => void;
 }
@@ -34,7 +36,7 @@ export interface ShipOptions {
 export async function shipProgram(
   loader: Client<LoaderHandlers>,
   program: Program,
-  { by, onShipped }: ShipOptions,
+  { by, rerun, onShipped }: ShipOptions,
 ): Promise<LoadOutcome> {
   const missing = await loader.missing(
     { hashes: program.units.map(({ hash }) => hash) },
@@ -49,7 +51,7 @@ export async function shipProgram(
     shipped += batch.length;
   }
   onShipped?.(shipped, units.length);
-  return await loader.load(loadRequest(program, by), PATIENTLY);
+  return await loader.load({ ...loadRequest(program, by), ...rerun && { rerun } }, PATIENTLY);
 }
 
 /** Splits units into messages; the members of a cycle, which stand together, stay together. */

@@ -20,7 +20,7 @@ const importModule: ControlCommand = {
   },
 };
 
-const LOAD_FLAGS = new Set(["-f", "-l"]);
+const LOAD_FLAGS = new Set(["-f", "-l", "-r"]);
 
 const load: ControlCommand = {
   names: ["load"],
@@ -28,6 +28,7 @@ const load: ControlCommand = {
     [",(load module-id)", "load the code and dependencies for a module"],
     [",(load -f module-id)", "forcibly load a module ignoring dependencies"],
     [",(load -l module-id)", "load a library module"],
+    [",(load -r module-id)", "run a module anew that has been loaded before"],
   ],
   run(args, context) {
     const [flags, [moduleId, ...rest]] = [
@@ -49,9 +50,11 @@ async function loadIn(
   const report = await elevating(
     "loader",
     () =>
-      flag === "-l"
-        ? loadLibrary(loader, moduleId)
-        : loadModule(loader, moduleId, { force: flag === "-f", libraryPrefix }),
+      flag === "-l" ? loadLibrary(loader, moduleId) : loadModule(loader, moduleId, {
+        force: flag === "-f",
+        rerun: flag === "-r",
+        libraryPrefix,
+      }),
   );
   formatLoadReport(report).forEach(print);
 }

@@ -34,4 +34,9 @@ export function rootHandler(_request: Request, response: HttpResponse): void {
   response.write(200, {}, "the world is not flat but round!\n");
 }
 
-registerHandler(currentHttpServer(), "/", rootHandler);
+/** Puts these handlers in place; `load` calls it when an earlier version becomes current again. */
+export function install(): void {
+  registerHandler(currentHttpServer(), "/", rootHandler);
+}
+
+install();

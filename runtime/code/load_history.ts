@@ -11,6 +11,8 @@ export interface LoadRecord extends ModuleName {
   time: number;
   /** Who asked for it: `user@host`. */
   by: string;
+  /** Whether the unit was evaluated anew. */
+  rerun?: boolean;
 }
 
 /** A line of the history as it is listed. */
@@ -40,11 +42,14 @@ export class LoadHistory {
     return this.#hashes.has(hash);
   }
 
-  /** Makes a unit current; that it is already is nothing to note. */
-  makeCurrent({ module, path, hash }: ModuleName, by: string): void {
-    if (this.current(module)?.hash === hash) return;
+  /** Makes a unit current; that it is already is nothing to note, unless it was evaluated anew. */
+  makeCurrent(
+    { module, path, hash }: ModuleName,
+    { by, rerun }: Pick<LoadRecord, "by" | "rerun">,
+  ): void {
+    if (!rerun && this.current(module)?.hash === hash) return;
     const records = this.#records.get(module) ?? [];
-    records.push({ module, path, hash, time: Date.now(), by });
+    records.push({ module, path, hash, time: Date.now(), by, ...rerun && { rerun } });
     this.#records.set(module, records);
     this.#hashes.add(hash);
   }

@@ -41,14 +41,18 @@ export function loaderHandlers(
 
     async load(request, envelope?: Envelope) {
       try {
-        const { loaded, restored, already } = await store.load(request);
+        const { namespace: _, ...outcome } = await store.load(request);
+        const { loaded, restored, rerun } = outcome;
         for (const { module, hash } of loaded) {
           logger.info("loaded {module} {hash}", { module, hash });
         }
         for (const { module, hash } of restored) {
           logger.info("made current again {module} {hash}", { module, hash });
         }
-        return { loaded, restored, already };
+        for (const { module, hash } of rerun) {
+          logger.info("ran anew {module} {hash}", { module, hash });
+        }
+        return outcome;
       } catch (error) {
         if (mayLog("failed loads", envelope)) {
           logger.warn("cannot load: {reason}", { reason: (error as Error).message });

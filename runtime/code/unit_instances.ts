@@ -11,7 +11,7 @@ import { applyEdits, editMappings, type TextEdit } from "./text_edits.ts";
 import { type Link, linkedUnit, type Unit } from "./unit.ts";
 import { fileStem, type UnitFiles } from "./unit_files.ts";
 import { accessSurroundings, authorMeta, findComputed, surround } from "./unit_surroundings.ts";
-import { evaluationOrder, staticImports, type Units } from "./unit_tree.ts";
+import { evaluatedTogether, evaluationOrder, staticImports, type Units } from "./unit_tree.ts";
 import { WorkerFiles } from "./worker_files.ts";
 
 interface UnitModule {
@@ -28,6 +28,9 @@ interface Member {
   unit: Unit;
   module: UnitModule;
 }
+
+/** The name of the file of a unit. */
+type FileOf = (hash: string) => string;
 
 /**
  * Evaluates units, one after the other: what a unit imports is imported by itself before. So a failure
@@ -48,6 +51,8 @@ export class UnitInstances {
   readonly #libraries: LibraryTable;
   readonly #modules = new Map<string, UnitModule>();
   readonly #namespaces = new Map<string, ModuleNamespace>();
+  /** How often units were evaluated anew, after their first time. */
+  readonly #reruns = new Map<string, number>();
   readonly #workers: WorkerFiles;
 
   /** No instances yet, of these `units`; the map may grow. */
@@ -58,9 +63,14 @@ export class UnitInstances {
     this.#workers = new WorkerFiles(units, files);
   }
 
-  /** The exports of a unit that has been evaluated, or undefined. */
+  /** The exports of a unit that has been evaluated, or undefined; of its newest instance. */
   namespace(hash: string): ModuleNamespace | undefined {
     return this.#namespaces.get(hash);
+  }
+
+  /** How many instances of a unit there are. */
+  count(hash: string): number {
+    return this.#namespaces.has(hash) ? 1 + (this.#reruns.get(hash) ?? 0) : 0;
   }
 
   /**
@@ -80,17 +90,51 @@ export class UnitInstances {
     return this.#namespaces.get(hash)!;
   }
 
+  /**
+   * Evaluates a unit anew that has been evaluated, and with it those of its import cycle. The new instances
+   * stand for the units from then on: what is evaluated later imports them. What imported the units before
+   * keeps the instances that it has, and so do these what they import.
+   *
+   * @throws {ModuleError} at the author's file and line that fails; then nothing has changed.
+   */
+  async rerun(hash: string): Promise<void> {
+    const group = evaluatedTogether(hash, this.#units);
+    const fresh = new Map(group.map((unit): [string, UnitModule] => {
+      const module = { file: this.#reserve(unit), written: Promise.resolve() };
+      return [unit.hash, { ...module, evaluated: Promise.resolve() }];
+    }));
+    const fileOf: FileOf = (hash) => (fresh.get(hash) ?? this.#modules.get(hash)!).file;
+    await Promise.all(group.map((unit) => this.#write(unit, fileOf)));
+    const namespaces = new Map<string, ModuleNamespace>();
+    for (const { hash, path } of group) {
+      try {
+        namespaces.set(hash, await import(this.#files.url(fileOf(hash))));
+      } catch (error) {
+        throw this.#files.explainFailure(error, path);
+      }
+    }
+    for (const [hash, namespace] of namespaces) {
+      this.#namespaces.set(hash, namespace);
+      this.#modules.set(hash, fresh.get(hash)!);
+      this.#reruns.set(hash, (this.#reruns.get(hash) ?? 0) + 1);
+    }
+  }
+
+  #reserve({ module, hash, path }: Unit): string {
+    return this.#files.reserve(`${fileStem(module)}-${hash}`, path);
+  }
+
   /** Makes files of the units that have none; they are there when `written` of all has resolved. */
   #materialise(order: Unit[][]): Member[][] {
     const fresh = order.flat().filter(({ hash }) => !this.#modules.has(hash));
     // All names first: the units may import each other in a cycle.
     for (const unit of fresh) {
-      const file = this.#files.reserve(`${fileStem(unit.module)}-${unit.hash}`, unit.path);
-      this.#modules.set(unit.hash, { file, written: Promise.resolve() });
+      this.#modules.set(unit.hash, { file: this.#reserve(unit), written: Promise.resolve() });
     }
+    const fileOf: FileOf = (hash) => this.#modules.get(hash)!.file;
     for (const unit of fresh) {
       const module = this.#modules.get(unit.hash)!;
-      module.written = this.#write(unit, module.file);
+      module.written = this.#write(unit, fileOf);
       module.written.catch(() => this.#giveUp(unit, module));
     }
     return order.map((group) =>
@@ -156,7 +200,8 @@ export class UnitInstances {
     }
   }
 
-  async #write(unit: Unit, file: string): Promise<void> {
+  async #write(unit: Unit, fileOf: FileOf): Promise<void> {
+    const file = fileOf(unit.hash);
     const { edits, declarations } = accessSurroundings(unit);
     if (declarations !== undefined) {
       surround(this.#files.url(file), {
@@ -170,7 +215,7 @@ export class UnitInstances {
     const links = unit.links.filter((link) =>
       link.keyword === undefined || linkedUnit(unit, link.target) === undefined
     );
-    edits.push(...await Promise.all(links.map((link) => this.#linkEdit(unit, link))));
+    edits.push(...await Promise.all(links.map((link) => this.#linkEdit(unit, link, fileOf))));
     edits.sort((a, b) => a.start - b.start);
     const text = applyEdits(unit.text, edits) + (declarations ? `\n${declarations}` : "");
     const mappings = unit.mappings === undefined
@@ -192,12 +237,10 @@ export class UnitInstances {
     return new URL(this.#workers.url(linkedUnit(unit, found.candidate.target)!));
   }
 
-  async #linkEdit(unit: Unit, link: Link): Promise<TextEdit> {
+  async #linkEdit(unit: Unit, link: Link, fileOf: FileOf): Promise<TextEdit> {
     const hash = linkedUnit(unit, link.target);
     try {
-      const file = hash === undefined
-        ? await this.#libraries.shim(link.target)
-        : this.#modules.get(hash)!.file;
+      const file = hash === undefined ? await this.#libraries.shim(link.target) : fileOf(hash);
       return { start: link.start, end: link.end, replacement: `./${file}` };
     } catch (error) {
       throw new ModuleError((error as Error).message, { path: unit.path }, { cause: error });

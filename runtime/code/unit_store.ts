@@ -11,7 +11,7 @@ import { ModuleError, type SourceLocation } from "./module_error.ts";
 import { type ModuleName, type Unit, verifyUnits } from "./unit.ts";
 import { UnitFiles } from "./unit_files.ts";
 import { UnitInstances } from "./unit_instances.ts";
-import { unitTree } from "./unit_tree.ts";
+import { evaluatedTogether, unitTree } from "./unit_tree.ts";
 
 /** A library module that a program needs from the server. */
 export interface LibraryImport {
@@ -33,6 +33,8 @@ export interface LoadRequest {
   libraries: LibraryImport[];
   /** Who asks, for the history: `user@host`. */
   by: string;
+  /** Whether the entry is evaluated anew, with what it imports in a cycle, when it has been before. */
+  rerun?: boolean;
 }
 
 /** What a load did with the modules of its request, in their order. */
@@ -43,6 +45,10 @@ export interface LoadOutcome {
   restored: ModuleName[];
   /** Those that were loaded already. */
   already: ModuleName[];
+  /** Those that were loaded before, and have been evaluated anew. */
+  rerun: ModuleName[];
+  /** Those of `restored` that export a function `install`, which has been called. */
+  installed: ModuleName[];
 }
 
 /** A module that a server has evaluated; it stays until the server ends. */
@@ -107,10 +113,12 @@ export class UnitStore {
 
   /**
    * Loads a program whose units the store has: imports its libraries, evaluates what has not been,
-   * and then, if all went well, makes its modules the current ones.
+   * and then, if all went well, makes its modules the current ones. Those that were current before and
+   * are again do not run again; where they export a function `install`, it is called.
    *
    * @throws {ProtocolError} when units are missing.
-   * @throws {ModuleError} when a library or a module fails, at the author's file and line.
+   * @throws {ModuleError} when a library or a module fails, at the author's file and line; also when an
+   * `install` does, but then its module is current.
    * @throws {DisconnectedError} when the store was closed meanwhile, and its files are gone.
    */
   async load(request: LoadRequest): Promise<LoadResult> {
@@ -124,7 +132,7 @@ export class UnitStore {
     }
   }
 
-  async #load({ entry, modules, libraries, by }: LoadRequest): Promise<LoadResult> {
+  async #load({ entry, modules, libraries, by, rerun }: LoadRequest): Promise<LoadResult> {
     const tree = unitTree(entry, this.#units);
     const stranger = modules.find(({ module, hash }) =>
       !tree.has(hash) || this.#units.get(hash)!.module !== module
@@ -132,11 +140,45 @@ export class UnitStore {
     if (stranger) throw new ProtocolError(`${stranger.path}: not a part of the unit ${entry}`);
 
     for (const library of libraries) await this.#importFor(library);
-    const outcome: LoadOutcome = { loaded: [], restored: [], already: [] };
-    for (const name of modules) outcome[this.#state(name)].push(name);
-    const namespace = await this.#instances.evaluate(entry);
-    for (const name of modules) this.#history.makeCurrent(name, by);
-    return { namespace, ...outcome };
+    const outcome: LoadOutcome = {
+      loaded: [],
+      restored: [],
+      already: [],
+      rerun: [],
+      installed: [],
+    };
+    const anew = new Set(rerun && this.#instances.count(entry) > 0 ? this.#together(entry) : []);
+    for (const name of modules) {
+      outcome[anew.has(name.hash) ? "rerun" : this.#state(name)].push(name);
+    }
+    if (anew.size > 0) await this.#instances.rerun(entry);
+    else await this.#instances.evaluate(entry);
+    for (const name of modules) {
+      this.#history.makeCurrent(name, { by, rerun: anew.has(name.hash) });
+    }
+    for (const name of outcome.restored) {
+      if (await this.#install(name)) outcome.installed.push(name);
+    }
+    return { namespace: this.#instances.namespace(entry)!, ...outcome };
+  }
+
+  #together(entry: string): string[] {
+    return evaluatedTogether(entry, this.#units).map(({ hash }) => hash);
+  }
+
+  /** Calls the `install` of a module that is current again; says whether it has one. */
+  async #install({ hash, path }: ModuleName): Promise<boolean> {
+    const { install } = this.#instances.namespace(hash) ?? {};
+    if (typeof install !== "function") return false;
+    try {
+      await install();
+    } catch (error) {
+      const { reason, location } = this.#files.explainFailure(error, path);
+      throw new ModuleError(`it is current again, but its install() failed: ${reason}`, location, {
+        cause: error,
+      });
+    }
+    return true;
   }
 
   /** The hashes that are current under these module ids; ids that nothing was loaded as are left out. */
@@ -154,15 +196,15 @@ export class UnitStore {
     return this.#history.list();
   }
 
-  /** All that has been evaluated: one instance for each text that a module was loaded with. */
+  /**
+   * All that has been evaluated: an instance for each text that a module was loaded with, and one more each
+   * time that it was evaluated anew.
+   */
   instances(): Instance[] {
-    return [...this.#units.values()]
-      .filter(({ hash }) => this.#instances.namespace(hash) !== undefined)
-      .map(({ module, hash, text, mappings = "" }) => ({
-        module,
-        hash,
-        bytes: Buffer.byteLength(text) + mappings.length,
-      }));
+    return [...this.#units.values()].flatMap(({ module, hash, text, mappings = "" }) => {
+      const bytes = Buffer.byteLength(text) + mappings.length;
+      return Array.from({ length: this.#instances.count(hash) }, () => ({ module, hash, bytes }));
+    });
   }
 
   /** The exports of what is current under a module id, or undefined when it has not been evaluated. */
@@ -202,7 +244,7 @@ export class UnitStore {
   }
 
   /** What a load will do with a module. */
-  #state(name: ModuleName): keyof LoadOutcome {
+  #state(name: ModuleName): "loaded" | "restored" | "already" {
     if (this.#history.isSuperseded(name)) return "restored";
     // What only an import() leads to is loaded when it has been shipped, and evaluated later.
     const isKnown = this.#instances.namespace(name.hash) || this.#history.has(name.hash);

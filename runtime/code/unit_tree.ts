@@ -46,6 +46,18 @@ export function evaluationOrder(entry: string, units: Units): Unit[][] {
   );
 }
 
+/**
+ * The units that are evaluated together with `entry`: itself, and those that it imports in a cycle. Others
+ * that it imports need not be among `units`.
+ */
+export function evaluatedTogether(entry: string, units: Units): Unit[] {
+  const components = strongComponents(
+    [units.get(entry)!],
+    (unit) => staticImports(unit).flatMap((hash) => units.get(hash) ?? []),
+  );
+  return components.at(-1)!;
+}
+
 /** The hashes of the units that a unit imports by statements, in the order of its text. */
 export function staticImports(unit: Unit): string[] {
   return unit.links.flatMap((link) =>

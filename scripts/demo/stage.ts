@@ -98,6 +98,16 @@ export class Stage implements AsyncDisposable {
     return lines;
   }
 
+  /** Writes the modules of the tutorial elsewhere, with another text in one of them; gives its path. */
+  async change(module: string, text: string, replacement: string): Promise<string> {
+    const project = `${this.directory}/changed`;
+    await copyTutorial(project);
+    const path = `${project}/${module}`;
+    const changed = (await Deno.readTextFile(path)).replace(text, replacement);
+    await Deno.writeTextFile(path, changed);
+    return path;
+  }
+
   /** Starts a server with `gxensemble`, and waits until its log says that it is ready. */
   async start(args: string[], ready: string): Promise<void> {
     console.log(`$ gxensemble ${args.map(quote).join(" ")} &`);

@@ -106,20 +106,33 @@ Deno.test("load --list tells what was loaded by whom, and a rollback shows", asy
   };
   const [, one] = await load("export const version = 1;");
   const [, two] = await load("export const version = 2;");
-  assert.deepEqual(await load("export const version = 1;"), [
-    `... made current again ${file}`,
+  await ensemble.write("page.ts", "export const version = 1;");
+  assert.match(
+    (await ensemble.run("load", "--dry-run", "web1", file)).stdout,
+    /^\.{3} would make /,
+  );
+  assert.deepEqual(await ensemble.run("load", "web1", file), {
+    code: 0,
+    stdout: `... made current again ${file}\n${one}\n`,
+    stderr:
+      "... page.ts did not run again, and exports no install(): to run it anew, load --rerun\n",
+  });
+  const anew = await ensemble.run("load", "--rerun", "--dry-run", "-f", "web1", file);
+  assert.equal(anew.stdout, `... would run anew ${file}\n${one}\n`, anew.stderr);
+  assert.deepEqual(await ensemble.lines("load", "--rerun", "web1", file), [
+    `... running anew ${file}`,
     one,
   ]);
-
   const lines = (await ensemble.lines("load", "--list", "web1"))
     .filter((line) => line.startsWith("(page.ts "));
   const parts = lines.map((line) =>
-    /^\(page\.ts "([0-9a-f]{64})" "(\S+)" "([^"@]+@[^"@]+)"( current)?\)$/.exec(line)
+    /^\(page\.ts "([0-9a-f]{64})" "(\S+)" "([^"@]+@[^"@]+)"((?: rerun)?(?: current)?)\)$/.exec(line)
   );
   assert.deepEqual(parts.map((part) => [part?.[1], part?.[4]]), [
-    [one, undefined],
-    [two, undefined],
-    [one, " current"],
+    [one, ""],
+    [two, ""],
+    [one, ""],
+    [one, " rerun current"],
   ]);
   const times = parts.map((part) => Date.parse(part![2]!));
   assert.deepEqual(times, times.toSorted());

@@ -329,14 +329,17 @@ Deno.test("what another server answers is checked before it is used", async () =
 
 Deno.test("what a loader answers is refused where it is no answer", async () => {
   const name = { module: "m", path: "p", hash: HASH };
-  const none = { loaded: [], restored: [], already: [] };
+  const none = { loaded: [], restored: [], already: [], rerun: [], installed: [] };
   const load = { ...name, time: 0, by: "me@here", current: true };
   const request = { hashes: [], modules: [], entry: HASH, libraries: [], by: "", expression: "" };
   const cases: Record<string, { good: unknown[]; bad: unknown[] }> = {
     missing: { good: [[], [HASH]], bad: [[1], ["\x1b"], HASH] },
     running: { good: [new Map([["m", HASH]])], bad: [{}, new Map([["m", 1]]), new Set(["m"])] },
     libraries: { good: [["x"]], bad: [[{}], "x"] },
-    load: { good: [{ ...none, loaded: [name] }], bad: [{}, { ...none, loaded: [{}] }, 5] },
+    load: {
+      good: [{ ...none, loaded: [name] }],
+      bad: [{}, { ...none, loaded: [{}] }, { ...none, rerun: 1 }, 5],
+    },
     history: { good: [[load]], bad: [[{ ...load, time: 9e15 }], [{ ...load, by: 1 }], [null]] },
     instances: {
       good: [[], [{ module: "a.ts", hash: HASH, bytes: 1 }]],
