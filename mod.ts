@@ -115,6 +115,7 @@ export {
   startServer,
   type StartServerOptions,
 } from "./runtime/ensemble/ensemble_server.ts";
+export type { LogFormat, LogLevel, LogOptions } from "./runtime/ensemble/log_options.ts";
 export { callWithEnsembleServer } from "./runtime/ensemble/call_with_server.ts";
 export {
   type Asker,

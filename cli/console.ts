@@ -23,7 +23,7 @@ export async function withConsole<Result>(
   options: ClientOptions,
   work: (actors: ActorSystem, console: ActorServer) => Promise<Result>,
 ): Promise<Result> {
-  await startLogging(options);
+  startLogging({ level: options.log });
   using stray = new StrayErrors();
   const console = await startConsole(options.registry);
   try {

@@ -9,7 +9,7 @@ import type { ActorId } from "../runtime/actor/ref.ts";
 import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
 import { InvalidInputError } from "../runtime/errors.ts";
 import { DEFAULT_GRACE, parseGrace } from "../runtime/ensemble/grace.ts";
-import type { LogLevel } from "../runtime/ensemble/log_level.ts";
+import type { LogLevel } from "../runtime/ensemble/log_options.ts";
 import { type Address, parseAddresses } from "../runtime/wire/address.ts";
 import { parseSymbols } from "../runtime/wire/notation.ts";
 import { TARGETS } from "./executables/target.ts";

@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { escapeControls, visibleText } from "../runtime/control_characters.ts";
+import { escapeControls, visibleText, writeAsJson } from "../runtime/control_characters.ts";
 import { type SyncWriter, writeAll } from "../runtime/ensemble/write_all.ts";
 import { EnsembleError } from "../runtime/errors.ts";
 import { colorValue } from "./value_colors.ts";
@@ -79,12 +79,6 @@ export function usesColors(): boolean {
 /** How wide help printed to a stream is, in columns. Asks Deno: Node's streams would first have to be loaded. */
 export function helpWidth(stream: { isTerminal(): boolean }): number {
   return stream.isTerminal() ? Deno.consoleSize().columns : 80;
-}
-
-/** JSON has escapes for the halves of a character beyond 16 bits only. */
-function writeAsJson(codePoint: number): string {
-  return String.fromCodePoint(codePoint).split("")
-    .map((half) => `\\u${half.charCodeAt(0).toString(16).padStart(4, "0")}`).join("");
 }
 
 function write(stream: SyncWriter, text: string): void {

@@ -13,6 +13,7 @@ import {
   announceOption,
   listenOption,
   logFileOption,
+  logFormatOption,
   logOption,
   noLoaderOption,
 } from "../registry/options.ts";
@@ -97,6 +98,7 @@ function addServerCommands(program: CommandUnknownOpts): void {
     .addOption(announceOption())
     .addOption(registryOption())
     .addOption(rolesOption())
+    .addOption(logFormatOption())
     .addOption(graceOption())
     .addOption(noLoaderOption())
     .addArgument(serverIdArgument())

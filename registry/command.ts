@@ -8,7 +8,9 @@ import {
   announceOption,
   listenOption,
   logFileOption,
+  logFormatOption,
   logOption,
+  logOptions,
   noLoaderOption,
   storeOption,
 } from "./options.ts";
@@ -21,12 +23,10 @@ export function registryCommand(name: string): CommandUnknownOpts {
     .addOption(listenOption())
     .addOption(announceOption())
     .addOption(storeOption())
+    .addOption(logFormatOption())
     .addOption(noLoaderOption())
     .action(async (options) => {
-      const { REGISTRY_ID } = await import("../runtime/actor/server_id.ts");
-      const { startLogging } = await import("../runtime/ensemble/logging.ts");
       const { runRegistry } = await import("./run_registry.ts");
-      await startLogging(options, REGISTRY_ID);
-      await runRegistry(options);
+      await runRegistry({ ...options, log: logOptions(options) });
     });
 }

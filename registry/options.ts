@@ -4,7 +4,14 @@
  * @module
  */
 import { InvalidArgumentError, Option } from "npm:@commander-js/extra-typings@^15.1.0";
-import { formatLogLevel, type LogLevel, parseLogLevel } from "../runtime/ensemble/log_level.ts";
+import {
+  formatLogLevel,
+  LOG_FORMATS,
+  type LogFormat,
+  type LogLevel,
+  type LogOptions,
+  parseLogLevel,
+} from "../runtime/ensemble/log_options.ts";
 import { InvalidInputError } from "../runtime/errors.ts";
 import { type Address, parseAddresses } from "../runtime/wire/address.ts";
 import { parseStoreLocation, type StoreLocation } from "./open_store.ts";
@@ -15,6 +22,8 @@ export interface ServerOptions {
   log: LogLevel;
   /** The file to log to; `-` for the log in the server's directory; standard error when absent. */
   logFile?: string;
+  /** What a record of the log looks like. */
+  logFormat: LogFormat;
   /** Addresses to listen to besides the default UNIX socket. */
   listen: Address[];
   /** Addresses to tell the registry; those that the server listens to when absent. */
@@ -60,6 +69,18 @@ export const logFileOption = () =>
     "specifies a log file instead of logging to stderr; if it is - then the log will be written " +
       "into the ensemble server directory log",
   ).default(undefined, "#f");
+
+/** `--log-format`. */
+export const logFormatOption = () =>
+  new Option(
+    "--log-format <format>",
+    "the form of the log: text for people, or json for programs, an object a line",
+  ).choices(LOG_FORMATS).default<LogFormat>("text", "text");
+
+/** What `--log`, `--log-file` and `--log-format` say, as a server takes it. */
+export function logOptions({ log, logFile, logFormat }: ServerOptions): LogOptions {
+  return { level: log, file: logFile, format: logFormat };
+}
 
 /** `--listen`. */
 export const listenOption = () =>

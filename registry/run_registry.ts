@@ -5,6 +5,7 @@
  */
 import { REGISTRY_ID } from "../runtime/actor/server_id.ts";
 import { callWithEnsembleServer } from "../runtime/ensemble/call_with_server.ts";
+import type { LogOptions } from "../runtime/ensemble/log_options.ts";
 import { serverDirectory } from "../runtime/ensemble/paths.ts";
 import type { Address } from "../runtime/wire/address.ts";
 import { openStore, type StoreLocation } from "./open_store.ts";
@@ -19,6 +20,8 @@ export interface RunRegistryOptions {
   readonly announce?: readonly Address[] | undefined;
   /** Whether it takes code from others; by default it does. */
   readonly loader?: boolean;
+  /** How it logs; see `StartServerOptions`. */
+  readonly log?: LogOptions | false;
   /** Where the entries are kept. */
   readonly store: StoreLocation;
 }

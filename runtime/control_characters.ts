@@ -59,6 +59,12 @@ export function hasControls(text: string): boolean {
   return escapeControls(text) !== text;
 }
 
+/** Writes a code point as JSON does, which has escapes for the halves of a character beyond 16 bits only. */
+export function writeAsJson(codePoint: number): string {
+  return String.fromCodePoint(codePoint).split("")
+    .map((half) => `\\u${half.charCodeAt(0).toString(16).padStart(4, "0")}`).join("");
+}
+
 function writeAsJavaScript(codePoint: number): string {
   const hex = codePoint.toString(16);
   return hex.length > 4 ? `\\u{${hex}}` : `\\u${hex.padStart(4, "0")}`;

@@ -25,3 +25,12 @@ export function describeThrown(thrown: unknown): string {
     return "something that cannot be shown";
   }
 }
+
+/** A thrown value where it is an error: also one that does not let itself be looked at is none. */
+export function asError(thrown: unknown): Error | undefined {
+  try {
+    return thrown instanceof Error ? thrown : undefined;
+  } catch {
+    return undefined; // A proxy whose trap throws.
+  }
+}

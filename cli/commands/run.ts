@@ -6,13 +6,12 @@
 import { REGISTRY_ID } from "../../runtime/actor/server_id.ts";
 import { describeThrown } from "../../runtime/thrown.ts";
 import { callWithEnsembleServer } from "../../runtime/ensemble/call_with_server.ts";
-import { startLogging } from "../../runtime/ensemble/logging.ts";
 import { buildProgram, loadRequest } from "../modules/program.ts";
 import { operatorName } from "../operator.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import type { Address } from "../../runtime/wire/address.ts";
-import type { ServerOptions } from "../../registry/options.ts";
+import { logOptions, type ServerOptions } from "../../registry/options.ts";
 
 /** Where what programs call is, and not what they are. */
 const RUNTIME_DIRECTORY = new URL("../../runtime/", import.meta.url).href;
@@ -41,7 +40,6 @@ export async function run(
       "the id registry is that of the registry: run it with gxensemble registry",
     );
   }
-  await startLogging(options, serverId);
   const program = await buildProgram(moduleId);
   await callWithEnsembleServer(serverId, async (server) => {
     // Into the server's own store: what is loaded later shares these very modules.
@@ -57,7 +55,7 @@ export async function run(
         cause: thrown,
       });
     }
-  }, options);
+  }, { ...options, log: logOptions(options) });
 }
 
 /** What was thrown, and the place in the author's files where it was. */

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Argument, CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
-import { LOG_LEVELS } from "../../runtime/ensemble/log_level.ts";
+import { LOG_LEVELS } from "../../runtime/ensemble/log_options.ts";
 import { commandPath } from "../command_path.ts";
 
 /** Where candidates come from. */

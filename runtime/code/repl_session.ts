@@ -4,9 +4,9 @@
  * @module
  */
 import { Script } from "node:vm";
+import { reportThrown } from "../error_report.ts";
 import { EnsembleError } from "../errors.ts";
 import { completions, isIdentifier } from "./completion.ts";
-import { reportThrown } from "./error_report.ts";
 import type {
   DynamicImport,
   ExpandedInput,
@@ -80,7 +80,7 @@ export class ReplSession {
     } catch (thrown) {
       if (!this.#awaited.has(input)) return {};
       this.#lastError = thrown;
-      return { error: this.#modules.restoreSources(reportThrown(thrown)) };
+      return { error: this.#modules.restoreSources(`Uncaught ${reportThrown(thrown)}`) };
     } finally {
       this.#awaited.delete(input);
     }

@@ -30,6 +30,8 @@ import { warnOfExpiry } from "./certificate_expiry.ts";
 import { readCookie } from "./cookie.ts";
 import { actorsShare, DEFAULT_GRACE, requireGrace } from "./grace.ts";
 import { guardLoader, refusingLoader } from "./guarded_loader.ts";
+import type { LogOptions } from "./log_options.ts";
+import { startLogging, stopLogging } from "./logging.ts";
 import { serverDirectory, socketPath } from "./paths.ts";
 import { holdServerDirectory } from "./server_directory.ts";
 import { registryAddresses } from "./registry_addresses.ts";
@@ -50,6 +52,11 @@ export interface StartServerOptions {
   readonly grace?: number;
   /** Where the registry is, besides its UNIX socket on this host. */
   readonly registry?: readonly Address[];
+  /**
+   * How the process logs, the audit log included: to standard error, from level `info` on, where nothing else is
+   * said; `false` for not at all. A program that configures LogTape itself, before or later, is left alone.
+   */
+  readonly log?: LogOptions | false | undefined;
   /** How its connections show that their ends live; by default every 15 s, and dead after 60 s of silence. */
   readonly heartbeat?: Heartbeat | undefined;
   /**
@@ -240,6 +247,8 @@ export async function startServer(
   if (other !== undefined) {
     throw new EnsembleError(`cannot start server ${id}: this process is server ${other} already`);
   }
+  if (options.log === false) stopLogging();
+  else startLogging(options.log, id);
   starting = id;
   try {
     current = await start(id, options);

@@ -1,74 +1,86 @@
 /**
- * Where the logs of a process go, and what a line of them looks like.
+ * Where the logs of a process go, unless its program has a say in that: to standard error, or a file.
  *
  * @module
  */
-import { configure, type LogRecord, type Sink } from "npm:@logtape/logtape@^2.4.2";
+import { getLogger, inspectLogger, type Sink } from "npm:@logtape/logtape@^2.4.2";
 import type { ServerId } from "../actor/server_id.ts";
-import { inspectBounded, shorten } from "../bounded_text.ts";
-import { escapeControls } from "../control_characters.ts";
-import { serverDirectory } from "./paths.ts";
 import { EnsembleError } from "../errors.ts";
-import { formatLogLevel, type LogLevel } from "./log_level.ts";
+import { formatRecord } from "./log_format.ts";
+import {
+  type LogFormat,
+  type LogLevel,
+  type LogOptions,
+  parseLogFormat,
+  parseLogLevel,
+} from "./log_options.ts";
+import { serverDirectory } from "./paths.ts";
 import { type SyncWriter, writeAll } from "./write_all.ts";
 
-/** The file that `--log-file -` stands for, in the server's directory. */
+/** The file that `-` stands for, in the server's directory. */
 const SERVER_LOG = "log";
 
-/** The longest value in a line, in UTF-16 code units. */
-const MAX_VALUE_LENGTH = 10_000;
-
-/** Options of {@linkcode startLogging}. */
-export interface LoggingOptions {
-  /** The least severe level that is logged. */
-  log: LogLevel;
-  /** The file to append to; `-` for the one in the server's directory; standard error when absent. */
-  logFile?: string;
+/** The log that goes where {@linkcode startLogging} said. */
+interface DefaultLog {
+  readonly sink: Sink;
+  /** The file that it goes to, if it does not go to standard error. */
+  readonly file: Deno.FsFile | undefined;
 }
+
+let current: DefaultLog | undefined;
+
+/**
+ * The logger above all others, as LogTape keeps it. The default log is attached to it directly: a
+ * `configure` of LogTape then finds nothing configured, succeeds, and takes the sinks of all loggers away, this one
+ * included. After a `configure` of our own, that of the program would fail.
+ */
+const root = getLogger([]) as unknown as { sinks: Sink[]; lowestLevel: LogLevel | "trace" };
 
 /**
  * Sends the logs of this process, the program's own and those of loaded code, to standard error or a
- * file. Each record is written at once, so that the last ones before a crash are there.
+ * file. Each record is written at once, so that the last ones before a crash are there. A later call replaces an
+ * earlier one. Nothing happens in a program that has configured LogTape itself; and when it does so later, it
+ * takes over.
  *
  * @param server the server that this process runs, which says what file `-` is.
  * @throws {EnsembleError} when the file cannot be opened.
+ * @throws {InvalidInputError} when an option has no meaning.
  */
-export async function startLogging(options: LoggingOptions, server?: ServerId): Promise<void> {
-  const writer = options.logFile === undefined ? Deno.stderr : openLog(options.logFile, server);
-  await configure({
-    sinks: { log: lineSink(writer) },
-    loggers: [
-      { category: [], lowestLevel: options.log, sinks: ["log"] },
-      // LogTape's notes about itself: it greets at level INFO.
-      { category: ["logtape", "meta"], lowestLevel: "warning", sinks: [] },
-    ],
-  });
+export function startLogging(options: LogOptions = {}, server?: ServerId): void {
+  const level = parseLogLevel(options.level ?? "info");
+  const format = parseLogFormat(options.format ?? "text");
+  if (isConfigured()) return;
+  const file = options.file === undefined ? undefined : openLog(options.file, server);
+  const sink = recordSink(format, file ?? Deno.stderr);
+  stopLogging();
+  root.sinks.push(sink);
+  root.lowestLevel = level;
+  current = { sink, file };
 }
 
-/**
- * Writes a record as one line without its newline: the time, the level, the category, the message,
- * and the properties that the message does not show:
- * `2026-01-02T03:04:05.678Z INFO server: connected peer=httpd1`.
- */
-export function formatLogRecord(record: LogRecord): string {
-  const category = record.category.slice(record.category[0] === "gxensemble" ? 1 : 0).join(".");
-  const message = record.message
-    .map((part, index) => index % 2 === 0 ? String(part) : renderValue(part)).join("");
-  const template = typeof record.rawMessage === "string" ? record.rawMessage : "";
-  const properties = Object.entries(record.properties)
-    .filter(([key]) => !template.includes(`{${key}}`))
-    .map(([key, value]) => ` ${key}=${quoteWhereNeeded(renderValue(value))}`).join("");
-  const time = new Date(record.timestamp).toISOString();
-  return escapeControls(
-    `${time} ${formatLogLevel(record.level)} ${category}: ${message}${properties}`,
-  );
+/** Ends what {@linkcode startLogging} began. */
+export function stopLogging(): void {
+  if (!current) return;
+  const index = root.sinks.indexOf(current.sink);
+  if (index >= 0) {
+    root.sinks.splice(index, 1);
+    root.lowestLevel = "trace"; // As it is before LogTape is configured.
+  }
+  current.file?.close();
+  current = undefined;
 }
 
-function lineSink(writer: SyncWriter): Sink {
+/** Whether the program has configured LogTape, or another copy of it or of this runtime has. */
+function isConfigured(): boolean {
+  return inspectLogger([]).source !== "unconfigured" ||
+    root.sinks.some((sink) => sink !== current?.sink);
+}
+
+function recordSink(format: LogFormat, writer: SyncWriter): Sink {
   const encoder = new TextEncoder();
   return (record) => {
     try {
-      writeAll(writer, encoder.encode(`${formatLogRecord(record)}\n`));
+      writeAll(writer, encoder.encode(formatRecord(record, format)));
     } catch {
       // The reader of the log has gone or the disk is full: the server goes on without its log.
     }
@@ -86,15 +98,4 @@ function openLog(file: string, server: ServerId | undefined): Deno.FsFile {
       cause: error,
     });
   }
-}
-
-/** A line is read by people, and what is in it may be a peer's: nothing in it is longer than a long stack. */
-function renderValue(value: unknown): string {
-  return typeof value === "string"
-    ? shorten(value, MAX_VALUE_LENGTH)
-    : inspectBounded(value, { limit: MAX_VALUE_LENGTH, oneLine: true });
-}
-
-function quoteWhereNeeded(text: string): string {
-  return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text);
 }

@@ -1,113 +1,135 @@
 import assert from "node:assert/strict";
-import type { LogRecord } from "npm:@logtape/logtape@^2.4.2";
-import { formatLogRecord } from "../../../runtime/ensemble/logging.ts";
+import { configure, getLogger, resetSync } from "npm:@logtape/logtape@^2.4.2";
+import { startLogging, stopLogging } from "../../../runtime/ensemble/logging.ts";
 import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
 
-const LOGGING = new URL("../../../runtime/ensemble/logging.ts", import.meta.url).href;
-const TIME = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
+/** Where the default log goes, in a test: a file that is removed, and no log afterwards. */
+class LogFile implements Disposable {
+  readonly #directory = Deno.makeTempDirSync({ prefix: "gx-" });
+  readonly path = `${this.#directory}/my.log`;
 
-function record(fields: Partial<LogRecord>): LogRecord {
-  return {
-    category: ["gxensemble", "server"],
-    level: "info",
-    message: ["started"],
-    rawMessage: "started",
-    timestamp: TIME,
-    properties: {},
-    ...fields,
-  };
+  /** The lines, without their times. */
+  get lines(): string[] {
+    const text = Deno.readTextFileSync(this.path);
+    return text.split("\n").slice(0, -1).map((line) => line.replace(/^\S+Z /, ""));
+  }
+
+  [Symbol.dispose](): void {
+    stopLogging();
+    resetSync();
+    Deno.removeSync(this.#directory, { recursive: true });
+  }
 }
 
-Deno.test("a record is one line: time, level, category, message, properties", () => {
-  assert.equal(
-    formatLogRecord(record({ properties: { id: "httpd1", why: "a b", count: 2 } })),
-    '2026-01-02T03:04:05.678Z INFO server: started id=httpd1 why="a b" count=2',
-  );
-  assert.equal(
-    formatLogRecord(record({ level: "warning", category: ["my", "app"] })),
-    "2026-01-02T03:04:05.678Z WARN my.app: started",
-  );
-});
+function logAtEveryLevel(): void {
+  const logger = getLogger(["gxensemble", "test"]);
+  logger.debug("1");
+  logger.info("2");
+  logger.warn("3");
+  logger.error("4");
+}
 
-Deno.test("what the message shows is not said twice", () => {
-  assert.equal(
-    formatLogRecord(record({
-      message: ["connected to ", "httpd2", ""],
-      rawMessage: "connected to {peer}",
-      properties: { peer: "httpd2", attempt: 1 },
-    })),
-    "2026-01-02T03:04:05.678Z INFO server: connected to httpd2 attempt=1",
-  );
-});
-
-Deno.test("a peer's text neither breaks the line nor reaches the terminal as control codes", () => {
-  const id = "a\nb\x1b[2J\x9b\u202e\u2066";
-  assert.equal(
-    formatLogRecord(record({
-      message: ["bad id ", id, ""],
-      rawMessage: "bad id {id}",
-      properties: { id, peer: id },
-    })),
-    String.raw`2026-01-02T03:04:05.678Z INFO server: bad id a\nb\u001b[2J\u009b\u202e\u2066 ` +
-      String.raw`peer="a\nb\u001b[2J\u009b\u202e\u2066"`,
-  );
-});
-
-Deno.test("formatLogRecord keeps a line short, whatever values are in it", () => {
-  let doubled: unknown[] = [];
-  for (let i = 0; i < 60; i++) doubled = [doubled, doubled];
-  for (const value of ["x".repeat(20_000_000), doubled, { doubled }, 1n << 30_000_000n]) {
-    const shown = record({ message: ["odd ", value, ""], rawMessage: "odd {value}" });
-    assert.ok(formatLogRecord(shown).length < 11_000);
-    assert.ok(formatLogRecord(record({ properties: { value } })).length < 11_000);
+Deno.test("startLogging logs from its level on, info where none is given", () => {
+  const all = ["DEBUG test: 1", "INFO test: 2", "WARN test: 3", "ERROR test: 4"];
+  for (const [index, level] of (["debug", undefined, "warning", "error"] as const).entries()) {
+    using file = new LogFile();
+    startLogging({ file: file.path, ...level && { level } });
+    logAtEveryLevel();
+    assert.deepEqual(file.lines, all.slice(index));
   }
 });
 
-/** Runs a program that logs at every level and is killed, and returns its standard error. */
-async function logAtEveryLevel(ensemble: TemporaryEnsemble, options: object): Promise<string> {
+Deno.test("startLogging appends to its file, and a second call takes the place of the first", () => {
+  using file = new LogFile();
+  startLogging({ file: file.path, level: "error" });
+  logAtEveryLevel();
+  startLogging({ file: file.path, level: "warning" });
+  logAtEveryLevel();
+  stopLogging();
+  logAtEveryLevel();
+  assert.deepEqual(file.lines, ["ERROR test: 4", "WARN test: 3", "ERROR test: 4"]);
+});
+
+Deno.test("startLogging logs what a program logs in categories of its own", () => {
+  using file = new LogFile();
+  startLogging({ file: file.path, format: "json" });
+  getLogger(["my", "app"]).info("sold {count}", { count: 2 });
+  const { time: _, ...fields } = JSON.parse(file.lines[0]!);
+  assert.deepEqual(fields, {
+    level: "INFO",
+    category: "my.app",
+    message: "sold 2",
+    properties: { count: 2 },
+  });
+});
+
+Deno.test("startLogging leaves a program alone that configures LogTape, before or later", async () => {
+  for (const when of ["before", "later"]) {
+    using file = new LogFile();
+    const own: string[] = [];
+    const configured = () =>
+      configure({
+        sinks: { own: ({ rawMessage }) => void own.push(String(rawMessage)) },
+        loggers: [
+          { category: [], lowestLevel: "error", sinks: ["own"] },
+          { category: ["logtape", "meta"], sinks: [] },
+        ],
+      });
+    if (when === "before") await configured();
+    startLogging({ file: file.path });
+    if (when === "later") {
+      logAtEveryLevel();
+      assert.equal(file.lines.length, 3);
+      await configured();
+    }
+    logAtEveryLevel();
+    assert.deepEqual(own, ["4"], when);
+    // Neither a server that follows nor the end of the log changes what the program has configured.
+    startLogging();
+    stopLogging();
+    logAtEveryLevel();
+    assert.deepEqual(own, ["4", "4"], when);
+  }
+});
+
+Deno.test("startLogging leaves alone what another copy of LogTape has configured", () => {
+  using file = new LogFile();
+  // What all copies of LogTape in a process share.
+  const state = (globalThis as Record<symbol, unknown>)[Symbol.for("logtape.inspectionState")] as {
+    configured: boolean;
+  };
+  state.configured = true;
+  try {
+    startLogging({ file: file.path });
+    assert.throws(() => Deno.statSync(file.path), Deno.errors.NotFound);
+  } finally {
+    state.configured = false;
+  }
+});
+
+Deno.test("startLogging refuses options that mean nothing, and files that cannot be written", () => {
+  using file = new LogFile();
+  const nowhere = `${file.path}/no/such.log`;
+  assert.throws(() => startLogging({ file: nowhere }), /cannot write the log file .*such\.log: /);
+  assert.throws(() => startLogging({ level: "loud" as "info" }), /not a log level: "loud"/);
+  assert.throws(() => startLogging({ format: "xml" as "json" }), /not a log format: "xml"/);
+});
+
+Deno.test("startLogging writes each record at once, to standard error or the server's own file", async () => {
+  using ensemble = new TemporaryEnsemble();
   const { stderr } = await ensemble.evaluate(`
     import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-    import { startLogging } from ${JSON.stringify(LOGGING)};
-    await startLogging(${JSON.stringify(options)}, "httpd1");
-    const logger = getLogger(["gxensemble", "test"]);
-    logger.debug("1"); logger.info("2"); logger.warn("3"); logger.error("4");
+    import { startLogging } from "${new URL(
+    "../../../runtime/ensemble/logging.ts",
+    import.meta.url,
+  )}";
+    startLogging();
+    getLogger("a").info("1");
+    startLogging({ file: "-" }, "httpd1");
+    getLogger("a").info("2");
     Deno.kill(Deno.pid, "SIGKILL");
   `);
-  return stderr;
-}
-
-function messages(text: string): string[] {
-  return text.split("\n").slice(0, -1).map((line) => line.split(" ").slice(1).join(" "));
-}
-
-Deno.test("the level decides what is logged, to standard error", async () => {
-  using ensemble = new TemporaryEnsemble();
-  const all = ["DEBUG test: 1", "INFO test: 2", "WARN test: 3", "ERROR test: 4"];
-  for (const [index, log] of ["debug", "info", "warning", "error"].entries()) {
-    const stderr = await logAtEveryLevel(ensemble, { log });
-    assert.deepEqual(messages(stderr), all.slice(index));
-  }
-});
-
-Deno.test("a log file is appended to, and has its last line also after kill -9", async () => {
-  using ensemble = new TemporaryEnsemble();
-  const logFile = `${ensemble.directory}/my.log`;
-  const options = { log: "error", logFile };
-  assert.equal(await logAtEveryLevel(ensemble, options), "");
-  assert.equal(await logAtEveryLevel(ensemble, options), "");
-  assert.deepEqual(messages(await Deno.readTextFile(logFile)), ["ERROR test: 4", "ERROR test: 4"]);
-});
-
-Deno.test("the log file - is the log in the server's directory", async () => {
-  using ensemble = new TemporaryEnsemble();
-  await logAtEveryLevel(ensemble, { log: "error", logFile: "-" });
-  const path = `${ensemble.directory}/gerbil/ensemble/server/httpd1/log`;
-  assert.deepEqual(messages(await Deno.readTextFile(path)), ["ERROR test: 4"]);
-});
-
-Deno.test("a log file that cannot be written is named", async () => {
-  using ensemble = new TemporaryEnsemble();
-  const logFile = `${ensemble.directory}/no/such/directory.log`;
-  const stderr = await logAtEveryLevel(ensemble, { log: "info", logFile });
-  assert.match(stderr, /cannot write the log file .*directory\.log: /);
+  assert.match(stderr, /^\S+Z INFO a: 1\n$/);
+  const log = await Deno.readTextFile(`${ensemble.gerbilPath}/ensemble/server/httpd1/log`);
+  assert.match(log, /^\S+Z INFO a: 2\n$/);
 });

@@ -123,7 +123,7 @@ testWith([LINUX], {
         const { printNotice } = await import("${SOURCES}cli/output.ts");
         const { startLogging } = await import("${SOURCES}runtime/ensemble/logging.ts");
         const { getLogger } = await import("npm:@logtape/logtape@^2.4.2");
-        await startLogging({ log: "info" });
+        startLogging();
         for (let number = 0; number < 30_000; number++) {
           if (number % 2 === 0) printNotice("line " + number);
           else getLogger("test").info("line " + number);

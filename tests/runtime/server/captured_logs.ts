@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { configure, type LogLevel, resetSync } from "npm:@logtape/logtape@^2.4.2";
-import { formatLogRecord } from "../../../runtime/ensemble/logging.ts";
+import { formatAsText } from "../../../runtime/ensemble/log_format.ts";
 
 /** The log lines since it was made, without their times; until it is disposed of. */
 export class CapturedLogs implements Disposable {
@@ -20,7 +20,7 @@ export class CapturedLogs implements Disposable {
     await configure({
       reset: true,
       sinks: {
-        lines: (record) => void logs.lines.push(formatLogRecord(record).replace(/^\S+ /, "")),
+        lines: (record) => void logs.lines.push(formatAsText(record).replace(/^\S+ /, "")),
       },
       loggers: [
         { category: [], lowestLevel, sinks: ["lines"] },

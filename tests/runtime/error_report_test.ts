@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { reportThrown } from "../../../runtime/code/error_report.ts";
+import { reportThrown } from "../../runtime/error_report.ts";
 
 /** An error with a stack of these frames. */
 function errorAt(message: string, frames: string[], options?: ErrorOptions): Error {
@@ -8,7 +8,7 @@ function errorAt(message: string, frames: string[], options?: ErrorOptions): Err
   return error;
 }
 
-const RUNTIME = new URL("../../../runtime/", import.meta.url).href;
+const RUNTIME = new URL("../../runtime/", import.meta.url).href;
 
 Deno.test("the frames of the person's code and of what it called are shown", () => {
   const error = errorAt("no", [
@@ -23,7 +23,7 @@ Deno.test("the frames of the person's code and of what it called are shown", () 
   ]);
   assert.equal(
     reportThrown(error),
-    "Uncaught Error: no\n    at JSON.parse (<anonymous>)\n    at f (repl:a/1:1:5)\n" +
+    "Error: no\n    at JSON.parse (<anonymous>)\n    at f (repl:a/1:1:5)\n" +
       "    at async file:///home/me/handler.ts:3:4",
   );
 });
@@ -33,12 +33,12 @@ Deno.test("causes, collected errors and properties are shown", () => {
   const error = Object.assign(errorAt("outer", [], { cause }), { status: 500 });
   assert.equal(
     reportThrown(error),
-    "Uncaught Error: outer\n    { status: 500 }\n" +
+    "Error: outer\n    { status: 500 }\n" +
       "Caused by: Error: inner\n    at g (repl:a/1:2:3)\nCaused by: { code: 7 }",
   );
   const all = new AggregateError([errorAt("one", []), 2], "both");
   all.stack = "AggregateError: both";
-  assert.equal(reportThrown(all), "Uncaught AggregateError: both\n    Error: one\n    2");
+  assert.equal(reportThrown(all), "AggregateError: both\n    Error: one\n    2");
 });
 
 Deno.test("anything at all can be thrown", () => {
@@ -49,10 +49,10 @@ Deno.test("anything at all can be thrown", () => {
   });
   const circular = errorAt("round", []);
   circular.cause = circular;
-  assert.equal(reportThrown(undefined), "Uncaught undefined");
-  assert.equal(reportThrown({ a: 1 }), "Uncaught { a: 1 }");
-  assert.equal(reportThrown(throws), "Uncaught something that cannot be shown");
-  assert.match(reportThrown(circular), /^Uncaught Error: round\nCaused by: Error: round\n/);
+  assert.equal(reportThrown(undefined), "undefined");
+  assert.equal(reportThrown({ a: 1 }), "{ a: 1 }");
+  assert.equal(reportThrown(throws), "something that cannot be shown");
+  assert.match(reportThrown(circular), /^Error: round\nCaused by: Error: round\n/);
   assert.ok(reportThrown("x".repeat(1e6)).length < 110_000);
 });
 

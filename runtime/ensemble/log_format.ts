@@ -1,0 +1,153 @@
+/**
+ * What a record of the log looks like: text for people, or JSON for programs.
+ *
+ * @module
+ */
+import type { LogRecord } from "npm:@logtape/logtape@^2.4.2";
+import { inspectBounded, shorten } from "../bounded_text.ts";
+import { escapeControls, visibleText, writeAsJson } from "../control_characters.ts";
+import { reportThrown } from "../error_report.ts";
+import { Narrowing } from "../narrowed_value.ts";
+import { asError, describeThrown } from "../thrown.ts";
+import { formatLogLevel, type LogFormat } from "./log_options.ts";
+
+/** The longest value in a record, in UTF-16 code units. */
+const MAX_VALUE_LENGTH = 10_000;
+
+/** How many parts of a value are written as JSON; one that has more is written as text. */
+const MAX_JSON_PARTS = 100;
+
+/** How long the texts of a JSON record are in all, in UTF-16 code units; what comes then is cut to the second. */
+const MAX_JSON_LENGTH = 50_000;
+const MIN_JSON_LENGTH = 100;
+
+/** How deep causes, and arrays and objects inside each other, are written as JSON. */
+const MAX_JSON_DEPTH = 4;
+
+/** What the lines of an error below the line of its record begin with: no such line passes for a record. */
+const INDENT = "    ";
+
+/** Writes a record in a format, with the newline that ends it. */
+export function formatRecord(record: LogRecord, format: LogFormat): string {
+  return `${format === "json" ? formatAsJson(record) : formatAsText(record)}\n`;
+}
+
+/**
+ * Writes a record as one line: the time, the level, the category, the message, and the properties that the
+ * message does not show: `2026-01-02T03:04:05.678Z INFO server: connected peer=httpd1`. The errors among the
+ * properties follow on indented lines of their own, with their stacks and causes.
+ */
+export function formatAsText(record: LogRecord): string {
+  const category = record.category.slice(record.category[0] === "gxensemble" ? 1 : 0).join(".");
+  const template = typeof record.rawMessage === "string" ? record.rawMessage : "";
+  const errors: Error[] = [];
+  let properties = "";
+  for (const [key, value] of Object.entries(record.properties)) {
+    const error = asError(value);
+    if (error) errors.push(error);
+    else if (!template.includes(`{${key}}`)) {
+      properties += ` ${key}=${quoteWhereNeeded(renderValue(value))}`;
+    }
+  }
+  const time = new Date(record.timestamp).toISOString();
+  const line = `${time} ${formatLogLevel(record.level)} ${category}: ${
+    renderMessage(record)
+  }${properties}`;
+  return [escapeControls(line), ...errors.map(formatError)].join("\n");
+}
+
+/**
+ * Writes a record as a JSON object on one line, with `time`, `level`, `category`, `message` and `properties`. An
+ * error among the properties is an object with `name`, `message`, `stack`, and `cause` and `errors` where it has some.
+ */
+export function formatAsJson(record: LogRecord): string {
+  const values = new JsonValues();
+  const properties = Object.entries(record.properties)
+    .map(([key, value]) => [key, values.of(value)]);
+  const json = JSON.stringify({
+    time: new Date(record.timestamp).toISOString(),
+    level: formatLogLevel(record.level),
+    category: record.category.join("."),
+    message: renderMessage(record),
+    properties: Object.fromEntries(properties),
+  });
+  return escapeControls(json, { write: writeAsJson });
+}
+
+function renderMessage({ message }: LogRecord): string {
+  return message.map((part, index) => index % 2 === 0 ? String(part) : renderValue(part))
+    .join("");
+}
+
+function formatError(error: Error): string {
+  const text = visibleText(reportThrown(error, MAX_VALUE_LENGTH));
+  return text.split("\n").map((line) => `${INDENT}${line}`).join("\n");
+}
+
+/** A line is read by people, and what is in it may be a peer's: nothing in it is longer than a long stack. */
+function renderValue(value: unknown, limit = MAX_VALUE_LENGTH): string {
+  if (asError(value)) return shorten(describeThrown(value), limit);
+  return typeof value === "string"
+    ? shorten(value, limit)
+    : inspectBounded(value, { limit, oneLine: true });
+}
+
+function quoteWhereNeeded(text: string): string {
+  return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text);
+}
+
+/** The values of one record as JSON has them: what it does not have, and objects of many parts, as text. */
+class JsonValues {
+  readonly #narrowing = new Narrowing(MAX_JSON_PARTS);
+  #partsLeft = MAX_JSON_PARTS;
+  #lengthLeft = MAX_JSON_LENGTH;
+
+  of(value: unknown, depth = 0): unknown {
+    if (value === undefined || value === null || typeof value === "boolean") return value;
+    if (Number.isFinite(value)) return value;
+    if (depth >= MAX_JSON_DEPTH || this.#partsLeft <= 0) return this.#text(value);
+    try {
+      const error = asError(value);
+      if (error) return this.#ofError(error, depth);
+    } catch {
+      return this.#text(value); // A getter that throws.
+    }
+    const keys = this.#keysOf(value);
+    if (keys === undefined || keys.length > this.#partsLeft) return this.#text(value);
+    this.#partsLeft -= keys.length;
+    const parts = keys.map((key) => {
+      // No getter is run.
+      const part = Object.getOwnPropertyDescriptor(value, key)?.value;
+      return [key, this.of(part, depth + 1)] as const;
+    });
+    return Array.isArray(value) ? parts.map(([, part]) => part) : Object.fromEntries(parts);
+  }
+
+  #ofError(error: Error, depth: number): unknown {
+    this.#partsLeft--;
+    const { name, message, stack, cause, errors } = error as Partial<AggregateError>;
+    return {
+      name: this.#text(name),
+      message: this.#text(message),
+      stack: this.#text(stack),
+      ...(cause !== undefined && { cause: this.of(cause, depth + 1) }),
+      ...(Array.isArray(errors) && { errors: this.of(errors, depth + 1) }),
+    };
+  }
+
+  #text(value: unknown): string {
+    const text = renderValue(value, Math.min(MAX_VALUE_LENGTH, this.#lengthLeft));
+    this.#lengthLeft = Math.max(MIN_JSON_LENGTH, this.#lengthLeft - text.length);
+    return text;
+  }
+
+  /** The keys of an array or a plain object. */
+  #keysOf(value: unknown): string[] | undefined {
+    if (!this.#narrowing.hasParts(value)) return undefined;
+    const prototype = Object.getPrototypeOf(value);
+    if (!Array.isArray(value) && prototype !== Object.prototype && prototype !== null) {
+      return undefined;
+    }
+    return Object.keys(value);
+  }
+}

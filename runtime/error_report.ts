@@ -1,0 +1,92 @@
+/**
+ * Errors in full, as a REPL and a log show them: stacks, causes, and the members of an AggregateError.
+ *
+ * @module
+ */
+import { inspectBounded, shorten } from "./bounded_text.ts";
+import { describeThrown, MAX_THROWN_LENGTH } from "./thrown.ts";
+
+/** Where the files of the runtime are: their frames say nothing about the code that failed. */
+const RUNTIME = new URL("./", import.meta.url).href;
+
+/** The places of Deno itself. */
+const INTERNAL = /(?:\(|at |async )(?:ext|node):/;
+
+/** How many causes and members are shown, at all depths together. */
+const MAX_PARTS = 20;
+
+/** Shown by themselves. */
+const OWN_LINES = new Set(["name", "message", "stack", "cause", "errors"]);
+
+/**
+ * What was thrown, on one or more lines: of an error its stack without the frames of the machinery, its
+ * properties, the errors it is made of and its causes; of anything else what inspection shows. Never throws.
+ *
+ * @param limit the longest text, in UTF-16 code units.
+ */
+export function reportThrown(thrown: unknown, limit: number = MAX_THROWN_LENGTH): string {
+  return shorten(new Report(limit).of(thrown).join("\n"), limit);
+}
+
+/** A report of one thing that was thrown: its parts count together, as each may hold the others. */
+class Report {
+  readonly #limit: number;
+  #left = MAX_PARTS;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  of(thrown: unknown): string[] {
+    try {
+      return thrown instanceof Error ? this.#ofError(thrown) : this.#preview(thrown);
+    } catch {
+      return [describeThrown(thrown)]; // A proxy, or a getter that throws.
+    }
+  }
+
+  #ofError(error: Error): string[] {
+    const lines = ownFrames(shorten(stackOf(error), this.#limit).split("\n"));
+    const properties = Object.entries(error).filter(([key]) => !OWN_LINES.has(key));
+    if (properties.length > 0) lines.push(...indent(this.#preview(Object.fromEntries(properties))));
+    const { cause, errors } = error as { cause?: unknown; errors?: unknown };
+    for (const part of Array.isArray(errors) ? errors.slice(0, MAX_PARTS) : []) {
+      if (this.#left-- > 0) lines.push(...indent(this.of(part)));
+    }
+    if (cause !== undefined && this.#left-- > 0) {
+      const [first, ...rest] = this.of(cause);
+      lines.push(`Caused by: ${first}`, ...rest);
+    }
+    return lines;
+  }
+
+  #preview(value: unknown): string[] {
+    return inspectBounded(value, { limit: this.#limit }).split("\n");
+  }
+}
+
+/** An error's stack, under the name it has now: a class that sets it in its constructor does so after the stack was made. */
+function stackOf({ name, message, stack }: Error): string {
+  if (!stack) return `${name}: ${message}`;
+  return name !== "Error" ? stack.replace(/^Error(?=[:\n]|$)/, () => name) : stack;
+}
+
+/** A stack without the frames of the runtime and of Deno, and without the built-ins that these call. */
+function ownFrames(stack: readonly string[]): string[] {
+  const lines: string[] = [];
+  let builtIns: string[] = [];
+  for (const line of stack) {
+    if (/^ +at /.test(line) && line.endsWith("(<anonymous>)")) {
+      builtIns.push(line);
+      continue;
+    }
+    const isMachinery = /^ +at /.test(line) && (line.includes(RUNTIME) || INTERNAL.test(line));
+    if (!isMachinery) lines.push(...builtIns, line);
+    builtIns = [];
+  }
+  return lines;
+}
+
+function indent(lines: readonly string[]): string[] {
+  return lines.map((line) => `    ${line}`);
+}
