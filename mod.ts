@@ -22,6 +22,7 @@
  *
  * @module
  */
+import "./runtime/require_deno.ts";
 export * from "./runtime/errors.ts";
 export {
   formatServerId,

@@ -7,7 +7,25 @@
  * @module
  */
 
-if (import.meta.main) {
+// Asked first, and without types, for the rest does not even load in other runtimes.
+const platform = globalThis.Deno
+  ? Deno.build.os
+  : globalThis.process.versions.bun === undefined
+  ? "Node.js"
+  : "Bun";
+
+if (platform === "Node.js" || platform === "Bun") {
+  console.error(
+    `gxensemble: error: ${platform} is not supported: run it with Deno (https://deno.com), which npm has too: ` +
+      "npx deno@2.9.6 run -A",
+  );
+  globalThis.process.exit(1);
+} else if (platform === "windows" && import.meta.main) {
+  console.error(
+    "gxensemble: error: Windows is not supported: use Linux or macOS, or WSL 2 on Windows",
+  );
+  Deno.exit(1);
+} else if (import.meta.main) {
   try {
     const { runCommandLine } = await import("./command_line.ts");
     // A program that was run may have set one.

@@ -37,8 +37,7 @@ async function main(args: string[]): Promise<void> {
   const source = await commit();
   const sums = await readSums();
   for (const [program, entry, entries] of PROGRAMS) {
-    const suffix = target === undefined ? "" : `-${target}`;
-    const name = program + suffix + (target?.includes("windows") ? ".exe" : "");
+    const name = target === undefined ? program : `${program}-${target}`;
     const { path, form, size, sha256 } = await makeExecutable({
       entry,
       entries,

@@ -57,9 +57,9 @@ find_target() {
       ;;
     Darwin) target=$machine-apple-darwin ;;
     MINGW* | MSYS* | CYGWIN*)
-      fail "this script is not for Windows: download the .exe files from $releases"
+      fail "Windows is not supported: use Linux or macOS, or WSL 2 on Windows"
       ;;
-    *) fail "there is no build for $system: there are Linux, macOS and Windows" ;;
+    *) fail "there is no build for $system: there are Linux and macOS" ;;
   esac
 }
 

@@ -24,8 +24,7 @@ export interface CompileOptions extends OutputOptions {
 /** Makes an executable of a server's program. */
 export async function compile(moduleId: string, options: CompileOptions): Promise<void> {
   const { include, target, portable, json } = options;
-  const suffix = target?.includes("windows") ? ".exe" : "";
-  const output = options.output ?? basename(moduleId).replace(/\.[^.]*$/, "") + suffix;
+  const output = options.output ?? basename(moduleId).replace(/\.[^.]*$/, "");
   const { path, form, size, sha256 } = await makeExecutable({
     entry: moduleId,
     output,

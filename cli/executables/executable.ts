@@ -57,8 +57,7 @@ export async function makeExecutable(options: ExecutableOptions): Promise<Execut
   using work = await WorkDirectory.beside(output);
   try {
     const program = await stageProgram(entry, options, { output, work });
-    // Deno gives executables for Windows that name in any case.
-    const made = join(work.path, options.target?.includes("windows") ? "made.exe" : "made");
+    const made = join(work.path, "made");
     const form = await write(options, { ...program, made });
     await Deno.rename(made, output);
     const bytes = await Deno.readFile(output);

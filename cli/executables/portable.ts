@@ -5,7 +5,6 @@
  */
 import { packTar, type TarEntry } from "npm:modern-tar@^0.8.6";
 import { join, relative, sep } from "node:path";
-import { EnsembleError } from "../../runtime/errors.ts";
 import { filesBelow } from "./files_below.ts";
 import { portableHeader } from "./portable_header.ts";
 
@@ -27,14 +26,9 @@ export interface PortableOptions {
 
 /**
  * Writes a portable executable for this system. The same input gives the same bytes.
- *
- * @throws {EnsembleError} on Windows, which runs no shell scripts.
  */
 export async function writePortable(options: PortableOptions): Promise<void> {
   const { name, entry, flags } = options;
-  if (Deno.build.os === "windows") {
-    throw new EnsembleError("a portable executable is a shell script, which Windows does not run");
-  }
   const deno = await Deno.readFile(options.deno);
   const program = await archive(options.directory, join(options.directory, entry));
   const parts = { deno: await compress(deno), program: await compress(program) };

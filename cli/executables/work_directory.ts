@@ -8,10 +8,7 @@ import { EnsembleError } from "../../runtime/errors.ts";
 import { isIgnored } from "./ignored_signals.ts";
 
 /** Signals that end a command, and the exit codes that shells give for them. */
-const SIGNALS =
-  (Deno.build.os === "windows"
-    ? [["SIGINT", 130]]
-    : [["SIGHUP", 129], ["SIGINT", 130], ["SIGTERM", 143]]) as [Deno.Signal, number][];
+const SIGNALS: [Deno.Signal, number][] = [["SIGHUP", 129], ["SIGINT", 130], ["SIGTERM", 143]];
 
 /**
  * A directory that goes when it is disposed of, and when the process is told to end before.
@@ -92,7 +89,7 @@ export class WorkDirectory implements Disposable {
       Deno.renameSync(this.path, removed);
       Deno.removeSync(removed, { recursive: true });
     } catch (error) {
-      // Windows renames no directory in which a file is open: an empty one stays.
+      // What cannot be renamed stays, empty.
       if (!(error instanceof Deno.errors.NotFound)) this.#empty();
     }
   }

@@ -247,6 +247,9 @@ export async function startServer(
   if (other !== undefined) {
     throw new EnsembleError(`cannot start server ${id}: this process is server ${other} already`);
   }
+  if (Deno.build.os === "windows") {
+    throw new EnsembleError("Windows is not supported: use Linux or macOS, or WSL 2 on Windows");
+  }
   if (options.log === false) stopLogging();
   else startLogging(options.log, id);
   starting = id;

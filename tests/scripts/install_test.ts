@@ -185,17 +185,17 @@ testWith(INSTALLING, {
         ...others,
       });
     const reasons = {
-      "there is no build for FreeBSD: there are Linux, macOS and Windows": on("FreeBSD", "amd64"),
+      "there is no build for FreeBSD: there are Linux and macOS": on("FreeBSD", "amd64"),
       "there is no build for Linux on riscv64: there are x86_64 and aarch64": on(
         "Linux",
         "riscv64",
       ),
       "there is no build for Linux with musl, as Alpine has it: use a system with glibc, like Debian":
         on("Linux", "x86_64", { ldd: "echo 'musl libc (x86_64)' >&2; exit 1" }),
-      [
-        "this script is not for Windows: download the .exe files from " +
-        "https://github.com/gxensemble/gxensemble/releases"
-      ]: on("MINGW64_NT-10.0", "x86_64"),
+      "Windows is not supported: use Linux or macOS, or WSL 2 on Windows": on(
+        "MINGW64_NT-10.0",
+        "x86_64",
+      ),
     };
     for (const [reason, PATH] of Object.entries(reasons)) {
       assert.equal(await release.failure({ env: { PATH } }), reason);

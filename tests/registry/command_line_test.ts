@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import process from "node:process";
-import { main } from "../../registry/main.ts";
+import { runCommandLine } from "../../registry/command_line.ts";
 
 /** Runs `ensemble-registry` in this process; gives its exit code and what it printed on standard error. */
 async function run(...args: string[]): Promise<{ code: number; printed: string }> {
@@ -10,7 +10,7 @@ async function run(...args: string[]): Promise<{ code: number; printed: string }
   process.stderr.write = (text: string | Uint8Array) => Boolean(printed += text);
   console.error = (text: string) => void (printed += `${text}\n`);
   try {
-    return { code: await main(args), printed };
+    return { code: await runCommandLine(args), printed };
   } finally {
     process.stderr.write = write;
     console.error = error;
