@@ -6,6 +6,7 @@
 import type { ServerId } from "../runtime/actor/server_id.ts";
 import { ActorError, EnsembleError } from "../runtime/errors.ts";
 import type { ActorServer } from "../runtime/server/actor_server.ts";
+import { operatorName } from "./operator.ts";
 import { askPassphrase, type PassphraseOptions } from "./passphrase.ts";
 
 /** Does what may take a capability, and asks for the passphrase only where one is wanted, and once. */
@@ -18,6 +19,12 @@ export class Administrator {
   /** Runs the prompt for the passphrase. A program that reads the terminal itself stops reading meanwhile. */
   runPrompt: <Answer>(prompt: () => Promise<Answer>) => Promise<Answer> = (prompt) => prompt();
 
+  /**
+   * Whether the next piece of work asks again after a passphrase was wrong, as in a REPL. A command asks once for
+   * all its servers.
+   */
+  asksAgain = false;
+
   /** An administrator who works through a console. */
   constructor(console: ActorServer, options: PassphraseOptions) {
     this.#console = console;
@@ -25,51 +32,66 @@ export class Administrator {
   }
 
   /**
-   * Does a piece of work in a server. When that refuses for want of a capability, elevates the console
-   * there and does it again.
+   * Does a piece of work in a server. Where the console lacks the capability, elevates it there first: a refusal
+   * would be in the server's audit log.
    *
-   * @throws {EnsembleError} when there is no private key here, or its passphrase is wrong.
+   * @throws {EnsembleError} when the server refuses, or the passphrase of the private key is wrong.
    */
   async elevating<Result>(
     server: ServerId,
     capability: string,
     work: () => Promise<Result>,
   ): Promise<Result> {
+    let hasKey = true;
+    const unlock = async () => {
+      hasKey = await hasPrivateKey();
+      return hasKey ? await this.#unlock() : undefined;
+    };
+    // One after the other in each server, where a challenge takes the place of the one before.
+    const earlier = this.#elevations.get(server) ?? Promise.resolve();
+    const elevation = earlier.catch(() => {}).then(() => this.#elevate(server, capability, unlock));
+    this.#elevations.set(server, elevation);
+    await elevation;
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof ActorError) || error.reason !== "AuthorizationError") throw error;
-      await this.#requirePrivateKey(error);
+      const isRefusal = error instanceof ActorError && error.reason === "AuthorizationError";
+      if (hasKey || !isRefusal) throw error;
+      throw new EnsembleError(
+        `${error.message}, and the administrators' private key is not on this host`,
+      );
     }
-    // One after the other in each server, where a challenge takes the place of the one before.
-    const earlier = this.#elevations.get(server) ?? Promise.resolve();
-    const elevation = earlier.catch(() => {}).then(() => this.#elevate(server, capability));
-    this.#elevations.set(server, elevation);
-    await elevation;
-    return await work();
   }
 
-  async #elevate(server: ServerId, capability: string): Promise<void> {
+  async #elevate(
+    server: ServerId,
+    capability: string,
+    unlock: () => Promise<CryptoKey | undefined>,
+  ): Promise<void> {
     const { elevate } = await import("../runtime/ensemble/elevation.ts");
-    await elevate(this.#console, server, {
-      capabilities: [capability],
-      unlock: () => this.#key ??= this.#unlock(),
+    const claimed = operatorName();
+    await elevate(this.#console, server, { capabilities: [capability], unlock, claimed });
+  }
+
+  #unlock(): Promise<CryptoKey> {
+    if (this.#key) return this.#key;
+    const key = this.#key = this.#openKey();
+    key.catch(() => {
+      if (this.asksAgain) this.#key = undefined;
     });
+    return key;
   }
 
-  async #requirePrivateKey(refusal: ActorError): Promise<void> {
-    const { hasAdminPrivateKey } = await import("../runtime/ensemble/admin_key.ts");
-    if (await hasAdminPrivateKey()) return;
-    throw new EnsembleError(
-      `${refusal.message}, and the administrators' private key is not on this host`,
-    );
-  }
-
-  async #unlock(): Promise<CryptoKey> {
+  async #openKey(): Promise<CryptoKey> {
     const { openAdminPrivateKey } = await import("../runtime/ensemble/admin_key.ts");
     const message = "passphrase of the administrator key:";
     return await openAdminPrivateKey(
       await this.runPrompt(() => askPassphrase(message, this.#options)),
     );
   }
+}
+
+async function hasPrivateKey(): Promise<boolean> {
+  const { hasAdminPrivateKey } = await import("../runtime/ensemble/admin_key.ts");
+  return await hasAdminPrivateKey();
 }

@@ -5,6 +5,7 @@
  */
 import { Argument, Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import { collecting, reading } from "../registry/options.ts";
+import { checkCapabilities } from "../runtime/actor/capability.ts";
 import type { ActorId } from "../runtime/actor/ref.ts";
 import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
 import { InvalidInputError } from "../runtime/errors.ts";
@@ -136,7 +137,11 @@ export const authorizedServerIdArgument = () =>
 /** `[capabilities]`. */
 export const capabilitiesArgument = () =>
   new Argument("[capabilities]", "the server capabilities to authorize")
-    .default<string[]>(["admin"], "(admin)").argParser<string[]>(reading(parseSymbols));
+    .default<string[]>(["admin"], "(admin)").argParser<string[]>(reading(readCapabilities));
+
+function readCapabilities(text: string): string[] {
+  return checkCapabilities(parseSymbols(text));
+}
 
 /** `<authorized-server-id>`, of `retract`. */
 export const retractedServerIdArgument = () =>

@@ -56,7 +56,7 @@ function registryHandlers(
   const changes = new Changes();
   const requireOwn = (id: ServerId, envelope: Envelope | undefined, what: string) => {
     if (!envelope || envelope.source.server === id) return;
-    capabilities.require(envelope, ADMIN, what, { server: id });
+    capabilities.require(envelope, { capability: ADMIN, what, details: { server: id } });
   };
   // A server can change its entry any number of times.
   const mayLog = (changes: string, id: ServerId, envelope: Envelope | undefined) =>
@@ -109,7 +109,13 @@ function registryHandlers(
 
     async presence({ id, instance }, envelope?: Envelope) {
       // It connects to addresses that a member announced, and shows what is there.
-      if (envelope) capabilities.require(envelope, ADMIN, "presence", { server: id });
+      if (envelope) {
+        capabilities.require(envelope, {
+          capability: ADMIN,
+          what: "presence",
+          details: { server: id },
+        });
+      }
       const entry = await store.get(id);
       if (!entry || !sameInstance(entry.instance, instance)) return "gone";
       return await server.presence(entry);

@@ -67,6 +67,7 @@ export async function repl(serverId: ServerId, options: ReplOptions): Promise<vo
       complete: (line) => complete(line, session),
     });
     administrator.runPrompt = (prompt) => terminal.lend(prompt);
+    administrator.asksAgain = true;
     screen = {
       print: (text) => terminal.print(text),
       printValue: (text) => terminal.printValue(text),

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Argument, CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
+import { KNOWN_CAPABILITIES } from "../../runtime/actor/capability.ts";
 import { LOG_LEVELS } from "../../runtime/ensemble/log_options.ts";
 import { commandPath } from "../command_path.ts";
 
@@ -39,11 +40,11 @@ export type Source =
 const NOTHING: Source = { from: "nothing" };
 const FILES: Source = { from: "files" };
 
-/** The capabilities that mean something to every server; an actor may ask for others. */
+/** The ensemble's own; nothing can be known of those of programs. */
 const CAPABILITIES: Source = {
   from: "words",
   noun: "capability",
-  words: ["admin", "loader", "shutdown"],
+  words: KNOWN_CAPABILITIES,
   list: true,
 };
 

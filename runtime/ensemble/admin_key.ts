@@ -71,7 +71,7 @@ export async function readAdminPublicKey(): Promise<CryptoKey | undefined> {
   }
   try {
     const der = decodePem("PUBLIC KEY", text);
-    return await crypto.subtle.importKey("spki", der, "Ed25519", false, ["verify"]);
+    return await crypto.subtle.importKey("spki", der, "Ed25519", true, ["verify"]);
   } catch (error) {
     throw new EnsembleError(`${path} is not an Ed25519 public key: ${(error as Error).message}`);
   }

@@ -23,24 +23,38 @@ export interface Elevated {
   session(server: ServerId): Session | undefined;
 }
 
+/** Options of {@linkcode elevate}. */
+export interface ElevateOptions {
+  /** What the client is to be able to do. */
+  capabilities: readonly string[];
+  /**
+   * Gives the administrator's private key, or undefined where this host has none; run between challenge and
+   * answer. When it fails, the server is told that nothing comes of it, and notes a refusal.
+   */
+  unlock: () => Promise<CryptoKey | undefined>;
+  /** Who is at work, `user@host`, for the server's audit log, which marks it as a claim. */
+  claimed?: string;
+}
+
 /**
- * Elevates a client inside a server, for as long as the connection between them lasts.
+ * Elevates a client inside a server, for as long as the connection between them lasts. Does nothing where the client
+ * may do all that already.
  *
- * @param options.unlock gives the administrator's private key; run between challenge and answer. When it
- * fails, the server is told that nothing comes of it, and notes a refusal.
- * @throws {AuthorizationError} as `ActorError`, when the server does not take the signature.
+ * @throws {AuthorizationError} as `ActorError`, when the server does not take the signature, or takes none.
  */
 export async function elevate(
   client: Elevated,
   server: ServerId,
-  options: { capabilities: string[]; unlock: () => Promise<CryptoKey> },
+  { unlock, claimed, ...options }: ElevateOptions,
 ): Promise<void> {
   const control = controlClient(client.actors, server);
   const capabilities = [...new Set(options.capabilities)].sort();
-  const nonce = await control.challenge({ capabilities });
+  const nonce = await control.challenge({ capabilities, claimed });
+  if (nonce.length === 0) return;
   let signature = new Uint8Array();
   try {
-    const key = await options.unlock();
+    const key = await unlock();
+    if (!key) return;
     const session = client.session(server);
     if (!session) throw new DisconnectedError(`the connection to ${server} was lost`);
     const text = elevationText({

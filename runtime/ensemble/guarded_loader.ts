@@ -27,7 +27,8 @@ export function guardLoader(handlers: Handlers, capabilities: Capabilities): Han
       async (request: Record<string, unknown>, envelope: Envelope) => {
         if (!capabilities.enforces(envelope)) return await handler(request, envelope);
         if (!INERT.has(type) || !capabilities.allows(envelope, LOADER)) {
-          capabilities.require(envelope, LOADER, type, await describe(request));
+          const details = await describe(request);
+          capabilities.require(envelope, { capability: LOADER, what: type, details });
         }
         return await handler(request, envelope);
       },

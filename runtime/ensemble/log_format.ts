@@ -14,6 +14,9 @@ import { formatLogLevel, type LogFormat } from "./log_options.ts";
 /** The longest value in a record, in UTF-16 code units. */
 const MAX_VALUE_LENGTH = 10_000;
 
+/** The longest list that is written as words with commas between them. */
+const MAX_WORDS = 100;
+
 /** How many parts of a value are written as JSON; one that has more is written as text. */
 const MAX_JSON_PARTS = 100;
 
@@ -87,9 +90,16 @@ function formatError(error: Error): string {
 /** A line is read by people, and what is in it may be a peer's: nothing in it is longer than a long stack. */
 function renderValue(value: unknown, limit = MAX_VALUE_LENGTH): string {
   if (asError(value)) return shorten(describeThrown(value), limit);
+  if (isListOfWords(value)) return shorten(value.join(","), limit);
   return typeof value === "string"
     ? shorten(value, limit)
     : inspectBounded(value, { limit, oneLine: true });
+}
+
+/** Such as capabilities. A longer list is inspected, which looks at its beginning only. */
+function isListOfWords(value: unknown): value is string[] {
+  return Array.isArray(value) && value.length > 0 && value.length <= MAX_WORDS &&
+    value.every((item) => typeof item === "string" && /^[\w.:-]+$/.test(item));
 }
 
 function quoteWhereNeeded(text: string): string {

@@ -276,8 +276,12 @@ export class ActorServer implements Controlled {
     // What an ask is answered goes to no actor.
     if (messageType(envelope.message) === "shutdown" && !answersAsk(envelope.replyTo)) {
       try {
-        this.capabilities.require(envelope, "shutdown", "shutdown", { actor: envelope.dest });
-        this.#requireDispensable(envelope.dest);
+        this.capabilities.attempt(envelope, {
+          capability: "shutdown",
+          what: "shutdown",
+          details: { actor: envelope.dest },
+          work: () => this.#requireDispensable(envelope.dest),
+        });
       } catch (error) {
         const actor = new ActorRef(this.id, envelope.dest);
         if (envelope.replyExpected) this.actors.answer(envelope, actor, toFailure(error), true);

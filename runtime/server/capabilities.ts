@@ -8,15 +8,16 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import { MAX_CAPABILITIES, parseCapabilities } from "../actor/capability.ts";
+import { checkCapabilities, MAX_CAPABILITIES, parseCapability } from "../actor/capability.ts";
 import type { Envelope } from "../actor/envelope.ts";
 import type { ServerId } from "../actor/server_id.ts";
 import { shorten } from "../bounded_text.ts";
-import { AuthorizationError, InvalidInputError } from "../errors.ts";
+import { AuthorizationError } from "../errors.ts";
+import { publicKeyFingerprint, shortFingerprint } from "../fingerprint.ts";
 import type { LineLimit } from "../line_limit.ts";
 import { type Elevation, elevationText } from "./elevation_text.ts";
 import type { Bytes } from "./handshake_messages.ts";
-import { sameInstance } from "./instance.ts";
+import { fingerprint, sameInstance } from "./instance.ts";
 import { Session } from "./session.ts";
 
 const logger = getLogger(["gxensemble", "audit"]);
@@ -27,6 +28,9 @@ export const ADMIN = "admin";
 /** How long a refused elevation is kept waiting, in ms: doubled with each that the session was refused. */
 const FIRST_PENALTY = 250;
 const LONGEST_PENALTY = 8_000;
+
+/** Why a server does not elevate anybody that is without an administrator and speaks tls. */
+const GOES_BY_CERTIFICATES = "it has no administrators' public key, and goes by certificates alone";
 
 /** The length of a challenge, in bytes. */
 export const NONCE_LENGTH = 32;
@@ -39,11 +43,24 @@ export interface Delegation {
   readonly instance: Bytes;
   /** What it may do, sorted. */
   readonly capabilities: readonly string[];
-  /** The server that conferred them. */
-  readonly by: ServerId;
+  /** Who conferred them, as the audit log names it: `admin:1f2e3d4c5b6a7988`. */
+  readonly by: string;
   /** When, in ms since 1970. */
   readonly since: number;
 }
+
+/** What takes a capability. */
+export interface PrivilegedAction {
+  /** The capability. */
+  readonly capability: string;
+  /** The action, as the audit log calls it. */
+  readonly what: string;
+  /** What it is done to, in fields of the audit log. */
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** What came of an action. */
+type Outcome = "allowed" | "failed" | "refused";
 
 /** The outcome of a retraction. */
 export interface Retraction {
@@ -91,10 +108,13 @@ export class Capabilities {
   }
 
   /**
-   * Whether whoever sent an envelope may do what takes a capability, as of now: what has been retracted, or
+   * Whether the sender of an envelope may do what takes a capability, as of now: what has been retracted, or
    * ended with its connection, is not there any more for what was sent before.
+   *
+   * @throws {InvalidInputError} when it is no capability: one that is misspelt would be refused to everybody.
    */
   allows(envelope: Envelope, capability: string): boolean {
+    parseCapability(capability);
     const { session } = envelope;
     if (session === undefined || !this.enforces(envelope)) return true;
     if (!(session instanceof Session)) return false;
@@ -103,34 +123,78 @@ export class Capabilities {
   }
 
   /**
-   * Makes sure of it, and notes the action, allowed or refused, in the audit log. `what` is the action,
-   * `details` what it is done to.
+   * Makes sure of it, and notes the action in the audit log, allowed or refused.
    *
    * @throws {AuthorizationError} when the sender may not.
    */
-  require(
-    envelope: Envelope,
-    capability: string,
-    what: string,
-    details: Record<string, unknown> = {},
-  ): void {
-    const allowed = this.allows(envelope, capability);
-    this.#note(envelope.session, what, allowed ? "allowed" : "refused", details);
-    if (allowed) return;
-    const lack = this.#adminKey ? "" : ", which its certificate does not give";
-    throw new AuthorizationError(
-      `${envelope.source.server} is not authorized for ${what} in ${this.#self.id}: it takes the ` +
-        `capability ${capability}${lack}`,
-    );
+  require(envelope: Envelope, action: PrivilegedAction): void {
+    this.attempt(envelope, { ...action, work: () => {} });
   }
 
-  /** Starts an elevation: gives the nonce that the administrator's signature has to cover. */
-  challenge({ session }: Envelope, capabilities: string[]): Bytes {
-    const sorted = checkCapabilities(capabilities);
-    const nonce = crypto.getRandomValues(new Uint8Array(NONCE_LENGTH));
-    if (session instanceof Session) {
-      this.#challengedOf(session).pending = { capabilities: sorted, nonce };
+  /**
+   * The same for an action that may come to nothing: it is noted once it is done, as allowed or as failed.
+   *
+   * @throws {AuthorizationError} when the sender may not; and what `work` throws.
+   */
+  attempt<Result>(
+    envelope: Envelope,
+    { work, ...action }: PrivilegedAction & { readonly work: () => Result },
+  ): Result {
+    const { session, source } = envelope;
+    const { capability, what } = action;
+    if (!this.allows(envelope, capability)) {
+      this.#note(session, "refused", action);
+      const lack = this.#adminKey ? "" : ", which its certificate does not give";
+      throw new AuthorizationError(
+        `${source.server} is not authorized for ${what} in ${this.#self.id}: it takes the ` +
+          `capability ${capability}${lack}`,
+      );
     }
+    const fail = (error: unknown): never => {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#note(session, "failed", { ...action, details: { ...action.details, reason } });
+      throw error;
+    };
+    let result: Result;
+    try {
+      result = work();
+    } catch (error) {
+      return fail(error);
+    }
+    if (result instanceof Promise) {
+      return result.then((value) => {
+        this.#note(session, "allowed", action);
+        return value;
+      }, fail) as Result;
+    }
+    this.#note(session, "allowed", action);
+    return result;
+  }
+
+  /**
+   * Starts an elevation: gives the nonce that the administrator's signature has to cover, or no bytes where the
+   * client may do all that already.
+   *
+   * @param request.claimed who the client says is at work; the audit log marks it as a claim.
+   * @throws {AuthorizationError} when this server goes by certificates alone.
+   */
+  challenge(
+    envelope: Envelope,
+    request: { readonly capabilities: readonly string[]; readonly claimed?: string | undefined },
+  ): Bytes {
+    const { session } = envelope;
+    const capabilities = checkCapabilities(request.capabilities);
+    if (!(session instanceof Session)) return new Uint8Array();
+    if (request.claimed !== undefined) session.claimed = request.claimed;
+    if (capabilities.every((capability) => this.allows(envelope, capability))) {
+      return new Uint8Array();
+    }
+    if (!this.#adminKey) {
+      this.#note(session, "refused", { what: "elevation", details: { capabilities } });
+      throw this.#refusal(session, GOES_BY_CERTIFICATES);
+    }
+    const nonce = crypto.getRandomValues(new Uint8Array(NONCE_LENGTH));
+    this.#challengedOf(session).pending = { capabilities, nonce };
     return nonce;
   }
 
@@ -143,11 +207,8 @@ export class Capabilities {
   async elevate(envelope: Envelope, signature: Bytes): Promise<void> {
     const { session } = envelope;
     if (!(session instanceof Session) || !this.enforces(envelope)) return;
-    const refuse = (reason: string) =>
-      new AuthorizationError(`${this.#self.id} refuses to elevate ${session.peer}: ${reason}`);
-    if (!this.#adminKey) {
-      throw refuse("it has no administrators' public key, and goes by certificates alone");
-    }
+    const refuse = (reason: string) => this.#refusal(session, reason);
+    if (!this.#adminKey) throw refuse(GOES_BY_CERTIFICATES);
     const challenged = this.#challengedOf(session);
     // The pause must delay the next attempt too, and not only this answer.
     if (challenged.busy) throw refuse("another attempt of it is not over yet");
@@ -157,6 +218,7 @@ export class Capabilities {
       challenged.pending = undefined;
       const capabilities = pending?.capabilities ?? [];
       if (pending && await this.#isSigned(session, pending, signature)) {
+        const administrator = shortFingerprint(await publicKeyFingerprint(this.#adminKey));
         // Retracted while the signature was checked.
         if (this.#challenged.get(session) !== challenged) {
           throw refuse("it was retracted meanwhile");
@@ -164,11 +226,12 @@ export class Capabilities {
         const all = session.capabilities.union(new Set(capabilities));
         if (all.size > MAX_CAPABILITIES) throw refuse(`it would have ${all.size} capabilities`);
         for (const capability of capabilities) session.capabilities.add(capability);
-        this.#note(session, "elevation", "allowed", { capabilities });
+        session.administrator = administrator;
+        this.#note(session, "allowed", { what: "elevation", details: { capabilities } });
         return;
       }
       const penalty = Math.min(FIRST_PENALTY * 2 ** challenged.failures++, LONGEST_PENALTY);
-      this.#note(session, "elevation", "refused", { capabilities });
+      this.#note(session, "refused", { what: "elevation", details: { capabilities } });
       await new Promise((resolve) => Deno.unrefTimer(setTimeout(resolve, penalty) as never));
       throw refuse("no valid signature of the administrator");
     } finally {
@@ -188,6 +251,7 @@ export class Capabilities {
     const retracted = [...new Set([...conferred, ...session?.capabilities ?? []])].sort();
     this.#delegations.delete(server);
     session?.capabilities.clear();
+    if (session) session.administrator = undefined;
     // An elevation that began earlier must not complete after this.
     if (session) this.#challenged.delete(session);
     return { retracted, returning: [...session?.certified?.capabilities ?? []] };
@@ -204,6 +268,10 @@ export class Capabilities {
     // The certificate of consoles is for many ids: it makes nobody the one of them that is meant.
     const same = certified?.id === peer || sameInstance(delegation.instance, instance);
     return same ? delegation.capabilities : [];
+  }
+
+  #refusal({ peer }: Session, reason: string): AuthorizationError {
+    return new AuthorizationError(`${this.#self.id} refuses to elevate ${peer}: ${reason}`);
   }
 
   #challengedOf(session: Session): Challenged {
@@ -234,42 +302,53 @@ export class Capabilities {
 
   #note(
     session: Envelope["session"],
-    what: string,
-    result: "allowed" | "refused",
-    details: Record<string, unknown>,
+    result: Outcome,
+    { what, details = {} }: Pick<PrivilegedAction, "what" | "details">,
   ): void {
     if (!this.enforces({ session })) return;
-    const who = session instanceof Session
-      ? {
-        who: session.peer,
-        transport: session.address.kind,
-        ...(session.certified && { certificate: session.certified.serial }),
-      }
-      : { who: this.#self.id, transport: "local" };
     const shortened = Object.entries(details).map(([key, value]) => [
       key,
       typeof value === "string" ? shorten(value) : value,
     ]);
-    const properties = { ...who, what, result, ...Object.fromEntries(shortened) };
-    if (result === "allowed") return logger.info("{what} {result}", properties);
-    if (this.#lines.allows(who.who, `refusals of ${what}`)) {
+    const properties = {
+      ...this.#describe(session),
+      what,
+      result,
+      ...Object.fromEntries(shortened),
+    };
+    if (result !== "refused") return logger.info("{what} {result}", properties);
+    if (this.#lines.allows(properties.client, `refusals of ${what}`)) {
       logger.warn("{what} {result}", properties);
     }
+  }
+
+  /** Who is at work: what it has proved, the id that it goes by, who it says that it is, and how it came. */
+  #describe(session: Envelope["session"]): { who: string; client: ServerId; transport: string } {
+    const who = this.grantor(session);
+    if (!(session instanceof Session)) return { who, client: this.#self.id, transport: "local" };
+    const { peer, claimed, address, certified } = session;
+    return {
+      who,
+      client: peer,
+      ...(claimed !== undefined && { claimed }),
+      transport: address.kind,
+      ...(certified && { certificate: certified.serial }),
+    };
+  }
+
+  /**
+   * Names who is at work, as for {@linkcode Delegation.by}, by the strongest that it has proved: that it has the administrators' key, a certificate, or
+   * only that it is a running instance.
+   */
+  grantor(session: Envelope["session"]): string {
+    if (!(session instanceof Session)) return `instance:${fingerprint(this.#self.instance)}`;
+    const { administrator, certified, instance } = session;
+    if (administrator !== undefined) return `admin:${administrator}`;
+    return certified ? `certificate:${certified.id}` : `instance:${fingerprint(instance)}`;
   }
 }
 
 function has(capabilities: Iterable<string>, capability: string): boolean {
   for (const each of capabilities) if (each === ADMIN || each === capability) return true;
   return false;
-}
-
-/**
- * Reads the capabilities that are asked for or conferred: at least one.
- *
- * @throws {InvalidInputError} when they are none, or no capabilities, or too many.
- */
-export function checkCapabilities(capabilities: unknown): string[] {
-  const parsed = parseCapabilities(capabilities);
-  if (parsed.length === 0) throw new InvalidInputError("no capabilities are given");
-  return parsed;
 }

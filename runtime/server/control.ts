@@ -59,8 +59,8 @@ export type ControlHandlers = {
   listActors(): string[];
   /** Its connections, but for the one that the request came on. */
   listConnections(): ConnectionInfo[];
-  /** Starts an elevation: gives the nonce to be signed; see `elevationText`. */
-  challenge(request: { capabilities: string[] }): Uint8Array;
+  /** Starts an elevation: gives the nonce to be signed, or none; see `Capabilities.challenge`. */
+  challenge(request: { capabilities: string[]; claimed?: string | undefined }): Uint8Array;
   /** Ends an elevation with an administrator's signature. */
   elevate(request: { signature: Bytes }): Promise<void>;
   /** Confers capabilities inside this server to another, as it runs now; says which instance that is. */
@@ -98,36 +98,47 @@ export function controlHandlers(server: Controlled): Handlers & ControlHandlers 
         .filter(({ peer }) => peer !== envelope?.source.server)
         .map(({ peer, address }) => ({ peer, address })),
 
-    challenge: ({ capabilities: wanted }, envelope?: Envelope) =>
-      capabilities.challenge(envelope!, wanted),
+    challenge: (request, envelope?: Envelope) => capabilities.challenge(envelope!, request),
 
     elevate: ({ signature }, envelope?: Envelope) => capabilities.elevate(envelope!, signature),
 
-    async authorize(request, envelope?: Envelope) {
-      const by = envelope!.source.server;
-      const { server: id, capabilities: conferred } = request;
-      capabilities.require(envelope!, ADMIN, "authorize", { server: id, capabilities: conferred });
-      const entry = await askRegistry(actors).lookup({ id });
-      if (!entry) {
-        throw new EnsembleError(
-          `the registry knows no server ${id}: capabilities are conferred to a server that runs`,
-        );
-      }
-      const instance = new Uint8Array(entry.instance);
-      const connected = server.session(id)?.instance ?? instance;
-      if (!sameInstance(connected, instance)) {
-        throw new EnsembleError(
-          `instance ${fingerprint(connected)} of ${id} is connected with ${actors.id}, and the ` +
-            `registry knows ${fingerprint(instance)}: make sure which one is meant, and try again`,
-        );
-      }
-      capabilities.delegate({ server: id, instance, capabilities: conferred, by });
-      return entry;
+    authorize({ server: id, capabilities: conferred }, envelope?: Envelope) {
+      const confer = async () => {
+        const entry = await askRegistry(actors).lookup({ id });
+        if (!entry) {
+          throw new EnsembleError(
+            `the registry knows no server ${id}: capabilities are conferred to a server that runs`,
+          );
+        }
+        const instance = new Uint8Array(entry.instance);
+        const connected = server.session(id)?.instance ?? instance;
+        if (!sameInstance(connected, instance)) {
+          throw new EnsembleError(
+            `instance ${fingerprint(connected)} of ${id} is connected with ${actors.id}, and the ` +
+              `registry knows ${
+                fingerprint(instance)
+              }: make sure which one is meant, and try again`,
+          );
+        }
+        const by = capabilities.grantor(envelope!.session);
+        capabilities.delegate({ server: id, instance, capabilities: conferred, by });
+        return entry;
+      };
+      return capabilities.attempt(envelope!, {
+        capability: ADMIN,
+        what: "authorize",
+        details: { server: id, capabilities: conferred },
+        work: confer,
+      });
     },
 
-    retract(request, envelope?: Envelope) {
-      capabilities.require(envelope!, ADMIN, "retract", { server: request.server });
-      return capabilities.retract(request.server, server.session(request.server));
+    retract({ server: id }, envelope?: Envelope) {
+      return capabilities.attempt(envelope!, {
+        capability: ADMIN,
+        what: "retract",
+        details: { server: id },
+        work: () => capabilities.retract(id, server.session(id)),
+      });
     },
 
     delegations: () => capabilities.delegations(),
@@ -136,8 +147,12 @@ export function controlHandlers(server: Controlled): Handlers & ControlHandlers 
       const { server: id, addresses } = request;
       // All of this server would use the addresses given; and dialling probes ports and sockets that the asker may
       // not be able to reach itself.
-      capabilities.require(envelope!, ADMIN, "connect", { server: id });
-      return server.connect(id, addresses);
+      return capabilities.attempt(envelope!, {
+        capability: ADMIN,
+        what: "connect",
+        details: { server: id },
+        work: () => server.connect(id, addresses),
+      });
     },
 
     threadState({ serial = actors.root.serial }) {
@@ -151,8 +166,12 @@ export function controlHandlers(server: Controlled): Handlers & ControlHandlers 
     shutdown: () => ({ grace: server.shutDown() }),
 
     kill({ actor }, envelope?: Envelope) {
-      capabilities.require(envelope!, "shutdown", "shutdown", { actor, force: true });
-      server.kill(actor);
+      capabilities.attempt(envelope!, {
+        capability: "shutdown",
+        what: "shutdown",
+        details: { actor, force: true },
+        work: () => server.kill(actor),
+      });
     },
 
     monitor: ({ monitor, actor }, envelope?: Envelope) => {

@@ -3,13 +3,14 @@
  *
  * @module
  */
-import { parseCapabilities, parseCapability } from "../actor/capability.ts";
+import { checkCapabilities, parseCapabilities, parseCapability } from "../actor/capability.ts";
 import { MAX_ACTOR_NAME } from "../actor/ref.ts";
 import type { RequestChecks } from "../actor/service.ts";
 import type { ActorInfo, GroupInfo } from "../actor/thread_state.ts";
 import { InvalidInputError } from "../errors.ts";
-import { checkCapabilities, NONCE_LENGTH } from "./capabilities.ts";
+import { NONCE_LENGTH } from "./capabilities.ts";
 import type { ControlHandlers } from "./control.ts";
+import type { Bytes } from "./handshake_messages.ts";
 import { INSTANCE_LENGTH, SIGNATURE_LENGTH } from "./instance.ts";
 import { MAX_ADDRESSES } from "./registry_entry.ts";
 import { registryEntry } from "./registry_requests.ts";
@@ -36,11 +37,17 @@ import {
 /** How much of the reason that an actor elsewhere ended for is kept, in UTF-16 code units. */
 const MAX_REASON = 1000;
 
+/** How much is kept of what a client says who is at work, in UTF-16 code units. */
+const MAX_CLAIM = 128;
+
 /** The checks of the actor `server`. */
 export const controlChecks: RequestChecks = requestChecks<ControlHandlers>({
   listActors: nothing,
   listConnections: nothing,
-  challenge: parts({ capabilities: checkCapabilities }),
+  challenge: parts({
+    capabilities: checkCapabilities,
+    claimed: optional(shortened(MAX_CLAIM)),
+  }),
   // A client that gives up says so with an empty one.
   elevate: parts({ signature: bytes(SIGNATURE_LENGTH) }),
   authorize: parts({ server: serverId, capabilities: checkCapabilities }),
@@ -61,6 +68,9 @@ const MAX_LISTED = 1_000_000;
 
 /** The longest path of a group, type of a message and frame of a stack, in UTF-16 code units. */
 const MAX_LINE = 10_000;
+
+/** The longest name of who conferred a capability, in UTF-16 code units. */
+const MAX_GRANTOR = 200;
 
 const line = text(MAX_LINE);
 const capabilities = listOf(parseCapability, MAX_LISTED);
@@ -92,11 +102,17 @@ function groupInfo(): Check<GroupInfo> {
   return group;
 }
 
+/** Bytes that may be missing. */
+function noneOr(check: Check<Bytes>): Check<Bytes> {
+  return (value) =>
+    value instanceof Uint8Array && value.length === 0 ? new Uint8Array() : check(value);
+}
+
 /** The checks of what the actor `server` of another server answers. */
 export const controlAnswers = answerChecks<ControlHandlers>({
   listActors: listOf(text(MAX_ACTOR_NAME), MAX_LISTED),
   listConnections: listOf(parts({ peer: serverId, address }), MAX_LISTED),
-  challenge: bytes(NONCE_LENGTH, NONCE_LENGTH),
+  challenge: noneOr(bytes(NONCE_LENGTH, NONCE_LENGTH)),
   authorize: registryEntry,
   retract: parts({ retracted: capabilities, returning: capabilities }),
   delegations: listOf(
@@ -104,7 +120,7 @@ export const controlAnswers = answerChecks<ControlHandlers>({
       server: serverId,
       instance: bytes(INSTANCE_LENGTH, INSTANCE_LENGTH),
       capabilities: parseCapabilities,
-      by: serverId,
+      by: text(MAX_GRANTOR),
       since: timestamp,
     }),
     MAX_LISTED,

@@ -23,6 +23,10 @@ export class Session implements EnvelopeSession {
   readonly certified: Certified | undefined;
   /** What the peer may do besides what everybody may; it ends with the connection. */
   readonly capabilities: Set<string>;
+  /** The fingerprint of the administrators' key, once the peer has proved that it has the private half. */
+  administrator: string | undefined;
+  /** Who the peer says is at work: `user@host`. Nothing proves it. */
+  claimed: string | undefined;
   /** Whether the connection is over, and with it what the peer was allowed on it. */
   ended = false;
   /** Whether the peer has left the registry: its id may pass on though the connection still stands. */

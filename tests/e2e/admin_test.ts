@@ -46,7 +46,8 @@ async function useTool(
 
 function audit(process: RunningProcess): string[] {
   return process.matching(/ audit: /).map((line) =>
-    line.replace(/^\S+ /, "").replaceAll(/who=console-\S+/g, "who=console")
+    line.replace(/^\S+ /, "").replace(/who=(admin|instance):\S+/, "who=$1")
+      .replace(/client=console-\S+ claimed=\S+@\S+/, "client=console")
   );
 }
 
@@ -83,18 +84,16 @@ Deno.test("before admin shutdown is free; after, it asks, and takes the right pa
   assert.deepEqual(await ensemble.lines("ping", "my-server"), ["OK"]);
   // Both sides say so: the command above, and the server's log, once for each try.
   const REFUSED =
-    'WARN audit: elevation refused who=console transport=unix capabilities="[ \\"shutdown\\" ]"';
-  const ASKED = "WARN audit: shutdown refused who=console transport=unix actor=server";
-  assert.deepEqual(audit(server), [ASKED, REFUSED, ASKED, REFUSED]);
+    "WARN audit: elevation refused who=instance client=console transport=unix capabilities=shutdown";
+  assert.deepEqual(audit(server), [REFUSED, REFUSED]);
 
   const right = await gxensembleOnTerminal(ensemble.places, shutdown, [[PROMPT, PASSPHRASE]]);
   assert.equal(right.code, 0, right.screen);
   assert.ok(!right.raw.includes(PASSPHRASE));
   assert.equal(await server.exit(), 0);
-  assert.deepEqual(audit(server).slice(4), [
-    ASKED,
-    'INFO audit: elevation allowed who=console transport=unix capabilities="[ \\"shutdown\\" ]"',
-    "INFO audit: shutdown allowed who=console transport=unix actor=server",
+  assert.deepEqual(audit(server).slice(2), [
+    "INFO audit: elevation allowed who=admin client=console transport=unix capabilities=shutdown",
+    "INFO audit: shutdown allowed who=admin client=console transport=unix actor=server",
   ]);
 });
 
@@ -120,7 +119,7 @@ Deno.test("authorize lets another server do what it says, until retract", async 
   assert.match(
     listed!,
     new RegExp(
-      `^\\(other \\(shutdown\\) "\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z" console-\\S+ "${instance}"\\)$`,
+      `^\\(other \\(shutdown\\) "\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z" admin:[0-9a-f]{16} "${instance}"\\)$`,
     ),
   );
   const [json] = JSON.parse(
@@ -136,8 +135,10 @@ Deno.test("authorize lets another server do what it says, until retract", async 
   assert.equal(await shutDown(), "done: undefined");
   assert.equal(await mine.exit(), 0);
   assert.deepEqual(audit(mine).slice(-2), [
-    `WARN audit: evaluate refused who=other transport=unix hash=${await sha256("1 + 1")}`,
-    "INFO audit: shutdown allowed who=other transport=unix actor=server",
+    `WARN audit: evaluate refused who=instance client=other transport=unix hash=${await sha256(
+      "1 + 1",
+    )}`,
+    "INFO audit: shutdown allowed who=instance client=other transport=unix actor=server",
   ]);
 
   // What was conferred ended with the server that conferred it.
@@ -247,11 +248,13 @@ Deno.test("eval, load and the end of an actor take the passphrase, and are in th
   const [, hash] = await ensemble.lines("load", ...right, "a", module);
   await server.printed("loaded");
   await ensemble.lines("shutdown", ...right, "a", "tool");
-  const records = audit(server).slice(before).filter((line) => !/elevation| refused /.test(line));
+  const records = audit(server).slice(before).filter((line) => !/elevation allowed/.test(line));
   assert.deepEqual(records, [
-    `INFO audit: evaluate allowed who=console transport=unix hash=${await sha256(expression)}`,
-    `INFO audit: load allowed who=console transport=unix hash=${hash}`,
-    "INFO audit: shutdown allowed who=console transport=unix actor=tool",
+    `INFO audit: evaluate allowed who=admin client=console transport=unix hash=${await sha256(
+      expression,
+    )}`,
+    `INFO audit: load allowed who=admin client=console transport=unix hash=${hash}`,
+    "INFO audit: shutdown allowed who=admin client=console transport=unix actor=tool",
   ]);
   assert.deepEqual(server.matching(/globalThis|correct horse|battery staple/), []);
 });
@@ -268,12 +271,12 @@ Deno.test("each input of a REPL is noted by itself", async () => {
   ]);
   assert.equal(code, 0, screen);
   assert.deepEqual(
-    audit(server).map((line) => line.replace(/hash=[0-9a-f]{64}$/, "hash=...")).slice(-4),
+    audit(server).map((line) => line.replace(/hash=[0-9a-f]{64}$/, "hash=...")),
     [
-      'INFO audit: elevation allowed who=console transport=unix capabilities="[ \\"loader\\" ]"',
-      "INFO audit: openSession allowed who=console transport=unix",
-      "INFO audit: evaluate allowed who=console transport=unix hash=...",
-      "INFO audit: evaluate allowed who=console transport=unix hash=...",
+      "INFO audit: elevation allowed who=admin client=console transport=unix capabilities=loader",
+      "INFO audit: openSession allowed who=admin client=console transport=unix",
+      "INFO audit: evaluate allowed who=admin client=console transport=unix hash=...",
+      "INFO audit: evaluate allowed who=admin client=console transport=unix hash=...",
     ],
   );
 });

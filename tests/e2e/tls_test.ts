@@ -95,7 +95,7 @@ Deno.test("a console whose certificate has admin asks for no passphrase", async 
   const a = await ensemble.startServer("a", options);
   assert.deepEqual(await ensemble.lines("eval", "a", "6 * 7"), ["42"]);
   await a.logged(
-    /audit: evaluate allowed who=console-\S+ transport=tls certificate=[0-9A-F]+/,
+    /audit: evaluate allowed who=certificate:console client=console-\S+ claimed=\S+@\S+ transport=tls certificate=[0-9A-F]+/,
   );
 });
 

@@ -219,7 +219,8 @@ Deno.test("presence takes admin, and is asked of a registered instance only", as
   const ofB = { id: b.id, instance: b.entry.instance };
   await assert.rejects(presence(ofB), { reason: "AuthorizationError" });
   assert.equal(
-    logs.matching(/WARN audit: presence refused who=a transport=unix server=b/).length,
+    logs.matching(/WARN audit: presence refused who=instance:\S+ client=a transport=unix server=b/)
+      .length,
     1,
   );
   await elevated(a, registry, "admin");

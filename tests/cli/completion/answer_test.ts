@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { KNOWN_CAPABILITIES } from "../../../runtime/actor/capability.ts";
 import { answer } from "../../../cli/completion/answer.ts";
 import type { LiveNames } from "../../../cli/completion/candidates.ts";
 import type { Shell } from "../../../cli/completion/shells.ts";
@@ -89,15 +90,15 @@ Deno.test("a value after = is a whole word for fish, and for bash what it breaks
 });
 
 Deno.test("lists, each name once", async () => {
-  const capabilities = ["admin", "loader", "shutdown"];
+  const capabilities = [...KNOWN_CAPABILITIES];
   assert.deepEqual(await offered("authorize", "a", "b", ""), capabilities);
+  const others = capabilities.filter((each) => each !== "admin" && each !== "loader");
   assert.deepEqual(await offered("authorize", "a", "b", "(loader,"), [
     "(loader,admin",
-    "(loader,shutdown",
+    ...others.map((each) => `(loader,${each}`),
   ]);
   assert.deepEqual(await offered("ca", "cert", "--capabilities=admin "), [
-    "admin loader",
-    "admin shutdown",
+    ...capabilities.slice(1).map((each) => `admin ${each}`),
   ]);
 });
 

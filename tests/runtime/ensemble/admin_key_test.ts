@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cheapSeals, sealCheaply } from "../../cheap_passphrase.ts";
+import { cheapSeals } from "../../cheap_passphrase.ts";
 import {
   createAdminKey,
   hasAdminPrivateKey,
@@ -7,42 +7,8 @@ import {
   readAdminPublicKey,
   requireNoAdminKey,
 } from "../../../runtime/ensemble/admin_key.ts";
-import { encodePem } from "../../../runtime/ensemble/pem.ts";
 import { EnsembleError } from "../../../runtime/errors.ts";
-
-const PASSPHRASE = "correct horse";
-
-/** The ensemble's directory of one test, which this thread's code takes for its own. */
-class Home implements Disposable {
-  readonly root = Deno.makeTempDirSync({ prefix: "gx-" });
-  readonly directory = `${this.root}/ensemble`;
-  readonly publicPath = `${this.directory}/admin.pub`;
-  readonly privatePath = `${this.directory}/admin.priv`;
-  readonly #get = Deno.env.get;
-
-  constructor() {
-    Deno.mkdirSync(this.directory);
-    // The environment is the process's, which tests share; this is a thread of it.
-    Deno.env.get = (name) => name === "GERBIL_PATH" ? this.root : this.#get.call(Deno.env, name);
-  }
-
-  /** Writes a pair that opens at once. */
-  async withPair({ mode = 0o600 } = {}): Promise<CryptoKeyPair> {
-    const pair = await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"]);
-    const { privateKey, publicKey } = pair as CryptoKeyPair;
-    const secret = encodePem("PRIVATE KEY", await crypto.subtle.exportKey("pkcs8", privateKey));
-    const open = encodePem("PUBLIC KEY", await crypto.subtle.exportKey("spki", publicKey));
-    Deno.writeTextFileSync(this.privatePath, await sealCheaply(secret, PASSPHRASE));
-    Deno.chmodSync(this.privatePath, mode);
-    Deno.writeTextFileSync(this.publicPath, open);
-    return pair as CryptoKeyPair;
-  }
-
-  [Symbol.dispose](): void {
-    Deno.env.get = this.#get;
-    Deno.removeSync(this.root, { recursive: true });
-  }
-}
+import { Home, PASSPHRASE } from "./home.ts";
 
 async function assertBelongTogether(privateKey: CryptoKey, publicKey: CryptoKey): Promise<void> {
   const text = new TextEncoder().encode("text");

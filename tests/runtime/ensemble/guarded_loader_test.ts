@@ -8,6 +8,7 @@ import { guardLoader } from "../../../runtime/ensemble/guarded_loader.ts";
 import { controlClient, loaderClient } from "../../../runtime/ensemble/remote.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
 import { AdministeredEnsemble } from "../server/administered_ensemble.ts";
+import { fingerprint } from "../../../runtime/server/instance.ts";
 import { CapturedLogs } from "../server/captured_logs.ts";
 import { LocalEnsemble } from "../server/local_ensemble.ts";
 import { MadeAuthority } from "../wire/made_authority.ts";
@@ -56,7 +57,7 @@ Deno.test("the loader refuses every request of a server without the capability",
   for (const [type, request] of Object.entries(requests)) {
     await assert.rejects(request as () => Promise<unknown>, REFUSED, type);
     const lines = logs.matching(
-      new RegExp(`^WARN audit: ${type} refused who=other transport=unix`),
+      new RegExp(`^WARN audit: ${type} refused who=instance:\\S+ client=other transport=unix`),
     );
     assert.equal(lines.length, 1, type);
   }
@@ -84,8 +85,8 @@ Deno.test("the audit log has by its hash what is run, and nothing of what only l
   await loader.library({ specifier: "node:os" });
   await loader.evaluate({ expression: "'secret'" });
   const serial = await loader.openSession({});
-  const who = "who=other transport=unix";
-  assert.deepEqual(logs.matching(/ audit: .* who=other/), [
+  const who = `who=instance:${fingerprint(other.entry.instance)} client=other transport=unix`;
+  assert.deepEqual(logs.matching(/ audit: .* client=other/), [
     `INFO audit: load allowed ${who} hash=${unit.hash}`,
     `INFO audit: library allowed ${who} specifier=node:os`,
     `INFO audit: evaluate allowed ${who} hash=${await hashText("'secret'")}`,
@@ -112,7 +113,7 @@ Deno.test("over tls the loader goes by certificates, though there is no administ
     await server.connect(target.id, [at]);
     return await loaderClient(server.actors, target.id).evaluate({ expression: "1 + 1" });
   };
-  await assert.rejects(evaluateBy("bar", "cap:bar"), REFUSED);
+  await assert.rejects(evaluateBy("bar", "cap:jobs:run"), REFUSED);
   assert.equal(await evaluateBy("loading", "cap:loader"), "2");
   const console = await ensemble.startConsole();
   assert.equal(await loaderClient(console.actors, target.id).evaluate({ expression: "3" }), "3");

@@ -5,6 +5,7 @@
  */
 import { authorized, type Envelope } from "../../../runtime/actor/envelope.ts";
 import { elevate } from "../../../runtime/ensemble/elevation.ts";
+import { publicKeyFingerprint, shortFingerprint } from "../../../runtime/fingerprint.ts";
 import { controlClient } from "../../../runtime/ensemble/remote.ts";
 import type { ActorServer, ActorServerOptions } from "../../../runtime/server/actor_server.ts";
 import { type Elevation, elevationText } from "../../../runtime/server/elevation_text.ts";
@@ -15,6 +16,11 @@ const administrator = await newAdministrator();
 /** An administrator's key pair. */
 export async function newAdministrator(): Promise<CryptoKeyPair> {
   return await crypto.subtle.generateKey("Ed25519", false, ["sign", "verify"]) as CryptoKeyPair;
+}
+
+/** What the audit log calls the administrator. */
+export async function administratorFingerprint(): Promise<string> {
+  return shortFingerprint(await publicKeyFingerprint(administrator.publicKey));
 }
 
 /** Servers that have the administrator's public key. */

@@ -8,9 +8,11 @@ import {
   shutDownActor,
   shutDownServer,
 } from "../../../runtime/ensemble/remote.ts";
+import { fingerprint } from "../../../runtime/server/instance.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
 import {
   AdministeredEnsemble,
+  administratorFingerprint,
   answer,
   challenged,
   elevated,
@@ -67,7 +69,7 @@ Deno.test("admin that is conferred implies all, and conferring anew replaces it"
     server: "delegate",
     instance: delegate.entry.instance,
     capabilities: ["loader"],
-    by: "console",
+    by: `admin:${await administratorFingerprint()}`,
     since: 0,
   });
 });
@@ -147,7 +149,11 @@ Deno.test("capabilities are conferred to servers that run, and only what is one"
   }
   assert.deepEqual(await control.delegations(), []);
   assert.deepEqual(await granted(target, target), ALL);
-  assert.equal(logs.matching(/audit: authorize allowed/).length, 1);
+  assert.deepEqual(logs.matching(/audit: authorize/), [
+    `INFO audit: authorize failed who=admin:${await administratorFingerprint()} client=console ` +
+    `transport=unix server=nosuch capabilities=admin reason="the registry knows no server nosuch: ` +
+    `capabilities are conferred to a server that runs"`,
+  ]);
 });
 
 Deno.test("to shut an actor or the server down takes the capability, told or asked", async () => {
@@ -169,7 +175,7 @@ Deno.test("to shut an actor or the server down takes the capability, told or ask
   }
   assert.deepEqual([named.state, bare.state], ["receiving", "receiving"]);
   assert.equal(target.signal.aborted, false);
-  assert.equal(logs.matching(/WARN audit: shutdown refused who=delegate/).length, 5);
+  assert.equal(logs.matching(/WARN audit: shutdown refused .* client=delegate/).length, 5);
   // A message to an actor that is not there is not read: what it asks for nobody knows.
   await assert.rejects(shutDownActor(delegate.actors, target.id, "nosuch"), /unknown actor/);
 
@@ -182,7 +188,9 @@ Deno.test("to shut an actor or the server down takes the capability, told or ask
   await shutDownServer(delegate.actors, target.id);
   await target.stopped;
   assert.deepEqual(
-    logs.matching(/audit: shutdown allowed who=delegate transport=unix actor=server$/).length,
+    logs.matching(
+      /audit: shutdown allowed who=instance:\S+ client=delegate transport=unix actor=server$/,
+    ).length,
     1,
   );
   assert.deepEqual(logs.matching(/left out/), [
@@ -317,7 +325,10 @@ Deno.test("a message that a server passes on is that server's; one that is passe
 
 Deno.test("an envelope that no actor received is not authorized", () => {
   const source = refTo("other", "server");
-  assert.equal(authorized(new Envelope(1, "a", source, 1, undefined, 1, true, false), "x"), false);
+  assert.equal(
+    authorized(new Envelope(1, "a", source, 1, undefined, 1, true, false), "loader"),
+    false,
+  );
 });
 
 Deno.test("what waits in a mailbox is judged when it is handled: after a retraction it is refused", async () => {
@@ -372,11 +383,15 @@ Deno.test("every change of who may do what is one record in the audit log", asyn
     theirs.authorize({ server: delegate.id, capabilities: ["admin"] }),
     REFUSED,
   );
+  const admin = `who=admin:${await administratorFingerprint()} client=console transport=unix`;
+  const other = `who=instance:${
+    fingerprint(delegate.entry.instance)
+  } client=delegate transport=unix`;
   assert.deepEqual(logs.matching(/ audit: (?!elevation)/), [
-    `INFO audit: authorize allowed who=console transport=unix server=delegate capabilities="[ \\"shutdown\\" ]"`,
-    `INFO audit: retract allowed who=console transport=unix server=delegate`,
-    `WARN audit: retract refused who=delegate transport=unix server=console`,
-    `WARN audit: authorize refused who=delegate transport=unix server=delegate capabilities="[ \\"admin\\" ]"`,
+    `INFO audit: authorize allowed ${admin} server=delegate capabilities=shutdown`,
+    `INFO audit: retract allowed ${admin} server=delegate`,
+    `WARN audit: retract refused ${other} server=console`,
+    `WARN audit: authorize refused ${other} server=delegate capabilities=admin`,
   ]);
 });
 
@@ -409,7 +424,7 @@ Deno.test("authorize and elevation take a number of capabilities, and no more", 
   const { ensemble, target, delegate, control, console } = await administered();
   await using _ = ensemble;
   const names = (count: number, letter: string) =>
-    Array.from({ length: count }, (_, i) => `${letter}${i}`);
+    Array.from({ length: count }, (_, i) => `${letter}:${i}`);
   const tooMany = {
     reason: "InvalidInputError",
     message: /^33 capabilities are too many: up to 32 /,
@@ -419,18 +434,17 @@ Deno.test("authorize and elevation take a number of capabilities, and no more", 
   await assert.rejects(control.authorize({ server, capabilities: names(33, "b") }), tooMany);
   assert.equal((await control.delegations())[0]!.capabilities.length, 32);
   await assert.rejects(elevated(console, target, ...names(33, "a")), tooMany);
-  // With the one that it has they are 33.
-  await assert.rejects(elevated(console, target, ...names(32, "a")), /would have 33 capabilities/);
-  assert.deepEqual(await granted(console, target, ["b1"]), ["b1"]);
+  assert.deepEqual(await granted(console, target, ["b:1"]), ["b:1"]);
   await elevated(delegate, target, ...names(32, "c"));
-  await assert.rejects(elevated(delegate, target, "d"), /would have 33 capabilities/);
+  // With those that it has they are 33.
+  await assert.rejects(elevated(delegate, target, "loader"), /would have 33 capabilities/);
 });
 
 Deno.test("a program's own capabilities have a colon", async () => {
   const { ensemble, target, delegate, authorize } = await administered();
   await using _ = ensemble;
   await authorize(delegate, "app:billing");
-  assert.deepEqual(await granted(delegate, target, ["app:billing", "app:other", "app"]), [
+  assert.deepEqual(await granted(delegate, target, ["app:billing", "app:other"]), [
     "app:billing",
   ]);
   for (const wrong of ["app:", ":app", "app:a:b", "app:Billing", `app:${"x".repeat(61)}`]) {
@@ -467,5 +481,47 @@ Deno.test("an answer may look like a shutdown: it ends nobody, and takes no capa
   assert.deepEqual(
     await target.actors.ask(refTo(delegate.id, "events"), { type: "last" }, { timeout: 2_000 }),
     event,
+  );
+});
+
+Deno.test("a capability is one that is known, or a program's own", async () => {
+  const { ensemble, target, delegate, authorize } = await administered();
+  await using _ = ensemble;
+  for (const wrong of ["shutdwn", "app", "Admin", ":run", "jobs:"]) {
+    await assert.rejects(
+      authorize(delegate, wrong),
+      (error: Error) => error.message.includes("there are admin, shutdown, loader, "),
+      wrong,
+    );
+    // A program that asks for it would refuse everybody but administrators.
+    await assert.rejects(granted(delegate, target, [wrong]), /not a capability/, wrong);
+  }
+  await authorize(delegate, "jobs:run", "observer");
+  assert.deepEqual(await granted(delegate, target, ["jobs:run", "observer", "loader"]), [
+    "jobs:run",
+    "observer",
+  ]);
+});
+
+Deno.test("the audit log says that an action failed which the sender might have done", async () => {
+  using logs = await CapturedLogs.start();
+  const { ensemble, target, console, control } = await administered();
+  await using _ = ensemble;
+  const nosuch = parseServerId("nosuch");
+  await assert.rejects(control.authorize({ server: nosuch, capabilities: ["loader"] }));
+  await assert.rejects(control.connect({ server: nosuch }));
+  await assert.rejects(killActor(console.actors, target.id, "nosuch"));
+  await assert.rejects(killActor(console.actors, target.id, "vault"), /is a part of the server/);
+  await assert.rejects(
+    shutDownActor(console.actors, target.id, "vault"),
+    /is a part of the server/,
+  );
+  const lines = logs.matching(/ audit: (?!elevation)/);
+  assert.deepEqual(
+    lines.map((line) => /^(.*?) who=admin:\S+ client=console .*reason=".+"$/.exec(line)?.[1]),
+    ["authorize", "connect", "shutdown", "shutdown", "shutdown"].map((what) =>
+      `INFO audit: ${what} failed`
+    ),
+    lines.join("\n"),
   );
 });

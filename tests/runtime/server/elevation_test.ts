@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { authorized, Envelope } from "../../../runtime/actor/envelope.ts";
 import { elevate } from "../../../runtime/ensemble/elevation.ts";
-import { controlClient } from "../../../runtime/ensemble/remote.ts";
+import { controlClient, shutDownServer } from "../../../runtime/ensemble/remote.ts";
+import { fingerprint } from "../../../runtime/server/instance.ts";
 import type { Elevation } from "../../../runtime/server/elevation_text.ts";
 import {
   AdministeredEnsemble,
+  administratorFingerprint,
   answer,
   challenged,
   elevated,
@@ -331,9 +333,10 @@ Deno.test("elevations are in the audit log, allowed and refused", async () => {
   await elevated(console, target, "shutdown", "loader");
   await challenged(console, target, "admin");
   await assert.rejects(answer(console, target, new Uint8Array(64)), REFUSED);
+  const admin = `who=admin:${await administratorFingerprint()} client=console transport=unix`;
   assert.deepEqual(logs.matching(/ audit: /), [
-    `INFO audit: elevation allowed who=console transport=unix capabilities="[ \\"loader\\", \\"shutdown\\" ]"`,
-    `WARN audit: elevation refused who=console transport=unix capabilities="[ \\"admin\\" ]"`,
+    `INFO audit: elevation allowed ${admin} capabilities=loader,shutdown`,
+    `WARN audit: elevation refused ${admin} capabilities=admin`,
   ]);
 });
 
@@ -346,7 +349,7 @@ Deno.test("who fails to unlock the key tells the server that nothing comes of it
     elevate(console, target.id, { capabilities: ["shutdown"], unlock }),
     /the passphrase is wrong/,
   );
-  assert.equal(logs.matching(/WARN audit: elevation refused who=console/).length, 1);
+  assert.equal(logs.matching(/WARN audit: elevation refused .* client=console/).length, 1);
 });
 
 Deno.test("without an administrator there is nothing to elevate to, and it does no harm", async () => {
@@ -358,4 +361,50 @@ Deno.test("without an administrator there is nothing to elevate to, and it does 
   await elevated(console, target, "admin");
   await controlClient(console.actors, target.id).elevate({ signature: new Uint8Array() });
   assert.deepEqual(logs.matching(/ audit: /), []);
+});
+
+Deno.test("elevate has nothing signed where the client may do all that already", async () => {
+  using logs = await CapturedLogs.start();
+  const { ensemble, target, console } = await targetAndConsole();
+  await using _ = ensemble;
+  await elevated(console, target, "admin");
+  const unlock = () => assert.fail("the key is not needed");
+  await elevate(console, target.id, { capabilities: ["loader", "jobs:run"], unlock });
+  assert.equal(logs.matching(/ audit: /).length, 1);
+});
+
+Deno.test("elevate leaves a client as it is that has no key, and notes nothing", async () => {
+  using logs = await CapturedLogs.start();
+  const { ensemble, target, console } = await targetAndConsole();
+  await using _ = ensemble;
+  const unlock = () => Promise.resolve(undefined);
+  await elevate(console, target.id, { capabilities: ["loader"], unlock });
+  assert.deepEqual(await granted(console, target), []);
+  assert.deepEqual(logs.matching(/ audit: /), []);
+});
+
+Deno.test("the audit log has who a client says is at work, as a claim, shortened and escaped", async () => {
+  using logs = await CapturedLogs.start();
+  const { ensemble, target, console } = await targetAndConsole();
+  await using _ = ensemble;
+  const unlock = () => Promise.resolve(undefined);
+  const claim = (claimed: string) =>
+    elevate(console, target.id, { capabilities: ["shutdown"], unlock, claimed });
+  const refused = async () => {
+    await assert.rejects(shutDownServer(console.actors, target.id), REFUSED);
+    return logs.matching(/ audit: /).at(-1)!;
+  };
+  const who = `who=instance:${fingerprint(console.entry.instance)} client=console`;
+  const rest = "transport=unix actor=server";
+  await claim("alice@web1");
+  assert.equal(await refused(), `WARN audit: shutdown refused ${who} claimed=alice@web1 ${rest}`);
+  await claim('me who=admin:00\n\x1b[2J"\u202e');
+  assert.equal(
+    await refused(),
+    `WARN audit: shutdown refused ${who} claimed=` +
+      String.raw`"me who=admin:00\n\u001b[2J\"\u202e" ` + rest,
+  );
+  await claim("x".repeat(1_000_000));
+  assert.match(await refused(), / claimed="x+\.\.\. 99\d+ more characters" /);
+  assert.ok(logs.lines.every((line) => line.length < 400));
 });

@@ -215,7 +215,7 @@ Deno.test("a server goes by the registry when the instance that is connected wit
   using atRegistry = await RoguePeer.join(ensemble.socket("registry"), second);
   await atRegistry.register();
   const authorize = () =>
-    controlClient(a.actors, a.id).authorize({ server: first.id, capabilities: ["x"] });
+    controlClient(a.actors, a.id).authorize({ server: first.id, capabilities: ["jobs:run"] });
   await assert.rejects(authorize(), (error: Error) => {
     assert.match(error.message, /is connected with a, and the registry knows .*: make sure which/);
     assert.ok(error.message.includes(fingerprint(first.instance.publicKey)));
@@ -425,10 +425,11 @@ Deno.test("a server changes its own entry, and only as itself; others' takes adm
     refused,
   );
   assert.deepEqual({ ...await lookup({ id: b.id }) }, { ...b.entry });
+  const who = `who=instance:${fingerprint(a.entry.instance)} client=a`;
   assert.deepEqual(logs.matching(/audit/), [
-    "WARN audit: add to the registry refused who=a transport=unix server=b",
-    "WARN audit: remove from the registry refused who=a transport=unix server=b",
-    "WARN audit: remove from the registry refused who=a transport=unix server=nosuch",
+    `WARN audit: add to the registry refused ${who} transport=unix server=b`,
+    `WARN audit: remove from the registry refused ${who} transport=unix server=b`,
+    `WARN audit: remove from the registry refused ${who} transport=unix server=nosuch`,
   ]);
   assert.equal(await remove({ id: a.id, instance: a.entry.instance }), true);
 

@@ -304,7 +304,7 @@ Deno.test("over tls certificates say who may what, though there is no administra
   const { ensemble, target, certified } = await withoutAdministrator();
   await using _ = ensemble;
   const refused = { reason: "AuthorizationError" };
-  const bar = await certified("bar", "cap:bar");
+  const bar = await certified("bar", "cap:jobs:run");
   const control = controlClient(bar.actors, target.id);
   await assert.rejects(shutDownServer(bar.actors, target.id), refused);
   await assert.rejects(control.authorize({ server: bar.id, capabilities: ["admin"] }), refused);
@@ -319,7 +319,12 @@ Deno.test("over tls certificates say who may what, though there is no administra
       "certificates alone",
   });
   await ping(bar.actors, target.id);
-  assert.equal(logs.matching(/^WARN audit: shutdown refused who=bar transport=tls /).length, 1);
+  assert.equal(
+    logs.matching(
+      /^WARN audit: shutdown refused who=certificate:bar client=bar transport=tls certificate=/,
+    ).length,
+    1,
+  );
 
   const boss = await certified("boss", "cap:admin");
   await controlClient(boss.actors, target.id).connect({ server: REGISTRY_ID });
@@ -395,7 +400,7 @@ Deno.test("retract ends what a certificate gives on a standing connection, and s
 Deno.test("no client gets in over tls with more capabilities than are taken", async () => {
   const { ensemble, target } = await withTarget();
   await using _ = ensemble;
-  const capabilities = Array.from({ length: 33 }, (_, i) => `cap:c${i}`);
+  const capabilities = Array.from({ length: 33 }, (_, i) => `cap:c:${i}`);
   const peer = await ensemble.startRogue("peer", {
     tls: await authority.credentials("peer", { uris: capabilities }),
   });

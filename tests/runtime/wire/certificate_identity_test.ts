@@ -50,14 +50,29 @@ Deno.test("malformed ids and capabilities are refused, not passed over", async (
   for (const id of ["", ".a", "a b", "a/b", "a\n", "a%20b", "a".repeat(65)]) {
     refused(await certificateNaming(uris(`srv:${id}`)), /not a server id/);
   }
-  for (const capability of ["", "Admin", "a b", "admin\n", "a,b", "a".repeat(65)]) {
+  for (
+    const capability of [
+      "",
+      "Admin",
+      "a b",
+      "shutdwn",
+      "jobs:",
+      ":run",
+      "admin\n",
+      "a,b",
+      "a".repeat(65),
+    ]
+  ) {
     refused(await certificateNaming(uris("srv:a", `cap:${capability}`)), /not a capability/);
   }
 });
 
 Deno.test("names twice, names that are not ASCII, and names that are not whole are refused", async () => {
   const names = new SubjectAlternativeNameExtension(uris("srv:a"));
-  const twice = await certificateWith([names, new SubjectAlternativeNameExtension(uris("cap:a"))]);
+  const twice = await certificateWith([
+    names,
+    new SubjectAlternativeNameExtension(uris("cap:loader")),
+  ]);
   refused(new Uint8Array(twice.rawData), /names twice/);
   const hostile: [number[], RegExp][] = [
     [[0x30, 0x03, 0x86, 0x01, 0xff], /not ASCII/],
@@ -102,7 +117,7 @@ Deno.test("whatever the bytes, the answer is an identity or a refusal", async ()
 });
 
 Deno.test("a certificate with more capabilities than are taken is refused", async () => {
-  const capabilities = (count: number) => Array.from({ length: count }, (_, i) => `cap:c${i}`);
+  const capabilities = (count: number) => Array.from({ length: count }, (_, i) => `cap:c:${i}`);
   const most = identityOf(await certificateNaming(uris("srv:a", ...capabilities(32))));
   assert.equal(most.capabilities.length, 32);
   refused(

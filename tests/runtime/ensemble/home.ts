@@ -1,0 +1,47 @@
+/**
+ * The ensemble's directory of one test.
+ *
+ * @module
+ */
+import { sealCheaply } from "../../cheap_passphrase.ts";
+import { encodePem } from "../../../runtime/ensemble/pem.ts";
+
+/** What the private key of {@linkcode Home.withPair} is encrypted under. */
+export const PASSPHRASE = "correct horse";
+
+/** The ensemble's directory of one test, which this thread's code takes for its own. */
+export class Home implements Disposable {
+  /** `GERBIL_PATH`. */
+  readonly root: string = Deno.makeTempDirSync({ prefix: "gx-" });
+  /** Where the state is. */
+  readonly directory: string = `${this.root}/ensemble`;
+  /** Where the public key belongs. */
+  readonly publicPath: string = `${this.directory}/admin.pub`;
+  /** Where the private key belongs. */
+  readonly privatePath: string = `${this.directory}/admin.priv`;
+  readonly #get = Deno.env.get;
+
+  /** Makes it. */
+  constructor() {
+    Deno.mkdirSync(this.directory);
+    // The environment is the process's, which tests share; this is a thread of it.
+    Deno.env.get = (name) => name === "GERBIL_PATH" ? this.root : this.#get.call(Deno.env, name);
+  }
+
+  /** Writes a pair that opens at once. */
+  async withPair({ mode = 0o600 } = {}): Promise<CryptoKeyPair> {
+    const pair = await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"]);
+    const { privateKey, publicKey } = pair as CryptoKeyPair;
+    const secret = encodePem("PRIVATE KEY", await crypto.subtle.exportKey("pkcs8", privateKey));
+    const open = encodePem("PUBLIC KEY", await crypto.subtle.exportKey("spki", publicKey));
+    Deno.writeTextFileSync(this.privatePath, await sealCheaply(secret, PASSPHRASE));
+    Deno.chmodSync(this.privatePath, mode);
+    Deno.writeTextFileSync(this.publicPath, open);
+    return pair as CryptoKeyPair;
+  }
+
+  [Symbol.dispose](): void {
+    Deno.env.get = this.#get;
+    Deno.removeSync(this.root, { recursive: true });
+  }
+}
