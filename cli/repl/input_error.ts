@@ -11,14 +11,11 @@ export class InputError extends EnsembleError {
   override name = "InputError";
   /** Where in what the person typed. */
   readonly position: TextPosition;
-  /** Whether the input is right as far as it goes, and goes on in a next line. */
-  readonly isIncomplete: boolean;
 
   /** Makes the error of a reason. */
-  constructor(reason: string, position: TextPosition, options: { isIncomplete?: boolean } = {}) {
+  constructor(reason: string, position: TextPosition) {
     super(reason);
     this.position = position;
-    this.isIncomplete = options.isIncomplete ?? false;
   }
 }
 

@@ -6,7 +6,7 @@
 import { parse, type Program } from "npm:acorn@^8.19.0";
 import { ModuleError } from "../../runtime/code/module_error.ts";
 import { sourcePosition } from "../../runtime/code/source_map.ts";
-import { type Diagnostic, inputToJavaScript, type JavaScript } from "../modules/javascript.ts";
+import { inputToJavaScript, type JavaScript } from "../modules/javascript.ts";
 import { InputError } from "./input_error.ts";
 import type { LocateInput } from "./input_map.ts";
 
@@ -32,19 +32,33 @@ interface AcornError extends SyntaxError {
 /**
  * Parses an input. One that could be an object or a block, such as `{ a: 1 }`, is an object.
  *
- * @throws {InputError} when it is not TypeScript; see {@linkcode InputError.isIncomplete}.
+ * @throws {InputError} when it is not TypeScript.
  */
 export async function parseInput(source: string): Promise<ParsedInput> {
-  if (!source.trimStart().startsWith("{")) return await parseAs(source, 0);
+  if (!maybeObject(source)) return await parseAs(source, 0);
   const asObject = await attempt(() => parseAs(`(${BREAK}${source}${BREAK})`, 1));
   if (!(asObject instanceof InputError)) return asObject;
   const asBlock = await attempt(() => parseAs(source, 0));
   if (!(asBlock instanceof InputError)) return asBlock;
-  // Whether the object only lacks its end shows without the closing parenthesis.
-  const open = await attempt(() => parseAs(`(${BREAK}${source}`, 1));
-  if (open instanceof InputError && open.isIncomplete) throw open;
   // The one that made sense for longer is the one that was meant.
   throw isBefore(asBlock, asObject) ? asObject : asBlock;
+}
+
+/** Why an input is not TypeScript; undefined when it is. */
+export async function failureOf(source: string): Promise<InputError | undefined> {
+  const parsed = await attempt(() => parseInput(source));
+  return parsed instanceof InputError ? parsed : undefined;
+}
+
+/** The same of a text as it stands, of which braces at its beginning are a block. */
+export async function checkSyntax(text: string): Promise<InputError | undefined> {
+  const parsed = await attempt(() => parseAs(text, 0));
+  return parsed instanceof InputError ? parsed : undefined;
+}
+
+/** Whether an input begins as an object and as a block does. */
+export function maybeObject(source: string): boolean {
+  return source.trimStart().startsWith("{");
 }
 
 function isBefore({ position: one }: InputError, { position: other }: InputError): boolean {
@@ -74,16 +88,8 @@ async function withoutTypes(text: string, added: number): Promise<JavaScript> {
   } catch (error) {
     if (!(error instanceof ModuleError)) throw error;
     const { line = 1, column = 1 } = error.location;
-    throw new InputError(error.reason, { line: line - added, column }, {
-      isIncomplete: endsEarly(error.cause as Diagnostic),
-    });
+    throw new InputError(error.reason, { line: line - added, column });
   }
-}
-
-/** Whether what was found in place of something is nothing: the end of the text. */
-function endsEarly({ message, startLine, startColumn, endLine, endColumn }: Diagnostic): boolean {
-  return /^Unterminated (?:template|block comment)/.test(message) ||
-    startLine === endLine && startColumn === endColumn;
 }
 
 async function attempt<T>(work: () => Promise<T>): Promise<T | InputError> {

@@ -1,14 +1,16 @@
 /**
- * The REPL without its terminal: what becomes of the lines that are entered.
+ * The REPL without its terminal: what becomes of the inputs that are entered.
  *
  * @module
  */
 import { EnsembleError } from "../../runtime/errors.ts";
 import { errorText } from "../output.ts";
+import { isIncomplete } from "./continuation.ts";
 import type { ControlContext } from "./control_command.ts";
 import { runControlLine } from "./control_commands.ts";
 import { isControlLine, parseControlLine } from "./control_line.ts";
 import { formatInputError, InputError } from "./input_error.ts";
+import { splitInputs } from "./input_lines.ts";
 
 /** What the REPL needs of where it is shown. */
 export interface ReplContext extends ControlContext {
@@ -18,32 +20,43 @@ export interface ReplContext extends ControlContext {
   printError(text: string): void;
 }
 
-/** What became of a line. */
-export type LineOutcome = "done" | "failed" | "incomplete" | "quit";
+/** What became of an input. */
+export type InputOutcome = "done" | "failed" | "quit";
 
-/** Reads lines, evaluates what they are, prints what that comes to. */
+/** An input that begins as the rest of a chain of calls does: no expression begins with a dot but a number. */
+const CHAIN = /^\s*(?:\?\.|\.(?!\.))(?!\d)/;
+
+/** What other REPLs call their commands. */
+const FOREIGN_COMMAND = /^\s*\.(?:exit|help|clear|break|editor|load|save)\s*$/;
+
+/** Evaluates inputs, and prints what they come to. */
 export class Repl {
   readonly #context: ReplContext;
-  #lines: string[] = [];
   #running: AbortController | undefined;
+  /** Whether `_` is the result of the last input. */
+  #hasResult = false;
 
   /** Makes one that has read nothing. */
   constructor(context: ReplContext) {
     this.#context = context;
   }
 
-  /** Whether an input waits for more lines. */
-  get isIncomplete(): boolean {
-    return this.#lines.length > 0;
+  /** Whether a text is only the beginning of an input. */
+  async isIncomplete(text: string): Promise<boolean> {
+    const last = (await splitInputs(text)).at(-1)!;
+    return last.trim() !== "" && !isControlLine(last) && await isIncomplete(withSubject(last));
   }
 
-  /** Takes a line. One at a time: the next when the promise is settled. Never rejects. */
-  async enter(line: string): Promise<LineOutcome> {
+  /**
+   * Takes an input, or several with control commands among them: then what comes after a failure is not
+   * evaluated. One text at a time: the next when the promise is settled. Never rejects.
+   */
+  async enter(text: string): Promise<InputOutcome> {
     const running = this.#running = new AbortController();
     try {
-      return await untilAborted(this.#take(line, running.signal), running.signal);
+      return await untilAborted(this.#takeAll(text, running.signal), running.signal);
     } catch (error) {
-      this.#lines = [];
+      this.#hasResult = false;
       if (running.signal.aborted) {
         this.#context.printError(
           `interrupted: ${this.#context.server} may still be busy with it`,
@@ -57,45 +70,61 @@ export class Repl {
     }
   }
 
-  /** Stops waiting for what is running, or forgets an incomplete input; says whether there was either. */
+  /** Stops waiting for what is running; says whether there was anything. */
   interrupt(): boolean {
-    const had = this.#running !== undefined || this.isIncomplete;
-    this.#lines = [];
     this.#running?.abort();
-    return had;
+    return this.#running !== undefined;
   }
 
-  /** Evaluates what is left when no line follows: it is incomplete, and fails for that. */
-  end(): LineOutcome {
-    if (!this.isIncomplete) return "done";
-    this.#lines = [];
-    this.#context.printError(errorText("the last input is not complete"));
-    return "failed";
-  }
-
-  async #take(line: string, signal: AbortSignal): Promise<LineOutcome> {
-    if (!this.isIncomplete) {
-      if (line.trim() === "") return "done";
-      if (isControlLine(line)) {
-        return await runControlLine(parseControlLine(line), this.#context) ? "quit" : "done";
-      }
+  async #takeAll(text: string, signal: AbortSignal): Promise<InputOutcome> {
+    let outcome: InputOutcome = "done";
+    for (const input of await splitInputs(text)) {
+      outcome = await this.#take(input, signal);
+      if (outcome !== "done" || signal.aborted) break;
     }
-    this.#lines.push(line);
-    const source = this.#lines.join("\n");
+    return outcome;
+  }
+
+  async #take(input: string, signal: AbortSignal): Promise<InputOutcome> {
+    if (input.trim() === "") return "done";
+    if (isControlLine(input)) {
+      return await runControlLine(parseControlLine(input), this.#context) ? "quit" : "done";
+    }
+    if (CHAIN.test(input)) this.#requireSubject(input);
+    const source = withSubject(input);
+    this.#hasResult = false;
     try {
       const { result, error } = await this.#context.session.evaluate(source, signal);
-      this.#lines = [];
       if (result !== undefined) this.#context.printValue(result);
       if (error !== undefined) this.#context.printError(error);
+      this.#hasResult = result !== undefined;
       return error === undefined ? "done" : "failed";
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      if (error.isIncomplete) return "incomplete";
-      this.#lines = [];
-      this.#context.printError(formatInputError(error, source));
+      this.#context.printError(
+        await isIncomplete(source)
+          ? errorText("the last input is not complete")
+          : formatInputError(error, source),
+      );
       return "failed";
     }
   }
+
+  #requireSubject(input: string): void {
+    if (FOREIGN_COMMAND.test(input)) {
+      throw new EnsembleError("commands begin with a comma here: ,help lists them, ,q leaves");
+    }
+    if (this.#hasResult) return;
+    throw new EnsembleError(
+      "a line that begins with a dot goes on with the last result, and the last input had none: " +
+        "enter the whole chain as one input",
+    );
+  }
+}
+
+/** A chain that goes on with the last result; every other input as it stands. */
+function withSubject(input: string): string {
+  return CHAIN.test(input) ? `_${input}` : input;
 }
 
 /** What the work comes to, unless the signal is aborted first. */

@@ -34,6 +34,8 @@ export class Terminal {
   readonly #entered: string[] = [];
   /** The lines to go back to, the newest first. Line editors add to it. */
   readonly #history: string[];
+  /** The lines of an input that is not complete. */
+  #lines: string[] = [];
   #repl: Repl | undefined;
   #isWaiting = false;
   #isClosed = false;
@@ -112,10 +114,15 @@ export class Terminal {
     this.#repl = repl;
     this.#reader.setPrompt(prompt);
     for (let line; (line = await this.#nextLine()) !== undefined;) {
-      // At once, for Ctrl-C to interrupt it; the history can wait.
-      const [outcome] = await Promise.all([repl.enter(line), history.add(line)]);
-      if (outcome === "quit") return this.close();
-      this.#reader.setPrompt(repl.isIncomplete ? CONTINUATION : prompt);
+      void history.add(line);
+      this.#lines.push(line);
+      const text = this.#lines.join("\n");
+      const isIncomplete = await repl.isIncomplete(text);
+      this.#reader.setPrompt(isIncomplete ? CONTINUATION : prompt);
+      if (isIncomplete) continue;
+      this.#lines = [];
+      if (await repl.enter(text) === "quit") return this.close();
+      this.#reader.setPrompt(prompt);
     }
     this.close();
     lost.throwIfAborted();
@@ -148,7 +155,9 @@ export class Terminal {
     const { prompt } = this.#options;
     const isEmpty = this.#reader.line === "";
     const dropped = this.#entered.splice(0);
-    const hadSomething = this.#repl?.interrupt() || dropped.length > 0;
+    const isRunning = this.#repl?.interrupt() ?? false;
+    const hadSomething = isRunning || dropped.length > 0 || this.#lines.length > 0;
+    this.#lines = [];
     if (!this.#isWaiting) return;
     this.#reader.write(null, { ctrl: true, name: "e" });
     process.stdout.write("\n");

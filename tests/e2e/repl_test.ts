@@ -141,6 +141,13 @@ Deno.test("what is typed is TypeScript, and nothing of it hurts the server", asy
     [",(defined? counter)", "true"],
     [",(defined? nosuch)", "false"],
     ["'still here'", '"still here"'],
+    ["'b a'.split(' ')", ""],
+    ["  .sort()", '[ "a", "b" ]'],
+    [
+      "[3.5e",
+      "",
+      "Uncaught SyntaxError: Expected +, - or decimal digit after e (1:6)\n  [3.5e\n       ^",
+    ],
   ];
   const { code, stdout, stderr } = await pipeLines(
     ensemble.places,

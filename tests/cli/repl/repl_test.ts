@@ -58,29 +58,56 @@ Deno.test("a REPL prints values as values, errors as errors, and what control co
     ]);
   }));
 
-Deno.test("a REPL collects the lines of an input, and what is left at the end is an error", () =>
+Deno.test("a REPL says whether a text is the beginning of an input", () =>
+  withRepl(async (repl) => {
+    const incomplete = ["[", "function f() {\n", "{ a: 1,", ",(defined? a)\nf(", "[\n,2", ".map(("];
+    for (const text of incomplete) assert.equal(await repl.isIncomplete(text), true, text);
+    const whole = ["", "  ", "1", ",(load", "a = 3.5e", ".map(f)", "[\n,2\n]"];
+    for (const text of whole) assert.equal(await repl.isIncomplete(text), false, text);
+  }));
+
+Deno.test("a REPL evaluates a text of several lines as one input, and names what is wrong in it", () =>
   withRepl(async (repl, printed) => {
-    assert.equal(await repl.enter("["), "incomplete");
-    assert.equal(repl.isIncomplete, true);
-    // Within an input these are lines of it.
-    assert.equal(await repl.enter(""), "incomplete");
-    assert.equal(await repl.enter(",2"), "incomplete");
-    assert.equal(await repl.enter("]"), "done");
-    assert.equal(repl.end(), "done");
-    assert.equal(await repl.enter("function f() {"), "incomplete");
-    assert.equal(await repl.enter("const a = ;"), "failed");
-    assert.equal(repl.isIncomplete, false);
-    assert.equal(await repl.enter("{"), "incomplete");
-    assert.equal(repl.end(), "failed");
-    assert.equal(repl.end(), "done");
-    assert.equal(await repl.enter("3"), "done");
-    const [first, second, ...rest] = printed;
-    assert.deepEqual(first, ["value", "[ <1 empty item>, 2 ]"]);
-    assert.match(second![1], /^Uncaught SyntaxError: Expression expected \(2:11\)\n/);
-    assert.deepEqual(rest, [
-      ["error", "gxensemble: error: the last input is not complete"],
-      ["value", "3"],
+    assert.equal(await repl.enter("[\n\n,2\n]\n"), "done");
+    assert.equal(await repl.enter("const words = 'a bc'\n  .split(' ')"), "done");
+    assert.equal(await repl.enter("words\n  // Each\n  .map((word) => word.length)"), "done");
+    assert.equal(await repl.enter("function f() {\nconst a = ;"), "failed");
+    assert.equal(await repl.enter("{"), "failed");
+    const [array, lengths, error, ...rest] = printed;
+    assert.deepEqual([array, lengths], [["value", "[ <1 empty item>, 2 ]"], ["value", "[ 1, 2 ]"]]);
+    assert.match(error![1], /^Uncaught SyntaxError: Expression expected \(2:11\)\n/);
+    assert.deepEqual(rest, [["error", "gxensemble: error: the last input is not complete"]]);
+  }));
+
+Deno.test("a REPL does the control commands among the lines of a text in order, up to a failure", () =>
+  withRepl(async (repl, printed) => {
+    const text = "const a = [\n1\n]\n,(defined? a)\na\n  .length\n,(defined? b) ; not yet\n";
+    assert.equal(await repl.enter(text), "done");
+    assert.equal(await repl.enter("1\n,(nosuch)\n2"), "failed");
+    assert.equal(await repl.enter("3\n,q\n4"), "quit");
+    assert.deepEqual(printed.map(([, text]) => text), [
+      "true",
+      "1",
+      "false",
+      "1",
+      "gxensemble: error: there is no control command ,nosuch: ,help lists them",
+      "3",
     ]);
+  }));
+
+Deno.test("a REPL goes on with the last result where a line begins with a dot", () =>
+  withRepl(async (repl, printed) => {
+    assert.equal(await repl.enter("['b', 'a']"), "done");
+    assert.equal(await repl.enter("  .sort()"), "done");
+    assert.equal(await repl.enter("?.at(0)"), "done");
+    assert.equal(await repl.enter(".5"), "done");
+    assert.equal(await repl.enter("const d = 1"), "done");
+    assert.equal(await repl.enter(".toString()"), "failed");
+    assert.equal(await repl.enter(".exit"), "failed");
+    const texts = printed.map(([, text]) => text);
+    assert.deepEqual(texts.slice(0, 4), ['[ "b", "a" ]', '[ "a", "b" ]', '"a"', "0.5"]);
+    assert.match(texts[4]!, /the last input had none: enter the whole chain as one input/);
+    assert.match(texts[5]!, /,q leaves/);
   }));
 
 Deno.test("what is interrupted is no longer the last result when it ends", () =>
@@ -97,12 +124,9 @@ Deno.test("what is interrupted is no longer the last result when it ends", () =>
     assert.deepEqual(printed, [["value", '"kept"']]);
   }));
 
-Deno.test("interrupt stops the waiting or forgets the input, and says whether there was either", () =>
+Deno.test("interrupt stops the waiting, and says whether there was any", () =>
   withRepl(async (repl, printed) => {
     assert.equal(repl.interrupt(), false);
-    assert.equal(await repl.enter("("), "incomplete");
-    assert.equal(repl.interrupt(), true);
-    assert.equal(repl.isIncomplete, false);
     const waiting = repl.enter("await new Promise(() => {})");
     assert.equal(repl.interrupt(), true);
     assert.equal(await waiting, "failed");

@@ -19,7 +19,7 @@ Deno.test("a passphrase asked for in the REPL is not shown, entered or kept", as
       complete: () => Promise.resolve([[], ""]),
     });
     await terminal.run({
-      isIncomplete: false,
+      isIncomplete: () => Promise.resolve(false),
       interrupt: () => false,
       async enter(line) {
         if (line === "quit") return "quit";
@@ -80,7 +80,7 @@ Deno.test("Ctrl-C drops what was entered ahead of an evaluation's end", async ()
     });
     let interrupt;
     await terminal.run({
-      isIncomplete: false,
+      isIncomplete: () => Promise.resolve(false),
       interrupt: () => Boolean(interrupt?.("failed")),
       enter(line) {
         if (line === "quit") return Promise.resolve("quit");

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isIncomplete } from "../../../cli/repl/continuation.ts";
 import { expand } from "../../../cli/repl/expand.ts";
 import { formatInputError, InputError } from "../../../cli/repl/input_error.ts";
 import { InputMap } from "../../../cli/repl/input_map.ts";
@@ -56,7 +57,7 @@ export class TypedSession {
       return this.#inputs.restore(withoutTestFrames(result ?? error ?? ""));
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      return error.isIncomplete ? "..." : formatInputError(error, source);
+      return await isIncomplete(source) ? "..." : formatInputError(error, source);
     }
   }
 

@@ -1,0 +1,122 @@
+/**
+ * Whether an input goes on in the next line.
+ *
+ * Parsers say where they fail, not whether more text would help. So the text is parsed again with an empty line
+ * after it: where that moves the place of the failure, the parser got to the end, and the input only lacks more.
+ * Where the place stays nothing that follows can help, but for what {@linkcode possibleEnds} is about.
+ *
+ * @module
+ */
+import { type Token, tokenizer, tokTypes } from "npm:acorn@^8.19.0";
+import type { TextPosition } from "../../runtime/code/text_position.ts";
+import type { InputError } from "./input_error.ts";
+import { checkSyntax, failureOf, maybeObject } from "./parsed_input.ts";
+
+/** Whether a text is the beginning of an input: not one yet, but one that a next line could make whole. */
+export async function isIncomplete(source: string): Promise<boolean> {
+  if (await failureOf(source)) return await canGoOn(source);
+  return await lacksBody(source);
+}
+
+/**
+ * Whether a line goes on with the input before it, which may be whole without it. It does when it cannot
+ * begin an input, as `.then(f)`, `? a : b` and `else {` cannot, and makes sense as the input's next line.
+ */
+export async function continuesInput(source: string, line: string): Promise<boolean> {
+  if (line.trim() === "") return false;
+  const first = { line: 1, column: line.length - line.trimStart().length + 1 };
+  if (!isAt(await failureOf(line), first)) return false;
+  const failure = await failureOf(`${source}\n${line}`);
+  const start = { line: source.split("\n").length + 1, column: first.column };
+  return !failure || isAfter(failure.position, start);
+}
+
+async function canGoOn(source: string): Promise<boolean> {
+  if (await lacksMore(source)) return true;
+  // Whether an object only lacks its end shows without the parenthesis behind it.
+  return maybeObject(source) && await lacksMore(`(\n${source}`);
+}
+
+async function lacksMore(text: string): Promise<boolean> {
+  const { isBroken, closers } = scan(`${text}\n`);
+  if (isBroken) return false;
+  const failure = await checkSyntax(`${text}\n`);
+  const later = await checkSyntax(`${text}\n `);
+  if (!failure || !isAt(later, failure.position)) return true;
+  for (const end of possibleEnds(text, closers)) {
+    if (!await checkSyntax(`${text}\n${end}`)) return true;
+  }
+  return false;
+}
+
+/**
+ * What could make a text whole that fails before its end: the end of a token that spans lines, such as a
+ * template; and what its open brackets lack where the parser has tried two readings, such as those of
+ * `<T>(a: T) => {`, and names the place at which it chose.
+ */
+function* possibleEnds(text: string, closers: string): Generator<string> {
+  const quotes = text.endsWith("\\") ? ["'", '"'] : [];
+  for (const start of ["", "0", ":0", "T> => 0", ...quotes]) {
+    yield start + closers;
+    if (closers.includes(")}")) yield start + closers.replaceAll(")}", ");}");
+  }
+}
+
+/** What is known of a text without its grammar. */
+interface Scan {
+  /** The brackets that close those that it leaves open. */
+  readonly closers: string;
+  /** Whether one of its tokens is wrong, and not for want of its end. */
+  readonly isBroken: boolean;
+}
+
+const CLOSERS = new Map([
+  [tokTypes.parenL, ")"],
+  [tokTypes.bracketL, "]"],
+  [tokTypes.braceL, "}"],
+  [tokTypes.dollarBraceL, "}"],
+]);
+
+/** Where acorn's tokenizer failed. */
+interface TokenError extends SyntaxError {
+  /** The place that it names. */
+  pos: number;
+  /** How far it had read. */
+  raisedAt: number;
+}
+
+function scan(text: string): Scan {
+  const open: string[] = [];
+  let isBroken = false;
+  try {
+    for (const { type } of tokenizer(text, { ecmaVersion: "latest" }) as Iterable<Token>) {
+      const closer = CLOSERS.get(type);
+      if (closer) open.push(closer);
+      else if (type === tokTypes.backQuote && open.at(-1) !== "`") open.push("`");
+      else if (open.at(-1) === type.label || type === tokTypes.backQuote) open.pop();
+    }
+  } catch (error) {
+    const { pos, raisedAt } = error as TokenError;
+    // A comment lacks its end, and only the grammar tells whether a slash begins a regular expression.
+    const isSlash = text.slice(Math.max(pos - 1, 0), pos + 1).includes("/");
+    isBroken = raisedAt < text.length && !isSlash;
+  }
+  return { closers: open.reverse().join(""), isBroken };
+}
+
+/**
+ * Whether a function lacks its body: for TypeScript `function f()` declares an overload, which is nothing by
+ * itself, and for a person it is the first line of a function whose brace is on the next one.
+ */
+async function lacksBody(source: string): Promise<boolean> {
+  // Only in a function's body may there be a return.
+  return /\bfunction\b/.test(source) && !await checkSyntax(`${source}\n{ return }`);
+}
+
+function isAt(failure: InputError | undefined, { line, column }: TextPosition): boolean {
+  return failure?.position.line === line && failure.position.column === column;
+}
+
+function isAfter(one: TextPosition, other: TextPosition): boolean {
+  return one.line > other.line || one.line === other.line && one.column > other.column;
+}
