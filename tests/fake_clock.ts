@@ -10,7 +10,8 @@ import fakeTimers from "npm:@sinonjs/fake-timers@^15.5.0";
 export type FakeClock = fakeTimers.Clock & Disposable;
 
 /**
- * Stops the process's clock: from now on only the test moves it. Timers that exist already go on by themselves.
+ * Stops the process's clock: from now on only the test moves it. Timers that exist already go on by themselves, and
+ * so do time-outs of 0 ms: a connection that has had its turn on a busy machine goes on after one.
  *
  * @param methods what is faked: timeouts and intervals where not given. `performance` and `Date` follow the
  * clock where they are named.
@@ -19,7 +20,13 @@ export function stopClock(
   ...methods: fakeTimers.FakeMethod[]
 ): FakeClock {
   const toFake = methods.length > 0 ? methods : DEFAULT_METHODS;
+  const { setTimeout: nextTurn } = globalThis;
   const clock = fakeTimers.install({ toFake, now: Date.now() });
+  const { setTimeout: onClock } = globalThis;
+  if (toFake.includes("setTimeout")) {
+    globalThis.setTimeout = ((...[callback, delay = 0, ...args]: Parameters<typeof setTimeout>) =>
+      (delay > 0 ? onClock : nextTurn)(callback, delay, ...args)) as typeof setTimeout;
+  }
   return Object.assign(clock, { [Symbol.dispose]: () => clock.uninstall() });
 }
 
