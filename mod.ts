@@ -20,6 +20,9 @@
  * await client<typeof counter>(server, ref).add({ amount: 3 });
  * ```
  *
+ * A server finds the registry where its option `registry` says, else where `ENSEMBLE_REGISTRY` says, else where the file
+ * `known-servers` says, else at the UNIX socket of this host: see {@linkcode StartServerOptions.registry}.
+ *
  * @module
  */
 import "./runtime/require_deno.ts";

@@ -17,14 +17,14 @@ const domainOption = () =>
 
 const capabilitiesOption = () =>
   new Option("--capabilities <capabilities>", "what the server may do in every other server")
-    .default<string[]>([], "()").argParser<string[]>(collecting(readCapabilities));
+    .default<string[]>([], "none").argParser<string[]>(collecting(readCapabilities));
 
 const hostOption = () =>
   new Option(
     "--host <host>",
     "names and IP addresses that the server is reached at, besides <server-id>.<domain> and " +
       "localhost",
-  ).default<Host[]>([], "()").argParser<Host[]>(collecting(parseHosts));
+  ).default<Host[]>([], "none").argParser<Host[]>(collecting(parseHosts));
 
 const daysOption = () =>
   new Option("--days <days>", "for how many days the certificate is valid")
@@ -46,7 +46,9 @@ export function addAuthorityCommand(program: CommandUnknownOpts): void {
 
   ca.command("setup").description("generate the certificate authority of the ensemble")
     .addOption(domainOption())
-    .addOption(forceOption())
+    .addOption(
+      forceOption("replace an authority that exists; then every server needs a new certificate"),
+    )
     .addOption(passphraseFileOption())
     .action(async (options) => {
       const { caSetup } = await import("./commands/ca_setup.ts");

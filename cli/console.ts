@@ -8,7 +8,7 @@ import { parseServerId } from "../runtime/actor/server_id.ts";
 import { readAdminPublicKey } from "../runtime/ensemble/admin_key.ts";
 import { readCookie } from "../runtime/ensemble/cookie.ts";
 import { serverTlsPaths } from "../runtime/ensemble/paths.ts";
-import { registryAddresses } from "../runtime/ensemble/registry_addresses.ts";
+import { locateServers } from "../runtime/ensemble/server_locations.ts";
 import { ActorServer } from "../runtime/server/actor_server.ts";
 import { CONSOLE_ID, type TlsCredentials } from "../runtime/server/certified.ts";
 import { startLogging } from "../runtime/ensemble/logging.ts";
@@ -61,15 +61,15 @@ class StrayErrors implements Disposable {
   }
 }
 
-/** Starts a console that its user stops. Registries are reached at the addresses given, too. */
-export async function startConsole(registries: readonly Address[]): Promise<ActorServer> {
+/** Starts a console that its user stops. The registry is at the addresses given, or where {@linkcode locateServers} finds it. */
+export async function startConsole(registry: readonly Address[]): Promise<ActorServer> {
   return await ActorServer.start({
     id: parseServerId(`${CONSOLE_ID}-${crypto.randomUUID().slice(0, 13)}`),
     cookie: await readCookie(),
     tls: await readTls(),
     adminKey: await readAdminPublicKey(),
     listen: [],
-    registry: registryAddresses(registries),
+    ...await locateServers(registry),
     roles: [],
     register: false,
   });

@@ -146,6 +146,24 @@ export const EXAMPLES: Examples = {
   "gxensemble ca revoke": [
     ["then copy tls/crl.pem to every host", "gxensemble ca revoke httpd1"],
   ],
+  "gxensemble env": [
+    [
+      "where the registry is, for all commands and servers of this host",
+      "gxensemble env known-servers --set registry tcp://10.0.0.1:4000",
+    ],
+  ],
+  "gxensemble env known-servers": [
+    ["all of them, or one", "gxensemble env known-servers", "gxensemble env known-servers web1"],
+    [
+      "where the registry is: no command needs --registry then",
+      "gxensemble env known-servers --set registry tcp://10.0.0.1:4000",
+    ],
+    [
+      "a further address of a server, and none any more",
+      "gxensemble env known-servers --add web1 tls://web1.example.com:4001",
+      "gxensemble env known-servers --remove web1",
+    ],
+  ],
   "gxensemble completions": [
     ["bash: in ~/.bashrc", "source <(gxensemble completions bash)"],
     [

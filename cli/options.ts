@@ -19,7 +19,7 @@ import { TARGETS } from "./executables/target.ts";
 export interface ClientOptions {
   /** The least severe level that is logged. */
   log: LogLevel;
-  /** Where registries are reached besides the default address; none when not given. */
+  /** Where the registry is; none when not given. */
   registry: Address[];
 }
 
@@ -94,13 +94,20 @@ export const graceOption = () =>
     reading(parseGrace),
   );
 
-/** `--registry`. */
+/** Where the registry is, is not left open by an empty text: a variable in a script may not be set. */
+function parseRegistry(text: string): Address[] {
+  const addresses = parseAddresses(text);
+  if (addresses.length === 0) throw new InvalidInputError("no address of the registry");
+  return addresses;
+}
+
+/** `--registry`; the default is the seed's, which the help's part on the environment makes precise. */
 export const registryOption = () =>
   new Option(
     "--registry <registry>",
     "additional registry addresses; by default the registry is reachable at unix " +
-      "/tmp/ensemble/registry",
-  ).default<Address[]>([], "#f").argParser<Address[]>(collecting(parseAddresses));
+      "/tmp/ensemble/registry [default: #f]; when given, only these are used",
+  ).default<Address[]>([]).argParser<Address[]>(collecting(parseRegistry));
 
 /** `--roles`. */
 export const rolesOption = () =>
@@ -116,8 +123,9 @@ export const libraryPrefixOption = () =>
     collecting(parseSymbols),
   );
 
-/** `--force`. */
-export const forceOption = () => new Option("-f, --force", "force the action").default(false);
+/** `--force`, with what it forces. */
+export const forceOption = (what: string) =>
+  new Option("-f, --force", `force the action: ${what}`).default(false);
 
 /** `--json`. */
 export const jsonOption = () => new Option("--json", "prints the result as JSON").default(false);
@@ -161,7 +169,7 @@ export const includeOption = () =>
     "--include <path>",
     "a file or directory that the program reads at run time, below the directory of its module; " +
       "may be given several times",
-  ).default<string[]>([], "nothing").argParser<string[]>(collecting((path) => [path]));
+  ).default<string[]>([], "none").argParser<string[]>(collecting((path) => [path]));
 
 /** `--target`. */
 export const targetOption = () =>

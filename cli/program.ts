@@ -10,6 +10,7 @@ import { Command, type CommandUnknownOpts, Option } from "npm:@commander-js/extr
 import { registryCommand } from "../registry/command.ts";
 import { helpFormat } from "../registry/help_format.ts";
 import {
+  addGerbilPath,
   announceOption,
   listenOption,
   logFileOption,
@@ -22,6 +23,7 @@ import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
 import { addAuthorityCommand } from "./ca_program.ts";
 import { allCommands } from "./command_path.ts";
 import { addCompletionCommands } from "./completion_program.ts";
+import { addEnvironmentCommand } from "./env_program.ts";
 import { addHelpCommand } from "./help_command.ts";
 import { EXAMPLES } from "./help_examples.ts";
 import {
@@ -79,9 +81,11 @@ export function createProgram(): CommandUnknownOpts {
   addCookieCommand(program);
   addAdminCommand(program);
   addAuthorityCommand(program);
+  addEnvironmentCommand(program);
   addCompletionCommands(program);
   addHelpCommand(program);
   for (const command of [program, ...allCommands(program)]) {
+    addGerbilPath(command);
     command.exitOverride((error) => {
       throw asUsageError(error, command);
     });
@@ -114,7 +118,7 @@ function addServerCommands(program: CommandUnknownOpts): void {
 
 function addCodeCommands(program: CommandUnknownOpts): void {
   program.command("load").description("loads code in a running server")
-    .addOption(forceOption())
+    .addOption(forceOption("load the module alone, and link it to what the server runs already"))
     .addOption(
       new Option(
         "--library",
@@ -205,7 +209,9 @@ function addManagementCommands(program: CommandUnknownOpts): void {
     .description(
       "shuts down an actor, server, or the entire ensemble including the registry",
     )
-    .addOption(forceOption())
+    .addOption(
+      forceOption("ask nobody; with an actor id, end the actor at once, without its clean-up"),
+    )
     .addOption(registryOption())
     .addOption(passphraseFileOption())
     .addOption(jsonOption())
@@ -270,7 +276,7 @@ function readServerId(text: string): ServerId {
 
 function addCookieCommand(program: CommandUnknownOpts): void {
   program.command("cookie").description("generate a new ensemble cookie")
-    .addOption(forceOption())
+    .addOption(forceOption("replace a cookie that exists"))
     .action(async (options) => {
       const { cookie } = await import("./commands/cookie.ts");
       await cookie(options);
@@ -316,7 +322,7 @@ function addAuthorizationCommands(program: CommandUnknownOpts): void {
 
 function addAdminCommand(program: CommandUnknownOpts): void {
   program.command("admin").description("generate a new ensemble administrator key pair")
-    .addOption(forceOption())
+    .addOption(forceOption("replace a key pair that exists"))
     .addOption(passphraseFileOption())
     .action(async (options) => {
       const { admin } = await import("./commands/admin.ts");

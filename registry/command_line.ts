@@ -7,6 +7,7 @@ import { CommanderError, Option } from "npm:@commander-js/extra-typings@^15.1.0"
 import { visibleText } from "../runtime/control_characters.ts";
 import { registryCommand } from "./command.ts";
 import { type Examples, helpFormat } from "./help_format.ts";
+import { addGerbilPath } from "./options.ts";
 import { formatVersion } from "./version.ts";
 
 const EXAMPLES: Examples = {
@@ -41,6 +42,7 @@ export async function runCommandLine(args: string[]): Promise<number> {
       },
     })
     .exitOverride();
+  addGerbilPath(command);
   try {
     await command.parseAsync(args, { from: "user" });
     return 0;

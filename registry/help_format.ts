@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { GlobalOption } from "./options.ts";
 import type {
   Argument,
   CommandUnknownOpts,
@@ -24,6 +25,13 @@ const DEFAULT_WIDTH = 80;
 /** Descriptions stand beside what they describe only where they get this much room. */
 const NARROWEST_COLUMN = 30;
 
+/** Where the sockets of a host are. */
+const SOCKET_DIRECTORY = [
+  "ENSEMBLE_SOCKET_DIR",
+  "the directory of the unix sockets: a server listens at $ENSEMBLE_SOCKET_DIR/<server-id>",
+  "/tmp/ensemble",
+] as const;
+
 /** Stands for a space at which no line is broken, until the lines are made. */
 const UNBROKEN_SPACE = "\0";
 
@@ -36,6 +44,7 @@ export function helpFormat(examples: Examples): HelpConfiguration {
       const isProgram = command.parent === null && command.commands.length > 0;
       return joinSections([
         ...(isProgram ? formatProgram(command, helper) : formatCommand(command, helper)),
+        formatEnvironment(command, helper),
         formatExamples(examples[fullName(command)] ?? [], helper),
       ]).replaceAll(UNBROKEN_SPACE, " ");
     },
@@ -54,12 +63,49 @@ function formatProgram(program: CommandUnknownOpts, helper: Help): string[][] {
 function formatCommand(command: CommandUnknownOpts, helper: Help): string[][] {
   // A command that is a program by itself has options that the others leave to the program.
   const options = command.parent === null ? helper.visibleOptions(command) : command.options;
+  const own = options.filter((option) => !isGlobal(option));
   return [
     [formatUsage(command, helper), indent(7, command.description(), helper)],
     formatCommands(command, helper),
-    formatItems("Command Options:", options.map(describeOption), helper),
+    formatItems("Command Options:", own.map(describeOption), helper),
     formatItems("Arguments:", command.registeredArguments.map(describeArgument), helper),
+    formatItems("Global Options:", options.filter(isGlobal).map(describeOption), helper),
   ];
+}
+
+function isGlobal(option: Option): boolean {
+  return option instanceof GlobalOption;
+}
+
+/** An environment variable, what it says, and what holds without it. */
+type Variable = readonly [name: string, meaning: string, fallback: string];
+
+/** The environment variables that a command reads, by the option that tells that it does. */
+const VARIABLES: Readonly<Record<string, readonly Variable[]>> = {
+  "--registry": [
+    [
+      "ENSEMBLE_REGISTRY",
+      "where the registry is when --registry is not given",
+      "what the file known-servers says, else $ENSEMBLE_SOCKET_DIR/registry",
+    ],
+    SOCKET_DIRECTORY,
+  ],
+  "--listen": [SOCKET_DIRECTORY],
+  "--gerbil-path": [
+    ["GERBIL_PATH", "the state of the ensemble is in $GERBIL_PATH/ensemble", "~/.gerbil"],
+  ],
+};
+
+/** The variables that make the defaults of a command's options what they are. */
+function formatEnvironment(command: CommandUnknownOpts, helper: Help): string[] {
+  const variables = Object.entries(VARIABLES).filter(([long]) =>
+    command.options.some((option) => option.long === long)
+  ).flatMap(([, variables]) => variables);
+  const items = [...new Set(variables)].map(([name, meaning, fallback]) => [
+    name,
+    withDefault(meaning, fallback),
+  ]);
+  return formatItems("Environment:", items, helper);
 }
 
 /** What is typed for a command, from the name of the program on. */
@@ -71,7 +117,7 @@ function fullName(command: CommandUnknownOpts): string {
 function formatUsage(command: CommandUnknownOpts, helper: Help): string {
   const parts = [
     ...(command.commands.length > 0 ? ["<command>", "command-arg ..."] : []),
-    ...(command.options.length > 0 ? ["[command-option ...]"] : []),
+    ...(command.options.some((option) => !isGlobal(option)) ? ["[command-option ...]"] : []),
     ...command.registeredArguments.map(formatArgumentUsage),
   ];
   let text = "";
@@ -112,8 +158,8 @@ function describeOption(option: Option): string[] {
 }
 
 function withDefault(description: string, fallback: string | undefined): string {
-  if (fallback === undefined) return description;
-  return `${description} [default:${UNBROKEN_SPACE}${fallback}]`;
+  const text = fallback === undefined ? description : `${description} [default: ${fallback}]`;
+  return text.replace(/\[default: (?=\S+\])/, `[default:${UNBROKEN_SPACE}`);
 }
 
 function formatItems(heading: string, items: string[][], helper: Help): string[] {

@@ -3,7 +3,12 @@
  *
  * @module
  */
-import { InvalidArgumentError, Option } from "npm:@commander-js/extra-typings@^15.1.0";
+import { resolve } from "node:path";
+import {
+  type CommandUnknownOpts,
+  InvalidArgumentError,
+  Option,
+} from "npm:@commander-js/extra-typings@^15.1.0";
 import {
   formatLogLevel,
   LOG_FORMATS,
@@ -55,6 +60,27 @@ const collectors = new WeakSet<object>();
 /** Whether an option can be given more than once, to some effect. */
 export function isRepeatable(option: Option): boolean {
   return option.parseArg !== undefined && collectors.has(option.parseArg);
+}
+
+/** An option that every command has. The help shows it apart from the command's own. */
+export class GlobalOption<Usage extends string = string> extends Option<Usage> {}
+
+/** What `--gerbil-path` becomes: an absolute path, for servers and commands may change their directory. */
+export function parseGerbilPath(text: string): string {
+  if (text === "") throw new InvalidInputError("no directory");
+  return resolve(text);
+}
+
+/** Gives a command `--gerbil-path`, which stands for the environment variable from before the command runs on. */
+export function addGerbilPath(command: CommandUnknownOpts): void {
+  const option = new GlobalOption(
+    "-G, --gerbil-path <dir>",
+    "where the state of the ensemble is: in <dir>/ensemble",
+  ).default(undefined, "$GERBIL_PATH").argParser(reading(parseGerbilPath));
+  command.addOption(option).hook("preAction", (self) => {
+    const { gerbilPath } = self.opts() as { gerbilPath?: string };
+    if (gerbilPath !== undefined) Deno.env.set("GERBIL_PATH", gerbilPath);
+  });
 }
 
 /** `--log`, with the level that holds when it is not given. */

@@ -30,6 +30,9 @@ export class TimeoutError extends EnsembleError {}
 /** The server asked cannot be reached, or the connection to it was lost before it answered. */
 export class DisconnectedError extends EnsembleError {}
 
+/** The registry knows no server of that id. */
+export class UnknownServerError extends EnsembleError {}
+
 /** The peer is not who it should be, or does not share this ensemble's cookie. */
 export class AuthenticationError extends EnsembleError {}
 

@@ -18,7 +18,7 @@ const RUNTIME_DIRECTORY = new URL("../../runtime/", import.meta.url).href;
 
 /** Options of {@linkcode run}. */
 export interface RunOptions extends ServerOptions {
-  /** Where registries are reached besides the default address. */
+  /** Where the registry is; none when not given. */
   registry: Address[];
   /** What the server does in the ensemble. */
   roles: string[];

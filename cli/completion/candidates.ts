@@ -4,7 +4,7 @@
  * @module
  */
 import type { CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
-import { isRepeatable } from "../../registry/options.ts";
+import { isRepeatable, parseGerbilPath } from "../../registry/options.ts";
 import { hasControls } from "../../runtime/control_characters.ts";
 import { parseServerId, REGISTRY_ID, type ServerId } from "../../runtime/actor/server_id.ts";
 import { type Address, parseAddresses } from "../../runtime/wire/address.ts";
@@ -20,18 +20,28 @@ export interface Candidate {
   readonly description: string;
 }
 
-/** Who is asked for names. Registries are asked at the addresses given, and at this host's. */
+/** Which ensemble is asked for names. */
+export interface Place {
+  /** Where its registry is; none where the line does not say. */
+  readonly registry: readonly Address[];
+  /** What stands for `GERBIL_PATH`, where the line says so. */
+  readonly gerbilPath: string | undefined;
+}
+
+/** Who is asked for names. */
 export interface LiveNames {
   /** The servers, each with its roles, and the registry. */
-  servers(registries: readonly Address[]): Promise<Candidate[]>;
+  servers(place: Place): Promise<Candidate[]>;
   /** The roles, each with the servers that have it. */
-  roles(registries: readonly Address[]): Promise<Candidate[]>;
+  roles(place: Place): Promise<Candidate[]>;
   /** The actors in a server. */
-  actors(registries: readonly Address[], server: ServerId): Promise<Candidate[]>;
+  actors(place: Place, server: ServerId): Promise<Candidate[]>;
   /** The servers that have capabilities in a server, each with those. */
-  authorized(registries: readonly Address[], server: ServerId): Promise<Candidate[]>;
+  authorized(place: Place, server: ServerId): Promise<Candidate[]>;
+  /** The servers in the file `known-servers`, each with its addresses. */
+  known(place: Place): Promise<Candidate[]>;
   /** The servers that have certificates that are good. */
-  certified(): Promise<Candidate[]>;
+  certified(place: Place): Promise<Candidate[]>;
 }
 
 /** Words of one kind. */
@@ -85,25 +95,27 @@ async function fromSource(
       return source.list ? inList(line, found) : found;
     }
     case "roles":
-      return inList(line, named(line, "role", await live.roles(registriesOf(line))));
+      return inList(line, named(line, "role", await live.roles(placeOf(line))));
     case "servers-or-roles":
       if (isGiven(line, "--role")) {
-        return named(line, "role", await live.roles(registriesOf(line)));
+        return named(line, "role", await live.roles(placeOf(line)));
       }
-      return withoutRegistry(named(line, "server", await live.servers(registriesOf(line))));
+      return withoutRegistry(named(line, "server", await live.servers(placeOf(line))));
     case "servers": {
-      const servers = named(line, "server", await live.servers(registriesOf(line)));
+      const servers = named(line, "server", await live.servers(placeOf(line)));
       return source.registry ? servers : withoutRegistry(servers);
     }
     case "certified":
-      return named(line, "server", await live.certified());
+      return named(line, "server", await live.certified(placeOf(line)));
+    case "known":
+      return named(line, "server", await live.known(placeOf(line)));
     case "actors":
     case "authorized": {
       const server = readServer(line.operands[0]);
       if (!server) return NONE;
       return source.from === "actors"
-        ? named(line, "actor", await live.actors(registriesOf(line), server))
-        : named(line, "server", await live.authorized(registriesOf(line), server));
+        ? named(line, "actor", await live.actors(placeOf(line), server))
+        : named(line, "server", await live.authorized(placeOf(line), server));
     }
   }
 }
@@ -162,13 +174,21 @@ function isGiven(line: TypedLine, long: string): boolean {
   return [...line.given.keys()].some((option) => option.long === long);
 }
 
-/** The registries that the line names; not those whose address is not one yet. */
-function registriesOf(line: TypedLine): Address[] {
-  const values = [...line.given].filter(([option]) => option.long === "--registry")
+/** The ensemble that the line names; without what is no address, or directory, yet. */
+function placeOf(line: TypedLine): Place {
+  return {
+    registry: valuesOf(line, "--registry", parseAddresses).flat(),
+    gerbilPath: valuesOf(line, "--gerbil-path", parseGerbilPath).at(-1),
+  };
+}
+
+/** What an option was given, where that can be read. */
+function valuesOf<Value>(line: TypedLine, long: string, read: (text: string) => Value): Value[] {
+  const texts = [...line.given].filter(([option]) => option.long === long)
     .flatMap(([, values]) => values);
-  return values.flatMap((text) => {
+  return texts.flatMap((text) => {
     try {
-      return parseAddresses(text);
+      return [read(text)];
     } catch {
       return [];
     }

@@ -8,12 +8,13 @@
  */
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import { REGISTRY_ID, type ServerId } from "../../runtime/actor/server_id.ts";
+import { KnownServersFile } from "../../runtime/ensemble/known_servers.ts";
 import { controlClient, listServers } from "../../runtime/ensemble/remote.ts";
 import type { RegistryEntry } from "../../runtime/server/registry_entry.ts";
+import { formatAddressUrl } from "../../runtime/wire/address.ts";
 import { within } from "../../runtime/within.ts";
-import type { Address } from "../../runtime/wire/address.ts";
 import { startConsole } from "../console.ts";
-import type { Candidate, LiveNames } from "./candidates.ts";
+import type { Candidate, LiveNames, Place } from "./candidates.ts";
 
 /** When the process has to be done, in ms since it began. */
 const DEADLINE = 900;
@@ -26,29 +27,29 @@ const FAREWELL = 50;
 
 /** Asks the ensemble that this host is in. */
 export const liveNames: LiveNames = {
-  async servers(registries) {
-    const entries = await registered(registries);
+  async servers(place) {
+    const entries = await registered(place);
     if (!entries) return [];
     const servers = entries.map(({ id, roles }) => ({ word: id, description: roles.join(", ") }));
     return [...servers, { word: REGISTRY_ID, description: "the registry" }];
   },
 
-  async roles(registries) {
+  async roles(place) {
     const holders = new Map<string, ServerId[]>();
-    for (const { id, roles } of await registered(registries) ?? []) {
+    for (const { id, roles } of await registered(place) ?? []) {
       for (const role of roles) holders.set(role, [...holders.get(role) ?? [], id]);
     }
     return [...holders].map(([role, ids]) => ({ word: role, description: ids.join(", ") }));
   },
 
-  actors: (registries, server) =>
-    askCandidates(registries, async (actors) => {
+  actors: (place, server) =>
+    askCandidates(place, async (actors) => {
       const names = await controlClient(actors, server).listActors();
       return names.map((name) => ({ word: name, description: "" }));
     }),
 
-  authorized: (registries, server) =>
-    askCandidates(registries, async (actors) => {
+  authorized: (place, server) =>
+    askCandidates(place, async (actors) => {
       const delegations = await controlClient(actors, server).delegations();
       return delegations.map(({ server, capabilities }) => ({
         word: server,
@@ -56,7 +57,20 @@ export const liveNames: LiveNames = {
       }));
     }),
 
-  async certified() {
+  async known(place) {
+    enter(place);
+    try {
+      return [...await new KnownServersFile().read()].map(([id, addresses]) => ({
+        word: id,
+        description: addresses.map(formatAddressUrl).join(", "),
+      }));
+    } catch {
+      return [];
+    }
+  },
+
+  async certified(place) {
+    enter(place);
     await import("npm:reflect-metadata@^0.2.2"); // First: see ca_program.ts.
     const { listIssued } = await import("../../runtime/ensemble/issued_certificates.ts");
     try {
@@ -68,25 +82,31 @@ export const liveNames: LiveNames = {
   },
 };
 
-function registered(registries: readonly Address[]): Promise<RegistryEntry[] | undefined> {
-  return ask(registries, (actors) => listServers(actors));
+/** Makes the ensemble that the line names this process's. */
+function enter({ gerbilPath }: Place): void {
+  if (gerbilPath !== undefined) Deno.env.set("GERBIL_PATH", gerbilPath);
+}
+
+function registered(place: Place): Promise<RegistryEntry[] | undefined> {
+  return ask(place, (actors) => listServers(actors));
 }
 
 async function askCandidates(
-  registries: readonly Address[],
+  place: Place,
   question: (actors: ActorSystem) => Promise<Candidate[]>,
 ): Promise<Candidate[]> {
-  return await ask(registries, question) ?? [];
+  return await ask(place, question) ?? [];
 }
 
 /** What the ensemble answers in time; otherwise undefined. */
 async function ask<Answer>(
-  registries: readonly Address[],
+  place: Place,
   question: (actors: ActorSystem) => Promise<Answer>,
 ): Promise<Answer | undefined> {
   let answer: Answer | undefined;
   const asked = (async () => {
-    const console = await startConsole(registries);
+    enter(place);
+    const console = await startConsole(place.registry);
     try {
       answer = await question(console.actors);
     } finally {

@@ -24,6 +24,8 @@ export type Source =
   | { readonly from: "actors" }
   /** Those that have capabilities in the server that the first argument names. */
   | { readonly from: "authorized" }
+  /** The servers in the file `known-servers`. */
+  | { readonly from: "known" }
   /** The servers that have certificates which can be revoked. */
   | { readonly from: "certified" }
   /** The roles that servers have, in a list. */
@@ -53,12 +55,14 @@ const CAPABILITIES: Source = {
  * that matters. A test sees to it that all are here.
  */
 const SOURCES: Readonly<Record<string, Source>> = {
+  "addresses": NOTHING,
   "actor-id": { from: "actors" },
   "authorized-server-id": { from: "servers" },
   "retract authorized-server-id": { from: "authorized" },
   "capabilities": CAPABILITIES,
   "command": { from: "commands" },
   "expr": NOTHING,
+  "known-server-id": { from: "known" },
   "main-args": FILES,
   "module-id": FILES,
   "server-id": { from: "servers", registry: true },
@@ -69,6 +73,7 @@ const SOURCES: Readonly<Record<string, Source>> = {
 
   "announce": NOTHING,
   "days": NOTHING,
+  "dir": FILES,
   "domain": NOTHING,
   "file": FILES,
   "host": NOTHING,

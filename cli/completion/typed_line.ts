@@ -9,7 +9,7 @@ import type { Argument, CommandUnknownOpts, Option } from "npm:@commander-js/ext
 export interface TypedLine {
   /** The command that is meant so far; the program itself when none was named. */
   readonly command: CommandUnknownOpts;
-  /** The options of the command that were given, each with its values; flags with an empty text. */
+  /** The options that were given, of those that the command belongs to as well, each with its values; flags with an empty text. */
   readonly given: ReadonlyMap<Option, readonly string[]>;
   /** What was typed besides options, after the names of commands. */
   readonly operands: readonly string[];
@@ -49,7 +49,6 @@ class Reading {
       );
     if (next) {
       this.command = next;
-      this.given = new Map();
       return;
     }
     this.operands.push(word);

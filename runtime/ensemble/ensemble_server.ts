@@ -34,7 +34,7 @@ import type { LogOptions } from "./log_options.ts";
 import { startLogging, stopLogging } from "./logging.ts";
 import { serverDirectory, socketPath } from "./paths.ts";
 import { holdServerDirectory } from "./server_directory.ts";
-import { registryAddresses } from "./registry_addresses.ts";
+import { locateServers } from "./server_locations.ts";
 import { TlsFiles } from "./tls_credentials.ts";
 
 /** Options of {@linkcode startServer}. */
@@ -50,7 +50,12 @@ export interface StartServerOptions {
    * last 2 s, which are left to the program; of a grace below 4 s each has half.
    */
   readonly grace?: number;
-  /** Where the registry is, besides its UNIX socket on this host. */
+  /**
+   * Where the registry is: only these addresses are used. Without any, as in an empty list, it is where the environment
+   * variable `ENSEMBLE_REGISTRY` says, else where the file `known-servers` in `$GERBIL_PATH/ensemble` says, else at its
+   * UNIX socket on this host. The addresses of other servers in that file are used unless this option or the variable
+   * names the registry.
+   */
   readonly registry?: readonly Address[];
   /**
    * How the process logs, the audit log included: to standard error, from level `info` on, where nothing else is
@@ -264,10 +269,11 @@ export async function startServer(
 
 async function start(id: ServerId, options: StartServerOptions): Promise<EnsembleServer> {
   const grace = actorsShare(requireGrace(options.grace ?? DEFAULT_GRACE));
-  const [cookie, adminKey, tls] = await Promise.all([
+  const [cookie, adminKey, tls, { registry, registryAdvice, known }] = await Promise.all([
     readCookie(),
     readAdminPublicKey(),
     TlsFiles.read(id),
+    locateServers(options.registry),
   ]);
   if (tls) warnOfPlainAddresses(options.listen ?? []);
   let started: EnsembleServer | undefined;
@@ -280,7 +286,9 @@ async function start(id: ServerId, options: StartServerOptions): Promise<Ensembl
     tls,
     listen: [localUnixAddress(socketPath(id)), ...options.listen ?? []],
     announce: options.announce,
-    registry: registryAddresses(options.registry),
+    registry,
+    registryAdvice,
+    known,
     roles: options.roles ?? [],
     grace,
     register: id !== REGISTRY_ID,

@@ -34,6 +34,11 @@ export function cookiePath(): string {
   return `${ensembleDirectory()}/cookie`;
 }
 
+/** The addresses of servers that were given by hand. */
+export function knownServersPath(): string {
+  return `${ensembleDirectory()}/known-servers`;
+}
+
 /** The public key of the ensemble's administrators, as SPKI PEM; servers that have it enforce capabilities. */
 export function adminPublicKeyPath(): string {
   return `${ensembleDirectory()}/admin.pub`;

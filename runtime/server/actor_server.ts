@@ -11,12 +11,12 @@ import { toFailure } from "../actor/pending.ts";
 import { type ActorId, ActorRef } from "../actor/ref.ts";
 import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
 import type { Client } from "../actor/service.ts";
-import { ActorError, DisconnectedError, EnsembleError } from "../errors.ts";
+import { ActorError, DisconnectedError, EnsembleError, UnknownServerError } from "../errors.ts";
 import { type Address, formatAddressUrl, hostName } from "../wire/address.ts";
 import { HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, MAX_HANDSHAKES } from "../wire/limits.ts";
 import type { Accepted, Listener } from "../wire/stream.ts";
 import { listenAt } from "../wire/transport.ts";
-import { AddressBook } from "./address_book.ts";
+import { AddressBook, type ServerLocations } from "./address_book.ts";
 import type { Heartbeat } from "./connection.ts";
 import { type ConnectionInfo, controlHandlers, type Controlled } from "./control.ts";
 import { controlChecks } from "./control_requests.ts";
@@ -45,7 +45,7 @@ const UNREGISTER_TIMEOUT = 1_000;
 const DRAIN_TIMEOUT = 1_000;
 
 /** What a server is made of. */
-export interface ActorServerOptions {
+export interface ActorServerOptions extends ServerLocations {
   /** Its id. */
   readonly id: ServerId;
   /** The ensemble's cookie. */
@@ -54,8 +54,6 @@ export interface ActorServerOptions {
   readonly listen: readonly Address[];
   /** Where others are told to reach it; by default where it listens. */
   readonly announce?: readonly Address[] | undefined;
-  /** Where the registry is. */
-  readonly registry: readonly Address[];
   /** Its roles. */
   readonly roles: readonly string[];
   /** What it shows and trusts on tls; without it it can do without tls only. */
@@ -112,8 +110,7 @@ export class ActorServer implements Controlled {
     this.#listeners = listeners;
     this.#registered = options.register;
     this.#grace = options.grace ?? DEFAULT_GRACE;
-    this.#book = new AddressBook((id) => this.#lookUp(id, options.registry));
-    this.#book.give(REGISTRY_ID, options.registry);
+    this.#book = new AddressBook((id, timeout) => this.#lookUp(id, options, timeout), options);
     const self = { id: options.id, instance, cookie, tls: options.tls };
     const heartbeat = options.heartbeat ??
       { interval: HEARTBEAT_INTERVAL, timeout: HEARTBEAT_TIMEOUT };
@@ -127,7 +124,10 @@ export class ActorServer implements Controlled {
       },
       mayLog: (server, kind) => this.actors.lines.allows(server, kind),
       onDisconnected: (server, reason) =>
-        this.actors.disconnected(server, server === REGISTRY_ID ? withHint(reason) : reason),
+        this.actors.disconnected(
+          server,
+          server === REGISTRY_ID ? withAdvice(reason, options) : reason,
+        ),
       onClosed: (session, lastHeard) => this.#identities.closed(session, lastHeard),
       identify: (claim) => this.#identities.require(claim),
       isRegistered: (id, instance) => this.#identities.isRegistered(id, instance),
@@ -363,13 +363,17 @@ export class ActorServer implements Controlled {
     return askRegistry(this.actors);
   }
 
-  async #lookUp(id: ServerId, registry: readonly Address[]): Promise<Address[]> {
+  async #lookUp(
+    id: ServerId,
+    { registry }: ServerLocations,
+    timeout: number | undefined,
+  ): Promise<Address[]> {
     if (registry.length === 0 && this.id !== REGISTRY_ID) {
       throw new EnsembleError("no address of the registry is known");
     }
-    const entry = await this.#registry.lookup({ id });
+    const entry = await this.#registry.lookup({ id }, timeout === undefined ? {} : { timeout });
     if (entry) return [...entry.addresses];
-    throw new EnsembleError(`the registry knows no server ${id}`);
+    throw new UnknownServerError(`the registry knows no server ${id}`);
   }
 
   async #shutDown(): Promise<void> {
@@ -443,7 +447,10 @@ function reachable(address: Address): Address {
 }
 
 /** What to do about a registry that is not there; one that answers, if only to refuse, is there. */
-function withHint(error: DisconnectedError): DisconnectedError {
+function withAdvice(
+  error: DisconnectedError,
+  { registryAdvice = "start a registry with: gxensemble registry" }: ServerLocations,
+): DisconnectedError {
   if (error.cause) return error;
-  return new DisconnectedError(`${error.message}; start a registry with: gxensemble registry`);
+  return new DisconnectedError(`${error.message}; ${registryAdvice}`);
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ServerId } from "../actor/server_id.ts";
+import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
 import { type Address, isLocal } from "../wire/address.ts";
 
 /** How long addresses from the registry are used without asking it again, in ms. */
@@ -12,18 +12,43 @@ export const ADDRESS_LIFETIME: number = 5 * 60 * 1000;
 /** The order in which a server's addresses are tried. */
 const PREFERENCE: readonly Address["kind"][] = ["unix", "tls", "tcp"];
 
-/** Asks the registry for a server's addresses; throws when it knows none. */
-export type Lookup = (id: ServerId) => Promise<readonly Address[]>;
+/** Where a server finds the registry and the others. */
+export interface ServerLocations {
+  /** Where the registry is. */
+  readonly registry: readonly Address[];
+  /** What to do when it is not there, for the error. */
+  readonly registryAdvice?: string;
+  /** Addresses of others that a person gave: they are tried before those from the registry. */
+  readonly known?: ReadonlyMap<ServerId, readonly Address[]>;
+  /**
+   * UNIX sockets at which a server may be, by its id: those that are there are tried when the registry cannot be asked.
+   * By default none.
+   */
+  nearby?(id: ServerId): readonly Address[];
+}
+
+/**
+ * Asks the registry for a server's addresses; throws when it knows none, or does not answer within `timeout` ms, where
+ * that is given.
+ */
+export type Lookup = (id: ServerId, timeout?: number) => Promise<readonly Address[]>;
+
+/** How long the registry may take to answer about a server that may be found without it, in ms. */
+const LOOKUP_PATIENCE = 2_000;
 
 /** Addresses by server id. Only those that can be tried from this host are noted. */
 export class AddressBook {
   readonly #given = new Map<ServerId, Address[]>();
   readonly #found = new Map<ServerId, { addresses: Address[]; until: number }>();
   readonly #lookup: Lookup;
+  readonly #nearby: (id: ServerId) => readonly Address[];
 
-  /** Makes an empty book. */
-  constructor(lookup: Lookup) {
+  /** Makes a book of the addresses that were given to begin with. */
+  constructor(lookup: Lookup, { registry, known = new Map(), nearby }: ServerLocations) {
     this.#lookup = lookup;
+    this.#nearby = (id) => nearby?.(id) ?? [];
+    for (const [id, addresses] of known) this.give(id, addresses);
+    this.give(REGISTRY_ID, registry);
   }
 
   /** Notes addresses that a person gave, in place of those given before. They never expire. */
@@ -45,6 +70,13 @@ export class AddressBook {
     return [];
   }
 
+  /** The UNIX sockets at which a server may be when the registry cannot be asked: those that there are. */
+  nearby(id: ServerId): Address[] {
+    return inOrder(this.#nearby(id)).filter((address) =>
+      address.kind === "unix" && exists(address.path)
+    );
+  }
+
   /**
    * Asks the registry for a server's addresses and notes what it says.
    *
@@ -52,7 +84,8 @@ export class AddressBook {
    */
   async refresh(id: ServerId): Promise<Address[]> {
     this.#found.delete(id);
-    const addresses = inOrder(await this.#lookup(id));
+    const patience = this.nearby(id).length > 0 ? LOOKUP_PATIENCE : undefined;
+    const addresses = inOrder(await this.#lookup(id, patience));
     const now = performance.now();
     // The oldest are the first. Servers that nobody asks for any more must not add up.
     for (const [old, { until }] of this.#found) {
@@ -72,4 +105,13 @@ export class AddressBook {
 function inOrder(addresses: readonly Address[]): Address[] {
   return addresses.filter(isLocal)
     .sort((a, b) => PREFERENCE.indexOf(a.kind) - PREFERENCE.indexOf(b.kind));
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
 }

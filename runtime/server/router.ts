@@ -7,7 +7,7 @@ import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Route } from "../actor/actor_system.ts";
 import type { Envelope } from "../actor/envelope.ts";
 import { parseServerId, REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
-import { DisconnectedError, EnsembleError } from "../errors.ts";
+import { DisconnectedError, EnsembleError, TimeoutError, UnknownServerError } from "../errors.ts";
 import { type Address, formatAddressUrl } from "../wire/address.ts";
 import { type IncomingFrame, writeEnvelope } from "../wire/codec.ts";
 import { HANDSHAKE_TIMEOUT, WARNING_MARK } from "../wire/limits.ts";
@@ -44,8 +44,8 @@ export interface RouterEvents {
   /** A server broke the protocol, and its connection is about to be closed for it. */
   onViolation(server: ServerId, reason: string): void;
   /**
-   * A server was lost or could not be reached. The reason has a cause when something answered at one of its
-   * addresses, but would not have this server.
+   * A server was lost or could not be reached. The reason has a cause when the registry does not know the server, or
+   * something answered at one of its addresses, but would not have this server.
    */
   onDisconnected(server: ServerId, reason: DisconnectedError): void;
   /** Makes sure that a peer without a certificate may go by its id; throws {@linkcode AuthenticationError}. */
@@ -228,13 +228,15 @@ export class Router implements Route {
     const failures: Error[] = [];
     if (await this.#dialAll(peer, given, failures)) return;
     if (peer.id !== REGISTRY_ID && await this.#dialFound(peer, given, failures)) return;
-    const [cause] = failures.flatMap(({ cause }) => cause ?? []);
+    const [cause] = failures.flatMap((failure) =>
+      failure instanceof UnknownServerError ? failure : failure.cause ?? []
+    );
     throw new DisconnectedError(failures.map(({ message }) => message).join("; "), { cause });
   }
 
   /**
    * Dials where the registry says that the peer is, but for the addresses that were tried. What it said a while
-   * ago is asked again when it fails.
+   * ago is asked again when it fails. Where the registry cannot be asked, dials the sockets at which the peer may be.
    */
   async #dialFound(peer: Peer, tried: Address[], failures: Error[]): Promise<boolean> {
     if (await this.#dialAll(peer, this.#book.found(peer.id), [])) return true;
@@ -246,7 +248,8 @@ export class Router implements Route {
       return await this.#dialAll(peer, found, failures, tried);
     } catch (error) {
       failures.push(error as Error);
-      return false;
+      if (!(error instanceof DisconnectedError || error instanceof TimeoutError)) return false;
+      return await this.#dialAll(peer, this.#book.nearby(peer.id), failures, tried);
     }
   }
 
@@ -260,7 +263,7 @@ export class Router implements Route {
     for (const address of addresses) {
       if (peer.connection) return true;
       if (urls.has(formatAddressUrl(address))) continue;
-      if (this.#isDowngrade(address, addresses)) {
+      if (this.#isDowngrade(address, [...tried, ...addresses])) {
         const why = "not tried, for it is also reached over tls";
         failures.push(new EnsembleError(`${formatAddressUrl(address)}: ${why}`));
         continue;

@@ -67,7 +67,15 @@ export function localUnixAddress(path: string): UnixAddress {
  * @throws {InvalidInputError} when any of them is no address, saying which and why.
  */
 export function parseAddresses(text: string): Address[] {
-  const data = parseNotation(text);
+  return addressesOf(parseNotation(text));
+}
+
+/**
+ * The addresses that values of the notation are, as {@linkcode parseAddresses} reads them.
+ *
+ * @throws {InvalidInputError} when any of them is no address, saying which and why.
+ */
+export function addressesOf(data: readonly Datum[]): Address[] {
   return data.flatMap((datum) => {
     const isListOfAddresses = isList(datum) && !isKeyword(datum[0]);
     return isListOfAddresses ? datum.map(parseAddress) : [parseAddress(datum)];

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { allCommands } from "../../cli/command_path.ts";
+import { createProgram } from "../../cli/program.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
 import { onTerminal } from "../terminal.ts";
 
@@ -7,7 +9,7 @@ const REGISTRY_MAIN = fileURLToPath(new URL("../../registry/main.ts", import.met
 
 const REGISTRY =
   "--registry <registry> additional registry addresses; by default the registry is reachable at " +
-  "unix /tmp/ensemble/registry [default: #f]";
+  "unix /tmp/ensemble/registry [default: #f]; when given, only these are used";
 const LOG_FILE =
   "--log-file <logging-file> specifies a log file instead of logging to stderr; if it is - then " +
   "the log will be written into the ensemble server directory log [default: #f]";
@@ -22,7 +24,7 @@ const PASSPHRASE_FILE =
 const JSON_OPTION = "--json prints the result as JSON";
 const INFO = "--log <logging> specifies the log level to run with [default: INFO]";
 const WARN = "--log <logging> specifies the log level to run with [default: WARN]";
-const FORCE = "-f --force force the action";
+const FORCE = "-f --force force the action: ";
 const SERVER = "server-id the server id";
 
 /** The help of each command as the tutorial prints it, free of its line breaks. */
@@ -42,7 +44,8 @@ const HELP: Record<string, string[]> = {
   ],
   load: [
     "[command-option ...] <server-id> <module-id> loads code in a running server",
-    `Command Options: ${FORCE} --library loads the code as library module; the library must be in ` +
+    `Command Options: ${FORCE}load the module alone, and link it to what the server runs already ` +
+    `--library loads the code as library module; the library must be in ` +
     `the servers load path ${REGISTRY}`,
     "--library-prefix <library-prefix> list of package prefixes to consider as library modules " +
     "installed in the server [default: (@gxensemble/)]",
@@ -68,7 +71,8 @@ const HELP: Record<string, string[]> = {
   shutdown: [
     "[command-option ...] [<server-id>] [<actor-id>] shuts down an actor, server, or the entire " +
     "ensemble including the registry",
-    `Command Options: ${FORCE} ${REGISTRY} ${PASSPHRASE_FILE} ${JSON_OPTION} ${WARN} Arguments: ` +
+    `Command Options: ${FORCE}ask nobody; with an actor id, end the actor at once, without its ` +
+    `clean-up ${REGISTRY} ${PASSPHRASE_FILE} ${JSON_OPTION} ${WARN} Arguments: ` +
     `${SERVER} [default: ` +
     "#f] actor-id the actor's registered name [default: #f]",
   ],
@@ -103,11 +107,11 @@ const HELP: Record<string, string[]> = {
   ],
   admin: [
     "[command-option ...] generate a new ensemble administrator key pair",
-    `Command Options: ${FORCE} ${PASSPHRASE_FILE}`,
+    `Command Options: ${FORCE}replace a key pair that exists ${PASSPHRASE_FILE}`,
   ],
   cookie: [
     "[command-option ...] generate a new ensemble cookie",
-    `Command Options: ${FORCE}`,
+    `Command Options: ${FORCE}replace a cookie that exists`,
   ],
   help: ["[<command>] display help; help <command> for command help"],
 };
@@ -129,6 +133,28 @@ for (const [command, parts] of Object.entries(HELP)) {
     assertWrapped(stdout, 80);
   });
 }
+
+Deno.test("the help of each command ends with the option and the variables that say where things are", () => {
+  const program = createProgram();
+  const gerbilPath =
+    "GERBIL_PATH the state of the ensemble is in $GERBIL_PATH/ensemble [default: ~/.gerbil]";
+  const registry =
+    "ENSEMBLE_REGISTRY where the registry is when --registry is not given [default: what " +
+    "the file known-servers says, else $ENSEMBLE_SOCKET_DIR/registry]";
+  const sockets = "ENSEMBLE_SOCKET_DIR the directory of the unix sockets: a server listens at " +
+    "$ENSEMBLE_SOCKET_DIR/<server-id> [default: /tmp/ensemble]";
+  for (const command of allCommands(program)) {
+    const has = (long: string) => command.options.some((option) => option.long === long);
+    const variables = [
+      ...has("--registry") ? [registry, sockets] : has("--listen") ? [sockets] : [],
+      gerbilPath,
+    ];
+    const end = "Global Options: -G --gerbil-path <dir> where the state of the ensemble is: in " +
+      `<dir>/ensemble [default: $GERBIL_PATH] Environment: ${variables.join(" ")}`;
+    const [text] = command.helpInformation().replace(/\s+/g, " ").split(" Examples: ");
+    assert.ok(text!.trimEnd().endsWith(end), text);
+  }
+});
 
 Deno.test("--help and -h after a command are its help", async () => {
   using ensemble = new TemporaryEnsemble();
@@ -188,7 +214,7 @@ Deno.test("ensemble-registry --help is in the same form, and wrong usage says wh
   const text = help.stdout.replace(/\s+/g, " ");
   const start = `Usage: ensemble-registry [command-option ...] ${HELP.registry![0]!.slice(21)} `;
   assert.ok(text.startsWith(start + HELP.registry![1]), text);
-  assert.match(text, /-h --help display help Examples: #/);
+  assert.match(text, /-h --help display help Global Options: -G .* Environment: .* Examples: #/);
   assert.deepEqual(await run("--lgo"), {
     code: 2,
     stdout: "",

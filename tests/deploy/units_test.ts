@@ -43,13 +43,11 @@ Deno.test("the units start what there is, with what the document says", () => {
   assert.deepEqual(registry.environment(), server.environment());
   assert.deepEqual(registry.values("EnvironmentFile"), ["-/etc/gxensemble/registry.env"]);
   assert.deepEqual(server.values("EnvironmentFile"), [
-    "-/etc/gxensemble/host.env",
     "-/etc/gxensemble/httpd1.env",
   ]);
 
   const known = {
     registry: ["REGISTRY_OPTIONS"],
-    host: ["FIND_REGISTRY"],
     httpd1: ["SERVER_OPTIONS", "MODULE", "ARGUMENTS"],
   };
   for (const { name, variables } of environmentFiles) {
@@ -60,13 +58,9 @@ Deno.test("the units start what there is, with what the document says", () => {
     for (const line of commandLines(registry, variables)) parse(line);
   }
   assert.ok(named("registry").length > 0);
-  const hosts = [{ variables: {} }, ...named("host")];
-  assert.equal(hosts.length, 2);
-  for (const host of hosts) {
-    for (const { variables } of named("httpd1")) {
-      const [line] = commandLines(server, { ...host.variables, ...variables });
-      assert.deepEqual(parse(line!).arguments, ["httpd1", "/srv/httpd/httpd_svc.ts", ["8080"]]);
-    }
+  for (const { variables } of named("httpd1")) {
+    const [line] = commandLines(server, variables);
+    assert.deepEqual(parse(line!).arguments, ["httpd1", "/srv/httpd/httpd_svc.ts", ["8080"]]);
   }
 });
 

@@ -42,6 +42,7 @@ const NAMES: LiveNames = {
   actors: (_, server) =>
     server === "odd-server" ? words(...ODD_NAMES, "loader", "registration", "server") : words(),
   authorized: () => words(),
+  known: () => words(),
   certified: () => words(),
 };
 

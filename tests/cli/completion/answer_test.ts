@@ -45,10 +45,12 @@ Deno.test("the names of commands after help", async () => {
 Deno.test("options: long and short, with what they do", async () => {
   const lines = await complete("fish", "shutdown", "-");
   assert.equal(lines[0], "option");
-  assert.ok(lines.includes("--force\tforce the action"));
-  assert.ok(lines.includes("-f\tforce the action"));
+  const force =
+    "force the action: ask nobody; with an actor id, end the actor at once, without its clean-up";
+  assert.ok(lines.includes(`--force\t${force}`));
+  assert.ok(lines.includes(`-f\t${force}`));
   assert.ok(lines.includes("--help\tdisplay help; after a command, its help"));
-  assert.deepEqual(await offered("-"), ["--version", "-V", "--help", "-h"]);
+  assert.deepEqual(await offered("-"), ["--version", "-V", "--gerbil-path", "-G", "--help", "-h"]);
 });
 
 Deno.test("options that were given are offered again only where they add up", async () => {

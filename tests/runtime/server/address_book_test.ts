@@ -16,7 +16,7 @@ function bookOf(addresses: readonly Address[]): { book: AddressBook; asked: stri
   const book = new AddressBook((id) => {
     asked.push(id);
     return Promise.resolve(addresses);
-  });
+  }, { registry: [] });
   return { book, asked };
 }
 
@@ -49,8 +49,9 @@ Deno.test("refresh drops the addresses of servers that nobody has asked for sinc
 
 Deno.test("refresh forgets what was noted when the registry does not know the server", async () => {
   let known = true;
-  const book = new AddressBook(() =>
-    known ? Promise.resolve([TCP]) : Promise.reject(new Error("unknown"))
+  const book = new AddressBook(
+    () => known ? Promise.resolve([TCP]) : Promise.reject(new Error("unknown")),
+    { registry: [] },
   );
   await book.refresh(A);
   known = false;

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { formatAddressUrl } from "../../runtime/wire/address.ts";
+import type { ActorServer } from "../../runtime/server/actor_server.ts";
+import type { ActorServerOptions } from "../../runtime/server/actor_server.ts";
+import { anyPort, LocalEnsemble } from "../runtime/server/local_ensemble.ts";
+import { commandsIn } from "./commands_in.ts";
+
+/** An actor by which the servers of one id are told apart. */
+const marked = (mark: string): Partial<ActorServerOptions> => ({
+  prepare: ({ actors }) => void actors.serve(mark, {}),
+});
+
+function portOf(server: ActorServer): string {
+  return formatAddressUrl(server.entry.addresses.find(({ kind }) => kind === "tcp")!);
+}
+
+Deno.test("where the registry is named, only the servers of that registry are reached", async () => {
+  await using here = new LocalEnsemble();
+  await using there = new LocalEnsemble();
+  using commands = commandsIn(here);
+  // The same cookie, and servers of the same ids: nothing but the address tells them apart.
+  const { cookie } = here;
+  const hereRegistry = await here.startRegistry();
+  const hereWeb = await here.start("web", marked("here"));
+  const thereRegistry = await there.startRegistry(undefined, {
+    cookie,
+    listen: [there.socket("registry"), anyPort()],
+  });
+  const thereWeb = await there.start("web", { cookie, ...marked("there") });
+  const address = portOf(thereRegistry);
+  const known = `${commands.gerbilPath}/ensemble/known-servers`;
+  const actors = async (...args: string[]) => {
+    const { code, stdout, stderr } = await commands.run("list-actors", ...args, "web");
+    assert.equal(code, 0, stderr);
+    return stdout.split("\n").filter((name) => name.includes("here"));
+  };
+
+  assert.deepEqual(await actors(), ["here"]);
+  assert.deepEqual(await actors("--registry", address), ["there"]);
+  await Deno.writeTextFile(known, `registry ${address}\n`);
+  assert.deepEqual(await actors(), ["there"]);
+  assert.deepEqual(await actors("--registry", formatAddressUrl(here.socket("registry"))), ["here"]);
+  await Deno.writeTextFile(known, `web ${formatAddressUrl(here.socket("web"))}\n`);
+  assert.deepEqual(await actors("-G", commands.gerbilPath, "--registry", address), ["there"]);
+  commands.environment.ENSEMBLE_REGISTRY = address;
+  assert.deepEqual(await actors(), ["there"]);
+
+  // A variable of a script that is not set names no registry, and no other takes its place.
+  const unset = await commands.run("shutdown", "-f", "--registry", "");
+  assert.equal(unset.code, 2);
+  assert.match(unset.stderr, /'--registry <registry>'.* no address of the registry$/m);
+  delete commands.environment.ENSEMBLE_REGISTRY;
+  const gone = await commands.run("shutdown", "-f", "--registry", "tcp://127.0.0.1:1");
+  assert.equal(gone.code, 1);
+  assert.equal(
+    gone.stderr,
+    "gxensemble: error: cannot reach registry: tcp://127.0.0.1:1: connection refused; " +
+      "start a registry there with: gxensemble registry -l tcp://127.0.0.1:1\n",
+  );
+  const { code, stdout, stderr } = await commands.run("shutdown", "-f", "--registry", address);
+  assert.equal(code, 0, stderr);
+  assert.equal(stdout, "... shutting down web\n... shutting down registry\n");
+  await Promise.all([thereWeb.stopped, thereRegistry.stopped]);
+  assert.equal(hereWeb.signal.aborted || hereRegistry.signal.aborted, false);
+});
+
+Deno.test("--gerbil-path stands for GERBIL_PATH, before the command and after it", async () => {
+  await using ensemble = new LocalEnsemble();
+  using commands = commandsIn(ensemble);
+  await ensemble.startRegistry();
+  const path = commands.gerbilPath;
+  commands.environment.GERBIL_PATH = `${commands.directory}/empty`;
+  commands.workingDirectory = commands.directory;
+  const relative = path.slice(commands.directory.length + 1);
+  for (
+    const args of [
+      ["ping", "-G", path, "registry"],
+      ["--gerbil-path", path, "ping", "registry"],
+      ["ping", `--gerbil-path=${relative}`, "registry"],
+      // The nearer one holds.
+      ["-G", "/nosuch", "ping", "-G", path, "registry"],
+    ]
+  ) {
+    const { code, stderr } = await commands.run(...args);
+    assert.equal(code, 0, `${args}: ${stderr}`);
+  }
+  const { code, stderr } = await commands.run("ping", "registry");
+  assert.equal(code, 1);
+  assert.match(stderr, /no cookie at \S+\/empty\/ensemble\/cookie/);
+  const complete = ["complete", "--shell", "zsh", "--"];
+  const { stdout } = await commands.run(...complete, "-G", path, "ping", "registry", "");
+  assert.match(stdout, /^actor\n(.*\n)*registry\t\n/);
+});
