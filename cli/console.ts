@@ -7,11 +7,10 @@ import type { ActorSystem } from "../runtime/actor/actor_system.ts";
 import { parseServerId } from "../runtime/actor/server_id.ts";
 import { readAdminPublicKey } from "../runtime/ensemble/admin_key.ts";
 import { readCookie } from "../runtime/ensemble/cookie.ts";
+import { serverTlsPaths } from "../runtime/ensemble/paths.ts";
 import { locateServers } from "../runtime/ensemble/server_locations.ts";
-import { DisconnectedError, UnknownServerError } from "../runtime/errors.ts";
-import { readOwnTls } from "../runtime/pki/own_tls.ts";
 import { ActorServer } from "../runtime/server/actor_server.ts";
-import { CONSOLE_ID } from "../runtime/server/certified.ts";
+import { CONSOLE_ID, type TlsCredentials } from "../runtime/server/certified.ts";
 import { startLogging } from "../runtime/ensemble/logging.ts";
 import type { Address } from "../runtime/wire/address.ts";
 import type { ClientOptions } from "./options.ts";
@@ -29,21 +28,9 @@ export async function withConsole<Result>(
   const console = await startConsole(options.registry);
   try {
     return await Promise.race([work(console.actors, console), stray.first]);
-  } catch (error) {
-    throw await withSuggestions(error, console.actors);
   } finally {
     await console.stop();
   }
-}
-
-/** Says which servers may have been meant, where the registry does not know the one that was named. */
-async function withSuggestions(error: unknown, actors: ActorSystem): Promise<unknown> {
-  if (!(error instanceof DisconnectedError && error.cause instanceof UnknownServerError)) {
-    return error;
-  }
-  const { suggestServers } = await import("./suggestions.ts");
-  const message = error.message + await suggestServers(actors, error.cause.server);
-  return new DisconnectedError(message, { cause: error });
 }
 
 /**
@@ -79,11 +66,23 @@ export async function startConsole(registry: readonly Address[]): Promise<ActorS
   return await ActorServer.start({
     id: parseServerId(`${CONSOLE_ID}-${crypto.randomUUID().slice(0, 13)}`),
     cookie: await readCookie(),
-    tls: await readOwnTls(parseServerId(CONSOLE_ID)),
+    tls: await readTls(),
     adminKey: await readAdminPublicKey(),
     listen: [],
     ...await locateServers(registry),
     roles: [],
     register: false,
   });
+}
+
+/** The certificate of consoles, where this host has one. Few have, and TLS costs time to load. */
+async function readTls(): Promise<TlsCredentials | undefined> {
+  const id = parseServerId(CONSOLE_ID);
+  try {
+    await Deno.lstat(serverTlsPaths(id).certificate);
+  } catch {
+    return undefined;
+  }
+  const { TlsFiles } = await import("../runtime/ensemble/tls_credentials.ts");
+  return await TlsFiles.read(id);
 }

@@ -3,9 +3,7 @@
  *
  * @module
  */
-import { REGISTRY_ID } from "../../runtime/actor/server_id.ts";
-import { listServers as listAll, registryClient } from "../../runtime/ensemble/remote.ts";
-import { compareEntries } from "../../runtime/server/registry_entry.ts";
+import { listServers as listAll } from "../../runtime/ensemble/remote.ts";
 import { withConsole } from "../console.ts";
 import { entryToJson, formatServer } from "../listing.ts";
 import { printJson, printLine } from "../output.ts";
@@ -14,15 +12,9 @@ import type { ClientOptions, OutputOptions } from "../options.ts";
 /** Options of {@linkcode listServers}. */
 export interface ListServersOptions extends ClientOptions, OutputOptions {}
 
-/** Prints the servers that the registry knows, and the registry. */
+/** Prints the servers that the registry knows. */
 export async function listServers(options: ListServersOptions): Promise<void> {
-  const entries = await withConsole(options, async (actors) => {
-    const [servers, registry] = await Promise.all([
-      listAll(actors),
-      registryClient(actors).lookup({ id: REGISTRY_ID }),
-    ]);
-    return [...servers, ...registry ? [registry] : []].sort(compareEntries);
-  });
+  const entries = await withConsole(options, (actors) => listAll(actors));
   if (options.json) return printJson(entries.map(entryToJson));
   for (const { id, roles, addresses } of entries) printLine(formatServer(id, addresses, roles));
 }

@@ -17,7 +17,6 @@ import { loaderChecks } from "../code/loader_requests.ts";
 import type { Unit } from "../code/unit.ts";
 import { type LoadRequest, type LoadResult, UnitStore } from "../code/unit_store.ts";
 import { EnsembleError } from "../errors.ts";
-import { readOwnTls } from "../pki/own_tls.ts";
 import { ActorServer } from "../server/actor_server.ts";
 import type { Capabilities } from "../server/capabilities.ts";
 import type { Heartbeat } from "../server/connection.ts";
@@ -36,7 +35,7 @@ import { startLogging, stopLogging } from "./logging.ts";
 import { serverDirectory, socketPath } from "./paths.ts";
 import { holdServerDirectory } from "./server_directory.ts";
 import { locateServers } from "./server_locations.ts";
-import type { TlsFiles } from "./tls_credentials.ts";
+import { TlsFiles } from "./tls_credentials.ts";
 
 /** Options of {@linkcode startServer}. */
 export interface StartServerOptions {
@@ -133,11 +132,6 @@ export class EnsembleServer {
   /** The session of the connection with a server, while there is one. */
   session(server: ServerId): Session | undefined {
     return this.#server.session(server);
-  }
-
-  /** What the registry knows of it. */
-  get entry(): RegistryEntry {
-    return this.#server.entry;
   }
 
   /** Where others are told to reach it. */
@@ -278,7 +272,7 @@ async function start(id: ServerId, options: StartServerOptions): Promise<Ensembl
   const [cookie, adminKey, tls, { registry, registryAdvice, known }] = await Promise.all([
     readCookie(),
     readAdminPublicKey(),
-    readOwnTls(id),
+    TlsFiles.read(id),
     locateServers(options.registry),
   ]);
   if (tls) warnOfPlainAddresses(options.listen ?? []);
