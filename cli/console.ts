@@ -9,6 +9,7 @@ import { readAdminPublicKey } from "../runtime/ensemble/admin_key.ts";
 import { readCookie } from "../runtime/ensemble/cookie.ts";
 import { serverTlsPaths } from "../runtime/ensemble/paths.ts";
 import { locateServers } from "../runtime/ensemble/server_locations.ts";
+import { DisconnectedError, UnknownServerError } from "../runtime/errors.ts";
 import { ActorServer } from "../runtime/server/actor_server.ts";
 import { CONSOLE_ID, type TlsCredentials } from "../runtime/server/certified.ts";
 import { startLogging } from "../runtime/ensemble/logging.ts";
@@ -28,9 +29,21 @@ export async function withConsole<Result>(
   const console = await startConsole(options.registry);
   try {
     return await Promise.race([work(console.actors, console), stray.first]);
+  } catch (error) {
+    throw await withSuggestions(error, console.actors);
   } finally {
     await console.stop();
   }
+}
+
+/** Says which servers may have been meant, where the registry does not know the one that was named. */
+async function withSuggestions(error: unknown, actors: ActorSystem): Promise<unknown> {
+  if (!(error instanceof DisconnectedError && error.cause instanceof UnknownServerError)) {
+    return error;
+  }
+  const { suggestServers } = await import("./suggestions.ts");
+  const message = error.message + await suggestServers(actors, error.cause.server);
+  return new DisconnectedError(message, { cause: error });
 }
 
 /**

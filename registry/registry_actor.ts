@@ -30,6 +30,8 @@ const MAX_WAITING = 64;
 export interface RegistryServer {
   /** Its actors. */
   readonly actors: ActorSystem;
+  /** Where it is reached itself; no server registers under its id. */
+  readonly entry: RegistryEntry;
   /** What others may do in it. */
   readonly capabilities: Capabilities;
   /** Whether the instance of an entry runs, as far as this server can tell. */
@@ -99,7 +101,7 @@ function registryHandlers(
       });
     },
 
-    lookup: ({ id }) => store.get(id),
+    lookup: ({ id }) => id === REGISTRY_ID ? Promise.resolve(server.entry) : store.get(id),
 
     async list({ role, after }) {
       const entries = await store.list({ role, after, limit: PAGE_SIZE + 1 });

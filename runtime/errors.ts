@@ -34,7 +34,16 @@ export class TimeoutError extends EnsembleError {}
 export class DisconnectedError extends EnsembleError {}
 
 /** The registry knows no server of that id. */
-export class UnknownServerError extends EnsembleError {}
+export class UnknownServerError extends EnsembleError {
+  /** The id asked for. */
+  readonly server: string;
+
+  /** An error about a server id. */
+  constructor(server: string) {
+    super(`the registry knows no server ${server}`);
+    this.server = server;
+  }
+}
 
 /** The peer is not who it should be, or does not share this ensemble's cookie. */
 export class AuthenticationError extends EnsembleError {}

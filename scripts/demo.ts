@@ -34,6 +34,7 @@ async function tutorial(stage: Stage): Promise<void> {
   await stage.run(["list-servers"], [
     `(httpd1 (httpd) ${address("httpd1")})`,
     `(httpd2 (httpd) ${address("httpd2")})`,
+    `(registry () ${address("registry")})`,
   ]);
   await stage.run(["ping", "httpd1"], ["OK"]);
   await stage.run(["ping", "httpd2"], ["OK"]);

@@ -3,7 +3,9 @@
  *
  * @module
  */
-import { listServers as listAll } from "../../runtime/ensemble/remote.ts";
+import { REGISTRY_ID } from "../../runtime/actor/server_id.ts";
+import { listServers as listAll, registryClient } from "../../runtime/ensemble/remote.ts";
+import { compareEntries } from "../../runtime/server/registry_entry.ts";
 import { withConsole } from "../console.ts";
 import { entryToJson, formatServer } from "../listing.ts";
 import { printJson, printLine } from "../output.ts";
@@ -12,9 +14,15 @@ import type { ClientOptions, OutputOptions } from "../options.ts";
 /** Options of {@linkcode listServers}. */
 export interface ListServersOptions extends ClientOptions, OutputOptions {}
 
-/** Prints the servers that the registry knows. */
+/** Prints the servers that the registry knows, and the registry. */
 export async function listServers(options: ListServersOptions): Promise<void> {
-  const entries = await withConsole(options, (actors) => listAll(actors));
+  const entries = await withConsole(options, async (actors) => {
+    const [servers, registry] = await Promise.all([
+      listAll(actors),
+      registryClient(actors).lookup({ id: REGISTRY_ID }),
+    ]);
+    return [...servers, ...registry ? [registry] : []].sort(compareEntries);
+  });
   if (options.json) return printJson(entries.map(entryToJson));
   for (const { id, roles, addresses } of entries) printLine(formatServer(id, addresses, roles));
 }

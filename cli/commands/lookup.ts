@@ -26,10 +26,13 @@ export async function lookup(query: LookupQuery, options: LookupOptions): Promis
   for (const { id, addresses } of entries) printLine(formatServer(id, addresses));
 }
 
-/** A server that is not there is a failure; a role that nobody has is an empty list. */
+/** What is not there is a failure: a server, and a role that no server has. */
 async function find(actors: ActorSystem, query: LookupQuery): Promise<RegistryEntry[]> {
-  if ("role" in query) return await listServers(actors, query);
-  const entry = await registryClient(actors).lookup({ id: query.server });
-  if (!entry) throw new EnsembleError(`the registry knows no server ${query.server}`);
-  return [entry];
+  const entries = "role" in query
+    ? await listServers(actors, query)
+    : [await registryClient(actors).lookup({ id: query.server }) ?? []].flat();
+  if (entries.length > 0) return entries;
+  const { suggestLookups } = await import("../suggestions.ts");
+  const what = "role" in query ? `server with the role ${query.role}` : `server ${query.server}`;
+  throw new EnsembleError(`the registry knows no ${what}${await suggestLookups(actors, query)}`);
 }

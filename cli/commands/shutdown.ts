@@ -56,6 +56,7 @@ export async function shutdown(
       if (actorId !== undefined || !isNoAnswer(error)) throw error;
       // To stop it by other means, one has to know where its process is.
       const entry = await registryClient(actors).lookup({ id: serverId }).catch(() => undefined);
+      if (!entry) throw error;
       throw new EnsembleError(describeFailure(error, entry), { cause: error });
     }
     if (options.json) printJson({ server: serverId, actor: actorId ?? null });

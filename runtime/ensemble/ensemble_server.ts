@@ -134,6 +134,11 @@ export class EnsembleServer {
     return this.#server.session(server);
   }
 
+  /** What the registry knows of it. */
+  get entry(): RegistryEntry {
+    return this.#server.entry;
+  }
+
   /** Where others are told to reach it. */
   get addresses(): readonly Address[] {
     return this.#server.entry.addresses;

@@ -373,7 +373,7 @@ export class ActorServer implements Controlled {
     }
     const entry = await this.#registry.lookup({ id }, timeout === undefined ? {} : { timeout });
     if (entry) return [...entry.addresses];
-    throw new UnknownServerError(`the registry knows no server ${id}`);
+    throw new UnknownServerError(id);
   }
 
   async #shutDown(): Promise<void> {

@@ -28,7 +28,7 @@ export type RegistryHandlers = {
   add(request: { entry: RegistryEntry }): Promise<void>;
   /** Removes the entry of an instance of a server; says whether it was there. */
   remove(request: { id: ServerId; instance: Uint8Array }): Promise<boolean>;
-  /** The entry of a server. */
+  /** The entry of a server, or of the registry itself, which is in no list. */
   lookup(request: { id: ServerId }): Promise<RegistryEntry | undefined>;
   /** A page of the entries, or of those with a role, from the one after an id on. */
   list(request: { role?: string | undefined; after?: ServerId | undefined }): Promise<RegistryPage>;

@@ -28,12 +28,12 @@ Deno.test("gxensemble prints no control character of a server, on a pipe", async
   const commands: [args: string[], check: (outcome: { stdout: string; stderr: string }) => void][] =
     [
       [["list-servers"], ({ stdout }) => {
-        assert.equal(stdout.split("\n").length, 3);
-        const [, entry] = parseNotation(stdout);
+        assert.equal(stdout.split("\n").length, 4);
+        const [, , entry] = parseNotation(stdout);
         assert.deepEqual((entry as unknown[])[1], [{ symbol: `r${ATTACK}` }]);
       }],
       [["list-servers", "--json"], ({ stdout }) => {
-        assert.deepEqual(JSON.parse(stdout)[1].roles, [`r${ATTACK}`]);
+        assert.deepEqual(JSON.parse(stdout)[2].roles, [`r${ATTACK}`]);
       }],
       [["list-actors", "rogue"], ({ stdout }) => {
         assert.ok(stdout.split("\n").includes(VISIBLE_NAME), stdout);

@@ -4,7 +4,7 @@ import { serveRegistry } from "../../registry/registry_actor.ts";
 import { parseServerId } from "../../runtime/actor/server_id.ts";
 import { listServers } from "../../runtime/ensemble/remote.ts";
 import type { RegistryEntry } from "../../runtime/server/registry_entry.ts";
-import type { Address } from "../../runtime/wire/address.ts";
+import type { Address, UnixAddress } from "../../runtime/wire/address.ts";
 import { listenAt } from "../../runtime/wire/transport.ts";
 import { anyPort, LocalEnsemble } from "../runtime/server/local_ensemble.ts";
 import { commandsIn } from "./commands_in.ts";
@@ -95,9 +95,9 @@ Deno.test("shutdown -f looks itself where the registry cannot tell whether a ser
   const store = new MemoryStore();
   const registry = await ensemble.startRegistry(store, {
     // As a registry on another host, which cannot try the servers' sockets.
-    prepare: ({ actors, capabilities }) =>
+    prepare: ({ actors, capabilities, entry }) =>
       void serveRegistry(
-        { actors, capabilities, presence: () => Promise.resolve("unknown") },
+        { actors, capabilities, entry, presence: () => Promise.resolve("unknown") },
         store,
       ),
   });
@@ -121,7 +121,9 @@ Deno.test("list-servers and shutdown -f take more entries than fit on a page", a
   const listed = await commands.run("list-servers");
   assert.equal(listed.code, 0, listed.stderr);
   const line = (id: string) => `(${id} () (tcp: "127.0.0.1:1"))`;
-  assert.deepEqual(listed.stdout.trimEnd().split("\n"), ids.map(line));
+  const { path } = ensemble.socket("registry") as UnixAddress;
+  const itself = `(registry () (unix: "${Deno.hostname()}" "${path}"))`;
+  assert.deepEqual(listed.stdout.trimEnd().split("\n"), [itself, ...ids.map(line)]);
 
   const { code, stdout, stderr } = await commands.run("shutdown", "-f");
   assert.equal(code, 0, stderr);

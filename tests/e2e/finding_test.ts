@@ -47,21 +47,26 @@ Deno.test("servers are found, listed and pinged in the seed's form, and as JSON"
         `(httpd2 ${at("httpd2")})`,
       ]);
       assert.deepEqual(await ensemble.lines("lookup", "httpd2"), [`(httpd2 ${at("httpd2")})`]);
-      assert.deepEqual(await ensemble.lines("lookup", "--role", "nosuch"), []);
       assert.equal(
-        await ensemble.failure("lookup", "nosuch"),
-        "the registry knows no server nosuch",
+        await ensemble.failure("lookup", "--role", "htpd", "--json"),
+        "the registry knows no server with the role htpd; did you mean --role httpd?",
+      );
+      assert.equal(
+        await ensemble.failure("lookup", "httpd"),
+        "the registry knows no server httpd; did you mean --role httpd, httpd1 or httpd2?",
       );
       assert.deepEqual(await servers("lookup", "--role", "httpd"), [entry1, entry2]);
-      assert.deepEqual(await json("lookup", "--role", "nosuch"), []);
       assert.deepEqual(await servers("lookup", "httpd1"), [entry1]);
     })(),
     (async () => {
       assert.deepEqual(await ensemble.lines("list-servers"), [
         `(httpd1 (httpd) ${at("httpd1")})`,
         `(httpd2 (httpd web) ${at("httpd2")})`,
+        `(registry () ${at("registry")})`,
       ]);
-      assert.deepEqual(await servers("list-servers"), [entry1, entry2]);
+      const listed = await servers("list-servers");
+      assert.deepEqual(listed.slice(0, 2), [entry1, entry2]);
+      assert.equal(listed[2].server, "registry");
       const actors = ["loader", "registration", "server"];
       assert.deepEqual(await ensemble.lines("list-actors", "httpd1"), actors);
       assert.deepEqual(await json("list-actors", "httpd1"), actors);
@@ -88,6 +93,10 @@ Deno.test("servers are found, listed and pinged in the seed's form, and as JSON"
         await ensemble.failure("ping", "nosuch"),
         "cannot reach nosuch: the registry knows no server nosuch",
       );
+      const unknown = "cannot reach http1: the registry knows no server http1; did you mean httpd1";
+      for (const args of [["shutdown", "http1"], ["eval", "http1", "1"]]) {
+        assert.equal(await ensemble.failure(...args), `${unknown}?`);
+      }
     })(),
   ]);
 });

@@ -142,7 +142,7 @@ Deno.test("an entry of the id registry is refused from everybody else", async ()
     message: "not a registry entry: registry is the id of the registry itself",
   });
   const registryOf = registryClient(registry.actors);
-  assert.equal(await registryOf.lookup({ id: REGISTRY_ID }), undefined);
+  assert.deepEqual((await listServers(registry.actors)).map(({ id }) => id), ["a"]);
   await registryOf.add({ entry: evil });
 });
 
@@ -260,9 +260,9 @@ Deno.test("the registry answers others while it looks whether a server lives", a
   await using ensemble = new LocalEnsemble();
   const looking = Promise.withResolvers<Presence>();
   const registry = await ensemble.startRegistry(undefined, {
-    prepare: ({ actors, capabilities }) =>
+    prepare: ({ actors, capabilities, entry }) =>
       void serveRegistry(
-        { actors, capabilities, presence: () => looking.promise },
+        { actors, capabilities, entry, presence: () => looking.promise },
         new MemoryStore(),
       ),
   });
@@ -273,6 +273,15 @@ Deno.test("the registry answers others while it looks whether a server lives", a
   assert.equal(await isSettled(answer), false);
   looking.resolve("unknown");
   assert.equal(await answer, "unknown");
+});
+
+Deno.test("lookup of the registry gives where it is itself, which is in no list", async () => {
+  await using ensemble = new LocalEnsemble();
+  const registry = await ensemble.startRegistry();
+  const console = await ensemble.startConsole();
+  const found = await registryClient(console.actors).lookup({ id: REGISTRY_ID });
+  assert.deepEqual(found, registry.entry);
+  assert.deepEqual(await listServers(console.actors), []);
 });
 
 Deno.test("a rogue's requests that are none leave the registry as it is", async () => {
