@@ -7,11 +7,11 @@ import type { ActorSystem } from "../runtime/actor/actor_system.ts";
 import { parseServerId } from "../runtime/actor/server_id.ts";
 import { readAdminPublicKey } from "../runtime/ensemble/admin_key.ts";
 import { readCookie } from "../runtime/ensemble/cookie.ts";
-import { serverTlsPaths } from "../runtime/ensemble/paths.ts";
 import { locateServers } from "../runtime/ensemble/server_locations.ts";
 import { DisconnectedError, UnknownServerError } from "../runtime/errors.ts";
+import { readOwnTls } from "../runtime/pki/own_tls.ts";
 import { ActorServer } from "../runtime/server/actor_server.ts";
-import { CONSOLE_ID, type TlsCredentials } from "../runtime/server/certified.ts";
+import { CONSOLE_ID } from "../runtime/server/certified.ts";
 import { startLogging } from "../runtime/ensemble/logging.ts";
 import type { Address } from "../runtime/wire/address.ts";
 import type { ClientOptions } from "./options.ts";
@@ -79,23 +79,11 @@ export async function startConsole(registry: readonly Address[]): Promise<ActorS
   return await ActorServer.start({
     id: parseServerId(`${CONSOLE_ID}-${crypto.randomUUID().slice(0, 13)}`),
     cookie: await readCookie(),
-    tls: await readTls(),
+    tls: await readOwnTls(parseServerId(CONSOLE_ID)),
     adminKey: await readAdminPublicKey(),
     listen: [],
     ...await locateServers(registry),
     roles: [],
     register: false,
   });
-}
-
-/** The certificate of consoles, where this host has one. Few have, and TLS costs time to load. */
-async function readTls(): Promise<TlsCredentials | undefined> {
-  const id = parseServerId(CONSOLE_ID);
-  try {
-    await Deno.lstat(serverTlsPaths(id).certificate);
-  } catch {
-    return undefined;
-  }
-  const { TlsFiles } = await import("../runtime/ensemble/tls_credentials.ts");
-  return await TlsFiles.read(id);
 }

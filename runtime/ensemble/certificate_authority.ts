@@ -25,7 +25,7 @@ import {
 } from "./paths.ts";
 import { decodePem, encodePem } from "./pem.ts";
 import { readRegularFile, readSecretFile } from "./regular_file.ts";
-import { createRevocationList } from "./revocation_list.ts";
+import { createRevocationList } from "./certificate_profile.ts";
 import { syncDirectoryOf, writeWhole } from "./whole_file.ts";
 import { X509Certificate } from "./x509.ts";
 

@@ -11,7 +11,7 @@ import {
   X509Certificate,
 } from "node:crypto";
 import { InvalidInputError } from "../errors.ts";
-import type { RevocationList } from "../wire/revocation_list.ts";
+import type { RevocationList } from "../pki/revocation_list.ts";
 
 /**
  * Makes sure that each certificate was issued by the one after it, and that all are valid now.

@@ -18,7 +18,7 @@ import {
 } from "./issued_certificates.ts";
 import { authorityLockPath, authorityPaths, serverDirectory, serverTlsPaths } from "./paths.ts";
 import { encodePem } from "./pem.ts";
-import { createRevocationList } from "./revocation_list.ts";
+import { createRevocationList } from "./certificate_profile.ts";
 import { writeWhole } from "./whole_file.ts";
 
 /** Options of {@linkcode issueCertificate}. */

@@ -4,15 +4,19 @@
  * @see RFC 5280, 4.2 for the extensions
  * @module
  */
+import { AsnConvert } from "npm:@peculiar/asn1-schema@^2.11.1";
+import { CRLNumber, id_ce_cRLNumber } from "npm:@peculiar/asn1-x509@^2.11.1";
 import { formatServerId, type ServerId } from "../actor/server_id.ts";
+import { EnsembleError } from "../errors.ts";
 import { AUTHORITY_DAYS, daysFromNow, startingNow } from "./certificate_validity.ts";
 import type { Host } from "./host_name.ts";
+import { decodePem, encodePem } from "./pem.ts";
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
-  type Extension,
+  Extension,
   KeyUsageFlags,
   KeyUsagesExtension,
   Name,
@@ -20,6 +24,9 @@ import {
   SubjectKeyIdentifierExtension,
   type X509Certificate,
   X509CertificateGenerator,
+  X509Crl,
+  X509CrlGenerator,
+  X509CrlReason,
 } from "./x509.ts";
 
 /** The keys and signatures of all certificates: ECDSA with P-256 and SHA-256, which every TLS 1.3 has. */
@@ -151,4 +158,51 @@ function randomSerial(): string {
   const serial = crypto.getRandomValues(new Uint8Array(16));
   serial[0] = (serial[0]! & 0x3f) | 0x40;
   return serial.toHex();
+}
+
+/** What a new revocation list is to say. */
+export interface RevocationOptions {
+  /** The list that it replaces, PEM: what that revokes stays revoked. */
+  readonly previous?: string;
+  /** The serial numbers to revoke besides, in hexadecimal digits. */
+  readonly serials?: readonly string[];
+  /** Until when it is good. */
+  readonly nextUpdate: Date;
+}
+
+/** Makes a revocation list, PEM. */
+export async function createRevocationList(
+  issuing: CertifiedKey,
+  { previous, serials = [], nextUpdate }: RevocationOptions,
+): Promise<string> {
+  const last = previous === undefined ? undefined : new X509Crl(decodePem("X509 CRL", previous));
+  const number = last === undefined ? 1 : numberOf(last) + 1;
+  const list = await X509CrlGenerator.create({
+    issuer: issuing.certificate.subjectName,
+    thisUpdate: startingNow(),
+    nextUpdate,
+    entries: [
+      ...(last?.entries ?? []),
+      // The reason is always given: without one, @peculiar/x509 2.2 writes an empty list of extensions,
+      // which DER does not allow (RFC 5280, appendix A.1: SIZE (1..MAX)).
+      ...serials.map((serialNumber) => ({
+        serialNumber,
+        revocationDate: new Date(),
+        reason: X509CrlReason.privilegeWithdrawn,
+      })),
+    ],
+    extensions: [
+      await AuthorityKeyIdentifierExtension.create(issuing.certificate.publicKey),
+      new Extension(id_ce_cRLNumber, false, AsnConvert.serialize(new CRLNumber(number))),
+    ],
+    signingKey: issuing.key,
+    signingAlgorithm: KEY_ALGORITHM,
+  });
+  return encodePem("X509 CRL", list.rawData);
+}
+
+function numberOf(list: X509Crl): number {
+  const { value } = list.getExtension(id_ce_cRLNumber) ?? {};
+  if (value === undefined) throw new EnsembleError("the revocation list has no number");
+  return AsnConvert.parse(value, CRLNumber).value;
 }

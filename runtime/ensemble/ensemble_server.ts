@@ -17,6 +17,7 @@ import { loaderChecks } from "../code/loader_requests.ts";
 import type { Unit } from "../code/unit.ts";
 import { type LoadRequest, type LoadResult, UnitStore } from "../code/unit_store.ts";
 import { EnsembleError } from "../errors.ts";
+import { readOwnTls } from "../pki/own_tls.ts";
 import { ActorServer } from "../server/actor_server.ts";
 import type { Capabilities } from "../server/capabilities.ts";
 import type { Heartbeat } from "../server/connection.ts";
@@ -35,7 +36,7 @@ import { startLogging, stopLogging } from "./logging.ts";
 import { serverDirectory, socketPath } from "./paths.ts";
 import { holdServerDirectory } from "./server_directory.ts";
 import { locateServers } from "./server_locations.ts";
-import { TlsFiles } from "./tls_credentials.ts";
+import type { TlsFiles } from "./tls_credentials.ts";
 
 /** Options of {@linkcode startServer}. */
 export interface StartServerOptions {
@@ -277,7 +278,7 @@ async function start(id: ServerId, options: StartServerOptions): Promise<Ensembl
   const [cookie, adminKey, tls, { registry, registryAdvice, known }] = await Promise.all([
     readCookie(),
     readAdminPublicKey(),
-    TlsFiles.read(id),
+    readOwnTls(id),
     locateServers(options.registry),
   ]);
   if (tls) warnOfPlainAddresses(options.listen ?? []);

@@ -6,8 +6,8 @@
 import type { ServerId } from "../actor/server_id.ts";
 import { AuthenticationError, EnsembleError } from "../errors.ts";
 import type { Certified, TlsCredentials } from "../server/certified.ts";
-import { identityOf } from "../wire/certificate_identity.ts";
-import type { RevocationList } from "../wire/revocation_list.ts";
+import { identityOf } from "../pki/certificate_identity.ts";
+import type { RevocationList } from "../pki/revocation_list.ts";
 import { readTlsIdentity, type TlsIdentity } from "./tls_identity.ts";
 
 /** What a server shows and trusts on tls, from files that can be read again while it runs. */

@@ -5,8 +5,8 @@
  */
 import { formatServerId, type ServerId } from "../actor/server_id.ts";
 import { EnsembleError, InvalidInputError } from "../errors.ts";
-import { type CertificateIdentity, identityOf } from "../wire/certificate_identity.ts";
-import { readRevocationList, type RevocationList } from "../wire/revocation_list.ts";
+import { type CertificateIdentity, identityOf } from "../pki/certificate_identity.ts";
+import { readRevocationList, type RevocationList } from "../pki/revocation_list.ts";
 import {
   type AuthorityPaths,
   authorityPaths,

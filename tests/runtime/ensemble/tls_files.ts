@@ -10,7 +10,7 @@ import {
 } from "../../../runtime/ensemble/certificate_profile.ts";
 import { daysFromNow } from "../../../runtime/ensemble/certificate_validity.ts";
 import { encodePem } from "../../../runtime/ensemble/pem.ts";
-import { createRevocationList } from "../../../runtime/ensemble/revocation_list.ts";
+import { createRevocationList } from "../../../runtime/ensemble/certificate_profile.ts";
 import type { TemporaryEnsemble } from "../../temporary_ensemble.ts";
 
 /** A root and the issuing authority below it. */

@@ -4,16 +4,9 @@
  * @see RFC 5280, 5.1
  * @module
  */
-import {
-  type DerElement,
-  expectTag,
-  readBits,
-  readDer,
-  readInside,
-  readSerial,
-  readTime,
-  Tag,
-} from "./der.ts";
+import { CertificateList } from "npm:@peculiar/asn1-x509@^2.11.1";
+import { InvalidInputError } from "../errors.ts";
+import { formatSerial, parseDer } from "./der.ts";
 
 /** What a revocation list says. */
 export interface RevocationList {
@@ -35,20 +28,17 @@ export interface RevocationList {
  * @throws {InvalidInputError} when it is none.
  */
 export function readRevocationList(der: Uint8Array): RevocationList {
-  const [signed, , signature] = readInside(der, Tag.SEQUENCE);
-  const fields = readDer(expectTag(signed, Tag.SEQUENCE).content);
-  // version, signature algorithm, issuer, thisUpdate, nextUpdate, then perhaps the entries.
-  expectTag(fields[0], Tag.INTEGER);
-  const entries = fields[5]?.tag === Tag.SEQUENCE ? readDer(fields[5].content) : [];
+  const { tbsCertList: list, tbsCertListRaw: signed, signature } = parseDer(der, CertificateList);
+  if (list.version === undefined) {
+    throw new InvalidInputError("the revocation list is of version 1");
+  }
+  if (list.nextUpdate === undefined) throw new InvalidInputError("the revocation list has no end");
+  const revoked = list.revokedCertificates ?? [];
   return {
-    serials: new Set(entries.map(readEntry)),
-    thisUpdate: readTime(fields[3]),
-    nextUpdate: readTime(fields[4]),
-    signed: signed!.encoded,
-    signature: readBits(signature),
+    serials: new Set(revoked.map(({ userCertificate }) => formatSerial(userCertificate))),
+    thisUpdate: list.thisUpdate.getTime(),
+    nextUpdate: list.nextUpdate.getTime(),
+    signed: new Uint8Array(signed!),
+    signature: new Uint8Array(signature),
   };
-}
-
-function readEntry(entry: DerElement): string {
-  return readSerial(readDer(expectTag(entry, Tag.SEQUENCE).content)[0]);
 }

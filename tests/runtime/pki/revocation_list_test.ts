@@ -2,10 +2,10 @@ import fc from "npm:fast-check@^4.10.2";
 import assert from "node:assert/strict";
 import { createIssuing, createRoot } from "../../../runtime/ensemble/certificate_profile.ts";
 import { decodePem } from "../../../runtime/ensemble/pem.ts";
-import { createRevocationList } from "../../../runtime/ensemble/revocation_list.ts";
+import { createRevocationList } from "../../../runtime/ensemble/certificate_profile.ts";
 import { X509Crl } from "../../../runtime/ensemble/x509.ts";
 import { InvalidInputError } from "../../../runtime/errors.ts";
-import { readRevocationList } from "../../../runtime/wire/revocation_list.ts";
+import { readRevocationList } from "../../../runtime/pki/revocation_list.ts";
 
 const NEXT_UPDATE = new Date("2049-12-31T23:59:59Z");
 const issuing = await createIssuing("example.com", await createRoot("example.com"));

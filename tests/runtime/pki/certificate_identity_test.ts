@@ -2,8 +2,19 @@ import fc from "npm:fast-check@^4.10.2";
 import assert from "node:assert/strict";
 import { SubjectAlternativeNameExtension } from "../../../runtime/ensemble/x509.ts";
 import { InvalidInputError } from "../../../runtime/errors.ts";
-import { identityOf } from "../../../runtime/wire/certificate_identity.ts";
-import { certificateNaming, certificateWith, rawNames, SERIAL, uris } from "./made_certificates.ts";
+import { identityOf } from "../../../runtime/pki/certificate_identity.ts";
+import {
+  certificateNaming,
+  certificateWith,
+  countElements,
+  rawNames,
+  SERIAL,
+  uris,
+  withLongerLength,
+} from "./made_certificates.ts";
+
+/** Which element names the curve of the key: parameters of an algorithm are of any type, and not looked into. */
+const CURVE = 23;
 
 function refused(der: Uint8Array, reason: RegExp): void {
   assert.throws(() => identityOf(der), (error) => {
@@ -76,18 +87,30 @@ Deno.test("names twice, names that are not ASCII, and names that are not whole a
   refused(new Uint8Array(twice.rawData), /names twice/);
   const hostile: [number[], RegExp][] = [
     [[0x30, 0x03, 0x86, 0x01, 0xff], /not ASCII/],
-    [[0x30, 0x05, 0x86, 0x09, 0x73, 0x72, 0x76], /ends too early/],
+    [[0x30, 0x05, 0x86, 0x09, 0x73, 0x72, 0x76], /malformed DER/],
     [[0x30, 0x81, 0x03, 0x86, 0x01, 0x61], /shortest form/],
-    [[0x30, 0x80, 0x86, 0x01, 0x61, 0x00, 0x00], /a length that is none/],
-    [[0x30, 0x84, 0x7f, 0xff, 0xff, 0xff], /a length that is none/],
-    [[0x30, 0x00, 0x00], /ends too early/],
-    [[0x30, 0x00, 0x05, 0x00], /bytes after the end/],
-    [[0x9f, 0x1f, 0x00], /more than one byte/],
-    [[0x86, 0x01, 0x61], /no element 30/],
-    [[], /no element 30/],
+    [[0x30, 0x80, 0x86, 0x01, 0x61, 0x00, 0x00], /shortest form/],
+    [[0x30, 0x84, 0x7f, 0xff, 0xff, 0xff], /malformed DER/],
+    [[0x30, 0x00, 0x00], /malformed DER/],
+    [[0x30, 0x00, 0x05, 0x00], /malformed DER/],
+    [[0x9f, 0x1f, 0x00], /malformed DER/],
+    [[0x86, 0x01, 0x61], /malformed DER/],
+    [[], /malformed DER/],
   ];
   for (const [bytes, reason] of hostile) {
     refused(new Uint8Array((await certificateWith([rawNames(bytes)])).rawData), reason);
+  }
+});
+
+Deno.test("a certificate has one form: a longer length in any of its elements is refused", async () => {
+  const good = await certificateNaming(uris("srv:httpd1", "cap:shutdown"));
+  const count = countElements(good);
+  assert.ok(count > 25, `${count} elements`);
+  assert.deepEqual(withLongerLength(good, count), good);
+  for (let element = 0; element < count; element++) {
+    const der = withLongerLength(good, element);
+    if (element === CURVE) assert.equal(identityOf(der).id, "httpd1");
+    else refused(der, /malformed DER/);
   }
 });
 

@@ -1,0 +1,31 @@
+/**
+ * Whether a server has TLS files. What reads certificates takes time to load, and few servers and consoles have any.
+ *
+ * @module
+ */
+import type { ServerId } from "../actor/server_id.ts";
+import { serverTlsPaths } from "../ensemble/paths.ts";
+import type { TlsFiles } from "../ensemble/tls_credentials.ts";
+
+/**
+ * Reads the TLS files of a server.
+ *
+ * @returns undefined when it has none.
+ * @throws {EnsembleError} as {@linkcode TlsFiles.read} does.
+ */
+export async function readOwnTls(id: ServerId): Promise<TlsFiles | undefined> {
+  const { certificate, key } = serverTlsPaths(id);
+  if (!await isThere(certificate) && !await isThere(key)) return undefined;
+  const { TlsFiles } = await import("../ensemble/tls_credentials.ts");
+  return await TlsFiles.read(id);
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return true;
+  } catch (error) {
+    // Any other error is that of reading it.
+    return !(error instanceof Deno.errors.NotFound);
+  }
+}
