@@ -13,6 +13,8 @@ routes.push("handler ${version} ran");
 `;
 }
 
+const INSTALL = `export const own = {}; export const install = () => routes.push("installed");`;
+
 const ROUTER = `export const routes: string[] = [];
 export const runs = { count: 0 };
 `;
@@ -93,7 +95,7 @@ Deno.test("rerun makes a new instance of the module alone, which stands for it f
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "router.ts": ROUTER,
-    "handler.ts": handler(1, "export const own = {};"),
+    "handler.ts": handler(1, INSTALL),
     "user.ts": `export * from "./handler.ts";\n`,
     "later.ts": `export * from "./handler.ts";\n`,
   });
@@ -131,15 +133,17 @@ Deno.test("rerun makes a new instance of the module alone, which stands for it f
   // Of an earlier version the new instance is current, and its install is not called as well.
   await project.write("handler.ts", handler(2));
   await load(store, file);
-  await project.write("handler.ts", handler(1, "export const own = {};"));
+  await project.write("handler.ts", handler(1, INSTALL));
   const back = await rerun(store, file);
   assert.deepEqual([modules(back.rerun), back.restored], [["handler.ts"], []]);
+  assert.deepEqual(routes.splice(0), ["handler 2 ran", "handler 1 ran"]);
   assert.equal(store.namespace("handler.ts")!.version, 1);
   await project.write("handler.ts", handler(2));
   await load(store, file);
-  await project.write("handler.ts", handler(1, "export const own = {};"));
+  await project.write("handler.ts", handler(1, INSTALL));
   assert.deepEqual(modules((await load(store, file)).restored), ["handler.ts"]);
   assert.equal(store.namespace("handler.ts"), back.namespace);
+  assert.deepEqual(routes, ["installed"]);
 });
 
 Deno.test("rerun runs the modules of a cycle anew together", async () => {
