@@ -78,6 +78,11 @@ export async function loadModule(
   const program = module
     ? await module.build(await loader.running({ modules: module.imports }))
     : await buildProgram(file, graph);
+  if (!options.quiet) {
+    for (const { message } of program.failures) {
+      printNotice(`... an import() will fail when it runs: ${message}`);
+    }
+  }
   const moved = options.quiet ? new Map() : await movedModules(loader, program);
   const outcome = options.dryRun
     ? await foreseen(loader, program, options)

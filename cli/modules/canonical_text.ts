@@ -27,10 +27,22 @@ export function canonicalText(source: SourceModule, nameUnit: UnitNaming): Canon
   const shifted = (position: number) =>
     position + (shifts.findLast(({ from }) => from <= position)?.by ?? 0);
 
-  for (const { start, end, keyword, target, clauseEnd } of source.imports) {
+  const replace = (start: number, end: number, specifier: string): number => {
+    const from = shifted(start) + 1;
+    edits.push({ start, end, replacement: `"${specifier}"` });
+    shifts.push({ from: end, by: from + specifier.length + 1 - end });
+    return from;
+  };
+  const places = [...source.imports, ...source.resolved].sort((a, b) => a.start - b.start);
+  for (const place of places) {
+    if (place.target === undefined) {
+      replace(place.start, place.end, place.specifier);
+      continue;
+    }
+    const { start, end, keyword, target, clauseEnd } = place;
     const local = target.kind === "local";
     const specifier = local ? nameUnit(target.module) : target.specifier;
-    const from = shifted(start) + 1;
+    const from = replace(start, end, specifier);
     // An absolute library specifier means the same in every process and needs no link.
     if (local || !URL.canParse(specifier)) {
       links.push({
@@ -40,8 +52,6 @@ export function canonicalText(source: SourceModule, nameUnit: UnitNaming): Canon
         ...keyword !== undefined && { keyword: shifted(keyword) },
       });
     }
-    edits.push({ start, end, replacement: `"${specifier}"` });
-    shifts.push({ from: end, by: from + specifier.length + 1 - end });
     // A unit that exports data is JavaScript.
     if (local && clauseEnd !== undefined) edits.push(blank(source.text, end, clauseEnd));
   }

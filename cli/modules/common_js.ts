@@ -7,10 +7,12 @@
 import { extname, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { applyEdits, editMappings, type TextEdit } from "../../runtime/code/text_edits.ts";
+import { findCommonJsExports } from "./common_js_exports.ts";
 import { findCandidates, findRequires } from "./computed_imports.ts";
 import type { JavaScript } from "./javascript.ts";
-import { isFile, type Packages } from "./package_json.ts";
+import { type ImportKind, isFile, mainFile, type Packages } from "./package_json.ts";
 import type { LibraryTarget, LocalTarget } from "./resolver.ts";
+import type { Program } from "npm:acorn@^8.19.0";
 
 /** What a `require` of a specifier leads to, or undefined. */
 export type ResolveRequire = (specifier: string) => LocalTarget | LibraryTarget | undefined;
@@ -18,19 +20,21 @@ export type ResolveRequire = (specifier: string) => LocalTarget | LibraryTarget 
 /** The scheme of the specifiers by which generated modules import what runs a CommonJS module. */
 export const COMMON_JS = "commonjs:";
 
-/** What `require` may leave out, in the order in which Node tries it. */
-const EXTENSIONS = ["", ".js", ".json", ".cjs", ".ts", "/index.js", "/index.json", "/index.cjs"];
+/** What `require` may leave out, in the order in which Node tries it: of a file, and of a directory. */
+const EXTENSIONS = ["", ".js", ".json", ".cjs", ".ts"];
+const INDEX_FILES = ["/index.js", "/index.json", "/index.cjs"];
 
-/** Whether the JavaScript of the file at `path` is CommonJS, as Deno tells it. */
+/** Whether the JavaScript of the file at `path` is CommonJS, as Deno tells it when it is asked for. */
 export async function isCommonJs(
   text: string,
   path: string,
-  packages: Packages,
+  { packages, kind }: { packages: Packages; kind: ImportKind },
 ): Promise<boolean> {
   const extension = extname(path);
   if (extension === ".cjs" || extension === ".cts") return true;
   if (extension !== ".js" && extension !== ".ts") return false;
-  const { type = isInstalled(path) ? "commonjs" : "module" } = packages.around(path) ?? {};
+  const isAssumed = isInstalled(path) || kind === "require" && extension === ".js";
+  const { type = isAssumed ? "commonjs" : "module" } = packages.around(path) ?? {};
   if (type !== "commonjs") return false;
   const { init, parse } = await import("npm:es-module-lexer@^3.0.5");
   await init;
@@ -47,8 +51,11 @@ function isInstalled(path: string): boolean {
 }
 
 /** The file that a required path means, as Node completes it. */
-export function completeRequired(path: string): string {
-  return EXTENSIONS.map((extension) => path + extension).find(isFile) ?? path;
+export function completeRequired(path: string, packages: Packages): string {
+  const named = EXTENSIONS.map((extension) => path + extension).find(isFile);
+  if (named !== undefined) return named;
+  const own = packages.at(path);
+  return own && mainFile(own) || INDEX_FILES.map((index) => path + index).find(isFile) || path;
 }
 
 /** A module that exports `load`, which runs the CommonJS module at `path`, once, and gives its exports. */
@@ -61,6 +68,9 @@ export async function commonJsModule(
   const place = /\b__(?:filename|dirname)\b/.test(text)
     ? "import.meta.filename, import.meta.dirname"
     : "undefined, undefined";
+  const filename = /\bmodule\s*\.\s*filename\b/.test(text)
+    ? "filename: import.meta.filename, "
+    : "";
   const tail = [
     "",
     "}",
@@ -85,7 +95,7 @@ export async function commonJsModule(
     "require$.cache = {};",
     "export function load() {",
     "  if (module$) return module$.exports;",
-    `  const own = module$ = { exports: {}, id: ".", loaded: false, children: [], paths: [] };`,
+    `  const own = module$ = { exports: {}, id: ".", ${filename}loaded: false, children: [], paths: [] };`,
     "  own.require = require$;",
     "  try {",
     `    commonjs$.call(own.exports, own.exports, require$, own, ${place});`,
@@ -124,8 +134,8 @@ function requiredModules(
       if (target.specifier.startsWith("node:")) {
         value = `globalThis.process.getBuiltinModule(${library})`;
       } else {
-        imports.push(`import * as ${name} from ${library};`);
-        value = exportsOf(name);
+        imports.push(`import * as ${name} from ${library};`, `var made$${cases.length};`);
+        value = exportsOf(name, `made$${cases.length}`);
       }
     } else if (target.path.endsWith(".json")) {
       const url = JSON.stringify(pathToFileURL(target.path).href);
@@ -142,8 +152,8 @@ function requiredModules(
 
 /** A module that exports `load`, which gives what `require` of an ECMAScript module gives. */
 export function requiredModule(path: string): string {
-  return `import * as own from ${JSON.stringify(pathToFileURL(path).href)};\n` +
-    `export function load() { return ${exportsOf("own")}; }\n`;
+  return `import * as own from ${JSON.stringify(pathToFileURL(path).href)};\nvar made;\n` +
+    `export function load() { return ${exportsOf("own", "made")}; }\n`;
 }
 
 /** The module that ECMAScript modules import as the CommonJS module at `path`. */
@@ -167,9 +177,14 @@ export async function commonJsFacade(
   ].join("\n");
 }
 
-/** What `require` gives of a module's namespace. */
-function exportsOf(namespace: string): string {
-  return `"module.exports" in ${namespace} ? ${namespace}["module.exports"] : ${namespace}`;
+/**
+ * What `require` gives of a module's namespace, and keeps in a variable.
+ *
+ * @see https://nodejs.org/api/modules.html#loading-ecmascript-modules-using-require
+ */
+function exportsOf(namespace: string, kept: string): string {
+  return `${kept} ??= "module.exports" in ${namespace} ? ${namespace}["module.exports"] : ` +
+    `"default" in ${namespace} ? { __proto__: null, ...${namespace}, __esModule: true } : ${namespace}`;
 }
 
 /** The names that a CommonJS module exports, as far as its text says: as Node finds them. */
@@ -178,21 +193,16 @@ async function exportedNames(
   path: string,
   resolve: (specifier: string, from: string) => LocalTarget | LibraryTarget | undefined,
 ): Promise<Set<string>> {
-  const { init, parse } = await import("npm:cjs-module-lexer@^2.3.0");
-  await init();
   const names = new Set<string>();
   const seen = new Set<string>();
   const pending = [{ text, path }];
   for (let next = pending.pop(); next; next = pending.pop()) {
     if (seen.has(next.path)) continue;
     seen.add(next.path);
-    let found;
-    try {
-      found = parse(next.text);
-    } catch {
-      continue; // The server says what is wrong with it.
-    }
-    for (const name of found.exports) names.add(name);
+    const program = await parseCommonJs(next.text);
+    if (program === undefined) continue;
+    const found = findCommonJsExports(program);
+    for (const name of found.names) names.add(name);
     for (const specifier of found.reexports) {
       const target = resolve(specifier, next.path);
       if (target?.kind !== "local" || !isFile(target.path)) continue;
@@ -204,17 +214,8 @@ async function exportedNames(
 
 /** The specifiers by which a text may `require` something, each once. */
 async function findRequired(text: string, path: string): Promise<Set<string>> {
-  const { parse } = await import("npm:acorn@^8.19.0");
-  let program;
-  try {
-    program = parse(text, {
-      ecmaVersion: "latest",
-      sourceType: "commonjs",
-      allowHashBang: true,
-    });
-  } catch {
-    return new Set(); // The server says what is wrong with it.
-  }
+  const program = await parseCommonJs(text);
+  if (program === undefined) return new Set();
   const { literal, computed } = findRequires(program);
   const required = new Set(literal);
   for (const each of computed) {
@@ -225,4 +226,14 @@ async function findRequired(text: string, path: string): Promise<Set<string>> {
     }
   }
   return required;
+}
+
+/** The syntax tree of a CommonJS module; undefined where the server is to say what is wrong with it. */
+async function parseCommonJs(text: string): Promise<Program | undefined> {
+  const { parse } = await import("npm:acorn@^8.19.0");
+  try {
+    return parse(text, { ecmaVersion: "latest", sourceType: "commonjs", allowHashBang: true });
+  } catch {
+    return undefined;
+  }
 }

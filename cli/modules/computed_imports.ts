@@ -8,6 +8,7 @@ import type { AnyNode, ImportExpression, Node, Program } from "npm:acorn@^8.19.0
 import { dirname, extname, join, relative, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ModuleError, type SourceLocation } from "../../runtime/code/module_error.ts";
+import { isFile } from "./package_json.ts";
 import { walkSyntax } from "./syntax.ts";
 
 /** An `import()` whose specifier is no literal, or the start of a worker. */
@@ -49,7 +50,7 @@ export function findComputedImports(
       /^\.{1,2}\/./.test(node.value);
     if (isPath) paths.push([node.value as string]);
     if (node.type !== "ImportExpression" || literal.has(node.start)) return;
-    const type = attributeType(node);
+    const type = attributeType(node, constants);
     const pattern = patternOf(node.source, constants);
     // Where nothing is known of it, it may be any of the paths that stand in the text, as in a table.
     const patterns = pattern[0] === "" ? paths : [pattern];
@@ -106,7 +107,7 @@ export interface CandidateOptions {
   path: string;
   /** Where the import stands. */
   location: SourceLocation;
-  /** The directory that a bare specifier leads to which ends in a slash, or undefined. */
+  /** The file that a bare specifier leads to, or the directory where it ends in a slash. */
   mapped: (specifier: string) => string | undefined;
 }
 
@@ -134,8 +135,18 @@ function matchingFiles(
   const start = first.slice(0, first.lastIndexOf("/") + 1);
   const isRelative = /^\.{1,2}\//.test(start);
   // What is absolute is meant where the module runs.
-  const isBare = start !== "" && !/^(?:\/|[a-z]+:)/.test(start);
-  const directory = isRelative ? resolve(dirname(path), start) : isBare ? mapped(start) : undefined;
+  const isBare = first !== "" && !isRelative && !/^(?:\/|[a-z]+:)/.test(first);
+  if (isBare && others.length === 0) {
+    const file = mapped(first);
+    if (file === undefined || !isFile(file)) return [];
+    // By itself, or as import.meta.resolve gives it.
+    return [first, relativeUrl(file, path)].map((specifier) => ({ path: file, specifier }));
+  }
+  const directory = isRelative
+    ? resolve(dirname(path), start)
+    : isBare && start !== ""
+    ? mapped(start)
+    : undefined;
   if (directory === undefined) return [];
   const names = [first.slice(start.length), ...others].map((text) => RegExp.escape(text));
   const matching = new RegExp(`^${names.join(".*")}$`, "s");
@@ -175,9 +186,9 @@ function* filesBelow(directory: string, isSingle: boolean): Generator<string> {
   } catch {
     return; // There is none, or none that can be read: the import fails when it runs.
   }
-  for (const { name, isDirectory, isFile, isSymlink } of entries) {
+  for (const { name, isDirectory, isFile: isPlain, isSymlink } of entries) {
     const path = join(directory, name);
-    if (isFile || isSymlink) yield path;
+    if (isPlain || isSymlink) yield path;
     else if (isDirectory && !isSingle && name !== "node_modules" && !name.startsWith(".")) {
       yield* filesBelow(path, false);
     }
@@ -196,11 +207,35 @@ function constantsOf(program: Program): Map<string, Node> {
   return constants;
 }
 
+/** Where `import.meta.resolve` is given a literal: its place and what it says, in the order of the text. */
+export function findResolved(
+  program: Program,
+): { start: number; end: number; specifier: string }[] {
+  const found: { start: number; end: number; specifier: string }[] = [];
+  walkSyntax(program, (node) => {
+    if (node.type !== "CallExpression" || !isMetaResolve(node.callee as AnyNode)) return;
+    const [specifier, ...others] = node.arguments as AnyNode[];
+    if (specifier?.type !== "Literal" || others.length > 0) return;
+    const { start, end, value } = specifier;
+    if (typeof value === "string") found.push({ start, end, specifier: value });
+  });
+  return found.sort((a, b) => a.start - b.start);
+}
+
 /** The type that `{ with: { type: "json" } }` asks for. */
-function attributeType({ options }: ImportExpression): string | undefined {
-  const attributes = property(options, "with");
+function attributeType(
+  { options }: ImportExpression,
+  constants: ReadonlyMap<string, Node>,
+): string | undefined {
+  const known = options?.type === "Identifier" ? constants.get(options.name) : options;
+  const attributes = property(known, "with");
   const type = property(attributes, "type");
   return type?.type === "Literal" ? String(type.value) : undefined;
+}
+
+function isMetaResolve(callee: AnyNode): boolean {
+  return callee.type === "MemberExpression" && callee.object.type === "MetaProperty" &&
+    nameOf(callee.property) === "resolve";
 }
 
 function property(node: Node | null | undefined, name: string): AnyNode | undefined {
@@ -259,9 +294,7 @@ function partsOf(
     case "CallExpression": {
       const callee = node.callee as AnyNode;
       if (callee.type !== "MemberExpression") return [undefined];
-      const isResolve = callee.object.type === "MetaProperty" &&
-        nameOf(callee.property) === "resolve";
-      if (isResolve && node.arguments.length === 1) return below(node.arguments[0]!);
+      if (isMetaResolve(callee) && node.arguments.length === 1) return below(node.arguments[0]!);
       const isText = nameOf(callee.property) === "toString" && isUrl(callee.object as AnyNode);
       return isText ? below(callee.object) : [undefined];
     }

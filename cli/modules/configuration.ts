@@ -31,6 +31,7 @@ export interface Configuration extends ImportMapText {
   version?: string;
   exports?: string | Record<string, string>;
   importMap?: string;
+  lock?: boolean | string | { path?: string };
   unstable?: string[];
   workspace?: string[] | { members?: string[] };
   links?: string[];

@@ -49,6 +49,11 @@ export class ForcedModule {
       )!;
       throw new ModuleError(`the server does not run ${module}: load without -f`, location);
     });
-    return { entry: unit.hash, units: [unit], libraries: libraryImports([this.#source]) };
+    return {
+      entry: unit.hash,
+      units: [unit],
+      libraries: libraryImports([this.#source]),
+      failures: this.#source.failures,
+    };
   }
 }

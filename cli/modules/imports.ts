@@ -58,7 +58,10 @@ export async function findImports(text: string, path: string): Promise<ModuleImp
     if (one.type === "import-meta") metaProperties.push([one.start, one.end]);
     else if (one.type !== "dynamic") imports.push(staticImport(one));
     // An argument that is more than a literal, such as a template, is resolved when it runs.
-    else if (one.specifier !== undefined && !one.glob) imports.push(dynamicImport(one, text));
+    else if (one.specifier !== undefined && !one.glob) {
+      const written = dynamicImport(one, text);
+      if (written) imports.push(written);
+    }
   }
   return { imports, metaProperties };
 }
@@ -74,7 +77,8 @@ function staticImport(found: StaticImport): Import {
   };
 }
 
-function dynamicImport(found: DynamicImport, text: string): Import {
+/** The import of an `import()` expression, unless its options are computed. */
+function dynamicImport(found: DynamicImport, text: string): Import | undefined {
   const { specifier, start, end, importStart, importEnd, attributesStart, phase } = found;
   const place = { specifier: specifier!, start, end, keyword: importStart };
   if (phase) {
@@ -82,8 +86,5 @@ function dynamicImport(found: DynamicImport, text: string): Import {
   }
   if (attributesStart < 0) return place;
   const type = LITERAL_OPTIONS.exec(text.slice(attributesStart, importEnd))?.[4];
-  if (type !== undefined) return { ...place, attributes: { type } };
-  const libraryOnly = `of an import() of a local module, the options are written out: ` +
-    `{ with: { type: "json" } }`;
-  return { ...place, libraryOnly };
+  return type === undefined ? undefined : { ...place, attributes: { type } };
 }

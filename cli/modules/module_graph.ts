@@ -4,7 +4,7 @@
  * @module
  */
 import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { ModuleError, type SourceLocation } from "../../runtime/code/module_error.ts";
 import { sourcePosition } from "../../runtime/code/source_map.ts";
 import { lineStarts, positionAt } from "../../runtime/code/text_position.ts";
@@ -20,6 +20,7 @@ import {
   type ComputedImport,
   findCandidates,
   findComputedImports,
+  findResolved,
   findWorkers,
 } from "./computed_imports.ts";
 import { dataToJavaScript, type DataType, dataType } from "./data_module.ts";
@@ -60,6 +61,18 @@ export interface SourceCandidate {
   location: SourceLocation;
 }
 
+/** A specifier in a text that means the same as another. */
+export interface ResolvedSpecifier {
+  /** Where its literal starts, at the quote. */
+  start: number;
+  /** Where its literal ends, after the quote. */
+  end: number;
+  /** What it stands for. */
+  specifier: string;
+  /** It imports nothing. */
+  target?: undefined;
+}
+
 /** One of the author's modules as JavaScript. */
 export interface SourceModule extends JavaScript, Pick<ModuleImports, "metaProperties"> {
   /** The module id. */
@@ -73,6 +86,10 @@ export interface SourceModule extends JavaScript, Pick<ModuleImports, "metaPrope
   workers: number[];
   /** What these may lead to. */
   candidates: SourceCandidate[];
+  /** The specifiers of `import.meta.resolve` that the project maps, and what they stand for. */
+  resolved: ResolvedSpecifier[];
+  /** What is wrong with modules that an `import()` leads to: it fails when it runs. */
+  failures: ModuleError[];
   /** Whether its evaluation may pause. */
   pauses: boolean;
 }
@@ -142,7 +159,10 @@ export class ModuleReader {
       compilerOptions: compilerOptions(this.#project, path),
       module,
     });
-    const isCommon = await isCommonJs(javascript.text, path, this.#project.packages);
+    const isCommon = await isCommonJs(javascript.text, path, {
+      packages: this.#project.packages,
+      kind: type === "commonjs" ? "require" : "import",
+    });
     if (type === "commonjs") {
       return await this.#parse(
         isCommon
@@ -175,11 +195,26 @@ export class ModuleReader {
     const own = javascript.mappings && syntax.program;
     const { imports, metaProperties } = await findImports(javascript.text, path);
     const locate = locator(javascript, path);
-    const resolved = imports.map((found) => this.#resolve(found, path, locate(found.start)));
+    const failures: ModuleError[] = [];
+    // What an import() leads to is missed when it runs.
+    const resolved = imports.flatMap((found): ResolvedImport | [] => {
+      try {
+        return this.#resolve(found, path, locate(found.start));
+      } catch (error) {
+        if (found.keyword === undefined || found.libraryOnly) throw error;
+        if (!(error instanceof ModuleError)) throw error;
+        failures.push(error);
+        return [];
+      }
+    });
     const literal = new Set(imports.flatMap(({ keyword }) => keyword ?? []));
     const computed = own && /\bimport\b\s*\(/.test(javascript.text)
       ? findComputedImports(own, literal)
       : [];
+    const leading = new Set(resolved.map(({ keyword }) => keyword));
+    const dangling = imports.flatMap(({ keyword }) =>
+      keyword === undefined || leading.has(keyword) ? [] : keyword
+    );
     const workers = own && javascript.text.includes("Worker") ? findWorkers(own) : [];
     return {
       ...javascript,
@@ -187,11 +222,15 @@ export class ModuleReader {
       path,
       imports: resolved,
       metaProperties,
-      computedImports: computed.map(({ keyword }) => keyword),
+      computedImports: [...computed.map(({ keyword }) => keyword), ...dangling],
       workers: workers.map(({ keyword }) => keyword),
       candidates: [...computed, ...workers].flatMap((each) =>
         this.#candidates(each, path, locate(each.keyword))
       ),
+      resolved: own && metaProperties.length > 0
+        ? findResolved(own).flatMap((each) => this.#mapped(each, path))
+        : [],
+      failures,
       pauses: mayPause(javascript.text, syntax),
     };
   }
@@ -222,10 +261,23 @@ export class ModuleReader {
     }));
   }
 
+  /** What the project maps a specifier to, where that is anything else. */
+  #mapped(found: ResolvedSpecifier, path: string): ResolvedSpecifier | [] {
+    const target = this.#resolver.resolve(found.specifier, path);
+    if (target === undefined) return [];
+    const specifier = target.kind === "library"
+      ? target.specifier
+      : pathToFileURL(target.path).href + (target.suffix ?? "");
+    const plain = /^\.{0,2}\//.test(found.specifier)
+      ? new URL(found.specifier, pathToFileURL(path)).href
+      : found.specifier;
+    return specifier === plain ? [] : { ...found, specifier };
+  }
+
   #required(specifier: string, from: string): LocalTarget | LibraryTarget | undefined {
     const target = this.#inServer(this.#resolver.resolve(specifier, from, "require"));
     if (target?.kind !== "local") return target;
-    const path = completeRequired(target.path);
+    const path = completeRequired(target.path, this.#project.packages);
     return isFile(path) ? { ...target, path } : undefined;
   }
 
@@ -259,6 +311,8 @@ export class ModuleReader {
       return { ...found, target: resolved, location };
     }
     if (libraryOnly !== undefined) throw new ModuleError(libraryOnly, location);
+    const isLate = found.keyword !== undefined;
+    if (isLate && !isFile(resolved.path)) throw missingModule(resolved.path, location);
     const type = hasAttributes ? dataType(attributes) : undefined;
     if (hasAttributes && type === undefined) {
       throw new ModuleError(
@@ -285,7 +339,8 @@ export class ModuleReader {
  * Reads all modules of a program, by module id, the entry first. `onRead` is told how many they are so
  * far, after each.
  *
- * What only computed imports lead to may turn out to be unusable: it fails when it is imported, not before.
+ * What only `import()` and workers lead to may turn out to be unusable: it fails when it is imported, not
+ * before.
  *
  * @throws {ModuleError} as {@linkcode ModuleReader.read} does.
  */
@@ -295,13 +350,14 @@ export async function readModuleGraph(
 ): Promise<Map<string, SourceModule>> {
   const graph = new Map<string, SourceModule>();
   const pending: Pick<ResolvedImport, "target" | "location">[] = [];
-  const candidates: SourceCandidate[] = [];
+  const candidates: Pick<ResolvedImport, "target" | "location">[] = [];
   const add = (source: SourceModule): void => {
     graph.set(source.module, source);
     onRead?.(graph.size);
     // Reversed, for the stack to give them back in the order of the text.
-    pending.push(...source.imports.toReversed());
-    candidates.push(...source.candidates);
+    const late = (each: ResolvedImport) => each.keyword !== undefined;
+    pending.push(...source.imports.filter((each) => !late(each)).toReversed());
+    candidates.push(...source.imports.filter(late), ...source.candidates);
   };
   const readPending = async (
     read: (target: ModuleTarget, location: SourceLocation) => Promise<SourceModule>,
@@ -328,10 +384,14 @@ export async function readModuleGraph(
   return graph;
 }
 
-/** A module that fails with the reason why it could not be shipped. */
-function failingModule({ module, path }: ModuleTarget, { message }: ModuleError): SourceModule {
+/** A module that fails with the reason why it could not be shipped, as in Deno. */
+function failingModule({ module, path, type }: ModuleTarget, error: ModuleError): SourceModule {
+  const message = JSON.stringify(error.message);
+  const thrown = type === "json"
+    ? `new SyntaxError(${message})`
+    : `Object.assign(new TypeError(${message}), { code: "ERR_MODULE_NOT_FOUND" })`;
   return {
-    text: `throw new SyntaxError(${JSON.stringify(message)});\n`,
+    text: `throw ${thrown};\n`,
     module,
     path,
     imports: [],
@@ -339,6 +399,8 @@ function failingModule({ module, path }: ModuleTarget, { message }: ModuleError)
     computedImports: [],
     workers: [],
     candidates: [],
+    resolved: [],
+    failures: [error],
     pauses: false,
   };
 }

@@ -127,7 +127,11 @@ export function exportedFile(
     const target = match(() => exports(own as never, subpath, options(kind)));
     return target === undefined ? undefined : join(own.directory, target);
   }
-  if (subpath !== ".") return join(own.directory, subpath);
+  return subpath === "." ? mainFile(own) : join(own.directory, subpath);
+}
+
+/** The absolute path of the file that a package without `exports` is, or undefined. */
+export function mainFile(own: Package): string | undefined {
   const main = own.main ? mainFiles(own.main) : [];
   return [...main, ...INDEX_FILES].map((file) => join(own.directory, file)).find(isFile);
 }

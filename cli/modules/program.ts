@@ -13,6 +13,7 @@ import {
 } from "../../runtime/code/unit.ts";
 import { encodeMappings } from "../../runtime/code/source_map.ts";
 import { editMappings } from "../../runtime/code/text_edits.ts";
+import type { ModuleError } from "../../runtime/code/module_error.ts";
 import type { LibraryImport, LoadRequest } from "../../runtime/code/unit_store.ts";
 import { type CanonicalText, canonicalText, type UnitNaming } from "./canonical_text.ts";
 import { cycleNaming, importComponents, isCycle, orderCycle } from "./cycles.ts";
@@ -31,6 +32,8 @@ export interface Program {
   units: Unit[];
   /** The library modules that they import, each once. */
   libraries: LibraryImport[];
+  /** What is wrong with modules that an `import()` leads to: it fails when it runs. */
+  failures: ModuleError[];
 }
 
 /** Options of {@linkcode buildProgram}. */
@@ -59,6 +62,7 @@ export async function buildProgram(file: string, options: ProgramOptions = {}): 
     entry: units.get(reader.moduleId(reader.entry))!.hash,
     units: [...units.values()],
     libraries: libraryImports(requiredModules(graph)),
+    failures: [...graph.values()].flatMap(({ failures }) => failures),
   };
 }
 
@@ -75,16 +79,16 @@ export async function buildUnit(source: SourceModule, nameUnit: UnitNaming): Pro
 }
 
 /**
- * The modules of a graph that its first one needs in any case: what computed imports and workers may need
- * is found when they do.
+ * The modules of a graph that its first one needs in any case: what `import()` and workers may need is found
+ * when they do.
  */
 function requiredModules(graph: Map<string, SourceModule>): Set<SourceModule> {
   const [entry] = graph.values();
   const required = new Set([entry!]);
   // A set gives what is added while it is gone through.
   for (const { imports } of required) {
-    for (const { target } of imports) {
-      if (target.kind === "local") required.add(graph.get(target.module)!);
+    for (const { target, keyword } of imports) {
+      if (target.kind === "local" && keyword === undefined) required.add(graph.get(target.module)!);
     }
   }
   return required;

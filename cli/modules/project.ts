@@ -16,6 +16,7 @@ import {
   readTypeScriptOptions,
 } from "./configuration.ts";
 import { ImportMap, type MappedDirectory } from "./import_map.ts";
+import { LockFile } from "./lock_file.ts";
 import { directoriesAbove, exportedFile, type Package, Packages } from "./package_json.ts";
 
 /** A package of the author's own, which others import by its name. */
@@ -42,6 +43,8 @@ export interface Project {
   readonly satisfies: (version: string, range: string) => boolean;
   /** The packages of npm's kind around its files. */
   readonly packages: Packages;
+  /** The versions of packages that it uses, where it has a lock file. */
+  readonly lockFile?: LockFile | undefined;
   /** The compiler options of directories; those inside others stand before them. */
   readonly compilerOptions: DirectoryOptions[];
 }
@@ -94,6 +97,7 @@ export async function findProject(path: string): Promise<Project> {
     // A package alone is itself in whatever version.
     satisfies: all.length > 1 ? await satisfying() : () => true,
     packages,
+    lockFile: await LockFile.read(root.directory, configuration),
     compilerOptions: await readCompilerOptions(root, [...members, ...links]),
   };
 }

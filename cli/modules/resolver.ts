@@ -83,7 +83,10 @@ export class Resolver {
     if (isRuntime(specifier)) return { kind: "library", specifier: RUNTIME_MODULE };
     const own = this.#localRegistryPackage(specifier);
     if (own !== undefined) return { kind: "local", path: own };
-    if (!specifier.startsWith("file:")) return { kind: "library", specifier };
+    if (!specifier.startsWith("file:")) {
+      const { lockFile } = this.#project;
+      return { kind: "library", specifier: lockFile?.locked(specifier) ?? specifier };
+    }
     const { search, hash } = new URL(specifier);
     const suffix = search + hash;
     return {

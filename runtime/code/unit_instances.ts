@@ -264,7 +264,11 @@ export class UnitInstances {
   ): Promise<ModuleNamespace> {
     const found = findComputed(unit, specifier, options);
     if ("candidate" in found) return await this.#importLinked(unit, found.candidate.target);
-    return await this.#libraries.import(found.specifier, options?.with as Record<string, string>);
+    try {
+      return await this.#libraries.import(found.specifier, options?.with as Record<string, string>);
+    } catch (error) {
+      throw (error as Error).cause ?? error;
+    }
   }
 }
 

@@ -29,6 +29,9 @@ export interface SurroundingsAccess {
   declarations: string | undefined;
 }
 
+/** What relative specifiers start with, and those that are paths. */
+const RELATIVE = /^\.{0,2}\//;
+
 const surroundings = processTable<Surroundings>("units");
 
 /** Gives the unit that is imported from `fileUrl` its surroundings. */
@@ -95,7 +98,7 @@ export function authorMeta({ path, module }: ModuleName, own: ImportMeta): Impor
     filename: path,
     dirname: dirname(path),
     resolve: (specifier: string) =>
-      /^\.{0,2}\//.test(specifier) ? new URL(specifier, url).href : own.resolve(specifier),
+      RELATIVE.test(specifier) ? new URL(specifier, url).href : own.resolve(specifier),
   });
 }
 
@@ -103,7 +106,7 @@ export function authorMeta({ path, module }: ModuleName, own: ImportMeta): Impor
  * What a computed specifier means in the author's file at `path`: one of the candidates, or else a
  * specifier for this process to import.
  *
- * @throws {TypeError} when it is relative and none of the candidates.
+ * @throws {TypeError} as Deno does for a module that is not there, when it is relative and none of the candidates.
  */
 export function findComputed(
   unit: Unit,
@@ -112,21 +115,23 @@ export function findComputed(
 ): { candidate: Candidate } | { specifier: string } {
   const text = String(specifier);
   const base = pathToFileURL(unit.path);
-  const isRelative = /^\.{0,2}\//.test(text);
+  const isRelative = RELATIVE.test(text);
   const url = isRelative ? new URL(text, base) : URL.parse(text);
   const candidate = unit.candidates?.find((each) =>
-    (each.specifier === text || new URL(each.specifier, base).href === url?.href) &&
+    (each.specifier === text ||
+      RELATIVE.test(each.specifier) && new URL(each.specifier, base).href === url?.href) &&
     each.type === options?.with?.type
   );
   if (candidate) return { candidate };
   if (!isRelative) return { specifier: text };
-  throw new TypeError(
+  const error = new TypeError(
     `${unit.path}: import(${
       JSON.stringify(text)
-    }) leads to a module that was not shipped. Of a local ` +
-      "module, write the specifier out, or as a template that starts with its directory, as in " +
-      "import(`./pages/${name}.ts`)",
+    }) leads to a module that is not there, or was not ` +
+      "shipped: of a local module, write the specifier out, or as a template that starts with its " +
+      "directory, as in import(`./pages/${name}.ts`)",
   );
+  throw Object.assign(error, { code: "ERR_MODULE_NOT_FOUND" });
 }
 
 /** A name of the same length as `name` that the text does not have. */

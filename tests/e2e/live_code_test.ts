@@ -164,7 +164,7 @@ Deno.test("load checks, foresees, is quiet, counts what stays, and says what ano
   const { ensemble, evaluate } = project;
   const files = {
     "place.ts": "export const here = import.meta.url;\n",
-    "user.ts": `export { here } from "./place.ts";\n`,
+    "user.ts": `export { here } from "./place.ts";\nexport const late = () => import("./no.ts");\n`,
   };
   const load = (...args: string[]) => ensemble.run("load", ...args);
   for (const directory of ["", "other/"]) {
@@ -183,9 +183,12 @@ Deno.test("load checks, foresees, is quiet, counts what stays, and says what ano
   assert.equal(elsewhere.stdout.match(/loading code object file/g)?.length, 2);
   assert.equal(
     elsewhere.stderr,
-    `... place.ts reads import.meta, and ran from ${
-      ensemble.path("place.ts")
-    }: from here it is new\n` +
+    `... an import() will fail when it runs: ${
+      ensemble.path("other/user.ts")
+    }:2:34: there is no module ${ensemble.path("other/no.ts")}\n` +
+      `... place.ts reads import.meta, and ran from ${
+        ensemble.path("place.ts")
+      }: from here it is new\n` +
       "... so 1 module that imports it is new too\n",
   );
   const { stderr } = await load("--list", "web1");

@@ -1065,4 +1065,465 @@ export default "member";
 import path from "path"; console.log(path);
 `,
   },
+  {
+    name: "enums, namespaces that merge, and constant enums of another file",
+    project: `== a.ts
+export enum Color { Red = "r", Green = 1 << 2, Blue } export const enum K { A = 5, B = A * 2 }
+export namespace NS { export enum Inner { X = Color.Green } export function f() { return Inner.X; } }
+export namespace NS.Deep.Er { export const v = K.B; }
+export class C { static s = 1 } export namespace C { export const t = 2; }
+export function fn() { return fn.extra; } export namespace fn { export const extra = "e"; }
+export enum Color2 { A = Color.Blue, B = \`t\${1}\` as any }
+== main.ts
+import { Color, K, NS, C, fn, Color2 } from "./a.ts";
+console.log(Color, K.A, K.B, NS.f(), NS.Deep.Er.v, C.s, C.t, fn(), Color[4], Color2);
+`,
+  },
+  {
+    name: "the names of default exports that have none",
+    project: `== a.ts
+export default function () {}
+== b.ts
+export default class { static n = this.name }
+== c.ts
+export default () => {};
+== d.ts
+export default (class {});
+== e.ts
+export default async function* () {}
+== main.ts
+import a from "./a.ts"; import b from "./b.ts"; import c from "./c.ts"; import d from "./d.ts"; import e from "./e.ts";
+console.log(a.name, b.name, b.n, c.name, JSON.stringify(d.name), e.name); console.log(a, b, c);
+`,
+  },
+  {
+    name: "export *, its conflicts, and names that are strings",
+    project: `== a.ts
+export const x = 1, y = 2; export default 3;
+== b.ts
+export const x = 4, z = 5;
+== mid.ts
+export * from "./a.ts"; export * from "./b.ts"; export * as ns from "./a.ts"; export { default } from "./a.ts"; export { default as "string name" } from "./a.ts";
+== main.ts
+import * as m from "./mid.ts"; import { "string name" as s } from "./mid.ts"; console.log(m, s, Object.keys(m), "x" in m);
+`,
+  },
+  {
+    name: "classes that extend each other's modules in a circle, entered at either end",
+    project: `== base.ts
+import { Leaf } from "./leaf.ts"; export class Base { static make() { return new Leaf(); } kind = "base"; }
+== leaf.ts
+import { Base } from "./base.ts"; export class Leaf extends Base { override kind = "leaf"; }
+== main.ts
+try { const { Leaf } = await import("./leaf.ts"); console.log(Leaf.name, Leaf.make()); } catch (e) { console.log((e as Error).name, (e as Error).message); }
+try { const { Leaf } = await import("./base.ts") as any; console.log(Leaf); } catch (e) { console.log((e as Error).name, (e as Error).message); }
+`,
+  },
+  {
+    name: "an import() whose options are a constant",
+    project: `== d.json
+{"a":1}
+== t.txt
+hello
+== main.ts
+const o = { with: { type: "json" } } as const;
+console.log((await import("./d.json", { with: { type: "json" } })).default, (await import("./t.txt", { with: { type: "text" } })).default);
+console.log((await import("./d.json", o)).default);
+`,
+  },
+  {
+    name: "import.meta in a directory below, and what it resolves by every kind of map",
+    project: `== sub/x.ts
+export const m = import.meta; export const r = import.meta.resolve("../y.ts"), n = import.meta.resolve("npm:never-loaded@2"), b = import.meta.resolve("bare/x"), f = import.meta.resolve("node:fs"), h = import.meta.resolve("https://x.y/z"), g = import.meta.resolve("#int");
+== deno.json
+{"imports":{"bare/":"./lib/"}}
+== package.json
+{"imports":{"#int":"./int.ts"}}
+== int.ts
+export {};
+== main.ts
+import * as x from "./sub/x.ts"; console.log(x.m.url, x.m.filename, x.m.dirname, x.r, x.n, x.b, x.f, x.h, x.g, x.m.main);
+`,
+  },
+  {
+    name: "import.meta.resolve of what is not there",
+    project: `== main.ts
+for (const s of ["fs", "fs/promises", "./a", "/a", "nope", "../x y/%20.ts", "file:///z", "data:text/plain,x"]) { try { console.log(import.meta.resolve(s)); } catch (e) { console.log(s, (e as Error).name); } }
+`,
+  },
+  {
+    name: "lines for the shell in modules of each kind",
+    entry: "main.js",
+    project: `== a.mjs
+#!/usr/bin/env deno
+export const a = 1;
+== b.cjs
+#!/usr/bin/env node
+exports.b = 2;
+== main.js
+#!/usr/bin/env -S deno run
+import { a } from "./a.mjs"; import { b } from "./b.cjs"; console.log(a, b);
+`,
+  },
+  {
+    name: "the names of CommonJS that exports what another module does",
+    project: `== a.cjs
+exports.a1 = 1; Object.defineProperty(exports, "a2", { enumerable: true, get: function () { return 2; } });
+== b.cjs
+module.exports = require("./a.cjs");
+== c.cjs
+var __exportStar = function (m, e) { for (var p in m) if (p !== "default") e[p] = m[p]; }; __exportStar(require("./a.cjs"), exports); exports.c = 3;
+== d.cjs
+module.exports = { ...require("./a.cjs"), d: 4 };
+== main.ts
+import * as b from "./b.cjs"; import * as c from "./c.cjs"; import * as d from "./d.cjs"; import { a1 } from "./b.cjs"; console.log(b, c, d, a1);
+`,
+  },
+  {
+    name: "CommonJS in a circle",
+    project: `== a.cjs
+exports.early = 1; const b = require("./b.cjs"); exports.late = b.seen; exports.done = true;
+== b.cjs
+const a = require("./a.cjs"); exports.seen = Object.keys(a).join(); exports.getA = () => a;
+== main.ts
+import a from "./a.cjs"; import b from "./b.cjs"; console.log(a, b.seen, b.getA() === a);
+`,
+  },
+  {
+    name: "deno.jsonc with comments",
+    project: `== deno.jsonc
+{
+  // comment
+  "imports": { "x/": "./lib/", "y": "./lib/y.ts", /* c */ },
+}
+== lib/y.ts
+export default "y";
+== lib/deep/z.ts
+export default "z";
+== main.ts
+import y from "y"; import z from "x/deep/z.ts"; console.log(y, z);
+`,
+  },
+  {
+    name: "an import map with scopes in a directory of its own",
+    project: `== deno.json
+{"importMap":"./maps/import_map.json"}
+== maps/import_map.json
+{"imports":{"a":"../a.ts","b/":"../b/"},"scopes":{"../b/":{"a":"../b/own_a.ts"}}}
+== a.ts
+export default "a";
+== b/own_a.ts
+export default "own a";
+== b/x.ts
+import a from "a"; export default a;
+== main.ts
+import a from "a"; import x from "b/x.ts"; console.log(a, x);
+`,
+  },
+  {
+    name: "an import map of paths, URLs and built-in modules",
+    project: `== deno.json
+{"imports":{"./real.ts":"./fake.ts","https://e.x/m.ts":"./m.ts","/abs/":"./abs/","node:fs":"./fs.ts"}}
+== real.ts
+export default "real";
+== fake.ts
+export default "fake";
+== m.ts
+export default "m";
+== fs.ts
+export default "my fs";
+== abs/q.ts
+export default "abs";
+== main.ts
+import r from "./real.ts"; import m from "https://e.x/m.ts"; import q from "/abs/q.ts"; import fs from "node:fs"; console.log(r, m, q, fs);
+`,
+  },
+  {
+    name: "paths with spaces, percent signs, quotes and letters of other scripts",
+    entry: "sp ace/ünï/100%/ma in.ts",
+    project: `== deno.json
+{}
+== sp ace/ünï/100%/ma in.ts
+import { a } from "./a b.ts"; import { b } from "./%23b.ts"; import { c } from "./c%20d.ts"; import q from "./q'uote.ts"; import e from "./emoji😀.ts"; console.log(a, b, c, q, e, import.meta.url, import.meta.filename);
+== sp ace/ünï/100%/a b.ts
+export const a = import.meta.filename;
+== sp ace/ünï/100%/#b.ts
+export const b = import.meta.url;
+== sp ace/ünï/100%/c d.ts
+export const c = import.meta.url;
+== sp ace/ünï/100%/q'uote.ts
+export default import.meta.url;
+== sp ace/ünï/100%/emoji😀.ts
+export default import.meta.url;
+`,
+  },
+  {
+    name: "modules of each extension, CommonJS too",
+    project: `== a.mts
+export const a = 1 as number;
+== b.mjs
+export const b = 2;
+== c.cts
+module.exports = { c: 3 as number };
+== d.cjs
+module.exports.d = 4;
+== main.mts
+console.log(1);
+== main.ts
+import { a } from "./a.mts"; import { b } from "./b.mjs"; import { c } from "./c.cts"; import { d } from "./d.cjs"; import "./main.mts"; console.log(a, b, c, d);
+`,
+  },
+  {
+    name: "a configuration above the module's directory",
+    entry: "pkg/app/main.ts",
+    project: `@cwd pkg/app
+== deno.json
+{"imports":{"up":"./up.ts"}}
+== up.ts
+export default "up";
+== pkg/app/main.ts
+import up from "up"; console.log(up);
+`,
+  },
+  {
+    name: "the nearest of several configurations",
+    entry: "pkg/app/main.ts",
+    project: `== deno.json
+{"imports":{"up":"./up.ts"}}
+== pkg/deno.json
+{"imports":{"up":"./other.ts"}}
+== up.ts
+export default "up";
+== pkg/other.ts
+export default "other";
+== pkg/app/main.ts
+import up from "up"; console.log(up);
+`,
+  },
+  {
+    name: "package.json: patterns and conditions in exports and imports",
+    project: `== package.json
+{"name":"self","type":"module","exports":{".":"./main.ts","./features/*":"./src/features/*.ts","./features/private/*":null,"./data.json":"./d.json","./dir/*.js":"./src/dir/*.ts"},"imports":{"#lib/*":{"deno":"./deno/*.ts","default":"./node/*.ts"},"#dep":"ms","#ext/*.js":"./src/dir/*.ts"}}
+== src/features/a.ts
+export const a = "fa";
+== src/dir/b.ts
+export const b = "db";
+== deno/x.ts
+export const x = "deno x";
+== node/x.ts
+export const x = "node x";
+== d.json
+{"d":1}
+== main.ts
+import { a } from "self/features/a"; import { b } from "self/dir/b.js"; import { x } from "#lib/x"; import { b as b2 } from "#ext/b.js"; import d from "self/data.json" with { type: "json" };
+console.log(a, b, x, b2, d, await import("self/features/private/x").catch((e) => e.constructor.name));
+`,
+  },
+  {
+    name: "a package by hand in node_modules that is CommonJS and not",
+    project: `== deno.json
+{"nodeModulesDir":"manual"}
+== package.json
+{"dependencies":{"own":"1.0.0"}}
+== node_modules/own/package.json
+{"name":"own","version":"1.0.0","exports":{".":{"import":"./i.mjs","require":"./r.cjs"},"./sub":"./sub.js"}}
+== node_modules/own/i.mjs
+export const how = "import"; export { default as sub } from "own/sub";
+== node_modules/own/r.cjs
+exports.how = "require";
+== node_modules/own/sub.js
+module.exports = require("./lib/deep");
+== node_modules/own/lib/deep.js
+exports.deep = __filename.split("/").pop(); exports.how = require("own").how;
+== main.ts
+import { how, sub } from "own"; console.log(how, sub);
+`,
+  },
+  {
+    name: "live bindings through other modules, and hoisting",
+    project: `== a.ts
+export let n = 0; export function inc() { n++; } export { n as m };
+== b.ts
+export { n as reexported, inc } from "./a.ts";
+== main.ts
+import { reexported, inc } from "./b.ts"; import * as a from "./a.ts"; inc(); inc(); console.log(reexported, a.n, a.m, hoisted()); function hoisted() { return typeof later; } var later = 1;
+`,
+  },
+  {
+    name: "the shape of a namespace",
+    project: `== a.ts
+export default 1; export const b = 2; export const a = 3; export function then() { return 1; }
+== main.ts
+import * as ns from "./a.ts"; console.log(Object.keys(ns), Object.prototype.toString.call(ns), Object.isFrozen(ns), Object.isSealed(ns), Reflect.ownKeys(ns).length); try { (ns as any).b = 1; } catch (e) { console.log((e as Error).message); }
+`,
+  },
+  {
+    name: "a local module that may be missing",
+    project: `== main.ts
+let m; try { m = await import("./local_config.ts"); } catch { m = { default: "defaults" }; } console.log(m.default);
+`,
+  },
+  {
+    name: "CommonJS that imports ECMAScript modules late",
+    project: `== c.cjs
+module.exports = { load: () => import("./e.mjs"), n: async (x) => (await import(\`./l/\${x}.mjs\`)).default, b: () => import("node:path") };
+== e.mjs
+export const e = import.meta.filename.split("/").pop();
+== l/a.mjs
+export default "la";
+== main.ts
+import c from "./c.cjs"; console.log((await c.load()).e, await c.n("a"), typeof (await c.b()).join);
+`,
+  },
+  {
+    name: "the names of CommonJS, however they are exported",
+    project: `== a.cjs
+module.exports = { a: 1, b: "s", c() {}, get d() { return 1; }, e: [1], ...{ f: 1 }, "g-h": 2, [\`i\`]: 3 };
+== b.cjs
+exports.x = exports.y = void 0; exports.x = 1; exports["y z"] = 2; module.exports.w = 3; var e = exports; e.viaAlias = 4;
+== c.cjs
+"use strict"; Object.defineProperty(exports, "__esModule", { value: true }); exports.default = "def"; exports.named = "n";
+== d.cjs
+module.exports = function f() {}; module.exports.prop = 1; module.exports.default = module.exports;
+== e.cjs
+(function (root, factory) { if (typeof exports === "object") factory(exports); else factory(root.e = {}); })(this, function (exports) { exports.umd = 1; });
+== f.cjs
+class K { static s = 1; } module.exports = K;
+== g.cjs
+Object.assign(exports, { viaAssign: 1 }); exports.direct = 2;
+== h.cjs
+0 && (module.exports = { es1, es2 }); var es1, es2; module.exports = { get es1() { return 5; }, es2: 6 };
+== main.ts
+import * as a from "./a.cjs"; import * as b from "./b.cjs"; import * as c from "./c.cjs"; import * as d from "./d.cjs"; import * as e from "./e.cjs"; import * as f from "./f.cjs"; import * as g from "./g.cjs"; import * as h from "./h.cjs";
+for (const m of [a, b, c, d, e, f, g, h]) console.log(Object.keys(m).sort().join(), typeof (m as any).default);
+import def from "./c.cjs"; console.log(def);
+`,
+  },
+  {
+    name: "CommonJS that requires directories and packages",
+    project: `== c.cjs
+console.log(require("./pk"), require("./pk2").x, require("./pk3/"));
+== pk/package.json
+{"main":"lib/m"}
+== pk/lib/m.js
+exports.pk = 1;
+== pk/lib/package.json
+{"type":"commonjs"}
+== pk2/package.json
+{"main":"./x.cjs","type":"module"}
+== pk2/x.cjs
+exports.x = "x";
+== pk3/package.json
+{}
+== pk3/index.js
+module.exports = "pk3 index";
+== main.ts
+import "./c.cjs";
+`,
+  },
+  {
+    name: "declarations that leave nothing",
+    project: `== t.ts
+export type A = 1; export interface B {} export declare const c: number; export declare function d(): void; export abstract class E { abstract x: number; } export type { F } from "./f.ts"; declare global { interface Q {} } declare module "foo" { } export {}; 
+== f.ts
+console.log("f evaluated"); export type F = 2;
+== main.ts
+import { A, B, E } from "./t.ts"; import type D from "./none.ts"; import { type F } from "./f.ts"; import * as T from "./t.ts"; type Z = T.A; let a: A | B | D | F | Z; class X extends E { x = 1; } console.log(new X().x, Object.keys(T));
+`,
+  },
+  {
+    name: "standard decorators of every member",
+    project: `== main.ts
+function d(v: any, c: any) { console.log(c.kind, String(c.name)); return v; } @d class A { @d m() {} @d f = 1; @d static s() {} @d get g() { return 1; } @d accessor acc = 1; @d #p() { return 2; } p() { return this.#p(); } } console.log(new A().p());
+`,
+  },
+  {
+    name: "imports that stand in strings and comments",
+    project: `== main.ts
+const s = \`import("./no.ts") \${\`nested \${"import './x'"}\`}\`; // import "./c.ts"
+/* import.meta */ const r = /import\\("x"\\)/; console.log(s, r.source, "\\u{1F600}".length, '</script>', \`
+multi\`);
+`,
+  },
+  {
+    name: "imports in odd layouts",
+    project: `== a.ts
+export default 1
+export const x = 2
+== main.ts
+import * as
+  ns
+  from
+  './a.ts'
+import d, { x as
+y, } from "./a.ts"
+;import"./a.ts";import{x}from"./a.ts";import q,*as w from"./a.ts"
+console.log(ns, d, y, x, q, w.x)
+export{x}from"./a.ts";export*from"./a.ts"
+`,
+  },
+  {
+    name: "escapes in specifiers and names",
+    project: `== a.ts
+export const café = 1, \\u0061b = 2;
+== main.ts
+import { café, ab } from "\\x2e/\\u0061.ts"; console.log(café, ab);
+`,
+  },
+  {
+    name: "JSON with odd keys",
+    project: `== a.json
+{"__proto__":{"x":1},"constructor":2,"a b":3,"default":4,"\\u2028":"\\u2029"}
+== main.ts
+import j from "./a.json" with { type: "json" }; console.log(j, Object.keys(j)); import * as n from "./a.json" with { type: "json" }; console.log(Object.keys(n));
+`,
+  },
+  {
+    name: "one file by several specifiers",
+    project: `== sub/a.ts
+export const o = {};
+== deno.json
+{"imports":{"a":"./sub/a.ts","p/":"./sub/"}}
+== main.ts
+import { o } from "./sub/a.ts"; import { o as b } from "a"; import { o as c } from "p/a.ts"; import { o as d } from "./sub/../sub/./a.ts"; import { o as e } from "./sub/a.ts#h"; const { o: f } = await import("./sub/" + "a.ts"); const g = (await import(import.meta.resolve("a"))).o; const h = (await import(new URL("./sub/a.ts", import.meta.url).href)).o; console.log(o === b, o === c, o === d, o === e, o === f, o === g, o === h);
+`,
+  },
+  {
+    name: "imports that lead nowhere fail when they run",
+    project: `== main.ts
+const late = [
+  () => import("optional"), () => import("./missing.ts"), () => import("./bad.json", { with: { type: "json" } }),
+  () => import("./bad.ts"), () => import("./below.ts"), () => import("./x.css"), () => import("./throws.ts"),
+];
+for (const load of late) {
+  try { await load(); } catch (error) { const { name, code } = error as Error & { code: string }; console.log(name, code); }
+}
+== bad.json
+{
+== bad.ts
+export const = 1;
+== below.ts
+import "./missing.ts";
+== x.css
+a {}
+== throws.ts
+throw new RangeError("own");
+`,
+  },
+  {
+    name: "require of ECMAScript modules, and the place of a CommonJS module",
+    project: `== c.cjs
+const e = require("./e.mjs"); const n = require("./n.mjs");
+console.log(e.x, e.default, e.__esModule, require("./e.mjs") === e, n.__esModule, require("./d"), require.main === module);
+console.log([module.filename, __filename, require.resolve("./d.json")].map((path) => path.split("/").pop()));
+== e.mjs
+export const x = 1; export default 2;
+== n.mjs
+export const n = 1;
+== d.json
+{ "q": 1 }
+== main.ts
+import "./c.cjs";
+`,
+  },
 ];

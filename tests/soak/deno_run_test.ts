@@ -30,7 +30,8 @@ function format([first, ...others]: unknown[]): string {
 
 async function printedByDeno(project: TemporaryProject, entry: string): Promise<string> {
   const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "-q", project.path(entry)],
+    // A lock file that it wrote would change which versions are loaded here.
+    args: ["run", "-A", "-q", "--no-lock", project.path(entry)],
     cwd: project.directory,
     env: { NO_COLOR: "1" },
     stdin: "null",

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { basename } from "node:path";
 import { buildProgram } from "../../../cli/modules/program.ts";
 import { load, openStore } from "./loaded_project.ts";
 import { TemporaryProject } from "./temporary_project.ts";
@@ -39,9 +40,11 @@ Deno.test("what is imported dynamically is shipped along, and evaluated when the
   assert.equal(typeof (await other("node:path")).join, "function");
   await assert.rejects(other("./" + "hidden.ts"), {
     name: "TypeError",
-    message: `${project.path("main.ts")}: import("./hidden.ts") leads to a module that was not ` +
-      "shipped. Of a local module, write the specifier out, or as a template that starts with its " +
-      "directory, as in import(`./pages/${name}.ts`)",
+    message:
+      `${project.path("main.ts")}: import("./hidden.ts") leads to a module that is not there, ` +
+      "or was not shipped: of a local module, write the specifier out, or as a template that starts " +
+      "with its directory, as in import(`./pages/${name}.ts`)",
+    code: "ERR_MODULE_NOT_FOUND",
   });
 });
 
@@ -111,10 +114,44 @@ Deno.test("a computed import leaves libraries, faults and absolute paths until i
   assert.equal((await open("good")).good, 1);
   await assert.rejects(open("lacking"), /nosuch/);
   await assert.rejects(open("broken"), {
-    name: "SyntaxError",
+    name: "TypeError",
+    code: "ERR_MODULE_NOT_FOUND",
     message: new RegExp(
       `^${RegExp.escape(project.path("pages/broken.ts"))}:1:10: Unexpected token`,
     ),
   });
   assert.equal((await load(store, project.path("absolute.ts"))).shipped, 1);
+});
+
+Deno.test("what an import() leads to is missed when it runs, and not before", async () => {
+  const late = ["./nosuch.ts", "optional", "./broken.ts", "./lacking.ts", "./view.css"];
+  await using project = await TemporaryProject.make({
+    "deno.json": {},
+    "broken.ts": `const a: = 1;\n`,
+    "lacking.ts": `import "./nosuch.ts";\n`,
+    "view.css": "",
+    "bad.json": "{",
+    "main.ts": `export const late = [\n` +
+      late.map((specifier) => `  () => import("${specifier}"),\n`).join("") +
+      `  () => import("./bad.json", { with: { type: "json" } }),\n];\n`,
+  });
+  const { failures } = await buildProgram(project.path("main.ts"));
+  const places = failures.map(({ location: { path, line } }) => `${basename(path)}:${line}`);
+  assert.deepEqual(places.sort(), [
+    "bad.json:1",
+    "broken.ts:1",
+    "lacking.ts:1",
+    "main.ts:2",
+    "main.ts:3",
+    "view.css:undefined",
+  ]);
+  const store = await openStore(project);
+  const { namespace } = await load(store, project.path("main.ts"));
+  for (const [index, specifier] of late.entries()) {
+    await assert.rejects((namespace.late as Late[])[index]!(), {
+      name: "TypeError",
+      code: "ERR_MODULE_NOT_FOUND",
+    }, specifier);
+  }
+  await assert.rejects((namespace.late as Late[])[late.length]!(), { name: "SyntaxError" });
 });

@@ -117,9 +117,7 @@ Deno.test("what cannot be shipped is refused at its file and line", async () => 
     [`import "left-pad";\n`, "main.ts:1:8", /"left-pad" is: .*--library-prefix$/],
     [`import j from "./d.json" with { type: "css" };\nj;`, "main.ts:1:15", /type: "json", "text"/],
     [`import j from "./bad.json" with { type: "json" };\nj;`, "bad.json:2:8", /^not JSON: /],
-    [`const o = {};\nimport("./d.json", o);\n`, "main.ts:2:8", /options are written out/],
     [`import.defer("./leaf.ts");\n`, "main.ts:1:14", /import\.defer\(\)/],
-    [`\nawait import("./nosuch.ts");\n`, "main.ts:2:14", /^there is no module/],
     [
       `import "./view.tsx";\n`,
       "view.tsx:1:15",
