@@ -4,7 +4,7 @@
  * @module
  */
 import { inspectBounded, shorten } from "./bounded_text.ts";
-import { describeThrown, MAX_THROWN_LENGTH } from "./thrown.ts";
+import { asError, describeThrown, MAX_THROWN_LENGTH } from "./thrown.ts";
 
 /** Where the files of the runtime are: their frames say nothing about the code that failed. */
 const RUNTIME = new URL("./", import.meta.url).href;
@@ -25,30 +25,52 @@ const OWN_LINES = new Set(["name", "message", "stack", "cause", "errors"]);
  * @param limit the longest text, in UTF-16 code units.
  */
 export function reportThrown(thrown: unknown, limit: number = MAX_THROWN_LENGTH): string {
-  return shorten(new Report(limit).of(thrown).join("\n"), limit);
+  const report = new Report(limit, (error) => [
+    ...ownFrames(shorten(stackOf(error), limit).split("\n")),
+    ...propertiesOf(error, limit),
+  ]);
+  return shorten(report.of(thrown).join("\n"), limit);
+}
+
+/**
+ * What was thrown, for a person who did not write it: as {@linkcode describeThrown} says it, and on further lines the
+ * names and messages of the errors it is made of and of its causes. Never throws.
+ */
+export function explainThrown(thrown: unknown): string {
+  return [describeThrown(thrown), ...explainParts(thrown)].join("\n");
+}
+
+/** The further lines of {@linkcode explainThrown}. */
+export function explainParts(thrown: unknown): string[] {
+  const limit = MAX_THROWN_LENGTH;
+  if (!asError(thrown)) return [];
+  const report = new Report(limit, (error) => [shorten(`${error.name}: ${error.message}`, limit)]);
+  const text = report.of(thrown).slice(1).join("\n");
+  return text === "" ? [] : shorten(text, limit).split("\n");
 }
 
 /** A report of one thing that was thrown: its parts count together, as each may hold the others. */
 class Report {
   readonly #limit: number;
+  readonly #linesOf: (error: Error) => string[];
   #left = MAX_PARTS;
 
-  constructor(limit: number) {
+  /** Makes an empty one; `linesOf` gives what an error has besides its parts. */
+  constructor(limit: number, linesOf: (error: Error) => string[]) {
     this.#limit = limit;
+    this.#linesOf = linesOf;
   }
 
   of(thrown: unknown): string[] {
     try {
-      return thrown instanceof Error ? this.#ofError(thrown) : this.#preview(thrown);
+      return thrown instanceof Error ? this.#ofError(thrown) : preview(thrown, this.#limit);
     } catch {
       return [describeThrown(thrown)]; // A proxy, or a getter that throws.
     }
   }
 
   #ofError(error: Error): string[] {
-    const lines = ownFrames(shorten(stackOf(error), this.#limit).split("\n"));
-    const properties = Object.entries(error).filter(([key]) => !OWN_LINES.has(key));
-    if (properties.length > 0) lines.push(...indent(this.#preview(Object.fromEntries(properties))));
+    const lines = this.#linesOf(error);
     const { cause, errors } = error as { cause?: unknown; errors?: unknown };
     for (const part of Array.isArray(errors) ? errors.slice(0, MAX_PARTS) : []) {
       if (this.#left-- > 0) lines.push(...indent(this.of(part)));
@@ -59,10 +81,15 @@ class Report {
     }
     return lines;
   }
+}
 
-  #preview(value: unknown): string[] {
-    return inspectBounded(value, { limit: this.#limit }).split("\n");
-  }
+function propertiesOf(error: Error, limit: number): string[] {
+  const properties = Object.entries(error).filter(([key]) => !OWN_LINES.has(key));
+  return properties.length === 0 ? [] : indent(preview(Object.fromEntries(properties), limit));
+}
+
+function preview(value: unknown, limit: number): string[] {
+  return inspectBounded(value, { limit }).split("\n");
 }
 
 /** An error's stack, under the name it has now: a class that sets it in its constructor does so after the stack was made. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { REGISTRY_ID } from "../../runtime/actor/server_id.ts";
+import { explainParts } from "../../runtime/error_report.ts";
 import { describeThrown } from "../../runtime/thrown.ts";
 import { callWithEnsembleServer } from "../../runtime/ensemble/call_with_server.ts";
 import { buildProgram, loadRequest } from "../modules/program.ts";
@@ -58,10 +59,11 @@ export async function run(
   }, { ...options, log: logOptions(options) });
 }
 
-/** What was thrown, and the place in the author's files where it was. */
+/** What was thrown, the place in the author's files where it was, and why. */
 function describeFailure(thrown: unknown): string {
   const stack = thrown instanceof Error ? thrown.stack ?? "" : "";
   const [place] = (stack.match(/\bfile:\S+:\d+:\d+/g) ?? [])
     .filter((place) => !place.startsWith(RUNTIME_DIRECTORY));
-  return place ? `${describeThrown(thrown)}, at ${place}` : describeThrown(thrown);
+  const reason = place ? `${describeThrown(thrown)}, at ${place}` : describeThrown(thrown);
+  return [reason, ...explainParts(thrown)].join("\n");
 }

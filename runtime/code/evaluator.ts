@@ -3,8 +3,8 @@
  *
  * @module
  */
+import { explainThrown } from "../error_report.ts";
 import { EnsembleError, InvalidInputError } from "../errors.ts";
-import { describeThrown } from "../thrown.ts";
 
 type AsyncEvaluation = (ensemble: unknown) => Promise<unknown>;
 type AsyncFunctionConstructor = new (parameter: string, body: string) => AsyncEvaluation;
@@ -17,14 +17,14 @@ const AsyncFunction = Object.getPrototypeOf(async function () {})
  * it gives. `await` may stand in it.
  *
  * @throws {InvalidInputError} when the text is not one expression.
- * @throws {EnsembleError} when it throws: the message is what it threw, the cause the thing itself.
+ * @throws {EnsembleError} when it throws: the message says what it threw and why, the cause is the thing itself.
  */
 export async function evaluate(expression: string, ensemble: unknown): Promise<unknown> {
   const evaluation = compile(expression);
   try {
     return await evaluation(ensemble);
   } catch (thrown) {
-    throw new EnsembleError(describeThrown(thrown), { cause: thrown });
+    throw new EnsembleError(explainThrown(thrown), { cause: thrown });
   }
 }
 

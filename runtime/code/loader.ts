@@ -8,6 +8,7 @@ import type { ActorSystem } from "../actor/actor_system.ts";
 import type { Envelope } from "../actor/envelope.ts";
 import type { Handlers } from "../actor/service.ts";
 import { EnsembleError } from "../errors.ts";
+import { asError } from "../thrown.ts";
 import { evaluate } from "./evaluator.ts";
 import type { LoaderHandlers } from "./loader_protocol.ts";
 import { renderJson, renderValue } from "./rendering.ts";
@@ -55,7 +56,9 @@ export function loaderHandlers(
         return outcome;
       } catch (error) {
         if (mayLog("failed loads", envelope)) {
-          logger.warn("cannot load: {reason}", { reason: (error as Error).message });
+          const { message, cause } = error as Error;
+          const [reason] = message.split("\n", 1);
+          logger.warn("cannot load: {reason}", { reason, ...asError(cause) && { error: cause } });
         }
         throw error;
       }

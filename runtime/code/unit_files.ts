@@ -10,9 +10,10 @@
 import { stripVTControlCharacters } from "node:util";
 import { basename, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { explainParts } from "../error_report.ts";
+import { describeThrown } from "../thrown.ts";
 import { ModuleError, type SourceLocation } from "./module_error.ts";
 import { type Mappings, sourceMapComment, sourcePosition } from "./source_map.ts";
-import { describeThrown } from "../thrown.ts";
 
 /** A file of the directory and the author's behind it. */
 interface Authored {
@@ -135,7 +136,9 @@ export class UnitFiles {
     try {
       if (!(thrown instanceof Error)) throw thrown;
       const location = this.#firstLocation(thrown.stack ?? "") ?? { path };
-      return new ModuleError(this.#reason(thrown), location, { cause: thrown });
+      const parts = explainParts(thrown).map((line) => this.restoreSources(line));
+      const reason = [this.#reason(thrown), ...parts].join("\n");
+      return new ModuleError(reason, location, { cause: thrown });
     } catch {
       // Not an error, or one that throws when it is looked at.
       return new ModuleError(`threw ${describeThrown(thrown)}`, { path }, { cause: thrown });

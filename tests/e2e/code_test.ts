@@ -149,9 +149,9 @@ Deno.test("what cannot be loaded is exit 1 with file, line and reason, and the s
     ],
     "missing.ts": ["\n\nimport './nosuch.ts';\n", 3, /nosuch\.ts/],
     "throwing.ts": [
-      "type A = string;\nconst a: A = 'out of order';\n\nthrow new TypeError(a);\n",
+      "type A = string;\nconst a: A = 'out of order';\n\nthrow new TypeError(a, { cause: new Error('rain') });\n",
       4,
-      /TypeError: out of order/,
+      /TypeError: out of order\n {2}Caused by: Error: rain$/,
     ],
     "no_export.ts": ["import { nosuch } from './router.ts';\nnosuch;\n", 1, /nosuch/],
   };
@@ -208,7 +208,10 @@ Deno.test("eval prints what an expression gives, or says why it gives nothing", 
   ];
   const failures: [expression: string, reason: RegExp][] = [
     ["(() => { throw new RangeError('no such luck') })()", /no such luck/],
-    ["Promise.reject(new Error('rejected'))", /rejected/],
+    [
+      "Promise.any([Promise.reject(new Error('one', { cause: 'rain' }))])",
+      /^All promises were rejected\n {6}Error: one\n {6}Caused by: "rain"$/,
+    ],
     ["throw 1", /^not a JavaScript expression: /],
     ["1 +", /^not a JavaScript expression: /],
     ["1; 2", /^not a JavaScript expression: /],

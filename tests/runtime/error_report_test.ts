@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { reportThrown } from "../../runtime/error_report.ts";
+import { explainThrown, reportThrown } from "../../runtime/error_report.ts";
 
 /** An error with a stack of these frames. */
 function errorAt(message: string, frames: string[], options?: ErrorOptions): Error {
@@ -70,4 +70,37 @@ Deno.test("a chain of causes, and a crowd of errors, are shown in part", () => {
 Deno.test("a long message is cut", () => {
   const { length } = reportThrown(new Error("x".repeat(1e6)));
   assert.ok(length > 50_000 && length < 110_000, `${length}`);
+});
+
+Deno.test("explainThrown says what was thrown, of what it is made, and why", () => {
+  const cause = new TypeError("no stock", { cause: { code: 7 } });
+  const error = new AggregateError([new RangeError("one"), "two"], "both failed", { cause });
+  assert.deepEqual(explainThrown(error).split("\n"), [
+    "both failed",
+    "    RangeError: one",
+    '    "two"',
+    "Caused by: TypeError: no stock",
+    "Caused by: { code: 7 }",
+  ]);
+  assert.equal(explainThrown(new Error("several\nlines")), "several\nlines");
+  const wide = Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`key${n}`, n]));
+  assert.equal(explainThrown(wide).match(/key7\b/g)?.length, 1);
+});
+
+Deno.test("explainThrown and reportThrown end, and never throw", () => {
+  const refuse = () => {
+    throw new Error("not to be looked at");
+  };
+  const round = new AggregateError([], "x".repeat(1e6));
+  round.errors = Array.from({ length: 100 }, () => round);
+  round.cause = round;
+  const hostile = new Proxy(new Error(), { get: refuse });
+  const holder = new AggregateError([hostile, new Proxy({}, { getPrototypeOf: refuse })], "both");
+  for (
+    const thrown of [round, hostile, holder, Object.assign(new Error("x"), { cause: hostile })]
+  ) {
+    for (const text of [explainThrown(thrown), reportThrown(thrown)]) {
+      assert.ok(text.length > 0 && text.length < 210_000, `${text.length}`);
+    }
+  }
 });

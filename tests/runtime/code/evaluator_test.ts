@@ -66,7 +66,7 @@ Deno.test("brackets that close what the text did not open are refused", async ()
   }));
 });
 
-Deno.test("what the expression throws is the message", async () => {
+Deno.test("evaluate throws an error whose message says what the expression threw, and why", async () => {
   const thrower = (expression: string, message: string) =>
     assert.rejects(evaluate(expression, {}), (error: Error) => {
       assert.ok(error instanceof EnsembleError);
@@ -75,6 +75,7 @@ Deno.test("what the expression throws is the message", async () => {
     });
   await thrower("nosuch", "nosuch is not defined");
   await thrower("Promise.reject(new Error('late'))", "late");
+  await thrower("Promise.reject(new Error('late', { cause: 'rain' }))", 'late\nCaused by: "rain"');
   await thrower("(() => { throw { code: 1 } })()", "{ code: 1 }");
   await thrower("(() => { throw undefined })()", "undefined");
   await thrower(

@@ -26,6 +26,19 @@ Deno.test("explainFailure leaves out the colours and the place of the runtime's 
     assert.deepEqual(location, { path: "/src/a.ts", line: 3, column: 7 });
   }));
 
+Deno.test("explainFailure says of which errors and causes an error is made, at the author's places", () =>
+  withFiles(async (files) => {
+    const file = files.reserve("a", "/src/a.ts");
+    await files.write(file, "1;", []);
+    const cause = new Error(`at ${files.url(file)}:1:1`);
+    const error = new AggregateError([new RangeError("one")], "both", { cause });
+    assert.deepEqual(files.explainFailure(error, "/src/a.ts").message.split("\n"), [
+      "/src/a.ts: AggregateError: both",
+      "    RangeError: one",
+      "Caused by: Error: at /src/a.ts",
+    ]);
+  }));
+
 Deno.test("explainFailure says what was thrown when that is no error", () =>
   withFiles((files) => {
     assert.equal(
