@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { getLogger, inspectLogger, type Sink } from "npm:@logtape/logtape@^2.4.2";
+import { getLogger, inspectLogger, type LogRecord, type Sink } from "npm:@logtape/logtape@^2.4.2";
 import type { ServerId } from "../actor/server_id.ts";
-import { EnsembleError } from "../errors.ts";
+import { LogFile } from "./log_file.ts";
 import { formatRecord } from "./log_format.ts";
 import {
   type LogFormat,
@@ -15,7 +15,8 @@ import {
   parseLogLevel,
 } from "./log_options.ts";
 import { serverDirectory } from "./paths.ts";
-import { type SyncWriter, writeAll } from "./write_all.ts";
+import { standardStream } from "./standard_stream.ts";
+import { writeAll } from "./write_all.ts";
 
 /** The file that `-` stands for, in the server's directory. */
 const SERVER_LOG = "log";
@@ -24,7 +25,12 @@ const SERVER_LOG = "log";
 interface DefaultLog {
   readonly sink: Sink;
   /** The file that it goes to, if it does not go to standard error. */
-  readonly file: Deno.FsFile | undefined;
+  readonly file: LogFile | undefined;
+}
+
+/** Takes lines; says why they are lost when it does not. */
+interface Destination {
+  write(lines: string): Error | undefined;
 }
 
 let current: DefaultLog | undefined;
@@ -51,7 +57,8 @@ export function startLogging(options: LogOptions = {}, server?: ServerId): void 
   const format = parseLogFormat(options.format ?? "text");
   if (isConfigured()) return;
   const file = options.file === undefined ? undefined : openLog(options.file, server);
-  const sink = recordSink(format, file ?? Deno.stderr);
+  const errors = server === undefined ? waitingErrors : standardStream("stderr");
+  const sink = recordSink(format, file ?? errors);
   stopLogging();
   root.sinks.push(sink);
   root.lowestLevel = level;
@@ -66,8 +73,17 @@ export function stopLogging(): void {
     root.sinks.splice(index, 1);
     root.lowestLevel = "trace"; // As it is before LogTape is configured.
   }
-  current.file?.close();
+  current.file?.[Symbol.dispose]();
   current = undefined;
+}
+
+/**
+ * Goes on with the log in the file that is at its path now, as after `logrotate` has renamed the one before.
+ *
+ * @throws {EnsembleError} when that cannot be opened; then the log stays in the file that it is in.
+ */
+export function reopenLog(): void {
+  current?.file?.reopen();
 }
 
 /** Whether the program has configured LogTape, or another copy of it or of this runtime has. */
@@ -76,26 +92,65 @@ function isConfigured(): boolean {
     root.sinks.some((sink) => sink !== current?.sink);
 }
 
-function recordSink(format: LogFormat, writer: SyncWriter): Sink {
-  const encoder = new TextEncoder();
-  return (record) => {
+/** Standard error of a command, which waits for its reader as long as that takes. */
+const waitingErrors: Destination = {
+  write(lines) {
     try {
-      writeAll(writer, encoder.encode(formatRecord(record, format)));
-    } catch {
-      // The reader of the log has gone or the disk is full: the server goes on without its log.
+      writeAll(Deno.stderr, new TextEncoder().encode(lines));
+    } catch (error) {
+      return error as Error;
     }
+  },
+};
+
+/** Writes each record. When some were lost, as on a full disk, the next line that is written says how many. */
+function recordSink(format: LogFormat, destination: Destination): Sink {
+  let lost: Loss | undefined;
+  return (record) => {
+    if (lost && !destination.write(formatRecord(lost.record(), format))) lost = undefined;
+    const lines = formatRecord(record, format);
+    const error = destination.write(lines);
+    if (error) (lost ??= new Loss(error, record.timestamp)).add(lines);
   };
 }
 
-function openLog(file: string, server: ServerId | undefined): Deno.FsFile {
-  const isServerLog = file === "-" && server !== undefined;
-  const path = isServerLog ? `${serverDirectory(server)}/${SERVER_LOG}` : file;
-  try {
-    if (isServerLog) Deno.mkdirSync(serverDirectory(server), { recursive: true, mode: 0o700 });
-    return Deno.openSync(path, { append: true, create: true, mode: 0o600 });
-  } catch (error) {
-    throw new EnsembleError(`cannot write the log file ${path}: ${(error as Error).message}`, {
-      cause: error,
-    });
+/** The lines that a log has lost in a row. */
+class Loss {
+  #lines = 0;
+  readonly #reason: string;
+  readonly #since: number;
+
+  constructor({ message }: Error, since: number) {
+    this.#reason = message;
+    this.#since = since;
   }
+
+  add(lines: string): void {
+    this.#lines += lines.split("\n").length - 1;
+  }
+
+  /** What the log says of them. */
+  record(): LogRecord {
+    const properties = {
+      lines: this.#lines,
+      since: new Date(this.#since).toISOString(),
+      reason: this.#reason,
+    };
+    const { lines, since, reason } = properties;
+    return {
+      category: ["gxensemble", "log"],
+      level: "warning",
+      timestamp: Date.now(),
+      rawMessage: "{lines} lines were lost since {since}: {reason}",
+      message: ["", lines, " lines were lost since ", since, ": ", reason, ""],
+      properties,
+    };
+  }
+}
+
+function openLog(file: string, server: ServerId | undefined): LogFile {
+  if (file !== "-" || server === undefined) return new LogFile(file);
+  const directory = serverDirectory(server);
+  Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  return new LogFile(`${directory}/${SERVER_LOG}`);
 }

@@ -23,6 +23,14 @@ export interface SyncWriter {
   writeSync(bytes: Uint8Array): number;
 }
 
+/** What became of a write. */
+export interface Written {
+  /** How many bytes were written. */
+  readonly count: number;
+  /** Why no more were, if it is not for want of a reader: then a later write may go on. */
+  readonly error?: unknown;
+}
+
 /**
  * Writes all the bytes. Waits where a stream is not ready, as a program further up may have made it
  * non-blocking: then the process stands still for as long as nobody reads, as it does with any other.
@@ -31,13 +39,27 @@ export interface SyncWriter {
  */
 export function writeAll(writer: SyncWriter, bytes: Uint8Array): void {
   for (let written = 0; written < bytes.length;) {
-    try {
-      written += writer.writeSync(nextPiece(bytes.subarray(written)));
-    } catch (error) {
-      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
-      Atomics.wait(sleeper, 0, 0, PAUSE);
-    }
+    const { count, error } = writeReady(writer, bytes.subarray(written));
+    if (error !== undefined) throw error;
+    written += count;
+    if (written < bytes.length) pause();
   }
+}
+
+/** Writes as many of the bytes as a stream takes now. */
+export function writeReady(writer: SyncWriter, bytes: Uint8Array): Written {
+  let count = 0;
+  try {
+    while (count < bytes.length) count += writer.writeSync(nextPiece(bytes.subarray(count)));
+  } catch (error) {
+    return error instanceof Deno.errors.WouldBlock ? { count } : { count, error };
+  }
+  return { count };
+}
+
+/** Waits a moment for a reader. Nothing else happens in the process meanwhile. */
+export function pause(): void {
+  Atomics.wait(sleeper, 0, 0, PAUSE);
 }
 
 /**

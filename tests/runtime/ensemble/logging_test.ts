@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { configure, getLogger, resetSync } from "npm:@logtape/logtape@^2.4.2";
-import { startLogging, stopLogging } from "../../../runtime/ensemble/logging.ts";
+import { reopenLog, startLogging, stopLogging } from "../../../runtime/ensemble/logging.ts";
+import { LINUX, MOUNTS, testWith } from "../../requirements.ts";
 import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
+
+const LOGGING = new URL("../../../runtime/ensemble/logging.ts", import.meta.url).href;
 
 /** Where the default log goes, in a test: a file that is removed, and no log afterwards. */
 class LogFile implements Disposable {
@@ -119,10 +122,7 @@ Deno.test("startLogging writes each record at once, to standard error or the ser
   using ensemble = new TemporaryEnsemble();
   const { stderr } = await ensemble.evaluate(`
     import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-    import { startLogging } from "${new URL(
-    "../../../runtime/ensemble/logging.ts",
-    import.meta.url,
-  )}";
+    import { startLogging } from "${LOGGING}";
     startLogging();
     getLogger("a").info("1");
     startLogging({ file: "-" }, "httpd1");
@@ -132,4 +132,93 @@ Deno.test("startLogging writes each record at once, to standard error or the ser
   assert.match(stderr, /^\S+Z INFO a: 1\n$/);
   const log = await Deno.readTextFile(`${ensemble.gerbilPath}/ensemble/server/httpd1/log`);
   assert.match(log, /^\S+Z INFO a: 2\n$/);
+});
+
+Deno.test("reopenLog goes on in a new file of the same mode when the log was renamed", () => {
+  using file = new LogFile();
+  const logger = getLogger("a");
+  startLogging({ file: file.path });
+  logger.info("1");
+  Deno.renameSync(file.path, `${file.path}.1`);
+  logger.info("2");
+  reopenLog();
+  logger.info("3");
+  assert.deepEqual(file.lines, ["INFO a: 3"]);
+  assert.equal(Deno.statSync(file.path).mode! & 0o777, 0o600);
+  assert.match(Deno.readTextFileSync(`${file.path}.1`), / INFO a: 1\n\S+Z INFO a: 2\n$/);
+});
+
+Deno.test("reopenLog that fails leaves the log where it is", () => {
+  using file = new LogFile();
+  const logger = getLogger("a");
+  startLogging({ file: file.path });
+  Deno.renameSync(file.path, `${file.path}.1`);
+  Deno.mkdirSync(file.path);
+  assert.throws(() => reopenLog(), /cannot write the log file .*my\.log: Is a directory/);
+  logger.info("1");
+  assert.match(Deno.readTextFileSync(`${file.path}.1`), / INFO a: 1\n$/);
+  Deno.removeSync(file.path);
+});
+
+for (const format of ["text", "json"] as const) {
+  testWith([LINUX], {
+    name: `a log in ${format} says how many lines it lost, once it can write again`,
+    fn() {
+      using file = new LogFile();
+      const logger = getLogger("a");
+      Deno.symlinkSync("/dev/full", file.path);
+      startLogging({ file: file.path, format });
+      logger.info("1");
+      logger.info("2");
+      logger.error("3", { error: Object.assign(new Error("bad"), { stack: "Error: bad" }) });
+      Deno.removeSync(file.path);
+      reopenLog();
+      logger.info("4");
+      logger.info("5");
+      const lines = file.lines.map((line) => line.replace(/since \S+:/, "since then:"));
+      const reason = "No space left on device (os error 28)";
+      if (format === "text") {
+        const loss = `WARN log: 4 lines were lost since then: ${reason}`;
+        assert.deepEqual(lines, [loss, "INFO a: 4", "INFO a: 5"]);
+      } else {
+        const [loss, ...rest] = lines.map((line) => JSON.parse(line));
+        assert.equal(loss.message, `3 lines were lost since then: ${reason}`);
+        assert.equal(loss.properties.lines, 3);
+        assert.deepEqual(rest.map(({ message }) => message), ["4", "5"]);
+      }
+    },
+  });
+}
+
+testWith([MOUNTS], {
+  name: "a log on a disk that was full goes on on a line of its own",
+  async fn() {
+    using ensemble = new TemporaryEnsemble();
+    const disk = `${ensemble.directory}/disk`;
+    Deno.mkdirSync(disk);
+    const program = `
+      import { getLogger } from "npm:@logtape/logtape@^2.4.2";
+      import { startLogging } from "${LOGGING}";
+      startLogging({ file: "${disk}/log" });
+      Deno.writeFileSync("${disk}/other", new Uint8Array(12_000));
+      for (let number = 0; number < 100; number++) getLogger("a").info("{number}" + "x".repeat(100), { number });
+      Deno.removeSync("${disk}/other");
+      getLogger("a").info("the end");
+      console.log(Deno.readTextFileSync("${disk}/log"));
+    `;
+    const mounted = 'mount -t tmpfs -o size=16k none "$0" && exec "$@"';
+    const { stdout } = await ensemble
+      .external("unshare", "--mount", "sh", "-c", mounted, disk, Deno.execPath(), "eval", program)
+      .output();
+    const lines = new TextDecoder().decode(stdout).trimEnd().split("\n");
+    const [torn, loss, end] = lines.splice(-3);
+    assert.ok(lines.length > 0);
+    for (const [number, line] of lines.entries()) {
+      assert.ok(line.endsWith(` INFO a: ${number}${"x".repeat(100)}`), line);
+    }
+    assert.doesNotMatch(torn!, /x{100}$/);
+    const lost = 100 - lines.length;
+    assert.match(loss!, new RegExp(` WARN log: ${lost} lines were lost since \\S+: No space left`));
+    assert.match(end!, / INFO a: the end$/);
+  },
 });

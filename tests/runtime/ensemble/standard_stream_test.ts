@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { StandardStream } from "../../../runtime/ensemble/standard_stream.ts";
+import { eventually } from "../server/captured_logs.ts";
+
+/** A reader that takes so many bytes, and then no more until it is told to. */
+class Reader {
+  text = "";
+  room = 0;
+  error: Error | undefined;
+
+  writeSync(bytes: Uint8Array): number {
+    if (this.error) throw this.error;
+    const taken = bytes.subarray(0, this.room);
+    if (taken.length === 0) throw new Deno.errors.WouldBlock();
+    this.room -= taken.length;
+    this.text += new TextDecoder().decode(taken);
+    return taken.length;
+  }
+}
+
+Deno.test("StandardStream writes at once what is taken, and the rest in order when the reader goes on", async () => {
+  const reader = new Reader();
+  const stream = new StandardStream(reader);
+  reader.room = 8;
+  assert.equal(stream.write("one\n"), undefined);
+  assert.equal(stream.write("two\nthree\n"), undefined);
+  assert.equal(stream.write(new TextEncoder().encode("four\n")), undefined);
+  assert.equal(reader.text, "one\ntwo\n");
+  reader.room = 3;
+  await eventually(() => reader.text === "one\ntwo\nthr", "it goes on");
+  assert.ok(stream.isWaiting);
+  reader.room = Infinity;
+  await eventually(() => !stream.isWaiting, "all is written");
+  assert.equal(reader.text, "one\ntwo\nthree\nfour\n");
+});
+
+Deno.test("StandardStream says what is lost when a write fails, and goes on when it no longer does", () => {
+  const reader = new Reader();
+  const stream = new StandardStream(reader);
+  reader.error = new Deno.errors.BrokenPipe("gone");
+  assert.equal(stream.write("lost\n"), reader.error);
+  reader.error = undefined;
+  reader.room = Infinity;
+  assert.equal(stream.write("kept\n"), undefined);
+  assert.equal(reader.text, "kept\n");
+});
+
+Deno.test("StandardStream drops what fails while it waits", () => {
+  const reader = new Reader();
+  const stream = new StandardStream(reader);
+  stream.write("lost\n");
+  reader.error = new Deno.errors.BrokenPipe("gone");
+  assert.equal(stream.flush(), true);
+  assert.equal(stream.isWaiting, false);
+});
+
+Deno.test("StandardStream loses what is too much for a reader that has stopped, until all else is written", () => {
+  const reader = new Reader();
+  const stream = new StandardStream(reader);
+  const line = `${"x".repeat(999_999)}\n`;
+  let kept = 0;
+  while (stream.write(line) === undefined) kept++;
+  assert.equal(kept, 16);
+  reader.room = 5 * line.length;
+  stream.flush();
+  assert.equal(stream.write("lost as well\n")?.message, "nobody reads it");
+  reader.room = Infinity;
+  stream.flush();
+  assert.equal(stream.write("the end\n"), undefined);
+  assert.equal(reader.text, `${line.repeat(16)}the end\n`);
+});
+
+Deno.test("StandardStream waits for a reader that is only slow, and loses nothing", () => {
+  const reader = new Reader();
+  const stream = new StandardStream({
+    writeSync(bytes) {
+      // It reads a megabyte each time that it is waited for.
+      if (reader.room === 0) {
+        reader.room = 1_000_000;
+        throw new Deno.errors.WouldBlock();
+      }
+      return reader.writeSync(bytes);
+    },
+  });
+  const line = `${"x".repeat(999_999)}\n`;
+  for (let number = 0; number < 25; number++) assert.equal(stream.write(line), undefined);
+  while (stream.isWaiting) stream.flush();
+  assert.equal(reader.text.length, 25 * line.length);
+});
