@@ -60,12 +60,6 @@ function parseModuleId(text: string): string {
 export const serverIdArgument = () =>
   new Argument("<server-id>", "the server id").argParser(reading(parseServerId));
 
-/** `<server-id> ...`, any number of them. */
-export const serverIdsArgument = () =>
-  new Argument("<server-id...>", "the server ids").argParser<ServerId[]>(
-    collecting((text) => [parseServerId(text)]),
-  );
-
 /** `[server-id]`, of the command that without one means the whole ensemble. */
 export const optionalServerIdArgument = () =>
   new Argument("[server-id]", "the server id").default(undefined, "#f")
@@ -132,13 +126,6 @@ export const libraryPrefixOption = () =>
 /** `--force`, with what it forces. */
 export const forceOption = (what: string) =>
   new Option("-f, --force", `force the action: ${what}`).default(false);
-
-/** `--view`, of the commands that generate something. */
-export const viewOption = () =>
-  new Option(
-    "-v, --view",
-    "prints what there is, by fingerprints and without its secrets, instead",
-  ).default(false).conflicts("force");
 
 /** `--json`. */
 export const jsonOption = () => new Option("--json", "prints the result as JSON").default(false);

@@ -39,7 +39,6 @@ import {
   moduleIdArgument,
   optionalServerIdArgument,
   outputOption,
-  type OutputOptions,
   passphraseFileOption,
   portableOption,
   registryOption,
@@ -47,7 +46,6 @@ import {
   rolesOption,
   serverIdArgument,
   targetOption,
-  viewOption,
 } from "./options.ts";
 import { helpWidth, printNotice, printText } from "./output.ts";
 import { UsageError } from "./usage_error.ts";
@@ -279,19 +277,10 @@ function readServerId(text: string): ServerId {
 function addCookieCommand(program: CommandUnknownOpts): void {
   program.command("cookie").description("generate a new ensemble cookie")
     .addOption(forceOption("replace a cookie that exists"))
-    .addOption(viewOption())
-    .addOption(jsonOption())
     .action(async (options) => {
-      const { cookie, viewCookie } = await import("./commands/cookie.ts");
-      if (options.view) return await viewCookie(options);
-      refuseJson(options, "cookie");
+      const { cookie } = await import("./commands/cookie.ts");
       await cookie(options);
     });
-}
-
-/** What generates something has no result but with `--view`. */
-function refuseJson({ json }: OutputOptions, command: string): void {
-  if (json) throw new UsageError("--json is of --view", `gxensemble help ${command}`);
 }
 
 function addAuthorizationCommands(program: CommandUnknownOpts): void {
@@ -334,13 +323,9 @@ function addAuthorizationCommands(program: CommandUnknownOpts): void {
 function addAdminCommand(program: CommandUnknownOpts): void {
   program.command("admin").description("generate a new ensemble administrator key pair")
     .addOption(forceOption("replace a key pair that exists"))
-    .addOption(viewOption())
-    .addOption(jsonOption())
     .addOption(passphraseFileOption())
     .action(async (options) => {
-      const { admin, viewAdmin } = await import("./commands/admin.ts");
-      if (options.view) return await viewAdmin(options);
-      refuseJson(options, "admin");
+      const { admin } = await import("./commands/admin.ts");
       await admin(options);
     });
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { hangupMeaning } from "../runtime/ensemble/hangup.ts";
+
 /** The signals that end a command at a terminal, and what it exits with then. */
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
@@ -21,6 +23,7 @@ export class TerminalState implements Disposable {
   /** Starts to watch over the terminal. */
   constructor() {
     for (const [name, code] of Object.entries(SIGNALS)) {
+      if (name === "SIGHUP" && hangupMeaning() === "nothing") continue;
       const exit = () => Deno.exit(code);
       Deno.addSignalListener(name as Deno.Signal, exit);
       this.#listeners.defer(() => Deno.removeSignalListener(name as Deno.Signal, exit));

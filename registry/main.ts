@@ -23,6 +23,9 @@ if (platform === "Node.js" || platform === "Bun") {
   );
   Deno.exit(1);
 } else if (import.meta.main) {
+  // First, as it cannot be found out for long what is to be ignored.
+  const { keepIgnoringHangup } = await import("../runtime/ensemble/hangup.ts");
+  keepIgnoringHangup();
   const { runCommandLine } = await import("./command_line.ts");
   Deno.exit(await runCommandLine(Deno.args));
 }

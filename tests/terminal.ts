@@ -98,6 +98,13 @@ export class Terminal implements AsyncDisposable {
     this.#pty.write(keys);
   }
 
+  /** Closes the terminal, as when its window is closed, and waits until the program ends. */
+  async close(): Promise<Seen> {
+    // Its types leave it out.
+    (this.#pty as IPty & { destroy(): void }).destroy();
+    return await this.end();
+  }
+
   /** Waits until the program ends. */
   async end(): Promise<Seen> {
     const code = await this.#inTime(this.#ended.promise, "it does not end");

@@ -7,6 +7,7 @@ import { REGISTRY_ID } from "../../runtime/actor/server_id.ts";
 import { explainParts } from "../../runtime/error_report.ts";
 import { describeThrown } from "../../runtime/thrown.ts";
 import { callWithEnsembleServer } from "../../runtime/ensemble/call_with_server.ts";
+import { onHangup } from "../../runtime/ensemble/hangup.ts";
 import { buildProgram, loadRequest } from "../modules/program.ts";
 import { operatorName } from "../operator.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
@@ -41,6 +42,8 @@ export async function run(
       "the id registry is that of the registry: run it with gxensemble registry",
     );
   }
+  // There is nothing to read again yet, which is no reason to end.
+  using _early = onHangup("reread", () => {});
   const program = await buildProgram(moduleId);
   await callWithEnsembleServer(serverId, async (server) => {
     // Into the server's own store: what is loaded later shares these very modules.

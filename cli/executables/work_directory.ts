@@ -5,7 +5,7 @@
  */
 import { basename, dirname, join } from "node:path";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { isIgnored } from "./ignored_signals.ts";
+import { isIgnored } from "../../runtime/ensemble/ignored_signals.ts";
 
 /** Signals that end a command, and the exit codes that shells give for them. */
 const SIGNALS: [Deno.Signal, number][] = [["SIGHUP", 129], ["SIGINT", 130], ["SIGTERM", 143]];

@@ -10,6 +10,9 @@ import { DisconnectedError } from "../errors.ts";
 import { MAX_DELAY, within } from "../within.ts";
 import { type EnsembleServer, startServer, type StartServerOptions } from "./ensemble_server.ts";
 import { DEFAULT_GRACE } from "./grace.ts";
+import { keepIgnoringHangup, onHangup } from "./hangup.ts";
+import { reopenLog } from "./logging.ts";
+import { installServerConsole } from "./server_console.ts";
 import { logStrayErrors } from "./stray_errors.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
@@ -19,6 +22,9 @@ const LEAST_REST = 1_000;
 
 /** The signals that stop a server, and what a process that is killed by one exits with. */
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/** The same for the SIGHUP of a terminal that closes. */
+const HANGUP_CODE = 129;
 
 /** Ends the process of a server that was stopped. */
 let end: ReturnType<typeof setTimeout> | undefined;
@@ -32,6 +38,13 @@ let end: ReturnType<typeof setTimeout> | undefined;
  * is cut off: the process ends with exit code 1 and a warning. When it has returned, the process ends when
  * nothing is left to do, or else, as with a timer that was forgotten, when the grace is over, with exit code 0.
  * A second signal ends it at once. Errors that nobody handles are logged, and do not end the process.
+ *
+ * SIGHUP stays ignored where the process was started to ignore it, as by `nohup`. In a process that was started on a
+ * terminal (standard input, output or error) it stops the server too, as the terminal has closed. In any other the
+ * server reads its certificates again and opens its log file anew.
+ *
+ * `console` and `process.stdout.write` neither throw nor wait from then on, also where the terminal has closed, the disk is
+ * full, or nobody reads a pipe: what is printed is kept for the reader, up to 16 MiB, or lost, and the log says so.
  *
  * @returns what `main` returns, or undefined when it failed because the server was stopped.
  * @throws {EnsembleError} when the server cannot start; see {@linkcode startServer}. What `main` throws.
@@ -54,10 +67,12 @@ export async function callWithEnsembleServer<Result>(
   clearTimeout(end);
   const { grace = DEFAULT_GRACE } = options;
   const start = new Start(id, options);
+  keepIgnoringHangup();
+  installServerConsole();
   using _signals = stopOnSignals((code) => start.stop(code));
+  using _reread = onHangup("reread", () => void start.reread());
   using _errors = logStrayErrors();
   const server = await start.finish();
-  using _reread = onSignal("SIGHUP", () => void reread(server));
   let over = Infinity;
   server.signal.addEventListener("abort", () => over = performance.now() + grace);
   const program = Promise.resolve(server).then(main);
@@ -102,6 +117,14 @@ class Start {
     return this.#starting;
   }
 
+  /** Opens the log's file again, and reads the server's files again once it has started. */
+  async reread(): Promise<void> {
+    reopenLogFile();
+    // Why a start failed is told where it is waited for.
+    const server = await this.#starting.catch(() => undefined);
+    if (server) await reread(server);
+  }
+
   /** Waits until the server has started. */
   async finish(): Promise<EnsembleServer> {
     try {
@@ -143,6 +166,14 @@ function endProcessIn(delay: number): void {
   end.unref();
 }
 
+function reopenLogFile(): void {
+  try {
+    reopenLog();
+  } catch (error) {
+    logger.error("the log stays where it is: {reason}", { reason: (error as Error).message });
+  }
+}
+
 async function reread(server: EnsembleServer): Promise<void> {
   try {
     await server.rereadCertificates();
@@ -157,14 +188,16 @@ async function reread(server: EnsembleServer): Promise<void> {
 function stopOnSignals(stop: (code: number) => Promise<unknown>): Disposable {
   const listeners = new DisposableStack();
   let asked = false;
+  const ask = (code: number) => {
+    asked = true;
+    // Why a start failed is told where it is waited for.
+    stop(code).catch(() => {});
+  };
   for (const [name, code] of Object.entries(SIGNALS)) {
-    listeners.use(onSignal(name as Deno.Signal, () => {
-      if (asked) Deno.exit(code);
-      asked = true;
-      // Why a start failed is told where it is waited for.
-      stop(code).catch(() => {});
-    }));
+    listeners.use(onSignal(name as Deno.Signal, () => asked ? Deno.exit(code) : ask(code)));
   }
+  // The kernel and the shell both send it when a terminal closes: the second one is no impatience.
+  listeners.use(onHangup("end", () => asked || ask(HANGUP_CODE)));
   return listeners;
 }
 

@@ -26,8 +26,7 @@ import { importCookie, SilentPeerError } from "./handshake.ts";
 import { Identities } from "./identity.ts";
 import type { Presence } from "./liveness.ts";
 import { Instance } from "./instance.ts";
-import { ownKernel } from "./kernel.ts";
-import { announceChange, keepRegistered, register } from "./registration.ts";
+import { keepRegistered, register } from "./registration.ts";
 import type { RegistryEntry } from "./registry_entry.ts";
 import type { RegistryHandlers } from "./registry_protocol.ts";
 import { askRegistry } from "./registry_requests.ts";
@@ -82,15 +81,14 @@ export class ActorServer implements Controlled {
   readonly id: ServerId;
   /** Its actors. */
   readonly actors: ActorSystem;
+  /** The entry by which others find it. */
+  readonly entry: RegistryEntry;
   /** What others may do in it. */
   readonly capabilities: Capabilities;
   readonly #router: Router;
   readonly #identities: Identities;
   readonly #book: AddressBook;
   readonly #listeners: Listener[];
-  readonly #instance: Uint8Array;
-  readonly #announced: readonly Address[] | undefined;
-  readonly #roles: readonly string[];
   readonly #abort = new AbortController();
   readonly #stopped = Promise.withResolvers<void>();
   readonly #registered: boolean;
@@ -148,9 +146,14 @@ export class ActorServer implements Controlled {
       { id: options.id, instance: instance.publicKey },
       { adminKey: options.adminKey, lines: this.actors.lines },
     );
-    this.#instance = instance.publicKey;
-    this.#announced = options.announce;
-    this.#roles = options.roles;
+    this.entry = {
+      id: options.id,
+      instance: instance.publicKey,
+      addresses: options.announce ?? listeners.map(({ address }) => reachable(address)),
+      roles: options.roles,
+      pid: Deno.pid,
+      host: hostName(),
+    };
   }
 
   /**
@@ -171,7 +174,6 @@ export class ActorServer implements Controlled {
             // Nothing is accepted before there is a server.
             onRefused: (from, reason) => void (server && server.#logRefusal(from, reason)),
             onWarning: (message) => logger.warn("{message}", { message }),
-            onMoved: () => void (server && server.#announceMove()),
           }),
         );
         signal?.throwIfAborted();
@@ -190,21 +192,6 @@ export class ActorServer implements Controlled {
       for (const actor of server?.actors.actors() ?? []) actor.exit("the server did not start");
       throw error;
     }
-  }
-
-  /** The entry by which others find it. A socket that has to be made again changes it. */
-  get entry(): RegistryEntry {
-    const own = this.#listeners.map(({ address }) => reachable(address));
-    const files = new Map(own.map((address) => [formatAddressUrl(address), address]));
-    return {
-      id: this.id,
-      instance: this.#instance,
-      addresses: this.#announced?.map((each) => files.get(formatAddressUrl(each)) ?? each) ?? own,
-      roles: this.#roles,
-      pid: Deno.pid,
-      host: hostName(),
-      kernel: ownKernel(),
-    };
   }
 
   /** Aborted when the server begins to stop: hand it to what runs besides actors. */
@@ -337,12 +324,8 @@ export class ActorServer implements Controlled {
       throw error;
     }
     logger.info("{id} is in the registry", { id: this.id });
-    this.#registration = this.actors.spawn("registration", keepRegistered(() => this.entry));
+    this.#registration = this.actors.spawn("registration", keepRegistered(this.entry));
     this.#essential.add(this.#registration);
-  }
-
-  #announceMove(): void {
-    if (this.#registration) announceChange(this.#registration);
   }
 
   async #acceptAll(listener: Listener): Promise<void> {

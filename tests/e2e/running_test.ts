@@ -133,20 +133,27 @@ Deno.test("a registry on a port serves those who do not share its directory of s
   assert.deepEqual(other.sockets(), []);
 });
 
-Deno.test("--log-file - is the log in the server's directory, --log says how much", async () => {
+Deno.test("--log-file - is the log in the server's directory, also when that was renamed, --log says how much", async () => {
   await using ensemble = await RunningEnsemble.start();
   const program = await ensemble.write("main.ts", WAITING);
   const server = ensemble.spawn("run", "--log", "DEBUG", "--log-file", "-", "a", program);
   const quiet = ensemble.spawn("run", "--log", "ERROR", "b", program);
   await server.until(() => ensemble.answers("a"), "reached");
   await quiet.until(() => ensemble.answers("b"), "reached");
+  const file = `${ensemble.places.gerbilPath}/ensemble/server/a/log`;
+  await Deno.rename(file, `${file}.1`);
+  server.signal("SIGHUP");
+  const isReopened = () => Deno.stat(file).then(({ size }) => size > 0, () => false);
+  await server.until(isReopened, "logging to a new file");
   await ensemble.lines("shutdown", "-f");
   assert.equal(await server.exit(), 0);
   assert.equal(await quiet.exit(), 0);
   assert.deepEqual([...server.log, ...quiet.log], []);
-  const log = await Deno.readTextFile(`${ensemble.places.gerbilPath}/ensemble/server/a/log`);
-  assert.match(log, /^\S+Z INFO server: a listens at unix:\S+\n/);
-  assert.match(log, / DEBUG /);
+  const rotated = await Deno.readTextFile(`${file}.1`);
+  assert.match(rotated, /^\S+Z INFO server: a listens at unix:\S+\n/);
+  assert.match(rotated, / DEBUG /);
+  const log = await Deno.readTextFile(file);
+  assert.match(log, /^\S+Z INFO server: a has read its certificates again\n/);
   assert.match(log, /INFO server: a has stopped\n$/);
 });
 

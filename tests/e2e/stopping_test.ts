@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { gxensembleOnTerminal } from "../terminal.ts";
+import { gxensembleOnTerminal, Terminal } from "../terminal.ts";
 import { installAdministrator } from "./administrator.ts";
 import { RunningEnsemble } from "./running_ensemble.ts";
 
@@ -39,6 +39,26 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     );
   });
 }
+
+Deno.test("a server whose terminal closes stops in good order, and its console throws nothing", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  const told = ensemble.path("told");
+  const main = await ensemble.write(
+    "main.ts",
+    `${
+      TIDY.replace(
+        'console.log("main was told");',
+        `console.log("to nobody"); Deno.writeTextFileSync(${JSON.stringify(told)}, "");`,
+      )
+    }`,
+  );
+  const command = [...ensemble.places.program, "run", "a", main];
+  await using terminal = new Terminal(ensemble.places, command);
+  await terminal.shows("ready");
+  await terminal.close();
+  assert.ok((await Deno.stat(told)).isFile);
+  assert.deepEqual(ensemble.sockets(), ["registry"]);
+});
 
 Deno.test("a main that is cut off is a warning that names the option, and exit 1", async () => {
   await using ensemble = await RunningEnsemble.start();

@@ -1,0 +1,57 @@
+/**
+ * Signals that a process was started to ignore, as `nohup` does it.
+ *
+ * Deno takes over SIGHUP, SIGINT and SIGTERM half a second after its own start, and any signal that is listened to.
+ * From then on the system no longer knows what was ignored, and a signal that should be ignored ends the process.
+ * So this is found out when this module is first evaluated, and the signal then has to be listened to, to no effect.
+ *
+ * @module
+ */
+import { constants } from "node:os";
+
+/** Bit 0 is signal 1. */
+const ignoredAtStart = readIgnored();
+
+/**
+ * Whether the process was started to ignore a signal. Where this cannot be found out it was not: on Windows, without
+ * the permissions to read `/proc/self/status` or run `ps`, and when this module is evaluated too late.
+ */
+export function isIgnored(signal: Deno.Signal): boolean {
+  const number = constants.signals[signal as keyof typeof constants.signals];
+  return number !== undefined && (ignoredAtStart >> BigInt(number - 1) & 1n) === 1n;
+}
+
+/** The mask of the signals that are being ignored now. */
+function readIgnored(): bigint {
+  return maskOf(readStatus) ?? maskOf(askPs) ?? 0n;
+}
+
+/** Reads a mask in hexadecimal digits; undefined where there is none, or no permission for it. */
+function maskOf(read: () => string | undefined): bigint | undefined {
+  try {
+    const digits = read();
+    return digits === undefined ? undefined : BigInt(`0x${digits.trim()}`);
+  } catch {
+    return undefined;
+  }
+}
+
+/** As Linux tells it; see proc_pid_status(5). */
+function readStatus(): string | undefined {
+  const path = "/proc/self/status";
+  // A program that runs with few permissions must not be asked for this one.
+  if (!isGranted({ name: "read", path })) return undefined;
+  return /^SigIgn:\s*([0-9a-f]+)$/m.exec(Deno.readTextFileSync(path))?.[1];
+}
+
+/** As macOS and other Unix systems tell it; see ps(1). */
+function askPs(): string | undefined {
+  if (!isGranted({ name: "run", command: "ps" })) return undefined;
+  const args = ["-o", "ignored=", "-p", `${Deno.pid}`];
+  const { stdout } = new Deno.Command("ps", { args, stdin: "null", stderr: "null" }).outputSync();
+  return new TextDecoder().decode(stdout);
+}
+
+function isGranted(permission: Deno.PermissionDescriptor): boolean {
+  return Deno.permissions.querySync(permission).state === "granted";
+}
