@@ -97,9 +97,11 @@ export type { ModuleNamespace } from "./runtime/code/library_table.ts";
 export type { SourceLocation } from "./runtime/code/module_error.ts";
 export type { Candidate, Cycle, Link, ModuleName, Unit } from "./runtime/code/unit.ts";
 export type {
+  CompiledModule,
   Instance,
   LibraryImport,
   LoadOutcome,
+  LoadProgramOptions,
   LoadRequest,
   LoadResult,
 } from "./runtime/code/unit_store.ts";
@@ -120,6 +122,7 @@ export {
   type StartServerOptions,
 } from "./runtime/ensemble/ensemble_server.ts";
 export type { LogFormat, LogLevel, LogOptions } from "./runtime/ensemble/log_options.ts";
+export { runServer, type RunServerOptions } from "./cli/run_server.ts";
 export { callWithEnsembleServer } from "./runtime/ensemble/call_with_server.ts";
 export {
   type Asker,

@@ -49,7 +49,8 @@ export const EXAMPLES: Examples = {
   "gxensemble compile": [
     [
       "one file to copy to hosts that have neither Deno nor the sources",
-      "gxensemble compile -o httpd-exe examples/httpd/httpd_exe.ts",
+      "gxensemble compile -o httpd examples/httpd/httpd_svc.ts",
+      'scp httpd web1: && ssh web1 ./httpd --roles "(httpd)" httpd1 8080',
     ],
     [
       "with the pages that the program reads from beside its module",

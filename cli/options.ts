@@ -7,8 +7,8 @@ import { Argument, Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import { collecting, reading } from "../registry/options.ts";
 import { checkCapabilities } from "../runtime/actor/capability.ts";
 import type { ActorId } from "../runtime/actor/ref.ts";
-import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
-import { InvalidInputError } from "../runtime/errors.ts";
+import { parseServerId, REGISTRY_ID, type ServerId } from "../runtime/actor/server_id.ts";
+import { EnsembleError, InvalidInputError } from "../runtime/errors.ts";
 import { DEFAULT_GRACE, parseGrace } from "../runtime/ensemble/grace.ts";
 import type { LogLevel } from "../runtime/ensemble/log_options.ts";
 import { type Address, parseAddresses } from "../runtime/wire/address.ts";
@@ -59,6 +59,18 @@ function parseModuleId(text: string): string {
 /** `<server-id>`. */
 export const serverIdArgument = () =>
   new Argument("<server-id>", "the server id").argParser(reading(parseServerId));
+
+/**
+ * Refuses the id of the registry to other servers.
+ *
+ * @throws {EnsembleError} when it is that.
+ */
+export function requireOrdinaryId(id: ServerId): void {
+  if (id !== REGISTRY_ID) return;
+  throw new EnsembleError(
+    "the id registry is that of the registry: run it with gxensemble registry",
+  );
+}
 
 /** `[server-id]`, of the command that without one means the whole ensemble. */
 export const optionalServerIdArgument = () =>

@@ -9,15 +9,7 @@
 import { Command, type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import { registryCommand } from "../registry/command.ts";
 import { helpFormat } from "../registry/help_format.ts";
-import {
-  addGerbilPath,
-  announceOption,
-  listenOption,
-  logFileOption,
-  logFormatOption,
-  logOption,
-  noLoaderOption,
-} from "../registry/options.ts";
+import { addGerbilPath, logOption } from "../registry/options.ts";
 import { formatVersion } from "../registry/version.ts";
 import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
 import { addAuthorityCommand } from "./ca_program.ts";
@@ -31,7 +23,6 @@ import {
   authorizedServerIdArgument,
   capabilitiesArgument,
   forceOption,
-  graceOption,
   includeOption,
   jsonOption,
   libraryPrefixOption,
@@ -43,11 +34,11 @@ import {
   portableOption,
   registryOption,
   retractedServerIdArgument,
-  rolesOption,
   serverIdArgument,
   targetOption,
 } from "./options.ts";
 import { helpWidth, printNotice, printText } from "./output.ts";
+import { addRunOptions } from "./run_options.ts";
 import { UsageError } from "./usage_error.ts";
 import { asUsageError } from "./wrong_usage.ts";
 
@@ -94,17 +85,8 @@ export function createProgram(): CommandUnknownOpts {
 }
 
 function addServerCommands(program: CommandUnknownOpts): void {
-  program.command("run").description("run a server in the ensemble")
-    .passThroughOptions()
-    .addOption(logOption("info"))
-    .addOption(logFileOption())
-    .addOption(listenOption())
-    .addOption(announceOption())
-    .addOption(registryOption())
-    .addOption(rolesOption())
-    .addOption(logFormatOption())
-    .addOption(graceOption())
-    .addOption(noLoaderOption())
+  addRunOptions(program.command("run"))
+    .description("run a server in the ensemble")
     .addArgument(serverIdArgument())
     .addArgument(moduleIdArgument())
     .argument("[main-args...]", "arguments for the module's main procedure")

@@ -31,14 +31,30 @@ export function buildStatement(build: BuildDetails): string {
  * on, a name and a version a line, as `deno --version` does.
  */
 export function formatVersion(program: string): string {
+  return formatLines(program, configuration.version, runtimeVersions());
+}
+
+/** The same for a program that stands on this one, whose version need not be known. */
+export function formatProgramVersion(program: string, version: string | undefined): string {
+  return formatLines(program, version, [
+    `gxensemble ${configuration.version}`,
+    ...runtimeVersions(),
+  ]);
+}
+
+function formatLines(program: string, version = "", others: readonly string[]): string {
   const build = (globalThis as { [BUILD]?: BuildDetails })[BUILD];
   const origin = [
     ...(build?.commit ? [`commit ${build.commit}`] : []),
     ...(build?.date ? [`built ${build.date}`] : []),
   ];
   return [
-    `${program} ${configuration.version} (${build?.form ?? "source"}, ${Deno.build.target})`,
+    `${program} ${version && `${version} `}(${build?.form ?? "source"}, ${Deno.build.target})`,
     ...(origin.length > 0 ? [origin.join(", ")] : []),
-    ...Object.entries(Deno.version).map(([name, version]) => `${name} ${version}`),
+    ...others,
   ].join("\n");
+}
+
+function runtimeVersions(): string[] {
+  return Object.entries(Deno.version).map(([name, version]) => `${name} ${version}`);
 }

@@ -3,70 +3,71 @@
  *
  * @module
  */
-import { REGISTRY_ID } from "../../runtime/actor/server_id.ts";
-import { explainParts } from "../../runtime/error_report.ts";
-import { describeThrown } from "../../runtime/thrown.ts";
-import { callWithEnsembleServer } from "../../runtime/ensemble/call_with_server.ts";
-import { onHangup } from "../../runtime/ensemble/hangup.ts";
-import { buildProgram, loadRequest } from "../modules/program.ts";
-import { operatorName } from "../operator.ts";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { getLogger } from "npm:@logtape/logtape@^2.4.2";
+import { logOptions } from "../../registry/options.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
+import { callWithEnsembleServer } from "../../runtime/ensemble/call_with_server.ts";
+import { type EnsembleServer, lendServer } from "../../runtime/ensemble/ensemble_server.ts";
+import { onHangup } from "../../runtime/ensemble/hangup.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
-import type { Address } from "../../runtime/wire/address.ts";
-import { logOptions, type ServerOptions } from "../../registry/options.ts";
+import { callMain } from "../main_call.ts";
+import { findEntryPoint } from "../modules/entry_point.ts";
+import { buildProgram, loadRequest, type Program, programsBelow } from "../modules/program.ts";
+import { operatorName } from "../operator.ts";
+import { requireOrdinaryId } from "../options.ts";
+import type { RunOptions } from "../run_options.ts";
 
-/** Where what programs call is, and not what they are. */
-const RUNTIME_DIRECTORY = new URL("../../runtime/", import.meta.url).href;
+const logger = getLogger(["gxensemble", "server"]);
 
-/** Options of {@linkcode run}. */
-export interface RunOptions extends ServerOptions {
-  /** Where the registry is; none when not given. */
-  registry: Address[];
-  /** What the server does in the ensemble. */
-  roles: string[];
-  /** How long the server may take to stop, in ms. */
-  grace: number;
-  /** Whether it takes code from others. */
-  loader: boolean;
-}
-
-/** Runs a server that executes the module's `main` with the arguments, until it is shut down. */
+/**
+ * Runs a server that executes the module's `main` with the arguments, until it is shut down. A module that exports no
+ * `main` is run as `deno run` runs it, and the server goes on when its top level has come to its end.
+ *
+ * Where the program starts a server itself, by the same id, it gets the one that is there.
+ */
 export async function run(
   serverId: ServerId,
   moduleId: string,
   mainArguments: string[],
   options: RunOptions,
 ): Promise<void> {
-  if (serverId === REGISTRY_ID) {
-    throw new EnsembleError(
-      "the id registry is that of the registry: run it with gxensemble registry",
-    );
-  }
+  requireOrdinaryId(serverId);
   // There is nothing to read again yet, which is no reason to end.
   using _early = onHangup("reread", () => {});
   const program = await buildProgram(moduleId);
+  const { exportsMain, startsItself } = await findEntryPoint(moduleId);
+  if (!exportsMain && !startsItself) {
+    throw new EnsembleError(`${moduleId} exports no function main to run`);
+  }
   await callWithEnsembleServer(serverId, async (server) => {
     // Into the server's own store: what is loaded later shares these very modules.
     await server.ship(program.units);
+    if (!exportsMain) return await runItself(server, { moduleId, program, args: mainArguments });
     const { namespace } = await server.load(loadRequest(program, operatorName()));
-    if (typeof namespace.main !== "function") {
-      throw new EnsembleError(`${moduleId} exports no function main to run`);
-    }
-    try {
-      await namespace.main(...mainArguments);
-    } catch (thrown) {
-      throw new EnsembleError(`main of ${moduleId} failed: ${describeFailure(thrown)}`, {
-        cause: thrown,
-      });
-    }
+    lendServer("gxensemble run");
+    await callMain(namespace.main, { whose: `main of ${moduleId}`, args: mainArguments });
   }, { ...options, log: logOptions(options) });
 }
 
-/** What was thrown, the place in the author's files where it was, and why. */
-function describeFailure(thrown: unknown): string {
-  const stack = thrown instanceof Error ? thrown.stack ?? "" : "";
-  const [place] = (stack.match(/\bfile:\S+:\d+:\d+/g) ?? [])
-    .filter((place) => !place.startsWith(RUNTIME_DIRECTORY));
-  const reason = place ? `${describeThrown(thrown)}, at ${place}` : describeThrown(thrown);
-  return [reason, ...explainParts(thrown)].join("\n");
+/** Runs a program that is its top level. */
+async function runItself(
+  server: EnsembleServer,
+  { moduleId, program, args }: { moduleId: string; program: Program; args: string[] },
+): Promise<void> {
+  const file = moduleId.startsWith("file:") ? fileURLToPath(moduleId) : resolve(moduleId);
+  Object.defineProperty(Deno, "args", { value: args });
+  globalThis.process.argv = [Deno.execPath(), file, ...args];
+  const by = operatorName();
+  // A top level that waits until the server stops never makes current what it imports.
+  for (const below of programsBelow(program)) await server.load(loadRequest(below, by));
+  lendServer("gxensemble run");
+  await server.load(loadRequest(program, by), { asMain: true });
+  if (server.signal.aborted) return;
+  logger.info("{module} has run, and {id} goes on until it is shut down", {
+    module: moduleId,
+    id: server.id,
+  });
+  await server.stopped;
 }

@@ -20,8 +20,8 @@ export interface ExecutableOptions extends StageOptions {
   readonly entry: string;
   /** The file to write, which replaces one that is there. */
   readonly output: string;
-  /** What the program is called; as its file is, when absent. */
-  readonly name?: string;
+  /** Told what a person should know who has an executable made. */
+  readonly onNotice?: (message: string) => void;
   /** The platform; this one when absent. */
   readonly target?: Target | undefined;
   /** Whether the portable form is wanted, and not only where the other cannot be made. */

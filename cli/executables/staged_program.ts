@@ -3,22 +3,25 @@
  *
  * @module
  */
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { RUNTIME_MODULE } from "../../runtime/code/library_table.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
+import { ModuleError } from "../../runtime/code/module_error.ts";
+import { findEntryPoint } from "../modules/entry_point.ts";
 import { parseJson } from "../modules/json.ts";
 import { findProject, type Project } from "../modules/project.ts";
 import { bundleProgram } from "./bundle.ts";
 import { denoReason, findDeno, runDeno } from "./deno_program.ts";
 import { includeFiles } from "./included_files.ts";
 import { runtimeModule } from "./runtime_module.ts";
+import { writeServerModule } from "./server_module.ts";
 import type { WorkDirectory } from "./work_directory.ts";
 
 /** Options of {@linkcode stageProgram}. */
 export interface StageOptions {
-  /** Told what a person should know who has an executable made. */
-  readonly onNotice?: (message: string) => void;
+  /** What the program is called; as its file is, when absent. */
+  readonly name?: string;
   /** Modules that are bundled besides, for the program to hand out. */
   readonly entries?: readonly string[];
   /** Files and directories to put beside the program, in the place that they have beside its first module. */
@@ -58,14 +61,16 @@ export async function stageProgram(
   const { signal } = work;
   const deno = await findDeno();
   const project = await findProject(entry);
+  const start = await startModule(entry, { name: options.name ?? basename(output), project, work });
   const importMap = join(work.path, "import_map.json");
-  const isMapped = project.importMap.resolve(RUNTIME_MODULE, pathToFileURL(entry).href);
+  const isMapped = start === entry &&
+    project.importMap.resolve(RUNTIME_MODULE, pathToFileURL(entry).href);
   if (!isMapped) {
     const runtime = await runtimeModule(join(work.path, "runtime"));
     const map = project.importMap.toJSON({ [RUNTIME_MODULE]: runtime });
     await Deno.writeTextFile(importMap, JSON.stringify(map));
   }
-  const first = await bundleProgram([entry, ...options.entries ?? []], {
+  const first = await bundleProgram([start, ...options.entries ?? []], {
     deno,
     signal,
     directory,
@@ -73,12 +78,6 @@ export async function stageProgram(
     ...!isMapped && { importMap },
     lazyBuiltins: options.lazyBuiltins ?? [],
   });
-  if (await isForRun(join(directory, first))) {
-    options.onNotice?.(
-      `an executable does not call the main that ${entry} exports, as gxensemble run does: have the ` +
-        `module call it where import.meta.main is true, with callWithEnsembleServer`,
-    );
-  }
   const include = (options.include ?? []).map((path) => resolve(path));
   await includeFiles(include, {
     from: dirname(entry),
@@ -94,14 +93,34 @@ export async function stageProgram(
   return { deno, signal, directory, entry: first, flags };
 }
 
-/** Whether a program exports a main, as those for `gxensemble run` do, and does not ask whether it is run by itself. */
-async function isForRun(path: string): Promise<boolean> {
-  const text = await Deno.readTextFile(path);
-  const { init, parse } = await import("npm:es-module-lexer@^3.0.5");
-  await init;
-  const [, exports] = parse(text);
-  return exports.some((each) => "name" in each && each.name === "main") &&
-    !text.includes("import.meta.main");
+/**
+ * The module that the executable of a program starts with: the program's own, where that starts itself, and else one that
+ * is written to run its `main` as `gxensemble run` does.
+ *
+ * @throws {EnsembleError} when there is nothing to run.
+ */
+async function startModule(
+  entry: string,
+  { name, project, work }: { name: string; project: Project; work: WorkDirectory },
+): Promise<string> {
+  let entryPoint;
+  try {
+    entryPoint = await findEntryPoint(entry);
+  } catch (error) {
+    // What is wrong with a module the bundler says.
+    if (error instanceof ModuleError) return entry;
+    throw error;
+  }
+  if (entryPoint.startsItself) return entry;
+  if (!entryPoint.exportsMain) {
+    throw new EnsembleError(
+      `${entry} has nothing to run: it exports no function main, and its top level does nothing`,
+    );
+  }
+  const directory = join(work.path, "server");
+  await Deno.mkdir(directory);
+  const { version } = project;
+  return await writeServerModule(entry, { directory, name, version });
 }
 
 /** The flags for what the project's configuration calls unstable, which Deno must know. */

@@ -11,6 +11,7 @@ import {
   type Unit,
   unitSpecifier,
 } from "../../runtime/code/unit.ts";
+import { staticImports, unitTree } from "../../runtime/code/unit_tree.ts";
 import { encodeMappings } from "../../runtime/code/source_map.ts";
 import { editMappings } from "../../runtime/code/text_edits.ts";
 import type { ModuleError } from "../../runtime/code/module_error.ts";
@@ -70,6 +71,18 @@ export async function buildProgram(file: string, options: ProgramOptions = {}): 
 export function loadRequest({ entry, units, libraries }: Program, by: string): LoadRequest {
   const modules = units.map(({ module, path, hash }): ModuleName => ({ module, path, hash }));
   return { entry, modules, libraries, by };
+}
+
+/** The programs that the first module of a program imports by statements, in the order of its text. */
+export function programsBelow(program: Program): Program[] {
+  const { entry, units } = program;
+  const byHash = new Map(units.map((unit) => [unit.hash, unit]));
+  const first = byHash.get(entry)!;
+  const own = first.cycle?.members ?? [];
+  return staticImports(first).filter((hash) => !own.includes(hash)).map((hash) => {
+    const tree = unitTree(hash, byHash);
+    return { ...program, entry: hash, units: units.filter((unit) => tree.has(unit.hash)) };
+  });
 }
 
 /** Builds the unit of a module that is in no cycle. */

@@ -33,6 +33,8 @@ export interface LocalPackage {
 export interface Project {
   /** The absolute path of its directory, or undefined for a module outside any project. */
   readonly directory?: string;
+  /** Its version, where it has one. */
+  readonly version?: string | undefined;
   /** Its import map, with those of the members of a workspace; empty where it has none. */
   readonly importMap: ImportMap;
   /** The unstable features of Deno that it uses. */
@@ -91,6 +93,7 @@ export async function findProject(path: string): Promise<Project> {
   const all = [root, ...members, ...links];
   return {
     directory: root.directory,
+    version: configuration?.version ?? root.package?.version,
     importMap: await readImportMaps(root, [...members, ...links]),
     unstable: configuration?.unstable ?? [],
     localPackages: all.flatMap(localPackages),

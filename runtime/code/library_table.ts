@@ -107,11 +107,15 @@ export class LibraryTable {
 
   /** The file name of a module that exports what the library exports. Throws as `import` does. */
   async shim(specifier: string): Promise<string> {
-    const namespace = await this.import(specifier);
-    let shim = this.#shims.get(specifier);
+    return await this.shimOf(specifier, await this.import(specifier));
+  }
+
+  /** The file name of a module that exports what a namespace does, which is called `name`. */
+  async shimOf(name: string, namespace: ModuleNamespace): Promise<string> {
+    let shim = this.#shims.get(name);
     if (shim?.namespace !== namespace) {
-      shim = { namespace, written: this.#write(specifier, namespace) };
-      this.#shims.set(specifier, shim);
+      shim = { namespace, written: this.#write(name, namespace) };
+      this.#shims.set(name, shim);
     }
     return await shim.written;
   }

@@ -53,6 +53,10 @@ export class UnitInstances {
   readonly #namespaces = new Map<string, ModuleNamespace>();
   /** How often units were evaluated anew, after their first time. */
   readonly #reruns = new Map<string, number>();
+  /** The units whose first instances are a part of the executable, in no file of their own. */
+  readonly #compiled = new Set<string>();
+  /** The unit that the process was started for. */
+  #main: string | undefined;
   readonly #workers: WorkerFiles;
 
   /** No instances yet, of these `units`; the map may grow. */
@@ -71,6 +75,17 @@ export class UnitInstances {
   /** How many instances of a unit there are. */
   count(hash: string): number {
     return this.#namespaces.has(hash) ? 1 + (this.#reruns.get(hash) ?? 0) : 0;
+  }
+
+  /** Takes what has been evaluated elsewhere as the instance of a unit. */
+  adopt(hash: string, namespace: ModuleNamespace): void {
+    this.#namespaces.set(hash, namespace);
+    this.#compiled.add(hash);
+  }
+
+  /** Makes a unit the one that the process was started for: its `import.meta.main` is true. */
+  makeMain(hash: string): void {
+    this.#main = hash;
   }
 
   /**
@@ -116,6 +131,7 @@ export class UnitInstances {
     for (const [hash, namespace] of namespaces) {
       this.#namespaces.set(hash, namespace);
       this.#modules.set(hash, fresh.get(hash)!);
+      this.#compiled.delete(hash);
       this.#reruns.set(hash, (this.#reruns.get(hash) ?? 0) + 1);
     }
   }
@@ -205,7 +221,7 @@ export class UnitInstances {
     const { edits, declarations } = accessSurroundings(unit);
     if (declarations !== undefined) {
       surround(this.#files.url(file), {
-        describe: (own) => authorMeta(unit, own),
+        describe: (own) => authorMeta(unit, { own, main: unit.hash === this.#main }),
         import: (target) => this.#importLinked(unit, target),
         worker: (url) => this.#workerStart(unit, url),
         importComputed: (specifier, options) => this.#importComputed(unit, specifier, options),
@@ -240,7 +256,11 @@ export class UnitInstances {
   async #linkEdit(unit: Unit, link: Link, fileOf: FileOf): Promise<TextEdit> {
     const hash = linkedUnit(unit, link.target);
     try {
-      const file = hash === undefined ? await this.#libraries.shim(link.target) : fileOf(hash);
+      const file = hash === undefined
+        ? await this.#libraries.shim(link.target)
+        : this.#compiled.has(hash)
+        ? await this.#libraries.shimOf(this.#units.get(hash)!.module, this.#namespaces.get(hash)!)
+        : fileOf(hash);
       return { start: link.start, end: link.end, replacement: `./${file}` };
     } catch (error) {
       throw new ModuleError((error as Error).message, { path: unit.path }, { cause: error });

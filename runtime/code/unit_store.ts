@@ -61,6 +61,18 @@ export interface Instance {
   bytes: number;
 }
 
+/** Options of {@linkcode UnitStore.load}. */
+export interface LoadProgramOptions {
+  /** Whether the module is what the process was started for: its `import.meta.main` is true. */
+  asMain?: boolean;
+}
+
+/** A module that a program was compiled with, and has evaluated. */
+export interface CompiledModule extends ModuleName {
+  /** Its exports. */
+  namespace: ModuleNamespace;
+}
+
 /** What a load did, and what it gives. */
 export interface LoadResult extends LoadOutcome {
   /** The exports of the entry. */
@@ -77,6 +89,8 @@ export class UnitStore {
   readonly #units = new Map<string, Unit>();
   readonly #instances: UnitInstances;
   readonly #history = new LoadHistory();
+  /** The hashes of units that stand for compiled modules, without their texts. */
+  readonly #compiled = new Set<string>();
   #closed = false;
 
   private constructor(files: UnitFiles) {
@@ -98,7 +112,7 @@ export class UnitStore {
 
   /** Which of these hashes the store has no unit for, in the order given. */
   missing(hashes: string[]): string[] {
-    return hashes.filter((hash) => !this.#units.has(hash));
+    return hashes.filter((hash) => !this.#units.has(hash) || this.#compiled.has(hash));
   }
 
   /**
@@ -108,7 +122,28 @@ export class UnitStore {
    */
   async add(units: Unit[]): Promise<void> {
     await verifyUnits(units);
-    for (const unit of units) if (!this.#units.has(unit.hash)) this.#units.set(unit.hash, unit);
+    for (const unit of units) {
+      if (this.#units.has(unit.hash) && !this.#compiled.delete(unit.hash)) continue;
+      this.#units.set(unit.hash, unit);
+    }
+  }
+
+  /**
+   * Takes the modules that a program was compiled with as the current instances of their units: code that is
+   * loaded later shares them. A store that has a unit already keeps its own instance.
+   *
+   * @param by who started the program, for the history: `user@host`.
+   */
+  adopt(modules: readonly CompiledModule[], by: string): void {
+    for (const { module, path, hash, namespace } of modules) {
+      if (this.#units.has(hash)) continue;
+      const name = { module, path, hash };
+      // Its text and what it imports are in the executable, and come here when a program that has it is loaded.
+      this.#units.set(hash, { ...name, text: "", links: [], metaProperties: [], pauses: false });
+      this.#compiled.add(hash);
+      this.#instances.adopt(hash, namespace);
+      this.#history.makeCurrent(name, { by });
+    }
   }
 
   /**
@@ -121,11 +156,15 @@ export class UnitStore {
    * `install` does, but then its module is current.
    * @throws {DisconnectedError} when the store was closed meanwhile, and its files are gone.
    */
-  async load(request: LoadRequest): Promise<LoadResult> {
+  async load(
+    request: LoadRequest,
+    { asMain = false }: LoadProgramOptions = {},
+  ): Promise<LoadResult> {
     try {
+      if (asMain) this.#instances.makeMain(request.entry);
       return await this.#load(request);
     } catch (error) {
-      if (!this.#closed) throw error;
+      if (!this.#closed || asMain) throw error;
       throw new DisconnectedError("the server has stopped, and loads nothing any more", {
         cause: error,
       });

@@ -89,11 +89,15 @@ export function accessSurroundings(unit: Unit): SurroundingsAccess {
 }
 
 /** The `import.meta` of a module where its author has it. */
-export function authorMeta({ path, module }: ModuleName, own: ImportMeta): ImportMeta {
+export function authorMeta(
+  { path, module }: ModuleName,
+  { own, main }: { own: ImportMeta; main: boolean },
+): ImportMeta {
   // A module id may go on where the path ends, with a query.
   const name = basename(path);
   const url = pathToFileURL(path).href + module.slice(module.lastIndexOf(name) + name.length);
   return Object.assign(Object.create(null), own, {
+    main,
     url,
     filename: path,
     dirname: dirname(path),

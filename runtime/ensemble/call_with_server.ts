@@ -8,8 +8,12 @@ import { ActorExit } from "../actor/cases.ts";
 import type { ServerId } from "../actor/server_id.ts";
 import { DisconnectedError } from "../errors.ts";
 import { MAX_DELAY, within } from "../within.ts";
-import { type EnsembleServer, startServer, type StartServerOptions } from "./ensemble_server.ts";
-import { DEFAULT_GRACE } from "./grace.ts";
+import {
+  type EnsembleServer,
+  isLent,
+  startServer,
+  type StartServerOptions,
+} from "./ensemble_server.ts";
 import { keepIgnoringHangup, onHangup } from "./hangup.ts";
 import { reopenLog } from "./logging.ts";
 import { installServerConsole } from "./server_console.ts";
@@ -63,9 +67,9 @@ export async function callWithEnsembleServer<Result>(
   main: (server: EnsembleServer) => Result | Promise<Result>,
   options: StartServerOptions = {},
 ): Promise<Result | undefined> {
+  if (isLent()) return await callWithLentServer(id, main, options);
   // A server of this process may have been stopped before; the process goes on with this one.
   clearTimeout(end);
-  const { grace = DEFAULT_GRACE } = options;
   const start = new Start(id, options);
   keepIgnoringHangup();
   installServerConsole();
@@ -74,26 +78,50 @@ export async function callWithEnsembleServer<Result>(
   using _errors = logStrayErrors();
   const server = await start.finish();
   let over = Infinity;
-  server.signal.addEventListener("abort", () => over = performance.now() + grace);
+  server.signal.addEventListener("abort", () => {
+    over = performance.now() + server.grace;
+  });
   const program = Promise.resolve(server).then(main);
   try {
     const ended = await Promise.race([
       program.then(() => true),
       server.stopped.then(() => false),
     ]);
-    if (!ended && !await within(over - performance.now(), program)) cutOff(id, grace);
+    if (!ended && !await within(over - performance.now(), program)) cutOff(id, server.grace);
     return await program;
   } catch (error) {
-    // A program that fails because its server stops has been stopped, not failed.
-    if (!server.signal.aborted) throw error;
-    const level = isOfTheStop(error, server.signal) ? "debug" : "warn";
-    logger[level]("main of {id} ended with: {error}", { id, error });
+    noteEnd(server, error);
     return undefined;
   } finally {
     const wasStopped = server.signal.aborted;
     await server.stop();
     if (wasStopped) endProcessIn(Math.max(over - performance.now(), LEAST_REST));
   }
+}
+
+/** The same for a program in a process that was made a server for it: who did that sees to all but `main`. */
+async function callWithLentServer<Result>(
+  id: ServerId,
+  main: (server: EnsembleServer) => Result | Promise<Result>,
+  options: StartServerOptions,
+): Promise<Result | undefined> {
+  const server = await startServer(id, options);
+  let result: Result | undefined;
+  try {
+    result = await main(server);
+  } catch (error) {
+    // The server that goes on is the sign that the program has failed.
+    noteEnd(server, error);
+  }
+  await server.stop();
+  return result;
+}
+
+/** A program that fails because its server stops has been stopped, not failed; any other failure goes on. */
+function noteEnd({ id, signal }: EnsembleServer, error: unknown): void {
+  if (!signal.aborted) throw error;
+  const level = isOfTheStop(error, signal) ? "debug" : "warn";
+  logger[level]("main of {id} ended with: {error}", { id, error });
 }
 
 /** The start of a server, which a signal may interrupt at any moment: then no socket of it is left. */

@@ -15,7 +15,13 @@ import { loaderHandlers } from "../code/loader.ts";
 import { LOADER_ACTOR } from "../code/loader_protocol.ts";
 import { loaderChecks } from "../code/loader_requests.ts";
 import type { Unit } from "../code/unit.ts";
-import { type LoadRequest, type LoadResult, UnitStore } from "../code/unit_store.ts";
+import {
+  type CompiledModule,
+  type LoadProgramOptions,
+  type LoadRequest,
+  type LoadResult,
+  UnitStore,
+} from "../code/unit_store.ts";
 import { EnsembleError } from "../errors.ts";
 import { readOwnTls } from "../pki/own_tls.ts";
 import { ActorServer } from "../server/actor_server.ts";
@@ -30,7 +36,7 @@ import { readAdminPublicKey } from "./admin_key.ts";
 import { warnOfExpiry } from "./certificate_expiry.ts";
 import { readCookie } from "./cookie.ts";
 import { actorsShare, DEFAULT_GRACE, requireGrace } from "./grace.ts";
-import { guardLoader, refusingLoader } from "./guarded_loader.ts";
+import { guardLoader, LoaderSwitch } from "./guarded_loader.ts";
 import type { LogOptions } from "./log_options.ts";
 import { startLogging, stopLogging } from "./logging.ts";
 import { serverDirectory, socketPath } from "./paths.ts";
@@ -88,6 +94,9 @@ const logger = getLogger(["gxensemble", "server"]);
 
 let current: EnsembleServer | undefined;
 
+/** What started the current server for a program to be run in it, until the program starts one itself. */
+let lender: string | undefined;
+
 /** The id of the server that is being started. */
 let starting: ServerId | undefined;
 
@@ -101,15 +110,25 @@ export class EnsembleServer {
   readonly #server: ActorServer;
   readonly #units: UnitStore;
   readonly #tls: TlsFiles | undefined;
+  readonly #loader: LoaderSwitch;
+  #grace: number;
 
   readonly #stopped: Promise<void>;
 
   /** Made by {@linkcode startServer}. */
   constructor(
     server: ActorServer,
-    parts: { units: UnitStore; tls: TlsFiles | undefined; stopped: Promise<void> },
+    parts: {
+      units: UnitStore;
+      tls: TlsFiles | undefined;
+      stopped: Promise<void>;
+      loader: LoaderSwitch;
+      grace: number;
+    },
   ) {
     this.#server = server;
+    this.#loader = parts.loader;
+    this.#grace = parts.grace;
     this.#units = parts.units;
     this.#tls = parts.tls;
     this.#stopped = parts.stopped;
@@ -210,9 +229,36 @@ export class EnsembleServer {
     return this.#units.add(units);
   }
 
+  /** How long the server may take to stop, in ms. */
+  get grace(): number {
+    return this.#grace;
+  }
+
+  /**
+   * Adds to a server that runs what these options say: roles, addresses, library modules, the longer grace, no loader;
+   * and prepares it. Where the registry is, how the log is kept and the heartbeat stay.
+   *
+   * @throws {EnsembleError} when it cannot listen at an address.
+   */
+  async extend(options: StartServerOptions): Promise<void> {
+    const { roles = [], listen = [], announce, library = {}, loader = true } = options;
+    this.#grace = Math.max(this.#grace, requireGrace(options.grace ?? 0));
+    for (const [specifier, namespace] of Object.entries(library)) {
+      this.#units.registerLibrary(specifier, namespace);
+    }
+    if (!loader) this.#loader.turnOff();
+    await options.prepare?.(this);
+    await this.#server.extend({ roles, listen, announce, grace: actorsShare(this.#grace) });
+  }
+
+  /** Takes the modules that this program was compiled with; see {@linkcode UnitStore.adopt}. */
+  adopt(modules: readonly CompiledModule[], by: string): void {
+    this.#units.adopt(modules, by);
+  }
+
   /** Loads a program of units that it has; see {@linkcode UnitStore.load}. */
-  load(request: LoadRequest): Promise<LoadResult> {
-    return this.#units.load(request);
+  load(request: LoadRequest, options?: LoadProgramOptions): Promise<LoadResult> {
+    return this.#units.load(request, options);
   }
 
   /**
@@ -254,9 +300,14 @@ export async function startServer(
   id: ServerId,
   options: StartServerOptions = {},
 ): Promise<EnsembleServer> {
-  const other = starting ?? (current?.signal.aborted ? undefined : current?.id);
+  const running = current?.signal.aborted ? undefined : current;
+  if (running && lender !== undefined) return await borrow(running, { id, options });
+  const other = starting ?? running?.id;
   if (other !== undefined) {
-    throw new EnsembleError(`cannot start server ${id}: this process is server ${other} already`);
+    throw new EnsembleError(
+      `cannot start server ${id}: this process is server ${other} already, and a process is one server: ` +
+        "use currentServer() where it is needed, or stop it first",
+    );
   }
   if (Deno.build.os === "windows") {
     throw new EnsembleError("Windows is not supported: use Linux or macOS, or WSL 2 on Windows");
@@ -273,8 +324,39 @@ export async function startServer(
   }
 }
 
+/**
+ * Lends this process's server to the program that is run in it: when the program starts a server itself, by the same
+ * id, it gets this one, as it would start one under `deno run`.
+ *
+ * @param by what started the server, as messages name it.
+ */
+export function lendServer(by: string): void {
+  lender = by;
+}
+
+/** Whether the next server that is started is one that is there already. */
+export function isLent(): boolean {
+  return lender !== undefined && current?.signal.aborted === false;
+}
+
+/** Gives a program that starts a server the one that was started for it. */
+async function borrow(
+  server: EnsembleServer,
+  { id, options }: { id: ServerId; options: StartServerOptions },
+): Promise<EnsembleServer> {
+  if (id !== server.id) {
+    throw new EnsembleError(
+      `cannot start server ${id}: ${lender} has started this process as server ${server.id}; give it the id ` +
+        `that the program starts, ${id}, or run the program by itself with deno run`,
+    );
+  }
+  lender = undefined;
+  await server.extend(options);
+  return server;
+}
+
 async function start(id: ServerId, options: StartServerOptions): Promise<EnsembleServer> {
-  const grace = actorsShare(requireGrace(options.grace ?? DEFAULT_GRACE));
+  const grace = requireGrace(options.grace ?? DEFAULT_GRACE);
   const [cookie, adminKey, tls, { registry, registryAdvice, known }] = await Promise.all([
     readCookie(),
     readAdminPublicKey(),
@@ -296,7 +378,7 @@ async function start(id: ServerId, options: StartServerOptions): Promise<Ensembl
     registryAdvice,
     known,
     roles: options.roles ?? [],
-    grace,
+    grace: actorsShare(grace),
     register: id !== REGISTRY_ID,
     signal: options.signal,
     heartbeat: options.heartbeat,
@@ -305,17 +387,20 @@ async function start(id: ServerId, options: StartServerOptions): Promise<Ensembl
       const units = await UnitStore.open(`${serverDirectory(id)}/loader.d`);
       kept.defer(() => units.close());
       const stopped = server.stopped.then(() => kept.disposeAsync());
-      started = new EnsembleServer(server, { units, tls, stopped });
+      const loader = new LoaderSwitch(id);
+      if (options.loader === false) loader.turnOff();
+      started = new EnsembleServer(server, { units, tls, stopped, loader, grace });
       // Imported when it is needed: it is above this module, and more than most servers need of it.
       units.registerLibrary(RUNTIME_MODULE, () => import("../../mod.ts"));
       for (const [specifier, namespace] of Object.entries(options.library ?? {})) {
         units.registerLibrary(specifier, namespace);
       }
-      const guard = (handlers: Handlers) => guardLoader(handlers, server.capabilities);
-      const loader = options.loader === false
-        ? refusingLoader(id)
-        : guard(loaderHandlers(units, started, { guard }));
-      server.actors.serve(LOADER_ACTOR, loader, { concurrent: true, requests: loaderChecks });
+      const guard = (handlers: Handlers) =>
+        loader.switched(guardLoader(handlers, server.capabilities));
+      server.actors.serve(LOADER_ACTOR, guard(loaderHandlers(units, started, { guard })), {
+        concurrent: true,
+        requests: loaderChecks,
+      });
       await options.prepare?.(started);
     },
   });

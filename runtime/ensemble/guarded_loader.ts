@@ -6,7 +6,6 @@
 import type { Envelope } from "../actor/envelope.ts";
 import type { ServerId } from "../actor/server_id.ts";
 import type { Handlers } from "../actor/service.ts";
-import { loaderChecks } from "../code/loader_requests.ts";
 import { hashText } from "../code/unit.ts";
 import { EnsembleError } from "../errors.ts";
 import type { Capabilities } from "../server/capabilities.ts";
@@ -36,16 +35,41 @@ export function guardLoader(handlers: Handlers, capabilities: Capabilities): Han
   );
 }
 
-/** The loader of a server that takes no code. */
-export function refusingLoader(id: ServerId): Handlers {
-  // Not an AuthorizationError: the command must not ask for a passphrase.
-  const refuse = () => {
+/** Whether a server takes code. One that does not any more never does again. */
+export class LoaderSwitch {
+  readonly #server: ServerId;
+  #isOff = false;
+
+  /** Makes the switch of a server, on. */
+  constructor(server: ServerId) {
+    this.#server = server;
+  }
+
+  /** From now on the server takes no code. */
+  turnOff(): void {
+    this.#isOff = true;
+  }
+
+  /** Puts the switch before each handler, of the loader and of REPL sessions. */
+  switched(handlers: Handlers): Handlers {
+    return Object.fromEntries(
+      Object.entries(handlers).map(([type, handler]) => [
+        type,
+        (request: Record<string, unknown>, envelope: Envelope) => {
+          if (this.#isOff) this.#refuse();
+          return handler(request, envelope);
+        },
+      ]),
+    );
+  }
+
+  #refuse(): never {
+    // Not an AuthorizationError: the command must not ask for a passphrase.
     throw new EnsembleError(
-      `${id} takes no code: it was started without a loader, as with --no-loader, and nothing can be ` +
+      `${this.#server} takes no code: it was started without a loader, as with --no-loader, and nothing can be ` +
         "loaded into it or evaluated in it",
     );
-  };
-  return Object.fromEntries(Object.keys(loaderChecks).map((type) => [type, refuse]));
+  }
 }
 
 /** What is run, by its hash: the text of an expression may hold what does not belong in a log. */

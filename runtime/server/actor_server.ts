@@ -75,26 +75,38 @@ export interface ActorServerOptions extends ServerLocations {
   readonly prepare?: (server: ActorServer) => void | Promise<void>;
 }
 
+/** What a running server is given besides. */
+export interface ServerExtension {
+  /** Where it listens, too. */
+  readonly listen: readonly Address[];
+  /** What it does, too. */
+  readonly roles: readonly string[];
+  /** Where others are told to reach it, in place of where they were told before. */
+  readonly announce?: readonly Address[] | undefined;
+  /** How long its actors may take to shut down at least, in ms. */
+  readonly grace: number;
+}
+
 /** A running server: its actors, its connections, its listeners. */
 export class ActorServer implements Controlled {
   /** The server's id. */
   readonly id: ServerId;
   /** Its actors. */
   readonly actors: ActorSystem;
-  /** The entry by which others find it. */
-  readonly entry: RegistryEntry;
   /** What others may do in it. */
   readonly capabilities: Capabilities;
   readonly #router: Router;
   readonly #identities: Identities;
   readonly #book: AddressBook;
   readonly #listeners: Listener[];
+  readonly #tls: TlsCredentials | undefined;
   readonly #abort = new AbortController();
   readonly #stopped = Promise.withResolvers<void>();
   readonly #registered: boolean;
   /** Whether the registry has been asked to add it. */
   #registering = false;
   #grace: number;
+  #entry: RegistryEntry;
   #registration: Actor | undefined;
   /** The actors that were there before anything could reach the server, and its registration. */
   #essential = new Set<Actor>();
@@ -108,6 +120,7 @@ export class ActorServer implements Controlled {
     const { instance, cookie, listeners } = parts;
     this.id = options.id;
     this.#listeners = listeners;
+    this.#tls = options.tls;
     this.#registered = options.register;
     this.#grace = options.grace ?? DEFAULT_GRACE;
     this.#book = new AddressBook((id, timeout) => this.#lookUp(id, options, timeout), options);
@@ -146,7 +159,7 @@ export class ActorServer implements Controlled {
       { id: options.id, instance: instance.publicKey },
       { adminKey: options.adminKey, lines: this.actors.lines },
     );
-    this.entry = {
+    this.#entry = {
       id: options.id,
       instance: instance.publicKey,
       addresses: options.announce ?? listeners.map(({ address }) => reachable(address)),
@@ -168,14 +181,10 @@ export class ActorServer implements Controlled {
     let server: ActorServer | undefined;
     try {
       for (const address of options.listen) {
-        listeners.push(
-          await listenAt(address, {
-            tls: options.tls,
-            // Nothing is accepted before there is a server.
-            onRefused: (from, reason) => void (server && server.#logRefusal(from, reason)),
-            onWarning: (message) => logger.warn("{message}", { message }),
-          }),
-        );
+        // Nothing is accepted before there is a server.
+        const onRefused = (from: string, reason: string) =>
+          void (server && server.#logRefusal(from, reason));
+        listeners.push(await open(address, { tls: options.tls, onRefused }));
         signal?.throwIfAborted();
       }
       const [instance, cookie] = await Promise.all([
@@ -192,6 +201,11 @@ export class ActorServer implements Controlled {
       for (const actor of server?.actors.actors() ?? []) actor.exit("the server did not start");
       throw error;
     }
+  }
+
+  /** The entry by which others find it. */
+  get entry(): RegistryEntry {
+    return this.#entry;
   }
 
   /** Aborted when the server begins to stop: hand it to what runs besides actors. */
@@ -238,6 +252,31 @@ export class ActorServer implements Controlled {
   /** Resolves when what waits to be sent to a server has been written, or dropped. */
   drained(server: ServerId): Promise<void> {
     return this.#router.drained(server);
+  }
+
+  /**
+   * Listens at more addresses, has more roles, and is announced at other addresses than before, where that is said; the
+   * registry knows when this resolves.
+   *
+   * @throws {EnsembleError} when it cannot listen, or the registry cannot be reached.
+   */
+  async extend({ listen, roles, announce, grace }: ServerExtension): Promise<void> {
+    this.#grace = Math.max(this.#grace, grace);
+    const onRefused = (from: string, reason: string) => this.#logRefusal(from, reason);
+    const added: Address[] = [];
+    for (const address of listen) {
+      const listener = await open(address, { tls: this.#tls, onRefused });
+      this.#listeners.push(listener);
+      added.push(reachable(listener.address));
+      this.#accept(listener);
+    }
+    const { addresses, roles: before, ...rest } = this.#entry;
+    this.#entry = {
+      ...rest,
+      addresses: announce ?? [...addresses, ...added],
+      roles: [...new Set([...before, ...roles])],
+    };
+    if (this.#registered) await register(this.actors, this.#entry);
   }
 
   /** See {@linkcode Controlled.shutDown}. */
@@ -308,13 +347,7 @@ export class ActorServer implements Controlled {
       concurrent: true,
       requests: controlChecks,
     });
-    for (const listener of this.#listeners) {
-      void this.#acceptAll(listener);
-      logger.info("{id} listens at {address}", {
-        id: this.id,
-        address: formatAddressUrl(listener.address),
-      });
-    }
+    for (const listener of this.#listeners) this.#accept(listener);
     if (!this.#registered) return;
     this.#registering = true;
     try {
@@ -324,8 +357,16 @@ export class ActorServer implements Controlled {
       throw error;
     }
     logger.info("{id} is in the registry", { id: this.id });
-    this.#registration = this.actors.spawn("registration", keepRegistered(this.entry));
+    this.#registration = this.actors.spawn("registration", keepRegistered(() => this.entry));
     this.#essential.add(this.#registration);
+  }
+
+  #accept(listener: Listener): void {
+    void this.#acceptAll(listener);
+    logger.info("{id} listens at {address}", {
+      id: this.id,
+      address: formatAddressUrl(listener.address),
+    });
   }
 
   async #acceptAll(listener: Listener): Promise<void> {
@@ -415,6 +456,20 @@ export class ActorServer implements Controlled {
     logger.info("{id} has stopped", { id: this.id });
     this.#stopped.resolve();
   }
+}
+
+/** Starts to listen at an address. */
+function open(
+  address: Address,
+  options: {
+    tls: TlsCredentials | undefined;
+    onRefused: (from: string, reason: string) => void;
+  },
+): Promise<Listener> {
+  return listenAt(address, {
+    ...options,
+    onWarning: (message) => logger.warn("{message}", { message }),
+  });
 }
 
 /** Of so many the oldest is the least likely to end well: an honest one takes milliseconds. */

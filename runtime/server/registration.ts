@@ -30,7 +30,7 @@ export async function register(actor: Pick<Actor, "ask">, entry: RegistryEntry):
  * Makes the body of an actor that registers a server again whenever the registry was lost: it may have
  * forgotten, or have been replaced.
  */
-export function keepRegistered(entry: RegistryEntry): ActorBody {
+export function keepRegistered(entry: () => RegistryEntry): ActorBody {
   return async (self) => {
     while (true) {
       self.monitor(new ActorRef(REGISTRY_ID, SERVER_ACTOR));
@@ -43,12 +43,12 @@ export function keepRegistered(entry: RegistryEntry): ActorBody {
   };
 }
 
-async function registerAgain(self: Actor, entry: RegistryEntry): Promise<void> {
+async function registerAgain(self: Actor, entry: () => RegistryEntry): Promise<void> {
   let last = "";
   for (let pause = FIRST_PAUSE;; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
     await rest(self, pause);
     try {
-      return await register(self, entry);
+      return await register(self, entry());
     } catch (error) {
       const reason = (error as Error).message;
       // Each reason once: that it is not back yet is no news, that another server has the id is.

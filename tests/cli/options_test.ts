@@ -16,10 +16,19 @@ const B = { kind: "tls", host: "b", port: 2 };
 Deno.test("defaults are those of the tutorial", () => {
   assert.deepEqual(parse("run", "httpd1", "./svc.ts"), {
     arguments: ["httpd1", "./svc.ts", []],
-    options: { log: "info", listen: [], registry: [], roles: [], grace: 5000, loader: true },
+    options: {
+      log: "info",
+      logFormat: "text",
+      listen: [],
+      registry: [],
+      roles: [],
+      grace: 5000,
+      loader: true,
+    },
   });
   assert.deepEqual(parse("registry").options, {
     log: "info",
+    logFormat: "text",
     listen: [],
     loader: true,
     store: { kind: "sqlite" },
@@ -30,6 +39,7 @@ Deno.test("defaults are those of the tutorial", () => {
     list: false,
     check: false,
     dryRun: false,
+    rerun: false,
     quiet: false,
     registry: [],
     libraryPrefix: ["@gxensemble/"],
@@ -85,7 +95,15 @@ Deno.test("what follows the module of run is left to its main", () => {
   const args = ["--port", "8080", "--help", "-l", "--", "x"];
   assert.deepEqual(parse("run", "--log", "DEBUG", "httpd1", "./svc.ts", ...args), {
     arguments: ["httpd1", "./svc.ts", args],
-    options: { log: "debug", listen: [], registry: [], roles: [], grace: 5000, loader: true },
+    options: {
+      log: "debug",
+      logFormat: "text",
+      listen: [],
+      registry: [],
+      roles: [],
+      grace: 5000,
+      loader: true,
+    },
   });
 });
 

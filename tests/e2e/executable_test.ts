@@ -7,6 +7,8 @@ import { RunningEnsemble } from "./running_ensemble.ts";
 
 const HTTPD_SVC = fileURLToPath(new URL("../../examples/httpd/httpd_svc.ts", import.meta.url));
 
+const HANDLER = HTTPD_SVC.replace("httpd_svc.ts", "handler.ts");
+
 const hello = (text: string) => `console.log(${JSON.stringify(text)});`;
 
 /**
@@ -19,6 +21,10 @@ Deno.test("what cannot be compiled is refused with the reason", async () => {
   await using ensemble = new RunningEnsemble();
   const main = await ensemble.write("main.ts", hello("one"));
   const page = await ensemble.write("index.html", "<p>");
+  const nothing = await ensemble.write(
+    "nothing.ts",
+    `export const text = "import.meta.main"; export enum Color { Red } // export function main() {}`,
+  );
   const loop = ensemble.path("loop");
   await Deno.mkdir(loop);
   await Deno.symlink(".", `${loop}/again`);
@@ -38,6 +44,10 @@ Deno.test("what cannot be compiled is refused with the reason", async () => {
       ["-o", output, ensemble.path("bad/deno.json")],
       /^cannot bundle .*deno\.json: it is no module$/,
     ],
+    [
+      ["-o", output, nothing],
+      /nothing\.ts has nothing to run: it exports no function main, and its top level does nothing$/,
+    ],
     [["-o", output, page], /^cannot bundle .*index\.html: it is no module$/],
     [["-o", output, "--include", loop, main], /loop\/again: it leads back to where it is$/],
     [["-o", output, "--include", "/dev/null", main], /below the directory of the program's module/],
@@ -52,7 +62,7 @@ Deno.test("what cannot be compiled is refused with the reason", async () => {
     assert.match(await ensemble.failure("compile", ...args), reason);
   }));
   const left = Array.from(Deno.readDirSync(ensemble.path("")), ({ name }) => name).sort();
-  assert.deepEqual(left, ["bad", "index.html", "loop", "main.js", "main.ts"]);
+  assert.deepEqual(left, ["bad", "index.html", "loop", "main.js", "main.ts", "nothing.ts"]);
 });
 
 Deno.test("a compilation that is interrupted leaves nothing", async () => {
@@ -109,19 +119,7 @@ Deno.test("a program whose project says nothing of the runtime gets a whole one"
   `,
   );
   const output = ensemble.path("alone");
-  const { environment } = ensemble.places;
-  environment.DENORT_BIN = SMALL_RUNTIME;
-  const notice = await ensemble.run("compile", "-o", output, `file://${HTTPD_SVC}`);
-  delete environment.DENORT_BIN;
-  assert.equal(notice.code, 0, notice.stderr);
-  assert.match(
-    notice.stderr,
-    /^gxensemble: an executable does not call the main that \S+httpd_svc\.ts exports/,
-  );
-  // In place of a whole Deno, which takes seconds to compress, a script goes in that runs the one of the tests.
-  const deno = await ensemble.write("deno", `#!/bin/sh\nexec '${Deno.execPath()}' "$@"\n`);
-  await Deno.chmod(deno, 0o755);
-  await makeExecutable({ entry: main, output, portable: true, deno });
+  await makeExecutable({ entry: main, output, portable: true, deno: await denoScript(ensemble) });
   const server = ensemble.spawnProgram(output);
   await server.until(() => ensemble.answers("alone"), "reached");
   const loaded = await ensemble.write(
@@ -139,6 +137,58 @@ Deno.test("a program whose project says nothing of the runtime gets a whole one"
   await ensemble.lines("shutdown", "-f", "alone");
   assert.equal(await server.exit(), 0);
 });
+
+Deno.test("an executable of a module with main takes the options of run, and code that is loaded shares its modules", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  const output = ensemble.path("web");
+  const deno = await denoScript(ensemble);
+  await makeExecutable({ entry: HTTPD_SVC, output, portable: true, deno });
+  const outcome = (...args: string[]) => ensemble.places.external(output, ...args).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const port = String(listener.addr.port);
+  listener.close();
+  const server = ensemble.spawnProgram(
+    output,
+    "--roles",
+    "(httpd)",
+    "--log",
+    "debug",
+    "web1",
+    port,
+  );
+  await server.logged(/web1 is in the registry$/);
+  const [help, version, wrong] = await Promise.all([
+    outcome("--help"),
+    outcome("--version"),
+    outcome("--role", "httpd", "web1"),
+  ]);
+  assert.match(text(help.stdout), /^Usage: web \[command-option \.\.\.\] <server-id> <main-args>/);
+  assert.match(text(version.stdout), /^web \S+ \(portable, \S+\)\ngxensemble \S+\ndeno /);
+  assert.deepEqual([wrong.code, text(wrong.stdout)], [2, ""]);
+  assert.match(text(wrong.stderr), /^web: error: unknown option '--role' .*\nsee web --help\n$/);
+
+  await server.until(() => ensemble.answers("web1"), "reached");
+  assert.deepEqual(await ensemble.lines("lookup", "--role", "httpd"), [
+    `(web1 (unix: "${Deno.hostname()}" "${ensemble.socket("web1")}"))`,
+  ]);
+  const loaded = await ensemble.lines("load", "web1", HANDLER);
+  assert.deepEqual(loaded.filter((line) => line.startsWith("...")), [
+    `... already loaded ${HANDLER.replace("handler", "httpd")}`,
+    `... loading code object file ${HANDLER}`,
+  ]);
+  const response = await fetch(`http://127.0.0.1:${port}/`);
+  assert.equal(await response.text(), "the world is not flat but round!\n");
+  server.signal("SIGTERM");
+  assert.equal(await server.exit(), 0);
+});
+
+/** A program that runs the Deno of the tests: it takes the place of a whole one, which takes seconds to compress. */
+async function denoScript(ensemble: RunningEnsemble): Promise<string> {
+  const text = `#!/bin/sh\nexec '${Deno.execPath()}' "$@"\n`;
+  return await ensemble.write("deno", text, { mode: 0o755 });
+}
 
 Deno.test("with DENORT_BIN it is compiled by Deno, with all the parts", async () => {
   using places = new TemporaryEnsemble();

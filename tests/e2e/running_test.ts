@@ -3,6 +3,14 @@ import { RunningEnsemble, WAITING } from "./running_ensemble.ts";
 
 const MOD = JSON.stringify(new URL("../../mod.ts", import.meta.url).href);
 
+/** What the runtime gives to programs that start their server themselves. */
+const OWN_PROGRAM =
+  `import { callWithEnsembleServer, currentServer, parseAddresses, parseServerId, registryClient,
+  startServer } from "@gxensemble/ensemble";`;
+
+/** Arguments of programs, which look like options of `run`. */
+const OPTIONS = ["1", "-x", "--log", "3"];
+
 /** An ensemble for the tests whose servers need not be the only ones. */
 let ensemble: RunningEnsemble;
 
@@ -12,7 +20,7 @@ Deno.test.beforeAll(async () => {
 
 Deno.test.afterAll(async () => await ensemble[Symbol.asyncDispose]());
 
-Deno.test("run: main returns, throws, or is not there", async () => {
+Deno.test("run: main returns, throws, or is not there; or the program starts its server itself", async () => {
   await using ensemble = await RunningEnsemble.start();
   const cases: [name: string, text: string, code: number, stderr: RegExp][] = [
     [
@@ -36,12 +44,50 @@ Deno.test("run: main returns, throws, or is not there", async () => {
       /error: \S+fails\.ts:2:\d+: Error: while loading\n/,
     ],
     ["syntax", "export const = 1;", 1, /error: \S+syntax\.ts:1:\d+: /],
+    // Programs of their own, as deno run runs them.
+    [
+      "itself",
+      `${OWN_PROGRAM} await callWithEnsembleServer(parseServerId("itself"), async (server) => {
+         const { roles, addresses } = await registryClient(server).lookup({ id: server.id });
+         console.log(Deno.args.join(), import.meta.main, server === currentServer(), roles, addresses.length);
+       }, { roles: ["own"], listen: parseAddresses("tcp://127.0.0.1:0") });
+       if (import.meta.main) console.log("after");`,
+      0,
+      /has stopped\n$/,
+    ],
+    [
+      "main2",
+      `${OWN_PROGRAM} export async function main() {
+         const server = await startServer(parseServerId("main2"));
+         console.log(import.meta.main, server === currentServer());
+         await server.stop();
+       }`,
+      0,
+      /has stopped\n$/,
+    ],
+    [
+      "failing",
+      `${OWN_PROGRAM} await callWithEnsembleServer(parseServerId("failing"), () => { throw Error("of its own"); });`,
+      1,
+      /error: \S+failing\.ts:\d+:\d+: Error: of its own\n/,
+    ],
+    [
+      "named",
+      `${OWN_PROGRAM} await startServer(parseServerId("other"));`,
+      1,
+      /cannot start server other: gxensemble run has started this process as server named; give it the id/,
+    ],
   ];
+  const output: Record<string, string> = {
+    returns: "1,-x,--log,3\n",
+    itself: '1,-x,--log,3 true true [ "blue", "own" ] 2\nafter\n',
+    main2: "false true\n",
+  };
   await Promise.all(cases.map(async ([name, text, code, pattern]) => {
     const file = await ensemble.write(`${name}.ts`, text);
-    const outcome = await ensemble.run("run", name, file, "1", "-x", "--log", "3");
+    const outcome = await ensemble.run("run", "--roles", "blue", name, file, ...OPTIONS);
     assert.equal(outcome.code, code, `${name}: ${outcome.stderr}`);
-    assert.equal(outcome.stdout, name === "returns" ? "1,-x,--log,3\n" : "");
+    assert.equal(outcome.stdout, output[name] ?? "");
     assert.match(outcome.stderr, pattern, name);
   }));
   assert.match(await ensemble.failure("run", "a", ensemble.path("nosuch.ts")), /nosuch\.ts/);

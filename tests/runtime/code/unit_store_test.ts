@@ -251,3 +251,34 @@ Deno.test("a unit keeps the author's file that it came with first", () =>
     await store.add([{ ...bad, path: "/elsewhere/bad.ts" }]);
     await assert.rejects(store.load(request([bad])), { message: "/src/bad.ts: Error: no" });
   }));
+
+Deno.test("UnitStore.adopt makes compiled modules the instances of their units", () =>
+  withStore(async (store) => {
+    const leaf = await unitOf("leaf.ts", "export const made = {};");
+    const other = await unitOf("leaf.ts", "export const made = 1;");
+    const upper = await unitOf("upper.ts", `export { made } from "${unitSpecifier(leaf.hash)}";`);
+    const namespace = { made: { here: true } };
+    store.adopt([{ module: "leaf.ts", path: "/src/leaf.ts", hash: leaf.hash, namespace }], "web");
+    assert.equal(store.namespace("leaf.ts"), namespace);
+    assert.deepEqual(store.history().map(({ by, current }) => [by, current]), [["web", true]]);
+    assert.deepEqual(store.instances(), [{ module: "leaf.ts", hash: leaf.hash, bytes: 0 }]);
+    assert.deepEqual(store.running(["leaf.ts"]), new Map([["leaf.ts", leaf.hash]]));
+
+    // A forced load ships the one module.
+    const forced = await unitOf("forced.ts", `export * from "${unitSpecifier(leaf.hash)}";`);
+    const alone = await load(store, [forced]);
+    assert.equal(alone.namespace.made, namespace.made);
+    // Any other has the text too, which is not run, until it is asked to run anew.
+    assert.deepEqual(store.missing([leaf.hash]), [leaf.hash]);
+    const whole = await load(store, [leaf, upper]);
+    assert.equal(whole.namespace.made, namespace.made);
+    assert.deepEqual(whole.already.map(({ module }) => module), ["leaf.ts"]);
+    assert.deepEqual(store.missing([leaf.hash]), []);
+    const anew = await store.load({ ...request([leaf]), rerun: true });
+    assert.deepEqual(anew.namespace.made, {});
+    const later = await unitOf("later.ts", `export * from "${unitSpecifier(leaf.hash)}";`);
+    assert.equal((await load(store, [later])).namespace.made, anew.namespace.made);
+    // Another text takes its place.
+    await load(store, [other]);
+    assert.equal(store.namespace("leaf.ts")!.made, 1);
+  }));

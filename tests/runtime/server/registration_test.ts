@@ -146,7 +146,7 @@ Deno.test("registering again pauses for longer each time, up to 15 s, and logs e
     },
   });
   const entry = { id: actors.id, instance: new Uint8Array(32), addresses: [], roles: [] };
-  const registration = actors.spawn("registration", keepRegistered(entry));
+  const registration = actors.spawn("registration", keepRegistered(() => entry));
   const start = performance.now();
   await clock.tickAsync(90_000);
   const pauses = tries.map((time, i) => Math.round(time - (tries[i - 1] ?? start)));

@@ -1,0 +1,39 @@
+/**
+ * Calling the `main` of a module.
+ *
+ * @module
+ */
+import { explainParts } from "../runtime/error_report.ts";
+import { EnsembleError } from "../runtime/errors.ts";
+import { describeThrown } from "../runtime/thrown.ts";
+
+/** Where what programs call is, and not what they are. */
+const RUNTIME_DIRECTORY = new URL("../runtime/", import.meta.url).href;
+
+/**
+ * Calls `main` with the arguments of a command line, and waits for its end.
+ *
+ * @param whose what its errors call it: `main of httpd_svc.ts`.
+ * @throws {EnsembleError} when it is no function, or it fails: with what it threw, and the place in the author's
+ * files where that was.
+ */
+export async function callMain(
+  main: unknown,
+  { whose, args }: { whose: string; args: readonly string[] },
+): Promise<void> {
+  if (typeof main !== "function") throw new EnsembleError(`${whose} is no function`);
+  try {
+    await main(...args);
+  } catch (thrown) {
+    throw new EnsembleError(`${whose} failed: ${describeFailure(thrown)}`, { cause: thrown });
+  }
+}
+
+/** What was thrown, the place in the author's files where it was, and why. */
+function describeFailure(thrown: unknown): string {
+  const stack = thrown instanceof Error ? thrown.stack ?? "" : "";
+  const [place] = (stack.match(/\bfile:\S+:\d+:\d+/g) ?? [])
+    .filter((place) => !place.startsWith(RUNTIME_DIRECTORY));
+  const reason = place ? `${describeThrown(thrown)}, at ${place}` : describeThrown(thrown);
+  return [reason, ...explainParts(thrown)].join("\n");
+}

@@ -1,0 +1,232 @@
+/**
+ * How a module is started: by its `main`, or by itself.
+ *
+ * @module
+ */
+import type { AnyNode, Node, Pattern, Program } from "npm:acorn@^8.19.0";
+import { ModuleReader, type SourceModule } from "./module_graph.ts";
+import { parseModule, walkSyntax } from "./syntax.ts";
+
+/** What can be run of a module. */
+export interface EntryPoint {
+  /** Whether it exports `main`, directly or from another module. */
+  readonly exportsMain: boolean;
+  /**
+   * Whether it is a program of its own, as for `deno run`: it asks for `import.meta.main`, or it exports no
+   * `main` and its top level does something.
+   */
+  readonly startsItself: boolean;
+}
+
+/**
+ * Finds what can be run of the module in `file`, a path or `file:` URL: from what it exports and does, not from
+ * words in its text.
+ *
+ * @throws {ModuleError} when it, or a module that has to be looked into, cannot be read.
+ */
+export async function findEntryPoint(file: string): Promise<EntryPoint> {
+  const reader = await ModuleReader.open(file);
+  const entry = await reader.readEntry();
+  const exportsMain = await exports("main", entry, reader);
+  if (await asksWhetherMain(entry, reader)) return { exportsMain, startsItself: true };
+  if (exportsMain) return { exportsMain, startsItself: false };
+  return { exportsMain, startsItself: await doesSomething(entry, reader) };
+}
+
+async function exports(name: string, entry: SourceModule, reader: ModuleReader): Promise<boolean> {
+  const pending = [entry];
+  const seen = new Set<string>();
+  for (let source = pending.pop(); source; source = pending.pop()) {
+    if (seen.has(source.module)) continue;
+    seen.add(source.module);
+    const { program } = await parseModule(source.text, source.path);
+    for (const node of program?.body ?? []) {
+      if (node.type === "ExportAllDeclaration" && !node.exported) {
+        const imported = source.imports.find(({ start }) => start === node.source.start);
+        if (imported?.target.kind === "local") {
+          pending.push(await reader.read(imported.target, imported.location));
+        }
+      } else if (exportedNames(node).includes(name)) return true;
+    }
+  }
+  return false;
+}
+
+function exportedNames(node: AnyNode): string[] {
+  if (node.type === "ExportAllDeclaration") return [nameOf(node.exported!)];
+  if (node.type !== "ExportNamedDeclaration") return [];
+  const { declaration } = node;
+  if (declaration?.type === "VariableDeclaration") {
+    return declaration.declarations.flatMap(({ id }) => boundNames(id));
+  }
+  if (declaration) return [declaration.id.name];
+  return node.specifiers.map(({ exported }) => nameOf(exported));
+}
+
+function nameOf(node: AnyNode): string {
+  return node.type === "Identifier" ? node.name : String((node as { value?: unknown }).value);
+}
+
+function boundNames(pattern: Pattern): string[] {
+  switch (pattern.type) {
+    case "Identifier":
+      return [pattern.name];
+    case "ObjectPattern":
+      return pattern.properties.flatMap((each) =>
+        boundNames(each.type === "Property" ? each.value : each)
+      );
+    case "ArrayPattern":
+      return pattern.elements.flatMap((each) => each ? boundNames(each) : []);
+    case "RestElement":
+      return boundNames(pattern.argument);
+    case "AssignmentPattern":
+      return boundNames(pattern.left);
+    case "MemberExpression":
+      return [];
+  }
+}
+
+/**
+ * Whether a module looks at `import.meta.main`, or hands `import.meta` to what may look at it; of CommonJS, whether it
+ * looks at `require.main`.
+ */
+async function asksWhetherMain(source: SourceModule, reader: ModuleReader): Promise<boolean> {
+  const commonJs = commonJsImport(source);
+  if (commonJs) return await asksRequire(await reader.read(commonJs.target, commonJs.location));
+  if (source.metaProperties.length === 0) return false;
+  const { program } = await parseModule(source.text, source.path);
+  if (program === undefined) return true;
+  // Members of import.meta that are named, and are not "main".
+  let others = 0;
+  walkSyntax(program, (node) => {
+    if (node.type === "MemberExpression" && node.object.type === "MetaProperty") {
+      const { property, computed } = node;
+      const name = computed ? property.type === "Literal" && property.value : nameOf(property);
+      if (typeof name === "string" && isOfImport(node.object) && name !== "main") others++;
+    }
+    const [pattern, value] = node.type === "VariableDeclarator"
+      ? [node.id, node.init]
+      : node.type === "AssignmentExpression"
+      ? [node.left, node.right]
+      : [];
+    if (value?.type === "MetaProperty" && pattern?.type === "ObjectPattern") {
+      const isHarmless = pattern.properties.every((each) =>
+        each.type === "Property" && !each.computed && nameOf(each.key) !== "main"
+      );
+      if (isOfImport(value) && isHarmless) others++;
+    }
+  });
+  return others < source.metaProperties.length;
+}
+
+function isOfImport(node: AnyNode): boolean {
+  return node.type === "MetaProperty" && node.meta.name === "import";
+}
+
+async function asksRequire({ text, path }: SourceModule): Promise<boolean> {
+  const { program } = await parseModule(text, path);
+  let asks = program === undefined;
+  if (program) {
+    walkSyntax(program, (node) => {
+      asks ||= node.type === "MemberExpression" && nameOf(node.property) === "main" &&
+        node.object.type === "Identifier" && node.object.name === "require";
+    });
+  }
+  return asks;
+}
+
+/** The import of itself, as CommonJS, by which a module stands for one of CommonJS. */
+function commonJsImport({ imports, path }: SourceModule) {
+  for (const { target, location } of imports) {
+    if (target.kind === "local" && target.path === path && target.type === "commonjs") {
+      return { target, location };
+    }
+  }
+}
+
+/** Whether the top level of a module, or of one that it imports, does more than declare. */
+async function doesSomething(entry: SourceModule, reader: ModuleReader): Promise<boolean> {
+  const pending = [entry];
+  const seen = new Set<string>();
+  for (let source = pending.pop(); source; source = pending.pop()) {
+    if (seen.has(source.module)) continue;
+    seen.add(source.module);
+    if (commonJsImport(source)) return true;
+    const { program } = await parseModule(source.text, source.path);
+    if (program === undefined || program.body.some(mayDoSomething)) return true;
+    for (const { target, keyword, location } of source.imports) {
+      if (keyword !== undefined || target.kind !== "local") continue;
+      pending.push(await reader.read(target, location));
+    }
+  }
+  return false;
+}
+
+/** Constructors that only make a value. */
+const PLAIN_CLASSES = new Set(
+  ("AbortController Array ArrayBuffer Date Error Headers Map Object RegExp Set TextDecoder TextEncoder URL " +
+    "URLPattern Uint8Array WeakMap WeakSet").split(" "),
+);
+
+/** Functions, and objects of functions, that only give a value. */
+const PLAIN_FUNCTIONS = new Set(
+  "Array BigInt Boolean JSON Math Number Object RegExp String Symbol require".split(" "),
+);
+
+/** Whether a statement, or declaration, at the top level may do more than give names to values. */
+function mayDoSomething(statement: Program["body"][number]): boolean {
+  // The import of a module that is not among the files, for what it does.
+  if (statement.type === "ImportDeclaration") {
+    return statement.specifiers.length === 0 && /^(?:npm|jsr|https?):/.test(
+      String(statement.source.value),
+    );
+  }
+  let does = false;
+  walkSyntax(statement, (node) => {
+    switch (node.type) {
+      case "FunctionDeclaration":
+      case "FunctionExpression":
+      case "ArrowFunctionExpression":
+        return false;
+      case "PropertyDefinition":
+        // A field of instances.
+        return node.static;
+      case "CallExpression":
+        if (isOfEnum(node.callee, node.arguments)) return false;
+        does ||= !isPlain(node.callee, PLAIN_FUNCTIONS);
+        break;
+      case "NewExpression":
+        does ||= !isPlain(node.callee, PLAIN_CLASSES);
+        break;
+      case "AssignmentExpression":
+      case "UpdateExpression":
+      case "AwaitExpression":
+      case "ImportExpression":
+      case "TaggedTemplateExpression":
+      case "ThrowStatement":
+        does = true;
+    }
+  });
+  return does;
+}
+
+function isPlain(callee: Node, names: ReadonlySet<string>): boolean {
+  const node = callee as AnyNode;
+  if (node.type === "MemberExpression") return isPlain(node.object, names);
+  return node.type === "Identifier" && names.has(node.name);
+}
+
+/** What enums, and namespaces of values, of TypeScript become: `(function (E) { E.A = 1; })(E || (E = {}))`. */
+function isOfEnum(callee: Node, values: Node[]): boolean {
+  const target = callee as AnyNode;
+  const called = target.type === "ParenthesizedExpression" ? target.expression : target;
+  const [only, ...others] = values as AnyNode[];
+  return called.type === "FunctionExpression" && others.length === 0 &&
+    (only?.type === "LogicalExpression" || only?.type === "ObjectExpression") &&
+    called.body.body.every((statement) =>
+      statement.type === "ReturnStatement" ||
+      statement.type === "ExpressionStatement" &&
+        statement.expression.type === "AssignmentExpression" &&
+        !mayDoSomething({ ...statement, expression: statement.expression.right })
+    );
+}
