@@ -85,8 +85,8 @@ export class Administrator {
   async #openKey(): Promise<CryptoKey> {
     const { openAdminPrivateKey } = await import("../runtime/ensemble/admin_key.ts");
     const message = "passphrase of the administrator key:";
-    return await openAdminPrivateKey(
-      await this.runPrompt(() => askPassphrase(message, this.#options)),
+    return await openAdminPrivateKey(() =>
+      this.runPrompt(() => askPassphrase(message, this.#options))
     );
   }
 }

@@ -31,6 +31,6 @@ export function printCertificates(
 
 /** A certificate as JSON has it. */
 export function certificateJson(certificate: IssuedCertificate): object {
-  const { id, capabilities, hosts, notBefore, notAfter, status, serial } = certificate;
-  return { server: id, capabilities, hosts, notBefore, notAfter, status, serial };
+  const { id, capabilities, hosts, notBefore, notAfter, status, serial, fingerprint } = certificate;
+  return { server: id, capabilities, hosts, notBefore, notAfter, status, serial, fingerprint };
 }

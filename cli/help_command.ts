@@ -12,14 +12,17 @@ export function addHelpCommand(program: CommandUnknownOpts): void {
   program.command("help").description("display help; help <command> for command help")
     .argument("[command]", "the command to display the help of")
     .allowExcessArguments() // The names of commands that belong to others.
-    .action((_name, _options, help) => {
+    .action(async (_name, _options, help) => {
       let command = program;
       for (const [index, name] of help.args.entries()) {
         const next = command.commands.find((each) => each.name() === name);
         if (next !== undefined) command = next;
         else if (command.commands.length === 0) throw hasNoCommands(command);
         // Reports it, with the nearest command there is.
-        else return void program.parse(help.args.slice(0, index + 1), { from: "user" });
+        else {
+          await program.parseAsync(help.args.slice(0, index + 1), { from: "user" });
+          return;
+        }
       }
       command.outputHelp();
     });

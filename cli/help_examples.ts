@@ -112,10 +112,12 @@ export const EXAMPLES: Examples = {
   "gxensemble cookie": [
     ["once, before the first server starts", "gxensemble cookie"],
     ["a new one; servers that have the old one must be started again", "gxensemble cookie -f"],
+    ["whether two hosts have the same: its fingerprint", "gxensemble cookie --view"],
   ],
   "gxensemble admin": [
     ["asks for a passphrase to encrypt the private key with", "gxensemble admin"],
     ["where nobody can be asked", "gxensemble admin --passphrase-file passphrase.txt"],
+    ["whether two hosts have the same: its fingerprint", "gxensemble admin --view"],
   ],
   "gxensemble ca": [
     [
@@ -123,6 +125,7 @@ export const EXAMPLES: Examples = {
       "gxensemble ca setup",
       "gxensemble ca cert httpd1 --host web1.example.com",
     ],
+    ["all of it by fingerprints, with capabilities", "gxensemble ca --view"],
   ],
   "gxensemble ca setup": [
     [
@@ -139,6 +142,7 @@ export const EXAMPLES: Examples = {
       "for one that may load code into every other server",
       'gxensemble ca cert deployer --capabilities "(loader)"',
     ],
+    ["for several, all of them or none", "gxensemble ca cert httpd1 httpd2 httpd3"],
     ["for the commands typed on this host", "gxensemble ca cert console"],
   ],
   "gxensemble ca show": [

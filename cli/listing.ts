@@ -21,12 +21,15 @@ export function formatServer(
   ]);
 }
 
-/** A registry entry as `--json` shows it. */
+/** A registry entry as `--json` shows it; `sockets` are the files of its UNIX sockets, as far as they are known. */
 export function entryToJson({ id, roles, addresses, instance, pid, host }: RegistryEntry): object {
   return {
     server: id,
     roles,
     addresses: addresses.map(formatAddressUrl),
+    sockets: addresses.flatMap((address) =>
+      address.kind === "unix" && address.file ? [{ path: address.path, ...address.file }] : []
+    ),
     instance: instance.toHex(),
     pid: pid ?? null,
     host: host ?? null,

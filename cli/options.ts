@@ -72,6 +72,12 @@ export function requireOrdinaryId(id: ServerId): void {
   );
 }
 
+/** `<server-id> ...`, any number of them. */
+export const serverIdsArgument = () =>
+  new Argument("<server-id...>", "the server ids").argParser<ServerId[]>(
+    collecting((text) => [parseServerId(text)]),
+  );
+
 /** `[server-id]`, of the command that without one means the whole ensemble. */
 export const optionalServerIdArgument = () =>
   new Argument("[server-id]", "the server id").default(undefined, "#f")
@@ -138,6 +144,13 @@ export const libraryPrefixOption = () =>
 /** `--force`, with what it forces. */
 export const forceOption = (what: string) =>
   new Option("-f, --force", `force the action: ${what}`).default(false);
+
+/** `--view`, of the commands that generate something. */
+export const viewOption = () =>
+  new Option(
+    "-v, --view",
+    "prints what there is, by fingerprints and without its secrets, instead",
+  ).default(false).conflicts("force");
 
 /** `--json`. */
 export const jsonOption = () => new Option("--json", "prints the result as JSON").default(false);

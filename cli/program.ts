@@ -30,12 +30,14 @@ import {
   moduleIdArgument,
   optionalServerIdArgument,
   outputOption,
+  type OutputOptions,
   passphraseFileOption,
   portableOption,
   registryOption,
   retractedServerIdArgument,
   serverIdArgument,
   targetOption,
+  viewOption,
 } from "./options.ts";
 import { helpWidth, printNotice, printText } from "./output.ts";
 import { addRunOptions } from "./run_options.ts";
@@ -259,10 +261,19 @@ function readServerId(text: string): ServerId {
 function addCookieCommand(program: CommandUnknownOpts): void {
   program.command("cookie").description("generate a new ensemble cookie")
     .addOption(forceOption("replace a cookie that exists"))
+    .addOption(viewOption())
+    .addOption(jsonOption())
     .action(async (options) => {
-      const { cookie } = await import("./commands/cookie.ts");
+      const { cookie, viewCookie } = await import("./commands/cookie.ts");
+      if (options.view) return await viewCookie(options);
+      refuseJson(options, "cookie");
       await cookie(options);
     });
+}
+
+/** What generates something has no result but with `--view`. */
+function refuseJson({ json }: OutputOptions, command: string): void {
+  if (json) throw new UsageError("--json is of --view", `gxensemble help ${command}`);
 }
 
 function addAuthorizationCommands(program: CommandUnknownOpts): void {
@@ -305,9 +316,13 @@ function addAuthorizationCommands(program: CommandUnknownOpts): void {
 function addAdminCommand(program: CommandUnknownOpts): void {
   program.command("admin").description("generate a new ensemble administrator key pair")
     .addOption(forceOption("replace a key pair that exists"))
+    .addOption(viewOption())
+    .addOption(jsonOption())
     .addOption(passphraseFileOption())
     .action(async (options) => {
-      const { admin } = await import("./commands/admin.ts");
+      const { admin, viewAdmin } = await import("./commands/admin.ts");
+      if (options.view) return await viewAdmin(options);
+      refuseJson(options, "admin");
       await admin(options);
     });
 }

@@ -7,7 +7,7 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlit
 import { dirname } from "node:path";
 import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
 import { EnsembleError } from "../runtime/errors.ts";
-import { formatAddress, parseAddresses } from "../runtime/wire/address.ts";
+import { type Address, formatAddress, parseAddresses } from "../runtime/wire/address.ts";
 import type { RegistryEntry } from "../runtime/server/registry_entry.ts";
 import { lockDatabase } from "./database_lock.ts";
 import type { EntryQuery, RegistryStore } from "./store.ts";
@@ -17,7 +17,8 @@ import type { EntryQuery, RegistryStore } from "./store.ts";
  * is its `user_version`.
  *
  * Addresses are kept in the list notation, and so read in the `sqlite3` shell as in the tool's
- * output; roles as a JSON array, which SQLite itself can search.
+ * output; roles as a JSON array, which SQLite itself can search; the files of the sockets as a JSON array of
+ * `[device, inode]`, null for an address that has none, in the order of the addresses.
  */
 const MIGRATIONS: readonly string[] = [
   `CREATE TABLE server (
@@ -31,6 +32,9 @@ const MIGRATIONS: readonly string[] = [
   `ALTER TABLE server ADD COLUMN pid INTEGER;
    ALTER TABLE server ADD COLUMN host TEXT;
    DELETE FROM server WHERE length(addresses) > 8207 OR length(roles) > 12385 OR id = 'registry'`,
+  // Of entries without them only the names of their hosts are known.
+  `ALTER TABLE server ADD COLUMN sockets TEXT;
+   ALTER TABLE server ADD COLUMN kernel TEXT`,
 ];
 
 /** How long a change waits for another process, such as a backup, that has the file locked. */
@@ -70,7 +74,8 @@ export class SqliteStore implements RegistryStore {
     });
     const database = this.#database;
     this.#put = database.prepare(
-      "INSERT OR REPLACE INTO server (id, instance, addresses, roles, pid, host) VALUES (?, ?, ?, ?, ?, ?)",
+      `INSERT OR REPLACE INTO server (id, instance, addresses, roles, pid, host, sockets, kernel)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#delete = database.prepare("DELETE FROM server WHERE id = ? AND instance = ?");
     this.#get = database.prepare("SELECT * FROM server WHERE id = ?");
@@ -83,11 +88,14 @@ export class SqliteStore implements RegistryStore {
 
   /** See {@linkcode RegistryStore.put}. */
   // deno-lint-ignore require-await -- the interface is asynchronous; errors become rejections
-  async put({ id, instance, addresses, roles, pid, host }: RegistryEntry): Promise<void> {
+  async put(entry: RegistryEntry): Promise<void> {
+    const { id, instance, addresses, roles, pid = null, host = null, kernel } = entry;
     const places = addresses.map(formatAddress).join(" ");
+    const sockets = JSON.stringify(addresses.map(fileNumbers));
+    const where = kernel ? JSON.stringify(kernel) : null;
     this.#attempt(
       "write",
-      () => this.#put.run(id, instance, places, JSON.stringify(roles), pid ?? null, host ?? null),
+      () => this.#put.run(id, instance, places, JSON.stringify(roles), pid, host, sockets, where),
     );
   }
 
@@ -170,11 +178,28 @@ function readVersion(database: DatabaseSync): number {
 }
 
 function rowToEntry(row: Record<string, unknown>): RegistryEntry {
+  const sockets: FileNumbers[] = JSON.parse(row.sockets as string ?? "[]");
   return {
     id: parseServerId(row.id as string),
     instance: row.instance as Uint8Array,
-    addresses: parseAddresses(row.addresses as string),
+    addresses: parseAddresses(row.addresses as string)
+      .map((address, index) => withFile(address, sockets[index] ?? null)),
     roles: JSON.parse(row.roles as string),
     ...(row.pid !== null && { pid: row.pid as number, host: row.host as string }),
+    ...(row.kernel !== null && { kernel: JSON.parse(row.kernel as string) }),
   };
+}
+
+/** Device and inode. */
+type FileNumbers = readonly [number, number] | null;
+
+function fileNumbers(address: Address): FileNumbers {
+  if (address.kind !== "unix" || !address.file) return null;
+  return [address.file.device, address.file.inode];
+}
+
+function withFile(address: Address, numbers: FileNumbers): Address {
+  if (address.kind !== "unix" || !numbers) return address;
+  const [device, inode] = numbers;
+  return { ...address, file: { device, inode } };
 }

@@ -18,13 +18,16 @@ export class EnsembleError extends Error {
 /** The input is not of the form asked for: a server id, an address, an option, a file. */
 export class InvalidInputError extends EnsembleError {}
 
-/** The other side answered, and its answer is a failure: its message is the reason it gave. */
+/**
+ * The other side answered, and its answer is a failure: its message is the reason it gave. The stack is that of the
+ * asker; the cause, where the other side gave it, is an error with the name, message and stack that it has there.
+ */
 export class ActorError extends EnsembleError {
   /** The class of the error at the other side, such as `AuthorizationError`. */
   reason = "Error";
 }
 
-/** No answer came within the time allowed. */
+/** No answer came within the time allowed. The message names the request. */
 export class TimeoutError extends EnsembleError {}
 
 /** The server asked cannot be reached, or the connection to it was lost before it answered. */
@@ -50,3 +53,14 @@ export class AuthorizationError extends EnsembleError {}
 
 /** Bytes from the wire, or a value on its way there, break the protocol. */
 export class ProtocolError extends EnsembleError {}
+
+/**
+ * Whether an error was thrown on purpose, to refuse a request or to say why it cannot be done. Its message says all:
+ * its stack would tell of the code that checks, and not of one that failed.
+ */
+export function isRefusal(error: unknown): error is EnsembleError {
+  return error instanceof EnsembleError && !FAILURES.some((kind) => error instanceof kind);
+}
+
+/** These tell the code that they reach of a failure elsewhere. */
+const FAILURES = [ActorError, TimeoutError, DisconnectedError, ProtocolError];

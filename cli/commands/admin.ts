@@ -3,9 +3,18 @@
  *
  * @module
  */
-import { createAdminKey, requireNoAdminKey } from "../../runtime/ensemble/admin_key.ts";
+import {
+  createAdminKey,
+  hasAdminPrivateKey,
+  readAdminPublicKey,
+  requireNoAdminKey,
+} from "../../runtime/ensemble/admin_key.ts";
 import { adminPrivateKeyPath, adminPublicKeyPath } from "../../runtime/ensemble/paths.ts";
-import { printNotice } from "../output.ts";
+import { EnsembleError } from "../../runtime/errors.ts";
+import { publicKeyFingerprint } from "../../runtime/fingerprint.ts";
+import { formatNotation, keyword } from "../../runtime/wire/notation.ts";
+import type { OutputOptions } from "../options.ts";
+import { printJson, printLine, printNotice } from "../output.ts";
 import { askNewPassphrase, type PassphraseOptions } from "../passphrase.ts";
 
 /** Options of {@linkcode admin}. */
@@ -22,4 +31,24 @@ export async function admin(options: AdminOptions): Promise<void> {
   printNotice(`the administrators' public key is in ${adminPublicKeyPath()}`);
   printNotice(`the private key is in ${adminPrivateKeyPath()}`);
   printNotice("servers enforce it when they are started again");
+}
+
+/**
+ * Prints the fingerprint of the public key, whose first 16 digits are in the audit log, and where the halves of the
+ * pair are: `(public-key: "9f86d0..." "/path")`, and `(private-key: "/path")` where this host has it.
+ */
+export async function viewAdmin(options: OutputOptions): Promise<void> {
+  const key = await readAdminPublicKey();
+  if (!key) {
+    throw new EnsembleError(
+      `there is no administrator key pair: no ${adminPublicKeyPath()}: make one with ` +
+        `"gxensemble admin"`,
+    );
+  }
+  const fingerprint = await publicKeyFingerprint(key);
+  const publicKey = adminPublicKeyPath();
+  const privateKey = await hasAdminPrivateKey() ? adminPrivateKeyPath() : null;
+  if (options.json) return printJson({ fingerprint, publicKey, privateKey });
+  printLine(formatNotation([keyword("public-key"), fingerprint, publicKey]));
+  if (privateKey !== null) printLine(formatNotation([keyword("private-key"), privateKey]));
 }

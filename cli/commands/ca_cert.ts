@@ -4,8 +4,8 @@
  * @module
  */
 import type { ServerId } from "../../runtime/actor/server_id.ts";
-import { readAuthority } from "../../runtime/ensemble/certificate_authority.ts";
-import { issueCertificate } from "../../runtime/ensemble/certificate_issuing.ts";
+import { openIssuing, readAuthority } from "../../runtime/ensemble/certificate_authority.ts";
+import { issueCertificates } from "../../runtime/ensemble/certificate_issuing.ts";
 import type { Host } from "../../runtime/ensemble/host_name.ts";
 import { serverTlsPaths } from "../../runtime/ensemble/paths.ts";
 import { printCertificates } from "../certificate_listing.ts";
@@ -23,14 +23,19 @@ export interface CaCertOptions extends OutputOptions, PassphraseOptions {
   days: number;
 }
 
-/** Issues a certificate to a server, and prints it. */
-export async function caCert(serverId: ServerId, options: CaCertOptions): Promise<void> {
+/** Issues certificates to servers, to all or to none, and prints them. */
+export async function caCert(serverIds: ServerId[], options: CaCertOptions): Promise<void> {
   const { capabilities, host: hosts, days } = options;
   await readAuthority(); // Nobody is asked for a passphrase of what is not there.
-  const passphrase = await askPassphrase("passphrase of the certificate authority:", options);
-  const issued = await issueCertificate(serverId, { passphrase, capabilities, hosts, days });
-  const { certificate, key } = serverTlsPaths(serverId);
-  printNotice(`the certificate is in ${certificate}`);
-  printNotice(`the private key is in ${key}`);
-  printCertificates([issued], options);
+  const issuing = await openIssuing(() =>
+    askPassphrase("passphrase of the certificate authority:", options)
+  );
+  const issued = await issueCertificates(serverIds, { issuing, capabilities, hosts, days });
+  for (const { id } of issued) {
+    const { certificate, key } = serverTlsPaths(id);
+    const whose = issued.length > 1 ? ` of ${id}` : "";
+    printNotice(`the certificate${whose} is in ${certificate}`);
+    printNotice(`the private key${whose} is in ${key}`);
+  }
+  printCertificates(issued, options);
 }

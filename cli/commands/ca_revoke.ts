@@ -4,6 +4,7 @@
  * @module
  */
 import { formatServerId, type ServerId } from "../../runtime/actor/server_id.ts";
+import { openIssuing } from "../../runtime/ensemble/certificate_authority.ts";
 import { revokeCertificates } from "../../runtime/ensemble/certificate_issuing.ts";
 import { listRevocable } from "../../runtime/ensemble/issued_certificates.ts";
 import { authorityPaths } from "../../runtime/ensemble/paths.ts";
@@ -21,8 +22,10 @@ export async function caRevoke(serverId: ServerId, options: CaRevokeOptions): Pr
     printNotice(`${formatServerId(serverId)} has no certificate that is still good`);
     return printCertificates([], options);
   }
-  const passphrase = await askPassphrase("passphrase of the certificate authority:", options);
-  const revoked = await revokeCertificates(serverId, { passphrase });
+  const issuing = await openIssuing(() =>
+    askPassphrase("passphrase of the certificate authority:", options)
+  );
+  const revoked = await revokeCertificates(serverId, { issuing });
   printNotice(`servers honour it once they have ${authorityPaths().crl} and have read it again`);
   printCertificates(revoked, options);
 }

@@ -3,11 +3,19 @@
  *
  * @module
  */
+import { parseServerId } from "../../runtime/actor/server_id.ts";
 import {
   createAuthority,
   requireNoAuthority,
 } from "../../runtime/ensemble/certificate_authority.ts";
-import { authorityDirectory, authorityPaths } from "../../runtime/ensemble/paths.ts";
+import { issueCertificates } from "../../runtime/ensemble/certificate_issuing.ts";
+import { DEFAULT_DAYS } from "../../runtime/ensemble/certificate_validity.ts";
+import {
+  authorityDirectory,
+  authorityPaths,
+  serverTlsPaths,
+} from "../../runtime/ensemble/paths.ts";
+import { CONSOLE_ID } from "../../runtime/server/certified.ts";
 import { printNotice } from "../output.ts";
 import { askNewPassphrase, type PassphraseOptions } from "../passphrase.ts";
 
@@ -19,15 +27,23 @@ export interface CaSetupOptions extends PassphraseOptions {
   force: boolean;
 }
 
-/** Generates the certificate authority of the ensemble. */
+/** Generates the certificate authority of the ensemble, and the certificate of the commands on this host. */
 export async function caSetup({ domain, force, ...options }: CaSetupOptions): Promise<void> {
   if (!force) await requireNoAuthority();
   const passphrase = await askNewPassphrase(
     "passphrase for the keys of the certificate authority:",
     options,
   );
-  await createAuthority({ domain, passphrase, force });
+  const issuing = await createAuthority({ domain, passphrase, force });
   printNotice(`the certificate authority of ${domain} is in ${authorityDirectory()}`);
   printNotice(`no command needs the root's key: keep ${authorityPaths().rootKey} elsewhere`);
   if (force) printNotice("every server now needs a new certificate, and the new root");
+  const [console] = await issueCertificates([parseServerId(CONSOLE_ID)], {
+    issuing,
+    capabilities: [],
+    hosts: [],
+    days: DEFAULT_DAYS,
+  });
+  const { certificate } = serverTlsPaths(console!.id);
+  printNotice(`the commands on this host have a certificate: ${certificate}`);
 }

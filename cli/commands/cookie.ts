@@ -3,8 +3,12 @@
  *
  * @module
  */
-import { createCookie } from "../../runtime/ensemble/cookie.ts";
-import { printNotice } from "../output.ts";
+import { createCookie, readCookie } from "../../runtime/ensemble/cookie.ts";
+import { cookiePath } from "../../runtime/ensemble/paths.ts";
+import { fingerprintOf } from "../../runtime/fingerprint.ts";
+import { formatNotation, keyword } from "../../runtime/wire/notation.ts";
+import type { OutputOptions } from "../options.ts";
+import { printJson, printLine, printNotice } from "../output.ts";
 
 /** Options of {@linkcode cookie}. */
 export interface CookieOptions {
@@ -16,4 +20,12 @@ export interface CookieOptions {
 export async function cookie(options: CookieOptions): Promise<void> {
   const path = await createCookie(options);
   printNotice(`the ensemble's cookie is in ${path}`);
+}
+
+/** Prints the SHA-256 of the cookie, by which two hosts can be told to have the same: `(cookie: "9f86d0..." "/path")`. */
+export async function viewCookie(options: OutputOptions): Promise<void> {
+  const path = cookiePath();
+  const fingerprint = await fingerprintOf(new Uint8Array(await readCookie()));
+  if (options.json) return printJson({ fingerprint, path });
+  printLine(formatNotation([keyword("cookie"), fingerprint, path]));
 }

@@ -5,12 +5,18 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { describeValue, quoted } from "../bounded_text.ts";
-import { ActorError, DisconnectedError, EnsembleError, InvalidInputError } from "../errors.ts";
+import {
+  ActorError,
+  DisconnectedError,
+  EnsembleError,
+  InvalidInputError,
+  TimeoutError,
+} from "../errors.ts";
 import { LineLimit } from "../line_limit.ts";
-import { describeThrown } from "../thrown.ts";
+import { asError, describeThrown } from "../thrown.ts";
 import { within } from "../within.ts";
 import { Actor, type ActorBody, type ActorHome } from "./actor.ts";
-import { Envelope } from "./envelope.ts";
+import { Envelope, messageType } from "./envelope.ts";
 import { ActorGroup } from "./group.ts";
 import {
   type AskOptions,
@@ -168,7 +174,7 @@ export class ActorSystem implements ActorHome {
       true,
       false,
     );
-    const answer = this.#asks.wait(nonce, ref, timeout);
+    const answer = this.#asks.wait(nonce, { dest: ref, type: typeOf(message), timeout });
     try {
       if (!this.#post(dest, envelope)) {
         this.#asks.reject(
@@ -181,14 +187,13 @@ export class ActorSystem implements ActorHome {
     } catch (error) {
       this.#asks.reject(nonce, error);
     }
-    if (!signal) return await answer as Reply;
-    const abort = () => this.#asks.reject(nonce, signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort, { once: true });
+    const stopListening = signal && this.#abortWith(signal, nonce);
     try {
       return await answer as Reply;
+    } catch (reason) {
+      throw reason === signal?.reason ? reason : atCallSite(reason, this.ask);
     } finally {
-      signal.removeEventListener("abort", abort);
+      stopListening?.();
     }
   }
 
@@ -319,6 +324,14 @@ export class ActorSystem implements ActorHome {
     this.#asks.rejectAll(new DisconnectedError(`${this.id} is stopping`));
   }
 
+  /** Rejects an ask when its signal is aborted; gives what ends that. */
+  #abortWith(signal: AbortSignal, nonce: number): () => void {
+    const abort = () => this.#asks.reject(nonce, signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    return () => signal.removeEventListener("abort", abort);
+  }
+
   #deliver(envelope: Envelope): boolean {
     if (answersAsk(envelope.replyTo)) {
       this.#asks.settle(envelope);
@@ -367,7 +380,11 @@ export class ActorSystem implements ActorHome {
     if (actor.state === "dead") return;
     const reason = error === undefined ? undefined : describeThrown(error);
     if (error !== undefined) {
-      logger.error("{actor} failed: {reason}", { actor: `${actor.ref}`, reason, error });
+      logger.error("{actor} failed: {reason}", {
+        actor: `${actor.ref}`,
+        reason,
+        ...asError(error) && { error },
+      });
     }
     this.#remove(actor, reason);
   }
@@ -384,6 +401,31 @@ export class ActorSystem implements ActorHome {
 /** Asks have even nonces: an answer to one goes to its promise, or nowhere when it comes too late. */
 export function answersAsk(replyTo: number | undefined): replyTo is number {
   return replyTo !== undefined && replyTo % 2 === 0;
+}
+
+/** What an ask rejects with, besides what its message or its signal makes of it. */
+const OUTCOMES = [ActorError, TimeoutError, DisconnectedError];
+
+/**
+ * The failure of an ask with the stack of the code that awaits it. Where the failure was made, in the code that takes
+ * answers or in a timer, is of no use to it, and noting the place of each ask that succeeds would cost.
+ */
+function atCallSite(reason: unknown, ask: ActorSystem["ask"]): unknown {
+  // Of a lost server many asks get the same.
+  const error = reason instanceof DisconnectedError
+    ? new DisconnectedError(reason.message, "cause" in reason ? { cause: reason.cause } : {})
+    : reason;
+  if (OUTCOMES.some((kind) => error instanceof kind)) Error.captureStackTrace(error as Error, ask);
+  return error;
+}
+
+/** The type of a request. One that does not let itself be looked at has none. */
+function typeOf(message: unknown): string | undefined {
+  try {
+    return messageType(message);
+  } catch {
+    return undefined;
+  }
 }
 
 function answerTo(

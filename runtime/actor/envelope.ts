@@ -15,6 +15,8 @@ export interface EnvelopeSession {
 
 /** What reactions need of the actor that received the envelope. */
 export interface Recipient {
+  /** Names it. */
+  readonly ref: ActorRef;
   /** Which lines that others cause go into the log. */
   readonly lines: LineLimit;
   /** Whether whoever sent the envelope may do what takes a capability. */

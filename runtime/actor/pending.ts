@@ -3,8 +3,10 @@
  *
  * @module
  */
-import { inspectBounded, shorten } from "../bounded_text.ts";
-import { ActorError, TimeoutError } from "../errors.ts";
+import { inspectBounded, QUOTED_LENGTH, shorten } from "../bounded_text.ts";
+import { visibleText } from "../control_characters.ts";
+import { reportThrown } from "../error_report.ts";
+import { ActorError, isRefusal, TimeoutError } from "../errors.ts";
 import { describeThrown, MAX_THROWN_LENGTH } from "../thrown.ts";
 import { Deadline, Deadlines } from "./deadlines.ts";
 import type { Envelope } from "./envelope.ts";
@@ -15,18 +17,22 @@ import type { ServerId } from "./server_id.ts";
 class PendingAsk extends Deadline {
   readonly nonce: number;
   readonly dest: ActorRef;
+  /** The type of the request, if it has one. */
+  readonly type: string | undefined;
   readonly resolve: (value: unknown) => void;
   readonly reject: (reason: unknown) => void;
 
   constructor(
     nonce: number,
     dest: ActorRef,
+    type: string | undefined,
     resolve: (value: unknown) => void,
     reject: (reason: unknown) => void,
   ) {
     super();
     this.nonce = nonce;
     this.dest = dest;
+    this.type = type;
     this.resolve = resolve;
     this.reject = reject;
   }
@@ -38,7 +44,12 @@ export interface Failure {
   name: string;
   /** What failed and why. */
   message: string;
+  /** The error with its stack and causes, as text: of errors that were not thrown on purpose. */
+  stack?: string;
 }
+
+/** The longest stack that travels, in UTF-16 code units. */
+const MAX_STACK_LENGTH = 4_000;
 
 /** Converts any thrown value to a failure that can travel. Never throws, though a getter or a proxy may. */
 export function toFailure(reason: unknown): Failure {
@@ -48,7 +59,9 @@ export function toFailure(reason: unknown): Failure {
   try {
     if (reason instanceof Error) {
       const message = shorten(String(reason.message), MAX_THROWN_LENGTH);
-      return { name: shorten(String(reason.name)), message };
+      const failure: Failure = { name: shorten(String(reason.name)), message };
+      if (!isRefusal(reason)) failure.stack = reportThrown(reason, MAX_STACK_LENGTH);
+      return failure;
     }
   } catch {
     // It does not let itself be looked at.
@@ -58,14 +71,27 @@ export function toFailure(reason: unknown): Failure {
 
 /** Reads the reason of a failure that a peer sent, which may be any value. */
 function toError(failure: unknown): ActorError {
-  const { name, message } = (failure ?? {}) as Partial<Failure>;
-  const error = new ActorError(
-    typeof message === "string"
-      ? shorten(message, MAX_THROWN_LENGTH)
-      : inspectBounded(failure, { oneLine: true }),
-  );
-  if (typeof name === "string") error.reason = shorten(name);
+  const { name, message, stack } = (failure ?? {}) as Partial<Failure>;
+  const reason = typeof message === "string"
+    ? received(message, MAX_THROWN_LENGTH)
+    : inspectBounded(failure, { oneLine: true });
+  const error = new ActorError(reason);
+  if (typeof name === "string") error.reason = received(name, QUOTED_LENGTH);
+  if (typeof stack === "string") {
+    const cause = new Error(reason);
+    const property = { configurable: true, writable: true };
+    Object.defineProperties(cause, {
+      name: { ...property, value: error.reason },
+      stack: { ...property, value: received(stack, MAX_STACK_LENGTH) },
+    });
+    error.cause = cause;
+  }
   return error;
+}
+
+/** A peer's text in an error: whoever prints the error has it on a terminal. */
+function received(text: string, limit: number): string {
+  return visibleText(shorten(text, limit));
 }
 
 /** All asks of a server that are not answered yet. */
@@ -73,8 +99,9 @@ export class PendingAsks {
   readonly #byNonce = new Map<number, PendingAsk>();
   readonly #deadlines = new Deadlines<PendingAsk>((ask) => {
     this.#byNonce.delete(ask.nonce);
+    const request = ask.type === undefined ? "" : ` to ${shorten(ask.type)}`;
     ask.reject(
-      new TimeoutError(`no answer from ${ask.dest} within ${ask.duration} ms`),
+      new TimeoutError(`no answer from ${ask.dest}${request} within ${ask.duration} ms`),
     );
   });
 
@@ -83,10 +110,13 @@ export class PendingAsks {
     return this.#byNonce.size;
   }
 
-  /** Waits for the answer to a nonce; `timeout` in ms, `Infinity` for none. */
-  wait(nonce: number, dest: ActorRef, timeout: number): Promise<unknown> {
+  /** Waits for the answer to a request of some type; `timeout` in ms, `Infinity` for none. */
+  wait(
+    nonce: number,
+    { dest, type, timeout }: { dest: ActorRef; type: string | undefined; timeout: number },
+  ): Promise<unknown> {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    const ask = new PendingAsk(nonce, dest, resolve, reject);
+    const ask = new PendingAsk(nonce, dest, type, resolve, reject);
     this.#byNonce.set(nonce, ask);
     if (timeout !== Infinity) this.#deadlines.add(ask, timeout);
     return promise;

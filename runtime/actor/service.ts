@@ -3,10 +3,15 @@
  *
  * @module
  */
+import { getLogger } from "npm:@logtape/logtape@^2.4.2";
+import { isRefusal } from "../errors.ts";
+import { asError, describeThrown } from "../thrown.ts";
 import type { ActorBody } from "./actor.ts";
 import { type Case, isPromise, onPing, onShutdown, onUnexpected } from "./cases.ts";
 import { type Envelope, reply, replyFailure } from "./envelope.ts";
 import type { AskOptions, Destination, Messaging } from "./messaging.ts";
+
+const logger = getLogger(["gxensemble", "actor"]);
 
 /** A handler: gets the request `{type, ...}` and its envelope; what it returns is the answer. */
 // deno-lint-ignore no-explicit-any -- each handler declares the request it takes
@@ -43,7 +48,8 @@ export interface ServeOptions {
 
 /**
  * Makes an actor body of an object of handlers. A handler that throws fails its request with that
- * reason and the service goes on. Pings, shutdown and requests that it does not know are answered too.
+ * reason, which is logged with its stack, and the service goes on. An {@linkcode EnsembleError} refuses the request:
+ * its message is logged, at level DEBUG where the sender waits for the answer. Pings, shutdown and requests that it does not know are answered too.
  *
  * @example A service and its typed client
  * ```ts
@@ -77,13 +83,13 @@ export function serve(handlers: Handlers, options: ServeOptions = {}): ActorBody
         try {
           result = handle(request, envelope);
         } catch (error) {
-          return fail(envelope, error);
+          return fail(envelope, type, error);
         }
         if (!isPromise(result)) return answer(envelope, result);
         // A promise of another class may settle more than once, or throw.
         const settled = Promise.resolve(result).then(
           (value) => answer(envelope, value),
-          (error) => fail(envelope, error),
+          (error) => fail(envelope, type, error),
         );
         if (!concurrent) return settled;
       },
@@ -102,8 +108,28 @@ function answer(envelope: Envelope, value: unknown): void {
   if (envelope.replyExpected && !envelope.answered) reply(envelope, value);
 }
 
-function fail(envelope: Envelope, error: unknown): void {
+function fail(envelope: Envelope, type: string, error: unknown): void {
   if (envelope.replyExpected && !envelope.answered) replyFailure(envelope, error);
+  logFailure(envelope, type, error);
+}
+
+/**
+ * Logs that a handler threw: the sender may not wait for an answer, or may not log it. That a request was refused is
+ * the sender's affair where it waits.
+ */
+function logFailure(envelope: Envelope, type: string, thrown: unknown): void {
+  const { recipient, source, replyExpected } = envelope;
+  const error = asError(thrown);
+  const refused = isRefusal(error);
+  const level = !refused ? "error" : replyExpected ? "debug" : "warning";
+  if (!recipient || !logger.isEnabledFor(level)) return;
+  if (!recipient.lines.allows(source.server, `failures of ${type}`)) return;
+  const actor = `${recipient.ref}`;
+  const failure = { type, source: `${source}`, actor, reason: describeThrown(thrown) };
+  if (refused) logger[level]("{actor} refused {type} of {source}: {reason}", failure);
+  else if (error === undefined) {
+    logger.error("{type} of {source} failed in {actor}: {reason}", failure);
+  } else logger.error("{type} of {source} failed in {actor}: {reason}", { ...failure, error });
 }
 
 /** A service seen from outside: a method a handler, which takes the request without its `type`. */

@@ -85,20 +85,26 @@ export async function hasAdminPrivateKey(): Promise<boolean> {
 /**
  * Opens the private key.
  *
- * @throws {EnsembleError} when there is none, others can read it, or the passphrase is wrong.
+ * @param passphrase gives the passphrase; not called for a key that cannot be opened with any.
+ * @throws {EnsembleError} when there is none, it is damaged, others can read it, or the passphrase is wrong.
  */
-export async function openAdminPrivateKey(passphrase: string): Promise<CryptoKey> {
+export async function openAdminPrivateKey(passphrase: () => Promise<string>): Promise<CryptoKey> {
   const path = adminPrivateKeyPath();
-  let sealed: string;
+  let text: string;
   try {
     const bytes = await readSecretFile(path, "administrators' private key");
-    sealed = new TextDecoder().decode(bytes);
+    text = new TextDecoder().decode(bytes);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new EnsembleError(`cannot read ${path}: ${error.message}`, { cause: error });
   }
-  const der = decodePem("PRIVATE KEY", await openWithPassphrase(sealed, passphrase));
-  return await crypto.subtle.importKey("pkcs8", der, "Ed25519", false, ["sign"]);
+  const pem = await openWithPassphrase({ path, text }, passphrase);
+  try {
+    const der = decodePem("PRIVATE KEY", pem);
+    return await crypto.subtle.importKey("pkcs8", der, "Ed25519", false, ["sign"]);
+  } catch (error) {
+    throw new EnsembleError(`${path} is not an Ed25519 private key: ${(error as Error).message}`);
+  }
 }
 
 async function exists(path: string): Promise<boolean> {

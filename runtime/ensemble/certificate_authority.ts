@@ -59,9 +59,10 @@ export interface CreateAuthorityOptions {
  * Makes the authority: two certificates, their keys as PKCS#8 PEM in armoured age passphrase files, and
  * an empty revocation list. All of it is there, or nothing.
  *
+ * @returns the issuing authority, opened.
  * @throws {EnsembleError} when there is one already, or it cannot be written.
  */
-export async function createAuthority(options: CreateAuthorityOptions): Promise<void> {
+export async function createAuthority(options: CreateAuthorityOptions): Promise<CertifiedKey> {
   const { domain, passphrase, force = false } = options;
   const root = await createRoot(domain);
   const issuing = await createIssuing(domain, root);
@@ -78,6 +79,7 @@ export async function createAuthority(options: CreateAuthorityOptions): Promise<
     await writePublic(paths.issuing, encodePem("CERTIFICATE", issuing.certificate.rawData));
     await writePublic(paths.crl, crl);
     await withFileLock(authorityLockPath(), () => install(draft, { replace: force }));
+    return issuing;
   } catch (error) {
     if (error instanceof EnsembleError) throw error;
     const reason = (error as Error).message;
@@ -111,21 +113,21 @@ export async function readAuthority(): Promise<Authority> {
 /**
  * Opens the key of the issuing authority.
  *
- * @throws {EnsembleError} when there is none on this host, or the passphrase is wrong.
+ * @param passphrase gives the passphrase; not called for a key that cannot be opened with any.
+ * @throws {EnsembleError} when there is none on this host, it is damaged, or the passphrase is wrong.
  */
-export async function openIssuing(passphrase: string): Promise<CertifiedKey> {
+export async function openIssuing(passphrase: () => Promise<string>): Promise<CertifiedKey> {
   const { issuing, issuingKey } = authorityPaths();
   const certificate = await readCertificate(issuing);
-  const sealed = await readAuthorityFile(issuingKey, { secret: "issuing authority's private key" });
-  const pem = await openWithPassphrase(sealed, passphrase);
-  const key = await crypto.subtle.importKey(
-    "pkcs8",
-    decodePem("PRIVATE KEY", pem),
-    KEY_ALGORITHM,
-    false,
-    ["sign"],
-  );
-  return { certificate, key };
+  const text = await readAuthorityFile(issuingKey, { secret: "issuing authority's private key" });
+  const pem = await openWithPassphrase({ path: issuingKey, text }, passphrase);
+  try {
+    const der = decodePem("PRIVATE KEY", pem);
+    const key = await crypto.subtle.importKey("pkcs8", der, KEY_ALGORITHM, false, ["sign"]);
+    return { certificate, key };
+  } catch (error) {
+    throw new EnsembleError(`${issuingKey} is no private key: ${(error as Error).message}`);
+  }
 }
 
 /**

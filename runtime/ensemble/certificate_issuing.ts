@@ -5,7 +5,7 @@
  */
 import type { ServerId } from "../actor/server_id.ts";
 import { EnsembleError } from "../errors.ts";
-import { openIssuing, readAuthorityFile } from "./certificate_authority.ts";
+import { readAuthority, readAuthorityFile } from "./certificate_authority.ts";
 import { type CertifiedKey, createServerCertificate, domainOf } from "./certificate_profile.ts";
 import { daysFromNow, DEFAULT_DAYS } from "./certificate_validity.ts";
 import { withFileLock } from "./file_lock.ts";
@@ -18,49 +18,61 @@ import {
 } from "./issued_certificates.ts";
 import { authorityLockPath, authorityPaths, serverDirectory, serverTlsPaths } from "./paths.ts";
 import { encodePem } from "./pem.ts";
+import { readRegularFile } from "./regular_file.ts";
 import { createRevocationList } from "./certificate_profile.ts";
 import { writeWhole } from "./whole_file.ts";
 
-/** Options of {@linkcode issueCertificate}. */
-export interface IssueCertificateOptions {
-  /** What opens the key of the issuing authority. */
-  passphrase: string;
-  /** What the server may do in every other one. */
+/** Options of {@linkcode issueCertificates}. */
+export interface IssueCertificatesOptions {
+  /** The issuing authority; see `openIssuing`. */
+  issuing: CertifiedKey;
+  /** What the servers may do in every other one. */
   capabilities: readonly string[];
-  /** Where it is reached besides `<server-id>.<domain>` and its own host. */
+  /** Where they are reached besides `<server-id>.<domain>` and their own host. */
   hosts: readonly Host[];
-  /** For how many days the certificate is valid. */
+  /** For how many days the certificates are valid. */
   days: number;
 }
 
 /**
- * Issues a certificate to a server and puts it, with a new key, where the server reads both. One that it
- * had stays good until it expires or is revoked.
+ * Issues certificates to servers and puts each, with a new key, where its server reads both. Those that they had
+ * stay good until they expire or are revoked. When one cannot be written, none is issued.
  *
- * The revocation list is made anew as well, so that it is good for as long as the certificate is.
+ * The revocation list is made anew as well, so that it is good for as long as the certificates are.
  *
- * @throws {EnsembleError} when there is no authority, the passphrase is wrong, or a file cannot be
- * written.
+ * @throws {EnsembleError} when there is no authority or another by now, or a file cannot be written.
  */
-export async function issueCertificate(
-  id: ServerId,
-  { passphrase, capabilities, hosts, days }: IssueCertificateOptions,
-): Promise<IssuedCertificate> {
+export async function issueCertificates(
+  ids: readonly ServerId[],
+  { issuing, capabilities, hosts, days }: IssueCertificatesOptions,
+): Promise<IssuedCertificate[]> {
   return await withFileLock(authorityLockPath(), async () => {
-    const issuing = await openIssuing(passphrase);
-    const server = await createServerCertificate(issuing, {
-      id,
-      capabilities,
-      hosts: hostsOf(id, { domain: domainOf(issuing.certificate), hosts }),
-      days,
-    });
-    const issued = describeIssued(server.certificate, new Set());
-    // Before the server has it: a certificate that is not on record cannot be revoked.
-    const record = `${authorityPaths().issued}/${issued.serial}.pem`;
-    await writeWhole(record, toPem(server), { mode: 0o644, replace: false });
-    await updateRevocationList(issuing, []);
-    await writeServerFiles(id, server, issuing);
-    return issued;
+    await requireCurrent(issuing);
+    const domain = domainOf(issuing.certificate);
+    const made = await Promise.all([...new Set(ids)].map(async (id) => {
+      const names = hostsOf(id, { domain, hosts });
+      const options = { id, capabilities, hosts: names, days };
+      const server = await createServerCertificate(issuing, options);
+      return { id, server, issued: await describeIssued(server.certificate, new Set()) };
+    }));
+    const undo = new AsyncDisposableStack();
+    try {
+      for (const { id } of made) await makeServerDirectory(id);
+      // Before the servers have them: a certificate that is not on record cannot be revoked.
+      for (const { server, issued } of made) {
+        const record = `${authorityPaths().issued}/${issued.serial}.pem`;
+        await writeWhole(record, toPem(server), { mode: 0o644, replace: false });
+        undo.defer(() => Deno.remove(record));
+      }
+      await updateRevocationList(issuing, []);
+      for (const { id, server } of made) await writeServerFiles(id, { server, issuing, undo });
+    } catch (error) {
+      await undo.disposeAsync().catch(() => {}); // What is wrong with the disk is said below.
+      throw new EnsembleError(`${(error as Error).message}; no certificate was issued`, {
+        cause: error,
+      });
+    }
+    return made.map(({ issued }) => issued);
   });
 }
 
@@ -68,19 +80,26 @@ export async function issueCertificate(
  * Revokes every certificate of a server that is still good.
  *
  * @returns those that it revoked.
- * @throws {EnsembleError} when none was ever issued to the server, there is no authority, the passphrase
- * is wrong, or the list cannot be written.
+ * @throws {EnsembleError} when none was ever issued to the server, there is no authority or another by now, or the
+ * list cannot be written.
  */
 export async function revokeCertificates(
   id: ServerId,
-  { passphrase }: { passphrase: string },
+  { issuing }: { issuing: CertifiedKey },
 ): Promise<IssuedCertificate[]> {
   return await withFileLock(authorityLockPath(), async () => {
-    const issuing = await openIssuing(passphrase);
+    await requireCurrent(issuing);
     const revoked = await listRevocable(id);
     await updateRevocationList(issuing, revoked.map(({ serial }) => serial));
     return revoked.map((certificate) => ({ ...certificate, status: "revoked" }));
   });
+}
+
+/** The person may take a while to type the passphrase. */
+async function requireCurrent({ certificate }: CertifiedKey): Promise<void> {
+  const { issuing } = await readAuthority();
+  if (issuing.serialNumber === certificate.serialNumber) return;
+  throw new EnsembleError("the certificate authority was replaced meanwhile: try again");
 }
 
 /** Signs the list anew: good for as long as the certificates are that it could speak of. */
@@ -95,22 +114,42 @@ async function updateRevocationList(issuing: CertifiedKey, serials: string[]): P
   await writeWhole(crl, list, { mode: 0o644, replace: true });
 }
 
-async function writeServerFiles(
-  id: ServerId,
-  server: CertifiedKey,
-  issuing: CertifiedKey,
-): Promise<void> {
-  const paths = serverTlsPaths(id);
+async function makeServerDirectory(id: ServerId): Promise<void> {
   const directory = `${serverDirectory(id)}/tls`;
   try {
     await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw new EnsembleError(`cannot make ${directory}: ${(error as Error).message}`);
   }
+}
+
+async function writeServerFiles(
+  id: ServerId,
+  { server, issuing, undo }: {
+    server: CertifiedKey;
+    issuing: CertifiedKey;
+    undo: AsyncDisposableStack;
+  },
+): Promise<void> {
+  const paths = serverTlsPaths(id);
   const key = encodePem("PRIVATE KEY", await crypto.subtle.exportKey("pkcs8", server.key));
   const chain = toPem(server) + toPem(issuing);
-  await writeWhole(paths.key, key, { mode: 0o600, replace: true });
-  await writeWhole(paths.certificate, chain, { mode: 0o644, replace: true });
+  await replace(paths.key, key, { mode: 0o600, undo });
+  await replace(paths.certificate, chain, { mode: 0o644, undo });
+}
+
+/** Replaces a file; `undo` puts back what was there. */
+async function replace(
+  path: string,
+  text: string,
+  { mode, undo }: { mode: number; undo: AsyncDisposableStack },
+): Promise<void> {
+  const before = await readRegularFile(path).catch((error) => {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  });
+  await writeWhole(path, text, { mode, replace: true });
+  undo.defer(() => before ? writeWhole(path, before, { mode, replace: true }) : Deno.remove(path));
 }
 
 function toPem({ certificate }: CertifiedKey): string {

@@ -55,9 +55,7 @@ export async function readCookie(): Promise<Uint8Array> {
   try {
     const cookie = await readSecretFile(path, "cookie");
     if (cookie.length === COOKIE_BYTES) return cookie;
-    throw new EnsembleError(
-      `not a cookie: ${path}: it has ${cookie.length} bytes where a cookie has ${COOKIE_BYTES}`,
-    );
+    throw new EnsembleError(`not a cookie: ${path}: ${whatIsWrong(cookie)}`);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new EnsembleError(
@@ -66,4 +64,19 @@ export async function readCookie(): Promise<Uint8Array> {
       { cause: error },
     );
   }
+}
+
+/** Why bytes are no cookie: they came by a copy that was cut off, or through an editor or a terminal. */
+function whatIsWrong(bytes: Uint8Array): string {
+  if (bytes.length === 0) {
+    return 'it is empty: copy it again, or make one with "gxensemble cookie -f"';
+  }
+  const text = `it has ${bytes.length} bytes where a cookie has ${COOKIE_BYTES}`;
+  const ending = new TextDecoder().decode(bytes.subarray(COOKIE_BYTES));
+  if (ending === "\n" || ending === "\r\n") {
+    return `${text}: a line break was added at its end: take it off with "truncate -s ${COOKIE_BYTES}"`;
+  }
+  return bytes.length < COOKIE_BYTES
+    ? `${text}: it was cut off: copy it again`
+    : `${text}: copy it again as a file: it is bytes, and no text`;
 }

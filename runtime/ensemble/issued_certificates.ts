@@ -5,6 +5,7 @@
  */
 import { formatServerId, type ServerId } from "../actor/server_id.ts";
 import { EnsembleError } from "../errors.ts";
+import { fingerprintOf } from "../fingerprint.ts";
 import { type CertificateIdentity, identityOf } from "../pki/certificate_identity.ts";
 import { readRevocationList, type RevocationList } from "../pki/revocation_list.ts";
 import { readAuthorityFile } from "./certificate_authority.ts";
@@ -17,6 +18,8 @@ import { SubjectAlternativeNameExtension, X509Certificate } from "./x509.ts";
 export interface IssuedCertificate extends CertificateIdentity {
   /** The names and addresses of hosts in it. */
   readonly hosts: readonly string[];
+  /** The SHA-256 of its DER, in hex, as `openssl x509 -fingerprint -sha256` prints it. */
+  readonly fingerprint: string;
   /** Whether it is good now. */
   readonly status: "valid" | "expired" | "revoked";
 }
@@ -31,7 +34,7 @@ export async function listIssued(): Promise<IssuedCertificate[]> {
   const { serials } = await readOwnRevocationList();
   const issued: IssuedCertificate[] = [];
   for (const name of await readNames(directory)) {
-    issued.push(describeIssued(await readIssued(`${directory}/${name}`), serials));
+    issued.push(await describeIssued(await readIssued(`${directory}/${name}`), serials));
   }
   return issued.sort((a, b) =>
     a.id < b.id ? -1 : a.id > b.id ? 1 : a.notBefore.getTime() - b.notBefore.getTime()
@@ -94,15 +97,16 @@ async function readIssued(path: string): Promise<X509Certificate> {
  *
  * @throws {EnsembleError} when it is not one of a server.
  */
-export function describeIssued(
+export async function describeIssued(
   certificate: X509Certificate,
   revoked: ReadonlySet<string>,
-): IssuedCertificate {
+): Promise<IssuedCertificate> {
   const identity = identityOf(new Uint8Array(certificate.rawData));
   const names = certificate.getExtension(SubjectAlternativeNameExtension)?.names.items ?? [];
   return {
     ...identity,
     hosts: names.filter(({ type }) => type === "dns" || type === "ip").map(({ value }) => value),
+    fingerprint: await fingerprintOf(certificate.rawData),
     status: revoked.has(identity.serial)
       ? "revoked"
       : identity.notAfter.getTime() < Date.now()

@@ -17,27 +17,45 @@ export async function sealWithPassphrase(text: string, passphrase: string): Prom
   return `${armor.encode(await encrypter.encrypt(text)).trimEnd()}\n`;
 }
 
+/** A secret in a file. */
+export interface SealedFile {
+  /** Where it is, for errors. */
+  readonly path: string;
+  /** What is in the file. */
+  readonly text: string;
+}
+
 /**
  * Decrypts what {@linkcode sealWithPassphrase}, or `age --passphrase --armor`, encrypted.
  *
+ * @param passphrase gives the passphrase; not called for a file that cannot be opened with any.
  * @throws {EnsembleError} when the passphrase is another, or the text is no such file.
  */
-export async function openWithPassphrase(sealed: string, passphrase: string): Promise<string> {
+export async function openWithPassphrase(
+  { path, text }: SealedFile,
+  passphrase: () => Promise<string>,
+): Promise<string> {
+  if (text.trim() === "") throw new EnsembleError(`${path} is empty`);
   const { armor, Decrypter } = await import("npm:age-encryption@^0.3.1");
   let bytes: Uint8Array;
   try {
-    bytes = armor.decode(sealed);
+    bytes = armor.decode(text);
   } catch (error) {
-    throw new EnsembleError(`not an armoured age file: ${(error as Error).message}`);
+    throw new EnsembleError(
+      `${path} is not an armoured age file, or was cut off: ${(error as Error).message}`,
+      { cause: error },
+    );
   }
   const decrypter = new Decrypter();
-  decrypter.addPassphrase(passphrase);
+  decrypter.addPassphrase(await passphrase());
   try {
     return await decrypter.decrypt(bytes, "text");
   } catch (error) {
     const reason = (error as Error).message;
     throw new EnsembleError(
-      /identity matched|passphrase/i.test(reason) ? "the passphrase is wrong" : reason,
+      /identity matched|passphrase/i.test(reason)
+        ? "the passphrase is wrong"
+        : `cannot open ${path}: ${reason}`,
       { cause: error },
     );
   }

@@ -19,8 +19,8 @@ export function encodePem(label: string, der: ArrayBuffer | Uint8Array): string 
  */
 export function decodePem(label: string, text: string): Uint8Array<ArrayBuffer> {
   const [first] = decodePemBlocks(label, text);
-  if (first === undefined) throw new EnsembleError(`no PEM block "${label}"`);
-  return first;
+  if (first !== undefined) return first;
+  throw new EnsembleError(text.trim() === "" ? "it is empty" : `no PEM block "${label}"`);
 }
 
 /**
@@ -35,8 +35,10 @@ export function decodePemBlocks(label: string, text: string): Uint8Array<ArrayBu
   for (let at = text.indexOf(begin); at >= 0; at = text.indexOf(begin, at)) {
     const start = at + begin.length;
     at = text.indexOf(end, start);
+    if (at < 0) {
+      throw new EnsembleError(`the PEM block "${label}" has no end: the file was cut off`);
+    }
     try {
-      if (at < 0) throw new SyntaxError("it has no end");
       blocks.push(Uint8Array.fromBase64(text.slice(start, at).replaceAll(/\s/g, "")));
     } catch {
       throw new EnsembleError(`the PEM block "${label}" is damaged`);

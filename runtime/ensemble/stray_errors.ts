@@ -4,27 +4,33 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import { inspectBounded, QUOTED_LENGTH, shorten } from "../bounded_text.ts";
+import { QUOTED_LENGTH } from "../bounded_text.ts";
+import { visibleText } from "../control_characters.ts";
+import { reportThrown } from "../error_report.ts";
 import { LineLimit } from "../line_limit.ts";
+import { asError, describeThrown } from "../thrown.ts";
+import { writeAll } from "./write_all.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
-
-/** How much of an error with its stack is logged, in UTF-16 code units. */
-const MAX_LENGTH = 10_000;
 
 /**
  * Logs errors that nobody handles, and lets the process live: a promise that somebody forgot, or a timer of
  * a module that was loaded, must not end a server that serves others. Of the same error over and over the log
  * gets a few lines, and how many were left out.
  *
+ * Where no log takes them, as in a program that has turned it off, they are printed to standard error: the runtime
+ * would do so too, and no error of this kind is lost.
+ *
  * @returns what restores the runtime's own way, which is to end the process.
  */
 export function logStrayErrors(): Disposable {
   const lines = new LineLimit();
   const report = (what: string, thrown: unknown) => {
-    const text = describe(thrown);
-    if (!lines.allows("this program", `${what}: ${text.slice(0, QUOTED_LENGTH)}`)) return;
-    logger.error("{what}: {text}", { what, text });
+    const reason = describeThrown(thrown);
+    if (!lines.allows("this program", `${what}: ${reason.slice(0, QUOTED_LENGTH)}`)) return;
+    if (!logger.isEnabledFor("error")) return print(`${what}: ${reportThrown(thrown)}`);
+    const error = asError(thrown);
+    logger.error("{what}: {reason}", { what, reason, ...error && { error } });
   };
   const onRejection = (event: PromiseRejectionEvent) => {
     event.preventDefault();
@@ -45,11 +51,10 @@ export function logStrayErrors(): Disposable {
   };
 }
 
-function describe(thrown: unknown): string {
+function print(text: string): void {
   try {
-    if (!(thrown instanceof Error)) return inspectBounded(thrown);
-    return shorten(String(thrown.stack ?? thrown.message), MAX_LENGTH);
+    writeAll(Deno.stderr, new TextEncoder().encode(`${visibleText(text)}\n`));
   } catch {
-    return "a value that cannot be shown";
+    // Nobody reads it any more.
   }
 }

@@ -94,6 +94,7 @@ async function readFiles(
 async function readIfThere(path: string, { secret = false } = {}): Promise<string | undefined> {
   try {
     const bytes = await (secret ? readSecretFile(path, "private key") : readRegularFile(path));
+    if (bytes.length === 0) throw new EnsembleError(`${path}: it is empty`);
     return new TextDecoder().decode(bytes);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;

@@ -26,7 +26,8 @@ import { importCookie, SilentPeerError } from "./handshake.ts";
 import { Identities } from "./identity.ts";
 import type { Presence } from "./liveness.ts";
 import { Instance } from "./instance.ts";
-import { keepRegistered, register } from "./registration.ts";
+import { ownKernel } from "./kernel.ts";
+import { announceChange, keepRegistered, register } from "./registration.ts";
 import type { RegistryEntry } from "./registry_entry.ts";
 import type { RegistryHandlers } from "./registry_protocol.ts";
 import { askRegistry } from "./registry_requests.ts";
@@ -100,13 +101,15 @@ export class ActorServer implements Controlled {
   readonly #book: AddressBook;
   readonly #listeners: Listener[];
   readonly #tls: TlsCredentials | undefined;
+  readonly #instance: Uint8Array;
+  #announced: readonly Address[] | undefined;
+  #roles: readonly string[];
   readonly #abort = new AbortController();
   readonly #stopped = Promise.withResolvers<void>();
   readonly #registered: boolean;
   /** Whether the registry has been asked to add it. */
   #registering = false;
   #grace: number;
-  #entry: RegistryEntry;
   #registration: Actor | undefined;
   /** The actors that were there before anything could reach the server, and its registration. */
   #essential = new Set<Actor>();
@@ -159,14 +162,9 @@ export class ActorServer implements Controlled {
       { id: options.id, instance: instance.publicKey },
       { adminKey: options.adminKey, lines: this.actors.lines },
     );
-    this.#entry = {
-      id: options.id,
-      instance: instance.publicKey,
-      addresses: options.announce ?? listeners.map(({ address }) => reachable(address)),
-      roles: options.roles,
-      pid: Deno.pid,
-      host: hostName(),
-    };
+    this.#instance = instance.publicKey;
+    this.#announced = options.announce;
+    this.#roles = options.roles;
   }
 
   /**
@@ -184,7 +182,8 @@ export class ActorServer implements Controlled {
         // Nothing is accepted before there is a server.
         const onRefused = (from: string, reason: string) =>
           void (server && server.#logRefusal(from, reason));
-        listeners.push(await open(address, { tls: options.tls, onRefused }));
+        const onMoved = () => void (server && server.#announceMove());
+        listeners.push(await open(address, { tls: options.tls, onRefused, onMoved }));
         signal?.throwIfAborted();
       }
       const [instance, cookie] = await Promise.all([
@@ -203,9 +202,19 @@ export class ActorServer implements Controlled {
     }
   }
 
-  /** The entry by which others find it. */
+  /** The entry by which others find it. A socket that has to be made again changes it. */
   get entry(): RegistryEntry {
-    return this.#entry;
+    const own = this.#listeners.map(({ address }) => reachable(address));
+    const files = new Map(own.map((address) => [formatAddressUrl(address), address]));
+    return {
+      id: this.id,
+      instance: this.#instance,
+      addresses: this.#announced?.map((each) => files.get(formatAddressUrl(each)) ?? each) ?? own,
+      roles: this.#roles,
+      pid: Deno.pid,
+      host: hostName(),
+      kernel: ownKernel(),
+    };
   }
 
   /** Aborted when the server begins to stop: hand it to what runs besides actors. */
@@ -265,18 +274,16 @@ export class ActorServer implements Controlled {
     const onRefused = (from: string, reason: string) => this.#logRefusal(from, reason);
     const added: Address[] = [];
     for (const address of listen) {
-      const listener = await open(address, { tls: this.#tls, onRefused });
+      const onMoved = () => this.#announceMove();
+      const listener = await open(address, { tls: this.#tls, onRefused, onMoved });
       this.#listeners.push(listener);
       added.push(reachable(listener.address));
       this.#accept(listener);
     }
-    const { addresses, roles: before, ...rest } = this.#entry;
-    this.#entry = {
-      ...rest,
-      addresses: announce ?? [...addresses, ...added],
-      roles: [...new Set([...before, ...roles])],
-    };
-    if (this.#registered) await register(this.actors, this.#entry);
+    // Where nothing was announced, the addresses are those at which it listens.
+    this.#announced = announce ?? (this.#announced && [...this.#announced, ...added]);
+    this.#roles = [...new Set([...this.#roles, ...roles])];
+    if (this.#registered) await register(this.actors, this.entry);
   }
 
   /** See {@linkcode Controlled.shutDown}. */
@@ -367,6 +374,10 @@ export class ActorServer implements Controlled {
       id: this.id,
       address: formatAddressUrl(listener.address),
     });
+  }
+
+  #announceMove(): void {
+    if (this.#registration) announceChange(this.#registration);
   }
 
   async #acceptAll(listener: Listener): Promise<void> {
@@ -464,6 +475,7 @@ function open(
   options: {
     tls: TlsCredentials | undefined;
     onRefused: (from: string, reason: string) => void;
+    onMoved: () => void;
   },
 ): Promise<Listener> {
   return listenAt(address, {

@@ -4,7 +4,7 @@
  * @module
  */
 import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
-import { type Address, isLocal } from "../wire/address.ts";
+import type { Address } from "../wire/address.ts";
 
 /** How long addresses from the registry are used without asking it again, in ms. */
 export const ADDRESS_LIFETIME: number = 5 * 60 * 1000;
@@ -36,7 +36,7 @@ export type Lookup = (id: ServerId, timeout?: number) => Promise<readonly Addres
 /** How long the registry may take to answer about a server that may be found without it, in ms. */
 const LOOKUP_PATIENCE = 2_000;
 
-/** Addresses by server id. Only those that can be tried from this host are noted. */
+/** Addresses by server id. */
 export class AddressBook {
   readonly #given = new Map<ServerId, Address[]>();
   readonly #found = new Map<ServerId, { addresses: Address[]; until: number }>();
@@ -103,8 +103,7 @@ export class AddressBook {
 }
 
 function inOrder(addresses: readonly Address[]): Address[] {
-  return addresses.filter(isLocal)
-    .sort((a, b) => PREFERENCE.indexOf(a.kind) - PREFERENCE.indexOf(b.kind));
+  return addresses.toSorted((a, b) => PREFERENCE.indexOf(a.kind) - PREFERENCE.indexOf(b.kind));
 }
 
 function exists(path: string): boolean {

@@ -5,6 +5,7 @@
  */
 import type { ServerId } from "../actor/server_id.ts";
 import type { Address } from "../wire/address.ts";
+import type { Kernel } from "./kernel.ts";
 
 /** The most addresses that a server announces. */
 export const MAX_ADDRESSES = 16;
@@ -36,8 +37,10 @@ export interface RegistryEntry {
   readonly roles: readonly string[];
   /** Its process number on {@linkcode RegistryEntry.host}; absent in entries from databases of version 1. */
   readonly pid?: number | undefined;
-  /** The name of the host that its process runs on. */
+  /** The name of the host that its process runs on, as it was when the process started. */
   readonly host?: string | undefined;
+  /** The kernel that its process runs under; absent where the system does not tell. */
+  readonly kernel?: Kernel | undefined;
 }
 
 /** A registered server as messages name it: `httpd1 (pid 123 on host a)`. */

@@ -8,6 +8,7 @@ import { type Client, client, type RequestChecks } from "../actor/service.ts";
 import { InvalidInputError } from "../errors.ts";
 import { type Address, formatAddress } from "../wire/address.ts";
 import { INSTANCE_LENGTH } from "./instance.ts";
+import { MAX_KERNEL } from "./kernel.ts";
 import {
   MAX_ADDRESS,
   MAX_ADDRESSES,
@@ -51,6 +52,7 @@ export const registryEntry: Check<RegistryEntry> = parts({
   roles: listOf(utf8(MAX_ROLE), MAX_ROLES),
   pid: optional(wholeNumber),
   host: optional(text(MAX_HOST)),
+  kernel: optional(parts({ boot: text(MAX_KERNEL), processes: text(MAX_KERNEL) })),
 });
 
 /** The checks of the registry's actor. */

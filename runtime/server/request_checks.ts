@@ -169,6 +169,12 @@ export const wholeNumber: Check<number> = (value) => {
   throw new Mismatch(value, "a whole number");
 };
 
+/** The number of a device or an inode: of 64 bits, and rounded where it is large. */
+const fileNumber: Check<number> = (value) => {
+  if (Number.isInteger(value) && value as number >= 0) return value as number;
+  throw new Mismatch(value, "the number of a file");
+};
+
 /** Any number that is one. */
 export const finiteNumber: Check<number> = (value) => {
   if (Number.isFinite(value)) return value as number;
@@ -257,14 +263,24 @@ const internetAddress = parts({
 });
 
 const anyAddress = byKind<Address>({
-  unix: parts({ kind: oneOf("unix"), host: text(MAX_HOST), path: text(MAX_PATH) }),
+  unix: parts({
+    kind: oneOf("unix"),
+    host: text(MAX_HOST),
+    path: text(MAX_PATH),
+    file: optional(parts({ device: fileNumber, inode: fileNumber })),
+  }),
   tcp: internetAddress,
   tls: internetAddress,
 });
 
-/** An address that can be written and read again. */
-export const address: Check<Address> = (value) =>
-  parseAddresses(formatAddress(anyAddress(value)))[0]!;
+/** An address that can be written and read again; what is not written of it, the file of a socket, is kept. */
+export const address: Check<Address> = (value) => {
+  const checked = anyAddress(value);
+  const read = parseAddresses(formatAddress(checked))[0]!;
+  return checked.kind === "unix" && checked.file
+    ? { ...read, file: checked.file } as Address
+    : read;
+};
 
 /** Notes in a mismatch what part it is in. */
 function within<Value>(key: string | number, check: () => Value): Value {

@@ -8,7 +8,7 @@ import type { Route } from "../actor/actor_system.ts";
 import type { Envelope } from "../actor/envelope.ts";
 import { parseServerId, REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
 import { DisconnectedError, EnsembleError, TimeoutError, UnknownServerError } from "../errors.ts";
-import { type Address, formatAddressUrl } from "../wire/address.ts";
+import { type Address, formatAddressUrl, isLocal } from "../wire/address.ts";
 import { type IncomingFrame, writeEnvelope } from "../wire/codec.ts";
 import { HANDSHAKE_TIMEOUT, WARNING_MARK } from "../wire/limits.ts";
 import type { Accepted } from "../wire/stream.ts";
@@ -243,7 +243,7 @@ export class Router implements Route {
     try {
       const found = await this.#book.refresh(peer.id);
       if (found.length === 0) {
-        throw new EnsembleError("the registry knows no address of it that leads there from here");
+        throw new EnsembleError("the registry knows no address of it");
       }
       return await this.#dialAll(peer, found, failures, tried);
     } catch (error) {
@@ -259,7 +259,8 @@ export class Router implements Route {
     failures: Error[],
     tried: Address[] = [],
   ): Promise<boolean> {
-    const urls = new Set(tried.map(formatAddressUrl));
+    // A socket of another host is another one where its file is found here.
+    const urls = new Set(tried.filter(isLocal).map(formatAddressUrl));
     for (const address of addresses) {
       if (peer.connection) return true;
       if (urls.has(formatAddressUrl(address))) continue;

@@ -18,6 +18,14 @@ import {
   parseNotation,
 } from "./notation.ts";
 
+/** The file of a socket: no other file of a running host has both numbers. */
+export interface SocketFile {
+  /** The device that it is on. */
+  readonly device: number;
+  /** Its inode. */
+  readonly inode: number;
+}
+
 /** A UNIX domain socket, which exists on one host only. */
 export interface UnixAddress {
   /** Tells the kinds of addresses apart. */
@@ -26,6 +34,11 @@ export interface UnixAddress {
   readonly host: string;
   /** The absolute path of the socket on that host. */
   readonly path: string;
+  /**
+   * The file that its server made there. It is in no written form of the address. With it the socket is told from
+   * any other at its path, whatever the host is called.
+   */
+  readonly file?: SocketFile | undefined;
 }
 
 /** A TCP port, plain or under TLS. */
@@ -46,12 +59,17 @@ const EXPECTED =
   `write unix:/path, tcp://host:port, tls://host:port, (unix: "host" "/path"), (tcp: "host:port") ` +
   `or (tls: "host:port")`;
 
-/** The name of this host, which its UNIX addresses carry. */
+let name: string | undefined;
+
+/**
+ * The name of this host, which its UNIX addresses carry: as it was when this process asked first. When the host is
+ * renamed, the addresses that the process has noted are still those of its own host.
+ */
 export function hostName(): string {
-  return Deno.hostname();
+  return name ??= Deno.hostname();
 }
 
-/** Whether the address can be tried from this host: a UNIX address only on the host it names. */
+/** Whether an address is none of a UNIX socket on a host of another name. */
 export function isLocal(address: Address): boolean {
   return address.kind !== "unix" || address.host === hostName();
 }

@@ -7,6 +7,7 @@
  * @module
  */
 import { EnsembleError } from "../errors.ts";
+import type { SocketFile } from "./address.ts";
 import { reasonOf } from "./stream.ts";
 
 /** How many symbolic links may lead to a directory, as in Linux (path_resolution(7)). */
@@ -147,6 +148,21 @@ export async function keepFromCleaners(directory: string): Promise<Disposable> {
     throw error;
   }
   return file;
+}
+
+/**
+ * The file that is at a path, or that a link there leads to; undefined where the system has no numbers for files.
+ *
+ * @throws {Deno.errors.NotFound} when there is none.
+ */
+export function fileAt(path: string): SocketFile | undefined {
+  const { dev: device, ino: inode } = Deno.statSync(path);
+  return inode === null ? undefined : { device, inode };
+}
+
+/** Whether two files are the same one. */
+export function sameFile(one: SocketFile | undefined, other: SocketFile): boolean {
+  return one?.device === other.device && one.inode === other.inode;
 }
 
 /** Whether this very file is at a path. */

@@ -41,7 +41,7 @@ export interface Accepted {
 
 /** A place where streams are accepted. */
 export interface Listener {
-  /** The address, with the port that was given where 0 was asked for. */
+  /** The address, with the port that was given where 0 was asked for, and with the file of a UNIX socket. */
   readonly address: Address;
   /** The next stream, or undefined once closed. */
   accept(): Promise<Accepted | undefined>;

@@ -4,11 +4,18 @@
  * @module
  */
 import { EnsembleError } from "../errors.ts";
-import { type Address, formatAddressUrl, type InternetAddress, isLocal } from "./address.ts";
+import {
+  type Address,
+  formatAddressUrl,
+  hostName,
+  type InternetAddress,
+  isLocal,
+  type UnixAddress,
+} from "./address.ts";
 import { CONNECT_TIMEOUT } from "./limits.ts";
 import { asStream, type ByteStream, type Listener, nextStream, reasonOf } from "./stream.ts";
 import type { TlsSource } from "./tls_transport.ts";
-import { directoryOf, requirePrivateDirectory } from "./socket_directory.ts";
+import { directoryOf, fileAt, requirePrivateDirectory, sameFile } from "./socket_directory.ts";
 import { listenUnix } from "./unix_listener.ts";
 
 /** Thrown when no stream can be opened to an address. */
@@ -29,20 +36,27 @@ export class UnreachableError extends EnsembleError {
 }
 
 /**
- * Opens a stream to an address. A UNIX socket counts only in a directory to which nobody but this user has access.
+ * Opens a stream to an address. A UNIX socket counts only in a directory to which nobody but this user has access, and
+ * only when it is the one that was announced, whatever the host is called; where nothing is known of its file, only
+ * on the host of that name.
  *
  * @throws {UnreachableError} when it cannot be opened within {@linkcode CONNECT_TIMEOUT}, saying why.
  */
 export async function connectTo(address: Address, tls?: TlsSource): Promise<ByteStream> {
-  if (!isLocal(address)) {
-    throw new EnsembleError(`${formatAddressUrl(address)} is a socket of another host`);
+  if (address.kind === "unix" && !isLocal(address) && !isFoundHere(address)) {
+    throw new EnsembleError(
+      `${
+        formatAddressUrl(address)
+      } is a socket of host ${address.host}, and is not there on this host, ` +
+        `${hostName()}: a server is reached from other hosts at tcp or tls`,
+    );
   }
   const signal = AbortSignal.timeout(CONNECT_TIMEOUT);
   try {
     switch (address.kind) {
       case "unix":
         // First: a directory that is wrong only because the path is must not be made private.
-        requireSocket(address.path);
+        requireSocket(address);
         requirePrivateDirectory(directoryOf(address.path));
         return asStream(await Deno.connect({ transport: "unix", path: address.path }), "unix");
       case "tcp": {
@@ -60,10 +74,24 @@ export async function connectTo(address: Address, tls?: TlsSource): Promise<Byte
   }
 }
 
-function requireSocket(path: string): void {
+/** Whether the very socket that was announced is at its path here: the host has another name, or shares its directory. */
+export function isFoundHere({ path, file }: UnixAddress): boolean {
+  if (!file) return false;
+  try {
+    return sameFile(fileAt(path), file);
+  } catch {
+    return false;
+  }
+}
+
+function requireSocket({ path, file, host }: UnixAddress): void {
   const { isSocket } = Deno.statSync(path);
   // It is null where the system does not tell.
   if (isSocket === false) throw new EnsembleError("it is no socket");
+  if (!file || sameFile(fileAt(path), file)) return;
+  throw new EnsembleError(
+    `another socket is there on this host, ${hostName()}, than the one announced on host ${host}`,
+  );
 }
 
 /** Options of {@linkcode listenAt}. */
@@ -72,6 +100,8 @@ export interface ListenOptions {
   readonly tls?: TlsSource | undefined;
   /** Told when a UNIX socket has vanished, and what came of it. */
   readonly onWarning?: (message: string) => void;
+  /** Called when a UNIX socket was made again, and the listener's address has another file. */
+  readonly onMoved?: () => void;
   /** Told of each client that tls does not let in, and why. */
   readonly onRefused?: (from: string, reason: string) => void;
 }

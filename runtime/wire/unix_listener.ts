@@ -4,7 +4,7 @@
  * @module
  */
 import { EnsembleError } from "../errors.ts";
-import type { UnixAddress } from "./address.ts";
+import type { SocketFile, UnixAddress } from "./address.ts";
 import { SOCKET_CHECK_INTERVAL } from "./limits.ts";
 import {
   directoryOf,
@@ -26,12 +26,13 @@ const PATIENCE = 1_000;
  * more is replaced; one that is in use is left alone. While it listens, a socket that vanishes is made again.
  *
  * @param options.onWarning told when the socket has vanished, and what came of it.
+ * @param options.onMoved called when it was made again, and is another file.
  * @throws {EnsembleError} when the path is too long, the directory is not ours alone, or a server listens
  * there already.
  */
 export async function listenUnix(
   address: UnixAddress,
-  { onWarning = () => {} }: { onWarning?: (message: string) => void } = {},
+  options: { onWarning?: (message: string) => void; onMoved?: () => void } = {},
 ): Promise<Listener> {
   const { path } = address;
   try {
@@ -42,7 +43,7 @@ export async function listenUnix(
           `ENSEMBLE_SOCKET_DIR to a shorter directory`,
       );
     }
-    return new UnixListener(address, await BoundSocket.bind(path), onWarning);
+    return new UnixListener(address, await BoundSocket.bind(path), options);
   } catch (error) {
     throw new EnsembleError(`cannot listen at unix:${path}: ${reasonOf(error)}`);
   }
@@ -50,8 +51,9 @@ export async function listenUnix(
 
 /** A listener that sees to it that its socket stays where clients look for it. */
 class UnixListener implements Listener {
-  readonly address: UnixAddress;
+  readonly #address: UnixAddress;
   readonly #onWarning: (message: string) => void;
+  readonly #onMoved: () => void;
   readonly #timer: ReturnType<typeof setInterval>;
   #socket: BoundSocket;
   /** Why the socket could not be made again, as it was last said. */
@@ -61,20 +63,29 @@ class UnixListener implements Listener {
   #restoring: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(address: UnixAddress, socket: BoundSocket, onWarning: (message: string) => void) {
-    this.address = address;
+  constructor(
+    address: UnixAddress,
+    socket: BoundSocket,
+    { onWarning = () => {}, onMoved = () => {} }: Parameters<typeof listenUnix>[1] = {},
+  ) {
+    this.#address = address;
     this.#socket = socket;
     this.#onWarning = onWarning;
+    this.#onMoved = onMoved;
     // Looking costs microseconds. Watches are few on a host (inotify(7)), and end with their directory.
     this.#timer = setInterval(() => this.#check(), SOCKET_CHECK_INTERVAL);
     Deno.unrefTimer(this.#timer as unknown as number);
+  }
+
+  get address(): UnixAddress {
+    return { ...this.#address, file: this.#socket.file };
   }
 
   async accept(): Promise<Accepted | undefined> {
     while (true) {
       const replaced = this.#replaced.promise;
       const stream = await this.#socket.accept();
-      if (stream) return { stream: asStream(stream, "unix"), from: this.address };
+      if (stream) return { stream: asStream(stream, "unix"), from: this.#address };
       if (this.#closing) return undefined;
       await replaced;
     }
@@ -95,7 +106,7 @@ class UnixListener implements Listener {
   }
 
   async #restore(): Promise<void> {
-    const { path } = this.address;
+    const { path } = this.#address;
     try {
       const restored = await BoundSocket.bind(path, this.#socket);
       if (restored === this.#socket) return;
@@ -104,6 +115,7 @@ class UnixListener implements Listener {
       this.#replaced.resolve();
       this.#replaced = Promise.withResolvers();
       this.#onWarning(`the socket ${path} had vanished, and was made again`);
+      this.#onMoved();
     } catch (error) {
       const problem = reasonOf(error);
       // Once, and not each time that it is tried.
@@ -156,6 +168,12 @@ class BoundSocket {
       keeper[Symbol.dispose]();
       throw error;
     }
+  }
+
+  /** Its file; undefined where the system has no numbers for files. */
+  get file(): SocketFile | undefined {
+    const { dev: device, ino: inode } = this.#file;
+    return inode === null ? undefined : { device, inode };
   }
 
   /** Whether it is still at its path. */

@@ -175,6 +175,12 @@ testWith(["age", "openssl"], {
     const [publicKey] = ensemble.pair();
     assert.notDeepEqual(publicKey, before[0]);
     assert.match(await openssl(publicKey, "-pubin", "-noout", "-text"), /^ED25519 Public-Key:/);
+    const der = Uint8Array.fromBase64(publicKey.split("\n")[1]!);
+    assert.deepEqual(JSON.parse((await ensemble.run("admin", "--view", "--json")).stdout), {
+      fingerprint: new Uint8Array(await crypto.subtle.digest("SHA-256", der)).toHex(),
+      publicKey: ensemble.publicPath,
+      privateKey: ensemble.privatePath,
+    });
     const { code: opened, screen: shown, text: key } = await ensemble.unsealed(PASSPHRASE);
     assert.equal(opened, 0, shown);
     assert.match(key, /^-----BEGIN PRIVATE KEY-----\n/);

@@ -41,7 +41,10 @@ Deno.test("setup asks for a passphrase twice, without echo, and makes keys that 
   assert.deepEqual(namesIn(ensemble.path("tls")), [
     ...["crl.pem", "issued", "issuing.key.age", "issuing.pem", "root.key.age", "root.pem"],
   ]);
-  assert.deepEqual(namesIn(ensemble.home), ["tls", "tls.lock"]);
+  assert.deepEqual(namesIn(ensemble.home), ["server", "tls", "tls.lock"]);
+  // The commands on this host have a certificate, which says nothing of what they may do.
+  assert.match(await ensemble.done("show"), /\n\(console \(\) .* valid /);
+  assert.deepEqual(namesIn(ensemble.path("server/console/tls")), ["cert.pem", "key.pem"]);
   assert.equal(permissionsOf(ensemble.path("tls")), "700");
   for (const name of ["tls/root.key.age", "tls/issuing.key.age"]) {
     const path = ensemble.path(name);
@@ -69,7 +72,10 @@ Deno.test("setup replaces an authority only with -f, and then all of it", async 
   assert.notEqual(await Deno.readTextFile(ensemble.path("tls/root.pem")), root);
   assert.deepEqual(namesIn(ensemble.home), ["server", "tls", "tls.lock"]);
   const { domain, certificates } = JSON.parse(await ensemble.done("show", "--json"));
-  assert.deepEqual({ domain, certificates }, { domain: "example.com", certificates: [] });
+  assert.deepEqual(
+    [domain, ...certificates.map(({ server }: { server: string }) => server)],
+    ["example.com", "console"],
+  );
 });
 
 Deno.test("of two setups at once one makes the authority, whole, and nothing else is left", async () => {
@@ -77,6 +83,6 @@ Deno.test("of two setups at once one makes the authority, whole, and nothing els
   ensemble.program = SEALING_PROGRAM;
   const outcomes = await Promise.all([ensemble.ca("setup"), ensemble.ca("setup")]);
   assert.deepEqual(outcomes.map(({ code }) => code).sort(), [0, 1]);
-  assert.deepEqual(namesIn(ensemble.home), ["tls", "tls.lock"]);
+  assert.deepEqual(namesIn(ensemble.home), ["server", "tls", "tls.lock"]);
   await ensemble.done("show");
 });

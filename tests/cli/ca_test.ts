@@ -191,7 +191,10 @@ Deno.test("what cannot be in a certificate is wrong usage", async () => {
 Deno.test("help knows the commands of ca", async () => {
   using ensemble = new CertifiedEnsemble();
   const ca = await ensemble.run("help", "ca");
-  assert.match(ca.stdout, /^Usage: gxensemble ca <command> command-arg \.\.\.\n/);
+  assert.match(
+    ca.stdout,
+    /^Usage: gxensemble ca <command> command-arg \.\.\. \[command-option \.\.\.\]\n/,
+  );
   for (const name of ["setup", "cert", "show", "revoke"]) {
     assert.match(ca.stdout, new RegExp(`^  ${name} +\\w`, "m"));
     const help = await ensemble.run("help", "ca", name);
@@ -204,4 +207,61 @@ Deno.test("help knows the commands of ca", async () => {
     stderr: "gxensemble: error: ca cert has no commands of its own\nsee gxensemble help ca cert\n",
   });
   assert.deepEqual(await ensemble.run("ca"), { code: 2, stdout: "", stderr: ca.stdout });
+});
+
+Deno.test("cert issues certificates to several servers, or to none of them", async () => {
+  using ensemble = await CertifiedEnsemble.create();
+  const issued = await ensemble.ca("cert", "a", "b", "a", "--capabilities", "jobs:run");
+  assert.equal(issued.code, 0, issued.stderr);
+  assert.deepEqual(issued.stdout.match(/^\(\w \(jobs:run\)/gm), ["(a (jobs:run)", "(b (jobs:run)"]);
+  for (const id of ["a", "b"]) {
+    assert.ok(
+      issued.stderr.includes(`the private key of ${id} is in ${ensemble.home}/server/${id}/`),
+    );
+  }
+  const before = await ensemble.done("show");
+  const files = () =>
+    ["cert.pem", "key.pem"].map((name) =>
+      Deno.readTextFileSync(ensemble.path(`server/a/tls/${name}`))
+    );
+  const kept = files();
+
+  // One of them cannot have its own.
+  Deno.mkdirSync(ensemble.path("server/d/tls/cert.pem"), { recursive: true });
+  const failed = await ensemble.ca("cert", "a", "c", "d");
+  assert.deepEqual([failed.code, failed.stdout], [1, ""]);
+  assert.match(
+    failed.stderr,
+    /server\/d\/tls\/cert\.pem: it is a directory; no certificate was issued\n$/,
+  );
+  assert.deepEqual(files(), kept);
+  assert.deepEqual(namesIn(ensemble.path("server/c/tls")), []);
+  const certificates = (text: string) =>
+    text.split("\n").filter((line) => !line.startsWith("(crl:"));
+  assert.deepEqual(certificates(await ensemble.done("show")), certificates(before));
+  assert.equal((await ensemble.ca("cert", "a", "../c")).code, 2);
+});
+
+testWith(["openssl"], {
+  name: "ca --view prints fingerprints, from when until when, and capabilities",
+  async fn() {
+    using ensemble = await CertifiedEnsemble.create();
+    await ensemble.done("cert", "httpd1", "--capabilities", "(shutdown loader)");
+    const { code, stdout, stderr } = await ensemble.run("ca", "--view");
+    assert.equal(code, 0, stderr);
+    const time = '"\\d{4}-\\d{2}-\\d{2}T[\\d:.]+Z"';
+    const fingerprint = async (name: string) => {
+      const path = ensemble.path(name);
+      const { stdout } = await openssl("x509", "-in", path, "-noout", "-fingerprint", "-sha256");
+      return stdout.trim().replace(/^.*=/, "").replaceAll(":", "").toLowerCase();
+    };
+    const expected = [
+      `\\(root: ${time} ${time} "${await fingerprint("tls/root.pem")}"\\)`,
+      `\\(issuing: ${time} ${time} "${await fingerprint("tls/issuing.pem")}"\\)`,
+      `\\(crl: ${time}\\)`,
+      `\\(httpd1 \\(loader shutdown\\) ${time} ${time} valid ` +
+      `"${await fingerprint("server/httpd1/tls/cert.pem")}"\\)`,
+    ];
+    assert.match(stdout, new RegExp(`^${expected.join("\n")}\n$`));
+  },
 });

@@ -60,15 +60,16 @@ export class CertifiedEnsemble extends TemporaryEnsemble {
     const source = (file: string) =>
       JSON.stringify(new URL(`../../runtime/${file}`, import.meta.url));
     const { code, stderr } = await places.evaluate(`
-      import { issueCertificate } from ${source("ensemble/certificate_issuing.ts")};
+      import { openIssuing } from ${source("ensemble/certificate_authority.ts")};
+      import { issueCertificates } from ${source("ensemble/certificate_issuing.ts")};
       import { DEFAULT_DAYS } from ${source("ensemble/certificate_validity.ts")};
       import { parseHost } from ${source("ensemble/host_name.ts")};
       import { parseServerId } from ${source("actor/server_id.ts")};
-      const passphrase = ${JSON.stringify(PASSPHRASE)};
+      const issuing = await openIssuing(() => Promise.resolve(${JSON.stringify(PASSPHRASE)}));
       for (const each of ${JSON.stringify(certificates)}) {
         const { id, capabilities = [], hosts = [], days = DEFAULT_DAYS } = each;
-        const options = { passphrase, capabilities, hosts: hosts.map(parseHost), days };
-        await issueCertificate(parseServerId(id), options);
+        const options = { issuing, capabilities, hosts: hosts.map(parseHost), days };
+        await issueCertificates([parseServerId(id)], options);
       }
     `);
     assert.equal(code, 0, stderr);

@@ -12,6 +12,11 @@ Deno.test("a cookie is 32 random bytes that only its owner reads", async () => {
   assert.equal((await Deno.readFile(ensemble.cookiePath)).length, 32);
   assert.equal(await permissions(ensemble.cookiePath), "600");
   assert.equal(await permissions(`${ensemble.gerbilPath}/ensemble`), "700");
+
+  const seen = await ensemble.run("cookie", "--view");
+  const cookie = await Deno.readFile(ensemble.cookiePath);
+  const fingerprint = new Uint8Array(await crypto.subtle.digest("SHA-256", cookie)).toHex();
+  assert.equal(seen.stdout, `(cookie: "${fingerprint}" "${ensemble.cookiePath}")\n`, seen.stderr);
 });
 
 Deno.test("a cookie is replaced only with -f", async () => {

@@ -25,6 +25,7 @@ const JSON_OPTION = "--json prints the result as JSON";
 const INFO = "--log <logging> specifies the log level to run with [default: INFO]";
 const WARN = "--log <logging> specifies the log level to run with [default: WARN]";
 const FORCE = "-f --force force the action: ";
+const VIEW = "-v --view prints what there is, by fingerprints and without its secrets, instead";
 const SERVER = "server-id the server id";
 
 /** The help of each command as the tutorial prints it, free of its line breaks. */
@@ -107,11 +108,11 @@ const HELP: Record<string, string[]> = {
   ],
   admin: [
     "[command-option ...] generate a new ensemble administrator key pair",
-    `Command Options: ${FORCE}replace a key pair that exists ${PASSPHRASE_FILE}`,
+    `Command Options: ${FORCE}replace a key pair that exists ${VIEW} ${JSON_OPTION} ${PASSPHRASE_FILE}`,
   ],
   cookie: [
     "[command-option ...] generate a new ensemble cookie",
-    `Command Options: ${FORCE}replace a cookie that exists`,
+    `Command Options: ${FORCE}replace a cookie that exists ${VIEW} ${JSON_OPTION}`,
   ],
   help: ["[<command>] display help; help <command> for command help"],
 };

@@ -91,3 +91,32 @@ Deno.test("--gerbil-path stands for GERBIL_PATH, before the command and after it
   const { stdout } = await commands.run(...complete, "-G", path, "ping", "registry", "");
   assert.match(stdout, /^actor\n(.*\n)*registry\t\n/);
 });
+
+Deno.test("ping and shutdown reach a server without a registry: at its socket, or where it is known", async () => {
+  await using ensemble = new LocalEnsemble();
+  using commands = commandsIn(ensemble);
+  const register = { register: false };
+  const servers = await Promise.all([
+    ensemble.start("a", register),
+    ensemble.start("b", { ...register, listen: [anyPort()] }),
+  ]);
+  await Deno.writeTextFile(
+    `${commands.gerbilPath}/ensemble/known-servers`,
+    `b ${portOf(servers[1])}\n`,
+  );
+  const beside = ["--registry", formatAddressUrl(ensemble.socket("registry"))];
+  for (const args of [["a"], ["b"], [...beside, "a"]]) {
+    const { code, stdout, stderr } = await commands.run("ping", ...args);
+    assert.deepEqual({ code, stdout }, { code: 0, stdout: "OK\n" }, stderr);
+  }
+  for (const args of [[...beside, "b"], ["--registry", "tcp://127.0.0.1:1", "a"]]) {
+    const { code, stderr } = await commands.run("shutdown", ...args);
+    assert.equal(code, 1);
+    assert.match(stderr, /^gxensemble: error: cannot reach [ab]: cannot reach registry: /);
+  }
+  for (const { id, stopped } of servers) {
+    const { code, stderr } = await commands.run("shutdown", id);
+    assert.equal(code, 0, stderr);
+    await stopped;
+  }
+});

@@ -17,10 +17,15 @@ Deno.test("servers are found, listed and pinged in the seed's form, and as JSON"
     for (const entry of entries) assert.match(entry.instance, /^[0-9a-f]{64}$/);
     return entries.map(({ instance: _instance, ...rest }: { instance: string }) => rest);
   };
+  const sockets = (id: string) => {
+    const { dev: device, ino: inode } = Deno.statSync(ensemble.socket(id));
+    return [{ path: ensemble.socket(id), device, inode }];
+  };
   const entry1 = {
     server: "httpd1",
     roles: ["httpd"],
     addresses: [url("httpd1")],
+    sockets: sockets("httpd1"),
     pid: httpd1.pid,
     host: Deno.hostname(),
   };
@@ -28,6 +33,7 @@ Deno.test("servers are found, listed and pinged in the seed's form, and as JSON"
     server: "httpd2",
     roles: ["httpd", "web"],
     addresses: [url("httpd2")],
+    sockets: sockets("httpd2"),
     pid: httpd2.pid,
     host: Deno.hostname(),
   };

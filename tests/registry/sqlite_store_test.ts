@@ -157,8 +157,43 @@ Deno.test("a database of version 1 is brought up to date, without the entries th
       await store.close();
     }
     const database = new DatabaseSync(path);
-    assert.equal(database.prepare("PRAGMA user_version").get()!.user_version, 2);
+    assert.equal(database.prepare("PRAGMA user_version").get()!.user_version, 3);
     database.close();
+  }));
+
+Deno.test("a database of version 2 is brought up to date, and keeps its entries", () =>
+  withPath(async (path) => {
+    const database = new DatabaseSync(path);
+    database.exec(
+      `CREATE TABLE server (id TEXT PRIMARY KEY, instance BLOB NOT NULL, addresses TEXT NOT NULL,
+         roles TEXT NOT NULL, pid INTEGER, host TEXT) STRICT, WITHOUT ROWID;
+       INSERT INTO server VALUES ('a', x'01', '(unix: "h" "/a") (tcp: "h:1")', '["r"]', 7, 'h');
+       PRAGMA user_version = 2`,
+    );
+    database.close();
+    const store = new SqliteStore(path);
+    const old = {
+      id: parseServerId("a"),
+      instance: Uint8Array.of(1),
+      addresses: [
+        { kind: "unix", host: "h", path: "/a" },
+        { kind: "tcp", host: "h", port: 1 },
+      ] as const,
+      roles: ["r"],
+      pid: 7,
+      host: "h",
+    };
+    assert.deepEqual(await store.list({ limit: 9 }), [old]);
+    const [unix, tcp] = old.addresses;
+    // An inode of 64 bits is rounded, and comes back as it was rounded.
+    const again = {
+      ...old,
+      addresses: [tcp, { ...unix, file: { device: 65024, inode: 2 ** 63 + 2048 } }],
+      kernel: { boot: "b", processes: "pid:[1]" },
+    };
+    await store.put(again);
+    assert.deepEqual(await store.get(old.id), again);
+    await store.close();
   }));
 
 Deno.test("a migration that fails leaves the database as it was", () =>

@@ -13,12 +13,19 @@ function entry(id: string, roles: string[] = [], instance = OLD): RegistryEntry 
     id: parseServerId(id),
     instance,
     addresses: [
-      { kind: "unix", host: "a host", path: `/tmp/${id} "quoted"` },
+      {
+        kind: "unix",
+        host: "a host",
+        path: `/tmp/${id} "quoted"`,
+        file: { device: 65024, inode: 12 },
+      },
+      { kind: "unix", host: "a host", path: "/of nobody's" },
       { kind: "tls", host: "::1", port: 7000 },
     ],
     roles,
     pid: 123,
     host: "a host",
+    kernel: { boot: "1f9d", processes: "pid:[4026531836]" },
   };
 }
 

@@ -557,7 +557,7 @@ Deno.test("a lost server fails the asks of it, and no others", async () => {
   const reason = new DisconnectedError("far was lost");
   near!.disconnected(far!.id, reason);
   for (const each of await Promise.allSettled(failing)) {
-    assert.equal((each as PromiseRejectedResult).reason, reason);
+    assert.deepEqual((each as PromiseRejectedResult).reason, reason);
   }
   reply(kept!.envelopes[0]!, "fine");
   assert.equal(await fine, "fine");

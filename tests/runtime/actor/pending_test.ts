@@ -31,7 +31,7 @@ Deno.test("settle resolves an ask with any value a peer answers, and keeps nothi
   using time = new FakeTime();
   const asks = new PendingAsks();
   for (const value of [undefined, null, 0, "", { then: 5 }, [1]]) {
-    const answer = asks.wait(2, FAR, 100);
+    const answer = asks.wait(2, { dest: FAR, type: undefined, timeout: 100 });
     asks.settle(answerTo(2, value));
     assert.deepEqual(await answer, value);
     assert.equal(asks.size, 0);
@@ -54,7 +54,7 @@ Deno.test("settle rejects an ask with any failure a peer answers, and keeps noth
     [new Map([["a", 1]]), 'Map(1) { "a" => 1 }', "Error"],
   ];
   for (const [failure, message, reason] of failures) {
-    const answer = asks.wait(2, FAR, 100);
+    const answer = asks.wait(2, { dest: FAR, type: undefined, timeout: 100 });
     asks.settle(answerTo(2, failure, true));
     await assert.rejects(answer, (error) => {
       assert.ok(error instanceof ActorError);
@@ -68,7 +68,7 @@ Deno.test("settle rejects an ask with any failure a peer answers, and keeps noth
 
 Deno.test("settle shortens a failure that is not in the form of one", async () => {
   const asks = new PendingAsks();
-  const answer = asks.wait(2, FAR, Infinity);
+  const answer = asks.wait(2, { dest: FAR, type: undefined, timeout: Infinity });
   const row = Array.from({ length: 1000 }, (_, id) => ({ id, text: "x".repeat(1000) }));
   asks.settle(answerTo(2, Object.fromEntries(row.map((each) => [each.id, row])), true));
   await assert.rejects(answer, ({ message }: Error) => message.length < 250);
@@ -76,7 +76,7 @@ Deno.test("settle shortens a failure that is not in the form of one", async () =
 
 Deno.test("settle ignores an answer to no ask, from another server, and the second one", async () => {
   const asks = new PendingAsks();
-  const answer = asks.wait(2, FAR, Infinity);
+  const answer = asks.wait(2, { dest: FAR, type: undefined, timeout: Infinity });
   asks.settle(answerTo(4, "to none"));
   asks.settle(answerTo(2, "from another", false, OTHER));
   asks.settle(answerTo(2, "from another", true, OTHER));
@@ -89,7 +89,7 @@ Deno.test("settle ignores an answer to no ask, from another server, and the seco
 Deno.test("wait rejects when the time is over, and keeps nothing of the ask", async () => {
   using time = new FakeTime();
   const asks = new PendingAsks();
-  const answer = asks.wait(2, FAR, 100);
+  const answer = asks.wait(2, { dest: FAR, type: undefined, timeout: 100 });
   answer.catch(() => {});
   await time.pass(99);
   assert.equal(asks.size, 1);
@@ -106,7 +106,7 @@ Deno.test("wait rejects when the time is over, and keeps nothing of the ask", as
 Deno.test("wait without a limit takes no timer", async () => {
   using time = new FakeTime();
   const asks = new PendingAsks();
-  const answer = asks.wait(2, FAR, Infinity);
+  const answer = asks.wait(2, { dest: FAR, type: undefined, timeout: Infinity });
   assert.equal(time.timers, 0);
   asks.settle(answerTo(2, 1));
   assert.equal(await answer, 1);
@@ -115,7 +115,10 @@ Deno.test("wait without a limit takes no timer", async () => {
 Deno.test("reject ends one ask, and is nothing to an ask that has ended", async () => {
   using time = new FakeTime();
   const asks = new PendingAsks();
-  const [first, second] = [asks.wait(2, FAR, 100), asks.wait(4, FAR, 100)];
+  const [first, second] = [
+    asks.wait(2, { dest: FAR, type: undefined, timeout: 100 }),
+    asks.wait(4, { dest: FAR, type: undefined, timeout: 100 }),
+  ];
   asks.reject(2, "enough");
   asks.reject(2, "again");
   await assert.rejects(first, (reason) => reason === "enough");
@@ -128,7 +131,11 @@ Deno.test("reject ends one ask, and is nothing to an ask that has ended", async 
 Deno.test("rejectAll ends the asks of one server, or all", async () => {
   using time = new FakeTime();
   const asks = new PendingAsks();
-  const answers = [asks.wait(2, FAR, 100), asks.wait(4, OTHER, 100), asks.wait(6, FAR, 100)];
+  const answers = [
+    asks.wait(2, { dest: FAR, type: undefined, timeout: 100 }),
+    asks.wait(4, { dest: OTHER, type: undefined, timeout: 100 }),
+    asks.wait(6, { dest: FAR, type: undefined, timeout: 100 }),
+  ];
   const settled = Promise.allSettled(answers);
   const reasons = [new DisconnectedError("lost"), new DisconnectedError("stopping")];
   asks.rejectAll(reasons[0]!, FAR.server);
@@ -141,6 +148,25 @@ Deno.test("rejectAll ends the asks of one server, or all", async () => {
   assert.equal(time.referenced, 0);
 });
 
+Deno.test("settle bounds what a peer says of its failure, and makes its control characters visible", async () => {
+  const asks = new PendingAsks();
+  const hostile = `a\n\x1b[2J\u202e${"x".repeat(1e6)}`;
+  const answer = asks.wait(2, { dest: FAR, type: undefined, timeout: Infinity });
+  asks.settle(answerTo(2, { name: hostile, message: hostile, stack: hostile }, true));
+  const error = await answer.catch((error) => error);
+  assert.ok(error instanceof ActorError);
+  const { name, message, stack } = error.cause as Error;
+  const lengths = [[error.reason, 300], [name, 300], [error.message, 100_100], [message, 100_100]];
+  for (const [text, length] of [...lengths, [stack, 4_100]] as [string, number][]) {
+    assert.ok(text.startsWith("a\n\\u001b[2J\\u202ex") && text.length <= length, `${text.length}`);
+  }
+  for (const odd of [{ stack: 5 }, { stack: {} }, null, "text"]) {
+    const answer = asks.wait(4, { dest: FAR, type: undefined, timeout: Infinity });
+    asks.settle(answerTo(4, odd, true));
+    await assert.rejects(answer, (error: Error) => error.cause === undefined);
+  }
+});
+
 Deno.test("toFailure converts any thrown value, and never throws", () => {
   const cases: [unknown, string, string][] = [
     [new RangeError("broken"), "RangeError", "broken"],
@@ -150,8 +176,13 @@ Deno.test("toFailure converts any thrown value, and never throws", () => {
     [{ code: 5 }, "Error", "{ code: 5 }"],
   ];
   for (const [thrown, name, message] of cases) {
-    assert.deepEqual(toFailure(thrown), { name, message });
+    const { stack, ...failure } = toFailure(thrown);
+    assert.deepEqual(failure, { name, message });
+    assert.equal(stack === undefined, !(thrown instanceof Error), `${message}: ${stack}`);
   }
+  const long = new Error("x");
+  long.stack = `Error: x\n${"    at f (a.ts:1:1)\n".repeat(1e5)}`;
+  assert.ok(toFailure(long).stack!.length <= 4_000);
   for (const thrown of touchy()) {
     const { name, message } = toFailure(thrown);
     assert.deepEqual([typeof name, typeof message], ["string", "string"]);

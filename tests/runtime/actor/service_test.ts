@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import type { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { type Envelope, reply, replyFailure } from "../../../runtime/actor/envelope.ts";
 import { client } from "../../../runtime/actor/service.ts";
-import { ActorError, InvalidInputError, TimeoutError } from "../../../runtime/errors.ts";
+import {
+  ActorError,
+  DisconnectedError,
+  InvalidInputError,
+  TimeoutError,
+} from "../../../runtime/errors.ts";
+import { CapturedLogs } from "../server/captured_logs.ts";
 import { eventually, LinkedSystems, settle, startSystem } from "./linked_systems.ts";
 
 async function stop(system: ActorSystem): Promise<void> {
@@ -359,4 +365,124 @@ Deno.test("a service with checks gives its handlers what they return, and takes 
   await assert.rejects(system.ask(actor, { type: "unchecked" }), /unexpected message: unchecked/);
   await assert.rejects(system.ask(actor, { type: "absent" }), /unexpected message: absent/);
   assert.equal(got.length, 1);
+});
+
+Deno.test("a service logs what its handlers throw with the stack, for an ask and a tell", async () => {
+  using logs = await CapturedLogs.start();
+  const systems = new LinkedSystems();
+  const [near, far] = [systems.start("near"), systems.start("far")];
+  const handlers = {
+    sell() {
+      throw new RangeError("sold out", { cause: new TypeError("no stock") });
+    },
+    later: () => Promise.reject("rain"),
+  };
+  const shop = far.serve("shop", handlers);
+  near.tell(shop.ref, { type: "sell" });
+  near.tell(shop.ref, { type: "later" });
+  await assert.rejects(client<typeof handlers>(near, shop.ref).sell(), ActorError);
+  assert.equal(logs.lines.length, 3);
+  assert.equal(logs.lines[1], 'ERROR actor: later of server@near failed in shop@far: "rain"');
+  for (const entry of [logs.lines[0]!, logs.lines[2]!]) {
+    const [line, name, place, ...rest] = entry.split("\n");
+    assert.equal(line, "ERROR actor: sell of server@near failed in shop@far: sold out");
+    assert.equal(name, "    RangeError: sold out");
+    assert.match(place!, /^ {8}at (Object\.)?sell \(.*service_test\.ts:\d+:\d+\)$/);
+    assert.ok(rest.includes("    Caused by: TypeError: no stock"), entry);
+  }
+  await stop(far);
+});
+
+Deno.test("a service logs in one line that it refused a request that was told, and of one that was asked at DEBUG", async () => {
+  using logs = await CapturedLogs.start("debug");
+  const system = startSystem();
+  const handlers = {
+    sell() {
+      throw new InvalidInputError("not a number of things: -1");
+    },
+  };
+  system.serve("shop", handlers);
+  const error = await client<typeof handlers>(system, "shop").sell().catch((error) => error);
+  assert.deepEqual([error.reason, error.cause], ["InvalidInputError", undefined]);
+  system.tell("shop", { type: "sell" });
+  await system.ask("shop", { type: "ping" });
+  const line = "actor: shop@here refused sell of server@here: not a number of things: -1";
+  assert.deepEqual(logs.lines, [`DEBUG ${line}`, `WARN ${line}`]);
+  await stop(system);
+});
+
+Deno.test("a service logs a few failures of a sender and how many more there were", async () => {
+  using logs = await CapturedLogs.start();
+  const system = startSystem();
+  system.serve("shop", {
+    sell() {
+      throw new Error("sold out");
+    },
+  });
+  for (let i = 0; i < 100; i++) system.tell("shop", { type: "sell" });
+  await system.ask("shop", { type: "ping" });
+  system.close();
+  assert.equal(logs.matching(/^ERROR .* sold out\n/).length, 5);
+  assert.deepEqual(logs.matching(/^WARN/), [
+    "WARN server: 95 more lines were left out: failures of sell of here",
+  ]);
+  await stop(system);
+});
+
+Deno.test("a failed ask tells what failed there and where it was asked", async () => {
+  using _logs = await CapturedLogs.start();
+  const systems = new LinkedSystems();
+  const [near, far] = [systems.start("near"), systems.start("far")];
+  const handlers = {
+    sell() {
+      throw new RangeError("sold out", { cause: new TypeError("no stock") });
+    },
+  };
+  const shop = far.serve("shop", handlers);
+  const checked = { answers: { sell: (answer: unknown) => answer } };
+  for (
+    const service of [
+      client<typeof handlers>(near, shop.ref),
+      client<typeof handlers>(near, shop.ref, checked),
+      client<typeof handlers>(far, shop.ref),
+    ]
+  ) {
+    const buyer = async () => {
+      await service.sell();
+    };
+    const error = await buyer().catch((error) => error);
+    assert.ok(error instanceof ActorError);
+    assert.deepEqual([error.reason, error.message], ["RangeError", "sold out"]);
+    assert.match(
+      error.stack!,
+      /^ActorError: sold out\n {4}at async buyer \(.*service_test\.ts:\d+:\d+\)\n/,
+    );
+    const { name, message, stack } = error.cause as Error;
+    assert.deepEqual([name, message], ["RangeError", "sold out"]);
+    assert.match(stack!, /^RangeError: sold out\n {4}at (Object\.)?sell \(.*service_test\.ts:/);
+    assert.match(stack!, /\nCaused by: TypeError: no stock\n/);
+  }
+  await stop(far);
+});
+
+Deno.test("an ask that has no answer tells which request it was and where it was asked", async () => {
+  const systems = new LinkedSystems();
+  const [near, far] = [systems.start("near"), systems.start("far")];
+  const handlers = { sell: () => new Promise<void>(() => {}) };
+  const shop = far.serve("shop", handlers);
+  async function buyer() {
+    await client<typeof handlers>(near, shop.ref).sell({}, { timeout: 1 });
+  }
+  const late = await buyer().catch((error) => error);
+  assert.ok(late instanceof TimeoutError);
+  assert.equal(late.message, "no answer from shop@far to sell within 1 ms");
+  assert.match(late.stack!, /^TimeoutError: no answer .*\n {4}at async buyer \(/);
+  async function loser() {
+    await near.ask(shop.ref, { type: "sell" });
+  }
+  const lost = loser().catch((error) => error);
+  near.disconnected(far.id, new DisconnectedError("far was lost", { cause: "rain" }));
+  const { name, message, cause, stack } = await lost;
+  assert.deepEqual([name, message, cause], ["DisconnectedError", "far was lost", "rain"]);
+  assert.match(stack, /^DisconnectedError: far was lost\n {4}at async loser \(/);
 });

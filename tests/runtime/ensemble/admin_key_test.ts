@@ -8,7 +8,7 @@ import {
   requireNoAdminKey,
 } from "../../../runtime/ensemble/admin_key.ts";
 import { EnsembleError } from "../../../runtime/errors.ts";
-import { Home, PASSPHRASE } from "./home.ts";
+import { Home, makePipe, PASSPHRASE } from "./home.ts";
 
 async function assertBelongTogether(privateKey: CryptoKey, publicKey: CryptoKey): Promise<void> {
   const text = new TextEncoder().encode("text");
@@ -34,7 +34,7 @@ Deno.test("createAdminKey writes the private half first, and neither where one e
   assert.equal(Deno.statSync(home.privatePath).mode! & 0o777, 0o600);
   assert.equal(Deno.statSync(home.publicPath).mode! & 0o777 & ~0o644, 0);
   await assertBelongTogether(
-    await openAdminPrivateKey(PASSPHRASE),
+    await openAdminPrivateKey(() => Promise.resolve(PASSPHRASE)),
     (await readAdminPublicKey())!,
   );
   await assert.rejects(requireNoAdminKey(), /there is an administrator key pair already/);
@@ -57,9 +57,12 @@ Deno.test("openAdminPrivateKey opens what belongs to the public key", async () =
   using home = new Home();
   const { publicKey } = await home.withPair();
   assert.ok(await hasAdminPrivateKey());
-  await assertBelongTogether(await openAdminPrivateKey(PASSPHRASE), publicKey);
+  await assertBelongTogether(
+    await openAdminPrivateKey(() => Promise.resolve(PASSPHRASE)),
+    publicKey,
+  );
   await assert.rejects(
-    openAdminPrivateKey("battery staple"),
+    openAdminPrivateKey(() => Promise.resolve("battery staple")),
     /^EnsembleError: the passphrase is wrong/,
   );
 });
@@ -67,7 +70,7 @@ Deno.test("openAdminPrivateKey opens what belongs to the public key", async () =
 Deno.test("openAdminPrivateKey refuses a file that others can read", async () => {
   using home = new Home();
   await home.withPair({ mode: 0o644 });
-  await assert.rejects(openAdminPrivateKey(PASSPHRASE), {
+  await assert.rejects(openAdminPrivateKey(() => Promise.resolve(PASSPHRASE)), {
     name: "EnsembleError",
     message: `others can read the administrators' private key ${home.privatePath} (mode 644): ` +
       `run "chmod 600 ${home.privatePath}"`,
@@ -77,19 +80,34 @@ Deno.test("openAdminPrivateKey refuses a file that others can read", async () =>
 Deno.test("openAdminPrivateKey says that there is no key, or that it is no file", async () => {
   using home = new Home();
   assert.equal(await hasAdminPrivateKey(), false);
-  await assert.rejects(openAdminPrivateKey(PASSPHRASE), /cannot read .*admin\.priv: /);
+  await assert.rejects(
+    openAdminPrivateKey(() => Promise.resolve(PASSPHRASE)),
+    /cannot read .*admin\.priv: /,
+  );
   Deno.mkdirSync(home.privatePath);
-  await assert.rejects(openAdminPrivateKey(PASSPHRASE), /admin\.priv: it is a directory$/);
+  await assert.rejects(
+    openAdminPrivateKey(() => Promise.resolve(PASSPHRASE)),
+    /admin\.priv: it is a directory$/,
+  );
 });
 
 Deno.test("readAdminPublicKey tells a key that is missing from one that cannot be read", async () => {
   using home = new Home();
   assert.equal(await readAdminPublicKey(), undefined);
+  await home.withPair();
+  const good = Deno.readTextFileSync(home.publicPath);
+  Deno.removeSync(home.publicPath);
   for (
     const [put, reason] of [
       [() => Deno.symlinkSync("nowhere", home.publicPath), /cannot read .*admin\.pub: /],
       [() => Deno.mkdirSync(home.publicPath), /admin\.pub: it is a directory$/],
       [() => Deno.writeTextFileSync(home.publicPath, "text"), /is not an Ed25519 public key: /],
+      [() => Deno.writeTextFileSync(home.publicPath, "\n"), /public key: it is empty$/],
+      [
+        () => Deno.writeTextFileSync(home.publicPath, good.slice(0, 60)),
+        /has no end: the file was/,
+      ],
+      [() => makePipe(home.publicPath), /admin\.pub: it is a named pipe$/],
     ] as const
   ) {
     put();
@@ -100,4 +118,28 @@ Deno.test("readAdminPublicKey tells a key that is missing from one that cannot b
     });
     Deno.removeSync(home.publicPath);
   }
+});
+
+Deno.test("openAdminPrivateKey asks for no passphrase of a file that none can open", async () => {
+  using home = new Home();
+  await home.withPair();
+  const good = Deno.readTextFileSync(home.privatePath);
+  const ask = () => assert.fail("the passphrase was asked for");
+  for (
+    const [text, reason] of [
+      ["", /admin\.priv is empty$/],
+      [good.slice(0, 100), /admin\.priv is not an armoured age file, or was cut off: /],
+      ["secret", /admin\.priv is not an armoured age file, or was cut off: /],
+    ] as const
+  ) {
+    Deno.writeTextFileSync(home.privatePath, text);
+    await assert.rejects(openAdminPrivateKey(ask), reason);
+  }
+  Deno.removeSync(home.privatePath);
+  makePipe(home.privatePath);
+  await assert.rejects(openAdminPrivateKey(ask), /admin\.priv: it is a named pipe$/);
+  // What was copied as text often has a line break more.
+  Deno.removeSync(home.privatePath);
+  Deno.writeTextFileSync(home.privatePath, `${good}\r\n`, { mode: 0o600 });
+  await openAdminPrivateKey(() => Promise.resolve(PASSPHRASE));
 });

@@ -56,3 +56,60 @@ for (const [stage, options] of Object.entries(STAGES)) {
     });
   }
 }
+
+/** What a program says of itself in the log, from the first line with a text to the last. */
+function linesBetween(text: string, first: string, last: string): string[] {
+  const lines = text.split("\n").map((line) => line.replace(/^\S+Z /, ""));
+  return lines.slice(lines.indexOf(first) + 1, lines.indexOf(last));
+}
+
+Deno.test("callWithEnsembleServer logs to standard error what fails in its program, and prints it where the log is off", async () => {
+  using ensemble = new TemporaryEnsemble();
+  const source = (path: string) => JSON.stringify(new URL(`../../../${path}`, import.meta.url));
+  const { code, stderr } = await ensemble.evaluate(`
+    import { MemoryStore } from ${source("registry/memory_store.ts")};
+    import { serveRegistry } from ${source("registry/registry_actor.ts")};
+    import { createCookie } from ${source("runtime/ensemble/cookie.ts")};
+    import { callWithEnsembleServer } from ${RUNTIME};
+    await createCookie();
+    const prepare = (server) => void serveRegistry(server, new MemoryStore());
+    const main = async (server) => {
+      const actor = server.spawn("dies", () => { throw new RangeError("actor\\n2026"); });
+      server.serve("shop", { sell() { throw new TypeError("handler", { cause: "rain" }); } });
+      await actor.ended;
+      server.tell("shop", { type: "sell" });
+      await server.ask("shop", { type: "ping" });
+      Promise.reject(new Error("floating"));
+      setTimeout(() => { throw new Error("timer"); });
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    };
+    for (const [title, log] of [["default"], ["level", { level: "error" }], ["off", false]]) {
+      console.error(title);
+      await callWithEnsembleServer("registry", main, { prepare, log });
+    }
+    console.error("end");
+  `);
+  assert.equal(code, 0, stderr);
+  const errors = [
+    "ERROR actor: dies@registry failed: actor\\n2026",
+    "    RangeError: actor",
+    "    2026",
+    "ERROR actor: sell of server@registry failed in shop@registry: handler",
+    "    TypeError: handler",
+    '    Caused by: "rain"',
+    "ERROR server: unhandled rejection: floating",
+    "    Error: floating",
+    "ERROR server: uncaught error: timer",
+    "    Error: timer",
+  ];
+  const notFrames = (lines: string[]) => lines.filter((line) => !/^ +at /.test(line));
+  const logged = linesBetween(stderr, "default", "level");
+  assert.match(logged[0]!, /^INFO server: registry listens at /);
+  assert.deepEqual(notFrames(logged).filter((line) => !line.startsWith("INFO")), errors);
+  assert.ok(logged.some((line) => /^ {8}at (Object\.)?sell \(/.test(line)), stderr);
+  assert.deepEqual(notFrames(linesBetween(stderr, "level", "off")), errors);
+  assert.deepEqual(notFrames(linesBetween(stderr, "off", "end")), [
+    "unhandled rejection: Error: floating",
+    "uncaught error: Error: timer",
+  ]);
+});

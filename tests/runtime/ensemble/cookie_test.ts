@@ -1,72 +1,81 @@
 import assert from "node:assert/strict";
-import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
+import { createCookie, readCookie } from "../../../runtime/ensemble/cookie.ts";
+import { EnsembleError } from "../../../runtime/errors.ts";
+import { Home, makePipe } from "./home.ts";
 
-const COOKIE = JSON.stringify(new URL("../../../runtime/ensemble/cookie.ts", import.meta.url).href);
+/** The ensemble's directory of a test, with where its cookie belongs. */
+class CookieHome extends Home {
+  readonly cookiePath = `${this.directory}/cookie`;
 
-/** Reads the cookie in a process whose environment points to the ensemble; its length, or why not. */
-async function readCookie(ensemble: TemporaryEnsemble): Promise<string> {
-  const { stdout } = await ensemble.evaluate(`
-    import { readCookie } from ${COOKIE};
-    await readCookie().then(
-      (cookie) => console.log(cookie.length + " bytes"),
-      (error) => console.log(error.name + ": " + error.message),
-    );
-  `);
-  return stdout.trimEnd();
-}
+  write(bytes: number | Uint8Array, mode = 0o600): void {
+    Deno.writeFileSync(this.cookiePath, typeof bytes === "number" ? new Uint8Array(bytes) : bytes);
+    Deno.chmodSync(this.cookiePath, mode);
+  }
 
-async function writeCookie(ensemble: TemporaryEnsemble, bytes: number, mode: number) {
-  await Deno.mkdir(`${ensemble.gerbilPath}/ensemble`, { recursive: true });
-  await Deno.writeFile(ensemble.cookiePath, new Uint8Array(bytes));
-  await Deno.chmod(ensemble.cookiePath, mode);
+  async refusal(): Promise<string> {
+    const error = await readCookie().then(() => assert.fail("it was read"), (error) => error);
+    assert.ok(error instanceof EnsembleError, error.stack);
+    return error.message.replaceAll(this.cookiePath, "PATH");
+  }
 }
 
 Deno.test("a cookie that was made is read", async () => {
-  using ensemble = new TemporaryEnsemble();
-  const { stdout } = await ensemble.evaluate(`
-    import { createCookie, readCookie } from ${COOKIE};
-    const path = await createCookie();
-    const cookie = await readCookie();
-    console.log(path, cookie.toHex() === Deno.readFileSync(path).toHex());
-  `);
-  assert.equal(stdout, `${ensemble.cookiePath} true\n`);
+  using home = new CookieHome();
+  assert.equal(await createCookie(), home.cookiePath);
+  assert.deepEqual(await readCookie(), Deno.readFileSync(home.cookiePath));
 });
 
 Deno.test("a missing cookie: the error says how to make one, and where it was looked for", async () => {
-  using ensemble = new TemporaryEnsemble();
+  using home = new CookieHome();
   assert.equal(
-    await readCookie(ensemble),
-    `EnsembleError: no cookie at ${ensemble.cookiePath}: make one with "gxensemble cookie", or ` +
-      "copy there that of the ensemble to join",
+    await home.refusal(),
+    'no cookie at PATH: make one with "gxensemble cookie", or copy there that of the ensemble to join',
   );
 });
 
 Deno.test("a cookie that others can read is refused", async () => {
-  using ensemble = new TemporaryEnsemble();
+  using home = new CookieHome();
   for (const mode of [0o644, 0o640, 0o604]) {
-    await writeCookie(ensemble, 32, mode);
-    const message = await readCookie(ensemble);
-    assert.match(message, /^EnsembleError: others can read the cookie .* \(mode 6\d\d\)/);
-    assert.ok(message.endsWith(`run "chmod 600 ${ensemble.cookiePath}"`), message);
-  }
-  await writeCookie(ensemble, 32, 0o400);
-  assert.equal(await readCookie(ensemble), "32 bytes");
-});
-
-Deno.test("a cookie of the wrong length is refused", async () => {
-  using ensemble = new TemporaryEnsemble();
-  for (const bytes of [0, 31, 33]) {
-    await writeCookie(ensemble, bytes, 0o600);
+    home.write(32, mode);
     assert.equal(
-      await readCookie(ensemble),
-      `EnsembleError: not a cookie: ${ensemble.cookiePath}: it has ${bytes} bytes where a cookie ` +
-        "has 32",
+      await home.refusal(),
+      `others can read the cookie PATH (mode ${mode.toString(8)}): run "chmod 600 PATH"`,
     );
   }
+  home.write(32, 0o400);
+  assert.equal((await readCookie()).length, 32);
 });
 
-Deno.test("a directory in the cookie's place is refused", async () => {
-  using ensemble = new TemporaryEnsemble();
-  await Deno.mkdir(ensemble.cookiePath, { recursive: true });
-  assert.match(await readCookie(ensemble), /cannot read the cookie .*: it is a directory$/);
+Deno.test("a cookie that is empty, cut off or has something added says so", async () => {
+  using home = new CookieHome();
+  const random = crypto.getRandomValues(new Uint8Array(32));
+  const has = (count: number) =>
+    `not a cookie: PATH: it has ${count} bytes where a cookie has 32: `;
+  const added = 'a line break was added at its end: take it off with "truncate -s 32"';
+  const cases: [Uint8Array, string][] = [
+    [
+      new Uint8Array(),
+      'not a cookie: PATH: it is empty: copy it again, or make one with "gxensemble cookie -f"',
+    ],
+    [random.subarray(0, 31), `${has(31)}it was cut off: copy it again`],
+    [new Uint8Array([...random, 10]), has(33) + added],
+    [new Uint8Array([...random, 13, 10]), has(34) + added],
+    [
+      new TextEncoder().encode(random.toHex()),
+      `${has(64)}copy it again as a file: it is bytes, and no text`,
+    ],
+  ];
+  for (const [bytes, message] of cases) {
+    home.write(bytes);
+    assert.equal(await home.refusal(), message);
+  }
+});
+
+Deno.test("what is no file in the cookie's place is refused, and not waited for", async () => {
+  using home = new CookieHome();
+  Deno.mkdirSync(home.cookiePath);
+  assert.equal(await home.refusal(), "cannot read the cookie PATH: it is a directory");
+  Deno.removeSync(home.cookiePath);
+  makePipe(home.cookiePath);
+  assert.equal(await home.refusal(), "cannot read the cookie PATH: it is a named pipe");
 });

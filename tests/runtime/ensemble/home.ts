@@ -3,6 +3,7 @@
  *
  * @module
  */
+import assert from "node:assert/strict";
 import { sealCheaply } from "../../cheap_passphrase.ts";
 import { encodePem } from "../../../runtime/ensemble/pem.ts";
 
@@ -44,4 +45,9 @@ export class Home implements Disposable {
     Deno.env.get = this.#get;
     Deno.removeSync(this.root, { recursive: true });
   }
+}
+
+/** Puts a named pipe there. */
+export function makePipe(path: string): void {
+  assert.ok(new Deno.Command("mkfifo", { args: ["-m", "600", path] }).outputSync().success);
 }

@@ -11,7 +11,6 @@ import {
 import { daysFromNow } from "../../../runtime/ensemble/certificate_validity.ts";
 import { encodePem } from "../../../runtime/ensemble/pem.ts";
 import { createRevocationList } from "../../../runtime/ensemble/certificate_profile.ts";
-import type { TemporaryEnsemble } from "../../temporary_ensemble.ts";
 
 /** A root and the issuing authority below it. */
 export interface TestAuthority {
@@ -54,11 +53,11 @@ export async function keyPem({ key }: CertifiedKey): Promise<string> {
 
 /** Writes files of the ensemble, below its directory; private keys for their owner only. */
 export async function writeFiles(
-  { gerbilPath }: TemporaryEnsemble,
+  { directory }: { directory: string },
   files: Record<string, string>,
 ): Promise<void> {
   for (const [name, text] of Object.entries(files)) {
-    const path = `${gerbilPath}/ensemble/${name}`;
+    const path = `${directory}/${name}`;
     await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
     await Deno.writeTextFile(path, text, { mode: name.endsWith("key.pem") ? 0o600 : 0o644 });
   }

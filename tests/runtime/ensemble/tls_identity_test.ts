@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
+import { parseServerId } from "../../../runtime/actor/server_id.ts";
+import { readTlsIdentity } from "../../../runtime/ensemble/tls_identity.ts";
+import { Home } from "./home.ts";
 import {
   certificatePem,
   certify,
@@ -9,9 +11,6 @@ import {
   writeFiles,
 } from "./tls_files.ts";
 
-const TLS_IDENTITY = JSON.stringify(
-  new URL("../../../runtime/ensemble/tls_identity.ts", import.meta.url).href,
-);
 const CERTIFICATE = "server/httpd1/tls/cert.pem";
 const KEY = "server/httpd1/tls/key.pem";
 const ROOT = "tls/root.pem";
@@ -26,25 +25,22 @@ const GOOD: Record<string, string> = {
   [CRL]: await revocationList(authority),
 };
 
-/** Reads the identity of httpd1 in a process whose environment points to the ensemble. */
-async function read(ensemble: TemporaryEnsemble): Promise<string> {
-  const { stdout } = await ensemble.evaluate(`
-    import { readTlsIdentity } from ${TLS_IDENTITY};
-    await readTlsIdentity("httpd1").then(
-      (identity) => console.log(JSON.stringify(identity) ?? "none"),
-      (error) => console.log(error.name + ": " + error.message),
-    );
-  `);
-  return stdout.trimEnd().replaceAll(`${ensemble.gerbilPath}/ensemble/`, "");
+/** Reads the identity of httpd1: as JSON, or why not. */
+async function read(home: Home): Promise<string> {
+  const text = await readTlsIdentity(parseServerId("httpd1")).then(
+    (identity) => JSON.stringify(identity) ?? "none",
+    (error) => `${error.name}: ${error.message}`,
+  );
+  return text.replaceAll(`${home.directory}/`, "");
 }
 
 /** What reading says when some files are others, or not there. */
 async function readWith(changes: Record<string, string | undefined>): Promise<string> {
-  using ensemble = new TemporaryEnsemble();
+  using home = new Home();
   const files = Object.entries({ ...GOOD, ...changes });
   const present = files.filter((file): file is [string, string] => file[1] !== undefined);
-  await writeFiles(ensemble, Object.fromEntries(present));
-  return await read(ensemble);
+  await writeFiles(home, Object.fromEntries(present));
+  return await read(home);
 }
 
 Deno.test("a server reads its certificate, its key and whom it trusts", async () => {
@@ -76,23 +72,25 @@ Deno.test("what is missing is named, and where it comes from", async () => {
 });
 
 Deno.test("what is no such file is refused", async () => {
-  assert.match(await readWith({ [CERTIFICATE]: "" }), /cert\.pem: it should hold the server's/);
+  for (const name of [CERTIFICATE, KEY, ROOT, CRL]) {
+    assert.equal(await readWith({ [name]: "" }), `EnsembleError: ${name}: it is empty`);
+  }
   assert.match(
     await readWith({ [CERTIFICATE]: certificatePem(httpd1) }),
     /cert\.pem: it should hold the server's certificate and that of the issuing authority$/,
   );
-  assert.match(await readWith({ [CERTIFICATE]: GOOD[CERTIFICATE]!.slice(0, -40) }), /is damaged$/);
+  assert.match(await readWith({ [CERTIFICATE]: GOOD[CERTIFICATE]!.slice(0, -40) }), /has no end: /);
   assert.match(await readWith({ [ROOT]: "x" }), /root\.pem: no PEM block "CERTIFICATE"$/);
   assert.match(await readWith({ [CRL]: GOOD[ROOT] }), /crl\.pem: no PEM block "X509 CRL"$/);
   assert.match(await readWith({ [KEY]: "x" }), /key\.pem: it is no private key, PKCS#8 PEM$/);
 });
 
 Deno.test("a key that others can read is refused", async () => {
-  using ensemble = new TemporaryEnsemble();
-  await writeFiles(ensemble, GOOD);
-  await Deno.chmod(`${ensemble.gerbilPath}/ensemble/${KEY}`, 0o640);
+  using home = new Home();
+  await writeFiles(home, GOOD);
+  await Deno.chmod(`${home.directory}/${KEY}`, 0o640);
   assert.equal(
-    await read(ensemble),
+    await read(home),
     `EnsembleError: others can read the private key ${KEY} (mode 640): run "chmod 600 ${KEY}"`,
   );
 });

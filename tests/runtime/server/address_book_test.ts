@@ -47,6 +47,25 @@ Deno.test("refresh drops the addresses of servers that nobody has asked for sinc
   assert.deepEqual(book.found(A), [TCP]);
 });
 
+Deno.test("refresh waits less long for the registry where a server may be found nearby", async () => {
+  const directory = await Deno.makeTempDir({ prefix: "gx-" });
+  try {
+    await Deno.writeTextFile(`${directory}/a`, "");
+    const asked: [string, number | undefined][] = [];
+    const book = new AddressBook((id, timeout) => {
+      asked.push([id, timeout]);
+      return Promise.resolve([]);
+    }, { registry: [], nearby: (id) => [localUnixAddress(`${directory}/${id}`), TCP, ELSEWHERE] });
+    await book.refresh(A);
+    await book.refresh(B);
+    assert.deepEqual(asked, [["a", 2_000], ["b", undefined]]);
+    assert.deepEqual(book.nearby(A), [localUnixAddress(`${directory}/a`)]);
+    assert.deepEqual(book.nearby(B), []);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
 Deno.test("refresh forgets what was noted when the registry does not know the server", async () => {
   let known = true;
   const book = new AddressBook(
@@ -74,12 +93,12 @@ Deno.test("addresses that a person gave never expire, and are kept apart from th
   assert.deepEqual(book.given(B), []);
 });
 
-Deno.test("addresses are in the order to try them, without those of other hosts", async () => {
+Deno.test("addresses are in the order to try them, those of other hosts too", async () => {
   const all = [TCP, ELSEWHERE, TLS, UNIX];
   const { book } = bookOf(all);
   book.give(A, all);
-  assert.deepEqual(book.given(A), [UNIX, TLS, TCP]);
-  assert.deepEqual(await book.refresh(A), [UNIX, TLS, TCP]);
-  assert.deepEqual(book.found(A), [UNIX, TLS, TCP]);
+  assert.deepEqual(book.given(A), [ELSEWHERE, UNIX, TLS, TCP]);
+  assert.deepEqual(await book.refresh(A), [ELSEWHERE, UNIX, TLS, TCP]);
+  assert.deepEqual(book.found(A), [ELSEWHERE, UNIX, TLS, TCP]);
   assert.deepEqual(all, [TCP, ELSEWHERE, TLS, UNIX], "the list given stays as it is");
 });

@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
 import { parseServerId } from "../../../runtime/actor/server_id.ts";
-import { lookFor } from "../../../runtime/server/liveness.ts";
+import { ownKernel } from "../../../runtime/server/kernel.ts";
+import { lookFor, type Presence, type Sign } from "../../../runtime/server/liveness.ts";
 import type { RegistryEntry } from "../../../runtime/server/registry_entry.ts";
-import { type Address, hostName, localUnixAddress } from "../../../runtime/wire/address.ts";
+import {
+  type Address,
+  hostName,
+  localUnixAddress,
+  type UnixAddress,
+} from "../../../runtime/wire/address.ts";
 import { listenAt } from "../../../runtime/wire/transport.ts";
 import { stopClock } from "../../fake_clock.ts";
 import { anyPort, LocalEnsemble } from "./local_ensemble.ts";
@@ -77,6 +83,46 @@ Deno.test("lookFor goes by the process where no address can be tried", async () 
     assert.equal(await lookFor(entry(addresses, { pid: NO_PID })), "gone");
     assert.equal(await lookFor(entry(addresses, { pid: NO_PID, host: "elsewhere" })), "unknown");
   }
+});
+
+Deno.test("lookFor tells by the kernel whether a process or socket is of this host, whatever it is called", async () => {
+  await using ensemble = new LocalEnsemble();
+  const kernel = ownKernel();
+  if (!kernel) return; // Only Linux tells.
+  const listener = await listenAt(ensemble.socket("successor"));
+  const { path, file } = listener.address as UnixAddress;
+  // The host had another name, and the socket was made again by another server.
+  const lost = { kind: "unix", host: "old", path, file: { ...file!, inode: 1 } } as const;
+  const old = { host: "old", kernel, pid: NO_PID };
+  const signs: [Partial<RegistryEntry>, Sign, Presence][] = [
+    [old, "refused", "gone"],
+    [{ ...old, pid: Deno.pid }, "refused", "unknown"],
+    [{ ...old, pid: Deno.pid }, "gone", "gone"],
+    [{ ...old, pid: Deno.pid }, "running", "running"],
+    // The process numbers of another container are others, also where its host name is the same.
+    [{ ...old, kernel: { ...kernel, processes: "pid:[1]" } }, "no socket", "unknown"],
+    [
+      { host: hostName(), kernel: { ...kernel, processes: "pid:[1]" }, pid: NO_PID },
+      "no socket",
+      "unknown",
+    ],
+    [{ ...old, kernel: { ...kernel, processes: "pid:[1]" } }, "gone", "gone"],
+    // Another host, or this one before it was started again: its sockets are not looked for here.
+    [{ ...old, kernel: { ...kernel, boot: "another" } }, "gone", "unknown"],
+    [{ ...old, kernel: undefined }, "gone", "unknown"],
+  ];
+  for (const [options, sign, presence] of signs) {
+    const examine = () => Promise.resolve(sign);
+    assert.equal(
+      await lookFor(entry([lost], options), { examine }),
+      presence,
+      Deno.inspect(options),
+    );
+  }
+  // Its own socket is there.
+  const kept = entry([{ ...lost, file }], { ...old, kernel: undefined });
+  assert.equal(await lookFor(kept, { examine: () => Promise.resolve("refused") }), "gone");
+  await listener.close();
 });
 
 Deno.test("lookFor cannot tell when an address does not answer in time", async () => {

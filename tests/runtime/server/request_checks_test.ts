@@ -34,10 +34,14 @@ const INSTANCE = new Uint8Array(32);
 const ENTRY = {
   id: "a",
   instance: INSTANCE,
-  addresses: [ADDRESS],
+  addresses: [
+    ADDRESS,
+    { kind: "unix", host: "h", path: "/s", file: { device: 1, inode: 2 ** 63 } },
+  ],
   roles: ["r"],
   pid: 1,
   host: "a",
+  kernel: { boot: "b", processes: "pid:[1]" },
 };
 const UNIT = {
   module: "a.ts",

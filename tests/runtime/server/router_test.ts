@@ -1,15 +1,17 @@
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import { MemoryStore } from "../../../registry/memory_store.ts";
 import { on, onShutdown } from "../../../runtime/actor/cases.ts";
 import { ActorRef } from "../../../runtime/actor/ref.ts";
 import type { ServerId } from "../../../runtime/actor/server_id.ts";
-import { ping } from "../../../runtime/ensemble/remote.ts";
+import { ping, registryClient } from "../../../runtime/ensemble/remote.ts";
 import { FIRST_PAUSE, LONGEST_PAUSE } from "../../../runtime/server/absence.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
 import { ADDRESS_LIFETIME } from "../../../runtime/server/address_book.ts";
 import { Refusal } from "../../../runtime/server/handshake_messages.ts";
 import { Peer } from "../../../runtime/server/peer.ts";
-import type { Address } from "../../../runtime/wire/address.ts";
+import { type Address, hostName, type UnixAddress } from "../../../runtime/wire/address.ts";
+import { SOCKET_CHECK_INTERVAL } from "../../../runtime/wire/limits.ts";
 import { listenAt } from "../../../runtime/wire/transport.ts";
 import { RoguePeer } from "../../rogue_peer.ts";
 import { moveClock, stopClock } from "../../fake_clock.ts";
@@ -503,20 +505,72 @@ Deno.test("of several addresses the first that works is used, and all that faile
     assert.equal(error.name, "DisconnectedError");
     assert.match(
       error.message,
-      /^cannot reach c: unix:\S+\/gone: no such socket; unix:\S+\/b: (this is server b, not c|server b answers there, not c)$/,
+      /^cannot reach c: unix:\S+\/gone: no such socket; unix:\/\/elsewhere\/c is a socket of host elsewhere, [^;]*; unix:\S+\/b: (this is server b, not c|server b answers there, not c)$/,
     );
     return true;
   });
 });
 
-Deno.test("a server whose addresses are all of another host: the error says so", async () => {
+Deno.test("a server whose addresses are all of another host: the error names both hosts", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const a = await ensemble.start("a");
   await ensemble.start("b", { announce: [{ kind: "unix", host: "elsewhere", path: "/b" }] });
   await assert.rejects(a.connect(refTo("b", "").server), {
-    message: "cannot reach b: the registry knows no address of it that leads there from here",
+    message:
+      "cannot reach b: unix://elsewhere/b is a socket of host elsewhere, and is not there on this " +
+      `host, ${hostName()}: a server is reached from other hosts at tcp or tls`,
   });
+  await ensemble.start("c", { announce: [] });
+  await assert.rejects(a.connect(refTo("c", "").server), {
+    message: "cannot reach c: the registry knows no address of it",
+  });
+});
+
+Deno.test("a server is reached at the socket it announced, whatever its host was called then", async () => {
+  await using ensemble = new LocalEnsemble();
+  const registry = await ensemble.startRegistry();
+  const [a, b] = await Promise.all(["a", "b"].map((id) => ensemble.start(id)));
+  const [socket] = b!.entry.addresses as UnixAddress[];
+  const announce = async (address: Address) => {
+    await registryClient(registry.actors).add({ entry: { ...b!.entry, addresses: [address] } });
+  };
+  // What a person gave says nothing of the file, and does not keep that of the registry from being tried.
+  const renamed = { ...socket!, host: "renamed" };
+  await announce(renamed);
+  await a!.connect(b!.id, [{ ...renamed, file: undefined }]);
+  assert.equal(a!.session(b!.id)?.instance.toHex(), b!.entry.instance.toHex());
+  // In another container the same path may lead to another socket.
+  const c = await ensemble.startConsole();
+  for (const host of ["renamed", hostName()]) {
+    await announce({ ...socket!, host, file: { ...socket!.file!, inode: 1 } });
+    await assert.rejects(c.connect(b!.id), (error: Error) => {
+      assert.match(error.message, new RegExp(`on (this )?host,? ${hostName()}\\b`));
+      assert.match(error.message, new RegExp(`host ${host}\\b`));
+      return true;
+    });
+  }
+});
+
+Deno.test("a server whose socket was made again is reached at the new one", async () => {
+  await using ensemble = new LocalEnsemble();
+  const registry = await ensemble.startRegistry();
+  using clock = stopClock("setInterval", "clearInterval");
+  const b = await ensemble.start("b");
+  const [socket] = b.entry.addresses as UnixAddress[];
+  // Kept by a second name, so that its inode is not given to the new one.
+  Deno.linkSync(socket!.path, `${socket!.path}.kept`);
+  Deno.removeSync(socket!.path);
+  clock.tick(SOCKET_CHECK_INTERVAL);
+  const known = async () => (await registryClient(registry.actors).lookup({ id: b.id }))!;
+  await eventually(
+    async () => (await known()).addresses.some((each) => !isDeepStrictEqual(each, socket)),
+    "the registry knows the new socket",
+  );
+  assert.deepEqual((await known()).addresses, b.entry.addresses);
+  const console = await ensemble.startConsole();
+  await console.connect(b.id);
+  await ensemble.stop(b);
 });
 
 Deno.test("a server that restarts under its id is reached, by those who knew the old one too", async () => {

@@ -224,6 +224,12 @@ Deno.test("between servers with certificates tls is never given up for tcp", asy
     );
     assert.equal(again.session(target.id), undefined);
   }
+  // Nor when tls is what was given, and tcp what the registry says.
+  await registryClient(target.actors).add({ entry: { ...target.entry, addresses: [plain] } });
+  await assert.rejects(
+    again.connect(target.id, [closed]),
+    /; tcp:\/\/127\.0\.0\.1:\d+: not tried, for it is also reached over tls/,
+  );
 
   // Who has no certificate has no tls to give up.
   const without = await ensemble.startRogue("without");

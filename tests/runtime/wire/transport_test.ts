@@ -5,6 +5,7 @@ import {
   formatAddressUrl,
   hostName,
   localUnixAddress,
+  type UnixAddress,
 } from "../../../runtime/wire/address.ts";
 import type { Listener } from "../../../runtime/wire/stream.ts";
 import { connectTo, listenAt } from "../../../runtime/wire/transport.ts";
@@ -140,13 +141,23 @@ Deno.test("a socket that is not there or stale: the reason says which", async ()
   Deno.removeSync(directory, { recursive: true });
 });
 
-Deno.test("a unix socket of another host is never tried from here", async () => {
+Deno.test("a unix socket is told by its file, and where none is known by the name of its host", async () => {
   const directory = Deno.makeTempDirSync({ prefix: "gx" });
   const path = `${directory}/server`;
   const listener = await listen(localUnixAddress(path));
+  const address = listener.address as UnixAddress;
+  const host = `not-${hostName()}`;
+  (await connectTo({ ...address, host })).close();
+  const file = { ...address.file!, inode: address.file!.inode + 1 };
+  const elsewhere =
+    `unix://${host}${path} is a socket of host ${host}, and is not there on this host, ` +
+    `${hostName()}: a server is reached from other hosts at tcp or tls`;
+  await assertFails(connectTo({ kind: "unix", host, path }), elsewhere);
+  await assertFails(connectTo({ kind: "unix", host, path, file }), elsewhere);
   await assertFails(
-    connectTo({ kind: "unix", host: `not-${hostName()}`, path }),
-    `unix://not-${hostName()}${path} is a socket of another host`,
+    connectTo({ ...address, file }),
+    `unix:${path}: another socket is there on this host, ${hostName()}, than the one announced on ` +
+      `host ${hostName()}`,
   );
   await listener.close();
   Deno.removeSync(directory, { recursive: true });

@@ -1,0 +1,54 @@
+/**
+ * `gxensemble ca --view`.
+ *
+ * @module
+ */
+import { readAuthority } from "../../runtime/ensemble/certificate_authority.ts";
+import { listIssued, readOwnRevocationList } from "../../runtime/ensemble/issued_certificates.ts";
+import type { X509Certificate } from "../../runtime/ensemble/x509.ts";
+import { fingerprintOf } from "../../runtime/fingerprint.ts";
+import { formatNotation, keyword, symbol } from "../../runtime/wire/notation.ts";
+import { certificateJson } from "../certificate_listing.ts";
+import type { OutputOptions } from "../options.ts";
+import { printJson, printLine } from "../output.ts";
+
+/**
+ * Prints what tells the authority and its certificates from others: from when until when each is good, and the
+ * SHA-256 of its DER, `(root: "2026-01-02T03:04:05.000Z" "2036-01-02T03:04:05.000Z" "9f86d0...")`; of a certificate
+ * what its server may do, too.
+ */
+export async function caView(options: OutputOptions): Promise<void> {
+  const { domain, root, issuing } = await readAuthority();
+  const { nextUpdate } = await readOwnRevocationList();
+  const certificates = await listIssued();
+  const authority = { root: await describe(root), issuing: await describe(issuing) };
+  if (options.json) {
+    return printJson({
+      domain,
+      ...authority,
+      crl: { nextUpdate },
+      certificates: certificates.map(certificateJson),
+    });
+  }
+  for (const [name, { notBefore, notAfter, fingerprint }] of Object.entries(authority)) {
+    const times = [notBefore.toISOString(), notAfter.toISOString()];
+    printLine(formatNotation([keyword(name), ...times, fingerprint]));
+  }
+  printLine(formatNotation([keyword("crl"), nextUpdate.toISOString()]));
+  for (const { id, capabilities, notBefore, notAfter, status, fingerprint } of certificates) {
+    printLine(formatNotation([
+      symbol(id),
+      capabilities.map(symbol),
+      notBefore.toISOString(),
+      notAfter.toISOString(),
+      symbol(status),
+      fingerprint,
+    ]));
+  }
+}
+
+async function describe(
+  { notBefore, notAfter, rawData }: X509Certificate,
+): Promise<{ notBefore: Date; notAfter: Date; fingerprint: string }> {
+  return { notBefore, notAfter, fingerprint: await fingerprintOf(rawData) };
+}

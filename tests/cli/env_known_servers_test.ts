@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { TemporaryEnsemble } from "../temporary_ensemble.ts";
+
+Deno.test("env known-servers adds, sets, lists and removes, and says what is not there", async () => {
+  using places = new TemporaryEnsemble();
+  const path = `${places.gerbilPath}/ensemble/known-servers`;
+  const run = async (...args: string[]) => {
+    const { code, stdout, stderr } = await places.run("env", "known-servers", ...args);
+    return { code, stdout: stdout.trimEnd(), stderr: stderr.trimEnd() };
+  };
+  const unix = `(unix: "${Deno.hostname()}" "${places.socketDirectory}/registry")`;
+  assert.deepEqual(await run("--add", "registry"), {
+    code: 0,
+    stdout: "",
+    stderr: `... (registry ${unix}) in ${path}`,
+  });
+  // At once, and of one server: no address is lost.
+  const ports = ["tcp://a:1", "tcp://a:2"];
+  await Promise.all(ports.map((address) => run("--add", "web1", address)));
+  const { stdout } = await run("web1", "--json");
+  const [{ server, addresses }] = JSON.parse(stdout);
+  assert.deepEqual([server, addresses.sort()], ["web1", ports]);
+  await run("--set", "web1", "tls://b:1", '(tcp: "b:2") tls://b:1');
+  assert.equal((await run()).stdout, `(registry ${unix})\n(web1 (tls: "b:1") (tcp: "b:2"))`);
+  assert.deepEqual(await run("--remove", "web1", "tcp://b:2", "tls://c:3"), {
+    code: 1,
+    stdout: "",
+    stderr: `gxensemble: error: tls://c:3 is no address of web1 in ${path}`,
+  });
+  await run("--remove", "web1", "tls://b:1");
+  assert.equal((await run("--remove", "web1")).stderr, `... web1 is no more in ${path}`);
+  assert.equal(
+    (await run("--remove", "web1")).stderr,
+    `gxensemble: error: web1 is not in ${path}`,
+  );
+  assert.equal(Deno.readTextFileSync(path), `registry unix:${places.socketDirectory}/registry\n`);
+});
