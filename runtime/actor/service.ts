@@ -48,8 +48,8 @@ export interface ServeOptions {
 
 /**
  * Makes an actor body of an object of handlers. A handler that throws fails its request with that
- * reason, which is logged with its stack, and the service goes on. An {@linkcode EnsembleError} refuses the request:
- * its message is logged, at level DEBUG where the sender waits for the answer. Pings, shutdown and requests that it does not know are answered too.
+ * reason, which is logged with its stack, and the service goes on. An {@linkcode EnsembleError}, and what a check
+ * throws, refuses the request: that is logged in one line, at level DEBUG where the sender waits for the answer. Pings, shutdown and requests that it does not know are answered too.
  *
  * @example A service and its typed client
  * ```ts
@@ -75,21 +75,24 @@ export function serve(handlers: Handlers, options: ServeOptions = {}): ActorBody
   const types = Object.keys(requests ?? handlers).filter((type) => Object.hasOwn(handlers, type));
   const cases: Case[] = types.map((type) => {
     const handler = handlers[type]!;
-    const handle = requests ? checked(handler, requests[type]!) : handler;
+    const check = requests?.[type];
     return {
       type,
       react(request: never, envelope: Envelope) {
+        let isChecked = check === undefined;
         let result: unknown;
         try {
-          result = handle(request, envelope);
+          const taken = check ? check(request) : request;
+          isChecked = true;
+          result = handler(taken, envelope);
         } catch (error) {
-          return fail(envelope, type, error);
+          return fail(envelope, error, { type, refused: !isChecked });
         }
         if (!isPromise(result)) return answer(envelope, result);
         // A promise of another class may settle more than once, or throw.
         const settled = Promise.resolve(result).then(
           (value) => answer(envelope, value),
-          (error) => fail(envelope, type, error),
+          (error) => fail(envelope, error, { type }),
         );
         if (!concurrent) return settled;
       },
@@ -99,37 +102,45 @@ export function serve(handlers: Handlers, options: ServeOptions = {}): ActorBody
   return (self) => self.loop(cases);
 }
 
-/** Puts its check before a handler. */
-function checked(handler: Handler, check: RequestCheck): Handler {
-  return (request, envelope) => handler(check(request), envelope);
-}
-
 function answer(envelope: Envelope, value: unknown): void {
   if (envelope.replyExpected && !envelope.answered) reply(envelope, value);
 }
 
-function fail(envelope: Envelope, type: string, error: unknown): void {
+/** How a request came to nothing. */
+interface Outcome {
+  type: string;
+  /** Whether its check has thrown, and not its handler. */
+  refused?: boolean;
+}
+
+function fail(envelope: Envelope, error: unknown, outcome: Outcome): void {
   if (envelope.replyExpected && !envelope.answered) replyFailure(envelope, error);
-  logFailure(envelope, type, error);
+  logFailure(envelope, error, outcome);
 }
 
 /**
  * Logs that a handler threw: the sender may not wait for an answer, or may not log it. That a request was refused is
  * the sender's affair where it waits.
  */
-function logFailure(envelope: Envelope, type: string, thrown: unknown): void {
+function logFailure(envelope: Envelope, thrown: unknown, { type, refused }: Outcome): void {
   const { recipient, source, replyExpected } = envelope;
   const error = asError(thrown);
-  const refused = isRefusal(error);
-  const level = !refused ? "error" : replyExpected ? "debug" : "warning";
+  const isRefused = refused || isRefusal(error);
+  const level = !isRefused ? "error" : replyExpected ? "debug" : "warning";
   if (!recipient || !logger.isEnabledFor(level)) return;
   if (!recipient.lines.allows(source.server, `failures of ${type}`)) return;
-  const actor = `${recipient.ref}`;
-  const failure = { type, source: `${source}`, actor, reason: describeThrown(thrown) };
-  if (refused) logger[level]("{actor} refused {type} of {source}: {reason}", failure);
-  else if (error === undefined) {
-    logger.error("{type} of {source} failed in {actor}: {reason}", failure);
-  } else logger.error("{type} of {source} failed in {actor}: {reason}", { ...failure, error });
+  logger[level](
+    isRefused
+      ? "{actor} refused {type} of {source}: {reason}"
+      : "{type} of {source} failed in {actor}: {reason}",
+    {
+      type,
+      source: `${source}`,
+      actor: `${recipient.ref}`,
+      reason: describeThrown(thrown),
+      ...(isRefused || !error ? {} : { error }),
+    },
+  );
 }
 
 /** A service seen from outside: a method a handler, which takes the request without its `type`. */

@@ -31,9 +31,9 @@ Deno.test("run: main returns, throws, or is not there; or the program starts its
     ],
     [
       "throws",
-      "export function main() {\n throw new TypeError('no luck'); }",
+      "export function main() {\n throw new TypeError('no luck', { cause: 'rain' }); }",
       1,
-      /error: .*no luck/,
+      /error: main of \S+ failed: no luck, at \S+throws\.ts:2:\d+\n {2}Caused by: "rain"\n$/,
     ],
     ["rejects", "export const main = () => Promise.reject('no luck');", 1, /error: .*no luck/],
     ["none", "export const nomain = 1;", 1, /error: \S+none\.ts exports no function main to run\n/],

@@ -408,6 +408,21 @@ Deno.test("a service logs in one line that it refused a request that was told, a
   await system.ask("shop", { type: "ping" });
   const line = "actor: shop@here refused sell of server@here: not a number of things: -1";
   assert.deepEqual(logs.lines, [`DEBUG ${line}`, `WARN ${line}`]);
+  // A check refuses too, whatever it throws, and its handler never does.
+  const check = (request: unknown) => {
+    const { count } = request as { count: number };
+    if (count < 0) throw new TypeError("below 0");
+    return { count };
+  };
+  const buy = ({ count }: { count: number }) => {
+    throw new TypeError(`above ${count}`);
+  };
+  system.serve("market", { buy }, { requests: { buy: check } });
+  system.tell("market", { type: "buy", count: -1 });
+  system.tell("market", { type: "buy", count: 1 });
+  await system.ask("market", { type: "ping" });
+  assert.equal(logs.lines[2], "WARN actor: market@here refused buy of server@here: below 0");
+  assert.match(logs.lines[3]!, /^ERROR actor: buy of .* failed in market@here: above 1\n/);
   await stop(system);
 });
 
