@@ -11,40 +11,37 @@
  * @module
  */
 import { escapeControls, visibleText, writeAsJson } from "../runtime/control_characters.ts";
-import { type SyncWriter, writeAll } from "../runtime/ensemble/write_all.ts";
-import { EnsembleError } from "../runtime/errors.ts";
+import { writeErrors, writeOutput } from "../runtime/ensemble/command_output.ts";
 import { colorValue } from "./value_colors.ts";
-
-const encoder = new TextEncoder();
 
 /**
  * Prints a line of the result. Line breaks in it are escaped, as no name becomes two lines.
  *
- * @throws {EnsembleError} when it cannot be written, as on a full disk; so do the others.
+ * @throws {EnsembleError} when it cannot be written, as on a full disk; so do the others that print the result.
  */
 export function printLine(line: string): void {
-  write(Deno.stdout, `${escapeControls(line)}\n`);
+  writeOutput(`${escapeControls(line)}\n`);
 }
 
 /** Prints text that has its own line breaks, such as a help text. */
 export function printText(text: string): void {
-  write(Deno.stdout, visibleText(text));
+  writeOutput(visibleText(text));
 }
 
 /** Prints a value as a server shows it; in colours where {@linkcode usesColors} says so. */
 export function printValue(text: string): void {
-  write(Deno.stdout, `${visibleValue(text, { colors: usesColors() })}\n`);
+  writeOutput(`${visibleValue(text, { colors: usesColors() })}\n`);
 }
 
 /** Prints the result as JSON, for `--json`: on one line, or on several to be read more easily. */
 export function printJson(value: unknown, { oneLine = false } = {}): void {
   const json = JSON.stringify(value, undefined, oneLine ? undefined : 2);
-  write(Deno.stdout, `${escapeControls(json, { keep: "\n", write: writeAsJson })}\n`);
+  writeOutput(`${escapeControls(json, { keep: "\n", write: writeAsJson })}\n`);
 }
 
 /** Tells the person at the terminal something that is not the result: progress, an error. */
 export function printNotice(text: string): void {
-  write(Deno.stderr, `${visibleText(text)}\n`);
+  writeErrors(`${visibleText(text)}\n`);
 }
 
 /** Tells the person at the terminal why something failed. */
@@ -62,7 +59,7 @@ export function errorText(reason: string): string {
 
 /** Asks the person at the terminal something; the answer follows on the same line. */
 export function printPrompt(text: string): void {
-  write(Deno.stderr, visibleText(text));
+  writeErrors(visibleText(text));
 }
 
 /** Makes control characters visible in the text of a value, and gives it colours of our own. */
@@ -79,15 +76,4 @@ export function usesColors(): boolean {
 /** How wide help printed to a stream is, in columns. Asks Deno: Node's streams would first have to be loaded. */
 export function helpWidth(stream: { isTerminal(): boolean }): number {
   return stream.isTerminal() ? Deno.consoleSize().columns : 80;
-}
-
-function write(stream: SyncWriter, text: string): void {
-  try {
-    writeAll(stream, encoder.encode(text));
-  } catch (error) {
-    if (error instanceof Deno.errors.BrokenPipe) return;
-    throw new EnsembleError(`the output cannot be written: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
 }

@@ -9,6 +9,7 @@ import {
   Option,
 } from "npm:@commander-js/extra-typings@^15.1.0";
 import { visibleText } from "../runtime/control_characters.ts";
+import { writeErrors, writeOutput } from "../runtime/ensemble/command_output.ts";
 import { type Examples, helpFormat } from "./help_format.ts";
 import { addGerbilPath } from "./options.ts";
 
@@ -36,9 +37,10 @@ export async function runSingleCommand(
     .addHelpOption(new Option("-h, --help", "display help"))
     .configureHelp(helpFormat(examples))
     .configureOutput({
-      outputError: (text, write) => {
+      writeOut: writeOutput,
+      outputError: (text) => {
         const error = text.trimEnd().replace("\n(Did you", " (Did you");
-        write(`${name}: ${visibleText(error)}\nsee ${name} --help\n`);
+        writeErrors(`${name}: ${visibleText(error)}\nsee ${name} --help\n`);
       },
     })
     .exitOverride();
@@ -49,7 +51,7 @@ export async function runSingleCommand(
   } catch (error) {
     // Commander has printed it.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    console.error(`${name}: error: ${visibleText((error as Error).message)}`);
+    writeErrors(`${name}: error: ${visibleText((error as Error).message)}\n`);
     return 1;
   }
 }

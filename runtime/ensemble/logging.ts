@@ -5,6 +5,7 @@
  */
 import { getLogger, inspectLogger, type LogRecord, type Sink } from "npm:@logtape/logtape@^2.4.2";
 import type { ServerId } from "../actor/server_id.ts";
+import { writeErrors } from "./command_output.ts";
 import { LogFile } from "./log_file.ts";
 import { formatRecord } from "./log_format.ts";
 import {
@@ -16,7 +17,6 @@ import {
 } from "./log_options.ts";
 import { serverDirectory } from "./paths.ts";
 import { standardStream } from "./standard_stream.ts";
-import { writeAll } from "./write_all.ts";
 
 /** The file that `-` stands for, in the server's directory. */
 const SERVER_LOG = "log";
@@ -57,7 +57,7 @@ export function startLogging(options: LogOptions = {}, server?: ServerId): void 
   const format = parseLogFormat(options.format ?? "text");
   if (isConfigured()) return;
   const file = options.file === undefined ? undefined : openLog(options.file, server);
-  const errors = server === undefined ? waitingErrors : standardStream("stderr");
+  const errors = server === undefined ? { write: writeErrors } : standardStream("stderr");
   const sink = recordSink(format, file ?? errors);
   stopLogging();
   root.sinks.push(sink);
@@ -91,17 +91,6 @@ function isConfigured(): boolean {
   return inspectLogger([]).source !== "unconfigured" ||
     root.sinks.some((sink) => sink !== current?.sink);
 }
-
-/** Standard error of a command, which waits for its reader as long as that takes. */
-const waitingErrors: Destination = {
-  write(lines) {
-    try {
-      writeAll(Deno.stderr, new TextEncoder().encode(lines));
-    } catch (error) {
-      return error as Error;
-    }
-  },
-};
 
 /** Writes each record. When some were lost, as on a full disk, the next line that is written says how many. */
 function recordSink(format: LogFormat, destination: Destination): Sink {

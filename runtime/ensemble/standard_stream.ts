@@ -31,6 +31,11 @@ export function standardStream(name: keyof typeof DESCRIPTORS): StandardStream {
   return streams[name] ??= new StandardStream(openWriter(name));
 }
 
+/** The one for standard output, or for standard error, if this process writes to it as a server. */
+export function openedStream(name: keyof typeof DESCRIPTORS): StandardStream | undefined {
+  return streams[name];
+}
+
 /** Writes what waits. */
 function finishAll(): void {
   const all = Object.values(streams);

@@ -68,7 +68,7 @@ Deno.test("printValue colours on a terminal, unless NO_COLOR is set", async () =
 
 Deno.test("nothing in cli prints but output.ts, and the REPL's terminal what output.ts made visible", async () => {
   const printing =
-    /console\.(?:log|info|warn|error|debug)\(|std(?:out|err)\.write|Deno\.std(?:out|err)\b(?!\.isTerminal)/;
+    /console\.(?:log|info|warn|error|debug)\(|std(?:out|err)\.write|Deno\.std(?:out|err)\b(?!\.isTerminal)|write(?:Output|Errors)\(/;
   const found: string[] = [];
   for await (const path of sourcesBelow("cli")) {
     if (printing.test(await Deno.readTextFile(`${ROOT}${path}`))) found.push(path);

@@ -1,19 +1,21 @@
 import assert from "node:assert/strict";
-import process from "node:process";
 import { runCommandLine } from "../../registry/command_line.ts";
+import { TemporaryEnsemble } from "../temporary_ensemble.ts";
+
+const MAIN = new URL("../../registry/main.ts", import.meta.url).href;
 
 /** Runs `ensemble-registry` in this process; gives its exit code and what it printed on standard error. */
 async function run(...args: string[]): Promise<{ code: number; printed: string }> {
   let printed = "";
-  const { write } = process.stderr;
-  const { error } = console;
-  process.stderr.write = (text: string | Uint8Array) => Boolean(printed += text);
-  console.error = (text: string) => void (printed += `${text}\n`);
+  const { writeSync } = Deno.stderr;
+  Deno.stderr.writeSync = (bytes) => {
+    printed += new TextDecoder().decode(bytes);
+    return bytes.length;
+  };
   try {
     return { code: await runCommandLine(args), printed };
   } finally {
-    process.stderr.write = write;
-    console.error = error;
+    Deno.stderr.writeSync = writeSync;
   }
 }
 
@@ -23,10 +25,12 @@ Deno.test("ensemble-registry prints what it was given without control characters
     assert.equal(code, 2);
   }
   assert.match((await run("--a\x1b[2J\u202e")).printed, /unknown option '--a\\u001b\[2J\\u202e'/);
-  const { code, printed } = await run("--log-file", "/no/such\x1b[2J/file");
+  using ensemble = new TemporaryEnsemble();
+  const { code, stderr } = await ensemble
+    .command("run", "-A", MAIN, "--log-file", "/no/such\x1b[2J/file").output();
   assert.equal(code, 1);
   assert.match(
-    printed,
+    new TextDecoder().decode(stderr),
     /^ensemble-registry: error: cannot write the log file \/no\/such\\u001b\[2J/,
   );
 });
