@@ -124,5 +124,6 @@ Deno.test("gxensemble prints no control character of a server, on a terminal", a
 /** What a terminal was sent, without colours, and without what moves the cursor in a line and clears it. */
 function withoutEditing(raw: string): string {
   // deno-lint-ignore no-control-regex -- control sequences are what has to be found
-  return raw.replaceAll(/\x1b\[(?:1|22|3[1-9]|90)m|\x1b\[\d*[GJKACD]|\r|\x07/g, "");
+  const editing = /\x1b\[(?:1|22|3[1-9]|90)m|\x1b\[\d*[GJKACD]|\x1b\[\?2004[hl]|\r|\x07/g;
+  return raw.replaceAll(editing, "");
 }

@@ -40,6 +40,7 @@ function assertSane({ settings, seen: { raw } }: Left): void {
     assert.ok(settings.includes(setting), `not ${setting}: ${raw}`);
   }
   assert.ok(raw.lastIndexOf("\x1b[?25h") >= raw.lastIndexOf("\x1b[?25l"), `no cursor: ${raw}`);
+  assert.ok(raw.lastIndexOf("\x1b[?2004l") >= raw.lastIndexOf("\x1b[?2004h"), `pastes: ${raw}`);
 }
 
 const CODES = { SIGTERM: 143, SIGHUP: 129, SIGINT: 130 } as const;

@@ -130,7 +130,7 @@ Deno.test("what is typed is TypeScript, and nothing of it hurts the server", asy
       ",(load)",
       "",
       "gxensemble: error: wrong arguments for ,load: write ,(load module-id) or " +
-      ",(load -f module-id) or ,(load -l module-id)",
+      ",(load -f module-id) or ,(load -l module-id) or ,(load -r module-id)",
     ],
     [
       ",(import ./nosuch.ts)",
@@ -181,8 +181,7 @@ Deno.test(
       [CTRL_C, "httpd1> "],
       ["function twice(n: number) {\r", "... "],
       ["return n * 2 }\r", "httpd1> "],
-      [`twi${TAB}`, "twice"],
-      ["(4)\r", "8"],
+      [`twi${TAB}(4)\r`, "8"],
       [`Math.hyp${TAB}`, "hypot"],
       ["(3, 4)\r", "5"],
       [`,(de${TAB}`, "(defined? "],
@@ -190,12 +189,20 @@ Deno.test(
       ["console.log('to the terminal')\r", "to the terminal\r\n"],
       ["'again'\r", '"again"'],
       [`${UP}\r`, '"again"'],
+      ["\x1b[200~const pasted = [3, 1]\r\t.sort()\rpasted\x1b[201~", "... pasted"],
+      ["\r", "[ 1, 3 ]"],
+      ["", "httpd1> "],
+      ["\x12sort", ".sort()"],
+      ["\r", "[ 1, 3 ]"],
+      ["", "httpd1> "],
       ["[\r", "... "],
       [CTRL_C, "httpd1> "],
       [CTRL_C, "to leave, press Ctrl-D"],
       [CTRL_D, ""],
     ]);
     assert.equal(code, 0, screen);
+    const history = await Deno.readTextFile(`${ensemble.places.gerbilPath}/ensemble/repl_history`);
+    assert.equal(history.split("\n").at(-2), "const pasted = [3, 1]\r\t.sort()\rpasted");
   },
 );
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { History, MAX_HISTORY } from "../../../cli/repl/history.ts";
+import { History, MAX_INPUTS, MAX_SIZE } from "../../../cli/repl/history.ts";
 
 async function withFile(test: (path: string) => Promise<void>): Promise<void> {
   const directory = await Deno.makeTempDir();
@@ -10,39 +10,96 @@ async function withFile(test: (path: string) => Promise<void>): Promise<void> {
   }
 }
 
-Deno.test("lines are kept for the next session, each once in a row, for the owner alone", () =>
+async function inputsIn(path: string): Promise<readonly string[]> {
+  return (await History.open(path)).inputs;
+}
+
+Deno.test("inputs are kept for the next session, each once in a row, for the owner alone", () =>
   withFile(async (path) => {
     const history = await History.open(path);
-    assert.deepEqual(history.lines, []);
-    for (const line of ["a", "a", "  ", "b", "a"]) await history.add(line);
+    assert.deepEqual(history.inputs, []);
+    for (const input of ["a", "a", "  ", "b", "a\n", "a"]) await history.add(input);
+    assert.deepEqual(history.inputs, ["a", "b", "a"]);
     assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);
     const next = await History.open(path);
-    assert.deepEqual(next.lines, ["a", "b", "a"]);
+    assert.deepEqual(next.inputs, ["a", "b", "a"]);
     await next.add("a");
-    assert.deepEqual((await History.open(path)).lines, ["a", "b", "a"]);
+    assert.deepEqual(await inputsIn(path), ["a", "b", "a"]);
   }));
 
-Deno.test("the oldest lines go when there are too many", () =>
+Deno.test("an input of several lines is one entry, also in the file", () =>
   withFile(async (path) => {
-    const lines = Array.from({ length: MAX_HISTORY + 5 }, (_, line) => `${line}`);
-    await Deno.writeTextFile(path, lines.join("\n"), { mode: 0o600 });
-    assert.deepEqual((await History.open(path)).lines, lines.slice(5));
-    assert.equal((await Deno.readTextFile(path)).split("\n").length, MAX_HISTORY + 1);
-    assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);
+    const history = await History.open(path);
+    const inputs = ["function f() {\n\treturn 1\n}", "`\\n\n\n`", "[\n日本\n]", "one"];
+    for (const input of inputs) await history.add(input);
+    assert.deepEqual(await inputsIn(path), inputs);
+    assert.equal((await Deno.readTextFile(path)).split("\n").length, inputs.length + 1);
   }));
 
-Deno.test("without a place for it there is no history, and no failure", () =>
+Deno.test("the file of a history of lines is read as one of inputs", () =>
+  withFile(async (path) => {
+    await Deno.writeTextFile(path, "const a = 1\nfunction f() {\n  return a }\n\n,(help)\r\n");
+    assert.deepEqual(await inputsIn(path), [
+      "const a = 1",
+      "function f() {",
+      "  return a }",
+      ",(help)",
+    ]);
+  }));
+
+Deno.test("the oldest inputs go when there are too many, or when they are too long", () =>
+  withFile(async (path) => {
+    const lines = Array.from({ length: MAX_INPUTS + 5 }, (_, line) => `${line}`);
+    await Deno.writeTextFile(path, lines.join("\n"), { mode: 0o600 });
+    assert.deepEqual(await inputsIn(path), lines.slice(5));
+    assert.equal((await Deno.readTextFile(path)).split("\n").length, MAX_INPUTS + 1);
+    assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);
+    const history = await History.open(path);
+    await history.add("x".repeat(MAX_SIZE - 100));
+    await history.add("y".repeat(MAX_SIZE + 1));
+    await history.add("last");
+    const kept = await inputsIn(path);
+    assert.deepEqual([kept.length < 50, kept.at(-1)], [true, "last"]);
+    assert.equal((await Deno.stat(path)).size <= MAX_SIZE, true);
+  }));
+
+Deno.test("sessions at the same time lose no input, also where one cuts the oldest off", () =>
+  withFile(async (path) => {
+    const old = Array.from({ length: MAX_INPUTS + 1 }, (_, line) => `old ${line}`);
+    await Deno.writeTextFile(path, old.join("\n") + "\n");
+    const histories = await Promise.all(Array.from({ length: 4 }, () => History.open(path)));
+    await Promise.all(histories.map(async (history, session) => {
+      for (let input = 0; input < 20; input++) {
+        await history.add(`session ${session}\ninput ${input}`);
+        if (input % 5 === 0) await History.open(path);
+      }
+    }));
+    const kept = await inputsIn(path);
+    assert.equal(kept.length, MAX_INPUTS);
+    for (let session = 0; session < 4; session++) {
+      assert.deepEqual(
+        kept.filter((input) => input.startsWith(`session ${session}\n`)),
+        Array.from({ length: 20 }, (_, input) => `session ${session}\ninput ${input}`),
+      );
+    }
+  }));
+
+Deno.test("without a place for it a history is that of the session, and there is no failure", () =>
   withFile(async (path) => {
     await Deno.writeTextFile(path, "");
     const history = await History.open(`${path}/history`);
     await history.add("a");
-    assert.deepEqual(history.lines, []);
+    assert.deepEqual(history.inputs, ["a"]);
+    await new Deno.Command("mkfifo", { args: [`${path}.pipe`] }).output();
+    const piped = await History.open(`${path}.pipe`);
+    await piped.add("a");
+    assert.deepEqual(piped.inputs, ["a"]);
   }));
 
 Deno.test("a history that others could read is for its owner alone once it is opened", () =>
   withFile(async (path) => {
     await Deno.writeTextFile(path, "secret\n");
     await Deno.chmod(path, 0o644);
-    assert.deepEqual((await History.open(path)).lines, ["secret"]);
+    assert.deepEqual(await inputsIn(path), ["secret"]);
     assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);
   }));

@@ -65,7 +65,32 @@ Deno.test("Ctrl-D leaves the REPL, and the line that it stands on", async () => 
     ["rogue> \x1b[8G", CTRL_D],
   ]);
   assert.equal(code, 0);
-  assert.ok(raw.endsWith("rogue> \x1b[8G\r\n"), JSON.stringify(raw));
+  assert.ok(raw.endsWith("rogue> \x1b[8G\r\n\x1b[?2004l"), JSON.stringify(raw));
+});
+
+Deno.test("a terminal that understands nothing is sent no control sequences", async () => {
+  await using ensemble = await HostileEnsemble.start();
+  const { places } = ensemble;
+  const command = ["env", "TERM=dumb", "NO_COLOR=1", ...places.program, "repl", "rogue"];
+  await using terminal = new Terminal(places, command, { columns: 20 });
+  for (
+    const [typed, shown] of [
+      ["", "rogue> "],
+      ["f(\r", "... "],
+      [CTRL_C, "rogue> "],
+      ["[\r", "... "],
+      ["]\r", "result: 1"],
+      ["", "rogue> "],
+    ] as const
+  ) {
+    terminal.type(typed);
+    await terminal.shows(shown);
+  }
+  terminal.type(CTRL_D);
+  const { code, raw } = await terminal.end();
+  assert.equal(code, 0, raw);
+  // Before that Deno itself clears its line.
+  assert.ok(!raw.slice(raw.indexOf("rogue> ")).includes("\x1b"), JSON.stringify(raw));
 });
 
 Deno.test("Ctrl-C drops what was entered ahead of an evaluation's end", async () => {

@@ -1,0 +1,140 @@
+/**
+ * An input on the terminal, drawn anew when it changes.
+ *
+ * @module
+ */
+import { isPlain } from "./graphemes.ts";
+import { type Layout, layOut, type Picture, type Row } from "./layout.ts";
+
+/** The terminal that is drawn on. */
+export interface Canvas {
+  /** Writes text and control sequences. */
+  write(text: string): void;
+  /** How large it is, in characters. */
+  size(): { columns: number; rows: number };
+}
+
+/** What is on the terminal. */
+interface Drawn {
+  readonly picture: Picture;
+  readonly layout: Layout;
+  /** The rows that are shown: the first, and the one after the last. */
+  readonly from: number;
+  readonly to: number;
+}
+
+const HOME = "\x1b[1G";
+const ERASE_BELOW = "\x1b[0J";
+
+/** One picture on a terminal, from the row on in which the cursor is when it is drawn first. */
+export class Drawing {
+  readonly #canvas: Canvas;
+  #drawn: Drawn | undefined;
+
+  /** Nothing is drawn yet. */
+  constructor(canvas: Canvas) {
+    this.#canvas = canvas;
+  }
+
+  /** Shows a picture in place of what is shown: as much of it as fits, with the cursor. */
+  draw(picture: Picture): void {
+    const { columns, rows } = this.#canvas.size();
+    const layout = layOut(picture, columns);
+    const height = Math.max(1, rows);
+    const last = layout.rows.length;
+    let from = Math.min(this.#drawn?.from ?? last, Math.max(0, last - height));
+    if (layout.cursor.row < from) from = layout.cursor.row;
+    if (layout.cursor.row >= from + height) from = layout.cursor.row - height + 1;
+    const drawn = { picture, layout, from, to: Math.min(last, from + height) };
+    const added = this.#addedBy(drawn);
+    if (added !== undefined) this.#canvas.write(added);
+    else this.#show(drawn);
+    this.#drawn = drawn;
+  }
+
+  /** Shows all of a picture, and leaves it: what is written next begins on the line below it. */
+  finish(picture: Picture): void {
+    const { columns } = this.#canvas.size();
+    const drawn = this.#drawn;
+    if (drawn && isWhole(drawn) && isSame(drawn.picture, picture)) {
+      const { rows, cursor } = drawn.layout;
+      this.#canvas.write(down(rows.length - 1 - cursor.row) + lineEnd(rows));
+    } else {
+      const { rows } = layOut({ ...picture, cursor: picture.text.length }, columns);
+      this.#canvas.write(this.#toTop() + joined(rows) + lineEnd(rows));
+    }
+    this.#drawn = undefined;
+  }
+
+  /** Takes the picture off: the cursor is where it began. */
+  erase(): void {
+    if (this.#drawn) this.#canvas.write(this.#toTop());
+    this.#drawn = undefined;
+  }
+
+  /** Forgets the picture: it is not on the terminal any more. */
+  forget(): void {
+    this.#drawn = undefined;
+  }
+
+  #show({ layout: { rows, cursor }, from, to }: Drawn): void {
+    this.#canvas.write(
+      this.#toTop() + joined(rows.slice(from, to)) + up(to - 1 - cursor.row) +
+        toColumn(cursor.column),
+    );
+  }
+
+  /** What has to be written when all that is new is characters at the end. */
+  #addedBy({ picture, layout, from, to }: Drawn): string | undefined {
+    const before = this.#drawn;
+    if (!before || before.from !== from || before.to !== to) return undefined;
+    if (before.layout.rows.length !== layout.rows.length) return undefined;
+    if (picture.prompt !== before.picture.prompt) return undefined;
+    const isAtEnd = ({ text, cursor }: Picture) => cursor === text.length;
+    if (!isAtEnd(picture) || !isAtEnd(before.picture)) return undefined;
+    if (!picture.text.startsWith(before.picture.text)) return undefined;
+    const added = picture.text.slice(before.picture.text.length);
+    return added !== "" && isPlain(added) ? added : undefined;
+  }
+
+  /** To where the picture begins, also when the terminal has become wider or narrower since. */
+  #toTop(): string {
+    if (!this.#drawn) return HOME + ERASE_BELOW;
+    const { picture, from } = this.#drawn;
+    const { cursor } = layOut(picture, this.#canvas.size().columns);
+    return up(Math.max(0, cursor.row - from)) + HOME + ERASE_BELOW;
+  }
+}
+
+/** Rows as they are written: a terminal wraps by itself, so that it can do so anew when its size changes. */
+function joined(rows: readonly Row[]): string {
+  return rows.map(({ text, wraps }, index) =>
+    index === rows.length - 1 || wraps ? text : `${text}\n`
+  ).join("");
+}
+
+function isSame(one: Picture, other: Picture): boolean {
+  return one.prompt === other.prompt && one.text === other.text;
+}
+
+/** Whether all rows are shown. */
+function isWhole({ layout, from, to }: Drawn): boolean {
+  return from === 0 && to === layout.rows.length;
+}
+
+/** What ends the last row; where it was full the next one has begun. */
+function lineEnd(rows: readonly Row[]): string {
+  return rows.length > 1 && rows.at(-1)!.text === "" ? "" : "\n";
+}
+
+function up(rows: number): string {
+  return rows > 0 ? `\x1b[${rows}A` : "";
+}
+
+function down(rows: number): string {
+  return rows > 0 ? `\x1b[${rows}B` : "";
+}
+
+function toColumn(column: number): string {
+  return `\x1b[${column + 1}G`;
+}

@@ -1,0 +1,351 @@
+/**
+ * The editor of inputs: of one or more lines, with the inputs before it, a search among them, and completion.
+ *
+ * @module
+ */
+import type { Completion } from "../name_completion.ts";
+import { type Canvas, Drawing } from "./drawing.ts";
+import { EditBuffer } from "./edit_buffer.ts";
+import { formatColumns } from "./columns.ts";
+import { HistorySearch } from "./history_search.ts";
+import { HistoryWalk } from "./history_walk.ts";
+import { KeyDecoder, type TerminalInput } from "./key_decoder.ts";
+
+/** Options of {@linkcode InputEditor}. */
+export interface InputEditorOptions extends Canvas {
+  /** What stands before the first line of an input. */
+  readonly prompt: string;
+  /** What stands before each other line. */
+  readonly continuation: string;
+  /** The inputs that can be gone back to, the newest last; read whenever they are needed. */
+  readonly history: readonly string[];
+  /** Completes a text up to the cursor, for Tab. */
+  complete(text: string): Promise<Completion>;
+  /** Whether a text is only the beginning of an input. */
+  isIncomplete(text: string): Promise<boolean>;
+  /** Called at Ctrl-C while no input is read. */
+  interrupt(): void;
+  /** Called at Ctrl-Z. */
+  suspend(): void;
+}
+
+/** What a key does; what it gives ends the reading. */
+type Action = () => Outcome | void | Promise<Outcome | void>;
+
+/** How the reading of an input ends: with the input, or with undefined when there are no more. */
+interface Outcome {
+  readonly input: string | undefined;
+}
+
+/** What a line is indented by. */
+const INDENTATION = "  ";
+
+/** Reads inputs from a terminal. */
+export class InputEditor {
+  readonly #options: InputEditorOptions;
+  readonly #decoder = new KeyDecoder({ take: (input) => this.#take(input) });
+  readonly #buffer = new EditBuffer();
+  readonly #drawing: Drawing;
+  /** What has come and was not seen to yet. */
+  #waiting: TerminalInput[] = [];
+  #wake = () => {};
+  #isReading = false;
+  #hasEnded = false;
+  #walk: HistoryWalk | undefined;
+  #search: HistorySearch | undefined;
+  #lastQuery = "";
+  #lastKey = "";
+  /** Ends the waiting for a completion. */
+  #breakOff: (() => void) | undefined;
+
+  /** What the keys do, by their names. */
+  readonly #keys: ReadonlyMap<string, Action> = new Map<string, Action>([
+    ...bind("enter", () => this.#enter()),
+    ...bind("alt-enter shift-enter ctrl-enter", () => this.#newLine()),
+    ...bind("tab", () => this.#complete()),
+    ...bind("ctrl-c", () => this.#drop()),
+    ...bind("ctrl-d", () => this.#deleteOrLeave()),
+    ...bind("ctrl-l", () => this.#clear()),
+    ...bind("ctrl-z", () => this.#suspend()),
+    ...bind("up", () => this.#goLine("up")),
+    ...bind("down", () => this.#goLine("down")),
+    ...bind("ctrl-p", () => this.#goInput("older")),
+    ...bind("ctrl-n", () => this.#goInput("newer")),
+    ...bind("ctrl-r", () => this.#startSearch("older")),
+    ...bind("ctrl-s", () => this.#startSearch("newer")),
+    ...bind("left ctrl-b", this.#edit((buffer) => buffer.left())),
+    ...bind("right ctrl-f", this.#edit((buffer) => buffer.right())),
+    ...bind("alt-b alt-left ctrl-left", this.#edit((buffer) => buffer.wordLeft())),
+    ...bind("alt-f alt-right ctrl-right", this.#edit((buffer) => buffer.wordRight())),
+    ...bind("home ctrl-a", this.#edit((buffer) => buffer.lineStart())),
+    ...bind("end ctrl-e", this.#edit((buffer) => buffer.lineEnd())),
+    ...bind("ctrl-home alt-<", this.#edit((buffer) => buffer.goTo("start"))),
+    ...bind("ctrl-end alt->", this.#edit((buffer) => buffer.goTo("end"))),
+    ...bind("backspace shift-backspace", this.#edit((buffer) => buffer.deleteLeft())),
+    ...bind("delete", this.#edit((buffer) => buffer.deleteRight())),
+    ...bind(
+      "ctrl-w alt-backspace ctrl-backspace",
+      this.#edit((buffer) => buffer.killWordLeft()),
+    ),
+    ...bind("alt-d alt-delete ctrl-delete", this.#edit((buffer) => buffer.killWordRight())),
+    ...bind("ctrl-u", this.#edit((buffer) => buffer.killToLineStart())),
+    ...bind("ctrl-k", this.#edit((buffer) => buffer.killToLineEnd())),
+    ...bind("ctrl-y", this.#edit((buffer) => buffer.yank())),
+    ...bind("alt-y", this.#edit((buffer) => buffer.yankEarlier())),
+    ...bind("ctrl-_", this.#edit((buffer) => buffer.undo())),
+    ...bind("ctrl-^", this.#edit((buffer) => buffer.redo())),
+  ]);
+
+  /** Makes one that reads nothing yet. */
+  constructor(options: InputEditorOptions) {
+    this.#options = options;
+    this.#drawing = new Drawing(options);
+  }
+
+  /** Takes what the terminal sends. What comes while nothing is read is for the next input. */
+  push(piece: string): void {
+    this.#decoder.push(piece);
+  }
+
+  /** Nothing more comes from the terminal. */
+  end(): void {
+    this.#hasEnded = true;
+    this.#breakOff?.();
+    this.#wake();
+  }
+
+  /** Reads an input; undefined when there are no more. */
+  async read(): Promise<string | undefined> {
+    this.#buffer.reset();
+    this.#walk = undefined;
+    this.#isReading = true;
+    try {
+      for (;;) {
+        if (this.#waiting.length === 0) this.#draw();
+        const outcome = await this.#handle(await this.#next());
+        if (outcome) {
+          this.#search = undefined;
+          this.#drawing.finish(this.#picture());
+          return outcome.input;
+        }
+      }
+    } finally {
+      this.#isReading = false;
+    }
+  }
+
+  /** Prints lines; what is being edited moves below them. */
+  print(text: string): void {
+    this.#drawing.erase();
+    this.#options.write(`${text}\n`);
+    if (this.#isReading) this.#draw();
+  }
+
+  /** Draws anew what is being edited, as after the terminal's size has changed. */
+  redraw(): void {
+    if (this.#isReading) this.#draw();
+  }
+
+  /** Draws on a terminal that something else was written to. */
+  restore(): void {
+    this.#drawing.forget();
+    this.redraw();
+  }
+
+  #take(input: TerminalInput): void {
+    const isInterrupt = input.kind === "key" && input.key === "ctrl-c";
+    if (isInterrupt && !this.#isReading) {
+      this.#waiting = [];
+      this.#options.interrupt();
+    } else if (isInterrupt && this.#breakOff) {
+      this.#breakOff();
+    } else {
+      this.#waiting.push(input);
+      this.#wake();
+    }
+  }
+
+  async #next(): Promise<TerminalInput | undefined> {
+    while (this.#waiting.length === 0 && !this.#hasEnded) {
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+    return this.#hasEnded ? undefined : this.#waiting.shift();
+  }
+
+  async #handle(input: TerminalInput | undefined): Promise<Outcome | void> {
+    if (!input) return { input: undefined };
+    if (this.#search && this.#continueSearch(this.#search, input)) return;
+    if (input.kind !== "key") {
+      this.#lastKey = "";
+      this.#walk = undefined;
+      this.#buffer.insert(input.text, { isTyped: input.kind === "text" });
+      return;
+    }
+    const outcome = await this.#keys.get(input.key)?.();
+    this.#lastKey = input.key;
+    return outcome;
+  }
+
+  #draw(): void {
+    this.#drawing.draw(this.#picture());
+  }
+
+  #picture() {
+    const { prompt, continuation } = this.#options;
+    const { text, cursor } = this.#buffer;
+    if (!this.#search) return { prompt, continuation, text, cursor };
+    const { match } = this.#search;
+    return {
+      prompt: this.#search.prompt,
+      continuation,
+      text: match?.text ?? text,
+      cursor: match?.position ?? cursor,
+    };
+  }
+
+  /** Makes an action of what is done to the text. */
+  #edit(change: (buffer: EditBuffer) => void): Action {
+    return () => {
+      const before = this.#buffer.text;
+      change(this.#buffer);
+      if (this.#buffer.text !== before) this.#walk = undefined;
+    };
+  }
+
+  /** Enters the input, or goes on with it in a new line. */
+  async #enter(): Promise<Outcome | void> {
+    const { text } = this.#buffer;
+    if (text.trim() === "" || !await this.#options.isIncomplete(text)) return { input: text };
+    this.#newLine();
+  }
+
+  /** Goes on in a new line. */
+  #newLine(): void {
+    this.#walk = undefined;
+    this.#buffer.insert("\n");
+  }
+
+  /** Deletes a character, or leaves when there is none. */
+  #deleteOrLeave(): Outcome | void {
+    if (this.#buffer.text === "") return { input: undefined };
+    this.#walk = undefined;
+    this.#buffer.deleteRight();
+  }
+
+  /** Drops the input. */
+  #drop(): void {
+    const isEmpty = this.#buffer.text === "";
+    this.#drawing.finish(this.#picture());
+    this.#walk = undefined;
+    this.#buffer.reset();
+    if (isEmpty) this.#options.write("to leave, press Ctrl-D or type ,q\n");
+  }
+
+  /** Goes to the line above or below, and beyond the first and the last one to another input. */
+  #goLine(direction: "up" | "down"): void {
+    if (!this.#buffer[direction]()) this.#goInput(direction === "up" ? "older" : "newer");
+  }
+
+  /** Goes to another input of the history: of those that begin with what was typed before the cursor. */
+  #goInput(direction: "older" | "newer"): void {
+    this.#walk ??= new HistoryWalk(this.#options.history, {
+      text: this.#buffer.text,
+      cursor: this.#buffer.cursor,
+    });
+    const state = this.#walk.go(direction);
+    if (state) this.#buffer.replace(state);
+  }
+
+  /** Begins to search the history. */
+  #startSearch(direction: "older" | "newer"): void {
+    this.#search = new HistorySearch(this.#options.history, direction);
+  }
+
+  /** Clears the screen. */
+  #clear(): void {
+    this.#options.write("\x1b[H\x1b[2J");
+    this.#drawing.forget();
+  }
+
+  /** Lets the shell have the terminal. */
+  #suspend(): void {
+    this.#drawing.finish(this.#picture());
+    this.#options.suspend();
+  }
+
+  /** Completes the name before the cursor; at a second time in a row shows what there is. */
+  async #complete(): Promise<void> {
+    const { before } = this.#buffer;
+    const line = before.slice(before.lastIndexOf("\n") + 1);
+    if (line !== before && line.trim() === "") return this.#buffer.insert(INDENTATION);
+    const none: Completion = [[], before];
+    const [candidates, replaced] = await this.#unlessBrokenOff(
+      this.#options.complete(before).catch(() => none),
+      none,
+    );
+    const rest = commonPrefix(candidates).slice(replaced.length);
+    if (rest !== "") {
+      this.#walk = undefined;
+      this.#buffer.insert(rest);
+    } else if (candidates.length > 1 && this.#lastKey === "tab") {
+      const { columns } = this.#options.size();
+      this.#drawing.finish(this.#picture());
+      this.#options.write(formatColumns(candidates, columns).map((row) => `${row}\n`).join(""));
+    }
+  }
+
+  /** Does what a key does during a search; false when the key ends it and has to be seen to. */
+  #continueSearch(search: HistorySearch, input: TerminalInput): boolean {
+    if (input.kind !== "key") {
+      search.extend(input.text);
+      return true;
+    }
+    switch (input.key) {
+      case "ctrl-r":
+      case "ctrl-s":
+        search.next(input.key === "ctrl-r" ? "older" : "newer");
+        // A search for nothing is the last one again.
+        if (search.query === "") search.extend(this.#lastQuery);
+        return true;
+      case "backspace":
+        search.shorten(search.query.length - 1);
+        return true;
+      case "ctrl-g":
+      case "ctrl-c":
+        this.#search = undefined;
+        return true;
+      case "ctrl-l":
+        this.#clear();
+        return true;
+    }
+    const { match, query } = search;
+    this.#lastQuery = query || this.#lastQuery;
+    this.#search = undefined;
+    this.#walk = undefined;
+    if (match) this.#buffer.replace({ text: match.text, cursor: match.position });
+    return input.key === "escape";
+  }
+
+  async #unlessBrokenOff<Result>(work: Promise<Result>, otherwise: Result): Promise<Result> {
+    const { promise, resolve } = Promise.withResolvers<Result>();
+    this.#breakOff = () => resolve(otherwise);
+    try {
+      return await Promise.race([work, promise]);
+    } finally {
+      this.#breakOff = undefined;
+    }
+  }
+}
+
+function bind(keys: string, action: Action): [string, Action][] {
+  return keys.split(" ").map((key) => [key, action]);
+}
+
+/** What all of some texts begin with; empty when there are none. */
+function commonPrefix([first = "", ...others]: readonly string[]): string {
+  let prefix = first;
+  for (const other of others) {
+    while (!other.startsWith(prefix)) prefix = prefix.slice(0, -1);
+  }
+  return prefix;
+}

@@ -1,0 +1,133 @@
+/**
+ * Where the inputs of a person come from.
+ *
+ * @module
+ */
+import process from "node:process";
+import { writeAll } from "../../runtime/ensemble/write_all.ts";
+import { TerminalState } from "../terminal_state.ts";
+import { InputEditor } from "./editor/input_editor.ts";
+import { PASTE_OFF, PASTE_ON } from "./editor/key_decoder.ts";
+import type { Completion } from "./name_completion.ts";
+
+/** Reads inputs from a terminal, and writes to it. */
+export interface TerminalReader {
+  /** Reads the next input; undefined when there are no more. */
+  read(): Promise<string | undefined>;
+  /** Prints lines; what is being typed moves below them. */
+  print(text: string): void;
+  /** Lets something else have the terminal, while no input is read. */
+  release(): void;
+  /** Has the terminal again. */
+  take(): void;
+  /** Gives the terminal back; what reads an input gets none. */
+  close(): void;
+}
+
+/** What a {@linkcode TerminalReader} needs. */
+export interface TerminalReaderOptions {
+  /** What stands before the first line of an input. */
+  readonly prompt: string;
+  /** What stands before each other line. */
+  readonly continuation: string;
+  /** The inputs to go back to, the newest last. */
+  readonly history: readonly string[];
+  /** Completes a text up to the cursor. */
+  complete(text: string): Promise<Completion>;
+  /** Whether a text is only the beginning of an input. */
+  isIncomplete(text: string): Promise<boolean>;
+  /** Called at Ctrl-C while no input is read. */
+  interrupt(): void;
+}
+
+/** How soon the terminal is taken again when the process was not stopped, in ms. */
+const NOT_STOPPED = 50;
+
+/** A terminal on which inputs are edited. */
+export class EditingReader implements TerminalReader {
+  readonly #editor: InputEditor;
+  readonly #cleanup = new DisposableStack();
+  #decoder = new TextDecoder();
+  #hasTerminal = false;
+  readonly #onData = (bytes: Uint8Array) => {
+    this.#editor.push(this.#decoder.decode(bytes, { stream: true }));
+  };
+  readonly #onEnd = () => this.#editor.end();
+
+  /** Takes the terminal over. */
+  constructor(options: TerminalReaderOptions) {
+    this.#editor = new InputEditor({
+      ...options,
+      complete: (text) => options.complete(text),
+      isIncomplete: (text) => options.isIncomplete(text),
+      interrupt: () => options.interrupt(),
+      suspend: () => this.#suspend(),
+      write,
+      size: () => Deno.consoleSize(),
+    });
+    this.#cleanup.use(new TerminalState());
+    this.#listen("SIGWINCH", () => this.#editor.redraw());
+    this.#listen("SIGCONT", () => this.#restore());
+    // However the process ends: the next program does not know of pastes.
+    const restore = () => this.#hasTerminal && write(PASTE_OFF);
+    addEventListener("unload", restore);
+    this.#cleanup.defer(() => removeEventListener("unload", restore));
+    this.take();
+  }
+
+  read(): Promise<string | undefined> {
+    return this.#editor.read();
+  }
+
+  print(text: string): void {
+    this.#editor.print(text);
+  }
+
+  take(): void {
+    process.stdin.setRawMode(true);
+    if (this.#hasTerminal) return;
+    this.#hasTerminal = true;
+    process.stdin.on("data", this.#onData).on("end", this.#onEnd).resume();
+    write(PASTE_ON);
+  }
+
+  release(): void {
+    if (!this.#hasTerminal) return;
+    this.#hasTerminal = false;
+    write(PASTE_OFF);
+    process.stdin.off("data", this.#onData).off("end", this.#onEnd).pause();
+    process.stdin.setRawMode(false);
+  }
+
+  close(): void {
+    this.#editor.end();
+    this.release();
+    this.#cleanup.dispose();
+  }
+
+  /** Stops the process, as Ctrl-Z stops others. Where no shell could go on with it nothing happens. */
+  #suspend(): void {
+    this.release();
+    setTimeout(() => this.#restore(), NOT_STOPPED);
+    Deno.kill(Deno.pid, "SIGTSTP");
+  }
+
+  #restore(): void {
+    if (this.#cleanup.disposed) return;
+    this.take();
+    this.#editor.restore();
+  }
+
+  #listen(signal: Deno.Signal, listener: () => void): void {
+    Deno.addSignalListener(signal, listener);
+    this.#cleanup.defer(() => Deno.removeSignalListener(signal, listener));
+  }
+}
+
+function write(text: string): void {
+  try {
+    writeAll(Deno.stdout, new TextEncoder().encode(text));
+  } catch {
+    // The terminal has gone, of which its signal or the end of the input tells.
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * The editor of inputs on a terminal in this process: what is typed, and what a person sees then.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import xterm from "npm:@xterm/headless@^6.0.0";
+import { isIncomplete } from "../../../../cli/repl/continuation.ts";
+import { InputEditor, type InputEditorOptions } from "../../../../cli/repl/editor/input_editor.ts";
+
+/** What keys send. */
+export const ESCAPE = "\x1b";
+export const ENTER = "\r";
+export const BACKSPACE = "\x7f";
+export const UP = "\x1b[A";
+export const DOWN = "\x1b[B";
+export const RIGHT = "\x1b[C";
+export const LEFT = "\x1b[D";
+export const HOME = "\x1b[H";
+export const END = "\x1b[F";
+export const DELETE = "\x1b[3~";
+export const CTRL = Object.fromEntries(
+  [..."abcdefghijklmnopqrstuvwxyz"].map((
+    letter,
+    index,
+  ) => [letter, String.fromCharCode(index + 1)]),
+) as Record<string, string>;
+
+/** What a terminal sends when a text is pasted. */
+export function pasted(text: string): string {
+  return `\x1b[200~${text.replaceAll("\n", "\r")}\x1b[201~`;
+}
+
+/** How long a screen may take to be as it should, in ms. */
+const DEADLINE = 10_000;
+
+/** An editor, and the terminal that it is on. */
+export class EditedTerminal implements Disposable {
+  /** The editor. */
+  readonly editor: InputEditor;
+  /** The inputs that were entered. */
+  readonly entered: string[] = [];
+  /** What can be gone back to. */
+  readonly history: string[] = [];
+  /** Whether there are no more inputs. */
+  hasLeft = false;
+  /** How often Ctrl-C and Ctrl-Z were pressed while nothing was read. */
+  interrupts = 0;
+  /** All that the editor wrote. */
+  written = "";
+  readonly #terminal: xterm.Terminal;
+
+  /** Starts the editor on a terminal of so many columns and rows. */
+  constructor(
+    { columns = 40, rows = 10, ...options }: Partial<InputEditorOptions> & {
+      columns?: number;
+      rows?: number;
+    } = {},
+  ) {
+    // As the kernel does, a line feed goes to the beginning of the next line.
+    this.#terminal = new xterm.Terminal({
+      cols: columns,
+      rows,
+      convertEol: true,
+      allowProposedApi: true,
+    });
+    this.editor = new InputEditor({
+      prompt: "> ",
+      continuation: ". ",
+      history: this.history,
+      complete: () => Promise.resolve([[], ""]),
+      isIncomplete,
+      interrupt: () => this.interrupts++,
+      suspend: () => {},
+      write: (text) => {
+        this.written += text;
+        this.#terminal.write(text);
+      },
+      size: () => ({ columns: this.#terminal.cols, rows: this.#terminal.rows }),
+      ...options,
+    });
+  }
+
+  /** Reads inputs until there are no more, as a REPL that evaluates nothing. */
+  async run(): Promise<void> {
+    for (let input; (input = await this.editor.read()) !== undefined;) {
+      this.entered.push(input);
+      if (input !== "") this.history.push(input);
+    }
+    this.hasLeft = true;
+  }
+
+  /** Types keys one after the other. */
+  type(...keys: string[]): void {
+    for (const each of keys) this.editor.push(each);
+  }
+
+  /** Makes the terminal larger or smaller. */
+  resize(columns: number, rows: number): void {
+    this.#terminal.resize(columns, rows);
+    this.editor.redraw();
+  }
+
+  /** Waits until the screen shows these lines and no more; `|` in one of them is the cursor. */
+  async shows(...lines: string[]): Promise<void> {
+    await this.#become(() => this.#screen(lines.some((line) => line.includes("|"))), lines);
+  }
+
+  /** Waits until these inputs have been entered. */
+  async enters(...inputs: string[]): Promise<void> {
+    await this.#become(() => this.entered, inputs);
+  }
+
+  /** Waits until there are no more inputs. */
+  async leaves(): Promise<void> {
+    await this.#become(() => this.hasLeft, true);
+  }
+
+  async #become<Value>(read: () => Value, expected: Value): Promise<void> {
+    const start = performance.now();
+    for (;;) {
+      await new Promise<void>((resolve) => this.#terminal.write("", resolve));
+      try {
+        return assert.deepEqual(read(), expected);
+      } catch (error) {
+        if (performance.now() - start > DEADLINE) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+
+  /** What is in the view. */
+  #screen(withCursor: boolean): string[] {
+    const { active } = this.#terminal.buffer;
+    const lines = Array.from({ length: this.#terminal.rows }, (_, row) => {
+      const line = active.getLine(active.viewportY + row)!;
+      if (!withCursor || row !== active.cursorY) return line.translateToString(true);
+      const before = line.translateToString(false, 0, active.cursorX);
+      return `${before}|${line.translateToString(true, active.cursorX)}`;
+    });
+    while (lines.length > 1 && lines.at(-1) === "") lines.pop();
+    return lines;
+  }
+
+  [Symbol.dispose](): void {
+    this.editor.end();
+    this.#terminal.dispose();
+  }
+}
+
+/** Runs a test with an editor that reads. */
+export async function withEditor(
+  options: ConstructorParameters<typeof EditedTerminal>[0],
+  test: (terminal: EditedTerminal) => Promise<void>,
+): Promise<void> {
+  using terminal = new EditedTerminal(options);
+  const running = terminal.run();
+  await test(terminal);
+  terminal.editor.end();
+  await running;
+}

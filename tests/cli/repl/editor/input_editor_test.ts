@@ -1,0 +1,314 @@
+import assert from "node:assert/strict";
+import {
+  BACKSPACE,
+  CTRL,
+  DOWN,
+  ENTER,
+  ESCAPE,
+  HOME,
+  LEFT,
+  pasted,
+  RIGHT,
+  UP,
+  withEditor,
+} from "./edited_terminal.ts";
+
+Deno.test("an input is shown as it is typed, and entered as a whole when it is complete", () =>
+  withEditor({}, async (terminal) => {
+    await terminal.shows("> |");
+    terminal.type("function f() {");
+    await terminal.shows("> function f() {|");
+    terminal.type(ENTER);
+    await terminal.shows("> function f() {", ". |");
+    terminal.type("return 1", ENTER, "}");
+    await terminal.shows("> function f() {", ". return 1", ". }|");
+    terminal.type(ENTER);
+    await terminal.enters("function f() {\nreturn 1\n}");
+    await terminal.shows("> function f() {", ". return 1", ". }", "> |");
+    terminal.type("a = 3.5e", ENTER);
+    await terminal.enters("function f() {\nreturn 1\n}", "a = 3.5e");
+  }));
+
+Deno.test("the lines of an input can be edited before it is entered", () =>
+  withEditor({}, async (terminal) => {
+    terminal.type("f(", ENTER, "1,", ENTER, "22");
+    await terminal.shows("> f(", ". 1,", ". 22|");
+    terminal.type(UP, UP, HOME, "g.", UP, LEFT);
+    await terminal.shows("> g|.f(", ". 1,", ". 22");
+    terminal.type(CTRL.e!, RIGHT, RIGHT, BACKSPACE, "3");
+    await terminal.shows("> g.f(", ". 3|,", ". 22");
+    terminal.type("\x1b\r");
+    await terminal.shows("> g.f(", ". 3", ". |,", ". 22");
+    terminal.type(DOWN, CTRL.e!, ")", ENTER);
+    await terminal.enters("g.f(\n3\n,\n22)");
+  }));
+
+Deno.test("Enter enters a complete input wherever the cursor is, and below all of it", () =>
+  withEditor({}, async (terminal) => {
+    terminal.type(pasted("[\n1\n]"), UP, HOME, ENTER);
+    await terminal.enters("[\n1\n]");
+    await terminal.shows("> [", ". 1", ". ]", "> |");
+  }));
+
+Deno.test("a paste is shown as it is, and waits for Enter", () =>
+  withEditor({}, async (terminal) => {
+    terminal.type("x = ", pasted("[\n  1,\n\t2]\ny\n  .z()\n"));
+    await terminal.shows("> x = [", ".   1,", ".     2]", ". y", ".   .z()", ". |");
+    assert.deepEqual(terminal.entered, []);
+    terminal.type(ENTER);
+    await terminal.enters("x = [\n  1,\n\t2]\ny\n  .z()\n");
+  }));
+
+Deno.test("what is in a paste is not obeyed, and shown as escapes", () =>
+  withEditor({ complete: () => assert.fail("it completes") }, async (terminal) => {
+    terminal.type(pasted("a\tb\x03\x04\x1b[2J\x1b[A\x07\x12\x7f\u202e\x9b"), "c");
+    await terminal.shows(
+      "> a   b\\u0003\\u0004\\u001b[2J\\u001b[A\\u00",
+      "07\\u0012\\u007f\\u202e\\u009bc|",
+    );
+    terminal.type(ENTER);
+    await terminal.enters("a\tb\x03\x04\x1b[2J\x1b[A\x07\x12\x7f\u202e\x9bc");
+  }));
+
+Deno.test("a paste comes in pieces, cut anywhere", () =>
+  withEditor({}, async (terminal) => {
+    for (const character of pasted("[\n1\x1b[\n2]")) terminal.type(character);
+    terminal.type("!");
+    await terminal.shows("> [", ". 1\\u001b[", ". 2]!|");
+  }));
+
+Deno.test("Ctrl-C drops a paste, also one that does not end", () =>
+  withEditor({}, async (terminal) => {
+    terminal.type(pasted("a\nb"), CTRL.c!);
+    await terminal.shows("> a", ". b", "> |");
+    terminal.type("\x1b[200~never\rends", "typed", CTRL.c!);
+    terminal.type("c", ENTER);
+    await terminal.enters("c");
+  }));
+
+Deno.test("a paste of 100 KB is there at once, and what can be seen of it is shown", () =>
+  withEditor({ columns: 20, rows: 4 }, async (terminal) => {
+    const lines = Array.from({ length: 5000 }, (_, line) => `v${line} = ${line};`);
+    terminal.type(pasted(lines.join("\n")));
+    await terminal.shows(
+      ". v4996 = 4996;",
+      ". v4997 = 4997;",
+      ". v4998 = 4998;",
+      ". v4999 = 4999;|",
+    );
+    terminal.type("//", ...Array.from({ length: 5000 }, () => UP), HOME, "x");
+    await terminal.shows("> x|v0 = 0;", ". v1 = 1;", ". v2 = 2;", ". v3 = 3;");
+    terminal.type(ENTER);
+    await terminal.enters(`x${lines.join("\n")}//`);
+    await terminal.shows(". v4997 = 4997;", ". v4998 = 4998;", ". v4999 = 4999;//", "> |");
+  }));
+
+Deno.test("a long line wraps, and the cursor is where the text is", () =>
+  withEditor({ columns: 20, rows: 6 }, async (terminal) => {
+    terminal.type("x".repeat(17));
+    await terminal.shows(`> ${"x".repeat(17)}|`);
+    terminal.type("y");
+    await terminal.shows(`> ${"x".repeat(17)}y`, "|");
+    terminal.type("z");
+    await terminal.shows(`> ${"x".repeat(17)}y`, "z|");
+    terminal.type(LEFT);
+    await terminal.shows(`> ${"x".repeat(17)}y`, "|z");
+    terminal.type(LEFT);
+    await terminal.shows(`> ${"x".repeat(17)}|y`, "z");
+    terminal.type(CTRL.a!, "1");
+    await terminal.shows(`> 1|${"x".repeat(17)}`, "yz");
+    terminal.type(ENTER);
+    await terminal.shows(`> 1${"x".repeat(17)}`, "yz", "> |");
+  }));
+
+Deno.test("a line that fills its row to the end leaves no empty row behind", () =>
+  withEditor({ columns: 20, rows: 6 }, async (terminal) => {
+    terminal.type("x".repeat(18), ENTER);
+    await terminal.shows(`> ${"x".repeat(18)}`, "> |");
+    terminal.type("y".repeat(18), LEFT, ENTER);
+    await terminal.shows(`> ${"x".repeat(18)}`, `> ${"y".repeat(18)}`, "> |");
+  }));
+
+Deno.test("wide and combining characters are moved over and deleted as one", () =>
+  withEditor({ columns: 20, rows: 6 }, async (terminal) => {
+    terminal.type("'日本語e\u0301'");
+    await terminal.shows("> '日本語e\u0301'|");
+    terminal.type(LEFT, LEFT);
+    await terminal.shows("> '日本語|e\u0301'");
+    terminal.type(LEFT, BACKSPACE);
+    await terminal.shows("> '日|語e\u0301'");
+    terminal.type(CTRL.e!, LEFT, BACKSPACE, "x".repeat(8), "本");
+    await terminal.shows("> '日語xxxxxxxx本|'");
+    // The next one does not fit into the row's last column.
+    terminal.type("本");
+    await terminal.shows("> '日語xxxxxxxx本本|'");
+    terminal.type("本");
+    await terminal.shows("> '日語xxxxxxxx本本", "本|'");
+    terminal.type(ENTER);
+    await terminal.enters("'日語xxxxxxxx本本本'");
+  }));
+
+Deno.test("what is printed stands above what is being typed", () =>
+  withEditor({ columns: 20, rows: 6 }, async (terminal) => {
+    terminal.type("[", ENTER, "1", LEFT);
+    await terminal.shows("> [", ". |1");
+    terminal.editor.print("one\ntwo");
+    await terminal.shows("one", "two", "> [", ". |1");
+  }));
+
+Deno.test("what is being typed is drawn anew when the terminal's size changes", () =>
+  withEditor({ columns: 40, rows: 6 }, async (terminal) => {
+    terminal.type("x".repeat(30));
+    await terminal.shows(`> ${"x".repeat(30)}|`);
+    terminal.resize(20, 6);
+    await terminal.shows(`> ${"x".repeat(18)}`, `${"x".repeat(12)}|`);
+  }));
+
+Deno.test("the arrows go through inputs as wholes, and back to what was typed", () =>
+  withEditor({}, async (terminal) => {
+    terminal.history.push("first", "f(\n1)", "other");
+    terminal.type("typed", CTRL.a!, UP);
+    await terminal.shows("> other|");
+    terminal.type(UP);
+    await terminal.shows("> f(", ". 1)|");
+    terminal.type(UP);
+    await terminal.shows("> f(|", ". 1)");
+    terminal.type(UP);
+    await terminal.shows("> first|");
+    terminal.type(UP, DOWN);
+    await terminal.shows("> f(", ". 1)|");
+    terminal.type(DOWN, DOWN, DOWN);
+    await terminal.shows("> |typed");
+  }));
+
+Deno.test("the arrow up goes to inputs that begin with what is typed, and edits none of them", () =>
+  withEditor({}, async (terminal) => {
+    terminal.history.push("let a", "const b", "let c", "let c");
+    terminal.type("let", UP);
+    await terminal.shows("> let c|");
+    terminal.type(UP);
+    await terminal.shows("> let a|");
+    terminal.type("!", ENTER);
+    await terminal.enters("let a!");
+    assert.deepEqual(terminal.history.slice(0, 4), ["let a", "const b", "let c", "let c"]);
+  }));
+
+Deno.test("Ctrl-R searches backwards while what is looked for is typed", () =>
+  withEditor({}, async (terminal) => {
+    terminal.history.push("const Foo = 1", "f(\nbar)", "const baz = 2", "日本語", "last");
+    terminal.type("typed", CTRL.r!);
+    await terminal.shows("(reverse-i-search)`': typed|");
+    terminal.type("ba");
+    await terminal.shows("(reverse-i-search)`ba': const |baz = 2");
+    terminal.type(CTRL.r!);
+    await terminal.shows("(reverse-i-search)`ba': f(", ". |bar)");
+    terminal.type(CTRL.s!);
+    await terminal.shows("(i-search)`ba': const |baz = 2");
+    terminal.type(CTRL.r!, CTRL.r!);
+    await terminal.shows("(failed reverse-i-search)`ba': f(", ". |bar)");
+    terminal.type(BACKSPACE, BACKSPACE, "本");
+    await terminal.shows("(reverse-i-search)`本': 日|本語");
+    terminal.type(CTRL.g!);
+    await terminal.shows("> typed|");
+    terminal.type(CTRL.r!, "foo", RIGHT, "_");
+    await terminal.shows("> const F_|oo = 1");
+    assert.deepEqual(terminal.entered, []);
+  }));
+
+Deno.test("Ctrl-R again searches for what was looked for last; Enter enters, Escape edits", () =>
+  withEditor({}, async (terminal) => {
+    terminal.history.push("a1", "b1", "a2");
+    terminal.type(CTRL.r!, "a", ENTER);
+    await terminal.enters("a2");
+    terminal.type(CTRL.r!, CTRL.r!, CTRL.r!);
+    await terminal.shows("> a2", "(reverse-i-search)`a': |a1");
+    terminal.type(ESCAPE);
+    await terminal.shows("> a2", "> |a1");
+    terminal.type("x", ENTER);
+    await terminal.enters("a2", "xa1");
+    terminal.type(CTRL.r!, "nosuch", CTRL.c!, "y", ENTER);
+    await terminal.enters("a2", "xa1", "y");
+    // Who types a capital letter means it.
+    terminal.type(CTRL.r!, "A");
+    await terminal.shows("> a2", "> xa1", "> y", "(failed reverse-i-search)`A': |");
+  }));
+
+Deno.test("a search fits a narrow terminal", () =>
+  withEditor({ columns: 20, rows: 6 }, async (terminal) => {
+    terminal.history.push("日本語 = '日本語'");
+    terminal.type(CTRL.r!, "=");
+    await terminal.shows("(reverse-i-search)`=", "': 日本語 |= '日本語'");
+    terminal.type(ENTER);
+    await terminal.shows("> 日本語 = '日本語'", "> |");
+  }));
+
+Deno.test("Tab completes, and shows at a second time what there is", () =>
+  withEditor({
+    columns: 20,
+    complete: (text) =>
+      Promise.resolve([["alpha", "alpine", "日本"].filter((word) => word.startsWith(text)), text]),
+  }, async (terminal) => {
+    terminal.type("al", "\t");
+    await terminal.shows("> alp|");
+    terminal.type("\t");
+    await terminal.shows("> alp", "alpha   alpine", "> alp|");
+    terminal.type("i", "\t");
+    await terminal.shows("> alp", "alpha   alpine", "> alpine|");
+    terminal.type("(", ENTER, "\t");
+    await terminal.shows("> alp", "alpha   alpine", "> alpine(", ".   |");
+  }));
+
+Deno.test("Ctrl-C breaks off a completion that does not come", async () => {
+  const asked = Promise.withResolvers<void>();
+  await withEditor({
+    complete: () => {
+      asked.resolve();
+      return new Promise<never>(() => {});
+    },
+  }, async (terminal) => {
+    terminal.type("a\t");
+    await asked.promise;
+    terminal.type(CTRL.c!, "b", ENTER);
+    await terminal.enters("ab");
+  });
+});
+
+Deno.test("Tab in the middle of what came at once indents, and completes after a name", () =>
+  withEditor({ complete: (text) => Promise.resolve([["name"], text]) }, async (terminal) => {
+    terminal.type("[\r\t\t1]\r");
+    await terminal.enters("[\n\t\t1]");
+    terminal.type("na\t()\r");
+    await terminal.enters("[\n\t\t1]", "name()");
+  }));
+
+Deno.test("Ctrl-C drops what is typed, and tells how to leave when there is nothing; Ctrl-D leaves", () =>
+  withEditor({}, async (terminal) => {
+    terminal.type("[", ENTER, "1", CTRL.c!);
+    await terminal.shows("> [", ". 1", "> |");
+    terminal.type(CTRL.c!);
+    await terminal.shows("> [", ". 1", "> ", "to leave, press Ctrl-D or type ,q", "> |");
+    terminal.type("ab", CTRL.a!, CTRL.d!);
+    await terminal.shows("> [", ". 1", "> ", "to leave, press Ctrl-D or type ,q", "> |b");
+    terminal.type(CTRL.d!, CTRL.d!);
+    await terminal.leaves();
+    assert.deepEqual(terminal.entered, []);
+  }));
+
+Deno.test("what is typed ahead is for the next input, and Ctrl-C drops it", async () => {
+  const { EditedTerminal } = await import("./edited_terminal.ts");
+  using terminal = new EditedTerminal();
+  terminal.type("dropped\r", CTRL.c!);
+  assert.equal(terminal.interrupts, 1);
+  terminal.type("kept\r", "more");
+  const running = terminal.run();
+  await terminal.enters("kept");
+  await terminal.shows("> kept", "> more|");
+  terminal.editor.end();
+  await running;
+});
+
+Deno.test("Ctrl-L clears the screen and keeps what is typed", () =>
+  withEditor({}, async (terminal) => {
+    terminal.type("a", ENTER, "[", ENTER, "b", CTRL.l!);
+    await terminal.shows("> [", ". b|");
+  }));
