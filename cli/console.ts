@@ -37,7 +37,7 @@ export async function withConsole<Result>(
 }
 
 /** Says which servers may have been meant, where the registry does not know the one that was named. */
-async function withSuggestions(error: unknown, actors: ActorSystem): Promise<unknown> {
+export async function withSuggestions(error: unknown, actors: ActorSystem): Promise<unknown> {
   if (!(error instanceof DisconnectedError && error.cause instanceof UnknownServerError)) {
     return error;
   }

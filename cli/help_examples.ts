@@ -34,6 +34,7 @@ export const EXAMPLES: Examples = {
   ],
   "gxensemble load": [
     ["a module and all that it imports", "gxensemble load httpd1 handler.ts"],
+    ["into several servers", "gxensemble load httpd1,httpd2 handler.ts"],
     [
       "the module alone, linked to what the server runs already",
       "gxensemble load -f httpd1 handler.ts",
@@ -59,6 +60,7 @@ export const EXAMPLES: Examples = {
   ],
   "gxensemble eval": [
     ["an expression of JavaScript", "gxensemble eval httpd1 '1 + 2'"],
+    ["in several servers", "gxensemble eval httpd1,httpd2 'ensemble.connections().length'"],
     [
       "what a module that the server runs exports",
       "gxensemble eval httpd1 'ensemble.module(\"handler.ts\").greeting'",
@@ -77,7 +79,7 @@ export const EXAMPLES: Examples = {
     ],
   ],
   "gxensemble shutdown": [
-    ["a server", "gxensemble shutdown httpd1"],
+    ["a server, or several", "gxensemble shutdown httpd1", "gxensemble shutdown httpd2,httpd3"],
     ["an actor in it", "gxensemble shutdown httpd1 counter"],
     [
       "one that takes no messages, at once and without its clean-up",

@@ -72,16 +72,27 @@ export function requireOrdinaryId(id: ServerId): void {
   );
 }
 
+/** `<server-id>` of the commands that take several: `a,b` or `(a b)`. */
+export const serverListArgument = () =>
+  new Argument("<server-id>", "the server id").argParser(reading(parseServerIds));
+
 /** `<server-id> ...`, any number of them. */
 export const serverIdsArgument = () =>
   new Argument("<server-id...>", "the server ids").argParser<ServerId[]>(
-    collecting((text) => [parseServerId(text)]),
+    collecting(parseServerIds),
   );
 
-/** `[server-id]`, of the command that without one means the whole ensemble. */
-export const optionalServerIdArgument = () =>
+/** `[server-id]`, one or several, of the command that without one means the whole ensemble. */
+export const optionalServerListArgument = () =>
   new Argument("[server-id]", "the server id").default(undefined, "#f")
-    .argParser<ServerId | undefined>(reading(parseServerId));
+    .argParser<ServerId[] | undefined>(reading(parseServerIds));
+
+/** Reads one server id or several, each once. */
+function parseServerIds(text: string): ServerId[] {
+  const ids = /[\s,()]/.test(text) ? parseSymbols(text) : [text];
+  if (ids.length === 0) throw new InvalidInputError("no server id is given");
+  return [...new Set(ids.map(parseServerId))];
+}
 
 /** `[actor-id]`. */
 export const actorIdArgument = () =>

@@ -28,9 +28,13 @@ export function printText(text: string): void {
   writeOutput(visibleText(text));
 }
 
-/** Prints a value as a server shows it; in colours where {@linkcode usesColors} says so. */
-export function printValue(text: string): void {
-  writeOutput(`${visibleValue(text, { colors: usesColors() })}\n`);
+/**
+ * Prints a value as a server shows it; in colours where {@linkcode usesColors} says so. Each line begins with the
+ * label.
+ */
+export function printValue(text: string, label = ""): void {
+  const visible = visibleValue(text, { colors: usesColors() });
+  writeOutput(`${visible.replaceAll(/^/gm, () => label)}\n`);
 }
 
 /** Prints the result as JSON, for `--json`: on one line, or on several to be read more easily. */

@@ -28,7 +28,7 @@ import {
   libraryPrefixOption,
   loadedModuleIdArgument,
   moduleIdArgument,
-  optionalServerIdArgument,
+  optionalServerListArgument,
   outputOption,
   type OutputOptions,
   passphraseFileOption,
@@ -36,6 +36,7 @@ import {
   registryOption,
   retractedServerIdArgument,
   serverIdArgument,
+  serverListArgument,
   targetOption,
   viewOption,
 } from "./options.ts";
@@ -127,9 +128,9 @@ function addCodeCommands(program: CommandUnknownOpts): void {
     .addOption(passphraseFileOption())
     .addOption(jsonOption())
     .addOption(logOption("warning"))
-    .addArgument(serverIdArgument())
+    .addArgument(serverListArgument())
     .addArgument(loadedModuleIdArgument())
-    .action(async (serverId, moduleId, options) => {
+    .action(async (serverIds, moduleId, options) => {
       const { listLoaded, load } = await import("./commands/load.ts");
       if (options.list !== (moduleId === undefined)) {
         const message = options.list
@@ -137,8 +138,8 @@ function addCodeCommands(program: CommandUnknownOpts): void {
           : "missing required argument 'module-id'";
         throw new UsageError(message, "gxensemble help load");
       }
-      if (moduleId === undefined) return await listLoaded(serverId, options);
-      await load(serverId, moduleId, options);
+      if (moduleId === undefined) return await listLoaded(serverIds, options);
+      await load(serverIds, moduleId, options);
     });
 
   program.command("compile").description("compiles a server's program into one executable")
@@ -158,11 +159,11 @@ function addCodeCommands(program: CommandUnknownOpts): void {
     .addOption(passphraseFileOption())
     .addOption(jsonOption())
     .addOption(logOption("warning"))
-    .addArgument(serverIdArgument())
+    .addArgument(serverListArgument())
     .argument("<expr>", "the expression to eval")
-    .action(async (serverId, expression, options) => {
+    .action(async (serverIds, expression, options) => {
       const { evaluate } = await import("./commands/eval.ts");
-      await evaluate(serverId, expression, options);
+      await evaluate(serverIds, expression, options);
     });
 
   program.command("repl").description("provides a repl for a running server")
@@ -200,11 +201,11 @@ function addManagementCommands(program: CommandUnknownOpts): void {
     .addOption(passphraseFileOption())
     .addOption(jsonOption())
     .addOption(logOption("warning"))
-    .addArgument(optionalServerIdArgument())
+    .addArgument(optionalServerListArgument())
     .addArgument(actorIdArgument())
-    .action(async (serverId, actorId, options) => {
+    .action(async (serverIds, actorId, options) => {
       const { shutdown } = await import("./commands/shutdown.ts");
-      await shutdown(serverId, actorId, options);
+      await shutdown(serverIds, actorId, options);
     });
 
   program.command("list-servers").description("lists known servers")
@@ -285,10 +286,10 @@ function addAuthorizationCommands(program: CommandUnknownOpts): void {
     .addOption(passphraseFileOption())
     .addOption(jsonOption())
     .addOption(logOption("warning"))
-    .addArgument(serverIdArgument())
+    .addArgument(serverListArgument())
     .addArgument(authorizedServerIdArgument())
     .addArgument(capabilitiesArgument())
-    .action(async (serverId, authorizedId, capabilities, options) => {
+    .action(async (serverIds, authorizedId, capabilities, options) => {
       const { authorize, listAuthorized } = await import("./commands/authorize.ts");
       if (options.list !== (authorizedId === undefined)) {
         const message = options.list
@@ -296,8 +297,8 @@ function addAuthorizationCommands(program: CommandUnknownOpts): void {
           : "missing required argument 'authorized-server-id'";
         throw new UsageError(message, "gxensemble help authorize");
       }
-      if (authorizedId === undefined) return await listAuthorized(serverId, options);
-      await authorize(serverId, authorizedId, capabilities, options);
+      if (authorizedId === undefined) return await listAuthorized(serverIds, options);
+      await authorize(serverIds, authorizedId, capabilities, options);
     });
 
   program.command("retract").description("retract all capabilities granted to a server")
@@ -305,11 +306,11 @@ function addAuthorizationCommands(program: CommandUnknownOpts): void {
     .addOption(passphraseFileOption())
     .addOption(jsonOption())
     .addOption(logOption("warning"))
-    .addArgument(serverIdArgument())
+    .addArgument(serverListArgument())
     .addArgument(retractedServerIdArgument())
-    .action(async (serverId, authorizedId, options) => {
+    .action(async (serverIds, authorizedId, options) => {
       const { retract } = await import("./commands/retract.ts");
-      await retract(serverId, authorizedId, options);
+      await retract(serverIds, authorizedId, options);
     });
 }
 

@@ -12,50 +12,68 @@ import { formatNotation, symbol } from "../../runtime/wire/notation.ts";
 import { Administrator } from "../administrator.ts";
 import { withConsole } from "../console.ts";
 import type { ClientOptions, OutputOptions } from "../options.ts";
-import { printJson, printLine, printNotice } from "../output.ts";
+import { inEachServer } from "../each_server.ts";
+import { printLine, printNotice } from "../output.ts";
 import type { PassphraseOptions } from "../passphrase.ts";
 
 /** Options of {@linkcode authorize} and {@linkcode listAuthorized}. */
 export interface AuthorizeOptions extends ClientOptions, OutputOptions, PassphraseOptions {}
 
-/** Confers capabilities inside a server to another server. */
+/** Confers capabilities inside servers to another server. */
 export async function authorize(
-  serverId: ServerId,
+  serverIds: ServerId[],
   authorizedId: ServerId,
   capabilities: string[],
   options: AuthorizeOptions,
 ): Promise<void> {
-  const entry = await withConsole(options, async (actors, console) => {
-    const control = controlClient(actors, serverId);
-    return await new Administrator(console, options).elevating(
-      serverId,
-      "admin",
-      () => control.authorize({ server: authorizedId, capabilities }),
-    );
+  const request = { server: authorizedId, capabilities };
+  await withConsole(options, async (actors, console) => {
+    const administrator = new Administrator(console, options);
+    await inEachServer(serverIds, {
+      actors,
+      json: options.json,
+      async work(server) {
+        const authorize = () => controlClient(actors, server).authorize(request);
+        return { server, entry: await administrator.elevating(server, "admin", authorize) };
+      },
+      print({ entry }, label) {
+        const instance = fingerprint(entry.instance);
+        printNotice(`${label}authorized instance ${instance} of ${describeServer(entry)}`);
+      },
+      toJson({ server, entry }) {
+        const instance = entry.instance.toHex();
+        return { server, authorized: authorizedId, instance, capabilities };
+      },
+    });
   });
-  if (options.json) {
-    const instance = entry.instance.toHex();
-    return printJson({ server: serverId, authorized: authorizedId, instance, capabilities });
-  }
-  printNotice(`authorized instance ${fingerprint(entry.instance)} of ${describeServer(entry)}`);
 }
 
-/** Prints who has capabilities inside a server: `(other (shutdown) "2026-01-02T03:04:05.678Z" by "0123456789abcdef")`. */
-export async function listAuthorized(serverId: ServerId, options: AuthorizeOptions): Promise<void> {
-  const delegations = await withConsole(
-    options,
-    (actors) => controlClient(actors, serverId).delegations(),
-  );
-  if (options.json) return printJson(delegations.map(toJson));
-  for (const { server, capabilities, since, by, instance } of delegations) {
-    printLine(formatNotation([
-      symbol(server),
-      capabilities.map(symbol),
-      new Date(since).toISOString(),
-      symbol(by),
-      fingerprint(instance),
-    ]));
-  }
+/** Prints who has capabilities inside servers: `(other (shutdown) "2026-01-02T03:04:05.678Z" by "0123456789abcdef")`. */
+export async function listAuthorized(
+  serverIds: ServerId[],
+  options: AuthorizeOptions,
+): Promise<void> {
+  await withConsole(options, async (actors) => {
+    await inEachServer(serverIds, {
+      actors,
+      json: options.json,
+      work: (server) => controlClient(actors, server).delegations(),
+      print(delegations, label) {
+        for (const each of delegations) printLine(label + formatDelegation(each));
+      },
+      toJson: (delegations) => delegations.map(toJson),
+    });
+  });
+}
+
+function formatDelegation({ server, capabilities, since, by, instance }: Delegation): string {
+  return formatNotation([
+    symbol(server),
+    capabilities.map(symbol),
+    new Date(since).toISOString(),
+    symbol(by),
+    fingerprint(instance),
+  ]);
 }
 
 function toJson({ server, instance, capabilities, since, by }: Delegation): object {

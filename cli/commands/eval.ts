@@ -6,7 +6,8 @@
 import { loaderClient } from "../../runtime/ensemble/remote.ts";
 import { Administrator } from "../administrator.ts";
 import { withConsole } from "../console.ts";
-import { printJson, printValue } from "../output.ts";
+import { inEachServer } from "../each_server.ts";
+import { printValue } from "../output.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import type { ClientOptions, OutputOptions } from "../options.ts";
@@ -15,24 +16,31 @@ import type { PassphraseOptions } from "../passphrase.ts";
 /** Options of {@linkcode evaluate}. */
 export interface EvalOptions extends ClientOptions, OutputOptions, PassphraseOptions {}
 
-/** Evaluates an expression in a running server and prints its value. */
+/** Evaluates an expression in running servers and prints its values. */
 export async function evaluate(
-  serverId: ServerId,
+  serverIds: ServerId[],
   expression: string,
   options: EvalOptions,
 ): Promise<void> {
-  const request = { expression, json: options.json };
-  const text = await withConsole(
-    options,
-    (actors, console) =>
-      new Administrator(console, options).elevating(
-        serverId,
-        "loader",
-        () => loaderClient(actors, serverId).evaluate(request, { timeout: Infinity }),
-      ),
-  );
-  if (options.json) printJson(readJson(text ?? "null", serverId), { oneLine: true });
-  else if (text !== undefined) printValue(text);
+  const { json } = options;
+  await withConsole(options, async (actors, console) => {
+    const administrator = new Administrator(console, options);
+    await inEachServer(serverIds, {
+      actors,
+      json,
+      oneLine: true,
+      async work(server) {
+        const text = await administrator.elevating(
+          server,
+          "loader",
+          () => loaderClient(actors, server).evaluate({ expression, json }, { timeout: Infinity }),
+        );
+        return json ? readJson(text ?? "null", server) : text;
+      },
+      print: (text, label) => text === undefined || printValue(`${text}`, label),
+      toJson: (value) => value,
+    });
+  });
 }
 
 /** What a server says is JSON has to be: programs read it. */

@@ -10,9 +10,10 @@ import { loaderClient } from "../../runtime/ensemble/remote.ts";
 import { formatNotation, symbol } from "../../runtime/wire/notation.ts";
 import { Administrator } from "../administrator.ts";
 import { withConsole } from "../console.ts";
+import { inEachServer, type ServerWork } from "../each_server.ts";
 import { formatLoadReport, type LoadingOptions, loadLibrary, loadModule } from "../loading.ts";
 import type { ClientOptions, OutputOptions } from "../options.ts";
-import { printJson, printLine, printNotice } from "../output.ts";
+import { printLine, printNotice } from "../output.ts";
 import type { PassphraseOptions } from "../passphrase.ts";
 import { checkTypes } from "../type_check.ts";
 import { UsageError } from "../usage_error.ts";
@@ -32,9 +33,9 @@ export interface LoadOptions extends LoadListOptions, LoadingOptions {
   quiet: boolean;
 }
 
-/** Loads a module into a running server, and prints each module with its hash: dependencies first. */
+/** Loads a module into running servers, and prints each module with its hash: dependencies first. */
 export async function load(
-  serverId: ServerId,
+  serverIds: ServerId[],
   moduleId: string,
   options: LoadOptions,
 ): Promise<void> {
@@ -50,26 +51,36 @@ export async function load(
     );
   }
   if (options.check) await checkTypes(moduleId);
-  const report = await withLoader(
-    serverId,
-    options,
-    (loader) =>
+  await withLoaders(serverIds, {
+    ...options,
+    // One after the other: each load shows how far it is.
+    atOnce: 1,
+    work: (loader) =>
       options.library ? loadLibrary(loader, moduleId) : loadModule(loader, moduleId, options),
-  );
-  if (options.quiet) return;
-  if (options.json) printJson(report);
-  else formatLoadReport(report).forEach(printLine);
+    print(report, label) {
+      for (const line of formatLoadReport(report)) printLine(label + line);
+    },
+    toJson: (report) => report,
+  });
 }
 
 /**
  * Prints what has been loaded into a server: `(module-id "hash" "time" "user@host" current)`, without
  * the last word where another load has replaced it, and with `rerun` before it where it ran anew.
  */
-export async function listLoaded(serverId: ServerId, options: LoadListOptions): Promise<void> {
-  const { loads, instances } = await withLoader(serverId, options, async (loader) => ({
-    loads: await loader.history(),
-    instances: await loader.instances(),
-  }));
+export async function listLoaded(serverIds: ServerId[], options: LoadListOptions): Promise<void> {
+  await withLoaders(serverIds, {
+    ...options,
+    work: readLoads,
+    print: printLoads,
+    toJson: ({ loads }) => loads,
+  });
+}
+
+/** What has been loaded into a server, and the instances that are there. */
+async function readLoads(loader: Client<LoaderHandlers>) {
+  const loads = await loader.history();
+  const instances = await loader.instances();
   const bytes = new Map(instances.map((each) => [each.hash, each.bytes]));
   const timed = loads.map((load) => ({
     ...load,
@@ -77,29 +88,40 @@ export async function listLoaded(serverId: ServerId, options: LoadListOptions): 
     // Of what only an import() leads to nothing is there before it runs.
     bytes: bytes.get(load.hash) ?? 0,
   }));
-  if (options.json) return printJson(timed);
-  for (const { module, hash, time, by, rerun, current } of timed) {
+  return { loads: timed, instances };
+}
+
+function printLoads({ loads, instances }: Awaited<ReturnType<typeof readLoads>>, label: string) {
+  for (const { module, hash, time, by, rerun, current } of loads) {
     const marks = [...rerun ? [symbol("rerun")] : [], ...current ? [symbol("current")] : []];
-    printLine(formatNotation([symbol(module), hash, time, by, ...marks]));
+    printLine(label + formatNotation([symbol(module), hash, time, by, ...marks]));
   }
   const modules = new Set(instances.map(({ module }) => module)).size;
   const sum = instances.reduce((all, each) => all + each.bytes, 0);
-  printNotice(`... ${instances.length} instances of ${modules} modules, ${sum} bytes of code`);
+  printNotice(
+    `${label}... ${instances.length} instances of ${modules} modules, ${sum} bytes of code`,
+  );
 }
 
-/** Works with a server's loader, as an administrator where the server wants one. */
-async function withLoader<Result>(
-  serverId: ServerId,
-  options: LoadListOptions,
-  work: (loader: Client<LoaderHandlers>) => Promise<Result>,
-): Promise<Result> {
-  return await withConsole(
-    options,
-    (actors, console) =>
-      new Administrator(console, options).elevating(
-        serverId,
-        "loader",
-        () => work(loaderClient(actors, serverId)),
-      ),
-  );
+/** What is done with the loaders of servers; with `quiet` nothing is printed of it. */
+interface LoaderWork<Result> extends LoadListOptions, Omit<ServerWork<Result>, "work" | "json"> {
+  quiet?: boolean;
+  work(loader: Client<LoaderHandlers>): Promise<Result>;
+}
+
+/** Works with the loaders of servers, as an administrator where a server wants one. */
+async function withLoaders<Result>(
+  serverIds: ServerId[],
+  { work, quiet = false, ...options }: LoaderWork<Result>,
+): Promise<void> {
+  await withConsole(options, async (actors, console) => {
+    const administrator = new Administrator(console, options);
+    await inEachServer(serverIds, {
+      ...options,
+      ...quiet && { json: false, print: () => {} },
+      actors,
+      work: (server) =>
+        administrator.elevating(server, "loader", () => work(loaderClient(actors, server))),
+    });
+  });
 }

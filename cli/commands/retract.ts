@@ -10,44 +10,49 @@ import { formatNotation, symbol } from "../../runtime/wire/notation.ts";
 import { Administrator } from "../administrator.ts";
 import { withConsole } from "../console.ts";
 import type { ClientOptions, OutputOptions } from "../options.ts";
-import { printJson, printNotice } from "../output.ts";
+import { inEachServer } from "../each_server.ts";
+import { printNotice } from "../output.ts";
 import type { PassphraseOptions } from "../passphrase.ts";
 
 /** Options of {@linkcode retract}. */
 export interface RetractOptions extends ClientOptions, OutputOptions, PassphraseOptions {}
 
-/** Takes back all capabilities that a server has inside another. */
+/** Takes back all capabilities that a server has inside others. */
 export async function retract(
-  serverId: ServerId,
+  serverIds: ServerId[],
   authorizedId: ServerId,
   options: RetractOptions,
 ): Promise<void> {
-  const { retracted, returning } = await withConsole(options, async (actors, console) => {
-    const control = controlClient(actors, serverId);
-    return await new Administrator(console, options).elevating(
-      serverId,
-      "admin",
-      () => control.retract({ server: authorizedId }),
-    );
-  });
-  if (retracted.length === 0) {
-    throw new EnsembleError(`${authorizedId} has no capabilities in ${serverId}`);
-  }
-  if (options.json) {
-    return printJson({
-      server: serverId,
-      retracted: authorizedId,
-      capabilities: retracted,
-      returning,
+  await withConsole(options, async (actors, console) => {
+    const administrator = new Administrator(console, options);
+    await inEachServer(serverIds, {
+      actors,
+      json: options.json,
+      async work(server) {
+        const { retracted, returning } = await administrator.elevating(
+          server,
+          "admin",
+          () => controlClient(actors, server).retract({ server: authorizedId }),
+        );
+        if (retracted.length > 0) return { server, retracted, returning };
+        throw new EnsembleError(`${authorizedId} has no capabilities in ${server}`);
+      },
+      print({ server, retracted, returning }, label) {
+        const had = formatNotation(retracted.map(symbol));
+        printNotice(`${label}... ${authorizedId} had ${had} in ${server}`);
+        if (returning.length === 0) return;
+        printNotice(
+          `${label}... its certificate gives it ${formatNotation(returning.map(symbol))} again ` +
+            `when it connects anew, in every server: to end that, run gxensemble ca revoke ` +
+            authorizedId,
+        );
+      },
+      toJson: ({ server, retracted, returning }) => ({
+        server,
+        retracted: authorizedId,
+        capabilities: retracted,
+        returning,
+      }),
     });
-  }
-  printNotice(`... ${authorizedId} had ${formatNotation(retracted.map(symbol))} in ${serverId}`);
-  if (returning.length > 0) {
-    printNotice(
-      `... its certificate gives it ${
-        formatNotation(returning.map(symbol))
-      } again when it connects ` +
-        `anew, in every server: to end that, run gxensemble ca revoke ${authorizedId}`,
-    );
-  }
+  });
 }

@@ -14,6 +14,7 @@ import {
 import { Administrator } from "../administrator.ts";
 import { askYesOrNo } from "../confirmation.ts";
 import { withConsole } from "../console.ts";
+import { inEachServer } from "../each_server.ts";
 import { printError, printJson, printLine, printNotice } from "../output.ts";
 import type { PassphraseOptions } from "../passphrase.ts";
 import { stopServer } from "../stop_server.ts";
@@ -34,33 +35,55 @@ export interface ShutdownOptions extends ClientOptions, OutputOptions, Passphras
   force: boolean;
 }
 
-/** Shuts down an actor, a server, or without either the whole ensemble with its registry. */
+/** Shuts down an actor or the server, in one server or several; without any the whole ensemble with its registry. */
 export async function shutdown(
-  serverId: ServerId | undefined,
+  serverIds: ServerId[] | undefined,
   actorId: ActorId | undefined,
   options: ShutdownOptions,
 ): Promise<void> {
   await withConsole(options, async (actors, console) => {
     const administrator = new Administrator(console, options);
-    if (serverId === undefined) return await shutDownEnsemble(actors, administrator, options);
-    try {
-      await administrator.elevating(
-        serverId,
-        "shutdown",
-        () => {
-          if (actorId === undefined) return stopServer(actors, serverId, { print: printNotice });
-          return (options.force ? killActor : shutDownActor)(actors, serverId, actorId);
-        },
-      );
-    } catch (error) {
-      if (actorId !== undefined || !isNoAnswer(error)) throw error;
-      // To stop it by other means, one has to know where its process is.
-      const entry = await registryClient(actors).lookup({ id: serverId }).catch(() => undefined);
-      if (!entry) throw error;
-      throw new EnsembleError(describeFailure(error, entry), { cause: error });
-    }
-    if (options.json) printJson({ server: serverId, actor: actorId ?? null });
+    if (serverIds === undefined) return await shutDownEnsemble(actors, administrator, options);
+    await inEachServer(serverIds, {
+      actors,
+      json: options.json,
+      last: REGISTRY_ID, // The others have to be found.
+      async work(server) {
+        if (serverIds.length > 1 && !options.json) printLine(`... shutting down ${server}`);
+        await shutDownOne(server, { actorId, actors, administrator, options });
+        return { server, actor: actorId ?? null };
+      },
+      print: () => {},
+      toJson: (result) => result,
+    });
   });
+}
+
+async function shutDownOne(
+  server: ServerId,
+  { actorId, actors, administrator, options }: {
+    actorId: ActorId | undefined;
+    actors: ActorSystem;
+    administrator: Administrator;
+    options: ShutdownOptions;
+  },
+): Promise<void> {
+  try {
+    await administrator.elevating(
+      server,
+      "shutdown",
+      () => {
+        if (actorId === undefined) return stopServer(actors, server, { print: printNotice });
+        return (options.force ? killActor : shutDownActor)(actors, server, actorId);
+      },
+    );
+  } catch (error) {
+    if (actorId !== undefined || !isNoAnswer(error)) throw error;
+    // To stop it by other means, one has to know where its process is.
+    const entry = await registryClient(actors).lookup({ id: server }).catch(() => undefined);
+    if (!entry) throw error;
+    throw new EnsembleError(describeFailure(error, entry), { cause: error });
+  }
 }
 
 async function shutDownEnsemble(

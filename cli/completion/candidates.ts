@@ -103,7 +103,8 @@ async function fromSource(
       return withoutRegistry(named(line, "server", await live.servers(placeOf(line))));
     case "servers": {
       const servers = named(line, "server", await live.servers(placeOf(line)));
-      return source.registry ? servers : withoutRegistry(servers);
+      const found = source.registry ? servers : withoutRegistry(servers);
+      return source.list ? inList(line, found) : found;
     }
     case "certified":
       return named(line, "server", await live.certified(placeOf(line)));

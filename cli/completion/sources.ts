@@ -16,8 +16,11 @@ export type Source =
   | { readonly from: "files" }
   /** The commands of the program. */
   | { readonly from: "commands" }
-  /** The servers that the registry knows; and itself, which it does not list, where that makes sense. */
-  | { readonly from: "servers"; readonly registry?: boolean }
+  /**
+   * The servers that the registry knows; and itself, which it does not list, where that makes sense; several in a
+   * list.
+   */
+  | { readonly from: "servers"; readonly registry?: boolean; readonly list?: boolean }
   /** The same, or with `--role` their roles. */
   | { readonly from: "servers-or-roles" }
   /** The actors in the server that the first argument names. */
@@ -66,6 +69,12 @@ const SOURCES: Readonly<Record<string, Source>> = {
   "main-args": FILES,
   "module-id": FILES,
   "server-id": { from: "servers", registry: true },
+  ...Object.fromEntries(
+    ["load", "eval", "shutdown", "authorize", "retract"].map((command) => [
+      `${command} server-id`,
+      { from: "servers", registry: true, list: true },
+    ]),
+  ),
   "ca revoke server-id": { from: "certified" },
   // A new one.
   "run server-id": NOTHING,

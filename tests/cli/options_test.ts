@@ -117,11 +117,20 @@ Deno.test("the grace is read in seconds, and an actor's serial number as a numbe
       /not a number of seconds from 0 to/,
     );
   }
-  assert.deepEqual(parse("shutdown", "a", "12").arguments, ["a", 12]);
+  assert.deepEqual(parse("shutdown", "a", "12").arguments, [["a"], 12]);
   assert.deepEqual(parse("ping", "a", "jobs2").arguments, ["a", "jobs2"]);
 });
 
 Deno.test("elsewhere options may follow the arguments", () => {
   assert.equal(parse("eval", "httpd1", "-1", "--json").options.json, true);
-  assert.deepEqual(parse("eval", "httpd1", "--", "--x").arguments, ["httpd1", "--x"]);
+  assert.deepEqual(parse("eval", "httpd1", "--", "--x").arguments, [["httpd1"], "--x"]);
+});
+
+Deno.test("several servers are a list of ids, each once", () => {
+  for (const list of ["a,b", "(a b)", "a b", "(a b a)", "a,b,b"]) {
+    assert.deepEqual(parse("eval", list, "1").arguments[0], ["a", "b"], list);
+  }
+  for (const wrong of ["", "()", "a,../b", "(a", "((a))"]) {
+    assert.throws(() => parse("load", wrong, "x.ts"), { name: "UsageError" }, wrong);
+  }
 });

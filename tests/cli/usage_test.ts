@@ -57,6 +57,7 @@ const WRONG: [string[], RegExp][] = [
   [["ping", "a", "b", "c"], /^too many arguments for 'ping'/],
   [["ping", "a/b"], /not a server id: "a\/b"/],
   [["shutdown", "a/b"], /not a server id: "a\/b"/],
+  [["shutdown", "()"], /no server id is given$/],
   [["lookup", "a/b"], /^not a server id: "a\/b"/],
   [["registry", "-l", "nope"], /'-l, --listen <listen>'.* not an address: nope/],
   [["registry", "-a", "tcp://a:99999"], /'-a, --announce <announce>'.* up to 65535$/],

@@ -179,6 +179,17 @@ Deno.test("a name that begins as an option does is offered where it is taken for
   assert.deepEqual(await ask("run", "--roles", ""), ["role", "-x\t", "y\t"]);
 });
 
+Deno.test("the next server of a list, where a command takes several", async () => {
+  const servers = ["a", "b"].map((word) => ({ word, description: "" }));
+  const live = { servers: () => Promise.resolve(servers) } as unknown as LiveNames;
+  const ask = (...words: string[]) => answer(createProgram(), { shell: "fish", words }, live);
+  for (const command of ["load", "eval", "shutdown", "authorize", "retract"]) {
+    assert.deepEqual(await ask(command, "a,"), ["server", "a,b\t"], command);
+    assert.deepEqual(await ask(command, ""), ["server", "a\t", "b\t"], command);
+  }
+  assert.deepEqual(await ask("ca", "cert", "a", ""), ["server", "a\t", "b\t"]);
+});
+
 Deno.test("somebody thought of what completes each argument and each value of an option", () => {
   for (const command of allCommands(createProgram())) {
     if (command.name() === "complete") continue;

@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { EnsembleError } from "../../runtime/errors.ts";
+import { generatePair } from "../cheap_pair.ts";
+import { decodePem } from "../../runtime/ensemble/pem.ts";
+import { LocalEnsemble } from "../runtime/server/local_ensemble.ts";
+import { gxensembleOnTerminal } from "../terminal.ts";
+import { commandsIn } from "./commands_in.ts";
+
+const PROMPT = "passphrase of the administrator key:";
+
+/** Servers `a` and `b`, which evaluate nothing, and commands that find them. */
+async function twoServers({ adminKey }: { adminKey?: CryptoKey } = {}) {
+  const ensemble = new LocalEnsemble();
+  const registry = await ensemble.startRegistry(undefined, { adminKey });
+  const start = (id: string) =>
+    ensemble.start(id, {
+      adminKey,
+      prepare: ({ actors, capabilities }) =>
+        void actors.serve("loader", {
+          evaluate({ json }, envelope) {
+            capabilities.require(envelope, { capability: "loader", what: "evaluate" });
+            if (id === "b" && json) throw new EnsembleError("not today");
+            return json ? `{"id":"${id}"}` : `one of ${id}\ntwo of ${id}`;
+          },
+        }),
+    });
+  const servers = await Promise.all([start("a"), start("b")]);
+  const commands = commandsIn(ensemble);
+  return {
+    ensemble,
+    registry,
+    servers,
+    commands,
+    async [Symbol.asyncDispose]() {
+      commands[Symbol.dispose]();
+      await ensemble[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function sortedLines(text: string): string[] {
+  return text.trimEnd().split("\n").sort();
+}
+
+Deno.test("eval in several servers names each, and one that fails does not keep the others from it", async () => {
+  await using running = await twoServers();
+  const { commands } = running;
+  const mixed = await commands.run("eval", "a,nosuch,b,a", "x");
+  assert.equal(mixed.code, 1);
+  assert.deepEqual(sortedLines(mixed.stdout), [
+    "a: one of a",
+    "a: two of a",
+    "b: one of b",
+    "b: two of b",
+  ]);
+  assert.match(
+    mixed.stderr,
+    /^gxensemble: error: nosuch: .*knows no server nosuch.*\ngxensemble: error: failed in 1 of 3 servers: nosuch\n$/,
+  );
+
+  const json = await commands.run("eval", "--json", "(b a)", "x");
+  assert.equal(json.code, 1);
+  assert.deepEqual(JSON.parse(json.stdout), [
+    { server: "b", error: "not today" },
+    { server: "a", result: { id: "a" } },
+  ]);
+  const alone = await commands.run("eval", "--json", "a", "x");
+  assert.deepEqual([alone.code, alone.stdout], [0, '{"id":"a"}\n']);
+  const failed = await commands.run("eval", "--json", "b", "x");
+  assert.deepEqual([failed.code, failed.stderr], [1, "gxensemble: error: not today\n"]);
+});
+
+Deno.test("shutdown of several servers stops the registry last", async () => {
+  await using running = await twoServers();
+  const { commands, servers, registry } = running;
+  const { code, stdout, stderr } = await commands.run("shutdown", "registry,b,nosuch,a");
+  assert.equal(code, 1);
+  assert.match(stderr, /error: failed in 1 of 4 servers: nosuch\n$/);
+  const lines = stdout.trimEnd().split("\n");
+  assert.equal(lines.at(-1), "... shutting down registry");
+  assert.deepEqual(
+    lines.sort(),
+    ["a", "b", "nosuch", "registry"].map((id) => `... shutting down ${id}`),
+  );
+  await Promise.all([...servers, registry].map(({ stopped }) => stopped));
+});
+
+Deno.test("a command asks for the passphrase once for all its servers", async () => {
+  const { open, sealed } = await generatePair("correct horse");
+  const adminKey = await crypto.subtle.importKey(
+    "spki",
+    decodePem("PUBLIC KEY", open),
+    "Ed25519",
+    true,
+    ["verify"],
+  );
+  await using running = await twoServers({ adminKey });
+  const { commands } = running;
+  const directory = `${commands.gerbilPath}/ensemble`;
+  Deno.writeTextFileSync(`${directory}/admin.pub`, open);
+  Deno.writeTextFileSync(`${directory}/admin.priv`, sealed, { mode: 0o600 });
+  const evaluate = ["eval", "a,b", "x"];
+  const right = await gxensembleOnTerminal(commands, evaluate, [[PROMPT, "correct horse"]]);
+  assert.equal(right.code, 0, right.screen);
+  for (const id of ["a", "b"]) {
+    assert.ok(right.screen.includes(`${id}: two of ${id}`), right.screen);
+  }
+  // The prompt is drawn anew with each key; its answer is shown once.
+  assert.equal(right.screen.split(/✔|✓/).length - 1, 1, right.screen);
+
+  const wrong = await gxensembleOnTerminal(commands, evaluate, [[PROMPT, "battery staple"]]);
+  assert.equal(wrong.code, 1, wrong.screen);
+  for (const id of ["a", "b"]) {
+    assert.ok(wrong.screen.includes(`error: ${id}: the passphrase is wrong`), wrong.screen);
+  }
+});
