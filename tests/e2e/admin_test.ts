@@ -213,7 +213,7 @@ Deno.test("what only looks never asks", async () => {
   assert.deepEqual(await ensemble.lines("ping", "a", "loader"), ["OK"]);
   assert.equal((await ensemble.lines("lookup", "a")).length, 1);
   assert.equal((await ensemble.lines("lookup", "--role", "web")).length, 1);
-  assert.equal((await ensemble.lines("list-servers")).length, 1);
+  assert.equal((await ensemble.lines("list-servers")).length, 2);
   assert.equal((await ensemble.lines("list-actors", "a")).length, 3);
   assert.equal((await ensemble.lines("list-connections", "a")).length, 1);
   assert.deepEqual(await ensemble.lines("authorize", "--list", "a"), []);
