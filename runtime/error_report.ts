@@ -9,6 +9,9 @@ import { asError, describeThrown, MAX_THROWN_LENGTH } from "./thrown.ts";
 /** Where the files of the runtime are: their frames say nothing about the code that failed. */
 const RUNTIME = new URL("./", import.meta.url).href;
 
+/** A line of a stack that names a place. */
+const FRAME = /^ +at /;
+
 /** The places of Deno itself. */
 const INTERNAL = /(?:\(|at |async )(?:ext|node):/;
 
@@ -25,16 +28,18 @@ const OWN_LINES = new Set(["name", "message", "stack", "cause", "errors"]);
  * @param limit the longest text, in UTF-16 code units.
  */
 export function reportThrown(thrown: unknown, limit: number = MAX_THROWN_LENGTH): string {
-  const report = new Report(limit, (error) => [
+  const linesOf = (error: Error) => [
     ...ownFrames(shorten(stackOf(error), limit).split("\n")),
     ...propertiesOf(error, limit),
-  ]);
+  ];
+  const report = new Report({ limit, linesOf });
   return shorten(report.of(thrown).join("\n"), limit);
 }
 
 /**
  * What was thrown, for a person who did not write it: as {@linkcode describeThrown} says it, and on further lines the
- * names and messages of the errors it is made of and of its causes. Never throws.
+ * names and messages of the errors it is made of and of its causes, but for those that say the same, as the cause
+ * of a failed ask does. Never throws.
  */
 export function explainThrown(thrown: unknown): string {
   return [describeThrown(thrown), ...explainParts(thrown)].join("\n");
@@ -44,40 +49,53 @@ export function explainThrown(thrown: unknown): string {
 export function explainParts(thrown: unknown): string[] {
   const limit = MAX_THROWN_LENGTH;
   if (!asError(thrown)) return [];
-  const report = new Report(limit, (error) => [shorten(`${error.name}: ${error.message}`, limit)]);
+  const report = new Report({
+    limit,
+    linesOf: (error) => [shorten(`${error.name}: ${error.message}`, limit)],
+    isRepeated: (cause, error) => asError(cause)?.message === error.message,
+  });
   const text = report.of(thrown).slice(1).join("\n");
   return text === "" ? [] : shorten(text, limit).split("\n");
 }
 
+/** What is reported. */
+interface ReportOptions {
+  /** The longest text of one part, in UTF-16 code units. */
+  readonly limit: number;
+  /** What an error has besides its parts. */
+  readonly linesOf: (error: Error) => string[];
+  /** Whether a cause is left out, but for its own parts. */
+  readonly isRepeated?: (cause: unknown, error: Error) => boolean;
+}
+
 /** A report of one thing that was thrown: its parts count together, as each may hold the others. */
 class Report {
-  readonly #limit: number;
-  readonly #linesOf: (error: Error) => string[];
+  readonly #options: ReportOptions;
   #left = MAX_PARTS;
 
-  /** Makes an empty one; `linesOf` gives what an error has besides its parts. */
-  constructor(limit: number, linesOf: (error: Error) => string[]) {
-    this.#limit = limit;
-    this.#linesOf = linesOf;
+  /** Makes an empty one. */
+  constructor(options: ReportOptions) {
+    this.#options = options;
   }
 
   of(thrown: unknown): string[] {
     try {
-      return thrown instanceof Error ? this.#ofError(thrown) : preview(thrown, this.#limit);
+      return thrown instanceof Error ? this.#ofError(thrown) : preview(thrown, this.#options.limit);
     } catch {
       return [describeThrown(thrown)]; // A proxy, or a getter that throws.
     }
   }
 
   #ofError(error: Error): string[] {
-    const lines = this.#linesOf(error);
+    const lines = this.#options.linesOf(error);
     const { cause, errors } = error as { cause?: unknown; errors?: unknown };
     for (const part of Array.isArray(errors) ? errors.slice(0, MAX_PARTS) : []) {
       if (this.#left-- > 0) lines.push(...indent(this.of(part)));
     }
     if (cause !== undefined && this.#left-- > 0) {
       const [first, ...rest] = this.of(cause);
-      lines.push(`Caused by: ${first}`, ...rest);
+      if (!this.#options.isRepeated?.(cause, error)) lines.push(`Caused by: ${first}`);
+      lines.push(...rest);
     }
     return lines;
   }
@@ -103,15 +121,16 @@ function ownFrames(stack: readonly string[]): string[] {
   const lines: string[] = [];
   let builtIns: string[] = [];
   for (const line of stack) {
-    if (/^ +at /.test(line) && line.endsWith("(<anonymous>)")) {
+    if (FRAME.test(line) && line.endsWith("(<anonymous>)")) {
       builtIns.push(line);
       continue;
     }
-    const isMachinery = /^ +at /.test(line) && (line.includes(RUNTIME) || INTERNAL.test(line));
+    const isMachinery = FRAME.test(line) && (line.includes(RUNTIME) || INTERNAL.test(line));
     if (!isMachinery) lines.push(...builtIns, line);
     builtIns = [];
   }
-  return lines;
+  // In an executable all code is in one place; and an error of the runtime itself has no other frames.
+  return lines.some((line) => FRAME.test(line)) ? lines : [...stack];
 }
 
 function indent(lines: readonly string[]): string[] {

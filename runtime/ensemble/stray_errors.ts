@@ -9,7 +9,7 @@ import { visibleText } from "../control_characters.ts";
 import { reportThrown } from "../error_report.ts";
 import { LineLimit } from "../line_limit.ts";
 import { asError, describeThrown } from "../thrown.ts";
-import { writeAll } from "./write_all.ts";
+import { standardStream } from "./standard_stream.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
@@ -28,7 +28,10 @@ export function logStrayErrors(): Disposable {
   const report = (what: string, thrown: unknown) => {
     const reason = describeThrown(thrown);
     if (!lines.allows("this program", `${what}: ${reason.slice(0, QUOTED_LENGTH)}`)) return;
-    if (!logger.isEnabledFor("error")) return print(`${what}: ${reportThrown(thrown)}`);
+    if (!logger.isEnabledFor("error")) {
+      standardStream("stderr").write(`${visibleText(`${what}: ${reportThrown(thrown)}`)}\n`);
+      return;
+    }
     const error = asError(thrown);
     logger.error("{what}: {reason}", { what, reason, ...error && { error } });
   };
@@ -49,12 +52,4 @@ export function logStrayErrors(): Disposable {
       lines.close();
     },
   };
-}
-
-function print(text: string): void {
-  try {
-    writeAll(Deno.stderr, new TextEncoder().encode(`${visibleText(text)}\n`));
-  } catch {
-    // Nobody reads it any more.
-  }
 }

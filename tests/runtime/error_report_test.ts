@@ -28,6 +28,11 @@ Deno.test("the frames of the person's code and of what it called are shown", () 
   );
 });
 
+Deno.test("reportThrown shows the frames of the runtime where there are no others", () => {
+  const error = errorAt("no", [`f (${RUNTIME}actor/actor.ts:1:1)`, "g (ext:core/01_core.js:1:1)"]);
+  assert.equal(reportThrown(error), error.stack);
+});
+
 Deno.test("causes, collected errors and properties are shown", () => {
   const cause = errorAt("inner", ["g (repl:a/1:2:3)"], { cause: { code: 7 } });
   const error = Object.assign(errorAt("outer", [], { cause }), { status: 500 });
@@ -83,6 +88,8 @@ Deno.test("explainThrown says what was thrown, of what it is made, and why", () 
     "Caused by: { code: 7 }",
   ]);
   assert.equal(explainThrown(new Error("several\nlines")), "several\nlines");
+  const handedOn = new Error("no stock", { cause: new TypeError("no stock", { cause: "rain" }) });
+  assert.equal(explainThrown(handedOn), 'no stock\nCaused by: "rain"');
   const wide = Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`key${n}`, n]));
   assert.equal(explainThrown(wide).match(/key7\b/g)?.length, 1);
 });
