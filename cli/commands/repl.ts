@@ -41,9 +41,10 @@ export async function repl(serverId: ServerId, options: ReplOptions): Promise<vo
       printValue,
       printError: printNotice,
     };
+    const resolver = await ImportResolver.open(Deno.cwd(), options.libraryPrefix);
     const session = await RemoteSession.open(actors, {
       server: serverId,
-      resolver: await ImportResolver.open(Deno.cwd(), options.libraryPrefix),
+      resolver,
       preview: { oneLine: !isTerminal },
       elevating: (work) => elevating("loader", work),
       onOutput: (text) => screen.print(text),
@@ -64,7 +65,7 @@ export async function repl(serverId: ServerId, options: ReplOptions): Promise<vo
     const terminal = new Terminal({
       prompt: `${serverId}> `,
       history: await History.open(historyPath()),
-      complete: (line) => complete(line, session),
+      complete: (text) => complete(text, { session, resolver }),
     });
     administrator.runPrompt = (prompt) => terminal.lend(prompt);
     administrator.asksAgain = true;

@@ -5,7 +5,7 @@
  */
 import { join, resolve } from "node:path";
 import type { ImportTarget } from "../../runtime/code/expansion.ts";
-import { findProject, moduleId } from "../modules/project.ts";
+import { findProject, moduleId, type Project } from "../modules/project.ts";
 import { Resolver } from "../modules/resolver.ts";
 
 /** What inputs are resolved as: a file in the directory that the person works in. */
@@ -21,10 +21,13 @@ export type ResolveImport = (
 export class ImportResolver {
   readonly #directory: string;
   readonly #resolver: Resolver;
+  readonly #mapped: string[];
 
-  private constructor(directory: string, resolver: Resolver) {
+  private constructor(directory: string, project: Project, libraryPrefixes: string[]) {
     this.#directory = directory;
-    this.#resolver = resolver;
+    this.#resolver = new Resolver(project, libraryPrefixes);
+    this.#mapped = Object.keys(project.importMap.toJSON().imports ?? {})
+      .filter((key) => !URL.canParse(key));
   }
 
   /**
@@ -34,7 +37,20 @@ export class ImportResolver {
    */
   static async open(directory: string, libraryPrefixes: string[]): Promise<ImportResolver> {
     const project = await findProject(join(directory, REFERRER));
-    return new ImportResolver(directory, new Resolver(project, libraryPrefixes));
+    return new ImportResolver(directory, project, libraryPrefixes);
+  }
+
+  /** The bare specifiers that the project maps; those that end with a slash stand for directories. */
+  mapped(): readonly string[] {
+    return this.#mapped;
+  }
+
+  /** The path of the directory that the beginning of a specifier names: empty, or up to a slash. */
+  directory(specifier: string): string {
+    const target = specifier === ""
+      ? undefined
+      : this.#resolver.resolve(specifier, join(this.#directory, REFERRER));
+    return target?.kind === "local" ? target.path : resolve(this.#directory, specifier);
   }
 
   /**

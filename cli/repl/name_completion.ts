@@ -8,6 +8,7 @@ import { isIdentifier, MAX_COMPLETIONS } from "../../runtime/code/completion.ts"
 import { hasControls } from "../../runtime/control_characters.ts";
 import { CONTROL_COMMANDS } from "./control_commands.ts";
 import { isControlLine } from "./control_line.ts";
+import { findSpecifiers, type ModuleSources, partialSpecifier } from "./module_completion.ts";
 import type { RemoteSession } from "./remote_session.ts";
 
 /** A name that is being typed. */
@@ -21,15 +22,29 @@ export interface PartialName {
 /** What could stand in the place of the last part of a line, and that part. */
 export type Completion = [candidates: string[], replaced: string];
 
+/** Who knows names. */
+export interface NameSources extends ModuleSources {
+  readonly session: Pick<RemoteSession, "complete" | "modules" | "libraries">;
+}
+
+/** The control commands that take a name; what follows is the name as far as it is there. */
+const TAKES_NAME = /^\s*,\s*\(?\s*(?:defined\?|doc)\s+(?=\S*$)/;
+
 /**
- * Completes a line up to the cursor: a control command, or a name that the server knows. What the server
- * answers is put into the line and shown: it has to be a name, and one that begins as the line ends.
+ * Completes a text up to the cursor: a control command, a module, or a name that the server knows. What the
+ * server answers is put into the text and shown: it has to be a name, and one that begins as the text ends.
  */
-export async function complete(line: string, session: RemoteSession): Promise<Completion> {
-  if (isControlLine(line)) return completeControl(line.trimStart());
-  const name = partialName(line);
-  if (!name) return [[], line];
-  const candidates = await session.complete(name.path, name.prefix);
+export async function complete(text: string, sources: NameSources): Promise<Completion> {
+  const specifier = partialSpecifier(text);
+  if (specifier) {
+    const found = await findSpecifiers(specifier, sources);
+    return [found.slice(0, MAX_COMPLETIONS), specifier.typed];
+  }
+  const named = text.replace(TAKES_NAME, "");
+  if (named === text && isControlLine(text)) return completeControl(text.trimStart());
+  const name = partialName(named);
+  if (!name) return [[], text];
+  const candidates = await sources.session.complete(name.path, name.prefix);
   const fitting = candidates.filter((candidate) =>
     isIdentifier(candidate) && !hasControls(candidate) && candidate.startsWith(name.prefix)
   );

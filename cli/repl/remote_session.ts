@@ -9,6 +9,7 @@ import { ActorRef } from "../../runtime/actor/ref.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
 import { type Client, client, serve } from "../../runtime/actor/service.ts";
 import { checkNames, checkOutcome, replOwnerChecks } from "../../runtime/code/loader_requests.ts";
+import type { LoaderHandlers } from "../../runtime/code/loader_protocol.ts";
 import type { PreviewOptions } from "../../runtime/code/preview.ts";
 import type { ReplHandlers, ReplOwnerHandlers } from "../../runtime/code/repl_actor.ts";
 import type { Outcome } from "../../runtime/code/repl_session.ts";
@@ -39,12 +40,18 @@ const PATIENTLY = { timeout: Infinity };
 /** A session that is open until the actors of this process stop. */
 export class RemoteSession {
   readonly #session: Client<ReplHandlers>;
+  readonly #loader: Client<LoaderHandlers>;
   readonly #options: SessionOptions;
   readonly #inputs: InputMap;
   #lastInput = 0;
 
-  private constructor(session: Client<ReplHandlers>, inputs: InputMap, options: SessionOptions) {
+  private constructor(
+    { session, loader }: { session: Client<ReplHandlers>; loader: Client<LoaderHandlers> },
+    inputs: InputMap,
+    options: SessionOptions,
+  ) {
     this.#session = session;
+    this.#loader = loader;
     this.#inputs = inputs;
     this.#options = options;
   }
@@ -64,10 +71,15 @@ export class RemoteSession {
         if (session?.equals(source)) options.onOutput(inputs.restore(text));
       },
     });
-    const serial = await elevating(() => loaderClient(owner, server).openSession({}));
+    const loader = loaderClient(owner, server);
+    const serial = await elevating(() => loader.openSession({}));
     const ref = session = new ActorRef(server, serial);
     owner.monitor(ref);
-    return new RemoteSession(client<ReplHandlers>(owner, ref), inputs, options);
+    return new RemoteSession(
+      { session: client<ReplHandlers>(owner, ref), loader },
+      inputs,
+      options,
+    );
   }
 
   /**
@@ -110,6 +122,17 @@ export class RemoteSession {
   /** Whether a name is one of the session or a global one of the server. */
   isDefined(name: string): Promise<boolean> {
     return this.#session.isDefined({ name });
+  }
+
+  /** The ids of the modules that the server runs. */
+  async modules(): Promise<string[]> {
+    const history = await this.#loader.history();
+    return history.filter(({ current }) => current).map(({ module }) => module);
+  }
+
+  /** The specifiers of the library modules that the server has been built with. */
+  libraries(): Promise<string[]> {
+    return this.#loader.libraries();
   }
 
   /** The names that could stand for `prefix` after `path`, at most as many as the server gives. */

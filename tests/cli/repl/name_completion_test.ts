@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { complete, partialName } from "../../../cli/repl/name_completion.ts";
+import { ImportResolver } from "../../../cli/repl/import_resolver.ts";
+import { complete, type NameSources, partialName } from "../../../cli/repl/name_completion.ts";
 import { MAX_COMPLETIONS } from "../../../runtime/code/completion.ts";
-import type { RemoteSession } from "../../../cli/repl/remote_session.ts";
+import { TemporaryProject } from "../modules/temporary_project.ts";
 
 Deno.test("the name before the cursor is completed", () => {
   const cases: [line: string, expected: ReturnType<typeof partialName>][] = [
@@ -23,16 +24,77 @@ Deno.test("the name before the cursor is completed", () => {
   for (const [line, expected] of cases) assert.deepEqual(partialName(line), expected, line);
 });
 
+/** Sources of names, of which the server answers as `answer` does. */
+function sourcesOf(answer: (path: string[], prefix: string) => string[]): NameSources {
+  return {
+    session: {
+      complete: (path, prefix) => Promise.resolve(answer(path, prefix)),
+      modules: () => Promise.resolve([]),
+      libraries: () => Promise.resolve([]),
+    },
+    resolver: { mapped: () => [], directory: () => "/nosuch" },
+  };
+}
+
 Deno.test("control commands are completed, the others asked of the server", async () => {
-  const session = {
-    complete: (path: string[], prefix: string) =>
-      Promise.resolve([`${prefix}_of_${path.join("_")}`]),
-  } as RemoteSession;
-  assert.deepEqual(await complete(",(lo", session), [[",(load "], ",(lo"]);
-  assert.deepEqual(await complete(",lo", session), [[",load"], ",lo"]);
-  assert.deepEqual(await complete(",(load ./x", session), [[], ",(load ./x"]);
-  assert.deepEqual(await complete("f(a.b", session), [["b_of_a"], "b"]);
-  assert.deepEqual(await complete("'a", session), [[], "'a"]);
+  const sources = sourcesOf((path, prefix) => [`${prefix}_of_${path.join("_")}`]);
+  assert.deepEqual(await complete(",(lo", sources), [[",(load "], ",(lo"]);
+  assert.deepEqual(await complete(",lo", sources), [[",load"], ",lo"]);
+  assert.deepEqual(await complete("f(a.b", sources), [["b_of_a"], "b"]);
+  assert.deepEqual(await complete("'a", sources), [[], "'a"]);
+  assert.deepEqual(await complete(",(defined? a.b", sources), [["b_of_a"], "b"]);
+  assert.deepEqual(await complete(",defined? ", sources), [["_of_"], ""]);
+  assert.deepEqual(await complete(",(thread-state b", sources), [[], ",(thread-state b"]);
+});
+
+Deno.test("complete finds modules of the server, libraries, files and what deno.json maps", async () => {
+  await using project = await TemporaryProject.make({
+    "deno.json": { imports: { "mapped": "npm:mapped@1", "~/": "./src/" } },
+    "src/handler.ts": "",
+    "src/types.d.ts": "",
+    "src/notes.txt": "",
+    "src/sub/deep.tsx": "",
+    "src/.hidden/x.ts": "",
+    "src/with space.ts": "",
+    "src/it's.ts": "",
+    "lib.mjs": "",
+  });
+  const sources: NameSources = {
+    session: {
+      complete: () => Promise.resolve(["other"]),
+      modules: () => Promise.resolve(["src/handler.ts", "src/away.ts", "src/bad\x1b[2J.ts"]),
+      libraries: () => Promise.resolve(["@gxensemble/ensemble", "src/built_in.ts"]),
+    },
+    resolver: await ImportResolver.open(project.directory, []),
+  };
+  const files = ["src/handler.ts", "src/it's.ts", "src/sub/"];
+  const cases: [text: string, candidates: string[], replaced: string][] = [
+    [",(load src/", files, "src/"],
+    [",load -f src/h", ["src/handler.ts"], "src/h"],
+    [',(load "src/', [...files, "src/with space.ts"], "src/"],
+    [",(load ", ["lib.mjs", "src/"], ""],
+    [",(load ./src/s", ["./src/sub/"], "./src/s"],
+    [`,(load ${project.directory}/l`, [`${project.directory}/lib.mjs`], `${project.directory}/l`],
+    [",(load ~/s", ["~/sub/"], "~/s"],
+    [",(load src/.", ["src/.hidden/"], "src/."],
+    [",(load nosuch/", [], "nosuch/"],
+    [",(load -l ", ["@gxensemble/ensemble", "src/built_in.ts"], ""],
+    [",(import src/", ["src/away.ts", "src/built_in.ts", "src/handler.ts"], "src/"],
+    [",(import ./src/h", ["./src/handler.ts"], "./src/h"],
+    ['import { a } from "src/h', ["src/handler.ts"], "src/h"],
+    ["const { a } = await import('src/a", ["src/away.ts"], "src/a"],
+    ["import 'm", ["mapped", "mapped/"], "m"],
+    [
+      "1\nimport { a } from './src/",
+      ["./src/handler.ts", "./src/sub/", "./src/with space.ts"],
+      "./src/",
+    ],
+    ['export { a } from "~/h', ["~/handler.ts"], "~/h"],
+  ];
+  for (const [text, candidates, replaced] of cases) {
+    assert.deepEqual(await complete(text, sources), [candidates, replaced], text);
+  }
+  assert.deepEqual(await complete("const a = 'src/", sources), [[], "const a = 'src/"]);
 });
 
 Deno.test("complete offers only names, whatever the server answers", async () => {
@@ -48,8 +110,8 @@ Deno.test("complete offers only names, whatever the server answers", async () =>
     "",
     "abä",
   ];
-  const session = { complete: () => Promise.resolve(answers) } as unknown as RemoteSession;
-  assert.deepEqual(await complete("ab", session), [["ab", "abc", "abä"], "ab"]);
+  const sources = sourcesOf(() => answers);
+  assert.deepEqual(await complete("ab", sources), [["ab", "abc", "abä"], "ab"]);
   answers.push(...Array.from({ length: 1000 }, (_, number) => `ab${number}`));
-  assert.equal((await complete("ab", session))[0].length, MAX_COMPLETIONS);
+  assert.equal((await complete("ab", sources))[0].length, MAX_COMPLETIONS);
 });
