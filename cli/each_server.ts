@@ -53,15 +53,17 @@ export async function inEachServer<Result>(
   }
   const outcomes = new Map<ServerId, { result: unknown } | { error: string }>();
   const workIn = async (server: ServerId) => {
+    let result: Result;
     try {
-      const result = await work(server);
-      outcomes.set(server, { result: toJson(result) });
-      if (!json) print(result, `${server}: `);
+      result = await work(server);
     } catch (error) {
+      if (!(error instanceof EnsembleError)) throw error; // A fault of the command itself.
       const { message } = await withSuggestions(error, actors) as Error;
       outcomes.set(server, { error: message });
-      printError(`${server}: ${message}`);
+      return printError(`${server}: ${message}`);
     }
+    outcomes.set(server, { result: toJson(result) });
+    if (!json) print(result, `${server}: `);
   };
   const queue = servers.filter((server) => server !== last).values();
   const workThrough = async () => {
