@@ -48,12 +48,18 @@ export function nearest(typed: string, names: readonly string[]): string[] {
   const tolerated = Math.max(1, Math.floor(typed.length / 3));
   return names.map((name) => {
     const letters = name.toLowerCase();
-    const away = distance(wanted, letters);
+    const away = isSwapped(wanted, letters) ? 1 : distance(wanted, letters);
     const isNear = away <= tolerated || (wanted.length > 1 && letters.startsWith(wanted));
     return { name, away, isNear };
   }).filter(({ isNear }) => isNear)
     .sort((a, b) => a.away - b.away || (a.name < b.name ? -1 : 1))
     .slice(0, MOST_SUGGESTED).map(({ name }) => name);
+}
+
+/** Whether a word is another with two letters that stand side by side the other way round. */
+function isSwapped(typed: string, word: string): boolean {
+  const at = Array.from(word).findIndex((letter, index) => letter !== typed[index]);
+  return at >= 0 && word === typed.slice(0, at) + typed[at + 1] + typed[at] + typed.slice(at + 2);
 }
 
 function nearestServers(entries: readonly RegistryEntry[], id: string): string[] {
