@@ -21,6 +21,10 @@ export const EXAMPLES: Examples = {
       "gxensemble run --grace 30 jobs1 main.ts",
     ],
     [
+      "one whose main, and code that is loaded later, start no processes and write no files",
+      "gxensemble run --deny run,ffi,write httpd1 examples/httpd/httpd_svc.ts 8080",
+    ],
+    [
       "one that takes no code from others",
       "gxensemble run --no-loader vault1 main.ts",
     ],

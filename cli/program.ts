@@ -94,6 +94,11 @@ function addServerCommands(program: CommandUnknownOpts): void {
     .addArgument(moduleIdArgument())
     .argument("[main-args...]", "arguments for the module's main procedure")
     .action(async (serverId, moduleId, mainArguments, options) => {
+      if (options.deny.length > 0) {
+        // First of all: the process may start anew.
+        const { dropPermissions } = await import("./narrowed_process.ts");
+        await dropPermissions(serverId, options);
+      }
       const { run } = await import("./commands/run.ts");
       await run(serverId, moduleId, mainArguments, options);
     });

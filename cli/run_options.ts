@@ -16,6 +16,7 @@ import {
 import type { StartServerOptions } from "../runtime/ensemble/ensemble_server.ts";
 import { type Address, formatAddressUrl } from "../runtime/wire/address.ts";
 import { formatNotation, symbol } from "../runtime/wire/notation.ts";
+import { type Denial, denyOption } from "./denied_permissions.ts";
 import { graceOption, registryOption, rolesOption } from "./options.ts";
 
 /** What `run` is told. */
@@ -28,6 +29,8 @@ export interface RunOptions extends ServerOptions {
   grace: number;
   /** Whether it takes code from others. */
   loader: boolean;
+  /** The permissions that it does without. */
+  deny: Denial[];
 }
 
 /** What a program says itself, where its command line does not. */
@@ -58,7 +61,8 @@ export function addRunOptions(command: Command, defaults: RunDefaults = {}) {
     )
     .addOption(standing(logFormatOption(), { value: format, text: format }))
     .addOption(standing(graceOption(), { value: grace, text: grace && `${grace / 1000}` }))
-    .addOption(noLoaderOption());
+    .addOption(noLoaderOption())
+    .addOption(denyOption());
 }
 
 /** An option that stands for something else, where it is not given. */

@@ -10,6 +10,7 @@ import { runSingleCommand } from "../registry/single_command.ts";
 import { formatProgramVersion } from "../registry/version.ts";
 import { callWithEnsembleServer } from "../runtime/ensemble/call_with_server.ts";
 import { lendServer } from "../runtime/ensemble/ensemble_server.ts";
+import { formatDenial } from "./denied_permissions.ts";
 import { callMain } from "./main_call.ts";
 import { requireOrdinaryId, serverIdArgument } from "./options.ts";
 import { addRunOptions } from "./run_options.ts";
@@ -27,6 +28,10 @@ export async function runServerCommand(
     .argument("[main-args...]", "arguments for the program's main procedure");
   command.action(async (serverId, mainArguments, given) => {
     requireOrdinaryId(serverId);
+    if (given.deny.length > 0) {
+      const { dropPermissions } = await import("./narrowed_process.ts");
+      await dropPermissions(serverId, given);
+    }
     const isLogGiven = (["log", "logFile", "logFormat"] as const).some((option) =>
       command.getOptionValueSource(option) === "cli"
     );
@@ -40,6 +45,7 @@ export async function runServerCommand(
       announce: given.announce ?? own.announce,
       ...own.registry && given.registry.length === 0 && { registry: own.registry },
       loader: given.loader && own.loader !== false,
+      denied: given.deny.map(formatDenial),
       log: own.log === false && !isLogGiven ? false : logOptions(given),
     });
   });

@@ -12,6 +12,7 @@ import { callWithEnsembleServer } from "../../runtime/ensemble/call_with_server.
 import { type EnsembleServer, lendServer } from "../../runtime/ensemble/ensemble_server.ts";
 import { onHangup } from "../../runtime/ensemble/hangup.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
+import { formatDenial } from "../denied_permissions.ts";
 import { callMain } from "../main_call.ts";
 import { findEntryPoint } from "../modules/entry_point.ts";
 import { buildProgram, loadRequest, type Program, programsBelow } from "../modules/program.ts";
@@ -48,7 +49,7 @@ export async function run(
     const { namespace } = await server.load(loadRequest(program, operatorName()));
     lendServer("gxensemble run");
     await callMain(namespace.main, { whose: `main of ${moduleId}`, args: mainArguments });
-  }, { ...options, log: logOptions(options) });
+  }, { ...options, denied: options.deny.map(formatDenial), log: logOptions(options) });
 }
 
 /** Runs a program that is its top level. */

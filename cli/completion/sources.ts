@@ -6,6 +6,7 @@
 import type { Argument, CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import { KNOWN_CAPABILITIES } from "../../runtime/actor/capability.ts";
 import { LOG_LEVELS } from "../../runtime/ensemble/log_options.ts";
+import { PERMISSIONS } from "../denied_permissions.ts";
 import { commandPath } from "../command_path.ts";
 
 /** Where candidates come from. */
@@ -91,6 +92,7 @@ const SOURCES: Readonly<Record<string, Source>> = {
   "logging": { from: "words", noun: "log level", words: LOG_LEVELS, anyCase: true },
   "logging-file": FILES,
   "path": FILES,
+  "permissions": { from: "words", noun: "permission", words: PERMISSIONS, list: true },
   "registry": NOTHING,
   "roles": { from: "roles" },
   "seconds": NOTHING,

@@ -42,6 +42,8 @@ export async function writeCompiled(options: CompiledOptions): Promise<void> {
   const { success, said } = await runDeno(deno, [
     "compile",
     "--allow-all",
+    // What a server gives up nobody is to be asked for.
+    "--no-prompt",
     "--no-check",
     "--no-config",
     "--no-lock",

@@ -86,6 +86,8 @@ export interface StartServerOptions {
    * started.
    */
   readonly signal?: AbortSignal | undefined;
+  /** What the process does without, of Deno's permissions: the server only tells. */
+  readonly denied?: readonly string[];
   /** Starts actors that must be there before anything reaches the server. */
   readonly prepare?: (server: EnsembleServer) => void | Promise<void>;
 }
@@ -111,6 +113,7 @@ export class EnsembleServer {
   readonly #units: UnitStore;
   readonly #tls: TlsFiles | undefined;
   readonly #loader: LoaderSwitch;
+  readonly #denied: readonly string[];
   #grace: number;
 
   readonly #stopped: Promise<void>;
@@ -124,11 +127,13 @@ export class EnsembleServer {
       stopped: Promise<void>;
       loader: LoaderSwitch;
       grace: number;
+      denied: readonly string[];
     },
   ) {
     this.#server = server;
     this.#loader = parts.loader;
     this.#grace = parts.grace;
+    this.#denied = parts.denied;
     this.#units = parts.units;
     this.#tls = parts.tls;
     this.#stopped = parts.stopped;
@@ -227,6 +232,11 @@ export class EnsembleServer {
   /** Takes the units of a program; see {@linkcode UnitStore.add}. */
   ship(units: Unit[]): Promise<void> {
     return this.#units.add(units);
+  }
+
+  /** The permissions of Deno that its process was told to do without: `run`, `write=/etc`. */
+  get denied(): readonly string[] {
+    return this.#denied;
   }
 
   /** How long the server may take to stop, in ms. */
@@ -357,6 +367,10 @@ async function borrow(
 
 async function start(id: ServerId, options: StartServerOptions): Promise<EnsembleServer> {
   const grace = requireGrace(options.grace ?? DEFAULT_GRACE);
+  const { denied = [] } = options;
+  if (denied.length > 0) {
+    logger.info("{id} does without {permissions}", { id, permissions: denied.join(", ") });
+  }
   const [cookie, adminKey, tls, { registry, registryAdvice, known }] = await Promise.all([
     readCookie(),
     readAdminPublicKey(),
@@ -389,7 +403,7 @@ async function start(id: ServerId, options: StartServerOptions): Promise<Ensembl
       const stopped = server.stopped.then(() => kept.disposeAsync());
       const loader = new LoaderSwitch(id);
       if (options.loader === false) loader.turnOff();
-      started = new EnsembleServer(server, { units, tls, stopped, loader, grace });
+      started = new EnsembleServer(server, { units, tls, stopped, loader, grace, denied });
       // Imported when it is needed: it is above this module, and more than most servers need of it.
       units.registerLibrary(RUNTIME_MODULE, () => import("../../mod.ts"));
       for (const [specifier, namespace] of Object.entries(options.library ?? {})) {

@@ -24,6 +24,7 @@ Deno.test("defaults are those of the tutorial", () => {
       roles: [],
       grace: 5000,
       loader: true,
+      deny: [],
     },
   });
   assert.deepEqual(parse("registry").options, {
@@ -103,6 +104,7 @@ Deno.test("what follows the module of run is left to its main", () => {
       roles: [],
       grace: 5000,
       loader: true,
+      deny: [],
     },
   });
 });

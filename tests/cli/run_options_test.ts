@@ -23,6 +23,7 @@ Deno.test("addRunOptions without defaults reads what run takes", () => {
     roles: ["a", "b"],
     grace: 1_000,
     loader: true,
+    deny: [],
   });
 });
 
@@ -37,6 +38,7 @@ Deno.test("addRunOptions keeps what the program says, adds roles and addresses, 
     roles: ["httpd"],
     grace: 2_000,
     loader: true,
+    deny: [],
   });
   const args =
     "--log debug --log-file log --log-format text -l tcp://127.0.0.1:2 --roles a --grace 3";
@@ -50,6 +52,7 @@ Deno.test("addRunOptions keeps what the program says, adds roles and addresses, 
     roles: ["httpd", "a"],
     grace: 3_000,
     loader: false,
+    deny: [],
   });
   const help = addRunOptions(new Command("web"), PROGRAM).helpInformation();
   assert.match(help, /--roles <roles>[^-]*\(httpd\)/s);

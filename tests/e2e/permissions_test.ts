@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { RunningEnsemble } from "./running_ensemble.ts";
+
+const pathOf = (file: string) => fileURLToPath(new URL(`../../${file}`, import.meta.url));
+
+/** The flags that docs/permissions.md has, for what a process is. */
+function flags(ensemble: RunningEnsemble, { id, net }: { id?: string; net: string[] }): string[] {
+  const { gerbilPath, socketDirectory } = ensemble.places;
+  const own = id === undefined ? [] : [`${gerbilPath}/ensemble/server/${id}`];
+  return [
+    "run",
+    "--no-prompt",
+    "--allow-env=GERBIL_PATH,HOME,ENSEMBLE_SOCKET_DIR,ENSEMBLE_REGISTRY",
+    "--allow-sys=hostname,uid",
+    `--allow-read=${gerbilPath}/ensemble,${socketDirectory}`,
+    `--allow-write=${[...own, socketDirectory].join(",")}`,
+    `--allow-net=${net.map((id) => `unix:${ensemble.socket(id)}`).join(",")}`,
+  ];
+}
+
+Deno.test("the registry, a program that is a server, and commands run with the permissions that are documented", async () => {
+  await using ensemble = new RunningEnsemble();
+  await ensemble.lines("cookie");
+  const registry = ensemble.spawnDeno(
+    ...flags(ensemble, { id: "registry", net: ["registry"] }),
+    pathOf("registry/main.ts"),
+  );
+  await registry.logged(/registry listens at unix:/);
+  const program = await ensemble.write(
+    "main.ts",
+    `import { callWithEnsembleServer, parseServerId, ping } from ${
+      JSON.stringify(pathOf("mod.ts"))
+    };
+     await callWithEnsembleServer(parseServerId("one"), async (server) => {
+       console.log(await ping(server, parseServerId("registry")) ?? "pinged");
+       await server.stopped;
+     });`,
+  );
+  const server = ensemble.spawnDeno(
+    ...flags(ensemble, { id: "one", net: ["one", "registry"] }),
+    program,
+  );
+  await server.printed("pinged");
+  const command = async (...args: string[]) => {
+    const own = flags(ensemble, { net: ["one", "registry"] });
+    const { code, stdout } = await ensemble.places.command(...own, pathOf("cli/main.ts"), ...args)
+      .output();
+    assert.equal(code, 0);
+    return new TextDecoder().decode(stdout);
+  };
+  assert.equal(await command("eval", "one", "1 + 2"), "3\n");
+  await command("shutdown", "one");
+  assert.equal(await server.exit(), 0);
+  registry.signal("SIGTERM");
+  assert.equal(await registry.exit(), 0);
+  assert.deepEqual(
+    [...registry.log, ...server.log].filter((line) => / (WARN|ERROR) /.test(line)),
+    [],
+  );
+});
+
+Deno.test("run --deny: neither main, a worker, nor code that is loaded later has what is denied, and the server goes on", async () => {
+  await using ensemble = await RunningEnsemble.start();
+  const attempts = `
+    const reason = (error: unknown) => (error as Error).name;
+    const path = ${JSON.stringify(ensemble.path("written"))};
+    export const attempts = () => [
+      () => new Deno.Command("true").outputSync(),
+      () => Deno.dlopen("libc.so.6", {}),
+      () => Deno.writeTextFileSync(path, ""),
+      () => Deno.env.get("HOME") && Deno.readDirSync(".") && "allowed",
+    ].map((attempt) => { try { return attempt(); } catch (error) { return reason(error); } });
+  `;
+  await ensemble.write("deno.json", "{}");
+  await ensemble.write("attempts.ts", attempts);
+  const server = await ensemble.startServer(
+    "caged",
+    ["--deny", "run,ffi", "--deny", "write"],
+    `import { currentServer } from "@gxensemble/ensemble";
+     import { attempts } from "../attempts.ts";
+     export async function main() {
+       const text = "import { attempts } from " + JSON.stringify(new URL("../attempts.ts", import.meta.url)) +
+         "; postMessage(attempts())";
+       const worker = new Worker("data:application/javascript," + encodeURIComponent(text), { type: "module" });
+       worker.onmessage = ({ data }) => {
+         worker.terminate();
+         console.log(JSON.stringify([Deno.pid, attempts(), data]));
+       };
+       await currentServer().stopped;
+     }`,
+  );
+  const denied = ["NotCapable", "NotCapable", "NotCapable", "allowed"];
+  assert.deepEqual(JSON.parse(await server.printed("[")), [server.pid, denied, denied]);
+  assert.equal(server.matching(/ INFO server: caged does without run, ffi, write$/).length, 1);
+  const later = await ensemble.write(
+    "later.ts",
+    `import { attempts } from "./attempts.ts"; export const result = attempts();`,
+  );
+  await ensemble.lines("load", "caged", later);
+  assert.deepEqual(
+    await ensemble.lines(
+      "eval",
+      "--json",
+      "caged",
+      '[ensemble.denied, ensemble.module("later.ts").result]',
+    ),
+    [JSON.stringify([["run", "ffi", "write"], denied])],
+  );
+  server.signal("SIGTERM");
+  assert.equal(await server.exit(), 0);
+  assert.deepEqual(ensemble.sockets(), ["registry"]);
+});
