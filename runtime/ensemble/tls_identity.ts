@@ -50,7 +50,10 @@ export async function readTlsIdentity(id: ServerId): Promise<TlsIdentity | undef
   const { own, issuing, certificate } = about(paths.certificate, () => readChain(files.chain, id));
   const root = about(paths.root, () => decodePem("CERTIFICATE", files.root));
   about(paths.certificate, () => verifyChain([own, issuing, root]));
-  about(paths.key, () => verifyKey(own, files.key));
+  about(paths.key, () => {
+    decodePemBlocks("PRIVATE KEY", files.key); // Says that it was cut off.
+    verifyKey(own, files.key);
+  });
   const revocationList = about(paths.crl, () => {
     const list = readRevocationList(decodePem("X509 CRL", files.crl));
     verifyRevocationList(list, issuing);

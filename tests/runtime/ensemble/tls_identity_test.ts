@@ -80,6 +80,8 @@ Deno.test("what is no such file is refused", async () => {
     /cert\.pem: it should hold the server's certificate and that of the issuing authority$/,
   );
   assert.match(await readWith({ [CERTIFICATE]: GOOD[CERTIFICATE]!.slice(0, -40) }), /has no end: /);
+  assert.match(await readWith({ [KEY]: GOOD[KEY]!.slice(0, 80) }), /key\.pem: .* has no end: /);
+  assert.match(await readWith({ [CRL]: GOOD[CRL]!.slice(0, 80) }), /crl\.pem: .* has no end: /);
   assert.match(await readWith({ [ROOT]: "x" }), /root\.pem: no PEM block "CERTIFICATE"$/);
   assert.match(await readWith({ [CRL]: GOOD[ROOT] }), /crl\.pem: no PEM block "X509 CRL"$/);
   assert.match(await readWith({ [KEY]: "x" }), /key\.pem: it is no private key, PKCS#8 PEM$/);
