@@ -1526,4 +1526,17 @@ export const n = 1;
 import "./c.cjs";
 `,
   },
+  {
+    name: "computed imports of names that the import map has",
+    project: `== deno.json
+{"imports":{"a":"./sub/a.ts","b":"./sub/b.ts"}}
+== sub/a.ts
+export const a = {};
+== sub/b.ts
+export const b = {};
+== main.ts
+import * as a from "a"; import * as b from "b"; const name = "a";
+console.log((await import(name)) === a, (await import(import.meta.resolve("b"))).b === b.b);
+`,
+  },
 ];

@@ -131,9 +131,11 @@ Deno.test("what an import() leads to is missed when it runs, and not before", as
     "lacking.ts": `import "./nosuch.ts";\n`,
     "view.css": "",
     "bad.json": "{",
+    "library.ts": `import "node:nosuch";\n`,
     "main.ts": `export const late = [\n` +
       late.map((specifier) => `  () => import("${specifier}"),\n`).join("") +
-      `  () => import("./bad.json", { with: { type: "json" } }),\n];\n`,
+      `  () => import("./bad.json", { with: { type: "json" } }),\n` +
+      `  () => import("./library.ts"),\n];\n`,
   });
   const { failures } = await buildProgram(project.path("main.ts"));
   const places = failures.map(({ location: { path, line } }) => `${basename(path)}:${line}`);
@@ -153,5 +155,6 @@ Deno.test("what an import() leads to is missed when it runs, and not before", as
       code: "ERR_MODULE_NOT_FOUND",
     }, specifier);
   }
-  await assert.rejects((namespace.late as Late[])[late.length]!(), { name: "SyntaxError" });
+  await assert.rejects((namespace.late as Late[]).at(-2)!(), { name: "SyntaxError" });
+  await assert.rejects((namespace.late as Late[]).at(-1)!(), /node:nosuch/);
 });
