@@ -39,7 +39,7 @@ export function canonicalText(source: SourceModule, nameUnit: UnitNaming): Canon
       replace(place.start, place.end, place.specifier);
       continue;
     }
-    const { start, end, keyword, target, clauseEnd } = place;
+    const { start, end, keyword, deferred, target, clauseEnd } = place;
     const local = target.kind === "local";
     const specifier = local ? nameUnit(target.module) : target.specifier;
     const from = replace(start, end, specifier);
@@ -50,6 +50,7 @@ export function canonicalText(source: SourceModule, nameUnit: UnitNaming): Canon
         end: from + specifier.length,
         target: specifier,
         ...keyword !== undefined && { keyword: shifted(keyword) },
+        ...deferred && { deferred },
       });
     }
     // A unit that exports data is JavaScript.

@@ -21,6 +21,8 @@ export interface Import {
   attributes?: Record<string, string>;
   /** Of a statement with attributes: where their clause ends, which starts behind the specifier. */
   clauseEnd?: number;
+  /** Whether it is an `import defer`: what it imports runs when it is first used. */
+  deferred?: boolean;
   /** Why this import can only lead to a library, when that is so. */
   libraryOnly?: string;
 }
@@ -73,7 +75,8 @@ function staticImport(found: StaticImport): Import {
     start: start - 1,
     end: end + 1,
     ...attributes && { attributes: Object.fromEntries(attributes), clauseEnd: importEnd },
-    ...phase && { libraryOnly: `import ${phase} of a local module cannot be shipped` },
+    ...phase === "defer" && { deferred: true },
+    ...phase === "source" && { libraryOnly: "import source of a local module cannot be shipped" },
   };
 }
 

@@ -193,8 +193,12 @@ export class ModuleReader {
   ): Promise<SourceModule> {
     const syntax = known ?? await parseModule(javascript.text, path);
     const own = javascript.mappings && syntax.program;
-    const { imports, metaProperties } = await findImports(javascript.text, path);
     const locate = locator(javascript, path);
+    // The parsers of Deno would see it too, but what is behind it has not been looked at here.
+    if (syntax.fault !== undefined) {
+      throw new ModuleError(`SyntaxError: ${syntax.reason}`, locate(syntax.fault));
+    }
+    const { imports, metaProperties } = await findImports(javascript.text, path);
     const failures: ModuleError[] = [];
     // What an import() leads to is missed when it runs.
     const resolved = imports.flatMap((found): ResolvedImport | [] => {

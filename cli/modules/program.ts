@@ -111,10 +111,10 @@ function requiredModules(graph: Map<string, SourceModule>): Set<SourceModule> {
 export function libraryImports(modules: Iterable<SourceModule>): LibraryImport[] {
   const libraries = new Map<string, LibraryImport>();
   for (const { imports } of modules) {
-    for (const { target, keyword, attributes, location } of imports) {
+    for (const { target, keyword, deferred, attributes, location } of imports) {
       if (target.kind === "local" || libraries.has(target.specifier)) continue;
       // The module decides when, and whether, to import an absolute specifier dynamically.
-      if (keyword !== undefined && URL.canParse(target.specifier)) continue;
+      if ((keyword !== undefined || deferred) && URL.canParse(target.specifier)) continue;
       const { specifier } = target;
       libraries.set(specifier, {
         specifier,

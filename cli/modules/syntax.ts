@@ -13,8 +13,10 @@ export const TOO_DEEP = "expressions or blocks are nested too deep in each other
 export interface Syntax {
   /** Its tree, of a module. */
   program?: Program;
-  /** Where it is no JavaScript, as far as this parser knows: what is wrong there the server says. */
+  /** Where it is no JavaScript. */
   fault?: number;
+  /** What is wrong there. */
+  reason?: string;
 }
 
 /**
@@ -24,17 +26,51 @@ export interface Syntax {
  * end the server.
  */
 export async function parseModule(text: string, path: string): Promise<Syntax> {
-  const { parse } = await import("npm:acorn@^8.19.0");
-  let program;
-  try {
-    program = parse(text, { ecmaVersion: "latest", sourceType: "module", preserveParens: true });
-  } catch (error) {
-    const isTooDeep = error instanceof RangeError || /stack space/.test((error as Error).message);
-    if (!isTooDeep) return { fault: (error as { pos: number }).pos };
-    throw new ModuleError(TOO_DEEP, { path }, { cause: error });
+  let syntax = await parseText(text, path);
+  if (syntax.fault !== undefined) {
+    const plain = await withoutPhases(text);
+    if (plain !== text) syntax = await parseText(plain, path);
   }
-  if (stackDemand(program) > DENO_STACK) throw new ModuleError(TOO_DEEP, { path });
-  return { program };
+  const { program } = syntax;
+  if (program && stackDemand(program) > DENO_STACK) throw new ModuleError(TOO_DEEP, { path });
+  return syntax;
+}
+
+async function parseText(text: string, path: string): Promise<Syntax> {
+  const { parse } = await import("npm:acorn@^8.19.0");
+  try {
+    return {
+      program: parse(text, { ecmaVersion: "latest", sourceType: "module", preserveParens: true }),
+    };
+  } catch (error) {
+    const { message, pos: fault } = error as SyntaxError & { pos: number };
+    if (error instanceof RangeError || /stack space/.test(message)) {
+      throw new ModuleError(TOO_DEEP, { path }, { cause: error });
+    }
+    return { fault, reason: message.replace(/ \(\d+:\d+\)$/, "") };
+  }
+}
+
+/** A text without what this parser does not know yet: `import defer`, and the like. All else keeps its place. */
+async function withoutPhases(text: string): Promise<string> {
+  const { init, parse } = await import("npm:es-module-lexer@^3.0.5");
+  await init;
+  let imports;
+  try {
+    [imports] = parse(text);
+  } catch {
+    return text;
+  }
+  let plain = text;
+  for (const one of imports) {
+    if (one.type === "import-meta" || !one.phase) continue;
+    const [written] = /^import\s*\.?\s*(?:defer|source)\b/.exec(text.slice(one.importStart)) ?? [];
+    if (written === undefined) continue;
+    const blanked = "import" + written.slice("import".length).replace(/\S/g, " ");
+    plain = plain.slice(0, one.importStart) + blanked +
+      plain.slice(one.importStart + written.length);
+  }
+  return plain;
 }
 
 /** The nodes directly below a node. */

@@ -67,6 +67,7 @@ export const loaderChecks: RequestChecks = requestChecks<LoaderHandlers>({
             end: wholeNumber,
             target: specifier,
             keyword: optional(wholeNumber),
+            deferred: optional(flag),
           }),
           MAX_MODULES,
         ),

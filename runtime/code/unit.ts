@@ -32,6 +32,8 @@ export interface Link {
   target: string;
   /** Of an `import()` expression: where its keyword stands. What it imports runs when it runs. */
   keyword?: number;
+  /** Whether it is of an `import defer`: what it imports runs when it is first used. */
+  deferred?: boolean;
 }
 
 /** A module that a computed `import()`, or a worker, may lead to. */

@@ -11,7 +11,13 @@ import { applyEdits, editMappings, type TextEdit } from "./text_edits.ts";
 import { type Link, linkedUnit, type Unit } from "./unit.ts";
 import { fileStem, type UnitFiles } from "./unit_files.ts";
 import { accessSurroundings, authorMeta, findComputed, surround } from "./unit_surroundings.ts";
-import { evaluatedTogether, evaluationOrder, staticImports, type Units } from "./unit_tree.ts";
+import {
+  evaluatedTogether,
+  evaluationOrder,
+  importedUnits,
+  staticImports,
+  type Units,
+} from "./unit_tree.ts";
 import { WorkerFiles } from "./worker_files.ts";
 
 interface UnitModule {
@@ -96,8 +102,10 @@ export class UnitInstances {
   async evaluate(hash: string): Promise<ModuleNamespace> {
     const order = evaluationOrder(hash, this.#units)
       .filter(([first]) => !this.#namespaces.has(first!.hash));
-    const groups = this.#materialise(order);
-    await Promise.all(groups.flat().map(({ module }) => module.written));
+    if (order.length > 0) await this.#writeFiles(importedUnits(hash, this.#units));
+    const groups = order.map((group) =>
+      group.map((unit): Member => ({ unit, module: this.#modules.get(unit.hash)! }))
+    );
     for (const run of unpausedRuns(groups)) {
       await this.#importTogether(run.flat());
       for (const group of run) await this.#evaluateGroup(group);
@@ -140,9 +148,9 @@ export class UnitInstances {
     return this.#files.reserve(`${fileStem(module)}-${hash}`, path);
   }
 
-  /** Makes files of the units that have none; they are there when `written` of all has resolved. */
-  #materialise(order: Unit[][]): Member[][] {
-    const fresh = order.flat().filter(({ hash }) => !this.#modules.has(hash));
+  /** Makes files of the units that have none. */
+  async #writeFiles(units: Unit[]): Promise<void> {
+    const fresh = units.filter(({ hash }) => !this.#modules.has(hash));
     // All names first: the units may import each other in a cycle.
     for (const unit of fresh) {
       this.#modules.set(unit.hash, { file: this.#reserve(unit), written: Promise.resolve() });
@@ -153,9 +161,7 @@ export class UnitInstances {
       module.written = this.#write(unit, fileOf);
       module.written.catch(() => this.#giveUp(unit, module));
     }
-    return order.map((group) =>
-      group.map((unit) => ({ unit, module: this.#modules.get(unit.hash)! }))
-    );
+    await Promise.all(units.map(({ hash }) => this.#modules.get(hash)!.written));
   }
 
   /** Evaluates units that do not pause, in their order, unless one of them fails. */

@@ -32,6 +32,16 @@ export function unitTree(entry: string, units: Units): Set<string> {
   return tree;
 }
 
+/** The units whose files are read when that of `entry` is: all that is imported by statements, in any way. */
+export function importedUnits(entry: string, units: Units): Unit[] {
+  const imported = new Set([entry]);
+  // A set gives what is added while it is gone through.
+  for (const hash of imported) {
+    for (const below of staticImports(units.get(hash)!)) imported.add(below);
+  }
+  return [...imported].map((hash) => units.get(hash)!);
+}
+
 /**
  * The units that are evaluated when `entry` is, in the order of their evaluation: what a unit imports
  * by statements comes before it. Units that import each other in a cycle are evaluated together, the
@@ -42,7 +52,7 @@ export function unitTree(entry: string, units: Units): Set<string> {
 export function evaluationOrder(entry: string, units: Units): Unit[][] {
   return strongComponents(
     [units.get(entry)!],
-    (unit) => staticImports(unit).map((hash) => units.get(hash)!),
+    (unit) => eagerImports(unit).map((hash) => units.get(hash)!),
   );
 }
 
@@ -53,7 +63,7 @@ export function evaluationOrder(entry: string, units: Units): Unit[][] {
 export function evaluatedTogether(entry: string, units: Units): Unit[] {
   const components = strongComponents(
     [units.get(entry)!],
-    (unit) => staticImports(unit).flatMap((hash) => units.get(hash) ?? []),
+    (unit) => eagerImports(unit).flatMap((hash) => units.get(hash) ?? []),
   );
   return components.at(-1)!;
 }
@@ -62,5 +72,12 @@ export function evaluatedTogether(entry: string, units: Units): Unit[] {
 export function staticImports(unit: Unit): string[] {
   return unit.links.flatMap((link) =>
     link.keyword === undefined ? linkedUnit(unit, link.target) ?? [] : []
+  );
+}
+
+/** Those of {@linkcode staticImports} that are evaluated before the unit is. */
+function eagerImports(unit: Unit): string[] {
+  return unit.links.flatMap((link) =>
+    link.keyword === undefined && !link.deferred ? linkedUnit(unit, link.target) ?? [] : []
   );
 }

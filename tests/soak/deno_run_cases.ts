@@ -1539,4 +1539,34 @@ import * as a from "a"; import * as b from "b"; const name = "a";
 console.log((await import(name)) === a, (await import(import.meta.resolve("b"))).b === b.b);
 `,
   },
+  {
+    name: "import defer, in part of what awaits at its top level",
+    project: `== side.ts
+console.log("side"); export const s = 1;
+== d.ts
+import { s } from "./side.ts"; import { shared } from "./shared.ts"; console.log("d"); export const x = s + shared;
+== shared.ts
+console.log("shared"); export const shared = 10;
+== tla.ts
+console.log("tla before"); await 0; console.log("tla after"); export const t = 1;
+== withtla.ts
+import { t } from "./tla.ts"; console.log("withtla"); export const v = t;
+== cyc.ts
+import defer * as m from "./d.ts"; export const c = () => typeof m;
+== lib.ts
+import defer * as path from "node:path"; export const j = () => path.join("a", "b");
+== main.ts
+import { shared } from "./shared.ts"; import defer * as d from "./d.ts"; import defer * as w from "./withtla.ts"; import { c } from "./cyc.ts"; import { j } from "./lib.ts";
+console.log("main", shared); console.log(d.x, w.v, d.x, c(), j()); const m = await import("./d.ts"); console.log(m.x);
+export {};
+`,
+  },
+  {
+    name: "an import defer that fails",
+    project: `== d.ts
+throw new RangeError("own"); export const x = 1;
+== main.ts
+import defer * as d from "./d.ts"; console.log("main"); for (let i = 0; i < 2; i++) try { console.log(d.x); } catch (e) { console.log((e as Error).message); }
+`,
+  },
 ];

@@ -128,7 +128,7 @@ Deno.test("what the runtime refuses is named by the author's file and line", asy
   });
   const store = await openStore(project);
   await assert.rejects(load(store, project.path("broken.js")), {
-    message: `${project.path("broken.js")}:2:11: SyntaxError: Expression expected`,
+    message: `${project.path("broken.js")}:2:11: SyntaxError: Unexpected token`,
   });
   await assert.rejects(load(store, project.path("link.ts")), {
     message: `${project.path("link.ts")}:2:10: SyntaxError: The requested module '` +

@@ -85,3 +85,23 @@ Deno.test("a module that is nested too deep is refused by its file, in every kin
     });
   }
 });
+
+Deno.test("a module is refused that the parser does not understand, for it may be nested too deep", async () => {
+  const deep = `globalThis.x = ${"!".repeat(20_000)}1;`;
+  const tooDeep = /: expressions or blocks are nested too deep in each other to be parsed$/;
+  const cases: [file: string, text: string, message: RegExp][] = [
+    ["decorated.js", `@d class A {}\n${deep}`, /decorated\.js:1:1: SyntaxError: Unexpected char/],
+    ["sloppy.cjs", `with (exports) {}\n${deep}`, /sloppy\.cjs:1:1: SyntaxError: 'with' in strict/],
+    ["defer.mjs", `import defer * as fs from "node:fs";\n${deep}`, tooDeep],
+    ["defer.ts", `import defer * as fs from "node:fs";\n${deep}fs;`, tooDeep],
+    ["late.mjs", `import.source("npm:x");\n${deep}`, tooDeep],
+  ];
+  await using project = await TemporaryProject.make({ "deno.json": {} });
+  for (const [file, text, message] of cases) {
+    await project.write(file, text);
+    await assert.rejects(buildProgram(project.path(file)), { name: "ModuleError", message });
+    // The same without what is deep is taken, where it is not wrong by itself.
+    await project.write(file, text.replace(/!+1/, "1"));
+    if (message === tooDeep) await buildProgram(project.path(file));
+  }
+});

@@ -118,6 +118,9 @@ Deno.test("what cannot be shipped is refused at its file and line", async () => 
     [`import j from "./d.json" with { type: "css" };\nj;`, "main.ts:1:15", /type: "json", "text"/],
     [`import j from "./bad.json" with { type: "json" };\nj;`, "bad.json:2:8", /^not JSON: /],
     [`import.defer("./leaf.ts");\n`, "main.ts:1:14", /import\.defer\(\)/],
+    [`import source wasm from "./a.wasm";\nwasm;`, "main.ts:1:25", /import source/],
+    [`import "./decorated.js";\n`, "decorated.js:2:1", /^SyntaxError: Unexpected character '@'$/],
+    [`import "./sloppy.cjs";\n`, "sloppy.cjs:1:1", /^SyntaxError: 'with' in strict mode$/],
     [
       `import "./view.tsx";\n`,
       "view.tsx:1:15",
@@ -133,6 +136,8 @@ Deno.test("what cannot be shipped is refused at its file and line", async () => 
     "leaf.ts": "",
     "view.tsx": "const view = <a>;",
     "view.vue": "",
+    "decorated.js": "const d = (x) => x;\n@d class A {}\n",
+    "sloppy.cjs": "with (exports) {}\n",
     "d.json": "1",
     "bad.json": `{\n  "a": tru\n}`,
   });
