@@ -5,13 +5,8 @@
  * @module
  */
 import { Option } from "npm:@commander-js/extra-typings@^15.1.0";
-import { resolve } from "node:path";
 import { collecting } from "../registry/options.ts";
-import type { ServerId } from "../runtime/actor/server_id.ts";
 import { InvalidInputError } from "../runtime/errors.ts";
-import { serverDirectory, socketDirectory, socketPath } from "../runtime/ensemble/paths.ts";
-import { locateServers } from "../runtime/ensemble/server_locations.ts";
-import type { Address } from "../runtime/wire/address.ts";
 
 /** The names of the permissions, as Deno's flags have them. */
 export const PERMISSIONS = ["read", "write", "net", "env", "run", "ffi", "sys", "import"] as const;
@@ -26,9 +21,6 @@ export interface Denial {
   /** The path, host, variable, program or kind that is denied; all of them when absent. */
   readonly value?: string;
 }
-
-/** What of each permission the server itself needs, by the values of Deno's flags. */
-export type OwnNeeds = Readonly<Record<PermissionName, readonly string[]>>;
 
 /**
  * Reads a list of permissions: `run,ffi,write=/etc`, or `(run ffi)`.
@@ -73,78 +65,3 @@ export const denyOption = () =>
     "permissions of Deno that main, and code that is loaded later, do without: read, write, net, env, run, " +
       "ffi, sys, import, or a part like write=/etc; what the server itself needs it keeps",
   ).default<Denial[]>([], "()").argParser<Denial[]>(collecting(parseDenials));
-
-/** Whether this process does without a permission already. */
-export function isDropped({ name, value }: Denial): boolean {
-  return Deno.permissions.querySync(describe(name, value)).state !== "granted";
-}
-
-function describe(name: PermissionName, value: string | undefined): Deno.PermissionDescriptor {
-  switch (name) {
-    case "read":
-    case "write":
-    case "ffi":
-      return { name, ...value !== undefined && { path: value } };
-    case "net":
-    case "import":
-      return { name, ...value !== undefined && { host: value } };
-    case "env":
-      return { name, ...value !== undefined && { variable: value } };
-    case "run":
-      return { name, ...value !== undefined && { command: value } };
-    case "sys":
-      return { name, ...value !== undefined && { kind: value as "uid" } };
-  }
-}
-
-/** The flags with which Deno gives a process all but these permissions, and what the server needs of them. */
-export function permissionFlags(denials: readonly Denial[], needs: OwnNeeds): string[] {
-  return PERMISSIONS.flatMap((name) => {
-    const own = denials.filter((denial) => denial.name === name);
-    if (own.length === 0) return [`--allow-${name}`];
-    if (own.every(({ value }) => value !== undefined)) {
-      return [`--allow-${name}`, `--deny-${name}=${own.map(({ value }) => value).join(",")}`];
-    }
-    // Without either flag Deno imports from some hosts.
-    return needs[name].length > 0
-      ? [`--allow-${name}=${needs[name].join(",")}`]
-      : [`--deny-${name}`];
-  });
-}
-
-/**
- * What a server needs: its directory, its socket and those of its host, its log, and where it listens and finds the
- * registry. Without all of `net` it answers whoever reaches it, and reaches the registry alone.
- */
-export async function ownNeeds(
-  id: ServerId,
-  { listen, registry, logFile }: {
-    listen: readonly Address[];
-    registry: readonly Address[];
-    logFile?: string | undefined;
-  },
-): Promise<OwnNeeds> {
-  const reached = [...listen, ...(await locateServers(registry)).registry];
-  const sockets = reached.flatMap((address) => address.kind === "unix" ? [address.path] : []);
-  const log = logFile === undefined || logFile === "-" ? [] : [resolve(logFile)];
-  const { protocol, host } = new URL(import.meta.url);
-  return {
-    read: [],
-    write: [serverDirectory(id), socketDirectory(), ...sockets, ...log],
-    net: [`unix:${socketPath(id)}`, ...reached.map(formatForNet)],
-    env: ["GERBIL_PATH", "HOME", "ENSEMBLE_SOCKET_DIR", "ENSEMBLE_REGISTRY", NARROWED],
-    run: [],
-    ffi: [],
-    sys: ["hostname", "uid", "userInfo"],
-    import: protocol.startsWith("http") ? [host] : [],
-  };
-}
-
-/** The environment variable that tells a process that it has been started with fewer permissions. */
-export const NARROWED = "GXENSEMBLE_NARROWED";
-
-function formatForNet(address: Address): string {
-  if (address.kind === "unix") return `unix:${address.path}`;
-  const host = address.host.includes(":") ? `[${address.host}]` : address.host;
-  return `${host}:${address.port}`;
-}

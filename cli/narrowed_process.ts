@@ -10,15 +10,8 @@
 import { dirname } from "node:path";
 import type { ServerId } from "../runtime/actor/server_id.ts";
 import { EnsembleError } from "../runtime/errors.ts";
-import {
-  type Denial,
-  formatDenial,
-  isDropped,
-  NARROWED,
-  ownNeeds,
-  permissionFlags,
-  PERMISSIONS,
-} from "./denied_permissions.ts";
+import { type Denial, formatDenial, PERMISSIONS } from "./denied_permissions.ts";
+import { isDropped, NARROWED, ownNeeds, permissionFlags } from "./own_needs.ts";
 import type { RunOptions } from "./run_options.ts";
 
 /** Permissions that a running process gives up without losing anything of its own. */

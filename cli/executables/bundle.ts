@@ -136,6 +136,10 @@ function lazy(name: string, expression: string): string {
     `get: (_, key) => target()[key]`,
     `set: (_, key, value) => Reflect.set(target(), key, value)`,
     `has: (_, key) => key in target()`,
+    // A proxy may only tell of properties that could be changed.
+    `getOwnPropertyDescriptor(_, key) { const own = Reflect.getOwnPropertyDescriptor(target(), key); ` +
+    `return own && { ...own, configurable: true }; }`,
+    `defineProperty: (_, key, own) => Reflect.defineProperty(target(), key, own)`,
   ];
   return `var ${name} = (() => { let loaded; const target = () => loaded ??= ${expression}; ` +
     `return new Proxy(function () {}, { ${traps.join(", ")} }); })();`;

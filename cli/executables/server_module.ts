@@ -8,7 +8,8 @@ import { pathToFileURL } from "node:url";
 import { RUNTIME_MODULE } from "../../runtime/code/library_table.ts";
 import { evaluationOrder } from "../../runtime/code/unit_tree.ts";
 import type { Unit } from "../../runtime/code/unit.ts";
-import { buildProgram } from "../modules/program.ts";
+import { ModuleReader, readModuleGraph, type SourceModule } from "../modules/module_graph.ts";
+import { assembleProgram } from "../modules/program.ts";
 
 /** What an executable says of itself. */
 export interface ServerModuleOptions {
@@ -20,8 +21,16 @@ export interface ServerModuleOptions {
   readonly version: string | undefined;
 }
 
+/** The first module of an executable. */
+export interface ServerModule {
+  /** Its path. */
+  readonly path: string;
+  /** By what addresses the program imports the runtime, besides its name: all mean the one that `run` would give it. */
+  readonly runtimeAddresses: readonly string[];
+}
+
 /**
- * Writes the module; gives its path.
+ * Writes the module.
  *
  * The modules of the program are named as `run` names them. So a server that is an executable shares them with code that
  * is loaded later, as one that was started by `run` does.
@@ -31,8 +40,9 @@ export interface ServerModuleOptions {
 export async function writeServerModule(
   file: string,
   { directory, name, version }: ServerModuleOptions,
-): Promise<string> {
-  const { entry, units } = await buildProgram(file);
+): Promise<ServerModule> {
+  const graph = await readModuleGraph(await ModuleReader.open(file));
+  const { entry, units } = await assembleProgram(graph);
   const order = evaluationOrder(entry, new Map(units.map((unit) => [unit.hash, unit]))).flat();
   const [first, ...others] = order.toSorted((unit) => unit.hash === entry ? -1 : 0)
     .filter(isPlainModule);
@@ -63,7 +73,18 @@ async function main(...args) {
 Deno.exit(await runServer(main, ${JSON.stringify({ name, version })}));
 `,
   );
-  return path;
+  return { path, runtimeAddresses: runtimeAddresses(graph) };
+}
+
+function runtimeAddresses(graph: Map<string, SourceModule>): string[] {
+  const addresses = [...graph.values()].flatMap(({ imports, path }) =>
+    imports.flatMap(({ specifier, target }) => {
+      const isAddress = /^\.{0,2}\//.test(specifier) || URL.canParse(specifier);
+      if (target.kind === "local" || target.specifier !== RUNTIME_MODULE || !isAddress) return [];
+      return new URL(specifier, pathToFileURL(path)).href;
+    })
+  );
+  return [...new Set(addresses)];
 }
 
 /** Whether a unit is a file as it is imported by itself, and not the data in one. */

@@ -15,7 +15,7 @@ import { bundleProgram } from "./bundle.ts";
 import { denoReason, findDeno, runDeno } from "./deno_program.ts";
 import { includeFiles } from "./included_files.ts";
 import { runtimeModule } from "./runtime_module.ts";
-import { writeServerModule } from "./server_module.ts";
+import { type ServerModule, writeServerModule } from "./server_module.ts";
 import type { WorkDirectory } from "./work_directory.ts";
 
 /** Options of {@linkcode stageProgram}. */
@@ -61,16 +61,23 @@ export async function stageProgram(
   const { signal } = work;
   const deno = await findDeno();
   const project = await findProject(entry);
-  const start = await startModule(entry, { name: options.name ?? basename(output), project, work });
+  const server = await serverModule(entry, {
+    name: options.name ?? basename(output),
+    project,
+    work,
+  });
   const importMap = join(work.path, "import_map.json");
-  const isMapped = start === entry &&
+  const isMapped = !server &&
     project.importMap.resolve(RUNTIME_MODULE, pathToFileURL(entry).href);
   if (!isMapped) {
     const runtime = await runtimeModule(join(work.path, "runtime"));
-    const map = project.importMap.toJSON({ [RUNTIME_MODULE]: runtime });
+    const addresses = [RUNTIME_MODULE, ...server?.runtimeAddresses ?? []];
+    const map = project.importMap.toJSON(
+      Object.fromEntries(addresses.map((address) => [address, runtime])),
+    );
     await Deno.writeTextFile(importMap, JSON.stringify(map));
   }
-  const first = await bundleProgram([start, ...options.entries ?? []], {
+  const first = await bundleProgram([server?.path ?? entry, ...options.entries ?? []], {
     deno,
     signal,
     directory,
@@ -94,24 +101,23 @@ export async function stageProgram(
 }
 
 /**
- * The module that the executable of a program starts with: the program's own, where that starts itself, and else one that
- * is written to run its `main` as `gxensemble run` does.
+ * Writes the module that runs the `main` of a program as `gxensemble run` does; gives undefined for one that starts itself.
  *
  * @throws {EnsembleError} when there is nothing to run.
  */
-async function startModule(
+async function serverModule(
   entry: string,
   { name, project, work }: { name: string; project: Project; work: WorkDirectory },
-): Promise<string> {
+): Promise<ServerModule | undefined> {
   let entryPoint;
   try {
     entryPoint = await findEntryPoint(entry);
   } catch (error) {
     // What is wrong with a module the bundler says.
-    if (error instanceof ModuleError) return entry;
+    if (error instanceof ModuleError) return undefined;
     throw error;
   }
-  if (entryPoint.startsItself) return entry;
+  if (entryPoint.startsItself) return undefined;
   if (!entryPoint.exportsMain) {
     throw new EnsembleError(
       `${entry} has nothing to run: it exports no function main, and its top level does nothing`,

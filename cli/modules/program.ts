@@ -49,8 +49,14 @@ export interface ProgramOptions extends GraphOptions {
  * @throws {ModuleError} at the file and line that cannot be read, parsed, resolved or shipped.
  */
 export async function buildProgram(file: string, options: ProgramOptions = {}): Promise<Program> {
-  const reader = await ModuleReader.open(file, options);
-  const graph = await readModuleGraph(reader, options.onRead);
+  return await assembleProgram(
+    await readModuleGraph(await ModuleReader.open(file, options), options.onRead),
+  );
+}
+
+/** Builds the program of the modules that were read, by module id, the one asked for first. */
+export async function assembleProgram(graph: Map<string, SourceModule>): Promise<Program> {
+  const [entry] = graph.keys();
   const units = new Map<string, Unit>();
   const nameUnit: UnitNaming = (module) => unitSpecifier(units.get(module)!.hash);
   for (const component of importComponents(graph)) {
@@ -60,7 +66,7 @@ export async function buildProgram(file: string, options: ProgramOptions = {}): 
     for (const unit of built) units.set(unit.module, unit);
   }
   return {
-    entry: units.get(reader.moduleId(reader.entry))!.hash,
+    entry: units.get(entry!)!.hash,
     units: [...units.values()],
     libraries: libraryImports(requiredModules(graph)),
     failures: [...graph.values()].flatMap(({ failures }) => failures),

@@ -1,10 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  formatDenial,
-  type OwnNeeds,
-  parseDenials,
-  permissionFlags,
-} from "../../cli/denied_permissions.ts";
+import { formatDenial, parseDenials } from "../../cli/denied_permissions.ts";
+import { type OwnNeeds, permissionFlags } from "../../cli/own_needs.ts";
 import { withFlags } from "../../cli/narrowed_process.ts";
 
 const NEEDS: OwnNeeds = {
