@@ -15,6 +15,7 @@ import { CONSOLE_ID } from "../runtime/server/certified.ts";
 import { startLogging } from "../runtime/ensemble/logging.ts";
 import type { Address } from "../runtime/wire/address.ts";
 import type { ClientOptions } from "./options.ts";
+import { explainSilence } from "./silent_server.ts";
 
 /**
  * Does something in the ensemble as a server that listens nowhere and is in no registry. Its id is its
@@ -26,20 +27,23 @@ export async function withConsole<Result>(
 ): Promise<Result> {
   startLogging({ level: options.log });
   using stray = new StrayErrors();
-  const console = await startConsole(options.registry);
+  const console = await startConsole(options);
   try {
     return await Promise.race([work(console.actors, console), stray.first]);
   } catch (error) {
-    throw await withSuggestions(error, console.actors);
+    throw await explainFailure(error, console.actors);
   } finally {
     await console.stop();
   }
 }
 
-/** Says which servers may have been meant, where the registry does not know the one that was named. */
-export async function withSuggestions(error: unknown, actors: ActorSystem): Promise<unknown> {
+/**
+ * A failure with what helps to mend it: which servers may have been meant, where the registry does not know the one
+ * that was named; which process does not answer. Any other is given back as it is.
+ */
+export async function explainFailure(error: unknown, actors: ActorSystem): Promise<unknown> {
   if (!(error instanceof DisconnectedError && error.cause instanceof UnknownServerError)) {
-    return error;
+    return await explainSilence(error, actors);
   }
   const { suggestServers } = await import("./suggestions.ts");
   const message = error.message + await suggestServers(actors, error.cause.server);
@@ -75,7 +79,9 @@ class StrayErrors implements Disposable {
 }
 
 /** Starts a console that its user stops. The registry is at the addresses given, or where {@linkcode locateServers} finds it. */
-export async function startConsole(registry: readonly Address[]): Promise<ActorServer> {
+export async function startConsole(
+  { registry, timeout }: { registry: readonly Address[]; timeout?: number | undefined },
+): Promise<ActorServer> {
   return await ActorServer.start({
     id: parseServerId(`${CONSOLE_ID}-${crypto.randomUUID().slice(0, 13)}`),
     cookie: await readCookie(),
@@ -84,6 +90,7 @@ export async function startConsole(registry: readonly Address[]): Promise<ActorS
     listen: [],
     ...await locateServers(registry),
     roles: [],
+    askTimeout: timeout,
     register: false,
   });
 }

@@ -6,7 +6,7 @@
 import type { ActorSystem } from "../runtime/actor/actor_system.ts";
 import type { ServerId } from "../runtime/actor/server_id.ts";
 import { EnsembleError } from "../runtime/errors.ts";
-import { withSuggestions } from "./console.ts";
+import { explainFailure } from "./console.ts";
 import { printError, printJson } from "./output.ts";
 
 /** In how many servers the work is done at the same time: each takes a connection. */
@@ -58,7 +58,7 @@ export async function inEachServer<Result>(
       result = await work(server);
     } catch (error) {
       if (!(error instanceof EnsembleError)) throw error; // A fault of the command itself.
-      const { message } = await withSuggestions(error, actors) as Error;
+      const { message } = await explainFailure(error, actors) as Error;
       outcomes.set(server, { error: message });
       return printError(`${server}: ${message}`);
     }

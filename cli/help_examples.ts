@@ -77,6 +77,7 @@ export const EXAMPLES: Examples = {
   "gxensemble ping": [
     ["a server", "gxensemble ping httpd1"],
     ["an actor in it", "gxensemble ping httpd1 loader"],
+    ["for monitoring, which has no patience", "gxensemble ping --timeout 0.5 httpd1"],
     [
       "a server that the registry on another host knows",
       "gxensemble ping --registry tcp://10.0.0.1:4000 httpd1",

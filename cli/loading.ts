@@ -13,8 +13,14 @@ import { operatorName } from "./operator.ts";
 import { printNotice } from "./output.ts";
 import { ProgressBar } from "./progress_bar.ts";
 
+/** Options of {@linkcode loadLibrary} and {@linkcode loadModule}. */
+export interface PatienceOptions {
+  /** How long each answer may take, in ms; by default as long as the top level of what is loaded does. */
+  timeout?: number | undefined;
+}
+
 /** Options of {@linkcode loadModule}. */
-export interface LoadingOptions {
+export interface LoadingOptions extends PatienceOptions {
   /** Whether to ship the one module only, linked to what the server already runs. */
   force: boolean;
   /** The prefixes of the modules that the server itself finds. */
@@ -51,9 +57,6 @@ export interface LoadReport {
 
 /** After how long a load is explained to who waits for it, in ms. */
 const PATIENCE = 5_000;
-
-/** Loading a library takes as long as its own top level does. */
-const PATIENTLY = { timeout: Infinity };
 
 /**
  * Loads the module in `file`, a path or `file:` URL, with what it imports; shows how far it is when
@@ -96,13 +99,14 @@ export async function loadModule(
 async function ship(
   loader: Client<LoaderHandlers>,
   program: Program,
-  { rerun = false, progress }: LoadingOptions & { progress: ProgressBar },
+  { rerun = false, timeout = Infinity, progress }: LoadingOptions & { progress: ProgressBar },
 ): Promise<Outcome> {
   const { shipProgram } = await import("./modules/shipping.ts");
   using _notice = noticeAfter(PATIENCE, "still waiting for the top level of the modules to finish");
   return await shipProgram(loader, program, {
     by: operatorName(),
     rerun,
+    timeout,
     onShipped: (shipped, all) => progress.show("shipping modules:", shipped, all),
   });
 }
@@ -219,8 +223,9 @@ function noticeAfter(delay: number, notice: string): Disposable {
 export async function loadLibrary(
   loader: Client<LoaderHandlers>,
   specifier: string,
+  { timeout = Infinity }: PatienceOptions,
 ): Promise<LoadReport> {
-  await loader.library({ specifier }, PATIENTLY);
+  await loader.library({ specifier }, { timeout });
   return { libraries: [specifier], modules: [] };
 }
 

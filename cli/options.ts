@@ -6,10 +6,12 @@
 import { Argument, Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import { collecting, reading } from "../registry/options.ts";
 import { checkCapabilities } from "../runtime/actor/capability.ts";
+import { DEFAULT_ASK_TIMEOUT } from "../runtime/actor/messaging.ts";
 import type { ActorId } from "../runtime/actor/ref.ts";
 import { parseServerId, REGISTRY_ID, type ServerId } from "../runtime/actor/server_id.ts";
 import { EnsembleError, InvalidInputError } from "../runtime/errors.ts";
-import { DEFAULT_GRACE, parseGrace } from "../runtime/ensemble/grace.ts";
+import { DEFAULT_GRACE } from "../runtime/ensemble/grace.ts";
+import { parseSeconds } from "../runtime/ensemble/seconds.ts";
 import type { LogLevel } from "../runtime/ensemble/log_options.ts";
 import { type Address, parseAddresses } from "../runtime/wire/address.ts";
 import { parseSymbols } from "../runtime/wire/notation.ts";
@@ -21,6 +23,8 @@ export interface ClientOptions {
   log: LogLevel;
   /** Where the registry is; none when not given. */
   registry: Address[];
+  /** How long to wait for each answer, in ms; when not given, each command as long as makes sense for it. */
+  timeout?: number | undefined;
 }
 
 /** The option of the commands that have a result. */
@@ -120,7 +124,7 @@ export const graceOption = () =>
     "--grace <seconds>",
     "how long the server may take to stop, its actors and main together",
   ).default<number>(DEFAULT_GRACE, `${DEFAULT_GRACE / 1000}`).argParser<number>(
-    reading(parseGrace),
+    reading((text) => parseSeconds(text, { isZeroAllowed: true })),
   );
 
 /** Where the registry is, is not left open by an empty text: a variable in a script may not be set. */
@@ -137,6 +141,17 @@ export const registryOption = () =>
     "additional registry addresses; by default the registry is reachable at unix " +
       "/tmp/ensemble/registry [default: #f]; when given, only these are used",
   ).default<Address[]>([]).argParser<Address[]>(collecting(parseRegistry));
+
+/** `--timeout`, in ms; where it is not given, `usual` says how long. */
+export const timeoutOption = (usual = `${DEFAULT_ASK_TIMEOUT / 1000}`) =>
+  new Option("--timeout <seconds>", "how long to wait for an answer")
+    .default<number | undefined>(undefined, usual)
+    .argParser<number | undefined>(
+      reading((text) => parseSeconds(text, { isZeroAllowed: false })),
+    );
+
+/** What `--timeout` is where a command waits for code of others. */
+export const AS_LONG_AS_IT_TAKES = "as long as it takes";
 
 /** `--roles`. */
 export const rolesOption = () =>

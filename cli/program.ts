@@ -20,6 +20,7 @@ import { addHelpCommand } from "./help_command.ts";
 import { EXAMPLES } from "./help_examples.ts";
 import {
   actorIdArgument,
+  AS_LONG_AS_IT_TAKES,
   authorizedServerIdArgument,
   capabilitiesArgument,
   forceOption,
@@ -38,6 +39,7 @@ import {
   serverIdArgument,
   serverListArgument,
   targetOption,
+  timeoutOption,
   viewOption,
 } from "./options.ts";
 import { helpWidth, printNotice, printText } from "./output.ts";
@@ -116,6 +118,7 @@ function addCodeCommands(program: CommandUnknownOpts): void {
       ).default(false),
     )
     .addOption(registryOption())
+    .addOption(timeoutOption(AS_LONG_AS_IT_TAKES))
     .addOption(libraryPrefixOption())
     .addOption(
       new Option("--list", "prints what has been loaded into the server, instead").default(false),
@@ -161,6 +164,7 @@ function addCodeCommands(program: CommandUnknownOpts): void {
 
   program.command("eval").description("evals code in a running server")
     .addOption(registryOption())
+    .addOption(timeoutOption(AS_LONG_AS_IT_TAKES))
     .addOption(passphraseFileOption())
     .addOption(jsonOption())
     .addOption(logOption("warning"))
@@ -173,6 +177,7 @@ function addCodeCommands(program: CommandUnknownOpts): void {
 
   program.command("repl").description("provides a repl for a running server")
     .addOption(registryOption())
+    .addOption(timeoutOption(AS_LONG_AS_IT_TAKES))
     .addOption(libraryPrefixOption())
     .addOption(passphraseFileOption())
     .addOption(logOption("warning"))
@@ -186,6 +191,7 @@ function addCodeCommands(program: CommandUnknownOpts): void {
 function addManagementCommands(program: CommandUnknownOpts): void {
   program.command("ping").description("pings a server or actor in the server")
     .addOption(registryOption())
+    .addOption(timeoutOption())
     .addOption(jsonOption())
     .addOption(logOption("warning"))
     .addArgument(serverIdArgument())
@@ -203,6 +209,7 @@ function addManagementCommands(program: CommandUnknownOpts): void {
       forceOption("ask nobody; with an actor id, end the actor at once, without its clean-up"),
     )
     .addOption(registryOption())
+    .addOption(timeoutOption("5, and then as long as the server may take to stop"))
     .addOption(passphraseFileOption())
     .addOption(jsonOption())
     .addOption(logOption("warning"))
@@ -215,6 +222,7 @@ function addManagementCommands(program: CommandUnknownOpts): void {
 
   program.command("list-servers").description("lists known servers")
     .addOption(registryOption())
+    .addOption(timeoutOption())
     .addOption(jsonOption())
     .addOption(logOption("warning"))
     .action(async (options) => {
@@ -224,6 +232,7 @@ function addManagementCommands(program: CommandUnknownOpts): void {
 
   program.command("list-actors").description("list actors registered in a server")
     .addOption(registryOption())
+    .addOption(timeoutOption())
     .addOption(jsonOption())
     .addOption(logOption("warning"))
     .addArgument(serverIdArgument())
@@ -234,6 +243,7 @@ function addManagementCommands(program: CommandUnknownOpts): void {
 
   program.command("list-connections").description("list a server's connection")
     .addOption(registryOption())
+    .addOption(timeoutOption())
     .addOption(jsonOption())
     .addOption(logOption("warning"))
     .addArgument(serverIdArgument())
@@ -244,6 +254,7 @@ function addManagementCommands(program: CommandUnknownOpts): void {
 
   program.command("lookup").description("looks up a server by id or role")
     .addOption(registryOption())
+    .addOption(timeoutOption())
     .addOption(new Option("--role", "lookup by role").default(false))
     .addOption(jsonOption())
     .addOption(logOption("warning"))
@@ -285,6 +296,7 @@ function refuseJson({ json }: OutputOptions, command: string): void {
 function addAuthorizationCommands(program: CommandUnknownOpts): void {
   program.command("authorize").description("authorize capabilities for a server")
     .addOption(registryOption())
+    .addOption(timeoutOption())
     .addOption(
       new Option("--list", "prints who has capabilities in the server, instead").default(false),
     )
@@ -308,6 +320,7 @@ function addAuthorizationCommands(program: CommandUnknownOpts): void {
 
   program.command("retract").description("retract all capabilities granted to a server")
     .addOption(registryOption())
+    .addOption(timeoutOption())
     .addOption(passphraseFileOption())
     .addOption(jsonOption())
     .addOption(logOption("warning"))

@@ -11,9 +11,10 @@ import { shutDownServer } from "../runtime/ensemble/remote.ts";
 export async function stopServer(
   actors: ActorSystem,
   server: ServerId,
-  { print }: { print: (line: string) => void },
+  { print, timeout }: { print: (line: string) => void; timeout?: number | undefined },
 ): Promise<void> {
   await shutDownServer(actors, server, {
+    timeout,
     onWaiting: (grace) =>
       print(`${server} is stopping: its actors have up to ${grace / 1000} s to shut down`),
   });

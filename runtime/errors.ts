@@ -27,11 +27,27 @@ export class ActorError extends EnsembleError {
   reason = "Error";
 }
 
+/** A server that accepts connections, or is connected, and says nothing. */
+export interface Silence {
+  /** Its id: that of the registry, where it does not say where the server asked is. */
+  readonly server: string;
+  /** What it has not answered: an attempt to connect, the handshake, or a request on a connection that stands. */
+  readonly stage: "connect" | "handshake" | "request";
+  /** Where it is reached, as a URL. */
+  readonly address: string;
+}
+
 /** No answer came within the time allowed. The message names the request. */
-export class TimeoutError extends EnsembleError {}
+export class TimeoutError extends EnsembleError {
+  /** Which server was silent, and to what; absent for an actor of this server. */
+  silence?: Silence | undefined;
+}
 
 /** The server asked cannot be reached, or the connection to it was lost before it answered. */
-export class DisconnectedError extends EnsembleError {}
+export class DisconnectedError extends EnsembleError {
+  /** Which server was silent, and to what; absent where the connection was refused, or closed by the other side. */
+  silence?: Silence | undefined;
+}
 
 /** The registry knows no server of that id. */
 export class UnknownServerError extends EnsembleError {

@@ -7,11 +7,12 @@ import { loaderClient } from "../../runtime/ensemble/remote.ts";
 import { Administrator } from "../administrator.ts";
 import { withConsole } from "../console.ts";
 import { inEachServer } from "../each_server.ts";
-import { printValue } from "../output.ts";
+import { printNotice, printValue } from "../output.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import type { ClientOptions, OutputOptions } from "../options.ts";
 import type { PassphraseOptions } from "../passphrase.ts";
+import { watchSilence } from "../silent_server.ts";
 
 /** Options of {@linkcode evaluate}. */
 export interface EvalOptions extends ClientOptions, OutputOptions, PassphraseOptions {}
@@ -33,7 +34,11 @@ export async function evaluate(
         const text = await administrator.elevating(
           server,
           "loader",
-          () => loaderClient(actors, server).evaluate({ expression, json }, { timeout: Infinity }),
+          async () => {
+            using _watch = watchSilence(actors, server, printNotice);
+            const { timeout = Infinity } = options;
+            return await loaderClient(actors, server).evaluate({ expression, json }, { timeout });
+          },
         );
         return json ? readJson(text ?? "null", server) : text;
       },

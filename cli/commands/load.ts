@@ -15,6 +15,7 @@ import { formatLoadReport, type LoadingOptions, loadLibrary, loadModule } from "
 import type { ClientOptions, OutputOptions } from "../options.ts";
 import { printLine, printNotice } from "../output.ts";
 import type { PassphraseOptions } from "../passphrase.ts";
+import { watchSilence } from "../silent_server.ts";
 import { checkTypes } from "../type_check.ts";
 import { UsageError } from "../usage_error.ts";
 
@@ -56,7 +57,9 @@ export async function load(
     // One after the other: each load shows how far it is.
     atOnce: 1,
     work: (loader) =>
-      options.library ? loadLibrary(loader, moduleId) : loadModule(loader, moduleId, options),
+      options.library
+        ? loadLibrary(loader, moduleId, options)
+        : loadModule(loader, moduleId, options),
     print(report, label) {
       for (const line of formatLoadReport(report)) printLine(label + line);
     },
@@ -121,7 +124,10 @@ async function withLoaders<Result>(
       ...quiet && { json: false, print: () => {} },
       actors,
       work: (server) =>
-        administrator.elevating(server, "loader", () => work(loaderClient(actors, server))),
+        administrator.elevating(server, "loader", async () => {
+          using _watch = watchSilence(actors, server, printNotice);
+          return await work(loaderClient(actors, server));
+        }),
     });
   });
 }

@@ -46,6 +46,7 @@ export async function repl(serverId: ServerId, options: ReplOptions): Promise<vo
       server: serverId,
       resolver,
       preview: { oneLine: !isTerminal },
+      timeout: options.timeout,
       elevating: (work) => elevating("loader", work),
       onOutput: (text) => screen.print(text),
       onLost: (reason = "its session has ended") =>
@@ -56,6 +57,7 @@ export async function repl(serverId: ServerId, options: ReplOptions): Promise<vo
       server: serverId,
       session,
       libraryPrefix: options.libraryPrefix,
+      timeout: options.timeout,
       elevating,
       print: (line) => screen.print(escapeControls(line)),
       printValue: (text) => screen.printValue(text),

@@ -17,6 +17,7 @@ import { withConsole } from "../console.ts";
 import { inEachServer } from "../each_server.ts";
 import { printError, printJson, printLine, printNotice } from "../output.ts";
 import type { PassphraseOptions } from "../passphrase.ts";
+import { explainSilence } from "../silent_server.ts";
 import { stopServer } from "../stop_server.ts";
 import { UsageError } from "../usage_error.ts";
 import type { ActorId } from "../../runtime/actor/ref.ts";
@@ -73,11 +74,15 @@ async function shutDownOne(
       server,
       "shutdown",
       () => {
-        if (actorId === undefined) return stopServer(actors, server, { print: printNotice });
+        const { timeout } = options;
+        if (actorId === undefined) {
+          return stopServer(actors, server, { print: printNotice, timeout });
+        }
         return (options.force ? killActor : shutDownActor)(actors, server, actorId);
       },
     );
-  } catch (error) {
+  } catch (thrown) {
+    const error = await explainSilence(thrown, actors);
     if (actorId !== undefined || !isNoAnswer(error)) throw error;
     // To stop it by other means, one has to know where its process is.
     const entry = await registryClient(actors).lookup({ id: server }).catch(() => undefined);
@@ -101,7 +106,7 @@ async function shutDownEnsemble(
       await administrator.elevating(
         id,
         "shutdown",
-        () => stopServer(actors, id, { print: printNotice }),
+        () => stopServer(actors, id, { print: printNotice, timeout: options.timeout }),
       );
       down.push(id);
     } catch (error) {
@@ -110,7 +115,7 @@ async function shutDownEnsemble(
         if (!await takeOut(entry, { actors, administrator, error })) down.push(id);
       } catch (error) {
         failures++;
-        printError(describeFailure(error, entry));
+        printError(describeFailure(await explainSilence(error, actors), entry));
       }
     }
   };

@@ -106,7 +106,7 @@ async function ask<Answer>(
   let answer: Answer | undefined;
   const asked = (async () => {
     enter(place);
-    const console = await startConsole(place.registry);
+    const console = await startConsole(place);
     try {
       answer = await question(console.actors);
     } finally {

@@ -15,15 +15,14 @@ import { loadRequest, type Program } from "./program.ts";
  */
 const BATCH_LENGTH = 1024 * 1024;
 
-/** Shipping and loading take as long as the network and the modules' own top level do. */
-const PATIENTLY = { timeout: Infinity };
-
 /** Options of {@linkcode shipProgram}. */
 export interface ShipOptions {
   /** Who loads: `user@host`. */
   by: string;
   /** Whether the entry is evaluated anew, when it has been before. */
   rerun?: boolean;
+  /** How long each answer may take, in ms. */
+  timeout: number;
   /** Told how many of the units that the server lacks have been shipped, before and after each batch. */
   onShipped?: (shipped: number, all: number) => void;
 }
@@ -36,22 +35,22 @@ export interface ShipOptions {
 export async function shipProgram(
   loader: Client<LoaderHandlers>,
   program: Program,
-  { by, rerun, onShipped }: ShipOptions,
+  { by, rerun, timeout, onShipped }: ShipOptions,
 ): Promise<LoadOutcome> {
   const missing = await loader.missing(
     { hashes: program.units.map(({ hash }) => hash) },
-    PATIENTLY,
+    { timeout },
   );
   const lacking = new Set(missing);
   const units = program.units.filter(({ hash }) => lacking.has(hash));
   let shipped = 0;
   for (const batch of batches(units)) {
     onShipped?.(shipped, units.length);
-    await loader.ship({ units: batch }, PATIENTLY);
+    await loader.ship({ units: batch }, { timeout });
     shipped += batch.length;
   }
   onShipped?.(shipped, units.length);
-  return await loader.load({ ...loadRequest(program, by), ...rerun && { rerun } }, PATIENTLY);
+  return await loader.load({ ...loadRequest(program, by), ...rerun && { rerun } }, { timeout });
 }
 
 /** Splits units into messages; the members of a cycle, which stand together, stay together. */

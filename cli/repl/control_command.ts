@@ -16,6 +16,8 @@ export interface ControlContext {
   readonly session: RemoteSession;
   /** The prefixes of the modules that the server itself finds. */
   readonly libraryPrefix: string[];
+  /** How long each answer may take, in ms; where it is not given, as long as it takes. */
+  readonly timeout?: number | undefined;
   /** Prints a line of the result. */
   print(line: string): void;
   /** Does what may take a capability in the server. */

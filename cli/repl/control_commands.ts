@@ -44,13 +44,14 @@ const load: ControlCommand = {
 async function loadIn(
   moduleId: string,
   flag: string | undefined,
-  { actors, server, libraryPrefix, elevating, print }: ControlContext,
+  { actors, server, libraryPrefix, timeout, elevating, print }: ControlContext,
 ): Promise<void> {
   const loader = loaderClient(actors, server);
   const report = await elevating(
     "loader",
     () =>
-      flag === "-l" ? loadLibrary(loader, moduleId) : loadModule(loader, moduleId, {
+      flag === "-l" ? loadLibrary(loader, moduleId, { timeout }) : loadModule(loader, moduleId, {
+        timeout,
         force: flag === "-f",
         rerun: flag === "-r",
         libraryPrefix,
@@ -72,10 +73,10 @@ const shutdown: ControlCommand = {
   names: ["shutdown"],
   forms: [[",(shutdown)", "shut down the server and exit the repl"]],
   ends: true,
-  run(args, { actors, server, elevating, print }) {
+  run(args, { actors, server, timeout, elevating, print }) {
     if (args.length > 0) return;
     print(`... shutting down ${server}`);
-    return elevating("shutdown", () => stopServer(actors, server, { print }));
+    return elevating("shutdown", () => stopServer(actors, server, { print, timeout }));
   },
 };
 

@@ -26,6 +26,8 @@ export interface SessionOptions {
   readonly resolver: ImportResolver;
   /** How results are shown. */
   readonly preview: PreviewOptions;
+  /** How long each answer may take, in ms; by default as long as it takes. */
+  readonly timeout?: number | undefined;
   /** Does what may take a capability in the server. */
   elevating<Result>(work: () => Promise<Result>): Promise<Result>;
   /** Called with what evaluated code writes to the console. */
@@ -33,9 +35,6 @@ export interface SessionOptions {
   /** Called once when the session has ended from the other side, with the reason if there is one. */
   onLost(reason: string | undefined): void;
 }
-
-/** Evaluating takes as long as it takes. */
-const PATIENTLY = { timeout: Infinity };
 
 /** A session that is open until the actors of this process stop. */
 export class RemoteSession {
@@ -83,7 +82,8 @@ export class RemoteSession {
   }
 
   /**
-   * Expands an input and evaluates it. When `signal` is aborted the server is told that nobody waits.
+   * Expands an input and evaluates it. When `signal` is aborted, or it takes too long, the server is told that nobody
+   * waits.
    *
    * @throws {InputError} when it is not TypeScript, or incomplete.
    * @throws {EnsembleError} when the server is lost.
@@ -95,17 +95,20 @@ export class RemoteSession {
     );
     const input = ++this.#lastInput;
     this.#inputs.add(input, locate);
-    const { preview } = this.#options;
+    const { preview, timeout = Infinity } = this.#options;
+    let isAnswered = false;
     try {
       const { result, error } = checkOutcome(
-        await this.#session.evaluate({ input, expansion, preview }, { ...PATIENTLY, signal }),
+        await this.#session.evaluate({ input, expansion, preview }, { timeout, signal }),
       );
+      isAnswered = true;
       return {
         ...(result !== undefined && { result: this.#inputs.restore(result) }),
         ...(error !== undefined && { error: this.#inputs.restore(error) }),
       };
     } finally {
-      if (signal.aborted) void this.#session.interrupt({ input }).catch(() => {});
+      // Whether it was interrupted, or took too long.
+      if (!isAnswered) void this.#session.interrupt({ input }).catch(() => {});
     }
   }
 
@@ -116,7 +119,8 @@ export class RemoteSession {
    */
   async importAll(specifier: string): Promise<void> {
     const target = await this.#options.resolver.resolve(specifier);
-    await this.#session.importAll({ target }, PATIENTLY);
+    const { timeout = Infinity } = this.#options;
+    await this.#session.importAll({ target }, { timeout });
   }
 
   /** Whether a name is one of the session or a global one of the server. */

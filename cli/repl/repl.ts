@@ -10,6 +10,7 @@ import type { ControlContext } from "./control_command.ts";
 import { runControlLine } from "./control_commands.ts";
 import { isControlLine, parseControlLine } from "./control_line.ts";
 import { formatInputError, InputError } from "./input_error.ts";
+import { explainSilence, watchSilence } from "../silent_server.ts";
 import { splitInputs } from "./input_lines.ts";
 
 /** What the REPL needs of where it is shown. */
@@ -53,6 +54,8 @@ export class Repl {
    */
   async enter(text: string): Promise<InputOutcome> {
     const running = this.#running = new AbortController();
+    const { actors, server } = this.#context;
+    using _watch = watchSilence(actors, server, (line) => this.#context.printError(line));
     try {
       return await untilAborted(this.#takeAll(text, running.signal), running.signal);
     } catch (error) {
@@ -62,7 +65,8 @@ export class Repl {
           `interrupted: ${this.#context.server} may still be busy with it`,
         );
       } else {
-        this.#context.printError(errorText((error as Error).message));
+        const explained = await explainSilence(error, actors) as Error;
+        this.#context.printError(errorText(explained.message));
       }
       return "failed";
     } finally {

@@ -10,6 +10,7 @@ import {
   DisconnectedError,
   EnsembleError,
   InvalidInputError,
+  type Silence,
   TimeoutError,
 } from "../errors.ts";
 import { LineLimit } from "../line_limit.ts";
@@ -42,6 +43,9 @@ export interface Route {
    */
   send(server: ServerId, envelope: Envelope): boolean;
 
+  /** What a message to a server waits for; undefined where nothing does. */
+  silence?(server: ServerId): Silence | undefined;
+
   /** Whether whoever sent an envelope may do what takes a capability. Without it all may do everything. */
   authorizes?(envelope: Envelope, capability: string): boolean;
 }
@@ -62,14 +66,25 @@ export class ActorSystem implements ActorHome {
   readonly #route: Route;
   readonly #bySerial = new Map<number, Actor>();
   readonly #byName = new Map<string, Actor>();
-  readonly #asks = new PendingAsks();
+  readonly #asks: PendingAsks;
+  readonly #askTimeout: number;
   readonly #monitors: Monitors;
   #lastSerial = 1;
   #nextNonce = 2;
 
-  /** Makes a system without actors; `route` leads to the other servers. */
-  constructor(id: ServerId, route: Route) {
+  /**
+   * Makes a system without actors; `route` leads to the other servers.
+   *
+   * @param options.askTimeout how long `ask` waits where it is not told, in ms.
+   */
+  constructor(
+    id: ServerId,
+    route: Route,
+    { askTimeout = DEFAULT_ASK_TIMEOUT }: { askTimeout?: number | undefined } = {},
+  ) {
     this.id = id;
+    this.#askTimeout = askTimeout;
+    this.#asks = new PendingAsks((server) => server === id ? undefined : route.silence?.(server));
     this.ref = new ActorRef(id, SERVER_ACTOR);
     this.#route = route;
     this.#monitors = new Monitors((dest, message) => this.#tellDown(dest, message));
@@ -157,7 +172,7 @@ export class ActorSystem implements ActorHome {
     options: AskOptions = {},
     source: ActorRef = this.ref,
   ): Promise<Reply> {
-    const { timeout = DEFAULT_ASK_TIMEOUT, signal } = options;
+    const { timeout = this.#askTimeout, signal } = options;
     signal?.throwIfAborted();
     if (typeof timeout !== "number" || !(timeout >= 0)) {
       throw new InvalidInputError(`not a timeout in ms: ${describeValue(timeout)}`);
@@ -412,11 +427,18 @@ const OUTCOMES = [ActorError, TimeoutError, DisconnectedError];
  */
 function atCallSite(reason: unknown, ask: ActorSystem["ask"]): unknown {
   // Of a lost server many asks get the same.
-  const error = reason instanceof DisconnectedError
-    ? new DisconnectedError(reason.message, "cause" in reason ? { cause: reason.cause } : {})
-    : reason;
+  const error = reason instanceof DisconnectedError ? copyOf(reason) : reason;
   if (OUTCOMES.some((kind) => error instanceof kind)) Error.captureStackTrace(error as Error, ask);
   return error;
+}
+
+function copyOf(reason: DisconnectedError): DisconnectedError {
+  const copy = new DisconnectedError(
+    reason.message,
+    "cause" in reason ? { cause: reason.cause } : {},
+  );
+  copy.silence = reason.silence;
+  return copy;
 }
 
 /** The type of a request. One that does not let itself be looked at has none. */

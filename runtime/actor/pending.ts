@@ -6,7 +6,7 @@
 import { inspectBounded, QUOTED_LENGTH, shorten } from "../bounded_text.ts";
 import { visibleText } from "../control_characters.ts";
 import { reportThrown } from "../error_report.ts";
-import { ActorError, isRefusal, TimeoutError } from "../errors.ts";
+import { ActorError, isRefusal, type Silence, TimeoutError } from "../errors.ts";
 import { describeThrown, MAX_THROWN_LENGTH } from "../thrown.ts";
 import { Deadline, Deadlines } from "./deadlines.ts";
 import type { Envelope } from "./envelope.ts";
@@ -94,16 +94,31 @@ function received(text: string, limit: number): string {
   return visibleText(shorten(text, limit));
 }
 
+/** Why there is no answer, where that is something else than that the actor asked gives none. */
+function whyOf(silence: Silence | undefined, { server: asked }: ActorRef): string {
+  if (!silence) return "";
+  const { server, stage, address } = silence;
+  const who = server === asked ? "it" : `the ${server}, which knows where ${asked} is,`;
+  switch (stage) {
+    case "connect":
+      return `: ${who} does not take the connection at ${address}`;
+    case "handshake":
+      return `: ${who} takes connections at ${address}, and does not answer the handshake`;
+    case "request":
+      return server === asked ? "" : `: ${who} is connected, and does not answer`;
+  }
+}
+
 /** All asks of a server that are not answered yet. */
 export class PendingAsks {
   readonly #byNonce = new Map<number, PendingAsk>();
-  readonly #deadlines = new Deadlines<PendingAsk>((ask) => {
-    this.#byNonce.delete(ask.nonce);
-    const request = ask.type === undefined ? "" : ` to ${shorten(ask.type)}`;
-    ask.reject(
-      new TimeoutError(`no answer from ${ask.dest}${request} within ${ask.duration} ms`),
-    );
-  });
+  readonly #deadlines = new Deadlines<PendingAsk>((ask) => this.#expire(ask));
+  readonly #silence: (server: ServerId) => Silence | undefined;
+
+  /** None yet; `silence` says what asks of a server wait for. */
+  constructor(silence: (server: ServerId) => Silence | undefined = () => undefined) {
+    this.#silence = silence;
+  }
 
   /** How many there are. */
   get size(): number {
@@ -149,6 +164,17 @@ export class PendingAsks {
     for (const ask of [...this.#byNonce.values()]) {
       if (server === undefined || ask.dest.server === server) this.reject(ask.nonce, reason);
     }
+  }
+
+  #expire(ask: PendingAsk): void {
+    this.#byNonce.delete(ask.nonce);
+    const request = ask.type === undefined ? "" : ` to ${shorten(ask.type)}`;
+    const silence = this.#silence(ask.dest.server);
+    const error = new TimeoutError(
+      `no answer from ${ask.dest}${request} within ${ask.duration} ms${whyOf(silence, ask.dest)}`,
+    );
+    error.silence = silence;
+    ask.reject(error);
   }
 
   #end(ask: PendingAsk): void {

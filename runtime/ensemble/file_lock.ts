@@ -20,15 +20,21 @@ export async function withFileLock<T>(path: string, action: () => Promise<T>): P
 /**
  * Takes the lock of a file, to be kept until it is disposed of or the process ends.
  *
+ * @param options.note what the file says while it is locked.
  * @returns undefined when another process has it.
  * @throws {EnsembleError} when the file cannot be made.
  */
-export async function takeFileLock(path: string): Promise<Disposable | undefined> {
+export async function takeFileLock(
+  path: string,
+  { note = "" }: { note?: string } = {},
+): Promise<Disposable | undefined> {
   const file = await openLock(path);
   if (!await file.tryLock(true)) {
     file.close();
     return undefined;
   }
+  await file.truncate();
+  await file.write(new TextEncoder().encode(note));
   return {
     [Symbol.dispose]() {
       // Closing is not enough: a process that is being started has the file, too, until its program runs.

@@ -8,9 +8,6 @@ import { InvalidInputError } from "../errors.ts";
 /** How long a server and its program may take to stop, in ms, where nothing else is said. */
 export const DEFAULT_GRACE = 5_000;
 
-/** The longest grace that a command line may ask for, in s: a day. */
-const MAX_GRACE = 86_400;
-
 /** How much of the grace is the program's, after the server has stopped, in ms. */
 const PROGRAM_RESERVE = 2_000;
 
@@ -30,15 +27,4 @@ export function actorsShare(grace: number): number {
 export function requireGrace(grace: number): number {
   if (typeof grace === "number" && grace >= 0) return grace;
   throw new InvalidInputError(`not a grace in ms: ${grace}`);
-}
-
-/**
- * Reads a grace in seconds, as people write it; gives it in ms.
- *
- * @throws {InvalidInputError} when the text is none.
- */
-export function parseGrace(text: string): number {
-  const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Infinity;
-  if (seconds <= MAX_GRACE) return seconds * 1000;
-  throw new InvalidInputError(`not a number of seconds from 0 to ${MAX_GRACE}: ${text}`);
 }

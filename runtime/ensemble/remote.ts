@@ -113,7 +113,11 @@ async function askActor(asker: Asker, ref: ActorRef, type: string, why: string):
     await asker.ask(ref, { type });
   } catch (error) {
     if (!(error instanceof TimeoutError) || ref.actor === SERVER_ACTOR) throw error;
-    throw new TimeoutError(`${error.message}: ${why}`);
+    // Otherwise it is the server, or the registry, that does not answer.
+    if (error.silence && error.silence.stage !== "request") throw error;
+    const explained = new TimeoutError(`${error.message}: ${why}`);
+    explained.silence = error.silence;
+    throw explained;
   }
 }
 
@@ -121,6 +125,8 @@ async function askActor(asker: Asker, ref: ActorRef, type: string, why: string):
 export interface ShutDownServerOptions {
   /** Called once when it takes longer than a few seconds, with how long the server's actors may take, in ms. */
   readonly onWaiting?: (grace: number) => void;
+  /** How long it may take until the server is gone, in ms; by default as long as its actors may take, and a margin. */
+  readonly timeout?: number | undefined;
 }
 
 /** How long a server takes to stop besides its actors' shutdown, at most, in ms. */
@@ -130,24 +136,25 @@ const STOP_MARGIN = 7_000;
 const TOLERATED_SILENCE = 5_000;
 
 /**
- * Shuts a server down, and waits until it is gone: as long as its actors may take, and a margin.
+ * Shuts a server down, and waits until it is gone.
  *
  * @throws {EnsembleError} when it cannot be reached, refuses, or is still there after that time.
  */
 export async function shutDownServer(
   actors: ActorSystem,
   server: ServerId,
-  { onWaiting }: ShutDownServerOptions = {},
+  { onWaiting, timeout }: ShutDownServerOptions = {},
 ): Promise<void> {
   const { grace } = await controlClient(actors, server).shutdown();
-  const limit = grace + STOP_MARGIN;
+  const limit = timeout ?? grace + STOP_MARGIN;
   const watch = actors.spawn(undefined, (self) => {
     self.monitor(new ActorRef(server, SERVER_ACTOR));
     return self.loop([onDown(() => self.exit("the server is gone")), onPing, onUnexpected]);
   });
-  if (await within(TOLERATED_SILENCE, watch.ended)) return;
-  onWaiting?.(grace);
-  if (await within(limit - TOLERATED_SILENCE, watch.ended)) return;
+  const patience = Math.min(limit, TOLERATED_SILENCE);
+  if (await within(patience, watch.ended)) return;
+  if (limit > patience) onWaiting?.(grace);
+  if (await within(limit - patience, watch.ended)) return;
   watch.exit("the server is still there");
   const time = `${limit / 1000} s after it was told to shut down`;
   throw new TimeoutError(`${server} is still there ${time}`);

@@ -5,6 +5,10 @@
  */
 import type { ServerId } from "../actor/server_id.ts";
 import { EnsembleError } from "../errors.ts";
+import { ownKernel } from "../server/kernel.ts";
+import type { RegistryEntry } from "../server/registry_entry.ts";
+import { serverProcess } from "../server/registry_requests.ts";
+import { hostName } from "../wire/address.ts";
 import { takeFileLock } from "./file_lock.ts";
 import { serverDirectory } from "./paths.ts";
 
@@ -17,9 +21,29 @@ import { serverDirectory } from "./paths.ts";
 export async function holdServerDirectory(id: ServerId): Promise<Disposable> {
   const directory = serverDirectory(id);
   await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
-  const lock = await takeFileLock(`${directory}/lock`);
+  const self: ServerProcess = { pid: Deno.pid, host: hostName(), kernel: ownKernel() };
+  const lock = await takeFileLock(lockPath(id), { note: `${JSON.stringify(self)}\n` });
   if (lock) return lock;
+  const other = await readServerProcess(id);
   throw new EnsembleError(
-    `cannot start server ${id}: another process is that server already, and uses ${directory}`,
+    `cannot start server ${id}: another process${
+      other ? `, ${other.pid} on host ${other.host},` : ""
+    } is that server already, and uses ${directory}`,
   );
+}
+
+/** Which process a server is, as it noted itself. */
+export type ServerProcess = Pick<RegistryEntry, "pid" | "host" | "kernel">;
+
+/** The process that has the directory of a server, or had it last; undefined where none noted itself. */
+export async function readServerProcess(id: ServerId): Promise<ServerProcess | undefined> {
+  try {
+    return serverProcess(JSON.parse(await Deno.readTextFile(lockPath(id))));
+  } catch {
+    return undefined;
+  }
+}
+
+function lockPath(id: ServerId): string {
+  return `${serverDirectory(id)}/lock`;
 }

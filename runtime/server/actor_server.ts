@@ -65,6 +65,8 @@ export interface ActorServerOptions extends ServerLocations {
   readonly register: boolean;
   /** How long its actors may take to shut down before they are made to end, in ms. Default 3000. */
   readonly grace?: number | undefined;
+  /** How long its asks wait for an answer where they are not told, in ms. Default 5000. */
+  readonly askTimeout?: number | undefined;
   /** How its connections show that their ends live; by default every 15 s, and dead after 60 s of silence. */
   readonly heartbeat?: Heartbeat | undefined;
   /** Aborted to give up the start; of a server that has started it means nothing. */
@@ -156,8 +158,9 @@ export class ActorServer implements Controlled {
     });
     this.actors = new ActorSystem(options.id, {
       send: (server, envelope) => this.#router.send(server, envelope),
+      silence: (server) => this.#router.silence(server),
       authorizes: (envelope, capability) => this.capabilities.allows(envelope, capability),
-    });
+    }, { askTimeout: options.askTimeout });
     this.capabilities = new Capabilities(
       { id: options.id, instance: instance.publicKey },
       { adminKey: options.adminKey, lines: this.actors.lines },
@@ -518,6 +521,6 @@ function withAdvice(
   error: DisconnectedError,
   { registryAdvice = "start a registry with: gxensemble registry" }: ServerLocations,
 ): DisconnectedError {
-  if (error.cause) return error;
+  if (error.cause || error.silence) return error;
   return new DisconnectedError(`${error.message}; ${registryAdvice}`);
 }

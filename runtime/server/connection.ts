@@ -58,6 +58,8 @@ export class Connection {
   readonly #events: ConnectionEvents;
   readonly #heartbeat: Heartbeat;
   readonly #heart: ReturnType<typeof setInterval>;
+  /** Whether it was closed because the peer was silent for too long. */
+  isSilent = false;
   #lastReceived = performance.now();
   #lastBeat = performance.now();
   #sent = false;
@@ -238,6 +240,7 @@ export class Connection {
         peer: this.session.peer,
         seconds: Math.round(silence / 1000),
       });
+      this.isSilent = true;
       return this.close("the peer fell silent");
     }
     if (!this.#sent) {

@@ -72,6 +72,9 @@ export interface Authenticated {
   readonly reader: FrameReader;
 }
 
+/** Thrown when a peer does not end the handshake within {@linkcode HANDSHAKE_TIMEOUT}. */
+export class SlowHandshakeError extends DisconnectedError {}
+
 /** Thrown when a client hangs up before it has sent anything, as a port scanner does. */
 export class SilentPeerError extends DisconnectedError {}
 
@@ -197,7 +200,7 @@ async function inTime<Result>(stream: ByteStream, work: () => Promise<Result>): 
     return await work();
   } catch (error) {
     close(stream);
-    if (late) throw new DisconnectedError(`no handshake within ${HANDSHAKE_TIMEOUT} ms`);
+    if (late) throw new SlowHandshakeError(`no handshake within ${HANDSHAKE_TIMEOUT} ms`);
     throw error instanceof EnsembleError
       ? error
       : new DisconnectedError(`the connection was lost: ${(error as Error).message}`);

@@ -76,7 +76,7 @@ function placesOf(
 }
 
 /** Whether the process numbers of this host are those of an entry. */
-function isProcessSeen({ host, kernel }: RegistryEntry): boolean {
+export function isProcessSeen({ host, kernel }: Pick<RegistryEntry, "host" | "kernel">): boolean {
   const own = ownKernel();
   if (!own || !kernel) return host === hostName();
   return isSameBoot(kernel) && kernel.processes === own.processes;
@@ -89,7 +89,7 @@ function isSameBoot(kernel: Kernel | undefined): boolean {
 /** What a failure to connect shows. */
 export function signOfError(error: unknown): Sign {
   if (!(error instanceof UnreachableError)) return "unclear";
-  return error.why ?? "unclear";
+  return error.why === "refused" || error.why === "no socket" ? error.why : "unclear";
 }
 
 async function connects(address: Address): Promise<Sign> {

@@ -4,6 +4,8 @@
  * @module
  */
 import type { ServerId } from "../actor/server_id.ts";
+import type { Silence } from "../errors.ts";
+import type { Address } from "../wire/address.ts";
 import { HARD_LIMIT, HIGH_WATER_MARK } from "../wire/limits.ts";
 import { Outbox } from "../wire/outbox.ts";
 import { within } from "../within.ts";
@@ -19,6 +21,10 @@ export class Peer {
   connection: Connection | undefined;
   /** The attempt to connect, while there is one. */
   attempt: Promise<void> | undefined;
+  /** Where it is being dialled. */
+  dialling: Address | undefined;
+  /** What it did not answer in the last attempt. */
+  silence: Silence | undefined;
   /** The outcome of this server's own handshake with the peer, from hello to answer. */
   greeting: Promise<void> | undefined;
   /** The end of the peer's handshake with this server, from its admission until its stream is in use. */

@@ -44,7 +44,9 @@ export interface RegistryEntry {
 }
 
 /** A registered server as messages name it: `httpd1 (pid 123 on host a)`. */
-export function describeServer({ id, pid, host }: RegistryEntry): string {
+export function describeServer(
+  { id, pid, host }: Pick<RegistryEntry, "id" | "pid" | "host">,
+): string {
   return pid === undefined ? id : `${id} (pid ${pid} on host ${host})`;
 }
 

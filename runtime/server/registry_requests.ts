@@ -44,15 +44,22 @@ const shortAddress: Check<Address> = (value) => {
   throw new InvalidInputError(`an address of a server has up to ${MAX_ADDRESS} characters`);
 };
 
+const process = {
+  pid: optional(wholeNumber),
+  host: optional(text(MAX_HOST)),
+  kernel: optional(parts({ boot: text(MAX_KERNEL), processes: text(MAX_KERNEL) })),
+};
+
+/** Where a server runs. */
+export const serverProcess: Check<Pick<RegistryEntry, "pid" | "host" | "kernel">> = parts(process);
+
 /** A server's entry in every part. */
 export const registryEntry: Check<RegistryEntry> = parts({
   id: serverId,
   instance,
   addresses: listOf(shortAddress, MAX_ADDRESSES),
   roles: listOf(utf8(MAX_ROLE), MAX_ROLES),
-  pid: optional(wholeNumber),
-  host: optional(text(MAX_HOST)),
-  kernel: optional(parts({ boot: text(MAX_KERNEL), processes: text(MAX_KERNEL) })),
+  ...process,
 });
 
 /** The checks of the registry's actor. */

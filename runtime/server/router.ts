@@ -7,17 +7,29 @@ import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Route } from "../actor/actor_system.ts";
 import type { Envelope } from "../actor/envelope.ts";
 import { parseServerId, REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
-import { DisconnectedError, EnsembleError, TimeoutError, UnknownServerError } from "../errors.ts";
+import {
+  DisconnectedError,
+  EnsembleError,
+  type Silence,
+  TimeoutError,
+  UnknownServerError,
+} from "../errors.ts";
 import { type Address, formatAddressUrl, isLocal } from "../wire/address.ts";
 import { type IncomingFrame, writeEnvelope } from "../wire/codec.ts";
 import { HANDSHAKE_TIMEOUT, WARNING_MARK } from "../wire/limits.ts";
 import type { Accepted } from "../wire/stream.ts";
-import { connectTo } from "../wire/transport.ts";
+import { connectTo, UnreachableError } from "../wire/transport.ts";
 import { within } from "../within.ts";
 import { Absences } from "./absence.ts";
 import type { AddressBook } from "./address_book.ts";
 import { Connection, type Heartbeat } from "./connection.ts";
-import { type Authenticated, type Credentials, greet, welcome } from "./handshake.ts";
+import {
+  type Authenticated,
+  type Credentials,
+  greet,
+  SlowHandshakeError,
+  welcome,
+} from "./handshake.ts";
 import { type Bytes, Refusal, RefusedError } from "./handshake_messages.ts";
 import { type Claim, whenSilent } from "./identity.ts";
 import { fingerprint, sameInstance } from "./instance.ts";
@@ -139,7 +151,9 @@ export class Router implements Route {
     if (peer.connection) return;
     await this.#reach(peer);
     if (!peer.connection) {
-      throw new DisconnectedError(`cannot reach ${server}: ${peer.lastFailure}`);
+      const error = new DisconnectedError(`cannot reach ${server}: ${peer.lastFailure}`);
+      error.silence = peer.silence;
+      throw error;
     }
   }
 
@@ -184,6 +198,20 @@ export class Router implements Route {
     }
   }
 
+  /** See {@linkcode Route.silence}. */
+  silence(server: ServerId): Silence | undefined {
+    const peer = this.#peers.get(server);
+    if (peer?.connection) {
+      const { address } = peer.connection.session;
+      return { server, stage: "request", address: formatAddressUrl(address) };
+    }
+    if (peer?.dialling) {
+      const stage = peer.greeting ? "handshake" : "connect";
+      return { server, stage, address: formatAddressUrl(peer.dialling) };
+    }
+    return peer?.attempt && server !== REGISTRY_ID ? this.silence(REGISTRY_ID) : undefined;
+  }
+
   /** Lets what is written arrive, and closes all connections; `timeout` in ms. */
   async close(timeout: number): Promise<void> {
     const until = performance.now() + timeout;
@@ -224,6 +252,7 @@ export class Router implements Route {
       await peer.welcoming;
       if (peer.connection) return;
     }
+    peer.silence = undefined;
     const given = this.#book.given(peer.id);
     const failures: Error[] = [];
     if (await this.#dialAll(peer, given, failures)) return;
@@ -269,11 +298,16 @@ export class Router implements Route {
         failures.push(new EnsembleError(`${formatAddressUrl(address)}: ${why}`));
         continue;
       }
+      peer.dialling = address;
       try {
         if (await this.#dial(peer, address)) return true;
       } catch (error) {
         if (peer.connection) return true;
+        const stage = unansweredStage(error);
+        if (stage) peer.silence ??= { server: peer.id, stage, address: formatAddressUrl(address) };
         failures.push(error as Error);
+      } finally {
+        peer.dialling = undefined;
       }
     }
     return false;
@@ -437,12 +471,23 @@ export class Router implements Route {
       else if (dropped > 0) this.#absences.lost(peer.id, message);
       this.#absences.drop(peer.id, dropped);
     }
+    const silence = peer.connection
+      ? peer.connection.isSilent ? this.silence(peer.id) : undefined
+      : peer.silence;
     peer.disconnect();
     this.#forgetIdle(peer);
-    this.#events.onDisconnected(peer.id, new DisconnectedError(message, { cause }));
+    const error = new DisconnectedError(message, { cause });
+    error.silence = silence;
+    this.#events.onDisconnected(peer.id, error);
   }
 
   #forgetIdle(peer: Peer): void {
     if (peer.idle && this.#peers.get(peer.id) === peer) this.#peers.delete(peer.id);
   }
+}
+
+/** What a server that was dialled has not answered, if it was silent. */
+function unansweredStage(error: unknown): Silence["stage"] | undefined {
+  if (error instanceof UnreachableError) return error.why === "full" ? "connect" : undefined;
+  return (error as Error).cause instanceof SlowHandshakeError ? "handshake" : undefined;
 }

@@ -20,8 +20,8 @@ import { listenUnix } from "./unix_listener.ts";
 
 /** Thrown when no stream can be opened to an address. */
 export class UnreachableError extends EnsembleError {
-  /** What is known for sure: nobody listens there, or there is no such unix socket. */
-  readonly why: "refused" | "no socket" | undefined;
+  /** What is known for sure: nobody listens there, there is no such unix socket, or nobody accepts connections from it. */
+  readonly why: "refused" | "no socket" | "full" | undefined;
 
   /** An error about an address. */
   constructor(address: Address, error: unknown, signal?: AbortSignal) {
@@ -31,6 +31,8 @@ export class UnreachableError extends EnsembleError {
       ? "refused"
       : code === "ENOENT" && address.kind === "unix"
       ? "no socket"
+      : error instanceof Deno.errors.WouldBlock
+      ? "full"
       : undefined;
   }
 }

@@ -5,6 +5,7 @@ import { createProgram } from "../../cli/program.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
 import { onTerminal } from "../terminal.ts";
 
+const TIMEOUT = "--timeout <seconds> how long to wait for an answer [default: 5]";
 const REGISTRY_MAIN = fileURLToPath(new URL("../../registry/main.ts", import.meta.url));
 
 const REGISTRY =
@@ -54,7 +55,9 @@ const HELP: Record<string, string[]> = {
   ],
   eval: [
     "[command-option ...] <server-id> <expr> evals code in a running server",
-    `Command Options: ${REGISTRY} ${PASSPHRASE_FILE} ${JSON_OPTION} ${WARN} Arguments: ${SERVER} ` +
+    `Command Options: ${REGISTRY} ${
+      TIMEOUT.replace("5", "as long as it takes")
+    } ${PASSPHRASE_FILE} ${JSON_OPTION} ${WARN} Arguments: ${SERVER} ` +
     "expr the expression to eval",
   ],
   repl: [
@@ -66,32 +69,34 @@ const HELP: Record<string, string[]> = {
   ],
   ping: [
     "[command-option ...] <server-id> [<actor-id>] pings a server or actor in the server",
-    `Command Options: ${REGISTRY} ${JSON_OPTION} ${WARN} Arguments: ${SERVER} actor-id the ` +
+    `Command Options: ${REGISTRY} ${TIMEOUT} ${JSON_OPTION} ${WARN} Arguments: ${SERVER} actor-id the ` +
     "actor's registered name [default: #f]",
   ],
   shutdown: [
     "[command-option ...] [<server-id>] [<actor-id>] shuts down an actor, server, or the entire " +
     "ensemble including the registry",
     `Command Options: ${FORCE}ask nobody; with an actor id, end the actor at once, without its ` +
-    `clean-up ${REGISTRY} ${PASSPHRASE_FILE} ${JSON_OPTION} ${WARN} Arguments: ` +
+    `clean-up ${REGISTRY} ${
+      TIMEOUT.replace("5", "5, and then as long as the server may take to stop")
+    } ${PASSPHRASE_FILE} ${JSON_OPTION} ${WARN} Arguments: ` +
     `${SERVER} [default: ` +
     "#f] actor-id the actor's registered name [default: #f]",
   ],
   "list-servers": [
     "[command-option ...] lists known servers",
-    `Command Options: ${REGISTRY} ${JSON_OPTION} ${WARN}`,
+    `Command Options: ${REGISTRY} ${TIMEOUT} ${JSON_OPTION} ${WARN}`,
   ],
   "list-actors": [
     "[command-option ...] <server-id> list actors registered in a server",
-    `Command Options: ${REGISTRY} ${JSON_OPTION} ${WARN} Arguments: ${SERVER}`,
+    `Command Options: ${REGISTRY} ${TIMEOUT} ${JSON_OPTION} ${WARN} Arguments: ${SERVER}`,
   ],
   "list-connections": [
     "[command-option ...] <server-id> list a server's connection",
-    `Command Options: ${REGISTRY} ${JSON_OPTION} ${WARN} Arguments: ${SERVER}`,
+    `Command Options: ${REGISTRY} ${TIMEOUT} ${JSON_OPTION} ${WARN} Arguments: ${SERVER}`,
   ],
   lookup: [
     "[command-option ...] <server-or-role> looks up a server by id or role",
-    `Command Options: ${REGISTRY} --role lookup by role ${JSON_OPTION} ${WARN}`,
+    `Command Options: ${REGISTRY} ${TIMEOUT} --role lookup by role ${JSON_OPTION} ${WARN}`,
     "Arguments: server-or-role the server or role to lookup",
   ],
   authorize: [

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { allCommands } from "../../cli/command_path.ts";
 import { createProgram } from "../../cli/program.ts";
 
 /** What the command named first in `args` would be called with; it is not run. */
@@ -121,6 +122,23 @@ Deno.test("the grace is read in seconds, and an actor's serial number as a numbe
   }
   assert.deepEqual(parse("shutdown", "a", "12").arguments, [["a"], 12]);
   assert.deepEqual(parse("ping", "a", "jobs2").arguments, ["a", "jobs2"]);
+});
+
+Deno.test("each command that asks a server takes a time-out in seconds", () => {
+  const asking = allCommands(createProgram()).filter(({ options }) =>
+    options.some(({ long }) => long === "--registry")
+  );
+  const without = asking.filter(({ options }) => options.every(({ long }) => long !== "--timeout"));
+  // A server that runs asks for as long as it runs.
+  assert.deepEqual(without.map((command) => command.name()), ["run"]);
+  assert.equal(parse("ping", "--timeout", "1.5", "a").options.timeout, 1_500);
+  assert.equal(parse("ping", "a").options.timeout, undefined);
+  for (const text of ["0", "-1", "5s", "1e3", "Infinity", "86401"]) {
+    assert.throws(
+      () => parse("ping", `--timeout=${text}`, "a"),
+      /'--timeout <seconds>' argument '.*' is invalid\. not a number of seconds above 0/,
+    );
+  }
 });
 
 Deno.test("elsewhere options may follow the arguments", () => {

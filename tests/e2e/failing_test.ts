@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { LINUX, testWith } from "../requirements.ts";
 import { RunningEnsemble, WAITING } from "./running_ensemble.ts";
 import { RawPeer } from "../runtime/server/raw_peer.ts";
 import { type Address, localUnixAddress } from "../../runtime/wire/address.ts";
@@ -146,4 +147,26 @@ Deno.test("a directory of sockets that others may enter is refused", async () =>
     await ensemble.failure("registry"),
     /others may enter \S+; make it yours alone with: chmod 700/,
   );
+});
+
+testWith([LINUX], {
+  name: "a server that is stopped is named with its process, by each command that asks it",
+  async fn() {
+    await using ensemble = await RunningEnsemble.start();
+    const server = await ensemble.startServer("a");
+    server.signal("SIGSTOP");
+    await Promise.all([["ping", "a"], ["eval", "a", "1"], ["repl", "a"]].map(async (args) => {
+      const reason = await ensemble.failure(...args, "--timeout", "2");
+      const { pid } = server;
+      const who = `a (pid ${pid} on host ${Deno.hostname()})`;
+      assert.ok(
+        reason.endsWith(
+          `; ${who} is stopped: kill -CONT ${pid} lets it go on, kill -9 ${pid} ends it`,
+        ),
+        reason,
+      );
+    }));
+    server.signal("SIGCONT");
+    assert.deepEqual(await ensemble.lines("ping", "a"), ["OK"]);
+  },
 });

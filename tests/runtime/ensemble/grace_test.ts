@@ -1,10 +1,5 @@
 import assert from "node:assert/strict";
-import {
-  actorsShare,
-  DEFAULT_GRACE,
-  parseGrace,
-  requireGrace,
-} from "../../../runtime/ensemble/grace.ts";
+import { actorsShare, DEFAULT_GRACE, requireGrace } from "../../../runtime/ensemble/grace.ts";
 import { InvalidInputError } from "../../../runtime/errors.ts";
 
 Deno.test("actorsShare leaves 2 s of the grace to the program, or half of a short one", () => {
@@ -24,12 +19,5 @@ Deno.test("requireGrace refuses what is no time", () => {
   for (const grace of [0, 1.5, Infinity]) assert.equal(requireGrace(grace), grace);
   for (const grace of [-1, NaN, "5", null, undefined]) {
     assert.throws(() => requireGrace(grace as number), InvalidInputError);
-  }
-});
-
-Deno.test("parseGrace reads seconds up to a day", () => {
-  assert.deepEqual(["0", "0.25", "5", "86400"].map(parseGrace), [0, 250, 5000, 86_400_000]);
-  for (const text of ["", " 5", "5s", "-1", "1e3", "NaN", "Infinity", "86400.1"]) {
-    assert.throws(() => parseGrace(text), InvalidInputError);
   }
 });

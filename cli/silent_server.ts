@@ -1,0 +1,141 @@
+/**
+ * Servers that do not answer: which process it is, what is the matter with it, and what to do.
+ *
+ * @module
+ */
+import { type ActorSystem, SERVER_ACTOR } from "../runtime/actor/actor_system.ts";
+import { ActorRef } from "../runtime/actor/ref.ts";
+import { parseServerId, REGISTRY_ID, type ServerId } from "../runtime/actor/server_id.ts";
+import { registryClient } from "../runtime/ensemble/remote.ts";
+import { readServerProcess, type ServerProcess } from "../runtime/ensemble/server_directory.ts";
+import {
+  ActorError,
+  DisconnectedError,
+  EnsembleError,
+  type Silence,
+  TimeoutError,
+} from "../runtime/errors.ts";
+import { isProcessSeen } from "../runtime/server/liveness.ts";
+import { describeServer } from "../runtime/server/registry_entry.ts";
+
+/** How long a server that is not busy may take to answer a ping, in ms; and the registry, to be asked about it. */
+const PING_TIMEOUT = 2_000;
+
+/** How often it is looked whether a server that works for long still answers, in ms. */
+const LOOK_INTERVAL = 5_000;
+
+/** What is known of the process of a server that does not answer. */
+type Named = ServerProcess & { readonly id: ServerId };
+
+/**
+ * Says of a failure for want of an answer which process does not answer, why, and what to do; any other error is
+ * given back as it is.
+ */
+export async function explainSilence(error: unknown, actors: ActorSystem): Promise<unknown> {
+  const silence = silenceOf(error);
+  // A host that takes no tcp connection is away, or a firewall is between.
+  if (!silence || (silence.stage === "connect" && !isUnix(silence))) return error;
+  const { message } = error as Error;
+  const explain = (why: string) => new EnsembleError(`${message}; ${why}`, { cause: error });
+  const server = parseServerId(silence.server);
+  if (silence.stage === "request" && await pinged(actors, server) === undefined) {
+    return explain(`${server} itself answers: wait longer with --timeout <seconds>`);
+  }
+  return explain(await describeSilent(actors, silence));
+}
+
+/**
+ * Looks now and then whether a server that somebody waits for still answers, until it is disposed of; tells once
+ * when it does not.
+ */
+export function watchSilence(
+  actors: ActorSystem,
+  server: ServerId,
+  print: (line: string) => void,
+): Disposable {
+  let isOver = false;
+  const timer = setInterval(async () => {
+    const silence = await pinged(actors, server);
+    if (!silence || isOver) return;
+    isOver = true;
+    clearInterval(timer);
+    const line = await describeSilent(actors, silence);
+    print(`... still waiting: ${line}`);
+  }, LOOK_INTERVAL);
+  return {
+    [Symbol.dispose]() {
+      isOver = true;
+      clearInterval(timer);
+    },
+  };
+}
+
+/** What a server does not answer; undefined when it answers, or is gone. */
+async function pinged(actors: ActorSystem, server: ServerId): Promise<Silence | undefined> {
+  try {
+    const ping = { type: "ping" };
+    await actors.ask(new ActorRef(server, SERVER_ACTOR), ping, { timeout: PING_TIMEOUT });
+  } catch (error) {
+    return error instanceof ActorError ? undefined : silenceOf(error);
+  }
+}
+
+function silenceOf(error: unknown): Silence | undefined {
+  if (error instanceof TimeoutError || error instanceof DisconnectedError) return error.silence;
+}
+
+function isUnix({ address }: Silence): boolean {
+  return address.startsWith("unix:");
+}
+
+async function describeSilent(actors: ActorSystem, silence: Silence): Promise<string> {
+  const process = await findProcess(actors, silence);
+  if (!process || process.pid === undefined) {
+    return `${silence.server} is stopped, or busy in code that does not give way, such as an endless loop: ` +
+      "look at its process where it runs";
+  }
+  const { pid } = process;
+  switch (stateOf(process)) {
+    case "stopped":
+      return `${
+        describeServer(process)
+      } is stopped: kill -CONT ${pid} lets it go on, kill -9 ${pid} ends it`;
+    case "busy":
+      return `${
+        describeServer(process)
+      } is busy in code that does not give way, such as an endless loop: ` +
+        `kill ${pid} stops it when that is over, kill -9 ${pid} ends it at once`;
+    default:
+      return `${
+        describeServer(process)
+      } is stopped, or busy in code that does not give way, such as an ` +
+        `endless loop: on that host, kill -CONT ${pid} lets it go on when it is stopped, and kill -9 ${pid} ends it`;
+  }
+}
+
+/** The process as the registry knows it; where that is silent too, as a server of this host has noted itself. */
+async function findProcess(actors: ActorSystem, silence: Silence): Promise<Named | undefined> {
+  const id = parseServerId(silence.server);
+  if (id !== REGISTRY_ID) {
+    try {
+      const entry = await registryClient(actors).lookup({ id }, { timeout: PING_TIMEOUT });
+      if (entry) return entry;
+    } catch {
+      // It is silent, too, or not there.
+    }
+  }
+  const noted = isUnix(silence) ? await readServerProcess(id) : undefined;
+  return noted && { id, ...noted };
+}
+
+/** What a process does; undefined where this host does not see it, or does not tell. */
+function stateOf(process: ServerProcess): "stopped" | "busy" | undefined {
+  if (!isProcessSeen(process)) return undefined;
+  try {
+    // proc_pid_stat(5): the state follows the name, which may hold anything.
+    const [, state] = /^.*\) (\S)/s.exec(Deno.readTextFileSync(`/proc/${process.pid}/stat`)) ?? [];
+    return state === "T" || state === "t" ? "stopped" : "busy";
+  } catch {
+    return undefined;
+  }
+}
