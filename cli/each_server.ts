@@ -7,7 +7,14 @@ import type { ActorSystem } from "../runtime/actor/actor_system.ts";
 import type { ServerId } from "../runtime/actor/server_id.ts";
 import { EnsembleError } from "../runtime/errors.ts";
 import { explainFailure } from "./console.ts";
+import { findServers } from "./find_servers.ts";
 import { printError, printJson } from "./output.ts";
+
+/** The servers of a command. */
+export type NamedServers =
+  | { readonly ids: readonly ServerId[] }
+  /** All that have one of these. */
+  | { readonly roles: readonly string[] };
 
 /** In how many servers the work is done at the same time: each takes a connection. */
 const AT_ONCE = 64;
@@ -33,21 +40,23 @@ export interface ServerWork<Result> {
 /**
  * Does the same in servers, and prints what comes of it. What fails in one does not keep the others from it.
  *
- * Of one server alone the result is printed as it is. Of several each line begins with the server's id; as JSON they
- * are a list of `{ server, result }` and `{ server, error }`, in the order of the ids.
+ * Of a server that is named alone the result is printed as it is. Of several, and of those that have a role, each line
+ * begins with the server's id; as JSON they are a list of `{ server, result }` and `{ server, error }`, in the order of
+ * the ids.
  *
  * @throws {EnsembleError} the error of one server alone; of several, when all are done, how many failed.
  */
 export async function inEachServer<Result>(
-  servers: readonly ServerId[],
+  named: NamedServers,
   { actors, json, oneLine = false, atOnce = AT_ONCE, last, work, print, toJson }:
     & ServerWork<Result>
     & {
       readonly actors: ActorSystem;
     },
 ): Promise<void> {
+  const servers = await findAll(actors, named);
   const [only] = servers;
-  if (servers.length === 1 && only !== undefined) {
+  if ("ids" in named && servers.length === 1 && only !== undefined) {
     const result = await work(only);
     return json ? printJson(toJson(result), { oneLine }) : print(result, "");
   }
@@ -77,4 +86,13 @@ export async function inEachServer<Result>(
   if (failed.length === 0) return;
   const names = failed.map(({ server }) => server).join(", ");
   throw new EnsembleError(`failed in ${failed.length} of ${servers.length} servers: ${names}`);
+}
+
+async function findAll(actors: ActorSystem, named: NamedServers): Promise<readonly ServerId[]> {
+  if ("ids" in named) return named.ids;
+  const ids = new Set<ServerId>();
+  for (const role of named.roles) {
+    for (const { id } of await findServers(actors, { role })) ids.add(id);
+  }
+  return [...ids];
 }

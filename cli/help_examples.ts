@@ -38,7 +38,11 @@ export const EXAMPLES: Examples = {
   ],
   "gxensemble load": [
     ["a module and all that it imports", "gxensemble load httpd1 handler.ts"],
-    ["into several servers", "gxensemble load httpd1,httpd2 handler.ts"],
+    [
+      "into several servers: two, and all of a role",
+      "gxensemble load httpd1,httpd2 handler.ts",
+      "gxensemble load --role httpd handler.ts",
+    ],
     [
       "the module alone, linked to what the server runs already",
       "gxensemble load -f httpd1 handler.ts",
@@ -65,6 +69,7 @@ export const EXAMPLES: Examples = {
   "gxensemble eval": [
     ["an expression of JavaScript", "gxensemble eval httpd1 '1 + 2'"],
     ["in several servers", "gxensemble eval httpd1,httpd2 'ensemble.connections().length'"],
+    ["in all that have a role", "gxensemble eval --role httpd 'Deno.memoryUsage().rss'"],
     [
       "what a module that the server runs exports",
       "gxensemble eval httpd1 'ensemble.module(\"handler.ts\").greeting'",

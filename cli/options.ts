@@ -76,9 +76,14 @@ export function requireOrdinaryId(id: ServerId): void {
   );
 }
 
-/** `<server-id>` of the commands that take several: `a,b` or `(a b)`. */
+/** `<server-id>` of the commands that take several servers, `a,b` or `(a b)`, or roles with `--role`. */
 export const serverListArgument = () =>
-  new Argument("<server-id>", "the server id").argParser(reading(parseServerIds));
+  new Argument("<server-id>", "the server id").argParser(reading(parseNames));
+
+/** `--role`, of those commands. */
+export const roleOption = () =>
+  new Option("--role", "the server id is a role, and stands for the servers that have it")
+    .default(false);
 
 /** `<server-id> ...`, any number of them. */
 export const serverIdsArgument = () =>
@@ -89,13 +94,18 @@ export const serverIdsArgument = () =>
 /** `[server-id]`, one or several, of the command that without one means the whole ensemble. */
 export const optionalServerListArgument = () =>
   new Argument("[server-id]", "the server id").default(undefined, "#f")
-    .argParser<ServerId[] | undefined>(reading(parseServerIds));
+    .argParser<string[] | undefined>(reading(parseNames));
 
 /** Reads one server id or several, each once. */
 function parseServerIds(text: string): ServerId[] {
-  const ids = /[\s,()]/.test(text) ? parseSymbols(text) : [text];
-  if (ids.length === 0) throw new InvalidInputError("no server id is given");
-  return [...new Set(ids.map(parseServerId))];
+  return parseNames(text).map(parseServerId);
+}
+
+/** Reads one name or several, each once: ids or roles, which the options say. */
+function parseNames(text: string): string[] {
+  const names = /[\s,()]/.test(text) ? parseSymbols(text) : [text];
+  if (names.length === 0) throw new InvalidInputError("no server id is given");
+  return [...new Set(names)];
 }
 
 /** `[actor-id]`. */

@@ -16,6 +16,7 @@ import { addAuthorityCommand } from "./ca_program.ts";
 import { allCommands } from "./command_path.ts";
 import { addCompletionCommands } from "./completion_program.ts";
 import { addEnvironmentCommand } from "./env_program.ts";
+import type { NamedServers } from "./each_server.ts";
 import { addHelpCommand } from "./help_command.ts";
 import { EXAMPLES } from "./help_examples.ts";
 import {
@@ -36,6 +37,7 @@ import {
   portableOption,
   registryOption,
   retractedServerIdArgument,
+  roleOption,
   serverIdArgument,
   serverListArgument,
   targetOption,
@@ -119,6 +121,7 @@ function addCodeCommands(program: CommandUnknownOpts): void {
     )
     .addOption(registryOption())
     .addOption(timeoutOption(AS_LONG_AS_IT_TAKES))
+    .addOption(roleOption())
     .addOption(libraryPrefixOption())
     .addOption(
       new Option("--list", "prints what has been loaded into the server, instead").default(false),
@@ -138,7 +141,8 @@ function addCodeCommands(program: CommandUnknownOpts): void {
     .addOption(logOption("warning"))
     .addArgument(serverListArgument())
     .addArgument(loadedModuleIdArgument())
-    .action(async (serverIds, moduleId, options) => {
+    .action(async (names, moduleId, options) => {
+      const servers = readServers(names, { ...options, command: "load" });
       const { listLoaded, load } = await import("./commands/load.ts");
       if (options.list !== (moduleId === undefined)) {
         const message = options.list
@@ -146,8 +150,8 @@ function addCodeCommands(program: CommandUnknownOpts): void {
           : "missing required argument 'module-id'";
         throw new UsageError(message, "gxensemble help load");
       }
-      if (moduleId === undefined) return await listLoaded(serverIds, options);
-      await load(serverIds, moduleId, options);
+      if (moduleId === undefined) return await listLoaded(servers, options);
+      await load(servers, moduleId, options);
     });
 
   program.command("compile").description("compiles a server's program into one executable")
@@ -165,14 +169,16 @@ function addCodeCommands(program: CommandUnknownOpts): void {
   program.command("eval").description("evals code in a running server")
     .addOption(registryOption())
     .addOption(timeoutOption(AS_LONG_AS_IT_TAKES))
+    .addOption(roleOption())
     .addOption(passphraseFileOption())
     .addOption(jsonOption())
     .addOption(logOption("warning"))
     .addArgument(serverListArgument())
     .argument("<expr>", "the expression to eval")
-    .action(async (serverIds, expression, options) => {
+    .action(async (names, expression, options) => {
+      const servers = readServers(names, { ...options, command: "eval" });
       const { evaluate } = await import("./commands/eval.ts");
-      await evaluate(serverIds, expression, options);
+      await evaluate(servers, expression, options);
     });
 
   program.command("repl").description("provides a repl for a running server")
@@ -210,14 +216,22 @@ function addManagementCommands(program: CommandUnknownOpts): void {
     )
     .addOption(registryOption())
     .addOption(timeoutOption("5, and then as long as the server may take to stop"))
+    .addOption(roleOption())
     .addOption(passphraseFileOption())
     .addOption(jsonOption())
     .addOption(logOption("warning"))
     .addArgument(optionalServerListArgument())
     .addArgument(actorIdArgument())
-    .action(async (serverIds, actorId, options) => {
+    .action(async (names, actorId, options) => {
+      if (names === undefined && options.role) {
+        throw new UsageError(
+          "--role takes a role in the place of the server id",
+          "gxensemble help shutdown",
+        );
+      }
+      const servers = names && readServers(names, { ...options, command: "shutdown" });
       const { shutdown } = await import("./commands/shutdown.ts");
-      await shutdown(serverIds, actorId, options);
+      await shutdown(servers, actorId, options);
     });
 
   program.command("list-servers").description("lists known servers")
@@ -260,19 +274,30 @@ function addManagementCommands(program: CommandUnknownOpts): void {
     .addOption(logOption("warning"))
     .argument("<server-or-role>", "the server or role to lookup")
     .action(async (serverOrRole, options) => {
-      const query = options.role ? { role: serverOrRole } : { server: readServerId(serverOrRole) };
+      const query = options.role
+        ? { role: serverOrRole }
+        : { server: readServerId(serverOrRole, "lookup") };
       const { lookup } = await import("./commands/lookup.ts");
       await lookup(query, options);
     });
 }
 
 /** An argument that is a server id only without `--role` is read once the options are known. */
-function readServerId(text: string): ServerId {
+function readServerId(text: string, command: string): ServerId {
   try {
     return parseServerId(text);
   } catch (error) {
-    throw new UsageError((error as Error).message, "gxensemble help lookup");
+    throw new UsageError((error as Error).message, `gxensemble help ${command}`);
   }
+}
+
+/** The same for one or several. */
+function readServers(
+  names: string[],
+  { role, command }: { role: boolean; command: string },
+): NamedServers {
+  if (role) return { roles: names };
+  return { ids: names.map((name) => readServerId(name, command)) };
 }
 
 function addCookieCommand(program: CommandUnknownOpts): void {
@@ -297,6 +322,7 @@ function addAuthorizationCommands(program: CommandUnknownOpts): void {
   program.command("authorize").description("authorize capabilities for a server")
     .addOption(registryOption())
     .addOption(timeoutOption())
+    .addOption(roleOption())
     .addOption(
       new Option("--list", "prints who has capabilities in the server, instead").default(false),
     )
@@ -306,7 +332,8 @@ function addAuthorizationCommands(program: CommandUnknownOpts): void {
     .addArgument(serverListArgument())
     .addArgument(authorizedServerIdArgument())
     .addArgument(capabilitiesArgument())
-    .action(async (serverIds, authorizedId, capabilities, options) => {
+    .action(async (names, authorizedId, capabilities, options) => {
+      const servers = readServers(names, { ...options, command: "authorize" });
       const { authorize, listAuthorized } = await import("./commands/authorize.ts");
       if (options.list !== (authorizedId === undefined)) {
         const message = options.list
@@ -314,21 +341,23 @@ function addAuthorizationCommands(program: CommandUnknownOpts): void {
           : "missing required argument 'authorized-server-id'";
         throw new UsageError(message, "gxensemble help authorize");
       }
-      if (authorizedId === undefined) return await listAuthorized(serverIds, options);
-      await authorize(serverIds, authorizedId, capabilities, options);
+      if (authorizedId === undefined) return await listAuthorized(servers, options);
+      await authorize(servers, authorizedId, capabilities, options);
     });
 
   program.command("retract").description("retract all capabilities granted to a server")
     .addOption(registryOption())
     .addOption(timeoutOption())
+    .addOption(roleOption())
     .addOption(passphraseFileOption())
     .addOption(jsonOption())
     .addOption(logOption("warning"))
     .addArgument(serverListArgument())
     .addArgument(retractedServerIdArgument())
-    .action(async (serverIds, authorizedId, options) => {
+    .action(async (names, authorizedId, options) => {
+      const servers = readServers(names, { ...options, command: "retract" });
       const { retract } = await import("./commands/retract.ts");
-      await retract(serverIds, authorizedId, options);
+      await retract(servers, authorizedId, options);
     });
 }
 

@@ -12,7 +12,7 @@ import { formatNotation, symbol } from "../../runtime/wire/notation.ts";
 import { Administrator } from "../administrator.ts";
 import { withConsole } from "../console.ts";
 import type { ClientOptions, OutputOptions } from "../options.ts";
-import { inEachServer } from "../each_server.ts";
+import { inEachServer, type NamedServers } from "../each_server.ts";
 import { printLine, printNotice } from "../output.ts";
 import type { PassphraseOptions } from "../passphrase.ts";
 
@@ -21,7 +21,7 @@ export interface AuthorizeOptions extends ClientOptions, OutputOptions, Passphra
 
 /** Confers capabilities inside servers to another server. */
 export async function authorize(
-  serverIds: ServerId[],
+  servers: NamedServers,
   authorizedId: ServerId,
   capabilities: string[],
   options: AuthorizeOptions,
@@ -29,7 +29,7 @@ export async function authorize(
   const request = { server: authorizedId, capabilities };
   await withConsole(options, async (actors, console) => {
     const administrator = new Administrator(console, options);
-    await inEachServer(serverIds, {
+    await inEachServer(servers, {
       actors,
       json: options.json,
       async work(server) {
@@ -50,11 +50,11 @@ export async function authorize(
 
 /** Prints who has capabilities inside servers: `(other (shutdown) "2026-01-02T03:04:05.678Z" by "0123456789abcdef")`. */
 export async function listAuthorized(
-  serverIds: ServerId[],
+  servers: NamedServers,
   options: AuthorizeOptions,
 ): Promise<void> {
   await withConsole(options, async (actors) => {
-    await inEachServer(serverIds, {
+    await inEachServer(servers, {
       actors,
       json: options.json,
       work: (server) => controlClient(actors, server).delegations(),

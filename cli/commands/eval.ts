@@ -6,7 +6,7 @@
 import { loaderClient } from "../../runtime/ensemble/remote.ts";
 import { Administrator } from "../administrator.ts";
 import { withConsole } from "../console.ts";
-import { inEachServer } from "../each_server.ts";
+import { inEachServer, type NamedServers } from "../each_server.ts";
 import { printNotice, printValue } from "../output.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
@@ -19,14 +19,14 @@ export interface EvalOptions extends ClientOptions, OutputOptions, PassphraseOpt
 
 /** Evaluates an expression in running servers and prints its values. */
 export async function evaluate(
-  serverIds: ServerId[],
+  servers: NamedServers,
   expression: string,
   options: EvalOptions,
 ): Promise<void> {
   const { json } = options;
   await withConsole(options, async (actors, console) => {
     const administrator = new Administrator(console, options);
-    await inEachServer(serverIds, {
+    await inEachServer(servers, {
       actors,
       json,
       oneLine: true,

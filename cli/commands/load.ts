@@ -4,13 +4,12 @@
  * @module
  */
 import type { Client } from "../../runtime/actor/service.ts";
-import type { ServerId } from "../../runtime/actor/server_id.ts";
 import type { LoaderHandlers } from "../../runtime/code/loader_protocol.ts";
 import { loaderClient } from "../../runtime/ensemble/remote.ts";
 import { formatNotation, symbol } from "../../runtime/wire/notation.ts";
 import { Administrator } from "../administrator.ts";
 import { withConsole } from "../console.ts";
-import { inEachServer, type ServerWork } from "../each_server.ts";
+import { inEachServer, type NamedServers, type ServerWork } from "../each_server.ts";
 import { formatLoadReport, type LoadingOptions, loadLibrary, loadModule } from "../loading.ts";
 import type { ClientOptions, OutputOptions } from "../options.ts";
 import { printLine, printNotice } from "../output.ts";
@@ -36,7 +35,7 @@ export interface LoadOptions extends LoadListOptions, LoadingOptions {
 
 /** Loads a module into running servers, and prints each module with its hash: dependencies first. */
 export async function load(
-  serverIds: ServerId[],
+  servers: NamedServers,
   moduleId: string,
   options: LoadOptions,
 ): Promise<void> {
@@ -52,7 +51,7 @@ export async function load(
     );
   }
   if (options.check) await checkTypes(moduleId);
-  await withLoaders(serverIds, {
+  await withLoaders(servers, {
     ...options,
     // One after the other: each load shows how far it is.
     atOnce: 1,
@@ -71,8 +70,8 @@ export async function load(
  * Prints what has been loaded into a server: `(module-id "hash" "time" "user@host" current)`, without
  * the last word where another load has replaced it, and with `rerun` before it where it ran anew.
  */
-export async function listLoaded(serverIds: ServerId[], options: LoadListOptions): Promise<void> {
-  await withLoaders(serverIds, {
+export async function listLoaded(servers: NamedServers, options: LoadListOptions): Promise<void> {
+  await withLoaders(servers, {
     ...options,
     work: readLoads,
     print: printLoads,
@@ -114,12 +113,12 @@ interface LoaderWork<Result> extends LoadListOptions, Omit<ServerWork<Result>, "
 
 /** Works with the loaders of servers, as an administrator where a server wants one. */
 async function withLoaders<Result>(
-  serverIds: ServerId[],
+  servers: NamedServers,
   { work, quiet = false, ...options }: LoaderWork<Result>,
 ): Promise<void> {
   await withConsole(options, async (actors, console) => {
     const administrator = new Administrator(console, options);
-    await inEachServer(serverIds, {
+    await inEachServer(servers, {
       ...options,
       ...quiet && { json: false, print: () => {} },
       actors,

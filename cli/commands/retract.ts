@@ -10,7 +10,7 @@ import { formatNotation, symbol } from "../../runtime/wire/notation.ts";
 import { Administrator } from "../administrator.ts";
 import { withConsole } from "../console.ts";
 import type { ClientOptions, OutputOptions } from "../options.ts";
-import { inEachServer } from "../each_server.ts";
+import { inEachServer, type NamedServers } from "../each_server.ts";
 import { printNotice } from "../output.ts";
 import type { PassphraseOptions } from "../passphrase.ts";
 
@@ -19,13 +19,13 @@ export interface RetractOptions extends ClientOptions, OutputOptions, Passphrase
 
 /** Takes back all capabilities that a server has inside others. */
 export async function retract(
-  serverIds: ServerId[],
+  servers: NamedServers,
   authorizedId: ServerId,
   options: RetractOptions,
 ): Promise<void> {
   await withConsole(options, async (actors, console) => {
     const administrator = new Administrator(console, options);
-    await inEachServer(serverIds, {
+    await inEachServer(servers, {
       actors,
       json: options.json,
       async work(server) {

@@ -14,7 +14,7 @@ import {
 import { Administrator } from "../administrator.ts";
 import { askYesOrNo } from "../confirmation.ts";
 import { withConsole } from "../console.ts";
-import { inEachServer } from "../each_server.ts";
+import { inEachServer, type NamedServers } from "../each_server.ts";
 import { printError, printJson, printLine, printNotice } from "../output.ts";
 import type { PassphraseOptions } from "../passphrase.ts";
 import { explainSilence } from "../silent_server.ts";
@@ -38,19 +38,19 @@ export interface ShutdownOptions extends ClientOptions, OutputOptions, Passphras
 
 /** Shuts down an actor or the server, in one server or several; without any the whole ensemble with its registry. */
 export async function shutdown(
-  serverIds: ServerId[] | undefined,
+  servers: NamedServers | undefined,
   actorId: ActorId | undefined,
   options: ShutdownOptions,
 ): Promise<void> {
   await withConsole(options, async (actors, console) => {
     const administrator = new Administrator(console, options);
-    if (serverIds === undefined) return await shutDownEnsemble(actors, administrator, options);
-    await inEachServer(serverIds, {
+    if (servers === undefined) return await shutDownEnsemble(actors, administrator, options);
+    await inEachServer(servers, {
       actors,
       json: options.json,
       last: REGISTRY_ID, // The others have to be found.
       async work(server) {
-        if (serverIds.length > 1 && !options.json) printLine(`... shutting down ${server}`);
+        if (isSeveral(servers) && !options.json) printLine(`... shutting down ${server}`);
         await shutDownOne(server, { actorId, actors, administrator, options });
         return { server, actor: actorId ?? null };
       },
@@ -58,6 +58,10 @@ export async function shutdown(
       toJson: (result) => result,
     });
   });
+}
+
+function isSeveral(servers: NamedServers): boolean {
+  return "roles" in servers || servers.ids.length > 1;
 }
 
 async function shutDownOne(

@@ -102,6 +102,9 @@ async function fromSource(
       }
       return withoutRegistry(named(line, "server", await live.servers(placeOf(line))));
     case "servers": {
+      if (source.list && isGiven(line, "--role")) {
+        return inList(line, named(line, "role", await live.roles(placeOf(line))));
+      }
       const servers = named(line, "server", await live.servers(placeOf(line)));
       const found = source.registry ? servers : withoutRegistry(servers);
       return source.list ? inList(line, found) : found;

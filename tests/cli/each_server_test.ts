@@ -15,6 +15,7 @@ async function twoServers({ adminKey }: { adminKey?: CryptoKey } = {}) {
   const start = (id: string) =>
     ensemble.start(id, {
       adminKey,
+      roles: ["web"],
       prepare: ({ actors, capabilities }) =>
         void actors.serve("loader", {
           evaluate({ json }, envelope) {
@@ -64,6 +65,12 @@ Deno.test("eval in several servers names each, and one that fails does not keep 
     { server: "b", error: "not today" },
     { server: "a", result: { id: "a" } },
   ]);
+  const ofRole = await commands.run("eval", "--role", "web", "x");
+  assert.deepEqual([ofRole.code, sortedLines(ofRole.stdout)], [0, sortedLines(mixed.stdout)]);
+  assert.match(
+    (await commands.run("eval", "--role", "wbe", "x")).stderr,
+    /error: the registry knows no server with the role wbe; did you mean --role web\?\n$/,
+  );
   const alone = await commands.run("eval", "--json", "a", "x");
   assert.deepEqual([alone.code, alone.stdout], [0, '{"id":"a"}\n']);
   const failed = await commands.run("eval", "--json", "b", "x");

@@ -27,6 +27,7 @@ const INFO = "--log <logging> specifies the log level to run with [default: INFO
 const WARN = "--log <logging> specifies the log level to run with [default: WARN]";
 const FORCE = "-f --force force the action: ";
 const VIEW = "-v --view prints what there is, by fingerprints and without its secrets, instead";
+const ROLE = "--role the server id is a role, and stands for the servers that have it";
 const SERVER = "server-id the server id";
 
 /** The help of each command as the tutorial prints it, free of its line breaks. */
@@ -57,7 +58,7 @@ const HELP: Record<string, string[]> = {
     "[command-option ...] <server-id> <expr> evals code in a running server",
     `Command Options: ${REGISTRY} ${
       TIMEOUT.replace("5", "as long as it takes")
-    } ${PASSPHRASE_FILE} ${JSON_OPTION} ${WARN} Arguments: ${SERVER} ` +
+    } ${ROLE} ${PASSPHRASE_FILE} ${JSON_OPTION} ${WARN} Arguments: ${SERVER} ` +
     "expr the expression to eval",
   ],
   repl: [
@@ -78,7 +79,7 @@ const HELP: Record<string, string[]> = {
     `Command Options: ${FORCE}ask nobody; with an actor id, end the actor at once, without its ` +
     `clean-up ${REGISTRY} ${
       TIMEOUT.replace("5", "5, and then as long as the server may take to stop")
-    } ${PASSPHRASE_FILE} ${JSON_OPTION} ${WARN} Arguments: ` +
+    } ${ROLE} ${PASSPHRASE_FILE} ${JSON_OPTION} ${WARN} Arguments: ` +
     `${SERVER} [default: ` +
     "#f] actor-id the actor's registered name [default: #f]",
   ],

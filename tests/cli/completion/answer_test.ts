@@ -181,8 +181,13 @@ Deno.test("a name that begins as an option does is offered where it is taken for
 
 Deno.test("the next server of a list, where a command takes several", async () => {
   const servers = ["a", "b"].map((word) => ({ word, description: "" }));
-  const live = { servers: () => Promise.resolve(servers) } as unknown as LiveNames;
+  const roles = ["db", "web"].map((word) => ({ word, description: "" }));
+  const live = {
+    servers: () => Promise.resolve(servers),
+    roles: () => Promise.resolve(roles),
+  } as unknown as LiveNames;
   const ask = (...words: string[]) => answer(createProgram(), { shell: "fish", words }, live);
+  assert.deepEqual(await ask("eval", "--role", "db,"), ["role", "db,web\t"]);
   for (const command of ["load", "eval", "shutdown", "authorize", "retract"]) {
     assert.deepEqual(await ask(command, "a,"), ["server", "a,b\t"], command);
     assert.deepEqual(await ask(command, ""), ["server", "a\t", "b\t"], command);
