@@ -55,7 +55,10 @@ Deno.test("formatAsText writes a peer's line breaks and control characters as es
 Deno.test("formatAsText and formatAsJson keep a line short, whatever values are in it", () => {
   let doubled: unknown[] = [];
   for (let i = 0; i < 60; i++) doubled = [doubled, doubled];
-  for (const value of ["x".repeat(20_000_000), doubled, { doubled }, 1n << 30_000_000n]) {
+  const numbers = Array.from({ length: 10_000 }, (_, number) => number);
+  const wide = Object.fromEntries(numbers.map((number) => [`key${number}`, number]));
+  const long = ["x".repeat(20_000_000), 1n << 30_000_000n];
+  for (const value of [...long, doubled, { doubled }, numbers, wide, { numbers, wide }]) {
     const shown = record({ message: ["odd ", value, ""], rawMessage: "odd {value}" });
     assert.ok(formatAsText(shown).length < 11_000);
     assert.ok(formatAsText(record({ properties: { value } })).length < 11_000);
