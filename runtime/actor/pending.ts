@@ -75,18 +75,24 @@ function toError(failure: unknown): ActorError {
   const reason = typeof message === "string"
     ? received(message, MAX_THROWN_LENGTH)
     : inspectBounded(failure, { oneLine: true });
-  const error = new ActorError(reason);
+  const error = typeof stack === "string"
+    ? new ActorError(reason, { cause: remoteError(name, reason, stack) })
+    : new ActorError(reason);
   if (typeof name === "string") error.reason = received(name, QUOTED_LENGTH);
-  if (typeof stack === "string") {
-    const cause = new Error(reason);
-    const property = { configurable: true, writable: true };
-    Object.defineProperties(cause, {
-      name: { ...property, value: error.reason },
-      stack: { ...property, value: received(stack, MAX_STACK_LENGTH) },
-    });
-    error.cause = cause;
-  }
   return error;
+}
+
+/** An error as it is at the other side, in name, message and stack. */
+function remoteError(name: unknown, message: string, stack: string): Error {
+  const error = new Error(message);
+  const own = { configurable: true, writable: true };
+  if (typeof name === "string") {
+    Object.defineProperty(error, "name", { ...own, value: received(name, QUOTED_LENGTH) });
+  }
+  return Object.defineProperty(error, "stack", {
+    ...own,
+    value: received(stack, MAX_STACK_LENGTH),
+  });
 }
 
 /** A peer's text in an error: whoever prints the error has it on a terminal. */
