@@ -9,10 +9,10 @@ const IGNORED = ["env", "--ignore-signal=HUP"];
 const OBEYED = ["env", "--default-signal=HUP"];
 
 /** A program that uses the module, with permissions. */
-function using(statements: string, ...permissions: string[]): string[] {
+function using(statements: string, ...options: string[]): string[] {
   const program = `import { hangupMeaning, keepIgnoringHangup } from ${HANGUP}; ${statements}`;
   const url = `data:text/javascript,${encodeURIComponent(program)}`;
-  return [Deno.execPath(), "run", "--quiet", "--no-check", "--no-prompt", ...permissions, url];
+  return [Deno.execPath(), "run", "--quiet", "--no-check", ...options, url];
 }
 
 /** Runs a command to its end, without a terminal. */
@@ -41,8 +41,11 @@ testWith(["ps"], {
   name:
     "hangupMeaning takes what it may not find out for not ignored, and asks nobody for permission",
   async fn() {
+    using ensemble = new TemporaryEnsemble();
     const imports = "--allow-import";
     assert.equal(await outputOf(...IGNORED, ...using(TELL, imports)), "reread\n");
+    const asked = await onTerminal(ensemble, [...IGNORED, ...using(TELL, imports)]);
+    assert.equal(asked.screen, "end\n");
     assert.equal(
       await outputOf(...IGNORED, ...using(TELL, imports, "--allow-run=ps")),
       "nothing\n",
