@@ -65,13 +65,32 @@ async function prompt(message: string): Promise<string> {
       `nobody is there to be asked for the passphrase: give it with --passphrase-file`,
     );
   }
+  for (;;) {
+    const answer = await promptOnce(message);
+    if (answer !== undefined) return answer;
+  }
+}
+
+/**
+ * Gives undefined when the process was stopped and goes on: the shell has let the terminal show what is typed, and a new
+ * prompt does not.
+ */
+async function promptOnce(message: string): Promise<string | undefined> {
   const { default: password } = await import("npm:@inquirer/password@^5.3.0");
   const { stderr, stdin } = await import("node:process");
-  using _state = new TerminalState();
   const controller = new AbortController();
-  // The prompt does not notice that its input has come to an end.
-  const onKey = (_: string, { ctrl, name }: { ctrl?: boolean; name?: string }) => {
-    if (ctrl && name === "d") controller.abort();
+  let isContinued = false;
+  using _state = new TerminalState({
+    onContinue() {
+      isContinued = true;
+      controller.abort();
+    },
+  });
+  const onKey = (_: string, key: { ctrl?: boolean; name?: string }) => {
+    // The prompt does not notice that its input has come to an end.
+    if (key.ctrl && key.name === "d") controller.abort();
+    // Node would let the terminal show what is typed, also where no shell stops the process. This key does nothing.
+    if (key.ctrl && key.name === "z") Object.assign(key, { ctrl: false, name: "up" });
   };
   stdin.on("keypress", onKey);
   try {
@@ -80,6 +99,7 @@ async function prompt(message: string): Promise<string> {
     return await password({ message, mask: false, toggleMask: false }, context);
   } catch (error) {
     if (!["ExitPromptError", "AbortPromptError"].includes((error as Error).name)) throw error;
+    if (isContinued) return undefined;
     throw new EnsembleError("broken off at the passphrase");
   } finally {
     stdin.off("keypress", onKey);

@@ -9,6 +9,7 @@ import type { TemporaryEnsemble } from "./temporary_ensemble.ts";
 /** What keys send. */
 export const CTRL_C = "\x03";
 export const CTRL_D = "\x04";
+export const CTRL_Z = "\x1a";
 export const TAB = "\t";
 export const LEFT = "\x02";
 export const UP = "\x1b[A";
