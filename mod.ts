@@ -106,7 +106,12 @@ export type {
   LoadResult,
 } from "./runtime/code/unit_store.ts";
 export type { ListedLoad, LoadRecord } from "./runtime/code/load_history.ts";
-export { Capabilities, type Delegation, type Retraction } from "./runtime/server/capabilities.ts";
+export {
+  Capabilities,
+  type Delegation,
+  type PrivilegedAction,
+  type Retraction,
+} from "./runtime/server/capabilities.ts";
 export type { Certified } from "./runtime/server/certified.ts";
 export type { Bytes } from "./runtime/server/handshake_messages.ts";
 export { Session } from "./runtime/server/session.ts";
