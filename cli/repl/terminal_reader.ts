@@ -67,7 +67,7 @@ export class EditingReader implements TerminalReader {
     });
     this.#cleanup.use(new TerminalState());
     this.#listen("SIGWINCH", () => this.#editor.redraw());
-    this.#listen("SIGCONT", () => this.#restore());
+    this.#listen("SIGCONT", () => this.#continue());
     // However the process ends: the next program does not know of pastes.
     const restore = () => this.#hasTerminal && write(PASTE_OFF);
     addEventListener("unload", restore);
@@ -84,9 +84,9 @@ export class EditingReader implements TerminalReader {
   }
 
   take(): void {
-    process.stdin.setRawMode(true);
     if (this.#hasTerminal) return;
     this.#hasTerminal = true;
+    process.stdin.setRawMode(true);
     process.stdin.on("data", this.#onData).on("end", this.#onEnd).resume();
     write(PASTE_ON);
   }
@@ -106,15 +106,18 @@ export class EditingReader implements TerminalReader {
   }
 
   /** Stops the process, as Ctrl-Z stops others. Where no shell could go on with it nothing happens. */
-  #suspend(): void {
+  async #suspend(): Promise<void> {
     this.release();
-    setTimeout(() => this.#restore(), NOT_STOPPED);
     Deno.kill(Deno.pid, "SIGTSTP");
+    await new Promise((resolve) => setTimeout(resolve, NOT_STOPPED));
+    if (!this.#cleanup.disposed) this.take();
   }
 
-  #restore(): void {
-    if (this.#cleanup.disposed) return;
-    this.take();
+  /** The process goes on after something else has stopped it. */
+  #continue(): void {
+    if (!this.#hasTerminal) return;
+    process.stdin.setRawMode(true);
+    write(PASTE_ON);
     this.#editor.restore();
   }
 

@@ -25,8 +25,8 @@ export interface InputEditorOptions extends Canvas {
   isIncomplete(text: string): Promise<boolean>;
   /** Called at Ctrl-C while no input is read. */
   interrupt(): void;
-  /** Called at Ctrl-Z. */
-  suspend(): void;
+  /** Stops the program, at Ctrl-Z, until it goes on. */
+  suspend(): Promise<void>;
 }
 
 /** What a key does; what it gives ends the reading. */
@@ -268,9 +268,9 @@ export class InputEditor {
   }
 
   /** Lets the shell have the terminal. */
-  #suspend(): void {
+  async #suspend(): Promise<void> {
     this.#drawing.finish(this.#picture());
-    this.#options.suspend();
+    await this.#options.suspend();
   }
 
   /** Completes the name before the cursor; at a second time in a row shows what there is. */

@@ -135,7 +135,7 @@ const TEXT = /[^\x00-\x1f\x7f]+/y;
 const FORMS: readonly (readonly [RegExp, Decode])[] = [
   [TEXT, ([text]) => ({ kind: "text", text })],
   // What indents, and is not the last that came at once, was pasted, also where the terminal does not say so.
-  [/(?<=^|\s)\t(?=.)/ys, () => ({ kind: "text", text: "\t" })],
+  [/(?<=[\r\n ]\t*)\t(?=\t*[^\t])/y, () => ({ kind: "text", text: "\t" })],
   // deno-lint-ignore no-control-regex -- as above
   [/[\x00-\x1a\x1c-\x1f\x7f]/y, ([control]) => key("", controlKey(control))],
   // The function keys of the Linux console.

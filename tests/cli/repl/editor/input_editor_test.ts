@@ -279,6 +279,8 @@ Deno.test("Tab in the middle of what came at once indents, and completes after a
     await terminal.enters("[\n\t\t1]");
     terminal.type("na\t()\r");
     await terminal.enters("[\n\t\t1]", "name()");
+    terminal.type("na\t\t\r");
+    await terminal.enters("[\n\t\t1]", "name()", "name");
   }));
 
 Deno.test("Ctrl-C drops what is typed, and tells how to leave when there is nothing; Ctrl-D leaves", () =>
