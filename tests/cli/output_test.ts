@@ -79,7 +79,8 @@ Deno.test("nothing in cli prints but output.ts, and the REPL's terminal what out
     "cli/output.ts",
     "cli/program.ts", // How wide the terminal is.
     "cli/progress_bar.ts", // A line of its own making.
-    "cli/repl/terminal.ts",
+    "cli/repl/plain_reader.ts",
+    "cli/repl/terminal_reader.ts",
     "cli/terminal_state.ts", // One escape sequence of its own.
   ]);
 });

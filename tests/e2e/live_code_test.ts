@@ -82,7 +82,8 @@ Deno.test("what run started is TypeScript with its data, its files and its place
     new RegExp(`at fail \\(file://${RegExp.escape(ensemble.path("main.ts"))}:16:39\\)`),
   );
   await evaluate(`void setTimeout(${main}.fail, 0)`);
-  await server.logged(/TypeError: out of order.*main\.ts:16:39/);
+  await server.logged(/ERROR server: uncaught error: out of order$/);
+  await server.logged(/^    TypeError: out of order$/);
 
   // A dynamic import's module is one and the same for whoever loads it later.
   assert.equal(

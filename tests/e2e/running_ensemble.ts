@@ -151,6 +151,11 @@ export class RunningEnsemble implements AsyncDisposable {
     return stdout === "" ? [] : stdout.replace(/\n$/, "").split("\n");
   }
 
+  /** The ids of the servers that `list-servers` prints. */
+  async listed(): Promise<string[]> {
+    return (await this.lines("list-servers")).map((line) => /^\((\S+) /.exec(line)![1]!);
+  }
+
   /** Runs `gxensemble`, which must fail with exit code 1 and no result; gives the reason. */
   async failure(...args: string[]): Promise<string> {
     const { code, stdout, stderr } = await this.run(...args);

@@ -95,7 +95,7 @@ Deno.test("run: main returns, throws, or is not there; or the program starts its
     await ensemble.failure("run", "registry", ensemble.path("returns.ts")),
     /gxensemble registry/,
   );
-  assert.deepEqual(await ensemble.lines("list-servers"), []);
+  assert.deepEqual(await ensemble.listed(), ["registry"]);
   assert.deepEqual(ensemble.sockets(), ["registry"]);
 });
 

@@ -25,7 +25,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     assert.equal(await server.exit(), 0);
     assert.deepEqual(server.output, ["ready", "cleaned up", "main was told"]);
     assert.deepEqual(ensemble.sockets(), ["registry"]);
-    assert.deepEqual(await ensemble.lines("list-servers"), []);
+    assert.deepEqual(await ensemble.listed(), ["registry"]);
     registry.signal(signal);
     assert.equal(await registry.exit(), 0);
     assert.deepEqual(ensemble.sockets(), []);
@@ -77,7 +77,7 @@ Deno.test("a main that is cut off is a warning that names the option, and exit 1
     "WARN server: main of a has not returned within 0.2 s and is cut off: " +
     "give it more time with --grace <seconds>, or in code with the option grace",
   ]);
-  assert.deepEqual(await ensemble.lines("list-servers"), []);
+  assert.deepEqual(await ensemble.listed(), ["registry"]);
 });
 
 Deno.test("run exits when main has returned, whatever timers it leaves", async () => {
@@ -232,7 +232,7 @@ Deno.test("shutdown ends an actor, a server, and with -f all of the ensemble", a
   assert.deepEqual(b!.output, ["ready", "cleaned up", "main was told"]);
   assert.match(
     await ensemble.failure("shutdown", "b"),
-    /^cannot reach b: the registry knows no server b$/,
+    /^cannot reach b: the registry knows no server b; did you mean a or c\?$/,
   );
   assert.deepEqual(ensemble.sockets(), ["a", "c", "registry"]);
 
@@ -256,7 +256,7 @@ Deno.test("shutdown ends an actor, a server, and with -f all of the ensemble", a
 
   // A new registry on the same file knows nobody.
   await ensemble.startRegistry();
-  assert.deepEqual(await ensemble.lines("list-servers"), []);
+  assert.deepEqual(await ensemble.listed(), ["registry"]);
   assert.deepEqual(JSON.parse((await ensemble.lines("shutdown", "-f", "--json")).join("\n")), [
     "registry",
   ]);
