@@ -83,7 +83,7 @@ Deno.test("what run started is TypeScript with its data, its files and its place
   );
   await evaluate(`void setTimeout(${main}.fail, 0)`);
   await server.logged(/ERROR server: uncaught error: out of order$/);
-  await server.logged(/^    TypeError: out of order$/);
+  await server.logged(/^ {4}TypeError: out of order$/);
 
   // A dynamic import's module is one and the same for whoever loads it later.
   assert.equal(
