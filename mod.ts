@@ -90,6 +90,7 @@ export {
   formatAddressUrl,
   type InternetAddress,
   parseAddresses,
+  type SocketFile,
   type UnixAddress,
 } from "./runtime/wire/address.ts";
 export type { LoaderHandlers } from "./runtime/code/loader_protocol.ts";
@@ -119,6 +120,7 @@ export type { Heartbeat } from "./runtime/server/connection.ts";
 export type { ConnectionInfo, ControlHandlers } from "./runtime/server/control.ts";
 export type { Presence } from "./runtime/server/liveness.ts";
 export type { RegistryHandlers, RegistryPage } from "./runtime/server/registry_protocol.ts";
+export type { Kernel } from "./runtime/server/kernel.ts";
 export type { RegistryEntry } from "./runtime/server/registry_entry.ts";
 export {
   currentServer,

@@ -39,11 +39,11 @@ export function formatLogLevel(level: string): string {
   return level === "warning" ? "WARN" : level.toUpperCase();
 }
 
-/** The forms of a log: lines for people, or one JSON object a line. */
-export const LOG_FORMATS = ["text", "json"] as const;
+/** The form of a log: lines for people, or one JSON object a line. */
+export type LogFormat = "text" | "json";
 
-/** One of {@linkcode LOG_FORMATS}. */
-export type LogFormat = typeof LOG_FORMATS[number];
+/** The forms that `--log-format` takes. */
+export const LOG_FORMATS: readonly LogFormat[] = ["text", "json"];
 
 /**
  * Reads a format.
