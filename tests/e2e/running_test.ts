@@ -170,10 +170,14 @@ Deno.test("a registry on a port serves those who do not share its directory of s
   await Deno.mkdir(`${other.places.gerbilPath}/ensemble`, { recursive: true });
   await Deno.copyFile(ensemble.places.cookiePath, other.places.cookiePath);
   await Deno.chmod(other.places.cookiePath, 0o600);
-  await other.startServer("far", ["--registry", address!, "-l", "tcp://127.0.0.1:0"]);
+  await Deno.writeTextFile(
+    `${other.places.gerbilPath}/ensemble/known-servers`,
+    `registry ${address}\n`,
+  );
+  await other.startServer("far", ["-l", "tcp://127.0.0.1:0"]);
   await ensemble.startServer("near", ["-l", "tcp://127.0.0.1:0"]);
   assert.deepEqual(await ensemble.lines("ping", "far"), ["OK"]);
-  assert.deepEqual(await other.lines("ping", "--registry", address!, "near"), ["OK"]);
+  assert.deepEqual(await other.lines("ping", "near"), ["OK"]);
   const lines = await ensemble.lines("shutdown", "-f", "--registry", address!);
   assert.deepEqual(lines.sort().at(-1), "... shutting down registry");
   assert.deepEqual(other.sockets(), []);
