@@ -38,7 +38,7 @@ const MODE = 0o644;
  * What a line says, and the comment after it. Within strings and barred names no comment begins, and a `#` begins one
  * only after a space: addresses may hold one.
  */
-const CONTENT_AND_COMMENT = /^((?:"(?:[^"\\]|\\.)*"|\|(?:[^|\\]|\\.)*\||[^"|;#]|(?<=\S)#)*)(.*)$/;
+const CONTENT_AND_COMMENT = /^((?:"(?:[^"\\]|\\.)*"|\|(?:[^|\\]|\\.)*\||[^"|;#]|(?<=\S)#)*)(.*)$/s;
 
 /** The file of the servers whose addresses are known. */
 export class KnownServersFile {
@@ -146,7 +146,7 @@ async function readLines(path: string): Promise<Line[] | undefined> {
 }
 
 function readLine(text: string): Line {
-  const [, content = "", rest = ""] = CONTENT_AND_COMMENT.exec(text.trimEnd()) ?? [];
+  const [, content = "", rest = ""] = CONTENT_AND_COMMENT.exec(text) ?? [];
   // What is left of a string without its end is no comment.
   const comment = /^[#;]/.test(rest) ? rest : "";
   const data = parseNotation(comment === rest ? content : content + rest);

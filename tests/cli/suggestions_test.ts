@@ -12,6 +12,7 @@ Deno.test("nearest gives the names that are a few letters away, or begin as type
   assert.deepEqual(nearest("bd", names), ["db"], "two letters the other way round are one mistake");
   assert.deepEqual(nearest("bda", names), []);
   assert.deepEqual(nearest("w", names), []);
+  assert.deepEqual(nearest("api", ["API-eu-1"]), ["API-eu-1"]);
   assert.deepEqual(nearest("nosuch", names), []);
   assert.deepEqual(nearest("x1", ["x2", "x3", "x4", "x5"]), ["x2", "x3", "x4"]);
 });

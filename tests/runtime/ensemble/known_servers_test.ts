@@ -47,7 +47,7 @@ Deno.test("read takes a server a line, in both spellings, with comments", async 
       "registry tls://host1:7000 tcp://host1:7001 # in the cellar, behind (",
       '(web1 (tcp: "10.0.0.1:4000") unix:/run/a#1;)  ; "unfinished',
       '  web2 (unix: "elsewhere" "/run/a b;#c")\r',
-      'web3 ((tcp: "a:1") tls://b:2),unix:/c',
+      'web3 ((tcp: "a:1") tls://b:2),unix:/c # one line:\r \u2028',
     ].join("\n"),
   );
   // A ; ends an address, and a # does not.
@@ -112,14 +112,14 @@ Deno.test("read refuses what is no text", async () => {
 
 Deno.test("change replaces one line, and leaves the others and its comment", async () => {
   using file = new TemporaryFile(
-    '# mine\r\nweb1 tcp://a:1 tcp://b:2  # the old one\n\n(web2 (tcp: "c:3"))',
+    '# mine\r\nweb1 tcp://a:1 tcp://b:2  # the old one\r\n\n(web2 (tcp: "c:3"))',
   );
   assert.deepEqual(
     await file.change(WEB1, (old) => [...old, ...parseAddresses("unix:/d")]),
     parseAddresses("tcp://a:1 tcp://b:2 unix:/d"),
   );
   const others = (line: string) => `# mine\r\n${line}\n(web2 (tcp: "c:3"))\n`;
-  assert.equal(file.text, others("web1 tcp://a:1 tcp://b:2 unix:/d # the old one\n"));
+  assert.equal(file.text, others("web1 tcp://a:1 tcp://b:2 unix:/d # the old one\r\n"));
   assert.deepEqual(await file.change(WEB1, () => []), []);
   assert.equal(file.text, others(""));
   await file.change(WEB1, (old) => {
