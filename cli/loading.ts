@@ -53,6 +53,8 @@ export interface LoadReport {
   libraries: string[];
   /** The modules; what a module imports stands before it, outside cycles. */
   modules: LoadedModule[];
+  /** What a person should know of the load. */
+  notices: string[];
 }
 
 /** After how long a load is explained to who waits for it, in ms. */
@@ -81,19 +83,21 @@ export async function loadModule(
   const program = module
     ? await module.build(await loader.running({ modules: module.imports }))
     : await buildProgram(file, graph);
-  if (!options.quiet) {
-    for (const { message } of program.failures) {
-      printNotice(`... an import() will fail when it runs: ${message}`);
-    }
-  }
   const moved = options.quiet ? new Map() : await movedModules(loader, program);
   const outcome = options.dryRun
     ? await foreseen(loader, program, options)
     : await ship(loader, program, { ...options, progress });
-  const report = reportOf(program, outcome);
-  noticeMoved(program, report, moved);
-  if (!options.quiet && !options.dryRun) noticeRestored(report);
-  return { ...report, ...options.dryRun && { dryRun: true } };
+  const modules = modulesOf(program, outcome);
+  return {
+    ...options.dryRun && { dryRun: true },
+    libraries: program.libraries.map(({ specifier }) => specifier),
+    modules,
+    notices: [
+      ...program.failures.map(({ message }) => `an import() will fail when it runs: ${message}`),
+      ...noticesOfMoved(program, modules, moved),
+      ...options.dryRun ? [] : noticesOfRestored(modules),
+    ],
+  };
 }
 
 async function ship(
@@ -136,22 +140,19 @@ async function foreseen(
   };
 }
 
-function reportOf({ libraries, units }: Program, outcome: Outcome): LoadReport {
+function modulesOf({ units }: Program, outcome: Outcome): LoadedModule[] {
   const { loaded, restored, installed, rerun } = outcome;
   const [fresh, again, called, anew] = [loaded, restored, installed, rerun]
     .map((names) => new Set(names.map(({ hash }) => hash)));
-  return {
-    libraries: libraries.map(({ specifier }) => specifier),
-    modules: units.map(({ module, path, hash }) => ({
-      module,
-      path,
-      hash,
-      loaded: fresh!.has(hash),
-      restored: again!.has(hash),
-      installed: called!.has(hash),
-      rerun: anew!.has(hash),
-    })),
-  };
+  return units.map(({ module, path, hash }) => ({
+    module,
+    path,
+    hash,
+    loaded: fresh!.has(hash),
+    restored: again!.has(hash),
+    installed: called!.has(hash),
+    rerun: anew!.has(hash),
+  }));
 }
 
 /** The modules that read `import.meta` and that the server runs from other files, by their hashes. */
@@ -169,19 +170,20 @@ async function movedModules(
   }));
 }
 
-/** Says which modules are new instances only because they are in another place than before. */
-function noticeMoved(
+/** Which modules are new instances only because they are in another place than before. */
+function noticesOfMoved(
   { units }: Program,
-  { modules }: LoadReport,
+  modules: LoadedModule[],
   moved: ReadonlyMap<string, string>,
-): void {
+): string[] {
+  const notices: string[] = [];
   const fresh = new Set(modules.filter(({ loaded }) => loaded).map(({ hash }) => hash));
   const above = new Set<string>();
   for (const { module, hash } of units) {
     const before = fresh.has(hash) ? moved.get(hash) : undefined;
     if (before === undefined) continue;
     above.add(hash);
-    printNotice(`... ${module} reads import.meta, and ran from ${before}: from here it is new`);
+    notices.push(`${module} reads import.meta, and ran from ${before}: from here it is new`);
   }
   const places = above.size;
   for (const unit of units) {
@@ -191,22 +193,24 @@ function noticeMoved(
     const which = above.size - places === 1
       ? "module that imports it is"
       : "modules that import it are";
-    printNotice(`... so ${above.size - places} ${which} new too`);
+    notices.push(`so ${above.size - places} ${which} new too`);
   }
+  return notices;
 }
 
-/** Says what became of modules that are current again: they do not run a second time. */
-function noticeRestored({ modules }: LoadReport): void {
+/** What became of modules that are current again: they do not run a second time. */
+function noticesOfRestored(modules: LoadedModule[]): string[] {
   const restored = modules.filter((each) => each.restored);
-  for (const { module, installed } of restored) {
-    if (installed) printNotice(`... called install() of ${module}`);
-  }
+  const installed = restored.filter((each) => each.installed);
+  const notices = installed.map(({ module }) => `called install() of ${module}`);
   // What a person loads is behind all that it imports.
   const last = restored.at(-1);
-  if (last === undefined || last.installed) return;
-  printNotice(
-    `... ${last.module} did not run again, and exports no install(): to run it anew, load --rerun`,
+  if (last === undefined || last.installed) return notices;
+  const { module } = last;
+  notices.push(
+    `${module} did not run again, and exports no install(): to run it anew, load --rerun`,
   );
+  return notices;
 }
 
 /** Tells the person something, unless it is disposed of within `delay` ms. */
@@ -226,7 +230,12 @@ export async function loadLibrary(
   { timeout = Infinity }: PatienceOptions,
 ): Promise<LoadReport> {
   await loader.library({ specifier }, { timeout });
-  return { libraries: [specifier], modules: [] };
+  return { libraries: [specifier], modules: [], notices: [] };
+}
+
+/** Prints on standard error what a person should know of a load, behind the label of its server. */
+export function printNotices({ notices }: LoadReport, label = ""): void {
+  for (const notice of notices) printNotice(`${label}... ${notice}`);
 }
 
 /** The lines that tell a person of a load. */

@@ -124,7 +124,8 @@ function addCodeCommands(program: CommandUnknownOpts): void {
     .addOption(roleOption())
     .addOption(libraryPrefixOption())
     .addOption(
-      new Option("--list", "prints what has been loaded into the server, instead").default(false),
+      new Option("--list", "prints what has been loaded into the server, instead").default(false)
+        .conflicts(["force", "library", "rerun", "check", "dryRun"]),
     )
     .addOption(
       new Option("--rerun", "runs the module anew when it has been loaded before").default(false),

@@ -10,7 +10,13 @@ import { formatNotation, symbol } from "../../runtime/wire/notation.ts";
 import { Administrator } from "../administrator.ts";
 import { withConsole } from "../console.ts";
 import { inEachServer, type NamedServers, type ServerWork } from "../each_server.ts";
-import { formatLoadReport, type LoadingOptions, loadLibrary, loadModule } from "../loading.ts";
+import {
+  formatLoadReport,
+  type LoadingOptions,
+  loadLibrary,
+  loadModule,
+  printNotices,
+} from "../loading.ts";
 import type { ClientOptions, OutputOptions } from "../options.ts";
 import { printLine, printNotice } from "../output.ts";
 import type { PassphraseOptions } from "../passphrase.ts";
@@ -61,6 +67,7 @@ export async function load(
         : loadModule(loader, moduleId, options),
     print(report, label) {
       for (const line of formatLoadReport(report)) printLine(label + line);
+      printNotices(report, label);
     },
     toJson: (report) => report,
   });

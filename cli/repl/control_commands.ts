@@ -6,7 +6,7 @@
 import { loaderClient } from "../../runtime/ensemble/remote.ts";
 import { stopServer } from "../stop_server.ts";
 import { InvalidInputError } from "../../runtime/errors.ts";
-import { formatLoadReport, loadLibrary, loadModule } from "../loading.ts";
+import { formatLoadReport, loadLibrary, loadModule, printNotices } from "../loading.ts";
 import type { ControlCommand, ControlContext } from "./control_command.ts";
 import type { ControlLine } from "./control_line.ts";
 import { threadBacktrace, threadState } from "./thread_commands.ts";
@@ -58,6 +58,7 @@ async function loadIn(
       }),
   );
   formatLoadReport(report).forEach(print);
+  printNotices(report);
 }
 
 const isDefined: ControlCommand = {

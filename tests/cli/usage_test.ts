@@ -47,6 +47,8 @@ const WRONG: [string[], RegExp][] = [
   [["ca", "cert", "a", "--capabilities", "(admin shutdwn)"], /"shutdwn": there are admin, shut/],
   [["--nosuch"], /^unknown option '--nosuch'$/],
   [["ping", "--jsn", "a"], /^unknown option '--jsn' \(Did you mean --json\?\)$/],
+  [["load", "--list", "--rerun", "a"], /'--list' cannot be used with option '--rerun'$/],
+  [["load", "--library", "--rerun", "a", "x"], /^--rerun and --library exclude each other$/],
   [["run", "httpd1"], /^missing required argument 'module-id'$/],
   [
     ["run", "httpd1", "--roles", "a", "x.ts"],
