@@ -25,10 +25,19 @@ const encoder = new TextEncoder();
 
 const streams: Partial<Record<keyof typeof DESCRIPTORS, StandardStream>> = {};
 
-/** The one for standard output, or for standard error. A process that ends waits for a reader that reads. */
+/** Those that a process which ends waits for, as long as their readers read. */
+const finished = new Set<StandardStream>();
+
+/** The one for standard output, or for standard error. */
 export function standardStream(name: keyof typeof DESCRIPTORS): StandardStream {
-  if (Object.keys(streams).length === 0) addEventListener("unload", finishAll);
-  return streams[name] ??= new StandardStream(openWriter(name));
+  return streams[name] ??= finishAtEnd(new StandardStream(openWriter(name)));
+}
+
+/** Lets the process, when it ends, first write what waits. */
+export function finishAtEnd(stream: StandardStream): StandardStream {
+  if (finished.size === 0) addEventListener("unload", finishAll);
+  finished.add(stream);
+  return stream;
 }
 
 /** The one for standard output, or for standard error, if this process writes to it as a server. */
@@ -36,9 +45,8 @@ export function openedStream(name: keyof typeof DESCRIPTORS): StandardStream | u
   return streams[name];
 }
 
-/** Writes what waits. */
 function finishAll(): void {
-  const all = Object.values(streams);
+  const all = [...finished];
   flushUntil(() => all.every((stream) => !stream.isWaiting), all, PATIENCE);
 }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { testWith } from "../requirements.ts";
 import { RunningEnsemble, WAITING } from "./running_ensemble.ts";
 
 const MOD = JSON.stringify(new URL("../../mod.ts", import.meta.url).href);
@@ -181,6 +182,22 @@ Deno.test("a registry on a port serves those who do not share its directory of s
   const lines = await ensemble.lines("shutdown", "-f", "--registry", address!);
   assert.deepEqual(lines.sort().at(-1), "... shutting down registry");
   assert.deepEqual(other.sockets(), []);
+});
+
+testWith(["mkfifo"], {
+  name: "SIGHUP ends no server that is just being started",
+  async fn() {
+    const module = ensemble.path("slow.ts");
+    await ensemble.write("early.ts", `export { main } from "./slow.ts";`);
+    await new Deno.Command("mkfifo", { args: [module] }).output();
+    const server = ensemble.spawn("run", "early", ensemble.path("early.ts"));
+    // Opens when the server reads the module.
+    using file = await Deno.open(module, { write: true });
+    server.signal("SIGHUP");
+    await file.write(new TextEncoder().encode(WAITING));
+    file.close();
+    await server.logged(/early is in the registry$/);
+  },
 });
 
 Deno.test("--log-file - is the log in the server's directory, also when that was renamed, --log says how much", async () => {

@@ -222,3 +222,33 @@ testWith([MOUNTS], {
     assert.match(end!, / INFO a: the end$/);
   },
 });
+
+testWith([LINUX, "mkfifo"], {
+  name: "a log on a pipe needs a reader, does not wait for it, and loses nothing",
+  async fn() {
+    using file = new LogFile();
+    await new Deno.Command("mkfifo", { args: [file.path] }).output();
+    const start = () => startLogging({ file: file.path });
+    assert.throws(start, /cannot write the log file .*my\.log: it is a pipe that nobody reads/);
+    // Both, as one end of it cannot be opened without the other.
+    using reader = Deno.openSync(file.path, { read: true, write: true });
+    start();
+    const count = 2_000;
+    for (let number = 0; number < count; number++) {
+      getLogger("a").info("{number}", { number, text: "x".repeat(100) });
+    }
+    const decoder = new TextDecoder();
+    const bytes = new Uint8Array(65_536);
+    let text = "";
+    while (text.split("\n").length <= count) {
+      const length = await reader.read(bytes);
+      text += decoder.decode(bytes.subarray(0, length!));
+    }
+    const lines = text.trimEnd().split("\n").map((line) => line.replace(/^\S+Z /, ""));
+    const expected = Array.from(
+      { length: count },
+      (_, number) => `INFO a: ${number} text=${"x".repeat(100)}`,
+    );
+    assert.deepEqual(lines, expected);
+  },
+});
