@@ -64,15 +64,50 @@ export class KnownServersFile {
   }
 
   /**
-   * Changes the addresses of one server. All other lines stay as they are, and so does the comment after the server's
-   * own. Of two changes at once none is lost.
+   * Adds addresses to those of a server.
    *
-   * @param change gets the addresses that the server has, none for one that is not in the file, and gives those that it
-   * is to have; without any its line is removed. What it throws leaves the file as it is.
-   * @returns the addresses that the server has now.
-   * @throws {EnsembleError} when the file is wrong or cannot be written.
+   * @returns the addresses that it has now.
+   * @throws {EnsembleError} when the file is wrong or cannot be written; so do the others.
    */
-  async change(
+  add(id: ServerId, addresses: readonly Address[]): Promise<readonly Address[]> {
+    return this.#change(id, (old) => [...old, ...addresses]);
+  }
+
+  /** Puts addresses in the place of those of a server. */
+  set(id: ServerId, addresses: readonly Address[]): Promise<readonly Address[]> {
+    return this.#change(id, () => addresses);
+  }
+
+  /**
+   * Removes addresses of a server, and with the last of them its line; without any addresses all of them.
+   *
+   * @throws {EnsembleError} when one of them is not there, or the server.
+   */
+  remove(id: ServerId, addresses: readonly Address[] = []): Promise<readonly Address[]> {
+    return this.#change(id, (old) => {
+      if (old.length === 0) throw this.unknown(id);
+      if (addresses.length === 0) return [];
+      const urls = new Set(old.map(formatAddressUrl));
+      const removed = new Set(addresses.map(formatAddressUrl));
+      for (const url of removed) {
+        if (!urls.has(url)) {
+          throw new EnsembleError(`${url} is no address of ${id} in ${this.path}`);
+        }
+      }
+      return old.filter((address) => !removed.has(formatAddressUrl(address)));
+    });
+  }
+
+  /** The error about a server that is not in the file. */
+  unknown(id: ServerId): EnsembleError {
+    return new EnsembleError(`${id} is not in ${this.path}`);
+  }
+
+  /**
+   * Changes the addresses of one server. All other lines stay as they are, and so does the comment after the server's
+   * own. Of two changes at once none is lost, and one that throws leaves the file as it is.
+   */
+  async #change(
     id: ServerId,
     change: (addresses: readonly Address[]) => readonly Address[],
   ): Promise<readonly Address[]> {
@@ -87,7 +122,10 @@ export class KnownServersFile {
     return await withFileLock(`${path}.lock`, async () => {
       const lines = await readLines(path) ?? [];
       const old = lines.find((line) => line.id === id);
-      const addresses = change(old?.addresses ?? []);
+      const changed = change(old?.addresses ?? []);
+      const addresses = [
+        ...new Map(changed.map((address) => [formatAddressUrl(address), address])).values(),
+      ];
       const text = replaceLine(lines, { id, addresses, old }).map((each) => `${each}\n`).join("");
       await writeWhole(await fileBehind(path), text, { mode: await modeOf(path), replace: true });
       return addresses;

@@ -17,21 +17,16 @@ Deno.test("env known-servers adds, sets, lists and removes, and says what is not
   // At once, and of one server: no address is lost.
   const ports = ["tcp://a:1", "tcp://a:2"];
   await Promise.all(ports.map((address) => run("--add", "web1", address)));
-  const { stdout } = await run("web1", "--json");
-  const [{ server, addresses }] = JSON.parse(stdout);
-  assert.deepEqual([server, addresses.sort()], ["web1", ports]);
-  await run("--set", "web1", "tls://b:1", '(tcp: "b:2") tls://b:1');
-  assert.equal((await run()).stdout, `(registry ${unix})\n(web1 (tls: "b:1") (tcp: "b:2"))`);
+  const { stdout } = await run();
+  assert.ok(stdout.startsWith(`(registry ${unix})\n(web1 (tcp: "a:`), stdout);
+  assert.equal(stdout.split("tcp:").length - 1, ports.length);
+  const set = await run("--set", "web1", "tls://b:1", '(tcp: "b:2") tls://b:1');
+  assert.equal(set.stderr, `... (web1 (tls: "b:1") (tcp: "b:2")) in ${path}`);
   assert.deepEqual(await run("--remove", "web1", "tcp://b:2", "tls://c:3"), {
     code: 1,
     stdout: "",
     stderr: `gxensemble: error: tls://c:3 is no address of web1 in ${path}`,
   });
-  await run("--remove", "web1", "tls://b:1");
   assert.equal((await run("--remove", "web1")).stderr, `... web1 is no more in ${path}`);
-  assert.equal(
-    (await run("--remove", "web1")).stderr,
-    `gxensemble: error: web1 is not in ${path}`,
-  );
   assert.equal(Deno.readTextFileSync(path), `registry unix:${places.socketDirectory}/registry\n`);
 });

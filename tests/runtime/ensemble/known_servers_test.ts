@@ -37,7 +37,7 @@ class TemporaryFile extends KnownServersFile implements Disposable {
   }
 }
 
-const set = (text: string) => () => parseAddresses(text);
+const A1 = parseAddresses("tcp://a:1");
 
 Deno.test("read takes a server a line, in both spellings, with comments", async () => {
   using file = new TemporaryFile(
@@ -94,7 +94,7 @@ Deno.test("read names the file and the line that is wrong", async () => {
       return true;
     };
     await assert.rejects(file.read(), fails);
-    await assert.rejects(file.change(WEB1, set("tcp://c:3")), fails);
+    await assert.rejects(file.set(WEB1, parseAddresses("tcp://c:3")), fails);
     assert.equal(file.text, text, "nothing is lost");
   }
 });
@@ -102,7 +102,7 @@ Deno.test("read names the file and the line that is wrong", async () => {
 Deno.test("read refuses what is no text", async () => {
   using bytes = new TemporaryFile(new Uint8Array([0x61, 0xff, 0x0a]));
   await assert.rejects(bytes.read(), { message: `${bytes.path} is no text in UTF-8` });
-  await assert.rejects(bytes.change(WEB1, set("tcp://c:3")), EnsembleError);
+  await assert.rejects(bytes.set(WEB1, A1), EnsembleError);
   assert.equal(Deno.statSync(bytes.path).size, 3);
   using directory = new TemporaryFile("");
   Deno.removeSync(directory.path);
@@ -110,53 +110,53 @@ Deno.test("read refuses what is no text", async () => {
   await assert.rejects(directory.read(), /^EnsembleError: cannot read .*: it is a directory$/);
 });
 
-Deno.test("change replaces one line, and leaves the others and its comment", async () => {
+Deno.test("a change replaces one line, and leaves the others and its comment", async () => {
   using file = new TemporaryFile(
     '# mine\r\nweb1 tcp://a:1 tcp://b:2  # the old one\r\n\n(web2 (tcp: "c:3"))',
   );
   assert.deepEqual(
-    await file.change(WEB1, (old) => [...old, ...parseAddresses("unix:/d")]),
+    await file.add(WEB1, parseAddresses("unix:/d tcp://a:1")),
     parseAddresses("tcp://a:1 tcp://b:2 unix:/d"),
   );
   const others = (line: string) => `# mine\r\n${line}\n(web2 (tcp: "c:3"))\n`;
   assert.equal(file.text, others("web1 tcp://a:1 tcp://b:2 unix:/d # the old one\r\n"));
-  assert.deepEqual(await file.change(WEB1, () => []), []);
+  assert.deepEqual(await file.remove(WEB1), []);
   assert.equal(file.text, others(""));
-  await file.change(WEB1, (old) => {
-    assert.deepEqual(old, []);
-    return parseAddresses("tls://e:4");
-  });
-  assert.equal(file.text, others("") + "web1 tls://e:4\n");
+  await file.set(WEB1, parseAddresses("tls://e:4 tcp://f:5 tls://e:4"));
+  assert.equal(file.text, others("") + "web1 tls://e:4 tcp://f:5\n");
   assert.equal(Deno.statSync(file.path).mode! & 0o777, 0o640);
 });
 
-Deno.test("change makes the file and its directory, and keeps a link to the file one", async () => {
+Deno.test("remove takes the addresses given, and the line with the last of them", async () => {
+  using file = new TemporaryFile("web1 tcp://a:1 tcp://b:2\nweb2 tcp://c:3\n");
+  assert.deepEqual(await file.remove(WEB1, A1), parseAddresses("tcp://b:2"));
+  const { text } = file;
+  await assert.rejects(file.remove(WEB1, parseAddresses("tcp://b:2 tcp://a:1")), {
+    name: "EnsembleError",
+    message: `tcp://a:1 is no address of web1 in ${file.path}`,
+  });
+  assert.equal(file.text, text);
+  assert.deepEqual(await file.remove(WEB1, parseAddresses("tcp://b:2")), []);
+  assert.equal(file.text, "web2 tcp://c:3\n");
+  await assert.rejects(file.remove(WEB1), { message: `web1 is not in ${file.path}` });
+});
+
+Deno.test("a change makes the file and its directory, and keeps a link to the file one", async () => {
   using file = new TemporaryFile();
-  await file.change(WEB1, set("tcp://a:1"));
+  await file.set(WEB1, parseAddresses("tcp://a:1"));
   assert.equal(file.text, "web1 tcp://a:1\n");
   assert.equal(Deno.statSync(`${file.path}/..`.replace(/\/[^/]+\/\.\.$/, "")).mode! & 0o777, 0o700);
   const target = `${file.path}.shared`;
   Deno.renameSync(file.path, target);
   Deno.symlinkSync(target, file.path);
-  await file.change(WEB1, set("tcp://b:2"));
+  await file.set(WEB1, parseAddresses("tcp://b:2"));
   assert.ok(Deno.lstatSync(file.path).isSymlink);
   assert.equal(Deno.readTextFileSync(target), "web1 tcp://b:2\n");
 });
 
-Deno.test("change leaves the file as it is when the change fails", async () => {
-  using file = new TemporaryFile("web1 tcp://a:1\n");
-  await assert.rejects(
-    file.change(WEB1, () => {
-      throw new Error("no");
-    }),
-    /no/,
-  );
-  assert.equal(file.text, "web1 tcp://a:1\n");
-});
-
-Deno.test("change loses no other change that is made at the same time", async () => {
+Deno.test("a change loses no other change that is made at the same time", async () => {
   using file = new TemporaryFile();
   const ids = Array.from({ length: 30 }, (_, n) => parseServerId(`s${n}`));
-  await Promise.all(ids.map((id) => file.change(id, set("tcp://a:1"))));
+  await Promise.all(ids.map((id) => file.set(id, A1)));
   assert.deepEqual([...(await file.read()).keys()].sort(), ids.toSorted());
 });
