@@ -129,9 +129,7 @@ function restoreCache(): void {
 
 /** Runs Deno in place of this program, in the same process: execv(3). Returns only by an error. */
 function execute(args: readonly string[]): never {
-  const library = Deno.dlopen(C_LIBRARY, {
-    execv: { parameters: ["buffer", "buffer"], result: "i32" },
-  });
+  const library = openLibrary();
   const encoder = new TextEncoder();
   const texts = args.map((arg) => encoder.encode(`${arg}\0`));
   const pointers = new BigUint64Array(texts.length + 1);
@@ -141,4 +139,19 @@ function execute(args: readonly string[]): never {
   library.symbols.execv(encoder.encode(`${Deno.execPath()}\0`), pointers);
   library.close();
   throw new EnsembleError(`cannot start ${Deno.execPath()} again with fewer permissions`);
+}
+
+function openLibrary() {
+  try {
+    return Deno.dlopen(C_LIBRARY, {
+      execv: { parameters: ["buffer", "buffer"], result: "i32" },
+    });
+  } catch (error) {
+    throw new EnsembleError(
+      `cannot start again with fewer permissions, which takes ${C_LIBRARY}: ${
+        (error as Error).message
+      }`,
+      { cause: error },
+    );
+  }
 }
