@@ -6,6 +6,7 @@
 import { getLogger, inspectLogger, type LogRecord, type Sink } from "npm:@logtape/logtape@^2.4.2";
 import type { ServerId } from "../actor/server_id.ts";
 import { writeErrors } from "./command_output.ts";
+import { EnsembleError } from "../errors.ts";
 import { LogFile } from "./log_file.ts";
 import { formatRecord } from "./log_format.ts";
 import {
@@ -140,6 +141,12 @@ class Loss {
 function openLog(file: string, server: ServerId | undefined): LogFile {
   if (file !== "-" || server === undefined) return new LogFile(file);
   const directory = serverDirectory(server);
-  Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
-  return new LogFile(`${directory}/${SERVER_LOG}`);
+  const path = `${directory}/${SERVER_LOG}`;
+  try {
+    Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const { message } = error as Error;
+    throw new EnsembleError(`cannot write the log file ${path}: ${message}`, { cause: error });
+  }
+  return new LogFile(path);
 }

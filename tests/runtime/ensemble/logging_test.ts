@@ -120,16 +120,23 @@ Deno.test("startLogging refuses options that mean nothing, and files that cannot
 
 Deno.test("startLogging writes each record at once, to standard error or the server's own file", async () => {
   using ensemble = new TemporaryEnsemble();
-  const { stderr } = await ensemble.evaluate(`
+  const { stdout, stderr } = await ensemble.evaluate(`
     import { getLogger } from "npm:@logtape/logtape@^2.4.2";
     import { startLogging } from "${LOGGING}";
     startLogging();
     getLogger("a").info("1");
     startLogging({ file: "-" }, "httpd1");
     getLogger("a").info("2");
+    Deno.env.set("GERBIL_PATH", "/dev/null");
+    try {
+      startLogging({ file: "-" }, "httpd1");
+    } catch ({ name, message }) {
+      console.log(name, message);
+    }
     Deno.kill(Deno.pid, "SIGKILL");
   `);
   assert.match(stderr, /^\S+Z INFO a: 1\n$/);
+  assert.match(stdout, /^EnsembleError cannot write the log file \/dev\/null\/ensemble\/.*\/log: /);
   const log = await Deno.readTextFile(`${ensemble.gerbilPath}/ensemble/server/httpd1/log`);
   assert.match(log, /^\S+Z INFO a: 2\n$/);
 });
