@@ -69,14 +69,3 @@ export class AuthorizationError extends EnsembleError {}
 
 /** Bytes from the wire, or a value on its way there, break the protocol. */
 export class ProtocolError extends EnsembleError {}
-
-/**
- * Whether an error was thrown on purpose, to refuse a request or to say why it cannot be done. Its message says all:
- * its stack would tell of the code that checks, and not of one that failed.
- */
-export function isRefusal(error: unknown): error is EnsembleError {
-  return error instanceof EnsembleError && !FAILURES.some((kind) => error instanceof kind);
-}
-
-/** These tell the code that they reach of a failure elsewhere. */
-const FAILURES = [ActorError, TimeoutError, DisconnectedError, ProtocolError];

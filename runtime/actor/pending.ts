@@ -6,8 +6,8 @@
 import { inspectBounded, QUOTED_LENGTH, shorten } from "../bounded_text.ts";
 import { visibleText } from "../control_characters.ts";
 import { reportThrown } from "../error_report.ts";
-import { ActorError, isRefusal, type Silence, TimeoutError } from "../errors.ts";
-import { describeThrown, MAX_THROWN_LENGTH } from "../thrown.ts";
+import { ActorError, type Silence, TimeoutError } from "../errors.ts";
+import { describeThrown, isRefusal, MAX_THROWN_LENGTH } from "../thrown.ts";
 import { Deadline, Deadlines } from "./deadlines.ts";
 import type { Envelope } from "./envelope.ts";
 import type { ActorRef } from "./ref.ts";

@@ -4,8 +4,7 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import { isRefusal } from "../errors.ts";
-import { asError, describeThrown } from "../thrown.ts";
+import { asError, describeThrown, isRefusal } from "../thrown.ts";
 import type { ActorBody } from "./actor.ts";
 import { type Case, isPromise, onPing, onShutdown, onUnexpected } from "./cases.ts";
 import { type Envelope, reply, replyFailure } from "./envelope.ts";
