@@ -9,7 +9,7 @@ import { readAdminPublicKey } from "../runtime/ensemble/admin_key.ts";
 import { readCookie } from "../runtime/ensemble/cookie.ts";
 import { locateServers } from "../runtime/ensemble/server_locations.ts";
 import { DisconnectedError, UnknownServerError } from "../runtime/errors.ts";
-import { readOwnTls } from "../runtime/pki/own_tls.ts";
+import { readOwnTls } from "../runtime/ensemble/own_tls.ts";
 import { ActorServer } from "../runtime/server/actor_server.ts";
 import { CONSOLE_ID } from "../runtime/server/certified.ts";
 import { startLogging } from "../runtime/ensemble/logging.ts";

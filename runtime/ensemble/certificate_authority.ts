@@ -10,6 +10,7 @@ import { EnsembleError } from "../errors.ts";
 import {
   type CertifiedKey,
   createIssuing,
+  createRevocationList,
   createRoot,
   domainOf,
   KEY_ALGORITHM,
@@ -25,7 +26,6 @@ import {
 } from "./paths.ts";
 import { decodePem, encodePem } from "./pem.ts";
 import { readRegularFile, readSecretFile } from "./regular_file.ts";
-import { createRevocationList } from "./certificate_profile.ts";
 import { syncDirectoryOf, writeWhole } from "./whole_file.ts";
 import { X509Certificate } from "./x509.ts";
 

@@ -6,7 +6,12 @@
 import type { ServerId } from "../actor/server_id.ts";
 import { EnsembleError } from "../errors.ts";
 import { readAuthority, readAuthorityFile } from "./certificate_authority.ts";
-import { type CertifiedKey, createServerCertificate, domainOf } from "./certificate_profile.ts";
+import {
+  type CertifiedKey,
+  createRevocationList,
+  createServerCertificate,
+  domainOf,
+} from "./certificate_profile.ts";
 import { daysFromNow, DEFAULT_DAYS } from "./certificate_validity.ts";
 import { withFileLock } from "./file_lock.ts";
 import { type Host, hostsOf } from "./host_name.ts";
@@ -19,7 +24,6 @@ import {
 import { authorityLockPath, authorityPaths, serverDirectory, serverTlsPaths } from "./paths.ts";
 import { encodePem } from "./pem.ts";
 import { readRegularFile } from "./regular_file.ts";
-import { createRevocationList } from "./certificate_profile.ts";
 import { writeWhole } from "./whole_file.ts";
 
 /** Options of {@linkcode issueCertificates}. */

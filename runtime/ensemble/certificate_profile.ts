@@ -1,5 +1,6 @@
 /**
- * What the certificates of an ensemble look like: the root's, the issuing authority's, the servers'.
+ * What the certificates of an ensemble look like: the root's, the issuing authority's, the servers', and the list of
+ * those that are revoked.
  *
  * @see RFC 5280, 4.2 for the extensions
  * @module

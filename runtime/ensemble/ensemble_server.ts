@@ -23,7 +23,6 @@ import {
   UnitStore,
 } from "../code/unit_store.ts";
 import { EnsembleError } from "../errors.ts";
-import { readOwnTls } from "../pki/own_tls.ts";
 import { ActorServer } from "../server/actor_server.ts";
 import type { Capabilities } from "../server/capabilities.ts";
 import type { Heartbeat } from "../server/connection.ts";
@@ -39,6 +38,7 @@ import { actorsShare, DEFAULT_GRACE, requireGrace } from "./grace.ts";
 import { guardLoader, LoaderSwitch } from "./guarded_loader.ts";
 import type { LogOptions } from "./log_options.ts";
 import { startLogging, stopLogging } from "./logging.ts";
+import { readOwnTls } from "./own_tls.ts";
 import { serverDirectory, socketPath } from "./paths.ts";
 import { holdServerDirectory } from "./server_directory.ts";
 import { locateServers } from "./server_locations.ts";

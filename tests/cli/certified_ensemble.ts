@@ -7,11 +7,11 @@ import { sealCheaply } from "../cheap_passphrase.ts";
 import {
   type CertifiedKey,
   createIssuing,
+  createRevocationList,
   createRoot,
 } from "../../runtime/ensemble/certificate_profile.ts";
 import { daysFromNow, DEFAULT_DAYS } from "../../runtime/ensemble/certificate_validity.ts";
 import { encodePem } from "../../runtime/ensemble/pem.ts";
-import { createRevocationList } from "../../runtime/ensemble/certificate_profile.ts";
 import { type Outcome, TemporaryEnsemble } from "../temporary_ensemble.ts";
 
 /** The passphrase of the authority. */

@@ -5,12 +5,12 @@ import { parseServerId } from "../../../runtime/actor/server_id.ts";
 import {
   type CertifiedKey,
   createIssuing,
+  createRevocationList,
   createRoot,
   createServerCertificate,
 } from "../../../runtime/ensemble/certificate_profile.ts";
 import { daysFromNow } from "../../../runtime/ensemble/certificate_validity.ts";
 import { encodePem } from "../../../runtime/ensemble/pem.ts";
-import { createRevocationList } from "../../../runtime/ensemble/certificate_profile.ts";
 
 /** A root and the issuing authority below it. */
 export interface TestAuthority {

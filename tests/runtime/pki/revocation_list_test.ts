@@ -1,8 +1,11 @@
 import fc from "npm:fast-check@^4.10.2";
 import assert from "node:assert/strict";
-import { createIssuing, createRoot } from "../../../runtime/ensemble/certificate_profile.ts";
+import {
+  createIssuing,
+  createRevocationList,
+  createRoot,
+} from "../../../runtime/ensemble/certificate_profile.ts";
 import { decodePem } from "../../../runtime/ensemble/pem.ts";
-import { createRevocationList } from "../../../runtime/ensemble/certificate_profile.ts";
 import { X509Crl } from "../../../runtime/ensemble/x509.ts";
 import { InvalidInputError } from "../../../runtime/errors.ts";
 import { readRevocationList } from "../../../runtime/pki/revocation_list.ts";

@@ -1,11 +1,12 @@
 /**
- * Whether a server has TLS files. What reads certificates takes time to load, and few servers and consoles have any.
+ * The TLS files of a server, if it has some. The code that reads certificates takes time to load, and few servers and
+ * consoles need it.
  *
  * @module
  */
 import type { ServerId } from "../actor/server_id.ts";
-import { serverTlsPaths } from "../ensemble/paths.ts";
-import type { TlsFiles } from "../ensemble/tls_credentials.ts";
+import { serverTlsPaths } from "./paths.ts";
+import type { TlsFiles } from "./tls_credentials.ts";
 
 /**
  * Reads the TLS files of a server.
@@ -16,7 +17,7 @@ import type { TlsFiles } from "../ensemble/tls_credentials.ts";
 export async function readOwnTls(id: ServerId): Promise<TlsFiles | undefined> {
   const { certificate, key } = serverTlsPaths(id);
   if (!await isThere(certificate) && !await isThere(key)) return undefined;
-  const { TlsFiles } = await import("../ensemble/tls_credentials.ts");
+  const { TlsFiles } = await import("./tls_credentials.ts");
   return await TlsFiles.read(id);
 }
 
