@@ -20,7 +20,7 @@ export async function withFileLock<T>(path: string, action: () => Promise<T>): P
 /**
  * Takes the lock of a file, to be kept until it is disposed of or the process ends.
  *
- * @param options.note what the file says while it is locked.
+ * @param options.note text for the file, for those who find it locked.
  * @returns undefined when another process has it.
  * @throws {EnsembleError} when the file cannot be made.
  */
@@ -33,8 +33,12 @@ export async function takeFileLock(
     file.close();
     return undefined;
   }
-  await file.truncate();
-  await file.write(new TextEncoder().encode(note));
+  try {
+    await file.truncate();
+    await file.write(new TextEncoder().encode(note));
+  } catch {
+    // The disk is full. The lock holds without the note.
+  }
   return {
     [Symbol.dispose]() {
       // Closing is not enough: a process that is being started has the file, too, until its program runs.
