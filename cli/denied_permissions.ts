@@ -64,4 +64,4 @@ export const denyOption = () =>
     "--deny <permissions>",
     "permissions of Deno that main, and code that is loaded later, do without: read, write, net, env, run, " +
       "ffi, sys, import, or a part like write=/etc; what the server itself needs it keeps",
-  ).default<Denial[]>([], "()").argParser<Denial[]>(collecting(parseDenials));
+  ).default<Denial[]>([], "none").argParser<Denial[]>(collecting(parseDenials));

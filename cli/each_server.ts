@@ -16,8 +16,8 @@ export type NamedServers =
   /** All that have one of these. */
   | { readonly roles: readonly string[] };
 
-/** In how many servers the work is done at the same time: each takes a connection. */
-const AT_ONCE = 64;
+/** How many servers a command works in at the same time: each takes a connection. */
+export const AT_ONCE: number = 64;
 
 /** What a command does in each of its servers. */
 export interface ServerWork<Result> {

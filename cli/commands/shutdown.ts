@@ -14,7 +14,7 @@ import {
 import { Administrator } from "../administrator.ts";
 import { askYesOrNo } from "../confirmation.ts";
 import { withConsole } from "../console.ts";
-import { inEachServer, type NamedServers } from "../each_server.ts";
+import { AT_ONCE, inEachServer, type NamedServers } from "../each_server.ts";
 import { printError, printJson, printLine, printNotice } from "../output.ts";
 import type { PassphraseOptions } from "../passphrase.ts";
 import { explainSilence } from "../silent_server.ts";
@@ -26,9 +26,6 @@ import { DisconnectedError, EnsembleError, TimeoutError } from "../../runtime/er
 import { lookFor } from "../../runtime/server/liveness.ts";
 import { describeServer, type RegistryEntry } from "../../runtime/server/registry_entry.ts";
 import type { ClientOptions, OutputOptions } from "../options.ts";
-
-/** How many servers are shut down at the same time: each takes a connection. */
-const AT_ONCE = 64;
 
 /** Options of {@linkcode shutdown}. */
 export interface ShutdownOptions extends ClientOptions, OutputOptions, PassphraseOptions {

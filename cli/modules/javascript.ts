@@ -33,7 +33,7 @@ export interface JavaScriptOptions {
 }
 
 /** What swc throws: a plain object, not an error. Lines count from 1, columns from 0. */
-export interface Diagnostic {
+interface Diagnostic {
   code: string;
   message: string;
   startLine?: number;
@@ -91,7 +91,7 @@ export async function toJavaScript(
  * The JavaScript of an input of the REPL. Types become white space, so lines and columns stay; imports
  * stay too, for what is typed later.
  *
- * @throws {ModuleError} when the source does not parse: then its cause is a {@linkcode Diagnostic}.
+ * @throws {ModuleError} when the source does not parse.
  */
 export async function inputToJavaScript(source: string, path: string): Promise<JavaScript> {
   const javascript = await strip(source, path);

@@ -110,6 +110,7 @@ export class InputEditor {
   /** Nothing more comes from the terminal. */
   end(): void {
     this.#hasEnded = true;
+    this.#decoder.reset();
     this.#breakOff?.();
     this.#wake();
   }
