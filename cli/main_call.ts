@@ -14,18 +14,20 @@ const RUNTIME_DIRECTORY = new URL("../runtime/", import.meta.url).href;
  * Calls `main` with the arguments of a command line, and waits for its end.
  *
  * @param whose what its errors call it: `main of httpd_svc.ts`.
+ * @param hint what else a person should know when it fails.
  * @throws {EnsembleError} when it is no function, or it fails: with what it threw, and the place in the author's
  * files where that was.
  */
 export async function callMain(
   main: unknown,
-  { whose, args }: { whose: string; args: readonly string[] },
+  { whose, args, hint }: { whose: string; args: readonly string[]; hint?: string },
 ): Promise<void> {
   if (typeof main !== "function") throw new EnsembleError(`${whose} is no function`);
   try {
     await main(...args);
   } catch (thrown) {
-    throw new EnsembleError(`${whose} failed: ${describeFailure(thrown)}`, { cause: thrown });
+    const lines = [`${whose} failed: ${describeFailure(thrown)}`, ...hint ? [hint] : []];
+    throw new EnsembleError(lines.join("\n"), { cause: thrown });
   }
 }
 

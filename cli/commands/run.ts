@@ -48,7 +48,15 @@ export async function run(
     if (!exportsMain) return await runItself(server, { moduleId, program, args: mainArguments });
     const { namespace } = await server.load(loadRequest(program, operatorName()));
     lendServer("gxensemble run");
-    await callMain(namespace.main, { whose: `main of ${moduleId}`, args: mainArguments });
+    await callMain(namespace.main, {
+      whose: `main of ${moduleId}`,
+      args: mainArguments,
+      ...startsItself && {
+        hint:
+          `(the module asks for import.meta.main: as a program with its own command line, it is run by ` +
+          `deno run; gxensemble run calls its main with the arguments as they are)`,
+      },
+    });
   }, { ...options, denied: options.deny.map(formatDenial), log: logOptions(options) });
 }
 

@@ -36,7 +36,12 @@ Deno.test("run: main returns, throws, or is not there; or the program starts its
       1,
       /error: main of \S+ failed: no luck, at \S+throws\.ts:2:\d+\n {2}Caused by: "rain"\n$/,
     ],
-    ["rejects", "export const main = () => Promise.reject('no luck');", 1, /error: .*no luck/],
+    [
+      "rejects",
+      "export const main = () => Promise.reject('no luck');\nif (import.meta.main) main();",
+      1,
+      /error: .*no luck\n.*asks for import\.meta\.main: .* it is run by deno run/,
+    ],
     ["none", "export const nomain = 1;", 1, /error: \S+none\.ts exports no function main to run\n/],
     [
       "fails",
