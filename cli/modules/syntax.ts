@@ -134,7 +134,8 @@ const DENO_STACK = 1.8 * 1024 * 1024;
  */
 const DEMANDS: Partial<Record<AnyNode["type"], number>> = {
   ArrayExpression: 1870,
-  ArrayPattern: 514,
+  // Of parameters and assignments it is read as an array first.
+  ArrayPattern: 1870,
   ArrowFunctionExpression: 2602,
   BinaryExpression: 391,
   BlockStatement: 1301,

@@ -22,6 +22,7 @@ const KINDS: Record<string, (n: number) => string> = {
   template: (n) => `export default ${"`${".repeat(n)}1${"}`".repeat(n)};`,
   call: (n) => `const f = (x) => x;\nexport default ${"f(".repeat(n)}1${")".repeat(n)};`,
   chain: (n) => `const f = () => f;\nexport default () => f${"()".repeat(n)};`,
+  destructuring: (n) => `export default (${"[".repeat(n)}a${"]".repeat(n)}) => a;`,
   index: (n) => `const a = [0];\nexport default ${"a[".repeat(n)}0${"]".repeat(n)};`,
 };
 
