@@ -125,7 +125,7 @@ function replaceWrite(name: "stdout" | "stderr", output: PrintedOutput): void {
   if (!get) return;
   const write = (...[data, encodingOrDone, done]: WriteArguments) => {
     const encoding = typeof encodingOrDone === "string" ? encodingOrDone : "utf8";
-    output.print(typeof data === "string" ? Buffer.from(data, encoding) : data.slice());
+    output.print(typeof data === "string" ? Buffer.from(data, encoding) : data);
     const callback = typeof encodingOrDone === "function" ? encodingOrDone : done;
     if (callback) queueMicrotask(callback);
     return true;

@@ -19,6 +19,9 @@ const PATIENCE = 5_000;
 const MIN_RETRY = 1;
 const MAX_RETRY = 50;
 
+/** In what portions it is kept, in bytes: each line by itself would take several times its length. */
+const CHUNK_LENGTH = 65_536;
+
 const DESCRIPTORS = { stdout: 1, stderr: 2 } as const;
 
 const encoder = new TextEncoder();
@@ -60,13 +63,20 @@ function flushUntil(isEnough: () => boolean, all: StandardStream[], patience: nu
   return false;
 }
 
+/** A portion of what is kept: the bytes from `start` to `end`, and room for more. */
+interface Chunk {
+  readonly bytes: Uint8Array;
+  start: number;
+  end: number;
+}
+
 /**
  * A stream that is written to at once, and never throws nor waits for long: what it does not take is kept until it does.
  * What it cannot take is lost, and so is what comes when a lot is kept already and nobody reads.
  */
 export class StandardStream {
   readonly #writer: SyncWriter;
-  readonly #waiting: Uint8Array[] = [];
+  readonly #waiting: Chunk[] = [];
   #waitingBytes = 0;
   /** More has come than is kept: nothing more is, until all that waits is written. */
   #isFull = false;
@@ -84,7 +94,7 @@ export class StandardStream {
   }
 
   /**
-   * Writes a text, or bytes that nobody changes afterwards.
+   * Writes a text, or bytes.
    *
    * @returns why it is lost, wholly or in part; undefined when it was written, or will be.
    */
@@ -100,7 +110,15 @@ export class StandardStream {
     const hasRoom = () => !this.isWaiting || this.#waitingBytes + bytes.length <= MAX_WAITING;
     if (!this.#isFull && !hasRoom()) this.#isFull = !flushUntil(hasRoom, [this], STALL);
     if (this.#isFull) return new Error("nobody reads it");
-    this.#waiting.push(bytes);
+    const last = this.#waiting.at(-1);
+    if (last && last.bytes.length - last.end >= bytes.length) {
+      last.bytes.set(bytes, last.end);
+      last.end += bytes.length;
+    } else {
+      const chunk = new Uint8Array(Math.max(CHUNK_LENGTH, bytes.length));
+      chunk.set(bytes);
+      this.#waiting.push({ bytes: chunk, start: 0, end: bytes.length });
+    }
     this.#waitingBytes += bytes.length;
     this.#retryLater();
   }
@@ -118,17 +136,15 @@ export class StandardStream {
   /** Writes what waits, up to where the stream takes no more; says whether it took anything. */
   flush(): boolean {
     let tookSome = false;
-    while (this.#waiting.length > 0) {
-      const [bytes] = this.#waiting as [Uint8Array];
+    for (let chunk; (chunk = this.#waiting[0]) !== undefined;) {
+      const bytes = chunk.bytes.subarray(chunk.start, chunk.end);
       const { count, error } = writeReady(this.#writer, bytes);
       // What fails is lost, as it is in a write that fails at once.
       const done = error === undefined ? count : bytes.length;
       if (done > 0) tookSome = true;
       this.#waitingBytes -= done;
-      if (done < bytes.length) {
-        this.#waiting[0] = bytes.subarray(done);
-        break;
-      }
+      chunk.start += done;
+      if (done < bytes.length) break;
       this.#waiting.shift();
     }
     if (!this.isWaiting) this.#isFull = false;
@@ -139,7 +155,8 @@ export class StandardStream {
 /**
  * A descriptor of our own that never blocks, for all that may: a pipe, a terminal. The one that the process was
  * given stays as it is, since other processes have it too. Where there is no way to one, as for a socket, it is written
- * to as it is.
+ * to as it is. (Node says nothing of a write that fails after a part: on a terminal that shows nothing more, a part of one
+ * line may come twice.)
  */
 function openWriter(name: keyof typeof DESCRIPTORS): SyncWriter {
   const descriptor = DESCRIPTORS[name];

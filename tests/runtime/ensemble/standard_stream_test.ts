@@ -70,6 +70,23 @@ Deno.test("StandardStream loses what is too much for a reader that has stopped, 
   assert.equal(reader.text, `${line.repeat(16)}the end\n`);
 });
 
+Deno.test("StandardStream keeps bytes as they were written, in portions, whatever their lengths", () => {
+  const reader = new Reader();
+  const stream = new StandardStream(reader);
+  let expected = "";
+  for (let number = 0; number < 3_000; number++) {
+    const text = `${number}${"x".repeat(number % 100)}\n`;
+    const bytes = new TextEncoder().encode(text);
+    stream.write(bytes);
+    bytes.fill(0);
+    expected += text;
+  }
+  stream.write(`${"y".repeat(100_000)}\n`);
+  stream.write("z\n");
+  for (; stream.isWaiting; stream.flush()) reader.room = 1_234;
+  assert.equal(reader.text, `${expected}${"y".repeat(100_000)}\nz\n`);
+});
+
 Deno.test("StandardStream waits for a reader that is only slow, and loses nothing", () => {
   const reader = new Reader();
   const stream = new StandardStream({
