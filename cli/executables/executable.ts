@@ -20,8 +20,6 @@ export interface ExecutableOptions extends StageOptions {
   readonly entry: string;
   /** The file to write, which replaces one that is there. */
   readonly output: string;
-  /** Told what a person should know who has an executable made. */
-  readonly onNotice?: (message: string) => void;
   /** The platform; this one when absent. */
   readonly target?: Target | undefined;
   /** Whether the portable form is wanted, and not only where the other cannot be made. */

@@ -27,6 +27,8 @@ export interface ServerModule {
   readonly path: string;
   /** By what addresses the program imports the runtime, besides its name: all mean the one that `run` would give it. */
   readonly runtimeAddresses: readonly string[];
+  /** The files of its workers, which no bundle has. */
+  readonly workers: readonly string[];
 }
 
 /**
@@ -43,10 +45,11 @@ export async function writeServerModule(
 ): Promise<ServerModule> {
   const graph = await readModuleGraph(await ModuleReader.open(file));
   const { entry, units } = await assembleProgram(graph);
-  const order = evaluationOrder(entry, new Map(units.map((unit) => [unit.hash, unit]))).flat();
-  const [first, ...others] = order.toSorted((unit) => unit.hash === entry ? -1 : 0)
-    .filter(isPlainModule);
-  const modules = [first!, ...others];
+  const byHash = new Map(units.map((unit) => [unit.hash, unit]));
+  const others = evaluationOrder(entry, byHash).flat().filter((unit) =>
+    unit.hash !== entry && isPlainModule(unit)
+  );
+  const modules = [byHash.get(entry)!, ...others];
   await Deno.writeTextFile(
     join(directory, "modules.js"),
     [
@@ -73,7 +76,14 @@ async function main(...args) {
 Deno.exit(await runServer(main, ${JSON.stringify({ name, version })}));
 `,
   );
-  return { path, runtimeAddresses: runtimeAddresses(graph) };
+  return { path, runtimeAddresses: runtimeAddresses(graph), workers: workerFiles(graph) };
+}
+
+function workerFiles(graph: Map<string, SourceModule>): string[] {
+  const workers = [...graph.values()].flatMap(({ candidates }) =>
+    candidates.filter(({ type }) => type === "worker")
+  );
+  return [...new Set(workers.map(({ target }) => target.path))];
 }
 
 function runtimeAddresses(graph: Map<string, SourceModule>): string[] {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { RUNTIME_MODULE } from "../../runtime/code/library_table.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
@@ -22,6 +22,8 @@ import type { WorkDirectory } from "./work_directory.ts";
 export interface StageOptions {
   /** What the program is called; as its file is, when absent. */
   readonly name?: string;
+  /** Told what a person should know who has an executable made. */
+  readonly onNotice?: (message: string) => void;
   /** Modules that are bundled besides, for the program to hand out. */
   readonly entries?: readonly string[];
   /** Files and directories to put beside the program, in the place that they have beside its first module. */
@@ -86,6 +88,15 @@ export async function stageProgram(
     lazyBuiltins: options.lazyBuiltins ?? [],
   });
   const include = (options.include ?? []).map((path) => resolve(path));
+  const missing = (server?.workers ?? []).filter((path) =>
+    !include.some((each) => path === each || path.startsWith(`${each}/`))
+  );
+  if (missing.length > 0) {
+    options.onNotice?.(
+      `the modules of workers are not in the executable unless they are included: ` +
+        missing.map((path) => `--include ${relative(Deno.cwd(), path)}`).join(" "),
+    );
+  }
   await includeFiles(include, {
     from: dirname(entry),
     to: join(directory, dirname(first)),
