@@ -70,8 +70,6 @@ export class History {
  * that none writes to a file which another has put a shorter one in the place of.
  */
 async function openLocked(path: string): Promise<Deno.FsFile> {
-  const known = await Deno.stat(path).catch(() => undefined);
-  if (known?.isFifo) throw new Error("it is a named pipe");
   for (;;) {
     const file = await Deno.open(path, { read: true, append: true, create: true, mode: 0o600 });
     try {

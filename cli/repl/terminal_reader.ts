@@ -8,6 +8,7 @@ import { writeAll } from "../../runtime/ensemble/write_all.ts";
 import { TerminalState } from "../terminal_state.ts";
 import { InputEditor } from "./editor/input_editor.ts";
 import { PASTE_OFF, PASTE_ON } from "./editor/key_decoder.ts";
+import { stopForShell } from "./job_control.ts";
 import type { Completion } from "./name_completion.ts";
 
 /** Reads inputs from a terminal, and writes to it. */
@@ -40,15 +41,14 @@ export interface TerminalReaderOptions {
   interrupt(): void;
 }
 
-/** How soon the terminal is taken again when the process was not stopped, in ms. */
-const NOT_STOPPED = 50;
-
 /** A terminal on which inputs are edited. */
 export class EditingReader implements TerminalReader {
   readonly #editor: InputEditor;
   readonly #cleanup = new DisposableStack();
   #decoder = new TextDecoder();
   #hasTerminal = false;
+  /** Whether the signal is still to come that says that the process has gone on after Ctrl-Z. */
+  #hasContinued = false;
   readonly #onData = (bytes: Uint8Array) => {
     this.#editor.push(this.#decoder.decode(bytes, { stream: true }));
   };
@@ -105,17 +105,18 @@ export class EditingReader implements TerminalReader {
     this.#cleanup.dispose();
   }
 
-  /** Stops the process, as Ctrl-Z stops others. Where no shell could go on with it nothing happens. */
-  async #suspend(): Promise<void> {
+  /** Lets the shell have the terminal until it goes on with the process. */
+  #suspend(): void {
     this.release();
-    Deno.kill(Deno.pid, "SIGTSTP");
-    await new Promise((resolve) => setTimeout(resolve, NOT_STOPPED));
-    if (!this.#cleanup.disposed) this.take();
+    this.#hasContinued = stopForShell();
+    this.take();
   }
 
   /** The process goes on after something else has stopped it. */
   #continue(): void {
-    if (!this.#hasTerminal) return;
+    const isSeenTo = this.#hasContinued;
+    this.#hasContinued = false;
+    if (isSeenTo || !this.#hasTerminal) return;
     process.stdin.setRawMode(true);
     write(PASTE_ON);
     this.#editor.restore();

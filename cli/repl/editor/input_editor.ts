@@ -26,7 +26,7 @@ export interface InputEditorOptions extends Canvas {
   /** Called at Ctrl-C while no input is read. */
   interrupt(): void;
   /** Stops the program, at Ctrl-Z, until it goes on. */
-  suspend(): Promise<void>;
+  suspend(): void;
 }
 
 /** What a key does; what it gives ends the reading. */
@@ -269,9 +269,9 @@ export class InputEditor {
   }
 
   /** Lets the shell have the terminal. */
-  async #suspend(): Promise<void> {
+  #suspend(): void {
     this.#drawing.finish(this.#picture());
-    await this.#options.suspend();
+    this.#options.suspend();
   }
 
   /** Completes the name before the cursor; at a second time in a row shows what there is. */

@@ -69,6 +69,24 @@ Deno.test("Ctrl-D leaves the REPL, and the line that it stands on", async () => 
   assert.ok(raw.endsWith("rogue> \x1b[8G\r\n\x1b[?2004l"), JSON.stringify(raw));
 });
 
+Deno.test("Ctrl-Z gives the terminal to the shell, and what was typed is there again afterwards", async () => {
+  await using ensemble = await HostileEnsemble.start();
+  const { places } = ensemble;
+  const script = 'set -m; "$@"; echo stopped $(stty -a | grep -o " icanon"); fg';
+  const command = ["sh", "-c", script, "sh", ...places.program, "repl", "rogue"];
+  await using terminal = new Terminal(places, command);
+  await terminal.shows("rogue> ");
+  terminal.type("[\r");
+  await terminal.shows("... ");
+  terminal.type("\x1a");
+  await terminal.shows("stopped icanon");
+  await terminal.shows("rogue> [");
+  terminal.type("]\r");
+  await terminal.shows("result: 1");
+  terminal.type(",q\r");
+  assert.equal((await terminal.end()).code, 0);
+});
+
 Deno.test("a terminal that understands nothing is sent no control sequences", async () => {
   await using ensemble = await HostileEnsemble.start();
   const { places } = ensemble;

@@ -71,7 +71,7 @@ export class EditedTerminal implements Disposable {
       complete: () => Promise.resolve([[], ""]),
       isIncomplete,
       interrupt: () => this.interrupts++,
-      suspend: () => Promise.resolve(),
+      suspend: () => {},
       write: (text) => {
         this.written += text;
         this.#terminal.write(text);
