@@ -93,10 +93,11 @@ export async function commonJsModule(
       ]
       : [],
     "require$.cache = {};",
-    "export function load() {",
+    `export function load(${asksWhetherMain(text) ? "isMain" : ""}) {`,
     "  if (module$) return module$.exports;",
     `  const own = module$ = { exports: {}, id: ".", ${filename}loaded: false, children: [], paths: [] };`,
     "  own.require = require$;",
+    ...asksWhetherMain(text) ? ["  if (isMain) require$.main = own;"] : [],
     "  try {",
     `    commonjs$.call(own.exports, own.exports, require$, own, ${place});`,
     "    own.loaded = true;",
@@ -115,6 +116,11 @@ export async function commonJsModule(
     text: applyEdits(plain, edits) + tail,
     ...mappings && { mappings: editMappings(mappings, plain, edits) },
   };
+}
+
+/** Whether a text may have `require.main`, which stands for the module that the process was started for. */
+function asksWhetherMain(text: string): boolean {
+  return /\brequire\s*\.\s*main\b/.test(text);
 }
 
 /** What stands for the modules that a CommonJS module requires: their imports, and the cases of a `switch`. */
@@ -170,7 +176,7 @@ export async function commonJsFacade(
   });
   return [
     `import { load } from ${JSON.stringify(COMMON_JS + path)};`,
-    "const exported = load();",
+    `const exported = load(${asksWhetherMain(text) ? "import.meta.main" : ""});`,
     `export { exported as default, exported as "module.exports" };`,
     ...lines,
     "",

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
+import { buildProgram, loadRequest } from "../../../cli/modules/program.ts";
 import { load, openStore } from "./loaded_project.ts";
 import { TemporaryProject } from "./temporary_project.ts";
 
@@ -58,4 +59,25 @@ Deno.test("from another checkout what reads import.meta is new, with what import
   assert.equal(second.namespace.plain, first.namespace.plain);
   assert.deepEqual(second.loaded.map(({ module }) => module), ["here.ts", "main.ts"]);
   assert.deepEqual((await load(store, two.path("main.ts"))).loaded, []);
+});
+
+Deno.test("import.meta.main, and require.main, are of the module that a process was started for", async () => {
+  await using project = await TemporaryProject.make({
+    "deno.json": {},
+    "main.ts":
+      `import { main as other } from "./other.ts";\nexport const mains = [import.meta.main, other];`,
+    "other.ts": `export const main = import.meta.main;`,
+    "main.cjs": `const other = require("./other.cjs");\n` +
+      `exports.mains = [require.main === module, other.main];`,
+    "other.cjs": `exports.main = require.main === module;`,
+  });
+  for (const name of ["main.ts", "main.cjs"]) {
+    for (const asMain of [true, false]) {
+      const store = await openStore(project);
+      const program = await buildProgram(project.path(name));
+      await store.add(program.units);
+      const { namespace } = await store.load(loadRequest(program, "tester@host"), { asMain });
+      assert.deepEqual(namespace.mains, [asMain, false], name);
+    }
+  }
 });
