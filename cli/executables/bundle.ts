@@ -26,6 +26,8 @@ export interface BundleOptions {
   readonly directory: string;
   /** An import map in place of the project's own: its path. */
   readonly importMap?: string;
+  /** Specifiers of what is not there, and may be missed when the program runs. */
+  readonly absent?: readonly string[];
   /**
    * Builtin modules such as `node:fs` that are loaded at their first use wherever only their default is
    * imported. Nothing of them may be used while modules are evaluated.
@@ -46,7 +48,7 @@ export async function bundleProgram(
   entries: readonly [string, ...string[]],
   options: BundleOptions,
 ): Promise<string> {
-  const { deno, signal, project, directory, importMap } = options;
+  const { deno, signal, project, directory, importMap, absent = [] } = options;
   if (/\.(?:jsonc?|html?)$/.test(entries[0])) throw noModule(entries[0]);
   const { success, said } = await runDeno(deno, [
     "bundle",
@@ -54,7 +56,7 @@ export async function bundleProgram(
     "--platform=deno",
     "--code-splitting",
     "--allow-import",
-    ...OPTIONAL_PACKAGES.map((name) => `--external=${name}`),
+    ...[...OPTIONAL_PACKAGES, ...absent].map((name) => `--external=${name}`),
     ...importMap === undefined ? [] : [`--import-map=${importMap}`],
     `--outdir=${directory}`,
     ...entries,

@@ -9,6 +9,7 @@ import { RUNTIME_MODULE } from "../../runtime/code/library_table.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { ModuleError } from "../../runtime/code/module_error.ts";
 import { findEntryPoint } from "../modules/entry_point.ts";
+import { findDanglingImports } from "../modules/module_graph.ts";
 import { parseJson } from "../modules/json.ts";
 import { findProject, type Project } from "../modules/project.ts";
 import { bundleProgram } from "./bundle.ts";
@@ -85,6 +86,7 @@ export async function stageProgram(
     directory,
     project: project.directory ?? dirname(entry),
     ...!isMapped && { importMap },
+    absent: await findDanglingImports(entry),
     lazyBuiltins: options.lazyBuiltins ?? [],
   });
   const include = (options.include ?? []).map((path) => resolve(path));

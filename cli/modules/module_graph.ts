@@ -90,6 +90,8 @@ export interface SourceModule extends JavaScript, Pick<ModuleImports, "metaPrope
   resolved: ResolvedSpecifier[];
   /** What is wrong with modules that an `import()` leads to: it fails when it runs. */
   failures: ModuleError[];
+  /** The specifiers of those that lead nowhere. */
+  dangling: string[];
   /** Whether its evaluation may pause. */
   pauses: boolean;
 }
@@ -216,8 +218,8 @@ export class ModuleReader {
       ? findComputedImports(own, literal)
       : [];
     const leading = new Set(resolved.map(({ keyword }) => keyword));
-    const dangling = imports.flatMap(({ keyword }) =>
-      keyword === undefined || leading.has(keyword) ? [] : keyword
+    const dangling = imports.filter(({ keyword }) =>
+      keyword !== undefined && !leading.has(keyword)
     );
     const workers = own && javascript.text.includes("Worker") ? findWorkers(own) : [];
     return {
@@ -226,7 +228,7 @@ export class ModuleReader {
       path,
       imports: resolved,
       metaProperties,
-      computedImports: [...computed.map(({ keyword }) => keyword), ...dangling],
+      computedImports: [...computed, ...dangling].map(({ keyword }) => keyword!),
       workers: workers.map(({ keyword }) => keyword),
       candidates: [...computed, ...workers].flatMap((each) =>
         this.#candidates(each, path, locate(each.keyword))
@@ -235,6 +237,7 @@ export class ModuleReader {
         ? findResolved(own).flatMap((each) => this.#mapped(each, path))
         : [],
       failures,
+      dangling: dangling.map(({ specifier }) => specifier),
       pauses: mayPause(javascript.text, syntax),
     };
   }
@@ -388,6 +391,24 @@ export async function readModuleGraph(
   return graph;
 }
 
+/**
+ * The specifiers by which the program of the module in `file` imports late what is not there, as optional
+ * modules are, and nothing that is; none where the program cannot be read.
+ */
+export async function findDanglingImports(file: string): Promise<string[]> {
+  try {
+    const sources = [...(await readModuleGraph(await ModuleReader.open(file))).values()];
+    const leading = new Set(
+      sources.flatMap(({ imports }) => imports.map(({ specifier }) => specifier)),
+    );
+    const dangling = new Set(sources.flatMap((source) => source.dangling));
+    return [...dangling.difference(leading)];
+  } catch (error) {
+    if (error instanceof ModuleError) return [];
+    throw error;
+  }
+}
+
 /** A module that fails with the reason why it could not be shipped, as in Deno. */
 function failingModule({ module, path, type }: ModuleTarget, error: ModuleError): SourceModule {
   const message = JSON.stringify(error.message);
@@ -405,6 +426,7 @@ function failingModule({ module, path, type }: ModuleTarget, error: ModuleError)
     candidates: [],
     resolved: [],
     failures: [error],
+    dangling: [],
     pauses: false,
   };
 }

@@ -102,7 +102,10 @@ export class UnitInstances {
   async evaluate(hash: string): Promise<ModuleNamespace> {
     const order = evaluationOrder(hash, this.#units)
       .filter(([first]) => !this.#namespaces.has(first!.hash));
-    if (order.length > 0) await this.#writeFiles(importedUnits(hash, this.#units));
+    if (order.length > 0) {
+      const imported = importedUnits(hash, this.#units);
+      await this.#writeFiles(imported.filter(({ hash }) => !this.#namespaces.has(hash)));
+    }
     const groups = order.map((group) =>
       group.map((unit): Member => ({ unit, module: this.#modules.get(unit.hash)! }))
     );

@@ -112,8 +112,9 @@ Deno.test("a program whose project says nothing of the runtime gets a whole one"
     "main.ts",
     `
     import { callWithEnsembleServer, parseServerId } from "@gxensemble/ensemble";
+    const { hello } = await import("./optional.ts").catch(() => ({ hello: "hello " }));
     await callWithEnsembleServer(parseServerId("alone"), async (server) => {
-      server.serve("greeter", { greet: ({ name }: { name: string }) => "hello " + name });
+      server.serve("greeter", { greet: ({ name }: { name: string }) => hello + name });
       await server.stopped;
     });
   `,

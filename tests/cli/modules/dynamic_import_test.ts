@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { basename } from "node:path";
 import { buildProgram } from "../../../cli/modules/program.ts";
+import { findDanglingImports } from "../../../cli/modules/module_graph.ts";
 import { load, openStore } from "./loaded_project.ts";
 import { TemporaryProject } from "./temporary_project.ts";
 
@@ -157,4 +158,20 @@ Deno.test("what an import() leads to is missed when it runs, and not before", as
   }
   await assert.rejects((namespace.late as Late[]).at(-2)!(), { name: "SyntaxError" });
   await assert.rejects((namespace.late as Late[]).at(-1)!(), /node:nosuch/);
+});
+
+Deno.test("findDanglingImports gives what is imported late and is not there", async () => {
+  await using project = await TemporaryProject.make({
+    "deno.json": {},
+    "main.ts": `import "./below/part.ts";\nimport "./there.ts";\n` +
+      `await import("./local.ts"); await import("optional"); await import("./other.ts");\n`,
+    "there.ts": `export {};\n`,
+    // Of two modules of one specifier one is there.
+    "below/part.ts": `await import("./other.ts"); await import("./there.ts");\n`,
+    "below/other.ts": `export {};\n`,
+  });
+  const dangling = await findDanglingImports(project.path("main.ts"));
+  assert.deepEqual(dangling.sort(), ["./local.ts", "optional"]);
+  await project.write("main.ts", "const = 1;");
+  assert.deepEqual(await findDanglingImports(project.path("main.ts")), []);
 });

@@ -253,7 +253,7 @@ Deno.test("a unit keeps the author's file that it came with first", () =>
   }));
 
 Deno.test("UnitStore.adopt makes compiled modules the instances of their units", () =>
-  withStore(async (store) => {
+  withStore(async (store, directory) => {
     const leaf = await unitOf("leaf.ts", "export const made = {};");
     const other = await unitOf("leaf.ts", "export const made = 1;");
     const upper = await unitOf("upper.ts", `export { made } from "${unitSpecifier(leaf.hash)}";`);
@@ -274,6 +274,8 @@ Deno.test("UnitStore.adopt makes compiled modules the instances of their units",
     assert.equal(whole.namespace.made, namespace.made);
     assert.deepEqual(whole.already.map(({ module }) => module), ["leaf.ts"]);
     assert.deepEqual(store.missing([leaf.hash]), []);
+    const files = [...Deno.readDirSync(directory)].map(({ name }) => name);
+    assert.ok(!files.some((name) => name.startsWith("leaf-")), files.join());
     const anew = await store.load({ ...request([leaf]), rerun: true });
     assert.deepEqual(anew.namespace.made, {});
     const later = await unitOf("later.ts", `export * from "${unitSpecifier(leaf.hash)}";`);
