@@ -7,7 +7,7 @@ import { explainParts } from "../runtime/error_report.ts";
 import { EnsembleError } from "../runtime/errors.ts";
 import { describeThrown } from "../runtime/thrown.ts";
 
-/** Where what programs call is, and not what they are. */
+/** The runtime, which programs call: its frames are not where a program failed. */
 const RUNTIME_DIRECTORY = new URL("../runtime/", import.meta.url).href;
 
 /**

@@ -314,9 +314,9 @@ function addCookieCommand(program: CommandUnknownOpts): void {
     });
 }
 
-/** What generates something has no result but with `--view`. */
+/** A command that generates something has a result only with `--view`. */
 function refuseJson({ json }: OutputOptions, command: string): void {
-  if (json) throw new UsageError("--json is of --view", `gxensemble help ${command}`);
+  if (json) throw new UsageError("--json only goes with --view", `gxensemble help ${command}`);
 }
 
 function addAuthorizationCommands(program: CommandUnknownOpts): void {

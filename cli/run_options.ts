@@ -40,8 +40,8 @@ export type RunDefaults = Pick<
 >;
 
 /**
- * Adds the options to a command. Roles and places to listen at that are given are added to the program's own, all else
- * takes the place of it.
+ * Adds the options to a command. Roles and addresses to listen at that are given are added to the program's own; all
+ * other options replace what the program says.
  */
 export function addRunOptions(command: Command, defaults: RunDefaults = {}) {
   const { roles, listen, announce, registry, grace, log } = defaults;
@@ -49,24 +49,26 @@ export function addRunOptions(command: Command, defaults: RunDefaults = {}) {
   const addresses = (list: readonly Address[]) => list.map(formatAddressUrl).join(",");
   return command.passThroughOptions()
     .addOption(logOption(level))
-    .addOption(standing(logFileOption(), { value: file, text: file }))
-    .addOption(standing(listenOption(), listen && { value: [...listen], text: addresses(listen) }))
-    .addOption(standing(announceOption(), announce && { text: addresses(announce) }))
-    .addOption(standing(registryOption(), registry && { text: addresses(registry) }))
+    .addOption(withDefault(logFileOption(), { value: file, text: file }))
     .addOption(
-      standing(
+      withDefault(listenOption(), listen && { value: [...listen], text: addresses(listen) }),
+    )
+    .addOption(withDefault(announceOption(), announce && { text: addresses(announce) }))
+    .addOption(withDefault(registryOption(), registry && { text: addresses(registry) }))
+    .addOption(
+      withDefault(
         rolesOption(),
         roles && { value: [...roles], text: formatNotation(roles.map(symbol)) },
       ),
     )
-    .addOption(standing(logFormatOption(), { value: format, text: format }))
-    .addOption(standing(graceOption(), { value: grace, text: grace && `${grace / 1000}` }))
+    .addOption(withDefault(logFormatOption(), { value: format, text: format }))
+    .addOption(withDefault(graceOption(), { value: grace, text: grace && `${grace / 1000}` }))
     .addOption(noLoaderOption())
     .addOption(denyOption());
 }
 
-/** An option that stands for something else, where it is not given. */
-function standing<Own extends Option>(
+/** An option with another default, if there is one. */
+function withDefault<Own extends Option>(
   option: Own,
   { value, text }: { value?: unknown; text?: string | number | undefined } = {},
 ): Own {

@@ -20,8 +20,8 @@ export interface RunServerOptions extends Omit<StartServerOptions, "signal"> {
  * of `gxensemble run`, logs as that does, and stops on the same signals. `main` is called as there: with the
  * arguments, once the server is in the registry; `currentServer()` is the server.
  *
- * Roles and places to listen at that the command line has are added to those of `options`; all else that it has takes the
- * place of what they say.
+ * Roles and addresses to listen at on the command line are added to those of `options`; everything else on it
+ * replaces what `options` says.
  *
  * @returns the exit code: 0 done, 1 failed, 2 wrong usage; the reason is on standard error.
  *

@@ -4,7 +4,7 @@
  * @module
  */
 
-// Asked first, and without types, for the rest does not even load in other runtimes.
+// First, and without types: the rest does not even load in other runtimes.
 const platform = globalThis.Deno
   ? Deno.build.os
   : globalThis.process.versions.bun === undefined
@@ -23,7 +23,7 @@ if (platform === "Node.js" || platform === "Bun") {
   );
   Deno.exit(1);
 } else if (import.meta.main) {
-  // First, as it cannot be found out for long what is to be ignored.
+  // First: Deno soon hides which signals the process was started to ignore.
   const { keepIgnoringHangup } = await import("../runtime/ensemble/hangup.ts");
   keepIgnoringHangup();
   const { runCommandLine } = await import("./command_line.ts");

@@ -71,7 +71,7 @@ export function parseGerbilPath(text: string): string {
   return resolve(text);
 }
 
-/** Gives a command `--gerbil-path`, which stands for the environment variable from before the command runs on. */
+/** Gives a command `--gerbil-path`, which sets the environment variable before the command runs. */
 export function addGerbilPath(command: CommandUnknownOpts): void {
   const option = new GlobalOption(
     "-G, --gerbil-path <dir>",

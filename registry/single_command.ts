@@ -13,7 +13,7 @@ import { writeErrors, writeOutput } from "../runtime/ensemble/command_output.ts"
 import { type Examples, helpFormat } from "./help_format.ts";
 import { addGerbilPath } from "./options.ts";
 
-/** What a program is besides its command. */
+/** What a program has besides its command. */
 export interface ProgramOptions {
   /** The arguments after the name of the program. */
   readonly args: readonly string[];

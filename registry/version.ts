@@ -34,7 +34,7 @@ export function formatVersion(program: string): string {
   return formatLines(program, configuration.version, runtimeVersions());
 }
 
-/** The same for a program that stands on this one, whose version need not be known. */
+/** The same for a program that is built on this one; its version may be unknown. */
 export function formatProgramVersion(program: string, version: string | undefined): string {
   return formatLines(program, version, [
     `gxensemble ${configuration.version}`,

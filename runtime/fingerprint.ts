@@ -1,10 +1,10 @@
 /**
- * Fingerprints of keys, secrets and certificates: what tells one from another and gives nothing of it away.
+ * Fingerprints of keys, secrets and certificates: they tell one from another and reveal nothing of it.
  *
  * @module
  */
 
-/** How many digits of a fingerprint people are shown: nobody makes another key whose fingerprint begins so. */
+/** How many digits of a fingerprint are shown: too many for anyone to make another key with the same ones. */
 const SHOWN_DIGITS = 16;
 
 /** The fingerprint of bytes: their SHA-256, in hex. */

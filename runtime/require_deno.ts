@@ -1,5 +1,6 @@
 /**
- * Fails where there is no Deno, and says what to do. It comes before all that fails there in other ways.
+ * Fails where there is no Deno, and says what to do. It is imported before the modules that would fail there in other
+ * ways.
  *
  * @module
  */

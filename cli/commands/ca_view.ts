@@ -13,9 +13,9 @@ import type { OutputOptions } from "../options.ts";
 import { printJson, printLine } from "../output.ts";
 
 /**
- * Prints what tells the authority and its certificates from others: from when until when each is good, and the
- * SHA-256 of its DER, `(root: "2026-01-02T03:04:05.000Z" "2036-01-02T03:04:05.000Z" "9f86d0...")`; of a certificate
- * what its server may do, too.
+ * Prints the authority and its certificates: the dates between which each is good, and the SHA-256 of its DER,
+ * `(root: "2026-01-02T03:04:05.000Z" "2036-01-02T03:04:05.000Z" "9f86d0...")`; of a certificate also what its server
+ * may do.
  */
 export async function caView(options: OutputOptions): Promise<void> {
   const { domain, root, issuing } = await readAuthority();

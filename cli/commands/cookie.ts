@@ -22,7 +22,9 @@ export async function cookie(options: CookieOptions): Promise<void> {
   printNotice(`the ensemble's cookie is in ${path}`);
 }
 
-/** Prints the SHA-256 of the cookie, by which two hosts can be told to have the same: `(cookie: "9f86d0..." "/path")`. */
+/**
+ * Prints the SHA-256 of the cookie, which shows whether two hosts have the same one: `(cookie: "9f86d0..." "/path")`.
+ */
 export async function viewCookie(options: OutputOptions): Promise<void> {
   const path = cookiePath();
   const fingerprint = await fingerprintOf(new Uint8Array(await readCookie()));

@@ -178,7 +178,7 @@ function isGiven(line: TypedLine, long: string): boolean {
   return [...line.given.keys()].some((option) => option.long === long);
 }
 
-/** The ensemble that the line names; without what is no address, or directory, yet. */
+/** The ensemble that the line names. What is not an address, or a directory, yet is left out. */
 function placeOf(line: TypedLine): Place {
   return {
     registry: valuesOf(line, "--registry", parseAddresses).flat(),

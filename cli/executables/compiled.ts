@@ -42,7 +42,7 @@ export async function writeCompiled(options: CompiledOptions): Promise<void> {
   const { success, said } = await runDeno(deno, [
     "compile",
     "--allow-all",
-    // What a server gives up nobody is to be asked for.
+    // A server that has given up a permission must not prompt for it.
     "--no-prompt",
     "--no-check",
     "--no-config",

@@ -30,7 +30,7 @@ const EXPORT_ALL = new Set(["__export", "__exportStar"]);
 export function findCommonJsExports(program: Program): CommonJsExports {
   const names = new Set<string>();
   const reexports = new Set<string>();
-  /** Getters that may do more than to give a value: what they export is not looked at. */
+  /** Names whose getters may do more than return a value: they are left out. */
   const uncertain = new Set<string>();
   const required = new Map<string, string>();
 

@@ -8,7 +8,7 @@ import { join, resolve } from "node:path";
 import { ModuleError } from "../../runtime/code/module_error.ts";
 import type { Configuration } from "./configuration.ts";
 
-/** What of a lock file counts here. */
+/** The part of a lock file that is used here. */
 interface LockFileText {
   /** Versions by specifiers with ranges: `"npm:ms@^2.1.0": "2.1.3"`. */
   specifiers?: Record<string, string>;

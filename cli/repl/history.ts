@@ -66,8 +66,8 @@ export class History {
 }
 
 /**
- * Opens the file and locks it until it is closed, so that two sessions do not write at the same time, and so
- * that none writes to a file which another has put a shorter one in the place of.
+ * Opens the file and locks it until it is closed, so that two sessions do not write at the same time, and so that
+ * none writes to a file that another has replaced with a shorter one.
  */
 async function openLocked(path: string): Promise<Deno.FsFile> {
   for (;;) {

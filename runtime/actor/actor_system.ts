@@ -43,7 +43,7 @@ export interface Route {
    */
   send(server: ServerId, envelope: Envelope): boolean;
 
-  /** What a message to a server waits for; undefined where nothing does. */
+  /** What a server has not answered yet, if it was asked: the connection, the handshake or a request. */
   silence?(server: ServerId): Silence | undefined;
 
   /** Whether whoever sent an envelope may do what takes a capability. Without it all may do everything. */
@@ -75,7 +75,7 @@ export class ActorSystem implements ActorHome {
   /**
    * Makes a system without actors; `route` leads to the other servers.
    *
-   * @param options.askTimeout how long `ask` waits where it is not told, in ms.
+   * @param options.askTimeout how long `ask` waits by default, in ms.
    */
   constructor(
     id: ServerId,
@@ -339,7 +339,7 @@ export class ActorSystem implements ActorHome {
     this.#asks.rejectAll(new DisconnectedError(`${this.id} is stopping`));
   }
 
-  /** Rejects an ask when its signal is aborted; gives what ends that. */
+  /** Rejects an ask when its signal is aborted. Returns a function that removes the listener. */
   #abortWith(signal: AbortSignal, nonce: number): () => void {
     const abort = () => this.#asks.reject(nonce, signal.reason);
     if (signal.aborted) abort();
@@ -418,15 +418,15 @@ export function answersAsk(replyTo: number | undefined): replyTo is number {
   return replyTo !== undefined && replyTo % 2 === 0;
 }
 
-/** What an ask rejects with, besides what its message or its signal makes of it. */
+/** The errors of asks that failed, or got no answer. */
 const OUTCOMES = [ActorError, TimeoutError, DisconnectedError];
 
 /**
- * The failure of an ask with the stack of the code that awaits it. Where the failure was made, in the code that takes
- * answers or in a timer, is of no use to it, and noting the place of each ask that succeeds would cost.
+ * The failure of an ask, with the stack of the code that awaits it. The stack of the timer, or of the code that takes
+ * answers, would not help there, and to capture a stack for each ask that succeeds would take time.
  */
 function atCallSite(reason: unknown, ask: ActorSystem["ask"]): unknown {
-  // Of a lost server many asks get the same.
+  // All asks of a lost server get the same error.
   const error = reason instanceof DisconnectedError ? copyOf(reason) : reason;
   if (OUTCOMES.some((kind) => error instanceof kind)) Error.captureStackTrace(error as Error, ask);
   return error;
@@ -441,7 +441,7 @@ function copyOf(reason: DisconnectedError): DisconnectedError {
   return copy;
 }
 
-/** The type of a request. One that does not let itself be looked at has none. */
+/** The type of a request; undefined for one that throws when it is looked at. */
 function typeOf(message: unknown): string | undefined {
   try {
     return messageType(message);

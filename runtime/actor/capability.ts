@@ -10,8 +10,8 @@ import { InvalidInputError } from "../errors.ts";
 export const MAX_CAPABILITIES = 32;
 
 /**
- * What the ensemble's own capabilities are called. Nothing takes the last four yet; they are known because
- * certificates, which name capabilities, outlive releases.
+ * The ensemble's own capabilities. Nothing requires the last four yet; they are reserved because certificates, which
+ * name capabilities, outlive releases.
  */
 export const KNOWN_CAPABILITIES = [
   "admin",
@@ -33,7 +33,7 @@ const MAX_LENGTH = 64;
  * Reads the name of a capability: one of {@linkcode KNOWN_CAPABILITIES}, or one of a program's own, such as
  * `jobs:run`: up to 64 small letters, digits and `-`, with a colon between two words.
  *
- * @throws {InvalidInputError} when the text is no such name, as one that is misspelt.
+ * @throws {InvalidInputError} when the text is neither, such as a misspelt one.
  */
 export function parseCapability(text: unknown): string {
   if (typeof text === "string" && isCapability(text)) return text;

@@ -44,7 +44,7 @@ export interface Failure {
   name: string;
   /** What failed and why. */
   message: string;
-  /** The error with its stack and causes, as text: of errors that were not thrown on purpose. */
+  /** The error with its stack and causes, as text; absent for errors that were thrown on purpose. */
   stack?: string;
 }
 
@@ -82,7 +82,7 @@ function toError(failure: unknown): ActorError {
   return error;
 }
 
-/** An error as it is at the other side, in name, message and stack. */
+/** An error with the name, message and stack that it has at the other side. */
 function remoteError(name: unknown, message: string, stack: string): Error {
   const error = new Error(message);
   const own = { configurable: true, writable: true };
@@ -95,12 +95,12 @@ function remoteError(name: unknown, message: string, stack: string): Error {
   });
 }
 
-/** A peer's text in an error: whoever prints the error has it on a terminal. */
+/** A peer's text for an error, shortened and without control characters: errors are printed on terminals. */
 function received(text: string, limit: number): string {
   return visibleText(shorten(text, limit));
 }
 
-/** Why there is no answer, where that is something else than that the actor asked gives none. */
+/** Says why there is no answer, unless it is the actor itself that gives none. */
 function whyOf(silence: Silence | undefined, { server: asked }: ActorRef): string {
   if (!silence) return "";
   const { server, stage, address } = silence;
@@ -121,7 +121,7 @@ export class PendingAsks {
   readonly #deadlines = new Deadlines<PendingAsk>((ask) => this.#expire(ask));
   readonly #silence: (server: ServerId) => Silence | undefined;
 
-  /** None yet; `silence` says what asks of a server wait for. */
+  /** Makes an empty set; `silence` says what a server has not answered yet. */
   constructor(silence: (server: ServerId) => Silence | undefined = () => undefined) {
     this.#silence = silence;
   }
@@ -131,7 +131,7 @@ export class PendingAsks {
     return this.#byNonce.size;
   }
 
-  /** Waits for the answer to a request of some type; `timeout` in ms, `Infinity` for none. */
+  /** Waits for the answer to a request. Errors name its `type`; `timeout` is in ms, `Infinity` for none. */
   wait(
     nonce: number,
     { dest, type, timeout }: { dest: ActorRef; type: string | undefined; timeout: number },

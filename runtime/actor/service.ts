@@ -46,9 +46,10 @@ export interface ServeOptions {
 }
 
 /**
- * Makes an actor body of an object of handlers. A handler that throws fails its request with that
- * reason, which is logged with its stack, and the service goes on. An {@linkcode EnsembleError}, and what a check
- * throws, refuses the request: that is logged in one line, at level DEBUG where the sender waits for the answer. Pings, shutdown and requests that it does not know are answered too.
+ * Makes an actor body of an object of handlers. A handler that throws fails its request with that reason, which is
+ * logged with its stack, and the service goes on. An {@linkcode EnsembleError}, and anything that a check throws,
+ * refuses the request; that is logged in one line, at level DEBUG when the sender waits for the answer. Pings,
+ * shutdown and requests that it does not know are answered too.
  *
  * @example A service and its typed client
  * ```ts
@@ -105,10 +106,10 @@ function answer(envelope: Envelope, value: unknown): void {
   if (envelope.replyExpected && !envelope.answered) reply(envelope, value);
 }
 
-/** How a request came to nothing. */
+/** How a request failed. */
 interface Outcome {
   type: string;
-  /** Whether its check has thrown, and not its handler. */
+  /** Whether its check threw, and not its handler. */
   refused?: boolean;
 }
 
@@ -118,8 +119,8 @@ function fail(envelope: Envelope, error: unknown, outcome: Outcome): void {
 }
 
 /**
- * Logs that a handler threw: the sender may not wait for an answer, or may not log it. That a request was refused is
- * the sender's affair where it waits.
+ * Logs a request that failed, since its sender may not wait for the answer, or not log it. A refusal that the sender
+ * waits for is only logged at level DEBUG.
  */
 function logFailure(envelope: Envelope, thrown: unknown, { type, refused }: Outcome): void {
   const { recipient, source, replyExpected } = envelope;

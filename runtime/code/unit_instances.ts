@@ -59,7 +59,7 @@ export class UnitInstances {
   readonly #namespaces = new Map<string, ModuleNamespace>();
   /** How often units were evaluated anew, after their first time. */
   readonly #reruns = new Map<string, number>();
-  /** The units whose first instances are a part of the executable, in no file of their own. */
+  /** The units whose instances are compiled into the executable, and have no files of their own. */
   readonly #compiled = new Set<string>();
   /** The unit that the process was started for. */
   #main: string | undefined;
@@ -117,9 +117,9 @@ export class UnitInstances {
   }
 
   /**
-   * Evaluates a unit anew that has been evaluated, and with it those of its import cycle. The new instances
-   * stand for the units from then on: what is evaluated later imports them. What imported the units before
-   * keeps the instances that it has, and so do these what they import.
+   * Evaluates a unit again, and with it the units of its import cycle. The new instances stand for the units from
+   * then on: what is evaluated later imports them. Units that imported the earlier instances keep those. The new
+   * instances import what is there already.
    *
    * @throws {ModuleError} at the author's file and line that fails; then nothing has changed.
    */

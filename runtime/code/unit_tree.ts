@@ -32,7 +32,10 @@ export function unitTree(entry: string, units: Units): Set<string> {
   return tree;
 }
 
-/** The units whose files are read when that of `entry` is: all that is imported by statements, in any way. */
+/**
+ * The units whose files are read when that of `entry` is: all that it imports by statements, deferred ones included,
+ * and all that those import.
+ */
 export function importedUnits(entry: string, units: Units): Unit[] {
   const imported = new Set([entry]);
   // A set gives what is added while it is gone through.

@@ -99,7 +99,7 @@ export async function revokeCertificates(
   });
 }
 
-/** The person may take a while to type the passphrase. */
+/** Makes sure that the authority was not replaced while the passphrase was typed. */
 async function requireCurrent({ certificate }: CertifiedKey): Promise<void> {
   const { issuing } = await readAuthority();
   if (issuing.serialNumber === certificate.serialNumber) return;

@@ -1,5 +1,5 @@
 /**
- * What a command writes on its standard output and standard error. It waits for whoever reads, as long as that takes.
+ * What a command writes on its standard output and standard error. It waits for the reader as long as that takes.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { writeAll } from "./write_all.ts";
 const encoder = new TextEncoder();
 
 /**
- * Writes a text on standard output. That its reader has stopped early is no failure.
+ * Writes a text on standard output. A reader that stopped early is no failure.
  *
  * @throws {EnsembleError} when it cannot be written, as on a full disk.
  */
@@ -28,7 +28,7 @@ export function writeOutput(text: string): void {
 /**
  * Writes a text on standard error, after what a server of this process has written there.
  *
- * @returns why it is lost: there is nobody to tell, and the command does its work.
+ * @returns why the text is lost, or undefined when it was written. The command goes on either way.
  */
 export function writeErrors(text: string): Error | undefined {
   const ofServer = openedStream("stderr");

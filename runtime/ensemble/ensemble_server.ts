@@ -86,7 +86,10 @@ export interface StartServerOptions {
    * started.
    */
   readonly signal?: AbortSignal | undefined;
-  /** What the process does without, of Deno's permissions: the server only tells. */
+  /**
+   * The permissions of Deno that the process does without, for {@linkcode EnsembleServer.denied}. The server does not
+   * take them away itself.
+   */
   readonly denied?: readonly string[];
   /** Starts actors that must be there before anything reaches the server. */
   readonly prepare?: (server: EnsembleServer) => void | Promise<void>;

@@ -11,7 +11,7 @@ import { isIgnored } from "./ignored_signals.ts";
  */
 export type HangupMeaning = "nothing" | "end" | "reread";
 
-/** Found out at once: a terminal that has closed is none any more. */
+/** Read when this module is loaded: a terminal that has closed does not count as one any more. */
 const startedOnTerminal = [Deno.stdin, Deno.stdout, Deno.stderr]
   .some((stream) => stream.isTerminal());
 
@@ -21,7 +21,7 @@ export function hangupMeaning(): HangupMeaning {
   return startedOnTerminal ? "end" : "reread";
 }
 
-/** Goes on ignoring SIGHUP in a process that was started to ignore it, to its end. */
+/** Keeps ignoring SIGHUP, to the end of the process, where it was started to ignore it. */
 export function keepIgnoringHangup(): void {
   if (hangupMeaning() === "nothing") Deno.addSignalListener("SIGHUP", ignore);
 }
@@ -33,5 +33,5 @@ export function onHangup(meaning: HangupMeaning, listener: () => void): Disposab
   return { [Symbol.dispose]: () => Deno.removeSignalListener("SIGHUP", listener) };
 }
 
-/** One function, which is listened with once, however often that is asked for. */
+/** One function: Deno registers it once, however often it is added. */
 function ignore(): void {}

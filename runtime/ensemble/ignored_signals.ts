@@ -2,8 +2,8 @@
  * Signals that a process was started to ignore, as `nohup` does it.
  *
  * Deno takes over SIGHUP, SIGINT and SIGTERM half a second after its own start, and any signal that is listened to.
- * From then on the system no longer knows what was ignored, and a signal that should be ignored ends the process.
- * So this is found out when this module is first evaluated, and the signal then has to be listened to, to no effect.
+ * From then on the system no longer knows what was ignored, and a signal that should be ignored ends the process. So
+ * this module reads it when it is first evaluated, and the signal then needs a listener that does nothing.
  *
  * @module
  */

@@ -20,7 +20,9 @@ const MAX_WORDS = 100;
 /** How many parts of a value are written as JSON; one that has more is written as text. */
 const MAX_JSON_PARTS = 100;
 
-/** How long the texts of a JSON record are in all, in UTF-16 code units; what comes then is cut to the second. */
+/**
+ * How long the texts of a JSON record are in all, in UTF-16 code units, and how much is left of each text after that.
+ */
 const MAX_JSON_LENGTH = 50_000;
 const MIN_JSON_LENGTH = 100;
 

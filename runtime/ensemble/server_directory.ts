@@ -32,10 +32,10 @@ export async function holdServerDirectory(id: ServerId): Promise<Disposable> {
   );
 }
 
-/** Which process a server is, as it noted itself. */
+/** The process of a server, as it wrote that into its lock. */
 export type ServerProcess = Pick<RegistryEntry, "pid" | "host" | "kernel">;
 
-/** The process that has the directory of a server, or had it last; undefined where none noted itself. */
+/** The process that has the directory of a server, or had it last; undefined where none is noted. */
 export async function readServerProcess(id: ServerId): Promise<ServerProcess | undefined> {
   try {
     return serverProcess(JSON.parse(await Deno.readTextFile(lockPath(id))));

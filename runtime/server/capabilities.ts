@@ -29,7 +29,7 @@ export const ADMIN = "admin";
 const FIRST_PENALTY = 250;
 const LONGEST_PENALTY = 8_000;
 
-/** Why a server does not elevate anybody that is without an administrator and speaks tls. */
+/** Why a server without an administrators' key elevates nobody over tls. */
 const GOES_BY_CERTIFICATES = "it has no administrators' public key, and goes by certificates alone";
 
 /** The length of a challenge, in bytes. */
@@ -337,8 +337,8 @@ export class Capabilities {
   }
 
   /**
-   * Names who is at work, as for {@linkcode Delegation.by}, by the strongest that it has proved: that it has the administrators' key, a certificate, or
-   * only that it is a running instance.
+   * Names who is at work, for {@linkcode Delegation.by} and the audit log, by the strongest proof that it gave: the
+   * administrators' key, a certificate, or only that it is a running instance.
    */
   grantor(session: Envelope["session"]): string {
     if (!(session instanceof Session)) return `instance:${fingerprint(this.#self.instance)}`;

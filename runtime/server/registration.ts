@@ -60,7 +60,7 @@ export function keepRegistered(entry: () => RegistryEntry): ActorBody {
   };
 }
 
-/** Has the entry of a server registered anew, by the actor that keeps it registered. */
+/** Tells the actor that keeps a server registered that the server's entry has changed. */
 export function announceChange(registration: Actor): void {
   registration.tell(registration, { type: CHANGED });
 }

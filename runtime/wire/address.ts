@@ -69,7 +69,7 @@ export function hostName(): string {
   return name ??= Deno.hostname();
 }
 
-/** Whether an address is none of a UNIX socket on a host of another name. */
+/** Whether an address may be on this host: it is not a UNIX socket of a host with another name. */
 export function isLocal(address: Address): boolean {
   return address.kind !== "unix" || address.host === hostName();
 }

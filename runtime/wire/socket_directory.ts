@@ -60,7 +60,8 @@ export function requirePrivateDirectory(directory: string): void {
       `others may enter ${directory}; make it yours alone with: chmod 700 ${directory}`,
     );
   }
-  // To look at / is to be permitted to read everything: a process that is not trusts what it was told to use.
+  // Looking at / takes the permission to read everything. A process without it trusts the directory that it was
+  // given.
   const mayLook = Deno.permissions.querySync({ name: "read", path: "/" }).state === "granted";
   if (uid !== null && mayLook) requireTrustedParents(directory, uid);
 }

@@ -20,7 +20,10 @@ import { listenUnix } from "./unix_listener.ts";
 
 /** Thrown when no stream can be opened to an address. */
 export class UnreachableError extends EnsembleError {
-  /** What is known for sure: nobody listens there, there is no such unix socket, or nobody accepts connections from it. */
+  /**
+   * What is known for sure: nobody listens there, there is no such unix socket, or its queue is full since nobody
+   * accepts connections.
+   */
   readonly why: "refused" | "no socket" | "full" | undefined;
 
   /** An error about an address. */

@@ -41,7 +41,7 @@ const WRONG: [string[], RegExp][] = [
   [["ca", "setup", "--domian", "x"], /^unknown option '--domian' \(Did you mean --domain\?\)$/],
   [["ca", "--view", "show"], /^ca --view takes no command$/],
   [["ca", "--json", "show"], /^--json comes after the command that it belongs to$/],
-  [["cookie", "--json"], /^--json is of --view$/],
+  [["cookie", "--json"], /^--json only goes with --view$/],
   [["admin", "-f", "--view"], /'-v, --view' cannot be used with option '-f, --force'$/],
   [["authorize", "a", "b", "shutdwn"], /"shutdwn": there are admin, shutdown, loader, .* a colon/],
   [["ca", "cert", "a", "--capabilities", "(admin shutdwn)"], /"shutdwn": there are admin, shut/],

@@ -61,7 +61,7 @@ function cellsOf(grapheme: string, column: number): Cell[] {
   return [...shown].map((character) => ({ shown: character, width: stringWidth(character) }));
 }
 
-/** How a line is shown that is as wide as it likes. */
+/** The cells of a line that is not wrapped. */
 export function* cells(line: string): Generator<Cell> {
   let column = 0;
   for (const grapheme of graphemes(line)) {

@@ -1,8 +1,8 @@
 /**
  * What a terminal sends, as keys and pastes.
  *
- * The keypress events of `node:readline` obey what stands in a paste, wait for half a second after Escape, and
- * are one for each character: a paste of 100 KB would be 100,000 of them.
+ * The keypress events of `node:readline` act on what is in a paste, wait for half a second after Escape, and come one
+ * for each character: a paste of 100 KB would be 100,000 of them.
  *
  * @see https://invisible-island.net/xterm/ctlseqs/ctlseqs.html
  * @module
@@ -44,7 +44,7 @@ export class KeyDecoder {
   #paste: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Starts without anything. */
+  /** Makes one that has taken nothing yet. */
   constructor({ take }: KeyDecoderOptions) {
     this.#take = take;
   }

@@ -195,7 +195,7 @@ Deno.test("the next server of a list, where a command takes several", async () =
   assert.deepEqual(await ask("ca", "cert", "a", ""), ["server", "a\t", "b\t"]);
 });
 
-Deno.test("somebody thought of what completes each argument and each value of an option", () => {
+Deno.test("each argument and each value of an option has a source that completes it", () => {
   for (const command of allCommands(createProgram())) {
     if (command.name() === "complete") continue;
     const takers = [...command.registeredArguments, ...command.options.filter(takesValue)];
