@@ -64,11 +64,8 @@ export async function stageProgram(
   const { signal } = work;
   const deno = await findDeno();
   const project = await findProject(entry);
-  const server = await serverModule(entry, {
-    name: options.name ?? basename(output),
-    project,
-    work,
-  });
+  const { name = basename(output), onNotice } = options;
+  const server = await serverModule(entry, { name, project, work, onNotice });
   const importMap = join(work.path, "import_map.json");
   const isMapped = !server &&
     project.importMap.resolve(RUNTIME_MODULE, pathToFileURL(entry).href);
@@ -94,7 +91,7 @@ export async function stageProgram(
     !include.some((each) => path === each || path.startsWith(`${each}/`))
   );
   if (missing.length > 0) {
-    options.onNotice?.(
+    onNotice?.(
       `the modules of workers are not in the executable unless they are included: ` +
         missing.map((path) => `--include ${relative(Deno.cwd(), path)}`).join(" "),
     );
@@ -120,7 +117,12 @@ export async function stageProgram(
  */
 async function serverModule(
   entry: string,
-  { name, project, work }: { name: string; project: Project; work: WorkDirectory },
+  { name, project, work, onNotice }: {
+    name: string;
+    project: Project;
+    work: WorkDirectory;
+    onNotice: StageOptions["onNotice"];
+  },
 ): Promise<ServerModule | undefined> {
   let entryPoint;
   try {
@@ -130,7 +132,15 @@ async function serverModule(
     if (error instanceof ModuleError) return undefined;
     throw error;
   }
-  if (entryPoint.startsItself) return undefined;
+  if (entryPoint.startsItself) {
+    if (entryPoint.asksRequire) {
+      onNotice?.(
+        `in an executable require.main is not ${entry}, and what depends on that does not run: export a ` +
+          "function main, or start from a module with import.meta.main",
+      );
+    }
+    return undefined;
+  }
   if (!entryPoint.exportsMain) {
     throw new EnsembleError(
       `${entry} has nothing to run: it exports no function main, and its top level does nothing`,

@@ -16,6 +16,8 @@ export interface EntryPoint {
    * `main` and its top level does something.
    */
   readonly startsItself: boolean;
+  /** Whether it is CommonJS that tells by `require.main` whether it is the program. */
+  readonly asksRequire: boolean;
 }
 
 /**
@@ -28,9 +30,12 @@ export async function findEntryPoint(file: string): Promise<EntryPoint> {
   const reader = await ModuleReader.open(file);
   const entry = await reader.readEntry();
   const exportsMain = await exports("main", entry, reader);
-  if (await asksWhetherMain(entry, reader)) return { exportsMain, startsItself: true };
-  if (exportsMain) return { exportsMain, startsItself: false };
-  return { exportsMain, startsItself: await doesSomething(entry, reader) };
+  const commonJs = commonJsImport(entry);
+  const asksRequire = commonJs !== undefined &&
+    await looksAtMain(await reader.read(commonJs.target, commonJs.location));
+  const startsItself = await asksWhetherMain(entry) ||
+    !exportsMain && await doesSomething(entry, reader);
+  return { exportsMain, startsItself, asksRequire };
 }
 
 async function exports(name: string, entry: SourceModule, reader: ModuleReader): Promise<boolean> {
@@ -86,13 +91,9 @@ function boundNames(pattern: Pattern): string[] {
   }
 }
 
-/**
- * Whether a module looks at `import.meta.main`, or hands `import.meta` to what may look at it; of CommonJS, whether it
- * looks at `require.main`.
- */
-async function asksWhetherMain(source: SourceModule, reader: ModuleReader): Promise<boolean> {
-  const commonJs = commonJsImport(source);
-  if (commonJs) return await asksRequire(await reader.read(commonJs.target, commonJs.location));
+/** Whether a module looks at `import.meta.main`, or hands `import.meta` to what may look at it. */
+async function asksWhetherMain(source: SourceModule): Promise<boolean> {
+  if (commonJsImport(source)) return false;
   if (source.metaProperties.length === 0) return false;
   const { program } = await parseModule(source.text, source.path);
   if (program === undefined) return true;
@@ -123,16 +124,17 @@ function isOfImport(node: AnyNode): boolean {
   return node.type === "MetaProperty" && node.meta.name === "import";
 }
 
-async function asksRequire({ text, path }: SourceModule): Promise<boolean> {
+/** Whether a module of CommonJS looks at `require.main`. */
+async function looksAtMain({ text, path }: SourceModule): Promise<boolean> {
   const { program } = await parseModule(text, path);
-  let asks = program === undefined;
+  let looks = program === undefined;
   if (program) {
     walkSyntax(program, (node) => {
-      asks ||= node.type === "MemberExpression" && nameOf(node.property) === "main" &&
+      looks ||= node.type === "MemberExpression" && nameOf(node.property) === "main" &&
         node.object.type === "Identifier" && node.object.name === "require";
     });
   }
-  return asks;
+  return looks;
 }
 
 /** The import of itself, as CommonJS, by which a module stands for one of CommonJS. */

@@ -32,6 +32,12 @@ const MODULES: Record<keyof typeof EXPECTED, (string | [text: string, entry: str
     [`exports.main = () => 1;`, "main.cjs"],
     [`module.exports = { main() { /* require.main */ } };`, "main.cjs"],
   ],
+  commonJs: [
+    [`exports.main = () => 1; if (require.main === module) exports.main();`, "main.cjs"],
+  ],
+  commonJsItself: [
+    [`if (require.main === module) console.log(1);`, "main.cjs"],
+  ],
   mainAndItself: [
     `export function main() {} if (import.meta.main) main();`,
     `export function main() {} if (import . meta ["main"]) main();`,
@@ -40,7 +46,6 @@ const MODULES: Record<keyof typeof EXPECTED, (string | [text: string, entry: str
     `export function main() {} const { url, ...rest } = import.meta; if (rest.main) main();`,
     `export function main() {} const meta = import.meta; if (meta.main) main();`,
     `export function main() {} function isMain(m: ImportMeta) { return m.main; } isMain(import.meta);`,
-    [`exports.main = () => 1; if (require.main === module) exports.main();`, "main.cjs"],
   ],
   itself: [
     `if (import.meta.main) console.log("one");`,
@@ -78,10 +83,12 @@ const MODULES: Record<keyof typeof EXPECTED, (string | [text: string, entry: str
 };
 
 const EXPECTED = {
-  main: { exportsMain: true, startsItself: false },
-  mainAndItself: { exportsMain: true, startsItself: true },
-  itself: { exportsMain: false, startsItself: true },
-  nothing: { exportsMain: false, startsItself: false },
+  main: { exportsMain: true, startsItself: false, asksRequire: false },
+  commonJs: { exportsMain: true, startsItself: false, asksRequire: true },
+  commonJsItself: { exportsMain: false, startsItself: true, asksRequire: true },
+  mainAndItself: { exportsMain: true, startsItself: true, asksRequire: false },
+  itself: { exportsMain: false, startsItself: true, asksRequire: false },
+  nothing: { exportsMain: false, startsItself: false, asksRequire: false },
 };
 
 for (const [kind, expected] of Object.entries(EXPECTED)) {
