@@ -55,7 +55,8 @@ export class SqliteStore implements RegistryStore {
 
   /**
    * Opens the database, and creates it and its directory where they do not exist. No other registry can open
-   * it until this one is closed; other programs can read it.
+   * it until this one is closed; other programs of this user can read it. Those of other users cannot: a database that
+   * they had access to is made private, with the files that belong to it.
    *
    * @throws {EnsembleError} naming the file, when it cannot be opened, another registry has it open, it is
    * damaged, belongs to another program, or was written by a newer version of this one.
@@ -66,6 +67,7 @@ export class SqliteStore implements RegistryStore {
       Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       const lock = lockDatabase(path);
       try {
+        makeFile(path);
         return [lock, openDatabase(path)];
       } catch (error) {
         lock[Symbol.dispose]();
@@ -148,6 +150,8 @@ function openDatabase(path: string): DatabaseSync {
     if (damage !== "ok") throw new EnsembleError(`it is damaged: ${damage}`);
     // Before anything is written: the file may be another program's.
     const version = readVersion(database);
+    // Before SQLite makes the log, which gets the permissions of the database.
+    makePrivate(path);
     // In WAL mode only FULL makes each commit wait for the disk; NORMAL would lose the last commits
     // with the power. https://www.sqlite.org/pragma.html#pragma_synchronous
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
@@ -159,6 +163,33 @@ function openDatabase(path: string): DatabaseSync {
   } catch (error) {
     database.close();
     throw error;
+  }
+}
+
+/** Makes an empty file for a new database, which SQLite would let everybody read. */
+function makeFile(path: string): void {
+  try {
+    Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }).close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  }
+}
+
+/**
+ * Takes what others may do with a database from them, and with its log, its shared memory and its lock.
+ *
+ * @see https://www.sqlite.org/tempfiles.html
+ */
+function makePrivate(path: string): void {
+  for (const file of ["", "-wal", "-shm", "-lock"].map((suffix) => `${path}${suffix}`)) {
+    try {
+      const { mode } = Deno.statSync(file);
+      if (mode !== null && (mode & 0o077) !== 0) Deno.chmodSync(file, 0o600);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) continue;
+      const why = (error as Error).message;
+      throw new EnsembleError(`others have access to ${file}, and that cannot be changed: ${why}`);
+    }
   }
 }
 

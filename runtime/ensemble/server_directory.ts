@@ -21,6 +21,7 @@ import { serverDirectory } from "./paths.ts";
 export async function holdServerDirectory(id: ServerId): Promise<Disposable> {
   const directory = serverDirectory(id);
   await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
+  await makePrivate(directory);
   const self: ServerProcess = { pid: Deno.pid, host: hostName(), kernel: ownKernel() };
   const lock = await takeFileLock(lockPath(id), { note: `${JSON.stringify(self)}\n` });
   if (lock) return lock;
@@ -30,6 +31,19 @@ export async function holdServerDirectory(id: ServerId): Promise<Disposable> {
       other ? `, ${other.pid} on host ${other.host},` : ""
     } is that server already, and uses ${directory}`,
   );
+}
+
+/** Takes what others may do with a directory from them. */
+async function makePrivate(directory: string): Promise<void> {
+  const { mode } = await Deno.stat(directory);
+  if (mode === null || (mode & 0o077) === 0) return;
+  try {
+    await Deno.chmod(directory, 0o700);
+  } catch (error) {
+    throw new EnsembleError(
+      `others may enter ${directory}, and that cannot be changed: ${(error as Error).message}`,
+    );
+  }
 }
 
 /** The process of a server, as it wrote that into its lock. */

@@ -45,7 +45,10 @@ export interface UnixAddress {
 export interface InternetAddress {
   /** Tells the kinds of addresses apart. */
   readonly kind: "tcp" | "tls";
-  /** A host name, an IPv4 address or an IPv6 address; the last without its brackets. */
+  /**
+   * A host name, an IPv4 address or an IPv6 address; the last without its brackets, and with the zone of a link-local
+   * one: `fe80::1%eth0`.
+   */
   readonly host: string;
   /** 0 to 65535; 0 lets a listening server take any free port and cannot be connected to. */
   readonly port: number;
@@ -165,7 +168,8 @@ function unixAddress(host: string, path: string, text: string): UnixAddress {
 
 function internetAddress(kind: "tcp" | "tls", endpoint: string, text: string): InternetAddress {
   const [, bracketed, name, digits] = /^(?:\[([^\]]*)\]|([^:]*)):(\d*)$/.exec(endpoint) ?? [];
-  const host = bracketed ?? name;
+  // RFC 6874 has the percent sign encoded in a URL.
+  const host = bracketed?.replace(/%25(?=[^\d])/, "%") ?? name;
   if (host === undefined || digits === undefined) {
     throw addressError(text, `host:port expected, an IPv6 host in brackets: [::1]:7000`);
   }
@@ -178,9 +182,13 @@ function internetAddress(kind: "tcp" | "tls", endpoint: string, text: string): I
   return { kind, host, port };
 }
 
-/** Asks the URL parser, which is built in, where `node:net` would first have to be loaded. */
+/**
+ * Asks the URL parser, which is built in, where `node:net` would first have to be loaded. It knows no zones: the name or
+ * number of an interface of this host (RFC 4007, 11).
+ */
 function isIPv6(host: string): boolean {
-  return /^[0-9A-Fa-f:.]+$/.test(host) && URL.canParse(`tcp://[${host}]`);
+  const [, address] = /^([0-9A-Fa-f:.]+)(?:%[\w.~-]{1,15})?$/.exec(host) ?? [];
+  return address !== undefined && URL.canParse(`tcp://[${address}]`);
 }
 
 function formatEndpoint(address: InternetAddress): string {

@@ -55,6 +55,12 @@ export interface TlsSource {
   onChange(callback: () => void): void;
 }
 
+/** Refuses an IPv6 address with a zone: `node:net` of Deno takes none. */
+function refuseZone(host: string): void {
+  if (!host.includes("%")) return;
+  throw new EnsembleError("tls takes no address with a zone: use another address of the host");
+}
+
 /**
  * Opens a stream to an address; the peer's certificate must be good, and name the host.
  *
@@ -64,6 +70,7 @@ export function connectTls(
   { host, port }: InternetAddress,
   options: { tls: TlsSource; signal: AbortSignal },
 ): Promise<ByteStream> {
+  refuseZone(host);
   const { promise, resolve, reject } = Promise.withResolvers<ByteStream>();
   const socket = connect({
     ...contextOf(options.tls),
@@ -100,6 +107,7 @@ export async function listenTls(
   const { tls, onRefused } = options;
   try {
     requireClientCertificates(Deno.version.deno);
+    refuseZone(address.host);
   } catch (error) {
     throw new EnsembleError(`cannot listen at ${formatAddressUrl(address)}: ${reasonOf(error)}`);
   }

@@ -6,6 +6,8 @@ import { parseServerId } from "../../runtime/actor/server_id.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { SqliteStore } from "../../registry/sqlite_store.ts";
 
+const OLD = new Uint8Array(32);
+
 const WRITER = fileURLToPath(new URL("./acknowledging_writer.ts", import.meta.url));
 
 /** Runs a test with the path of a database that does not exist yet. */
@@ -306,4 +308,24 @@ Deno.test("a path that cannot be written is refused", () =>
   withPath(async (path) => {
     await Deno.mkdir(path);
     assertRefused(path, /unable to open database file/);
+  }));
+
+Deno.test("a database is for its user alone, also when it was not before", () =>
+  withPath(async (path) => {
+    const files = ["", "-wal", "-shm", "-lock"].map((suffix) => `${path}${suffix}`);
+    const modes = () => files.map((file) => (Deno.statSync(file).mode! & 0o777).toString(8));
+    const store = new SqliteStore(path);
+    await store.put({ id: parseServerId("a"), instance: OLD, addresses: [], roles: [] });
+    assert.deepEqual(modes(), ["600", "600", "600", "600"]);
+    // As after a crash: the log is there.
+    const left = files.map((file) => Deno.readFileSync(file));
+    await store.close();
+    for (const [at, file] of files.entries()) {
+      Deno.writeFileSync(file, left[at]!);
+      Deno.chmodSync(file, 0o666);
+    }
+    const again = new SqliteStore(path);
+    assert.equal((await again.list({ limit: 2 })).length, 1);
+    assert.deepEqual(modes(), ["600", "600", "600", "600"]);
+    await again.close();
   }));

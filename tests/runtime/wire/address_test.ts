@@ -74,6 +74,11 @@ Deno.test("what is no address is refused with the reason", () => {
     ["tcp://a:-1", /host:port expected/],
     ["tcp://::1:80", /in brackets/],
     ["tcp://[::g]:80", /no host name or IP address/],
+    ["tcp://[fe80::1%]:80", /no host name or IP address/],
+    ["tcp://[fe80::1%a b]:80", /not an address/],
+    ["tcp://[fe80::1%0123456789abcdef]:80", /no host name or IP address/],
+    ["tcp://[a%eth0]:80", /no host name or IP address/],
+    ["tcp://10.0.0.1%eth0:80", /no host name or IP address/],
     ["tcp://a@b:80", /no host name or IP address/],
     ["((tcp: ", /without its/],
   ];
@@ -86,6 +91,15 @@ Deno.test("what is no address is refused with the reason", () => {
   }
 });
 
+Deno.test("a zone is read with the percent sign as it is, and as URLs encode it", () => {
+  const address = { kind: "tcp", host: "fe80::1%eth0", port: 2000 } as const;
+  for (const text of ["tcp://[fe80::1%eth0]:2000", "tcp://[fe80::1%25eth0]:2000"]) {
+    assert.deepEqual(parseAddresses(text), [address]);
+  }
+  assert.equal(formatAddress(address), '(tcp: "[fe80::1%eth0]:2000")');
+  assert.equal(formatAddressUrl(address), "tcp://[fe80::1%eth0]:2000");
+});
+
 Deno.test("a unix address belongs to the host it names", () => {
   assert.ok(isLocal(localUnixAddress("/a")));
   assert.ok(!isLocal({ kind: "unix", host: `not-${hostName()}`, path: "/a" }));
@@ -96,6 +110,8 @@ Deno.test("every address survives both spellings", () => {
   const text = fc.string({ unit: "grapheme", minLength: 1 });
   const paths = text.map((name) => `/${name.replaceAll("\0", "0")}.socket`);
   const hosts = text.map((name) => name.replaceAll("/", "-"));
+  const zones = fc.constantFrom("eth0", "2", "br-1f.100", "25", "251");
+  const zoned = fc.tuple(fc.ipV6(), zones).map(([address, zone]) => `${address}%${zone}`);
   const addresses: fc.Arbitrary<Address> = fc.oneof(
     fc.record({
       kind: fc.constant("unix" as const),
@@ -104,7 +120,7 @@ Deno.test("every address survives both spellings", () => {
     }, { noNullPrototype: true }),
     fc.record({
       kind: fc.constantFrom("tcp" as const, "tls" as const),
-      host: fc.oneof(fc.domain(), fc.ipV4(), fc.ipV6()),
+      host: fc.oneof(fc.domain(), fc.ipV4(), fc.ipV6(), zoned),
       port: fc.nat(65535),
     }, { noNullPrototype: true }),
   );

@@ -23,6 +23,16 @@ const [alice, bob] = await Promise.all([
   authority.credentials("bob"),
 ]);
 
+Deno.test("an address with a zone is refused over tls, which cannot reach it", async () => {
+  const address: Address = { kind: "tls", host: "fe80::1%lo", port: 1 };
+  const why = /tls:\/\/\[fe80::1%lo\]:1: tls takes no address with a zone: use another/;
+  await assert.rejects(connectTo(address, alice), why);
+  await assert.rejects(
+    listenAt(address, { tls: alice }),
+    /\[fe80::1%lo\]:1: tls takes no address with a zone/,
+  );
+});
+
 /** A tls port of this host, and who was refused there. */
 class TlsPort implements Disposable {
   readonly refusals: string[] = [];

@@ -7,6 +7,7 @@ import {
   localUnixAddress,
   type UnixAddress,
 } from "../../../runtime/wire/address.ts";
+import { NETWORKS, testWith } from "../../requirements.ts";
 import type { Listener } from "../../../runtime/wire/stream.ts";
 import { connectTo, listenAt } from "../../../runtime/wire/transport.ts";
 
@@ -161,6 +162,27 @@ Deno.test("a unix socket is told by its file, and where none is known by the nam
   );
   await listener.close();
   Deno.removeSync(directory, { recursive: true });
+});
+
+testWith([NETWORKS], {
+  name: "a link-local address with its zone is listened at and dialled",
+  async fn() {
+    // In a network of its own, where the loopback has such an address.
+    const source = (path: string) => JSON.stringify(new URL(path, import.meta.url).href);
+    const program = `
+      import { connectTo, listenAt } from ${source("../../../runtime/wire/transport.ts")};
+      const listener = await listenAt({ kind: "tcp", host: "fe80::1%lo", port: 0 });
+      const [client] = await Promise.all([connectTo(listener.address), listener.accept()]);
+      console.log(listener.address.host, client.remoteAddr.hostname);
+      Deno.exit();`;
+    const command =
+      'ip link set lo up && ip -6 addr add fe80::1/64 dev lo nodad && exec "$0" eval "$1"';
+    const { stdout, stderr } = await new Deno.Command("unshare", {
+      args: ["--net", "sh", "-c", command, Deno.execPath(), program],
+    }).output();
+    const [text, errors] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+    assert.equal(text, "fe80::1%lo fe80::1\n", errors);
+  },
 });
 
 Deno.test("a host name that does not exist is named in the error", async () => {
