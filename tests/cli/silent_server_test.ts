@@ -55,7 +55,10 @@ function impatientPing(actors: ActorSystem, id: string): Promise<unknown> {
 /** The error of a ping whose time was over in the handshake: on a busy machine it takes a while to get there. */
 async function failureInHandshake(actors: ActorSystem, id: string): Promise<TimeoutError> {
   let error: TimeoutError | DisconnectedError;
-  do error = await failure(impatientPing(actors, id)); while (error.silence?.stage !== "handshake");
+  do {
+    error = await failure(impatientPing(actors, id));
+    assert.ok(error.silence, error.message);
+  } while (error.silence.stage !== "handshake");
   return error;
 }
 
