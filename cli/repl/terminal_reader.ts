@@ -63,7 +63,7 @@ export class EditingReader implements TerminalReader {
       interrupt: () => options.interrupt(),
       suspend: () => this.#suspend(),
       write,
-      size: () => Deno.consoleSize(),
+      size: terminalSize,
     });
     this.#cleanup.use(new TerminalState());
     this.#listen("SIGWINCH", () => this.#editor.redraw());
@@ -126,6 +126,12 @@ export class EditingReader implements TerminalReader {
     Deno.addSignalListener(signal, listener);
     this.#cleanup.defer(() => Deno.removeSignalListener(signal, listener));
   }
+}
+
+/** A terminal that does not know its size, such as a serial line, is as large as they used to be. */
+function terminalSize(): { columns: number; rows: number } {
+  const { columns, rows } = Deno.consoleSize();
+  return { columns: columns || 80, rows: rows || 24 };
 }
 
 function write(text: string): void {

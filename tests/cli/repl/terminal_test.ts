@@ -59,12 +59,12 @@ Deno.test("a passphrase asked for in the REPL is not shown, entered or kept", as
   ]);
 });
 
-Deno.test("Ctrl-D leaves the REPL, and the line that it stands on", async () => {
+Deno.test("Ctrl-D leaves the REPL, and the line that it stands on, on a terminal without a size", async () => {
   await using ensemble = await HostileEnsemble.start();
   const { places } = ensemble;
-  const { code, raw } = await onTerminal(places, [...places.program, "repl", "rogue"], [
-    ["rogue> \x1b[8G", CTRL_D],
-  ]);
+  const sizeless = ["sh", "-c", 'stty cols 0 rows 0; exec "$@"', "sh"];
+  const command = [...sizeless, ...places.program, "repl", "rogue"];
+  const { code, raw } = await onTerminal(places, command, [["rogue> \x1b[8G", CTRL_D]]);
   assert.equal(code, 0);
   assert.ok(raw.endsWith("rogue> \x1b[8G\r\n\x1b[?2004l"), JSON.stringify(raw));
 });
