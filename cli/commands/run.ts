@@ -43,6 +43,9 @@ export async function run(
     throw new EnsembleError(`${moduleId} exports no function main to run`);
   }
   await callWithEnsembleServer(serverId, async (server) => {
+    for (const { message } of program.failures) {
+      logger.warn("an import() will fail when it runs: {reason}", { reason: message });
+    }
     // Into the server's own store: what is loaded later shares these very modules.
     await server.ship(program.units);
     if (!exportsMain) return await runItself(server, { moduleId, program, args: mainArguments });

@@ -11,7 +11,7 @@ import {
   type Unit,
   unitSpecifier,
 } from "../../runtime/code/unit.ts";
-import { staticImports, unitTree } from "../../runtime/code/unit_tree.ts";
+import { eagerImports, unitTree } from "../../runtime/code/unit_tree.ts";
 import { encodeMappings } from "../../runtime/code/source_map.ts";
 import { editMappings } from "../../runtime/code/text_edits.ts";
 import type { ModuleError } from "../../runtime/code/module_error.ts";
@@ -85,7 +85,7 @@ export function programsBelow(program: Program): Program[] {
   const byHash = new Map(units.map((unit) => [unit.hash, unit]));
   const first = byHash.get(entry)!;
   const own = first.cycle?.members ?? [];
-  return staticImports(first).filter((hash) => !own.includes(hash)).map((hash) => {
+  return eagerImports(first).filter((hash) => !own.includes(hash)).map((hash) => {
     const tree = unitTree(hash, byHash);
     return { ...program, entry: hash, units: units.filter((unit) => tree.has(unit.hash)) };
   });

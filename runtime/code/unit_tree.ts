@@ -79,7 +79,7 @@ export function staticImports(unit: Unit): string[] {
 }
 
 /** Those of {@linkcode staticImports} that are evaluated before the unit is. */
-function eagerImports(unit: Unit): string[] {
+export function eagerImports(unit: Unit): string[] {
   return unit.links.flatMap((link) =>
     link.keyword === undefined && !link.deferred ? linkedUnit(unit, link.target) ?? [] : []
   );

@@ -20,6 +20,7 @@ export const late = () => import("./late.ts");
 export function fail(): never { throw new TypeError("out of order"); }
 export async function main(): Promise<void> {
   try { fail(); } catch (error) { console.error(error); }
+  await import("./optional.ts").catch(() => {});
   await currentServer().stopped;
 }
 `;
@@ -80,6 +81,9 @@ Deno.test("what run started is TypeScript with its data, its files and its place
   // What console.error prints, and what the server logs of errors that nobody catches.
   await server.logged(
     new RegExp(`at fail \\(file://${RegExp.escape(ensemble.path("main.ts"))}:16:39\\)`),
+  );
+  await server.logged(
+    /WARN server: an import\(\) will fail when it runs: .*main\.ts:19:16: there is/,
   );
   await evaluate(`void setTimeout(${main}.fail, 0)`);
   await server.logged(/ERROR server: uncaught error: out of order$/);

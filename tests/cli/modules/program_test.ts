@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@^4.10.2";
-import { buildProgram, type Program } from "../../../cli/modules/program.ts";
+import { buildProgram, type Program, programsBelow } from "../../../cli/modules/program.ts";
 import { verifyUnits } from "../../../runtime/code/unit.ts";
 import { TemporaryProject } from "./temporary_project.ts";
 
@@ -155,4 +155,17 @@ Deno.test("what cannot be shipped is refused at its file and line", async () => 
       project.path("leaf.ts")
     }?`,
   });
+});
+
+Deno.test("programsBelow gives what is evaluated before the module itself", async () => {
+  await using project = await TemporaryProject.make({
+    "deno.json": {},
+    "a.ts": `import "./b.ts";\n`,
+    "b.ts": `export {};\n`,
+    "late.ts": `export const late = 1;\n`,
+    "main.ts":
+      `import "./a.ts"; import defer * as late from "./late.ts"; late; import("./late.ts");\n`,
+  });
+  const below = programsBelow(await buildProgram(project.path("main.ts")));
+  assert.deepEqual(below.map(({ units }) => units.map(({ module }) => module)), [["b.ts", "a.ts"]]);
 });
