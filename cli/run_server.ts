@@ -23,6 +23,9 @@ export interface RunServerOptions extends Omit<StartServerOptions, "signal"> {
  * Roles and addresses to listen at on the command line are added to those of `options`; everything else on it
  * replaces what `options` says.
  *
+ * In a module that `gxensemble run` runs, the server is there: `options` add to it, and all arguments are for `main`, whose
+ * failure rejects.
+ *
  * @returns the exit code: 0 done, 1 failed, 2 wrong usage; the reason is on standard error.
  *
  * @example `deno run -A web.ts --roles "(canary)" web1 8080`, or as an executable: `./web web1 8080`

@@ -9,7 +9,7 @@ import { logOptions } from "../registry/options.ts";
 import { runSingleCommand } from "../registry/single_command.ts";
 import { formatProgramVersion } from "../registry/version.ts";
 import { callWithEnsembleServer } from "../runtime/ensemble/call_with_server.ts";
-import { lendServer } from "../runtime/ensemble/ensemble_server.ts";
+import { currentServer, isLent, lendServer } from "../runtime/ensemble/ensemble_server.ts";
 import { formatDenial } from "./denied_permissions.ts";
 import { callMain } from "./main_call.ts";
 import { requireOrdinaryId, serverIdArgument } from "./options.ts";
@@ -22,6 +22,12 @@ export async function runServerCommand(
   options: RunServerOptions,
 ): Promise<number> {
   const { name = ownName(), version, args = Deno.args, ...own } = options;
+  if (isLent()) {
+    // The command line has been read by who started the server: what is left of it is for main.
+    const run = () => callMain(main, { whose: "main", args });
+    await callWithEnsembleServer(currentServer().id, run, own);
+    return Number(Deno.exitCode);
+  }
   const command = addRunOptions(new Command(name), own)
     .description("run a server in the ensemble")
     .addArgument(serverIdArgument())

@@ -7,7 +7,7 @@ const MOD = JSON.stringify(new URL("../../mod.ts", import.meta.url).href);
 /** What the runtime gives to programs that start their server themselves. */
 const OWN_PROGRAM =
   `import { callWithEnsembleServer, currentServer, parseAddresses, parseServerId, registryClient,
-  startServer } from "@gxensemble/ensemble";`;
+  runServer, startServer } from "@gxensemble/ensemble";`;
 
 /** Arguments of programs, which look like options of `run`. */
 const OPTIONS = ["1", "-x", "--log", "3"];
@@ -72,6 +72,14 @@ Deno.test("run: main returns, throws, or is not there; or the program starts its
       /has stopped\n$/,
     ],
     [
+      "called",
+      `${OWN_PROGRAM} Deno.exit(await runServer((...all) => {
+         console.log(all.join(), currentServer().id);
+       }, { roles: ["own"] }));`,
+      0,
+      /has stopped\n$/,
+    ],
+    [
       "failing",
       `${OWN_PROGRAM} await callWithEnsembleServer(parseServerId("failing"), () => { throw Error("of its own"); });`,
       1,
@@ -88,6 +96,7 @@ Deno.test("run: main returns, throws, or is not there; or the program starts its
     returns: "1,-x,--log,3\n",
     itself: '1,-x,--log,3 true true [ "blue", "own" ] 2\nafter\n',
     main2: "false true\n",
+    called: "1,-x,--log,3 called\n",
   };
   await Promise.all(cases.map(async ([name, text, code, pattern]) => {
     const file = await ensemble.write(`${name}.ts`, text);
