@@ -16,7 +16,7 @@ import { type Address, formatAddressUrl, hostName } from "../wire/address.ts";
 import { HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, MAX_HANDSHAKES } from "../wire/limits.ts";
 import type { Accepted, Listener } from "../wire/stream.ts";
 import { listenAt } from "../wire/transport.ts";
-import { AddressBook, type ServerLocations } from "./address_book.ts";
+import { AddressBook, type Located, type ServerLocations } from "./address_book.ts";
 import type { Heartbeat } from "./connection.ts";
 import { type ConnectionInfo, controlHandlers, type Controlled } from "./control.ts";
 import { controlChecks } from "./control_requests.ts";
@@ -422,12 +422,12 @@ export class ActorServer implements Controlled {
     id: ServerId,
     { registry }: ServerLocations,
     timeout: number | undefined,
-  ): Promise<Address[]> {
+  ): Promise<Located> {
     if (registry.length === 0 && this.id !== REGISTRY_ID) {
       throw new EnsembleError("no address of the registry is known");
     }
     const entry = await this.#registry.lookup({ id }, timeout === undefined ? {} : { timeout });
-    if (entry) return [...entry.addresses];
+    if (entry) return entry;
     throw new UnknownServerError(id);
   }
 

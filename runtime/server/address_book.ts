@@ -5,6 +5,7 @@
  */
 import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
 import type { Address } from "../wire/address.ts";
+import type { RegistryEntry } from "./registry_entry.ts";
 
 /** How long addresses from the registry are used without asking it again, in ms. */
 export const ADDRESS_LIFETIME: number = 5 * 60 * 1000;
@@ -27,11 +28,14 @@ export interface ServerLocations {
   nearby?(id: ServerId): readonly Address[];
 }
 
+/** What the registry says of a server: where it is, and which instance of it is there. */
+export type Located = Pick<RegistryEntry, "addresses" | "instance">;
+
 /**
- * Asks the registry for a server's addresses; throws when it knows none, or does not answer within `timeout` ms, where
+ * Asks the registry where a server is; throws when it does not know it, or does not answer within `timeout` ms, where
  * that is given.
  */
-export type Lookup = (id: ServerId, timeout?: number) => Promise<readonly Address[]>;
+export type Lookup = (id: ServerId, timeout?: number) => Promise<Located>;
 
 /** How long the registry may take to answer about a server that may be found without it, in ms. */
 const LOOKUP_PATIENCE = 2_000;
@@ -39,7 +43,7 @@ const LOOKUP_PATIENCE = 2_000;
 /** Addresses by server id. */
 export class AddressBook {
   readonly #given = new Map<ServerId, Address[]>();
-  readonly #found = new Map<ServerId, { addresses: Address[]; until: number }>();
+  readonly #found = new Map<ServerId, Located & { until: number }>();
   readonly #lookup: Lookup;
   readonly #nearby: (id: ServerId) => readonly Address[];
 
@@ -61,13 +65,12 @@ export class AddressBook {
     return this.#given.get(id) ?? [];
   }
 
-  /** The addresses that the registry named less than {@linkcode ADDRESS_LIFETIME} ago. */
-  found(id: ServerId): Address[] {
+  /** What the registry said less than {@linkcode ADDRESS_LIFETIME} ago, its addresses in the order to try them. */
+  found(id: ServerId): Located | undefined {
     const found = this.#found.get(id);
-    if (!found) return [];
-    if (performance.now() < found.until) return found.addresses;
+    if (!found || performance.now() < found.until) return found;
     this.#found.delete(id);
-    return [];
+    return undefined;
   }
 
   /** The UNIX sockets at which a server may be when the registry cannot be asked: those that there are. */
@@ -78,22 +81,23 @@ export class AddressBook {
   }
 
   /**
-   * Asks the registry for a server's addresses and notes what it says.
+   * Asks the registry where a server is, and notes what it says.
    *
-   * @throws {EnsembleError} when it knows none, or does not answer.
+   * @throws {EnsembleError} when it does not know it, or does not answer.
    */
-  async refresh(id: ServerId): Promise<Address[]> {
+  async refresh(id: ServerId): Promise<Located> {
     this.#found.delete(id);
     const patience = this.nearby(id).length > 0 ? LOOKUP_PATIENCE : undefined;
-    const addresses = inOrder(await this.#lookup(id, patience));
+    const { addresses, instance } = await this.#lookup(id, patience);
+    const found = { addresses: inOrder(addresses), instance };
     const now = performance.now();
     // The oldest are the first. Servers that nobody asks for any more must not add up.
     for (const [old, { until }] of this.#found) {
       if (now < until) break;
       this.#found.delete(old);
     }
-    this.#found.set(id, { addresses, until: now + ADDRESS_LIFETIME });
-    return addresses;
+    this.#found.set(id, { ...found, until: now + ADDRESS_LIFETIME });
+    return found;
   }
 
   /** How many servers it has addresses of from the registry. */

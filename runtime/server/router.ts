@@ -8,6 +8,7 @@ import type { Route } from "../actor/actor_system.ts";
 import type { Envelope } from "../actor/envelope.ts";
 import { parseServerId, REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
 import {
+  AuthenticationError,
   DisconnectedError,
   EnsembleError,
   type Silence,
@@ -21,7 +22,7 @@ import type { Accepted } from "../wire/stream.ts";
 import { connectTo, UnreachableError } from "../wire/transport.ts";
 import { within } from "../within.ts";
 import { Absences } from "./absence.ts";
-import type { AddressBook } from "./address_book.ts";
+import type { AddressBook, Located } from "./address_book.ts";
 import { Connection, type Heartbeat } from "./connection.ts";
 import {
   type Authenticated,
@@ -255,7 +256,7 @@ export class Router implements Route {
     peer.silence = undefined;
     const given = this.#book.given(peer.id);
     const failures: Error[] = [];
-    if (await this.#dialAll(peer, given, failures)) return;
+    if (await this.#dialAll(peer, given, { failures })) return;
     if (peer.id !== REGISTRY_ID && await this.#dialFound(peer, given, failures)) return;
     const [cause] = failures.flatMap((failure) =>
       failure instanceof UnknownServerError ? failure : failure.cause ?? []
@@ -268,25 +269,35 @@ export class Router implements Route {
    * ago is asked again when it fails. Where the registry cannot be asked, dials the sockets at which the peer may be.
    */
   async #dialFound(peer: Peer, tried: Address[], failures: Error[]): Promise<boolean> {
-    if (await this.#dialAll(peer, this.#book.found(peer.id), [])) return true;
+    const earlier = this.#book.found(peer.id);
+    if (earlier && await this.#dialAll(peer, earlier.addresses, { failures: [], ...earlier })) {
+      return true;
+    }
+    let found: Located;
     try {
-      const found = await this.#book.refresh(peer.id);
-      if (found.length === 0) {
-        throw new EnsembleError("the registry knows no address of it");
-      }
-      return await this.#dialAll(peer, found, failures, tried);
+      found = await this.#book.refresh(peer.id);
     } catch (error) {
       failures.push(error as Error);
       if (!(error instanceof DisconnectedError || error instanceof TimeoutError)) return false;
-      return await this.#dialAll(peer, this.#book.nearby(peer.id), failures, tried);
+      return await this.#dialAll(peer, this.#book.nearby(peer.id), { failures, tried });
     }
+    const { addresses, instance } = found;
+    if (addresses.length > 0) {
+      return await this.#dialAll(peer, addresses, { failures, tried, instance });
+    }
+    failures.push(new EnsembleError("the registry knows no address of it"));
+    return false;
   }
 
+  /** Dials one address after the other, to an instance where the registry has named one. */
   async #dialAll(
     peer: Peer,
-    addresses: Address[],
-    failures: Error[],
-    tried: Address[] = [],
+    addresses: readonly Address[],
+    { failures, tried = [], instance }: {
+      failures: Error[];
+      tried?: readonly Address[];
+      instance?: Uint8Array;
+    },
   ): Promise<boolean> {
     // A socket of another host is another one where its file is found here.
     const urls = new Set(tried.filter(isLocal).map(formatAddressUrl));
@@ -300,7 +311,7 @@ export class Router implements Route {
       }
       peer.dialling = address;
       try {
-        if (await this.#dial(peer, address)) return true;
+        if (await this.#dial(peer, address, instance)) return true;
       } catch (error) {
         if (peer.connection) return true;
         const stage = unansweredStage(error);
@@ -318,16 +329,19 @@ export class Router implements Route {
    * certificates tls is never given up for tcp, whatever the reason that it fails for: whoever sits between
    * them can bring any of them about.
    */
-  #isDowngrade({ kind }: Address, addresses: Address[]): boolean {
+  #isDowngrade({ kind }: Address, addresses: readonly Address[]): boolean {
     return kind === "tcp" && this.#self.tls !== undefined &&
       addresses.some(({ kind }) => kind === "tls");
   }
 
-  async #dial(peer: Peer, address: Address): Promise<boolean> {
+  async #dial(peer: Peer, address: Address, registered?: Uint8Array): Promise<boolean> {
     const stream = await connectTo(address, this.#self.tls);
     const greeting = greet(stream, this.#self, {
       wanted: peer.id,
-      admit: (instance) => this.#identify(stream, { id: peer.id, instance, dialled: true }),
+      admit: async (instance) => {
+        await this.#identify(stream, { id: peer.id, instance, dialled: true });
+        if (!stream.certificate && registered) requireRegistered(peer.id, { instance, registered });
+      },
       proceed: () => !peer.connection && !peer.welcoming && !this.#closed,
     });
     const done = () => void (peer.greeting = undefined);
@@ -484,6 +498,21 @@ export class Router implements Route {
   #forgetIdle(peer: Peer): void {
     if (peer.idle && this.#peers.get(peer.id) === peer) this.#peers.delete(peer.id);
   }
+}
+
+/**
+ * Refuses an instance that is not the registered one. A server of another ensemble may have the same id, the same cookie,
+ * and by now the port of one that has crashed.
+ */
+function requireRegistered(
+  id: ServerId,
+  { instance, registered }: { instance: Uint8Array; registered: Uint8Array },
+): void {
+  if (sameInstance(instance, registered)) return;
+  throw new AuthenticationError(
+    `another instance of ${id} answers there, ${fingerprint(instance)}, than the registered one, ` +
+      fingerprint(registered),
+  );
 }
 
 /** What a server that was dialled has not answered, if it was silent. */

@@ -9,13 +9,14 @@ const B = parseServerId("b");
 const UNIX = localUnixAddress("/a");
 const TCP: Address = { kind: "tcp", host: "a", port: 1 };
 const TLS: Address = { kind: "tls", host: "a", port: 2 };
+const INSTANCE = new Uint8Array(32);
 const ELSEWHERE: Address = { kind: "unix", host: "elsewhere", path: "/a" };
 
 function bookOf(addresses: readonly Address[]): { book: AddressBook; asked: string[] } {
   const asked: string[] = [];
   const book = new AddressBook((id) => {
     asked.push(id);
-    return Promise.resolve(addresses);
+    return Promise.resolve({ addresses, instance: INSTANCE });
   }, { registry: [] });
   return { book, asked };
 }
@@ -23,13 +24,13 @@ function bookOf(addresses: readonly Address[]): { book: AddressBook; asked: stri
 Deno.test("refresh asks the registry and notes the addresses for a while", async () => {
   using clock = stopClock("performance");
   const { book, asked } = bookOf([TCP]);
-  assert.deepEqual(book.found(A), []);
-  assert.deepEqual(await book.refresh(A), [TCP]);
+  assert.equal(book.found(A), undefined);
+  assert.deepEqual((await book.refresh(A)).addresses, [TCP]);
   clock.tick(ADDRESS_LIFETIME - 1);
-  assert.deepEqual(book.found(A), [TCP]);
-  assert.deepEqual(book.found(B), []);
+  assert.deepEqual(book.found(A)?.addresses, [TCP]);
+  assert.equal(book.found(B), undefined);
   clock.tick(1);
-  assert.deepEqual(book.found(A), []);
+  assert.equal(book.found(A), undefined);
   assert.deepEqual(asked, ["a"]);
 });
 
@@ -44,7 +45,7 @@ Deno.test("refresh drops the addresses of servers that nobody has asked for sinc
   clock.tick(1);
   await book.refresh(B);
   assert.equal(book.size, 2);
-  assert.deepEqual(book.found(A), [TCP]);
+  assert.deepEqual(book.found(A)?.addresses, [TCP]);
 });
 
 Deno.test("refresh waits less long for the registry where a server may be found nearby", async () => {
@@ -54,7 +55,7 @@ Deno.test("refresh waits less long for the registry where a server may be found 
     const asked: [string, number | undefined][] = [];
     const book = new AddressBook((id, timeout) => {
       asked.push([id, timeout]);
-      return Promise.resolve([]);
+      return Promise.resolve({ addresses: [], instance: INSTANCE });
     }, { registry: [], nearby: (id) => [localUnixAddress(`${directory}/${id}`), TCP, ELSEWHERE] });
     await book.refresh(A);
     await book.refresh(B);
@@ -69,13 +70,16 @@ Deno.test("refresh waits less long for the registry where a server may be found 
 Deno.test("refresh forgets what was noted when the registry does not know the server", async () => {
   let known = true;
   const book = new AddressBook(
-    () => known ? Promise.resolve([TCP]) : Promise.reject(new Error("unknown")),
+    () =>
+      known
+        ? Promise.resolve({ addresses: [TCP], instance: INSTANCE })
+        : Promise.reject(new Error("unknown")),
     { registry: [] },
   );
   await book.refresh(A);
   known = false;
   await assert.rejects(book.refresh(A), /unknown/);
-  assert.deepEqual(book.found(A), []);
+  assert.equal(book.found(A), undefined);
 });
 
 Deno.test("addresses that a person gave never expire, and are kept apart from those of the registry", async () => {
@@ -84,10 +88,10 @@ Deno.test("addresses that a person gave never expire, and are kept apart from th
   book.give(A, [TCP]);
   await book.refresh(A);
   assert.deepEqual(book.given(A), [TCP]);
-  assert.deepEqual(book.found(A), [UNIX]);
+  assert.deepEqual(book.found(A)?.addresses, [UNIX]);
   clock.tick(1000 * ADDRESS_LIFETIME);
   assert.deepEqual(book.given(A), [TCP]);
-  assert.deepEqual(book.found(A), []);
+  assert.equal(book.found(A), undefined);
   book.give(A, [TLS]);
   assert.deepEqual(book.given(A), [TLS], "the last word counts");
   assert.deepEqual(book.given(B), []);
@@ -98,7 +102,7 @@ Deno.test("addresses are in the order to try them, those of other hosts too", as
   const { book } = bookOf(all);
   book.give(A, all);
   assert.deepEqual(book.given(A), [ELSEWHERE, UNIX, TLS, TCP]);
-  assert.deepEqual(await book.refresh(A), [ELSEWHERE, UNIX, TLS, TCP]);
-  assert.deepEqual(book.found(A), [ELSEWHERE, UNIX, TLS, TCP]);
+  assert.deepEqual((await book.refresh(A)).addresses, [ELSEWHERE, UNIX, TLS, TCP]);
+  assert.deepEqual(book.found(A)?.addresses, [ELSEWHERE, UNIX, TLS, TCP]);
   assert.deepEqual(all, [TCP, ELSEWHERE, TLS, UNIX], "the list given stays as it is");
 });

@@ -334,8 +334,10 @@ Deno.test("who answers in the place of a server that crashed is not taken for it
     await crashing.status;
   }
   await ensemble.startRogue("genuine", { listen: [ensemble.socket("genuine")] });
-  await assert.rejects(target.connect(id), ANOTHER);
-  await assert.rejects(ping(target.actors, id), ANOTHER);
+  // The file system may give the new socket the inode of the old one, or not.
+  const refused = new RegExp(`${ANOTHER.source}|another socket is there`);
+  await assert.rejects(target.connect(id), refused);
+  await assert.rejects(ping(target.actors, id), refused);
 });
 
 Deno.test("the registry is at its addresses, and does not come by itself", async () => {

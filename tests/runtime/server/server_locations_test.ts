@@ -3,7 +3,9 @@ import { parseServerId } from "../../../runtime/actor/server_id.ts";
 import { ping } from "../../../runtime/ensemble/remote.ts";
 import { DisconnectedError, UnknownServerError } from "../../../runtime/errors.ts";
 import type { ServerLocations } from "../../../runtime/server/address_book.ts";
-import type { Address } from "../../../runtime/wire/address.ts";
+import { type Address, formatAddressUrl } from "../../../runtime/wire/address.ts";
+import { fingerprint, Instance } from "../../../runtime/server/instance.ts";
+import { MemoryStore } from "../../../registry/memory_store.ts";
 import { AdministeredEnsemble } from "./administered_ensemble.ts";
 import { anyPort, LocalEnsemble } from "./local_ensemble.ts";
 
@@ -48,6 +50,28 @@ Deno.test("a socket nearby is not dialled when the registry says that it knows n
     assert.equal(error.message, "cannot reach a: the registry knows no server a");
     return true;
   });
+});
+
+Deno.test("an instance that is not the registered one is not taken for it, whoever has the cookie", async () => {
+  await using ensemble = new LocalEnsemble();
+  const store = new MemoryStore();
+  await ensemble.startRegistry(store);
+  // Of another ensemble with the same cookie: it has the port of a server that crashed.
+  const other = await ensemble.start("a", { register: false, listen: [anyPort()] });
+  const crashed = (await Instance.generate()).publicKey;
+  await store.put({ ...other.entry, instance: crashed });
+  const console = await ensemble.start("console", CONSOLE);
+  await assert.rejects(console.connect(A), {
+    message:
+      `cannot reach a: ${other.entry.addresses.map(formatAddressUrl)}: another instance of a ` +
+      `answers there, ${fingerprint(other.entry.instance)}, than the registered one, ${
+        fingerprint(crashed)
+      }`,
+  });
+  assert.equal(console.session(A), undefined);
+  // It is started again, and what the registry said before is asked again.
+  await store.put(other.entry);
+  await console.connect(A);
 });
 
 Deno.test("with administrators a server nearby is not believed without the registry", async () => {
