@@ -77,6 +77,7 @@ class OpenPipe implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.stream[Symbol.dispose]();
     closeSync(this.#descriptor);
   }
 }

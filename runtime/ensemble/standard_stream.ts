@@ -74,7 +74,7 @@ interface Chunk {
  * A stream that is written to at once, and never throws nor waits for long: what it does not take is kept until it does.
  * What it cannot take is lost, and so is what comes when a lot is kept already and nobody reads.
  */
-export class StandardStream {
+export class StandardStream implements Disposable {
   readonly #writer: SyncWriter;
   readonly #waiting: Chunk[] = [];
   #waitingBytes = 0;
@@ -149,6 +149,15 @@ export class StandardStream {
     }
     if (!this.isWaiting) this.#isFull = false;
     return tookSome;
+  }
+
+  /** Writes what waits, as long as it is taken, and never writes again: its descriptor may be closed. */
+  [Symbol.dispose](): void {
+    flushUntil(() => !this.isWaiting, [this], STALL);
+    clearTimeout(this.#retry);
+    this.#waiting.length = 0;
+    this.#waitingBytes = 0;
+    finished.delete(this);
   }
 }
 

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { existsSync, statSync } from "node:fs";
 import { configure, getLogger, resetSync } from "npm:@logtape/logtape@^2.4.2";
 import { reopenLog, startLogging, stopLogging } from "../../../runtime/ensemble/logging.ts";
 import { LINUX, MOUNTS, testWith } from "../../requirements.ts";
 import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
+import { eventually } from "../server/captured_logs.ts";
 
 const LOGGING = new URL("../../../runtime/ensemble/logging.ts", import.meta.url).href;
 
@@ -257,5 +259,30 @@ testWith([LINUX, "mkfifo"], {
       (_, number) => `INFO a: ${number} text=${"x".repeat(100)}`,
     );
     assert.deepEqual(lines, expected);
+  },
+});
+
+testWith([LINUX, "mkfifo"], {
+  name: "a log on a pipe is read to its end when another one takes its place",
+  async fn() {
+    using file = new LogFile();
+    await new Deno.Command("mkfifo", { args: [file.path] }).output();
+    // Both ends, so that the log finds a reader before `cat` is one.
+    const both = Deno.openSync(file.path, { read: true, write: true });
+    startLogging({ file: file.path });
+    const copy = `${file.path}.copy`;
+    const reader = new Deno.Command("sh", {
+      args: ["-c", 'cat "$1" >"$2"', "sh", file.path, copy],
+    }).spawn();
+    getLogger("a").info("first");
+    const isRead = () => existsSync(copy) && statSync(copy).size > 0;
+    await eventually(isRead, "the pipe is read");
+    const [text, count] = ["x".repeat(999_999), 2];
+    for (let number = 0; number < count; number++) getLogger("a").info(text);
+    reopenLog();
+    stopLogging();
+    both.close();
+    await reader.status;
+    assert.equal(Deno.readTextFileSync(copy).split(`${text}\n`).length - 1, count);
   },
 });

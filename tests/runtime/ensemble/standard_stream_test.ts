@@ -104,3 +104,20 @@ Deno.test("StandardStream waits for a reader that is only slow, and loses nothin
   while (stream.isWaiting) stream.flush();
   assert.equal(reader.text.length, 25 * line.length);
 });
+
+Deno.test("StandardStream that is disposed of waits for a slow reader, and never writes again", () => {
+  const reader = new Reader();
+  const stream = new StandardStream({
+    writeSync(bytes) {
+      if (reader.room > 0 || reader.text === "one\ntwo\n") return reader.writeSync(bytes);
+      reader.room = 2;
+      throw new Deno.errors.WouldBlock();
+    },
+  });
+  stream.write("one\ntwo\nlost\n");
+  stream[Symbol.dispose]();
+  assert.equal(reader.text, "one\ntwo\n");
+  reader.room = Infinity;
+  stream.flush();
+  assert.equal(reader.text, "one\ntwo\n");
+});
