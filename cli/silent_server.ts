@@ -38,9 +38,12 @@ export async function explainSilence(error: unknown, actors: ActorSystem): Promi
   const { message } = error as Error;
   const explain = (why: string) => new EnsembleError(`${message}; ${why}`, { cause: error });
   const server = parseServerId(silence.server);
-  if (silence.stage === "request" && await pinged(actors, server) === undefined) {
+  const ping = silence.stage === "request" ? await pinged(actors, server) : undefined;
+  if (ping === "answered") {
     return explain(`${server} itself answers: wait longer with --timeout <seconds>`);
   }
+  // It was lost meanwhile: what was not answered is all that there is to say.
+  if (silence.stage === "request" && !ping) return error;
   return explain(await describeSilent(actors, silence));
 }
 
@@ -56,7 +59,7 @@ export function watchSilence(
   let isOver = false;
   const timer = setInterval(async () => {
     const silence = await pinged(actors, server);
-    if (!silence || isOver) return;
+    if (!silence || silence === "answered" || isOver) return;
     isOver = true;
     clearInterval(timer);
     const line = await describeSilent(actors, silence);
@@ -70,13 +73,17 @@ export function watchSilence(
   };
 }
 
-/** What a server does not answer; undefined when it answers, or is gone. */
-async function pinged(actors: ActorSystem, server: ServerId): Promise<Silence | undefined> {
+/** Whether a server answers, and else what it does not answer; undefined when it is gone. */
+async function pinged(
+  actors: ActorSystem,
+  server: ServerId,
+): Promise<"answered" | Silence | undefined> {
   try {
     const ping = { type: "ping" };
     await actors.ask(new ActorRef(server, SERVER_ACTOR), ping, { timeout: PING_TIMEOUT });
+    return "answered";
   } catch (error) {
-    return error instanceof ActorError ? undefined : silenceOf(error);
+    return error instanceof ActorError ? "answered" : silenceOf(error);
   }
 }
 

@@ -30,6 +30,7 @@ import type { ConnectionInfo } from "../server/control.ts";
 import type { Presence } from "../server/liveness.ts";
 import type { RegistryEntry } from "../server/registry_entry.ts";
 import type { Session } from "../server/session.ts";
+import { CLIENT_ID, sharedId } from "../server/certified.ts";
 import { type Address, formatAddressUrl, localUnixAddress } from "../wire/address.ts";
 import { readAdminPublicKey } from "./admin_key.ts";
 import { warnOfExpiry } from "./certificate_expiry.ts";
@@ -39,8 +40,8 @@ import { guardLoader, LoaderSwitch } from "./guarded_loader.ts";
 import type { LogOptions } from "./log_options.ts";
 import { startLogging, stopLogging } from "./logging.ts";
 import { readOwnTls } from "./own_tls.ts";
-import { serverDirectory, socketPath } from "./paths.ts";
-import { holdServerDirectory } from "./server_directory.ts";
+import { socketPath } from "./paths.ts";
+import { codeDirectory, holdServerDirectory, removeLeftClients } from "./server_directory.ts";
 import { locateServers } from "./server_locations.ts";
 import type { TlsFiles } from "./tls_credentials.ts";
 
@@ -400,8 +401,9 @@ async function start(id: ServerId, options: StartServerOptions): Promise<Ensembl
     signal: options.signal,
     heartbeat: options.heartbeat,
     async prepare(server) {
+      if (sharedId(id) === CLIENT_ID) await removeLeftClients();
       kept.use(await holdServerDirectory(id));
-      const units = await UnitStore.open(`${serverDirectory(id)}/loader.d`);
+      const units = await UnitStore.open(codeDirectory(id));
       kept.defer(() => units.close());
       const stopped = server.stopped.then(() => kept.disposeAsync());
       const loader = new LoaderSwitch(id);

@@ -4,6 +4,7 @@
  * @module
  */
 import { EnsembleError } from "../errors.ts";
+import { isAt } from "../wire/socket_directory.ts";
 
 /**
  * Does something while no other process does anything under the lock of the same file. The lock ends with
@@ -28,11 +29,15 @@ export async function takeFileLock(
   path: string,
   { note = "" }: { note?: string } = {},
 ): Promise<Disposable | undefined> {
-  const file = await openLock(path);
-  if (!await file.tryLock(true)) {
-    file.close();
-    return undefined;
-  }
+  let file: Deno.FsFile;
+  do {
+    file = await openLock(path);
+    if (!await file.tryLock(true)) {
+      file.close();
+      return undefined;
+    }
+    // A file that was removed meanwhile is no lock: the next process makes another.
+  } while (!isAt(path, file.statSync()) && (file.close(), true));
   try {
     await file.truncate();
     await file.write(new TextEncoder().encode(note));

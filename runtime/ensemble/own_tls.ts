@@ -5,18 +5,22 @@
  * @module
  */
 import type { ServerId } from "../actor/server_id.ts";
+import { sharedId } from "../server/certified.ts";
 import { serverTlsPaths } from "./paths.ts";
 import type { TlsFiles } from "./tls_credentials.ts";
 
 /**
- * Reads the TLS files of a server.
+ * Reads the TLS files of a server; those that it shares with others of its kind, where it has none of its own.
  *
  * @returns undefined when it has none.
  * @throws {EnsembleError} as {@linkcode TlsFiles.read} does.
  */
 export async function readOwnTls(id: ServerId): Promise<TlsFiles | undefined> {
   const { certificate, key } = serverTlsPaths(id);
-  if (!await isThere(certificate) && !await isThere(key)) return undefined;
+  if (!await isThere(certificate) && !await isThere(key)) {
+    const shared = sharedId(id);
+    return shared && await readOwnTls(shared);
+  }
   const { TlsFiles } = await import("./tls_credentials.ts");
   return await TlsFiles.read(id);
 }

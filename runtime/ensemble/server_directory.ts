@@ -3,34 +3,121 @@
  *
  * @module
  */
-import type { ServerId } from "../actor/server_id.ts";
+import { dirname } from "node:path";
+import { getLogger } from "npm:@logtape/logtape@^2.4.2";
+import { isServerId, parseServerId, type ServerId } from "../actor/server_id.ts";
 import { EnsembleError } from "../errors.ts";
+import { CLIENT_ID, sharedId } from "../server/certified.ts";
 import { ownKernel } from "../server/kernel.ts";
 import type { RegistryEntry } from "../server/registry_entry.ts";
 import { serverProcess } from "../server/registry_requests.ts";
 import { hostName } from "../wire/address.ts";
+import { removeStaleSocket } from "../wire/unix_listener.ts";
 import { takeFileLock } from "./file_lock.ts";
-import { serverDirectory } from "./paths.ts";
+import { serverDirectory, socketPath } from "./paths.ts";
+
+const logger = getLogger(["gxensemble", "server"]);
+
+/** The name of the file whose lock a process holds while it is the server. */
+const LOCK = "lock";
+
+/** The directory in a server's directory that holds the code which was shipped to it. */
+const CODE = "loader.d";
 
 /**
  * Makes the directory of a server where it is missing, and keeps other processes out of it: one that listens at
- * other sockets would not be noticed otherwise, and empties what this one uses. Until disposed of.
+ * other sockets would not be noticed otherwise, and empties what this one uses. Until disposed of: then the directory
+ * is removed, unless there is something in it to keep, such as a log or a certificate.
  *
  * @throws {EnsembleError} when another process has it.
  */
 export async function holdServerDirectory(id: ServerId): Promise<Disposable> {
   const directory = serverDirectory(id);
-  await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
-  await makePrivate(directory);
   const self: ServerProcess = { pid: Deno.pid, host: hostName(), kernel: ownKernel() };
-  const lock = await takeFileLock(lockPath(id), { note: `${JSON.stringify(self)}\n` });
-  if (lock) return lock;
+  const lock = await lockIn(directory, `${JSON.stringify(self)}\n`);
+  if (lock) {
+    return {
+      [Symbol.dispose]() {
+        removeLocked(directory, [LOCK]);
+        lock[Symbol.dispose]();
+      },
+    };
+  }
   const other = await readServerProcess(id);
   throw new EnsembleError(
     `cannot start server ${id}: another process${
       other ? `, ${other.pid} on host ${other.host},` : ""
     } is that server already, and uses ${directory}`,
   );
+}
+
+/** The directory in which a server keeps the code that is shipped to it. */
+export function codeDirectory(id: ServerId): string {
+  return `${serverDirectory(id)}/${CODE}`;
+}
+
+/**
+ * Removes what clients left that were killed: their directories, where there is nothing else in them, and their sockets.
+ * No other process takes their ids again.
+ */
+export async function removeLeftClients(): Promise<void> {
+  const parent = dirname(serverDirectory(parseServerId(CLIENT_ID)));
+  for (const id of namesIn(parent)) {
+    if (!isServerId(id) || sharedId(id) !== CLIENT_ID) continue;
+    const directory = serverDirectory(id);
+    if (namesIn(directory).some((name) => name !== LOCK && name !== CODE)) continue;
+    try {
+      const lock = await takeFileLock(`${directory}/${LOCK}`);
+      if (!lock) continue;
+      await removeStaleSocket(socketPath(id));
+      removeLocked(directory, [CODE, LOCK]);
+      lock[Symbol.dispose]();
+    } catch (error) {
+      logger.debug("{directory} is left as it is: {reason}", {
+        directory,
+        reason: (error as Error).message,
+      });
+    }
+  }
+}
+
+/** Makes a directory and takes its lock; undefined when another process has it. */
+async function lockIn(directory: string, note: string): Promise<Disposable | undefined> {
+  while (true) {
+    await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
+    try {
+      await makePrivate(directory);
+      return await takeFileLock(`${directory}/${LOCK}`, { note });
+    } catch (error) {
+      // Another process was that server and has just removed it.
+      const isGone = [error, (error as Error).cause].some((each) =>
+        each instanceof Deno.errors.NotFound
+      );
+      if (!isGone) throw error;
+    }
+  }
+}
+
+/** Removes these from a directory that is locked, and the directory itself, if there is nothing else in it. */
+function removeLocked(directory: string, names: readonly string[]): void {
+  if (namesIn(directory).some((name) => !names.includes(name))) return;
+  try {
+    for (const name of names) {
+      const path = `${directory}/${name}`;
+      if (namesIn(directory).includes(name)) Deno.removeSync(path, { recursive: true });
+    }
+    Deno.removeSync(directory);
+  } catch {
+    // Another process is about to be that server.
+  }
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return Array.from(Deno.readDirSync(directory), ({ name }) => name);
+  } catch {
+    return [];
+  }
 }
 
 /** Takes what others may do with a directory from them. */
@@ -59,5 +146,5 @@ export async function readServerProcess(id: ServerId): Promise<ServerProcess | u
 }
 
 function lockPath(id: ServerId): string {
-  return `${serverDirectory(id)}/lock`;
+  return `${serverDirectory(id)}/${LOCK}`;
 }

@@ -30,13 +30,21 @@ export interface TlsCredentials extends TlsSource {
 /** The id under which commands are certified. Each adds a dash and what makes its own id unique. */
 export const CONSOLE_ID = "console";
 
+/** The id under which clients are certified: programs that are in the ensemble for a while, and add to it as commands do. */
+export const CLIENT_ID = "client";
+
+/** The id whose certificate a peer may have in place of one of its own; undefined for any but consoles and clients. */
+export function sharedId(id: ServerId): ServerId | undefined {
+  return [CONSOLE_ID, CLIENT_ID].find((shared): shared is ServerId => id.startsWith(`${shared}-`));
+}
+
 /**
  * Makes sure that a peer goes by the id that it is certified for.
  *
  * @throws {AuthenticationError} when it does not.
  */
 export function requireCertified(peer: ServerId, { id }: Certified): void {
-  if (peer === id || (id === CONSOLE_ID && peer.startsWith(`${CONSOLE_ID}-`))) return;
+  if (peer === id || sharedId(peer) === id) return;
   throw new AuthenticationError(
     `the peer calls itself ${peer} and its certificate is that of ${id}`,
   );

@@ -12,6 +12,7 @@ import {
   keepFromCleaners,
   lockDirectory,
   makePrivateDirectory,
+  requirePrivateDirectory,
 } from "./socket_directory.ts";
 import { type Accepted, asStream, type Listener, nextStream, reasonOf } from "./stream.ts";
 
@@ -47,6 +48,23 @@ export async function listenUnix(
   } catch (error) {
     throw new EnsembleError(`cannot listen at unix:${path}: ${reasonOf(error)}`);
   }
+}
+
+/**
+ * Removes a socket on which nobody listens any more, and leaves any other alone.
+ *
+ * @throws {EnsembleError} when something else has its path.
+ */
+export async function removeStaleSocket(path: string): Promise<void> {
+  const directory = directoryOf(path);
+  try {
+    requirePrivateDirectory(directory);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw error;
+  }
+  using _lock = await lockDirectory(directory, PATIENCE);
+  await isAlive(path);
 }
 
 /** A listener that sees to it that its socket stays where clients look for it. */

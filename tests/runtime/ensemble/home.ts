@@ -26,7 +26,11 @@ export class Home implements Disposable {
   constructor() {
     Deno.mkdirSync(this.directory);
     // The environment is the process's, which tests share; this is a thread of it.
-    Deno.env.get = (name) => name === "GERBIL_PATH" ? this.root : this.#get.call(Deno.env, name);
+    const places: Record<string, string> = {
+      GERBIL_PATH: this.root,
+      ENSEMBLE_SOCKET_DIR: `${this.root}/sockets`,
+    };
+    Deno.env.get = (name) => places[name] ?? this.#get.call(Deno.env, name);
   }
 
   /** Writes a pair that opens at once. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { parseServerId } from "../../../runtime/actor/server_id.ts";
+import { readOwnTls } from "../../../runtime/ensemble/own_tls.ts";
 import { readTlsIdentity } from "../../../runtime/ensemble/tls_identity.ts";
 import { Home } from "./home.ts";
 import {
@@ -53,6 +54,23 @@ Deno.test("a server reads its certificate, its key and whom it trusts", async ()
   assert.deepEqual(pem.roots, [GOOD[ROOT]]);
   assert.equal(pem.issuing, certificatePem(authority.issuing));
   assert.equal(pem.crl, GOOD[CRL]);
+});
+
+Deno.test("a client without files of its own has the certificate of client, and a server none", async () => {
+  using home = new Home();
+  const client = await certify(authority, { id: "client" });
+  await writeFiles(home, {
+    [CERTIFICATE.replace("httpd1", "client")]: certificatePem(client) +
+      certificatePem(authority.issuing),
+    [KEY.replace("httpd1", "client")]: await keyPem(client),
+    [ROOT]: GOOD[ROOT]!,
+    [CRL]: GOOD[CRL]!,
+  });
+  const tls = await readOwnTls(parseServerId("client-7f3a"));
+  assert.equal(tls!.current().certificate.id, "client");
+  for (const id of ["clients", "server1", "console-1"]) {
+    assert.equal(await readOwnTls(parseServerId(id)), undefined, id);
+  }
 });
 
 Deno.test("a server without files of its own has no identity", async () => {

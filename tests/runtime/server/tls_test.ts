@@ -59,12 +59,25 @@ Deno.test("servers speak tls without the cookie, and say so", async () => {
   assert.equal(target.session(peer.id)!.certified!.id, "peer");
 });
 
+Deno.test("a certificate of client stands for the ids of all clients", async () => {
+  const { ensemble, target } = await withTarget();
+  await using _ = ensemble;
+  const tls = await authority.credentials("client");
+  for (const id of ["client-1", "client-2"]) {
+    const client = await ensemble.start(id, { tls });
+    await client.connect(target.id, [portOf(target)]);
+    assert.equal(target.session(client.id)!.certified!.id, "client");
+  }
+});
+
 const IMPOSTORS: [what: string, id: string, certificate: string, uris: string[], why: RegExp][] = [
   ["another server's certificate", "peer", "other", [], /calls itself peer and .* that of other$/],
   ["two names", "peer", "peer", ["srv:other"], /names 2 servers/],
   ["a console's id", "console-1", "peer", [], /calls itself console-1 and .* that of peer$/],
   ["a console's certificate", "peer", "console", [], /calls itself peer and .* that of console$/],
   ["an id that only begins so", "consoles", "console", [], /that of console$/],
+  ["a client's id and a console's certificate", "client-1", "console", [], /that of console$/],
+  ["a client's certificate", "console-1", "client", [], /that of client$/],
   ["the registry's id", REGISTRY_ID, "peer", [], /calls itself registry and .* that of peer$/],
   ["the target's own id", "target", "target", [], /which is this server's own id$/],
   ["a capability that is none", "peer", "peer", ["cap:"], /./],
