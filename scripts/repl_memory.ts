@@ -28,6 +28,7 @@ const session = new ReplSession("memory", {
   libraries: () => [],
   importLibrary: (specifier) => import(specifier),
   restoreSources: (text) => text,
+  commentBefore: () => undefined,
 }, {});
 
 const resolve = (specifier: string) => Promise.resolve({ kind: "library", specifier } as const);

@@ -5,7 +5,8 @@
  */
 import { loaderClient } from "../../runtime/ensemble/remote.ts";
 import { stopServer } from "../stop_server.ts";
-import { InvalidInputError } from "../../runtime/errors.ts";
+import { isIdentifier } from "../../runtime/code/completion.ts";
+import { EnsembleError, InvalidInputError } from "../../runtime/errors.ts";
 import { formatLoadReport, loadLibrary, loadModule, printNotices } from "../loading.ts";
 import type { ControlCommand, ControlContext } from "./control_command.ts";
 import type { ControlLine } from "./control_line.ts";
@@ -70,6 +71,21 @@ const isDefined: ControlCommand = {
   },
 };
 
+const doc: ControlCommand = {
+  names: ["doc"],
+  forms: [[",(doc id)", "describe what an identifier or a.b.c stands for at the server"]],
+  run([name, ...rest], { session, print }) {
+    const path = name?.split(".") ?? [];
+    if (path.length === 0 || rest.length > 0 || !path.every(isIdentifier)) return;
+    return session.describe(path).then((description) => {
+      if (description === undefined) {
+        throw new EnsembleError(`${name} is not defined, or behind a getter, which is not run`);
+      }
+      description.split("\n").forEach(print);
+    });
+  },
+};
+
 const shutdown: ControlCommand = {
   names: ["shutdown"],
   forms: [[",(shutdown)", "shut down the server and exit the repl"]],
@@ -103,6 +119,7 @@ export const CONTROL_COMMANDS: readonly ControlCommand[] = [
   importModule,
   load,
   isDefined,
+  doc,
   threadState,
   threadBacktrace,
   shutdown,

@@ -8,7 +8,12 @@ import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import { ActorRef } from "../../runtime/actor/ref.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
 import { type Client, client, serve } from "../../runtime/actor/service.ts";
-import { checkNames, checkOutcome, replOwnerChecks } from "../../runtime/code/loader_requests.ts";
+import {
+  checkDescription,
+  checkNames,
+  checkOutcome,
+  replOwnerChecks,
+} from "../../runtime/code/loader_requests.ts";
 import type { LoaderHandlers } from "../../runtime/code/loader_protocol.ts";
 import type { PreviewOptions } from "../../runtime/code/preview.ts";
 import type { ReplHandlers, ReplOwnerHandlers } from "../../runtime/code/repl_actor.ts";
@@ -126,6 +131,11 @@ export class RemoteSession {
   /** Whether a name is one of the session or a global one of the server. */
   isDefined(name: string): Promise<boolean> {
     return this.#session.isDefined({ name });
+  }
+
+  /** What a name stands for; undefined when it is not defined. */
+  async describe(path: string[]): Promise<string | undefined> {
+    return checkDescription(await this.#session.describe({ path }));
   }
 
   /** The ids of the modules that the server runs. */

@@ -34,7 +34,8 @@ export function completions(scope: ReplScope, path: readonly string[], prefix: s
   return [...names].sort().slice(0, MAX_COMPLETIONS);
 }
 
-function valueAt(scope: ReplScope, [first, ...rest]: readonly string[]): unknown {
+/** The value that `path[0].path[1]...` has, without running any getter; undefined when there is none. */
+export function valueAt(scope: ReplScope, [first, ...rest]: readonly string[]): unknown {
   // The accessors of the scope are its own: all they do is to read a binding.
   const start = scope.has(first!) ? attempt(() => scope.object[first!]) : peek(globalThis, first!);
   return rest.reduce(peek, start);
@@ -49,7 +50,7 @@ function peek(value: unknown, name: string): unknown {
 }
 
 /** An object and its prototypes, up to a proxy; of a primitive value those of its wrapper. */
-function* chain(value: unknown): Generator<object> {
+export function* chain(value: unknown): Generator<object> {
   if (value === undefined || value === null) return;
   let holder: object | null = Object(value);
   while (holder !== null && !types.isProxy(holder)) {

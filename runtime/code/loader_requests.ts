@@ -174,6 +174,7 @@ export const replChecks: RequestChecks = requestChecks<ReplHandlers>({
   importAll: parts({ target }),
   isDefined: parts({ name }),
   complete: parts({ path: listOf(name, MAX_PATH), prefix: name }),
+  describe: parts({ path: listOf(name, MAX_PATH) }),
   down: nothing,
 });
 
@@ -191,3 +192,6 @@ export const checkOutcome: Check<Outcome> = checked(
 
 /** Checks the names that a session answers: to complete one, and those that an import made. */
 export const checkNames: Check<string[]> = checked(listOf(name, MAX_MODULES), "names");
+
+/** Checks how a session describes what a name stands for. */
+export const checkDescription: Check<string | undefined> = checked(optional(code), "a description");

@@ -27,6 +27,8 @@ export type ReplHandlers = {
   isDefined(request: { name: string }): boolean;
   /** The names that start with `prefix`; see {@linkcode completions}. */
   complete(request: { path: string[]; prefix: string }): string[];
+  /** What a name stands for, see {@linkcode describeValue}; undefined when it is not defined. */
+  describe(request: { path: string[] }): string | undefined;
   /** The owner has gone. */
   down(request: Record<never, never>, envelope: Envelope): void;
 };
@@ -72,6 +74,7 @@ function sessionBody(
       importAll: ({ target }) => session.importAll(target),
       isDefined: ({ name }) => session.isDefined(name),
       complete: ({ path, prefix }) => session.complete(path, prefix),
+      describe: ({ path }) => session.describe(path),
     };
     self.monitor(owner);
     // From afar anybody could say so.

@@ -6,7 +6,8 @@
 import { Script } from "node:vm";
 import { reportThrown } from "../error_report.ts";
 import { EnsembleError } from "../errors.ts";
-import { completions, isIdentifier } from "./completion.ts";
+import { completions, isIdentifier, valueAt } from "./completion.ts";
+import { describeValue } from "./description.ts";
 import type {
   DynamicImport,
   ExpandedInput,
@@ -43,7 +44,7 @@ function inputName(session: string, input: number): string {
 /** What a session needs of the store of the server it is in. */
 export type SessionModules = Pick<
   UnitStore,
-  "namespace" | "libraries" | "importLibrary" | "restoreSources"
+  "namespace" | "libraries" | "importLibrary" | "restoreSources" | "commentBefore"
 >;
 
 /** The exports of a module as they are now. */
@@ -110,6 +111,13 @@ export class ReplSession {
   /** Whether a name is one of the session or a global one. */
   isDefined(name: string): boolean {
     return this.#scope.has(name) || name in globalThis;
+  }
+
+  /** Describes what `path[0].path[1]...` is; undefined when it is nothing, or behind a getter. */
+  describe(path: readonly string[]): string | undefined {
+    const value = valueAt(this.#scope, path);
+    if (value === undefined) return undefined;
+    return describeValue(value, (source) => this.#modules.commentBefore(source));
   }
 
   /** See {@linkcode completions}. */

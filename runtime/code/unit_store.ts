@@ -79,6 +79,13 @@ export interface LoadResult extends LoadOutcome {
   namespace: ModuleNamespace;
 }
 
+/** How far before a function its comment may begin, in UTF-16 code units. */
+const MAX_COMMENT = 16 * 1024;
+
+/** A comment, and what may stand between it and the text of the function or class that it is about. */
+const COMMENT_BEFORE =
+  /\/\*\*(?:(?!\*\/)[^])*\*\/\s*(?:(?:export|default|static|const|let|var)\s+)*(?:[\p{ID_Start}$_][\p{ID_Continue}$]*\s*=\s*)?$/u;
+
 /**
  * Keeps the units of one server and evaluates each at most once: the same text is the same instance,
  * whoever loads it. What fails is forgotten and tried again when it is next asked for.
@@ -280,6 +287,17 @@ export class UnitStore {
   /** Puts the author's files in place of the store's own, in a stack trace or message. */
   restoreSources(text: string): string {
     return this.#files.restoreSources(text);
+  }
+
+  /** The comment before a function or a class, given its text; undefined when no unit has it. */
+  commentBefore(source: string): string | undefined {
+    for (const { text } of this.#units.values()) {
+      const start = text.indexOf(source);
+      if (start < 0) continue;
+      const [comment] = COMMENT_BEFORE.exec(text.slice(Math.max(0, start - MAX_COMMENT), start)) ??
+        [];
+      if (comment !== undefined) return comment.slice(0, comment.lastIndexOf("*/") + 2);
+    }
   }
 
   /** What a load will do with a module. */

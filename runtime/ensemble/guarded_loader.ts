@@ -15,7 +15,9 @@ const LOADER = "loader";
 
 /** Requests that run nothing, and are not worth a line of the audit log when they are allowed. */
 const INERT: ReadonlySet<string> = new Set(
-  "missing running libraries ship history instances interrupt isDefined complete".split(" "),
+  "missing running libraries ship history instances interrupt isDefined complete describe".split(
+    " ",
+  ),
 );
 
 /** Puts the capability `loader` before each handler, of the loader and of REPL sessions. */

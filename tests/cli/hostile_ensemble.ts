@@ -125,5 +125,6 @@ function hostileSession(self: Actor): Handlers {
     },
     complete: () => [`name${ATTACK}`, "name\u3164", "other", "named", "names"],
     isDefined: () => ATTACK,
+    describe: () => ATTACK,
   };
 }

@@ -66,6 +66,7 @@ Deno.test("gxensemble repl prints no control character of a server, on a pipe", 
   const { stdout, stderr } = await pipeLines(ensemble.places, ["rogue"], [
     "value",
     "fail",
+    ",(doc x)",
     ",(defined? x)",
     ",(thread-state)",
   ]);

@@ -141,6 +141,12 @@ Deno.test("what is typed is TypeScript, and nothing of it hurts the server", asy
     [",(defined? counter)", "true"],
     [",(defined? nosuch)", "false"],
     ["'still here'", '"still here"'],
+    [
+      ",(doc currentHttpServer)",
+      "function currentHttpServer()\n" +
+      "  The server started last in this process: how loaded code finds the one to register itself with.\n" +
+      "\n  @throws {Error} when none was started.",
+    ],
     ["'b a'.split(' ')", ""],
     ["  .sort()", '[ "a", "b" ]'],
     [
@@ -155,7 +161,10 @@ Deno.test("what is typed is TypeScript, and nothing of it hurts the server", asy
     cases.map(([line]) => line),
   );
   assert.equal(code, 1);
-  assert.deepEqual(stdout.split("\n"), [...cases.flatMap(([, text]) => text || []), ""]);
+  assert.deepEqual(stdout.split("\n"), [
+    ...cases.flatMap(([, text]) => text ? text.split("\n") : []),
+    "",
+  ]);
   const errors = cases.flatMap(([, , error]) => error ?? []);
   assert.equal(
     stderr,

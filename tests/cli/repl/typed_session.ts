@@ -30,6 +30,7 @@ export class TypedSession {
       importLibrary: (specifier, attributes) =>
         import(specifier, attributes && { with: attributes }),
       restoreSources: (text) => text,
+      commentBefore: () => undefined,
     }, {});
   }
 

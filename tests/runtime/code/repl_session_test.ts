@@ -13,6 +13,7 @@ const MODULES = {
   libraries: () => [],
   importLibrary: () => Promise.reject(new Error("none")),
   restoreSources: (text: string) => text,
+  commentBefore: () => undefined,
 } as unknown as UnitStore;
 
 /** The expansion of an input, as `cli/repl` makes it. */

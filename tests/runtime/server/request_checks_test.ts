@@ -112,6 +112,7 @@ const GOOD: Record<string, Record<string, Record<string, unknown>>> = {
     interrupt: { input: 1 },
     importAll: { target: { kind: "module", specifier: "./a.ts", ids: ["a.ts"] } },
     isDefined: { name: "a" },
+    describe: { path: ["a"] },
     complete: { path: ["a"], prefix: "b" },
     down: {},
   },
