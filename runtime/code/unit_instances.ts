@@ -95,11 +95,11 @@ export class UnitInstances {
   }
 
   /**
-   * Evaluates a unit, and before it what it imports, as far as they have not been; gives its exports.
+   * Evaluates a unit, and before it what it imports, as far as they have not been.
    *
    * @throws {ModuleError} at the author's file and line that fails.
    */
-  async evaluate(hash: string): Promise<ModuleNamespace> {
+  async evaluate(hash: string): Promise<void> {
     const order = evaluationOrder(hash, this.#units)
       .filter(([first]) => !this.#namespaces.has(first!.hash));
     if (order.length > 0) {
@@ -113,7 +113,6 @@ export class UnitInstances {
       await this.#importTogether(run.flat());
       for (const group of run) await this.#evaluateGroup(group);
     }
-    return this.#namespaces.get(hash)!;
   }
 
   /**
@@ -132,11 +131,11 @@ export class UnitInstances {
     const fileOf: FileOf = (hash) => (fresh.get(hash) ?? this.#modules.get(hash)!).file;
     await Promise.all(group.map((unit) => this.#write(unit, fileOf)));
     const namespaces = new Map<string, ModuleNamespace>();
-    for (const { hash, path } of group) {
+    for (const unit of group) {
       try {
-        namespaces.set(hash, await import(this.#files.url(fileOf(hash))));
+        namespaces.set(unit.hash, (await this.#import(unit, fileOf(unit.hash))).namespace);
       } catch (error) {
-        throw this.#files.explainFailure(error, path);
+        throw this.#files.explainFailure(error, unit.path);
       }
     }
     for (const [hash, namespace] of namespaces) {
@@ -202,11 +201,24 @@ export class UnitInstances {
   async #importGroup(group: Member[]): Promise<void> {
     for (const { unit, module } of group) {
       try {
-        this.#namespaces.set(unit.hash, await import(this.#files.url(module.file)));
+        this.#namespaces.set(unit.hash, (await this.#import(unit, module.file)).namespace);
       } catch (error) {
         this.#giveUp(unit, module);
         throw this.#files.explainFailure(error, unit.path);
       }
+    }
+  }
+
+  /** Imports the file of a unit. */
+  async #import({ text }: Unit, file: string): Promise<{ namespace: ModuleNamespace }> {
+    // What exports a function `then` would be taken for a promise, here and wherever it is awaited.
+    if (!/\bthen\b/.test(text)) return { namespace: await import(this.#files.url(file)) };
+    const batch = this.#files.reserve("batch", "a module by itself");
+    await this.#files.write(batch, `export * as namespace from "./${file}";`);
+    try {
+      return await import(this.#files.url(batch));
+    } finally {
+      await this.#files.remove(batch);
     }
   }
 
@@ -279,7 +291,9 @@ export class UnitInstances {
   /** What `import()` in a unit gives; it rejects with what the module itself threw. */
   async #importLinked(unit: Unit, target: string): Promise<ModuleNamespace> {
     try {
-      return await this.evaluate(linkedUnit(unit, target)!);
+      const hash = linkedUnit(unit, target)!;
+      await this.evaluate(hash);
+      return this.#namespaces.get(hash)!;
     } catch (error) {
       throw (error as Error).cause ?? error;
     }

@@ -48,6 +48,17 @@ Deno.test("a program is shipped once, and shares instances with what ran before"
   assert.equal(store.namespace("handler.ts"), again.namespace);
 });
 
+Deno.test("a module that exports then is no promise", async () => {
+  await using project = await TemporaryProject.make({
+    "deno.json": {},
+    "main.ts": `export function then() {}\nexport const here = 1;\n`,
+    "user.ts": `export { here } from "./main.ts";\n`,
+  });
+  const store = await openStore(project);
+  assert.equal((await load(store, project.path("main.ts"))).namespace.here, 1);
+  assert.equal((await load(store, project.path("user.ts"))).namespace.here, 1);
+});
+
 Deno.test("cycles of two and three are evaluated as if they were not shipped", async () => {
   for (const size of [2, 3]) {
     const files: Record<string, string> = {};
