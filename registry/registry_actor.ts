@@ -56,9 +56,20 @@ function registryHandlers(
 ): Handlers & RegistryHandlers {
   const { capabilities } = server;
   const changes = new Changes();
-  const requireOwn = (id: ServerId, envelope: Envelope | undefined, what: string) => {
-    if (!envelope || envelope.source.server === id) return;
-    capabilities.require(envelope, { capability: ADMIN, what, details: { server: id } });
+  const change = <Result>(
+    envelope: Envelope | undefined,
+    { id, what, make, failure }: {
+      id: ServerId;
+      what: string;
+      make: () => Promise<Result>;
+      failure?: (result: Awaited<Result>) => string | undefined;
+    },
+  ): Promise<Result> => {
+    const by = envelope?.source.server;
+    const work = () => changes.make(by, make);
+    if (!envelope || by === id) return work();
+    const action = { capability: ADMIN, what, details: { server: id } };
+    return capabilities.attempt<Promise<Result>>(envelope, { ...action, work, failure });
   };
   // A server can change its entry any number of times.
   const mayLog = (changes: string, id: ServerId, envelope: Envelope | undefined) =>
@@ -69,13 +80,12 @@ function registryHandlers(
       if (id === REGISTRY_ID && envelope?.session) {
         throw new InvalidInputError(`not a registry entry: ${id} is the id of the registry itself`);
       }
-      requireOwn(id, envelope, "add to the registry");
       const session = sessionOf(id, envelope);
       // By its entry a server is told from who claims its id, and is conferred capabilities.
       if (session && !sameInstance(session.instance, instance)) {
         throw new InvalidInputError(`not a registry entry of ${id}: the instance is another's`);
       }
-      return changes.make(envelope?.source.server, async () => {
+      const make = async () => {
         const old = await store.get(id);
         await store.put(entry);
         if (old && !sameInstance(old.instance, instance) && mayLog("replacements", id, envelope)) {
@@ -87,18 +97,21 @@ function registryHandlers(
           roles,
           addresses: addresses.map(formatAddressUrl),
         });
-      });
+      };
+      return change(envelope, { id, what: "add to the registry", make });
     },
 
     remove({ id, instance }, envelope?: Envelope) {
-      requireOwn(id, envelope, "remove from the registry");
       const session = sessionOf(id, envelope);
-      return changes.make(envelope?.source.server, async () => {
+      const make = async () => {
         const removed = await store.delete(id, instance);
         if (session && sameInstance(session.instance, instance)) session.left = true;
         if (removed && mayLog("removals", id, envelope)) logger.info("removed {id}", { id });
         return removed;
-      });
+      };
+      const failure = (removed: boolean) =>
+        removed ? undefined : `the registry does not have this instance of ${id}`;
+      return change(envelope, { id, what: "remove from the registry", make, failure });
     },
 
     lookup: ({ id }) => id === REGISTRY_ID ? Promise.resolve(server.entry) : store.get(id),

@@ -104,8 +104,9 @@ function isListOfWords(value: unknown): value is string[] {
     value.every((item) => typeof item === "string" && /^[\w.:-]+$/.test(item));
 }
 
+/** Beyond ASCII there are characters that look like a space or an equals sign: they would look like a field of their own. */
 function quoteWhereNeeded(text: string): string {
-  return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text);
+  return /^[!#-<>-~]+$/.test(text) ? text : JSON.stringify(text);
 }
 
 /** The values of one record as JSON has them: what it does not have, and objects of many parts, as text. */

@@ -134,11 +134,15 @@ export class Capabilities {
   /**
    * The same for an action that may come to nothing: it is noted once it is done, as allowed or as failed.
    *
+   * @param options.failure why what `work` gives means that it came to nothing; undefined when it did not.
    * @throws {AuthorizationError} when the sender may not; and what `work` throws.
    */
   attempt<Result>(
     envelope: Envelope,
-    { work, ...action }: PrivilegedAction & { readonly work: () => Result },
+    { work, failure, ...action }: PrivilegedAction & {
+      readonly work: () => Result;
+      readonly failure?: (result: Awaited<Result>) => string | undefined;
+    },
   ): Result {
     const { session, source } = envelope;
     const { capability, what } = action;
@@ -150,10 +154,17 @@ export class Capabilities {
           `capability ${capability}${lack}`,
       );
     }
-    const fail = (error: unknown): never => {
-      const reason = error instanceof Error ? error.message : String(error);
+    const noteFailure = (reason: string) =>
       this.#note(session, "failed", { ...action, details: { ...action.details, reason } });
+    const fail = (error: unknown): never => {
+      noteFailure(error instanceof Error ? error.message : String(error));
       throw error;
+    };
+    const succeed = (value: Awaited<Result>) => {
+      const reason = failure?.(value);
+      if (reason === undefined) this.#note(session, "allowed", action);
+      else noteFailure(reason);
+      return value;
     };
     let result: Result;
     try {
@@ -161,14 +172,8 @@ export class Capabilities {
     } catch (error) {
       return fail(error);
     }
-    if (result instanceof Promise) {
-      return result.then((value) => {
-        this.#note(session, "allowed", action);
-        return value;
-      }, fail) as Result;
-    }
-    this.#note(session, "allowed", action);
-    return result;
+    if (result instanceof Promise) return result.then(succeed, fail) as Result;
+    return succeed(result as Awaited<Result>);
   }
 
   /**

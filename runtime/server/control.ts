@@ -138,6 +138,8 @@ export function controlHandlers(server: Controlled): Handlers & ControlHandlers 
         what: "retract",
         details: { server: id },
         work: () => capabilities.retract(id, server.session(id)),
+        failure: ({ retracted }) =>
+          retracted.length > 0 ? undefined : `${id} has no capabilities in ${actors.id}`,
       });
     },
 

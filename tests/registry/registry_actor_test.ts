@@ -210,6 +210,33 @@ Deno.test("a page of the largest entries fits into a frame", async () => {
   assert.equal((await listServers(console.actors)).length, PAGE_SIZE + 1);
 });
 
+Deno.test("the audit log says what became of the entries of others that an administrator changes", async () => {
+  using logs = await CapturedLogs.start();
+  await using ensemble = new AdministeredEnsemble();
+  const store = new MemoryStore();
+  const registry = await ensemble.startRegistry(store);
+  const administrator = await ensemble.start("a");
+  await elevated(administrator, registry, "admin");
+  const { add, remove } = registryClient(administrator.actors);
+  const b = entry("b");
+  await add({ entry: b });
+  assert.equal(await remove({ ...b, instance: administrator.entry.instance }), false);
+  assert.equal(await remove(b), true);
+  store.put = () => Promise.reject(new Error("the disk is full"));
+  await assert.rejects(add({ entry: b }));
+  assert.deepEqual(
+    logs.matching(/ audit: (?!elevation)/).map((line) =>
+      line.replace(/ who=.* server=b/, "").replace(/.*audit: /, "")
+    ),
+    [
+      "add to the registry allowed",
+      'remove from the registry failed reason="the registry does not have this instance of b"',
+      "remove from the registry allowed",
+      'add to the registry failed reason="the disk is full"',
+    ],
+  );
+});
+
 Deno.test("presence takes admin, and is asked of a registered instance only", async () => {
   using logs = await CapturedLogs.start();
   await using ensemble = new AdministeredEnsemble();

@@ -52,6 +52,21 @@ Deno.test("formatAsText writes a peer's line breaks and control characters as es
   );
 });
 
+Deno.test("formatAsText quotes values in which something looks like another field", () => {
+  const values = ["a b=c", "a\u00a0b", "a\u2800who\ua78aadmin", "", 'a"b', "a@b:c,d.e/f"];
+  assert.deepEqual(
+    values.map((claimed) => formatAsText(record({ properties: { claimed } })).split("started ")[1]),
+    [
+      'claimed="a b=c"',
+      'claimed="a\u00a0b"',
+      'claimed="a\u2800who\ua78aadmin"',
+      'claimed=""',
+      String.raw`claimed="a\"b"`,
+      "claimed=a@b:c,d.e/f",
+    ],
+  );
+});
+
 Deno.test("formatAsText and formatAsJson keep a line short, whatever values are in it", () => {
   let doubled: unknown[] = [];
   for (let i = 0; i < 60; i++) doubled = [doubled, doubled];

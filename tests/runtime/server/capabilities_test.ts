@@ -510,6 +510,7 @@ Deno.test("the audit log says that an action failed which the sender might have 
   const nosuch = parseServerId("nosuch");
   await assert.rejects(control.authorize({ server: nosuch, capabilities: ["loader"] }));
   await assert.rejects(control.connect({ server: nosuch }));
+  assert.deepEqual((await control.retract({ server: nosuch })).retracted, []);
   await assert.rejects(killActor(console.actors, target.id, "nosuch"));
   await assert.rejects(killActor(console.actors, target.id, "vault"), /is a part of the server/);
   await assert.rejects(
@@ -519,7 +520,7 @@ Deno.test("the audit log says that an action failed which the sender might have 
   const lines = logs.matching(/ audit: (?!elevation)/);
   assert.deepEqual(
     lines.map((line) => /^(.*?) who=admin:\S+ client=console .*reason=".+"$/.exec(line)?.[1]),
-    ["authorize", "connect", "shutdown", "shutdown", "shutdown"].map((what) =>
+    ["authorize", "connect", "retract", "shutdown", "shutdown", "shutdown"].map((what) =>
       `INFO audit: ${what} failed`
     ),
     lines.join("\n"),
