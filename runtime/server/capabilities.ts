@@ -267,6 +267,17 @@ export class Capabilities {
     return [...this.#delegations.values()].sort((a, b) => a.server < b.server ? -1 : 1);
   }
 
+  /**
+   * Names who is at work, for {@linkcode Delegation.by} and the audit log, by the strongest proof that it gave: the
+   * administrators' key, a certificate, or only that it is a running instance.
+   */
+  grantor(session: Envelope["session"]): string {
+    if (!(session instanceof Session)) return `instance:${fingerprint(this.#self.instance)}`;
+    const { administrator, certified, instance } = session;
+    if (administrator !== undefined) return `admin:${administrator}`;
+    return certified ? `certificate:${certified.id}` : `instance:${fingerprint(instance)}`;
+  }
+
   #delegated({ peer, instance, certified }: Session): readonly string[] {
     const delegation = this.#delegations.get(peer);
     if (!delegation) return [];
@@ -339,17 +350,6 @@ export class Capabilities {
       transport: address.kind,
       ...(certified && { certificate: certified.serial }),
     };
-  }
-
-  /**
-   * Names who is at work, for {@linkcode Delegation.by} and the audit log, by the strongest proof that it gave: the
-   * administrators' key, a certificate, or only that it is a running instance.
-   */
-  grantor(session: Envelope["session"]): string {
-    if (!(session instanceof Session)) return `instance:${fingerprint(this.#self.instance)}`;
-    const { administrator, certified, instance } = session;
-    if (administrator !== undefined) return `admin:${administrator}`;
-    return certified ? `certificate:${certified.id}` : `instance:${fingerprint(instance)}`;
   }
 }
 
