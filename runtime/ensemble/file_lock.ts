@@ -29,15 +29,17 @@ export async function takeFileLock(
   path: string,
   { note = "" }: { note?: string } = {},
 ): Promise<Disposable | undefined> {
-  let file: Deno.FsFile;
-  do {
-    file = await openLock(path);
+  let file = await openLock(path);
+  while (true) {
     if (!await file.tryLock(true)) {
       file.close();
       return undefined;
     }
-    // A file that was removed meanwhile is no lock: the next process makes another.
-  } while (!isAt(path, file.statSync()) && (file.close(), true));
+    if (isAt(path, file.statSync())) break;
+    // It was removed meanwhile, and locks nothing: the next process makes another.
+    file.close();
+    file = await openLock(path);
+  }
   try {
     await file.truncate();
     await file.write(new TextEncoder().encode(note));

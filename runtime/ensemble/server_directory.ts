@@ -25,6 +25,13 @@ const LOCK = "lock";
 const CODE = "loader.d";
 
 /**
+ * How long to wait for a lock whose holder is not named, in ms, and when to try again: {@linkcode removeLeftClients}
+ * of another process has it only for a moment.
+ */
+const PATIENCE = 2_000;
+const RETRY = 20;
+
+/**
  * Makes the directory of a server where it is missing, and keeps other processes out of it: one that listens at
  * other sockets would not be noticed otherwise, and empties what this one uses. Until disposed of: then the directory
  * is removed, unless there is something in it to keep, such as a log or a certificate.
@@ -34,21 +41,27 @@ const CODE = "loader.d";
 export async function holdServerDirectory(id: ServerId): Promise<Disposable> {
   const directory = serverDirectory(id);
   const self: ServerProcess = { pid: Deno.pid, host: hostName(), kernel: ownKernel() };
-  const lock = await lockIn(directory, `${JSON.stringify(self)}\n`);
-  if (lock) {
-    return {
-      [Symbol.dispose]() {
-        removeLocked(directory, [LOCK]);
-        lock[Symbol.dispose]();
-      },
-    };
+  const until = performance.now() + PATIENCE;
+  while (true) {
+    const lock = await lockIn(directory, `${JSON.stringify(self)}\n`);
+    if (lock) {
+      return {
+        [Symbol.dispose]() {
+          removeLocked(directory, [LOCK]);
+          lock[Symbol.dispose]();
+        },
+      };
+    }
+    const other = await readServerProcess(id);
+    if (other || performance.now() >= until) {
+      throw new EnsembleError(
+        `cannot start server ${id}: another process${
+          other ? `, ${other.pid} on host ${other.host},` : ""
+        } is that server already, and uses ${directory}`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, RETRY));
   }
-  const other = await readServerProcess(id);
-  throw new EnsembleError(
-    `cannot start server ${id}: another process${
-      other ? `, ${other.pid} on host ${other.host},` : ""
-    } is that server already, and uses ${directory}`,
-  );
 }
 
 /** The directory in which a server keeps the code that is shipped to it. */

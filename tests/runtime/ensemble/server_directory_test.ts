@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { parseServerId } from "../../../runtime/actor/server_id.ts";
+import { takeFileLock } from "../../../runtime/ensemble/file_lock.ts";
 import { serverDirectory, socketPath } from "../../../runtime/ensemble/paths.ts";
 import {
   codeDirectory,
@@ -69,6 +70,19 @@ Deno.test("holdServerDirectory lets one in at a time, while others come and go",
     }
   }));
   assert.equal(exists(serverDirectory(A)), false);
+});
+
+Deno.test("holdServerDirectory waits while another process looks for what killed clients left", async () => {
+  using _home = new Home();
+  Deno.mkdirSync(serverDirectory(A), { recursive: true });
+  const lock = (await takeFileLock(`${serverDirectory(A)}/lock`))!;
+  const holding = holdServerDirectory(A);
+  try {
+    await Promise.race([holding, new Promise((resolve) => setTimeout(resolve, 40))]);
+  } finally {
+    lock[Symbol.dispose]();
+  }
+  (await holding)[Symbol.dispose]();
 });
 
 Deno.test("removeLeftClients removes what killed clients left, and nothing else", async () => {
