@@ -510,7 +510,7 @@ function requireRegistered(
 ): void {
   if (sameInstance(instance, registered)) return;
   throw new AuthenticationError(
-    `another instance of ${id} answers there, ${fingerprint(instance)}, than the registered one, ` +
+    `instance ${fingerprint(instance)} of ${id} answers there, and not the registered one, ` +
       fingerprint(registered),
   );
 }

@@ -62,11 +62,9 @@ Deno.test("an instance that is not the registered one is not taken for it, whoev
   await store.put({ ...other.entry, instance: crashed });
   const console = await ensemble.start("console", CONSOLE);
   await assert.rejects(console.connect(A), {
-    message:
-      `cannot reach a: ${other.entry.addresses.map(formatAddressUrl)}: another instance of a ` +
-      `answers there, ${fingerprint(other.entry.instance)}, than the registered one, ${
-        fingerprint(crashed)
-      }`,
+    message: `cannot reach a: ${other.entry.addresses.map(formatAddressUrl)}: instance ${
+      fingerprint(other.entry.instance)
+    } of a answers there, and not the registered one, ${fingerprint(crashed)}`,
   });
   assert.equal(console.session(A), undefined);
   // It is started again, and what the registry said before is asked again.
