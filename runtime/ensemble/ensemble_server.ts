@@ -238,6 +238,11 @@ export class EnsembleServer {
     return this.#units.add(units);
   }
 
+  /** Whether code of others is being loaded or evaluated. */
+  get isLoading(): boolean {
+    return this.#loader.isBusy;
+  }
+
   /** The permissions of Deno that its process was told to do without: `run`, `write=/etc`. */
   get denied(): readonly string[] {
     return this.#denied;
@@ -315,7 +320,7 @@ export async function startServer(
   options: StartServerOptions = {},
 ): Promise<EnsembleServer> {
   const running = current?.signal.aborted ? undefined : current;
-  if (running && lender !== undefined) return await borrow(running, { id, options });
+  if (running && isLent()) return await borrow(running, { id, options });
   const other = starting ?? running?.id;
   if (other !== undefined) {
     throw new EnsembleError(
@@ -348,9 +353,12 @@ export function lendServer(by: string): void {
   lender = by;
 }
 
-/** Whether the next server that is started is one that is there already. */
+/**
+ * Whether the next server that is started is one that is there already. Code that others load is not the program: what of
+ * it starts a server was not meant to be loaded, and must not end this one.
+ */
 export function isLent(): boolean {
-  return lender !== undefined && current?.signal.aborted === false;
+  return lender !== undefined && current?.signal.aborted === false && !current.isLoading;
 }
 
 /** Gives a program that starts a server the one that was started for it. */

@@ -41,10 +41,17 @@ export function guardLoader(handlers: Handlers, capabilities: Capabilities): Han
 export class LoaderSwitch {
   readonly #server: ServerId;
   #isOff = false;
+  /** How many requests are being handled. */
+  #handling = 0;
 
   /** Makes the switch of a server, on. */
   constructor(server: ServerId) {
     this.#server = server;
+  }
+
+  /** Whether code of others may be running for the first time. */
+  get isBusy(): boolean {
+    return this.#handling > 0;
   }
 
   /** From now on the server takes no code. */
@@ -57,9 +64,14 @@ export class LoaderSwitch {
     return Object.fromEntries(
       Object.entries(handlers).map(([type, handler]) => [
         type,
-        (request: Record<string, unknown>, envelope: Envelope) => {
+        async (request: Record<string, unknown>, envelope: Envelope) => {
           if (this.#isOff) this.#refuse();
-          return handler(request, envelope);
+          this.#handling++;
+          try {
+            return await handler(request, envelope);
+          } finally {
+            this.#handling--;
+          }
         },
       ]),
     );

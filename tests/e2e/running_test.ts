@@ -134,6 +134,12 @@ Deno.test("run: an id that runs already is refused, and the running one unhurt",
     await ensemble.failure("registry"),
     /^cannot listen at unix:\S+\/registry: a server of that id is running here already$/,
   );
+  // Nor does code that others load get the server that main could have.
+  const own = await ensemble.write(
+    "own.ts",
+    `${OWN_PROGRAM} await startServer(parseServerId("a"));`,
+  );
+  assert.match(await ensemble.failure("load", "a", own), /: this process is server a already, and/);
   assert.deepEqual(await ensemble.lines("eval", "a", "globalThis.first"), ["true"]);
   assert.equal(server.matching(/ ERROR /).length, 0);
 });
