@@ -211,8 +211,10 @@ export class UnitInstances {
 
   /** Imports the file of a unit. */
   async #import({ text }: Unit, file: string): Promise<{ namespace: ModuleNamespace }> {
-    // What exports a function `then` would be taken for a promise, here and wherever it is awaited.
-    if (!/\bthen\b/.test(text)) return { namespace: await import(this.#files.url(file)) };
+    // What exports a function `then`, its own or one of many, would be taken for a promise, here and wherever it is awaited.
+    if (!/\bthen\b|\bexport\s*\*/.test(text)) {
+      return { namespace: await import(this.#files.url(file)) };
+    }
     const batch = this.#files.reserve("batch", "a module by itself");
     await this.#files.write(batch, `export * as namespace from "./${file}";`);
     try {

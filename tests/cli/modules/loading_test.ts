@@ -53,10 +53,12 @@ Deno.test("a module that exports then is no promise", async () => {
     "deno.json": {},
     "main.ts": `export function then() {}\nexport const here = 1;\n`,
     "user.ts": `export { here } from "./main.ts";\n`,
+    "all.ts": `export * from "./main.ts";\n`,
   });
   const store = await openStore(project);
   assert.equal((await load(store, project.path("main.ts"))).namespace.here, 1);
   assert.equal((await load(store, project.path("user.ts"))).namespace.here, 1);
+  assert.equal((await load(store, project.path("all.ts"))).namespace.here, 1);
 });
 
 Deno.test("cycles of two and three are evaluated as if they were not shipped", async () => {
