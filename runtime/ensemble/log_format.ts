@@ -104,7 +104,7 @@ function isListOfWords(value: unknown): value is string[] {
     value.every((item) => typeof item === "string" && /^[\w.:-]+$/.test(item));
 }
 
-/** Beyond ASCII there are characters that look like a space or an equals sign: they would look like a field of their own. */
+/** Beyond ASCII there are characters that look like a space or an equals sign, with which a value could pass for another field. */
 function quoteWhereNeeded(text: string): string {
   return /^[!#-<>-~]+$/.test(text) ? text : JSON.stringify(text);
 }
