@@ -31,6 +31,15 @@ export async function continuesInput(source: string, line: string): Promise<bool
   return !failure || isAfter(failure.position, start);
 }
 
+/**
+ * How many brackets a text leaves open at a place where code goes on; undefined where that is not so clear, as
+ * within a template or a comment.
+ */
+export function openBrackets(text: string): number | undefined {
+  const { closers, isWhole } = scan(`${text}\n`);
+  return isWhole && !closers.includes("`") ? closers.length : undefined;
+}
+
 async function canGoOn(source: string): Promise<boolean> {
   if (await lacksMore(source)) return true;
   // Whether an object only lacks its end shows without the parenthesis behind it.
@@ -68,6 +77,8 @@ interface Scan {
   readonly closers: string;
   /** Whether one of its tokens is wrong, and not for want of its end. */
   readonly isBroken: boolean;
+  /** Whether none of them is, nor lacks its end. */
+  readonly isWhole: boolean;
 }
 
 const CLOSERS = new Map([
@@ -88,6 +99,7 @@ interface TokenError extends SyntaxError {
 function scan(text: string): Scan {
   const open: string[] = [];
   let isBroken = false;
+  let isWhole = true;
   try {
     for (const { type } of tokenizer(text, { ecmaVersion: "latest" }) as Iterable<Token>) {
       const closer = CLOSERS.get(type);
@@ -100,8 +112,9 @@ function scan(text: string): Scan {
     // A comment lacks its end, and only the grammar tells whether a slash begins a regular expression.
     const isSlash = text.slice(Math.max(pos - 1, 0), pos + 1).includes("/");
     isBroken = raisedAt < text.length && !isSlash;
+    isWhole = false;
   }
-  return { closers: open.reverse().join(""), isBroken };
+  return { closers: open.reverse().join(""), isBroken, isWhole };
 }
 
 /**

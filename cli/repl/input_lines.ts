@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { continuesInput, isIncomplete } from "./continuation.ts";
+import { continuesInput, isIncomplete, openBrackets } from "./continuation.ts";
 import { isControlLine } from "./control_line.ts";
 
 /**
@@ -15,6 +15,8 @@ import { isControlLine } from "./control_line.ts";
 export class InputLines {
   #lines: string[] = [];
   #isIncomplete = false;
+  /** How many brackets the lines leave open, where that is known. */
+  #open: number | undefined;
 
   /** Takes a line. Gives the inputs that have ended with it or before it. */
   async add(line: string): Promise<string[]> {
@@ -38,6 +40,7 @@ export class InputLines {
     const lines = this.#lines;
     this.#lines = [];
     this.#isIncomplete = false;
+    this.#open = undefined;
     return lines.length > 0 ? [lines.join("\n")] : [];
   }
 
@@ -48,9 +51,28 @@ export class InputLines {
 
   async #extend(line: string): Promise<string[]> {
     this.#lines.push(line);
-    this.#isIncomplete = await isIncomplete(this.#lines.join("\n"));
+    // Not to parse a long list anew for each of its lines.
+    this.#open = this.#open && openAfter(line, this.#open);
+    if (this.#open !== undefined && this.#open > 0) return [];
+    const text = this.#lines.join("\n");
+    this.#isIncomplete = await isIncomplete(text);
+    this.#open = this.#isIncomplete ? openBrackets(text) : undefined;
     return [];
   }
+}
+
+/**
+ * How many brackets are open after a line of code; undefined when all were closed in it, or when it takes a
+ * parser to know: a slash may begin a comment or a regular expression.
+ */
+function openAfter(line: string, open: number): number | undefined {
+  const code = line.replace(/"[^"]*"|'[^']*'/g, "");
+  if (/[\\/`"']/.test(code)) return undefined;
+  for (const [bracket] of code.matchAll(/[()[\]{}]/g)) {
+    open += "([{".includes(bracket) ? 1 : -1;
+    if (open === 0) return undefined;
+  }
+  return open;
 }
 
 /** The inputs that a text of several lines is: one, unless there are control commands among them. */

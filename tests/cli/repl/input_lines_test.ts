@@ -27,6 +27,11 @@ Deno.test("InputLines puts lines together that make sense only together", async 
     [",(load a)", ".b", ",q"],
     ["const a = 3.5e", "b"],
     ["[\n1\n,2\n]"],
+    // Brackets that are none.
+    ['f({\n  a: \')}\',\n  b: "]\\")",\n  c: [1],\n}) // )', "b"],
+    ["f(\n  `)\n)`,\n  /[)]/,\n  // )\n  /*\n) */ 1,\n)", "b"],
+    ["[\n'it\\'s ]',\n]", "b"],
+    ["f(() => {\n  a()\n})\n  .b()", "c"],
   ];
   for (const inputs of cases) {
     assert.deepEqual(await inputsOf(inputs.join("\n").split("\n")), inputs, inputs.join("\n"));
@@ -50,9 +55,18 @@ Deno.test("InputLines gives an input when the next line cannot go on with it, or
   assert.deepEqual(lines.flush(), []);
 });
 
+Deno.test("InputLines reads a list of thousands of lines without parsing it at each", async () => {
+  const lines = Array.from({ length: 20_000 }, (_, line) => `  { a: ${line}, b: "(" },`);
+  assert.deepEqual(await inputsOf(["f([", ...lines, "])", "b"]), [
+    `f([\n${lines.join("\n")}\n])`,
+    "b",
+  ]);
+});
+
 Deno.test("splitInputs leaves a text as one input that has no control commands", async () => {
   assert.deepEqual(await splitInputs("a\nb\n\n"), ["a\nb"]);
   assert.deepEqual(await splitInputs("a\n.b\n,(h)\nc"), ["a\n.b", ",(h)", "c"]);
   assert.deepEqual(await splitInputs("[\n,2\n]"), ["[\n,2\n]"]);
+  assert.deepEqual(await splitInputs("`\n,(h)\n`\n,(h)"), ["`\n,(h)\n`", ",(h)"]);
   assert.deepEqual(await splitInputs(""), [""]);
 });
