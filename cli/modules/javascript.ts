@@ -91,10 +91,18 @@ export async function toJavaScript(
  * The JavaScript of an input of the REPL. Types become white space, so lines and columns stay; imports
  * stay too, for what is typed later.
  *
- * @throws {ModuleError} when the source does not parse.
+ * @throws {ModuleError} when the source does not parse, or is nested too deep.
  */
 export async function inputToJavaScript(source: string, path: string): Promise<JavaScript> {
-  const javascript = await strip(source, path);
+  // Where swc has too little stack once, it has less for all that follows.
+  await parseModule(source, path);
+  let javascript: JavaScript;
+  try {
+    javascript = await strip(source, path);
+  } catch (error) {
+    if (!isOverflow(error)) throw error;
+    throw new ModuleError(TOO_DEEP, { path }, { cause: error });
+  }
   if (!MAY_DECORATE.test(javascript.text)) return javascript;
   const syntax = await parseModule(javascript.text, path);
   if (!isDecorator(javascript.text, syntax)) return javascript;

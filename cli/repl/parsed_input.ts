@@ -87,7 +87,7 @@ async function withoutTypes(text: string, added: number): Promise<JavaScript> {
     return await inputToJavaScript(text, "input.ts");
   } catch (error) {
     if (!(error instanceof ModuleError)) throw error;
-    const { line = 1, column = 1 } = error.location;
+    const { line = 1 + added, column = 1 } = error.location;
     throw new InputError(error.reason, { line: line - added, column });
   }
 }

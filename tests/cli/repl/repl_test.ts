@@ -137,3 +137,16 @@ Deno.test("interrupt stops the waiting, and says whether there was any", () =>
       ["value", "4"],
     ]);
   }));
+
+Deno.test("a REPL refuses an input that is nested too deep, and takes the next", () =>
+  withRepl(async (repl, printed) => {
+    const reason = "expressions or blocks are nested too deep in each other to be parsed";
+    for (const deep of [`${"!".repeat(30_000)}1`, `${"[".repeat(20_000)}${"]".repeat(20_000)}`]) {
+      assert.equal(await repl.enter(deep), "failed");
+      const [kind, text] = printed.pop()!;
+      assert.equal(kind, "error");
+      assert.ok(text.startsWith(`Uncaught SyntaxError: ${reason} (1:1)\n`), text.slice(0, 200));
+    }
+    assert.equal(await repl.enter("const a: number = 41; a + 1"), "done");
+    assert.deepEqual(printed, [["value", "42"]]);
+  }));
