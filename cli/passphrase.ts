@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readSecretFile } from "../runtime/ensemble/regular_file.ts";
+import { readSecretFile, readWhole } from "../runtime/ensemble/regular_file.ts";
 import { EnsembleError } from "../runtime/errors.ts";
 import { printNotice } from "./output.ts";
 import { TerminalState } from "./terminal_state.ts";
@@ -49,7 +49,7 @@ async function readPassphrase(path: string): Promise<string> {
   try {
     // An open descriptor of this process, such as a shell's <(pass show key), was given to it and to no other.
     const bytes = /^\/dev\/(?:stdin|fd\/\d+)$/.test(path)
-      ? await Deno.readFile(path)
+      ? await readWhole(await Deno.open(path))
       : await readSecretFile(path, "passphrase file");
     return new TextDecoder().decode(bytes).split(/\r?\n/)[0]!;
   } catch (error) {

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { parseServerId, type ServerId } from "../actor/server_id.ts";
 import { EnsembleError, InvalidInputError } from "../errors.ts";
 import { type Address, addressesOf, formatAddressUrl } from "../wire/address.ts";
@@ -200,12 +200,14 @@ function readLine(text: string): Line {
   return { text, comment, id, addresses: addressesOf(addresses) };
 }
 
-/** Where a file really is: a link to it stays one. */
+/** Where a file really is, or is to be: a link to it stays one. */
 async function fileBehind(path: string): Promise<string> {
   try {
     return await Deno.realPath(path);
   } catch {
-    return path;
+    // It is not there yet, but a link to it may be.
+    const target = await Deno.readLink(path).catch(() => undefined);
+    return target === undefined ? path : await fileBehind(resolve(dirname(path), target));
   }
 }
 

@@ -6,6 +6,9 @@
 import { dirname } from "node:path";
 import { EnsembleError } from "../errors.ts";
 
+/** The largest file that is read, in bytes: far more than the longest list of certificates. */
+export const MAX_FILE = 16 * 1024 * 1024;
+
 /**
  * Reads a file. What is no regular file is refused before it is opened: a named pipe would be waited on for ever.
  *
@@ -51,12 +54,29 @@ async function read(
     const info = await file.stat();
     requireRegular(info);
     check(info);
-    return await new Response(file.readable).bytes();
+    return await readWhole(file);
   } catch (error) {
     if (error instanceof EnsembleError || error instanceof Deno.errors.NotFound) throw error;
     const reason = (error as Error).message.replace(/ \(os error \d+\).*$/, "");
     throw new EnsembleError(`cannot read ${name}: ${reason}`, { cause: error });
   }
+}
+
+/**
+ * Reads what is left of an open file, to its end.
+ *
+ * @throws {Error} when it is larger than {@linkcode MAX_FILE}.
+ */
+export async function readWhole(file: Deno.FsFile): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let size = 0;
+  // Its size does not say where it ends: it may grow, and those of /proc have none.
+  for await (const chunk of file.readable) {
+    size += chunk.length;
+    if (size > MAX_FILE) throw new Error(`it is larger than ${MAX_FILE / 1024 / 1024} MiB`);
+    chunks.push(chunk);
+  }
+  return await new Blob(chunks).bytes();
 }
 
 function requireOwn(uid: number | null, name: string): void {

@@ -152,6 +152,11 @@ Deno.test("a change makes the file and its directory, and keeps a link to the fi
   await file.set(WEB1, parseAddresses("tcp://b:2"));
   assert.ok(Deno.lstatSync(file.path).isSymlink);
   assert.equal(Deno.readTextFileSync(target), "web1 tcp://b:2\n");
+  // The file that a link leads to may be made only later.
+  Deno.removeSync(target);
+  await file.set(WEB1, parseAddresses("tcp://c:3"));
+  assert.ok(Deno.lstatSync(file.path).isSymlink);
+  assert.equal(Deno.readTextFileSync(target), "web1 tcp://c:3\n");
 });
 
 Deno.test("a change loses no other change that is made at the same time", async () => {

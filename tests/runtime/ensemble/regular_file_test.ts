@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { EnsembleError } from "../../../runtime/errors.ts";
-import { readRegularFile, readSecretFile } from "../../../runtime/ensemble/regular_file.ts";
+import {
+  MAX_FILE,
+  readRegularFile,
+  readSecretFile,
+} from "../../../runtime/ensemble/regular_file.ts";
 import { ROOT, testWith } from "../../requirements.ts";
 
 /** A directory of one test. */
@@ -131,6 +135,15 @@ for (
     await assertRefused(read(path), `cannot read ${called(path)}: it is a directory`);
     const device = "/dev/null";
     await assertRefused(read(device), `cannot read ${called(device)}: it is no regular file`);
+  });
+
+  Deno.test(`${name} reads no file that is too large, whatever size it says that it has`, async () => {
+    using directory = new Directory();
+    const path = directory.write("sparse", 0o600);
+    Deno.truncateSync(path, MAX_FILE);
+    assert.equal((await read(path)).length, MAX_FILE);
+    Deno.truncateSync(path, 2 ** 40);
+    await assertRefused(read(path), `cannot read ${called(path)}: it is larger than 16 MiB`);
   });
 
   Deno.test(`${name} leaves it to the caller when there is no file`, async () => {
