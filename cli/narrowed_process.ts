@@ -9,9 +9,12 @@
  */
 import { dirname } from "node:path";
 import type { ServerId } from "../runtime/actor/server_id.ts";
+import { ignoredSignals } from "../runtime/ensemble/ignored_signals.ts";
 import { EnsembleError } from "../runtime/errors.ts";
+import { handedOver, handOver } from "../runtime/handed_over.ts";
+import { ownKernel } from "../runtime/server/kernel.ts";
 import { type Denial, formatDenial, PERMISSIONS } from "./denied_permissions.ts";
-import { isDropped, NARROWED, ownNeeds, permissionFlags } from "./own_needs.ts";
+import { isDropped, ownNeeds, permissionFlags } from "./own_needs.ts";
 import type { RunOptions } from "./run_options.ts";
 
 /** Permissions that a running process gives up without losing anything of its own. */
@@ -33,7 +36,7 @@ const PERMISSION_FLAG =
  */
 export async function dropPermissions(id: ServerId, options: RunOptions): Promise<void> {
   const denials = options.deny;
-  const wasNarrowed = takeMark();
+  const wasNarrowed = handedOver() !== undefined;
   const left = denials.filter((denial) => !isDropped(denial));
   if (left.length === 0) return;
   const names = left.map(formatDenial).join(", ");
@@ -49,19 +52,9 @@ export async function dropPermissions(id: ServerId, options: RunOptions): Promis
     );
   }
   const flags = ["--no-prompt", ...permissionFlags(denials, await ownNeeds(id, options))];
-  Deno.env.set(NARROWED, "1");
+  handOver({ ignored: ignoredSignals(), kernel: ownKernel() });
   restoreCache();
   execute(withFlags(await ownCommandLine(), flags));
-}
-
-/** Whether the process has been started anew; what says so is not for the processes that it starts. */
-function takeMark(): boolean {
-  if (Deno.permissions.querySync({ name: "env", variable: NARROWED }).state !== "granted") {
-    return false;
-  }
-  const mark = Deno.env.get(NARROWED);
-  Deno.env.delete(NARROWED);
-  return mark !== undefined;
 }
 
 async function revoke(denials: readonly Denial[]): Promise<void> {

@@ -7,6 +7,7 @@ import { resolve } from "node:path";
 import type { ServerId } from "../runtime/actor/server_id.ts";
 import { serverDirectory, socketDirectory, socketPath } from "../runtime/ensemble/paths.ts";
 import { locateServers } from "../runtime/ensemble/server_locations.ts";
+import { HANDED_OVER } from "../runtime/handed_over.ts";
 import type { Address } from "../runtime/wire/address.ts";
 import { type Denial, type PermissionName, PERMISSIONS } from "./denied_permissions.ts";
 
@@ -71,16 +72,13 @@ export async function ownNeeds(
     read: [],
     write: [serverDirectory(id), socketDirectory(), ...sockets, ...log],
     net: [`unix:${socketPath(id)}`, ...reached.map(formatForNet)],
-    env: ["GERBIL_PATH", "HOME", "ENSEMBLE_SOCKET_DIR", "ENSEMBLE_REGISTRY", NARROWED],
+    env: ["GERBIL_PATH", "HOME", "ENSEMBLE_SOCKET_DIR", "ENSEMBLE_REGISTRY", HANDED_OVER],
     run: [],
     ffi: [],
     sys: ["hostname", "uid", "userInfo"],
     import: protocol.startsWith("http") ? [host] : [],
   };
 }
-
-/** The environment variable that tells a process that it has been started with fewer permissions. */
-export const NARROWED = "GXENSEMBLE_NARROWED";
 
 function formatForNet(address: Address): string {
   if (address.kind === "unix") return `unix:${address.path}`;

@@ -8,6 +8,7 @@
  * @module
  */
 import { constants } from "node:os";
+import { handedOver } from "../handed_over.ts";
 
 /** Bit 0 is signal 1. */
 const ignoredAtStart = readIgnored();
@@ -21,9 +22,14 @@ export function isIgnored(signal: Deno.Signal): boolean {
   return number !== undefined && (ignoredAtStart >> BigInt(number - 1) & 1n) === 1n;
 }
 
+/** The mask of those signals in hexadecimal digits, bit 0 being signal 1. */
+export function ignoredSignals(): string {
+  return ignoredAtStart.toString(16);
+}
+
 /** The mask of the signals that are being ignored now. */
 function readIgnored(): bigint {
-  return maskOf(readStatus) ?? maskOf(askPs) ?? 0n;
+  return maskOf(() => handedOver()?.ignored) ?? maskOf(readStatus) ?? maskOf(askPs) ?? 0n;
 }
 
 /** Reads a mask in hexadecimal digits; undefined where there is none, or no permission for it. */

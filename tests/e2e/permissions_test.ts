@@ -74,9 +74,8 @@ Deno.test("run --deny: neither main, a worker, nor code that is loaded later has
   `;
   await ensemble.write("deno.json", "{}");
   await ensemble.write("attempts.ts", attempts);
-  const server = await ensemble.startServer(
-    "caged",
-    ["--deny", "run,ffi", "--deny", "write"],
+  const main = await ensemble.write(
+    "caged/main.ts",
     `import { currentServer } from "@gxensemble/ensemble";
      import { attempts } from "../attempts.ts";
      export async function main() {
@@ -90,6 +89,12 @@ Deno.test("run --deny: neither main, a worker, nor code that is loaded later has
        await currentServer().stopped;
      }`,
   );
+  const { program } = ensemble.places;
+  const options = ["--deny", "run,ffi", "--deny", "write"];
+  // It starts anew, and is still not to hear of SIGHUP.
+  const server = ensemble.spawnProgram("nohup", ...program, "run", ...options, "caged", main);
+  await server.logged(/is in the registry$/);
+  server.signal("SIGHUP");
   const denied = ["NotCapable", "NotCapable", "NotCapable", "allowed"];
   assert.deepEqual(JSON.parse(await server.printed("[")), [server.pid, denied, denied]);
   assert.equal(server.matching(/ INFO server: caged does without run, ffi, write$/).length, 1);
@@ -109,5 +114,6 @@ Deno.test("run --deny: neither main, a worker, nor code that is loaded later has
   );
   server.signal("SIGTERM");
   assert.equal(await server.exit(), 0);
+  assert.deepEqual(server.matching(/certificates/), []);
   assert.deepEqual(ensemble.sockets(), ["registry"]);
 });
