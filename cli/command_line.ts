@@ -4,7 +4,7 @@
  * @module
  */
 import { CommanderError } from "npm:@commander-js/extra-typings@^15.1.0";
-import { EnsembleError } from "../runtime/errors.ts";
+import { DisconnectedError, EnsembleError, TimeoutError } from "../runtime/errors.ts";
 import { printError, printNotice } from "./output.ts";
 import { createProgram } from "./program.ts";
 import { UsageError } from "./usage_error.ts";
@@ -28,9 +28,17 @@ export async function runCommandLine(args: string[]): Promise<number> {
     if (error instanceof UsageError) return reportUsage(error);
     // The help or the version was printed: without any arguments the help is an answer to a mistake.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    reportFailure(error, logLevel);
+    reportFailure(await explain(error), logLevel);
     return 1;
   }
+}
+
+/** Says which process does not answer a server that is being started; commands that only ask have said it. */
+async function explain(error: unknown): Promise<unknown> {
+  const mayBeSilence = error instanceof DisconnectedError || error instanceof TimeoutError;
+  if (!mayBeSilence || !error.silence) return error;
+  const { explainSilence } = await import("./silent_server.ts");
+  return await explainSilence(error);
 }
 
 function reportUsage(error: UsageError): number {

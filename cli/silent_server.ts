@@ -30,15 +30,17 @@ type Named = ServerProcess & { readonly id: ServerId };
 /**
  * Says of a failure for want of an answer which process does not answer, why, and what to do; any other error is
  * given back as it is.
+ *
+ * @param actors asks the server and the registry; without them only what this host has noted is known.
  */
-export async function explainSilence(error: unknown, actors: ActorSystem): Promise<unknown> {
+export async function explainSilence(error: unknown, actors?: ActorSystem): Promise<unknown> {
   const silence = silenceOf(error);
   // A host that takes no tcp connection is away, or a firewall is between.
   if (!silence || (silence.stage === "connect" && !isUnix(silence))) return error;
   const { message } = error as Error;
   const explain = (why: string) => new EnsembleError(`${message}; ${why}`, { cause: error });
   const server = parseServerId(silence.server);
-  const ping = silence.stage === "request" ? await pinged(actors, server) : undefined;
+  const ping = actors && silence.stage === "request" ? await pinged(actors, server) : undefined;
   if (ping === "answered") {
     return explain(`${server} itself answers: wait longer with --timeout <seconds>`);
   }
@@ -95,7 +97,7 @@ function isUnix({ address }: Silence): boolean {
   return address.startsWith("unix:");
 }
 
-async function describeSilent(actors: ActorSystem, silence: Silence): Promise<string> {
+async function describeSilent(actors: ActorSystem | undefined, silence: Silence): Promise<string> {
   const process = await findProcess(actors, silence);
   if (!process || process.pid === undefined) {
     return `${silence.server} is stopped, or busy in code that does not give way, such as an endless loop: ` +
@@ -121,9 +123,12 @@ async function describeSilent(actors: ActorSystem, silence: Silence): Promise<st
 }
 
 /** The process as the registry knows it; where that is silent too, as a server of this host has noted itself. */
-async function findProcess(actors: ActorSystem, silence: Silence): Promise<Named | undefined> {
+async function findProcess(
+  actors: ActorSystem | undefined,
+  silence: Silence,
+): Promise<Named | undefined> {
   const id = parseServerId(silence.server);
-  if (id !== REGISTRY_ID) {
+  if (actors && id !== REGISTRY_ID) {
     try {
       const entry = await registryClient(actors).lookup({ id }, { timeout: PING_TIMEOUT });
       if (entry) return entry;

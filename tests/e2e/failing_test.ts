@@ -151,6 +151,13 @@ Deno.test("a directory of sockets that others may enter is refused", async () =>
   );
 });
 
+/** That a failure names the process that is stopped, and says what to do. */
+function assertNamesStopped(reason: string, id: string, { pid }: { pid: number }): void {
+  const who = `${id} (pid ${pid} on host ${Deno.hostname()})`;
+  const advice = `is stopped: kill -CONT ${pid} lets it go on, kill -9 ${pid} ends it`;
+  assert.ok(reason.endsWith(`; ${who} ${advice}`), reason);
+}
+
 testWith([LINUX], {
   name: "a server that is stopped is named with its process, by each command that asks it",
   async fn() {
@@ -158,17 +165,23 @@ testWith([LINUX], {
     const server = await ensemble.startServer("a");
     server.signal("SIGSTOP");
     await Promise.all([["ping", "a"], ["eval", "a", "1"], ["repl", "a"]].map(async (args) => {
-      const reason = await ensemble.failure(...args, "--timeout", "2");
-      const { pid } = server;
-      const who = `a (pid ${pid} on host ${Deno.hostname()})`;
-      assert.ok(
-        reason.endsWith(
-          `; ${who} is stopped: kill -CONT ${pid} lets it go on, kill -9 ${pid} ends it`,
-        ),
-        reason,
-      );
+      assertNamesStopped(await ensemble.failure(...args, "--timeout", "2"), "a", server);
     }));
     server.signal("SIGCONT");
     assert.deepEqual(await ensemble.lines("ping", "a"), ["OK"]);
+  },
+});
+
+testWith([LINUX], {
+  name: "a registry that is stopped is named with its process, by the server that is started",
+  async fn() {
+    await using ensemble = new RunningEnsemble();
+    await ensemble.run("cookie");
+    const registry = await ensemble.startRegistry();
+    registry.signal("SIGSTOP");
+    const file = await ensemble.write("main.ts", WAITING);
+    const { code, stderr } = await ensemble.run("run", "b", file);
+    assert.equal(code, 1);
+    assertNamesStopped(stderr.trimEnd(), "registry", registry);
   },
 });
