@@ -28,6 +28,7 @@ Deno.test("InputLines puts lines together that make sense only together", async 
     ["const a = 3.5e", "b"],
     ["[\n1\n,2\n]"],
     // Brackets that are none.
+    ["f(\n  1, // (\n  /[(]/,\n  `(`,\n)", "b"],
     ['f({\n  a: \')}\',\n  b: "]\\")",\n  c: [1],\n}) // )', "b"],
     ["f(\n  `)\n)`,\n  /[)]/,\n  // )\n  /*\n) */ 1,\n)", "b"],
     ["[\n'it\\'s ]',\n]", "b"],
