@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import xterm from "npm:@xterm/headless@^6.0.0";
 import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
-import { CTRL_C, CTRL_D, onTerminal, Terminal, UP } from "../../terminal.ts";
+import { CTRL_C, CTRL_D, LEFT, onTerminal, Terminal, UP } from "../../terminal.ts";
 import { HostileEnsemble } from "../hostile_ensemble.ts";
 
 const CLI = new URL("../../../cli/", import.meta.url).href;
@@ -112,7 +113,7 @@ Deno.test("a terminal that understands nothing is sent no control sequences", as
   assert.ok(!raw.slice(raw.indexOf("rogue> ")).includes("\x1b"), JSON.stringify(raw));
 });
 
-Deno.test("Ctrl-C drops what was entered ahead of an evaluation's end", async () => {
+Deno.test("a narrow terminal shows inputs, pastes and searches, and Ctrl-C drops what was entered ahead", async () => {
   using ensemble = new TemporaryEnsemble();
   const script = `
     import { History } from "${CLI}repl/history.ts";
@@ -134,7 +135,9 @@ Deno.test("Ctrl-C drops what was entered ahead of an evaluation's end", async ()
       },
     }, new AbortController().signal);
   `;
-  await using terminal = new Terminal(ensemble, [Deno.execPath(), "eval", "--no-check", script]);
+  const columns = 20;
+  const command = [Deno.execPath(), "eval", "--no-check", script];
+  await using terminal = new Terminal(ensemble, command, { columns });
   await terminal.shows("repl> ");
   terminal.type("wait\r");
   await terminal.shows("entered wait");
@@ -142,8 +145,36 @@ Deno.test("Ctrl-C drops what was entered ahead of an evaluation's end", async ()
   await terminal.shows("repl> ");
   terminal.type("next\r");
   await terminal.shows("entered next");
+  await terminal.shows("repl> ");
+  terminal.type("\x1b[200~'日本語日本語',\r\t'e\u0301\x1b[A'\x1b[201~");
+  await terminal.shows("[A'");
+  terminal.type(`${LEFT}${LEFT}!\r`);
+  await terminal.shows("entered '");
+  await terminal.shows("repl> ");
+  terminal.type("\x12日");
+  await terminal.shows("語");
+  terminal.type("\r");
+  await terminal.shows("entered '");
+  await terminal.shows("repl> ");
   terminal.type("quit\r");
   const { code, raw } = await terminal.end();
   assert.equal(code, 0, raw);
+  const input = ["repl> '日本語日本語'", ",", "...     'e\u0301\\u001b[!A'"];
+  const printed = ["entered '日本語日本", "語',", "        'e\u0301\\u001b[!A'"];
+  const screen = [...input, ...printed, ...input, ...printed, "repl> quit"];
+  assert.deepEqual((await screenOf(raw, columns)).slice(-screen.length), screen);
   assert.ok(!raw.includes("entered ahead"), raw);
 });
+
+/** What a terminal of so many columns shows of what it was sent. */
+async function screenOf(raw: string, columns: number): Promise<string[]> {
+  const terminal = new xterm.Terminal({ cols: columns, rows: 100, allowProposedApi: true });
+  await new Promise<void>((resolve) => terminal.write(raw, resolve));
+  const { active } = terminal.buffer;
+  const lines = Array.from(
+    { length: active.cursorY },
+    (_, row) => active.getLine(row)!.translateToString(true),
+  );
+  terminal.dispose();
+  return lines;
+}
