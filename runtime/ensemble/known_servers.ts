@@ -204,10 +204,16 @@ function readLine(text: string): Line {
 async function fileBehind(path: string): Promise<string> {
   try {
     return await Deno.realPath(path);
-  } catch {
+  } catch (error) {
+    // Links in a circle lead nowhere.
+    if (!(error instanceof Deno.errors.NotFound)) return path;
+  }
+  try {
     // It is not there yet, but a link to it may be.
-    const target = await Deno.readLink(path).catch(() => undefined);
-    return target === undefined ? path : await fileBehind(resolve(dirname(path), target));
+    const directory = await Deno.realPath(dirname(path));
+    return await fileBehind(resolve(directory, await Deno.readLink(path)));
+  } catch {
+    return path;
   }
 }
 

@@ -159,6 +159,21 @@ Deno.test("a change makes the file and its directory, and keeps a link to the fi
   assert.equal(Deno.readTextFileSync(target), "web1 tcp://c:3\n");
 });
 
+Deno.test("a change follows a relative link from where the directory really is", async () => {
+  const directory = Deno.makeTempDirSync({ prefix: "gx-" });
+  try {
+    Deno.mkdirSync(`${directory}/shared/ensemble`, { recursive: true });
+    Deno.symlinkSync("shared/ensemble", `${directory}/ensemble`);
+    const file = new KnownServersFile(`${directory}/ensemble/known-servers`);
+    Deno.symlinkSync("../all-servers", file.path);
+    await file.set(WEB1, A1);
+    assert.equal(Deno.readTextFileSync(`${directory}/shared/all-servers`), "web1 tcp://a:1\n");
+    assert.ok(Deno.lstatSync(file.path).isSymlink);
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+});
+
 Deno.test("a change loses no other change that is made at the same time", async () => {
   using file = new TemporaryFile();
   const ids = Array.from({ length: 30 }, (_, n) => parseServerId(`s${n}`));
