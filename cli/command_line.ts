@@ -33,7 +33,7 @@ export async function runCommandLine(args: string[]): Promise<number> {
   }
 }
 
-/** Says which process does not answer a server that is being started; commands that only ask have said it. */
+/** Says which process does not answer a server that is being started; commands that only ask have said so already. */
 async function explain(error: unknown): Promise<unknown> {
   const mayBeSilence = error instanceof DisconnectedError || error instanceof TimeoutError;
   if (!mayBeSilence || !error.silence) return error;

@@ -1,5 +1,5 @@
 /**
- * What a process that starts itself anew with fewer permissions finds out before, and takes along: Deno lets only
+ * What a process finds out before it starts itself anew with fewer permissions, and takes along: Deno lets only
  * processes with all permissions read `/proc`.
  *
  * @module
@@ -18,7 +18,7 @@ export interface HandedOver {
 
 let taken: { readonly facts: HandedOver | undefined } | undefined;
 
-/** What this process took along; undefined where it was not started anew. It is not for the processes that it starts. */
+/** What this process took along; undefined where it was not started anew. The processes that it starts do not see it. */
 export function handedOver(): HandedOver | undefined {
   return (taken ??= { facts: take() }).facts;
 }

@@ -94,7 +94,7 @@ export async function toJavaScript(
  * @throws {ModuleError} when the source does not parse, or is nested too deep.
  */
 export async function inputToJavaScript(source: string, path: string): Promise<JavaScript> {
-  // Where swc has too little stack once, it has less for all that follows.
+  // Once swc has run out of stack, it has less of it for all that follows: it gets nothing that is nested too deep.
   await parseModule(source, path);
   let javascript: JavaScript;
   try {
