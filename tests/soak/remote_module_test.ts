@@ -134,7 +134,8 @@ Deno.test("the command line is run from a URL, and needs nothing else", async ()
     ]),
     [`[ "loaded web1 2", true ]`],
   );
-  assert.equal((await ensemble.lines("list-servers")).length, 1);
+  // The registry is listed too.
+  assert.equal((await ensemble.lines("list-servers")).length, 2);
   const { code, stderr } = await ensemble.run("load", "--library", "web1", "my/nosuch");
   assert.equal(code, 1);
   assert.match(stderr, /my\/nosuch is not registered .*: [^\n]*my\/nosuch[^\n]*\n$/);
