@@ -51,11 +51,16 @@ async function lacksMore(text: string): Promise<boolean> {
   if (isBroken) return false;
   const failure = await checkSyntax(`${text}\n`);
   const later = await checkSyntax(`${text}\n `);
-  if (!failure || !isAt(later, failure.position)) return true;
+  if (!failure || !isAt(later, failure.position)) return !await endsAtLineBreak(text);
   for (const end of possibleEnds(text, closers)) {
     if (!await checkSyntax(`${text}\n${end}`)) return true;
   }
   return false;
+}
+
+/** Whether what a text lacks has to be on the same line, as after `throw`. */
+async function endsAtLineBreak(text: string): Promise<boolean> {
+  return !await checkSyntax(`${text} 0`) && await checkSyntax(`${text}\n0`) !== undefined;
 }
 
 /**

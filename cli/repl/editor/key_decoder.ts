@@ -27,7 +27,7 @@ const PASTE_START = "\x1b[200~";
 const PASTE_END = "\x1b[201~";
 
 /** How long after an Escape the rest of a control sequence may come, in ms. */
-const ESCAPE_DELAY = 50;
+const ESCAPE_DELAY = 200;
 
 /** Options of {@linkcode KeyDecoder}. */
 export interface KeyDecoderOptions {

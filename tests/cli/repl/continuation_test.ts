@@ -84,7 +84,17 @@ const WRONG = [
   ...["/abc", "/[/", "/a\\", "/a/gg", "/(/", "\\", "\\u", "a\\", "\u201c", "a\u0000"],
   ...["}", "]", ")", "a b", "a = ;", "a..b", "...", "(]", "f(1;", "[1}", "const a = ; `abc"],
   ...["else", "case", "default", "catch", "finally", "break", "return", "yield", "new.target"],
-  ...["const a", "export const a", "let let", "let", "static", "interface", "const a = 1, a = 2"],
+  ...[
+    "throw",
+    "if (a) throw",
+    "const a",
+    "export const a",
+    "let let",
+    "let",
+    "static",
+    "interface",
+    "const a = 1, a = 2",
+  ],
   ...["a.#b", "function f(a { ", "x ? (a: number) : b => {", "<!--", "-->"],
   ...[
     "<T>(a) => 3.5e",
