@@ -213,6 +213,9 @@ export class ModuleReader {
         return [];
       }
     });
+    for (const { target, location } of resolved) {
+      if (target.kind === "library") await checkDataUrl(target.specifier, location);
+    }
     const literal = new Set(imports.flatMap(({ keyword }) => keyword ?? []));
     const computed = own && /\bimport\b\s*\(/.test(javascript.text)
       ? findComputedImports(own, literal)
@@ -429,6 +432,32 @@ function failingModule({ module, path, type }: ModuleTarget, error: ModuleError)
     dangling: [],
     pauses: false,
   };
+}
+
+/**
+ * Looks at the module that a `data:` URL is, as at one in a file.
+ *
+ * @throws {ModuleError} at its import, when it is not JavaScript or TypeScript, or nested too deep.
+ */
+async function checkDataUrl(specifier: string, location: SourceLocation): Promise<void> {
+  const [, language] = /^data:(?:text|application)\/(?:x-)?(java|type)script\b/.exec(specifier) ??
+    [];
+  if (language === undefined) return;
+  const text = await (await fetch(specifier)).text();
+  const path = language === "type" ? "data.ts" : "data.js";
+  try {
+    const { text: javascript } = await toJavaScript(text, path, {
+      compilerOptions: {},
+      module: path,
+    });
+    const { fault, reason } = await parseModule(javascript, path);
+    if (fault !== undefined) throw new ModuleError(`SyntaxError: ${reason}`, { path });
+  } catch (error) {
+    if (!(error instanceof ModuleError)) throw error;
+    throw new ModuleError(`the module in this data: URL: ${error.reason}`, location, {
+      cause: error,
+    });
+  }
 }
 
 /** Finds where the author wrote what is at a position in a module's text. */

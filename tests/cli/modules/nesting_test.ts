@@ -95,6 +95,9 @@ Deno.test("a module is refused that the parser does not understand, for it may b
     ["sloppy.cjs", `with (exports) {}\n${deep}`, /sloppy\.cjs:1:1: SyntaxError: 'with' in strict/],
     ["defer.mjs", `import defer * as fs from "node:fs";\n${deep}`, tooDeep],
     ["defer.ts", `import defer * as fs from "node:fs";\n${deep}fs;`, tooDeep],
+    ["data.mjs", `import "data:text/javascript,${deep}";`, tooDeep],
+    ["typed.mjs", `import("data:application/typescript,let a: number; ${deep}");`, tooDeep],
+    ["wrong.mjs", `import "data:text/javascript,const = 1";`, /wrong\.mjs:1:8: the module in this/],
     ["late.mjs", `import.source("npm:x");\n${deep}`, tooDeep],
   ];
   await using project = await TemporaryProject.make({ "deno.json": {} });
