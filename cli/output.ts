@@ -72,9 +72,14 @@ export function visibleValue(text: string, { colors }: { colors: boolean }): str
   return colors ? colorValue(visible) : visible;
 }
 
-/** Whether values are shown in colours: on a terminal, unless `NO_COLOR` is set. */
+/** Whether values are shown in colours: on a terminal that can, unless `NO_COLOR` is set. */
 export function usesColors(): boolean {
-  return Deno.stdout.isTerminal() && !Deno.noColor;
+  return Deno.stdout.isTerminal() && !Deno.noColor && !isDumbTerminal();
+}
+
+/** Whether the terminal understands no control sequences. */
+export function isDumbTerminal(): boolean {
+  return Deno.env.get("TERM") === "dumb";
 }
 
 /** How wide help printed to a stream is, in columns. Asks Deno: Node's streams would first have to be loaded. */

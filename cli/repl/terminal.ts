@@ -4,7 +4,7 @@
  * @module
  */
 import { visibleText } from "../../runtime/control_characters.ts";
-import { usesColors, visibleValue } from "../output.ts";
+import { isDumbTerminal, usesColors, visibleValue } from "../output.ts";
 import type { History } from "./history.ts";
 import type { Completion } from "./name_completion.ts";
 import { PlainReader } from "./plain_reader.ts";
@@ -49,8 +49,7 @@ export class Terminal {
       isIncomplete: async (text) => await this.#repl?.isIncomplete(text) ?? false,
       interrupt: () => this.#repl?.interrupt(),
     };
-    const isDumb = Deno.env.get("TERM") === "dumb";
-    this.#reader = isDumb ? new PlainReader(options) : new EditingReader(options);
+    this.#reader = isDumbTerminal() ? new PlainReader(options) : new EditingReader(options);
   }
 
   /**
