@@ -9,6 +9,12 @@ import { MAX_DELAY } from "../within.ts";
 /** How many rows without deadlines keep their timers, for the next ones of their durations. */
 const MAX_IDLE_ROWS = 32;
 
+/** How late a timer fires where something has kept the process from its event loop, in ms. */
+const BLOCKED = 100;
+
+/** How long such a process gets to read what came meanwhile, before what is due is given up, in ms. */
+const CATCHING_UP = 50;
+
 /** Something with a deadline. The links are {@linkcode Deadlines}' own. */
 export class Deadline {
   /** When it falls due, on the clock of `performance.now()`; in ms. */
@@ -85,10 +91,14 @@ export class Deadlines<Item extends Deadline> {
     }
   }
 
-  #arm(row: Row, delay: number): void {
+  #arm(row: Row, delay: number, isCatchingUp = false): void {
+    const wait = Math.min(delay, MAX_DELAY);
+    const until = performance.now() + wait;
     row.timer = setTimeout(() => {
       row.timer = undefined;
       const now = performance.now();
+      // Timers come before sockets: what is waited for may have come while the process was busy or stopped.
+      if (!isCatchingUp && now - until > BLOCKED) return this.#arm(row, CATCHING_UP, true);
       try {
         while (row.first && row.first.due <= now) {
           const item = row.first as Item;
@@ -101,6 +111,6 @@ export class Deadlines<Item extends Deadline> {
           else this.#rows.delete(row.duration);
         }
       }
-    }, Math.min(delay, MAX_DELAY));
+    }, wait);
   }
 }

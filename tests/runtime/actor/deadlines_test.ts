@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import fc from "npm:fast-check@^4.10.2";
 import { Deadline, Deadlines } from "../../../runtime/actor/deadlines.ts";
 import { FakeTime } from "./linked_systems.ts";
@@ -125,6 +126,33 @@ Deno.test("a callback that throws does not keep other deadlines from falling due
   await time.pass(49);
   assert.deepEqual(due, [failing, other, later]);
   assert.equal(time.timers, 0);
+});
+
+Deno.test("nothing falls due before what came while the process was blocked has been read", async () => {
+  const { due, deadlines } = start();
+  const path = await Deno.makeTempFile();
+  const script = 'read _ && echo answer && rm "$0"';
+  const child = new Deno.Command("sh", {
+    args: ["-c", script, path],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const answered = new Deadline();
+  const unanswered = new Deadline();
+  const reading = child.output().then(() => deadlines.remove(answered));
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode("go\n"));
+  await writer.close();
+  const isDue = Promise.withResolvers<void>();
+  const watched = new Deadlines<Deadline>(() => isDue.resolve());
+  deadlines.add(answered, 1);
+  watched.add(unanswered, 1);
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  while (existsSync(path)) Atomics.wait(pause, 0, 0, 1);
+  Atomics.wait(pause, 0, 0, 200);
+  await isDue.promise;
+  await reading;
+  assert.deepEqual(due, []);
 });
 
 Deno.test("any deadlines fall due when they should, in any order they come and go", async () => {
