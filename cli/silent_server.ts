@@ -49,6 +49,16 @@ export async function explainSilence(error: unknown, actors?: ActorSystem): Prom
   return explain(await describeSilent(actors, silence));
 }
 
+/** Says of the loss of a server which process does not answer, and what to do, unless it is gone or answers again. */
+export async function explainLoss(
+  loss: EnsembleError,
+  { actors, server }: { actors: ActorSystem; server: ServerId },
+): Promise<EnsembleError> {
+  const silence = await pinged(actors, server);
+  if (!silence || silence === "answered") return loss;
+  return new EnsembleError(`${loss.message}; ${await describeSilent(actors, silence)}`);
+}
+
 /**
  * Looks now and then whether a server that somebody waits for still answers, until it is disposed of; tells once
  * when it does not.

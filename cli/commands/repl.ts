@@ -16,6 +16,7 @@ import { ImportResolver } from "../repl/import_resolver.ts";
 import { complete } from "../repl/name_completion.ts";
 import { runPiped } from "../repl/piped.ts";
 import { RemoteSession } from "../repl/remote_session.ts";
+import { explainLoss } from "../silent_server.ts";
 import { Repl, type ReplContext } from "../repl/repl.ts";
 import { Terminal } from "../repl/terminal.ts";
 
@@ -49,8 +50,10 @@ export async function repl(serverId: ServerId, options: ReplOptions): Promise<vo
       timeout: options.timeout,
       elevating: (work) => elevating("loader", work),
       onOutput: (text) => screen.print(text),
-      onLost: (reason = "its session has ended") =>
-        lost.abort(new EnsembleError(`lost ${serverId}: ${reason}`)),
+      async onLost(reason = "its session has ended") {
+        const loss = new EnsembleError(`lost ${serverId}: ${reason}`);
+        lost.abort(await explainLoss(loss, { actors, server: serverId }));
+      },
     });
     const evaluator = new Repl({
       actors,

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { MemoryStore } from "../../registry/memory_store.ts";
-import { explainSilence, watchSilence } from "../../cli/silent_server.ts";
+import { explainLoss, explainSilence, watchSilence } from "../../cli/silent_server.ts";
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import { ping } from "../../runtime/ensemble/remote.ts";
-import { DisconnectedError, TimeoutError } from "../../runtime/errors.ts";
+import { DisconnectedError, EnsembleError, TimeoutError } from "../../runtime/errors.ts";
 import { ownKernel } from "../../runtime/server/kernel.ts";
 import type { RegistryEntry } from "../../runtime/server/registry_entry.ts";
 import { type Address, formatAddressUrl, hostName } from "../../runtime/wire/address.ts";
@@ -133,6 +133,10 @@ Deno.test("explainSilence tells a server that answers from one that does not", a
   );
   const refused = await failure(impatientPing(actors, "nosuch"));
   assert.equal(await explainSilence(refused, actors), refused);
+  const loss = new EnsembleError("lost");
+  for (const id of ["a", "nosuch"]) {
+    assert.equal(await explainLoss(loss, { actors, server: refTo(id, "").server }), loss);
+  }
 });
 
 Deno.test("explainSilence names the registry where it does not say where a server is", async () => {
@@ -166,7 +170,7 @@ Deno.test("a server that accepts no connection any more is silent, and not gone"
 
 const { setTimeout: realTimeout } = globalThis;
 
-Deno.test("watchSilence tells once that a server does not answer", async () => {
+Deno.test("watchSilence tells once that a server does not answer, and explainLoss says so of one that was lost", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const a = await ensemble.start("a");
@@ -193,6 +197,9 @@ Deno.test("watchSilence tells once that a server does not answer", async () => {
   await clock.tickAsync(30_000);
   assert.equal(lines.length, 1, lines.join("\n"));
   assert.match(lines[0]!, /^\.\.\. still waiting: a \(pid \d+ on host \S+\) is /);
+  const explaining = explainLoss(new EnsembleError("lost a"), { actors, server: a.id });
+  await clock.tickAsync(2_000);
+  assert.match((await explaining).message, /^lost a; a \(pid \d+ on host \S+\) is /);
 });
 
 Deno.test("watchSilence tells nothing of a server that answers", async () => {
