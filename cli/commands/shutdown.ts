@@ -23,6 +23,10 @@ import { UsageError } from "../usage_error.ts";
 import type { ActorId } from "../../runtime/actor/ref.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
 import { DisconnectedError, EnsembleError, TimeoutError } from "../../runtime/errors.ts";
+import type { ActorServer } from "../../runtime/server/actor_server.ts";
+import { fingerprint, sameInstance } from "../../runtime/server/instance.ts";
+import type { Session } from "../../runtime/server/session.ts";
+import { formatAddressUrl } from "../../runtime/wire/address.ts";
 import { lookFor } from "../../runtime/server/liveness.ts";
 import { describeServer, type RegistryEntry } from "../../runtime/server/registry_entry.ts";
 import type { ClientOptions, OutputOptions } from "../options.ts";
@@ -41,7 +45,7 @@ export async function shutdown(
 ): Promise<void> {
   await withConsole(options, async (actors, console) => {
     const administrator = new Administrator(console, options);
-    if (servers === undefined) return await shutDownEnsemble(actors, administrator, options);
+    if (servers === undefined) return await shutDownEnsemble(console, administrator, options);
     await inEachServer(servers, {
       actors,
       json: options.json,
@@ -93,10 +97,11 @@ async function shutDownOne(
 }
 
 async function shutDownEnsemble(
-  actors: ActorSystem,
+  console: ActorServer,
   administrator: Administrator,
   options: ShutdownOptions,
 ): Promise<void> {
+  const { actors } = console;
   const entries = await listServers(actors);
   if (!options.force) await confirm(entries.length);
   const down: ServerId[] = [];
@@ -107,7 +112,10 @@ async function shutDownEnsemble(
       await administrator.elevating(
         id,
         "shutdown",
-        () => stopServer(actors, id, { print: printNotice, timeout: options.timeout }),
+        () => {
+          if (entry) requireRegistered(entry, console.session(id));
+          return stopServer(actors, id, { print: printNotice, timeout: options.timeout });
+        },
       );
       down.push(id);
     } catch (error) {
@@ -133,6 +141,21 @@ async function shutDownEnsemble(
   if (failures > 0) {
     throw new EnsembleError(`${failures} of ${entries.length} servers did not shut down`);
   }
+}
+
+/**
+ * Makes sure that the server which was reached is the one in the registry: an address in the file `known-servers` may by
+ * now be that of another ensemble with the same ids.
+ */
+function requireRegistered(entry: RegistryEntry, session: Session | undefined): void {
+  if (!session || sameInstance(session.instance, entry.instance)) return;
+  throw new EnsembleError(
+    `the registry knows another instance, ${fingerprint(entry.instance)}, than the one at ` +
+      `${formatAddressUrl(session.address)}, ${
+        fingerprint(session.instance)
+      }, which is left alone: ` +
+      "if that is the one to shut down, name it",
+  );
 }
 
 /**
@@ -166,9 +189,10 @@ async function takeOut(
 /** Why a server was not shut down; one that does not answer is named with its process, where that is known. */
 function describeFailure(error: unknown, entry: RegistryEntry | undefined): string {
   const { message } = error as Error;
-  return entry && isNoAnswer(error)
+  if (!entry) return message;
+  return isNoAnswer(error)
     ? `${describeServer(entry)} does not answer: ${message}`
-    : message;
+    : `${entry.id}: ${message}`;
 }
 
 function isNoAnswer(error: unknown): boolean {

@@ -4,7 +4,8 @@ import { serveRegistry } from "../../registry/registry_actor.ts";
 import { parseServerId } from "../../runtime/actor/server_id.ts";
 import { listServers } from "../../runtime/ensemble/remote.ts";
 import type { RegistryEntry } from "../../runtime/server/registry_entry.ts";
-import type { Address, UnixAddress } from "../../runtime/wire/address.ts";
+import { fingerprint } from "../../runtime/server/instance.ts";
+import { type Address, formatAddressUrl, type UnixAddress } from "../../runtime/wire/address.ts";
 import { listenAt } from "../../runtime/wire/transport.ts";
 import { anyPort, LocalEnsemble } from "../runtime/server/local_ensemble.ts";
 import { commandsIn } from "./commands_in.ts";
@@ -71,6 +72,32 @@ Deno.test("shutdown -f takes out the dead, names those that may live, and leaves
   assert.equal(registry.signal.aborted, false);
   const left = (await listServers(registry.actors)).map(({ id }) => id);
   assert.deepEqual(left, ["alive", "cut-off", "strange"]);
+});
+
+Deno.test("shutdown -f leaves a server of another ensemble alone that is at a known address", async () => {
+  await using ensemble = new LocalEnsemble();
+  using commands = commandsIn(ensemble);
+  const store = new MemoryStore();
+  await ensemble.startRegistry(store);
+  const other = await ensemble.start("a", { register: false, listen: [anyPort()] });
+  await store.put(entry("a", [CLOSED], NO_PID));
+  const [address] = other.entry.addresses.map(formatAddressUrl);
+  Deno.writeTextFileSync(
+    `${commands.gerbilPath}/ensemble/known-servers`,
+    `registry ${formatAddressUrl(ensemble.socket("registry"))}\na ${address}\n`,
+  );
+  const { code, stderr } = await commands.run("shutdown", "-f");
+  assert.equal(code, 1);
+  assert.equal(
+    stderr,
+    `gxensemble: error: a: the registry knows another instance, 0000000000000000, than the one at ` +
+      `${address}, ${
+        fingerprint(other.entry.instance)
+      }, which is left alone: if that is the one to ` +
+      "shut down, name it\nthe registry is left running, for the servers that are\n" +
+      "gxensemble: error: 1 of 1 servers did not shut down\n",
+  );
+  assert.equal(other.signal.aborted, false);
 });
 
 Deno.test("shutdown of a server that does not answer names its process", async () => {
