@@ -276,7 +276,7 @@ function addManagementCommands(program: CommandUnknownOpts): void {
     .argument("<server-or-role>", "the server or role to lookup")
     .action(async (serverOrRole, options) => {
       const query = options.role
-        ? { role: serverOrRole }
+        ? { role: readRole(serverOrRole, "lookup") }
         : { server: readServerId(serverOrRole, "lookup") };
       const { lookup } = await import("./commands/lookup.ts");
       await lookup(query, options);
@@ -292,12 +292,18 @@ function readServerId(text: string, command: string): ServerId {
   }
 }
 
-/** The same for one or several. */
+/** With `--role` it is a role, which is not empty: a variable in a script may not be set. */
+function readRole(text: string, command: string): string {
+  if (text !== "") return text;
+  throw new UsageError("a role is not empty", `gxensemble help ${command}`);
+}
+
+/** Reads one server or role, or several. */
 function readServers(
   names: string[],
   { role, command }: { role: boolean; command: string },
 ): NamedServers {
-  if (role) return { roles: names };
+  if (role) return { roles: names.map((name) => readRole(name, command)) };
   return { ids: names.map((name) => readServerId(name, command)) };
 }
 

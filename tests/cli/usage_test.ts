@@ -60,6 +60,8 @@ const WRONG: [string[], RegExp][] = [
   [["ping", "a/b"], /not a server id: "a\/b"/],
   [["shutdown", "a/b"], /not a server id: "a\/b"/],
   [["shutdown", "()"], /no server id is given$/],
+  [["shutdown", "-f", "--role", ""], /^a role is not empty$/],
+  [["lookup", "--role", ""], /^a role is not empty$/],
   [["shutdown", "--role"], /^--role takes a role in the place of the server id$/],
   [["eval", "", "1"], /^not a server id: ""/],
   [["eval", "a,../b", "1"], /^not a server id: "\.\.\/b"/],
