@@ -13,8 +13,13 @@ import { ignoredSignals } from "../runtime/ensemble/ignored_signals.ts";
 import { EnsembleError } from "../runtime/errors.ts";
 import { handedOver, handOver } from "../runtime/handed_over.ts";
 import { ownKernel } from "../runtime/server/kernel.ts";
-import { type Denial, formatDenial, PERMISSIONS } from "./denied_permissions.ts";
-import { isDropped, ownNeeds, permissionFlags } from "./own_needs.ts";
+import {
+  type Denial,
+  formatDenial,
+  type PermissionName,
+  PERMISSIONS,
+} from "./denied_permissions.ts";
+import { isDropped, isPortable, ownNeeds, permissionFlags } from "./own_needs.ts";
 import type { RunOptions } from "./run_options.ts";
 
 /** Permissions that a running process gives up without losing anything of its own. */
@@ -42,19 +47,22 @@ export async function dropPermissions(id: ServerId, options: RunOptions): Promis
   const names = left.map(formatDenial).join(", ");
   if (wasNarrowed) throw new EnsembleError(`Deno does not give up ${names}`);
   if (Deno.build.standalone) return await revoke(left);
-  const hasAll = PERMISSIONS.every((name) =>
-    Deno.permissions.querySync({ name } as Deno.PermissionDescriptor).state === "granted"
-  );
-  if (!hasAll) {
+  if (!PERMISSIONS.every(hasAllOf)) {
     throw new EnsembleError(
-      `cannot give up ${names}: --deny is for a process that was started with all permissions (-A); leave ` +
-        "them out of the flags of this one",
+      `cannot give up ${names}: --deny is for a process that was started with all permissions (-A), and this ` +
+        "one was not; say it in the flags of Deno, as with --deny-run",
     );
   }
   const flags = ["--no-prompt", ...permissionFlags(denials, await ownNeeds(id, options))];
   handOver({ ignored: ignoredSignals(), kernel: ownKernel() });
   restoreCache();
   execute(withFlags(await ownCommandLine(), flags));
+}
+
+/** Whether no part of a permission is denied, as one is by `-A --deny-env=TOKEN`: a start anew would lose that flag. */
+function hasAllOf(name: PermissionName): boolean {
+  const { state, partial } = Deno.permissions.querySync({ name } as Deno.PermissionDescriptor);
+  return state === "granted" && !partial;
 }
 
 async function revoke(denials: readonly Denial[]): Promise<void> {
@@ -111,10 +119,7 @@ export function withFlags(
 
 /** A portable executable has Deno's cache beside its Deno, and does not leave that to the processes it starts. */
 function restoreCache(): void {
-  const build = (globalThis as Record<symbol, { form?: string } | undefined>)[
-    Symbol.for("gxensemble.build")
-  ];
-  if (build?.form !== "portable" || Deno.env.get("DENO_DIR")) return;
+  if (!isPortable() || Deno.env.get("DENO_DIR")) return;
   Deno.env.set("DENO_DIR", `${dirname(Deno.execPath())}/cache`);
   Deno.env.set("DENO_NO_UPDATE_CHECK", "1");
   Deno.env.set("GXENSEMBLE_SET", "GXENSEMBLE_SET DENO_DIR DENO_NO_UPDATE_CHECK");

@@ -4,6 +4,7 @@
  * @module
  */
 import { resolve } from "node:path";
+import { EnsembleError } from "../runtime/errors.ts";
 import type { ServerId } from "../runtime/actor/server_id.ts";
 import { serverDirectory, socketDirectory, socketPath } from "../runtime/ensemble/paths.ts";
 import { locateServers } from "../runtime/ensemble/server_locations.ts";
@@ -37,13 +38,23 @@ function describe(name: PermissionName, value: string | undefined): Deno.Permiss
   }
 }
 
-/** The flags with which Deno gives a process all but these permissions, and what the server needs of them. */
+/**
+ * The flags with which Deno gives a process all but these permissions, and what the server needs of them.
+ *
+ * @throws {EnsembleError} when a path that the server needs has a comma, which Deno's flags would take for two paths.
+ */
 export function permissionFlags(denials: readonly Denial[], needs: OwnNeeds): string[] {
   return PERMISSIONS.flatMap((name) => {
     const own = denials.filter((denial) => denial.name === name);
     if (own.length === 0) return [`--allow-${name}`];
     if (own.every(({ value }) => value !== undefined)) {
       return [`--allow-${name}`, `--deny-${name}=${own.map(({ value }) => value).join(",")}`];
+    }
+    const divided = needs[name].find((value) => value.includes(","));
+    if (divided !== undefined) {
+      throw new EnsembleError(
+        `cannot give up all of ${name}: the server keeps ${divided}, and Deno's flags take no path with a comma`,
+      );
     }
     // Without either flag Deno imports from some hosts.
     return needs[name].length > 0
@@ -72,12 +83,26 @@ export async function ownNeeds(
     read: [],
     write: [serverDirectory(id), socketDirectory(), ...sockets, ...log],
     net: [`unix:${socketPath(id)}`, ...reached.map(formatForNet)],
-    env: ["GERBIL_PATH", "HOME", "ENSEMBLE_SOCKET_DIR", "ENSEMBLE_REGISTRY", HANDED_OVER],
+    env: [
+      ...["GERBIL_PATH", "HOME", "ENSEMBLE_SOCKET_DIR", "ENSEMBLE_REGISTRY", HANDED_OVER],
+      ...isPortable() ? HEAD_VARIABLES : [],
+    ],
     run: [],
     ffi: [],
     sys: ["hostname", "uid", "userInfo"],
     import: protocol.startsWith("http") ? [host] : [],
   };
+}
+
+/** What the head of a portable executable sets for Deno, and the program takes back before anything else. */
+const HEAD_VARIABLES = ["GXENSEMBLE_SET", "DENO_DIR", "DENO_NO_UPDATE_CHECK"];
+
+/** Whether this process is a portable executable. */
+export function isPortable(): boolean {
+  const build = (globalThis as Record<symbol, { form?: string } | undefined>)[
+    Symbol.for("gxensemble.build")
+  ];
+  return build?.form === "portable";
 }
 
 function formatForNet(address: Address): string {

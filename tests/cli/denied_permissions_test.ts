@@ -47,6 +47,13 @@ Deno.test("permissionFlags leaves the server what it needs, and nothing else", (
       "--allow-env=HOME --allow-run --allow-ffi --allow-sys=uid --deny-import",
   );
   assert.match(flags("write=/etc,write"), /--allow-write=\/state,\/sockets /);
+
+  // Deno would take what follows the comma for a path that is allowed, too.
+  const divided = { ...NEEDS, write: ["/state,/"] };
+  assert.throws(() => permissionFlags(parseDenials("write"), divided), {
+    name: "EnsembleError",
+    message: /^cannot give up all of write: the server keeps \/state,\/, and .* a comma$/,
+  });
 });
 
 Deno.test("withFlags replaces the permissions of a command line of Deno, and nothing else", () => {

@@ -153,11 +153,17 @@ Deno.test("an executable of a module with main takes the options of run, and cod
   const port = String(listener.addr.port);
   listener.close();
   const server = ensemble.spawnProgram(
+    // Beside the Deno of the tests there is nothing to be written.
+    "env",
+    `DENO_DIR=${ensemble.path("cache")}`,
     output,
     "--roles",
     "(httpd)",
     "--log",
     "debug",
+    // It starts anew, and still takes back what its head has set.
+    "--deny",
+    "env",
     "web1",
     port,
   );

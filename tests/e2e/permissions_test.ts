@@ -115,5 +115,17 @@ Deno.test("run --deny: neither main, a worker, nor code that is loaded later has
   server.signal("SIGTERM");
   assert.equal(await server.exit(), 0);
   assert.deepEqual(server.matching(/certificates/), []);
+
+  const flags = ["run", "-A", "--deny-env=TOKEN", "--no-check"];
+  const partly = await ensemble.places.external(
+    Deno.execPath(),
+    ...flags,
+    pathOf("cli/main.ts"),
+    ...["run", "--deny", "run", "caged", main],
+  ).output();
+  assert.match(
+    new TextDecoder().decode(partly.stderr),
+    /cannot give up run: --deny is for a process that was started with all permissions/,
+  );
   assert.deepEqual(ensemble.sockets(), ["registry"]);
 });
