@@ -66,6 +66,14 @@ export class RunningProcess {
     while (!await condition()) assert.ok(!this.#ended && performance.now() < late, why());
   }
 
+  /** Waits until so many lines of its log match: what it logs before it answers may be read after the answer. */
+  async logs(count: number, pattern: RegExp): Promise<string[]> {
+    let seen = 0;
+    const isLast = (line: string) => pattern.test(line) && ++seen === count;
+    await this.#find(this.log, isLast, `${pattern} in its log, ${count} times`);
+    return this.matching(pattern);
+  }
+
   /** The lines of the log that match. */
   matching(pattern: RegExp): string[] {
     return this.log.filter((line) => pattern.test(line));
