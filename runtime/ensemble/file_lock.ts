@@ -4,6 +4,7 @@
  * @module
  */
 import { EnsembleError } from "../errors.ts";
+import { requireRegular } from "./regular_file.ts";
 import { isAt } from "../wire/socket_directory.ts";
 
 /**
@@ -57,6 +58,8 @@ export async function takeFileLock(
 
 async function openLock(path: string): Promise<Deno.FsFile> {
   try {
+    // To open a named pipe for writing waits until it is read.
+    await Deno.stat(path).then(requireRegular, () => {});
     return await Deno.open(path, { write: true, create: true, mode: 0o600 });
   } catch (error) {
     throw new EnsembleError(`cannot lock ${path}: ${(error as Error).message}`, { cause: error });

@@ -96,7 +96,12 @@ function requireClosedDirectory(directory: string, name: string): void {
   );
 }
 
-function requireRegular({ isFile, isDirectory, isFifo }: Deno.FileInfo): void {
+/**
+ * Makes sure that a file is a regular one.
+ *
+ * @throws {Error} when it is not, saying what it is.
+ */
+export function requireRegular({ isFile, isDirectory, isFifo }: Deno.FileInfo): void {
   if (isFile) return;
   throw new Error(
     isDirectory ? "it is a directory" : isFifo ? "it is a named pipe" : "it is no regular file",
