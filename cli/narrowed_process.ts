@@ -50,7 +50,7 @@ export async function dropPermissions(id: ServerId, options: RunOptions): Promis
   if (!PERMISSIONS.every(hasAllOf)) {
     throw new EnsembleError(
       `cannot give up ${names}: --deny is for a process that was started with all permissions (-A), and this ` +
-        "one was not; say it in the flags of Deno, as with --deny-run",
+        "one was not; use Deno's own flags instead, such as --deny-run",
     );
   }
   const flags = ["--no-prompt", ...permissionFlags(denials, await ownNeeds(id, options))];

@@ -4,10 +4,10 @@
  * @module
  */
 import { resolve } from "node:path";
-import { EnsembleError } from "../runtime/errors.ts";
 import type { ServerId } from "../runtime/actor/server_id.ts";
 import { serverDirectory, socketDirectory, socketPath } from "../runtime/ensemble/paths.ts";
 import { locateServers } from "../runtime/ensemble/server_locations.ts";
+import { EnsembleError } from "../runtime/errors.ts";
 import { HANDED_OVER } from "../runtime/handed_over.ts";
 import type { Address } from "../runtime/wire/address.ts";
 import { type Denial, type PermissionName, PERMISSIONS } from "./denied_permissions.ts";
@@ -53,7 +53,7 @@ export function permissionFlags(denials: readonly Denial[], needs: OwnNeeds): st
     const divided = needs[name].find((value) => value.includes(","));
     if (divided !== undefined) {
       throw new EnsembleError(
-        `cannot give up all of ${name}: the server keeps ${divided}, and Deno's flags take no path with a comma`,
+        `cannot give up all of ${name}: the server needs ${divided}, and Deno's flags take no path with a comma`,
       );
     }
     // Without either flag Deno imports from some hosts.

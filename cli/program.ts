@@ -292,10 +292,10 @@ function readServerId(text: string, command: string): ServerId {
   }
 }
 
-/** With `--role` it is a role, which is not empty: a variable in a script may not be set. */
+/** The role after `--role`. It must not be empty: a variable in a script may be unset. */
 function readRole(text: string, command: string): string {
   if (text !== "") return text;
-  throw new UsageError("a role is not empty", `gxensemble help ${command}`);
+  throw new UsageError("the role is empty", `gxensemble help ${command}`);
 }
 
 /** Reads one server or role, or several. */

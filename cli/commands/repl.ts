@@ -16,9 +16,9 @@ import { ImportResolver } from "../repl/import_resolver.ts";
 import { complete } from "../repl/name_completion.ts";
 import { runPiped } from "../repl/piped.ts";
 import { RemoteSession } from "../repl/remote_session.ts";
-import { explainLoss } from "../silent_server.ts";
 import { Repl, type ReplContext } from "../repl/repl.ts";
 import { Terminal } from "../repl/terminal.ts";
+import { explainLoss } from "../silent_server.ts";
 
 /** Options of {@linkcode repl}. */
 export interface ReplOptions extends ClientOptions, PassphraseOptions {

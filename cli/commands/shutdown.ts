@@ -150,11 +150,10 @@ async function shutDownEnsemble(
 function requireRegistered(entry: RegistryEntry, session: Session | undefined): void {
   if (!session || sameInstance(session.instance, entry.instance)) return;
   throw new EnsembleError(
-    `the registry knows another instance, ${fingerprint(entry.instance)}, than the one at ` +
-      `${formatAddressUrl(session.address)}, ${
-        fingerprint(session.instance)
-      }, which is left alone: ` +
-      "if that is the one to shut down, name it",
+    `instance ${fingerprint(session.instance)} at ${
+      formatAddressUrl(session.address)
+    } is not the registered one, ` +
+      `${fingerprint(entry.instance)}, and is left alone: to shut it down, name the server`,
   );
 }
 

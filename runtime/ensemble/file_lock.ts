@@ -4,8 +4,8 @@
  * @module
  */
 import { EnsembleError } from "../errors.ts";
-import { requireRegular } from "./regular_file.ts";
 import { isAt } from "../wire/socket_directory.ts";
+import { requireRegular } from "./regular_file.ts";
 
 /**
  * Does something while no other process does anything under the lock of the same file. The lock ends with

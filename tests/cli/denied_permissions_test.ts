@@ -52,7 +52,7 @@ Deno.test("permissionFlags leaves the server what it needs, and nothing else", (
   const divided = { ...NEEDS, write: ["/state,/"] };
   assert.throws(() => permissionFlags(parseDenials("write"), divided), {
     name: "EnsembleError",
-    message: /^cannot give up all of write: the server keeps \/state,\/, and .* a comma$/,
+    message: /^cannot give up all of write: the server needs \/state,\/, and .* a comma$/,
   });
 });
 

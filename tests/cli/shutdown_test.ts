@@ -90,11 +90,10 @@ Deno.test("shutdown -f leaves a server of another ensemble alone that is at a kn
   assert.equal(code, 1);
   assert.equal(
     stderr,
-    `gxensemble: error: a: the registry knows another instance, 0000000000000000, than the one at ` +
-      `${address}, ${
-        fingerprint(other.entry.instance)
-      }, which is left alone: if that is the one to ` +
-      "shut down, name it\nthe registry is left running, for the servers that are\n" +
+    `gxensemble: error: a: instance ${
+      fingerprint(other.entry.instance)
+    } at ${address} is not the registered one, 0000000000000000, and is left alone: to shut it down, ` +
+      "name the server\nthe registry is left running, for the servers that are\n" +
       "gxensemble: error: 1 of 1 servers did not shut down\n",
   );
   assert.equal(other.signal.aborted, false);
