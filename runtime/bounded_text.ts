@@ -84,9 +84,18 @@ export function inspectBounded(value: unknown, options: InspectOptions = {}): st
     }
     return `[an object of ${narrowing.keysOf(value).length} properties: look at some of them]`;
   } catch (error) {
-    const reason = error instanceof Error ? String(error.message) : "it cannot be inspected";
-    return `[a value that cannot be shown: ${shorten(reason, limit)}]`;
+    return `[a value that cannot be shown: ${shorten(reasonOf(error), limit)}]`;
   }
+}
+
+/** Why an inspection failed. What it throws may itself refuse to be looked at. */
+function reasonOf(thrown: unknown): string {
+  try {
+    if (thrown instanceof Error) return String(thrown.message);
+  } catch {
+    // A proxy, or a getter that throws.
+  }
+  return "it cannot be inspected";
 }
 
 /**

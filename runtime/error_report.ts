@@ -6,14 +6,16 @@
 import { inspectBounded, shorten } from "./bounded_text.ts";
 import { asError, describeThrown, MAX_THROWN_LENGTH } from "./thrown.ts";
 
-/** Where the files of the runtime are: their frames say nothing about the code that failed. */
-const RUNTIME = new URL("./", import.meta.url).href;
+/** Where the files of this project are that run code of others: their frames say nothing about the code that failed. */
+const MACHINERY = ["./", "../cli/", "../registry/"].map((path) =>
+  new URL(path, import.meta.url).href
+);
 
 /** A line of a stack that names a place. */
 const FRAME = /^ +at /;
 
-/** The places of Deno itself. */
-const INTERNAL = /(?:\(|at |async )(?:ext|node):/;
+/** The places of Deno itself, and of what reads command lines. */
+const INTERNAL = /(?:\(|at |async )(?:ext|node):|\/commander\/[\d.]+\/lib\/command\.js:/;
 
 /** How many causes and members are shown, at all depths together. */
 const MAX_PARTS = 20;
@@ -125,12 +127,16 @@ function ownFrames(stack: readonly string[]): string[] {
       builtIns.push(line);
       continue;
     }
-    const isMachinery = FRAME.test(line) && (line.includes(RUNTIME) || INTERNAL.test(line));
-    if (!isMachinery) lines.push(...builtIns, line);
+    if (!isOfMachinery(line)) lines.push(...builtIns, line);
     builtIns = [];
   }
   // In an executable all code is in one place; and an error of the runtime itself has no other frames.
   return lines.some((line) => FRAME.test(line)) ? lines : [...stack];
+}
+
+function isOfMachinery(line: string): boolean {
+  return FRAME.test(line) &&
+    (INTERNAL.test(line) || MACHINERY.some((directory) => line.includes(directory)));
 }
 
 function indent(lines: readonly string[]): string[] {

@@ -32,9 +32,28 @@ const MAX_JSON_DEPTH = 4;
 /** What the lines of an error below the line of its record begin with: no such line passes for a record. */
 const INDENT = "    ";
 
-/** Writes a record in a format, with the newline that ends it. */
+/** Writes a record in a format, with the newline that ends it. Never throws: of a record that cannot be written it says so. */
 export function formatRecord(record: LogRecord, format: LogFormat): string {
-  return `${format === "json" ? formatAsJson(record) : formatAsText(record)}\n`;
+  const write = format === "json" ? formatAsJson : formatAsText;
+  try {
+    return `${write(record)}\n`;
+  } catch (error) {
+    return `${write(unwritable(record, error))}\n`;
+  }
+}
+
+/** What the log has in the place of a record that some program made by hand, with a time that is none or a getter that throws. */
+function unwritable({ category, level }: LogRecord, error: unknown): LogRecord {
+  const whose = inspectBounded(category);
+  const reason = describeThrown(error);
+  return {
+    category: ["gxensemble", "log"],
+    level,
+    timestamp: Date.now(),
+    rawMessage: "a record of {whose} cannot be written: {reason}",
+    message: ["a record of ", whose, " cannot be written: ", reason, ""],
+    properties: { whose, reason },
+  };
 }
 
 /**
@@ -92,16 +111,22 @@ function formatError(error: Error): string {
 /** A line is read by people, and what is in it may be a peer's: nothing in it is longer than a long stack. */
 function renderValue(value: unknown, limit = MAX_VALUE_LENGTH): string {
   if (asError(value)) return shorten(describeThrown(value), limit);
-  if (isListOfWords(value)) return shorten(value.join(","), limit);
+  const words = listOfWords(value);
+  if (words !== undefined) return shorten(words, limit);
   return typeof value === "string"
     ? shorten(value, limit)
     : inspectBounded(value, { limit, oneLine: true });
 }
 
 /** Such as capabilities. A longer list is inspected, which looks at its beginning only. */
-function isListOfWords(value: unknown): value is string[] {
-  return Array.isArray(value) && value.length > 0 && value.length <= MAX_WORDS &&
-    value.every((item) => typeof item === "string" && /^[\w.:-]+$/.test(item));
+function listOfWords(value: unknown): string | undefined {
+  try {
+    const isWord = (item: unknown) => typeof item === "string" && /^[\w.:-]+$/.test(item);
+    if (!Array.isArray(value) || value.length === 0 || value.length > MAX_WORDS) return undefined;
+    return value.every(isWord) ? value.join(",") : undefined;
+  } catch {
+    return undefined; // A proxy that throws, or has been revoked.
+  }
 }
 
 /** Beyond ASCII there are characters that look like a space or an equals sign, with which a value could pass for another field. */

@@ -8,7 +8,8 @@ function errorAt(message: string, frames: string[], options?: ErrorOptions): Err
   return error;
 }
 
-const RUNTIME = new URL("../../runtime/", import.meta.url).href;
+const PROJECT = new URL("../../", import.meta.url).href;
+const RUNTIME = `${PROJECT}runtime/`;
 
 Deno.test("the frames of the person's code and of what it called are shown", () => {
   const error = errorAt("no", [
@@ -17,6 +18,9 @@ Deno.test("the frames of the person's code and of what it called are shown", () 
     "Array.map (<anonymous>)",
     `ReplSession.evaluate (${RUNTIME}code/repl_session.ts:1:1)`,
     "new Promise (<anonymous>)",
+    `callMain (${PROJECT}cli/main_call.ts:1:1)`,
+    `async runSingleCommand (${PROJECT}registry/single_command.ts:1:1)`,
+    "async Command.parseAsync (file:///cache/npm/registry.npmjs.org/commander/15.1.0/lib/command.js:1:1)",
     "async node:internal/timers:1:1",
     "f (ext:core/01_core.js:1:1)",
     "async file:///home/me/handler.ts:3:4",

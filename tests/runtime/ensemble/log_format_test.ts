@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { LogRecord } from "npm:@logtape/logtape@^2.4.2";
 import { hasControls } from "../../../runtime/control_characters.ts";
-import { formatAsJson, formatAsText } from "../../../runtime/ensemble/log_format.ts";
+import { formatAsJson, formatAsText, formatRecord } from "../../../runtime/ensemble/log_format.ts";
 
 const TIME = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
 
@@ -138,6 +138,37 @@ Deno.test("formatAsText shows errors that do not let themselves be looked at", (
     assert.equal(JSON.parse(formatAsJson(shown)).level, "INFO");
   }
 });
+
+Deno.test("formatRecord writes a line, whatever a record is made of", () => {
+  const refuse = () => {
+    throw revoked();
+  };
+  const odd = [
+    revoked(),
+    { [Symbol.for("Deno.customInspect")]: refuse },
+    Object.assign(["word"], { join: refuse }),
+    new Proxy(["word"], { get: refuse }),
+  ];
+  const records = [
+    ...odd.map((value) =>
+      record({ message: ["", value, ""], properties: { value, all: [value] } })
+    ),
+    record({ timestamp: NaN }),
+    record({ category: ["mine", Symbol() as unknown as string] }),
+    record({ properties: Object.defineProperty({}, "a", { enumerable: true, get: refuse }) }),
+  ];
+  for (const each of records) {
+    assert.match(formatRecord(each, "text"), /^\d{4}-.* INFO (?:server: |log: a record of ).*\n$/);
+    assert.equal(JSON.parse(formatRecord(each, "json")).level, "INFO");
+  }
+});
+
+/** A proxy that throws whatever is done with it. */
+function revoked(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}
 
 Deno.test("formatAsText and formatAsJson end with errors that are made of each other", () => {
   const error = new AggregateError([]);
