@@ -340,7 +340,10 @@ export class Router implements Route {
       wanted: peer.id,
       admit: async (instance) => {
         await this.#identify(stream, { id: peer.id, instance, dialled: true });
-        if (!stream.certificate && registered) requireRegistered(peer.id, { instance, registered });
+        if (stream.certificate || !registered || sameInstance(instance, registered)) return;
+        // It may have been started again since the registry was asked.
+        const { instance: current } = await this.#book.refresh(peer.id);
+        requireRegistered(peer.id, { instance, registered: current });
       },
       proceed: () => !peer.connection && !peer.welcoming && !this.#closed,
     });

@@ -7,6 +7,7 @@ import { type Address, formatAddressUrl } from "../../../runtime/wire/address.ts
 import { fingerprint, Instance } from "../../../runtime/server/instance.ts";
 import { MemoryStore } from "../../../registry/memory_store.ts";
 import { AdministeredEnsemble } from "./administered_ensemble.ts";
+import { CapturedLogs } from "./captured_logs.ts";
 import { anyPort, LocalEnsemble } from "./local_ensemble.ts";
 
 const A = parseServerId("a");
@@ -53,6 +54,7 @@ Deno.test("a socket nearby is not dialled when the registry says that it knows n
 });
 
 Deno.test("an instance that is not the registered one is not taken for it, whoever has the cookie", async () => {
+  using logs = await CapturedLogs.start();
   await using ensemble = new LocalEnsemble();
   const store = new MemoryStore();
   await ensemble.startRegistry(store);
@@ -67,9 +69,10 @@ Deno.test("an instance that is not the registered one is not taken for it, whoev
     } of a answers there, and not the registered one, ${fingerprint(crashed)}`,
   });
   assert.equal(console.session(A), undefined);
-  // It is started again, and what the registry said before is asked again.
+  // Where it was started again, what the registry said before is asked again, and the connection goes on.
   await store.put(other.entry);
   await console.connect(A);
+  assert.equal(logs.matching(/refused a connection/).length, 1);
 });
 
 Deno.test("with administrators a server nearby is not believed without the registry", async () => {
