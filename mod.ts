@@ -26,6 +26,11 @@
  * @module
  */
 import "./runtime/require_deno.ts";
+import * as runtime from "./mod.ts";
+import { provideRuntime } from "./runtime/ensemble/ensemble_server.ts";
+
+provideRuntime(() => Promise.resolve(runtime));
+
 export * from "./runtime/errors.ts";
 export {
   formatServerId,

@@ -26,7 +26,9 @@ export function registryCommand(name: string): CommandUnknownOpts {
     .addOption(logFormatOption())
     .addOption(noLoaderOption())
     .action(async (options) => {
+      const { provideRuntime } = await import("../runtime/ensemble/ensemble_server.ts");
       const { runRegistry } = await import("./run_registry.ts");
+      provideRuntime(() => import("../mod.ts"));
       await runRegistry({ ...options, log: logOptions(options) });
     });
 }

@@ -9,7 +9,11 @@ import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { logOptions } from "../../registry/options.ts";
 import type { ServerId } from "../../runtime/actor/server_id.ts";
 import { callWithEnsembleServer } from "../../runtime/ensemble/call_with_server.ts";
-import { type EnsembleServer, lendServer } from "../../runtime/ensemble/ensemble_server.ts";
+import {
+  type EnsembleServer,
+  lendServer,
+  provideRuntime,
+} from "../../runtime/ensemble/ensemble_server.ts";
 import { onHangup } from "../../runtime/ensemble/hangup.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { formatDenial } from "../denied_permissions.ts";
@@ -35,6 +39,7 @@ export async function run(
   options: RunOptions,
 ): Promise<void> {
   requireOrdinaryId(serverId);
+  provideRuntime(() => import("../../mod.ts"));
   // There is nothing to read again yet, which is no reason to end.
   using _early = onHangup("reread", () => {});
   const program = await buildProgram(moduleId);

@@ -13,7 +13,7 @@ import {
   checkNames,
   checkOutcome,
   replOwnerChecks,
-} from "../../runtime/code/loader_requests.ts";
+} from "../../runtime/code/repl_requests.ts";
 import type { LoaderHandlers } from "../../runtime/code/loader_protocol.ts";
 import type { PreviewOptions } from "../../runtime/code/preview.ts";
 import type { ReplHandlers, ReplOwnerHandlers } from "../../runtime/code/repl_actor.ts";

@@ -1,20 +1,16 @@
 /**
- * What the requests of the loader and of REPL sessions look like, and the answers.
+ * What the requests of the loader look like, and its answers.
  *
  * @module
  */
 import type { RequestChecks } from "../actor/service.ts";
 import {
   answerChecks,
-  byKind,
-  type Check,
-  checked,
   flag,
   listOf,
   matching,
   MAX_PATH,
   nothing,
-  oneOf,
   optional,
   pairOf,
   parts,
@@ -25,30 +21,13 @@ import {
   wholeNumber,
 } from "../server/request_checks.ts";
 import { MAX_FRAME } from "../wire/limits.ts";
-import type { ImportTarget } from "./expansion.ts";
 import type { LoaderHandlers } from "./loader_protocol.ts";
-import type { ReplHandlers, ReplOwnerHandlers } from "./repl_actor.ts";
-import type { Outcome } from "./repl_session.ts";
-
-/** The most modules of a program, and of anything else that a request has many of. */
-const MAX_MODULES = 100_000;
-
-/** The longest name that stands in code, in UTF-16 code units. */
-const MAX_NAME = 10_000;
+import { code, MAX_ATTRIBUTES, MAX_MODULES, MAX_NAME, path, specifier } from "./repl_requests.ts";
 
 /** The longest `user@host`, in UTF-16 code units. */
 const MAX_OPERATOR = 512;
 
-/** The most attributes of an import. */
-const MAX_ATTRIBUTES = 16;
-
-/** Code is as long as fits into a frame. */
-const code = text(MAX_FRAME);
 const hash = matching(/^[0-9a-f]{64}$/, "the hash of a module");
-const path = text(MAX_PATH);
-/** One may hold the text of its module: `data:text/javascript,...`. */
-const specifier = code;
-
 const moduleName = { module: path, path, hash };
 
 /** The checks of the actor `loader`. */
@@ -141,57 +120,3 @@ export const loaderAnswers = answerChecks<LoaderHandlers>({
 function entriesOf(value: unknown): unknown {
   return value instanceof Map ? [...value] : value;
 }
-
-const target: Check<ImportTarget> = byKind<ImportTarget>({
-  module: parts({ kind: oneOf("module"), specifier, ids: listOf(path, MAX_MODULES) }),
-  library: parts({
-    kind: oneOf("library"),
-    specifier,
-    attributes: optional(textByText(MAX_NAME, MAX_ATTRIBUTES)),
-  }),
-});
-
-const name = text(MAX_NAME);
-
-/** The checks of the actor of a REPL session. */
-export const replChecks: RequestChecks = requestChecks<ReplHandlers>({
-  evaluate: parts({
-    input: wholeNumber,
-    expansion: parts({
-      text: code,
-      declarations: listOf(
-        parts({ name, kind: oneOf("var", "let", "const", "class", "function") }),
-        MAX_MODULES,
-      ),
-      imports: listOf(
-        parts({ target, bindings: listOf(parts({ name, imported: name }), MAX_MODULES) }),
-        MAX_MODULES,
-      ),
-    }),
-    preview: parts({ oneLine: optional(flag) }),
-  }),
-  interrupt: parts({ input: wholeNumber }),
-  importAll: parts({ target }),
-  isDefined: parts({ name }),
-  complete: parts({ path: listOf(name, MAX_PATH), prefix: name }),
-  describe: parts({ path: listOf(name, MAX_PATH) }),
-  down: nothing,
-});
-
-/** The checks of the actor that a REPL session belongs to. */
-export const replOwnerChecks: RequestChecks = requestChecks<ReplOwnerHandlers>({
-  output: parts({ text: code }),
-  down: parts({ reason: optional(code) }),
-});
-
-/** Checks what the owner of a session is answered when an input has been evaluated. */
-export const checkOutcome: Check<Outcome> = checked(
-  parts({ result: optional(code), error: optional(code) }),
-  "the outcome of an input",
-);
-
-/** Checks the names that a session answers: to complete one, and those that an import made. */
-export const checkNames: Check<string[]> = checked(listOf(name, MAX_MODULES), "names");
-
-/** Checks how a session describes what a name stands for. */
-export const checkDescription: Check<string | undefined> = checked(optional(code), "a description");

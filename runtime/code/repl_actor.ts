@@ -10,7 +10,7 @@ import type { ActorRef } from "../actor/ref.ts";
 import { type Handlers, serve } from "../actor/service.ts";
 import { AuthorizationError } from "../errors.ts";
 import type { ImportTarget } from "./expansion.ts";
-import { replChecks } from "./loader_requests.ts";
+import { replChecks } from "./repl_requests.ts";
 import { sessionConsole } from "./repl_console.ts";
 import { type EvaluateRequest, type Outcome, ReplSession } from "./repl_session.ts";
 import type { UnitStore } from "./unit_store.ts";

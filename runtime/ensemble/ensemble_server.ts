@@ -417,8 +417,7 @@ async function start(id: ServerId, options: StartServerOptions): Promise<Ensembl
       const loader = new LoaderSwitch(id);
       if (options.loader === false) loader.turnOff();
       started = new EnsembleServer(server, { units, tls, stopped, loader, grace, denied });
-      // Imported when it is needed: it is above this module, and more than most servers need of it.
-      units.registerLibrary(RUNTIME_MODULE, () => import("../../mod.ts"));
+      units.registerLibrary(RUNTIME_MODULE, () => importRuntime());
       for (const [specifier, namespace] of Object.entries(options.library ?? {})) {
         units.registerLibrary(specifier, namespace);
       }
@@ -438,6 +437,20 @@ async function start(id: ServerId, options: StartServerOptions): Promise<Ensembl
     throw error;
   }
   return started!;
+}
+
+let importRuntime = (): Promise<ModuleNamespace> => {
+  throw new Error("the module that started this server did not provide the runtime");
+};
+
+/**
+ * Says what shipped code gets that imports the runtime: the public API, which is above this module. What starts servers
+ * calls it first.
+ *
+ * @param load imports the API when it is first needed.
+ */
+export function provideRuntime(load: () => Promise<ModuleNamespace>): void {
+  importRuntime = load;
 }
 
 /**

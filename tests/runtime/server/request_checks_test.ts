@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { RequestChecks } from "../../../runtime/actor/service.ts";
 import { loaderHandlers } from "../../../runtime/code/loader.ts";
-import { loaderChecks, replChecks } from "../../../runtime/code/loader_requests.ts";
+import { loaderChecks } from "../../../runtime/code/loader_requests.ts";
+import { replChecks } from "../../../runtime/code/repl_requests.ts";
 import { InvalidInputError } from "../../../runtime/errors.ts";
 import { controlHandlers } from "../../../runtime/server/control.ts";
 import { controlChecks } from "../../../runtime/server/control_requests.ts";
