@@ -5,10 +5,10 @@
  */
 import { explainParts } from "../runtime/error_report.ts";
 import { EnsembleError } from "../runtime/errors.ts";
-import { describeThrown } from "../runtime/thrown.ts";
+import { asError, describeThrown } from "../runtime/thrown.ts";
 
-/** The runtime, which programs call: its frames are not where a program failed. */
-const RUNTIME_DIRECTORY = new URL("../runtime/", import.meta.url).href;
+/** The runtime, which programs call, and what calls them: their frames are not where a program failed. */
+const MACHINERY = ["../runtime/", "./"].map((path) => new URL(path, import.meta.url).href);
 
 /**
  * Calls `main` with the arguments of a command line, and waits for its end.
@@ -33,9 +33,16 @@ export async function callMain(
 
 /** What was thrown, the place in the author's files where it was, and why. */
 function describeFailure(thrown: unknown): string {
-  const stack = thrown instanceof Error ? thrown.stack ?? "" : "";
-  const [place] = (stack.match(/\bfile:\S+:\d+:\d+/g) ?? [])
-    .filter((place) => !place.startsWith(RUNTIME_DIRECTORY));
+  const [place] = (stackOf(thrown).match(/\bfile:\S+:\d+:\d+/g) ?? [])
+    .filter((place) => !MACHINERY.some((directory) => place.startsWith(directory)));
   const reason = place ? `${describeThrown(thrown)}, at ${place}` : describeThrown(thrown);
   return [reason, ...explainParts(thrown)].join("\n");
+}
+
+function stackOf(thrown: unknown): string {
+  try {
+    return String(asError(thrown)?.stack ?? "");
+  } catch {
+    return ""; // A proxy, or a getter that throws.
+  }
 }

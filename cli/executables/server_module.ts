@@ -71,7 +71,9 @@ export async function writeServerModule(
 async function main(...args) {
   const { modules } = await import("./modules.js");
   currentServer().adopt(modules, ${JSON.stringify(name)});
-  return await modules[0].namespace.main(...args);
+  const { module, namespace } = modules[0];
+  if (typeof namespace.main !== "function") throw new TypeError("main of " + module + " is no function");
+  return await namespace.main(...args);
 }
 Deno.exit(await runServer(main, ${JSON.stringify({ name, version })}));
 `,
