@@ -34,7 +34,7 @@ export async function listIssued(): Promise<IssuedCertificate[]> {
   const { serials } = await readOwnRevocationList();
   const issued: IssuedCertificate[] = [];
   for (const name of await readNames(directory)) {
-    issued.push(await describeIssued(await readIssued(`${directory}/${name}`), serials));
+    issued.push(await readIssued(`${directory}/${name}`, serials));
   }
   return issued.sort((a, b) =>
     a.id < b.id ? -1 : a.id > b.id ? 1 : a.notBefore.getTime() - b.notBefore.getTime()
@@ -83,12 +83,22 @@ async function readNames(directory: string): Promise<string[]> {
   }
 }
 
-async function readIssued(path: string): Promise<X509Certificate> {
+async function readIssued(
+  path: string,
+  revoked: ReadonlySet<string>,
+): Promise<IssuedCertificate> {
+  const bytes = await readRegularFile(path);
   try {
-    const pem = new TextDecoder().decode(await readRegularFile(path));
-    return new X509Certificate(decodePem("CERTIFICATE", pem));
+    const der = decodePem("CERTIFICATE", new TextDecoder().decode(bytes));
+    return await describeIssued(new X509Certificate(der), revoked);
   } catch (error) {
-    throw new EnsembleError(`cannot read ${path}: ${(error as Error).message}`, { cause: error });
+    throw new EnsembleError(
+      `${path} is no certificate that was issued here: ${
+        (error as Error).message
+      }: move it away, ` +
+        "or put it back from a copy",
+      { cause: error },
+    );
   }
 }
 

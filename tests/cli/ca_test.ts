@@ -240,6 +240,20 @@ Deno.test("cert issues certificates to several servers, or to none of them", asy
     text.split("\n").filter((line) => !line.startsWith("(crl:"));
   assert.deepEqual(certificates(await ensemble.done("show")), certificates(before));
   assert.equal((await ensemble.ca("cert", "a", "../c")).code, 2);
+
+  // What is wrong among the records is named by its file.
+  const record = ensemble.path("tls/issued/wrong.pem");
+  Deno.copyFileSync(ensemble.path("tls/root.pem"), record);
+  assert.match(
+    (await ensemble.run("ca", "--view")).stderr,
+    /error: \S+wrong\.pem is no certificate that was issued here: .*: move it away/,
+  );
+  Deno.removeSync(record);
+  Deno.mkdirSync(record);
+  assert.match(
+    (await ensemble.run("ca", "--view")).stderr,
+    /^gxensemble: error: cannot read \S+wrong\.pem: it is a directory\n$/,
+  );
 });
 
 testWith(["openssl"], {
