@@ -149,7 +149,7 @@ export function findCase<Result>(
 
 /** Whether a result is still to come: of any class of promises, as `await` sees it. */
 export function isPromise(result: unknown): result is PromiseLike<never> {
-  if (typeof result !== "object" || result === null) return false;
+  if (typeof result !== "object" && typeof result !== "function" || result === null) return false;
   try {
     return typeof (result as { then?: unknown }).then === "function";
   } catch {

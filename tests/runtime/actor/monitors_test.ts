@@ -67,6 +67,8 @@ Deno.test("an actor that fails is down with the reason, whatever it throws", asy
     ],
     // Not awaited: the actor would never end.
     [new Promise(() => {}), "Promise { <pending> }"],
+    [Object.assign(() => {}, { then() {} }), "[Function (anonymous)] { then: [Function: then] }"],
+    [new Proxy(() => {}, { get: refuse }), "[Function (anonymous)]"],
   ];
   for (const [error, reason] of thrown) {
     const actor = system.spawn(undefined, () => {
