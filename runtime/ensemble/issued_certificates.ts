@@ -96,7 +96,7 @@ async function readIssued(
       `${path} is no certificate that was issued here: ${
         (error as Error).message
       }: move it away, ` +
-        "or put it back from a copy",
+        "or restore it from a backup",
       { cause: error },
     );
   }

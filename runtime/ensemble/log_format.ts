@@ -42,7 +42,7 @@ export function formatRecord(record: LogRecord, format: LogFormat): string {
   }
 }
 
-/** What the log has in the place of a record that some program made by hand, with a time that is none or a getter that throws. */
+/** What the log has in the place of a record that some program made by hand, with an invalid time or a getter that throws. */
 function unwritable({ category, level }: LogRecord, error: unknown): LogRecord {
   const whose = inspectBounded(category);
   const reason = describeThrown(error);
