@@ -6,8 +6,10 @@
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { ActorExit } from "../actor/cases.ts";
 import type { ServerId } from "../actor/server_id.ts";
+import { visibleText } from "../control_characters.ts";
 import { DisconnectedError } from "../errors.ts";
 import { MAX_DELAY, within } from "../within.ts";
+import { writeErrors } from "./command_output.ts";
 import {
   type EnsembleServer,
   isLent,
@@ -198,7 +200,10 @@ function reopenLogFile(): void {
   try {
     reopenLog();
   } catch (error) {
-    logger.error("the log stays where it is: {reason}", { reason: (error as Error).message });
+    const reason = (error as Error).message;
+    logger.error("the log stays where it is: {reason}", { reason });
+    // The file that it is in may have been removed: nobody would read it there.
+    writeErrors(`${visibleText(`the log stays where it is: ${reason}`)}\n`);
   }
 }
 

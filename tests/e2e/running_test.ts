@@ -232,10 +232,16 @@ Deno.test("--log-file - is the log in the server's directory, also when that was
   server.signal("SIGHUP");
   const isReopened = () => Deno.stat(file).then(({ size }) => size > 0, () => false);
   await server.until(isReopened, "logging to a new file");
+  await Deno.rename(file, `${file}.2`);
+  await Deno.mkdir(file);
+  server.signal("SIGHUP");
+  await server.logged(/^the log stays where it is: cannot write the log file \S+\/log: /);
+  await Deno.remove(file);
+  await Deno.rename(`${file}.2`, file);
   await ensemble.lines("shutdown", "-f");
   assert.equal(await server.exit(), 0);
   assert.equal(await quiet.exit(), 0);
-  assert.deepEqual([...server.log, ...quiet.log], []);
+  assert.deepEqual([server.log.length, ...quiet.log], [1]);
   const rotated = await Deno.readTextFile(`${file}.1`);
   assert.match(rotated, /^\S+Z INFO server: a listens at unix:\S+\n/);
   assert.match(rotated, / DEBUG /);
