@@ -46,6 +46,10 @@ const logger = getLogger(["gxensemble", "server"]);
  */
 const PROBE_TIMEOUT = 500;
 
+/** How often the registry is asked whether an instance is registered by now, and how long between, in ms. */
+const REGISTRATION_LOOKS = 4;
+const REGISTRATION_INTERVAL = 100;
+
 /** What a router reports to and asks, and how its connections show that they live. */
 export interface RouterEvents {
   /** The heartbeat of its connections. */
@@ -341,9 +345,7 @@ export class Router implements Route {
       admit: async (instance) => {
         await this.#identify(stream, { id: peer.id, instance, dialled: true });
         if (stream.certificate || !registered || sameInstance(instance, registered)) return;
-        // It may have been started again since the registry was asked.
-        const { instance: current } = await this.#book.refresh(peer.id);
-        requireRegistered(peer.id, { instance, registered: current });
+        await this.#requireRegistered(peer.id, instance);
       },
       proceed: () => !peer.connection && !peer.welcoming && !this.#closed,
     });
@@ -360,6 +362,25 @@ export class Router implements Route {
       }
       const { message } = error as Error;
       throw new EnsembleError(`${formatAddressUrl(address)}: ${message}`, { cause: error });
+    }
+  }
+
+  /**
+   * Makes sure that an instance is the registered one. It may be that of a server that was started again, which listens
+   * a moment before it is registered. But a server of another ensemble may have the same id, the same cookie, and by now
+   * the port of one that has crashed.
+   */
+  async #requireRegistered(id: ServerId, instance: Uint8Array): Promise<void> {
+    for (let looks = 1;; looks++) {
+      const { instance: registered } = await this.#book.refresh(id);
+      if (sameInstance(instance, registered)) return;
+      if (looks === REGISTRATION_LOOKS) {
+        throw new AuthenticationError(
+          `instance ${fingerprint(instance)} of ${id} answers there, and not the registered one, ` +
+            fingerprint(registered),
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, REGISTRATION_INTERVAL));
     }
   }
 
@@ -501,21 +522,6 @@ export class Router implements Route {
   #forgetIdle(peer: Peer): void {
     if (peer.idle && this.#peers.get(peer.id) === peer) this.#peers.delete(peer.id);
   }
-}
-
-/**
- * Refuses an instance that is not the registered one. A server of another ensemble may have the same id, the same cookie,
- * and by now the port of one that has crashed.
- */
-function requireRegistered(
-  id: ServerId,
-  { instance, registered }: { instance: Uint8Array; registered: Uint8Array },
-): void {
-  if (sameInstance(instance, registered)) return;
-  throw new AuthenticationError(
-    `instance ${fingerprint(instance)} of ${id} answers there, and not the registered one, ` +
-      fingerprint(registered),
-  );
 }
 
 /** What a server that was dialled has not answered, if it was silent. */
