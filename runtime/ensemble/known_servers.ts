@@ -119,7 +119,9 @@ export class KnownServersFile {
         cause: error,
       });
     }
-    return await withFileLock(`${path}.lock`, async () => {
+    // The same file may be changed by way of another link.
+    const target = await fileBehind(path);
+    return await withFileLock(`${target}.lock`, async () => {
       const lines = await readLines(path) ?? [];
       const old = lines.find((line) => line.id === id);
       const changed = change(old?.addresses ?? []);
@@ -127,7 +129,7 @@ export class KnownServersFile {
         ...new Map(changed.map((address) => [formatAddressUrl(address), address])).values(),
       ];
       const text = replaceLine(lines, { id, addresses, old }).map((each) => `${each}\n`).join("");
-      await writeWhole(await fileBehind(path), text, { mode: await modeOf(path), replace: true });
+      await writeWhole(target, text, { mode: await modeOf(path), replace: true });
       return addresses;
     });
   }

@@ -179,4 +179,11 @@ Deno.test("a change loses no other change that is made at the same time", async 
   const ids = Array.from({ length: 30 }, (_, n) => parseServerId(`s${n}`));
   await Promise.all(ids.map((id) => file.set(id, A1)));
   assert.deepEqual([...(await file.read()).keys()].sort(), ids.toSorted());
+  // Nor one that is made by way of a link.
+  const link = `${file.path}.link`;
+  Deno.symlinkSync(file.path, link);
+  const linked = new KnownServersFile(link);
+  const others = ids.map((id) => parseServerId(`${id}-linked`));
+  await Promise.all(others.flatMap((id, n) => [linked.set(id, A1), file.remove(ids[n]!)]));
+  assert.deepEqual([...(await file.read()).keys()].sort(), others.toSorted());
 });
