@@ -61,7 +61,7 @@ function refuseLoss(key: string, value: unknown): unknown {
     value instanceof Map || value instanceof Set || value instanceof Error ||
     value instanceof RegExp
   ) {
-    throw new TypeError(`${place} is a ${value.constructor.name}`);
+    throw new TypeError(`${place} is of the class ${value.constructor.name}`);
   }
   return value;
 }

@@ -30,4 +30,5 @@ Deno.test("JSON carries plain values, and nothing with loss", () => {
   for (const value of lossy) {
     assert.throws(() => renderJson(value), /^EnsembleError: the value cannot be written as JSON: /);
   }
+  assert.throws(() => renderJson({ a: new Error() }), /: its "a" is of the class Error$/);
 });
