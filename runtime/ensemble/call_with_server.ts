@@ -6,8 +6,9 @@
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { ActorExit } from "../actor/cases.ts";
 import type { ServerId } from "../actor/server_id.ts";
+import { describeValue } from "../bounded_text.ts";
 import { visibleText } from "../control_characters.ts";
-import { DisconnectedError } from "../errors.ts";
+import { DisconnectedError, InvalidInputError } from "../errors.ts";
 import { MAX_DELAY, within } from "../within.ts";
 import { writeErrors } from "./command_output.ts";
 import {
@@ -69,6 +70,9 @@ export async function callWithEnsembleServer<Result>(
   main: (server: EnsembleServer) => Result | Promise<Result>,
   options: StartServerOptions = {},
 ): Promise<Result | undefined> {
+  if (typeof main !== "function") {
+    throw new InvalidInputError(`main of ${id} is no function: ${describeValue(main)}`);
+  }
   if (isLent()) return await callWithLentServer(id, main, options);
   // A server of this process may have been stopped before; the process goes on with this one.
   clearTimeout(end);

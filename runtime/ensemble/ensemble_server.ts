@@ -8,7 +8,7 @@ import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Actor, ActorBody } from "../actor/actor.ts";
 import type { ActorSystem } from "../actor/actor_system.ts";
 import type { AskOptions, Destination, TellOptions } from "../actor/messaging.ts";
-import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
+import { parseServerId, REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
 import type { Handlers, ServeOptions } from "../actor/service.ts";
 import { type ModuleNamespace, RUNTIME_MODULE } from "../code/library_table.ts";
 import { loaderHandlers } from "../code/loader.ts";
@@ -319,6 +319,7 @@ export async function startServer(
   id: ServerId,
   options: StartServerOptions = {},
 ): Promise<EnsembleServer> {
+  parseServerId(id); // A program in JavaScript may give anything.
   const running = current?.signal.aborted ? undefined : current;
   if (running && isLent()) return await borrow(running, { id, options });
   const other = starting ?? running?.id;

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import type { ServerId } from "../../../runtime/actor/server_id.ts";
+import { callWithEnsembleServer } from "../../../runtime/ensemble/call_with_server.ts";
+import { startServer } from "../../../runtime/ensemble/ensemble_server.ts";
 import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
 
 function source(path: string): string {
@@ -124,4 +127,15 @@ Deno.test("startServer without a loader refuses load, eval and REPL, and loads i
     ...Array(5).fill("EnsembleError"),
     "OK",
   ]);
+});
+
+Deno.test("startServer refuses what is no server id, and callWithEnsembleServer what is no function", async () => {
+  for (const id of [undefined, null, 5, {}, "", "../other"] as ServerId[]) {
+    const refusal = { name: "InvalidInputError", message: /^not a server id: / };
+    await assert.rejects(startServer(id), refusal);
+  }
+  await assert.rejects(callWithEnsembleServer("a" as ServerId, {} as () => void), {
+    name: "InvalidInputError",
+    message: "main of a is no function: an object of the class Object",
+  });
 });
