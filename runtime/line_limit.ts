@@ -20,6 +20,12 @@ const MAX_COUNTS = 64;
 /** The name for all sources that are not counted separately. */
 const OTHERS = "many others";
 
+/** How many counts there are at most: the lines of all further kinds count as one. */
+const MAX_KINDS = 2 * MAX_COUNTS;
+
+/** The name for these kinds. A kind may have the text of an error in it, which differs each time. */
+const OTHER_KINDS = "lines of other kinds";
+
 /** The lines of one kind from one source in a period. */
 interface Count {
   readonly kind: string;
@@ -67,6 +73,11 @@ export class LineLimit {
       source = OTHERS;
       key = JSON.stringify([kind, source]);
       count = this.#counts.get(key);
+      if (!count && this.#counts.size >= MAX_KINDS) {
+        kind = OTHER_KINDS;
+        key = JSON.stringify([kind, source]);
+        count = this.#counts.get(key);
+      }
       if (count && count.ends > now) return count;
     }
     this.#end(key);

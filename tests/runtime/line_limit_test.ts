@@ -57,6 +57,19 @@ Deno.test("allows counts sources beyond a number together, and keeps none of the
   assert.ok(limit.allows("a new one", "junk"));
 });
 
+Deno.test("allows counts kinds beyond a number together, such as errors that differ by a number", async () => {
+  using logs = await CapturedLogs.start();
+  using clock = stopClock("setTimeout", "clearTimeout", "performance");
+  const limit = new LineLimit();
+  let allowed = 0;
+  for (let i = 0; i < 10_000; i++) if (limit.allows("a", `job ${i} failed`)) allowed++;
+  assert.equal(allowed, 2 * 64 + 5);
+  clock.tick(10_000);
+  assert.deepEqual(logs.lines, [
+    "WARN server: 9867 more lines were left out: lines of other kinds of many others",
+  ]);
+});
+
 Deno.test("allows shortens what a source is called", async () => {
   using logs = await CapturedLogs.start();
   const limit = new LineLimit();
