@@ -97,13 +97,22 @@ async function ownCommandLine(): Promise<string[]> {
   return [...own.slice(0, own.length - rest.length).split(" "), ...Deno.args];
 }
 
-/** A command line of Deno with these permissions in place of its own. */
+/**
+ * A command line of Deno with these permissions in place of its own.
+ *
+ * @throws {EnsembleError} when the program comes from standard input, which has been read.
+ */
 export function withFlags(
   [deno, ...rest]: readonly string[],
   flags: readonly string[],
   count: number = Deno.args.length,
 ): string[] {
   const end = rest.length - count;
+  if (rest[end - 1] === "-") {
+    throw new EnsembleError(
+      "--deny starts the program anew, and one from standard input cannot be: name its file",
+    );
+  }
   const [command, ...others] = rest.slice(0, end - 1);
   const hasCommand = command !== undefined && !command.startsWith("-");
   const own = hasCommand ? others : rest.slice(0, end - 1);

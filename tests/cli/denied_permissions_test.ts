@@ -72,4 +72,8 @@ Deno.test("withFlags replaces the permissions of a command line of Deno, and not
   for (const [given, count, expected] of cases) {
     assert.deepEqual(withFlags(given.split(" "), ["--new"], count), expected.split(" "));
   }
+  assert.throws(() => withFlags(["deno", "run", "-A", "-", "web1"], ["--new"], 1), {
+    name: "EnsembleError",
+    message: /one from standard input cannot be: name its file$/,
+  });
 });
