@@ -79,6 +79,8 @@ export function inspectBounded(value: unknown, options: InspectOptions = {}): st
       });
       return shorten(text, limit);
     }
+    const [message] = narrowing.messagesOf(value);
+    if (message) return shorten(`Error: ${message}`, limit);
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
       return `[${describeValue(value)}]`;
     }
@@ -159,6 +161,10 @@ class LengthEstimate {
       length += TOKEN_LENGTH;
       if (typeof part === "string") length += Math.min(part.length, stringLength);
       if (typeof part === "bigint" && isHuge(part)) length = Infinity;
+      // Inspection shortens no message, of causes neither.
+      for (const message of this.#narrowing.messagesOf(part)) {
+        if (message.length > STRING_LENGTH) length = Infinity;
+      }
       // A part that holds itself is shown once, and one that several hold as often as that.
       if (left < 0 || !this.#narrowing.hasParts(part) || above.has(part)) return;
       above.add(part);

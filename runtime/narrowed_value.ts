@@ -57,6 +57,17 @@ export class Narrowing {
     }
   }
 
+  /** The messages of an error and of its first causes. No getter is run. */
+  *messagesOf(value: unknown): Generator<string> {
+    const ownValue = (error: object, key: string): unknown =>
+      Object.getOwnPropertyDescriptor(error, key)?.value;
+    for (let count = 0; count < ITEMS && this.#types.isNativeError(value); count++) {
+      const message = ownValue(value, "message");
+      yield typeof message === "string" ? message : "";
+      value = ownValue(value, "cause");
+    }
+  }
+
   /** Whether a value has parts that can be looked at. A proxy is shown as its target, which cannot. */
   hasParts(value: unknown): value is object {
     return typeof value === "object" && value !== null && !this.#types.isProxy(value);

@@ -84,4 +84,11 @@ Deno.test("inspectBounded shows little of what is large, within its limit", () =
   assert.equal(inspectBounded([1, { a: 2n }], { oneLine: true }), "[ 1, { a: 2n } ]");
   assert.equal(inspectBounded(HUGE), "[a huge bigint]");
   assert.equal(inspectBounded({ a: HUGE }), "[an object of 1 properties: look at some of them]");
+  // Inspected, they take seconds: the text of each would be made before it is cut.
+  const failure = new Error("\n".repeat(1_000_000));
+  assert.match(inspectBounded(failure), /^Error: \n+\.\.\. \d+ more characters$/);
+  for (const each of [failure, new Error("short", { cause: failure })]) {
+    assert.equal(inspectBounded([each]), "[an array of 1]");
+  }
+  assert.match(inspectBounded({ failure: new Error("short") }), /^\{\n? *failure: Error: short\n/);
 });
