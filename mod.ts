@@ -37,8 +37,8 @@ export {
   parseServerId,
   REGISTRY_ID,
   type ServerId,
-} from "./runtime/actor/server_id.ts";
-export { type ActorId, ActorRef } from "./runtime/actor/ref.ts";
+} from "./runtime/actor/references.ts";
+export { type ActorId, ActorRef } from "./runtime/actor/references.ts";
 export {
   authorized,
   Envelope,
@@ -65,7 +65,7 @@ export {
   type ActorState,
   type ReceiveOptions,
 } from "./runtime/actor/actor.ts";
-export { ActorGroup } from "./runtime/actor/group.ts";
+export { ActorGroup } from "./runtime/actor/threads.ts";
 export {
   type AskOptions,
   DEFAULT_ASK_TIMEOUT,
@@ -73,9 +73,9 @@ export {
   type Messaging,
   type TellOptions,
 } from "./runtime/actor/messaging.ts";
-export type { ActorInfo, Backtrace, GroupInfo } from "./runtime/actor/thread_state.ts";
+export type { ActorInfo, Backtrace, GroupInfo } from "./runtime/actor/threads.ts";
 export type { Down } from "./runtime/actor/monitors.ts";
-export { type Tick, Ticker } from "./runtime/actor/ticker.ts";
+export { type Tick, Ticker } from "./runtime/actor/time.ts";
 export { type LineLimit } from "./runtime/line_limit.ts";
 export {
   type Client,
@@ -98,7 +98,7 @@ export {
   type SocketFile,
   type UnixAddress,
 } from "./runtime/wire/address.ts";
-export type { LoaderHandlers } from "./runtime/code/loader_protocol.ts";
+export type { LoaderHandlers } from "./runtime/ensemble/loader_protocol.ts";
 export type { ModuleNamespace } from "./runtime/code/library_table.ts";
 export type { SourceLocation } from "./runtime/code/module_error.ts";
 export type { Candidate, Cycle, Link, ModuleName, Unit } from "./runtime/code/unit.ts";
@@ -120,21 +120,21 @@ export {
 } from "./runtime/server/capabilities.ts";
 export type { Certified } from "./runtime/server/certified.ts";
 export type { Bytes } from "./runtime/server/handshake_messages.ts";
-export { Session } from "./runtime/server/session.ts";
+export { Session } from "./runtime/server/connection.ts";
 export type { Heartbeat } from "./runtime/server/connection.ts";
 export type { ConnectionInfo, ControlHandlers } from "./runtime/server/control.ts";
 export type { Presence } from "./runtime/server/liveness.ts";
 export type { RegistryHandlers, RegistryPage } from "./runtime/server/registry_protocol.ts";
 export type { Kernel } from "./runtime/server/kernel.ts";
-export type { RegistryEntry } from "./runtime/server/registry_entry.ts";
+export type { RegistryEntry } from "./runtime/server/registry_protocol.ts";
 export {
   currentServer,
   EnsembleServer,
   startServer,
   type StartServerOptions,
 } from "./runtime/ensemble/ensemble_server.ts";
-export type { LogFormat, LogLevel, LogOptions } from "./runtime/ensemble/log_options.ts";
-export { runServer, type RunServerOptions } from "./cli/run_server.ts";
+export type { LogFormat, LogLevel, LogOptions } from "./runtime/home/log_options.ts";
+export { runServer, type RunServerOptions } from "./cli/executables/run_server.ts";
 export { callWithEnsembleServer } from "./runtime/ensemble/call_with_server.ts";
 export {
   type Asker,

@@ -4,20 +4,21 @@
  * @module
  */
 import { type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
-import { collecting, reading } from "../registry/options.ts";
-import { parseCapabilities } from "../runtime/actor/capability.ts";
-import { DEFAULT_DAYS, parseDays } from "../runtime/ensemble/certificate_validity.ts";
-import { type Host, parseDnsName, parseHost } from "../runtime/ensemble/host_name.ts";
-import { parseSymbols } from "../runtime/wire/notation.ts";
 import {
+  collecting,
   forceOption,
   jsonOption,
   passphraseFileOption,
+  reading,
   serverIdArgument,
   serverIdsArgument,
   viewOption,
-} from "./options.ts";
-import { UsageError } from "./usage_error.ts";
+} from "./kit/options.ts";
+import { parseCapabilities } from "../runtime/actor/capability.ts";
+import { DEFAULT_DAYS, parseDays } from "../runtime/pki/certificate_chain.ts";
+import { type Host, parseDnsName, parseHost } from "../runtime/pki/host_name.ts";
+import { parseSymbols } from "../runtime/notation.ts";
+import { UsageError } from "./kit/usage_error.ts";
 
 const domainOption = () =>
   new Option("--domain <domain>", "the domain of the servers' names: <server-id>.<domain>")

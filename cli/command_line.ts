@@ -5,9 +5,9 @@
  */
 import { CommanderError } from "npm:@commander-js/extra-typings@^15.1.0";
 import { DisconnectedError, EnsembleError, TimeoutError } from "../runtime/errors.ts";
-import { printError, printNotice } from "./output.ts";
+import { printError, printNotice } from "./kit/output.ts";
 import { createProgram } from "./program.ts";
-import { UsageError } from "./usage_error.ts";
+import { UsageError } from "./kit/usage_error.ts";
 
 /**
  * Runs a command line.
@@ -37,7 +37,7 @@ export async function runCommandLine(args: string[]): Promise<number> {
 async function explain(error: unknown): Promise<unknown> {
   const mayBeSilence = error instanceof DisconnectedError || error instanceof TimeoutError;
   if (!mayBeSilence || !error.silence) return error;
-  const { explainSilence } = await import("./silent_server.ts");
+  const { explainSilence } = await import("./kit/console.ts");
   return await explainSilence(error);
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { Argument, type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
-import { SHELLS } from "./completion/shells.ts";
+import { SHELLS } from "./completion/scripts.ts";
 
 /** Adds `completions`, and `complete`, which only its scripts call and no help shows. */
 export function addCompletionCommands(program: CommandUnknownOpts): void {

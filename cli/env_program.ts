@@ -4,11 +4,10 @@
  * @module
  */
 import { Argument, type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
-import { collecting, reading } from "../registry/options.ts";
-import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
+import { collecting, jsonOption, reading } from "./kit/options.ts";
+import { parseServerId, type ServerId } from "../runtime/actor/references.ts";
 import { type Address, parseAddresses } from "../runtime/wire/address.ts";
-import { jsonOption } from "./options.ts";
-import { UsageError } from "./usage_error.ts";
+import { UsageError } from "./kit/usage_error.ts";
 
 /** What is done with the addresses of a server. */
 const CHANGES = ["add", "set", "remove"] as const;

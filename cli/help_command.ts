@@ -4,8 +4,7 @@
  * @module
  */
 import type { CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
-import { commandPath } from "./command_path.ts";
-import { UsageError } from "./usage_error.ts";
+import { commandPath, UsageError } from "./kit/usage_error.ts";
 
 /** Adds `help`, in place of commander's own, which takes the help of an unknown command for that of the program. */
 export function addHelpCommand(program: CommandUnknownOpts): void {

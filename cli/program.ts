@@ -7,20 +7,11 @@
  * @module
  */
 import { Command, type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
-import { registryCommand } from "../registry/command.ts";
-import { helpFormat } from "../registry/help_format.ts";
-import { addGerbilPath, logOption } from "../registry/options.ts";
-import { formatVersion } from "../registry/version.ts";
-import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
-import { addAuthorityCommand } from "./ca_program.ts";
-import { allCommands } from "./command_path.ts";
-import { addCompletionCommands } from "./completion_program.ts";
-import { addEnvironmentCommand } from "./env_program.ts";
-import type { NamedServers } from "./each_server.ts";
-import { addHelpCommand } from "./help_command.ts";
-import { EXAMPLES } from "./help_examples.ts";
+import { registryCommand } from "./commands/registry.ts";
+import { helpFormat } from "./kit/help_format.ts";
 import {
   actorIdArgument,
+  addGerbilPath,
   AS_LONG_AS_IT_TAKES,
   authorizedServerIdArgument,
   capabilitiesArgument,
@@ -29,6 +20,7 @@ import {
   jsonOption,
   libraryPrefixOption,
   loadedModuleIdArgument,
+  logOption,
   moduleIdArgument,
   optionalServerListArgument,
   outputOption,
@@ -43,11 +35,18 @@ import {
   targetOption,
   timeoutOption,
   viewOption,
-} from "./options.ts";
-import { helpWidth, printNotice, printText } from "./output.ts";
-import { addRunOptions } from "./run_options.ts";
-import { UsageError } from "./usage_error.ts";
-import { asUsageError } from "./wrong_usage.ts";
+} from "./kit/options.ts";
+import { formatVersion } from "./kit/version.ts";
+import { parseServerId, type ServerId } from "../runtime/actor/references.ts";
+import { addAuthorityCommand } from "./ca_program.ts";
+import { allCommands, asUsageError, UsageError } from "./kit/usage_error.ts";
+import { addCompletionCommands } from "./completion_program.ts";
+import { addEnvironmentCommand } from "./env_program.ts";
+import type { NamedServers } from "./kit/servers.ts";
+import { addHelpCommand } from "./help_command.ts";
+import { EXAMPLES } from "./help_examples.ts";
+import { helpWidth, printNotice, printText } from "./kit/output.ts";
+import { addRunOptions } from "./kit/run_options.ts";
 
 /**
  * Makes the command tree.
@@ -100,7 +99,7 @@ function addServerCommands(program: CommandUnknownOpts): void {
     .action(async (serverId, moduleId, mainArguments, options) => {
       if (options.deny.length > 0) {
         // First of all: the process may start anew.
-        const { dropPermissions } = await import("./narrowed_process.ts");
+        const { dropPermissions } = await import("./kit/narrowed_process.ts");
         await dropPermissions(serverId, options);
       }
       const { run } = await import("./commands/run.ts");

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { ServerId } from "../runtime/actor/server_id.ts";
+import type { ServerId } from "../runtime/actor/references.ts";
 import { sameInstance } from "../runtime/server/instance.ts";
-import { compareEntries, type RegistryEntry } from "../runtime/server/registry_entry.ts";
+import { compareEntries, type RegistryEntry } from "../runtime/server/registry_protocol.ts";
 import type { EntryQuery, RegistryStore } from "./store.ts";
 
 /** Keeps the entries in this process: they are gone when it ends. */

@@ -3,14 +3,13 @@
  *
  * @module
  */
-import { REGISTRY_ID } from "../runtime/actor/server_id.ts";
+import { REGISTRY_ID } from "../runtime/actor/references.ts";
 import { callWithEnsembleServer } from "../runtime/ensemble/call_with_server.ts";
-import type { LogOptions } from "../runtime/ensemble/log_options.ts";
-import { serverDirectory } from "../runtime/ensemble/paths.ts";
+import type { LogOptions } from "../runtime/home/log_options.ts";
+import { serverDirectory } from "../runtime/home/paths.ts";
 import type { Address } from "../runtime/wire/address.ts";
-import { openStore, type StoreLocation } from "./open_store.ts";
+import { openStore, type RegistryStore, type StoreLocation } from "./store.ts";
 import { serveRegistry } from "./registry_actor.ts";
-import type { RegistryStore } from "./store.ts";
 
 /** Options of {@linkcode runRegistry}. */
 export interface RunRegistryOptions {

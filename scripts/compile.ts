@@ -10,7 +10,7 @@ import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { makeExecutable } from "../cli/executables/executable.ts";
-import { type Target, TARGETS } from "../cli/executables/target.ts";
+import { type Target, TARGETS } from "../cli/kit/options.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const DIST = `${ROOT}dist`;
@@ -28,7 +28,7 @@ const V8_FLAGS = ["--no-lazy", "--min-semi-space-size=16"];
 const PROGRAMS: [name: string, entry: string, entries: string[]][] = [
   // With the runtime, for the programs that it compiles.
   ["gxensemble", `${ROOT}cli/main.ts`, [`${ROOT}mod.ts`]],
-  ["ensemble-registry", `${ROOT}registry/main.ts`, []],
+  ["ensemble-registry", `${ROOT}cli/registry_main.ts`, []],
 ];
 
 async function main(args: string[]): Promise<void> {

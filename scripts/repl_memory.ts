@@ -13,7 +13,7 @@
  * @module
  */
 import { expand } from "../cli/repl/expand.ts";
-import { ReplSession } from "../runtime/code/repl_session.ts";
+import { ReplSession } from "../runtime/repl/repl_session.ts";
 
 const EVALUATIONS = 10_000;
 

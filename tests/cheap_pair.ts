@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { encodePem } from "../runtime/ensemble/pem.ts";
+import { encodePem } from "../runtime/pki/pem.ts";
 import { sealCheaply } from "./cheap_passphrase.ts";
 
 /** Makes a key pair: what belongs into `admin.pub`, and into `admin.priv`. */

@@ -6,8 +6,12 @@
  */
 import assert from "node:assert/strict";
 import { Envelope } from "../runtime/actor/envelope.ts";
-import { type ActorId, ActorRef } from "../runtime/actor/ref.ts";
-import { parseServerId, type ServerId } from "../runtime/actor/server_id.ts";
+import {
+  type ActorId,
+  ActorRef,
+  parseServerId,
+  type ServerId,
+} from "../runtime/actor/references.ts";
 import {
   type Authenticated,
   type Credentials,

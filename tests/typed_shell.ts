@@ -5,7 +5,7 @@
  */
 import { answer } from "../cli/completion/answer.ts";
 import type { LiveNames } from "../cli/completion/candidates.ts";
-import type { Shell } from "../cli/completion/shells.ts";
+import type { Shell } from "../cli/completion/scripts.ts";
 import { createProgram } from "../cli/program.ts";
 import type { TemporaryEnsemble } from "./temporary_ensemble.ts";
 import { onTerminal } from "./terminal.ts";

@@ -8,14 +8,14 @@ import {
   hasAdminPrivateKey,
   readAdminPublicKey,
   requireNoAdminKey,
-} from "../../runtime/ensemble/admin_key.ts";
-import { adminPrivateKeyPath, adminPublicKeyPath } from "../../runtime/ensemble/paths.ts";
+} from "../../runtime/pki/admin_key.ts";
+import { adminPrivateKeyPath, adminPublicKeyPath } from "../../runtime/home/paths.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { publicKeyFingerprint } from "../../runtime/fingerprint.ts";
-import { formatNotation, keyword } from "../../runtime/wire/notation.ts";
-import type { OutputOptions } from "../options.ts";
-import { printJson, printLine, printNotice } from "../output.ts";
-import { askNewPassphrase, type PassphraseOptions } from "../passphrase.ts";
+import { formatNotation, keyword } from "../../runtime/notation.ts";
+import type { OutputOptions } from "../kit/options.ts";
+import { printJson, printLine, printNotice } from "../kit/output.ts";
+import { askNewPassphrase, type PassphraseOptions } from "../kit/prompts.ts";
 
 /** Options of {@linkcode admin}. */
 export interface AdminOptions extends PassphraseOptions {

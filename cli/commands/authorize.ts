@@ -3,18 +3,18 @@
  *
  * @module
  */
-import type { ServerId } from "../../runtime/actor/server_id.ts";
+import type { ServerId } from "../../runtime/actor/references.ts";
 import { controlClient } from "../../runtime/ensemble/remote.ts";
 import type { Delegation } from "../../runtime/server/capabilities.ts";
 import { fingerprint } from "../../runtime/server/instance.ts";
-import { describeServer } from "../../runtime/server/registry_entry.ts";
-import { formatNotation, symbol } from "../../runtime/wire/notation.ts";
-import { Administrator } from "../administrator.ts";
-import { withConsole } from "../console.ts";
-import type { ClientOptions, OutputOptions } from "../options.ts";
-import { inEachServer, type NamedServers } from "../each_server.ts";
-import { printLine, printNotice } from "../output.ts";
-import type { PassphraseOptions } from "../passphrase.ts";
+import { describeServer } from "../../runtime/server/registry_protocol.ts";
+import { formatNotation, symbol } from "../../runtime/notation.ts";
+import { Administrator } from "../kit/administrator.ts";
+import { withConsole } from "../kit/console.ts";
+import type { ClientOptions, OutputOptions } from "../kit/options.ts";
+import { inEachServer, type NamedServers } from "../kit/servers.ts";
+import { printLine, printNotice } from "../kit/output.ts";
+import type { PassphraseOptions } from "../kit/prompts.ts";
 
 /** Options of {@linkcode authorize} and {@linkcode listAuthorized}. */
 export interface AuthorizeOptions extends ClientOptions, OutputOptions, PassphraseOptions {}

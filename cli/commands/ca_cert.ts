@@ -3,15 +3,15 @@
  *
  * @module
  */
-import type { ServerId } from "../../runtime/actor/server_id.ts";
-import { openIssuing, readAuthority } from "../../runtime/ensemble/certificate_authority.ts";
-import { issueCertificates } from "../../runtime/ensemble/certificate_issuing.ts";
-import type { Host } from "../../runtime/ensemble/host_name.ts";
-import { serverTlsPaths } from "../../runtime/ensemble/paths.ts";
-import { printCertificates } from "../certificate_listing.ts";
-import type { OutputOptions } from "../options.ts";
-import { printNotice } from "../output.ts";
-import { askPassphrase, type PassphraseOptions } from "../passphrase.ts";
+import type { ServerId } from "../../runtime/actor/references.ts";
+import { openIssuing, readAuthority } from "../../runtime/pki/certificate_authority.ts";
+import { issueCertificates } from "../../runtime/pki/certificate_issuing.ts";
+import type { Host } from "../../runtime/pki/host_name.ts";
+import { serverTlsPaths } from "../../runtime/home/paths.ts";
+import { printCertificates } from "../kit/listing.ts";
+import type { OutputOptions } from "../kit/options.ts";
+import { printNotice } from "../kit/output.ts";
+import { askPassphrase, type PassphraseOptions } from "../kit/prompts.ts";
 
 /** Options of {@linkcode caCert}. */
 export interface CaCertOptions extends OutputOptions, PassphraseOptions {

@@ -3,15 +3,14 @@
  *
  * @module
  */
-import { formatServerId, type ServerId } from "../../runtime/actor/server_id.ts";
-import { openIssuing } from "../../runtime/ensemble/certificate_authority.ts";
-import { revokeCertificates } from "../../runtime/ensemble/certificate_issuing.ts";
-import { listRevocable } from "../../runtime/ensemble/issued_certificates.ts";
-import { authorityPaths } from "../../runtime/ensemble/paths.ts";
-import { printCertificates } from "../certificate_listing.ts";
-import type { OutputOptions } from "../options.ts";
-import { printNotice } from "../output.ts";
-import { askPassphrase, type PassphraseOptions } from "../passphrase.ts";
+import { formatServerId, type ServerId } from "../../runtime/actor/references.ts";
+import { openIssuing } from "../../runtime/pki/certificate_authority.ts";
+import { listRevocable, revokeCertificates } from "../../runtime/pki/certificate_issuing.ts";
+import { authorityPaths } from "../../runtime/home/paths.ts";
+import { printCertificates } from "../kit/listing.ts";
+import type { OutputOptions } from "../kit/options.ts";
+import { printNotice } from "../kit/output.ts";
+import { askPassphrase, type PassphraseOptions } from "../kit/prompts.ts";
 
 /** Options of {@linkcode caRevoke}. */
 export interface CaRevokeOptions extends OutputOptions, PassphraseOptions {}

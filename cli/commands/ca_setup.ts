@@ -3,21 +3,14 @@
  *
  * @module
  */
-import { parseServerId } from "../../runtime/actor/server_id.ts";
-import {
-  createAuthority,
-  requireNoAuthority,
-} from "../../runtime/ensemble/certificate_authority.ts";
-import { issueCertificates } from "../../runtime/ensemble/certificate_issuing.ts";
-import { DEFAULT_DAYS } from "../../runtime/ensemble/certificate_validity.ts";
-import {
-  authorityDirectory,
-  authorityPaths,
-  serverTlsPaths,
-} from "../../runtime/ensemble/paths.ts";
+import { parseServerId } from "../../runtime/actor/references.ts";
+import { createAuthority, requireNoAuthority } from "../../runtime/pki/certificate_authority.ts";
+import { issueCertificates } from "../../runtime/pki/certificate_issuing.ts";
+import { DEFAULT_DAYS } from "../../runtime/pki/certificate_chain.ts";
+import { authorityDirectory, authorityPaths, serverTlsPaths } from "../../runtime/home/paths.ts";
 import { CONSOLE_ID } from "../../runtime/server/certified.ts";
-import { printNotice } from "../output.ts";
-import { askNewPassphrase, type PassphraseOptions } from "../passphrase.ts";
+import { printNotice } from "../kit/output.ts";
+import { askNewPassphrase, type PassphraseOptions } from "../kit/prompts.ts";
 
 /** Options of {@linkcode caSetup}. */
 export interface CaSetupOptions extends PassphraseOptions {

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { readAuthority } from "../../runtime/ensemble/certificate_authority.ts";
-import { listIssued, readOwnRevocationList } from "../../runtime/ensemble/issued_certificates.ts";
-import { formatNotation, keyword } from "../../runtime/wire/notation.ts";
-import { certificateJson, printCertificates } from "../certificate_listing.ts";
-import type { OutputOptions } from "../options.ts";
-import { printJson, printLine } from "../output.ts";
+import { readAuthority } from "../../runtime/pki/certificate_authority.ts";
+import { listIssued, readOwnRevocationList } from "../../runtime/pki/certificate_issuing.ts";
+import { formatNotation, keyword } from "../../runtime/notation.ts";
+import { certificateJson, printCertificates } from "../kit/listing.ts";
+import type { OutputOptions } from "../kit/options.ts";
+import { printJson, printLine } from "../kit/output.ts";
 
 /**
  * Prints until when the root, the issuing authority and the revocation list are good,

@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { readAuthority } from "../../runtime/ensemble/certificate_authority.ts";
-import { listIssued, readOwnRevocationList } from "../../runtime/ensemble/issued_certificates.ts";
-import type { X509Certificate } from "../../runtime/ensemble/x509.ts";
+import { readAuthority } from "../../runtime/pki/certificate_authority.ts";
+import { listIssued, readOwnRevocationList } from "../../runtime/pki/certificate_issuing.ts";
+import type { X509Certificate } from "../../runtime/pki/x509.ts";
 import { fingerprintOf } from "../../runtime/fingerprint.ts";
-import { formatNotation, keyword, symbol } from "../../runtime/wire/notation.ts";
-import { certificateJson } from "../certificate_listing.ts";
-import type { OutputOptions } from "../options.ts";
-import { printJson, printLine } from "../output.ts";
+import { formatNotation, keyword, symbol } from "../../runtime/notation.ts";
+import { certificateJson } from "../kit/listing.ts";
+import type { OutputOptions } from "../kit/options.ts";
+import { printJson, printLine } from "../kit/output.ts";
 
 /**
  * Prints the authority and its certificates: the dates between which each is good, and the SHA-256 of its DER,

@@ -5,9 +5,8 @@
  */
 import { basename } from "node:path";
 import { makeExecutable } from "../executables/executable.ts";
-import type { Target } from "../executables/target.ts";
-import { printJson, printLine, printNotice } from "../output.ts";
-import type { OutputOptions } from "../options.ts";
+import type { OutputOptions, Target } from "../kit/options.ts";
+import { printJson, printLine, printNotice } from "../kit/output.ts";
 
 /** Options of {@linkcode compile}. */
 export interface CompileOptions extends OutputOptions {

@@ -6,7 +6,7 @@
 import type { CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
 import { answer, type Question } from "../completion/answer.ts";
 import { liveNames } from "../completion/live_names.ts";
-import { printText } from "../output.ts";
+import { printText } from "../kit/output.ts";
 
 /** Prints what can stand at the cursor. Whatever is wrong, somebody is typing: nothing is said of it. */
 export async function complete(program: CommandUnknownOpts, question: Question): Promise<void> {

@@ -3,11 +3,8 @@
  *
  * @module
  */
-import { BASH_SCRIPT } from "../completion/bash_script.ts";
-import { FISH_SCRIPT } from "../completion/fish_script.ts";
-import type { Shell } from "../completion/shells.ts";
-import { ZSH_SCRIPT } from "../completion/zsh_script.ts";
-import { printText } from "../output.ts";
+import { BASH_SCRIPT, FISH_SCRIPT, type Shell, ZSH_SCRIPT } from "../completion/scripts.ts";
+import { printText } from "../kit/output.ts";
 
 const SCRIPTS: Readonly<Record<Shell, string>> = {
   bash: BASH_SCRIPT,

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { createCookie, readCookie } from "../../runtime/ensemble/cookie.ts";
-import { cookiePath } from "../../runtime/ensemble/paths.ts";
+import { createCookie, readCookie } from "../../runtime/home/cookie.ts";
+import { cookiePath } from "../../runtime/home/paths.ts";
 import { fingerprintOf } from "../../runtime/fingerprint.ts";
-import { formatNotation, keyword } from "../../runtime/wire/notation.ts";
-import type { OutputOptions } from "../options.ts";
-import { printJson, printLine, printNotice } from "../output.ts";
+import { formatNotation, keyword } from "../../runtime/notation.ts";
+import type { OutputOptions } from "../kit/options.ts";
+import { printJson, printLine, printNotice } from "../kit/output.ts";
 
 /** Options of {@linkcode cookie}. */
 export interface CookieOptions {

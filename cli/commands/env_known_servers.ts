@@ -3,13 +3,13 @@
  *
  * @module
  */
-import type { ServerId } from "../../runtime/actor/server_id.ts";
-import { KnownServersFile } from "../../runtime/ensemble/known_servers.ts";
-import { socketPath } from "../../runtime/ensemble/paths.ts";
+import type { ServerId } from "../../runtime/actor/references.ts";
+import { KnownServersFile } from "../../runtime/home/known_servers.ts";
+import { socketPath } from "../../runtime/home/paths.ts";
 import { type Address, formatAddressUrl, localUnixAddress } from "../../runtime/wire/address.ts";
-import { formatServer } from "../listing.ts";
-import type { OutputOptions } from "../options.ts";
-import { printJson, printLine, printNotice } from "../output.ts";
+import { formatServer } from "../kit/listing.ts";
+import type { OutputOptions } from "../kit/options.ts";
+import { printJson, printLine, printNotice } from "../kit/output.ts";
 
 /** Options of {@linkcode changeKnown}. */
 export interface ChangeOptions extends OutputOptions {

@@ -4,15 +4,14 @@
  * @module
  */
 import { loaderClient } from "../../runtime/ensemble/remote.ts";
-import { Administrator } from "../administrator.ts";
-import { withConsole } from "../console.ts";
-import { inEachServer, type NamedServers } from "../each_server.ts";
-import { printNotice, printValue } from "../output.ts";
-import type { ServerId } from "../../runtime/actor/server_id.ts";
+import { Administrator } from "../kit/administrator.ts";
+import { watchSilence, withConsole } from "../kit/console.ts";
+import { inEachServer, type NamedServers } from "../kit/servers.ts";
+import { printNotice, printValue } from "../kit/output.ts";
+import type { ServerId } from "../../runtime/actor/references.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
-import type { ClientOptions, OutputOptions } from "../options.ts";
-import type { PassphraseOptions } from "../passphrase.ts";
-import { watchSilence } from "../silent_server.ts";
+import type { ClientOptions, OutputOptions } from "../kit/options.ts";
+import type { PassphraseOptions } from "../kit/prompts.ts";
 
 /** Options of {@linkcode evaluate}. */
 export interface EvalOptions extends ClientOptions, OutputOptions, PassphraseOptions {}

@@ -4,10 +4,10 @@
  * @module
  */
 import { controlClient } from "../../runtime/ensemble/remote.ts";
-import { withConsole } from "../console.ts";
-import { printJson, printLine } from "../output.ts";
-import type { ServerId } from "../../runtime/actor/server_id.ts";
-import type { ClientOptions, OutputOptions } from "../options.ts";
+import { withConsole } from "../kit/console.ts";
+import { printJson, printLine } from "../kit/output.ts";
+import type { ServerId } from "../../runtime/actor/references.ts";
+import type { ClientOptions, OutputOptions } from "../kit/options.ts";
 
 /** Options of {@linkcode listActors}. */
 export interface ListActorsOptions extends ClientOptions, OutputOptions {}

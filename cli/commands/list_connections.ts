@@ -5,11 +5,11 @@
  */
 import { controlClient } from "../../runtime/ensemble/remote.ts";
 import { formatAddressUrl } from "../../runtime/wire/address.ts";
-import { withConsole } from "../console.ts";
-import { formatServer } from "../listing.ts";
-import { printJson, printLine } from "../output.ts";
-import type { ServerId } from "../../runtime/actor/server_id.ts";
-import type { ClientOptions, OutputOptions } from "../options.ts";
+import { withConsole } from "../kit/console.ts";
+import { formatServer } from "../kit/listing.ts";
+import { printJson, printLine } from "../kit/output.ts";
+import type { ServerId } from "../../runtime/actor/references.ts";
+import type { ClientOptions, OutputOptions } from "../kit/options.ts";
 
 /** Options of {@linkcode listConnections}. */
 export interface ListConnectionsOptions extends ClientOptions, OutputOptions {}

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { REGISTRY_ID } from "../../runtime/actor/server_id.ts";
+import { REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { listServers as listAll, registryClient } from "../../runtime/ensemble/remote.ts";
-import { compareEntries } from "../../runtime/server/registry_entry.ts";
-import { withConsole } from "../console.ts";
-import { entryToJson, formatServer } from "../listing.ts";
-import { printJson, printLine } from "../output.ts";
-import type { ClientOptions, OutputOptions } from "../options.ts";
+import { compareEntries } from "../../runtime/server/registry_protocol.ts";
+import { withConsole } from "../kit/console.ts";
+import { entryToJson, formatServer } from "../kit/listing.ts";
+import { printJson, printLine } from "../kit/output.ts";
+import type { ClientOptions, OutputOptions } from "../kit/options.ts";
 
 /** Options of {@linkcode listServers}. */
 export interface ListServersOptions extends ClientOptions, OutputOptions {}

@@ -4,25 +4,24 @@
  * @module
  */
 import type { Client } from "../../runtime/actor/service.ts";
-import type { LoaderHandlers } from "../../runtime/code/loader_protocol.ts";
+import type { LoaderHandlers } from "../../runtime/ensemble/loader_protocol.ts";
 import { loaderClient } from "../../runtime/ensemble/remote.ts";
-import { formatNotation, symbol } from "../../runtime/wire/notation.ts";
-import { Administrator } from "../administrator.ts";
-import { withConsole } from "../console.ts";
-import { inEachServer, type NamedServers, type ServerWork } from "../each_server.ts";
+import { formatNotation, symbol } from "../../runtime/notation.ts";
+import { Administrator } from "../kit/administrator.ts";
+import { watchSilence, withConsole } from "../kit/console.ts";
+import { inEachServer, type NamedServers, type ServerWork } from "../kit/servers.ts";
 import {
   formatLoadReport,
   type LoadingOptions,
   loadLibrary,
   loadModule,
   printNotices,
-} from "../loading.ts";
-import type { ClientOptions, OutputOptions } from "../options.ts";
-import { printLine, printNotice } from "../output.ts";
-import type { PassphraseOptions } from "../passphrase.ts";
-import { watchSilence } from "../silent_server.ts";
-import { checkTypes } from "../type_check.ts";
-import { UsageError } from "../usage_error.ts";
+} from "../modules/loading.ts";
+import type { ClientOptions, OutputOptions } from "../kit/options.ts";
+import { printLine, printNotice } from "../kit/output.ts";
+import type { PassphraseOptions } from "../kit/prompts.ts";
+import { checkTypes } from "../modules/type_check.ts";
+import { UsageError } from "../kit/usage_error.ts";
 
 /** Options of every use of the command. */
 export interface LoadListOptions extends ClientOptions, OutputOptions, PassphraseOptions {}

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { withConsole } from "../console.ts";
-import { findServers, type LookupQuery } from "../find_servers.ts";
-import { entryToJson, formatServer } from "../listing.ts";
-import { printJson, printLine } from "../output.ts";
-import type { ClientOptions, OutputOptions } from "../options.ts";
+import { withConsole } from "../kit/console.ts";
+import { findServers, type LookupQuery } from "../kit/servers.ts";
+import { entryToJson, formatServer } from "../kit/listing.ts";
+import { printJson, printLine } from "../kit/output.ts";
+import type { ClientOptions, OutputOptions } from "../kit/options.ts";
 
 /** Options of {@linkcode lookup}. */
 export interface LookupOptions extends ClientOptions, OutputOptions {}

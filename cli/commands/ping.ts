@@ -4,11 +4,10 @@
  * @module
  */
 import { ping as pingServer } from "../../runtime/ensemble/remote.ts";
-import { withConsole } from "../console.ts";
-import { printJson, printLine } from "../output.ts";
-import type { ActorId } from "../../runtime/actor/ref.ts";
-import type { ServerId } from "../../runtime/actor/server_id.ts";
-import type { ClientOptions, OutputOptions } from "../options.ts";
+import { withConsole } from "../kit/console.ts";
+import { printJson, printLine } from "../kit/output.ts";
+import type { ActorId, ServerId } from "../../runtime/actor/references.ts";
+import type { ClientOptions, OutputOptions } from "../kit/options.ts";
 
 /** Options of {@linkcode ping}. */
 export interface PingOptions extends ClientOptions, OutputOptions {}

@@ -3,14 +3,14 @@
  *
  * @module
  */
-import type { ServerId } from "../../runtime/actor/server_id.ts";
+import type { ServerId } from "../../runtime/actor/references.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { escapeControls } from "../../runtime/control_characters.ts";
-import { Administrator } from "../administrator.ts";
-import { withConsole } from "../console.ts";
-import type { ClientOptions } from "../options.ts";
-import { printNotice, printText, printValue } from "../output.ts";
-import type { PassphraseOptions } from "../passphrase.ts";
+import { Administrator } from "../kit/administrator.ts";
+import { explainLoss, withConsole } from "../kit/console.ts";
+import type { ClientOptions } from "../kit/options.ts";
+import { printNotice, printText, printValue } from "../kit/output.ts";
+import type { PassphraseOptions } from "../kit/prompts.ts";
 import { History, historyPath } from "../repl/history.ts";
 import { ImportResolver } from "../repl/import_resolver.ts";
 import { complete } from "../repl/name_completion.ts";
@@ -18,7 +18,6 @@ import { runPiped } from "../repl/piped.ts";
 import { RemoteSession } from "../repl/remote_session.ts";
 import { Repl, type ReplContext } from "../repl/repl.ts";
 import { Terminal } from "../repl/terminal.ts";
-import { explainLoss } from "../silent_server.ts";
 
 /** Options of {@linkcode repl}. */
 export interface ReplOptions extends ClientOptions, PassphraseOptions {

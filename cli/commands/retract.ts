@@ -3,16 +3,16 @@
  *
  * @module
  */
-import type { ServerId } from "../../runtime/actor/server_id.ts";
+import type { ServerId } from "../../runtime/actor/references.ts";
 import { controlClient } from "../../runtime/ensemble/remote.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { formatNotation, symbol } from "../../runtime/wire/notation.ts";
-import { Administrator } from "../administrator.ts";
-import { withConsole } from "../console.ts";
-import type { ClientOptions, OutputOptions } from "../options.ts";
-import { inEachServer, type NamedServers } from "../each_server.ts";
-import { printNotice } from "../output.ts";
-import type { PassphraseOptions } from "../passphrase.ts";
+import { formatNotation, symbol } from "../../runtime/notation.ts";
+import { Administrator } from "../kit/administrator.ts";
+import { withConsole } from "../kit/console.ts";
+import type { ClientOptions, OutputOptions } from "../kit/options.ts";
+import { inEachServer, type NamedServers } from "../kit/servers.ts";
+import { printNotice } from "../kit/output.ts";
+import type { PassphraseOptions } from "../kit/prompts.ts";
 
 /** Options of {@linkcode retract}. */
 export interface RetractOptions extends ClientOptions, OutputOptions, PassphraseOptions {}

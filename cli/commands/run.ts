@@ -6,23 +6,22 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import { logOptions } from "../../registry/options.ts";
-import type { ServerId } from "../../runtime/actor/server_id.ts";
+import { logOptions, requireOrdinaryId } from "../kit/options.ts";
+import type { ServerId } from "../../runtime/actor/references.ts";
 import { callWithEnsembleServer } from "../../runtime/ensemble/call_with_server.ts";
 import {
   type EnsembleServer,
   lendServer,
   provideRuntime,
 } from "../../runtime/ensemble/ensemble_server.ts";
-import { onHangup } from "../../runtime/ensemble/hangup.ts";
+import { onHangup } from "../../runtime/home/hangup.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { formatDenial } from "../denied_permissions.ts";
-import { callMain } from "../main_call.ts";
+import { formatDenial } from "../kit/permissions.ts";
+import { callMain } from "../executables/server_command.ts";
 import { findEntryPoint } from "../modules/entry_point.ts";
 import { buildProgram, loadRequest, type Program, programsBelow } from "../modules/program.ts";
-import { operatorName } from "../operator.ts";
-import { requireOrdinaryId } from "../options.ts";
-import type { RunOptions } from "../run_options.ts";
+import { operatorName } from "../kit/administrator.ts";
+import type { RunOptions } from "../kit/run_options.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 

@@ -4,32 +4,27 @@
  * @module
  */
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
-import { REGISTRY_ID } from "../../runtime/actor/server_id.ts";
+import { type ActorId, REGISTRY_ID, type ServerId } from "../../runtime/actor/references.ts";
 import {
   killActor,
   listServers,
   registryClient,
   shutDownActor,
 } from "../../runtime/ensemble/remote.ts";
-import { Administrator } from "../administrator.ts";
-import { askYesOrNo } from "../confirmation.ts";
-import { withConsole } from "../console.ts";
-import { AT_ONCE, inEachServer, type NamedServers } from "../each_server.ts";
-import { printError, printJson, printLine, printNotice } from "../output.ts";
-import type { PassphraseOptions } from "../passphrase.ts";
-import { explainSilence } from "../silent_server.ts";
-import { stopServer } from "../stop_server.ts";
-import { UsageError } from "../usage_error.ts";
-import type { ActorId } from "../../runtime/actor/ref.ts";
-import type { ServerId } from "../../runtime/actor/server_id.ts";
+import { Administrator } from "../kit/administrator.ts";
+import { askYesOrNo, type PassphraseOptions } from "../kit/prompts.ts";
+import { explainSilence, withConsole } from "../kit/console.ts";
+import { AT_ONCE, inEachServer, type NamedServers, stopServer } from "../kit/servers.ts";
+import { printError, printJson, printLine, printNotice } from "../kit/output.ts";
+import { UsageError } from "../kit/usage_error.ts";
 import { DisconnectedError, EnsembleError, TimeoutError } from "../../runtime/errors.ts";
 import type { ActorServer } from "../../runtime/server/actor_server.ts";
 import { fingerprint, sameInstance } from "../../runtime/server/instance.ts";
-import type { Session } from "../../runtime/server/session.ts";
+import type { Session } from "../../runtime/server/connection.ts";
 import { formatAddressUrl } from "../../runtime/wire/address.ts";
 import { lookFor } from "../../runtime/server/liveness.ts";
-import { describeServer, type RegistryEntry } from "../../runtime/server/registry_entry.ts";
-import type { ClientOptions, OutputOptions } from "../options.ts";
+import { describeServer, type RegistryEntry } from "../../runtime/server/registry_protocol.ts";
+import type { ClientOptions, OutputOptions } from "../kit/options.ts";
 
 /** Options of {@linkcode shutdown}. */
 export interface ShutdownOptions extends ClientOptions, OutputOptions, PassphraseOptions {

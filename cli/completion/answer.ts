@@ -10,7 +10,7 @@
 import type { CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
 import { completeBashWord, splitBashLine } from "./bash_line.ts";
 import { type Candidate, type Candidates, findCandidates, type LiveNames } from "./candidates.ts";
-import type { Shell } from "./shells.ts";
+import type { Shell } from "./scripts.ts";
 import { readTypedLine } from "./typed_line.ts";
 
 /** What a completion script asks with. */

@@ -4,11 +4,10 @@
  * @module
  */
 import type { CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
-import { isRepeatable, parseGerbilPath } from "../../registry/options.ts";
+import { ArgumentUnlessListing, isRepeatable, parseGerbilPath } from "../kit/options.ts";
 import { hasControls } from "../../runtime/control_characters.ts";
-import { parseServerId, REGISTRY_ID, type ServerId } from "../../runtime/actor/server_id.ts";
+import { parseServerId, REGISTRY_ID, type ServerId } from "../../runtime/actor/references.ts";
 import { type Address, parseAddresses } from "../../runtime/wire/address.ts";
-import { ArgumentUnlessListing } from "../options.ts";
 import { type Source, sourceOf } from "./sources.ts";
 import { argumentAt, optionsOf, type TypedLine } from "./typed_line.ts";
 

@@ -7,13 +7,13 @@
  * @module
  */
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
-import { REGISTRY_ID, type ServerId } from "../../runtime/actor/server_id.ts";
-import { KnownServersFile } from "../../runtime/ensemble/known_servers.ts";
+import { REGISTRY_ID, type ServerId } from "../../runtime/actor/references.ts";
+import { KnownServersFile } from "../../runtime/home/known_servers.ts";
 import { controlClient, listServers } from "../../runtime/ensemble/remote.ts";
-import type { RegistryEntry } from "../../runtime/server/registry_entry.ts";
+import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";
 import { formatAddressUrl } from "../../runtime/wire/address.ts";
-import { within } from "../../runtime/within.ts";
-import { startConsole } from "../console.ts";
+import { within } from "../../runtime/actor/time.ts";
+import { startConsole } from "../kit/console.ts";
 import type { Candidate, LiveNames, Place } from "./candidates.ts";
 
 /** When the process has to be done, in ms since it began. */
@@ -72,7 +72,7 @@ export const liveNames: LiveNames = {
   async certified(place) {
     enter(place);
     await import("npm:reflect-metadata@^0.2.2"); // First: see ca_program.ts.
-    const { listIssued } = await import("../../runtime/ensemble/issued_certificates.ts");
+    const { listIssued } = await import("../../runtime/pki/certificate_issuing.ts");
     try {
       const valid = (await listIssued()).filter(({ status }) => status === "valid");
       return [...new Set(valid.map(({ id }) => id))].map((id) => ({ word: id, description: "" }));

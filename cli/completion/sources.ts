@@ -5,9 +5,9 @@
  */
 import type { Argument, CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import { KNOWN_CAPABILITIES } from "../../runtime/actor/capability.ts";
-import { LOG_LEVELS } from "../../runtime/ensemble/log_options.ts";
-import { PERMISSIONS } from "../denied_permissions.ts";
-import { commandPath } from "../command_path.ts";
+import { LOG_LEVELS } from "../../runtime/home/log_options.ts";
+import { PERMISSIONS } from "../kit/permissions.ts";
+import { commandPath } from "../kit/usage_error.ts";
 
 /** Where candidates come from. */
 export type Source =

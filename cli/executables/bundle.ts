@@ -11,8 +11,8 @@ import MagicString from "npm:magic-string@^1.4.5";
 import { basename, parse, relative } from "node:path";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { findImports } from "../modules/imports.ts";
-import { denoReason, runDeno } from "./deno_program.ts";
-import { filesBelow } from "./files_below.ts";
+import { denoReason, runDeno } from "../kit/deno_program.ts";
+import { filesBelow } from "./files.ts";
 
 /** Options of {@linkcode bundleProgram}. */
 export interface BundleOptions {
@@ -81,14 +81,6 @@ export async function bundleProgram(
 
 function noModule(path: string): EnsembleError {
   return new EnsembleError(`cannot bundle ${path}: it is no module`);
-}
-
-/**
- * The text of a file of a bundle, for another bundle to be made of: its own files are imported in a way
- * that bundlers follow.
- */
-export function forBundler(text: string): string {
-  return text.replace(/\bimport\(String\(("[^"\n]+")\)\)/g, "import($1)");
 }
 
 /** `deno bundle` makes a `require` for CommonJS in each file that all others import. */

@@ -5,8 +5,8 @@
  */
 import { join } from "node:path";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { denoReason, runDeno } from "./deno_program.ts";
-import type { Target } from "./target.ts";
+import { denoReason, runDeno } from "../kit/deno_program.ts";
+import type { Target } from "../kit/options.ts";
 
 /** Options of {@linkcode writeCompiled}. */
 export interface CompiledOptions {

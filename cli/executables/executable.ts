@@ -5,14 +5,13 @@
  */
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { buildStatement } from "../../registry/version.ts";
+import { buildStatement } from "../kit/version.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { MissingStubError, writeCompiled } from "./compiled.ts";
-import { writePortable } from "./portable.ts";
-import { RESTORE_ENVIRONMENT } from "./portable_header.ts";
+import { RESTORE_ENVIRONMENT, writePortable } from "./portable.ts";
 import { type StagedProgram, type StageOptions, stageProgram } from "./staged_program.ts";
-import type { Target } from "./target.ts";
-import { WorkDirectory } from "./work_directory.ts";
+import type { Target } from "../kit/options.ts";
+import { WorkDirectory } from "./files.ts";
 
 /** What an executable is made of, and how. */
 export interface ExecutableOptions extends StageOptions {

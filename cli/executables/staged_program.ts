@@ -10,14 +10,13 @@ import { EnsembleError } from "../../runtime/errors.ts";
 import { ModuleError } from "../../runtime/code/module_error.ts";
 import { findEntryPoint } from "../modules/entry_point.ts";
 import { findDanglingImports } from "../modules/module_graph.ts";
-import { parseJson } from "../modules/json.ts";
+import { parseJson } from "../modules/data_module.ts";
 import { findProject, type Project } from "../modules/project.ts";
 import { bundleProgram } from "./bundle.ts";
-import { denoReason, findDeno, runDeno } from "./deno_program.ts";
-import { includeFiles } from "./included_files.ts";
-import { runtimeModule } from "./runtime_module.ts";
+import { denoReason, findDeno, runDeno } from "../kit/deno_program.ts";
+import { includeFiles, type WorkDirectory } from "./files.ts";
+import { runtimeModule } from "../modules/runtime_module.ts";
 import { type ServerModule, writeServerModule } from "./server_module.ts";
-import type { WorkDirectory } from "./work_directory.ts";
 
 /** Options of {@linkcode stageProgram}. */
 export interface StageOptions {

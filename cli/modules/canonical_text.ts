@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { applyEdits, type TextEdit } from "../../runtime/code/text_edits.ts";
+import { applyEdits, type TextEdit } from "../../runtime/code/source_map.ts";
 import type { Link, Unit } from "../../runtime/code/unit.ts";
 import type { SourceModule } from "./module_graph.ts";
 

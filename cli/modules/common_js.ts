@@ -6,11 +6,11 @@
  */
 import { extname, sep } from "node:path";
 import { pathToFileURL } from "node:url";
-import { applyEdits, editMappings, type TextEdit } from "../../runtime/code/text_edits.ts";
+import { applyEdits, editMappings, type TextEdit } from "../../runtime/code/source_map.ts";
 import { findCommonJsExports } from "./common_js_exports.ts";
 import { findCandidates, findRequires } from "./computed_imports.ts";
 import type { JavaScript } from "./javascript.ts";
-import { type ImportKind, isFile, mainFile, type Packages } from "./package_json.ts";
+import { type ImportKind, isFile, mainFile, type Packages } from "./npm_packages.ts";
 import type { LibraryTarget, LocalTarget } from "./resolver.ts";
 import type { Program } from "npm:acorn@^8.19.0";
 

@@ -8,7 +8,7 @@ import type { AnyNode, ImportExpression, Node, Program } from "npm:acorn@^8.19.0
 import { dirname, extname, join, relative, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ModuleError, type SourceLocation } from "../../runtime/code/module_error.ts";
-import { isFile } from "./package_json.ts";
+import { isFile } from "./npm_packages.ts";
 import { walkSyntax } from "./syntax.ts";
 
 /** An `import()` whose specifier is no literal, or the start of a worker. */

@@ -7,7 +7,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { ModuleError } from "../../runtime/code/module_error.ts";
 import type { ImportMapText } from "./import_map.ts";
-import { parseJson } from "./json.ts";
+import { parseJson } from "./data_module.ts";
 
 /** The compiler options that change what a module does when it runs. */
 export interface CompilerOptions {

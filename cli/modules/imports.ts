@@ -5,7 +5,7 @@
  */
 import type { DynamicImport, StaticImport } from "npm:es-module-lexer@^3.0.5";
 import { ModuleError } from "../../runtime/code/module_error.ts";
-import { lineStarts, positionAt } from "../../runtime/code/text_position.ts";
+import { lineStarts, positionAt } from "../../runtime/code/source_map.ts";
 
 /** One import or re-export of a module by a literal specifier. */
 export interface Import {

@@ -6,8 +6,13 @@
 import { extname } from "node:path";
 import type { CompilerOptions as TypeScriptOptions } from "npm:typescript@^6.0.3";
 import { ModuleError } from "../../runtime/code/module_error.ts";
-import { decodeMappings, identityMappings, type Mappings } from "../../runtime/code/source_map.ts";
-import { lineStarts, positionAt } from "../../runtime/code/text_position.ts";
+import {
+  decodeMappings,
+  identityMappings,
+  lineStarts,
+  type Mappings,
+  positionAt,
+} from "../../runtime/code/source_map.ts";
 import type { CompilerOptions } from "./configuration.ts";
 import { parseModule, type Syntax, TOO_DEEP } from "./syntax.ts";
 

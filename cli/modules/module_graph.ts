@@ -6,8 +6,10 @@
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { ModuleError, type SourceLocation } from "../../runtime/code/module_error.ts";
-import { sourcePosition } from "../../runtime/code/source_map.ts";
-import { lineStarts, positionAt } from "../../runtime/code/text_position.ts";
+import { lineStarts, positionAt, sourcePosition } from "../../runtime/code/source_map.ts";
+import { cycleSpecifier } from "../../runtime/code/unit.ts";
+import { strongComponents } from "../../runtime/code/unit_tree.ts";
+import type { UnitNaming } from "./canonical_text.ts";
 import {
   COMMON_JS,
   commonJsFacade,
@@ -23,14 +25,13 @@ import {
   findResolved,
   findWorkers,
 } from "./computed_imports.ts";
-import { dataToJavaScript, type DataType, dataType } from "./data_module.ts";
+import { dataToJavaScript, type DataType, dataType, wasmToJavaScript } from "./data_module.ts";
 import { findImports, type Import, type ModuleImports } from "./imports.ts";
 import { type CompiledModule, type JavaScript, toJavaScript } from "./javascript.ts";
-import { isFile } from "./package_json.ts";
+import { isFile } from "./npm_packages.ts";
 import { compilerOptions, findProject, moduleId, type Project } from "./project.ts";
 import { type LibraryTarget, type LocalTarget, Resolver } from "./resolver.ts";
 import { mayPause, parseModule } from "./syntax.ts";
-import { wasmToJavaScript } from "./wasm_module.ts";
 
 /** What a file may be taken as, other than as the module that it is by its name. */
 export type TargetType = DataType | "commonjs";
@@ -491,4 +492,43 @@ function missingModule(path: string, importer: SourceLocation): ModuleError {
     }
   }
   return new ModuleError(subject, importer);
+}
+
+/**
+ * The modules of a graph in the order of their naming, what a module imports before it: each by itself,
+ * or with the others of its cycle.
+ */
+export function importComponents(graph: Map<string, SourceModule>): SourceModule[][] {
+  return strongComponents(
+    graph.values(),
+    (source) => localImports(source).map((module) => graph.get(module)!),
+  );
+}
+
+/** Whether a component is an import cycle; a module may also import itself. */
+export function isCycle(component: SourceModule[]): boolean {
+  const [first, ...others] = component;
+  return others.length > 0 || localImports(first!).includes(first!.module);
+}
+
+/** The modules of a cycle in the order that names them, wherever the cycle is entered. */
+export function orderCycle(component: SourceModule[]): SourceModule[] {
+  return component.toSorted((a, b) => a.module < b.module ? -1 : 1);
+}
+
+/** Names a member of an ordered cycle by its position, and any other module by `nameUnit`. */
+export function cycleNaming(order: SourceModule[], nameUnit: UnitNaming): UnitNaming {
+  const positions = new Map(order.map(({ module }, index) => [module, index]));
+  return (module) => {
+    const position = positions.get(module);
+    return position === undefined ? nameUnit(module) : cycleSpecifier(position);
+  };
+}
+
+/** The ids of the author's modules that a module imports, in any way: its name covers them all. */
+function localImports({ imports, candidates }: SourceModule): string[] {
+  return [
+    ...imports.flatMap(({ target }) => target.kind === "local" ? [target.module] : []),
+    ...candidates.map(({ target }) => target.module),
+  ];
 }

@@ -12,15 +12,17 @@ import {
   unitSpecifier,
 } from "../../runtime/code/unit.ts";
 import { eagerImports, unitTree } from "../../runtime/code/unit_tree.ts";
-import { encodeMappings } from "../../runtime/code/source_map.ts";
-import { editMappings } from "../../runtime/code/text_edits.ts";
+import { editMappings, encodeMappings } from "../../runtime/code/source_map.ts";
 import type { ModuleError } from "../../runtime/code/module_error.ts";
 import type { LibraryImport, LoadRequest } from "../../runtime/code/unit_store.ts";
 import { type CanonicalText, canonicalText, type UnitNaming } from "./canonical_text.ts";
-import { cycleNaming, importComponents, isCycle, orderCycle } from "./cycles.ts";
 import {
+  cycleNaming,
   type GraphOptions,
+  importComponents,
+  isCycle,
   ModuleReader,
+  orderCycle,
   readModuleGraph,
   type SourceModule,
 } from "./module_graph.ts";

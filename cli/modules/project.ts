@@ -16,8 +16,13 @@ import {
   readTypeScriptOptions,
 } from "./configuration.ts";
 import { ImportMap, type MappedDirectory } from "./import_map.ts";
-import { LockFile } from "./lock_file.ts";
-import { directoriesAbove, exportedFile, type Package, Packages } from "./package_json.ts";
+import {
+  directoriesAbove,
+  exportedFile,
+  LockFile,
+  type Package,
+  Packages,
+} from "./npm_packages.ts";
 
 /** A package of the author's own, which others import by its name. */
 export interface LocalPackage {

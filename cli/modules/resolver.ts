@@ -14,7 +14,7 @@ import {
   isFile,
   type Package,
   splitSpecifier,
-} from "./package_json.ts";
+} from "./npm_packages.ts";
 import type { LocalPackage, Project } from "./project.ts";
 import { isRuntime } from "./runtime_module.ts";
 

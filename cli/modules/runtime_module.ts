@@ -5,7 +5,8 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { RUNTIME_MODULE } from "../../runtime/code/library_table.ts";
 
 /** The runtime that this very program is a part of. */
@@ -29,4 +30,36 @@ function isNamedSo(configuration: URL): boolean {
   } catch {
     return false; // There is none, or it is none of the runtime's.
   }
+}
+
+/**
+ * The URL of the runtime that this program is a part of. A bundle has it beside the program, as
+ * `mod.js`: its files are put into `directory`, where another Deno finds them too.
+ */
+export async function runtimeModule(directory: string): Promise<string> {
+  const bundle = bundleDirectory();
+  if (bundle === undefined) return OWN;
+  await copyScripts(bundle, directory);
+  return pathToFileURL(join(directory, "mod.js")).href;
+}
+
+/** The directory of the bundle that this module is in; undefined among the sources. */
+function bundleDirectory(): string | undefined {
+  return import.meta.url.endsWith(".ts") ? undefined : import.meta.dirname;
+}
+
+async function copyScripts(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to);
+  for await (const { name } of Deno.readDir(from)) {
+    if (!name.endsWith(".js")) continue;
+    await Deno.writeTextFile(join(to, name), forBundler(await Deno.readTextFile(join(from, name))));
+  }
+}
+
+/**
+ * The text of a file of a bundle, for another bundle to be made of: its own files are imported in a way
+ * that bundlers follow.
+ */
+function forBundler(text: string): string {
+  return text.replace(/\bimport\(String\(("[^"\n]+")\)\)/g, "import($1)");
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Client } from "../../runtime/actor/service.ts";
-import type { LoaderHandlers } from "../../runtime/code/loader_protocol.ts";
+import type { LoaderHandlers } from "../../runtime/ensemble/loader_protocol.ts";
 import type { Unit } from "../../runtime/code/unit.ts";
 import type { LoadOutcome } from "../../runtime/code/unit_store.ts";
 import { ModuleError } from "../../runtime/code/module_error.ts";

@@ -8,9 +8,8 @@
  * @module
  */
 import { type Token, tokenizer, tokTypes } from "npm:acorn@^8.19.0";
-import type { TextPosition } from "../../runtime/code/text_position.ts";
-import type { InputError } from "./input_error.ts";
-import { checkSyntax, failureOf, maybeObject } from "./parsed_input.ts";
+import type { TextPosition } from "../../runtime/code/source_map.ts";
+import { checkSyntax, failureOf, type InputError, maybeObject } from "./parsed_input.ts";
 
 /** Whether a text is the beginning of an input: not one yet, but one that a next line could make whole. */
 export async function isIncomplete(source: string): Promise<boolean> {

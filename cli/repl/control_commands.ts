@@ -3,14 +3,133 @@
  *
  * @module
  */
-import { loaderClient } from "../../runtime/ensemble/remote.ts";
-import { stopServer } from "../stop_server.ts";
-import { isIdentifier } from "../../runtime/code/completion.ts";
+import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
+import type { ServerId } from "../../runtime/actor/references.ts";
+import { controlClient, loaderClient } from "../../runtime/ensemble/remote.ts";
 import { EnsembleError, InvalidInputError } from "../../runtime/errors.ts";
-import { formatLoadReport, loadLibrary, loadModule, printNotices } from "../loading.ts";
-import type { ControlCommand, ControlContext } from "./control_command.ts";
-import type { ControlLine } from "./control_line.ts";
-import { threadBacktrace, threadState } from "./thread_commands.ts";
+import { type Datum, isList, isSymbol, parseNotation } from "../../runtime/notation.ts";
+import { isIdentifier } from "../../runtime/repl/completion.ts";
+import { formatActor, formatBacktrace, formatGroup } from "../kit/listing.ts";
+import { stopServer } from "../kit/servers.ts";
+import { formatLoadReport, loadLibrary, loadModule, printNotices } from "../modules/loading.ts";
+import type { RemoteSession } from "./remote_session.ts";
+
+/** What control commands work with. */
+export interface ControlContext {
+  /** The actors of the console. */
+  readonly actors: ActorSystem;
+  /** The server that the REPL is in. */
+  readonly server: ServerId;
+  readonly session: RemoteSession;
+  /** The prefixes of the modules that the server itself finds. */
+  readonly libraryPrefix: string[];
+  /** How long each answer may take, in ms; where it is not given, as long as it takes. */
+  readonly timeout?: number | undefined;
+  /** Prints a line of the result. */
+  print(line: string): void;
+  /** Does what may take a capability in the server. */
+  elevating<Result>(capability: string, work: () => Promise<Result>): Promise<Result>;
+}
+
+/** One control command. */
+export interface ControlCommand {
+  /** Its name, and other names for it. */
+  readonly names: readonly string[];
+  /** Each way to write it, and what it then does. */
+  readonly forms: readonly (readonly [usage: string, description: string])[];
+  /** Whether the REPL ends with it. */
+  readonly ends?: boolean;
+  /** Does it; undefined when the arguments are wrong. */
+  run(args: readonly string[], context: ControlContext): Promise<void> | undefined;
+}
+
+/** A control command as it was typed. */
+export interface ControlLine {
+  readonly name: string;
+  readonly args: readonly string[];
+}
+
+/** Whether a line is a control command: no expression starts with a comma. */
+export function isControlLine(line: string): boolean {
+  return line.trimStart().startsWith(",");
+}
+
+/**
+ * Reads a control command; a comment may follow after `;`.
+ *
+ * @throws {InvalidInputError} when it is not of the form.
+ */
+export function parseControlLine(line: string): ControlLine {
+  const data = parseNotation(line.trimStart().slice(1));
+  const [first] = data;
+  const words = data.length === 1 && first !== undefined && isList(first) ? first : data;
+  const [name, ...args] = words.map(readWord);
+  if (name === undefined) {
+    throw new InvalidInputError("a control command has a name: ,help lists them");
+  }
+  return { name, args };
+}
+
+function readWord(datum: Datum): string {
+  if (typeof datum === "string") return datum;
+  if (isSymbol(datum)) return datum.symbol;
+  if (!isList(datum)) return `${datum.keyword}:`;
+  throw new InvalidInputError("a control command is one list of words: ,help lists them");
+}
+
+/** `,(thread-state)`, `,(thread-state -g)`, `,(thread-state sn)`. */
+export const threadState: ControlCommand = {
+  names: ["thread-state"],
+  forms: [
+    [",(thread-state)", "display the thread state for the primordial thread group"],
+    [",(thread-state -g)", "display the thread state for all thread groups recursively"],
+    [
+      ",(thread-state sn)",
+      "display the thread state for a thread or group identified by its serial number",
+    ],
+  ],
+  run([which, ...rest], context) {
+    if (rest.length > 0) return;
+    if (which === undefined || which === "-g") return show(undefined, which === "-g", context);
+    const serial = readSerial(which);
+    return serial === undefined ? undefined : show(serial, false, context);
+  },
+};
+
+/** `,(thread-backtrace sn)`. */
+export const threadBacktrace: ControlCommand = {
+  names: ["thread-backtrace"],
+  forms: [
+    [
+      ",(thread-backtrace sn)",
+      "display a backtrace for a thread identified by its serial number",
+    ],
+  ],
+  run([which, ...rest], context) {
+    const serial = readSerial(which ?? "");
+    return serial === undefined || rest.length > 0 ? undefined : trace(serial, context);
+  },
+};
+
+async function show(
+  serial: number | undefined,
+  recursive: boolean,
+  { actors, server, print }: ControlContext,
+): Promise<void> {
+  const request = serial === undefined ? {} : { serial };
+  const info = await controlClient(actors, server).threadState(request);
+  const lines = "state" in info ? formatActor(info) : formatGroup(info, { recursive });
+  lines.forEach(print);
+}
+
+async function trace(serial: number, { actors, server, print }: ControlContext): Promise<void> {
+  const backtrace = await controlClient(actors, server).threadBacktrace({ serial });
+  formatBacktrace(backtrace).forEach(print);
+}
+
+function readSerial(text: string): number | undefined {
+  return /^[0-9]{1,15}$/.test(text) ? Number(text) : undefined;
+}
 
 const importModule: ControlCommand = {
   names: ["import"],

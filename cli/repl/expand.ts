@@ -15,14 +15,11 @@
  */
 import type { AnyNode, Expression, ImportExpression, Node } from "npm:acorn@^8.19.0";
 import MagicString from "npm:magic-string@^1.4.5";
-import type { Expansion } from "../../runtime/code/expansion.ts";
+import type { Expansion } from "../../runtime/repl/repl_scope.ts";
 import { type Mappings, sourcePosition } from "../../runtime/code/source_map.ts";
-import { expandDeclarations } from "./expand_declarations.ts";
-import { expandImports } from "./expand_imports.ts";
+import { expandDeclarations, expandImports } from "./expand_declarations.ts";
 import type { ResolveImport } from "./import_resolver.ts";
-import { InputError } from "./input_error.ts";
-import type { LocateInput } from "./input_map.ts";
-import { type ParsedInput, parseInput } from "./parsed_input.ts";
+import { InputError, type LocateInput, type ParsedInput, parseInput } from "./parsed_input.ts";
 import { lastExpressions, statementList, walk } from "./syntax_tree.ts";
 
 /** An expansion, and the way back from it. */

@@ -8,14 +8,20 @@ import type {
   AnyNode,
   ClassDeclaration,
   FunctionDeclaration,
+  ImportDeclaration as ImportNode,
+  Literal,
   Node,
   Program,
   VariableDeclaration,
 } from "npm:acorn@^8.19.0";
 import type MagicString from "npm:magic-string@^1.4.5";
-import type { Declaration } from "../../runtime/code/expansion.ts";
-import { InputError } from "./input_error.ts";
-import type { ParsedInput } from "./parsed_input.ts";
+import type {
+  Declaration,
+  ImportBinding,
+  ImportDeclaration,
+} from "../../runtime/repl/repl_scope.ts";
+import type { ResolveImport } from "./import_resolver.ts";
+import { InputError, type ParsedInput } from "./parsed_input.ts";
 import { boundNames, hoistedVariables, statementList } from "./syntax_tree.ts";
 
 /** Rewrites the declarations, and gives the names, each once. */
@@ -135,4 +141,42 @@ function hoistFunctions(
   );
   const top = others[0]?.start ?? Infinity;
   for (const { start, end } of functions) if (start > top) code.move(start, end, top);
+}
+
+/** Takes the import declarations out of the code, and gives them in order. */
+export async function expandImports(
+  code: MagicString,
+  { program }: ParsedInput,
+  resolve: ResolveImport,
+): Promise<ImportDeclaration[]> {
+  const declarations: ImportDeclaration[] = [];
+  for (const node of program.body) {
+    if (node.type !== "ImportDeclaration") continue;
+    code.remove(node.start, node.end);
+    const target = await resolve(node.source.value as string, attributesOf(node));
+    declarations.push({ target, bindings: node.specifiers.map(bindingOf) });
+  }
+  return declarations;
+}
+
+function bindingOf(specifier: ImportNode["specifiers"][number]): ImportBinding {
+  const { name } = specifier.local;
+  switch (specifier.type) {
+    case "ImportDefaultSpecifier":
+      return { name, imported: "default" };
+    case "ImportNamespaceSpecifier":
+      return { name, imported: "*" };
+    case "ImportSpecifier":
+      return { name, imported: nameOf(specifier.imported) };
+  }
+}
+
+function attributesOf({ attributes }: ImportNode): Record<string, string> | undefined {
+  if (attributes.length === 0) return undefined;
+  return Object.fromEntries(attributes.map(({ key, value }) => [nameOf(key), String(value.value)]));
+}
+
+/** A name that may be written as a string. */
+function nameOf(node: { type: "Identifier"; name: string } | Literal): string {
+  return node.type === "Identifier" ? node.name : String(node.value);
 }

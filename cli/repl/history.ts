@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ensembleDirectory } from "../../runtime/ensemble/paths.ts";
+import { ensembleDirectory } from "../../runtime/home/paths.ts";
 
 /** How many inputs are kept. */
 export const MAX_INPUTS = 1000;

@@ -4,7 +4,7 @@
  * @module
  */
 import { continuesInput, isIncomplete, openBrackets } from "./continuation.ts";
-import { isControlLine } from "./control_line.ts";
+import { isControlLine } from "./control_commands.ts";
 
 /**
  * Collects lines to inputs. An input that is whole waits for the next line, which may go on with it, as in

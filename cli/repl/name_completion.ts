@@ -3,11 +3,11 @@
  *
  * @module
  */
+import type { Completion } from "./editor/input_editor.ts";
 import { type Token, tokenizer, tokTypes } from "npm:acorn@^8.19.0";
-import { isIdentifier, MAX_COMPLETIONS } from "../../runtime/code/completion.ts";
+import { isIdentifier, MAX_COMPLETIONS } from "../../runtime/repl/completion.ts";
 import { hasControls } from "../../runtime/control_characters.ts";
-import { CONTROL_COMMANDS } from "./control_commands.ts";
-import { isControlLine } from "./control_line.ts";
+import { CONTROL_COMMANDS, isControlLine } from "./control_commands.ts";
 import { findSpecifiers, type ModuleSources, partialSpecifier } from "./module_completion.ts";
 import type { RemoteSession } from "./remote_session.ts";
 
@@ -18,9 +18,6 @@ export interface PartialName {
   /** As much of it as is there. */
   readonly prefix: string;
 }
-
-/** What could stand in the place of the last part of a line, and that part. */
-export type Completion = [candidates: string[], replaced: string];
 
 /** Who knows names. */
 export interface NameSources extends ModuleSources {

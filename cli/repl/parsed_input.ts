@@ -5,10 +5,9 @@
  */
 import { parse, type Program } from "npm:acorn@^8.19.0";
 import { ModuleError } from "../../runtime/code/module_error.ts";
-import { sourcePosition } from "../../runtime/code/source_map.ts";
+import { sourcePosition, type TextPosition } from "../../runtime/code/source_map.ts";
+import { EnsembleError } from "../../runtime/errors.ts";
 import { inputToJavaScript, type JavaScript } from "../modules/javascript.ts";
-import { InputError } from "./input_error.ts";
-import type { LocateInput } from "./input_map.ts";
 
 /** An input that is JavaScript. */
 export interface ParsedInput {
@@ -98,5 +97,72 @@ async function attempt<T>(work: () => Promise<T>): Promise<T | InputError> {
   } catch (error) {
     if (error instanceof InputError) return error;
     throw error;
+  }
+}
+
+/** An input cannot be expanded. */
+export class InputError extends EnsembleError {
+  override name = "InputError";
+  /** Where in what the person typed. */
+  readonly position: TextPosition;
+
+  /** Makes the error of a reason. */
+  constructor(reason: string, position: TextPosition) {
+    super(reason);
+    this.position = position;
+  }
+}
+
+/** What is shown: the reason, the line, and below it a mark at the column. */
+export function formatInputError({ message, position }: InputError, source: string): string {
+  const { line, column } = position;
+  const heading = `Uncaught SyntaxError: ${message} (${line}:${column})`;
+  const text = source.split(/\r?\n/)[line - 1] ?? "";
+  // The tabs before the column are as wide in the line below.
+  return [heading, `  ${text}`, `  ${text.slice(0, column - 1).replace(/[^\t]/g, " ")}^`].join(
+    "\n",
+  );
+}
+
+/** Gives the place in an input of a place in its expansion. */
+export type LocateInput = (position: TextPosition) => TextPosition;
+
+/** How many inputs are remembered: the functions of older ones are named without line and column. */
+const REMEMBERED = 1000;
+
+/** How engines name a function that was called through `(0, name)`, as expansions call functions. */
+const INDIRECT_CALLEE = /\(0 , ([\p{ID_Start}$_][\p{ID_Continue}$]*)\)/gu;
+
+/** The inputs of one session, as far as its errors are about them. */
+export class InputMap {
+  readonly #reference: RegExp;
+  readonly #locate = new Map<number, LocateInput>();
+
+  /** Starts without inputs; `session` is the session's name in stack traces. */
+  constructor(session: string) {
+    const name = RegExp.escape(`repl:${session}/`);
+    this.#reference = new RegExp(`${name}(\\d+)(?::(\\d+):(\\d+))?`, "g");
+  }
+
+  /** Remembers where the text of an input's expansion comes from. */
+  add(input: number, locate: LocateInput): void {
+    this.#locate.set(input, locate);
+    this.#locate.delete(input - REMEMBERED);
+  }
+
+  /**
+   * Puts lines and columns of what the person typed in place of those of the expansions, in a stack
+   * trace or a value: `repl:3:1:5` is line 1, column 5 of the third input.
+   */
+  restore(text: string): string {
+    return text
+      .replace(INDIRECT_CALLEE, "$1")
+      .replace(this.#reference, (_, number, line, column) => {
+        const input = Number(number);
+        const locate = line === undefined ? undefined : this.#locate.get(input);
+        if (!locate) return `repl:${input}`;
+        const position = locate({ line: Number(line), column: Number(column) });
+        return `repl:${input}:${position.line}:${position.column}`;
+      });
   }
 }

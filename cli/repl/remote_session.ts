@@ -5,23 +5,22 @@
  */
 import type { Actor } from "../../runtime/actor/actor.ts";
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
-import { ActorRef } from "../../runtime/actor/ref.ts";
-import type { ServerId } from "../../runtime/actor/server_id.ts";
+import { ActorRef, type ServerId } from "../../runtime/actor/references.ts";
 import { type Client, client, serve } from "../../runtime/actor/service.ts";
 import {
   checkDescription,
   checkNames,
   checkOutcome,
   replOwnerChecks,
-} from "../../runtime/code/repl_requests.ts";
-import type { LoaderHandlers } from "../../runtime/code/loader_protocol.ts";
-import type { PreviewOptions } from "../../runtime/code/preview.ts";
-import type { ReplHandlers, ReplOwnerHandlers } from "../../runtime/code/repl_actor.ts";
-import type { Outcome } from "../../runtime/code/repl_session.ts";
+} from "../../runtime/repl/repl_requests.ts";
+import type { LoaderHandlers } from "../../runtime/ensemble/loader_protocol.ts";
+import type { PreviewOptions } from "../../runtime/repl/shown_value.ts";
+import type { ReplHandlers, ReplOwnerHandlers } from "../../runtime/repl/repl_actor.ts";
+import type { Outcome } from "../../runtime/repl/repl_session.ts";
 import { loaderClient } from "../../runtime/ensemble/remote.ts";
 import { expand } from "./expand.ts";
 import type { ImportResolver } from "./import_resolver.ts";
-import { InputMap } from "./input_map.ts";
+import { InputMap } from "./parsed_input.ts";
 
 /** What a session is opened with. */
 export interface SessionOptions {

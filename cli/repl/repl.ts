@@ -4,13 +4,16 @@
  * @module
  */
 import { EnsembleError } from "../../runtime/errors.ts";
-import { errorText } from "../output.ts";
-import { explainSilence, watchSilence } from "../silent_server.ts";
+import { errorText } from "../kit/output.ts";
+import { explainSilence, watchSilence } from "../kit/console.ts";
 import { isIncomplete } from "./continuation.ts";
-import type { ControlContext } from "./control_command.ts";
-import { runControlLine } from "./control_commands.ts";
-import { isControlLine, parseControlLine } from "./control_line.ts";
-import { formatInputError, InputError } from "./input_error.ts";
+import {
+  type ControlContext,
+  isControlLine,
+  parseControlLine,
+  runControlLine,
+} from "./control_commands.ts";
+import { formatInputError, InputError } from "./parsed_input.ts";
 import { splitInputs } from "./input_lines.ts";
 
 /** What the REPL needs of where it is shown. */

@@ -4,9 +4,9 @@
  * @module
  */
 import { visibleText } from "../../runtime/control_characters.ts";
-import { isDumbTerminal, usesColors, visibleValue } from "../output.ts";
+import { isDumbTerminal, usesColors, visibleValue } from "../kit/output.ts";
 import type { History } from "./history.ts";
-import type { Completion } from "./name_completion.ts";
+import type { Completion } from "./editor/input_editor.ts";
 import { PlainReader } from "./plain_reader.ts";
 import type { Repl } from "./repl.ts";
 import {

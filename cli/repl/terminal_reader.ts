@@ -4,12 +4,12 @@
  * @module
  */
 import process from "node:process";
-import { writeAll } from "../../runtime/ensemble/write_all.ts";
-import { TerminalState } from "../terminal_state.ts";
+import { writeAll } from "../../runtime/home/write_all.ts";
+import { TerminalState } from "../kit/terminal_state.ts";
 import { InputEditor } from "./editor/input_editor.ts";
 import { PASTE_OFF, PASTE_ON } from "./editor/key_decoder.ts";
 import { stopForShell } from "./job_control.ts";
-import type { Completion } from "./name_completion.ts";
+import type { Completion } from "./editor/input_editor.ts";
 
 /** Reads inputs from a terminal, and writes to it. */
 export interface TerminalReader {

@@ -9,15 +9,12 @@ import type { LineLimit } from "../line_limit.ts";
 import { describeThrown } from "../thrown.ts";
 import { ActorExit, type Case, findCase, isPromise } from "./cases.ts";
 import { type Envelope, messageType, type Recipient, replyFailure } from "./envelope.ts";
-import type { ActorGroup } from "./group.ts";
-import { MAX_DELAY } from "../within.ts";
-import { Mailbox } from "./mailbox.ts";
-import type { Taken } from "./message_queue.ts";
+import type { ActorGroup } from "./threads.ts";
+import { MAX_DELAY, Ticker } from "./time.ts";
+import { Mailbox, type Taken } from "./mailbox.ts";
 import type { AskOptions, Destination, Messaging, TellOptions } from "./messaging.ts";
 import { toFailure } from "./pending.ts";
-import { ActorRef } from "./ref.ts";
-import type { ServerId } from "./server_id.ts";
-import { Ticker } from "./ticker.ts";
+import { ActorRef, type ServerId } from "./references.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
 

@@ -15,10 +15,10 @@ import {
 } from "../errors.ts";
 import { LineLimit } from "../line_limit.ts";
 import { asError, describeThrown } from "../thrown.ts";
-import { within } from "../within.ts";
+import { within } from "./time.ts";
 import { Actor, type ActorBody, type ActorHome } from "./actor.ts";
 import { Envelope, messageType } from "./envelope.ts";
-import { ActorGroup } from "./group.ts";
+import { ActorGroup } from "./threads.ts";
 import {
   type AskOptions,
   DEFAULT_ASK_TIMEOUT,
@@ -27,8 +27,7 @@ import {
 } from "./messaging.ts";
 import { type Down, Monitors } from "./monitors.ts";
 import { PendingAsks } from "./pending.ts";
-import { type ActorId, ActorRef } from "./ref.ts";
-import type { ServerId } from "./server_id.ts";
+import { type ActorId, ActorRef, type ServerId } from "./references.ts";
 import { type Handlers, serve, type ServeOptions } from "./service.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);

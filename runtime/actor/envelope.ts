@@ -4,8 +4,7 @@
  * @module
  */
 import type { LineLimit } from "../line_limit.ts";
-import type { ActorId, ActorRef } from "./ref.ts";
-import type { ServerId } from "./server_id.ts";
+import type { ActorId, ActorRef, ServerId } from "./references.ts";
 
 /** The connection that an envelope came by: who its source is, and what that may do. */
 export interface EnvelopeSession {

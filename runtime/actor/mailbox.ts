@@ -3,9 +3,8 @@
  *
  * @module
  */
-import type { Case } from "./cases.ts";
+import { type Case, findCase } from "./cases.ts";
 import { type Envelope, messageType } from "./envelope.ts";
-import { MessageQueue, type Taken } from "./message_queue.ts";
 
 /** How many messages wait when a mailbox warns for the first time; then each time they have doubled. */
 export const FIRST_WARNING = 10_000;
@@ -67,4 +66,213 @@ export class Mailbox {
     this.#warned = { length, at };
     this.#onLong(length);
   }
+}
+
+/** What a receive took: the envelope and the case that matched it. */
+export interface Taken<Result> {
+  readonly envelope: Envelope;
+  readonly reaction: Case<Result>;
+}
+
+/** One envelope's place in the queue, in two doubly linked lists: of all, and of its type. */
+class Slot {
+  readonly envelope: Envelope;
+  readonly type: string | undefined;
+  /** Its number in the order of arrival; none once it was removed from an index. */
+  order: number;
+  /** When it goes stale, on the clock of `performance.now()`. */
+  readonly expiry: number | undefined;
+  previous: Slot | undefined = undefined;
+  next: Slot | undefined = undefined;
+  previousOfType: Slot | undefined = undefined;
+  nextOfType: Slot | undefined = undefined;
+
+  constructor(envelope: Envelope, type: string | undefined, order: number) {
+    this.envelope = envelope;
+    this.type = type;
+    this.order = order;
+    const { timeToLive } = envelope;
+    this.expiry = timeToLive === undefined ? undefined : performance.now() + timeToLive;
+  }
+}
+
+/** The first and last slot of one type. */
+interface TypeQueue {
+  first: Slot | undefined;
+  last: Slot | undefined;
+}
+
+/** The answers to one nonce, in order: one as a rule. Those that were removed are skipped when they are met. */
+interface Answers {
+  readonly slots: Slot[];
+  next: number;
+}
+
+/** Where slots are found without passing over others. */
+class Index {
+  readonly #byType = new Map<string | undefined, TypeQueue>();
+  readonly #byReply = new Map<number, Answers>();
+
+  get size(): number {
+    return this.#byType.size + this.#byReply.size;
+  }
+
+  /** The first slot that a case matches; the case has a `type` or a `replyTo`. */
+  first({ type, replyTo }: Case<unknown>): Slot | undefined {
+    if (type !== undefined) return this.#byType.get(type)?.first;
+    const answers = this.#byReply.get(replyTo!);
+    return answers?.slots[answers.next];
+  }
+
+  add(slot: Slot): void {
+    let queue = this.#byType.get(slot.type);
+    if (!queue) this.#byType.set(slot.type, queue = { first: undefined, last: undefined });
+    slot.previousOfType = queue.last;
+    if (queue.last) queue.last.nextOfType = slot;
+    else queue.first = slot;
+    queue.last = slot;
+    const { replyTo } = slot.envelope;
+    if (replyTo === undefined) return;
+    const answers = this.#byReply.get(replyTo);
+    if (answers) answers.slots.push(slot);
+    else this.#byReply.set(replyTo, { slots: [slot], next: 0 });
+  }
+
+  remove(slot: Slot): void {
+    slot.order = NaN;
+    const queue = this.#byType.get(slot.type)!;
+    if (slot.previousOfType) slot.previousOfType.nextOfType = slot.nextOfType;
+    else queue.first = slot.nextOfType;
+    if (slot.nextOfType) slot.nextOfType.previousOfType = slot.previousOfType;
+    else queue.last = slot.previousOfType;
+    if (!queue.first) this.#byType.delete(slot.type);
+    const { replyTo } = slot.envelope;
+    if (replyTo === undefined) return;
+    const answers = this.#byReply.get(replyTo)!;
+    while (Number.isNaN(answers.slots[answers.next]?.order)) answers.next++;
+    if (answers.next === answers.slots.length) this.#byReply.delete(replyTo);
+  }
+}
+
+/** How many envelopes a receive may pass over before the queue starts to index them. */
+const SCAN_LIMIT = 32;
+
+/**
+ * A queue of envelopes from which the first that matches is taken and the others stay, in order.
+ *
+ * Taking costs as much as is passed over, until that is more than a few: then the queue is indexed by message
+ * type and by the nonce that an answer is for, so that a receive by these finds its envelope at once however
+ * long the backlog is. (Cases with a guard function still have to be asked about each envelope.) The index is
+ * dropped when the queue is empty again.
+ */
+export class MessageQueue {
+  #first: Slot | undefined;
+  #last: Slot | undefined;
+  #order = 0;
+  #length = 0;
+  #index: Index | undefined;
+
+  /** How many envelopes are waiting. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** How many keys its index has, types and nonces; undefined while there is no index. */
+  get keys(): number | undefined {
+    return this.#index?.size;
+  }
+
+  /** Adds an envelope at the end, `type` being the type of its message; gives how many are waiting now. */
+  push(envelope: Envelope, type: string | undefined): number {
+    const slot = new Slot(envelope, type, this.#order++);
+    slot.previous = this.#last;
+    if (this.#last) this.#last.next = slot;
+    else this.#first = slot;
+    this.#last = slot;
+    this.#index?.add(slot);
+    return ++this.#length;
+  }
+
+  /** Takes the first envelope that one of the cases matches; expired ones met on the way are dropped. */
+  take<Result>(cases: readonly Case<Result>[]): Taken<Result> | undefined {
+    if (this.#index && cases.every(isIndexed)) return this.#takeIndexed(cases, this.#index);
+    let passed = 0;
+    let slot = this.#first;
+    while (slot) {
+      if (isExpired(slot)) {
+        this.#remove(slot);
+      } else {
+        const reaction = findCase(cases, slot.envelope, slot.type);
+        if (reaction) {
+          this.#remove(slot);
+          return { envelope: slot.envelope, reaction };
+        }
+        if (++passed === SCAN_LIMIT) {
+          this.#index ??= this.#makeIndex();
+          if (cases.every(isIndexed)) return this.#takeIndexed(cases, this.#index);
+        }
+      }
+      // Not before: a guard may have added one.
+      slot = slot.next;
+    }
+    return undefined;
+  }
+
+  /** Drops the expired envelopes at its head. */
+  dropExpired(): void {
+    while (this.#first && isExpired(this.#first)) this.#remove(this.#first);
+  }
+
+  /** Takes everything out, in order, and gives what has not expired. */
+  clear(): Envelope[] {
+    const all: Envelope[] = [];
+    for (let slot = this.#first; slot; slot = slot.next) {
+      if (!isExpired(slot)) all.push(slot.envelope);
+    }
+    this.#first = this.#last = this.#index = undefined;
+    this.#length = 0;
+    return all;
+  }
+
+  #takeIndexed<Result>(cases: readonly Case<Result>[], index: Index): Taken<Result> | undefined {
+    let best: Slot | undefined;
+    let reaction: Case<Result> | undefined;
+    for (const each of cases) {
+      let first = index.first(each);
+      while (first && isExpired(first)) {
+        this.#remove(first);
+        first = index.first(each);
+      }
+      if (first && (!best || first.order < best.order)) {
+        best = first;
+        reaction = each;
+      }
+    }
+    if (!best || !reaction) return undefined;
+    this.#remove(best);
+    return { envelope: best.envelope, reaction };
+  }
+
+  #makeIndex(): Index {
+    const index = new Index();
+    for (let slot = this.#first; slot; slot = slot.next) index.add(slot);
+    return index;
+  }
+
+  #remove(slot: Slot): void {
+    if (slot.previous) slot.previous.next = slot.next;
+    else this.#first = slot.next;
+    if (slot.next) slot.next.previous = slot.previous;
+    else this.#last = slot.previous;
+    this.#index?.remove(slot);
+    if (--this.#length === 0) this.#index = undefined;
+  }
+}
+
+function isIndexed({ type, replyTo }: Case<unknown>): boolean {
+  return type !== undefined || replyTo !== undefined;
+}
+
+function isExpired({ expiry }: Slot): boolean {
+  return expiry !== undefined && expiry <= performance.now();
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ActorId, ActorRef } from "./ref.ts";
+import type { ActorId, ActorRef } from "./references.ts";
 
 /** Whom a message is for: a reference, an actor of this server, or its name or serial number here. */
 export type Destination = ActorRef | ActorId | { readonly ref: ActorRef };

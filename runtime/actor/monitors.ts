@@ -4,8 +4,7 @@
  * @module
  */
 import { EnsembleError } from "../errors.ts";
-import type { ActorId, ActorRef } from "./ref.ts";
-import type { ServerId } from "./server_id.ts";
+import type { ActorId, ActorRef, ServerId } from "./references.ts";
 
 /** How many monitors the actors of another server may have here at once. */
 export const MAX_MONITORS = 65_536;

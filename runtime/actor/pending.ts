@@ -8,10 +8,9 @@ import { visibleText } from "../control_characters.ts";
 import { reportThrown } from "../error_report.ts";
 import { ActorError, type Silence, TimeoutError } from "../errors.ts";
 import { describeThrown, isRefusal, MAX_THROWN_LENGTH } from "../thrown.ts";
-import { Deadline, Deadlines } from "./deadlines.ts";
+import { Deadline, Deadlines } from "./time.ts";
 import type { Envelope } from "./envelope.ts";
-import type { ActorRef } from "./ref.ts";
-import type { ServerId } from "./server_id.ts";
+import type { ActorRef, ServerId } from "./references.ts";
 
 /** An ask's promise, and whom it waits for. */
 class PendingAsk extends Deadline {

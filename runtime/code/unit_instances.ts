@@ -6,8 +6,7 @@
  */
 import type { LibraryTable, ModuleNamespace } from "./library_table.ts";
 import { ModuleError } from "./module_error.ts";
-import { decodeMappings } from "./source_map.ts";
-import { applyEdits, editMappings, type TextEdit } from "./text_edits.ts";
+import { applyEdits, decodeMappings, editMappings, type TextEdit } from "./source_map.ts";
 import { type Link, linkedUnit, type Unit } from "./unit.ts";
 import { fileStem, type UnitFiles } from "./unit_files.ts";
 import { accessSurroundings, authorMeta, findComputed, surround } from "./unit_surroundings.ts";

@@ -5,8 +5,8 @@
  */
 import { basename, dirname } from "node:path";
 import { pathToFileURL } from "node:url";
-import { processTable, tableExpression } from "./process_table.ts";
-import type { TextEdit } from "./text_edits.ts";
+import { processTable, tableExpression } from "./library_table.ts";
+import type { TextEdit } from "./source_map.ts";
 import { type Candidate, linkedUnit, type ModuleName, type Unit } from "./unit.ts";
 
 /** What a unit asks this process for while it runs. */

@@ -6,8 +6,7 @@
  */
 import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
-import { decodeMappings } from "./source_map.ts";
-import { applyEdits, editMappings, type TextEdit } from "./text_edits.ts";
+import { applyEdits, decodeMappings, editMappings, type TextEdit } from "./source_map.ts";
 import { linkedUnit, type Unit } from "./unit.ts";
 import { fileStem, type UnitFiles } from "./unit_files.ts";
 import { unusedName } from "./unit_surroundings.ts";

@@ -5,21 +5,21 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { ActorExit } from "../actor/cases.ts";
-import type { ServerId } from "../actor/server_id.ts";
+import type { ServerId } from "../actor/references.ts";
 import { describeValue } from "../bounded_text.ts";
 import { visibleText } from "../control_characters.ts";
 import { DisconnectedError, InvalidInputError } from "../errors.ts";
-import { MAX_DELAY, within } from "../within.ts";
-import { writeErrors } from "./command_output.ts";
+import { MAX_DELAY, within } from "../actor/time.ts";
+import { writeErrors } from "../home/standard_stream.ts";
 import {
   type EnsembleServer,
   isLent,
   startServer,
   type StartServerOptions,
 } from "./ensemble_server.ts";
-import { keepIgnoringHangup, onHangup } from "./hangup.ts";
-import { reopenLog } from "./logging.ts";
-import { installServerConsole } from "./server_console.ts";
+import { keepIgnoringHangup, onHangup } from "../home/hangup.ts";
+import { reopenLog } from "../home/logging.ts";
+import { installServerConsole } from "../home/server_console.ts";
 import { logStrayErrors } from "./stray_errors.ts";
 
 const logger = getLogger(["gxensemble", "server"]);

@@ -4,11 +4,11 @@
  * @module
  */
 import type { ActorSystem } from "../actor/actor_system.ts";
-import type { ServerId } from "../actor/server_id.ts";
+import type { ServerId } from "../actor/references.ts";
 import { DisconnectedError } from "../errors.ts";
-import { elevationText } from "../server/elevation_text.ts";
-import type { RegistryEntry } from "../server/registry_entry.ts";
-import type { Session } from "../server/session.ts";
+import { elevationText } from "../server/capabilities.ts";
+import type { RegistryEntry } from "../server/registry_protocol.ts";
+import type { Session } from "../server/connection.ts";
 import { controlClient } from "./remote.ts";
 
 /** The server that asks to be elevated: an `EnsembleServer`, a console. */

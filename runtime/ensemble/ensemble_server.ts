@@ -8,12 +8,11 @@ import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Actor, ActorBody } from "../actor/actor.ts";
 import type { ActorSystem } from "../actor/actor_system.ts";
 import type { AskOptions, Destination, TellOptions } from "../actor/messaging.ts";
-import { parseServerId, REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
+import { parseServerId, REGISTRY_ID, type ServerId } from "../actor/references.ts";
 import type { Handlers, ServeOptions } from "../actor/service.ts";
 import { type ModuleNamespace, RUNTIME_MODULE } from "../code/library_table.ts";
-import { loaderHandlers } from "../code/loader.ts";
-import { LOADER_ACTOR } from "../code/loader_protocol.ts";
-import { loaderChecks } from "../code/loader_requests.ts";
+import { guardLoader, loaderHandlers, LoaderSwitch } from "./loader.ts";
+import { LOADER_ACTOR, loaderChecks } from "./loader_protocol.ts";
 import type { Unit } from "../code/unit.ts";
 import {
   type CompiledModule,
@@ -25,25 +24,23 @@ import {
 import { EnsembleError } from "../errors.ts";
 import { ActorServer } from "../server/actor_server.ts";
 import type { Capabilities } from "../server/capabilities.ts";
-import type { Heartbeat } from "../server/connection.ts";
+import type { Heartbeat, Session } from "../server/connection.ts";
 import type { ConnectionInfo } from "../server/control.ts";
 import type { Presence } from "../server/liveness.ts";
-import type { RegistryEntry } from "../server/registry_entry.ts";
-import type { Session } from "../server/session.ts";
+import type { RegistryEntry } from "../server/registry_protocol.ts";
 import { CLIENT_ID, sharedId } from "../server/certified.ts";
 import { type Address, formatAddressUrl, localUnixAddress } from "../wire/address.ts";
-import { readAdminPublicKey } from "./admin_key.ts";
-import { warnOfExpiry } from "./certificate_expiry.ts";
-import { readCookie } from "./cookie.ts";
+import { readAdminPublicKey } from "../pki/admin_key.ts";
+import { warnOfExpiry } from "../pki/certificate_chain.ts";
+import { readCookie } from "../home/cookie.ts";
 import { actorsShare, DEFAULT_GRACE, requireGrace } from "./grace.ts";
-import { guardLoader, LoaderSwitch } from "./guarded_loader.ts";
-import type { LogOptions } from "./log_options.ts";
-import { startLogging, stopLogging } from "./logging.ts";
-import { readOwnTls } from "./own_tls.ts";
-import { socketPath } from "./paths.ts";
-import { codeDirectory, holdServerDirectory, removeLeftClients } from "./server_directory.ts";
+import type { LogOptions } from "../home/log_options.ts";
+import { startLogging, stopLogging } from "../home/logging.ts";
+import { readOwnTls } from "../pki/own_tls.ts";
+import { socketPath } from "../home/paths.ts";
+import { codeDirectory, holdServerDirectory, removeLeftClients } from "../home/locks.ts";
 import { locateServers } from "./server_locations.ts";
-import type { TlsFiles } from "./tls_credentials.ts";
+import type { TlsFiles } from "../pki/tls_files.ts";
 
 /** Options of {@linkcode startServer}. */
 export interface StartServerOptions {

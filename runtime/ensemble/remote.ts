@@ -6,18 +6,17 @@
 import { type ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
 import { onDown, onPing, onUnexpected } from "../actor/cases.ts";
 import type { Messaging } from "../actor/messaging.ts";
-import { type ActorId, ActorRef } from "../actor/ref.ts";
-import type { ServerId } from "../actor/server_id.ts";
+import { type ActorId, ActorRef, type ServerId } from "../actor/references.ts";
 import { type Client, client } from "../actor/service.ts";
-import { LOADER_ACTOR, type LoaderHandlers } from "../code/loader_protocol.ts";
-import { loaderAnswers } from "../code/loader_requests.ts";
+import { LOADER_ACTOR, loaderAnswers, type LoaderHandlers } from "./loader_protocol.ts";
 import { ProtocolError, TimeoutError } from "../errors.ts";
-import type { ControlHandlers } from "../server/control.ts";
-import { controlAnswers } from "../server/control_requests.ts";
-import type { RegistryEntry } from "../server/registry_entry.ts";
-import type { RegistryHandlers } from "../server/registry_protocol.ts";
-import { askRegistry } from "../server/registry_requests.ts";
-import { within } from "../within.ts";
+import { controlAnswers, type ControlHandlers } from "../server/control.ts";
+import {
+  askRegistry,
+  type RegistryEntry,
+  type RegistryHandlers,
+} from "../server/registry_protocol.ts";
+import { within } from "../actor/time.ts";
 
 /** What can ask: an actor, a server. */
 export type Asker = Pick<Messaging, "ask">;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
+import { REGISTRY_ID, type ServerId } from "../actor/references.ts";
 import { InvalidInputError } from "../errors.ts";
 import type { ServerLocations } from "../server/address_book.ts";
 import {
@@ -13,9 +13,9 @@ import {
   localUnixAddress,
   parseAddresses,
 } from "../wire/address.ts";
-import { directoryOf } from "../wire/socket_directory.ts";
-import { type KnownServers, KnownServersFile } from "./known_servers.ts";
-import { socketDirectory, socketPath } from "./paths.ts";
+import { directoryOf } from "../wire/unix_transport.ts";
+import { type KnownServers, KnownServersFile } from "../home/known_servers.ts";
+import { socketDirectory, socketPath } from "../home/paths.ts";
 
 /** The environment variable that says where the registry is. */
 const REGISTRY_VARIABLE = "ENSEMBLE_REGISTRY";

@@ -9,7 +9,7 @@ import { visibleText } from "../control_characters.ts";
 import { reportThrown } from "../error_report.ts";
 import { LineLimit } from "../line_limit.ts";
 import { asError, describeThrown } from "../thrown.ts";
-import { standardStream } from "./standard_stream.ts";
+import { standardStream } from "../home/standard_stream.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 

@@ -13,7 +13,7 @@ import {
   SubjectAlternativeName,
 } from "npm:@peculiar/asn1-x509@^2.11.1";
 import { parseCapabilities } from "../actor/capability.ts";
-import { parseServerId, type ServerId } from "../actor/server_id.ts";
+import { parseServerId, type ServerId } from "../actor/references.ts";
 import { InvalidInputError } from "../errors.ts";
 import { formatSerial, parseDer } from "./der.ts";
 

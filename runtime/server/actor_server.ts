@@ -8,8 +8,7 @@ import type { Actor } from "../actor/actor.ts";
 import { ActorSystem, answersAsk, SERVER_ACTOR } from "../actor/actor_system.ts";
 import { type Envelope, messageType } from "../actor/envelope.ts";
 import { toFailure } from "../actor/pending.ts";
-import { type ActorId, ActorRef } from "../actor/ref.ts";
-import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
+import { type ActorId, ActorRef, REGISTRY_ID, type ServerId } from "../actor/references.ts";
 import type { Client } from "../actor/service.ts";
 import { ActorError, DisconnectedError, EnsembleError, UnknownServerError } from "../errors.ts";
 import { type Address, formatAddressUrl, hostName } from "../wire/address.ts";
@@ -17,9 +16,8 @@ import { HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, MAX_HANDSHAKES } from "../wire/l
 import type { Accepted, Listener } from "../wire/stream.ts";
 import { listenAt } from "../wire/transport.ts";
 import { AddressBook, type Located, type ServerLocations } from "./address_book.ts";
-import type { Heartbeat } from "./connection.ts";
-import { type ConnectionInfo, controlHandlers, type Controlled } from "./control.ts";
-import { controlChecks } from "./control_requests.ts";
+import type { Heartbeat, Session } from "./connection.ts";
+import { type ConnectionInfo, controlChecks, controlHandlers, type Controlled } from "./control.ts";
 import { Capabilities } from "./capabilities.ts";
 import type { TlsCredentials } from "./certified.ts";
 import { importCookie, SilentPeerError } from "./handshake.ts";
@@ -28,11 +26,8 @@ import type { Presence } from "./liveness.ts";
 import { Instance } from "./instance.ts";
 import { ownKernel } from "./kernel.ts";
 import { announceChange, keepRegistered, register } from "./registration.ts";
-import type { RegistryEntry } from "./registry_entry.ts";
-import type { RegistryHandlers } from "./registry_protocol.ts";
-import { askRegistry } from "./registry_requests.ts";
+import { askRegistry, type RegistryEntry, type RegistryHandlers } from "./registry_protocol.ts";
 import { Router } from "./router.ts";
-import type { Session } from "./session.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
+import { REGISTRY_ID, type ServerId } from "../actor/references.ts";
 import type { Address } from "../wire/address.ts";
-import type { RegistryEntry } from "./registry_entry.ts";
+import type { RegistryEntry } from "./registry_protocol.ts";
 
 /** How long addresses from the registry are used without asking it again, in ms. */
 export const ADDRESS_LIFETIME: number = 5 * 60 * 1000;

@@ -10,15 +10,14 @@
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { checkCapabilities, MAX_CAPABILITIES, parseCapability } from "../actor/capability.ts";
 import type { Envelope } from "../actor/envelope.ts";
-import type { ServerId } from "../actor/server_id.ts";
+import type { ServerId } from "../actor/references.ts";
 import { shorten } from "../bounded_text.ts";
 import { AuthorizationError } from "../errors.ts";
 import { publicKeyFingerprint, shortFingerprint } from "../fingerprint.ts";
 import type { LineLimit } from "../line_limit.ts";
-import { type Elevation, elevationText } from "./elevation_text.ts";
+import { Session } from "./connection.ts";
 import type { Bytes } from "./handshake_messages.ts";
 import { fingerprint, sameInstance } from "./instance.ts";
-import { Session } from "./session.ts";
 
 const logger = getLogger(["gxensemble", "audit"]);
 
@@ -356,4 +355,48 @@ export class Capabilities {
 function has(capabilities: Iterable<string>, capability: string): boolean {
   for (const each of capabilities) if (each === ADMIN || each === capability) return true;
   return false;
+}
+
+/** All that a signature is bound to: nothing of it can be exchanged, and it is of use only once. */
+export interface Elevation {
+  /** The server that is asked. */
+  readonly server: ServerId;
+  /** Its instance. */
+  readonly serverInstance: Bytes;
+  /** The client that asks. */
+  readonly client: ServerId;
+  /** Its instance. */
+  readonly clientInstance: Bytes;
+  /** What it asks for, sorted. */
+  readonly capabilities: readonly string[];
+  /** The server's challenge: 32 fresh bytes. */
+  readonly nonce: Bytes;
+  /** The connection between the two. */
+  readonly binding: Bytes;
+}
+
+const LABEL = "gxensemble 1 elevation";
+
+/** The bytes that are signed: each part with its length before it, so that no two elevations read alike. */
+export function elevationText(elevation: Elevation): Bytes {
+  const encoder = new TextEncoder();
+  const parts = [
+    encoder.encode(LABEL),
+    encoder.encode(elevation.server),
+    elevation.serverInstance,
+    encoder.encode(elevation.client),
+    elevation.clientInstance,
+    encoder.encode(elevation.capabilities.join(" ")),
+    elevation.nonce,
+    elevation.binding,
+  ];
+  const text = new Uint8Array(parts.reduce((sum, { length }) => sum + 4 + length, 0));
+  const view = new DataView(text.buffer);
+  let at = 0;
+  for (const part of parts) {
+    view.setUint32(at, part.length);
+    text.set(part, at + 4);
+    at += 4 + part.length;
+  }
+  return text;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ServerId } from "../actor/server_id.ts";
+import type { ServerId } from "../actor/references.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { TlsSource } from "../wire/tls_transport.ts";
 

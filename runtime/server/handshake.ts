@@ -14,11 +14,10 @@
  *
  * @module
  */
-import type { ServerId } from "../actor/server_id.ts";
+import type { ServerId } from "../actor/references.ts";
 import { AuthenticationError, DisconnectedError, EnsembleError } from "../errors.ts";
-import { FrameReader } from "../wire/frame_reader.ts";
+import { FrameReader, Outbox } from "../wire/frames.ts";
 import { HANDSHAKE_TIMEOUT, MAX_HANDSHAKE_FRAME } from "../wire/limits.ts";
-import { Outbox } from "../wire/outbox.ts";
 import type { ByteStream } from "../wire/stream.ts";
 import { type Certified, requireCertified, type TlsCredentials } from "./certified.ts";
 import { type Instance, sameInstance, verifySignature } from "./instance.ts";

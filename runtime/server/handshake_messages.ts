@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { parseServerId, type ServerId } from "../actor/server_id.ts";
+import { parseServerId, type ServerId } from "../actor/references.ts";
 import { ProtocolError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
 import { INSTANCE_LENGTH, SIGNATURE_LENGTH } from "./instance.ts";

@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
+import { REGISTRY_ID, type ServerId } from "../actor/references.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
 import type { ByteStream } from "../wire/stream.ts";
@@ -21,8 +21,8 @@ import { type Credentials, greet } from "./handshake.ts";
 import type { Bytes } from "./handshake_messages.ts";
 import { fingerprint, sameInstance } from "./instance.ts";
 import { lookFor, type Presence, type Sign, signOfError } from "./liveness.ts";
-import { describeServer, type RegistryEntry } from "./registry_entry.ts";
-import type { Session } from "./session.ts";
+import { describeServer, type RegistryEntry } from "./registry_protocol.ts";
+import type { Session } from "./connection.ts";
 
 /** Says in an error when the id of a silent server passes on; `timeout` is the heartbeat's, in ms. */
 export function whenSilent(timeout: number): string {

@@ -5,9 +5,9 @@
  */
 import { type Address, hostName, isLocal } from "../wire/address.ts";
 import { connectTo, isFoundHere, UnreachableError } from "../wire/transport.ts";
-import { within } from "../within.ts";
+import { within } from "../actor/time.ts";
 import { type Kernel, ownKernel } from "./kernel.ts";
-import type { RegistryEntry } from "./registry_entry.ts";
+import type { RegistryEntry } from "./registry_protocol.ts";
 
 /** How long an address may take to answer, in ms. No answer proves nothing. */
 const ANSWER_TIMEOUT = 1_000;

@@ -8,10 +8,8 @@ import type { Actor, ActorBody } from "../actor/actor.ts";
 import { SERVER_ACTOR } from "../actor/actor_system.ts";
 import { messageType } from "../actor/envelope.ts";
 import { type Case, onDown, onPing, onShutdown, onUnexpected } from "../actor/cases.ts";
-import { ActorRef } from "../actor/ref.ts";
-import { REGISTRY_ID } from "../actor/server_id.ts";
-import { askRegistry } from "./registry_requests.ts";
-import type { RegistryEntry } from "./registry_entry.ts";
+import { ActorRef, REGISTRY_ID } from "../actor/references.ts";
+import { askRegistry, type RegistryEntry } from "./registry_protocol.ts";
 
 const logger = getLogger(["gxensemble", "registration"]);
 

@@ -3,10 +3,30 @@
  *
  * @module
  */
-import { ActorRef } from "../actor/ref.ts";
-import { REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
+import type { Messaging } from "../actor/messaging.ts";
+import { ActorRef, REGISTRY_ID, type ServerId } from "../actor/references.ts";
+import { type Client, client, type RequestChecks } from "../actor/service.ts";
+import { InvalidInputError } from "../errors.ts";
+import { type Address, formatAddress } from "../wire/address.ts";
+import { INSTANCE_LENGTH } from "./instance.ts";
+import { type Kernel, MAX_KERNEL } from "./kernel.ts";
 import type { Presence } from "./liveness.ts";
-import type { RegistryEntry } from "./registry_entry.ts";
+import {
+  address,
+  answerChecks,
+  bytes,
+  type Check,
+  flag,
+  listOf,
+  oneOf,
+  optional,
+  parts,
+  requestChecks,
+  serverId,
+  text,
+  utf8,
+  wholeNumber,
+} from "./request_checks.ts";
 
 /** The registry's actor. */
 export const REGISTRY: ActorRef = new ActorRef(REGISTRY_ID, "registry");
@@ -35,3 +55,100 @@ export type RegistryHandlers = {
   /** Whether a registered instance lives, as far as the registry can tell; "gone" when it is not registered. */
   presence(request: { id: ServerId; instance: Uint8Array }): Promise<Presence>;
 };
+
+/** The most addresses that a server announces. */
+export const MAX_ADDRESSES = 16;
+
+/** The longest address, in UTF-16 code units of its list form. */
+export const MAX_ADDRESS = 512;
+
+/** The most roles that a server has. */
+export const MAX_ROLES = 32;
+
+/** The longest role, in bytes of UTF-8. */
+export const MAX_ROLE = 64;
+
+/** The longest name of a host, in UTF-16 code units: that of the DNS. */
+export const MAX_HOST = 255;
+
+/** One server of the ensemble, as it announced itself. */
+export interface RegistryEntry {
+  /** The server's name: the key of the entry. */
+  readonly id: ServerId;
+  /**
+   * The public key of the running instance, made anew at each start: tells a server from its
+   * predecessor of the same id.
+   */
+  readonly instance: Uint8Array;
+  /** Where the server is reached, in the order it announced. */
+  readonly addresses: readonly Address[];
+  /** What the server does in the ensemble, in the order it announced. */
+  readonly roles: readonly string[];
+  /** Its process number on {@linkcode RegistryEntry.host}; absent in entries from databases of version 1. */
+  readonly pid?: number | undefined;
+  /** The name of the host that its process runs on, as it was when the process started. */
+  readonly host?: string | undefined;
+  /** The kernel that its process runs under; absent where the system does not tell. */
+  readonly kernel?: Kernel | undefined;
+}
+
+/** A registered server as messages name it: `httpd1 (pid 123 on host a)`. */
+export function describeServer(
+  { id, pid, host }: Pick<RegistryEntry, "id" | "pid" | "host">,
+): string {
+  return pid === undefined ? id : `${id} (pid ${pid} on host ${host})`;
+}
+
+/** Orders entries by server id, by code unit: the order in which every store answers. */
+export function compareEntries(a: RegistryEntry, b: RegistryEntry): number {
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+}
+
+const instance = bytes(INSTANCE_LENGTH, INSTANCE_LENGTH);
+
+/** An address that fits into an entry. */
+const shortAddress: Check<Address> = (value) => {
+  const checked = address(value);
+  if (formatAddress(checked).length <= MAX_ADDRESS) return checked;
+  throw new InvalidInputError(`an address of a server has up to ${MAX_ADDRESS} characters`);
+};
+
+const process = {
+  pid: optional(wholeNumber),
+  host: optional(text(MAX_HOST)),
+  kernel: optional(parts({ boot: text(MAX_KERNEL), processes: text(MAX_KERNEL) })),
+};
+
+/** Where a server runs. */
+export const serverProcess: Check<Pick<RegistryEntry, "pid" | "host" | "kernel">> = parts(process);
+
+/** A server's entry in every part. */
+export const registryEntry: Check<RegistryEntry> = parts({
+  id: serverId,
+  instance,
+  addresses: listOf(shortAddress, MAX_ADDRESSES),
+  roles: listOf(utf8(MAX_ROLE), MAX_ROLES),
+  ...process,
+});
+
+/** The checks of the registry's actor. */
+export const registryChecks: RequestChecks = requestChecks<RegistryHandlers>({
+  // It is kept for long and handed to others: it must be an entry in every part.
+  add: parts({ entry: registryEntry }),
+  remove: parts({ id: serverId, instance }),
+  lookup: parts({ id: serverId }),
+  list: parts({ role: optional(utf8(MAX_ROLE)), after: optional(serverId) }),
+  presence: parts({ id: serverId, instance }),
+});
+
+const answers = answerChecks<RegistryHandlers>({
+  remove: flag,
+  lookup: optional(registryEntry),
+  list: parts({ entries: listOf(registryEntry, PAGE_SIZE), next: optional(serverId) }),
+  presence: oneOf("running", "gone", "unknown"),
+});
+
+/** The registry, as a server or a command asks it. Its answers are checked: it says where others are. */
+export function askRegistry(asker: Pick<Messaging, "ask">): Client<RegistryHandlers> {
+  return client<RegistryHandlers>(asker, REGISTRY, { answers });
+}

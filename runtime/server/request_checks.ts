@@ -10,8 +10,7 @@
  *
  * @module
  */
-import { type ActorId, MAX_ACTOR_NAME } from "../actor/ref.ts";
-import { parseServerId, type ServerId } from "../actor/server_id.ts";
+import { type ActorId, MAX_ACTOR_NAME, parseServerId, type ServerId } from "../actor/references.ts";
 import type { Handlers, RequestCheck } from "../actor/service.ts";
 import { describeValue, shorten } from "../bounded_text.ts";
 import { InvalidInputError } from "../errors.ts";

@@ -6,7 +6,7 @@
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Route } from "../actor/actor_system.ts";
 import type { Envelope } from "../actor/envelope.ts";
-import { parseServerId, REGISTRY_ID, type ServerId } from "../actor/server_id.ts";
+import { parseServerId, REGISTRY_ID, type ServerId } from "../actor/references.ts";
 import {
   AuthenticationError,
   DisconnectedError,
@@ -20,10 +20,10 @@ import { type IncomingFrame, writeEnvelope } from "../wire/codec.ts";
 import { HANDSHAKE_TIMEOUT, WARNING_MARK } from "../wire/limits.ts";
 import type { Accepted } from "../wire/stream.ts";
 import { connectTo, UnreachableError } from "../wire/transport.ts";
-import { within } from "../within.ts";
-import { Absences } from "./absence.ts";
+import { within } from "../actor/time.ts";
+import { Absences, Peer } from "./peers.ts";
 import type { AddressBook, Located } from "./address_book.ts";
-import { Connection, type Heartbeat } from "./connection.ts";
+import { Connection, type Heartbeat, type Session } from "./connection.ts";
 import {
   type Authenticated,
   type Credentials,
@@ -34,8 +34,6 @@ import {
 import { type Bytes, Refusal, RefusedError } from "./handshake_messages.ts";
 import { type Claim, whenSilent } from "./identity.ts";
 import { fingerprint, sameInstance } from "./instance.ts";
-import { Peer } from "./peer.ts";
-import type { Session } from "./session.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 

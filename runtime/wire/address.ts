@@ -16,7 +16,7 @@ import {
   isSymbol,
   keyword,
   parseNotation,
-} from "./notation.ts";
+} from "../notation.ts";
 
 /** The file of a socket: no other file of a running host has both numbers. */
 export interface SocketFile {

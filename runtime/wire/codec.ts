@@ -20,12 +20,11 @@
  * @module
  */
 import { Envelope } from "../actor/envelope.ts";
-import { type ActorId, ActorRef } from "../actor/ref.ts";
-import type { ServerId } from "../actor/server_id.ts";
+import { type ActorId, ActorRef, type ServerId } from "../actor/references.ts";
 import { ProtocolError } from "../errors.ts";
 import * as decoder from "./decoder.ts";
 import * as encoder from "./encoder.ts";
-import { FLAG_EXPIRES, type Outbox } from "./outbox.ts";
+import { FLAG_EXPIRES, type Outbox } from "./frames.ts";
 
 const FLAG_REPLY_EXPECTED = 1;
 const FLAG_FAILED = 2;

@@ -8,8 +8,7 @@
  */
 import { Buffer } from "node:buffer";
 import process from "node:process";
-import { type ActorId, ActorRef } from "../actor/ref.ts";
-import { isServerId } from "../actor/server_id.ts";
+import { type ActorId, ActorRef, isServerId } from "../actor/references.ts";
 import { ProtocolError } from "../errors.ts";
 import { isSlowRegExp, regExpCost } from "./encoder.ts";
 import {

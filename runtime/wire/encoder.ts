@@ -6,8 +6,7 @@
  *
  * @module
  */
-import { ActorRef } from "../actor/ref.ts";
-import { isServerId } from "../actor/server_id.ts";
+import { ActorRef, isServerId } from "../actor/references.ts";
 import { ProtocolError } from "../errors.ts";
 import {
   BYTES_PER_COSTLY_VALUE,
@@ -19,7 +18,7 @@ import {
   MAX_PARTS,
   MAX_PATTERN,
 } from "./limits.ts";
-import type { Outbox } from "./outbox.ts";
+import type { Outbox } from "./frames.ts";
 import {
   BINARY_CLASSES,
   ErrorPart,

@@ -15,8 +15,13 @@ import {
 import { CONNECT_TIMEOUT } from "./limits.ts";
 import { asStream, type ByteStream, type Listener, nextStream, reasonOf } from "./stream.ts";
 import type { TlsSource } from "./tls_transport.ts";
-import { directoryOf, fileAt, requirePrivateDirectory, sameFile } from "./socket_directory.ts";
-import { listenUnix } from "./unix_listener.ts";
+import {
+  directoryOf,
+  fileAt,
+  listenUnix,
+  requirePrivateDirectory,
+  sameFile,
+} from "./unix_transport.ts";
 
 /** Thrown when no stream can be opened to an address. */
 export class UnreachableError extends EnsembleError {

@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { parseServerId, type ServerId } from "../../runtime/actor/server_id.ts";
+import { parseServerId, type ServerId } from "../../runtime/actor/references.ts";
 import {
   createIssuing,
   createRoot,
   createServerCertificate,
-} from "../../runtime/ensemble/certificate_profile.ts";
-import { encodePem } from "../../runtime/ensemble/pem.ts";
-import { certifiedBy } from "../../runtime/ensemble/tls_credentials.ts";
+} from "../../runtime/pki/certificate_profile.ts";
+import { encodePem } from "../../runtime/pki/pem.ts";
+import { certifiedBy } from "../../runtime/pki/tls_files.ts";
 import type { TlsCredentials } from "../../runtime/server/certified.ts";
 
 /** Makes an authority and a certificate for each server, in a directory. */

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { ActorRef } from "../../runtime/actor/ref.ts";
-import { parseServerId } from "../../runtime/actor/server_id.ts";
+import { ActorRef, parseServerId } from "../../runtime/actor/references.ts";
 import { ActorServer } from "../../runtime/server/actor_server.ts";
 import { parseAddresses } from "../../runtime/wire/address.ts";
 import { makeCertificates, readCredentials } from "./certificates.ts";

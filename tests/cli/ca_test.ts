@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createProgram } from "../../cli/program.ts";
-import { UsageError } from "../../cli/usage_error.ts";
+import { UsageError } from "../../cli/kit/usage_error.ts";
 import { openssl } from "../certificate_tools.ts";
 import { testWith } from "../requirements.ts";
 import { CertifiedEnsemble, namesIn, permissionsOf } from "./certified_ensemble.ts";
@@ -40,7 +40,7 @@ testWith(["openssl"], {
 Deno.test("a server reads what ca cert made for it", async () => {
   using ensemble = await CertifiedEnsemble.create();
   await ensemble.done("cert", "httpd1", "--capabilities", "admin");
-  const module = new URL("../../runtime/ensemble/tls_identity.ts", import.meta.url).href;
+  const module = new URL("../../runtime/pki/tls_files.ts", import.meta.url).href;
   const { stdout, stderr } = await ensemble.evaluate(`
     import { readTlsIdentity } from ${JSON.stringify(module)};
     const { certificate } = await readTlsIdentity("httpd1");

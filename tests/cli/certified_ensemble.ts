@@ -9,9 +9,9 @@ import {
   createIssuing,
   createRevocationList,
   createRoot,
-} from "../../runtime/ensemble/certificate_profile.ts";
-import { daysFromNow, DEFAULT_DAYS } from "../../runtime/ensemble/certificate_validity.ts";
-import { encodePem } from "../../runtime/ensemble/pem.ts";
+} from "../../runtime/pki/certificate_profile.ts";
+import { daysFromNow, DEFAULT_DAYS } from "../../runtime/pki/certificate_chain.ts";
+import { encodePem } from "../../runtime/pki/pem.ts";
 import { type Outcome, TemporaryEnsemble } from "../temporary_ensemble.ts";
 
 /** The passphrase of the authority. */
@@ -60,11 +60,11 @@ export class CertifiedEnsemble extends TemporaryEnsemble {
     const source = (file: string) =>
       JSON.stringify(new URL(`../../runtime/${file}`, import.meta.url));
     const { code, stderr } = await places.evaluate(`
-      import { openIssuing } from ${source("ensemble/certificate_authority.ts")};
-      import { issueCertificates } from ${source("ensemble/certificate_issuing.ts")};
-      import { DEFAULT_DAYS } from ${source("ensemble/certificate_validity.ts")};
-      import { parseHost } from ${source("ensemble/host_name.ts")};
-      import { parseServerId } from ${source("actor/server_id.ts")};
+      import { openIssuing } from ${source("pki/certificate_authority.ts")};
+      import { issueCertificates } from ${source("pki/certificate_issuing.ts")};
+      import { DEFAULT_DAYS } from ${source("pki/certificate_chain.ts")};
+      import { parseHost } from ${source("pki/host_name.ts")};
+      import { parseServerId } from ${source("actor/references.ts")};
       const issuing = await openIssuing(() => Promise.resolve(${JSON.stringify(PASSPHRASE)}));
       for (const each of ${JSON.stringify(certificates)}) {
         const { id, capabilities = [], hosts = [], days = DEFAULT_DAYS } = each;

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { allCommands } from "../../cli/command_path.ts";
+import { allCommands } from "../../cli/kit/usage_error.ts";
 import { createProgram } from "../../cli/program.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
 import { onTerminal } from "../terminal.ts";
 
 const TIMEOUT = "--timeout <seconds> how long to wait for an answer [default: 5]";
-const REGISTRY_MAIN = fileURLToPath(new URL("../../registry/main.ts", import.meta.url));
+const REGISTRY_MAIN = fileURLToPath(new URL("../../cli/registry_main.ts", import.meta.url));
 
 const REGISTRY =
   "--registry <registry> additional registry addresses; by default the registry is reachable at " +

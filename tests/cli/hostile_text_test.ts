@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { escapeControls } from "../../runtime/control_characters.ts";
-import { parseNotation } from "../../runtime/wire/notation.ts";
+import { parseNotation } from "../../runtime/notation.ts";
 import { TAB, Terminal } from "../terminal.ts";
 import { pipeLines } from "../e2e/repl_process.ts";
 import {

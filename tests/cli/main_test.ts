@@ -4,7 +4,7 @@ import { testWith } from "../requirements.ts";
 
 const pathOf = (file: string) => fileURLToPath(new URL(`../../${file}`, import.meta.url));
 
-const PROGRAMS = [["gxensemble", "cli/main.ts"], ["ensemble-registry", "registry/main.ts"]];
+const PROGRAMS = [["gxensemble", "cli/main.ts"], ["ensemble-registry", "cli/registry_main.ts"]];
 
 /** Runs a module, given as text to a program's standard input; gives its exit code and its one line. */
 async function run([program, ...args]: string[], module: string) {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { MemoryStore } from "../../registry/memory_store.ts";
 import { serveRegistry } from "../../registry/registry_actor.ts";
-import { parseServerId } from "../../runtime/actor/server_id.ts";
+import { parseServerId } from "../../runtime/actor/references.ts";
 import { listServers } from "../../runtime/ensemble/remote.ts";
-import type { RegistryEntry } from "../../runtime/server/registry_entry.ts";
+import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";
 import { fingerprint } from "../../runtime/server/instance.ts";
 import { type Address, formatAddressUrl, type UnixAddress } from "../../runtime/wire/address.ts";
 import { listenAt } from "../../runtime/wire/transport.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { allCommands } from "../../cli/command_path.ts";
+import { allCommands } from "../../cli/kit/usage_error.ts";
 import { createProgram } from "../../cli/program.ts";
-import { registryCommand } from "../../registry/command.ts";
+import { registryCommand } from "../../cli/commands/registry.ts";
 import { DEFAULT_GRACE } from "../../runtime/ensemble/grace.ts";
 import { RunningEnsemble, RunningProcess, WAITING } from "../e2e/running_ensemble.ts";
 import { commandLine, environmentFile, UnitFile } from "./unit_file.ts";
@@ -113,8 +113,8 @@ Deno.test("what the units start runs, and their signals do what they say", async
   }
   const bin = `${directory}/bin/`;
   Deno.mkdirSync(bin);
-  for (const [name, path] of [["gxensemble", "cli"], ["ensemble-registry", "registry"]]) {
-    const main = new URL(`../../${path}/main.ts`, import.meta.url).pathname;
+  for (const [name, path] of [["gxensemble", "main"], ["ensemble-registry", "registry_main"]]) {
+    const main = new URL(`../../cli/${path}.ts`, import.meta.url).pathname;
     const script = `#!/bin/sh\nexec '${Deno.execPath()}' run -A '${main}' "$@"\n`;
     Deno.writeTextFileSync(`${bin}${name}`, script, { mode: 0o755 });
   }

@@ -326,7 +326,7 @@ Deno.test("a process with the cookie does not get a running server's id, nor its
   await Deno.remove(`${ensemble.places.gerbilPath}/ensemble/admin.pub`);
   // Its socket is out of the way: it listens elsewhere.
   const rogue = await ensemble.places.evaluate(`
-    import { readCookie } from "${new URL("../../runtime/ensemble/cookie.ts", import.meta.url)}";
+    import { readCookie } from "${new URL("../../runtime/home/cookie.ts", import.meta.url)}";
     import { ActorServer } from "${new URL(
     "../../runtime/server/actor_server.ts",
     import.meta.url,

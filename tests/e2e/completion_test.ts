@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { LiveNames } from "../../cli/completion/candidates.ts";
-import { type Shell, SHELLS } from "../../cli/completion/shells.ts";
+import { type Shell, SHELLS } from "../../cli/completion/scripts.ts";
 import { testWith } from "../requirements.ts";
 import { LEFT, TAB } from "../terminal.ts";
 import { typeInShell } from "../typed_shell.ts";

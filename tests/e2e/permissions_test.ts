@@ -24,7 +24,7 @@ Deno.test("the registry, a program that is a server, and commands run with the p
   await ensemble.lines("cookie");
   const registry = ensemble.spawnDeno(
     ...flags(ensemble, { id: "registry", net: ["registry"] }),
-    pathOf("registry/main.ts"),
+    pathOf("cli/registry_main.ts"),
   );
   await registry.logged(/registry listens at unix:/);
   const program = await ensemble.write(

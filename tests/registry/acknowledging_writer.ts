@@ -2,7 +2,7 @@
  * The child process of `sqlite_store_test.ts`: changes the store given as its argument without end,
  * and writes a line for each change once that is acknowledged.
  */
-import { parseServerId } from "../../runtime/actor/server_id.ts";
+import { parseServerId } from "../../runtime/actor/references.ts";
 import { SqliteStore } from "../../registry/sqlite_store.ts";
 
 const instance = new Uint8Array(32);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { MemoryStore } from "../../registry/memory_store.ts";
 import { serveRegistry } from "../../registry/registry_actor.ts";
-import { parseServerId, REGISTRY_ID } from "../../runtime/actor/server_id.ts";
+import { parseServerId, REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { type Asker, listServers, registryClient } from "../../runtime/ensemble/remote.ts";
 import type { Presence } from "../../runtime/server/liveness.ts";
 import {
@@ -10,9 +10,9 @@ import {
   MAX_HOST,
   MAX_ROLE,
   MAX_ROLES,
+  PAGE_SIZE,
   type RegistryEntry,
-} from "../../runtime/server/registry_entry.ts";
-import { PAGE_SIZE } from "../../runtime/server/registry_protocol.ts";
+} from "../../runtime/server/registry_protocol.ts";
 import type { Address } from "../../runtime/wire/address.ts";
 import { listenAt } from "../../runtime/wire/transport.ts";
 import { rogueBody, rogueFrame, RoguePeer } from "../rogue_peer.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseServerId } from "../../runtime/actor/server_id.ts";
+import { parseServerId } from "../../runtime/actor/references.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { SqliteStore } from "../../registry/sqlite_store.ts";
 

@@ -6,8 +6,8 @@
 import {
   SubjectAlternativeNameExtension,
   X509CertificateGenerator,
-} from "../../runtime/ensemble/x509.ts";
-import { encodePem } from "../../runtime/ensemble/pem.ts";
+} from "../../runtime/pki/x509.ts";
+import { encodePem } from "../../runtime/pki/pem.ts";
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 

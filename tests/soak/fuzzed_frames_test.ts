@@ -8,8 +8,7 @@
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { ActorRef } from "../../runtime/actor/ref.ts";
-import { parseServerId } from "../../runtime/actor/server_id.ts";
+import { ActorRef, parseServerId } from "../../runtime/actor/references.ts";
 import { ProtocolError } from "../../runtime/errors.ts";
 import { ActorServer } from "../../runtime/server/actor_server.ts";
 import { Instance } from "../../runtime/server/instance.ts";

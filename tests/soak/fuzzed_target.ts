@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { parseServerId } from "../../runtime/actor/server_id.ts";
+import { parseServerId } from "../../runtime/actor/references.ts";
 import { ActorServer } from "../../runtime/server/actor_server.ts";
 import { localUnixAddress } from "../../runtime/wire/address.ts";
 

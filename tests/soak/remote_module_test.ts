@@ -154,7 +154,7 @@ Deno.test("the command line is run from a URL, and needs nothing else", async ()
 
 Deno.test("ensemble-registry is run from a URL", async () => {
   await using ensemble = await makeEnsemble();
-  const version = await deno(ensemble, "run", "-A", files.url("registry/main.ts"), "-V");
+  const version = await deno(ensemble, "run", "-A", files.url("cli/registry_main.ts"), "-V");
   assert.match(version, /^ensemble-registry /);
 });
 
@@ -201,7 +201,7 @@ const PROJECTS: Record<
 
 Deno.test("deno check needs no configuration, and finds the errors of projects that import mod.ts by a URL and a path", async () => {
   await using ensemble = await makeEnsemble();
-  const modules = ["cli/main.ts", "registry/main.ts", "mod.ts"].map((path) => files.url(path));
+  const modules = ["cli/main.ts", "cli/registry_main.ts", "mod.ts"].map((path) => files.url(path));
   // A map leads to the same types.
   for (const [directory, runtime] of [["url", files.url("mod.ts")], ["path", `${ROOT}mod.ts`]]) {
     for (const [file, text] of Object.entries(projectOf(runtime!))) {

@@ -3,13 +3,14 @@
  *
  * @module
  */
-import type { Completion } from "../name_completion.ts";
 import { type Canvas, Drawing } from "./drawing.ts";
 import { EditBuffer } from "./edit_buffer.ts";
-import { formatColumns } from "./columns.ts";
-import { HistorySearch } from "./history_search.ts";
-import { HistoryWalk } from "./history_walk.ts";
+import { formatColumns } from "./graphemes.ts";
+import { HistorySearch, HistoryWalk } from "./history.ts";
 import { KeyDecoder, type TerminalInput } from "./key_decoder.ts";
+
+/** What could stand in the place of the last part of a line, and that part. */
+export type Completion = [candidates: string[], replaced: string];
 
 /** Options of {@linkcode InputEditor}. */
 export interface InputEditorOptions extends Canvas {

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { KNOWN_CAPABILITIES } from "../../../runtime/actor/capability.ts";
 import { answer } from "../../../cli/completion/answer.ts";
 import type { LiveNames } from "../../../cli/completion/candidates.ts";
-import type { Shell } from "../../../cli/completion/shells.ts";
+import type { Shell } from "../../../cli/completion/scripts.ts";
 import { sourceOf } from "../../../cli/completion/sources.ts";
 import { takesValue } from "../../../cli/completion/typed_line.ts";
-import { allCommands, commandPath } from "../../../cli/command_path.ts";
+import { allCommands, commandPath } from "../../../cli/kit/usage_error.ts";
 import { createProgram } from "../../../cli/program.ts";
 
 /** Here is only what the command tree knows: tests/e2e asks ensembles. */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { ImportResolver } from "../../../cli/repl/import_resolver.ts";
 import { RemoteSession } from "../../../cli/repl/remote_session.ts";
-import { loaderHandlers } from "../../../runtime/code/loader.ts";
-import { loaderChecks } from "../../../runtime/code/loader_requests.ts";
+import { loaderHandlers } from "../../../runtime/ensemble/loader.ts";
+import { loaderChecks } from "../../../runtime/ensemble/loader_protocol.ts";
 import { UnitStore } from "../../../runtime/code/unit_store.ts";
 import { eventually } from "../../runtime/server/captured_logs.ts";
 import { LocalEnsemble, refTo } from "../../runtime/server/local_ensemble.ts";

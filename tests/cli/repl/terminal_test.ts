@@ -11,7 +11,7 @@ Deno.test("a passphrase asked for in the REPL is not shown, entered or kept", as
   const history = `${ensemble.directory}/history`;
   await Deno.writeTextFile(history, "earlier\n");
   const script = `
-    import { askPassphrase } from "${CLI}passphrase.ts";
+    import { askPassphrase } from "${CLI}kit/prompts.ts";
     import { History } from "${CLI}repl/history.ts";
     import { Terminal } from "${CLI}repl/terminal.ts";
     const terminal = new Terminal({

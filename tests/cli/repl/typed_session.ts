@@ -5,11 +5,10 @@
  */
 import { isIncomplete } from "../../../cli/repl/continuation.ts";
 import { expand } from "../../../cli/repl/expand.ts";
-import { formatInputError, InputError } from "../../../cli/repl/input_error.ts";
-import { InputMap } from "../../../cli/repl/input_map.ts";
+import { formatInputError, InputError, InputMap } from "../../../cli/repl/parsed_input.ts";
 import type { ModuleNamespace } from "../../../runtime/code/library_table.ts";
-import type { PreviewOptions } from "../../../runtime/code/preview.ts";
-import { ReplSession } from "../../../runtime/code/repl_session.ts";
+import type { PreviewOptions } from "../../../runtime/repl/shown_value.ts";
+import { ReplSession } from "../../../runtime/repl/repl_session.ts";
 
 /** Evaluates what is typed as the REPL does, and answers what it would print. */
 export class TypedSession {

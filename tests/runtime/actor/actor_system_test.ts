@@ -3,8 +3,7 @@ import type { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import type { Actor } from "../../../runtime/actor/actor.ts";
 import { ActorExit, type Case, on, onPing, onShutdown } from "../../../runtime/actor/cases.ts";
 import { Envelope, reply, replyFailure, replyIfExpected } from "../../../runtime/actor/envelope.ts";
-import { ActorRef } from "../../../runtime/actor/ref.ts";
-import { parseServerId } from "../../../runtime/actor/server_id.ts";
+import { ActorRef, parseServerId } from "../../../runtime/actor/references.ts";
 import {
   ActorError,
   DisconnectedError,

@@ -3,8 +3,7 @@
  */
 import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { Envelope } from "../../../runtime/actor/envelope.ts";
-import { ActorRef } from "../../../runtime/actor/ref.ts";
-import { parseServerId, type ServerId } from "../../../runtime/actor/server_id.ts";
+import { ActorRef, parseServerId, type ServerId } from "../../../runtime/actor/references.ts";
 import { decodeEnvelope, encodeEnvelope } from "../wire/frames.ts";
 
 /** Systems that reach each other, as servers do, and no others. */

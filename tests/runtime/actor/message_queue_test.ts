@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Case, on, onReply } from "../../../runtime/actor/cases.ts";
-import { MessageQueue } from "../../../runtime/actor/message_queue.ts";
+import { MessageQueue } from "../../../runtime/actor/mailbox.ts";
 import { envelopeOf } from "./linked_systems.ts";
 
 function push(queue: MessageQueue, type: string, replyTo?: number): void {

@@ -3,8 +3,7 @@ import type { Actor } from "../../../runtime/actor/actor.ts";
 import type { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { on } from "../../../runtime/actor/cases.ts";
 import { type Down, MAX_MONITORS, Monitors } from "../../../runtime/actor/monitors.ts";
-import { ActorRef } from "../../../runtime/actor/ref.ts";
-import { parseServerId } from "../../../runtime/actor/server_id.ts";
+import { ActorRef, parseServerId } from "../../../runtime/actor/references.ts";
 import { DisconnectedError } from "../../../runtime/errors.ts";
 import { LinkedSystems, settle, startSystem } from "./linked_systems.ts";
 

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { Envelope } from "../../../runtime/actor/envelope.ts";
 import { PendingAsks, toFailure } from "../../../runtime/actor/pending.ts";
-import { ActorRef } from "../../../runtime/actor/ref.ts";
-import { parseServerId } from "../../../runtime/actor/server_id.ts";
+import { ActorRef, parseServerId } from "../../../runtime/actor/references.ts";
 import { ActorError, DisconnectedError, TimeoutError } from "../../../runtime/errors.ts";
 import { FakeTime, settle } from "./linked_systems.ts";
 

@@ -69,7 +69,7 @@ Deno.test("callWithEnsembleServer logs to standard error what fails in its progr
   const { code, stderr } = await ensemble.evaluate(`
     import { MemoryStore } from ${source("registry/memory_store.ts")};
     import { serveRegistry } from ${source("registry/registry_actor.ts")};
-    import { createCookie } from ${source("runtime/ensemble/cookie.ts")};
+    import { createCookie } from ${source("runtime/home/cookie.ts")};
     import { callWithEnsembleServer } from ${RUNTIME};
     await createCookie();
     const prepare = (server) => void serveRegistry(server, new MemoryStore());

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ServerId } from "../../../runtime/actor/server_id.ts";
+import type { ServerId } from "../../../runtime/actor/references.ts";
 import { callWithEnsembleServer } from "../../../runtime/ensemble/call_with_server.ts";
 import { startServer } from "../../../runtime/ensemble/ensemble_server.ts";
 import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
@@ -12,9 +12,9 @@ function source(path: string): string {
 const PRELUDE = `
   import { MemoryStore } from ${source("registry/memory_store.ts")};
   import { serveRegistry } from ${source("registry/registry_actor.ts")};
-  import { createCookie, readCookie } from ${source("runtime/ensemble/cookie.ts")};
+  import { createCookie, readCookie } from ${source("runtime/home/cookie.ts")};
   import { startServer } from ${source("runtime/ensemble/ensemble_server.ts")};
-  import { serverDirectory, socketPath } from ${source("runtime/ensemble/paths.ts")};
+  import { serverDirectory, socketPath } from ${source("runtime/home/paths.ts")};
   import { hashUnit } from ${source("runtime/code/unit.ts")};
   import { loaderClient } from ${source("runtime/ensemble/remote.ts")};
   import { ActorServer } from ${source("runtime/server/actor_server.ts")};

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { sealCheaply } from "../../cheap_passphrase.ts";
-import { encodePem } from "../../../runtime/ensemble/pem.ts";
+import { encodePem } from "../../../runtime/pki/pem.ts";
 
 /** What the private key of {@linkcode Home.withPair} is encrypted under. */
 export const PASSPHRASE = "correct horse";

@@ -9,10 +9,10 @@ function source(path: string): string {
 const PROGRAM = `
   import { MemoryStore } from ${source("registry/memory_store.ts")};
   import { serveRegistry } from ${source("registry/registry_actor.ts")};
-  import { ActorRef } from ${source("runtime/actor/ref.ts")};
-  import { createCookie, readCookie } from ${source("runtime/ensemble/cookie.ts")};
+  import { ActorRef } from ${source("runtime/actor/references.ts")};
+  import { createCookie, readCookie } from ${source("runtime/home/cookie.ts")};
   import { startServer } from ${source("runtime/ensemble/ensemble_server.ts")};
-  import { socketPath } from ${source("runtime/ensemble/paths.ts")};
+  import { socketPath } from ${source("runtime/home/paths.ts")};
   import { loaderClient } from ${source("runtime/ensemble/remote.ts")};
   import { ActorServer } from ${source("runtime/server/actor_server.ts")};
   import { localUnixAddress } from ${source("runtime/wire/address.ts")};

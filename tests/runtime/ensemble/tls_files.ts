@@ -1,16 +1,16 @@
 /**
  * The TLS files of a server, made without the command line and its passphrases, for tests.
  */
-import { parseServerId } from "../../../runtime/actor/server_id.ts";
+import { parseServerId } from "../../../runtime/actor/references.ts";
 import {
   type CertifiedKey,
   createIssuing,
   createRevocationList,
   createRoot,
   createServerCertificate,
-} from "../../../runtime/ensemble/certificate_profile.ts";
-import { daysFromNow } from "../../../runtime/ensemble/certificate_validity.ts";
-import { encodePem } from "../../../runtime/ensemble/pem.ts";
+} from "../../../runtime/pki/certificate_profile.ts";
+import { daysFromNow } from "../../../runtime/pki/certificate_chain.ts";
+import { encodePem } from "../../../runtime/pki/pem.ts";
 
 /** A root and the issuing authority below it. */
 export interface TestAuthority {

@@ -1,6 +1,6 @@
 import fc from "npm:fast-check@^4.10.2";
 import assert from "node:assert/strict";
-import { SubjectAlternativeNameExtension } from "../../../runtime/ensemble/x509.ts";
+import { SubjectAlternativeNameExtension } from "../../../runtime/pki/x509.ts";
 import { InvalidInputError } from "../../../runtime/errors.ts";
 import { identityOf } from "../../../runtime/pki/certificate_identity.ts";
 import {

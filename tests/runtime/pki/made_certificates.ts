@@ -7,7 +7,7 @@ import {
   SubjectAlternativeNameExtension,
   type X509Certificate,
   X509CertificateGenerator,
-} from "../../../runtime/ensemble/x509.ts";
+} from "../../../runtime/pki/x509.ts";
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const SUBJECT_ALTERNATIVE_NAME = "2.5.29.17";

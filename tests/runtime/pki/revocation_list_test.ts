@@ -4,9 +4,9 @@ import {
   createIssuing,
   createRevocationList,
   createRoot,
-} from "../../../runtime/ensemble/certificate_profile.ts";
-import { decodePem } from "../../../runtime/ensemble/pem.ts";
-import { X509Crl } from "../../../runtime/ensemble/x509.ts";
+} from "../../../runtime/pki/certificate_profile.ts";
+import { decodePem } from "../../../runtime/pki/pem.ts";
+import { X509Crl } from "../../../runtime/pki/x509.ts";
 import { InvalidInputError } from "../../../runtime/errors.ts";
 import { readRevocationList } from "../../../runtime/pki/revocation_list.ts";
 

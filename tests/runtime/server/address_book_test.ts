@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseServerId } from "../../../runtime/actor/server_id.ts";
+import { parseServerId } from "../../../runtime/actor/references.ts";
 import { ADDRESS_LIFETIME, AddressBook } from "../../../runtime/server/address_book.ts";
 import { type Address, localUnixAddress } from "../../../runtime/wire/address.ts";
 import { stopClock } from "../../fake_clock.ts";

@@ -8,7 +8,7 @@ import { elevate } from "../../../runtime/ensemble/elevation.ts";
 import { publicKeyFingerprint, shortFingerprint } from "../../../runtime/fingerprint.ts";
 import { controlClient } from "../../../runtime/ensemble/remote.ts";
 import type { ActorServer, ActorServerOptions } from "../../../runtime/server/actor_server.ts";
-import { type Elevation, elevationText } from "../../../runtime/server/elevation_text.ts";
+import { type Elevation, elevationText } from "../../../runtime/server/capabilities.ts";
 import { LocalEnsemble, refTo } from "./local_ensemble.ts";
 
 const administrator = await newAdministrator();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { on, onReply, onShutdown } from "../../../runtime/actor/cases.ts";
 import { authorized, Envelope } from "../../../runtime/actor/envelope.ts";
-import { parseServerId } from "../../../runtime/actor/server_id.ts";
+import { parseServerId } from "../../../runtime/actor/references.ts";
 import {
   controlClient,
   killActor,

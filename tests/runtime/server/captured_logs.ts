@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { configure, type LogLevel, resetSync } from "npm:@logtape/logtape@^2.4.2";
-import { formatAsText } from "../../../runtime/ensemble/log_format.ts";
+import { formatAsText } from "../../../runtime/home/log_format.ts";
 
 /** The log lines since it was made, without their times; until it is disposed of. */
 export class CapturedLogs implements Disposable {

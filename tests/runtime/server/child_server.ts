@@ -7,7 +7,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import { parseServerId, REGISTRY_ID } from "../../../runtime/actor/server_id.ts";
+import { parseServerId, REGISTRY_ID } from "../../../runtime/actor/references.ts";
 import { ActorServer } from "../../../runtime/server/actor_server.ts";
 import { localUnixAddress } from "../../../runtime/wire/address.ts";
 import type { LocalEnsemble } from "./local_ensemble.ts";

@@ -3,8 +3,7 @@ import v8 from "node:v8";
 import vm from "node:vm";
 import type { Actor } from "../../../runtime/actor/actor.ts";
 import type { Envelope } from "../../../runtime/actor/envelope.ts";
-import { ActorRef } from "../../../runtime/actor/ref.ts";
-import { parseServerId, type ServerId } from "../../../runtime/actor/server_id.ts";
+import { ActorRef, parseServerId, type ServerId } from "../../../runtime/actor/references.ts";
 import { ProtocolError, TimeoutError } from "../../../runtime/errors.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
 import { Connection, type ConnectionEvents } from "../../../runtime/server/connection.ts";
@@ -17,8 +16,7 @@ import {
   MAX_TURN,
   MAX_WRITE,
 } from "../../../runtime/wire/limits.ts";
-import { FrameReader } from "../../../runtime/wire/frame_reader.ts";
-import { Outbox } from "../../../runtime/wire/outbox.ts";
+import { FrameReader, Outbox } from "../../../runtime/wire/frames.ts";
 import type { ByteStream } from "../../../runtime/wire/stream.ts";
 import { Tag } from "../../../runtime/wire/value_format.ts";
 import { type FakeClock, moveClock, stopClock } from "../../fake_clock.ts";

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { on, onShutdown } from "../../../runtime/actor/cases.ts";
 import type { Down } from "../../../runtime/actor/monitors.ts";
-import type { ActorRef } from "../../../runtime/actor/ref.ts";
-import { parseServerId } from "../../../runtime/actor/server_id.ts";
+import { type ActorRef, parseServerId } from "../../../runtime/actor/references.ts";
 import {
   controlClient,
   killActor,

@@ -3,7 +3,7 @@ import { authorized, Envelope } from "../../../runtime/actor/envelope.ts";
 import { elevate } from "../../../runtime/ensemble/elevation.ts";
 import { controlClient, shutDownServer } from "../../../runtime/ensemble/remote.ts";
 import { fingerprint } from "../../../runtime/server/instance.ts";
-import type { Elevation } from "../../../runtime/server/elevation_text.ts";
+import type { Elevation } from "../../../runtime/server/capabilities.ts";
 import {
   AdministeredEnsemble,
   administratorFingerprint,

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { onShutdown, onUnexpected } from "../../../runtime/actor/cases.ts";
-import { parseServerId } from "../../../runtime/actor/server_id.ts";
-import { loaderHandlers } from "../../../runtime/code/loader.ts";
-import { loaderChecks } from "../../../runtime/code/loader_requests.ts";
+import { parseServerId } from "../../../runtime/actor/references.ts";
+import { loaderHandlers } from "../../../runtime/ensemble/loader.ts";
+import { loaderChecks } from "../../../runtime/ensemble/loader_protocol.ts";
 import { UnitStore } from "../../../runtime/code/unit_store.ts";
 import { loaderClient, ping, registryClient } from "../../../runtime/ensemble/remote.ts";
 import { Instance } from "../../../runtime/server/instance.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseServerId } from "../../../runtime/actor/server_id.ts";
+import { parseServerId } from "../../../runtime/actor/references.ts";
 import { ProtocolError } from "../../../runtime/errors.ts";
 import {
   type Bytes,

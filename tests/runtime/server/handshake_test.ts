@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseServerId, type ServerId } from "../../../runtime/actor/server_id.ts";
+import { parseServerId, type ServerId } from "../../../runtime/actor/references.ts";
 import {
   AuthenticationError,
   DisconnectedError,

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { MemoryStore } from "../../../registry/memory_store.ts";
 import { serveRegistry } from "../../../registry/registry_actor.ts";
-import { parseServerId, REGISTRY_ID, type ServerId } from "../../../runtime/actor/server_id.ts";
+import { parseServerId, REGISTRY_ID, type ServerId } from "../../../runtime/actor/references.ts";
 import { controlClient, ping, registryClient } from "../../../runtime/ensemble/remote.ts";
 import { fingerprint, Instance } from "../../../runtime/server/instance.ts";
-import type { RegistryEntry } from "../../../runtime/server/registry_entry.ts";
+import type { RegistryEntry } from "../../../runtime/server/registry_protocol.ts";
 import { HEARTBEAT_TIMEOUT } from "../../../runtime/wire/limits.ts";
 import { listenAt } from "../../../runtime/wire/transport.ts";
 import { moveClock } from "../../fake_clock.ts";

@@ -6,8 +6,12 @@
 import { serveRegistry } from "../../../registry/registry_actor.ts";
 import { MemoryStore } from "../../../registry/memory_store.ts";
 import type { RegistryStore } from "../../../registry/store.ts";
-import { ActorRef } from "../../../runtime/actor/ref.ts";
-import { parseServerId, REGISTRY_ID, type ServerId } from "../../../runtime/actor/server_id.ts";
+import {
+  ActorRef,
+  parseServerId,
+  REGISTRY_ID,
+  type ServerId,
+} from "../../../runtime/actor/references.ts";
 import { ActorServer, type ActorServerOptions } from "../../../runtime/server/actor_server.ts";
 import { type Address, localUnixAddress } from "../../../runtime/wire/address.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { FrameReader } from "../../../runtime/wire/frame_reader.ts";
+import { FrameReader } from "../../../runtime/wire/frames.ts";
 import { MAX_FRAME } from "../../../runtime/wire/limits.ts";
 import type { ByteStream } from "../../../runtime/wire/stream.ts";
 import type { Address } from "../../../runtime/wire/address.ts";

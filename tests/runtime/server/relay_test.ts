@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { parseServerId } from "../../../runtime/actor/server_id.ts";
+import { parseServerId } from "../../../runtime/actor/references.ts";
 import { DisconnectedError } from "../../../runtime/errors.ts";
 import { registryClient } from "../../../runtime/ensemble/remote.ts";
 import { localUnixAddress } from "../../../runtime/wire/address.ts";

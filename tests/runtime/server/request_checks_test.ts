@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import type { RequestChecks } from "../../../runtime/actor/service.ts";
-import { loaderHandlers } from "../../../runtime/code/loader.ts";
-import { loaderChecks } from "../../../runtime/code/loader_requests.ts";
-import { replChecks } from "../../../runtime/code/repl_requests.ts";
+import { loaderHandlers } from "../../../runtime/ensemble/loader.ts";
+import { loaderChecks } from "../../../runtime/ensemble/loader_protocol.ts";
+import { replChecks } from "../../../runtime/repl/repl_requests.ts";
 import { InvalidInputError } from "../../../runtime/errors.ts";
-import { controlHandlers } from "../../../runtime/server/control.ts";
-import { controlChecks } from "../../../runtime/server/control_requests.ts";
-import { registryChecks } from "../../../runtime/server/registry_requests.ts";
+import { controlChecks, controlHandlers } from "../../../runtime/server/control.ts";
+import { registryChecks } from "../../../runtime/server/registry_protocol.ts";
 import {
   bytes,
   listOf,
@@ -24,7 +23,7 @@ import {
   loaderClient,
   registryClient,
 } from "../../../runtime/ensemble/remote.ts";
-import { parseServerId } from "../../../runtime/actor/server_id.ts";
+import { parseServerId } from "../../../runtime/actor/references.ts";
 import { RoguePeer } from "../../rogue_peer.ts";
 import { eventually } from "./captured_logs.ts";
 import { LocalEnsemble, refTo } from "./local_ensemble.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { authorized, type Envelope } from "../../../runtime/actor/envelope.ts";
-import { REGISTRY_ID } from "../../../runtime/actor/server_id.ts";
+import { REGISTRY_ID } from "../../../runtime/actor/references.ts";
 import {
   controlClient,
   ping,

@@ -3,8 +3,7 @@ import { Buffer } from "node:buffer";
 import fc from "npm:fast-check@^4.10.2";
 import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { Envelope } from "../../../runtime/actor/envelope.ts";
-import { ActorRef } from "../../../runtime/actor/ref.ts";
-import { parseServerId } from "../../../runtime/actor/server_id.ts";
+import { ActorRef, parseServerId } from "../../../runtime/actor/references.ts";
 import { ProtocolError } from "../../../runtime/errors.ts";
 import { UnsendableError } from "../../../runtime/wire/encoder.ts";
 import {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseServerId } from "../../../runtime/actor/server_id.ts";
+import { parseServerId } from "../../../runtime/actor/references.ts";
 import { ProtocolError } from "../../../runtime/errors.ts";
 import { COSTLY_VALUES, MAX_PARTS, MAX_PATTERN } from "../../../runtime/wire/limits.ts";
 import { OBJECT_WEIGHT, Tag } from "../../../runtime/wire/value_format.ts";

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@^4.10.2";
 import { Envelope } from "../../../runtime/actor/envelope.ts";
-import { type ActorId, ActorRef } from "../../../runtime/actor/ref.ts";
-import { parseServerId, type ServerId } from "../../../runtime/actor/server_id.ts";
+import {
+  type ActorId,
+  ActorRef,
+  parseServerId,
+  type ServerId,
+} from "../../../runtime/actor/references.ts";
 import { ProtocolError } from "../../../runtime/errors.ts";
 import { writeEnvelope } from "../../../runtime/wire/codec.ts";
 import { UnsendableError } from "../../../runtime/wire/encoder.ts";
@@ -16,7 +20,7 @@ import {
   MAX_PARTS,
   MAX_PATTERN,
 } from "../../../runtime/wire/limits.ts";
-import { Outbox } from "../../../runtime/wire/outbox.ts";
+import { Outbox } from "../../../runtime/wire/frames.ts";
 import { PROPERTY_ESCAPE_COST } from "../../../runtime/wire/value_format.ts";
 import { decodeEnvelope, encodeEnvelope } from "./frames.ts";
 

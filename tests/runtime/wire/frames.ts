@@ -4,11 +4,10 @@
  * @module
  */
 import type { Envelope } from "../../../runtime/actor/envelope.ts";
-import type { ServerId } from "../../../runtime/actor/server_id.ts";
+import type { ServerId } from "../../../runtime/actor/references.ts";
 import { IncomingFrame, writeEnvelope } from "../../../runtime/wire/codec.ts";
-import { HEADER_LENGTH } from "../../../runtime/wire/frame_reader.ts";
+import { HEADER_LENGTH, Outbox } from "../../../runtime/wire/frames.ts";
 import { MAX_FRAME } from "../../../runtime/wire/limits.ts";
-import { Outbox } from "../../../runtime/wire/outbox.ts";
 
 const outbox = new Outbox();
 

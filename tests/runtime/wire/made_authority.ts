@@ -7,9 +7,9 @@ import {
   type CertifiedKey,
   createIssuing,
   createRoot,
-} from "../../../runtime/ensemble/certificate_profile.ts";
-import { encodePem } from "../../../runtime/ensemble/pem.ts";
-import { certifiedBy } from "../../../runtime/ensemble/tls_credentials.ts";
+} from "../../../runtime/pki/certificate_profile.ts";
+import { encodePem } from "../../../runtime/pki/pem.ts";
+import { certifiedBy } from "../../../runtime/pki/tls_files.ts";
 import {
   BasicConstraintsExtension,
   ExtendedKeyUsage,
@@ -17,7 +17,7 @@ import {
   type JsonGeneralNames,
   SubjectAlternativeNameExtension,
   X509CertificateGenerator,
-} from "../../../runtime/ensemble/x509.ts";
+} from "../../../runtime/pki/x509.ts";
 import type { Certified, TlsCredentials } from "../../../runtime/server/certified.ts";
 import type { TlsMaterial } from "../../../runtime/wire/tls_transport.ts";
 

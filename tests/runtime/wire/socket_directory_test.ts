@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { EnsembleError } from "../../../runtime/errors.ts";
 import { localUnixAddress } from "../../../runtime/wire/address.ts";
-import { lockDirectory, requirePrivateDirectory } from "../../../runtime/wire/socket_directory.ts";
+import { lockDirectory, requirePrivateDirectory } from "../../../runtime/wire/unix_transport.ts";
 import { connectTo, listenAt } from "../../../runtime/wire/transport.ts";
 
 /** Directories of one test. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createConnection, type Socket } from "node:net";
 import { testWith } from "../../requirements.ts";
-import { ExtendedKeyUsage } from "../../../runtime/ensemble/x509.ts";
+import { ExtendedKeyUsage } from "../../../runtime/pki/x509.ts";
 import { AuthenticationError, InvalidInputError } from "../../../runtime/errors.ts";
 import { type Address, formatAddressUrl } from "../../../runtime/wire/address.ts";
 import {

@@ -6,10 +6,10 @@ import { EnsembleError } from "../../../runtime/errors.ts";
 import { localUnixAddress } from "../../../runtime/wire/address.ts";
 import { SOCKET_CHECK_INTERVAL } from "../../../runtime/wire/limits.ts";
 import { type Listener, nextStream } from "../../../runtime/wire/stream.ts";
-import { listenUnix } from "../../../runtime/wire/unix_listener.ts";
+import { listenUnix } from "../../../runtime/wire/unix_transport.ts";
 
 const CONFIGURATION = fileURLToPath(new URL("../../../deno.json", import.meta.url));
-const LISTENER = new URL("../../../runtime/wire/unix_listener.ts", import.meta.url).href;
+const LISTENER = new URL("../../../runtime/wire/unix_transport.ts", import.meta.url).href;
 const ADDRESS = new URL("../../../runtime/wire/address.ts", import.meta.url).href;
 
 /** A directory for one test's sockets, which others may not enter. */

@@ -1,0 +1,225 @@
+/**
+ * The files of an executable, and the directory where it is made.
+ *
+ * @module
+ */
+import { basename, dirname, join, relative } from "node:path";
+import { EnsembleError } from "../../runtime/errors.ts";
+import { isIgnored } from "../../runtime/home/hangup.ts";
+
+/** From where to where files are included. */
+export interface Inclusion {
+  /** The directory that they are below. */
+  readonly from: string;
+  /** The directory that they get the same places below, where the program's own files are. */
+  readonly to: string;
+  /** The real paths of what is left out when directories are included. */
+  readonly except: readonly string[];
+}
+
+/**
+ * Copies files, and all files of directories, to the places that they have below another directory. Links
+ * are followed.
+ *
+ * @throws {EnsembleError} when one is not below the directory, cannot be read, is no file, or has the name of
+ * one of the program's own.
+ */
+export async function includeFiles(paths: readonly string[], inclusion: Inclusion): Promise<void> {
+  const { from, to, except } = inclusion;
+  const taken = new Set(await filesBelow(to));
+  for (const path of paths) {
+    const name = relative(from, path);
+    if (/^\.\.(?:$|[/\\])/.test(name)) {
+      throw cannotInclude(
+        path,
+        `what is included is below the directory of the program's module, ${from}`,
+      );
+    }
+    await include(path, join(to, name), { taken, except, within: [] });
+  }
+}
+
+async function include(
+  path: string,
+  target: string,
+  { taken, except, within }: {
+    /** The program's own files. */
+    taken: ReadonlySet<string>;
+    except: readonly string[];
+    /** The real paths of the directories that are being included. */
+    within: readonly string[];
+  },
+): Promise<void> {
+  try {
+    const real = await Deno.realPath(path);
+    if (except.includes(real)) return;
+    const info = await Deno.stat(real);
+    if (info.isDirectory) {
+      if (within.includes(real)) throw cannotInclude(path, "it leads back to where it is");
+      await Deno.mkdir(target, { recursive: true });
+      for await (const { name } of Deno.readDir(real)) {
+        const places = { taken, except, within: [...within, real] };
+        await include(join(path, name), join(target, name), places);
+      }
+      return;
+    }
+    if (!info.isFile) throw cannotInclude(path, "it is neither a file nor a directory");
+    if (taken.has(target)) {
+      throw cannotInclude(path, "a part of the program itself has its name; rename it");
+    }
+    await Deno.mkdir(dirname(target), { recursive: true });
+    await Deno.copyFile(real, target);
+  } catch (error) {
+    if (error instanceof EnsembleError) throw error;
+    const reason = error instanceof Deno.errors.NotFound
+      ? "it is not there"
+      : (error as Error).message;
+    throw cannotInclude(path, reason, error);
+  }
+}
+
+function cannotInclude(path: string, reason: string, cause?: unknown): EnsembleError {
+  return new EnsembleError(`cannot include ${path}: ${reason}`, { cause });
+}
+
+/** The paths of all files below a directory, sorted. */
+export async function filesBelow(directory: string): Promise<string[]> {
+  const files: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(directory)) {
+    const path = join(directory, name);
+    if (isDirectory) files.push(...await filesBelow(path));
+    else files.push(path);
+  }
+  return files.sort();
+}
+
+/** Signals that end a command, and the exit codes that shells give for them. */
+const SIGNALS: [Deno.Signal, number][] = [["SIGHUP", 129], ["SIGINT", 130], ["SIGTERM", 143]];
+
+/**
+ * A directory that goes when it is disposed of, and when the process is told to end before.
+ *
+ * Its name is always the same, for the paths of what is bundled get into the bundle: whoever makes the same
+ * file at the same time waits. What a process that was killed has left in it is removed.
+ */
+export class WorkDirectory implements Disposable {
+  /** Its absolute path. */
+  readonly path: string;
+  #lock: Deno.FsFile | undefined;
+  readonly #controller = new AbortController();
+  readonly #listeners = SIGNALS.map(([signal, code]) => ({
+    signal,
+    end: isIgnored(signal) ? () => {} : () => this.#end(code),
+  }));
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  /**
+   * Makes one beside a file, so that what was made in it can be renamed to that.
+   *
+   * @throws {EnsembleError} when nothing can be written there.
+   */
+  static async beside(file: string): Promise<WorkDirectory> {
+    const work = new WorkDirectory(join(dirname(file), `.compiling-${basename(file)}`));
+    for (const { signal, end } of work.#listeners) Deno.addSignalListener(signal, end);
+    try {
+      await work.#open();
+      return work;
+    } catch (error) {
+      work.#close();
+      if (error instanceof EnsembleError) throw error;
+      const reason = error instanceof Deno.errors.NotFound
+        ? "there is no such directory"
+        : (error as Error).message.replace(/: \w+ '.*$/, "");
+      throw new EnsembleError(`cannot write to ${dirname(file)}: ${reason}`, { cause: error });
+    }
+  }
+
+  /** Aborts when the process is told to end: for programs that write into the directory. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  [Symbol.dispose](): void {
+    this.#remove();
+    this.#close();
+  }
+
+  async #open(): Promise<void> {
+    const path = join(this.path, "lock");
+    while (!this.#lock) {
+      const lock = openOwn(this.path, "lock");
+      if (!lock) continue;
+      // At once, where it is free: a signal would find the directory made and not yet ours to remove.
+      if (!lock.tryLockSync(true)) await lock.lock(true);
+      // Who had it before has removed the directory.
+      if (isAt(lock, path)) this.#lock = lock;
+      else lock.close();
+    }
+    this.#empty();
+  }
+
+  #empty(): void {
+    for (const { name } of Deno.readDirSync(this.path)) {
+      if (name !== "lock") Deno.removeSync(join(this.path, name), { recursive: true });
+    }
+  }
+
+  #remove(): void {
+    if (!this.#lock) return;
+    // Under another name: somebody who waits for this one may make it anew at any time.
+    const removed = `${this.path}~${crypto.randomUUID().slice(0, 8)}`;
+    try {
+      Deno.renameSync(this.path, removed);
+      Deno.removeSync(removed, { recursive: true });
+    } catch (error) {
+      // What cannot be renamed stays, empty.
+      if (!(error instanceof Deno.errors.NotFound)) this.#empty();
+    }
+  }
+
+  #close(): void {
+    for (const { signal, end } of this.#listeners) Deno.removeSignalListener(signal, end);
+    this.#lock?.close();
+    this.#lock = undefined;
+  }
+
+  #end(code: number): never {
+    this.#controller.abort();
+    this.#remove();
+    Deno.exit(code);
+  }
+}
+
+/**
+ * Makes a directory that only this user may write to, or finds it so, and opens a file in it; undefined
+ * when somebody removes it meanwhile.
+ */
+function openOwn(path: string, name: string): Deno.FsFile | undefined {
+  try {
+    Deno.mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  }
+  try {
+    const { isDirectory, mode, uid } = Deno.lstatSync(path);
+    const isOurs = mode === null || ((mode & 0o022) === 0 && uid === Deno.uid());
+    if (!isDirectory || !isOurs) throw new EnsembleError(`${path} is in the way: remove it`);
+    return Deno.openSync(join(path, name), { create: true, write: true });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** Whether an open file is the one at a path. */
+function isAt(file: Deno.FsFile, path: string): boolean {
+  try {
+    return Deno.lstatSync(path).ino === file.statSync().ino;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * The administrator at the terminal: elevates a command in the servers that want it.
+ *
+ * @module
+ */
+import { userInfo } from "node:os";
+import type { ServerId } from "../../runtime/actor/references.ts";
+import { ActorError, EnsembleError } from "../../runtime/errors.ts";
+import type { ActorServer } from "../../runtime/server/actor_server.ts";
+import { askPassphrase, type PassphraseOptions } from "./prompts.ts";
+
+/** Does what may take a capability, and asks for the passphrase only where one is wanted, and once. */
+export class Administrator {
+  readonly #console: ActorServer;
+  readonly #options: PassphraseOptions;
+  #key: Promise<CryptoKey> | undefined;
+  readonly #elevations = new Map<ServerId, Promise<void>>();
+
+  /** Runs the prompt for the passphrase. A program that reads the terminal itself stops reading meanwhile. */
+  runPrompt: <Answer>(prompt: () => Promise<Answer>) => Promise<Answer> = (prompt) => prompt();
+
+  /**
+   * Whether the next piece of work asks again after a passphrase was wrong, as in a REPL. A command asks once for
+   * all its servers.
+   */
+  asksAgain = false;
+
+  /** An administrator who works through a console. */
+  constructor(console: ActorServer, options: PassphraseOptions) {
+    this.#console = console;
+    this.#options = options;
+  }
+
+  /**
+   * Does a piece of work in a server. Where the console lacks the capability, elevates it there first: a refusal
+   * would be in the server's audit log.
+   *
+   * @throws {EnsembleError} when the server refuses, or the passphrase of the private key is wrong.
+   */
+  async elevating<Result>(
+    server: ServerId,
+    capability: string,
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    let hasKey = true;
+    const unlock = async () => {
+      hasKey = await hasPrivateKey();
+      return hasKey ? await this.#unlock() : undefined;
+    };
+    // One after the other in each server, where a challenge takes the place of the one before.
+    const earlier = this.#elevations.get(server) ?? Promise.resolve();
+    const elevation = earlier.catch(() => {}).then(() => this.#elevate(server, capability, unlock));
+    this.#elevations.set(server, elevation);
+    await elevation;
+    try {
+      return await work();
+    } catch (error) {
+      const isRefusal = error instanceof ActorError && error.reason === "AuthorizationError";
+      if (hasKey || !isRefusal) throw error;
+      throw new EnsembleError(
+        `${error.message}, and the administrators' private key is not on this host`,
+      );
+    }
+  }
+
+  async #elevate(
+    server: ServerId,
+    capability: string,
+    unlock: () => Promise<CryptoKey | undefined>,
+  ): Promise<void> {
+    const { elevate } = await import("../../runtime/ensemble/elevation.ts");
+    const claimed = operatorName();
+    await elevate(this.#console, server, { capabilities: [capability], unlock, claimed });
+  }
+
+  #unlock(): Promise<CryptoKey> {
+    if (this.#key) return this.#key;
+    const key = this.#key = this.#openKey();
+    key.catch(() => {
+      if (this.asksAgain) this.#key = undefined;
+    });
+    return key;
+  }
+
+  async #openKey(): Promise<CryptoKey> {
+    const { openAdminPrivateKey } = await import("../../runtime/pki/admin_key.ts");
+    const message = "passphrase of the administrator key:";
+    return await openAdminPrivateKey(() =>
+      this.runPrompt(() => askPassphrase(message, this.#options))
+    );
+  }
+}
+
+async function hasPrivateKey(): Promise<boolean> {
+  const { hasAdminPrivateKey } = await import("../../runtime/pki/admin_key.ts");
+  return await hasAdminPrivateKey();
+}
+
+/** Who runs this process and where, as servers note it: `user@host`. */
+export function operatorName(): string {
+  return `${userName()}@${Deno.hostname()}`;
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // A user id without an entry in the user database, as containers have them.
+    return String(Deno.uid() ?? "unknown");
+  }
+}

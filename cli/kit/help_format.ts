@@ -1,0 +1,198 @@
+/**
+ * The form of the help texts, which is the one of the tutorial: of `gxensemble`, its commands, and
+ * `ensemble-registry`.
+ *
+ * @module
+ */
+import type {
+  Argument,
+  CommandUnknownOpts,
+  Help,
+  HelpConfiguration,
+  Option,
+} from "npm:@commander-js/extra-typings@^15.1.0";
+import { GlobalOption } from "./options.ts";
+
+/** What is done, and the command lines that do it. */
+export type Example = readonly [purpose: string, ...lines: string[]];
+
+/** Examples by what is typed for a command: `gxensemble ping`. */
+export type Examples = Readonly<Record<string, readonly Example[]>>;
+
+/** The width of the help where it is not printed on a terminal, or on one that does not say. */
+const DEFAULT_WIDTH = 80;
+
+/** Descriptions stand beside what they describe only where they get this much room. */
+const NARROWEST_COLUMN = 30;
+
+/** Where the sockets of a host are. */
+const SOCKET_DIRECTORY = [
+  "ENSEMBLE_SOCKET_DIR",
+  "the directory of the unix sockets: a server listens at $ENSEMBLE_SOCKET_DIR/<server-id>",
+  "/tmp/ensemble",
+] as const;
+
+/** Stands for a space at which no line is broken, until the lines are made. */
+const UNBROKEN_SPACE = "\0";
+
+/** What commander is configured with to write the help in this form, each with its examples at the end. */
+export function helpFormat(examples: Examples): HelpConfiguration {
+  return {
+    minWidthToWrap: 0,
+    formatHelp(command, helper) {
+      helper.helpWidth ||= DEFAULT_WIDTH;
+      const isProgram = command.parent === null && command.commands.length > 0;
+      return joinSections([
+        ...(isProgram ? formatProgram(command, helper) : formatCommand(command, helper)),
+        formatEnvironment(command, helper),
+        formatExamples(examples[fullName(command)] ?? [], helper),
+      ]).replaceAll(UNBROKEN_SPACE, " ");
+    },
+  };
+}
+
+function formatProgram(program: CommandUnknownOpts, helper: Help): string[][] {
+  return [
+    [`${program.name()}: ${program.description()}`],
+    [`Usage: ${program.name()} <command> command-arg ...`],
+    formatCommands(program, helper),
+    formatItems("Options:", helper.visibleOptions(program).map(describeOption), helper),
+  ];
+}
+
+function formatCommand(command: CommandUnknownOpts, helper: Help): string[][] {
+  // A command that is a program by itself has options that the others leave to the program.
+  const options = command.parent === null ? helper.visibleOptions(command) : command.options;
+  const own = options.filter((option) => !isGlobal(option));
+  return [
+    [formatUsage(command, helper), indent(7, command.description(), helper)],
+    formatCommands(command, helper),
+    formatItems("Command Options:", own.map(describeOption), helper),
+    formatItems("Arguments:", command.registeredArguments.map(describeArgument), helper),
+    formatItems("Global Options:", options.filter(isGlobal).map(describeOption), helper),
+  ];
+}
+
+function isGlobal(option: Option): boolean {
+  return option instanceof GlobalOption;
+}
+
+/** An environment variable, what it says, and what holds without it. */
+type Variable = readonly [name: string, meaning: string, fallback: string];
+
+/** The environment variables that a command reads, by the option that tells that it does. */
+const VARIABLES: Readonly<Record<string, readonly Variable[]>> = {
+  "--registry": [
+    [
+      "ENSEMBLE_REGISTRY",
+      "where the registry is when --registry is not given",
+      "what the file known-servers says, else $ENSEMBLE_SOCKET_DIR/registry",
+    ],
+    SOCKET_DIRECTORY,
+  ],
+  "--listen": [SOCKET_DIRECTORY],
+  "--gerbil-path": [
+    ["GERBIL_PATH", "the state of the ensemble is in $GERBIL_PATH/ensemble", "~/.gerbil"],
+  ],
+};
+
+/** The variables that make the defaults of a command's options what they are. */
+function formatEnvironment(command: CommandUnknownOpts, helper: Help): string[] {
+  const variables = Object.entries(VARIABLES).filter(([long]) =>
+    command.options.some((option) => option.long === long)
+  ).flatMap(([, variables]) => variables);
+  const items = [...new Set(variables)].map(([name, meaning, fallback]) => [
+    name,
+    withDefault(meaning, fallback),
+  ]);
+  return formatItems("Environment:", items, helper);
+}
+
+/** What is typed for a command, from the name of the program on. */
+function fullName(command: CommandUnknownOpts): string {
+  return command.parent ? `${fullName(command.parent)} ${command.name()}` : command.name();
+}
+
+/** The usage; what does not fit on its line goes on further in than the description below. */
+function formatUsage(command: CommandUnknownOpts, helper: Help): string {
+  const parts = [
+    ...(command.commands.length > 0 ? ["<command>", "command-arg ..."] : []),
+    ...(command.options.some((option) => !isGlobal(option)) ? ["[command-option ...]"] : []),
+    ...command.registeredArguments.map(formatArgumentUsage),
+  ];
+  let text = "";
+  let line = `Usage: ${fullName(command)}`;
+  for (const part of parts) {
+    if (line.length + 1 + part.length > helper.helpWidth!) {
+      text += `${line}\n`;
+      line = `${" ".repeat(10)} ${part}`;
+    } else line += ` ${part}`;
+  }
+  return text + line;
+}
+
+function formatCommands(parent: CommandUnknownOpts, helper: Help): string[] {
+  // Without the command help that commander adds to those that have commands.
+  const commands = helper.visibleCommands(parent).filter((each) => parent.commands.includes(each));
+  const items = commands.map((command) => [command.name(), command.description()]);
+  return formatItems("Commands:", items, helper);
+}
+
+/** `<server-id>`, `[<actor-id>]` when it may be left out, `<main-args> ...` when it repeats. */
+function formatArgumentUsage(argument: Argument): string {
+  const name = `<${argument.name()}>`;
+  if (argument.variadic) return `${name} ...`;
+  return argument.required || "shownAsRequired" in argument ? name : `[${name}]`;
+}
+
+function describeArgument(argument: Argument): string[] {
+  const fallback = argument.defaultValueDescription;
+  return [argument.name(), withDefault(argument.description, fallback)];
+}
+
+function describeOption(option: Option): string[] {
+  return [
+    option.flags.replace(", ", " "),
+    withDefault(option.description, option.defaultValueDescription),
+  ];
+}
+
+function withDefault(description: string, fallback: string | undefined): string {
+  const text = fallback === undefined ? description : `${description} [default: ${fallback}]`;
+  return text.replace(/\[default: (?=\S+\])/, `[default:${UNBROKEN_SPACE}`);
+}
+
+function formatItems(heading: string, items: string[][], helper: Help): string[] {
+  if (items.length === 0) return [];
+  const width = Math.max(...items.map(([term]) => term!.length));
+  const fits = helper.helpWidth! - width - 4 >= NARROWEST_COLUMN;
+  return [
+    heading,
+    ...items.map(([term, description]) =>
+      fits
+        ? helper.formatItem(term!, width, description!, helper)
+        : `  ${term}\n${indent(6, description!, helper)}`
+    ),
+  ];
+}
+
+/** Command lines stay whole, to be copied; above them stands what they do, as a shell's comment. */
+function formatExamples(examples: readonly Example[], helper: Help): string[] {
+  if (examples.length === 0) return [];
+  return [
+    "Examples:",
+    ...examples.flatMap(([purpose, ...lines]) => [
+      helper.boxWrap(purpose, helper.helpWidth! - 4).replace(/^/gm, "  # "),
+      ...lines.map((line) => `  ${line}`),
+    ]),
+  ];
+}
+
+function indent(columns: number, text: string, helper: Help): string {
+  return helper.boxWrap(text, helper.helpWidth! - columns).replace(/^/gm, " ".repeat(columns));
+}
+
+function joinSections(sections: string[][]): string {
+  return sections.filter((section) => section.length > 0)
+    .map((section) => `${section.join("\n")}\n`).join("\n");
+}

@@ -1,0 +1,116 @@
+/**
+ * Questions to the person at the terminal: passphrases, and yes or no.
+ *
+ * @module
+ */
+import { EnsembleError } from "../../runtime/errors.ts";
+import { readSecretFile, readWhole } from "../../runtime/home/files.ts";
+import { printNotice, printPrompt } from "./output.ts";
+import { TerminalState } from "./terminal_state.ts";
+
+/** The option of the commands that may need a passphrase. */
+export interface PassphraseOptions {
+  /** The file whose first line is the passphrase; when absent the person is asked. */
+  passphraseFile?: string;
+}
+
+/**
+ * Asks for a passphrase.
+ *
+ * @throws {EnsembleError} when nobody can be asked, or the person breaks off.
+ */
+export async function askPassphrase(
+  message: string,
+  { passphraseFile }: PassphraseOptions,
+): Promise<string> {
+  if (passphraseFile !== undefined) return await readPassphrase(passphraseFile);
+  return await prompt(message);
+}
+
+/**
+ * Asks for a new passphrase, twice, until the answers agree.
+ *
+ * @throws {EnsembleError} as {@linkcode askPassphrase} does, and for an empty one.
+ */
+export async function askNewPassphrase(
+  message: string,
+  options: PassphraseOptions,
+): Promise<string> {
+  while (true) {
+    const passphrase = await askPassphrase(message, options);
+    if (passphrase === "") throw new EnsembleError("an empty passphrase protects nothing");
+    if (options.passphraseFile !== undefined) return passphrase;
+    if (await prompt("the same again:") === passphrase) return passphrase;
+    printNotice("the two differ; once more");
+  }
+}
+
+async function readPassphrase(path: string): Promise<string> {
+  try {
+    // An open descriptor of this process, such as a shell's <(pass show key), was given to it and to no other.
+    const bytes = /^\/dev\/(?:stdin|fd\/\d+)$/.test(path)
+      ? await readWhole(await Deno.open(path))
+      : await readSecretFile(path, "passphrase file");
+    return new TextDecoder().decode(bytes).split(/\r?\n/)[0]!;
+  } catch (error) {
+    if (error instanceof EnsembleError) throw error;
+    const reason = (error as Error).message.replace(/ \(os error \d+\).*$/, "");
+    throw new EnsembleError(`cannot read the passphrase file ${path}: ${reason}`);
+  }
+}
+
+async function prompt(message: string): Promise<string> {
+  if (!Deno.stdin.isTerminal()) {
+    throw new EnsembleError(
+      `nobody is there to be asked for the passphrase: give it with --passphrase-file`,
+    );
+  }
+  for (;;) {
+    const answer = await promptOnce(message);
+    if (answer !== undefined) return answer;
+  }
+}
+
+/**
+ * Gives undefined when the process was stopped and goes on: the shell has let the terminal show what is typed, and a new
+ * prompt does not.
+ */
+async function promptOnce(message: string): Promise<string | undefined> {
+  const { default: password } = await import("npm:@inquirer/password@^5.3.0");
+  const { stderr, stdin } = await import("node:process");
+  const controller = new AbortController();
+  let isContinued = false;
+  using _state = new TerminalState({
+    onContinue() {
+      isContinued = true;
+      controller.abort();
+    },
+  });
+  const onKey = (_: string, key: { ctrl?: boolean; name?: string }) => {
+    // The prompt does not notice that its input has come to an end.
+    if (key.ctrl && key.name === "d") controller.abort();
+    // Node would let the terminal show what is typed, also where no shell stops the process. This key does nothing.
+    if (key.ctrl && key.name === "z") Object.assign(key, { ctrl: false, name: "up" });
+  };
+  stdin.on("keypress", onKey);
+  try {
+    // On standard error: standard output is for results.
+    const context = { output: stderr, signal: controller.signal };
+    return await password({ message, mask: false, toggleMask: false }, context);
+  } catch (error) {
+    if (!["ExitPromptError", "AbortPromptError"].includes((error as Error).name)) throw error;
+    if (isContinued) return undefined;
+    throw new EnsembleError("broken off at the passphrase");
+  } finally {
+    stdin.off("keypress", onKey);
+  }
+}
+
+/** Asks on standard error, for standard output is for results; no answer is a no. */
+export async function askYesOrNo(question: string): Promise<boolean> {
+  printPrompt(`${question} [y/N] `);
+  const buffer = new Uint8Array(256);
+  const count = await Deno.stdin.read(buffer) ?? 0;
+  const answer = new TextDecoder().decode(buffer.subarray(0, count)).trim();
+  return /^y(es)?$/i.test(answer);
+}

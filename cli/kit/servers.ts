@@ -1,0 +1,210 @@
+/**
+ * The servers that a command names: found by id or role, suggested where there are none, and each worked with.
+ *
+ * @module
+ */
+import { distance } from "npm:fastest-levenshtein@^1.0.16";
+import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
+import { REGISTRY_ID, type ServerId } from "../../runtime/actor/references.ts";
+import { listServers, registryClient, shutDownServer } from "../../runtime/ensemble/remote.ts";
+import { EnsembleError } from "../../runtime/errors.ts";
+import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";
+import { explainFailure } from "./console.ts";
+import { printError, printJson } from "./output.ts";
+
+/** The servers of a command. */
+export type NamedServers =
+  | { readonly ids: readonly ServerId[] }
+  /** All that have one of these. */
+  | { readonly roles: readonly string[] };
+
+/** How many servers a command works in at the same time: each takes a connection. */
+export const AT_ONCE: number = 64;
+
+/** What a command does in each of its servers. */
+export interface ServerWork<Result> {
+  /** Whether the results are printed as JSON. */
+  readonly json: boolean;
+  /** Whether that JSON is on one line. */
+  readonly oneLine?: boolean;
+  /** In how many servers at the same time; when absent in many. */
+  readonly atOnce?: number;
+  /** The server whose turn is after all others. */
+  readonly last?: ServerId;
+  /** Does it in one server. */
+  work(server: ServerId): Promise<Result>;
+  /** Prints a result; where there are several servers, its lines begin with the label. */
+  print(result: Result, label: string): void;
+  /** A result as JSON has it. */
+  toJson(result: Result): unknown;
+}
+
+/**
+ * Does the same in servers, and prints what comes of it. What fails in one does not keep the others from it.
+ *
+ * Of a server that is named alone the result is printed as it is. Of several, and of those that have a role, each line
+ * begins with the server's id; as JSON they are a list of `{ server, result }` and `{ server, error }`, in the order of
+ * the ids.
+ *
+ * @throws {EnsembleError} the error of one server alone; of several, when all are done, how many failed.
+ */
+export async function inEachServer<Result>(
+  named: NamedServers,
+  { actors, json, oneLine = false, atOnce = AT_ONCE, last, work, print, toJson }:
+    & ServerWork<Result>
+    & {
+      readonly actors: ActorSystem;
+    },
+): Promise<void> {
+  const servers = await findAll(actors, named);
+  const [only] = servers;
+  if ("ids" in named && servers.length === 1 && only !== undefined) {
+    const result = await work(only);
+    return json ? printJson(toJson(result), { oneLine }) : print(result, "");
+  }
+  const outcomes = new Map<ServerId, { result: unknown } | { error: string }>();
+  const workIn = async (server: ServerId) => {
+    let result: Result;
+    try {
+      result = await work(server);
+    } catch (error) {
+      if (!(error instanceof EnsembleError)) throw error; // A fault of the command itself.
+      const { message } = await explainFailure(error, actors) as Error;
+      outcomes.set(server, { error: message });
+      return printError(`${server}: ${message}`);
+    }
+    outcomes.set(server, { result: toJson(result) });
+    if (!json) print(result, `${server}: `);
+  };
+  const queue = servers.filter((server) => server !== last).values();
+  const workThrough = async () => {
+    for (const server of queue) await workIn(server);
+  };
+  await Promise.all(Array.from({ length: atOnce }, workThrough));
+  if (last !== undefined && servers.includes(last)) await workIn(last);
+  const ordered = servers.map((server) => ({ server, ...outcomes.get(server)! }));
+  if (json) printJson(ordered, { oneLine });
+  const failed = ordered.filter((outcome) => "error" in outcome);
+  if (failed.length === 0) return;
+  const names = failed.map(({ server }) => server).join(", ");
+  throw new EnsembleError(`failed in ${failed.length} of ${servers.length} servers: ${names}`);
+}
+
+async function findAll(actors: ActorSystem, named: NamedServers): Promise<readonly ServerId[]> {
+  if ("ids" in named) return named.ids;
+  const ids = new Set<ServerId>();
+  for (const role of named.roles) {
+    for (const { id } of await findServers(actors, { role })) ids.add(id);
+  }
+  return [...ids];
+}
+
+/** What to look up: one server, or those that have a role. */
+export type LookupQuery = { readonly server: ServerId } | { readonly role: string };
+
+/**
+ * Asks the registry for the entries of servers.
+ *
+ * @throws {EnsembleError} when there is no such server, or none has the role; it says what may have been meant.
+ */
+export async function findServers(
+  actors: ActorSystem,
+  query: LookupQuery,
+): Promise<RegistryEntry[]> {
+  const entries = "role" in query
+    ? await listServers(actors, query)
+    : [await registryClient(actors).lookup({ id: query.server }) ?? []].flat();
+  if (entries.length > 0) return entries;
+  const what = "role" in query ? `server with the role ${query.role}` : `server ${query.server}`;
+  throw new EnsembleError(`the registry knows no ${what}${await suggestLookups(actors, query)}`);
+}
+
+/** The most names that are suggested. */
+const MOST_SUGGESTED = 3;
+
+/** Ends an error about a server that is not there: `; did you mean httpd1?`, or with nothing where no id comes near. */
+export async function suggestServers(actors: ActorSystem, id: string): Promise<string> {
+  return didYouMean(nearestServers(await registered(actors), id));
+}
+
+/** Ends an error about a server, or a role, that was looked up and is not there. */
+export async function suggestLookups(
+  actors: ActorSystem,
+  query: { readonly server: string } | { readonly role: string },
+): Promise<string> {
+  const entries = await registered(actors);
+  const roles = [...new Set(entries.flatMap(({ roles }) => roles))];
+  if ("role" in query) {
+    const ids = entries.filter(({ id }) => id === query.role).map(({ id }) =>
+      `${id} without --role`
+    );
+    return didYouMean([...ids, ...nearest(query.role, roles).map(asRoleOption)]);
+  }
+  const near = nearestServers(entries, query.server);
+  const isRole = roles.includes(query.server);
+  // A role in the place of an id is more likely than one that is also misspelt.
+  const asRoles = isRole || near.length > 0
+    ? roles.filter((role) => role === query.server)
+    : nearest(query.server, roles);
+  return didYouMean([...asRoles.map(asRoleOption), ...near]);
+}
+
+/**
+ * The names that come near to one that was typed, the nearest first: those that are a few letters away, whatever their
+ * case, and those of which it is the beginning.
+ */
+export function nearest(typed: string, names: readonly string[]): string[] {
+  const wanted = typed.toLowerCase();
+  const tolerated = Math.max(1, Math.floor(typed.length / 3));
+  return names.map((name) => {
+    const letters = name.toLowerCase();
+    const away = isSwapped(wanted, letters) ? 1 : distance(wanted, letters);
+    const isNear = away <= tolerated || (wanted.length > 1 && letters.startsWith(wanted));
+    return { name, away, isNear };
+  }).filter(({ isNear }) => isNear)
+    .sort((a, b) => a.away - b.away || (a.name < b.name ? -1 : 1))
+    .slice(0, MOST_SUGGESTED).map(({ name }) => name);
+}
+
+/** Whether a word is another with two letters that stand side by side the other way round. */
+function isSwapped(typed: string, word: string): boolean {
+  const at = Array.from(word).findIndex((letter, index) => letter !== typed[index]);
+  return at >= 0 && word === typed.slice(0, at) + typed[at + 1] + typed[at] + typed.slice(at + 2);
+}
+
+function nearestServers(entries: readonly RegistryEntry[], id: string): string[] {
+  return nearest(id, [...entries.map(({ id }) => id), REGISTRY_ID]);
+}
+
+/** The servers that there are; none where the registry does not say, for then there is another error to report. */
+async function registered(actors: ActorSystem): Promise<RegistryEntry[]> {
+  try {
+    return await listServers(actors);
+  } catch {
+    return [];
+  }
+}
+
+function asRoleOption(role: string): string {
+  return `--role ${/^[\w.:/@-]+$/.test(role) ? role : `'${role.replaceAll("'", `'\\''`)}'`}`;
+}
+
+function didYouMean(names: readonly string[]): string {
+  const [last, ...others] = names.toReversed();
+  if (last === undefined) return "";
+  const list = others.length > 0 ? `${others.toReversed().join(", ")} or ${last}` : last;
+  return `; did you mean ${list}?`;
+}
+
+/** Shuts a server down, and waits until it is gone; prints what it waits for where that takes its time. */
+export async function stopServer(
+  actors: ActorSystem,
+  server: ServerId,
+  { print, timeout }: { print: (line: string) => void; timeout?: number | undefined },
+): Promise<void> {
+  await shutDownServer(actors, server, {
+    timeout,
+    onWaiting: (grace) =>
+      print(`${server} is stopping: its actors have up to ${grace / 1000} s to shut down`),
+  });
+}

@@ -1,0 +1,259 @@
+/**
+ * Loading a module into a running server, for the `load` command and the REPL.
+ *
+ * @module
+ */
+import type { Client } from "../../runtime/actor/service.ts";
+import { linkedUnits, type ModuleName } from "../../runtime/code/unit.ts";
+import type { LoadOutcome } from "../../runtime/code/unit_store.ts";
+import { evaluatedTogether } from "../../runtime/code/unit_tree.ts";
+import type { LoaderHandlers } from "../../runtime/ensemble/loader_protocol.ts";
+import { operatorName } from "../kit/administrator.ts";
+import { printNotice } from "../kit/output.ts";
+import { ProgressBar } from "../kit/progress_bar.ts";
+import type { Program } from "./program.ts";
+
+/** Options of {@linkcode loadLibrary} and {@linkcode loadModule}. */
+export interface PatienceOptions {
+  /** How long each answer may take, in ms; by default as long as the top level of what is loaded does. */
+  timeout?: number | undefined;
+}
+
+/** Options of {@linkcode loadModule}. */
+export interface LoadingOptions extends PatienceOptions {
+  /** Whether to ship the one module only, linked to what the server already runs. */
+  force: boolean;
+  /** The prefixes of the modules that the server itself finds. */
+  libraryPrefix: string[];
+  /** Whether to run the module anew, when it has been loaded before. */
+  rerun?: boolean;
+  /** Whether to find out what a load would do, and leave the server as it is. */
+  dryRun?: boolean;
+  /** Whether the person is told nothing that is no error. */
+  quiet?: boolean;
+}
+
+/** A module of the program that was loaded. */
+export interface LoadedModule extends ModuleName {
+  /** Whether it was not loaded before; in a dry run, whether it would be. */
+  loaded: boolean;
+  /** Whether it was loaded once, replaced by another text, and is current again, or would be. */
+  restored: boolean;
+  /** Whether its `install` was called, after that. */
+  installed: boolean;
+  /** Whether it was loaded before and ran anew, or would. */
+  rerun: boolean;
+}
+
+/** What a load did. */
+export interface LoadReport {
+  /** Whether nothing was done, and this is what would be. */
+  dryRun?: boolean;
+  /** The specifiers of the library modules, in the order in which they were loaded. */
+  libraries: string[];
+  /** The modules; what a module imports stands before it, outside cycles. */
+  modules: LoadedModule[];
+  /** What a person should know of the load. */
+  notices: string[];
+}
+
+/** After how long a load is explained to who waits for it, in ms. */
+const PATIENCE = 5_000;
+
+/**
+ * Loads the module in `file`, a path or `file:` URL, with what it imports; shows how far it is when
+ * standard error is a terminal.
+ *
+ * @throws {EnsembleError} naming the file, line and column that cannot be read, shipped or loaded.
+ */
+export async function loadModule(
+  loader: Client<LoaderHandlers>,
+  file: string,
+  options: LoadingOptions,
+): Promise<LoadReport> {
+  const { ForcedModule } = await import("./forced_module.ts");
+  const { buildProgram } = await import("./program.ts");
+  using progress = new ProgressBar();
+  const graph = {
+    libraryPrefixes: options.libraryPrefix,
+    libraryModules: await loader.libraries(),
+    onRead: (count: number) => progress.show("reading modules:", count),
+  };
+  const module = options.force ? await ForcedModule.read(file, graph) : undefined;
+  const program = module
+    ? await module.build(await loader.running({ modules: module.imports }))
+    : await buildProgram(file, graph);
+  const moved = options.quiet ? new Map() : await movedModules(loader, program);
+  const outcome = options.dryRun
+    ? await foreseen(loader, program, options)
+    : await ship(loader, program, { ...options, progress });
+  const modules = modulesOf(program, outcome);
+  return {
+    ...options.dryRun && { dryRun: true },
+    libraries: program.libraries.map(({ specifier }) => specifier),
+    modules,
+    notices: [
+      ...program.failures.map(({ message }) => `an import() will fail when it runs: ${message}`),
+      ...noticesOfMoved(program, modules, moved),
+      ...options.dryRun ? [] : noticesOfRestored(modules),
+    ],
+  };
+}
+
+async function ship(
+  loader: Client<LoaderHandlers>,
+  program: Program,
+  { rerun = false, timeout = Infinity, progress }: LoadingOptions & { progress: ProgressBar },
+): Promise<Outcome> {
+  const { shipProgram } = await import("./shipping.ts");
+  using _notice = noticeAfter(PATIENCE, "still waiting for the top level of the modules to finish");
+  return await shipProgram(loader, program, {
+    by: operatorName(),
+    rerun,
+    timeout,
+    onShipped: (shipped, all) => progress.show("shipping modules:", shipped, all),
+  });
+}
+
+/** The modules that a load finds in a state. */
+type Outcome = Omit<LoadOutcome, "already">;
+
+/** What a load would do. */
+async function foreseen(
+  loader: Client<LoaderHandlers>,
+  { entry, units }: Program,
+  { rerun = false }: LoadingOptions,
+): Promise<Outcome> {
+  const history = await loader.history();
+  const known = new Map(history.map(({ hash, current }) => [hash, current]));
+  // Those that only an import() leads to are not current before it runs.
+  for (const { hash, current } of history) if (current) known.set(hash, true);
+  const anew = rerun && known.has(entry)
+    ? evaluatedTogether(entry, new Map(units.map((unit) => [unit.hash, unit])))
+    : [];
+  const others = units.filter((unit) => !anew.includes(unit));
+  return {
+    loaded: others.filter(({ hash }) => !known.has(hash)),
+    restored: others.filter(({ hash }) => known.get(hash) === false),
+    rerun: anew,
+    installed: [],
+  };
+}
+
+function modulesOf({ units }: Program, outcome: Outcome): LoadedModule[] {
+  const { loaded, restored, installed, rerun } = outcome;
+  const [fresh, again, called, anew] = [loaded, restored, installed, rerun]
+    .map((names) => new Set(names.map(({ hash }) => hash)));
+  return units.map(({ module, path, hash }) => ({
+    module,
+    path,
+    hash,
+    loaded: fresh!.has(hash),
+    restored: again!.has(hash),
+    installed: called!.has(hash),
+    rerun: anew!.has(hash),
+  }));
+}
+
+/** The modules that read `import.meta` and that the server runs from other files, by their hashes. */
+async function movedModules(
+  loader: Client<LoaderHandlers>,
+  { units }: Program,
+): Promise<Map<string, string>> {
+  const placed = units.filter(({ metaProperties }) => metaProperties.length > 0);
+  if (placed.length === 0) return new Map();
+  const current = (await loader.history()).filter((load) => load.current);
+  const paths = new Map(current.map(({ module, path }) => [module, path]));
+  return new Map(placed.flatMap(({ module, path, hash }): [string, string][] => {
+    const before = paths.get(module);
+    return before === undefined || before === path ? [] : [[hash, before]];
+  }));
+}
+
+/** Which modules are new instances only because they are in another place than before. */
+function noticesOfMoved(
+  { units }: Program,
+  modules: LoadedModule[],
+  moved: ReadonlyMap<string, string>,
+): string[] {
+  const notices: string[] = [];
+  const fresh = new Set(modules.filter(({ loaded }) => loaded).map(({ hash }) => hash));
+  const above = new Set<string>();
+  for (const { module, hash } of units) {
+    const before = fresh.has(hash) ? moved.get(hash) : undefined;
+    if (before === undefined) continue;
+    above.add(hash);
+    notices.push(`${module} reads import.meta, and ran from ${before}: from here it is new`);
+  }
+  const places = above.size;
+  for (const unit of units) {
+    if (linkedUnits(unit).some((hash) => above.has(hash))) above.add(unit.hash);
+  }
+  if (above.size > places) {
+    const which = above.size - places === 1
+      ? "module that imports it is"
+      : "modules that import it are";
+    notices.push(`so ${above.size - places} ${which} new too`);
+  }
+  return notices;
+}
+
+/** What became of modules that are current again: they do not run a second time. */
+function noticesOfRestored(modules: LoadedModule[]): string[] {
+  const restored = modules.filter((each) => each.restored);
+  const installed = restored.filter((each) => each.installed);
+  const notices = installed.map(({ module }) => `called install() of ${module}`);
+  // What a person loads is behind all that it imports.
+  const last = restored.at(-1);
+  if (last === undefined || last.installed) return notices;
+  const { module } = last;
+  notices.push(
+    `${module} did not run again, and exports no install(): to run it anew, load --rerun`,
+  );
+  return notices;
+}
+
+/** Tells the person something, unless it is disposed of within `delay` ms. */
+function noticeAfter(delay: number, notice: string): Disposable {
+  const timer = setTimeout(() => printNotice(`... ${notice}`), delay);
+  return { [Symbol.dispose]: () => clearTimeout(timer) };
+}
+
+/**
+ * Loads a library module that the server itself finds.
+ *
+ * @throws {EnsembleError} when it does not, or the library fails.
+ */
+export async function loadLibrary(
+  loader: Client<LoaderHandlers>,
+  specifier: string,
+  { timeout = Infinity }: PatienceOptions,
+): Promise<LoadReport> {
+  await loader.library({ specifier }, { timeout });
+  return { libraries: [specifier], modules: [], notices: [] };
+}
+
+/** Prints on standard error what a person should know of a load, behind the label of its server. */
+export function printNotices({ notices }: LoadReport, label = ""): void {
+  for (const notice of notices) printNotice(`${label}... ${notice}`);
+}
+
+/** The lines that tell a person of a load. */
+export function formatLoadReport({ libraries, modules, dryRun = false }: LoadReport): string[] {
+  return [
+    ...libraries.map((specifier) =>
+      `... ${dryRun ? "would load" : "loading"} library module ${specifier}`
+    ),
+    ...modules.flatMap((module) => [
+      `... ${describeOutcome(module, dryRun)} ${module.path}`,
+      module.hash,
+    ]),
+  ];
+}
+
+function describeOutcome({ loaded, restored, rerun }: LoadedModule, dryRun: boolean): string {
+  if (rerun) return dryRun ? "would run anew" : "running anew";
+  if (restored) return dryRun ? "would make current again" : "made current again";
+  if (!loaded) return "already loaded";
+  return dryRun ? "would load code object file" : "loading code object file";
+}

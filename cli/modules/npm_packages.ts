@@ -1,0 +1,300 @@
+/**
+ * Packages of npm's kind: what `package.json` says of names, exports, imports and dependencies, and which versions
+ * `deno.lock` names.
+ *
+ * @see https://nodejs.org/api/packages.html
+ * @see https://docs.deno.com/runtime/fundamentals/modules/#integrity-checking-and-lock-files
+ *
+ * @module
+ */
+import { dirname, join, resolve } from "node:path";
+import { exports, imports } from "npm:resolve.exports@^2.0.4";
+import { ModuleError } from "../../runtime/code/module_error.ts";
+import type { Configuration } from "./configuration.ts";
+
+/** A package, as far as its modules' imports need to know it. */
+export interface Package {
+  /** The absolute path of its directory. */
+  readonly directory: string;
+  readonly name?: string;
+  readonly version?: string;
+  readonly type?: string;
+  readonly main?: string;
+  readonly exports?: unknown;
+  readonly imports?: unknown;
+  readonly workspaces?: string[] | { packages?: string[] };
+  readonly dependencies?: Record<string, string>;
+  readonly devDependencies?: Record<string, string>;
+  readonly optionalDependencies?: Record<string, string>;
+  readonly peerDependencies?: Record<string, string>;
+}
+
+/** A package in a directory `node_modules`. */
+export interface InstalledPackage extends Package {
+  /** Whether it came from a registry, where servers find it too. */
+  readonly isPublished: boolean;
+}
+
+/** How a module asks for another: by an import, or by `require`. */
+export type ImportKind = "import" | "require";
+
+/** The conditions that Deno sets, in addition to `default`. */
+const CONDITIONS: Record<ImportKind, string[]> = {
+  import: ["deno", "node", "import", "module-sync"],
+  require: ["deno", "node", "require", "module-sync"],
+};
+
+/** What Node tries for a package that names no file, and the same of TypeScript. */
+const INDEX_FILES = ["index.js", "index.mjs", "index.cjs", "index.ts", "index.mts"];
+
+/** The packages of one run: each `package.json` is read once. */
+export class Packages {
+  readonly #read = new Map<string, Package | undefined>();
+
+  /**
+   * The package in a directory, or undefined where there is none.
+   *
+   * @throws {ModuleError} when its `package.json` cannot be read.
+   */
+  at(directory: string): Package | undefined {
+    if (!this.#read.has(directory)) this.#read.set(directory, readPackage(directory));
+    return this.#read.get(directory);
+  }
+
+  /** The package that the file at an absolute path belongs to: the nearest above it. */
+  around(path: string): Package | undefined {
+    for (const directory of directoriesAbove(path)) {
+      // What a directory of packages is in is none of theirs.
+      if (directory.endsWith("node_modules")) return undefined;
+      const found = this.at(directory);
+      if (found) return found;
+    }
+  }
+
+  /** The package of that name that is installed for the file at an absolute path. */
+  installed(name: string, path: string): InstalledPackage | undefined {
+    for (const directory of directoriesAbove(path)) {
+      const modules = join(directory, "node_modules");
+      const found = this.at(join(modules, name));
+      if (found === undefined) continue;
+      const real = Deno.realPathSync(found.directory);
+      const isPublished = /\/node_modules\/\.(?:deno|pnpm)\//.test(real) ||
+        this.#locked(modules, name);
+      return { ...found, directory: real, isPublished };
+    }
+  }
+
+  /** Whether npm has installed a package from a registry. */
+  #locked(modules: string, name: string): boolean {
+    try {
+      const { packages } = JSON.parse(
+        Deno.readTextFileSync(join(modules, ".package-lock.json")),
+      );
+      return /^https?:/.test(packages[`node_modules/${name}`]?.resolved);
+    } catch {
+      return false; // Another tool has installed it, or nobody.
+    }
+  }
+}
+
+/** The directories above a path, the nearest first. */
+export function* directoriesAbove(path: string): Generator<string> {
+  for (let directory = dirname(path);; directory = dirname(directory)) {
+    yield directory;
+    if (dirname(directory) === directory) return;
+  }
+}
+
+/** The parts of a bare specifier: the name of a package, and the rest as a subpath, `.` or `./x`. */
+export function splitSpecifier(specifier: string): { name: string; subpath: string } {
+  const [, name = specifier, rest = ""] = /^((?:@[^/]+\/)?[^/]+)(\/.*)?$/.exec(specifier) ?? [];
+  return { name, subpath: `.${rest}` };
+}
+
+/** What a package says that one of its dependencies is: a version range, or a place. */
+export function dependencyOf(own: Package, name: string): string | undefined {
+  const { dependencies, devDependencies, optionalDependencies, peerDependencies } = own;
+  for (
+    const all of [dependencies, optionalDependencies, devDependencies, peerDependencies]
+  ) {
+    if (all && Object.hasOwn(all, name)) return all[name];
+  }
+}
+
+/** The absolute path of the file that a package exports as `subpath`, or undefined. */
+export function exportedFile(
+  own: Package,
+  subpath: string,
+  kind: ImportKind = "import",
+): string | undefined {
+  if (own.exports !== undefined && own.exports !== null) {
+    const target = match(() => exports(own as never, subpath, options(kind)));
+    return target === undefined ? undefined : join(own.directory, target);
+  }
+  return subpath === "." ? mainFile(own) : join(own.directory, subpath);
+}
+
+/** The absolute path of the file that a package without `exports` is, or undefined. */
+export function mainFile(own: Package): string | undefined {
+  const main = own.main ? mainFiles(own.main) : [];
+  return [...main, ...INDEX_FILES].map((file) => join(own.directory, file)).find(isFile);
+}
+
+/** What a package's `imports` map `#specifier` to: a path below the package, or another specifier. */
+export function importedTarget(
+  own: Package,
+  specifier: string,
+  kind: ImportKind = "import",
+): string | undefined {
+  if (own.imports === undefined) return undefined;
+  const target = match(() => imports(own as never, specifier, options(kind)));
+  return target?.startsWith("./") ? join(own.directory, target) : target;
+}
+
+/** Whether there is a file at a path. */
+export function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+function mainFiles(main: string): string[] {
+  return [
+    main,
+    ...[".js", ".json", ".ts"].map((extension) => main + extension),
+    `${main}/index.js`,
+  ];
+}
+
+function options(kind: ImportKind) {
+  return { unsafe: true, conditions: CONDITIONS[kind] };
+}
+
+/** The first target of a match; the library throws where nothing matches. */
+function match(resolve: () => string[] | void): string | undefined {
+  try {
+    return resolve()?.[0];
+  } catch {
+    return undefined;
+  }
+}
+
+function readPackage(directory: string): Package | undefined {
+  const path = join(directory, "package.json");
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      return undefined;
+    }
+    throw new ModuleError(`cannot be read: ${(error as Error).message}`, { path }, {
+      cause: error,
+    });
+  }
+  try {
+    return { ...JSON.parse(text.replace(/^\uFEFF/, "")), directory };
+  } catch (error) {
+    throw new ModuleError(`not JSON: ${(error as Error).message}`, { path }, { cause: error });
+  }
+}
+
+/** The part of a lock file that is used here. */
+interface LockFileText {
+  /** Versions by specifiers with ranges: `"npm:ms@^2.1.0": "2.1.3"`. */
+  specifiers?: Record<string, string>;
+}
+
+/** A package of a registry: `npm:` or `jsr:`, its name, a range, and the path of a module. */
+const PACKAGE = /^((?:npm|jsr):)\/?((?:@[^/]+\/)?[^/@]+)@([^/]+)(\/.*)?$/;
+
+/** A version that a lock file gives. */
+interface LockedVersion {
+  /** The range, as semver writes it out. */
+  range: string;
+  version: string;
+}
+
+/** The versions that a project has locked. */
+export class LockFile {
+  readonly #versions: ReadonlyMap<string, LockedVersion[]>;
+  readonly #writeOut: (range: string) => string;
+
+  private constructor(
+    versions: ReadonlyMap<string, LockedVersion[]>,
+    writeOut: (range: string) => string,
+  ) {
+    this.#versions = versions;
+    this.#writeOut = writeOut;
+  }
+
+  /**
+   * Reads the lock file of a project in a directory, unless it has none or its configuration turns that off.
+   *
+   * @throws {ModuleError} when it cannot be read.
+   */
+  static async read(
+    directory: string,
+    configuration: Configuration | undefined,
+  ): Promise<LockFile | undefined> {
+    const { lock } = configuration ?? {};
+    if (lock === false) return undefined;
+    const named = typeof lock === "string"
+      ? lock
+      : typeof lock === "object"
+      ? lock.path
+      : undefined;
+    const path = named === undefined ? join(directory, "deno.lock") : resolve(directory, named);
+    const { specifiers = {} } = await readText(path);
+    const locked = Object.entries(specifiers);
+    if (locked.length === 0) return undefined;
+    const { default: Range } = await import("npm:semver@^7.8.6/classes/range.js");
+    // Deno writes ^0.3.1 as ~0.3.1, and ^2.0.0 as 2.
+    const writeOut = (range: string): string => {
+      try {
+        return new Range(range).range;
+      } catch {
+        return range; // A tag, such as "latest".
+      }
+    };
+    const versions = new Map<string, LockedVersion[]>();
+    for (const [specifier, version] of locked) {
+      const [, registry, name, range] = PACKAGE.exec(specifier) ?? [];
+      if (range === undefined) continue;
+      const key = `${registry}${name}`;
+      // What follows "_" are the versions of its peers.
+      const entry = { range: writeOut(range), version: version.replace(/_.*$/, "") };
+      versions.set(key, [...versions.get(key) ?? [], entry]);
+    }
+    return new LockFile(versions, writeOut);
+  }
+
+  /** A specifier with the version that is locked for its range; any other as it is. */
+  locked(specifier: string): string {
+    const [, registry, name, range, path = ""] = PACKAGE.exec(specifier) ?? [];
+    const versions = this.#versions.get(`${registry}${name}`);
+    if (range === undefined || versions === undefined) return specifier;
+    const wanted = this.#writeOut(range);
+    const found = versions.find((each) => each.range === wanted);
+    return found ? `${registry}${name}@${found.version}${path}` : specifier;
+  }
+}
+
+async function readText(path: string): Promise<LockFileText> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return {};
+    throw new ModuleError(`cannot be read: ${(error as Error).message}`, { path }, {
+      cause: error,
+    });
+  }
+  try {
+    return JSON.parse(text) ?? {};
+  } catch (error) {
+    throw new ModuleError(`not JSON: ${(error as Error).message}`, { path }, { cause: error });
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * The `ensemble-registry` executable: `gxensemble registry` without the rest.
+ *
+ * @module
+ */
+
+// First, and without types: the rest does not even load in other runtimes.
+const platform = globalThis.Deno
+  ? Deno.build.os
+  : globalThis.process.versions.bun === undefined
+  ? "Node.js"
+  : "Bun";
+
+if (platform === "Node.js" || platform === "Bun") {
+  console.error(
+    `ensemble-registry: error: ${platform} is not supported: run it with Deno (https://deno.com), which npm has too: ` +
+      "npx deno@2.9.6 run -A",
+  );
+  globalThis.process.exit(1);
+} else if (platform === "windows" && import.meta.main) {
+  console.error(
+    "ensemble-registry: error: Windows is not supported: use Linux or macOS, or WSL 2 on Windows",
+  );
+  Deno.exit(1);
+} else if (import.meta.main) {
+  // First: Deno soon hides which signals the process was started to ignore.
+  const { keepIgnoringHangup } = await import("../runtime/home/hangup.ts");
+  keepIgnoringHangup();
+  const { runCommandLine } = await import("./registry_command_line.ts");
+  Deno.exit(await runCommandLine(Deno.args));
+}

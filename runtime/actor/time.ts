@@ -1,0 +1,202 @@
+/**
+ * Time: deadlines of messages and asks, tickers, and waiting that ends.
+ *
+ * @module
+ */
+
+/** How many rows without deadlines keep their timers, for the next ones of their durations. */
+const MAX_IDLE_ROWS = 32;
+
+/** How late a timer fires where something has kept the process from its event loop, in ms. */
+const BLOCKED = 100;
+
+/** How long such a process gets to read what came meanwhile, before what is due is given up, in ms. */
+const CATCHING_UP = 50;
+
+/** Something with a deadline. The links are {@linkcode Deadlines}' own. */
+export class Deadline {
+  /** When it falls due, on the clock of `performance.now()`; in ms. */
+  due = 0;
+  /** How long it was given; in ms. */
+  duration = 0;
+  /** The row it stands in, while it does. */
+  row: Row | undefined = undefined;
+  /** The one before it in its row. */
+  previous: Deadline | undefined = undefined;
+  /** The one after it in its row. */
+  next: Deadline | undefined = undefined;
+}
+
+/** All deadlines of one duration: they fall due in the order they were added. */
+export interface Row {
+  readonly duration: number;
+  first: Deadline | undefined;
+  last: Deadline | undefined;
+  timer: ReturnType<typeof setTimeout> | undefined;
+}
+
+/**
+ * Deadlines by duration, one timer a duration: almost everything uses the same few, so to add and to
+ * remove one is a few assignments, with no timer made or cancelled. The process is kept alive while a
+ * deadline stands.
+ */
+export class Deadlines<Item extends Deadline> {
+  readonly #rows = new Map<number, Row>();
+  readonly #onDue: (item: Item) => void;
+
+  /**
+   * Makes an empty set; `onDue` is called with each item whose deadline passes. One that throws is an uncaught
+   * error, and does not keep the others from falling due.
+   */
+  constructor(onDue: (item: Item) => void) {
+    this.#onDue = onDue;
+  }
+
+  /** Starts an item's deadline, `duration` ms from now. */
+  add(item: Item, duration: number): void {
+    let row = this.#rows.get(duration);
+    if (!row) {
+      row = { duration, first: undefined, last: undefined, timer: undefined };
+      this.#rows.set(duration, row);
+    }
+    item.due = performance.now() + duration;
+    item.duration = duration;
+    item.row = row;
+    item.previous = row.last;
+    item.next = undefined;
+    if (row.last) row.last.next = item;
+    else row.first = item;
+    row.last = item;
+    if (row.timer === undefined) this.#arm(row, duration);
+    else if (row.first === item) row.timer.ref();
+  }
+
+  /** Ends an item's deadline; nothing happens when it has none. */
+  remove(item: Item): void {
+    const row = item.row;
+    if (!row) return;
+    if (item.previous) item.previous.next = item.next;
+    else row.first = item.next;
+    if (item.next) item.next.previous = item.previous;
+    else row.last = item.previous;
+    item.row = item.previous = item.next = undefined;
+    if (row.first || row.timer === undefined) return;
+    if (this.#rows.size <= MAX_IDLE_ROWS) {
+      row.timer.unref();
+    } else {
+      clearTimeout(row.timer);
+      this.#rows.delete(row.duration);
+    }
+  }
+
+  #arm(row: Row, delay: number, isCatchingUp = false): void {
+    const wait = Math.min(delay, MAX_DELAY);
+    const until = performance.now() + wait;
+    row.timer = setTimeout(() => {
+      row.timer = undefined;
+      const now = performance.now();
+      // Timers come before sockets: what is waited for may have come while the process was busy or stopped.
+      if (!isCatchingUp && now - until > BLOCKED) return this.#arm(row, CATCHING_UP, true);
+      try {
+        while (row.first && row.first.due <= now) {
+          const item = row.first as Item;
+          this.remove(item);
+          this.#onDue(item);
+        }
+      } finally {
+        if (row.timer === undefined) {
+          if (row.first) this.#arm(row, Math.max(1, Math.ceil(row.first.due - now)));
+          else this.#rows.delete(row.duration);
+        }
+      }
+    }, wait);
+  }
+}
+
+/** The message of a ticker. */
+export interface Tick {
+  /** Tells it from other messages. */
+  type: "tick";
+  /** The number of the ticker it is from. */
+  ticker: number;
+  /** 1 for the first tick, and so on. */
+  count: number;
+}
+
+/** What a ticker is made of. Times are in ms. */
+interface TickerOptions {
+  readonly delay: number;
+  readonly interval: number | undefined;
+  readonly message: unknown;
+  readonly send: (message: unknown) => void;
+  readonly stopped: () => void;
+}
+
+let lastId = 0;
+
+/** Sends its actor messages until it is stopped, or its actor ends. */
+export class Ticker {
+  /** Its number, in its ticks. */
+  readonly id: number = ++lastId;
+  readonly #options: TickerOptions;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #count = 0;
+  #due: number;
+
+  /** Made by an actor's `ticker`, `tickerAfter` and `after`; runs at once. */
+  constructor(options: TickerOptions) {
+    this.#options = options;
+    this.#due = performance.now() + options.delay;
+    this.#schedule();
+  }
+
+  /** Ends it; a tick that is already in the mailbox stays there. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#options.stopped();
+  }
+
+  #schedule(): void {
+    const delay = Math.max(0, this.#due - performance.now());
+    this.#timer = delay > MAX_DELAY
+      ? setTimeout(() => this.#schedule(), MAX_DELAY)
+      : setTimeout(() => this.#fire(), delay);
+  }
+
+  #fire(): void {
+    const { interval, message, send } = this.#options;
+    if (interval === undefined) {
+      this.stop();
+      send(message);
+      return;
+    }
+    // From the time it was due, so that a busy event loop delays a tick and not all that follow.
+    this.#due = Math.max(this.#due + interval, performance.now());
+    this.#schedule();
+    send({ type: "tick", ticker: this.id, count: ++this.#count } satisfies Tick);
+  }
+}
+
+/** The longest delay a timer takes, in ms: with a longer one it fires at once. */
+export const MAX_DELAY = 2 ** 31 - 1;
+
+/**
+ * Waits until a promise is settled, or `timeout` ms have passed, of which there may be less than none left or
+ * no end; says whether it is settled.
+ */
+export async function within(timeout: number, promise: Promise<unknown>): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<false>((resolve) => {
+    const wait = (rest: number) => {
+      timer = setTimeout(
+        () => rest > MAX_DELAY ? wait(rest - MAX_DELAY) : resolve(false),
+        Math.max(0, Math.min(rest, MAX_DELAY)),
+      );
+    };
+    wait(timeout);
+  });
+  const settled = promise.then(() => true, () => true);
+  const result = await Promise.race([settled, late]);
+  clearTimeout(timer);
+  return result;
+}

@@ -1,0 +1,179 @@
+/**
+ * The loader: the actor of every server that takes code.
+ *
+ * @module
+ */
+import { getLogger } from "npm:@logtape/logtape@^2.4.2";
+import type { ActorSystem } from "../actor/actor_system.ts";
+import type { Envelope } from "../actor/envelope.ts";
+import type { ServerId } from "../actor/references.ts";
+import type { Handlers } from "../actor/service.ts";
+import { evaluate, renderJson, renderValue } from "../code/evaluation.ts";
+import { hashText } from "../code/unit.ts";
+import type { UnitStore } from "../code/unit_store.ts";
+import { EnsembleError } from "../errors.ts";
+import { startReplSession } from "../repl/repl_actor.ts";
+import type { Capabilities } from "../server/capabilities.ts";
+import { asError } from "../thrown.ts";
+import type { LoaderHandlers } from "./loader_protocol.ts";
+
+const logger = getLogger(["gxensemble", "loader"]);
+
+/**
+ * Makes the handlers of the actor `loader` over a store; evaluations see `ensemble` under that name.
+ *
+ * @param options.guard put before the handlers of REPL sessions, as it is before these.
+ */
+export function loaderHandlers(
+  store: UnitStore,
+  ensemble: { actors: ActorSystem },
+  { guard }: { guard?: (handlers: Handlers) => Handlers } = {},
+): LoaderHandlers {
+  const mayLog = (kind: string, envelope: Envelope | undefined) => {
+    const { id, lines } = ensemble.actors;
+    return lines.allows(envelope?.source.server ?? id, kind);
+  };
+  return {
+    missing: ({ hashes }) => store.missing(hashes),
+
+    running: ({ modules }) => store.running(modules),
+
+    libraries: () => store.libraries(),
+
+    ship: ({ units }) => store.add(units),
+
+    async load(request, envelope?: Envelope) {
+      try {
+        const { namespace: _, ...outcome } = await store.load(request);
+        const { loaded, restored, rerun } = outcome;
+        for (const { module, hash } of loaded) {
+          logger.info("loaded {module} {hash}", { module, hash });
+        }
+        for (const { module, hash } of restored) {
+          logger.info("made current again {module} {hash}", { module, hash });
+        }
+        for (const { module, hash } of rerun) {
+          logger.info("ran anew {module} {hash}", { module, hash });
+        }
+        return outcome;
+      } catch (error) {
+        if (mayLog("failed loads", envelope)) {
+          const { message, cause } = error as Error;
+          const [reason] = message.split("\n", 1);
+          logger.warn("cannot load: {reason}", { reason, ...asError(cause) && { error: cause } });
+        }
+        throw error;
+      }
+    },
+
+    history: () => store.history(),
+
+    instances: () => store.instances(),
+
+    async library({ specifier }, envelope?: Envelope) {
+      await store.importLibrary(specifier);
+      if (!mayLog("loads of libraries", envelope)) return;
+      logger.info("loaded library {specifier}", { specifier });
+    },
+
+    async evaluate({ expression, json }) {
+      try {
+        const value = await evaluate(expression, ensemble);
+        const text = json ? renderJson(value) : renderValue(value);
+        return text && store.restoreSources(text);
+      } catch (error) {
+        throw new EnsembleError(store.restoreSources((error as Error).message), { cause: error });
+      }
+    },
+
+    openSession: (_request, { source }) =>
+      startReplSession(ensemble.actors, { owner: source, store, ensemble, guard }).serial,
+  };
+}
+
+/** The capability that loading and evaluating take. */
+const LOADER = "loader";
+
+/** Requests that run nothing, and are not worth a line of the audit log when they are allowed. */
+const INERT: ReadonlySet<string> = new Set(
+  "missing running libraries ship history instances interrupt isDefined complete describe".split(
+    " ",
+  ),
+);
+
+/** Puts the capability `loader` before each handler, of the loader and of REPL sessions. */
+export function guardLoader(handlers: Handlers, capabilities: Capabilities): Handlers {
+  return Object.fromEntries(
+    Object.entries(handlers).map(([type, handler]) => [
+      type,
+      async (request: Record<string, unknown>, envelope: Envelope) => {
+        if (!capabilities.enforces(envelope)) return await handler(request, envelope);
+        if (!INERT.has(type) || !capabilities.allows(envelope, LOADER)) {
+          const details = await describe(request);
+          capabilities.require(envelope, { capability: LOADER, what: type, details });
+        }
+        return await handler(request, envelope);
+      },
+    ]),
+  );
+}
+
+/** Whether a server takes code. One that does not any more never does again. */
+export class LoaderSwitch {
+  readonly #server: ServerId;
+  #isOff = false;
+  /** How many requests are being handled. */
+  #handling = 0;
+
+  /** Makes the switch of a server, on. */
+  constructor(server: ServerId) {
+    this.#server = server;
+  }
+
+  /** Whether code of others may be running for the first time. */
+  get isBusy(): boolean {
+    return this.#handling > 0;
+  }
+
+  /** From now on the server takes no code. */
+  turnOff(): void {
+    this.#isOff = true;
+  }
+
+  /** Puts the switch before each handler, of the loader and of REPL sessions. */
+  switched(handlers: Handlers): Handlers {
+    return Object.fromEntries(
+      Object.entries(handlers).map(([type, handler]) => [
+        type,
+        async (request: Record<string, unknown>, envelope: Envelope) => {
+          if (this.#isOff) this.#refuse();
+          this.#handling++;
+          try {
+            return await handler(request, envelope);
+          } finally {
+            this.#handling--;
+          }
+        },
+      ]),
+    );
+  }
+
+  #refuse(): never {
+    // Not an AuthorizationError: the command must not ask for a passphrase.
+    throw new EnsembleError(
+      `${this.#server} takes no code: it was started without a loader, as with --no-loader, and nothing can be ` +
+        "loaded into it or evaluated in it",
+    );
+  }
+}
+
+/** What is run, by its hash: the text of an expression may hold what does not belong in a log. */
+async function describe(request: Record<string, unknown>): Promise<Record<string, unknown>> {
+  const { entry, specifier, expression, expansion } = request;
+  const text = expression ?? (expansion as { text?: unknown } | undefined)?.text;
+  return {
+    ...(typeof entry === "string" && { hash: entry }),
+    ...(typeof specifier === "string" && { specifier }),
+    ...(typeof text === "string" && { hash: await hashText(text) }),
+  };
+}

@@ -1,0 +1,159 @@
+/**
+ * The requests that a server's loader answers.
+ *
+ * @module
+ */
+import type { Envelope } from "../actor/envelope.ts";
+import type { RequestChecks } from "../actor/service.ts";
+import type { ListedLoad } from "../code/load_history.ts";
+import type { Unit } from "../code/unit.ts";
+import type { Instance, LoadOutcome, LoadRequest } from "../code/unit_store.ts";
+import {
+  code,
+  MAX_ATTRIBUTES,
+  MAX_MODULES,
+  MAX_NAME,
+  path,
+  specifier,
+} from "../repl/repl_requests.ts";
+import {
+  answerChecks,
+  flag,
+  listOf,
+  matching,
+  MAX_PATH,
+  nothing,
+  optional,
+  pairOf,
+  parts,
+  requestChecks,
+  text,
+  textByText,
+  timestamp,
+  wholeNumber,
+} from "../server/request_checks.ts";
+import { MAX_FRAME } from "../wire/limits.ts";
+
+/** The name of the loader among a server's actors. */
+export const LOADER_ACTOR = "loader";
+
+/** The handlers of the actor `loader`, for `client`. */
+export type LoaderHandlers = {
+  /** Which of these units the store lacks. */
+  missing(request: { hashes: string[] }): string[];
+  /** The hashes that are current under these module ids. */
+  running(request: { modules: string[] }): Map<string, string>;
+  /** The modules that the server's program was built with: bare specifiers and module ids. */
+  libraries(): string[];
+  /** Takes units, to be loaded later; the members of an import cycle come together. */
+  ship(request: { units: Unit[] }): Promise<void>;
+  /** Loads a program of units that have been shipped; answers what that changed. */
+  load(request: LoadRequest): Promise<LoadOutcome>;
+  /** Every load that changed what is current: by module id, and of each the newest last. */
+  history(): ListedLoad[];
+  /** What was loaded and has been evaluated: it stays. */
+  instances(): Instance[];
+  /** Imports a library module of the server's own. */
+  library(request: { specifier: string }): Promise<void>;
+  /** Evaluates an expression; answers its value as text, or nothing for undefined. */
+  evaluate(request: { expression: string; json?: boolean }): Promise<string | undefined>;
+  /** Opens a REPL session for the asking actor; answers the serial number of the session's actor. */
+  openSession(request: Record<never, never>, envelope: Envelope): number;
+};
+
+/** The longest `user@host`, in UTF-16 code units. */
+const MAX_OPERATOR = 512;
+
+const hash = matching(/^[0-9a-f]{64}$/, "the hash of a module");
+const moduleName = { module: path, path, hash };
+
+/** The checks of the actor `loader`. */
+export const loaderChecks: RequestChecks = requestChecks<LoaderHandlers>({
+  missing: parts({ hashes: listOf(hash, MAX_MODULES) }),
+  running: parts({ modules: listOf(path, MAX_MODULES) }),
+  libraries: nothing,
+  ship: parts({
+    units: listOf(
+      parts({
+        ...moduleName,
+        text: code,
+        links: listOf(
+          parts({
+            start: wholeNumber,
+            end: wholeNumber,
+            target: specifier,
+            keyword: optional(wholeNumber),
+            deferred: optional(flag),
+          }),
+          MAX_MODULES,
+        ),
+        cycle: optional(parts({ members: listOf(hash, MAX_MODULES), index: wholeNumber })),
+        metaProperties: listOf(pairOf(wholeNumber), MAX_FRAME),
+        computedImports: optional(listOf(wholeNumber, MAX_MODULES)),
+        workers: optional(listOf(wholeNumber, MAX_MODULES)),
+        candidates: optional(
+          listOf(
+            parts({ specifier: path, type: optional(text(MAX_NAME)), target: specifier }),
+            MAX_MODULES,
+          ),
+        ),
+        pauses: flag,
+        mappings: optional(code),
+      }),
+      MAX_MODULES,
+    ),
+  }),
+  load: parts({
+    entry: hash,
+    modules: listOf(parts(moduleName), MAX_MODULES),
+    libraries: listOf(
+      parts({
+        specifier,
+        importer: parts({ path, line: optional(wholeNumber), column: optional(wholeNumber) }),
+        attributes: optional(textByText(MAX_NAME, MAX_ATTRIBUTES)),
+      }),
+      MAX_MODULES,
+    ),
+    by: text(MAX_OPERATOR),
+    rerun: optional(flag),
+  }),
+  history: nothing,
+  instances: nothing,
+  library: parts({ specifier }),
+  evaluate: parts({ expression: code, json: optional(flag) }),
+  openSession: nothing,
+});
+
+const moduleNames = listOf(parts(moduleName), MAX_MODULES);
+
+/** The checks of what the actor `loader` of another server answers. */
+export const loaderAnswers = answerChecks<LoaderHandlers>({
+  missing: listOf(hash, MAX_MODULES),
+  running: (value) => new Map(listOf(pairOf(text(MAX_PATH)), MAX_MODULES)(entriesOf(value))),
+  libraries: listOf(specifier, MAX_MODULES),
+  load: parts({
+    loaded: moduleNames,
+    restored: moduleNames,
+    already: moduleNames,
+    rerun: moduleNames,
+    installed: moduleNames,
+  }),
+  history: listOf(
+    parts({
+      ...moduleName,
+      time: timestamp,
+      by: text(MAX_OPERATOR),
+      rerun: optional(flag),
+      current: flag,
+    }),
+    MAX_MODULES,
+  ),
+  instances: listOf(parts({ module: path, hash, bytes: wholeNumber }), MAX_MODULES),
+  evaluate: optional(code),
+  openSession: wholeNumber,
+});
+
+/** The entries of a Map, for the check of lists. */
+function entriesOf(value: unknown): unknown {
+  return value instanceof Map ? [...value] : value;
+}

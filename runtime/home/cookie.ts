@@ -1,0 +1,81 @@
+/**
+ * The cookie: the secret by which the servers of an ensemble know each other.
+ *
+ * @module
+ */
+import { EnsembleError } from "../errors.ts";
+import { readSecretFile, writeWhole } from "./files.ts";
+import { cookiePath, ensembleDirectory } from "./paths.ts";
+
+/** As long as the output of SHA-256, the hash that handshakes are authenticated with. */
+const COOKIE_BYTES = 32;
+
+/** Options of {@linkcode createCookie}. */
+export interface CreateCookieOptions {
+  /** Whether to replace a cookie that exists. Servers that have the old one no longer connect. */
+  force?: boolean;
+}
+
+/**
+ * Generates the cookie of the ensemble: random bytes in a file that only its owner can read.
+ *
+ * @returns the path of the file.
+ * @throws {EnsembleError} when there is a cookie already, or the file cannot be written.
+ */
+export async function createCookie(options: CreateCookieOptions = {}): Promise<string> {
+  const path = cookiePath();
+  try {
+    await Deno.mkdir(ensembleDirectory(), { recursive: true, mode: 0o700 });
+    const cookie = crypto.getRandomValues(new Uint8Array(COOKIE_BYTES));
+    await writeWhole(path, cookie, { mode: 0o600, replace: options.force ?? false });
+    return path;
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) {
+      throw new EnsembleError(
+        `there is a cookie already: ${path}: replace it with "gxensemble cookie -f"; servers that ` +
+          `have the old one must then be given the new one and started again`,
+        { cause: error },
+      );
+    }
+    if (error instanceof EnsembleError) throw error;
+    throw new EnsembleError(`cannot write the cookie ${path}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Reads the cookie of the ensemble.
+ *
+ * @throws {EnsembleError} when there is none, it is not one, or others than its owner can read it.
+ */
+export async function readCookie(): Promise<Uint8Array> {
+  const path = cookiePath();
+  try {
+    const cookie = await readSecretFile(path, "cookie");
+    if (cookie.length === COOKIE_BYTES) return cookie;
+    throw new EnsembleError(`not a cookie: ${path}: ${whatIsWrong(cookie)}`);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new EnsembleError(
+      `no cookie at ${path}: make one with "gxensemble cookie", or copy there that of the ` +
+        `ensemble to join`,
+      { cause: error },
+    );
+  }
+}
+
+/** Why bytes are no cookie: they came by a copy that was cut off, or through an editor or a terminal. */
+function whatIsWrong(bytes: Uint8Array): string {
+  if (bytes.length === 0) {
+    return 'it is empty: copy it again, or make one with "gxensemble cookie -f"';
+  }
+  const text = `it has ${bytes.length} bytes where a cookie has ${COOKIE_BYTES}`;
+  const ending = new TextDecoder().decode(bytes.subarray(COOKIE_BYTES));
+  if (ending === "\n" || ending === "\r\n") {
+    return `${text}: a line break was added at its end: take it off with "truncate -s ${COOKIE_BYTES}"`;
+  }
+  return bytes.length < COOKIE_BYTES
+    ? `${text}: it was cut off: copy it again`
+    : `${text}: copy it again as a file: it is bytes, and no text`;
+}

@@ -1,0 +1,94 @@
+/**
+ * What SIGHUP means to a process.
+ *
+ * Deno takes over SIGHUP, SIGINT and SIGTERM half a second after its own start, and any signal that is listened to.
+ * From then on the system no longer knows what was ignored, and a signal that should be ignored ends the process. So
+ * this module reads it when it is first evaluated, and the signal then needs a listener that does nothing.
+ *
+ * @module
+ */
+import { constants } from "node:os";
+import { handedOver } from "../handed_over.ts";
+
+/**
+ * `nothing` to a process that was started to ignore it, as by `nohup`; `end` to one on a terminal, which has closed;
+ * `reread` to any other, which reads its files again.
+ */
+export type HangupMeaning = "nothing" | "end" | "reread";
+
+/** Read when this module is loaded: a terminal that has closed does not count as one any more. */
+const startedOnTerminal = [Deno.stdin, Deno.stdout, Deno.stderr]
+  .some((stream) => stream.isTerminal());
+
+/** What SIGHUP means to this process. */
+export function hangupMeaning(): HangupMeaning {
+  if (isIgnored("SIGHUP")) return "nothing";
+  return startedOnTerminal ? "end" : "reread";
+}
+
+/** Keeps ignoring SIGHUP, to the end of the process, where it was started to ignore it. */
+export function keepIgnoringHangup(): void {
+  if (hangupMeaning() === "nothing") Deno.addSignalListener("SIGHUP", ignore);
+}
+
+/** Calls a function for each SIGHUP, where that has the given meaning. Until disposed of. */
+export function onHangup(meaning: HangupMeaning, listener: () => void): Disposable {
+  if (hangupMeaning() !== meaning) return { [Symbol.dispose]() {} };
+  Deno.addSignalListener("SIGHUP", listener);
+  return { [Symbol.dispose]: () => Deno.removeSignalListener("SIGHUP", listener) };
+}
+
+/** One function: Deno registers it once, however often it is added. */
+function ignore(): void {}
+
+/** Bit 0 is signal 1. */
+const ignoredAtStart = readIgnored();
+
+/**
+ * Whether the process was started to ignore a signal. Where this cannot be found out it was not: on Windows, without
+ * the permissions to read `/proc/self/status` or run `ps`, and when this module is evaluated too late.
+ */
+export function isIgnored(signal: Deno.Signal): boolean {
+  const number = constants.signals[signal as keyof typeof constants.signals];
+  return number !== undefined && (ignoredAtStart >> BigInt(number - 1) & 1n) === 1n;
+}
+
+/** The mask of those signals in hexadecimal digits, bit 0 being signal 1. */
+export function ignoredSignals(): string {
+  return ignoredAtStart.toString(16);
+}
+
+/** The mask of the signals that are being ignored now. */
+function readIgnored(): bigint {
+  return maskOf(() => handedOver()?.ignored) ?? maskOf(readStatus) ?? maskOf(askPs) ?? 0n;
+}
+
+/** Reads a mask in hexadecimal digits; undefined where there is none, or no permission for it. */
+function maskOf(read: () => string | undefined): bigint | undefined {
+  try {
+    const digits = read();
+    return digits === undefined ? undefined : BigInt(`0x${digits.trim()}`);
+  } catch {
+    return undefined;
+  }
+}
+
+/** As Linux tells it; see proc_pid_status(5). */
+function readStatus(): string | undefined {
+  const path = "/proc/self/status";
+  // A program that runs with few permissions must not be asked for this one.
+  if (!isGranted({ name: "read", path })) return undefined;
+  return /^SigIgn:\s*([0-9a-f]+)$/m.exec(Deno.readTextFileSync(path))?.[1];
+}
+
+/** As macOS and other Unix systems tell it; see ps(1). */
+function askPs(): string | undefined {
+  if (!isGranted({ name: "run", command: "ps" })) return undefined;
+  const args = ["-o", "ignored=", "-p", `${Deno.pid}`];
+  const { stdout } = new Deno.Command("ps", { args, stdin: "null", stderr: "null" }).outputSync();
+  return new TextDecoder().decode(stdout);
+}
+
+function isGranted(permission: Deno.PermissionDescriptor): boolean {
+  return Deno.permissions.querySync(permission).state === "granted";
+}

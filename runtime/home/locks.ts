@@ -1,0 +1,221 @@
+/**
+ * Locks: one process at a time.
+ *
+ * @module
+ */
+import { dirname } from "node:path";
+import { getLogger } from "npm:@logtape/logtape@^2.4.2";
+import { isServerId, parseServerId, type ServerId } from "../actor/references.ts";
+import { EnsembleError } from "../errors.ts";
+import { CLIENT_ID, sharedId } from "../server/certified.ts";
+import { ownKernel } from "../server/kernel.ts";
+import { type RegistryEntry, serverProcess } from "../server/registry_protocol.ts";
+import { hostName } from "../wire/address.ts";
+import { isAt, removeStaleSocket } from "../wire/unix_transport.ts";
+import { requireRegular } from "./files.ts";
+import { serverDirectory, socketPath } from "./paths.ts";
+
+/**
+ * Does something while no other process does anything under the lock of the same file. The lock ends with
+ * the process that holds it, whichever way that ends; the file stays.
+ *
+ * @throws {EnsembleError} when the file cannot be made; and what `action` throws.
+ */
+export async function withFileLock<T>(path: string, action: () => Promise<T>): Promise<T> {
+  using file = await openLock(path);
+  await file.lock(true);
+  return await action();
+}
+
+/**
+ * Takes the lock of a file, to be kept until it is disposed of or the process ends.
+ *
+ * @param options.note text for the file, for those who find it locked.
+ * @returns undefined when another process has it.
+ * @throws {EnsembleError} when the file cannot be made.
+ */
+export async function takeFileLock(
+  path: string,
+  { note = "" }: { note?: string } = {},
+): Promise<Disposable | undefined> {
+  let file = await openLock(path);
+  while (true) {
+    if (!await file.tryLock(true)) {
+      file.close();
+      return undefined;
+    }
+    if (isAt(path, file.statSync())) break;
+    // It was removed meanwhile, and locks nothing: the next process makes another.
+    file.close();
+    file = await openLock(path);
+  }
+  try {
+    await file.truncate();
+    await file.write(new TextEncoder().encode(note));
+  } catch {
+    // The disk is full. The lock holds without the note.
+  }
+  return {
+    [Symbol.dispose]() {
+      // Closing is not enough: a process that is being started has the file, too, until its program runs.
+      file.unlockSync();
+      file.close();
+    },
+  };
+}
+
+async function openLock(path: string): Promise<Deno.FsFile> {
+  try {
+    // To open a named pipe for writing waits until it is read.
+    await Deno.stat(path).then(requireRegular, () => {});
+    return await Deno.open(path, { write: true, create: true, mode: 0o600 });
+  } catch (error) {
+    throw new EnsembleError(`cannot lock ${path}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+const logger = getLogger(["gxensemble", "server"]);
+
+/** The name of the file whose lock a process holds while it is the server. */
+const LOCK = "lock";
+
+/** The directory in a server's directory that holds the code which was shipped to it. */
+const CODE = "loader.d";
+
+/**
+ * How long to wait for a lock whose holder is not named, in ms, and when to try again: {@linkcode removeLeftClients}
+ * of another process has it only for a moment.
+ */
+const PATIENCE = 2_000;
+const RETRY = 20;
+
+/**
+ * Makes the directory of a server where it is missing, and keeps other processes out of it: one that listens at
+ * other sockets would not be noticed otherwise, and empties what this one uses. Until disposed of: then the directory
+ * is removed, unless there is something in it to keep, such as a log or a certificate.
+ *
+ * @throws {EnsembleError} when another process has it.
+ */
+export async function holdServerDirectory(id: ServerId): Promise<Disposable> {
+  const directory = serverDirectory(id);
+  const self: ServerProcess = { pid: Deno.pid, host: hostName(), kernel: ownKernel() };
+  const until = performance.now() + PATIENCE;
+  while (true) {
+    const lock = await lockIn(directory, `${JSON.stringify(self)}\n`);
+    if (lock) {
+      return {
+        [Symbol.dispose]() {
+          removeLocked(directory, [LOCK]);
+          lock[Symbol.dispose]();
+        },
+      };
+    }
+    const other = await readServerProcess(id);
+    if (other || performance.now() >= until) {
+      throw new EnsembleError(
+        `cannot start server ${id}: another process${
+          other ? `, ${other.pid} on host ${other.host},` : ""
+        } is that server already, and uses ${directory}`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, RETRY));
+  }
+}
+
+/** The directory in which a server keeps the code that is shipped to it. */
+export function codeDirectory(id: ServerId): string {
+  return `${serverDirectory(id)}/${CODE}`;
+}
+
+/**
+ * Removes what clients left that were killed: their directories, where there is nothing else in them, and their sockets.
+ * No other process takes their ids again.
+ */
+export async function removeLeftClients(): Promise<void> {
+  const parent = dirname(serverDirectory(parseServerId(CLIENT_ID)));
+  for (const id of namesIn(parent)) {
+    if (!isServerId(id) || sharedId(id) !== CLIENT_ID) continue;
+    const directory = serverDirectory(id);
+    if (namesIn(directory).some((name) => name !== LOCK && name !== CODE)) continue;
+    try {
+      const lock = await takeFileLock(`${directory}/${LOCK}`);
+      if (!lock) continue;
+      await removeStaleSocket(socketPath(id));
+      removeLocked(directory, [CODE, LOCK]);
+      lock[Symbol.dispose]();
+    } catch (error) {
+      logger.debug("{directory} is left as it is: {reason}", {
+        directory,
+        reason: (error as Error).message,
+      });
+    }
+  }
+}
+
+/** Makes a directory and takes its lock; undefined when another process has it. */
+async function lockIn(directory: string, note: string): Promise<Disposable | undefined> {
+  while (true) {
+    await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
+    try {
+      await makePrivate(directory);
+      return await takeFileLock(`${directory}/${LOCK}`, { note });
+    } catch (error) {
+      // Another process was that server and has just removed it.
+      const isGone = [error, (error as Error).cause].some((each) =>
+        each instanceof Deno.errors.NotFound
+      );
+      if (!isGone) throw error;
+    }
+  }
+}
+
+/** Removes these from a directory that is locked, and the directory itself, if there is nothing else in it. */
+function removeLocked(directory: string, names: readonly string[]): void {
+  if (namesIn(directory).some((name) => !names.includes(name))) return;
+  try {
+    for (const name of names) {
+      const path = `${directory}/${name}`;
+      if (namesIn(directory).includes(name)) Deno.removeSync(path, { recursive: true });
+    }
+    Deno.removeSync(directory);
+  } catch {
+    // Another process is about to be that server.
+  }
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return Array.from(Deno.readDirSync(directory), ({ name }) => name);
+  } catch {
+    return [];
+  }
+}
+
+/** Takes what others may do with a directory from them. */
+async function makePrivate(directory: string): Promise<void> {
+  const { mode } = await Deno.stat(directory);
+  if (mode === null || (mode & 0o077) === 0) return;
+  try {
+    await Deno.chmod(directory, 0o700);
+  } catch (error) {
+    throw new EnsembleError(
+      `others may enter ${directory}, and that cannot be changed: ${(error as Error).message}`,
+    );
+  }
+}
+
+/** The process of a server, as it wrote that into its lock. */
+export type ServerProcess = Pick<RegistryEntry, "pid" | "host" | "kernel">;
+
+/** The process that has the directory of a server, or had it last; undefined where none is noted. */
+export async function readServerProcess(id: ServerId): Promise<ServerProcess | undefined> {
+  try {
+    return serverProcess(JSON.parse(await Deno.readTextFile(lockPath(id))));
+  } catch {
+    return undefined;
+  }
+}
+
+function lockPath(id: ServerId): string {
+  return `${serverDirectory(id)}/${LOCK}`;
+}

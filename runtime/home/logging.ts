@@ -1,0 +1,151 @@
+/**
+ * Where the logs of a process go, unless its program has a say in that: to standard error, or a file.
+ *
+ * @module
+ */
+import { getLogger, inspectLogger, type LogRecord, type Sink } from "npm:@logtape/logtape@^2.4.2";
+import type { ServerId } from "../actor/references.ts";
+import { EnsembleError } from "../errors.ts";
+import { LogFile } from "./log_file.ts";
+import { formatRecord } from "./log_format.ts";
+import {
+  type LogFormat,
+  type LogLevel,
+  type LogOptions,
+  parseLogFormat,
+  parseLogLevel,
+} from "./log_options.ts";
+import { serverDirectory } from "./paths.ts";
+import { standardStream, writeErrors } from "./standard_stream.ts";
+
+/** The file that `-` stands for, in the server's directory. */
+const SERVER_LOG = "log";
+
+/** The log that goes where {@linkcode startLogging} said. */
+interface DefaultLog {
+  readonly sink: Sink;
+  /** The file that it goes to, if it does not go to standard error. */
+  readonly file: LogFile | undefined;
+}
+
+/** Takes lines; says why they are lost when it does not. */
+interface Destination {
+  write(lines: string): Error | undefined;
+}
+
+let current: DefaultLog | undefined;
+
+/**
+ * The logger above all others, as LogTape keeps it. The default log is attached to it directly: a
+ * `configure` of LogTape then finds nothing configured, succeeds, and takes the sinks of all loggers away, this one
+ * included. After a `configure` of our own, that of the program would fail.
+ */
+const root = getLogger([]) as unknown as { sinks: Sink[]; lowestLevel: LogLevel | "trace" };
+
+/**
+ * Sends the logs of this process, the program's own and those of loaded code, to standard error or a
+ * file. Each record is written at once, so that the last ones before a crash are there. A later call replaces an
+ * earlier one. Nothing happens in a program that has configured LogTape itself; and when it does so later, it
+ * takes over.
+ *
+ * @param server the server that this process runs, which says what file `-` is.
+ * @throws {EnsembleError} when the file cannot be opened.
+ * @throws {InvalidInputError} when an option has no meaning.
+ */
+export function startLogging(options: LogOptions = {}, server?: ServerId): void {
+  const level = parseLogLevel(options.level ?? "info");
+  const format = parseLogFormat(options.format ?? "text");
+  if (isConfigured()) return;
+  const file = options.file === undefined ? undefined : openLog(options.file, server);
+  const errors = server === undefined ? { write: writeErrors } : standardStream("stderr");
+  const sink = recordSink(format, file ?? errors);
+  stopLogging();
+  root.sinks.push(sink);
+  root.lowestLevel = level;
+  current = { sink, file };
+}
+
+/** Ends what {@linkcode startLogging} began. */
+export function stopLogging(): void {
+  if (!current) return;
+  const index = root.sinks.indexOf(current.sink);
+  if (index >= 0) {
+    root.sinks.splice(index, 1);
+    root.lowestLevel = "trace"; // As it is before LogTape is configured.
+  }
+  current.file?.[Symbol.dispose]();
+  current = undefined;
+}
+
+/**
+ * Goes on with the log in the file that is at its path now, as after `logrotate` has renamed the one before.
+ *
+ * @throws {EnsembleError} when that cannot be opened; then the log stays in the file that it is in.
+ */
+export function reopenLog(): void {
+  current?.file?.reopen();
+}
+
+/** Whether the program has configured LogTape, or another copy of it or of this runtime has. */
+function isConfigured(): boolean {
+  return inspectLogger([]).source !== "unconfigured" ||
+    root.sinks.some((sink) => sink !== current?.sink);
+}
+
+/** Writes each record. When some were lost, as on a full disk, the next line that is written says how many. */
+function recordSink(format: LogFormat, destination: Destination): Sink {
+  let lost: Loss | undefined;
+  return (record) => {
+    if (lost && !destination.write(formatRecord(lost.record(), format))) lost = undefined;
+    const lines = formatRecord(record, format);
+    const error = destination.write(lines);
+    if (error) (lost ??= new Loss(error, record.timestamp)).add(lines);
+  };
+}
+
+/** The lines that a log has lost in a row. */
+class Loss {
+  #lines = 0;
+  readonly #reason: string;
+  readonly #since: number;
+
+  constructor({ message }: Error, since: number) {
+    this.#reason = message;
+    this.#since = since;
+  }
+
+  add(lines: string): void {
+    this.#lines += lines.split("\n").length - 1;
+  }
+
+  /** What the log says of them. */
+  record(): LogRecord {
+    const properties = {
+      lines: this.#lines,
+      since: new Date(this.#since).toISOString(),
+      reason: this.#reason,
+    };
+    const { lines, since, reason } = properties;
+    return {
+      category: ["gxensemble", "log"],
+      level: "warning",
+      timestamp: Date.now(),
+      rawMessage: "{lines} lines were lost since {since}: {reason}",
+      message: ["", lines, " lines were lost since ", since, ": ", reason, ""],
+      properties,
+    };
+  }
+}
+
+function openLog(file: string, server: ServerId | undefined): LogFile {
+  if (file !== "-" || server === undefined) return new LogFile(file);
+  const directory = serverDirectory(server);
+  const path = `${directory}/${SERVER_LOG}`;
+  try {
+    Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const { message } = error as Error;
+    throw new EnsembleError(`cannot write the log file ${path}: ${message}`, { cause: error });
+  }
+  return new LogFile(path);
+}

@@ -1,0 +1,180 @@
+/**
+ * The administrators' key pair: the private half gives every capability.
+ *
+ * @module
+ */
+import { EnsembleError } from "../errors.ts";
+import { readRegularFile, readSecretFile, writeWhole } from "../home/files.ts";
+import { adminPrivateKeyPath, adminPublicKeyPath, ensembleDirectory } from "../home/paths.ts";
+import { decodePem, encodePem } from "./pem.ts";
+
+/**
+ * Makes sure that there is no pair yet.
+ *
+ * @throws {EnsembleError} when there is.
+ */
+export async function requireNoAdminKey(): Promise<void> {
+  if (await exists(adminPublicKeyPath()) || await hasAdminPrivateKey()) throw pairExists();
+}
+
+/** Options of {@linkcode createAdminKey}. */
+export interface CreateAdminKeyOptions {
+  /** What the private key is encrypted under. */
+  passphrase: string;
+  /** Whether to replace a pair that exists. Servers that run keep the public key they started with. */
+  force?: boolean;
+}
+
+/**
+ * Makes an Ed25519 key pair: `admin.pub`, SPKI PEM, and `admin.priv`, PKCS#8 PEM in an armoured age
+ * passphrase file that only its owner can read.
+ *
+ * @throws {EnsembleError} when there is a pair already, or it cannot be written.
+ */
+export async function createAdminKey(options: CreateAdminKeyOptions): Promise<void> {
+  const replace = options.force ?? false;
+  await Deno.mkdir(ensembleDirectory(), { recursive: true, mode: 0o700 });
+  if (!replace) await requireNoAdminKey();
+  const pair = await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"]);
+  const { privateKey, publicKey } = pair as CryptoKeyPair;
+  const secret = encodePem("PRIVATE KEY", await crypto.subtle.exportKey("pkcs8", privateKey));
+  const sealed = await sealWithPassphrase(secret, options.passphrase);
+  const open = encodePem("PUBLIC KEY", await crypto.subtle.exportKey("spki", publicKey));
+  try {
+    // The private half first: a public key whose private half is lost would lock everybody out.
+    await writeWhole(adminPrivateKeyPath(), sealed, { mode: 0o600, replace });
+    await writeWhole(adminPublicKeyPath(), open, { mode: 0o644, replace });
+  } catch (error) {
+    throw error instanceof Deno.errors.AlreadyExists ? pairExists() : error;
+  }
+}
+
+/**
+ * Reads the public key.
+ *
+ * @returns undefined when there is none: capabilities are then not enforced.
+ * @throws {EnsembleError} when the file is no such key. A server does not start then, for it would
+ * enforce nothing.
+ */
+export async function readAdminPublicKey(): Promise<CryptoKey | undefined> {
+  const path = adminPublicKeyPath();
+  let text: string;
+  try {
+    text = new TextDecoder().decode(await readRegularFile(path));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    // A link that leads nowhere is no decision to enforce nothing.
+    if (!await exists(path)) return undefined;
+    throw new EnsembleError(`cannot read ${path}: ${error.message}`, { cause: error });
+  }
+  try {
+    const der = decodePem("PUBLIC KEY", text);
+    return await crypto.subtle.importKey("spki", der, "Ed25519", true, ["verify"]);
+  } catch (error) {
+    throw new EnsembleError(`${path} is not an Ed25519 public key: ${(error as Error).message}`);
+  }
+}
+
+/** Whether this host has the private key, so that it makes sense to ask for its passphrase. */
+export async function hasAdminPrivateKey(): Promise<boolean> {
+  return await exists(adminPrivateKeyPath());
+}
+
+/**
+ * Opens the private key.
+ *
+ * @param passphrase gives the passphrase; not called for a key that cannot be opened with any.
+ * @throws {EnsembleError} when there is none, it is damaged, others can read it, or the passphrase is wrong.
+ */
+export async function openAdminPrivateKey(passphrase: () => Promise<string>): Promise<CryptoKey> {
+  const path = adminPrivateKeyPath();
+  let text: string;
+  try {
+    const bytes = await readSecretFile(path, "administrators' private key");
+    text = new TextDecoder().decode(bytes);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new EnsembleError(`cannot read ${path}: ${error.message}`, { cause: error });
+  }
+  const pem = await openWithPassphrase({ path, text }, passphrase);
+  try {
+    const der = decodePem("PRIVATE KEY", pem);
+    return await crypto.subtle.importKey("pkcs8", der, "Ed25519", false, ["sign"]);
+  } catch (error) {
+    throw new EnsembleError(`${path} is not an Ed25519 private key: ${(error as Error).message}`);
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+function pairExists(): EnsembleError {
+  return new EnsembleError(
+    `there is an administrator key pair already: ${adminPublicKeyPath()} and ` +
+      `${adminPrivateKeyPath()}: replace it with "gxensemble admin -f"; servers enforce the new one ` +
+      `when they are started again`,
+  );
+}
+
+/**
+ * Encrypts a text under a passphrase, with age's default work factor: about a second to open.
+ *
+ * @see https://age-encryption.org/v1
+ */
+export async function sealWithPassphrase(text: string, passphrase: string): Promise<string> {
+  const { armor, Encrypter } = await import("npm:age-encryption@^0.3.1");
+  const encrypter = new Encrypter();
+  encrypter.setPassphrase(passphrase);
+  return `${armor.encode(await encrypter.encrypt(text)).trimEnd()}\n`;
+}
+
+/** A secret in a file. */
+export interface SealedFile {
+  /** Where it is, for errors. */
+  readonly path: string;
+  /** What is in the file. */
+  readonly text: string;
+}
+
+/**
+ * Decrypts what {@linkcode sealWithPassphrase}, or `age --passphrase --armor`, encrypted.
+ *
+ * @param passphrase gives the passphrase; not called for a file that cannot be opened with any.
+ * @throws {EnsembleError} when the passphrase is another, or the text is no such file.
+ */
+export async function openWithPassphrase(
+  { path, text }: SealedFile,
+  passphrase: () => Promise<string>,
+): Promise<string> {
+  if (text.trim() === "") throw new EnsembleError(`${path} is empty`);
+  const { armor, Decrypter } = await import("npm:age-encryption@^0.3.1");
+  let bytes: Uint8Array;
+  try {
+    bytes = armor.decode(text);
+  } catch (error) {
+    throw new EnsembleError(
+      `${path} is not an armoured age file, or was cut off: ${(error as Error).message}`,
+      { cause: error },
+    );
+  }
+  const decrypter = new Decrypter();
+  decrypter.addPassphrase(await passphrase());
+  try {
+    return await decrypter.decrypt(bytes, "text");
+  } catch (error) {
+    const reason = (error as Error).message;
+    throw new EnsembleError(
+      /identity matched|passphrase/i.test(reason)
+        ? "the passphrase is wrong"
+        : `cannot open ${path}: ${reason}`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,274 @@
+/**
+ * Issuing certificates to servers, and revoking them.
+ *
+ * @module
+ */
+import { formatServerId, type ServerId } from "../actor/references.ts";
+import { EnsembleError } from "../errors.ts";
+import { fingerprintOf } from "../fingerprint.ts";
+import { readRegularFile, writeWhole } from "../home/files.ts";
+import { withFileLock } from "../home/locks.ts";
+import {
+  authorityLockPath,
+  authorityPaths,
+  serverDirectory,
+  serverTlsPaths,
+} from "../home/paths.ts";
+import { readAuthority, readAuthorityFile } from "./certificate_authority.ts";
+import { daysFromNow, DEFAULT_DAYS } from "./certificate_chain.ts";
+import { type CertificateIdentity, identityOf } from "./certificate_identity.ts";
+import {
+  type CertifiedKey,
+  createRevocationList,
+  createServerCertificate,
+  domainOf,
+} from "./certificate_profile.ts";
+import { type Host, hostsOf } from "./host_name.ts";
+import { decodePem, encodePem } from "./pem.ts";
+import { readRevocationList, type RevocationList } from "./revocation_list.ts";
+import { SubjectAlternativeNameExtension, X509Certificate } from "./x509.ts";
+
+/** Options of {@linkcode issueCertificates}. */
+export interface IssueCertificatesOptions {
+  /** The issuing authority; see `openIssuing`. */
+  issuing: CertifiedKey;
+  /** What the servers may do in every other one. */
+  capabilities: readonly string[];
+  /** Where they are reached besides `<server-id>.<domain>` and their own host. */
+  hosts: readonly Host[];
+  /** For how many days the certificates are valid. */
+  days: number;
+}
+
+/**
+ * Issues certificates to servers and puts each, with a new key, where its server reads both. Those that they had
+ * stay good until they expire or are revoked. When one cannot be written, none is issued.
+ *
+ * The revocation list is made anew as well, so that it is good for as long as the certificates are.
+ *
+ * @throws {EnsembleError} when there is no authority or another by now, or a file cannot be written.
+ */
+export async function issueCertificates(
+  ids: readonly ServerId[],
+  { issuing, capabilities, hosts, days }: IssueCertificatesOptions,
+): Promise<IssuedCertificate[]> {
+  return await withFileLock(authorityLockPath(), async () => {
+    await requireCurrent(issuing);
+    const domain = domainOf(issuing.certificate);
+    const made = await Promise.all([...new Set(ids)].map(async (id) => {
+      const names = hostsOf(id, { domain, hosts });
+      const options = { id, capabilities, hosts: names, days };
+      const server = await createServerCertificate(issuing, options);
+      return { id, server, issued: await describeIssued(server.certificate, new Set()) };
+    }));
+    const undo = new AsyncDisposableStack();
+    try {
+      for (const { id } of made) await makeServerDirectory(id);
+      // Before the servers have them: a certificate that is not on record cannot be revoked.
+      for (const { server, issued } of made) {
+        const record = `${authorityPaths().issued}/${issued.serial}.pem`;
+        await writeWhole(record, toPem(server), { mode: 0o644, replace: false });
+        undo.defer(() => Deno.remove(record));
+      }
+      await updateRevocationList(issuing, []);
+      for (const { id, server } of made) await writeServerFiles(id, { server, issuing, undo });
+    } catch (error) {
+      await undo.disposeAsync().catch(() => {}); // What is wrong with the disk is said below.
+      throw new EnsembleError(`${(error as Error).message}; no certificate was issued`, {
+        cause: error,
+      });
+    }
+    return made.map(({ issued }) => issued);
+  });
+}
+
+/**
+ * Revokes every certificate of a server that is still good.
+ *
+ * @returns those that it revoked.
+ * @throws {EnsembleError} when none was ever issued to the server, there is no authority or another by now, or the
+ * list cannot be written.
+ */
+export async function revokeCertificates(
+  id: ServerId,
+  { issuing }: { issuing: CertifiedKey },
+): Promise<IssuedCertificate[]> {
+  return await withFileLock(authorityLockPath(), async () => {
+    await requireCurrent(issuing);
+    const revoked = await listRevocable(id);
+    await updateRevocationList(issuing, revoked.map(({ serial }) => serial));
+    return revoked.map((certificate) => ({ ...certificate, status: "revoked" }));
+  });
+}
+
+/** Makes sure that the authority was not replaced while the passphrase was typed. */
+async function requireCurrent({ certificate }: CertifiedKey): Promise<void> {
+  const { issuing } = await readAuthority();
+  if (issuing.serialNumber === certificate.serialNumber) return;
+  throw new EnsembleError("the certificate authority was replaced meanwhile: try again");
+}
+
+/** Signs the list anew: good for as long as the certificates are that it could speak of. */
+async function updateRevocationList(issuing: CertifiedKey, serials: string[]): Promise<void> {
+  const { crl } = authorityPaths();
+  const ends = (await listIssued()).map(({ notAfter }) => notAfter.getTime());
+  const list = await createRevocationList(issuing, {
+    previous: await readAuthorityFile(crl),
+    serials,
+    nextUpdate: new Date(Math.max(daysFromNow(DEFAULT_DAYS).getTime(), ...ends)),
+  });
+  await writeWhole(crl, list, { mode: 0o644, replace: true });
+}
+
+async function makeServerDirectory(id: ServerId): Promise<void> {
+  const directory = `${serverDirectory(id)}/tls`;
+  try {
+    await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new EnsembleError(`cannot make ${directory}: ${(error as Error).message}`);
+  }
+}
+
+async function writeServerFiles(
+  id: ServerId,
+  { server, issuing, undo }: {
+    server: CertifiedKey;
+    issuing: CertifiedKey;
+    undo: AsyncDisposableStack;
+  },
+): Promise<void> {
+  const paths = serverTlsPaths(id);
+  const key = encodePem("PRIVATE KEY", await crypto.subtle.exportKey("pkcs8", server.key));
+  const chain = toPem(server) + toPem(issuing);
+  await replace(paths.key, key, { mode: 0o600, undo });
+  await replace(paths.certificate, chain, { mode: 0o644, undo });
+}
+
+/** Replaces a file; `undo` puts back what was there. */
+async function replace(
+  path: string,
+  text: string,
+  { mode, undo }: { mode: number; undo: AsyncDisposableStack },
+): Promise<void> {
+  const before = await readRegularFile(path).catch((error) => {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  });
+  await writeWhole(path, text, { mode, replace: true });
+  undo.defer(() => before ? writeWhole(path, before, { mode, replace: true }) : Deno.remove(path));
+}
+
+function toPem({ certificate }: CertifiedKey): string {
+  return encodePem("CERTIFICATE", certificate.rawData);
+}
+
+/** A certificate that was issued to a server. */
+export interface IssuedCertificate extends CertificateIdentity {
+  /** The names and addresses of hosts in it. */
+  readonly hosts: readonly string[];
+  /** The SHA-256 of its DER, in hex, as `openssl x509 -fingerprint -sha256` prints it. */
+  readonly fingerprint: string;
+  /** Whether it is good now. */
+  readonly status: "valid" | "expired" | "revoked";
+}
+
+/**
+ * Reads which certificates were issued, by server, each server's oldest first.
+ *
+ * @throws {EnsembleError} when there is no authority, or a file of it is damaged.
+ */
+export async function listIssued(): Promise<IssuedCertificate[]> {
+  const { issued: directory } = authorityPaths();
+  const { serials } = await readOwnRevocationList();
+  const issued: IssuedCertificate[] = [];
+  for (const name of await readNames(directory)) {
+    issued.push(await readIssued(`${directory}/${name}`, serials));
+  }
+  return issued.sort((a, b) =>
+    a.id < b.id ? -1 : a.id > b.id ? 1 : a.notBefore.getTime() - b.notBefore.getTime()
+  );
+}
+
+/**
+ * Reads the authority's revocation list.
+ *
+ * @throws {EnsembleError} when there is no authority, or the list is damaged.
+ */
+export async function readOwnRevocationList(): Promise<RevocationList> {
+  const { crl } = authorityPaths();
+  const pem = await readAuthorityFile(crl);
+  try {
+    return readRevocationList(decodePem("X509 CRL", pem));
+  } catch (error) {
+    throw new EnsembleError(`${crl} is no revocation list: ${(error as Error).message}`);
+  }
+}
+
+/**
+ * Reads which certificates of a server are still good.
+ *
+ * @throws {EnsembleError} when none was ever issued to it, or there is no authority.
+ */
+export async function listRevocable(id: ServerId): Promise<IssuedCertificate[]> {
+  const own = (await listIssued()).filter((certificate) => certificate.id === id);
+  if (own.length === 0) {
+    throw new EnsembleError(
+      `no certificate was issued to ${
+        formatServerId(id)
+      }: "gxensemble ca show" prints those that were`,
+    );
+  }
+  return own.filter(({ status }) => status === "valid");
+}
+
+async function readNames(directory: string): Promise<string[]> {
+  try {
+    const files = await Array.fromAsync(Deno.readDir(directory));
+    // Drafts of files have other endings.
+    return files.map(({ name }) => name).filter((name) => name.endsWith(".pem"));
+  } catch (error) {
+    throw new EnsembleError(`cannot read ${directory}: ${(error as Error).message}`);
+  }
+}
+
+async function readIssued(
+  path: string,
+  revoked: ReadonlySet<string>,
+): Promise<IssuedCertificate> {
+  const bytes = await readRegularFile(path);
+  try {
+    const der = decodePem("CERTIFICATE", new TextDecoder().decode(bytes));
+    return await describeIssued(new X509Certificate(der), revoked);
+  } catch (error) {
+    throw new EnsembleError(
+      `${path} is no certificate that was issued here: ${
+        (error as Error).message
+      }: move it away, ` +
+        "or restore it from a backup",
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * Says what a certificate is and whether it is good, given the serial numbers that are revoked.
+ *
+ * @throws {EnsembleError} when it is not one of a server.
+ */
+export async function describeIssued(
+  certificate: X509Certificate,
+  revoked: ReadonlySet<string>,
+): Promise<IssuedCertificate> {
+  const identity = identityOf(new Uint8Array(certificate.rawData));
+  const names = certificate.getExtension(SubjectAlternativeNameExtension)?.names.items ?? [];
+  return {
+    ...identity,
+    hosts: names.filter(({ type }) => type === "dns" || type === "ip").map(({ value }) => value),
+    fingerprint: await fingerprintOf(certificate.rawData),
+    status: revoked.has(identity.serial)
+      ? "revoked"
+      : identity.notAfter.getTime() < Date.now()
+      ? "expired"
+      : "valid",
+  };
+}

@@ -1,0 +1,209 @@
+/**
+ * What the certificates of an ensemble look like: the root's, the issuing authority's, the servers', and the list of
+ * those that are revoked.
+ *
+ * @see RFC 5280, 4.2 for the extensions
+ * @module
+ */
+import { AsnConvert } from "npm:@peculiar/asn1-schema@^2.11.1";
+import { CRLNumber, id_ce_cRLNumber } from "npm:@peculiar/asn1-x509@^2.11.1";
+import { formatServerId, type ServerId } from "../actor/references.ts";
+import { EnsembleError } from "../errors.ts";
+import { AUTHORITY_DAYS, daysFromNow, startingNow } from "./certificate_chain.ts";
+import type { Host } from "./host_name.ts";
+import { decodePem, encodePem } from "./pem.ts";
+import {
+  AuthorityKeyIdentifierExtension,
+  BasicConstraintsExtension,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  Extension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  Name,
+  SubjectAlternativeNameExtension,
+  SubjectKeyIdentifierExtension,
+  type X509Certificate,
+  X509CertificateGenerator,
+  X509Crl,
+  X509CrlGenerator,
+  X509CrlReason,
+} from "./x509.ts";
+
+/** The keys and signatures of all certificates: ECDSA with P-256 and SHA-256, which every TLS 1.3 has. */
+export const KEY_ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+
+/** A certificate and its private key. */
+export interface CertifiedKey {
+  /** The certificate. */
+  readonly certificate: X509Certificate;
+  /** Its private key; extractable. */
+  readonly key: CryptoKey;
+}
+
+/** What a server's certificate is to say. */
+export interface ServerCertificateOptions {
+  /** The server. */
+  readonly id: ServerId;
+  /** What it may do in every other server. */
+  readonly capabilities: readonly string[];
+  /** Where it may be reached. */
+  readonly hosts: readonly Host[];
+  /** For how many days it is valid, if the authority is for as long. */
+  readonly days: number;
+}
+
+/** Makes the root: it signs only the issuing authority. */
+export async function createRoot(domain: string): Promise<CertifiedKey> {
+  const keys = await generateKeys();
+  const certificate = await X509CertificateGenerator.createSelfSigned({
+    serialNumber: randomSerial(),
+    notBefore: startingNow(),
+    notAfter: daysFromNow(AUTHORITY_DAYS),
+    name: nameIn(domain, "gxensemble root CA"),
+    keys,
+    signingAlgorithm: KEY_ALGORITHM,
+    extensions: [
+      ...authorityExtensions({ pathLength: 1 }),
+      await SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  return { certificate, key: keys.privateKey };
+}
+
+/** Makes the issuing authority: it signs servers' certificates, and the revocation list. */
+export async function createIssuing(domain: string, root: CertifiedKey): Promise<CertifiedKey> {
+  const keys = await generateKeys();
+  return await certify(keys, root, {
+    subject: nameIn(domain, "gxensemble issuing CA"),
+    days: AUTHORITY_DAYS,
+    extensions: authorityExtensions({ pathLength: 0 }),
+  });
+}
+
+/** Makes a server's key and its certificate, with which it both listens and connects. */
+export async function createServerCertificate(
+  issuing: CertifiedKey,
+  { id, capabilities, hosts, days }: ServerCertificateOptions,
+): Promise<CertifiedKey> {
+  const keys = await generateKeys();
+  return await certify(keys, issuing, {
+    subject: nameIn(domainOf(issuing.certificate), formatServerId(id)),
+    days,
+    extensions: [
+      new BasicConstraintsExtension(false, undefined, true),
+      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
+      new SubjectAlternativeNameExtension([
+        { type: "url", value: `srv:${formatServerId(id)}` },
+        ...new Set(capabilities).values().map(capabilityName),
+        ...hosts,
+      ]),
+    ],
+  });
+}
+
+/** The domain that an authority was set up for. */
+export function domainOf(authority: X509Certificate): string {
+  return authority.subjectName.getField("DC").reverse().join(".");
+}
+
+async function certify(
+  keys: CryptoKeyPair,
+  issuer: CertifiedKey,
+  { subject, days, extensions }: { subject: Name; days: number; extensions: Extension[] },
+): Promise<CertifiedKey> {
+  // Nothing is valid longer than what it is signed with.
+  const end = Math.min(daysFromNow(days).getTime(), issuer.certificate.notAfter.getTime());
+  const certificate = await X509CertificateGenerator.create({
+    serialNumber: randomSerial(),
+    subject,
+    issuer: issuer.certificate.subjectName,
+    notBefore: startingNow(),
+    notAfter: new Date(end),
+    publicKey: keys.publicKey,
+    signingKey: issuer.key,
+    signingAlgorithm: KEY_ALGORITHM,
+    extensions: [
+      ...extensions,
+      await SubjectKeyIdentifierExtension.create(keys.publicKey),
+      await AuthorityKeyIdentifierExtension.create(issuer.certificate.publicKey),
+    ],
+  });
+  return { certificate, key: keys.privateKey };
+}
+
+function capabilityName(capability: string): { type: "url"; value: string } {
+  return { type: "url", value: `cap:${capability}` };
+}
+
+function authorityExtensions({ pathLength }: { pathLength: number }): Extension[] {
+  return [
+    new BasicConstraintsExtension(true, pathLength, true),
+    new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+  ];
+}
+
+async function generateKeys(): Promise<CryptoKeyPair> {
+  return await crypto.subtle.generateKey(KEY_ALGORITHM, true, ["sign", "verify"]);
+}
+
+/** The labels of the domain are parts of the name, the last one first (RFC 2247). */
+function nameIn(domain: string, commonName: string): Name {
+  const labels = domain.split(".").reverse();
+  return new Name([...labels.map((label) => ({ DC: [label] })), { CN: [commonName] }]);
+}
+
+/** 16 bytes, of which 126 bits are random: the first two make it positive, and always as long. */
+function randomSerial(): string {
+  const serial = crypto.getRandomValues(new Uint8Array(16));
+  serial[0] = (serial[0]! & 0x3f) | 0x40;
+  return serial.toHex();
+}
+
+/** What a new revocation list is to say. */
+export interface RevocationOptions {
+  /** The list that it replaces, PEM: what that revokes stays revoked. */
+  readonly previous?: string;
+  /** The serial numbers to revoke besides, in hexadecimal digits. */
+  readonly serials?: readonly string[];
+  /** Until when it is good. */
+  readonly nextUpdate: Date;
+}
+
+/** Makes a revocation list, PEM. */
+export async function createRevocationList(
+  issuing: CertifiedKey,
+  { previous, serials = [], nextUpdate }: RevocationOptions,
+): Promise<string> {
+  const last = previous === undefined ? undefined : new X509Crl(decodePem("X509 CRL", previous));
+  const number = last === undefined ? 1 : numberOf(last) + 1;
+  const list = await X509CrlGenerator.create({
+    issuer: issuing.certificate.subjectName,
+    thisUpdate: startingNow(),
+    nextUpdate,
+    entries: [
+      ...(last?.entries ?? []),
+      // The reason is always given: without one, @peculiar/x509 2.2 writes an empty list of extensions,
+      // which DER does not allow (RFC 5280, appendix A.1: SIZE (1..MAX)).
+      ...serials.map((serialNumber) => ({
+        serialNumber,
+        revocationDate: new Date(),
+        reason: X509CrlReason.privilegeWithdrawn,
+      })),
+    ],
+    extensions: [
+      await AuthorityKeyIdentifierExtension.create(issuing.certificate.publicKey),
+      new Extension(id_ce_cRLNumber, false, AsnConvert.serialize(new CRLNumber(number))),
+    ],
+    signingKey: issuing.key,
+    signingAlgorithm: KEY_ALGORITHM,
+  });
+  return encodePem("X509 CRL", list.rawData);
+}
+
+function numberOf(list: X509Crl): number {
+  const { value } = list.getExtension(id_ce_cRLNumber) ?? {};
+  if (value === undefined) throw new EnsembleError("the revocation list has no number");
+  return AsnConvert.parse(value, CRLNumber).value;
+}

@@ -1,0 +1,93 @@
+/**
+ * The names and addresses under which hosts are reached, as certificates have them.
+ *
+ * @module
+ */
+import { formatServerId, type ServerId } from "../actor/references.ts";
+import { InvalidInputError } from "../errors.ts";
+
+/** A name, or an IP address in its canonical form. */
+export interface Host {
+  /** Which of both. */
+  readonly type: "dns" | "ip";
+  /** The name in small letters, or the address. */
+  readonly value: string;
+}
+
+/** The names and addresses that every host has for itself. */
+const LOOPBACK: readonly Host[] = [
+  { type: "dns", value: "localhost" },
+  { type: "ip", value: "127.0.0.1" },
+  { type: "ip", value: "::1" },
+];
+
+/**
+ * Letters, digits and hyphens (RFC 1123, 2.1), and underscores, which server ids may have and resolvers
+ * take.
+ */
+const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
+
+/** The longest name, in characters (RFC 1035, 2.3.4, less the dot at its end and the length before it). */
+const MAX_NAME = 253;
+
+/**
+ * Reads a DNS name.
+ *
+ * @throws {InvalidInputError} when it is none; wildcards are not allowed.
+ */
+export function parseDnsName(text: string): string {
+  const name = text.toLowerCase();
+  if (!isDnsName(name)) {
+    throw new InvalidInputError(`not a host name: ${JSON.stringify(text)}`);
+  }
+  return name;
+}
+
+/**
+ * Reads a DNS name or an IP address.
+ *
+ * @throws {InvalidInputError} when it is neither.
+ */
+export function parseHost(text: string): Host {
+  if (/^\d+(?:\.\d+){3}$/.test(text)) return { type: "ip", value: parseIpv4(text) };
+  if (text.includes(":")) return { type: "ip", value: parseIpv6(text) };
+  return { type: "dns", value: parseDnsName(text) };
+}
+
+/**
+ * Where a server may be reached: as `<server-id>.<domain>`, where that is a name, from its own host, and
+ * at the hosts given.
+ */
+export function hostsOf(
+  id: ServerId,
+  { domain, hosts }: { domain: string; hosts: readonly Host[] },
+): Host[] {
+  const name = `${formatServerId(id)}.${domain}`.toLowerCase();
+  const own: Host[] = isDnsName(name) ? [{ type: "dns", value: name }] : [];
+  const all = [...own, ...LOOPBACK, ...hosts];
+  return [...new Map(all.map((host) => [host.value, host])).values()];
+}
+
+function isDnsName(name: string): boolean {
+  const labels = name.split(".");
+  return name.length <= MAX_NAME && labels.every((label) => LABEL.test(label)) &&
+    // What ends in a number is an address, or a mistake in one (WHATWG URL, "ends in a number").
+    !/^\d+$/.test(labels.at(-1)!);
+}
+
+function parseIpv4(text: string): string {
+  // A URL also takes 010.0.0.1, which means another address to other programs.
+  if (URL.parse(`http://${text}`)?.hostname !== text) throw notAddress(text);
+  return text;
+}
+
+/** Gives the one canonical form of many: what writes the certificate reads `::ffff:1.2.3.4` wrong. */
+function parseIpv6(text: string): string {
+  const url = /^[\da-f:.]+$/i.test(text) ? URL.parse(`http://[${text}]`) : null;
+  if (url === null) throw notAddress(text);
+  return url.hostname.slice(1, -1);
+}
+
+function notAddress(text: string): InvalidInputError {
+  return new InvalidInputError(`not an IP address: ${JSON.stringify(text)}`);
+}

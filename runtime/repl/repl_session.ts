@@ -1,0 +1,213 @@
+/**
+ * REPL sessions: the evaluation of expanded inputs in a server.
+ *
+ * @module
+ */
+import { Script } from "node:vm";
+import type { ModuleNamespace } from "../code/library_table.ts";
+import type { UnitStore } from "../code/unit_store.ts";
+import { reportThrown } from "../error_report.ts";
+import { EnsembleError } from "../errors.ts";
+import { completions, isIdentifier, valueAt } from "./completion.ts";
+import {
+  type DynamicImport,
+  type ExpandedInput,
+  type Expansion,
+  type ImportBinding,
+  type ImportDeclaration,
+  type ImportTarget,
+  ReplScope,
+  type Rollback,
+} from "./repl_scope.ts";
+import { cut, describeValue, type PreviewOptions, previewValue } from "./shown_value.ts";
+
+/** An input to evaluate. */
+export interface EvaluateRequest {
+  /** Its number in the session, from 1; stack traces name it. */
+  readonly input: number;
+  readonly expansion: Expansion;
+  /** How its result is shown. */
+  readonly preview: PreviewOptions;
+}
+
+/** What an input came to, as text: a result unless it is undefined, or what it threw. */
+export interface Outcome {
+  readonly result?: string;
+  readonly error?: string;
+}
+
+/** The name of an input in stack traces: `repl:<session>/<input>`. */
+function inputName(session: string, input: number): string {
+  return `repl:${session}/${input}`;
+}
+
+/** What a session needs of the store of the server it is in. */
+export type SessionModules = Pick<
+  UnitStore,
+  "namespace" | "libraries" | "importLibrary" | "restoreSources" | "commentBefore"
+>;
+
+/** The exports of a module as they are now. */
+type ReadExports = () => ModuleNamespace;
+
+/** One person's session: what was declared stays until the session ends, and is seen by no other. */
+export class ReplSession {
+  readonly #id: string;
+  readonly #modules: SessionModules;
+  readonly #scope = new ReplScope();
+  /** The inputs that are being evaluated, and that the person waits for. */
+  readonly #awaited = new Set<number>();
+  #lastResult: unknown;
+  #lastError: unknown;
+
+  /** A session in which `globals` are names from the start, and `_` and `_error` the last outcomes. */
+  constructor(id: string, modules: SessionModules, globals: Record<string, unknown>) {
+    this.#id = id;
+    this.#modules = modules;
+    for (const [name, value] of Object.entries(globals)) this.#scope.bind(name, () => value);
+    this.#scope.bindUntilAssigned("_", () => this.#lastResult);
+    this.#scope.bindUntilAssigned("_error", () => this.#lastError);
+  }
+
+  /** Evaluates an input, for as long as it takes. What it throws is an outcome too. */
+  async evaluate({ input, expansion, preview }: EvaluateRequest): Promise<Outcome> {
+    this.#awaited.add(input);
+    try {
+      const { value } = await this.#run(inputName(this.#id, input), expansion);
+      if (!this.#awaited.has(input)) return {};
+      this.#lastResult = value;
+      if (value === undefined) return {};
+      return { result: this.#modules.restoreSources(previewValue(value, preview)) };
+    } catch (thrown) {
+      if (!this.#awaited.has(input)) return {};
+      this.#lastError = thrown;
+      return { error: this.#modules.restoreSources(`Uncaught ${reportThrown(thrown)}`) };
+    } finally {
+      this.#awaited.delete(input);
+    }
+  }
+
+  /**
+   * The person no longer waits for an input: what it comes to is dropped. The input itself goes on, as
+   * nothing can stop it, and the names it declares have values when it ends.
+   */
+  interrupt(input: number): void {
+    this.#awaited.delete(input);
+  }
+
+  /**
+   * Makes the exports of a module names of the session, but for its default export.
+   *
+   * @returns the names.
+   * @throws {EnsembleError} when the server does not run the module.
+   */
+  async importAll(target: ImportTarget): Promise<string[]> {
+    const read = await this.#find(target);
+    const names = Object.keys(read()).filter((name) => name !== "default" && isIdentifier(name));
+    this.#bind(names.map((name) => ({ name, imported: name })), read);
+    return names;
+  }
+
+  /** Whether a name is one of the session or a global one. */
+  isDefined(name: string): boolean {
+    return this.#scope.has(name) || name in globalThis;
+  }
+
+  /** Describes what `path[0].path[1]...` is; undefined when it is nothing, or behind a getter. */
+  describe(path: readonly string[]): string | undefined {
+    const value = valueAt(this.#scope, path);
+    if (value === undefined) return undefined;
+    return describeValue(value, (source) => this.#modules.commentBefore(source));
+  }
+
+  /** See {@linkcode completions}. */
+  complete(path: readonly string[], prefix: string): string[] {
+    return completions(this.#scope, path, prefix);
+  }
+
+  /** The value comes in an object, as a promise for it would be awaited otherwise. */
+  async #run(
+    name: string,
+    { text, declarations, imports }: Expansion,
+  ): Promise<{ value: unknown }> {
+    const load: ExpandedInput = new Script(text, { filename: name }).runInThisContext();
+    const exports = await Promise.all(imports.map(({ target }) => this.#find(target)));
+    imports.forEach((declaration, index) => checkExports(declaration, exports[index]!()));
+    imports.forEach(({ bindings }, index) => this.#bind(bindings, exports[index]!));
+    const rollback: Rollback = this.#scope.declare(declarations);
+    try {
+      return await load(this.#scope.object)(this.#import);
+    } catch (thrown) {
+      rollback();
+      throw thrown;
+    }
+  }
+
+  /** What `import()` is in the session. */
+  readonly #import: DynamicImport = async (target, options) => {
+    const resolved = typeof target === "object" ? target : resolveAtRun(String(target));
+    const read = await this.#find(
+      resolved.kind === "library" ? { ...resolved, attributes: options?.with } : resolved,
+    );
+    return read();
+  };
+
+  /** The exports of a running module follow what runs: after a load they are those of the new one. */
+  async #find(target: ImportTarget): Promise<ReadExports> {
+    if (target.kind === "library") {
+      const namespace = await this.#modules.importLibrary(target.specifier, target.attributes);
+      return () => namespace;
+    }
+    const registered = new Set(this.#modules.libraries());
+    for (const id of target.ids) {
+      const found = this.#modules.namespace(id);
+      if (found) return () => this.#modules.namespace(id) ?? found;
+      if (registered.has(id)) return await this.#find({ kind: "library", specifier: id });
+    }
+    throw new EnsembleError(
+      `the server does not run ${target.specifier}: load it with ,(load ${target.specifier})`,
+    );
+  }
+
+  #bind(bindings: readonly ImportBinding[], read: ReadExports): void {
+    for (const { name, imported } of bindings) {
+      this.#scope.bind(name, () => imported === "*" ? read() : read()[imported]);
+    }
+  }
+}
+
+/** What a specifier leads to that is known only when the code runs: the person's files are not here. */
+function resolveAtRun(specifier: string): ImportTarget {
+  return URL.canParse(specifier)
+    ? { kind: "library", specifier }
+    : { kind: "module", specifier, ids: [specifier] };
+}
+
+/** Throws what the linking of modules does. */
+function checkExports({ target, bindings }: ImportDeclaration, exports: ModuleNamespace): void {
+  for (const { imported } of bindings) {
+    if (imported === "*" || imported in exports) continue;
+    throw new SyntaxError(
+      `The requested module '${target.specifier}' does not provide an export named ` +
+        `'${imported}' (if it is a type, import it with "import type")`,
+    );
+  }
+}
+
+const METHODS = ["log", "info", "debug", "warn", "error"] as const;
+
+/**
+ * A console that writes with `print`; what it does not write itself, such as `time`, is the global one's.
+ * Code that was loaded has the global console, which writes to the output of the server.
+ */
+export function sessionConsole(print: (text: string) => void): Console {
+  const write = (...values: unknown[]) => {
+    print(
+      values.map((value) => typeof value === "string" ? cut(value) : previewValue(value)).join(" "),
+    );
+  };
+  return Object.assign(
+    Object.create(console),
+    Object.fromEntries(METHODS.map((method) => [method, write])),
+  );
+}

@@ -1,0 +1,249 @@
+/**
+ * Frames: a `u32` big-endian length and that many bytes; reading them, and gathering them until they are
+ * written.
+ *
+ * @module
+ */
+import { ProtocolError } from "../errors.ts";
+import { MAX_WRITE } from "./limits.ts";
+import type { ByteStream } from "./stream.ts";
+
+/** The length of a frame's header, in bytes. */
+export const HEADER_LENGTH = 4;
+
+const INITIAL_CAPACITY = 64 * 1024;
+
+/**
+ * Reads frames in place, from one buffer that grows to the largest frame met and shrinks back after it.
+ * After {@linkcode FrameReader.next} said yes, the frame's body is `buffer` from `start` to `end`, until
+ * the next {@linkcode FrameReader.fill}.
+ */
+export class FrameReader {
+  /** The bytes read. */
+  buffer: Uint8Array = new Uint8Array(INITIAL_CAPACITY);
+  /** Where the current frame's body starts. */
+  start = 0;
+  /** Where it ends. */
+  end = 0;
+  /** The largest body accepted, in bytes. */
+  limit: number;
+  readonly #stream: ByteStream;
+  #read = 0;
+  #filled = 0;
+
+  /** Reads from a stream; a body longer than `limit` bytes is refused. */
+  constructor(stream: ByteStream, limit: number) {
+    this.#stream = stream;
+    this.limit = limit;
+  }
+
+  /**
+   * Steps to the next frame, if it was read whole.
+   *
+   * @throws {ProtocolError} when it announces more than the limit.
+   */
+  next(): boolean {
+    const available = this.#filled - this.#read;
+    if (available < HEADER_LENGTH) return false;
+    const { buffer } = this;
+    const at = this.#read;
+    const length = buffer[at]! * 0x1000000 +
+      (buffer[at + 1]! << 16 | buffer[at + 2]! << 8 | buffer[at + 3]!);
+    if (length > this.limit) {
+      throw new ProtocolError(
+        isTlsRecord(length)
+          ? "it speaks TLS: one side has a tcp address where the other has a tls one"
+          : `frame too large: ${length} bytes announced, and the limit is ${this.limit}`,
+      );
+    }
+    if (available < HEADER_LENGTH + length) return false;
+    this.start = at + HEADER_LENGTH;
+    this.end = this.#read = this.start + length;
+    return true;
+  }
+
+  /** Reads what the stream has; false at its end. */
+  async fill(): Promise<boolean> {
+    this.#makeRoom();
+    const count = await this.#stream.read(this.buffer.subarray(this.#filled));
+    if (count === null) return false;
+    this.#filled += count;
+    return true;
+  }
+
+  /** Whether the stream ended inside a frame. */
+  get cut(): boolean {
+    return this.#filled > this.#read;
+  }
+
+  #makeRoom(): void {
+    const rest = this.#filled - this.#read;
+    if (this.#filled === this.buffer.length || rest === 0) {
+      // Doubled as data comes in, never to what a header merely announces.
+      const large = this.buffer.length > INITIAL_CAPACITY;
+      let target = this.buffer;
+      if (rest * 2 > this.buffer.length) target = new Uint8Array(this.buffer.length * 2);
+      else if (large && rest * 2 <= INITIAL_CAPACITY) target = new Uint8Array(INITIAL_CAPACITY);
+      target.set(this.buffer.subarray(this.#read, this.#filled), 0);
+      this.buffer = target;
+      this.#read = 0;
+      this.#filled = rest;
+    }
+  }
+}
+
+/** Whether a frame's length is the start of a record of TLS: an alert or a handshake (RFC 8446, 5.1). */
+function isTlsRecord(length: number): boolean {
+  const start = length >>> 8;
+  return start >= 0x150300 && start <= 0x150304 || start >= 0x160300 && start <= 0x160304;
+}
+
+/** The flag in the header of an envelope of one that expires. */
+export const FLAG_EXPIRES = 4;
+
+/**
+ * Where the header of an envelope has its flags, and with {@linkcode FLAG_EXPIRES} its ms to live, counted from the
+ * start of the frame. While a frame waits here the latter is when it expires, on the clock of `performance.now()`.
+ */
+const FLAGS = HEADER_LENGTH + 2;
+const TIME_TO_LIVE = FLAGS + 1 + 8;
+
+/** The largest buffer that is kept for reuse, in bytes: what gathers up to the high-water mark. */
+const MAX_KEPT = 4 * 1024 * 1024;
+
+/**
+ * Frames in the order they are to be sent. They are gathered in one buffer while those of another are written; what
+ * has expired before its turn comes is left out.
+ */
+export class Outbox {
+  /** Gathers frames, up to `#size`. */
+  #buffer = new Uint8Array(INITIAL_CAPACITY);
+  #size = 0;
+  /** Whether one of them expires. */
+  #expires = false;
+  /** The frames to be written next: those of `#leaving` from `#next` to `#end`. */
+  #leaving = new Uint8Array();
+  #next = 0;
+  #end = 0;
+  #leavingExpire = false;
+
+  /** How many bytes are waiting. */
+  get size(): number {
+    return this.#size + this.#end - this.#next;
+  }
+
+  /** Adds a frame that never expires; the body is copied. */
+  add(body: Uint8Array): void {
+    const start = this.bodyStart;
+    const end = start + body.length;
+    if (end > this.#buffer.length) this.grow(this.#size, end);
+    this.#buffer.set(body, start);
+    this.commit(end, false);
+  }
+
+  /** Where the body of the next frame starts in the buffer that {@linkcode Outbox.open} gives. */
+  get bodyStart(): number {
+    return this.#size + HEADER_LENGTH;
+  }
+
+  /** The buffer to write the body of the next frame into; see {@linkcode Outbox.commit}. */
+  open(): Uint8Array<ArrayBuffer> {
+    return this.#buffer;
+  }
+
+  /** A larger buffer, of at least `needed` bytes, with what the present one has up to `used`. */
+  grow(used: number, needed: number): Uint8Array<ArrayBuffer> {
+    let capacity = this.#buffer.length * 2;
+    while (capacity < needed) capacity *= 2;
+    const grown = new Uint8Array(capacity);
+    grown.set(this.#buffer.subarray(0, used));
+    return this.#buffer = grown;
+  }
+
+  /** Adds the frame whose body was written up to `end`; `expires` when its header says when. */
+  commit(end: number, expires: boolean): void {
+    const at = this.#size;
+    const length = end - at - HEADER_LENGTH;
+    const buffer = this.#buffer;
+    buffer[at] = length >>> 24;
+    buffer[at + 1] = length >>> 16;
+    buffer[at + 2] = length >>> 8;
+    buffer[at + 3] = length;
+    this.#size = end;
+    this.#expires ||= expires;
+  }
+
+  /** Forgets the body that was begun; a buffer that grew far for it is not kept. */
+  abandon(): void {
+    if (this.#buffer.length <= MAX_KEPT || this.#size > MAX_KEPT) return;
+    const kept = new Uint8Array(MAX_KEPT);
+    kept.set(this.#buffer.subarray(0, this.#size));
+    this.#buffer = kept;
+  }
+
+  /**
+   * Takes out what is to be written next: whole frames, of {@linkcode MAX_WRITE} bytes and a frame at most. The bytes
+   * are valid until the next call. They are empty when nothing is left.
+   */
+  take(): Uint8Array<ArrayBuffer> {
+    if (this.#next === this.#end) this.#swap();
+    if (this.#leavingExpire || this.#end - this.#next > MAX_WRITE) return this.#takeFrames();
+    const bytes = this.#leaving.subarray(this.#next, this.#end);
+    this.#next = this.#end;
+    return bytes;
+  }
+
+  /** Drops everything. What was taken out is left to who writes it. */
+  clear(): void {
+    this.#buffer = new Uint8Array(INITIAL_CAPACITY);
+    this.#leaving = new Uint8Array();
+    this.#size = this.#next = this.#end = 0;
+    this.#expires = this.#leavingExpire = false;
+  }
+
+  #swap(): void {
+    const written = this.#leaving;
+    this.#leaving = this.#buffer;
+    this.#leavingExpire = this.#expires;
+    this.#next = 0;
+    this.#end = this.#size;
+    const fits = written.length >= INITIAL_CAPACITY && written.length <= MAX_KEPT;
+    this.#buffer = fits ? written : new Uint8Array(INITIAL_CAPACITY);
+    this.#size = 0;
+    this.#expires = false;
+  }
+
+  /** Takes frames one by one: those that have not expired, moved together. */
+  #takeFrames(): Uint8Array<ArrayBuffer> {
+    const bytes = this.#leaving;
+    const view = new DataView(bytes.buffer);
+    const now = performance.now();
+    const start = this.#next;
+    let end = start;
+    let at = start;
+    while (at < this.#end && end - start < MAX_WRITE) {
+      const next = at + HEADER_LENGTH + view.getUint32(at);
+      if (!this.#leavingExpire || !isExpired(view, { start: at, end: next, now })) {
+        if (end !== at) bytes.copyWithin(end, at, next);
+        end += next - at;
+      }
+      at = next;
+    }
+    this.#next = at;
+    return bytes.subarray(start, end);
+  }
+}
+
+/** Whether a frame has expired; if not, its ms to live are from now on. */
+function isExpired(
+  view: DataView,
+  { start, end, now }: { start: number; end: number; now: number },
+): boolean {
+  // A heartbeat or a frame of the handshake has no header.
+  if (end - start < TIME_TO_LIVE + 8 || !(view.getUint8(start + FLAGS) & FLAG_EXPIRES)) {
+    return false;
+  }
+  const rest = view.getFloat64(start + TIME_TO_LIVE, true) - now;
+  view.setFloat64(start + TIME_TO_LIVE, rest, true);
+  return rest <= 0;
+}

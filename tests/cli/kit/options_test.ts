@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { allCommands } from "../../../cli/kit/usage_error.ts";
+import { createProgram } from "../../../cli/program.ts";
+
+/** What the command named first in `args` would be called with; it is not run. */
+function parse(...args: string[]): { arguments: unknown[]; options: Record<string, unknown> } {
+  const program = createProgram();
+  const command = program.commands.find((command) => command.name() === args[0])!;
+  command.action(() => {});
+  program.parse(args, { from: "user" });
+  return { arguments: command.processedArgs, options: command.opts() };
+}
+
+const A = { kind: "tcp", host: "a", port: 1 };
+const B = { kind: "tls", host: "b", port: 2 };
+
+Deno.test("defaults are those of the tutorial", () => {
+  assert.deepEqual(parse("run", "httpd1", "./svc.ts"), {
+    arguments: ["httpd1", "./svc.ts", []],
+    options: {
+      log: "info",
+      logFormat: "text",
+      listen: [],
+      registry: [],
+      roles: [],
+      grace: 5000,
+      loader: true,
+      deny: [],
+    },
+  });
+  assert.deepEqual(parse("registry").options, {
+    log: "info",
+    logFormat: "text",
+    listen: [],
+    loader: true,
+    store: { kind: "sqlite" },
+  });
+  assert.deepEqual(parse("load", "httpd1", "./a.ts").options, {
+    force: false,
+    library: false,
+    list: false,
+    check: false,
+    dryRun: false,
+    rerun: false,
+    quiet: false,
+    role: false,
+    registry: [],
+    libraryPrefix: ["@gxensemble/"],
+    json: false,
+    log: "warning",
+  });
+  assert.deepEqual(parse("shutdown"), {
+    arguments: [undefined, undefined],
+    options: { force: false, registry: [], role: false, json: false, log: "warning" },
+  });
+});
+
+Deno.test("addresses are read in both spellings, and add up over repetitions", () => {
+  for (
+    const spelling of [
+      ["--listen", "tcp://a:1 tls://b:2"],
+      ["-l", '((tcp: "a:1") (tls: "b:2"))'],
+      ["-l", '(tcp: "a:1")', "--listen", "tls://b:2"],
+    ]
+  ) assert.deepEqual(parse("registry", ...spelling).options.listen, [A, B]);
+  assert.deepEqual(parse("registry", "-a", "tcp://a:1", "-a", "tls://b:2").options.announce, [
+    A,
+    B,
+  ]);
+  assert.deepEqual(parse("registry", "-a", "()").options.announce, []);
+  assert.deepEqual(parse("ping", "x", "--registry", "tcp://a:1").options.registry, [A]);
+});
+
+Deno.test("symbols are read in both spellings, and add up over repetitions", () => {
+  for (const spelling of [["(a b)"], ["a,b"], ["a", "--roles", "(b)"]]) {
+    assert.deepEqual(parse("run", "--roles", ...spelling, "x", "y").options.roles, ["a", "b"]);
+  }
+  assert.deepEqual(
+    parse("load", "--library-prefix", "(std my/)", "x", "y").options.libraryPrefix,
+    ["@gxensemble/", "std", "my/"],
+  );
+});
+
+Deno.test("log levels are read in any case", () => {
+  const levels = {
+    DEBUG: "debug",
+    info: "info",
+    Warn: "warning",
+    WARNING: "warning",
+    error: "error",
+  };
+  for (const [text, level] of Object.entries(levels)) {
+    assert.equal(parse("ping", "--log", text, "x").options.log, level);
+  }
+});
+
+Deno.test("what follows the module of run is left to its main", () => {
+  const args = ["--port", "8080", "--help", "-l", "--", "x"];
+  assert.deepEqual(parse("run", "--log", "DEBUG", "httpd1", "./svc.ts", ...args), {
+    arguments: ["httpd1", "./svc.ts", args],
+    options: {
+      log: "debug",
+      logFormat: "text",
+      listen: [],
+      registry: [],
+      roles: [],
+      grace: 5000,
+      loader: true,
+      deny: [],
+    },
+  });
+});
+
+Deno.test("the grace is read in seconds, and an actor's serial number as a number", () => {
+  for (const [text, grace] of [["0", 0], ["0.5", 500], ["30", 30_000], ["86400", 86_400_000]]) {
+    assert.equal(parse("run", "--grace", `${text}`, "a", "b").options.grace, grace);
+  }
+  for (const text of ["", "-1", "5s", "1e3", "Infinity", "86401", "1."]) {
+    assert.throws(
+      () => parse("run", `--grace=${text}`, "a", "b"),
+      /not a number of seconds from 0 to/,
+    );
+  }
+  assert.deepEqual(parse("shutdown", "a", "12").arguments, [["a"], 12]);
+  assert.deepEqual(parse("ping", "a", "jobs2").arguments, ["a", "jobs2"]);
+});
+
+Deno.test("each command that asks a server takes a time-out in seconds", () => {
+  const asking = allCommands(createProgram()).filter(({ options }) =>
+    options.some(({ long }) => long === "--registry")
+  );
+  const without = asking.filter(({ options }) => options.every(({ long }) => long !== "--timeout"));
+  // A server that runs asks for as long as it runs.
+  assert.deepEqual(without.map((command) => command.name()), ["run"]);
+  assert.equal(parse("ping", "--timeout", "1.5", "a").options.timeout, 1_500);
+  assert.equal(parse("ping", "a").options.timeout, undefined);
+  for (const text of ["0", "-1", "5s", "1e3", "Infinity", "86401"]) {
+    assert.throws(
+      () => parse("ping", `--timeout=${text}`, "a"),
+      /'--timeout <seconds>' argument '.*' is invalid\. not a number of seconds above 0/,
+    );
+  }
+});
+
+Deno.test("elsewhere options may follow the arguments", () => {
+  assert.equal(parse("eval", "httpd1", "-1", "--json").options.json, true);
+  assert.deepEqual(parse("eval", "httpd1", "--", "--x").arguments, [["httpd1"], "--x"]);
+});
+
+Deno.test("several servers are a list of ids, each once", () => {
+  for (const list of ["a,b", "(a b)", "a b", "(a b a)", "a,b,b"]) {
+    assert.deepEqual(parse("eval", list, "1").arguments[0], ["a", "b"], list);
+  }
+  for (const wrong of ["()", "(a", "((a))"]) {
+    assert.throws(() => parse("load", wrong, "x.ts"), { name: "UsageError" }, wrong);
+  }
+});

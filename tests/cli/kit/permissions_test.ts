@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { withFlags } from "../../../cli/kit/narrowed_process.ts";
+import {
+  formatDenial,
+  type OwnNeeds,
+  parseDenials,
+  permissionFlags,
+} from "../../../cli/kit/permissions.ts";
+
+const NEEDS: OwnNeeds = {
+  read: [],
+  write: ["/state", "/sockets"],
+  net: ["unix:/sockets/a"],
+  env: ["HOME"],
+  run: [],
+  ffi: [],
+  sys: ["uid"],
+  import: [],
+};
+
+const read = (text: string) => parseDenials(text).map(formatDenial);
+
+Deno.test("parseDenials reads permissions and parts of them, in both spellings of a list", () => {
+  assert.deepEqual(read("run"), ["run"]);
+  assert.deepEqual(read("run,ffi,write=/etc"), ["run", "ffi", "write=/etc"]);
+  assert.deepEqual(read("(net sys import)"), ["net", "sys", "import"]);
+  assert.deepEqual(read("read=/home, env=A=B"), ["read=/home", "env=A=B"]);
+});
+
+Deno.test("parseDenials says what there is, and that a server cannot do without read", () => {
+  for (const text of ["", "()", "Run", "all", "write=", "=x", "run ffi;", "--allow-run"]) {
+    assert.throws(() => parseDenials(text), {
+      name: "InvalidInputError",
+      message:
+        /^not a permission: ".*": there are read, write, net, env, run, ffi, sys and import, and/,
+    }, text);
+  }
+  assert.throws(() => parseDenials("run,read"), { message: /^a server cannot do without read/ });
+});
+
+Deno.test("permissionFlags leaves the server what it needs, and nothing else", () => {
+  const flags = (text: string) => permissionFlags(parseDenials(text), NEEDS).join(" ");
+  assert.equal(
+    flags("run,ffi,write"),
+    "--allow-read --allow-write=/state,/sockets --allow-net --allow-env --deny-run --deny-ffi " +
+      "--allow-sys --allow-import",
+  );
+  assert.equal(
+    flags("net,env,sys,import,write=/etc,write=/usr,read=/root"),
+    "--allow-read --deny-read=/root --allow-write --deny-write=/etc,/usr --allow-net=unix:/sockets/a " +
+      "--allow-env=HOME --allow-run --allow-ffi --allow-sys=uid --deny-import",
+  );
+  assert.match(flags("write=/etc,write"), /--allow-write=\/state,\/sockets /);
+
+  // Deno would take what follows the comma for a path that is allowed, too.
+  const divided = { ...NEEDS, write: ["/state,/"] };
+  assert.throws(() => permissionFlags(parseDenials("write"), divided), {
+    name: "EnsembleError",
+    message: /^cannot give up all of write: the server needs \/state,\/, and .* a comma$/,
+  });
+});
+
+Deno.test("withFlags replaces the permissions of a command line of Deno, and nothing else", () => {
+  const cases: [given: string, count: number, expected: string][] = [
+    ["deno run -A cli/main.ts run -A", 2, "deno run --new cli/main.ts run -A"],
+    ["deno run -Aq --allow-net=a --config=x main.ts", 0, "deno run --new -q --config=x main.ts"],
+    ["deno -A main.ts a", 1, "deno run --new main.ts a"],
+    ["deno main.ts a", 1, "deno run --new main.ts a"],
+    [
+      "/d/deno run --quiet --allow-all --no-prompt -R=. --deny-run --unstable-kv p/main.js",
+      0,
+      "/d/deno run --new --quiet --unstable-kv p/main.js",
+    ],
+    ["deno eval -A code a b", 2, "deno eval --new code a b"],
+  ];
+  for (const [given, count, expected] of cases) {
+    assert.deepEqual(withFlags(given.split(" "), ["--new"], count), expected.split(" "));
+  }
+  assert.throws(() => withFlags(["deno", "run", "-A", "-", "web1"], ["--new"], 1), {
+    name: "EnsembleError",
+    message: /one from standard input cannot be: name its file$/,
+  });
+});

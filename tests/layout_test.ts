@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { dirname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
+
+/** What the files of a folder import besides each other: the files of these folders, and of those below them. */
+const BELOW: Readonly<Record<string, readonly string[]>> = {
+  ".": ["cli"],
+  "cli": ["cli/commands"],
+  "cli/commands": ["cli/executables", "cli/repl", "cli/completion"],
+  "cli/completion": ["cli/kit"],
+  "cli/repl": ["cli/repl/editor"],
+  "cli/repl/editor": ["cli/modules"],
+  "cli/executables": ["cli/modules"],
+  "cli/modules": ["cli/kit"],
+  "cli/kit": ["registry"],
+  "registry": ["runtime/ensemble"],
+  "runtime/ensemble": ["runtime/repl", "runtime/pki"],
+  "runtime/repl": ["runtime/code"],
+  "runtime/code": ["runtime/server"],
+  "runtime/pki": ["runtime/home"],
+  "runtime/home": ["runtime/server"],
+  "runtime/server": ["runtime/wire"],
+  "runtime/wire": ["runtime/actor"],
+  "runtime/actor": ["runtime"],
+  "runtime": [],
+};
+
+/** The entry points that hand the public API in. */
+const ENTRY_POINTS = ["cli/commands/registry.ts", "cli/commands/run.ts", "mod.ts"];
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+  /** Whether the module is there when the importing one starts to run: types and `import()` are not waited for. */
+  readonly isStatic: boolean;
+}
+
+async function* sourcesBelow(directory: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(join(ROOT, directory))) {
+    if (isDirectory) yield* sourcesBelow(`${directory}/${name}`);
+    else if (name.endsWith(".ts")) yield `${directory}/${name}`;
+  }
+}
+
+async function readImports(): Promise<Import[]> {
+  const imports: Import[] = [];
+  const files = ["mod.ts"];
+  for (const folder of ["cli", "registry", "runtime"]) {
+    for await (const file of sourcesBelow(folder)) files.push(file);
+  }
+  for (const file of files) {
+    const text = (await Deno.readTextFile(join(ROOT, file))).replaceAll(/\/\*.*?\*\//gs, "");
+    const statements =
+      /^(?:import|export)(?<type> type)?\b[^;"]*"(?<static>\.[^"]+)"|\bimport\("(?<dynamic>\.[^"]+)"\)/gm;
+    for (const { groups } of text.matchAll(statements)) {
+      const specifier = groups!.static ?? groups!.dynamic!;
+      if (!specifier.endsWith(".ts")) continue;
+      const to = normalize(join(dirname(file), specifier));
+      imports.push({ from: file, to, isStatic: !!groups!.static && !groups!.type });
+    }
+  }
+  return imports;
+}
+
+const imports = await readImports();
+
+function foldersFrom(folder: string): string[] {
+  return [
+    folder,
+    ...(BELOW[folder] ?? assert.fail(`${folder} is no folder of sources`)).flatMap(foldersFrom),
+  ];
+}
+
+Deno.test("files import from their own folder and from those below it", () => {
+  assert.ok(imports.length > 500, `${imports.length} imports`);
+  const wrong = imports.filter(({ from, to }) =>
+    !foldersFrom(dirname(from)).includes(dirname(to)) &&
+    !(to === "mod.ts" && ENTRY_POINTS.includes(from))
+  );
+  assert.deepEqual(wrong.map(({ from, to }) => `${from} imports ${to}`), []);
+});
+
+Deno.test("no files import each other in a circle", () => {
+  const targets = Map.groupBy(imports.filter(({ isStatic }) => isStatic), ({ from }) => from);
+  const done = new Set<string>();
+  const visit = (file: string, path: string[]): void => {
+    if (path.includes(file)) {
+      assert.fail([...path.slice(path.indexOf(file)), file].join(" imports "));
+    }
+    if (done.has(file)) return;
+    for (const { to } of targets.get(file) ?? []) if (to !== "mod.ts") visit(to, [...path, file]);
+    done.add(file);
+  };
+  for (const file of targets.keys()) visit(file, []);
+});
+
+Deno.test("only mod.ts exports what another file has", async () => {
+  for await (const folder of ["cli", "registry", "runtime"]) {
+    for await (const file of sourcesBelow(folder)) {
+      const text = await Deno.readTextFile(join(ROOT, file));
+      assert.doesNotMatch(text, /^export (?:type )?(?:\{[^}]*\}|\*[^"]*) from "\./m, file);
+    }
+  }
+});

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import fc from "npm:fast-check@^4.10.2";
+import {
+  applyEdits,
+  editMappings,
+  identityMappings,
+  lineStarts,
+  positionAt,
+  sourcePosition,
+  type TextEdit,
+} from "../../../runtime/code/source_map.ts";
+
+/** Texts of words of distinct letters, over lines that end in every way, and edits of some words. */
+const edited = fc.record({
+  words: fc.array(fc.constantFrom("\n", "\r\n", "\u2028", " ", "()", ";"), { maxLength: 30 }),
+  edits: fc.array(fc.option(fc.string({ unit: "grapheme-ascii", maxLength: 9 })), {
+    minLength: 31,
+    maxLength: 31,
+  }),
+}).map(({ words, edits }) => {
+  const replaced: TextEdit[] = [];
+  let text = "";
+  [...words, ""].forEach((separator, index) => {
+    const word = `word${index}`;
+    const replacement = edits[index];
+    if (replacement) {
+      replaced.push({ start: text.length, end: text.length + word.length, replacement });
+    }
+    text += word + separator;
+  });
+  return { text, edits: replaced };
+});
+
+Deno.test("what is not replaced keeps its place in the source", () => {
+  fc.assert(fc.property(edited, ({ text, edits }) => {
+    const after = applyEdits(text, edits);
+    const mappings = editMappings(identityMappings(text), text, edits);
+    const starts = { before: lineStarts(text), after: lineStarts(after) };
+    let shift = 0;
+    let next = 0;
+    for (const { index, 0: word } of text.matchAll(/word\d+/g)) {
+      const edit = edits[next];
+      const place = positionAt(starts.after, index + shift);
+      assert.deepEqual(sourcePosition(mappings, place), positionAt(starts.before, index));
+      if (edit?.start !== index) continue;
+      shift += edit.replacement.length - word.length;
+      next++;
+    }
+  }));
+});
+
+Deno.test("a replacement over several lines shifts what stands behind it", () => {
+  const text = "a import\n  .meta b\nc";
+  const edits = [{ start: 2, end: 16, replacement: "meta()\n" }];
+  assert.equal(applyEdits(text, edits), "a meta()\n b\nc");
+  const mappings = editMappings(identityMappings(text), text, edits);
+  assert.deepEqual(sourcePosition(mappings, { line: 2, column: 2 }), { line: 2, column: 9 });
+  assert.deepEqual(sourcePosition(mappings, { line: 3, column: 1 }), { line: 3, column: 1 });
+});

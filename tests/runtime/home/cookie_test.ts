@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { EnsembleError } from "../../../runtime/errors.ts";
+import { createCookie, readCookie } from "../../../runtime/home/cookie.ts";
+import { Home, makePipe } from "../ensemble/home.ts";
+
+/** The ensemble's directory of a test, with where its cookie belongs. */
+class CookieHome extends Home {
+  readonly cookiePath = `${this.directory}/cookie`;
+
+  write(bytes: number | Uint8Array, mode = 0o600): void {
+    Deno.writeFileSync(this.cookiePath, typeof bytes === "number" ? new Uint8Array(bytes) : bytes);
+    Deno.chmodSync(this.cookiePath, mode);
+  }
+
+  async refusal(): Promise<string> {
+    const error = await readCookie().then(() => assert.fail("it was read"), (error) => error);
+    assert.ok(error instanceof EnsembleError, error.stack);
+    return error.message.replaceAll(this.cookiePath, "PATH");
+  }
+}
+
+Deno.test("a cookie that was made is read", async () => {
+  using home = new CookieHome();
+  assert.equal(await createCookie(), home.cookiePath);
+  assert.deepEqual(await readCookie(), Deno.readFileSync(home.cookiePath));
+});
+
+Deno.test("a missing cookie: the error says how to make one, and where it was looked for", async () => {
+  using home = new CookieHome();
+  assert.equal(
+    await home.refusal(),
+    'no cookie at PATH: make one with "gxensemble cookie", or copy there that of the ensemble to join',
+  );
+});
+
+Deno.test("a cookie that others can read is refused", async () => {
+  using home = new CookieHome();
+  for (const mode of [0o644, 0o640, 0o604]) {
+    home.write(32, mode);
+    assert.equal(
+      await home.refusal(),
+      `others can read the cookie PATH (mode ${mode.toString(8)}): run "chmod 600 PATH"`,
+    );
+  }
+  home.write(32, 0o400);
+  assert.equal((await readCookie()).length, 32);
+});
+
+Deno.test("a cookie that is empty, cut off or has something added says so", async () => {
+  using home = new CookieHome();
+  const random = crypto.getRandomValues(new Uint8Array(32));
+  const has = (count: number) =>
+    `not a cookie: PATH: it has ${count} bytes where a cookie has 32: `;
+  const added = 'a line break was added at its end: take it off with "truncate -s 32"';
+  const cases: [Uint8Array, string][] = [
+    [
+      new Uint8Array(),
+      'not a cookie: PATH: it is empty: copy it again, or make one with "gxensemble cookie -f"',
+    ],
+    [random.subarray(0, 31), `${has(31)}it was cut off: copy it again`],
+    [new Uint8Array([...random, 10]), has(33) + added],
+    [new Uint8Array([...random, 13, 10]), has(34) + added],
+    [
+      new TextEncoder().encode(random.toHex()),
+      `${has(64)}copy it again as a file: it is bytes, and no text`,
+    ],
+  ];
+  for (const [bytes, message] of cases) {
+    home.write(bytes);
+    assert.equal(await home.refusal(), message);
+  }
+});
+
+Deno.test("what is no file in the cookie's place is refused, and not waited for", async () => {
+  using home = new CookieHome();
+  Deno.mkdirSync(home.cookiePath);
+  assert.equal(await home.refusal(), "cannot read the cookie PATH: it is a directory");
+  Deno.removeSync(home.cookiePath);
+  makePipe(home.cookiePath);
+  assert.equal(await home.refusal(), "cannot read the cookie PATH: it is a named pipe");
+});

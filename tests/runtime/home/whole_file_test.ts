@@ -1,0 +1,184 @@
+import assert from "node:assert/strict";
+import { EnsembleError } from "../../../runtime/errors.ts";
+import { writeWhole } from "../../../runtime/home/files.ts";
+
+/** A directory of one test. */
+class Directory implements Disposable {
+  readonly path = Deno.makeTempDirSync({ prefix: "gx-" });
+
+  /** The names in it. */
+  names(): string[] {
+    return Array.from(Deno.readDirSync(this.path), ({ name }) => name).sort();
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path, { recursive: true });
+  }
+}
+
+function modeOf(path: string): number {
+  return Deno.statSync(path).mode! & 0o777;
+}
+
+/**
+ * Records, until it is disposed of, what is asked of the system to make files and to have them on disk: a kill
+ * does not show that a sync is missing, and a power cut is more than a test can do.
+ */
+class Recording implements Disposable {
+  readonly calls: string[] = [];
+  readonly #restore = new DisposableStack();
+
+  constructor() {
+    const paths = new WeakMap<Deno.FsFile, string>();
+    const name = (path: string | URL) => `${path}`.replace(/\.[0-9a-f-]{36}$/, ".draft");
+    this.#replace(Deno, "open", (open) => async (path, options) => {
+      const file = await open(path, options);
+      paths.set(file, name(path));
+      return file;
+    });
+    this.#replace(Deno, "rename", (rename) => async (from, to) => {
+      await rename(from, to);
+      this.calls.push(`rename ${name(from)} ${to}`);
+    });
+    this.#replace(Deno, "link", (link) => async (from, to) => {
+      await link(from, to);
+      this.calls.push(`link ${name(from)} ${to}`);
+    });
+    const { calls } = this;
+    this.#replace(
+      Deno.FsFile.prototype,
+      "write",
+      (write) =>
+        async function (this: Deno.FsFile, bytes) {
+          calls.push(`write ${paths.get(this)}`);
+          return await write.call(this, bytes);
+        },
+    );
+    this.#replace(Deno.FsFile.prototype, "sync", (sync) =>
+      async function (this: Deno.FsFile) {
+        await sync.call(this);
+        calls.push(`sync ${paths.get(this)}`);
+      });
+  }
+
+  #replace<Owner, Name extends keyof Owner>(
+    owner: Owner,
+    name: Name,
+    make: (old: Owner[Name]) => Owner[Name],
+  ): void {
+    const old = owner[name];
+    owner[name] = make(old);
+    this.#restore.defer(() => void (owner[name] = old));
+  }
+
+  [Symbol.dispose](): void {
+    this.#restore.dispose();
+  }
+}
+
+for (const replace of [true, false]) {
+  const how = replace ? "replaces" : "makes";
+
+  Deno.test(`writeWhole syncs a file before it ${how} the name, and then the directory`, async () => {
+    using directory = new Directory();
+    const path = `${directory.path}/file`;
+    if (replace) Deno.writeTextFileSync(path, "old");
+    using recording = new Recording();
+    await writeWhole(path, "new", { mode: 0o600, replace });
+    assert.deepEqual(recording.calls, [
+      `write ${path}.draft`,
+      `sync ${path}.draft`,
+      `${replace ? "rename" : "link"} ${path}.draft ${path}`,
+      `sync ${directory.path}`,
+    ]);
+    assert.equal(Deno.readTextFileSync(path), "new");
+    assert.deepEqual(directory.names(), ["file"]);
+  });
+}
+
+Deno.test("writeWhole gives a file its own mode, whatever that of the old one was", async () => {
+  using directory = new Directory();
+  const path = `${directory.path}/file`;
+  for (const [old, mode] of [[0o644, 0o600], [0o666, 0o600], [0o600, 0o644]] as const) {
+    Deno.writeTextFileSync(path, "old");
+    Deno.chmodSync(path, old);
+    await writeWhole(path, "new", { mode, replace: true });
+    assert.equal(modeOf(path), mode);
+  }
+});
+
+Deno.test("writeWhole puts a new file in the place of the old one, which readers keep whole", async () => {
+  using directory = new Directory();
+  const path = `${directory.path}/file`;
+  Deno.writeTextFileSync(path, "the old text");
+  using reader = Deno.openSync(path);
+  await writeWhole(path, "new", { mode: 0o600, replace: true });
+  const buffer = new Uint8Array(100);
+  assert.equal(
+    new TextDecoder().decode(buffer.subarray(0, reader.readSync(buffer)!)),
+    "the old text",
+  );
+  assert.equal(Deno.readTextFileSync(path), "new");
+});
+
+Deno.test("writeWhole replaces a link, not what it leads to", async () => {
+  using directory = new Directory();
+  Deno.writeTextFileSync(`${directory.path}/target`, "target");
+  Deno.symlinkSync(`${directory.path}/target`, `${directory.path}/link`);
+  await writeWhole(`${directory.path}/link`, "new", { mode: 0o600, replace: true });
+  assert.equal(Deno.readTextFileSync(`${directory.path}/target`), "target");
+  assert.ok(Deno.lstatSync(`${directory.path}/link`).isFile);
+});
+
+Deno.test("writeWhole leaves a file that it is not to replace as it is", async () => {
+  using directory = new Directory();
+  const path = `${directory.path}/file`;
+  Deno.writeTextFileSync(path, "old");
+  await assert.rejects(
+    writeWhole(path, "new", { mode: 0o600, replace: false }),
+    Deno.errors.AlreadyExists,
+  );
+  assert.equal(Deno.readTextFileSync(path), "old");
+  assert.deepEqual(directory.names(), ["file"]);
+});
+
+Deno.test("writeWhole lets exactly one of many make a file", async () => {
+  using directory = new Directory();
+  const path = `${directory.path}/file`;
+  const texts = Array.from({ length: 10 }, (_, i) => `text ${i}`);
+  const results = await Promise.allSettled(
+    texts.map((text) => writeWhole(path, text, { mode: 0o600, replace: false })),
+  );
+  const winners = texts.filter((_, i) => results[i]!.status === "fulfilled");
+  assert.deepEqual(winners, [Deno.readTextFileSync(path)]);
+  assert.deepEqual(directory.names(), ["file"]);
+});
+
+Deno.test("writeWhole writes all bytes where the system takes some at a time", async () => {
+  using directory = new Directory();
+  const path = `${directory.path}/file`;
+  const { write } = Deno.FsFile.prototype;
+  Deno.FsFile.prototype.write = function (bytes) {
+    return write.call(this, bytes.subarray(0, 3));
+  };
+  try {
+    await writeWhole(path, "0123456789", { mode: 0o600, replace: false });
+  } finally {
+    Deno.FsFile.prototype.write = write;
+  }
+  assert.equal(Deno.readTextFileSync(path), "0123456789");
+});
+
+Deno.test("writeWhole leaves nothing behind where it fails, and says why", async () => {
+  using directory = new Directory();
+  Deno.mkdirSync(`${directory.path}/taken/inside`, { recursive: true });
+  await assert.rejects(
+    writeWhole(`${directory.path}/taken`, "new", { mode: 0o600, replace: true }),
+    (error) => error instanceof EnsembleError && /^cannot write .*taken: /.test(error.message),
+  );
+  await assert.rejects(
+    writeWhole(`${directory.path}/none/file`, "new", { mode: 0o600, replace: true }),
+    EnsembleError,
+  );
+  assert.deepEqual(directory.names(), ["taken"]);
+});

@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { armor } from "npm:age-encryption@^0.3.1";
+import { EnsembleError } from "../../../runtime/errors.ts";
+import {
+  createAdminKey,
+  hasAdminPrivateKey,
+  openAdminPrivateKey,
+  readAdminPublicKey,
+  requireNoAdminKey,
+  sealWithPassphrase,
+} from "../../../runtime/pki/admin_key.ts";
+import { cheapSeals } from "../../cheap_passphrase.ts";
+import { Home, makePipe, PASSPHRASE } from "../ensemble/home.ts";
+
+async function assertBelongTogether(privateKey: CryptoKey, publicKey: CryptoKey): Promise<void> {
+  const text = new TextEncoder().encode("text");
+  const signature = await crypto.subtle.sign("Ed25519", privateKey, text);
+  assert.ok(await crypto.subtle.verify("Ed25519", publicKey, signature, text));
+}
+
+Deno.test("createAdminKey writes the private half first, and neither where one exists", async () => {
+  using home = new Home();
+  using _ = cheapSeals();
+  const made: string[] = [];
+  const { link } = Deno;
+  Deno.link = async (from, to) => {
+    await link(from, to);
+    made.push(`${to}`);
+  };
+  try {
+    await createAdminKey({ passphrase: PASSPHRASE });
+  } finally {
+    Deno.link = link;
+  }
+  assert.deepEqual(made, [home.privatePath, home.publicPath]);
+  assert.equal(Deno.statSync(home.privatePath).mode! & 0o777, 0o600);
+  assert.equal(Deno.statSync(home.publicPath).mode! & 0o777 & ~0o644, 0);
+  await assertBelongTogether(
+    await openAdminPrivateKey(() => Promise.resolve(PASSPHRASE)),
+    (await readAdminPublicKey())!,
+  );
+  await assert.rejects(requireNoAdminKey(), /there is an administrator key pair already/);
+  await assert.rejects(
+    createAdminKey({ passphrase: "x" }),
+    /replace it with "gxensemble admin -f"/,
+  );
+});
+
+Deno.test("createAdminKey publishes no key whose private half cannot be written", async () => {
+  using home = new Home();
+  using _ = cheapSeals();
+  // A directory with something in it cannot be replaced.
+  Deno.mkdirSync(`${home.privatePath}/inside`, { recursive: true });
+  await assert.rejects(createAdminKey({ passphrase: PASSPHRASE, force: true }), /admin\.priv/);
+  assert.equal(await readAdminPublicKey(), undefined);
+});
+
+Deno.test("openAdminPrivateKey opens what belongs to the public key", async () => {
+  using home = new Home();
+  const { publicKey } = await home.withPair();
+  assert.ok(await hasAdminPrivateKey());
+  await assertBelongTogether(
+    await openAdminPrivateKey(() => Promise.resolve(PASSPHRASE)),
+    publicKey,
+  );
+  await assert.rejects(
+    openAdminPrivateKey(() => Promise.resolve("battery staple")),
+    /^EnsembleError: the passphrase is wrong/,
+  );
+});
+
+Deno.test("openAdminPrivateKey refuses a file that others can read", async () => {
+  using home = new Home();
+  await home.withPair({ mode: 0o644 });
+  await assert.rejects(openAdminPrivateKey(() => Promise.resolve(PASSPHRASE)), {
+    name: "EnsembleError",
+    message: `others can read the administrators' private key ${home.privatePath} (mode 644): ` +
+      `run "chmod 600 ${home.privatePath}"`,
+  });
+});
+
+Deno.test("openAdminPrivateKey says that there is no key, or that it is no file", async () => {
+  using home = new Home();
+  assert.equal(await hasAdminPrivateKey(), false);
+  await assert.rejects(
+    openAdminPrivateKey(() => Promise.resolve(PASSPHRASE)),
+    /cannot read .*admin\.priv: /,
+  );
+  Deno.mkdirSync(home.privatePath);
+  await assert.rejects(
+    openAdminPrivateKey(() => Promise.resolve(PASSPHRASE)),
+    /admin\.priv: it is a directory$/,
+  );
+});
+
+Deno.test("readAdminPublicKey tells a key that is missing from one that cannot be read", async () => {
+  using home = new Home();
+  assert.equal(await readAdminPublicKey(), undefined);
+  await home.withPair();
+  const good = Deno.readTextFileSync(home.publicPath);
+  Deno.removeSync(home.publicPath);
+  for (
+    const [put, reason] of [
+      [() => Deno.symlinkSync("nowhere", home.publicPath), /cannot read .*admin\.pub: /],
+      [() => Deno.mkdirSync(home.publicPath), /admin\.pub: it is a directory$/],
+      [() => Deno.writeTextFileSync(home.publicPath, "text"), /is not an Ed25519 public key: /],
+      [() => Deno.writeTextFileSync(home.publicPath, "\n"), /public key: it is empty$/],
+      [
+        () => Deno.writeTextFileSync(home.publicPath, good.slice(0, 60)),
+        /has no end: the file was/,
+      ],
+      [() => makePipe(home.publicPath), /admin\.pub: it is a named pipe$/],
+    ] as const
+  ) {
+    put();
+    await assert.rejects(readAdminPublicKey(), (error) => {
+      assert.ok(error instanceof EnsembleError);
+      assert.match(error.message, reason);
+      return true;
+    });
+    Deno.removeSync(home.publicPath);
+  }
+});
+
+Deno.test("openAdminPrivateKey asks for no passphrase of a file that none can open", async () => {
+  using home = new Home();
+  await home.withPair();
+  const good = Deno.readTextFileSync(home.privatePath);
+  const ask = () => assert.fail("the passphrase was asked for");
+  for (
+    const [text, reason] of [
+      ["", /admin\.priv is empty$/],
+      [good.slice(0, 100), /admin\.priv is not an armoured age file, or was cut off: /],
+      ["secret", /admin\.priv is not an armoured age file, or was cut off: /],
+    ] as const
+  ) {
+    Deno.writeTextFileSync(home.privatePath, text);
+    await assert.rejects(openAdminPrivateKey(ask), reason);
+  }
+  Deno.removeSync(home.privatePath);
+  makePipe(home.privatePath);
+  await assert.rejects(openAdminPrivateKey(ask), /admin\.priv: it is a named pipe$/);
+  // What was copied as text often has a line break more.
+  Deno.removeSync(home.privatePath);
+  Deno.writeTextFileSync(home.privatePath, `${good}\r\n`, { mode: 0o600 });
+  await openAdminPrivateKey(() => Promise.resolve(PASSPHRASE));
+});
+
+/** The logarithm of how often scrypt runs: what `age --passphrase` takes. */
+const WORK_FACTOR = 18;
+
+Deno.test("sealWithPassphrase makes each guess of the passphrase as costly as age does", async () => {
+  const sealed = armor.decode(await sealWithPassphrase("secret", "correct horse"));
+  const header = new TextDecoder("latin1").decode(sealed).split("\n");
+  assert.equal(header[0], "age-encryption.org/v1");
+  assert.match(header[1]!, new RegExp(`^-> scrypt [A-Za-z0-9+/]{22} ${WORK_FACTOR}$`));
+});

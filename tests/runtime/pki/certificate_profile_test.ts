@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { parseServerId } from "../../../runtime/actor/references.ts";
+import {
+  type CertifiedKey,
+  createIssuing,
+  createRoot,
+  createServerCertificate,
+} from "../../../runtime/pki/certificate_profile.ts";
+import {
+  BasicConstraintsExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+} from "../../../runtime/pki/x509.ts";
+
+function constraintsOf({ certificate }: CertifiedKey) {
+  const { ca, pathLength, critical } = certificate.getExtension(BasicConstraintsExtension)!;
+  const { usages } = certificate.getExtension(KeyUsagesExtension)!;
+  return { ca, pathLength, critical, usages };
+}
+
+Deno.test("each certificate says how many authorities may be below it", async () => {
+  const root = await createRoot("test.internal");
+  const issuing = await createIssuing("test.internal", root);
+  const options = { id: parseServerId("httpd1"), capabilities: [], hosts: [], days: 30 };
+  const server = await createServerCertificate(issuing, options);
+  const signing = KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign;
+  // RFC 5280, 4.2.1.9: of intermediate certificates below it; 0 leaves servers only.
+  assert.deepEqual(constraintsOf(root), {
+    ca: true,
+    pathLength: 1,
+    critical: true,
+    usages: signing,
+  });
+  assert.deepEqual(constraintsOf(issuing), {
+    ca: true,
+    pathLength: 0,
+    critical: true,
+    usages: signing,
+  });
+  assert.deepEqual(constraintsOf(server), {
+    ca: false,
+    pathLength: undefined,
+    critical: true,
+    usages: KeyUsageFlags.digitalSignature,
+  });
+});

@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { parseServerId } from "../../../runtime/actor/references.ts";
+import { readOwnTls } from "../../../runtime/pki/own_tls.ts";
+import { readTlsIdentity } from "../../../runtime/pki/tls_files.ts";
+import { Home } from "../ensemble/home.ts";
+import {
+  certificatePem,
+  certify,
+  createTestAuthority,
+  keyPem,
+  revocationList,
+  writeFiles,
+} from "../ensemble/tls_files.ts";
+
+const CERTIFICATE = "server/httpd1/tls/cert.pem";
+const KEY = "server/httpd1/tls/key.pem";
+const ROOT = "tls/root.pem";
+const CRL = "tls/crl.pem";
+
+const authority = await createTestAuthority();
+const httpd1 = await certify(authority);
+const GOOD: Record<string, string> = {
+  [CERTIFICATE]: certificatePem(httpd1) + certificatePem(authority.issuing),
+  [KEY]: await keyPem(httpd1),
+  [ROOT]: certificatePem(authority.root),
+  [CRL]: await revocationList(authority),
+};
+
+/** Reads the identity of httpd1: as JSON, or why not. */
+async function read(home: Home): Promise<string> {
+  const text = await readTlsIdentity(parseServerId("httpd1")).then(
+    (identity) => JSON.stringify(identity) ?? "none",
+    (error) => `${error.name}: ${error.message}`,
+  );
+  return text.replaceAll(`${home.directory}/`, "");
+}
+
+/** What reading says when some files are others, or not there. */
+async function readWith(changes: Record<string, string | undefined>): Promise<string> {
+  using home = new Home();
+  const files = Object.entries({ ...GOOD, ...changes });
+  const present = files.filter((file): file is [string, string] => file[1] !== undefined);
+  await writeFiles(home, Object.fromEntries(present));
+  return await read(home);
+}
+
+Deno.test("a server reads its certificate, its key and whom it trusts", async () => {
+  const { certificate, ...pem } = JSON.parse(await readWith({}));
+  assert.equal(certificate.id, "httpd1");
+  assert.deepEqual(certificate.capabilities, ["shutdown"]);
+  assert.equal(certificate.serial, httpd1.certificate.serialNumber.toUpperCase());
+  assert.equal(pem.chain, GOOD[CERTIFICATE]);
+  assert.equal(pem.key, GOOD[KEY]);
+  assert.deepEqual(pem.roots, [GOOD[ROOT]]);
+  assert.equal(pem.issuing, certificatePem(authority.issuing));
+  assert.equal(pem.crl, GOOD[CRL]);
+});
+
+Deno.test("a client without files of its own has the certificate of client, and a server none", async () => {
+  using home = new Home();
+  const client = await certify(authority, { id: "client" });
+  await writeFiles(home, {
+    [CERTIFICATE.replace("httpd1", "client")]: certificatePem(client) +
+      certificatePem(authority.issuing),
+    [KEY.replace("httpd1", "client")]: await keyPem(client),
+    [ROOT]: GOOD[ROOT]!,
+    [CRL]: GOOD[CRL]!,
+  });
+  const tls = await readOwnTls(parseServerId("client-7f3a"));
+  assert.equal(tls!.current().certificate.id, "client");
+  for (const id of ["clients", "server1", "console-1"]) {
+    assert.equal(await readOwnTls(parseServerId(id)), undefined, id);
+  }
+});
+
+Deno.test("a server without files of its own has no identity", async () => {
+  assert.equal(await readWith({ [CERTIFICATE]: undefined, [KEY]: undefined }), "none");
+});
+
+Deno.test("what is missing is named, and where it comes from", async () => {
+  const again = 'make a new one with "gxensemble ca cert httpd1"';
+  const copy = "copy it there from the host of the certificate authority";
+  const advice = { [CERTIFICATE]: again, [KEY]: again, [ROOT]: copy, [CRL]: copy };
+  for (const [name, what] of Object.entries(advice)) {
+    assert.equal(
+      await readWith({ [name]: undefined }),
+      `EnsembleError: there is no ${name}, which TLS needs: ${what}`,
+    );
+  }
+});
+
+Deno.test("what is no such file is refused", async () => {
+  for (const name of [CERTIFICATE, KEY, ROOT, CRL]) {
+    assert.equal(await readWith({ [name]: "" }), `EnsembleError: ${name}: it is empty`);
+  }
+  assert.match(
+    await readWith({ [CERTIFICATE]: certificatePem(httpd1) }),
+    /cert\.pem: it should hold the server's certificate and that of the issuing authority$/,
+  );
+  assert.match(await readWith({ [CERTIFICATE]: GOOD[CERTIFICATE]!.slice(0, -40) }), /has no end: /);
+  assert.match(await readWith({ [KEY]: GOOD[KEY]!.slice(0, 80) }), /key\.pem: .* has no end: /);
+  assert.match(await readWith({ [CRL]: GOOD[CRL]!.slice(0, 80) }), /crl\.pem: .* has no end: /);
+  assert.match(await readWith({ [ROOT]: "x" }), /root\.pem: no PEM block "CERTIFICATE"$/);
+  assert.match(await readWith({ [CRL]: GOOD[ROOT] }), /crl\.pem: no PEM block "X509 CRL"$/);
+  assert.match(await readWith({ [KEY]: "x" }), /key\.pem: it is no private key, PKCS#8 PEM$/);
+});
+
+Deno.test("a key that others can read is refused", async () => {
+  using home = new Home();
+  await writeFiles(home, GOOD);
+  await Deno.chmod(`${home.directory}/${KEY}`, 0o640);
+  assert.equal(
+    await read(home),
+    `EnsembleError: others can read the private key ${KEY} (mode 640): run "chmod 600 ${KEY}"`,
+  );
+});
+
+Deno.test("files that do not belong together are refused", async () => {
+  const other = await createTestAuthority();
+  const stranger = await certify(authority, { id: "httpd2" });
+  const chain = certificatePem(stranger) + certificatePem(authority.issuing);
+  assert.match(
+    await readWith({ [CERTIFICATE]: chain, [KEY]: await keyPem(stranger) }),
+    /cert\.pem: it is the certificate of httpd2$/,
+  );
+  assert.match(
+    await readWith({ [KEY]: await keyPem(stranger) }),
+    /key\.pem: it is not the key of the certificate$/,
+  );
+  assert.match(
+    await readWith({ [ROOT]: certificatePem(other.root) }),
+    /cert\.pem: the certificate of .*CN=gxensemble issuing CA was not issued by .*root CA$/,
+  );
+  assert.match(
+    await readWith({ [CERTIFICATE]: certificatePem(httpd1) + certificatePem(other.issuing) }),
+    /cert\.pem: the certificate of .*CN=httpd1 was not issued by .*issuing CA$/,
+  );
+  assert.match(
+    await readWith({ [CRL]: await revocationList(other) }),
+    /crl\.pem: it was not signed by .*issuing CA$/,
+  );
+});
+
+Deno.test("what has expired, and a certificate that was revoked, are refused", async () => {
+  const expired = await certify(authority, { days: -1 });
+  assert.match(
+    await readWith({
+      [CERTIFICATE]: certificatePem(expired) + certificatePem(authority.issuing),
+      [KEY]: await keyPem(expired),
+    }),
+    /cert\.pem: the certificate of .*CN=httpd1 expired at \d{4}-/,
+  );
+  assert.match(
+    await readWith({ [CRL]: await revocationList(authority, { days: -1 }) }),
+    /crl\.pem: it is out of date since \d{4}-/,
+  );
+  const serials = [httpd1.certificate.serialNumber];
+  assert.match(
+    await readWith({ [CRL]: await revocationList(authority, { serials }) }),
+    /cert\.pem: the certificate was revoked: make a new one with "gxensemble ca cert httpd1"$/,
+  );
+});
