@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { checkTypes } from "../../../cli/modules/type_check.ts";
-import { TemporaryProject } from "./temporary_project.ts";
+import { checkTypes } from "../../cli/modules/type_check.ts";
+import { TemporaryProject } from "../cli/modules/temporary_project.ts";
 
 Deno.test("checkTypes checks a module and what it imports, with the runtime where the project has none", async () => {
   await using project = await TemporaryProject.make({
