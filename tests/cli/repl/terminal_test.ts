@@ -73,7 +73,7 @@ Deno.test("Ctrl-D leaves the REPL, and the line that it stands on, on a terminal
 Deno.test("Ctrl-Z gives the terminal to the shell, and what was typed is there again afterwards", async () => {
   await using ensemble = await HostileEnsemble.start();
   const { places } = ensemble;
-  const script = 'set -m; "$@"; echo stopped $(stty -a | grep -o " icanon"); fg';
+  const script = 'set -m; "$@"; case $(stty -a) in *" icanon"*) echo stopped icanon ;; esac; fg';
   const command = ["sh", "-c", script, "sh", ...places.program, "repl", "rogue"];
   await using terminal = new Terminal(places, command);
   await terminal.shows("rogue> ");
