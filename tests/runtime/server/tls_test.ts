@@ -66,6 +66,7 @@ Deno.test("a certificate of client stands for the ids of all clients", async () 
   for (const id of ["client-1", "client-2"]) {
     const client = await ensemble.start(id, { tls });
     await client.connect(target.id, [portOf(target)]);
+    await eventually(() => target.session(client.id), `${id} is in`);
     assert.equal(target.session(client.id)!.certified!.id, "client");
   }
 });
