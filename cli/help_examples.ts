@@ -128,7 +128,7 @@ export const EXAMPLES: Examples = {
   ],
   "gxensemble admin": [
     ["asks for a passphrase to encrypt the private key with", "gxensemble admin"],
-    ["where nobody can be asked", "gxensemble admin --passphrase-file passphrase.txt"],
+    ["where no one can be asked", "gxensemble admin --passphrase-file passphrase.txt"],
     ["whether two hosts have the same: its fingerprint", "gxensemble admin --view"],
   ],
   "gxensemble ca": [

@@ -212,7 +212,7 @@ function addManagementCommands(program: CommandUnknownOpts): void {
       "shuts down an actor, server, or the entire ensemble including the registry",
     )
     .addOption(
-      forceOption("ask nobody; with an actor id, end the actor at once, without its clean-up"),
+      forceOption("do not ask; with an actor id, end the actor at once, without its clean-up"),
     )
     .addOption(registryOption())
     .addOption(timeoutOption("5, and then as long as the server may take to stop"))

@@ -8,7 +8,7 @@ import { answer, type Question } from "../completion/answer.ts";
 import { liveNames } from "../completion/live_names.ts";
 import { printText } from "../kit/output.ts";
 
-/** Prints what can stand at the cursor. Whatever is wrong, somebody is typing: nothing is said of it. */
+/** Prints what can stand at the cursor. Errors are not printed: a person is typing. */
 export async function complete(program: CommandUnknownOpts, question: Question): Promise<void> {
   // Of what is not waited for any more.
   addEventListener("unhandledrejection", (event) => event.preventDefault());

@@ -1,7 +1,7 @@
 /**
  * Names of what there is right now: servers, actors, roles.
  *
- * Whoever presses Tab asked for no explanation: where there is no cookie, no registry, no server or no
+ * A person who presses Tab asked for no explanation: where there is no cookie, no registry, no server or no
  * answer in time, there are no names, and nothing is said.
  *
  * @module

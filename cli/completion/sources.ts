@@ -99,7 +99,7 @@ const SOURCES: Readonly<Record<string, Source>> = {
   "store": { from: "words", noun: "store", words: ["memory:", "sqlite:"] },
 };
 
-/** What completes an argument or the value of an option; undefined for what nobody thought of. */
+/** What completes an argument or the value of an option; undefined where nothing is known to complete it. */
 export function sourceOf(
   command: CommandUnknownOpts,
   taker: Argument | Option,

@@ -169,7 +169,7 @@ export class WorkDirectory implements Disposable {
 
   #remove(): void {
     if (!this.#lock) return;
-    // Under another name: somebody who waits for this one may make it anew at any time.
+    // Under another name: a process that waits for this one may make it anew at any time.
     const removed = `${this.path}~${crypto.randomUUID().slice(0, 8)}`;
     try {
       Deno.renameSync(this.path, removed);
@@ -195,7 +195,7 @@ export class WorkDirectory implements Disposable {
 
 /**
  * Makes a directory that only this user may write to, or finds it so, and opens a file in it; undefined
- * when somebody removes it meanwhile.
+ * when another process removes it meanwhile.
  */
 function openOwn(path: string, name: string): Deno.FsFile | undefined {
   try {

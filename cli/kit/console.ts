@@ -66,7 +66,7 @@ export async function explainFailure(error: unknown, actors: ActorSystem): Promi
 }
 
 /**
- * Errors that nobody handles, which Deno would print as they are: they may quote a server, and fail the
+ * Unhandled errors, which Deno would print as they are: they may quote a server, and fail the
  * command like any other.
  */
 class StrayErrors implements Disposable {
@@ -152,7 +152,7 @@ export async function explainLoss(
 }
 
 /**
- * Looks now and then whether a server that somebody waits for still answers, until it is disposed of; tells once
+ * Checks at intervals, until it is disposed of, whether a server still answers while a command waits for it; tells once
  * when it does not.
  */
 export function watchSilence(

@@ -138,7 +138,7 @@ export const announceOption = () =>
 export const noLoaderOption = () =>
   new Option(
     "--no-loader",
-    "takes no code from others: load, eval and repl are refused, whoever asks",
+    "takes no code from others: load, eval and repl are always refused",
   );
 
 /** `--store`. */

@@ -5,7 +5,7 @@
  * with it all text from servers: control characters and their like become visible escapes, on a pipe as
  * on a terminal.
  *
- * Whoever reads either may stop early (`gxensemble list-servers | head -1`): what is printed then
+ * A reader of either may stop early (`gxensemble list-servers | head -1`): what is printed then
  * goes nowhere, and the command still does its work.
  *
  * A server sends values as plain text. The command that shows them colours them, so that every escape

@@ -125,7 +125,7 @@ export function permissionFlags(denials: readonly Denial[], needs: OwnNeeds): st
 
 /**
  * What a server needs: its directory, its socket and those of its host, its log, and where it listens and finds the
- * registry. Without all of `net` it answers whoever reaches it, and reaches the registry alone.
+ * registry. Without all of `net` it answers every server that connects, and connects to the registry alone.
  */
 export async function ownNeeds(
   id: ServerId,

@@ -23,7 +23,7 @@ export interface TerminalStateOptions {
 
 /**
  * While this lasts, the process gives the terminal back as it was when it ends early: by a signal, or
- * because something failed that nobody waits for. Deno restores the settings of a terminal when a process
+ * because of an unhandled error. Deno restores the settings of a terminal when a process
  * exits, but not when a signal kills it, and knows nothing of the cursor.
  */
 export class TerminalState implements Disposable {
@@ -41,7 +41,7 @@ export class TerminalState implements Disposable {
     if (!onContinue) return;
     this.#listen("SIGTSTP", () => {
       showCursor();
-      // What SIGTSTP does where nobody listens.
+      // What SIGTSTP does without a listener.
       Deno.kill(Deno.pid, "SIGSTOP");
     });
     this.#listen("SIGCONT", onContinue);

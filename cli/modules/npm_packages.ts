@@ -92,7 +92,7 @@ export class Packages {
       );
       return /^https?:/.test(packages[`node_modules/${name}`]?.resolved);
     } catch {
-      return false; // Another tool has installed it, or nobody.
+      return false; // Another tool has installed it, or it is not installed.
     }
   }
 }

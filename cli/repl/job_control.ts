@@ -20,7 +20,7 @@ interface ProcessStat {
  */
 export function stopForShell(): boolean {
   if (!hasShell()) return false;
-  // Not SIGTSTP: Deno itself takes that once somebody has listened for it, and then the process stops later.
+  // Not SIGTSTP: once a listener was added, Deno handles it itself, and the process stops later.
   Deno.kill(Deno.pid, "SIGSTOP");
   return true;
 }

@@ -1,5 +1,5 @@
 /**
- * The REPL of a script: its lines come from a file or a pipe, and there is nobody to prompt.
+ * The REPL of a script: its lines come from a file or a pipe, and no one is there to prompt.
  *
  * @module
  */

@@ -6,10 +6,10 @@
 import process from "node:process";
 import { writeAll } from "../../runtime/home/write_all.ts";
 import { TerminalState } from "../kit/terminal_state.ts";
-import { InputEditor } from "./editor/input_editor.ts";
+import type { Canvas } from "./editor/drawing.ts";
+import { InputEditor, type InputEditorOptions } from "./editor/input_editor.ts";
 import { PASTE_OFF, PASTE_ON } from "./editor/key_decoder.ts";
 import { stopForShell } from "./job_control.ts";
-import type { Completion } from "./editor/input_editor.ts";
 
 /** Reads inputs from a terminal, and writes to it. */
 export interface TerminalReader {
@@ -26,20 +26,7 @@ export interface TerminalReader {
 }
 
 /** What a {@linkcode TerminalReader} needs. */
-export interface TerminalReaderOptions {
-  /** What stands before the first line of an input. */
-  readonly prompt: string;
-  /** What stands before each other line. */
-  readonly continuation: string;
-  /** The inputs to go back to, the newest last. */
-  readonly history: readonly string[];
-  /** Completes a text up to the cursor. */
-  complete(text: string): Promise<Completion>;
-  /** Whether a text is only the beginning of an input. */
-  isIncomplete(text: string): Promise<boolean>;
-  /** Called at Ctrl-C while no input is read. */
-  interrupt(): void;
-}
+export type TerminalReaderOptions = Omit<InputEditorOptions, keyof Canvas | "suspend">;
 
 /** A terminal on which inputs are edited. */
 export class EditingReader implements TerminalReader {

@@ -86,7 +86,7 @@ export interface ActorHome extends Messaging {
   readonly id: ServerId;
   /** Starts an actor. */
   spawn(name: string | undefined, body: ActorBody, options: { group: ActorGroup<Actor> }): Actor;
-  /** Whether whoever sent an envelope may do what takes a capability. */
+  /** Whether the sender of an envelope may do what takes a capability. */
   authorizes(envelope: Envelope, capability: string): boolean;
   /** Sends the answer to an envelope. */
   answer(envelope: Envelope, source: ActorRef, value: unknown, failed: boolean): void;
@@ -316,7 +316,7 @@ export class Actor implements Recipient {
     waiting.resolve({ envelope, reaction });
   }
 
-  /** Whether whoever sent an envelope may do what takes a capability: what `authorized` calls. */
+  /** Whether the sender of an envelope may do what takes a capability: what `authorized` calls. */
   authorizes(envelope: Envelope, capability: string): boolean {
     return this.#home.authorizes(envelope, capability);
   }

@@ -45,7 +45,7 @@ export interface Route {
   /** What a server has not answered yet, if it was asked: the connection, the handshake or a request. */
   silence?(server: ServerId): Silence | undefined;
 
-  /** Whether whoever sent an envelope may do what takes a capability. Without it all may do everything. */
+  /** Whether the sender of an envelope may do what takes a capability. Without it all may do everything. */
   authorizes?(envelope: Envelope, capability: string): boolean;
 }
 
@@ -222,7 +222,7 @@ export class ActorSystem implements ActorHome {
     try {
       this.#post(dest, answerTo(envelope, source, this.#takeNonce() + 1, value, failed));
     } catch (error) {
-      // The answer cannot travel; the asker is told so at once and does not wait in vain.
+      // The answer cannot travel: the asker gets an error at once, and does not wait in vain.
       const verb = failed ? "failed" : "answered";
       const message = `${source} ${verb}: ${describeThrown(error)}`;
       const refusal = { name: "EnsembleError", message };
@@ -231,7 +231,7 @@ export class ActorSystem implements ActorHome {
   }
 
   /**
-   * Whether there is somebody for an envelope from another server: the actor it is for, or the ask that it answers.
+   * Whether an envelope from another server has a receiver here: the actor it is for, or the ask that it answers.
    * Otherwise its message is not worth decoding.
    */
   expects(dest: ActorId, replyTo: number | undefined, source: ServerId): boolean {

@@ -18,7 +18,7 @@ export interface Recipient {
   readonly ref: ActorRef;
   /** Which lines that others cause go into the log. */
   readonly lines: LineLimit;
-  /** Whether whoever sent the envelope may do what takes a capability. */
+  /** Whether the sender of the envelope may do what takes a capability. */
   authorizes(envelope: Envelope, capability: string): boolean;
   /** Sends an answer to where the envelope came from; `failed` marks it as a failure. */
   answer(envelope: Envelope, value: unknown, failed: boolean): void;
@@ -95,7 +95,7 @@ export function replyIfExpected(envelope: Envelope, value?: unknown): boolean {
 }
 
 /**
- * Whether whoever sent an envelope may do what takes a capability, such as `shutdown`. Actors of this server
+ * Whether the sender of an envelope may do what takes a capability, such as `shutdown`. Actors of this server
  * may do everything; so may everybody in an ensemble without an administrator.
  */
 export function authorized(envelope: Envelope, capability: string): boolean {

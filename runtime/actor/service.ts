@@ -23,7 +23,7 @@ export type Handlers = Record<string, Handler>;
 export type RequestChecks = Readonly<Record<string, RequestCheck>>;
 
 /**
- * Gives what a handler may rely on of a request, whoever sent it.
+ * Gives what a handler may rely on of a request from any sender.
  *
  * @throws {InvalidInputError} when the request is not one.
  */

@@ -44,7 +44,7 @@ let end: ReturnType<typeof setTimeout> | undefined;
  * All of that may take as long as `options.grace` says, 5 s by default. A `main` that has not returned by then
  * is cut off: the process ends with exit code 1 and a warning. When it has returned, the process ends when
  * nothing is left to do, or else, as with a timer that was forgotten, when the grace is over, with exit code 0.
- * A second signal ends it at once. Errors that nobody handles are logged, and do not end the process.
+ * A second signal ends it at once. Unhandled errors are logged, and do not end the process.
  *
  * SIGHUP stays ignored where the process was started to ignore it, as by `nohup`. In a process that was started on a
  * terminal (standard input, output or error) it stops the server too, as the terminal has closed. In any other the

@@ -1,5 +1,5 @@
 /**
- * Errors that nobody handles, in a process that takes code while it runs.
+ * Unhandled errors, in a process that takes code while it runs.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { standardStream } from "../home/standard_stream.ts";
 const logger = getLogger(["gxensemble", "server"]);
 
 /**
- * Logs errors that nobody handles, and lets the process live: a promise that somebody forgot, or a timer of
+ * Logs unhandled errors, and lets the process live: a forgotten promise, or a timer of
  * a module that was loaded, must not end a server that serves others. Of the same error over and over the log
  * gets a few lines, and how many were left out.
  *

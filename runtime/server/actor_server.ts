@@ -393,7 +393,7 @@ export class ActorServer implements Controlled {
     } catch (error) {
       const dropped = !handshakes.has(accepted);
       const reason = dropped ? "too many handshakes at once" : (error as Error).message;
-      // Whoever looks whether a port is open, as monitoring does every minute, is no news.
+      // A look at whether a port is open, as monitoring takes every minute, is no news.
       if (!dropped && error instanceof SilentPeerError) {
         logger.debug("{from}: {reason}", { from, reason });
       } else this.#logRefusal(from, reason);
@@ -457,7 +457,7 @@ export class ActorServer implements Controlled {
   }
 
   async #finish(): Promise<void> {
-    // Whoever asked for the shutdown is answered first, in a turn of its own.
+    // The server that asked for the shutdown is answered first, in a turn of its own.
     await new Promise((resolve) => setImmediate(resolve));
     await this.#router.close(DRAIN_TIMEOUT);
     this.actors.find(SERVER_ACTOR)?.exit("the server has stopped");

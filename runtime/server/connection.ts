@@ -35,7 +35,7 @@ export interface Heartbeat {
 
 /** What a connection reports to. */
 export interface ConnectionEvents {
-  /** Whether there is somebody for a frame; the message of another is not decoded. */
+  /** Whether a frame has a receiver here; without one its message is not decoded. */
   expects(frame: IncomingFrame, source: ServerId): boolean;
   /** An envelope came. */
   onEnvelope(envelope: Envelope): void;

@@ -74,7 +74,7 @@ export class Identities {
     const isRegistry = this.#self.id === REGISTRY_ID;
     if (!isRegistry && !this.#options.enforced()) return;
     if (id === REGISTRY_ID) {
-      // It is whoever answers at the addresses of the registry, and nobody who comes by himself.
+      // The registry is the server that answers at its addresses, and none that connects by itself.
       if (dialled) return;
       throw new AuthenticationError(
         `${this.#self.id} connects to the registry, and not the other way round`,

@@ -52,7 +52,7 @@ const REGISTRATION_INTERVAL = 100;
 export interface RouterEvents {
   /** The heartbeat of its connections. */
   readonly heartbeat: Heartbeat;
-  /** Whether there is somebody for a frame; the message of another is not decoded. */
+  /** Whether a frame has a receiver here; without one its message is not decoded. */
   expects(frame: IncomingFrame, source: ServerId): boolean;
   /** An envelope came. */
   onEnvelope(envelope: Envelope): void;

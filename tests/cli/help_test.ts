@@ -76,7 +76,7 @@ const HELP: Record<string, string[]> = {
   shutdown: [
     "[command-option ...] [<server-id>] [<actor-id>] shuts down an actor, server, or the entire " +
     "ensemble including the registry",
-    `Command Options: ${FORCE}ask nobody; with an actor id, end the actor at once, without its ` +
+    `Command Options: ${FORCE}do not ask; with an actor id, end the actor at once, without its ` +
     `clean-up ${REGISTRY} ${
       TIMEOUT.replace("5", "5, and then as long as the server may take to stop")
     } ${ROLE} ${PASSPHRASE_FILE} ${JSON_OPTION} ${WARN} Arguments: ` +

@@ -46,7 +46,7 @@ Deno.test("options: long and short, with what they do", async () => {
   const lines = await complete("fish", "shutdown", "-");
   assert.equal(lines[0], "option");
   const force =
-    "force the action: ask nobody; with an actor id, end the actor at once, without its clean-up";
+    "force the action: do not ask; with an actor id, end the actor at once, without its clean-up";
   assert.ok(lines.includes(`--force\t${force}`));
   assert.ok(lines.includes(`-f\t${force}`));
   assert.ok(lines.includes("--help\tdisplay help; after a command, its help"));
