@@ -11,7 +11,7 @@ import { CLIENT_ID, sharedId } from "../server/certified.ts";
 import { ownKernel } from "../server/kernel.ts";
 import { type RegistryEntry, serverProcess } from "../server/registry_protocol.ts";
 import { hostName } from "../wire/address.ts";
-import { isAt, removeStaleSocket } from "../wire/unix_transport.ts";
+import { heldLock, isAt, removeStaleSocket } from "../wire/unix_transport.ts";
 import { requireRegular } from "./files.ts";
 import { serverDirectory, socketPath } from "./paths.ts";
 
@@ -55,13 +55,7 @@ export async function takeFileLock(
   } catch {
     // The disk is full. The lock holds without the note.
   }
-  return {
-    [Symbol.dispose]() {
-      // Closing is not enough: a process that is being started has the file, too, until its program runs.
-      file.unlockSync();
-      file.close();
-    },
-  };
+  return heldLock(file);
 }
 
 async function openLock(path: string): Promise<Deno.FsFile> {

@@ -381,7 +381,7 @@ export async function lockDirectory(
   do {
     const file = Deno.openSync(path, { write: true, create: true, mode: 0o600 });
     // A file that was removed meanwhile is no lock: the next process makes another.
-    if (await file.tryLock(true) && isAt(path, file.statSync())) return file;
+    if (await file.tryLock(true) && isAt(path, file.statSync())) return heldLock(file);
     file.close();
     await new Promise((resolve) => setTimeout(resolve, LOCK_RETRY));
   } while (performance.now() < until);
@@ -404,7 +404,18 @@ export async function keepFromCleaners(directory: string): Promise<Disposable> {
     file.close();
     throw error;
   }
-  return file;
+  return heldLock(file);
+}
+
+/** A file that is locked: disposing of it lets go of the lock at once, and closes the file. */
+export function heldLock(file: Deno.FsFile): Disposable {
+  return {
+    [Symbol.dispose]() {
+      // Closing is not enough: a process that is being started has the file, too, until its program runs.
+      file.unlockSync();
+      file.close();
+    },
+  };
 }
 
 /**

@@ -368,6 +368,11 @@ Deno.test("nextStream goes on after a stream that cannot be accepted", async () 
   assert.equal(attempts, 2);
 });
 
+/** Stops the checks of whether a socket is in place. A lock that another process holds is still tried again. */
+function stopChecks(): FakeClock {
+  return stopClock("setInterval", "clearInterval");
+}
+
 /** Lets a listener look for its socket, and do something about it. */
 async function lookAgain(clock: FakeClock, until: () => boolean): Promise<void> {
   await clock.tickAsync(SOCKET_CHECK_INTERVAL);
@@ -381,7 +386,7 @@ async function lookAgain(clock: FakeClock, until: () => boolean): Promise<void> 
 
 for (const lost of ["socket", "directory", "parent"] as const) {
   Deno.test(`listenUnix makes its socket again when the ${lost} is removed, and says so once`, async () => {
-    using clock = stopClock();
+    using clock = stopChecks();
     using directory = new SocketDirectory();
     const path = directory.at("a/b/server");
     const warnings: string[] = [];
@@ -416,7 +421,7 @@ for (const lost of ["socket", "directory", "parent"] as const) {
 }
 
 Deno.test("listenUnix says once why it cannot make its socket again, and goes on trying", async () => {
-  using clock = stopClock();
+  using clock = stopChecks();
   using directory = new SocketDirectory();
   Deno.mkdirSync(directory.at("sockets"), { mode: 0o700 });
   const path = directory.at("sockets/server");
@@ -439,7 +444,7 @@ Deno.test("listenUnix says once why it cannot make its socket again, and goes on
 });
 
 Deno.test("listenUnix leaves its path to a server that took it, until that is gone", async () => {
-  using clock = stopClock();
+  using clock = stopChecks();
   using directory = new SocketDirectory();
   const path = directory.at("server");
   const warnings: string[] = [];
@@ -507,7 +512,7 @@ Deno.test({
 });
 
 Deno.test("a listener that could not be made again ends when it is closed", async () => {
-  using clock = stopClock();
+  using clock = stopChecks();
   using directory = new SocketDirectory();
   const path = directory.at("sockets/server");
   const warnings: string[] = [];
