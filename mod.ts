@@ -100,7 +100,7 @@ export {
 } from "./runtime/wire/address.ts";
 export type { LoaderHandlers } from "./runtime/ensemble/loader_protocol.ts";
 export type { ModuleNamespace } from "./runtime/code/library_table.ts";
-export type { SourceLocation } from "./runtime/code/module_error.ts";
+export type { SourceLocation } from "./runtime/code/source_map.ts";
 export type { Candidate, Cycle, Link, ModuleName, Unit } from "./runtime/code/unit.ts";
 export type {
   CompiledModule,
@@ -111,7 +111,7 @@ export type {
   LoadRequest,
   LoadResult,
 } from "./runtime/code/unit_store.ts";
-export type { ListedLoad, LoadRecord } from "./runtime/code/load_history.ts";
+export type { ListedLoad, LoadRecord } from "./runtime/code/unit_store.ts";
 export {
   Capabilities,
   type Delegation,

@@ -11,6 +11,7 @@ import { Administrator } from "../kit/administrator.ts";
 import { watchSilence, withConsole } from "../kit/console.ts";
 import { inEachServer, type NamedServers, type ServerWork } from "../kit/servers.ts";
 import {
+  checkTypes,
   formatLoadReport,
   type LoadingOptions,
   loadLibrary,
@@ -20,7 +21,6 @@ import {
 import type { ClientOptions, OutputOptions } from "../kit/options.ts";
 import { printLine, printNotice } from "../kit/output.ts";
 import type { PassphraseOptions } from "../kit/prompts.ts";
-import { checkTypes } from "../modules/type_check.ts";
 import { UsageError } from "../kit/usage_error.ts";
 
 /** Options of every use of the command. */

@@ -19,7 +19,12 @@ import { EnsembleError } from "../../runtime/errors.ts";
 import { formatDenial } from "../kit/permissions.ts";
 import { callMain } from "../executables/server_command.ts";
 import { findEntryPoint } from "../modules/entry_point.ts";
-import { buildProgram, loadRequest, type Program, programsBelow } from "../modules/program.ts";
+import {
+  buildProgram,
+  loadRequest,
+  type Program,
+  programsBelow,
+} from "../modules/unit_building.ts";
 import { operatorName } from "../kit/administrator.ts";
 import type { RunOptions } from "../kit/run_options.ts";
 

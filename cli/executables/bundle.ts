@@ -10,9 +10,9 @@
 import MagicString from "npm:magic-string@^1.4.5";
 import { basename, parse, relative } from "node:path";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { findImports } from "../modules/imports.ts";
+import { findImports } from "../modules/syntax.ts";
 import { denoReason, runDeno } from "../kit/deno_program.ts";
-import { filesBelow } from "./files.ts";
+import { filesBelow } from "./work_directory.ts";
 
 /** Options of {@linkcode bundleProgram}. */
 export interface BundleOptions {

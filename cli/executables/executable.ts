@@ -5,13 +5,13 @@
  */
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { buildStatement } from "../kit/version.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { MissingStubError, writeCompiled } from "./compiled.ts";
+import { denoReason, runDeno } from "../kit/deno_program.ts";
+import type { Target } from "../kit/options.ts";
+import { buildStatement } from "../kit/version.ts";
 import { RESTORE_ENVIRONMENT, writePortable } from "./portable.ts";
 import { type StagedProgram, type StageOptions, stageProgram } from "./staged_program.ts";
-import type { Target } from "../kit/options.ts";
-import { WorkDirectory } from "./files.ts";
+import { WorkDirectory } from "./work_directory.ts";
 
 /** What an executable is made of, and how. */
 export interface ExecutableOptions extends StageOptions {
@@ -148,4 +148,56 @@ function notPortable(target: Target): EnsembleError {
   return new EnsembleError(
     `a portable executable is for the system it is made on, ${Deno.build.target}, not ${target}`,
   );
+}
+
+/** Options of {@linkcode writeCompiled}. */
+export interface CompiledOptions {
+  /** The file to write. */
+  readonly output: string;
+  /** The platform it is for; this one when absent. */
+  readonly target?: Target;
+  /** The Deno that compiles. */
+  readonly deno: string;
+  /** Ends it early. */
+  readonly signal: AbortSignal;
+  /** The directory with the program's files. */
+  readonly directory: string;
+  /** The program's first file, in that directory. */
+  readonly entry: string;
+  /** Flags for Deno. */
+  readonly flags: readonly string[];
+}
+
+/** The runtime that `deno compile` puts the program into cannot be fetched. */
+export class MissingStubError extends EnsembleError {
+  override name = "MissingStubError";
+}
+
+/**
+ * Writes a compiled executable. Deno fetches the runtime for it, once, unless `DENORT_BIN` names one.
+ *
+ * @throws {MissingStubError} when that cannot be had.
+ * @throws {EnsembleError} with what Deno says when it fails otherwise.
+ */
+export async function writeCompiled(options: CompiledOptions): Promise<void> {
+  const { output, target, deno, signal, directory, entry, flags } = options;
+  const { success, said } = await runDeno(deno, [
+    "compile",
+    "--allow-all",
+    // A server that has given up a permission must not prompt for it.
+    "--no-prompt",
+    "--no-check",
+    "--no-config",
+    "--no-lock",
+    ...flags,
+    ...target === undefined ? [] : [`--target=${target}`],
+    `--include=${directory}`,
+    `--output=${output}`,
+    join(directory, entry),
+  ], { cwd: directory, signal });
+  if (success) return;
+  const reason = denoReason(said);
+  const [, stub] = /for url \((\S*denort\S*)\)/.exec(reason) ?? [];
+  if (stub !== undefined) throw new MissingStubError(`${stub} cannot be fetched`);
+  throw new EnsembleError(`deno compile failed: ${reason}`);
 }

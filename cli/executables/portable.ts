@@ -9,7 +9,7 @@
  */
 import { join, relative, sep } from "node:path";
 import { packTar, type TarEntry } from "npm:modern-tar@^0.8.6";
-import { filesBelow } from "./files.ts";
+import { filesBelow } from "./work_directory.ts";
 import SCRIPT from "./portable_header.sh" with { type: "text" };
 
 /** Options of {@linkcode writePortable}. */

@@ -6,17 +6,19 @@
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { RUNTIME_MODULE } from "../../runtime/code/library_table.ts";
+import { ModuleError } from "../../runtime/code/source_map.ts";
+import type { Unit } from "../../runtime/code/unit.ts";
+import { evaluationOrder } from "../../runtime/code/unit_graph.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { ModuleError } from "../../runtime/code/module_error.ts";
-import { findEntryPoint } from "../modules/entry_point.ts";
-import { findDanglingImports } from "../modules/module_graph.ts";
-import { parseJson } from "../modules/data_module.ts";
-import { findProject, type Project } from "../modules/project.ts";
-import { bundleProgram } from "./bundle.ts";
 import { denoReason, findDeno, runDeno } from "../kit/deno_program.ts";
-import { includeFiles, type WorkDirectory } from "./files.ts";
+import { findEntryPoint } from "../modules/entry_point.ts";
+import { findDanglingImports, readModuleGraph } from "../modules/module_graph.ts";
+import { ModuleReader, type SourceModule } from "../modules/module_reader.ts";
+import { findProject, parseJson, type Project } from "../modules/project.ts";
 import { runtimeModule } from "../modules/runtime_module.ts";
-import { type ServerModule, writeServerModule } from "./server_module.ts";
+import { assembleProgram } from "../modules/unit_building.ts";
+import { bundleProgram } from "./bundle.ts";
+import { filesBelow, type WorkDirectory } from "./work_directory.ts";
 
 /** Options of {@linkcode stageProgram}. */
 export interface StageOptions {
@@ -187,4 +189,172 @@ async function writePackage(directory: string): Promise<void> {
   });
   const own = await parseJson(text, path) as object;
   await Deno.writeTextFile(path, JSON.stringify({ ...own, type: "module" }, undefined, 2) + "\n");
+}
+
+/** What an executable says of itself. */
+export interface ServerModuleOptions {
+  /** The directory to write to, which exists. */
+  readonly directory: string;
+  /** What the program is called. */
+  readonly name: string;
+  /** Its version, where its project says. */
+  readonly version: string | undefined;
+}
+
+/** The first module of an executable. */
+export interface ServerModule {
+  /** Its path. */
+  readonly path: string;
+  /** By what addresses the program imports the runtime, besides its name: all mean the one that `run` would give it. */
+  readonly runtimeAddresses: readonly string[];
+  /** The files of its workers, which no bundle has. */
+  readonly workers: readonly string[];
+}
+
+/**
+ * Writes the module.
+ *
+ * The modules of the program are named as `run` names them. So a server that is an executable shares them with code that
+ * is loaded later, as one that was started by `run` does.
+ *
+ * @throws {ModuleError} at the file and line that cannot be read, parsed or resolved.
+ */
+export async function writeServerModule(
+  file: string,
+  { directory, name, version }: ServerModuleOptions,
+): Promise<ServerModule> {
+  const graph = await readModuleGraph(await ModuleReader.open(file));
+  const { entry, units } = await assembleProgram(graph);
+  const byHash = new Map(units.map((unit) => [unit.hash, unit]));
+  const others = evaluationOrder(entry, byHash).flat().filter((unit) =>
+    unit.hash !== entry && isPlainModule(unit)
+  );
+  const modules = [byHash.get(entry)!, ...others];
+  await Deno.writeTextFile(
+    join(directory, "modules.js"),
+    [
+      ...modules.map(({ path }, index) =>
+        `import * as module${index} from ${JSON.stringify(pathToFileURL(path).href)};`
+      ),
+      "export const modules = [",
+      ...modules.map(({ module, path, hash }, index) =>
+        `  { ...${JSON.stringify({ module, path, hash })}, namespace: module${index} },`
+      ),
+      "];",
+      "",
+    ].join("\n"),
+  );
+  const path = join(directory, "server.js");
+  await Deno.writeTextFile(
+    path,
+    `import { currentServer, runServer } from ${JSON.stringify(RUNTIME_MODULE)};
+async function main(...args) {
+  const { modules } = await import("./modules.js");
+  currentServer().adopt(modules, ${JSON.stringify(name)});
+  const { module, namespace } = modules[0];
+  if (typeof namespace.main !== "function") throw new TypeError("main of " + module + " is no function");
+  return await namespace.main(...args);
+}
+Deno.exit(await runServer(main, ${JSON.stringify({ name, version })}));
+`,
+  );
+  return { path, runtimeAddresses: runtimeAddresses(graph), workers: workerFiles(graph) };
+}
+
+function workerFiles(graph: Map<string, SourceModule>): string[] {
+  const workers = [...graph.values()].flatMap(({ candidates }) =>
+    candidates.filter(({ type }) => type === "worker")
+  );
+  return [...new Set(workers.map(({ target }) => target.path))];
+}
+
+function runtimeAddresses(graph: Map<string, SourceModule>): string[] {
+  const addresses = [...graph.values()].flatMap(({ imports, path }) =>
+    imports.flatMap(({ specifier, target }) => {
+      const isAddress = /^\.{0,2}\//.test(specifier) || URL.canParse(specifier);
+      if (target.kind === "local" || target.specifier !== RUNTIME_MODULE || !isAddress) return [];
+      return new URL(specifier, pathToFileURL(path)).href;
+    })
+  );
+  return [...new Set(addresses)];
+}
+
+/** Whether a unit is a file as it is imported by itself, and not the data in one. */
+function isPlainModule({ module, path }: Unit): boolean {
+  return path.endsWith(module) && !path.endsWith(".wasm");
+}
+
+/** From where to where files are included. */
+export interface Inclusion {
+  /** The directory that they are below. */
+  readonly from: string;
+  /** The directory that they get the same places below, where the program's own files are. */
+  readonly to: string;
+  /** The real paths of what is left out when directories are included. */
+  readonly except: readonly string[];
+}
+
+/**
+ * Copies files, and all files of directories, to the places that they have below another directory. Links
+ * are followed.
+ *
+ * @throws {EnsembleError} when one is not below the directory, cannot be read, is no file, or has the name of
+ * one of the program's own.
+ */
+export async function includeFiles(paths: readonly string[], inclusion: Inclusion): Promise<void> {
+  const { from, to, except } = inclusion;
+  const taken = new Set(await filesBelow(to));
+  for (const path of paths) {
+    const name = relative(from, path);
+    if (/^\.\.(?:$|[/\\])/.test(name)) {
+      throw cannotInclude(
+        path,
+        `what is included is below the directory of the program's module, ${from}`,
+      );
+    }
+    await include(path, join(to, name), { taken, except, within: [] });
+  }
+}
+
+async function include(
+  path: string,
+  target: string,
+  { taken, except, within }: {
+    /** The program's own files. */
+    taken: ReadonlySet<string>;
+    except: readonly string[];
+    /** The real paths of the directories that are being included. */
+    within: readonly string[];
+  },
+): Promise<void> {
+  try {
+    const real = await Deno.realPath(path);
+    if (except.includes(real)) return;
+    const info = await Deno.stat(real);
+    if (info.isDirectory) {
+      if (within.includes(real)) throw cannotInclude(path, "it leads back to where it is");
+      await Deno.mkdir(target, { recursive: true });
+      for await (const { name } of Deno.readDir(real)) {
+        const places = { taken, except, within: [...within, real] };
+        await include(join(path, name), join(target, name), places);
+      }
+      return;
+    }
+    if (!info.isFile) throw cannotInclude(path, "it is neither a file nor a directory");
+    if (taken.has(target)) {
+      throw cannotInclude(path, "a part of the program itself has its name; rename it");
+    }
+    await Deno.mkdir(dirname(target), { recursive: true });
+    await Deno.copyFile(real, target);
+  } catch (error) {
+    if (error instanceof EnsembleError) throw error;
+    const reason = error instanceof Deno.errors.NotFound
+      ? "it is not there"
+      : (error as Error).message;
+    throw cannotInclude(path, reason, error);
+  }
+}
+
+function cannotInclude(path: string, reason: string, cause?: unknown): EnsembleError {
+  return new EnsembleError(`cannot include ${path}: ${reason}`, { cause });
 }

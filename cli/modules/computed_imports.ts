@@ -7,7 +7,7 @@
 import type { AnyNode, ImportExpression, Node, Program } from "npm:acorn@^8.19.0";
 import { dirname, extname, join, relative, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
-import { ModuleError, type SourceLocation } from "../../runtime/code/module_error.ts";
+import { ModuleError, type SourceLocation } from "../../runtime/code/source_map.ts";
 import { isFile } from "./npm_packages.ts";
 import { walkSyntax } from "./syntax.ts";
 

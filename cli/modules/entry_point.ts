@@ -4,7 +4,7 @@
  * @module
  */
 import type { AnyNode, Node, Pattern, Program } from "npm:acorn@^8.19.0";
-import { ModuleReader, type SourceModule } from "./module_graph.ts";
+import { ModuleReader, type SourceModule } from "./module_reader.ts";
 import { parseModule, walkSyntax } from "./syntax.ts";
 
 /** What can be run of a module. */

@@ -1,19 +1,21 @@
 /**
- * TypeScript and JSX to JavaScript.
+ * Files to JavaScript: TypeScript and JSX, and what is no code, as modules that export it.
+ *
+ * @see https://github.com/WebAssembly/esm-integration
  *
  * @module
  */
 import { extname } from "node:path";
 import type { CompilerOptions as TypeScriptOptions } from "npm:typescript@^6.0.3";
-import { ModuleError } from "../../runtime/code/module_error.ts";
 import {
   decodeMappings,
   identityMappings,
   lineStarts,
   type Mappings,
+  ModuleError,
   positionAt,
 } from "../../runtime/code/source_map.ts";
-import type { CompilerOptions } from "./configuration.ts";
+import { type CompilerOptions, parseJson } from "./project.ts";
 import { parseModule, type Syntax, TOO_DEEP } from "./syntax.ts";
 
 /** A module's text as a server can run it. */
@@ -245,4 +247,67 @@ function fail(diagnostic: unknown, path: string): never {
   const { message, startLine: line, startColumn } = diagnostic as Diagnostic;
   const location = line === undefined ? { path } : { path, line, column: (startColumn ?? 0) + 1 };
   throw new ModuleError(message, location, { cause: diagnostic });
+}
+
+/** What a file of data may be imported as. */
+export type DataType = "json" | "text" | "bytes";
+
+const DATA_TYPES: ReadonlySet<string> = new Set<DataType>(["json", "text", "bytes"]);
+
+/** The type of data that import attributes ask for, or undefined when they ask for anything else. */
+export function dataType(attributes: Record<string, string>): DataType | undefined {
+  const { type, ...others } = attributes;
+  if (type === undefined || !DATA_TYPES.has(type) || Object.keys(others).length > 0) {
+    return undefined;
+  }
+  return type as DataType;
+}
+
+/**
+ * The JavaScript of a module whose default export is what is in the file at `path`.
+ *
+ * @throws {ModuleError} when it is to be JSON and is not.
+ */
+export async function dataToJavaScript(
+  bytes: Uint8Array,
+  type: DataType,
+  path: string,
+): Promise<string> {
+  if (type === "bytes") return `export default Uint8Array.fromBase64("${bytes.toBase64()}");\n`;
+  const text = new TextDecoder().decode(bytes);
+  if (type === "text") return `export default ${JSON.stringify(text)};\n`;
+  await parseJson(text, path);
+  // As a string: what a literal means differs, for the key "__proto__".
+  return `export default JSON.parse(${JSON.stringify(text)});\n`;
+}
+
+/**
+ * The JavaScript of the WebAssembly module in the file at `path`.
+ *
+ * @throws {ModuleError} when it is none.
+ */
+export function wasmToJavaScript(bytes: Uint8Array<ArrayBuffer>, path: string): string {
+  let module;
+  try {
+    module = new WebAssembly.Module(bytes);
+  } catch (error) {
+    throw new ModuleError((error as Error).message, { path }, { cause: error });
+  }
+  const specifiers = new Set(WebAssembly.Module.imports(module).map(({ module }) => module));
+  const imports = [...specifiers].map((specifier, index) => ({
+    declaration: `import * as import${index} from ${JSON.stringify(specifier)};`,
+    property: `${JSON.stringify(specifier)}: import${index}`,
+  }));
+  const names = WebAssembly.Module.exports(module).map(({ name }) => JSON.stringify(name));
+  return [
+    ...imports.map(({ declaration }) => declaration),
+    `const bytes = Uint8Array.fromBase64("${bytes.toBase64()}");`,
+    "const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), {",
+    ...imports.map(({ property }) => `  ${property},`),
+    "});",
+    ...names.map((name, index) =>
+      `const export${index} = exports[${name}]; export { export${index} as ${name} };`
+    ),
+    "",
+  ].join("\n");
 }

@@ -3,15 +3,24 @@
  *
  * @module
  */
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Client } from "../../runtime/actor/service.ts";
-import { linkedUnits, type ModuleName } from "../../runtime/code/unit.ts";
+import { RUNTIME_MODULE } from "../../runtime/code/library_table.ts";
+import { ModuleError } from "../../runtime/code/source_map.ts";
+import { linkedUnits, type ModuleName, type Unit } from "../../runtime/code/unit.ts";
+import { evaluatedTogether } from "../../runtime/code/unit_graph.ts";
 import type { LoadOutcome } from "../../runtime/code/unit_store.ts";
-import { evaluatedTogether } from "../../runtime/code/unit_tree.ts";
 import type { LoaderHandlers } from "../../runtime/ensemble/loader_protocol.ts";
+import { EnsembleError } from "../../runtime/errors.ts";
+import { MAX_FRAME } from "../../runtime/wire/limits.ts";
 import { operatorName } from "../kit/administrator.ts";
+import { denoReason, findDeno, runDeno } from "../kit/deno_program.ts";
 import { printNotice } from "../kit/output.ts";
 import { ProgressBar } from "../kit/progress_bar.ts";
-import type { Program } from "./program.ts";
+import { findProject } from "./project.ts";
+import { runtimeModule } from "./runtime_module.ts";
+import { loadRequest, type Program } from "./unit_building.ts";
 
 /** Options of {@linkcode loadLibrary} and {@linkcode loadModule}. */
 export interface PatienceOptions {
@@ -71,8 +80,7 @@ export async function loadModule(
   file: string,
   options: LoadingOptions,
 ): Promise<LoadReport> {
-  const { ForcedModule } = await import("./forced_module.ts");
-  const { buildProgram } = await import("./program.ts");
+  const { buildProgram, ForcedModule } = await import("./unit_building.ts");
   using progress = new ProgressBar();
   const graph = {
     libraryPrefixes: options.libraryPrefix,
@@ -105,7 +113,6 @@ async function ship(
   program: Program,
   { rerun = false, timeout = Infinity, progress }: LoadingOptions & { progress: ProgressBar },
 ): Promise<Outcome> {
-  const { shipProgram } = await import("./shipping.ts");
   using _notice = noticeAfter(PATIENCE, "still waiting for the top level of the modules to finish");
   return await shipProgram(loader, program, {
     by: operatorName(),
@@ -256,4 +263,121 @@ function describeOutcome({ loaded, restored, rerun }: LoadedModule, dryRun: bool
   if (restored) return dryRun ? "would make current again" : "made current again";
   if (!loaded) return "already loaded";
   return dryRun ? "would load code object file" : "loading code object file";
+}
+
+/**
+ * How much is shipped in one message, in UTF-16 code units of text and source map: little beside the
+ * 64 MiB that a frame may have, and enough to make no difference to the time it takes.
+ */
+const BATCH_LENGTH = 1024 * 1024;
+
+/** The most that is shipped in one message, in UTF-16 code units: what else is in the frame is little. */
+const MAX_LENGTH = MAX_FRAME - 4 * 1024 * 1024;
+
+/** Options of {@linkcode shipProgram}. */
+export interface ShipOptions {
+  /** Who loads: `user@host`. */
+  by: string;
+  /** Whether the entry is evaluated anew, when it has been before. */
+  rerun?: boolean;
+  /** How long each answer may take, in ms. */
+  timeout: number;
+  /** Told how many of the units that the server lacks have been shipped, before and after each batch. */
+  onShipped?: (shipped: number, all: number) => void;
+}
+
+/**
+ * Ships what a server lacks of a program, and loads it there.
+ *
+ * @throws {EnsembleError} when the server cannot be reached, refuses, or the program fails to load.
+ */
+export async function shipProgram(
+  loader: Client<LoaderHandlers>,
+  program: Program,
+  { by, rerun, timeout, onShipped }: ShipOptions,
+): Promise<LoadOutcome> {
+  const missing = await loader.missing(
+    { hashes: program.units.map(({ hash }) => hash) },
+    { timeout },
+  );
+  const lacking = new Set(missing);
+  const units = program.units.filter(({ hash }) => lacking.has(hash));
+  let shipped = 0;
+  for (const batch of batches(units)) {
+    onShipped?.(shipped, units.length);
+    await loader.ship({ units: batch }, { timeout });
+    shipped += batch.length;
+  }
+  onShipped?.(shipped, units.length);
+  return await loader.load({ ...loadRequest(program, by), ...rerun && { rerun } }, { timeout });
+}
+
+/**
+ * Splits units into messages; the members of a cycle, which stand together, stay together.
+ *
+ * @throws {ModuleError} when a module, or a cycle, is too large for a message.
+ */
+export function* batches(units: readonly Unit[]): Generator<Unit[]> {
+  let batch: Unit[] = [];
+  let length = 0;
+  for (const unit of units) {
+    const last = batch.at(-1);
+    const isSameCycle = last?.cycle !== undefined && last.cycle.members.includes(unit.hash);
+    const own = lengthOf(unit);
+    if (length > 0 && !isSameCycle && (length >= BATCH_LENGTH || own >= BATCH_LENGTH)) {
+      yield batch;
+      batch = [];
+      length = 0;
+    }
+    batch.push(unit);
+    length += own;
+    if (length > MAX_LENGTH) throw tooLarge(batch);
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** How much a unit is, in UTF-16 code units; of texts beyond Latin-1 some more in bytes. */
+function lengthOf({ text, mappings = "" }: Unit): number {
+  return text.length + mappings.length;
+}
+
+function tooLarge(batch: Unit[]): ModuleError {
+  const largest = batch.reduce((most, unit) => lengthOf(unit) > lengthOf(most) ? unit : most);
+  const whole = batch.length > 1 ? ", with the modules that it imports in a circle" : "";
+  return new ModuleError(
+    `is ${
+      lengthOf(largest)
+    } characters of JavaScript${whole}, and no more than ${MAX_LENGTH} can be ` +
+      "shipped: read large data from a file at run time",
+    { path: largest.path },
+  );
+}
+
+/**
+ * Checks the types of the module in `file`, a path or `file:` URL, and of what it imports. A project that
+ * does not say where the runtime is gets this one.
+ *
+ * @throws {EnsembleError} with what Deno says when they are wrong, or there is no Deno to ask.
+ */
+export async function checkTypes(file: string): Promise<void> {
+  const path = file.startsWith("file:") ? fileURLToPath(file) : resolve(file);
+  const { importMap, directory = dirname(path) } = await findProject(path);
+  const work = await Deno.makeTempDir({ prefix: "gxensemble-" });
+  try {
+    const args = ["check", "--quiet"];
+    if (importMap.resolve(RUNTIME_MODULE, pathToFileURL(path).href) === undefined) {
+      const map = importMap.toJSON({
+        [RUNTIME_MODULE]: await runtimeModule(join(work, "runtime")),
+      });
+      await Deno.writeTextFile(join(work, "import_map.json"), JSON.stringify(map));
+      args.push(`--import-map=${join(work, "import_map.json")}`);
+    }
+    const { success, said } = await runDeno(await findDeno(), [...args, path], {
+      cwd: directory,
+      signal: new AbortController().signal,
+    });
+    if (!success) throw new EnsembleError(`the types of ${path} are wrong:\n${denoReason(said)}`);
+  } finally {
+    await Deno.remove(work, { recursive: true });
+  }
 }

@@ -9,8 +9,8 @@
  */
 import { dirname, join, resolve } from "node:path";
 import { exports, imports } from "npm:resolve.exports@^2.0.4";
-import { ModuleError } from "../../runtime/code/module_error.ts";
-import type { Configuration } from "./configuration.ts";
+import { ModuleError } from "../../runtime/code/source_map.ts";
+import type { Configuration } from "./project.ts";
 
 /** A package, as far as its modules' imports need to know it. */
 export interface Package {

@@ -4,8 +4,7 @@
  * @module
  */
 import { parse, type Program } from "npm:acorn@^8.19.0";
-import { ModuleError } from "../../runtime/code/module_error.ts";
-import { sourcePosition, type TextPosition } from "../../runtime/code/source_map.ts";
+import { ModuleError, sourcePosition, type TextPosition } from "../../runtime/code/source_map.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { inputToJavaScript, type JavaScript } from "../modules/javascript.ts";
 

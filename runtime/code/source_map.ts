@@ -1,10 +1,42 @@
 /**
- * Source maps: the way from the places in a text back to those in what its author wrote.
+ * Places in the author's files: the error that names one, and source maps, the way back to them from the places
+ * in a text that was made of such a file. @see https://tc39.es/ecma426/
  *
- * @see https://tc39.es/ecma426/
  * @module
  */
 import { encode, type SourceMapMappings } from "npm:@jridgewell/sourcemap-codec@^1.6.0";
+import { EnsembleError } from "../errors.ts";
+
+/** A place in a module as its author sees it. */
+export interface SourceLocation {
+  /** The author's file. */
+  path: string;
+  /** The line, from 1. */
+  line?: number;
+  /** The column in UTF-16 code units, from 1; only beside a line. */
+  column?: number;
+}
+
+/** A module cannot be used. Its message is `file:line:column: reason`, as compilers write it. */
+export class ModuleError extends EnsembleError {
+  override name = "ModuleError";
+  /** Where the fault is. */
+  readonly location: SourceLocation;
+  /** What is wrong there. */
+  readonly reason: string;
+
+  /** Makes the error; `cause` is what the runtime threw, when it threw something. */
+  constructor(reason: string, location: SourceLocation, options?: ErrorOptions) {
+    super(`${formatLocation(location)}: ${reason}`, options);
+    this.location = location;
+    this.reason = reason;
+  }
+}
+
+function formatLocation({ path, line, column }: SourceLocation): string {
+  if (line === undefined) return path;
+  return column === undefined ? `${path}:${line}` : `${path}:${line}:${column}`;
+}
 
 export {
   decode as decodeMappings,

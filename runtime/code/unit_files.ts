@@ -12,8 +12,13 @@ import { basename, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { explainParts } from "../error_report.ts";
 import { describeThrown } from "../thrown.ts";
-import { ModuleError, type SourceLocation } from "./module_error.ts";
-import { type Mappings, sourceMapComment, sourcePosition } from "./source_map.ts";
+import {
+  type Mappings,
+  ModuleError,
+  type SourceLocation,
+  sourceMapComment,
+  sourcePosition,
+} from "./source_map.ts";
 
 /** A file of the directory and the author's behind it. */
 interface Authored {

@@ -5,9 +5,8 @@
  */
 import type { Envelope } from "../actor/envelope.ts";
 import type { RequestChecks } from "../actor/service.ts";
-import type { ListedLoad } from "../code/load_history.ts";
+import type { Instance, ListedLoad, LoadOutcome, LoadRequest } from "../code/unit_store.ts";
 import type { Unit } from "../code/unit.ts";
-import type { Instance, LoadOutcome, LoadRequest } from "../code/unit_store.ts";
 import {
   code,
   MAX_ATTRIBUTES,

@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
-import { ModuleError } from "../../runtime/code/module_error.ts";
+import { ModuleError } from "../../runtime/code/source_map.ts";
 import { CASES, type DenoRunCase } from "./deno_run_cases.ts";
-import { load, openStore } from "../cli/modules/loaded_project.ts";
-import { filesOf } from "../cli/modules/project_text.ts";
-import { TemporaryProject } from "../cli/modules/temporary_project.ts";
+import { filesOf, load, openStore, TemporaryProject } from "../cli/modules/temporary_project.ts";
 
 /** What modules print while the one that is being loaded runs. */
 let printed: string[] = [];

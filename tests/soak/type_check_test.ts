@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { checkTypes } from "../../cli/modules/type_check.ts";
+import { checkTypes } from "../../cli/modules/loading.ts";
 import { TemporaryProject } from "../cli/modules/temporary_project.ts";
 
 Deno.test("checkTypes checks a module and what it imports, with the runtime where the project has none", async () => {

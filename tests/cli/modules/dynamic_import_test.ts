@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { basename } from "node:path";
-import { buildProgram } from "../../../cli/modules/program.ts";
+import { buildProgram } from "../../../cli/modules/unit_building.ts";
 import { findDanglingImports } from "../../../cli/modules/module_graph.ts";
-import { load, openStore } from "./loaded_project.ts";
-import { TemporaryProject } from "./temporary_project.ts";
+import { load, openStore, TemporaryProject } from "./temporary_project.ts";
 
 type Late = () => Promise<Record<string, unknown>>;
 

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { type EntryPoint, findEntryPoint } from "../../../cli/modules/entry_point.ts";
-import { filesOf } from "./project_text.ts";
-import { TemporaryProject } from "./temporary_project.ts";
+import { filesOf, TemporaryProject } from "./temporary_project.ts";
 
 async function entryPointOf(text: string, entry = "main.ts"): Promise<EntryPoint> {
   const files = text.startsWith("==") ? filesOf(text) : { [entry]: text };

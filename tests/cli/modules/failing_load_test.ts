@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import { buildProgram, loadRequest } from "../../../cli/modules/program.ts";
-import { load, openStore } from "./loaded_project.ts";
-import { TemporaryProject } from "./temporary_project.ts";
+import { buildProgram, loadRequest } from "../../../cli/modules/unit_building.ts";
+import { load, openStore, TemporaryProject } from "./temporary_project.ts";
 
 /** What the modules of these tests did, and which of them are to fail. */
 const state = { evaluated: [] as string[], failing: new Set<string>() };

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { buildProgram, loadRequest } from "../../../cli/modules/program.ts";
+import { buildProgram, loadRequest } from "../../../cli/modules/unit_building.ts";
 import type { UnitStore } from "../../../runtime/code/unit_store.ts";
-import { load, openStore } from "./loaded_project.ts";
-import { TemporaryProject } from "./temporary_project.ts";
+import { load, openStore, TemporaryProject } from "./temporary_project.ts";
 
 /** A module of a version that tells the router that it has been installed. */
 function handler(version: number, install = ""): string {

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
-import { buildProgram, loadRequest } from "../../../cli/modules/program.ts";
-import { load, openStore } from "./loaded_project.ts";
-import { TemporaryProject } from "./temporary_project.ts";
+import { buildProgram, loadRequest } from "../../../cli/modules/unit_building.ts";
+import { load, openStore, TemporaryProject } from "./temporary_project.ts";
 
 Deno.test("import.meta is that of the author's file", async () => {
   await using project = await TemporaryProject.make({

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { ModuleError } from "../../../runtime/code/module_error.ts";
+import { ModuleError } from "../../../runtime/code/source_map.ts";
 import { parseModule } from "../../../cli/modules/syntax.ts";
-import { buildProgram } from "../../../cli/modules/program.ts";
+import { buildProgram } from "../../../cli/modules/unit_building.ts";
 import { TemporaryProject } from "./temporary_project.ts";
 
 /** Texts in which something is nested `n` deep. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { LockFile } from "../../../cli/modules/npm_packages.ts";
-import { buildProgram } from "../../../cli/modules/program.ts";
+import { buildProgram } from "../../../cli/modules/unit_building.ts";
 import { TemporaryProject } from "./temporary_project.ts";
 
 const SPECIFIERS = {

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
-import { buildProgram } from "../../../cli/modules/program.ts";
+import { buildProgram } from "../../../cli/modules/unit_building.ts";
 import { ImportResolver } from "../../../cli/repl/import_resolver.ts";
-import { load, openStore } from "./loaded_project.ts";
-import { TemporaryProject } from "./temporary_project.ts";
+import { load, openStore, TemporaryProject } from "./temporary_project.ts";
 
 const OWN = new URL("../../../mod.ts", import.meta.url);
 

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
-import { load, openStore } from "./loaded_project.ts";
-import { TemporaryProject } from "./temporary_project.ts";
+import { load, openStore, TemporaryProject } from "./temporary_project.ts";
 
 Deno.test("stack traces name the author's file, line and column", async () => {
   await using project = await TemporaryProject.make({

@@ -4,6 +4,8 @@
  * @module
  */
 import { dirname, join } from "node:path";
+import { buildProgram, loadRequest } from "../../../cli/modules/unit_building.ts";
+import { type LoadResult, UnitStore } from "../../../runtime/code/unit_store.ts";
 
 /** A directory of source files that is removed when it is disposed of. */
 export class TemporaryProject implements AsyncDisposable {
@@ -37,4 +39,29 @@ export class TemporaryProject implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.directory, { recursive: true });
   }
+}
+
+/** Opens an empty store inside the project's directory. */
+export async function openStore(project: TemporaryProject): Promise<UnitStore> {
+  return await UnitStore.open(project.path("loader.d"));
+}
+
+/** Does what the `load` command does, as `tester@host`; tells how many units had to be shipped. */
+export async function load(
+  store: UnitStore,
+  file: string,
+  libraryPrefixes: string[] = [],
+): Promise<LoadResult & { shipped: number }> {
+  const program = await buildProgram(file, { libraryPrefixes });
+  const missing = store.missing(program.units.map(({ hash }) => hash));
+  await store.add(program.units.filter(({ hash }) => missing.includes(hash)));
+  return { shipped: missing.length, ...await store.load(loadRequest(program, "tester@host")) };
+}
+
+/** The files of a text in which each stands behind a line `== its/path`. */
+export function filesOf(text: string): Record<string, string> {
+  const [, ...parts] = text.split(/^== (.+)\n/m);
+  const files: Record<string, string> = {};
+  for (let index = 0; index < parts.length; index += 2) files[parts[index]!] = parts[index + 1]!;
+  return files;
 }

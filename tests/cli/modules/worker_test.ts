@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import { buildProgram } from "../../../cli/modules/program.ts";
-import { load, openStore } from "./loaded_project.ts";
-import { TemporaryProject } from "./temporary_project.ts";
+import { buildProgram } from "../../../cli/modules/unit_building.ts";
+import { load, openStore, TemporaryProject } from "./temporary_project.ts";
 
 const FILES = {
   "deno.json": { imports: { lib: "./lib.ts" } },

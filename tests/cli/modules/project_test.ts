@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@^4.10.2";
-import { parseJson } from "../../../cli/modules/data_module.ts";
+import { parseJson } from "../../../cli/modules/project.ts";
 
 Deno.test("comments and trailing commas are read over where they may be, outside strings", async () => {
   const text = `{ // one

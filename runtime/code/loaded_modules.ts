@@ -4,20 +4,30 @@
  *
  * @module
  */
+import {
+  accessSurroundings,
+  authorMeta,
+  findComputed,
+  surround,
+  WorkerFiles,
+} from "./import_context.ts";
 import type { LibraryTable, ModuleNamespace } from "./library_table.ts";
-import { ModuleError } from "./module_error.ts";
-import { applyEdits, decodeMappings, editMappings, type TextEdit } from "./source_map.ts";
+import {
+  applyEdits,
+  decodeMappings,
+  editMappings,
+  ModuleError,
+  type TextEdit,
+} from "./source_map.ts";
 import { type Link, linkedUnit, type Unit } from "./unit.ts";
 import { fileStem, type UnitFiles } from "./unit_files.ts";
-import { accessSurroundings, authorMeta, findComputed, surround } from "./unit_surroundings.ts";
 import {
   evaluatedTogether,
   evaluationOrder,
   importedUnits,
   staticImports,
   type Units,
-} from "./unit_tree.ts";
-import { WorkerFiles } from "./worker_files.ts";
+} from "./unit_graph.ts";
 
 interface UnitModule {
   /** The name of its file. */

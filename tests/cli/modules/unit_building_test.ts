@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@^4.10.2";
-import { buildProgram, type Program, programsBelow } from "../../../cli/modules/program.ts";
+import { buildProgram, type Program, programsBelow } from "../../../cli/modules/unit_building.ts";
 import { verifyUnits } from "../../../runtime/code/unit.ts";
 import { TemporaryProject } from "./temporary_project.ts";
 

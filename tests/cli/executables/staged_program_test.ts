@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
-import { writeServerModule } from "../../../cli/executables/server_module.ts";
-import { buildProgram } from "../../../cli/modules/program.ts";
+import { writeServerModule } from "../../../cli/executables/staged_program.ts";
+import { buildProgram } from "../../../cli/modules/unit_building.ts";
 import { TemporaryProject } from "../modules/temporary_project.ts";
 
 const RUNTIME = new URL("../../../mod.ts", import.meta.url).href;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parse } from "npm:acorn@^8.19.0";
-import { findCommonJsExports } from "../../../cli/modules/common_js_exports.ts";
+import { findCommonJsExports } from "../../../cli/modules/common_js.ts";
 
 Deno.test("findCommonJsExports finds names as Deno does", () => {
   const cases: [text: string, names: string, reexports?: string][] = [

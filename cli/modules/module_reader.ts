@@ -1,0 +1,414 @@
+/**
+ * One module of a program as JavaScript: its text, and where its imports lead.
+ *
+ * @module
+ */
+import { resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import {
+  lineStarts,
+  ModuleError,
+  positionAt,
+  type SourceLocation,
+  sourcePosition,
+} from "../../runtime/code/source_map.ts";
+import {
+  COMMON_JS,
+  commonJsFacade,
+  commonJsModule,
+  completeRequired,
+  isCommonJs,
+  requiredModule,
+} from "./common_js.ts";
+import {
+  type ComputedImport,
+  findCandidates,
+  findComputedImports,
+  findResolved,
+  findWorkers,
+} from "./computed_imports.ts";
+import {
+  type CompiledModule,
+  dataToJavaScript,
+  type DataType,
+  dataType,
+  type JavaScript,
+  toJavaScript,
+  wasmToJavaScript,
+} from "./javascript.ts";
+import { findImports, type Import, mayPause, type ModuleImports, parseModule } from "./syntax.ts";
+import { isFile } from "./npm_packages.ts";
+import { compilerOptions, findProject, moduleId, type Project } from "./project.ts";
+import { type LibraryTarget, type LocalTarget, Resolver } from "./resolver.ts";
+
+/** What a file may be taken as, other than as the module that it is by its name. */
+export type TargetType = DataType | "commonjs";
+
+/** One of the author's modules as an import leads to it. */
+export interface ModuleTarget extends LocalTarget {
+  /** Its module id. */
+  module: string;
+  /** What it is taken as, where that is not what it is by its name. */
+  type?: TargetType;
+}
+
+/** An import, and what it leads to. */
+export interface ResolvedImport extends Import {
+  target: ModuleTarget | LibraryTarget;
+  /** Where the author wrote it. */
+  location: SourceLocation;
+}
+
+/** A module that a computed `import()` may lead to. */
+export interface SourceCandidate {
+  /** Its URL relative to that of the importer's file. */
+  specifier: string;
+  /** The type of the import attributes. */
+  type?: string;
+  target: ModuleTarget;
+  /** Where the author wrote the import. */
+  location: SourceLocation;
+}
+
+/** A specifier in a text that means the same as another. */
+export interface ResolvedSpecifier {
+  /** Where its literal starts, at the quote. */
+  start: number;
+  /** Where its literal ends, after the quote. */
+  end: number;
+  /** What it stands for. */
+  specifier: string;
+  /** It imports nothing. */
+  target?: undefined;
+}
+
+/** One of the author's modules as JavaScript. */
+export interface SourceModule extends JavaScript, Pick<ModuleImports, "metaProperties"> {
+  /** The module id. */
+  module: string;
+  /** The absolute path of its file. */
+  path: string;
+  imports: ResolvedImport[];
+  /** Where the keywords of its computed imports stand. */
+  computedImports: number[];
+  /** Where `Worker` stands where it starts workers with local modules. */
+  workers: number[];
+  /** What these may lead to. */
+  candidates: SourceCandidate[];
+  /** The specifiers of `import.meta.resolve` that the project maps, and what they stand for. */
+  resolved: ResolvedSpecifier[];
+  /** What is wrong with modules that an `import()` leads to: it fails when it runs. */
+  failures: ModuleError[];
+  /** The specifiers of those that lead nowhere. */
+  dangling: string[];
+  /** Whether its evaluation may pause. */
+  pauses: boolean;
+}
+
+/** What is to be read, beside the entry. */
+export interface GraphOptions {
+  /** Package prefixes of library modules that are installed in the server. */
+  libraryPrefixes?: string[];
+  /** Ids of the author's modules that the server was built with, and has as library modules. */
+  libraryModules?: string[];
+}
+
+/** Reads the modules of one program. */
+export class ModuleReader {
+  /** The absolute path of the module that the program is named by. */
+  readonly entry: string;
+  readonly #project: Project;
+  readonly #resolver: Resolver;
+  readonly #libraryModules: Set<string>;
+
+  private constructor(entry: string, project: Project, options: GraphOptions) {
+    this.entry = entry;
+    this.#project = project;
+    this.#resolver = new Resolver(project, options.libraryPrefixes ?? []);
+    this.#libraryModules = new Set(options.libraryModules);
+  }
+
+  /**
+   * Makes a reader for the program whose entry is `file`: a path, or a `file:` URL.
+   *
+   * @throws {ModuleError} when there is no such file, or its project cannot be read.
+   */
+  static async open(file: string, options: GraphOptions = {}): Promise<ModuleReader> {
+    if (/^(?:https?|jsr|npm|node|data|blob):/.test(file)) {
+      throw new ModuleError(
+        "is not a file on this host, and only those are shipped: load it with --library, or import " +
+          "it in a module of your own",
+        { path: file },
+      );
+    }
+    const entry = file.startsWith("file:") ? fileURLToPath(file) : resolve(file);
+    if (!isFile(entry)) throw missingModule(entry, { path: entry });
+    return new ModuleReader(entry, await findProject(entry), options);
+  }
+
+  /** The module id of a file of the program; of data it ends in what the file is imported as. */
+  moduleId(path: string, type?: TargetType): string {
+    const id = moduleId(this.#project, path);
+    return type === undefined ? id : `${id}?${type}`;
+  }
+
+  /**
+   * Reads a module; `importer` is where it is asked for, for errors.
+   *
+   * @throws {ModuleError} when it cannot be read or parsed, or imports what cannot be shipped.
+   */
+  async read(target: ModuleTarget, importer: SourceLocation): Promise<SourceModule> {
+    const { path, module, type } = target;
+    const bytes = await readBytes(path, importer);
+    if (type !== undefined && type !== "commonjs") {
+      return this.#parse({ text: await dataToJavaScript(bytes, type, path) }, target);
+    }
+    if (path.endsWith(".wasm")) {
+      return await this.#parse({ text: wasmToJavaScript(bytes, path) }, target);
+    }
+    const javascript = await toJavaScript(new TextDecoder().decode(bytes), path, {
+      compilerOptions: compilerOptions(this.#project, path),
+      module,
+    });
+    const isCommon = await isCommonJs(javascript.text, path, {
+      packages: this.#project.packages,
+      kind: type === "commonjs" ? "require" : "import",
+    });
+    if (type === "commonjs") {
+      return await this.#parse(
+        isCommon
+          ? await commonJsModule(javascript, path, (specifier) => this.#required(specifier, path))
+          : { text: requiredModule(path) },
+        target,
+      );
+    }
+    if (!isCommon) return await this.#parse(javascript, target);
+    const facade = await commonJsFacade(
+      javascript.text,
+      path,
+      (specifier, from) => this.#required(specifier, from),
+    );
+    return await this.#parse({ text: facade }, target);
+  }
+
+  /** Reads the module that the program is named by, as {@linkcode ModuleReader.read} does. */
+  readEntry(): Promise<SourceModule> {
+    const path = this.entry;
+    return this.read({ kind: "local", path, module: this.moduleId(path) }, { path });
+  }
+
+  /** Finds what a module imports; a text without mappings is not its author's. */
+  async #parse(
+    { syntax: known, ...javascript }: CompiledModule,
+    { path, module }: ModuleTarget,
+  ): Promise<SourceModule> {
+    const syntax = known ?? await parseModule(javascript.text, path);
+    const own = javascript.mappings && syntax.program;
+    const locate = locator(javascript, path);
+    // The parsers of Deno would see it too, but what is behind it has not been looked at here.
+    if (syntax.fault !== undefined) {
+      throw new ModuleError(`SyntaxError: ${syntax.reason}`, locate(syntax.fault));
+    }
+    const { imports, metaProperties } = await findImports(javascript.text, path);
+    const failures: ModuleError[] = [];
+    // What an import() leads to is missed when it runs.
+    const resolved = imports.flatMap((found): ResolvedImport | [] => {
+      try {
+        return this.#resolve(found, path, locate(found.start));
+      } catch (error) {
+        if (found.keyword === undefined || found.libraryOnly) throw error;
+        if (!(error instanceof ModuleError)) throw error;
+        failures.push(error);
+        return [];
+      }
+    });
+    for (const { target, location } of resolved) {
+      if (target.kind === "library") await checkDataUrl(target.specifier, location);
+    }
+    const literal = new Set(imports.flatMap(({ keyword }) => keyword ?? []));
+    const computed = own && /\bimport\b\s*\(/.test(javascript.text)
+      ? findComputedImports(own, literal)
+      : [];
+    const leading = new Set(resolved.map(({ keyword }) => keyword));
+    const dangling = imports.filter(({ keyword }) =>
+      keyword !== undefined && !leading.has(keyword)
+    );
+    const workers = own && javascript.text.includes("Worker") ? findWorkers(own) : [];
+    return {
+      ...javascript,
+      module,
+      path,
+      imports: resolved,
+      metaProperties,
+      computedImports: [...computed, ...dangling].map(({ keyword }) => keyword!),
+      workers: workers.map(({ keyword }) => keyword),
+      candidates: [...computed, ...workers].flatMap((each) =>
+        this.#candidates(each, path, locate(each.keyword))
+      ),
+      resolved: own && metaProperties.length > 0
+        ? findResolved(own).flatMap((each) => this.#mapped(each, path))
+        : [],
+      failures,
+      dangling: dangling.map(({ specifier }) => specifier),
+      pauses: mayPause(javascript.text, syntax),
+    };
+  }
+
+  #candidates(
+    computed: ComputedImport,
+    path: string,
+    location: SourceLocation,
+  ): SourceCandidate[] {
+    const { type } = computed;
+    const data = type === undefined || type === "worker" ? undefined : dataType({ type });
+    if (type !== undefined && type !== "worker" && data === undefined) return [];
+    const mapped = (specifier: string) => {
+      const target = this.#resolver.resolve(specifier, path);
+      return target?.kind === "local" ? target.path : undefined;
+    };
+    const found = findCandidates(computed, { path, location, mapped });
+    return found.map((file): SourceCandidate => ({
+      specifier: file.specifier,
+      ...type !== undefined && { type },
+      target: {
+        kind: "local",
+        path: file.path,
+        module: this.moduleId(file.path, data),
+        ...data && { type: data },
+      },
+      location,
+    }));
+  }
+
+  /** What the project maps a specifier to, where that is anything else. */
+  #mapped(found: ResolvedSpecifier, path: string): ResolvedSpecifier | [] {
+    const target = this.#resolver.resolve(found.specifier, path);
+    if (target === undefined) return [];
+    const specifier = target.kind === "library"
+      ? target.specifier
+      : pathToFileURL(target.path).href + (target.suffix ?? "");
+    const plain = /^\.{0,2}\//.test(found.specifier)
+      ? new URL(found.specifier, pathToFileURL(path)).href
+      : found.specifier;
+    return specifier === plain ? [] : { ...found, specifier };
+  }
+
+  #required(specifier: string, from: string): LocalTarget | LibraryTarget | undefined {
+    const target = this.#inServer(this.#resolver.resolve(specifier, from, "require"));
+    if (target?.kind !== "local") return target;
+    const path = completeRequired(target.path, this.#project.packages);
+    return isFile(path) ? { ...target, path } : undefined;
+  }
+
+  #resolve(found: Import, path: string, location: SourceLocation): ResolvedImport {
+    const { specifier, attributes = {}, libraryOnly } = found;
+    if (specifier.startsWith(COMMON_JS)) {
+      const file = specifier.slice(COMMON_JS.length);
+      const target = { kind: "local", path: file, type: "commonjs" } as const;
+      return { ...found, target: { ...target, module: this.moduleId(file, "commonjs") }, location };
+    }
+    const resolved = this.#inServer(this.#resolver.resolve(specifier, path));
+    if (resolved === undefined) {
+      throw new ModuleError(
+        `nothing says what ${
+          JSON.stringify(specifier)
+        } is: map it in the imports of deno.json, add ` +
+          "it to the dependencies of package.json, or, if it is installed in the server, name its " +
+          "package with --library-prefix",
+        location,
+      );
+    }
+    const hasAttributes = Object.keys(attributes).length > 0;
+    if (resolved.kind === "library") {
+      // The shim by which a bare library is linked is JavaScript, whatever the library is.
+      if (hasAttributes && !URL.canParse(resolved.specifier)) {
+        throw new ModuleError(
+          "a library module that the server resolves cannot be imported with attributes",
+          location,
+        );
+      }
+      return { ...found, target: resolved, location };
+    }
+    if (libraryOnly !== undefined) throw new ModuleError(libraryOnly, location);
+    const isLate = found.keyword !== undefined;
+    if (isLate && !isFile(resolved.path)) throw missingModule(resolved.path, location);
+    const type = hasAttributes ? dataType(attributes) : undefined;
+    if (hasAttributes && type === undefined) {
+      throw new ModuleError(
+        'a local file is imported as a module, or with the one attribute type: "json", "text" or ' +
+          '"bytes"',
+        location,
+      );
+    }
+    const module = this.moduleId(resolved.path + (resolved.suffix ?? ""), type);
+    const target = { ...resolved, module, ...type && { type } };
+    return { ...found, target, location };
+  }
+
+  #inServer(
+    target: LocalTarget | LibraryTarget | undefined,
+  ): LocalTarget | LibraryTarget | undefined {
+    if (target?.kind !== "local") return target;
+    const specifier = this.moduleId(target.path);
+    return this.#libraryModules.has(specifier) ? { kind: "library", specifier } : target;
+  }
+}
+
+/**
+ * Looks at the module that a `data:` URL is, as at one in a file.
+ *
+ * @throws {ModuleError} at its import, when it is not JavaScript or TypeScript, or nested too deep.
+ */
+async function checkDataUrl(specifier: string, location: SourceLocation): Promise<void> {
+  const [, language] = /^data:(?:text|application)\/(?:x-)?(java|type)script\b/.exec(specifier) ??
+    [];
+  if (language === undefined) return;
+  const text = await (await fetch(specifier)).text();
+  const path = language === "type" ? "data.ts" : "data.js";
+  try {
+    const { text: javascript } = await toJavaScript(text, path, {
+      compilerOptions: {},
+      module: path,
+    });
+    const { fault, reason } = await parseModule(javascript, path);
+    if (fault !== undefined) throw new ModuleError(`SyntaxError: ${reason}`, { path });
+  } catch (error) {
+    if (!(error instanceof ModuleError)) throw error;
+    throw new ModuleError(`the module in this data: URL: ${error.reason}`, location, {
+      cause: error,
+    });
+  }
+}
+
+/** Finds where the author wrote what is at a position in a module's text. */
+function locator(
+  { text, mappings }: JavaScript,
+  path: string,
+): (position: number) => SourceLocation {
+  const starts = lineStarts(text);
+  return (position) => ({
+    path,
+    ...sourcePosition(mappings ?? [], positionAt(starts, position)),
+  });
+}
+
+async function readBytes(path: string, importer: SourceLocation): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return await Deno.readFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw missingModule(path, importer);
+    throw new ModuleError(`cannot read ${path}: ${(error as Error).message}`, importer, {
+      cause: error,
+    });
+  }
+}
+
+function missingModule(path: string, importer: SourceLocation): ModuleError {
+  const subject = importer.path === path ? "there is no such module" : `there is no module ${path}`;
+  for (const extension of [".ts", ".tsx", ".mts", ".js", ".mjs", ".jsx"]) {
+    if (isFile(path + extension)) {
+      return new ModuleError(`${subject}; did you mean ${path}${extension}?`, importer);
+    }
+  }
+  return new ModuleError(subject, importer);
+}
