@@ -1,11 +1,12 @@
 /**
- * The interface that the registry keeps its entries behind.
+ * Where the registry keeps its entries: the interface of a store, the choice of one, and the one in memory.
  *
  * @module
  */
 import type { ServerId } from "../runtime/actor/references.ts";
 import { InvalidInputError } from "../runtime/errors.ts";
-import type { RegistryEntry } from "../runtime/server/registry_protocol.ts";
+import { sameInstance } from "../runtime/server/instance.ts";
+import { compareEntries, type RegistryEntry } from "../runtime/server/registry_protocol.ts";
 
 /** Which entries to give. */
 export interface EntryQuery {
@@ -77,11 +78,48 @@ export async function openStore(
   location: StoreLocation,
   defaultPath: string,
 ): Promise<RegistryStore> {
-  // Each store is loaded only when it is the one asked for.
-  if (location.kind === "memory") {
-    const { MemoryStore } = await import("./memory_store.ts");
-    return new MemoryStore();
-  }
+  if (location.kind === "memory") return new MemoryStore();
+  // SQLite is loaded only when it is asked for.
   const { SqliteStore } = await import("./sqlite_store.ts");
   return new SqliteStore(location.path ?? defaultPath);
+}
+
+/** Keeps the entries in this process: they are gone when it ends. */
+export class MemoryStore implements RegistryStore {
+  readonly #entries = new Map<ServerId, RegistryEntry>();
+
+  /** See {@linkcode RegistryStore.put}. */
+  put(entry: RegistryEntry): Promise<void> {
+    this.#entries.set(entry.id, structuredClone(entry));
+    return Promise.resolve();
+  }
+
+  /** See {@linkcode RegistryStore.delete}. */
+  delete(id: ServerId, instance: Uint8Array): Promise<boolean> {
+    const entry = this.#entries.get(id);
+    const isMeant = entry !== undefined && sameInstance(entry.instance, instance);
+    return Promise.resolve(isMeant && this.#entries.delete(id));
+  }
+
+  /** See {@linkcode RegistryStore.get}. */
+  get(id: ServerId): Promise<RegistryEntry | undefined> {
+    return Promise.resolve(structuredClone(this.#entries.get(id)));
+  }
+
+  /** See {@linkcode RegistryStore.list}. */
+  list({ role, after, limit }: EntryQuery): Promise<RegistryEntry[]> {
+    const matching = [...this.#entries.values()]
+      .filter(({ id, roles }) =>
+        (role === undefined || roles.includes(role)) && (after === undefined || id > after)
+      )
+      .sort(compareEntries)
+      .slice(0, limit);
+    return Promise.resolve(structuredClone(matching));
+  }
+
+  /** See {@linkcode RegistryStore.close}. */
+  close(): Promise<void> {
+    this.#entries.clear();
+    return Promise.resolve();
+  }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import { shorten } from "./bounded_text.ts";
+import { shorten } from "./safe_text.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 

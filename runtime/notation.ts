@@ -8,8 +8,7 @@
  *
  * @module
  */
-import { quoted, shorten } from "./bounded_text.ts";
-import { escapeControls } from "./control_characters.ts";
+import { escapeControls, quoted, shorten } from "./safe_text.ts";
 import { InvalidInputError } from "./errors.ts";
 
 /** A name, written bare, or between bars where it holds what would end it: `|a b|`. */

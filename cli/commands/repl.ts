@@ -5,7 +5,7 @@
  */
 import type { ServerId } from "../../runtime/actor/references.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { escapeControls } from "../../runtime/control_characters.ts";
+import { escapeControls } from "../../runtime/safe_text.ts";
 import { Administrator } from "../kit/administrator.ts";
 import { explainLoss, withConsole } from "../kit/console.ts";
 import type { ClientOptions } from "../kit/options.ts";

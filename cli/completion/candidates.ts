@@ -5,7 +5,7 @@
  */
 import type { CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
 import { ArgumentUnlessListing, isRepeatable, parseGerbilPath } from "../kit/options.ts";
-import { hasControls } from "../../runtime/control_characters.ts";
+import { hasControls } from "../../runtime/safe_text.ts";
 import { parseServerId, REGISTRY_ID, type ServerId } from "../../runtime/actor/references.ts";
 import { type Address, parseAddresses } from "../../runtime/wire/address.ts";
 import { type Source, sourceOf } from "./sources.ts";

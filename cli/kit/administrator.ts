@@ -68,7 +68,7 @@ export class Administrator {
     capability: string,
     unlock: () => Promise<CryptoKey | undefined>,
   ): Promise<void> {
-    const { elevate } = await import("../../runtime/ensemble/elevation.ts");
+    const { elevate } = await import("../../runtime/ensemble/remote.ts");
     const claimed = operatorName();
     await elevate(this.#console, server, { capabilities: [capability], unlock, claimed });
   }

@@ -11,7 +11,7 @@ import {
   type ServerId,
 } from "../../runtime/actor/references.ts";
 import { registryClient } from "../../runtime/ensemble/remote.ts";
-import { locateServers } from "../../runtime/ensemble/server_locations.ts";
+import { locateServers } from "../../runtime/home/known_servers.ts";
 import {
   ActorError,
   DisconnectedError,

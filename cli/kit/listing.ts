@@ -5,7 +5,7 @@
  */
 import { formatServerId, type ServerId } from "../../runtime/actor/references.ts";
 import type { ActorInfo, Backtrace, GroupInfo } from "../../runtime/actor/threads.ts";
-import { escapeControls } from "../../runtime/control_characters.ts";
+import { escapeControls } from "../../runtime/safe_text.ts";
 import { formatNotation, symbol } from "../../runtime/notation.ts";
 import type { IssuedCertificate } from "../../runtime/pki/certificate_issuing.ts";
 import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";

@@ -19,7 +19,7 @@ import {
   REGISTRY_ID,
   type ServerId,
 } from "../../runtime/actor/references.ts";
-import { DEFAULT_GRACE, parseSeconds } from "../../runtime/ensemble/grace.ts";
+import { DEFAULT_GRACE, parseSeconds } from "../../runtime/ensemble/start_options.ts";
 import { EnsembleError, InvalidInputError } from "../../runtime/errors.ts";
 import {
   formatLogLevel,

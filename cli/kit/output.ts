@@ -13,7 +13,7 @@
  *
  * @module
  */
-import { escapeControls, visibleText, writeAsJson } from "../../runtime/control_characters.ts";
+import { escapeControls, visibleText, writeAsJson } from "../../runtime/safe_text.ts";
 import { writeErrors, writeOutput } from "../../runtime/home/standard_stream.ts";
 
 /**

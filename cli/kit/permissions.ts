@@ -7,7 +7,7 @@
 import { resolve } from "node:path";
 import { Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import type { ServerId } from "../../runtime/actor/references.ts";
-import { locateServers } from "../../runtime/ensemble/server_locations.ts";
+import { locateServers } from "../../runtime/home/known_servers.ts";
 import { EnsembleError, InvalidInputError } from "../../runtime/errors.ts";
 import { HANDED_OVER } from "../../runtime/handed_over.ts";
 import { serverDirectory, socketDirectory, socketPath } from "../../runtime/home/paths.ts";

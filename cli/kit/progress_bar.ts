@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type SyncWriter, writeAll } from "../../runtime/home/write_all.ts";
+import { type SyncWriter, writeAll } from "../../runtime/home/standard_stream.ts";
 
 /** The width of the bar itself, in characters. */
 const WIDTH = 30;

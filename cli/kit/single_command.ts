@@ -8,7 +8,7 @@ import {
   type CommandUnknownOpts,
   Option,
 } from "npm:@commander-js/extra-typings@^15.1.0";
-import { visibleText } from "../../runtime/control_characters.ts";
+import { visibleText } from "../../runtime/safe_text.ts";
 import { writeErrors, writeOutput } from "../../runtime/home/standard_stream.ts";
 import { type Examples, helpFormat } from "./help_format.ts";
 import { addGerbilPath } from "./options.ts";

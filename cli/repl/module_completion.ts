@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { hasControls } from "../../runtime/control_characters.ts";
+import { hasControls } from "../../runtime/safe_text.ts";
 import type { ImportResolver } from "./import_resolver.ts";
 import type { RemoteSession } from "./remote_session.ts";
 

@@ -6,7 +6,7 @@
 import type { Completion } from "./editor/input_editor.ts";
 import { type Token, tokenizer, tokTypes } from "npm:acorn@^8.19.0";
 import { isIdentifier, MAX_COMPLETIONS } from "../../runtime/repl/completion.ts";
-import { hasControls } from "../../runtime/control_characters.ts";
+import { hasControls } from "../../runtime/safe_text.ts";
 import { CONTROL_COMMANDS, isControlLine } from "./control_commands.ts";
 import { findSpecifiers, type ModuleSources, partialSpecifier } from "./module_completion.ts";
 import type { RemoteSession } from "./remote_session.ts";

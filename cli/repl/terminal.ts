@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { visibleText } from "../../runtime/control_characters.ts";
+import { visibleText } from "../../runtime/safe_text.ts";
 import { isDumbTerminal, usesColors, visibleValue } from "../kit/output.ts";
 import type { History } from "./history.ts";
 import type { Completion } from "./editor/input_editor.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import process from "node:process";
-import { writeAll } from "../../runtime/home/write_all.ts";
+import { writeAll } from "../../runtime/home/standard_stream.ts";
 import { TerminalState } from "../kit/terminal_state.ts";
 import type { Canvas } from "./editor/drawing.ts";
 import { InputEditor, type InputEditorOptions } from "./editor/input_editor.ts";

@@ -6,7 +6,7 @@
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { EnsembleError } from "../errors.ts";
 import type { LineLimit } from "../line_limit.ts";
-import { describeThrown } from "../thrown.ts";
+import { describeThrown } from "../error_report.ts";
 import { ActorExit, type Case, findCase, isPromise } from "./cases.ts";
 import { type Envelope, messageType, type Recipient, replyFailure } from "./envelope.ts";
 import type { ActorGroup } from "./threads.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import { describeValue, quoted } from "../bounded_text.ts";
+import { describeValue } from "../inspection.ts";
+import { quoted } from "../safe_text.ts";
 import {
   ActorError,
   DisconnectedError,
@@ -14,7 +15,7 @@ import {
   TimeoutError,
 } from "../errors.ts";
 import { LineLimit } from "../line_limit.ts";
-import { asError, describeThrown } from "../thrown.ts";
+import { asError, describeThrown } from "../error_report.ts";
 import { within } from "./time.ts";
 import { Actor, type ActorBody, type ActorHome } from "./actor.ts";
 import { Envelope, messageType } from "./envelope.ts";

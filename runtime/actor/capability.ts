@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { describeValue } from "../bounded_text.ts";
+import { describeValue } from "../inspection.ts";
 import { InvalidInputError } from "../errors.ts";
 
 /** How many capabilities can be asked for or conferred at once, and how many a server can have in another. */

@@ -3,11 +3,10 @@
  *
  * @module
  */
-import { inspectBounded, QUOTED_LENGTH, shorten } from "../bounded_text.ts";
-import { visibleText } from "../control_characters.ts";
-import { reportThrown } from "../error_report.ts";
+import { inspectBounded } from "../inspection.ts";
+import { QUOTED_LENGTH, shorten, visibleText } from "../safe_text.ts";
+import { describeThrown, isRefusal, MAX_THROWN_LENGTH, reportThrown } from "../error_report.ts";
 import { ActorError, type Silence, TimeoutError } from "../errors.ts";
-import { describeThrown, isRefusal, MAX_THROWN_LENGTH } from "../thrown.ts";
 import { Deadline, Deadlines } from "./time.ts";
 import type { Envelope } from "./envelope.ts";
 import type { ActorRef, ServerId } from "./references.ts";

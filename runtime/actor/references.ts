@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { describeValue } from "../bounded_text.ts";
+import { describeValue } from "../inspection.ts";
 import { InvalidInputError } from "../errors.ts";
 
 /** The longest name of an actor, in UTF-16 code units. */

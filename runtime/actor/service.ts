@@ -4,7 +4,7 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import { asError, describeThrown, isRefusal } from "../thrown.ts";
+import { asError, describeThrown, isRefusal } from "../error_report.ts";
 import type { ActorBody } from "./actor.ts";
 import { type Case, isPromise, onPing, onShutdown, onUnexpected } from "./cases.ts";
 import { type Envelope, reply, replyFailure } from "./envelope.ts";

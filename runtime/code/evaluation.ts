@@ -3,10 +3,9 @@
  *
  * @module
  */
-import { inspectWhole } from "../bounded_text.ts";
-import { explainThrown } from "../error_report.ts";
+import { inspectWhole } from "../inspection.ts";
+import { describeThrown, explainThrown } from "../error_report.ts";
 import { EnsembleError, InvalidInputError } from "../errors.ts";
-import { describeThrown } from "../thrown.ts";
 
 type AsyncEvaluation = (ensemble: unknown) => Promise<unknown>;
 type AsyncFunctionConstructor = new (parameter: string, body: string) => AsyncEvaluation;

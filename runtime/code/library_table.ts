@@ -7,7 +7,7 @@
  * @module
  */
 import { EnsembleError, InvalidInputError } from "../errors.ts";
-import { describeThrown } from "../thrown.ts";
+import { describeThrown } from "../error_report.ts";
 import { fileStem, type UnitFiles } from "./unit_files.ts";
 
 /** What `import * as namespace` gives. */

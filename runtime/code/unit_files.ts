@@ -10,8 +10,7 @@
 import { stripVTControlCharacters } from "node:util";
 import { basename, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { explainParts } from "../error_report.ts";
-import { describeThrown } from "../thrown.ts";
+import { describeThrown, explainParts } from "../error_report.ts";
 import {
   type Mappings,
   ModuleError,

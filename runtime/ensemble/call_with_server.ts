@@ -6,21 +6,22 @@
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { ActorExit } from "../actor/cases.ts";
 import type { ServerId } from "../actor/references.ts";
-import { describeValue } from "../bounded_text.ts";
-import { visibleText } from "../control_characters.ts";
-import { DisconnectedError, InvalidInputError } from "../errors.ts";
 import { MAX_DELAY, within } from "../actor/time.ts";
-import { writeErrors } from "../home/standard_stream.ts";
+import { asError, describeThrown, reportThrown } from "../error_report.ts";
+import { DisconnectedError, InvalidInputError } from "../errors.ts";
+import { keepIgnoringHangup, onHangup } from "../home/hangup.ts";
+import { reopenLog } from "../home/logging.ts";
+import { installProgramOutput } from "../home/program_output.ts";
+import { standardStream, writeErrors } from "../home/standard_stream.ts";
+import { LineLimit } from "../line_limit.ts";
+import { describeValue } from "../inspection.ts";
+import { QUOTED_LENGTH, visibleText } from "../safe_text.ts";
 import {
   type EnsembleServer,
   isLent,
   startServer,
   type StartServerOptions,
 } from "./ensemble_server.ts";
-import { keepIgnoringHangup, onHangup } from "../home/hangup.ts";
-import { reopenLog } from "../home/logging.ts";
-import { installServerConsole } from "../home/server_console.ts";
-import { logStrayErrors } from "./stray_errors.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
@@ -78,7 +79,7 @@ export async function callWithEnsembleServer<Result>(
   clearTimeout(end);
   const start = new Start(id, options);
   keepIgnoringHangup();
-  installServerConsole();
+  installProgramOutput();
   using _signals = stopOnSignals((code) => start.stop(code));
   using _reread = onHangup("reread", () => void start.reread());
   using _errors = logStrayErrors();
@@ -241,4 +242,45 @@ function stopOnSignals(stop: (code: number) => Promise<unknown>): Disposable {
 function onSignal(name: Deno.Signal, listener: () => void): Disposable {
   Deno.addSignalListener(name, listener);
   return { [Symbol.dispose]: () => Deno.removeSignalListener(name, listener) };
+}
+
+/**
+ * Logs unhandled errors, and lets the process live: a forgotten promise, or a timer of
+ * a module that was loaded, must not end a server that serves others. Of the same error over and over the log
+ * gets a few lines, and how many were left out.
+ *
+ * Where no log takes them, as in a program that has turned it off, they are printed to standard error: the runtime
+ * would do so too, and no error of this kind is lost.
+ *
+ * @returns what restores the runtime's own way, which is to end the process.
+ */
+export function logStrayErrors(): Disposable {
+  const lines = new LineLimit();
+  const report = (what: string, thrown: unknown) => {
+    const reason = describeThrown(thrown);
+    if (!lines.allows("this program", `${what}: ${reason.slice(0, QUOTED_LENGTH)}`)) return;
+    if (!logger.isEnabledFor("error")) {
+      standardStream("stderr").write(`${visibleText(`${what}: ${reportThrown(thrown)}`)}\n`);
+      return;
+    }
+    const error = asError(thrown);
+    logger.error("{what}: {reason}", { what, reason, ...error && { error } });
+  };
+  const onRejection = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    report("unhandled rejection", event.reason);
+  };
+  const onError = (event: ErrorEvent) => {
+    event.preventDefault();
+    report("uncaught error", event.error);
+  };
+  addEventListener("unhandledrejection", onRejection);
+  addEventListener("error", onError);
+  return {
+    [Symbol.dispose]() {
+      removeEventListener("unhandledrejection", onRejection);
+      removeEventListener("error", onError);
+      lines.close();
+    },
+  };
 }

@@ -33,13 +33,13 @@ import { type Address, formatAddressUrl, localUnixAddress } from "../wire/addres
 import { readAdminPublicKey } from "../pki/admin_key.ts";
 import { warnOfExpiry } from "../pki/certificate_chain.ts";
 import { readCookie } from "../home/cookie.ts";
-import { actorsShare, DEFAULT_GRACE, requireGrace } from "./grace.ts";
+import { actorsShare, DEFAULT_GRACE, requireGrace } from "./start_options.ts";
 import type { LogOptions } from "../home/log_options.ts";
 import { startLogging, stopLogging } from "../home/logging.ts";
 import { readOwnTls } from "../pki/own_tls.ts";
 import { socketPath } from "../home/paths.ts";
 import { codeDirectory, holdServerDirectory, removeLeftClients } from "../home/locks.ts";
-import { locateServers } from "./server_locations.ts";
+import { locateServers } from "../home/known_servers.ts";
 import type { TlsFiles } from "../pki/tls_files.ts";
 
 /** Options of {@linkcode startServer}. */

@@ -14,7 +14,7 @@ import type { UnitStore } from "../code/unit_store.ts";
 import { EnsembleError } from "../errors.ts";
 import { startReplSession } from "../repl/repl_actor.ts";
 import type { Capabilities } from "../server/capabilities.ts";
-import { asError } from "../thrown.ts";
+import { asError } from "../error_report.ts";
 import type { LoaderHandlers } from "./loader_protocol.ts";
 
 const logger = getLogger(["gxensemble", "loader"]);

@@ -4,11 +4,9 @@
  * @module
  */
 import type { LogRecord } from "npm:@logtape/logtape@^2.4.2";
-import { inspectBounded, shorten } from "../bounded_text.ts";
-import { escapeControls, visibleText, writeAsJson } from "../control_characters.ts";
-import { reportThrown } from "../error_report.ts";
-import { Narrowing } from "../narrowed_value.ts";
-import { asError, describeThrown } from "../thrown.ts";
+import { inspectBounded, Narrowing } from "../inspection.ts";
+import { escapeControls, shorten, visibleText, writeAsJson } from "../safe_text.ts";
+import { asError, describeThrown, reportThrown } from "../error_report.ts";
 import { formatLogLevel, type LogFormat } from "./log_options.ts";
 
 /** The longest value in a record, in UTF-16 code units. */

@@ -4,7 +4,8 @@
  * @module
  */
 import { types } from "node:util";
-import { inspectBounded, type InspectOptions, shorten } from "../bounded_text.ts";
+import { inspectBounded, type InspectOptions } from "../inspection.ts";
+import { shorten } from "../safe_text.ts";
 import { chain } from "./completion.ts";
 
 /** The longest text that is shown for one value, in UTF-16 code units. */

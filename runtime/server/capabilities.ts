@@ -11,7 +11,7 @@ import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { checkCapabilities, MAX_CAPABILITIES, parseCapability } from "../actor/capability.ts";
 import type { Envelope } from "../actor/envelope.ts";
 import type { ServerId } from "../actor/references.ts";
-import { shorten } from "../bounded_text.ts";
+import { shorten } from "../safe_text.ts";
 import { AuthorizationError } from "../errors.ts";
 import { publicKeyFingerprint, shortFingerprint } from "../fingerprint.ts";
 import type { LineLimit } from "../line_limit.ts";

@@ -12,7 +12,8 @@
  */
 import { type ActorId, MAX_ACTOR_NAME, parseServerId, type ServerId } from "../actor/references.ts";
 import type { Handlers, RequestCheck } from "../actor/service.ts";
-import { describeValue, shorten } from "../bounded_text.ts";
+import { describeValue } from "../inspection.ts";
+import { shorten } from "../safe_text.ts";
 import { InvalidInputError } from "../errors.ts";
 import { type Address, formatAddress, parseAddresses } from "../wire/address.ts";
 import type { Bytes } from "./handshake_messages.ts";

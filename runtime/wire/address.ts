@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { quoted, shorten } from "../bounded_text.ts";
+import { quoted, shorten } from "../safe_text.ts";
 import { InvalidInputError } from "../errors.ts";
 import {
   type Datum,

@@ -4,7 +4,7 @@
  * @module
  */
 import { dirname } from "node:path";
-import { MemoryStore } from "../../registry/memory_store.ts";
+import { MemoryStore } from "../../registry/store.ts";
 import type { Actor } from "../../runtime/actor/actor.ts";
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import type { Envelope } from "../../runtime/actor/envelope.ts";

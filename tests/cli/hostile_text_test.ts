@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { escapeControls } from "../../runtime/control_characters.ts";
+import { escapeControls } from "../../runtime/safe_text.ts";
 import { parseNotation } from "../../runtime/notation.ts";
 import { TAB, Terminal } from "../terminal.ts";
 import { pipeLines } from "../e2e/repl_process.ts";

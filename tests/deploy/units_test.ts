@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { allCommands } from "../../cli/kit/usage_error.ts";
 import { createProgram } from "../../cli/program.ts";
 import { registryCommand } from "../../cli/commands/registry.ts";
-import { DEFAULT_GRACE } from "../../runtime/ensemble/grace.ts";
+import { DEFAULT_GRACE } from "../../runtime/ensemble/start_options.ts";
 import { RunningEnsemble, RunningProcess, WAITING } from "../e2e/running_ensemble.ts";
 import { commandLine, environmentFile, UnitFile } from "./unit_file.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { MemoryStore } from "../../registry/memory_store.ts";
+import { MemoryStore } from "../../registry/store.ts";
 import { serveRegistry } from "../../registry/registry_actor.ts";
 import { parseServerId, REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { type Asker, listServers, registryClient } from "../../runtime/ensemble/remote.ts";

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
-import { MemoryStore } from "../../registry/memory_store.ts";
+import {
+  MemoryStore,
+  openStore,
+  parseStoreLocation,
+  type RegistryStore,
+} from "../../registry/store.ts";
 import { SqliteStore } from "../../registry/sqlite_store.ts";
-import { openStore, parseStoreLocation, type RegistryStore } from "../../registry/store.ts";
 import { parseServerId } from "../../runtime/actor/references.ts";
 import { InvalidInputError } from "../../runtime/errors.ts";
 import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";

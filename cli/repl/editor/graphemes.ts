@@ -4,7 +4,7 @@
  * @module
  */
 import stringWidth from "npm:fast-string-width@^3.0.2";
-import { escapeControls } from "../../../runtime/control_characters.ts";
+import { escapeControls } from "../../../runtime/safe_text.ts";
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { explainLoss, explainSilence, watchSilence } from "../../../cli/kit/console.ts";
-import { MemoryStore } from "../../../registry/memory_store.ts";
+import { MemoryStore } from "../../../registry/store.ts";
 import type { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { ping } from "../../../runtime/ensemble/remote.ts";
 import { DisconnectedError, EnsembleError, TimeoutError } from "../../../runtime/errors.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import fc from "npm:fast-check@^4.10.2";
 import { colorValue, visibleValue } from "../../../cli/kit/output.ts";
-import { hasControls } from "../../../runtime/control_characters.ts";
+import { hasControls } from "../../../runtime/safe_text.ts";
 import { LINUX, testWith } from "../../requirements.ts";
 import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
 import { onTerminal } from "../../terminal.ts";

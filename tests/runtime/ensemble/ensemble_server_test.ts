@@ -10,7 +10,7 @@ function source(path: string): string {
 
 /** What the programs of these tests begin with. Their server is the registry, and needs no other. */
 const PRELUDE = `
-  import { MemoryStore } from ${source("registry/memory_store.ts")};
+  import { MemoryStore } from ${source("registry/store.ts")};
   import { serveRegistry } from ${source("registry/registry_actor.ts")};
   import { createCookie, readCookie } from ${source("runtime/home/cookie.ts")};
   import { startServer } from ${source("runtime/ensemble/ensemble_server.ts")};

@@ -7,7 +7,7 @@ function source(path: string): string {
 
 /** Starts a registry, a server and a rogue in one process, and sends each actor what none of them knows. */
 const PROGRAM = `
-  import { MemoryStore } from ${source("registry/memory_store.ts")};
+  import { MemoryStore } from ${source("registry/store.ts")};
   import { serveRegistry } from ${source("registry/registry_actor.ts")};
   import { ActorRef } from ${source("runtime/actor/references.ts")};
   import { createCookie, readCookie } from ${source("runtime/home/cookie.ts")};

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { LogRecord } from "npm:@logtape/logtape@^2.4.2";
-import { hasControls } from "../../../runtime/control_characters.ts";
+import { hasControls } from "../../../runtime/safe_text.ts";
 import { formatAsJson, formatAsText, formatRecord } from "../../../runtime/home/log_format.ts";
 
 const TIME = Date.UTC(2026, 0, 2, 3, 4, 5, 678);

@@ -4,9 +4,8 @@
  * @module
  */
 import { authorized, type Envelope } from "../../../runtime/actor/envelope.ts";
-import { elevate } from "../../../runtime/ensemble/elevation.ts";
+import { controlClient, elevate } from "../../../runtime/ensemble/remote.ts";
 import { publicKeyFingerprint, shortFingerprint } from "../../../runtime/fingerprint.ts";
-import { controlClient } from "../../../runtime/ensemble/remote.ts";
 import type { ActorServer, ActorServerOptions } from "../../../runtime/server/actor_server.ts";
 import { type Elevation, elevationText } from "../../../runtime/server/capabilities.ts";
 import { LocalEnsemble, refTo } from "./local_ensemble.ts";

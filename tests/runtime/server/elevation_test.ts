@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { authorized, Envelope } from "../../../runtime/actor/envelope.ts";
-import { elevate } from "../../../runtime/ensemble/elevation.ts";
-import { controlClient, shutDownServer } from "../../../runtime/ensemble/remote.ts";
+import { controlClient, elevate, shutDownServer } from "../../../runtime/ensemble/remote.ts";
 import { fingerprint } from "../../../runtime/server/instance.ts";
 import type { Elevation } from "../../../runtime/server/capabilities.ts";
 import {

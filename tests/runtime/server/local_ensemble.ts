@@ -4,8 +4,7 @@
  * @module
  */
 import { serveRegistry } from "../../../registry/registry_actor.ts";
-import { MemoryStore } from "../../../registry/memory_store.ts";
-import type { RegistryStore } from "../../../registry/store.ts";
+import { MemoryStore, type RegistryStore } from "../../../registry/store.ts";
 import {
   ActorRef,
   parseServerId,

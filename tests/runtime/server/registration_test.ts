@@ -3,7 +3,7 @@ import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { messageType } from "../../../runtime/actor/envelope.ts";
 import { keepRegistered } from "../../../runtime/server/registration.ts";
 import { stopClock } from "../../fake_clock.ts";
-import { MemoryStore } from "../../../registry/memory_store.ts";
+import { MemoryStore } from "../../../registry/store.ts";
 import { SqliteStore } from "../../../registry/sqlite_store.ts";
 import { listServers, ping, registryClient } from "../../../runtime/ensemble/remote.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
-import { MemoryStore } from "../../../registry/memory_store.ts";
+import { MemoryStore } from "../../../registry/store.ts";
 import { on, onShutdown } from "../../../runtime/actor/cases.ts";
 import { ActorRef, type ServerId } from "../../../runtime/actor/references.ts";
 import { ping, registryClient } from "../../../runtime/ensemble/remote.ts";

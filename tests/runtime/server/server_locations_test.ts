@@ -5,7 +5,7 @@ import { DisconnectedError, UnknownServerError } from "../../../runtime/errors.t
 import type { ServerLocations } from "../../../runtime/server/address_book.ts";
 import { type Address, formatAddressUrl } from "../../../runtime/wire/address.ts";
 import { fingerprint, Instance } from "../../../runtime/server/instance.ts";
-import { MemoryStore } from "../../../registry/memory_store.ts";
+import { MemoryStore } from "../../../registry/store.ts";
 import { AdministeredEnsemble } from "./administered_ensemble.ts";
 import { CapturedLogs } from "./captured_logs.ts";
 import { anyPort, LocalEnsemble } from "./local_ensemble.ts";

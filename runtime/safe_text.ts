@@ -1,5 +1,5 @@
 /**
- * Characters that steer a terminal or mislead a reader, made visible.
+ * Text from elsewhere, made safe to show: bounded in length, and with its control characters visible.
  *
  * A peer chooses its names, its messages and its errors. Before such text is printed or logged it
  * passes through here, so that it can neither move the cursor, nor hide a part of itself, nor show
@@ -7,6 +7,23 @@
  *
  * @module
  */
+
+/** How much of a peer's text is quoted in an error or a log line, in UTF-16 code units. */
+export const QUOTED_LENGTH = 200;
+
+/** Cuts a text to `limit` UTF-16 code units, and says in them how much was cut. */
+export function shorten(text: string, limit: number = QUOTED_LENGTH): string {
+  if (text.length <= limit) return text;
+  let end = limit - `... ${text.length} more characters`.length;
+  // Not between the two halves of one character.
+  if (/[\ud800-\udbff]/.test(text[end - 1] ?? "")) end--;
+  return `${text.slice(0, end)}... ${text.length - end} more characters`;
+}
+
+/** A text in quotes, cut when it is long: for errors that say what they were given. */
+export function quoted(text: string): string {
+  return JSON.stringify(shorten(text));
+}
 
 /**
  * What is escaped: the control characters C0, DEL and C1; lone surrogates; the line and paragraph

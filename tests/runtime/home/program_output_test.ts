@@ -10,10 +10,10 @@ const HOME = new URL("../../../runtime/home/", import.meta.url).href;
 /** A program that runs statements once its console is a server's. */
 function served(statements: string): string {
   return `
-    import { installServerConsole } from "${HOME}server_console.ts";
+    import { installProgramOutput } from "${HOME}program_output.ts";
     import { startLogging } from "${HOME}logging.ts";
     import process from "node:process";
-    installServerConsole();
+    installProgramOutput();
     startLogging({}, "a");
     ${statements}
   `;

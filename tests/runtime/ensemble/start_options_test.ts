@@ -4,7 +4,7 @@ import {
   DEFAULT_GRACE,
   parseSeconds,
   requireGrace,
-} from "../../../runtime/ensemble/grace.ts";
+} from "../../../runtime/ensemble/start_options.ts";
 import { InvalidInputError } from "../../../runtime/errors.ts";
 
 Deno.test("actorsShare leaves 2 s of the grace to the program, or half of a short one", () => {

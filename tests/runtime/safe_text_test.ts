@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { escapeControls, hasControls } from "../../runtime/control_characters.ts";
+import { escapeControls, hasControls } from "../../runtime/safe_text.ts";
 
 Deno.test("escapeControls writes each character that steers or hides as an escape", () => {
   const ranges: [first: number, last: number, what: string][] = [

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { quoted } from "../bounded_text.ts";
 import { InvalidInputError } from "../errors.ts";
+import { quoted } from "../safe_text.ts";
 
 /** How long a server and its program may take to stop, in ms, where nothing else is said. */
 export const DEFAULT_GRACE = 5_000;

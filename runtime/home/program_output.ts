@@ -29,7 +29,7 @@ let isInstalled = false;
  * themselves they throw where the terminal has closed or the disk is full, and stop the whole process where a pipe is
  * not read. What the program has replaced is left alone.
  */
-export function installServerConsole(): void {
+export function installProgramOutput(): void {
   if (isInstalled) return;
   isInstalled = true;
   const output = new PrintedOutput("stdout", "standard output");
