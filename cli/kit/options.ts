@@ -31,6 +31,7 @@ import {
 } from "../../runtime/home/log_options.ts";
 import { parseSymbols } from "../../runtime/notation.ts";
 import { type Address, parseAddresses } from "../../runtime/wire/address.ts";
+import { type Denial, parseDenials } from "./permissions.ts";
 
 /** The options of the commands that run a server. */
 export interface ServerOptions {
@@ -140,6 +141,14 @@ export const noLoaderOption = () =>
     "--no-loader",
     "takes no code from others: load, eval and repl are always refused",
   );
+
+/** `--deny`. */
+export const denyOption = () =>
+  new Option(
+    "--deny <permissions>",
+    "permissions of Deno that main, and code that is loaded later, do without: read, write, net, env, run, " +
+      "ffi, sys, import, or a part like write=/etc; what the server itself needs it keeps",
+  ).default<Denial[]>([], "none").argParser<Denial[]>(collecting(parseDenials));
 
 /** `--store`. */
 export const storeOption = () =>

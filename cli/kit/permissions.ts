@@ -5,14 +5,12 @@
  * @module
  */
 import { resolve } from "node:path";
-import { Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import type { ServerId } from "../../runtime/actor/references.ts";
 import { locateServers } from "../../runtime/home/known_servers.ts";
 import { EnsembleError, InvalidInputError } from "../../runtime/errors.ts";
 import { HANDED_OVER } from "../../runtime/handed_over.ts";
 import { serverDirectory, socketDirectory, socketPath } from "../../runtime/home/paths.ts";
 import type { Address } from "../../runtime/wire/address.ts";
-import { collecting } from "./options.ts";
 
 /** The names of the permissions, as Deno's flags have them. */
 export const PERMISSIONS = ["read", "write", "net", "env", "run", "ffi", "sys", "import"] as const;
@@ -63,14 +61,6 @@ function notPermission(text: string): InvalidInputError {
 export function formatDenial({ name, value }: Denial): string {
   return value === undefined ? name : `${name}=${value}`;
 }
-
-/** `--deny`. */
-export const denyOption = () =>
-  new Option(
-    "--deny <permissions>",
-    "permissions of Deno that main, and code that is loaded later, do without: read, write, net, env, run, " +
-      "ffi, sys, import, or a part like write=/etc; what the server itself needs it keeps",
-  ).default<Denial[]>([], "none").argParser<Denial[]>(collecting(parseDenials));
 
 /** What of each permission the server itself needs, by the values of Deno's flags. */
 export type OwnNeeds = Readonly<Record<PermissionName, readonly string[]>>;

@@ -9,6 +9,7 @@ import { formatNotation, symbol } from "../../runtime/notation.ts";
 import { type Address, formatAddressUrl } from "../../runtime/wire/address.ts";
 import {
   announceOption,
+  denyOption,
   graceOption,
   listenOption,
   logFileOption,
@@ -19,7 +20,7 @@ import {
   rolesOption,
   type ServerOptions,
 } from "./options.ts";
-import { type Denial, denyOption } from "./permissions.ts";
+import type { Denial } from "./permissions.ts";
 
 /** What `run` is told. */
 export interface RunOptions extends ServerOptions {
