@@ -18,7 +18,7 @@ import { parseCapabilities } from "../runtime/actor/capability.ts";
 import { DEFAULT_DAYS, parseDays } from "../runtime/pki/certificate_chain.ts";
 import { type Host, parseDnsName, parseHost } from "../runtime/pki/host_name.ts";
 import { parseSymbols } from "../runtime/notation.ts";
-import { UsageError } from "./kit/usage_error.ts";
+import { UsageError } from "./kit/command_line.ts";
 
 const domainOption = () =>
   new Option("--domain <domain>", "the domain of the servers' names: <server-id>.<domain>")

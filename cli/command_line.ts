@@ -7,7 +7,7 @@ import { CommanderError } from "npm:@commander-js/extra-typings@^15.1.0";
 import { DisconnectedError, EnsembleError, TimeoutError } from "../runtime/errors.ts";
 import { printError, printNotice } from "./kit/output.ts";
 import { createProgram } from "./program.ts";
-import { UsageError } from "./kit/usage_error.ts";
+import { UsageError } from "./kit/command_line.ts";
 
 /**
  * Runs a command line.

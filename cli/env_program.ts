@@ -7,7 +7,7 @@ import { Argument, type CommandUnknownOpts, Option } from "npm:@commander-js/ext
 import { collecting, jsonOption, reading } from "./kit/options.ts";
 import { parseServerId, type ServerId } from "../runtime/actor/references.ts";
 import { type Address, parseAddresses } from "../runtime/wire/address.ts";
-import { UsageError } from "./kit/usage_error.ts";
+import { UsageError } from "./kit/command_line.ts";
 
 /** What is done with the addresses of a server. */
 const CHANGES = ["add", "set", "remove"] as const;

@@ -4,7 +4,7 @@
  * @module
  */
 import type { CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
-import { commandPath, UsageError } from "./kit/usage_error.ts";
+import { commandPath, UsageError } from "./kit/command_line.ts";
 
 /** Adds `help`, in place of commander's own, which takes the help of an unknown command for that of the program. */
 export function addHelpCommand(program: CommandUnknownOpts): void {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Examples } from "./kit/help_format.ts";
+import type { Examples } from "./kit/help.ts";
 
 /** The examples of each command, by what is typed for it. */
 export const EXAMPLES: Examples = {

@@ -8,10 +8,11 @@
  */
 import { Command, type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import { registryCommand } from "./commands/registry.ts";
-import { helpFormat } from "./kit/help_format.ts";
+import { helpFormat } from "./kit/help.ts";
 import {
   actorIdArgument,
   addGerbilPath,
+  addRunOptions,
   AS_LONG_AS_IT_TAKES,
   authorizedServerIdArgument,
   capabilitiesArgument,
@@ -36,17 +37,16 @@ import {
   timeoutOption,
   viewOption,
 } from "./kit/options.ts";
-import { formatVersion } from "./kit/version.ts";
+import { formatVersion } from "./kit/build.ts";
 import { parseServerId, type ServerId } from "../runtime/actor/references.ts";
 import { addAuthorityCommand } from "./ca_program.ts";
-import { allCommands, asUsageError, UsageError } from "./kit/usage_error.ts";
+import { allCommands, asUsageError, UsageError } from "./kit/command_line.ts";
 import { addCompletionCommands } from "./completion_program.ts";
 import { addEnvironmentCommand } from "./env_program.ts";
 import type { NamedServers } from "./kit/servers.ts";
 import { addHelpCommand } from "./help_command.ts";
 import { EXAMPLES } from "./help_examples.ts";
 import { helpWidth, printNotice, printText } from "./kit/output.ts";
-import { addRunOptions } from "./kit/run_options.ts";
 
 /**
  * Makes the command tree.
@@ -99,7 +99,7 @@ function addServerCommands(program: CommandUnknownOpts): void {
     .action(async (serverId, moduleId, mainArguments, options) => {
       if (options.deny.length > 0) {
         // First of all: the process may start anew.
-        const { dropPermissions } = await import("./kit/narrowed_process.ts");
+        const { dropPermissions } = await import("./kit/permissions.ts");
         await dropPermissions(serverId, options);
       }
       const { run } = await import("./commands/run.ts");

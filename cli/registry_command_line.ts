@@ -4,9 +4,9 @@
  * @module
  */
 import { registryCommand } from "./commands/registry.ts";
-import type { Examples } from "./kit/help_format.ts";
-import { runSingleCommand } from "./kit/single_command.ts";
-import { formatVersion } from "./kit/version.ts";
+import type { Examples } from "./kit/help.ts";
+import { runSingleCommand } from "./kit/command_line.ts";
+import { formatVersion } from "./kit/build.ts";
 
 const EXAMPLES: Examples = {
   "ensemble-registry": [

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { answer } from "../cli/completion/answer.ts";
-import type { LiveNames } from "../cli/completion/candidates.ts";
+import { answer, type LiveNames } from "../cli/completion/candidates.ts";
 import type { Shell } from "../cli/completion/scripts.ts";
 import { createProgram } from "../cli/program.ts";
 import type { TemporaryEnsemble } from "./temporary_ensemble.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
-import { answer, type Question } from "../completion/answer.ts";
+import { answer, type Question } from "../completion/candidates.ts";
 import { liveNames } from "../completion/live_names.ts";
 import { printText } from "../kit/output.ts";
 

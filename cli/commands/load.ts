@@ -21,7 +21,7 @@ import {
 import type { ClientOptions, OutputOptions } from "../kit/options.ts";
 import { printLine, printNotice } from "../kit/output.ts";
 import type { PassphraseOptions } from "../kit/prompts.ts";
-import { UsageError } from "../kit/usage_error.ts";
+import { UsageError } from "../kit/command_line.ts";
 
 /** Options of every use of the command. */
 export interface LoadListOptions extends ClientOptions, OutputOptions, PassphraseOptions {}

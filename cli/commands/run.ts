@@ -6,7 +6,7 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import { logOptions, requireOrdinaryId } from "../kit/options.ts";
+import { logOptions, requireOrdinaryId, type RunOptions } from "../kit/options.ts";
 import type { ServerId } from "../../runtime/actor/references.ts";
 import { callWithEnsembleServer } from "../../runtime/ensemble/call_with_server.ts";
 import {
@@ -26,7 +26,6 @@ import {
   programsBelow,
 } from "../modules/unit_building.ts";
 import { operatorName } from "../kit/administrator.ts";
-import type { RunOptions } from "../kit/run_options.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 

@@ -16,7 +16,7 @@ import { askYesOrNo, type PassphraseOptions } from "../kit/prompts.ts";
 import { explainSilence, withConsole } from "../kit/console.ts";
 import { AT_ONCE, inEachServer, type NamedServers, stopServer } from "../kit/servers.ts";
 import { printError, printJson, printLine, printNotice } from "../kit/output.ts";
-import { UsageError } from "../kit/usage_error.ts";
+import { UsageError } from "../kit/command_line.ts";
 import { DisconnectedError, EnsembleError, TimeoutError } from "../../runtime/errors.ts";
 import type { ActorServer } from "../../runtime/server/actor_server.ts";
 import { fingerprint, sameInstance } from "../../runtime/server/instance.ts";

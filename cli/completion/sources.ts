@@ -7,7 +7,7 @@ import type { Argument, CommandUnknownOpts, Option } from "npm:@commander-js/ext
 import { KNOWN_CAPABILITIES } from "../../runtime/actor/capability.ts";
 import { LOG_LEVELS } from "../../runtime/home/log_options.ts";
 import { PERMISSIONS } from "../kit/permissions.ts";
-import { commandPath } from "../kit/usage_error.ts";
+import { commandPath } from "../kit/command_line.ts";
 
 /** Where candidates come from. */
 export type Source =

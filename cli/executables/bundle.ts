@@ -11,7 +11,7 @@ import MagicString from "npm:magic-string@^1.4.5";
 import { basename, parse, relative } from "node:path";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { findImports } from "../modules/syntax.ts";
-import { denoReason, runDeno } from "../kit/deno_program.ts";
+import { denoReason, runDeno } from "../kit/build.ts";
 import { filesBelow } from "./work_directory.ts";
 
 /** Options of {@linkcode bundleProgram}. */

@@ -6,9 +6,8 @@
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { denoReason, runDeno } from "../kit/deno_program.ts";
+import { buildStatement, denoReason, runDeno } from "../kit/build.ts";
 import type { Target } from "../kit/options.ts";
-import { buildStatement } from "../kit/version.ts";
 import { RESTORE_ENVIRONMENT, writePortable } from "./portable.ts";
 import { type StagedProgram, type StageOptions, stageProgram } from "./staged_program.ts";
 import { WorkDirectory } from "./work_directory.ts";

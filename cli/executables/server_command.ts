@@ -9,11 +9,10 @@ import { callWithEnsembleServer } from "../../runtime/ensemble/call_with_server.
 import { currentServer, isLent, lendServer } from "../../runtime/ensemble/ensemble_server.ts";
 import { asError, describeThrown, explainParts } from "../../runtime/error_report.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { logOptions, requireOrdinaryId, serverIdArgument } from "../kit/options.ts";
+import { addRunOptions, logOptions, requireOrdinaryId, serverIdArgument } from "../kit/options.ts";
 import { formatDenial } from "../kit/permissions.ts";
-import { addRunOptions } from "../kit/run_options.ts";
-import { runSingleCommand } from "../kit/single_command.ts";
-import { formatProgramVersion } from "../kit/version.ts";
+import { runSingleCommand } from "../kit/command_line.ts";
+import { formatProgramVersion } from "../kit/build.ts";
 import type { RunServerOptions } from "./run_server.ts";
 
 /** See {@linkcode RunServerOptions}; gives the exit code. */
@@ -35,7 +34,7 @@ export async function runServerCommand(
   command.action(async (serverId, mainArguments, given) => {
     requireOrdinaryId(serverId);
     if (given.deny.length > 0) {
-      const { dropPermissions } = await import("../kit/narrowed_process.ts");
+      const { dropPermissions } = await import("../kit/permissions.ts");
       await dropPermissions(serverId, given);
     }
     const isLogGiven = (["log", "logFile", "logFormat"] as const).some((option) =>

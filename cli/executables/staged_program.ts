@@ -10,7 +10,7 @@ import { ModuleError } from "../../runtime/code/source_map.ts";
 import type { Unit } from "../../runtime/code/unit.ts";
 import { evaluationOrder } from "../../runtime/code/unit_graph.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { denoReason, findDeno, runDeno } from "../kit/deno_program.ts";
+import { denoReason, findDeno, runDeno } from "../kit/build.ts";
 import { findEntryPoint } from "../modules/entry_point.ts";
 import { findDanglingImports, readModuleGraph } from "../modules/module_graph.ts";
 import { ModuleReader, type SourceModule } from "../modules/module_reader.ts";

@@ -6,6 +6,7 @@
 import { resolve } from "node:path";
 import {
   Argument,
+  type Command,
   type CommandUnknownOpts,
   InvalidArgumentError,
   Option,
@@ -19,6 +20,7 @@ import {
   REGISTRY_ID,
   type ServerId,
 } from "../../runtime/actor/references.ts";
+import type { StartServerOptions } from "../../runtime/ensemble/ensemble_server.ts";
 import { DEFAULT_GRACE, parseSeconds } from "../../runtime/ensemble/start_options.ts";
 import { EnsembleError, InvalidInputError } from "../../runtime/errors.ts";
 import {
@@ -29,8 +31,8 @@ import {
   type LogOptions,
   parseLogLevel,
 } from "../../runtime/home/log_options.ts";
-import { parseSymbols } from "../../runtime/notation.ts";
-import { type Address, parseAddresses } from "../../runtime/wire/address.ts";
+import { formatNotation, parseSymbols, symbol } from "../../runtime/notation.ts";
+import { type Address, formatAddressUrl, parseAddresses } from "../../runtime/wire/address.ts";
 import { type Denial, parseDenials } from "./permissions.ts";
 
 /** The options of the commands that run a server. */
@@ -400,3 +402,60 @@ export const portableOption = () =>
     "makes the form that takes no runtime from the internet: the executable has a whole Deno, " +
       "and unpacks it at its first start",
   ).default(false);
+
+/** What `run` is told. */
+export interface RunOptions extends ServerOptions {
+  /** Where the registry is; none when not given. */
+  registry: Address[];
+  /** What the server does in the ensemble. */
+  roles: string[];
+  /** How long the server may take to stop, in ms. */
+  grace: number;
+  /** Whether it takes code from others. */
+  loader: boolean;
+  /** The permissions that it does without. */
+  deny: Denial[];
+}
+
+/** What a program says itself, where its command line does not. */
+export type RunDefaults = Pick<
+  StartServerOptions,
+  "roles" | "listen" | "announce" | "registry" | "grace" | "log"
+>;
+
+/**
+ * Adds the options to a command. Roles and addresses to listen at that are given are added to the program's own; all
+ * other options replace what the program says.
+ */
+export function addRunOptions(command: Command, defaults: RunDefaults = {}) {
+  const { roles, listen, announce, registry, grace, log } = defaults;
+  const { level = "info", file, format } = log || {};
+  const addresses = (list: readonly Address[]) => list.map(formatAddressUrl).join(",");
+  return command.passThroughOptions()
+    .addOption(logOption(level))
+    .addOption(withDefault(logFileOption(), { value: file, text: file }))
+    .addOption(
+      withDefault(listenOption(), listen && { value: [...listen], text: addresses(listen) }),
+    )
+    .addOption(withDefault(announceOption(), announce && { text: addresses(announce) }))
+    .addOption(withDefault(registryOption(), registry && { text: addresses(registry) }))
+    .addOption(
+      withDefault(
+        rolesOption(),
+        roles && { value: [...roles], text: formatNotation(roles.map(symbol)) },
+      ),
+    )
+    .addOption(withDefault(logFormatOption(), { value: format, text: format }))
+    .addOption(withDefault(graceOption(), { value: grace, text: grace && `${grace / 1000}` }))
+    .addOption(noLoaderOption())
+    .addOption(denyOption());
+}
+
+/** An option with another default, if there is one. */
+function withDefault<Own extends Option>(
+  option: Own,
+  { value, text }: { value?: unknown; text?: string | number | undefined } = {},
+): Own {
+  if (text !== undefined) option.default(value ?? option.defaultValue, String(text));
+  return option;
+}

@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 import { writeAll } from "../../runtime/home/standard_stream.ts";
-import { TerminalState } from "../kit/terminal_state.ts";
+import { TerminalState } from "../kit/prompts.ts";
 import type { Canvas } from "./editor/drawing.ts";
 import { InputEditor, type InputEditorOptions } from "./editor/input_editor.ts";
 import { PASTE_OFF, PASTE_ON } from "./editor/key_decoder.ts";

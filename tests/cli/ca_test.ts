@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createProgram } from "../../cli/program.ts";
-import { UsageError } from "../../cli/kit/usage_error.ts";
+import { UsageError } from "../../cli/kit/command_line.ts";
 import { openssl } from "../certificate_tools.ts";
 import { testWith } from "../requirements.ts";
 import { CertifiedEnsemble, namesIn, permissionsOf } from "./certified_ensemble.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { allCommands, commandPath } from "../../cli/kit/usage_error.ts";
-import { splitBashLine } from "../../cli/completion/bash_line.ts";
+import { allCommands, commandPath } from "../../cli/kit/command_line.ts";
+import { splitBashLine } from "../../cli/completion/typed_line.ts";
 import { EXAMPLES } from "../../cli/help_examples.ts";
 import { createProgram } from "../../cli/program.ts";
 

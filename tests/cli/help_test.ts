@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { allCommands } from "../../cli/kit/usage_error.ts";
+import { allCommands } from "../../cli/kit/command_line.ts";
 import { createProgram } from "../../cli/program.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
 import { onTerminal } from "../terminal.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createProgram } from "../../cli/program.ts";
-import { UsageError } from "../../cli/kit/usage_error.ts";
+import { UsageError } from "../../cli/kit/command_line.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
 
 Deno.test("wrong usage is exit 2 with the error and where the help is", async () => {

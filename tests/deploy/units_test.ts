@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { allCommands } from "../../cli/kit/usage_error.ts";
+import { allCommands } from "../../cli/kit/command_line.ts";
 import { createProgram } from "../../cli/program.ts";
 import { registryCommand } from "../../cli/commands/registry.ts";
 import { DEFAULT_GRACE } from "../../runtime/ensemble/start_options.ts";

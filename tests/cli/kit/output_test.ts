@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import fc from "npm:fast-check@^4.10.2";
-import { colorValue, visibleValue } from "../../../cli/kit/output.ts";
+import { colorValue, ProgressBar, visibleValue } from "../../../cli/kit/output.ts";
 import { hasControls } from "../../../runtime/safe_text.ts";
 import { LINUX, testWith } from "../../requirements.ts";
 import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
@@ -75,11 +75,10 @@ Deno.test("nothing in cli prints but output.ts, and the REPL's terminal what out
     if (printing.test(await Deno.readTextFile(`${ROOT}${path}`))) found.push(path);
   }
   assert.deepEqual(found.sort(), [
-    "cli/kit/deno_program.ts", // The text of a program that it runs.
+    "cli/kit/build.ts", // The text of a program that it runs.
+    "cli/kit/command_line.ts",
     "cli/kit/output.ts",
-    "cli/kit/progress_bar.ts", // A line of its own making.
-    "cli/kit/single_command.ts",
-    "cli/kit/terminal_state.ts", // One escape sequence of its own.
+    "cli/kit/prompts.ts", // One escape sequence of its own.
     "cli/main.ts", // A text of its own, before anything else is there.
     "cli/program.ts", // How wide the terminal is.
     "cli/registry_main.ts",
@@ -223,4 +222,50 @@ Deno.test("colorValue takes time in proportion to the text", () => {
   ];
   for (const unit of units) colorValue(unit.repeat(30_000));
   colorValue(" ".repeat(2_000_000));
+});
+
+/** Collects what is written. */
+function terminal(isTerminal: boolean) {
+  const written: string[] = [];
+  return {
+    written,
+    isTerminal: () => isTerminal,
+    writeSync(bytes: Uint8Array): number {
+      written.push(new TextDecoder().decode(bytes));
+      return bytes.length;
+    },
+  };
+}
+
+Deno.test("a bar is drawn on a terminal, not for every step, and is gone at the end", () => {
+  const screen = terminal(true);
+  {
+    using progress = new ProgressBar(screen);
+    progress.show("shipping modules:", 10, 20);
+    progress.show("shipping modules:", 11, 20);
+  }
+  assert.deepEqual(screen.written, [
+    `\rshipping modules: [${"=".repeat(15)}${" ".repeat(15)}] 10/20\x1b[K`,
+    "\r\x1b[K",
+  ]);
+});
+
+Deno.test("elsewhere nothing is written", () => {
+  const file = terminal(false);
+  {
+    using progress = new ProgressBar(file);
+    progress.show("reading modules:", 1);
+  }
+  assert.deepEqual(file.written, []);
+});
+
+Deno.test("a terminal that has gone keeps nobody from working", () => {
+  const gone = {
+    isTerminal: () => true,
+    writeSync(): number {
+      throw new Deno.errors.BrokenPipe("gone");
+    },
+  };
+  using progress = new ProgressBar(gone);
+  progress.show("reading modules:", 1);
 });

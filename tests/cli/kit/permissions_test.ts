@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { withFlags } from "../../../cli/kit/narrowed_process.ts";
 import {
   formatDenial,
   type OwnNeeds,
   parseDenials,
   permissionFlags,
+  withFlags,
 } from "../../../cli/kit/permissions.ts";
 
 const NEEDS: OwnNeeds = {

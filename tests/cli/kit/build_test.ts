@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import configuration from "../../deno.json" with { type: "json" };
-import { type BuildDetails, formatVersion } from "../../cli/kit/version.ts";
-import { EXECUTABLE } from "../tested_program.ts";
-import { TemporaryEnsemble } from "../temporary_ensemble.ts";
+import { type BuildDetails, formatVersion } from "../../../cli/kit/build.ts";
+import configuration from "../../../deno.json" with { type: "json" };
+import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
+import { EXECUTABLE } from "../../tested_program.ts";
 
 const { version } = configuration;
 
@@ -25,7 +25,7 @@ Deno.test("--version and -V print the version, the build and what it runs on", a
 
 Deno.test("ensemble-registry --version says the same of itself", async () => {
   using ensemble = new TemporaryEnsemble();
-  const main = fileURLToPath(new URL("../../cli/registry_main.ts", import.meta.url));
+  const main = fileURLToPath(new URL("../../../cli/registry_main.ts", import.meta.url));
   const { code, stdout } = await ensemble.command("run", "-A", main, "-V").output();
   assert.equal(code, 0);
   assert.equal(

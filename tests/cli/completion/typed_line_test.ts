@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@^4.10.2";
+import { completeBashWord, splitBashLine } from "../../../cli/completion/typed_line.ts";
 import { testWith } from "../../requirements.ts";
-import { completeBashWord, splitBashLine } from "../../../cli/completion/bash_line.ts";
 
 const LINES: [line: string, words: string[], raw: string, value: string][] = [
   ["gxensemble ping ht", ["gxensemble", "ping"], "ht", "ht"],

@@ -74,7 +74,7 @@ Deno.test("a signal that ends the REPL or a prompt gives the terminal back as it
 Deno.test("a signal that ends a program which hides the cursor gives the terminal back", async () => {
   using places = new TemporaryEnsemble();
   const script = `
-    import { TerminalState } from "${SOURCES}cli/kit/terminal_state.ts";
+    import { TerminalState } from "${SOURCES}cli/kit/prompts.ts";
     new TerminalState();
     Deno.stdin.setRaw(true);
     console.log("\\x1b[?25lready");
@@ -141,7 +141,7 @@ for (const [what, failure] of Object.entries(FAILURES)) {
     const script = `
       import { withConsole } from "${SOURCES}cli/kit/console.ts";
       import { printNotice } from "${SOURCES}cli/kit/output.ts";
-      import { TerminalState } from "${SOURCES}cli/kit/terminal_state.ts";
+      import { TerminalState } from "${SOURCES}cli/kit/prompts.ts";
       try {
         await withConsole({ log: "warning", registry: [] }, () => {
           new TerminalState();

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
-import { KNOWN_CAPABILITIES } from "../../../runtime/actor/capability.ts";
-import { answer } from "../../../cli/completion/answer.ts";
-import type { LiveNames } from "../../../cli/completion/candidates.ts";
+import { answer, type LiveNames } from "../../../cli/completion/candidates.ts";
 import type { Shell } from "../../../cli/completion/scripts.ts";
 import { sourceOf } from "../../../cli/completion/sources.ts";
 import { takesValue } from "../../../cli/completion/typed_line.ts";
-import { allCommands, commandPath } from "../../../cli/kit/usage_error.ts";
+import { allCommands, commandPath } from "../../../cli/kit/command_line.ts";
 import { createProgram } from "../../../cli/program.ts";
+import { KNOWN_CAPABILITIES } from "../../../runtime/actor/capability.ts";
 
 /** Here is only what the command tree knows: tests/e2e asks ensembles. */
 const nobody = new Proxy({}, {

@@ -1,10 +1,18 @@
 /**
- * Command lines that make no sense, and what is said of them.
+ * Command lines: running them, and what is said of those that make no sense.
  *
  * @module
  */
-import type { CommanderError, CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
+import {
+  CommanderError,
+  type CommandUnknownOpts,
+  Option,
+} from "npm:@commander-js/extra-typings@^15.1.0";
 import { InvalidInputError } from "../../runtime/errors.ts";
+import { writeErrors, writeOutput } from "../../runtime/home/standard_stream.ts";
+import { visibleText } from "../../runtime/safe_text.ts";
+import { type Examples, helpFormat } from "./help.ts";
+import { addGerbilPath } from "./options.ts";
 
 /** The command line is wrong: exit code 2. */
 export class UsageError extends InvalidInputError {
@@ -68,4 +76,47 @@ export function commandPath(command: CommandUnknownOpts): string {
 /** The program's commands, those that belong to others included. */
 export function allCommands(program: CommandUnknownOpts): CommandUnknownOpts[] {
   return program.commands.flatMap((command) => [command, ...allCommands(command)]);
+}
+
+/** What a program has besides its command. */
+export interface ProgramOptions {
+  /** The arguments after the name of the program. */
+  readonly args: readonly string[];
+  /** What `--version` prints. */
+  readonly version: string;
+  /** The examples at the end of its help. */
+  readonly examples: Examples;
+}
+
+/**
+ * Runs a program that is one command, named as the program is.
+ *
+ * @returns the exit code: 0 done, 1 failed, 2 wrong usage.
+ */
+export async function runSingleCommand(
+  command: CommandUnknownOpts,
+  { args, version, examples }: ProgramOptions,
+): Promise<number> {
+  const name = command.name();
+  command.version(version, "-V, --version", "display the version and the build")
+    .addHelpOption(new Option("-h, --help", "display help"))
+    .configureHelp(helpFormat(examples))
+    .configureOutput({
+      writeOut: writeOutput,
+      outputError: (text) => {
+        const error = text.trimEnd().replace("\n(Did you", " (Did you");
+        writeErrors(`${name}: ${visibleText(error)}\nsee ${name} --help\n`);
+      },
+    })
+    .exitOverride();
+  addGerbilPath(command);
+  try {
+    await command.parseAsync(args, { from: "user" });
+    return 0;
+  } catch (error) {
+    // Commander has printed it.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    writeErrors(`${name}: error: ${visibleText((error as Error).message)}\n`);
+    return 1;
+  }
 }
