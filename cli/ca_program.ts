@@ -15,8 +15,13 @@ import {
   viewOption,
 } from "./kit/options.ts";
 import { parseCapabilities } from "../runtime/actor/capability.ts";
-import { DEFAULT_DAYS, parseDays } from "../runtime/pki/certificate_chain.ts";
-import { type Host, parseDnsName, parseHost } from "../runtime/pki/host_name.ts";
+import {
+  DEFAULT_DAYS,
+  type Host,
+  parseDays,
+  parseDnsName,
+  parseHost,
+} from "../runtime/pki/certificate_terms.ts";
 import { parseSymbols } from "../runtime/notation.ts";
 import { UsageError } from "./kit/command_line.ts";
 

@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { expand } from "../cli/repl/expand.ts";
+import { expand } from "../cli/repl/expansion.ts";
 import { ReplSession } from "../runtime/repl/repl_session.ts";
 
 const EVALUATIONS = 10_000;

@@ -6,7 +6,7 @@
 import type { ServerId } from "../../runtime/actor/references.ts";
 import { openIssuing, readAuthority } from "../../runtime/pki/certificate_authority.ts";
 import { issueCertificates } from "../../runtime/pki/certificate_issuing.ts";
-import type { Host } from "../../runtime/pki/host_name.ts";
+import type { Host } from "../../runtime/pki/certificate_terms.ts";
 import { serverTlsPaths } from "../../runtime/home/paths.ts";
 import { printCertificates } from "../kit/listing.ts";
 import type { OutputOptions } from "../kit/options.ts";

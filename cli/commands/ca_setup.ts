@@ -6,7 +6,7 @@
 import { parseServerId } from "../../runtime/actor/references.ts";
 import { createAuthority, requireNoAuthority } from "../../runtime/pki/certificate_authority.ts";
 import { issueCertificates } from "../../runtime/pki/certificate_issuing.ts";
-import { DEFAULT_DAYS } from "../../runtime/pki/certificate_chain.ts";
+import { DEFAULT_DAYS } from "../../runtime/pki/certificate_terms.ts";
 import { authorityDirectory, authorityPaths, serverTlsPaths } from "../../runtime/home/paths.ts";
 import { CONSOLE_ID } from "../../runtime/server/certified.ts";
 import { printNotice } from "../kit/output.ts";

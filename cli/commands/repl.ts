@@ -11,12 +11,11 @@ import { explainLoss, withConsole } from "../kit/console.ts";
 import type { ClientOptions } from "../kit/options.ts";
 import { printNotice, printText, printValue } from "../kit/output.ts";
 import type { PassphraseOptions } from "../kit/prompts.ts";
-import { History, historyPath } from "../repl/history.ts";
+import { History, historyPath } from "../repl/editor/history.ts";
 import { ImportResolver } from "../repl/import_resolver.ts";
-import { complete } from "../repl/name_completion.ts";
-import { runPiped } from "../repl/piped.ts";
+import { complete } from "../repl/completion.ts";
+import { Repl, type ReplContext, runPiped } from "../repl/repl.ts";
 import { RemoteSession } from "../repl/remote_session.ts";
-import { Repl, type ReplContext } from "../repl/repl.ts";
 import { Terminal } from "../repl/terminal.ts";
 
 /** Options of {@linkcode repl}. */

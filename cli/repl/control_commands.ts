@@ -8,7 +8,7 @@ import type { ServerId } from "../../runtime/actor/references.ts";
 import { controlClient, loaderClient } from "../../runtime/ensemble/remote.ts";
 import { EnsembleError, InvalidInputError } from "../../runtime/errors.ts";
 import { type Datum, isList, isSymbol, parseNotation } from "../../runtime/notation.ts";
-import { isIdentifier } from "../../runtime/repl/completion.ts";
+import { isIdentifier } from "../../runtime/repl/repl_protocol.ts";
 import { formatActor, formatBacktrace, formatGroup } from "../kit/listing.ts";
 import { stopServer } from "../kit/servers.ts";
 import { formatLoadReport, loadLibrary, loadModule, printNotices } from "../modules/loading.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { join, resolve } from "node:path";
-import type { ImportTarget } from "../../runtime/repl/repl_scope.ts";
+import type { ImportTarget } from "../../runtime/repl/repl_protocol.ts";
 import { findProject, moduleId, type Project } from "../modules/project.ts";
 import { Resolver } from "../modules/resolver.ts";
 

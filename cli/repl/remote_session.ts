@@ -11,14 +11,15 @@ import {
   checkDescription,
   checkNames,
   checkOutcome,
+  type Outcome,
+  type ReplHandlers,
   replOwnerChecks,
-} from "../../runtime/repl/repl_requests.ts";
+  type ReplOwnerHandlers,
+} from "../../runtime/repl/repl_protocol.ts";
 import type { LoaderHandlers } from "../../runtime/ensemble/loader_protocol.ts";
 import type { PreviewOptions } from "../../runtime/repl/shown_value.ts";
-import type { ReplHandlers, ReplOwnerHandlers } from "../../runtime/repl/repl_actor.ts";
-import type { Outcome } from "../../runtime/repl/repl_session.ts";
 import { loaderClient } from "../../runtime/ensemble/remote.ts";
-import { expand } from "./expand.ts";
+import { expand } from "./expansion.ts";
 import type { ImportResolver } from "./import_resolver.ts";
 import { InputMap } from "./parsed_input.ts";
 

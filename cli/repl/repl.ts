@@ -1,12 +1,13 @@
 /**
- * The REPL without its terminal: what becomes of the inputs that are entered.
+ * The REPL without a terminal: what becomes of the inputs that are entered, and those that a script enters.
  *
  * @module
  */
+import { fstatSync } from "node:fs";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { errorText } from "../kit/output.ts";
 import { explainSilence, watchSilence } from "../kit/console.ts";
-import { isIncomplete } from "./continuation.ts";
+import { errorText } from "../kit/output.ts";
+import { InputLines, isIncomplete, splitInputs } from "./continuation.ts";
 import {
   type ControlContext,
   isControlLine,
@@ -14,7 +15,6 @@ import {
   runControlLine,
 } from "./control_commands.ts";
 import { formatInputError, InputError } from "./parsed_input.ts";
-import { splitInputs } from "./input_lines.ts";
 
 /** What the REPL needs of where it is shown. */
 export interface ReplContext extends ControlContext {
@@ -144,4 +144,52 @@ async function untilAborted<Result>(work: Promise<Result>, signal: AbortSignal):
   } finally {
     signal.removeEventListener("abort", abort);
   }
+}
+
+/**
+ * Enters the inputs of standard input, up to its end or to a command that ends the REPL. What fails does
+ * not keep the inputs after it from being evaluated.
+ *
+ * @param lost aborted when the session is lost.
+ * @throws {EnsembleError} when an input failed, or the session was lost.
+ */
+export async function runPiped(repl: Repl, lost: AbortSignal): Promise<void> {
+  let failures = 0;
+  for await (const input of readInputs(lost)) {
+    const outcome = await repl.enter(input);
+    if (outcome === "failed") failures++;
+    if (outcome === "quit") return endOf(failures);
+    if (lost.aborted) break;
+  }
+  lost.throwIfAborted();
+  endOf(failures);
+}
+
+/**
+ * The inputs, each as soon as it is known to have ended. A program at the other end of a pipe may wait for an
+ * answer before it writes more: so where no more has come, an input that is whole has ended.
+ */
+async function* readInputs(lost: AbortSignal): AsyncGenerator<string> {
+  const inputs = new InputLines();
+  const isFile = fstatSync(0).isFile();
+  let rest = "";
+  const text = Deno.stdin.readable.pipeThrough(new TextDecoderStream(), { signal: lost });
+  try {
+    for await (const chunk of text) {
+      const lines = (rest + chunk).split("\n");
+      rest = lines.pop()!;
+      for (const line of lines) yield* await inputs.add(line.replace(/\r$/, ""));
+      if (rest === "" && !isFile && !inputs.isIncomplete) yield* inputs.flush();
+    }
+  } catch (error) {
+    if (!lost.aborted) throw error;
+    return;
+  }
+  if (rest !== "") yield* await inputs.add(rest);
+  yield* inputs.flush();
+}
+
+function endOf(failures: number): void {
+  if (failures === 0) return;
+  throw new EnsembleError(failures === 1 ? "1 input failed" : `${failures} inputs failed`);
 }

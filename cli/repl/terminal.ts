@@ -1,19 +1,19 @@
 /**
- * The REPL of a person at a terminal.
+ * The REPL of a person at a terminal, with an editor for inputs or, on a dumb terminal, without.
  *
  * @module
  */
+import process from "node:process";
+import { createInterface, type Interface } from "node:readline";
 import { visibleText } from "../../runtime/safe_text.ts";
+import { writeAll } from "../../runtime/home/standard_stream.ts";
 import { isDumbTerminal, usesColors, visibleValue } from "../kit/output.ts";
-import type { History } from "./history.ts";
-import type { Completion } from "./editor/input_editor.ts";
-import { PlainReader } from "./plain_reader.ts";
+import { TerminalState } from "../kit/prompts.ts";
+import type { Canvas } from "./editor/drawing.ts";
+import type { History } from "./editor/history.ts";
+import { type Completion, InputEditor, type InputEditorOptions } from "./editor/input_editor.ts";
+import { PASTE_OFF, PASTE_ON } from "./editor/key_decoder.ts";
 import type { Repl } from "./repl.ts";
-import {
-  EditingReader,
-  type TerminalReader,
-  type TerminalReaderOptions,
-} from "./terminal_reader.ts";
 
 /** What stands before the second line of an input, and those after it. */
 const CONTINUATION = "... ";
@@ -97,4 +97,261 @@ export class Terminal {
     this.#isClosed = true;
     this.#reader.close();
   }
+}
+
+/** Reads inputs from a terminal, and writes to it. */
+export interface TerminalReader {
+  /** Reads the next input; undefined when there are no more. */
+  read(): Promise<string | undefined>;
+  /** Prints lines; what is being typed moves below them. */
+  print(text: string): void;
+  /** Lets something else have the terminal, while no input is read. */
+  release(): void;
+  /** Has the terminal again. */
+  take(): void;
+  /** Gives the terminal back; what reads an input gets none. */
+  close(): void;
+}
+
+/** What a {@linkcode TerminalReader} needs. */
+export type TerminalReaderOptions = Omit<InputEditorOptions, keyof Canvas | "suspend">;
+
+/** A terminal on which inputs are edited. */
+export class EditingReader implements TerminalReader {
+  readonly #editor: InputEditor;
+  readonly #cleanup = new DisposableStack();
+  #decoder = new TextDecoder();
+  #hasTerminal = false;
+  /** Whether the signal is still to come that says that the process has gone on after Ctrl-Z. */
+  #hasContinued = false;
+  readonly #onData = (bytes: Uint8Array) => {
+    this.#editor.push(this.#decoder.decode(bytes, { stream: true }));
+  };
+  readonly #onEnd = () => this.#editor.end();
+
+  /** Takes the terminal over. */
+  constructor(options: TerminalReaderOptions) {
+    this.#editor = new InputEditor({
+      ...options,
+      complete: (text) => options.complete(text),
+      isIncomplete: (text) => options.isIncomplete(text),
+      interrupt: () => options.interrupt(),
+      suspend: () => this.#suspend(),
+      write,
+      size: terminalSize,
+    });
+    this.#cleanup.use(new TerminalState());
+    this.#listen("SIGWINCH", () => this.#editor.redraw());
+    this.#listen("SIGCONT", () => this.#continue());
+    // However the process ends: the next program does not know of pastes.
+    const restore = () => this.#hasTerminal && write(PASTE_OFF);
+    addEventListener("unload", restore);
+    this.#cleanup.defer(() => removeEventListener("unload", restore));
+    this.take();
+  }
+
+  read(): Promise<string | undefined> {
+    return this.#editor.read();
+  }
+
+  print(text: string): void {
+    this.#editor.print(text);
+  }
+
+  take(): void {
+    if (this.#hasTerminal) return;
+    this.#hasTerminal = true;
+    process.stdin.setRawMode(true);
+    process.stdin.on("data", this.#onData).on("end", this.#onEnd).resume();
+    write(PASTE_ON);
+  }
+
+  release(): void {
+    if (!this.#hasTerminal) return;
+    this.#hasTerminal = false;
+    write(PASTE_OFF);
+    process.stdin.off("data", this.#onData).off("end", this.#onEnd).pause();
+    process.stdin.setRawMode(false);
+  }
+
+  close(): void {
+    this.#editor.end();
+    this.release();
+    this.#cleanup.dispose();
+  }
+
+  /** Lets the shell have the terminal until it goes on with the process. */
+  #suspend(): void {
+    this.release();
+    this.#hasContinued = stopForShell();
+    this.take();
+  }
+
+  /** The process goes on after something else has stopped it. */
+  #continue(): void {
+    const isSeenTo = this.#hasContinued;
+    this.#hasContinued = false;
+    if (isSeenTo || !this.#hasTerminal) return;
+    process.stdin.setRawMode(true);
+    write(PASTE_ON);
+    this.#editor.restore();
+  }
+
+  #listen(signal: Deno.Signal, listener: () => void): void {
+    Deno.addSignalListener(signal, listener);
+    this.#cleanup.defer(() => Deno.removeSignalListener(signal, listener));
+  }
+}
+
+/** A terminal that does not know its size, such as a serial line, is as large as they used to be. */
+function terminalSize(): { columns: number; rows: number } {
+  const { columns, rows } = Deno.consoleSize();
+  return { columns: columns || 80, rows: rows || 24 };
+}
+
+function write(text: string): void {
+  try {
+    writeAll(Deno.stdout, new TextEncoder().encode(text));
+  } catch {
+    // The terminal has gone, of which its signal or the end of the input tells.
+  }
+}
+
+/** Reads lines, and collects them to inputs. */
+export class PlainReader implements TerminalReader {
+  readonly #options: TerminalReaderOptions;
+  #lines: Interface | undefined;
+  /** Lines that were entered and not read yet. */
+  #entered: string[] = [];
+  /** The lines of the input that is being typed. */
+  #input: string[] = [];
+  #isReading = false;
+  #hasEnded = false;
+  #wake = () => {};
+  readonly #onInterrupt = () => this.#interrupt();
+
+  /** Takes the terminal over. */
+  constructor(options: TerminalReaderOptions) {
+    this.#options = options;
+    Deno.addSignalListener("SIGINT", this.#onInterrupt);
+    this.take();
+  }
+
+  async read(): Promise<string | undefined> {
+    this.#isReading = true;
+    try {
+      for (;;) {
+        if (this.#entered.length === 0) this.#prompt();
+        const line = await this.#nextLine();
+        if (line === undefined) {
+          process.stdout.write("\n");
+          return undefined;
+        }
+        this.#input.push(line);
+        const text = this.#input.join("\n");
+        if (await this.#options.isIncomplete(text)) continue;
+        this.#input = [];
+        return text;
+      }
+    } finally {
+      this.#isReading = false;
+    }
+  }
+
+  print(text: string): void {
+    process.stdout.write(this.#isReading ? `\n${text}\n` : `${text}\n`);
+    if (this.#isReading) this.#prompt();
+  }
+
+  take(): void {
+    if (this.#hasEnded) return;
+    this.#lines = createInterface({ input: process.stdin, terminal: false })
+      .on("line", (line) => {
+        this.#entered.push(line);
+        this.#wake();
+      })
+      .on("close", () => {
+        this.#hasEnded = this.#lines !== undefined;
+        this.#wake();
+      });
+  }
+
+  release(): void {
+    const lines = this.#lines;
+    this.#lines = undefined;
+    lines?.close();
+  }
+
+  close(): void {
+    if (this.#hasEnded && !this.#lines) return;
+    this.#hasEnded = true;
+    this.release();
+    Deno.removeSignalListener("SIGINT", this.#onInterrupt);
+    this.#wake();
+  }
+
+  #prompt(): void {
+    const { prompt, continuation } = this.#options;
+    process.stdout.write(this.#input.length === 0 ? prompt : continuation);
+  }
+
+  async #nextLine(): Promise<string | undefined> {
+    while (this.#entered.length === 0 && !this.#hasEnded) {
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+    return this.#entered.shift();
+  }
+
+  /** Ctrl-C, after which the kernel has dropped the line that was being typed. */
+  #interrupt(): void {
+    this.#entered = [];
+    if (!this.#isReading) return this.#options.interrupt();
+    this.#input = [];
+    process.stdout.write("\n");
+    this.#prompt();
+  }
+}
+
+/** What Linux tells of a process. */
+interface ProcessStat {
+  readonly parent: number;
+  /** Its process group: the shell's job. */
+  readonly group: number;
+  readonly session: number;
+}
+
+/**
+ * Stops the process until the shell goes on with it. Where no shell could do so, as when the process is the
+ * first one on its terminal, nothing happens, as with Ctrl-Z in other programs.
+ *
+ * @returns whether it was stopped.
+ */
+export function stopForShell(): boolean {
+  if (!hasShell()) return false;
+  // Not SIGTSTP: once a listener was added, Deno handles it itself, and the process stops later.
+  Deno.kill(Deno.pid, "SIGSTOP");
+  return true;
+}
+
+/** Whether what started the job is there to go on with it; so it is said where nothing tells. */
+function hasShell(): boolean {
+  try {
+    const own = processStat(Deno.pid);
+    let { parent } = own;
+    for (;;) {
+      const stat = processStat(parent);
+      if (stat.group !== own.group) return stat.session === own.session;
+      parent = stat.parent;
+    }
+  } catch {
+    return Deno.build.os !== "linux";
+  }
+}
+
+/** @see proc_pid_stat(5) */
+function processStat(pid: number): ProcessStat {
+  const text = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  // The name before it may hold anything.
+  const [, parent, group, session] = text.slice(text.lastIndexOf(")") + 2).split(" ").map(Number);
+  return { parent: parent!, group: group!, session: session! };
 }

@@ -12,7 +12,7 @@ import { evaluate, renderJson, renderValue } from "../code/evaluation.ts";
 import { hashText } from "../code/unit.ts";
 import type { UnitStore } from "../code/unit_store.ts";
 import { EnsembleError } from "../errors.ts";
-import { startReplSession } from "../repl/repl_actor.ts";
+import { startReplSession } from "../repl/repl_session.ts";
 import type { Capabilities } from "../server/capabilities.ts";
 import { asError } from "../error_report.ts";
 import type { LoaderHandlers } from "./loader_protocol.ts";

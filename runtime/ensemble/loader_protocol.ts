@@ -14,7 +14,7 @@ import {
   MAX_NAME,
   path,
   specifier,
-} from "../repl/repl_requests.ts";
+} from "../repl/repl_protocol.ts";
 import {
   answerChecks,
   flag,

@@ -15,8 +15,7 @@ import {
   authorityPaths,
   ensembleDirectory,
 } from "../home/paths.ts";
-import { openWithPassphrase, sealWithPassphrase } from "./admin_key.ts";
-import { daysFromNow, DEFAULT_DAYS } from "./certificate_chain.ts";
+import { daysFromNow, DEFAULT_DAYS } from "./certificate_terms.ts";
 import {
   type CertifiedKey,
   createIssuing,
@@ -25,7 +24,7 @@ import {
   domainOf,
   KEY_ALGORITHM,
 } from "./certificate_profile.ts";
-import { decodePem, encodePem } from "./pem.ts";
+import { decodePem, encodePem, openWithPassphrase, sealWithPassphrase } from "./pem.ts";
 import { X509Certificate } from "./x509.ts";
 
 /**

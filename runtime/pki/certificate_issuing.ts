@@ -15,17 +15,20 @@ import {
   serverTlsPaths,
 } from "../home/paths.ts";
 import { readAuthority, readAuthorityFile } from "./certificate_authority.ts";
-import { daysFromNow, DEFAULT_DAYS } from "./certificate_chain.ts";
-import { type CertificateIdentity, identityOf } from "./certificate_identity.ts";
+import { daysFromNow, DEFAULT_DAYS, type Host, hostsOf } from "./certificate_terms.ts";
+import {
+  type CertificateIdentity,
+  identityOf,
+  readRevocationList,
+  type RevocationList,
+} from "./certificate_parser.ts";
 import {
   type CertifiedKey,
   createRevocationList,
   createServerCertificate,
   domainOf,
 } from "./certificate_profile.ts";
-import { type Host, hostsOf } from "./host_name.ts";
 import { decodePem, encodePem } from "./pem.ts";
-import { readRevocationList, type RevocationList } from "./revocation_list.ts";
 import { SubjectAlternativeNameExtension, X509Certificate } from "./x509.ts";
 
 /** Options of {@linkcode issueCertificates}. */

@@ -9,8 +9,7 @@ import { AsnConvert } from "npm:@peculiar/asn1-schema@^2.11.1";
 import { CRLNumber, id_ce_cRLNumber } from "npm:@peculiar/asn1-x509@^2.11.1";
 import { formatServerId, type ServerId } from "../actor/references.ts";
 import { EnsembleError } from "../errors.ts";
-import { AUTHORITY_DAYS, daysFromNow, startingNow } from "./certificate_chain.ts";
-import type { Host } from "./host_name.ts";
+import { AUTHORITY_DAYS, daysFromNow, type Host, startingNow } from "./certificate_terms.ts";
 import { decodePem, encodePem } from "./pem.ts";
 import {
   AuthorityKeyIdentifierExtension,

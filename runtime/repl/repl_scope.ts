@@ -1,11 +1,10 @@
 /**
- * The scope of a REPL session: the names that its inputs share.
- *
- * The client expands, as it alone knows the person's files and TypeScript; what travels is JavaScript
- * that keeps its top-level names in the session's scope.
+ * The scope of a REPL session: the names that its inputs share, and how they are found without any effect.
  *
  * @module
  */
+import { types } from "node:util";
+import { type Declaration, isIdentifier, MAX_COMPLETIONS } from "./repl_protocol.ts";
 
 /** Undoes a declaration; see {@linkcode ReplScope.declare}. */
 export type Rollback = () => void;
@@ -94,66 +93,53 @@ function refuseAssignment(): never {
   throw new TypeError("Assignment to constant variable.");
 }
 
-/** A name that an input declares at its top level. */
-export interface Declaration {
-  readonly name: string;
-  /** How it may be used: see {@linkcode ReplScope.declare}. */
-  readonly kind: "var" | "let" | "const" | "class" | "function";
-}
-
-/** What an import in a REPL leads to. */
-export type ImportTarget =
-  | {
-    /** A module that the server runs. */
-    readonly kind: "module";
-    /** What the person wrote. */
-    readonly specifier: string;
-    /** The module ids that it may mean, the most likely first. */
-    readonly ids: readonly string[];
-  }
-  | {
-    /** A library module of the server. */
-    readonly kind: "library";
-    /** Absolute or bare, as the server resolves it. */
-    readonly specifier: string;
-    /** Its import attributes, when it has any. */
-    readonly attributes?: Record<string, string> | undefined;
+/**
+ * The names that start with `prefix`, sorted: those of the scope and the globals, or with a path the
+ * properties of the value that `path[0].path[1]...` has. No getter is run and no trap of a proxy: behind
+ * these no names are found.
+ */
+export function completions(scope: ReplScope, path: readonly string[], prefix: string): string[] {
+  const names = new Set<string>();
+  const add = (name: string): void => {
+    if (name.startsWith(prefix) && isIdentifier(name)) names.add(name);
   };
-
-/** A name that an import declaration binds. */
-export interface ImportBinding {
-  readonly name: string;
-  /** The export that it names, or `*` for the whole namespace. */
-  readonly imported: string;
+  if (path.length === 0) scope.names().forEach(add);
+  for (const holder of chain(path.length === 0 ? globalThis : valueAt(scope, path))) {
+    Object.getOwnPropertyNames(holder).forEach(add);
+  }
+  return [...names].sort().slice(0, MAX_COMPLETIONS);
 }
 
-/** An import declaration. */
-export interface ImportDeclaration {
-  readonly target: ImportTarget;
-  /** None when the module is imported for what it does. */
-  readonly bindings: readonly ImportBinding[];
+/** The value that `path[0].path[1]...` has, without running any getter; undefined when there is none. */
+export function valueAt(scope: ReplScope, [first, ...rest]: readonly string[]): unknown {
+  // The accessors of the scope are its own: all they do is to read a binding.
+  const start = scope.has(first!) ? attempt(() => scope.object[first!]) : peek(globalThis, first!);
+  return rest.reduce(peek, start);
 }
 
-/** An input that a session can evaluate. A plain value: it travels in messages. */
-export interface Expansion {
-  /**
-   * A JavaScript expression that evaluates to an {@linkcode ExpandedInput}. It is evaluated in the
-   * global scope and in sloppy mode, so that it may use `with`.
-   */
-  readonly text: string;
-  /** The names it declares; imported ones are not among them. */
-  readonly declarations: readonly Declaration[];
-  /** Its import declarations, which are bound before anything of it runs. */
-  readonly imports: readonly ImportDeclaration[];
+/** The value of a property that is not an accessor. */
+function peek(value: unknown, name: string): unknown {
+  for (const holder of chain(value)) {
+    const descriptor = attempt(() => Object.getOwnPropertyDescriptor(holder, name));
+    if (descriptor) return descriptor.value;
+  }
 }
 
-/** The value of an expansion's text: takes the scope, then `import()`, and evaluates the input. */
-export type ExpandedInput = (
-  scope: object,
-) => (importModule: DynamicImport) => Promise<{ value: unknown }>;
+/** An object and its prototypes, up to a proxy; of a primitive value those of its wrapper. */
+export function* chain(value: unknown): Generator<object> {
+  if (value === undefined || value === null) return;
+  let holder: object | null = Object(value);
+  while (holder !== null && !types.isProxy(holder)) {
+    yield holder;
+    holder = Object.getPrototypeOf(holder);
+  }
+}
 
-/** What `import()` becomes: a literal specifier is resolved by the client, any other by the server. */
-export type DynamicImport = (
-  target: ImportTarget | string,
-  options?: { with?: Record<string, string> },
-) => Promise<Record<string, unknown>>;
+/** What is read, or undefined where a binding is not initialised yet. */
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

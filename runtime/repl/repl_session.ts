@@ -1,40 +1,33 @@
 /**
- * REPL sessions: the evaluation of expanded inputs in a server.
+ * REPL sessions: the evaluation of expanded inputs in a server, by one actor for each person.
  *
  * @module
  */
 import { Script } from "node:vm";
+import type { Actor, ActorBody } from "../actor/actor.ts";
+import type { ActorSystem } from "../actor/actor_system.ts";
+import type { Envelope } from "../actor/envelope.ts";
+import type { ActorRef } from "../actor/references.ts";
+import { type Handlers, serve } from "../actor/service.ts";
 import type { ModuleNamespace } from "../code/library_table.ts";
 import type { UnitStore } from "../code/unit_store.ts";
 import { reportThrown } from "../error_report.ts";
-import { EnsembleError } from "../errors.ts";
-import { completions, isIdentifier, valueAt } from "./completion.ts";
+import { AuthorizationError, EnsembleError } from "../errors.ts";
 import {
   type DynamicImport,
+  type EvaluateRequest,
   type ExpandedInput,
   type Expansion,
   type ImportBinding,
   type ImportDeclaration,
   type ImportTarget,
-  ReplScope,
-  type Rollback,
-} from "./repl_scope.ts";
-import { cut, describeValue, type PreviewOptions, previewValue } from "./shown_value.ts";
-
-/** An input to evaluate. */
-export interface EvaluateRequest {
-  /** Its number in the session, from 1; stack traces name it. */
-  readonly input: number;
-  readonly expansion: Expansion;
-  /** How its result is shown. */
-  readonly preview: PreviewOptions;
-}
-
-/** What an input came to, as text: a result unless it is undefined, or what it threw. */
-export interface Outcome {
-  readonly result?: string;
-  readonly error?: string;
-}
+  isIdentifier,
+  type Outcome,
+  replChecks,
+  type ReplHandlers,
+} from "./repl_protocol.ts";
+import { completions, ReplScope, type Rollback, valueAt } from "./repl_scope.ts";
+import { cut, describeValue, previewValue } from "./shown_value.ts";
 
 /** The name of an input in stack traces: `repl:<session>/<input>`. */
 function inputName(session: string, input: number): string {
@@ -209,5 +202,67 @@ export function sessionConsole(print: (text: string) => void): Console {
   return Object.assign(
     Object.create(console),
     Object.fromEntries(METHODS.map((method) => [method, write])),
+  );
+}
+
+/** What a session is made of. */
+export interface ReplSessionOptions {
+  /** The actor that opens the session, and is told what {@linkcode ReplOwnerHandlers} says. */
+  readonly owner: ActorRef;
+  readonly store: UnitStore;
+  /** The server as evaluated code sees it. */
+  readonly ensemble: unknown;
+  /** What stands before each handler, as before the loader's own. */
+  readonly guard?: ((handlers: Handlers) => Handlers) | undefined;
+}
+
+/** Starts a session, which ends with its owner. */
+export function startReplSession(actors: ActorSystem, options: ReplSessionOptions): Actor {
+  return actors.spawnGroup("repl", sessionBody(options));
+}
+
+function sessionBody(
+  { owner, store, ensemble, guard = (handlers) => handlers }: ReplSessionOptions,
+): ActorBody {
+  return (self) => {
+    const print = (text: string) => {
+      self.tell(owner, { type: "output", text });
+    };
+    const session = new ReplSession(`${owner.server}`, store, {
+      ensemble,
+      console: sessionConsole(print),
+    });
+    const handlers: Omit<ReplHandlers, "down"> = {
+      evaluate: (request) => session.evaluate(request),
+      interrupt: ({ input }) => session.interrupt(input),
+      importAll: ({ target }) => session.importAll(target),
+      isDefined: ({ name }) => session.isDefined(name),
+      complete: ({ path, prefix }) => session.complete(path, prefix),
+      describe: ({ path }) => session.describe(path),
+    };
+    self.monitor(owner);
+    // From afar anybody could say so.
+    const down: ReplHandlers["down"] = (_request, { session }) => {
+      if (session === undefined) self.exit("its owner has gone");
+    };
+    return serve({ ...onlyFor(owner, guard(handlers)), down }, {
+      concurrent: true,
+      requests: replChecks,
+    })(self);
+  };
+}
+
+/** A session does what its owner may do: it is nobody else's. */
+function onlyFor(owner: ActorRef, handlers: Handlers): Handlers {
+  return Object.fromEntries(
+    Object.entries(handlers).map(([type, handler]) => [
+      type,
+      (request: unknown, envelope: Envelope) => {
+        if (envelope.source.server !== owner.server) {
+          throw new AuthorizationError(`this session is ${owner}'s`);
+        }
+        return handler(request, envelope);
+      },
+    ]),
   );
 }

@@ -6,7 +6,7 @@
 import { types } from "node:util";
 import { inspectBounded, type InspectOptions } from "../inspection.ts";
 import { shorten } from "../safe_text.ts";
-import { chain } from "./completion.ts";
+import { chain } from "./repl_scope.ts";
 
 /** The longest text that is shown for one value, in UTF-16 code units. */
 export const MAX_PREVIEW_LENGTH = 100_000;

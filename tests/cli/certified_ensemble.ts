@@ -10,7 +10,7 @@ import {
   createRevocationList,
   createRoot,
 } from "../../runtime/pki/certificate_profile.ts";
-import { daysFromNow, DEFAULT_DAYS } from "../../runtime/pki/certificate_chain.ts";
+import { daysFromNow, DEFAULT_DAYS } from "../../runtime/pki/certificate_terms.ts";
 import { encodePem } from "../../runtime/pki/pem.ts";
 import { type Outcome, TemporaryEnsemble } from "../temporary_ensemble.ts";
 
@@ -62,8 +62,7 @@ export class CertifiedEnsemble extends TemporaryEnsemble {
     const { code, stderr } = await places.evaluate(`
       import { openIssuing } from ${source("pki/certificate_authority.ts")};
       import { issueCertificates } from ${source("pki/certificate_issuing.ts")};
-      import { DEFAULT_DAYS } from ${source("pki/certificate_chain.ts")};
-      import { parseHost } from ${source("pki/host_name.ts")};
+      import { DEFAULT_DAYS, parseHost } from ${source("pki/certificate_terms.ts")};
       import { parseServerId } from ${source("actor/references.ts")};
       const issuing = await openIssuing(() => Promise.resolve(${JSON.stringify(PASSPHRASE)}));
       for (const each of ${JSON.stringify(certificates)}) {

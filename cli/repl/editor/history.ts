@@ -1,9 +1,137 @@
 /**
- * Ways through the history: step by step, and by searching.
+ * The history of inputs: its file, and ways through it, step by step and by searching.
  *
  * @module
  */
+import { ensembleDirectory } from "../../../runtime/home/paths.ts";
 import type { EditState } from "./edit_buffer.ts";
+
+/** How many inputs are kept. */
+export const MAX_INPUTS = 1000;
+
+/** How large the file may be, in UTF-16 code units: of longer histories the newest inputs are kept. */
+export const MAX_SIZE = 1024 * 1024;
+
+/** What stands in the file for the line breaks of an input, as in the history of Node's REPL. */
+const LINE_BREAK = "\r";
+
+/** The file of the history: only its owner can read it, as inputs may hold secrets. */
+export function historyPath(): string {
+  return `${ensembleDirectory()}/repl_history`;
+}
+
+/** A file of inputs, one a line, the newest last. Where it cannot be read or written there is no history. */
+export class History {
+  readonly #path: string;
+  readonly #inputs: string[];
+
+  private constructor(path: string, inputs: string[]) {
+    this.#path = path;
+    this.#inputs = inputs;
+  }
+
+  /**
+   * Opens the history, and cuts the oldest inputs off when it has grown too long. A file that others could
+   * read is for its owner alone from then on.
+   */
+  static async open(path: string): Promise<History> {
+    try {
+      using file = await openLocked(path);
+      const lines = new TextDecoder().decode(await readAll(file)).split("\n").filter(Boolean);
+      const kept = newest(lines);
+      if (kept.length < lines.length) await replaceFile(path, kept);
+      return new History(path, kept.map(fromLine));
+    } catch {
+      return new History(path, []);
+    }
+  }
+
+  /** The inputs, the newest last: those that were there, and those that were added. */
+  get inputs(): readonly string[] {
+    return this.#inputs;
+  }
+
+  /** Adds an input, unless it is blank or the newest one again. */
+  async add(input: string): Promise<void> {
+    const text = input.trimEnd();
+    if (text === "" || text === this.#inputs.at(-1)) return;
+    if (text.length > MAX_SIZE) return;
+    this.#inputs.push(text);
+    try {
+      using file = await openLocked(this.#path);
+      await write(file, `${text.replaceAll("\n", LINE_BREAK)}\n`);
+    } catch {
+      // Then it is for this session only.
+    }
+  }
+}
+
+/**
+ * Opens the file and locks it until it is closed, so that two sessions do not write at the same time, and so that
+ * none writes to a file that another has replaced with a shorter one.
+ */
+async function openLocked(path: string): Promise<Deno.FsFile> {
+  for (;;) {
+    const file = await Deno.open(path, { read: true, append: true, create: true, mode: 0o600 });
+    try {
+      await file.lock(true);
+      const [opened, named] = await Promise.all([file.stat(), Deno.stat(path)]);
+      if (!opened.isFile) throw new Error("it is no regular file");
+      if (opened.ino === named.ino && opened.dev === named.dev) {
+        if ((opened.mode! & 0o077) !== 0) await Deno.chmod(path, 0o600);
+        return file;
+      }
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+    file.close();
+  }
+}
+
+/** The newest lines, as many as are kept. */
+function newest(lines: string[]): string[] {
+  let size = 0;
+  let first = lines.length;
+  while (first > 0 && lines.length - first < MAX_INPUTS) {
+    size += lines[first - 1]!.length + 1;
+    if (size > MAX_SIZE) break;
+    first--;
+  }
+  return lines.slice(first);
+}
+
+function fromLine(line: string): string {
+  return line.replaceAll(LINE_BREAK, "\n").trimEnd();
+}
+
+async function readAll(file: Deno.FsFile): Promise<Uint8Array> {
+  const { size } = await file.stat();
+  const bytes = new Uint8Array(size);
+  let length = 0;
+  for (let count; length < size && (count = await file.read(bytes.subarray(length))) !== null;) {
+    length += count;
+  }
+  return bytes.subarray(0, length);
+}
+
+async function write(file: Deno.FsFile, text: string): Promise<void> {
+  const bytes = new TextEncoder().encode(text);
+  for (let written = 0; written < bytes.length;) {
+    written += await file.write(bytes.subarray(written));
+  }
+}
+
+async function replaceFile(path: string, lines: string[]): Promise<void> {
+  const draft = `${path}.${crypto.randomUUID()}`;
+  try {
+    const text = lines.map((line) => `${line}\n`).join("");
+    await Deno.writeTextFile(draft, text, { mode: 0o600, createNew: true });
+    await Deno.rename(draft, path);
+  } catch {
+    await Deno.remove(draft).catch(() => {});
+  }
+}
 
 /** A walk that begins at what was being typed, and ends there. */
 export class HistoryWalk {

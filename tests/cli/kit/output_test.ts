@@ -82,8 +82,8 @@ Deno.test("nothing in cli prints but output.ts, and the REPL's terminal what out
     "cli/main.ts", // A text of its own, before anything else is there.
     "cli/program.ts", // How wide the terminal is.
     "cli/registry_main.ts",
-    "cli/repl/plain_reader.ts",
-    "cli/repl/terminal_reader.ts",
+    "cli/repl/terminal.ts",
+    "cli/repl/terminal.ts",
   ]);
 });
 

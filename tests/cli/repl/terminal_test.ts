@@ -12,7 +12,7 @@ Deno.test("a passphrase asked for in the REPL is not shown, entered or kept", as
   await Deno.writeTextFile(history, "earlier\n");
   const script = `
     import { askPassphrase } from "${CLI}kit/prompts.ts";
-    import { History } from "${CLI}repl/history.ts";
+    import { History } from "${CLI}repl/editor/history.ts";
     import { Terminal } from "${CLI}repl/terminal.ts";
     const terminal = new Terminal({
       prompt: "repl> ",
@@ -116,7 +116,7 @@ Deno.test("a terminal that understands nothing is sent no control sequences", as
 Deno.test("a narrow terminal shows inputs, pastes and searches, and Ctrl-C drops what was entered ahead", async () => {
   using ensemble = new TemporaryEnsemble();
   const script = `
-    import { History } from "${CLI}repl/history.ts";
+    import { History } from "${CLI}repl/editor/history.ts";
     import { Terminal } from "${CLI}repl/terminal.ts";
     const terminal = new Terminal({
       prompt: "repl> ",

@@ -4,7 +4,7 @@
  * @module
  */
 import { isIncomplete } from "../../../cli/repl/continuation.ts";
-import { expand } from "../../../cli/repl/expand.ts";
+import { expand } from "../../../cli/repl/expansion.ts";
 import { formatInputError, InputError, InputMap } from "../../../cli/repl/parsed_input.ts";
 import type { ModuleNamespace } from "../../../runtime/code/library_table.ts";
 import type { PreviewOptions } from "../../../runtime/repl/shown_value.ts";

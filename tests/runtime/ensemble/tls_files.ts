@@ -9,7 +9,7 @@ import {
   createRoot,
   createServerCertificate,
 } from "../../../runtime/pki/certificate_profile.ts";
-import { daysFromNow } from "../../../runtime/pki/certificate_chain.ts";
+import { daysFromNow } from "../../../runtime/pki/certificate_terms.ts";
 import { encodePem } from "../../../runtime/pki/pem.ts";
 
 /** A root and the issuing authority below it. */

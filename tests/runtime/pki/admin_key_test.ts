@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { armor } from "npm:age-encryption@^0.3.1";
 import { EnsembleError } from "../../../runtime/errors.ts";
 import {
   createAdminKey,
@@ -7,7 +6,6 @@ import {
   openAdminPrivateKey,
   readAdminPublicKey,
   requireNoAdminKey,
-  sealWithPassphrase,
 } from "../../../runtime/pki/admin_key.ts";
 import { cheapSeals } from "../../cheap_passphrase.ts";
 import { Home, makePipe, PASSPHRASE } from "../ensemble/home.ts";
@@ -144,14 +142,4 @@ Deno.test("openAdminPrivateKey asks for no passphrase of a file that none can op
   Deno.removeSync(home.privatePath);
   Deno.writeTextFileSync(home.privatePath, `${good}\r\n`, { mode: 0o600 });
   await openAdminPrivateKey(() => Promise.resolve(PASSPHRASE));
-});
-
-/** The logarithm of how often scrypt runs: what `age --passphrase` takes. */
-const WORK_FACTOR = 18;
-
-Deno.test("sealWithPassphrase makes each guess of the passphrase as costly as age does", async () => {
-  const sealed = armor.decode(await sealWithPassphrase("secret", "correct horse"));
-  const header = new TextDecoder("latin1").decode(sealed).split("\n");
-  assert.equal(header[0], "age-encryption.org/v1");
-  assert.match(header[1]!, new RegExp(`^-> scrypt [A-Za-z0-9+/]{22} ${WORK_FACTOR}$`));
 });

@@ -1,12 +1,17 @@
 import assert from "node:assert/strict";
 import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
-import { on } from "../../../runtime/actor/cases.ts";
-import { parseServerId } from "../../../runtime/actor/references.ts";
-import { client } from "../../../runtime/actor/service.ts";
-import type { UnitStore } from "../../../runtime/code/unit_store.ts";
-import { type ReplHandlers, startReplSession } from "../../../runtime/repl/repl_actor.ts";
-import type { Declaration, Expansion } from "../../../runtime/repl/repl_scope.ts";
+import { on, onShutdown } from "../../../runtime/actor/cases.ts";
+import { ActorRef, parseServerId } from "../../../runtime/actor/references.ts";
+import { client, type Handlers } from "../../../runtime/actor/service.ts";
+import { UnitStore } from "../../../runtime/code/unit_store.ts";
+import { guardLoader, loaderHandlers } from "../../../runtime/ensemble/loader.ts";
+import { controlClient } from "../../../runtime/ensemble/remote.ts";
+import type { Declaration, Expansion, ReplHandlers } from "../../../runtime/repl/repl_protocol.ts";
+import { startReplSession } from "../../../runtime/repl/repl_session.ts";
 import { MAX_PREVIEW_LENGTH } from "../../../runtime/repl/shown_value.ts";
+import { AdministeredEnsemble } from "../server/administered_ensemble.ts";
+import { eventually } from "../server/captured_logs.ts";
+import { LocalEnsemble } from "../server/local_ensemble.ts";
 
 const MODULES = {
   namespace: () => undefined,
@@ -87,4 +92,52 @@ Deno.test("an input that cannot be compiled is an outcome", async () => {
   const { evaluate } = open();
   const { error } = await evaluate("return )");
   assert.match(error!, /^Uncaught SyntaxError: /);
+});
+
+Deno.test("a session answers who opened it only, and ends with nobody else's word", async () => {
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const [target, owner, other] = await Promise.all([
+    ensemble.start("target"),
+    ensemble.start("owner"),
+    ensemble.start("other"),
+  ]);
+  const store = await UnitStore.open(`${ensemble.directory}/loader.d`);
+  const opener = owner.actors.spawn("opener", (self) => self.loop([onShutdown()]));
+  const session = startReplSession(target.actors, { owner: opener.ref, store, ensemble: target });
+  const ref = new ActorRef(target.id, session.serial);
+  const request = { type: "isDefined", name: "globalThis" };
+  await assert.rejects(other.actors.ask(ref, request), {
+    reason: "AuthorizationError",
+    message: "this session is opener@owner's",
+  });
+  other.actors.tell(ref, { type: "down", monitor: 0, ref: opener.ref });
+  await other.actors.ask(ref, { type: "down", monitor: 0, ref: opener.ref });
+  assert.equal(await owner.actors.ask(ref, request), true);
+  opener.exit();
+  await eventually(() => session.state === "dead", "it ends with its owner");
+});
+
+Deno.test("what guards the loader stands before the handlers of its sessions", async () => {
+  await using ensemble = new AdministeredEnsemble();
+  await ensemble.startRegistry();
+  const [target, owner] = await Promise.all([ensemble.start("target"), ensemble.start("owner")]);
+  const store = await UnitStore.open(`${ensemble.directory}/loader.d`);
+  const guard = (handlers: Handlers) => guardLoader(handlers, target.capabilities);
+  target.actors.serve("loader", guard(loaderHandlers(store, target, { guard })));
+  const refused = { reason: "AuthorizationError" };
+  const opener = owner.actors.spawn("opener", (self) => self.loop([onShutdown()]));
+  const open = () => opener.ask<number>(new ActorRef(target.id, "loader"), { type: "openSession" });
+  await assert.rejects(open(), refused);
+
+  const control = controlClient(target.actors, target.id);
+  await control.authorize({ server: owner.id, capabilities: ["loader"] });
+  const session = new ActorRef(target.id, await open());
+  const look = () => opener.ask(session, { type: "isDefined", name: "globalThis" });
+  assert.equal(await look(), true);
+  await control.retract({ server: owner.id });
+  await assert.rejects(look(), refused);
+  const expansion = { text: "1", declarations: [], imports: [] };
+  const evaluate = { type: "evaluate", input: 1, expansion, preview: {} };
+  await assert.rejects(opener.ask(session, evaluate), refused);
 });

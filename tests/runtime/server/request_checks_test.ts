@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { RequestChecks } from "../../../runtime/actor/service.ts";
 import { loaderHandlers } from "../../../runtime/ensemble/loader.ts";
 import { loaderChecks } from "../../../runtime/ensemble/loader_protocol.ts";
-import { replChecks } from "../../../runtime/repl/repl_requests.ts";
+import { replChecks } from "../../../runtime/repl/repl_protocol.ts";
 import { InvalidInputError } from "../../../runtime/errors.ts";
 import { controlChecks, controlHandlers } from "../../../runtime/server/control.ts";
 import { registryChecks } from "../../../runtime/server/registry_protocol.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parseServerId } from "../../../runtime/actor/references.ts";
 import { InvalidInputError } from "../../../runtime/errors.ts";
-import { hostsOf, parseDnsName, parseHost } from "../../../runtime/pki/host_name.ts";
+import { hostsOf, parseDnsName, parseHost } from "../../../runtime/pki/certificate_terms.ts";
 
 Deno.test("names are taken in small letters, addresses in their canonical form", () => {
   const hosts: [string, "dns" | "ip", string][] = [

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { History, MAX_INPUTS, MAX_SIZE } from "../../../cli/repl/history.ts";
+import { History, MAX_INPUTS, MAX_SIZE } from "../../../../cli/repl/editor/history.ts";
 
 async function withFile(test: (path: string) => Promise<void>): Promise<void> {
   const directory = await Deno.makeTempDir();

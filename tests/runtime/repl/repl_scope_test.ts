@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { completions, MAX_COMPLETIONS } from "../../../runtime/repl/completion.ts";
-import { ReplScope } from "../../../runtime/repl/repl_scope.ts";
+import { MAX_COMPLETIONS } from "../../../runtime/repl/repl_protocol.ts";
+import { completions, ReplScope } from "../../../runtime/repl/repl_scope.ts";
 
 function scopeOf(values: Record<string, unknown>): ReplScope {
   const scope = new ReplScope();

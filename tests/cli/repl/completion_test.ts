@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
+import { complete, type NameSources, partialName } from "../../../cli/repl/completion.ts";
 import { ImportResolver } from "../../../cli/repl/import_resolver.ts";
-import { complete, type NameSources, partialName } from "../../../cli/repl/name_completion.ts";
-import { MAX_COMPLETIONS } from "../../../runtime/repl/completion.ts";
+import { MAX_COMPLETIONS } from "../../../runtime/repl/repl_protocol.ts";
 import { TemporaryProject } from "../modules/temporary_project.ts";
 
 Deno.test("the name before the cursor is completed", () => {

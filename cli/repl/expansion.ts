@@ -1,0 +1,405 @@
+/**
+ * The expansion of what is typed into the REPL: TypeScript with imports, `await` and declarations at its
+ * top level becomes an expression that a server can evaluate.
+ *
+ * The input becomes the body of an asynchronous function inside `with (scope)`, so that every name that
+ * it does not declare itself is looked up in the session first and in the global scope then, each time
+ * it is used: also by functions that were declared before the name was. What is rewritten is:
+ *
+ * - declarations at the top level, which become assignments to the session's names;
+ * - calls of a function by its name, `f()` to `(0, f)()`: `with` would pass the scope as `this`;
+ * - imports, which the server binds, and `import()`;
+ * - the expression that the input ends with, whose value is the result.
+ *
+ * @module
+ */
+import type {
+  AnyNode,
+  ClassDeclaration,
+  Expression,
+  FunctionDeclaration,
+  ImportDeclaration as ImportNode,
+  ImportExpression,
+  Literal,
+  Node,
+  Pattern,
+  Program,
+  Statement,
+  VariableDeclaration,
+} from "npm:acorn@^8.19.0";
+import MagicString from "npm:magic-string@^1.4.5";
+import { type Mappings, sourcePosition } from "../../runtime/code/source_map.ts";
+import type {
+  Declaration,
+  Expansion,
+  ImportBinding,
+  ImportDeclaration,
+} from "../../runtime/repl/repl_protocol.ts";
+import type { ResolveImport } from "./import_resolver.ts";
+import { InputError, type LocateInput, type ParsedInput, parseInput } from "./parsed_input.ts";
+
+/** An expansion, and the way back from it. */
+export interface ExpandedSource {
+  readonly expansion: Expansion;
+  readonly locate: LocateInput;
+}
+
+/**
+ * Expands an input.
+ *
+ * @throws {InputError} at the place in the input that is wrong.
+ */
+export async function expand(source: string, resolve: ResolveImport): Promise<ExpandedSource> {
+  const input = await parseInput(source);
+  const code = new MagicString(input.text);
+  const importName = freshName("$import", input.text);
+  const resultName = freshName("$result", input.text);
+  await expandDynamicImports(code, input, { name: importName, resolve });
+  const results = lastExpressions(input.program.body);
+  expandCalls(code, input, new Set(results));
+  for (const statement of results) {
+    code.prependRight(statement.start, `${resultName} = (`);
+    code.appendLeft(expressionEnd(input.text, statement), ")");
+  }
+  const imports = await expandImports(code, input, resolve);
+  const declarations = expandDeclarations(code, input);
+  code.prepend(
+    "(function () { with (arguments[0]) return (function () { " +
+      `return async (${importName}) => { "use strict"; let ${resultName};\n`,
+  );
+  code.append(`\nreturn { value: ${resultName} }; }; })(); })`);
+  const { mappings } = code.generateDecodedMap({ hires: "boundary" });
+  return {
+    expansion: { text: code.toString(), declarations, imports },
+    locate: (position) =>
+      input.locate(sourcePosition(mappings as Mappings, position) ?? { line: 1, column: 1 }),
+  };
+}
+
+/** A name that does not occur in a text. */
+function freshName(name: string, text: string): string {
+  return text.includes(name) ? freshName(`${name}_`, text) : name;
+}
+
+/** Where an expression statement ends without its semicolon. */
+function expressionEnd(text: string, { end }: Node): number {
+  return text[end - 1] === ";" ? end - 1 : end;
+}
+
+/** `results` are the statements whose beginning is rewritten anyway. */
+function expandCalls(
+  code: MagicString,
+  { program }: ParsedInput,
+  results: ReadonlySet<Node>,
+): void {
+  const callees = new Set<number>();
+  walk(program, (node) => {
+    const callee = calledName(node);
+    if (callee && !callees.has(callee.start)) {
+      callees.add(callee.start);
+      code.prependRight(callee.start, "(0, ");
+      code.appendLeft(callee.end, ")");
+    }
+    for (const statement of statementList(node) ?? []) {
+      // Without a semicolon the parenthesis would continue the line before.
+      const continues = statement.type === "ExpressionStatement" && callees.has(statement.start);
+      if (continues && !results.has(statement)) code.prependRight(statement.start, ";");
+    }
+  });
+}
+
+/** What is called by a plain name. `eval` is called as it stands, as only that is a direct `eval`. */
+function calledName(node: AnyNode): Expression | undefined {
+  const callee = node.type === "CallExpression"
+    ? node.callee
+    : node.type === "TaggedTemplateExpression"
+    ? node.tag
+    : undefined;
+  if (callee?.type === "Identifier" && callee.name !== "eval") return callee;
+}
+
+async function expandDynamicImports(
+  code: MagicString,
+  { program, locate }: ParsedInput,
+  { name, resolve }: { name: string; resolve: ResolveImport },
+): Promise<void> {
+  const found: ImportExpression[] = [];
+  walk(program, (node) => {
+    if (node.type === "ImportExpression") found.push(node);
+    if (node.type === "MetaProperty" && node.meta.name === "import") {
+      const { line, column } = node.loc!.start;
+      throw new InputError("import.meta is of modules only", locate({ line, column: column + 1 }));
+    }
+  });
+  for (const { start, source } of found) {
+    code.update(start, start + "import".length, name);
+    if (source.type !== "Literal" || typeof source.value !== "string") continue;
+    const target = await resolve(source.value);
+    // Attributes stay behind it, for the server: they may be computed.
+    code.update(source.start, source.end, JSON.stringify(target));
+  }
+}
+
+/** Rewrites the declarations, and gives the names, each once. */
+export function expandDeclarations(code: MagicString, input: ParsedInput): Declaration[] {
+  const { program } = input;
+  const declarations = new Map<string, Declaration>();
+  const declare = (kind: Declaration["kind"], names: string[]): void => {
+    for (const name of names) declarations.set(name, { name, kind });
+  };
+  for (const { declaration, parent } of hoistedVariables(program)) {
+    declare("var", namesOf(declaration));
+    expandVariables(code, declaration, parent);
+  }
+  const functions: FunctionDeclaration[] = [];
+  for (const statement of program.body) {
+    const declared = declaredBy(code, statement, input);
+    if (isFunction(declared)) {
+      declare("function", [declared.id.name]);
+      expandFunction(code, declared);
+      functions.push(declared);
+    } else if (isClass(declared)) {
+      declare("class", [declared.id.name]);
+      expandClass(code, declared);
+    } else if (declared.type === "VariableDeclaration" && declared.kind !== "var") {
+      declare(lexicalKind(declared, input), namesOf(declared));
+      expandVariables(code, declared, program);
+    }
+  }
+  hoistFunctions(code, program, functions);
+  return [...declarations.values()];
+}
+
+/** The declaration that a statement is, after its `export` when it has one. */
+function declaredBy(
+  code: MagicString,
+  statement: AnyNode,
+  input: ParsedInput,
+): AnyNode {
+  if (!/^Export/.test(statement.type)) return statement;
+  if (statement.type === "ExportNamedDeclaration" && statement.declaration) {
+    code.remove(statement.start, statement.declaration.start);
+    return statement.declaration;
+  }
+  throw refusal(statement, "an input exports nothing: only a declaration may follow export", input);
+}
+
+function isFunction(node: AnyNode): node is FunctionDeclaration {
+  return node.type === "FunctionDeclaration";
+}
+
+function isClass(node: AnyNode): node is ClassDeclaration {
+  return node.type === "ClassDeclaration";
+}
+
+function lexicalKind(node: VariableDeclaration, input: ParsedInput): "let" | "const" {
+  if (node.kind === "let" || node.kind === "const") return node.kind;
+  const reason = "using would dispose of the value when the input ends: use it inside a block";
+  throw refusal(node, reason, input);
+}
+
+function refusal(node: Node, reason: string, { locate }: ParsedInput): InputError {
+  const { line, column } = node.loc!.start;
+  return new InputError(reason, locate({ line, column: column + 1 }));
+}
+
+function namesOf({ declarations }: VariableDeclaration): string[] {
+  return declarations.flatMap(({ id }) => boundNames(id));
+}
+
+/** `let a, { b } = c;` to `;(a = void 0, { b } = c);`, and in the head of a loop without the rest. */
+function expandVariables(code: MagicString, node: VariableDeclaration, parent: AnyNode): void {
+  const { declarations, kind, start } = node;
+  const first = declarations[0]!;
+  const isHead = "left" in parent && parent.left === node ||
+    "init" in parent && parent.init === node;
+  const isLoopTarget = isHead && "left" in parent;
+  // Without a semicolon before it the parenthesis would continue the line before.
+  const open = statementList(parent) || parent.type === "ExportNamedDeclaration" ? ";(" : "(";
+  code.update(start, start + kind.length, isHead ? "" : open);
+  for (const { id, init } of declarations) {
+    if (init || isLoopTarget) continue;
+    // A `var` keeps the value it has.
+    if (kind === "var") code.update(id.start, id.end, "void 0");
+    else code.appendLeft(id.end, " = void 0");
+  }
+  // `for (async of ...)` would be something else.
+  if (isLoopTarget && first.id.type === "Identifier") {
+    code.prependRight(first.id.start, "(");
+    code.appendLeft(first.id.end, ")");
+  }
+  if (!isHead) {
+    code.appendLeft(declarations.at(-1)!.end, node.end === declarations.at(-1)!.end ? ");" : ")");
+  }
+}
+
+/** `class A {}` to `A = class A {};`. */
+function expandClass(code: MagicString, { id, start, end }: ClassDeclaration): void {
+  code.prependRight(start, `${id.name} = `);
+  code.appendLeft(end, ";");
+}
+
+/** `function f() {}` to `f = function () {};`: inside, `f` is the session's name too. */
+function expandFunction(code: MagicString, { id, start, end }: FunctionDeclaration): void {
+  code.prependRight(start, `${id.name} = `);
+  code.remove(id.start, id.end);
+  code.appendLeft(end, ";");
+}
+
+/** Moves functions before everything else: they can be called before the line that declares them. */
+function hoistFunctions(
+  code: MagicString,
+  program: Program,
+  functions: FunctionDeclaration[],
+): void {
+  const others = program.body.filter(({ start, end }) =>
+    !functions.some((declared) => declared.start >= start && declared.end <= end)
+  );
+  const top = others[0]?.start ?? Infinity;
+  for (const { start, end } of functions) if (start > top) code.move(start, end, top);
+}
+
+/** Takes the import declarations out of the code, and gives them in order. */
+export async function expandImports(
+  code: MagicString,
+  { program }: ParsedInput,
+  resolve: ResolveImport,
+): Promise<ImportDeclaration[]> {
+  const declarations: ImportDeclaration[] = [];
+  for (const node of program.body) {
+    if (node.type !== "ImportDeclaration") continue;
+    code.remove(node.start, node.end);
+    const target = await resolve(node.source.value as string, attributesOf(node));
+    declarations.push({ target, bindings: node.specifiers.map(bindingOf) });
+  }
+  return declarations;
+}
+
+function bindingOf(specifier: ImportNode["specifiers"][number]): ImportBinding {
+  const { name } = specifier.local;
+  switch (specifier.type) {
+    case "ImportDefaultSpecifier":
+      return { name, imported: "default" };
+    case "ImportNamespaceSpecifier":
+      return { name, imported: "*" };
+    case "ImportSpecifier":
+      return { name, imported: nameOf(specifier.imported) };
+  }
+}
+
+function attributesOf({ attributes }: ImportNode): Record<string, string> | undefined {
+  if (attributes.length === 0) return undefined;
+  return Object.fromEntries(attributes.map(({ key, value }) => [nameOf(key), String(value.value)]));
+}
+
+/** A name that may be written as a string. */
+function nameOf(node: { type: "Identifier"; name: string } | Literal): string {
+  return node.type === "Identifier" ? node.name : String(node.value);
+}
+
+/** Calls `visit` for each node below and including `node`: children first, with the parent. */
+export function walk(
+  node: Node,
+  visit: (node: AnyNode, parent: AnyNode | undefined) => void,
+  parent?: Node,
+): void {
+  for (const child of children(node)) walk(child, visit, node);
+  visit(node as AnyNode, parent as AnyNode | undefined);
+}
+
+/** The names that a pattern binds, in the order of the text. */
+export function boundNames(pattern: Pattern): string[] {
+  switch (pattern.type) {
+    case "Identifier":
+      return [pattern.name];
+    case "ObjectPattern":
+      return pattern.properties.flatMap((property) =>
+        boundNames(property.type === "Property" ? property.value : property)
+      );
+    case "ArrayPattern":
+      return pattern.elements.flatMap((element) => element ? boundNames(element) : []);
+    case "AssignmentPattern":
+      return boundNames(pattern.left);
+    case "RestElement":
+      return boundNames(pattern.argument);
+    case "MemberExpression":
+      return [];
+  }
+}
+
+/** The `var` declarations that belong to the top level, however deep in blocks, with their parents. */
+export function hoistedVariables(
+  node: Node,
+): { declaration: VariableDeclaration; parent: AnyNode }[] {
+  return [...children(node)].flatMap((child) => {
+    if (isVariableScope(child)) return [];
+    const below = hoistedVariables(child);
+    if (child.type !== "VariableDeclaration") return below;
+    const declaration = child as VariableDeclaration;
+    if (declaration.kind !== "var") return below;
+    return [{ declaration, parent: node as AnyNode }, ...below];
+  });
+}
+
+/** The statements of a node that is a list of them, such as a block. */
+export function statementList(node: AnyNode): readonly Node[] | undefined {
+  switch (node.type) {
+    case "Program":
+    case "BlockStatement":
+    case "StaticBlock":
+      return node.body;
+    case "SwitchCase":
+      return node.consequent;
+  }
+}
+
+/**
+ * The expression statements that could be the last to run in a list of statements: what they evaluate
+ * to is what the list does, in the terms of ECMAScript its completion value.
+ */
+export function lastExpressions(statements: readonly Node[]): Node[] {
+  const last = statements.findLast(({ type }) => !/Declaration$|^EmptyStatement$/.test(type));
+  return last ? expressionsOf(last as Statement) : [];
+}
+
+function expressionsOf(statement: Statement): Node[] {
+  switch (statement.type) {
+    case "ExpressionStatement":
+      return [statement];
+    case "BlockStatement":
+      return lastExpressions(statement.body);
+    case "IfStatement":
+      return [statement.consequent, statement.alternate].flatMap((branch) =>
+        branch ? expressionsOf(branch) : []
+      );
+    case "TryStatement":
+      return [statement.block, statement.handler?.body].flatMap((block) =>
+        block ? expressionsOf(block) : []
+      );
+    case "SwitchStatement":
+      return statement.cases.flatMap(({ consequent }) =>
+        lastExpressions(consequent.filter(({ type }) => type !== "BreakStatement"))
+      );
+    case "LabeledStatement":
+    case "ForStatement":
+    case "ForInStatement":
+    case "ForOfStatement":
+    case "WhileStatement":
+    case "DoWhileStatement":
+      return expressionsOf(statement.body);
+    default:
+      return [];
+  }
+}
+
+function isVariableScope({ type }: Node): boolean {
+  return /Function/.test(type) || type === "StaticBlock" || type === "PropertyDefinition";
+}
+
+function* children(node: Node): Generator<Node> {
+  for (const value of Object.values(node)) {
+    for (const child of Array.isArray(value) ? value : [value]) {
+      if (typeof child?.type === "string") yield child;
+    }
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * Reading certificates and revocation lists: strictly, as anybody may have sent the bytes.
+ *
+ * A certificate names a server and what it may do inside others. Both are URIs among its subject alternative names:
+ * `srv:httpd1`, `cap:shutdown`.
+ *
+ * @see RFC 5280, 4.1, 4.2.1.6 and 5.1; ITU-T X.690 for DER
+ * @module
+ */
+import { AsnConvert, AsnSerializer } from "npm:@peculiar/asn1-schema@^2.11.1";
+import {
+  Certificate,
+  CertificateList,
+  type Extension,
+  id_ce_subjectAltName,
+  SubjectAlternativeName,
+} from "npm:@peculiar/asn1-x509@^2.11.1";
+import { parseCapabilities } from "../actor/capability.ts";
+import { parseServerId, type ServerId } from "../actor/references.ts";
+import { InvalidInputError } from "../errors.ts";
+
+/** What a certificate says of the server that it was issued to. */
+export interface CertificateIdentity {
+  /** The server's id. */
+  readonly id: ServerId;
+  /** The capabilities that it has in every server while it is connected, sorted; often none. */
+  readonly capabilities: readonly string[];
+  /** The certificate's serial number, in capital hexadecimal digits as `openssl x509 -serial` writes it. */
+  readonly serial: string;
+  /** From when on it is valid. */
+  readonly notBefore: Date;
+  /** Until when it is valid. */
+  readonly notAfter: Date;
+}
+
+/**
+ * Reads whom a certificate names. It verifies nothing: that is for TLS, before.
+ *
+ * @param der the certificate. Any bytes may be given: what is no such certificate is refused.
+ * @throws {InvalidInputError} when it is no X.509 certificate, names no server or more than one, or has a
+ * `srv:` or `cap:` URI that is malformed. Other names are ignored.
+ */
+export function identityOf(der: Uint8Array): CertificateIdentity {
+  const { serialNumber, validity, extensions } = parseDer(der, Certificate).tbsCertificate;
+  const serial = formatSerial(serialNumber);
+  const uris = readUris(extensions ?? []);
+  const servers = withScheme(uris, "srv:");
+  if (servers.length !== 1) {
+    throw new InvalidInputError(
+      `the certificate ${serial} names ${servers.length} servers where it should name one: ` +
+        `it was not issued with "gxensemble ca cert"`,
+    );
+  }
+  return {
+    id: parseServerId(servers[0]!),
+    capabilities: parseCapabilities(withScheme(uris, "cap:")),
+    serial,
+    notBefore: validity.notBefore.getTime(),
+    notAfter: validity.notAfter.getTime(),
+  };
+}
+
+function readUris(extensions: Iterable<Extension>): string[] {
+  const [names, ...others] = [...extensions].filter(({ extnID }) =>
+    extnID === id_ce_subjectAltName
+  );
+  if (names === undefined) return [];
+  if (others.length > 0) throw new InvalidInputError("the certificate has its names twice");
+  const value = new Uint8Array(names.extnValue.buffer);
+  return [...parseDer(value, SubjectAlternativeName)]
+    .map(({ uniformResourceIdentifier }) => uniformResourceIdentifier)
+    .filter((uri) => uri !== undefined)
+    .map(requireAscii);
+}
+
+function requireAscii(uri: string): string {
+  // deno-lint-ignore no-control-regex -- all of ASCII
+  if (!/^[\x00-\x7f]*$/.test(uri)) throw new InvalidInputError("a name is not ASCII");
+  return uri;
+}
+
+function withScheme(uris: string[], scheme: string): string[] {
+  return uris.filter((uri) => uri.startsWith(scheme)).map((uri) => uri.slice(scheme.length));
+}
+
+/** What a revocation list says. */
+export interface RevocationList {
+  /** The serial numbers of the certificates revoked, in capital hexadecimal digits. */
+  readonly serials: ReadonlySet<string>;
+  /** When it was made. */
+  readonly thisUpdate: Date;
+  /** From when on it says nothing: a newer one should be there by then. */
+  readonly nextUpdate: Date;
+  /** The bytes that the issuing authority signed. */
+  readonly signed: Uint8Array;
+  /** Its signature, DER. */
+  readonly signature: Uint8Array;
+}
+
+/**
+ * Reads a revocation list of version 2. It does not verify the signature.
+ *
+ * @throws {InvalidInputError} when it is none.
+ */
+export function readRevocationList(der: Uint8Array): RevocationList {
+  const { tbsCertList: list, tbsCertListRaw: signed, signature } = parseDer(der, CertificateList);
+  if (list.version === undefined) {
+    throw new InvalidInputError("the revocation list is of version 1");
+  }
+  if (list.nextUpdate === undefined) throw new InvalidInputError("the revocation list has no end");
+  const revoked = list.revokedCertificates ?? [];
+  return {
+    serials: new Set(revoked.map(({ userCertificate }) => formatSerial(userCertificate))),
+    thisUpdate: list.thisUpdate.getTime(),
+    nextUpdate: list.nextUpdate.getTime(),
+    signed: new Uint8Array(signed!),
+    signature: new Uint8Array(signature),
+  };
+}
+
+/**
+ * Reads a value of a type that ASN.1 describes. It must be in DER's one form: the same certificate must not
+ * have two.
+ *
+ * @throws {InvalidInputError} when the bytes are anything else.
+ */
+function parseDer<Value>(bytes: Uint8Array, type: new () => Value): Value {
+  let value: Value;
+  let again: Uint8Array;
+  try {
+    value = AsnConvert.parse(bytes, type);
+    again = new Uint8Array(AsnSerializer.serialize(value));
+  } catch (error) {
+    throw new InvalidInputError(`malformed DER: ${(error as Error).message}`, { cause: error });
+  }
+  if (again.length !== bytes.length || again.some((byte, index) => byte !== bytes[index])) {
+    throw new InvalidInputError("malformed DER: it is not in its shortest form");
+  }
+  return value;
+}
+
+/**
+ * Converts a serial number to text as openssl writes it: capital hexadecimal digits, two for a byte.
+ *
+ * @param content the bytes of an ASN.1 integer.
+ * @throws {InvalidInputError} when it is not a positive integer of at most 20 bytes (RFC 5280, 4.1.2.2).
+ */
+function formatSerial(content: ArrayBuffer): string {
+  const bytes = new Uint8Array(content);
+  const digits = bytes[0] === 0 && bytes.length > 1 ? bytes.subarray(1) : bytes;
+  if (bytes.length === 0 || bytes[0]! >= 0x80 || digits.length > 20) {
+    throw new InvalidInputError("the serial number is not a positive number of at most 20 bytes");
+  }
+  return digits.toHex().toUpperCase();
+}
