@@ -33,24 +33,30 @@ provideRuntime(() => Promise.resolve(runtime));
 
 export * from "./runtime/errors.ts";
 export {
+  type ActorId,
+  ActorRef,
   formatServerId,
   parseServerId,
   REGISTRY_ID,
   type ServerId,
 } from "./runtime/actor/references.ts";
-export { type ActorId, ActorRef } from "./runtime/actor/references.ts";
 export {
+  type AskOptions,
   authorized,
+  DEFAULT_ASK_TIMEOUT,
+  type Destination,
   Envelope,
   type EnvelopeSession,
+  type Messaging,
   type Recipient,
   reply,
   replyFailure,
   replyIfExpected,
-} from "./runtime/actor/envelope.ts";
+  type TellOptions,
+} from "./runtime/actor/messaging.ts";
+export { type Case } from "./runtime/actor/mailbox.ts";
 export {
   ActorExit,
-  type Case,
   on,
   onDown,
   onPing,
@@ -65,15 +71,12 @@ export {
   type ActorState,
   type ReceiveOptions,
 } from "./runtime/actor/actor.ts";
-export { ActorGroup } from "./runtime/actor/threads.ts";
 export {
-  type AskOptions,
-  DEFAULT_ASK_TIMEOUT,
-  type Destination,
-  type Messaging,
-  type TellOptions,
-} from "./runtime/actor/messaging.ts";
-export type { ActorInfo, Backtrace, GroupInfo } from "./runtime/actor/threads.ts";
+  ActorGroup,
+  type ActorInfo,
+  type Backtrace,
+  type GroupInfo,
+} from "./runtime/actor/threads.ts";
 export type { Down } from "./runtime/actor/monitors.ts";
 export { type Tick, Ticker } from "./runtime/actor/time.ts";
 export { type LineLimit } from "./runtime/line_limit.ts";
@@ -117,16 +120,19 @@ export {
   type Delegation,
   type PrivilegedAction,
   type Retraction,
+  Session,
 } from "./runtime/server/capabilities.ts";
-export type { Certified } from "./runtime/server/certified.ts";
+export type { Certified } from "./runtime/server/credentials.ts";
 export type { Bytes } from "./runtime/server/handshake_messages.ts";
-export { Session } from "./runtime/server/connection.ts";
 export type { Heartbeat } from "./runtime/server/connection.ts";
 export type { ConnectionInfo, ControlHandlers } from "./runtime/server/control.ts";
-export type { Presence } from "./runtime/server/liveness.ts";
-export type { RegistryHandlers, RegistryPage } from "./runtime/server/registry_protocol.ts";
-export type { Kernel } from "./runtime/server/kernel.ts";
-export type { RegistryEntry } from "./runtime/server/registry_protocol.ts";
+export type { Presence } from "./runtime/server/identity.ts";
+export type {
+  Kernel,
+  RegistryEntry,
+  RegistryHandlers,
+  RegistryPage,
+} from "./runtime/server/registry_protocol.ts";
 export {
   currentServer,
   EnsembleServer,

@@ -14,7 +14,7 @@ import {
   serverIdsArgument,
   viewOption,
 } from "./kit/options.ts";
-import { parseCapabilities } from "../runtime/actor/capability.ts";
+import { parseCapabilities } from "../runtime/server/capabilities.ts";
 import {
   DEFAULT_DAYS,
   type Host,

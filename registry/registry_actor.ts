@@ -6,13 +6,13 @@
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Actor } from "../runtime/actor/actor.ts";
 import type { ActorSystem } from "../runtime/actor/actor_system.ts";
-import type { Envelope } from "../runtime/actor/envelope.ts";
+import type { Envelope } from "../runtime/actor/messaging.ts";
 import { REGISTRY_ID, type ServerId } from "../runtime/actor/references.ts";
 import type { Handlers } from "../runtime/actor/service.ts";
 import { EnsembleError, InvalidInputError } from "../runtime/errors.ts";
-import { ADMIN, type Capabilities } from "../runtime/server/capabilities.ts";
-import type { Presence } from "../runtime/server/liveness.ts";
-import { fingerprint, sameInstance } from "../runtime/server/instance.ts";
+import { ADMIN, type Capabilities, Session } from "../runtime/server/capabilities.ts";
+import type { Presence } from "../runtime/server/identity.ts";
+import { fingerprint, sameInstance } from "../runtime/server/credentials.ts";
 import {
   describeServer,
   PAGE_SIZE,
@@ -21,7 +21,6 @@ import {
   type RegistryEntry,
   type RegistryHandlers,
 } from "../runtime/server/registry_protocol.ts";
-import { Session } from "../runtime/server/connection.ts";
 import { formatAddressUrl } from "../runtime/wire/address.ts";
 import { MAX_TURN } from "../runtime/wire/limits.ts";
 import type { RegistryStore } from "./store.ts";

@@ -5,7 +5,7 @@
  */
 import type { ServerId } from "../runtime/actor/references.ts";
 import { InvalidInputError } from "../runtime/errors.ts";
-import { sameInstance } from "../runtime/server/instance.ts";
+import { sameInstance } from "../runtime/server/credentials.ts";
 import { compareEntries, type RegistryEntry } from "../runtime/server/registry_protocol.ts";
 
 /** Which entries to give. */

@@ -5,7 +5,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { Envelope } from "../runtime/actor/envelope.ts";
+import { Envelope } from "../runtime/actor/messaging.ts";
 import {
   type ActorId,
   ActorRef,
@@ -19,7 +19,7 @@ import {
   importCookie,
   welcome,
 } from "../runtime/server/handshake.ts";
-import { Instance } from "../runtime/server/instance.ts";
+import { Instance } from "../runtime/server/credentials.ts";
 import type { Address } from "../runtime/wire/address.ts";
 import type { ByteStream } from "../runtime/wire/stream.ts";
 import { connectTo } from "../runtime/wire/transport.ts";

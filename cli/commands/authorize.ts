@@ -6,7 +6,7 @@
 import type { ServerId } from "../../runtime/actor/references.ts";
 import { controlClient } from "../../runtime/ensemble/remote.ts";
 import type { Delegation } from "../../runtime/server/capabilities.ts";
-import { fingerprint } from "../../runtime/server/instance.ts";
+import { fingerprint } from "../../runtime/server/credentials.ts";
 import { describeServer } from "../../runtime/server/registry_protocol.ts";
 import { formatNotation, symbol } from "../../runtime/notation.ts";
 import { Administrator } from "../kit/administrator.ts";

@@ -8,7 +8,7 @@ import { createAuthority, requireNoAuthority } from "../../runtime/pki/certifica
 import { issueCertificates } from "../../runtime/pki/certificate_issuing.ts";
 import { DEFAULT_DAYS } from "../../runtime/pki/certificate_terms.ts";
 import { authorityDirectory, authorityPaths, serverTlsPaths } from "../../runtime/home/paths.ts";
-import { CONSOLE_ID } from "../../runtime/server/certified.ts";
+import { CONSOLE_ID } from "../../runtime/server/credentials.ts";
 import { printNotice } from "../kit/output.ts";
 import { askNewPassphrase, type PassphraseOptions } from "../kit/prompts.ts";
 

@@ -19,10 +19,10 @@ import { printError, printJson, printLine, printNotice } from "../kit/output.ts"
 import { UsageError } from "../kit/command_line.ts";
 import { DisconnectedError, EnsembleError, TimeoutError } from "../../runtime/errors.ts";
 import type { ActorServer } from "../../runtime/server/actor_server.ts";
-import { fingerprint, sameInstance } from "../../runtime/server/instance.ts";
-import type { Session } from "../../runtime/server/connection.ts";
+import { fingerprint, sameInstance } from "../../runtime/server/credentials.ts";
+import type { Session } from "../../runtime/server/capabilities.ts";
 import { formatAddressUrl } from "../../runtime/wire/address.ts";
-import { lookFor } from "../../runtime/server/liveness.ts";
+import { lookFor } from "../../runtime/server/identity.ts";
 import { describeServer, type RegistryEntry } from "../../runtime/server/registry_protocol.ts";
 import type { ClientOptions, OutputOptions } from "../kit/options.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Argument, CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
-import { KNOWN_CAPABILITIES } from "../../runtime/actor/capability.ts";
+import { KNOWN_CAPABILITIES } from "../../runtime/server/capabilities.ts";
 import { LOG_LEVELS } from "../../runtime/home/log_options.ts";
 import { PERMISSIONS } from "../kit/permissions.ts";
 import { commandPath } from "../kit/command_line.ts";

@@ -12,7 +12,7 @@ import {
   Option,
 } from "npm:@commander-js/extra-typings@^15.1.0";
 import { parseStoreLocation, type StoreLocation } from "../../registry/store.ts";
-import { checkCapabilities } from "../../runtime/actor/capability.ts";
+import { checkCapabilities } from "../../runtime/server/capabilities.ts";
 import { DEFAULT_ASK_TIMEOUT } from "../../runtime/actor/messaging.ts";
 import {
   type ActorId,

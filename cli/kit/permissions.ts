@@ -15,7 +15,7 @@ import { HANDED_OVER, handedOver, handOver } from "../../runtime/handed_over.ts"
 import { ignoredSignals } from "../../runtime/home/hangup.ts";
 import { locateServers } from "../../runtime/home/known_servers.ts";
 import { serverDirectory, socketDirectory, socketPath } from "../../runtime/home/paths.ts";
-import { ownKernel } from "../../runtime/server/kernel.ts";
+import { ownKernel } from "../../runtime/server/registry_protocol.ts";
 import type { Address } from "../../runtime/wire/address.ts";
 import type { RunOptions } from "./options.ts";
 

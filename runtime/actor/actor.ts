@@ -7,13 +7,22 @@ import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { EnsembleError } from "../errors.ts";
 import type { LineLimit } from "../line_limit.ts";
 import { describeThrown } from "../error_report.ts";
-import { ActorExit, type Case, findCase, isPromise } from "./cases.ts";
-import { type Envelope, messageType, type Recipient, replyFailure } from "./envelope.ts";
+import { ActorExit } from "./cases.ts";
+import {
+  type AskOptions,
+  type Destination,
+  type Envelope,
+  isPromise,
+  messageType,
+  type Messaging,
+  type Recipient,
+  replyFailure,
+  type TellOptions,
+  toFailure,
+} from "./messaging.ts";
 import type { ActorGroup } from "./threads.ts";
 import { MAX_DELAY, Ticker } from "./time.ts";
-import { Mailbox, type Taken } from "./mailbox.ts";
-import type { AskOptions, Destination, Messaging, TellOptions } from "./messaging.ts";
-import { toFailure } from "./pending.ts";
+import { type Case, findCase, Mailbox, type Taken } from "./mailbox.ts";
 import { ActorRef, type ServerId } from "./references.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);

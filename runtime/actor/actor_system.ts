@@ -18,16 +18,17 @@ import { LineLimit } from "../line_limit.ts";
 import { asError, describeThrown } from "../error_report.ts";
 import { within } from "./time.ts";
 import { Actor, type ActorBody, type ActorHome } from "./actor.ts";
-import { Envelope, messageType } from "./envelope.ts";
-import { ActorGroup } from "./threads.ts";
 import {
   type AskOptions,
   DEFAULT_ASK_TIMEOUT,
   type Destination,
+  Envelope,
+  messageType,
   type TellOptions,
 } from "./messaging.ts";
+import { ActorGroup } from "./threads.ts";
 import { type Down, Monitors } from "./monitors.ts";
-import { PendingAsks } from "./pending.ts";
+import { PendingAsks } from "./asks.ts";
 import { type ActorId, ActorRef, type ServerId } from "./references.ts";
 import { type Handlers, serve, type ServeOptions } from "./service.ts";
 

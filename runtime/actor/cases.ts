@@ -1,26 +1,15 @@
 /**
- * The cases of a selective receive: which envelopes they match, and how they react.
+ * Ready-made cases of a selective receive, and how an actor is told to end.
  *
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { shorten } from "../safe_text.ts";
-import { type Envelope, messageType, replyFailure, replyIfExpected } from "./envelope.ts";
+import type { Case } from "./mailbox.ts";
+import { type Envelope, messageType, replyFailure, replyIfExpected } from "./messaging.ts";
 import type { Down } from "./monitors.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
-
-/** One case of a receive. The first case that matches an envelope reacts to it. */
-export interface Case<Result = unknown> {
-  /** The `type` of the messages it matches, when that alone decides; mailboxes are indexed by it. */
-  readonly type?: string;
-  /** The nonce of the envelope whose answers it matches, when that alone decides; mailboxes are indexed by it. */
-  readonly replyTo?: number;
-  /** Whether it matches; not called when `type` or `replyTo` is given. */
-  matches?(envelope: Envelope): boolean;
-  /** What is done with an envelope that matched. */
-  react(message: never, envelope: Envelope): Result;
-}
 
 /** Thrown inside an actor to end it in good order: not an error, and not logged as one. */
 export class ActorExit extends Error {
@@ -125,35 +114,3 @@ export const onUnexpected: Case<void> = {
     }
   },
 };
-
-/** Finds the first case that matches an envelope, whose message has the type `type`. */
-export function findCase<Result>(
-  cases: readonly Case<Result>[],
-  envelope: Envelope,
-  type: string | undefined,
-): Case<Result> | undefined {
-  for (let i = 0; i < cases.length; i++) {
-    const candidate = cases[i]!;
-    if (
-      candidate.type !== undefined
-        ? candidate.type === type
-        : candidate.replyTo !== undefined
-        ? candidate.replyTo === envelope.replyTo
-        : candidate.matches?.(envelope)
-    ) {
-      return candidate;
-    }
-  }
-  return undefined;
-}
-
-/** Whether a result is still to come: of any class of promises, as `await` sees it. */
-export function isPromise(result: unknown): result is PromiseLike<never> {
-  if (typeof result !== "object" && typeof result !== "function" || result === null) return false;
-  try {
-    return typeof (result as { then?: unknown }).then === "function";
-  } catch {
-    // `await` fails on such a value, as on a promise that rejects.
-    return true;
-  }
-}

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { type Case, findCase } from "./cases.ts";
-import { type Envelope, messageType } from "./envelope.ts";
+import { type Envelope, messageType } from "./messaging.ts";
 
 /** How many messages wait when a mailbox warns for the first time; then each time they have doubled. */
 export const FIRST_WARNING = 10_000;
@@ -66,6 +65,18 @@ export class Mailbox {
     this.#warned = { length, at };
     this.#onLong(length);
   }
+}
+
+/** One case of a receive. The first case that matches an envelope reacts to it. */
+export interface Case<Result = unknown> {
+  /** The `type` of the messages it matches, when that alone decides; mailboxes are indexed by it. */
+  readonly type?: string;
+  /** The nonce of the envelope whose answers it matches, when that alone decides; mailboxes are indexed by it. */
+  readonly replyTo?: number;
+  /** Whether it matches; not called when `type` or `replyTo` is given. */
+  matches?(envelope: Envelope): boolean;
+  /** What is done with an envelope that matched. */
+  react(message: never, envelope: Envelope): Result;
 }
 
 /** What a receive took: the envelope and the case that matched it. */
@@ -275,4 +286,25 @@ function isIndexed({ type, replyTo }: Case<unknown>): boolean {
 
 function isExpired({ expiry }: Slot): boolean {
   return expiry !== undefined && expiry <= performance.now();
+}
+
+/** Finds the first case that matches an envelope, whose message has the type `type`. */
+export function findCase<Result>(
+  cases: readonly Case<Result>[],
+  envelope: Envelope,
+  type: string | undefined,
+): Case<Result> | undefined {
+  for (let i = 0; i < cases.length; i++) {
+    const candidate = cases[i]!;
+    if (
+      candidate.type !== undefined
+        ? candidate.type === type
+        : candidate.replyTo !== undefined
+        ? candidate.replyTo === envelope.replyTo
+        : candidate.matches?.(envelope)
+    ) {
+      return candidate;
+    }
+  }
+  return undefined;
 }

@@ -6,9 +6,17 @@
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { asError, describeThrown, isRefusal } from "../error_report.ts";
 import type { ActorBody } from "./actor.ts";
-import { type Case, isPromise, onPing, onShutdown, onUnexpected } from "./cases.ts";
-import { type Envelope, reply, replyFailure } from "./envelope.ts";
-import type { AskOptions, Destination, Messaging } from "./messaging.ts";
+import type { Case } from "./mailbox.ts";
+import { onPing, onShutdown, onUnexpected } from "./cases.ts";
+import {
+  type AskOptions,
+  type Destination,
+  type Envelope,
+  isPromise,
+  type Messaging,
+  reply,
+  replyFailure,
+} from "./messaging.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
 

@@ -23,12 +23,12 @@ import {
 } from "../code/unit_store.ts";
 import { EnsembleError } from "../errors.ts";
 import { ActorServer } from "../server/actor_server.ts";
-import type { Capabilities } from "../server/capabilities.ts";
-import type { Heartbeat, Session } from "../server/connection.ts";
+import type { Capabilities, Session } from "../server/capabilities.ts";
+import type { Heartbeat } from "../server/connection.ts";
 import type { ConnectionInfo } from "../server/control.ts";
-import type { Presence } from "../server/liveness.ts";
+import type { Presence } from "../server/identity.ts";
 import type { RegistryEntry } from "../server/registry_protocol.ts";
-import { CLIENT_ID, sharedId } from "../server/certified.ts";
+import { CLIENT_ID, sharedId } from "../server/credentials.ts";
 import { type Address, formatAddressUrl, localUnixAddress } from "../wire/address.ts";
 import { readAdminPublicKey } from "../pki/admin_key.ts";
 import { readCookie } from "../home/cookie.ts";

@@ -5,7 +5,7 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { ActorSystem } from "../actor/actor_system.ts";
-import type { Envelope } from "../actor/envelope.ts";
+import type { Envelope } from "../actor/messaging.ts";
 import type { ServerId } from "../actor/references.ts";
 import type { Handlers } from "../actor/service.ts";
 import { evaluate, renderJson, renderValue } from "../code/evaluation.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Envelope } from "../actor/envelope.ts";
+import type { Envelope } from "../actor/messaging.ts";
 import type { RequestChecks } from "../actor/service.ts";
 import type { Instance, ListedLoad, LoadOutcome, LoadRequest } from "../code/unit_store.ts";
 import type { Unit } from "../code/unit.ts";

@@ -9,7 +9,7 @@
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { formatServerId, type ServerId } from "../actor/references.ts";
 import { serverTlsPaths } from "../home/paths.ts";
-import { sharedId } from "../server/certified.ts";
+import { sharedId } from "../server/credentials.ts";
 import { DAY } from "./certificate_terms.ts";
 import type { TlsFiles, TlsIdentity } from "./tls_files.ts";
 

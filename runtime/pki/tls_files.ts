@@ -19,7 +19,7 @@ import {
   type ServerTlsPaths,
   serverTlsPaths,
 } from "../home/paths.ts";
-import type { Certified, TlsCredentials } from "../server/certified.ts";
+import type { Certified, TlsCredentials } from "../server/credentials.ts";
 import {
   type CertificateIdentity,
   identityOf,

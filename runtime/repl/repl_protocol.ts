@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Envelope } from "../actor/envelope.ts";
+import type { Envelope } from "../actor/messaging.ts";
 import type { RequestChecks } from "../actor/service.ts";
 import {
   byKind,

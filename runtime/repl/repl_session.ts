@@ -6,7 +6,7 @@
 import { Script } from "node:vm";
 import type { Actor, ActorBody } from "../actor/actor.ts";
 import type { ActorSystem } from "../actor/actor_system.ts";
-import type { Envelope } from "../actor/envelope.ts";
+import type { Envelope } from "../actor/messaging.ts";
 import type { ActorRef } from "../actor/references.ts";
 import { type Handlers, serve } from "../actor/service.ts";
 import type { ModuleNamespace } from "../code/library_table.ts";

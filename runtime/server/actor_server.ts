@@ -6,8 +6,7 @@
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Actor } from "../actor/actor.ts";
 import { ActorSystem, answersAsk, SERVER_ACTOR } from "../actor/actor_system.ts";
-import { type Envelope, messageType } from "../actor/envelope.ts";
-import { toFailure } from "../actor/pending.ts";
+import { type Envelope, messageType, toFailure } from "../actor/messaging.ts";
 import { type ActorId, ActorRef, REGISTRY_ID, type ServerId } from "../actor/references.ts";
 import type { Client } from "../actor/service.ts";
 import { ActorError, DisconnectedError, EnsembleError, UnknownServerError } from "../errors.ts";
@@ -16,17 +15,21 @@ import { HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, MAX_HANDSHAKES } from "../wire/l
 import type { Accepted, Listener } from "../wire/stream.ts";
 import { listenAt } from "../wire/transport.ts";
 import { AddressBook, type Located, type ServerLocations } from "./address_book.ts";
-import type { Heartbeat, Session } from "./connection.ts";
+import type { Heartbeat } from "./connection.ts";
 import { type ConnectionInfo, controlChecks, controlHandlers, type Controlled } from "./control.ts";
-import { Capabilities } from "./capabilities.ts";
-import type { TlsCredentials } from "./certified.ts";
+import { Capabilities, type Session } from "./capabilities.ts";
+import { Instance, type TlsCredentials } from "./credentials.ts";
 import { importCookie, SilentPeerError } from "./handshake.ts";
-import { Identities } from "./identity.ts";
-import type { Presence } from "./liveness.ts";
-import { Instance } from "./instance.ts";
-import { ownKernel } from "./kernel.ts";
-import { announceChange, keepRegistered, register } from "./registration.ts";
-import { askRegistry, type RegistryEntry, type RegistryHandlers } from "./registry_protocol.ts";
+import { Identities, type Presence } from "./identity.ts";
+import {
+  announceChange,
+  askRegistry,
+  keepRegistered,
+  ownKernel,
+  register,
+  type RegistryEntry,
+  type RegistryHandlers,
+} from "./registry_protocol.ts";
 import { Router } from "./router.ts";
 
 const logger = getLogger(["gxensemble", "server"]);

@@ -8,16 +8,85 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import { checkCapabilities, MAX_CAPABILITIES, parseCapability } from "../actor/capability.ts";
-import type { Envelope } from "../actor/envelope.ts";
+import type { Envelope, EnvelopeSession } from "../actor/messaging.ts";
 import type { ServerId } from "../actor/references.ts";
-import { shorten } from "../safe_text.ts";
-import { AuthorizationError } from "../errors.ts";
+import { AuthorizationError, InvalidInputError } from "../errors.ts";
 import { publicKeyFingerprint, shortFingerprint } from "../fingerprint.ts";
+import { describeValue } from "../inspection.ts";
 import type { LineLimit } from "../line_limit.ts";
-import { Session } from "./connection.ts";
+import { shorten } from "../safe_text.ts";
+import type { Address } from "../wire/address.ts";
+import { type Certified, fingerprint, sameInstance } from "./credentials.ts";
 import type { Bytes } from "./handshake_messages.ts";
-import { fingerprint, sameInstance } from "./instance.ts";
+
+/** How many capabilities can be asked for or conferred at once, and how many a server can have in another. */
+export const MAX_CAPABILITIES = 32;
+
+/**
+ * The ensemble's own capabilities. Nothing requires the last four yet; they are reserved because certificates, which
+ * name capabilities, outlive releases.
+ */
+export const KNOWN_CAPABILITIES = [
+  "admin",
+  "shutdown",
+  "loader",
+  "supervisor",
+  "executor",
+  "filesystem",
+  "observer",
+] as const;
+
+/** A capability of a program's own: two words with a colon between them. */
+const OWN_CAPABILITY = /^[a-z][a-z0-9-]{0,63}:[a-z0-9][a-z0-9-]{0,62}$/;
+
+/** The longest capability, in characters. */
+const MAX_LENGTH = 64;
+
+/**
+ * Reads the name of a capability: one of {@linkcode KNOWN_CAPABILITIES}, or one of a program's own, such as
+ * `jobs:run`: up to 64 small letters, digits and `-`, with a colon between two words.
+ *
+ * @throws {InvalidInputError} when the text is neither, such as a misspelt one.
+ */
+export function parseCapability(text: unknown): string {
+  if (typeof text === "string" && isCapability(text)) return text;
+  throw new InvalidInputError(
+    `not a capability: ${describeValue(text)}: there are ${KNOWN_CAPABILITIES.join(", ")}, and a ` +
+      'program\'s own have a colon between two words of small letters, digits and "-": jobs:run',
+  );
+}
+
+function isCapability(text: string): boolean {
+  return (KNOWN_CAPABILITIES as readonly string[]).includes(text) ||
+    (text.length <= MAX_LENGTH && OWN_CAPABILITY.test(text));
+}
+
+/**
+ * Reads capabilities; gives them without repetition and sorted, so that both sides of an elevation write them
+ * the same.
+ *
+ * @throws {InvalidInputError} when they are no list of capabilities, or too many.
+ */
+export function parseCapabilities(capabilities: unknown): string[] {
+  if (!Array.isArray(capabilities)) throw new InvalidInputError("no capabilities are given");
+  if (capabilities.length > MAX_CAPABILITIES) {
+    throw new InvalidInputError(
+      `${capabilities.length} capabilities are too many: up to ${MAX_CAPABILITIES} are taken`,
+    );
+  }
+  return [...new Set(Array.from(capabilities, parseCapability))].sort();
+}
+
+/**
+ * Reads the capabilities that are asked for or conferred: at least one.
+ *
+ * @throws {InvalidInputError} when they are none, or no capabilities, or too many.
+ */
+export function checkCapabilities(capabilities: unknown): string[] {
+  const parsed = parseCapabilities(capabilities);
+  if (parsed.length === 0) throw new InvalidInputError("no capabilities are given");
+  return parsed;
+}
 
 const logger = getLogger(["gxensemble", "audit"]);
 
@@ -33,6 +102,48 @@ const GOES_BY_CERTIFICATES = "it has no administrators' public key, and goes by 
 
 /** The length of a challenge, in bytes. */
 export const NONCE_LENGTH = 32;
+
+/** What is known of the peer of one connection, and what it has been allowed. */
+export class Session implements EnvelopeSession {
+  /** The peer's id. */
+  readonly peer: ServerId;
+  /** The peer's instance. */
+  readonly instance: Bytes;
+  /** Where the peer was reached, or where it came from. */
+  readonly address: Address;
+  /** The same bytes at both ends of this connection, and at no other: SHA-256 of the handshake. */
+  readonly binding: Bytes;
+  /** What its certificate says, on a connection that has one. */
+  readonly certified: Certified | undefined;
+  /** What the peer may do besides what everybody may; it ends with the connection. */
+  readonly capabilities: Set<string>;
+  /** The fingerprint of the administrators' key, once the peer has proved that it has the private half. */
+  administrator: string | undefined;
+  /** Who the peer says is at work: `user@host`. Nothing proves it. */
+  claimed: string | undefined;
+  /** Whether the connection is over, and with it what the peer was allowed on it. */
+  ended = false;
+  /** Whether the peer has left the registry: its id may pass on though the connection still stands. */
+  left = false;
+
+  /** A session of a peer that may do what its certificate says. */
+  constructor(
+    options: {
+      peer: ServerId;
+      instance: Bytes;
+      certified: Certified | undefined;
+      address: Address;
+      binding: Bytes;
+    },
+  ) {
+    this.peer = options.peer;
+    this.instance = options.instance;
+    this.certified = options.certified;
+    this.capabilities = new Set(options.certified?.capabilities);
+    this.address = options.address;
+    this.binding = options.binding;
+  }
+}
 
 /** Capabilities that were conferred to a server, until they are retracted or this server stops. */
 export interface Delegation {

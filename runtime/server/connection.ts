@@ -4,7 +4,7 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import type { Envelope, EnvelopeSession } from "../actor/envelope.ts";
+import type { Envelope } from "../actor/messaging.ts";
 import type { ServerId } from "../actor/references.ts";
 import { within } from "../actor/time.ts";
 import { ProtocolError } from "../errors.ts";
@@ -13,9 +13,8 @@ import { IncomingFrame } from "../wire/codec.ts";
 import type { FrameReader, Outbox } from "../wire/frames.ts";
 import { FRAMES_PER_CHECK, LARGE_FRAME, MAX_FRAME, MAX_TURN } from "../wire/limits.ts";
 import type { ByteStream } from "../wire/stream.ts";
-import type { Certified } from "./certified.ts";
+import { Session } from "./capabilities.ts";
 import type { Authenticated } from "./handshake.ts";
-import type { Bytes } from "./handshake_messages.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
@@ -248,47 +247,5 @@ export class Connection {
       this.flush();
     }
     this.#sent = false;
-  }
-}
-
-/** What is known of the peer of one connection, and what it has been allowed. */
-export class Session implements EnvelopeSession {
-  /** The peer's id. */
-  readonly peer: ServerId;
-  /** The peer's instance. */
-  readonly instance: Bytes;
-  /** Where the peer was reached, or where it came from. */
-  readonly address: Address;
-  /** The same bytes at both ends of this connection, and at no other: SHA-256 of the handshake. */
-  readonly binding: Bytes;
-  /** What its certificate says, on a connection that has one. */
-  readonly certified: Certified | undefined;
-  /** What the peer may do besides what everybody may; it ends with the connection. */
-  readonly capabilities: Set<string>;
-  /** The fingerprint of the administrators' key, once the peer has proved that it has the private half. */
-  administrator: string | undefined;
-  /** Who the peer says is at work: `user@host`. Nothing proves it. */
-  claimed: string | undefined;
-  /** Whether the connection is over, and with it what the peer was allowed on it. */
-  ended = false;
-  /** Whether the peer has left the registry: its id may pass on though the connection still stands. */
-  left = false;
-
-  /** A session of a peer that may do what its certificate says. */
-  constructor(
-    options: {
-      peer: ServerId;
-      instance: Bytes;
-      certified: Certified | undefined;
-      address: Address;
-      binding: Bytes;
-    },
-  ) {
-    this.peer = options.peer;
-    this.instance = options.instance;
-    this.certified = options.certified;
-    this.capabilities = new Set(options.certified?.capabilities);
-    this.address = options.address;
-    this.binding = options.binding;
   }
 }

@@ -5,8 +5,18 @@
  */
 import type { Actor } from "../actor/actor.ts";
 import { type ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
-import { checkCapabilities, parseCapabilities, parseCapability } from "../actor/capability.ts";
-import type { Envelope } from "../actor/envelope.ts";
+import {
+  ADMIN,
+  type Capabilities,
+  checkCapabilities,
+  type Delegation,
+  NONCE_LENGTH,
+  parseCapabilities,
+  parseCapability,
+  type Retraction,
+  type Session,
+} from "./capabilities.ts";
+import type { Envelope } from "../actor/messaging.ts";
 import { type ActorId, ActorRef, MAX_ACTOR_NAME, type ServerId } from "../actor/references.ts";
 import type { Handlers, RequestChecks } from "../actor/service.ts";
 import {
@@ -20,16 +30,8 @@ import {
 } from "../actor/threads.ts";
 import { EnsembleError, InvalidInputError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
-import {
-  ADMIN,
-  type Capabilities,
-  type Delegation,
-  NONCE_LENGTH,
-  type Retraction,
-} from "./capabilities.ts";
-import type { Session } from "./connection.ts";
 import type { Bytes } from "./handshake_messages.ts";
-import { fingerprint, INSTANCE_LENGTH, sameInstance, SIGNATURE_LENGTH } from "./instance.ts";
+import { fingerprint, INSTANCE_LENGTH, sameInstance, SIGNATURE_LENGTH } from "./credentials.ts";
 import {
   askRegistry,
   MAX_ADDRESSES,

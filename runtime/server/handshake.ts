@@ -19,8 +19,14 @@ import { AuthenticationError, DisconnectedError, EnsembleError } from "../errors
 import { FrameReader, Outbox } from "../wire/frames.ts";
 import { HANDSHAKE_TIMEOUT, MAX_HANDSHAKE_FRAME } from "../wire/limits.ts";
 import type { ByteStream } from "../wire/stream.ts";
-import { type Certified, requireCertified, type TlsCredentials } from "./certified.ts";
-import { type Instance, sameInstance, verifySignature } from "./instance.ts";
+import {
+  type Certified,
+  type Instance,
+  requireCertified,
+  sameInstance,
+  type TlsCredentials,
+  verifySignature,
+} from "./credentials.ts";
 import {
   type Bytes,
   commonVersion,

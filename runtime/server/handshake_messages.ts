@@ -11,7 +11,7 @@
 import { parseServerId, type ServerId } from "../actor/references.ts";
 import { ProtocolError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
-import { INSTANCE_LENGTH, SIGNATURE_LENGTH } from "./instance.ts";
+import { INSTANCE_LENGTH, SIGNATURE_LENGTH } from "./credentials.ts";
 
 /** Versions of the protocol: all from the lowest to the highest. */
 export interface Versions {

@@ -5,7 +5,7 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Route } from "../actor/actor_system.ts";
-import type { Envelope } from "../actor/envelope.ts";
+import type { Envelope } from "../actor/messaging.ts";
 import { parseServerId, REGISTRY_ID, type ServerId } from "../actor/references.ts";
 import {
   AuthenticationError,
@@ -23,7 +23,8 @@ import { connectTo, UnreachableError } from "../wire/transport.ts";
 import { within } from "../actor/time.ts";
 import { Absences, Peer } from "./peers.ts";
 import type { AddressBook, Located } from "./address_book.ts";
-import { Connection, type Heartbeat, type Session } from "./connection.ts";
+import type { Session } from "./capabilities.ts";
+import { Connection, type Heartbeat } from "./connection.ts";
 import {
   type Authenticated,
   type Credentials,
@@ -33,7 +34,7 @@ import {
 } from "./handshake.ts";
 import { type Bytes, Refusal, RefusedError } from "./handshake_messages.ts";
 import { type Claim, whenSilent } from "./identity.ts";
-import { fingerprint, sameInstance } from "./instance.ts";
+import { fingerprint, sameInstance } from "./credentials.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 

@@ -19,7 +19,7 @@
  *
  * @module
  */
-import { Envelope } from "../actor/envelope.ts";
+import { Envelope } from "../actor/messaging.ts";
 import { type ActorId, ActorRef, type ServerId } from "../actor/references.ts";
 import { ProtocolError } from "../errors.ts";
 import * as decoder from "./decoder.ts";

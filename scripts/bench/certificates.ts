@@ -11,7 +11,7 @@ import {
 } from "../../runtime/pki/certificate_profile.ts";
 import { encodePem } from "../../runtime/pki/pem.ts";
 import { certifiedBy } from "../../runtime/pki/tls_files.ts";
-import type { TlsCredentials } from "../../runtime/server/certified.ts";
+import type { TlsCredentials } from "../../runtime/server/credentials.ts";
 
 /** Makes an authority and a certificate for each server, in a directory. */
 export async function makeCertificates(directory: string, ids: string[]): Promise<void> {

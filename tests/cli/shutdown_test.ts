@@ -4,7 +4,7 @@ import { serveRegistry } from "../../registry/registry_actor.ts";
 import { parseServerId } from "../../runtime/actor/references.ts";
 import { listServers } from "../../runtime/ensemble/remote.ts";
 import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";
-import { fingerprint } from "../../runtime/server/instance.ts";
+import { fingerprint } from "../../runtime/server/credentials.ts";
 import { type Address, formatAddressUrl, type UnixAddress } from "../../runtime/wire/address.ts";
 import { listenAt } from "../../runtime/wire/transport.ts";
 import { anyPort, LocalEnsemble } from "../runtime/server/local_ensemble.ts";

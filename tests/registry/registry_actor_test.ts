@@ -3,7 +3,7 @@ import { MemoryStore } from "../../registry/store.ts";
 import { serveRegistry } from "../../registry/registry_actor.ts";
 import { parseServerId, REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { type Asker, listServers, registryClient } from "../../runtime/ensemble/remote.ts";
-import type { Presence } from "../../runtime/server/liveness.ts";
+import type { Presence } from "../../runtime/server/identity.ts";
 import {
   MAX_ADDRESS,
   MAX_ADDRESSES,

@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { ActorRef, parseServerId } from "../../runtime/actor/references.ts";
 import { ProtocolError } from "../../runtime/errors.ts";
 import { ActorServer } from "../../runtime/server/actor_server.ts";
-import { Instance } from "../../runtime/server/instance.ts";
+import { Instance } from "../../runtime/server/credentials.ts";
 import { type Address, localUnixAddress } from "../../runtime/wire/address.ts";
 import { IncomingFrame } from "../../runtime/wire/codec.ts";
 import { Tag } from "../../runtime/wire/value_format.ts";

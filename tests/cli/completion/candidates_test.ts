@@ -5,7 +5,7 @@ import { sourceOf } from "../../../cli/completion/sources.ts";
 import { takesValue } from "../../../cli/completion/typed_line.ts";
 import { allCommands, commandPath } from "../../../cli/kit/command_line.ts";
 import { createProgram } from "../../../cli/program.ts";
-import { KNOWN_CAPABILITIES } from "../../../runtime/actor/capability.ts";
+import { KNOWN_CAPABILITIES } from "../../../runtime/server/capabilities.ts";
 
 /** Here is only what the command tree knows: tests/e2e asks ensembles. */
 const nobody = new Proxy({}, {

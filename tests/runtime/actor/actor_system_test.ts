@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
 import type { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import type { Actor } from "../../../runtime/actor/actor.ts";
-import { ActorExit, type Case, on, onPing, onShutdown } from "../../../runtime/actor/cases.ts";
-import { Envelope, reply, replyFailure, replyIfExpected } from "../../../runtime/actor/envelope.ts";
+import type { Case } from "../../../runtime/actor/mailbox.ts";
+import { ActorExit, on, onPing, onShutdown } from "../../../runtime/actor/cases.ts";
+import {
+  Envelope,
+  reply,
+  replyFailure,
+  replyIfExpected,
+} from "../../../runtime/actor/messaging.ts";
 import { ActorRef, parseServerId } from "../../../runtime/actor/references.ts";
 import {
   ActorError,

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@^4.10.2";
 import type { Actor, ActorBody } from "../../../runtime/actor/actor.ts";
-import { ActorExit, type Case, on, onReply } from "../../../runtime/actor/cases.ts";
-import { reply } from "../../../runtime/actor/envelope.ts";
+import type { Case } from "../../../runtime/actor/mailbox.ts";
+import { ActorExit, on, onReply } from "../../../runtime/actor/cases.ts";
+import { reply } from "../../../runtime/actor/messaging.ts";
 import { ActorError, EnsembleError } from "../../../runtime/errors.ts";
 import { eventually, FakeTime, settle, startSystem } from "./linked_systems.ts";
 

@@ -1,15 +1,7 @@
 import assert from "node:assert/strict";
-import {
-  type Case,
-  findCase,
-  isPromise,
-  on,
-  onPing,
-  onReply,
-  onShutdown,
-  onUnexpected,
-} from "../../../runtime/actor/cases.ts";
-import { type Envelope, messageType, reply } from "../../../runtime/actor/envelope.ts";
+import { type Case, findCase } from "../../../runtime/actor/mailbox.ts";
+import { on, onPing, onReply, onShutdown, onUnexpected } from "../../../runtime/actor/cases.ts";
+import { type Envelope, isPromise, messageType, reply } from "../../../runtime/actor/messaging.ts";
 import { ActorError } from "../../../runtime/errors.ts";
 import { envelopeOf, startSystem } from "./linked_systems.ts";
 

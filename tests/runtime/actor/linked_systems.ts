@@ -2,7 +2,7 @@
  * Actor systems without a network: linked in memory, each message through the codec.
  */
 import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
-import { Envelope } from "../../../runtime/actor/envelope.ts";
+import { Envelope } from "../../../runtime/actor/messaging.ts";
 import { ActorRef, parseServerId, type ServerId } from "../../../runtime/actor/references.ts";
 import { decodeEnvelope, encodeEnvelope } from "../wire/frames.ts";
 

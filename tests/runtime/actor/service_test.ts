@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { ActorSystem } from "../../../runtime/actor/actor_system.ts";
-import { type Envelope, reply, replyFailure } from "../../../runtime/actor/envelope.ts";
+import { type Envelope, reply, replyFailure } from "../../../runtime/actor/messaging.ts";
 import { client } from "../../../runtime/actor/service.ts";
 import {
   ActorError,

@@ -6,7 +6,7 @@ import { guardLoader, loaderHandlers } from "../../../runtime/ensemble/loader.ts
 import { loaderChecks } from "../../../runtime/ensemble/loader_protocol.ts";
 import { controlClient, loaderClient } from "../../../runtime/ensemble/remote.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
-import { fingerprint } from "../../../runtime/server/instance.ts";
+import { fingerprint } from "../../../runtime/server/credentials.ts";
 import type { Address } from "../../../runtime/wire/address.ts";
 import { AdministeredEnsemble } from "../server/administered_ensemble.ts";
 import { CapturedLogs } from "../server/captured_logs.ts";

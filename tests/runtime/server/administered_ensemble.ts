@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { authorized, type Envelope } from "../../../runtime/actor/envelope.ts";
+import { authorized, type Envelope } from "../../../runtime/actor/messaging.ts";
 import { controlClient, elevate } from "../../../runtime/ensemble/remote.ts";
 import { publicKeyFingerprint, shortFingerprint } from "../../../runtime/fingerprint.ts";
 import type { ActorServer, ActorServerOptions } from "../../../runtime/server/actor_server.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { on, onReply, onShutdown } from "../../../runtime/actor/cases.ts";
-import { authorized, Envelope } from "../../../runtime/actor/envelope.ts";
+import { authorized, Envelope } from "../../../runtime/actor/messaging.ts";
 import { parseServerId } from "../../../runtime/actor/references.ts";
 import {
   controlClient,
@@ -8,7 +8,7 @@ import {
   shutDownActor,
   shutDownServer,
 } from "../../../runtime/ensemble/remote.ts";
-import { fingerprint } from "../../../runtime/server/instance.ts";
+import { fingerprint } from "../../../runtime/server/credentials.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
 import {
   AdministeredEnsemble,

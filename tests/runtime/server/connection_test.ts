@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import v8 from "node:v8";
 import vm from "node:vm";
 import type { Actor } from "../../../runtime/actor/actor.ts";
-import type { Envelope } from "../../../runtime/actor/envelope.ts";
+import type { Envelope } from "../../../runtime/actor/messaging.ts";
 import { ActorRef, parseServerId, type ServerId } from "../../../runtime/actor/references.ts";
 import { ProtocolError, TimeoutError } from "../../../runtime/errors.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";

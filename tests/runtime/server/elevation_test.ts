@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { authorized, Envelope } from "../../../runtime/actor/envelope.ts";
+import { authorized, Envelope } from "../../../runtime/actor/messaging.ts";
 import { controlClient, elevate, shutDownServer } from "../../../runtime/ensemble/remote.ts";
-import { fingerprint } from "../../../runtime/server/instance.ts";
+import { fingerprint } from "../../../runtime/server/credentials.ts";
 import type { Elevation } from "../../../runtime/server/capabilities.ts";
 import {
   AdministeredEnsemble,

@@ -5,7 +5,7 @@ import { loaderHandlers } from "../../../runtime/ensemble/loader.ts";
 import { loaderChecks } from "../../../runtime/ensemble/loader_protocol.ts";
 import { UnitStore } from "../../../runtime/code/unit_store.ts";
 import { loaderClient, ping, registryClient } from "../../../runtime/ensemble/remote.ts";
-import { Instance } from "../../../runtime/server/instance.ts";
+import { Instance } from "../../../runtime/server/credentials.ts";
 import { rogueBody, RoguePeer } from "../../rogue_peer.ts";
 import { CapturedLogs, eventually } from "./captured_logs.ts";
 import { LocalEnsemble, refTo } from "./local_ensemble.ts";

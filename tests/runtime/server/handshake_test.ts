@@ -26,7 +26,7 @@ import {
   RefusedError,
   SPOKEN_VERSIONS,
 } from "../../../runtime/server/handshake_messages.ts";
-import { Instance } from "../../../runtime/server/instance.ts";
+import { Instance } from "../../../runtime/server/credentials.ts";
 import { type Address, localUnixAddress } from "../../../runtime/wire/address.ts";
 import { HANDSHAKE_TIMEOUT } from "../../../runtime/wire/limits.ts";
 import type { Accepted, ByteStream } from "../../../runtime/wire/stream.ts";

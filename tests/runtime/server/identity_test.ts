@@ -3,7 +3,7 @@ import { MemoryStore } from "../../../registry/store.ts";
 import { serveRegistry } from "../../../registry/registry_actor.ts";
 import { parseServerId, REGISTRY_ID, type ServerId } from "../../../runtime/actor/references.ts";
 import { controlClient, ping, registryClient } from "../../../runtime/ensemble/remote.ts";
-import { fingerprint, Instance } from "../../../runtime/server/instance.ts";
+import { fingerprint, Instance } from "../../../runtime/server/credentials.ts";
 import type { RegistryEntry } from "../../../runtime/server/registry_protocol.ts";
 import { HEARTBEAT_TIMEOUT } from "../../../runtime/wire/limits.ts";
 import { listenAt } from "../../../runtime/wire/transport.ts";

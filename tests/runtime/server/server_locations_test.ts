@@ -4,7 +4,7 @@ import { ping } from "../../../runtime/ensemble/remote.ts";
 import { DisconnectedError, UnknownServerError } from "../../../runtime/errors.ts";
 import type { ServerLocations } from "../../../runtime/server/address_book.ts";
 import { type Address, formatAddressUrl } from "../../../runtime/wire/address.ts";
-import { fingerprint, Instance } from "../../../runtime/server/instance.ts";
+import { fingerprint, Instance } from "../../../runtime/server/credentials.ts";
 import { MemoryStore } from "../../../registry/store.ts";
 import { AdministeredEnsemble } from "./administered_ensemble.ts";
 import { CapturedLogs } from "./captured_logs.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { authorized, type Envelope } from "../../../runtime/actor/envelope.ts";
+import { authorized, type Envelope } from "../../../runtime/actor/messaging.ts";
 import { REGISTRY_ID } from "../../../runtime/actor/references.ts";
 import {
   controlClient,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "npm:fast-check@^4.10.2";
 import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
-import { Envelope } from "../../../runtime/actor/envelope.ts";
+import { Envelope } from "../../../runtime/actor/messaging.ts";
 import { ActorRef, parseServerId } from "../../../runtime/actor/references.ts";
 import { ProtocolError } from "../../../runtime/errors.ts";
 import { UnsendableError } from "../../../runtime/wire/encoder.ts";

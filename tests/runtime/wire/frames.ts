@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Envelope } from "../../../runtime/actor/envelope.ts";
+import type { Envelope } from "../../../runtime/actor/messaging.ts";
 import type { ServerId } from "../../../runtime/actor/references.ts";
 import { IncomingFrame, writeEnvelope } from "../../../runtime/wire/codec.ts";
 import { HEADER_LENGTH, Outbox } from "../../../runtime/wire/frames.ts";

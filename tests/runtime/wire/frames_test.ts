@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@^4.10.2";
-import { Envelope } from "../../../runtime/actor/envelope.ts";
+import { Envelope } from "../../../runtime/actor/messaging.ts";
 import { ActorRef, parseServerId } from "../../../runtime/actor/references.ts";
 import { ProtocolError } from "../../../runtime/errors.ts";
 import { writeEnvelope } from "../../../runtime/wire/codec.ts";

@@ -18,7 +18,7 @@ import {
   SubjectAlternativeNameExtension,
   X509CertificateGenerator,
 } from "../../../runtime/pki/x509.ts";
-import type { Certified, TlsCredentials } from "../../../runtime/server/certified.ts";
+import type { Certified, TlsCredentials } from "../../../runtime/server/credentials.ts";
 import type { TlsMaterial } from "../../../runtime/wire/tls_transport.ts";
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };

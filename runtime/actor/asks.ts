@@ -3,12 +3,10 @@
  *
  * @module
  */
-import { inspectBounded } from "../inspection.ts";
-import { QUOTED_LENGTH, shorten, visibleText } from "../safe_text.ts";
-import { describeThrown, isRefusal, MAX_THROWN_LENGTH, reportThrown } from "../error_report.ts";
-import { ActorError, type Silence, TimeoutError } from "../errors.ts";
+import { type Silence, TimeoutError } from "../errors.ts";
+import { shorten } from "../safe_text.ts";
 import { Deadline, Deadlines } from "./time.ts";
-import type { Envelope } from "./envelope.ts";
+import { type Envelope, toError } from "./messaging.ts";
 import type { ActorRef, ServerId } from "./references.ts";
 
 /** An ask's promise, and whom it waits for. */
@@ -34,68 +32,6 @@ class PendingAsk extends Deadline {
     this.resolve = resolve;
     this.reject = reject;
   }
-}
-
-/** The reason of a failure as it travels. */
-export interface Failure {
-  /** The class of the error at the other side. */
-  name: string;
-  /** What failed and why. */
-  message: string;
-  /** The error with its stack and causes, as text; absent for errors that were thrown on purpose. */
-  stack?: string;
-}
-
-/** The longest stack that travels, in UTF-16 code units. */
-const MAX_STACK_LENGTH = 4_000;
-
-/** Converts any thrown value to a failure that can travel. Never throws, though a getter or a proxy may. */
-export function toFailure(reason: unknown): Failure {
-  if (typeof reason === "string") {
-    return { name: "Error", message: shorten(reason, MAX_THROWN_LENGTH) };
-  }
-  try {
-    if (reason instanceof Error) {
-      const message = shorten(String(reason.message), MAX_THROWN_LENGTH);
-      const failure: Failure = { name: shorten(String(reason.name)), message };
-      if (!isRefusal(reason)) failure.stack = reportThrown(reason, MAX_STACK_LENGTH);
-      return failure;
-    }
-  } catch {
-    // It does not let itself be looked at.
-  }
-  return { name: "Error", message: describeThrown(reason) };
-}
-
-/** Reads the reason of a failure that a peer sent, which may be any value. */
-function toError(failure: unknown): ActorError {
-  const { name, message, stack } = (failure ?? {}) as Partial<Failure>;
-  const reason = typeof message === "string"
-    ? received(message, MAX_THROWN_LENGTH)
-    : inspectBounded(failure, { oneLine: true });
-  const error = typeof stack === "string"
-    ? new ActorError(reason, { cause: remoteError(name, reason, stack) })
-    : new ActorError(reason);
-  if (typeof name === "string") error.reason = received(name, QUOTED_LENGTH);
-  return error;
-}
-
-/** An error with the name, message and stack that it has at the other side. */
-function remoteError(name: unknown, message: string, stack: string): Error {
-  const error = new Error(message);
-  const own = { configurable: true, writable: true };
-  if (typeof name === "string") {
-    Object.defineProperty(error, "name", { ...own, value: received(name, QUOTED_LENGTH) });
-  }
-  return Object.defineProperty(error, "stack", {
-    ...own,
-    value: received(stack, MAX_STACK_LENGTH),
-  });
-}
-
-/** A peer's text for an error, shortened and without control characters: errors are printed on terminals. */
-function received(text: string, limit: number): string {
-  return visibleText(shorten(text, limit));
 }
 
 /** Says why there is no answer, unless it is the actor itself that gives none. */

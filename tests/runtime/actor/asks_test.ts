@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { Envelope } from "../../../runtime/actor/envelope.ts";
-import { PendingAsks, toFailure } from "../../../runtime/actor/pending.ts";
+import { Envelope, toFailure } from "../../../runtime/actor/messaging.ts";
+import { PendingAsks } from "../../../runtime/actor/asks.ts";
 import { ActorRef, parseServerId } from "../../../runtime/actor/references.ts";
 import { ActorError, DisconnectedError, TimeoutError } from "../../../runtime/errors.ts";
 import { FakeTime, settle } from "./linked_systems.ts";

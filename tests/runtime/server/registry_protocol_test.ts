@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
-import { messageType } from "../../../runtime/actor/envelope.ts";
-import { keepRegistered } from "../../../runtime/server/registration.ts";
-import { stopClock } from "../../fake_clock.ts";
-import { MemoryStore } from "../../../registry/store.ts";
 import { SqliteStore } from "../../../registry/sqlite_store.ts";
+import { MemoryStore } from "../../../registry/store.ts";
+import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
+import { messageType } from "../../../runtime/actor/messaging.ts";
 import { listServers, ping, registryClient } from "../../../runtime/ensemble/remote.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
+import { keepRegistered } from "../../../runtime/server/registry_protocol.ts";
+import { stopClock } from "../../fake_clock.ts";
 import { CapturedLogs, eventually } from "./captured_logs.ts";
 import { anyPort, LocalEnsemble, refTo } from "./local_ensemble.ts";
 

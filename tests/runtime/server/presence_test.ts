@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { parseServerId } from "../../../runtime/actor/references.ts";
-import { ownKernel } from "../../../runtime/server/kernel.ts";
-import { lookFor, type Presence, type Sign } from "../../../runtime/server/liveness.ts";
-import type { RegistryEntry } from "../../../runtime/server/registry_protocol.ts";
+import { lookFor, type Presence, type Sign } from "../../../runtime/server/identity.ts";
+import { ownKernel, type RegistryEntry } from "../../../runtime/server/registry_protocol.ts";
 import {
   type Address,
   hostName,
