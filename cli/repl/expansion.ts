@@ -16,8 +16,8 @@
 import type {
   AnyNode,
   ClassDeclaration,
-  Expression,
   FunctionDeclaration,
+  Identifier,
   ImportDeclaration as ImportNode,
   ImportExpression,
   Literal,
@@ -27,6 +27,7 @@ import type {
   Statement,
   VariableDeclaration,
 } from "npm:acorn@^8.19.0";
+import { ancestor, base, full, simple } from "npm:acorn-walk@^8.3.5";
 import MagicString from "npm:magic-string@^1.4.5";
 import { type Mappings, sourcePosition } from "../../runtime/code/source_map.ts";
 import type {
@@ -93,13 +94,16 @@ function expandCalls(
   results: ReadonlySet<Node>,
 ): void {
   const callees = new Set<number>();
-  walk(program, (node) => {
-    const callee = calledName(node);
-    if (callee && !callees.has(callee.start)) {
-      callees.add(callee.start);
-      code.prependRight(callee.start, "(0, ");
-      code.appendLeft(callee.end, ")");
-    }
+  const expandCallee = (callee: Node): void => {
+    if (!isCalledByName(callee) || callees.has(callee.start)) return;
+    callees.add(callee.start);
+    code.prependRight(callee.start, "(0, ");
+    code.appendLeft(callee.end, ")");
+  };
+  // Children are visited first.
+  full(program, (node) => {
+    if (node.type === "CallExpression") expandCallee(node.callee);
+    if (node.type === "TaggedTemplateExpression") expandCallee(node.tag);
     for (const statement of statementList(node) ?? []) {
       // Without a semicolon the parenthesis would continue the line before.
       const continues = statement.type === "ExpressionStatement" && callees.has(statement.start);
@@ -108,28 +112,23 @@ function expandCalls(
   });
 }
 
-/** What is called by a plain name. `eval` is called as it stands, as only that is a direct `eval`. */
-function calledName(node: AnyNode): Expression | undefined {
-  const callee = node.type === "CallExpression"
-    ? node.callee
-    : node.type === "TaggedTemplateExpression"
-    ? node.tag
-    : undefined;
-  if (callee?.type === "Identifier" && callee.name !== "eval") return callee;
+/** Whether what is called is a plain name. `eval` is called as it stands, as only that is a direct `eval`. */
+function isCalledByName(callee: Node): boolean {
+  return callee.type === "Identifier" && (callee as Identifier).name !== "eval";
 }
 
 async function expandDynamicImports(
   code: MagicString,
-  { program, locate }: ParsedInput,
+  input: ParsedInput,
   { name, resolve }: { name: string; resolve: ResolveImport },
 ): Promise<void> {
   const found: ImportExpression[] = [];
-  walk(program, (node) => {
-    if (node.type === "ImportExpression") found.push(node);
-    if (node.type === "MetaProperty" && node.meta.name === "import") {
-      const { line, column } = node.loc!.start;
-      throw new InputError("import.meta is of modules only", locate({ line, column: column + 1 }));
-    }
+  simple(input.program, {
+    ImportExpression: (node) => void found.push(node),
+    MetaProperty(node) {
+      if (node.meta.name !== "import") return;
+      throw refusal(node, "only modules have import.meta", input);
+    },
   });
   for (const { start, source } of found) {
     code.update(start, start + "import".length, name);
@@ -141,7 +140,7 @@ async function expandDynamicImports(
 }
 
 /** Rewrites the declarations, and gives the names, each once. */
-export function expandDeclarations(code: MagicString, input: ParsedInput): Declaration[] {
+function expandDeclarations(code: MagicString, input: ParsedInput): Declaration[] {
   const { program } = input;
   const declarations = new Map<string, Declaration>();
   const declare = (kind: Declaration["kind"], names: string[]): void => {
@@ -194,13 +193,13 @@ function isClass(node: AnyNode): node is ClassDeclaration {
 
 function lexicalKind(node: VariableDeclaration, input: ParsedInput): "let" | "const" {
   if (node.kind === "let" || node.kind === "const") return node.kind;
-  const reason = "using would dispose of the value when the input ends: use it inside a block";
-  throw refusal(node, reason, input);
+  const message = "using would dispose of the value when the input ends: use it inside a block";
+  throw refusal(node, message, input);
 }
 
-function refusal(node: Node, reason: string, { locate }: ParsedInput): InputError {
+function refusal(node: Node, message: string, { locate }: ParsedInput): InputError {
   const { line, column } = node.loc!.start;
-  return new InputError(reason, locate({ line, column: column + 1 }));
+  return new InputError(message, locate({ line, column: column + 1 }));
 }
 
 function namesOf({ declarations }: VariableDeclaration): string[] {
@@ -260,7 +259,7 @@ function hoistFunctions(
 }
 
 /** Takes the import declarations out of the code, and gives them in order. */
-export async function expandImports(
+async function expandImports(
   code: MagicString,
   { program }: ParsedInput,
   resolve: ResolveImport,
@@ -297,18 +296,8 @@ function nameOf(node: { type: "Identifier"; name: string } | Literal): string {
   return node.type === "Identifier" ? node.name : String(node.value);
 }
 
-/** Calls `visit` for each node below and including `node`: children first, with the parent. */
-export function walk(
-  node: Node,
-  visit: (node: AnyNode, parent: AnyNode | undefined) => void,
-  parent?: Node,
-): void {
-  for (const child of children(node)) walk(child, visit, node);
-  visit(node as AnyNode, parent as AnyNode | undefined);
-}
-
 /** The names that a pattern binds, in the order of the text. */
-export function boundNames(pattern: Pattern): string[] {
+function boundNames(pattern: Pattern): string[] {
   switch (pattern.type) {
     case "Identifier":
       return [pattern.name];
@@ -328,21 +317,21 @@ export function boundNames(pattern: Pattern): string[] {
 }
 
 /** The `var` declarations that belong to the top level, however deep in blocks, with their parents. */
-export function hoistedVariables(
-  node: Node,
+function hoistedVariables(
+  program: Program,
 ): { declaration: VariableDeclaration; parent: AnyNode }[] {
-  return [...children(node)].flatMap((child) => {
-    if (isVariableScope(child)) return [];
-    const below = hoistedVariables(child);
-    if (child.type !== "VariableDeclaration") return below;
-    const declaration = child as VariableDeclaration;
-    if (declaration.kind !== "var") return below;
-    return [{ declaration, parent: node as AnyNode }, ...below];
-  });
+  const found: { declaration: VariableDeclaration; parent: AnyNode }[] = [];
+  const pass = () => {};
+  ancestor(program, {
+    VariableDeclaration(declaration, _, ancestors) {
+      if (declaration.kind === "var") found.push({ declaration, parent: ancestors.at(-2)! });
+    },
+  }, { ...base, Function: pass, StaticBlock: pass });
+  return found;
 }
 
 /** The statements of a node that is a list of them, such as a block. */
-export function statementList(node: AnyNode): readonly Node[] | undefined {
+function statementList(node: AnyNode): readonly Node[] | undefined {
   switch (node.type) {
     case "Program":
     case "BlockStatement":
@@ -357,7 +346,7 @@ export function statementList(node: AnyNode): readonly Node[] | undefined {
  * The expression statements that could be the last to run in a list of statements: what they evaluate
  * to is what the list does, in the terms of ECMAScript its completion value.
  */
-export function lastExpressions(statements: readonly Node[]): Node[] {
+function lastExpressions(statements: readonly Node[]): Node[] {
   const last = statements.findLast(({ type }) => !/Declaration$|^EmptyStatement$/.test(type));
   return last ? expressionsOf(last as Statement) : [];
 }
@@ -389,17 +378,5 @@ function expressionsOf(statement: Statement): Node[] {
       return expressionsOf(statement.body);
     default:
       return [];
-  }
-}
-
-function isVariableScope({ type }: Node): boolean {
-  return /Function/.test(type) || type === "StaticBlock" || type === "PropertyDefinition";
-}
-
-function* children(node: Node): Generator<Node> {
-  for (const value of Object.values(node)) {
-    for (const child of Array.isArray(value) ? value : [value]) {
-      if (typeof child?.type === "string") yield child;
-    }
   }
 }

@@ -75,8 +75,8 @@ async function parseAs(text: string, added: number): Promise<ParsedInput> {
     return { text: code, program, locate };
   } catch (error) {
     const { message, loc: { line, column } } = error as AcornError;
-    const reason = message.replace(/ \(\d+:\d+\)$/, "");
-    throw new InputError(reason, locate({ line, column: column + 1 }));
+    const bare = message.replace(/ \(\d+:\d+\)$/, "");
+    throw new InputError(bare, locate({ line, column: column + 1 }));
   }
 }
 
@@ -105,14 +105,14 @@ export class InputError extends EnsembleError {
   /** Where in what the person typed. */
   readonly position: TextPosition;
 
-  /** Makes the error of a reason. */
-  constructor(reason: string, position: TextPosition) {
-    super(reason);
+  /** Makes an error about a place in the input. */
+  constructor(message: string, position: TextPosition) {
+    super(message);
     this.position = position;
   }
 }
 
-/** What is shown: the reason, the line, and below it a mark at the column. */
+/** What is shown: the message, the line, and below it a mark at the column. */
 export function formatInputError({ message, position }: InputError, source: string): string {
   const { line, column } = position;
   const heading = `Uncaught SyntaxError: ${message} (${line}:${column})`;

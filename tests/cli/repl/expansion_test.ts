@@ -183,7 +183,7 @@ conversations({
     ],
     [
       ["import.meta.url"],
-      "Uncaught SyntaxError: import.meta is of modules only (1:1)\n  import.meta.url\n  ^",
+      "Uncaught SyntaxError: only modules have import.meta (1:1)\n  import.meta.url\n  ^",
     ],
     [
       ["export default 1"],
