@@ -106,13 +106,10 @@ export type { ModuleNamespace } from "./runtime/code/library_table.ts";
 export type { SourceLocation } from "./runtime/code/source_map.ts";
 export type { Candidate, Cycle, Link, ModuleName, Unit } from "./runtime/code/unit.ts";
 export type {
-  CompiledModule,
   Instance,
   LibraryImport,
   LoadOutcome,
-  LoadProgramOptions,
   LoadRequest,
-  LoadResult,
 } from "./runtime/code/unit_store.ts";
 export type { ListedLoad, LoadRecord } from "./runtime/code/unit_store.ts";
 export {
@@ -133,12 +130,9 @@ export type {
   RegistryHandlers,
   RegistryPage,
 } from "./runtime/server/registry_protocol.ts";
-export {
-  currentServer,
-  EnsembleServer,
-  startServer,
-  type StartServerOptions,
-} from "./runtime/ensemble/ensemble_server.ts";
+export type { ActorServer } from "./runtime/server/actor_server.ts";
+export { currentServer, EnsembleServer, startServer } from "./runtime/ensemble/ensemble_server.ts";
+export type { StartServerOptions } from "./runtime/ensemble/start_options.ts";
 export type { LogFormat, LogLevel, LogOptions } from "./runtime/home/log_options.ts";
 export { runServer, type RunServerOptions } from "./cli/executables/run_server.ts";
 export { callWithEnsembleServer } from "./runtime/ensemble/call_with_server.ts";

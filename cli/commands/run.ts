@@ -55,9 +55,9 @@ export async function run(
       logger.warn("an import() will fail when it runs: {reason}", { reason: message });
     }
     // Into the server's own store: what is loaded later shares these very modules.
-    await server.ship(program.units);
+    await server.units.add(program.units);
     if (!exportsMain) return await runItself(server, { moduleId, program, args: mainArguments });
-    const { namespace } = await server.load(loadRequest(program, operatorName()));
+    const { namespace } = await server.units.load(loadRequest(program, operatorName()));
     lendServer("gxensemble run");
     await callMain(namespace.main, {
       whose: `main of ${moduleId}`,
@@ -81,9 +81,9 @@ async function runItself(
   globalThis.process.argv = [Deno.execPath(), file, ...args];
   const by = operatorName();
   // A top level that waits until the server stops never makes current what it imports.
-  for (const below of programsBelow(program)) await server.load(loadRequest(below, by));
+  for (const below of programsBelow(program)) await server.units.load(loadRequest(below, by));
   lendServer("gxensemble run");
-  await server.load(loadRequest(program, by), { asMain: true });
+  await server.units.load(loadRequest(program, by), { asMain: true });
   if (server.signal.aborted) return;
   logger.info("{module} has run, and {id} goes on until it is shut down", {
     module: moduleId,

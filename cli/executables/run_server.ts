@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { StartServerOptions } from "../../runtime/ensemble/ensemble_server.ts";
+import type { StartServerOptions } from "../../runtime/ensemble/start_options.ts";
 
 /** Options of {@linkcode runServer}: what the server is where its command line does not say. */
 export interface RunServerOptions extends Omit<StartServerOptions, "signal"> {

@@ -250,7 +250,7 @@ export async function writeServerModule(
     `import { currentServer, runServer } from ${JSON.stringify(RUNTIME_MODULE)};
 async function main(...args) {
   const { modules } = await import("./modules.js");
-  currentServer().adopt(modules, ${JSON.stringify(name)});
+  currentServer().units.adopt(modules, ${JSON.stringify(name)});
   const { module, namespace } = modules[0];
   if (typeof namespace.main !== "function") throw new TypeError("main of " + module + " is no function");
   return await namespace.main(...args);

@@ -10,8 +10,8 @@ import {
   REGISTRY_ID,
   type ServerId,
 } from "../../runtime/actor/references.ts";
+import { readMembership } from "../../runtime/ensemble/membership.ts";
 import { registryClient } from "../../runtime/ensemble/remote.ts";
-import { locateServers } from "../../runtime/home/known_servers.ts";
 import {
   ActorError,
   DisconnectedError,
@@ -20,11 +20,8 @@ import {
   TimeoutError,
   UnknownServerError,
 } from "../../runtime/errors.ts";
-import { readCookie } from "../../runtime/home/cookie.ts";
 import { readServerProcess, type ServerProcess } from "../../runtime/home/locks.ts";
 import { startLogging } from "../../runtime/home/logging.ts";
-import { readAdminPublicKey } from "../../runtime/pki/admin_key.ts";
-import { readOwnTls } from "../../runtime/pki/own_tls.ts";
 import { ActorServer } from "../../runtime/server/actor_server.ts";
 import { CONSOLE_ID } from "../../runtime/server/credentials.ts";
 import { isProcessSeen } from "../../runtime/server/identity.ts";
@@ -97,13 +94,11 @@ class StrayErrors implements Disposable {
 export async function startConsole(
   { registry, timeout }: { registry: readonly Address[]; timeout?: number | undefined },
 ): Promise<ActorServer> {
+  const id = parseServerId(`${CONSOLE_ID}-${crypto.randomUUID().slice(0, 13)}`);
   return await ActorServer.start({
-    id: parseServerId(`${CONSOLE_ID}-${crypto.randomUUID().slice(0, 13)}`),
-    cookie: await readCookie(),
-    tls: await readOwnTls(parseServerId(CONSOLE_ID)),
-    adminKey: await readAdminPublicKey(),
+    ...await readMembership(id, registry),
+    id,
     listen: [],
-    ...await locateServers(registry),
     roles: [],
     askTimeout: timeout,
     register: false,

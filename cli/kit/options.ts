@@ -20,8 +20,11 @@ import {
   REGISTRY_ID,
   type ServerId,
 } from "../../runtime/actor/references.ts";
-import type { StartServerOptions } from "../../runtime/ensemble/ensemble_server.ts";
-import { DEFAULT_GRACE, parseSeconds } from "../../runtime/ensemble/start_options.ts";
+import {
+  DEFAULT_GRACE,
+  parseSeconds,
+  type StartServerOptions,
+} from "../../runtime/ensemble/start_options.ts";
 import { EnsembleError, InvalidInputError } from "../../runtime/errors.ts";
 import {
   formatLogLevel,

@@ -151,7 +151,9 @@ export async function backtrace(actor: Actor): Promise<Backtrace> {
 /** The frames of a stack that are not the actor system's own. */
 function ownFrames(stack: string): string[] {
   return stack.split("\n").slice(1).map((line) => line.trim())
-    .filter((line) => !/^at (async )?(new )?(Actor|ActorSystem|EnsembleServer)[. ]/.test(line));
+    .filter((line) =>
+      !/^at (async )?(new )?(Actor|ActorSystem|ActorServer|EnsembleServer)[. ]/.test(line)
+    );
 }
 
 function pathOf(group: ActorGroup<Actor>): string {

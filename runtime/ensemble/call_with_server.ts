@@ -16,12 +16,8 @@ import { standardStream, writeErrors } from "../home/standard_stream.ts";
 import { LineLimit } from "../line_limit.ts";
 import { describeValue } from "../inspection.ts";
 import { QUOTED_LENGTH, visibleText } from "../safe_text.ts";
-import {
-  type EnsembleServer,
-  isLent,
-  startServer,
-  type StartServerOptions,
-} from "./ensemble_server.ts";
+import { type EnsembleServer, isLent, startServer } from "./ensemble_server.ts";
+import type { StartServerOptions } from "./start_options.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 

@@ -1,10 +1,66 @@
 /**
- * The grace: how long a server may take to stop.
+ * How a server of the ensemble is started: its options, and the grace, which is how long it may take to stop.
  *
  * @module
  */
+import type { ModuleNamespace } from "../code/library_table.ts";
 import { InvalidInputError } from "../errors.ts";
+import type { LogOptions } from "../home/log_options.ts";
+import type { Heartbeat } from "../server/connection.ts";
 import { quoted } from "../safe_text.ts";
+import type { Address } from "../wire/address.ts";
+import type { EnsembleServer } from "./ensemble_server.ts";
+
+/** Options of `startServer`. */
+export interface StartServerOptions {
+  /** What the server does in the ensemble: others look servers up by role. */
+  readonly roles?: readonly string[];
+  /** Where to listen besides the server's UNIX socket. */
+  readonly listen?: readonly Address[];
+  /** Where others are told to reach it; by default where it listens. */
+  readonly announce?: readonly Address[] | undefined;
+  /**
+   * How long the server may take to stop, in ms; default 5000. Its actors may shut down in all of it but the
+   * last 2 s, which are left to the program; of a grace below 4 s each has half.
+   */
+  readonly grace?: number;
+  /**
+   * Where the registry is: only these addresses are used. Without any, as in an empty list, it is where the environment
+   * variable `ENSEMBLE_REGISTRY` says, else where the file `known-servers` in `$GERBIL_PATH/ensemble` says, else at its
+   * UNIX socket on this host. The addresses of other servers in that file are used unless this option or the variable
+   * names the registry.
+   */
+  readonly registry?: readonly Address[];
+  /**
+   * How the process logs, the audit log included: to standard error, from level `info` on, where nothing else is
+   * said; `false` for not at all. A program that configures LogTape itself, before or later, is left alone.
+   */
+  readonly log?: LogOptions | false | undefined;
+  /** How its connections show that their ends live; by default every 15 s, and dead after 60 s of silence. */
+  readonly heartbeat?: Heartbeat | undefined;
+  /**
+   * Modules of this program that shipped code may import by these specifiers, and then shares with it;
+   * besides `@gxensemble/ensemble`, this runtime, which is always offered.
+   */
+  readonly library?: Readonly<Record<string, ModuleNamespace>>;
+  /**
+   * Whether the server takes code from others: `load`, `eval` and REPLs. Without a loader all that is refused,
+   * whoever asks. By default it has one.
+   */
+  readonly loader?: boolean;
+  /**
+   * Aborted to give up the start: what was begun is undone, sockets included. It means nothing once the server has
+   * started.
+   */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * The permissions of Deno that the process does without, for {@linkcode EnsembleServer.denied}. The server does not
+   * take them away itself.
+   */
+  readonly denied?: readonly string[];
+  /** Starts actors that must be there before anything reaches the server. */
+  prepare?(server: EnsembleServer): void | Promise<void>;
+}
 
 /** How long a server and its program may take to stop, in ms, where nothing else is said. */
 export const DEFAULT_GRACE = 5_000;
@@ -29,7 +85,6 @@ export function requireGrace(grace: number): number {
   if (typeof grace === "number" && grace >= 0) return grace;
   throw new InvalidInputError(`not a grace in ms: ${grace}`);
 }
-
 /** The longest time that a command line may ask for, in s: a day. */
 const MAX_SECONDS = 86_400;
 

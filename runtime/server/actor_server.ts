@@ -4,11 +4,18 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import type { Actor } from "../actor/actor.ts";
+import type { Actor, ActorBody } from "../actor/actor.ts";
 import { ActorSystem, answersAsk, SERVER_ACTOR } from "../actor/actor_system.ts";
-import { type Envelope, messageType, toFailure } from "../actor/messaging.ts";
+import {
+  type AskOptions,
+  type Destination,
+  type Envelope,
+  messageType,
+  type TellOptions,
+  toFailure,
+} from "../actor/messaging.ts";
 import { type ActorId, ActorRef, REGISTRY_ID, type ServerId } from "../actor/references.ts";
-import type { Client } from "../actor/service.ts";
+import type { Client, Handlers, ServeOptions } from "../actor/service.ts";
 import { ActorError, DisconnectedError, EnsembleError, UnknownServerError } from "../errors.ts";
 import { type Address, formatAddressUrl, hostName } from "../wire/address.ts";
 import { HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, MAX_HANDSHAKES } from "../wire/limits.ts";
@@ -16,7 +23,7 @@ import type { Accepted, Listener } from "../wire/stream.ts";
 import { listenAt } from "../wire/transport.ts";
 import { AddressBook, type Located, type ServerLocations } from "./address_book.ts";
 import type { Heartbeat } from "./connection.ts";
-import { type ConnectionInfo, controlChecks, controlHandlers, type Controlled } from "./control.ts";
+import { type ConnectionInfo, controlChecks, controlHandlers } from "./control.ts";
 import { Capabilities, type Session } from "./capabilities.ts";
 import { Instance, type TlsCredentials } from "./credentials.ts";
 import { importCookie, SilentPeerError } from "./handshake.ts";
@@ -73,7 +80,7 @@ export interface ActorServerOptions extends ServerLocations {
    * Run when the server listens but nothing reaches it yet: starts the actors that it always has. They end with
    * the server, and cannot be shut down by themselves from afar.
    */
-  readonly prepare?: (server: ActorServer) => void | Promise<void>;
+  prepare?(server: ActorServer): void | Promise<void>;
 }
 
 /** What a running server is given besides. */
@@ -88,8 +95,16 @@ export interface ServerExtension {
   readonly grace: number;
 }
 
+/** What a server proves who it is with. */
+export interface ServerKeys {
+  /** The key pair of this run of it. */
+  readonly instance: Instance;
+  /** The ensemble's cookie. */
+  readonly cookie: CryptoKey;
+}
+
 /** A running server: its actors, its connections, its listeners. */
-export class ActorServer implements Controlled {
+export class ActorServer {
   /** The server's id. */
   readonly id: ServerId;
   /** Its actors. */
@@ -99,14 +114,13 @@ export class ActorServer implements Controlled {
   readonly #router: Router;
   readonly #identities: Identities;
   readonly #book: AddressBook;
-  readonly #listeners: Listener[];
-  readonly #tls: TlsCredentials | undefined;
+  readonly #options: ActorServerOptions;
+  readonly #listeners: Listener[] = [];
   readonly #instance: Uint8Array;
   #announced: readonly Address[] | undefined;
   #roles: readonly string[];
   readonly #abort = new AbortController();
   readonly #stopped = Promise.withResolvers<void>();
-  readonly #registered: boolean;
   /** Whether the registry has been asked to add it. */
   #registering = false;
   #grace: number;
@@ -114,17 +128,13 @@ export class ActorServer implements Controlled {
   /** The actors that were there before anything could reach the server, and its registration. */
   #essential = new Set<Actor>();
   #stopping: Promise<void> | undefined;
+  /** What it holds until it has stopped, or has failed to start. */
+  protected readonly resources: AsyncDisposableStack = new AsyncDisposableStack();
 
-  private constructor(options: ActorServerOptions, parts: {
-    instance: Instance;
-    cookie: CryptoKey;
-    listeners: Listener[];
-  }) {
-    const { instance, cookie, listeners } = parts;
+  /** Made by {@linkcode ActorServer.start}. */
+  constructor(options: ActorServerOptions, { instance, cookie }: ServerKeys) {
+    this.#options = options;
     this.id = options.id;
-    this.#listeners = listeners;
-    this.#tls = options.tls;
-    this.#registered = options.register;
     this.#grace = options.grace ?? DEFAULT_GRACE;
     this.#book = new AddressBook((id, timeout) => this.#lookUp(id, options, timeout), options);
     const self = { id: options.id, instance, cookie, tls: options.tls };
@@ -173,34 +183,43 @@ export class ActorServer implements Controlled {
    *
    * @throws {EnsembleError} when it cannot listen, or the registry cannot be reached. The reason of `options.signal`
    * when that is aborted before.
+   * @internal
    */
-  static async start(options: ActorServerOptions): Promise<ActorServer> {
-    const { signal } = options;
-    const listeners: Listener[] = [];
-    let server: ActorServer | undefined;
+  static async start<Server extends ActorServer, Options extends { readonly cookie: Uint8Array }>(
+    this: new (options: Options, keys: ServerKeys) => Server,
+    options: Options,
+  ): Promise<Server> {
+    const [instance, cookie] = await Promise.all([
+      Instance.generate(),
+      importCookie(options.cookie),
+    ]);
+    const server = new this(options, { instance, cookie });
+    await server.#start();
+    return server;
+  }
+
+  async #start(): Promise<void> {
+    const { listen, signal } = this.#options;
     try {
-      for (const address of options.listen) {
-        // Nothing is accepted before there is a server.
-        const onRefused = (from: string, reason: string) =>
-          void (server && server.#logRefusal(from, reason));
-        const onMoved = () => void (server && server.#announceMove());
-        listeners.push(await open(address, { tls: options.tls, onRefused, onMoved }));
+      for (const address of listen) {
+        // Nothing is accepted before the server is ready.
+        await this.#listen(address);
         signal?.throwIfAborted();
       }
-      const [instance, cookie] = await Promise.all([
-        Instance.generate(),
-        importCookie(options.cookie),
-      ]);
-      server = new ActorServer(options, { instance, cookie, listeners });
-      await unlessAborted(signal, options.prepare?.(server));
-      await unlessAborted(signal, server.#run());
-      return server;
+      await unlessAborted(signal, this.prepare());
+      await unlessAborted(signal, this.#run());
     } catch (error) {
-      await Promise.all(listeners.map((listener) => listener.close()));
-      if (server && signal?.aborted) await server.#withdraw();
-      for (const actor of server?.actors.actors() ?? []) actor.exit("the server did not start");
+      await Promise.all(this.#listeners.map((listener) => listener.close()));
+      if (signal?.aborted) await this.#withdraw();
+      for (const actor of this.actors.actors()) actor.exit("the server did not start");
+      await this.resources.disposeAsync();
       throw error;
     }
+  }
+
+  /** Starts the actors that it always has, when it listens and nothing reaches it yet. */
+  protected async prepare(): Promise<void> {
+    await this.#options.prepare?.(this);
   }
 
   /** The entry by which others find it. A socket that has to be made again changes it. */
@@ -218,6 +237,11 @@ export class ActorServer implements Controlled {
     };
   }
 
+  /** Where others are told to reach it. */
+  get addresses(): readonly Address[] {
+    return this.entry.addresses;
+  }
+
   /** Aborted when the server begins to stop: hand it to what runs besides actors. */
   get signal(): AbortSignal {
     return this.#abort.signal;
@@ -226,6 +250,26 @@ export class ActorServer implements Controlled {
   /** Resolves when the server has stopped. */
   get stopped(): Promise<void> {
     return this.#stopped.promise;
+  }
+
+  /** Starts an actor; see {@linkcode ActorSystem.spawn}. */
+  spawn(name: string | undefined, body: ActorBody): Actor {
+    return this.actors.spawn(name, body);
+  }
+
+  /** Starts a service; see {@linkcode ActorSystem.serve}. */
+  serve<H extends Handlers>(name: string, handlers: H, options?: ServeOptions): Actor {
+    return this.actors.serve(name, handlers, options);
+  }
+
+  /** Sends a message; see `Messaging.tell`. */
+  tell(dest: Destination, message: unknown, options?: TellOptions): number | undefined {
+    return this.actors.tell(dest, message, options);
+  }
+
+  /** Sends a message and waits for the answer; see `Messaging.ask`. */
+  ask<Reply = unknown>(dest: Destination, message: unknown, options?: AskOptions): Promise<Reply> {
+    return this.actors.ask<Reply>(dest, message, options);
   }
 
   /** Its connections, by peer id. */
@@ -269,31 +313,33 @@ export class ActorServer implements Controlled {
    * registry knows when this resolves.
    *
    * @throws {EnsembleError} when it cannot listen, or the registry cannot be reached.
+   * @internal
    */
   async extend({ listen, roles, announce, grace }: ServerExtension): Promise<void> {
     this.#grace = Math.max(this.#grace, grace);
-    const onRefused = (from: string, reason: string) => this.#logRefusal(from, reason);
     const added: Address[] = [];
     for (const address of listen) {
-      const onMoved = () => this.#announceMove();
-      const listener = await open(address, { tls: this.#tls, onRefused, onMoved });
-      this.#listeners.push(listener);
+      const listener = await this.#listen(address);
       added.push(reachable(listener.address));
       this.#accept(listener);
     }
     // Where nothing was announced, the addresses are those at which it listens.
     this.#announced = announce ?? (this.#announced && [...this.#announced, ...added]);
     this.#roles = [...new Set([...this.#roles, ...roles])];
-    if (this.#registered) await register(this.actors, this.entry);
+    if (this.#options.register) await register(this.actors, this.entry);
   }
 
-  /** See {@linkcode Controlled.shutDown}. */
+  /** Begins to stop, as {@linkcode ActorServer.stop} does; gives how long its actors may take to shut down, in ms. */
   shutDown(): number {
     void this.stop();
     return this.#grace;
   }
 
-  /** See {@linkcode Controlled.kill}. */
+  /**
+   * Ends one of its actors at once.
+   *
+   * @throws {EnsembleError} when there is none, or when the server is nothing without it.
+   */
   kill(id: ActorId): void {
     const actor = this.actors.find(id);
     if (!actor) throw new ActorError(`unknown actor: ${new ActorRef(this.id, id)}`);
@@ -356,7 +402,7 @@ export class ActorServer implements Controlled {
       requests: controlChecks,
     });
     for (const listener of this.#listeners) this.#accept(listener);
-    if (!this.#registered) return;
+    if (!this.#options.register) return;
     this.#registering = true;
     try {
       await register(this.actors, this.entry);
@@ -369,16 +415,25 @@ export class ActorServer implements Controlled {
     this.#essential.add(this.#registration);
   }
 
+  async #listen(address: Address): Promise<Listener> {
+    const listener = await listenAt(address, {
+      tls: this.#options.tls,
+      onRefused: (from, reason) => this.#logRefusal(from, reason),
+      onMoved: () => {
+        if (this.#registration) announceChange(this.#registration);
+      },
+      onWarning: (message) => logger.warn("{message}", { message }),
+    });
+    this.#listeners.push(listener);
+    return listener;
+  }
+
   #accept(listener: Listener): void {
     void this.#acceptAll(listener);
     logger.info("{id} listens at {address}", {
       id: this.id,
       address: formatAddressUrl(listener.address),
     });
-  }
-
-  #announceMove(): void {
-    if (this.#registration) announceChange(this.#registration);
   }
 
   async #acceptAll(listener: Listener): Promise<void> {
@@ -437,7 +492,7 @@ export class ActorServer implements Controlled {
     const control = this.actors.find(SERVER_ACTOR);
     // First, so that it cannot register anew what is taken out of the registry now.
     this.#registration?.exit("the server is stopping");
-    if (this.#registered) await this.#unregister();
+    if (this.#options.register) await this.#unregister();
     await this.actors.stopActors(until - performance.now(), new Set(control && [control]));
     await closed;
     void this.#finish();
@@ -466,23 +521,8 @@ export class ActorServer implements Controlled {
     this.actors.find(SERVER_ACTOR)?.exit("the server has stopped");
     this.actors.close();
     logger.info("{id} has stopped", { id: this.id });
-    this.#stopped.resolve();
+    this.#stopped.resolve(this.resources.disposeAsync());
   }
-}
-
-/** Starts to listen at an address. */
-function open(
-  address: Address,
-  options: {
-    tls: TlsCredentials | undefined;
-    onRefused: (from: string, reason: string) => void;
-    onMoved: () => void;
-  },
-): Promise<Listener> {
-  return listenAt(address, {
-    ...options,
-    onWarning: (message) => logger.warn("{message}", { message }),
-  });
 }
 
 /** Of so many the oldest is the least likely to end well: an honest one takes milliseconds. */

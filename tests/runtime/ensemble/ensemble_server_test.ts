@@ -26,8 +26,8 @@ const PRELUDE = `
     const text = "export const value = 1;";
     const parts = { module: "a.ts", path: "/a.ts", text, metaProperties: [] };
     const unit = { module: "a.ts", path: "/a.ts", hash: await hashUnit(parts) };
-    await server.ship([{ ...parts, ...unit, links: [], pauses: false }]);
-    await server.load({ entry: unit.hash, modules: [unit], libraries: [], by: "me@here" });
+    await server.units.add([{ ...parts, ...unit, links: [], pauses: false }]);
+    await server.units.load({ entry: unit.hash, modules: [unit], libraries: [], by: "me@here" });
   };
 `;
 
