@@ -67,7 +67,6 @@ export {
 export {
   Actor,
   type ActorBody,
-  type ActorHome,
   type ActorState,
   type ReceiveOptions,
 } from "./runtime/actor/actor.ts";

@@ -49,7 +49,7 @@ export interface RogueHeader {
   /** The nonce that it answers; none by default. */
   readonly replyTo?: number;
   /** How long it is worth reading, in ms; for ever by default. */
-  readonly timeToLive?: number;
+  readonly timeout?: number;
   /** Whether an answer is waited for; not by default. */
   readonly replyExpected?: boolean;
   /** Whether it is an answer that is a failure; not by default. */
@@ -69,10 +69,10 @@ export function rogueBody(value: unknown): Uint8Array {
 
 /** Makes a frame of a header and any bytes in the place of the message; see `runtime/wire/codec.ts`. */
 export function rogueFrame(header: RogueHeader, body: Uint8Array): Uint8Array {
-  const { dest, source = "rogue", nonce = 4, replyTo, timeToLive, trailing = [] } = header;
+  const { dest, source = "rogue", nonce = 4, replyTo, timeout, trailing = [] } = header;
   const flags = (header.replyExpected ? 1 : 0) | (header.failed ? 2 : 0) |
-    (timeToLive === undefined ? 0 : 4) | (replyTo === undefined ? 0 : 8);
-  const numbers = [nonce, timeToLive ?? [], replyTo ?? []].flat();
+    (timeout === undefined ? 0 : 4) | (replyTo === undefined ? 0 : 8);
+  const numbers = [nonce, timeout ?? [], replyTo ?? []].flat();
   const fields = concatenate([
     new Uint8Array(new Float64Array(numbers).buffer),
     rogueBody(dest),

@@ -7,6 +7,7 @@ import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { EnsembleError } from "../errors.ts";
 import type { LineLimit } from "../line_limit.ts";
 import { describeThrown } from "../error_report.ts";
+import type { ActorSystem } from "./actor_system.ts";
 import { ActorExit } from "./cases.ts";
 import {
   type AskOptions,
@@ -14,7 +15,6 @@ import {
   type Envelope,
   isPromise,
   messageType,
-  type Messaging,
   type Recipient,
   replyFailure,
   type TellOptions,
@@ -23,7 +23,7 @@ import {
 import type { ActorGroup } from "./threads.ts";
 import { MAX_DELAY, Ticker } from "./time.ts";
 import { type Case, findCase, Mailbox, type Taken } from "./mailbox.ts";
-import { ActorRef, type ServerId } from "./references.ts";
+import { ActorRef } from "./references.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
 
@@ -87,24 +87,6 @@ class StackProbe {
   }
 }
 
-/** What an actor needs of the system it lives in. */
-export interface ActorHome extends Messaging {
-  /** Which lines that others cause go into the log. */
-  readonly lines: LineLimit;
-  /** The server's id. */
-  readonly id: ServerId;
-  /** Starts an actor. */
-  spawn(name: string | undefined, body: ActorBody, options: { group: ActorGroup<Actor> }): Actor;
-  /** Whether the sender of an envelope may do what takes a capability. */
-  authorizes(envelope: Envelope, capability: string): boolean;
-  /** Sends the answer to an envelope. */
-  answer(envelope: Envelope, source: ActorRef, value: unknown, failed: boolean): void;
-  /** Starts a monitor. */
-  monitor(watcher: Actor, watched: ActorRef): number;
-  /** Ends a monitor. */
-  demonitor(monitor: number): void;
-}
-
 /** A unit of concurrency with a mailbox: what `spawn` starts. */
 export class Actor implements Recipient {
   /** Its number, unique in the server's life. */
@@ -114,7 +96,7 @@ export class Actor implements Recipient {
   /** Names it from anywhere. */
   readonly ref: ActorRef;
   /** The group it belongs to. */
-  readonly group: ActorGroup<Actor>;
+  readonly group: ActorGroup;
   /** Its monitors of actors that are not gone yet: kept by the system, and ended with the actor. */
   readonly monitors: Set<number> = new Set<number>();
   /** Made where the actor was started, for its stack. */
@@ -127,7 +109,7 @@ export class Actor implements Recipient {
    */
   readonly ended: Promise<unknown>;
 
-  readonly #home: ActorHome;
+  readonly #system: ActorSystem;
   readonly #mailbox = new Mailbox((length) =>
     logger.warn("{actor} does not keep up: {length} messages wait in its mailbox", {
       actor: `${this.ref}`,
@@ -150,19 +132,19 @@ export class Actor implements Recipient {
 
   /** Made by `spawn`, which runs the body through {@linkcode Actor.start}. */
   constructor(
-    home: ActorHome,
+    system: ActorSystem,
     options: {
       serial: number;
       name: string | undefined;
-      group: ActorGroup<Actor>;
+      group: ActorGroup;
       body: ActorBody;
     },
   ) {
-    this.#home = home;
+    this.#system = system;
     this.serial = options.serial;
     this.name = options.name;
     this.group = options.group;
-    this.ref = new ActorRef(home.id, options.name ?? options.serial);
+    this.ref = new ActorRef(system.id, options.name ?? options.serial);
     // The body starts in a later turn, when the actor can be found under its name.
     Promise.resolve(this).then(options.body).then(
       () => this.#end.resolve(undefined),
@@ -178,7 +160,7 @@ export class Actor implements Recipient {
 
   /** Which lines that others cause go into the log. */
   get lines(): LineLimit {
-    return this.#home.lines;
+    return this.#system.lines;
   }
 
   /** How many messages wait in its mailbox. */
@@ -201,7 +183,7 @@ export class Actor implements Recipient {
   /**
    * Takes the first message in the mailbox that a case matches, or waits for one, and gives what the
    * case's reaction returns. `ping` and `shutdown` come before all others. Messages that no case matches stay
-   * where they are; expired ones are dropped. A reaction that throws fails the receive, and with it the actor
+   * where they are; those past their deadline are dropped. A reaction that throws fails the receive, and with it the actor
    * unless it catches that; a waiting asker is told the reason.
    *
    * @throws {ActorExit} when the actor is made to end. Let it pass.
@@ -241,19 +223,19 @@ export class Actor implements Recipient {
     }
   }
 
-  /** Sends a message from this actor; see {@linkcode Messaging.tell}. */
+  /** Sends a message from this actor; see {@linkcode ActorSystem.tell}. */
   tell(dest: Destination, message: unknown, options?: TellOptions): number | undefined {
-    return this.#home.tell(dest, message, options, this.ref);
+    return this.#system.tell(dest, message, options, this.ref);
   }
 
-  /** Sends a message from this actor and waits for the answer; see {@linkcode Messaging.ask}. */
+  /** Sends a message from this actor and waits for the answer; see {@linkcode ActorSystem.ask}. */
   ask<Reply = unknown>(dest: Destination, message: unknown, options?: AskOptions): Promise<Reply> {
-    return this.#home.ask<Reply>(dest, message, options, this.ref);
+    return this.#system.ask<Reply>(dest, message, options, this.ref);
   }
 
   /** Starts an actor in this actor's group; see `ActorSystem.spawn`. */
   spawn(name: string | undefined, body: ActorBody): Actor {
-    return this.#home.spawn(name, body, { group: this.group });
+    return this.#system.spawn(name, body, { group: this.group });
   }
 
   /**
@@ -261,12 +243,12 @@ export class Actor implements Recipient {
    * or when its server is lost. Gives the monitor's number.
    */
   monitor(ref: ActorRef): number {
-    return this.#home.monitor(this, ref);
+    return this.#system.monitor(this, ref);
   }
 
   /** Takes a monitor back. */
   demonitor(monitor: number): void {
-    if (this.monitors.delete(monitor)) this.#home.demonitor(monitor);
+    if (this.monitors.delete(monitor)) this.#system.demonitor(monitor);
   }
 
   /** Sends this actor `{type: "tick", ticker, count}` every `interval` ms, until stopped. */
@@ -306,7 +288,7 @@ export class Actor implements Recipient {
   /** Puts an envelope into the mailbox, or hands it to the receive that waits for it. */
   deliver(envelope: Envelope): void {
     envelope.recipient = this;
-    // A message that does not let itself be looked at is the trouble of its sender.
+    // A message that throws when it is looked at fails its sender.
     const type = messageType(envelope.message);
     const waiting = this.#waiting;
     if (!waiting) return this.#mailbox.push(envelope, type);
@@ -315,7 +297,7 @@ export class Actor implements Recipient {
       // What lies in the mailbox already did not match: only the new envelope has to be looked at.
       reaction = findCase(waiting.cases, envelope, type);
     } catch (error) {
-      // A guard that throws is the trouble of the actor it belongs to, and not of the sender.
+      // A guard that throws fails the actor that it belongs to, and not the sender.
       this.#mailbox.push(envelope, type);
       this.#stopWaiting();
       return waiting.reject(error);
@@ -327,7 +309,7 @@ export class Actor implements Recipient {
 
   /** Whether the sender of an envelope may do what takes a capability: what `authorized` calls. */
   authorizes(envelope: Envelope, capability: string): boolean {
-    return this.#home.authorizes(envelope, capability);
+    return this.#system.authorizes(envelope, capability);
   }
 
   /** Answers an envelope: what `reply` and its kin call. A promise is answered once it is settled. */
@@ -340,7 +322,7 @@ export class Actor implements Recipient {
       );
       return;
     }
-    this.#home.answer(envelope, this.ref, failed ? toFailure(value) : value, failed);
+    this.#system.answer(envelope, this.ref, failed ? toFailure(value) : value, failed);
   }
 
   /** Makes the actor end: its current or next receive throws {@linkcode ActorExit}. */
@@ -353,8 +335,8 @@ export class Actor implements Recipient {
     this.#abort?.abort(this.#exit);
   }
 
-  /** Leaves nothing behind, once the body is done or the actor was killed: called by the system. */
-  bury(reason: string | undefined): void {
+  /** Ends what it had, once the body is done or the actor was killed: called by the system. */
+  cleanUp(reason: string | undefined): void {
     this.#dead = true;
     this.#exit ??= new ActorExit("has ended");
     this.#abort?.abort(this.#exit);
@@ -362,7 +344,7 @@ export class Actor implements Recipient {
     // Of a killed actor: its body goes on as long as it waits for something else than messages.
     this.#end.resolve(this.#exit);
     for (const ticker of this.#tickers) ticker.stop();
-    for (const monitor of this.monitors) this.#home.demonitor(monitor);
+    for (const monitor of this.monitors) this.#system.demonitor(monitor);
     const failure = `${this.ref} has ended${reason ? `: ${reason}` : ""}`;
     for (const envelope of [...this.#handling, ...this.#mailbox.clear()]) {
       if (envelope.replyExpected && !envelope.answered) replyFailure(envelope, failure);
@@ -449,7 +431,7 @@ export class Actor implements Recipient {
       delay,
       interval,
       message,
-      send: (tick) => this.#home.tell(this, tick, undefined, this.ref),
+      send: (tick) => this.#system.tell(this, tick, undefined, this.ref),
       stopped: () => this.#tickers.delete(ticker),
     });
     this.#tickers.add(ticker);

@@ -17,13 +17,14 @@ import {
 import { LineLimit } from "../line_limit.ts";
 import { asError, describeThrown } from "../error_report.ts";
 import { within } from "./time.ts";
-import { Actor, type ActorBody, type ActorHome } from "./actor.ts";
+import { Actor, type ActorBody } from "./actor.ts";
 import {
   type AskOptions,
   DEFAULT_ASK_TIMEOUT,
   type Destination,
   Envelope,
   messageType,
+  type Messaging,
   type TellOptions,
 } from "./messaging.ts";
 import { ActorGroup } from "./threads.ts";
@@ -55,11 +56,11 @@ export interface Route {
 export const SERVER_ACTOR = "server";
 
 /** The actors of one server. */
-export class ActorSystem implements ActorHome {
+export class ActorSystem implements Messaging {
   /** The server's id: the server half of its actors' references. */
   readonly id: ServerId;
   /** The group all others are below. */
-  readonly root: ActorGroup<Actor> = new ActorGroup<Actor>(1, "root");
+  readonly root: ActorGroup = new ActorGroup(1, "root");
   /** Names the server itself, as the sender of what no actor sent. */
   readonly ref: ActorRef;
   /** Which lines that others cause go into the log. */
@@ -99,7 +100,7 @@ export class ActorSystem implements ActorHome {
   spawn(
     name: string | undefined,
     body: ActorBody,
-    options: { group?: ActorGroup<Actor> } = {},
+    options: { group?: ActorGroup } = {},
   ): Actor {
     if (name !== undefined && !/^[^\s\d][^\s]{0,127}$/.test(name)) {
       throw new InvalidInputError(
@@ -123,9 +124,9 @@ export class ActorSystem implements ActorHome {
   }
 
   /** Starts an actor in a new group, which the actors that it starts belong to as well. */
-  spawnGroup(name: string, body: ActorBody, parent: ActorGroup<Actor> = this.root): Actor {
+  spawnGroup(name: string, body: ActorBody, parent: ActorGroup = this.root): Actor {
     return this.spawn(undefined, body, {
-      group: new ActorGroup<Actor>(++this.#lastSerial, name, parent),
+      group: new ActorGroup(++this.#lastSerial, name, parent),
     });
   }
 
@@ -152,14 +153,14 @@ export class ActorSystem implements ActorHome {
     source: ActorRef = this.ref,
   ): number | undefined {
     const nonce = this.#takeNonce() + 1;
-    const { replyTo, expiry, replyExpected = false } = options;
+    const { replyTo, timeout, replyExpected = false } = options;
     const envelope = new Envelope(
       message,
       actorOf(dest),
       source,
       nonce,
       replyTo,
-      expiry,
+      timeout,
       replyExpected,
       false,
     );
@@ -213,7 +214,7 @@ export class ActorSystem implements ActorHome {
     }
   }
 
-  /** See {@linkcode ActorHome.authorizes}. */
+  /** Whether the sender of an envelope may do what takes a capability. */
   authorizes(envelope: Envelope, capability: string): boolean {
     return this.#route.authorizes?.(envelope, capability) ?? true;
   }
@@ -409,7 +410,7 @@ export class ActorSystem implements ActorHome {
     this.#bySerial.delete(actor.serial);
     if (actor.name !== undefined) this.#byName.delete(actor.name);
     actor.group.remove(actor);
-    actor.bury(reason);
+    actor.cleanUp(reason);
     this.#monitors.ended(actor.serial, reason);
   }
 }

@@ -60,11 +60,6 @@ export class PendingAsks {
     this.#silence = silence;
   }
 
-  /** How many there are. */
-  get size(): number {
-    return this.#byNonce.size;
-  }
-
   /** Waits for the answer to a request. Errors name its `type`; `timeout` is in ms, `Infinity` for none. */
   wait(
     nonce: number,

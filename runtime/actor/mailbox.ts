@@ -91,8 +91,8 @@ class Slot {
   readonly type: string | undefined;
   /** Its number in the order of arrival; none once it was removed from an index. */
   order: number;
-  /** When it goes stale, on the clock of `performance.now()`. */
-  readonly expiry: number | undefined;
+  /** When it is dropped unread, on the clock of `performance.now()`. */
+  readonly deadline: number | undefined;
   previous: Slot | undefined = undefined;
   next: Slot | undefined = undefined;
   previousOfType: Slot | undefined = undefined;
@@ -102,8 +102,8 @@ class Slot {
     this.envelope = envelope;
     this.type = type;
     this.order = order;
-    const { timeToLive } = envelope;
-    this.expiry = timeToLive === undefined ? undefined : performance.now() + timeToLive;
+    const { timeout } = envelope;
+    this.deadline = timeout === undefined ? undefined : performance.now() + timeout;
   }
 }
 
@@ -284,8 +284,8 @@ function isIndexed({ type, replyTo }: Case<unknown>): boolean {
   return type !== undefined || replyTo !== undefined;
 }
 
-function isExpired({ expiry }: Slot): boolean {
-  return expiry !== undefined && expiry <= performance.now();
+function isExpired({ deadline }: Slot): boolean {
+  return deadline !== undefined && deadline <= performance.now();
 }
 
 /** Finds the first case that matches an envelope, whose message has the type `type`. */

@@ -17,8 +17,8 @@ export type Destination = ActorRef | ActorId | { readonly ref: ActorRef };
 export interface TellOptions {
   /** The nonce of the envelope that this one answers. */
   replyTo?: number;
-  /** After how many ms the message is worthless: it is then dropped unread. By default it never is. */
-  expiry?: number;
+  /** How long the message may wait to be taken, in ms: then it is dropped unread. By default there is no limit. */
+  timeout?: number;
   /** Whether an answer is expected; it comes as a message of its own, see `onReply`. */
   replyExpected?: boolean;
 }
@@ -94,8 +94,8 @@ export class Envelope<Message = unknown> {
   readonly nonce: number;
   /** For an answer: the nonce of the envelope that it answers. */
   readonly replyTo: number | undefined;
-  /** How long it is worth reading once it has arrived, in ms: then it is dropped unread. */
-  readonly timeToLive: number | undefined;
+  /** How long it may wait to be taken once it has arrived, in ms: then it is dropped unread. */
+  readonly timeout: number | undefined;
   /** Whether the sender waits for an answer. */
   readonly replyExpected: boolean;
   /** For an answer: whether the message is the reason of a failure. */
@@ -114,7 +114,7 @@ export class Envelope<Message = unknown> {
     source: ActorRef,
     nonce: number,
     replyTo: number | undefined,
-    timeToLive: number | undefined,
+    timeout: number | undefined,
     replyExpected: boolean,
     failed: boolean,
   ) {
@@ -123,7 +123,7 @@ export class Envelope<Message = unknown> {
     this.source = source;
     this.nonce = nonce;
     this.replyTo = replyTo;
-    this.timeToLive = timeToLive;
+    this.timeout = timeout;
     this.replyExpected = replyExpected;
     this.failed = failed;
   }

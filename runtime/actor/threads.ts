@@ -7,20 +7,20 @@ import type { Actor, ActorState } from "./actor.ts";
 import type { ActorSystem } from "./actor_system.ts";
 
 /** A named group of actors and groups: actors that an actor spawns join its group. */
-export class ActorGroup<Member> {
+export class ActorGroup {
   /** Its number, from the same row as those of actors. */
   readonly serial: number;
   /** What the group is called in listings. */
   readonly name: string;
   /** The group it belongs to; the root group of a server has none. */
-  readonly parent: ActorGroup<Member> | undefined;
+  readonly parent: ActorGroup | undefined;
   /** The living actors of this group, not of those below. */
-  readonly actors: Set<Member> = new Set<Member>();
+  readonly actors: Set<Actor> = new Set<Actor>();
   /** The groups directly below. */
-  readonly groups: Set<ActorGroup<Member>> = new Set<ActorGroup<Member>>();
+  readonly groups: Set<ActorGroup> = new Set<ActorGroup>();
 
   /** Makes an empty group below its parent. */
-  constructor(serial: number, name: string, parent?: ActorGroup<Member>) {
+  constructor(serial: number, name: string, parent?: ActorGroup) {
     this.serial = serial;
     this.name = name;
     this.parent = parent;
@@ -28,24 +28,24 @@ export class ActorGroup<Member> {
   }
 
   /** The living actors of this group and of all groups below it. */
-  *all(): Generator<Member> {
+  *all(): Generator<Actor> {
     yield* this.actors;
     for (const group of this.groups) yield* group.all();
   }
 
   /** Takes an actor in; a group that was empty, and had left its parent for that, is back. */
-  add(actor: Member): void {
+  add(actor: Actor): void {
     this.actors.add(actor);
     if (this.parent) this.parent.#addGroup(this);
   }
 
   /** Takes an actor that ended out; a group that is empty leaves its parent. */
-  remove(actor: Member): void {
+  remove(actor: Actor): void {
     this.actors.delete(actor);
     this.#leaveWhenEmpty();
   }
 
-  #addGroup(group: ActorGroup<Member>): void {
+  #addGroup(group: ActorGroup): void {
     if (this.groups.has(group)) return;
     this.groups.add(group);
     if (this.parent) this.parent.#addGroup(this);
@@ -107,7 +107,7 @@ export function describeActor(actor: Actor): ActorInfo {
 }
 
 /** Describes a group with all below it. */
-export function describeGroup(group: ActorGroup<Actor>): GroupInfo {
+export function describeGroup(group: ActorGroup): GroupInfo {
   return {
     serial: group.serial,
     name: pathOf(group),
@@ -120,8 +120,8 @@ export function describeGroup(group: ActorGroup<Actor>): GroupInfo {
 export function findGroup(
   system: ActorSystem,
   serial: number,
-): ActorGroup<Actor> | undefined {
-  const visit = (group: ActorGroup<Actor>): ActorGroup<Actor> | undefined => {
+): ActorGroup | undefined {
+  const visit = (group: ActorGroup): ActorGroup | undefined => {
     if (group.serial === serial) return group;
     for (const below of group.groups) {
       const found = visit(below);
@@ -156,6 +156,6 @@ function ownFrames(stack: string): string[] {
     );
 }
 
-function pathOf(group: ActorGroup<Actor>): string {
+function pathOf(group: ActorGroup): string {
   return group.parent ? `${pathOf(group.parent)}/${group.name}` : group.name;
 }

@@ -8,7 +8,7 @@
  * | 2 | the length of the header, these two bytes included |
  * | 1 | flags: 1 an answer is expected, 2 the message is the reason of a failure, 4 and 8 see below |
  * | 8 | nonce, a double |
- * | 8 | with flag 4: ms to live, a double |
+ * | 8 | with flag 4: its timeout in ms, a double |
  * | 8 | with flag 8: the nonce that it answers, a double |
  * | | the destination: its name or serial number, as a value |
  * | | the source actor, likewise |
@@ -24,7 +24,7 @@ import { type ActorId, ActorRef, type ServerId } from "../actor/references.ts";
 import { ProtocolError } from "../errors.ts";
 import * as decoder from "./decoder.ts";
 import * as encoder from "./encoder.ts";
-import { FLAG_EXPIRES, type Outbox } from "./frames.ts";
+import { FLAG_TIMEOUT, type Outbox } from "./frames.ts";
 
 const FLAG_REPLY_EXPECTED = 1;
 const FLAG_FAILED = 2;
@@ -36,13 +36,13 @@ const FLAG_REPLY = 8;
  * @throws {ProtocolError} when the message has parts that cannot travel, or breaks a limit. Nothing is written then.
  */
 export function writeEnvelope(outbox: Outbox, envelope: Envelope): void {
-  const { nonce, replyTo, timeToLive, message } = envelope;
-  const expires = timeToLive !== undefined && timeToLive !== Infinity;
+  const { nonce, replyTo, timeout, message } = envelope;
+  const expires = timeout !== undefined && timeout !== Infinity;
   if (!Number.isSafeInteger(nonce) || (replyTo !== undefined && !Number.isSafeInteger(replyTo))) {
     throw new ProtocolError("cannot send a message whose nonce is not an integer");
   }
-  if (timeToLive !== undefined && (typeof timeToLive !== "number" || Number.isNaN(timeToLive))) {
-    throw new ProtocolError("cannot send a message whose expiry is not a number of ms");
+  if (timeout !== undefined && (typeof timeout !== "number" || Number.isNaN(timeout))) {
+    throw new ProtocolError("cannot send a message whose timeout is not a number of ms");
   }
   encoder.openFrame(outbox);
   try {
@@ -50,10 +50,10 @@ export function writeEnvelope(outbox: Outbox, envelope: Envelope): void {
     encoder.writeByte(0);
     encoder.writeByte(
       (envelope.replyExpected ? FLAG_REPLY_EXPECTED : 0) | (envelope.failed ? FLAG_FAILED : 0) |
-        (expires ? FLAG_EXPIRES : 0) | (replyTo === undefined ? 0 : FLAG_REPLY),
+        (expires ? FLAG_TIMEOUT : 0) | (replyTo === undefined ? 0 : FLAG_REPLY),
     );
     encoder.writeDouble(nonce);
-    if (expires) encoder.writeDouble(performance.now() + timeToLive);
+    if (expires) encoder.writeDouble(performance.now() + timeout);
     if (replyTo !== undefined) encoder.writeDouble(replyTo);
     encoder.writeActorId(envelope.dest);
     encoder.writeActorId(envelope.source.actor);
@@ -75,7 +75,7 @@ export class IncomingFrame {
   /** The nonce that it answers. */
   replyTo: number | undefined;
   /** How long it is worth reading, in ms. */
-  timeToLive: number | undefined;
+  timeout: number | undefined;
   #source: ActorId = "";
   #nonce = 0;
   #flags = 0;
@@ -86,7 +86,7 @@ export class IncomingFrame {
 
   /** Whether it was worth nothing any more when it was sent. */
   get expired(): boolean {
-    return this.timeToLive !== undefined && this.timeToLive <= 0;
+    return this.timeout !== undefined && this.timeout <= 0;
   }
 
   /**
@@ -103,7 +103,7 @@ export class IncomingFrame {
       this.#end = end;
       const flags = this.#flags = decoder.readByte();
       this.#nonce = readNonce();
-      this.timeToLive = flags & FLAG_EXPIRES ? readTimeToLive() : undefined;
+      this.timeout = flags & FLAG_TIMEOUT ? readTimeout() : undefined;
       this.replyTo = flags & FLAG_REPLY ? readNonce() : undefined;
       this.dest = decoder.readActorId();
       this.#source = decoder.readActorId();
@@ -145,7 +145,7 @@ export class IncomingFrame {
       new ActorRef(source, this.#source),
       this.#nonce,
       this.replyTo,
-      this.timeToLive,
+      this.timeout,
       (this.#flags & FLAG_REPLY_EXPECTED) !== 0,
       (this.#flags & FLAG_FAILED) !== 0,
     );
@@ -160,8 +160,8 @@ function readNonce(): number {
   return nonce;
 }
 
-function readTimeToLive(): number {
-  const timeToLive = decoder.readDouble();
-  if (!Number.isNaN(timeToLive)) return timeToLive;
-  throw new ProtocolError("malformed frame: not a time to live");
+function readTimeout(): number {
+  const timeout = decoder.readDouble();
+  if (!Number.isNaN(timeout)) return timeout;
+  throw new ProtocolError("malformed frame: not a timeout");
 }

@@ -106,7 +106,7 @@ export function openFrame(target: Outbox): void {
 /**
  * Ends the frame, which is now in the outbox.
  *
- * @param expires whether it has a time to live, in the place where a header has it.
+ * @param expires whether it has a timeout, in the place where a header has it.
  * @throws {ProtocolError} when it breaks a limit.
  */
 export function closeFrame(expires: boolean): void {

@@ -98,15 +98,15 @@ function isTlsRecord(length: number): boolean {
   return start >= 0x150300 && start <= 0x150304 || start >= 0x160300 && start <= 0x160304;
 }
 
-/** The flag in the header of an envelope of one that expires. */
-export const FLAG_EXPIRES = 4;
+/** The flag in the header of an envelope of one with a timeout. */
+export const FLAG_TIMEOUT = 4;
 
 /**
- * Where the header of an envelope has its flags, and with {@linkcode FLAG_EXPIRES} its ms to live, counted from the
- * start of the frame. While a frame waits here the latter is when it expires, on the clock of `performance.now()`.
+ * Where the header of an envelope has its flags, and with {@linkcode FLAG_TIMEOUT} its timeout in ms, counted from the
+ * start of the frame. While a frame waits here the latter is its deadline, on the clock of `performance.now()`.
  */
 const FLAGS = HEADER_LENGTH + 2;
-const TIME_TO_LIVE = FLAGS + 1 + 8;
+const TIMEOUT = FLAGS + 1 + 8;
 
 /** The largest buffer that is kept for reuse, in bytes: what gathers up to the high-water mark. */
 const MAX_KEPT = 4 * 1024 * 1024;
@@ -234,16 +234,16 @@ export class Outbox {
   }
 }
 
-/** Whether a frame has expired; if not, its ms to live are from now on. */
+/** Whether the deadline of a frame has passed; if not, its header gets the timeout from now on. */
 function isExpired(
   view: DataView,
   { start, end, now }: { start: number; end: number; now: number },
 ): boolean {
   // A heartbeat or a frame of the handshake has no header.
-  if (end - start < TIME_TO_LIVE + 8 || !(view.getUint8(start + FLAGS) & FLAG_EXPIRES)) {
+  if (end - start < TIMEOUT + 8 || !(view.getUint8(start + FLAGS) & FLAG_TIMEOUT)) {
     return false;
   }
-  const rest = view.getFloat64(start + TIME_TO_LIVE, true) - now;
-  view.setFloat64(start + TIME_TO_LIVE, rest, true);
+  const rest = view.getFloat64(start + TIMEOUT, true) - now;
+  view.setFloat64(start + TIMEOUT, rest, true);
   return rest <= 0;
 }

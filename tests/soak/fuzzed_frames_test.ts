@@ -86,7 +86,7 @@ function randomHeader(random: Random): RogueHeader {
     replyExpected: random.below(2) === 0,
     failed: random.below(8) === 0,
     ...random.below(4) === 0 && { replyTo: random.below(1000) },
-    ...random.below(4) === 0 && { timeToLive: random.of([0, -1, 1, 5000, Infinity, NaN]) },
+    ...random.below(4) === 0 && { timeout: random.of([0, -1, 1, 5000, Infinity, NaN]) },
     ...random.below(8) === 0 && { trailing: [...randomBytes(random, 20)] },
   };
 }

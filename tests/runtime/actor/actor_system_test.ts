@@ -876,7 +876,7 @@ Deno.test("a request without a time-out never goes stale", async () => {
   const { actor, envelopes } = startCollector(system, "a");
   const answers = [100, Infinity].map((timeout) => system.ask(actor, "question", { timeout }));
   await settle();
-  assert.deepEqual(envelopes.map(({ timeToLive }) => timeToLive), [100, undefined]);
+  assert.deepEqual(envelopes.map(({ timeout }) => timeout), [100, undefined]);
   for (const envelope of envelopes) reply(envelope);
   await Promise.all(answers);
   await stop(system);

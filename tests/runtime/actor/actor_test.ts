@@ -18,14 +18,14 @@ function take(type: string): Case<unknown> {
 async function start(
   body: ActorBody = () => new Promise(() => {}),
   name?: string,
-): Promise<{ actor: Actor; tell: (message: unknown, expiry?: number) => void; ask: Ask }> {
+): Promise<{ actor: Actor; tell: (message: unknown, timeout?: number) => void; ask: Ask }> {
   const system = startSystem();
   const actor = system.spawn(name, body);
   await settle();
   return {
     actor,
-    tell: (message, expiry) => {
-      assert.notEqual(system.tell(actor, message, { expiry }), undefined);
+    tell: (message, timeout) => {
+      assert.notEqual(system.tell(actor, message, { timeout }), undefined);
     },
     ask: (message) => system.ask(actor, message),
   };

@@ -40,10 +40,10 @@ export function startSystem(): ActorSystem {
 let lastNonce = 1;
 
 /** An envelope from nobody in particular, for what is tested without a system. */
-export function envelopeOf(message: unknown, timeToLive?: number, replyTo?: number): Envelope {
+export function envelopeOf(message: unknown, timeout?: number, replyTo?: number): Envelope {
   lastNonce += 2;
   const source = new ActorRef(parseServerId("sender"), "asker");
-  return new Envelope(message, "dest", source, lastNonce, replyTo, timeToLive, false, false);
+  return new Envelope(message, "dest", source, lastNonce, replyTo, timeout, false, false);
 }
 
 /** Waits until a condition holds, and fails when it never does. */

@@ -160,11 +160,11 @@ Deno.test("cleared, it is empty and goes on", () => {
 
 /** The envelopes of a mailbox as an array, with everything that takes looking at each. */
 class NaiveMailbox {
-  envelopes: { envelope: Envelope; expiry: number }[] = [];
+  envelopes: { envelope: Envelope; deadline: number }[] = [];
 
   push(envelope: Envelope): void {
-    const expiry = performance.now() + (envelope.timeToLive ?? Infinity);
-    this.envelopes.push({ envelope, expiry });
+    const deadline = performance.now() + (envelope.timeout ?? Infinity);
+    this.envelopes.push({ envelope, deadline });
     // In order, but for the system's messages, which come first.
     const isSystem = ({ envelope: { message } }: { envelope: Envelope }) =>
       ["ping", "shutdown"].includes((message as Numbered).type!);
@@ -175,8 +175,8 @@ class NaiveMailbox {
   }
 
   take(cases: readonly Case[]): { envelope: Envelope; reaction: Case } | undefined {
-    for (const [index, { envelope, expiry }] of this.envelopes.entries()) {
-      if (expiry <= performance.now()) continue;
+    for (const [index, { envelope, deadline }] of this.envelopes.entries()) {
+      if (deadline <= performance.now()) continue;
       const type = (envelope.message as Numbered).type;
       const reaction = cases.find((each) =>
         each.type !== undefined
@@ -195,7 +195,7 @@ class NaiveMailbox {
 const TYPE = fc.constantFrom("a", "b", "c", "ping", "shutdown", undefined);
 
 type Step =
-  | { push: string | undefined; timeToLive: number | undefined; replyTo: number | undefined }
+  | { push: string | undefined; timeout: number | undefined; replyTo: number | undefined }
   | { take: Case[] }
   | { pass: number };
 
@@ -210,7 +210,7 @@ const STEP: fc.Arbitrary<Step> = fc.oneof(
     weight: 5,
     arbitrary: fc.record({
       push: TYPE,
-      timeToLive: fc.option(fc.nat(100), { nil: undefined, freq: 4 }),
+      timeout: fc.option(fc.nat(100), { nil: undefined, freq: 4 }),
       replyTo: fc.option(fc.constantFrom(1, 3), { nil: undefined, freq: 2 }),
     }),
   },
@@ -226,14 +226,14 @@ for (const backlog of [0, 20, 60, 200]) {
         const mailbox = new Mailbox(() => {});
         const naive = new NaiveMailbox();
         let id = 0;
-        const push = (type: string | undefined, timeToLive?: number, replyTo?: number) => {
-          const envelope = envelopeOf({ ...(type && { type }), id: id++ }, timeToLive, replyTo);
+        const push = (type: string | undefined, timeout?: number, replyTo?: number) => {
+          const envelope = envelopeOf({ ...(type && { type }), id: id++ }, timeout, replyTo);
           mailbox.push(envelope);
           naive.push(envelope);
         };
         for (let i = 0; i < backlog; i++) push("backlog");
         for (const step of steps) {
-          if ("push" in step) push(step.push, step.timeToLive, step.replyTo);
+          if ("push" in step) push(step.push, step.timeout, step.replyTo);
           else if ("pass" in step) time.now += step.pass;
           else {
             const [actual, expected] = [mailbox.take(step.take), naive.take(step.take)];
@@ -241,7 +241,7 @@ for (const backlog of [0, 20, 60, 200]) {
             assert.equal(actual?.reaction, expected?.reaction);
           }
         }
-        const living = naive.envelopes.filter(({ expiry }) => expiry > time.now);
+        const living = naive.envelopes.filter(({ deadline }) => deadline > time.now);
         assert.ok(mailbox.length >= living.length);
         const rest: Envelope[] = [];
         for (let taken; (taken = mailbox.take([ANY]));) rest.push(taken.envelope);

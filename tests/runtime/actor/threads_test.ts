@@ -55,17 +55,18 @@ Deno.test("all actors of a group and of those below are found", async () => {
 });
 
 Deno.test("an actor that joins a group which had been empty is found", () => {
-  const root = new ActorGroup<string>(1, "root");
-  const outer = new ActorGroup<string>(2, "outer", root);
-  const inner = new ActorGroup<string>(3, "inner", outer);
-  inner.add("a");
-  inner.remove("a");
+  const [a, b] = ["a", "b"].map((name) => startSystem().spawn(name, (self) => self.loop(WAIT)));
+  const root = new ActorGroup(1, "root");
+  const outer = new ActorGroup(2, "outer", root);
+  const inner = new ActorGroup(3, "inner", outer);
+  inner.add(a!);
+  inner.remove(a!);
   assert.equal(root.groups.size, 0);
-  inner.add("b");
-  assert.deepEqual([...root.all()], ["b"]);
-  inner.add("b");
-  inner.remove("b");
-  inner.remove("b");
+  inner.add(b!);
+  assert.deepEqual([...root.all()], [b]);
+  inner.add(b!);
+  inner.remove(b!);
+  inner.remove(b!);
   assert.equal(root.groups.size, 0);
 });
 

@@ -308,14 +308,14 @@ Deno.test("Connection skips fields of a header that it does not know", async () 
   assert.equal((await rogue.receiveEnvelope())?.message, "OK");
 });
 
-Deno.test("Connection drops a message whose time to live is over when it comes", async () => {
+Deno.test("Connection drops a message whose timeout is over when it comes", async () => {
   await using ensemble = new LocalEnsemble();
   const a = await ensemble.start("a", { register: false });
   const got: unknown[] = [];
   a.actors.serve("sink", { n: ({ n }: { n: number }) => got.push(n) });
   using rogue = await RoguePeer.join(ensemble.socket("a"), { cookie: ensemble.cookie });
-  for (const [n, timeToLive] of [0, -1, -Infinity, 60_000, Infinity].entries()) {
-    await rogue.sendEnvelope({ dest: "sink", timeToLive }, rogueBody({ type: "n", n }));
+  for (const [n, timeout] of [0, -1, -Infinity, 60_000, Infinity].entries()) {
+    await rogue.sendEnvelope({ dest: "sink", timeout }, rogueBody({ type: "n", n }));
   }
   await rogue.ask("sink", { type: "n", n: 5 });
   assert.deepEqual(got, [3, 4, 5]);
@@ -330,7 +330,7 @@ Deno.test("Connection does not write an ask that has timed out while it waited t
   a.actors.tell(refTo("rogue", "x"), "before");
   const ask = a.actors.ask(refTo("rogue", "x"), "asked", { timeout: 1 });
   a.actors.tell(refTo("rogue", "x"), "between");
-  a.actors.tell(refTo("rogue", "x"), "expired", { expiry: 1 });
+  a.actors.tell(refTo("rogue", "x"), "expired", { timeout: 1 });
   const lasting = a.actors.ask(refTo("rogue", "x"), "lasting", { timeout: 60_000 });
   a.actors.tell(refTo("rogue", "x"), "after");
   await assert.rejects(ask, TimeoutError);
@@ -340,8 +340,8 @@ Deno.test("Connection does not write an ask that has timed out while it waited t
   assert.equal((large as Uint8Array).length, 16 * 1024 * 1024);
   assert.deepEqual(rest, ["before", "between", "lasting", "after"]);
   // What it waited is taken off what it has left.
-  const { nonce, timeToLive } = got[3]!;
-  assert.ok(timeToLive! > 0 && timeToLive! < 60_000, `${timeToLive}`);
+  const { nonce, timeout } = got[3]!;
+  assert.ok(timeout! > 0 && timeout! < 60_000, `${timeout}`);
   await rogue.sendEnvelope({ dest: "server", replyTo: nonce }, rogueBody("late but in time"));
   assert.equal(await lasting, "late but in time");
 });
@@ -370,7 +370,7 @@ Deno.test("a message that cannot travel fails at its sender, and no ask under wa
   assert.throws(() => a.actors.tell(nowhere, 1), ProtocolError);
   await assert.rejects(a.actors.ask(nowhere, 1), ProtocolError);
   assert.throws(() => a.actors.tell(refTo("b", "slow"), 1, { replyTo: NaN }), ProtocolError);
-  assert.throws(() => a.actors.tell(refTo("b", "slow"), 1, { expiry: NaN }), ProtocolError);
+  assert.throws(() => a.actors.tell(refTo("b", "slow"), 1, { timeout: NaN }), ProtocolError);
   gate.resolve("unhurt");
   assert.deepEqual(await Promise.all(asks), new Array(5).fill("unhurt"));
   assert.equal(a.connections()[0], connection);

@@ -74,21 +74,21 @@ Deno.test("all fields of an envelope survive", () => {
     [-1, 1e300, 5, -3, 1e9, true, true],
     ["x".repeat(MAX_ACTOR_NAME), "\ud800", 5, undefined, 1e9, true, true],
   ];
-  for (const [dest, source, nonce, replyTo, timeToLive, replyExpected, failed] of fields) {
+  for (const [dest, source, nonce, replyTo, timeout, replyExpected, failed] of fields) {
     const envelope = new Envelope(
       null,
       dest as string,
       new ActorRef(SERVER, source as string),
       nonce,
       replyTo as number,
-      timeToLive as number,
+      timeout as number,
       replyExpected,
       failed,
     );
     const received = decode(encodeEnvelope(envelope));
-    assertSame({ ...received, timeToLive }, { ...envelope });
+    assertSame({ ...received, timeout }, { ...envelope });
     // What it waited here is taken off.
-    const waited = (timeToLive as number ?? 0) - (received.timeToLive ?? 0);
+    const waited = (timeout as number ?? 0) - (received.timeout ?? 0);
     assert.ok(waited >= 0 && waited < 1000, `${waited}`);
   }
 });
@@ -508,7 +508,7 @@ Deno.test("IncomingFrame refuses a frame whose header is malformed", () => {
     "a nonce that is no integer": header(0, ...double(0.5), ...ids),
     "a nonce that is too large": header(0, ...double(2 ** 53), ...ids),
     "an answer to no nonce": header(8, ...double(4), ...double(Infinity), ...ids),
-    "no time to live": header(4, ...double(4), ...double(NaN), ...ids),
+    "no timeout": header(4, ...double(4), ...double(NaN), ...ids),
     "a destination that is null": header(0, ...double(4), Tag.Null, ...text("b")),
     "a destination that is a list": header(0, ...double(4), 0xd0, ...text("b")),
     "a destination that is a BigInt": header(0, ...double(4), Tag.BigInt, 2, 0, 0, 0, 0, 1, 1),

@@ -32,12 +32,12 @@ const DEFAULTS = {
   source: SOURCE,
   nonce: 4,
   replyTo: undefined,
-  timeToLive: undefined,
+  timeout: undefined,
 };
 
 function envelopeOf(message: unknown, fields: Partial<Envelope> = {}): Envelope {
-  const { dest, source, nonce, replyTo, timeToLive } = { ...DEFAULTS, ...fields };
-  return new Envelope(message, dest, source, nonce, replyTo, timeToLive, false, false);
+  const { dest, source, nonce, replyTo, timeout } = { ...DEFAULTS, ...fields };
+  return new Envelope(message, dest, source, nonce, replyTo, timeout, false, false);
 }
 
 /** The message as the other side gets it. */
@@ -227,9 +227,9 @@ Deno.test("writeEnvelope refuses fields or writes what can be read, whatever the
     fc.anything(),
   ) as fc.Arbitrary<ActorId>;
   fc.assert(
-    fc.property(id, id, number, number, number, (dest, actor, nonce, replyTo, timeToLive) => {
+    fc.property(id, id, number, number, number, (dest, actor, nonce, replyTo, timeout) => {
       const source = new ActorRef(SERVER, actor);
-      const envelope = envelopeOf(1, { dest, source, nonce: nonce!, replyTo, timeToLive });
+      const envelope = envelopeOf(1, { dest, source, nonce: nonce!, replyTo, timeout });
       const outbox = new Outbox();
       try {
         writeEnvelope(outbox, envelope);
@@ -239,15 +239,15 @@ Deno.test("writeEnvelope refuses fields or writes what can be read, whatever the
         return;
       }
       const bytes = outbox.take();
-      if (bytes.length === 0) return assert.ok(timeToLive! < 1000, `${timeToLive}`);
+      if (bytes.length === 0) return assert.ok(timeout! < 1000, `${timeout}`);
       const read = decodeEnvelope(bytes, { start: 4, source: SERVER });
       assert.deepEqual(
         [read.dest, read.source, read.nonce, read.replyTo],
         [envelope.dest, source, nonce, replyTo],
       );
       assert.equal(
-        read.timeToLive === undefined,
-        timeToLive === undefined || timeToLive === Infinity,
+        read.timeout === undefined,
+        timeout === undefined || timeout === Infinity,
       );
     }),
     { numRuns: 300 },

@@ -343,12 +343,12 @@ Deno.test("cleared, it is empty and goes on", () => {
 
 const SERVER = parseServerId("sender");
 
-/** Adds a message that lives for `timeToLive` ms, or for ever. */
-function tell(outbox: Outbox, message: unknown, timeToLive?: number): void {
+/** Adds a message that lives for `timeout` ms, or for ever. */
+function tell(outbox: Outbox, message: unknown, timeout?: number): void {
   const source = new ActorRef(SERVER, "teller");
   writeEnvelope(
     outbox,
-    new Envelope(message, "dest", source, 3, undefined, timeToLive, false, false),
+    new Envelope(message, "dest", source, 3, undefined, timeout, false, false),
   );
 }
 
@@ -372,7 +372,7 @@ Deno.test("Outbox leaves out what has expired before it is written, and keeps th
     ["j", Infinity],
     ["k", 1000],
   ];
-  for (const [message, timeToLive] of lives) tell(outbox, message, timeToLive);
+  for (const [message, timeout] of lives) tell(outbox, message, timeout);
   outbox.add(new Uint8Array());
   using _ = moveClock(300_000);
   const bodies = bodiesOf(outbox.take());
@@ -380,10 +380,10 @@ Deno.test("Outbox leaves out what has expired before it is written, and keeps th
   const kept = bodies.map((body) => decodeEnvelope(body, { source: SERVER }));
   assert.equal(kept.map(({ message }) => message).join(""), "bcfgj");
   // Their time goes on running while they wait here.
-  for (const { message, timeToLive } of kept) {
+  for (const { message, timeout } of kept) {
     if (message === "c" || message === "g") {
-      assert.ok(timeToLive! > 200_000 && timeToLive! <= 300_000, `${timeToLive}`);
-    } else assert.equal(timeToLive, undefined);
+      assert.ok(timeout! > 200_000 && timeout! <= 300_000, `${timeout}`);
+    } else assert.equal(timeout, undefined);
   }
   assert.equal(outbox.size, 0);
 });
