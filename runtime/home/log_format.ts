@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { LogRecord } from "npm:@logtape/logtape@^2.4.2";
+import { getTextFormatter, type LogLevel, type LogRecord } from "npm:@logtape/logtape@^2.4.2";
 import { inspectBounded, Narrowing } from "../inspection.ts";
 import { escapeControls, shorten, visibleText, writeAsJson } from "../safe_text.ts";
 import { asError, describeThrown, reportThrown } from "../error_report.ts";
@@ -30,75 +30,78 @@ const MAX_JSON_DEPTH = 4;
 /** What the lines of an error below the line of its record begin with: no such line passes for a record. */
 const INDENT = "    ";
 
+/** What both forms of a record have from LogTape: a time, a level, and a message with its values filled in. */
+const SHARED = {
+  timestamp: "rfc3339",
+  level: formatLogLevel,
+  value: (value: unknown) => renderValue(value),
+} as const;
+
+const FORMATTERS = {
+  /**
+   * One line: the time, the level, the category, the message, and the properties that the message does not show:
+   * `2026-01-02T03:04:05.678Z INFO server: connected peer=httpd1`. The errors among the properties follow on
+   * indented lines of their own, with their stacks and causes.
+   */
+  text: getTextFormatter({
+    ...SHARED,
+    category: (parts) => parts.slice(parts[0] === "gxensemble" ? 1 : 0).join("."),
+    format({ timestamp, level, category, message, record }) {
+      const template = typeof record.rawMessage === "string" ? record.rawMessage : "";
+      const errors: Error[] = [];
+      let line = `${timestamp} ${level} ${category}: ${message}`;
+      for (const [key, value] of Object.entries(record.properties)) {
+        const error = asError(value);
+        if (error) errors.push(error);
+        else if (!template.includes(`{${key}}`)) {
+          line += ` ${key}=${quoteWhereNeeded(renderValue(value))}`;
+        }
+      }
+      return [escapeControls(line), ...errors.map(formatError)].join("\n");
+    },
+  }),
+  /**
+   * A JSON object on one line, with `time`, `level`, `category`, `message` and `properties`. An error among the properties
+   * is an object with `name`, `message`, `stack`, and `cause` and `errors` where it has some.
+   */
+  json: getTextFormatter({
+    ...SHARED,
+    category: ".",
+    format({ timestamp, level, category, message, record }) {
+      const values = new JsonValues();
+      const properties = Object.fromEntries(
+        Object.entries(record.properties).map(([key, value]) => [key, values.of(value)]),
+      );
+      const json = JSON.stringify({ time: timestamp, level, category, message, properties });
+      return escapeControls(json, { write: writeAsJson });
+    },
+  }),
+};
+
 /** Writes a record in a format, with the newline that ends it. Never throws: of a record that cannot be written it says so. */
 export function formatRecord(record: LogRecord, format: LogFormat): string {
-  const write = format === "json" ? formatAsJson : formatAsText;
   try {
-    return `${write(record)}\n`;
+    return FORMATTERS[format](record);
   } catch (error) {
-    return `${write(unwritable(record, error))}\n`;
+    // Some program made it by hand, with an invalid time or a getter that throws.
+    const whose = inspectBounded(record.category);
+    const properties = { whose, reason: describeThrown(error) };
+    return FORMATTERS[format](
+      ownRecord(record.level, "a record of {whose} cannot be written: {reason}", properties),
+    );
   }
 }
 
-/** What the log has in the place of a record that some program made by hand, with an invalid time or a getter that throws. */
-function unwritable({ category, level }: LogRecord, error: unknown): LogRecord {
-  const whose = inspectBounded(category);
-  const reason = describeThrown(error);
-  return {
-    category: ["gxensemble", "log"],
-    level,
-    timestamp: Date.now(),
-    rawMessage: "a record of {whose} cannot be written: {reason}",
-    message: ["a record of ", whose, " cannot be written: ", reason, ""],
-    properties: { whose, reason },
-  };
-}
-
-/**
- * Writes a record as one line: the time, the level, the category, the message, and the properties that the
- * message does not show: `2026-01-02T03:04:05.678Z INFO server: connected peer=httpd1`. The errors among the
- * properties follow on indented lines of their own, with their stacks and causes.
- */
-export function formatAsText(record: LogRecord): string {
-  const category = record.category.slice(record.category[0] === "gxensemble" ? 1 : 0).join(".");
-  const template = typeof record.rawMessage === "string" ? record.rawMessage : "";
-  const errors: Error[] = [];
-  let properties = "";
-  for (const [key, value] of Object.entries(record.properties)) {
-    const error = asError(value);
-    if (error) errors.push(error);
-    else if (!template.includes(`{${key}}`)) {
-      properties += ` ${key}=${quoteWhereNeeded(renderValue(value))}`;
-    }
-  }
-  const time = new Date(record.timestamp).toISOString();
-  const line = `${time} ${formatLogLevel(record.level)} ${category}: ${
-    renderMessage(record)
-  }${properties}`;
-  return [escapeControls(line), ...errors.map(formatError)].join("\n");
-}
-
-/**
- * Writes a record as a JSON object on one line, with `time`, `level`, `category`, `message` and `properties`. An
- * error among the properties is an object with `name`, `message`, `stack`, and `cause` and `errors` where it has some.
- */
-export function formatAsJson(record: LogRecord): string {
-  const values = new JsonValues();
-  const properties = Object.entries(record.properties)
-    .map(([key, value]) => [key, values.of(value)]);
-  const json = JSON.stringify({
-    time: new Date(record.timestamp).toISOString(),
-    level: formatLogLevel(record.level),
-    category: record.category.join("."),
-    message: renderMessage(record),
-    properties: Object.fromEntries(properties),
-  });
-  return escapeControls(json, { write: writeAsJson });
-}
-
-function renderMessage({ message }: LogRecord): string {
-  return message.map((part, index) => index % 2 === 0 ? String(part) : renderValue(part))
-    .join("");
+/** Makes a record of the log about itself: a logger's could get lost as the others do. */
+export function ownRecord(
+  level: LogLevel,
+  rawMessage: string,
+  properties: Record<string, unknown>,
+): LogRecord {
+  const message = rawMessage.split(/\{(\w+)\}/)
+    .map((part, index) => index % 2 === 0 ? part : properties[part]);
+  const category = ["gxensemble", "log"];
+  return { category, level, timestamp: Date.now(), rawMessage, message, properties };
 }
 
 function formatError(error: Error): string {

@@ -8,7 +8,7 @@ import { resolve } from "node:path";
 import { getLogger, inspectLogger, type LogRecord, type Sink } from "npm:@logtape/logtape@^2.4.2";
 import type { ServerId } from "../actor/references.ts";
 import { EnsembleError } from "../errors.ts";
-import { formatRecord } from "./log_format.ts";
+import { formatRecord, ownRecord } from "./log_format.ts";
 import {
   type LogFormat,
   type LogLevel,
@@ -127,20 +127,11 @@ class Loss {
 
   /** What the log says of them. */
   record(): LogRecord {
-    const properties = {
+    return ownRecord("warning", "{lines} lines were lost since {since}: {reason}", {
       lines: this.#lines,
       since: new Date(this.#since).toISOString(),
       reason: this.#reason,
-    };
-    const { lines, since, reason } = properties;
-    return {
-      category: ["gxensemble", "log"],
-      level: "warning",
-      timestamp: Date.now(),
-      rawMessage: "{lines} lines were lost since {since}: {reason}",
-      message: ["", lines, " lines were lost since ", since, ": ", reason, ""],
-      properties,
-    };
+    });
   }
 }
 

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import type { LogRecord } from "npm:@logtape/logtape@^2.4.2";
 import { hasControls } from "../../../runtime/safe_text.ts";
-import { formatAsJson, formatAsText, formatRecord } from "../../../runtime/home/log_format.ts";
+import { formatRecord } from "../../../runtime/home/log_format.ts";
 
 const TIME = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
+
+/** A record as text or JSON, without the newline that ends it. */
+const formatAsText = (record: LogRecord) => formatRecord(record, "text").slice(0, -1);
+const formatAsJson = (record: LogRecord) => formatRecord(record, "json").slice(0, -1);
 
 function record(fields: Partial<LogRecord>): LogRecord {
   return {
@@ -17,7 +21,7 @@ function record(fields: Partial<LogRecord>): LogRecord {
   };
 }
 
-Deno.test("formatAsText writes one line: time, level, category, message, properties", () => {
+Deno.test("formatRecord as text writes one line: time, level, category, message, properties", () => {
   assert.equal(
     formatAsText(record({ properties: { id: "httpd1", why: "a b", count: 2 } })),
     '2026-01-02T03:04:05.678Z INFO server: started id=httpd1 why="a b" count=2',
@@ -28,7 +32,7 @@ Deno.test("formatAsText writes one line: time, level, category, message, propert
   );
 });
 
-Deno.test("formatAsText does not repeat what the message shows", () => {
+Deno.test("formatRecord as text does not repeat what the message shows", () => {
   assert.equal(
     formatAsText(record({
       message: ["connected to ", "httpd2", ""],
@@ -39,7 +43,7 @@ Deno.test("formatAsText does not repeat what the message shows", () => {
   );
 });
 
-Deno.test("formatAsText writes a peer's line breaks and control characters as escapes", () => {
+Deno.test("formatRecord as text writes a peer's line breaks and control characters as escapes", () => {
   const id = "a\nb\x1b[2J\x9b\u202e\u2066";
   assert.equal(
     formatAsText(record({
@@ -52,7 +56,7 @@ Deno.test("formatAsText writes a peer's line breaks and control characters as es
   );
 });
 
-Deno.test("formatAsText quotes values in which something looks like another field", () => {
+Deno.test("formatRecord as text quotes values in which something looks like another field", () => {
   const values = ["a b=c", "a\u00a0b", "a\u2800who\ua78aadmin", "", 'a"b', "a@b:c,d.e/f"];
   assert.deepEqual(
     values.map((claimed) => formatAsText(record({ properties: { claimed } })).split("started ")[1]),
@@ -67,7 +71,7 @@ Deno.test("formatAsText quotes values in which something looks like another fiel
   );
 });
 
-Deno.test("formatAsText and formatAsJson keep a line short, whatever values are in it", () => {
+Deno.test("formatRecord keeps a line short, whatever values are in it", () => {
   let doubled: unknown[] = [];
   for (let i = 0; i < 60; i++) doubled = [doubled, doubled];
   const numbers = Array.from({ length: 10_000 }, (_, number) => number);
@@ -89,7 +93,7 @@ function errorAt(message: string, options?: ErrorOptions): Error {
   return error;
 }
 
-Deno.test("formatAsText writes the stacks of errors and of their causes on lines of their own", () => {
+Deno.test("formatRecord as text writes the stacks of errors and of their causes on lines of their own", () => {
   const error = errorAt("sold out", { cause: errorAt("no stock") });
   const failed = record({
     level: "error",
@@ -106,7 +110,7 @@ Deno.test("formatAsText writes the stacks of errors and of their causes on lines
   ]);
 });
 
-Deno.test("formatAsText lets no line of an error pass for a record, or steer a terminal", () => {
+Deno.test("formatRecord as text lets no line of an error pass for a record, or steer a terminal", () => {
   const forged = "2026-01-02T03:04:05.678Z INFO audit: shutdown allowed";
   const error = errorAt(`x\n${forged}\r\u2028\x1b[2J${"y".repeat(1e6)}`);
   const [first, ...others] = formatAsText(record({ properties: { error } })).split("\n");
@@ -118,7 +122,7 @@ Deno.test("formatAsText lets no line of an error pass for a record, or steer a t
   assert.ok(others.join().length < 11_000);
 });
 
-Deno.test("formatAsText shows errors that do not let themselves be looked at", () => {
+Deno.test("formatRecord as text shows errors that do not let themselves be looked at", () => {
   const refuse = () => {
     throw new Error("not to be looked at");
   };
@@ -170,7 +174,7 @@ function revoked(): object {
   return proxy;
 }
 
-Deno.test("formatAsText and formatAsJson end with errors that are made of each other", () => {
+Deno.test("formatRecord ends with errors that are made of each other", () => {
   const error = new AggregateError([]);
   error.errors = Array.from({ length: 30 }, () => error);
   error.cause = error;
@@ -179,7 +183,7 @@ Deno.test("formatAsText and formatAsJson end with errors that are made of each o
   assert.ok(formatAsJson(shown).length < 70_000);
 });
 
-Deno.test("formatAsJson writes one object with the properties as values", () => {
+Deno.test("formatRecord as JSON writes one object with the properties as values", () => {
   const json = formatAsJson(record({
     level: "warning",
     category: ["gxensemble", "audit"],
@@ -221,7 +225,7 @@ Deno.test("formatAsJson writes one object with the properties as values", () => 
   });
 });
 
-Deno.test("formatAsJson escapes control characters as JSON does", () => {
+Deno.test("formatRecord as JSON escapes control characters as JSON does", () => {
   const text = "a\n\x1b[2J\u202e\u{e0041}";
   const json = formatAsJson(record({ properties: { [text]: text } }));
   assert.ok(json.includes(String.raw`a\n\u001b[2J\u202e\udb40\udc41`));

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { configure, type LogLevel, resetSync } from "npm:@logtape/logtape@^2.4.2";
-import { formatAsText } from "../../../runtime/home/log_format.ts";
+import { formatRecord } from "../../../runtime/home/log_format.ts";
 
 /** The log lines since it was made, without their times; until it is disposed of. */
 export class CapturedLogs implements Disposable {
@@ -20,7 +20,8 @@ export class CapturedLogs implements Disposable {
     await configure({
       reset: true,
       sinks: {
-        lines: (record) => void logs.lines.push(formatAsText(record).replace(/^\S+ /, "")),
+        lines: (record) =>
+          void logs.lines.push(formatRecord(record, "text").slice(0, -1).replace(/^\S+ /, "")),
       },
       loggers: [
         { category: [], lowestLevel, sinks: ["lines"] },
