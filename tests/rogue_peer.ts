@@ -14,10 +14,10 @@ import {
 } from "../runtime/actor/references.ts";
 import {
   type Authenticated,
+  clientHandshake,
   type Credentials,
-  greet,
   importCookie,
-  welcome,
+  serverHandshake,
 } from "../runtime/server/handshake.ts";
 import { Instance } from "../runtime/server/credentials.ts";
 import type { Address } from "../runtime/wire/address.ts";
@@ -108,14 +108,18 @@ export class RoguePeer extends RawPeer {
   /** Completes the handshake on a stream that the test has opened. */
   static async over(stream: ByteStream, options: RogueOptions): Promise<RoguePeer> {
     const self = await credentialsOf(options);
-    return new RoguePeer(stream, self, await greet(stream, self, { proceed: () => true }));
+    return new RoguePeer(
+      stream,
+      self,
+      await clientHandshake(stream, self, { proceed: () => true }),
+    );
   }
 
   /** Completes the handshake on a stream that a server has opened to the test. */
   static async accept(stream: ByteStream, options: RogueOptions): Promise<RoguePeer> {
     const self = await credentialsOf(options);
     const admit = () => Promise.resolve(undefined);
-    return new RoguePeer(stream, self, await welcome(stream, self, { admit }));
+    return new RoguePeer(stream, self, await serverHandshake(stream, self, { admit }));
   }
 
   /** Sends a message with any header, and any bytes in the place of the message. */

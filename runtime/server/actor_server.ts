@@ -439,10 +439,10 @@ export class ActorServer {
   async #acceptAll(listener: Listener): Promise<void> {
     // Each listener has its own: a flood at a tcp port is not to keep anybody out at the UNIX socket.
     const handshakes = new Set<Accepted>();
-    for (let next; (next = await listener.accept());) void this.#welcome(next, handshakes);
+    for (let next; (next = await listener.accept());) void this.#accepted(next, handshakes);
   }
 
-  async #welcome(accepted: Accepted, handshakes: Set<Accepted>): Promise<void> {
+  async #accepted(accepted: Accepted, handshakes: Set<Accepted>): Promise<void> {
     const from = formatAddressUrl(accepted.from);
     if (handshakes.size >= MAX_HANDSHAKES) dropOldest(handshakes);
     handshakes.add(accepted);

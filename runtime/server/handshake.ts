@@ -100,7 +100,7 @@ export function importCookie(cookie: Uint8Array): Promise<CryptoKey> {
  * @throws {AuthenticationError} when the server is not the one wanted or cannot prove itself.
  * @throws {DisconnectedError} when the stream ends, or it takes too long.
  */
-export function greet(
+export function clientHandshake(
   stream: ByteStream,
   self: Credentials,
   options: {
@@ -146,7 +146,7 @@ export function greet(
  * @throws {AuthenticationError} when the client cannot prove itself or is not admitted; it is told why.
  * @throws {DisconnectedError} when the stream ends, or it takes too long.
  */
-export function welcome(
+export function serverHandshake(
   stream: ByteStream,
   self: Credentials,
   options: {

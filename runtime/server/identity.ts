@@ -21,7 +21,7 @@ import type { ByteStream } from "../wire/stream.ts";
 import { connectTo, isFoundHere, UnreachableError } from "../wire/transport.ts";
 import type { Session } from "./capabilities.ts";
 import { fingerprint, sameInstance } from "./credentials.ts";
-import { type Credentials, greet } from "./handshake.ts";
+import { clientHandshake, type Credentials } from "./handshake.ts";
 import type { Bytes } from "./handshake_messages.ts";
 import { describeServer, type Kernel, ownKernel, type RegistryEntry } from "./registry_protocol.ts";
 
@@ -146,7 +146,7 @@ export class Identities {
     }
     let found: Bytes | undefined;
     try {
-      await greet(stream, this.#self, {
+      await clientHandshake(stream, this.#self, {
         admit: (instance) => Promise.resolve(void (found = instance)),
         proceed: () => found === undefined,
       });

@@ -26,10 +26,10 @@ export class Peer {
   dialling: Address | undefined;
   /** What it did not answer in the last attempt. */
   silence: Silence | undefined;
-  /** The outcome of this server's own handshake with the peer, from hello to answer. */
-  greeting: Promise<void> | undefined;
-  /** The end of the peer's handshake with this server, from its admission until its stream is in use. */
-  welcoming: Promise<void> | undefined;
+  /** This server's own handshake with the peer, from hello to answer. */
+  outgoing: Promise<void> | undefined;
+  /** The peer's handshake with this server, from its admission until its stream is in use. */
+  incoming: Promise<void> | undefined;
   /** How many messages that nobody waits for an answer to are among what waits to be written. */
   unasked = 0;
   /** Why the last connection or attempt ended. */
@@ -54,7 +54,7 @@ export class Peer {
 
   /** Whether nothing is left of it that is worth keeping. */
   get idle(): boolean {
-    return !this.connection && !this.attempt && !this.welcoming && this.outbox.size === 0;
+    return !this.connection && !this.attempt && !this.incoming && this.outbox.size === 0;
   }
 
   /** Resolves when nothing waits any more: what did is being written, or is lost with its connection. */

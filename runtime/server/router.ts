@@ -27,10 +27,10 @@ import type { Session } from "./capabilities.ts";
 import { Connection, type Heartbeat } from "./connection.ts";
 import {
   type Authenticated,
+  clientHandshake,
   type Credentials,
-  greet,
+  serverHandshake,
   SlowHandshakeError,
-  welcome,
 } from "./handshake.ts";
 import { type Bytes, Refusal, RefusedError } from "./handshake_messages.ts";
 import { type Claim, whenSilent } from "./identity.ts";
@@ -177,14 +177,14 @@ export class Router implements Route {
    * @throws {EnsembleError} when the peer is not admitted.
    */
   async accept({ stream, from }: Accepted): Promise<void> {
-    const welcoming = Promise.withResolvers<void>();
+    const incoming = Promise.withResolvers<void>();
     let client: ServerId | undefined;
     try {
-      const authenticated = await welcome(stream, this.#self, {
+      const authenticated = await serverHandshake(stream, this.#self, {
         admit: async (id, instance) => {
           await this.#identify(stream, { id, instance, dialled: false });
           const certified = stream.certificate !== undefined;
-          return await this.#admit(client = id, { instance, certified, from }, welcoming.promise);
+          return await this.#admit(client = id, { instance, certified, from }, incoming.promise);
         },
       });
       this.#use(stream, authenticated, from);
@@ -194,11 +194,11 @@ export class Router implements Route {
       throw error;
     } finally {
       const peer = client && this.#peers.get(client);
-      if (peer && peer.welcoming === welcoming.promise) {
-        peer.welcoming = undefined;
+      if (peer && peer.incoming === incoming.promise) {
+        peer.incoming = undefined;
         this.#forgetIdle(peer);
       }
-      welcoming.resolve();
+      incoming.resolve();
     }
   }
 
@@ -210,7 +210,7 @@ export class Router implements Route {
       return { server, stage: "request", address: formatAddressUrl(address) };
     }
     if (peer?.dialling) {
-      const stage = peer.greeting ? "handshake" : "connect";
+      const stage = peer.outgoing ? "handshake" : "connect";
       return { server, stage, address: formatAddressUrl(peer.dialling) };
     }
     return peer?.attempt && server !== REGISTRY_ID ? this.silence(REGISTRY_ID) : undefined;
@@ -221,7 +221,7 @@ export class Router implements Route {
     const until = performance.now() + timeout;
     // What was sent last may wait for a connection that is being made, from here or from there.
     const underway = [...this.#peers.values()]
-      .flatMap(({ attempt, welcoming }) => [attempt ?? [], welcoming ?? []].flat());
+      .flatMap(({ attempt, incoming }) => [attempt ?? [], incoming ?? []].flat());
     if (underway.length > 0) await within(timeout, Promise.all(underway));
     this.#closed = true;
     this.#absences.close();
@@ -251,9 +251,9 @@ export class Router implements Route {
   }
 
   async #establish(peer: Peer): Promise<void> {
-    if (peer.welcoming) {
+    if (peer.incoming) {
       // It is connected for the peer already, and may be nowhere to be found.
-      await peer.welcoming;
+      await peer.incoming;
       if (peer.connection) return;
     }
     peer.silence = undefined;
@@ -339,22 +339,22 @@ export class Router implements Route {
 
   async #dial(peer: Peer, address: Address, registered?: Uint8Array): Promise<boolean> {
     const stream = await connectTo(address, this.#self.tls);
-    const greeting = greet(stream, this.#self, {
+    const handshake = clientHandshake(stream, this.#self, {
       wanted: peer.id,
       admit: async (instance) => {
         await this.#identify(stream, { id: peer.id, instance, dialled: true });
         if (stream.certificate || !registered || sameInstance(instance, registered)) return;
         await this.#requireRegistered(peer.id, instance);
       },
-      proceed: () => !peer.connection && !peer.welcoming && !this.#closed,
+      proceed: () => !peer.connection && !peer.incoming && !this.#closed,
     });
-    const done = () => void (peer.greeting = undefined);
-    peer.greeting = greeting.then(done, done);
+    const done = () => void (peer.outgoing = undefined);
+    peer.outgoing = handshake.then(done, done);
     try {
-      this.#use(stream, await greeting, address);
+      this.#use(stream, await handshake, address);
       return true;
     } catch (error) {
-      await peer.welcoming;
+      await peer.incoming;
       if (peer.connection) return true;
       if (error instanceof RefusedError && error.refusal === Refusal.Duplicate) {
         return await peer.waitForConnection(HANDSHAKE_TIMEOUT);
@@ -389,7 +389,7 @@ export class Router implements Route {
 
   /**
    * Decides on a client that has proved itself; see the rule above. One that is admitted is noted as on its
-   * way in until `welcoming` is over: then nobody of its id is admitted, nor dialled.
+   * way in until `incoming` is over: then nobody of its id is admitted, nor dialled.
    *
    * While a connection of another instance stands, that instance keeps the id, however silent it is: the heartbeat
    * closes the connection in the end. Exceptions are an instance that has left, and an id that the registry has
@@ -398,7 +398,7 @@ export class Router implements Route {
   async #admit(
     client: ServerId,
     claim: { instance: Bytes; certified: boolean; from: Address },
-    welcoming: Promise<void>,
+    incoming: Promise<void>,
   ): Promise<{ refusal: Refusal; reason: string } | undefined> {
     while (true) {
       if (this.#closed) {
@@ -406,15 +406,15 @@ export class Router implements Route {
       }
       const peer = this.#peers.get(client);
       const connection = peer?.connection;
-      if (peer?.welcoming) {
-        await peer.welcoming;
-      } else if (peer?.greeting) {
+      if (peer?.incoming) {
+        await peer.incoming;
+      } else if (peer?.outgoing) {
         if (this.#self.id < client) {
           return { refusal: Refusal.Duplicate, reason: "already connecting the other way round" };
         }
-        await peer.greeting;
+        await peer.outgoing;
       } else if (!connection) {
-        this.#peer(client).welcoming = welcoming;
+        this.#peer(client).incoming = incoming;
         return undefined;
       } else if (sameInstance(connection.session.instance, claim.instance)) {
         connection.close("the peer opened another");

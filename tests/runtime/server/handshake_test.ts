@@ -8,10 +8,10 @@ import {
 } from "../../../runtime/errors.ts";
 import {
   type Authenticated,
+  clientHandshake,
   type Credentials,
-  greet,
   importCookie,
-  welcome,
+  serverHandshake,
 } from "../../../runtime/server/handshake.ts";
 import {
   type Bytes,
@@ -89,12 +89,12 @@ interface Sides {
 async function meet(sides: Sides, kind: "unix" | "tcp" = "unix") {
   await using wire = await Wire.open(kind);
   const { client = alice, server = bob, wanted, proceed = () => true, admit } = sides;
-  const [greeted, welcomed] = await Promise.all([
-    greet(wire.client, client, { wanted, proceed }).catch((error: Error) => error),
-    welcome(wire.server, server, { admit: (id) => Promise.resolve(admit?.(id)) })
+  const [atClient, atServer] = await Promise.all([
+    clientHandshake(wire.client, client, { wanted, proceed }).catch((error: Error) => error),
+    serverHandshake(wire.server, server, { admit: (id) => Promise.resolve(admit?.(id)) })
       .catch((error: Error) => error),
   ]);
-  return { greeted, welcomed };
+  return { atClient, atServer };
 }
 
 function assertPeer(outcome: Authenticated | Error, { id, instance }: Credentials) {
@@ -114,30 +114,30 @@ function assertError(
 
 for (const kind of ["unix", "tcp"] as const) {
   Deno.test(`with one cookie each side learns who the other is, over ${kind}`, async () => {
-    const { greeted, welcomed } = await meet({ wanted: bob.id }, kind);
-    assertPeer(greeted, bob);
-    assertPeer(welcomed, alice);
+    const { atClient, atServer } = await meet({ wanted: bob.id }, kind);
+    assertPeer(atClient, bob);
+    assertPeer(atServer, alice);
   });
 }
 
 Deno.test("a client that does not know whom it reaches learns it", async () => {
-  const { greeted, welcomed } = await meet({});
-  assertPeer(greeted, bob);
-  assertPeer(welcomed, alice);
+  const { atClient, atServer } = await meet({});
+  assertPeer(atClient, bob);
+  assertPeer(atServer, alice);
 });
 
 Deno.test("with different cookies both sides know why it failed", async () => {
   const mallory = await credentials("mallory", new Uint8Array(32).fill(8));
-  const { greeted, welcomed } = await meet({ client: mallory, wanted: bob.id });
-  assertError(welcomed, AuthenticationError, /between bob and mallory: their cookies differ$/);
-  assertError(greeted, RefusedError, /between bob and mallory: their cookies differ$/);
+  const { atClient, atServer } = await meet({ client: mallory, wanted: bob.id });
+  assertError(atServer, AuthenticationError, /between bob and mallory: their cookies differ$/);
+  assertError(atClient, RefusedError, /between bob and mallory: their cookies differ$/);
 });
 
 Deno.test("a server without the cookie cannot pass for one that has it", async () => {
   // It sends whatever it can make: everything but the proof.
   const fake = await credentials("bob", new Uint8Array(32).fill(8));
   await using wire = await Wire.open();
-  const greeting = greet(wire.client, alice, { wanted: bob.id, proceed: () => true })
+  const atClient = clientHandshake(wire.client, alice, { wanted: bob.id, proceed: () => true })
     .catch((error) => error);
   const server = new RawPeer(wire.server);
   await server.receive();
@@ -147,12 +147,12 @@ Deno.test("a server without the cookie cannot pass for one that has it", async (
   const accepted = encodeResponse(proof);
   accepted[0] = 4;
   await server.send(accepted);
-  assertError(await greeting, AuthenticationError, /between alice and bob: their cookies differ$/);
+  assertError(await atClient, AuthenticationError, /between alice and bob: their cookies differ$/);
 });
 
 Deno.test("a server that is not the one wanted is not told anything more", async () => {
   await using wire = await Wire.open();
-  const greeting = greet(wire.client, alice, {
+  const atClient = clientHandshake(wire.client, alice, {
     wanted: parseServerId("carol"),
     proceed: () => true,
   })
@@ -160,26 +160,26 @@ Deno.test("a server that is not the one wanted is not told anything more", async
   const server = new RawPeer(wire.server);
   await server.receive();
   await server.send(challenge("bob", bob.instance.publicKey));
-  assertError(await greeting, AuthenticationError, /^server bob answers there, not carol$/);
+  assertError(await atClient, AuthenticationError, /^server bob answers there, not carol$/);
   assert.equal(await server.receive(), undefined);
 });
 
 Deno.test("a server refuses a client that wants another", async () => {
-  const { greeted, welcomed } = await meet({ wanted: parseServerId("carol") });
-  assertError(welcomed, AuthenticationError, /^this is server bob, not carol$/);
-  assertError(greeted, RefusedError, /^this is server bob, not carol$/);
+  const { atClient, atServer } = await meet({ wanted: parseServerId("carol") });
+  assertError(atServer, AuthenticationError, /^this is server bob, not carol$/);
+  assertError(atClient, RefusedError, /^this is server bob, not carol$/);
 });
 
 Deno.test("a peer that has this server's id is refused", async () => {
-  const { greeted, welcomed } = await meet({ client: await credentials("bob") });
-  assertError(welcomed, AuthenticationError, /calls itself bob, which is this server's own id/);
-  assertError(greeted, RefusedError, /own id/);
+  const { atClient, atServer } = await meet({ client: await credentials("bob") });
+  assertError(atServer, AuthenticationError, /calls itself bob, which is this server's own id/);
+  assertError(atClient, RefusedError, /own id/);
 });
 
 Deno.test("a peer that shows this server's own instance is refused", async () => {
-  const { greeted, welcomed } = await meet({ client: { ...alice, instance: bob.instance } });
-  assertError(welcomed, AuthenticationError, /own/);
-  assertError(greeted, RefusedError, /own/);
+  const { atClient, atServer } = await meet({ client: { ...alice, instance: bob.instance } });
+  assertError(atServer, AuthenticationError, /own/);
+  assertError(atClient, RefusedError, /own/);
 });
 
 Deno.test("a server that answers with the client's own id or instance is refused", async () => {
@@ -190,20 +190,22 @@ Deno.test("a server that answers with the client's own id or instance is refused
     ]
   ) {
     await using wire = await Wire.open();
-    const greeting = greet(wire.client, alice, { proceed: () => true }).catch((error) => error);
+    const atClient = clientHandshake(wire.client, alice, { proceed: () => true }).catch((error) =>
+      error
+    );
     const server = new RawPeer(wire.server);
     await server.receive();
     await server.send(answer);
-    assertError(await greeting, AuthenticationError, /own/);
+    assertError(await atClient, AuthenticationError, /own/);
   }
 });
 
 Deno.test("a refusal by admit reaches the client, with its kind", async () => {
   const refused = { refusal: Refusal.Duplicate, reason: "busy" };
-  const { greeted, welcomed } = await meet({ admit: () => refused });
-  assertError(welcomed, RefusedError, /^busy$/);
-  assertError(greeted, RefusedError, /^busy$/);
-  assert.equal((greeted as RefusedError).refusal, Refusal.Duplicate);
+  const { atClient, atServer } = await meet({ admit: () => refused });
+  assertError(atServer, RefusedError, /^busy$/);
+  assertError(atClient, RefusedError, /^busy$/);
+  assert.equal((atClient as RefusedError).refusal, Refusal.Duplicate);
 });
 
 Deno.test("a client is not admitted before it has proved itself", async () => {
@@ -214,9 +216,9 @@ Deno.test("a client is not admitted before it has proved itself", async () => {
 });
 
 Deno.test("a client that breaks off proves nothing", async () => {
-  const { greeted, welcomed } = await meet({ proceed: () => false });
-  assert.ok(greeted instanceof EnsembleError);
-  assert.ok(welcomed instanceof EnsembleError);
+  const { atClient, atServer } = await meet({ proceed: () => false });
+  assert.ok(atClient instanceof EnsembleError);
+  assert.ok(atServer instanceof EnsembleError);
 });
 
 function challenge(server: string, instance: Bytes): Bytes {
@@ -238,8 +240,8 @@ async function recordSession(): Promise<Bytes[]> {
     }
   };
   await Promise.all([
-    greet(front.client, alice, { wanted: bob.id, proceed: () => true }),
-    welcome(back.server, bob, { admit: () => Promise.resolve(undefined) }),
+    clientHandshake(front.client, alice, { wanted: bob.id, proceed: () => true }),
+    serverHandshake(back.server, bob, { admit: () => Promise.resolve(undefined) }),
     relay().then(relay),
   ]);
   return sent;
@@ -255,10 +257,10 @@ async function attack(script: (peer: RawPeer) => Promise<void>): Promise<unknown
     return Promise.resolve(undefined);
   };
   const [outcome] = await Promise.all([
-    welcome(wire.server, bob, { admit }).then((welcomed) => {
+    serverHandshake(wire.server, bob, { admit }).then((atServer) => {
       // A script that waits for the end sees one also where the attack succeeds.
       wire.server.close();
-      return welcomed;
+      return atServer;
     }, (error) => error),
     script(peer),
   ]);
@@ -290,7 +292,7 @@ Deno.test("a proof made for one server, client or instance is none for another",
   };
   for (const [what, change] of Object.entries(alter)) {
     await using front = await Wire.open();
-    const greeting = greet(front.client, alice, { wanted: bob.id, proceed: () => true })
+    const atClient = clientHandshake(front.client, alice, { wanted: bob.id, proceed: () => true })
       .catch((error) => error);
     const middle = new RawPeer(front.server);
     const outcome = await attack(async (peer) => {
@@ -301,12 +303,14 @@ Deno.test("a proof made for one server, client or instance is none for another",
       front.server.close();
     });
     assertError(outcome, AuthenticationError, /authentication failed/);
-    assertError(await greeting, DisconnectedError, /closed the connection during the handshake/);
+    assertError(await atClient, DisconnectedError, /closed the connection during the handshake/);
     assert.ok(what);
   }
   // The same with the server's words changed: alice proves herself to carol, who uses that at bob.
   await using front = await Wire.open();
-  const greeting = greet(front.client, alice, { proceed: () => true }).catch((error) => error);
+  const atClient = clientHandshake(front.client, alice, { proceed: () => true }).catch((error) =>
+    error
+  );
   const middle = new RawPeer(front.server);
   const outcome = await attack(async (peer) => {
     await peer.send((await middle.receive())!);
@@ -319,7 +323,7 @@ Deno.test("a proof made for one server, client or instance is none for another",
     front.server.close();
   });
   assertError(outcome, AuthenticationError, /authentication failed/);
-  await greeting;
+  await atClient;
 });
 
 Deno.test("the cookie alone does not make a client another's instance", async () => {
@@ -329,10 +333,10 @@ Deno.test("the cookie alone does not make a client another's instance", async ()
     publicKey: alice.instance.publicKey,
     sign: (bytes: Bytes) => mallory.instance.sign(bytes),
   };
-  const { welcomed } = await meet({
+  const { atServer } = await meet({
     client: { ...mallory, instance: borrowed as unknown as Instance },
   });
-  assertError(welcomed, AuthenticationError, /alice cannot prove that it is the instance it says/);
+  assertError(atServer, AuthenticationError, /alice cannot prove that it is the instance it says/);
 });
 
 Deno.test("the cookie alone does not make a server another's instance", async () => {
@@ -341,11 +345,11 @@ Deno.test("the cookie alone does not make a server another's instance", async ()
     publicKey: bob.instance.publicKey,
     sign: (bytes: Bytes) => mallory.instance.sign(bytes),
   };
-  const { greeted } = await meet({
+  const { atClient } = await meet({
     server: { ...mallory, instance: borrowed as unknown as Instance },
     wanted: bob.id,
   });
-  assertError(greeted, AuthenticationError, /bob cannot prove that it is the instance it says/);
+  assertError(atClient, AuthenticationError, /bob cannot prove that it is the instance it says/);
 });
 
 Deno.test("a server's messages sent back to it prove nothing", async () => {
@@ -363,18 +367,18 @@ Deno.test("a handshake reflected to its sender ends at its own id", async () => 
   await using front = await Wire.open();
   await using back = await Wire.open();
   const [fromAlice, toAlice] = [new RawPeer(front.server), new RawPeer(back.client)];
-  const [greeted, welcomed] = await Promise.all([
-    greet(front.client, alice, { proceed: () => true }).catch((error) => error),
-    welcome(back.server, alice, { admit: () => Promise.resolve(undefined) }).catch((error) =>
-      error
-    ),
+  const [atClient, atServer] = await Promise.all([
+    clientHandshake(front.client, alice, { proceed: () => true }).catch((error) => error),
+    serverHandshake(back.server, alice, { admit: () => Promise.resolve(undefined) }).catch((
+      error,
+    ) => error),
     (async () => {
       await toAlice.send((await fromAlice.receive())!);
       await fromAlice.send((await toAlice.receive())!);
     })(),
   ]);
-  assertError(welcomed, AuthenticationError, /own id/);
-  assertError(greeted, EnsembleError, /own id/);
+  assertError(atServer, AuthenticationError, /own id/);
+  assertError(atClient, EnsembleError, /own id/);
 });
 
 async function challengeOf(peer: RawPeer, client: Credentials) {
@@ -467,12 +471,12 @@ Deno.test("a handshake that comes byte by byte is one", async () => {
     closeWrite: () => wire.client.closeWrite(),
     close: () => wire.client.close(),
   };
-  const [greeted, welcomed] = await Promise.all([
-    greet(slowly, alice, { wanted: bob.id, proceed: () => true }),
-    welcome(wire.server, bob, { admit: () => Promise.resolve(undefined) }),
+  const [atClient, atServer] = await Promise.all([
+    clientHandshake(slowly, alice, { wanted: bob.id, proceed: () => true }),
+    serverHandshake(wire.server, bob, { admit: () => Promise.resolve(undefined) }),
   ]);
-  assertPeer(greeted, bob);
-  assertPeer(welcomed, alice);
+  assertPeer(atClient, bob);
+  assertPeer(atServer, alice);
 });
 
 Deno.test("frames right behind the handshake are kept for the connection", async () => {
@@ -493,8 +497,8 @@ Deno.test("frames right behind the handshake are kept for the connection", async
     close: () => wire.client.close(),
   };
   const [, { reader }] = await Promise.all([
-    greet(eager, alice, { wanted: bob.id, proceed: () => true }),
-    welcome(wire.server, bob, { admit: () => Promise.resolve(undefined) }),
+    clientHandshake(eager, alice, { wanted: bob.id, proceed: () => true }),
+    serverHandshake(wire.server, bob, { admit: () => Promise.resolve(undefined) }),
   ]);
   reader.limit = 64 * 1024;
   while (!reader.next()) assert.ok(await reader.fill());
@@ -503,12 +507,12 @@ Deno.test("frames right behind the handshake are kept for the connection", async
 
 Deno.test("a peer that goes away in the middle fails the handshake at once", async () => {
   await using wire = await Wire.open();
-  const welcoming = welcome(wire.server, bob, { admit: () => Promise.resolve(undefined) })
+  const atServer = serverHandshake(wire.server, bob, { admit: () => Promise.resolve(undefined) })
     .catch((error) => error);
   const peer = new RawPeer(wire.client);
   await challengeOf(peer, alice);
   wire.client.close();
-  assertError(await welcoming, DisconnectedError, /closed the connection during the handshake/);
+  assertError(await atServer, DisconnectedError, /closed the connection during the handshake/);
 });
 
 Deno.test("a handshake that is not done in time is over, on either side and however far it is", async () => {
@@ -519,17 +523,19 @@ Deno.test("a handshake that is not done in time is over, on either side and howe
   for (const said of [[], [new Uint8Array([0, 0])], [frame(hello(alice))]]) {
     await using wire = await Wire.open();
     using clock = stopClock();
-    const welcoming = welcome(wire.server, bob, { admit: () => Promise.resolve(undefined) })
+    const atServer = serverHandshake(wire.server, bob, { admit: () => Promise.resolve(undefined) })
       .catch((error) => error);
     const peer = new RawPeer(wire.client);
     for (const bytes of said) await peer.write(bytes);
-    await overdue(welcoming, clock);
+    await overdue(atServer, clock);
     await peer.closed();
   }
   await using wire = await Wire.open();
   using clock = stopClock();
-  const greeting = greet(wire.client, alice, { proceed: () => true }).catch((error) => error);
-  await overdue(greeting, clock);
+  const atClient = clientHandshake(wire.client, alice, { proceed: () => true }).catch((error) =>
+    error
+  );
+  await overdue(atClient, clock);
 });
 
 Deno.test("what the transport's own handshake took counts towards the time of the whole", async () => {
@@ -543,11 +549,11 @@ Deno.test("what the transport's own handshake took counts towards the time of th
     closeWrite: () => wire.server.closeWrite(),
     close: () => wire.server.close(),
   };
-  const welcoming = welcome(stream, bob, { admit: () => Promise.resolve(undefined) })
+  const atServer = serverHandshake(stream, bob, { admit: () => Promise.resolve(undefined) })
     .catch((error) => error);
   await clock.tickAsync(10);
   assert.equal(clock.countTimers(), 0);
-  assertError(await welcoming, DisconnectedError, /^no handshake within 10000 ms$/);
+  assertError(await atServer, DisconnectedError, /^no handshake within 10000 ms$/);
 });
 
 Deno.test("a handshake leaves no timer behind, whether it succeeds or fails", async () => {
@@ -558,11 +564,13 @@ Deno.test("a handshake leaves no timer behind, whether it succeeds or fails", as
   assert.equal(clock.countTimers(), 0);
 });
 
-Deno.test("greet refuses a frame of more than 1 KiB from a server that has proved nothing", async () => {
+Deno.test("clientHandshake refuses a frame of more than 1 KiB from a server that has proved nothing", async () => {
   for (const announced of [1025, 64 * 1024 * 1024, 0xffffffff]) {
     for (const challenged of [false, true]) {
       await using wire = await Wire.open();
-      const greeting = greet(wire.client, alice, { proceed: () => true }).catch((error) => error);
+      const atClient = clientHandshake(wire.client, alice, { proceed: () => true }).catch((error) =>
+        error
+      );
       const server = new RawPeer(wire.server);
       await server.receive();
       if (challenged) await server.send(challenge("bob", bob.instance.publicKey));
@@ -570,7 +578,7 @@ Deno.test("greet refuses a frame of more than 1 KiB from a server that has prove
       new DataView(header.buffer).setUint32(0, announced);
       await server.write(header);
       assertError(
-        await greeting,
+        await atClient,
         ProtocolError,
         new RegExp(`^frame too large: ${announced} bytes announced, and the limit is 1024$`),
       );
@@ -608,7 +616,7 @@ function fixedRandomness(...all: string[]): Disposable {
 for (const kind of ["unix", "tcp"] as const) {
   const expected = vectors.transports[kind];
 
-  Deno.test(`greet sends the golden bytes over ${kind}, and takes no other answer`, async () => {
+  Deno.test(`clientHandshake sends the golden bytes over ${kind}, and takes no other answer`, async () => {
     const client = await goldenCredentials(vectors.client);
     const last = Uint8Array.fromHex(expected.accepted);
     // The MAC begins after the type, the signature after the MAC.
@@ -616,27 +624,27 @@ for (const kind of ["unix", "tcp"] as const) {
       await using wire = await Wire.open(kind);
       using _ = fixedRandomness(vectors.client.nonce);
       const wanted = parseServerId(vectors.server.id);
-      const greeting = greet(wire.client, client, { wanted, proceed: () => true })
+      const atClient = clientHandshake(wire.client, client, { wanted, proceed: () => true })
         .catch((error) => error);
       const server = new RawPeer(wire.server);
       assert.equal((await server.receive())!.toHex(), expected.hello);
       await server.send(Uint8Array.fromHex(expected.challenge));
       assert.equal((await server.receive())!.toHex(), expected.response);
       await server.send(wrong === undefined ? last : changed(last, wrong, last[wrong]! ^ 1));
-      const outcome = await greeting;
+      const outcome = await atClient;
       if (wrong === undefined) assert.equal(outcome.binding.toHex(), expected.binding);
       else assertError(outcome, AuthenticationError, /cookies differ|cannot prove/);
     }
   });
 
-  Deno.test(`welcome sends the golden bytes over ${kind}, and takes no other proof`, async () => {
+  Deno.test(`serverHandshake sends the golden bytes over ${kind}, and takes no other proof`, async () => {
     const server = await goldenCredentials(vectors.server);
     const response = Uint8Array.fromHex(expected.response);
     for (const wrong of [undefined, 1, 32, 33, 96]) {
       await using wire = await Wire.open(kind);
       using _ = fixedRandomness(vectors.server.nonce);
       const admit = () => Promise.resolve(undefined);
-      const welcoming = welcome(wire.server, server, { admit }).catch((error) => error);
+      const atServer = serverHandshake(wire.server, server, { admit }).catch((error) => error);
       const client = new RawPeer(wire.client);
       await client.send(Uint8Array.fromHex(expected.hello));
       assert.equal((await client.receive())!.toHex(), expected.challenge);
@@ -644,7 +652,7 @@ for (const kind of ["unix", "tcp"] as const) {
         wrong === undefined ? response : changed(response, wrong, response[wrong]! ^ 1),
       );
       const answer = await client.receive();
-      const outcome = await welcoming;
+      const outcome = await atServer;
       if (wrong === undefined) {
         assert.equal(answer!.toHex(), expected.accepted);
         assert.equal(outcome.binding.toHex(), expected.binding);
@@ -657,11 +665,13 @@ Deno.test("the nonces of a client and a server are new in each handshake", async
   const nonces = new Set<string>();
   for (let round = 0; round < 4; round++) {
     await using wire = await Wire.open();
-    const greeting = greet(wire.client, alice, { proceed: () => true }).catch((error) => error);
+    const atClient = clientHandshake(wire.client, alice, { proceed: () => true }).catch((error) =>
+      error
+    );
     const server = new RawPeer(wire.server);
     nonces.add(decodeHello((await server.receive())!).nonce.toHex());
     wire.server.close();
-    await greeting;
+    await atClient;
     await attack(async (peer) => {
       nonces.add((await challengeOf(peer, alice)).nonce.toHex());
       await peer.send(new Uint8Array([0]));
@@ -671,11 +681,13 @@ Deno.test("the nonces of a client and a server are new in each handshake", async
   assert.equal(nonces.size, 8);
 });
 
-Deno.test("greet does not take its own proof for the server's", async () => {
+Deno.test("clientHandshake does not take its own proof for the server's", async () => {
   // The server has an instance key of its own and no cookie: it sends back the client's MAC.
   for (const label of ["gxensemble 1 server", "gxensemble 1 client"]) {
     await using wire = await Wire.open();
-    const greeting = greet(wire.client, alice, { proceed: () => true }).catch((error) => error);
+    const atClient = clientHandshake(wire.client, alice, { proceed: () => true }).catch((error) =>
+      error
+    );
     const server = new RawPeer(wire.server);
     const hello = (await server.receive())!;
     const sent = challenge("bob", bob.instance.publicKey);
@@ -683,11 +695,11 @@ Deno.test("greet does not take its own proof for the server's", async () => {
     const { mac } = decodeResponse((await server.receive())!);
     const signed = new Uint8Array([...new TextEncoder().encode(`${label}\0`), ...hello, ...sent]);
     await server.send(encodeAccepted({ mac, signature: await bob.instance.sign(signed) }));
-    assertError(await greeting, AuthenticationError, /their cookies differ$/);
+    assertError(await atClient, AuthenticationError, /their cookies differ$/);
   }
 });
 
-Deno.test("welcome does not take a proof that was made for the other direction", async () => {
+Deno.test("serverHandshake does not take a proof that was made for the other direction", async () => {
   const key = alice.cookie;
   const outcome = await attack(async (peer) => {
     const sent = hello(alice);
@@ -709,14 +721,14 @@ Deno.test("each connection of two servers has a binding of its own", async () =>
     await using wire = await Wire.open();
     const client = new RawPeer(wire.client);
     const sent = encodeHello({ ...decodeHello(hello(alice)), nonce: new Uint8Array(32) });
-    const welcoming = welcome(wire.server, bob, { admit: () => Promise.resolve(undefined) });
+    const atServer = serverHandshake(wire.server, bob, { admit: () => Promise.resolve(undefined) });
     await client.send(sent);
     const received = (await client.receive())!;
     const label = new TextEncoder().encode("gxensemble 1 client\0");
     const text = new Uint8Array([...label, ...sent, ...received]);
     const mac = new Uint8Array(await crypto.subtle.sign("HMAC", alice.cookie, text));
     await client.send(encodeResponse({ mac, signature: await alice.instance.sign(text) }));
-    bindings.add((await welcoming).binding.toHex());
+    bindings.add((await atServer).binding.toHex());
   }
   assert.equal(bindings.size, 2);
 });
@@ -734,14 +746,16 @@ Deno.test("a connection that changes its transport on the way is refused", async
     };
     const relays = [pass(front.server, back.client), pass(back.client, front.server)]
       .map((relay) => relay.catch(() => {}));
-    const [greeted, welcomed] = await Promise.all([
-      greet(front.client, alice, { wanted: bob.id, proceed: () => true }).catch((error) => error),
-      welcome(back.server, bob, { admit: () => assert.fail("it is admitted") })
+    const [atClient, atServer] = await Promise.all([
+      clientHandshake(front.client, alice, { wanted: bob.id, proceed: () => true }).catch((error) =>
+        error
+      ),
+      serverHandshake(back.server, bob, { admit: () => assert.fail("it is admitted") })
         .catch((error) => error),
     ]);
     const reason = new RegExp(`connected over ${near} and arrives over ${far}: something between`);
-    assertError(welcomed, AuthenticationError, reason);
-    assertError(greeted, RefusedError, reason);
+    assertError(atServer, AuthenticationError, reason);
+    assertError(atClient, RefusedError, reason);
     front.server.close();
     await Promise.all(relays);
   }
@@ -751,16 +765,16 @@ Deno.test("a relay that also changes the transport in the hello proves nothing",
   await using front = await Wire.open("unix");
   await using back = await Wire.open("tcp");
   const [toAlice, toBob] = [new RawPeer(front.server), new RawPeer(back.client)];
-  const greeting = greet(front.client, alice, { wanted: bob.id, proceed: () => true })
+  const atClient = clientHandshake(front.client, alice, { wanted: bob.id, proceed: () => true })
     .catch((error) => error);
-  const welcoming = welcome(back.server, bob, { admit: () => assert.fail("it is admitted") })
+  const atServer = serverHandshake(back.server, bob, { admit: () => assert.fail("it is admitted") })
     .catch((error) => error);
   await toBob.send(encodeHello({ ...decodeHello((await toAlice.receive())!), transport: "tcp" }));
   await toAlice.send((await toBob.receive())!);
   await toBob.send((await toAlice.receive())!);
-  assertError(await welcoming, AuthenticationError, /their cookies differ$/);
+  assertError(await atServer, AuthenticationError, /their cookies differ$/);
   front.server.close();
-  await greeting;
+  await atClient;
 });
 
 Deno.test("both sides learn which versions the other speaks when they have none in common", async () => {
@@ -773,12 +787,12 @@ Deno.test("both sides learn which versions the other speaks when they have none 
     closeWrite: () => wire.client.closeWrite(),
     close: () => wire.client.close(),
   };
-  const [greeted, welcomed] = await Promise.all([
-    greet(later, alice, { proceed: () => true }).catch((error) => error),
-    welcome(wire.server, bob, { admit: () => assert.fail("it is admitted") })
+  const [atClient, atServer] = await Promise.all([
+    clientHandshake(later, alice, { proceed: () => true }).catch((error) => error),
+    serverHandshake(wire.server, bob, { admit: () => assert.fail("it is admitted") })
       .catch((error) => error),
   ]);
   const reason = /^no protocol version in common: the client speaks 3 to 4 and the server 1: use/;
-  assertError(welcomed, ProtocolError, reason);
-  assertError(greeted, RefusedError, reason);
+  assertError(atServer, ProtocolError, reason);
+  assertError(atClient, RefusedError, reason);
 });
