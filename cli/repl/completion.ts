@@ -12,24 +12,25 @@ import type { ImportResolver } from "./import_resolver.ts";
 import type { RemoteSession } from "./remote_session.ts";
 
 /** A name that is being typed. */
-export interface PartialName {
+interface PartialName {
   /** The names before it: `a` and `b` in `a.b.c`. */
   readonly path: string[];
   /** As much of it as is there. */
   readonly prefix: string;
 }
 
-/** Who knows names. */
-export interface NameSources extends ModuleSources {
+/** What knows names and modules: the session in the server, and the project here. */
+export interface NameSources {
   readonly session: Pick<RemoteSession, "complete" | "modules" | "libraries">;
+  readonly resolver: Pick<ImportResolver, "directory" | "mapped">;
 }
 
-/** The control commands that take a name; what follows is the name as far as it is there. */
+/** The control commands that take a name, up to that name. */
 const TAKES_NAME = /^\s*,\s*\(?\s*(?:defined\?|doc)\s+(?=\S*$)/;
 
 /**
- * Completes a text up to the cursor: a control command, a module, or a name that the server knows. What the
- * server answers is put into the text and shown: it has to be a name, and one that begins as the text ends.
+ * Completes the text before the cursor: a control command, a module, or a name that the server knows. Of the server's
+ * answer only names that begin with what was typed are used, for they are put into the text.
  */
 export async function complete(text: string, sources: NameSources): Promise<Completion> {
   const specifier = partialSpecifier(text);
@@ -57,8 +58,8 @@ function completeControl(line: string): Completion {
   return [parenthesised.length > 0 ? parenthesised : candidates, line];
 }
 
-/** The name that a line ends with; undefined where a name does not help, as in a string. */
-export function partialName(line: string): PartialName | undefined {
+/** The name that a line ends with; undefined where no name can stand, as in a string. */
+function partialName(line: string): PartialName | undefined {
   const tokens = tokensOf(line);
   if (!tokens) return undefined;
   const last = tokens.at(-1);
@@ -74,10 +75,10 @@ export function partialName(line: string): PartialName | undefined {
   return { path, prefix };
 }
 
-/** The tokens of a line, or undefined when it ends inside one. */
+/** The tokens of a line; undefined when it ends inside one. */
 function tokensOf(line: string): Token[] | undefined {
   try {
-    // What follows tells "?." from a condition.
+    // The space makes "?." one token, and not the start of a condition.
     return [...tokenizer(`${line} `, { ecmaVersion: "latest" })];
   } catch {
     return undefined;
@@ -96,33 +97,27 @@ function textOf({ start, end }: Token, line: string): string {
   return line.slice(start, end);
 }
 
-/** A module that is being named. */
-export interface PartialSpecifier {
-  /** As much of its name as is there. */
+/** A module specifier that is being typed. */
+interface PartialSpecifier {
+  /** As much of it as is there. */
   readonly typed: string;
-  /** What is done with it: a file is loaded, a library is, or what the server runs is imported. */
+  /** Whether it names a file to load, a library to load, or something to import. */
   readonly use: "load" | "load-library" | "import";
   /** The quotation mark before it; empty when there is none. */
   readonly quote: string;
 }
 
-/** Who knows modules. */
-export interface ModuleSources {
-  readonly session: Pick<RemoteSession, "modules" | "libraries">;
-  readonly resolver: Pick<ImportResolver, "directory" | "mapped">;
-}
-
-/** A control command that takes a module: up to its name, in quotation marks or not. */
+/** A control command that takes a module, up to the end of the specifier, which may be quoted. */
 const CONTROL = /^\s*,\s*\(?\s*(load|import)\s+(-\w\s+)?(?:(")([^"]*)|([^\s"();,]*))$/;
 
-/** An import, up to what it imports. */
+/** An import, up to the end of the specifier. */
 const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*(["'])([^"'\\\n]*)$/;
 
-/** What the files of modules are called. */
+/** The names of files that can be loaded. */
 const MODULE_FILE = /(?<!\.d)\.(?:[cm]?[jt]s|[jt]sx|wasm)$/;
 
-/** The module that a text ends with; undefined where none is named. */
-export function partialSpecifier(text: string): PartialSpecifier | undefined {
+/** The specifier that a text ends with; undefined where there is none. */
+function partialSpecifier(text: string): PartialSpecifier | undefined {
   const control = CONTROL.exec(text);
   if (control) {
     const [, command, flag, quote = "", quoted, bare = ""] = control;
@@ -133,10 +128,10 @@ export function partialSpecifier(text: string): PartialSpecifier | undefined {
   return quote === undefined ? undefined : { typed: typed!, quote, use: "import" };
 }
 
-/** What could be named: the modules and libraries of the server, files, and what `deno.json` maps. */
-export async function findSpecifiers(
+/** The candidates: modules and libraries of the server, files, and what `deno.json` maps. */
+async function findSpecifiers(
   { typed, use, quote }: PartialSpecifier,
-  { session, resolver }: ModuleSources,
+  { session, resolver }: NameSources,
 ): Promise<string[]> {
   const found = await Promise.all([
     use === "import" ? session.modules() : [],
@@ -152,16 +147,16 @@ export async function findSpecifiers(
   return [...new Set(fitting)].sort();
 }
 
-/** Whether a specifier leads to a file, and not to a module by its id. */
+/** Whether a specifier is a path, and not a module id. */
 function isPath(typed: string, mapped: readonly string[]): boolean {
   return /^\.{0,2}\//.test(typed) ||
     mapped.some((key) => key.endsWith("/") && typed.startsWith(key));
 }
 
-/** The files and directories in the directory that is named so far. */
+/** The files and directories in the directory typed so far. */
 async function filesFrom(
   typed: string,
-  resolver: ModuleSources["resolver"],
+  resolver: NameSources["resolver"],
 ): Promise<string[]> {
   const named = typed.slice(0, typed.lastIndexOf("/") + 1);
   const hidden = typed.slice(named.length).startsWith(".");
@@ -178,7 +173,7 @@ async function filesFrom(
   return names;
 }
 
-/** Whether a name can stand where it is put without anything around it but its quotation marks. */
+/** Whether a name can be inserted without quotes or escapes other than the quote typed. */
 function isWritable(name: string, quote: string): boolean {
   return quote === "" ? !/[\s"();,]/.test(name) : !name.includes(quote) && !name.includes("\\");
 }

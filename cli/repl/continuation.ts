@@ -1,9 +1,9 @@
 /**
- * Whether an input goes on in the next line.
+ * Which lines make up an input.
  *
- * Parsers say where they fail, not whether more text would help. So the text is parsed again with an empty line
- * after it: where that moves the place of the failure, the parser got to the end, and the input only lacks more.
- * Where the place stays nothing that follows can help, but for what {@linkcode possibleEnds} is about.
+ * A parser says where it failed, not whether more text would help. So the text is parsed again with an empty line after
+ * it. If the failure moves, the parser had reached the end, and the input is incomplete. If it stays where it was, no
+ * further text can help, except in the cases that {@linkcode possibleEnds} tries.
  *
  * @module
  */
@@ -12,15 +12,15 @@ import type { TextPosition } from "../../runtime/code/source_map.ts";
 import { isControlLine } from "./control_commands.ts";
 import { checkSyntax, failureOf, type InputError, maybeObject } from "./parsed_input.ts";
 
-/** Whether a text is the beginning of an input: not one yet, but one that a next line could make whole. */
+/** Whether a text is incomplete: not an input yet, but one that further lines could complete. */
 export async function isIncomplete(source: string): Promise<boolean> {
   if (await failureOf(source)) return await canGoOn(source);
   return await lacksBody(source);
 }
 
 /**
- * Whether a line goes on with the input before it, which may be whole without it. It does when it cannot
- * begin an input, as `.then(f)`, `? a : b` and `else {` cannot, and makes sense as the input's next line.
+ * Whether a line continues a complete input. It does when it cannot begin an input, as `.then(f)`, `? a : b` and
+ * `else {` cannot, and is valid as the next line of this one.
  */
 export async function continuesInput(source: string, line: string): Promise<boolean> {
   if (line.trim() === "") return false;
@@ -32,17 +32,16 @@ export async function continuesInput(source: string, line: string): Promise<bool
 }
 
 /**
- * How many brackets a text leaves open at a place where code goes on; undefined where that is not so clear, as
- * within a template or a comment.
+ * How many brackets a text leaves open; undefined when it does not end in plain code, but in a template or a comment.
  */
-export function openBrackets(text: string): number | undefined {
+function openBrackets(text: string): number | undefined {
   const { closers, isWhole } = scan(`${text}\n`);
   return isWhole && !closers.includes("`") ? closers.length : undefined;
 }
 
 async function canGoOn(source: string): Promise<boolean> {
   if (await lacksMore(source)) return true;
-  // Whether an object only lacks its end shows without the parenthesis behind it.
+  // An incomplete object shows as such only without the closing parenthesis.
   return maybeObject(source) && await lacksMore(`(\n${source}`);
 }
 
@@ -58,15 +57,15 @@ async function lacksMore(text: string): Promise<boolean> {
   return false;
 }
 
-/** Whether what a text lacks has to be on the same line, as after `throw`. */
+/** Whether the rest of a text must be on the same line, as after `throw`. */
 async function endsAtLineBreak(text: string): Promise<boolean> {
   return !await checkSyntax(`${text} 0`) && await checkSyntax(`${text}\n0`) !== undefined;
 }
 
 /**
- * What could make a text whole that fails before its end: the end of a token that spans lines, such as a
- * template; and what its open brackets lack where the parser has tried two readings, such as those of
- * `<T>(a: T) => {`, and names the place at which it chose.
+ * Ends that could complete a text for which the parser names a place before the end: it does so within a token that
+ * spans lines, such as a template, and where it tried two readings, as for `<T>(a: T) => {`, and names the place where
+ * they part.
  */
 function* possibleEnds(text: string, closers: string): Generator<string> {
   const quotes = text.endsWith("\\") ? ["'", '"'] : [];
@@ -76,13 +75,13 @@ function* possibleEnds(text: string, closers: string): Generator<string> {
   }
 }
 
-/** What is known of a text without its grammar. */
+/** What the tokens of a text tell, without its grammar. */
 interface Scan {
-  /** The brackets that close those that it leaves open. */
+  /** The brackets that would close the open ones. */
   readonly closers: string;
-  /** Whether one of its tokens is wrong, and not for want of its end. */
+  /** Whether a token is wrong, and not merely unfinished. */
   readonly isBroken: boolean;
-  /** Whether none of them is, nor lacks its end. */
+  /** Whether every token is right and finished. */
   readonly isWhole: boolean;
 }
 
@@ -95,9 +94,9 @@ const CLOSERS = new Map([
 
 /** Where acorn's tokenizer failed. */
 interface TokenError extends SyntaxError {
-  /** The place that it names. */
+  /** The position that the error names. */
   pos: number;
-  /** How far it had read. */
+  /** How far the tokenizer had read. */
   raisedAt: number;
 }
 
@@ -114,7 +113,7 @@ function scan(text: string): Scan {
     }
   } catch (error) {
     const { pos, raisedAt } = error as TokenError;
-    // A comment lacks its end, and only the grammar tells whether a slash begins a regular expression.
+    // A comment may be unfinished, and only the grammar tells whether a slash begins a regular expression.
     const isSlash = text.slice(Math.max(pos - 1, 0), pos + 1).includes("/");
     isBroken = raisedAt < text.length && !isSlash;
     isWhole = false;
@@ -123,11 +122,11 @@ function scan(text: string): Scan {
 }
 
 /**
- * Whether a function lacks its body: for TypeScript `function f()` declares an overload, which is nothing by
- * itself, and for a person it is the first line of a function whose brace is on the next one.
+ * Whether a function lacks its body. To TypeScript `function f()` is an overload without an implementation; to the
+ * user it is the first line of a function whose brace is on the next line.
  */
 async function lacksBody(source: string): Promise<boolean> {
-  // Only in a function's body may there be a return.
+  // A return is allowed only in the body of a function.
   return /\bfunction\b/.test(source) && !await checkSyntax(`${source}\n{ return }`);
 }
 
@@ -140,7 +139,7 @@ function isAfter(one: TextPosition, other: TextPosition): boolean {
 }
 
 /**
- * Collects lines to inputs. An input that is whole waits for the next line, which may go on with it, as in
+ * Collects lines into inputs. A complete input waits for the next line, which may continue it, as in
  *
  *     words
  *       .map((word) => word.length)
@@ -148,10 +147,10 @@ function isAfter(one: TextPosition, other: TextPosition): boolean {
 export class InputLines {
   #lines: string[] = [];
   #isIncomplete = false;
-  /** How many brackets the lines leave open, where that is known. */
+  /** How many brackets the lines leave open, if known. */
   #open: number | undefined;
 
-  /** Takes a line. Gives the inputs that have ended with it or before it. */
+  /** Adds a line; returns the inputs that ended with it or before it. */
   async add(line: string): Promise<string[]> {
     if (this.#isIncomplete) return await this.#extend(line);
     const ended: string[] = [];
@@ -168,7 +167,7 @@ export class InputLines {
     return [...ended, ...await this.#extend(line)];
   }
 
-  /** Gives the input that no further line belongs to. */
+  /** Ends the input that is being collected, and returns it. */
   flush(): string[] {
     const lines = this.#lines;
     this.#lines = [];
@@ -177,14 +176,14 @@ export class InputLines {
     return lines.length > 0 ? [lines.join("\n")] : [];
   }
 
-  /** Whether lines are missing. */
+  /** Whether the lines so far are incomplete. */
   get isIncomplete(): boolean {
     return this.#isIncomplete;
   }
 
   async #extend(line: string): Promise<string[]> {
     this.#lines.push(line);
-    // Not to parse a long list anew for each of its lines.
+    // Saves parsing a long list again for each of its lines.
     this.#open = this.#open && openAfter(line, this.#open);
     if (this.#open !== undefined && this.#open > 0) return [];
     const text = this.#lines.join("\n");
@@ -195,8 +194,8 @@ export class InputLines {
 }
 
 /**
- * How many brackets are open after a line of code; undefined when all were closed in it, or when it takes a
- * parser to know: a slash may begin a comment or a regular expression.
+ * How many brackets are open after a line of code; undefined when it closed all of them, or when only a parser can
+ * tell: a slash may begin a comment or a regular expression.
  */
 function openAfter(line: string, open: number): number | undefined {
   const code = line.replace(/"[^"]*"|'[^']*'/g, "");
@@ -208,7 +207,7 @@ function openAfter(line: string, open: number): number | undefined {
   return open;
 }
 
-/** The inputs that a text of several lines is: one, unless there are control commands among them. */
+/** Splits a text into inputs. It is a single input unless some of its lines are control commands. */
 export async function splitInputs(text: string): Promise<string[]> {
   const source = text.trimEnd();
   const lines = source.split("\n");

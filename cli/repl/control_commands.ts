@@ -14,32 +14,32 @@ import { stopServer } from "../kit/servers.ts";
 import { formatLoadReport, loadLibrary, loadModule, printNotices } from "../modules/loading.ts";
 import type { RemoteSession } from "./remote_session.ts";
 
-/** What control commands work with. */
+/** What a control command works with. */
 export interface ControlContext {
-  /** The actors of the console. */
+  /** The actors of this console. */
   readonly actors: ActorSystem;
-  /** The server that the REPL is in. */
+  /** The server in which inputs are evaluated. */
   readonly server: ServerId;
   readonly session: RemoteSession;
-  /** The prefixes of the modules that the server itself finds. */
+  /** The prefixes of modules that the server resolves by itself: `--library-prefix`. */
   readonly libraryPrefix: string[];
-  /** How long each answer may take, in ms; where it is not given, as long as it takes. */
+  /** How long to wait for each answer, in ms; without it, for ever. */
   readonly timeout?: number | undefined;
   /** Prints a line of the result. */
   print(line: string): void;
-  /** Does what may take a capability in the server. */
+  /** Runs `work`, which may need a capability in the server, and asks for the capability when it is missing. */
   elevating<Result>(capability: string, work: () => Promise<Result>): Promise<Result>;
 }
 
-/** One control command. */
-export interface ControlCommand {
-  /** Its name, and other names for it. */
+/** A control command. */
+interface ControlCommand {
+  /** Its name and its aliases. */
   readonly names: readonly string[];
-  /** Each way to write it, and what it then does. */
+  /** Each form, and what it does. */
   readonly forms: readonly (readonly [usage: string, description: string])[];
-  /** Whether the REPL ends with it. */
+  /** Whether it ends the REPL. */
   readonly ends?: boolean;
-  /** Does it; undefined when the arguments are wrong. */
+  /** Runs it; undefined when the arguments are wrong. */
   run(args: readonly string[], context: ControlContext): Promise<void> | undefined;
 }
 
@@ -49,15 +49,15 @@ export interface ControlLine {
   readonly args: readonly string[];
 }
 
-/** Whether a line is a control command: no expression starts with a comma. */
+/** Whether a line is a control command. No expression begins with a comma. */
 export function isControlLine(line: string): boolean {
   return line.trimStart().startsWith(",");
 }
 
 /**
- * Reads a control command; a comment may follow after `;`.
+ * Parses a control command. A comment may follow after `;`.
  *
- * @throws {InvalidInputError} when it is not of the form.
+ * @throws {InvalidInputError} when it has no name, or its words are not one list.
  */
 export function parseControlLine(line: string): ControlLine {
   const data = parseNotation(line.trimStart().slice(1));
@@ -77,8 +77,7 @@ function readWord(datum: Datum): string {
   throw new InvalidInputError("a control command is one list of words: ,help lists them");
 }
 
-/** `,(thread-state)`, `,(thread-state -g)`, `,(thread-state sn)`. */
-export const threadState: ControlCommand = {
+const threadState: ControlCommand = {
   names: ["thread-state"],
   forms: [
     [",(thread-state)", "display the thread state for the primordial thread group"],
@@ -96,8 +95,7 @@ export const threadState: ControlCommand = {
   },
 };
 
-/** `,(thread-backtrace sn)`. */
-export const threadBacktrace: ControlCommand = {
+const threadBacktrace: ControlCommand = {
   names: ["thread-backtrace"],
   forms: [
     [
@@ -233,7 +231,7 @@ const help: ControlCommand = {
   },
 };
 
-/** All of them, in the order of the help. */
+/** All control commands, in the order of the help. */
 export const CONTROL_COMMANDS: readonly ControlCommand[] = [
   importModule,
   load,
@@ -247,9 +245,11 @@ export const CONTROL_COMMANDS: readonly ControlCommand[] = [
 ];
 
 /**
- * Runs a control command; says whether the REPL ends with it.
+ * Runs a control command.
  *
- * @throws {InvalidInputError} when there is none of that name, or its arguments are wrong.
+ * @returns whether the REPL ends.
+ *
+ * @throws {InvalidInputError} when there is no such command, or its arguments are wrong.
  * @throws {EnsembleError} when it fails.
  */
 export async function runControlLine(

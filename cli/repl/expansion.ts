@@ -1,15 +1,15 @@
 /**
- * The expansion of what is typed into the REPL: TypeScript with imports, `await` and declarations at its
- * top level becomes an expression that a server can evaluate.
+ * The expansion of REPL inputs: TypeScript with top-level imports, `await` and declarations becomes an expression that a
+ * server can evaluate.
  *
- * The input becomes the body of an asynchronous function inside `with (scope)`, so that every name that
- * it does not declare itself is looked up in the session first and in the global scope then, each time
- * it is used: also by functions that were declared before the name was. What is rewritten is:
+ * The input becomes the body of an async function inside `with (scope)`. So every name that it does not declare itself is
+ * looked up in the session and then in the global scope, each time it is used, even by functions declared before the
+ * name was. The expansion rewrites
  *
- * - declarations at the top level, which become assignments to the session's names;
- * - calls of a function by its name, `f()` to `(0, f)()`: `with` would pass the scope as `this`;
+ * - declarations at the top level, to assignments to names of the session;
+ * - calls of a function by its name, `f()` to `(0, f)()`, for `with` would pass the scope as `this`;
  * - imports, which the server binds, and `import()`;
- * - the expression that the input ends with, whose value is the result.
+ * - the expression that the input ends with, to an assignment to the result.
  *
  * @module
  */
@@ -39,7 +39,7 @@ import type {
 import type { ResolveImport } from "./import_resolver.ts";
 import { InputError, type LocateInput, type ParsedInput, parseInput } from "./parsed_input.ts";
 
-/** An expansion, and the way back from it. */
+/** An expansion, and how to find places of it in the input. */
 export interface ExpandedSource {
   readonly expansion: Expansion;
   readonly locate: LocateInput;
@@ -48,7 +48,7 @@ export interface ExpandedSource {
 /**
  * Expands an input.
  *
- * @throws {InputError} at the place in the input that is wrong.
+ * @throws {InputError} naming the place in the input that is wrong.
  */
 export async function expand(source: string, resolve: ResolveImport): Promise<ExpandedSource> {
   const input = await parseInput(source);
@@ -82,12 +82,12 @@ function freshName(name: string, text: string): string {
   return text.includes(name) ? freshName(`${name}_`, text) : name;
 }
 
-/** Where an expression statement ends without its semicolon. */
+/** The end of an expression statement, without its semicolon. */
 function expressionEnd(text: string, { end }: Node): number {
   return text[end - 1] === ";" ? end - 1 : end;
 }
 
-/** `results` are the statements whose beginning is rewritten anyway. */
+/** Rewrites calls by name. The starts of `results` are rewritten anyway. */
 function expandCalls(
   code: MagicString,
   { program }: ParsedInput,
@@ -100,7 +100,7 @@ function expandCalls(
     code.prependRight(callee.start, "(0, ");
     code.appendLeft(callee.end, ")");
   };
-  // Children are visited first.
+  // Calls are visited before the statements that they are in.
   full(program, (node) => {
     if (node.type === "CallExpression") expandCallee(node.callee);
     if (node.type === "TaggedTemplateExpression") expandCallee(node.tag);
@@ -112,7 +112,7 @@ function expandCalls(
   });
 }
 
-/** Whether what is called is a plain name. `eval` is called as it stands, as only that is a direct `eval`. */
+/** Whether a callee is a plain name other than `eval`: only `eval()` as it stands is a direct `eval`. */
 function isCalledByName(callee: Node): boolean {
   return callee.type === "Identifier" && (callee as Identifier).name !== "eval";
 }
@@ -134,12 +134,16 @@ async function expandDynamicImports(
     code.update(start, start + "import".length, name);
     if (source.type !== "Literal" || typeof source.value !== "string") continue;
     const target = await resolve(source.value);
-    // Attributes stay behind it, for the server: they may be computed.
+    // Import attributes may be computed, so they are left to the server.
     code.update(source.start, source.end, JSON.stringify(target));
   }
 }
 
-/** Rewrites the declarations, and gives the names, each once. */
+/**
+ * Rewrites the declarations of the top level to assignments to names of the session.
+ *
+ * @returns the names, each once.
+ */
 function expandDeclarations(code: MagicString, input: ParsedInput): Declaration[] {
   const { program } = input;
   const declarations = new Map<string, Declaration>();
@@ -169,7 +173,7 @@ function expandDeclarations(code: MagicString, input: ParsedInput): Declaration[
   return [...declarations.values()];
 }
 
-/** The declaration that a statement is, after its `export` when it has one. */
+/** The statement itself, or the declaration that it exports; the `export` is removed. */
 function declaredBy(
   code: MagicString,
   statement: AnyNode,
@@ -206,7 +210,7 @@ function namesOf({ declarations }: VariableDeclaration): string[] {
   return declarations.flatMap(({ id }) => boundNames(id));
 }
 
-/** `let a, { b } = c;` to `;(a = void 0, { b } = c);`, and in the head of a loop without the rest. */
+/** `let a, { b } = c;` to `;(a = void 0, { b } = c);`; in the head of a loop to `a = void 0, { b } = c`. */
 function expandVariables(code: MagicString, node: VariableDeclaration, parent: AnyNode): void {
   const { declarations, kind, start } = node;
   const first = declarations[0]!;
@@ -218,11 +222,11 @@ function expandVariables(code: MagicString, node: VariableDeclaration, parent: A
   code.update(start, start + kind.length, isHead ? "" : open);
   for (const { id, init } of declarations) {
     if (init || isLoopTarget) continue;
-    // A `var` keeps the value it has.
+    // A `var` without an initialiser keeps its value.
     if (kind === "var") code.update(id.start, id.end, "void 0");
     else code.appendLeft(id.end, " = void 0");
   }
-  // `for (async of ...)` would be something else.
+  // `for (async of ...)` is a syntax error.
   if (isLoopTarget && first.id.type === "Identifier") {
     code.prependRight(first.id.start, "(");
     code.appendLeft(first.id.end, ")");
@@ -238,14 +242,14 @@ function expandClass(code: MagicString, { id, start, end }: ClassDeclaration): v
   code.appendLeft(end, ";");
 }
 
-/** `function f() {}` to `f = function () {};`: inside, `f` is the session's name too. */
+/** `function f() {}` to `f = function () {};`, so that `f` inside it is the session's name too. The engine names it `f`. */
 function expandFunction(code: MagicString, { id, start, end }: FunctionDeclaration): void {
   code.prependRight(start, `${id.name} = `);
   code.remove(id.start, id.end);
   code.appendLeft(end, ";");
 }
 
-/** Moves functions before everything else: they can be called before the line that declares them. */
+/** Moves functions to the top, for they can be called before the line that declares them. */
 function hoistFunctions(
   code: MagicString,
   program: Program,
@@ -258,7 +262,7 @@ function hoistFunctions(
   for (const { start, end } of functions) if (start > top) code.move(start, end, top);
 }
 
-/** Takes the import declarations out of the code, and gives them in order. */
+/** Removes the import declarations from the code, and returns them in order. */
 async function expandImports(
   code: MagicString,
   { program }: ParsedInput,
@@ -291,12 +295,12 @@ function attributesOf({ attributes }: ImportNode): Record<string, string> | unde
   return Object.fromEntries(attributes.map(({ key, value }) => [nameOf(key), String(value.value)]));
 }
 
-/** A name that may be written as a string. */
+/** The text of a name, which may be written as a string. */
 function nameOf(node: { type: "Identifier"; name: string } | Literal): string {
   return node.type === "Identifier" ? node.name : String(node.value);
 }
 
-/** The names that a pattern binds, in the order of the text. */
+/** The names that a pattern binds, in order. */
 function boundNames(pattern: Pattern): string[] {
   switch (pattern.type) {
     case "Identifier":
@@ -316,7 +320,7 @@ function boundNames(pattern: Pattern): string[] {
   }
 }
 
-/** The `var` declarations that belong to the top level, however deep in blocks, with their parents. */
+/** The `var` declarations of the top level, however deep in blocks, with their parents. */
 function hoistedVariables(
   program: Program,
 ): { declaration: VariableDeclaration; parent: AnyNode }[] {
@@ -330,7 +334,7 @@ function hoistedVariables(
   return found;
 }
 
-/** The statements of a node that is a list of them, such as a block. */
+/** The statements of a block, or of another node that is a list of statements. */
 function statementList(node: AnyNode): readonly Node[] | undefined {
   switch (node.type) {
     case "Program":
@@ -342,10 +346,7 @@ function statementList(node: AnyNode): readonly Node[] | undefined {
   }
 }
 
-/**
- * The expression statements that could be the last to run in a list of statements: what they evaluate
- * to is what the list does, in the terms of ECMAScript its completion value.
- */
+/** The expression statements of which one gives a list of statements its value (ECMA-262: its completion value). */
 function lastExpressions(statements: readonly Node[]): Node[] {
   const last = statements.findLast(({ type }) => !/Declaration$|^EmptyStatement$/.test(type));
   return last ? expressionsOf(last as Statement) : [];

@@ -8,16 +8,16 @@ import type { ImportTarget } from "../../runtime/repl/repl_protocol.ts";
 import { findProject, moduleId, type Project } from "../modules/project.ts";
 import { Resolver } from "../modules/resolver.ts";
 
-/** What inputs are resolved as: a file in the directory that the person works in. */
+/** The file that inputs are resolved as, in the working directory. */
 const REFERRER = "repl.ts";
 
-/** Says what a specifier leads to. */
+/** Resolves an import. */
 export type ResolveImport = (
   specifier: string,
   attributes?: Record<string, string>,
 ) => Promise<ImportTarget>;
 
-/** Resolves specifiers as a module in one directory means them. No file is read but configurations. */
+/** Resolves specifiers as a module in a directory would. It reads no files but configurations. */
 export class ImportResolver {
   readonly #directory: string;
   readonly #resolver: Resolver;
@@ -31,7 +31,7 @@ export class ImportResolver {
   }
 
   /**
-   * Makes a resolver for a directory; `libraryPrefixes` are those of `--library-prefix`.
+   * Makes a resolver for a directory. `libraryPrefixes` come from `--library-prefix`.
    *
    * @throws {ModuleError} when the configuration of the project there cannot be read.
    */
@@ -40,12 +40,12 @@ export class ImportResolver {
     return new ImportResolver(directory, project, libraryPrefixes);
   }
 
-  /** The bare specifiers that the project maps; those that end with a slash stand for directories. */
+  /** The bare specifiers that the project maps. Those that end in a slash stand for directories. */
   mapped(): readonly string[] {
     return this.#mapped;
   }
 
-  /** The path of the directory that the beginning of a specifier names: empty, or up to a slash. */
+  /** The path of the directory that the start of a specifier names: all of it up to a slash, or nothing. */
   directory(specifier: string): string {
     const target = specifier === ""
       ? undefined
@@ -54,8 +54,8 @@ export class ImportResolver {
   }
 
   /**
-   * What a specifier leads to. A bare one that nothing maps is a module id, or the path of a file from
-   * the directory, as in `gxensemble load`.
+   * Resolves a specifier. A bare one that nothing maps is a module id, or the path of a file from the directory, as in
+   * `gxensemble load`.
    */
   async resolve(specifier: string, attributes?: Record<string, string>): Promise<ImportTarget> {
     const target = this.#resolver.resolve(specifier, join(this.#directory, REFERRER));

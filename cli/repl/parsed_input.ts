@@ -1,5 +1,5 @@
 /**
- * Inputs as JavaScript: without their types, and parsed.
+ * Inputs as syntax trees: TypeScript without its types, parsed, with the errors of both.
  *
  * @module
  */
@@ -8,27 +8,27 @@ import { ModuleError, sourcePosition, type TextPosition } from "../../runtime/co
 import { EnsembleError } from "../../runtime/errors.ts";
 import { inputToJavaScript, type JavaScript } from "../modules/javascript.ts";
 
-/** An input that is JavaScript. */
+/** A parsed input. */
 export interface ParsedInput {
-  /** The JavaScript. */
+  /** The JavaScript that it was compiled to. */
   readonly text: string;
-  /** Its syntax tree, of a module. */
+  /** Its syntax tree, as that of a module. */
   readonly program: Program;
-  /** The place in the input of a place in the JavaScript. */
+  /** Finds a place of the JavaScript in the input. */
   readonly locate: LocateInput;
 }
 
-/** Between an input and its parentheses, so that columns stay. */
+/** Stands between an input and the parentheses around it, so that columns stay the same. */
 const BREAK = "\n";
 
-/** What acorn throws: an error whose message ends with the place. */
+/** What acorn throws. Its message ends with the place. */
 interface AcornError extends SyntaxError {
-  /** The line from 1, the column from 0. */
+  /** The line counts from 1, the column from 0. */
   loc: { line: number; column: number };
 }
 
 /**
- * Parses an input. One that could be an object or a block, such as `{ a: 1 }`, is an object.
+ * Parses an input. One that could be an object or a block, such as `{ a: 1 }`, is read as an object.
  *
  * @throws {InputError} when it is not TypeScript.
  */
@@ -38,23 +38,23 @@ export async function parseInput(source: string): Promise<ParsedInput> {
   if (!(asObject instanceof InputError)) return asObject;
   const asBlock = await attempt(() => parseAs(source, 0));
   if (!(asBlock instanceof InputError)) return asBlock;
-  // The one that made sense for longer is the one that was meant.
+  // The reading that failed later is the one that was meant.
   throw isBefore(asBlock, asObject) ? asObject : asBlock;
 }
 
-/** Why an input is not TypeScript; undefined when it is. */
+/** The error of an input; undefined when it is valid. */
 export async function failureOf(source: string): Promise<InputError | undefined> {
   const parsed = await attempt(() => parseInput(source));
   return parsed instanceof InputError ? parsed : undefined;
 }
 
-/** The same of a text as it stands, of which braces at its beginning are a block. */
+/** The error of a text in which braces at the start are a block; undefined when it is valid. */
 export async function checkSyntax(text: string): Promise<InputError | undefined> {
   const parsed = await attempt(() => parseAs(text, 0));
   return parsed instanceof InputError ? parsed : undefined;
 }
 
-/** Whether an input begins as an object and as a block does. */
+/** Whether an input may be an object or a block. */
 export function maybeObject(source: string): boolean {
   return source.trimStart().startsWith("{");
 }
@@ -63,7 +63,7 @@ function isBefore({ position: one }: InputError, { position: other }: InputError
   return one.line < other.line || one.line === other.line && one.column < other.column;
 }
 
-/** Parses a text in which what the person typed starts after `added` lines. */
+/** Parses a text in which the input starts after `added` lines. */
 async function parseAs(text: string, added: number): Promise<ParsedInput> {
   const { text: code, mappings } = await withoutTypes(text, added);
   const locate: LocateInput = (position) => {
@@ -99,10 +99,10 @@ async function attempt<T>(work: () => Promise<T>): Promise<T | InputError> {
   }
 }
 
-/** An input cannot be expanded. */
+/** Thrown for an input that is not valid TypeScript, or cannot be evaluated in a REPL. */
 export class InputError extends EnsembleError {
   override name = "InputError";
-  /** Where in what the person typed. */
+  /** The place in the input. */
   readonly position: TextPosition;
 
   /** Makes an error about a place in the input. */
@@ -112,46 +112,46 @@ export class InputError extends EnsembleError {
   }
 }
 
-/** What is shown: the message, the line, and below it a mark at the column. */
+/** Formats an error as it is shown: the message, the line, and a mark below the column. */
 export function formatInputError({ message, position }: InputError, source: string): string {
   const { line, column } = position;
   const heading = `Uncaught SyntaxError: ${message} (${line}:${column})`;
   const text = source.split(/\r?\n/)[line - 1] ?? "";
-  // The tabs before the column are as wide in the line below.
+  // Tabs before the column stay tabs, to be as wide.
   return [heading, `  ${text}`, `  ${text.slice(0, column - 1).replace(/[^\t]/g, " ")}^`].join(
     "\n",
   );
 }
 
-/** Gives the place in an input of a place in its expansion. */
+/** Finds a place of an expansion, or of the JavaScript, in the input. */
 export type LocateInput = (position: TextPosition) => TextPosition;
 
-/** How many inputs are remembered: the functions of older ones are named without line and column. */
+/** How many inputs are remembered. Stack traces name older ones without line and column. */
 const REMEMBERED = 1000;
 
-/** How engines name a function that was called through `(0, name)`, as expansions call functions. */
+/** How the engine names a function called as `(0, name)()`, as expansions do. */
 const INDIRECT_CALLEE = /\(0 , ([\p{ID_Start}$_][\p{ID_Continue}$]*)\)/gu;
 
-/** The inputs of one session, as far as its errors are about them. */
+/** The inputs of a session, to name their places in stack traces. */
 export class InputMap {
   readonly #reference: RegExp;
   readonly #locate = new Map<number, LocateInput>();
 
-  /** Starts without inputs; `session` is the session's name in stack traces. */
+  /** Starts without inputs. `session` is the name of the session in stack traces. */
   constructor(session: string) {
     const name = RegExp.escape(`repl:${session}/`);
     this.#reference = new RegExp(`${name}(\\d+)(?::(\\d+):(\\d+))?`, "g");
   }
 
-  /** Remembers where the text of an input's expansion comes from. */
+  /** Remembers how to find places of an input's expansion in the input. */
   add(input: number, locate: LocateInput): void {
     this.#locate.set(input, locate);
     this.#locate.delete(input - REMEMBERED);
   }
 
   /**
-   * Puts lines and columns of what the person typed in place of those of the expansions, in a stack
-   * trace or a value: `repl:3:1:5` is line 1, column 5 of the third input.
+   * Replaces places of expansions in a stack trace or a value by the places in the inputs: `repl:3:1:5` is line 1, column
+   * 5 of the third input.
    */
   restore(text: string): string {
     return text

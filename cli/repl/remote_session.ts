@@ -1,5 +1,5 @@
 /**
- * A REPL session in a server, as its owner works with it.
+ * A REPL session in a server, seen from its client.
  *
  * @module
  */
@@ -23,25 +23,25 @@ import { expand } from "./expansion.ts";
 import type { ImportResolver } from "./import_resolver.ts";
 import { InputMap } from "./parsed_input.ts";
 
-/** What a session is opened with. */
+/** Options of {@linkcode RemoteSession.open}. */
 export interface SessionOptions {
-  /** The server that it is in. */
+  /** The server to open it in. */
   readonly server: ServerId;
-  /** Says where imports lead. */
+  /** Resolves imports. */
   readonly resolver: ImportResolver;
   /** How results are shown. */
   readonly preview: PreviewOptions;
-  /** How long each answer may take, in ms; by default as long as it takes. */
+  /** How long to wait for each answer, in ms; without it, for ever. */
   readonly timeout?: number | undefined;
-  /** Does what may take a capability in the server. */
+  /** Runs `work`, which may need a capability in the server, and asks for the capability when it is missing. */
   elevating<Result>(work: () => Promise<Result>): Promise<Result>;
-  /** Called with what evaluated code writes to the console. */
+  /** Called with what evaluated code prints. */
   onOutput(text: string): void;
-  /** Called once when the session has ended from the other side, with the reason if there is one. */
+  /** Called once when the session has ended without being closed here, with the reason if there is one. */
   onLost(reason: string | undefined): void;
 }
 
-/** A session that is open until the actors of this process stop. */
+/** A session. It stays open until the actors of this process stop. */
 export class RemoteSession {
   readonly #session: Client<ReplHandlers>;
   readonly #loader: Client<LoaderHandlers>;
@@ -87,8 +87,8 @@ export class RemoteSession {
   }
 
   /**
-   * Expands an input and evaluates it. When `signal` is aborted, or it takes too long, the server is told that nobody
-   * waits.
+   * Expands an input and evaluates it. When `signal` aborts or the time is up, the server is told that nobody waits for
+   * the result.
    *
    * @throws {InputError} when it is not TypeScript, or incomplete.
    * @throws {EnsembleError} when the server is lost.
@@ -112,13 +112,13 @@ export class RemoteSession {
         ...(error !== undefined && { error: this.#inputs.restore(error) }),
       };
     } finally {
-      // Whether it was interrupted, or took too long.
+      // It was interrupted, or took too long.
       if (!isAnswered) void this.#session.interrupt({ input }).catch(() => {});
     }
   }
 
   /**
-   * Makes the exports of a module that the server runs names of the session.
+   * Makes the exports of a module names of the session.
    *
    * @throws {EnsembleError} when the server does not run it.
    */
@@ -128,12 +128,12 @@ export class RemoteSession {
     await this.#session.importAll({ target }, { timeout });
   }
 
-  /** Whether a name is one of the session or a global one of the server. */
+  /** Whether a name is defined in the session or globally in the server. */
   isDefined(name: string): Promise<boolean> {
     return this.#session.isDefined({ name });
   }
 
-  /** What a name stands for; undefined when it is not defined. */
+  /** Describes the value of a name; undefined when it is not defined. */
   async describe(path: string[]): Promise<string | undefined> {
     return checkDescription(await this.#session.describe({ path }));
   }
@@ -144,18 +144,18 @@ export class RemoteSession {
     return history.filter(({ current }) => current).map(({ module }) => module);
   }
 
-  /** The specifiers of the library modules that the server has been built with. */
+  /** The specifiers of the library modules built into the server. */
   libraries(): Promise<string[]> {
     return this.#loader.libraries();
   }
 
-  /** The names that could stand for `prefix` after `path`, at most as many as the server gives. */
+  /** The names that begin with `prefix`, among the properties of the value at `path` or, without one, of the session. */
   async complete(path: string[], prefix: string): Promise<string[]> {
     return checkNames(await this.#session.complete({ path, prefix }));
   }
 }
 
-/** The actor here that the session belongs to, and that is told of what happens in it. */
+/** Starts the actor that owns the session, and is told what happens in it. */
 function startOwner(
   actors: ActorSystem,
   handlers: { onOutput(text: string, source: ActorRef): void; onLost(reason?: string): void },
@@ -163,7 +163,7 @@ function startOwner(
   const told: ReplOwnerHandlers = {
     output: ({ text }, { source }) => handlers.onOutput(text, source),
     down: ({ reason }, { session }) => {
-      // From afar anybody could say so.
+      // Another server could claim it.
       if (session === undefined) handlers.onLost(reason);
     },
   };

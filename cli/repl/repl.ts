@@ -1,5 +1,5 @@
 /**
- * The REPL without a terminal: what becomes of the inputs that are entered, and those that a script enters.
+ * The REPL itself, without a terminal: evaluating inputs, and reading them from a script.
  *
  * @module
  */
@@ -16,44 +16,44 @@ import {
 } from "./control_commands.ts";
 import { formatInputError, InputError } from "./parsed_input.ts";
 
-/** What the REPL needs of where it is shown. */
+/** What control commands work with, and how the REPL prints. */
 export interface ReplContext extends ControlContext {
   /** Prints a value as the server shows it. */
   printValue(text: string): void;
-  /** Prints what is not a result: an error, that something was interrupted. */
+  /** Prints an error or a notice. */
   printError(text: string): void;
 }
 
-/** What became of an input. */
+/** How an input ended. */
 export type InputOutcome = "done" | "failed" | "quit";
 
-/** An input that begins as the rest of a chain of calls does: no expression begins with a dot but a number. */
+/** An input that continues a chain of calls: no expression begins with a dot, except a number. */
 const CHAIN = /^\s*(?:\?\.|\.(?!\.))(?!\d)/;
 
-/** What other REPLs call their commands. */
+/** Commands of other REPLs. */
 const FOREIGN_COMMAND = /^\s*\.(?:exit|help|clear|break|editor|load|save)\s*$/;
 
-/** Evaluates inputs, and prints what they come to. */
+/** Evaluates inputs and prints their results. */
 export class Repl {
   readonly #context: ReplContext;
   #running: AbortController | undefined;
-  /** Whether `_` is the result of the last input. */
+  /** Whether the last input had a result, which is then `_`. */
   #hasResult = false;
 
-  /** Makes one that has read nothing. */
+  /** Makes a REPL that has read nothing yet. */
   constructor(context: ReplContext) {
     this.#context = context;
   }
 
-  /** Whether a text is only the beginning of an input. */
+  /** Whether a text is incomplete: an input, or its last input, needs further lines. */
   async isIncomplete(text: string): Promise<boolean> {
     const last = (await splitInputs(text)).at(-1)!;
     return last.trim() !== "" && !isControlLine(last) && await isIncomplete(withSubject(last));
   }
 
   /**
-   * Takes an input, or several with control commands among them: then what comes after a failure is not
-   * evaluated. One text at a time: the next when the promise is settled. Never rejects.
+   * Evaluates an input, or several with control commands among them, up to the first that fails. Call it again only when
+   * the promise has settled. It never rejects.
    */
   async enter(text: string): Promise<InputOutcome> {
     const running = this.#running = new AbortController();
@@ -77,7 +77,7 @@ export class Repl {
     }
   }
 
-  /** Stops waiting for what is running; says whether there was anything. */
+  /** Stops waiting for the running input; returns whether there was one. */
   interrupt(): boolean {
     this.#running?.abort();
     return this.#running !== undefined;
@@ -129,12 +129,12 @@ export class Repl {
   }
 }
 
-/** A chain that goes on with the last result; every other input as it stands. */
+/** Puts the last result in front of a chain; returns any other input as it stands. */
 function withSubject(input: string): string {
   return CHAIN.test(input) ? `_${input}` : input;
 }
 
-/** What the work comes to, unless the signal is aborted first. */
+/** Awaits the work, and throws if the signal aborts first. */
 async function untilAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
   const aborted = Promise.withResolvers<never>();
   const abort = () => aborted.reject(new EnsembleError("interrupted"));
@@ -147,10 +147,10 @@ async function untilAborted<Result>(work: Promise<Result>, signal: AbortSignal):
 }
 
 /**
- * Enters the inputs of standard input, up to its end or to a command that ends the REPL. What fails does
- * not keep the inputs after it from being evaluated.
+ * Evaluates the inputs of standard input, up to its end or to a command that ends the REPL. The inputs after one that
+ * failed are evaluated, too.
  *
- * @param lost aborted when the session is lost.
+ * @param lost aborts when the session is lost.
  * @throws {EnsembleError} when an input failed, or the session was lost.
  */
 export async function runPiped(repl: Repl, lost: AbortSignal): Promise<void> {
@@ -166,8 +166,8 @@ export async function runPiped(repl: Repl, lost: AbortSignal): Promise<void> {
 }
 
 /**
- * The inputs, each as soon as it is known to have ended. A program at the other end of a pipe may wait for an
- * answer before it writes more: so where no more has come, an input that is whole has ended.
+ * Reads inputs, each as soon as it has ended. The other end of a pipe may wait for an answer before it writes more, so
+ * a complete input has ended when nothing more has come.
  */
 async function* readInputs(lost: AbortSignal): AsyncGenerator<string> {
   const inputs = new InputLines();

@@ -1,5 +1,5 @@
 /**
- * The REPL of a person at a terminal, with an editor for inputs or, on a dumb terminal, without.
+ * The REPL at a terminal. Inputs are read with an editor or, where `TERM=dumb`, line by line.
  *
  * @module
  */
@@ -15,23 +15,23 @@ import { type Completion, InputEditor, type InputEditorOptions } from "./editor/
 import { PASTE_OFF, PASTE_ON } from "./editor/key_decoder.ts";
 import type { Repl } from "./repl.ts";
 
-/** What stands before the second line of an input, and those after it. */
+/** The prompt of the second line of an input, and of those after it. */
 const CONTINUATION = "... ";
 
 /** Options of {@linkcode Terminal}. */
 export interface TerminalOptions {
-  /** What stands before each input. */
+  /** The prompt of an input. */
   readonly prompt: string;
-  /** Inputs to go back to. */
+  /** The inputs to go back to. */
   readonly history: History;
   /** Completes a text up to the cursor, for Tab. */
   complete(text: string): Promise<Completion>;
 }
 
-/** What of a REPL its terminal needs. */
+/** What a terminal needs of its REPL. */
 type Evaluator = Pick<Repl, "isIncomplete" | "enter" | "interrupt">;
 
-/** Reads inputs from the terminal with an editor for them, and writes to it. */
+/** Reads inputs from the terminal, and prints to it. */
 export class Terminal {
   readonly #history: History;
   readonly #reader: TerminalReader;
@@ -53,8 +53,8 @@ export class Terminal {
   }
 
   /**
-   * Lends the terminal to a prompt that reads it by itself: what is typed there is neither shown nor
-   * entered nor kept.
+   * Lends the terminal to a prompt that reads it by itself. What is typed there is not shown, not evaluated and not kept
+   * in the history.
    */
   async lend<Result>(prompt: () => Promise<Result>): Promise<Result> {
     this.#reader.release();
@@ -76,15 +76,15 @@ export class Terminal {
   }
 
   /**
-   * Enters what is typed, up to Ctrl-D or to a command that ends the REPL.
+   * Evaluates what is typed, up to Ctrl-D or a command that ends the REPL.
    *
-   * @param lost aborted when the session is lost: then this throws what it is aborted with.
+   * @param lost aborts when the session is lost; then this throws its reason.
    */
   async run(repl: Evaluator, lost: AbortSignal): Promise<void> {
     lost.addEventListener("abort", () => this.close());
     this.#repl = repl;
     for (let input; (input = await this.#reader.read()) !== undefined;) {
-      // At once, for Ctrl-C to interrupt it; the history can wait.
+      // Evaluated at once, so that Ctrl-C can interrupt it; the history can wait.
       const [outcome] = await Promise.all([repl.enter(input), this.#history.add(input)]);
       if (outcome === "quit") break;
     }
@@ -99,30 +99,30 @@ export class Terminal {
   }
 }
 
-/** Reads inputs from a terminal, and writes to it. */
-export interface TerminalReader {
+/** Reads inputs from a terminal, and prints to it. */
+interface TerminalReader {
   /** Reads the next input; undefined when there are no more. */
   read(): Promise<string | undefined>;
   /** Prints lines; what is being typed moves below them. */
   print(text: string): void;
-  /** Lets something else have the terminal, while no input is read. */
+  /** Gives the terminal back for a time while no input is read. */
   release(): void;
-  /** Has the terminal again. */
+  /** Takes the terminal again. */
   take(): void;
-  /** Gives the terminal back; what reads an input gets none. */
+  /** Gives the terminal back for good; a pending `read` returns undefined. */
   close(): void;
 }
 
-/** What a {@linkcode TerminalReader} needs. */
-export type TerminalReaderOptions = Omit<InputEditorOptions, keyof Canvas | "suspend">;
+/** Options of a {@linkcode TerminalReader}. */
+type TerminalReaderOptions = Omit<InputEditorOptions, keyof Canvas | "suspend">;
 
-/** A terminal on which inputs are edited. */
-export class EditingReader implements TerminalReader {
+/** Reads inputs with an editor. */
+class EditingReader implements TerminalReader {
   readonly #editor: InputEditor;
   readonly #cleanup = new DisposableStack();
   #decoder = new TextDecoder();
   #hasTerminal = false;
-  /** Whether the signal is still to come that says that the process has gone on after Ctrl-Z. */
+  /** Whether the SIGCONT after Ctrl-Z is still to come. */
   #hasContinued = false;
   readonly #onData = (bytes: Uint8Array) => {
     this.#editor.push(this.#decoder.decode(bytes, { stream: true }));
@@ -133,9 +133,6 @@ export class EditingReader implements TerminalReader {
   constructor(options: TerminalReaderOptions) {
     this.#editor = new InputEditor({
       ...options,
-      complete: (text) => options.complete(text),
-      isIncomplete: (text) => options.isIncomplete(text),
-      interrupt: () => options.interrupt(),
       suspend: () => this.#suspend(),
       write,
       size: terminalSize,
@@ -143,7 +140,7 @@ export class EditingReader implements TerminalReader {
     this.#cleanup.use(new TerminalState());
     this.#listen("SIGWINCH", () => this.#editor.redraw());
     this.#listen("SIGCONT", () => this.#continue());
-    // However the process ends: the next program does not know of pastes.
+    // Also when the process ends otherwise: the next program does not expect marked pastes.
     const restore = () => this.#hasTerminal && write(PASTE_OFF);
     addEventListener("unload", restore);
     this.#cleanup.defer(() => removeEventListener("unload", restore));
@@ -180,18 +177,18 @@ export class EditingReader implements TerminalReader {
     this.#cleanup.dispose();
   }
 
-  /** Lets the shell have the terminal until it goes on with the process. */
+  /** Stops the process until the shell continues it. */
   #suspend(): void {
     this.release();
     this.#hasContinued = stopForShell();
     this.take();
   }
 
-  /** The process goes on after something else has stopped it. */
+  /** Takes the terminal again after the process was stopped from outside and continued. */
   #continue(): void {
-    const isSeenTo = this.#hasContinued;
+    const isHandled = this.#hasContinued;
     this.#hasContinued = false;
-    if (isSeenTo || !this.#hasTerminal) return;
+    if (isHandled || !this.#hasTerminal) return;
     process.stdin.setRawMode(true);
     write(PASTE_ON);
     this.#editor.restore();
@@ -203,7 +200,7 @@ export class EditingReader implements TerminalReader {
   }
 }
 
-/** A terminal that does not know its size, such as a serial line, is as large as they used to be. */
+/** The size of the terminal; 80 by 24 where it does not know its size, such as a serial line. */
 function terminalSize(): { columns: number; rows: number } {
   const { columns, rows } = Deno.consoleSize();
   return { columns: columns || 80, rows: rows || 24 };
@@ -213,15 +210,15 @@ function write(text: string): void {
   try {
     writeAll(Deno.stdout, new TextEncoder().encode(text));
   } catch {
-    // The terminal has gone, of which its signal or the end of the input tells.
+    // The terminal has gone. SIGHUP or the end of the input will tell.
   }
 }
 
-/** Reads lines, and collects them to inputs. */
-export class PlainReader implements TerminalReader {
+/** Reads inputs from a terminal without control sequences: the kernel edits the lines. */
+class PlainReader implements TerminalReader {
   readonly #options: TerminalReaderOptions;
   #lines: Interface | undefined;
-  /** Lines that were entered and not read yet. */
+  /** Lines that were entered, and not read yet. */
   #entered: string[] = [];
   /** The lines of the input that is being typed. */
   #input: string[] = [];
@@ -302,7 +299,7 @@ export class PlainReader implements TerminalReader {
     return this.#entered.shift();
   }
 
-  /** Ctrl-C, after which the kernel has dropped the line that was being typed. */
+  /** Handles Ctrl-C. The kernel has dropped the line that was being typed. */
   #interrupt(): void {
     this.#entered = [];
     if (!this.#isReading) return this.#options.interrupt();
@@ -312,28 +309,28 @@ export class PlainReader implements TerminalReader {
   }
 }
 
-/** What Linux tells of a process. */
+/** What Linux tells about a process. */
 interface ProcessStat {
   readonly parent: number;
-  /** Its process group: the shell's job. */
+  /** Its process group, which is a job of the shell. */
   readonly group: number;
   readonly session: number;
 }
 
 /**
- * Stops the process until the shell goes on with it. Where no shell could do so, as when the process is the
- * first one on its terminal, nothing happens, as with Ctrl-Z in other programs.
+ * Stops the process until the shell continues it. Where there is no shell to do so, as for the first process of a
+ * terminal, it does nothing, as Ctrl-Z in other programs.
  *
  * @returns whether it was stopped.
  */
-export function stopForShell(): boolean {
+function stopForShell(): boolean {
   if (!hasShell()) return false;
-  // Not SIGTSTP: once a listener was added, Deno handles it itself, and the process stops later.
+  // Not SIGTSTP: once it had a listener, Deno handles it, and the process stops later.
   Deno.kill(Deno.pid, "SIGSTOP");
   return true;
 }
 
-/** Whether what started the job is there to go on with it; so it is said where nothing tells. */
+/** Whether the process that started this job is there to continue it; true where the system does not tell. */
 function hasShell(): boolean {
   try {
     const own = processStat(Deno.pid);
@@ -351,7 +348,7 @@ function hasShell(): boolean {
 /** @see proc_pid_stat(5) */
 function processStat(pid: number): ProcessStat {
   const text = Deno.readTextFileSync(`/proc/${pid}/stat`);
-  // The name before it may hold anything.
+  // The name of the process stands before it, and may contain anything.
   const [, parent, group, session] = text.slice(text.lastIndexOf(")") + 2).split(" ").map(Number);
   return { parent: parent!, group: group!, session: session! };
 }

@@ -30,18 +30,18 @@ import type { PreviewOptions } from "./shown_value.ts";
 /** A name that an input declares at its top level. */
 export interface Declaration {
   readonly name: string;
-  /** How it may be used: see {@linkcode ReplScope.declare}. */
+  /** How it may be used; see {@linkcode ReplScope.declare}. */
   readonly kind: "var" | "let" | "const" | "class" | "function";
 }
 
-/** What an import in a REPL leads to. */
+/** The target of an import in a REPL. */
 export type ImportTarget =
   | {
     /** A module that the server runs. */
     readonly kind: "module";
-    /** What the person wrote. */
+    /** The specifier as it was typed. */
     readonly specifier: string;
-    /** The module ids that it may mean, the most likely first. */
+    /** The module ids that it may stand for, the most likely first. */
     readonly ids: readonly string[];
   }
   | {
@@ -49,43 +49,43 @@ export type ImportTarget =
     readonly kind: "library";
     /** Absolute or bare, as the server resolves it. */
     readonly specifier: string;
-    /** Its import attributes, when it has any. */
+    /** The import attributes, if any. */
     readonly attributes?: Record<string, string> | undefined;
   };
 
 /** A name that an import declaration binds. */
 export interface ImportBinding {
   readonly name: string;
-  /** The export that it names, or `*` for the whole namespace. */
+  /** The name of the export, or `*` for the namespace. */
   readonly imported: string;
 }
 
 /** An import declaration. */
 export interface ImportDeclaration {
   readonly target: ImportTarget;
-  /** None when the module is imported for what it does. */
+  /** Empty when the module is imported for its side effects. */
   readonly bindings: readonly ImportBinding[];
 }
 
-/** An input that a session can evaluate. A plain value: it travels in messages. */
+/** An input that a session can evaluate, as a plain value that travels in messages. */
 export interface Expansion {
   /**
-   * A JavaScript expression that evaluates to an {@linkcode ExpandedInput}. It is evaluated in the
-   * global scope and in sloppy mode, so that it may use `with`.
+   * A JavaScript expression whose value is an {@linkcode ExpandedInput}. It is evaluated in the global scope, in sloppy
+   * mode, as it uses `with`.
    */
   readonly text: string;
-  /** The names it declares; imported ones are not among them. */
+  /** The names it declares, without the imported ones. */
   readonly declarations: readonly Declaration[];
-  /** Its import declarations, which are bound before anything of it runs. */
+  /** Its import declarations. They are bound before the input runs. */
   readonly imports: readonly ImportDeclaration[];
 }
 
-/** The value of an expansion's text: takes the scope, then `import()`, and evaluates the input. */
+/** The value of the text of an expansion: it takes the scope, then `import()`, and evaluates the input. */
 export type ExpandedInput = (
   scope: object,
 ) => (importModule: DynamicImport) => Promise<{ value: unknown }>;
 
-/** What `import()` becomes: a literal specifier is resolved by the client, any other by the server. */
+/** What `import()` becomes. The client resolves a literal specifier; the server any other. */
 export type DynamicImport = (
   target: ImportTarget | string,
   options?: { with?: Record<string, string> },
@@ -96,67 +96,67 @@ export interface EvaluateRequest {
   /** Its number in the session, from 1; stack traces name it. */
   readonly input: number;
   readonly expansion: Expansion;
-  /** How its result is shown. */
+  /** How to show its result. */
   readonly preview: PreviewOptions;
 }
 
-/** What an input came to, as text: a result unless it is undefined, or what it threw. */
+/** The outcome of an input as text: its result, unless that is undefined, or what it threw. */
 export interface Outcome {
   readonly result?: string;
   readonly error?: string;
 }
 
-/** The handlers of a session's actor, for `client`. Only who opened the session is answered. */
+/** The handlers of the actor of a session, for `client`. It answers only the server that opened the session. */
 export type ReplHandlers = {
-  /** Evaluates an input; answers when it is done, however long that takes. */
+  /** Evaluates an input, and answers when that is done, however long it takes. */
   evaluate(request: EvaluateRequest): Promise<Outcome>;
-  /** The person no longer waits for an input. */
+  /** Says that nobody waits for an input any more. */
   interrupt(request: { input: number }): void;
-  /** Makes the exports of a module names of the session; answers the names. */
+  /** Makes the exports of a module names of the session, and answers the names. */
   importAll(request: { target: ImportTarget }): Promise<string[]>;
-  /** Whether a name is one of the session or a global one. */
+  /** Whether a name is defined in the session or globally. */
   isDefined(request: { name: string }): boolean;
   /** The names that start with `prefix`; see {@linkcode completions}. */
   complete(request: { path: string[]; prefix: string }): string[];
-  /** What a name stands for, see {@linkcode describeValue}; undefined when it is not defined. */
+  /** Describes the value of a name, see {@linkcode describeValue}; undefined when it is not defined. */
   describe(request: { path: string[] }): string | undefined;
-  /** The owner has gone. */
+  /** Says that the owner has ended. */
   down(request: Record<never, never>, envelope: Envelope): void;
 };
 
-/** What the owner of a session is told. */
+/** The handlers of the actor that owns a session. */
 export type ReplOwnerHandlers = {
-  /** Evaluated code wrote one or more lines to the console. */
+  /** Takes lines that evaluated code has printed. */
   output(request: { text: string }, envelope: Envelope): void;
-  /** The session has ended. */
+  /** Says that the session has ended. */
   down(request: { reason?: string }, envelope: Envelope): void;
 };
 
-/** The most names that are answered. */
+/** The most names in an answer. */
 export const MAX_COMPLETIONS = 500;
 
-/** What a name looks like that can be written as one. */
+/** The form of an identifier (ECMA-262, IdentifierName). */
 const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u;
 
-/** Whether a text can be written as a name, keywords not considered. */
+/** Whether a text is an identifier or a keyword. */
 export function isIdentifier(text: string): boolean {
   return IDENTIFIER.test(text);
 }
 
-/** The most modules of a program, and of anything else that a request has many of. */
+/** The most modules, names or imports in a request. */
 export const MAX_MODULES = 100_000;
 
-/** The longest name that stands in code, in UTF-16 code units. */
+/** The longest name in code, in UTF-16 code units. */
 export const MAX_NAME = 10_000;
 
 /** The most attributes of an import. */
 export const MAX_ATTRIBUTES = 16;
 
-/** Code is as long as fits into a frame. */
+/** Checks code, which may be as long as fits into a frame. */
 export const code = text(MAX_FRAME);
-/** The path or URL of a module, and its id. */
+/** Checks the path, URL or id of a module. */
 export const path = text(MAX_PATH);
-/** One may hold the text of its module: `data:text/javascript,...`. */
+/** Checks a specifier, which may contain the text of its module: `data:text/javascript,...`. */
 export const specifier = code;
 
 const target: Check<ImportTarget> = byKind<ImportTarget>({
@@ -170,7 +170,7 @@ const target: Check<ImportTarget> = byKind<ImportTarget>({
 
 const name = text(MAX_NAME);
 
-/** The checks of the actor of a REPL session. */
+/** The checks of requests to the actor of a session. */
 export const replChecks: RequestChecks = requestChecks<ReplHandlers>({
   evaluate: parts({
     input: wholeNumber,
@@ -195,20 +195,20 @@ export const replChecks: RequestChecks = requestChecks<ReplHandlers>({
   down: nothing,
 });
 
-/** The checks of the actor that a REPL session belongs to. */
+/** The checks of requests to the actor that owns a session. */
 export const replOwnerChecks: RequestChecks = requestChecks<ReplOwnerHandlers>({
   output: parts({ text: code }),
   down: parts({ reason: optional(code) }),
 });
 
-/** Checks what the owner of a session is answered when an input has been evaluated. */
+/** Checks the outcome that a session answers. */
 export const checkOutcome: Check<Outcome> = checked(
   parts({ result: optional(code), error: optional(code) }),
   "the outcome of an input",
 );
 
-/** Checks the names that a session answers: to complete one, and those that an import made. */
+/** Checks the names that a session answers. */
 export const checkNames: Check<string[]> = checked(listOf(name, MAX_MODULES), "names");
 
-/** Checks how a session describes what a name stands for. */
+/** Checks the description that a session answers. */
 export const checkDescription: Check<string | undefined> = checked(optional(code), "a description");

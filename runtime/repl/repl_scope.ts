@@ -1,5 +1,5 @@
 /**
- * The scope of a REPL session: the names that its inputs share, and how they are found without any effect.
+ * The scope of a REPL session: the names that its inputs share, and looking them up without side effects.
  *
  * @module
  */
@@ -10,14 +10,14 @@ import { type Declaration, isIdentifier, MAX_COMPLETIONS } from "./repl_protocol
 export type Rollback = () => void;
 
 /**
- * Names and their values, for expanded inputs to look names up in with `with (scope.object)`. A name is a
- * property: a plain one where it may be assigned to, an accessor where more has to happen.
+ * Names and their values. Expanded inputs look names up by `with (scope.object)`. A variable is a plain property; any other
+ * name is an accessor.
  */
 export class ReplScope {
-  /** What goes into `with`; it has no prototype, so that nothing but the session's names is found. */
+  /** The object for `with`. It has no prototype, so that only the names of the session are found. */
   readonly object: Record<string, unknown> = Object.create(null);
 
-  /** All names, in the order they were first declared. */
+  /** All names, in the order in which they were first declared. */
   names(): string[] {
     return Object.getOwnPropertyNames(this.object);
   }
@@ -28,23 +28,22 @@ export class ReplScope {
   }
 
   /**
-   * Declares names, in place of earlier ones; a `var` keeps the value of a variable. Until an input
-   * initialises a `let`, a `const` or a `class` by assigning to it, reading it throws.
+   * Declares names, and replaces earlier declarations; a `var` keeps the value of a variable. Reading a `let`, `const` or
+   * `class` throws until the input initialises it by assigning to it.
    *
-   * @returns what puts the earlier state of the names back that are not initialised yet: for an input
-   * that failed before.
+   * @returns restores the earlier declarations of names that are not initialised yet, for when the input fails.
    */
   declare(declarations: readonly Declaration[]): Rollback {
     const undo = declarations.map((declaration) => this.#declare(declaration));
     return () => undo.forEach((undoOne) => undoOne?.());
   }
 
-  /** Binds a name that cannot be assigned to; its value is read when it is used. */
+  /** Binds a name that cannot be assigned to. Its value is read each time it is used. */
   bind(name: string, read: () => unknown): void {
     this.#define(name, { get: read, set: refuseAssignment });
   }
 
-  /** Binds a name that is read when it is used, until it is assigned to: from then on it is a variable. */
+  /** Binds a name whose value is read each time it is used, until it is assigned to. From then on it is a variable. */
   bindUntilAssigned(name: string, read: () => unknown): void {
     this.#define(name, { get: read, set: (value) => this.#setVariable(name, value) });
   }
@@ -70,7 +69,7 @@ export class ReplScope {
     };
   }
 
-  /** A function of its own: a constant must not keep the one alive that it was declared in place of. */
+  /** A separate function, whose closure does not keep the earlier value of the name alive. */
   #setConstant(name: string, value: unknown): void {
     this.bind(name, () => value);
   }
@@ -88,15 +87,14 @@ export class ReplScope {
   }
 }
 
-/** What the language throws for a `const` and for an imported name. */
+/** Throws what the language does for a `const` or an imported name. */
 function refuseAssignment(): never {
   throw new TypeError("Assignment to constant variable.");
 }
 
 /**
- * The names that start with `prefix`, sorted: those of the scope and the globals, or with a path the
- * properties of the value that `path[0].path[1]...` has. No getter is run and no trap of a proxy: behind
- * these no names are found.
+ * The names that start with `prefix`, sorted: those of the scope and the globals or, with a path, the properties of the
+ * value of `path[0].path[1]...`. No getter and no proxy trap runs, so nothing behind them is found.
  */
 export function completions(scope: ReplScope, path: readonly string[], prefix: string): string[] {
   const names = new Set<string>();
@@ -104,29 +102,29 @@ export function completions(scope: ReplScope, path: readonly string[], prefix: s
     if (name.startsWith(prefix) && isIdentifier(name)) names.add(name);
   };
   if (path.length === 0) scope.names().forEach(add);
-  for (const holder of chain(path.length === 0 ? globalThis : valueAt(scope, path))) {
+  for (const holder of prototypeChain(path.length === 0 ? globalThis : valueAt(scope, path))) {
     Object.getOwnPropertyNames(holder).forEach(add);
   }
   return [...names].sort().slice(0, MAX_COMPLETIONS);
 }
 
-/** The value that `path[0].path[1]...` has, without running any getter; undefined when there is none. */
+/** The value of `path[0].path[1]...`, without running a getter; undefined when there is none. */
 export function valueAt(scope: ReplScope, [first, ...rest]: readonly string[]): unknown {
-  // The accessors of the scope are its own: all they do is to read a binding.
+  // The accessors of the scope are its own, and only read a binding.
   const start = scope.has(first!) ? attempt(() => scope.object[first!]) : peek(globalThis, first!);
   return rest.reduce(peek, start);
 }
 
-/** The value of a property that is not an accessor. */
+/** The value of a property; undefined when it is an accessor. */
 function peek(value: unknown, name: string): unknown {
-  for (const holder of chain(value)) {
+  for (const holder of prototypeChain(value)) {
     const descriptor = attempt(() => Object.getOwnPropertyDescriptor(holder, name));
     if (descriptor) return descriptor.value;
   }
 }
 
-/** An object and its prototypes, up to a proxy; of a primitive value those of its wrapper. */
-export function* chain(value: unknown): Generator<object> {
+/** An object and its prototypes, up to a proxy; for a primitive value, those of its wrapper. */
+export function* prototypeChain(value: unknown): Generator<object> {
   if (value === undefined || value === null) return;
   let holder: object | null = Object(value);
   while (holder !== null && !types.isProxy(holder)) {
@@ -135,7 +133,7 @@ export function* chain(value: unknown): Generator<object> {
   }
 }
 
-/** What is read, or undefined where a binding is not initialised yet. */
+/** Reads a value; undefined when its binding is not initialised yet. */
 function attempt<T>(read: () => T): T | undefined {
   try {
     return read();

@@ -1,5 +1,5 @@
 /**
- * REPL sessions: the evaluation of expanded inputs in a server, by one actor for each person.
+ * REPL sessions in a server: each evaluates expanded inputs, and is an actor of the group `repl`.
  *
  * @module
  */
@@ -34,26 +34,26 @@ function inputName(session: string, input: number): string {
   return `repl:${session}/${input}`;
 }
 
-/** What a session needs of the store of the server it is in. */
+/** What a session needs of the unit store of its server. */
 export type SessionModules = Pick<
   UnitStore,
   "namespace" | "libraries" | "importLibrary" | "restoreSources" | "commentBefore"
 >;
 
-/** The exports of a module as they are now. */
+/** Reads the current exports of a module. */
 type ReadExports = () => ModuleNamespace;
 
-/** One person's session: what was declared stays until the session ends, and is seen by no other. */
+/** A session. Its declarations last until it ends, and no other session sees them. */
 export class ReplSession {
   readonly #id: string;
   readonly #modules: SessionModules;
   readonly #scope = new ReplScope();
-  /** The inputs that are being evaluated, and that the person waits for. */
+  /** The inputs that are being evaluated and waited for. */
   readonly #awaited = new Set<number>();
   #lastResult: unknown;
   #lastError: unknown;
 
-  /** A session in which `globals` are names from the start, and `_` and `_error` the last outcomes. */
+  /** Starts a session with the names in `globals`, and with `_` and `_error` for the last outcomes. */
   constructor(id: string, modules: SessionModules, globals: Record<string, unknown>) {
     this.#id = id;
     this.#modules = modules;
@@ -62,7 +62,7 @@ export class ReplSession {
     this.#scope.bindUntilAssigned("_error", () => this.#lastError);
   }
 
-  /** Evaluates an input, for as long as it takes. What it throws is an outcome too. */
+  /** Evaluates an input, however long it takes. What it throws is an outcome too. */
   async evaluate({ input, expansion, preview }: EvaluateRequest): Promise<Outcome> {
     this.#awaited.add(input);
     try {
@@ -81,15 +81,15 @@ export class ReplSession {
   }
 
   /**
-   * The person no longer waits for an input: what it comes to is dropped. The input itself goes on, as
-   * nothing can stop it, and the names it declares have values when it ends.
+   * Stops waiting for an input: its outcome is dropped. Nothing can stop the input itself. When it ends, the names it
+   * declares have their values.
    */
   interrupt(input: number): void {
     this.#awaited.delete(input);
   }
 
   /**
-   * Makes the exports of a module names of the session, but for its default export.
+   * Makes the exports of a module names of the session, except its default export.
    *
    * @returns the names.
    * @throws {EnsembleError} when the server does not run the module.
@@ -101,12 +101,12 @@ export class ReplSession {
     return names;
   }
 
-  /** Whether a name is one of the session or a global one. */
+  /** Whether a name is defined in the session or globally. */
   isDefined(name: string): boolean {
     return this.#scope.has(name) || name in globalThis;
   }
 
-  /** Describes what `path[0].path[1]...` is; undefined when it is nothing, or behind a getter. */
+  /** Describes the value of `path[0].path[1]...`; undefined when there is none, or it is behind a getter. */
   describe(path: readonly string[]): string | undefined {
     const value = valueAt(this.#scope, path);
     if (value === undefined) return undefined;
@@ -118,7 +118,7 @@ export class ReplSession {
     return completions(this.#scope, path, prefix);
   }
 
-  /** The value comes in an object, as a promise for it would be awaited otherwise. */
+  /** Runs an input. The value is in an object, for a promise returned by itself would be awaited. */
   async #run(
     name: string,
     { text, declarations, imports }: Expansion,
@@ -136,7 +136,7 @@ export class ReplSession {
     }
   }
 
-  /** What `import()` is in the session. */
+  /** The `import()` of the session. */
   readonly #import: DynamicImport = async (target, options) => {
     const resolved = typeof target === "object" ? target : resolveAtRun(String(target));
     const read = await this.#find(
@@ -145,7 +145,7 @@ export class ReplSession {
     return read();
   };
 
-  /** The exports of a running module follow what runs: after a load they are those of the new one. */
+  /** Finds a module. Of a module that the server runs, the exports are always those of what was loaded last. */
   async #find(target: ImportTarget): Promise<ReadExports> {
     if (target.kind === "library") {
       const namespace = await this.#modules.importLibrary(target.specifier, target.attributes);
@@ -169,14 +169,14 @@ export class ReplSession {
   }
 }
 
-/** What a specifier leads to that is known only when the code runs: the person's files are not here. */
+/** Resolves a specifier that is known only when the code runs. The user's files are not on this host. */
 function resolveAtRun(specifier: string): ImportTarget {
   return URL.canParse(specifier)
     ? { kind: "library", specifier }
     : { kind: "module", specifier, ids: [specifier] };
 }
 
-/** Throws what the linking of modules does. */
+/** Throws what linking modules throws for a missing export. */
 function checkExports({ target, bindings }: ImportDeclaration, exports: ModuleNamespace): void {
   for (const { imported } of bindings) {
     if (imported === "*" || imported in exports) continue;
@@ -190,10 +190,10 @@ function checkExports({ target, bindings }: ImportDeclaration, exports: ModuleNa
 const METHODS = ["log", "info", "debug", "warn", "error"] as const;
 
 /**
- * A console that writes with `print`; what it does not write itself, such as `time`, is the global one's.
- * Code that was loaded has the global console, which writes to the output of the server.
+ * The `console` object of a session, which prints with `print`. Other methods, such as `time`, are the global ones. Loaded
+ * code has the global `console`, which prints to the output of the server.
  */
-export function sessionConsole(print: (text: string) => void): Console {
+function sessionConsole(print: (text: string) => void): Console {
   const write = (...values: unknown[]) => {
     print(
       values.map((value) => typeof value === "string" ? cut(value) : previewValue(value)).join(" "),
@@ -205,18 +205,18 @@ export function sessionConsole(print: (text: string) => void): Console {
   );
 }
 
-/** What a session is made of. */
+/** Options of {@linkcode startReplSession}. */
 export interface ReplSessionOptions {
-  /** The actor that opens the session, and is told what {@linkcode ReplOwnerHandlers} says. */
+  /** The actor that opens the session, and handles {@linkcode ReplOwnerHandlers}. */
   readonly owner: ActorRef;
   readonly store: UnitStore;
   /** The server as evaluated code sees it. */
   readonly ensemble: unknown;
-  /** What stands before each handler, as before the loader's own. */
+  /** Wraps the handlers in the checks of capabilities that the loader has. */
   readonly guard?: ((handlers: Handlers) => Handlers) | undefined;
 }
 
-/** Starts a session, which ends with its owner. */
+/** Starts the actor of a session. It ends when its owner does. */
 export function startReplSession(actors: ActorSystem, options: ReplSessionOptions): Actor {
   return actors.spawnGroup("repl", sessionBody(options));
 }
@@ -241,7 +241,7 @@ function sessionBody(
       describe: ({ path }) => session.describe(path),
     };
     self.monitor(owner);
-    // From afar anybody could say so.
+    // Another server could claim it.
     const down: ReplHandlers["down"] = (_request, { session }) => {
       if (session === undefined) self.exit("its owner has gone");
     };
@@ -252,7 +252,7 @@ function sessionBody(
   };
 }
 
-/** A session does what its owner may do: it is nobody else's. */
+/** Refuses requests from any server but the owner's, for a session may do what its owner may do. */
 function onlyFor(owner: ActorRef, handlers: Handlers): Handlers {
   return Object.fromEntries(
     Object.entries(handlers).map(([type, handler]) => [

@@ -1,38 +1,38 @@
 /**
- * Values as a REPL shows them: previews, and what a name stands for.
+ * Values as a REPL shows them: previews and descriptions.
  *
  * @module
  */
 import { types } from "node:util";
 import { inspectBounded, type InspectOptions } from "../inspection.ts";
 import { shorten } from "../safe_text.ts";
-import { chain } from "./repl_scope.ts";
+import { prototypeChain } from "./repl_scope.ts";
 
-/** The longest text that is shown for one value, in UTF-16 code units. */
+/** The longest text shown for a value, in UTF-16 code units. */
 export const MAX_PREVIEW_LENGTH = 100_000;
 
 /** Options of {@linkcode previewValue}. */
 export type PreviewOptions = Pick<InspectOptions, "oneLine">;
 
-/** A value as {@linkcode inspectBounded} shows it. */
+/** Shows a value, as {@linkcode inspectBounded} does. */
 export function previewValue(value: unknown, options: PreviewOptions = {}): string {
   return inspectBounded(value, { ...options, limit: MAX_PREVIEW_LENGTH });
 }
 
-/** Cuts a text that is longer than {@linkcode MAX_PREVIEW_LENGTH}, and says so in it. */
+/** Cuts a text to {@linkcode MAX_PREVIEW_LENGTH}, and says so at its end. */
 export function cut(text: string): string {
   return shorten(text, MAX_PREVIEW_LENGTH);
 }
 
-/** How many members of an object are named. */
+/** How many members of an object are listed. */
 const MAX_MEMBERS = 200;
 
-/** Finds the comment that stands before the text of a function or class. */
-export type FindComment = (source: string) => string | undefined;
+/** Finds the comment before the source of a function or class. */
+type FindComment = (source: string) => string | undefined;
 
 /**
- * Describes a value: a function or class by its signature and the comment before it, an object by its members,
- * anything else by itself.
+ * Describes a value: a function or class by its signature and the comment before it, an object by its members, any other
+ * value by its preview.
  */
 export function describeValue(value: unknown, findComment: FindComment): string {
   if (types.isProxy(value)) return "a proxy";
@@ -73,13 +73,13 @@ function nameOf(value: CallableFunction): string {
   return typeof name === "string" && name !== "" ? name : "(anonymous)";
 }
 
-/** The parameters with which the text of a function begins, in parentheses. */
+/** The parameters at the start of the source of a function, in parentheses. */
 function parametersOf(source: string): string {
   const [bare] = /^(?:async\s+)?[\p{ID_Start}$_][\p{ID_Continue}$]*(?=\s*=>)/u.exec(source) ?? [];
   if (bare !== undefined) return `(${bare.replace(/^async\s+/, "")})`;
   const start = source.indexOf("(");
   let depth = 0;
-  // Strings and comments may hold brackets.
+  // Strings and comments may contain brackets.
   const parts = /\/\*[^]*?\*\/|\/\/.*|(["'`])(?:\\[^]|(?!\1)[^])*\1|[([{]|[)\]}]/g;
   parts.lastIndex = start;
   for (let part; (part = parts.exec(source));) {
@@ -90,18 +90,18 @@ function parametersOf(source: string): string {
   return "(...)";
 }
 
-/** A piece of code on one line, without the space that its types have left. */
+/** Code on one line, without the spaces left by its types. */
 function oneLine(code: string): string {
   return code.replace(/\s+/g, " ").replace(/ (?=[,)\]])|(?<=[([]) /g, "").trim();
 }
 
-/** The text of a comment, without its stars. */
+/** The text of a comment, without its asterisks. */
 function readable(comment: string): string {
   return comment.replace(/^\/\*\*|\*\/$/g, "").replace(/^[ \t]*\*? ?/gm, "").trim();
 }
 
 function className(value: object): string {
-  for (const holder of chain(value)) {
+  for (const holder of prototypeChain(value)) {
     const constructor = Object.getOwnPropertyDescriptor(holder, "constructor")?.value;
     if (typeof constructor === "function" && !types.isProxy(constructor)) {
       return nameOf(constructor);
@@ -110,12 +110,12 @@ function className(value: object): string {
   return "without a class";
 }
 
-/** The names of an object's properties and those of its classes, but for those that all objects have. */
+/** The names of an object's properties and of its prototypes', except those that all objects have. */
 function memberNames(value: unknown, end: object): string[] {
   const names = new Set<string>();
-  for (const holder of chain(value)) {
+  for (const holder of prototypeChain(value)) {
     if (holder === end) break;
-    // A large array or map of names is no list to read.
+    // Nobody reads the names of a large array or dictionary.
     for (const name of Object.getOwnPropertyNames(holder).slice(0, MAX_MEMBERS)) names.add(name);
   }
   return [...names].slice(0, MAX_MEMBERS);

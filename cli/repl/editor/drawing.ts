@@ -1,5 +1,5 @@
 /**
- * An input on the terminal, drawn anew when it changes.
+ * Drawing the input that is being edited on the terminal.
  *
  * @module
  */
@@ -13,11 +13,11 @@ export interface Canvas {
   size(): { columns: number; rows: number };
 }
 
-/** What is on the terminal. */
+/** What is shown on the terminal. */
 interface Drawn {
   readonly picture: Picture;
   readonly layout: Layout;
-  /** The rows that are shown: the first, and the one after the last. */
+  /** The first row that is shown, and the one after the last. */
   readonly from: number;
   readonly to: number;
 }
@@ -25,17 +25,17 @@ interface Drawn {
 const HOME = "\x1b[1G";
 const ERASE_BELOW = "\x1b[0J";
 
-/** One picture on a terminal, from the row on in which the cursor is when it is drawn first. */
+/** A picture on the terminal. It begins in the row in which the cursor is when it is drawn first. */
 export class Drawing {
   readonly #canvas: Canvas;
   #drawn: Drawn | undefined;
 
-  /** Nothing is drawn yet. */
+  /** Makes a drawing of which nothing is shown yet. */
   constructor(canvas: Canvas) {
     this.#canvas = canvas;
   }
 
-  /** Shows a picture in place of what is shown: as much of it as fits, with the cursor. */
+  /** Replaces what is shown by a picture: as much of it as fits, with the cursor. */
   draw(picture: Picture): void {
     const { columns, rows } = this.#canvas.size();
     const layout = layOut(picture, columns);
@@ -51,7 +51,7 @@ export class Drawing {
     this.#drawn = drawn;
   }
 
-  /** Shows all of a picture, and leaves it: what is written next begins on the line below it. */
+  /** Shows all of a picture and leaves it there. What is written next begins on the line below. */
   finish(picture: Picture): void {
     const { columns } = this.#canvas.size();
     const drawn = this.#drawn;
@@ -65,13 +65,13 @@ export class Drawing {
     this.#drawn = undefined;
   }
 
-  /** Takes the picture off: the cursor is where it began. */
+  /** Erases the picture. The cursor is where the picture began. */
   erase(): void {
     if (this.#drawn) this.#canvas.write(this.#toTop());
     this.#drawn = undefined;
   }
 
-  /** Forgets the picture: it is not on the terminal any more. */
+  /** Forgets the picture, for it is no longer on the terminal. */
   forget(): void {
     this.#drawn = undefined;
   }
@@ -83,7 +83,7 @@ export class Drawing {
     );
   }
 
-  /** What has to be written when all that is new is characters at the end. */
+  /** The characters to write, if all that changed is characters added at the end. */
   #addedBy({ picture, layout, from, to }: Drawn): string | undefined {
     const before = this.#drawn;
     if (!before || before.from !== from || before.to !== to) return undefined;
@@ -96,7 +96,7 @@ export class Drawing {
     return added !== "" && isPlain(added) ? added : undefined;
   }
 
-  /** To where the picture begins, also when the terminal has become wider or narrower since. */
+  /** Moves to where the picture begins, even if the width of the terminal has changed since, and erases it. */
   #toTop(): string {
     if (!this.#drawn) return HOME + ERASE_BELOW;
     const { picture, from } = this.#drawn;
@@ -105,7 +105,7 @@ export class Drawing {
   }
 }
 
-/** Rows as they are written: a terminal wraps by itself, so that it can do so anew when its size changes. */
+/** The text of rows. The terminal wraps long lines itself, so that it can wrap them again when its size changes. */
 function joined(rows: readonly Row[]): string {
   return rows.map(({ text, wraps }, index) =>
     index === rows.length - 1 || wraps ? text : `${text}\n`
@@ -121,7 +121,7 @@ function isWhole({ layout, from, to }: Drawn): boolean {
   return from === 0 && to === layout.rows.length;
 }
 
-/** What ends the last row; where it was full the next one has begun. */
+/** What ends the last row. After a full row the terminal has begun the next one already. */
 function lineEnd(rows: readonly Row[]): string {
   return rows.length > 1 && rows.at(-1)!.text === "" ? "" : "\n";
 }
@@ -139,31 +139,31 @@ function toColumn(column: number): string {
 }
 
 /** What is shown. */
-export interface Picture {
-  /** What stands before the first line. */
+interface Picture {
+  /** The prompt of the first line. */
   readonly prompt: string;
-  /** What stands before each of the others. */
+  /** The prompt of each other line. */
   readonly continuation: string;
   readonly text: string;
-  /** Where in the text the cursor is. */
+  /** The position of the cursor in the text, in UTF-16 code units. */
   readonly cursor: number;
 }
 
 /** A row of the terminal. */
-export interface Row {
+interface Row {
   readonly text: string;
-  /** Whether its line goes on in the next row, into which the terminal wraps it. */
+  /** Whether the terminal wraps its line into the next row. */
   readonly wraps: boolean;
 }
 
-/** Rows, and the cursor among them; its column counts from 0. */
-export interface Layout {
+/** Rows, and the place of the cursor; rows and columns count from 0. */
+interface Layout {
   readonly rows: readonly Row[];
   readonly cursor: { readonly row: number; readonly column: number };
 }
 
-/** Lays a picture out for a terminal of so many columns. */
-export function layOut(picture: Picture, columns: number): Layout {
+/** Lays out a picture for a terminal of `columns` columns. */
+function layOut(picture: Picture, columns: number): Layout {
   const { prompt, continuation, text } = picture;
   const rows: Row[] = [];
   let cursor = { row: 0, column: 0 };
@@ -172,7 +172,7 @@ export function layOut(picture: Picture, columns: number): Layout {
     const prefix = start === 0 ? prompt : continuation;
     const end = start + line.length;
     if (picture.cursor >= start && picture.cursor <= end) {
-      // A line breaks before the cursor as it does without what follows it.
+      // What follows the cursor does not change how the line wraps before it.
       const before = wrap([prefix, line.slice(0, picture.cursor - start)], columns);
       cursor = { row: rows.length + before.length - 1, column: widthOf(before.at(-1)!) };
     }
@@ -185,14 +185,14 @@ export function layOut(picture: Picture, columns: number): Layout {
     start = end + 1;
   }
   if (cursor.column >= columns) {
-    // The terminal shows the cursor behind a full row only at the beginning of the next one.
+    // A cursor after a full row is at the beginning of the next one.
     cursor = { row: cursor.row + 1, column: 0 };
     if (!rows[cursor.row - 1]!.wraps) rows.splice(cursor.row, 0, { text: "", wraps: false });
   }
   return { rows, cursor };
 }
 
-/** The rows of a line: at least one. The stops of its tabs are those that they are without the prompt. */
+/** Wraps a line into rows, at least one. Tab stops count from the start of the line, without the prompt. */
 function wrap([prompt, line]: [prompt: string, line: string], columns: number): string[] {
   if (isPlain(line) && isPlain(prompt)) {
     const text = prompt + line;

@@ -1,38 +1,38 @@
 /**
- * A text that is being edited.
+ * The text that is being edited: the cursor, changes, undo, and deleted text to insert again.
  *
  * @module
  */
 import { endAfter, positionAt, startBefore, widthOf } from "./graphemes.ts";
 
-/** A text with a cursor in it, between two characters. */
+/** A text with a cursor between two of its characters. */
 export interface EditState {
   readonly text: string;
-  /** In UTF-16 code units. */
+  /** The position of the cursor, in UTF-16 code units. */
   readonly cursor: number;
 }
 
-/** How many states can be gone back to, and how many deleted texts inserted again. */
+/** How many states can be restored, and how many deleted texts inserted again. */
 const MAX_STATES = 200, MAX_KILLED = 30;
 
 const EMPTY: EditState = { text: "", cursor: 0 };
 const WORD = /[\p{L}\p{M}\p{N}_$]/u;
 const SPACE = /\s/;
 
-/** What the last change was, for those that go together. */
+/** The last change, for changes that belong together. */
 type Change = "typing" | "killing" | "yanking" | undefined;
 
-/** A text, what can be done to it, and what was. */
+/** A text with a cursor, and the changes to it. Names of actions are those of Emacs and readline. */
 export class EditBuffer {
   #state = EMPTY;
   #undo: EditState[] = [];
   #redo: EditState[] = [];
-  /** Texts that were deleted to be inserted elsewhere; the newest last. */
+  /** Deleted texts that can be inserted again; the newest last. */
   readonly #killed: string[] = [];
   #last: Change;
-  /** The column that the cursor keeps to over shorter lines. */
+  /** The column that the cursor returns to after shorter lines. */
   #column: number | undefined;
-  /** What {@linkcode yank} inserted. */
+  /** The text that {@linkcode yank} inserted. */
   #yanked = "";
 
   /** The text. */
@@ -50,7 +50,7 @@ export class EditBuffer {
     return this.text.slice(0, this.cursor);
   }
 
-  /** Starts with a text, and nothing to go back to. */
+  /** Starts with a text, and nothing to undo. */
   reset(state: EditState = EMPTY): void {
     this.#state = state;
     this.#undo = [];
@@ -58,7 +58,7 @@ export class EditBuffer {
     this.#settle();
   }
 
-  /** Inserts at the cursor; characters that are typed one after the other are taken back together. */
+  /** Inserts text at the cursor. A word typed character by character is one step to undo. */
   insert(text: string, { isTyped = false } = {}): void {
     const { text: before, cursor } = this.#state;
     const state = {
@@ -70,7 +70,7 @@ export class EditBuffer {
     this.#last = isTyped ? "typing" : undefined;
   }
 
-  /** Puts a text in place of all; it can be taken back. */
+  /** Replaces the text; this can be undone. */
   replace(state: EditState): void {
     this.#change(state);
   }
@@ -85,7 +85,7 @@ export class EditBuffer {
     this.#move(endAfter(this.text, this.cursor));
   }
 
-  /** Moves to the beginning of the word that the cursor is in or behind. */
+  /** Moves to the beginning of the word that the cursor is in or after. */
   wordLeft(): void {
     this.#move(this.#skip(-1, [(c) => !WORD.test(c), (c) => WORD.test(c)]));
   }
@@ -127,12 +127,12 @@ export class EditBuffer {
     this.#delete(startBefore(this.text, this.cursor), this.cursor);
   }
 
-  /** Deletes the character behind the cursor. */
+  /** Deletes the character after the cursor. */
   deleteRight(): void {
     this.#delete(this.cursor, endAfter(this.text, this.cursor));
   }
 
-  /** Deletes up to the beginning of the word, or of the run of other characters, to be inserted again. */
+  /** Kills to the beginning of the word, or of the run of other characters before the cursor. */
   killWordLeft(): void {
     const isSpace = (c: string) => SPACE.test(c);
     const spaces = this.#skip(-1, [isSpace]);
@@ -141,24 +141,24 @@ export class EditBuffer {
     this.#kill(this.#skip(-1, [isSpace, isSame]), this.cursor);
   }
 
-  /** Deletes up to the end of the word, to be inserted again. */
+  /** Kills to the end of the word. */
   killWordRight(): void {
     const end = this.#skip(1, [(c) => !WORD.test(c), (c) => WORD.test(c)]);
     this.#kill(this.cursor, end);
   }
 
-  /** Deletes up to the beginning of the line, to be inserted again. */
+  /** Kills to the beginning of the line. */
   killToLineStart(): void {
     this.#kill(this.#lineStart(), this.cursor);
   }
 
-  /** Deletes up to the end of the line, or there the end itself, to be inserted again. */
+  /** Kills to the end of the line or, when the cursor is there, the line break. */
   killToLineEnd(): void {
     const end = this.#lineEnd();
     this.#kill(this.cursor, end === this.cursor ? Math.min(end + 1, this.text.length) : end);
   }
 
-  /** Inserts what was deleted last. */
+  /** Inserts the text killed last. */
   yank(): void {
     const killed = this.#killed.at(-1);
     if (killed === undefined) return;
@@ -167,7 +167,7 @@ export class EditBuffer {
     this.#last = "yanking";
   }
 
-  /** Puts what was deleted before it in place of what was inserted again. */
+  /** Replaces the text just yanked by the one killed before it. */
   yankEarlier(): void {
     if (this.#last !== "yanking") return;
     this.#killed.unshift(this.#killed.pop()!);
@@ -182,12 +182,12 @@ export class EditBuffer {
     };
   }
 
-  /** Takes the last change back. */
+  /** Undoes the last change. */
   undo(): void {
     this.#goBack(this.#undo, this.#redo);
   }
 
-  /** Makes a change again that was taken back. */
+  /** Repeats the change undone last. */
   redo(): void {
     this.#goBack(this.#redo, this.#undo);
   }
@@ -215,7 +215,7 @@ export class EditBuffer {
     this.#settle();
   }
 
-  /** What follows does not belong to what was done before. */
+  /** Ends the current group of changes. */
   #settle(): void {
     this.#last = undefined;
     this.#column = undefined;
@@ -232,7 +232,7 @@ export class EditBuffer {
     const killed = this.text.slice(start, end);
     const wasKilling = this.#last === "killing";
     const earlier = wasKilling ? this.#killed.pop() ?? "" : "";
-    // What is deleted to the left stood before what was deleted before.
+    // Text killed to the left stood before what was killed just before.
     this.#killed.push(start < this.cursor ? killed + earlier : earlier + killed);
     if (this.#killed.length > MAX_KILLED) this.#killed.shift();
     this.#delete(start, end);
@@ -248,7 +248,7 @@ export class EditBuffer {
     return end < 0 ? this.text.length : end;
   }
 
-  /** Goes to the line that begins at a position, and there to the column that the cursor came from. */
+  /** Moves to the line that begins at a position, in the column that the cursor came from. */
   #toLine(start: number): true {
     const column = this.#column ?? widthOf(this.text.slice(this.#lineStart(), this.cursor));
     this.#move(start);
@@ -257,7 +257,7 @@ export class EditBuffer {
     return true;
   }
 
-  /** Where the cursor comes to in a direction, when it passes runs of characters of some kinds in order. */
+  /** The position after skipping runs of characters of each of the kinds in turn. */
   #skip(direction: 1 | -1, kinds: ((character: string) => boolean)[]): number {
     let position = this.cursor;
     const next = () => {

@@ -1,5 +1,5 @@
 /**
- * What a person takes for one character, and how wide it is on a terminal.
+ * Graphemes: what a user sees as one character, and how wide it is on a terminal.
  *
  * @module
  */
@@ -8,17 +8,17 @@ import { escapeControls } from "../../../runtime/safe_text.ts";
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
-/** How far around the cursor the ends of a character are looked for, in UTF-16 code units. */
+/** How far around the cursor to look for the ends of a character, in UTF-16 code units. */
 const WINDOW = 128;
 
-/** How far apart the stops of tabs are, in columns. */
+/** The distance of tab stops, in columns. */
 const TAB_WIDTH = 4;
 
 /** A character as it is shown. */
-export interface Cell {
-  /** What is written: the character, or an escape or spaces that stand for it. */
+interface Cell {
+  /** The text to write: the character, or the escape or spaces shown for it. */
   readonly shown: string;
-  /** The columns it takes. */
+  /** How many columns it takes. */
   readonly width: number;
 }
 
@@ -33,7 +33,7 @@ function* graphemes(text: string): Generator<string> {
   for (const { segment } of segmenter.segment(text)) yield segment;
 }
 
-/** Where the character begins that ends at a position. */
+/** The start of the character that ends at a position. */
 export function startBefore(text: string, position: number): number {
   if (position <= 0) return 0;
   if (text.charCodeAt(position - 1) < 0x80) return position - 1;
@@ -41,14 +41,14 @@ export function startBefore(text: string, position: number): number {
   return start + [...segmenter.segment(text.slice(start, position))].at(-1)!.index;
 }
 
-/** Where the character ends that begins at a position. */
+/** The end of the character that begins at a position. */
 export function endAfter(text: string, position: number): number {
   if (position >= text.length) return text.length;
   const segments = segmenter.segment(text.slice(position, position + WINDOW));
   return position + segments.containing(0)!.segment.length;
 }
 
-/** How a character is shown in a column; control characters are shown as escapes, several characters wide. */
+/** The cells of a character that begins in a column. Control characters are shown as escapes, which take several. */
 function cellsOf(grapheme: string, column: number): Cell[] {
   if (grapheme === "\t") {
     return Array.from(
@@ -72,7 +72,7 @@ export function* cells(line: string): Generator<Cell> {
   }
 }
 
-/** How many columns it takes. */
+/** How many columns a line takes. */
 export function widthOf(line: string): number {
   if (isPlain(line)) return line.length;
   let columns = 0;
@@ -80,7 +80,7 @@ export function widthOf(line: string): number {
   return columns;
 }
 
-/** Where in a line the character is that stands in a column, or else the end. */
+/** The position of the character in a column of a line, or the end of the line. */
 export function positionAt(line: string, column: number): number {
   if (isPlain(line)) return Math.min(column, line.length);
   let position = 0;
@@ -93,10 +93,10 @@ export function positionAt(line: string, column: number): number {
   return position;
 }
 
-/** What stands between two columns. */
+/** The space between two columns, in characters. */
 const GAP = 2;
 
-/** Lays words out in columns of equal width that are read downwards, as `ls` does. */
+/** Arranges words in columns of equal width, to be read downwards, as `ls` does. */
 export function formatColumns(words: readonly string[], width: number): string[] {
   const columnWidth = Math.max(...words.map(widthOf)) + GAP;
   const columns = Math.max(1, Math.floor((width + GAP) / columnWidth));

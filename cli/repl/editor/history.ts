@@ -1,5 +1,5 @@
 /**
- * The history of inputs: its file, and ways through it, step by step and by searching.
+ * The history of inputs: its file, going through it, and searching it.
  *
  * @module
  */
@@ -9,18 +9,18 @@ import type { EditState } from "./edit_buffer.ts";
 /** How many inputs are kept. */
 export const MAX_INPUTS = 1000;
 
-/** How large the file may be, in UTF-16 code units: of longer histories the newest inputs are kept. */
+/** How large the file may grow, in UTF-16 code units. Of a longer history the newest inputs are kept. */
 export const MAX_SIZE = 1024 * 1024;
 
-/** What stands in the file for the line breaks of an input, as in the history of Node's REPL. */
+/** Stands for a line break of an input in the file, as in the history of Node's REPL. */
 const LINE_BREAK = "\r";
 
-/** The file of the history: only its owner can read it, as inputs may hold secrets. */
+/** The path of the history. Only its owner can read it, as inputs may contain secrets. */
 export function historyPath(): string {
   return `${ensembleDirectory()}/repl_history`;
 }
 
-/** A file of inputs, one a line, the newest last. Where it cannot be read or written there is no history. */
+/** A file of inputs, one a line, the newest last. If it cannot be read or written, there is no history. */
 export class History {
   readonly #path: string;
   readonly #inputs: string[];
@@ -31,8 +31,8 @@ export class History {
   }
 
   /**
-   * Opens the history, and cuts the oldest inputs off when it has grown too long. A file that others could
-   * read is for its owner alone from then on.
+   * Opens the history, and drops the oldest inputs when it has grown too long. If others could read the file, only its
+   * owner can from now on.
    */
   static async open(path: string): Promise<History> {
     try {
@@ -46,29 +46,28 @@ export class History {
     }
   }
 
-  /** The inputs, the newest last: those that were there, and those that were added. */
+  /** The inputs, old ones and those added since, the newest last. */
   get inputs(): readonly string[] {
     return this.#inputs;
   }
 
-  /** Adds an input, unless it is blank or the newest one again. */
+  /** Adds an input, unless it is blank, too long, or a repetition of the newest one. */
   async add(input: string): Promise<void> {
     const text = input.trimEnd();
-    if (text === "" || text === this.#inputs.at(-1)) return;
-    if (text.length > MAX_SIZE) return;
+    if (text === "" || text === this.#inputs.at(-1) || text.length > MAX_SIZE) return;
     this.#inputs.push(text);
     try {
       using file = await openLocked(this.#path);
       await write(file, `${text.replaceAll("\n", LINE_BREAK)}\n`);
     } catch {
-      // Then it is for this session only.
+      // Then it is kept for this session only.
     }
   }
 }
 
 /**
- * Opens the file and locks it until it is closed, so that two sessions do not write at the same time, and so that
- * none writes to a file that another has replaced with a shorter one.
+ * Opens the file and locks it until it is closed, so that two sessions do not write at once, and none writes to a file
+ * that another has replaced.
  */
 async function openLocked(path: string): Promise<Deno.FsFile> {
   for (;;) {
@@ -89,7 +88,7 @@ async function openLocked(path: string): Promise<Deno.FsFile> {
   }
 }
 
-/** The newest lines, as many as are kept. */
+/** The newest lines, as many as may be kept. */
 function newest(lines: string[]): string[] {
   let size = 0;
   let first = lines.length;
@@ -133,14 +132,14 @@ async function replaceFile(path: string, lines: string[]): Promise<void> {
   }
 }
 
-/** A walk that begins at what was being typed, and ends there. */
+/** A walk through the history that begins and ends at what was being typed. */
 export class HistoryWalk {
   readonly #entries: readonly string[];
   readonly #typed: EditState;
   readonly #prefix: string;
   #index: number;
 
-  /** Begins at a text: what stands in it before the cursor is what the inputs have to begin with. */
+  /** Begins at a text. Only inputs that begin with the part before the cursor are visited. */
   constructor(entries: readonly string[], typed: EditState) {
     this.#entries = entries;
     this.#typed = typed;
@@ -148,7 +147,7 @@ export class HistoryWalk {
     this.#index = entries.length;
   }
 
-  /** Goes on to another input; undefined when there is none. */
+  /** Moves to the next older or newer input; undefined when there is none. */
   go(direction: "older" | "newer"): EditState | undefined {
     const step = direction === "older" ? -1 : 1;
     const current = this.#entries[this.#index] ?? this.#typed.text;
@@ -166,19 +165,19 @@ export class HistoryWalk {
   }
 }
 
-/** Towards which inputs the search goes on. */
-export type Direction = "older" | "newer";
+/** The direction of a search. */
+type Direction = "older" | "newer";
 
-/** What was found. */
-export interface Match {
+/** An input that was found. */
+interface Match {
   /** Its place in the history. */
   readonly index: number;
   readonly text: string;
-  /** Where in it the part is that was looked for. */
+  /** The position of the query in it. */
   readonly position: number;
 }
 
-/** A search that is going on while what is looked for is typed. */
+/** A search that goes on while the query is typed. */
 export class HistorySearch {
   readonly #entries: readonly string[];
   #query = "";
@@ -186,35 +185,35 @@ export class HistorySearch {
   #match: Match | undefined;
   #hasFailed = false;
 
-  /** Searches entries of which the newest are last. */
+  /** Searches entries, of which the newest are last. */
   constructor(entries: readonly string[], direction: Direction) {
     this.#entries = entries;
     this.#direction = direction;
   }
 
-  /** What is looked for. */
+  /** The text to look for. */
   get query(): string {
     return this.#query;
   }
 
-  /** What is shown: what was found last. */
+  /** The input found last, to be shown. */
   get match(): Match | undefined {
     return this.#match;
   }
 
-  /** What stands before it. */
+  /** The prompt to show before it. */
   get prompt(): string {
     const name = this.#direction === "older" ? "reverse-i-search" : "i-search";
     return `(${this.#hasFailed ? "failed " : ""}${name})\`${this.#query}': `;
   }
 
-  /** Looks for more than before, from what was found on. */
+  /** Extends the query, and searches on from the current match. */
   extend(text: string): void {
     this.#query += text;
     this.#find(this.#match?.index ?? this.#start(), { skips: false });
   }
 
-  /** Looks for less than before, from the newest on. */
+  /** Shortens the query, and searches again from the newest input. */
   shorten(length: number): void {
     this.#query = this.#query.slice(0, length);
     this.#match = undefined;
@@ -222,7 +221,7 @@ export class HistorySearch {
     if (this.#query !== "") this.#find(this.#start(), { skips: false });
   }
 
-  /** Goes on to the next one. */
+  /** Searches on for the next match. */
   next(direction: Direction): void {
     this.#direction = direction;
     this.#hasFailed = false;
@@ -236,7 +235,7 @@ export class HistorySearch {
 
   #find(index: number, { skips }: { skips: boolean }): void {
     const step = this.#direction === "older" ? -1 : 1;
-    // Who types a capital letter means it.
+    // A query with a capital letter is meant literally.
     const ignoresCase = this.#query === this.#query.toLowerCase();
     const fold = (text: string) => ignoresCase ? text.toLowerCase() : text;
     for (; index >= 0 && index < this.#entries.length; index += step) {

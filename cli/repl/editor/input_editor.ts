@@ -1,5 +1,5 @@
 /**
- * The editor of inputs: of one or more lines, with the inputs before it, a search among them, and completion.
+ * The line editor: inputs of one or more lines, with history, search and completion.
  *
  * @module
  */
@@ -9,36 +9,36 @@ import { formatColumns } from "./graphemes.ts";
 import { HistorySearch, HistoryWalk } from "./history.ts";
 import { KeyDecoder, type TerminalInput } from "./key_decoder.ts";
 
-/** What could stand in the place of the last part of a line, and that part. */
+/** Candidates for the end of a text, and the end that they replace. */
 export type Completion = [candidates: string[], replaced: string];
 
 /** Options of {@linkcode InputEditor}. */
 export interface InputEditorOptions extends Canvas {
-  /** What stands before the first line of an input. */
+  /** The prompt of the first line of an input. */
   readonly prompt: string;
-  /** What stands before each other line. */
+  /** The prompt of each other line. */
   readonly continuation: string;
-  /** The inputs that can be gone back to, the newest last; read whenever they are needed. */
+  /** The inputs to go back to, the newest last. It is read each time it is needed. */
   readonly history: readonly string[];
-  /** Completes a text up to the cursor, for Tab. */
+  /** Completes the text before the cursor, for Tab. */
   complete(text: string): Promise<Completion>;
-  /** Whether a text is only the beginning of an input. */
+  /** Whether a text is incomplete, so that Enter begins another line. */
   isIncomplete(text: string): Promise<boolean>;
-  /** Called at Ctrl-C while no input is read. */
+  /** Called for Ctrl-C while no input is read. */
   interrupt(): void;
-  /** Stops the program, at Ctrl-Z, until it goes on. */
+  /** Stops the process, for Ctrl-Z, until it is continued. */
   suspend(): void;
 }
 
-/** What a key does; what it gives ends the reading. */
+/** What a key does. An outcome ends the reading. */
 type Action = () => Outcome | void | Promise<Outcome | void>;
 
-/** How the reading of an input ends: with the input, or with undefined when there are no more. */
+/** How reading an input ends: with the input, or undefined when there are no more. */
 interface Outcome {
   readonly input: string | undefined;
 }
 
-/** What a line is indented by. */
+/** What Tab inserts at the beginning of a line. */
 const INDENTATION = "  ";
 
 /** Reads inputs from a terminal. */
@@ -47,7 +47,7 @@ export class InputEditor {
   readonly #decoder = new KeyDecoder({ take: (input) => this.#take(input) });
   readonly #buffer = new EditBuffer();
   readonly #drawing: Drawing;
-  /** What has come and was not seen to yet. */
+  /** Terminal input that has come and was not handled yet. */
   #waiting: TerminalInput[] = [];
   #wake = () => {};
   #isReading = false;
@@ -56,10 +56,10 @@ export class InputEditor {
   #search: HistorySearch | undefined;
   #lastQuery = "";
   #lastKey = "";
-  /** Ends the waiting for a completion. */
-  #breakOff: (() => void) | undefined;
+  /** Stops waiting for a completion. */
+  #cancelCompletion: (() => void) | undefined;
 
-  /** What the keys do, by their names. */
+  /** The actions of keys, by their names. */
   readonly #keys: ReadonlyMap<string, Action> = new Map<string, Action>([
     ...bind("enter", () => this.#enter()),
     ...bind("alt-enter shift-enter ctrl-enter", () => this.#newLine()),
@@ -97,22 +97,22 @@ export class InputEditor {
     ...bind("ctrl-^", this.#edit((buffer) => buffer.redo())),
   ]);
 
-  /** Makes one that reads nothing yet. */
+  /** Makes an editor that reads nothing yet. */
   constructor(options: InputEditorOptions) {
     this.#options = options;
     this.#drawing = new Drawing(options);
   }
 
-  /** Takes what the terminal sends. What comes while nothing is read is for the next input. */
+  /** Takes what the terminal sends. What comes while no input is read is kept for the next one. */
   push(piece: string): void {
     this.#decoder.push(piece);
   }
 
-  /** Nothing more comes from the terminal. */
+  /** Called when nothing more comes from the terminal. */
   end(): void {
     this.#hasEnded = true;
     this.#decoder.reset();
-    this.#breakOff?.();
+    this.#cancelCompletion?.();
     this.#wake();
   }
 
@@ -136,19 +136,19 @@ export class InputEditor {
     }
   }
 
-  /** Prints lines; what is being edited moves below them. */
+  /** Prints lines; the input that is being edited moves below them. */
   print(text: string): void {
     this.#drawing.erase();
     this.#options.write(`${text}\n`);
     if (this.#isReading) this.#draw();
   }
 
-  /** Draws anew what is being edited, as after the terminal's size has changed. */
+  /** Draws the input again, as after the size of the terminal has changed. */
   redraw(): void {
     if (this.#isReading) this.#draw();
   }
 
-  /** Draws on a terminal that something else was written to. */
+  /** Draws the input again after something else has written to the terminal. */
   restore(): void {
     this.#drawing.forget();
     this.redraw();
@@ -159,8 +159,8 @@ export class InputEditor {
     if (isInterrupt && !this.#isReading) {
       this.#waiting = [];
       this.#options.interrupt();
-    } else if (isInterrupt && this.#breakOff) {
-      this.#breakOff();
+    } else if (isInterrupt && this.#cancelCompletion) {
+      this.#cancelCompletion();
     } else {
       this.#waiting.push(input);
       this.#wake();
@@ -205,7 +205,7 @@ export class InputEditor {
     };
   }
 
-  /** Makes an action of what is done to the text. */
+  /** Makes an action from a change to the text. */
   #edit(change: (buffer: EditBuffer) => void): Action {
     return () => {
       const before = this.#buffer.text;
@@ -214,27 +214,27 @@ export class InputEditor {
     };
   }
 
-  /** Enters the input, or goes on with it in a new line. */
+  /** Enters the input or, while it is incomplete, begins another line. */
   async #enter(): Promise<Outcome | void> {
     const { text } = this.#buffer;
     if (text.trim() === "" || !await this.#options.isIncomplete(text)) return { input: text };
     this.#newLine();
   }
 
-  /** Goes on in a new line. */
+  /** Begins another line. */
   #newLine(): void {
     this.#walk = undefined;
     this.#buffer.insert("\n");
   }
 
-  /** Deletes a character, or leaves when there is none. */
+  /** Deletes a character; ends the reading when the input is empty. */
   #deleteOrLeave(): Outcome | void {
     if (this.#buffer.text === "") return { input: undefined };
     this.#walk = undefined;
     this.#buffer.deleteRight();
   }
 
-  /** Drops the input. */
+  /** Drops the input and begins a new one. */
   #drop(): void {
     const isEmpty = this.#buffer.text === "";
     this.#drawing.finish(this.#picture());
@@ -243,12 +243,12 @@ export class InputEditor {
     if (isEmpty) this.#options.write("to leave, press Ctrl-D or type ,q\n");
   }
 
-  /** Goes to the line above or below, and beyond the first and the last one to another input. */
+  /** Moves to the line above or below, and from the first or the last line to another input. */
   #goLine(direction: "up" | "down"): void {
     if (!this.#buffer[direction]()) this.#goInput(direction === "up" ? "older" : "newer");
   }
 
-  /** Goes to another input of the history: of those that begin with what was typed before the cursor. */
+  /** Moves to another input of the history that begins with the text before the cursor. */
   #goInput(direction: "older" | "newer"): void {
     this.#walk ??= new HistoryWalk(this.#options.history, {
       text: this.#buffer.text,
@@ -258,7 +258,7 @@ export class InputEditor {
     if (state) this.#buffer.replace(state);
   }
 
-  /** Begins to search the history. */
+  /** Starts a search of the history. */
   #startSearch(direction: "older" | "newer"): void {
     this.#search = new HistorySearch(this.#options.history, direction);
   }
@@ -269,19 +269,19 @@ export class InputEditor {
     this.#drawing.forget();
   }
 
-  /** Lets the shell have the terminal. */
+  /** Stops the process, so that the shell has the terminal. */
   #suspend(): void {
     this.#drawing.finish(this.#picture());
     this.#options.suspend();
   }
 
-  /** Completes the name before the cursor; at a second time in a row shows what there is. */
+  /** Completes the text before the cursor; the second time in a row it lists the candidates. */
   async #complete(): Promise<void> {
     const { before } = this.#buffer;
     const line = before.slice(before.lastIndexOf("\n") + 1);
     if (line !== before && line.trim() === "") return this.#buffer.insert(INDENTATION);
     const none: Completion = [[], before];
-    const [candidates, replaced] = await this.#unlessBrokenOff(
+    const [candidates, replaced] = await this.#unlessCanceled(
       this.#options.complete(before).catch(() => none),
       none,
     );
@@ -296,7 +296,7 @@ export class InputEditor {
     }
   }
 
-  /** Does what a key does during a search; false when the key ends it and has to be seen to. */
+  /** Handles input during a search; false when a key ended the search and is still to be handled. */
   #continueSearch(search: HistorySearch, input: TerminalInput): boolean {
     if (input.kind !== "key") {
       search.extend(input.text);
@@ -306,7 +306,7 @@ export class InputEditor {
       case "ctrl-r":
       case "ctrl-s":
         search.next(input.key === "ctrl-r" ? "older" : "newer");
-        // A search for nothing is the last one again.
+        // With an empty query the last search is repeated.
         if (search.query === "") search.extend(this.#lastQuery);
         return true;
       case "backspace":
@@ -328,13 +328,13 @@ export class InputEditor {
     return input.key === "escape";
   }
 
-  async #unlessBrokenOff<Result>(work: Promise<Result>, otherwise: Result): Promise<Result> {
+  async #unlessCanceled<Result>(work: Promise<Result>, otherwise: Result): Promise<Result> {
     const { promise, resolve } = Promise.withResolvers<Result>();
-    this.#breakOff = () => resolve(otherwise);
+    this.#cancelCompletion = () => resolve(otherwise);
     try {
       return await Promise.race([work, promise]);
     } finally {
-      this.#breakOff = undefined;
+      this.#cancelCompletion = undefined;
     }
   }
 }
@@ -343,7 +343,7 @@ function bind(keys: string, action: Action): [string, Action][] {
   return keys.split(" ").map((key) => [key, action]);
 }
 
-/** What all of some texts begin with; empty when there are none. */
+/** The longest common prefix of texts; empty when there are none. */
 function commonPrefix([first = "", ...others]: readonly string[]): string {
   let prefix = first;
   for (const other of others) {

@@ -1,50 +1,50 @@
 /**
- * What a terminal sends, as keys and pastes.
+ * Decoding what a terminal sends into text, keys and pastes.
  *
- * The keypress events of `node:readline` act on what is in a paste, wait for half a second after Escape, and come one
- * for each character: a paste of 100 KB would be 100,000 of them.
+ * The keypress events of `node:readline` would obey keys in a paste, wait half a second after Escape, and come one a
+ * character: 100,000 for a paste of 100 KB.
  *
  * @see https://invisible-island.net/xterm/ctlseqs/ctlseqs.html
  * @module
  */
 
-/** What came from the terminal. */
+/** Input from the terminal. */
 export type TerminalInput =
   /** Characters that were typed. */
   | { readonly kind: "text"; readonly text: string }
-  /** A block that was pasted, with `\n` at the ends of its lines; control characters in it are text. */
+  /** A paste, with `\n` at the ends of its lines. Control characters in it are text. */
   | { readonly kind: "paste"; readonly text: string }
   /** A key by its name: `enter`, `up`, `ctrl-r`, `alt-backspace`. */
   | { readonly kind: "key"; readonly key: string };
 
-/** Asks the terminal to say where a paste begins and ends. */
+/** Asks the terminal to mark where a paste begins and ends. */
 export const PASTE_ON = "\x1b[?2004h";
 
-/** Asks it to do so no longer. */
+/** Asks the terminal to stop marking pastes. */
 export const PASTE_OFF = "\x1b[?2004l";
 
 const PASTE_START = "\x1b[200~";
 const PASTE_END = "\x1b[201~";
 
-/** How long after an Escape the rest of a control sequence may come, in ms. */
+/** How long to wait after Escape for the rest of a control sequence, in ms. */
 const ESCAPE_DELAY = 200;
 
 /** Options of {@linkcode KeyDecoder}. */
 export interface KeyDecoderOptions {
-  /** Called with what came, in order. */
+  /** Called with each input, in order. */
   take(input: TerminalInput): void;
 }
 
-/** Takes what a terminal sends, in pieces as they come. */
+/** Decodes what a terminal sends, in pieces as they come. */
 export class KeyDecoder {
   readonly #take: (input: TerminalInput) => void;
-  /** What may be the beginning of something. */
+  /** The beginning of a sequence of which more is to come. */
   #rest = "";
-  /** What was pasted so far, while a paste lasts. */
+  /** The paste so far, during a paste. */
   #paste: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Makes one that has taken nothing yet. */
+  /** Makes a decoder that has taken nothing yet. */
   constructor({ take }: KeyDecoderOptions) {
     this.#take = take;
   }
@@ -53,7 +53,7 @@ export class KeyDecoder {
   push(piece: string): void {
     clearTimeout(this.#timer);
     if (this.#paste !== undefined && (piece === "\x03" || piece === "\x04")) {
-      // By itself it is the key, from a terminal that does not say where the paste ends.
+      // On its own it is a key, from a terminal that does not mark the end of the paste.
       this.#paste = undefined;
       this.#rest = "";
     }
@@ -69,7 +69,7 @@ export class KeyDecoder {
     this.#paste = undefined;
   }
 
-  /** What began as a control sequence was the key Escape. */
+  /** Takes the start of an unfinished sequence as the key Escape. */
   #flush(): void {
     const rest = this.#rest.slice(1);
     this.#take({ kind: "key", key: "escape" });
@@ -89,7 +89,7 @@ export class KeyDecoder {
     this.#rest = text.slice(position);
   }
 
-  /** Decodes what begins at a position; gives its length, or 0 when its end has not come yet. */
+  /** Decodes what begins at a position; returns its length, or 0 when it is unfinished. */
   #decodeOne(text: string, position: number): number {
     if (text.startsWith(PASTE_START, position)) {
       this.#paste = "";
@@ -128,13 +128,13 @@ type Decode = (
   place: { isLast: boolean },
 ) => TerminalInput | undefined;
 
-// deno-lint-ignore no-control-regex -- control characters are what has to be told apart
+// deno-lint-ignore no-control-regex -- control characters end it
 const TEXT = /[^\x00-\x1f\x7f]+/y;
 
-/** All that a terminal sends but pastes; of one that is not complete none matches. */
+/** The forms of what a terminal sends, except pastes. An unfinished sequence matches none of them. */
 const FORMS: readonly (readonly [RegExp, Decode])[] = [
   [TEXT, ([text]) => ({ kind: "text", text })],
-  // What indents, and is not the last that came at once, was pasted, also where the terminal does not say so.
+  // A tab at the start of a line, with more after it in the same piece, was pasted, even if it is not marked so.
   [/(?<=[\r\n ]\t*)\t(?=\t*[^\t])/y, () => ({ kind: "text", text: "\t" })],
   // deno-lint-ignore no-control-regex -- as above
   [/[\x00-\x1a\x1c-\x1f\x7f]/y, ([control]) => key("", controlKey(control))],
@@ -158,7 +158,7 @@ const FORMS: readonly (readonly [RegExp, Decode])[] = [
   [/\x1b([^\x1b[O\]P_^X])/yu, ([, letter]) => key("alt-", controlKey(letter!))],
 ];
 
-/** The bits of modifiers, as xterm sends them after adding one. */
+/** The bits of modifiers, to which xterm adds one. */
 const SHIFT = 1, ALT = 2, CTRL = 4;
 
 const LETTER_KEYS: Readonly<Record<string, string>> = {
@@ -222,7 +222,7 @@ function applicationKey(final: string, alt: number): TerminalInput | undefined {
   return modified(LETTER_KEYS[final], alt);
 }
 
-/** A key by its code point, of terminals that tell such keys apart. */
+/** A key given by its code point, from terminals that report keys so. */
 function codeKey(code: number, modifiers: number): TerminalInput | undefined {
   if (!(code > 0 && code <= 0x10ffff)) return undefined;
   if (code === 27) return modified("escape", modifiers & ~SHIFT);

@@ -1,11 +1,23 @@
 import assert from "node:assert/strict";
-import { complete, type NameSources, partialName } from "../../../cli/repl/completion.ts";
+import { complete, type NameSources } from "../../../cli/repl/completion.ts";
 import { ImportResolver } from "../../../cli/repl/import_resolver.ts";
 import { MAX_COMPLETIONS } from "../../../runtime/repl/repl_protocol.ts";
 import { TemporaryProject } from "../modules/temporary_project.ts";
 
-Deno.test("the name before the cursor is completed", () => {
-  const cases: [line: string, expected: ReturnType<typeof partialName>][] = [
+/** Sources of names, of which the server answers as `answer` does. */
+function sourcesOf(answer: (path: string[], prefix: string) => string[]): NameSources {
+  return {
+    session: {
+      complete: (path, prefix) => Promise.resolve(answer(path, prefix)),
+      modules: () => Promise.resolve([]),
+      libraries: () => Promise.resolve([]),
+    },
+    resolver: { mapped: () => [], directory: () => "/nosuch" },
+  };
+}
+
+Deno.test("the name before the cursor is completed", async () => {
+  const cases: [line: string, expected: { path: string[]; prefix: string } | undefined][] = [
     ["", { path: [], prefix: "" }],
     ["gre", { path: [], prefix: "gre" }],
     ["1 + gre", { path: [], prefix: "gre" }],
@@ -21,20 +33,12 @@ Deno.test("the name before the cursor is completed", () => {
     ["this.a", undefined],
     ["1 .to", undefined],
   ];
-  for (const [line, expected] of cases) assert.deepEqual(partialName(line), expected, line);
+  for (const [line, expected] of cases) {
+    let asked: { path: string[]; prefix: string } | undefined;
+    await complete(line, sourcesOf((path, prefix) => (asked = { path, prefix }, [])));
+    assert.deepEqual(asked, expected, line);
+  }
 });
-
-/** Sources of names, of which the server answers as `answer` does. */
-function sourcesOf(answer: (path: string[], prefix: string) => string[]): NameSources {
-  return {
-    session: {
-      complete: (path, prefix) => Promise.resolve(answer(path, prefix)),
-      modules: () => Promise.resolve([]),
-      libraries: () => Promise.resolve([]),
-    },
-    resolver: { mapped: () => [], directory: () => "/nosuch" },
-  };
-}
 
 Deno.test("control commands are completed, the others asked of the server", async () => {
   const sources = sourcesOf((path, prefix) => [`${prefix}_of_${path.join("_")}`]);
