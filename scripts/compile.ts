@@ -11,18 +11,13 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { makeExecutable } from "../cli/executables/executable.ts";
 import { type Target, TARGETS } from "../cli/kit/options.ts";
+import { LAZY_BUILTINS, V8_FLAGS } from "./build_options.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const DIST = `${ROOT}dist`;
 const SUMS = `${DIST}/SHA256SUMS`;
 
 const USAGE = `usage: deno task compile [--portable] [--target <${TARGETS.join("|")}>]`;
-
-/** What the command line's process does not need until it does: most commands are over before that. */
-const LAZY_BUILTINS = ["node:fs", "node:child_process", "node:process"];
-
-/** For processes that are short: see docs/performance.md. */
-const V8_FLAGS = ["--no-lazy", "--min-semi-space-size=16"];
 
 /** Programs, and the modules that they start with. */
 const PROGRAMS: [name: string, entry: string, entries: string[]][] = [

@@ -11,5 +11,5 @@ Deno.test("a failure is exit 1 with its reason only; with --log DEBUG also where
   const { code, stderr } = await ensemble.run("ping", "httpd1", "--log", "DEBUG");
   assert.equal(code, 1);
   assert.match(stderr, /^gxensemble: error: no cookie at .*\n/m);
-  assert.match(stderr, /^ +at .*cookie\.ts/m);
+  assert.match(stderr, /^ +at .*\breadCookie\b/m);
 });

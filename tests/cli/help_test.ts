@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
 import { allCommands } from "../../cli/kit/command_line.ts";
 import { createProgram } from "../../cli/program.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
+import { REGISTRY_PROGRAM } from "../tested_program.ts";
 import { onTerminal } from "../terminal.ts";
 
 const TIMEOUT = "--timeout <seconds> how long to wait for an answer [default: 5]";
-const REGISTRY_MAIN = fileURLToPath(new URL("../../cli/registry_main.ts", import.meta.url));
 
 const REGISTRY =
   "--registry <registry> additional registry addresses; by default the registry is reachable at " +
@@ -210,7 +209,7 @@ Deno.test("the help is as wide as the terminal, and stacked where that is narrow
 Deno.test("ensemble-registry --help is in the same form, and wrong usage says where it is", async () => {
   using ensemble = new TemporaryEnsemble();
   const run = async (...args: string[]) => {
-    const { code, stdout, stderr } = await ensemble.command("run", "-A", REGISTRY_MAIN, ...args)
+    const { code, stdout, stderr } = await ensemble.external(...REGISTRY_PROGRAM, ...args)
       .output();
     const decoder = new TextDecoder();
     return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { runCommandLine } from "../../cli/registry_command_line.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
-
-const MAIN = new URL("../../cli/registry_main.ts", import.meta.url).href;
+import { REGISTRY_PROGRAM } from "../tested_program.ts";
 
 /** Runs `ensemble-registry` in this process; gives its exit code and what it printed on standard error. */
 async function run(...args: string[]): Promise<{ code: number; printed: string }> {
@@ -27,7 +26,7 @@ Deno.test("ensemble-registry prints what it was given without control characters
   assert.match((await run("--a\x1b[2J\u202e")).printed, /unknown option '--a\\u001b\[2J\\u202e'/);
   using ensemble = new TemporaryEnsemble();
   const { code, stderr } = await ensemble
-    .command("run", "-A", MAIN, "--log-file", "/no/such\x1b[2J/file").output();
+    .external(...REGISTRY_PROGRAM, "--log-file", "/no/such\x1b[2J/file").output();
   assert.equal(code, 1);
   assert.match(
     new TextDecoder().decode(stderr),

@@ -1,0 +1,77 @@
+/**
+ * Runs the tests: `deno task test [--sources] [<argument of deno test> ...]`.
+ *
+ * The command line that the tests start is bundled first, as for an executable: it starts in little more than half of
+ * the time. The bundle is of the sources as they are now, is this run's own, and goes with it. With `--sources` they
+ * start the sources themselves, and with the environment variable `GXENSEMBLE_EXECUTABLE` the executable that it names.
+ *
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+import { bundleProgram } from "../cli/executables/bundle.ts";
+import { LAZY_BUILTINS } from "./build_options.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** What the tests start: the two programs, what they hand out, and what has them seal cheaply. */
+const ENTRIES = ["cli/main.ts", "cli/registry_main.ts", "mod.ts", "tests/sealing_cheaply.ts"]
+  .map((path) => ROOT + path) as [string, ...string[]];
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+async function main(args: string[]): Promise<number> {
+  const isBundled = !args.includes("--sources") && !Deno.env.get("GXENSEMBLE_EXECUTABLE");
+  const passed = args.filter((arg) => arg !== "--sources");
+  const directory = await Deno.makeTempDir({ prefix: "gxbundle" });
+  const aborted = new AbortController();
+  // The tests get the signals of a terminal, too, and end by themselves: this process cleans up then.
+  for (const signal of SIGNALS) Deno.addSignalListener(signal, () => aborted.abort());
+  try {
+    if (isBundled) await bundle(directory, aborted.signal);
+    return await runTests(passed, {
+      // Most tests wait for processes.
+      DENO_JOBS: Deno.env.get("DENO_JOBS") ?? String(2 * navigator.hardwareConcurrency),
+      ...isBundled && { GXENSEMBLE_BUNDLE: directory },
+    }, aborted.signal);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+/** Bundles what the tests start, and gives it a place for the compiled code, which is only good for it. */
+async function bundle(directory: string, signal: AbortSignal): Promise<void> {
+  const deno = Deno.execPath();
+  await bundleProgram(ENTRIES, {
+    deno,
+    signal,
+    project: ROOT,
+    directory,
+    lazyBuiltins: LAZY_BUILTINS,
+  });
+  const { stdout } = await new Deno.Command(deno, { args: ["info", "--json"] }).output();
+  const { npmCache } = JSON.parse(new TextDecoder().decode(stdout));
+  await Deno.mkdir(`${directory}/deno`);
+  // What programs import from npm they find where everything does.
+  await Deno.symlink(npmCache, `${directory}/deno/npm`);
+}
+
+async function runTests(
+  args: string[],
+  env: Record<string, string>,
+  signal: AbortSignal,
+): Promise<number> {
+  const files = args.some((arg) => !arg.startsWith("-")) ? [] : ["--ignore=tests/soak", "tests/"];
+  const { code } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["test", "-A", "--no-check", "--parallel", "--preload=tests/deadline.ts"],
+      ...args,
+      ...files,
+    ],
+    cwd: ROOT,
+    env,
+    signal,
+  }).spawn().status;
+  return code;
+}
+
+Deno.exit(await main(Deno.args));
