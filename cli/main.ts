@@ -28,7 +28,7 @@ if (platform === "Node.js" || platform === "Bun") {
 } else if (import.meta.main) {
   try {
     // First: Deno soon hides which signals the process was started to ignore.
-    const { keepIgnoringHangup } = await import("../runtime/home/hangup.ts");
+    const { keepIgnoringHangup } = await import("../runtime/home/signals.ts");
     keepIgnoringHangup();
     const { runCommandLine } = await import("./command_line.ts");
     // A program that was run may have set one.

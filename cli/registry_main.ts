@@ -24,7 +24,7 @@ if (platform === "Node.js" || platform === "Bun") {
   Deno.exit(1);
 } else if (import.meta.main) {
   // First: Deno soon hides which signals the process was started to ignore.
-  const { keepIgnoringHangup } = await import("../runtime/home/hangup.ts");
+  const { keepIgnoringHangup } = await import("../runtime/home/signals.ts");
   keepIgnoringHangup();
   const { runCommandLine } = await import("./registry_command_line.ts");
   Deno.exit(await runCommandLine(Deno.args));

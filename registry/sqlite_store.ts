@@ -7,6 +7,7 @@ import { basename, dirname, join } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { parseServerId, type ServerId } from "../runtime/actor/references.ts";
 import { EnsembleError } from "../runtime/errors.ts";
+import { makePrivate } from "../runtime/home/files.ts";
 import type { RegistryEntry } from "../runtime/server/registry_protocol.ts";
 import { type Address, formatAddress, parseAddresses } from "../runtime/wire/address.ts";
 import type { EntryQuery, RegistryStore } from "./store.ts";
@@ -150,7 +151,7 @@ function openDatabase(path: string): DatabaseSync {
     // Before anything is written: the file may be another program's.
     const version = readVersion(database);
     // Before SQLite makes the log, which gets the permissions of the database.
-    makePrivate(path);
+    makeAllPrivate(path);
     // In WAL mode only FULL makes each commit wait for the disk; NORMAL would lose the last commits
     // with the power. https://www.sqlite.org/pragma.html#pragma_synchronous
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
@@ -179,15 +180,12 @@ function makeFile(path: string): void {
  *
  * @see https://www.sqlite.org/tempfiles.html
  */
-function makePrivate(path: string): void {
-  for (const file of ["", "-wal", "-shm", "-lock"].map((suffix) => `${path}${suffix}`)) {
+function makeAllPrivate(path: string): void {
+  for (const suffix of ["", "-wal", "-shm", "-lock"]) {
     try {
-      const { mode } = Deno.statSync(file);
-      if (mode !== null && (mode & 0o077) !== 0) Deno.chmodSync(file, 0o600);
+      makePrivate(`${path}${suffix}`);
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound) continue;
-      const why = (error as Error).message;
-      throw new EnsembleError(`others have access to ${file}, and that cannot be changed: ${why}`);
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   }
 }

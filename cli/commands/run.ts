@@ -14,7 +14,7 @@ import {
   lendServer,
   provideRuntime,
 } from "../../runtime/ensemble/ensemble_server.ts";
-import { onHangup } from "../../runtime/home/hangup.ts";
+import { onHangup } from "../../runtime/home/signals.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { formatDenial } from "../kit/permissions.ts";
 import { callMain } from "../executables/server_command.ts";

@@ -6,6 +6,7 @@
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { EnsembleError } from "../../runtime/errors.ts";
+import { unreadable } from "../../runtime/home/files.ts";
 import { buildStatement, denoReason, runDeno } from "../kit/build.ts";
 import type { Target } from "../kit/options.ts";
 import { RESTORE_ENVIRONMENT, writePortable } from "./portable.ts";
@@ -105,7 +106,7 @@ async function statIfThere(path: string): Promise<Deno.FileInfo | undefined> {
     return await Deno.stat(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
-    throw new EnsembleError(`cannot read ${path}: ${(error as Error).message}`, { cause: error });
+    throw unreadable(path, error);
   }
 }
 

@@ -5,10 +5,10 @@
  */
 import { basename, dirname, join } from "node:path";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { isIgnored } from "../../runtime/home/hangup.ts";
+import { exitCodeOf, isIgnored, onSignal } from "../../runtime/home/signals.ts";
 
-/** Signals that end a command, and the exit codes that shells give for them. */
-const SIGNALS: [Deno.Signal, number][] = [["SIGHUP", 129], ["SIGINT", 130], ["SIGTERM", 143]];
+/** Signals that end a command. */
+const ENDING = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
 
 /**
  * A directory that goes when it is disposed of, and when the process is told to end before.
@@ -21,10 +21,7 @@ export class WorkDirectory implements Disposable {
   readonly path: string;
   #lock: Deno.FsFile | undefined;
   readonly #controller = new AbortController();
-  readonly #listeners = SIGNALS.map(([signal, code]) => ({
-    signal,
-    end: isIgnored(signal) ? () => {} : () => this.#end(code),
-  }));
+  readonly #listeners = new DisposableStack();
 
   private constructor(path: string) {
     this.path = path;
@@ -37,7 +34,10 @@ export class WorkDirectory implements Disposable {
    */
   static async beside(file: string): Promise<WorkDirectory> {
     const work = new WorkDirectory(join(dirname(file), `.compiling-${basename(file)}`));
-    for (const { signal, end } of work.#listeners) Deno.addSignalListener(signal, end);
+    for (const signal of ENDING) {
+      const end = isIgnored(signal) ? () => {} : () => work.#end(exitCodeOf(signal));
+      work.#listeners.use(onSignal(signal, end));
+    }
     try {
       await work.#open();
       return work;
@@ -95,7 +95,7 @@ export class WorkDirectory implements Disposable {
   }
 
   #close(): void {
-    for (const { signal, end } of this.#listeners) Deno.removeSignalListener(signal, end);
+    this.#listeners.dispose();
     this.#lock?.close();
     this.#lock = undefined;
   }

@@ -20,7 +20,7 @@ import {
   TimeoutError,
   UnknownServerError,
 } from "../../runtime/errors.ts";
-import { readServerProcess, type ServerProcess } from "../../runtime/home/locks.ts";
+import { readServerProcess, type ServerProcess } from "../../runtime/home/server_directory.ts";
 import { startLogging } from "../../runtime/home/logging.ts";
 import { ActorServer } from "../../runtime/server/actor_server.ts";
 import { CONSOLE_ID } from "../../runtime/server/credentials.ts";

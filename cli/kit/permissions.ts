@@ -12,11 +12,11 @@ import { dirname, resolve } from "node:path";
 import type { ServerId } from "../../runtime/actor/references.ts";
 import { EnsembleError, InvalidInputError } from "../../runtime/errors.ts";
 import { HANDED_OVER, handedOver, handOver } from "../../runtime/handed_over.ts";
-import { ignoredSignals } from "../../runtime/home/hangup.ts";
+import { ignoredSignals } from "../../runtime/home/signals.ts";
 import { locateServers } from "../../runtime/home/known_servers.ts";
 import { serverDirectory, socketDirectory, socketPath } from "../../runtime/home/paths.ts";
 import { ownKernel } from "../../runtime/server/registry_protocol.ts";
-import type { Address } from "../../runtime/wire/address.ts";
+import { type Address, formatEndpoint } from "../../runtime/wire/address.ts";
 import type { RunOptions } from "./options.ts";
 
 /** The names of the permissions, as Deno's flags have them. */
@@ -163,9 +163,7 @@ export function isPortable(): boolean {
 }
 
 function formatForNet(address: Address): string {
-  if (address.kind === "unix") return `unix:${address.path}`;
-  const host = address.host.includes(":") ? `[${address.host}]` : address.host;
-  return `${host}:${address.port}`;
+  return address.kind === "unix" ? `unix:${address.path}` : formatEndpoint(address);
 }
 
 /** Permissions that a running process gives up without losing anything of its own. */

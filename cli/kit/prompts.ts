@@ -4,10 +4,9 @@
  *
  * @module
  */
-import { constants } from "node:os";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { readSecretFile, readWhole } from "../../runtime/home/files.ts";
-import { hangupMeaning } from "../../runtime/home/hangup.ts";
+import { readSecretFile, readWhole, unreadable } from "../../runtime/home/files.ts";
+import { exitCodeOf, hangupMeaning, onSignal } from "../../runtime/home/signals.ts";
 import { printNotice, printPrompt } from "./output.ts";
 
 /** The option of the commands that may need a passphrase. */
@@ -56,8 +55,7 @@ async function readPassphrase(path: string): Promise<string> {
     return new TextDecoder().decode(bytes).split(/\r?\n/)[0]!;
   } catch (error) {
     if (error instanceof EnsembleError) throw error;
-    const reason = (error as Error).message.replace(/ \(os error \d+\).*$/, "");
-    throw new EnsembleError(`cannot read the passphrase file ${path}: ${reason}`);
+    throw unreadable(`the passphrase file ${path}`, error);
   }
 }
 
@@ -144,28 +142,22 @@ export class TerminalState implements Disposable {
   constructor({ onContinue }: TerminalStateOptions = {}) {
     for (const signal of ENDING) {
       if (signal === "SIGHUP" && hangupMeaning() === "nothing") continue;
-      // As a shell has it for a program that a signal ended.
-      this.#listen(signal, () => Deno.exit(128 + constants.signals[signal]));
+      this.#listeners.use(onSignal(signal, () => Deno.exit(exitCodeOf(signal))));
     }
     addEventListener("unload", showCursor);
     this.#listeners.defer(() => removeEventListener("unload", showCursor));
     if (!onContinue) return;
-    this.#listen("SIGTSTP", () => {
+    this.#listeners.use(onSignal("SIGTSTP", () => {
       showCursor();
       // What SIGTSTP does without a listener.
       Deno.kill(Deno.pid, "SIGSTOP");
-    });
-    this.#listen("SIGCONT", onContinue);
+    }));
+    this.#listeners.use(onSignal("SIGCONT", onContinue));
   }
 
   /** Who changed the terminal has given it back. */
   [Symbol.dispose](): void {
     this.#listeners.dispose();
-  }
-
-  #listen(signal: Deno.Signal, listener: () => void): void {
-    Deno.addSignalListener(signal, listener);
-    this.#listeners.defer(() => Deno.removeSignalListener(signal, listener));
   }
 }
 

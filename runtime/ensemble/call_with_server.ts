@@ -9,7 +9,7 @@ import type { ServerId } from "../actor/references.ts";
 import { MAX_DELAY, within } from "../actor/time.ts";
 import { asError, describeThrown, reportThrown } from "../error_report.ts";
 import { DisconnectedError, InvalidInputError } from "../errors.ts";
-import { keepIgnoringHangup, onHangup } from "../home/hangup.ts";
+import { exitCodeOf, keepIgnoringHangup, onHangup, onSignal } from "../home/signals.ts";
 import { reopenLog } from "../home/logging.ts";
 import { installProgramOutput } from "../home/program_output.ts";
 import { standardStream, writeErrors } from "../home/standard_stream.ts";
@@ -23,12 +23,6 @@ const logger = getLogger(["gxensemble", "server"]);
 
 /** What the rest of a process gets at least, once `main` has returned, in ms. */
 const LEAST_REST = 1_000;
-
-/** The signals that stop a server, and what a process that is killed by one exits with. */
-const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
-
-/** The same for the SIGHUP of a terminal that closes. */
-const HANGUP_CODE = 129;
 
 /** Ends the process of a server that was stopped. */
 let end: ReturnType<typeof setTimeout> | undefined;
@@ -222,22 +216,17 @@ async function reread(server: EnsembleServer): Promise<void> {
 function stopOnSignals(stop: (code: number) => Promise<unknown>): Disposable {
   const listeners = new DisposableStack();
   let asked = false;
-  const ask = (code: number) => {
+  const ask = (signal: Deno.Signal) => {
     asked = true;
     // Why a start failed is told where it is waited for.
-    stop(code).catch(() => {});
+    stop(exitCodeOf(signal)).catch(() => {});
   };
-  for (const [name, code] of Object.entries(SIGNALS)) {
-    listeners.use(onSignal(name as Deno.Signal, () => asked ? Deno.exit(code) : ask(code)));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    listeners.use(onSignal(signal, () => asked ? Deno.exit(exitCodeOf(signal)) : ask(signal)));
   }
   // The kernel and the shell both send it when a terminal closes: the second one is no impatience.
-  listeners.use(onHangup("end", () => asked || ask(HANGUP_CODE)));
+  listeners.use(onHangup("end", () => asked || ask("SIGHUP")));
   return listeners;
-}
-
-function onSignal(name: Deno.Signal, listener: () => void): Disposable {
-  Deno.addSignalListener(name, listener);
-  return { [Symbol.dispose]: () => Deno.removeSignalListener(name, listener) };
 }
 
 /**

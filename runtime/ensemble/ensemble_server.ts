@@ -10,7 +10,7 @@ import type { Handlers } from "../actor/service.ts";
 import { type ModuleNamespace, RUNTIME_MODULE } from "../code/library_table.ts";
 import { UnitStore } from "../code/unit_store.ts";
 import { EnsembleError } from "../errors.ts";
-import { codeDirectory, holdServerDirectory, removeLeftClients } from "../home/locks.ts";
+import { codeDirectory, holdServerDirectory, removeLeftClients } from "../home/server_directory.ts";
 import { startLogging, stopLogging } from "../home/logging.ts";
 import { socketPath } from "../home/paths.ts";
 import { warnOfExpiry } from "../pki/own_tls.ts";

@@ -1,10 +1,12 @@
 /**
- * The ensemble's files: read only where they are regular and, for secrets, private; written whole or not at all.
+ * The ensemble's files: read only where they are regular and, for secrets, private; written whole or not at all; and
+ * locked by one process at a time.
  *
  * @module
  */
 import { dirname } from "node:path";
 import { EnsembleError } from "../errors.ts";
+import { heldLock, isAt, isOpenToOthers } from "../wire/unix_transport.ts";
 
 /** The largest file that is read, in bytes: far more than the longest list of certificates. */
 export const MAX_FILE = 16 * 1024 * 1024;
@@ -31,13 +33,15 @@ export async function readSecretFile(
   path: string,
   what: string,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  return await read(path, `the ${what} ${path}`, ({ mode, uid }) => {
-    requireOwn(uid, `the ${what} ${path}`);
-    requireClosedDirectory(dirname(path), `the ${what} ${path}`);
-    if (mode === null || (mode & 0o077) === 0) return;
+  const name = `the ${what} ${path}`;
+  return await read(path, name, (info) => {
+    requireOwn(info.uid, name);
+    requireClosedDirectory(dirname(path), name);
+    if (!isOpenToOthers(info)) return;
+    const mode = info.mode! & 0o777;
     const others = (mode & 0o044) !== 0 ? "others can read" : "others have access to";
     throw new EnsembleError(
-      `${others} the ${what} ${path} (mode ${(mode & 0o777).toString(8)}): run "chmod 600 ${path}"`,
+      `${others} ${name} (mode ${mode.toString(8)}): run "chmod 600 ${path}"`,
     );
   });
 }
@@ -57,8 +61,46 @@ async function read(
     return await readWhole(file);
   } catch (error) {
     if (error instanceof EnsembleError || error instanceof Deno.errors.NotFound) throw error;
-    const reason = (error as Error).message.replace(/ \(os error \d+\).*$/, "");
-    throw new EnsembleError(`cannot read ${name}: ${reason}`, { cause: error });
+    throw unreadable(name, error);
+  }
+}
+
+/** The error about a file or directory that cannot be read: it names it and says why. */
+export function unreadable(name: string, error: unknown): EnsembleError {
+  const reason = (error as Error).message.replace(/ \(os error \d+\).*$/, "");
+  return new EnsembleError(`cannot read ${name}: ${reason}`, { cause: error });
+}
+
+/**
+ * Whether there is something at a path. A link that leads nowhere is something.
+ *
+ * @throws {EnsembleError} when that cannot be found out.
+ */
+export async function isThere(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw unreadable(path, error);
+  }
+}
+
+/**
+ * Takes what others may do with a file or a directory from them.
+ *
+ * @throws {Deno.errors.NotFound} when there is none.
+ * @throws {EnsembleError} when that cannot be changed.
+ */
+export function makePrivate(path: string): void {
+  const info = Deno.statSync(path);
+  if (!isOpenToOthers(info)) return;
+  try {
+    Deno.chmodSync(path, info.isDirectory ? 0o700 : 0o600);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw error;
+    const reason = (error as Error).message;
+    throw new EnsembleError(`others have access to ${path}, and that cannot be changed: ${reason}`);
   }
 }
 
@@ -157,4 +199,57 @@ async function writeDraft(path: string, bytes: Uint8Array, mode: number): Promis
     written += await file.write(bytes.subarray(written));
   }
   await file.sync();
+}
+
+/**
+ * Does something while no other process does anything under the lock of the same file. The lock ends with
+ * the process that holds it, whichever way that ends; the file stays.
+ *
+ * @throws {EnsembleError} when the file cannot be made; and what `action` throws.
+ */
+export async function withFileLock<T>(path: string, action: () => Promise<T>): Promise<T> {
+  using file = await openLock(path);
+  await file.lock(true);
+  return await action();
+}
+
+/**
+ * Takes the lock of a file, to be kept until it is disposed of or the process ends.
+ *
+ * @param options.note text for the file, for those who find it locked.
+ * @returns undefined when another process has it.
+ * @throws {EnsembleError} when the file cannot be made.
+ */
+export async function takeFileLock(
+  path: string,
+  { note = "" }: { note?: string } = {},
+): Promise<Disposable | undefined> {
+  let file = await openLock(path);
+  while (true) {
+    if (!await file.tryLock(true)) {
+      file.close();
+      return undefined;
+    }
+    if (isAt(path, file.statSync())) break;
+    // It was removed meanwhile, and locks nothing: the next process makes another.
+    file.close();
+    file = await openLock(path);
+  }
+  try {
+    await file.truncate();
+    await file.write(new TextEncoder().encode(note));
+  } catch {
+    // The disk is full. The lock holds without the note.
+  }
+  return heldLock(file);
+}
+
+async function openLock(path: string): Promise<Deno.FsFile> {
+  try {
+    // To open a named pipe for writing waits until it is read.
+    await Deno.stat(path).then(requireRegular, () => {});
+    return await Deno.open(path, { write: true, create: true, mode: 0o600 });
+  } catch (error) {
+    throw new EnsembleError(`cannot lock ${path}: ${(error as Error).message}`, { cause: error });
+  }
 }

@@ -21,8 +21,7 @@ import {
   parseAddresses,
 } from "../wire/address.ts";
 import { directoryOf } from "../wire/unix_transport.ts";
-import { readRegularFile, writeWhole } from "./files.ts";
-import { withFileLock } from "./locks.ts";
+import { readRegularFile, withFileLock, writeWhole } from "./files.ts";
 import { knownServersPath, socketDirectory, socketPath } from "./paths.ts";
 
 /** Addresses by server id, in the order of the file. */

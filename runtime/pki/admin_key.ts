@@ -4,7 +4,7 @@
  * @module
  */
 import { EnsembleError } from "../errors.ts";
-import { readRegularFile, readSecretFile, writeWhole } from "../home/files.ts";
+import { isThere, readRegularFile, readSecretFile, unreadable, writeWhole } from "../home/files.ts";
 import { adminPrivateKeyPath, adminPublicKeyPath, ensembleDirectory } from "../home/paths.ts";
 import { decodePem, encodePem, openWithPassphrase, sealWithPassphrase } from "./pem.ts";
 
@@ -14,7 +14,7 @@ import { decodePem, encodePem, openWithPassphrase, sealWithPassphrase } from "./
  * @throws {EnsembleError} when there is.
  */
 export async function requireNoAdminKey(): Promise<void> {
-  if (await exists(adminPublicKeyPath()) || await hasAdminPrivateKey()) throw pairExists();
+  if (await isThere(adminPublicKeyPath()) || await hasAdminPrivateKey()) throw pairExists();
 }
 
 /** Options of {@linkcode createAdminKey}. */
@@ -64,8 +64,8 @@ export async function readAdminPublicKey(): Promise<CryptoKey | undefined> {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     // A link that leads nowhere is no decision to enforce nothing.
-    if (!await exists(path)) return undefined;
-    throw new EnsembleError(`cannot read ${path}: ${error.message}`, { cause: error });
+    if (!await isThere(path)) return undefined;
+    throw unreadable(path, error);
   }
   try {
     const der = decodePem("PUBLIC KEY", text);
@@ -77,7 +77,7 @@ export async function readAdminPublicKey(): Promise<CryptoKey | undefined> {
 
 /** Whether this host has the private key, so that it makes sense to ask for its passphrase. */
 export async function hasAdminPrivateKey(): Promise<boolean> {
-  return await exists(adminPrivateKeyPath());
+  return await isThere(adminPrivateKeyPath());
 }
 
 /**
@@ -94,7 +94,7 @@ export async function openAdminPrivateKey(passphrase: () => Promise<string>): Pr
     text = new TextDecoder().decode(bytes);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new EnsembleError(`cannot read ${path}: ${error.message}`, { cause: error });
+    throw unreadable(path, error);
   }
   const pem = await openWithPassphrase({ path, text }, passphrase);
   try {
@@ -102,16 +102,6 @@ export async function openAdminPrivateKey(passphrase: () => Promise<string>): Pr
     return await crypto.subtle.importKey("pkcs8", der, "Ed25519", false, ["sign"]);
   } catch (error) {
     throw new EnsembleError(`${path} is not an Ed25519 private key: ${(error as Error).message}`);
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.lstat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }
 

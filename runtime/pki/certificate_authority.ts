@@ -7,8 +7,14 @@
  * @module
  */
 import { EnsembleError } from "../errors.ts";
-import { readRegularFile, readSecretFile, syncDirectoryOf, writeWhole } from "../home/files.ts";
-import { withFileLock } from "../home/locks.ts";
+import {
+  isThere,
+  readRegularFile,
+  readSecretFile,
+  syncDirectoryOf,
+  withFileLock,
+  writeWhole,
+} from "../home/files.ts";
 import {
   authorityDirectory,
   authorityLockPath,
@@ -34,13 +40,7 @@ import { X509Certificate } from "./x509.ts";
  */
 export async function requireNoAuthority(): Promise<void> {
   const { root } = authorityPaths();
-  try {
-    await Deno.lstat(root);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
-    throw new EnsembleError(`cannot read ${root}: ${(error as Error).message}`, { cause: error });
-  }
-  throw authorityExists();
+  if (await isThere(root)) throw authorityExists();
 }
 
 /** Options of {@linkcode createAuthority}. */

@@ -6,8 +6,7 @@
 import { formatServerId, type ServerId } from "../actor/references.ts";
 import { EnsembleError } from "../errors.ts";
 import { fingerprintOf } from "../fingerprint.ts";
-import { readRegularFile, writeWhole } from "../home/files.ts";
-import { withFileLock } from "../home/locks.ts";
+import { readRegularFile, unreadable, withFileLock, writeWhole } from "../home/files.ts";
 import {
   authorityLockPath,
   authorityPaths,
@@ -230,7 +229,7 @@ async function readNames(directory: string): Promise<string[]> {
     // Drafts of files have other endings.
     return files.map(({ name }) => name).filter((name) => name.endsWith(".pem"));
   } catch (error) {
-    throw new EnsembleError(`cannot read ${directory}: ${(error as Error).message}`);
+    throw unreadable(directory, error);
   }
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { canonicalIPv6 } from "../wire/address.ts";
 import { formatServerId, type ServerId } from "../actor/references.ts";
 import { InvalidInputError } from "../errors.ts";
 
@@ -83,9 +84,9 @@ function parseIpv4(text: string): string {
 
 /** Gives the one canonical form of many: what writes the certificate reads `::ffff:1.2.3.4` wrong. */
 function parseIpv6(text: string): string {
-  const url = /^[\da-f:.]+$/i.test(text) ? URL.parse(`http://[${text}]`) : null;
-  if (url === null) throw notAddress(text);
-  return url.hostname.slice(1, -1);
+  const address = canonicalIPv6(text);
+  if (address === undefined) throw notAddress(text);
+  return address;
 }
 
 function notAddress(text: string): InvalidInputError {

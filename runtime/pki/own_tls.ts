@@ -8,6 +8,7 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { formatServerId, type ServerId } from "../actor/references.ts";
+import { isThere } from "../home/files.ts";
 import { serverTlsPaths } from "../home/paths.ts";
 import { sharedId } from "../server/credentials.ts";
 import { DAY } from "./certificate_terms.ts";
@@ -27,16 +28,6 @@ export async function readOwnTls(id: ServerId): Promise<TlsFiles | undefined> {
   }
   const { TlsFiles } = await import("./tls_files.ts");
   return await TlsFiles.read(id);
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await Deno.lstat(path);
-    return true;
-  } catch (error) {
-    // Any other error is that of reading it.
-    return !(error instanceof Deno.errors.NotFound);
-  }
 }
 
 const logger = getLogger(["gxensemble", "server"]);

@@ -187,11 +187,18 @@ function internetAddress(kind: "tcp" | "tls", endpoint: string, text: string): I
  * number of an interface of this host (RFC 4007, 11).
  */
 function isIPv6(host: string): boolean {
-  const [, address] = /^([0-9A-Fa-f:.]+)(?:%[\w.~-]{1,15})?$/.exec(host) ?? [];
-  return address !== undefined && URL.canParse(`tcp://[${address}]`);
+  return canonicalIPv6(host.replace(/%[\w.~-]{1,15}$/, "")) !== undefined;
 }
 
-function formatEndpoint(address: InternetAddress): string {
+/** The one canonical form (RFC 5952) of the many that an IPv6 address has; undefined for what is none. */
+export function canonicalIPv6(text: string): string | undefined {
+  return /^[\da-f:.]+$/i.test(text)
+    ? URL.parse(`tcp://[${text}]`)?.hostname.slice(1, -1)
+    : undefined;
+}
+
+/** Writes host and port as `host:port`, an IPv6 host in brackets. */
+export function formatEndpoint(address: InternetAddress): string {
   const host = address.host.includes(":") ? `[${address.host}]` : address.host;
   return `${host}:${address.port}`;
 }

@@ -309,7 +309,7 @@ export function requirePrivateDirectory(directory: string): void {
   if (uid !== null && info.uid !== uid) {
     throw new EnsembleError(`${directory} belongs to another user (uid ${info.uid}); ${ADVICE}`);
   }
-  if (info.mode !== null && (info.mode & 0o077) !== 0) {
+  if (isOpenToOthers(info)) {
     throw new EnsembleError(
       `others may enter ${directory}; make it yours alone with: chmod 700 ${directory}`,
     );
@@ -318,6 +318,11 @@ export function requirePrivateDirectory(directory: string): void {
   // given.
   const mayLook = Deno.permissions.querySync({ name: "read", path: "/" }).state === "granted";
   if (uid !== null && mayLook) requireTrustedParents(directory, uid);
+}
+
+/** Whether anybody but its owner may do anything with a file or a directory. */
+export function isOpenToOthers({ mode }: Pick<Deno.FileInfo, "mode">): boolean {
+  return mode !== null && (mode & 0o077) !== 0;
 }
 
 /**

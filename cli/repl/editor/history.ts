@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { makePrivate } from "../../../runtime/home/files.ts";
 import { ensembleDirectory } from "../../../runtime/home/paths.ts";
 import type { EditState } from "./edit_buffer.ts";
 
@@ -77,7 +78,7 @@ async function openLocked(path: string): Promise<Deno.FsFile> {
       const [opened, named] = await Promise.all([file.stat(), Deno.stat(path)]);
       if (!opened.isFile) throw new Error("it is no regular file");
       if (opened.ino === named.ino && opened.dev === named.dev) {
-        if ((opened.mode! & 0o077) !== 0) await Deno.chmod(path, 0o600);
+        makePrivate(path);
         return file;
       }
     } catch (error) {

@@ -3,7 +3,7 @@ import { testWith } from "../../requirements.ts";
 import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
 import { onTerminal } from "../../terminal.ts";
 
-const HANGUP = JSON.stringify(new URL("../../../runtime/home/hangup.ts", import.meta.url).href);
+const HANGUP = JSON.stringify(new URL("../../../runtime/home/signals.ts", import.meta.url).href);
 
 const IGNORED = ["env", "--ignore-signal=HUP"];
 const OBEYED = ["env", "--default-signal=HUP"];

@@ -1,5 +1,5 @@
 /**
- * What SIGHUP means to a process.
+ * Signals: which of them a process was started to ignore, what SIGHUP means to it, and with what it ends.
  *
  * Deno takes over SIGHUP, SIGINT and SIGTERM half a second after its own start, and any signal that is listened to.
  * From then on the system no longer knows what was ignored, and a signal that should be ignored ends the process. So
@@ -33,9 +33,18 @@ export function keepIgnoringHangup(): void {
 
 /** Calls a function for each SIGHUP, where that has the given meaning. Until disposed of. */
 export function onHangup(meaning: HangupMeaning, listener: () => void): Disposable {
-  if (hangupMeaning() !== meaning) return { [Symbol.dispose]() {} };
-  Deno.addSignalListener("SIGHUP", listener);
-  return { [Symbol.dispose]: () => Deno.removeSignalListener("SIGHUP", listener) };
+  return hangupMeaning() === meaning ? onSignal("SIGHUP", listener) : { [Symbol.dispose]() {} };
+}
+
+/** Calls a function for each signal of a kind. Until disposed of. */
+export function onSignal(signal: Deno.Signal, listener: () => void): Disposable {
+  Deno.addSignalListener(signal, listener);
+  return { [Symbol.dispose]: () => Deno.removeSignalListener(signal, listener) };
+}
+
+/** What a process exits with that a signal ends: as shells have it. */
+export function exitCodeOf(signal: Deno.Signal): number {
+  return 128 + (constants.signals[signal as keyof typeof constants.signals] ?? 0);
 }
 
 /** One function: Deno registers it once, however often it is added. */

@@ -1,35 +1,16 @@
 import assert from "node:assert/strict";
 import { parseServerId } from "../../../runtime/actor/references.ts";
+import { takeFileLock } from "../../../runtime/home/files.ts";
+import { serverDirectory, socketPath } from "../../../runtime/home/paths.ts";
 import {
   codeDirectory,
   holdServerDirectory,
   readServerProcess,
   removeLeftClients,
-  takeFileLock,
-  withFileLock,
-} from "../../../runtime/home/locks.ts";
-import { serverDirectory, socketPath } from "../../../runtime/home/paths.ts";
+} from "../../../runtime/home/server_directory.ts";
 import { hostName, localUnixAddress } from "../../../runtime/wire/address.ts";
 import { listenAt } from "../../../runtime/wire/transport.ts";
 import { Home } from "../ensemble/home.ts";
-
-Deno.test("a lock that is no regular file is refused, and not waited for", async () => {
-  const directory = await Deno.makeTempDir({ prefix: "gx-" });
-  const path = `${directory}/lock`;
-  const made = await new Deno.Command("mkfifo", { args: [path] }).output();
-  assert.ok(made.success);
-  let waited = false;
-  const deadline = setTimeout(() => {
-    waited = true;
-    Deno.openSync(path, { read: true, write: true }).close(); // Ends the wait.
-  }, 5_000);
-  const refused = { message: `cannot lock ${path}: it is a named pipe` };
-  await assert.rejects(withFileLock(path, () => Promise.resolve()), refused);
-  await assert.rejects(takeFileLock(path), refused);
-  clearTimeout(deadline);
-  assert.ok(!waited, "it waited for a reader");
-  await Deno.remove(directory, { recursive: true });
-});
 
 const A = parseServerId("a");
 

@@ -1,5 +1,5 @@
 /**
- * Locks: one process at a time.
+ * The directory of a server, which one process at a time has: its lock, its code, its log.
  *
  * @module
  */
@@ -10,62 +10,9 @@ import { EnsembleError } from "../errors.ts";
 import { CLIENT_ID, sharedId } from "../server/credentials.ts";
 import { ownKernel, type RegistryEntry, serverProcess } from "../server/registry_protocol.ts";
 import { hostName } from "../wire/address.ts";
-import { heldLock, isAt, removeStaleSocket } from "../wire/unix_transport.ts";
-import { requireRegular } from "./files.ts";
+import { removeStaleSocket } from "../wire/unix_transport.ts";
+import { makePrivate, takeFileLock } from "./files.ts";
 import { serverDirectory, socketPath } from "./paths.ts";
-
-/**
- * Does something while no other process does anything under the lock of the same file. The lock ends with
- * the process that holds it, whichever way that ends; the file stays.
- *
- * @throws {EnsembleError} when the file cannot be made; and what `action` throws.
- */
-export async function withFileLock<T>(path: string, action: () => Promise<T>): Promise<T> {
-  using file = await openLock(path);
-  await file.lock(true);
-  return await action();
-}
-
-/**
- * Takes the lock of a file, to be kept until it is disposed of or the process ends.
- *
- * @param options.note text for the file, for those who find it locked.
- * @returns undefined when another process has it.
- * @throws {EnsembleError} when the file cannot be made.
- */
-export async function takeFileLock(
-  path: string,
-  { note = "" }: { note?: string } = {},
-): Promise<Disposable | undefined> {
-  let file = await openLock(path);
-  while (true) {
-    if (!await file.tryLock(true)) {
-      file.close();
-      return undefined;
-    }
-    if (isAt(path, file.statSync())) break;
-    // It was removed meanwhile, and locks nothing: the next process makes another.
-    file.close();
-    file = await openLock(path);
-  }
-  try {
-    await file.truncate();
-    await file.write(new TextEncoder().encode(note));
-  } catch {
-    // The disk is full. The lock holds without the note.
-  }
-  return heldLock(file);
-}
-
-async function openLock(path: string): Promise<Deno.FsFile> {
-  try {
-    // To open a named pipe for writing waits until it is read.
-    await Deno.stat(path).then(requireRegular, () => {});
-    return await Deno.open(path, { write: true, create: true, mode: 0o600 });
-  } catch (error) {
-    throw new EnsembleError(`cannot lock ${path}: ${(error as Error).message}`, { cause: error });
-  }
-}
 
 const logger = getLogger(["gxensemble", "server"]);
 
@@ -150,7 +97,7 @@ async function lockIn(directory: string, note: string): Promise<Disposable | und
   while (true) {
     await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
     try {
-      await makePrivate(directory);
+      makePrivate(directory);
       return await takeFileLock(`${directory}/${LOCK}`, { note });
     } catch (error) {
       // Another process was that server and has just removed it.
@@ -181,19 +128,6 @@ function namesIn(directory: string): string[] {
     return Array.from(Deno.readDirSync(directory), ({ name }) => name);
   } catch {
     return [];
-  }
-}
-
-/** Takes what others may do with a directory from them. */
-async function makePrivate(directory: string): Promise<void> {
-  const { mode } = await Deno.stat(directory);
-  if (mode === null || (mode & 0o077) === 0) return;
-  try {
-    await Deno.chmod(directory, 0o700);
-  } catch (error) {
-    throw new EnsembleError(
-      `others may enter ${directory}, and that cannot be changed: ${(error as Error).message}`,
-    );
   }
 }
 
