@@ -48,6 +48,7 @@ export {
   Envelope,
   type EnvelopeSession,
   type Messaging,
+  type Receiver,
   type Recipient,
   reply,
   replyFailure,
@@ -90,7 +91,7 @@ export {
   serve,
   type ServeOptions,
 } from "./runtime/actor/service.ts";
-export { ActorSystem, type Route, SERVER_ACTOR } from "./runtime/actor/actor_system.ts";
+export { ActorSystem, SERVER_ACTOR } from "./runtime/actor/actor_system.ts";
 export {
   type Address,
   formatAddress,

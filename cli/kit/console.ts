@@ -27,6 +27,7 @@ import { CONSOLE_ID } from "../../runtime/server/credentials.ts";
 import { isProcessSeen } from "../../runtime/server/identity.ts";
 import { describeServer } from "../../runtime/server/registry_protocol.ts";
 import type { Address } from "../../runtime/wire/address.ts";
+import { PING_TIMEOUT } from "../../runtime/wire/limits.ts";
 import type { ClientOptions } from "./options.ts";
 
 /**
@@ -104,9 +105,6 @@ export async function startConsole(
     register: false,
   });
 }
-
-/** How long a server that is not busy may take to answer a ping, in ms; and the registry, to be asked about it. */
-const PING_TIMEOUT = 2_000;
 
 /** How often it is looked whether a server that works for long still answers, in ms. */
 const LOOK_INTERVAL = 5_000;

@@ -6,14 +6,7 @@
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { describeValue } from "../inspection.ts";
 import { quoted } from "../safe_text.ts";
-import {
-  ActorError,
-  DisconnectedError,
-  EnsembleError,
-  InvalidInputError,
-  type Silence,
-  TimeoutError,
-} from "../errors.ts";
+import { ActorError, DisconnectedError, EnsembleError, InvalidInputError } from "../errors.ts";
 import { LineLimit } from "../line_limit.ts";
 import { asError, describeThrown } from "../error_report.ts";
 import { within } from "./time.ts";
@@ -23,40 +16,27 @@ import {
   DEFAULT_ASK_TIMEOUT,
   type Destination,
   Envelope,
+  type Guard,
   messageType,
   type Messaging,
+  type Receiver,
+  type Route,
   type TellOptions,
+  toFailure,
 } from "./messaging.ts";
 import { ActorGroup } from "./threads.ts";
 import { type Down, Monitors } from "./monitors.ts";
-import { PendingAsks } from "./asks.ts";
+import { atCallSite, PendingAsks } from "./asks.ts";
 import { type ActorId, ActorRef, type ServerId } from "./references.ts";
 import { type Handlers, serve, type ServeOptions } from "./service.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
 
-/** The way to other servers. */
-export interface Route {
-  /**
-   * Sends an envelope to another server, in order after those sent before. Says whether it can be on its
-   * way: false when that server is known to be out of reach.
-   *
-   * @throws {EnsembleError} when the message is not one that can be sent.
-   */
-  send(server: ServerId, envelope: Envelope): boolean;
-
-  /** What a server has not answered yet, if it was asked: the connection, the handshake or a request. */
-  silence?(server: ServerId): Silence | undefined;
-
-  /** Whether the sender of an envelope may do what takes a capability. Without it all may do everything. */
-  authorizes?(envelope: Envelope, capability: string): boolean;
-}
-
 /** The name of the actor in every server that answers for the server itself. */
 export const SERVER_ACTOR = "server";
 
 /** The actors of one server. */
-export class ActorSystem implements Messaging {
+export class ActorSystem implements Messaging, Receiver {
   /** The server's id: the server half of its actors' references. */
   readonly id: ServerId;
   /** The group all others are below. */
@@ -65,7 +45,24 @@ export class ActorSystem implements Messaging {
   readonly ref: ActorRef;
   /** Which lines that others cause go into the log. */
   readonly lines: LineLimit = new LineLimit();
-  readonly #route: Route;
+  /**
+   * The way to other servers. Without one they are out of reach.
+   *
+   * @internal
+   */
+  route: Route | undefined;
+  /**
+   * Decides what others may do here. Without one they may do everything.
+   *
+   * @internal
+   */
+  guard: Guard | undefined;
+  /**
+   * Actors that are parts of the server: others cannot end them but with the server.
+   *
+   * @internal
+   */
+  essential: Set<Actor> = new Set<Actor>();
   readonly #bySerial = new Map<number, Actor>();
   readonly #byName = new Map<string, Actor>();
   readonly #asks: PendingAsks;
@@ -75,20 +72,18 @@ export class ActorSystem implements Messaging {
   #nextNonce = 2;
 
   /**
-   * Makes a system without actors; `route` leads to the other servers.
+   * Makes a system without actors.
    *
    * @param options.askTimeout how long `ask` waits by default, in ms.
    */
   constructor(
     id: ServerId,
-    route: Route,
     { askTimeout = DEFAULT_ASK_TIMEOUT }: { askTimeout?: number | undefined } = {},
   ) {
     this.id = id;
     this.#askTimeout = askTimeout;
-    this.#asks = new PendingAsks((server) => server === id ? undefined : route.silence?.(server));
+    this.#asks = new PendingAsks((server) => this.route?.silence(server));
     this.ref = new ActorRef(id, SERVER_ACTOR);
-    this.#route = route;
     this.#monitors = new Monitors((dest, message) => this.#tellDown(dest, message));
   }
 
@@ -216,7 +211,7 @@ export class ActorSystem implements Messaging {
 
   /** Whether the sender of an envelope may do what takes a capability. */
   authorizes(envelope: Envelope, capability: string): boolean {
-    return this.#route.authorizes?.(envelope, capability) ?? true;
+    return this.guard?.allows(envelope, capability) ?? true;
   }
 
   /** Sends the answer to an envelope from one of the actors here. */
@@ -233,16 +228,26 @@ export class ActorSystem implements Messaging {
     }
   }
 
-  /**
-   * Whether an envelope from another server has a receiver here: the actor it is for, or the ask that it answers.
-   * Otherwise its message is not worth decoding.
-   */
+  /** See {@linkcode Receiver.expects}. */
   expects(dest: ActorId, replyTo: number | undefined, source: ServerId): boolean {
     return answersAsk(replyTo) ? this.#asks.awaits(replyTo, source) : this.find(dest) !== undefined;
   }
 
-  /** Takes an envelope that came from another server. */
+  /**
+   * See {@linkcode Receiver.deliver}. To shut an actor down takes a capability, whatever the actor makes of the
+   * message.
+   */
   deliver(envelope: Envelope): void {
+    // What an ask is answered goes to no actor.
+    if (messageType(envelope.message) === "shutdown" && !answersAsk(envelope.replyTo)) {
+      try {
+        this.#requireShutdown(envelope);
+      } catch (error) {
+        const actor = new ActorRef(this.id, envelope.dest);
+        if (envelope.replyExpected) this.answer(envelope, actor, toFailure(error), true);
+        return;
+      }
+    }
     if (this.#deliver(envelope)) return;
     if (envelope.replyExpected) {
       const reason = { name: "ActorError", message: `unknown actor: ${envelope.dest}@${this.id}` };
@@ -255,10 +260,10 @@ export class ActorSystem implements Messaging {
     }
   }
 
-  /** A server was lost or cannot be reached: what waits for it fails now. */
-  disconnected(server: ServerId, reason: DisconnectedError): void {
-    this.#asks.rejectAll(reason, server);
-    this.#monitors.disconnected(server, reason.message);
+  /** See {@linkcode Receiver.disconnected}. */
+  disconnected(server: ServerId, error: DisconnectedError): void {
+    this.#asks.rejectAll(error, server);
+    this.#monitors.disconnected(server, error.message);
   }
 
   /** Starts a monitor for one of the actors here; see `Actor.monitor`. */
@@ -349,6 +354,17 @@ export class ActorSystem implements Messaging {
     return () => signal.removeEventListener("abort", abort);
   }
 
+  /** Makes sure that the sender of a `shutdown` may end the actor that it is for. */
+  #requireShutdown(envelope: Envelope): void {
+    const work = () => {
+      const actor = this.find(envelope.dest);
+      if (actor && this.essential.has(actor)) throw endsWithServer(actor);
+    };
+    const details = { actor: envelope.dest };
+    if (!this.guard) return work();
+    this.guard.attempt(envelope, { capability: "shutdown", what: "shutdown", details, work });
+  }
+
   #deliver(envelope: Envelope): boolean {
     if (answersAsk(envelope.replyTo)) {
       this.#asks.settle(envelope);
@@ -365,7 +381,7 @@ export class ActorSystem implements Messaging {
       : typeof dest === "object"
       ? ownRef(dest)
       : undefined;
-    if (ref && ref.server !== this.id) return this.#route.send(ref.server, envelope);
+    if (ref && ref.server !== this.id) return this.route?.send(ref.server, envelope) ?? false;
     return this.#deliver(envelope);
   }
 
@@ -415,32 +431,16 @@ export class ActorSystem implements Messaging {
   }
 }
 
-/** Asks have even nonces: an answer to one goes to its promise, or nowhere when it comes too late. */
-export function answersAsk(replyTo: number | undefined): replyTo is number {
-  return replyTo !== undefined && replyTo % 2 === 0;
-}
-
-/** The errors of asks that failed, or got no answer. */
-const OUTCOMES = [ActorError, TimeoutError, DisconnectedError];
-
-/**
- * The failure of an ask, with the stack of the code that awaits it. The stack of the timer, or of the code that takes
- * answers, would not help there, and to capture a stack for each ask that succeeds would take time.
- */
-function atCallSite(reason: unknown, ask: ActorSystem["ask"]): unknown {
-  // All asks of a lost server get the same error.
-  const error = reason instanceof DisconnectedError ? copyOf(reason) : reason;
-  if (OUTCOMES.some((kind) => error instanceof kind)) Error.captureStackTrace(error as Error, ask);
-  return error;
-}
-
-function copyOf(reason: DisconnectedError): DisconnectedError {
-  const copy = new DisconnectedError(
-    reason.message,
-    "cause" in reason ? { cause: reason.cause } : {},
+/** The refusal to end an actor that is a part of its server. */
+export function endsWithServer({ ref }: Actor): EnsembleError {
+  return new EnsembleError(
+    `${ref} is a part of the server: shut the server down with: gxensemble shutdown ${ref.server}`,
   );
-  copy.silence = reason.silence;
-  return copy;
+}
+
+/** Asks have even nonces: an answer to one goes to its promise, or nowhere when it comes too late. */
+function answersAsk(replyTo: number | undefined): replyTo is number {
+  return replyTo !== undefined && replyTo % 2 === 0;
 }
 
 /** The type of a request; undefined for one that throws when it is looked at. */

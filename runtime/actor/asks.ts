@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Silence, TimeoutError } from "../errors.ts";
+import { ActorError, DisconnectedError, type Silence, TimeoutError } from "../errors.ts";
 import { shorten } from "../safe_text.ts";
 import { Deadline, Deadlines } from "./time.ts";
 import { type Envelope, toError } from "./messaging.ts";
@@ -116,4 +116,27 @@ export class PendingAsks {
     this.#byNonce.delete(ask.nonce);
     this.#deadlines.remove(ask);
   }
+}
+
+/** The errors of asks that failed, or got no answer. */
+const OUTCOMES = [ActorError, TimeoutError, DisconnectedError];
+
+/**
+ * The failure of an ask, with the stack of the code that awaits it. The stack of the timer, or of the code that takes
+ * answers, would not help there, and to capture a stack for each ask that succeeds would take time.
+ */
+export function atCallSite(reason: unknown, ask: (...args: never[]) => unknown): unknown {
+  // All asks of a lost server get the same error.
+  const error = reason instanceof DisconnectedError ? copyOf(reason) : reason;
+  if (OUTCOMES.some((kind) => error instanceof kind)) Error.captureStackTrace(error as Error, ask);
+  return error;
+}
+
+function copyOf(reason: DisconnectedError): DisconnectedError {
+  const copy = new DisconnectedError(
+    reason.message,
+    "cause" in reason ? { cause: reason.cause } : {},
+  );
+  copy.silence = reason.silence;
+  return copy;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { describeThrown, isRefusal, MAX_THROWN_LENGTH, reportThrown } from "../error_report.ts";
-import { ActorError } from "../errors.ts";
+import { ActorError, type DisconnectedError, type Silence } from "../errors.ts";
 import { inspectBounded } from "../inspection.ts";
 import type { LineLimit } from "../line_limit.ts";
 import { QUOTED_LENGTH, shorten, visibleText } from "../safe_text.ts";
@@ -158,6 +158,51 @@ export function replyIfExpected(envelope: Envelope, value?: unknown): boolean {
  */
 export function authorized(envelope: Envelope, capability: string): boolean {
   return envelope.recipient?.authorizes(envelope, capability) ?? false;
+}
+
+/** The way to other servers. What comes by it goes to a {@linkcode Receiver}. */
+export interface Route {
+  /**
+   * Sends an envelope to another server, in order after those sent before. Says whether it can be on its
+   * way: false when that server is known to be out of reach.
+   *
+   * @throws {EnsembleError} when the message is not one that can be sent.
+   */
+  send(server: ServerId, envelope: Envelope): boolean;
+
+  /** What a server has not answered yet, if it was asked: the connection, the handshake or a request. */
+  silence(server: ServerId): Silence | undefined;
+}
+
+/** What takes in what comes from other servers. */
+export interface Receiver {
+  /** Which lines that others cause go into the log. */
+  readonly lines: LineLimit;
+  /**
+   * Whether an envelope from another server has a receiver here: the actor it is for, or the ask that it answers.
+   * Otherwise its message is not worth decoding.
+   */
+  expects(dest: ActorId, replyTo: number | undefined, source: ServerId): boolean;
+  /** Takes an envelope that came from another server. */
+  deliver(envelope: Envelope): void;
+  /** A server was lost or cannot be reached: what waits for it fails now. */
+  disconnected(server: ServerId, error: DisconnectedError): void;
+}
+
+/** Decides what those may do here who send from other servers. */
+export interface Guard {
+  /** Whether the sender of an envelope may do what takes a capability. */
+  allows(envelope: Envelope, capability: string): boolean;
+  /** Does what takes a capability, and notes it; throws when the sender may not, and what `work` throws. */
+  attempt<Result>(
+    envelope: Envelope,
+    action: {
+      readonly capability: string;
+      readonly what: string;
+      readonly details: Readonly<Record<string, unknown>>;
+      readonly work: () => Result;
+    },
+  ): Result;
 }
 
 /** Whether a result is still to come: of any class of promises, as `await` sees it. */

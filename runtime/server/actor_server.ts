@@ -5,23 +5,16 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Actor, ActorBody } from "../actor/actor.ts";
-import { ActorSystem, answersAsk, SERVER_ACTOR } from "../actor/actor_system.ts";
-import {
-  type AskOptions,
-  type Destination,
-  type Envelope,
-  messageType,
-  type TellOptions,
-  toFailure,
-} from "../actor/messaging.ts";
-import { type ActorId, ActorRef, REGISTRY_ID, type ServerId } from "../actor/references.ts";
+import { ActorSystem, endsWithServer, SERVER_ACTOR } from "../actor/actor_system.ts";
+import type { AskOptions, Destination, TellOptions } from "../actor/messaging.ts";
+import { type ActorId, ActorRef, type ServerId } from "../actor/references.ts";
 import type { Client, Handlers, ServeOptions } from "../actor/service.ts";
-import { ActorError, DisconnectedError, EnsembleError, UnknownServerError } from "../errors.ts";
+import { ActorError, DisconnectedError } from "../errors.ts";
 import { type Address, formatAddressUrl, hostName } from "../wire/address.ts";
 import { HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, MAX_HANDSHAKES } from "../wire/limits.ts";
 import type { Accepted, Listener } from "../wire/stream.ts";
 import { listenAt } from "../wire/transport.ts";
-import { AddressBook, type Located, type ServerLocations } from "./address_book.ts";
+import { AddressBook, type ServerLocations } from "./address_book.ts";
 import type { Heartbeat } from "./connection.ts";
 import { type ConnectionInfo, controlChecks, controlHandlers } from "./control.ts";
 import { Capabilities, type Session } from "./capabilities.ts";
@@ -114,6 +107,7 @@ export class ActorServer {
   readonly #router: Router;
   readonly #identities: Identities;
   readonly #book: AddressBook;
+  readonly #registry: Client<RegistryHandlers>;
   readonly #options: ActorServerOptions;
   readonly #listeners: Listener[] = [];
   readonly #instance: Uint8Array;
@@ -125,8 +119,6 @@ export class ActorServer {
   #registering = false;
   #grace: number;
   #registration: Actor | undefined;
-  /** The actors that were there before anything could reach the server, and its registration. */
-  #essential = new Set<Actor>();
   #stopping: Promise<void> | undefined;
   /** What it holds until it has stopped, or has failed to start. */
   protected readonly resources: AsyncDisposableStack = new AsyncDisposableStack();
@@ -136,43 +128,28 @@ export class ActorServer {
     this.#options = options;
     this.id = options.id;
     this.#grace = options.grace ?? DEFAULT_GRACE;
-    this.#book = new AddressBook((id, timeout) => this.#lookUp(id, options, timeout), options);
-    const self = { id: options.id, instance, cookie, tls: options.tls };
-    const heartbeat = options.heartbeat ??
-      { interval: HEARTBEAT_INTERVAL, timeout: HEARTBEAT_TIMEOUT };
-    this.#router = new Router(self, this.#book, {
-      expects: ({ dest, replyTo }, source) => this.actors.expects(dest, replyTo, source),
-      heartbeat,
-      onEnvelope: (envelope) => this.#receive(envelope),
-      onViolation: (peer, reason) => {
-        if (!this.actors.lines.allows(peer, "broken messages")) return;
-        logger.warn("closing the connection to {peer}: {reason}", { peer, reason });
-      },
-      mayLog: (server, kind) => this.actors.lines.allows(server, kind),
-      onDisconnected: (server, reason) =>
-        this.actors.disconnected(
-          server,
-          server === REGISTRY_ID ? withAdvice(reason, options) : reason,
-        ),
-      onClosed: (session, lastHeard) => this.#identities.closed(session, lastHeard),
-      identify: (claim) => this.#identities.require(claim),
-      isRegistered: (id, instance) => this.#identities.isRegistered(id, instance),
-    });
-    this.#identities = new Identities(self, {
-      lookup: (id) => this.#registry.lookup({ id }),
-      stands: (id, instance) => this.#router.stands(id, instance),
-      enforced: () => this.capabilities.administered,
-      silence: heartbeat.timeout,
-    });
-    this.actors = new ActorSystem(options.id, {
-      send: (server, envelope) => this.#router.send(server, envelope),
-      silence: (server) => this.#router.silence(server),
-      authorizes: (envelope, capability) => this.capabilities.allows(envelope, capability),
-    }, { askTimeout: options.askTimeout });
+    this.actors = new ActorSystem(this.id, { askTimeout: options.askTimeout });
     this.capabilities = new Capabilities(
-      { id: options.id, instance: instance.publicKey },
+      { id: this.id, instance: instance.publicKey },
       { adminKey: options.adminKey, lines: this.actors.lines },
     );
+    this.#registry = askRegistry(this.actors);
+    this.#book = new AddressBook(this.#registry, options);
+    const self = { id: this.id, instance, cookie, tls: options.tls };
+    const { heartbeat = { interval: HEARTBEAT_INTERVAL, timeout: HEARTBEAT_TIMEOUT } } = options;
+    this.#identities = new Identities(self, {
+      registry: this.#registry,
+      enforced: this.capabilities.administered,
+      silence: heartbeat.timeout,
+    });
+    this.#router = new Router(self, {
+      book: this.#book,
+      identities: this.#identities,
+      receiver: this.actors,
+      heartbeat,
+    });
+    this.actors.guard = this.capabilities;
+    this.actors.route = this.#router;
     this.#instance = instance.publicKey;
     this.#announced = options.announce;
     this.#roles = options.roles;
@@ -295,7 +272,7 @@ export class ActorServer {
 
   /** Whether the instance of a registry entry lives, as far as can be told from this server. */
   presence(entry: RegistryEntry): Promise<Presence> {
-    return this.#identities.presence(entry);
+    return this.#identities.presence(entry, this.#router);
   }
 
   /** Whether so much waits to be sent to a server that senders should wait for `drained`. */
@@ -343,8 +320,9 @@ export class ActorServer {
   kill(id: ActorId): void {
     const actor = this.actors.find(id);
     if (!actor) throw new ActorError(`unknown actor: ${new ActorRef(this.id, id)}`);
-    if (actor.name === SERVER_ACTOR) this.#refuseToEnd(actor);
-    this.#requireDispensable(id);
+    if (actor.name === SERVER_ACTOR || this.actors.essential.has(actor)) {
+      throw endsWithServer(actor);
+    }
     this.actors.kill(id);
   }
 
@@ -361,42 +339,8 @@ export class ActorServer {
     await this.stopped;
   }
 
-  /**
-   * To shut an actor down takes a capability, whatever the actor makes of the message; and those that make the
-   * server what it is go with the server only.
-   */
-  #receive(envelope: Envelope): void {
-    // What an ask is answered goes to no actor.
-    if (messageType(envelope.message) === "shutdown" && !answersAsk(envelope.replyTo)) {
-      try {
-        this.capabilities.attempt(envelope, {
-          capability: "shutdown",
-          what: "shutdown",
-          details: { actor: envelope.dest },
-          work: () => this.#requireDispensable(envelope.dest),
-        });
-      } catch (error) {
-        const actor = new ActorRef(this.id, envelope.dest);
-        if (envelope.replyExpected) this.actors.answer(envelope, actor, toFailure(error), true);
-        return;
-      }
-    }
-    this.actors.deliver(envelope);
-  }
-
-  #requireDispensable(id: ActorId): void {
-    const actor = this.actors.find(id);
-    if (actor && this.#essential.has(actor)) this.#refuseToEnd(actor);
-  }
-
-  #refuseToEnd(actor: Actor): never {
-    throw new EnsembleError(
-      `${actor.ref} is a part of the server: shut the server down with: gxensemble shutdown ${this.id}`,
-    );
-  }
-
   async #run(): Promise<void> {
-    this.#essential = new Set(this.actors.actors());
+    this.actors.essential = new Set(this.actors.actors());
     this.actors.serve(SERVER_ACTOR, controlHandlers(this), {
       concurrent: true,
       requests: controlChecks,
@@ -412,7 +356,7 @@ export class ActorServer {
     }
     logger.info("{id} is in the registry", { id: this.id });
     this.#registration = this.actors.spawn("registration", keepRegistered(() => this.entry));
-    this.#essential.add(this.#registration);
+    this.actors.essential.add(this.#registration);
   }
 
   async #listen(address: Address): Promise<Listener> {
@@ -465,23 +409,6 @@ export class ActorServer {
     const source = from.replace(/:\d+$/, "");
     if (!this.actors.lines.allows(source, "refused connections")) return;
     logger.warn("refused a connection from {from}: {reason}", { from, reason });
-  }
-
-  get #registry(): Client<RegistryHandlers> {
-    return askRegistry(this.actors);
-  }
-
-  async #lookUp(
-    id: ServerId,
-    { registry }: ServerLocations,
-    timeout: number | undefined,
-  ): Promise<Located> {
-    if (registry.length === 0 && this.id !== REGISTRY_ID) {
-      throw new EnsembleError("no address of the registry is known");
-    }
-    const entry = await this.#registry.lookup({ id }, timeout === undefined ? {} : { timeout });
-    if (entry) return entry;
-    throw new UnknownServerError(id);
   }
 
   async #shutDown(): Promise<void> {
@@ -552,13 +479,4 @@ async function unlessAborted<Result>(
 function reachable(address: Address): Address {
   if (address.kind === "unix" || !["0.0.0.0", "::"].includes(address.host)) return address;
   return { ...address, host: hostName() };
-}
-
-/** What to do about a registry that is not there; one that answers, if only to refuse, is there. */
-function withAdvice(
-  error: DisconnectedError,
-  { registryAdvice = "start a registry with: gxensemble registry" }: ServerLocations,
-): DisconnectedError {
-  if (error.cause || error.silence) return error;
-  return new DisconnectedError(`${error.message}; ${registryAdvice}`);
 }

@@ -4,8 +4,11 @@
  * @module
  */
 import { REGISTRY_ID, type ServerId } from "../actor/references.ts";
+import type { Client } from "../actor/service.ts";
+import { EnsembleError, UnknownServerError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
-import type { RegistryEntry } from "./registry_protocol.ts";
+import { PING_TIMEOUT } from "../wire/limits.ts";
+import type { RegistryEntry, RegistryHandlers } from "./registry_protocol.ts";
 
 /** How long addresses from the registry are used without asking it again, in ms. */
 export const ADDRESS_LIFETIME: number = 5 * 60 * 1000;
@@ -31,28 +34,27 @@ export interface ServerLocations {
 /** What the registry says of a server: where it is, and which instance of it is there. */
 export type Located = Pick<RegistryEntry, "addresses" | "instance">;
 
-/**
- * Asks the registry where a server is; throws when it does not know it, or does not answer within `timeout` ms, where
- * that is given.
- */
-export type Lookup = (id: ServerId, timeout?: number) => Promise<Located>;
-
-/** How long the registry may take to answer about a server that may be found without it, in ms. */
-const LOOKUP_PATIENCE = 2_000;
-
 /** Addresses by server id. */
 export class AddressBook {
   readonly #given = new Map<ServerId, Address[]>();
   readonly #found = new Map<ServerId, Located & { until: number }>();
-  readonly #lookup: Lookup;
-  readonly #nearby: (id: ServerId) => readonly Address[];
+  readonly #registry: Pick<Client<RegistryHandlers>, "lookup">;
+  readonly #locations: ServerLocations & { readonly id: ServerId };
 
-  /** Makes a book of the addresses that were given to begin with. */
-  constructor(lookup: Lookup, { registry, known = new Map(), nearby }: ServerLocations) {
-    this.#lookup = lookup;
-    this.#nearby = (id) => nearby?.(id) ?? [];
-    for (const [id, addresses] of known) this.give(id, addresses);
-    this.give(REGISTRY_ID, registry);
+  /** Makes the book of the server `locations.id`, with the addresses that were given to begin with. */
+  constructor(
+    registry: Pick<Client<RegistryHandlers>, "lookup">,
+    locations: ServerLocations & { readonly id: ServerId },
+  ) {
+    this.#registry = registry;
+    this.#locations = locations;
+    for (const [id, addresses] of locations.known ?? []) this.give(id, addresses);
+    this.give(REGISTRY_ID, locations.registry);
+  }
+
+  /** What to do when the registry is not there, for errors. */
+  get registryAdvice(): string {
+    return this.#locations.registryAdvice ?? "start a registry with: gxensemble registry";
   }
 
   /** Notes addresses that a person gave, in place of those given before. They never expire. */
@@ -75,21 +77,26 @@ export class AddressBook {
 
   /** The UNIX sockets at which a server may be when the registry cannot be asked: those that there are. */
   nearby(id: ServerId): Address[] {
-    return inOrder(this.#nearby(id)).filter((address) =>
+    return inOrder(this.#locations.nearby?.(id) ?? []).filter((address) =>
       address.kind === "unix" && exists(address.path)
     );
   }
 
   /**
-   * Asks the registry where a server is, and notes what it says.
+   * Asks the registry where a server is, and notes what it says. It has less time to answer about a server that may be
+   * found without it.
    *
    * @throws {EnsembleError} when it does not know it, or does not answer.
    */
   async refresh(id: ServerId): Promise<Located> {
     this.#found.delete(id);
-    const patience = this.nearby(id).length > 0 ? LOOKUP_PATIENCE : undefined;
-    const { addresses, instance } = await this.#lookup(id, patience);
-    const found = { addresses: inOrder(addresses), instance };
+    if (this.#locations.id !== REGISTRY_ID && this.given(REGISTRY_ID).length === 0) {
+      throw new EnsembleError("no address of the registry is known");
+    }
+    const isNearby = this.nearby(id).length > 0;
+    const entry = await this.#registry.lookup({ id }, isNearby ? { timeout: PING_TIMEOUT } : {});
+    if (!entry) throw new UnknownServerError(id);
+    const found = { addresses: inOrder(entry.addresses), instance: entry.instance };
     const now = performance.now();
     // The oldest are the first. Servers that nobody asks for any more must not add up.
     for (const [old, { until }] of this.#found) {

@@ -4,17 +4,23 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import type { Envelope } from "../actor/messaging.ts";
-import type { ServerId } from "../actor/references.ts";
+import type { Receiver } from "../actor/messaging.ts";
 import { within } from "../actor/time.ts";
 import { ProtocolError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
 import { IncomingFrame } from "../wire/codec.ts";
 import type { FrameReader, Outbox } from "../wire/frames.ts";
-import { FRAMES_PER_CHECK, LARGE_FRAME, MAX_FRAME, MAX_TURN } from "../wire/limits.ts";
+import {
+  FRAMES_PER_CHECK,
+  LARGE_FRAME,
+  MAX_FRAME,
+  MAX_TURN,
+  PROBE_TIMEOUT,
+} from "../wire/limits.ts";
 import type { ByteStream } from "../wire/stream.ts";
 import { Session } from "./capabilities.ts";
 import type { Authenticated } from "./handshake.ts";
+import type { Peer } from "./peers.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
@@ -32,18 +38,18 @@ export interface Heartbeat {
   readonly timeout: number;
 }
 
-/** What a connection reports to. */
-export interface ConnectionEvents {
-  /** Whether a frame has a receiver here; without one its message is not decoded. */
-  expects(frame: IncomingFrame, source: ServerId): boolean;
-  /** An envelope came. */
-  onEnvelope(envelope: Envelope): void;
-  /** The peer broke the protocol, and the connection is about to be closed for it. */
-  onViolation(peer: ServerId, reason: string): void;
-  /** The connection is over; called once. */
-  onClosed(connection: Connection, reason: string): void;
-  /** The last of what was waiting is being written. */
-  onDrained(): void;
+/** What a connection is made of, besides its stream. */
+export interface ConnectionOptions {
+  /** Where the peer was reached, or where it came from. */
+  readonly address: Address;
+  /** The other server: what waits in its outbox is sent. */
+  readonly peer: Peer;
+  /** How both ends show that they live. */
+  readonly heartbeat: Heartbeat;
+  /** Takes in what comes. */
+  readonly receiver: Pick<Receiver, "lines" | "expects" | "deliver">;
+  /** Called once, when the connection is over. */
+  onClosed(connection: Connection, why: string): void;
 }
 
 /** One stream to one peer, in use until either side closes it. */
@@ -54,8 +60,7 @@ export class Connection {
   readonly #reader: FrameReader;
   readonly #frame = new IncomingFrame();
   readonly #outbox: Outbox;
-  readonly #events: ConnectionEvents;
-  readonly #heartbeat: Heartbeat;
+  readonly #options: ConnectionOptions;
   readonly #heart: ReturnType<typeof setInterval>;
   /** Whether it was closed because the peer was silent for too long. */
   isSilent = false;
@@ -76,16 +81,15 @@ export class Connection {
   constructor(
     stream: ByteStream,
     { peer, instance, certified, binding, reader }: Authenticated,
-    options: { address: Address; outbox: Outbox; events: ConnectionEvents; heartbeat: Heartbeat },
+    options: ConnectionOptions,
   ) {
-    const { address } = options;
+    const { address, heartbeat } = options;
     this.session = new Session({ peer, instance, certified, binding, address });
     this.#stream = stream;
     this.#reader = reader;
-    this.#outbox = options.outbox;
-    this.#events = options.events;
-    this.#heartbeat = options.heartbeat;
-    this.#heart = setInterval(() => this.#beat(), options.heartbeat.interval);
+    this.#outbox = options.peer.outbox;
+    this.#options = options;
+    this.#heart = setInterval(() => this.#beat(), heartbeat.interval);
     this.#heart.unref();
     reader.limit = MAX_FRAME;
     void this.#readAll();
@@ -113,27 +117,27 @@ export class Connection {
     queueMicrotask(this.#settle);
   }
 
-  /** Asks the peer for a sign of life; says whether one came within `timeout` ms. */
-  async probe(timeout: number): Promise<boolean> {
+  /** Asks the peer for a sign of life; says whether one came within {@linkcode PROBE_TIMEOUT}. */
+  async probe(): Promise<boolean> {
     const before = this.#lastReceived;
     this.#outbox.add(PROBE);
     this.flush();
-    const until = performance.now() + timeout;
-    while (this.open && this.#lastReceived === before && performance.now() < until) {
+    const deadline = performance.now() + PROBE_TIMEOUT;
+    while (this.open && this.#lastReceived === before && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     return this.open && this.#lastReceived !== before;
   }
 
   /** Closes at once; what is not written yet is lost. */
-  close(reason: string): void {
+  close(why: string): void {
     if (!this.open) return;
-    this.#ended = reason;
+    this.#ended = why;
     this.session.ended = true;
     clearInterval(this.#heart);
     this.#stream.close();
     this.#closed.resolve();
-    this.#events.onClosed(this, reason);
+    this.#options.onClosed(this, why);
   }
 
   /** Writes what is waiting, lets the peer read it to the end, and closes; `timeout` in ms in all. */
@@ -169,7 +173,7 @@ export class Connection {
         this.#answersProbe = false;
         this.#sent ||= rest.length > 0;
         // Now, and not when all is written: the next messages are gathered while these are on their way.
-        if (this.#outbox.size === 0) this.#events.onDrained();
+        if (this.#outbox.size === 0) this.#options.peer.notifyDrained();
         while (rest.length > 0) rest = rest.subarray(await this.#stream.write(rest));
       }
     } catch (error) {
@@ -202,7 +206,13 @@ export class Connection {
     } catch (error) {
       if (!this.open) return;
       const { message } = error as Error;
-      if (error instanceof ProtocolError) this.#events.onViolation(this.session.peer, message);
+      const { peer } = this.session;
+      if (
+        error instanceof ProtocolError &&
+        this.#options.receiver.lines.allows(peer, "broken messages")
+      ) {
+        logger.warn("closing the connection to {peer}: {reason}", { peer, reason: message });
+      }
       this.close(message);
     }
   }
@@ -214,10 +224,11 @@ export class Connection {
       frame.read(buffer, start, end);
       if (frame.expired) return;
       const { peer } = this.session;
-      const expected = this.#events.expects(frame, peer);
+      const { receiver } = this.#options;
+      const expected = receiver.expects(frame.dest, frame.replyTo, peer);
       const envelope = expected ? frame.decode(peer) : frame.withoutMessage(peer);
       envelope.session = this.session;
-      this.#events.onEnvelope(envelope);
+      receiver.deliver(envelope);
     } else if (end > start) {
       if (buffer[start] !== PROBE[0]) throw new ProtocolError("malformed frame: not an envelope");
       // A peer that reads nothing could fill the outbox with these.
@@ -229,12 +240,13 @@ export class Connection {
   }
 
   #beat(): void {
+    const { heartbeat } = this.#options;
     const now = performance.now();
     // A process that was stopped itself, as when its host slept, has yet to read what came meanwhile.
-    const wasStopped = now - this.#lastBeat > 2 * this.#heartbeat.interval;
+    const wasStopped = now - this.#lastBeat > 2 * heartbeat.interval;
     this.#lastBeat = now;
     const silence = now - this.#lastReceived;
-    if (silence > this.#heartbeat.timeout && !wasStopped) {
+    if (silence > heartbeat.timeout && !wasStopped) {
       logger.warn("closing the connection to {peer}: silent for {seconds} s", {
         peer: this.session.peer,
         seconds: Math.round(silence / 1000),

@@ -9,21 +9,29 @@
  * The registry passes an id on to another instance at once when the registered one has left, or when its connection
  * broke and its addresses refuse connections. It never does while a connection of that instance stands; the heartbeat
  * closes the connection of a silent peer. An instance that is not connected and does not refuse keeps its id until it
- * has been silent for the heartbeat's time-out.
+ * has been silent for the heartbeat's timeout.
  *
  * @module
  */
 import { REGISTRY_ID, type ServerId } from "../actor/references.ts";
+import type { Client } from "../actor/service.ts";
 import { within } from "../actor/time.ts";
 import { AuthenticationError } from "../errors.ts";
 import { type Address, hostName, isLocal } from "../wire/address.ts";
+import { PROBE_TIMEOUT } from "../wire/limits.ts";
 import type { ByteStream } from "../wire/stream.ts";
 import { connectTo, isFoundHere, UnreachableError } from "../wire/transport.ts";
 import type { Session } from "./capabilities.ts";
 import { fingerprint, sameInstance } from "./credentials.ts";
 import { clientHandshake, type Credentials } from "./handshake.ts";
 import type { Bytes } from "./handshake_messages.ts";
-import { describeServer, type Kernel, ownKernel, type RegistryEntry } from "./registry_protocol.ts";
+import {
+  describeServer,
+  type Kernel,
+  ownKernel,
+  type RegistryEntry,
+  type RegistryHandlers,
+} from "./registry_protocol.ts";
 
 /** Says in an error when the id of a silent server passes on; `timeout` is the heartbeat's, in ms. */
 export function whenSilent(timeout: number): string {
@@ -40,16 +48,20 @@ export interface Claim {
   readonly dialled: boolean;
 }
 
-/** What {@linkcode Identities} asks. */
+/** What {@linkcode Identities} goes by. */
 export interface IdentityOptions {
-  /** Asks the registry. */
-  lookup(id: ServerId): Promise<RegistryEntry | undefined>;
-  /** Whether a connection of the instance stands. */
-  stands(id: ServerId, instance: Uint8Array): Promise<boolean>;
+  /** Says which instances are registered. */
+  readonly registry: Pick<Client<RegistryHandlers>, "lookup">;
   /** Whether capabilities are enforced: then this server goes by the registry. The registry itself always does. */
-  enforced(): boolean;
-  /** The time-out of the heartbeat, in ms. */
+  readonly enforced: boolean;
+  /** The timeout of the heartbeat, in ms. */
   readonly silence: number;
+}
+
+/** What knows whether connections stand: the router. */
+export interface Connections {
+  /** Whether a connection of this instance stands. */
+  stands(id: ServerId, instance: Uint8Array): Promise<boolean>;
 }
 
 /** Decides whether peers may use the ids that they claim. */
@@ -71,9 +83,9 @@ export class Identities {
    *
    * @throws {AuthenticationError} when the id is that of another instance, or nobody can be asked.
    */
-  async require({ id, instance, dialled }: Claim): Promise<void> {
+  async require({ id, instance, dialled }: Claim, connections: Connections): Promise<void> {
     const isRegistry = this.#self.id === REGISTRY_ID;
-    if (!isRegistry && !this.#options.enforced()) return;
+    if (!isRegistry && !this.#options.enforced) return;
     if (id === REGISTRY_ID) {
       // The registry is the server that answers at its addresses, and none that connects by itself.
       if (dialled) return;
@@ -83,13 +95,13 @@ export class Identities {
     }
     let entry: RegistryEntry | undefined;
     try {
-      entry = await this.#options.lookup(id);
+      entry = await this.#options.registry.lookup({ id });
     } catch (error) {
       const { message } = error as Error;
       throw new AuthenticationError(`cannot ask the registry which instance is ${id}: ${message}`);
     }
     if (!entry || sameInstance(entry.instance, instance)) return;
-    const presence = isRegistry ? await this.presence(entry) : "running";
+    const presence = isRegistry ? await this.presence(entry, connections) : "running";
     if (presence === "gone" || (presence === "unknown" && this.#isLongSilent(entry))) return;
     throw new AuthenticationError(
       `another instance is registered as ${describeServer(entry)}: ${fingerprint(entry.instance)}` +
@@ -100,7 +112,7 @@ export class Identities {
   /** Whether the registry says that an id is that of this instance. */
   async isRegistered(id: ServerId, instance: Bytes): Promise<boolean> {
     try {
-      const entry = await this.#options.lookup(id);
+      const entry = await this.#options.registry.lookup({ id });
       return entry !== undefined && sameInstance(entry.instance, instance);
     } catch {
       return false;
@@ -108,8 +120,8 @@ export class Identities {
   }
 
   /** Whether a registered instance runs, as far as can be told from here. */
-  async presence(entry: RegistryEntry): Promise<Presence> {
-    if (await this.#options.stands(entry.id, entry.instance)) return "running";
+  async presence(entry: RegistryEntry, connections: Connections): Promise<Presence> {
+    if (await connections.stands(entry.id, entry.instance)) return "running";
     return await lookFor(entry, {
       isLongSilent: this.#isLongSilent(entry),
       examine: (address) => this.#examine(entry, address),
@@ -158,9 +170,6 @@ export class Identities {
   }
 }
 
-/** How long an address may take to answer, in ms. No answer proves nothing. */
-const ANSWER_TIMEOUT = 1_000;
-
 /** Whether a registered instance runs. An `unknown` one may still run. */
 export type Presence = "running" | "gone" | "unknown";
 
@@ -181,7 +190,7 @@ export type Sign =
  * Looks whether a registered instance runs. It is gone when every address that can be tried from this host refuses
  * connections. A missing socket counts only when the process is gone from this host too, or the server has been
  * silent for long; so does another socket in its place that refuses. Where no address can be tried, the process
- * decides. Silence and time-outs prove nothing.
+ * decides. Silence and timeouts prove nothing.
  *
  * @param options.isLongSilent whether the server has been silent for longer than the heartbeat allows.
  * @param options.examine looks at one address; by default it only connects, which does not show who answers.
@@ -200,7 +209,7 @@ export async function lookFor(
     const sign = await examine(address);
     signs.push(sign === "refused" && !isAnnounced ? "no socket" : sign);
   }));
-  const isDone = await within(ANSWER_TIMEOUT, all);
+  const isDone = await within(PROBE_TIMEOUT, all);
   if (signs.includes("running")) return "running";
   if (!isDone || signs.includes("unclear")) return "unknown";
   if (signs.length > 0 && (isLongSilent || !signs.includes("no socket"))) return "gone";

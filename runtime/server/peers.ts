@@ -7,6 +7,7 @@ import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { ServerId } from "../actor/references.ts";
 import { within } from "../actor/time.ts";
 import type { Silence } from "../errors.ts";
+import type { LineLimit } from "../line_limit.ts";
 import type { Address } from "../wire/address.ts";
 import { Outbox } from "../wire/frames.ts";
 import { HARD_LIMIT, HIGH_WATER_MARK } from "../wire/limits.ts";
@@ -120,11 +121,11 @@ interface Absence {
  */
 export class Absences {
   readonly #absences = new Map<ServerId, Absence>();
-  readonly #mayLog: (server: ServerId) => boolean;
+  readonly #lines: Pick<LineLimit, "allows">;
 
-  /** Nobody is absent; `mayLog` says whether a line about a server may go into the log. */
-  constructor(mayLog: (server: ServerId) => boolean) {
-    this.#mayLog = mayLog;
+  /** Nobody is absent; `lines` says what of it may go into the log. */
+  constructor(lines: Pick<LineLimit, "allows">) {
+    this.#lines = lines;
   }
 
   /** Whether the pause is not over yet. */
@@ -163,6 +164,10 @@ export class Absences {
   /** Forgets all, and says what was dropped. */
   close(): void {
     for (const server of [...this.#absences.keys()]) this.#end(server, "was not reached again");
+  }
+
+  #mayLog(server: ServerId): boolean {
+    return this.#lines.allows(server, "lost messages");
   }
 
   #begin(server: ServerId, why: string): Absence {

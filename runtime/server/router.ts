@@ -4,8 +4,7 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import type { Route } from "../actor/actor_system.ts";
-import type { Envelope } from "../actor/messaging.ts";
+import type { Envelope, Receiver, Route } from "../actor/messaging.ts";
 import { parseServerId, REGISTRY_ID, type ServerId } from "../actor/references.ts";
 import {
   AuthenticationError,
@@ -16,7 +15,7 @@ import {
   UnknownServerError,
 } from "../errors.ts";
 import { type Address, formatAddressUrl, isLocal } from "../wire/address.ts";
-import { type IncomingFrame, writeEnvelope } from "../wire/codec.ts";
+import { writeEnvelope } from "../wire/codec.ts";
 import { HANDSHAKE_TIMEOUT, WARNING_MARK } from "../wire/limits.ts";
 import type { Accepted } from "../wire/stream.ts";
 import { connectTo, UnreachableError } from "../wire/transport.ts";
@@ -33,45 +32,25 @@ import {
   SlowHandshakeError,
 } from "./handshake.ts";
 import { type Bytes, Refusal, RefusedError } from "./handshake_messages.ts";
-import { type Claim, whenSilent } from "./identity.ts";
+import { type Claim, type Identities, whenSilent } from "./identity.ts";
 import { fingerprint, sameInstance } from "./credentials.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
-
-/**
- * How long to wait, in ms, whether the connection of an instance turns out to be broken when another instance claims
- * its id: the end of the stream may be on its way, and a host that was started again answers with a reset. Silence
- * is not taken for the end.
- */
-const PROBE_TIMEOUT = 500;
 
 /** How often the registry is asked whether an instance is registered by now, and how long between, in ms. */
 const REGISTRATION_LOOKS = 4;
 const REGISTRATION_INTERVAL = 100;
 
-/** What a router reports to and asks, and how its connections show that they live. */
-export interface RouterEvents {
-  /** The heartbeat of its connections. */
+/** What a router works with. */
+export interface RouterParts {
+  /** Where the other servers are. */
+  readonly book: AddressBook;
+  /** Decides whether peers without certificates may go by their ids. */
+  readonly identities: Identities;
+  /** Takes in what comes by the connections. */
+  readonly receiver: Receiver;
+  /** The heartbeat of the connections. */
   readonly heartbeat: Heartbeat;
-  /** Whether a frame has a receiver here; without one its message is not decoded. */
-  expects(frame: IncomingFrame, source: ServerId): boolean;
-  /** An envelope came. */
-  onEnvelope(envelope: Envelope): void;
-  /** A server broke the protocol, and its connection is about to be closed for it. */
-  onViolation(server: ServerId, reason: string): void;
-  /**
-   * A server was lost or could not be reached. The reason has a cause when the registry does not know the server, or
-   * something answered at one of its addresses, but would not have this server.
-   */
-  onDisconnected(server: ServerId, reason: DisconnectedError): void;
-  /** Makes sure that a peer without a certificate may go by its id; throws {@linkcode AuthenticationError}. */
-  identify(claim: Claim): Promise<void>;
-  /** Whether the registry says that an id is that of this instance. */
-  isRegistered(id: ServerId, instance: Bytes): Promise<boolean>;
-  /** Whether a line of this kind about a server may go into the log. */
-  mayLog(server: ServerId, kind: string): boolean;
-  /** A connection is over; `lastHeard` is when the peer was heard last, by `performance.now()`. */
-  onClosed(session: Session, lastHeard: number): void;
 }
 
 /**
@@ -84,18 +63,16 @@ export interface RouterEvents {
  */
 export class Router implements Route {
   readonly #self: Credentials;
-  readonly #book: AddressBook;
-  readonly #events: RouterEvents;
+  readonly #parts: RouterParts;
   readonly #peers = new Map<ServerId, Peer>();
   readonly #absences: Absences;
   #closed = false;
 
   /** A router without connections. */
-  constructor(self: Credentials, book: AddressBook, events: RouterEvents) {
+  constructor(self: Credentials, parts: RouterParts) {
     this.#self = self;
-    this.#book = book;
-    this.#events = events;
-    this.#absences = new Absences((server) => events.mayLog(server, "lost messages"));
+    this.#parts = parts;
+    this.#absences = new Absences(parts.receiver.lines);
   }
 
   /** The sessions of the connections in use, by peer id. */
@@ -257,7 +234,7 @@ export class Router implements Route {
       if (peer.connection) return;
     }
     peer.silence = undefined;
-    const given = this.#book.given(peer.id);
+    const given = this.#parts.book.given(peer.id);
     const failures: Error[] = [];
     if (await this.#dialAll(peer, given, { failures })) return;
     if (peer.id !== REGISTRY_ID && await this.#dialFound(peer, given, failures)) return;
@@ -272,17 +249,17 @@ export class Router implements Route {
    * ago is asked again when it fails. Where the registry cannot be asked, dials the sockets at which the peer may be.
    */
   async #dialFound(peer: Peer, tried: Address[], failures: Error[]): Promise<boolean> {
-    const earlier = this.#book.found(peer.id);
+    const earlier = this.#parts.book.found(peer.id);
     if (earlier && await this.#dialAll(peer, earlier.addresses, { failures: [], ...earlier })) {
       return true;
     }
     let found: Located;
     try {
-      found = await this.#book.refresh(peer.id);
+      found = await this.#parts.book.refresh(peer.id);
     } catch (error) {
       failures.push(error as Error);
       if (!(error instanceof DisconnectedError || error instanceof TimeoutError)) return false;
-      return await this.#dialAll(peer, this.#book.nearby(peer.id), { failures, tried });
+      return await this.#dialAll(peer, this.#parts.book.nearby(peer.id), { failures, tried });
     }
     const { addresses, instance } = found;
     if (addresses.length > 0) {
@@ -371,7 +348,7 @@ export class Router implements Route {
    */
   async #requireRegistered(id: ServerId, instance: Uint8Array): Promise<void> {
     for (let looks = 1;; looks++) {
-      const { instance: registered } = await this.#book.refresh(id);
+      const { instance: registered } = await this.#parts.book.refresh(id);
       if (sameInstance(instance, registered)) return;
       if (looks === REGISTRATION_LOOKS) {
         throw new AuthenticationError(
@@ -384,7 +361,7 @@ export class Router implements Route {
   }
 
   async #identify(stream: Accepted["stream"], claim: Claim): Promise<void> {
-    if (!stream.certificate) await this.#events.identify(claim);
+    if (!stream.certificate) await this.#parts.identities.require(claim, this);
   }
 
   /**
@@ -423,11 +400,11 @@ export class Router implements Route {
       } else if (
         // Whoever has the cookie may have come first; whose the id is the certificate says.
         (claim.certified && !connection.session.certified) ||
-        await this.#events.isRegistered(client, claim.instance)
+        await this.#parts.identities.isRegistered(client, claim.instance)
       ) {
         this.#replace(connection, claim);
       } else {
-        const answers = await connection.probe(PROBE_TIMEOUT);
+        const answers = await connection.probe();
         if (connection.open) {
           return { refusal: Refusal.Failed, reason: this.#inUse(connection.session, answers) };
         }
@@ -439,14 +416,14 @@ export class Router implements Route {
   async stands(id: ServerId, instance: Uint8Array): Promise<boolean> {
     const connection = this.#peers.get(id)?.connection;
     if (!connection || !sameInstance(connection.session.instance, instance)) return false;
-    await connection.probe(PROBE_TIMEOUT);
+    await connection.probe();
     return connection.open;
   }
 
   #replace(connection: Connection, { instance, from }: { instance: Bytes; from: Address }): void {
     const { peer, instance: old, address } = connection.session;
     connection.close("another instance took its place");
-    if (!this.#events.mayLog(peer, "replacements")) return;
+    if (!this.#parts.receiver.lines.allows(peer, "replacements")) return;
     logger.warn("{peer}: instance {new} at {from} takes the place of {old} at {address}", {
       peer,
       new: fingerprint(instance),
@@ -462,7 +439,7 @@ export class Router implements Route {
     }, is connected with ${this.#self.id}`;
     return answers
       ? who
-      : `${who} and does not answer now: ${whenSilent(this.#events.heartbeat.timeout)}`;
+      : `${who} and does not answer now: ${whenSilent(this.#parts.heartbeat.timeout)}`;
   }
 
   #use(stream: Accepted["stream"], authenticated: Authenticated, address: Address): void {
@@ -471,20 +448,15 @@ export class Router implements Route {
       throw new DisconnectedError(`${this.#self.id} is stopping`);
     }
     const peer = this.#peer(authenticated.peer);
+    const { receiver, heartbeat, identities } = this.#parts;
     const connection = new Connection(stream, authenticated, {
       address,
-      heartbeat: this.#events.heartbeat,
-      outbox: peer.outbox,
-      events: {
-        expects: this.#events.expects,
-        onEnvelope: this.#events.onEnvelope,
-        onViolation: this.#events.onViolation,
-        onDrained: () => peer.notifyDrained(),
-        onClosed: (connection, reason) => {
-          this.#events.onClosed(connection.session, connection.lastReceived);
-          if (peer.connection !== connection) return;
-          this.#lose(peer, reason);
-        },
+      peer,
+      heartbeat,
+      receiver,
+      onClosed: (connection, why) => {
+        identities.closed(connection.session, connection.lastReceived);
+        if (peer.connection === connection) this.#lose(peer, why);
       },
     });
     peer.connect(connection);
@@ -513,9 +485,14 @@ export class Router implements Route {
       : peer.silence;
     peer.disconnect();
     this.#forgetIdle(peer);
-    const error = new DisconnectedError(message, { cause });
+    // A registry that answers, if only to refuse, is there.
+    const isAway = peer.id === REGISTRY_ID && !cause && !silence;
+    const error = new DisconnectedError(
+      isAway ? `${message}; ${this.#parts.book.registryAdvice}` : message,
+      { cause },
+    );
     error.silence = silence;
-    this.#events.onDisconnected(peer.id, error);
+    this.#parts.receiver.disconnected(peer.id, error);
   }
 
   #forgetIdle(peer: Peer): void {

@@ -73,6 +73,15 @@ export const HEARTBEAT_INTERVAL = 15_000;
 /** After this long without receiving anything the peer is taken for dead, in ms. */
 export const HEARTBEAT_TIMEOUT = 60_000;
 
+/** How long a connection or an address that is probed may take to show who lives there, in ms. No answer proves nothing. */
+export const PROBE_TIMEOUT = 1_000;
+
+/**
+ * How long a server that is not busy may take to answer a ping, in ms; and the registry a question that can be answered
+ * without it.
+ */
+export const PING_TIMEOUT = 2_000;
+
 /**
  * Outbound bytes to one server from which on senders should wait: about what a socket buffers, so that one
  * side writes while the other reads.

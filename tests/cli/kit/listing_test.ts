@@ -16,7 +16,7 @@ async function waitDeep(self: Actor): Promise<void> {
 }
 
 function systemOf(): ActorSystem {
-  return new ActorSystem(parseServerId("test"), { send: () => false });
+  return new ActorSystem(parseServerId("test"));
 }
 
 Deno.test("a group lists its actors, and the groups below by their size or in full", async () => {

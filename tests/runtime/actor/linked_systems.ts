@@ -17,7 +17,8 @@ export class LinkedSystems {
   /** Starts a system that the others reach. */
   start(name: string): ActorSystem {
     const id = parseServerId(name);
-    const system = new ActorSystem(id, {
+    const system = new ActorSystem(id);
+    system.route = {
       send: (to, envelope) => {
         const receiver = this.#systems.get(to);
         if (!receiver || !this.connected) return false;
@@ -26,7 +27,8 @@ export class LinkedSystems {
         queueMicrotask(() => receiver.deliver(decodeEnvelope(bytes, { source: id })));
         return true;
       },
-    });
+      silence: () => undefined,
+    };
     this.#systems.set(id, system);
     return system;
   }

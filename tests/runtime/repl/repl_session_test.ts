@@ -31,7 +31,7 @@ function expansion(code: string, ...declarations: Declaration[]): Expansion {
 const A: Declaration = { name: "a", kind: "let" };
 
 /** A server, and a session in it of an owner that collects what it is told. */
-function open(actors = new ActorSystem(parseServerId("test"), { send: () => false })) {
+function open(actors = new ActorSystem(parseServerId("test"))) {
   const output: string[] = [];
   const owner = actors.spawn(
     undefined,

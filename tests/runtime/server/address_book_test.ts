@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
-import { parseServerId } from "../../../runtime/actor/references.ts";
+import type { AskOptions } from "../../../runtime/actor/messaging.ts";
+import { parseServerId, type ServerId } from "../../../runtime/actor/references.ts";
+import { UnknownServerError } from "../../../runtime/errors.ts";
 import { ADDRESS_LIFETIME, AddressBook } from "../../../runtime/server/address_book.ts";
+import type { RegistryEntry } from "../../../runtime/server/registry_protocol.ts";
 import { type Address, localUnixAddress } from "../../../runtime/wire/address.ts";
 import { stopClock } from "../../fake_clock.ts";
 
@@ -12,13 +15,20 @@ const TLS: Address = { kind: "tls", host: "a", port: 2 };
 const INSTANCE = new Uint8Array(32);
 const ELSEWHERE: Address = { kind: "unix", host: "elsewhere", path: "/a" };
 
+const SELF = { id: parseServerId("self"), registry: [localUnixAddress("/registry")] };
+
+/** What the registry knows of a server that is there. */
+function entryOf(id: ServerId, addresses: readonly Address[] = [TCP]): RegistryEntry {
+  return { id, addresses, instance: INSTANCE, roles: [] };
+}
+
 function bookOf(addresses: readonly Address[]): { book: AddressBook; asked: string[] } {
   const asked: string[] = [];
-  const book = new AddressBook((id) => {
+  const lookup = ({ id }: { id: ServerId }) => {
     asked.push(id);
-    return Promise.resolve({ addresses, instance: INSTANCE });
-  }, { registry: [] });
-  return { book, asked };
+    return Promise.resolve(entryOf(id, addresses));
+  };
+  return { book: new AddressBook({ lookup }, SELF), asked };
 }
 
 Deno.test("refresh asks the registry and notes the addresses for a while", async () => {
@@ -53,10 +63,14 @@ Deno.test("refresh waits less long for the registry where a server may be found 
   try {
     await Deno.writeTextFile(`${directory}/a`, "");
     const asked: [string, number | undefined][] = [];
-    const book = new AddressBook((id, timeout) => {
-      asked.push([id, timeout]);
-      return Promise.resolve({ addresses: [], instance: INSTANCE });
-    }, { registry: [], nearby: (id) => [localUnixAddress(`${directory}/${id}`), TCP, ELSEWHERE] });
+    const lookup = ({ id }: { id: ServerId }, options?: AskOptions) => {
+      asked.push([id, options?.timeout]);
+      return Promise.resolve(entryOf(id));
+    };
+    const book = new AddressBook({ lookup }, {
+      ...SELF,
+      nearby: (id) => [localUnixAddress(`${directory}/${id}`), TCP, ELSEWHERE],
+    });
     await book.refresh(A);
     await book.refresh(B);
     assert.deepEqual(asked, [["a", 2_000], ["b", undefined]]);
@@ -69,16 +83,11 @@ Deno.test("refresh waits less long for the registry where a server may be found 
 
 Deno.test("refresh forgets what was noted when the registry does not know the server", async () => {
   let known = true;
-  const book = new AddressBook(
-    () =>
-      known
-        ? Promise.resolve({ addresses: [TCP], instance: INSTANCE })
-        : Promise.reject(new Error("unknown")),
-    { registry: [] },
-  );
+  const lookup = ({ id }: { id: ServerId }) => Promise.resolve(known ? entryOf(id) : undefined);
+  const book = new AddressBook({ lookup }, SELF);
   await book.refresh(A);
   known = false;
-  await assert.rejects(book.refresh(A), /unknown/);
+  await assert.rejects(book.refresh(A), UnknownServerError);
   assert.equal(book.found(A), undefined);
 });
 
@@ -105,4 +114,12 @@ Deno.test("addresses are in the order to try them, those of other hosts too", as
   assert.deepEqual((await book.refresh(A)).addresses, [ELSEWHERE, UNIX, TLS, TCP]);
   assert.deepEqual(book.found(A)?.addresses, [ELSEWHERE, UNIX, TLS, TCP]);
   assert.deepEqual(all, [TCP, ELSEWHERE, TLS, UNIX], "the list given stays as it is");
+});
+
+Deno.test("refresh does not ask where no address of the registry is known", async () => {
+  const book = new AddressBook({ lookup: () => assert.fail("it is asked") }, {
+    ...SELF,
+    registry: [],
+  });
+  await assert.rejects(book.refresh(A), /no address of the registry is known/);
 });

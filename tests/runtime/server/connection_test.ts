@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import v8 from "node:v8";
 import vm from "node:vm";
 import type { Actor } from "../../../runtime/actor/actor.ts";
-import type { Envelope } from "../../../runtime/actor/messaging.ts";
+import type { Envelope, Receiver } from "../../../runtime/actor/messaging.ts";
 import { ActorRef, parseServerId, type ServerId } from "../../../runtime/actor/references.ts";
 import { ProtocolError, TimeoutError } from "../../../runtime/errors.ts";
+import { LineLimit } from "../../../runtime/line_limit.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
-import { Connection, type ConnectionEvents } from "../../../runtime/server/connection.ts";
+import { Connection, type ConnectionOptions } from "../../../runtime/server/connection.ts";
+import { Peer } from "../../../runtime/server/peers.ts";
 import { controlHandlers, type Controlled } from "../../../runtime/server/control.ts";
 import {
   FRAMES_PER_CHECK,
@@ -16,7 +18,7 @@ import {
   MAX_TURN,
   MAX_WRITE,
 } from "../../../runtime/wire/limits.ts";
-import { FrameReader, Outbox } from "../../../runtime/wire/frames.ts";
+import { FrameReader } from "../../../runtime/wire/frames.ts";
 import type { ByteStream } from "../../../runtime/wire/stream.ts";
 import { Tag } from "../../../runtime/wire/value_format.ts";
 import { type FakeClock, moveClock, stopClock } from "../../fake_clock.ts";
@@ -574,11 +576,15 @@ class HeldStream implements ByteStream {
 /** A connection without a server around it. */
 function connectionOf(
   bytes: Uint8Array,
-  options: { outbox?: Outbox; events?: Partial<ConnectionEvents>; stream?: ByteStream } = {},
+  options: Partial<Pick<ConnectionOptions, "peer" | "onClosed">> & {
+    receiver?: Partial<Receiver>;
+    stream?: ByteStream;
+  } = {},
 ): Connection {
-  const { stream = new HeldStream(bytes) } = options;
+  const { stream = new HeldStream(bytes), receiver, peer = new Peer(parseServerId("peer")) } =
+    options;
   return new Connection(stream, {
-    peer: parseServerId("peer"),
+    peer: peer.id,
     instance: new Uint8Array(32),
     certified: undefined,
     binding: new Uint8Array(32),
@@ -586,15 +592,9 @@ function connectionOf(
   }, {
     address: anyPort(),
     heartbeat: HEARTBEAT,
-    outbox: options.outbox ?? new Outbox(),
-    events: {
-      expects: () => true,
-      onEnvelope: () => {},
-      onViolation: () => {},
-      onClosed: () => {},
-      onDrained: () => {},
-      ...options.events,
-    },
+    peer,
+    receiver: { lines: new LineLimit(), expects: () => true, deliver: () => {}, ...receiver },
+    onClosed: options.onClosed ?? (() => {}),
   });
 }
 
@@ -603,13 +603,13 @@ Deno.test("Connection takes nothing more from a peer once it is closed", async (
   const got: Envelope[] = [];
   const closed = Promise.withResolvers<void>();
   const connection = connectionOf(new Uint8Array([...one, ...one, ...one]), {
-    events: {
-      onEnvelope(envelope) {
+    receiver: {
+      deliver(envelope) {
         got.push(envelope);
         connection.close("enough");
       },
-      onClosed: () => closed.resolve(),
     },
+    onClosed: () => closed.resolve(),
   });
   await closed.promise;
   await pause(0);
@@ -630,7 +630,7 @@ Deno.test("Connection does not keep a large frame while its peer is silent", asy
   const one = frame(rogueFrame({ dest: "x" }, rogueBody(new Uint8Array(4 * 1024 * 1024))));
   const connection = connectionOf(one, {
     stream: new WatchedStream(one),
-    events: { expects: () => false, onEnvelope: () => got.resolve() },
+    receiver: { expects: () => false, deliver: () => got.resolve() },
   });
   await got.promise;
   await eventually(() => {
@@ -642,13 +642,12 @@ Deno.test("Connection does not keep a large frame while its peer is silent", asy
 });
 
 Deno.test("Connection says that its outbox is drained when the last of it is being written", async () => {
-  const outbox = new Outbox();
+  const peer = new Peer(parseServerId("peer"));
+  const { outbox } = peer;
   for (let i = 0; i < 4; i++) outbox.add(new Uint8Array(MAX_WRITE));
   const waiting: number[] = [];
-  const connection = connectionOf(new Uint8Array(), {
-    outbox,
-    events: { onDrained: () => waiting.push(outbox.size) },
-  });
+  peer.notifyDrained = () => void waiting.push(outbox.size);
+  const connection = connectionOf(new Uint8Array(), { peer });
   await eventually(() => outbox.size === 0, "all is written");
   assert.deepEqual(waiting, [0]);
   connection.close("done");

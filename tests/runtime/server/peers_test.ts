@@ -11,7 +11,7 @@ import { CapturedLogs } from "./captured_logs.ts";
 
 const A = parseServerId("a");
 const B = parseServerId("b");
-const always = () => true;
+const always = { allows: () => true };
 
 function stopTimers(): FakeClock {
   return stopClock("setTimeout", "clearTimeout", "performance");
