@@ -8,7 +8,7 @@
  */
 import { Buffer } from "node:buffer";
 import process from "node:process";
-import { type ActorId, ActorRef, isServerId } from "../actor/references.ts";
+import { type ActorId, ActorRef, isServerId, MAX_ACTOR_NAME } from "../actor/references.ts";
 import { ProtocolError } from "../errors.ts";
 import { isSlowRegExp, regExpCost } from "./encoder.ts";
 import {
@@ -16,7 +16,6 @@ import {
   COSTLY_VALUES,
   MAP_TIME,
   MAP_TIME_PER_MIB,
-  MAX_ACTOR_NAME,
   MAX_BIGINT,
   MAX_DEPTH,
   MAX_PARTS,

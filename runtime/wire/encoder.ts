@@ -6,12 +6,11 @@
  *
  * @module
  */
-import { ActorRef, isServerId } from "../actor/references.ts";
+import { ActorRef, isServerId, MAX_ACTOR_NAME } from "../actor/references.ts";
 import { ProtocolError } from "../errors.ts";
 import {
   BYTES_PER_COSTLY_VALUE,
   COSTLY_VALUES,
-  MAX_ACTOR_NAME,
   MAX_BIGINT,
   MAX_DEPTH,
   MAX_FRAME,

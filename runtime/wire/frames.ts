@@ -9,7 +9,7 @@ import { MAX_WRITE } from "./limits.ts";
 import type { ByteStream } from "./stream.ts";
 
 /** The length of a frame's header, in bytes. */
-export const HEADER_LENGTH = 4;
+const HEADER_LENGTH = 4;
 
 const INITIAL_CAPACITY = 64 * 1024;
 

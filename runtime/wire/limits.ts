@@ -58,9 +58,6 @@ export const MAP_TIME = 100;
 /** See {@linkcode MAP_TIME}; in ms. */
 export const MAP_TIME_PER_MIB = 400;
 
-/** The longest name of an actor in a message or its header, in characters. */
-export const MAX_ACTOR_NAME = 128;
-
 /** How long one attempt to open a stream may take, in ms. */
 export const CONNECT_TIMEOUT = 5_000;
 

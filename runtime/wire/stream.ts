@@ -1,29 +1,29 @@
 /**
- * Streams of bytes and their listeners, the same for all transports.
+ * What all transports have in common: streams of bytes, listeners, and the words for their errors.
  *
  * @module
  */
 import type { Address } from "./address.ts";
 
-/** A stream to a peer: a `Deno.Conn` that says what it runs over, or one like it. */
+/** A stream of bytes to a peer: a `Deno.Conn` that knows its kind, or one like it. */
 export interface ByteStream {
-  /** What it runs over at this end. */
+  /** The kind of its address at this end. */
   readonly kind: Address["kind"];
-  /** Reads into the buffer; gives how many bytes, or null at the end. */
+  /** Reads into the buffer; returns how many bytes, or null at the end. */
   read(buffer: Uint8Array): Promise<number | null>;
-  /** Writes some of the bytes; gives how many. */
+  /** Writes some of the bytes; returns how many. */
   write(bytes: Uint8Array): Promise<number>;
-  /** Ends the sending direction: the peer reads what was written, then the end. */
+  /** Closes the write side: the peer reads what was written, and then the end. */
   closeWrite(): Promise<void>;
-  /** Closes both directions at once. */
+  /** Closes both sides at once. */
   close(): void;
-  /** The peer's certificate, DER, where the transport has one and has checked its chain and dates. */
+  /** The peer's certificate, DER. The transport has verified its chain and dates. Only on tls. */
   readonly certificate?: Uint8Array;
-  /** How much of the time for handshakes the transport has used for its own, in ms; none where not given. */
+  /** How much of the time for handshakes the transport has used for its own, in ms; none by default. */
   readonly handshakeTime?: number;
 }
 
-/** A connection of the runtime as a stream. */
+/** Makes a stream of a connection. */
 export function asStream<Conn extends Deno.Conn>(
   connection: Conn,
   kind: Address["kind"],
@@ -31,25 +31,25 @@ export function asStream<Conn extends Deno.Conn>(
   return Object.assign(connection, { kind });
 }
 
-/** A stream that a client opened to a listener. */
+/** A stream that a listener has accepted. */
 export interface Accepted {
   /** The stream. */
   readonly stream: ByteStream;
-  /** Where it comes from, as far as the transport tells: a unix socket only tells where it was accepted. */
+  /** Where it comes from, as far as the transport tells. For a unix socket it is the address of the listener. */
   readonly from: Address;
 }
 
-/** A place where streams are accepted. */
+/** Accepts streams at an address. */
 export interface Listener {
-  /** The address, with the port that was given where 0 was asked for, and with the file of a UNIX socket. */
+  /** The address, with the actual port where 0 was asked for, and with the file of a UNIX socket. */
   readonly address: Address;
-  /** The next stream, or undefined once closed. */
+  /** Accepts the next stream; undefined once the listener is closed. */
   accept(): Promise<Accepted | undefined>;
-  /** Stops accepting; resolves when the socket file is removed, where there is one. */
+  /** Stops accepting. The promise resolves when the socket file, if any, is removed. */
   close(): Promise<void>;
 }
 
-/** The next stream, undefined once the listener is closed. Failures to accept one are outwaited. */
+/** Accepts the next stream; undefined once the listener is closed. After a failure it tries again. */
 export async function nextStream<Stream>(
   listener: { accept(): Promise<Stream> },
 ): Promise<Stream | undefined> {
@@ -60,19 +60,29 @@ export async function nextStream<Stream>(
       if (
         error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted
       ) return undefined;
-      // Out of file descriptors, or the peer gave up meanwhile: others must still be accepted.
+      // There are no file descriptors left, or the peer gave up: others must still be accepted.
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
 }
 
-/** Why something failed, in the words of the system and without its numbers. */
-export function reasonOf(error: unknown, signal?: AbortSignal): string {
-  if (signal?.aborted) return "no answer in time";
-  if (error instanceof Deno.errors.NotFound) return "no such socket";
-  if (error instanceof Deno.errors.ConnectionRefused) return "connection refused";
-  if (error instanceof Deno.errors.AddrInUse) return "the address is in use";
-  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
-  if (error instanceof Deno.errors.WouldBlock) return "too many connections wait there";
-  return error instanceof Error ? error.message : String(error);
+/** Messages for the error codes of the system, without its numbers. */
+const MESSAGES: Readonly<Record<string, string>> = {
+  ENOENT: "no such socket",
+  ECONNREFUSED: "connection refused",
+  EADDRINUSE: "the address is in use",
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  EAGAIN: "too many connections wait there",
+};
+
+/** The code of an error of the system, such as `ENOENT`; undefined when it has none. */
+export function codeOf(error: unknown): string | undefined {
+  const { code } = error as { code?: unknown };
+  return typeof code === "string" ? code : undefined;
+}
+
+/** Why connecting or listening failed. */
+export function messageOf(error: unknown): string {
+  return MESSAGES[codeOf(error) ?? ""] ?? (error instanceof Error ? error.message : String(error));
 }

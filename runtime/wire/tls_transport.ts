@@ -8,7 +8,7 @@ import { connect, createServer, type TLSSocket } from "node:tls";
 import { EnsembleError } from "../errors.ts";
 import { type Address, formatAddressUrl, type InternetAddress } from "./address.ts";
 import { HANDSHAKE_TIMEOUT, MAX_HANDSHAKES } from "./limits.ts";
-import { type Accepted, type ByteStream, type Listener, reasonOf } from "./stream.ts";
+import type { Accepted, ByteStream, Listener } from "./stream.ts";
 
 /** Keep reading after the write side is closed. */
 const HALF_OPEN = { allowHalfOpen: true };
@@ -104,12 +104,8 @@ export async function listenTls(
   options: { tls: TlsSource; onRefused: (from: string, reason: string) => void },
 ): Promise<Listener> {
   const { tls, onRefused } = options;
-  try {
-    requireClientCertificates(Deno.version.deno);
-    refuseZone(address.host);
-  } catch (error) {
-    throw new EnsembleError(`cannot listen at ${formatAddressUrl(address)}: ${reasonOf(error)}`);
-  }
+  requireClientCertificates(Deno.version.deno);
+  refuseZone(address.host);
   const server = createServer({
     ...contextOf(tls),
     ...HALF_OPEN,
@@ -147,14 +143,7 @@ export async function listenTls(
   // Also later ones: failing to accept one client must not end the process.
   server.on("error", reject);
   server.listen(address.port, address.host, resolve);
-  try {
-    await promise;
-  } catch (error) {
-    const reason = (error as { code?: string }).code === "EADDRINUSE"
-      ? "the address is in use"
-      : reasonOf(error);
-    throw new EnsembleError(`cannot listen at ${formatAddressUrl(address)}: ${reason}`);
-  }
+  await promise;
   return {
     address: { ...address, port: (server.address() as { port: number }).port },
     async accept() {
@@ -280,7 +269,7 @@ function remoteText(socket: Socket): string {
 const MAX_WAITING = 64 * 1024 * 1024;
 
 /** A stream over a TLS socket whose handshake is done. */
-export class TlsStream implements ByteStream {
+class TlsStream implements ByteStream {
   /** See {@linkcode ByteStream.kind}. */
   readonly kind = "tls";
   /** The peer's certificate, DER (X.509). */

@@ -7,42 +7,94 @@
  * @module
  */
 import { EnsembleError } from "../errors.ts";
-import type { SocketFile, UnixAddress } from "./address.ts";
+import {
+  formatAddressUrl,
+  hostName,
+  isLocal,
+  type SocketFile,
+  type UnixAddress,
+} from "./address.ts";
 import { SOCKET_CHECK_INTERVAL } from "./limits.ts";
-import { type Accepted, asStream, type Listener, nextStream, reasonOf } from "./stream.ts";
+import {
+  type Accepted,
+  asStream,
+  type ByteStream,
+  type Listener,
+  messageOf,
+  nextStream,
+} from "./stream.ts";
 
 /** How long a socket's path may be, in bytes: the size of `sun_path` less its final NUL (unix(7)). */
-const MAX_PATH = Deno.build.os === "darwin" ? 103 : 107;
+const MAX_SOCKET_PATH = Deno.build.os === "darwin" ? 103 : 107;
 
 /** How long a running server waits for one that is being started in the same directory, in ms. */
 const PATIENCE = 1_000;
 
 /**
- * Listens on a socket in a directory that only this user may enter. A socket on which nobody listens any
- * more is replaced; one that is in use is left alone. While it listens, a socket that vanishes is made again.
+ * Makes sure that a socket may be on this host: the host has the name in the address, or the announced file is here, as
+ * on a host that was renamed or shares the directory.
  *
- * @param options.onWarning told when the socket has vanished, and what came of it.
+ * @throws {EnsembleError} when it is not.
+ */
+export function requireFoundHere(address: UnixAddress): void {
+  if (isLocal(address) || isFoundHere(address)) return;
+  throw new EnsembleError(
+    `${
+      formatAddressUrl(address)
+    } is a socket of host ${address.host}, and is not there on this host, ` +
+      `${hostName()}: a server is reached from other hosts at tcp or tls`,
+  );
+}
+
+/** Whether the file that was announced for a socket is at its path on this host. */
+export function isFoundHere({ path, file }: UnixAddress): boolean {
+  if (!file) return false;
+  try {
+    return isSameFile(Deno.statSync(path), file);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Opens a stream to a socket.
+ *
+ * @throws {Error} when there is none, it is not the one that was announced, or others can enter its directory.
+ */
+export async function connectUnix({ path, file, host }: UnixAddress): Promise<ByteStream> {
+  // First: the advice to make a directory private is wrong where the path is.
+  const info = Deno.statSync(path);
+  // It is null where the system does not tell.
+  if (info.isSocket === false) throw new EnsembleError("it is no socket");
+  if (file && !isSameFile(info, file)) {
+    throw new EnsembleError(
+      `another socket is there on this host, ${hostName()}, than the one announced on host ${host}`,
+    );
+  }
+  requirePrivateDirectory(directoryOf(path));
+  return asStream(await Deno.connect({ transport: "unix", path }), "unix");
+}
+
+/**
+ * Listens on a socket in a directory that only this user can enter. A socket on which nobody listens is replaced; one
+ * that is in use is left alone. A socket that vanishes while it is listened on is made again.
+ *
+ * @param options.onWarning called when the socket has vanished, with what was done about it.
  * @param options.onMoved called when it was made again, and is another file.
- * @throws {EnsembleError} when the path is too long, the directory is not ours alone, or a server listens
- * there already.
+ * @throws {EnsembleError} when the path is too long, others can enter the directory, or a server listens there already.
  */
 export async function listenUnix(
   address: UnixAddress,
   options: { onWarning?: (message: string) => void; onMoved?: () => void } = {},
 ): Promise<Listener> {
-  const { path } = address;
-  try {
-    const length = new TextEncoder().encode(path).length;
-    if (length > MAX_PATH) {
-      throw new EnsembleError(
-        `the path is ${length} bytes long and a socket's may be ${MAX_PATH} at most; set ` +
-          `ENSEMBLE_SOCKET_DIR to a shorter directory`,
-      );
-    }
-    return new UnixListener(address, await BoundSocket.bind(path), options);
-  } catch (error) {
-    throw new EnsembleError(`cannot listen at unix:${path}: ${reasonOf(error)}`);
+  const length = new TextEncoder().encode(address.path).length;
+  if (length > MAX_SOCKET_PATH) {
+    throw new EnsembleError(
+      `the path is ${length} bytes long and a socket's may be ${MAX_SOCKET_PATH} at most; set ` +
+        `ENSEMBLE_SOCKET_DIR to a shorter directory`,
+    );
   }
+  return new UnixListener(address, await BoundSocket.bind(address.path), options);
 }
 
 /**
@@ -130,7 +182,7 @@ class UnixListener implements Listener {
       this.#onWarning(`the socket ${path} had vanished, and was made again`);
       this.#onMoved();
     } catch (error) {
-      const problem = reasonOf(error);
+      const problem = messageOf(error);
       // Once, and not each time that it is tried.
       if (problem !== this.#problem) {
         this.#onWarning(`the socket ${path} has vanished and cannot be made again: ${problem}`);
@@ -285,11 +337,11 @@ export function directoryOf(path: string): string {
  *
  * @throws {EnsembleError} as {@linkcode requirePrivateDirectory} does, or when it cannot be made.
  */
-export function makePrivateDirectory(directory: string): void {
+function makePrivateDirectory(directory: string): void {
   try {
     Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw new EnsembleError(`cannot make the directory: ${reasonOf(error)}`);
+    throw new EnsembleError(`cannot make the directory: ${messageOf(error)}`);
   }
   requirePrivateDirectory(directory);
 }
@@ -401,7 +453,7 @@ export async function lockDirectory(
  * Keeps those away that clean up /tmp, until it is disposed of: systemd-tmpfiles passes over a directory on which
  * another process holds a lock (tmpfiles.d(5)).
  */
-export async function keepFromCleaners(directory: string): Promise<Disposable> {
+async function keepFromCleaners(directory: string): Promise<Disposable> {
   const file = Deno.openSync(directory);
   try {
     await file.lock(false);
@@ -423,19 +475,8 @@ export function heldLock(file: Deno.FsFile): Disposable {
   };
 }
 
-/**
- * The file that is at a path, or that a link there leads to; undefined where the system has no numbers for files.
- *
- * @throws {Deno.errors.NotFound} when there is none.
- */
-export function fileAt(path: string): SocketFile | undefined {
-  const { dev: device, ino: inode } = Deno.statSync(path);
-  return inode === null ? undefined : { device, inode };
-}
-
-/** Whether two files are the same one. */
-export function sameFile(one: SocketFile | undefined, other: SocketFile): boolean {
-  return one?.device === other.device && one.inode === other.inode;
+function isSameFile({ dev, ino }: Deno.FileInfo, { device, inode }: SocketFile): boolean {
+  return dev === device && ino === inode;
 }
 
 /** Whether this very file is at a path. */

@@ -3,15 +3,10 @@ import { Buffer } from "node:buffer";
 import fc from "npm:fast-check@^4.10.2";
 import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { Envelope } from "../../../runtime/actor/messaging.ts";
-import { ActorRef, parseServerId } from "../../../runtime/actor/references.ts";
+import { ActorRef, MAX_ACTOR_NAME, parseServerId } from "../../../runtime/actor/references.ts";
 import { ProtocolError } from "../../../runtime/errors.ts";
 import { UnsendableError } from "../../../runtime/wire/encoder.ts";
-import {
-  MAX_ACTOR_NAME,
-  MAX_BIGINT,
-  MAX_DEPTH,
-  MAX_PATTERN,
-} from "../../../runtime/wire/limits.ts";
+import { MAX_BIGINT, MAX_DEPTH, MAX_PATTERN } from "../../../runtime/wire/limits.ts";
 import { Tag } from "../../../runtime/wire/value_format.ts";
 import { rogueFrame } from "../../rogue_peer.ts";
 import { decodeEnvelope, encodeEnvelope } from "./frames.ts";

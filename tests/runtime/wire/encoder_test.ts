@@ -4,6 +4,7 @@ import { Envelope } from "../../../runtime/actor/messaging.ts";
 import {
   type ActorId,
   ActorRef,
+  MAX_ACTOR_NAME,
   parseServerId,
   type ServerId,
 } from "../../../runtime/actor/references.ts";
@@ -13,7 +14,6 @@ import { UnsendableError } from "../../../runtime/wire/encoder.ts";
 import {
   BYTES_PER_COSTLY_VALUE,
   COSTLY_VALUES,
-  MAX_ACTOR_NAME,
   MAX_BIGINT,
   MAX_DEPTH,
   MAX_FRAME,

@@ -6,8 +6,11 @@
 import type { Envelope } from "../../../runtime/actor/messaging.ts";
 import type { ServerId } from "../../../runtime/actor/references.ts";
 import { IncomingFrame, writeEnvelope } from "../../../runtime/wire/codec.ts";
-import { HEADER_LENGTH, Outbox } from "../../../runtime/wire/frames.ts";
+import { Outbox } from "../../../runtime/wire/frames.ts";
 import { MAX_FRAME } from "../../../runtime/wire/limits.ts";
+
+/** The length that stands before a frame, in bytes. */
+const HEADER_LENGTH = 4;
 
 const outbox = new Outbox();
 

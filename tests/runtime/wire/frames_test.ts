@@ -4,11 +4,14 @@ import { Envelope } from "../../../runtime/actor/messaging.ts";
 import { ActorRef, parseServerId } from "../../../runtime/actor/references.ts";
 import { ProtocolError } from "../../../runtime/errors.ts";
 import { writeEnvelope } from "../../../runtime/wire/codec.ts";
-import { FrameReader, HEADER_LENGTH, Outbox } from "../../../runtime/wire/frames.ts";
+import { FrameReader, Outbox } from "../../../runtime/wire/frames.ts";
 import { MAX_WRITE } from "../../../runtime/wire/limits.ts";
 import type { ByteStream } from "../../../runtime/wire/stream.ts";
 import { moveClock } from "../../fake_clock.ts";
 import { decodeEnvelope } from "./frames.ts";
+
+/** The length that stands before a frame, in bytes. */
+const HEADER_LENGTH = 4;
 
 const KIB = 1024;
 const USUAL_CAPACITY = 64 * KIB;

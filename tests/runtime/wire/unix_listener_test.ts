@@ -6,10 +6,10 @@ import { EnsembleError } from "../../../runtime/errors.ts";
 import { localUnixAddress } from "../../../runtime/wire/address.ts";
 import { SOCKET_CHECK_INTERVAL } from "../../../runtime/wire/limits.ts";
 import { type Listener, nextStream } from "../../../runtime/wire/stream.ts";
-import { listenUnix } from "../../../runtime/wire/unix_transport.ts";
+import { listenAt } from "../../../runtime/wire/transport.ts";
 
 const CONFIGURATION = fileURLToPath(new URL("../../../deno.json", import.meta.url));
-const LISTENER = new URL("../../../runtime/wire/unix_transport.ts", import.meta.url).href;
+const LISTENER = new URL("../../../runtime/wire/transport.ts", import.meta.url).href;
 const ADDRESS = new URL("../../../runtime/wire/address.ts", import.meta.url).href;
 
 /** A directory for one test's sockets, which others may not enter. */
@@ -34,7 +34,7 @@ class SocketDirectory implements Disposable {
 const { setTimeout: realTimeout } = globalThis;
 
 function listen(path: string, onWarning?: (message: string) => void) {
-  return listenUnix(localUnixAddress(path), onWarning && { onWarning });
+  return listenAt(localUnixAddress(path), onWarning && { onWarning });
 }
 
 async function assertRefused(path: string, reason: RegExp): Promise<void> {
@@ -79,7 +79,7 @@ function modeOf(path: string): number {
   return Deno.lstatSync(path).mode! & 0o777;
 }
 
-Deno.test("listenUnix makes the directories of a socket for this user alone", async () => {
+Deno.test("listenAt makes the directories of a socket for this user alone", async () => {
   using directory = new SocketDirectory();
   const path = directory.at("a/b/server");
   const listener = await listen(path);
@@ -169,9 +169,9 @@ Deno.test("the socket of a process that was killed is replaced", async () => {
     args: [
       "eval",
       `--config=${CONFIGURATION}`,
-      `import { listenUnix } from ${JSON.stringify(LISTENER)};
+      `import { listenAt } from ${JSON.stringify(LISTENER)};
        import { localUnixAddress } from ${JSON.stringify(ADDRESS)};
-       const listener = await listenUnix(localUnixAddress(${JSON.stringify(path)}));
+       const listener = await listenAt(localUnixAddress(${JSON.stringify(path)}));
        console.log("listening");
        while (true) await listener.accept();`,
     ],
@@ -264,13 +264,13 @@ Deno.test("exactly one of many processes gets a stale socket", async () => {
   using directory = new SocketDirectory();
   const path = directory.at("server");
   leaveStaleSocket(path);
-  const program = `import { listenUnix } from ${JSON.stringify(LISTENER)};
+  const program = `import { listenAt } from ${JSON.stringify(LISTENER)};
     import { localUnixAddress } from ${JSON.stringify(ADDRESS)};
     const input = Deno.stdin.readable.getReader();
     console.log("ready");
     await input.read();
     try {
-      await listenUnix(localUnixAddress(${JSON.stringify(path)}));
+      await listenAt(localUnixAddress(${JSON.stringify(path)}));
       console.log("listening");
     } catch (error) {
       console.log(error.message);
@@ -385,7 +385,7 @@ async function lookAgain(clock: FakeClock, until: () => boolean): Promise<void> 
 }
 
 for (const lost of ["socket", "directory", "parent"] as const) {
-  Deno.test(`listenUnix makes its socket again when the ${lost} is removed, and says so once`, async () => {
+  Deno.test(`listenAt makes its socket again when the ${lost} is removed, and says so once`, async () => {
     using clock = stopChecks();
     using directory = new SocketDirectory();
     const path = directory.at("a/b/server");
@@ -420,7 +420,7 @@ for (const lost of ["socket", "directory", "parent"] as const) {
   });
 }
 
-Deno.test("listenUnix says once why it cannot make its socket again, and goes on trying", async () => {
+Deno.test("listenAt says once why it cannot make its socket again, and goes on trying", async () => {
   using clock = stopChecks();
   using directory = new SocketDirectory();
   Deno.mkdirSync(directory.at("sockets"), { mode: 0o700 });
@@ -443,7 +443,7 @@ Deno.test("listenUnix says once why it cannot make its socket again, and goes on
   await listener.close();
 });
 
-Deno.test("listenUnix leaves its path to a server that took it, until that is gone", async () => {
+Deno.test("listenAt leaves its path to a server that took it, until that is gone", async () => {
   using clock = stopChecks();
   using directory = new SocketDirectory();
   const path = directory.at("server");
@@ -462,7 +462,7 @@ Deno.test("listenUnix leaves its path to a server that took it, until that is go
   await first.close();
 });
 
-Deno.test("listenUnix leaves a socket alone whose backlog is full", async () => {
+Deno.test("listenAt leaves a socket alone whose backlog is full", async () => {
   using directory = new SocketDirectory();
   const path = directory.at("server");
   const busy = Deno.listen({ transport: "unix", path });
@@ -482,7 +482,7 @@ Deno.test("listenUnix leaves a socket alone whose backlog is full", async () => 
   busy.close();
 });
 
-Deno.test("listenUnix holds a shared lock on the directory, which keeps cleaners off", async () => {
+Deno.test("listenAt holds a shared lock on the directory, which keeps cleaners off", async () => {
   using directory = new SocketDirectory();
   const cleaner = async () => {
     using file = Deno.openSync(directory.path);
@@ -498,7 +498,7 @@ Deno.test("listenUnix holds a shared lock on the directory, which keeps cleaners
 });
 
 Deno.test({
-  name: "listenUnix binds at the path itself, by which cleaners tell a socket in use",
+  name: "listenAt binds at the path itself, by which cleaners tell a socket in use",
   ignore: Deno.build.os !== "linux",
   async fn() {
     using directory = new SocketDirectory();
