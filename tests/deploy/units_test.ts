@@ -72,20 +72,6 @@ Deno.test("the units wait longer for the end than the grace", () => {
   }
 });
 
-Deno.test("the commands of the document are there", () => {
-  const commands = DOCUMENT.matchAll(
-    /(?:^\$ |`)(?:gx|gxensemble) (\w[^`\n|;]*?)(?= 2>| *[`\n|;])/gm,
-  );
-  const lines = Array.from(commands, ([, line]) => commandLine(`gxensemble ${line}`, {}));
-  assert.ok(lines.length > 10);
-  const names = createProgram().commands.map((command) => command.name());
-  for (const [program, ...args] of lines) {
-    // A command that the text only mentions has no arguments.
-    if (args.length === 1) assert.ok(names.includes(args[0]!), args[0]);
-    else parse([program!, ...args]);
-  }
-});
-
 Deno.test("what the units start runs, and their signals do what they say", async () => {
   await using ensemble = new RunningEnsemble();
   const { directory } = ensemble.places;

@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { allCommands } from "../cli/kit/command_line.ts";
+import { createProgram } from "../cli/program.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** The longest line of prose; tables and code blocks may be wider. */
+const WIDTH = 100;
+
+/** Pages that are not wrapped yet. */
+const NOT_WRAPPED = ["README.md", "docs/actors.md", "docs/architecture.md"];
+
+/** A page of the documentation. */
+interface Page {
+  /** Its path from the root of the project. */
+  readonly path: string;
+  /** Its lines outside of code blocks; those inside are empty here. */
+  readonly prose: readonly string[];
+  /** The code blocks that have commands: their lines. */
+  readonly code: readonly string[];
+}
+
+function readPage(path: string): Page {
+  const prose: string[] = [];
+  const code: string[] = [];
+  let isCode = false;
+  for (const line of Deno.readTextFileSync(join(ROOT, path)).split("\n")) {
+    const isFence = /^\s*```/.test(line);
+    if (isFence) isCode = !isCode;
+    else if (isCode) code.push(line);
+    prose.push(isFence || isCode ? "" : line);
+  }
+  assert.ok(!isCode, `${path}: a code block does not end`);
+  return { path, prose, code };
+}
+
+const pages = [
+  "README.md",
+  "CONTRIBUTING.md",
+  "CHANGELOG.md",
+  ...Array.from(Deno.readDirSync(join(ROOT, "docs")), ({ name }) => `docs/${name}`).sort(),
+].filter((path) => path.endsWith(".md")).map(readPage);
+
+/** The anchors that GitHub gives to the headings of a page. */
+function anchorsOf({ prose }: Page): Set<string> {
+  const anchors = new Set<string>();
+  for (const line of prose) {
+    const heading = /^#+ (.*)$/.exec(line)?.[1];
+    if (heading === undefined) continue;
+    const name = heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1").toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\p{M}_ -]/gu, "").replaceAll(" ", "-");
+    let anchor = name;
+    for (let count = 1; anchors.has(anchor); count++) anchor = `${name}-${count}`;
+    anchors.add(anchor);
+  }
+  return anchors;
+}
+
+/** What is wrong with a relative link, if anything is. */
+function problemOf(page: Page, target: string): string | undefined {
+  const [file, anchor] = target.split("#", 2);
+  const path = file === "" ? page.path : relative(ROOT, join(ROOT, dirname(page.path), file!));
+  try {
+    Deno.statSync(join(ROOT, path));
+  } catch {
+    return "no such file";
+  }
+  if (anchor === undefined) return;
+  const there = pages.find((other) => other.path === path);
+  if (there === undefined) return "an anchor in a file that is not a page";
+  if (!anchorsOf(there).has(anchor)) return "no such heading";
+}
+
+Deno.test("relative links of the documentation lead to files and headings", () => {
+  const problems: string[] = [];
+  let count = 0;
+  for (const page of pages) {
+    // A link may be broken over two lines.
+    const text = page.prose.join("\n").replaceAll(/`[^`]*`/g, "");
+    for (const [, target] of text.matchAll(/\]\(([^()\s]+)\)/g)) {
+      if (/^\w+:/.test(target!)) continue;
+      count++;
+      const problem = problemOf(page, target!);
+      if (problem) problems.push(`${page.path}: (${target}): ${problem}`);
+    }
+  }
+  assert.deepEqual(problems, []);
+  assert.ok(count > 50, `${count} links`);
+});
+
+Deno.test("the index of the documentation links to every page", () => {
+  const index = pages.find(({ path }) => path === "docs/README.md")!.prose.join("\n");
+  const missing = pages.filter(({ path }) =>
+    path.startsWith("docs/") && path !== "docs/README.md" && !index.includes(`(${path.slice(5)})`)
+  );
+  assert.deepEqual(missing.map(({ path }) => path), []);
+});
+
+Deno.test("prose of the documentation is wrapped", () => {
+  const wide = pages.filter(({ path }) => !NOT_WRAPPED.includes(path)).flatMap(({ path, prose }) =>
+    prose.flatMap((line, index) =>
+      line.length > WIDTH && !/^\s*\|/.test(line) ? [`${path}:${index + 1}: ${line}`] : []
+    )
+  );
+  assert.deepEqual(wide, []);
+});
+
+/** A command line of `gxensemble` in a page. */
+interface Mention {
+  readonly words: readonly string[];
+  /** Whether it is in a transcript. In prose, a command may go without its arguments. */
+  readonly isTyped: boolean;
+}
+
+/** The commands at a `$` in code blocks, and those that are code in the prose. */
+function* mentionsIn({ prose, code }: Page): Generator<Mention> {
+  const typed = code.join("\n").replaceAll("\\\n", " ").split("\n")
+    .flatMap((line) => /^\$ (.*)/.exec(line)?.[1] ?? []);
+  const quoted = Array.from(prose.join("\n").matchAll(/`([^`]+)`/g), ([, text]) => text!);
+  for (const [lines, isTyped] of [[typed, true], [quoted, false]] as const) {
+    for (const line of lines) {
+      const commands = line.matchAll(/(?:^|&& |\| |until |exec \w+ )(?:gx|gxensemble) (.+)/g);
+      for (const [, command] of commands) yield { words: wordsOf(command!), isTyped };
+    }
+  }
+}
+
+/** The words of a command line, with 1 for each `<placeholder>` and each `$variable`. */
+function wordsOf(command: string): string[] {
+  const alone = command.replace(/(?: 2>&1)?(?: \||;| &&| &$| #| >>? ).*$/, "");
+  return Array.from(
+    alone.matchAll(/'([^']*)'|"([^"]*)"|\S+/g),
+    ([word, single, double]) => single ?? double ?? word.replace(/^(?:<.*>|\$\w+)$/, "1"),
+  );
+}
+
+/** The mistake in a command line, if there is one. The command is not run. */
+async function mistakeIn({ words, isTyped }: Mention): Promise<string | undefined> {
+  const tree = createProgram();
+  let isRead = false;
+  for (const command of [tree, ...allCommands(tree)]) command.action(() => void (isRead = true));
+  try {
+    await tree.parseAsync([...words], { from: "user" });
+  } catch (error) {
+    const { message } = error as Error;
+    return message.startsWith("missing required argument") && !isTyped ? undefined : message;
+  }
+  return isRead ? undefined : "not a command";
+}
+
+Deno.test("commands of the documentation have the options and arguments that exist", async () => {
+  const mistakes: string[] = [];
+  let count = 0;
+  for (const page of pages) {
+    for (const mention of mentionsIn(page)) {
+      if (/^-|^help$/.test(mention.words[0]!)) continue;
+      count++;
+      const mistake = await mistakeIn(mention);
+      if (mistake) mistakes.push(`${page.path}: ${mention.words.join(" ")}: ${mistake}`);
+    }
+  }
+  assert.deepEqual(mistakes, []);
+  assert.ok(count > 100, `${count} commands`);
+});
