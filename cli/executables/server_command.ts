@@ -10,6 +10,7 @@ import { currentServer, isLent, lendServer } from "../../runtime/ensemble/ensemb
 import { asError, describeThrown, explainParts } from "../../runtime/error_report.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { addRunOptions, logOptions, requireOrdinaryId, serverIdArgument } from "../kit/options.ts";
+import { dropPermissions } from "../kit/permissions.ts";
 import { formatDenial } from "../kit/permissions.ts";
 import { runSingleCommand } from "../kit/command_line.ts";
 import { formatProgramVersion } from "../kit/build.ts";
@@ -33,10 +34,7 @@ export async function runServerCommand(
     .argument("[main-args...]", "arguments for the program's main procedure");
   command.action(async (serverId, mainArguments, given) => {
     requireOrdinaryId(serverId);
-    if (given.deny.length > 0) {
-      const { dropPermissions } = await import("../kit/permissions.ts");
-      await dropPermissions(serverId, given);
-    }
+    await dropPermissions(serverId, given);
     const isLogGiven = (["log", "logFile", "logFormat"] as const).some((option) =>
       command.getOptionValueSource(option) === "cli"
     );

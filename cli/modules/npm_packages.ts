@@ -182,22 +182,34 @@ function match(resolve: () => string[] | void): string | undefined {
 }
 
 function readPackage(directory: string): Package | undefined {
-  const path = join(directory, "package.json");
-  let text: string;
+  const read = readJson<Omit<Package, "directory">>(join(directory, "package.json"));
+  return read === undefined ? undefined : { ...read, directory };
+}
+
+/** Reads a file of JSON that a program writes; undefined where there is none. */
+function readJson<T>(path: string): T | undefined {
+  const text = readIfThere(path);
   try {
-    text = Deno.readTextFileSync(path);
+    return text === undefined ? undefined : JSON.parse(text.replace(/^\uFEFF/, ""));
+  } catch (error) {
+    throw new ModuleError(`not JSON: ${(error as Error).message}`, { path }, { cause: error });
+  }
+}
+
+/**
+ * The text of a file of a project; undefined where there is none.
+ *
+ * @throws {ModuleError} when it cannot be read.
+ */
+export function readIfThere(path: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
       return undefined;
     }
-    throw new ModuleError(`cannot be read: ${(error as Error).message}`, { path }, {
-      cause: error,
-    });
-  }
-  try {
-    return { ...JSON.parse(text.replace(/^\uFEFF/, "")), directory };
-  } catch (error) {
-    throw new ModuleError(`not JSON: ${(error as Error).message}`, { path }, { cause: error });
+    const reason = (error as Error).message;
+    throw new ModuleError(`cannot be read: ${reason}`, { path }, { cause: error });
   }
 }
 
@@ -247,7 +259,7 @@ export class LockFile {
       ? lock.path
       : undefined;
     const path = named === undefined ? join(directory, "deno.lock") : resolve(directory, named);
-    const { specifiers = {} } = await readText(path);
+    const { specifiers = {} } = readJson<LockFileText>(path) ?? {};
     const locked = Object.entries(specifiers);
     if (locked.length === 0) return undefined;
     const { default: Range } = await import("npm:semver@^7.8.6/classes/range.js");
@@ -279,22 +291,5 @@ export class LockFile {
     const wanted = this.#writeOut(range);
     const found = versions.find((each) => each.range === wanted);
     return found ? `${registry}${name}@${found.version}${path}` : specifier;
-  }
-}
-
-async function readText(path: string): Promise<LockFileText> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return {};
-    throw new ModuleError(`cannot be read: ${(error as Error).message}`, { path }, {
-      cause: error,
-    });
-  }
-  try {
-    return JSON.parse(text) ?? {};
-  } catch (error) {
-    throw new ModuleError(`not JSON: ${(error as Error).message}`, { path }, { cause: error });
   }
 }

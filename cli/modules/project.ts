@@ -16,6 +16,7 @@ import {
   LockFile,
   type Package,
   Packages,
+  readIfThere,
 } from "./npm_packages.ts";
 
 /** The compiler options that change what a module does when it runs. */
@@ -100,18 +101,8 @@ async function readExtended(path: string, seen: Set<string>): Promise<CompilerOp
 }
 
 async function readJsonc<T extends object>(path: string): Promise<T | undefined> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return undefined;
-    }
-    throw new ModuleError(`cannot be read: ${(error as Error).message}`, { path }, {
-      cause: error,
-    });
-  }
-  return await parseJson(text, path, { comments: true }) as T;
+  const text = readIfThere(path);
+  return text === undefined ? undefined : await parseJson(text, path, { comments: true }) as T;
 }
 
 /** A package of the author's own, which others import by its name. */
