@@ -19,12 +19,8 @@ import { EnsembleError } from "../../runtime/errors.ts";
 import { formatDenial } from "../kit/permissions.ts";
 import { callMain } from "../executables/server_command.ts";
 import { findEntryPoint } from "../modules/entry_point.ts";
-import {
-  buildProgram,
-  loadRequest,
-  type Program,
-  programsBelow,
-} from "../modules/unit_building.ts";
+import { ModuleReader } from "../modules/module_reader.ts";
+import { buildUnits, treesBelow, type UnitTree } from "../modules/unit_building.ts";
 import { operatorName } from "../kit/administrator.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
@@ -45,19 +41,20 @@ export async function run(
   provideRuntime(() => import("../../mod.ts"));
   // There is nothing to read again yet, which is no reason to end.
   using _early = onHangup("reread", () => {});
-  const program = await buildProgram(moduleId);
-  const { exportsMain, startsItself } = await findEntryPoint(moduleId);
+  const reader = await ModuleReader.open(moduleId);
+  const tree = await buildUnits(reader);
+  const { exportsMain, startsItself } = await findEntryPoint(reader);
   if (!exportsMain && !startsItself) {
     throw new EnsembleError(`${moduleId} exports no function main to run`);
   }
   await callWithEnsembleServer(serverId, async (server) => {
-    for (const { message } of program.failures) {
+    for (const { message } of tree.failures) {
       logger.warn("an import() will fail when it runs: {reason}", { reason: message });
     }
     // Into the server's own store: what is loaded later shares these very modules.
-    await server.units.add(program.units);
-    if (!exportsMain) return await runItself(server, { moduleId, program, args: mainArguments });
-    const { namespace } = await server.units.load(loadRequest(program, operatorName()));
+    await server.units.add(tree.units);
+    if (!exportsMain) return await runItself(server, { moduleId, tree, args: mainArguments });
+    const { namespace } = await server.units.load({ ...tree.request, by: operatorName() });
     lendServer("gxensemble run");
     await callMain(namespace.main, {
       whose: `main of ${moduleId}`,
@@ -74,16 +71,16 @@ export async function run(
 /** Runs a program that is its top level. */
 async function runItself(
   server: EnsembleServer,
-  { moduleId, program, args }: { moduleId: string; program: Program; args: string[] },
+  { moduleId, tree, args }: { moduleId: string; tree: UnitTree; args: string[] },
 ): Promise<void> {
   const file = moduleId.startsWith("file:") ? fileURLToPath(moduleId) : resolve(moduleId);
   Object.defineProperty(Deno, "args", { value: args });
   globalThis.process.argv = [Deno.execPath(), file, ...args];
   const by = operatorName();
   // A top level that waits until the server stops never makes current what it imports.
-  for (const below of programsBelow(program)) await server.units.load(loadRequest(below, by));
+  for (const { request } of treesBelow(tree)) await server.units.load({ ...request, by });
   lendServer("gxensemble run");
-  await server.units.load(loadRequest(program, by), { asMain: true });
+  await server.units.load({ ...tree.request, by }, { asMain: true });
   if (server.signal.aborted) return;
   logger.info("{module} has run, and {id} goes on until it is shut down", {
     module: moduleId,

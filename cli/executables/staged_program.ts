@@ -14,9 +14,9 @@ import { denoReason, findDeno, runDeno } from "../kit/build.ts";
 import { findEntryPoint } from "../modules/entry_point.ts";
 import { findDanglingImports, readModuleGraph } from "../modules/module_graph.ts";
 import { ModuleReader, type SourceModule } from "../modules/module_reader.ts";
-import { findProject, parseJson, type Project } from "../modules/project.ts";
-import { runtimeModule } from "../modules/runtime_module.ts";
-import { assembleProgram } from "../modules/unit_building.ts";
+import { parseJson, type Project } from "../modules/project.ts";
+import { writeRuntimeMap } from "../modules/runtime_module.ts";
+import { buildUnits } from "../modules/unit_building.ts";
 import { bundleProgram } from "./bundle.ts";
 import { filesBelow, type WorkDirectory } from "./work_directory.ts";
 
@@ -64,27 +64,23 @@ export async function stageProgram(
   await Deno.mkdir(directory);
   const { signal } = work;
   const deno = await findDeno();
-  const project = await findProject(entry);
+  const reader = await ModuleReader.open(entry);
+  const { project } = reader;
   const { name = basename(output), onNotice } = options;
-  const server = await serverModule(entry, { name, project, work, onNotice });
-  const importMap = join(work.path, "import_map.json");
+  const server = await serverModule(reader, { name, work, onNotice });
   const isMapped = !server &&
-    project.importMap.resolve(RUNTIME_MODULE, pathToFileURL(entry).href);
-  if (!isMapped) {
-    const runtime = await runtimeModule(join(work.path, "runtime"));
-    const addresses = [RUNTIME_MODULE, ...server?.runtimeAddresses ?? []];
-    const map = project.importMap.toJSON(
-      Object.fromEntries(addresses.map((address) => [address, runtime])),
-    );
-    await Deno.writeTextFile(importMap, JSON.stringify(map));
-  }
+    project.importMap.resolve(RUNTIME_MODULE, pathToFileURL(entry).href) !== undefined;
+  const importMap = isMapped ? undefined : await writeRuntimeMap(project.importMap, {
+    directory: work.path,
+    addresses: server?.runtimeAddresses ?? [],
+  });
   const first = await bundleProgram([server?.path ?? entry, ...options.entries ?? []], {
     deno,
     signal,
     directory,
     project: project.directory ?? dirname(entry),
-    ...!isMapped && { importMap },
-    absent: await findDanglingImports(entry),
+    ...importMap !== undefined && { importMap },
+    absent: await findDanglingImports(reader),
     lazyBuiltins: options.lazyBuiltins ?? [],
   });
   const include = (options.include ?? []).map((path) => resolve(path));
@@ -117,17 +113,17 @@ export async function stageProgram(
  * @throws {EnsembleError} when there is nothing to run.
  */
 async function serverModule(
-  entry: string,
-  { name, project, work, onNotice }: {
+  reader: ModuleReader,
+  { name, work, onNotice }: {
     name: string;
-    project: Project;
     work: WorkDirectory;
     onNotice: StageOptions["onNotice"];
   },
 ): Promise<ServerModule | undefined> {
+  const { entry, project } = reader;
   let entryPoint;
   try {
-    entryPoint = await findEntryPoint(entry);
+    entryPoint = await findEntryPoint(reader);
   } catch (error) {
     // What is wrong with a module the bundler says.
     if (error instanceof ModuleError) return undefined;
@@ -150,7 +146,7 @@ async function serverModule(
   const directory = join(work.path, "server");
   await Deno.mkdir(directory);
   const { version } = project;
-  return await writeServerModule(entry, { directory, name, version });
+  return await writeServerModule(reader, { directory, name, version });
 }
 
 /** The flags for what the project's configuration calls unstable, which Deno must know. */
@@ -220,11 +216,11 @@ export interface ServerModule {
  * @throws {ModuleError} at the file and line that cannot be read, parsed or resolved.
  */
 export async function writeServerModule(
-  file: string,
+  reader: ModuleReader,
   { directory, name, version }: ServerModuleOptions,
 ): Promise<ServerModule> {
-  const graph = await readModuleGraph(await ModuleReader.open(file));
-  const { entry, units } = await assembleProgram(graph);
+  const { units, request: { entry } } = await buildUnits(reader);
+  const graph = await readModuleGraph(reader);
   const byHash = new Map(units.map((unit) => [unit.hash, unit]));
   const others = evaluationOrder(entry, byHash).flat().filter((unit) =>
     unit.hash !== entry && isPlainModule(unit)

@@ -16,7 +16,7 @@ import type {
   Program,
   Property,
 } from "npm:acorn@^8.19.0";
-import { applyEdits, editMappings, type TextEdit } from "../../runtime/code/source_map.ts";
+import { editText, mappingsOf } from "../../runtime/code/source_map.ts";
 import { findCandidates, findRequires } from "./computed_imports.ts";
 import type { JavaScript } from "./javascript.ts";
 import { type ImportKind, isFile, mainFile, type Packages } from "./npm_packages.ts";
@@ -118,12 +118,13 @@ export async function commonJsModule(
     "}",
     "",
   ].join("\n");
-  const plain = text.replace(/^#!/, "//");
-  const head = "function commonjs$(exports, require, module, __filename, __dirname) {";
-  const edits: TextEdit[] = [{ start: 0, end: 0, replacement: head }];
+  const code = await editText(text.replace(/^#!/, "//"));
+  code.prepend("function commonjs$(exports, require, module, __filename, __dirname) {").append(
+    tail,
+  );
   return {
-    text: applyEdits(plain, edits) + tail,
-    ...mappings && { mappings: editMappings(mappings, plain, edits) },
+    text: code.toString(),
+    ...mappings && { mappings: await mappingsOf(code, mappings) },
   };
 }
 

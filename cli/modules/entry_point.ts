@@ -4,7 +4,7 @@
  * @module
  */
 import type { AnyNode, Node, Pattern, Program } from "npm:acorn@^8.19.0";
-import { ModuleReader, type SourceModule } from "./module_reader.ts";
+import type { ModuleReader, SourceModule } from "./module_reader.ts";
 import { parseModule, walkSyntax } from "./syntax.ts";
 
 /** What can be run of a module. */
@@ -21,13 +21,12 @@ export interface EntryPoint {
 }
 
 /**
- * Finds what can be run of the module in `file`, a path or `file:` URL: from what it exports and does, not from
- * words in its text.
+ * Finds what can be run of the module that a reader was opened for: from what it exports and does, not from words in
+ * its text.
  *
  * @throws {ModuleError} when it, or a module that has to be looked into, cannot be read.
  */
-export async function findEntryPoint(file: string): Promise<EntryPoint> {
-  const reader = await ModuleReader.open(file);
+export async function findEntryPoint(reader: ModuleReader): Promise<EntryPoint> {
   const entry = await reader.readEntry();
   const exportsMain = await exports("main", entry, reader);
   const commonJs = commonJsImport(entry);

@@ -5,13 +5,14 @@
  *
  * @module
  */
+import { decode } from "npm:@jridgewell/sourcemap-codec@^1.6.0";
 import { extname } from "node:path";
 import type { CompilerOptions as TypeScriptOptions } from "npm:typescript@^6.0.3";
 import {
-  decodeMappings,
-  identityMappings,
+  editText,
   lineStarts,
   type Mappings,
+  mappingsOf,
   ModuleError,
   positionAt,
 } from "../../runtime/code/source_map.ts";
@@ -64,7 +65,7 @@ export async function toJavaScript(
     case ".js":
     case ".mjs":
     case ".cjs":
-      return { text: source, mappings: identityMappings(source) };
+      return await asWritten(source);
     case ".ts":
     case ".mts":
     case ".cts": {
@@ -122,7 +123,7 @@ async function strip(source: string, path: string): Promise<JavaScript> {
   const swc = await loadSwc();
   try {
     const { code } = swc.transformSync(source, { mode: "strip-only" });
-    return { text: code, mappings: identityMappings(code) };
+    return await asWritten(code);
   } catch (diagnostic) {
     if ((diagnostic as Diagnostic).code !== "UnsupportedSyntax") fail(diagnostic, path);
   }
@@ -142,8 +143,7 @@ async function transform(
       sourceMap: true,
       transform: { verbatimModuleSyntax },
     });
-    const mappings = decodeMappings(JSON.parse(map!).mappings);
-    return { text: code, mappings: mappings.map((line) => line.map(withoutName)) };
+    return { text: code, mappings: decode(JSON.parse(map!).mappings) };
   } catch (diagnostic) {
     fail(diagnostic, path);
   }
@@ -200,8 +200,7 @@ async function compile(
   }
   return {
     text: output.outputText.replace(/\/\/# sourceMappingURL=.*\n?$/, ""),
-    mappings: decodeMappings(JSON.parse(output.sourceMapText!).mappings)
-      .map((line) => line.map(withoutName)),
+    mappings: decode(JSON.parse(output.sourceMapText!).mappings),
   };
 }
 
@@ -232,9 +231,9 @@ function isDecorator(text: string, { fault }: Syntax): boolean {
   return fault !== undefined && text[fault] === "@";
 }
 
-/** The table of names that a segment may point into stays behind. */
-function withoutName(segment: Mappings[0][0]): Mappings[0][0] {
-  return segment.length === 5 ? [segment[0], segment[1], segment[2], segment[3]] : segment;
+/** A text that stands as its author wrote it. */
+async function asWritten(text: string): Promise<JavaScript> {
+  return { text, mappings: await mappingsOf(await editText(text)) };
 }
 
 /** Whether swc had too little stack; from then on it has less, and says so in another way. */

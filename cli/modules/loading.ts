@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { dirname, join, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Client } from "../../runtime/actor/service.ts";
 import { RUNTIME_MODULE } from "../../runtime/code/library_table.ts";
@@ -15,11 +15,8 @@ import type { LoaderHandlers } from "../../runtime/ensemble/loader_protocol.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { MAX_FRAME } from "../../runtime/wire/limits.ts";
 import { operatorName } from "../kit/administrator.ts";
-import { denoReason, findDeno, runDeno } from "../kit/build.ts";
 import { printNotice, ProgressBar } from "../kit/output.ts";
-import { findProject } from "./project.ts";
-import { runtimeModule } from "./runtime_module.ts";
-import { loadRequest, type Program } from "./unit_building.ts";
+import type { UnitTree } from "./unit_building.ts";
 
 /** Options of {@linkcode loadLibrary} and {@linkcode loadModule}. */
 export interface PatienceOptions {
@@ -79,29 +76,29 @@ export async function loadModule(
   file: string,
   options: LoadingOptions,
 ): Promise<LoadReport> {
-  const { buildProgram, ForcedModule } = await import("./unit_building.ts");
+  const { ModuleReader } = await import("./module_reader.ts");
+  const { buildUnits } = await import("./unit_building.ts");
   using progress = new ProgressBar();
-  const graph = {
+  const reader = await ModuleReader.open(file, {
     libraryPrefixes: options.libraryPrefix,
     libraryModules: await loader.libraries(),
-    onRead: (count: number) => progress.show("reading modules:", count),
-  };
-  const module = options.force ? await ForcedModule.read(file, graph) : undefined;
-  const program = module
-    ? await module.build(await loader.running({ modules: module.imports }))
-    : await buildProgram(file, graph);
-  const moved = options.quiet ? new Map() : await movedModules(loader, program);
+  });
+  const tree = await buildUnits(reader, {
+    onRead: (count) => progress.show("reading modules:", count),
+    ...options.force && { running: (modules) => loader.running({ modules }) },
+  });
+  const moved = options.quiet ? new Map() : await movedModules(loader, tree);
   const outcome = options.dryRun
-    ? await foreseen(loader, program, options)
-    : await ship(loader, program, { ...options, progress });
-  const modules = modulesOf(program, outcome);
+    ? await foreseen(loader, tree, options)
+    : await ship(loader, tree, { ...options, progress });
+  const modules = modulesOf(tree, outcome);
   return {
     ...options.dryRun && { dryRun: true },
-    libraries: program.libraries.map(({ specifier }) => specifier),
+    libraries: tree.request.libraries.map(({ specifier }) => specifier),
     modules,
     notices: [
-      ...program.failures.map(({ message }) => `an import() will fail when it runs: ${message}`),
-      ...noticesOfMoved(program, modules, moved),
+      ...tree.failures.map(({ message }) => `an import() will fail when it runs: ${message}`),
+      ...noticesOfMoved(tree, modules, moved),
       ...options.dryRun ? [] : noticesOfRestored(modules),
     ],
   };
@@ -109,11 +106,11 @@ export async function loadModule(
 
 async function ship(
   loader: Client<LoaderHandlers>,
-  program: Program,
+  tree: UnitTree,
   { rerun = false, timeout = Infinity, progress }: LoadingOptions & { progress: ProgressBar },
 ): Promise<Outcome> {
   using _notice = noticeAfter(PATIENCE, "still waiting for the top level of the modules to finish");
-  return await shipProgram(loader, program, {
+  return await shipUnits(loader, tree, {
     by: operatorName(),
     rerun,
     timeout,
@@ -127,7 +124,7 @@ type Outcome = Omit<LoadOutcome, "already">;
 /** What a load would do. */
 async function foreseen(
   loader: Client<LoaderHandlers>,
-  { entry, units }: Program,
+  { units, request: { entry } }: UnitTree,
   { rerun = false }: LoadingOptions,
 ): Promise<Outcome> {
   const history = await loader.history();
@@ -146,7 +143,7 @@ async function foreseen(
   };
 }
 
-function modulesOf({ units }: Program, outcome: Outcome): LoadedModule[] {
+function modulesOf({ units }: UnitTree, outcome: Outcome): LoadedModule[] {
   const { loaded, restored, installed, rerun } = outcome;
   const [fresh, again, called, anew] = [loaded, restored, installed, rerun]
     .map((names) => new Set(names.map(({ hash }) => hash)));
@@ -164,7 +161,7 @@ function modulesOf({ units }: Program, outcome: Outcome): LoadedModule[] {
 /** The modules that read `import.meta` and that the server runs from other files, by their hashes. */
 async function movedModules(
   loader: Client<LoaderHandlers>,
-  { units }: Program,
+  { units }: UnitTree,
 ): Promise<Map<string, string>> {
   const placed = units.filter(({ metaProperties }) => metaProperties.length > 0);
   if (placed.length === 0) return new Map();
@@ -178,7 +175,7 @@ async function movedModules(
 
 /** Which modules are new instances only because they are in another place than before. */
 function noticesOfMoved(
-  { units }: Program,
+  { units }: UnitTree,
   modules: LoadedModule[],
   moved: ReadonlyMap<string, string>,
 ): string[] {
@@ -273,7 +270,7 @@ const BATCH_LENGTH = 1024 * 1024;
 /** The most that is shipped in one message, in UTF-16 code units: what else is in the frame is little. */
 const MAX_LENGTH = MAX_FRAME - 4 * 1024 * 1024;
 
-/** Options of {@linkcode shipProgram}. */
+/** Options of {@linkcode shipUnits}. */
 export interface ShipOptions {
   /** Who loads: `user@host`. */
   by: string;
@@ -290,17 +287,17 @@ export interface ShipOptions {
  *
  * @throws {EnsembleError} when the server cannot be reached, refuses, or the program fails to load.
  */
-export async function shipProgram(
+export async function shipUnits(
   loader: Client<LoaderHandlers>,
-  program: Program,
+  { units: all, request }: UnitTree,
   { by, rerun, timeout, onShipped }: ShipOptions,
 ): Promise<LoadOutcome> {
   const missing = await loader.missing(
-    { hashes: program.units.map(({ hash }) => hash) },
+    { hashes: all.map(({ hash }) => hash) },
     { timeout },
   );
   const lacking = new Set(missing);
-  const units = program.units.filter(({ hash }) => lacking.has(hash));
+  const units = all.filter(({ hash }) => lacking.has(hash));
   let shipped = 0;
   for (const batch of batches(units)) {
     onShipped?.(shipped, units.length);
@@ -308,7 +305,7 @@ export async function shipProgram(
     shipped += batch.length;
   }
   onShipped?.(shipped, units.length);
-  return await loader.load({ ...loadRequest(program, by), ...rerun && { rerun } }, { timeout });
+  return await loader.load({ ...request, by, ...rerun && { rerun } }, { timeout });
 }
 
 /**
@@ -360,16 +357,15 @@ function tooLarge(batch: Unit[]): ModuleError {
  */
 export async function checkTypes(file: string): Promise<void> {
   const path = file.startsWith("file:") ? fileURLToPath(file) : resolve(file);
+  const { findProject } = await import("./project.ts");
+  const { writeRuntimeMap } = await import("./runtime_module.ts");
+  const { denoReason, findDeno, runDeno } = await import("../kit/build.ts");
   const { importMap, directory = dirname(path) } = await findProject(path);
   const work = await Deno.makeTempDir({ prefix: "gxensemble-" });
   try {
     const args = ["check", "--quiet"];
     if (importMap.resolve(RUNTIME_MODULE, pathToFileURL(path).href) === undefined) {
-      const map = importMap.toJSON({
-        [RUNTIME_MODULE]: await runtimeModule(join(work, "runtime")),
-      });
-      await Deno.writeTextFile(join(work, "import_map.json"), JSON.stringify(map));
-      args.push(`--import-map=${join(work, "import_map.json")}`);
+      args.push(`--import-map=${await writeRuntimeMap(importMap, { directory: work })}`);
     }
     const { success, said } = await runDeno(await findDeno(), [...args, path], {
       cwd: directory,

@@ -4,12 +4,7 @@
  * @module
  */
 import { ModuleError, type SourceLocation } from "../../runtime/code/source_map.ts";
-import {
-  ModuleReader,
-  type ModuleTarget,
-  type ResolvedImport,
-  type SourceModule,
-} from "./module_reader.ts";
+import type { ModuleReader, ModuleTarget, ResolvedImport, SourceModule } from "./module_reader.ts";
 
 /**
  * Reads all modules of a program, by module id, the entry first. `onRead` is told how many they are so
@@ -61,12 +56,12 @@ export async function readModuleGraph(
 }
 
 /**
- * The specifiers by which the program of the module in `file` imports late what is not there, as optional
- * modules are, and nothing that is; none where the program cannot be read.
+ * The specifiers by which a program imports late what is not there, as optional modules are, and nothing that is;
+ * none where the program cannot be read.
  */
-export async function findDanglingImports(file: string): Promise<string[]> {
+export async function findDanglingImports(reader: ModuleReader): Promise<string[]> {
   try {
-    const sources = [...(await readModuleGraph(await ModuleReader.open(file))).values()];
+    const sources = [...(await readModuleGraph(reader)).values()];
     const leading = new Set(
       sources.flatMap(({ imports }) => imports.map(({ specifier }) => specifier)),
     );

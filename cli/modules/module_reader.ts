@@ -117,13 +117,15 @@ export interface GraphOptions {
 export class ModuleReader {
   /** The absolute path of the module that the program is named by. */
   readonly entry: string;
-  readonly #project: Project;
+  /** The project that it belongs to. */
+  readonly project: Project;
   readonly #resolver: Resolver;
   readonly #libraryModules: Set<string>;
+  readonly #sources = new Map<string, Promise<SourceModule>>();
 
   private constructor(entry: string, project: Project, options: GraphOptions) {
     this.entry = entry;
-    this.#project = project;
+    this.project = project;
     this.#resolver = new Resolver(project, options.libraryPrefixes ?? []);
     this.#libraryModules = new Set(options.libraryModules);
   }
@@ -148,16 +150,22 @@ export class ModuleReader {
 
   /** The module id of a file of the program; of data it ends in what the file is imported as. */
   moduleId(path: string, type?: TargetType): string {
-    const id = moduleId(this.#project, path);
+    const id = moduleId(this.project, path);
     return type === undefined ? id : `${id}?${type}`;
   }
 
   /**
-   * Reads a module; `importer` is where it is asked for, for errors.
+   * Reads a module, once; `importer` is where it is first asked for, for errors.
    *
    * @throws {ModuleError} when it cannot be read or parsed, or imports what cannot be shipped.
    */
-  async read(target: ModuleTarget, importer: SourceLocation): Promise<SourceModule> {
+  read(target: ModuleTarget, importer: SourceLocation): Promise<SourceModule> {
+    const source = this.#sources.get(target.module) ?? this.#read(target, importer);
+    this.#sources.set(target.module, source);
+    return source;
+  }
+
+  async #read(target: ModuleTarget, importer: SourceLocation): Promise<SourceModule> {
     const { path, module, type } = target;
     const bytes = await readBytes(path, importer);
     if (type !== undefined && type !== "commonjs") {
@@ -167,11 +175,11 @@ export class ModuleReader {
       return await this.#parse({ text: wasmToJavaScript(bytes, path) }, target);
     }
     const javascript = await toJavaScript(new TextDecoder().decode(bytes), path, {
-      compilerOptions: compilerOptions(this.#project, path),
+      compilerOptions: compilerOptions(this.project, path),
       module,
     });
     const isCommon = await isCommonJs(javascript.text, path, {
-      packages: this.#project.packages,
+      packages: this.project.packages,
       kind: type === "commonjs" ? "require" : "import",
     });
     if (type === "commonjs") {
@@ -191,7 +199,7 @@ export class ModuleReader {
     return await this.#parse({ text: facade }, target);
   }
 
-  /** Reads the module that the program is named by, as {@linkcode ModuleReader.read} does. */
+  /** Reads the module that the program is named by, as {@linkcode read} does. */
   readEntry(): Promise<SourceModule> {
     const path = this.entry;
     return this.read({ kind: "local", path, module: this.moduleId(path) }, { path });
@@ -296,7 +304,7 @@ export class ModuleReader {
   #required(specifier: string, from: string): LocalTarget | LibraryTarget | undefined {
     const target = this.#inServer(this.#resolver.resolve(specifier, from, "require"));
     if (target?.kind !== "local") return target;
-    const path = completeRequired(target.path, this.#project.packages);
+    const path = completeRequired(target.path, this.project.packages);
     return isFile(path) ? { ...target, path } : undefined;
   }
 

@@ -8,6 +8,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { RUNTIME_MODULE } from "../../runtime/code/library_table.ts";
+import type { ImportMap } from "./import_map.ts";
 
 /** The runtime that this very program is a part of. */
 const OWN = new URL("../../mod.ts", import.meta.url).href;
@@ -36,11 +37,31 @@ function isNamedSo(configuration: URL): boolean {
  * The URL of the runtime that this program is a part of. A bundle has it beside the program, as
  * `mod.js`: its files are put into `directory`, where another Deno finds them too.
  */
-export async function runtimeModule(directory: string): Promise<string> {
+async function runtimeModule(directory: string): Promise<string> {
   const bundle = bundleDirectory();
   if (bundle === undefined) return OWN;
   await copyScripts(bundle, directory);
   return pathToFileURL(join(directory, "mod.js")).href;
+}
+
+/** Options of {@linkcode writeRuntimeMap}. */
+export interface RuntimeMapOptions {
+  /** The directory for the map, and for what of the runtime must be written. */
+  directory: string;
+  /** By what addresses the runtime is imported, besides its name. */
+  addresses?: readonly string[];
+}
+
+/** Writes an import map that leads to this runtime, in addition to what a project's own map says; gives its path. */
+export async function writeRuntimeMap(
+  importMap: ImportMap,
+  { directory, addresses = [] }: RuntimeMapOptions,
+): Promise<string> {
+  const runtime = await runtimeModule(join(directory, "runtime"));
+  const all = [RUNTIME_MODULE, ...addresses].map((address) => [address, runtime]);
+  const path = join(directory, "import_map.json");
+  await Deno.writeTextFile(path, JSON.stringify(importMap.toJSON(Object.fromEntries(all))));
+  return path;
 }
 
 /** The directory of the bundle that this module is in; undefined among the sources. */

@@ -1,62 +1,58 @@
 /**
- * Programs: a module and all it imports, made ready to be loaded into a server.
+ * Units of modules: the canonical text of each, which is its JavaScript with the names that its imports have for a
+ * server, and the hash that names it.
  *
  * @module
  */
-import {
-  applyEdits,
-  editMappings,
-  encodeMappings,
-  ModuleError,
-  type TextEdit,
-} from "../../runtime/code/source_map.ts";
+import { encode } from "npm:@jridgewell/sourcemap-codec@^1.6.0";
+import { editText, mappingsOf, ModuleError } from "../../runtime/code/source_map.ts";
 import {
   cycleSpecifier,
   hashCycle,
   hashUnit,
   type Link,
   type ModuleName,
-  type NamedParts,
   type Unit,
   unitSpecifier,
 } from "../../runtime/code/unit.ts";
 import { eagerImports, strongComponents, unitTree } from "../../runtime/code/unit_graph.ts";
 import type { LibraryImport, LoadRequest } from "../../runtime/code/unit_store.ts";
 import { readModuleGraph } from "./module_graph.ts";
-import { type GraphOptions, ModuleReader, type SourceModule } from "./module_reader.ts";
+import type { ModuleReader, SourceModule } from "./module_reader.ts";
 
-/** A program in the form that servers load. */
-export interface Program {
-  /** The hash of the module asked for. */
-  entry: string;
+/** A module and all that it imports, in the form that servers load. */
+export interface UnitTree {
   /** The author's modules; what a module imports stands before it, outside cycles. */
   units: Unit[];
-  /** The library modules that they import, each once. */
-  libraries: LibraryImport[];
+  /** What to ask a server for that has the units. */
+  request: Omit<LoadRequest, "by">;
   /** What is wrong with modules that an `import()` leads to: it fails when it runs. */
   failures: ModuleError[];
 }
 
-/** Options of {@linkcode buildProgram}. */
-export interface ProgramOptions extends GraphOptions {
+/** Options of {@linkcode buildUnits}. */
+export interface BuildOptions {
   /** Told how many modules have been read, after each. */
   onRead?: (count: number) => void;
+  /**
+   * The hashes that a server runs under module ids. With it the entry alone is built, linked to those: what it imports
+   * stays as the server has it.
+   */
+  running?: (modules: string[]) => Promise<ReadonlyMap<string, string>>;
 }
 
 /**
- * Builds the program of the module in `file`, a path or `file:` URL.
+ * Builds the units of the module that a reader was opened for, and of all that it imports.
  *
- * @throws {ModuleError} at the file and line that cannot be read, parsed, resolved or shipped.
+ * @throws {ModuleError} at the file and line that cannot be read, parsed, resolved or shipped; with `running`, also
+ * at the import of a module that the server does not run.
  */
-export async function buildProgram(file: string, options: ProgramOptions = {}): Promise<Program> {
-  return await assembleProgram(
-    await readModuleGraph(await ModuleReader.open(file, options), options.onRead),
-  );
-}
-
-/** Builds the program of the modules that were read, by module id, the one asked for first. */
-export async function assembleProgram(graph: Map<string, SourceModule>): Promise<Program> {
-  const [entry] = graph.keys();
+export async function buildUnits(
+  reader: ModuleReader,
+  { onRead, running }: BuildOptions = {},
+): Promise<UnitTree> {
+  if (running) return await buildAlone(await reader.readEntry(), running);
+  const graph = await readModuleGraph(reader, onRead);
   const units = new Map<string, Unit>();
   const nameUnit: UnitNaming = (module) => unitSpecifier(units.get(module)!.hash);
   for (const component of importComponents(graph)) {
@@ -65,36 +61,144 @@ export async function assembleProgram(graph: Map<string, SourceModule>): Promise
       : [await buildUnit(component[0]!, nameUnit)];
     for (const unit of built) units.set(unit.module, unit);
   }
+  const [entry] = graph.keys();
+  const all = [...units.values()];
   return {
-    entry: units.get(entry!)!.hash,
-    units: [...units.values()],
-    libraries: libraryImports(requiredModules(graph)),
+    units: all,
+    request: {
+      entry: units.get(entry!)!.hash,
+      modules: all.map(nameOf),
+      libraries: libraryImports(requiredModules(graph)),
+    },
     failures: [...graph.values()].flatMap(({ failures }) => failures),
   };
 }
 
-/** The request of `by`, a `user@host`, that loads a program into a server that has its units. */
-export function loadRequest({ entry, units, libraries }: Program, by: string): LoadRequest {
-  const modules = units.map(({ module, path, hash }): ModuleName => ({ module, path, hash }));
-  return { entry, modules, libraries, by };
+function nameOf({ module, path, hash }: Unit): ModuleName {
+  return { module, path, hash };
 }
 
-/** The programs that the first module of a program imports by statements, in the order of its text. */
-export function programsBelow(program: Program): Program[] {
-  const { entry, units } = program;
-  const byHash = new Map(units.map((unit) => [unit.hash, unit]));
-  const first = byHash.get(entry)!;
+/** The trees of what the entry of a tree imports by statements, in the order of its text. */
+export function treesBelow(tree: UnitTree): UnitTree[] {
+  const byHash = new Map(tree.units.map((unit) => [unit.hash, unit]));
+  const first = byHash.get(tree.request.entry)!;
   const own = first.cycle?.members ?? [];
   return eagerImports(first).filter((hash) => !own.includes(hash)).map((hash) => {
-    const tree = unitTree(hash, byHash);
-    return { ...program, entry: hash, units: units.filter((unit) => tree.has(unit.hash)) };
+    const below = unitTree(hash, byHash);
+    const units = tree.units.filter((unit) => below.has(unit.hash));
+    const request = { ...tree.request, entry: hash, modules: units.map(nameOf) };
+    return { ...tree, units, request };
   });
 }
 
+/** The specifier by which a local module is imported, given its module id. */
+type UnitNaming = (module: string) => string;
+
 /** Builds the unit of a module that is in no cycle. */
 async function buildUnit(source: SourceModule, nameUnit: UnitNaming): Promise<Unit> {
-  const canonical = canonicalText(source, nameUnit);
-  return makeUnit(source, canonical, await hashUnit(namedParts(source, canonical)));
+  const canonical = await canonicalUnit(source, nameUnit);
+  return { ...canonical, hash: await hashUnit(canonical) };
+}
+
+async function buildCycle(component: SourceModule[], nameUnit: UnitNaming): Promise<Unit[]> {
+  const order = orderCycle(component);
+  const naming = cycleNaming(order, nameUnit);
+  const parts = await Promise.all(order.map((source) => canonicalUnit(source, naming)));
+  const members = await hashCycle(parts);
+  return parts.map((part, index) => ({
+    ...part,
+    hash: members[index]!,
+    cycle: { members, index },
+  }));
+}
+
+/** Builds one module by itself, for a forced load. */
+async function buildAlone(
+  source: SourceModule,
+  running: NonNullable<BuildOptions["running"]>,
+): Promise<UnitTree> {
+  const hashes = await running([...new Set(localImports(source))]);
+  // What a computed import may lead to is what is there.
+  const candidates = source.candidates.filter(({ target }) => hashes.has(target.module));
+  const unit = await buildUnit({ ...source, candidates }, (module) => {
+    const hash = hashes.get(module);
+    if (hash !== undefined) return unitSpecifier(hash);
+    const { location } = source.imports.find(({ target }) =>
+      target.kind === "local" && target.module === module
+    )!;
+    throw new ModuleError(`the server does not run ${module}: load without -f`, location);
+  });
+  return {
+    units: [unit],
+    request: { entry: unit.hash, modules: [nameOf(unit)], libraries: libraryImports([source]) },
+    failures: source.failures,
+  };
+}
+
+/** What a module's unit is, without its name, given the names of its local imports. */
+async function canonicalUnit(
+  source: SourceModule,
+  nameUnit: UnitNaming,
+): Promise<Omit<Unit, "hash">> {
+  const { module, path, pauses, mappings } = source;
+  const code = await editText(source.text);
+  const links: Link[] = [];
+  // How much longer the text has become at each edit, for the places behind it.
+  const shifts: { from: number; by: number }[] = [];
+  const shifted = (position: number) =>
+    position + (shifts.findLast(({ from }) => from <= position)?.by ?? 0);
+
+  const replace = (start: number, end: number, specifier: string): number => {
+    const from = shifted(start) + 1;
+    code.update(start, end, `"${specifier}"`);
+    shifts.push({ from: end, by: from + specifier.length + 1 - end });
+    return from;
+  };
+  const places = [...source.imports, ...source.resolved].sort((a, b) => a.start - b.start);
+  for (const place of places) {
+    if (place.target === undefined) {
+      replace(place.start, place.end, place.specifier);
+      continue;
+    }
+    const { start, end, keyword, deferred, target, clauseEnd } = place;
+    const local = target.kind === "local";
+    const specifier = local ? nameUnit(target.module) : target.specifier;
+    const from = replace(start, end, specifier);
+    // An absolute library specifier means the same in every process and needs no link.
+    if (local || !URL.canParse(specifier)) {
+      links.push({
+        start: from,
+        end: from + specifier.length,
+        target: specifier,
+        ...keyword !== undefined && { keyword: shifted(keyword) },
+        ...deferred && { deferred },
+      });
+    }
+    // A unit that exports data is JavaScript: it is imported without attributes.
+    if (local && clauseEnd !== undefined) {
+      code.update(end, clauseEnd, source.text.slice(end, clauseEnd).replace(/\S/g, " "));
+    }
+  }
+  return {
+    module,
+    path,
+    text: code.toString(),
+    links,
+    metaProperties: source.metaProperties.map(([start, end]) => [shifted(start), shifted(end)]),
+    ...source.computedImports.length > 0 && {
+      computedImports: source.computedImports.map(shifted),
+    },
+    ...source.workers.length > 0 && { workers: source.workers.map(shifted) },
+    ...source.candidates.length > 0 && {
+      candidates: source.candidates.map(({ specifier, type, target }) => ({
+        specifier,
+        ...type !== undefined && { type },
+        target: nameUnit(target.module),
+      })),
+    },
+    pauses,
+    ...mappings && { mappings: encode(await mappingsOf(code, mappings)) },
+  };
 }
 
 /**
@@ -130,157 +234,6 @@ function libraryImports(modules: Iterable<SourceModule>): LibraryImport[] {
     }
   }
   return [...libraries.values()];
-}
-
-async function buildCycle(component: SourceModule[], nameUnit: UnitNaming): Promise<Unit[]> {
-  const order = orderCycle(component);
-  const naming = cycleNaming(order, nameUnit);
-  const texts = order.map((source) => canonicalText(source, naming));
-  const parts = order.map((source, index) => namedParts(source, texts[index]!));
-  const members = await hashCycle(parts);
-  return order.map((source, index) => ({
-    ...makeUnit(source, texts[index]!, members[index]!),
-    cycle: { members, index },
-  }));
-}
-
-function namedParts({ module, path }: SourceModule, canonical: CanonicalText): NamedParts {
-  return { module, path, ...canonical };
-}
-
-function makeUnit(source: SourceModule, canonical: CanonicalText, hash: string): Unit {
-  const { edits, ...text } = canonical;
-  const { module, path, mappings, pauses } = source;
-  return {
-    hash,
-    module,
-    path,
-    ...text,
-    pauses,
-    ...mappings && { mappings: encodeMappings(editMappings(mappings, source.text, edits)) },
-  };
-}
-
-/** A module that is to be loaded without what it imports. */
-export class ForcedModule {
-  /** The ids of the local modules that it imports, each once. */
-  readonly imports: string[];
-  readonly #source: SourceModule;
-
-  private constructor(source: SourceModule) {
-    this.#source = source;
-    const modules = source.imports.flatMap(({ target }) =>
-      target.kind === "local" ? [target.module] : []
-    );
-    const candidates = source.candidates.map(({ target }) => target.module);
-    this.imports = [...new Set([...modules, ...candidates])];
-  }
-
-  /**
-   * Reads the module in `file`, a path or `file:` URL.
-   *
-   * @throws {ModuleError} when it cannot be read, parsed or resolved.
-   */
-  static async read(file: string, options?: GraphOptions): Promise<ForcedModule> {
-    const reader = await ModuleReader.open(file, options);
-    return new ForcedModule(await reader.readEntry());
-  }
-
-  /**
-   * Builds the program of this one module for a server that runs these hashes under module ids.
-   *
-   * @throws {ModuleError} at the import of a module that the server does not run.
-   */
-  async build(running: Map<string, string>): Promise<Program> {
-    // What a computed import may lead to is what is there.
-    const candidates = this.#source.candidates.filter(({ target }) => running.has(target.module));
-    const unit = await buildUnit({ ...this.#source, candidates }, (module) => {
-      const hash = running.get(module);
-      if (hash !== undefined) return unitSpecifier(hash);
-      const { location } = this.#source.imports.find(({ target }) =>
-        target.kind === "local" && target.module === module
-      )!;
-      throw new ModuleError(`the server does not run ${module}: load without -f`, location);
-    });
-    return {
-      entry: unit.hash,
-      units: [unit],
-      libraries: libraryImports([this.#source]),
-      failures: this.#source.failures,
-    };
-  }
-}
-
-/** A canonical text, and the places in it that concern a server. */
-interface CanonicalText
-  extends
-    Pick<Unit, "text" | "links" | "metaProperties" | "computedImports" | "workers" | "candidates"> {
-  /** What was replaced in the module's own text. */
-  edits: TextEdit[];
-}
-
-/** The specifier by which a local module is imported, given its module id. */
-type UnitNaming = (module: string) => string;
-
-/** Writes the canonical text of a module whose local imports are named by `nameUnit`. */
-function canonicalText(source: SourceModule, nameUnit: UnitNaming): CanonicalText {
-  const edits: TextEdit[] = [];
-  const links: Link[] = [];
-  // How much longer the text has become at each edit, for the places behind it.
-  const shifts: { from: number; by: number }[] = [];
-  const shifted = (position: number) =>
-    position + (shifts.findLast(({ from }) => from <= position)?.by ?? 0);
-
-  const replace = (start: number, end: number, specifier: string): number => {
-    const from = shifted(start) + 1;
-    edits.push({ start, end, replacement: `"${specifier}"` });
-    shifts.push({ from: end, by: from + specifier.length + 1 - end });
-    return from;
-  };
-  const places = [...source.imports, ...source.resolved].sort((a, b) => a.start - b.start);
-  for (const place of places) {
-    if (place.target === undefined) {
-      replace(place.start, place.end, place.specifier);
-      continue;
-    }
-    const { start, end, keyword, deferred, target, clauseEnd } = place;
-    const local = target.kind === "local";
-    const specifier = local ? nameUnit(target.module) : target.specifier;
-    const from = replace(start, end, specifier);
-    // An absolute library specifier means the same in every process and needs no link.
-    if (local || !URL.canParse(specifier)) {
-      links.push({
-        start: from,
-        end: from + specifier.length,
-        target: specifier,
-        ...keyword !== undefined && { keyword: shifted(keyword) },
-        ...deferred && { deferred },
-      });
-    }
-    // A unit that exports data is JavaScript.
-    if (local && clauseEnd !== undefined) edits.push(blank(source.text, end, clauseEnd));
-  }
-  return {
-    text: applyEdits(source.text, edits),
-    links,
-    metaProperties: source.metaProperties.map(([start, end]) => [shifted(start), shifted(end)]),
-    ...source.computedImports.length > 0 && {
-      computedImports: source.computedImports.map(shifted),
-    },
-    ...source.workers.length > 0 && { workers: source.workers.map(shifted) },
-    ...source.candidates.length > 0 && {
-      candidates: source.candidates.map(({ specifier, type, target }) => ({
-        specifier,
-        ...type !== undefined && { type },
-        target: nameUnit(target.module),
-      })),
-    },
-    edits,
-  };
-}
-
-function blank(text: string, start: number, end: number): TextEdit {
-  return { start, end, replacement: text.slice(start, end).replace(/\S/g, " ") };
 }
 
 /**

@@ -1,103 +1,137 @@
 /**
- * What stands around a unit where it runs: its `import.meta`, and its `import()` of other modules.
+ * What `import.meta`, `import()` and `new Worker()` mean in the file of a unit: the same as in its author's file.
  *
  * @module
  */
 import { basename, dirname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { processTable, tableExpression } from "./library_table.ts";
-import { applyEdits, decodeMappings, editMappings, type TextEdit } from "./source_map.ts";
+import { editText, mappingsOf } from "./source_map.ts";
 import { type Candidate, linkedUnit, type ModuleName, type Unit } from "./unit.ts";
 import { fileStem, type UnitFiles } from "./unit_files.ts";
 import { type Units, unitTree } from "./unit_graph.ts";
 
-/** What a unit asks this process for while it runs. */
-export interface Surroundings {
-  /** Makes the `import.meta` of the unit out of that of its file. */
-  describe(own: ImportMeta): ImportMeta;
-  /** Imports the unit that a link of this one leads to. */
-  import(target: string): Promise<unknown>;
-  /** What a worker is started with that `url` leads to. */
-  worker(url: unknown): unknown;
-  /** Imports what a computed specifier leads to. */
-  importComputed(specifier: unknown, options?: ImportCallOptions): Promise<unknown>;
-}
-
-/** A unit's text needs these to reach its surroundings. */
-export interface SurroundingsAccess {
-  /** What is replaced in the text, in its order. */
-  edits: TextEdit[];
-  /** A line to stand behind the text, or undefined when it asks for nothing. */
-  declarations: string | undefined;
-}
-
 /** What relative specifiers start with, and those that are paths. */
 const RELATIVE = /^\.{0,2}\//;
 
-const surroundings = processTable<Surroundings>("units");
-
-/** Gives the unit that is imported from `fileUrl` its surroundings. */
-export function surround(fileUrl: string, own: Surroundings): void {
-  surroundings.set(fileUrl, own);
+/** What a unit asks this process for while it runs. */
+export interface ImportContext {
+  /** Makes the `import.meta` of the unit out of that of its file. */
+  meta(own: ImportMeta): ImportMeta;
+  /** Imports the unit that a link of this one leads to. */
+  import(target: string): Promise<unknown>;
+  /** Imports what a computed specifier leads to. */
+  importComputed(specifier: unknown, options?: ImportCallOptions): Promise<unknown>;
+  /** What a worker is started with that `url` leads to. */
+  worker(url: unknown): unknown;
 }
 
-/**
- * How a unit reaches its surroundings. The functions that stand in for `import.meta` and for the
- * keyword of `import()` are as long as these are, so columns stay, and are declared behind the text, so
- * lines do too; as function declarations they are there before anything runs, in a cycle also.
- */
-export function accessSurroundings(unit: Unit): SurroundingsAccess {
-  const describe = unusedName("unit$meta", unit.text);
-  const load = unusedName("load$$", unit.text);
-  const metas = unit.metaProperties.map(([start, end]): TextEdit => ({
-    start,
-    end,
-    // Written over several lines it is still as many.
-    replacement: `${describe}()${unit.text.slice(start, end).replace(/[^\r\n\u2028\u2029]/g, "")}`,
-  }));
-  const imports = unit.links.flatMap(({ keyword, target }): TextEdit[] => {
-    if (keyword === undefined || linkedUnit(unit, target) === undefined) return [];
-    return [{ start: keyword, end: keyword + "import".length, replacement: load }];
-  });
-  const find = unusedName("find$$", unit.text);
-  const start = unusedName("work$$", unit.text);
-  const { computedImports: computed = [], workers = [] } = unit;
-  const own = tableExpression("units");
-  const declarations = [
-    ...metas.length > 0
-      ? [`function ${describe}() { return ${describe}.made ??= ${own}.describe(import.meta); }`]
-      : [],
-    ...imports.length > 0 ? [`function ${load}(target) { return ${own}.import(target); }`] : [],
-    ...computed.length > 0
-      ? [`function ${find}(...found) { return ${own}.importComputed(...found); }`]
-      : [],
-    ...workers.length > 0
-      ? [`function ${start}(url, options) { return new Worker(${own}.worker(url), options); }`]
-      : [],
-  ];
-  const replaced = (length: number, replacement: string) => (start: number): TextEdit => ({
-    start,
-    end: start + length,
-    replacement,
-  });
-  const others = [
-    ...computed.map(replaced("import".length, find)),
-    ...workers.map(replaced("Worker".length, start)),
-  ];
-  return {
-    edits: [...metas, ...imports, ...others].sort((a, b) => a.start - b.start),
-    declarations: declarations.join(" ") || undefined,
+const contexts = processTable<ImportContext>("units");
+const CONTEXT = tableExpression("units");
+
+/** The parameters and bodies of the functions that stand in for what a unit has in its text, given their names. */
+interface StandIns {
+  meta(name: string): string;
+  /** For the `import` of another unit; where it is absent, that unit's file is imported. */
+  import?(): string;
+  importComputed(): string;
+  worker(): string;
+}
+
+/** They are as long as what they stand for, so columns stay. */
+const NAMES = { meta: "unit$meta", import: "load$$", importComputed: "find$$", worker: "work$$" };
+
+const ASKING_CONTEXT: StandIns = {
+  meta: (name) => `() { return ${name}.made ??= ${CONTEXT}.meta(import.meta); }`,
+  import: () => `(target) { return ${CONTEXT}.import(target); }`,
+  importComputed: () => `(...all) { return ${CONTEXT}.importComputed(...all); }`,
+  worker: () => `(url, options) { return new Worker(${CONTEXT}.worker(url), options); }`,
+};
+
+/** A specifier in a unit's text, and the file that it leads to. */
+export interface FileLink {
+  start: number;
+  end: number;
+  file: string;
+}
+
+/** Where a unit is written to. */
+export interface UnitFileOptions {
+  files: UnitFiles;
+  /** The name of the file, which is reserved. */
+  file: string;
+  /** The specifiers to link. */
+  links: readonly FileLink[];
+}
+
+/** Writes the file of a unit that asks `context` while it runs. */
+export async function writeUnit(
+  unit: Unit,
+  { context, ...options }: UnitFileOptions & { context: ImportContext },
+): Promise<void> {
+  const { metaProperties, computedImports = [], workers = [] } = unit;
+  const asking = [metaProperties, computedImports, workers, lateUnits(unit)].flat();
+  if (asking.length > 0) contexts.set(options.files.url(options.file), context);
+  await writeFile(unit, { ...options, standIns: ASKING_CONTEXT });
+}
+
+async function writeFile(
+  unit: Unit,
+  { files, file, links, standIns }: UnitFileOptions & { standIns: StandIns },
+): Promise<void> {
+  const { text, mappings, metaProperties, computedImports = [], workers = [] } = unit;
+  const code = await editText(text);
+  for (const { start, end, file } of links) code.update(start, end, `./${file}`);
+  const declarations: string[] = [];
+  const replace = (kind: keyof StandIns, places: [start: number, end: number][]): void => {
+    if (places.length === 0) return;
+    const name = unusedName(NAMES[kind], text);
+    for (const [start, end] of places) {
+      // What is written over several lines is still as many.
+      const breaks = text.slice(start, end).replace(/[^\r\n\u2028\u2029]/g, "");
+      code.update(start, end, (kind === "meta" ? `${name}()` : name) + breaks);
+    }
+    declarations.push(`function ${name}${standIns[kind]!(name)}`);
   };
+  const word = (written: string) => (start: number): [number, number] => [
+    start,
+    start + written.length,
+  ];
+  replace("meta", metaProperties);
+  if (standIns.import) replace("import", lateUnits(unit).map(word("import")));
+  replace("importComputed", computedImports.map(word("import")));
+  replace("worker", workers.map(word("Worker")));
+  // Behind the text, so lines stay; functions are there before anything runs, in a cycle also.
+  if (declarations.length > 0) code.append(`\n${declarations.join(" ")}`);
+  await files.write(
+    file,
+    code.toString(),
+    mappings === undefined ? undefined : await mappingsOf(code, mappings),
+  );
+}
+
+/** Where the keyword of an `import()` of a unit stands whose specifier is written out. */
+function lateUnits(unit: Unit): number[] {
+  return unit.links.flatMap(({ keyword, target }) =>
+    keyword === undefined || linkedUnit(unit, target) === undefined ? [] : keyword
+  );
+}
+
+/** A name of the same length as `name` that the text does not have. */
+function unusedName(name: string, text: string): string {
+  let unused = name;
+  for (let number = 0; text.includes(unused); number++) {
+    unused = name.slice(0, -String(number).length) + number;
+  }
+  return unused;
 }
 
 /** The `import.meta` of a module where its author has it. */
 export function authorMeta(
-  { path, module }: ModuleName,
+  { path, module }: Pick<ModuleName, "path" | "module">,
   { own, main }: { own: ImportMeta; main: boolean },
 ): ImportMeta {
-  // A module id may go on where the path ends, with a query.
-  const name = basename(path);
-  const url = pathToFileURL(path).href + module.slice(module.lastIndexOf(name) + name.length);
+  const url = authorUrl({ path, module });
   return Object.assign(Object.create(null), own, {
     main,
     url,
@@ -106,6 +140,12 @@ export function authorMeta(
     resolve: (specifier: string) =>
       RELATIVE.test(specifier) ? new URL(specifier, url).href : own.resolve(specifier),
   });
+}
+
+/** The URL of a module where its author has it; its id may go on where the path ends, with a query. */
+function authorUrl({ path, module }: Pick<ModuleName, "path" | "module">): string {
+  const name = basename(path);
+  return pathToFileURL(path).href + module.slice(module.lastIndexOf(name) + name.length);
 }
 
 /**
@@ -140,16 +180,10 @@ export function findComputed(
   throw Object.assign(error, { code: "ERR_MODULE_NOT_FOUND" });
 }
 
-/** A name of the same length as `name` that the text does not have. */
-export function unusedName(name: string, text: string): string {
-  let unused = name;
-  for (let number = 0; text.includes(unused); number++) {
-    unused = name.slice(0, -String(number).length) + number;
-  }
-  return unused;
-}
-
-/** Writes the modules of workers; each once. */
+/**
+ * Writes the files by which workers run units; each once. A worker shares nothing with the server that starts it: its
+ * modules are its own, which link to each other and to libraries by themselves.
+ */
 export class WorkerFiles {
   readonly #units: Units;
   readonly #files: UnitFiles;
@@ -182,77 +216,40 @@ export class WorkerFiles {
   }
 
   async #writeUnit(unit: Unit): Promise<void> {
-    const edits: TextEdit[] = unit.links.flatMap(({ start, end, target }) => {
+    const links = unit.links.flatMap(({ start, end, target }): FileLink[] => {
       const hash = linkedUnit(unit, target);
-      return hash === undefined ? [] : [{ start, end, replacement: `./${this.#names.get(hash)}` }];
+      return hash === undefined ? [] : [{ start, end, file: this.#names.get(hash)! }];
     });
-    const { edits: own, declarations } = this.#ownSurroundings(unit);
-    edits.push(...own);
-    edits.sort((a, b) => a.start - b.start);
-    await this.#files.write(
-      this.#names.get(unit.hash)!,
-      `${applyEdits(unit.text, edits)}\n${declarations}`,
-      unit.mappings === undefined
-        ? undefined
-        : editMappings(decodeMappings(unit.mappings), unit.text, edits),
-    );
+    const file = this.#names.get(unit.hash)!;
+    await writeFile(unit, { files: this.#files, file, links, standIns: this.#standIns(unit) });
   }
 
-  /** What stands around a unit in a worker, as in {@linkcode accessSurroundings}, but in the file itself. */
-  #ownSurroundings(unit: Unit): { edits: TextEdit[]; declarations: string } {
-    const { text, path, metaProperties, computedImports = [], workers = [] } = unit;
-    const [describe, find, start] = ["unit$meta", "find$$", "work$$"]
-      .map((name) => unusedName(name, text)) as [string, string, string];
-    const { href } = pathToFileURL(path);
-    const meta = { url: href, filename: path, dirname: dirname(path) };
-    const files = Object.fromEntries(
+  /** A worker has no {@linkcode ImportContext}: what one would say is in the file itself. */
+  #standIns(unit: Unit): StandIns {
+    const { href } = pathToFileURL(unit.path);
+    const url = JSON.stringify(href);
+    const { path } = unit;
+    const meta = JSON.stringify({ url: authorUrl(unit), filename: path, dirname: dirname(path) });
+    const candidates = JSON.stringify(Object.fromEntries(
       (unit.candidates ?? []).map(({ specifier, type = "", target }) => [
         `${type} ${new URL(specifier, href).href}`,
         `./${this.#names.get(linkedUnit(unit, target)!)}`,
       ]),
-    );
-    const lookUp = `const url = /^\\.{0,2}\\//.test(String(specifier)) ` +
-      `? new URL(specifier, ${JSON.stringify(href)}).href : String(specifier); ` +
-      `const file = ${JSON.stringify(files)}`;
+    ));
+    const resolve = (bare: string) =>
+      `(${RELATIVE}.test(specifier) ? new URL(specifier, ${url}).href : ${bare})`;
     return {
-      edits: [
-        ...metaProperties.map(([from, end]) => ({
-          start: from,
-          end,
-          replacement: `${describe}()${text.slice(from, end).replace(/[^\r\n\u2028\u2029]/g, "")}`,
-        })),
-        ...computedImports.map((at) => edit(at, "import", find)),
-        ...workers.map((at) => edit(at, "Worker", start)),
-      ],
-      declarations: [
-        ...metaProperties.length > 0
-          ? [
-            `function ${describe}() { return ${describe}.made ??= Object.assign(` +
-            `Object.create(null), import.meta, ${
-              JSON.stringify(meta)
-            }, { resolve: (specifier) => ` +
-            `/^\\.{0,2}\\//.test(specifier) ? new URL(specifier, ${JSON.stringify(href)}).href ` +
-            `: import.meta.resolve(specifier) }); }`,
-          ]
-          : [],
-        ...computedImports.length > 0
-          ? [
-            `function ${find}(specifier, options) { ${lookUp}` +
-            `[(options?.with?.type ?? "") + " " + url]; ` +
-            `return file ? import(file) : import(url, options); }`,
-          ]
-          : [],
-        ...workers.length > 0
-          ? [
-            `function ${start}(specifier, options) { ${lookUp}["worker " + url]; ` +
-            `return new Worker(file ? new URL(file, import.meta.url) : specifier, options); }`,
-          ]
-          : [],
-      ].join(" "),
+      meta: (name) =>
+        `() { return ${name}.made ??= Object.assign(Object.create(null), import.meta, ${meta}, ` +
+        `{ resolve: (specifier) => ${resolve("import.meta.resolve(specifier)")} }); }`,
+      importComputed: () =>
+        `(specifier, options) { const url = ${resolve("String(specifier)")}; ` +
+        `const file = ${candidates}[(options?.with?.type ?? "") + " " + url]; ` +
+        `return file ? import(file) : import(url, options); }`,
+      worker: () =>
+        `(specifier, options) { const url = ${resolve("String(specifier)")}; ` +
+        `const file = ${candidates}["worker " + url]; ` +
+        `return new Worker(file ? new URL(file, import.meta.url) : specifier, options); }`,
     };
   }
-}
-
-function edit(start: number, written: string, replacement: string): TextEdit {
-  return { start, end: start + written.length, replacement };
 }

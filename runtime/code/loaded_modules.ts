@@ -1,24 +1,17 @@
 /**
- * The instances of units: each unit is written to a file, imported from there, and evaluated at most
- * once.
+ * The modules that units become: each unit is written to a file, imported from there, and evaluated at most once.
  *
  * @module
  */
 import {
-  accessSurroundings,
   authorMeta,
+  type FileLink,
   findComputed,
-  surround,
   WorkerFiles,
+  writeUnit,
 } from "./import_context.ts";
 import type { LibraryTable, ModuleNamespace } from "./library_table.ts";
-import {
-  applyEdits,
-  decodeMappings,
-  editMappings,
-  ModuleError,
-  type TextEdit,
-} from "./source_map.ts";
+import { ModuleError } from "./source_map.ts";
 import { type Link, linkedUnit, type Unit } from "./unit.ts";
 import { fileStem, type UnitFiles } from "./unit_files.ts";
 import {
@@ -60,7 +53,7 @@ type FileOf = (hash: string) => string;
  * with a top-level `await` goes on to import another: `resolve_tla_waiters` in its modules/map.rs runs
  * the waiters' continuations while it holds on to the module map.
  */
-export class UnitInstances {
+export class LoadedModules {
   readonly #units: Units;
   readonly #files: UnitFiles;
   readonly #libraries: LibraryTable;
@@ -249,27 +242,21 @@ export class UnitInstances {
   }
 
   async #write(unit: Unit, fileOf: FileOf): Promise<void> {
-    const file = fileOf(unit.hash);
-    const { edits, declarations } = accessSurroundings(unit);
-    if (declarations !== undefined) {
-      surround(this.#files.url(file), {
-        describe: (own) => authorMeta(unit, { own, main: unit.hash === this.#main }),
-        import: (target) => this.#importLinked(unit, target),
-        worker: (url) => this.#workerStart(unit, url),
-        importComputed: (specifier, options) => this.#importComputed(unit, specifier, options),
-      });
-    }
     await this.#writeWorkers(unit);
     const links = unit.links.filter((link) =>
       link.keyword === undefined || linkedUnit(unit, link.target) === undefined
     );
-    edits.push(...await Promise.all(links.map((link) => this.#linkEdit(unit, link, fileOf))));
-    edits.sort((a, b) => a.start - b.start);
-    const text = applyEdits(unit.text, edits) + (declarations ? `\n${declarations}` : "");
-    const mappings = unit.mappings === undefined
-      ? undefined
-      : editMappings(decodeMappings(unit.mappings), unit.text, edits);
-    await this.#files.write(file, text, mappings);
+    await writeUnit(unit, {
+      files: this.#files,
+      file: fileOf(unit.hash),
+      links: await Promise.all(links.map((link) => this.#fileLink(unit, link, fileOf))),
+      context: {
+        meta: (own) => authorMeta(unit, { own, main: unit.hash === this.#main }),
+        import: (target) => this.#importLinked(unit, target),
+        importComputed: (specifier, options) => this.#importComputed(unit, specifier, options),
+        worker: (url) => this.#workerStart(unit, url),
+      },
+    });
   }
 
   async #writeWorkers(unit: Unit): Promise<void> {
@@ -285,7 +272,7 @@ export class UnitInstances {
     return new URL(this.#workers.url(linkedUnit(unit, found.candidate.target)!));
   }
 
-  async #linkEdit(unit: Unit, link: Link, fileOf: FileOf): Promise<TextEdit> {
+  async #fileLink(unit: Unit, link: Link, fileOf: FileOf): Promise<FileLink> {
     const hash = linkedUnit(unit, link.target);
     try {
       const file = hash === undefined
@@ -293,7 +280,7 @@ export class UnitInstances {
         : this.#compiled.has(hash)
         ? await this.#libraries.shimOf(this.#units.get(hash)!.module, this.#namespaces.get(hash)!)
         : fileOf(hash);
-      return { start: link.start, end: link.end, replacement: `./${file}` };
+      return { start: link.start, end: link.end, file };
     } catch (error) {
       throw new ModuleError((error as Error).message, { path: unit.path }, { cause: error });
     }

@@ -1,10 +1,12 @@
 /**
  * Places in the author's files: the error that names one, and source maps, the way back to them from the places
- * in a text that was made of such a file. @see https://tc39.es/ecma426/
+ * in a text that was made of such a file. What edits texts and joins maps is loaded when code is.
  *
+ * @see https://tc39.es/ecma426/
  * @module
  */
-import { encode, type SourceMapMappings } from "npm:@jridgewell/sourcemap-codec@^1.6.0";
+import type { SourceMapMappings } from "npm:@jridgewell/sourcemap-codec@^1.6.0";
+import type { DecodedSourceMap, default as MagicString } from "npm:magic-string@^1.4.5";
 import { EnsembleError } from "../errors.ts";
 
 /** A place in a module as its author sees it. */
@@ -38,29 +40,62 @@ function formatLocation({ path, line, column }: SourceLocation): string {
   return column === undefined ? `${path}:${line}` : `${path}:${line}:${column}`;
 }
 
-export {
-  decode as decodeMappings,
-  encode as encodeMappings,
-} from "npm:@jridgewell/sourcemap-codec@^1.6.0";
-
 /**
  * The decoded mappings of a text of one source: by line, `[column, 0, source line, source column]`, all
  * from 0, in the order of the columns.
  */
 export type Mappings = SourceMapMappings;
 
-/** What is mapped by itself: a word, or any other character. */
-const TOKEN = /[\p{ID_Continue}$]+|\S/gu;
+/** A text to edit: positions are always those of the text as it was given. */
+export async function editText(text: string): Promise<MagicString> {
+  const { default: MagicString } = await import("npm:magic-string@^1.4.5");
+  return new MagicString(text);
+}
 
-/** The mappings of a text that stands as its author wrote it. */
-export function identityMappings(text: string): Mappings {
-  const starts = lineStarts(text);
-  return starts.map((start, line) =>
-    Array.from(
-      text.slice(start, starts[line + 1]).matchAll(TOKEN),
-      ({ index }): Mappings[0][0] => [index, 0, line, index],
-    )
-  );
+/**
+ * The mappings of an edited text, given those of the text before: decoded, encoded, or none where that is its
+ * author's own.
+ */
+export async function mappingsOf(
+  edited: MagicString,
+  before?: Mappings | string,
+): Promise<Mappings> {
+  if (before === undefined) {
+    return linesOf(edited, edited.generateDecodedMap({ hires: "boundary" }));
+  }
+  const { default: remapping } = await import("npm:@jridgewell/remapping@^2.3.5");
+  const { decode } = await import("npm:@jridgewell/sourcemap-codec@^1.6.0");
+  const known = typeof before === "string" ? decode(before) : before;
+  const starts = lineStarts(edited.original);
+  for (const [line, segments] of known.entries()) {
+    for (const [column] of segments) edited.addSourcemapLocation(starts[line]! + column);
+  }
+  const map = { version: 3 as const, names: [], sources: ["author"] };
+  const own = linesOf(edited, edited.generateDecodedMap());
+  return remapping([{ ...map, mappings: own }, { ...map, mappings: known }], () => null, {
+    decodedMappings: true,
+  }).mappings as Mappings;
+}
+
+/** The editor counts lines by `\n`, and engines by every line terminator of ECMAScript. */
+function linesOf(edited: MagicString, map: DecodedSourceMap): Mappings {
+  const mappings = map.mappings as Mappings;
+  const texts = [edited.toString(), edited.original];
+  if (!texts.some((text) => /\r(?!\n)|[\u2028\u2029]/.test(text))) return mappings;
+  const [generated, original] = texts.map((text) => {
+    const starts = lineStarts(text);
+    const newlines = [0, ...Array.from(text.matchAll(/\n/g), ({ index }) => index + 1)];
+    return (line: number, column: number) => positionAt(starts, newlines[line]! + column);
+  });
+  const lines: Mappings = lineStarts(texts[0]!).map(() => []);
+  for (const [index, segments] of mappings.entries()) {
+    for (const [start, , sourceLine, sourceColumn] of segments) {
+      const { line, column } = generated!(index, start);
+      const source = original!(sourceLine!, sourceColumn!);
+      lines[line - 1]!.push([column - 1, 0, source.line - 1, source.column - 1]);
+    }
+  }
+  return lines;
 }
 
 /** The place in the source of a place in the mapped text, or undefined when it has none. */
@@ -78,61 +113,11 @@ export function sourcePosition(
  * The comment by which the runtime finds the source map of the module that ends with it: stack traces
  * then name `sourceUrl` in its place.
  */
-export function sourceMapComment(sourceUrl: string, mappings: Mappings): string {
+export async function sourceMapComment(sourceUrl: string, mappings: Mappings): Promise<string> {
+  const { encode } = await import("npm:@jridgewell/sourcemap-codec@^1.6.0");
   const map = { version: 3, sources: [sourceUrl], names: [], mappings: encode(mappings) };
   const json = new TextEncoder().encode(JSON.stringify(map));
   return `//# sourceMappingURL=data:application/json;base64,${json.toBase64()}`;
-}
-
-/** One replacement. It has as many line terminators as what it replaces. */
-export interface TextEdit {
-  /** Where the replaced part starts, in UTF-16 code units. */
-  start: number;
-  /** Where it ends. */
-  end: number;
-  /** What stands there instead. */
-  replacement: string;
-}
-
-/** The text after the edits, which are in its order and do not overlap. */
-export function applyEdits(text: string, edits: readonly TextEdit[]): string {
-  const pieces: string[] = [];
-  let position = 0;
-  for (const { start, end, replacement } of edits) {
-    pieces.push(text.slice(position, start), replacement);
-    position = end;
-  }
-  return pieces.join("") + text.slice(position);
-}
-
-/** The mappings of the text after the edits, given those of the text before. */
-export function editMappings(
-  mappings: Mappings,
-  text: string,
-  edits: readonly TextEdit[],
-): Mappings {
-  if (edits.length === 0) return mappings;
-  const starts = lineStarts(text);
-  const lines = starts.map((_, line) => mappings[line] ?? []);
-  // From the last to the first: what stands before an edit is still where the text has it.
-  for (const { start, end, replacement } of edits.toReversed()) {
-    const from = zeroBased(positionAt(starts, start));
-    const to = zeroBased(positionAt(starts, end));
-    const lastLine = replacement.length - lineStarts(replacement).at(-1)!;
-    const shift = lastLine - to.column + (from.line === to.line ? from.column : 0);
-    // The first segment of what was replaced stands for all of the replacement.
-    const before = lines[from.line]!.filter(([column]) => column <= from.column);
-    const after = lines[to.line]!.filter(([column]) => column >= to.column)
-      .map(([column, ...source]) => [column + shift, ...source] as typeof mappings[0][0]);
-    lines.fill([], from.line, to.line);
-    lines[to.line] = after;
-    lines[from.line] = from.line === to.line ? [...before, ...after] : before;
-  }
-  return lines;
-}
-
-function zeroBased({ line, column }: { line: number; column: number }) {
-  return { line: line - 1, column: column - 1 };
 }
 
 /** A place in a text as editors count it. */

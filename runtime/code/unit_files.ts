@@ -91,7 +91,7 @@ export class UnitFiles {
       author.mappings = mappings;
       // The runtime shows URLs with their escapes read.
       this.#authorPaths.set(href, author.path).set(`file://${author.path}`, author.path);
-      written += `\n${sourceMapComment(href, mappings)}\n`;
+      written += `\n${await sourceMapComment(href, mappings)}\n`;
     }
     await this.#writeFile(join(this.#directory, file), written);
   }

@@ -6,7 +6,7 @@
 import { Buffer } from "node:buffer";
 import { DisconnectedError, ProtocolError } from "../errors.ts";
 import { LibraryTable, type ModuleNamespace, type OfferedModule } from "./library_table.ts";
-import { UnitInstances } from "./loaded_modules.ts";
+import { LoadedModules } from "./loaded_modules.ts";
 import { ModuleError, type SourceLocation } from "./source_map.ts";
 import { type ModuleName, type Unit, verifyUnits } from "./unit.ts";
 import { UnitFiles } from "./unit_files.ts";
@@ -152,7 +152,7 @@ export class UnitStore {
   readonly #files: UnitFiles;
   readonly #libraries: LibraryTable;
   readonly #units = new Map<string, Unit>();
-  readonly #instances: UnitInstances;
+  readonly #instances: LoadedModules;
   readonly #history = new LoadHistory();
   /** The hashes of units that stand for compiled modules, without their texts. */
   readonly #compiled = new Set<string>();
@@ -161,7 +161,7 @@ export class UnitStore {
   private constructor(files: UnitFiles) {
     this.#files = files;
     this.#libraries = new LibraryTable(files);
-    this.#instances = new UnitInstances(this.#units, files, this.#libraries);
+    this.#instances = new LoadedModules(this.#units, files, this.#libraries);
   }
 
   /** Opens an empty store on its `directory`, which is made or emptied. */

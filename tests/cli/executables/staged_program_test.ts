@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
 import { writeServerModule } from "../../../cli/executables/staged_program.ts";
-import { buildProgram } from "../../../cli/modules/unit_building.ts";
-import { TemporaryProject } from "../modules/temporary_project.ts";
+import { ModuleReader } from "../../../cli/modules/module_reader.ts";
+import { build, TemporaryProject } from "../modules/temporary_project.ts";
 
 const RUNTIME = new URL("../../../mod.ts", import.meta.url).href;
 
@@ -25,7 +25,7 @@ Deno.test("writeServerModule names the modules of the program as run does, the f
   });
   await Deno.mkdir(project.path("out"));
   const file = project.path("svc.ts");
-  const written = await writeServerModule(file, {
+  const written = await writeServerModule(await ModuleReader.open(file), {
     directory: project.path("out"),
     name: `a "b"`,
     version: undefined,
@@ -44,7 +44,7 @@ Deno.test("writeServerModule names the modules of the program as run does, the f
     modules.matchAll(/^ {2}\{ \.\.\.(\{.*\}), namespace: /gm),
     ([, name]) => JSON.parse(name!),
   );
-  const { units } = await buildProgram(file);
+  const { units } = await build(file);
   const expected = ["svc.ts", "lib/a.ts", "lib/b.ts"].map((id) => {
     const { module, path, hash } = units.find((unit) => unit.module === id)!;
     return { module, path, hash };

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { buildProgram } from "../../../cli/modules/unit_building.ts";
-import { load, openStore, TemporaryProject } from "./temporary_project.ts";
+import { build, load, openStore, TemporaryProject } from "./temporary_project.ts";
 
 Deno.test("JSON, text and bytes are imported as Deno imports them", async () => {
   await using project = await TemporaryProject.make({
@@ -50,7 +49,7 @@ Deno.test("the hash of a module covers the data that it imports", async () => {
     "data.json": "1",
     "main.ts": `import data from "./data.json" with { type: "json" };\nexport { data };\n`,
   });
-  const before = await buildProgram(project.path("main.ts"));
+  const before = await build(project.path("main.ts"));
   await project.write("data.json", "2");
-  assert.notEqual((await buildProgram(project.path("main.ts"))).entry, before.entry);
+  assert.notEqual((await build(project.path("main.ts"))).request.entry, before.request.entry);
 });

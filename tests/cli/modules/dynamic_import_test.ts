@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { basename } from "node:path";
-import { buildProgram } from "../../../cli/modules/unit_building.ts";
 import { findDanglingImports } from "../../../cli/modules/module_graph.ts";
-import { load, openStore, TemporaryProject } from "./temporary_project.ts";
+import { ModuleReader } from "../../../cli/modules/module_reader.ts";
+import { build, load, openStore, TemporaryProject } from "./temporary_project.ts";
 
 type Late = () => Promise<Record<string, unknown>>;
 
@@ -54,9 +54,9 @@ Deno.test("the hash of a module covers what it imports dynamically", async () =>
     "late.ts": `export const value = 1;\n`,
     "main.ts": `export const late = () => import("./late.ts");\n`,
   });
-  const before = await buildProgram(project.path("main.ts"));
+  const before = await build(project.path("main.ts"));
   await project.write("late.ts", `export const value = 2;\n`);
-  assert.notEqual((await buildProgram(project.path("main.ts"))).entry, before.entry);
+  assert.notEqual((await build(project.path("main.ts"))).request.entry, before.request.entry);
 });
 
 Deno.test("cycles through dynamic imports are named together, and evaluated apart", async () => {
@@ -137,7 +137,7 @@ Deno.test("what an import() leads to is missed when it runs, and not before", as
       `  () => import("./bad.json", { with: { type: "json" } }),\n` +
       `  () => import("./library.ts"),\n];\n`,
   });
-  const { failures } = await buildProgram(project.path("main.ts"));
+  const { failures } = await build(project.path("main.ts"));
   const places = failures.map(({ location: { path, line } }) => `${basename(path)}:${line}`);
   assert.deepEqual(places.sort(), [
     "bad.json:1",
@@ -169,8 +169,9 @@ Deno.test("findDanglingImports gives what is imported late and is not there", as
     "below/part.ts": `await import("./other.ts"); await import("./there.ts");\n`,
     "below/other.ts": `export {};\n`,
   });
-  const dangling = await findDanglingImports(project.path("main.ts"));
+  const dangling = await findDanglingImports(await ModuleReader.open(project.path("main.ts")));
   assert.deepEqual(dangling.sort(), ["./local.ts", "optional"]);
   await project.write("main.ts", "const = 1;");
-  assert.deepEqual(await findDanglingImports(project.path("main.ts")), []);
+  const reader = await ModuleReader.open(project.path("main.ts"));
+  assert.deepEqual(await findDanglingImports(reader), []);
 });

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { type EntryPoint, findEntryPoint } from "../../../cli/modules/entry_point.ts";
+import { ModuleReader } from "../../../cli/modules/module_reader.ts";
+import { buildUnits } from "../../../cli/modules/unit_building.ts";
 import { filesOf, TemporaryProject } from "./temporary_project.ts";
 
 async function entryPointOf(text: string, entry = "main.ts"): Promise<EntryPoint> {
   const files = text.startsWith("==") ? filesOf(text) : { [entry]: text };
   await using project = await TemporaryProject.make(files);
-  return await findEntryPoint(project.path(entry));
+  return await findEntryPoint(await ModuleReader.open(project.path(entry)));
 }
 
 /** Modules by what is run of them; each with the file that it is, where that is not `main.ts`. */
@@ -98,3 +100,15 @@ for (const [kind, expected] of Object.entries(EXPECTED)) {
     }
   });
 }
+
+Deno.test("a reader reads each module once, whoever asks for it", async () => {
+  await using project = await TemporaryProject.make({
+    "deno.json": {},
+    "main.ts": `export * from "./below.ts";`,
+    "below.ts": `export const main = () => 1;`,
+  });
+  const reader = await ModuleReader.open(project.path("main.ts"));
+  const { units } = await buildUnits(reader);
+  for (const { path } of units) await Deno.remove(path);
+  assert.equal((await findEntryPoint(reader)).exportsMain, true);
+});

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { buildProgram, loadRequest } from "../../../cli/modules/unit_building.ts";
-import { load, openStore, TemporaryProject } from "./temporary_project.ts";
+import { build, load, openStore, TemporaryProject } from "./temporary_project.ts";
 
 /** What the modules of these tests did, and which of them are to fail. */
 const state = { evaluated: [] as string[], failing: new Set<string>() };
@@ -85,11 +84,13 @@ Deno.test("loads at once share a failure", async () => {
   const store = await openStore(project);
   reset("base");
   const files = ["a.ts", "b.ts"].map((file) => project.path(file));
-  const programs = await Promise.all(files.map((file) => buildProgram(file)));
+  const programs = await Promise.all(files.map((file) => build(file)));
   for (const { units } of programs) await store.add(units);
   const loadAll = () =>
     Promise.allSettled(
-      [...programs, ...programs].map((program) => store.load(loadRequest(program, "tester@host"))),
+      [...programs, ...programs].map((program) =>
+        store.load({ ...program.request, by: "tester@host" })
+      ),
     );
   assert.deepEqual((await loadAll()).map(({ status }) => status), Array(4).fill("rejected"));
   assert.deepEqual(state.evaluated, ["base begins"]);

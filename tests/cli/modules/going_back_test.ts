@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import { buildProgram, loadRequest } from "../../../cli/modules/unit_building.ts";
 import type { UnitStore } from "../../../runtime/code/unit_store.ts";
-import { load, openStore, TemporaryProject } from "./temporary_project.ts";
+import { build, load, openStore, TemporaryProject } from "./temporary_project.ts";
 
 /** A module of a version that tells the router that it has been installed. */
 function handler(version: number, install = ""): string {
@@ -20,9 +19,9 @@ export const runs = { count: 0 };
 
 /** Does what \`load --rerun\` does. */
 async function rerun(store: UnitStore, file: string) {
-  const program = await buildProgram(file);
+  const program = await build(file);
   await store.add(program.units);
-  return await store.load({ ...loadRequest(program, "tester@host"), rerun: true });
+  return await store.load({ ...program.request, by: "tester@host", rerun: true });
 }
 
 const modules = (names: { module: string }[]) => names.map(({ module }) => module);

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
-import { buildProgram, loadRequest } from "../../../cli/modules/unit_building.ts";
-import { load, openStore, TemporaryProject } from "./temporary_project.ts";
+import { build, load, openStore, TemporaryProject } from "./temporary_project.ts";
 
 Deno.test("import.meta is that of the author's file", async () => {
   await using project = await TemporaryProject.make({
@@ -73,9 +72,9 @@ Deno.test("import.meta.main, and require.main, are of the module that a process 
   for (const name of ["main.ts", "main.cjs"]) {
     for (const asMain of [true, false]) {
       const store = await openStore(project);
-      const program = await buildProgram(project.path(name));
+      const program = await build(project.path(name));
       await store.add(program.units);
-      const { namespace } = await store.load(loadRequest(program, "tester@host"), { asMain });
+      const { namespace } = await store.load({ ...program.request, by: "tester@host" }, { asMain });
       assert.deepEqual(namespace.mains, [asMain, false], name);
     }
   }

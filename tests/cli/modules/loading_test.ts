@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { batches } from "../../../cli/modules/loading.ts";
-import { ForcedModule, loadRequest } from "../../../cli/modules/unit_building.ts";
 import type { ModuleError } from "../../../runtime/code/source_map.ts";
 import type { Unit } from "../../../runtime/code/unit.ts";
-import { load, openStore, TemporaryProject } from "./temporary_project.ts";
+import { build, load, openStore, TemporaryProject } from "./temporary_project.ts";
 
 const ROUTER = `
 import { log } from "./log.ts";
@@ -215,15 +214,19 @@ Deno.test("a forced load links the module to what runs", async () => {
   const { namespace } = await load(store, project.path("service.ts"));
   await project.write("log.ts", "export const log = 'edited, but not to be shipped';");
 
-  const forced = await ForcedModule.read(project.path("handler.ts"));
-  assert.deepEqual(forced.imports, ["router.ts"]);
-  const program = await forced.build(store.running(forced.imports));
-  assert.equal(program.units.length, 1);
-  await store.add(program.units);
-  await store.load(loadRequest(program, "tester@host"));
+  const { units, request } = await build(project.path("handler.ts"), {
+    running(modules) {
+      assert.deepEqual(modules, ["router.ts"]);
+      return Promise.resolve(store.running(modules));
+    },
+  });
+  assert.equal(units.length, 1);
+  await store.add(units);
+  await store.load({ ...request, by: "tester@host" });
   assert.equal((namespace.answer as (path: string) => string)("/"), "hello");
 
-  await assert.rejects(forced.build(new Map()), {
+  const lacking = { running: () => Promise.resolve(new Map<string, string>()) };
+  await assert.rejects(build(project.path("handler.ts"), lacking), {
     message: `${project.path("handler.ts")}:1:26: the server does not run router.ts: ` +
       `load without -f`,
   });

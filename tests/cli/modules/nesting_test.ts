@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { ModuleError } from "../../../runtime/code/source_map.ts";
 import { parseModule } from "../../../cli/modules/syntax.ts";
-import { buildProgram } from "../../../cli/modules/unit_building.ts";
-import { TemporaryProject } from "./temporary_project.ts";
+import { build, TemporaryProject } from "./temporary_project.ts";
 
 /** Texts in which something is nested `n` deep. */
 const KINDS: Record<string, (n: number) => string> = {
@@ -78,7 +77,7 @@ Deno.test("a module that is nested too deep is refused by its file, in every kin
     ),
   });
   for (const name of names) {
-    await assert.rejects(buildProgram(project.path(name)), {
+    await assert.rejects(build(project.path(name)), {
       name: "ModuleError",
       message: `${
         project.path(name)
@@ -103,9 +102,9 @@ Deno.test("a module is refused that the parser does not understand, for it may b
   await using project = await TemporaryProject.make({ "deno.json": {} });
   for (const [file, text, message] of cases) {
     await project.write(file, text);
-    await assert.rejects(buildProgram(project.path(file)), { name: "ModuleError", message });
+    await assert.rejects(build(project.path(file)), { name: "ModuleError", message });
     // The same without what is deep is taken, where it is not wrong by itself.
     await project.write(file, text.replace(/!+1/, "1"));
-    if (message === tooDeep) await buildProgram(project.path(file));
+    if (message === tooDeep) await build(project.path(file));
   }
 });

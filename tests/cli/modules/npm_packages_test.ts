@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { LockFile } from "../../../cli/modules/npm_packages.ts";
-import { buildProgram } from "../../../cli/modules/unit_building.ts";
-import { TemporaryProject } from "./temporary_project.ts";
+import { build, TemporaryProject } from "./temporary_project.ts";
 
 const SPECIFIERS = {
   "npm:ms@2": "2.1.2",
@@ -52,12 +51,12 @@ Deno.test("a program imports the versions of the lock file that its configuratio
   ];
   for (const [lock, specifier] of cases) {
     await project.write("deno.json", { imports, lock });
-    const { libraries } = await buildProgram(project.path("main.ts"));
+    const { request: { libraries } } = await build(project.path("main.ts"));
     assert.deepEqual(libraries.map(({ specifier }) => specifier), [specifier]);
   }
   await project.write("other.lock", "{");
   await project.write("deno.json", { imports, lock: "other.lock" });
-  await assert.rejects(buildProgram(project.path("main.ts")), {
+  await assert.rejects(build(project.path("main.ts")), {
     name: "ModuleError",
     message: /other\.lock: not JSON: /,
   });

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
-import { buildProgram } from "../../../cli/modules/unit_building.ts";
 import { ImportResolver } from "../../../cli/repl/import_resolver.ts";
-import { load, openStore, TemporaryProject } from "./temporary_project.ts";
+import { build, load, openStore, TemporaryProject } from "./temporary_project.ts";
 
 const OWN = new URL("../../../mod.ts", import.meta.url);
 
@@ -46,7 +45,7 @@ Deno.test("the runtime is the server's own, by whatever name a program imports i
       "by-jsr": "jsr:@gxensemble/ensemble@0.1",
     },
   );
-  const { units, libraries } = await buildProgram(project.path("app/main.ts"));
+  const { units, request: { libraries } } = await build(project.path("app/main.ts"));
   assert.deepEqual(libraries.map(({ specifier }) => specifier), ["@gxensemble/ensemble"]);
   assert.deepEqual(units.map(({ module }) => module), ["main.ts"]);
   assert.equal(units[0]!.text, `import "@gxensemble/ensemble";\n`.repeat(specifiers.length));
@@ -107,7 +106,7 @@ Deno.test("another copy of the runtime is refused where it is imported", async (
 
 Deno.test("a program is a file on this host", async () => {
   for (const file of ["https://example.com/main.ts", "jsr:@a/b", "npm:c"]) {
-    await assert.rejects(buildProgram(file), {
+    await assert.rejects(build(file), {
       message: `${file}: is not a file on this host, and only those are shipped: load it with ` +
         `--library, or import it in a module of your own`,
     });

@@ -4,7 +4,12 @@
  * @module
  */
 import { dirname, join } from "node:path";
-import { buildProgram, loadRequest } from "../../../cli/modules/unit_building.ts";
+import { type GraphOptions, ModuleReader } from "../../../cli/modules/module_reader.ts";
+import {
+  type BuildOptions,
+  buildUnits,
+  type UnitTree,
+} from "../../../cli/modules/unit_building.ts";
 import { type LoadResult, UnitStore } from "../../../runtime/code/unit_store.ts";
 
 /** A directory of source files that is removed when it is disposed of. */
@@ -46,16 +51,24 @@ export async function openStore(project: TemporaryProject): Promise<UnitStore> {
   return await UnitStore.open(project.path("loader.d"));
 }
 
+/** Builds the units of the module in `file`, and of all that it imports. */
+export async function build(
+  file: string,
+  options: GraphOptions & BuildOptions = {},
+): Promise<UnitTree> {
+  return await buildUnits(await ModuleReader.open(file, options), options);
+}
+
 /** Does what the `load` command does, as `tester@host`; tells how many units had to be shipped. */
 export async function load(
   store: UnitStore,
   file: string,
   libraryPrefixes: string[] = [],
 ): Promise<LoadResult & { shipped: number }> {
-  const program = await buildProgram(file, { libraryPrefixes });
-  const missing = store.missing(program.units.map(({ hash }) => hash));
-  await store.add(program.units.filter(({ hash }) => missing.includes(hash)));
-  return { shipped: missing.length, ...await store.load(loadRequest(program, "tester@host")) };
+  const { units, request } = await build(file, { libraryPrefixes });
+  const missing = store.missing(units.map(({ hash }) => hash));
+  await store.add(units.filter(({ hash }) => missing.includes(hash)));
+  return { shipped: missing.length, ...await store.load({ ...request, by: "tester@host" }) };
 }
 
 /** The files of a text in which each stands behind a line `== its/path`. */

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@^4.10.2";
-import { buildProgram, type Program, programsBelow } from "../../../cli/modules/unit_building.ts";
+import { treesBelow, type UnitTree } from "../../../cli/modules/unit_building.ts";
 import { verifyUnits } from "../../../runtime/code/unit.ts";
-import { TemporaryProject } from "./temporary_project.ts";
+import { build, TemporaryProject } from "./temporary_project.ts";
 
-async function build(files: Record<string, string | object>, entry: string): Promise<Program> {
+async function unitsOf(files: Record<string, string | object>, entry: string): Promise<UnitTree> {
   await using project = await TemporaryProject.make({ "deno.json": {}, ...files });
-  return await buildProgram(project.path(entry));
+  return await build(project.path(entry));
 }
 
-function hashes({ units }: Program): Record<string, string> {
+function hashes({ units }: UnitTree): Record<string, string> {
   return Object.fromEntries(units.map(({ module, hash }) => [module, hash]));
 }
 
@@ -21,25 +21,27 @@ const TREE = {
 };
 
 Deno.test("a hash names the tree below it, and nothing else", async () => {
-  const before = hashes(await build(TREE, "main.ts"));
+  const before = hashes(await unitsOf(TREE, "main.ts"));
   assert.deepEqual(Object.keys(before).sort(), ["a.ts", "b.ts", "main.ts", "sub/c.ts"]);
-  assert.deepEqual(hashes(await build(TREE, "main.ts")), before);
+  assert.deepEqual(hashes(await unitsOf(TREE, "main.ts")), before);
 
-  const after = hashes(await build({ ...TREE, "sub/c.ts": `export const b = 3;\n` }, "main.ts"));
+  const after = hashes(await unitsOf({ ...TREE, "sub/c.ts": `export const b = 3;\n` }, "main.ts"));
   const changed = Object.keys(before).filter((module) => before[module] !== after[module]);
   assert.deepEqual(changed.sort(), ["b.ts", "main.ts", "sub/c.ts"]);
 });
 
 Deno.test("the hash of a module covers its place in the project, and not where that is", async () => {
   const moved = { ...TREE, "b.ts": `export * from "./sub/d.ts";\n`, "sub/d.ts": TREE["sub/c.ts"] };
-  const [before, after] = [await build(TREE, "main.ts"), await build(moved, "main.ts")].map(hashes);
+  const [before, after] = [await unitsOf(TREE, "main.ts"), await unitsOf(moved, "main.ts")].map(
+    hashes,
+  );
   assert.equal(after!["a.ts"], before!["a.ts"]);
   assert.notEqual(after!["sub/d.ts"], before!["sub/c.ts"]);
   assert.notEqual(after!["main.ts"], before!["main.ts"]);
 });
 
 Deno.test("what a module imports stands before it", async () => {
-  const { units, entry } = await build(TREE, "main.ts");
+  const { units, request: { entry } } = await unitsOf(TREE, "main.ts");
   assert.deepEqual(units.map(({ module }) => module), ["a.ts", "sub/c.ts", "b.ts", "main.ts"]);
   assert.equal(units.at(-1)!.hash, entry);
 });
@@ -64,9 +66,9 @@ Deno.test("a cycle has the same hashes from any entry, each member its own", asy
         const lines = imports.map((to) => `import "./m${to}.ts";\n`);
         return [`m${index}.ts`, `${lines.join("")}export const ${text} = 1;\n`];
       }));
-      const plain = await build(files, "m0.ts");
+      const plain = await unitsOf(files, "m0.ts");
       await verifyUnits(plain.units);
-      assert.deepEqual(hashes(await build(files, `m${entry}.ts`)), hashes(plain));
+      assert.deepEqual(hashes(await unitsOf(files, `m${entry}.ts`)), hashes(plain));
       assert.equal(new Set(plain.units.map(({ hash }) => hash)).size, texts.length);
     }),
     { numRuns: 60 },
@@ -83,7 +85,7 @@ Deno.test("libraries are left to the server, each once, where they are first imp
       `const late = await import("npm:late");\nconsole.log(ask, chalk, y, late, j);\n`,
     "lib/y.ts": `import "npm:chalk@5/sub";\nimport sub from "chalk/sub";\nexport const y = sub;\n`,
   });
-  const { units, libraries } = await buildProgram(project.path("main.ts"));
+  const { units, request: { libraries } } = await build(project.path("main.ts"));
   assert.deepEqual(libraries.map(({ specifier }) => specifier), [
     "@gxensemble/x",
     "npm:chalk@5",
@@ -105,7 +107,7 @@ Deno.test("libraries are left to the server, each once, where they are first imp
 
 Deno.test("outside a project a module is named by its path", async () => {
   await using project = await TemporaryProject.make({ "main.mjs": `export {};\n` });
-  const { units } = await buildProgram(`file://${project.path("main.mjs")}`);
+  const { units } = await build(`file://${project.path("main.mjs")}`);
   assert.equal(units[0]!.module, project.path("main.mjs"));
 });
 
@@ -143,21 +145,21 @@ Deno.test("what cannot be shipped is refused at its file and line", async () => 
   });
   for (const [source, place, reason] of cases) {
     await project.write("main.ts", source);
-    const building = buildProgram(project.path("main.ts"), { libraryPrefixes: ["my"] });
+    const building = build(project.path("main.ts"), { libraryPrefixes: ["my"] });
     await assert.rejects(building, (error: Error & { reason: string }) => {
       assert.ok(error.message.startsWith(`${project.path(place)}: `), error.message);
       assert.match(error.reason, reason);
       return true;
     });
   }
-  await assert.rejects(buildProgram(project.path("leaf")), {
+  await assert.rejects(build(project.path("leaf")), {
     message: `${project.path("leaf")}: there is no such module; did you mean ${
       project.path("leaf.ts")
     }?`,
   });
 });
 
-Deno.test("programsBelow gives what is evaluated before the module itself", async () => {
+Deno.test("treesBelow gives what is evaluated before the module itself", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "a.ts": `import "./b.ts";\n`,
@@ -166,6 +168,6 @@ Deno.test("programsBelow gives what is evaluated before the module itself", asyn
     "main.ts":
       `import "./a.ts"; import defer * as late from "./late.ts"; late; import("./late.ts");\n`,
   });
-  const below = programsBelow(await buildProgram(project.path("main.ts")));
+  const below = treesBelow(await build(project.path("main.ts")));
   assert.deepEqual(below.map(({ units }) => units.map(({ module }) => module)), [["b.ts", "a.ts"]]);
 });

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { buildProgram } from "../../../cli/modules/unit_building.ts";
-import { load, openStore, TemporaryProject } from "./temporary_project.ts";
+import { build, load, openStore, TemporaryProject } from "./temporary_project.ts";
 
 const FILES = {
   "deno.json": { imports: { lib: "./lib.ts" } },
@@ -26,7 +25,7 @@ Deno.test("workers are shipped: they need no file of their author's", async () =
 
 Deno.test("the hash of a module covers the workers that it starts", async () => {
   await using project = await TemporaryProject.make(FILES);
-  const before = await buildProgram(project.path("main.ts"));
+  const before = await build(project.path("main.ts"));
   await project.write("lib.ts", `export const lib = "another";\n`);
-  assert.notEqual((await buildProgram(project.path("main.ts"))).entry, before.entry);
+  assert.notEqual((await build(project.path("main.ts"))).request.entry, before.request.entry);
 });

@@ -1,14 +1,30 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@^4.10.2";
 import {
-  applyEdits,
-  editMappings,
-  identityMappings,
+  editText,
   lineStarts,
+  type Mappings,
+  mappingsOf,
   positionAt,
   sourcePosition,
-  type TextEdit,
 } from "../../../runtime/code/source_map.ts";
+
+interface TextEdit {
+  start: number;
+  end: number;
+  replacement: string;
+}
+
+/** What a text that stands as its author wrote it becomes, and its mappings, edited at once and edit by edit. */
+async function edit(text: string, edits: TextEdit[]): Promise<{ after: string; maps: Mappings[] }> {
+  const code = await editText(text);
+  for (const { start, end, replacement } of edits) code.update(start, end, replacement);
+  const maps = [
+    await mappingsOf(code),
+    await mappingsOf(code, await mappingsOf(await editText(text))),
+  ];
+  return { after: code.toString(), maps };
+}
 
 /** Texts of words of distinct letters, over lines that end in every way, and edits of some words. */
 const edited = fc.record({
@@ -31,29 +47,31 @@ const edited = fc.record({
   return { text, edits: replaced };
 });
 
-Deno.test("what is not replaced keeps its place in the source", () => {
-  fc.assert(fc.property(edited, ({ text, edits }) => {
-    const after = applyEdits(text, edits);
-    const mappings = editMappings(identityMappings(text), text, edits);
+Deno.test("what is not replaced keeps its place in the source", () =>
+  fc.assert(fc.asyncProperty(edited, async ({ text, edits }) => {
+    const { after, maps } = await edit(text, edits);
     const starts = { before: lineStarts(text), after: lineStarts(after) };
     let shift = 0;
     let next = 0;
     for (const { index, 0: word } of text.matchAll(/word\d+/g)) {
       const edit = edits[next];
       const place = positionAt(starts.after, index + shift);
-      assert.deepEqual(sourcePosition(mappings, place), positionAt(starts.before, index));
+      for (const mappings of maps) {
+        assert.deepEqual(sourcePosition(mappings, place), positionAt(starts.before, index));
+      }
       if (edit?.start !== index) continue;
       shift += edit.replacement.length - word.length;
       next++;
     }
-  }));
-});
+  })));
 
-Deno.test("a replacement over several lines shifts what stands behind it", () => {
-  const text = "a import\n  .meta b\nc";
-  const edits = [{ start: 2, end: 16, replacement: "meta()\n" }];
-  assert.equal(applyEdits(text, edits), "a meta()\n b\nc");
-  const mappings = editMappings(identityMappings(text), text, edits);
-  assert.deepEqual(sourcePosition(mappings, { line: 2, column: 2 }), { line: 2, column: 9 });
-  assert.deepEqual(sourcePosition(mappings, { line: 3, column: 1 }), { line: 3, column: 1 });
+Deno.test("a replacement over several lines shifts what stands behind it", async () => {
+  const { after, maps } = await edit("a import\n  .meta b\nc", [
+    { start: 2, end: 16, replacement: "meta()\n" },
+  ]);
+  assert.equal(after, "a meta()\n b\nc");
+  for (const mappings of maps) {
+    assert.deepEqual(sourcePosition(mappings, { line: 2, column: 2 }), { line: 2, column: 9 });
+    assert.deepEqual(sourcePosition(mappings, { line: 3, column: 1 }), { line: 3, column: 1 });
+  }
 });
