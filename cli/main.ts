@@ -30,9 +30,10 @@ if (platform === "Node.js" || platform === "Bun") {
     // First: Deno soon hides which signals the process was started to ignore.
     const { keepIgnoringHangup } = await import("../runtime/home/signals.ts");
     keepIgnoringHangup();
-    const { runCommandLine } = await import("./command_line.ts");
+    const { commandTree } = await import("./command_tree.ts");
+    const { runCommandLine } = await import("./kit/command_line.ts");
     // A program that was run may have set one.
-    Deno.exit(await runCommandLine(Deno.args) || Deno.exitCode);
+    Deno.exit(await runCommandLine(commandTree(), Deno.args) || Deno.exitCode);
   } catch (error) {
     if (!String(error).includes("identified a Unknown module")) throw error;
     console.error(

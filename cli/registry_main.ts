@@ -26,6 +26,9 @@ if (platform === "Node.js" || platform === "Bun") {
   // First: Deno soon hides which signals the process was started to ignore.
   const { keepIgnoringHangup } = await import("../runtime/home/signals.ts");
   keepIgnoringHangup();
-  const { runCommandLine } = await import("./registry_command_line.ts");
-  Deno.exit(await runCommandLine(Deno.args));
+  const { registryCommand } = await import("./commands/registry.ts");
+  const { formatVersion } = await import("./kit/build.ts");
+  const { asRoot, runCommandLine } = await import("./kit/command_line.ts");
+  const root = asRoot(registryCommand("ensemble-registry"), formatVersion("ensemble-registry"));
+  Deno.exit(await runCommandLine(root, Deno.args));
 }

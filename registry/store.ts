@@ -6,7 +6,7 @@
 import type { ServerId } from "../runtime/actor/references.ts";
 import { InvalidInputError } from "../runtime/errors.ts";
 import { sameInstance } from "../runtime/server/credentials.ts";
-import { compareEntries, type RegistryEntry } from "../runtime/server/registry_protocol.ts";
+import type { RegistryEntry } from "../runtime/server/registry_protocol.ts";
 
 /** Which entries to give. */
 export interface EntryQuery {
@@ -42,6 +42,11 @@ export interface RegistryStore {
 
   /** Lets go of the store; nothing may be asked of it afterwards. */
   close(): Promise<void>;
+}
+
+/** Orders entries by server id, by code unit: the order in which every store answers. */
+export function compareEntries(a: RegistryEntry, b: RegistryEntry): number {
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
 }
 
 /** Which store: what `--store` says. */

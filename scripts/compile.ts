@@ -10,7 +10,7 @@ import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { makeExecutable } from "../cli/executables/executable.ts";
-import { type Target, TARGETS } from "../cli/kit/options.ts";
+import { type Target, TARGETS } from "../cli/kit/build.ts";
 import { LAZY_BUILTINS, V8_FLAGS } from "./build_options.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));

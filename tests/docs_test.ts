@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { allCommands } from "../cli/kit/command_line.ts";
-import { createProgram } from "../cli/program.ts";
+import { commandTree } from "../cli/command_tree.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -138,7 +138,7 @@ function wordsOf(command: string): string[] {
 
 /** The mistake in a command line, if there is one. The command is not run. */
 async function mistakeIn({ words, isTyped }: Mention): Promise<string | undefined> {
-  const tree = createProgram();
+  const tree = commandTree();
   let isRead = false;
   for (const command of [tree, ...allCommands(tree)]) command.action(() => void (isRead = true));
   try {

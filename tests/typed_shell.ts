@@ -5,7 +5,7 @@
  */
 import { answer, type LiveNames } from "../cli/completion/candidates.ts";
 import type { Shell } from "../cli/completion/scripts.ts";
-import { createProgram } from "../cli/program.ts";
+import { commandTree } from "../cli/command_tree.ts";
 import type { TemporaryEnsemble } from "./temporary_ensemble.ts";
 import { onTerminal } from "./terminal.ts";
 
@@ -202,7 +202,7 @@ class Answering implements AsyncDisposable {
   async #answerAll(): Promise<void> {
     for await (const [process, _complete, _shell, shell, _end, ...words] of this.#read()) {
       const question = { shell: shell as Shell, words };
-      const lines = await answer(createProgram(), question, this.#names);
+      const lines = await answer(commandTree(), question, this.#names);
       const text = [...lines, "end", ""].join("\n");
       const pipe = await Deno.open(`${this.#directory}/answer.${process}`, {
         read: true,

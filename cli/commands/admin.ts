@@ -3,28 +3,46 @@
  *
  * @module
  */
-import {
-  createAdminKey,
-  hasAdminPrivateKey,
-  readAdminPublicKey,
-  requireNoAdminKey,
-} from "../../runtime/pki/admin_key.ts";
-import { adminPrivateKeyPath, adminPublicKeyPath } from "../../runtime/home/paths.ts";
+import { Command, type CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { publicKeyFingerprint } from "../../runtime/fingerprint.ts";
+import { adminPrivateKeyPath, adminPublicKeyPath } from "../../runtime/home/paths.ts";
 import { formatNotation, keyword } from "../../runtime/notation.ts";
-import type { OutputOptions } from "../kit/options.ts";
+import { examples } from "../kit/help.ts";
+import {
+  forceOption,
+  jsonOption,
+  type OutputOptions,
+  passphraseFileOption,
+  viewOption,
+} from "../kit/options.ts";
 import { printJson, printLine, printNotice } from "../kit/output.ts";
-import { askNewPassphrase, type PassphraseOptions } from "../kit/prompts.ts";
+import type { PassphraseOptions } from "../kit/prompts.ts";
 
-/** Options of {@linkcode admin}. */
-export interface AdminOptions extends PassphraseOptions {
-  /** Whether to replace a key pair that exists. */
-  force: boolean;
+/** Generates the key pair of the ensemble's administrators, or prints its fingerprint. */
+export function adminCommand(): CommandUnknownOpts {
+  return new Command("admin").description("generate a new ensemble administrator key pair")
+    .addOption(forceOption("replace a key pair that exists"))
+    .addOption(viewOption())
+    .addOption(jsonOption())
+    .addOption(passphraseFileOption())
+    .addHelpText(
+      "after",
+      examples(
+        ["asks for a passphrase to encrypt the private key with", "gxensemble admin"],
+        ["where no one can be asked", "gxensemble admin --passphrase-file passphrase.txt"],
+        ["whether two hosts have the same: its fingerprint", "gxensemble admin --view"],
+      ),
+    )
+    .action(async (options, command) => {
+      if (options.view) return await view(options);
+      if (options.json) command.error("--json only goes with --view");
+      await generate(options);
+    });
 }
 
-/** Generates the key pair of the ensemble's administrators. */
-export async function admin(options: AdminOptions): Promise<void> {
+async function generate(options: PassphraseOptions & { force: boolean }): Promise<void> {
+  const { createAdminKey, requireNoAdminKey } = await import("../../runtime/pki/admin_key.ts");
+  const { askNewPassphrase } = await import("../kit/prompts.ts");
   if (!options.force) await requireNoAdminKey();
   const passphrase = await askNewPassphrase("passphrase for the administrator key:", options);
   await createAdminKey({ passphrase, force: options.force });
@@ -37,7 +55,11 @@ export async function admin(options: AdminOptions): Promise<void> {
  * Prints the fingerprint of the public key, whose first 16 digits are in the audit log, and where the halves of the
  * pair are: `(public-key: "9f86d0..." "/path")`, and `(private-key: "/path")` where this host has it.
  */
-export async function viewAdmin(options: OutputOptions): Promise<void> {
+async function view(options: OutputOptions): Promise<void> {
+  const { hasAdminPrivateKey, readAdminPublicKey } = await import(
+    "../../runtime/pki/admin_key.ts"
+  );
+  const { publicKeyFingerprint } = await import("../../runtime/fingerprint.ts");
   const key = await readAdminPublicKey();
   if (!key) {
     throw new EnsembleError(

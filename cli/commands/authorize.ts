@@ -1,68 +1,136 @@
 /**
- * `gxensemble authorize`.
+ * What a server may do in others: `gxensemble authorize` confers capabilities, `gxensemble retract` takes them back.
  *
  * @module
  */
-import type { ServerId } from "../../runtime/actor/references.ts";
-import { controlClient } from "../../runtime/ensemble/remote.ts";
-import type { Delegation } from "../../runtime/server/capabilities.ts";
+import {
+  Argument,
+  Command,
+  type CommandUnknownOpts,
+  Option,
+} from "npm:@commander-js/extra-typings@^15.1.0";
+import { parseServerId, type ServerId } from "../../runtime/actor/references.ts";
+import { EnsembleError } from "../../runtime/errors.ts";
+import { formatNotation, parseSymbols, symbol } from "../../runtime/notation.ts";
+import {
+  checkCapabilities,
+  type Delegation,
+  KNOWN_CAPABILITIES,
+} from "../../runtime/server/capabilities.ts";
 import { fingerprint } from "../../runtime/server/credentials.ts";
-import { describeServer } from "../../runtime/server/registry_protocol.ts";
-import { formatNotation, symbol } from "../../runtime/notation.ts";
-import { Administrator } from "../kit/administrator.ts";
-import { withConsole } from "../kit/console.ts";
-import type { ClientOptions, OutputOptions } from "../kit/options.ts";
-import { inEachServer, type NamedServers } from "../kit/servers.ts";
+import { ArgumentUnlessListing, completing, reading } from "../kit/declaration.ts";
+import { examples } from "../kit/help.ts";
+import {
+  type ClientOptions,
+  jsonOption,
+  logOption,
+  type NamedServers,
+  namedServers,
+  type OutputOptions,
+  passphraseFileOption,
+  registryOption,
+  roleOption,
+  serverListArgument,
+  timeoutOption,
+} from "../kit/options.ts";
 import { printLine, printNotice } from "../kit/output.ts";
 import type { PassphraseOptions } from "../kit/prompts.ts";
 
-/** Options of {@linkcode authorize} and {@linkcode listAuthorized}. */
-export interface AuthorizeOptions extends ClientOptions, OutputOptions, PassphraseOptions {}
+interface AuthorizeOptions extends ClientOptions, OutputOptions, PassphraseOptions {}
 
-/** Confers capabilities inside servers to another server. */
-export async function authorize(
-  servers: NamedServers,
-  authorizedId: ServerId,
-  capabilities: string[],
-  options: AuthorizeOptions,
-): Promise<void> {
-  const request = { server: authorizedId, capabilities };
-  await withConsole(options, async (actors, console) => {
-    const administrator = new Administrator(console, options);
-    await inEachServer(servers, {
-      actors,
-      json: options.json,
-      async work(server) {
-        const authorize = () => controlClient(actors, server).authorize(request);
-        return { server, entry: await administrator.elevating(server, "admin", authorize) };
-      },
-      print({ entry }, label) {
-        const instance = fingerprint(entry.instance);
-        printNotice(`${label}authorized instance ${instance} of ${describeServer(entry)}`);
-      },
-      toJson({ server, entry }) {
-        const instance = entry.instance.toHex();
-        return { server, authorized: authorizedId, instance, capabilities };
-      },
+/** Confers capabilities inside servers to another server, or lists who has some. */
+export function authorizeCommand(): CommandUnknownOpts {
+  return new Command("authorize").description("authorize capabilities for a server")
+    .addOption(registryOption())
+    .addOption(timeoutOption())
+    .addOption(roleOption())
+    .addOption(
+      new Option("--list", "prints who has capabilities in the server, instead").default(false),
+    )
+    .addOption(passphraseFileOption())
+    .addOption(jsonOption())
+    .addOption(logOption("warning"))
+    .addArgument(serverListArgument())
+    .addArgument(
+      completing(
+        "servers",
+        new ArgumentUnlessListing(
+          "authorized-server-id",
+          "the server to authorize capabilities for",
+        ).argParser<ServerId | undefined>(reading(parseServerId)),
+      ),
+    )
+    .addArgument(
+      completing(
+        { noun: "capability", words: KNOWN_CAPABILITIES, list: true },
+        new Argument("[capabilities]", "the server capabilities to authorize")
+          .default<string[]>(["admin"], "(admin)").argParser<string[]>(
+            reading((text) => checkCapabilities(parseSymbols(text))),
+          ),
+      ),
+    )
+    .addHelpText(
+      "after",
+      examples(
+        [
+          "the actors in deployer may load code into httpd1 and shut it down",
+          'gxensemble authorize httpd1 deployer "(loader shutdown)"',
+        ],
+        ["who may do what in httpd1", "gxensemble authorize --list httpd1"],
+      ),
+    )
+    .action(async (names, authorizedId, capabilities, options, command) => {
+      const servers = namedServers(names, options, command);
+      if (options.list && authorizedId !== undefined) {
+        command.error("--list takes no authorized server id");
+      }
+      if (options.list) return await listAuthorized(servers, options);
+      if (authorizedId === undefined) {
+        return command.error("missing required argument 'authorized-server-id'");
+      }
+      await authorize(servers, { authorizedId, capabilities, ...options });
     });
+}
+
+async function authorize(
+  servers: NamedServers,
+  { authorizedId, capabilities, ...options }: AuthorizeOptions & {
+    authorizedId: ServerId;
+    capabilities: string[];
+  },
+): Promise<void> {
+  const { inEachServer } = await import("../kit/servers.ts");
+  const { controlClient } = await import("../../runtime/ensemble/remote.ts");
+  const { describeServer } = await import("../../runtime/server/registry_protocol.ts");
+  const request = { server: authorizedId, capabilities };
+  await inEachServer(servers, {
+    ...options,
+    capability: "admin",
+    async work(server, { actors }) {
+      return { server, entry: await controlClient(actors, server).authorize(request) };
+    },
+    print({ entry }, label) {
+      const instance = fingerprint(entry.instance);
+      printNotice(`${label}authorized instance ${instance} of ${describeServer(entry)}`);
+    },
+    toJson({ server, entry }) {
+      const instance = entry.instance.toHex();
+      return { server, authorized: authorizedId, instance, capabilities };
+    },
   });
 }
 
 /** Prints who has capabilities inside servers: `(other (shutdown) "2026-01-02T03:04:05.678Z" by "0123456789abcdef")`. */
-export async function listAuthorized(
-  servers: NamedServers,
-  options: AuthorizeOptions,
-): Promise<void> {
-  await withConsole(options, async (actors) => {
-    await inEachServer(servers, {
-      actors,
-      json: options.json,
-      work: (server) => controlClient(actors, server).delegations(),
-      print(delegations, label) {
-        for (const each of delegations) printLine(label + formatDelegation(each));
-      },
-      toJson: (delegations) => delegations.map(toJson),
-    });
+async function listAuthorized(servers: NamedServers, options: AuthorizeOptions): Promise<void> {
+  const { inEachServer } = await import("../kit/servers.ts");
+  const { controlClient } = await import("../../runtime/ensemble/remote.ts");
+  await inEachServer(servers, {
+    ...options,
+    work: (server, { actors }) => controlClient(actors, server).delegations(),
+    print(delegations, label) {
+      for (const each of delegations) printLine(label + formatDelegation(each));
+    },
+    toJson: (delegations) => delegations.map(toJson),
   });
 }
 
@@ -84,4 +152,61 @@ function toJson({ server, instance, capabilities, since, by }: Delegation): obje
     since: new Date(since).toISOString(),
     by,
   };
+}
+
+/** Takes back all capabilities that a server has inside others. */
+export function retractCommand(): CommandUnknownOpts {
+  return new Command("retract").description("retract all capabilities granted to a server")
+    .addOption(registryOption())
+    .addOption(timeoutOption())
+    .addOption(roleOption())
+    .addOption(passphraseFileOption())
+    .addOption(jsonOption())
+    .addOption(logOption("warning"))
+    .addArgument(serverListArgument())
+    .addArgument(
+      completing(
+        "authorized",
+        new Argument("<authorized-server-id>", "the server to retract capabilities from")
+          .argParser(reading(parseServerId)),
+      ),
+    )
+    .addHelpText(
+      "after",
+      examples([
+        "the actors in deployer may do no more than others",
+        "gxensemble retract httpd1 deployer",
+      ]),
+    )
+    .action(async (names, authorizedId, options, command) => {
+      const servers = namedServers(names, options, command);
+      const { inEachServer } = await import("../kit/servers.ts");
+      const { controlClient } = await import("../../runtime/ensemble/remote.ts");
+      await inEachServer(servers, {
+        ...options,
+        capability: "admin",
+        async work(server, { actors }) {
+          const { retracted, returning } = await controlClient(actors, server)
+            .retract({ server: authorizedId });
+          if (retracted.length > 0) return { server, retracted, returning };
+          throw new EnsembleError(`${authorizedId} has no capabilities in ${server}`);
+        },
+        print({ server, retracted, returning }, label) {
+          const had = formatNotation(retracted.map(symbol));
+          printNotice(`${label}... ${authorizedId} had ${had} in ${server}`);
+          if (returning.length === 0) return;
+          printNotice(
+            `${label}... its certificate gives it ${formatNotation(returning.map(symbol))} again ` +
+              `when it connects anew, in every server: to end that, run gxensemble ca revoke ` +
+              authorizedId,
+          );
+        },
+        toJson: ({ server, retracted, returning }) => ({
+          server,
+          retracted: authorizedId,
+          capabilities: retracted,
+          returning,
+        }),
+      });
+    });
 }

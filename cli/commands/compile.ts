@@ -4,35 +4,72 @@
  * @module
  */
 import { basename } from "node:path";
-import { makeExecutable } from "../executables/executable.ts";
-import type { OutputOptions, Target } from "../kit/options.ts";
+import { Command, type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
+import { TARGETS } from "../kit/build.ts";
+import { collecting, completing } from "../kit/declaration.ts";
+import { examples } from "../kit/help.ts";
+import { jsonOption, moduleIdArgument } from "../kit/options.ts";
 import { printJson, printLine, printNotice } from "../kit/output.ts";
 
-/** Options of {@linkcode compile}. */
-export interface CompileOptions extends OutputOptions {
-  /** The file to write; named after the module, in the current directory, when absent. */
-  output?: string;
-  /** Files and directories that the program reads at run time. */
-  include: string[];
-  /** The platform to compile for. */
-  target?: Target;
-  /** Whether to make the portable form in any case. */
-  portable: boolean;
-}
-
 /** Makes an executable of a server's program. */
-export async function compile(moduleId: string, options: CompileOptions): Promise<void> {
-  const { include, target, portable, json } = options;
-  const output = options.output ?? basename(moduleId).replace(/\.[^.]*$/, "");
-  const { path, form, size, sha256 } = await makeExecutable({
-    entry: moduleId,
-    output,
-    include,
-    portable,
-    ...target && { target },
-    onNotice: (message) => printNotice(`gxensemble: ${message}`),
-  });
-  if (json) return printJson({ path, form, size, sha256 });
-  printLine(`... compiled ${path} (${form}, ${size} bytes)`);
-  printLine(sha256);
+export function compileCommand(): CommandUnknownOpts {
+  return new Command("compile").description("compiles a server's program into one executable")
+    .addOption(completing(
+      "files",
+      new Option(
+        "-o, --output <file>",
+        "the executable to write; by default it is named after the module, in this directory",
+      ),
+    ))
+    .addOption(completing(
+      "files",
+      new Option(
+        "--include <path>",
+        "a file or directory that the program reads at run time, below the directory of its module; " +
+          "may be given several times",
+      ).default<string[]>([], "none").argParser<string[]>(collecting((path) => [path])),
+    ))
+    .addOption(
+      new Option(
+        "--target <platform>",
+        `the platform to compile for, by default this one: ${TARGETS.join(", ")}`,
+      ).choices(TARGETS),
+    )
+    .addOption(
+      new Option(
+        "--portable",
+        "makes the form that takes no runtime from the internet: the executable has a whole Deno, " +
+          "and unpacks it at its first start",
+      ).default(false),
+    )
+    .addOption(jsonOption())
+    .addArgument(moduleIdArgument())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          "one file to copy to hosts that have neither Deno nor the sources",
+          "gxensemble compile -o httpd examples/httpd/httpd_svc.ts",
+          'scp httpd web1: && ssh web1 ./httpd --roles "(httpd)" httpd1 8080',
+        ],
+        [
+          "with the pages that the program reads from beside its module",
+          "gxensemble compile --include site/pages site/main.ts",
+        ],
+      ),
+    )
+    .action(async (moduleId, { include, target, portable, json, ...options }) => {
+      const { makeExecutable } = await import("../executables/executable.ts");
+      const { path, form, size, sha256 } = await makeExecutable({
+        entry: moduleId,
+        output: options.output ?? basename(moduleId).replace(/\.[^.]*$/, ""),
+        include,
+        portable,
+        ...target && { target },
+        onNotice: (message) => printNotice(`gxensemble: ${message}`),
+      });
+      if (json) return printJson({ path, form, size, sha256 });
+      printLine(`... compiled ${path} (${form}, ${size} bytes)`);
+      printLine(sha256);
+    });
 }

@@ -1,18 +1,62 @@
 /**
- * `gxensemble completions`.
+ * How shells complete command lines: `gxensemble completions` prints their scripts, which call `gxensemble complete` at
+ * each Tab.
  *
  * @module
  */
-import { BASH_SCRIPT, FISH_SCRIPT, type Shell, ZSH_SCRIPT } from "../completion/scripts.ts";
+import {
+  Argument,
+  Command,
+  type CommandUnknownOpts,
+  Option,
+} from "npm:@commander-js/extra-typings@^15.1.0";
+import { SCRIPTS, SHELLS } from "../completion/scripts.ts";
+import { rootOf } from "../kit/command_line.ts";
+import { examples } from "../kit/help.ts";
 import { printText } from "../kit/output.ts";
 
-const SCRIPTS: Readonly<Record<Shell, string>> = {
-  bash: BASH_SCRIPT,
-  zsh: ZSH_SCRIPT,
-  fish: FISH_SCRIPT,
-};
-
 /** Prints what a shell evaluates to complete command lines. */
-export function completions(shell: Shell): void {
-  printText(SCRIPTS[shell]);
+export function completionsCommand(): CommandUnknownOpts {
+  return new Command("completions").description("print what makes a shell complete commands")
+    .addArgument(new Argument("<shell>", "bash, zsh or fish").choices(SHELLS))
+    .addHelpText(
+      "after",
+      examples(
+        ["bash: in ~/.bashrc", "source <(gxensemble completions bash)"],
+        [
+          "bash with bash-completion: in a file that is read at the first Tab",
+          "mkdir -p ~/.local/share/bash-completion/completions",
+          "gxensemble completions bash > ~/.local/share/bash-completion/completions/gxensemble",
+        ],
+        ["zsh: in ~/.zshrc, after compinit", "source <(gxensemble completions zsh)"],
+        [
+          "zsh: in a directory of $fpath",
+          'gxensemble completions zsh > "${fpath[1]}/_gxensemble"',
+        ],
+        [
+          "fish",
+          "gxensemble completions fish > ~/.config/fish/completions/gxensemble.fish",
+        ],
+      ),
+    )
+    .action((shell) => printText(SCRIPTS[shell]));
+}
+
+/** Prints what can stand at the cursor: for the scripts, and in no help. Errors are not printed: a person is typing. */
+export function completeCommand(): CommandUnknownOpts {
+  return new Command("complete")
+    .addOption(new Option("--shell <shell>").choices(SHELLS).makeOptionMandatory())
+    .argument("[words...]")
+    .action(async (words, { shell }, command) => {
+      // Of what is not waited for any more.
+      addEventListener("unhandledrejection", (event) => event.preventDefault());
+      try {
+        const { answer } = await import("../completion/candidates.ts");
+        const { liveNames } = await import("../completion/live_names.ts");
+        const lines = await answer(rootOf(command), { shell, words }, liveNames);
+        printText(lines.map((line) => `${line}\n`).join(""));
+      } catch {
+        // There is nothing to offer.
+      }
+    });
 }

@@ -3,29 +3,41 @@
  *
  * @module
  */
-import { createCookie, readCookie } from "../../runtime/home/cookie.ts";
+import { Command, type CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
 import { cookiePath } from "../../runtime/home/paths.ts";
-import { fingerprintOf } from "../../runtime/fingerprint.ts";
 import { formatNotation, keyword } from "../../runtime/notation.ts";
-import type { OutputOptions } from "../kit/options.ts";
+import { examples } from "../kit/help.ts";
+import { forceOption, jsonOption, type OutputOptions, viewOption } from "../kit/options.ts";
 import { printJson, printLine, printNotice } from "../kit/output.ts";
 
-/** Options of {@linkcode cookie}. */
-export interface CookieOptions {
-  /** Whether to replace a cookie that exists. */
-  force: boolean;
-}
-
-/** Generates the cookie of the ensemble. */
-export async function cookie(options: CookieOptions): Promise<void> {
-  const path = await createCookie(options);
-  printNotice(`the ensemble's cookie is in ${path}`);
+/** Generates the cookie of the ensemble, or prints its fingerprint. */
+export function cookieCommand(): CommandUnknownOpts {
+  return new Command("cookie").description("generate a new ensemble cookie")
+    .addOption(forceOption("replace a cookie that exists"))
+    .addOption(viewOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      "after",
+      examples(
+        ["once, before the first server starts", "gxensemble cookie"],
+        ["a new one; servers that have the old one must be started again", "gxensemble cookie -f"],
+        ["whether two hosts have the same: its fingerprint", "gxensemble cookie --view"],
+      ),
+    )
+    .action(async (options, command) => {
+      if (options.view) return await view(options);
+      if (options.json) command.error("--json only goes with --view");
+      const { createCookie } = await import("../../runtime/home/cookie.ts");
+      printNotice(`the ensemble's cookie is in ${await createCookie(options)}`);
+    });
 }
 
 /**
  * Prints the SHA-256 of the cookie, which shows whether two hosts have the same one: `(cookie: "9f86d0..." "/path")`.
  */
-export async function viewCookie(options: OutputOptions): Promise<void> {
+async function view(options: OutputOptions): Promise<void> {
+  const { readCookie } = await import("../../runtime/home/cookie.ts");
+  const { fingerprintOf } = await import("../../runtime/fingerprint.ts");
   const path = cookiePath();
   const fingerprint = await fingerprintOf(new Uint8Array(await readCookie()));
   if (options.json) return printJson({ fingerprint, path });

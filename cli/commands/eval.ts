@@ -3,48 +3,70 @@
  *
  * @module
  */
-import { loaderClient } from "../../runtime/ensemble/remote.ts";
-import { Administrator } from "../kit/administrator.ts";
-import { watchSilence, withConsole } from "../kit/console.ts";
-import { inEachServer, type NamedServers } from "../kit/servers.ts";
-import { printNotice, printValue } from "../kit/output.ts";
+import {
+  Argument,
+  Command,
+  type CommandUnknownOpts,
+} from "npm:@commander-js/extra-typings@^15.1.0";
 import type { ServerId } from "../../runtime/actor/references.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
-import type { ClientOptions, OutputOptions } from "../kit/options.ts";
-import type { PassphraseOptions } from "../kit/prompts.ts";
-
-/** Options of {@linkcode evaluate}. */
-export interface EvalOptions extends ClientOptions, OutputOptions, PassphraseOptions {}
+import { completing } from "../kit/declaration.ts";
+import { examples } from "../kit/help.ts";
+import {
+  AS_LONG_AS_IT_TAKES,
+  jsonOption,
+  logOption,
+  namedServers,
+  passphraseFileOption,
+  registryOption,
+  roleOption,
+  serverListArgument,
+  timeoutOption,
+} from "../kit/options.ts";
+import { printValue } from "../kit/output.ts";
 
 /** Evaluates an expression in running servers and prints its values. */
-export async function evaluate(
-  servers: NamedServers,
-  expression: string,
-  options: EvalOptions,
-): Promise<void> {
-  const { json } = options;
-  await withConsole(options, async (actors, console) => {
-    const administrator = new Administrator(console, options);
-    await inEachServer(servers, {
-      actors,
-      json,
-      oneLine: true,
-      async work(server) {
-        const text = await administrator.elevating(
-          server,
-          "loader",
-          async () => {
-            using _watch = watchSilence(actors, server, printNotice);
-            const { timeout = Infinity } = options;
-            return await loaderClient(actors, server).evaluate({ expression, json }, { timeout });
-          },
-        );
-        return json ? readJson(text ?? "null", server) : text;
-      },
-      print: (text, label) => text === undefined || printValue(`${text}`, label),
-      toJson: (value) => value,
+export function evalCommand(): CommandUnknownOpts {
+  return new Command("eval").description("evals code in a running server")
+    .addOption(registryOption())
+    .addOption(timeoutOption(AS_LONG_AS_IT_TAKES))
+    .addOption(roleOption())
+    .addOption(passphraseFileOption())
+    .addOption(jsonOption())
+    .addOption(logOption("warning"))
+    .addArgument(serverListArgument())
+    .addArgument(completing("nothing", new Argument("<expr>", "the expression to eval")))
+    .addHelpText(
+      "after",
+      examples(
+        ["an expression of JavaScript", "gxensemble eval httpd1 '1 + 2'"],
+        ["in several servers", "gxensemble eval httpd1,httpd2 'ensemble.connections().length'"],
+        ["in all that have a role", "gxensemble eval --role httpd 'Deno.memoryUsage().rss'"],
+        [
+          "what a module that the server runs exports",
+          "gxensemble eval httpd1 'ensemble.module(\"handler.ts\").greeting'",
+        ],
+      ),
+    )
+    .action(async (names, expression, options, command) => {
+      const servers = namedServers(names, options, command);
+      const { inEachServer } = await import("../kit/servers.ts");
+      const { loaderClient } = await import("../../runtime/ensemble/remote.ts");
+      const { json, timeout = Infinity } = options;
+      await inEachServer(servers, {
+        ...options,
+        oneLine: true,
+        capability: "loader",
+        isLong: true,
+        async work(server, { actors }) {
+          const text = await loaderClient(actors, server)
+            .evaluate({ expression, json }, { timeout });
+          return json ? readJson(text ?? "null", server) : text;
+        },
+        print: (text, label) => text === undefined || printValue(`${text}`, label),
+        toJson: (value) => value,
+      });
     });
-  });
 }
 
 /** What a server says is JSON has to be: programs read it. */

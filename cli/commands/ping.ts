@@ -3,22 +3,44 @@
  *
  * @module
  */
-import { ping as pingServer } from "../../runtime/ensemble/remote.ts";
-import { withConsole } from "../kit/console.ts";
+import { Command, type CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
+import { examples } from "../kit/help.ts";
+import {
+  actorIdArgument,
+  jsonOption,
+  logOption,
+  registryOption,
+  serverIdArgument,
+  timeoutOption,
+} from "../kit/options.ts";
 import { printJson, printLine } from "../kit/output.ts";
-import type { ActorId, ServerId } from "../../runtime/actor/references.ts";
-import type { ClientOptions, OutputOptions } from "../kit/options.ts";
-
-/** Options of {@linkcode ping}. */
-export interface PingOptions extends ClientOptions, OutputOptions {}
 
 /** Asks a server, or one of its actors, for a sign of life. */
-export async function ping(
-  serverId: ServerId,
-  actorId: ActorId | undefined,
-  options: PingOptions,
-): Promise<void> {
-  await withConsole(options, (actors) => pingServer(actors, serverId, actorId));
-  if (options.json) printJson({ server: serverId, actor: actorId ?? null, result: "OK" });
-  else printLine("OK");
+export function pingCommand(): CommandUnknownOpts {
+  return new Command("ping").description("pings a server or actor in the server")
+    .addOption(registryOption())
+    .addOption(timeoutOption())
+    .addOption(jsonOption())
+    .addOption(logOption("warning"))
+    .addArgument(serverIdArgument())
+    .addArgument(actorIdArgument())
+    .addHelpText(
+      "after",
+      examples(
+        ["a server", "gxensemble ping httpd1"],
+        ["an actor in it", "gxensemble ping httpd1 loader"],
+        ["for monitoring, which has no patience", "gxensemble ping --timeout 0.5 httpd1"],
+        [
+          "a server that the registry on another host knows",
+          "gxensemble ping --registry tcp://10.0.0.1:4000 httpd1",
+        ],
+      ),
+    )
+    .action(async (serverId, actorId, options) => {
+      const { withConsole } = await import("../kit/console.ts");
+      const { ping } = await import("../../runtime/ensemble/remote.ts");
+      await withConsole(options, (actors) => ping(actors, serverId, actorId));
+      if (options.json) printJson({ server: serverId, actor: actorId ?? null, result: "OK" });
+      else printLine("OK");
+    });
 }

@@ -3,7 +3,10 @@
  *
  * @module
  */
-import { Command, type CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
+import { Command, type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
+import { parseStoreLocation, type StoreLocation } from "../../registry/store.ts";
+import { completing, reading } from "../kit/declaration.ts";
+import { examples } from "../kit/help.ts";
 import {
   announceOption,
   listenOption,
@@ -12,19 +15,40 @@ import {
   logOption,
   logOptions,
   noLoaderOption,
-  storeOption,
 } from "../kit/options.ts";
 
-/** Makes the command under a name. What runs the registry is imported when it is run. */
-export function registryCommand(name: string): CommandUnknownOpts {
-  return new Command(name).description("runs the ensemble registry")
+/**
+ * Runs the registry of the ensemble.
+ *
+ * @param typed what is typed for it: `gxensemble registry`, or `ensemble-registry`.
+ */
+export function registryCommand(typed: string): CommandUnknownOpts {
+  return new Command(typed.split(" ").at(-1)).description("runs the ensemble registry")
     .addOption(logOption("info"))
     .addOption(logFileOption())
     .addOption(listenOption())
     .addOption(announceOption())
-    .addOption(storeOption())
+    .addOption(completing(
+      { noun: "store", words: ["memory:", "sqlite:"] },
+      new Option(
+        "--store <store>",
+        "where the registry keeps its entries: sqlite: in the ensemble server directory, " +
+          "sqlite:<path>, or memory:",
+      ).default<StoreLocation>({ kind: "sqlite" }, "sqlite:")
+        .argParser<StoreLocation>(reading(parseStoreLocation)),
+    ))
     .addOption(logFormatOption())
     .addOption(noLoaderOption())
+    .addHelpText(
+      "after",
+      examples(
+        ["for the servers of this host", typed],
+        [
+          "for other hosts too, with its log in a file of its own",
+          `${typed} -l tcp://10.0.0.1:4000 --log-file -`,
+        ],
+      ),
+    )
     .action(async (options) => {
       const { provideRuntime } = await import("../../runtime/ensemble/ensemble_server.ts");
       const { runRegistry } = await import("../../registry/run_registry.ts");

@@ -3,23 +3,26 @@
  *
  * @module
  */
+import { Command, type CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
 import type { ServerId } from "../../runtime/actor/references.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { escapeControls } from "../../runtime/safe_text.ts";
-import { Administrator } from "../kit/administrator.ts";
-import { explainLoss, withConsole } from "../kit/console.ts";
-import type { ClientOptions } from "../kit/options.ts";
+import { examples } from "../kit/help.ts";
+import {
+  AS_LONG_AS_IT_TAKES,
+  type ClientOptions,
+  libraryPrefixOption,
+  logOption,
+  passphraseFileOption,
+  registryOption,
+  serverIdArgument,
+  timeoutOption,
+} from "../kit/options.ts";
 import { printNotice, printText, printValue } from "../kit/output.ts";
 import type { PassphraseOptions } from "../kit/prompts.ts";
-import { History, historyPath } from "../repl/editor/history.ts";
-import { ImportResolver } from "../repl/import_resolver.ts";
-import { complete } from "../repl/completion.ts";
-import { Repl, type ReplContext, runPiped } from "../repl/repl.ts";
-import { RemoteSession } from "../repl/remote_session.ts";
-import { Terminal } from "../repl/terminal.ts";
+import type { ReplContext } from "../repl/repl.ts";
 
-/** Options of {@linkcode repl}. */
-export interface ReplOptions extends ClientOptions, PassphraseOptions {
+interface ReplOptions extends ClientOptions, PassphraseOptions {
   /** The prefixes of the modules that the server itself finds. */
   libraryPrefix: string[];
 }
@@ -28,7 +31,30 @@ export interface ReplOptions extends ClientOptions, PassphraseOptions {
 type Screen = Pick<ReplContext, "print" | "printValue" | "printError">;
 
 /** Evaluates what is typed, or what comes through a pipe, in a running server. */
-export async function repl(serverId: ServerId, options: ReplOptions): Promise<void> {
+export function replCommand(): CommandUnknownOpts {
+  return new Command("repl").description("provides a repl for a running server")
+    .addOption(registryOption())
+    .addOption(timeoutOption(AS_LONG_AS_IT_TAKES))
+    .addOption(libraryPrefixOption())
+    .addOption(passphraseFileOption())
+    .addOption(logOption("warning"))
+    .addArgument(serverIdArgument())
+    .addHelpText(
+      "after",
+      examples(
+        ["at the terminal; ,help lists its control commands", "gxensemble repl httpd1"],
+        ["from a pipe", "echo 'ensemble.actors.actors().length' | gxensemble repl httpd1"],
+      ),
+    )
+    .action(async (serverId, options) => await repl(serverId, options));
+}
+
+async function repl(serverId: ServerId, options: ReplOptions): Promise<void> {
+  const { explainLoss, withConsole } = await import("../kit/console.ts");
+  const { Administrator } = await import("../kit/administrator.ts");
+  const { ImportResolver } = await import("../repl/import_resolver.ts");
+  const { RemoteSession } = await import("../repl/remote_session.ts");
+  const { Repl, runPiped } = await import("../repl/repl.ts");
   const isTerminal = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
   await withConsole(options, async (actors, console) => {
     const administrator = new Administrator(console, options);
@@ -65,6 +91,9 @@ export async function repl(serverId: ServerId, options: ReplOptions): Promise<vo
       printError: (text) => screen.printError(text),
     });
     if (!isTerminal) return await runPiped(evaluator, lost.signal);
+    const { History, historyPath } = await import("../repl/editor/history.ts");
+    const { complete } = await import("../repl/completion.ts");
+    const { Terminal } = await import("../repl/terminal.ts");
     const terminal = new Terminal({
       prompt: `${serverId}> `,
       history: await History.open(historyPath()),

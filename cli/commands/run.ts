@@ -5,25 +5,76 @@
  */
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import { logOptions, requireOrdinaryId, type RunOptions } from "../kit/options.ts";
-import type { ServerId } from "../../runtime/actor/references.ts";
-import { callWithEnsembleServer } from "../../runtime/ensemble/call_with_server.ts";
 import {
-  type EnsembleServer,
-  lendServer,
-  provideRuntime,
-} from "../../runtime/ensemble/ensemble_server.ts";
-import { onHangup } from "../../runtime/home/signals.ts";
+  Argument,
+  Command,
+  type CommandUnknownOpts,
+} from "npm:@commander-js/extra-typings@^15.1.0";
+import type { ServerId } from "../../runtime/actor/references.ts";
+import type { EnsembleServer } from "../../runtime/ensemble/ensemble_server.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { formatDenial } from "../kit/permissions.ts";
-import { callMain } from "../executables/server_command.ts";
-import { findEntryPoint } from "../modules/entry_point.ts";
-import { ModuleReader } from "../modules/module_reader.ts";
-import { buildUnits, treesBelow, type UnitTree } from "../modules/unit_building.ts";
-import { operatorName } from "../kit/administrator.ts";
+import { onHangup } from "../../runtime/home/signals.ts";
+import { completing } from "../kit/declaration.ts";
+import { examples } from "../kit/help.ts";
+import {
+  addRunOptions,
+  logOptions,
+  moduleIdArgument,
+  requireOrdinaryId,
+  type RunOptions,
+  serverIdArgument,
+} from "../kit/options.ts";
+import { dropPermissions, formatDenial } from "../kit/permissions.ts";
+import type { UnitTree } from "../modules/unit_building.ts";
 
-const logger = getLogger(["gxensemble", "server"]);
+/** What is run: a module, with the arguments of its `main`. */
+interface Run {
+  readonly moduleId: string;
+  readonly args: string[];
+}
+
+/** Runs a server that executes a module. */
+export function runCommand(): CommandUnknownOpts {
+  return addRunOptions(new Command("run")).description("run a server in the ensemble")
+    .addArgument(completing("nothing", serverIdArgument())) // A new one.
+    .addArgument(moduleIdArgument())
+    .addArgument(
+      completing(
+        "files",
+        new Argument("[main-args...]", "arguments for the module's main procedure"),
+      ),
+    )
+    .addHelpText(
+      "after",
+      examples(
+        [
+          "a server with the role httpd; its module's main gets the port",
+          'gxensemble run --roles "(httpd)" httpd1 examples/httpd/httpd_svc.ts 8080',
+        ],
+        [
+          "one that servers on other hosts reach, by a registry on another host",
+          "gxensemble run -l tcp://10.0.0.2:4001 --registry tcp://10.0.0.1:4000 web1 main.ts",
+        ],
+        [
+          "one whose actors and main may take half a minute to finish when it is stopped",
+          "gxensemble run --grace 30 jobs1 main.ts",
+        ],
+        [
+          "one whose main, and code that is loaded later, start no processes and write no files",
+          "gxensemble run --deny run,ffi,write httpd1 examples/httpd/httpd_svc.ts 8080",
+        ],
+        [
+          "one that takes no code from others",
+          "gxensemble run --no-loader vault1 main.ts",
+        ],
+      ),
+    )
+    .action(async (serverId, moduleId, args, options) => {
+      // First of all: the process may start anew.
+      await dropPermissions(serverId, options);
+      await run(serverId, { moduleId, args }, options);
+    });
+}
 
 /**
  * Runs a server that executes the module's `main` with the arguments, until it is shut down. A module that exports no
@@ -31,16 +82,21 @@ const logger = getLogger(["gxensemble", "server"]);
  *
  * Where the program starts a server itself, by the same id, it gets the one that is there.
  */
-export async function run(
-  serverId: ServerId,
-  moduleId: string,
-  mainArguments: string[],
-  options: RunOptions,
-): Promise<void> {
+async function run(serverId: ServerId, what: Run, options: RunOptions): Promise<void> {
+  const { lendServer, provideRuntime } = await import(
+    "../../runtime/ensemble/ensemble_server.ts"
+  );
+  const { callWithEnsembleServer } = await import("../../runtime/ensemble/call_with_server.ts");
+  const { callMain } = await import("../executables/server_command.ts");
+  const { findEntryPoint } = await import("../modules/entry_point.ts");
+  const { ModuleReader } = await import("../modules/module_reader.ts");
+  const { buildUnits } = await import("../modules/unit_building.ts");
+  const { operatorName } = await import("../kit/administrator.ts");
   requireOrdinaryId(serverId);
   provideRuntime(() => import("../../mod.ts"));
   // There is nothing to read again yet, which is no reason to end.
   using _early = onHangup("reread", () => {});
+  const { moduleId, args } = what;
   const reader = await ModuleReader.open(moduleId);
   const tree = await buildUnits(reader);
   const { exportsMain, startsItself } = await findEntryPoint(reader);
@@ -48,17 +104,18 @@ export async function run(
     throw new EnsembleError(`${moduleId} exports no function main to run`);
   }
   await callWithEnsembleServer(serverId, async (server) => {
+    const logger = await serverLogger();
     for (const { message } of tree.failures) {
       logger.warn("an import() will fail when it runs: {reason}", { reason: message });
     }
     // Into the server's own store: what is loaded later shares these very modules.
     await server.units.add(tree.units);
-    if (!exportsMain) return await runItself(server, { moduleId, tree, args: mainArguments });
+    if (!exportsMain) return await runItself(server, tree, what);
     const { namespace } = await server.units.load({ ...tree.request, by: operatorName() });
     lendServer("gxensemble run");
     await callMain(namespace.main, {
       whose: `main of ${moduleId}`,
-      args: mainArguments,
+      args,
       ...startsItself && {
         hint:
           `(the module asks for import.meta.main: as a program with its own command line, it is run by ` +
@@ -69,10 +126,11 @@ export async function run(
 }
 
 /** Runs a program that is its top level. */
-async function runItself(
-  server: EnsembleServer,
-  { moduleId, tree, args }: { moduleId: string; tree: UnitTree; args: string[] },
-): Promise<void> {
+async function runItself(server: EnsembleServer, tree: UnitTree, what: Run): Promise<void> {
+  const { lendServer } = await import("../../runtime/ensemble/ensemble_server.ts");
+  const { treesBelow } = await import("../modules/unit_building.ts");
+  const { operatorName } = await import("../kit/administrator.ts");
+  const { moduleId, args } = what;
   const file = moduleId.startsWith("file:") ? fileURLToPath(moduleId) : resolve(moduleId);
   Object.defineProperty(Deno, "args", { value: args });
   globalThis.process.argv = [Deno.execPath(), file, ...args];
@@ -82,9 +140,15 @@ async function runItself(
   lendServer("gxensemble run");
   await server.units.load({ ...tree.request, by }, { asMain: true });
   if (server.signal.aborted) return;
+  const logger = await serverLogger();
   logger.info("{module} has run, and {id} goes on until it is shut down", {
     module: moduleId,
     id: server.id,
   });
   await server.stopped;
+}
+
+async function serverLogger() {
+  const { getLogger } = await import("npm:@logtape/logtape@^2.4.2");
+  return getLogger(["gxensemble", "server"]);
 }

@@ -3,56 +3,104 @@
  *
  * @module
  */
+import {
+  Argument,
+  Command,
+  type CommandUnknownOpts,
+} from "npm:@commander-js/extra-typings@^15.1.0";
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import { type ActorId, REGISTRY_ID, type ServerId } from "../../runtime/actor/references.ts";
-import {
-  killActor,
-  listServers,
-  registryClient,
-  shutDownActor,
-} from "../../runtime/ensemble/remote.ts";
-import { Administrator } from "../kit/administrator.ts";
-import { askYesOrNo, type PassphraseOptions } from "../kit/prompts.ts";
-import { explainSilence, withConsole } from "../kit/console.ts";
-import { AT_ONCE, inEachServer, type NamedServers, stopServer } from "../kit/servers.ts";
-import { printError, printJson, printLine, printNotice } from "../kit/output.ts";
-import { UsageError } from "../kit/command_line.ts";
 import { DisconnectedError, EnsembleError, TimeoutError } from "../../runtime/errors.ts";
-import type { ActorServer } from "../../runtime/server/actor_server.ts";
-import { fingerprint, sameInstance } from "../../runtime/server/credentials.ts";
 import type { Session } from "../../runtime/server/capabilities.ts";
+import { fingerprint, sameInstance } from "../../runtime/server/credentials.ts";
+import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";
 import { formatAddressUrl } from "../../runtime/wire/address.ts";
-import { lookFor } from "../../runtime/server/identity.ts";
-import { describeServer, type RegistryEntry } from "../../runtime/server/registry_protocol.ts";
-import type { ClientOptions, OutputOptions } from "../kit/options.ts";
+import type { Administrator } from "../kit/administrator.ts";
+import { completing, reading } from "../kit/declaration.ts";
+import { examples } from "../kit/help.ts";
+import {
+  actorIdArgument,
+  type ClientOptions,
+  forceOption,
+  jsonOption,
+  logOption,
+  type NamedServers,
+  namedServers,
+  type OutputOptions,
+  parseNames,
+  passphraseFileOption,
+  registryOption,
+  roleOption,
+  timeoutOption,
+} from "../kit/options.ts";
+import { printError, printJson, printLine, printNotice } from "../kit/output.ts";
+import type { PassphraseOptions } from "../kit/prompts.ts";
 
-/** Options of {@linkcode shutdown}. */
-export interface ShutdownOptions extends ClientOptions, OutputOptions, PassphraseOptions {
+interface ShutdownOptions extends ClientOptions, OutputOptions, PassphraseOptions {
   /** Whether to go ahead without asking first. */
   force: boolean;
 }
 
 /** Shuts down an actor or the server, in one server or several; without any the whole ensemble with its registry. */
-export async function shutdown(
-  servers: NamedServers | undefined,
+export function shutdownCommand(): CommandUnknownOpts {
+  return new Command("shutdown")
+    .description("shuts down an actor, server, or the entire ensemble including the registry")
+    .addOption(
+      forceOption("do not ask; with an actor id, end the actor at once, without its clean-up"),
+    )
+    .addOption(registryOption())
+    .addOption(timeoutOption("5, and then as long as the server may take to stop"))
+    .addOption(roleOption())
+    .addOption(passphraseFileOption())
+    .addOption(jsonOption())
+    .addOption(logOption("warning"))
+    .addArgument(completing(
+      "server list",
+      new Argument("[server-id]", "the server id").default(undefined, "#f")
+        .argParser<string[] | undefined>(reading(parseNames)),
+    ))
+    .addArgument(actorIdArgument())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          "a server, or several",
+          "gxensemble shutdown httpd1",
+          "gxensemble shutdown httpd2,httpd3",
+        ],
+        ["an actor in it", "gxensemble shutdown httpd1 counter"],
+        [
+          "one that takes no messages, at once and without its clean-up",
+          "gxensemble shutdown -f httpd1 counter",
+        ],
+        ["every server and the registry, without being asked", "gxensemble shutdown -f"],
+      ),
+    )
+    .action(async (names, actorId, options, command) => {
+      if (names !== undefined) {
+        return await shutDownServers(namedServers(names, options, command), actorId, options);
+      }
+      if (options.role) command.error("--role takes a role in the place of the server id");
+      await shutDownEnsemble(options, command);
+    });
+}
+
+async function shutDownServers(
+  servers: NamedServers,
   actorId: ActorId | undefined,
   options: ShutdownOptions,
 ): Promise<void> {
-  await withConsole(options, async (actors, console) => {
-    const administrator = new Administrator(console, options);
-    if (servers === undefined) return await shutDownEnsemble(console, administrator, options);
-    await inEachServer(servers, {
-      actors,
-      json: options.json,
-      last: REGISTRY_ID, // The others have to be found.
-      async work(server) {
-        if (isSeveral(servers) && !options.json) printLine(`... shutting down ${server}`);
-        await shutDownOne(server, { actorId, actors, administrator, options });
-        return { server, actor: actorId ?? null };
-      },
-      print: () => {},
-      toJson: (result) => result,
-    });
+  const { inEachServer } = await import("../kit/servers.ts");
+  await inEachServer(servers, {
+    ...options,
+    last: REGISTRY_ID, // The others have to be found.
+    async work(server, { actors, administrator }) {
+      if (isSeveral(servers) && !options.json) printLine(`... shutting down ${server}`);
+      await shutDownOne(server, { actorId, actors, administrator, options });
+      return { server, actor: actorId ?? null };
+    },
+    print: () => {},
+    toJson: (result) => result,
   });
 }
 
@@ -69,6 +117,11 @@ async function shutDownOne(
     options: ShutdownOptions;
   },
 ): Promise<void> {
+  const { explainSilence } = await import("../kit/console.ts");
+  const { stopServer } = await import("../kit/servers.ts");
+  const { killActor, registryClient, shutDownActor } = await import(
+    "../../runtime/ensemble/remote.ts"
+  );
   try {
     await administrator.elevating(
       server,
@@ -87,55 +140,60 @@ async function shutDownOne(
     // To stop it by other means, one has to know where its process is.
     const entry = await registryClient(actors).lookup({ id: server }).catch(() => undefined);
     if (!entry) throw error;
-    throw new EnsembleError(describeFailure(error, entry), { cause: error });
+    throw new EnsembleError(await describeFailure(error, entry), { cause: error });
   }
 }
 
 async function shutDownEnsemble(
-  console: ActorServer,
-  administrator: Administrator,
   options: ShutdownOptions,
+  command: CommandUnknownOpts,
 ): Promise<void> {
-  const { actors } = console;
-  const entries = await listServers(actors);
-  if (!options.force) await confirm(entries.length);
-  const down: ServerId[] = [];
-  let failures = 0;
-  const stop = async (id: ServerId, entry?: RegistryEntry) => {
-    if (!options.json) printLine(`... shutting down ${id}`);
-    try {
-      await administrator.elevating(
-        id,
-        "shutdown",
-        () => {
-          if (entry) requireRegistered(entry, console.session(id));
-          return stopServer(actors, id, { print: printNotice, timeout: options.timeout });
-        },
-      );
-      down.push(id);
-    } catch (error) {
+  const { explainSilence, withConsole } = await import("../kit/console.ts");
+  const { Administrator } = await import("../kit/administrator.ts");
+  const { AT_ONCE, stopServer } = await import("../kit/servers.ts");
+  const { listServers } = await import("../../runtime/ensemble/remote.ts");
+  await withConsole(options, async (actors, console) => {
+    const administrator = new Administrator(console, options);
+    const entries = await listServers(actors);
+    if (!options.force) await confirm(entries.length, command);
+    const down: ServerId[] = [];
+    let failures = 0;
+    const stop = async (id: ServerId, entry?: RegistryEntry) => {
+      if (!options.json) printLine(`... shutting down ${id}`);
       try {
-        if (!entry || !(error instanceof DisconnectedError)) throw error;
-        if (!await takeOut(entry, { actors, administrator, error })) down.push(id);
+        await administrator.elevating(
+          id,
+          "shutdown",
+          () => {
+            if (entry) requireRegistered(entry, console.session(id));
+            return stopServer(actors, id, { print: printNotice, timeout: options.timeout });
+          },
+        );
+        down.push(id);
       } catch (error) {
-        failures++;
-        printError(describeFailure(await explainSilence(error, actors), entry));
+        try {
+          if (!entry || !(error instanceof DisconnectedError)) throw error;
+          if (!await takeOut(entry, { actors, administrator, error })) down.push(id);
+        } catch (error) {
+          failures++;
+          printError(await describeFailure(await explainSilence(error, actors), entry));
+        }
       }
+    };
+    // Many at once: a server that takes its time does not hold up the others. The registry is the last.
+    const queue = entries.values();
+    const stopThem = async () => {
+      for (const entry of queue) await stop(entry.id, entry);
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, stopThem));
+    // Those that still run have to be found again.
+    if (failures === 0) await stop(REGISTRY_ID);
+    else printNotice("the registry is left running, for the servers that are");
+    if (options.json) printJson(down);
+    if (failures > 0) {
+      throw new EnsembleError(`${failures} of ${entries.length} servers did not shut down`);
     }
-  };
-  // Many at once: a server that takes its time does not hold up the others. The registry is the last.
-  const queue = entries.values();
-  const stopThem = async () => {
-    for (const entry of queue) await stop(entry.id, entry);
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, stopThem));
-  // Those that still run have to be found again.
-  if (failures === 0) await stop(REGISTRY_ID);
-  else printNotice("the registry is left running, for the servers that are");
-  if (options.json) printJson(down);
-  if (failures > 0) {
-    throw new EnsembleError(`${failures} of ${entries.length} servers did not shut down`);
-  }
+  });
 }
 
 /**
@@ -166,6 +224,9 @@ async function takeOut(
     error: DisconnectedError;
   },
 ): Promise<boolean> {
+  const { registryClient } = await import("../../runtime/ensemble/remote.ts");
+  const { lookFor } = await import("../../runtime/server/identity.ts");
+  const { describeServer } = await import("../../runtime/server/registry_protocol.ts");
   const { id, instance } = entry;
   const registry = registryClient(actors);
   const asAdmin = <Result>(work: () => Promise<Result>) =>
@@ -181,12 +242,12 @@ async function takeOut(
 }
 
 /** Why a server was not shut down; one that does not answer is named with its process, where that is known. */
-function describeFailure(error: unknown, entry: RegistryEntry | undefined): string {
+async function describeFailure(error: unknown, entry: RegistryEntry | undefined): Promise<string> {
   const { message } = error as Error;
   if (!entry) return message;
-  return isNoAnswer(error)
-    ? `${describeServer(entry)} does not answer: ${message}`
-    : `${entry.id}: ${message}`;
+  if (!isNoAnswer(error)) return `${entry.id}: ${message}`;
+  const { describeServer } = await import("../../runtime/server/registry_protocol.ts");
+  return `${describeServer(entry)} does not answer: ${message}`;
 }
 
 function isNoAnswer(error: unknown): boolean {
@@ -194,13 +255,13 @@ function isNoAnswer(error: unknown): boolean {
 }
 
 /** Asks the person; without one there, it takes `-f`. */
-async function confirm(servers: number): Promise<void> {
+async function confirm(servers: number, command: CommandUnknownOpts): Promise<void> {
   if (!Deno.stdin.isTerminal()) {
-    throw new UsageError(
+    command.error(
       "this shuts down the whole ensemble, and nobody is there to be asked: give -f to go ahead",
-      "gxensemble help shutdown",
     );
   }
+  const { askYesOrNo } = await import("../kit/prompts.ts");
   const count = servers === 1 ? "1 server" : `${servers} servers`;
   if (!await askYesOrNo(`shut down the whole ensemble: ${count} and the registry?`)) {
     throw new EnsembleError("nothing was shut down");

@@ -11,9 +11,9 @@ import type { CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0
 import { parseServerId, REGISTRY_ID, type ServerId } from "../../runtime/actor/references.ts";
 import { hasControls } from "../../runtime/safe_text.ts";
 import { type Address, parseAddresses } from "../../runtime/wire/address.ts";
-import { ArgumentUnlessListing, isRepeatable, parseGerbilPath } from "../kit/options.ts";
+import { ArgumentUnlessListing, isRepeatable, type Source, sourceOf } from "../kit/declaration.ts";
+import { parseGerbilPath } from "../kit/options.ts";
 import type { Shell } from "./scripts.ts";
-import { type Source, sourceOf } from "./sources.ts";
 import {
   argumentAt,
   completeBashWord,
@@ -71,12 +71,12 @@ export type Candidates = Words | "files";
 /** Finds what can stand at the cursor; more than fits what is typed, for shells have their own ways to match. */
 export async function findCandidates(line: TypedLine, live: LiveNames): Promise<Candidates> {
   const { command, operands, literal, option, typed } = line;
-  if (option) return await fromSource(line, sourceOf(command, option), live);
+  if (option) return await fromSource(line, sourceOf(option), live);
   if (!literal && typed.startsWith("-")) return options(line);
   if (command.commands.length > 0 && operands.length === 0) return commandsOf(command);
   const argument = argumentAt(command, operands.length);
   const isListing = argument instanceof ArgumentUnlessListing && isGiven(line, "--list");
-  if (argument && !isListing) return await fromSource(line, sourceOf(command, argument), live);
+  if (argument && !isListing) return await fromSource(line, sourceOf(argument), live);
   // The names of commands within others are arguments too many, which `help` takes.
   if (command.name() === "help") return commandsWithin(command.parent!, operands);
   return typed === "" && !literal ? options(line) : NONE;
@@ -89,7 +89,10 @@ async function fromSource(
   source: Source | undefined,
   live: LiveNames,
 ): Promise<Candidates> {
-  switch (source?.from) {
+  const place = placeOf(line);
+  const roles = async () => named(line, "role", await live.roles(place));
+  const servers = async () => named(line, "server", await live.servers(place));
+  switch (source) {
     case undefined:
     case "nothing":
       return NONE;
@@ -97,40 +100,35 @@ async function fromSource(
       return "files";
     case "commands":
       return commandsWithin(line.command.parent!, line.operands);
-    case "words": {
-      const words = source.anyCase && /^[^A-Z]+$/.test(line.typed)
-        ? source.words.map((word) => word.toLowerCase())
-        : source.words;
-      const candidates = words.map((word) => ({ word, description: "" }));
-      const found = { noun: source.noun, kept: line.kept, candidates };
-      return source.list ? inList(line, found) : found;
-    }
     case "roles":
-      return inList(line, named(line, "role", await live.roles(placeOf(line))));
-    case "servers-or-roles":
-      if (isGiven(line, "--role")) {
-        return named(line, "role", await live.roles(placeOf(line)));
-      }
-      return withoutRegistry(named(line, "server", await live.servers(placeOf(line))));
-    case "servers": {
-      if (source.list && isGiven(line, "--role")) {
-        return inList(line, named(line, "role", await live.roles(placeOf(line))));
-      }
-      const servers = named(line, "server", await live.servers(placeOf(line)));
-      const found = source.registry ? servers : withoutRegistry(servers);
-      return source.list ? inList(line, found) : found;
-    }
+      return inList(line, await roles());
+    case "servers or roles":
+      return isGiven(line, "--role") ? await roles() : withoutRegistry(await servers());
+    case "server list":
+      return inList(line, isGiven(line, "--role") ? await roles() : await servers());
+    case "servers":
+      return await servers();
     case "certified":
-      return named(line, "server", await live.certified(placeOf(line)));
+      return named(line, "server", await live.certified(place));
     case "known":
-      return named(line, "server", await live.known(placeOf(line)));
+      return named(line, "server", await live.known(place));
     case "actors":
     case "authorized": {
       const server = readServer(line.operands[0]);
       if (!server) return NONE;
-      return source.from === "actors"
-        ? named(line, "actor", await live.actors(placeOf(line), server))
-        : named(line, "server", await live.authorized(placeOf(line), server));
+      return source === "actors"
+        ? named(line, "actor", await live.actors(place, server))
+        : named(line, "server", await live.authorized(place, server));
+    }
+    default: {
+      const { noun, words, anyCase, list } = source;
+      const isSmall = anyCase && /^[^A-Z]+$/.test(line.typed);
+      const candidates = words.map((word) => ({
+        word: isSmall ? word.toLowerCase() : word,
+        description: "",
+      }));
+      const found = { noun, kept: line.kept, candidates };
+      return list ? inList(line, found) : found;
     }
   }
 }
@@ -143,8 +141,8 @@ function commandsOf(parent: CommandUnknownOpts): Words {
 }
 
 /** The commands of the command that a path of names leads to. */
-function commandsWithin(program: CommandUnknownOpts, path: readonly string[]): Words {
-  let command: CommandUnknownOpts | undefined = program;
+function commandsWithin(root: CommandUnknownOpts, path: readonly string[]): Words {
+  let command: CommandUnknownOpts | undefined = root;
   for (const name of path) command = command?.commands.find((each) => each.name() === name);
   return command ? commandsOf(command) : NONE;
 }

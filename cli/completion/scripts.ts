@@ -14,7 +14,7 @@ export type Shell = typeof SHELLS[number];
  * Works with bash 3.2, the one of macOS, too: it has neither `mapfile` nor `compopt`. What the program
  * answers is never evaluated, only put into the line, for which the program has quoted it.
  */
-export const BASH_SCRIPT = `\
+const BASH_SCRIPT = `\
 # Completes command lines of gxensemble in bash. To be evaluated: source <(gxensemble completions bash)
 
 _gxensemble() {
@@ -38,7 +38,7 @@ complete -F _gxensemble gxensemble
  * Works autoloaded from a directory of `$fpath`, where its text is the function's, and evaluated. What
  * the program answers is never evaluated: `_describe` quotes what it puts into the line.
  */
-export const ZSH_SCRIPT = `\
+const ZSH_SCRIPT = `\
 #compdef gxensemble
 # Completes command lines of gxensemble in zsh. In a directory of $fpath under the name _gxensemble, or
 # to be evaluated after compinit: source <(gxensemble completions zsh)
@@ -77,7 +77,7 @@ fi
  * The program is asked once, by the condition; where that fails fish completes the names of files. What
  * the program answers is never evaluated: fish escapes what it puts into the line.
  */
-export const FISH_SCRIPT = `\
+const FISH_SCRIPT = `\
 # Completes command lines of gxensemble in fish. In ~/.config/fish/completions/gxensemble.fish, or
 # to be evaluated: gxensemble completions fish | source
 
@@ -102,3 +102,10 @@ end
 
 complete --command gxensemble --condition __gxensemble_ask --no-files --arguments '$__gxensemble_answer[2..-1]'
 `;
+
+/** What each shell evaluates. */
+export const SCRIPTS: Readonly<Record<Shell, string>> = {
+  bash: BASH_SCRIPT,
+  zsh: ZSH_SCRIPT,
+  fish: FISH_SCRIPT,
+};

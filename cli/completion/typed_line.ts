@@ -7,6 +7,7 @@
  * @module
  */
 import type { Argument, CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
+import { passesOptionsThrough } from "../kit/declaration.ts";
 
 /** What has been typed before the word at the cursor, and what of that word is to be completed. */
 export interface TypedLine {
@@ -135,11 +136,6 @@ function findOption(command: CommandUnknownOpts, name: string): Option | undefin
 function splitOption(word: string): [name: string, value?: string] {
   const [, name, value] = /^(--[^=]+)=(.*)$/s.exec(word) ?? [];
   return name === undefined ? [word] : [name, value!];
-}
-
-/** Whether what follows a command's first argument is not for the command; commander does not declare it. */
-function passesOptionsThrough(command: CommandUnknownOpts): boolean {
-  return (command as unknown as { _passThroughOptions: boolean })._passThroughOptions;
 }
 
 /** How a word is being quoted where it ends: not at all, or by the mark that is still open. */

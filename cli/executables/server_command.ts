@@ -10,9 +10,9 @@ import { currentServer, isLent, lendServer } from "../../runtime/ensemble/ensemb
 import { asError, describeThrown, explainParts } from "../../runtime/error_report.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { addRunOptions, logOptions, requireOrdinaryId, serverIdArgument } from "../kit/options.ts";
-import { dropPermissions } from "../kit/permissions.ts";
-import { formatDenial } from "../kit/permissions.ts";
-import { runSingleCommand } from "../kit/command_line.ts";
+import { dropPermissions, formatDenial } from "../kit/permissions.ts";
+import { asRoot, runCommandLine } from "../kit/command_line.ts";
+import { examples } from "../kit/help.ts";
 import { formatProgramVersion } from "../kit/build.ts";
 import type { RunServerOptions } from "./run_server.ts";
 
@@ -52,16 +52,15 @@ export async function runServerCommand(
       log: own.log === false && !isLogGiven ? false : logOptions(given),
     });
   });
-  const code = await runSingleCommand(command, {
-    args,
-    version: formatProgramVersion(name, version),
-    examples: {
-      [name]: [[
-        "with a role, and its log in the server's directory",
-        `${name} --roles "(blue)" --log-file - ${name}1`,
-      ]],
-    },
-  });
+  command.addHelpText(
+    "after",
+    examples([
+      "with a role, and its log in the server's directory",
+      `${name} --roles "(blue)" --log-file - ${name}1`,
+    ]),
+  );
+  const root = asRoot(command, formatProgramVersion(name, version));
+  const code = await runCommandLine(root, args);
   // The program may have set one.
   return code || Deno.exitCode;
 }

@@ -22,6 +22,26 @@ export interface BuildDetails {
 
 const BUILD = Symbol.for("gxensemble.build");
 
+/** The platforms that Deno is there for: what `--target` takes. */
+export const TARGETS = [
+  "x86_64-unknown-linux-gnu",
+  "aarch64-unknown-linux-gnu",
+  "x86_64-apple-darwin",
+  "aarch64-apple-darwin",
+] as const;
+
+/** A platform. */
+export type Target = typeof TARGETS[number];
+
+/** Whether this process is a portable executable. */
+export function isPortable(): boolean {
+  return ownBuild()?.form === "portable";
+}
+
+function ownBuild(): BuildDetails | undefined {
+  return (globalThis as { [BUILD]?: BuildDetails })[BUILD];
+}
+
 /** The statement by which a launcher leaves the details of a build. */
 export function buildStatement(build: BuildDetails): string {
   return `globalThis[Symbol.for(${JSON.stringify(BUILD.description)})] = ${JSON.stringify(build)};`;
@@ -44,7 +64,7 @@ export function formatProgramVersion(program: string, version: string | undefine
 }
 
 function formatLines(program: string, version = "", others: readonly string[]): string {
-  const build = (globalThis as { [BUILD]?: BuildDetails })[BUILD];
+  const build = ownBuild();
   const origin = [
     ...(build?.commit ? [`commit ${build.commit}`] : []),
     ...(build?.date ? [`built ${build.date}`] : []),

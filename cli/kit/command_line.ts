@@ -8,11 +8,15 @@ import {
   type CommandUnknownOpts,
   Option,
 } from "npm:@commander-js/extra-typings@^15.1.0";
-import { InvalidInputError } from "../../runtime/errors.ts";
-import { writeErrors, writeOutput } from "../../runtime/home/standard_stream.ts";
-import { visibleText } from "../../runtime/safe_text.ts";
-import { type Examples, helpFormat } from "./help.ts";
+import {
+  DisconnectedError,
+  EnsembleError,
+  InvalidInputError,
+  TimeoutError,
+} from "../../runtime/errors.ts";
+import { HELP_FORM } from "./help.ts";
 import { addGerbilPath } from "./options.ts";
+import { helpWidth, printError, printErrorText, printNotice, printText } from "./output.ts";
 
 /** The command line is wrong: exit code 2. */
 export class UsageError extends InvalidInputError {
@@ -29,17 +33,108 @@ export class UsageError extends InvalidInputError {
   }
 }
 
-/** Commander's own report of an unknown option, which it does not declare. */
-interface Reporting {
-  unknownOption(flag: string): void;
+/**
+ * Gives a command, and those below it, what all commands have: the form of the help, `--help`, `--gerbil-path`, and at
+ * the top `--version`.
+ *
+ * Its `parseAsync` then runs a command line; it rejects with a {@linkcode UsageError} for one that makes no sense, also
+ * where an action calls `command.error`, with a `CommanderError` after the help or the version was printed, and with
+ * whatever the command throws.
+ */
+export function asRoot(root: CommandUnknownOpts, version: string): CommandUnknownOpts {
+  root.version(version, "-V, --version", "display the version and the build");
+  const isTree = root.commands.length > 0;
+  const help = isTree ? "display help; after a command, its help" : "display help";
+  for (const command of [root, ...allCommands(root)]) {
+    command.addHelpOption(new Option("-h, --help", help))
+      .helpCommand(false)
+      .enablePositionalOptions()
+      .configureHelp(HELP_FORM)
+      .configureOutput({
+        writeOut: printText,
+        writeErr: printErrorText,
+        getOutHelpWidth: () => helpWidth(Deno.stdout),
+        getErrHelpWidth: () => helpWidth(Deno.stderr),
+        getOutHasColors: () => false, // The help has none.
+        getErrHasColors: () => false,
+        outputError: () => {}, // runCommandLine prints errors, of commander and all others alike.
+      })
+      .exitOverride((error) => {
+        throw asUsageError(error, command);
+      });
+    addGerbilPath(command);
+  }
+  return root;
+}
+
+/**
+ * Runs a command line.
+ *
+ * @param root the command, or the tree of commands, from {@linkcode asRoot}.
+ * @param args the arguments after the name of the executable.
+ * @returns the exit code: 0 done, 1 failed, 2 wrong usage.
+ */
+export async function runCommandLine(
+  root: CommandUnknownOpts,
+  args: readonly string[],
+): Promise<number> {
+  const name = root.name();
+  let logLevel: unknown;
+  root.hook("preAction", (_, command) => {
+    logLevel = command.opts().log;
+  });
+  try {
+    await root.parseAsync(args, { from: "user" });
+    return 0;
+  } catch (error) {
+    if (error instanceof UsageError) {
+      printError(error.message, name);
+      printNotice(`see ${error.help}`);
+      return 2;
+    }
+    // The help or the version was printed: without any arguments the help is an answer to a mistake.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    reportFailure(await explain(error), { name, logLevel });
+    return 1;
+  }
+}
+
+/** Says which process does not answer a server that is being started; commands that only ask have said so already. */
+async function explain(error: unknown): Promise<unknown> {
+  const mayBeSilence = error instanceof DisconnectedError || error instanceof TimeoutError;
+  if (!mayBeSilence || !error.silence) return error;
+  const { explainSilence } = await import("./console.ts");
+  return await explainSilence(error);
+}
+
+function reportFailure(
+  error: unknown,
+  { name, logLevel }: { name: string; logLevel: unknown },
+): void {
+  const isExpected = error instanceof EnsembleError;
+  const message = error instanceof Error ? error.message : String(error);
+  printError(isExpected ? message : `unexpected: ${message}`, name);
+  if (logLevel === "debug") printNotice(Deno.inspect(error, { colors: false }));
+  else if (!isExpected && logLevel !== undefined) printNotice("see where with --log DEBUG");
 }
 
 /** What commander reports is the person's mistake, unless it printed the help or the version. */
-export function asUsageError(error: CommanderError, command: CommandUnknownOpts): Error {
+function asUsageError(error: CommanderError, command: CommandUnknownOpts): Error {
   if (error.exitCode === 0 || error.code === "commander.help") return error;
-  const help = `gxensemble help ${commandPath(command)}`.trimEnd();
   const message = error.message.replace(/^error: /, "").replace("\n(Did you", " (Did you");
-  return new UsageError(message + findHint(error, command), help);
+  return new UsageError(message + findHint(error, command), helpCommand(command));
+}
+
+/** What is typed for the help of a command: `gxensemble help ca setup`, or `ensemble-registry --help`. */
+function helpCommand(command: CommandUnknownOpts): string {
+  const root = rootOf(command);
+  if (root.commands.length === 0) return `${root.name()} --help`;
+  return `${root.name()} help ${commandPath(command)}`.trimEnd();
+}
+
+/** Commander's own report of an unknown option, which it does not declare. */
+interface Reporting {
+  unknownOption(flag: string): void;
 }
 
 /** A hint where commander, which compares whole words, has none. */
@@ -67,56 +162,18 @@ function suggestCommands(typed: string, parent: CommandUnknownOpts): string {
   return ` (Did you mean ${near.length > 1 ? "one of " : ""}${near.join(", ")}?)`;
 }
 
-/** Writes what is typed for a command: `ca setup`; nothing for the program itself. */
+/** Writes what is typed for a command after the name of the executable: `ca setup`; nothing for the root. */
 export function commandPath(command: CommandUnknownOpts): string {
   if (command.parent === null) return "";
   return `${commandPath(command.parent)} ${command.name()}`.trimStart();
 }
 
-/** The program's commands, those that belong to others included. */
-export function allCommands(program: CommandUnknownOpts): CommandUnknownOpts[] {
-  return program.commands.flatMap((command) => [command, ...allCommands(command)]);
+/** The commands below one, those that belong to others included. */
+export function allCommands(parent: CommandUnknownOpts): CommandUnknownOpts[] {
+  return parent.commands.flatMap((command) => [command, ...allCommands(command)]);
 }
 
-/** What a program has besides its command. */
-export interface ProgramOptions {
-  /** The arguments after the name of the program. */
-  readonly args: readonly string[];
-  /** What `--version` prints. */
-  readonly version: string;
-  /** The examples at the end of its help. */
-  readonly examples: Examples;
-}
-
-/**
- * Runs a program that is one command, named as the program is.
- *
- * @returns the exit code: 0 done, 1 failed, 2 wrong usage.
- */
-export async function runSingleCommand(
-  command: CommandUnknownOpts,
-  { args, version, examples }: ProgramOptions,
-): Promise<number> {
-  const name = command.name();
-  command.version(version, "-V, --version", "display the version and the build")
-    .addHelpOption(new Option("-h, --help", "display help"))
-    .configureHelp(helpFormat(examples))
-    .configureOutput({
-      writeOut: writeOutput,
-      outputError: (text) => {
-        const error = text.trimEnd().replace("\n(Did you", " (Did you");
-        writeErrors(`${name}: ${visibleText(error)}\nsee ${name} --help\n`);
-      },
-    })
-    .exitOverride();
-  addGerbilPath(command);
-  try {
-    await command.parseAsync(args, { from: "user" });
-    return 0;
-  } catch (error) {
-    // Commander has printed it.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    writeErrors(`${name}: error: ${visibleText((error as Error).message)}\n`);
-    return 1;
-  }
+/** The command at the top of the tree. */
+export function rootOf(command: CommandUnknownOpts): CommandUnknownOpts {
+  return command.parent ? rootOf(command.parent) : command;
 }

@@ -11,13 +11,8 @@ import type {
   HelpConfiguration,
   Option,
 } from "npm:@commander-js/extra-typings@^15.1.0";
-import { GlobalOption } from "./options.ts";
-
-/** What is done, and the command lines that do it. */
-export type Example = readonly [purpose: string, ...lines: string[]];
-
-/** Examples by what is typed for a command: `gxensemble ping`. */
-export type Examples = Readonly<Record<string, readonly Example[]>>;
+import { ArgumentUnlessListing } from "./declaration.ts";
+import { GLOBAL_OPTIONS } from "./options.ts";
 
 /** The width of the help where it is not printed on a terminal, or on one that does not say. */
 const DEFAULT_WIDTH = 80;
@@ -35,33 +30,49 @@ const SOCKET_DIRECTORY = [
 /** Stands for a space at which no line is broken, until the lines are made. */
 const UNBROKEN_SPACE = "\0";
 
-/** What commander is configured with to write the help in this form, each with its examples at the end. */
-export function helpFormat(examples: Examples): HelpConfiguration {
-  return {
-    minWidthToWrap: 0,
-    formatHelp(command, helper) {
-      helper.helpWidth ||= DEFAULT_WIDTH;
-      const isProgram = command.parent === null && command.commands.length > 0;
-      return joinSections([
-        ...(isProgram ? formatProgram(command, helper) : formatCommand(command, helper)),
-        formatEnvironment(command, helper),
-        formatExamples(examples[fullName(command)] ?? [], helper),
-      ]).replaceAll(UNBROKEN_SPACE, " ");
-    },
+/** What commander is configured with to write the help in this form. */
+export const HELP_FORM: HelpConfiguration = {
+  minWidthToWrap: 0,
+  formatHelp(command, helper) {
+    helper.helpWidth ||= DEFAULT_WIDTH;
+    const isRoot = command.parent === null && command.commands.length > 0;
+    return joinSections([
+      ...(isRoot ? formatRoot(command, helper) : formatCommand(command, helper)),
+      formatEnvironment(command, helper),
+    ]).replaceAll(UNBROKEN_SPACE, " ");
+  },
+};
+
+/**
+ * The examples at the end of a command's help, to be given to commander's `addHelpText`: of each what it does, and the
+ * command lines that do it. Those stay whole, to be copied; above them stands what they do, as a shell's comment.
+ */
+export function examples(
+  ...all: [purpose: string, ...lines: string[]][]
+): (context: { error: boolean; command: CommandUnknownOpts }) => string {
+  return ({ error, command }) => {
+    const { getErrHelpWidth, getOutHelpWidth } = command.configureOutput();
+    const width = (error ? getErrHelpWidth : getOutHelpWidth)?.() || DEFAULT_WIDTH;
+    const helper = command.createHelp();
+    const lines = all.flatMap(([purpose, ...lines]) => [
+      helper.boxWrap(purpose, width - 4).replace(/^/gm, "  # "),
+      ...lines.map((line) => `  ${line}`),
+    ]);
+    return ["\nExamples:", ...lines].join("\n");
   };
 }
 
-function formatProgram(program: CommandUnknownOpts, helper: Help): string[][] {
+function formatRoot(root: CommandUnknownOpts, helper: Help): string[][] {
   return [
-    [`${program.name()}: ${program.description()}`],
-    [`Usage: ${program.name()} <command> command-arg ...`],
-    formatCommands(program, helper),
-    formatItems("Options:", helper.visibleOptions(program).map(describeOption), helper),
+    [`${root.name()}: ${root.description()}`],
+    [`Usage: ${root.name()} <command> command-arg ...`],
+    formatCommands(root, helper),
+    formatItems("Options:", helper.visibleOptions(root).map(describeOption), helper),
   ];
 }
 
 function formatCommand(command: CommandUnknownOpts, helper: Help): string[][] {
-  // A command that is a program by itself has options that the others leave to the program.
+  // A command that stands alone has options that the others leave to the root.
   const options = command.parent === null ? helper.visibleOptions(command) : command.options;
   const own = options.filter((option) => !isGlobal(option));
   return [
@@ -69,12 +80,12 @@ function formatCommand(command: CommandUnknownOpts, helper: Help): string[][] {
     formatCommands(command, helper),
     formatItems("Command Options:", own.map(describeOption), helper),
     formatItems("Arguments:", command.registeredArguments.map(describeArgument), helper),
-    formatItems("Global Options:", options.filter(isGlobal).map(describeOption), helper),
+    formatItems(GLOBAL_OPTIONS, options.filter(isGlobal).map(describeOption), helper),
   ];
 }
 
 function isGlobal(option: Option): boolean {
-  return option instanceof GlobalOption;
+  return option.helpGroupHeading === GLOBAL_OPTIONS;
 }
 
 /** An environment variable, what it says, and what holds without it. */
@@ -108,7 +119,7 @@ function formatEnvironment(command: CommandUnknownOpts, helper: Help): string[] 
   return formatItems("Environment:", items, helper);
 }
 
-/** What is typed for a command, from the name of the program on. */
+/** What is typed for a command, from the name of the executable on. */
 function fullName(command: CommandUnknownOpts): string {
   return command.parent ? `${fullName(command.parent)} ${command.name()}` : command.name();
 }
@@ -142,7 +153,7 @@ function formatCommands(parent: CommandUnknownOpts, helper: Help): string[] {
 function formatArgumentUsage(argument: Argument): string {
   const name = `<${argument.name()}>`;
   if (argument.variadic) return `${name} ...`;
-  return argument.required || "shownAsRequired" in argument ? name : `[${name}]`;
+  return argument.required || argument instanceof ArgumentUnlessListing ? name : `[${name}]`;
 }
 
 function describeArgument(argument: Argument): string[] {
@@ -173,18 +184,6 @@ function formatItems(heading: string, items: string[][], helper: Help): string[]
         ? helper.formatItem(term!, width, description!, helper)
         : `  ${term}\n${indent(6, description!, helper)}`
     ),
-  ];
-}
-
-/** Command lines stay whole, to be copied; above them stands what they do, as a shell's comment. */
-function formatExamples(examples: readonly Example[], helper: Help): string[] {
-  if (examples.length === 0) return [];
-  return [
-    "Examples:",
-    ...examples.flatMap(([purpose, ...lines]) => [
-      helper.boxWrap(purpose, helper.helpWidth! - 4).replace(/^/gm, "  # "),
-      ...lines.map((line) => `  ${line}`),
-    ]),
   ];
 }
 

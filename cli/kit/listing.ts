@@ -1,16 +1,14 @@
 /**
- * Servers, certificates and actors as lists show them.
+ * Servers and actors as lists show them.
  *
  * @module
  */
-import { formatServerId, type ServerId } from "../../runtime/actor/references.ts";
+import type { ServerId } from "../../runtime/actor/references.ts";
 import type { ActorInfo, Backtrace, GroupInfo } from "../../runtime/actor/threads.ts";
 import { escapeControls } from "../../runtime/safe_text.ts";
 import { formatNotation, symbol } from "../../runtime/notation.ts";
-import type { IssuedCertificate } from "../../runtime/pki/certificate_issuing.ts";
 import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";
 import { type Address, addressToDatum, formatAddressUrl } from "../../runtime/wire/address.ts";
-import { printJson, printLine } from "./output.ts";
 
 /** `(httpd1 (unix: "host" "/path"))`, with roles `(httpd1 (httpd) (unix: "host" "/path"))`. */
 export function formatServer(
@@ -38,33 +36,6 @@ export function entryToJson({ id, roles, addresses, instance, pid, host }: Regis
     pid: pid ?? null,
     host: host ?? null,
   };
-}
-
-/**
- * Prints certificates, one a line:
- * `(httpd1 (shutdown) ("httpd1.ensemble.internal") "2027-01-02T03:04:05.000Z" valid "4F...")`.
- */
-export function printCertificates(
-  certificates: IssuedCertificate[],
-  { json }: { json: boolean },
-): void {
-  if (json) return printJson(certificates.map(certificateJson));
-  for (const { id, capabilities, hosts, notAfter, status, serial } of certificates) {
-    printLine(formatNotation([
-      symbol(formatServerId(id)),
-      capabilities.map(symbol),
-      hosts,
-      notAfter.toISOString(),
-      symbol(status),
-      serial,
-    ]));
-  }
-}
-
-/** A certificate as JSON has it. */
-export function certificateJson(certificate: IssuedCertificate): object {
-  const { id, capabilities, hosts, notBefore, notAfter, status, serial, fingerprint } = certificate;
-  return { server: id, capabilities, hosts, notBefore, notAfter, status, serial, fingerprint };
 }
 
 const HEADINGS = ["sn", "actor", "state", "mailbox", "handled", "age"];

@@ -8,11 +8,8 @@ import {
   Argument,
   type Command,
   type CommandUnknownOpts,
-  InvalidArgumentError,
   Option,
 } from "npm:@commander-js/extra-typings@^15.1.0";
-import { parseStoreLocation, type StoreLocation } from "../../registry/store.ts";
-import { checkCapabilities } from "../../runtime/server/capabilities.ts";
 import { DEFAULT_ASK_TIMEOUT } from "../../runtime/actor/messaging.ts";
 import {
   type ActorId,
@@ -29,6 +26,7 @@ import { EnsembleError, InvalidInputError } from "../../runtime/errors.ts";
 import {
   formatLogLevel,
   LOG_FORMATS,
+  LOG_LEVELS,
   type LogFormat,
   type LogLevel,
   type LogOptions,
@@ -36,7 +34,217 @@ import {
 } from "../../runtime/home/log_options.ts";
 import { formatNotation, parseSymbols, symbol } from "../../runtime/notation.ts";
 import { type Address, formatAddressUrl, parseAddresses } from "../../runtime/wire/address.ts";
-import { type Denial, parseDenials } from "./permissions.ts";
+import { collecting, completing, passOptionsThrough, reading } from "./declaration.ts";
+import { type Denial, parseDenials, PERMISSIONS } from "./permissions.ts";
+
+// Every command.
+
+/** Where the help shows an option that every command has. */
+export const GLOBAL_OPTIONS = "Global Options:";
+
+/** What `--gerbil-path` becomes: an absolute path, for servers and commands may change their directory. */
+export function parseGerbilPath(text: string): string {
+  if (text === "") throw new InvalidInputError("no directory");
+  return resolve(text);
+}
+
+/** Gives a command `--gerbil-path`, which sets the environment variable before the command runs. */
+export function addGerbilPath(command: CommandUnknownOpts): void {
+  const option = new Option(
+    "-G, --gerbil-path <dir>",
+    "where the state of the ensemble is: in <dir>/ensemble",
+  ).default(undefined, "$GERBIL_PATH").argParser(reading(parseGerbilPath))
+    .helpGroup(GLOBAL_OPTIONS);
+  command.addOption(completing("files", option)).hook("preAction", (self) => {
+    const { gerbilPath } = self.opts() as { gerbilPath?: string };
+    if (gerbilPath !== undefined) Deno.env.set("GERBIL_PATH", gerbilPath);
+  });
+}
+
+/** `--log`, with the level that holds when it is not given. */
+export const logOption = (level: LogLevel) =>
+  completing(
+    { noun: "log level", words: LOG_LEVELS, anyCase: true },
+    new Option("--log <logging>", "specifies the log level to run with")
+      .default(level, formatLogLevel(level)).argParser<LogLevel>(reading(parseLogLevel)),
+  );
+
+// Commands that print a result.
+
+/** The option of the commands that have a result. */
+export interface OutputOptions {
+  /** Whether the result is printed as JSON. */
+  json: boolean;
+}
+
+/** `--json`. */
+export const jsonOption = () => new Option("--json", "prints the result as JSON").default(false);
+
+/** `--view`, of the commands that generate something. */
+export const viewOption = () =>
+  new Option(
+    "-v, --view",
+    "prints what there is, by fingerprints and without its secrets, instead",
+  ).default(false).conflicts("force");
+
+/** `--force`, with what it forces. */
+export const forceOption = (what: string) =>
+  new Option("-f, --force", `force the action: ${what}`).default(false);
+
+/** `--passphrase-file`. */
+export const passphraseFileOption = () =>
+  completing(
+    "files",
+    new Option(
+      "--passphrase-file <file>",
+      "reads the passphrase from the first line of a file instead of asking for it",
+    ),
+  );
+
+// Commands that talk to servers.
+
+/** The options of every command that talks to the servers of the ensemble. */
+export interface ClientOptions {
+  /** The least severe level that is logged. */
+  log: LogLevel;
+  /** Where the registry is; none when not given. */
+  registry: Address[];
+  /** How long to wait for each answer, in ms; when not given, each command as long as makes sense for it. */
+  timeout?: number | undefined;
+}
+
+/** `--registry`; the default is the seed's, which the help's part on the environment makes precise. */
+export const registryOption = () =>
+  completing(
+    "nothing",
+    new Option(
+      "--registry <registry>",
+      "additional registry addresses; by default the registry is reachable at unix " +
+        "/tmp/ensemble/registry [default: #f]; when given, only these are used",
+    ).default<Address[]>([]).argParser<Address[]>(collecting(parseRegistry)),
+  );
+
+/** Where the registry is, is not left open by an empty text: a variable in a script may not be set. */
+function parseRegistry(text: string): Address[] {
+  const addresses = parseAddresses(text);
+  if (addresses.length === 0) throw new InvalidInputError("no address of the registry");
+  return addresses;
+}
+
+/** `--timeout`, in ms; where it is not given, `usual` says how long. */
+export const timeoutOption = (usual = `${DEFAULT_ASK_TIMEOUT / 1000}`) =>
+  completing(
+    "nothing",
+    new Option("--timeout <seconds>", "how long to wait for an answer")
+      .default<number | undefined>(undefined, usual)
+      .argParser<number | undefined>(
+        reading((text) => parseSeconds(text, { isZeroAllowed: false })),
+      ),
+  );
+
+/** What `--timeout` is where a command waits for code of others. */
+export const AS_LONG_AS_IT_TAKES = "as long as it takes";
+
+/** `<server-id>`. */
+export const serverIdArgument = () =>
+  completing(
+    "servers",
+    new Argument("<server-id>", "the server id").argParser(reading(parseServerId)),
+  );
+
+/** `<server-id>` of the commands that take several servers, `a,b` or `(a b)`, or roles with `--role`. */
+export const serverListArgument = () =>
+  completing(
+    "server list",
+    new Argument("<server-id>", "the server id").argParser(reading(parseNames)),
+  );
+
+/** `--role`, of those commands. */
+export const roleOption = () =>
+  new Option("--role", "the server id is a role, and stands for the servers that have it")
+    .default(false);
+
+/** Reads one name or several, each once: ids or roles, which the options say. */
+export function parseNames(text: string): string[] {
+  const names = /[\s,()]/.test(text) ? parseSymbols(text) : [text];
+  if (names.length === 0) throw new InvalidInputError("no server id is given");
+  return [...new Set(names)];
+}
+
+/** The servers of a command. */
+export type NamedServers =
+  | { readonly ids: readonly ServerId[] }
+  /** All that have one of these. */
+  | { readonly roles: readonly string[] };
+
+/** What {@linkcode serverListArgument} names, once the options are known. */
+export function namedServers(
+  names: readonly string[],
+  { role }: { role: boolean },
+  command: CommandUnknownOpts,
+): NamedServers {
+  if (role) return { roles: names.map((name) => readRole(name, command)) };
+  return { ids: names.map((name) => readServerId(name, command)) };
+}
+
+/** An argument that is a server id only without `--role` is read once the options are known. */
+export function readServerId(text: string, command: CommandUnknownOpts): ServerId {
+  try {
+    return parseServerId(text);
+  } catch (error) {
+    command.error((error as Error).message);
+  }
+}
+
+/** The role after `--role`. It must not be empty: a variable in a script may be unset. */
+export function readRole(text: string, command: CommandUnknownOpts): string {
+  if (text === "") command.error("the role is empty");
+  return text;
+}
+
+/** `[actor-id]`. */
+export const actorIdArgument = () =>
+  completing(
+    "actors",
+    new Argument("[actor-id]", "the actor's registered name").default(undefined, "#f")
+      .argParser<ActorId | undefined>(parseActorId),
+  );
+
+/** Digits alone are a serial number, as in references. */
+function parseActorId(text: string): ActorId {
+  return /^\d+$/.test(text) ? Number(text) : text;
+}
+
+/** `--library-prefix`; the default is always part of the list. */
+export const libraryPrefixOption = () =>
+  completing(
+    "nothing",
+    new Option(
+      "--library-prefix <library-prefix>",
+      "list of package prefixes to consider as library modules installed in the server",
+    ).default<string[]>(["@gxensemble/"], "(@gxensemble/)").argParser<string[]>(
+      collecting(parseSymbols),
+    ),
+  );
+
+/** `<module-id>`. */
+export const moduleIdArgument = () =>
+  completing(
+    "files",
+    new Argument("<module-id>", "the module id").argParser(reading(parseModuleId)),
+  );
+
+/** `run` leaves what follows the server id alone: an option there was meant for `run` itself. */
+export function parseModuleId(text: string): string {
+  if (text.startsWith("-")) {
+    throw new InvalidInputError(
+      `options come before the arguments; a file of that name is ./${text}`,
+    );
+  }
+  return text;
+}
+
+// Commands that run a server.
 
 /** The options of the commands that run a server. */
 export interface ServerOptions {
@@ -52,66 +260,16 @@ export interface ServerOptions {
   announce?: Address[];
 }
 
-/** Makes a reader of values one whose refusals commander reports with the option's name. */
-export function reading<T>(read: (text: string) => T): (text: string) => T {
-  return (text) => {
-    try {
-      return read(text);
-    } catch (error) {
-      if (error instanceof InvalidInputError) throw new InvalidArgumentError(error.message);
-      throw error;
-    }
-  };
-}
-
-/** The same for an option that is a list, and grows each time the option is given. */
-export function collecting<T>(read: (text: string) => T[]): (text: string, earlier?: T[]) => T[] {
-  const readValue = reading(read);
-  const collect = (text: string, earlier: T[] = []) => [...earlier, ...readValue(text)];
-  collectors.add(collect);
-  return collect;
-}
-
-const collectors = new WeakSet<object>();
-
-/** Whether an option can be given more than once, to some effect. */
-export function isRepeatable(option: Option): boolean {
-  return option.parseArg !== undefined && collectors.has(option.parseArg);
-}
-
-/** An option that every command has. The help shows it apart from the command's own. */
-export class GlobalOption<Usage extends string = string> extends Option<Usage> {}
-
-/** What `--gerbil-path` becomes: an absolute path, for servers and commands may change their directory. */
-export function parseGerbilPath(text: string): string {
-  if (text === "") throw new InvalidInputError("no directory");
-  return resolve(text);
-}
-
-/** Gives a command `--gerbil-path`, which sets the environment variable before the command runs. */
-export function addGerbilPath(command: CommandUnknownOpts): void {
-  const option = new GlobalOption(
-    "-G, --gerbil-path <dir>",
-    "where the state of the ensemble is: in <dir>/ensemble",
-  ).default(undefined, "$GERBIL_PATH").argParser(reading(parseGerbilPath));
-  command.addOption(option).hook("preAction", (self) => {
-    const { gerbilPath } = self.opts() as { gerbilPath?: string };
-    if (gerbilPath !== undefined) Deno.env.set("GERBIL_PATH", gerbilPath);
-  });
-}
-
-/** `--log`, with the level that holds when it is not given. */
-export const logOption = (level: LogLevel) =>
-  new Option("--log <logging>", "specifies the log level to run with")
-    .default(level, formatLogLevel(level)).argParser<LogLevel>(reading(parseLogLevel));
-
 /** `--log-file`. */
 export const logFileOption = () =>
-  new Option(
-    "--log-file <logging-file>",
-    "specifies a log file instead of logging to stderr; if it is - then the log will be written " +
-      "into the ensemble server directory log",
-  ).default(undefined, "#f");
+  completing(
+    "files",
+    new Option(
+      "--log-file <logging-file>",
+      "specifies a log file instead of logging to stderr; if it is - then the log will be written " +
+        "into the ensemble server directory log",
+    ).default(undefined, "#f"),
+  );
 
 /** `--log-format`. */
 export const logFormatOption = () =>
@@ -127,18 +285,24 @@ export function logOptions({ log, logFile, logFormat }: ServerOptions): LogOptio
 
 /** `--listen`. */
 export const listenOption = () =>
-  new Option(
-    "-l, --listen <listen>",
-    "additional addresses to listen to; by default the server listens at unix " +
-      "/tmp/ensemble/<server-id>",
-  ).default<Address[]>([], "()").argParser<Address[]>(collecting(parseAddresses));
+  completing(
+    "nothing",
+    new Option(
+      "-l, --listen <listen>",
+      "additional addresses to listen to; by default the server listens at unix " +
+        "/tmp/ensemble/<server-id>",
+    ).default<Address[]>([], "()").argParser<Address[]>(collecting(parseAddresses)),
+  );
 
 /** `--announce`. */
 export const announceOption = () =>
-  new Option(
-    "-a, --announce <announce>",
-    "public addresses to announce to the registry; by default these are the listen addresses",
-  ).default(undefined, "#f").argParser<Address[] | undefined>(collecting(parseAddresses));
+  completing(
+    "nothing",
+    new Option(
+      "-a, --announce <announce>",
+      "public addresses to announce to the registry; by default these are the listen addresses",
+    ).default(undefined, "#f").argParser<Address[] | undefined>(collecting(parseAddresses)),
+  );
 
 /** `--no-loader`. */
 export const noLoaderOption = () =>
@@ -146,81 +310,6 @@ export const noLoaderOption = () =>
     "--no-loader",
     "takes no code from others: load, eval and repl are always refused",
   );
-
-/** `--deny`. */
-export const denyOption = () =>
-  new Option(
-    "--deny <permissions>",
-    "permissions of Deno that main, and code that is loaded later, do without: read, write, net, env, run, " +
-      "ffi, sys, import, or a part like write=/etc; what the server itself needs it keeps",
-  ).default<Denial[]>([], "none").argParser<Denial[]>(collecting(parseDenials));
-
-/** `--store`. */
-export const storeOption = () =>
-  new Option(
-    "--store <store>",
-    "where the registry keeps its entries: sqlite: in the ensemble server directory, " +
-      "sqlite:<path>, or memory:",
-  ).default<StoreLocation>({ kind: "sqlite" }, "sqlite:")
-    .argParser<StoreLocation>(reading(parseStoreLocation));
-
-/** The platforms that Deno is there for: what `--target` takes. */
-export const TARGETS = [
-  "x86_64-unknown-linux-gnu",
-  "aarch64-unknown-linux-gnu",
-  "x86_64-apple-darwin",
-  "aarch64-apple-darwin",
-] as const;
-
-/** A platform. */
-export type Target = typeof TARGETS[number];
-
-/** The options of every command that talks to the servers of the ensemble. */
-export interface ClientOptions {
-  /** The least severe level that is logged. */
-  log: LogLevel;
-  /** Where the registry is; none when not given. */
-  registry: Address[];
-  /** How long to wait for each answer, in ms; when not given, each command as long as makes sense for it. */
-  timeout?: number | undefined;
-}
-
-/** The option of the commands that have a result. */
-export interface OutputOptions {
-  /** Whether the result is printed as JSON. */
-  json: boolean;
-}
-
-/** An argument that the help shows as required, and that only the command's `--list` does without. */
-export class ArgumentUnlessListing extends Argument<`[${string}]`> {
-  /** Read by the form of the help. */
-  readonly shownAsRequired = true;
-
-  /** Makes the argument. */
-  constructor(name: string, description: string) {
-    super(`[${name}]`, description);
-  }
-}
-
-function parseRoles(text: string): string[] {
-  const roles = parseSymbols(text);
-  if (roles.includes("")) throw new InvalidInputError("a role is not empty");
-  return roles;
-}
-
-/** `run` leaves what follows the server id alone: an option there was meant for `run` itself. */
-function parseModuleId(text: string): string {
-  if (text.startsWith("-")) {
-    throw new InvalidInputError(
-      `options come before the arguments; a file of that name is ./${text}`,
-    );
-  }
-  return text;
-}
-
-/** `<server-id>`. */
-export const serverIdArgument = () =>
-  new Argument("<server-id>", "the server id").argParser(reading(parseServerId));
 
 /**
  * Refuses the id of the registry to other servers.
@@ -234,179 +323,7 @@ export function requireOrdinaryId(id: ServerId): void {
   );
 }
 
-/** `<server-id>` of the commands that take several servers, `a,b` or `(a b)`, or roles with `--role`. */
-export const serverListArgument = () =>
-  new Argument("<server-id>", "the server id").argParser(reading(parseNames));
-
-/** `--role`, of those commands. */
-export const roleOption = () =>
-  new Option("--role", "the server id is a role, and stands for the servers that have it")
-    .default(false);
-
-/** `<server-id> ...`, any number of them. */
-export const serverIdsArgument = () =>
-  new Argument("<server-id...>", "the server ids").argParser<ServerId[]>(
-    collecting(parseServerIds),
-  );
-
-/** `[server-id]`, one or several, of the command that without one means the whole ensemble. */
-export const optionalServerListArgument = () =>
-  new Argument("[server-id]", "the server id").default(undefined, "#f")
-    .argParser<string[] | undefined>(reading(parseNames));
-
-/** Reads one server id or several, each once. */
-function parseServerIds(text: string): ServerId[] {
-  return parseNames(text).map(parseServerId);
-}
-
-/** Reads one name or several, each once: ids or roles, which the options say. */
-function parseNames(text: string): string[] {
-  const names = /[\s,()]/.test(text) ? parseSymbols(text) : [text];
-  if (names.length === 0) throw new InvalidInputError("no server id is given");
-  return [...new Set(names)];
-}
-
-/** `[actor-id]`. */
-export const actorIdArgument = () =>
-  new Argument("[actor-id]", "the actor's registered name").default(undefined, "#f")
-    .argParser<ActorId | undefined>(parseActorId);
-
-/** Digits alone are a serial number, as in references. */
-function parseActorId(text: string): ActorId {
-  return /^\d+$/.test(text) ? Number(text) : text;
-}
-
-/** `<module-id>`. */
-export const moduleIdArgument = () =>
-  new Argument("<module-id>", "the module id").argParser(reading(parseModuleId));
-
-/** `<module-id>` of `load`, whose `--list` does without it. */
-export const loadedModuleIdArgument = () =>
-  new ArgumentUnlessListing("module-id", "the module id").argParser<string | undefined>(
-    reading(parseModuleId),
-  );
-
-/** `--grace`, in ms. */
-export const graceOption = () =>
-  new Option(
-    "--grace <seconds>",
-    "how long the server may take to stop, its actors and main together",
-  ).default<number>(DEFAULT_GRACE, `${DEFAULT_GRACE / 1000}`).argParser<number>(
-    reading((text) => parseSeconds(text, { isZeroAllowed: true })),
-  );
-
-/** Where the registry is, is not left open by an empty text: a variable in a script may not be set. */
-function parseRegistry(text: string): Address[] {
-  const addresses = parseAddresses(text);
-  if (addresses.length === 0) throw new InvalidInputError("no address of the registry");
-  return addresses;
-}
-
-/** `--registry`; the default is the seed's, which the help's part on the environment makes precise. */
-export const registryOption = () =>
-  new Option(
-    "--registry <registry>",
-    "additional registry addresses; by default the registry is reachable at unix " +
-      "/tmp/ensemble/registry [default: #f]; when given, only these are used",
-  ).default<Address[]>([]).argParser<Address[]>(collecting(parseRegistry));
-
-/** `--timeout`, in ms; where it is not given, `usual` says how long. */
-export const timeoutOption = (usual = `${DEFAULT_ASK_TIMEOUT / 1000}`) =>
-  new Option("--timeout <seconds>", "how long to wait for an answer")
-    .default<number | undefined>(undefined, usual)
-    .argParser<number | undefined>(
-      reading((text) => parseSeconds(text, { isZeroAllowed: false })),
-    );
-
-/** What `--timeout` is where a command waits for code of others. */
-export const AS_LONG_AS_IT_TAKES = "as long as it takes";
-
-/** `--roles`. */
-export const rolesOption = () =>
-  new Option("--roles <roles>", "server role(s); a list of symbols")
-    .default<string[]>([], "()").argParser<string[]>(collecting(parseRoles));
-
-/** `--library-prefix`; the default is always part of the list. */
-export const libraryPrefixOption = () =>
-  new Option(
-    "--library-prefix <library-prefix>",
-    "list of package prefixes to consider as library modules installed in the server",
-  ).default<string[]>(["@gxensemble/"], "(@gxensemble/)").argParser<string[]>(
-    collecting(parseSymbols),
-  );
-
-/** `--force`, with what it forces. */
-export const forceOption = (what: string) =>
-  new Option("-f, --force", `force the action: ${what}`).default(false);
-
-/** `--view`, of the commands that generate something. */
-export const viewOption = () =>
-  new Option(
-    "-v, --view",
-    "prints what there is, by fingerprints and without its secrets, instead",
-  ).default(false).conflicts("force");
-
-/** `--json`. */
-export const jsonOption = () => new Option("--json", "prints the result as JSON").default(false);
-
-/** `--passphrase-file`. */
-export const passphraseFileOption = () =>
-  new Option(
-    "--passphrase-file <file>",
-    "reads the passphrase from the first line of a file instead of asking for it",
-  );
-
-/** `<authorized-server-id>` of `authorize`, whose `--list` does without it. */
-export const authorizedServerIdArgument = () =>
-  new ArgumentUnlessListing("authorized-server-id", "the server to authorize capabilities for")
-    .argParser<ServerId | undefined>(reading(parseServerId));
-
-/** `[capabilities]`. */
-export const capabilitiesArgument = () =>
-  new Argument("[capabilities]", "the server capabilities to authorize")
-    .default<string[]>(["admin"], "(admin)").argParser<string[]>(reading(readCapabilities));
-
-function readCapabilities(text: string): string[] {
-  return checkCapabilities(parseSymbols(text));
-}
-
-/** `<authorized-server-id>`, of `retract`. */
-export const retractedServerIdArgument = () =>
-  new Argument("<authorized-server-id>", "the server to retract capabilities from")
-    .argParser(reading(parseServerId));
-
-/** `--output`. */
-export const outputOption = () =>
-  new Option(
-    "-o, --output <file>",
-    "the executable to write; by default it is named after the module, in this directory",
-  );
-
-/** `--include`. */
-export const includeOption = () =>
-  new Option(
-    "--include <path>",
-    "a file or directory that the program reads at run time, below the directory of its module; " +
-      "may be given several times",
-  ).default<string[]>([], "none").argParser<string[]>(collecting((path) => [path]));
-
-/** `--target`. */
-export const targetOption = () =>
-  new Option(
-    "--target <platform>",
-    `the platform to compile for, by default this one: ${TARGETS.join(", ")}`,
-  )
-    .choices(TARGETS);
-
-/** `--portable`. */
-export const portableOption = () =>
-  new Option(
-    "--portable",
-    "makes the form that takes no runtime from the internet: the executable has a whole Deno, " +
-      "and unpacks it at its first start",
-  ).default(false);
-
-/** What `run` is told. */
+/** What `run` is told, and the executables of servers. */
 export interface RunOptions extends ServerOptions {
   /** Where the registry is; none when not given. */
   registry: Address[];
@@ -427,14 +344,14 @@ export type RunDefaults = Pick<
 >;
 
 /**
- * Adds the options to a command. Roles and addresses to listen at that are given are added to the program's own; all
- * other options replace what the program says.
+ * Adds the options of `run` to a command. Roles and addresses to listen at that are given are added to the program's
+ * own; all other options replace what the program says.
  */
 export function addRunOptions(command: Command, defaults: RunDefaults = {}) {
   const { roles, listen, announce, registry, grace, log } = defaults;
   const { level = "info", file, format } = log || {};
   const addresses = (list: readonly Address[]) => list.map(formatAddressUrl).join(",");
-  return command.passThroughOptions()
+  return passOptionsThrough(command)
     .addOption(logOption(level))
     .addOption(withDefault(logFileOption(), { value: file, text: file }))
     .addOption(
@@ -462,3 +379,37 @@ function withDefault<Own extends Option>(
   if (text !== undefined) option.default(value ?? option.defaultValue, String(text));
   return option;
 }
+
+const rolesOption = () =>
+  completing(
+    "roles",
+    new Option("--roles <roles>", "server role(s); a list of symbols")
+      .default<string[]>([], "()").argParser<string[]>(collecting(parseRoles)),
+  );
+
+function parseRoles(text: string): string[] {
+  const roles = parseSymbols(text);
+  if (roles.includes("")) throw new InvalidInputError("a role is not empty");
+  return roles;
+}
+
+const graceOption = () =>
+  completing(
+    "nothing",
+    new Option(
+      "--grace <seconds>",
+      "how long the server may take to stop, its actors and main together",
+    ).default<number>(DEFAULT_GRACE, `${DEFAULT_GRACE / 1000}`).argParser<number>(
+      reading((text) => parseSeconds(text, { isZeroAllowed: true })),
+    ),
+  );
+
+const denyOption = () =>
+  completing(
+    { noun: "permission", words: PERMISSIONS, list: true },
+    new Option(
+      "--deny <permissions>",
+      "permissions of Deno that main, and code that is loaded later, do without: read, write, net, env, run, " +
+        "ffi, sys, import, or a part like write=/etc; what the server itself needs it keeps",
+    ).default<Denial[]>([], "none").argParser<Denial[]>(collecting(parseDenials)),
+  );

@@ -55,17 +55,22 @@ export function printNotice(text: string): void {
   writeErrors(`${visibleText(text)}\n`);
 }
 
-/** Tells the person at the terminal why something failed. */
-export function printError(reason: string): void {
-  printNotice(errorText(reason));
+/** Prints text that has its own line breaks on standard error. */
+export function printErrorText(text: string): void {
+  writeErrors(visibleText(text));
+}
+
+/** Tells the person at the terminal why something failed; by the name of the executable. */
+export function printError(message: string, name = "gxensemble"): void {
+  printNotice(errorText(message, name));
 }
 
 /**
- * An error as it is shown. The reason may be a server's: its further lines are indented, so that none of
+ * An error as it is shown. The message may be a server's: its further lines are indented, so that none of
  * them passes for another message, or for a prompt.
  */
-export function errorText(reason: string): string {
-  return `gxensemble: error: ${reason.replaceAll("\n", "\n  ")}`;
+export function errorText(message: string, name = "gxensemble"): string {
+  return `${name}: error: ${message.replaceAll("\n", "\n  ")}`;
 }
 
 /** Asks the person at the terminal something; the answer follows on the same line. */

@@ -12,11 +12,10 @@ import { dirname, resolve } from "node:path";
 import type { ServerId } from "../../runtime/actor/references.ts";
 import { EnsembleError, InvalidInputError } from "../../runtime/errors.ts";
 import { HANDED_OVER, handedOver, handOver } from "../../runtime/handed_over.ts";
-import { ignoredSignals } from "../../runtime/home/signals.ts";
-import { locateServers } from "../../runtime/home/known_servers.ts";
 import { serverDirectory, socketDirectory, socketPath } from "../../runtime/home/paths.ts";
-import { ownKernel } from "../../runtime/server/registry_protocol.ts";
+import { ignoredSignals } from "../../runtime/home/signals.ts";
 import { type Address, formatEndpoint } from "../../runtime/wire/address.ts";
+import { isPortable } from "./build.ts";
 import type { RunOptions } from "./options.ts";
 
 /** The names of the permissions, as Deno's flags have them. */
@@ -132,6 +131,7 @@ export async function ownNeeds(
     logFile?: string | undefined;
   },
 ): Promise<OwnNeeds> {
+  const { locateServers } = await import("../../runtime/home/known_servers.ts");
   const reached = [...listen, ...(await locateServers(registry)).registry];
   const sockets = reached.flatMap((address) => address.kind === "unix" ? [address.path] : []);
   const log = logFile === undefined || logFile === "-" ? [] : [resolve(logFile)];
@@ -153,14 +153,6 @@ export async function ownNeeds(
 
 /** What the head of a portable executable sets for Deno, and the program takes back before anything else. */
 const HEAD_VARIABLES = ["GXENSEMBLE_SET", "DENO_DIR", "DENO_NO_UPDATE_CHECK"];
-
-/** Whether this process is a portable executable. */
-export function isPortable(): boolean {
-  const build = (globalThis as Record<symbol, { form?: string } | undefined>)[
-    Symbol.for("gxensemble.build")
-  ];
-  return build?.form === "portable";
-}
 
 function formatForNet(address: Address): string {
   return address.kind === "unix" ? `unix:${address.path}` : formatEndpoint(address);
@@ -197,6 +189,7 @@ export async function dropPermissions(id: ServerId, options: RunOptions): Promis
         "one was not; use Deno's own flags instead, such as --deny-run",
     );
   }
+  const { ownKernel } = await import("../../runtime/server/registry_protocol.ts");
   const flags = ["--no-prompt", ...permissionFlags(denials, await ownNeeds(id, options))];
   handOver({ ignored: ignoredSignals(), kernel: ownKernel() });
   restoreCache();

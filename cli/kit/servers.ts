@@ -9,30 +9,37 @@ import { REGISTRY_ID, type ServerId } from "../../runtime/actor/references.ts";
 import { listServers, registryClient, shutDownServer } from "../../runtime/ensemble/remote.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";
-import { explainFailure } from "./console.ts";
-import { printError, printJson } from "./output.ts";
-
-/** The servers of a command. */
-export type NamedServers =
-  | { readonly ids: readonly ServerId[] }
-  /** All that have one of these. */
-  | { readonly roles: readonly string[] };
+import { Administrator } from "./administrator.ts";
+import { explainFailure, watchSilence, withConsole } from "./console.ts";
+import type { ClientOptions, NamedServers, OutputOptions } from "./options.ts";
+import { printError, printJson, printNotice } from "./output.ts";
+import type { PassphraseOptions } from "./prompts.ts";
 
 /** How many servers a command works in at the same time: each takes a connection. */
 export const AT_ONCE: number = 64;
 
+/** With what a command works in its servers. */
+export interface Hands {
+  /** The actors of its console. */
+  readonly actors: ActorSystem;
+  /** The person at the terminal. */
+  readonly administrator: Administrator;
+}
+
 /** What a command does in each of its servers. */
-export interface ServerWork<Result> {
-  /** Whether the results are printed as JSON. */
-  readonly json: boolean;
-  /** Whether that JSON is on one line. */
+export interface ServerWork<Result> extends ClientOptions, OutputOptions, PassphraseOptions {
+  /** Whether the JSON is on one line. */
   readonly oneLine?: boolean;
   /** In how many servers at the same time; when absent in many. */
   readonly atOnce?: number;
   /** The server whose turn is after all others. */
   readonly last?: ServerId;
+  /** The capability that the work takes, where a server wants one; when absent none. */
+  readonly capability?: string;
+  /** Whether the work may take long: then the person is told when a server stops answering meanwhile. */
+  readonly isLong?: boolean;
   /** Does it in one server. */
-  work(server: ServerId): Promise<Result>;
+  work(server: ServerId, hands: Hands): Promise<Result>;
   /** Prints a result; where there are several servers, its lines begin with the label. */
   print(result: Result, label: string): void;
   /** A result as JSON has it. */
@@ -40,7 +47,8 @@ export interface ServerWork<Result> {
 }
 
 /**
- * Does the same in servers, and prints what comes of it. What fails in one does not keep the others from it.
+ * Does the same in servers, through one console, and prints what comes of it. What fails in one does not keep the others
+ * from it.
  *
  * Of a server that is named alone the result is printed as it is. Of several, and of those that have a role, each line
  * begins with the server's id; as JSON they are a list of `{ server, result }` and `{ server, error }`, in the order of
@@ -50,18 +58,35 @@ export interface ServerWork<Result> {
  */
 export async function inEachServer<Result>(
   named: NamedServers,
-  { actors, json, oneLine = false, atOnce = AT_ONCE, last, work, print, toJson }:
-    & ServerWork<Result>
-    & {
-      readonly actors: ActorSystem;
-    },
+  options: ServerWork<Result>,
 ): Promise<void> {
-  const servers = await findAll(actors, named);
-  const [only] = servers;
-  if ("ids" in named && servers.length === 1 && only !== undefined) {
+  await withConsole(options, async (actors, console) => {
+    const hands = { actors, administrator: new Administrator(console, options) };
+    const work = async (server: ServerId) => {
+      const { capability, isLong } = options;
+      if (capability === undefined) return await options.work(server, hands);
+      return await hands.administrator.elevating(server, capability, async () => {
+        using _watch = isLong ? watchSilence(actors, server, printNotice) : undefined;
+        return await options.work(server, hands);
+      });
+    };
+    const servers = await findAll(actors, named);
+    const [only] = servers;
+    if (!("ids" in named && servers.length === 1 && only !== undefined)) {
+      return await inSeveral(servers, { ...options, actors, work });
+    }
     const result = await work(only);
-    return json ? printJson(toJson(result), { oneLine }) : print(result, "");
-  }
+    if (options.json) printJson(options.toJson(result), options);
+    else options.print(result, "");
+  });
+}
+
+async function inSeveral<Result>(
+  servers: readonly ServerId[],
+  { actors, json, oneLine = false, atOnce = AT_ONCE, last, work, print, toJson }:
+    & Omit<ServerWork<Result>, "work">
+    & { actors: ActorSystem; work(server: ServerId): Promise<Result> },
+): Promise<void> {
   const outcomes = new Map<ServerId, { result: unknown } | { error: string }>();
   const workIn = async (server: ServerId) => {
     let result: Result;

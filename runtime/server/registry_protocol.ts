@@ -136,11 +136,6 @@ export function describeServer(
   return pid === undefined ? id : `${id} (pid ${pid} on host ${host})`;
 }
 
-/** Orders entries by server id, by code unit: the order in which every store answers. */
-export function compareEntries(a: RegistryEntry, b: RegistryEntry): number {
-  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
-}
-
 const instance = bytes(INSTANCE_LENGTH, INSTANCE_LENGTH);
 
 /** An address that fits into an entry. */

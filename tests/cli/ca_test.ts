@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createProgram } from "../../cli/program.ts";
+import { commandTree } from "../../cli/command_tree.ts";
 import { UsageError } from "../../cli/kit/command_line.ts";
 import { openssl } from "../certificate_tools.ts";
 import { testWith } from "../requirements.ts";
@@ -179,7 +179,7 @@ Deno.test("what cannot be in a certificate is wrong usage", async () => {
   ];
   for (const [args, reason] of mistakes) {
     const help = args[0] === "bogus" ? "gxensemble help ca" : `gxensemble help ca ${args[0]}`;
-    await assert.rejects(createProgram().parseAsync(["ca", ...args], { from: "user" }), (error) => {
+    await assert.rejects(commandTree().parseAsync(["ca", ...args], { from: "user" }), (error) => {
       assert.ok(error instanceof UsageError, String(error));
       assert.match(error.message, reason);
       assert.equal(error.help, help);

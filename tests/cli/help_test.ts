@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { allCommands } from "../../cli/kit/command_line.ts";
-import { createProgram } from "../../cli/program.ts";
+import { commandTree } from "../../cli/command_tree.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
 import { REGISTRY_PROGRAM } from "../tested_program.ts";
 import { onTerminal } from "../terminal.ts";
@@ -141,7 +141,7 @@ for (const [command, parts] of Object.entries(HELP)) {
 }
 
 Deno.test("the help of each command ends with the option and the variables that say where things are", () => {
-  const program = createProgram();
+  const root = commandTree();
   const gerbilPath =
     "GERBIL_PATH the state of the ensemble is in $GERBIL_PATH/ensemble [default: ~/.gerbil]";
   const registry =
@@ -149,7 +149,7 @@ Deno.test("the help of each command ends with the option and the variables that 
     "the file known-servers says, else $ENSEMBLE_SOCKET_DIR/registry]";
   const sockets = "ENSEMBLE_SOCKET_DIR the directory of the unix sockets: a server listens at " +
     "$ENSEMBLE_SOCKET_DIR/<server-id> [default: /tmp/ensemble]";
-  for (const command of allCommands(program)) {
+  for (const command of allCommands(root)) {
     const has = (long: string) => command.options.some((option) => option.long === long);
     const variables = [
       ...has("--registry") ? [registry, sockets] : has("--listen") ? [sockets] : [],

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createProgram } from "../../cli/program.ts";
+import { commandTree } from "../../cli/command_tree.ts";
 import { UsageError } from "../../cli/kit/command_line.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
 
@@ -83,7 +83,7 @@ const WRONG: [string[], RegExp][] = [
 
 for (const [args, message] of WRONG) {
   Deno.test(`refused: gxensemble ${args.join(" ")}`, async () => {
-    await assert.rejects(createProgram().parseAsync(args, { from: "user" }), (error) => {
+    await assert.rejects(commandTree().parseAsync(args, { from: "user" }), (error) => {
       assert.ok(error instanceof UsageError, `${error}`);
       assert.match(error.message, message);
       assert.match(error.help, /^gxensemble help/);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { allCommands } from "../../cli/kit/command_line.ts";
-import { createProgram } from "../../cli/program.ts";
+import { commandTree } from "../../cli/command_tree.ts";
 import { registryCommand } from "../../cli/commands/registry.ts";
 import { DEFAULT_GRACE } from "../../runtime/ensemble/start_options.ts";
 import { RunningEnsemble, RunningProcess, WAITING } from "../e2e/running_ensemble.ts";
@@ -19,7 +19,7 @@ const environmentFiles = Array.from(
 function parse([program, ...args]: string[]): { arguments: unknown[]; options: unknown } {
   const tree = program === `${BIN}ensemble-registry`
     ? registryCommand("ensemble-registry").exitOverride()
-    : createProgram();
+    : commandTree();
   let parsed: ReturnType<typeof parse> | undefined;
   for (const command of [tree, ...allCommands(tree)]) {
     command.action(() => {

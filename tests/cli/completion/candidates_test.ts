@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { answer, type LiveNames } from "../../../cli/completion/candidates.ts";
 import type { Shell } from "../../../cli/completion/scripts.ts";
-import { sourceOf } from "../../../cli/completion/sources.ts";
+import { sourceOf } from "../../../cli/kit/declaration.ts";
 import { takesValue } from "../../../cli/completion/typed_line.ts";
 import { allCommands, commandPath } from "../../../cli/kit/command_line.ts";
-import { createProgram } from "../../../cli/program.ts";
+import { commandTree } from "../../../cli/command_tree.ts";
 import { KNOWN_CAPABILITIES } from "../../../runtime/server/capabilities.ts";
 
 /** Here is only what the command tree knows: tests/e2e asks ensembles. */
@@ -15,7 +15,7 @@ const nobody = new Proxy({}, {
 }) as LiveNames;
 
 function complete(shell: Shell, ...words: string[]): Promise<string[]> {
-  return answer(createProgram(), { shell, words }, nobody);
+  return answer(commandTree(), { shell, words }, nobody);
 }
 
 /** What zsh is offered, without what it is. */
@@ -153,7 +153,7 @@ Deno.test("no name of a server's is offered that holds control characters", asyn
     actors: () => Promise.resolve(names.map((word) => ({ word, description: "" }))),
     servers: () => Promise.resolve([{ word: "web1", description: "role\x9b" }]),
   } as unknown as LiveNames;
-  const ask = (shell: Shell, ...words: string[]) => answer(createProgram(), { shell, words }, live);
+  const ask = (shell: Shell, ...words: string[]) => answer(commandTree(), { shell, words }, live);
   const safe = ["actor", "i'j\t", "日本\t", "👩‍🚀\t"];
   assert.deepEqual(await ask("zsh", "ping", "web1", ""), safe);
   assert.deepEqual(await ask("fish", "ping", "web1", ""), safe);
@@ -172,7 +172,7 @@ Deno.test("a name that begins as an option does is offered where it is taken for
     actors: () => Promise.resolve(named),
     roles: () => Promise.resolve(named),
   } as unknown as LiveNames;
-  const ask = (...words: string[]) => answer(createProgram(), { shell: "fish", words }, live);
+  const ask = (...words: string[]) => answer(commandTree(), { shell: "fish", words }, live);
   assert.deepEqual(await ask("ping", "web1", ""), ["actor", "y\t"]);
   assert.deepEqual(await ask("ping", "--", "web1", ""), ["actor", "-x\t", "y\t"]);
   assert.deepEqual(await ask("run", "--roles", ""), ["role", "-x\t", "y\t"]);
@@ -185,7 +185,7 @@ Deno.test("the next server of a list, where a command takes several", async () =
     servers: () => Promise.resolve(servers),
     roles: () => Promise.resolve(roles),
   } as unknown as LiveNames;
-  const ask = (...words: string[]) => answer(createProgram(), { shell: "fish", words }, live);
+  const ask = (...words: string[]) => answer(commandTree(), { shell: "fish", words }, live);
   assert.deepEqual(await ask("eval", "--role", "db,"), ["role", "db,web\t"]);
   for (const command of ["load", "eval", "shutdown", "authorize", "retract"]) {
     assert.deepEqual(await ask(command, "a,"), ["server", "a,b\t"], command);
@@ -195,12 +195,12 @@ Deno.test("the next server of a list, where a command takes several", async () =
 });
 
 Deno.test("each argument and each value of an option has a source that completes it", () => {
-  for (const command of allCommands(createProgram())) {
+  for (const command of allCommands(commandTree())) {
     if (command.name() === "complete") continue;
     const takers = [...command.registeredArguments, ...command.options.filter(takesValue)];
     for (const taker of takers) {
       const what = `${commandPath(command)}: ${"flags" in taker ? taker.flags : taker.name()}`;
-      assert.ok(sourceOf(command, taker), `${what}: cli/completion/sources.ts does not say`);
+      assert.ok(sourceOf(taker), `${what}: its declaration does not say`);
     }
   }
 });

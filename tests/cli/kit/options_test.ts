@@ -2,15 +2,15 @@ import assert from "node:assert/strict";
 import { Command } from "npm:@commander-js/extra-typings@^15.1.0";
 import { allCommands } from "../../../cli/kit/command_line.ts";
 import { addRunOptions, type RunDefaults } from "../../../cli/kit/options.ts";
-import { createProgram } from "../../../cli/program.ts";
+import { commandTree } from "../../../cli/command_tree.ts";
 import { parseAddresses } from "../../../runtime/wire/address.ts";
 
 /** What the command named first in `args` would be called with; it is not run. */
 function parse(...args: string[]): { arguments: unknown[]; options: Record<string, unknown> } {
-  const program = createProgram();
-  const command = program.commands.find((command) => command.name() === args[0])!;
+  const root = commandTree();
+  const command = root.commands.find((command) => command.name() === args[0])!;
   command.action(() => {});
-  program.parse(args, { from: "user" });
+  root.parse(args, { from: "user" });
   return { arguments: command.processedArgs, options: command.opts() };
 }
 
@@ -129,7 +129,7 @@ Deno.test("the grace is read in seconds, and an actor's serial number as a numbe
 });
 
 Deno.test("each command that asks a server takes a time-out in seconds", () => {
-  const asking = allCommands(createProgram()).filter(({ options }) =>
+  const asking = allCommands(commandTree()).filter(({ options }) =>
     options.some(({ long }) => long === "--registry")
   );
   const without = asking.filter(({ options }) => options.every(({ long }) => long !== "--timeout"));

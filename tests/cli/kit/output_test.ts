@@ -76,13 +76,11 @@ Deno.test("nothing in cli prints but output.ts, and the REPL's terminal what out
   }
   assert.deepEqual(found.sort(), [
     "cli/kit/build.ts", // The text of a program that it runs.
-    "cli/kit/command_line.ts",
+    "cli/kit/command_line.ts", // How wide the terminal is.
     "cli/kit/output.ts",
     "cli/kit/prompts.ts", // One escape sequence of its own.
     "cli/main.ts", // A text of its own, before anything else is there.
-    "cli/program.ts", // How wide the terminal is.
     "cli/registry_main.ts",
-    "cli/repl/terminal.ts",
     "cli/repl/terminal.ts",
   ]);
 });

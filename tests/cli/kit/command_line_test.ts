@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { runCommandLine } from "../../cli/registry_command_line.ts";
-import { TemporaryEnsemble } from "../temporary_ensemble.ts";
-import { REGISTRY_PROGRAM } from "../tested_program.ts";
+import { registryCommand } from "../../../cli/commands/registry.ts";
+import { asRoot, runCommandLine } from "../../../cli/kit/command_line.ts";
+import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
+import { REGISTRY_PROGRAM } from "../../tested_program.ts";
 
 /** Runs `ensemble-registry` in this process; gives its exit code and what it printed on standard error. */
 async function run(...args: string[]): Promise<{ code: number; printed: string }> {
@@ -12,7 +13,8 @@ async function run(...args: string[]): Promise<{ code: number; printed: string }
     return bytes.length;
   };
   try {
-    return { code: await runCommandLine(args), printed };
+    const root = asRoot(registryCommand("ensemble-registry"), "1.2.3");
+    return { code: await runCommandLine(root, args), printed };
   } finally {
     Deno.stderr.writeSync = writeSync;
   }

@@ -1,0 +1,61 @@
+/**
+ * The command tree of `gxensemble`. Each command is in a file of `cli/commands`, which has all that it is: its
+ * declaration, examples, what completes it, and what it does.
+ *
+ * @module
+ */
+import { Command, type CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
+import { adminCommand } from "./commands/admin.ts";
+import { authorizeCommand, retractCommand } from "./commands/authorize.ts";
+import { caCommand } from "./commands/ca.ts";
+import { compileCommand } from "./commands/compile.ts";
+import { completeCommand, completionsCommand } from "./commands/completions.ts";
+import { cookieCommand } from "./commands/cookie.ts";
+import { envCommand } from "./commands/env.ts";
+import { evalCommand } from "./commands/eval.ts";
+import { helpCommand } from "./commands/help.ts";
+import {
+  listActorsCommand,
+  listConnectionsCommand,
+  listServersCommand,
+  lookupCommand,
+} from "./commands/list.ts";
+import { loadCommand } from "./commands/load.ts";
+import { pingCommand } from "./commands/ping.ts";
+import { registryCommand } from "./commands/registry.ts";
+import { replCommand } from "./commands/repl.ts";
+import { runCommand } from "./commands/run.ts";
+import { shutdownCommand } from "./commands/shutdown.ts";
+import { formatVersion } from "./kit/build.ts";
+import { asRoot } from "./kit/command_line.ts";
+
+/** Makes the tree; the commands are in the order in which the help lists them. */
+export function commandTree(): CommandUnknownOpts {
+  const root = new Command("gxensemble").description("the Actor Ensemble Manager")
+    .enablePositionalOptions();
+  const commands = [
+    runCommand(),
+    registryCommand("gxensemble registry"),
+    loadCommand(),
+    compileCommand(),
+    evalCommand(),
+    replCommand(),
+    pingCommand(),
+    shutdownCommand(),
+    listServersCommand(),
+    listActorsCommand(),
+    listConnectionsCommand(),
+    lookupCommand(),
+    authorizeCommand(),
+    retractCommand(),
+    cookieCommand(),
+    adminCommand(),
+    caCommand(),
+    envCommand(),
+    completionsCommand(),
+    helpCommand(),
+  ];
+  for (const command of commands) root.addCommand(command);
+  root.addCommand(completeCommand(), { hidden: true });
+  return asRoot(root, formatVersion("gxensemble"));
+}

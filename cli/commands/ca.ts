@@ -1,0 +1,325 @@
+/**
+ * `gxensemble ca` and the commands that belong to it: the certificates of servers that speak TLS.
+ *
+ * @module
+ */
+import {
+  Argument,
+  Command,
+  type CommandUnknownOpts,
+  Option,
+} from "npm:@commander-js/extra-typings@^15.1.0";
+import { formatServerId, parseServerId, type ServerId } from "../../runtime/actor/references.ts";
+import { authorityDirectory, authorityPaths, serverTlsPaths } from "../../runtime/home/paths.ts";
+import { formatNotation, keyword, parseSymbols, symbol } from "../../runtime/notation.ts";
+import type { IssuedCertificate } from "../../runtime/pki/certificate_issuing.ts";
+import {
+  DEFAULT_DAYS,
+  type Host,
+  parseDays,
+  parseDnsName,
+  parseHost,
+} from "../../runtime/pki/certificate_terms.ts";
+import type { X509Certificate } from "../../runtime/pki/x509.ts";
+import { KNOWN_CAPABILITIES, parseCapabilities } from "../../runtime/server/capabilities.ts";
+import { CONSOLE_ID } from "../../runtime/server/credentials.ts";
+import { collecting, completing, reading } from "../kit/declaration.ts";
+import { examples } from "../kit/help.ts";
+import {
+  forceOption,
+  jsonOption,
+  type OutputOptions,
+  parseNames,
+  passphraseFileOption,
+  serverIdArgument,
+  viewOption,
+} from "../kit/options.ts";
+import { printJson, printLine, printNotice } from "../kit/output.ts";
+import type { PassphraseOptions } from "../kit/prompts.ts";
+
+/** Commander's own report of an unknown command, which it does not declare. */
+interface Reporting {
+  unknownCommand(): void;
+}
+
+/** Manages the certificates of servers that speak TLS. */
+export function caCommand(): CommandUnknownOpts {
+  const ca = new Command("ca").description("manage the certificates of servers that speak TLS")
+    .addOption(viewOption())
+    .addOption(jsonOption())
+    .allowExcessArguments()
+    .addHelpText(
+      "after",
+      examples(
+        [
+          "an authority, and a certificate for a server on web1",
+          "gxensemble ca setup",
+          "gxensemble ca cert httpd1 --host web1.example.com",
+        ],
+        ["all of it by fingerprints, with capabilities", "gxensemble ca --view"],
+      ),
+    )
+    // A bundle does not keep the order in which x509.ts wants its two packages loaded.
+    .hook("preAction", async () => void await import("npm:reflect-metadata@^0.2.2"))
+    .action(async (options, command) => {
+      if (command.args.length > 0) (command as unknown as Reporting).unknownCommand();
+      if (!options.view) command.help({ error: true });
+      await view(options);
+    });
+  ca.hook("preAction", (_ca, command) => {
+    const { view, json } = ca.opts();
+    if (command === ca || !view && !json) return;
+    ca.error(
+      view ? "ca --view takes no command" : "--json comes after the command that it belongs to",
+    );
+  });
+  for (const command of [setupCommand(), certCommand(), showCommand(), revokeCommand()]) {
+    ca.addCommand(command);
+  }
+  return ca;
+}
+
+/**
+ * Prints the authority and its certificates: the dates between which each is good, and the SHA-256 of its DER,
+ * `(root: "2026-01-02T03:04:05.000Z" "2036-01-02T03:04:05.000Z" "9f86d0...")`; of a certificate also what its server
+ * may do.
+ */
+async function view(options: OutputOptions): Promise<void> {
+  const { readAuthority } = await import("../../runtime/pki/certificate_authority.ts");
+  const { listIssued, readOwnRevocationList } = await import(
+    "../../runtime/pki/certificate_issuing.ts"
+  );
+  const { domain, root, issuing } = await readAuthority();
+  const { nextUpdate } = await readOwnRevocationList();
+  const certificates = await listIssued();
+  const authority = { root: await describe(root), issuing: await describe(issuing) };
+  if (options.json) {
+    return printJson({
+      domain,
+      ...authority,
+      crl: { nextUpdate },
+      certificates: certificates.map(certificateJson),
+    });
+  }
+  for (const [name, { notBefore, notAfter, fingerprint }] of Object.entries(authority)) {
+    const times = [notBefore.toISOString(), notAfter.toISOString()];
+    printLine(formatNotation([keyword(name), ...times, fingerprint]));
+  }
+  printLine(formatNotation([keyword("crl"), nextUpdate.toISOString()]));
+  for (const { id, capabilities, notBefore, notAfter, status, fingerprint } of certificates) {
+    printLine(formatNotation([
+      symbol(id),
+      capabilities.map(symbol),
+      notBefore.toISOString(),
+      notAfter.toISOString(),
+      symbol(status),
+      fingerprint,
+    ]));
+  }
+}
+
+async function describe(
+  { notBefore, notAfter, rawData }: X509Certificate,
+): Promise<{ notBefore: Date; notAfter: Date; fingerprint: string }> {
+  const { fingerprintOf } = await import("../../runtime/fingerprint.ts");
+  return { notBefore, notAfter, fingerprint: await fingerprintOf(rawData) };
+}
+
+/** Generates the certificate authority of the ensemble, and the certificate of the commands on this host. */
+function setupCommand(): CommandUnknownOpts {
+  return new Command("setup").description("generate the certificate authority of the ensemble")
+    .addOption(completing(
+      "nothing",
+      new Option("--domain <domain>", "the domain of the servers' names: <server-id>.<domain>")
+        .default("ensemble.internal", "ensemble.internal").argParser(reading(parseDnsName)),
+    ))
+    .addOption(
+      forceOption("replace an authority that exists; then every server needs a new certificate"),
+    )
+    .addOption(passphraseFileOption())
+    .addHelpText(
+      "after",
+      examples([
+        "asks for a passphrase to encrypt its private keys with",
+        "gxensemble ca setup --domain ensemble.internal",
+      ]),
+    )
+    .action(async ({ domain, force, ...options }) => {
+      const { createAuthority, requireNoAuthority } = await import(
+        "../../runtime/pki/certificate_authority.ts"
+      );
+      const { issueCertificates } = await import("../../runtime/pki/certificate_issuing.ts");
+      const { askNewPassphrase } = await import("../kit/prompts.ts");
+      if (!force) await requireNoAuthority();
+      const passphrase = await askNewPassphrase(
+        "passphrase for the keys of the certificate authority:",
+        options,
+      );
+      const issuing = await createAuthority({ domain, passphrase, force });
+      printNotice(`the certificate authority of ${domain} is in ${authorityDirectory()}`);
+      printNotice(`no command needs the root's key: keep ${authorityPaths().rootKey} elsewhere`);
+      if (force) printNotice("every server now needs a new certificate, and the new root");
+      const [console] = await issueCertificates([parseServerId(CONSOLE_ID)], {
+        issuing,
+        capabilities: [],
+        hosts: [],
+        days: DEFAULT_DAYS,
+      });
+      const { certificate } = serverTlsPaths(console!.id);
+      printNotice(`the commands on this host have a certificate: ${certificate}`);
+    });
+}
+
+/** Issues certificates to servers, to all or to none, and prints them. */
+function certCommand(): CommandUnknownOpts {
+  return new Command("cert").description("issue certificates to servers, or renew them")
+    .addOption(completing(
+      { noun: "capability", words: KNOWN_CAPABILITIES, list: true },
+      new Option("--capabilities <capabilities>", "what the servers may do in every other server")
+        .default<string[]>([], "none").argParser<string[]>(
+          collecting((text) => parseCapabilities(parseSymbols(text))),
+        ),
+    ))
+    .addOption(completing(
+      "nothing",
+      new Option(
+        "--host <host>",
+        "names and IP addresses that the servers are reached at, besides <server-id>.<domain> and " +
+          "localhost",
+      ).default<Host[]>([], "none").argParser<Host[]>(
+        collecting((text) => parseSymbols(text).map(parseHost)),
+      ),
+    ))
+    .addOption(completing(
+      "nothing",
+      new Option("--days <days>", "for how many days the certificates are valid")
+        .default(DEFAULT_DAYS, `${DEFAULT_DAYS}`).argParser(reading(parseDays)),
+    ))
+    .addOption(passphraseFileOption())
+    .addOption(jsonOption())
+    .addArgument(completing(
+      "server list",
+      new Argument("<server-id...>", "the server ids").argParser<ServerId[]>(
+        collecting((text) => parseNames(text).map(parseServerId)),
+      ),
+    ))
+    .addHelpText(
+      "after",
+      examples(
+        [
+          "for a server that is reached by a name and an address",
+          "gxensemble ca cert httpd1 --host web1.example.com --host 10.0.0.7",
+        ],
+        [
+          "for one that may load code into every other server",
+          'gxensemble ca cert deployer --capabilities "(loader)"',
+        ],
+        ["for several, all of them or none", "gxensemble ca cert httpd1 httpd2 httpd3"],
+        ["for the commands typed on this host", "gxensemble ca cert console"],
+      ),
+    )
+    .action(async (serverIds, options) => {
+      const { readAuthority } = await import("../../runtime/pki/certificate_authority.ts");
+      const { issueCertificates } = await import("../../runtime/pki/certificate_issuing.ts");
+      await readAuthority(); // Nobody is asked for a passphrase of what is not there.
+      const { capabilities, host: hosts, days } = options;
+      const issuing = await openIssuing(options);
+      const issued = await issueCertificates(serverIds, { issuing, capabilities, hosts, days });
+      for (const { id } of issued) {
+        const { certificate, key } = serverTlsPaths(id);
+        const whose = issued.length > 1 ? ` of ${id}` : "";
+        printNotice(`the certificate${whose} is in ${certificate}`);
+        printNotice(`the private key${whose} is in ${key}`);
+      }
+      printCertificates(issued, options);
+    });
+}
+
+/** Opens the key that issues certificates, which takes its passphrase. */
+async function openIssuing(options: PassphraseOptions) {
+  const { openIssuing } = await import("../../runtime/pki/certificate_authority.ts");
+  const { askPassphrase } = await import("../kit/prompts.ts");
+  return await openIssuing(() =>
+    askPassphrase("passphrase of the certificate authority:", options)
+  );
+}
+
+/**
+ * Prints until when the root, the issuing authority and the revocation list are good,
+ * `(root: "2036-01-02T03:04:05.000Z")`, and then every certificate issued.
+ */
+function showCommand(): CommandUnknownOpts {
+  return new Command("show").description("list the certificates that were issued")
+    .addOption(jsonOption())
+    .addHelpText(
+      "after",
+      examples(["each with the server it is for and until when it is good", "gxensemble ca show"]),
+    )
+    .action(async (options) => {
+      const { readAuthority } = await import("../../runtime/pki/certificate_authority.ts");
+      const { listIssued, readOwnRevocationList } = await import(
+        "../../runtime/pki/certificate_issuing.ts"
+      );
+      const { domain, root, issuing } = await readAuthority();
+      const { nextUpdate } = await readOwnRevocationList();
+      const certificates = await listIssued();
+      const ends = { root: root.notAfter, issuing: issuing.notAfter, crl: nextUpdate };
+      if (options.json) {
+        return printJson({ domain, ...ends, certificates: certificates.map(certificateJson) });
+      }
+      for (const [name, end] of Object.entries(ends)) {
+        printLine(formatNotation([keyword(name), end.toISOString()]));
+      }
+      printCertificates(certificates, options);
+    });
+}
+
+/** Revokes every certificate of a server that is still good, and prints those. */
+function revokeCommand(): CommandUnknownOpts {
+  return new Command("revoke").description("revoke the certificates of a server")
+    .addOption(passphraseFileOption())
+    .addOption(jsonOption())
+    .addArgument(completing("certified", serverIdArgument()))
+    .addHelpText(
+      "after",
+      examples(["then copy tls/crl.pem to every host", "gxensemble ca revoke httpd1"]),
+    )
+    .action(async (serverId, options) => {
+      const { listRevocable, revokeCertificates } = await import(
+        "../../runtime/pki/certificate_issuing.ts"
+      );
+      if ((await listRevocable(serverId)).length === 0) {
+        printNotice(`${formatServerId(serverId)} has no certificate that is still good`);
+        return printCertificates([], options);
+      }
+      const issuing = await openIssuing(options);
+      const revoked = await revokeCertificates(serverId, { issuing });
+      printNotice(
+        `servers honour it once they have ${authorityPaths().crl} and have read it again`,
+      );
+      printCertificates(revoked, options);
+    });
+}
+
+/**
+ * Prints certificates, one a line:
+ * `(httpd1 (shutdown) ("httpd1.ensemble.internal") "2027-01-02T03:04:05.000Z" valid "4F...")`.
+ */
+function printCertificates(certificates: IssuedCertificate[], { json }: OutputOptions): void {
+  if (json) return printJson(certificates.map(certificateJson));
+  for (const { id, capabilities, hosts, notAfter, status, serial } of certificates) {
+    printLine(formatNotation([
+      symbol(formatServerId(id)),
+      capabilities.map(symbol),
+      hosts,
+      notAfter.toISOString(),
+      symbol(status),
+      serial,
+    ]));
+  }
+}
+
+function certificateJson(certificate: IssuedCertificate): object {
+  const { id, capabilities, hosts, notBefore, notAfter, status, serial, fingerprint } = certificate;
+  return { server: id, capabilities, hosts, notBefore, notAfter, status, serial, fingerprint };
+}

@@ -1,0 +1,142 @@
+/**
+ * The commands that list what there is: `gxensemble list-servers`, `list-actors`, `list-connections` and `lookup`.
+ *
+ * @module
+ */
+import {
+  Argument,
+  Command,
+  type CommandUnknownOpts,
+  Option,
+} from "npm:@commander-js/extra-typings@^15.1.0";
+import { compareEntries } from "../../registry/store.ts";
+import { REGISTRY_ID } from "../../runtime/actor/references.ts";
+import { formatAddressUrl } from "../../runtime/wire/address.ts";
+import { completing } from "../kit/declaration.ts";
+import { examples } from "../kit/help.ts";
+import { entryToJson, formatServer } from "../kit/listing.ts";
+import {
+  jsonOption,
+  logOption,
+  readRole,
+  readServerId,
+  registryOption,
+  serverIdArgument,
+  timeoutOption,
+} from "../kit/options.ts";
+import { printJson, printLine } from "../kit/output.ts";
+
+/** Prints the servers that the registry knows, and the registry. */
+export function listServersCommand(): CommandUnknownOpts {
+  return new Command("list-servers").description("lists known servers")
+    .addOption(registryOption())
+    .addOption(timeoutOption())
+    .addOption(jsonOption())
+    .addOption(logOption("warning"))
+    .addHelpText(
+      "after",
+      examples(
+        ["each with its roles and addresses", "gxensemble list-servers"],
+        ["their ids alone", "gxensemble list-servers --json | jq -r '.[].server'"],
+      ),
+    )
+    .action(async (options) => {
+      const { withConsole } = await import("../kit/console.ts");
+      const { listServers, registryClient } = await import("../../runtime/ensemble/remote.ts");
+      const entries = await withConsole(options, async (actors) => {
+        const [servers, registry] = await Promise.all([
+          listServers(actors),
+          registryClient(actors).lookup({ id: REGISTRY_ID }),
+        ]);
+        return [...servers, ...registry ? [registry] : []].sort(compareEntries);
+      });
+      if (options.json) return printJson(entries.map(entryToJson));
+      for (const { id, roles, addresses } of entries) printLine(formatServer(id, addresses, roles));
+    });
+}
+
+/** Prints the names of the actors in a server. */
+export function listActorsCommand(): CommandUnknownOpts {
+  return new Command("list-actors").description("list actors registered in a server")
+    .addOption(registryOption())
+    .addOption(timeoutOption())
+    .addOption(jsonOption())
+    .addOption(logOption("warning"))
+    .addArgument(serverIdArgument())
+    .addHelpText("after", examples(["a name a line", "gxensemble list-actors httpd1"]))
+    .action(async (serverId, options) => {
+      const { withConsole } = await import("../kit/console.ts");
+      const { controlClient } = await import("../../runtime/ensemble/remote.ts");
+      const names = await withConsole(
+        options,
+        (actors) => controlClient(actors, serverId).listActors(),
+      );
+      if (options.json) printJson(names);
+      else names.forEach((name) => printLine(name));
+    });
+}
+
+/** Prints the servers that a server is connected to. */
+export function listConnectionsCommand(): CommandUnknownOpts {
+  return new Command("list-connections").description("list a server's connection")
+    .addOption(registryOption())
+    .addOption(timeoutOption())
+    .addOption(jsonOption())
+    .addOption(logOption("warning"))
+    .addArgument(serverIdArgument())
+    .addHelpText(
+      "after",
+      examples([
+        "the servers at the other ends, with their addresses",
+        "gxensemble list-connections httpd1",
+      ]),
+    )
+    .action(async (serverId, options) => {
+      const { withConsole } = await import("../kit/console.ts");
+      const { controlClient } = await import("../../runtime/ensemble/remote.ts");
+      const connections = await withConsole(
+        options,
+        (actors) => controlClient(actors, serverId).listConnections(),
+      );
+      if (options.json) {
+        return printJson(connections.map(({ peer, address }) => ({
+          server: peer,
+          address: formatAddressUrl(address),
+        })));
+      }
+      for (const { peer, address } of connections) printLine(formatServer(peer, [address]));
+    });
+}
+
+/** Prints where servers are reached. */
+export function lookupCommand(): CommandUnknownOpts {
+  return new Command("lookup").description("looks up a server by id or role")
+    .addOption(registryOption())
+    .addOption(timeoutOption())
+    .addOption(new Option("--role", "lookup by role").default(false))
+    .addOption(jsonOption())
+    .addOption(logOption("warning"))
+    .addArgument(
+      completing(
+        "servers or roles",
+        new Argument("<server-or-role>", "the server or role to lookup"),
+      ),
+    )
+    .addHelpText(
+      "after",
+      examples(
+        ["where a server is reached", "gxensemble lookup httpd1"],
+        ["the servers that have a role", "gxensemble lookup --role httpd"],
+      ),
+    )
+    .action(async (serverOrRole, options, command) => {
+      const query = options.role
+        ? { role: readRole(serverOrRole, command) }
+        : { server: readServerId(serverOrRole, command) };
+      const { withConsole } = await import("../kit/console.ts");
+      const { findServers } = await import("../kit/servers.ts");
+      const entries = await withConsole(options, (actors) => findServers(actors, query));
+      if (options.json) return printJson(entries.map(entryToJson));
+      for (const { id, addresses } of entries) printLine(formatServer(id, addresses));
+    });
+}

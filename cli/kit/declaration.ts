@@ -1,0 +1,115 @@
+/**
+ * What the declaration of a command says beyond what commander knows: how values are read, what completes them, which
+ * options the help shows apart.
+ *
+ * @module
+ */
+import {
+  Argument,
+  type CommandUnknownOpts,
+  InvalidArgumentError,
+  type Option,
+} from "npm:@commander-js/extra-typings@^15.1.0";
+import { InvalidInputError } from "../../runtime/errors.ts";
+
+/** Makes a reader of values one whose refusals commander reports with the option's name. */
+export function reading<T>(read: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return read(text);
+    } catch (error) {
+      if (error instanceof InvalidInputError) throw new InvalidArgumentError(error.message);
+      throw error;
+    }
+  };
+}
+
+/** The same for an option that is a list, and grows each time the option is given. */
+export function collecting<T>(read: (text: string) => T[]): (text: string, earlier?: T[]) => T[] {
+  const readValue = reading(read);
+  const collect = (text: string, earlier: T[] = []) => [...earlier, ...readValue(text)];
+  collectors.add(collect);
+  return collect;
+}
+
+const collectors = new WeakSet<object>();
+
+/** Whether an option can be given more than once, to some effect. */
+export function isRepeatable(option: Option): boolean {
+  return option.parseArg !== undefined && collectors.has(option.parseArg);
+}
+
+/** What completes an argument, or the value of an option. */
+export type Source =
+  /** Nothing can be known of it. */
+  | "nothing"
+  /** The shell completes the names of files. */
+  | "files"
+  /** The commands. */
+  | "commands"
+  /** The servers that the registry knows, and itself. */
+  | "servers"
+  /** The same, several in a list; with `--role` the roles. */
+  | "server list"
+  /** The servers that the registry knows, or with `--role` their roles. */
+  | "servers or roles"
+  /** The actors in the server that the first argument names. */
+  | "actors"
+  /** Those that have capabilities in the server that the first argument names. */
+  | "authorized"
+  /** The servers in the file `known-servers`. */
+  | "known"
+  /** The servers that have certificates which can be revoked. */
+  | "certified"
+  /** The roles that servers have, in a list. */
+  | "roles"
+  | FixedWords;
+
+/** Words that are always the same; in small letters where those are typed; several in a list. */
+export interface FixedWords {
+  /** What they are. */
+  readonly noun: string;
+  /** All of them. */
+  readonly words: readonly string[];
+  /** Whether they are read in small letters, too. */
+  readonly anyCase?: boolean;
+  /** Whether the value is a list of them. */
+  readonly list?: boolean;
+}
+
+const sources = new WeakMap<object, Source>();
+
+/** Says what completes an argument, or the value of an option; gives that back. */
+export function completing<Taker extends Argument | Option>(source: Source, taker: Taker): Taker {
+  sources.set(taker, source);
+  return taker;
+}
+
+/** What completes an argument, or the value of an option; undefined where its declaration does not say. */
+export function sourceOf(taker: Argument | Option): Source | undefined {
+  if (!taker.argChoices) return sources.get(taker);
+  const noun = "flags" in taker ? /<([^>]+)/.exec(taker.flags)?.[1] : taker.name();
+  return { noun: noun ?? "", words: taker.argChoices };
+}
+
+/** An argument that the help shows as required, and that only the command's `--list` does without. */
+export class ArgumentUnlessListing extends Argument<`[${string}]`> {
+  /** Makes the argument. */
+  constructor(name: string, description: string) {
+    super(`[${name}]`, description);
+  }
+}
+
+/** Leaves everything after a command's first argument to a program that it runs. */
+export function passOptionsThrough<Own extends CommandUnknownOpts>(command: Own): Own {
+  passing.add(command);
+  command.passThroughOptions();
+  return command;
+}
+
+const passing = new WeakSet<object>();
+
+/** Whether what follows a command's first argument is not for the command. */
+export function passesOptionsThrough(command: CommandUnknownOpts): boolean {
+  return passing.has(command);
+}
