@@ -19,12 +19,12 @@ export class EnsembleError extends Error {
 export class InvalidInputError extends EnsembleError {}
 
 /**
- * The other side answered, and its answer is a failure: its message is the reason it gave. The stack is that of the
+ * The other side answered, and its answer is a failure, with the message of the error there. The stack is that of the
  * asker; the cause, where the other side gave it, is an error with the name, message and stack that it has there.
  */
 export class ActorError extends EnsembleError {
-  /** The class of the error at the other side, such as `AuthorizationError`. */
-  reason = "Error";
+  /** The name of the error at the other side, such as `AuthorizationError`. */
+  remoteName = "Error";
 }
 
 /** A server that accepts connections, or is connected, and says nothing. */

@@ -250,13 +250,13 @@ export function toFailure(reason: unknown): Failure {
 /** Reads the failure that a peer sent, which may be any value. */
 export function toError(failure: unknown): ActorError {
   const { name, message, stack } = (failure ?? {}) as Partial<Failure>;
-  const reason = typeof message === "string"
+  const text = typeof message === "string"
     ? received(message, MAX_THROWN_LENGTH)
     : inspectBounded(failure, { oneLine: true });
   const error = typeof stack === "string"
-    ? new ActorError(reason, { cause: remoteError(name, reason, stack) })
-    : new ActorError(reason);
-  if (typeof name === "string") error.reason = received(name, QUOTED_LENGTH);
+    ? new ActorError(text, { cause: remoteError(name, text, stack) })
+    : new ActorError(text);
+  if (typeof name === "string") error.remoteName = received(name, QUOTED_LENGTH);
   return error;
 }
 

@@ -125,7 +125,7 @@ Deno.test("an entry holds so much and no more", async () => {
   ];
   for (const options of tooLarge) {
     await assert.rejects(add({ entry: { ...largest, ...options } }), {
-      reason: "InvalidInputError",
+      remoteName: "InvalidInputError",
     }, Deno.inspect(options).slice(0, 99));
   }
   assert.deepEqual(await lookup(largest), largest);
@@ -244,7 +244,7 @@ Deno.test("presence takes admin, and is asked of a registered instance only", as
   const [a, b] = await Promise.all([ensemble.start("a"), ensemble.start("b")]);
   const { presence } = registryClient(a.actors);
   const ofB = { id: b.id, instance: b.entry.instance };
-  await assert.rejects(presence(ofB), { reason: "AuthorizationError" });
+  await assert.rejects(presence(ofB), { remoteName: "AuthorizationError" });
   assert.equal(
     logs.matching(/WARN audit: presence refused who=instance:\S+ client=a transport=unix server=b/)
       .length,

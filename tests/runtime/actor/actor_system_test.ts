@@ -175,7 +175,7 @@ Deno.test("an ask resolves with the answer, whatever that is", async () => {
   await stop(far);
 });
 
-Deno.test("an ask rejects with the reason of a failure", async () => {
+Deno.test("an ask rejects with the name and message of a failure", async () => {
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
   const { ref } = far.spawn("fails", (self) =>
@@ -190,10 +190,10 @@ Deno.test("an ask rejects with the reason of a failure", async () => {
     [undefined, "undefined", "Error"],
   ];
   for (const system of [near, far]) {
-    for (const [thrown, message, reason] of cases) {
+    for (const [thrown, message, name] of cases) {
       await assert.rejects(system.ask(ref, thrown), (error) => {
         assert.ok(error instanceof ActorError);
-        assert.deepEqual([error.message, error.reason], [message, reason]);
+        assert.deepEqual([error.message, error.remoteName], [message, name]);
         return true;
       });
     }
@@ -237,7 +237,7 @@ Deno.test("an answer may be a promise, near and far: what it resolves with is th
       }]));
     for (const system of [far, near]) {
       const got = await system.ask(ref, "question")
-        .catch(({ reason, message }: ActorError) => `${reason}: ${message}`);
+        .catch(({ remoteName, message }: ActorError) => `${remoteName}: ${message}`);
       assert.equal(got, expected);
     }
   }

@@ -235,7 +235,7 @@ for (
     });
     await assert.rejects(ask("x"), (error) => {
       assert.ok(error instanceof ActorError);
-      assert.deepEqual([error.message, error.reason], ["broken", "RangeError"]);
+      assert.deepEqual([error.message, error.remoteName], ["broken", "RangeError"]);
       return true;
     });
     assert.ok(await actor.ended instanceof RangeError);

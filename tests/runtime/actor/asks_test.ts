@@ -57,12 +57,12 @@ Deno.test("settle rejects an ask with any failure a peer answers, and keeps noth
     [["a"], '[ "a" ]', "Error"],
     [new Map([["a", 1]]), 'Map(1) { "a" => 1 }', "Error"],
   ];
-  for (const [failure, message, reason] of failures) {
+  for (const [failure, message, name] of failures) {
     const answer = asks.wait(2, { dest: FAR, type: undefined, timeout: 100 });
     asks.settle(answerTo(2, failure, true));
     await assert.rejects(answer, (error) => {
       assert.ok(error instanceof ActorError);
-      assert.deepEqual([error.message, error.reason], [message, reason]);
+      assert.deepEqual([error.message, error.remoteName], [message, name]);
       return true;
     });
     assert.deepEqual(waiting(asks), []);
@@ -160,7 +160,10 @@ Deno.test("settle bounds what a peer says of its failure, and makes its control 
   const error = await answer.catch((error) => error);
   assert.ok(error instanceof ActorError);
   const { name, message, stack } = error.cause as Error;
-  const lengths = [[error.reason, 300], [name, 300], [error.message, 100_100], [message, 100_100]];
+  const lengths = [[error.remoteName, 300], [name, 300], [error.message, 100_100], [
+    message,
+    100_100,
+  ]];
   for (const [text, length] of [...lengths, [stack, 4_100]] as [string, number][]) {
     assert.ok(text.startsWith("a\n\\u001b[2J\\u202ex") && text.length <= length, `${text.length}`);
   }

@@ -110,7 +110,7 @@ Deno.test("a clean-up that fails is the answer, and the actor's failure", async 
     await assert.rejects(system.ask("a", { type: "shutdown" }), (error) => {
       assert.ok(error instanceof ActorError);
       assert.equal(error.message, "cannot clean up");
-      assert.equal(error.reason, "RangeError");
+      assert.equal(error.remoteName, "RangeError");
       return true;
     });
     assert.match(String(await actor.ended), /cannot clean up/);

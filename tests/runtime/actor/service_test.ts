@@ -166,11 +166,11 @@ for (const concurrent of [false, true]) {
       ["nothing", "undefined", "Error"],
       ["odd", "5", "Symbol(name)"],
     ] as const;
-    for (const [method, message, reason] of expected) {
+    for (const [method, message, name] of expected) {
       await assert.rejects(service[method](), (error) => {
         assert.ok(error instanceof ActorError);
         assert.equal(error.message, message);
-        assert.equal(error.reason, reason);
+        assert.equal(error.remoteName, name);
         return true;
       });
       system.tell("a", { type: method });
@@ -359,7 +359,7 @@ Deno.test("a service with checks gives its handlers what they return, and takes 
   await system.ask(actor, { type: "add", amount: 1, more: 2 });
   assert.deepEqual(got, [{ amount: 1 }]);
   await assert.rejects(system.ask(actor, { type: "add", amount: "1" }), {
-    reason: "InvalidInputError",
+    remoteName: "InvalidInputError",
     message: "amount is no number",
   });
   await assert.rejects(system.ask(actor, { type: "unchecked" }), /unexpected message: unchecked/);
@@ -403,7 +403,7 @@ Deno.test("a service logs in one line that it refused a request that was told, a
   };
   system.serve("shop", handlers);
   const error = await client<typeof handlers>(system, "shop").sell().catch((error) => error);
-  assert.deepEqual([error.reason, error.cause], ["InvalidInputError", undefined]);
+  assert.deepEqual([error.remoteName, error.cause], ["InvalidInputError", undefined]);
   system.tell("shop", { type: "sell" });
   await system.ask("shop", { type: "ping" });
   const line = "actor: shop@here refused sell of server@here: not a number of things: -1";
@@ -467,7 +467,7 @@ Deno.test("a failed ask tells what failed there and where it was asked", async (
     };
     const error = await buyer().catch((error) => error);
     assert.ok(error instanceof ActorError);
-    assert.deepEqual([error.reason, error.message], ["RangeError", "sold out"]);
+    assert.deepEqual([error.remoteName, error.message], ["RangeError", "sold out"]);
     assert.match(
       error.stack!,
       /^ActorError: sold out\n {4}at async buyer \(.*service_test\.ts:\d+:\d+\)\n/,

@@ -107,7 +107,7 @@ Deno.test("startServer without a loader refuses load, eval and REPL, and loads i
       register: false,
     });
     const loader = loaderClient(console1.actors, "registry");
-    const refused = ({ name, reason, message }) => console.log(name, reason, message);
+    const refused = ({ name, remoteName, message }) => console.log(name, remoteName, message);
     await loader.evaluate({ expression: "1" }).catch(refused);
     for (const work of [
       loader.openSession({}),
@@ -115,7 +115,7 @@ Deno.test("startServer without a loader refuses load, eval and REPL, and loads i
       loader.library({ specifier: "node:os" }),
       loader.history({}),
       loader.missing({ hashes: [] }),
-    ]) console.log(await work.then(() => "done", (error) => error.reason));
+    ]) console.log(await work.then(() => "done", (error) => error.remoteName));
     console.log(await console1.actors.ask(server.actors.find("loader").ref, { type: "ping" }));
     await console1.stop();
     await server.stop();

@@ -13,7 +13,7 @@ import { CapturedLogs } from "../server/captured_logs.ts";
 import { LocalEnsemble } from "../server/local_ensemble.ts";
 import { MadeAuthority } from "../wire/made_authority.ts";
 
-const REFUSED = { name: "ActorError", reason: "AuthorizationError" };
+const REFUSED = { name: "ActorError", remoteName: "AuthorizationError" };
 
 /** Gives a server its loader. */
 async function serveLoader(server: ActorServer, ensemble: LocalEnsemble): Promise<void> {

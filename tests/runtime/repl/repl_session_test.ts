@@ -108,7 +108,7 @@ Deno.test("a session answers who opened it only, and ends with nobody else's wor
   const ref = new ActorRef(target.id, session.serial);
   const request = { type: "isDefined", name: "globalThis" };
   await assert.rejects(other.actors.ask(ref, request), {
-    reason: "AuthorizationError",
+    remoteName: "AuthorizationError",
     message: "this session is opener@owner's",
   });
   other.actors.tell(ref, { type: "down", monitor: 0, ref: opener.ref });
@@ -125,7 +125,7 @@ Deno.test("what guards the loader stands before the handlers of its sessions", a
   const store = await UnitStore.open(`${ensemble.directory}/loader.d`);
   const guard = (handlers: Handlers) => guardLoader(handlers, target.capabilities);
   target.actors.serve("loader", guard(loaderHandlers(store, target, { guard })));
-  const refused = { reason: "AuthorizationError" };
+  const refused = { remoteName: "AuthorizationError" };
   const opener = owner.actors.spawn("opener", (self) => self.loop([onShutdown()]));
   const open = () => opener.ask<number>(new ActorRef(target.id, "loader"), { type: "openSession" });
   await assert.rejects(open(), refused);

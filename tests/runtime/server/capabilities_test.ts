@@ -22,7 +22,7 @@ import {
 import { CapturedLogs, eventually } from "./captured_logs.ts";
 import { LocalEnsemble, refTo } from "./local_ensemble.ts";
 
-const REFUSED = { name: "ActorError", reason: "AuthorizationError" };
+const REFUSED = { name: "ActorError", remoteName: "AuthorizationError" };
 const ALL = ["admin", "loader", "shutdown"];
 
 /** An ensemble with a target, a delegate, and a console that has `admin` in the target. */
@@ -139,13 +139,13 @@ Deno.test("capabilities are conferred to servers that run, and only what is one"
     /the registry knows no server nosuch: capabilities are conferred to a server that runs/,
   );
   for (const server of [undefined, 7, "", "../delegate", "delegate ", ["delegate"], {}]) {
-    await assert.rejects(confer(server, ["admin"]), { reason: "InvalidInputError" });
+    await assert.rejects(confer(server, ["admin"]), { remoteName: "InvalidInputError" });
     await assert.rejects(control.retract({ server: server as never }), {
-      reason: "InvalidInputError",
+      remoteName: "InvalidInputError",
     });
   }
   for (const capabilities of [undefined, "admin", [], ["Admin"], ["admin shutdown"], [["admin"]]]) {
-    await assert.rejects(confer("delegate", capabilities), { reason: "InvalidInputError" });
+    await assert.rejects(confer("delegate", capabilities), { remoteName: "InvalidInputError" });
   }
   assert.deepEqual(await control.delegations(), []);
   assert.deepEqual(await granted(target, target), ALL);
@@ -426,7 +426,7 @@ Deno.test("authorize and elevation take a number of capabilities, and no more", 
   const names = (count: number, letter: string) =>
     Array.from({ length: count }, (_, i) => `${letter}:${i}`);
   const tooMany = {
-    reason: "InvalidInputError",
+    remoteName: "InvalidInputError",
     message: /^33 capabilities are too many: up to 32 /,
   };
   const server = delegate.id;

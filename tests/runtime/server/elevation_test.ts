@@ -18,7 +18,7 @@ import { stopClock } from "../../fake_clock.ts";
 import { LocalEnsemble, refTo } from "./local_ensemble.ts";
 import { Proxy } from "./proxy.ts";
 
-const REFUSED = { name: "ActorError", reason: "AuthorizationError" };
+const REFUSED = { name: "ActorError", remoteName: "AuthorizationError" };
 
 async function targetAndConsole() {
   const ensemble = new AdministeredEnsemble();
@@ -166,10 +166,10 @@ Deno.test("what cannot be a signature gets nothing, whatever it is", async () =>
     Object.entries(responses).map(async ([what, signature], i) => {
       const client = await ensemble.startRogue(`client${i}`);
       await challenged(client, target, "admin");
-      const reason = signature instanceof Uint8Array && signature.length <= 64
+      const remoteName = signature instanceof Uint8Array && signature.length <= 64
         ? "AuthorizationError"
         : "InvalidInputError";
-      await assert.rejects(answer(client, target, signature as Uint8Array), { reason }, what);
+      await assert.rejects(answer(client, target, signature as Uint8Array), { remoteName }, what);
       assert.deepEqual(await granted(client, target), [], what);
     }),
   );
@@ -266,7 +266,7 @@ Deno.test("a challenge is for capabilities, and for nothing that looks like them
   for (const [what, capabilities] of Object.entries(wrong)) {
     const error: Error = await control.challenge({ capabilities: capabilities as string[] })
       .then(() => assert.fail(what), (error) => error);
-    assert.equal((error as { reason?: string }).reason, "InvalidInputError", what);
+    assert.equal((error as { remoteName?: string }).remoteName, "InvalidInputError", what);
     assert.ok(error.message.length < 400, what);
   }
   const cyclic: unknown[] = [];

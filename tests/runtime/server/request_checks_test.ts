@@ -240,7 +240,7 @@ Deno.test("a value of few bytes and a huge text stops no server", async () => {
     const [key] = Object.keys(request);
     if (key === undefined) continue;
     await assert.rejects(actors.ask(control, { ...request, type, [key]: doubled }), {
-      reason: "InvalidInputError",
+      remoteName: "InvalidInputError",
     });
   }
   await assert.rejects(actors.ask(control, { type: doubled }), /unexpected message: object/);
