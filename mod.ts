@@ -46,7 +46,6 @@ export {
   DEFAULT_ASK_TIMEOUT,
   type Destination,
   Envelope,
-  type EnvelopeSession,
   type Messaging,
   type Receiver,
   type Recipient,

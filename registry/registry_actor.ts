@@ -10,7 +10,12 @@ import type { Envelope } from "../runtime/actor/messaging.ts";
 import { REGISTRY_ID, type ServerId } from "../runtime/actor/references.ts";
 import type { Handlers } from "../runtime/actor/service.ts";
 import { EnsembleError, InvalidInputError } from "../runtime/errors.ts";
-import { ADMIN, type Capabilities, Session } from "../runtime/server/capabilities.ts";
+import {
+  ADMIN,
+  type Capabilities,
+  type Session,
+  sessionOf,
+} from "../runtime/server/capabilities.ts";
 import type { Presence } from "../runtime/server/identity.ts";
 import { fingerprint, sameInstance } from "../runtime/server/credentials.ts";
 import {
@@ -84,7 +89,7 @@ function registryHandlers(
       if (id === REGISTRY_ID && envelope?.session) {
         throw new InvalidInputError(`not a registry entry: ${id} is the id of the registry itself`);
       }
-      const session = sessionOf(id, envelope);
+      const session = ownSession(id, envelope);
       // By its entry a server is told from who claims its id, and is conferred capabilities.
       if (session && !sameInstance(session.instance, instance)) {
         throw new InvalidInputError(`not a registry entry of ${id}: the instance is another's`);
@@ -106,7 +111,7 @@ function registryHandlers(
     },
 
     remove({ id, instance }, envelope?: Envelope) {
-      const session = sessionOf(id, envelope);
+      const session = ownSession(id, envelope);
       const make = async () => {
         const removed = await store.delete(id, instance);
         if (session && sameInstance(session.instance, instance)) session.left = true;
@@ -190,9 +195,9 @@ class Changes {
 }
 
 /** The connection that a server's own request came by. */
-function sessionOf(id: ServerId, envelope: Envelope | undefined): Session | undefined {
-  const session = envelope?.session;
-  return session instanceof Session && session.peer === id ? session : undefined;
+function ownSession(id: ServerId, envelope: Envelope | undefined): Session | undefined {
+  const session = envelope && sessionOf(envelope);
+  return session?.peer === id ? session : undefined;
 }
 
 function logReplacement(old: RegistryEntry, entry: RegistryEntry): void {

@@ -64,12 +64,6 @@ export interface Messaging {
   ): Promise<Reply>;
 }
 
-/** The connection that an envelope came by: who its source is, and what that may do. */
-export interface EnvelopeSession {
-  /** The server at the other end. */
-  readonly peer: ServerId;
-}
-
 /** What reactions need of the actor that received the envelope. */
 export interface Recipient {
   /** Names it. */
@@ -102,8 +96,11 @@ export class Envelope<Message = unknown> {
   readonly failed: boolean;
   /** The actor that took it out of its mailbox; set on delivery. */
   recipient: Recipient | undefined = undefined;
-  /** The connection that it came by; undefined when it is from an actor of this server. */
-  session: EnvelopeSession | undefined = undefined;
+  /**
+   * What the server keeps of the connection that it came by, see `sessionOf`; undefined when it is from an actor of this
+   * server.
+   */
+  session: object | undefined = undefined;
   /** Whether it was answered. */
   answered = false;
 

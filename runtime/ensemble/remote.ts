@@ -10,7 +10,8 @@ import { type ActorId, ActorRef, type ServerId } from "../actor/references.ts";
 import { type Client, client } from "../actor/service.ts";
 import { within } from "../actor/time.ts";
 import { DisconnectedError, ProtocolError, TimeoutError } from "../errors.ts";
-import { elevationText, type Session } from "../server/capabilities.ts";
+import { elevationText } from "../server/elevation.ts";
+import type { Session } from "../server/capabilities.ts";
 import { controlAnswers, type ControlHandlers } from "../server/control.ts";
 import {
   askRegistry,

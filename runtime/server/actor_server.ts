@@ -19,6 +19,7 @@ import type { Heartbeat } from "./connection.ts";
 import { type ConnectionInfo, controlChecks, controlHandlers } from "./control.ts";
 import { Capabilities, type Session } from "./capabilities.ts";
 import { Instance, type TlsCredentials } from "./credentials.ts";
+import { Elevations } from "./elevation.ts";
 import { importCookie, SilentPeerError } from "./handshake.ts";
 import { Identities, type Presence } from "./identity.ts";
 import {
@@ -104,6 +105,12 @@ export class ActorServer {
   readonly actors: ActorSystem;
   /** What others may do in it. */
   readonly capabilities: Capabilities;
+  /**
+   * Lets administrators' clients do more in it.
+   *
+   * @internal
+   */
+  readonly elevations: Elevations;
   readonly #router: Router;
   readonly #identities: Identities;
   readonly #book: AddressBook;
@@ -129,10 +136,10 @@ export class ActorServer {
     this.id = options.id;
     this.#grace = options.grace ?? DEFAULT_GRACE;
     this.actors = new ActorSystem(this.id, { askTimeout: options.askTimeout });
-    this.capabilities = new Capabilities(
-      { id: this.id, instance: instance.publicKey },
-      { adminKey: options.adminKey, lines: this.actors.lines },
-    );
+    const named = { id: this.id, instance: instance.publicKey };
+    const { adminKey } = options;
+    this.capabilities = new Capabilities(named, { adminKey, lines: this.actors.lines });
+    this.elevations = new Elevations(named, { adminKey, capabilities: this.capabilities });
     this.#registry = askRegistry(this.actors);
     this.#book = new AddressBook(this.#registry, options);
     const self = { id: this.id, instance, cookie, tls: options.tls };

@@ -8,16 +8,20 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import type { Envelope, EnvelopeSession } from "../actor/messaging.ts";
+import type { Envelope } from "../actor/messaging.ts";
 import type { ServerId } from "../actor/references.ts";
 import { AuthorizationError, InvalidInputError } from "../errors.ts";
-import { publicKeyFingerprint, shortFingerprint } from "../fingerprint.ts";
 import { describeValue } from "../inspection.ts";
 import type { LineLimit } from "../line_limit.ts";
 import { shorten } from "../safe_text.ts";
 import type { Address } from "../wire/address.ts";
 import { type Certified, fingerprint, sameInstance } from "./credentials.ts";
 import type { Bytes } from "./handshake_messages.ts";
+
+const logger = getLogger(["gxensemble", "audit"]);
+
+/** The capability that implies all others. */
+export const ADMIN = "admin";
 
 /** How many capabilities can be asked for or conferred at once, and how many a server can have in another. */
 export const MAX_CAPABILITIES = 32;
@@ -88,23 +92,8 @@ export function checkCapabilities(capabilities: unknown): string[] {
   return parsed;
 }
 
-const logger = getLogger(["gxensemble", "audit"]);
-
-/** The capability that implies all others. */
-export const ADMIN = "admin";
-
-/** How long a refused elevation is kept waiting, in ms: doubled with each that the session was refused. */
-const FIRST_PENALTY = 250;
-const LONGEST_PENALTY = 8_000;
-
-/** Why a server without an administrators' key elevates nobody over tls. */
-const GOES_BY_CERTIFICATES = "it has no administrators' public key, and goes by certificates alone";
-
-/** The length of a challenge, in bytes. */
-export const NONCE_LENGTH = 32;
-
 /** What is known of the peer of one connection, and what it has been allowed. */
-export class Session implements EnvelopeSession {
+export class Session {
   /** The peer's id. */
   readonly peer: ServerId;
   /** The peer's instance. */
@@ -121,6 +110,8 @@ export class Session implements EnvelopeSession {
   administrator: string | undefined;
   /** Who the peer says is at work: `user@host`. Nothing proves it. */
   claimed: string | undefined;
+  /** How often what it was allowed has been taken back. */
+  retractions = 0;
   /** Whether the connection is over, and with it what the peer was allowed on it. */
   ended = false;
   /** Whether the peer has left the registry: its id may pass on though the connection still stands. */
@@ -143,6 +134,19 @@ export class Session implements EnvelopeSession {
     this.address = options.address;
     this.binding = options.binding;
   }
+
+  /** Takes back what was allowed. An elevation that began earlier must not complete after this. */
+  retract(): void {
+    this.capabilities.clear();
+    this.administrator = undefined;
+    this.retractions++;
+  }
+}
+
+/** The session of the connection that an envelope came by; undefined when it is from an actor of this server. */
+export function sessionOf({ session }: Pick<Envelope, "session">): Session | undefined {
+  // Only connections set it.
+  return session as Session | undefined;
 }
 
 /** Capabilities that were conferred to a server, until they are retracted or this server stops. */
@@ -180,20 +184,12 @@ export interface Retraction {
   readonly returning: readonly string[];
 }
 
-/** What a session was asked, and how often it failed. */
-interface Challenged {
-  pending: Pick<Elevation, "capabilities" | "nonce"> | undefined;
-  failures: number;
-  /** Whether an attempt is under way: its signature is being checked, or its refusal is still held back. */
-  busy: boolean;
-}
-
 /** The capabilities inside one server. */
 export class Capabilities {
-  readonly #adminKey: CryptoKey | undefined;
+  /** Whether anything is enforced on connections that certify nobody: those over unix and tcp. */
+  readonly administered: boolean;
   readonly #self: { readonly id: ServerId; readonly instance: Bytes };
   readonly #lines: LineLimit;
-  readonly #challenged = new WeakMap<Session, Challenged>();
   readonly #delegations = new Map<ServerId, Delegation>();
 
   /** The capabilities in a server; `lines` says what of the refusals is logged. */
@@ -202,19 +198,13 @@ export class Capabilities {
     { adminKey, lines }: { adminKey: CryptoKey | undefined; lines: LineLimit },
   ) {
     this.#self = self;
-    this.#adminKey = adminKey;
+    this.administered = adminKey !== undefined;
     this.#lines = lines;
   }
 
-  /** Whether anything is enforced on connections that certify nobody: those over unix and tcp. */
-  get administered(): boolean {
-    return this.#adminKey !== undefined;
-  }
-
   /** Whether anything is enforced on what comes by the connection that an envelope came by. */
-  enforces({ session }: Pick<Envelope, "session">): boolean {
-    return this.#adminKey !== undefined ||
-      session instanceof Session && session.certified !== undefined;
+  enforces(envelope: Pick<Envelope, "session">): boolean {
+    return this.administered || sessionOf(envelope)?.certified !== undefined;
   }
 
   /**
@@ -225,9 +215,8 @@ export class Capabilities {
    */
   allows(envelope: Envelope, capability: string): boolean {
     parseCapability(capability);
-    const { session } = envelope;
-    if (session === undefined || !this.enforces(envelope)) return true;
-    if (!(session instanceof Session)) return false;
+    const session = sessionOf(envelope);
+    if (!session || !this.enforces(envelope)) return true;
     return (!session.ended && has(session.capabilities, capability)) ||
       has(this.#delegated(session), capability);
   }
@@ -254,25 +243,25 @@ export class Capabilities {
       readonly failure?: (result: Awaited<Result>) => string | undefined;
     },
   ): Result {
-    const { session, source } = envelope;
+    const session = sessionOf(envelope);
     const { capability, what } = action;
     if (!this.allows(envelope, capability)) {
-      this.#note(session, "refused", action);
-      const lack = this.#adminKey ? "" : ", which its certificate does not give";
+      this.note(session, "refused", action);
+      const lack = this.administered ? "" : ", which its certificate does not give";
       throw new AuthorizationError(
-        `${source.server} is not authorized for ${what} in ${this.#self.id}: it takes the ` +
+        `${envelope.source.server} is not authorized for ${what} in ${this.#self.id}: it takes the ` +
           `capability ${capability}${lack}`,
       );
     }
     const noteFailure = (reason: string) =>
-      this.#note(session, "failed", { ...action, details: { ...action.details, reason } });
+      this.note(session, "failed", { ...action, details: { ...action.details, reason } });
     const fail = (error: unknown): never => {
       noteFailure(error instanceof Error ? error.message : String(error));
       throw error;
     };
     const succeed = (value: Awaited<Result>) => {
       const reason = failure?.(value);
-      if (reason === undefined) this.#note(session, "allowed", action);
+      if (reason === undefined) this.note(session, "allowed", action);
       else noteFailure(reason);
       return value;
     };
@@ -286,74 +275,6 @@ export class Capabilities {
     return succeed(result as Awaited<Result>);
   }
 
-  /**
-   * Starts an elevation: gives the nonce that the administrator's signature has to cover, or no bytes where the
-   * client may do all that already.
-   *
-   * @param request.claimed who the client says is at work; the audit log marks it as a claim.
-   * @throws {AuthorizationError} when this server goes by certificates alone.
-   */
-  challenge(
-    envelope: Envelope,
-    request: { readonly capabilities: readonly string[]; readonly claimed?: string | undefined },
-  ): Bytes {
-    const { session } = envelope;
-    const capabilities = checkCapabilities(request.capabilities);
-    if (!(session instanceof Session)) return new Uint8Array();
-    if (request.claimed !== undefined) session.claimed = request.claimed;
-    if (capabilities.every((capability) => this.allows(envelope, capability))) {
-      return new Uint8Array();
-    }
-    if (!this.#adminKey) {
-      this.#note(session, "refused", { what: "elevation", details: { capabilities } });
-      throw this.#refusal(session, GOES_BY_CERTIFICATES);
-    }
-    const nonce = crypto.getRandomValues(new Uint8Array(NONCE_LENGTH));
-    this.#challengedOf(session).pending = { capabilities, nonce };
-    return nonce;
-  }
-
-  /**
-   * Ends an elevation: with the administrator's signature the session has the capabilities that the
-   * challenge was for, as long as it lasts. A challenge can be answered once.
-   *
-   * @throws {AuthorizationError} when the signature is not that, after a pause that grows.
-   */
-  async elevate(envelope: Envelope, signature: Bytes): Promise<void> {
-    const { session } = envelope;
-    if (!(session instanceof Session) || !this.enforces(envelope)) return;
-    const refuse = (reason: string) => this.#refusal(session, reason);
-    if (!this.#adminKey) throw refuse(GOES_BY_CERTIFICATES);
-    const challenged = this.#challengedOf(session);
-    // The pause must delay the next attempt too, and not only this answer.
-    if (challenged.busy) throw refuse("another attempt of it is not over yet");
-    challenged.busy = true;
-    try {
-      const { pending } = challenged;
-      challenged.pending = undefined;
-      const capabilities = pending?.capabilities ?? [];
-      if (pending && await this.#isSigned(session, pending, signature)) {
-        const administrator = shortFingerprint(await publicKeyFingerprint(this.#adminKey));
-        // Retracted while the signature was checked.
-        if (this.#challenged.get(session) !== challenged) {
-          throw refuse("it was retracted meanwhile");
-        }
-        const all = session.capabilities.union(new Set(capabilities));
-        if (all.size > MAX_CAPABILITIES) throw refuse(`it would have ${all.size} capabilities`);
-        for (const capability of capabilities) session.capabilities.add(capability);
-        session.administrator = administrator;
-        this.#note(session, "allowed", { what: "elevation", details: { capabilities } });
-        return;
-      }
-      const penalty = Math.min(FIRST_PENALTY * 2 ** challenged.failures++, LONGEST_PENALTY);
-      this.#note(session, "refused", { what: "elevation", details: { capabilities } });
-      await new Promise((resolve) => Deno.unrefTimer(setTimeout(resolve, penalty) as never));
-      throw refuse("no valid signature of the administrator");
-    } finally {
-      challenged.busy = false;
-    }
-  }
-
   /** Confers capabilities to the instance of a server, in place of those that it had. */
   delegate(delegation: Omit<Delegation, "since">): void {
     const capabilities = checkCapabilities(delegation.capabilities);
@@ -365,10 +286,7 @@ export class Capabilities {
     const conferred = this.#delegations.get(server)?.capabilities ?? [];
     const retracted = [...new Set([...conferred, ...session?.capabilities ?? []])].sort();
     this.#delegations.delete(server);
-    session?.capabilities.clear();
-    if (session) session.administrator = undefined;
-    // An elevation that began earlier must not complete after this.
-    if (session) this.#challenged.delete(session);
+    session?.retract();
     return { retracted, returning: [...session?.certified?.capabilities ?? []] };
   }
 
@@ -381,8 +299,8 @@ export class Capabilities {
    * Names who is at work, for {@linkcode Delegation.by} and the audit log, by the strongest proof that it gave: the
    * administrators' key, a certificate, or only that it is a running instance.
    */
-  grantor(session: Envelope["session"]): string {
-    if (!(session instanceof Session)) return `instance:${fingerprint(this.#self.instance)}`;
+  grantor(session: Session | undefined): string {
+    if (!session) return `instance:${fingerprint(this.#self.instance)}`;
     const { administrator, certified, instance } = session;
     if (administrator !== undefined) return `admin:${administrator}`;
     return certified ? `certificate:${certified.id}` : `instance:${fingerprint(instance)}`;
@@ -396,38 +314,13 @@ export class Capabilities {
     return same ? delegation.capabilities : [];
   }
 
-  #refusal({ peer }: Session, reason: string): AuthorizationError {
-    return new AuthorizationError(`${this.#self.id} refuses to elevate ${peer}: ${reason}`);
-  }
-
-  #challengedOf(session: Session): Challenged {
-    let challenged = this.#challenged.get(session);
-    if (!challenged) {
-      challenged = { pending: undefined, failures: 0, busy: false };
-      this.#challenged.set(session, challenged);
-    }
-    return challenged;
-  }
-
-  async #isSigned(
-    session: Session,
-    { capabilities, nonce }: Pick<Elevation, "capabilities" | "nonce">,
-    signature: Bytes,
-  ): Promise<boolean> {
-    const text = elevationText({
-      server: this.#self.id,
-      serverInstance: this.#self.instance,
-      client: session.peer,
-      clientInstance: session.instance,
-      capabilities,
-      nonce,
-      binding: session.binding,
-    });
-    return await crypto.subtle.verify("Ed25519", this.#adminKey!, signature, text);
-  }
-
-  #note(
-    session: Envelope["session"],
+  /**
+   * Notes in the audit log what came of an action, where anything is enforced.
+   *
+   * @internal
+   */
+  note(
+    session: Session | undefined,
     result: Outcome,
     { what, details = {} }: Pick<PrivilegedAction, "what" | "details">,
   ): void {
@@ -449,9 +342,9 @@ export class Capabilities {
   }
 
   /** Who is at work: what it has proved, the id that it goes by, who it says that it is, and how it came. */
-  #describe(session: Envelope["session"]): { who: string; client: ServerId; transport: string } {
+  #describe(session: Session | undefined): { who: string; client: ServerId; transport: string } {
     const who = this.grantor(session);
-    if (!(session instanceof Session)) return { who, client: this.#self.id, transport: "local" };
+    if (!session) return { who, client: this.#self.id, transport: "local" };
     const { peer, claimed, address, certified } = session;
     return {
       who,
@@ -466,48 +359,4 @@ export class Capabilities {
 function has(capabilities: Iterable<string>, capability: string): boolean {
   for (const each of capabilities) if (each === ADMIN || each === capability) return true;
   return false;
-}
-
-/** All that a signature is bound to: nothing of it can be exchanged, and it is of use only once. */
-export interface Elevation {
-  /** The server that is asked. */
-  readonly server: ServerId;
-  /** Its instance. */
-  readonly serverInstance: Bytes;
-  /** The client that asks. */
-  readonly client: ServerId;
-  /** Its instance. */
-  readonly clientInstance: Bytes;
-  /** What it asks for, sorted. */
-  readonly capabilities: readonly string[];
-  /** The server's challenge: 32 fresh bytes. */
-  readonly nonce: Bytes;
-  /** The connection between the two. */
-  readonly binding: Bytes;
-}
-
-const LABEL = "gxensemble 1 elevation";
-
-/** The bytes that are signed: each part with its length before it, so that no two elevations read alike. */
-export function elevationText(elevation: Elevation): Bytes {
-  const encoder = new TextEncoder();
-  const parts = [
-    encoder.encode(LABEL),
-    encoder.encode(elevation.server),
-    elevation.serverInstance,
-    encoder.encode(elevation.client),
-    elevation.clientInstance,
-    encoder.encode(elevation.capabilities.join(" ")),
-    elevation.nonce,
-    elevation.binding,
-  ];
-  const text = new Uint8Array(parts.reduce((sum, { length }) => sum + 4 + length, 0));
-  const view = new DataView(text.buffer);
-  let at = 0;
-  for (const part of parts) {
-    view.setUint32(at, part.length);
-    text.set(part, at + 4);
-    at += 4 + part.length;
-  }
-  return text;
 }

@@ -5,17 +5,6 @@
  */
 import type { Actor } from "../actor/actor.ts";
 import { type ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
-import {
-  ADMIN,
-  type Capabilities,
-  checkCapabilities,
-  type Delegation,
-  NONCE_LENGTH,
-  parseCapabilities,
-  parseCapability,
-  type Retraction,
-  type Session,
-} from "./capabilities.ts";
 import type { Envelope } from "../actor/messaging.ts";
 import { type ActorId, ActorRef, MAX_ACTOR_NAME, type ServerId } from "../actor/references.ts";
 import type { Handlers, RequestChecks } from "../actor/service.ts";
@@ -30,8 +19,20 @@ import {
 } from "../actor/threads.ts";
 import { EnsembleError, InvalidInputError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
-import type { Bytes } from "./handshake_messages.ts";
+import {
+  ADMIN,
+  type Capabilities,
+  checkCapabilities,
+  type Delegation,
+  parseCapabilities,
+  parseCapability,
+  type Retraction,
+  type Session,
+  sessionOf,
+} from "./capabilities.ts";
 import { fingerprint, INSTANCE_LENGTH, sameInstance, SIGNATURE_LENGTH } from "./credentials.ts";
+import { type Elevations, NONCE_LENGTH } from "./elevation.ts";
+import type { Bytes } from "./handshake_messages.ts";
 import {
   askRegistry,
   MAX_ADDRESSES,
@@ -78,6 +79,8 @@ export interface Controlled {
   connect(server: ServerId, addresses?: Address[]): Promise<void>;
   /** What others may do in it. */
   readonly capabilities: Capabilities;
+  /** Lets administrators' clients do more in it. */
+  readonly elevations: Elevations;
   /** Begins to stop it; gives how long its actors may take to shut down, in ms. */
   shutDown(): number;
   /** Ends one of its actors at once; throws when there is none, or when the server is nothing without it. */
@@ -129,9 +132,10 @@ export function controlHandlers(server: Controlled): Handlers & ControlHandlers 
         .filter(({ peer }) => peer !== envelope?.source.server)
         .map(({ peer, address }) => ({ peer, address })),
 
-    challenge: (request, envelope?: Envelope) => capabilities.challenge(envelope!, request),
+    challenge: (request, envelope?: Envelope) => server.elevations.challenge(envelope!, request),
 
-    elevate: ({ signature }, envelope?: Envelope) => capabilities.elevate(envelope!, signature),
+    elevate: ({ signature }, envelope?: Envelope) =>
+      server.elevations.elevate(envelope!, signature),
 
     authorize({ server: id, capabilities: conferred }, envelope?: Envelope) {
       const confer = async () => {
@@ -151,7 +155,7 @@ export function controlHandlers(server: Controlled): Handlers & ControlHandlers 
               }: make sure which one is meant, and try again`,
           );
         }
-        const by = capabilities.grantor(envelope!.session);
+        const by = capabilities.grantor(sessionOf(envelope!));
         capabilities.delegate({ server: id, instance, capabilities: conferred, by });
         return entry;
       };

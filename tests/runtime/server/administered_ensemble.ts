@@ -7,7 +7,7 @@ import { authorized, type Envelope } from "../../../runtime/actor/messaging.ts";
 import { controlClient, elevate } from "../../../runtime/ensemble/remote.ts";
 import { publicKeyFingerprint, shortFingerprint } from "../../../runtime/fingerprint.ts";
 import type { ActorServer, ActorServerOptions } from "../../../runtime/server/actor_server.ts";
-import { type Elevation, elevationText } from "../../../runtime/server/capabilities.ts";
+import { type Elevation, elevationText } from "../../../runtime/server/elevation.ts";
 import { LocalEnsemble, refTo } from "./local_ensemble.ts";
 
 const administrator = await newAdministrator();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { authorized, Envelope } from "../../../runtime/actor/messaging.ts";
 import { controlClient, elevate, shutDownServer } from "../../../runtime/ensemble/remote.ts";
 import { fingerprint } from "../../../runtime/server/credentials.ts";
-import type { Elevation } from "../../../runtime/server/capabilities.ts";
+import type { Elevation } from "../../../runtime/server/elevation.ts";
 import {
   AdministeredEnsemble,
   administratorFingerprint,
@@ -192,7 +192,7 @@ Deno.test("elevate answers a refusal after a pause that doubles, up to eight sec
   using clock = stopClock("setTimeout", "clearTimeout");
   for (const pause of [250, 500, 1000, 2000, 4000, 8000, 8000, 8000]) {
     let answered = false;
-    void target.capabilities.elevate(envelope, new Uint8Array(64)).catch(() => answered = true);
+    void target.elevations.elevate(envelope, new Uint8Array(64)).catch(() => answered = true);
     await clock.tickAsync(pause - 1);
     assert.equal(answered, false, `before ${pause} ms`);
     await clock.tickAsync(1);
@@ -233,7 +233,7 @@ Deno.test("elevate gives nothing that was retracted while it was decided", async
   const session = target.session(console.id)!;
   const envelope = new Envelope({}, "server", refTo("console", "x"), 1, undefined, 1, true, false);
   envelope.session = session;
-  const elevation = target.capabilities.elevate(envelope, signature);
+  const elevation = target.elevations.elevate(envelope, signature);
   target.capabilities.retract(console.id, session);
   await assert.rejects(elevation, /it was retracted meanwhile/);
   assert.deepEqual(await granted(console, target), []);

@@ -1,0 +1,202 @@
+/**
+ * Elevation: a client proves that an administrator is at work, and may then do more in this server.
+ *
+ * The server gives a challenge. The administrator signs it together with all that it is for, so that the signature
+ * is of no use elsewhere or later. What the client may do then ends with its connection.
+ *
+ * @module
+ */
+import type { Envelope } from "../actor/messaging.ts";
+import type { ServerId } from "../actor/references.ts";
+import { AuthorizationError } from "../errors.ts";
+import { publicKeyFingerprint, shortFingerprint } from "../fingerprint.ts";
+import {
+  type Capabilities,
+  checkCapabilities,
+  MAX_CAPABILITIES,
+  type Session,
+  sessionOf,
+} from "./capabilities.ts";
+import type { Bytes } from "./handshake_messages.ts";
+
+/** How long a refused elevation is kept waiting, in ms: doubled with each that the session was refused. */
+const FIRST_PENALTY = 250;
+const LONGEST_PENALTY = 8_000;
+
+/** Why a server without an administrators' key elevates nobody over tls. */
+const GOES_BY_CERTIFICATES = "it has no administrators' public key, and goes by certificates alone";
+
+/** The length of a challenge, in bytes. */
+export const NONCE_LENGTH = 32;
+
+/** What a session was asked, and how often it failed. */
+interface Challenged {
+  pending: Pick<Elevation, "capabilities" | "nonce"> & { readonly retractions: number } | undefined;
+  failures: number;
+  /** Whether an attempt is under way: its signature is being checked, or its refusal is still held back. */
+  busy: boolean;
+}
+
+/** The elevations of the clients of one server. */
+export class Elevations {
+  readonly #self: { readonly id: ServerId; readonly instance: Bytes };
+  readonly #adminKey: CryptoKey | undefined;
+  readonly #capabilities: Capabilities;
+  readonly #challenged = new WeakMap<Session, Challenged>();
+
+  /** The elevations in a server, by its administrators' public key. */
+  constructor(
+    self: { readonly id: ServerId; readonly instance: Bytes },
+    { adminKey, capabilities }: { adminKey: CryptoKey | undefined; capabilities: Capabilities },
+  ) {
+    this.#self = self;
+    this.#adminKey = adminKey;
+    this.#capabilities = capabilities;
+  }
+
+  /**
+   * Starts an elevation: gives the nonce that the administrator's signature has to cover, or no bytes where the
+   * client may do all that already.
+   *
+   * @param request.claimed who the client says is at work; the audit log marks it as a claim.
+   * @throws {AuthorizationError} when this server goes by certificates alone.
+   */
+  challenge(
+    envelope: Envelope,
+    request: { readonly capabilities: readonly string[]; readonly claimed?: string | undefined },
+  ): Bytes {
+    const session = sessionOf(envelope);
+    const capabilities = checkCapabilities(request.capabilities);
+    if (!session) return new Uint8Array();
+    if (request.claimed !== undefined) session.claimed = request.claimed;
+    if (capabilities.every((capability) => this.#capabilities.allows(envelope, capability))) {
+      return new Uint8Array();
+    }
+    if (!this.#adminKey) {
+      this.#capabilities.note(session, "refused", { what: "elevation", details: { capabilities } });
+      throw this.#refusal(session, GOES_BY_CERTIFICATES);
+    }
+    const nonce = crypto.getRandomValues(new Uint8Array(NONCE_LENGTH));
+    this.#challengedOf(session).pending = { capabilities, nonce, retractions: session.retractions };
+    return nonce;
+  }
+
+  /**
+   * Ends an elevation: with the administrator's signature the session has the capabilities that the
+   * challenge was for, as long as it lasts. A challenge can be answered once.
+   *
+   * @throws {AuthorizationError} when the signature is not that, after a pause that grows.
+   */
+  async elevate(envelope: Envelope, signature: Bytes): Promise<void> {
+    const session = sessionOf(envelope);
+    if (!session || !this.#capabilities.enforces(envelope)) return;
+    const refuse = (reason: string) => this.#refusal(session, reason);
+    if (!this.#adminKey) throw refuse(GOES_BY_CERTIFICATES);
+    const challenged = this.#challengedOf(session);
+    // The pause must delay the next attempt too, and not only this answer.
+    if (challenged.busy) throw refuse("another attempt of it is not over yet");
+    challenged.busy = true;
+    try {
+      const { pending: last } = challenged;
+      const pending = last?.retractions === session.retractions ? last : undefined;
+      challenged.pending = undefined;
+      const capabilities = pending?.capabilities ?? [];
+      if (pending && await this.#isSigned(session, pending, signature)) {
+        const administrator = shortFingerprint(await publicKeyFingerprint(this.#adminKey));
+        // Retracted while the signature was checked.
+        if (session.retractions !== pending.retractions) {
+          throw refuse("it was retracted meanwhile");
+        }
+        const all = session.capabilities.union(new Set(capabilities));
+        if (all.size > MAX_CAPABILITIES) throw refuse(`it would have ${all.size} capabilities`);
+        for (const capability of capabilities) session.capabilities.add(capability);
+        session.administrator = administrator;
+        this.#capabilities.note(session, "allowed", {
+          what: "elevation",
+          details: { capabilities },
+        });
+        return;
+      }
+      const penalty = Math.min(FIRST_PENALTY * 2 ** challenged.failures++, LONGEST_PENALTY);
+      this.#capabilities.note(session, "refused", { what: "elevation", details: { capabilities } });
+      await new Promise((resolve) => Deno.unrefTimer(setTimeout(resolve, penalty) as never));
+      throw refuse("no valid signature of the administrator");
+    } finally {
+      challenged.busy = false;
+    }
+  }
+
+  #refusal({ peer }: Session, reason: string): AuthorizationError {
+    return new AuthorizationError(`${this.#self.id} refuses to elevate ${peer}: ${reason}`);
+  }
+
+  #challengedOf(session: Session): Challenged {
+    let challenged = this.#challenged.get(session);
+    if (!challenged) {
+      challenged = { pending: undefined, failures: 0, busy: false };
+      this.#challenged.set(session, challenged);
+    }
+    return challenged;
+  }
+
+  async #isSigned(
+    session: Session,
+    { capabilities, nonce }: Pick<Elevation, "capabilities" | "nonce">,
+    signature: Bytes,
+  ): Promise<boolean> {
+    const text = elevationText({
+      server: this.#self.id,
+      serverInstance: this.#self.instance,
+      client: session.peer,
+      clientInstance: session.instance,
+      capabilities,
+      nonce,
+      binding: session.binding,
+    });
+    return await crypto.subtle.verify("Ed25519", this.#adminKey!, signature, text);
+  }
+}
+
+/** All that a signature is bound to: nothing of it can be exchanged, and it is of use only once. */
+export interface Elevation {
+  /** The server that is asked. */
+  readonly server: ServerId;
+  /** Its instance. */
+  readonly serverInstance: Bytes;
+  /** The client that asks. */
+  readonly client: ServerId;
+  /** Its instance. */
+  readonly clientInstance: Bytes;
+  /** What it asks for, sorted. */
+  readonly capabilities: readonly string[];
+  /** The server's challenge: 32 fresh bytes. */
+  readonly nonce: Bytes;
+  /** The connection between the two. */
+  readonly binding: Bytes;
+}
+
+const LABEL = "gxensemble 1 elevation";
+
+/** The bytes that are signed: each part with its length before it, so that no two elevations read alike. */
+export function elevationText(elevation: Elevation): Bytes {
+  const encoder = new TextEncoder();
+  const parts = [
+    encoder.encode(LABEL),
+    encoder.encode(elevation.server),
+    elevation.serverInstance,
+    encoder.encode(elevation.client),
+    elevation.clientInstance,
+    encoder.encode(elevation.capabilities.join(" ")),
+    elevation.nonce,
+    elevation.binding,
+  ];
+  const text = new Uint8Array(parts.reduce((sum, { length }) => sum + 4 + length, 0));
+  const view = new DataView(text.buffer);
+  let at = 0;
+  for (const part of parts) {
+    view.setUint32(at, part.length);
+    text.set(part, at + 4);
+    at += 4 + part.length;
+  }
+  return text;
+}
