@@ -7,7 +7,7 @@ import { basename, dirname, join } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { parseServerId, type ServerId } from "../runtime/actor/references.ts";
 import { EnsembleError } from "../runtime/errors.ts";
-import { makePrivate } from "../runtime/home/files.ts";
+import { makePrivate, takeFileLock } from "../runtime/home/files.ts";
 import type { RegistryEntry } from "../runtime/server/registry_protocol.ts";
 import { type Address, formatAddress, parseAddresses } from "../runtime/wire/address.ts";
 import type { EntryQuery, RegistryStore } from "./store.ts";
@@ -53,28 +53,10 @@ export class SqliteStore implements RegistryStore {
   readonly #get: StatementSync;
   readonly #list: StatementSync;
 
-  /**
-   * Opens the database, and creates it and its directory where they do not exist. No other registry can open
-   * it until this one is closed; other programs of this user can read it. Those of other users cannot: a database that
-   * they had access to is made private, with the files that belong to it.
-   *
-   * @throws {EnsembleError} naming the file, when it cannot be opened, another registry has it open, it is
-   * damaged, belongs to another program, or was written by a newer version of this one.
-   */
-  constructor(path: string) {
+  private constructor(path: string, lock: Disposable, database: DatabaseSync) {
     this.#path = path;
-    [this.#lock, this.#database] = this.#attempt("open", () => {
-      Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      const lock = lockDatabase(path);
-      try {
-        makeFile(path);
-        return [lock, openDatabase(path)];
-      } catch (error) {
-        lock[Symbol.dispose]();
-        throw error;
-      }
-    });
-    const database = this.#database;
+    this.#lock = lock;
+    this.#database = database;
     this.#put = database.prepare(
       `INSERT OR REPLACE INTO server (id, instance, addresses, roles, pid, host, sockets, kernel)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -86,6 +68,27 @@ export class SqliteStore implements RegistryStore {
          (?2 IS NULL OR EXISTS (SELECT 1 FROM json_each(roles) WHERE value = ?2))
        ORDER BY id LIMIT ?3`,
     );
+  }
+
+  /**
+   * Opens the database, and creates it and its directory where they do not exist. No other registry can open
+   * it until this one is closed; other programs of this user can read it. Those of other users cannot: a database that
+   * they had access to is made private, with the files that belong to it.
+   *
+   * @throws {EnsembleError} naming the file, when it cannot be opened, another registry has it open, it is
+   * damaged, belongs to another program, or was written by a newer version of this one.
+   */
+  static async open(path: string): Promise<SqliteStore> {
+    let lock: Disposable | undefined;
+    try {
+      await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      lock = await lockDatabase(path);
+      makeFile(path);
+      return new SqliteStore(path, lock, openDatabase(path));
+    } catch (error) {
+      lock?.[Symbol.dispose]();
+      throw cannot("open", path, error);
+    }
   }
 
   /** See {@linkcode RegistryStore.put}. */
@@ -131,16 +134,20 @@ export class SqliteStore implements RegistryStore {
   }
 
   /** Does one thing with the database; a failure of it says what and with which file. */
-  #attempt<T>(what: "open" | "read" | "write" | "close", action: () => T): T {
+  #attempt<T>(what: "read" | "write" | "close", action: () => T): T {
     try {
       return action();
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      throw new EnsembleError(`cannot ${what} the registry's database ${this.#path}: ${why}`, {
-        cause: error,
-      });
+      throw cannot(what, this.#path, error);
     }
   }
+}
+
+function cannot(what: string, path: string, error: unknown): EnsembleError {
+  const why = error instanceof Error ? error.message : String(error);
+  return new EnsembleError(`cannot ${what} the registry's database ${path}: ${why}`, {
+    cause: error,
+  });
 }
 
 function openDatabase(path: string): DatabaseSync {
@@ -239,28 +246,13 @@ function withFile(address: Address, numbers: FileNumbers): Address {
  *
  * @throws {EnsembleError} when another registry has it, naming its process.
  */
-export function lockDatabase(path: string): Disposable {
+async function lockDatabase(path: string): Promise<Disposable> {
+  // It stays: if it were removed, two registries could each lock a file of this name.
   const lockPath = `${realPath(path)}-lock`;
-  const file = Deno.openSync(lockPath, { read: true, write: true, create: true, mode: 0o600 });
-  try {
-    if (!file.tryLockSync(true)) {
-      const holder = Deno.readTextFileSync(lockPath).trim();
-      throw new EnsembleError(`another registry has it open${holder && `: pid ${holder}`}`);
-    }
-    file.truncateSync();
-    file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
-  } catch (error) {
-    file.close();
-    throw error;
-  }
-  // The file stays: if it were removed, two registries could each lock a file of this name.
-  return {
-    [Symbol.dispose]() {
-      // Closing is not enough: a process that is being started has the file, too, until its program runs.
-      file.unlockSync();
-      file.close();
-    },
-  };
+  const lock = await takeFileLock(lockPath, { note: `${Deno.pid}\n` });
+  if (lock) return lock;
+  const holder = (await Deno.readTextFile(lockPath)).trim();
+  throw new EnsembleError(`another registry has it open${holder && `: pid ${holder}`}`);
 }
 
 /** One database may have many paths. */

@@ -86,7 +86,7 @@ export async function openStore(
   if (location.kind === "memory") return new MemoryStore();
   // SQLite is loaded only when it is asked for.
   const { SqliteStore } = await import("./sqlite_store.ts");
-  return new SqliteStore(location.path ?? defaultPath);
+  return await SqliteStore.open(location.path ?? defaultPath);
 }
 
 /** Keeps the entries in this process: they are gone when it ends. */

@@ -6,7 +6,7 @@ import { parseServerId } from "../../runtime/actor/references.ts";
 import { SqliteStore } from "../../registry/sqlite_store.ts";
 
 const instance = new Uint8Array(32);
-const store = new SqliteStore(Deno.args[0]!);
+const store = await SqliteStore.open(Deno.args[0]!);
 
 function acknowledge(change: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${change}\n`));

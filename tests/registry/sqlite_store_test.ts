@@ -20,10 +20,10 @@ async function withPath(test: (path: string) => void | Promise<void>): Promise<v
   }
 }
 
-/** Opening is refused, and leaves nothing open. */
-function assertRefused(path: string, why: RegExp): void {
+/** Checks that opening is refused, and leaves nothing open. */
+async function assertRefused(path: string, why: RegExp): Promise<void> {
   const before = openFiles(dirname(path));
-  assert.throws(() => new SqliteStore(path), (error) => {
+  await assert.rejects(SqliteStore.open(path), (error) => {
     assert.ok(error instanceof EnsembleError);
     assert.ok(error.message.startsWith(`cannot open the registry's database ${path}: `));
     assert.match(error.message, why);
@@ -36,10 +36,10 @@ Deno.test("entries are there when the file is opened again", () =>
   withPath(async (path) => {
     const id = parseServerId("httpd1");
     const entry = { id, instance: Uint8Array.of(1), addresses: [], roles: ["httpd"] };
-    const first = new SqliteStore(path);
+    const first = await SqliteStore.open(path);
     await first.put(entry);
     await first.close();
-    const second = new SqliteStore(path);
+    const second = await SqliteStore.open(path);
     assert.deepEqual(await second.list({ limit: 9 }), [entry]);
     await second.close();
   }));
@@ -70,7 +70,7 @@ function openFiles(directory: string): string[] | undefined {
 Deno.test("a store waits for the disk with each change, and for a while for a lock of others", () =>
   withPath(async (path) => {
     using databases = watchDatabases();
-    const store = new SqliteStore(path);
+    const store = await SqliteStore.open(path);
     const [database, ...others] = databases.opened;
     assert.deepEqual(others, []);
     const pragma = (name: string) => Object.values(database!.prepare(`PRAGMA ${name}`).get()!)[0];
@@ -86,7 +86,7 @@ Deno.test("a store waits for the disk with each change, and for a while for a lo
 
 Deno.test("a change waits for a backup that has the file locked", () =>
   withPath(async (path) => {
-    const store = new SqliteStore(path);
+    const store = await SqliteStore.open(path);
     const backup = new Deno.Command(Deno.execPath(), {
       args: [
         "eval",
@@ -111,13 +111,13 @@ Deno.test("a change waits for a backup that has the file locked", () =>
 
 Deno.test("a second registry does not get a database, whatever it calls it, until the first one closes it", () =>
   withPath(async (path) => {
-    const first = new SqliteStore(path);
+    const first = await SqliteStore.open(path);
     const id = parseServerId("a");
     await first.put({ id, instance: new Uint8Array(32), addresses: [], roles: [] });
     const link = `${path}.link`;
     await Deno.symlink(path, link);
     for (const name of [path, link, path.replace(/\/([^/]*)$/, "/./$1")]) {
-      assertRefused(name, new RegExp(`: another registry has it open: pid ${Deno.pid}$`));
+      await assertRefused(name, new RegExp(`: another registry has it open: pid ${Deno.pid}$`));
     }
     const other = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--no-check", WRITER, path],
@@ -128,7 +128,7 @@ Deno.test("a second registry does not get a database, whatever it calls it, unti
     // It is still whole, and still the first one's.
     await first.put({ id, instance: new Uint8Array(32), addresses: [], roles: ["r"] });
     await first.close();
-    const second = new SqliteStore(link);
+    const second = await SqliteStore.open(link);
     assert.deepEqual((await second.get(id))?.roles, ["r"]);
     await second.close();
   }));
@@ -138,7 +138,7 @@ Deno.test("a database of version 1 is brought up to date, without the entries th
     // Made by the last program that wrote version 1; rogue1 and rogue2 have more than an entry may have now.
     await Deno.copyFile(new URL("./version_1.db", import.meta.url), path);
     for (let opening = 0; opening < 2; opening++) {
-      const store = new SqliteStore(path);
+      const store = await SqliteStore.open(path);
       assert.deepEqual(await store.list({ limit: 9 }), [
         {
           id: parseServerId("httpd1"),
@@ -173,7 +173,7 @@ Deno.test("a database of version 2 is brought up to date, and keeps its entries"
        PRAGMA user_version = 2`,
     );
     database.close();
-    const store = new SqliteStore(path);
+    const store = await SqliteStore.open(path);
     const old = {
       id: parseServerId("a"),
       instance: Uint8Array.of(1),
@@ -212,7 +212,7 @@ Deno.test("a migration that fails leaves the database as it was", () =>
     // The second step of version 2 finds it there.
     look("ALTER TABLE server ADD COLUMN host TEXT");
     const columns = look("PRAGMA table_info(server)");
-    assertRefused(path, /duplicate column name: host/);
+    await assertRefused(path, /duplicate column name: host/);
     assert.deepEqual(look("PRAGMA table_info(server)"), columns);
     assert.equal(look("PRAGMA user_version")[0]!.user_version, 1);
   }));
@@ -245,7 +245,7 @@ Deno.test("every acknowledged change survives kill -9", () =>
       if (change === "put") acknowledged.add(id!);
       else acknowledged.delete(id!);
     }
-    const store = new SqliteStore(path);
+    const store = await SqliteStore.open(path);
     const found = new Set<string>((await store.list({ limit: 1000 })).map((entry) => entry.id));
     await store.close();
     // The one change after the last acknowledged may or may not have been made.
@@ -260,13 +260,13 @@ Deno.test("a file that is no database is refused and left alone", () =>
   withPath(async (path) => {
     const text = "not a database ".repeat(100);
     await Deno.writeTextFile(path, text);
-    assertRefused(path, /not a database/);
+    await assertRefused(path, /not a database/);
     assert.equal(await Deno.readTextFile(path), text);
   }));
 
 Deno.test("a damaged database is refused", () =>
   withPath(async (path) => {
-    const store = new SqliteStore(path);
+    const store = await SqliteStore.open(path);
     for (let number = 0; number < 40; number++) {
       const id = parseServerId(`server${number}`);
       await store.put({
@@ -281,7 +281,7 @@ Deno.test("a damaged database is refused", () =>
     await file.seek(3 * 4096, Deno.SeekMode.Start);
     await file.write(new Uint8Array(4096).fill(0xa5));
     file.close();
-    assertRefused(path, /it is damaged: |malformed/);
+    await assertRefused(path, /it is damaged: |malformed/);
   }));
 
 Deno.test("the schema of a newer version is refused, and its file left alone", () =>
@@ -290,7 +290,10 @@ Deno.test("the schema of a newer version is refused, and its file left alone", (
     database.exec("PRAGMA user_version = 99");
     database.close();
     const before = await Deno.readFile(path);
-    assertRefused(path, /written by a newer version of this program: its schema is number 99/);
+    await assertRefused(
+      path,
+      /written by a newer version of this program: its schema is number 99/,
+    );
     assert.deepEqual(await Deno.readFile(path), before);
   }));
 
@@ -300,21 +303,21 @@ Deno.test("another program's database is refused, and left alone", () =>
     database.exec("CREATE TABLE cookies (name TEXT)");
     database.close();
     const before = await Deno.readFile(path);
-    assertRefused(path, /the tables of another program/);
+    await assertRefused(path, /the tables of another program/);
     assert.deepEqual(await Deno.readFile(path), before);
   }));
 
 Deno.test("a path that cannot be written is refused", () =>
   withPath(async (path) => {
     await Deno.mkdir(path);
-    assertRefused(path, /unable to open database file/);
+    await assertRefused(path, /unable to open database file/);
   }));
 
 Deno.test("a database is for its user alone, also when it was not before", () =>
   withPath(async (path) => {
     const files = ["", "-wal", "-shm", "-lock"].map((suffix) => `${path}${suffix}`);
     const modes = () => files.map((file) => (Deno.statSync(file).mode! & 0o777).toString(8));
-    const store = new SqliteStore(path);
+    const store = await SqliteStore.open(path);
     await store.put({ id: parseServerId("a"), instance: OLD, addresses: [], roles: [] });
     assert.deepEqual(modes(), ["600", "600", "600", "600"]);
     // As after a crash: the log is there.
@@ -324,7 +327,7 @@ Deno.test("a database is for its user alone, also when it was not before", () =>
       Deno.writeFileSync(file, left[at]!);
       Deno.chmodSync(file, 0o666);
     }
-    const again = new SqliteStore(path);
+    const again = await SqliteStore.open(path);
     assert.equal((await again.list({ limit: 2 })).length, 1);
     assert.deepEqual(modes(), ["600", "600", "600", "600"]);
     await again.close();

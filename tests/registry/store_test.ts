@@ -52,7 +52,7 @@ function testStores(name: string, test: (store: RegistryStore) => Promise<void>)
   });
   Deno.test(`sqlite store: ${name}`, async () => {
     const directory = await Deno.makeTempDir();
-    const store = new SqliteStore(`${directory}/deep/registry.db`);
+    const store = await SqliteStore.open(`${directory}/deep/registry.db`);
     try {
       await test(store);
     } finally {

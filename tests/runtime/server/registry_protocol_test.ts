@@ -76,7 +76,7 @@ Deno.test("the registry takes entries only, whoever sends them", async () => {
 
 Deno.test("a second start that is refused leaves the first server and its entry as they were", async () => {
   await using ensemble = new LocalEnsemble();
-  const store = new SqliteStore(`${ensemble.directory}/registry.db`);
+  const store = await SqliteStore.open(`${ensemble.directory}/registry.db`);
   const registry = await ensemble.startRegistry(store);
   const a = await ensemble.start("a", { roles: ["first"] });
   for (const listen of [[ensemble.socket("a")], [anyPort()], []]) {
@@ -192,12 +192,12 @@ Deno.test("a server that stops while the registry is away leaves nothing in the 
 Deno.test("what a registry knew it still knows after a restart on its file", async () => {
   await using ensemble = new LocalEnsemble();
   const file = `${ensemble.directory}/registry.db`;
-  let store = new SqliteStore(file);
+  let store = await SqliteStore.open(file);
   const first = await ensemble.startRegistry(store);
   const a = await ensemble.start("a");
   await ensemble.stop(first);
   await store.close();
-  store = new SqliteStore(file);
+  store = await SqliteStore.open(file);
   const second = await ensemble.startRegistry(store);
   assert.deepEqual(
     (await registryClient(second.actors).lookup({ id: a.id }))?.instance,
