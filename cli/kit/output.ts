@@ -73,11 +73,6 @@ export function errorText(message: string, name = "gxensemble"): string {
   return `${name}: error: ${message.replaceAll("\n", "\n  ")}`;
 }
 
-/** Asks the person at the terminal something; the answer follows on the same line. */
-export function printPrompt(text: string): void {
-  writeErrors(visibleText(text));
-}
-
 /** Makes control characters visible in the text of a value, and gives it colours of our own. */
 export function visibleValue(text: string, { colors }: { colors: boolean }): string {
   const visible = visibleText(text);

@@ -7,7 +7,7 @@
 import { EnsembleError } from "../../runtime/errors.ts";
 import { readSecretFile, readWhole, unreadable } from "../../runtime/home/files.ts";
 import { exitCodeOf, hangupMeaning, onSignal } from "../../runtime/home/signals.ts";
-import { printNotice, printPrompt } from "./output.ts";
+import { printNotice } from "./output.ts";
 
 /** The option of the commands that may need a passphrase. */
 export interface PassphraseOptions {
@@ -65,18 +65,44 @@ async function prompt(message: string): Promise<string> {
       `nobody is there to be asked for the passphrase: give it with --passphrase-file`,
     );
   }
+  const { default: password } = await import("npm:@inquirer/password@^5.3.0");
+  const answer = await ask((context) =>
+    password({ message, mask: false, toggleMask: false }, context)
+  );
+  if (answer === undefined) throw new EnsembleError("broken off at the passphrase");
+  return answer;
+}
+
+/** Asks the person at the terminal; who breaks off, or just presses Enter, says no. */
+export async function askYesOrNo(message: string): Promise<boolean> {
+  const { default: confirm } = await import("npm:@inquirer/confirm@^6.4.0");
+  const theme = { style: { defaultAnswer: (hint: string) => `[${hint}]` } };
+  return await ask((context) => confirm({ message, default: false, theme }, context)) ?? false;
+}
+
+/** Where a prompt is shown, and what ends it. */
+interface PromptContext {
+  readonly output: NodeJS.WritableStream;
+  readonly signal: AbortSignal;
+}
+
+/** Shows a prompt until it is answered; gives undefined when the person breaks off. */
+async function ask<Answer>(
+  prompt: (context: PromptContext) => Promise<Answer>,
+): Promise<Answer | undefined> {
   for (;;) {
-    const answer = await promptOnce(message);
-    if (answer !== undefined) return answer;
+    const answer = await askOnce(prompt);
+    if (answer !== "continued") return answer;
   }
 }
 
 /**
- * Gives undefined when the process was stopped and goes on: the shell has let the terminal show what is typed, and a new
- * prompt does not.
+ * Gives `"continued"` when the process was stopped and goes on: the shell has let the terminal show what is typed, and a
+ * new prompt does not.
  */
-async function promptOnce(message: string): Promise<string | undefined> {
-  const { default: password } = await import("npm:@inquirer/password@^5.3.0");
+async function askOnce<Answer>(
+  prompt: (context: PromptContext) => Promise<Answer>,
+): Promise<Answer | "continued" | undefined> {
   const { stderr, stdin } = await import("node:process");
   const controller = new AbortController();
   let isContinued = false;
@@ -95,24 +121,13 @@ async function promptOnce(message: string): Promise<string | undefined> {
   stdin.on("keypress", onKey);
   try {
     // On standard error: standard output is for results.
-    const context = { output: stderr, signal: controller.signal };
-    return await password({ message, mask: false, toggleMask: false }, context);
+    return await prompt({ output: stderr, signal: controller.signal });
   } catch (error) {
     if (!["ExitPromptError", "AbortPromptError"].includes((error as Error).name)) throw error;
-    if (isContinued) return undefined;
-    throw new EnsembleError("broken off at the passphrase");
+    return isContinued ? "continued" : undefined;
   } finally {
     stdin.off("keypress", onKey);
   }
-}
-
-/** Asks on standard error, for standard output is for results; no answer is a no. */
-export async function askYesOrNo(question: string): Promise<boolean> {
-  printPrompt(`${question} [y/N] `);
-  const buffer = new Uint8Array(256);
-  const count = await Deno.stdin.read(buffer) ?? 0;
-  const answer = new TextDecoder().decode(buffer.subarray(0, count)).trim();
-  return /^y(es)?$/i.test(answer);
 }
 
 /** The signals that end a command at a terminal. (SIGUSR1 does not: it has Deno wait for a debugger.) */

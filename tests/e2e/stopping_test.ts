@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { gxensembleOnTerminal, Terminal } from "../terminal.ts";
+import { CTRL_C, gxensembleOnTerminal, Terminal } from "../terminal.ts";
 import { installAdministrator } from "./administrator.ts";
 import { RunningEnsemble } from "./running_ensemble.ts";
 
@@ -285,6 +285,9 @@ Deno.test("shutdown asks at a terminal, and takes no for an answer", async () =>
   const no = await gxensembleOnTerminal(ensemble.places, ["shutdown"], [[question, "n"]]);
   assert.equal(no.code, 1);
   assert.match(no.screen, /gxensemble: error: nothing was shut down\n$/);
+  const stopped = await gxensembleOnTerminal(ensemble.places, ["shutdown"], [[question, CTRL_C]]);
+  assert.equal(stopped.code, 1);
+  assert.match(stopped.screen, /gxensemble: error: nothing was shut down\n$/);
   assert.deepEqual(await ensemble.lines("ping", "a"), ["OK"]);
   const yes = await gxensembleOnTerminal(ensemble.places, ["shutdown"], [[question, "yes"]]);
   assert.equal(yes.code, 0, yes.screen);
