@@ -59,7 +59,7 @@ async function view(options: OutputOptions): Promise<void> {
   const { hasAdminPrivateKey, readAdminPublicKey } = await import(
     "../../runtime/pki/admin_key.ts"
   );
-  const { publicKeyFingerprint } = await import("../../runtime/fingerprint.ts");
+  const { publicKeyFingerprint } = await import("../../runtime/server/credentials.ts");
   const key = await readAdminPublicKey();
   if (!key) {
     throw new EnsembleError(

@@ -121,7 +121,7 @@ async function view(options: OutputOptions): Promise<void> {
 async function describe(
   { notBefore, notAfter, rawData }: X509Certificate,
 ): Promise<{ notBefore: Date; notAfter: Date; fingerprint: string }> {
-  const { fingerprintOf } = await import("../../runtime/fingerprint.ts");
+  const { fingerprintOf } = await import("../../runtime/server/credentials.ts");
   return { notBefore, notAfter, fingerprint: await fingerprintOf(rawData) };
 }
 

@@ -37,7 +37,7 @@ export function cookieCommand(): CommandUnknownOpts {
  */
 async function view(options: OutputOptions): Promise<void> {
   const { readCookie } = await import("../../runtime/home/cookie.ts");
-  const { fingerprintOf } = await import("../../runtime/fingerprint.ts");
+  const { fingerprintOf } = await import("../../runtime/server/credentials.ts");
   const path = cookiePath();
   const fingerprint = await fingerprintOf(new Uint8Array(await readCookie()));
   if (options.json) return printJson({ fingerprint, path });

@@ -5,7 +5,7 @@
  */
 import { formatServerId, type ServerId } from "../actor/references.ts";
 import { EnsembleError } from "../errors.ts";
-import { fingerprintOf } from "../fingerprint.ts";
+import { fingerprintOf } from "../server/credentials.ts";
 import { readRegularFile, unreadable, withFileLock, writeWhole } from "../home/files.ts";
 import {
   authorityLockPath,

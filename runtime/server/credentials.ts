@@ -1,5 +1,6 @@
 /**
- * What a server proves itself with: the instance key of each run, and a certificate.
+ * What a server proves itself with: the instance key of each run, and a certificate; and the fingerprints by which people
+ * tell keys, certificates and cookies from one another. A fingerprint reveals nothing of a secret.
  *
  * @module
  */
@@ -105,4 +106,22 @@ export function requireCertified(peer: ServerId, { id }: Certified): void {
   throw new AuthenticationError(
     `the peer calls itself ${peer} and its certificate is that of ${id}`,
   );
+}
+
+/** How many digits of a fingerprint are shown: too many for anyone to make another key with the same ones. */
+const SHOWN_DIGITS = 16;
+
+/** The fingerprint of bytes: their SHA-256, in hex. */
+export async function fingerprintOf(bytes: BufferSource): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+}
+
+/** The fingerprint of a public key: that of its SPKI DER, as `openssl pkey -pubin -outform DER | sha256sum` prints it. */
+export async function publicKeyFingerprint(key: CryptoKey): Promise<string> {
+  return await fingerprintOf(await crypto.subtle.exportKey("spki", key));
+}
+
+/** The beginning of a fingerprint, for people. */
+export function shortFingerprint(fingerprint: string): string {
+  return fingerprint.slice(0, SHOWN_DIGITS);
 }

@@ -9,7 +9,7 @@
 import type { Envelope } from "../actor/messaging.ts";
 import type { ServerId } from "../actor/references.ts";
 import { AuthorizationError } from "../errors.ts";
-import { publicKeyFingerprint, shortFingerprint } from "../fingerprint.ts";
+import { publicKeyFingerprint, shortFingerprint } from "./credentials.ts";
 import {
   type Capabilities,
   checkCapabilities,

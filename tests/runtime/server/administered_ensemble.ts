@@ -5,7 +5,7 @@
  */
 import { authorized, type Envelope } from "../../../runtime/actor/messaging.ts";
 import { controlClient, elevate } from "../../../runtime/ensemble/remote.ts";
-import { publicKeyFingerprint, shortFingerprint } from "../../../runtime/fingerprint.ts";
+import { publicKeyFingerprint, shortFingerprint } from "../../../runtime/server/credentials.ts";
 import type { ActorServer, ActorServerOptions } from "../../../runtime/server/actor_server.ts";
 import { type Elevation, elevationText } from "../../../runtime/server/elevation.ts";
 import { LocalEnsemble, refTo } from "./local_ensemble.ts";
