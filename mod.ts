@@ -105,12 +105,12 @@ export type { ModuleNamespace } from "./runtime/code/library_table.ts";
 export type { SourceLocation } from "./runtime/code/source_map.ts";
 export type { Candidate, Cycle, Link, ModuleName, Unit } from "./runtime/code/unit.ts";
 export type {
-  Instance,
   LibraryImport,
+  LoadedModule,
   LoadOutcome,
+  LoadRecord,
   LoadRequest,
 } from "./runtime/code/unit_store.ts";
-export type { ListedLoad, LoadRecord } from "./runtime/code/unit_store.ts";
 export {
   Capabilities,
   type Delegation,

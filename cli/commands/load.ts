@@ -169,28 +169,28 @@ async function list(servers: NamedServers, options: ListOptions): Promise<void> 
   });
 }
 
-/** What has been loaded into a server, and the modules that are there. */
+/** What was loaded into a server, and the modules that are there. */
 async function readLoads(loader: Client<LoaderHandlers>) {
   const loads = await loader.history();
-  const instances = await loader.instances();
-  const bytes = new Map(instances.map((each) => [each.hash, each.bytes]));
+  const modules = await loader.loaded();
+  const bytes = new Map(modules.map((each) => [each.hash, each.bytes]));
   const timed = loads.map((load) => ({
     ...load,
     time: new Date(load.time).toISOString(),
     // Of what only an import() leads to nothing is there before it runs.
     bytes: bytes.get(load.hash) ?? 0,
   }));
-  return { loads: timed, instances };
+  return { loads: timed, modules };
 }
 
-function printLoads({ loads, instances }: Awaited<ReturnType<typeof readLoads>>, label: string) {
+function printLoads({ loads, modules }: Awaited<ReturnType<typeof readLoads>>, label: string) {
   for (const { module, hash, time, by, rerun, current } of loads) {
     const marks = [...rerun ? [symbol("rerun")] : [], ...current ? [symbol("current")] : []];
     printLine(label + formatNotation([symbol(module), hash, time, by, ...marks]));
   }
-  const modules = new Set(instances.map(({ module }) => module)).size;
-  const sum = instances.reduce((all, each) => all + each.bytes, 0);
+  const ids = new Set(modules.map(({ module }) => module)).size;
+  const sum = modules.reduce((all, each) => all + each.bytes, 0);
   printNotice(
-    `${label}... ${instances.length} instances of ${modules} modules, ${sum} bytes of code`,
+    `${label}... ${modules.length} instances of ${ids} modules, ${sum} bytes of code`,
   );
 }

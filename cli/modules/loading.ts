@@ -8,7 +8,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Client } from "../../runtime/actor/service.ts";
 import { RUNTIME_MODULE } from "../../runtime/code/library_table.ts";
 import { ModuleError } from "../../runtime/code/source_map.ts";
-import { linkedUnits, type ModuleName, type Unit } from "../../runtime/code/unit.ts";
+import { linkedUnits, type Unit } from "../../runtime/code/unit.ts";
 import { evaluatedTogether } from "../../runtime/code/unit_graph.ts";
 import type { LoadOutcome } from "../../runtime/code/unit_store.ts";
 import type { LoaderHandlers } from "../../runtime/ensemble/loader_protocol.ts";
@@ -38,18 +38,6 @@ export interface LoadingOptions extends PatienceOptions {
   quiet?: boolean;
 }
 
-/** A module of the program that was loaded. */
-export interface LoadedModule extends ModuleName {
-  /** Whether it was not loaded before; in a dry run, whether it would be. */
-  loaded: boolean;
-  /** Whether it was loaded once, replaced by another text, and is current again, or would be. */
-  restored: boolean;
-  /** Whether its `install` was called, after that. */
-  installed: boolean;
-  /** Whether it was loaded before and ran anew, or would. */
-  rerun: boolean;
-}
-
 /** What a load did. */
 export interface LoadReport {
   /** Whether nothing was done, and this is what would be. */
@@ -57,7 +45,7 @@ export interface LoadReport {
   /** The specifiers of the library modules, in the order in which they were loaded. */
   libraries: string[];
   /** The modules; what a module imports stands before it, outside cycles. */
-  modules: LoadedModule[];
+  modules: LoadOutcome[];
   /** What a person should know of the load. */
   notices: string[];
 }
@@ -88,10 +76,9 @@ export async function loadModule(
     ...options.force && { running: (modules) => loader.running({ modules }) },
   });
   const moved = options.quiet ? new Map() : await movedModules(loader, tree);
-  const outcome = options.dryRun
+  const modules = options.dryRun
     ? await foreseen(loader, tree, options)
     : await ship(loader, tree, { ...options, progress });
-  const modules = modulesOf(tree, outcome);
   return {
     ...options.dryRun && { dryRun: true },
     libraries: tree.request.libraries.map(({ specifier }) => specifier),
@@ -108,7 +95,7 @@ async function ship(
   loader: Client<LoaderHandlers>,
   tree: UnitTree,
   { rerun = false, timeout = Infinity, progress }: LoadingOptions & { progress: ProgressBar },
-): Promise<Outcome> {
+): Promise<LoadOutcome[]> {
   using _notice = noticeAfter(PATIENCE, "still waiting for the top level of the modules to finish");
   return await shipUnits(loader, tree, {
     by: operatorName(),
@@ -118,43 +105,26 @@ async function ship(
   });
 }
 
-/** The modules that a load finds in a state. */
-type Outcome = Omit<LoadOutcome, "already">;
-
 /** What a load would do. */
 async function foreseen(
   loader: Client<LoaderHandlers>,
-  { units, request: { entry } }: UnitTree,
+  { units, request: { entry, modules } }: UnitTree,
   { rerun = false }: LoadingOptions,
-): Promise<Outcome> {
+): Promise<LoadOutcome[]> {
   const history = await loader.history();
   const known = new Map(history.map(({ hash, current }) => [hash, current]));
   // Those that only an import() leads to are not current before it runs.
   for (const { hash, current } of history) if (current) known.set(hash, true);
-  const anew = rerun && known.has(entry)
+  const together = rerun && known.has(entry)
     ? evaluatedTogether(entry, new Map(units.map((unit) => [unit.hash, unit])))
     : [];
-  const others = units.filter((unit) => !anew.includes(unit));
-  return {
-    loaded: others.filter(({ hash }) => !known.has(hash)),
-    restored: others.filter(({ hash }) => known.get(hash) === false),
-    rerun: anew,
-    installed: [],
-  };
-}
-
-function modulesOf({ units }: UnitTree, outcome: Outcome): LoadedModule[] {
-  const { loaded, restored, installed, rerun } = outcome;
-  const [fresh, again, called, anew] = [loaded, restored, installed, rerun]
-    .map((names) => new Set(names.map(({ hash }) => hash)));
-  return units.map(({ module, path, hash }) => ({
-    module,
-    path,
-    hash,
-    loaded: fresh!.has(hash),
-    restored: again!.has(hash),
-    installed: called!.has(hash),
-    rerun: anew!.has(hash),
+  const anew = new Set(together.map(({ hash }) => hash));
+  return modules.map((name) => ({
+    ...name,
+    loaded: !known.has(name.hash),
+    restored: !anew.has(name.hash) && known.get(name.hash) === false,
+    installed: false,
+    rerun: anew.has(name.hash),
   }));
 }
 
@@ -173,10 +143,10 @@ async function movedModules(
   }));
 }
 
-/** Which modules are new instances only because they are in another place than before. */
+/** Which modules are new only because they are in another place than before. */
 function noticesOfMoved(
   { units }: UnitTree,
-  modules: LoadedModule[],
+  modules: LoadOutcome[],
   moved: ReadonlyMap<string, string>,
 ): string[] {
   const notices: string[] = [];
@@ -202,7 +172,7 @@ function noticesOfMoved(
 }
 
 /** What became of modules that are current again: they do not run a second time. */
-function noticesOfRestored(modules: LoadedModule[]): string[] {
+function noticesOfRestored(modules: LoadOutcome[]): string[] {
   const restored = modules.filter((each) => each.restored);
   const installed = restored.filter((each) => each.installed);
   const notices = installed.map(({ module }) => `called install() of ${module}`);
@@ -254,7 +224,7 @@ export function formatLoadReport({ libraries, modules, dryRun = false }: LoadRep
   ];
 }
 
-function describeOutcome({ loaded, restored, rerun }: LoadedModule, dryRun: boolean): string {
+function describeOutcome({ loaded, restored, rerun }: LoadOutcome, dryRun: boolean): string {
   if (rerun) return dryRun ? "would run anew" : "running anew";
   if (restored) return dryRun ? "would make current again" : "made current again";
   if (!loaded) return "already loaded";
@@ -291,7 +261,7 @@ export async function shipUnits(
   loader: Client<LoaderHandlers>,
   { units: all, request }: UnitTree,
   { by, rerun, timeout, onShipped }: ShipOptions,
-): Promise<LoadOutcome> {
+): Promise<LoadOutcome[]> {
   const missing = await loader.missing(
     { hashes: all.map(({ hash }) => hash) },
     { timeout },

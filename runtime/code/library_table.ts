@@ -2,7 +2,7 @@
  * Library modules: the modules that shipped code imports from the server it runs in.
  *
  * The tables by which generated modules reach them hang on the global object: a generated module is a file of its own,
- * which in a compiled executable has no other way to the instances of the modules that generated it.
+ * which in a compiled executable has no other way to the modules that generated it.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export class LibraryTable {
   readonly #files: UnitFiles;
   readonly #registered = new Map<string, OfferedModule>();
   readonly #shims = new Map<string, Shim>();
-  /** Imports under way. No module is imported twice at a time: see `UnitInstances`. */
+  /** Imports under way. No module is imported twice at a time: see `LoadedModules`. */
   readonly #importing = new Map<string, Promise<ModuleNamespace>>();
 
   /** An empty table whose shims are written among `files`. */

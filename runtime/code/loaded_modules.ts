@@ -61,13 +61,13 @@ export class LoadedModules {
   readonly #namespaces = new Map<string, ModuleNamespace>();
   /** How often units were evaluated anew, after their first time. */
   readonly #reruns = new Map<string, number>();
-  /** The units whose instances are compiled into the executable, and have no files of their own. */
+  /** The units whose modules are compiled into the executable, and have no files of their own. */
   readonly #compiled = new Set<string>();
   /** The unit that the process was started for. */
   #main: string | undefined;
   readonly #workers: WorkerFiles;
 
-  /** No instances yet, of these `units`; the map may grow. */
+  /** Nothing is loaded yet, of these `units`; the map may grow. */
   constructor(units: Units, files: UnitFiles, libraries: LibraryTable) {
     this.#units = units;
     this.#files = files;
@@ -75,17 +75,17 @@ export class LoadedModules {
     this.#workers = new WorkerFiles(units, files);
   }
 
-  /** The exports of a unit that has been evaluated, or undefined; of its newest instance. */
+  /** The exports of a unit that has been evaluated, or undefined; of its newest module. */
   namespace(hash: string): ModuleNamespace | undefined {
     return this.#namespaces.get(hash);
   }
 
-  /** How many instances of a unit there are. */
+  /** How many modules a unit has become. */
   count(hash: string): number {
     return this.#namespaces.has(hash) ? 1 + (this.#reruns.get(hash) ?? 0) : 0;
   }
 
-  /** Takes what has been evaluated elsewhere as the instance of a unit. */
+  /** Takes what has been evaluated elsewhere as the module of a unit. */
   adopt(hash: string, namespace: ModuleNamespace): void {
     this.#namespaces.set(hash, namespace);
     this.#compiled.add(hash);
@@ -118,9 +118,9 @@ export class LoadedModules {
   }
 
   /**
-   * Evaluates a unit again, and with it the units of its import cycle. The new instances stand for the units from
-   * then on: what is evaluated later imports them. Units that imported the earlier instances keep those. The new
-   * instances import what is there already.
+   * Evaluates a unit again, and with it the units of its import cycle. The new modules stand for the units from then
+   * on: what is evaluated later imports them. What imported the earlier modules keeps those. The new modules import what
+   * is there already.
    *
    * @throws {ModuleError} at the author's file and line that fails; then nothing has changed.
    */

@@ -12,65 +12,6 @@ import { type ModuleName, type Unit, verifyUnits } from "./unit.ts";
 import { UnitFiles } from "./unit_files.ts";
 import { evaluatedTogether, unitTree } from "./unit_graph.ts";
 
-/** A load that made a unit the current one of its module id. */
-export interface LoadRecord extends ModuleName {
-  /** When, in ms since the epoch. */
-  time: number;
-  /** Who asked for it: `user@host`. */
-  by: string;
-  /** Whether the unit was evaluated anew. */
-  rerun?: boolean;
-}
-
-/** A line of the history as it is listed. */
-export interface ListedLoad extends LoadRecord {
-  /** Whether the module id still stands for this unit. */
-  current: boolean;
-}
-
-/** The history of one server. Every record is kept: the code that it tells of is, too. */
-export class LoadHistory {
-  readonly #records = new Map<string, LoadRecord[]>();
-  readonly #hashes = new Set<string>();
-
-  /** What is current under a module id. */
-  current(module: string): LoadRecord | undefined {
-    return this.#records.get(module)?.at(-1);
-  }
-
-  /** Whether a unit was current under its module id once, and another is now. */
-  isSuperseded({ module, hash }: ModuleName): boolean {
-    const records = this.#records.get(module) ?? [];
-    return records.at(-1)?.hash !== hash && records.some((record) => record.hash === hash);
-  }
-
-  /** Whether any module id has, or had, the unit. */
-  has(hash: string): boolean {
-    return this.#hashes.has(hash);
-  }
-
-  /** Makes a unit current; that it is already is nothing to note, unless it was evaluated anew. */
-  makeCurrent(
-    { module, path, hash }: ModuleName,
-    { by, rerun }: Pick<LoadRecord, "by" | "rerun">,
-  ): void {
-    if (!rerun && this.current(module)?.hash === hash) return;
-    const records = this.#records.get(module) ?? [];
-    records.push({ module, path, hash, time: Date.now(), by, ...rerun && { rerun } });
-    this.#records.set(module, records);
-    this.#hashes.add(hash);
-  }
-
-  /** The whole history, in the order of module ids, and of each the newest last. */
-  list(): ListedLoad[] {
-    return [...this.#records.entries()]
-      .sort(([a], [b]) => a < b ? -1 : 1)
-      .flatMap(([, records]) =>
-        records.map((record, index) => ({ ...record, current: index === records.length - 1 }))
-      );
-  }
-}
-
 /** A library module that a program needs from the server. */
 export interface LibraryImport {
   /** The specifier, absolute or bare. */
@@ -95,28 +36,38 @@ export interface LoadRequest {
   rerun?: boolean;
 }
 
-/** What a load did with the modules of its request, in their order. */
-export interface LoadOutcome {
-  /** Those that were not loaded before. */
-  loaded: ModuleName[];
-  /** Those that were loaded once, then replaced by another text, and are current again. */
-  restored: ModuleName[];
-  /** Those that were loaded already. */
-  already: ModuleName[];
-  /** Those that were loaded before, and have been evaluated anew. */
-  rerun: ModuleName[];
-  /** Those of `restored` that export a function `install`, which has been called. */
-  installed: ModuleName[];
+/** What a load did with one module of its request. */
+export interface LoadOutcome extends ModuleName {
+  /** Whether it was not loaded before. */
+  loaded: boolean;
+  /** Whether it was loaded once, replaced by another text, and is current again. */
+  restored: boolean;
+  /** Whether its `install` was called, after that. */
+  installed: boolean;
+  /** Whether it was loaded before and has been evaluated anew. */
+  rerun: boolean;
 }
 
 /** A module that a server has evaluated; it stays until the server ends. */
-export interface Instance {
+export interface LoadedModule {
   /** The module id. */
   module: string;
   /** The hash that names the unit. */
   hash: string;
   /** The length of its text and source map, in bytes; what it holds is not known. */
   bytes: number;
+}
+
+/** A load that made a unit the current one of its module id. */
+export interface LoadRecord extends ModuleName {
+  /** When, in ms since the epoch. */
+  time: number;
+  /** Who asked for it: `user@host`. */
+  by: string;
+  /** Whether the unit was evaluated anew. */
+  rerun?: boolean;
+  /** Whether the module id still stands for this unit. */
+  current: boolean;
 }
 
 /** Options of {@linkcode UnitStore.load}. */
@@ -128,12 +79,6 @@ export interface LoadProgramOptions {
 /** A module that a program was compiled with, and has evaluated. */
 export interface CompiledModule extends ModuleName {
   /** Its exports. */
-  namespace: ModuleNamespace;
-}
-
-/** What a load did, and what it gives. */
-export interface LoadResult extends LoadOutcome {
-  /** The exports of the entry. */
   namespace: ModuleNamespace;
 }
 
@@ -152,7 +97,7 @@ export class UnitStore {
   readonly #files: UnitFiles;
   readonly #libraries: LibraryTable;
   readonly #units = new Map<string, Unit>();
-  readonly #instances: LoadedModules;
+  readonly #modules: LoadedModules;
   readonly #history = new LoadHistory();
   /** The hashes of units that stand for compiled modules, without their texts. */
   readonly #compiled = new Set<string>();
@@ -161,7 +106,7 @@ export class UnitStore {
   private constructor(files: UnitFiles) {
     this.#files = files;
     this.#libraries = new LibraryTable(files);
-    this.#instances = new LoadedModules(this.#units, files, this.#libraries);
+    this.#modules = new LoadedModules(this.#units, files, this.#libraries);
   }
 
   /** Opens an empty store on its `directory`, which is made or emptied. */
@@ -194,8 +139,8 @@ export class UnitStore {
   }
 
   /**
-   * Takes the modules that a program was compiled with as the current instances of their units: code that is
-   * loaded later shares them. A store that has a unit already keeps its own instance.
+   * Takes the modules that a program was compiled with as the current modules of their units: code that is loaded
+   * later shares them. A store that has a unit already keeps its own module.
    *
    * @param by who started the program, for the history: `user@host`.
    */
@@ -206,7 +151,7 @@ export class UnitStore {
       // Its text and what it imports are in the executable, and come here when a program that has it is loaded.
       this.#units.set(hash, { ...name, text: "", links: [], metaProperties: [], pauses: false });
       this.#compiled.add(hash);
-      this.#instances.adopt(hash, namespace);
+      this.#modules.adopt(hash, namespace);
       this.#history.makeCurrent(name, { by });
     }
   }
@@ -224,9 +169,9 @@ export class UnitStore {
   async load(
     request: LoadRequest,
     { asMain = false }: LoadProgramOptions = {},
-  ): Promise<LoadResult> {
+  ): Promise<{ namespace: ModuleNamespace; outcomes: LoadOutcome[] }> {
     try {
-      if (asMain) this.#instances.makeMain(request.entry);
+      if (asMain) this.#modules.makeMain(request.entry);
       return await this.#load(request);
     } catch (error) {
       if (!this.#closed || asMain) throw error;
@@ -236,7 +181,9 @@ export class UnitStore {
     }
   }
 
-  async #load({ entry, modules, libraries, by, rerun }: LoadRequest): Promise<LoadResult> {
+  async #load(
+    { entry, modules, libraries, by, rerun }: LoadRequest,
+  ): Promise<{ namespace: ModuleNamespace; outcomes: LoadOutcome[] }> {
     const tree = unitTree(entry, this.#units);
     const stranger = modules.find(({ module, hash }) =>
       !tree.has(hash) || this.#units.get(hash)!.module !== module
@@ -244,26 +191,26 @@ export class UnitStore {
     if (stranger) throw new ProtocolError(`${stranger.path}: not a part of the unit ${entry}`);
 
     for (const library of libraries) await this.#importFor(library);
-    const outcome: LoadOutcome = {
-      loaded: [],
-      restored: [],
-      already: [],
-      rerun: [],
-      installed: [],
-    };
-    const anew = new Set(rerun && this.#instances.count(entry) > 0 ? this.#together(entry) : []);
-    for (const name of modules) {
-      outcome[anew.has(name.hash) ? "rerun" : this.#state(name)].push(name);
-    }
-    if (anew.size > 0) await this.#instances.rerun(entry);
-    else await this.#instances.evaluate(entry);
+    const anew = new Set(rerun && this.#modules.count(entry) > 0 ? this.#together(entry) : []);
+    const outcomes = modules.map((name): LoadOutcome => {
+      const state = anew.has(name.hash) ? "rerun" : this.#state(name);
+      return {
+        ...name,
+        loaded: state === "loaded",
+        restored: state === "restored",
+        installed: false,
+        rerun: state === "rerun",
+      };
+    });
+    if (anew.size > 0) await this.#modules.rerun(entry);
+    else await this.#modules.evaluate(entry);
     for (const name of modules) {
       this.#history.makeCurrent(name, { by, rerun: anew.has(name.hash) });
     }
-    for (const name of outcome.restored) {
-      if (await this.#install(name)) outcome.installed.push(name);
+    for (const outcome of outcomes) {
+      if (outcome.restored) outcome.installed = await this.#install(outcome);
     }
-    return { namespace: this.#instances.namespace(entry)!, ...outcome };
+    return { namespace: this.#modules.namespace(entry)!, outcomes };
   }
 
   #together(entry: string): string[] {
@@ -272,7 +219,7 @@ export class UnitStore {
 
   /** Calls the `install` of a module that is current again; says whether it has one. */
   async #install({ hash, path }: ModuleName): Promise<boolean> {
-    const { install } = this.#instances.namespace(hash) ?? {};
+    const { install } = this.#modules.namespace(hash) ?? {};
     if (typeof install !== "function") return false;
     try {
       await install();
@@ -296,25 +243,25 @@ export class UnitStore {
   }
 
   /** Every load that changed what is current; see {@linkcode LoadHistory.list}. */
-  history(): ListedLoad[] {
+  history(): LoadRecord[] {
     return this.#history.list();
   }
 
   /**
-   * All that has been evaluated: an instance for each text that a module was loaded with, and one more each
-   * time that it was evaluated anew.
+   * All modules that have been evaluated: one for each text that a module id was loaded with, and one more each time
+   * that it was evaluated anew.
    */
-  instances(): Instance[] {
+  loaded(): LoadedModule[] {
     return [...this.#units.values()].flatMap(({ module, hash, text, mappings = "" }) => {
       const bytes = Buffer.byteLength(text) + mappings.length;
-      return Array.from({ length: this.#instances.count(hash) }, () => ({ module, hash, bytes }));
+      return Array.from({ length: this.#modules.count(hash) }, () => ({ module, hash, bytes }));
     });
   }
 
   /** The exports of what is current under a module id, or undefined when it has not been evaluated. */
   namespace(module: string): ModuleNamespace | undefined {
     const record = this.#history.current(module);
-    return record && this.#instances.namespace(record.hash);
+    return record && this.#modules.namespace(record.hash);
   }
 
   /**
@@ -362,7 +309,7 @@ export class UnitStore {
   #state(name: ModuleName): "loaded" | "restored" | "already" {
     if (this.#history.isSuperseded(name)) return "restored";
     // What only an import() leads to is loaded when it has been shipped, and evaluated later.
-    const isKnown = this.#instances.namespace(name.hash) || this.#history.has(name.hash);
+    const isKnown = this.#modules.namespace(name.hash) || this.#history.has(name.hash);
     return isKnown ? "already" : "loaded";
   }
 
@@ -372,5 +319,55 @@ export class UnitStore {
     } catch (error) {
       throw new ModuleError((error as Error).message, importer, { cause: error });
     }
+  }
+}
+
+/** The history of one server. Every record is kept: the code that it tells of is, too. */
+class LoadHistory {
+  readonly #records = new Map<string, LoadRecord[]>();
+  readonly #hashes = new Set<string>();
+
+  /** What is current under a module id. */
+  current(module: string): LoadRecord | undefined {
+    return this.#records.get(module)?.at(-1);
+  }
+
+  /** Whether a unit was current under its module id once, and another is now. */
+  isSuperseded({ module, hash }: ModuleName): boolean {
+    const records = this.#records.get(module) ?? [];
+    return records.at(-1)?.hash !== hash && records.some((record) => record.hash === hash);
+  }
+
+  /** Whether any module id has, or had, the unit. */
+  has(hash: string): boolean {
+    return this.#hashes.has(hash);
+  }
+
+  /** Makes a unit current; that it is already is nothing to note, unless it was evaluated anew. */
+  makeCurrent(
+    { module, path, hash }: ModuleName,
+    { by, rerun }: Pick<LoadRecord, "by" | "rerun">,
+  ): void {
+    const before = this.current(module);
+    if (!rerun && before?.hash === hash) return;
+    if (before) before.current = false;
+    const record = {
+      module,
+      path,
+      hash,
+      time: Date.now(),
+      by,
+      ...rerun && { rerun },
+      current: true,
+    };
+    this.#records.set(module, [...this.#records.get(module) ?? [], record]);
+    this.#hashes.add(hash);
+  }
+
+  /** The whole history, in the order of module ids, and of each the newest last. */
+  list(): LoadRecord[] {
+    return [...this.#records.entries()]
+      .sort(([a], [b]) => a < b ? -1 : 1)
+      .flatMap(([, records]) => records.map((record) => ({ ...record })));
   }
 }

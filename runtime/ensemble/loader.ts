@@ -44,18 +44,13 @@ export function loaderHandlers(
 
     async load(request, envelope?: Envelope) {
       try {
-        const { namespace: _, ...outcome } = await store.load(request);
-        const { loaded, restored, rerun } = outcome;
-        for (const { module, hash } of loaded) {
-          logger.info("loaded {module} {hash}", { module, hash });
+        const { outcomes } = await store.load(request);
+        for (const { module, hash, loaded, restored, rerun } of outcomes) {
+          if (loaded) logger.info("loaded {module} {hash}", { module, hash });
+          if (restored) logger.info("made current again {module} {hash}", { module, hash });
+          if (rerun) logger.info("ran anew {module} {hash}", { module, hash });
         }
-        for (const { module, hash } of restored) {
-          logger.info("made current again {module} {hash}", { module, hash });
-        }
-        for (const { module, hash } of rerun) {
-          logger.info("ran anew {module} {hash}", { module, hash });
-        }
-        return outcome;
+        return outcomes;
       } catch (error) {
         if (mayLog("failed loads", envelope)) {
           const { message, cause } = error as Error;
@@ -68,7 +63,7 @@ export function loaderHandlers(
 
     history: () => store.history(),
 
-    instances: () => store.instances(),
+    loaded: () => store.loaded(),
 
     async library({ specifier }, envelope?: Envelope) {
       await store.importLibrary(specifier);
@@ -96,7 +91,7 @@ const LOADER = "loader";
 
 /** Requests that run nothing, and are not worth a line of the audit log when they are allowed. */
 const INERT: ReadonlySet<string> = new Set(
-  "missing running libraries ship history instances interrupt isDefined complete describe".split(
+  "missing running libraries ship history loaded interrupt isDefined complete describe".split(
     " ",
   ),
 );

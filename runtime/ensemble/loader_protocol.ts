@@ -5,7 +5,7 @@
  */
 import type { Envelope } from "../actor/messaging.ts";
 import type { RequestChecks } from "../actor/service.ts";
-import type { Instance, ListedLoad, LoadOutcome, LoadRequest } from "../code/unit_store.ts";
+import type { LoadedModule, LoadOutcome, LoadRecord, LoadRequest } from "../code/unit_store.ts";
 import type { Unit } from "../code/unit.ts";
 import {
   code,
@@ -46,12 +46,12 @@ export type LoaderHandlers = {
   libraries(): string[];
   /** Takes units, to be loaded later; the members of an import cycle come together. */
   ship(request: { units: Unit[] }): Promise<void>;
-  /** Loads a program of units that have been shipped; answers what that changed. */
-  load(request: LoadRequest): Promise<LoadOutcome>;
+  /** Loads units that have been shipped; answers what that did with each module of the request. */
+  load(request: LoadRequest): Promise<LoadOutcome[]>;
   /** Every load that changed what is current: by module id, and of each the newest last. */
-  history(): ListedLoad[];
+  history(): LoadRecord[];
   /** What was loaded and has been evaluated: it stays. */
-  instances(): Instance[];
+  loaded(): LoadedModule[];
   /** Imports a library module of the server's own. */
   library(request: { specifier: string }): Promise<void>;
   /** Evaluates an expression; answers its value as text, or nothing for undefined. */
@@ -117,26 +117,21 @@ export const loaderChecks: RequestChecks = requestChecks<LoaderHandlers>({
     rerun: optional(flag),
   }),
   history: nothing,
-  instances: nothing,
+  loaded: nothing,
   library: parts({ specifier }),
   evaluate: parts({ expression: code, json: optional(flag) }),
   openSession: nothing,
 });
-
-const moduleNames = listOf(parts(moduleName), MAX_MODULES);
 
 /** The checks of what the actor `loader` of another server answers. */
 export const loaderAnswers = answerChecks<LoaderHandlers>({
   missing: listOf(hash, MAX_MODULES),
   running: (value) => new Map(listOf(pairOf(text(MAX_PATH)), MAX_MODULES)(entriesOf(value))),
   libraries: listOf(specifier, MAX_MODULES),
-  load: parts({
-    loaded: moduleNames,
-    restored: moduleNames,
-    already: moduleNames,
-    rerun: moduleNames,
-    installed: moduleNames,
-  }),
+  load: listOf(
+    parts({ ...moduleName, loaded: flag, restored: flag, installed: flag, rerun: flag }),
+    MAX_MODULES,
+  ),
   history: listOf(
     parts({
       ...moduleName,
@@ -147,7 +142,7 @@ export const loaderAnswers = answerChecks<LoaderHandlers>({
     }),
     MAX_MODULES,
   ),
-  instances: listOf(parts({ module: path, hash, bytes: wholeNumber }), MAX_MODULES),
+  loaded: listOf(parts({ module: path, hash, bytes: wholeNumber }), MAX_MODULES),
   evaluate: optional(code),
   openSession: wholeNumber,
 });

@@ -107,7 +107,7 @@ function hostileLoader(actors: ActorSystem): Handlers {
     libraries: () => [],
     history:
       () => [{ module: ATTACK, path: ATTACK, hash: HASH, time: 0, by: ATTACK, current: true }],
-    instances: () => [{ module: ATTACK, hash: HASH, bytes: 1 }],
+    loaded: () => [{ module: ATTACK, hash: HASH, bytes: 1 }],
     library() {
       throw new EnsembleError(ATTACK);
     },

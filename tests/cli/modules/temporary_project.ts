@@ -10,7 +10,8 @@ import {
   buildUnits,
   type UnitTree,
 } from "../../../cli/modules/unit_building.ts";
-import { type LoadResult, UnitStore } from "../../../runtime/code/unit_store.ts";
+import type { ModuleNamespace } from "../../../runtime/code/library_table.ts";
+import { type LoadOutcome, UnitStore } from "../../../runtime/code/unit_store.ts";
 
 /** A directory of source files that is removed when it is disposed of. */
 export class TemporaryProject implements AsyncDisposable {
@@ -64,11 +65,29 @@ export async function load(
   store: UnitStore,
   file: string,
   libraryPrefixes: string[] = [],
-): Promise<LoadResult & { shipped: number }> {
+): Promise<SortedOutcomes & { namespace: ModuleNamespace; shipped: number }> {
   const { units, request } = await build(file, { libraryPrefixes });
   const missing = store.missing(units.map(({ hash }) => hash));
   await store.add(units.filter(({ hash }) => missing.includes(hash)));
-  return { shipped: missing.length, ...await store.load({ ...request, by: "tester@host" }) };
+  const { namespace, outcomes } = await store.load({ ...request, by: "tester@host" });
+  return { namespace, shipped: missing.length, ...sorted(outcomes) };
+}
+
+/** The modules of a load, by what it did with them. */
+export type SortedOutcomes = Record<
+  "loaded" | "restored" | "installed" | "rerun" | "already",
+  LoadOutcome[]
+>;
+
+/** Sorts modules by what a load did with them. */
+export function sorted(outcomes: LoadOutcome[]): SortedOutcomes {
+  return {
+    loaded: outcomes.filter(({ loaded }) => loaded),
+    restored: outcomes.filter(({ restored }) => restored),
+    installed: outcomes.filter(({ installed }) => installed),
+    rerun: outcomes.filter(({ rerun }) => rerun),
+    already: outcomes.filter(({ loaded, restored, rerun }) => !loaded && !restored && !rerun),
+  };
 }
 
 /** The files of a text in which each stands behind a line `== its/path`. */

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ProtocolError } from "../../../runtime/errors.ts";
 import { hashUnit, type Unit, unitSpecifier } from "../../../runtime/code/unit.ts";
-import { type LoadRequest, type LoadResult, UnitStore } from "../../../runtime/code/unit_store.ts";
+import { type LoadRequest, UnitStore } from "../../../runtime/code/unit_store.ts";
+import { sorted } from "../../cli/modules/temporary_project.ts";
 
 /** A unit of this text, whose links are the `unit:` specifiers in it. */
 async function unitOf(module: string, text: string): Promise<Unit> {
@@ -20,9 +21,10 @@ function request(units: Unit[], by = "tester@host"): LoadRequest {
 }
 
 /** Adds units and loads the last. */
-async function load(store: UnitStore, units: Unit[], by?: string): Promise<LoadResult> {
+async function load(store: UnitStore, units: Unit[], by?: string) {
   await store.add(units);
-  return await store.load(request(units, by));
+  const { namespace, outcomes } = await store.load(request(units, by));
+  return { namespace, ...sorted(outcomes) };
 }
 
 async function withStore(test: (store: UnitStore, directory: string) => Promise<void>) {
@@ -47,7 +49,7 @@ Deno.test("units become files named by module and hash", () =>
       store.running(["lib/leaf.ts", "other.ts"]),
       new Map([["lib/leaf.ts", leaf.hash]]),
     );
-    assert.deepEqual(store.instances(), [
+    assert.deepEqual(store.loaded(), [
       { module: "lib/leaf.ts", hash: leaf.hash, bytes: leaf.text.length },
       { module: "ma in.ts", hash: main.hash, bytes: main.text.length },
     ]);
@@ -99,7 +101,8 @@ Deno.test("the same text is an instance of its own under each module id, whereve
     await load(store, [one]);
     await load(store, [await unitOf("two.ts", one.text)]);
     assert.notEqual(store.namespace("two.ts"), store.namespace("one.ts"));
-    const { already } = await store.load(request([{ ...one, path: "/other/one.ts" }]));
+    const again = request([{ ...one, path: "/other/one.ts" }]);
+    const { already } = sorted((await store.load(again)).outcomes);
     assert.deepEqual(already.map(({ module }) => module), ["one.ts"]);
     const renamed = { ...one, module: "two.ts" };
     await assert.rejects(store.load(request([renamed])), { name: "ProtocolError" });
@@ -261,7 +264,7 @@ Deno.test("UnitStore.adopt makes compiled modules the instances of their units",
     store.adopt([{ module: "leaf.ts", path: "/src/leaf.ts", hash: leaf.hash, namespace }], "web");
     assert.equal(store.namespace("leaf.ts"), namespace);
     assert.deepEqual(store.history().map(({ by, current }) => [by, current]), [["web", true]]);
-    assert.deepEqual(store.instances(), [{ module: "leaf.ts", hash: leaf.hash, bytes: 0 }]);
+    assert.deepEqual(store.loaded(), [{ module: "leaf.ts", hash: leaf.hash, bytes: 0 }]);
     assert.deepEqual(store.running(["leaf.ts"]), new Map([["leaf.ts", leaf.hash]]));
 
     // A forced load ships the one module.

@@ -94,7 +94,7 @@ const GOOD: Record<string, Record<string, Record<string, unknown>>> = {
       by: "me@here",
     },
     history: {},
-    instances: {},
+    loaded: {},
     library: { specifier: "a" },
     evaluate: { expression: "1", json: true },
     openSession: {},
@@ -334,7 +334,7 @@ Deno.test("what another server answers is checked before it is used", async () =
 
 Deno.test("what a loader answers is refused where it is no answer", async () => {
   const name = { module: "m", path: "p", hash: HASH };
-  const none = { loaded: [], restored: [], already: [], rerun: [], installed: [] };
+  const outcome = { ...name, loaded: true, restored: false, installed: false, rerun: false };
   const load = { ...name, time: 0, by: "me@here", current: true };
   const request = { hashes: [], modules: [], entry: HASH, libraries: [], by: "", expression: "" };
   const cases: Record<string, { good: unknown[]; bad: unknown[] }> = {
@@ -342,11 +342,11 @@ Deno.test("what a loader answers is refused where it is no answer", async () => 
     running: { good: [new Map([["m", HASH]])], bad: [{}, new Map([["m", 1]]), new Set(["m"])] },
     libraries: { good: [["x"]], bad: [[{}], "x"] },
     load: {
-      good: [{ ...none, loaded: [name] }],
-      bad: [{}, { ...none, loaded: [{}] }, { ...none, rerun: 1 }, 5],
+      good: [[], [outcome]],
+      bad: [{}, [name], [{ ...outcome, rerun: 1 }], 5],
     },
     history: { good: [[load]], bad: [[{ ...load, time: 9e15 }], [{ ...load, by: 1 }], [null]] },
-    instances: {
+    loaded: {
       good: [[], [{ module: "a.ts", hash: HASH, bytes: 1 }]],
       bad: [[{ module: "a.ts", hash: HASH, bytes: -1 }], [{}], "x"],
     },
