@@ -6,7 +6,7 @@
  */
 import { dirname } from "node:path";
 import { EnsembleError } from "../errors.ts";
-import { heldLock, isAt, isOpenToOthers } from "../wire/unix_transport.ts";
+import { heldLock, isAt, isOpenToOthers } from "../wire/socket_directory.ts";
 
 /** The largest file that is read, in bytes: far more than the longest list of certificates. */
 export const MAX_FILE = 16 * 1024 * 1024;

@@ -20,7 +20,7 @@ import {
   localUnixAddress,
   parseAddresses,
 } from "../wire/address.ts";
-import { directoryOf } from "../wire/unix_transport.ts";
+import { directoryOf } from "../wire/socket_directory.ts";
 import { readRegularFile, withFileLock, writeWhole } from "./files.ts";
 import { knownServersPath, socketDirectory, socketPath } from "./paths.ts";
 

@@ -1,7 +1,7 @@
 /**
- * Addresses: where a server listens and is reached.
+ * Addresses: where servers listen and are reached.
  *
- * Each has two spellings, both read everywhere: a URL (`unix:/path`, `tcp://host:port`,
+ * Each has two forms, which are both accepted everywhere: a URL (`unix:/path`, `tcp://host:port`,
  * `tls://host:port`) and a list (`(unix: "host" "/path")`, `(tcp: "host:port")`).
  *
  * @module
@@ -18,15 +18,15 @@ import {
   parseNotation,
 } from "../notation.ts";
 
-/** The file of a socket: no other file of a running host has both numbers. */
+/** The file of a socket. No other file of a running host has both numbers. */
 export interface SocketFile {
-  /** The device that it is on. */
+  /** The number of its device. */
   readonly device: number;
-  /** Its inode. */
+  /** The number of its inode. */
   readonly inode: number;
 }
 
-/** A UNIX domain socket, which exists on one host only. */
+/** A UNIX domain socket. It exists on one host only. */
 export interface UnixAddress {
   /** Tells the kinds of addresses apart. */
   readonly kind: "unix";
@@ -35,8 +35,8 @@ export interface UnixAddress {
   /** The absolute path of the socket on that host. */
   readonly path: string;
   /**
-   * The file that its server made there. It is in no written form of the address. With it the socket is told from
-   * any other at its path, whatever the host is called.
+   * The file that the server made there, which tells the socket from any other at its path, whatever the host is called.
+   * It is not part of the written forms.
    */
   readonly file?: SocketFile | undefined;
 }
@@ -46,15 +46,14 @@ export interface InternetAddress {
   /** Tells the kinds of addresses apart. */
   readonly kind: "tcp" | "tls";
   /**
-   * A host name, an IPv4 address or an IPv6 address; the last without its brackets, and with the zone of a link-local
-   * one: `fe80::1%eth0`.
+   * A host name, an IPv4 address, or an IPv6 address without brackets; a link-local one has its zone: `fe80::1%eth0`.
    */
   readonly host: string;
-  /** 0 to 65535; 0 lets a listening server take any free port and cannot be connected to. */
+  /** 0 to 65535. With 0 a server listens at any free port; it cannot be connected to. */
   readonly port: number;
 }
 
-/** Where a server listens and is reached. */
+/** An address of a server. */
 export type Address = UnixAddress | InternetAddress;
 
 const HOST_NAME = /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?$/;
@@ -65,36 +64,36 @@ const EXPECTED =
 let name: string | undefined;
 
 /**
- * The name of this host, which its UNIX addresses carry: as it was when this process asked first. When the host is
- * renamed, the addresses that the process has noted are still those of its own host.
+ * The name of this host, as its UNIX addresses have it. It is the name from when this process first asked, so that the
+ * addresses it already has remain local when the host is renamed.
  */
 export function hostName(): string {
   return name ??= Deno.hostname();
 }
 
-/** Whether an address may be on this host: it is not a UNIX socket of a host with another name. */
+/** Whether an address may be on this host: it is no UNIX socket of a host with another name. */
 export function isLocal(address: Address): boolean {
   return address.kind !== "unix" || address.host === hostName();
 }
 
-/** The address of a UNIX socket on this host; the path is absolute. */
+/** The address of a UNIX socket on this host. The path is absolute. */
 export function localUnixAddress(path: string): UnixAddress {
   return unixAddress(hostName(), path, path);
 }
 
 /**
- * Reads addresses: one or several, separated by spaces or in one list, in either spelling.
+ * Parses addresses in either form: one or several, separated by spaces or in a list.
  *
- * @throws {InvalidInputError} when any of them is no address, saying which and why.
+ * @throws {InvalidInputError} when one of them is no address, naming it and saying why.
  */
 export function parseAddresses(text: string): Address[] {
   return addressesOf(parseNotation(text));
 }
 
 /**
- * The addresses that values of the notation are, as {@linkcode parseAddresses} reads them.
+ * Converts values of the notation to addresses, as {@linkcode parseAddresses} does.
  *
- * @throws {InvalidInputError} when any of them is no address, saying which and why.
+ * @throws {InvalidInputError} when one of them is no address, naming it and saying why.
  */
 export function addressesOf(data: readonly Datum[]): Address[] {
   return data.flatMap((datum) => {
@@ -103,12 +102,12 @@ export function addressesOf(data: readonly Datum[]): Address[] {
   });
 }
 
-/** Writes an address as a list: `(unix: "host" "/path")`, `(tcp: "host:port")`. */
+/** Formats an address as a list: `(unix: "host" "/path")`, `(tcp: "host:port")`. */
 export function formatAddress(address: Address): string {
   return formatNotation(addressToDatum(address));
 }
 
-/** The list form of an address, to be put in a larger list. */
+/** The list form of an address, as a part of a larger list. */
 export function addressToDatum(address: Address): Datum {
   return address.kind === "unix"
     ? [keyword("unix"), address.host, address.path]
@@ -116,8 +115,8 @@ export function addressToDatum(address: Address): Datum {
 }
 
 /**
- * Writes an address as a URL. One of a UNIX socket on another host names it as a `file:` URL does
- * (RFC 8089): `unix://host/path`.
+ * Formats an address as a URL. For a UNIX socket of another host it names the host, as a `file:` URL does (RFC 8089):
+ * `unix://host/path`.
  */
 export function formatAddressUrl(address: Address): string {
   if (address.kind !== "unix") return `${address.kind}://${formatEndpoint(address)}`;
@@ -161,7 +160,7 @@ function unixAddress(host: string, path: string, text: string): UnixAddress {
   if (!path.startsWith("/")) throw addressError(text, "the path of a unix socket is absolute");
   if (path.endsWith("/")) throw addressError(text, "the path of a unix socket is that of a file");
   if (path.includes("\0") || !path.isWellFormed()) {
-    throw addressError(text, "the path holds what no path holds");
+    throw addressError(text, "the path contains NUL or half a surrogate pair");
   }
   return { kind: "unix", host, path };
 }
@@ -182,28 +181,28 @@ function internetAddress(kind: "tcp" | "tls", endpoint: string, text: string): I
   return { kind, host, port };
 }
 
-/**
- * Asks the URL parser, which is built in, where `node:net` would first have to be loaded. It knows no zones: the name or
- * number of an interface of this host (RFC 4007, 11).
- */
+/** Whether a host is an IPv6 address, perhaps with a zone: the name or number of an interface (RFC 4007, 11). */
 function isIPv6(host: string): boolean {
   return canonicalIPv6(host.replace(/%[\w.~-]{1,15}$/, "")) !== undefined;
 }
 
-/** The one canonical form (RFC 5952) of the many that an IPv6 address has; undefined for what is none. */
+/**
+ * The canonical form of an IPv6 address (RFC 5952); undefined for any other text. The URL parser is built in, while
+ * `node:net` would have to be loaded.
+ */
 export function canonicalIPv6(text: string): string | undefined {
   return /^[\da-f:.]+$/i.test(text)
     ? URL.parse(`tcp://[${text}]`)?.hostname.slice(1, -1)
     : undefined;
 }
 
-/** Writes host and port as `host:port`, an IPv6 host in brackets. */
+/** Formats host and port as `host:port`, with an IPv6 host in brackets. */
 export function formatEndpoint(address: InternetAddress): string {
   const host = address.host.includes(":") ? `[${address.host}]` : address.host;
   return `${host}:${address.port}`;
 }
 
-/** Encodes what would end or change a bare symbol of the notation, and the percent sign. */
+/** Encodes the percent sign, and characters that cannot be in a symbol of the notation. */
 function percentEncode(text: string): string {
   return text.replace(
     /[^\p{L}\p{N}!$&*+\-./:=@_~]/gu,
@@ -211,7 +210,7 @@ function percentEncode(text: string): string {
   );
 }
 
-/** `encodeURIComponent` leaves some characters alone that the notation does not. */
+/** Encodes characters that `encodeURIComponent` leaves as they are, and the notation does not allow. */
 function percentCode(character: string): string {
   return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
 }

@@ -9,13 +9,13 @@
  * | 1 | flags: 1 an answer is expected, 2 the message is the reason of a failure, 4 and 8 see below |
  * | 8 | nonce, a double |
  * | 8 | with flag 4: its timeout in ms, a double |
- * | 8 | with flag 8: the nonce that it answers, a double |
+ * | 8 | with flag 8: the nonce of the message that it answers, a double |
  * | | the destination: its name or serial number, as a value |
  * | | the source actor, likewise |
  * | | fields of later versions, which are skipped |
  *
- * The servers it goes between are those of the connection and not in it. Values are written as `value_format.ts`
- * says. A header is read by itself: what is for nobody is not decoded.
+ * The servers are those of the connection, and not in the header. Values have the form of `value_format.ts`. The header is
+ * read by itself, so that a message for an actor that does not exist is never decoded.
  *
  * @module
  */
@@ -33,7 +33,7 @@ const FLAG_REPLY = 8;
 /**
  * Writes an envelope into an outbox.
  *
- * @throws {ProtocolError} when the message has parts that cannot travel, or breaks a limit. Nothing is written then.
+ * @throws {ProtocolError} when the message contains something that cannot be sent, or exceeds a limit. Then nothing is written.
  */
 export function writeEnvelope(outbox: Outbox, envelope: Envelope): void {
   const { nonce, replyTo, timeout, message } = envelope;
@@ -68,13 +68,13 @@ export function writeEnvelope(outbox: Outbox, envelope: Envelope): void {
   }
 }
 
-/** A frame that came: its header, and its message once that is asked for. One reads any number of frames. */
+/** A received frame: its header and, on request, its message. The same object reads any number of frames in turn. */
 export class IncomingFrame {
-  /** The actor that it is for. */
+  /** The actor to which it goes. */
   dest: ActorId = "";
-  /** The nonce that it answers. */
+  /** The nonce of the message that it answers. */
   replyTo: number | undefined;
-  /** How long it is worth reading, in ms. */
+  /** The timeout of the message, in ms. */
   timeout: number | undefined;
   #source: ActorId = "";
   #nonce = 0;
@@ -84,13 +84,13 @@ export class IncomingFrame {
   #message = 0;
   #end = 0;
 
-  /** Whether it was worth nothing any more when it was sent. */
+  /** Whether its timeout was over when it was sent. */
   get expired(): boolean {
     return this.timeout !== undefined && this.timeout <= 0;
   }
 
   /**
-   * Reads the header of a frame's body, which is `bytes` from `start` to `end`.
+   * Reads the header of the frame whose body is `bytes` from `start` to `end`.
    *
    * @throws {ProtocolError} when it is malformed.
    */
@@ -114,10 +114,10 @@ export class IncomingFrame {
   }
 
   /**
-   * The envelope, with its message. Nothing of it refers to the bytes.
+   * Decodes the envelope with its message. The result does not refer to the bytes.
    *
    * @param source the server at the other end of the connection.
-   * @throws {ProtocolError} when the message is malformed, or breaks a limit.
+   * @throws {ProtocolError} when the message is malformed, or exceeds a limit.
    */
   decode(source: ServerId): Envelope {
     decoder.openFrame(this.#bytes, this.#message, this.#end);
@@ -128,7 +128,7 @@ export class IncomingFrame {
     }
   }
 
-  /** The envelope without its message, for what is for nobody. */
+  /** Returns the envelope without its message, for a message that no actor gets. */
   withoutMessage(source: ServerId): Envelope {
     return this.#envelope(source, undefined);
   }

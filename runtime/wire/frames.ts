@@ -1,6 +1,6 @@
 /**
- * Frames: a `u32` big-endian length and that many bytes; reading them, and gathering them until they are
- * written.
+ * Frames: a `u32` big-endian length and that many bytes. They are read from a stream, and gathered until they are written
+ * to one.
  *
  * @module
  */
@@ -14,14 +14,14 @@ const HEADER_LENGTH = 4;
 const INITIAL_CAPACITY = 64 * 1024;
 
 /**
- * Reads frames in place, from one buffer that grows to the largest frame met and shrinks back after it.
- * After {@linkcode FrameReader.next} said yes, the frame's body is `buffer` from `start` to `end`, until
- * the next {@linkcode FrameReader.fill}.
+ * Reads frames in place, from a buffer that grows to the largest frame and shrinks back after it. When
+ * {@linkcode FrameReader.next} has returned true, the body of the frame is `buffer` from `start` to `end`, until the next
+ * {@linkcode FrameReader.fill}.
  */
 export class FrameReader {
-  /** The bytes read. */
+  /** The bytes that were read. */
   buffer: Uint8Array = new Uint8Array(INITIAL_CAPACITY);
-  /** Where the current frame's body starts. */
+  /** Where the body of the current frame starts. */
   start = 0;
   /** Where it ends. */
   end = 0;
@@ -31,16 +31,17 @@ export class FrameReader {
   #read = 0;
   #filled = 0;
 
-  /** Reads from a stream; a body longer than `limit` bytes is refused. */
+  /** Reads from a stream, and refuses a body of more than `limit` bytes. */
   constructor(stream: ByteStream, limit: number) {
     this.#stream = stream;
     this.limit = limit;
   }
 
   /**
-   * Steps to the next frame, if it was read whole.
+   * Moves to the next frame.
    *
-   * @throws {ProtocolError} when it announces more than the limit.
+   * @returns false when it has not been read to its end.
+   * @throws {ProtocolError} when its length is over the limit.
    */
   next(): boolean {
     const available = this.#filled - this.#read;
@@ -62,7 +63,7 @@ export class FrameReader {
     return true;
   }
 
-  /** Reads what the stream has; false at its end. */
+  /** Reads what the stream has; returns false at its end. */
   async fill(): Promise<boolean> {
     this.#makeRoom();
     const count = await this.#stream.read(this.buffer.subarray(this.#filled));
@@ -79,7 +80,7 @@ export class FrameReader {
   #makeRoom(): void {
     const rest = this.#filled - this.#read;
     if (this.#filled === this.buffer.length || rest === 0) {
-      // Doubled as data comes in, never to what a header merely announces.
+      // It doubles as data comes in, and never grows to what a header merely announces.
       const large = this.buffer.length > INITIAL_CAPACITY;
       let target = this.buffer;
       if (rest * 2 > this.buffer.length) target = new Uint8Array(this.buffer.length * 2);
@@ -92,7 +93,7 @@ export class FrameReader {
   }
 }
 
-/** Whether a frame's length is the start of a record of TLS: an alert or a handshake (RFC 8446, 5.1). */
+/** Whether the length of a frame is the start of a TLS record: an alert or a handshake (RFC 8446, 5.1). */
 function isTlsRecord(length: number): boolean {
   const start = length >>> 8;
   return start >= 0x150300 && start <= 0x150304 || start >= 0x160300 && start <= 0x160304;
@@ -108,20 +109,20 @@ export const FLAG_TIMEOUT = 4;
 const FLAGS = HEADER_LENGTH + 2;
 const TIMEOUT = FLAGS + 1 + 8;
 
-/** The largest buffer that is kept for reuse, in bytes: what gathers up to the high-water mark. */
+/** The largest buffer that is kept for reuse, in bytes. */
 const MAX_KEPT = 4 * 1024 * 1024;
 
 /**
- * Frames in the order they are to be sent. They are gathered in one buffer while those of another are written; what
- * has expired before its turn comes is left out.
+ * Frames to send, in order. They are gathered in one buffer while those of another are written. A frame that has expired
+ * by its turn is left out.
  */
 export class Outbox {
-  /** Gathers frames, up to `#size`. */
+  /** The frames that are gathered, up to `#size`. */
   #buffer = new Uint8Array(INITIAL_CAPACITY);
   #size = 0;
-  /** Whether one of them expires. */
+  /** Whether one of them has a deadline. */
   #expires = false;
-  /** The frames to be written next: those of `#leaving` from `#next` to `#end`. */
+  /** The frames to write next: those in `#leaving` from `#next` to `#end`. */
   #leaving = new Uint8Array();
   #next = 0;
   #end = 0;
@@ -132,7 +133,7 @@ export class Outbox {
     return this.#size + this.#end - this.#next;
   }
 
-  /** Adds a frame that never expires; the body is copied. */
+  /** Adds a frame without a deadline. The body is copied. */
   add(body: Uint8Array): void {
     const start = this.bodyStart;
     const end = start + body.length;
@@ -146,12 +147,12 @@ export class Outbox {
     return this.#size + HEADER_LENGTH;
   }
 
-  /** The buffer to write the body of the next frame into; see {@linkcode Outbox.commit}. */
+  /** The buffer to write the body of the next frame into, see {@linkcode Outbox.commit}. */
   open(): Uint8Array<ArrayBuffer> {
     return this.#buffer;
   }
 
-  /** A larger buffer, of at least `needed` bytes, with what the present one has up to `used`. */
+  /** Replaces the buffer by one of at least `needed` bytes, with the first `used` bytes of the present one. */
   grow(used: number, needed: number): Uint8Array<ArrayBuffer> {
     let capacity = this.#buffer.length * 2;
     while (capacity < needed) capacity *= 2;
@@ -160,7 +161,7 @@ export class Outbox {
     return this.#buffer = grown;
   }
 
-  /** Adds the frame whose body was written up to `end`; `expires` when its header says when. */
+  /** Adds the frame whose body was written up to `end`. `expires` says whether its header has a deadline. */
   commit(end: number, expires: boolean): void {
     const at = this.#size;
     const length = end - at - HEADER_LENGTH;
@@ -173,7 +174,7 @@ export class Outbox {
     this.#expires ||= expires;
   }
 
-  /** Forgets the body that was begun; a buffer that grew far for it is not kept. */
+  /** Drops the body that was begun. A buffer that grew large for it is not kept. */
   abandon(): void {
     if (this.#buffer.length <= MAX_KEPT || this.#size > MAX_KEPT) return;
     const kept = new Uint8Array(MAX_KEPT);
@@ -182,8 +183,8 @@ export class Outbox {
   }
 
   /**
-   * Takes out what is to be written next: whole frames, of {@linkcode MAX_WRITE} bytes and a frame at most. The bytes
-   * are valid until the next call. They are empty when nothing is left.
+   * Takes out the frames to write next: up to the one with which they reach {@linkcode MAX_WRITE} bytes. The bytes are valid
+   * until the next call, and empty when nothing is left.
    */
   take(): Uint8Array<ArrayBuffer> {
     if (this.#next === this.#end) this.#swap();
@@ -193,7 +194,7 @@ export class Outbox {
     return bytes;
   }
 
-  /** Drops everything. What was taken out is left to who writes it. */
+  /** Drops everything except what was taken out. */
   clear(): void {
     this.#buffer = new Uint8Array(INITIAL_CAPACITY);
     this.#leaving = new Uint8Array();
@@ -213,7 +214,7 @@ export class Outbox {
     this.#expires = false;
   }
 
-  /** Takes frames one by one: those that have not expired, moved together. */
+  /** Takes frames one by one, without those that have expired. */
   #takeFrames(): Uint8Array<ArrayBuffer> {
     const bytes = this.#leaving;
     const view = new DataView(bytes.buffer);

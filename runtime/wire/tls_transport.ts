@@ -1,5 +1,5 @@
 /**
- * Mutual TLS 1.3, on `node:tls`, which asks clients for their certificates.
+ * Mutual TLS 1.3. It uses `node:tls`, for `Deno.listenTls` cannot ask clients for certificates.
  *
  * @module
  */
@@ -7,22 +7,22 @@ import { isIP, type Socket } from "node:net";
 import { connect, createServer, type TLSSocket } from "node:tls";
 import { EnsembleError } from "../errors.ts";
 import { type Address, formatAddressUrl, type InternetAddress } from "./address.ts";
-import { HANDSHAKE_TIMEOUT, MAX_HANDSHAKES } from "./limits.ts";
+import { HANDSHAKE_TIMEOUT, MAX_HANDSHAKES, MAX_UNREAD } from "./limits.ts";
 import type { Accepted, ByteStream, Listener } from "./stream.ts";
 
 /** Keep reading after the write side is closed. */
 const HALF_OPEN = { allowHalfOpen: true };
 
 /**
- * The first Deno that refuses clients without a certificate: 2.7.12 asks none of them for one, and up to 2.8.0 those who
- * have none count as authorized.
+ * The first Deno that refuses clients without a certificate. Deno 2.7.12 asks none of them for one, and up to 2.8.0 those
+ * without one count as authorized.
  */
 const FIRST_DENO = "2.8.1";
 
 /**
  * Makes sure that this Deno asks clients for certificates.
  *
- * @param version that of Deno, such as `2.9.6` or `2.10.0-rc.1`.
+ * @param version the version of Deno, such as `2.9.6` or `2.10.0-rc.1`.
  * @throws {EnsembleError} when it does not.
  */
 export function requireClientCertificates(version: string): void {
@@ -36,34 +36,34 @@ export function requireClientCertificates(version: string): void {
   }
 }
 
-/** What a server shows and whom it trusts. The files may be read again while it runs. */
+/** What a server shows to peers, and which roots it trusts. */
 export interface TlsMaterial {
-  /** Its certificate and those between it and the root, PEM. */
+  /** Its certificate, and those between it and the root, PEM. */
   readonly chain: string;
   /** Its private key, PEM. */
   readonly key: string;
-  /** The certificates of the roots that it trusts, PEM. */
+  /** The certificates of the trusted roots, PEM. */
   readonly roots: string[];
 }
 
-/** Gives the material of now, and calls back when there is new. */
+/** Material that may change while the server runs. */
 export interface TlsSource {
-  /** The material to use for what is opened next. */
+  /** The material for the next connections. */
   current(): TlsMaterial;
-  /** Calls back each time the material has changed. */
+  /** Calls `callback` each time the material has changed. */
   onChange(callback: () => void): void;
 }
 
-/** Refuses an IPv6 address with a zone: `node:net` of Deno takes none. */
+/** Refuses an IPv6 address with a zone, which `node:net` of Deno does not accept. */
 function refuseZone(host: string): void {
   if (!host.includes("%")) return;
   throw new EnsembleError("tls takes no address with a zone: use another address of the host");
 }
 
 /**
- * Opens a stream to an address; the peer's certificate must be good, and name the host.
+ * Opens a stream to an address. The certificate of the peer must be valid and name the host.
  *
- * @throws {Error} when it cannot.
+ * @throws {Error} when no stream can be opened.
  */
 export function connectTls(
   { host, port }: InternetAddress,
@@ -93,15 +93,15 @@ export function connectTls(
 }
 
 /**
- * Listens at an address; clients without a good certificate do not get in. Of those that are still to show
- * theirs there are at most {@linkcode MAX_HANDSHAKES}: when more come, the oldest are closed.
+ * Listens at an address, and refuses clients without a valid certificate. At most {@linkcode MAX_HANDSHAKES} handshakes are
+ * under way at once: when more begin, the oldest are closed.
  *
- * @param options.onRefused told of each client that does not get in, and why.
- * @throws {EnsembleError} when it cannot.
+ * @param options.onRefused called for each client that is refused, with its address and why.
+ * @throws {Error} when it cannot.
  */
 export async function listenTls(
   address: InternetAddress,
-  options: { tls: TlsSource; onRefused: (from: string, reason: string) => void },
+  options: { tls: TlsSource; onRefused: (from: string, message: string) => void },
 ): Promise<Listener> {
   const { tls, onRefused } = options;
   requireClientCertificates(Deno.version.deno);
@@ -109,7 +109,7 @@ export async function listenTls(
   const server = createServer({
     ...contextOf(tls),
     ...HALF_OPEN,
-    // Done below, where the refusal can be logged with its reason.
+    // Checked in refusalOf, so that the log can say why a client was refused.
     rejectUnauthorized: false,
   });
   tls.onChange(() => server.setSecureContext(contextOf(tls)));
@@ -133,14 +133,14 @@ export async function listenTls(
   });
   server.on("tlsClientError", (error: Error & { code?: string }, socket) => {
     const from = handshakes.end(socket)?.from;
-    // Node leaves what failed open (and Deno both of its sockets, for ever).
+    // Node leaves a failed socket open, and Deno both of its sockets.
     socket.destroy();
     parentOf(socket)?.destroy();
-    // A port scanner connects and hangs up: not worth a line in the log.
+    // A port scanner connects and hangs up, which is not worth a line in the log.
     if (from !== undefined && error.code !== "ECONNRESET") onRefused(from, error.message);
   });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  // Also later ones: failing to accept one client must not end the process.
+  // Stays for later errors: a client that cannot be accepted must not end the process.
   server.on("error", reject);
   server.listen(address.port, address.host, resolve);
   await promise;
@@ -164,8 +164,8 @@ export async function listenTls(
 }
 
 /**
- * The TLS handshakes that are under way at one port, the oldest first. None takes longer than
- * {@linkcode HANDSHAKE_TIMEOUT}, and there are never more than {@linkcode MAX_HANDSHAKES}.
+ * The TLS handshakes under way at a port, the oldest first. None takes longer than {@linkcode HANDSHAKE_TIMEOUT}, and
+ * there are at most {@linkcode MAX_HANDSHAKES}.
  */
 class Handshakes {
   readonly #sockets = new Map<
@@ -173,23 +173,23 @@ class Handshakes {
     { socket: Socket; timer: ReturnType<typeof setTimeout>; began: number }
   >();
   readonly #addresses = new WeakMap<Socket, string>();
-  readonly #onRefused: (from: string, reason: string) => void;
+  readonly #onRefused: (from: string, message: string) => void;
 
-  /** Tells of those that are closed here. */
-  constructor(onRefused: (from: string, reason: string) => void) {
+  /** Starts without handshakes. `onRefused` is called for those that are closed here. */
+  constructor(onRefused: (from: string, message: string) => void) {
     this.#onRefused = onRefused;
   }
 
-  /** Notes one that begins; closes the oldest where there are too many. */
+  /** Adds a handshake; closes the oldest if there are too many. */
   begin(socket: Socket): void {
-    // An honest one takes milliseconds: the oldest is the least likely to end well.
+    // An honest handshake takes milliseconds, so the oldest is the least likely to succeed.
     const [oldest] = this.#sockets.size < MAX_HANDSHAKES ? [] : this.#sockets.keys();
     if (oldest !== undefined) this.#close(oldest, "too many handshakes at once");
     const from = remoteText(socket);
     const timer = setTimeout(() => {
-      // A client that sent nothing in all that time only looked whether the port is open.
-      const said = socket.bytesRead > 0;
-      this.#close(from, said ? `no handshake within ${HANDSHAKE_TIMEOUT} ms` : undefined);
+      // A client that sent nothing in all that time only checked whether the port is open.
+      const hasSent = socket.bytesRead > 0;
+      this.#close(from, hasSent ? `no handshake within ${HANDSHAKE_TIMEOUT} ms` : undefined);
     }, HANDSHAKE_TIMEOUT);
     Deno.unrefTimer(timer as unknown as number);
     this.#addresses.set(socket, from);
@@ -197,9 +197,13 @@ class Handshakes {
     socket.once("close", () => this.#forget(from));
   }
 
-  /** Notes that one is over; says where it came from and how long it took, in ms, unless it was closed here. */
+  /**
+   * Removes a handshake that is over.
+   *
+   * @returns where it came from and how long it took, in ms; undefined when it was closed here.
+   */
   end(socket: TLSSocket): { from: string; took: number } | undefined {
-    // By then its own socket has forgotten.
+    // The TLS socket may not know its remote address any more.
     const plain = parentOf(socket);
     const from = plain && this.#addresses.get(plain) || remoteText(socket);
     const began = this.#sockets.get(from)?.began;
@@ -207,16 +211,16 @@ class Handshakes {
     return began === undefined ? undefined : { from, took: performance.now() - began };
   }
 
-  /** Closes all, and tells of none. */
+  /** Closes all of them, without calling `onRefused`. */
   close(): void {
     for (const from of this.#sockets.keys()) this.#close(from, undefined);
   }
 
-  #close(from: string, reason: string | undefined): void {
+  #close(from: string, message: string | undefined): void {
     const socket = this.#sockets.get(from)?.socket;
     this.#forget(from);
     socket?.destroy();
-    if (reason !== undefined) this.#onRefused(from, reason);
+    if (message !== undefined) this.#onRefused(from, message);
   }
 
   #forget(from: string): void {
@@ -225,19 +229,19 @@ class Handshakes {
   }
 }
 
-/** Why a client that has completed its handshake does not get in, if it does not. */
+/** Why a client that has completed its handshake is refused; undefined when it is not. */
 function refusalOf(socket: TLSSocket): string | undefined {
   if (!socket.authorized) return `no good certificate: ${socket.authorizationError}`;
   if (!socket.getPeerCertificate(true).raw) return "it shows no certificate";
-  // Its certificate was checked when the session began, perhaps against roots that are trusted no more. Deno
-  // issues tickets whatever the options say, and still accepts them after the context and the ticket keys have changed.
+  // The certificate was checked when the session began, perhaps against roots that are no longer trusted. Deno issues
+  // tickets whatever the options say, and accepts them after the context and the ticket keys have changed.
   if (socket.isSessionReused()) {
     return "it resumes a session, and certificates are checked anew each time";
   }
   return undefined;
 }
 
-/** The plain socket below one of TLS, on the side of the server. */
+/** The plain socket below a TLS socket of a server. */
 function parentOf(socket: TLSSocket): Socket | undefined {
   return (socket as { _parent?: Socket })._parent;
 }
@@ -263,12 +267,9 @@ function remoteText(socket: Socket): string {
 }
 
 /**
- * How many bytes may wait to be read here. Those who read keep up, and have to: Deno 2.9 takes no less from a
- * TLS socket that is paused, and does not tell of an end that comes meanwhile.
+ * A stream over a TLS socket whose handshake is done. What has come is kept until it is read, up to {@linkcode MAX_UNREAD},
+ * for pausing the socket does not work: Deno 2.9 reads on, and does not report an end that comes meanwhile.
  */
-const MAX_WAITING = 64 * 1024 * 1024;
-
-/** A stream over a TLS socket whose handshake is done. */
 class TlsStream implements ByteStream {
   /** See {@linkcode ByteStream.kind}. */
   readonly kind = "tls";
@@ -278,12 +279,12 @@ class TlsStream implements ByteStream {
   readonly handshakeTime: number;
   readonly #socket: TLSSocket;
   readonly #chunks: Uint8Array[] = [];
-  #waiting = 0;
+  #unread = 0;
   #ended = false;
   #error: Error | undefined;
   #wake: () => void = () => {};
 
-  /** Takes a socket over; it has to stay open for writing when the peer has ended its direction. */
+  /** Takes over a socket, which must stay open for writing when the peer has closed its write side. */
   constructor(socket: TLSSocket, { handshakeTime = 0 } = {}) {
     this.#socket = socket;
     this.handshakeTime = handshakeTime;
@@ -299,7 +300,7 @@ class TlsStream implements ByteStream {
 
   /** See {@linkcode ByteStream.read}. */
   async read(buffer: Uint8Array): Promise<number | null> {
-    while (this.#waiting === 0) {
+    while (this.#unread === 0) {
       if (this.#error) throw this.#error;
       if (this.#ended) return null;
       await new Promise<void>((resolve) => this.#wake = resolve);
@@ -312,11 +313,11 @@ class TlsStream implements ByteStream {
       if (count < chunk.length) this.#chunks[0] = chunk.subarray(count);
       else this.#chunks.shift();
     }
-    this.#waiting -= filled;
+    this.#unread -= filled;
     return filled;
   }
 
-  /** See {@linkcode ByteStream.write}; resolves when the socket has taken all of the bytes. */
+  /** See {@linkcode ByteStream.write}. The promise resolves when the socket has taken all of the bytes. */
   write(bytes: Uint8Array): Promise<number> {
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     this.#socket.write(bytes, (error) => error ? reject(error) : resolve(bytes.length));
@@ -336,8 +337,8 @@ class TlsStream implements ByteStream {
 
   #take(chunk: Uint8Array): void {
     this.#chunks.push(chunk);
-    this.#waiting += chunk.length;
-    if (this.#waiting > MAX_WAITING) {
+    this.#unread += chunk.length;
+    if (this.#unread > MAX_UNREAD) {
       this.#socket.destroy(new Error("more came than was read"));
     }
     this.#wake();

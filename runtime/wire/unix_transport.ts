@@ -1,8 +1,5 @@
 /**
- * UNIX domain sockets: listening on them, and the directories that they are in.
- *
- * Servers and commands trust what listens at a socket's path. So only this user may be able to put a socket there: the
- * directory belongs to this user, no other user may enter it, and none can put another directory in its place.
+ * UNIX domain sockets: connecting to them, and listening.
  *
  * @module
  */
@@ -16,6 +13,14 @@ import {
 } from "./address.ts";
 import { SOCKET_CHECK_INTERVAL } from "./limits.ts";
 import {
+  directoryOf,
+  isAt,
+  keepFromCleaners,
+  lockDirectory,
+  makePrivateDirectory,
+  requirePrivateDirectory,
+} from "./socket_directory.ts";
+import {
   type Accepted,
   asStream,
   type ByteStream,
@@ -24,10 +29,10 @@ import {
   nextStream,
 } from "./stream.ts";
 
-/** How long a socket's path may be, in bytes: the size of `sun_path` less its final NUL (unix(7)). */
+/** The longest path of a socket, in bytes: the size of `sun_path` without its final NUL (unix(7)). */
 const MAX_SOCKET_PATH = Deno.build.os === "darwin" ? 103 : 107;
 
-/** How long a running server waits for one that is being started in the same directory, in ms. */
+/** How long a running server waits while another starts in the same directory, in ms. */
 const PATIENCE = 1_000;
 
 /**
@@ -111,19 +116,19 @@ export async function removeStaleSocket(path: string): Promise<void> {
     throw error;
   }
   using _lock = await lockDirectory(directory, PATIENCE);
-  await isAlive(path);
+  await removeUnlessAlive(path);
 }
 
-/** A listener that sees to it that its socket stays where clients look for it. */
+/** A listener that makes its socket again when it vanishes. */
 class UnixListener implements Listener {
   readonly #address: UnixAddress;
   readonly #onWarning: (message: string) => void;
   readonly #onMoved: () => void;
   readonly #timer: ReturnType<typeof setInterval>;
   #socket: BoundSocket;
-  /** Why the socket could not be made again, as it was last said. */
+  /** Why the socket could not be made again, as it was last reported. */
   #problem: string | undefined;
-  /** Resolved when there is another socket, or none any more. */
+  /** Resolved when there is another socket, or when the listener is closed. */
   #replaced = Promise.withResolvers<void>();
   #restoring: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -137,7 +142,7 @@ class UnixListener implements Listener {
     this.#socket = socket;
     this.#onWarning = onWarning;
     this.#onMoved = onMoved;
-    // Looking costs microseconds. Watches are few on a host (inotify(7)), and end with their directory.
+    // A look costs microseconds. Watches are limited in number (inotify(7)), and end with their directory.
     this.#timer = setInterval(() => this.#check(), SOCKET_CHECK_INTERVAL);
     Deno.unrefTimer(this.#timer as unknown as number);
   }
@@ -183,7 +188,7 @@ class UnixListener implements Listener {
       this.#onMoved();
     } catch (error) {
       const problem = messageOf(error);
-      // Once, and not each time that it is tried.
+      // Reported once, and not after each attempt.
       if (problem !== this.#problem) {
         this.#onWarning(`the socket ${path} has vanished and cannot be made again: ${problem}`);
       }
@@ -192,7 +197,7 @@ class UnixListener implements Listener {
   }
 }
 
-/** A socket that is bound at a path. */
+/** A socket bound to a path. */
 class BoundSocket {
   readonly #path: string;
   readonly #listener: Deno.UnixListener;
@@ -215,15 +220,17 @@ class BoundSocket {
   /**
    * Binds a socket.
    *
-   * @param lost what was bound there before and is not there any more; what comes back if it is there still.
+   * @param lost the socket that was bound to the path and has vanished. It is returned if it is there after all.
    */
   static async bind(path: string, lost?: BoundSocket): Promise<BoundSocket> {
     const directory = directoryOf(path);
     makePrivateDirectory(directory);
     using _lock = await lockDirectory(directory, lost && PATIENCE);
     if (lost?.isInPlace()) return lost;
-    if (await isAlive(path)) throw new EnsembleError("a server of that id is running here already");
-    await lost?.letGo();
+    if (await removeUnlessAlive(path)) {
+      throw new EnsembleError("a server of that id is running here already");
+    }
+    await lost?.release();
     const keeper = await keepFromCleaners(directory);
     try {
       const listener = Deno.listen({ transport: "unix", path });
@@ -235,13 +242,13 @@ class BoundSocket {
     }
   }
 
-  /** Its file; undefined where the system has no numbers for files. */
+  /** The file; undefined where the system has no numbers for files. */
   get file(): SocketFile | undefined {
     const { dev: device, ino: inode } = this.#file;
     return inode === null ? undefined : { device, inode };
   }
 
-  /** Whether it is still at its path. */
+  /** Whether the socket is still at its path. */
   isInPlace(): boolean {
     try {
       return isAt(this.#path, this.#file);
@@ -256,28 +263,28 @@ class BoundSocket {
     return accepting;
   }
 
-  /** Stops accepting, and removes the socket file unless it is another server's by now. */
+  /** Stops accepting, and removes the socket file unless it belongs to another server by now. */
   async close(): Promise<void> {
-    // The next server of this id waits until the runtime has let go of the path, see below.
+    // With the lock, the next server of this id waits until the runtime is done with the path, see below.
     using _lock = await lockDirectory(directoryOf(this.#path), PATIENCE).catch(() => null);
-    await this.letGo();
+    await this.release();
   }
 
   /**
-   * Does what {@linkcode BoundSocket.close} does, for who holds the lock.
+   * Does what {@linkcode BoundSocket.close} does, for a caller that holds the lock.
    *
-   * The runtime removes the path of a listener when the last use of the listener has ended, even if the path belongs
-   * to another server by then (denoland/deno#31947). So another server's socket is put aside meanwhile.
+   * Deno removes the path of a listener when the last use of the listener ends, even if the path belongs to another
+   * server by then (denoland/deno#31947). So a socket of another server is moved aside meanwhile.
    */
-  async letGo(): Promise<void> {
+  async release(): Promise<void> {
     const aside = `${directoryOf(this.#path)}/.${crypto.randomUUID()}`;
     let isAside = false;
     try {
-      // While the socket is open no other file has the number of its inode.
+      // While the socket is open, no other file has its inode number.
       if (this.isInPlace()) Deno.removeSync(this.#path);
       else Deno.renameSync(this.#path, aside), isAside = true;
     } catch {
-      // Nothing is there, or the directory belongs to another user.
+      // Nothing is there, or the directory now belongs to another user.
     }
     this.#close();
     await this.#accepting;
@@ -289,14 +296,19 @@ class BoundSocket {
     try {
       this.#listener.close();
     } catch (error) {
-      // It was closed before, when it was to be made again and could not.
+      // It was closed before, in an attempt to make it again that failed.
       if (!(error instanceof Deno.errors.BadResource)) throw error;
     }
   }
 }
 
-/** Whether a process listens at the socket; removes it when none does. */
-async function isAlive(path: string): Promise<boolean> {
+/**
+ * Removes a socket on which nobody listens.
+ *
+ * @returns whether a process listens on it.
+ * @throws {EnsembleError} when something other than a socket is at its path.
+ */
+async function removeUnlessAlive(path: string): Promise<boolean> {
   try {
     if (!Deno.lstatSync(path).isSocket) {
       throw new EnsembleError(`${path} is in the way, and it is not a socket: remove it`);
@@ -316,176 +328,6 @@ async function isAlive(path: string): Promise<boolean> {
   return false;
 }
 
-/** How many symbolic links may lead to a directory, as in Linux (path_resolution(7)). */
-const MOST_LINKS = 40;
-
-/** How long a server may take to start in a directory before the next one gives up, in ms. */
-const LOCK_TIMEOUT = 10_000;
-
-/** After this long a lock that another process holds is tried again, in ms. */
-const LOCK_RETRY = 5;
-
-const ADVICE = "set ENSEMBLE_SOCKET_DIR to a directory of yours, for all servers and commands";
-
-/** The directory that a socket is in. */
-export function directoryOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/")) || "/";
-}
-
-/**
- * Makes the directory of a socket, where there is none, and makes sure that it is this user's alone.
- *
- * @throws {EnsembleError} as {@linkcode requirePrivateDirectory} does, or when it cannot be made.
- */
-function makePrivateDirectory(directory: string): void {
-  try {
-    Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw new EnsembleError(`cannot make the directory: ${messageOf(error)}`);
-  }
-  requirePrivateDirectory(directory);
-}
-
-/**
- * Makes sure that only this user, and root, can put anything into a directory or put another in its place. Listeners
- * and those who connect ask this alike. What is above the directory is not looked at without the permission to read it.
- *
- * @throws {Deno.errors.NotFound} when there is no such directory.
- * @throws {EnsembleError} saying what is wrong and what to do.
- */
-export function requirePrivateDirectory(directory: string): void {
-  const uid = Deno.uid();
-  const info = Deno.lstatSync(directory);
-  if (info.isSymlink) throw new EnsembleError(`${directory} is a symbolic link; ${ADVICE}`);
-  if (!info.isDirectory) throw new EnsembleError(`${directory} is not a directory`);
-  if (uid !== null && info.uid !== uid) {
-    throw new EnsembleError(`${directory} belongs to another user (uid ${info.uid}); ${ADVICE}`);
-  }
-  if (isOpenToOthers(info)) {
-    throw new EnsembleError(
-      `others may enter ${directory}; make it yours alone with: chmod 700 ${directory}`,
-    );
-  }
-  // Looking at / takes the permission to read everything. A process without it trusts the directory that it was
-  // given.
-  const mayLook = Deno.permissions.querySync({ name: "read", path: "/" }).state === "granted";
-  if (uid !== null && mayLook) requireTrustedParents(directory, uid);
-}
-
-/** Whether anybody but its owner may do anything with a file or a directory. */
-export function isOpenToOthers({ mode }: Pick<Deno.FileInfo, "mode">): boolean {
-  return mode !== null && (mode & 0o077) !== 0;
-}
-
-/**
- * Makes sure that between the root and a directory there is nothing that another user could rename, or exchange: then
- * what was looked at here and what is opened next could differ.
- */
-function requireTrustedParents(directory: string, uid: number): void {
-  // Where root is not mapped into this user namespace, the owner of / still is who root is.
-  const trusted = new Set([uid, 0, Deno.lstatSync("/").uid]);
-  const rest = directoryOf(directory).split("/").filter(Boolean);
-  let at = "";
-  let links = 0;
-  for (let name; (name = rest.shift()) !== undefined;) {
-    if (name === ".") continue;
-    if (name === "..") {
-      at = at.slice(0, Math.max(at.lastIndexOf("/"), 0));
-      continue;
-    }
-    const next = `${at}/${name}`;
-    const info = Deno.lstatSync(next);
-    if (!trusted.has(info.uid)) {
-      throw new EnsembleError(
-        `${directory} can be exchanged by another user (uid ${info.uid}), who owns ${next}; ${ADVICE}`,
-      );
-    }
-    if (info.isSymlink) {
-      if (++links > MOST_LINKS) throw new EnsembleError(`too many links lead to ${directory}`);
-      const target = Deno.readLinkSync(next);
-      if (target.startsWith("/")) at = "";
-      rest.unshift(...target.split("/").filter(Boolean));
-      continue;
-    }
-    // In a sticky directory, as /tmp is one, only the owner of a name can rename it.
-    const others = info.mode === null ? 0 : info.mode & 0o022;
-    if (others !== 0 && (info.mode! & 0o1000) === 0) {
-      throw new EnsembleError(
-        `${directory} can be exchanged by others, who may write to ${next}; take that from them with: ` +
-          `chmod go-w ${next}`,
-      );
-    }
-    at = next;
-  }
-}
-
-/**
- * Lets one process at a time bind and remove sockets in a directory: two servers that start at once must not both find
- * the same stale socket. The lock ends when it is disposed of, and with the process.
- *
- * The directory itself is locked by all of its servers for as long as they run, see {@linkcode keepFromCleaners}. So
- * this is a lock on a file in it, whose name is no server id.
- *
- * @param timeout how long to wait for another process to let go of it, in ms.
- * @throws {EnsembleError} when it does not.
- */
-export async function lockDirectory(
-  directory: string,
-  timeout: number = LOCK_TIMEOUT,
-): Promise<Disposable> {
-  const path = `${directory}/.lock`;
-  const until = performance.now() + timeout;
-  do {
-    const file = Deno.openSync(path, { write: true, create: true, mode: 0o600 });
-    // A file that was removed meanwhile is no lock: the next process makes another.
-    if (await file.tryLock(true) && isAt(path, file.statSync())) return heldLock(file);
-    file.close();
-    await new Promise((resolve) => setTimeout(resolve, LOCK_RETRY));
-  } while (performance.now() < until);
-  throw new EnsembleError(
-    `another process has held ${path} for ${
-      timeout / 1_000
-    } s: is a server stopped while it starts?`,
-  );
-}
-
-/**
- * Keeps those away that clean up /tmp, until it is disposed of: systemd-tmpfiles passes over a directory on which
- * another process holds a lock (tmpfiles.d(5)).
- */
-async function keepFromCleaners(directory: string): Promise<Disposable> {
-  const file = Deno.openSync(directory);
-  try {
-    await file.lock(false);
-  } catch (error) {
-    file.close();
-    throw error;
-  }
-  return heldLock(file);
-}
-
-/** A file that is locked: disposing of it lets go of the lock at once, and closes the file. */
-export function heldLock(file: Deno.FsFile): Disposable {
-  return {
-    [Symbol.dispose]() {
-      // Closing is not enough: a process that is being started has the file, too, until its program runs.
-      file.unlockSync();
-      file.close();
-    },
-  };
-}
-
 function isSameFile({ dev, ino }: Deno.FileInfo, { device, inode }: SocketFile): boolean {
   return dev === device && ino === inode;
-}
-
-/** Whether this very file is at a path. */
-export function isAt(path: string, { dev, ino }: Pick<Deno.FileInfo, "dev" | "ino">): boolean {
-  try {
-    const info = Deno.lstatSync(path);
-    return info.ino === ino && info.dev === dev;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

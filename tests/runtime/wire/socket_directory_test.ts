@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { EnsembleError } from "../../../runtime/errors.ts";
 import { localUnixAddress } from "../../../runtime/wire/address.ts";
-import { lockDirectory, requirePrivateDirectory } from "../../../runtime/wire/unix_transport.ts";
+import { lockDirectory, requirePrivateDirectory } from "../../../runtime/wire/socket_directory.ts";
 import { connectTo, listenAt } from "../../../runtime/wire/transport.ts";
 
 /** Directories of one test. */
@@ -75,7 +75,7 @@ Deno.test("a socket below a directory that others may write to is not connected 
     const directory = directories.make("parent/sockets");
     await assertRefused(
       directory,
-      /sockets can be exchanged by others, who may write to .*parent; .*: chmod go-w .*parent$/,
+      /sockets can be replaced by others, who may write to .*parent; .*: chmod go-w .*parent$/,
     );
     Deno.removeSync(directory, { recursive: true });
   }
@@ -96,7 +96,7 @@ Deno.test("links on the way to a directory of sockets are followed, and what the
   };
   requirePrivateDirectory(`${link(directories.at("closed"), "good")}/sockets`);
   requirePrivateDirectory(`${link("./closed/../closed", "relative")}/sockets`);
-  const through = /can be exchanged by others, who may write to .*open/;
+  const through = /can be replaced by others, who may write to .*open/;
   const bad = link(directories.at("open"), "bad");
   assert.throws(() => requirePrivateDirectory(`${bad}/sockets`), through);
   assert.throws(() => requirePrivateDirectory(`${link("bad", "twice")}/sockets`), through);
@@ -118,7 +118,7 @@ Deno.test({
     );
     await assertRefused(
       directories.make("theirs/ours"),
-      /ours can be exchanged by another user \(uid 12345\), who owns .*theirs; set ENSEMBLE_SOCKET/,
+      /ours can be replaced by another user \(uid 12345\), who owns .*theirs; set ENSEMBLE_SOCKET/,
     );
     // A link of theirs in a directory that is sticky, as /tmp is.
     directories.make("sticky", 0o1777);
@@ -130,7 +130,7 @@ Deno.test({
     assert.ok(success);
     assert.throws(
       () => requirePrivateDirectory(directories.at("sticky/link/sockets")),
-      /can be exchanged by another user \(uid 12345\), who owns .*sticky\/link;/,
+      /can be replaced by another user \(uid 12345\), who owns .*sticky\/link;/,
     );
   },
 });
