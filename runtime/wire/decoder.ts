@@ -1,8 +1,10 @@
 /**
- * Decoding: values out of a frame.
+ * Decoding values from a frame.
  *
- * The bytes may be a rogue's. Whatever they are, nothing is allocated for what they merely announce, and no more than
- * the limits allow. Nothing of a value refers to the bytes.
+ * The bytes may come from an attacker. Nothing is allocated for a size that they merely announce, and no more than the
+ * limits allow. Decoded values do not refer to the bytes.
+ *
+ * The state is in variables of the module, and not in an object: that is faster, and only one frame is read at a time.
  *
  * @module
  */
@@ -10,7 +12,6 @@ import { Buffer } from "node:buffer";
 import process from "node:process";
 import { type ActorId, ActorRef, isServerId, MAX_ACTOR_NAME } from "../actor/references.ts";
 import { ProtocolError } from "../errors.ts";
-import { isSlowRegExp, regExpCost } from "./encoder.ts";
 import {
   BYTES_PER_COSTLY_VALUE,
   COSTLY_VALUES,
@@ -25,9 +26,11 @@ import {
   BINARY_CLASSES,
   ErrorPart,
   HEAVY_WEIGHT,
+  isSlowRegExp,
   MAX_SHORT_TEXT,
   MAX_SMALL_SIZE,
   OBJECT_WEIGHT,
+  regExpCost,
   SHORT_TEXT,
   SMALL_ARRAY,
   SMALL_RECORD,
@@ -42,16 +45,16 @@ const ERROR_CLASSES = new Map<unknown, ErrorConstructor>(
 
 const MIB = 1024 * 1024;
 
-/** How many entries of a Map or Set come between two looks at the clock. */
+/** After how many entries of a Map or Set to look at the clock. */
 const ENTRIES_PER_CHECK = 256;
 
-/** An array of at most so many elements is allocated at once; those of a longer one might not come. */
+/** The longest array that is allocated at once. The elements of a longer one might not come. */
 const MAX_ALLOCATED = 256;
 
-/** Texts of at most so many characters are looked for among those that came before. */
+/** The longest text, in characters, that is looked up among earlier ones. */
 const MAX_KNOWN_TEXT = 24;
 
-/** How many characters are made into a text at a time: a call takes only so many arguments. */
+/** How many characters to convert at a time: a call takes only so many arguments. */
 const CHARACTERS_PER_CALL = 4096;
 
 const latin1Slice = (Buffer.prototype as unknown as {
@@ -61,12 +64,12 @@ const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 const double = new Float64Array(1);
 const doubleBytes = new Uint8Array(double.buffer);
 
-/** Short texts that came before, by a hash of theirs: most messages consist of the same few keys. */
+/** Short texts that were read before, by their hashes. Most messages repeat a few keys. */
 const knownTexts: (string | undefined)[] = new Array(1024).fill(undefined);
 
 const EMPTY = new Uint8Array();
 
-/** The frame that is being read, and where it goes on and ends. */
+/** The frame that is being read, the position in it, and its end. */
 let bytes: Uint8Array = EMPTY;
 let at = 0;
 let end = 0;
@@ -75,13 +78,13 @@ let costly = 0;
 let maxCostly = 0;
 /** While a graph is read: its objects. */
 let nodes: unknown[] | undefined;
-/** How much processor time its large Maps and Sets have taken and may take, in ms. */
+/** How much processor time large Maps and Sets have taken, and may take, in ms. */
 let time = 0;
 let maxTime = 0;
 
 /**
- * Starts to read `buffer` from `start` to `stop`. It is read with the functions below, all of which throw
- * {@linkcode ProtocolError} for what is malformed or breaks a limit; {@linkcode closeFrame} has to be called in any case.
+ * Starts to read `buffer` from `start` to `stop`. The functions below read it, and throw {@linkcode ProtocolError} for what
+ * is malformed or exceeds a limit. {@linkcode closeFrame} must be called in any case.
  */
 export function openFrame(buffer: Uint8Array, start: number, stop: number): void {
   bytes = buffer;
@@ -90,7 +93,7 @@ export function openFrame(buffer: Uint8Array, start: number, stop: number): void
   parts = costly = time = 0;
 }
 
-/** Forgets the frame. */
+/** Ends reading the frame. */
 export function closeFrame(): void {
   bytes = EMPTY;
   nodes = undefined;
@@ -107,7 +110,7 @@ export function readUint16(): number {
   return readByte() | readByte() << 8;
 }
 
-/** Reads a double that has no tag. */
+/** Reads a double without a tag. */
 export function readDouble(): number {
   requireBytes(8);
   for (let i = 0; i < 8; i++) doubleBytes[i] = bytes[at++]!;
@@ -121,13 +124,13 @@ export function readActorId(): ActorId {
   throw malformed("not the name or serial number of an actor");
 }
 
-/** Goes on behind the header, which may have fields that are not known here. */
+/** Skips to the end of the header, which may have fields unknown to this version. */
 export function skipTo(position: number): void {
   if (at > position || position > end) throw malformed("a header of another length");
   at = position;
 }
 
-/** Reads the message that the rest of a frame of `size` bytes is. */
+/** Reads the rest of a frame of `size` bytes as a message. */
 export function readMessage(size: number): unknown {
   maxCostly = COSTLY_VALUES + size / BYTES_PER_COSTLY_VALUE;
   maxTime = MAP_TIME + size / MIB * MAP_TIME_PER_MIB;
@@ -180,7 +183,7 @@ function readValue(depth: number): unknown {
   }
 }
 
-/** Reads a truth, a number, a text or a BigInt. */
+/** Reads a boolean, a number, a text or a BigInt. */
 function readPrimitive(): unknown {
   const tag = at < end ? bytes[at]! : Tag.Null;
   if (tag >= SMALL_RECORD && (tag < Tag.False || tag > Tag.BigInt)) {
@@ -254,7 +257,7 @@ function readArray(length: number, depth: number): unknown[] {
   if (length > MAX_ALLOCATED) return readElements([], length, depth);
   enter(length, depth);
   count(OBJECT_WEIGHT + length);
-  // One that grows by itself starts with room for many.
+  // A growing array starts with room for many elements.
   const array = new Array(length);
   for (let i = 0; i < length; i++) array[i] = readValue(depth + 1);
   return array;
@@ -277,7 +280,7 @@ function readFields(
   for (let i = 0; i < length; i++) {
     const key = readText();
     const value = readValue(depth + 1);
-    // An assignment would set the prototype.
+    // Assigning it would set the prototype.
     if (key === "__proto__") define(record, key, { value, enumerable: true });
     else record[key] = value;
   }
@@ -312,7 +315,7 @@ function readMembers(set: Set<unknown>, length: number, depth: number): Set<unkn
   return set;
 }
 
-/** Starts an object of at least so many bytes. */
+/** Starts an object of at least `length` bytes. */
 function enter(length: number, depth: number): void {
   if (depth >= MAX_DEPTH) throw malformed("nested too deeply");
   requireBytes(length);
@@ -324,7 +327,7 @@ function readErrorHead(present: number): Error {
   const name = readText();
   const aggregate = (present & ErrorPart.Errors) !== 0;
   const Class = ERROR_CLASSES.get(name) ?? Error;
-  // The stack of the decoder would be taken for nothing.
+  // Taking the stack of the decoder would be a waste.
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 0;
   const error = aggregate ? new AggregateError([]) : new Class();
@@ -350,7 +353,7 @@ function define(
   Object.defineProperty(object, key, { value, enumerable, writable: true, configurable: true });
 }
 
-/** Reads an object that holds no other. */
+/** Reads an object that contains no other. */
 function readLeaf(tag: Tag): unknown {
   count(OBJECT_WEIGHT);
   switch (tag) {
@@ -407,7 +410,7 @@ function readReference(): unknown {
   return nodes[number];
 }
 
-/** Makes all objects of a graph first, and then fills them. They count twice, before they are made and when filled. */
+/** Makes all objects of a graph, and then fills them. They count twice: before they are made, and when they are filled. */
 function readGraph(): unknown {
   at++;
   const size = readUint32();
@@ -498,8 +501,8 @@ function spend(cost: number): void {
 }
 
 /**
- * Counts the time since the last count as spent on a Map or Set, which no count of parts tells: the engine hashes
- * numbers without a secret, so that a peer can choose keys that collide, and each is compared with all before it.
+ * Counts the time since the last count as spent on a Map or Set. Counting parts is not enough: the engine hashes numbers
+ * without a secret, so a peer can choose keys that collide, and each is then compared with all before it.
  */
 function spendTime(since: number): number {
   const now = processorTime();
@@ -507,13 +510,13 @@ function spendTime(since: number): number {
   return now;
 }
 
-/** The processor time of this process, in ms: the time that it did not run does not count. */
+/** The processor time of this process, in ms. Time in which it did not run is not included. */
 function processorTime(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
 }
 
-/** The reason tells nothing of what is in the frame, so that it is short and fit for a log. */
+/** Makes the error for a malformed frame. The message quotes nothing from the frame, so that it is short and safe to log. */
 function malformed(why: string): ProtocolError {
   return new ProtocolError(`malformed frame: ${why}`);
 }

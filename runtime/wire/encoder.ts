@@ -1,8 +1,10 @@
 /**
- * Encoding: values into the frame that an outbox is given.
+ * Encoding values into a frame of an outbox.
  *
- * Everything that structured clone carries can be sent, and actor references. What the decoder requires is checked
- * here: what this writes can be read, and a message that nobody would read fails at its sender.
+ * Everything that structured clone supports can be sent, and actor references. The limits of the decoder are checked here,
+ * too, so that a message that the peer would refuse fails at its sender.
+ *
+ * The state is in variables of the module, and not in an object: that is faster, and only one frame is written at a time.
  *
  * @module
  */
@@ -22,28 +24,29 @@ import {
   BINARY_CLASSES,
   ErrorPart,
   HEAVY_WEIGHT,
+  isSlowRegExp,
   MAX_SHORT_TEXT,
   MAX_SMALL_SIZE,
   OBJECT_WEIGHT,
-  PROPERTY_ESCAPE_COST,
+  regExpCost,
   SHORT_TEXT,
   SMALL_ARRAY,
   SMALL_RECORD,
   Tag,
 } from "./value_format.ts";
 
-/** Thrown for what cannot travel; says where in the message it is. */
+/** Thrown for a value that cannot be sent, naming its place in the message. */
 export class UnsendableError extends ProtocolError {
   readonly #what: string;
   readonly #path: string[] = [];
 
-  /** Notes what was met. */
+  /** Makes the error for a kind of value. */
   constructor(what: string) {
     super(`cannot send ${what}`);
     this.#what = what;
   }
 
-  /** Notes on the way out in which part it was. */
+  /** Adds, on the way out, the part of the message in which it was. */
   within(part: string): this {
     this.#path.unshift(part);
     this.message = `cannot send ${this.#what}, at ${this.#path.join(".")}`;
@@ -51,19 +54,19 @@ export class UnsendableError extends ProtocolError {
   }
 }
 
-/** Thrown when a value is too deep or too large for a tree, as one with a cycle is. */
+/** Thrown when a value is too deep or too large to be written as a tree. One with a cycle is. */
 class TreeError extends Error {}
 
-/** Below this a character is a byte of Latin-1. */
+/** The first character that is not in Latin-1. */
 const LATIN1_END = 0x100;
 
-/** From this length on a text is first taken for one of a byte for each character, in characters. */
+/** From this length on, in characters, room is first made for a byte a character only. */
 const LONG_TEXT = 64 * 1024;
 
-/** How many bytes a character may take in UTF-8. */
+/** The most bytes that a UTF-16 code unit takes in UTF-8. */
 const UTF8_BYTES = 3;
 
-/** What is reserved for a value besides its texts and bytes: its tag and a number. */
+/** The room to reserve for a tag and a number, in bytes. */
 const VALUE_ROOM = 16;
 
 const utf8 = new TextEncoder();
@@ -77,22 +80,22 @@ const typedArrayName = Object.getOwnPropertyDescriptor(
   Symbol.toStringTag,
 )!.get! as () => string | undefined;
 
-/** The outbox that a frame is being written into, and its buffer. */
+/** The outbox of the frame that is being written, and its buffer. */
 let outbox: Outbox | undefined;
 let bytes = new Uint8Array();
-/** Where the frame's body starts, and where it goes on. */
+/** Where the body of the frame starts, and where to write next. */
 let start = 0;
 let at = 0;
 let parts = 0;
 let costly = 0;
-/** While a graph is written: its objects, in order of their numbers. */
+/** While a graph is written: its objects and their numbers, in order. */
 let numbers: Map<object, number> | undefined;
 
 /**
- * Starts a frame in an outbox. It is written with the functions below, and is there once
- * {@linkcode closeFrame} was called; {@linkcode leaveFrame} has to be called in any case.
+ * Starts a frame in an outbox. The functions below write it, and {@linkcode closeFrame} puts it into the outbox.
+ * {@linkcode leaveFrame} must be called in any case.
  *
- * @throws {ProtocolError} when another is being written: a getter of a message sends one.
+ * @throws {ProtocolError} when another frame is being written: a getter in a message has sent one.
  */
 export function openFrame(target: Outbox): void {
   if (outbox) throw new ProtocolError("cannot send a message while another is being encoded");
@@ -103,10 +106,10 @@ export function openFrame(target: Outbox): void {
 }
 
 /**
- * Ends the frame, which is now in the outbox.
+ * Ends the frame and puts it into the outbox.
  *
- * @param expires whether it has a timeout, in the place where a header has it.
- * @throws {ProtocolError} when it breaks a limit.
+ * @param expires whether its header has a timeout.
+ * @throws {ProtocolError} when it exceeds a limit.
  */
 export function closeFrame(expires: boolean): void {
   const size = at - start;
@@ -120,7 +123,7 @@ export function closeFrame(expires: boolean): void {
   outbox = undefined;
 }
 
-/** Forgets what was not closed. */
+/** Drops a frame that was not closed. */
 export function leaveFrame(): void {
   outbox?.abandon();
   outbox = numbers = undefined;
@@ -129,12 +132,12 @@ export function leaveFrame(): void {
 
 const EMPTY = new Uint8Array();
 
-/** How much of the frame's body is written, in bytes. */
+/** The size of the body so far, in bytes. */
 export function written(): number {
   return at - start;
 }
 
-/** Writes two bytes over those `offset` bytes into the frame's body. */
+/** Overwrites two bytes at `offset` of the body. */
 export function patchUint16(offset: number, value: number): void {
   bytes[start + offset] = value;
   bytes[start + offset + 1] = value >>> 8;
@@ -165,11 +168,11 @@ export function writeActorId(id: unknown): void {
 }
 
 /**
- * Writes a message. Most are trees of a moderate depth, where an object that is referred to twice is written twice.
- * One with cycles, or deeper or larger than that, becomes a graph: each of its objects is written once.
+ * Writes a message. Most are trees, in which an object with two references to it is written twice. One with cycles, or too
+ * deep or too large for a tree, is written as a graph, in which each object is written once.
  *
- * @throws {UnsendableError} for functions, symbols, promises and other things that are no values.
- * @throws {ProtocolError} when it has more parts than a message may have.
+ * @throws {UnsendableError} for functions, symbols, promises and other things that are not data.
+ * @throws {ProtocolError} when it has too many parts.
  */
 export function writeMessage(message: unknown): void {
   const before = at;
@@ -317,7 +320,7 @@ function writeObject(value: object, depth: number): void {
   }
 }
 
-/** What an object is. */
+/** The tag of an object. */
 function tagOf(value: object): Tag {
   const constructor = Object.getPrototypeOf(value)?.constructor;
   if (constructor === Object || constructor === undefined) return Tag.Record;
@@ -339,7 +342,7 @@ function tagOf(value: object): Tag {
   return Tag.Record;
 }
 
-/** Not by its own methods, which may be those of a subclass; and all at once, for a getter may change it. */
+/** The keys and values of a Map. Its methods may be those of a subclass; and a getter of a value may change it later. */
 function entriesOf(map: Map<unknown, unknown>): unknown[] {
   const entries: unknown[] = [];
   Map.prototype.forEach.call(map, (value, key) => void entries.push(key, value));
@@ -419,7 +422,7 @@ function writeErrorParts(error: Error, present: number, depth: number): void {
   }
 }
 
-/** Writes an object that holds no other. */
+/** Writes an object that contains no other. */
 function writeLeaf(tag: Tag, value: object): void {
   count(OBJECT_WEIGHT);
   switch (tag) {
@@ -453,7 +456,7 @@ function primitiveOf(value: object): unknown {
 }
 
 function writeRegExp(value: RegExp): void {
-  // Without what a subclass makes of it: one that can be made again.
+  // A copy, whose source and flags no subclass has changed.
   const { source, flags } = new RegExp(value);
   if (source.length > MAX_PATTERN) {
     throw new UnsendableError(`a regular expression of more than ${MAX_PATTERN} characters`);
@@ -465,16 +468,6 @@ function writeRegExp(value: RegExp): void {
   writeByte(Tag.RegExp);
   writeText(source);
   writeText(flags);
-}
-
-/** How much a regular expression counts as against the limit of costly values. */
-export function regExpCost(source: string): number {
-  return 1 + PROPERTY_ESCAPE_COST * (source.split(/\\p/i).length - 1);
-}
-
-/** Whether a regular expression takes milliseconds to make: it has a property of strings (ECMA-262, 22.2.2.9). */
-export function isSlowRegExp(source: string): boolean {
-  return /\\p\{(?:Basic_Emoji|Emoji_Keycap|RGI_)/i.test(source);
 }
 
 function writeBinary(value: ArrayBufferView | ArrayBuffer): void {
@@ -500,7 +493,7 @@ function writeReference(object: object, numbers: Map<object, number>): void {
   writeTagged(Tag.Reference, 0, number);
 }
 
-/** Writes the contents of all objects that can be reached, and then what they are. They count twice, see the decoder. */
+/** Writes the contents of all objects that can be reached, and then the objects. They count twice, as in the decoder. */
 function writeGraph(root: object): void {
   const objects = numbers = new Map([[root, 0]]);
   const heads: { tag: Tag; size: number }[] = [];
@@ -508,7 +501,7 @@ function writeGraph(root: object): void {
   const sizeAt = at;
   at += 4;
   try {
-    // They become more while they are walked, until all that can be reached are there.
+    // The walk adds objects until all that can be reached are there.
     for (const object of objects.keys()) heads.push(writeContents(object));
   } catch (error) {
     if (!(error instanceof TreeError)) throw error;
@@ -581,7 +574,7 @@ function writeHead(object: object, { tag, size }: { tag: Tag; size: number }): v
   }
 }
 
-/** Writes a tag and a size, and makes room for so many bytes as follow. */
+/** Writes a tag and a size, and makes room for the `room` bytes that follow. */
 function writeTagged(tag: number, room: number, size = room): void {
   if (room > 0) requireSize(at - start + room);
   reserve(VALUE_ROOM + room);

@@ -1,10 +1,9 @@
 /**
- * The form of values on the wire.
+ * The form of values on the wire, and how values count against the limits.
  *
- * A value is a byte that says what it is, and what it is made of. The bytes below 0xe0 hold a small value or size
- * themselves; the others are those of {@linkcode Tag}. Numbers and sizes are little-endian. A size is a `u32`: of
- * bytes in texts, integers and binary, of elements in an array or a Set, of pairs of a key and a value in a record
- * or a Map.
+ * A value is a byte that says what it is, followed by its contents. A byte below 0xe0 contains a small value or size; the
+ * others are those of {@linkcode Tag}. Numbers and sizes are little-endian. A size is a `u32`: the number of bytes in a
+ * text, an integer or binary data, of elements in an array or a Set, of entries in a record or a Map.
  *
  * | first byte | value |
  * |---|---|
@@ -26,10 +25,10 @@ export const SMALL_RECORD = 0xc0;
 /** The first byte of small arrays. */
 export const SMALL_ARRAY = 0xd0;
 
-/** How long a short text may be, in characters. */
+/** The longest short text, in characters. */
 export const MAX_SHORT_TEXT = 63;
 
-/** How many keys or elements a small record or array may have. */
+/** The most keys or elements of a small record or array. */
 export const MAX_SMALL_SIZE = 15;
 
 /** The first bytes of all other values. Part of the protocol: never renumber. */
@@ -42,48 +41,48 @@ export enum Tag {
   False = 0xe2,
   /** True. */
   True = 0xe3,
-  /** A number that is an integer of 32 bits. */
+  /** An integer of 32 bits. */
   Int32 = 0xe4,
   /** Any other number, of 64 bits (IEEE 754). */
   Double = 0xe5,
-  /** A text of a byte for each character: size, Latin-1. */
+  /** A text with a byte for each character: size, Latin-1. */
   Latin1 = 0xe6,
   /** A text: size, UTF-8. */
   Utf8 = 0xe7,
   /** A text with lone surrogates: size, UTF-16. */
   Utf16 = 0xe8,
-  /** A BigInt: size, 1 when it is negative and else 0, its magnitude with the highest byte first. */
+  /** A BigInt: size, 1 if it is negative and 0 otherwise, its magnitude with the highest byte first. */
   BigInt = 0xe9,
   /** A Boolean, Number, String or BigInt object: its primitive. */
   Boxed = 0xea,
   /** An array: size, elements. */
   Array = 0xeb,
-  /** An object: size, keys that are texts each with its value. */
+  /** An object: size, keys, which are texts, each with its value. */
   Record = 0xec,
   /** A Map: size, keys each with its value. */
   Map = 0xed,
   /** A Set: size, members. */
   Set = 0xee,
-  /** An Error: {@linkcode ErrorPart} flags, name, message, and the parts that the flags tell of. */
+  /** An Error: {@linkcode ErrorPart} flags, name, message, and the parts that the flags name. */
   Error = 0xef,
-  /** A Date: its time in ms since 1970 as a double. */
+  /** A Date: ms since 1970, as a double. */
   Date = 0xf0,
   /** A regular expression: source, flags, both texts. */
   RegExp = 0xf1,
-  /** Binary: its {@linkcode BINARY_CLASSES} number, size, bytes. */
+  /** Binary data: its number in {@linkcode BINARY_CLASSES}, size, bytes. */
   Binary = 0xf2,
   /** A reference to an actor: server id, name or serial number. */
   ActorRef = 0xf3,
   /**
-   * A value with cycles, or too deep or too large for a tree: the size of its contents, the contents of all its
-   * objects in turn, how many objects there are, and each without its contents. The first is the value.
+   * A value with cycles, or too deep or too large for a tree: the size of the contents, the contents of its objects in
+   * turn, the number of objects, and each object without its contents. The first object is the value.
    */
   Graph = 0xf4,
   /** Inside a graph: the number of an object. */
   Reference = 0xf5,
 }
 
-/** What an Error has besides its name and message, in this order. */
+/** The parts of an Error besides its name and message, in this order. */
 export enum ErrorPart {
   /** A text: its stack. */
   Stack = 1,
@@ -111,14 +110,24 @@ export const BINARY_CLASSES = [
   Float64Array,
 ] as const;
 
-/** How much an object counts as against the limit of `MAX_PARTS`; a value in an array or record counts as 1. */
+/** How much an object counts against `MAX_PARTS`. A value in an array or record counts as 1. */
 export const OBJECT_WEIGHT = 4;
 
-/** How much an object counts as that takes much more memory than others: an Error, a Map, binary. */
+/** How much an object counts against `MAX_PARTS` that takes much more memory: an Error, a Map, binary data. */
 export const HEAVY_WEIGHT = 16;
 
 /**
- * How much a property escape (`\p{L}`) of a regular expression counts as against the limit of costly values:
- * the engine looks at all of Unicode for each.
+ * How much a property escape (`\p{L}`) of a regular expression counts against `COSTLY_VALUES`: for each, the engine looks at
+ * all of Unicode.
  */
 export const PROPERTY_ESCAPE_COST = 16;
+
+/** How much a regular expression counts against `COSTLY_VALUES`. */
+export function regExpCost(source: string): number {
+  return 1 + PROPERTY_ESCAPE_COST * (source.split(/\\p/i).length - 1);
+}
+
+/** Whether a regular expression takes milliseconds to make: it has a property of strings (ECMA-262, 22.2.2.9). */
+export function isSlowRegExp(source: string): boolean {
+  return /\\p\{(?:Basic_Emoji|Emoji_Keycap|RGI_)/i.test(source);
+}
