@@ -1,8 +1,111 @@
 import assert from "node:assert/strict";
+import { commandTree } from "../../../cli/command_tree.ts";
 import { registryCommand } from "../../../cli/commands/registry.ts";
-import { asRoot, runCommandLine } from "../../../cli/kit/command_line.ts";
+import { asRoot, runCommandLine, UsageError } from "../../../cli/kit/command_line.ts";
 import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
 import { REGISTRY_PROGRAM } from "../../tested_program.ts";
+
+Deno.test("wrong usage is exit 2 with the error and where the help is", async () => {
+  using ensemble = new TemporaryEnsemble();
+  assert.deepEqual(await ensemble.run("lst-servers"), {
+    code: 2,
+    stdout: "",
+    stderr: "gxensemble: error: unknown command 'lst-servers' (Did you mean list-servers?)\n" +
+      "see gxensemble help\n",
+  });
+  assert.deepEqual(await ensemble.run("ping"), {
+    code: 2,
+    stdout: "",
+    stderr: "gxensemble: error: missing required argument 'server-id'\n" +
+      "see gxensemble help ping\n",
+  });
+});
+
+const WRONG: [string[], RegExp][] = [
+  [["nosuch"], /^unknown command 'nosuch'$/],
+  [["help", "cokie"], /^unknown command 'cokie' \(Did you mean cookie\?\)$/],
+  [["help", "ca", "shw"], /^unknown command 'shw' \(Did you mean show\?\)$/],
+  [["ca", "shw"], /^unknown command 'shw' \(Did you mean show\?\)$/],
+  [
+    ["list"],
+    /^unknown command 'list' \(Did you mean one of list-servers, list-actors, list-connections\?\)$/,
+  ],
+  [["servers"], /^unknown command 'servers' \(Did you mean list-servers\?\)$/],
+  [["revoke"], /^unknown command 'revoke' \(Did you mean ca revoke\?\)$/],
+  [["--versoin"], /^unknown option '--versoin' \(Did you mean --version\?\)$/],
+  [["--json", "ping", "a"], /^unknown option '--json' \(options come after the command .*\)$/],
+  [["--registry=unix:/x", "ping", "a"], /^unknown option '--registry' \(options come after/],
+  [
+    ["ping", "--registr=unix:/x", "a"],
+    /^unknown option '--registr' \(Did you mean --registry\?\)$/,
+  ],
+  [["ping", "--nosuch=x"], /^unknown option '--nosuch'$/],
+  [["ca", "setup", "--domian", "x"], /^unknown option '--domian' \(Did you mean --domain\?\)$/],
+  [["ca", "--view", "show"], /^ca --view takes no command$/],
+  [["ca", "--json", "show"], /^--json comes after the command that it belongs to$/],
+  [["cookie", "--json"], /^--json only goes with --view$/],
+  [["admin", "-f", "--view"], /'-v, --view' cannot be used with option '-f, --force'$/],
+  [["authorize", "a", "b", "shutdwn"], /"shutdwn": there are admin, shutdown, loader, .* a colon/],
+  [["ca", "cert", "a", "--capabilities", "(admin shutdwn)"], /"shutdwn": there are admin, shut/],
+  [["--nosuch"], /^unknown option '--nosuch'$/],
+  [["ping", "--jsn", "a"], /^unknown option '--jsn' \(Did you mean --json\?\)$/],
+  [["load", "--list", "--rerun", "a"], /'--list' cannot be used with option '--rerun'$/],
+  [["load", "--library", "--rerun", "a", "x"], /^--rerun and --library exclude each other$/],
+  [["run", "httpd1"], /^missing required argument 'module-id'$/],
+  [
+    ["run", "httpd1", "--roles", "a", "x.ts"],
+    /options come before the arguments; a file of that name is \.\/--roles$/,
+  ],
+  [["run", "--roles", "(a", "httpd1", "x.ts"], /'--roles <roles>'.* without its "\)"/],
+  [["run", "--roles", "||", "httpd1", "x.ts"], /'--roles <roles>'.* a role is not empty$/],
+  [["ping", "a", "b", "c"], /^too many arguments for 'ping'/],
+  [["ping", "a/b"], /not a server id: "a\/b"/],
+  [["shutdown", "a/b"], /not a server id: "a\/b"/],
+  [["shutdown", "()"], /no server id is given$/],
+  [["shutdown", "-f", "--role", ""], /^the role is empty$/],
+  [["lookup", "--role", ""], /^the role is empty$/],
+  [["shutdown", "--role"], /^--role takes a role in the place of the server id$/],
+  [["eval", "", "1"], /^not a server id: ""/],
+  [["eval", "a,../b", "1"], /^not a server id: "\.\.\/b"/],
+  [["lookup", "a/b"], /^not a server id: "a\/b"/],
+  [["registry", "-l", "nope"], /'-l, --listen <listen>'.* not an address: nope/],
+  [["registry", "-a", "tcp://a:99999"], /'-a, --announce <announce>'.* up to 65535$/],
+  [["ping", "--registry", "unix:x", "a"], /'--registry <registry>'.* is absolute$/],
+  [["ping", "--registry", "()", "a"], /'--registry <registry>'.* no address of the registry$/],
+  [["ping", "-G", "", "a"], /'-G, --gerbil-path <dir>'.* no directory$/],
+  [["env", "known-servers", "--add"], /^--add of which server\?$/],
+  [["env", "known-servers", "--set", "a"], /^--set takes addresses; --remove forgets the server$/],
+  [["env", "known-servers", "a", "tcp://a:1"], /give --add, --set or --remove$/],
+  [["env", "known-servers", "--set", "--add", "a"], /^--add and --set exclude each other$/],
+  [["env", "known-servers", "--add", "a", "b"], /not an address: b/],
+  [["registry", "--log", "LOUD"], /'--log <logging>'.* there are DEBUG, INFO, WARN and ERROR$/],
+  [["registry", "--store", "redis:"], /'--store <store>'.* there are "sqlite:"/],
+  [["registry", "--log"], /^option '--log <logging>' argument missing$/],
+];
+
+for (const [args, message] of WRONG) {
+  Deno.test(`refused: gxensemble ${args.join(" ")}`, async () => {
+    await assert.rejects(commandTree().parseAsync(args, { from: "user" }), (error) => {
+      assert.ok(error instanceof UsageError, `${error}`);
+      assert.match(error.message, message);
+      assert.match(error.help, /^gxensemble help/);
+      return true;
+    });
+  });
+}
+
+Deno.test("a failure is exit 1 with its reason only; with --log DEBUG also where", async () => {
+  using ensemble = new TemporaryEnsemble();
+  const failure = await ensemble.run("ping", "httpd1");
+  assert.deepEqual({ code: failure.code, stdout: failure.stdout }, { code: 1, stdout: "" });
+  // There is no cookie.
+  assert.match(failure.stderr, /^gxensemble: error: no cookie at .*\n$/);
+
+  const { code, stderr } = await ensemble.run("ping", "httpd1", "--log", "DEBUG");
+  assert.equal(code, 1);
+  assert.match(stderr, /^gxensemble: error: no cookie at .*\n/m);
+  assert.match(stderr, /^ +at .*\breadCookie\b/m);
+});
 
 /** Runs `ensemble-registry` in this process; gives its exit code and what it printed on standard error. */
 async function run(...args: string[]): Promise<{ code: number; printed: string }> {

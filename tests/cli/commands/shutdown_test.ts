@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import { MemoryStore } from "../../registry/store.ts";
-import { serveRegistry } from "../../registry/registry_actor.ts";
-import { parseServerId } from "../../runtime/actor/references.ts";
-import { listServers } from "../../runtime/ensemble/remote.ts";
-import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";
-import { fingerprint } from "../../runtime/server/credentials.ts";
-import { type Address, formatAddressUrl, type UnixAddress } from "../../runtime/wire/address.ts";
-import { listenAt } from "../../runtime/wire/transport.ts";
-import { anyPort, LocalEnsemble } from "../runtime/server/local_ensemble.ts";
-import { commandsIn } from "./commands_in.ts";
+import { serveRegistry } from "../../../registry/registry_actor.ts";
+import { MemoryStore } from "../../../registry/store.ts";
+import { parseServerId } from "../../../runtime/actor/references.ts";
+import { listServers } from "../../../runtime/ensemble/remote.ts";
+import { fingerprint } from "../../../runtime/server/credentials.ts";
+import type { RegistryEntry } from "../../../runtime/server/registry_protocol.ts";
+import { type Address, formatAddressUrl, type UnixAddress } from "../../../runtime/wire/address.ts";
+import { listenAt } from "../../../runtime/wire/transport.ts";
+import { anyPort, LocalEnsemble } from "../../runtime/server/local_ensemble.ts";
+import { commandsIn } from "../commands_in.ts";
 
 /** Nobody listens there. */
 const CLOSED: Address = { kind: "tcp", host: "127.0.0.1", port: 1 };

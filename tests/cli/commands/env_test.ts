@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { TemporaryEnsemble } from "../temporary_ensemble.ts";
+import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
 
 Deno.test("env known-servers adds, sets, lists and removes, and says what is not there", async () => {
   using places = new TemporaryEnsemble();

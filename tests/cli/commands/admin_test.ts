@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { TemporaryEnsemble } from "../temporary_ensemble.ts";
-import { openWithAge } from "../certificate_tools.ts";
-import { generatePair } from "../cheap_pair.ts";
-import { testWith } from "../requirements.ts";
-import { SEALING_PROGRAM } from "../tested_program.ts";
-import { CTRL_C, CTRL_D, gxensembleOnTerminal, type Seen } from "../terminal.ts";
+import { openWithAge } from "../../certificate_tools.ts";
+import { generatePair } from "../../cheap_pair.ts";
+import { testWith } from "../../requirements.ts";
+import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
+import { CTRL_C, CTRL_D, gxensembleOnTerminal, type Seen } from "../../terminal.ts";
+import { SEALING_PROGRAM } from "../../tested_program.ts";
 
 const FIRST = "passphrase for the administrator key:";
 const AGAIN = "the same again:";

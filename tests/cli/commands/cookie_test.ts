@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { TemporaryEnsemble } from "../temporary_ensemble.ts";
+import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
 
 async function permissions(path: string): Promise<string> {
   return ((await Deno.stat(path)).mode! & 0o777).toString(8);
