@@ -2,7 +2,8 @@
  * An ensemble of one test: real processes, with places of their own for files and sockets.
  */
 import { fileURLToPath } from "node:url";
-import { EXECUTABLE, TESTED_PROGRAM } from "./tested_program.ts";
+import { runHere } from "./commands_here.ts";
+import { EXECUTABLE, IS_BUNDLED, TESTED_PROGRAM } from "./tested_program.ts";
 
 const CONFIGURATION = fileURLToPath(new URL("../deno.json", import.meta.url));
 
@@ -12,6 +13,9 @@ export interface Outcome {
   stdout: string;
   stderr: string;
 }
+
+/** Commands that are a process always: servers, and those that end or start processes of their own. */
+const PROCESSES = ["run", "registry", "repl", "compile"];
 
 /** Where the ensemble of one test lives; removed with `using`. */
 export class TemporaryEnsemble implements Disposable {
@@ -41,8 +45,18 @@ export class TemporaryEnsemble implements Disposable {
     NO_COLOR: "1",
   };
 
-  /** Runs `gxensemble` to its end. */
+  /**
+   * Runs `gxensemble` to its end. In `deno task test`, where most tests are about what a command does and not about its process,
+   * that is in the process of the tests.
+   */
   run(...args: string[]): Promise<Outcome> {
+    const isHere = IS_BUNDLED && this.program === TESTED_PROGRAM &&
+      this.workingDirectory === undefined && !PROCESSES.includes(args[0] ?? "");
+    return isHere ? runHere(this.environment, args) : this.runProcess(...args);
+  }
+
+  /** Runs `gxensemble` to its end, always as a process. */
+  runProcess(...args: string[]): Promise<Outcome> {
     return finish(this.gxensemble(...args));
   }
 

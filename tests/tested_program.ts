@@ -14,6 +14,9 @@ export const EXECUTABLE: string | undefined = named("GXENSEMBLE_EXECUTABLE");
 
 const BUNDLE = named("GXENSEMBLE_BUNDLE");
 
+/** Whether the bundle is tested. */
+export const IS_BUNDLED = EXECUTABLE === undefined && BUNDLE !== undefined;
+
 /** What to run as `gxensemble`: a program and its first arguments. */
 export const TESTED_PROGRAM: string[] = EXECUTABLE === undefined
   ? program("cli/main")

@@ -85,8 +85,13 @@ testWith(["openssl"], {
 Deno.test("of revocations at once none is lost", async () => {
   using ensemble = await CertifiedEnsemble.create();
   const ids = ["a", "b", "c"];
-  await Promise.all(ids.map((id) => ensemble.done("cert", id)));
-  await Promise.all([...ids.map((id) => ensemble.done("revoke", id)), ensemble.done("cert", "d")]);
+  await ensemble.done("cert", ...ids);
+  const commands = [...ids.map((id) => ["revoke", id]), ["cert", "d"]];
+  await Promise.all(commands.map(async ([command, id]) => {
+    const file = ["--passphrase-file", ensemble.passphraseFile];
+    const { code, stderr } = await ensemble.runProcess("ca", command!, ...file, id!);
+    assert.equal(code, 0, stderr);
+  }));
   const { certificates } = JSON.parse(await ensemble.done("show", "--json"));
   assert.deepEqual(
     certificates.map(({ server, status }: Record<string, string>) => `${server} ${status}`),

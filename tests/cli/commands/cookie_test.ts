@@ -42,7 +42,9 @@ Deno.test("a cookie is replaced only with -f", async () => {
 
 Deno.test("of several at once one makes the cookie, and no draft is left", async () => {
   using ensemble = new TemporaryEnsemble();
-  const outcomes = await Promise.all(Array.from({ length: 4 }, () => ensemble.run("cookie")));
+  const outcomes = await Promise.all(
+    Array.from({ length: 4 }, () => ensemble.runProcess("cookie")),
+  );
   assert.deepEqual(outcomes.map(({ code }) => code).sort(), [0, 1, 1, 1]);
   const files = Deno.readDirSync(`${ensemble.gerbilPath}/ensemble`).map(({ name }) => name);
   assert.deepEqual([...files], ["cookie"]);
