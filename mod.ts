@@ -118,8 +118,7 @@ export {
   type Retraction,
   Session,
 } from "./runtime/server/capabilities.ts";
-export type { Certified } from "./runtime/server/credentials.ts";
-export type { Bytes } from "./runtime/server/handshake_messages.ts";
+export type { Bytes, Certified } from "./runtime/server/credentials.ts";
 export type { Heartbeat } from "./runtime/server/connection.ts";
 export type { ConnectionInfo, ControlHandlers } from "./runtime/server/control.ts";
 export type { Presence } from "./runtime/server/identity.ts";

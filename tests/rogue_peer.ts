@@ -15,11 +15,9 @@ import {
 import {
   type Authenticated,
   clientHandshake,
-  type Credentials,
-  importCookie,
   serverHandshake,
 } from "../runtime/server/handshake.ts";
-import { Instance } from "../runtime/server/credentials.ts";
+import { type Credentials, importCookie, InstanceKey } from "../runtime/server/credentials.ts";
 import type { Address } from "../runtime/wire/address.ts";
 import type { ByteStream } from "../runtime/wire/stream.ts";
 import { connectTo } from "../runtime/wire/transport.ts";
@@ -33,7 +31,7 @@ export interface RogueOptions {
   /** Its id; `rogue` by default. */
   readonly id?: string;
   /** Its instance; a new one by default. Two connections of one instance are those of one server. */
-  readonly instance?: Instance;
+  readonly instance?: InstanceKey;
   /** What it shows and trusts on tls. */
   readonly tls?: Credentials["tls"];
 }
@@ -88,7 +86,7 @@ export class RoguePeer extends RawPeer {
   /** The id that it goes by. */
   readonly id: ServerId;
   /** Its instance: its key pair. */
-  readonly instance: Instance;
+  readonly instance: InstanceKey;
   /** The id of the server at the other end. */
   readonly peer: ServerId;
   #nonce = 2;
@@ -163,7 +161,7 @@ export class RoguePeer extends RawPeer {
 
 async function credentialsOf(options: RogueOptions): Promise<Credentials> {
   const [instance, cookie] = await Promise.all([
-    options.instance ?? Instance.generate(),
+    options.instance ?? InstanceKey.generate(),
     importCookie(options.cookie),
   ]);
   return { id: parseServerId(options.id ?? "rogue"), instance, cookie, tls: options.tls };

@@ -18,9 +18,9 @@ import { AddressBook, type ServerLocations } from "./address_book.ts";
 import type { Heartbeat } from "./connection.ts";
 import { type ConnectionInfo, controlChecks, controlHandlers } from "./control.ts";
 import { Capabilities, type Session } from "./capabilities.ts";
-import { Instance, type TlsCredentials } from "./credentials.ts";
+import { importCookie, InstanceKey, type TlsCredentials } from "./credentials.ts";
 import { Elevations } from "./elevation.ts";
-import { importCookie, SilentPeerError } from "./handshake.ts";
+import { SilentPeerError } from "./handshake.ts";
 import { Identities, type Presence } from "./identity.ts";
 import {
   announceChange,
@@ -92,7 +92,7 @@ export interface ServerExtension {
 /** What a server proves who it is with. */
 export interface ServerKeys {
   /** The key pair of this run of it. */
-  readonly instance: Instance;
+  readonly instance: InstanceKey;
   /** The ensemble's cookie. */
   readonly cookie: CryptoKey;
 }
@@ -174,7 +174,7 @@ export class ActorServer {
     options: Options,
   ): Promise<Server> {
     const [instance, cookie] = await Promise.all([
-      Instance.generate(),
+      InstanceKey.generate(),
       importCookie(options.cookie),
     ]);
     const server = new this(options, { instance, cookie });

@@ -5,9 +5,10 @@
  */
 import { REGISTRY_ID, type ServerId } from "../actor/references.ts";
 import type { Client } from "../actor/service.ts";
-import { EnsembleError, UnknownServerError } from "../errors.ts";
+import { AuthenticationError, EnsembleError, UnknownServerError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
 import { PING_TIMEOUT } from "../wire/limits.ts";
+import { fingerprint, sameInstance } from "./credentials.ts";
 import type { RegistryEntry, RegistryHandlers } from "./registry_protocol.ts";
 
 /** How long addresses from the registry are used without asking it again, in ms. */
@@ -15,6 +16,10 @@ export const ADDRESS_LIFETIME: number = 5 * 60 * 1000;
 
 /** The order in which a server's addresses are tried. */
 const PREFERENCE: readonly Address["kind"][] = ["unix", "tls", "tcp"];
+
+/** How often the registry is asked whether an instance is registered by now, and how long between, in ms. */
+const REGISTRATION_LOOKS = 4;
+const REGISTRATION_INTERVAL = 100;
 
 /** Where a server finds the registry and the others. */
 export interface ServerLocations {
@@ -105,6 +110,25 @@ export class AddressBook {
     }
     this.#found.set(id, { ...found, until: now + ADDRESS_LIFETIME });
     return found;
+  }
+
+  /**
+   * Makes sure that an instance is the registered one. It may be that of a server that was started again, which listens
+   * a moment before it is registered. But a server of another ensemble may have the same id, the same cookie, and by now
+   * the port of one that has crashed.
+   */
+  async requireRegistered(id: ServerId, instance: Uint8Array): Promise<void> {
+    for (let looks = 1;; looks++) {
+      const { instance: registered } = await this.refresh(id);
+      if (sameInstance(instance, registered)) return;
+      if (looks === REGISTRATION_LOOKS) {
+        throw new AuthenticationError(
+          `instance ${fingerprint(instance)} of ${id} answers there, and not the registered one, ` +
+            fingerprint(registered),
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, REGISTRATION_INTERVAL));
+    }
   }
 
   /** How many servers it has addresses of from the registry. */

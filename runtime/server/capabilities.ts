@@ -15,8 +15,7 @@ import { describeValue } from "../inspection.ts";
 import type { LineLimit } from "../line_limit.ts";
 import { shorten } from "../safe_text.ts";
 import type { Address } from "../wire/address.ts";
-import { type Certified, fingerprint, sameInstance } from "./credentials.ts";
-import type { Bytes } from "./handshake_messages.ts";
+import { type Bytes, type Certified, fingerprint, sameInstance } from "./credentials.ts";
 
 const logger = getLogger(["gxensemble", "audit"]);
 

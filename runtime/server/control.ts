@@ -19,20 +19,24 @@ import {
 } from "../actor/threads.ts";
 import { EnsembleError, InvalidInputError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
+import type { ActorServer } from "./actor_server.ts";
 import {
   ADMIN,
-  type Capabilities,
   checkCapabilities,
   type Delegation,
   parseCapabilities,
   parseCapability,
   type Retraction,
-  type Session,
   sessionOf,
 } from "./capabilities.ts";
-import { fingerprint, INSTANCE_LENGTH, sameInstance, SIGNATURE_LENGTH } from "./credentials.ts";
-import { type Elevations, NONCE_LENGTH } from "./elevation.ts";
-import type { Bytes } from "./handshake_messages.ts";
+import {
+  type Bytes,
+  fingerprint,
+  INSTANCE_LENGTH,
+  sameInstance,
+  SIGNATURE_LENGTH,
+} from "./credentials.ts";
+import { NONCE_LENGTH } from "./elevation.ts";
 import {
   askRegistry,
   MAX_ADDRESSES,
@@ -65,26 +69,6 @@ export interface ConnectionInfo {
   readonly peer: ServerId;
   /** Where it was reached, or where it came from. */
   readonly address: Address;
-}
-
-/** What control needs of the server it controls. */
-export interface Controlled {
-  /** Its actors. */
-  readonly actors: ActorSystem;
-  /** Its connections, by peer id. */
-  connections(): ConnectionInfo[];
-  /** The session of the connection with a server, while there is one. */
-  session(server: ServerId): Session | undefined;
-  /** Connects it with another server. */
-  connect(server: ServerId, addresses?: Address[]): Promise<void>;
-  /** What others may do in it. */
-  readonly capabilities: Capabilities;
-  /** Lets administrators' clients do more in it. */
-  readonly elevations: Elevations;
-  /** Begins to stop it; gives how long its actors may take to shut down, in ms. */
-  shutDown(): number;
-  /** Ends one of its actors at once; throws when there is none, or when the server is nothing without it. */
-  kill(actor: ActorId): void;
 }
 
 /** The handlers of the actor `server`, for `client`. */
@@ -121,8 +105,8 @@ export type ControlHandlers = {
   down(request: { monitor: number; reason?: string }): void;
 };
 
-/** Makes the handlers of a server's actor `server`, to be served with the checks of `control_requests.ts`. */
-export function controlHandlers(server: Controlled): Handlers & ControlHandlers {
+/** Makes the handlers of a server's actor `server`, to be served with {@linkcode controlChecks}. */
+export function controlHandlers(server: ActorServer): Handlers & ControlHandlers {
   const { actors, capabilities } = server;
   return {
     listActors: () => actors.actors().flatMap(({ name }) => name ?? []).sort(),

@@ -8,6 +8,9 @@ import type { ServerId } from "../actor/references.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { TlsSource } from "../wire/tls_transport.ts";
 
+/** Bytes over a buffer of their own, as WebCrypto wants them. */
+export type Bytes = Uint8Array<ArrayBuffer>;
+
 /** The length of an instance, in bytes: an Ed25519 public key (RFC 8032). */
 export const INSTANCE_LENGTH = 32;
 
@@ -15,37 +18,37 @@ export const INSTANCE_LENGTH = 32;
 export const SIGNATURE_LENGTH = 64;
 
 /** A running server's key pair: made when it starts, never stored. */
-export class Instance {
+export class InstanceKey {
   /** The public half, which names the instance. */
-  readonly publicKey: Uint8Array<ArrayBuffer>;
+  readonly publicKey: Bytes;
   readonly #privateKey: CryptoKey;
 
-  private constructor(publicKey: Uint8Array<ArrayBuffer>, privateKey: CryptoKey) {
+  private constructor(publicKey: Bytes, privateKey: CryptoKey) {
     this.publicKey = publicKey;
     this.#privateKey = privateKey;
   }
 
   /** Makes a new one. */
-  static async generate(): Promise<Instance> {
+  static async generate(): Promise<InstanceKey> {
     const pair = await crypto.subtle.generateKey("Ed25519", false, ["sign", "verify"]);
     const { publicKey, privateKey } = pair as CryptoKeyPair;
-    return new Instance(
+    return new InstanceKey(
       new Uint8Array(await crypto.subtle.exportKey("raw", publicKey)),
       privateKey,
     );
   }
 
   /** Signs bytes. */
-  async sign(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  async sign(bytes: Bytes): Promise<Bytes> {
     return new Uint8Array(await crypto.subtle.sign("Ed25519", this.#privateKey, bytes));
   }
 }
 
 /** Whether an instance made a signature of the bytes. */
 export async function verifySignature(
-  instance: Uint8Array<ArrayBuffer>,
-  signature: Uint8Array<ArrayBuffer>,
-  bytes: Uint8Array<ArrayBuffer>,
+  instance: Bytes,
+  signature: Bytes,
+  bytes: Bytes,
 ): Promise<boolean> {
   try {
     const key = await crypto.subtle.importKey("raw", instance, "Ed25519", false, ["verify"]);
@@ -83,6 +86,24 @@ export interface TlsCredentials extends TlsSource {
    * @throws {AuthenticationError} when it is revoked, or names no server.
    */
   identify(certificate: Uint8Array): Certified;
+}
+
+/** Who a server is to others. */
+export interface Credentials {
+  /** Its id. */
+  readonly id: ServerId;
+  /** Its instance. */
+  readonly instance: InstanceKey;
+  /** The ensemble's cookie, as a key for HMAC-SHA-256. */
+  readonly cookie: CryptoKey;
+  /** What it shows and trusts on tls. */
+  readonly tls?: TlsCredentials | undefined;
+}
+
+/** Imports a cookie's bytes as the key of the proofs. */
+export function importCookie(cookie: Uint8Array): Promise<CryptoKey> {
+  const algorithm = { name: "HMAC", hash: "SHA-256" };
+  return crypto.subtle.importKey("raw", cookie as Bytes, algorithm, false, ["sign", "verify"]);
 }
 
 /** The id under which commands are certified. Each adds a dash and what makes its own id unique. */

@@ -17,7 +17,7 @@ import {
   type Session,
   sessionOf,
 } from "./capabilities.ts";
-import type { Bytes } from "./handshake_messages.ts";
+import type { Bytes } from "./credentials.ts";
 
 /** How long a refused elevation is kept waiting, in ms: doubled with each that the session was refused. */
 const FIRST_PENALTY = 250;

@@ -20,15 +20,14 @@ import { FrameReader, Outbox } from "../wire/frames.ts";
 import { HANDSHAKE_TIMEOUT, MAX_HANDSHAKE_FRAME } from "../wire/limits.ts";
 import type { ByteStream } from "../wire/stream.ts";
 import {
+  type Bytes,
   type Certified,
-  type Instance,
+  type Credentials,
   requireCertified,
   sameInstance,
-  type TlsCredentials,
   verifySignature,
 } from "./credentials.ts";
 import {
-  type Bytes,
   commonVersion,
   decodeAccepted,
   decodeChallenge,
@@ -51,18 +50,6 @@ const CLIENT_LABEL = "gxensemble 1 client";
 const SERVER_LABEL = "gxensemble 1 server";
 const BINDING_LABEL = "gxensemble 1 binding";
 
-/** Who a server is to others. */
-export interface Credentials {
-  /** Its id. */
-  readonly id: ServerId;
-  /** Its instance. */
-  readonly instance: Instance;
-  /** The ensemble's cookie, as a key for HMAC-SHA-256. */
-  readonly cookie: CryptoKey;
-  /** What it shows and trusts on tls. */
-  readonly tls?: TlsCredentials | undefined;
-}
-
 /** Who the peer turned out to be. */
 export interface Authenticated {
   /** Its id. */
@@ -82,12 +69,6 @@ export class SlowHandshakeError extends DisconnectedError {}
 
 /** Thrown when a client hangs up before it has sent anything, as a port scanner does. */
 export class SilentPeerError extends DisconnectedError {}
-
-/** Imports a cookie's bytes as the key of the proofs. */
-export function importCookie(cookie: Uint8Array): Promise<CryptoKey> {
-  const algorithm = { name: "HMAC", hash: "SHA-256" };
-  return crypto.subtle.importKey("raw", cookie as Bytes, algorithm, false, ["sign", "verify"]);
-}
 
 /**
  * The client's side. The stream is closed when it fails.

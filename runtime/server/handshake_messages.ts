@@ -11,7 +11,7 @@
 import { parseServerId, type ServerId } from "../actor/references.ts";
 import { ProtocolError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
-import { INSTANCE_LENGTH, SIGNATURE_LENGTH } from "./credentials.ts";
+import { type Bytes, INSTANCE_LENGTH, SIGNATURE_LENGTH } from "./credentials.ts";
 
 /** Versions of the protocol: all from the lowest to the highest. */
 export interface Versions {
@@ -43,9 +43,6 @@ enum Type {
 
 /** What stands for each kind of transport, a byte. */
 const TRANSPORTS = { unix: 1, tcp: 2, tls: 3 } as const satisfies Record<Address["kind"], number>;
-
-/** Bytes over a buffer of their own, as WebCrypto wants them. */
-export type Bytes = Uint8Array<ArrayBuffer>;
 
 /** The client's first message. */
 export interface Hello {

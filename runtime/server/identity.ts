@@ -23,9 +23,8 @@ import type { ByteStream } from "../wire/stream.ts";
 import { connectTo, UnreachableError } from "../wire/transport.ts";
 import { isFoundHere } from "../wire/unix_transport.ts";
 import type { Session } from "./capabilities.ts";
-import { fingerprint, sameInstance } from "./credentials.ts";
-import { clientHandshake, type Credentials } from "./handshake.ts";
-import type { Bytes } from "./handshake_messages.ts";
+import { type Bytes, type Credentials, fingerprint, sameInstance } from "./credentials.ts";
+import { clientHandshake } from "./handshake.ts";
 import {
   describeServer,
   type Kernel,

@@ -23,6 +23,7 @@ import {
   type Check,
   flag,
   listOf,
+  MAX_HOST,
   oneOf,
   optional,
   parts,
@@ -104,9 +105,6 @@ export const MAX_ROLES = 32;
 
 /** The longest role, in bytes of UTF-8. */
 export const MAX_ROLE = 64;
-
-/** The longest name of a host, in UTF-16 code units: that of the DNS. */
-export const MAX_HOST = 255;
 
 /** One server of the ensemble, as it announced itself. */
 export interface RegistryEntry {

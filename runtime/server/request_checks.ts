@@ -16,13 +16,13 @@ import { describeValue } from "../inspection.ts";
 import { shorten } from "../safe_text.ts";
 import { InvalidInputError } from "../errors.ts";
 import { type Address, formatAddress, parseAddresses } from "../wire/address.ts";
-import type { Bytes } from "./handshake_messages.ts";
+import type { Bytes } from "./credentials.ts";
 
 /** Returns a value that is safe to use, with only the parts that were asked for; throws when it does not match. */
 export type Check<Value> = (value: unknown) => Value;
 
-/** The longest host name, in characters: that of the DNS. */
-const MAX_HOST = 255;
+/** The longest name of a host, in UTF-16 code units: that of the DNS. */
+export const MAX_HOST = 255;
 
 /** The longest path, in UTF-16 code units: `PATH_MAX` of Linux. */
 export const MAX_PATH = 4096;

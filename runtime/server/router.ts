@@ -7,7 +7,6 @@ import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Envelope, Receiver, Route } from "../actor/messaging.ts";
 import { parseServerId, REGISTRY_ID, type ServerId } from "../actor/references.ts";
 import {
-  AuthenticationError,
   DisconnectedError,
   EnsembleError,
   type Silence,
@@ -27,19 +26,14 @@ import { Connection, type Heartbeat } from "./connection.ts";
 import {
   type Authenticated,
   clientHandshake,
-  type Credentials,
   serverHandshake,
   SlowHandshakeError,
 } from "./handshake.ts";
-import { type Bytes, Refusal, RefusedError } from "./handshake_messages.ts";
+import { Refusal, RefusedError } from "./handshake_messages.ts";
 import { type Claim, type Identities, whenSilent } from "./identity.ts";
-import { fingerprint, sameInstance } from "./credentials.ts";
+import { type Bytes, type Credentials, fingerprint, sameInstance } from "./credentials.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
-
-/** How often the registry is asked whether an instance is registered by now, and how long between, in ms. */
-const REGISTRATION_LOOKS = 4;
-const REGISTRATION_INTERVAL = 100;
 
 /** What a router works with. */
 export interface RouterParts {
@@ -321,7 +315,7 @@ export class Router implements Route {
       admit: async (instance) => {
         await this.#identify(stream, { id: peer.id, instance, dialled: true });
         if (stream.certificate || !registered || sameInstance(instance, registered)) return;
-        await this.#requireRegistered(peer.id, instance);
+        await this.#parts.book.requireRegistered(peer.id, instance);
       },
       proceed: () => !peer.connection && !peer.incoming && !this.#closed,
     });
@@ -338,25 +332,6 @@ export class Router implements Route {
       }
       const { message } = error as Error;
       throw new EnsembleError(`${formatAddressUrl(address)}: ${message}`, { cause: error });
-    }
-  }
-
-  /**
-   * Makes sure that an instance is the registered one. It may be that of a server that was started again, which listens
-   * a moment before it is registered. But a server of another ensemble may have the same id, the same cookie, and by now
-   * the port of one that has crashed.
-   */
-  async #requireRegistered(id: ServerId, instance: Uint8Array): Promise<void> {
-    for (let looks = 1;; looks++) {
-      const { instance: registered } = await this.#parts.book.refresh(id);
-      if (sameInstance(instance, registered)) return;
-      if (looks === REGISTRATION_LOOKS) {
-        throw new AuthenticationError(
-          `instance ${fingerprint(instance)} of ${id} answers there, and not the registered one, ` +
-            fingerprint(registered),
-        );
-      }
-      await new Promise((resolve) => setTimeout(resolve, REGISTRATION_INTERVAL));
     }
   }
 

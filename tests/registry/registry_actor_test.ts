@@ -4,10 +4,10 @@ import { serveRegistry } from "../../registry/registry_actor.ts";
 import { parseServerId, REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { type Asker, listServers, registryClient } from "../../runtime/ensemble/remote.ts";
 import type { Presence } from "../../runtime/server/identity.ts";
+import { MAX_HOST } from "../../runtime/server/request_checks.ts";
 import {
   MAX_ADDRESS,
   MAX_ADDRESSES,
-  MAX_HOST,
   MAX_ROLE,
   MAX_ROLES,
   PAGE_SIZE,

@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { ActorRef, parseServerId } from "../../runtime/actor/references.ts";
 import { ProtocolError } from "../../runtime/errors.ts";
 import { ActorServer } from "../../runtime/server/actor_server.ts";
-import { Instance } from "../../runtime/server/credentials.ts";
+import { InstanceKey } from "../../runtime/server/credentials.ts";
 import { type Address, localUnixAddress } from "../../runtime/wire/address.ts";
 import { IncomingFrame } from "../../runtime/wire/codec.ts";
 import { Tag } from "../../runtime/wire/value_format.ts";
@@ -255,7 +255,7 @@ Deno.test(`${FRAMES} fuzzed frames leave a server and its other connections unhu
     const end = new AbortController();
     const asking = askMeanwhile(innocent, end.signal);
     asking.catch(() => end.abort());
-    const instance = await Instance.generate();
+    const instance = await InstanceKey.generate();
     const valid = validFrames(random);
     for (let sent = 0; sent < FRAMES && !end.signal.aborted; sent += BATCH + 1) {
       using rogue = await RoguePeer.join(address, { cookie, instance });

@@ -9,7 +9,7 @@ import { LineLimit } from "../../../runtime/line_limit.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
 import { Connection, type ConnectionOptions } from "../../../runtime/server/connection.ts";
 import { Peer } from "../../../runtime/server/peers.ts";
-import { controlHandlers, type Controlled } from "../../../runtime/server/control.ts";
+import { controlHandlers } from "../../../runtime/server/control.ts";
 import {
   FRAMES_PER_CHECK,
   HARD_LIMIT,
@@ -382,7 +382,7 @@ Deno.test("a request without its fields makes no server send what cannot be read
   await using ensemble = new LocalEnsemble();
   const a = await ensemble.start("a", { register: false });
   using rogue = await RoguePeer.join(ensemble.socket("a"), { cookie: ensemble.cookie });
-  for (const type of Object.keys(controlHandlers(a as unknown as Controlled))) {
+  for (const type of Object.keys(controlHandlers(a))) {
     if (type === "shutdown") continue;
     for (
       const message of [{ type }, { type, monitor: 1, actor: {} }, { type, monitor: {}, actor: 1 }]

@@ -5,7 +5,7 @@ import { loaderHandlers } from "../../../runtime/ensemble/loader.ts";
 import { loaderChecks } from "../../../runtime/ensemble/loader_protocol.ts";
 import { UnitStore } from "../../../runtime/code/unit_store.ts";
 import { loaderClient, ping, registryClient } from "../../../runtime/ensemble/remote.ts";
-import { Instance } from "../../../runtime/server/credentials.ts";
+import { InstanceKey } from "../../../runtime/server/credentials.ts";
 import { rogueBody, RoguePeer } from "../../rogue_peer.ts";
 import { CapturedLogs, eventually } from "./captured_logs.ts";
 import { LocalEnsemble, refTo } from "./local_ensemble.ts";
@@ -80,7 +80,7 @@ Deno.test("an id that passes from instance to instance costs a few lines", async
   const registry = registryClient(target.actors);
   const id = parseServerId("rogue");
   for (let i = 0; i < 12; i++) {
-    const instance = await Instance.generate();
+    const instance = await InstanceKey.generate();
     await registry.add({ entry: { id, instance: instance.publicKey, addresses: [], roles: [] } });
     // Left open: the next one takes its place.
     await RoguePeer.join(ensemble.socket("target"), { cookie: ensemble.cookie, id, instance });

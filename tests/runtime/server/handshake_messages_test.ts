@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { parseServerId } from "../../../runtime/actor/references.ts";
 import { ProtocolError } from "../../../runtime/errors.ts";
+import type { Bytes } from "../../../runtime/server/credentials.ts";
 import {
-  type Bytes,
   commonVersion,
   decodeAccepted,
   decodeChallenge,

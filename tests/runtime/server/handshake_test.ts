@@ -9,12 +9,9 @@ import {
 import {
   type Authenticated,
   clientHandshake,
-  type Credentials,
-  importCookie,
   serverHandshake,
 } from "../../../runtime/server/handshake.ts";
 import {
-  type Bytes,
   decodeChallenge,
   decodeHello,
   decodeResponse,
@@ -26,7 +23,12 @@ import {
   RefusedError,
   SPOKEN_VERSIONS,
 } from "../../../runtime/server/handshake_messages.ts";
-import { Instance } from "../../../runtime/server/credentials.ts";
+import {
+  type Bytes,
+  type Credentials,
+  importCookie,
+  InstanceKey,
+} from "../../../runtime/server/credentials.ts";
 import { type Address, localUnixAddress } from "../../../runtime/wire/address.ts";
 import { HANDSHAKE_TIMEOUT } from "../../../runtime/wire/limits.ts";
 import type { Accepted, ByteStream } from "../../../runtime/wire/stream.ts";
@@ -41,7 +43,7 @@ const alice = await credentials("alice");
 const bob = await credentials("bob");
 
 async function credentials(id: string, cookie: Uint8Array = COOKIE): Promise<Credentials> {
-  const [instance, key] = await Promise.all([Instance.generate(), importCookie(cookie)]);
+  const [instance, key] = await Promise.all([InstanceKey.generate(), importCookie(cookie)]);
   return { id: parseServerId(id), instance, cookie: key };
 }
 
@@ -334,7 +336,7 @@ Deno.test("the cookie alone does not make a client another's instance", async ()
     sign: (bytes: Bytes) => mallory.instance.sign(bytes),
   };
   const { atServer } = await meet({
-    client: { ...mallory, instance: borrowed as unknown as Instance },
+    client: { ...mallory, instance: borrowed as unknown as InstanceKey },
   });
   assertError(atServer, AuthenticationError, /alice cannot prove that it is the instance it says/);
 });
@@ -346,7 +348,7 @@ Deno.test("the cookie alone does not make a server another's instance", async ()
     sign: (bytes: Bytes) => mallory.instance.sign(bytes),
   };
   const { atClient } = await meet({
-    server: { ...mallory, instance: borrowed as unknown as Instance },
+    server: { ...mallory, instance: borrowed as unknown as InstanceKey },
     wanted: bob.id,
   });
   assertError(atClient, AuthenticationError, /bob cannot prove that it is the instance it says/);
@@ -595,7 +597,7 @@ async function goldenCredentials({ id, seed, publicKey }: typeof vectors.client)
   const instance = {
     publicKey: Uint8Array.fromHex(publicKey),
     sign: async (bytes: Bytes) => new Uint8Array(await crypto.subtle.sign("Ed25519", key, bytes)),
-  } as unknown as Instance;
+  } as unknown as InstanceKey;
   return {
     id: parseServerId(id),
     instance,

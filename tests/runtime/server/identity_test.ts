@@ -3,7 +3,7 @@ import { MemoryStore } from "../../../registry/store.ts";
 import { serveRegistry } from "../../../registry/registry_actor.ts";
 import { parseServerId, REGISTRY_ID, type ServerId } from "../../../runtime/actor/references.ts";
 import { controlClient, ping, registryClient } from "../../../runtime/ensemble/remote.ts";
-import { fingerprint, Instance } from "../../../runtime/server/credentials.ts";
+import { fingerprint, InstanceKey } from "../../../runtime/server/credentials.ts";
 import type { RegistryEntry } from "../../../runtime/server/registry_protocol.ts";
 import { HEARTBEAT_TIMEOUT } from "../../../runtime/wire/limits.ts";
 import { listenAt } from "../../../runtime/wire/transport.ts";
@@ -92,7 +92,7 @@ Deno.test("the id of a silent server that is not connected passes on after the h
 Deno.test("the id of a server whose connection broke is its own for as long as its address answers", async () => {
   await using ensemble = new LocalEnsemble();
   const registry = await ensemble.startRegistry();
-  const victim = { cookie: ensemble.cookie, id: "victim", instance: await Instance.generate() };
+  const victim = { cookie: ensemble.cookie, id: "victim", instance: await InstanceKey.generate() };
   // It accepts and says nothing.
   const listener = await listenAt(anyPort());
   const connection = await RoguePeer.join(ensemble.socket("registry"), victim);
@@ -109,7 +109,7 @@ Deno.test("the id of a server whose connection broke is its own for as long as i
   // Now it refuses.
   using _other = await RoguePeer.join(ensemble.socket("registry"), {
     ...victim,
-    instance: await Instance.generate(),
+    instance: await InstanceKey.generate(),
   });
 });
 
@@ -119,7 +119,7 @@ Deno.test("the id of a server that has left passes on at once, though its connec
   const self = async () => ({
     cookie: ensemble.cookie,
     id: "a",
-    instance: await Instance.generate(),
+    instance: await InstanceKey.generate(),
   });
   using old = await RoguePeer.join(ensemble.socket("registry"), await self());
   await old.register([ensemble.socket("nothing")]);
@@ -203,7 +203,7 @@ Deno.test("a server goes by the registry when the instance that is connected wit
   const self = async () => ({
     cookie: ensemble.cookie,
     id: "b",
-    instance: await Instance.generate(),
+    instance: await InstanceKey.generate(),
   });
   // Of two instances the registry knows the second: the first was cut off from it for long, say.
   using first = await RoguePeer.join(ensemble.socket("a"), await self());

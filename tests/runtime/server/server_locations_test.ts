@@ -4,7 +4,7 @@ import { ping } from "../../../runtime/ensemble/remote.ts";
 import { DisconnectedError, UnknownServerError } from "../../../runtime/errors.ts";
 import type { ServerLocations } from "../../../runtime/server/address_book.ts";
 import { type Address, formatAddressUrl } from "../../../runtime/wire/address.ts";
-import { fingerprint, Instance } from "../../../runtime/server/credentials.ts";
+import { fingerprint, InstanceKey } from "../../../runtime/server/credentials.ts";
 import { MemoryStore } from "../../../registry/store.ts";
 import { AdministeredEnsemble } from "./administered_ensemble.ts";
 import { CapturedLogs } from "./captured_logs.ts";
@@ -60,7 +60,7 @@ Deno.test("an instance that is not the registered one is not taken for it, whoev
   await ensemble.startRegistry(store);
   // Of another ensemble with the same cookie: it has the port of a server that crashed.
   const other = await ensemble.start("a", { register: false, listen: [anyPort()] });
-  const crashed = (await Instance.generate()).publicKey;
+  const crashed = (await InstanceKey.generate()).publicKey;
   const old = { ...other.entry, instance: crashed };
   await store.put(old);
   const console = await ensemble.start("console", CONSOLE);
