@@ -122,11 +122,12 @@ export type { Bytes, Certified } from "./runtime/server/credentials.ts";
 export type { Heartbeat } from "./runtime/server/connection.ts";
 export type { ConnectionInfo, ControlHandlers } from "./runtime/server/control.ts";
 export type { Presence } from "./runtime/server/identity.ts";
-export type {
-  Kernel,
-  RegistryEntry,
-  RegistryHandlers,
-  RegistryPage,
+export {
+  type Kernel,
+  registryClient,
+  type RegistryEntry,
+  type RegistryHandlers,
+  type RegistryPage,
 } from "./runtime/server/registry_protocol.ts";
 export type { ActorServer } from "./runtime/server/actor_server.ts";
 export { currentServer, EnsembleServer, startServer } from "./runtime/ensemble/ensemble_server.ts";
@@ -141,7 +142,6 @@ export {
   listServers,
   loaderClient,
   ping,
-  registryClient,
   shutDownActor,
   shutDownServer,
   type ShutDownServerOptions,

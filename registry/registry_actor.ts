@@ -5,18 +5,12 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Actor } from "../runtime/actor/actor.ts";
-import type { ActorSystem } from "../runtime/actor/actor_system.ts";
 import type { Envelope } from "../runtime/actor/messaging.ts";
 import { REGISTRY_ID, type ServerId } from "../runtime/actor/references.ts";
 import type { Handlers } from "../runtime/actor/service.ts";
 import { EnsembleError, InvalidInputError } from "../runtime/errors.ts";
-import {
-  ADMIN,
-  type Capabilities,
-  type Session,
-  sessionOf,
-} from "../runtime/server/capabilities.ts";
-import type { Presence } from "../runtime/server/identity.ts";
+import type { ActorServer } from "../runtime/server/actor_server.ts";
+import { ADMIN, type Session, sessionOf } from "../runtime/server/capabilities.ts";
 import { fingerprint, sameInstance } from "../runtime/server/credentials.ts";
 import {
   describeServer,
@@ -35,19 +29,10 @@ const logger = getLogger(["gxensemble", "registry"]);
 /** How many changes a server may ask for before the first of them is made. */
 const MAX_WAITING = 64;
 
-/** The server that the registry's actor runs in. */
-export interface RegistryServer {
-  /** Its actors. */
-  readonly actors: ActorSystem;
-  /** Where it is reached itself; no server registers under its id. */
-  readonly entry: RegistryEntry;
-  /** What others may do in it. */
-  readonly capabilities: Capabilities;
-  /** Whether the instance of an entry runs, as far as this server can tell. */
-  presence(entry: RegistryEntry): Promise<Presence>;
-}
+/** What the registry's actor needs of the server that it runs in. */
+type RegistryServer = Pick<ActorServer, "actors" | "entry" | "capabilities" | "presence">;
 
-/** Starts the registry's actor over a store. */
+/** Starts the registry's actor in a server, over a store. */
 export function serveRegistry(server: RegistryServer, store: RegistryStore): Actor {
   const handlers = registryHandlers(server, store);
   // Concurrent: `presence` may take a second, and new connections wait for `lookup`.

@@ -42,7 +42,8 @@ export function listServersCommand(): CommandUnknownOpts {
     )
     .action(async (options) => {
       const { withConsole } = await import("../kit/console.ts");
-      const { listServers, registryClient } = await import("../../runtime/ensemble/remote.ts");
+      const { listServers } = await import("../../runtime/ensemble/remote.ts");
+      const { registryClient } = await import("../../runtime/server/registry_protocol.ts");
       const entries = await withConsole(options, async (actors) => {
         const [servers, registry] = await Promise.all([
           listServers(actors),

@@ -119,9 +119,8 @@ async function shutDownOne(
 ): Promise<void> {
   const { explainSilence } = await import("../kit/console.ts");
   const { stopServer } = await import("../kit/servers.ts");
-  const { killActor, registryClient, shutDownActor } = await import(
-    "../../runtime/ensemble/remote.ts"
-  );
+  const { killActor, shutDownActor } = await import("../../runtime/ensemble/remote.ts");
+  const { registryClient } = await import("../../runtime/server/registry_protocol.ts");
   try {
     await administrator.elevating(
       server,
@@ -224,9 +223,10 @@ async function takeOut(
     error: DisconnectedError;
   },
 ): Promise<boolean> {
-  const { registryClient } = await import("../../runtime/ensemble/remote.ts");
   const { lookFor } = await import("../../runtime/server/identity.ts");
-  const { describeServer } = await import("../../runtime/server/registry_protocol.ts");
+  const { describeServer, registryClient } = await import(
+    "../../runtime/server/registry_protocol.ts"
+  );
   const { id, instance } = entry;
   const registry = registryClient(actors);
   const asAdmin = <Result>(work: () => Promise<Result>) =>

@@ -11,7 +11,6 @@ import {
   type ServerId,
 } from "../../runtime/actor/references.ts";
 import { readMembership } from "../../runtime/ensemble/membership.ts";
-import { registryClient } from "../../runtime/ensemble/remote.ts";
 import {
   ActorError,
   DisconnectedError,
@@ -25,7 +24,7 @@ import { startLogging } from "../../runtime/home/logging.ts";
 import { ActorServer } from "../../runtime/server/actor_server.ts";
 import { CONSOLE_ID } from "../../runtime/server/credentials.ts";
 import { isProcessSeen } from "../../runtime/server/identity.ts";
-import { describeServer } from "../../runtime/server/registry_protocol.ts";
+import { describeServer, registryClient } from "../../runtime/server/registry_protocol.ts";
 import type { Address } from "../../runtime/wire/address.ts";
 import { PING_TIMEOUT } from "../../runtime/wire/limits.ts";
 import type { ClientOptions } from "./options.ts";

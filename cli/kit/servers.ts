@@ -6,9 +6,9 @@
 import { distance } from "npm:fastest-levenshtein@^1.0.16";
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import { REGISTRY_ID, type ServerId } from "../../runtime/actor/references.ts";
-import { listServers, registryClient, shutDownServer } from "../../runtime/ensemble/remote.ts";
+import { listServers, shutDownServer } from "../../runtime/ensemble/remote.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
-import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";
+import { registryClient, type RegistryEntry } from "../../runtime/server/registry_protocol.ts";
 import { Administrator } from "./administrator.ts";
 import { explainFailure, watchSilence, withConsole } from "./console.ts";
 import type { ClientOptions, NamedServers, OutputOptions } from "./options.ts";

@@ -11,22 +11,13 @@ import { type Client, client } from "../actor/service.ts";
 import { within } from "../actor/time.ts";
 import { DisconnectedError, ProtocolError, TimeoutError } from "../errors.ts";
 import { elevationText } from "../server/elevation.ts";
-import type { Session } from "../server/capabilities.ts";
+import type { ActorServer } from "../server/actor_server.ts";
 import { controlAnswers, type ControlHandlers } from "../server/control.ts";
-import {
-  askRegistry,
-  type RegistryEntry,
-  type RegistryHandlers,
-} from "../server/registry_protocol.ts";
+import { registryClient, type RegistryEntry } from "../server/registry_protocol.ts";
 import { LOADER_ACTOR, loaderAnswers, type LoaderHandlers } from "./loader_protocol.ts";
 
 /** What can ask: an actor, a server. */
 export type Asker = Pick<Messaging, "ask">;
-
-/** The registry: `add`, `remove`, `lookup`, `list` of a page, `presence`. */
-export function registryClient(asker: Asker): Client<RegistryHandlers> {
-  return askRegistry(asker);
-}
 
 /**
  * The entries of all registered servers, or of those with a role, sorted by id; asks for all pages.
@@ -161,18 +152,6 @@ export async function shutDownServer(
   throw new TimeoutError(`${server} is still there ${time}`);
 }
 
-/** The server that asks to be elevated: an `EnsembleServer`, a console. */
-export interface Elevated {
-  /** Its id. */
-  readonly id: ServerId;
-  /** Its actors. */
-  readonly actors: ActorSystem;
-  /** What it is in the registry, or would be. */
-  readonly entry: Pick<RegistryEntry, "instance">;
-  /** The session of its connection with a server. */
-  session(server: ServerId): Session | undefined;
-}
-
 /** Options of {@linkcode elevate}. */
 export interface ElevateOptions {
   /** What the client is to be able to do. */
@@ -193,7 +172,7 @@ export interface ElevateOptions {
  * @throws {AuthorizationError} as `ActorError`, when the server does not take the signature, or takes none.
  */
 export async function elevate(
-  client: Elevated,
+  client: ActorServer,
   server: ServerId,
   { unlock, claimed, ...options }: ElevateOptions,
 ): Promise<void> {

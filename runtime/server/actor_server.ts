@@ -24,10 +24,10 @@ import { SilentPeerError } from "./handshake.ts";
 import { Identities, type Presence } from "./identity.ts";
 import {
   announceChange,
-  askRegistry,
   keepRegistered,
   ownKernel,
   register,
+  registryClient,
   type RegistryEntry,
   type RegistryHandlers,
 } from "./registry_protocol.ts";
@@ -140,7 +140,7 @@ export class ActorServer {
     const { adminKey } = options;
     this.capabilities = new Capabilities(named, { adminKey, lines: this.actors.lines });
     this.elevations = new Elevations(named, { adminKey, capabilities: this.capabilities });
-    this.#registry = askRegistry(this.actors);
+    this.#registry = registryClient(this.actors);
     this.#book = new AddressBook(this.#registry, options);
     const self = { id: this.id, instance, cookie, tls: options.tls };
     const { heartbeat = { interval: HEARTBEAT_INTERVAL, timeout: HEARTBEAT_TIMEOUT } } = options;

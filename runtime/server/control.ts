@@ -38,8 +38,8 @@ import {
 } from "./credentials.ts";
 import { NONCE_LENGTH } from "./elevation.ts";
 import {
-  askRegistry,
   MAX_ADDRESSES,
+  registryClient,
   type RegistryEntry,
   registryEntry,
 } from "./registry_protocol.ts";
@@ -123,7 +123,7 @@ export function controlHandlers(server: ActorServer): Handlers & ControlHandlers
 
     authorize({ server: id, capabilities: conferred }, envelope?: Envelope) {
       const confer = async () => {
-        const entry = await askRegistry(actors).lookup({ id });
+        const entry = await registryClient(actors).lookup({ id });
         if (!entry) {
           throw new EnsembleError(
             `the registry knows no server ${id}: capabilities are conferred to a server that runs`,

@@ -178,8 +178,11 @@ const answers = answerChecks<RegistryHandlers>({
   presence: oneOf("running", "gone", "unknown"),
 });
 
-/** The registry, as a server or a command asks it. Its answers are checked: it says where others are. */
-export function askRegistry(asker: Pick<Messaging, "ask">): Client<RegistryHandlers> {
+/**
+ * The registry, as a server or a command asks it: `add`, `remove`, `lookup`, `list` of a page, `presence`. Its answers are
+ * checked: it says where others are.
+ */
+export function registryClient(asker: Pick<Messaging, "ask">): Client<RegistryHandlers> {
   return client<RegistryHandlers>(asker, REGISTRY, { answers });
 }
 
@@ -203,7 +206,7 @@ const OTHERS: readonly Case[] = [onPing, onShutdown(), onUnexpected];
 
 /** Adds an entry to the registry. */
 export async function register(actor: Pick<Actor, "ask">, entry: RegistryEntry): Promise<void> {
-  await askRegistry(actor).add({ entry });
+  await registryClient(actor).add({ entry });
 }
 
 /**

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { MemoryStore } from "../../registry/store.ts";
 import { serveRegistry } from "../../registry/registry_actor.ts";
 import { parseServerId, REGISTRY_ID } from "../../runtime/actor/references.ts";
-import { type Asker, listServers, registryClient } from "../../runtime/ensemble/remote.ts";
+import { type Asker, listServers } from "../../runtime/ensemble/remote.ts";
 import type { Presence } from "../../runtime/server/identity.ts";
 import { MAX_HOST } from "../../runtime/server/request_checks.ts";
 import {
@@ -11,6 +11,7 @@ import {
   MAX_ROLE,
   MAX_ROLES,
   PAGE_SIZE,
+  registryClient,
   type RegistryEntry,
 } from "../../runtime/server/registry_protocol.ts";
 import type { Address } from "../../runtime/wire/address.ts";

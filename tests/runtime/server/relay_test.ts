@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { parseServerId } from "../../../runtime/actor/references.ts";
 import { DisconnectedError } from "../../../runtime/errors.ts";
-import { registryClient } from "../../../runtime/ensemble/remote.ts";
+import { registryClient } from "../../../runtime/server/registry_protocol.ts";
 import { localUnixAddress } from "../../../runtime/wire/address.ts";
 import { MadeAuthority } from "../wire/made_authority.ts";
 import { CapturedLogs } from "./captured_logs.ts";

@@ -5,7 +5,7 @@ import { loaderChecks } from "../../../runtime/ensemble/loader_protocol.ts";
 import { replChecks } from "../../../runtime/repl/repl_protocol.ts";
 import { InvalidInputError } from "../../../runtime/errors.ts";
 import { controlChecks, controlHandlers } from "../../../runtime/server/control.ts";
-import { registryChecks } from "../../../runtime/server/registry_protocol.ts";
+import { registryChecks, registryClient } from "../../../runtime/server/registry_protocol.ts";
 import {
   bytes,
   listOf,
@@ -17,12 +17,7 @@ import {
   textByText,
   wholeNumber,
 } from "../../../runtime/server/request_checks.ts";
-import {
-  type Asker,
-  controlClient,
-  loaderClient,
-  registryClient,
-} from "../../../runtime/ensemble/remote.ts";
+import { type Asker, controlClient, loaderClient } from "../../../runtime/ensemble/remote.ts";
 import { parseServerId } from "../../../runtime/actor/references.ts";
 import { RoguePeer } from "../../rogue_peer.ts";
 import { eventually } from "./captured_logs.ts";

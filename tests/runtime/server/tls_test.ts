@@ -1,12 +1,8 @@
 import assert from "node:assert/strict";
 import { authorized, type Envelope } from "../../../runtime/actor/messaging.ts";
 import { REGISTRY_ID } from "../../../runtime/actor/references.ts";
-import {
-  controlClient,
-  ping,
-  registryClient,
-  shutDownServer,
-} from "../../../runtime/ensemble/remote.ts";
+import { controlClient, ping, shutDownServer } from "../../../runtime/ensemble/remote.ts";
+import { registryClient } from "../../../runtime/server/registry_protocol.ts";
 import type { ActorServer, ActorServerOptions } from "../../../runtime/server/actor_server.ts";
 import type { Address } from "../../../runtime/wire/address.ts";
 import { RoguePeer } from "../../rogue_peer.ts";
