@@ -87,7 +87,7 @@ async function run(serverId: ServerId, what: Run, options: RunOptions): Promise<
     "../../runtime/ensemble/ensemble_server.ts"
   );
   const { callWithEnsembleServer } = await import("../../runtime/ensemble/call_with_server.ts");
-  const { callMain } = await import("../executables/server_command.ts");
+  const { callMain } = await import("../executables/run_server.ts");
   const { findEntryPoint } = await import("../modules/entry_point.ts");
   const { ModuleReader } = await import("../modules/module_reader.ts");
   const { buildUnits } = await import("../modules/unit_building.ts");

@@ -2,8 +2,8 @@
  * Bundles: a program and all that it imports, as JavaScript files in one directory.
  *
  * `deno bundle` makes them, one for each part that is loaded by itself, so that what a command does not
- * use is not even read. What it writes is then eased: modules of Deno and of the bundle are loaded
- * when they are used, not when the program starts (docs/performance.md has the figures).
+ * use is not even read. What it writes is then rewritten: modules of Deno and of the bundle are loaded when they are
+ * used, not when the program starts (docs/performance.md has the figures).
  *
  * @module
  */
@@ -69,7 +69,7 @@ export async function bundleProgram(
   }
   const scripts = (await filesBelow(directory)).filter((path) => path.endsWith(".js"));
   for (const path of scripts) {
-    await Deno.writeTextFile(path, await ease(path, options.lazyBuiltins ?? []));
+    await Deno.writeTextFile(path, await deferLoading(path, options.lazyBuiltins ?? []));
   }
   // The files are named after the modules' URLs.
   const first = scripts.find((path) =>
@@ -94,7 +94,7 @@ const LAZY_REQUIRE = lazy(
 );
 
 /** Puts off what a file of a bundle loads, and gives CommonJS in it its names for the file. */
-async function ease(path: string, lazyBuiltins: readonly string[]): Promise<string> {
+async function deferLoading(path: string, lazyBuiltins: readonly string[]): Promise<string> {
   const text = await Deno.readTextFile(path);
   const file = new MagicString(text);
   const require = REQUIRE.exec(text);

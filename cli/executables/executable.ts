@@ -54,7 +54,7 @@ export async function makeExecutable(options: ExecutableOptions): Promise<Execut
   try {
     const program = await stageProgram(entry, options, { output, work });
     const made = join(work.path, "made");
-    const form = await write(options, { ...program, made });
+    const form = await write(program, { ...options, made });
     await Deno.rename(made, output);
     const bytes = await Deno.readFile(output);
     const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
@@ -111,10 +111,9 @@ async function statIfThere(path: string): Promise<Deno.FileInfo | undefined> {
 
 /** Writes the executable in the first form that can be had. */
 async function write(
-  options: ExecutableOptions,
-  { made, ...program }: StagedProgram & { made: string },
+  program: StagedProgram,
+  { made, portable = false, target, source, ...options }: ExecutableOptions & { made: string },
 ): Promise<Executable["form"]> {
-  const { portable = false, target, source } = options;
   const isForeign = target !== undefined && target !== Deno.build.target;
   if (portable && isForeign) throw notPortable(target);
   const first = join(program.directory, program.entry);
@@ -122,7 +121,7 @@ async function write(
   if (!portable) {
     await Deno.writeTextFile(first, buildStatement({ form: "compiled", ...source }) + bundled);
     try {
-      await writeCompiled({ ...program, output: made, ...target && { target } });
+      await writeCompiled(program, { output: made, target });
       return "compiled";
     } catch (error) {
       if (!(error instanceof MissingStubError)) throw error;
@@ -134,12 +133,10 @@ async function write(
   }
   const statements = buildStatement({ form: "portable", ...source }) + RESTORE_ENVIRONMENT;
   await Deno.writeTextFile(first, statements + bundled);
-  await writePortable({
-    ...program,
-    deno: options.deno ?? program.deno,
-    output: made,
-    name: options.name ?? basename(options.output),
-  });
+  await writePortable(
+    { ...program, deno: options.deno ?? program.deno },
+    { output: made, name: options.name ?? basename(options.output) },
+  );
   return "portable";
 }
 
@@ -149,37 +146,21 @@ function notPortable(target: Target): EnsembleError {
   );
 }
 
-/** Options of {@linkcode writeCompiled}. */
-export interface CompiledOptions {
-  /** The file to write. */
-  readonly output: string;
-  /** The platform it is for; this one when absent. */
-  readonly target?: Target;
-  /** The Deno that compiles. */
-  readonly deno: string;
-  /** Ends it early. */
-  readonly signal: AbortSignal;
-  /** The directory with the program's files. */
-  readonly directory: string;
-  /** The program's first file, in that directory. */
-  readonly entry: string;
-  /** Flags for Deno. */
-  readonly flags: readonly string[];
-}
-
 /** The runtime that `deno compile` puts the program into cannot be fetched. */
-export class MissingStubError extends EnsembleError {
+class MissingStubError extends EnsembleError {
   override name = "MissingStubError";
 }
 
 /**
- * Writes a compiled executable. Deno fetches the runtime for it, once, unless `DENORT_BIN` names one.
+ * Writes a compiled executable: a runtime without Deno's tools and the program in one file. Deno fetches the runtime for it, once, unless `DENORT_BIN` names one.
  *
  * @throws {MissingStubError} when that cannot be had.
  * @throws {EnsembleError} with what Deno says when it fails otherwise.
  */
-export async function writeCompiled(options: CompiledOptions): Promise<void> {
-  const { output, target, deno, signal, directory, entry, flags } = options;
+async function writeCompiled(
+  { deno, signal, directory, entry, flags }: StagedProgram,
+  { output, target }: { output: string; target: Target | undefined },
+): Promise<void> {
   const { success, said } = await runDeno(deno, [
     "compile",
     "--allow-all",

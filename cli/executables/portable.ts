@@ -9,32 +9,17 @@
  */
 import { join, relative, sep } from "node:path";
 import { packTar, type TarEntry } from "npm:modern-tar@^0.8.6";
+import type { StagedProgram } from "./staged_program.ts";
 import { filesBelow } from "./work_directory.ts";
 import SCRIPT from "./portable_header.sh" with { type: "text" };
 
-/** Options of {@linkcode writePortable}. */
-export interface PortableOptions {
-  /** The file to write. */
-  readonly output: string;
-  /** The name of the program. */
-  readonly name: string;
-  /** The Deno that goes in. */
-  readonly deno: string;
-  /** The directory with the program's files. */
-  readonly directory: string;
-  /** The program's first file, in that directory. */
-  readonly entry: string;
-  /** Flags for Deno. */
-  readonly flags: readonly string[];
-}
-
-/**
- * Writes a portable executable for this system. The same input gives the same bytes.
- */
-export async function writePortable(options: PortableOptions): Promise<void> {
-  const { name, entry, flags } = options;
-  const deno = await Deno.readFile(options.deno);
-  const program = await archive(options.directory, join(options.directory, entry));
+/** Writes a portable executable for this system, with the program's Deno. The same input gives the same bytes. */
+export async function writePortable(
+  { deno: path, directory, entry, flags }: StagedProgram,
+  { output, name }: { output: string; name: string },
+): Promise<void> {
+  const deno = await Deno.readFile(path);
+  const program = await archive(directory, join(directory, entry));
   const parts = { deno: await compress(deno), program: await compress(program) };
   const header = portableHeader({
     name,
@@ -45,7 +30,7 @@ export async function writePortable(options: PortableOptions): Promise<void> {
     system: [await uname("-s"), await uname("-m")],
     sizes: { deno: parts.deno.length, program: parts.program.length },
   });
-  const file = await Deno.open(options.output, { write: true, createNew: true, mode: 0o755 });
+  const file = await Deno.open(output, { write: true, createNew: true, mode: 0o755 });
   await new Blob([header, parts.deno, parts.program]).stream().pipeTo(file.writable);
 }
 
@@ -88,7 +73,7 @@ async function uname(flag: string): Promise<string> {
 }
 
 /** What the head says and unpacks. */
-export interface PortableParts {
+interface PortableParts {
   /** The name of the program, for messages and for its directory. */
   readonly name: string;
   /** Names the program among all others: a part of a hash. */
@@ -110,7 +95,7 @@ export const RESTORE_ENVIRONMENT =
   `Deno.env.get("GXENSEMBLE_SET")?.split(" ").forEach((name) => Deno.env.delete(name));`;
 
 /** Writes the head. */
-export function portableHeader(parts: PortableParts): string {
+function portableHeader(parts: PortableParts): string {
   // The sizes that it tells of include its own: it is written again until that is right.
   for (let size = 0;;) {
     const header = writeHeader(parts, size);

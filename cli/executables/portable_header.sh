@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2154 # What is set above, in each executable, is in portable_header.ts.
+# shellcheck disable=SC2154 # What is set above, in each executable, is in portable.ts.
 
 self=$0
 

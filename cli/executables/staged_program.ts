@@ -188,7 +188,7 @@ async function writePackage(directory: string): Promise<void> {
 }
 
 /** What an executable says of itself. */
-export interface ServerModuleOptions {
+interface ServerModuleOptions {
   /** The directory to write to, which exists. */
   readonly directory: string;
   /** What the program is called. */
@@ -198,7 +198,7 @@ export interface ServerModuleOptions {
 }
 
 /** The first module of an executable. */
-export interface ServerModule {
+interface ServerModule {
   /** Its path. */
   readonly path: string;
   /** By what addresses the program imports the runtime, besides its name: all mean the one that `run` would give it. */
@@ -281,7 +281,7 @@ function isPlainModule({ module, path }: Unit): boolean {
 }
 
 /** From where to where files are included. */
-export interface Inclusion {
+interface Inclusion {
   /** The directory that they are below. */
   readonly from: string;
   /** The directory that they get the same places below, where the program's own files are. */
@@ -297,7 +297,7 @@ export interface Inclusion {
  * @throws {EnsembleError} when one is not below the directory, cannot be read, is no file, or has the name of
  * one of the program's own.
  */
-export async function includeFiles(paths: readonly string[], inclusion: Inclusion): Promise<void> {
+async function includeFiles(paths: readonly string[], inclusion: Inclusion): Promise<void> {
   const { from, to, except } = inclusion;
   const taken = new Set(await filesBelow(to));
   for (const path of paths) {

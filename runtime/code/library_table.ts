@@ -139,7 +139,7 @@ export class LibraryTable {
   }
 }
 
-/** What a generated module can find: the modules of libraries, and the surroundings of units. */
+/** What a generated module can find: the modules of libraries, and the import contexts of units. */
 export type TableName = "libraries" | "units";
 
 /** The process's table of that name, by the URLs of the modules that it is for. */
