@@ -5,10 +5,7 @@
  */
 import { basename, dirname, join } from "node:path";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { exitCodeOf, isIgnored, onSignal } from "../../runtime/home/signals.ts";
-
-/** Signals that end a command. */
-const ENDING = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
+import { onEndingSignal } from "../../runtime/home/signals.ts";
 
 /**
  * A directory that goes when it is disposed of, and when the process is told to end before.
@@ -34,10 +31,10 @@ export class WorkDirectory implements Disposable {
    */
   static async beside(file: string): Promise<WorkDirectory> {
     const work = new WorkDirectory(join(dirname(file), `.compiling-${basename(file)}`));
-    for (const signal of ENDING) {
-      const end = isIgnored(signal) ? () => {} : () => work.#end(exitCodeOf(signal));
-      work.#listeners.use(onSignal(signal, end));
-    }
+    work.#listeners.use(onEndingSignal(() => {
+      work.#controller.abort();
+      work.#remove();
+    }));
     try {
       await work.#open();
       return work;
@@ -98,12 +95,6 @@ export class WorkDirectory implements Disposable {
     this.#listeners.dispose();
     this.#lock?.close();
     this.#lock = undefined;
-  }
-
-  #end(code: number): never {
-    this.#controller.abort();
-    this.#remove();
-    Deno.exit(code);
   }
 }
 

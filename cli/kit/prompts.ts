@@ -6,7 +6,7 @@
  */
 import { EnsembleError } from "../../runtime/errors.ts";
 import { readSecretFile, readWhole, unreadable } from "../../runtime/home/files.ts";
-import { exitCodeOf, hangupMeaning, onSignal } from "../../runtime/home/signals.ts";
+import { onEndingSignal, onSignal } from "../../runtime/home/signals.ts";
 import { printNotice } from "./output.ts";
 
 /** The option of the commands that may need a passphrase. */
@@ -130,9 +130,6 @@ async function askOnce<Answer>(
   }
 }
 
-/** The signals that end a command at a terminal. (SIGUSR1 does not: it has Deno wait for a debugger.) */
-const ENDING = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR2", "SIGALRM", "SIGTERM"] as const;
-
 /** Shows the cursor, which prompts hide; the next prompt is on a line of its own. */
 const SHOW_CURSOR = "\x1b[?25h\n";
 
@@ -155,10 +152,7 @@ export class TerminalState implements Disposable {
 
   /** Starts to watch over the terminal. */
   constructor({ onContinue }: TerminalStateOptions = {}) {
-    for (const signal of ENDING) {
-      if (signal === "SIGHUP" && hangupMeaning() === "nothing") continue;
-      this.#listeners.use(onSignal(signal, () => Deno.exit(exitCodeOf(signal))));
-    }
+    this.#listeners.use(onEndingSignal());
     addEventListener("unload", showCursor);
     this.#listeners.defer(() => removeEventListener("unload", showCursor));
     if (!onContinue) return;

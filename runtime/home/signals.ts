@@ -42,6 +42,25 @@ export function onSignal(signal: Deno.Signal, listener: () => void): Disposable 
   return { [Symbol.dispose]: () => Deno.removeSignalListener(signal, listener) };
 }
 
+/** The signals that end a process. (SIGUSR1 does not: it has Deno wait for a debugger.) */
+const ENDING = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR2", "SIGALRM", "SIGTERM"] as const;
+
+/**
+ * Ends this process in order when a signal would end it at once, after a last piece of work. Signals that the process was
+ * started to ignore stay ignored. Until disposed of.
+ */
+export function onEndingSignal(finish: () => void = () => {}): Disposable {
+  const listeners = new DisposableStack();
+  for (const signal of ENDING) {
+    const end = () => {
+      finish();
+      Deno.exit(exitCodeOf(signal));
+    };
+    listeners.use(onSignal(signal, isIgnored(signal) ? () => {} : end));
+  }
+  return listeners;
+}
+
 /** What a process exits with that a signal ends: as shells have it. */
 export function exitCodeOf(signal: Deno.Signal): number {
   return 128 + (constants.signals[signal as keyof typeof constants.signals] ?? 0);
@@ -57,7 +76,7 @@ const ignoredAtStart = readIgnored();
  * Whether the process was started to ignore a signal. Where this cannot be found out it was not: on Windows, without
  * the permissions to read `/proc/self/status` or run `ps`, and when this module is evaluated too late.
  */
-export function isIgnored(signal: Deno.Signal): boolean {
+function isIgnored(signal: Deno.Signal): boolean {
   const number = constants.signals[signal as keyof typeof constants.signals];
   return number !== undefined && (ignoredAtStart >> BigInt(number - 1) & 1n) === 1n;
 }
