@@ -25,22 +25,21 @@ class Output {
 
 const running = new AsyncLocalStorage<Command>();
 
-/** Loads the command line, and lets it find what a command that is under way has. */
-let commandLine: Promise<typeof import("../cli/command_line.ts")> | undefined;
+let isDiverted = false;
 
 /** Runs a command with these environment variables; gives what it leaves. Others may run at the same time. */
 export async function runHere(
   environment: Record<string, string>,
   args: string[],
 ): Promise<{ code: number; stdout: string; stderr: string }> {
-  if (!commandLine) {
-    commandLine = import("../cli/command_line.ts");
-    divert();
-  }
-  const { runCommandLine } = await commandLine;
+  if (!isDiverted) divert();
+  isDiverted = true;
+  // As in main.ts; most test files do without.
+  const { commandTree } = await import("../cli/command_tree.ts");
+  const { runCommandLine } = await import("../cli/kit/command_line.ts");
   const [stdout, stderr] = [new Output(), new Output()];
   const command = { environment, stdout, stderr };
-  const code = await running.run(command, () => runCommandLine(args));
+  const code = await running.run(command, () => runCommandLine(commandTree(), args));
   return { code, stdout: stdout.text, stderr: stderr.text };
 }
 

@@ -180,9 +180,12 @@ export class RunningEnsemble implements AsyncDisposable {
     return registry;
   }
 
-  /** Starts a server that runs the text of a module, and waits until it is in the registry. */
+  /**
+   * Starts a server that runs the text of a module, and waits until it is in the registry. It is JavaScript: that saves each
+   * server the translation.
+   */
   async startServer(id: string, options: string[] = [], text = WAITING): Promise<RunningProcess> {
-    const file = await this.write(`${id}/main.ts`, text);
+    const file = await this.write(`${id}/main.js`, text);
     const server = this.spawn("run", ...options, id, file);
     await server.logged(/is in the registry$/);
     return server;

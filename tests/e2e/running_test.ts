@@ -122,7 +122,6 @@ Deno.test("run: an id that runs already is refused, and the running one unhurt",
     import { currentServer } from "@gxensemble/ensemble";
     globalThis.first = true;
     export const main = () => currentServer().stopped;
-    declare global { var first: boolean; }
   `,
   );
   const program = await ensemble.write("second.ts", WAITING);

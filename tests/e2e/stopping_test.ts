@@ -5,7 +5,7 @@ import { RunningEnsemble } from "./running_ensemble.ts";
 
 const TIDY = `
   import { currentServer } from "@gxensemble/ensemble";
-  export async function main(): Promise<void> {
+  export async function main() {
     const server = currentServer();
     server.serve("service", {}, { cleanUp: () => console.log("cleaned up") });
     console.log("ready");
