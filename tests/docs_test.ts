@@ -12,28 +12,37 @@ const WIDTH = 100;
 /** Pages that are not wrapped yet. */
 const NOT_WRAPPED = ["README.md", "docs/actors.md", "docs/architecture.md"];
 
+/** Pages whose transcripts are not marked yet. */
+const NOT_MARKED = ["README.md"];
+
 /** A page of the documentation. */
 interface Page {
   /** Its path from the root of the project. */
   readonly path: string;
   /** Its lines outside of code blocks; those inside are empty here. */
   readonly prose: readonly string[];
-  /** The code blocks that have commands: their lines. */
+  /** The lines of its code blocks. */
   readonly code: readonly string[];
+  /** What the fences of its transcripts say. */
+  readonly transcripts: readonly string[];
 }
 
 function readPage(path: string): Page {
   const prose: string[] = [];
   const code: string[] = [];
   let isCode = false;
+  const transcripts: string[] = [];
+  let fence = "";
   for (const line of Deno.readTextFileSync(join(ROOT, path)).split("\n")) {
+    if (line.startsWith("$ ") && fence !== "") transcripts.push(fence);
+    fence = /^\s*```.*/.exec(line)?.[0] ?? "";
     const isFence = /^\s*```/.test(line);
     if (isFence) isCode = !isCode;
     else if (isCode) code.push(line);
     prose.push(isFence || isCode ? "" : line);
   }
   assert.ok(!isCode, `${path}: a code block does not end`);
-  return { path, prose, code };
+  return { path, prose, code, transcripts };
 }
 
 const pages = [
@@ -105,6 +114,14 @@ Deno.test("prose of the documentation is wrapped", () => {
     )
   );
   assert.deepEqual(wide, []);
+});
+
+Deno.test("transcripts of the documentation say whether they are run", () => {
+  const unmarked = pages.filter(({ path }) => !NOT_MARKED.includes(path)).flatMap((page) =>
+    page.transcripts.filter((fence) => !/^\s*```console(?: ignore)?$/.test(fence))
+      .map((fence) => `${page.path}: ${fence}`)
+  );
+  assert.deepEqual(unmarked, []);
 });
 
 /** A command line of `gxensemble` in a page. */

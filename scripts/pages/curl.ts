@@ -1,0 +1,20 @@
+/**
+ * What is `curl` in the pages: `curl [-I] <url>`. It needs no program besides Deno, and waits until a server listens,
+ * where a reader would have been slower than the server.
+ *
+ * @module
+ */
+const url = Deno.args.at(-1)!;
+const isHead = Deno.args[0] === "-I";
+const deadline = Date.now() + 60_000;
+while (true) {
+  try {
+    const response = await fetch(url, { method: isHead ? "HEAD" : "GET" });
+    if (isHead) console.log(`HTTP/1.1 ${response.status} ${response.statusText}`);
+    else await Deno.stdout.write(await response.bytes());
+    break;
+  } catch (error) {
+    if (Date.now() > deadline) throw error;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
