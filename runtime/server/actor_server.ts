@@ -11,8 +11,8 @@ import { type ActorId, ActorRef, type ServerId } from "../actor/references.ts";
 import type { Client, Handlers, ServeOptions } from "../actor/service.ts";
 import { ActorError, DisconnectedError } from "../errors.ts";
 import { type Address, formatAddressUrl, hostName } from "../wire/address.ts";
-import { HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, MAX_HANDSHAKES } from "../wire/limits.ts";
-import type { Accepted, Listener } from "../wire/stream.ts";
+import { HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT } from "../wire/limits.ts";
+import type { Accepted, Handshakes, Listener } from "../wire/stream.ts";
 import { listenAt } from "../wire/transport.ts";
 import { AddressBook, type ServerLocations } from "./address_book.ts";
 import type { Heartbeat } from "./connection.ts";
@@ -388,26 +388,27 @@ export class ActorServer {
   }
 
   async #acceptAll(listener: Listener): Promise<void> {
-    // Each listener has its own: a flood at a tcp port is not to keep anybody out at the UNIX socket.
-    const handshakes = new Set<Accepted>();
-    for (let next; (next = await listener.accept());) void this.#accepted(next, handshakes);
+    // Each listener has its own bounds: a flood at a tcp port is not to keep anybody out at the UNIX socket.
+    for (let next; (next = await listener.accept());) void this.#admit(next, listener.handshakes);
   }
 
-  async #accepted(accepted: Accepted, handshakes: Set<Accepted>): Promise<void> {
+  async #admit(accepted: Accepted, handshakes: Handshakes): Promise<void> {
+    const { stream } = accepted;
     const from = formatAddressUrl(accepted.from);
-    if (handshakes.size >= MAX_HANDSHAKES) dropOldest(handshakes);
-    handshakes.add(accepted);
+    let refusal: string | undefined;
+    const end = handshakes.begin((message) => {
+      refusal = message;
+      stream.close();
+    }, stream.handshakeTime);
     try {
       await this.#router.accept(accepted);
     } catch (error) {
-      const dropped = !handshakes.has(accepted);
-      const reason = dropped ? "too many handshakes at once" : (error as Error).message;
       // A look at whether a port is open, as monitoring takes every minute, is no news.
-      if (!dropped && error instanceof SilentPeerError) {
-        logger.debug("{from}: {reason}", { from, reason });
-      } else this.#logRefusal(from, reason);
+      if (refusal === undefined && error instanceof SilentPeerError) {
+        logger.debug("{from}: {reason}", { from, reason: error.message });
+      } else this.#logRefusal(from, refusal ?? (error as Error).message);
     } finally {
-      handshakes.delete(accepted);
+      end();
     }
   }
 
@@ -457,13 +458,6 @@ export class ActorServer {
     logger.info("{id} has stopped", { id: this.id });
     this.#stopped.resolve(this.resources.disposeAsync());
   }
-}
-
-/** Of so many the oldest is the least likely to end well: an honest one takes milliseconds. */
-function dropOldest(handshakes: Set<Accepted>): void {
-  const [oldest] = handshakes;
-  handshakes.delete(oldest!);
-  oldest!.stream.close();
 }
 
 /** Waits for something that is not worth waiting for once a signal is aborted: then throws its reason. */

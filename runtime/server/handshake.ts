@@ -64,7 +64,7 @@ export interface Authenticated {
   readonly reader: FrameReader;
 }
 
-/** Thrown when a peer does not end the handshake within {@linkcode HANDSHAKE_TIMEOUT}. */
+/** Thrown when a server does not end the handshake within {@linkcode HANDSHAKE_TIMEOUT}. */
 export class SlowHandshakeError extends DisconnectedError {}
 
 /** Thrown when a client hangs up before it has sent anything, as a port scanner does. */
@@ -121,11 +121,11 @@ export function clientHandshake(
 }
 
 /**
- * The server's side. The stream is closed when it fails.
+ * The server's side. The stream is closed when it fails. What bounds its time is the {@linkcode Handshakes} of the listener.
  *
  * @param options.admit asked once the client has proved itself; gives a refusal, or undefined for yes.
  * @throws {AuthenticationError} when the client cannot prove itself or is not admitted; it is told why.
- * @throws {DisconnectedError} when the stream ends, or it takes too long.
+ * @throws {DisconnectedError} when the stream ends.
  */
 export function serverHandshake(
   stream: ByteStream,
@@ -137,7 +137,7 @@ export function serverHandshake(
     ): Promise<{ refusal: Refusal; reason: string } | undefined>;
   },
 ): Promise<Authenticated> {
-  return inTime(stream, async () => {
+  return closedOnFailure(stream, async () => {
     const reader = new FrameReader(stream, MAX_HANDSHAKE_FRAME);
     try {
       const helloBytes = await receive(reader, true);
@@ -176,22 +176,34 @@ export function serverHandshake(
   });
 }
 
+/** Does the client's side in its time. That of a server's side is bounded where it was accepted. */
 async function inTime<Result>(stream: ByteStream, work: () => Promise<Result>): Promise<Result> {
-  let late = false;
+  let isLate = false;
   const timer = setTimeout(() => {
-    late = true;
+    isLate = true;
     close(stream);
-  }, HANDSHAKE_TIMEOUT - (stream.handshakeTime ?? 0));
+  }, HANDSHAKE_TIMEOUT);
+  try {
+    return await closedOnFailure(stream, work);
+  } catch (error) {
+    if (isLate) throw new SlowHandshakeError(`no handshake within ${HANDSHAKE_TIMEOUT} ms`);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function closedOnFailure<Result>(
+  stream: ByteStream,
+  work: () => Promise<Result>,
+): Promise<Result> {
   try {
     return await work();
   } catch (error) {
     close(stream);
-    if (late) throw new SlowHandshakeError(`no handshake within ${HANDSHAKE_TIMEOUT} ms`);
     throw error instanceof EnsembleError
       ? error
       : new DisconnectedError(`the connection was lost: ${(error as Error).message}`);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

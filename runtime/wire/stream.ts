@@ -1,9 +1,11 @@
 /**
- * What all transports have in common: streams of bytes, listeners, and the words for their errors.
+ * What all transports have in common: streams of bytes, listeners and the bounds of their handshakes, and the words for
+ * their errors.
  *
  * @module
  */
 import type { Address } from "./address.ts";
+import { HANDSHAKE_TIMEOUT, MAX_HANDSHAKES } from "./limits.ts";
 
 /** A stream of bytes to a peer: a `Deno.Conn` that knows its kind, or one like it. */
 export interface ByteStream {
@@ -43,10 +45,48 @@ export interface Accepted {
 export interface Listener {
   /** The address, with the actual port where 0 was asked for, and with the file of a UNIX socket. */
   readonly address: Address;
+  /** The handshakes of the clients, its own and those that follow. */
+  readonly handshakes: Handshakes;
   /** Accepts the next stream; undefined once the listener is closed. */
   accept(): Promise<Accepted | undefined>;
   /** Stops accepting. The promise resolves when the socket file, if any, is removed. */
   close(): Promise<void>;
+}
+
+/**
+ * The handshakes under way at one listener, the oldest first. None takes longer than {@linkcode HANDSHAKE_TIMEOUT}, and
+ * there are at most {@linkcode MAX_HANDSHAKES}: when more begin the oldest is closed. An honest handshake takes
+ * milliseconds, so the oldest is the least likely to succeed.
+ */
+export class Handshakes {
+  readonly #underWay = new Set<(message: string, isLate: boolean) => void>();
+
+  /**
+   * Adds a handshake.
+   *
+   * @param close closes its stream; called with why, and whether that is its time, when a bound is reached.
+   * @param used how much of its time it has used before, in ms.
+   * @returns removes it, when it is over.
+   */
+  begin(close: (message: string, isLate: boolean) => void, used = 0): () => void {
+    const [oldest] = this.#underWay.size < MAX_HANDSHAKES ? [] : this.#underWay;
+    oldest?.("too many handshakes at once", false);
+    const timer = setTimeout(
+      () => refuse(`no handshake within ${HANDSHAKE_TIMEOUT} ms`, true),
+      HANDSHAKE_TIMEOUT - used,
+    );
+    Deno.unrefTimer(timer as unknown as number);
+    const end = () => {
+      clearTimeout(timer);
+      this.#underWay.delete(refuse);
+    };
+    const refuse = (message: string, isLate: boolean) => {
+      end();
+      close(message, isLate);
+    };
+    this.#underWay.add(refuse);
+    return end;
+  }
 }
 
 /** Accepts the next stream; undefined once the listener is closed. After a failure it tries again. */

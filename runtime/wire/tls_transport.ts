@@ -7,8 +7,8 @@ import { isIP, type Socket } from "node:net";
 import { connect, createServer, type TLSSocket } from "node:tls";
 import { EnsembleError } from "../errors.ts";
 import { type Address, formatAddressUrl, type InternetAddress } from "./address.ts";
-import { HANDSHAKE_TIMEOUT, MAX_HANDSHAKES, MAX_UNREAD } from "./limits.ts";
-import type { Accepted, ByteStream, Listener } from "./stream.ts";
+import { MAX_UNREAD } from "./limits.ts";
+import { type Accepted, type ByteStream, Handshakes, type Listener } from "./stream.ts";
 
 /** Keep reading after the write side is closed. */
 const HALF_OPEN = { allowHalfOpen: true };
@@ -93,8 +93,7 @@ export function connectTls(
 }
 
 /**
- * Listens at an address, and refuses clients without a valid certificate. At most {@linkcode MAX_HANDSHAKES} handshakes are
- * under way at once: when more begin, the oldest are closed.
+ * Listens at an address, and refuses clients without a valid certificate.
  *
  * @param options.onRefused called for each client that is refused, with its address and why.
  * @throws {Error} when it cannot.
@@ -113,13 +112,14 @@ export async function listenTls(
     rejectUnauthorized: false,
   });
   tls.onChange(() => server.setSecureContext(contextOf(tls)));
-  const handshakes = new Handshakes(onRefused);
+  const handshakes = new Handshakes();
+  const ofTls = new TlsHandshakes(handshakes, onRefused);
   const accepted: Accepted[] = [];
   let wake = () => {};
   let closed = false;
-  server.on("connection", (socket: Socket) => handshakes.begin(socket));
+  server.on("connection", (socket: Socket) => ofTls.begin(socket));
   server.on("secureConnection", (socket) => {
-    const handshakeTime = handshakes.end(socket)?.took;
+    const handshakeTime = ofTls.end(socket)?.took;
     const refusal = refusalOf(socket);
     if (refusal !== undefined) {
       onRefused(remoteText(socket), refusal);
@@ -132,7 +132,7 @@ export async function listenTls(
     wake();
   });
   server.on("tlsClientError", (error: Error & { code?: string }, socket) => {
-    const from = handshakes.end(socket)?.from;
+    const from = ofTls.end(socket)?.from;
     // Node leaves a failed socket open, and Deno both of its sockets.
     socket.destroy();
     parentOf(socket)?.destroy();
@@ -146,6 +146,7 @@ export async function listenTls(
   await promise;
   return {
     address: { ...address, port: (server.address() as { port: number }).port },
+    handshakes,
     async accept() {
       while (true) {
         const next = accepted.shift();
@@ -156,44 +157,38 @@ export async function listenTls(
     close() {
       closed = true;
       server.close();
-      handshakes.close();
+      ofTls.close();
       wake();
       return Promise.resolve();
     },
   };
 }
 
-/**
- * The TLS handshakes under way at a port, the oldest first. None takes longer than {@linkcode HANDSHAKE_TIMEOUT}, and
- * there are at most {@linkcode MAX_HANDSHAKES}.
- */
-class Handshakes {
-  readonly #sockets = new Map<
-    string,
-    { socket: Socket; timer: ReturnType<typeof setTimeout>; began: number }
-  >();
+/** The TLS handshakes under way at a port, by where they come from. */
+class TlsHandshakes {
+  readonly #underWay = new Map<string, { socket: Socket; began: number; end: () => void }>();
   readonly #addresses = new WeakMap<Socket, string>();
+  readonly #handshakes: Handshakes;
   readonly #onRefused: (from: string, message: string) => void;
 
-  /** Starts without handshakes. `onRefused` is called for those that are closed here. */
-  constructor(onRefused: (from: string, message: string) => void) {
+  /** Starts without any. `onRefused` is called for those that reach a bound of `handshakes`. */
+  constructor(handshakes: Handshakes, onRefused: (from: string, message: string) => void) {
+    this.#handshakes = handshakes;
     this.#onRefused = onRefused;
   }
 
-  /** Adds a handshake; closes the oldest if there are too many. */
+  /** Adds the handshake of a client. */
   begin(socket: Socket): void {
-    // An honest handshake takes milliseconds, so the oldest is the least likely to succeed.
-    const [oldest] = this.#sockets.size < MAX_HANDSHAKES ? [] : this.#sockets.keys();
-    if (oldest !== undefined) this.#close(oldest, "too many handshakes at once");
     const from = remoteText(socket);
-    const timer = setTimeout(() => {
-      // A client that sent nothing in all that time only checked whether the port is open.
-      const hasSent = socket.bytesRead > 0;
-      this.#close(from, hasSent ? `no handshake within ${HANDSHAKE_TIMEOUT} ms` : undefined);
-    }, HANDSHAKE_TIMEOUT);
-    Deno.unrefTimer(timer as unknown as number);
+    const end = this.#handshakes.begin((message, isLate) => {
+      this.#forget(from);
+      // A client that sent nothing in all its time only checked whether the port is open.
+      const isScan = isLate && socket.bytesRead === 0;
+      socket.destroy();
+      if (!isScan) this.#onRefused(from, message);
+    });
     this.#addresses.set(socket, from);
-    this.#sockets.set(from, { socket, timer, began: performance.now() });
+    this.#underWay.set(from, { socket, began: performance.now(), end });
     socket.once("close", () => this.#forget(from));
   }
 
@@ -206,26 +201,22 @@ class Handshakes {
     // The TLS socket may not know its remote address any more.
     const plain = parentOf(socket);
     const from = plain && this.#addresses.get(plain) || remoteText(socket);
-    const began = this.#sockets.get(from)?.began;
+    const began = this.#underWay.get(from)?.began;
     this.#forget(from);
     return began === undefined ? undefined : { from, took: performance.now() - began };
   }
 
   /** Closes all of them, without calling `onRefused`. */
   close(): void {
-    for (const from of this.#sockets.keys()) this.#close(from, undefined);
-  }
-
-  #close(from: string, message: string | undefined): void {
-    const socket = this.#sockets.get(from)?.socket;
-    this.#forget(from);
-    socket?.destroy();
-    if (message !== undefined) this.#onRefused(from, message);
+    for (const [from, { socket }] of this.#underWay) {
+      this.#forget(from);
+      socket.destroy();
+    }
   }
 
   #forget(from: string): void {
-    clearTimeout(this.#sockets.get(from)?.timer);
-    this.#sockets.delete(from);
+    this.#underWay.get(from)?.end();
+    this.#underWay.delete(from);
   }
 }
 

@@ -10,6 +10,7 @@ import {
   asStream,
   type ByteStream,
   codeOf,
+  Handshakes,
   type Listener,
   messageOf,
   nextStream,
@@ -122,6 +123,7 @@ function listenTcp(address: InternetAddress): Listener {
   const listener = Deno.listen({ hostname: address.host, port: address.port });
   return {
     address: { ...address, port: listener.addr.port },
+    handshakes: new Handshakes(),
     async accept() {
       const stream = await nextStream(listener);
       if (!stream) return undefined;

@@ -24,6 +24,7 @@ import {
   type Accepted,
   asStream,
   type ByteStream,
+  Handshakes,
   type Listener,
   messageOf,
   nextStream,
@@ -121,6 +122,7 @@ export async function removeStaleSocket(path: string): Promise<void> {
 
 /** A listener that makes its socket again when it vanishes. */
 class UnixListener implements Listener {
+  readonly handshakes = new Handshakes();
   readonly #address: UnixAddress;
   readonly #onWarning: (message: string) => void;
   readonly #onMoved: () => void;

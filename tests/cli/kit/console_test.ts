@@ -25,6 +25,7 @@ async function keepSilent(address: Address): Promise<Listener & AsyncDisposable>
   })();
   return {
     address: listener.address,
+    handshakes: listener.handshakes,
     accept: () => listener.accept(),
     close: () => listener.close(),
     async [Symbol.asyncDispose]() {

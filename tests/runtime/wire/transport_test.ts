@@ -7,8 +7,10 @@ import {
   localUnixAddress,
   type UnixAddress,
 } from "../../../runtime/wire/address.ts";
+import { stopClock } from "../../fake_clock.ts";
 import { NETWORKS, testWith } from "../../requirements.ts";
-import type { Listener } from "../../../runtime/wire/stream.ts";
+import { HANDSHAKE_TIMEOUT, MAX_HANDSHAKES } from "../../../runtime/wire/limits.ts";
+import { Handshakes, type Listener } from "../../../runtime/wire/stream.ts";
 import { connectTo, listenAt } from "../../../runtime/wire/transport.ts";
 
 const ANY_PORT: Address = { kind: "tcp", host: "127.0.0.1", port: 0 };
@@ -190,4 +192,26 @@ Deno.test("a host name that does not exist is named in the error", async () => {
     connectTo({ kind: "tcp", host: "nosuch.invalid", port: 1 }),
     (error) => error instanceof EnsembleError && /^tcp:\/\/nosuch\.invalid:1: /.test(error.message),
   );
+});
+
+Deno.test("Handshakes closes the oldest when there are too many, and each when its time is over", async () => {
+  using clock = stopClock("setTimeout", "clearTimeout");
+  const handshakes = new Handshakes();
+  const closed: string[] = [];
+  const begin = (name: string, used?: number) =>
+    handshakes.begin((message, isLate) => closed.push(`${name}: ${message} ${isLate}`), used);
+  const ends = Array.from({ length: MAX_HANDSHAKES }, (_, number) => begin(`${number}`));
+  ends[0]!();
+  begin("in its place");
+  assert.deepEqual(closed, []);
+  begin("one too many");
+  assert.deepEqual(closed.splice(0), ["1: too many handshakes at once false"]);
+  for (const end of ends) end();
+  await clock.tickAsync(10);
+  begin("begun before", HANDSHAKE_TIMEOUT - 10);
+  await clock.tickAsync(10);
+  assert.deepEqual(closed.splice(0), ["begun before: no handshake within 10000 ms true"]);
+  await clock.tickAsync(HANDSHAKE_TIMEOUT);
+  assert.equal(closed.length, 2);
+  assert.equal(clock.countTimers(), 0);
 });
