@@ -72,7 +72,7 @@ export function formatDenial({ name, value }: Denial): string {
 export type OwnNeeds = Readonly<Record<PermissionName, readonly string[]>>;
 
 /** Whether this process does without a permission already. */
-export function isDropped({ name, value }: Denial): boolean {
+function isDropped({ name, value }: Denial): boolean {
   return Deno.permissions.querySync(describe(name, value)).state !== "granted";
 }
 
@@ -123,7 +123,7 @@ export function permissionFlags(denials: readonly Denial[], needs: OwnNeeds): st
  * What a server needs: its directory, its socket and those of its host, its log, and where it listens and finds the
  * registry. Without all of `net` it answers every server that connects, and connects to the registry alone.
  */
-export async function ownNeeds(
+async function ownNeeds(
   id: ServerId,
   { listen, registry, logFile }: {
     listen: readonly Address[];
