@@ -12,11 +12,8 @@ import {
 import { parseServerId, type ServerId } from "../../runtime/actor/references.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { formatNotation, parseSymbols, symbol } from "../../runtime/notation.ts";
-import {
-  checkCapabilities,
-  type Delegation,
-  KNOWN_CAPABILITIES,
-} from "../../runtime/server/capabilities.ts";
+import type { Delegation } from "../../runtime/server/capabilities.ts";
+import { checkCapabilities, KNOWN_CAPABILITIES } from "../../runtime/server/capability_names.ts";
 import { fingerprint } from "../../runtime/server/credentials.ts";
 import { ArgumentUnlessListing, completing, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help.ts";

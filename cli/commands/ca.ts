@@ -21,7 +21,7 @@ import {
   parseHost,
 } from "../../runtime/pki/certificate_terms.ts";
 import type { X509Certificate } from "../../runtime/pki/x509.ts";
-import { KNOWN_CAPABILITIES, parseCapabilities } from "../../runtime/server/capabilities.ts";
+import { KNOWN_CAPABILITIES, parseCapabilities } from "../../runtime/server/capability_names.ts";
 import { CONSOLE_ID } from "../../runtime/server/credentials.ts";
 import { collecting, completing, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help.ts";

@@ -15,7 +15,7 @@ import {
   id_ce_subjectAltName,
   SubjectAlternativeName,
 } from "npm:@peculiar/asn1-x509@^2.11.1";
-import { parseCapabilities } from "../server/capabilities.ts";
+import { parseCapabilities } from "../server/capability_names.ts";
 import { parseServerId, type ServerId } from "../actor/references.ts";
 import { InvalidInputError } from "../errors.ts";
 

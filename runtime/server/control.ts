@@ -20,15 +20,8 @@ import {
 import { EnsembleError, InvalidInputError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
 import type { ActorServer } from "./actor_server.ts";
-import {
-  ADMIN,
-  checkCapabilities,
-  type Delegation,
-  parseCapabilities,
-  parseCapability,
-  type Retraction,
-  sessionOf,
-} from "./capabilities.ts";
+import { ADMIN, type Delegation, type Retraction, sessionOf } from "./capabilities.ts";
+import { checkCapabilities, parseCapabilities, parseCapability } from "./capability_names.ts";
 import {
   type Bytes,
   fingerprint,

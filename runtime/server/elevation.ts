@@ -10,13 +10,8 @@ import type { Envelope } from "../actor/messaging.ts";
 import type { ServerId } from "../actor/references.ts";
 import { AuthorizationError } from "../errors.ts";
 import { publicKeyFingerprint, shortFingerprint } from "./credentials.ts";
-import {
-  type Capabilities,
-  checkCapabilities,
-  MAX_CAPABILITIES,
-  type Session,
-  sessionOf,
-} from "./capabilities.ts";
+import { type Capabilities, type Session, sessionOf } from "./capabilities.ts";
+import { checkCapabilities, MAX_CAPABILITIES } from "./capability_names.ts";
 import type { Bytes } from "./credentials.ts";
 
 /** How long a refused elevation is kept waiting, in ms: doubled with each that the session was refused. */

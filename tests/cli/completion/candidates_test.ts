@@ -5,7 +5,7 @@ import { sourceOf } from "../../../cli/kit/declaration.ts";
 import { takesValue } from "../../../cli/completion/typed_line.ts";
 import { allCommands, commandPath } from "../../../cli/kit/command_line.ts";
 import { commandTree } from "../../../cli/command_tree.ts";
-import { KNOWN_CAPABILITIES } from "../../../runtime/server/capabilities.ts";
+import { KNOWN_CAPABILITIES } from "../../../runtime/server/capability_names.ts";
 
 /** Here is only what the command tree knows: tests/e2e asks ensembles. */
 const nobody = new Proxy({}, {
