@@ -11,6 +11,7 @@ import {
   type Option,
 } from "npm:@commander-js/extra-typings@^15.1.0";
 import { InvalidInputError } from "../../runtime/errors.ts";
+import { quoted } from "../../runtime/safe_text.ts";
 
 /** Makes a reader of values one whose refusals commander reports with the option's name. */
 export function reading<T>(read: (text: string) => T): (text: string) => T {
@@ -37,6 +38,27 @@ const collectors = new WeakSet<object>();
 /** Whether an option can be given more than once, to some effect. */
 export function isRepeatable(option: Option): boolean {
   return option.parseArg !== undefined && collectors.has(option.parseArg);
+}
+
+/** The longest time that a command line may ask for, in s: a day. */
+const MAX_SECONDS = 86_400;
+
+/**
+ * Reads a time in seconds, such as `5` or `0.5`; gives it in ms.
+ *
+ * @param options.isZeroAllowed whether there may be no time at all.
+ * @throws {InvalidInputError} when the text is none.
+ */
+export function parseSeconds(
+  text: string,
+  { isZeroAllowed }: { isZeroAllowed: boolean },
+): number {
+  const seconds = /^\d+(\.\d+)?$|^\.\d+$/.test(text) ? Number(text) : NaN;
+  if (seconds <= MAX_SECONDS && (seconds > 0 || (isZeroAllowed && seconds === 0))) {
+    return seconds * 1000;
+  }
+  const range = isZeroAllowed ? `from 0 to ${MAX_SECONDS}` : `above 0 and up to ${MAX_SECONDS}`;
+  throw new InvalidInputError(`not a number of seconds ${range}: ${quoted(text)}`);
 }
 
 /** What completes an argument, or the value of an option. */

@@ -17,11 +17,7 @@ import {
   REGISTRY_ID,
   type ServerId,
 } from "../../runtime/actor/references.ts";
-import {
-  DEFAULT_GRACE,
-  parseSeconds,
-  type StartServerOptions,
-} from "../../runtime/ensemble/start_options.ts";
+import { DEFAULT_GRACE, type StartServerOptions } from "../../runtime/ensemble/start_options.ts";
 import { EnsembleError, InvalidInputError } from "../../runtime/errors.ts";
 import {
   formatLogLevel,
@@ -34,7 +30,13 @@ import {
 } from "../../runtime/home/log_options.ts";
 import { formatNotation, parseSymbols, symbol } from "../../runtime/notation.ts";
 import { type Address, formatAddressUrl, parseAddresses } from "../../runtime/wire/address.ts";
-import { collecting, completing, passOptionsThrough, reading } from "./declaration.ts";
+import {
+  collecting,
+  completing,
+  parseSeconds,
+  passOptionsThrough,
+  reading,
+} from "./declaration.ts";
 import { type Denial, parseDenials, PERMISSIONS } from "./permissions.ts";
 
 // Every command.

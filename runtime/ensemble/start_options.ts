@@ -7,7 +7,6 @@ import type { ModuleNamespace } from "../code/library_table.ts";
 import { InvalidInputError } from "../errors.ts";
 import type { LogOptions } from "../home/log_options.ts";
 import type { Heartbeat } from "../server/connection.ts";
-import { quoted } from "../safe_text.ts";
 import type { Address } from "../wire/address.ts";
 import type { EnsembleServer } from "./ensemble_server.ts";
 
@@ -84,24 +83,4 @@ export function actorsShare(grace: number): number {
 export function requireGrace(grace: number): number {
   if (typeof grace === "number" && grace >= 0) return grace;
   throw new InvalidInputError(`not a grace in ms: ${grace}`);
-}
-/** The longest time that a command line may ask for, in s: a day. */
-const MAX_SECONDS = 86_400;
-
-/**
- * Reads a time in seconds, such as `5` or `0.5`; gives it in ms.
- *
- * @param options.isZeroAllowed whether there may be no time at all.
- * @throws {InvalidInputError} when the text is none.
- */
-export function parseSeconds(
-  text: string,
-  { isZeroAllowed }: { isZeroAllowed: boolean },
-): number {
-  const seconds = /^\d+(\.\d+)?$|^\.\d+$/.test(text) ? Number(text) : NaN;
-  if (seconds <= MAX_SECONDS && (seconds > 0 || (isZeroAllowed && seconds === 0))) {
-    return seconds * 1000;
-  }
-  const range = isZeroAllowed ? `from 0 to ${MAX_SECONDS}` : `above 0 and up to ${MAX_SECONDS}`;
-  throw new InvalidInputError(`not a number of seconds ${range}: ${quoted(text)}`);
 }
