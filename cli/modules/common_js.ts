@@ -21,10 +21,10 @@ import { findCandidates, findRequires } from "./computed_imports.ts";
 import type { JavaScript } from "./javascript.ts";
 import { type ImportKind, isFile, mainFile, type Packages } from "./npm_packages.ts";
 import type { LibraryTarget, LocalTarget } from "./resolver.ts";
-import { walkSyntax } from "./syntax.ts";
+import { isMember, keyOf, nameOf, textOf, walkSyntax } from "./syntax.ts";
 
 /** What a `require` of a specifier leads to, or undefined. */
-export type ResolveRequire = (specifier: string) => LocalTarget | LibraryTarget | undefined;
+type ResolveRequire = (specifier: string) => LocalTarget | LibraryTarget | undefined;
 
 /** The scheme of the specifiers by which generated modules import what runs a CommonJS module. */
 export const COMMON_JS = "commonjs:";
@@ -73,7 +73,9 @@ export async function commonJsModule(
   path: string,
   resolve: ResolveRequire,
 ): Promise<JavaScript> {
-  const { imports, cases } = requiredModules(await findRequired(text, path), resolve);
+  const program = await parseCommonJs(text);
+  const { imports, cases } = requiredModules(findRequired(program, path), resolve);
+  const asksMain = asksRequireMain(program);
   const place = /\b__(?:filename|dirname)\b/.test(text)
     ? "import.meta.filename, import.meta.dirname"
     : "undefined, undefined";
@@ -102,11 +104,11 @@ export async function commonJsModule(
       ]
       : [],
     "require$.cache = {};",
-    `export function load(${asksWhetherMain(text) ? "isMain" : ""}) {`,
+    `export function load(${asksMain ? "isMain" : ""}) {`,
     "  if (module$) return module$.exports;",
     `  const own = module$ = { exports: {}, id: ".", ${filename}loaded: false, children: [], paths: [] };`,
     "  own.require = require$;",
-    ...asksWhetherMain(text) ? ["  if (isMain) require$.main = own;"] : [],
+    ...asksMain ? ["  if (isMain) require$.main = own;"] : [],
     "  try {",
     `    commonjs$.call(own.exports, own.exports, require$, own, ${place});`,
     "    own.loaded = true;",
@@ -126,11 +128,6 @@ export async function commonJsModule(
     text: code.toString(),
     ...mappings && { mappings: await mappingsOf(code, mappings) },
   };
-}
-
-/** Whether a text may have `require.main`, which stands for the module that the process was started for. */
-function asksWhetherMain(text: string): boolean {
-  return /\brequire\s*\.\s*main\b/.test(text);
 }
 
 /** What stands for the modules that a CommonJS module requires: their imports, and the cases of a `switch`. */
@@ -172,13 +169,17 @@ export function requiredModule(path: string): string {
     `export function load() { return ${exportsOf("own", "made")}; }\n`;
 }
 
-/** The module that ECMAScript modules import as the CommonJS module at `path`. */
+/**
+ * The module that ECMAScript modules import as the CommonJS module at `path`. It reads `import.meta` only where that
+ * module looks at `require.main`.
+ */
 export async function commonJsFacade(
   text: string,
   path: string,
   resolve: (specifier: string, from: string) => LocalTarget | LibraryTarget | undefined,
 ): Promise<string> {
-  const names = await exportedNames(text, path, resolve);
+  const program = await parseCommonJs(text);
+  const names = await exportedNames(program, path, resolve);
   names.delete("default");
   const lines = [...names].map((name, index) => {
     const written = JSON.stringify(name);
@@ -186,7 +187,7 @@ export async function commonJsFacade(
   });
   return [
     `import { load } from ${JSON.stringify(COMMON_JS + path)};`,
-    `const exported = load(${asksWhetherMain(text) ? "import.meta.main" : ""});`,
+    `const exported = load(${asksRequireMain(program) ? "import.meta.main" : ""});`,
     `export { exported as default, exported as "module.exports" };`,
     ...lines,
     "",
@@ -205,32 +206,30 @@ function exportsOf(namespace: string, kept: string): string {
 
 /** The names that a CommonJS module exports, as far as its text says: as Node finds them. */
 async function exportedNames(
-  text: string,
+  entry: Program | undefined,
   path: string,
   resolve: (specifier: string, from: string) => LocalTarget | LibraryTarget | undefined,
 ): Promise<Set<string>> {
   const names = new Set<string>();
   const seen = new Set<string>();
-  const pending = [{ text, path }];
+  const pending = [{ program: entry, path }];
   for (let next = pending.pop(); next; next = pending.pop()) {
-    if (seen.has(next.path)) continue;
+    if (seen.has(next.path) || next.program === undefined) continue;
     seen.add(next.path);
-    const program = await parseCommonJs(next.text);
-    if (program === undefined) continue;
-    const found = findCommonJsExports(program);
+    const found = findCommonJsExports(next.program);
     for (const name of found.names) names.add(name);
     for (const specifier of found.reexports) {
       const target = resolve(specifier, next.path);
       if (target?.kind !== "local" || !isFile(target.path)) continue;
-      pending.push({ text: await Deno.readTextFile(target.path), path: target.path });
+      const program = await parseCommonJs(await Deno.readTextFile(target.path));
+      pending.push({ program, path: target.path });
     }
   }
   return names;
 }
 
 /** The specifiers by which a text may `require` something, each once. */
-async function findRequired(text: string, path: string): Promise<Set<string>> {
-  const program = await parseCommonJs(text);
+function findRequired(program: Program | undefined, path: string): Set<string> {
   if (program === undefined) return new Set();
   const { literal, computed } = findRequires(program);
   const required = new Set(literal);
@@ -244,6 +243,20 @@ async function findRequired(text: string, path: string): Promise<Set<string>> {
   return required;
 }
 
+/**
+ * Whether a module of CommonJS looks at `require.main`, which stands for the module that the process was started for; when
+ * in doubt, it does.
+ */
+function asksRequireMain(program: Program | undefined): boolean {
+  let asks = program === undefined;
+  if (program) {
+    walkSyntax(program, (node) => {
+      asks ||= isMember(node, "require", "main");
+    });
+  }
+  return asks;
+}
+
 /** The syntax tree of a CommonJS module; undefined where the server is to say what is wrong with it. */
 async function parseCommonJs(text: string): Promise<Program | undefined> {
   const { parse } = await import("npm:acorn@^8.19.0");
@@ -255,7 +268,7 @@ async function parseCommonJs(text: string): Promise<Program | undefined> {
 }
 
 /** What a CommonJS module exports. */
-export interface CommonJsExports {
+interface CommonJsExports {
   /** The names that it exports by itself. */
   names: Set<string>;
   /** The specifiers of the modules whose names it exports too. */
@@ -300,7 +313,7 @@ export function findCommonJsExports(program: Program): CommonJsExports {
     const getter = descriptor.properties.find((each): each is Property =>
       each.type === "Property" && keyOf(each) === "get"
     );
-    const name = stringOf(key);
+    const name = textOf(key);
     if (name !== undefined) {
       (!getter || isPlainGetter(getter.value) ? names : uncertain).add(name);
     } else if (getter && key?.type === "Identifier") {
@@ -335,7 +348,7 @@ export function findCommonJsExports(program: Program): CommonJsExports {
           reexports.clear();
           reexports.add(specifier);
         } else if (left.type === "MemberExpression" && isExports(left.object)) {
-          const name = left.computed ? stringOf(left.property) : nameOf(left.property);
+          const name = keyOf(left);
           if (name !== undefined) names.add(name);
           else addAll(copiedFrom(right, nameOf(left.property) ?? ""));
         }
@@ -358,19 +371,13 @@ function isExports(node: Node | undefined): boolean {
   return nameOf(node) === "exports" || isMember(node, "module", "exports");
 }
 
-function isMember(node: Node, object: string, property: string): boolean {
-  const member = node as AnyNode;
-  if (member.type !== "MemberExpression" || nameOf(member.object) !== object) return false;
-  return (member.computed ? stringOf(member.property) : nameOf(member.property)) === property;
-}
-
 /** The specifier of `require("x")`, also inside what Babel puts around it. */
 function requiredBy(node: Node | undefined): string | undefined {
   const call = node as AnyNode | undefined;
   if (call?.type !== "CallExpression") return undefined;
   const [argument] = call.arguments;
   const name = nameOf(call.callee);
-  if (name === "require") return stringOf(argument);
+  if (name === "require") return textOf(argument);
   return name === "_interopRequireWildcard" ? requiredBy(argument) : undefined;
 }
 
@@ -381,12 +388,6 @@ function calledName({ callee }: CallExpression): string | undefined {
   return called.type === "MemberExpression" && !called.computed
     ? nameOf(called.property)
     : nameOf(called);
-}
-
-/** The name of a property, unless it is computed or a number. */
-function keyOf({ computed, key }: Property): string | undefined {
-  if (computed) return undefined;
-  return nameOf(key) ?? stringOf(key);
 }
 
 /** Whether a function does nothing but to return what is there. */
@@ -420,16 +421,4 @@ function isPlain(node: Node): boolean {
     default:
       return false;
   }
-}
-
-function nameOf(node: Node): string | undefined {
-  const identifier = node as AnyNode;
-  return identifier.type === "Identifier" ? identifier.name : undefined;
-}
-
-function stringOf(node: Node | undefined): string | undefined {
-  const literal = node as AnyNode | undefined;
-  return literal?.type === "Literal" && typeof literal.value === "string"
-    ? literal.value
-    : undefined;
 }

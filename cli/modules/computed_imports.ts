@@ -9,7 +9,7 @@ import { dirname, extname, join, relative, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ModuleError, type SourceLocation } from "../../runtime/code/source_map.ts";
 import { isFile } from "./npm_packages.ts";
-import { walkSyntax } from "./syntax.ts";
+import { keyOf, nameOf, textOf, walkSyntax } from "./syntax.ts";
 
 /** An `import()` whose specifier is no literal, or the start of a worker. */
 export interface ComputedImport {
@@ -37,40 +37,60 @@ const MODULE_EXTENSIONS = new Set([
   ".wasm",
 ]);
 
-/** The computed imports in a module, without those at the positions of `literal`. */
+/** What of a module's text leads to others, and is no import of a literal. */
+export interface ComputedImports {
+  /** Its computed `import()`s. */
+  imports: ComputedImport[];
+  /** Where it starts workers with local modules: `new Worker(new URL("./worker.ts", import.meta.url))`. */
+  workers: ComputedImport[];
+  /** Where `import.meta.resolve` is given a literal: its place and what it says. */
+  resolved: { start: number; end: number; specifier: string }[];
+}
+
+/** What of a module leads to others, in the order of the text, without the `import()`s at the positions of `literal`. */
 export function findComputedImports(
   program: Program,
   literal: ReadonlySet<number>,
-): ComputedImport[] {
-  const found: ComputedImport[] = [];
+): ComputedImports {
+  const imports: ComputedImport[] = [];
+  const workers: ComputedImport[] = [];
+  const resolved: ComputedImports["resolved"] = [];
   const paths: string[][] = [];
   const constants = constantsOf(program);
   walkSyntax(program, (node) => {
-    const isPath = node.type === "Literal" && typeof node.value === "string" &&
-      /^\.{1,2}\/./.test(node.value);
-    if (isPath) paths.push([node.value as string]);
-    if (node.type !== "ImportExpression" || literal.has(node.start)) return;
-    const type = attributeType(node, constants);
-    const pattern = patternOf(node.source, constants);
-    // Where nothing is known of it, it may be any of the paths that stand in the text, as in a table.
-    const patterns = pattern[0] === "" ? paths : [pattern];
-    found.push({ keyword: node.start, patterns, ...type !== undefined && { type } });
+    switch (node.type) {
+      case "Literal":
+        if (/^\.{1,2}\/./.test(textOf(node) ?? "")) paths.push([textOf(node)!]);
+        break;
+      case "ImportExpression": {
+        if (literal.has(node.start)) break;
+        const type = attributeType(node, constants);
+        const pattern = patternOf(node.source, constants);
+        // Where nothing is known of it, it may be any of the paths that stand in the text, as in a table.
+        const patterns = pattern[0] === "" ? paths : [pattern];
+        imports.push({ keyword: node.start, patterns, ...type !== undefined && { type } });
+        break;
+      }
+      case "NewExpression": {
+        const [url] = node.arguments;
+        if (nameOf(node.callee) !== "Worker" || url === undefined) break;
+        const pattern = patternOf(url, constants);
+        if (!/^\.{1,2}\//.test(pattern[0]!)) break;
+        workers.push({ keyword: node.callee.start, patterns: [pattern], type: "worker" });
+        break;
+      }
+      case "CallExpression": {
+        const [specifier, ...others] = node.arguments;
+        const text = textOf(specifier);
+        if (!isMetaResolve(node.callee as AnyNode) || others.length > 0) break;
+        if (text === undefined) break;
+        resolved.push({ start: specifier!.start, end: specifier!.end, specifier: text });
+      }
+    }
   });
-  return found.sort((a, b) => a.keyword - b.keyword);
-}
-
-/** Where workers are started with local modules: `new Worker(new URL("./worker.ts", import.meta.url))`. */
-export function findWorkers(program: Program): ComputedImport[] {
-  const found: ComputedImport[] = [];
-  const constants = constantsOf(program);
-  walkSyntax(program, (node) => {
-    if (node.type !== "NewExpression" || nameOf(node.callee) !== "Worker") return;
-    const [url] = node.arguments;
-    const pattern = url === undefined ? [""] : patternOf(url, constants);
-    if (!/^\.{1,2}\//.test(pattern[0]!)) return;
-    found.push({ keyword: node.callee.start, patterns: [pattern], type: "worker" });
-  });
-  return found.sort((a, b) => a.keyword - b.keyword);
+  for (const found of [imports, workers]) found.sort((a, b) => a.keyword - b.keyword);
+  resolved.sort((a, b) => a.start - b.start);
+  return { imports, workers, resolved };
 }
 
 /** The specifiers of `require` in a CommonJS module: those that are literals, and the others. */
@@ -80,10 +100,11 @@ export function findRequires(program: Program): { literal: string[]; computed: C
   const constants = constantsOf(program);
   walkSyntax(program, (node) => {
     if (node.type !== "CallExpression" || nameOf(node.callee) !== "require") return;
-    const [specifier] = node.arguments as AnyNode[];
+    const [specifier] = node.arguments;
     if (specifier === undefined) return;
-    if (specifier.type === "Literal" && typeof specifier.value === "string") {
-      literal.push(specifier.value);
+    const text = textOf(specifier);
+    if (text !== undefined) {
+      literal.push(text);
     } else {
       // Data too is required without attributes.
       const patterns = [patternOf(specifier, constants)];
@@ -94,7 +115,7 @@ export function findRequires(program: Program): { literal: string[]; computed: C
 }
 
 /** A file that a computed import may lead to. */
-export interface FoundFile {
+interface FoundFile {
   /** Its absolute path. */
   path: string;
   /** The specifier that leads to it. */
@@ -102,7 +123,7 @@ export interface FoundFile {
 }
 
 /** Options of {@linkcode findCandidates}. */
-export interface CandidateOptions {
+interface CandidateOptions {
   /** The absolute path of the importer's file. */
   path: string;
   /** Where the import stands. */
@@ -207,21 +228,6 @@ function constantsOf(program: Program): Map<string, Node> {
   return constants;
 }
 
-/** Where `import.meta.resolve` is given a literal: its place and what it says, in the order of the text. */
-export function findResolved(
-  program: Program,
-): { start: number; end: number; specifier: string }[] {
-  const found: { start: number; end: number; specifier: string }[] = [];
-  walkSyntax(program, (node) => {
-    if (node.type !== "CallExpression" || !isMetaResolve(node.callee as AnyNode)) return;
-    const [specifier, ...others] = node.arguments as AnyNode[];
-    if (specifier?.type !== "Literal" || others.length > 0) return;
-    const { start, end, value } = specifier;
-    if (typeof value === "string") found.push({ start, end, specifier: value });
-  });
-  return found.sort((a, b) => a.start - b.start);
-}
-
 /** The type that `{ with: { type: "json" } }` asks for. */
 function attributeType(
   { options }: ImportExpression,
@@ -242,10 +248,7 @@ function property(node: Node | null | undefined, name: string): AnyNode | undefi
   const object = node as AnyNode | null | undefined;
   if (object?.type !== "ObjectExpression") return undefined;
   for (const each of object.properties) {
-    if (each.type !== "Property" || each.computed) continue;
-    const key = each.key as AnyNode;
-    const text = key.type === "Identifier" ? key.name : key.type === "Literal" ? key.value : "";
-    if (text === name) return each.value as AnyNode;
+    if (each.type === "Property" && keyOf(each) === name) return each.value as AnyNode;
   }
 }
 
@@ -309,9 +312,4 @@ function isUrl(node: AnyNode): boolean {
   const base = node.arguments[1] as AnyNode | undefined;
   return base?.type === "MemberExpression" && base.object.type === "MetaProperty" &&
     nameOf(base.property) === "url";
-}
-
-function nameOf(node: Node): string | undefined {
-  const identifier = node as AnyNode;
-  return identifier.type === "Identifier" ? identifier.name : undefined;
 }

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { AnyNode, Node, Pattern, Program } from "npm:acorn@^8.19.0";
+import type { AnyNode, Node, Program } from "npm:acorn@^8.19.0";
 import type { ModuleReader, SourceModule } from "./module_reader.ts";
-import { parseModule, walkSyntax } from "./syntax.ts";
+import { boundNames, keyOf, nameOf, parseModule, textOf, walkSyntax } from "./syntax.ts";
 
 /** What can be run of a module. */
 export interface EntryPoint {
@@ -29,9 +29,7 @@ export interface EntryPoint {
 export async function findEntryPoint(reader: ModuleReader): Promise<EntryPoint> {
   const entry = await reader.readEntry();
   const exportsMain = await exports("main", entry, reader);
-  const commonJs = commonJsImport(entry);
-  const asksRequire = commonJs !== undefined &&
-    await looksAtMain(await reader.read(commonJs.target, commonJs.location));
+  const asksRequire = isCommonJs(entry) && entry.metaProperties.length > 0;
   const startsItself = await asksWhetherMain(entry) ||
     !exportsMain && await doesSomething(entry, reader);
   return { exportsMain, startsItself, asksRequire };
@@ -57,42 +55,24 @@ async function exports(name: string, entry: SourceModule, reader: ModuleReader):
 }
 
 function exportedNames(node: AnyNode): string[] {
-  if (node.type === "ExportAllDeclaration") return [nameOf(node.exported!)];
+  if (node.type === "ExportAllDeclaration") return [written(node.exported!)];
   if (node.type !== "ExportNamedDeclaration") return [];
   const { declaration } = node;
   if (declaration?.type === "VariableDeclaration") {
     return declaration.declarations.flatMap(({ id }) => boundNames(id));
   }
   if (declaration) return [declaration.id.name];
-  return node.specifiers.map(({ exported }) => nameOf(exported));
+  return node.specifiers.map(({ exported }) => written(exported));
 }
 
-function nameOf(node: AnyNode): string {
-  return node.type === "Identifier" ? node.name : String((node as { value?: unknown }).value);
-}
-
-function boundNames(pattern: Pattern): string[] {
-  switch (pattern.type) {
-    case "Identifier":
-      return [pattern.name];
-    case "ObjectPattern":
-      return pattern.properties.flatMap((each) =>
-        boundNames(each.type === "Property" ? each.value : each)
-      );
-    case "ArrayPattern":
-      return pattern.elements.flatMap((each) => each ? boundNames(each) : []);
-    case "RestElement":
-      return boundNames(pattern.argument);
-    case "AssignmentPattern":
-      return boundNames(pattern.left);
-    case "MemberExpression":
-      return [];
-  }
+/** What a name in an export is, which may be written as a string. */
+function written(node: Node): string {
+  return nameOf(node) ?? textOf(node) ?? "";
 }
 
 /** Whether a module looks at `import.meta.main`, or hands `import.meta` to what may look at it. */
 async function asksWhetherMain(source: SourceModule): Promise<boolean> {
-  if (commonJsImport(source)) return false;
+  if (isCommonJs(source)) return false;
   if (source.metaProperties.length === 0) return false;
   const { program } = await parseModule(source.text, source.path);
   if (program === undefined) return true;
@@ -100,9 +80,8 @@ async function asksWhetherMain(source: SourceModule): Promise<boolean> {
   let others = 0;
   walkSyntax(program, (node) => {
     if (node.type === "MemberExpression" && node.object.type === "MetaProperty") {
-      const { property, computed } = node;
-      const name = computed ? property.type === "Literal" && property.value : nameOf(property);
-      if (typeof name === "string" && isOfImport(node.object) && name !== "main") others++;
+      const name = keyOf(node);
+      if (name !== undefined && isOfImport(node.object) && name !== "main") others++;
     }
     const [pattern, value] = node.type === "VariableDeclarator"
       ? [node.id, node.init]
@@ -111,7 +90,7 @@ async function asksWhetherMain(source: SourceModule): Promise<boolean> {
       : [];
     if (value?.type === "MetaProperty" && pattern?.type === "ObjectPattern") {
       const isHarmless = pattern.properties.every((each) =>
-        each.type === "Property" && !each.computed && nameOf(each.key) !== "main"
+        each.type === "Property" && !each.computed && keyOf(each) !== "main"
       );
       if (isOfImport(value) && isHarmless) others++;
     }
@@ -123,26 +102,11 @@ function isOfImport(node: AnyNode): boolean {
   return node.type === "MetaProperty" && node.meta.name === "import";
 }
 
-/** Whether a module of CommonJS looks at `require.main`. */
-async function looksAtMain({ text, path }: SourceModule): Promise<boolean> {
-  const { program } = await parseModule(text, path);
-  let looks = program === undefined;
-  if (program) {
-    walkSyntax(program, (node) => {
-      looks ||= node.type === "MemberExpression" && nameOf(node.property) === "main" &&
-        node.object.type === "Identifier" && node.object.name === "require";
-    });
-  }
-  return looks;
-}
-
-/** The import of itself, as CommonJS, by which a module stands for one of CommonJS. */
-function commonJsImport({ imports, path }: SourceModule) {
-  for (const { target, location } of imports) {
-    if (target.kind === "local" && target.path === path && target.type === "commonjs") {
-      return { target, location };
-    }
-  }
+/** Whether a module stands for one of CommonJS: it imports itself as that. */
+function isCommonJs({ imports, path }: SourceModule): boolean {
+  return imports.some(({ target }) =>
+    target.kind === "local" && target.path === path && target.type === "commonjs"
+  );
 }
 
 /** Whether the top level of a module, or of one that it imports, does more than declare. */
@@ -152,7 +116,7 @@ async function doesSomething(entry: SourceModule, reader: ModuleReader): Promise
   for (let source = pending.pop(); source; source = pending.pop()) {
     if (seen.has(source.module)) continue;
     seen.add(source.module);
-    if (commonJsImport(source)) return true;
+    if (isCommonJs(source)) return true;
     const { program } = await parseModule(source.text, source.path);
     if (program === undefined || program.body.some(mayDoSomething)) return true;
     for (const { target, keyword, location } of source.imports) {

@@ -20,13 +20,7 @@ import {
   isCommonJs,
   requiredModule,
 } from "./common_js.ts";
-import {
-  type ComputedImport,
-  findCandidates,
-  findComputedImports,
-  findResolved,
-  findWorkers,
-} from "./computed_imports.ts";
+import { type ComputedImport, findCandidates, findComputedImports } from "./computed_imports.ts";
 import {
   type CompiledModule,
   dataToJavaScript,
@@ -234,28 +228,25 @@ export class ModuleReader {
       if (target.kind === "library") await checkDataUrl(target.specifier, location);
     }
     const literal = new Set(imports.flatMap(({ keyword }) => keyword ?? []));
-    const computed = own && /\bimport\b\s*\(/.test(javascript.text)
+    const computed = own && /\bimport\s*\(|\bWorker\b|\bimport\s*\.\s*meta\b/.test(javascript.text)
       ? findComputedImports(own, literal)
-      : [];
+      : { imports: [], workers: [], resolved: [] };
     const leading = new Set(resolved.map(({ keyword }) => keyword));
     const dangling = imports.filter(({ keyword }) =>
       keyword !== undefined && !leading.has(keyword)
     );
-    const workers = own && javascript.text.includes("Worker") ? findWorkers(own) : [];
     return {
       ...javascript,
       module,
       path,
       imports: resolved,
       metaProperties,
-      computedImports: [...computed, ...dangling].map(({ keyword }) => keyword!),
-      workers: workers.map(({ keyword }) => keyword),
-      candidates: [...computed, ...workers].flatMap((each) =>
+      computedImports: [...computed.imports, ...dangling].map(({ keyword }) => keyword!),
+      workers: computed.workers.map(({ keyword }) => keyword),
+      candidates: [...computed.imports, ...computed.workers].flatMap((each) =>
         this.#candidates(each, path, locate(each.keyword))
       ),
-      resolved: own && metaProperties.length > 0
-        ? findResolved(own).flatMap((each) => this.#mapped(each, path))
-        : [],
+      resolved: computed.resolved.flatMap((each) => this.#mapped(each, path)),
       failures,
       dangling: dangling.map(({ specifier }) => specifier),
       pauses: mayPause(javascript.text, syntax),

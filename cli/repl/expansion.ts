@@ -22,7 +22,6 @@ import type {
   ImportExpression,
   Literal,
   Node,
-  Pattern,
   Program,
   Statement,
   VariableDeclaration,
@@ -30,6 +29,7 @@ import type {
 import { ancestor, base, full, simple } from "npm:acorn-walk@^8.3.5";
 import MagicString from "npm:magic-string@^1.4.5";
 import { type Mappings, sourcePosition } from "../../runtime/code/source_map.ts";
+import { boundNames } from "../modules/syntax.ts";
 import type {
   Declaration,
   Expansion,
@@ -298,26 +298,6 @@ function attributesOf({ attributes }: ImportNode): Record<string, string> | unde
 /** The text of a name, which may be written as a string. */
 function nameOf(node: { type: "Identifier"; name: string } | Literal): string {
   return node.type === "Identifier" ? node.name : String(node.value);
-}
-
-/** The names that a pattern binds, in order. */
-function boundNames(pattern: Pattern): string[] {
-  switch (pattern.type) {
-    case "Identifier":
-      return [pattern.name];
-    case "ObjectPattern":
-      return pattern.properties.flatMap((property) =>
-        boundNames(property.type === "Property" ? property.value : property)
-      );
-    case "ArrayPattern":
-      return pattern.elements.flatMap((element) => element ? boundNames(element) : []);
-    case "AssignmentPattern":
-      return boundNames(pattern.left);
-    case "RestElement":
-      return boundNames(pattern.argument);
-    case "MemberExpression":
-      return [];
-  }
 }
 
 /** The `var` declarations of the top level, however deep in blocks, with their parents. */
