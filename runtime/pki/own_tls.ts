@@ -1,8 +1,8 @@
 /**
- * The TLS files of the server that is starting here, if it has some: reading them, and warning before they end.
+ * The TLS files of the server that starts here, if it has any: reading them, and warning before they expire.
  *
- * The code that reads certificates takes time to load, and few servers and consoles need it: it is loaded where there are
- * files.
+ * The code that reads certificates takes 100 ms to load, and few servers and consoles need it. So it is loaded only where
+ * there are files.
  *
  * @module
  */
@@ -15,9 +15,9 @@ import { DAY } from "./certificate_terms.ts";
 import type { TlsFiles, TlsIdentity } from "./tls_files.ts";
 
 /**
- * Reads the TLS files of a server; those that it shares with others of its kind, where it has none of its own.
+ * Reads the TLS files of a server or, if it has none of its own, those that it shares with others of its kind.
  *
- * @returns undefined when it has none.
+ * @returns undefined when there are none.
  * @throws {EnsembleError} as {@linkcode TlsFiles.read} does.
  */
 export async function readOwnTls(id: ServerId): Promise<TlsFiles | undefined> {
@@ -32,10 +32,10 @@ export async function readOwnTls(id: ServerId): Promise<TlsFiles | undefined> {
 
 const logger = getLogger(["gxensemble", "server"]);
 
-/** How long before the end a server begins to warn, in ms. */
+/** How long before the end to start warning, in ms. */
 const NOTICE = 30 * DAY;
 
-/** What of a server's TLS files ends. */
+/** The TLS files that expire, and when. */
 export type Expiring = {
   readonly certificate: Pick<TlsIdentity["certificate"], "id" | "notAfter">;
   readonly revocationList: Pick<TlsIdentity["revocationList"], "nextUpdate">;

@@ -1,5 +1,5 @@
 /**
- * What a server speaks TLS with: the files that `gxensemble ca cert` made for it.
+ * The TLS files of a server, made by `gxensemble ca cert`: reading and verifying them.
  *
  * @module
  */
@@ -13,12 +13,7 @@ import {
 import { formatServerId, type ServerId } from "../actor/references.ts";
 import { AuthenticationError, EnsembleError, InvalidInputError } from "../errors.ts";
 import { readRegularFile, readSecretFile } from "../home/files.ts";
-import {
-  type AuthorityPaths,
-  authorityPaths,
-  type ServerTlsPaths,
-  serverTlsPaths,
-} from "../home/paths.ts";
+import { authorityPaths, serverTlsPaths } from "../home/paths.ts";
 import type { Certified, TlsCredentials } from "../server/credentials.ts";
 import {
   type CertificateIdentity,
@@ -26,92 +21,120 @@ import {
   readRevocationList,
   type RevocationList,
 } from "./certificate_parser.ts";
-import { decodePem, decodePemBlocks, encodePem } from "./pem.ts";
+import type { TlsMaterial } from "../wire/tls_transport.ts";
+import { decodePem, decodePemBlocks } from "./pem.ts";
 
-/** Who a server is over TLS, what it proves it with, and whom it trusts. */
-export interface TlsIdentity {
+/** Who a server is on tls, how it proves that, and which roots it trusts. */
+export interface TlsIdentity extends TlsMaterial {
   /** What its own certificate says. */
   readonly certificate: CertificateIdentity;
-  /** Its certificate, then that of the issuing authority, PEM. */
-  readonly chain: string;
-  /** Its private key, PKCS#8 PEM. */
-  readonly key: string;
-  /** The roots that peers' certificates must lead to, PEM. */
-  readonly roots: string[];
-  /** The certificate of the issuing authority, PEM. */
-  readonly issuing: string;
-  /** The revocation list as it is in its file, PEM. */
-  readonly crl: string;
   /** What the revocation list says. */
   readonly revocationList: RevocationList;
 }
 
+/** The TLS files of a server, which can be read again while it runs. */
+export class TlsFiles implements TlsCredentials {
+  #identity: TlsIdentity;
+  readonly #callbacks: (() => void)[] = [];
+
+  private constructor(identity: TlsIdentity) {
+    this.#identity = identity;
+  }
+
+  /**
+   * Reads the files of a server, and makes sure that they belong together and are valid now.
+   *
+   * @throws {EnsembleError} naming the file that is missing, damaged, out of date, readable by others, or does not belong
+   * to the others; and when the certificate is revoked, or that of another server.
+   */
+  static async read(id: ServerId): Promise<TlsFiles> {
+    return new TlsFiles(await readIdentity(id));
+  }
+
+  /**
+   * Reads the files again. New connections use the new certificate and revocation list; standing ones stay.
+   *
+   * @throws {EnsembleError} as {@linkcode TlsFiles.read} does. Then what was read before remains in use.
+   */
+  async reread(): Promise<void> {
+    this.#identity = await readIdentity(this.#identity.certificate.id);
+    for (const callback of this.#callbacks) callback();
+  }
+
+  /** See `TlsSource.current`. */
+  current(): TlsIdentity {
+    return this.#identity;
+  }
+
+  /** See `TlsSource.onChange`. */
+  onChange(callback: () => void): void {
+    this.#callbacks.push(callback);
+  }
+
+  /** See {@linkcode TlsCredentials.identify}. */
+  identify(certificate: Uint8Array): Certified {
+    return certifiedBy(certificate, this.#identity.revocationList);
+  }
+}
+
 /**
- * Reads the TLS files of a server, and makes sure that they belong together and are good now.
+ * Reads the certificate of a peer. TLS has verified its chain, but its dates are checked again: TLS does not check them
+ * when a client resumes a session.
  *
- * @returns undefined when it has none.
- * @throws {EnsembleError} naming the file that is missing, damaged, out of date, readable by others, or
- * does not belong to the others; and when the certificate is another server's, or revoked.
+ * @throws {InvalidInputError} when it names no server.
+ * @throws {AuthenticationError} when it is revoked, or not valid now.
  */
-export async function readTlsIdentity(id: ServerId): Promise<TlsIdentity | undefined> {
+export function certifiedBy(
+  certificate: Uint8Array,
+  revoked: Pick<RevocationList, "serials">,
+): Certified {
+  const { id, capabilities, serial, notBefore, notAfter } = identityOf(new Uint8Array(certificate));
+  const refuse = (why: string) =>
+    new AuthenticationError(`the certificate of ${id} ${why} (serial ${serial})`);
+  if (revoked.serials.has(serial)) throw refuse("was revoked");
+  if (Date.now() < notBefore.getTime()) throw refuse(`is valid from ${notBefore.toISOString()} on`);
+  if (Date.now() > notAfter.getTime()) throw refuse(`expired at ${notAfter.toISOString()}`);
+  return { id, capabilities, serial };
+}
+
+async function readIdentity(id: ServerId): Promise<TlsIdentity> {
   const paths = { ...authorityPaths(), ...serverTlsPaths(id) };
-  const files = await readFiles(paths, id);
-  if (files === undefined) return undefined;
-  const { own, issuing, certificate } = about(paths.certificate, () => readChain(files.chain, id));
-  const root = about(paths.root, () => decodePem("CERTIFICATE", files.root));
-  about(paths.certificate, () => verifyChain([own, issuing, root]));
-  about(paths.key, () => {
-    decodePemBlocks("PRIVATE KEY", files.key); // Says that it was cut off.
-    verifyKey(own, files.key);
+  const advice = `make a new one with "gxensemble ca cert ${formatServerId(id)}"`;
+  const shared = "copy it there from the host of the certificate authority";
+  const chain = await readText(paths.certificate, { advice });
+  const key = await readText(paths.key, { advice, isSecret: true });
+  const rootPem = await readText(paths.root, { advice: shared });
+  const crl = await readText(paths.crl, { advice: shared });
+  const { own, issuing, certificate } = inFile(paths.certificate, () => readChain(chain, id));
+  const root = inFile(paths.root, () => decodePem("CERTIFICATE", rootPem));
+  inFile(paths.certificate, () => verifyChain([own, issuing, root]));
+  inFile(paths.key, () => {
+    decodePemBlocks("PRIVATE KEY", key); // Throws when it was cut off.
+    verifyKey(own, key);
   });
-  const revocationList = about(paths.crl, () => {
-    const list = readRevocationList(decodePem("X509 CRL", files.crl));
+  const revocationList = inFile(paths.crl, () => {
+    const list = readRevocationList(decodePem("X509 CRL", crl));
     verifyRevocationList(list, issuing);
     return list;
   });
-  about(paths.certificate, () => {
+  inFile(paths.certificate, () => {
     if (!revocationList.serials.has(certificate.serial)) return;
-    throw new InvalidInputError(`the certificate was revoked: ${reissue(id)}`);
+    throw new InvalidInputError(`the certificate was revoked: ${advice}`);
   });
-  return {
-    certificate,
-    chain: files.chain,
-    key: files.key,
-    roots: [files.root],
-    issuing: encodePem("CERTIFICATE", issuing),
-    crl: files.crl,
-    revocationList,
-  };
+  return { certificate, chain, key, roots: [rootPem], revocationList };
 }
 
-type TlsPaths = ServerTlsPaths & AuthorityPaths;
-
-/** The texts of the files that a server needs; undefined when it has none of its own. */
-async function readFiles(
-  paths: TlsPaths,
-  id: ServerId,
-): Promise<Record<"chain" | "key" | "root" | "crl", string> | undefined> {
-  const chain = await readIfThere(paths.certificate);
-  const key = await readIfThere(paths.key, { secret: true });
-  if (chain === undefined && key === undefined) return undefined;
-  if (chain === undefined) throw missing(paths.certificate, reissue(id));
-  if (key === undefined) throw missing(paths.key, reissue(id));
-  const advice = "copy it there from the host of the certificate authority";
-  const root = await readIfThere(paths.root);
-  if (root === undefined) throw missing(paths.root, advice);
-  const crl = await readIfThere(paths.crl);
-  if (crl === undefined) throw missing(paths.crl, advice);
-  return { chain, key, root, crl };
-}
-
-async function readIfThere(path: string, { secret = false } = {}): Promise<string | undefined> {
+async function readText(
+  path: string,
+  { advice, isSecret = false }: { advice: string; isSecret?: boolean },
+): Promise<string> {
   try {
-    const bytes = await (secret ? readSecretFile(path, "private key") : readRegularFile(path));
+    const bytes = await (isSecret ? readSecretFile(path, "private key") : readRegularFile(path));
     if (bytes.length === 0) throw new EnsembleError(`${path}: it is empty`);
     return new TextDecoder().decode(bytes);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new EnsembleError(`there is no ${path}, which TLS needs: ${advice}`);
   }
 }
 
@@ -132,8 +155,8 @@ function readChain(
   return { own, issuing, certificate };
 }
 
-/** Names the file that a refusal is about. */
-function about<T>(path: string, read: () => T): T {
+/** Adds the path of a file to what is thrown about its contents. */
+function inFile<T>(path: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
@@ -141,18 +164,10 @@ function about<T>(path: string, read: () => T): T {
   }
 }
 
-function missing(path: string, advice: string): EnsembleError {
-  return new EnsembleError(`there is no ${path}, which TLS needs: ${advice}`);
-}
-
-function reissue(id: ServerId): string {
-  return `make a new one with "gxensemble ca cert ${formatServerId(id)}"`;
-}
-
 /**
- * Makes sure that each certificate was issued by the one after it, and that all are valid now.
+ * Makes sure that each certificate of a chain was issued by the next one, and that all are valid now.
  *
- * @param chain DER; a server's certificate first, the root's last.
+ * @param chain DER, from the certificate of the server to that of the root.
  * @throws {InvalidInputError} saying what is wrong.
  */
 function verifyChain(chain: Uint8Array[]): void {
@@ -169,10 +184,9 @@ function verifyChain(chain: Uint8Array[]): void {
 }
 
 /**
- * Makes sure that a private key is that of a certificate.
+ * Makes sure that a private key, PKCS#8 PEM, belongs to a certificate.
  *
- * @param key PKCS#8 PEM.
- * @throws {InvalidInputError} when it is not.
+ * @throws {InvalidInputError} when it does not.
  */
 function verifyKey(certificate: Uint8Array, key: string): void {
   const spki = { type: "spki", format: "der" } as const;
@@ -184,7 +198,7 @@ function verifyKey(certificate: Uint8Array, key: string): void {
 }
 
 /**
- * Makes sure that a revocation list is that of an issuing authority, and not out of date.
+ * Makes sure that a revocation list was signed by an issuing authority, and is not out of date.
  *
  * @throws {InvalidInputError} saying what is wrong.
  */
@@ -223,76 +237,7 @@ function requireValidNow(certificate: X509Certificate): void {
   }
 }
 
-/** What a certificate calls its subject, on one line. */
+/** The subject of a certificate, on one line. */
 function nameOf(certificate: X509Certificate): string {
   return certificate.subject.replaceAll("\n", ", ");
-}
-
-/** What a server shows and trusts on tls, from files that can be read again while it runs. */
-export class TlsFiles implements TlsCredentials {
-  #identity: TlsIdentity;
-  readonly #callbacks: (() => void)[] = [];
-
-  private constructor(identity: TlsIdentity) {
-    this.#identity = identity;
-  }
-
-  /**
-   * Reads the files of a server; see {@linkcode readTlsIdentity}.
-   *
-   * @returns undefined when it has none.
-   */
-  static async read(id: ServerId): Promise<TlsFiles | undefined> {
-    const identity = await readTlsIdentity(id);
-    return identity && new TlsFiles(identity);
-  }
-
-  /**
-   * Reads the files again: certificates and the revocation list hold for all connections from now on, and
-   * those that stand are left alone.
-   *
-   * @throws {EnsembleError} when they are not good; what was read before stays in use.
-   */
-  async reread(): Promise<void> {
-    const { id } = this.#identity.certificate;
-    const identity = await readTlsIdentity(id);
-    if (!identity) throw new EnsembleError(`the certificate of ${id} is not there any more`);
-    this.#identity = identity;
-    for (const callback of this.#callbacks) callback();
-  }
-
-  /** See `TlsSource.current`. */
-  current(): TlsIdentity {
-    return this.#identity;
-  }
-
-  /** See `TlsSource.onChange`. */
-  onChange(callback: () => void): void {
-    this.#callbacks.push(callback);
-  }
-
-  /** See {@linkcode TlsCredentials.identify}. */
-  identify(certificate: Uint8Array): Certified {
-    return certifiedBy(certificate, this.#identity.revocationList);
-  }
-}
-
-/**
- * Reads the certificate of a peer, whose chain TLS has checked. Its dates are looked at again: TLS does not,
- * where a client resumes what an earlier connection agreed on.
- *
- * @throws {InvalidInputError} when it names no server.
- * @throws {AuthenticationError} when it is revoked, or not valid now.
- */
-export function certifiedBy(
-  certificate: Uint8Array,
-  revoked: Pick<RevocationList, "serials">,
-): Certified {
-  const { id, capabilities, serial, notBefore, notAfter } = identityOf(new Uint8Array(certificate));
-  const refuse = (why: string) =>
-    new AuthenticationError(`the certificate of ${id} ${why} (serial ${serial})`);
-  if (revoked.serials.has(serial)) throw refuse("was revoked");
-  if (Date.now() < notBefore.getTime()) throw refuse(`is valid from ${notBefore.toISOString()} on`);
-  if (Date.now() > notAfter.getTime()) throw refuse(`expired at ${notAfter.toISOString()}`);
-  return { id, capabilities, serial };
 }

@@ -44,8 +44,8 @@ Deno.test("a server reads what ca cert made for it", async () => {
   await ensemble.done("cert", "httpd1", "--capabilities", "admin");
   const module = new URL("../../../runtime/pki/tls_files.ts", import.meta.url).href;
   const { stdout, stderr } = await ensemble.evaluate(`
-    import { readTlsIdentity } from ${JSON.stringify(module)};
-    const { certificate } = await readTlsIdentity("httpd1");
+    import { TlsFiles } from ${JSON.stringify(module)};
+    const { certificate } = (await TlsFiles.read("httpd1")).current();
     console.log(certificate.id, certificate.capabilities.join());
   `);
   assert.equal(stdout, "httpd1 admin\n", stderr);
