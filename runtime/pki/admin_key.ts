@@ -1,12 +1,12 @@
 /**
- * The administrators' key pair: the private half gives every capability.
+ * The administrators' key pair. Whoever has the private key can get every capability.
  *
  * @module
  */
 import { EnsembleError } from "../errors.ts";
 import { isThere, readRegularFile, readSecretFile, unreadable, writeWhole } from "../home/files.ts";
 import { adminPrivateKeyPath, adminPublicKeyPath, ensembleDirectory } from "../home/paths.ts";
-import { decodePem, encodePem, openWithPassphrase, sealWithPassphrase } from "./pem.ts";
+import { decodePem, encodePem, openPrivateKey, sealPrivateKey } from "./pem.ts";
 
 /**
  * Makes sure that there is no pair yet.
@@ -19,15 +19,15 @@ export async function requireNoAdminKey(): Promise<void> {
 
 /** Options of {@linkcode createAdminKey}. */
 export interface CreateAdminKeyOptions {
-  /** What the private key is encrypted under. */
+  /** The passphrase to encrypt the private key under. */
   passphrase: string;
-  /** Whether to replace a pair that exists. Servers that run keep the public key they started with. */
+  /** Whether to replace an existing pair. Running servers keep the public key that they started with. */
   force?: boolean;
 }
 
 /**
- * Makes an Ed25519 key pair: `admin.pub`, SPKI PEM, and `admin.priv`, PKCS#8 PEM in an armoured age
- * passphrase file that only its owner can read.
+ * Makes an Ed25519 key pair: `admin.pub`, SPKI PEM, and `admin.priv`, which only its owner can read; see
+ * {@linkcode sealPrivateKey}.
  *
  * @throws {EnsembleError} when there is a pair already, or it cannot be written.
  */
@@ -37,8 +37,7 @@ export async function createAdminKey(options: CreateAdminKeyOptions): Promise<vo
   if (!replace) await requireNoAdminKey();
   const pair = await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"]);
   const { privateKey, publicKey } = pair as CryptoKeyPair;
-  const secret = encodePem("PRIVATE KEY", await crypto.subtle.exportKey("pkcs8", privateKey));
-  const sealed = await sealWithPassphrase(secret, options.passphrase);
+  const sealed = await sealPrivateKey(privateKey, options.passphrase);
   const open = encodePem("PUBLIC KEY", await crypto.subtle.exportKey("spki", publicKey));
   try {
     // The private half first: a public key whose private half is lost would lock everybody out.
@@ -52,9 +51,8 @@ export async function createAdminKey(options: CreateAdminKeyOptions): Promise<vo
 /**
  * Reads the public key.
  *
- * @returns undefined when there is none: capabilities are then not enforced.
- * @throws {EnsembleError} when the file is no such key. A server does not start then, for it would
- * enforce nothing.
+ * @returns undefined when there is none; then capabilities are not enforced.
+ * @throws {EnsembleError} when the file is no such key. Then a server does not start, for it would enforce nothing.
  */
 export async function readAdminPublicKey(): Promise<CryptoKey | undefined> {
   const path = adminPublicKeyPath();
@@ -83,7 +81,7 @@ export async function hasAdminPrivateKey(): Promise<boolean> {
 /**
  * Opens the private key.
  *
- * @param passphrase gives the passphrase; not called for a key that cannot be opened with any.
+ * @param passphrase asks for the passphrase. It is not called for a key that no passphrase can open.
  * @throws {EnsembleError} when there is none, it is damaged, others can read it, or the passphrase is wrong.
  */
 export async function openAdminPrivateKey(passphrase: () => Promise<string>): Promise<CryptoKey> {
@@ -96,13 +94,7 @@ export async function openAdminPrivateKey(passphrase: () => Promise<string>): Pr
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw unreadable(path, error);
   }
-  const pem = await openWithPassphrase({ path, text }, passphrase);
-  try {
-    const der = decodePem("PRIVATE KEY", pem);
-    return await crypto.subtle.importKey("pkcs8", der, "Ed25519", false, ["sign"]);
-  } catch (error) {
-    throw new EnsembleError(`${path} is not an Ed25519 private key: ${(error as Error).message}`);
-  }
+  return await openPrivateKey({ path, text, algorithm: { name: "Ed25519" }, passphrase });
 }
 
 function pairExists(): EnsembleError {

@@ -1,8 +1,8 @@
 /**
- * The ensemble's certificate authority: a root, which servers trust, and an issuing authority below it,
- * which signs their certificates.
+ * The ensemble's certificate authority: a root, which servers trust, and an issuing authority below it, which signs their
+ * certificates.
  *
- * What changes its files holds a lock, so that of two revocations at once neither is lost.
+ * Its files are changed under a lock, so that two revocations at once both count.
  *
  * @module
  */
@@ -29,8 +29,9 @@ import {
   createRoot,
   domainOf,
   KEY_ALGORITHM,
+  toPem,
 } from "./certificate_profile.ts";
-import { decodePem, encodePem, openWithPassphrase, sealWithPassphrase } from "./pem.ts";
+import { decodePem, openPrivateKey, sealPrivateKey } from "./pem.ts";
 import { X509Certificate } from "./x509.ts";
 
 /**
@@ -45,17 +46,17 @@ export async function requireNoAuthority(): Promise<void> {
 
 /** Options of {@linkcode createAuthority}. */
 export interface CreateAuthorityOptions {
-  /** The DNS domain that the servers' names are in. */
+  /** The DNS domain of the names of servers. */
   domain: string;
-  /** What both private keys are encrypted under. */
+  /** The passphrase to encrypt both private keys under. */
   passphrase: string;
-  /** Whether to replace an authority that exists. Certificates of the old one are worth nothing then. */
+  /** Whether to replace an existing authority. Then its certificates are no longer trusted. */
   force?: boolean;
 }
 
 /**
- * Makes the authority: two certificates, their keys as PKCS#8 PEM in armoured age passphrase files, and
- * an empty revocation list. All of it is there, or nothing.
+ * Makes the authority: two certificates, their keys, see {@linkcode sealPrivateKey}, and an empty revocation list. Either
+ * all of it is written, or nothing.
  *
  * @returns the issuing authority, opened.
  * @throws {EnsembleError} when there is one already, or it cannot be written.
@@ -71,34 +72,34 @@ export async function createAuthority(options: CreateAuthorityOptions): Promise<
     await Deno.mkdir(draft, { mode: 0o700 });
     const paths = authorityPaths(draft);
     await Deno.mkdir(paths.issued, { mode: 0o700 });
-    await writeSealedKey(paths.rootKey, root.key, passphrase);
-    await writeSealedKey(paths.issuingKey, issuing.key, passphrase);
-    await writePublic(paths.root, encodePem("CERTIFICATE", root.certificate.rawData));
-    await writePublic(paths.issuing, encodePem("CERTIFICATE", issuing.certificate.rawData));
-    await writePublic(paths.crl, crl);
+    await writeNew(paths.rootKey, await sealPrivateKey(root.key, passphrase), 0o600);
+    await writeNew(paths.issuingKey, await sealPrivateKey(issuing.key, passphrase), 0o600);
+    await writeNew(paths.root, toPem(root), 0o644);
+    await writeNew(paths.issuing, toPem(issuing), 0o644);
+    await writeNew(paths.crl, crl, 0o644);
     await withFileLock(authorityLockPath(), () => install(draft, { replace: force }));
     return issuing;
   } catch (error) {
     if (error instanceof EnsembleError) throw error;
-    const reason = (error as Error).message;
-    throw new EnsembleError(`cannot write ${authorityDirectory()}: ${reason}`, { cause: error });
+    const { message } = error as Error;
+    throw new EnsembleError(`cannot write ${authorityDirectory()}: ${message}`, { cause: error });
   } finally {
-    await Deno.remove(draft, { recursive: true }).catch(() => {}); // One that was installed is gone.
+    await Deno.remove(draft, { recursive: true }).catch(() => {}); // It is gone if it was installed.
   }
 }
 
-/** The authority as its certificates describe it. */
+/** The certificates of the authority. */
 export interface Authority {
-  /** The DNS domain that the servers' names are in. */
+  /** The DNS domain of the names of servers. */
   readonly domain: string;
-  /** The root's certificate. */
+  /** The certificate of the root. */
   readonly root: X509Certificate;
-  /** The issuing authority's certificate. */
+  /** The certificate of the issuing authority. */
   readonly issuing: X509Certificate;
 }
 
 /**
- * Reads the authority.
+ * Reads the certificates of the authority.
  *
  * @throws {EnsembleError} when there is none on this host.
  */
@@ -111,28 +112,22 @@ export async function readAuthority(): Promise<Authority> {
 /**
  * Opens the key of the issuing authority.
  *
- * @param passphrase gives the passphrase; not called for a key that cannot be opened with any.
+ * @param passphrase asks for the passphrase. It is not called for a key that no passphrase can open.
  * @throws {EnsembleError} when there is none on this host, it is damaged, or the passphrase is wrong.
  */
 export async function openIssuing(passphrase: () => Promise<string>): Promise<CertifiedKey> {
   const { issuing, issuingKey } = authorityPaths();
   const certificate = await readCertificate(issuing);
   const text = await readAuthorityFile(issuingKey, { secret: "issuing authority's private key" });
-  const pem = await openWithPassphrase({ path: issuingKey, text }, passphrase);
-  try {
-    const der = decodePem("PRIVATE KEY", pem);
-    const key = await crypto.subtle.importKey("pkcs8", der, KEY_ALGORITHM, false, ["sign"]);
-    return { certificate, key };
-  } catch (error) {
-    throw new EnsembleError(`${issuingKey} is no private key: ${(error as Error).message}`);
-  }
+  const sealed = { path: issuingKey, text, algorithm: KEY_ALGORITHM, passphrase };
+  return { certificate, key: await openPrivateKey(sealed) };
 }
 
 /**
  * Reads a file of the authority.
  *
- * @param options.secret what it is, where it holds a secret.
- * @throws {EnsembleError} when it cannot, saying how an authority is set up where there is none.
+ * @param options.secret what it is, if it contains a secret.
+ * @throws {EnsembleError} when it cannot, saying how to set up an authority if there is none.
  */
 export async function readAuthorityFile(
   path: string,
@@ -162,19 +157,11 @@ async function readCertificate(path: string): Promise<X509Certificate> {
   }
 }
 
-async function writeSealedKey(path: string, key: CryptoKey, passphrase: string): Promise<void> {
-  const pem = encodePem("PRIVATE KEY", await crypto.subtle.exportKey("pkcs8", key));
-  await writeWhole(path, await sealWithPassphrase(pem, passphrase), {
-    mode: 0o600,
-    replace: false,
-  });
+async function writeNew(path: string, text: string, mode: number): Promise<void> {
+  await writeWhole(path, text, { mode, replace: false });
 }
 
-async function writePublic(path: string, pem: string): Promise<void> {
-  await writeWhole(path, pem, { mode: 0o644, replace: false });
-}
-
-/** Puts a directory that is complete in the place of the authority's. */
+/** Moves a complete directory to the place of the authority. */
 async function install(draft: string, { replace }: { replace: boolean }): Promise<void> {
   const directory = authorityDirectory();
   const replaced = `${directory}.${crypto.randomUUID()}`;

@@ -1,5 +1,5 @@
 /**
- * Issuing certificates to servers, and revoking them.
+ * Issuing certificates to servers, listing and revoking them.
  *
  * @module
  */
@@ -26,29 +26,30 @@ import {
   createRevocationList,
   createServerCertificate,
   domainOf,
+  toPem,
 } from "./certificate_profile.ts";
 import { decodePem, encodePem } from "./pem.ts";
 import { SubjectAlternativeNameExtension, X509Certificate } from "./x509.ts";
 
 /** Options of {@linkcode issueCertificates}. */
 export interface IssueCertificatesOptions {
-  /** The issuing authority; see `openIssuing`. */
+  /** The issuing authority, see `openIssuing`. */
   issuing: CertifiedKey;
-  /** What the servers may do in every other one. */
+  /** The capabilities of these servers in every other server. */
   capabilities: readonly string[];
-  /** Where they are reached besides `<server-id>.<domain>` and their own host. */
+  /** The hosts at which they are reached, besides `<server-id>.<domain>` and loopback. */
   hosts: readonly Host[];
-  /** For how many days the certificates are valid. */
+  /** How many days the certificates are valid. */
   days: number;
 }
 
 /**
- * Issues certificates to servers and puts each, with a new key, where its server reads both. Those that they had
- * stay good until they expire or are revoked. When one cannot be written, none is issued.
+ * Issues certificates to servers, and writes each with its new key to where its server reads them. Earlier certificates
+ * stay valid until they expire or are revoked. If one cannot be written, none is issued.
  *
- * The revocation list is made anew as well, so that it is good for as long as the certificates are.
+ * The revocation list is signed again, too, so that it is valid for as long as the certificates.
  *
- * @throws {EnsembleError} when there is no authority or another by now, or a file cannot be written.
+ * @throws {EnsembleError} when there is no authority, it was replaced meanwhile, or a file cannot be written.
  */
 export async function issueCertificates(
   ids: readonly ServerId[],
@@ -66,7 +67,7 @@ export async function issueCertificates(
     const undo = new AsyncDisposableStack();
     try {
       for (const { id } of made) await makeServerDirectory(id);
-      // Before the servers have them: a certificate that is not on record cannot be revoked.
+      // Recorded before the servers have them, for a certificate without a record cannot be revoked.
       for (const { server, issued } of made) {
         const record = `${authorityPaths().issued}/${issued.serial}.pem`;
         await writeWhole(record, toPem(server), { mode: 0o644, replace: false });
@@ -75,7 +76,7 @@ export async function issueCertificates(
       await updateRevocationList(issuing, []);
       for (const { id, server } of made) await writeServerFiles(id, { server, issuing, undo });
     } catch (error) {
-      await undo.disposeAsync().catch(() => {}); // What is wrong with the disk is said below.
+      await undo.disposeAsync().catch(() => {}); // The error below says what is wrong.
       throw new EnsembleError(`${(error as Error).message}; no certificate was issued`, {
         cause: error,
       });
@@ -85,10 +86,10 @@ export async function issueCertificates(
 }
 
 /**
- * Revokes every certificate of a server that is still good.
+ * Revokes all valid certificates of a server.
  *
- * @returns those that it revoked.
- * @throws {EnsembleError} when none was ever issued to the server, there is no authority or another by now, or the
+ * @returns the revoked certificates.
+ * @throws {EnsembleError} when none was ever issued to the server, there is no authority, it was replaced meanwhile, or the
  * list cannot be written.
  */
 export async function revokeCertificates(
@@ -103,14 +104,14 @@ export async function revokeCertificates(
   });
 }
 
-/** Makes sure that the authority was not replaced while the passphrase was typed. */
+/** Makes sure that the authority was not replaced while the user typed the passphrase. */
 async function requireCurrent({ certificate }: CertifiedKey): Promise<void> {
   const { issuing } = await readAuthority();
   if (issuing.serialNumber === certificate.serialNumber) return;
   throw new EnsembleError("the certificate authority was replaced meanwhile: try again");
 }
 
-/** Signs the list anew: good for as long as the certificates are that it could speak of. */
+/** Signs the revocation list again, valid for as long as every certificate that was issued. */
 async function updateRevocationList(issuing: CertifiedKey, serials: string[]): Promise<void> {
   const { crl } = authorityPaths();
   const ends = (await listIssued()).map(({ notAfter }) => notAfter.getTime());
@@ -146,7 +147,7 @@ async function writeServerFiles(
   await replace(paths.certificate, chain, { mode: 0o644, undo });
 }
 
-/** Replaces a file; `undo` puts back what was there. */
+/** Replaces a file; `undo` restores it. */
 async function replace(
   path: string,
   text: string,
@@ -160,24 +161,20 @@ async function replace(
   undo.defer(() => before ? writeWhole(path, before, { mode, replace: true }) : Deno.remove(path));
 }
 
-function toPem({ certificate }: CertifiedKey): string {
-  return encodePem("CERTIFICATE", certificate.rawData);
-}
-
 /** A certificate that was issued to a server. */
 export interface IssuedCertificate extends CertificateIdentity {
-  /** The names and addresses of hosts in it. */
+  /** The names and addresses of hosts that it names. */
   readonly hosts: readonly string[];
   /** The SHA-256 of its DER, in hex, as `openssl x509 -fingerprint -sha256` prints it. */
   readonly fingerprint: string;
-  /** Whether it is good now. */
+  /** Whether it is valid now. */
   readonly status: "valid" | "expired" | "revoked";
 }
 
 /**
- * Reads which certificates were issued, by server, each server's oldest first.
+ * Lists the certificates that were issued, by server, and those of a server from the oldest to the newest.
  *
- * @throws {EnsembleError} when there is no authority, or a file of it is damaged.
+ * @throws {EnsembleError} when there is no authority, or one of its files is damaged.
  */
 export async function listIssued(): Promise<IssuedCertificate[]> {
   const { issued: directory } = authorityPaths();
@@ -192,7 +189,7 @@ export async function listIssued(): Promise<IssuedCertificate[]> {
 }
 
 /**
- * Reads the authority's revocation list.
+ * Reads the revocation list of the authority.
  *
  * @throws {EnsembleError} when there is no authority, or the list is damaged.
  */
@@ -207,7 +204,7 @@ export async function readOwnRevocationList(): Promise<RevocationList> {
 }
 
 /**
- * Reads which certificates of a server are still good.
+ * Lists the valid certificates of a server.
  *
  * @throws {EnsembleError} when none was ever issued to it, or there is no authority.
  */
@@ -226,7 +223,7 @@ export async function listRevocable(id: ServerId): Promise<IssuedCertificate[]> 
 async function readNames(directory: string): Promise<string[]> {
   try {
     const files = await Array.fromAsync(Deno.readDir(directory));
-    // Drafts of files have other endings.
+    // Drafts have other endings.
     return files.map(({ name }) => name).filter((name) => name.endsWith(".pem"));
   } catch (error) {
     throw unreadable(directory, error);
@@ -252,12 +249,8 @@ async function readIssued(
   }
 }
 
-/**
- * Says what a certificate is and whether it is good, given the serial numbers that are revoked.
- *
- * @throws {EnsembleError} when it is not one of a server.
- */
-export async function describeIssued(
+/** Describes a certificate of a server, given the serial numbers that are revoked. */
+async function describeIssued(
   certificate: X509Certificate,
   revoked: ReadonlySet<string>,
 ): Promise<IssuedCertificate> {

@@ -1,5 +1,5 @@
 /**
- * Reading certificates and revocation lists: strictly, as anybody may have sent the bytes.
+ * Parsing certificates and revocation lists. It is strict, for the bytes may come from anybody.
  *
  * A certificate names a server and what it may do inside others. Both are URIs among its subject alternative names:
  * `srv:httpd1`, `cap:shutdown`.
@@ -21,24 +21,24 @@ import { InvalidInputError } from "../errors.ts";
 
 /** What a certificate says of the server that it was issued to. */
 export interface CertificateIdentity {
-  /** The server's id. */
+  /** The id of the server. */
   readonly id: ServerId;
-  /** The capabilities that it has in every server while it is connected, sorted; often none. */
+  /** Its capabilities in every server that it is connected to, sorted; often none. */
   readonly capabilities: readonly string[];
-  /** The certificate's serial number, in capital hexadecimal digits as `openssl x509 -serial` writes it. */
+  /** The serial number, in capital hexadecimal digits, as `openssl x509 -serial` prints it. */
   readonly serial: string;
-  /** From when on it is valid. */
+  /** When it becomes valid. */
   readonly notBefore: Date;
-  /** Until when it is valid. */
+  /** When it expires. */
   readonly notAfter: Date;
 }
 
 /**
- * Reads whom a certificate names. It verifies nothing: that is for TLS, before.
+ * Reads which server a certificate names. It does not verify the certificate; TLS has done so before.
  *
- * @param der the certificate. Any bytes may be given: what is no such certificate is refused.
- * @throws {InvalidInputError} when it is no X.509 certificate, names no server or more than one, or has a
- * `srv:` or `cap:` URI that is malformed. Other names are ignored.
+ * @param der any bytes.
+ * @throws {InvalidInputError} when they are no X.509 certificate, or it names no server or several, or has a malformed
+ * `srv:` or `cap:` URI. Other names are ignored.
  */
 export function identityOf(der: Uint8Array): CertificateIdentity {
   const { serialNumber, validity, extensions } = parseDer(der, Certificate).tbsCertificate;
@@ -85,11 +85,11 @@ function withScheme(uris: string[], scheme: string): string[] {
 
 /** What a revocation list says. */
 export interface RevocationList {
-  /** The serial numbers of the certificates revoked, in capital hexadecimal digits. */
+  /** The serial numbers of the revoked certificates, in capital hexadecimal digits. */
   readonly serials: ReadonlySet<string>;
   /** When it was made. */
   readonly thisUpdate: Date;
-  /** From when on it says nothing: a newer one should be there by then. */
+  /** When it becomes out of date. A newer one should be there by then. */
   readonly nextUpdate: Date;
   /** The bytes that the issuing authority signed. */
   readonly signed: Uint8Array;
@@ -100,7 +100,7 @@ export interface RevocationList {
 /**
  * Reads a revocation list of version 2. It does not verify the signature.
  *
- * @throws {InvalidInputError} when it is none.
+ * @throws {InvalidInputError} when the bytes are none.
  */
 export function readRevocationList(der: Uint8Array): RevocationList {
   const { tbsCertList: list, tbsCertListRaw: signed, signature } = parseDer(der, CertificateList);
@@ -119,10 +119,9 @@ export function readRevocationList(der: Uint8Array): RevocationList {
 }
 
 /**
- * Reads a value of a type that ASN.1 describes. It must be in DER's one form: the same certificate must not
- * have two.
+ * Parses a value of an ASN.1 type. The bytes must be in the one form that DER allows, so that no certificate has two forms.
  *
- * @throws {InvalidInputError} when the bytes are anything else.
+ * @throws {InvalidInputError} when they are not.
  */
 function parseDer<Value>(bytes: Uint8Array, type: new () => Value): Value {
   let value: Value;
@@ -140,7 +139,7 @@ function parseDer<Value>(bytes: Uint8Array, type: new () => Value): Value {
 }
 
 /**
- * Converts a serial number to text as openssl writes it: capital hexadecimal digits, two for a byte.
+ * Formats a serial number as openssl does: in capital hexadecimal digits, two a byte.
  *
  * @param content the bytes of an ASN.1 integer.
  * @throws {InvalidInputError} when it is not a positive integer of at most 20 bytes (RFC 5280, 4.1.2.2).

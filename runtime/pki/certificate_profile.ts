@@ -1,6 +1,6 @@
 /**
- * What the certificates of an ensemble look like: the root's, the issuing authority's, the servers', and the list of
- * those that are revoked.
+ * Making the certificates of an ensemble, those of the root, the issuing authority and the servers, and the revocation
+ * list: what is in each.
  *
  * @see RFC 5280, 4.2 for the extensions
  * @module
@@ -29,30 +29,30 @@ import {
   X509CrlReason,
 } from "./x509.ts";
 
-/** The keys and signatures of all certificates: ECDSA with P-256 and SHA-256, which every TLS 1.3 has. */
+/** The algorithm of all keys and signatures: ECDSA with P-256 and SHA-256, which every TLS 1.3 supports. */
 export const KEY_ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 
 /** A certificate and its private key. */
 export interface CertifiedKey {
   /** The certificate. */
   readonly certificate: X509Certificate;
-  /** Its private key; extractable. */
+  /** Its private key. */
   readonly key: CryptoKey;
 }
 
-/** What a server's certificate is to say. */
+/** Options of {@linkcode createServerCertificate}. */
 export interface ServerCertificateOptions {
   /** The server. */
   readonly id: ServerId;
-  /** What it may do in every other server. */
+  /** Its capabilities in every other server. */
   readonly capabilities: readonly string[];
-  /** Where it may be reached. */
+  /** The hosts at which it is reached. */
   readonly hosts: readonly Host[];
-  /** For how many days it is valid, if the authority is for as long. */
+  /** How many days the certificate is valid, at most as long as that of the authority. */
   readonly days: number;
 }
 
-/** Makes the root: it signs only the issuing authority. */
+/** Makes the root, which signs only the issuing authority. */
 export async function createRoot(domain: string): Promise<CertifiedKey> {
   const keys = await generateKeys();
   const certificate = await X509CertificateGenerator.createSelfSigned({
@@ -70,7 +70,7 @@ export async function createRoot(domain: string): Promise<CertifiedKey> {
   return { certificate, key: keys.privateKey };
 }
 
-/** Makes the issuing authority: it signs servers' certificates, and the revocation list. */
+/** Makes the issuing authority, which signs the certificates of servers and the revocation list. */
 export async function createIssuing(domain: string, root: CertifiedKey): Promise<CertifiedKey> {
   const keys = await generateKeys();
   return await certify(keys, root, {
@@ -80,7 +80,7 @@ export async function createIssuing(domain: string, root: CertifiedKey): Promise
   });
 }
 
-/** Makes a server's key and its certificate, with which it both listens and connects. */
+/** Makes the key and the certificate with which a server listens and connects. */
 export async function createServerCertificate(
   issuing: CertifiedKey,
   { id, capabilities, hosts, days }: ServerCertificateOptions,
@@ -102,6 +102,11 @@ export async function createServerCertificate(
   });
 }
 
+/** Encodes a certificate as PEM. */
+export function toPem({ certificate }: Pick<CertifiedKey, "certificate">): string {
+  return encodePem("CERTIFICATE", certificate.rawData);
+}
+
 /** The domain that an authority was set up for. */
 export function domainOf(authority: X509Certificate): string {
   return authority.subjectName.getField("DC").reverse().join(".");
@@ -112,7 +117,7 @@ async function certify(
   issuer: CertifiedKey,
   { subject, days, extensions }: { subject: Name; days: number; extensions: Extension[] },
 ): Promise<CertifiedKey> {
-  // Nothing is valid longer than what it is signed with.
+  // A certificate must not be valid longer than the one that it is signed with.
   const end = Math.min(daysFromNow(days).getTime(), issuer.certificate.notAfter.getTime());
   const certificate = await X509CertificateGenerator.create({
     serialNumber: randomSerial(),
@@ -147,26 +152,26 @@ async function generateKeys(): Promise<CryptoKeyPair> {
   return await crypto.subtle.generateKey(KEY_ALGORITHM, true, ["sign", "verify"]);
 }
 
-/** The labels of the domain are parts of the name, the last one first (RFC 2247). */
+/** A name in a domain, whose labels are parts of the name, in reverse (RFC 2247). */
 function nameIn(domain: string, commonName: string): Name {
   const labels = domain.split(".").reverse();
   return new Name([...labels.map((label) => ({ DC: [label] })), { CN: [commonName] }]);
 }
 
-/** 16 bytes, of which 126 bits are random: the first two make it positive, and always as long. */
+/** 16 bytes, of which 126 bits are random. The first two bits are fixed, to keep it positive and of one length. */
 function randomSerial(): string {
   const serial = crypto.getRandomValues(new Uint8Array(16));
   serial[0] = (serial[0]! & 0x3f) | 0x40;
   return serial.toHex();
 }
 
-/** What a new revocation list is to say. */
+/** Options of {@linkcode createRevocationList}. */
 export interface RevocationOptions {
-  /** The list that it replaces, PEM: what that revokes stays revoked. */
+  /** The list that it replaces, PEM. What that list revokes stays revoked. */
   readonly previous?: string;
-  /** The serial numbers to revoke besides, in hexadecimal digits. */
+  /** The serial numbers to revoke, in hexadecimal digits. */
   readonly serials?: readonly string[];
-  /** Until when it is good. */
+  /** When it becomes out of date. */
   readonly nextUpdate: Date;
 }
 
@@ -183,8 +188,8 @@ export async function createRevocationList(
     nextUpdate,
     entries: [
       ...(last?.entries ?? []),
-      // The reason is always given: without one, @peculiar/x509 2.2 writes an empty list of extensions,
-      // which DER does not allow (RFC 5280, appendix A.1: SIZE (1..MAX)).
+      // A reason is always given. Without one, @peculiar/x509 2.2 writes an empty list of extensions, which is not
+      // allowed (RFC 5280, appendix A.1: SIZE (1..MAX)).
       ...serials.map((serialNumber) => ({
         serialNumber,
         revocationDate: new Date(),

@@ -1,5 +1,5 @@
 /**
- * What is asked of a certificate: which hosts it names, and for how long it is valid.
+ * What a certificate is asked for: the hosts that it names, and how long it is valid.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import { InvalidInputError } from "../errors.ts";
 
 /** A name, or an IP address in its canonical form. */
 export interface Host {
-  /** Which of both. */
+  /** Which of the two. */
   readonly type: "dns" | "ip";
-  /** The name in small letters, or the address. */
+  /** The name in lower case, or the address. */
   readonly value: string;
 }
 
-/** The names and addresses that every host has for itself. */
+/** The names and addresses of loopback. */
 const LOOPBACK: readonly Host[] = [
   { type: "dns", value: "localhost" },
   { type: "ip", value: "127.0.0.1" },
@@ -23,18 +23,17 @@ const LOOPBACK: readonly Host[] = [
 ];
 
 /**
- * Letters, digits and hyphens (RFC 1123, 2.1), and underscores, which server ids may have and resolvers
- * take.
+ * Letters, digits and hyphens (RFC 1123, 2.1), and underscores, which server ids may contain and resolvers accept.
  */
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
 
-/** The longest name, in characters (RFC 1035, 2.3.4, less the dot at its end and the length before it). */
+/** The longest name, in characters (RFC 1035, 2.3.4, without the final dot and the length byte). */
 const MAX_NAME = 253;
 
 /**
- * Reads a DNS name.
+ * Parses a DNS name.
  *
- * @throws {InvalidInputError} when it is none; wildcards are not allowed.
+ * @throws {InvalidInputError} when it is none. Wildcards are not allowed.
  */
 export function parseDnsName(text: string): string {
   const name = text.toLowerCase();
@@ -45,7 +44,7 @@ export function parseDnsName(text: string): string {
 }
 
 /**
- * Reads a DNS name or an IP address.
+ * Parses a DNS name or an IP address.
  *
  * @throws {InvalidInputError} when it is neither.
  */
@@ -56,8 +55,7 @@ export function parseHost(text: string): Host {
 }
 
 /**
- * Where a server may be reached: as `<server-id>.<domain>`, where that is a name, from its own host, and
- * at the hosts given.
+ * The hosts at which a server is reached: `<server-id>.<domain>`, if that is a valid name, loopback, and the given hosts.
  */
 export function hostsOf(
   id: ServerId,
@@ -72,17 +70,17 @@ export function hostsOf(
 function isDnsName(name: string): boolean {
   const labels = name.split(".");
   return name.length <= MAX_NAME && labels.every((label) => LABEL.test(label)) &&
-    // What ends in a number is an address, or a mistake in one (WHATWG URL, "ends in a number").
+    // A name that ends in a number is an address, or a mistake in one (WHATWG URL, "ends in a number").
     !/^\d+$/.test(labels.at(-1)!);
 }
 
 function parseIpv4(text: string): string {
-  // A URL also takes 010.0.0.1, which means another address to other programs.
+  // A URL also accepts 010.0.0.1, which is another address to other programs.
   if (URL.parse(`http://${text}`)?.hostname !== text) throw notAddress(text);
   return text;
 }
 
-/** Gives the one canonical form of many: what writes the certificate reads `::ffff:1.2.3.4` wrong. */
+/** Returns the canonical form, for `@peculiar/x509` misreads some others, such as `::ffff:1.2.3.4`. */
 function parseIpv6(text: string): string {
   const address = canonicalIPv6(text);
   if (address === undefined) throw notAddress(text);
@@ -96,17 +94,17 @@ function notAddress(text: string): InvalidInputError {
 /** A day, in ms. */
 export const DAY = 24 * 60 * 60 * 1000;
 
-/** How long the authority lasts, in days. Nothing that it signs lasts longer. */
+/** How long the authority is valid, in days. Nothing that it signs is valid longer. */
 export const AUTHORITY_DAYS = 3650;
 
-/** How long a server's certificate lasts unless told otherwise, in days: a year, and a month to renew it in. */
+/** How long the certificate of a server is valid by default, in days: a year, and a month to renew it. */
 export const DEFAULT_DAYS = 397;
 
-/** How far before its making a certificate is valid, in ms, as Let's Encrypt does: the clocks of hosts differ. */
+/** How long before it is made a certificate is valid, in ms, since clocks differ. Let's Encrypt does the same. */
 const CLOCK_SKEW = 60 * 60 * 1000;
 
 /**
- * Reads a number of days.
+ * Parses a number of days.
  *
  * @throws {InvalidInputError} when it is no whole number from 1 to {@linkcode AUTHORITY_DAYS}.
  */
@@ -121,12 +119,12 @@ export function parseDays(text: string): number {
   return days;
 }
 
-/** The moment some days from now. */
+/** The time some days from now. */
 export function daysFromNow(days: number): Date {
   return new Date(Date.now() + days * DAY);
 }
 
-/** The moment from which on what is signed now holds. */
+/** The time from which what is signed now is valid. */
 export function startingNow(): Date {
   return new Date(Date.now() - CLOCK_SKEW);
 }

@@ -42,10 +42,10 @@ export type Expiring = {
 };
 
 /**
- * Warns now and each day, until it is disposed of, while the certificate or the revocation list ends within 30 days.
- * Peers refuse a certificate that has ended; with either of them ended, the server does not start again.
+ * Warns now and once a day while the certificate or the revocation list expires within 30 days, until it is disposed of.
+ * Peers refuse an expired certificate, and with an expired certificate or list the server does not start again.
  *
- * @param current gives what is in use: it may have been exchanged meanwhile.
+ * @param current returns the files in use, which may have been read again meanwhile.
  */
 export function warnOfExpiry(current: () => Expiring): Disposable {
   const warn = () => {

@@ -1,11 +1,11 @@
 /**
- * How keys and certificates stand in files: as PEM (RFC 7468), and private keys encrypted under a passphrase.
+ * Keys and certificates as text: PEM (RFC 7468), and private keys encrypted under a passphrase.
  *
  * @module
  */
 import { EnsembleError } from "../errors.ts";
 
-/** Writes DER under a label, such as `PUBLIC KEY`. */
+/** Encodes DER under a label, such as `PUBLIC KEY`. */
 export function encodePem(label: string, der: ArrayBuffer | Uint8Array): string {
   const base64 = new Uint8Array(der).toBase64();
   const lines = base64.match(/.{1,64}/g) ?? [];
@@ -13,9 +13,10 @@ export function encodePem(label: string, der: ArrayBuffer | Uint8Array): string 
 }
 
 /**
- * Reads the DER under a label, the first where there are several.
+ * Decodes the first block with a label.
  *
- * @throws {EnsembleError} when there is none.
+ * @returns DER.
+ * @throws {EnsembleError} when there is none, or it is damaged.
  */
 export function decodePem(label: string, text: string): Uint8Array<ArrayBuffer> {
   const [first] = decodePemBlocks(label, text);
@@ -24,8 +25,9 @@ export function decodePem(label: string, text: string): Uint8Array<ArrayBuffer> 
 }
 
 /**
- * Reads the DER of every block of a label, in order. Other blocks, and text around them, are passed over.
+ * Decodes all blocks with a label, in order. Other blocks and the text around them are skipped.
  *
+ * @returns the DER of each.
  * @throws {EnsembleError} when a block is damaged.
  */
 export function decodePemBlocks(label: string, text: string): Uint8Array<ArrayBuffer>[] {
@@ -48,35 +50,51 @@ export function decodePemBlocks(label: string, text: string): Uint8Array<ArrayBu
 }
 
 /**
- * Encrypts a text under a passphrase, with age's default work factor: about a second to open.
+ * Encrypts a private key under a passphrase: PKCS#8 PEM in an armoured age file. To open it takes about a second, with
+ * the default work factor of age.
  *
+ * @param key an extractable key.
  * @see https://age-encryption.org/v1
  */
-export async function sealWithPassphrase(text: string, passphrase: string): Promise<string> {
+export async function sealPrivateKey(key: CryptoKey, passphrase: string): Promise<string> {
   const { armor, Encrypter } = await import("npm:age-encryption@^0.3.1");
   const encrypter = new Encrypter();
   encrypter.setPassphrase(passphrase);
-  return `${armor.encode(await encrypter.encrypt(text)).trimEnd()}\n`;
+  const pem = encodePem("PRIVATE KEY", await crypto.subtle.exportKey("pkcs8", key));
+  return `${armor.encode(await encrypter.encrypt(pem)).trimEnd()}\n`;
 }
 
-/** A secret in a file. */
-export interface SealedFile {
-  /** Where it is, for errors. */
+/** What {@linkcode openPrivateKey} needs to open a key. */
+export interface SealedKey {
+  /** The path of its file, for errors. */
   readonly path: string;
-  /** What is in the file. */
+  /** The contents of the file. */
   readonly text: string;
+  /** The algorithm of the key. */
+  readonly algorithm: { readonly name: string; readonly namedCurve?: string };
+  /** Asks for the passphrase. It is not called for a file that no passphrase can open. */
+  readonly passphrase: () => Promise<string>;
 }
 
 /**
- * Decrypts what {@linkcode sealWithPassphrase}, or `age --passphrase --armor`, encrypted.
+ * Opens a private key that {@linkcode sealPrivateKey}, or `age --passphrase --armor`, has encrypted.
  *
- * @param passphrase gives the passphrase; not called for a file that cannot be opened with any.
- * @throws {EnsembleError} when the passphrase is another, or the text is no such file.
+ * @returns the key, for signing.
+ * @throws {EnsembleError} when the passphrase is wrong, or the file holds no such key.
  */
-export async function openWithPassphrase(
-  { path, text }: SealedFile,
-  passphrase: () => Promise<string>,
-): Promise<string> {
+export async function openPrivateKey(sealed: SealedKey): Promise<CryptoKey> {
+  const { path, algorithm } = sealed;
+  const pem = await decrypt(sealed);
+  try {
+    const der = decodePem("PRIVATE KEY", pem);
+    return await crypto.subtle.importKey("pkcs8", der, algorithm, false, ["sign"]);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new EnsembleError(`${path} is no private key for ${algorithm.name}: ${message}`);
+  }
+}
+
+async function decrypt({ path, text, passphrase }: SealedKey): Promise<string> {
   if (text.trim() === "") throw new EnsembleError(`${path} is empty`);
   const { armor, Decrypter } = await import("npm:age-encryption@^0.3.1");
   let bytes: Uint8Array;
@@ -93,11 +111,11 @@ export async function openWithPassphrase(
   try {
     return await decrypter.decrypt(bytes, "text");
   } catch (error) {
-    const reason = (error as Error).message;
+    const { message } = error as Error;
     throw new EnsembleError(
-      /identity matched|passphrase/i.test(reason)
+      /identity matched|passphrase/i.test(message)
         ? "the passphrase is wrong"
-        : `cannot open ${path}: ${reason}`,
+        : `cannot open ${path}: ${message}`,
       { cause: error },
     );
   }

@@ -1,5 +1,5 @@
 /**
- * `@peculiar/x509`, after what it is built on wants to be loaded first. Import it from here.
+ * `@peculiar/x509`, which needs `reflect-metadata` to be loaded first. Import it from here.
  *
  * @module
  */

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { armor } from "npm:age-encryption@^0.3.1";
-import { sealWithPassphrase } from "../../../runtime/pki/pem.ts";
+import { sealPrivateKey } from "../../../runtime/pki/pem.ts";
 
 /** The logarithm of how often scrypt runs: what `age --passphrase` takes. */
 const WORK_FACTOR = 18;
 
-Deno.test("sealWithPassphrase makes each guess of the passphrase as costly as age does", async () => {
-  const sealed = armor.decode(await sealWithPassphrase("secret", "correct horse"));
+Deno.test("sealPrivateKey makes each guess of the passphrase as costly as age does", async () => {
+  const pair = await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"]);
+  const { privateKey } = pair as CryptoKeyPair;
+  const sealed = armor.decode(await sealPrivateKey(privateKey, "correct horse"));
   const header = new TextDecoder("latin1").decode(sealed).split("\n");
   assert.equal(header[0], "age-encryption.org/v1");
   assert.match(header[1]!, new RegExp(`^-> scrypt [A-Za-z0-9+/]{22} ${WORK_FACTOR}$`));
