@@ -57,7 +57,7 @@ type Wakening = Taken<unknown> | StackProbe | undefined;
 interface Waiting {
   readonly cases: readonly Case[];
   resolve: (wakening: Wakening) => void;
-  reject: (reason: unknown) => void;
+  reject: (error: unknown) => void;
   timer: ReturnType<typeof setTimeout> | undefined;
 }
 
@@ -184,7 +184,7 @@ export class Actor implements Recipient {
    * Takes the first message in the mailbox that a case matches, or waits for one, and gives what the
    * case's reaction returns. `ping` and `shutdown` come before all others. Messages that no case matches stay
    * where they are; those past their deadline are dropped. A reaction that throws fails the receive, and with it the actor
-   * unless it catches that; a waiting asker is told the reason.
+   * unless it catches that; a waiting asker is told why.
    *
    * @throws {ActorExit} when the actor is made to end. Let it pass.
    * @throws {EnsembleError} when another receive of this actor is still waiting.

@@ -202,8 +202,8 @@ export class ActorSystem implements Messaging, Receiver {
     const stopListening = signal && this.#abortWith(signal, nonce);
     try {
       return await answer as Reply;
-    } catch (reason) {
-      throw reason === signal?.reason ? reason : atCallSite(reason, this.ask);
+    } catch (error) {
+      throw error === signal?.reason ? error : atCallSite(error, this.ask);
     } finally {
       stopListening?.();
     }
@@ -250,8 +250,9 @@ export class ActorSystem implements Messaging, Receiver {
     }
     if (this.#deliver(envelope)) return;
     if (envelope.replyExpected) {
-      const reason = { name: "ActorError", message: `unknown actor: ${envelope.dest}@${this.id}` };
-      this.answer(envelope, new ActorRef(this.id, envelope.dest), reason, true);
+      const actor = new ActorRef(this.id, envelope.dest);
+      const failure = { name: "ActorError", message: `unknown actor: ${actor}` };
+      this.answer(envelope, actor, failure, true);
     } else {
       logger.debug("message from {source} for unknown actor {dest} dropped", {
         source: `${envelope.source}`,

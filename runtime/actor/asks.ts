@@ -16,14 +16,14 @@ class PendingAsk extends Deadline {
   /** The type of the request, if it has one. */
   readonly type: string | undefined;
   readonly resolve: (value: unknown) => void;
-  readonly reject: (reason: unknown) => void;
+  readonly reject: (error: unknown) => void;
 
   constructor(
     nonce: number,
     dest: ActorRef,
     type: string | undefined,
     resolve: (value: unknown) => void,
-    reject: (reason: unknown) => void,
+    reject: (error: unknown) => void,
   ) {
     super();
     this.nonce = nonce;
@@ -87,17 +87,17 @@ export class PendingAsks {
   }
 
   /** Rejects one ask, if it still waits. */
-  reject(nonce: number, reason: unknown): void {
+  reject(nonce: number, error: unknown): void {
     const ask = this.#byNonce.get(nonce);
     if (!ask) return;
     this.#end(ask);
-    ask.reject(reason);
+    ask.reject(error);
   }
 
   /** Rejects every ask that waits for a server, or all of them. */
-  rejectAll(reason: Error, server?: ServerId): void {
+  rejectAll(error: Error, server?: ServerId): void {
     for (const ask of [...this.#byNonce.values()]) {
-      if (server === undefined || ask.dest.server === server) this.reject(ask.nonce, reason);
+      if (server === undefined || ask.dest.server === server) this.reject(ask.nonce, error);
     }
   }
 
@@ -125,18 +125,18 @@ const OUTCOMES = [ActorError, TimeoutError, DisconnectedError];
  * The failure of an ask, with the stack of the code that awaits it. The stack of the timer, or of the code that takes
  * answers, would not help there, and to capture a stack for each ask that succeeds would take time.
  */
-export function atCallSite(reason: unknown, ask: (...args: never[]) => unknown): unknown {
+export function atCallSite(thrown: unknown, ask: (...args: never[]) => unknown): unknown {
   // All asks of a lost server get the same error.
-  const error = reason instanceof DisconnectedError ? copyOf(reason) : reason;
+  const error = thrown instanceof DisconnectedError ? copyOf(thrown) : thrown;
   if (OUTCOMES.some((kind) => error instanceof kind)) Error.captureStackTrace(error as Error, ask);
   return error;
 }
 
-function copyOf(reason: DisconnectedError): DisconnectedError {
+function copyOf(error: DisconnectedError): DisconnectedError {
   const copy = new DisconnectedError(
-    reason.message,
-    "cause" in reason ? { cause: reason.cause } : {},
+    error.message,
+    "cause" in error ? { cause: error.cause } : {},
   );
-  copy.silence = reason.silence;
+  copy.silence = error.silence;
   return copy;
 }

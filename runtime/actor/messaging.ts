@@ -92,7 +92,7 @@ export class Envelope<Message = unknown> {
   readonly timeout: number | undefined;
   /** Whether the sender waits for an answer. */
   readonly replyExpected: boolean;
-  /** For an answer: whether the message is the reason of a failure. */
+  /** For an answer: whether the message is a failure. */
   readonly failed: boolean;
   /** The actor that took it out of its mailbox; set on delivery. */
   recipient: Recipient | undefined = undefined;
@@ -138,9 +138,9 @@ export function reply(envelope: Envelope, value?: unknown): void {
   envelope.recipient?.answer(envelope, value, false);
 }
 
-/** Answers an envelope with a failure: the asker's promise rejects with `ActorError` and this reason. */
-export function replyFailure(envelope: Envelope, reason: unknown): void {
-  envelope.recipient?.answer(envelope, reason, true);
+/** Answers an envelope with a failure: the asker's promise rejects with an `ActorError` of its message. */
+export function replyFailure(envelope: Envelope, error: unknown): void {
+  envelope.recipient?.answer(envelope, error, true);
 }
 
 /** Answers only when the sender waits for it; says whether it did. */
@@ -213,7 +213,7 @@ export function isPromise(result: unknown): result is PromiseLike<never> {
   }
 }
 
-/** The reason of a failure as it travels. */
+/** A failure as it travels. */
 export interface Failure {
   /** The class of the error at the other side. */
   name: string;
@@ -227,21 +227,21 @@ export interface Failure {
 const MAX_STACK_LENGTH = 4_000;
 
 /** Converts any thrown value to a failure that can travel. Never throws, though a getter or a proxy may. */
-export function toFailure(reason: unknown): Failure {
-  if (typeof reason === "string") {
-    return { name: "Error", message: shorten(reason, MAX_THROWN_LENGTH) };
+export function toFailure(thrown: unknown): Failure {
+  if (typeof thrown === "string") {
+    return { name: "Error", message: shorten(thrown, MAX_THROWN_LENGTH) };
   }
   try {
-    if (reason instanceof Error) {
-      const message = shorten(String(reason.message), MAX_THROWN_LENGTH);
-      const failure: Failure = { name: shorten(String(reason.name)), message };
-      if (!isRefusal(reason)) failure.stack = reportThrown(reason, MAX_STACK_LENGTH);
+    if (thrown instanceof Error) {
+      const message = shorten(String(thrown.message), MAX_THROWN_LENGTH);
+      const failure: Failure = { name: shorten(String(thrown.name)), message };
+      if (!isRefusal(thrown)) failure.stack = reportThrown(thrown, MAX_STACK_LENGTH);
       return failure;
     }
   } catch {
     // It does not let itself be looked at.
   }
-  return { name: "Error", message: describeThrown(reason) };
+  return { name: "Error", message: describeThrown(thrown) };
 }
 
 /** Reads the failure that a peer sent, which may be any value. */

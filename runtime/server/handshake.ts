@@ -42,6 +42,7 @@ import {
   NONCE_LENGTH,
   type Proof,
   Refusal,
+  type Refused,
   RefusedError,
   SPOKEN_VERSIONS,
 } from "./handshake_messages.ts";
@@ -134,7 +135,7 @@ export function serverHandshake(
     admit(
       client: ServerId,
       instance: Bytes,
-    ): Promise<{ refusal: Refusal; reason: string } | undefined>;
+    ): Promise<Refused | undefined>;
   },
 ): Promise<Authenticated> {
   return closedOnFailure(stream, async () => {
@@ -170,7 +171,7 @@ export function serverHandshake(
     } catch (error) {
       if (!(error instanceof EnsembleError) || error instanceof DisconnectedError) throw error;
       const refusal = error instanceof RefusedError ? error.refusal : Refusal.Failed;
-      await send(stream, encodeRefused({ refusal, reason: error.message })).catch(() => {});
+      await send(stream, encodeRefused({ refusal, message: error.message })).catch(() => {});
       throw error;
     }
   });
@@ -218,9 +219,9 @@ function close(stream: ByteStream): void {
 
 /** Ends the handshake as one that is no failure: the two are connected, or about to be. */
 async function breakOff(stream: ByteStream): Promise<never> {
-  const reason = "not needed any more";
-  await send(stream, encodeRefused({ refusal: Refusal.Duplicate, reason }));
-  throw new DisconnectedError(reason);
+  const message = "not needed any more";
+  await send(stream, encodeRefused({ refusal: Refusal.Duplicate, message }));
+  throw new DisconnectedError(message);
 }
 
 async function send(stream: ByteStream, body: Bytes): Promise<void> {

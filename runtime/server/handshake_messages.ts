@@ -93,7 +93,7 @@ export interface Refused {
   /** Which no. */
   readonly refusal: Refusal;
   /** Why, in words for a person. */
-  readonly reason: string;
+  readonly message: string;
 }
 
 class Writer {
@@ -153,9 +153,9 @@ export class RefusedError extends ProtocolError {
   /** Which. */
   readonly refusal: Refusal;
 
-  /** Keeps the refusal and its reason. */
-  constructor({ refusal, reason }: Refused) {
-    super(reason);
+  /** Keeps the refusal and its message. */
+  constructor({ refusal, message }: Refused) {
+    super(message);
     this.refusal = refusal;
   }
 }
@@ -266,9 +266,9 @@ export function decodeAccepted(bytes: Uint8Array): Proof {
   return decodeProof(bytes, Type.Accepted);
 }
 
-/** Writes a refusal; the reason is cut to what fits. */
-export function encodeRefused({ refusal, reason }: Refused): Bytes {
-  const ascii = reason.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 255);
+/** Writes a refusal; the message is cut to what fits. */
+export function encodeRefused({ refusal, message }: Refused): Bytes {
+  const ascii = message.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 255);
   return new Writer().byte(Type.Refused).byte(refusal).text(ascii).done();
 }
 
@@ -285,7 +285,7 @@ function rangeOf({ lowest, highest }: Versions): string {
 
 function decodeRefused(bytes: Uint8Array): Refused {
   const reader = new Reader(bytes, Type.Refused);
-  const refused = { refusal: reader.byte(), reason: reader.text() };
+  const refused = { refusal: reader.byte(), message: reader.text() };
   reader.end();
   return refused;
 }

@@ -244,10 +244,10 @@ async function registerAgain(self: Actor, entry: () => RegistryEntry): Promise<v
     try {
       return await register(self, entry());
     } catch (error) {
-      const reason = (error as Error).message;
-      // Each reason once: that it is not back yet is no news, that another server has the id is.
-      if (reason !== last) logger.warn("cannot register yet: {reason}", { reason });
-      last = reason;
+      const { message } = error as Error;
+      // Each message once: that it is not back yet is no news, that another server has the id is.
+      if (message !== last) logger.warn("cannot register yet: {reason}", { reason: message });
+      last = message;
     }
     await rest(self, pause);
   }

@@ -29,7 +29,7 @@ import {
   serverHandshake,
   SlowHandshakeError,
 } from "./handshake.ts";
-import { Refusal, RefusedError } from "./handshake_messages.ts";
+import { Refusal, type Refused, RefusedError } from "./handshake_messages.ts";
 import { type Claim, type Identities, whenSilent } from "./identity.ts";
 import { type Bytes, type Credentials, fingerprint, sameInstance } from "./credentials.ts";
 
@@ -105,9 +105,9 @@ export class Router implements Route {
         peer: server,
         bytes: peer.outbox.size,
       });
-      const reason = "too much was waiting to be sent";
-      if (peer.connection) peer.connection.close(reason);
-      else this.#lose(peer, reason);
+      const why = "too much was waiting to be sent";
+      if (peer.connection) peer.connection.close(why);
+      else this.#lose(peer, why);
       return false;
     }
     if (peer.connection) peer.connection.flush();
@@ -300,7 +300,7 @@ export class Router implements Route {
 
   /**
    * Whether to connect there would be to do without what tls proves and hides. Between servers that both have
-   * certificates tls is never given up for tcp, whatever the reason that it fails for: whoever sits between
+   * certificates tls is never given up for tcp, whatever it fails for: whoever sits between
    * them can bring any of them about.
    */
   #isDowngrade({ kind }: Address, addresses: readonly Address[]): boolean {
@@ -351,10 +351,10 @@ export class Router implements Route {
     client: ServerId,
     claim: { instance: Bytes; certified: boolean; from: Address },
     incoming: Promise<void>,
-  ): Promise<{ refusal: Refusal; reason: string } | undefined> {
+  ): Promise<Refused | undefined> {
     while (true) {
       if (this.#closed) {
-        return { refusal: Refusal.Failed, reason: `${this.#self.id} is stopping` };
+        return { refusal: Refusal.Failed, message: `${this.#self.id} is stopping` };
       }
       const peer = this.#peers.get(client);
       const connection = peer?.connection;
@@ -362,7 +362,7 @@ export class Router implements Route {
         await peer.incoming;
       } else if (peer?.outgoing) {
         if (this.#self.id < client) {
-          return { refusal: Refusal.Duplicate, reason: "already connecting the other way round" };
+          return { refusal: Refusal.Duplicate, message: "already connecting the other way round" };
         }
         await peer.outgoing;
       } else if (!connection) {
@@ -381,7 +381,7 @@ export class Router implements Route {
       } else {
         const answers = await connection.probe();
         if (connection.open) {
-          return { refusal: Refusal.Failed, reason: this.#inUse(connection.session, answers) };
+          return { refusal: Refusal.Failed, message: this.#inUse(connection.session, answers) };
         }
       }
     }
@@ -442,13 +442,13 @@ export class Router implements Route {
     });
   }
 
-  #lose(peer: Peer, reason: string, cause?: unknown): void {
-    peer.lastFailure = reason;
+  #lose(peer: Peer, why: string, cause?: unknown): void {
+    peer.lastFailure = why;
     const message = peer.connection
-      ? `the connection to ${peer.id} was lost: ${reason}`
-      : `cannot reach ${peer.id}: ${reason}`;
+      ? `the connection to ${peer.id} was lost: ${why}`
+      : `cannot reach ${peer.id}: ${why}`;
     logger.debug("{message}", { message });
-    // Asks fail with the reason. Messages that nobody waits for are only counted in the log.
+    // Asks fail with the error. Messages that nobody waits for are only counted in the log.
     const dropped = peer.unasked;
     if (!this.#closed) {
       if (!peer.connection) this.#absences.failed(peer.id, message);

@@ -6,7 +6,7 @@
  * | bytes | field |
  * |---|---|
  * | 2 | the length of the header, these two bytes included |
- * | 1 | flags: 1 an answer is expected, 2 the message is the reason of a failure, 4 and 8 see below |
+ * | 1 | flags: 1 an answer is expected, 2 the message is a failure, 4 and 8 see below |
  * | 8 | nonce, a double |
  * | 8 | with flag 4: its timeout in ms, a double |
  * | 8 | with flag 8: the nonce of the message that it answers, a double |

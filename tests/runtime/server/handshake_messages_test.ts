@@ -123,8 +123,8 @@ Deno.test("commonVersion says what each side speaks when there is no common vers
 });
 
 Deno.test("encodeRefused writes printable ASCII only, and at most 255 characters of it", () => {
-  const reason = `n\u00e3o\n\x1b[31m\u009b\u202e \u{1f600} ${"x".repeat(1000)}`;
-  const written = encodeRefused({ refusal: Refusal.Failed, reason });
+  const message = `n\u00e3o\n\x1b[31m\u009b\u202e \u{1f600} ${"x".repeat(1000)}`;
+  const written = encodeRefused({ refusal: Refusal.Failed, message });
   assert.deepEqual([...written.subarray(0, 3)], [5, Refusal.Failed, 255]);
   assert.equal(written.length, 3 + 255);
   assert.ok(written.subarray(3).every((byte) => byte >= 0x20 && byte <= 0x7e));

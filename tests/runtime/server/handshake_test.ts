@@ -84,7 +84,7 @@ interface Sides {
   server?: Credentials;
   wanted?: ServerId;
   proceed?: () => boolean;
-  admit?: (client: ServerId) => { refusal: Refusal; reason: string } | undefined;
+  admit?: (client: ServerId) => { refusal: Refusal; message: string } | undefined;
 }
 
 /** Both sides of one handshake; each with what it got, or why not. */
@@ -203,7 +203,7 @@ Deno.test("a server that answers with the client's own id or instance is refused
 });
 
 Deno.test("a refusal by admit reaches the client, with its kind", async () => {
-  const refused = { refusal: Refusal.Duplicate, reason: "busy" };
+  const refused = { refusal: Refusal.Duplicate, message: "busy" };
   const { atClient, atServer } = await meet({ admit: () => refused });
   assertError(atServer, RefusedError, /^busy$/);
   assertError(atClient, RefusedError, /^busy$/);
