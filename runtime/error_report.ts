@@ -55,7 +55,7 @@ export function isRefusal(error: unknown): error is EnsembleError {
   return error instanceof EnsembleError && !FAILURES.some((kind) => error instanceof kind);
 }
 
-/** Where the files of this project are that run code of others: their frames say nothing about the code that failed. */
+/** Where this project's own files are: their frames say nothing about the code that failed. */
 const MACHINERY = ["./", "../cli/", "../registry/"].map((path) =>
   new URL(path, import.meta.url).href
 );
@@ -69,7 +69,7 @@ const INTERNAL = /(?:\(|at |async )(?:ext|node):|\/commander\/[\d.]+\/lib\/comma
 /** How many causes and members are shown, at all depths together. */
 const MAX_PARTS = 20;
 
-/** Shown by themselves. */
+/** The properties of an error that a report shows in another way. */
 const OWN_LINES = new Set(["name", "message", "stack", "cause", "errors"]);
 
 /**
@@ -119,7 +119,7 @@ interface ReportOptions {
   readonly isRepeated?: (cause: unknown, error: Error) => boolean;
 }
 
-/** A report of one thing that was thrown: its parts count together, as each may hold the others. */
+/** A report of one thing that was thrown. Its parts are counted together, for errors may contain each other. */
 class Report {
   readonly #options: ReportOptions;
   #left = MAX_PARTS;
@@ -161,7 +161,7 @@ function preview(value: unknown, limit: number): string[] {
   return inspectBounded(value, { limit }).split("\n");
 }
 
-/** An error's stack, under the name it has now: a class that sets it in its constructor does so after the stack was made. */
+/** An error's stack, with the name that it has now: a class that sets its name does so after the stack was captured. */
 function stackOf({ name, message, stack }: Error): string {
   if (!stack) return `${name}: ${message}`;
   return name !== "Error" ? stack.replace(/^Error(?=[:\n]|$)/, () => name) : stack;

@@ -21,7 +21,7 @@ import type { StartServerOptions } from "./start_options.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
-/** What the rest of a process gets at least, once `main` has returned, in ms. */
+/** How long what is left of a program may go on at least, once `main` has returned, in ms. */
 const LEAST_REST = 1_000;
 
 /** Ends the process of a server that was stopped. */
@@ -96,7 +96,7 @@ export async function callWithEnsembleServer<Result>(
   }
 }
 
-/** The same for a program in a process that was made a server for it: who did that sees to all but `main`. */
+/** Runs a program in a process that is its server already: whoever started the server handles signals and errors. */
 async function callWithLentServer<Result>(
   id: ServerId,
   main: (server: EnsembleServer) => Result | Promise<Result>,
@@ -114,19 +114,19 @@ async function callWithLentServer<Result>(
   return result;
 }
 
-/** A program that fails because its server stops has been stopped, not failed; any other failure goes on. */
+/** Logs how a program ended that was stopped. Throws the failure of any other. */
 function noteEnd({ id, signal }: EnsembleServer, error: unknown): void {
   if (!signal.aborted) throw error;
   const level = isOfTheStop(error, signal) ? "debug" : "warn";
   logger[level]("main of {id} ended with: {error}", { id, error });
 }
 
-/** The start of a server, which a signal may interrupt at any moment: then no socket of it is left. */
+/** The start of a server. A signal may interrupt it at any moment, and no socket is left behind then. */
 class Start {
   readonly #giveUp = new AbortController();
   readonly #starting: Promise<EnsembleServer>;
   #started: EnsembleServer | undefined;
-  /** What the process exits with, when it was interrupted. */
+  /** The exit code of the process, once the start was interrupted. */
   #interrupted: number | undefined;
 
   constructor(id: ServerId, options: StartServerOptions) {
@@ -145,7 +145,7 @@ class Start {
   /** Opens the log's file again, and reads the server's files again once it has started. */
   async reread(): Promise<void> {
     reopenLogFile();
-    // Why a start failed is told where it is waited for.
+    // Why a start failed is reported where it is awaited.
     const server = await this.#starting.catch(() => undefined);
     if (server) await reread(server);
   }
@@ -181,7 +181,7 @@ function isOfTheStop(error: unknown, signal: AbortSignal): boolean {
   return false;
 }
 
-/** Ends the process in so many ms, unless it has ended by then, since nothing keeps it. */
+/** Ends the process after a delay in ms, unless it ends before because nothing keeps it alive. */
 function endProcessIn(delay: number): void {
   if (delay > MAX_DELAY) return;
   end = setTimeout(() => {
@@ -218,21 +218,21 @@ function stopOnSignals(stop: (code: number) => Promise<unknown>): Disposable {
   let asked = false;
   const ask = (signal: Deno.Signal) => {
     asked = true;
-    // Why a start failed is told where it is waited for.
+    // Why a start failed is reported where it is awaited.
     stop(exitCodeOf(signal)).catch(() => {});
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     listeners.use(onSignal(signal, () => asked ? Deno.exit(exitCodeOf(signal)) : ask(signal)));
   }
-  // The kernel and the shell both send it when a terminal closes: the second one is no impatience.
+  // Both the kernel and the shell send it when a terminal closes: the second one does not mean impatience.
   listeners.use(onHangup("end", () => asked || ask("SIGHUP")));
   return listeners;
 }
 
 /**
- * Logs unhandled errors, and lets the process live: a forgotten promise, or a timer of
- * a module that was loaded, must not end a server that serves others. Of the same error over and over the log
- * gets a few lines, and how many were left out.
+ * Logs unhandled errors and keeps the process alive: a forgotten promise, or a timer of a module that was loaded, must
+ * not end a server that serves others. When the same error comes again and again, the log gets a few lines and how
+ * many were left out.
  *
  * Where no log takes them, as in a program that has turned it off, they are printed to standard error: the runtime
  * would do so too, and no error of this kind is lost.

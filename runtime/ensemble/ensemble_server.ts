@@ -31,13 +31,13 @@ const logger = getLogger(["gxensemble", "server"]);
 
 let current: EnsembleServer | undefined;
 
-/** What started the current server for a program to be run in it, until the program starts one itself. */
+/** The name of what started the current server for a program, until that program starts a server itself. */
 let lender: string | undefined;
 
 /** The id of the server that is being started. */
 let starting: ServerId | undefined;
 
-/** Where any other copy of the runtime finds which one runs the process's server: its URL. */
+/** Where another copy of the runtime finds the URL of the copy that runs this process's server. */
 const OWNER = Symbol.for("gxensemble.runtime");
 
 const owned = globalThis as { [OWNER]?: string };
@@ -212,8 +212,8 @@ export function lendServer(by: string): void {
 }
 
 /**
- * Whether the next server that is started is one that is there already. Code that others load is not the program: what of
- * it starts a server was not meant to be loaded, and must not end this one.
+ * Whether a program that starts a server gets the one that is there. Code that others load does not: it is not the
+ * program, and must not end this server.
  */
 export function isLent(): boolean {
   return lender !== undefined && current?.signal.aborted === false && !current.isLoading;

@@ -120,7 +120,7 @@ export class LoaderSwitch {
   /** How many requests are being handled. */
   #handling = 0;
 
-  /** Makes the switch of a server, on. */
+  /** Makes a switch that is on. */
   constructor(server: ServerId) {
     this.#server = server;
   }

@@ -29,7 +29,7 @@ export type KnownServers = ReadonlyMap<ServerId, readonly Address[]>;
 
 /** One line of the file. */
 interface Line {
-  /** As it stands there, without its end. */
+  /** The line as it is in the file, without its line break. */
   readonly text: string;
   /** The server that it is about; empty lines and comments are about none. */
   readonly id?: ServerId;
@@ -283,7 +283,7 @@ function readVariable(): Address[] {
   throw new InvalidInputError(`${REGISTRY_VARIABLE} holds no address: ${JSON.stringify(text)}`);
 }
 
-/** The servers of a registry that was named. Beside a UNIX socket of it are those of its servers. */
+/** Where a registry that was named is, and its servers: their UNIX sockets are beside the registry's. */
 function ofRegistry(registry: readonly Address[], advice: string): ServerLocations {
   const sockets = registry.flatMap((address) =>
     address.kind === "unix" && isLocal(address) ? directoryOf(address.path) : []

@@ -1,5 +1,5 @@
 /**
- * Where the logs of a process go, unless its program has a say in that: to standard error, or a file.
+ * Where the logs of a process go: to standard error or a file, unless its program configures LogTape itself.
  *
  * @module
  */
@@ -35,7 +35,7 @@ interface DefaultLog {
   readonly file: LogFile | undefined;
 }
 
-/** Takes lines; says why they are lost when it does not. */
+/** Takes lines, or says why they are lost. */
 interface Destination {
   write(lines: string): Error | undefined;
 }
@@ -160,7 +160,7 @@ const encoder = new TextEncoder();
 export class LogFile implements Disposable {
   readonly #path: string;
   #file: Deno.FsFile | OpenPipe;
-  /** The last write ended within a line, for want of space. */
+  /** Whether the last write ended in the middle of a line, for lack of space. */
   #isTorn = false;
 
   /**

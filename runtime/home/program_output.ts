@@ -25,9 +25,9 @@ type WriteArguments = [
 let isInstalled = false;
 
 /**
- * Lets `console` and `process.stdout.write` of this process print through {@linkcode StandardStream}s, from now on. By
- * themselves they throw where the terminal has closed or the disk is full, and stop the whole process where a pipe is
- * not read. What the program has replaced is left alone.
+ * Makes `console` and `process.stdout.write` of this process print through {@linkcode StandardStream}s from now on.
+ * Those of Deno throw when the terminal has closed or the disk is full, and block the whole process while a pipe is not
+ * read. What the program has replaced is left alone.
  */
 export function installProgramOutput(): void {
   if (isInstalled) return;
@@ -93,7 +93,7 @@ function isBuiltIn(method: object): boolean {
   return Function.prototype.toString.call(method).endsWith("{ [native code] }");
 }
 
-/** A debugger shows what is printed, too. */
+/** Prints in a debugger as well. */
 function alsoInDebugger(name: keyof Console, method: Method): Method {
   let debuggers: Method | undefined;
   return (...values) => {
@@ -108,7 +108,7 @@ function findDebugger(): Console | undefined {
   return process.getBuiltinModule("node:inspector").console as unknown as Console | undefined;
 }
 
-/** The same function, but for what it throws. */
+/** The same function, which throws nothing. */
 function silent(method: Method): Method {
   return function (...values) {
     try {

@@ -1,5 +1,5 @@
 /**
- * Signals: which of them a process was started to ignore, what SIGHUP means to it, and with what it ends.
+ * Signals: which of them a process was started to ignore, what SIGHUP means to it, and the exit codes they end it with.
  *
  * Deno takes over SIGHUP, SIGINT and SIGTERM half a second after its own start, and any signal that is listened to.
  * From then on the system no longer knows what was ignored, and a signal that should be ignored ends the process. So

@@ -97,24 +97,19 @@ const encoder = new TextEncoder();
 
 const streams: Partial<Record<keyof typeof DESCRIPTORS, StandardStream>> = {};
 
-/** Those that a process which ends waits for, as long as their readers read. */
+/** The streams that a process waits for when it ends, as long as their readers read. */
 const finished = new Set<StandardStream>();
 
-/** The one for standard output, or for standard error. */
+/** The stream of standard output or standard error, of a process that is a server. */
 export function standardStream(name: keyof typeof DESCRIPTORS): StandardStream {
   return streams[name] ??= finishAtEnd(new StandardStream(openWriter(name)));
 }
 
-/** Lets the process, when it ends, first write what waits. */
+/** Makes the process write what waits in a stream before it ends. */
 export function finishAtEnd(stream: StandardStream): StandardStream {
   if (finished.size === 0) addEventListener("unload", finishAll);
   finished.add(stream);
   return stream;
-}
-
-/** The one for standard output, or for standard error, if this process writes to it as a server. */
-export function openedStream(name: keyof typeof DESCRIPTORS): StandardStream | undefined {
-  return streams[name];
 }
 
 function finishAll(): void {
@@ -122,7 +117,7 @@ function finishAll(): void {
   flushUntil(() => all.every((stream) => !stream.isWaiting), all, PATIENCE);
 }
 
-/** Writes what waits until it is enough; gives up when nothing has been taken for so many ms. */
+/** Writes what waits until it is enough, and says so; gives up when nothing has been taken for `patience` ms. */
 function flushUntil(isEnough: () => boolean, all: StandardStream[], patience: number): boolean {
   for (let last = performance.now(); performance.now() - last < patience; pause()) {
     const taken = all.map((stream) => stream.flush());
@@ -147,7 +142,7 @@ export class StandardStream implements Disposable {
   readonly #writer: SyncWriter;
   readonly #waiting: Chunk[] = [];
   #waitingBytes = 0;
-  /** More has come than is kept: nothing more is, until all that waits is written. */
+  /** More has come than is kept: what comes now is lost, until all that waits is written. */
   #isFull = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #retryDelay = MIN_RETRY;
@@ -274,8 +269,7 @@ export function writeOutput(text: string): void {
  * @returns why the text is lost, or undefined when it was written. The command goes on either way.
  */
 export function writeErrors(text: string): Error | undefined {
-  const ofServer = openedStream("stderr");
-  if (ofServer) return ofServer.write(text);
+  if (streams.stderr) return streams.stderr.write(text);
   try {
     writeAll(Deno.stderr, encoder.encode(text));
   } catch (error) {
