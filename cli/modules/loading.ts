@@ -91,18 +91,25 @@ export async function loadModule(
   };
 }
 
+/** Ships what a server lacks of the units, and loads them there. */
 async function ship(
   loader: Client<LoaderHandlers>,
-  tree: UnitTree,
+  { units, request }: UnitTree,
   { rerun = false, timeout = Infinity, progress }: LoadingOptions & { progress: ProgressBar },
 ): Promise<LoadOutcome[]> {
   using _notice = noticeAfter(PATIENCE, "still waiting for the top level of the modules to finish");
-  return await shipUnits(loader, tree, {
-    by: operatorName(),
-    rerun,
-    timeout,
-    onShipped: (shipped, all) => progress.show("shipping modules:", shipped, all),
-  });
+  const hashes = units.map(({ hash }) => hash);
+  const missing = new Set(await loader.missing({ hashes }, { timeout }));
+  const lacking = units.filter(({ hash }) => missing.has(hash));
+  let shipped = 0;
+  for (const batch of batches(lacking)) {
+    progress.show("shipping modules:", shipped, lacking.length);
+    await loader.ship({ units: batch }, { timeout });
+    shipped += batch.length;
+  }
+  progress.show("shipping modules:", shipped, lacking.length);
+  const by = operatorName();
+  return await loader.load({ ...request, by, ...rerun && { rerun } }, { timeout });
 }
 
 /** What a load would do. */
@@ -239,44 +246,6 @@ const BATCH_LENGTH = 1024 * 1024;
 
 /** The most that is shipped in one message, in UTF-16 code units: what else is in the frame is little. */
 const MAX_LENGTH = MAX_FRAME - 4 * 1024 * 1024;
-
-/** Options of {@linkcode shipUnits}. */
-export interface ShipOptions {
-  /** Who loads: `user@host`. */
-  by: string;
-  /** Whether the entry is evaluated anew, when it has been before. */
-  rerun?: boolean;
-  /** How long each answer may take, in ms. */
-  timeout: number;
-  /** Told how many of the units that the server lacks have been shipped, before and after each batch. */
-  onShipped?: (shipped: number, all: number) => void;
-}
-
-/**
- * Ships what a server lacks of a program, and loads it there.
- *
- * @throws {EnsembleError} when the server cannot be reached, refuses, or the program fails to load.
- */
-export async function shipUnits(
-  loader: Client<LoaderHandlers>,
-  { units: all, request }: UnitTree,
-  { by, rerun, timeout, onShipped }: ShipOptions,
-): Promise<LoadOutcome[]> {
-  const missing = await loader.missing(
-    { hashes: all.map(({ hash }) => hash) },
-    { timeout },
-  );
-  const lacking = new Set(missing);
-  const units = all.filter(({ hash }) => lacking.has(hash));
-  let shipped = 0;
-  for (const batch of batches(units)) {
-    onShipped?.(shipped, units.length);
-    await loader.ship({ units: batch }, { timeout });
-    shipped += batch.length;
-  }
-  onShipped?.(shipped, units.length);
-  return await loader.load({ ...request, by, ...rerun && { rerun } }, { timeout });
-}
 
 /**
  * Splits units into messages; the members of a cycle, which stand together, stay together.

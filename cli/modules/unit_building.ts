@@ -15,7 +15,7 @@ import {
   type Unit,
   unitSpecifier,
 } from "../../runtime/code/unit.ts";
-import { eagerImports, strongComponents, unitTree } from "../../runtime/code/unit_graph.ts";
+import { eagerImports, hashesBelow, strongComponents } from "../../runtime/code/unit_graph.ts";
 import type { LibraryImport, LoadRequest } from "../../runtime/code/unit_store.ts";
 import { readModuleGraph } from "./module_graph.ts";
 import type { ModuleReader, SourceModule } from "./module_reader.ts";
@@ -84,7 +84,7 @@ export function treesBelow(tree: UnitTree): UnitTree[] {
   const first = byHash.get(tree.request.entry)!;
   const own = first.cycle?.members ?? [];
   return eagerImports(first).filter((hash) => !own.includes(hash)).map((hash) => {
-    const below = unitTree(hash, byHash);
+    const below = hashesBelow(hash, byHash);
     const units = tree.units.filter((unit) => below.has(unit.hash));
     const request = { ...tree.request, entry: hash, modules: units.map(nameOf) };
     return { ...tree, units, request };

@@ -9,7 +9,7 @@ import { processTable, tableExpression } from "./library_table.ts";
 import { editText, mappingsOf } from "./source_map.ts";
 import { type Candidate, linkedUnit, type ModuleName, type Unit } from "./unit.ts";
 import { fileStem, type UnitFiles } from "./unit_files.ts";
-import { type Units, unitTree } from "./unit_graph.ts";
+import { hashesBelow, type Units } from "./unit_graph.ts";
 
 /** What relative specifiers start with, and those that are paths. */
 const RELATIVE = /^\.{0,2}\//;
@@ -198,7 +198,7 @@ export class WorkerFiles {
 
   /** Writes a unit and all below it; gives the URL by which a worker starts with it. */
   async write(hash: string): Promise<string> {
-    const tree = [...unitTree(hash, this.#units)].map((each) => this.#units.get(each)!);
+    const tree = [...hashesBelow(hash, this.#units)].map((each) => this.#units.get(each)!);
     // All names first: the units may import each other in a cycle.
     const fresh = tree.filter((unit) => !this.#names.has(unit.hash));
     for (const unit of fresh) {

@@ -1,5 +1,5 @@
 /**
- * The trees of units: what lies below a unit.
+ * The graph of units: what lies below a unit, and in what order it is evaluated.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export type Units = ReadonlyMap<string, Unit>;
  *
  * @throws {ProtocolError} when a unit of the tree is not there.
  */
-export function unitTree(entry: string, units: Units): Set<string> {
+export function hashesBelow(entry: string, units: Units): Set<string> {
   const tree = new Set<string>();
   const pending: { hash: string; importer?: Unit }[] = [{ hash: entry }];
   for (let next = pending.pop(); next; next = pending.pop()) {

@@ -10,7 +10,7 @@ import { LoadedModules } from "./loaded_modules.ts";
 import { ModuleError, type SourceLocation } from "./source_map.ts";
 import { type ModuleName, type Unit, verifyUnits } from "./unit.ts";
 import { UnitFiles } from "./unit_files.ts";
-import { evaluatedTogether, unitTree } from "./unit_graph.ts";
+import { evaluatedTogether, hashesBelow } from "./unit_graph.ts";
 
 /** A library module that a program needs from the server. */
 export interface LibraryImport {
@@ -184,7 +184,7 @@ export class UnitStore {
   async #load(
     { entry, modules, libraries, by, rerun }: LoadRequest,
   ): Promise<{ namespace: ModuleNamespace; outcomes: LoadOutcome[] }> {
-    const tree = unitTree(entry, this.#units);
+    const tree = hashesBelow(entry, this.#units);
     const stranger = modules.find(({ module, hash }) =>
       !tree.has(hash) || this.#units.get(hash)!.module !== module
     );
