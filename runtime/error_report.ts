@@ -55,6 +55,31 @@ export function isRefusal(error: unknown): error is EnsembleError {
   return error instanceof EnsembleError && !FAILURES.some((kind) => error instanceof kind);
 }
 
+/**
+ * Calls a function with what is thrown and handled nowhere: rejections, and errors of timers and events. Until this is
+ * disposed of, they do not end the process.
+ */
+export function onUnhandled(
+  listener: (thrown: unknown, what: "unhandled rejection" | "uncaught error") => void,
+): Disposable {
+  const onRejection = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    listener(event.reason, "unhandled rejection");
+  };
+  const onError = (event: ErrorEvent) => {
+    event.preventDefault();
+    listener(event.error, "uncaught error");
+  };
+  addEventListener("unhandledrejection", onRejection);
+  addEventListener("error", onError);
+  return {
+    [Symbol.dispose]() {
+      removeEventListener("unhandledrejection", onRejection);
+      removeEventListener("error", onError);
+    },
+  };
+}
+
 /** Where this project's own files are: their frames say nothing about the code that failed. */
 const MACHINERY = ["./", "../cli/", "../registry/"].map((path) =>
   new URL(path, import.meta.url).href

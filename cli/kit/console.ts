@@ -19,6 +19,7 @@ import {
   TimeoutError,
   UnknownServerError,
 } from "../../runtime/errors.ts";
+import { onUnhandled } from "../../runtime/error_report.ts";
 import { readServerProcess, type ServerProcess } from "../../runtime/home/server_directory.ts";
 import { startLogging } from "../../runtime/home/logging.ts";
 import { ActorServer } from "../../runtime/server/actor_server.ts";
@@ -38,10 +39,13 @@ export async function withConsole<Result>(
   work: (actors: ActorSystem, console: ActorServer) => Promise<Result>,
 ): Promise<Result> {
   startLogging({ level: options.log });
-  using stray = new StrayErrors();
+  // Deno would print them as they are, and they may quote a server: they fail the command like any other error.
+  const unhandled = Promise.withResolvers<never>();
+  unhandled.promise.catch(() => {}); // There is none, or it comes after the work is done.
+  using _unhandled = onUnhandled((thrown) => unhandled.reject(thrown));
   const console = await startConsole(options);
   try {
-    return await Promise.race([work(console.actors, console), stray.first]);
+    return await Promise.race([work(console.actors, console), unhandled.promise]);
   } catch (error) {
     throw await explainFailure(error, console.actors);
   } finally {
@@ -60,34 +64,6 @@ export async function explainFailure(error: unknown, actors: ActorSystem): Promi
   const { suggestServers } = await import("./servers.ts");
   const message = error.message + await suggestServers(actors, error.cause.server);
   return new DisconnectedError(message, { cause: error });
-}
-
-/**
- * Unhandled errors, which Deno would print as they are: they may quote a server, and fail the
- * command like any other.
- */
-class StrayErrors implements Disposable {
-  readonly #first = Promise.withResolvers<never>();
-  readonly #fail = (event: PromiseRejectionEvent | ErrorEvent): void => {
-    event.preventDefault();
-    this.#first.reject("reason" in event ? event.reason : event.error);
-  };
-
-  constructor() {
-    addEventListener("unhandledrejection", this.#fail);
-    addEventListener("error", this.#fail);
-    this.first.catch(() => {}); // There is none, or it comes after the work is done.
-  }
-
-  /** Rejects with the first of them. */
-  get first(): Promise<never> {
-    return this.#first.promise;
-  }
-
-  [Symbol.dispose](): void {
-    removeEventListener("unhandledrejection", this.#fail);
-    removeEventListener("error", this.#fail);
-  }
 }
 
 /** Starts a console that its user stops. The registry is at the addresses given, or where {@linkcode locateServers} finds it. */

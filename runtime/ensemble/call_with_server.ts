@@ -7,7 +7,7 @@ import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { ActorExit } from "../actor/cases.ts";
 import type { ServerId } from "../actor/references.ts";
 import { MAX_DELAY, within } from "../actor/time.ts";
-import { asError, describeThrown, reportThrown } from "../error_report.ts";
+import { asError, describeThrown, onUnhandled, reportThrown } from "../error_report.ts";
 import { DisconnectedError, InvalidInputError } from "../errors.ts";
 import { exitCodeOf, keepIgnoringHangup, onHangup, onSignal } from "../home/signals.ts";
 import { reopenLog } from "../home/logging.ts";
@@ -72,7 +72,7 @@ export async function callWithEnsembleServer<Result>(
   installProgramOutput();
   using _signals = stopOnSignals((code) => start.stop(code));
   using _reread = onHangup("reread", () => void start.reread());
-  using _errors = logStrayErrors();
+  using _errors = logUnhandledErrors();
   const server = await start.finish();
   let over = Infinity;
   server.signal.addEventListener("abort", () => {
@@ -234,14 +234,16 @@ function stopOnSignals(stop: (code: number) => Promise<unknown>): Disposable {
  * not end a server that serves others. When the same error comes again and again, the log gets a few lines and how
  * many were left out.
  *
- * Where no log takes them, as in a program that has turned it off, they are printed to standard error: the runtime
- * would do so too, and no error of this kind is lost.
+ * Where no log takes them, as in a program that has turned logging off, they are printed to standard error, as Deno
+ * would do.
  *
- * @returns what restores the runtime's own way, which is to end the process.
+ * @returns what goes back to Deno's own way, which is to end the process.
  */
-export function logStrayErrors(): Disposable {
+export function logUnhandledErrors(): Disposable {
   const lines = new LineLimit();
-  const report = (what: string, thrown: unknown) => {
+  const resources = new DisposableStack();
+  resources.defer(() => lines.close());
+  resources.use(onUnhandled((thrown, what) => {
     const reason = describeThrown(thrown);
     if (!lines.allows("this program", `${what}: ${reason.slice(0, QUOTED_LENGTH)}`)) return;
     if (!logger.isEnabledFor("error")) {
@@ -250,22 +252,6 @@ export function logStrayErrors(): Disposable {
     }
     const error = asError(thrown);
     logger.error("{what}: {reason}", { what, reason, ...error && { error } });
-  };
-  const onRejection = (event: PromiseRejectionEvent) => {
-    event.preventDefault();
-    report("unhandled rejection", event.reason);
-  };
-  const onError = (event: ErrorEvent) => {
-    event.preventDefault();
-    report("uncaught error", event.error);
-  };
-  addEventListener("unhandledrejection", onRejection);
-  addEventListener("error", onError);
-  return {
-    [Symbol.dispose]() {
-      removeEventListener("unhandledrejection", onRejection);
-      removeEventListener("error", onError);
-      lines.close();
-    },
-  };
+  }));
+  return resources;
 }

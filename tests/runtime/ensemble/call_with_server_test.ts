@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { logStrayErrors } from "../../../runtime/ensemble/call_with_server.ts";
+import { logUnhandledErrors } from "../../../runtime/ensemble/call_with_server.ts";
 import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
 import { CapturedLogs } from "../server/captured_logs.ts";
 
@@ -131,10 +131,10 @@ function rejectNowhere(reason: unknown): boolean {
   return !dispatchEvent(event);
 }
 
-Deno.test("logStrayErrors logs what nobody handles, and keeps the process from ending", async () => {
+Deno.test("logUnhandledErrors logs what nobody handles, and keeps the process from ending", async () => {
   using logs = await CapturedLogs.start();
   {
-    using _errors = logStrayErrors();
+    using _errors = logUnhandledErrors();
     const error = new RangeError("broken");
     error.stack = "RangeError: broken\n    at somewhere";
     assert.ok(throwNowhere(error));
@@ -146,10 +146,10 @@ Deno.test("logStrayErrors logs what nobody handles, and keeps the process from e
   ]);
 });
 
-Deno.test("logStrayErrors logs values that do not let themselves be looked at, and shortens others", async () => {
+Deno.test("logUnhandledErrors logs values that do not let themselves be looked at, and shortens others", async () => {
   using logs = await CapturedLogs.start();
   {
-    using _errors = logStrayErrors();
+    using _errors = logUnhandledErrors();
     const refuse = () => {
       throw new Error("not to be looked at");
     };
@@ -160,10 +160,10 @@ Deno.test("logStrayErrors logs values that do not let themselves be looked at, a
   assert.ok(logs.lines[1]!.length < 22_000);
 });
 
-Deno.test("logStrayErrors says how many lines it left out of an error over and over, and logs others", async () => {
+Deno.test("logUnhandledErrors says how many lines it left out of an error over and over, and logs others", async () => {
   using logs = await CapturedLogs.start();
   {
-    using _errors = logStrayErrors();
+    using _errors = logUnhandledErrors();
     for (let i = 0; i < 1000; i++) rejectNowhere("again");
     rejectNowhere("another");
   }
