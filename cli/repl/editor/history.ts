@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { makePrivate } from "../../../runtime/home/files.ts";
+import { makePrivate, writeWhole } from "../../../runtime/home/files.ts";
 import { ensembleDirectory } from "../../../runtime/home/paths.ts";
+import { writeAll } from "../../../runtime/home/standard_stream.ts";
 import type { EditState } from "./edit_buffer.ts";
 
 /** How many inputs are kept. */
@@ -37,10 +38,13 @@ export class History {
    */
   static async open(path: string): Promise<History> {
     try {
-      using file = await openLocked(path);
-      const lines = new TextDecoder().decode(await readAll(file)).split("\n").filter(Boolean);
+      using _lock = await openLocked(path);
+      const lines = (await Deno.readTextFile(path)).split("\n").filter(Boolean);
       const kept = newest(lines);
-      if (kept.length < lines.length) await replaceFile(path, kept);
+      if (kept.length < lines.length) {
+        const text = kept.map((line) => `${line}\n`).join("");
+        await writeWhole(path, text, { mode: 0o600, replace: true });
+      }
       return new History(path, kept.map(fromLine));
     } catch {
       return new History(path, []);
@@ -59,7 +63,7 @@ export class History {
     this.#inputs.push(text);
     try {
       using file = await openLocked(this.#path);
-      await write(file, `${text.replaceAll("\n", LINE_BREAK)}\n`);
+      writeAll(file, new TextEncoder().encode(`${text.replaceAll("\n", LINE_BREAK)}\n`));
     } catch {
       // Then it is kept for this session only.
     }
@@ -103,34 +107,6 @@ function newest(lines: string[]): string[] {
 
 function fromLine(line: string): string {
   return line.replaceAll(LINE_BREAK, "\n").trimEnd();
-}
-
-async function readAll(file: Deno.FsFile): Promise<Uint8Array> {
-  const { size } = await file.stat();
-  const bytes = new Uint8Array(size);
-  let length = 0;
-  for (let count; length < size && (count = await file.read(bytes.subarray(length))) !== null;) {
-    length += count;
-  }
-  return bytes.subarray(0, length);
-}
-
-async function write(file: Deno.FsFile, text: string): Promise<void> {
-  const bytes = new TextEncoder().encode(text);
-  for (let written = 0; written < bytes.length;) {
-    written += await file.write(bytes.subarray(written));
-  }
-}
-
-async function replaceFile(path: string, lines: string[]): Promise<void> {
-  const draft = `${path}.${crypto.randomUUID()}`;
-  try {
-    const text = lines.map((line) => `${line}\n`).join("");
-    await Deno.writeTextFile(draft, text, { mode: 0o600, createNew: true });
-    await Deno.rename(draft, path);
-  } catch {
-    await Deno.remove(draft).catch(() => {});
-  }
 }
 
 /** A walk through the history that begins and ends at what was being typed. */

@@ -44,7 +44,7 @@ const INDENTATION = "  ";
 /** Reads inputs from a terminal. */
 export class InputEditor {
   readonly #options: InputEditorOptions;
-  readonly #decoder = new KeyDecoder({ take: (input) => this.#take(input) });
+  readonly #decoder = new KeyDecoder((input) => this.#take(input));
   readonly #buffer = new EditBuffer();
   readonly #drawing: Drawing;
   /** Terminal input that has come and was not handled yet. */

@@ -29,12 +29,6 @@ const PASTE_END = "\x1b[201~";
 /** How long to wait after Escape for the rest of a control sequence, in ms. */
 const ESCAPE_DELAY = 200;
 
-/** Options of {@linkcode KeyDecoder}. */
-export interface KeyDecoderOptions {
-  /** Called with each input, in order. */
-  take(input: TerminalInput): void;
-}
-
 /** Decodes what a terminal sends, in pieces as they come. */
 export class KeyDecoder {
   readonly #take: (input: TerminalInput) => void;
@@ -44,8 +38,8 @@ export class KeyDecoder {
   #paste: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Makes a decoder that has taken nothing yet. */
-  constructor({ take }: KeyDecoderOptions) {
+  /** Makes a decoder; `take` is called with each input, in order. */
+  constructor(take: (input: TerminalInput) => void) {
     this.#take = take;
   }
 

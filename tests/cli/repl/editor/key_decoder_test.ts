@@ -4,7 +4,7 @@ import { KeyDecoder, type TerminalInput } from "../../../../cli/repl/editor/key_
 /** What pieces are, each as a key's name, a typed text in quotes or a pasted one in brackets. */
 function decode(...pieces: string[]): string[] {
   const taken: string[] = [];
-  const decoder = new KeyDecoder({ take: (input) => taken.push(describe(input)) });
+  const decoder = new KeyDecoder((input) => taken.push(describe(input)));
   for (const piece of pieces) decoder.push(piece);
   decoder.reset();
   return taken;
@@ -63,11 +63,9 @@ Deno.test("KeyDecoder takes an Escape that nothing follows for the key", async (
   for (const [sent, expected] of [["\x1b", "escape"], ["\x1b[", "escape '['"]] as const) {
     const taken: string[] = [];
     const { promise, resolve } = Promise.withResolvers<void>();
-    const decoder = new KeyDecoder({
-      take(input) {
-        taken.push(describe(input));
-        if (taken.join(" ") === expected) resolve();
-      },
+    const decoder = new KeyDecoder((input) => {
+      taken.push(describe(input));
+      if (taken.join(" ") === expected) resolve();
     });
     decoder.push(sent);
     assert.deepEqual(taken, []);
