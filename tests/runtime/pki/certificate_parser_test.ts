@@ -126,7 +126,7 @@ Deno.test("whatever the bytes, the answer is an identity or a refusal", async ()
     try {
       identityOf(bytes);
     } catch (error) {
-      assert.ok(error instanceof InvalidInputError, Deno.inspect(error));
+      if (!(error instanceof InvalidInputError)) throw error;
     }
   };
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), check));
@@ -141,7 +141,7 @@ Deno.test("whatever the bytes, the answer is an identity or a refusal", async ()
       for (const { at, byte } of changes) bytes[at] = byte;
       check(bytes);
     }),
-    { numRuns: 2000 },
+    { numRuns: 700 },
   );
 });
 
@@ -208,9 +208,9 @@ Deno.test("whatever the bytes, the answer is a list or a refusal", async () => {
       try {
         readRevocationList(bytes);
       } catch (error) {
-        assert.ok(error instanceof InvalidInputError, Deno.inspect(error));
+        if (!(error instanceof InvalidInputError)) throw error;
       }
     }),
-    { numRuns: 2000 },
+    { numRuns: 700 },
   );
 });

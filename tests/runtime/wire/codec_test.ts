@@ -10,6 +10,7 @@ import { MAX_BIGINT, MAX_DEPTH, MAX_PATTERN } from "../../../runtime/wire/limits
 import { Tag } from "../../../runtime/wire/value_format.ts";
 import { rogueFrame } from "../../rogue_peer.ts";
 import { decodeEnvelope, encodeEnvelope } from "./frames.ts";
+import { anyText } from "../../any_text.ts";
 
 const SERVER = parseServerId("sender");
 const OTHER = parseServerId("receiver");
@@ -94,7 +95,7 @@ Deno.test("the source is the server of the connection, whatever the frame says",
 });
 
 const KEY = fc.oneof(
-  fc.string({ unit: "binary" }),
+  anyText(),
   fc.constantFrom(
     "__proto__",
     "constructor",
@@ -117,8 +118,8 @@ const LEAF: fc.Arbitrary<unknown> = fc.oneof(
   fc.double(),
   fc.integer(),
   fc.maxSafeInteger(),
-  fc.string({ unit: "binary" }),
-  fc.string({ unit: "binary", minLength: 60, maxLength: 300 }),
+  anyText(),
+  anyText({ minLength: 60, maxLength: 300 }),
   fc.bigInt(),
   fc.bigInt({ min: -(1n << 70_000n), max: 1n << 70_000n }),
   fc.date({ noInvalidDate: false }),
@@ -133,7 +134,7 @@ const LEAF: fc.Arbitrary<unknown> = fc.oneof(
   fc.tuple(KEY, fc.integer()).map(([name, id]) =>
     new ActorRef(OTHER, id % 2 ? name.slice(0, MAX_ACTOR_NAME) : id)
   ),
-  fc.string({ unit: "binary" }).map(patternOf),
+  anyText().map(patternOf),
 );
 
 const VALUE: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
@@ -691,7 +692,7 @@ function assertDecodesOrRefuses(bytes: Uint8Array): void {
   try {
     assert.ok(decode(bytes) instanceof Envelope);
   } catch (error) {
-    assert.ok(error instanceof ProtocolError, Deno.inspect(error));
+    if (!(error instanceof ProtocolError)) throw error;
   }
   assert.equal(({} as { polluted?: unknown }).polluted, undefined);
   assert.deepEqual(Object.keys(Object.prototype), []);
