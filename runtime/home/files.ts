@@ -143,7 +143,7 @@ function requireClosedDirectory(directory: string, name: string): void {
  *
  * @throws {Error} when it is not, saying what it is.
  */
-export function requireRegular({ isFile, isDirectory, isFifo }: Deno.FileInfo): void {
+function requireRegular({ isFile, isDirectory, isFifo }: Deno.FileInfo): void {
   if (isFile) return;
   throw new Error(
     isDirectory ? "it is a directory" : isFifo ? "it is a named pipe" : "it is no regular file",
