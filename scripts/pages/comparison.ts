@@ -12,8 +12,9 @@ const HASH = /\b[0-9a-f]{64}\b/g;
 /** What differs from run to run. */
 const VARIABLE: readonly Stand[] = [
   [/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, "<time>"],
-  [/\((?:compiled|portable), \d+ bytes\)/g, "<size>"],
-  [/\bpid \d+/g, "pid <number>"],
+  [/\((?:compiled|portable), (?=\d+ bytes\))/g, "(<form>, "],
+  [/\b\d+ bytes\b/g, "<number> bytes"],
+  [/\b(pid|kill -\w+) \d+/g, "$1 <number>"],
 ];
 
 /** Compares outputs of one page, in which a hash always stands for the same hash. */

@@ -102,7 +102,9 @@ class PageRun implements AsyncDisposable {
     const stands: Stand[] = [
       [home, "/home/me"],
       [`${directory}/s`, "/tmp/ensemble"],
-      [JSON.stringify(Deno.hostname()), '"myhost"'],
+      [`"${Deno.hostname()}"`, '"myhost"'],
+      [`host ${Deno.hostname()})`, "host myhost)"],
+      [new RegExp(`"[^"@]+@${RegExp.escape(Deno.hostname())}"`, "g"), '"me@myhost"'],
     ];
     this.#comparison = new Comparison(stands);
   }
