@@ -27,13 +27,13 @@ import { ActorRef } from "./references.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
 
-/** After how many messages that waited for it an actor looks at the clock again. */
+/** After how many messages from its backlog an actor looks at the clock again. */
 const CLOCK_INTERVAL = 32;
 
-/** How long an actor may take messages that waited for it before the event loop gets a turn, in ms. */
+/** How long an actor may take messages from its backlog before the event loop gets a turn, in ms. */
 const TIME_SLICE = 25;
 
-/** Not that of a test's clock, which may stand. */
+/** The real one: the clock of a test may stand still. */
 const { setTimeout: setRealTimeout } = globalThis;
 
 /** What an actor runs. When it returns the actor ends; when it throws the actor ends as failed. */
@@ -61,7 +61,7 @@ interface Waiting {
   timer: ReturnType<typeof setTimeout> | undefined;
 }
 
-/** Wakes a receive to see its stack. What the receive would have been woken with comes after. */
+/** Wakes a waiting receive to see its stack; then the receive goes on waiting. */
 class StackProbe {
   /** The error that the receive makes when it is woken, for its stack. */
   readonly error: Promise<Error>;
@@ -117,7 +117,7 @@ export class Actor implements Recipient {
     })
   );
   readonly #tickers = new Set<Ticker>();
-  /** Requests whose reactions are promises that are not settled. */
+  /** Requests whose reactions are promises that are not settled yet. */
   readonly #handling = new Set<Envelope>();
   readonly #end = Promise.withResolvers<unknown>();
   #waiting: Waiting | undefined;
@@ -127,7 +127,7 @@ export class Actor implements Recipient {
   #handled = 0;
   /** How many messages it may take before it looks at the clock. */
   #untilClock = CLOCK_INTERVAL;
-  /** Since when it has not waited, by its first look at the clock, `performance.now()`, since then. */
+  /** Since when it has been busy, as far as it has looked at the clock: `performance.now()`. */
   #busySince: number | undefined;
 
   /** Made by `spawn`, which runs the body through {@linkcode Actor.start}. */
@@ -341,7 +341,7 @@ export class Actor implements Recipient {
     this.#exit ??= new ActorExit("has ended");
     this.#abort?.abort(this.#exit);
     this.#stopWaiting();
-    // Of a killed actor: its body goes on as long as it waits for something else than messages.
+    // The body of a killed actor may go on: nothing stops it while it waits for anything but messages.
     this.#end.resolve(this.#exit);
     for (const ticker of this.#tickers) ticker.stop();
     for (const monitor of this.monitors) this.#system.demonitor(monitor);
@@ -447,7 +447,7 @@ function failureOf(thrown: unknown): unknown {
   } catch {
     // A proxy that does not let itself be looked at.
   }
-  // A promise would be awaited in place of the end.
+  // To resolve with a promise would be to wait for it.
   if (isPromise(thrown)) return new EnsembleError(describeThrown(thrown));
   return thrown ?? new EnsembleError("no reason");
 }

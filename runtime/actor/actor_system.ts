@@ -238,7 +238,7 @@ export class ActorSystem implements Messaging, Receiver {
    * message.
    */
   deliver(envelope: Envelope): void {
-    // What an ask is answered goes to no actor.
+    // An answer to an ask goes to no actor.
     if (messageType(envelope.message) === "shutdown" && !answersAsk(envelope.replyTo)) {
       try {
         this.#requireShutdown(envelope);
@@ -410,7 +410,7 @@ export class ActorSystem implements Messaging, Receiver {
   }
 
   #onEnded(actor: Actor, error: unknown): void {
-    // One that was killed is gone already.
+    // A killed actor has been removed already.
     if (actor.state === "dead") return;
     const reason = error === undefined ? undefined : describeThrown(error);
     if (error !== undefined) {

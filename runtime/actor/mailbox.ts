@@ -36,7 +36,7 @@ export class Mailbox {
   push(envelope: Envelope, type: string | undefined = messageType(envelope.message)): void {
     let length: number;
     if (type === "ping" || type === "shutdown") {
-      // An actor that takes none keeps none but those of the last seconds.
+      // An actor that never takes them keeps only those of the last seconds.
       this.#system.dropExpired();
       length = this.#system.push(envelope, type) + this.#others.length;
     } else {
@@ -89,7 +89,7 @@ export interface Taken<Result> {
 class Slot {
   readonly envelope: Envelope;
   readonly type: string | undefined;
-  /** Its number in the order of arrival; none once it was removed from an index. */
+  /** Its number in the order of arrival; NaN once it was removed from an index. */
   order: number;
   /** When it is dropped unread, on the clock of `performance.now()`. */
   readonly deadline: number | undefined;
@@ -113,7 +113,7 @@ interface TypeQueue {
   last: Slot | undefined;
 }
 
-/** The answers to one nonce, in order: one as a rule. Those that were removed are skipped when they are met. */
+/** The answers to one nonce, in order: as a rule one. Removed ones are skipped. */
 interface Answers {
   readonly slots: Slot[];
   next: number;
@@ -165,7 +165,7 @@ class Index {
   }
 }
 
-/** How many envelopes a receive may pass over before the queue starts to index them. */
+/** How many envelopes a receive passes over before the queue makes an index. */
 const SCAN_LIMIT = 32;
 
 /**

@@ -4,13 +4,13 @@
  * @module
  */
 
-/** How many rows without deadlines keep their timers, for the next ones of their durations. */
+/** How many rows without deadlines keep their timers, for the next deadlines of their durations. */
 const MAX_IDLE_ROWS = 32;
 
-/** How late a timer fires where something has kept the process from its event loop, in ms. */
+/** How late a timer is, in ms, when something has kept the process from its event loop. */
 const BLOCKED = 100;
 
-/** How long such a process gets to read what came meanwhile, before what is due is given up, in ms. */
+/** How long such a process may then read what came meanwhile, in ms, before what is due is given up. */
 const CATCHING_UP = 50;
 
 /** Something with a deadline. The links are {@linkcode Deadlines}' own. */
@@ -113,7 +113,7 @@ export class Deadlines<Item extends Deadline> {
   }
 }
 
-/** The message of a ticker. */
+/** The message that a ticker sends. */
 export interface Tick {
   /** Tells it from other messages. */
   type: "tick";
@@ -181,8 +181,8 @@ export class Ticker {
 export const MAX_DELAY = 2 ** 31 - 1;
 
 /**
- * Waits until a promise is settled, or `timeout` ms have passed, of which there may be less than none left or
- * no end; says whether it is settled.
+ * Waits until a promise is settled, or `timeout` ms have passed: a number below 0 counts as 0, and `Infinity` has no end.
+ * Says whether the promise is settled.
  */
 export async function within(timeout: number, promise: Promise<unknown>): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined;

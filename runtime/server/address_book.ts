@@ -1,5 +1,5 @@
 /**
- * Where other servers are: what a person said, for good, and what the registry said, for a while.
+ * Where other servers are: addresses that a person gave, for good, and those of the registry, for a while.
  *
  * @module
  */
@@ -25,7 +25,7 @@ const REGISTRATION_INTERVAL = 100;
 export interface ServerLocations {
   /** Where the registry is. */
   readonly registry: readonly Address[];
-  /** What to do when it is not there, for the error. */
+  /** What to do when it is not there, for errors. */
   readonly registryAdvice?: string;
   /** Addresses of others that a person gave: they are tried before those from the registry. */
   readonly known?: ReadonlyMap<ServerId, readonly Address[]>;

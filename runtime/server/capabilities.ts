@@ -103,7 +103,7 @@ export interface PrivilegedAction {
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
-/** What came of an action. */
+/** The outcome of an action. */
 type Outcome = "allowed" | "failed" | "refused";
 
 /** The outcome of a retraction. */
@@ -152,7 +152,7 @@ export class Capabilities {
   }
 
   /**
-   * Makes sure of it, and notes the action in the audit log, allowed or refused.
+   * Makes sure that the sender of an envelope may do something, and notes it in the audit log, allowed or refused.
    *
    * @throws {AuthorizationError} when the sender may not.
    */
@@ -161,9 +161,9 @@ export class Capabilities {
   }
 
   /**
-   * The same for an action that may come to nothing: it is noted once it is done, as allowed or as failed.
+   * The same for an action that may fail: it is noted once it is done, as allowed or as failed.
    *
-   * @param options.failure why what `work` gives means that it came to nothing; undefined when it did not.
+   * @param options.failure says why the result of `work` is a failure; undefined when it is none.
    * @throws {AuthorizationError} when the sender may not; and what `work` throws.
    */
   attempt<Result>(

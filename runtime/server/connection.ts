@@ -24,7 +24,7 @@ import type { Peer } from "./peers.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
-/** A frame without a body: says no more than that this side lives. */
+/** A frame without a body: says that this side lives. */
 const HEARTBEAT = new Uint8Array(0);
 
 /** A frame of one byte: asks for a heartbeat. */
@@ -107,8 +107,8 @@ export class Connection {
   }
 
   /**
-   * Sees to it that the outbox is written in this turn of the event loop: once nothing more is added to it,
-   * so that all that this turn sends leaves in one write.
+   * Has the outbox written in this turn of the event loop, once nothing more is added to it: so all that this turn
+   * sends leaves in one write.
    */
   flush(): void {
     if (this.#flushing || this.#writing) return;
@@ -172,7 +172,7 @@ export class Connection {
         let rest = this.#outbox.take();
         this.#answersProbe = false;
         this.#sent ||= rest.length > 0;
-        // Now, and not when all is written: the next messages are gathered while these are on their way.
+        // Now, and not when all is written: so the next messages are gathered while these are being written.
         if (this.#outbox.size === 0) this.#options.peer.notifyDrained();
         while (rest.length > 0) rest = rest.subarray(await this.#stream.write(rest));
       }
@@ -186,7 +186,7 @@ export class Connection {
   async #readAll(): Promise<void> {
     try {
       do {
-        // Many frames that cost much do not keep everything else waiting.
+        // Many costly frames must not keep everything else waiting.
         let began = this.#lastReceived = performance.now();
         for (let count = 1; this.open && this.#reader.next(); count++) {
           const isLarge = this.#reader.end - this.#reader.start > LARGE_FRAME;
@@ -242,7 +242,7 @@ export class Connection {
   #beat(): void {
     const { heartbeat } = this.#options;
     const now = performance.now();
-    // A process that was stopped itself, as when its host slept, has yet to read what came meanwhile.
+    // A process that was stopped, as when its host slept, has yet to read what came meanwhile.
     const wasStopped = now - this.#lastBeat > 2 * heartbeat.interval;
     this.#lastBeat = now;
     const silence = now - this.#lastReceived;

@@ -24,7 +24,7 @@ const GOES_BY_CERTIFICATES = "it has no administrators' public key, and goes by 
 /** The length of a challenge, in bytes. */
 export const NONCE_LENGTH = 32;
 
-/** What a session was asked, and how often it failed. */
+/** The challenge of a session, and how often it has failed. */
 interface Challenged {
   pending: Pick<Elevation, "capabilities" | "nonce"> & { readonly retractions: number } | undefined;
   failures: number;
@@ -152,7 +152,7 @@ export class Elevations {
   }
 }
 
-/** All that a signature is bound to: nothing of it can be exchanged, and it is of use only once. */
+/** All that a signature is bound to: no part of it can be exchanged, and it can be used once. */
 export interface Elevation {
   /** The server that is asked. */
   readonly server: ServerId;

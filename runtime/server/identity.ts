@@ -2,14 +2,14 @@
  * Identity: which instance owns a server id, over transports without certificates (unix and tcp), and whether a
  * registered instance still runs.
  *
- * The cookie proves that a peer is a member, and its signature that it is the instance it says. Neither proves that
- * its id is its own. Where capabilities are enforced the registry decides: the id of a registered server belongs to
+ * The cookie proves that a peer is a member, and its signature proves which instance it is. Neither proves that its id
+ * is its own. Where capabilities are enforced the registry decides: the id of a registered server belongs to
  * the instance that registered.
  *
  * The registry passes an id on to another instance at once when the registered one has left, or when its connection
  * broke and its addresses refuse connections. It never does while a connection of that instance stands; the heartbeat
  * closes the connection of a silent peer. An instance that is not connected and does not refuse keeps its id until it
- * has been silent for the heartbeat's timeout.
+ * has been silent for the timeout of the heartbeat.
  *
  * @module
  */
@@ -33,12 +33,12 @@ import {
   type RegistryHandlers,
 } from "./registry_protocol.ts";
 
-/** Says in an error when the id of a silent server passes on; `timeout` is the heartbeat's, in ms. */
+/** Says in an error when the id of a silent server passes on; `timeout` is that of the heartbeat, in ms. */
 export function whenSilent(timeout: number): string {
   return `its id passes on when it has been silent for ${timeout / 1000} s`;
 }
 
-/** A peer that says who it is. */
+/** What a peer says of who it is. */
 export interface Claim {
   /** The id that it goes by. */
   readonly id: ServerId;
@@ -69,7 +69,7 @@ export class Identities {
   readonly #self: Credentials;
   readonly #options: IdentityOptions;
   readonly #started = performance.now();
-  /** When an instance was last heard before its connection ended; older ones than the time-out are dropped. */
+  /** When an instance was last heard before its connection ended. Those older than the timeout are dropped. */
   readonly #lastHeard = new Map<ServerId, { instance: Bytes; at: number }>();
 
   /** The identities of the peers of one server. */
@@ -143,7 +143,7 @@ export class Identities {
   /** Whether nothing was heard for so long that a standing connection would have been closed. */
   #isLongSilent({ id, instance }: RegistryEntry): boolean {
     const heard = this.#lastHeard.get(id);
-    // A registry that has just started has not heard of anybody yet.
+    // A registry that has just started has heard of nobody yet.
     const at = heard && sameInstance(heard.instance, instance) ? heard.at : this.#started;
     return performance.now() - at >= this.#options.silence;
   }

@@ -1,5 +1,5 @@
 /**
- * Peers: what a server keeps of each other server that it is, or is about to be, connected with.
+ * Peers: the other servers that this one is connected with, or is connecting to; and those that cannot be reached.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { Outbox } from "../wire/frames.ts";
 import { HARD_LIMIT, HIGH_WATER_MARK } from "../wire/limits.ts";
 import type { Connection } from "./connection.ts";
 
-/** One other server. Its outbox takes what is sent while the connection is still being made. */
+/** Another server. Its outbox takes what is sent, also while the connection is still being made. */
 export class Peer {
   /** The other server's id. */
   readonly id: ServerId;
@@ -25,7 +25,7 @@ export class Peer {
   attempt: Promise<void> | undefined;
   /** Where it is being dialled. */
   dialling: Address | undefined;
-  /** What it did not answer in the last attempt. */
+  /** What it did not answer during the last attempt. */
   silence: Silence | undefined;
   /** This server's own handshake with the peer, from hello to answer. */
   outgoing: Promise<void> | undefined;
@@ -48,17 +48,17 @@ export class Peer {
     return this.outbox.size > HIGH_WATER_MARK;
   }
 
-  /** Whether so much waits that the peer must be taken for stuck. */
+  /** Whether so much waits to be written that the peer counts as stuck. */
   get stuck(): boolean {
     return this.outbox.size > HARD_LIMIT;
   }
 
-  /** Whether nothing is left of it that is worth keeping. */
+  /** Whether there is nothing to keep: no connection, none being made, and nothing to write. */
   get idle(): boolean {
     return !this.connection && !this.attempt && !this.incoming && this.outbox.size === 0;
   }
 
-  /** Resolves when nothing waits any more: what did is being written, or is lost with its connection. */
+  /** Resolves when the last of what waits is being written, or is lost with the connection. */
   drained(): Promise<void> {
     if (this.outbox.size === 0) return Promise.resolve();
     this.#drained ??= Promise.withResolvers<void>();
@@ -95,13 +95,13 @@ export class Peer {
 
 const logger = getLogger(["gxensemble", "server"]);
 
-/** How long messages are dropped after a failed attempt, in ms: doubled with each further failure. */
+/** How long messages are dropped after a failed attempt, in ms. It doubles with each further failure. */
 export const FIRST_PAUSE = 100;
 
-/** The longest pause, in ms: a server that comes back is found within this time by those that keep telling it. */
+/** The longest pause, in ms: within it a server that comes back is found by those that go on telling it. */
 export const LONGEST_PAUSE = 5_000;
 
-/** How long a server stays noted as absent after the last attempt to reach it, in ms. */
+/** How long a server counts as absent after the last attempt to reach it, in ms. */
 export const FORGET_AFTER = 60_000;
 
 /** One server that cannot be reached. */

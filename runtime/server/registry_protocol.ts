@@ -201,7 +201,7 @@ const onChange = (self: Actor, react: () => void): Case => ({
   react,
 });
 
-/** What the actor does with messages that have nothing to do with its work. */
+/** How the actor reacts to messages that have nothing to do with its work. */
 const OTHERS: readonly Case[] = [onPing, onShutdown(), onUnexpected];
 
 /** Adds an entry to the registry. */
@@ -210,8 +210,8 @@ export async function register(actor: Pick<Actor, "ask">, entry: RegistryEntry):
 }
 
 /**
- * Makes the body of an actor that registers a server again whenever the registry was lost, which may have forgotten,
- * or have been replaced; and when its entry has changed, see {@linkcode announceChange}.
+ * Makes the body of an actor that registers a server again when the connection to the registry was lost, for a new
+ * registry may not know the server; and when its entry has changed, see {@linkcode announceChange}.
  *
  * @param entry gives the entry as it is now.
  */
@@ -245,7 +245,7 @@ async function registerAgain(self: Actor, entry: () => RegistryEntry): Promise<v
       return await register(self, entry());
     } catch (error) {
       const { message } = error as Error;
-      // Each message once: that it is not back yet is no news, that another server has the id is.
+      // Each message once: it is no news that the registry is still away, but it is that another server has the id.
       if (message !== last) logger.warn("cannot register yet: {reason}", { reason: message });
       last = message;
     }
@@ -253,7 +253,7 @@ async function registerAgain(self: Actor, entry: () => RegistryEntry): Promise<v
   }
 }
 
-/** Lets time pass, in ms, and takes what comes meanwhile. */
+/** Waits for `duration` ms, and takes the messages that come meanwhile. */
 async function rest(self: Actor, duration: number): Promise<void> {
   const until = performance.now() + duration;
   for (let left = duration; left > 0; left = until - performance.now()) {

@@ -30,7 +30,7 @@ import {
   SlowHandshakeError,
 } from "./handshake.ts";
 import { Refusal, type Refused, RefusedError } from "./handshake_messages.ts";
-import { type Claim, type Identities, whenSilent } from "./identity.ts";
+import { type Claim, type Connections, type Identities, whenSilent } from "./identity.ts";
 import { type Bytes, type Credentials, fingerprint, sameInstance } from "./credentials.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
@@ -48,14 +48,14 @@ export interface RouterParts {
 }
 
 /**
- * Connects servers, and keeps it to one connection for each pair, however they meet.
+ * Connects this server with others. Two servers have one connection, whichever of them opened it.
  *
  * When two servers dial each other at once, each as a client of the other, one of the two handshakes has to
  * give way. The server with the lesser id wins: while its own handshake is under way it refuses the other's
- * as a duplicate, and the one with the greater id answers only when it knows how its own went. So when a
- * peer that this server is connected with proves itself anew, the peer has lost that connection.
+ * as a duplicate. The server with the greater id waits for the outcome of its own before it answers. So when a
+ * connected peer proves itself anew, it has lost that connection.
  */
-export class Router implements Route {
+export class Router implements Route, Connections {
   readonly #self: Credentials;
   readonly #parts: RouterParts;
   readonly #peers = new Map<ServerId, Peer>();
@@ -80,7 +80,7 @@ export class Router implements Route {
     if (this.#closed) return false;
     const known = this.#peers.get(server);
     if (!known) parseServerId(server);
-    // Nothing is kept of a server that could not be reached. An ask, and `connect`, tries again at once.
+    // Messages for a server that could not be reached are dropped for a while. An ask, and `connect`, try again at once.
     if (!known && !envelope.replyExpected && this.#absences.isPausing(server)) {
       this.#absences.drop(server, 1);
       return false;
@@ -160,7 +160,7 @@ export class Router implements Route {
       });
       this.#use(stream, authenticated, from);
     } catch (error) {
-      // Two servers that met on both ways at once is no failure.
+      // It is no failure when two servers dial each other at once.
       if (error instanceof RefusedError && error.refusal === Refusal.Duplicate) return;
       throw error;
     } finally {
@@ -213,7 +213,7 @@ export class Router implements Route {
       peer.attempt = undefined;
       this.#forgetIdle(peer);
     }, (error) => {
-      // First of all, for those who are told of the loss may send again at once.
+      // This comes first: whoever is told of the loss may send again at once.
       peer.attempt = undefined;
       // The peer may have connected meanwhile, though it could not be reached.
       if (!peer.connection) this.#lose(peer, error.message, error.cause);
@@ -223,7 +223,7 @@ export class Router implements Route {
 
   async #establish(peer: Peer): Promise<void> {
     if (peer.incoming) {
-      // It is connected for the peer already, and may be nowhere to be found.
+      // The peer is about to be connected, and may be reachable nowhere.
       await peer.incoming;
       if (peer.connection) return;
     }
@@ -239,8 +239,8 @@ export class Router implements Route {
   }
 
   /**
-   * Dials where the registry says that the peer is, but for the addresses that were tried. What it said a while
-   * ago is asked again when it fails. Where the registry cannot be asked, dials the sockets at which the peer may be.
+   * Dials where the registry says that the peer is, except the addresses that were tried. Asks it again when what it said
+   * a while ago fails. When it cannot be asked, dials the sockets at which the peer may be.
    */
   async #dialFound(peer: Peer, tried: Address[], failures: Error[]): Promise<boolean> {
     const earlier = this.#parts.book.found(peer.id);
@@ -263,7 +263,7 @@ export class Router implements Route {
     return false;
   }
 
-  /** Dials one address after the other, to an instance where the registry has named one. */
+  /** Dials one address after the other; `instance` is the one that the registry has named, if it has. */
   async #dialAll(
     peer: Peer,
     addresses: readonly Address[],
@@ -273,7 +273,7 @@ export class Router implements Route {
       instance?: Uint8Array;
     },
   ): Promise<boolean> {
-    // A socket of another host is another one where its file is found here.
+    // A socket of another host may have the URL of one here that was tried, and is not that one.
     const urls = new Set(tried.filter(isLocal).map(formatAddressUrl));
     for (const address of addresses) {
       if (peer.connection) return true;
@@ -299,9 +299,8 @@ export class Router implements Route {
   }
 
   /**
-   * Whether to connect there would be to do without what tls proves and hides. Between servers that both have
-   * certificates tls is never given up for tcp, whatever it fails for: whoever sits between
-   * them can bring any of them about.
+   * Whether connecting there would give up what tls proves and hides. Between servers that both have certificates tcp
+   * never takes the place of tls, whatever tls fails for: whoever sits between them can make it fail.
    */
   #isDowngrade({ kind }: Address, addresses: readonly Address[]): boolean {
     return kind === "tcp" && this.#self.tls !== undefined &&
@@ -340,12 +339,11 @@ export class Router implements Route {
   }
 
   /**
-   * Decides on a client that has proved itself; see the rule above. One that is admitted is noted as on its
-   * way in until `incoming` is over: then nobody of its id is admitted, nor dialled.
+   * Decides on a client that has proved itself, by the rule above. An admitted client is the peer's incoming one until
+   * `incoming` resolves: meanwhile no other of its id is admitted, and the peer is not dialled.
    *
-   * While a connection of another instance stands, that instance keeps the id, however silent it is: the heartbeat
-   * closes the connection in the end. Exceptions are an instance that has left, and an id that the registry has
-   * passed on.
+   * An instance keeps the id while its connection stands, however silent it is: the heartbeat closes the connection in
+   * the end. There are two exceptions: the instance has left, or the registry has given the id to another.
    */
   async #admit(
     client: ServerId,
@@ -373,7 +371,7 @@ export class Router implements Route {
       } else if (connection.session.left) {
         connection.close("the peer has left, and its id is another's");
       } else if (
-        // Whoever has the cookie may have come first; whose the id is the certificate says.
+        // Anybody with the cookie may have come first, but the certificate says whose id it is.
         (claim.certified && !connection.session.certified) ||
         await this.#parts.identities.isRegistered(client, claim.instance)
       ) {
@@ -387,7 +385,7 @@ export class Router implements Route {
     }
   }
 
-  /** Whether a connection of this instance stands. Waits a moment, in which a broken one shows that it is. */
+  /** See {@linkcode Connections.stands}. Probes the connection, so that a broken one shows that it is broken. */
   async stands(id: ServerId, instance: Uint8Array): Promise<boolean> {
     const connection = this.#peers.get(id)?.connection;
     if (!connection || !sameInstance(connection.session.instance, instance)) return false;
@@ -460,7 +458,7 @@ export class Router implements Route {
       : peer.silence;
     peer.disconnect();
     this.#forgetIdle(peer);
-    // A registry that answers, if only to refuse, is there.
+    // The advice is to start a registry. One that answers, if only to refuse, runs.
     const isAway = peer.id === REGISTRY_ID && !cause && !silence;
     const error = new DisconnectedError(
       isAway ? `${message}; ${this.#parts.book.registryAdvice}` : message,
@@ -475,7 +473,7 @@ export class Router implements Route {
   }
 }
 
-/** What a server that was dialled has not answered, if it was silent. */
+/** What a dialled server has not answered; undefined when it was not silent. */
 function unansweredStage(error: unknown): Silence["stage"] | undefined {
   if (error instanceof UnreachableError) return error.why === "full" ? "connect" : undefined;
   return (error as Error).cause instanceof SlowHandshakeError ? "handshake" : undefined;
