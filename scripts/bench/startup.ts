@@ -7,6 +7,9 @@
  *
  * @module
  */
+import { fileURLToPath } from "node:url";
+import { bundleProgram } from "../../cli/executables/bundle.ts";
+import { LAZY_BUILTINS } from "../build_options.ts";
 import { Contestant } from "./contestant.ts";
 
 /** How often all is measured, and how often each command is run in a round. */
@@ -33,11 +36,18 @@ try {
 async function measure(): Promise<void> {
   const hello = `${directory}/hello.ts`;
   await Deno.writeTextFile(hello, 'console.log("hello");\n');
-  const bundle = ["--platform", "deno", "--code-splitting", "--outdir", `${directory}/bundle`];
-  await output(Deno.execPath(), ["bundle", "--quiet", ...bundle, SOURCE]);
+  const bundled = `${directory}/bundle`;
+  await Deno.mkdir(bundled);
+  const main = await bundleProgram([SOURCE], {
+    deno: Deno.execPath(),
+    signal: new AbortController().signal,
+    project: fileURLToPath(new URL("../..", import.meta.url)),
+    directory: bundled,
+    lazyBuiltins: LAZY_BUILTINS,
+  });
   const programs: [name: string, program: string[]][] = [
     ["`deno run cli/main.ts`", [...DENO, SOURCE]],
-    ["the chunked bundle", [...DENO, `${directory}/bundle/main.js`]],
+    ["the chunked bundle", [...DENO, `${bundled}/${main}`]],
     ...Deno.args.map((path): [string, string[]] => [`\`${path}\``, [Deno.realPathSync(path)]]),
   ];
   const rows: [name: string, command: string[]][] = [
