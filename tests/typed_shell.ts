@@ -201,8 +201,8 @@ class Answering implements AsyncDisposable {
 
   async #answerAll(): Promise<void> {
     for await (const [process, _complete, _shell, shell, _end, ...words] of this.#read()) {
-      const question = { shell: shell as Shell, words };
-      const lines = await answer(commandTree(), question, this.#names);
+      const question = { shell: shell as Shell, words, live: this.#names };
+      const lines = await answer(commandTree(), question);
       const text = [...lines, "end", ""].join("\n");
       const pipe = await Deno.open(`${this.#directory}/answer.${process}`, {
         read: true,

@@ -77,7 +77,7 @@ export function authorizeCommand(): CommandUnknownOpts {
       ),
     )
     .action(async (names, authorizedId, capabilities, options, command) => {
-      const servers = namedServers(names, options, command);
+      const servers = namedServers(names, { ...options, command });
       if (options.list && authorizedId !== undefined) {
         command.error("--list takes no authorized server id");
       }
@@ -176,7 +176,7 @@ export function retractCommand(): CommandUnknownOpts {
       ]),
     )
     .action(async (names, authorizedId, options, command) => {
-      const servers = namedServers(names, options, command);
+      const servers = namedServers(names, { ...options, command });
       const { inEachServer } = await import("../kit/servers.ts");
       const { controlClient } = await import("../../runtime/ensemble/remote.ts");
       await inEachServer(servers, {

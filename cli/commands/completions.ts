@@ -53,7 +53,7 @@ export function completeCommand(): CommandUnknownOpts {
       try {
         const { answer } = await import("../completion/candidates.ts");
         const { liveNames } = await import("../completion/live_names.ts");
-        const lines = await answer(rootOf(command), { shell, words }, liveNames);
+        const lines = await answer(rootOf(command), { shell, words, live: liveNames });
         printText(lines.map((line) => `${line}\n`).join(""));
       } catch {
         // There is nothing to offer.

@@ -49,7 +49,7 @@ export function evalCommand(): CommandUnknownOpts {
       ),
     )
     .action(async (names, expression, options, command) => {
-      const servers = namedServers(names, options, command);
+      const servers = namedServers(names, { ...options, command });
       const { inEachServer } = await import("../kit/servers.ts");
       const { loaderClient } = await import("../../runtime/ensemble/remote.ts");
       const { json, timeout = Infinity } = options;

@@ -109,7 +109,7 @@ export function loadCommand(): CommandUnknownOpts {
       ),
     )
     .action(async (names, moduleId, options, command) => {
-      const servers = namedServers(names, options, command);
+      const servers = namedServers(names, { ...options, command });
       const { library, force, rerun, check, dryRun } = options;
       if (options.list && moduleId !== undefined) command.error("--list takes no module id");
       if (options.list) return await list(servers, options);

@@ -27,8 +27,9 @@ import {
 import { dropPermissions, formatDenial } from "../kit/permissions.ts";
 import type { UnitTree } from "../modules/unit_building.ts";
 
-/** What is run: a module, with the arguments of its `main`. */
+/** What is run: a module, with the arguments of its `main`, in a server of an id. */
 interface Run {
+  readonly serverId: ServerId;
   readonly moduleId: string;
   readonly args: string[];
 }
@@ -72,7 +73,7 @@ export function runCommand(): CommandUnknownOpts {
     .action(async (serverId, moduleId, args, options) => {
       // First of all: the process may start anew.
       await dropPermissions(serverId, options);
-      await run(serverId, { moduleId, args }, options);
+      await run({ serverId, moduleId, args }, options);
     });
 }
 
@@ -82,7 +83,7 @@ export function runCommand(): CommandUnknownOpts {
  *
  * Where the program starts a server itself, by the same id, it gets the one that is there.
  */
-async function run(serverId: ServerId, what: Run, options: RunOptions): Promise<void> {
+async function run({ serverId, moduleId, args }: Run, options: RunOptions): Promise<void> {
   const { lendServer, provideRuntime } = await import(
     "../../runtime/ensemble/ensemble_server.ts"
   );
@@ -96,7 +97,6 @@ async function run(serverId: ServerId, what: Run, options: RunOptions): Promise<
   provideRuntime(() => import("../../mod.ts"));
   // There is nothing to read again yet, which is no reason to end.
   using _early = onHangup("reread", () => {});
-  const { moduleId, args } = what;
   const reader = await ModuleReader.open(moduleId);
   const tree = await buildUnits(reader);
   const { exportsMain, startsItself } = await findEntryPoint(reader);
@@ -110,7 +110,7 @@ async function run(serverId: ServerId, what: Run, options: RunOptions): Promise<
     }
     // Into the server's own store: what is loaded later shares these very modules.
     await server.units.add(tree.units);
-    if (!exportsMain) return await runItself(server, tree, what);
+    if (!exportsMain) return await runItself(server, { tree, moduleId, args });
     const { namespace } = await server.units.load({ ...tree.request, by: operatorName() });
     lendServer("gxensemble run");
     await callMain(namespace.main, {
@@ -126,11 +126,13 @@ async function run(serverId: ServerId, what: Run, options: RunOptions): Promise<
 }
 
 /** Runs a program that is its top level. */
-async function runItself(server: EnsembleServer, tree: UnitTree, what: Run): Promise<void> {
+async function runItself(
+  server: EnsembleServer,
+  { tree, moduleId, args }: { tree: UnitTree; moduleId: string; args: string[] },
+): Promise<void> {
   const { lendServer } = await import("../../runtime/ensemble/ensemble_server.ts");
   const { treesBelow } = await import("../modules/unit_building.ts");
   const { operatorName } = await import("../kit/administrator.ts");
-  const { moduleId, args } = what;
   const file = moduleId.startsWith("file:") ? fileURLToPath(moduleId) : resolve(moduleId);
   Object.defineProperty(Deno, "args", { value: args });
   globalThis.process.argv = [Deno.execPath(), file, ...args];

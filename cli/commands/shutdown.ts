@@ -78,7 +78,8 @@ export function shutdownCommand(): CommandUnknownOpts {
     )
     .action(async (names, actorId, options, command) => {
       if (names !== undefined) {
-        return await shutDownServers(namedServers(names, options, command), actorId, options);
+        const servers = namedServers(names, { ...options, command });
+        return await shutDownServers(servers, { ...options, actorId });
       }
       if (options.role) command.error("--role takes a role in the place of the server id");
       await shutDownEnsemble(options, command);
@@ -87,8 +88,7 @@ export function shutdownCommand(): CommandUnknownOpts {
 
 async function shutDownServers(
   servers: NamedServers,
-  actorId: ActorId | undefined,
-  options: ShutdownOptions,
+  { actorId, ...options }: ShutdownOptions & { actorId: ActorId | undefined },
 ): Promise<void> {
   const { inEachServer } = await import("../kit/servers.ts");
   await inEachServer(servers, {

@@ -222,40 +222,34 @@ export interface Question {
   readonly shell: Shell;
   /**
    * From zsh and fish the words without quotes, up to the one at the cursor, and without the name of the
-   * program. From bash two texts: the line up to the cursor, and the end of it that is to be replaced.
+   * executable. From bash two texts: the line up to the cursor, and the end of it that is to be replaced.
    */
   readonly words: readonly string[];
+  /** Who is asked for names. */
+  readonly live: LiveNames;
 }
 
 /** Answers a completion script: the lines to print. */
 export async function answer(
-  program: CommandUnknownOpts,
-  question: Question,
-  live: LiveNames,
+  root: CommandUnknownOpts,
+  { shell, words, live }: Question,
 ): Promise<string[]> {
-  const { shell, words } = question;
-  if (shell === "bash") return await answerBash(program, words[0] ?? "", words[1] ?? "", live);
-  const line = readTypedLine(program, words.slice(0, -1), words.at(-1) ?? "");
+  if (shell === "bash") {
+    const [text = "", replaced = ""] = words;
+    const { words: before, current, isRedirection } = splitBashLine(text);
+    if (isRedirection) return ["files"];
+    const line = readTypedLine(root, before.slice(1), current.value);
+    return toLines(
+      await findCandidates(line, live),
+      (_candidate, whole) => completeBashWord(current, replaced, whole),
+    );
+  }
+  const line = readTypedLine(root, words.slice(0, -1), words.at(-1) ?? "");
   return toLines(await findCandidates(line, live), ({ description }, whole) => {
     // fish completes whole words; to zsh its script has said already that `--log=` stays.
     const word = shell === "zsh" ? whole.slice(line.kept.length) : whole;
     return `${word}\t${description}`;
   });
-}
-
-async function answerBash(
-  program: CommandUnknownOpts,
-  text: string,
-  replaced: string,
-  live: LiveNames,
-): Promise<string[]> {
-  const { words, current, isRedirection } = splitBashLine(text);
-  if (isRedirection) return ["files"];
-  const line = readTypedLine(program, words.slice(1), current.value);
-  return toLines(
-    await findCandidates(line, live),
-    (_candidate, whole) => completeBashWord(current, replaced, whole),
-  );
 }
 
 function toLines(

@@ -20,10 +20,10 @@ import type { Candidate, LiveNames, Place } from "./candidates.ts";
 const DEADLINE = 900;
 
 /** How much of that an ensemble gets at least, however long the start took, in ms. */
-const LEAST_PATIENCE = 300;
+const LEAST_TIMEOUT = 300;
 
-/** How long to take leave of the servers asked, in ms. */
-const FAREWELL = 50;
+/** How long the console may take to close its connections, in ms. */
+const STOP_TIMEOUT = 50;
 
 /** Asks the ensemble that this host is in. */
 export const liveNames: LiveNames = {
@@ -71,7 +71,7 @@ export const liveNames: LiveNames = {
 
   async certified(place) {
     enter(place);
-    await import("npm:reflect-metadata@^0.2.2"); // First: see ca_program.ts.
+    await import("npm:reflect-metadata@^0.2.2"); // First: see cli/commands/ca.ts.
     const { listIssued } = await import("../../runtime/pki/certificate_issuing.ts");
     try {
       const valid = (await listIssued()).filter(({ status }) => status === "valid");
@@ -112,8 +112,8 @@ async function ask<Answer>(
     } finally {
       void console.stop({ grace: 0 }).catch(() => {});
     }
-    await within(FAREWELL, console.stopped);
+    await within(STOP_TIMEOUT, console.stopped);
   })();
-  await within(Math.max(LEAST_PATIENCE, DEADLINE - performance.now()), asked);
+  await within(Math.max(LEAST_TIMEOUT, DEADLINE - performance.now()), asked);
   return answer;
 }

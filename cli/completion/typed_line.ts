@@ -11,7 +11,7 @@ import { passesOptionsThrough } from "../kit/declaration.ts";
 
 /** What has been typed before the word at the cursor, and what of that word is to be completed. */
 export interface TypedLine {
-  /** The command that is meant so far; the program itself when none was named. */
+  /** The command that is meant so far; the root when none was named. */
   readonly command: CommandUnknownOpts;
   /** The options that were given, of those that the command belongs to as well, each with its values; flags with an empty text. */
   readonly given: ReadonlyMap<Option, readonly string[]>;
@@ -84,15 +84,15 @@ class Reading {
 /**
  * Reads a line as commander would, but forgives what is wrong in it.
  *
- * @param words the words before the one at the cursor, without the name of the program.
+ * @param words the words before the one at the cursor, without the name of the executable.
  * @param word the word at the cursor, as much of it as stands before the cursor.
  */
 export function readTypedLine(
-  program: CommandUnknownOpts,
+  root: CommandUnknownOpts,
   words: readonly string[],
   word: string,
 ): TypedLine {
-  const reading = new Reading(program);
+  const reading = new Reading(root);
   for (const each of words) reading.take(each);
   const { command, given, operands, literal } = reading;
   const line = {

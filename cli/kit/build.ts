@@ -48,29 +48,29 @@ export function buildStatement(build: BuildDetails): string {
 }
 
 /**
- * Writes the version of a program: its own and how it was built on the first line, then what it runs
+ * Writes the version of an executable of ours: its own and how it was built on the first line, then what it runs
  * on, a name and a version a line, as `deno --version` does.
  */
-export function formatVersion(program: string): string {
-  return formatLines(program, configuration.version, runtimeVersions());
+export function formatVersion(name: string): string {
+  return formatLines(name, configuration.version, runtimeVersions());
 }
 
 /** The same for a program that is built on this one; its version may be unknown. */
-export function formatProgramVersion(program: string, version: string | undefined): string {
-  return formatLines(program, version, [
+export function formatProgramVersion(name: string, version: string | undefined): string {
+  return formatLines(name, version, [
     `gxensemble ${configuration.version}`,
     ...runtimeVersions(),
   ]);
 }
 
-function formatLines(program: string, version = "", others: readonly string[]): string {
+function formatLines(name: string, version = "", others: readonly string[]): string {
   const build = ownBuild();
   const origin = [
     ...(build?.commit ? [`commit ${build.commit}`] : []),
     ...(build?.date ? [`built ${build.date}`] : []),
   ];
   return [
-    `${program} ${version && `${version} `}(${build?.form ?? "source"}, ${Deno.build.target})`,
+    `${name} ${version && `${version} `}(${build?.form ?? "source"}, ${Deno.build.target})`,
     ...(origin.length > 0 ? [origin.join(", ")] : []),
     ...others,
   ].join("\n");

@@ -182,8 +182,7 @@ export type NamedServers =
 /** What {@linkcode serverListArgument} names, once the options are known. */
 export function namedServers(
   names: readonly string[],
-  { role }: { role: boolean },
-  command: CommandUnknownOpts,
+  { role, command }: { role: boolean; command: CommandUnknownOpts },
 ): NamedServers {
   if (role) return { roles: names.map((name) => readRole(name, command)) };
   return { ids: names.map((name) => readServerId(name, command)) };

@@ -18,8 +18,8 @@ import type { PassphraseOptions } from "./prompts.ts";
 /** How many servers a command works in at the same time: each takes a connection. */
 export const AT_ONCE: number = 64;
 
-/** With what a command works in its servers. */
-export interface Hands {
+/** What a command has at hand while it works in a server. */
+export interface WorkContext {
   /** The actors of its console. */
   readonly actors: ActorSystem;
   /** The person at the terminal. */
@@ -39,7 +39,7 @@ export interface ServerWork<Result> extends ClientOptions, OutputOptions, Passph
   /** Whether the work may take long: then the person is told when a server stops answering meanwhile. */
   readonly isLong?: boolean;
   /** Does it in one server. */
-  work(server: ServerId, hands: Hands): Promise<Result>;
+  work(server: ServerId, context: WorkContext): Promise<Result>;
   /** Prints a result; where there are several servers, its lines begin with the label. */
   print(result: Result, label: string): void;
   /** A result as JSON has it. */
@@ -61,13 +61,13 @@ export async function inEachServer<Result>(
   options: ServerWork<Result>,
 ): Promise<void> {
   await withConsole(options, async (actors, console) => {
-    const hands = { actors, administrator: new Administrator(console, options) };
+    const context: WorkContext = { actors, administrator: new Administrator(console, options) };
     const work = async (server: ServerId) => {
       const { capability, isLong } = options;
-      if (capability === undefined) return await options.work(server, hands);
-      return await hands.administrator.elevating(server, capability, async () => {
+      if (capability === undefined) return await options.work(server, context);
+      return await context.administrator.elevating(server, capability, async () => {
         using _watch = isLong ? watchSilence(actors, server, printNotice) : undefined;
-        return await options.work(server, hands);
+        return await options.work(server, context);
       });
     };
     const servers = await findAll(actors, named);

@@ -15,7 +15,7 @@ const nobody = new Proxy({}, {
 }) as LiveNames;
 
 function complete(shell: Shell, ...words: string[]): Promise<string[]> {
-  return answer(commandTree(), { shell, words }, nobody);
+  return answer(commandTree(), { shell, words, live: nobody });
 }
 
 /** What zsh is offered, without what it is. */
@@ -153,7 +153,7 @@ Deno.test("no name of a server's is offered that holds control characters", asyn
     actors: () => Promise.resolve(names.map((word) => ({ word, description: "" }))),
     servers: () => Promise.resolve([{ word: "web1", description: "role\x9b" }]),
   } as unknown as LiveNames;
-  const ask = (shell: Shell, ...words: string[]) => answer(commandTree(), { shell, words }, live);
+  const ask = (shell: Shell, ...words: string[]) => answer(commandTree(), { shell, words, live });
   const safe = ["actor", "i'j\t", "日本\t", "👩‍🚀\t"];
   assert.deepEqual(await ask("zsh", "ping", "web1", ""), safe);
   assert.deepEqual(await ask("fish", "ping", "web1", ""), safe);
@@ -172,7 +172,7 @@ Deno.test("a name that begins as an option does is offered where it is taken for
     actors: () => Promise.resolve(named),
     roles: () => Promise.resolve(named),
   } as unknown as LiveNames;
-  const ask = (...words: string[]) => answer(commandTree(), { shell: "fish", words }, live);
+  const ask = (...words: string[]) => answer(commandTree(), { shell: "fish", words, live });
   assert.deepEqual(await ask("ping", "web1", ""), ["actor", "y\t"]);
   assert.deepEqual(await ask("ping", "--", "web1", ""), ["actor", "-x\t", "y\t"]);
   assert.deepEqual(await ask("run", "--roles", ""), ["role", "-x\t", "y\t"]);
@@ -185,7 +185,7 @@ Deno.test("the next server of a list, where a command takes several", async () =
     servers: () => Promise.resolve(servers),
     roles: () => Promise.resolve(roles),
   } as unknown as LiveNames;
-  const ask = (...words: string[]) => answer(commandTree(), { shell: "fish", words }, live);
+  const ask = (...words: string[]) => answer(commandTree(), { shell: "fish", words, live });
   assert.deepEqual(await ask("eval", "--role", "db,"), ["role", "db,web\t"]);
   for (const command of ["load", "eval", "shutdown", "authorize", "retract"]) {
     assert.deepEqual(await ask(command, "a,"), ["server", "a,b\t"], command);

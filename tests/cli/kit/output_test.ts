@@ -30,7 +30,7 @@ Deno.test("each way to print escapes control characters, and keeps what people w
     [`printText(${text})`]: [`a\n${lines}`, ""],
     [`printValue(${text})`]: [`a\n${lines}\n`, ""],
     [`printNotice(${text})`]: ["", `a\n${lines}\n`],
-    [`printPrompt(${text})`]: ["", `a\n${lines}`],
+    [`printErrorText(${text})`]: ["", `a\n${lines}`],
   };
   await Promise.all(
     Object.entries(printed).map(async ([statement, [stdout, stderr]]) =>
