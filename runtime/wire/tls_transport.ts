@@ -227,7 +227,7 @@ function refusalOf(socket: TLSSocket): string | undefined {
   // The certificate was checked when the session began, perhaps against roots that are no longer trusted. Deno issues
   // tickets whatever the options say, and accepts them after the context and the ticket keys have changed.
   if (socket.isSessionReused()) {
-    return "it resumes a session, and certificates are checked anew each time";
+    return "it resumes a session, but certificates are checked for each connection";
   }
   return undefined;
 }

@@ -16,7 +16,7 @@ function sourcesOf(answer: (path: string[], prefix: string) => string[]): NameSo
   };
 }
 
-Deno.test("the name before the cursor is completed", async () => {
+Deno.test("complete completes the name before the cursor", async () => {
   const cases: [line: string, expected: { path: string[]; prefix: string } | undefined][] = [
     ["", { path: [], prefix: "" }],
     ["gre", { path: [], prefix: "gre" }],
@@ -40,7 +40,7 @@ Deno.test("the name before the cursor is completed", async () => {
   }
 });
 
-Deno.test("control commands are completed, the others asked of the server", async () => {
+Deno.test("complete completes control commands, and asks the server for other names", async () => {
   const sources = sourcesOf((path, prefix) => [`${prefix}_of_${path.join("_")}`]);
   assert.deepEqual(await complete(",(lo", sources), [[",(load "], ",(lo"]);
   assert.deepEqual(await complete(",lo", sources), [[",load"], ",lo"]);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { isControlLine, parseControlLine } from "../../../cli/repl/control_commands.ts";
 import { InvalidInputError } from "../../../runtime/errors.ts";
 
-Deno.test("a control command has parentheses or not, and a comment", () => {
+Deno.test("parseControlLine reads a command with or without parentheses, and a comment", () => {
   const cases: [line: string, name: string, args: string[]][] = [
     [",(import :tutorial/ensemble/handler)", "import", [":tutorial/ensemble/handler"]],
     [",(load ./handler.ts) ; load the code in the remote server", "load", ["./handler.ts"]],
@@ -21,7 +21,7 @@ Deno.test("a control command has parentheses or not, and a comment", () => {
   assert.ok(!isControlLine("[1 ,2]"));
 });
 
-Deno.test("what is no control command is refused with the reason", () => {
+Deno.test("parseControlLine refuses what is no control command", () => {
   for (const line of [",", ",()", ",(load (a))", ",(load"]) {
     assert.throws(() => parseControlLine(line), InvalidInputError, line);
   }

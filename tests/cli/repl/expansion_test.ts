@@ -211,7 +211,7 @@ conversations({
   ],
 });
 
-Deno.test("imports are bound to running modules, and stay live", async () => {
+Deno.test("imports are bound to loaded modules, and stay live", async () => {
   const session = new TypedSession();
   session.modules["counter.ts"] = { default: "it", count: 1, "odd name": 2 };
   await session.type("import it, { count, count as n, 'odd name' as odd } from 'counter.ts'");
@@ -226,7 +226,7 @@ Deno.test("imports are bound to running modules, and stay live", async () => {
   assert.equal(await session.type("const count = 8; count"), "8");
 });
 
-Deno.test("a module or an export that is not there is named", async () => {
+Deno.test("a missing module or export is named", async () => {
   const session = new TypedSession();
   session.modules["a.ts"] = { a: 1 };
   assert.match(
@@ -259,7 +259,7 @@ Deno.test("library modules are imported by the server", async () => {
   );
 });
 
-Deno.test("names that the expansion uses are free to be used", async () => {
+Deno.test("inputs can use the names that the expansion uses", async () => {
   const session = new TypedSession();
   assert.equal(
     await session.typeAll("let $result = 1, $import = 2", "[$result, $import]"),

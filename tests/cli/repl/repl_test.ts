@@ -43,7 +43,7 @@ async function withRepl(test: (repl: Repl, printed: Printed[]) => Promise<void>)
   await test(repl, printed);
 }
 
-Deno.test("a REPL prints values as values, errors as errors, and what control commands say as lines", () =>
+Deno.test("Repl prints values as values, errors as errors, and the output of control commands as lines", () =>
   withRepl(async (repl, printed) => {
     assert.equal(await repl.enter("1 + 1"), "done");
     assert.equal(await repl.enter("undefined"), "done");
@@ -60,7 +60,7 @@ Deno.test("a REPL prints values as values, errors as errors, and what control co
     ]);
   }));
 
-Deno.test("a REPL says whether a text is the beginning of an input", () =>
+Deno.test("Repl says whether a text is incomplete", () =>
   withRepl(async (repl) => {
     const incomplete = ["[", "function f() {\n", "{ a: 1,", ",(defined? a)\nf(", "[\n,2", ".map(("];
     for (const text of incomplete) assert.equal(await repl.isIncomplete(text), true, text);
@@ -68,7 +68,7 @@ Deno.test("a REPL says whether a text is the beginning of an input", () =>
     for (const text of whole) assert.equal(await repl.isIncomplete(text), false, text);
   }));
 
-Deno.test("a REPL evaluates a text of several lines as one input, and names what is wrong in it", () =>
+Deno.test("Repl evaluates a text of several lines as one input, and names its errors", () =>
   withRepl(async (repl, printed) => {
     assert.equal(await repl.enter("[\n\n,2\n]\n"), "done");
     assert.equal(await repl.enter("const words = 'a bc'\n  .split(' ')"), "done");
@@ -81,7 +81,7 @@ Deno.test("a REPL evaluates a text of several lines as one input, and names what
     assert.deepEqual(rest, [["error", "gxensemble: error: the last input is not complete"]]);
   }));
 
-Deno.test("a REPL does the control commands among the lines of a text in order, up to a failure", () =>
+Deno.test("Repl runs the control commands among the lines of a text in order, up to a failure", () =>
   withRepl(async (repl, printed) => {
     const text = "const a = [\n1\n]\n,(defined? a)\na\n  .length\n,(defined? b) ; not yet\n";
     assert.equal(await repl.enter(text), "done");
@@ -97,7 +97,7 @@ Deno.test("a REPL does the control commands among the lines of a text in order, 
     ]);
   }));
 
-Deno.test("a REPL goes on with the last result where a line begins with a dot", () =>
+Deno.test("Repl continues with the last result when a line begins with a dot", () =>
   withRepl(async (repl, printed) => {
     assert.equal(await repl.enter("['b', 'a']"), "done");
     assert.equal(await repl.enter("  .sort()"), "done");
@@ -112,7 +112,7 @@ Deno.test("a REPL goes on with the last result where a line begins with a dot", 
     assert.match(texts[5]!, /,q leaves/);
   }));
 
-Deno.test("what is interrupted is no longer the last result when it ends", () =>
+Deno.test("an interrupted input does not become the last result when it ends", () =>
   withRepl(async (repl, printed) => {
     await repl.enter("'kept'");
     const waiting = repl.enter(
@@ -126,7 +126,7 @@ Deno.test("what is interrupted is no longer the last result when it ends", () =>
     assert.deepEqual(printed, [["value", '"kept"']]);
   }));
 
-Deno.test("interrupt stops the waiting, and says whether there was any", () =>
+Deno.test("interrupt stops waiting, and says whether an input was running", () =>
   withRepl(async (repl, printed) => {
     assert.equal(repl.interrupt(), false);
     const waiting = repl.enter("await new Promise(() => {})");
@@ -140,7 +140,7 @@ Deno.test("interrupt stops the waiting, and says whether there was any", () =>
     ]);
   }));
 
-Deno.test("a REPL refuses an input that is nested too deep, and takes the next", () =>
+Deno.test("Repl refuses an input that is nested too deep, and takes the next", () =>
   withRepl(async (repl, printed) => {
     const reason = "expressions or blocks are nested too deep in each other to be parsed";
     for (const deep of [`${"!".repeat(30_000)}1`, `${"[".repeat(20_000)}${"]".repeat(20_000)}`]) {
@@ -163,7 +163,7 @@ Deno.test("a script whose last input is not complete fails", async () => {
   });
 });
 
-Deno.test("a program that writes a line and waits for the answer gets it", async () => {
+Deno.test("a program that writes a line and waits for the answer gets one", async () => {
   await using ensemble = await HostileEnsemble.start();
   const { environment, program: [program, ...args] } = ensemble.places;
   await using child = new Deno.Command(program!, {

@@ -6,7 +6,7 @@ import { HostileEnsemble } from "../hostile_ensemble.ts";
 
 const CLI = new URL("../../../cli/", import.meta.url).href;
 
-Deno.test("a passphrase asked for in the REPL is not shown, entered or kept", async () => {
+Deno.test("a passphrase typed in the REPL is not shown, evaluated or kept", async () => {
   using ensemble = new TemporaryEnsemble();
   const history = `${ensemble.directory}/history`;
   await Deno.writeTextFile(history, "earlier\n");
@@ -60,7 +60,7 @@ Deno.test("a passphrase asked for in the REPL is not shown, entered or kept", as
   ]);
 });
 
-Deno.test("Ctrl-D leaves the REPL, and the line that it stands on, on a terminal without a size", async () => {
+Deno.test("Ctrl-D leaves the REPL and its line, on a terminal without a size", async () => {
   await using ensemble = await HostileEnsemble.start();
   const { places } = ensemble;
   const sizeless = ["sh", "-c", 'stty cols 0 rows 0; exec "$@"', "sh"];
@@ -70,7 +70,7 @@ Deno.test("Ctrl-D leaves the REPL, and the line that it stands on, on a terminal
   assert.ok(raw.endsWith("rogue> \x1b[8G\r\n\x1b[?2004l"), JSON.stringify(raw));
 });
 
-Deno.test("Ctrl-Z gives the terminal to the shell, and what was typed is there again afterwards", async () => {
+Deno.test("Ctrl-Z gives the terminal to the shell, and afterwards the input is still there", async () => {
   await using ensemble = await HostileEnsemble.start();
   const { places } = ensemble;
   const script = 'set -m; "$@"; case $(stty -a) in *" icanon"*) echo stopped icanon ;; esac; fg';
@@ -88,7 +88,7 @@ Deno.test("Ctrl-Z gives the terminal to the shell, and what was typed is there a
   assert.equal((await terminal.end()).code, 0);
 });
 
-Deno.test("a terminal that understands nothing is sent no control sequences", async () => {
+Deno.test("a dumb terminal gets no control sequences", async () => {
   await using ensemble = await HostileEnsemble.start();
   const { places } = ensemble;
   const command = ["env", "TERM=dumb", ...places.program, "repl", "rogue"];

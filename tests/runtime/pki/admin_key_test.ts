@@ -53,7 +53,7 @@ Deno.test("createAdminKey publishes no key whose private half cannot be written"
   assert.equal(await readAdminPublicKey(), undefined);
 });
 
-Deno.test("openAdminPrivateKey opens what belongs to the public key", async () => {
+Deno.test("openAdminPrivateKey opens the key that belongs to the public key", async () => {
   using home = new Home();
   const { publicKey } = await home.withPair();
   assert.ok(await hasAdminPrivateKey());
@@ -120,7 +120,7 @@ Deno.test("readAdminPublicKey tells a key that is missing from one that cannot b
   }
 });
 
-Deno.test("openAdminPrivateKey asks for no passphrase of a file that none can open", async () => {
+Deno.test("openAdminPrivateKey asks for no passphrase when none can open the file", async () => {
   using home = new Home();
   await home.withPair();
   const good = Deno.readTextFileSync(home.privatePath);

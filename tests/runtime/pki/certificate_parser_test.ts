@@ -43,7 +43,7 @@ Deno.test("a certificate names its server, capabilities, serial number and dates
   });
 });
 
-Deno.test("other names do not speak for a server, whatever they are made to look like", async () => {
+Deno.test("other names in a certificate are not taken for a server, whatever they look like", async () => {
   const names = [
     { type: "dns", value: "a.example, URI:cap:admin" },
     { type: "dns", value: "srv:other" },
@@ -63,7 +63,7 @@ Deno.test("a certificate that names no server, or more than one, is refused", as
   refused(await certificateNaming(uris("srv:a", "srv:a")), /names 2 servers/);
 });
 
-Deno.test("malformed ids and capabilities are refused, not passed over", async () => {
+Deno.test("identityOf refuses malformed ids and capabilities", async () => {
   for (const id of ["", ".a", "a b", "a/b", "a\n", "a%20b", "a".repeat(65)]) {
     refused(await certificateNaming(uris(`srv:${id}`)), /not a server id/);
   }
@@ -84,7 +84,7 @@ Deno.test("malformed ids and capabilities are refused, not passed over", async (
   }
 });
 
-Deno.test("names twice, names that are not ASCII, and names that are not whole are refused", async () => {
+Deno.test("identityOf refuses names twice, names that are not ASCII, and names that are cut off", async () => {
   const names = new SubjectAlternativeNameExtension(uris("srv:a"));
   const twice = await certificateWith([
     names,
@@ -120,7 +120,7 @@ Deno.test("a certificate has one form: a longer length in any of its elements is
   }
 });
 
-Deno.test("whatever the bytes, the answer is an identity or a refusal", async () => {
+Deno.test("identityOf returns an identity or refuses, whatever the bytes", async () => {
   const good = await certificateNaming(uris("srv:httpd1", "cap:shutdown"));
   const check = (bytes: Uint8Array) => {
     try {
@@ -145,7 +145,7 @@ Deno.test("whatever the bytes, the answer is an identity or a refusal", async ()
   );
 });
 
-Deno.test("a certificate with more capabilities than are taken is refused", async () => {
+Deno.test("identityOf refuses a certificate with too many capabilities", async () => {
   const capabilities = (count: number) => Array.from({ length: count }, (_, i) => `cap:c:${i}`);
   const most = identityOf(await certificateNaming(uris("srv:a", ...capabilities(32))));
   assert.equal(most.capabilities.length, 32);
@@ -173,14 +173,14 @@ Deno.test("a list without entries revokes nothing", async () => {
   assert.ok(thisUpdate < new Date());
 });
 
-Deno.test("what a list revokes, the lists after it revoke", async () => {
+Deno.test("what a revocation list revokes, later ones revoke, too", async () => {
   let list = await listOf(["4F01"]);
   list = await listOf(["00FE02"], list);
   list = await listOf([], list);
   assert.deepEqual([...read(list).serials], ["4F01", "FE02"]);
 });
 
-Deno.test("each list has the number after that of the list before", async () => {
+Deno.test("each revocation list has the next number", async () => {
   const numbers: string[] = [];
   let list: string | undefined;
   for (let count = 1; count <= 129; count++) {
@@ -195,7 +195,7 @@ Deno.test("each list has the number after that of the list before", async () => 
   );
 });
 
-Deno.test("whatever the bytes, the answer is a list or a refusal", async () => {
+Deno.test("readRevocationList returns a list or refuses, whatever the bytes", async () => {
   const good = decodePem("X509 CRL", await listOf(["4F01", "4F02"]));
   for (let length = 0; length < good.length; length++) {
     assert.throws(() => readRevocationList(good.subarray(0, length)), InvalidInputError);

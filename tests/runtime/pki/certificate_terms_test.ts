@@ -3,7 +3,7 @@ import { parseServerId } from "../../../runtime/actor/references.ts";
 import { InvalidInputError } from "../../../runtime/errors.ts";
 import { hostsOf, parseDnsName, parseHost } from "../../../runtime/pki/certificate_terms.ts";
 
-Deno.test("names are taken in small letters, addresses in their canonical form", () => {
+Deno.test("parseHost returns names in lower case, and addresses in canonical form", () => {
   const hosts: [string, "dns" | "ip", string][] = [
     ["Web1.Example.COM", "dns", "web1.example.com"],
     ["my_host", "dns", "my_host"],
@@ -16,7 +16,7 @@ Deno.test("names are taken in small letters, addresses in their canonical form",
   for (const [text, type, value] of hosts) assert.deepEqual(parseHost(text), { type, value }, text);
 });
 
-Deno.test("what is neither a name nor an address is refused", () => {
+Deno.test("parseHost refuses what is neither a name nor an address", () => {
   for (
     const text of [
       ...[
@@ -41,7 +41,7 @@ Deno.test("what is neither a name nor an address is refused", () => {
   assert.throws(() => parseDnsName("10.0.0.7"), InvalidInputError);
 });
 
-Deno.test("a server is reached by its name in the domain, from its own host, and where told", () => {
+Deno.test("hostsOf returns the name in the domain, loopback and the given hosts", () => {
   const hosts = [parseHost("web1.example.com"), parseHost("127.0.0.1")];
   assert.deepEqual(
     hostsOf(parseServerId("Httpd_1"), { domain: "ensemble.internal", hosts }).map(({ value }) =>
@@ -51,7 +51,7 @@ Deno.test("a server is reached by its name in the domain, from its own host, and
   );
 });
 
-Deno.test("an id that cannot be part of a name gives none", () => {
+Deno.test("hostsOf returns no name for an id that cannot be part of one", () => {
   for (const id of ["a..b", "a-", "a".repeat(64)]) {
     const [first] = hostsOf(parseServerId(id), { domain: "ensemble.internal", hosts: [] });
     assert.equal(first?.value, "localhost", id);

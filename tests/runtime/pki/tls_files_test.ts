@@ -43,7 +43,7 @@ async function readWith(changes: Record<string, string | undefined>): Promise<st
   return await read(home);
 }
 
-Deno.test("a server reads its certificate, its key and whom it trusts", async () => {
+Deno.test("readOwnTls reads the certificate, the key and the trusted root", async () => {
   const { certificate, ...pem } = JSON.parse(await readWith({}));
   assert.equal(certificate.id, "httpd1");
   assert.deepEqual(certificate.capabilities, ["shutdown"]);
@@ -53,7 +53,7 @@ Deno.test("a server reads its certificate, its key and whom it trusts", async ()
   assert.deepEqual(pem.roots, [GOOD[ROOT]]);
 });
 
-Deno.test("a client without files of its own has the certificate of client, and a server none", async () => {
+Deno.test("readOwnTls reads the files of client for a client without its own, and none for a server", async () => {
   using home = new Home();
   const client = await certify(authority, { id: "client" });
   await writeFiles(home, {
@@ -70,11 +70,11 @@ Deno.test("a client without files of its own has the certificate of client, and 
   }
 });
 
-Deno.test("a server without files of its own has no identity", async () => {
+Deno.test("readOwnTls returns undefined for a server without files", async () => {
   assert.equal(await readWith({ [CERTIFICATE]: undefined, [KEY]: undefined }), "none");
 });
 
-Deno.test("what is missing is named, and where it comes from", async () => {
+Deno.test("readOwnTls names a missing file, and where it comes from", async () => {
   const again = 'make a new one with "gxensemble ca cert httpd1"';
   const copy = "copy it there from the host of the certificate authority";
   const advice = { [CERTIFICATE]: again, [KEY]: again, [ROOT]: copy, [CRL]: copy };
@@ -86,7 +86,7 @@ Deno.test("what is missing is named, and where it comes from", async () => {
   }
 });
 
-Deno.test("what is no such file is refused", async () => {
+Deno.test("readOwnTls refuses damaged files", async () => {
   for (const name of [CERTIFICATE, KEY, ROOT, CRL]) {
     assert.equal(await readWith({ [name]: "" }), `EnsembleError: ${name}: it is empty`);
   }
@@ -102,7 +102,7 @@ Deno.test("what is no such file is refused", async () => {
   assert.match(await readWith({ [KEY]: "x" }), /key\.pem: it is no private key, PKCS#8 PEM$/);
 });
 
-Deno.test("a key that others can read is refused", async () => {
+Deno.test("readOwnTls refuses a key that others can read", async () => {
   using home = new Home();
   await writeFiles(home, GOOD);
   await Deno.chmod(`${home.directory}/${KEY}`, 0o640);
@@ -112,7 +112,7 @@ Deno.test("a key that others can read is refused", async () => {
   );
 });
 
-Deno.test("files that do not belong together are refused", async () => {
+Deno.test("readOwnTls refuses files that do not belong together", async () => {
   const other = await createTestAuthority();
   const stranger = await certify(authority, { id: "httpd2" });
   const chain = certificatePem(stranger) + certificatePem(authority.issuing);
@@ -138,7 +138,7 @@ Deno.test("files that do not belong together are refused", async () => {
   );
 });
 
-Deno.test("what has expired, and a certificate that was revoked, are refused", async () => {
+Deno.test("readOwnTls refuses expired files and a revoked certificate", async () => {
   const expired = await certify(authority, { days: -1 });
   assert.match(
     await readWith({

@@ -8,7 +8,7 @@ function scopeOf(values: Record<string, unknown>): ReplScope {
   return scope;
 }
 
-Deno.test("names of the session, globals and properties are found", () => {
+Deno.test("completions finds names of the session, globals and properties", () => {
   const scope = scopeOf({ structure: 1, object: { inner: { one: 1, two: 2 } }, text: "a" });
   assert.deepEqual(completions(scope, [], "struct"), ["structure", "structuredClone"]);
   assert.deepEqual(completions(scope, ["object"], "in"), ["inner"]);
@@ -19,7 +19,7 @@ Deno.test("names of the session, globals and properties are found", () => {
   assert.deepEqual(completions(scope, ["object", "nosuch", "deep"], ""), []);
 });
 
-Deno.test("no getter is run and no trap, and the answer is bounded", () => {
+Deno.test("completions runs no getter and no trap, and is bounded", () => {
   const never = (): never => {
     throw new Error("was run");
   };

@@ -60,7 +60,7 @@ Deno.test("sessions do not see each other's names", async () => {
   assert.equal(await one.session.isDefined({ name: "fetch" }), true);
 });
 
-Deno.test("an evaluation may take its time, and another be asked for meanwhile", async () => {
+Deno.test("an evaluation can take long, and another be asked for meanwhile", async () => {
   const { evaluate, session } = open();
   const gate = Promise.withResolvers<string>();
   (globalThis as { replSessionTest?: unknown }).replSessionTest = gate.promise;
@@ -73,7 +73,7 @@ Deno.test("an evaluation may take its time, and another be asked for meanwhile",
   assert.deepEqual(await evaluate("return { value: a };"), { result: '"late"' });
 });
 
-Deno.test("what evaluated code writes to the console goes to the owner", async () => {
+Deno.test("what evaluated code prints goes to the owner", async () => {
   const { evaluate, output } = open();
   await evaluate('console.log("a", { b: 1 }); console.error("c"); console.info("x".repeat(1e6));');
   assert.deepEqual(output.slice(0, 2), ["a { b: 1 }", "c"]);
@@ -81,7 +81,7 @@ Deno.test("what evaluated code writes to the console goes to the owner", async (
   assert.ok(length <= MAX_PREVIEW_LENGTH && length > MAX_PREVIEW_LENGTH - 100, `${length}`);
 });
 
-Deno.test("a session ends with its owner, and is nobody else's", async () => {
+Deno.test("a session ends with its owner, and answers nobody else", async () => {
   const { actors, owner, actor } = open();
   owner.exit();
   assert.equal(await actor.ended, undefined);
@@ -94,7 +94,7 @@ Deno.test("an input that cannot be compiled is an outcome", async () => {
   assert.match(error!, /^Uncaught SyntaxError: /);
 });
 
-Deno.test("a session answers who opened it only, and ends with nobody else's word", async () => {
+Deno.test("a session answers only its owner, and ends only with it", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const [target, owner, other] = await Promise.all([
@@ -118,7 +118,7 @@ Deno.test("a session answers who opened it only, and ends with nobody else's wor
   await eventually(() => session.state === "dead", "it ends with its owner");
 });
 
-Deno.test("what guards the loader stands before the handlers of its sessions", async () => {
+Deno.test("the guard of the loader also wraps the handlers of its sessions", async () => {
   await using ensemble = new AdministeredEnsemble();
   await ensemble.startRegistry();
   const [target, owner] = await Promise.all([ensemble.start("target"), ensemble.start("owner")]);

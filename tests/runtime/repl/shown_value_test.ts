@@ -5,7 +5,7 @@ import {
   previewValue,
 } from "../../../runtime/repl/shown_value.ts";
 
-Deno.test("a value is shown as Deno.inspect shows it", () => {
+Deno.test("previewValue shows a value as Deno.inspect does", () => {
   const value = {
     a: [1, "b", new Map([["c", { d: new Date(0) }]])],
     get e() {
@@ -17,7 +17,7 @@ Deno.test("a value is shown as Deno.inspect shows it", () => {
   assert.equal(previewValue(list, { oneLine: true }).split("\n").length, 1);
 });
 
-Deno.test("what is large is shown in part", () => {
+Deno.test("previewValue shows a part of a large value", () => {
   const wide = Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [`k${index}`, 1]));
   const nested = (depth: number): unknown =>
     depth === 0 ? 1 : Array.from({ length: 100 }, () => nested(depth - 1));
@@ -46,7 +46,7 @@ Deno.test("what is large is shown in part", () => {
   assert.ok(previewValue(Array(20).fill("x".repeat(10_000))).length < 3_000);
 });
 
-Deno.test("showing a value runs no getter, no trap, and takes an end", () => {
+Deno.test("previewValue runs no getter and no trap, and ends", () => {
   const never = (): never => {
     throw new Error("was run");
   };
@@ -79,7 +79,7 @@ Deno.test("showing a value runs no getter, no trap, and takes an end", () => {
 
 const none = () => undefined;
 
-Deno.test("describeValue gives the signature of a function, without what types have left", () => {
+Deno.test("describeValue returns the signature of a function, without the spaces left by types", () => {
   const cases: [value: unknown, expected: string][] = [
     [
       eval("(function f  (a         , b    = ')(', { c = [1] }, ...d) { return 1 })"),
@@ -97,7 +97,7 @@ Deno.test("describeValue gives the signature of a function, without what types h
   for (const [value, expected] of cases) assert.equal(describeValue(value, none), expected);
 });
 
-Deno.test("describeValue shows the comment before a function, without its stars", () => {
+Deno.test("describeValue shows the comment before a function, without its asterisks", () => {
   const comment = "/**\n   * First.\n   *\n   * - second `*`\n   */";
   assert.equal(
     describeValue((a: number) => a, () => comment),
@@ -109,7 +109,7 @@ Deno.test("describeValue shows the comment before a function, without its stars"
   );
 });
 
-Deno.test("describeValue names the members of classes and objects, and runs no getter and no trap", () => {
+Deno.test("describeValue lists members of classes and objects, and runs no getter and no trap", () => {
   const fail = () => assert.fail("it runs");
   class Base {
     inherited() {}
@@ -143,7 +143,7 @@ Deno.test("describeValue names the members of classes and objects, and runs no g
   assert.equal(describeValue(new Proxy(() => {}, { apply: fail, get: fail }), none), "a proxy");
 });
 
-Deno.test("describeValue shows what is neither as it is", () => {
+Deno.test("describeValue shows any other value as it is", () => {
   assert.equal(describeValue(1, none), "number 1");
   assert.equal(describeValue("a\nb", none), 'string "a\\nb"');
   assert.equal(describeValue(null, none), "null");

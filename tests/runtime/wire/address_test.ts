@@ -15,7 +15,7 @@ const SOCKET: Address = { kind: "unix", host: hostName(), path: "/tmp/ensemble/a
 const TCP: Address = { kind: "tcp", host: "example.org", port: 7000 };
 const TLS: Address = { kind: "tls", host: "::1", port: 0 };
 
-Deno.test("both spellings of every kind are read", () => {
+Deno.test("parseAddresses reads both forms of every kind", () => {
   const cases: [string, Address][] = [
     ["unix:/tmp/ensemble/a", SOCKET],
     ["unix:///tmp/ensemble/a", SOCKET],
@@ -30,7 +30,7 @@ Deno.test("both spellings of every kind are read", () => {
   for (const [text, address] of cases) assert.deepEqual(parseAddresses(text), [address], text);
 });
 
-Deno.test("several addresses are read, in a row or in one list", () => {
+Deno.test("parseAddresses reads several addresses, in a row or in a list", () => {
   const socket = formatAddress(SOCKET);
   const all = [SOCKET, TCP, TLS];
   for (
@@ -45,7 +45,7 @@ Deno.test("several addresses are read, in a row or in one list", () => {
   assert.deepEqual(parseAddresses(""), []);
 });
 
-Deno.test("an address is written in the form of the tutorial, and as a URL", () => {
+Deno.test("formatAddress and formatAddressUrl write the form of the tutorial and a URL", () => {
   assert.equal(
     formatAddress({ kind: "unix", host: "dellicious", path: "/tmp/ensemble/httpd1" }),
     '(unix: "dellicious" "/tmp/ensemble/httpd1")',
@@ -55,7 +55,7 @@ Deno.test("an address is written in the form of the tutorial, and as a URL", () 
   assert.equal(formatAddressUrl(TCP), "tcp://example.org:7000");
 });
 
-Deno.test("what is no address is refused with the reason", () => {
+Deno.test("parseAddresses refuses what is no address, and says why", () => {
   const cases: [string, RegExp][] = [
     ["httpd1", /not an address: httpd1: write unix:\/path/],
     ["http://a:1", /write unix:\/path/],
@@ -91,7 +91,7 @@ Deno.test("what is no address is refused with the reason", () => {
   }
 });
 
-Deno.test("a zone is read with the percent sign as it is, and as URLs encode it", () => {
+Deno.test("parseAddresses reads a zone with a plain or an encoded percent sign", () => {
   const address = { kind: "tcp", host: "fe80::1%eth0", port: 2000 } as const;
   for (const text of ["tcp://[fe80::1%eth0]:2000", "tcp://[fe80::1%25eth0]:2000"]) {
     assert.deepEqual(parseAddresses(text), [address]);
@@ -106,7 +106,7 @@ Deno.test("a unix address belongs to the host it names", () => {
   assert.ok(isLocal(TCP));
 });
 
-Deno.test("every address survives both spellings", () => {
+Deno.test("every address can be read back in both forms", () => {
   const text = fc.string({ unit: "grapheme", minLength: 1 });
   const paths = text.map((name) => `/${name.replaceAll("\0", "0")}.socket`);
   const hosts = text.map((name) => name.replaceAll("/", "-"));

@@ -61,7 +61,7 @@ function assertSame(actual: unknown, expected: unknown): void {
   assert.deepStrictEqual(actual, expected);
 }
 
-Deno.test("all fields of an envelope survive", () => {
+Deno.test("all fields of an envelope arrive", () => {
   const fields: [unknown, unknown, number, unknown, unknown, boolean, boolean][] = [
     ["name", "asker", 4, undefined, undefined, false, false],
     [17, 23, 2 ** 40 + 1, 8, 5000, true, false],
@@ -89,7 +89,7 @@ Deno.test("all fields of an envelope survive", () => {
   }
 });
 
-Deno.test("the source is the server of the connection, whatever the frame says", () => {
+Deno.test("the source is the server of the connection, whatever is in the frame", () => {
   const envelope = decodeEnvelope(encodeEnvelope(envelopeOf(1)), { source: OTHER });
   assert.equal(`${envelope.source}`, "asker@receiver");
 });
@@ -151,7 +151,7 @@ const VALUE: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
   ),
 })).value;
 
-Deno.test("every value that may travel arrives as it was", () => {
+Deno.test("every value that can be sent arrives unchanged", () => {
   fc.assert(
     fc.property(VALUE, (value) => assertSame(send(value), value)),
     { numRuns: 120, seed: 1 },
@@ -316,7 +316,7 @@ Deno.test("an object that is referred to twice arrives, equal in both places", (
   ]);
 });
 
-Deno.test("objects that refer to the same ones over and over take no more than their own number", () => {
+Deno.test("objects with many references to the same ones are written once", () => {
   let value: unknown = ["leaf"];
   for (let i = 0; i < 60; i++) value = [value, value];
   let received = send(value);
@@ -324,7 +324,7 @@ Deno.test("objects that refer to the same ones over and over take no more than t
   assertSame(received, ["leaf"]);
 });
 
-Deno.test("nesting may be thousands deep", () => {
+Deno.test("values nested thousands deep arrive", () => {
   let list: unknown = "bottom";
   let record: unknown = "bottom";
   let mixed: unknown = "bottom";
@@ -403,7 +403,7 @@ Deno.test("nothing received refers to the bytes it came from", () => {
   }
 });
 
-Deno.test("what cannot travel is refused with its place, and the encoder works afterwards", () => {
+Deno.test("writeEnvelope refuses what cannot be sent, names its place, and works afterwards", () => {
   const deep: { next?: unknown } = {};
   deep.next = deep;
   const cases: [unknown, RegExp][] = [
@@ -430,7 +430,7 @@ Deno.test("what cannot travel is refused with its place, and the encoder works a
   }
 });
 
-Deno.test("a getter that throws fails that message alone", () => {
+Deno.test("a getter that throws fails only its own message", () => {
   const message = {
     get broken() {
       throw new RangeError("no value");
@@ -464,7 +464,7 @@ Deno.test("messages around the size of the encoder's buffer arrive, in any order
   }
 });
 
-Deno.test("changing a message after it was told changes nothing at the receiver", () => {
+Deno.test("changing a message after it was sent changes nothing at the receiver", () => {
   const frames: Uint8Array[] = [];
   const system = new ActorSystem(SERVER);
   system.route = {
@@ -486,7 +486,7 @@ Deno.test("changing a message after it was told changes nothing at the receiver"
   });
 });
 
-Deno.test("what the sender keeps is not changed by sending it", () => {
+Deno.test("sending a message does not change it", () => {
   const message = { a: -0, list: [-0, new Map([[-0, "\ud800"]])], set: new Set(["\ud800"]) };
   const before = structuredClone(message);
   send(message);
@@ -554,7 +554,7 @@ Deno.test("a frame is not read beyond its end", () => {
   }
 });
 
-Deno.test("bytes after an envelope are refused, and are not written out for that", () => {
+Deno.test("bytes after an envelope are refused, and not quoted", () => {
   const bytes = encodeEnvelope(envelopeOf(new Uint8Array(32 * 1024 * 1024)));
   const longer = new Uint8Array(bytes.length + 1);
   longer.set(bytes);
@@ -563,7 +563,7 @@ Deno.test("bytes after an envelope are refused, and are not written out for that
   assert.ok(heapSize() - before < 256 * 1024 * 1024);
 });
 
-Deno.test("values that are not what they say are refused", () => {
+Deno.test("values that do not match their tags are refused", () => {
   const refused: Record<string, number[]> = {
     "nothing": [],
     "an unknown tag": [0xf6],
@@ -643,7 +643,7 @@ Deno.test("an object as deep as a tree may be is read, a deeper one is refused",
   assertRefused(nested(MAX_DEPTH + 1));
 });
 
-Deno.test("a size that promises more than there is allocates nothing for it", () => {
+Deno.test("a size larger than the frame allocates nothing", () => {
   const before = heapSize();
   const sized = [
     Tag.Latin1,
@@ -698,7 +698,7 @@ function assertDecodesOrRefuses(bytes: Uint8Array): void {
   assert.deepEqual(Object.keys(Object.prototype), []);
 }
 
-Deno.test("random bytes are an envelope or refused", () => {
+Deno.test("random bytes are an envelope, or are refused", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
       assertDecodesOrRefuses(bytes);
@@ -710,7 +710,7 @@ Deno.test("random bytes are an envelope or refused", () => {
   );
 });
 
-Deno.test("frames with bits flipped, cut short or spliced are an envelope or refused", () => {
+Deno.test("damaged frames are an envelope, or are refused", () => {
   fc.assert(
     fc.property(FRAME, FRAME, fc.infiniteStream(fc.nat()), (frame, other, numbers) => {
       const next = (below: number) => numbers.next().value! % Math.max(1, below);

@@ -268,7 +268,7 @@ Deno.test("writeEnvelope names what is wrong with a reference to an actor, and w
   }
 });
 
-Deno.test("writeEnvelope refuses an array of more holes than a message has parts, without a look at them", () => {
+Deno.test("writeEnvelope refuses an array with too many holes, without looking at them", () => {
   let read = 0;
   const list = new Proxy(new Array(2 ** 32 - 1), {
     get(target, key, receiver) {
@@ -282,7 +282,7 @@ Deno.test("writeEnvelope refuses an array of more holes than a message has parts
   assert.equal((send(new Array(1_000_000)) as unknown[]).length, 1_000_000);
 });
 
-Deno.test("writeEnvelope counts an object once however many refer to it, where a tree would be too large", () => {
+Deno.test("writeEnvelope counts an object once, however many refer to it, when a tree would be too large", () => {
   let list: unknown[] = [];
   for (let i = 0; i < 200; i++) list = [list, list];
   let received = send({ list }) as { list: unknown[] } | unknown[];
@@ -342,7 +342,7 @@ Deno.test("writeEnvelope writes a message of the largest size, and none that is 
   assertUnsendable("\ud800".repeat(MAX_FRAME / 2), /^the message is too large: /);
 });
 
-Deno.test("writeEnvelope makes no room for what is too large anyway", () => {
+Deno.test("writeEnvelope makes no room for what is too large", () => {
   let largest = 0;
   const outbox = new (class extends Outbox {
     override grow(used: number, needed: number) {
@@ -405,7 +405,7 @@ Deno.test("writeEnvelope writes a value of any depth so that it can be read", ()
   }
 });
 
-Deno.test("writeEnvelope counts a message anew when it becomes a graph", () => {
+Deno.test("writeEnvelope counts a message again when it becomes a graph", () => {
   // As a tree it has too many costly values long before it is found to be too deep.
   const pattern = /a/;
   let value: unknown = [pattern];

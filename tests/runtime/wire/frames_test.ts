@@ -92,7 +92,7 @@ Deno.test("frames split at every byte are read whole", async () => {
   assert.deepEqual(await readAll(new FrameReader(new PiecesStream(...single), 1000)), bodies);
 });
 
-Deno.test("many frames in one read are stepped through without another", async () => {
+Deno.test("FrameReader steps through the frames of one read without another read", async () => {
   const bodies = Array.from({ length: 5000 }, (_, i) => bodyOf(i % 7, i));
   const stream = new PiecesStream(join(...bodies.map(frame)));
   const reader = new FrameReader(stream, 1000);
@@ -107,7 +107,7 @@ Deno.test("many frames in one read are stepped through without another", async (
   assert.equal(stream.offered.length, reads);
 });
 
-Deno.test("a frame without a body is a frame", async () => {
+Deno.test("FrameReader reads a frame without a body", async () => {
   const reader = new FrameReader(new PiecesStream(frame(new Uint8Array())), 0);
   await reader.fill();
   assert.equal(reader.next(), true);
@@ -135,7 +135,7 @@ Deno.test("a frame beyond the limit is refused by its header, before anything is
   }
 });
 
-Deno.test("a peer that speaks TLS is told from one that sends too much", async () => {
+Deno.test("FrameReader tells a peer that speaks TLS from one that sends too much", async () => {
   // The client's hello, and the alert with which a server answers something else.
   for (const record of [[0x16, 0x03, 0x01, 0x02, 0x00], [0x15, 0x03, 0x03, 0x00, 0x02, 0x28]]) {
     const reader = new FrameReader(new PiecesStream(new Uint8Array(record)), 1024);
@@ -159,7 +159,7 @@ Deno.test("a frame at the limit is read, and the limit may be raised between fra
   assert.deepEqual(current(reader), large);
 });
 
-Deno.test("a header alone makes no room for what it announces", async () => {
+Deno.test("FrameReader makes no room for what a header merely announces", async () => {
   const header = new Uint8Array(HEADER_LENGTH);
   new DataView(header.buffer).setUint32(0, 2 ** 26);
   const piece = new Uint8Array(100);
@@ -185,7 +185,7 @@ Deno.test("the buffer grows to a large frame, and shrinks back after it", async 
   assert.equal(reader.buffer.length, USUAL_CAPACITY);
 });
 
-Deno.test("the buffer also shrinks back when there is always a part of the next frame", async () => {
+Deno.test("the buffer shrinks back even when it always contains a part of the next frame", async () => {
   const small = frame(bodyOf(100, 1));
   const pieces: Uint8Array[] = [frame(new Uint8Array(500 * KIB)), small.subarray(0, 50)];
   // From here on every read ends in the middle of a frame.
@@ -197,7 +197,7 @@ Deno.test("the buffer also shrinks back when there is always a part of the next 
   assert.equal(reader.buffer.length, USUAL_CAPACITY);
 });
 
-Deno.test("an end between frames is no cut, and one inside a frame is", async () => {
+Deno.test("FrameReader tells an end between frames from one inside a frame", async () => {
   const bytes = frame(bodyOf(5, 1));
   for (let length = 0; length <= bytes.length; length++) {
     const reader = new FrameReader(new PiecesStream(bytes.subarray(0, length)), 100);
@@ -208,7 +208,7 @@ Deno.test("an end between frames is no cut, and one inside a frame is", async ()
   }
 });
 
-Deno.test("no read is offered an empty buffer", async () => {
+Deno.test("FrameReader never reads into an empty buffer", async () => {
   // Frames whose ends fall on the ends of the buffer, where there is no room left to read into.
   const bodies = [
     bodyOf(USUAL_CAPACITY - HEADER_LENGTH, 1),
@@ -262,7 +262,7 @@ function bodiesOf(bytes: Uint8Array): Uint8Array[] {
   return bodies;
 }
 
-Deno.test("frames come out in order, each with its length before it", () => {
+Deno.test("Outbox returns frames in order, each after its length", () => {
   const outbox = new Outbox();
   assert.equal(outbox.size, 0);
   outbox.add(new Uint8Array([1, 2]));
@@ -275,7 +275,7 @@ Deno.test("frames come out in order, each with its length before it", () => {
   assert.equal(outbox.size, 0);
 });
 
-Deno.test("a body is copied: the sender may use its buffer again", () => {
+Deno.test("Outbox copies a body, so that the sender can reuse its buffer", () => {
   const outbox = new Outbox();
   const body = new Uint8Array([1, 2, 3]);
   outbox.add(body);
@@ -284,7 +284,7 @@ Deno.test("a body is copied: the sender may use its buffer again", () => {
   assert.deepEqual(bodiesOf(outbox.take()), [new Uint8Array([1, 2, 3]), new Uint8Array([9])]);
 });
 
-Deno.test("it grows with what is added", () => {
+Deno.test("Outbox grows with what is added", () => {
   const outbox = new Outbox();
   const sizes = [0, 1, 255, 256, 65_531, 65_532, 65_533, 70_000, 5 * MIB, 17];
   const bodies = sizes.map((size, i) => new Uint8Array(size).fill(i + 1));
@@ -296,7 +296,7 @@ Deno.test("it grows with what is added", () => {
   taken.forEach((body, i) => assert.ok(body.every((byte) => byte === i + 1)));
 });
 
-Deno.test("what is added while bytes are written does not touch those", () => {
+Deno.test("what is added to an Outbox does not change what is being written", () => {
   const outbox = new Outbox();
   outbox.add(new Uint8Array([1]));
   const first = outbox.take();
@@ -310,7 +310,7 @@ Deno.test("what is added while bytes are written does not touch those", () => {
   assert.deepEqual(bodiesOf(outbox.take()), [new Uint8Array([3])]);
 });
 
-Deno.test("the same two buffers go to and fro", () => {
+Deno.test("Outbox uses the same two buffers in turn", () => {
   const outbox = new Outbox();
   const buffers = new Set<ArrayBufferLike>();
   for (let i = 0; i < 100; i++) {
@@ -323,7 +323,7 @@ Deno.test("the same two buffers go to and fro", () => {
   assert.ok(buffers.size <= 2, `${buffers.size} buffers`);
 });
 
-Deno.test("a buffer that grew far is not kept", () => {
+Deno.test("Outbox does not keep a buffer that grew large", () => {
   const outbox = new Outbox();
   outbox.add(new Uint8Array(20 * MIB));
   outbox.take();
@@ -334,7 +334,7 @@ Deno.test("a buffer that grew far is not kept", () => {
   }
 });
 
-Deno.test("cleared, it is empty and goes on", () => {
+Deno.test("Outbox is empty after clear, and works on", () => {
   const outbox = new Outbox();
   outbox.add(new Uint8Array(3 * MIB));
   outbox.clear();
@@ -391,7 +391,7 @@ Deno.test("Outbox leaves out what has expired before it is written, and keeps th
   assert.equal(outbox.size, 0);
 });
 
-Deno.test("Outbox gives nothing to write when all has expired, and goes on", () => {
+Deno.test("Outbox returns nothing when everything has expired, and works on", () => {
   const outbox = new Outbox();
   for (let i = 0; i < 100; i++) tell(outbox, i, 1000);
   {
@@ -403,7 +403,7 @@ Deno.test("Outbox gives nothing to write when all has expired, and goes on", () 
   assert.deepEqual(envelopesOf(outbox.take()).map(({ message }) => message), ["next"]);
 });
 
-Deno.test("Outbox gives much out in writes of whole frames, and what waits can still expire", () => {
+Deno.test("Outbox splits much into writes of whole frames, and what waits can still expire", () => {
   const outbox = new Outbox();
   const bytes = new Uint8Array(MAX_WRITE / 4 - 100);
   for (let i = 0; i < 10; i++) tell(outbox, [i, bytes], i % 2 ? 1000 : undefined);
@@ -422,7 +422,7 @@ Deno.test("Outbox gives much out in writes of whole frames, and what waits can s
   assert.deepEqual(after, [6, 8, "last"]);
 });
 
-Deno.test("Outbox gives a frame that is larger than a write out whole", () => {
+Deno.test("Outbox returns a frame that is larger than a write in one piece", () => {
   const outbox = new Outbox();
   tell(outbox, new Uint8Array(3 * MAX_WRITE));
   tell(outbox, "small");
@@ -432,7 +432,7 @@ Deno.test("Outbox gives a frame that is larger than a write out whole", () => {
   assert.deepEqual(messages.map((message) => (message as Uint8Array).length), [3 * MAX_WRITE, 5]);
 });
 
-Deno.test("Outbox drops what was left of a large write when it is cleared", () => {
+Deno.test("Outbox drops the rest of a large write when it is cleared", () => {
   const outbox = new Outbox();
   for (let i = 0; i < 4; i++) tell(outbox, new Uint8Array(MAX_WRITE));
   const taken = outbox.take();
@@ -446,7 +446,7 @@ Deno.test("Outbox drops what was left of a large write when it is cleared", () =
   assert.equal(envelopesOf(outbox.take()).length + envelopesOf(outbox.take()).length, 2);
 });
 
-Deno.test("Outbox does not keep the buffer that a message grew which was then given up", () => {
+Deno.test("Outbox does not keep a buffer that grew for a message that failed", () => {
   const outbox = new Outbox();
   tell(outbox, "first");
   const message = [new Uint8Array(40 * MIB), () => {}];

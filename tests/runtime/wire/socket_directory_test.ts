@@ -50,7 +50,7 @@ async function assertRefused(directory: string, reason: RegExp): Promise<void> {
   assert.ok(!connected);
 }
 
-Deno.test("a socket in a directory that others may enter is not connected to", async () => {
+Deno.test("connectTo refuses a socket in a directory that others can enter", async () => {
   using directories = new Directories();
   for (const mode of [0o755, 0o770, 0o701, 0o710, 0o702, 0o777, 0o1777]) {
     const directory = directories.make(mode.toString(8), mode);
@@ -58,7 +58,7 @@ Deno.test("a socket in a directory that others may enter is not connected to", a
   }
 });
 
-Deno.test("a socket in a directory that is a link is not connected to", async () => {
+Deno.test("connectTo refuses a socket in a directory that is a link", async () => {
   using directories = new Directories();
   directories.make("real");
   Deno.symlinkSync(directories.at("real"), directories.at("link"));
@@ -68,7 +68,7 @@ Deno.test("a socket in a directory that is a link is not connected to", async ()
   );
 });
 
-Deno.test("a socket below a directory that others may write to is not connected to", async () => {
+Deno.test("connectTo refuses a socket below a directory that others can write to", async () => {
   using directories = new Directories();
   for (const mode of [0o777, 0o770, 0o722]) {
     directories.make("parent", mode);
@@ -84,7 +84,7 @@ Deno.test("a socket below a directory that others may write to is not connected 
   requirePrivateDirectory(directories.make("parent/sockets"));
 });
 
-Deno.test("links on the way to a directory of sockets are followed, and what they lead through is looked at", () => {
+Deno.test("requirePrivateDirectory follows links, and checks the directories that they lead through", () => {
   using directories = new Directories();
   directories.make("open", 0o777);
   directories.make("open/sockets");
@@ -107,7 +107,7 @@ Deno.test("links on the way to a directory of sockets are followed, and what the
 });
 
 Deno.test({
-  name: "a socket in a directory of another user, or below one, is not connected to",
+  name: "connectTo refuses a socket in or below a directory of another user",
   ignore: Deno.uid() !== 0,
   async fn() {
     using directories = new Directories();
@@ -135,7 +135,7 @@ Deno.test({
   },
 });
 
-Deno.test("a directory that is not there is no socket", async () => {
+Deno.test("connectTo says that there is no socket when there is no directory", async () => {
   using directories = new Directories();
   const path = directories.at("none/server");
   await assert.rejects(connectTo(localUnixAddress(path)), {
@@ -143,7 +143,7 @@ Deno.test("a directory that is not there is no socket", async () => {
   });
 });
 
-Deno.test("lockDirectory lets one in after the other", async () => {
+Deno.test("lockDirectory gives the lock to one after the other", async () => {
   using directories = new Directories();
   let inside = 0;
   await Promise.all(Array.from({ length: 8 }, async () => {
@@ -154,7 +154,7 @@ Deno.test("lockDirectory lets one in after the other", async () => {
   }));
 });
 
-Deno.test("lockDirectory gives up when the lock is not let go of", async () => {
+Deno.test("lockDirectory gives up when the lock is not released", async () => {
   using directories = new Directories();
   const lock = await lockDirectory(directories.path);
   await assert.rejects(
@@ -165,7 +165,7 @@ Deno.test("lockDirectory gives up when the lock is not let go of", async () => {
   (await lockDirectory(directories.path, 0))[Symbol.dispose]();
 });
 
-Deno.test("lockDirectory is not taken in by a lock file that is removed meanwhile", async () => {
+Deno.test("lockDirectory takes no lock on a file that was removed", async () => {
   using directories = new Directories();
   const { tryLock } = Deno.FsFile.prototype;
   Deno.FsFile.prototype.tryLock = async function (exclusive) {

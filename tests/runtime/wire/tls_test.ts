@@ -97,7 +97,7 @@ async function readAll(stream: ByteStream): Promise<Uint8Array> {
   return await new Blob(chunks).bytes();
 }
 
-Deno.test("a tls stream carries much both ways at once, and the end of each", async () => {
+Deno.test("a tls stream carries a lot both ways at once, and both ends", async () => {
   using port = await TlsPort.open();
   const { client, server } = await port.pair();
   const [there, back] = [bytes(20_000_000), bytes(7_000_001).reverse()];
@@ -146,7 +146,7 @@ Deno.test("a tls stream is closed when too much of it waits to be read", async (
   for (const stream of [client, server]) stream.close();
 });
 
-Deno.test("an abrupt end is the end, or an error, and never a wait", async () => {
+Deno.test("an abrupt end of a tls stream ends a read", async () => {
   using port = await TlsPort.open();
   for (const closing of ["client", "server"] as const) {
     const pair = await port.pair();
@@ -167,7 +167,7 @@ Deno.test("an abrupt end is the end, or an error, and never a wait", async () =>
   }
 });
 
-Deno.test("a read that waits ends when the tls stream is closed", async () => {
+Deno.test("closing a tls stream ends a read that waits", async () => {
   using port = await TlsPort.open();
   const { client, server } = await port.pair();
   const reading = client.read(new Uint8Array(10)).catch(() => null);
@@ -218,12 +218,12 @@ for (const [what, options, reason] of BAD_CLIENTS) {
   });
 }
 
-Deno.test("a client does not get in with a certificate of another authority", async () => {
+Deno.test("a tls port refuses a client with a certificate of another authority", async () => {
   const { chain, key } = await other.issue("alice");
   await tryWith(new MadeCredentials({ chain, key, roots: [authority.root] }));
 });
 
-Deno.test("a client does not get in without the certificate between its own and the root", async () => {
+Deno.test("a tls port refuses a client without the certificate between its own and the root", async () => {
   const { chain, key, roots } = await authority.issue("alice");
   const own = chain.slice(0, chain.indexOf("-----BEGIN", 1));
   await tryWith(new MadeCredentials({ chain: own, key, roots }));
@@ -254,20 +254,20 @@ for (const [what, options, reason] of BAD_SERVERS) {
   });
 }
 
-Deno.test("a client turns away from a server with a certificate of another authority", async () => {
+Deno.test("a tls client refuses a server with a certificate of another authority", async () => {
   const { chain, key } = await other.issue("bob");
   const server = new MadeCredentials({ chain, key, roots: [authority.root] });
   using port = await TlsPort.open(server);
   await assert.rejects(connectTo(port.address, alice), /tls:\/\/.*/);
 });
 
-Deno.test("a name is compared as the certificate has it", async () => {
+Deno.test("a tls client compares the host with the names in the certificate", async () => {
   using port = await TlsPort.open();
   const stream = await connectTo({ ...port.address, host: "localhost" }, alice);
   stream.close();
 });
 
-Deno.test("a tls port refuses plain clients, and a plain port those of tls", async () => {
+Deno.test("a tls port refuses plain clients, and a plain port refuses tls clients", async () => {
   using port = await TlsPort.open();
   for (const garbage of ["GET / HTTP/1.0\r\n\r\n", "\0\0\0\x10xxxxxxxxxxxxxxxx"]) {
     const plain = await port.plain();
@@ -291,7 +291,7 @@ Deno.test("a tls port refuses plain clients, and a plain port those of tls", asy
   plain.close();
 });
 
-Deno.test("silent clients by the hundred do not keep others out of a tls port", async () => {
+Deno.test("hundreds of silent clients do not keep others out of a tls port", async () => {
   using port = await TlsPort.open();
   const silent: Socket[] = [];
   for (let i = 0; i < MAX_HANDSHAKES + 20; i++) silent.push(await port.plain());
@@ -309,7 +309,7 @@ Deno.test("silent clients by the hundred do not keep others out of a tls port", 
   await eventually(() => silent.every(({ closed }) => closed), "the others go with the listener");
 });
 
-Deno.test("a client that hangs up without a word is not reported", async () => {
+Deno.test("a client that hangs up without sending anything is not reported", async () => {
   using port = await TlsPort.open();
   (await port.plain()).destroy();
   const ended = await port.plain();
@@ -319,7 +319,7 @@ Deno.test("a client that hangs up without a word is not reported", async () => {
   assert.deepEqual(port.refusals, []);
 });
 
-Deno.test("a closed tls port takes nobody, and gives no stream", async () => {
+Deno.test("a closed tls port accepts nobody", async () => {
   const port = await TlsPort.open();
   const waiting = port.listener.accept();
   port.listener.close();
@@ -327,14 +327,14 @@ Deno.test("a closed tls port takes nobody, and gives no stream", async () => {
   await assert.rejects(connectTo(port.address, alice), /connection refused|ECONNREFUSED/);
 });
 
-Deno.test("a port that is in use is said to be", async () => {
+Deno.test("listenAt says that a tls port is in use", async () => {
   using port = await TlsPort.open();
   await assert.rejects(listenAt(port.address, { tls: bob }), {
     message: `cannot listen at ${formatAddressUrl(port.address)}: the address is in use`,
   });
 });
 
-Deno.test("new certificates hold for what is opened next, and what stands goes on", async () => {
+Deno.test("new certificates are used for new connections, and standing ones go on", async () => {
   const changing = await authority.credentials("bob");
   using port = await TlsPort.open(changing);
   const { client, server } = await port.pair();
@@ -414,7 +414,7 @@ async function opensslClient(port: TlsPort, args: string[]): Promise<string> {
 const CERTIFICATE = ["-cert", "@chain", "-cert_chain", "@chain", "-key", "@key"];
 
 testWith(["openssl"], {
-  name: "nothing older than TLS 1.3 is spoken, and nobody gets in without a certificate",
+  name: "a tls port refuses TLS before 1.3, and clients without a certificate",
   async fn() {
     using port = await TlsPort.open();
     const good = await opensslClient(port, [...CERTIFICATE, "-tls1_3"]);
@@ -545,7 +545,7 @@ Deno.test("a tls port says how long the handshake of a stream took", async () =>
   for (const stream of [client, server]) stream.close();
 });
 
-Deno.test("connectTls ends when it is told to, and keeps no descriptor", async () => {
+Deno.test("connectTls ends when its signal aborts, and keeps no descriptor", async () => {
   const silent = Deno.listen({ port: 0, hostname: "127.0.0.1" });
   const address = { kind: "tls", host: "127.0.0.1", port: silent.addr.port } as const;
   const controller = new AbortController();
@@ -591,7 +591,7 @@ Deno.test("connectTo gives up a tls port that does not answer within CONNECT_TIM
 });
 
 testWith(["openssl"], {
-  name: "a session is not resumed: certificates are checked anew, by the authority of now",
+  name: "a tls port resumes no session, so that certificates are checked by the present authority",
   async fn() {
     const changing = await authority.credentials("bob");
     using port = await TlsPort.open(changing);
@@ -622,7 +622,7 @@ testWith(["openssl"], {
         await eventually(() => port.refusals.length === 1, "it is refused");
         assert.match(
           port.refusals.pop()!,
-          /it resumes a session, and certificates are checked anew each time$|no good certificate/,
+          /it resumes a session, but certificates are checked for each connection$|no good certificate/,
         );
       }
     } finally {

@@ -49,7 +49,7 @@ async function assertCarries(listener: Listener): Promise<void> {
   stream.close();
 }
 
-Deno.test("a unix socket carries bytes both ways, and the end of each", async () => {
+Deno.test("a unix socket carries bytes both ways, and both ends", async () => {
   const directory = Deno.makeTempDirSync({ prefix: "gx" });
   const listener = await listen(localUnixAddress(`${directory}/server`));
   await assertCarries(listener);
@@ -57,7 +57,7 @@ Deno.test("a unix socket carries bytes both ways, and the end of each", async ()
   Deno.removeSync(directory, { recursive: true });
 });
 
-Deno.test("a path that leads to no socket is no reason to change the directory that it is in", async () => {
+Deno.test("connectTo does not advise to change a directory when the path leads to no socket", async () => {
   const directory = Deno.makeTempDirSync({ prefix: "gx" });
   Deno.chmodSync(directory, 0o755);
   Deno.writeTextFileSync(`${directory}/file`, "");
@@ -74,13 +74,13 @@ Deno.test("a path that leads to no socket is no reason to change the directory t
   Deno.removeSync(directory, { recursive: true });
 });
 
-Deno.test("a tcp port carries bytes both ways, and the end of each", async () => {
+Deno.test("a tcp port carries bytes both ways, and both ends", async () => {
   const listener = await listen(ANY_PORT);
   await assertCarries(listener);
   await listener.close();
 });
 
-Deno.test("a listener that was given any port tells which", async () => {
+Deno.test("a listener at any port tells which port it is", async () => {
   const [first, second] = await Promise.all([listen(ANY_PORT), listen(ANY_PORT)]);
   const ports = [first, second].map(({ address }) => {
     assert.equal(address.kind, "tcp");
@@ -93,7 +93,7 @@ Deno.test("a listener that was given any port tells which", async () => {
   second.close();
 });
 
-Deno.test("a stream over tcp comes with the address of its other end", async () => {
+Deno.test("accept returns a tcp stream with the address of its other end", async () => {
   const listener = await listen(ANY_PORT);
   const { port } = listener.address as { port: number };
   const client = await Deno.connect({ hostname: "127.0.0.1", port });
@@ -116,7 +116,7 @@ Deno.test("closing a listener ends what waits for a stream", async () => {
   assert.equal(await listener.accept(), undefined);
 });
 
-Deno.test("a port in use is refused by its name", async () => {
+Deno.test("listenAt names a port that is in use", async () => {
   const listener = await listen(ANY_PORT);
   await assertFails(
     listen(listener.address),
@@ -125,14 +125,14 @@ Deno.test("a port in use is refused by its name", async () => {
   await listener.close();
 });
 
-Deno.test("a port on which nobody listens: connection refused", async () => {
+Deno.test("connectTo says that a port refuses the connection", async () => {
   const listener = await listen(ANY_PORT);
   const { address } = listener;
   await listener.close();
   await assertFails(connectTo(address), `${formatAddressUrl(address)}: connection refused`);
 });
 
-Deno.test("a socket that is not there or stale: the reason says which", async () => {
+Deno.test("connectTo tells a socket that is not there from a stale one", async () => {
   const directory = Deno.makeTempDirSync({ prefix: "gx" });
   const path = `${directory}/server`;
   await assertFails(connectTo(localUnixAddress(path)), `unix:${path}: no such socket`);
@@ -144,7 +144,7 @@ Deno.test("a socket that is not there or stale: the reason says which", async ()
   Deno.removeSync(directory, { recursive: true });
 });
 
-Deno.test("a unix socket is told by its file, and where none is known by the name of its host", async () => {
+Deno.test("connectTo knows a unix socket by its file or, without one, by the name of its host", async () => {
   const directory = Deno.makeTempDirSync({ prefix: "gx" });
   const path = `${directory}/server`;
   const listener = await listen(localUnixAddress(path));
@@ -167,7 +167,7 @@ Deno.test("a unix socket is told by its file, and where none is known by the nam
 });
 
 testWith([NETWORKS], {
-  name: "a link-local address with its zone is listened at and dialled",
+  name: "a link-local address with its zone can be listened at and connected to",
   async fn() {
     // In a network of its own, where the loopback has such an address.
     const source = (path: string) => JSON.stringify(new URL(path, import.meta.url).href);
@@ -187,7 +187,7 @@ testWith([NETWORKS], {
   },
 });
 
-Deno.test("a host name that does not exist is named in the error", async () => {
+Deno.test("connectTo names a host that does not exist", async () => {
   await assert.rejects(
     connectTo({ kind: "tcp", host: "nosuch.invalid", port: 1 }),
     (error) => error instanceof EnsembleError && /^tcp:\/\/nosuch\.invalid:1: /.test(error.message),

@@ -92,7 +92,7 @@ Deno.test("listenAt makes the directories of a socket for this user alone", asyn
   await listener.close();
 });
 
-Deno.test("accept gives streams with the address where they were accepted", async () => {
+Deno.test("accept returns a unix stream with the address of its listener", async () => {
   using directory = new SocketDirectory();
   const path = directory.at("server");
   const listener = await listen(path);
@@ -108,7 +108,7 @@ Deno.test("accept gives streams with the address where they were accepted", asyn
   await listener.close();
 });
 
-Deno.test("a directory that others may enter is refused", async () => {
+Deno.test("listenAt refuses a directory that others can enter", async () => {
   for (const mode of [0o755, 0o770, 0o701, 0o710, 0o702, 0o777]) {
     using directory = new SocketDirectory();
     Deno.mkdirSync(directory.at("open"));
@@ -124,7 +124,7 @@ Deno.test("a directory that others may enter is refused", async () => {
 });
 
 testWith([ROOT], {
-  name: "a directory of another user is refused",
+  name: "listenAt refuses a directory of another user",
   async fn() {
     using directory = new SocketDirectory();
     Deno.mkdirSync(directory.at("theirs"), { mode: 0o700 });
@@ -133,7 +133,7 @@ testWith([ROOT], {
   },
 });
 
-Deno.test("a link in the place of the directory is refused", async () => {
+Deno.test("listenAt refuses a link in place of the directory", async () => {
   using directory = new SocketDirectory();
   Deno.mkdirSync(directory.at("real"), { mode: 0o700 });
   Deno.symlinkSync(directory.at("real"), directory.at("link"));
@@ -143,7 +143,7 @@ Deno.test("a link in the place of the directory is refused", async () => {
   );
 });
 
-Deno.test("a file in the place of the directory is refused", async () => {
+Deno.test("listenAt refuses a file in place of the directory", async () => {
   using directory = new SocketDirectory();
   Deno.writeTextFileSync(directory.at("file"), "text");
   await assertRefused(
@@ -153,7 +153,7 @@ Deno.test("a file in the place of the directory is refused", async () => {
   assert.equal(Deno.readTextFileSync(directory.at("file")), "text");
 });
 
-Deno.test("a stale socket is replaced", async () => {
+Deno.test("listenAt replaces a stale socket", async () => {
   using directory = new SocketDirectory();
   const path = directory.at("server");
   leaveStaleSocket(path);
@@ -162,7 +162,7 @@ Deno.test("a stale socket is replaced", async () => {
   await listener.close();
 });
 
-Deno.test("the socket of a process that was killed is replaced", async () => {
+Deno.test("listenAt replaces the socket of a process that was killed", async () => {
   using directory = new SocketDirectory();
   const path = directory.at("server");
   const child = new Deno.Command(Deno.execPath(), {
@@ -191,7 +191,7 @@ Deno.test("the socket of a process that was killed is replaced", async () => {
   await listener.close();
 });
 
-Deno.test("a live socket is refused and goes on", async () => {
+Deno.test("listenAt refuses the path of a live socket, which goes on", async () => {
   using directory = new SocketDirectory();
   const path = directory.at("server");
   const listener = await listen(path);
@@ -207,7 +207,7 @@ Deno.test("a live socket is refused and goes on", async () => {
   await listener.close();
 });
 
-Deno.test("a plain file or a directory in the way is left alone", async () => {
+Deno.test("listenAt leaves a file or a directory at its path alone", async () => {
   using directory = new SocketDirectory();
   Deno.writeTextFileSync(directory.at("file"), "text");
   await assertRefused(directory.at("file"), /is in the way, and it is not a socket: remove it$/);
@@ -220,7 +220,7 @@ Deno.test("a plain file or a directory in the way is left alone", async () => {
   assert.ok(exists(directory.at("socket")));
 });
 
-Deno.test("a path that is too long is refused with its length, and the longest works", async () => {
+Deno.test("listenAt refuses a path that is too long, and takes the longest", async () => {
   using directory = new SocketDirectory();
   const limit = Deno.build.os === "darwin" ? 103 : 107;
   const name = "s".repeat(limit - directory.path.length - 1);
@@ -237,7 +237,7 @@ Deno.test("a path that is too long is refused with its length, and the longest w
   await assertRefused(wide, /ENSEMBLE_SOCKET_DIR/);
 });
 
-Deno.test("exactly one of many listeners gets a stale socket", async () => {
+Deno.test("exactly one of many listeners replaces a stale socket", async () => {
   using directory = new SocketDirectory();
   for (let round = 0; round < 20; round++) {
     const path = directory.at(`server${round}`);
@@ -260,7 +260,7 @@ Deno.test("exactly one of many listeners gets a stale socket", async () => {
   }
 });
 
-Deno.test("exactly one of many processes gets a stale socket", async () => {
+Deno.test("exactly one of many processes replaces a stale socket", async () => {
   using directory = new SocketDirectory();
   const path = directory.at("server");
   leaveStaleSocket(path);
@@ -420,7 +420,7 @@ for (const lost of ["socket", "directory", "parent"] as const) {
   });
 }
 
-Deno.test("listenAt says once why it cannot make its socket again, and goes on trying", async () => {
+Deno.test("listenAt says once why it cannot make its socket again, and keeps trying", async () => {
   using clock = stopChecks();
   using directory = new SocketDirectory();
   Deno.mkdirSync(directory.at("sockets"), { mode: 0o700 });
@@ -443,7 +443,7 @@ Deno.test("listenAt says once why it cannot make its socket again, and goes on t
   await listener.close();
 });
 
-Deno.test("listenAt leaves its path to a server that took it, until that is gone", async () => {
+Deno.test("listenAt leaves its path to a server that took it, until that server is gone", async () => {
   using clock = stopChecks();
   using directory = new SocketDirectory();
   const path = directory.at("server");
@@ -462,7 +462,7 @@ Deno.test("listenAt leaves its path to a server that took it, until that is gone
   await first.close();
 });
 
-Deno.test("listenAt leaves a socket alone whose backlog is full", async () => {
+Deno.test("listenAt leaves a socket with a full backlog alone", async () => {
   using directory = new SocketDirectory();
   const path = directory.at("server");
   const busy = Deno.listen({ transport: "unix", path });
@@ -498,7 +498,7 @@ Deno.test("listenAt holds a shared lock on the directory, which keeps cleaners o
 });
 
 Deno.test({
-  name: "listenAt binds at the path itself, by which cleaners tell a socket in use",
+  name: "listenAt binds at the path itself, by which cleaners know a socket in use",
   ignore: Deno.build.os !== "linux",
   async fn() {
     using directory = new SocketDirectory();

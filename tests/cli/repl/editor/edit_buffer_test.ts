@@ -33,7 +33,7 @@ Deno.test("EditBuffer moves by characters, words and lines", () => {
   for (const [before, move, expected] of cases) assert.equal(after(before, move), expected, before);
 });
 
-Deno.test("EditBuffer keeps to its column over a shorter line, until the cursor is moved within one", () => {
+Deno.test("EditBuffer returns to its column after a shorter line, until the cursor moves in a line", () => {
   const down = (buffer: EditBuffer) => void buffer.down();
   assert.equal(after("abcd|\ne\nfghij", down), "abcd\ne|\nfghij");
   assert.equal(after("abcd|\ne\nfghij", down, down), "abcd\ne\nfghi|j");
@@ -77,7 +77,7 @@ Deno.test("EditBuffer deletes, and inserts what it deleted", () => {
   }
 });
 
-Deno.test("EditBuffer takes changes back, typed words as wholes, and makes them again", () => {
+Deno.test("EditBuffer undoes and redoes changes, and typed words as a whole", () => {
   const buffer = new EditBuffer();
   const type = (text: string) => [...text].forEach((c) => buffer.insert(c, { isTyped: true }));
   type("one two");

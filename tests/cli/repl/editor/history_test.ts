@@ -14,7 +14,7 @@ async function inputsIn(path: string): Promise<readonly string[]> {
   return (await History.open(path)).inputs;
 }
 
-Deno.test("inputs are kept for the next session, each once in a row, for the owner alone", () =>
+Deno.test("History keeps inputs for the next session, each once in a row, readable only by the owner", () =>
   withFile(async (path) => {
     const history = await History.open(path);
     assert.deepEqual(history.inputs, []);
@@ -27,7 +27,7 @@ Deno.test("inputs are kept for the next session, each once in a row, for the own
     assert.deepEqual(await inputsIn(path), ["a", "b", "a"]);
   }));
 
-Deno.test("an input of several lines is one entry, also in the file", () =>
+Deno.test("History keeps an input of several lines as one entry", () =>
   withFile(async (path) => {
     const history = await History.open(path);
     const inputs = ["function f() {\n\treturn 1\n}", "`\\n\n\n`", "[\n日本\n]", "one"];
@@ -36,7 +36,7 @@ Deno.test("an input of several lines is one entry, also in the file", () =>
     assert.equal((await Deno.readTextFile(path)).split("\n").length, inputs.length + 1);
   }));
 
-Deno.test("the file of a history of lines is read as one of inputs", () =>
+Deno.test("History reads a file of lines as inputs", () =>
   withFile(async (path) => {
     await Deno.writeTextFile(path, "const a = 1\nfunction f() {\n  return a }\n\n,(help)\r\n");
     assert.deepEqual(await inputsIn(path), [
@@ -47,7 +47,7 @@ Deno.test("the file of a history of lines is read as one of inputs", () =>
     ]);
   }));
 
-Deno.test("the oldest inputs go when there are too many, or when they are too long", () =>
+Deno.test("History drops the oldest inputs when there are too many, or they are too long", () =>
   withFile(async (path) => {
     const lines = Array.from({ length: MAX_INPUTS + 5 }, (_, line) => `${line}`);
     await Deno.writeTextFile(path, lines.join("\n"), { mode: 0o600 });
@@ -63,7 +63,7 @@ Deno.test("the oldest inputs go when there are too many, or when they are too lo
     assert.equal((await Deno.stat(path)).size <= MAX_SIZE, true);
   }));
 
-Deno.test("sessions at the same time lose no input, also where one cuts the oldest off", () =>
+Deno.test("History loses no input of concurrent sessions, even when one drops the oldest", () =>
   withFile(async (path) => {
     const old = Array.from({ length: MAX_INPUTS + 1 }, (_, line) => `old ${line}`);
     await Deno.writeTextFile(path, old.join("\n") + "\n");
@@ -84,7 +84,7 @@ Deno.test("sessions at the same time lose no input, also where one cuts the olde
     }
   }));
 
-Deno.test("without a place for it a history is that of the session, and there is no failure", () =>
+Deno.test("History is kept for the session only when it has no file", () =>
   withFile(async (path) => {
     await Deno.writeTextFile(path, "");
     const history = await History.open(`${path}/history`);
@@ -96,7 +96,7 @@ Deno.test("without a place for it a history is that of the session, and there is
     assert.deepEqual(piped.inputs, ["a"]);
   }));
 
-Deno.test("a history that others could read is for its owner alone once it is opened", () =>
+Deno.test("History makes a file private that others could read", () =>
   withFile(async (path) => {
     await Deno.writeTextFile(path, "secret\n");
     await Deno.chmod(path, 0o644);

@@ -50,7 +50,7 @@ Deno.test("Enter enters a complete input wherever the cursor is, and below all o
     await terminal.shows("> [", ". 1", ". ]", "> |");
   }));
 
-Deno.test("a paste is shown as it is, and waits for Enter", () =>
+Deno.test("a paste is shown as it is, and evaluated only at Enter", () =>
   withEditor({}, async (terminal) => {
     terminal.type("x = ", pasted("[\n  1,\n\t2]\ny\n  .z()\n"));
     await terminal.shows("> x = [", ".   1,", ".     2]", ". y", ".   .z()", ". |");
@@ -59,7 +59,7 @@ Deno.test("a paste is shown as it is, and waits for Enter", () =>
     await terminal.enters("x = [\n  1,\n\t2]\ny\n  .z()\n");
   }));
 
-Deno.test("what is in a paste is not obeyed, and shown as escapes", () =>
+Deno.test("control characters in a paste are not obeyed, and shown as escapes", () =>
   withEditor({ complete: () => assert.fail("it completes") }, async (terminal) => {
     terminal.type(pasted("a\tb\x03\x04\x1b[2J\x1b[A\x07\x12\x7f\u202e\x9b"), "c");
     await terminal.shows(
@@ -70,14 +70,14 @@ Deno.test("what is in a paste is not obeyed, and shown as escapes", () =>
     await terminal.enters("a\tb\x03\x04\x1b[2J\x1b[A\x07\x12\x7f\u202e\x9bc");
   }));
 
-Deno.test("a paste comes in pieces, cut anywhere", () =>
+Deno.test("a paste can come in pieces, cut anywhere", () =>
   withEditor({}, async (terminal) => {
     for (const character of pasted("[\n1\x1b[\n2]")) terminal.type(character);
     terminal.type("!");
     await terminal.shows("> [", ". 1\\u001b[", ". 2]!|");
   }));
 
-Deno.test("Ctrl-C drops a paste, also one that does not end", () =>
+Deno.test("Ctrl-C drops a paste, even one without an end", () =>
   withEditor({}, async (terminal) => {
     terminal.type(pasted("a\nb"), CTRL.c!);
     await terminal.shows("> a", ". b", "> |");
@@ -86,7 +86,7 @@ Deno.test("Ctrl-C drops a paste, also one that does not end", () =>
     await terminal.enters("c");
   }));
 
-Deno.test("a paste of 100 KB is there at once, and what can be seen of it is shown", () =>
+Deno.test("a paste of 100 KB is taken at once, and its visible part shown", () =>
   withEditor({ columns: 20, rows: 4 }, async (terminal) => {
     const lines = Array.from({ length: 5000 }, (_, line) => `v${line} = ${line};`);
     terminal.type(pasted(lines.join("\n")));
@@ -148,7 +148,7 @@ Deno.test("wide and combining characters are moved over and deleted as one", () 
     await terminal.enters("'日語xxxxxxxx本本本'");
   }));
 
-Deno.test("what is printed stands above what is being typed", () =>
+Deno.test("output is printed above the input", () =>
   withEditor({ columns: 20, rows: 6 }, async (terminal) => {
     terminal.type("[", ENTER, "1", LEFT);
     await terminal.shows("> [", ". |1");
@@ -156,7 +156,7 @@ Deno.test("what is printed stands above what is being typed", () =>
     await terminal.shows("one", "two", "> [", ". |1");
   }));
 
-Deno.test("what is being typed is drawn anew when the terminal's size changes", () =>
+Deno.test("the input is drawn again when the size of the terminal changes", () =>
   withEditor({ columns: 40, rows: 6 }, async (terminal) => {
     terminal.type("x".repeat(30));
     await terminal.shows(`> ${"x".repeat(30)}|`);
@@ -164,7 +164,7 @@ Deno.test("what is being typed is drawn anew when the terminal's size changes", 
     await terminal.shows(`> ${"x".repeat(18)}`, `${"x".repeat(12)}|`);
   }));
 
-Deno.test("the arrows go through inputs as wholes, and back to what was typed", () =>
+Deno.test("the arrows go through whole inputs, and back to what was typed", () =>
   withEditor({}, async (terminal) => {
     terminal.history.push("first", "f(\n1)", "other");
     terminal.type("typed", CTRL.a!, UP);
@@ -181,7 +181,7 @@ Deno.test("the arrows go through inputs as wholes, and back to what was typed", 
     await terminal.shows("> |typed");
   }));
 
-Deno.test("the arrow up goes to inputs that begin with what is typed, and edits none of them", () =>
+Deno.test("the arrow up goes to inputs that begin with what is typed, and changes none of them", () =>
   withEditor({}, async (terminal) => {
     terminal.history.push("let a", "const b", "let c", "let c");
     terminal.type("let", UP);
@@ -193,7 +193,7 @@ Deno.test("the arrow up goes to inputs that begin with what is typed, and edits 
     assert.deepEqual(terminal.history.slice(0, 4), ["let a", "const b", "let c", "let c"]);
   }));
 
-Deno.test("Ctrl-R searches backwards while what is looked for is typed", () =>
+Deno.test("Ctrl-R searches backwards while the query is typed", () =>
   withEditor({}, async (terminal) => {
     terminal.history.push("const Foo = 1", "f(\nbar)", "const baz = 2", "日本語", "last");
     terminal.type("typed", CTRL.r!);
@@ -215,7 +215,7 @@ Deno.test("Ctrl-R searches backwards while what is looked for is typed", () =>
     assert.deepEqual(terminal.entered, []);
   }));
 
-Deno.test("Ctrl-R again searches for what was looked for last; Enter enters, Escape edits", () =>
+Deno.test("Ctrl-R twice repeats the last search; Enter enters, Escape edits", () =>
   withEditor({}, async (terminal) => {
     terminal.history.push("a1", "b1", "a2");
     terminal.type(CTRL.r!, "a", ENTER);
@@ -242,7 +242,7 @@ Deno.test("a search fits a narrow terminal", () =>
     await terminal.shows("> 日本語 = '日本語'", "> |");
   }));
 
-Deno.test("Tab completes, and shows at a second time what there is", () =>
+Deno.test("Tab completes, and lists the candidates the second time", () =>
   withEditor({
     columns: 20,
     complete: (text) =>
@@ -258,7 +258,7 @@ Deno.test("Tab completes, and shows at a second time what there is", () =>
     await terminal.shows("> alp", "alpha   alpine", "> alpine(", ".   |");
   }));
 
-Deno.test("Ctrl-C breaks off a completion that does not come", async () => {
+Deno.test("Ctrl-C cancels a completion that does not come", async () => {
   const asked = Promise.withResolvers<void>();
   await withEditor({
     complete: () => {
@@ -273,7 +273,7 @@ Deno.test("Ctrl-C breaks off a completion that does not come", async () => {
   });
 });
 
-Deno.test("Tab in the middle of what came at once indents, and completes after a name", () =>
+Deno.test("Tab within a piece indents, and completes after a name", () =>
   withEditor({ complete: (text) => Promise.resolve([["name"], text]) }, async (terminal) => {
     terminal.type("[\r\t\t1]\r");
     await terminal.enters("[\n\t\t1]");
@@ -283,7 +283,7 @@ Deno.test("Tab in the middle of what came at once indents, and completes after a
     await terminal.enters("[\n\t\t1]", "name()", "name");
   }));
 
-Deno.test("Ctrl-C drops what is typed, and tells how to leave when there is nothing; Ctrl-D leaves", () =>
+Deno.test("Ctrl-C drops the input, and says how to leave when it is empty; Ctrl-D leaves", () =>
   withEditor({}, async (terminal) => {
     terminal.type("[", ENTER, "1", CTRL.c!);
     await terminal.shows("> [", ". 1", "> |");
@@ -296,7 +296,7 @@ Deno.test("Ctrl-C drops what is typed, and tells how to leave when there is noth
     assert.deepEqual(terminal.entered, []);
   }));
 
-Deno.test("what is typed ahead is for the next input, and Ctrl-C drops it", async () => {
+Deno.test("what is typed ahead becomes the next input, and Ctrl-C drops it", async () => {
   const { EditedTerminal } = await import("./edited_terminal.ts");
   using terminal = new EditedTerminal();
   terminal.type("dropped\r", CTRL.c!);
@@ -309,7 +309,7 @@ Deno.test("what is typed ahead is for the next input, and Ctrl-C drops it", asyn
   await running;
 });
 
-Deno.test("Ctrl-L clears the screen and keeps what is typed", () =>
+Deno.test("Ctrl-L clears the screen and keeps the input", () =>
   withEditor({}, async (terminal) => {
     terminal.type("a", ENTER, "[", ENTER, "b", CTRL.l!);
     await terminal.shows("> [", ". b|");

@@ -48,7 +48,7 @@ Deno.test("KeyDecoder names keys as the terminals send them", () => {
   }
 });
 
-Deno.test("KeyDecoder takes a paste as a whole, with whatever is in it", () => {
+Deno.test("KeyDecoder takes a paste as a whole, whatever is in it", () => {
   assert.deepEqual(decode("a\x1b[200~b\rc\r\nd\n\x1b[A\x03\t\x1b[20\x1b[201~e"), [
     "'a'",
     "[b\nc\nd\n\x1b[A\x03\t\x1b[20]",
@@ -59,7 +59,7 @@ Deno.test("KeyDecoder takes a paste as a whole, with whatever is in it", () => {
   assert.deepEqual(decode("\x1b[200~a", "\x03", "b"), ["ctrl-c", "'b'"]);
 });
 
-Deno.test("KeyDecoder takes an Escape that nothing follows for the key", async () => {
+Deno.test("KeyDecoder takes an Escape with nothing after it for the key", async () => {
   for (const [sent, expected] of [["\x1b", "escape"], ["\x1b[", "escape '['"]] as const) {
     const taken: string[] = [];
     const { promise, resolve } = Promise.withResolvers<void>();
