@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { basename, dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { parseServerId, type ServerId } from "../runtime/actor/references.ts";
 import { EnsembleError } from "../runtime/errors.ts";
-import { makePrivate, takeFileLock } from "../runtime/home/files.ts";
+import { fileBehind, makePrivate, takeFileLock } from "../runtime/home/files.ts";
 import type { RegistryEntry } from "../runtime/server/registry_protocol.ts";
 import { type Address, formatAddress, parseAddresses } from "../runtime/wire/address.ts";
 import type { EntryQuery, RegistryStore } from "./store.ts";
@@ -247,21 +247,10 @@ function withFile(address: Address, numbers: FileNumbers): Address {
  * @throws {EnsembleError} when another registry has it, naming its process.
  */
 async function lockDatabase(path: string): Promise<Disposable> {
-  // It stays: if it were removed, two registries could each lock a file of this name.
-  const lockPath = `${realPath(path)}-lock`;
+  // One database may have many paths. The file stays: if it were removed, two registries could each lock one of this name.
+  const lockPath = `${await fileBehind(path)}-lock`;
   const lock = await takeFileLock(lockPath, { note: `${Deno.pid}\n` });
   if (lock) return lock;
   const holder = (await Deno.readTextFile(lockPath)).trim();
   throw new EnsembleError(`another registry has it open${holder && `: pid ${holder}`}`);
-}
-
-/** One database may have many paths. */
-function realPath(path: string): string {
-  try {
-    return Deno.realPathSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    // It is about to be made, and its directory is there.
-    return join(Deno.realPathSync(dirname(path)), basename(path));
-  }
 }

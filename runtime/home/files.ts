@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { dirname } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { EnsembleError } from "../errors.ts";
 import { heldLock, isAt, isOpenToOthers } from "../wire/socket_directory.ts";
 
@@ -83,6 +83,28 @@ export async function isThere(path: string): Promise<boolean> {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
     throw unreadable(path, error);
+  }
+}
+
+/**
+ * The absolute path at which a file is, or is to be made: links are followed, also those to a file that is not there yet.
+ * Where they lead nowhere it is the path given.
+ */
+export async function fileBehind(path: string): Promise<string> {
+  try {
+    return await Deno.realPath(path);
+  } catch (error) {
+    // Links in a circle lead nowhere.
+    if (!(error instanceof Deno.errors.NotFound)) return path;
+  }
+  try {
+    const directory = await Deno.realPath(dirname(path));
+    const target = await Deno.readLink(path).catch(() => undefined);
+    return target === undefined
+      ? join(directory, basename(path))
+      : await fileBehind(resolve(directory, target));
+  } catch {
+    return path;
   }
 }
 

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { dirname, resolve } from "node:path";
+import { dirname } from "node:path";
 import { parseServerId, REGISTRY_ID, type ServerId } from "../actor/references.ts";
 import { EnsembleError, InvalidInputError } from "../errors.ts";
 import { formatNotation, isList, isSymbol, parseNotation } from "../notation.ts";
@@ -21,7 +21,7 @@ import {
   parseAddresses,
 } from "../wire/address.ts";
 import { directoryOf } from "../wire/socket_directory.ts";
-import { readRegularFile, withFileLock, writeWhole } from "./files.ts";
+import { fileBehind, readRegularFile, withFileLock, writeWhole } from "./files.ts";
 import { knownServersPath, socketDirectory, socketPath } from "./paths.ts";
 
 /** Addresses by server id, in the order of the file. */
@@ -208,23 +208,6 @@ function readLine(text: string): Line {
   const id = parseServerId(name.symbol);
   if (addresses.length === 0) throw new InvalidInputError(`no address of ${id}`);
   return { text, comment, id, addresses: addressesOf(addresses) };
-}
-
-/** Where a file really is, or is to be: a link to it stays one. */
-async function fileBehind(path: string): Promise<string> {
-  try {
-    return await Deno.realPath(path);
-  } catch (error) {
-    // Links in a circle lead nowhere.
-    if (!(error instanceof Deno.errors.NotFound)) return path;
-  }
-  try {
-    // It is not there yet, but a link to it may be.
-    const directory = await Deno.realPath(dirname(path));
-    return await fileBehind(resolve(directory, await Deno.readLink(path)));
-  } catch {
-    return path;
-  }
 }
 
 async function modeOf(path: string): Promise<number> {
