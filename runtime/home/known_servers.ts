@@ -14,7 +14,7 @@ import { formatNotation, isList, isSymbol, parseNotation } from "../notation.ts"
 import type { ServerLocations } from "../server/address_book.ts";
 import {
   type Address,
-  addressesOf,
+  addressesFromData,
   formatAddressUrl,
   isLocal,
   localUnixAddress,
@@ -207,7 +207,7 @@ function readLine(text: string): Line {
   }
   const id = parseServerId(name.symbol);
   if (addresses.length === 0) throw new InvalidInputError(`no address of ${id}`);
-  return { text, comment, id, addresses: addressesOf(addresses) };
+  return { text, comment, id, addresses: addressesFromData(addresses) };
 }
 
 async function modeOf(path: string): Promise<number> {

@@ -87,7 +87,7 @@ export function localUnixAddress(path: string): UnixAddress {
  * @throws {InvalidInputError} when one of them is no address, naming it and saying why.
  */
 export function parseAddresses(text: string): Address[] {
-  return addressesOf(parseNotation(text));
+  return addressesFromData(parseNotation(text));
 }
 
 /**
@@ -95,7 +95,7 @@ export function parseAddresses(text: string): Address[] {
  *
  * @throws {InvalidInputError} when one of them is no address, naming it and saying why.
  */
-export function addressesOf(data: readonly Datum[]): Address[] {
+export function addressesFromData(data: readonly Datum[]): Address[] {
   return data.flatMap((datum) => {
     const isListOfAddresses = isList(datum) && !isKeyword(datum[0]);
     return isListOfAddresses ? datum.map(parseAddress) : [parseAddress(datum)];
