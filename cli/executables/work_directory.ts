@@ -6,6 +6,7 @@
 import { basename, dirname, join } from "node:path";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { onEndingSignal } from "../../runtime/home/signals.ts";
+import { isAt } from "../../runtime/wire/socket_directory.ts";
 
 /**
  * A directory that goes when it is disposed of, and when the process is told to end before.
@@ -66,7 +67,7 @@ export class WorkDirectory implements Disposable {
       // At once, where it is free: a signal would find the directory made and not yet ours to remove.
       if (!lock.tryLockSync(true)) await lock.lock(true);
       // Who had it before has removed the directory.
-      if (isAt(lock, path)) this.#lock = lock;
+      if (isAt(path, lock.statSync())) this.#lock = lock;
       else lock.close();
     }
     this.#empty();
@@ -115,16 +116,6 @@ function openOwn(path: string, name: string): Deno.FsFile | undefined {
     return Deno.openSync(join(path, name), { create: true, write: true });
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-}
-
-/** Whether an open file is the one at a path. */
-function isAt(file: Deno.FsFile, path: string): boolean {
-  try {
-    return Deno.lstatSync(path).ino === file.statSync().ino;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
     throw error;
   }
 }
