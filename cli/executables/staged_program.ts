@@ -7,13 +7,13 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { RUNTIME_MODULE } from "../../runtime/code/library_table.ts";
 import { ModuleError } from "../../runtime/code/source_map.ts";
-import type { Unit } from "../../runtime/code/unit.ts";
+import { RELATIVE, type Unit } from "../../runtime/code/unit.ts";
 import { evaluationOrder } from "../../runtime/code/unit_graph.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { denoReason, findDeno, runDeno } from "../kit/build.ts";
 import { findEntryPoint } from "../modules/entry_point.ts";
-import { findDanglingImports, readModuleGraph } from "../modules/module_graph.ts";
-import { ModuleReader, type SourceModule } from "../modules/module_reader.ts";
+import { findDanglingImports, type ModuleGraph, readModuleGraph } from "../modules/module_graph.ts";
+import { ModuleReader } from "../modules/module_reader.ts";
 import { parseJson, type Project } from "../modules/project.ts";
 import { writeRuntimeMap } from "../modules/runtime_module.ts";
 import { buildUnits } from "../modules/unit_building.ts";
@@ -257,17 +257,17 @@ Deno.exit(await runServer(main, ${JSON.stringify({ name, version })}));
   return { path, runtimeAddresses: runtimeAddresses(graph), workers: workerFiles(graph) };
 }
 
-function workerFiles(graph: Map<string, SourceModule>): string[] {
+function workerFiles(graph: ModuleGraph): string[] {
   const workers = [...graph.values()].flatMap(({ candidates }) =>
     candidates.filter(({ type }) => type === "worker")
   );
   return [...new Set(workers.map(({ target }) => target.path))];
 }
 
-function runtimeAddresses(graph: Map<string, SourceModule>): string[] {
+function runtimeAddresses(graph: ModuleGraph): string[] {
   const addresses = [...graph.values()].flatMap(({ imports, path }) =>
     imports.flatMap(({ specifier, target }) => {
-      const isAddress = /^\.{0,2}\//.test(specifier) || URL.canParse(specifier);
+      const isAddress = RELATIVE.test(specifier) || URL.canParse(specifier);
       if (target.kind === "local" || target.specifier !== RUNTIME_MODULE || !isAddress) return [];
       return new URL(specifier, pathToFileURL(path)).href;
     })

@@ -4,6 +4,7 @@
  * @see https://html.spec.whatwg.org/multipage/webappapis.html#resolve-a-module-specifier
  * @module
  */
+import { RELATIVE } from "../../runtime/code/unit.ts";
 
 /** The part of `deno.json`, or of an import map file, that maps specifiers. */
 export interface ImportMapText {
@@ -120,6 +121,6 @@ function mostSpecificFirst([a]: [string, unknown], [b]: [string, unknown]): numb
 
 /** The URL that a specifier is by itself, or undefined when it is bare. */
 function parseUrlLike(specifier: string, base: string): string | undefined {
-  if (/^\.{0,2}\//.test(specifier)) return URL.parse(specifier, base)?.href;
+  if (RELATIVE.test(specifier)) return URL.parse(specifier, base)?.href;
   return URL.parse(specifier)?.href;
 }

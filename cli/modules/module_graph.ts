@@ -4,7 +4,11 @@
  * @module
  */
 import { ModuleError, type SourceLocation } from "../../runtime/code/source_map.ts";
+import { strongComponents } from "../../runtime/code/unit_graph.ts";
 import type { ModuleReader, ModuleTarget, ResolvedImport, SourceModule } from "./module_reader.ts";
+
+/** The modules of a program by module id, the entry first. */
+export type ModuleGraph = ReadonlyMap<string, SourceModule>;
 
 /**
  * Reads all modules of a program, by module id, the entry first. `onRead` is told how many they are so
@@ -18,7 +22,7 @@ import type { ModuleReader, ModuleTarget, ResolvedImport, SourceModule } from ".
 export async function readModuleGraph(
   reader: ModuleReader,
   onRead?: (count: number) => void,
-): Promise<Map<string, SourceModule>> {
+): Promise<ModuleGraph> {
   const graph = new Map<string, SourceModule>();
   const pending: Pick<ResolvedImport, "target" | "location">[] = [];
   const candidates: Pick<ResolvedImport, "target" | "location">[] = [];
@@ -53,6 +57,47 @@ export async function readModuleGraph(
     });
   }
   return graph;
+}
+
+/**
+ * The modules of a graph in the order of their naming, what a module imports before it: each by itself,
+ * or with the others of its cycle.
+ */
+export function importComponents(graph: ModuleGraph): SourceModule[][] {
+  return strongComponents(
+    graph.values(),
+    (source) => localImports(source).map((module) => graph.get(module)!),
+  );
+}
+
+/** Whether a component is an import cycle; a module may also import itself. */
+export function isCycle(component: SourceModule[]): boolean {
+  const [first, ...others] = component;
+  return others.length > 0 || localImports(first!).includes(first!.module);
+}
+
+/**
+ * The modules of a graph that its first one needs in any case: what `import()` and workers may need is found
+ * when they do.
+ */
+export function requiredModules(graph: ModuleGraph): Set<SourceModule> {
+  const [entry] = graph.values();
+  const required = new Set([entry!]);
+  // A set gives what is added while it is gone through.
+  for (const { imports } of required) {
+    for (const { target, keyword } of imports) {
+      if (target.kind === "local" && keyword === undefined) required.add(graph.get(target.module)!);
+    }
+  }
+  return required;
+}
+
+/** The ids of the author's modules that a module imports, in any way: its name covers them all. */
+export function localImports({ imports, candidates }: SourceModule): string[] {
+  return [
+    ...imports.flatMap(({ target }) => target.kind === "local" ? [target.module] : []),
+    ...candidates.map(({ target }) => target.module),
+  ];
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   type SourceLocation,
   sourcePosition,
 } from "../../runtime/code/source_map.ts";
+import { RELATIVE } from "../../runtime/code/unit.ts";
 import {
   COMMON_JS,
   commonJsFacade,
@@ -286,7 +287,7 @@ export class ModuleReader {
     const specifier = target.kind === "library"
       ? target.specifier
       : pathToFileURL(target.path).href + (target.suffix ?? "");
-    const plain = /^\.{0,2}\//.test(found.specifier)
+    const plain = RELATIVE.test(found.specifier)
       ? new URL(found.specifier, pathToFileURL(path)).href
       : found.specifier;
     return specifier === plain ? [] : { ...found, specifier };

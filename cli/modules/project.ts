@@ -9,6 +9,7 @@ import type { ParseError } from "npm:jsonc-parser@^3.3.1";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { lineStarts, ModuleError, positionAt } from "../../runtime/code/source_map.ts";
+import { RELATIVE } from "../../runtime/code/unit.ts";
 import { ImportMap, type ImportMapText, type MappedDirectory } from "./import_map.ts";
 import {
   directoriesAbove,
@@ -92,7 +93,7 @@ async function readExtended(path: string, seen: Set<string>): Promise<CompilerOp
     : await readJsonc<{ extends?: string | string[]; compilerOptions?: CompilerOptions }>(path);
   if (read === undefined) return {};
   seen.add(path);
-  const bases = [read.extends ?? []].flat().filter((base) => /^\.{0,2}\//.test(base));
+  const bases = [read.extends ?? []].flat().filter((base) => RELATIVE.test(base));
   const inherited = await Promise.all(bases.map((base) => {
     const file = resolve(dirname(path), base);
     return readExtended(file.endsWith(".json") ? file : `${file}.json`, seen);

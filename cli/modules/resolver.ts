@@ -6,6 +6,7 @@
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { RUNTIME_MODULE } from "../../runtime/code/library_table.ts";
+import { RELATIVE } from "../../runtime/code/unit.ts";
 import {
   dependencyOf,
   exportedFile,
@@ -71,7 +72,7 @@ export class Resolver {
       ? this.#project.importMap.resolve(specifier, pathToFileURL(referrer).href)
       : URL.parse(
         specifier,
-        /^\.{0,2}\//.test(specifier) ? pathToFileURL(referrer).href : undefined,
+        RELATIVE.test(specifier) ? pathToFileURL(referrer).href : undefined,
       )
         ?.href;
     const resolved = mapped ?? this.#resolveBare(specifier, { referrer, kind });

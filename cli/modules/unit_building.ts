@@ -15,9 +15,15 @@ import {
   type Unit,
   unitSpecifier,
 } from "../../runtime/code/unit.ts";
-import { eagerImports, hashesBelow, strongComponents } from "../../runtime/code/unit_graph.ts";
+import { eagerImports, hashesBelow } from "../../runtime/code/unit_graph.ts";
 import type { LibraryImport, LoadRequest } from "../../runtime/code/unit_store.ts";
-import { readModuleGraph } from "./module_graph.ts";
+import {
+  importComponents,
+  isCycle,
+  localImports,
+  readModuleGraph,
+  requiredModules,
+} from "./module_graph.ts";
 import type { ModuleReader, SourceModule } from "./module_reader.ts";
 
 /** A module and all that it imports, in the form that servers load. */
@@ -201,22 +207,6 @@ async function canonicalUnit(
   };
 }
 
-/**
- * The modules of a graph that its first one needs in any case: what `import()` and workers may need is found
- * when they do.
- */
-function requiredModules(graph: Map<string, SourceModule>): Set<SourceModule> {
-  const [entry] = graph.values();
-  const required = new Set([entry!]);
-  // A set gives what is added while it is gone through.
-  for (const { imports } of required) {
-    for (const { target, keyword } of imports) {
-      if (target.kind === "local" && keyword === undefined) required.add(graph.get(target.module)!);
-    }
-  }
-  return required;
-}
-
 /** The library modules that these modules import, each once, at its first import. */
 function libraryImports(modules: Iterable<SourceModule>): LibraryImport[] {
   const libraries = new Map<string, LibraryImport>();
@@ -236,23 +226,6 @@ function libraryImports(modules: Iterable<SourceModule>): LibraryImport[] {
   return [...libraries.values()];
 }
 
-/**
- * The modules of a graph in the order of their naming, what a module imports before it: each by itself,
- * or with the others of its cycle.
- */
-function importComponents(graph: Map<string, SourceModule>): SourceModule[][] {
-  return strongComponents(
-    graph.values(),
-    (source) => localImports(source).map((module) => graph.get(module)!),
-  );
-}
-
-/** Whether a component is an import cycle; a module may also import itself. */
-function isCycle(component: SourceModule[]): boolean {
-  const [first, ...others] = component;
-  return others.length > 0 || localImports(first!).includes(first!.module);
-}
-
 /** The modules of a cycle in the order that names them, wherever the cycle is entered. */
 function orderCycle(component: SourceModule[]): SourceModule[] {
   return component.toSorted((a, b) => a.module < b.module ? -1 : 1);
@@ -265,12 +238,4 @@ function cycleNaming(order: SourceModule[], nameUnit: UnitNaming): UnitNaming {
     const position = positions.get(module);
     return position === undefined ? nameUnit(module) : cycleSpecifier(position);
   };
-}
-
-/** The ids of the author's modules that a module imports, in any way: its name covers them all. */
-function localImports({ imports, candidates }: SourceModule): string[] {
-  return [
-    ...imports.flatMap(({ target }) => target.kind === "local" ? [target.module] : []),
-    ...candidates.map(({ target }) => target.module),
-  ];
 }

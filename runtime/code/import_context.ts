@@ -7,12 +7,9 @@ import { basename, dirname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { processTable, tableExpression } from "./library_table.ts";
 import { editText, mappingsOf } from "./source_map.ts";
-import { type Candidate, linkedUnit, type ModuleName, type Unit } from "./unit.ts";
+import { type Candidate, linkedUnit, type ModuleName, RELATIVE, type Unit } from "./unit.ts";
 import { fileStem, type UnitFiles } from "./unit_files.ts";
 import { hashesBelow, type Units } from "./unit_graph.ts";
-
-/** What relative specifiers start with, and those that are paths. */
-const RELATIVE = /^\.{0,2}\//;
 
 /** What a unit asks this process for while it runs. */
 export interface ImportContext {

@@ -8,6 +8,7 @@
  */
 import { EnsembleError, InvalidInputError } from "../errors.ts";
 import { describeThrown } from "../error_report.ts";
+import { RELATIVE } from "./unit.ts";
 import { fileStem, type UnitFiles } from "./unit_files.ts";
 
 /** What `import * as namespace` gives. */
@@ -77,7 +78,7 @@ export class LibraryTable {
     attributes?: Record<string, string>,
   ): Promise<ModuleNamespace> {
     // A relative specifier would be resolved against this very file.
-    if (/^\.{0,2}\//.test(specifier)) {
+    if (RELATIVE.test(specifier)) {
       throw new InvalidInputError(`not the name of a library module: ${specifier}`);
     }
     const key = JSON.stringify([specifier, attributes]);

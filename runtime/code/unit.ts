@@ -81,6 +81,9 @@ export interface Unit extends ModuleName {
   mappings?: string;
 }
 
+/** What relative specifiers start with, and those that are paths. */
+export const RELATIVE = /^\.{0,2}\//;
+
 const UNIT = /^unit:([0-9a-f]{64})$/;
 const CYCLE = /^unit:cycle\/(\d+)$/;
 
