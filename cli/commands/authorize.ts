@@ -50,7 +50,7 @@ export function authorizeCommand(): CommandUnknownOpts {
     .addArgument(serverListArgument())
     .addArgument(
       completing(
-        "servers",
+        "servers but the registry",
         new ArgumentUnlessListing(
           "authorized-server-id",
           "the server to authorize capabilities for",

@@ -108,6 +108,8 @@ async function fromSource(
       return inList(line, isGiven(line, "--role") ? await roles() : await servers());
     case "servers":
       return await servers();
+    case "servers but the registry":
+      return withoutRegistry(await servers());
     case "certified":
       return named(line, "server", await live.certified(place));
     case "known":

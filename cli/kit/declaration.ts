@@ -71,6 +71,8 @@ export type Source =
   | "commands"
   /** The servers that the registry knows, and itself. */
   | "servers"
+  /** The servers that the registry knows. */
+  | "servers but the registry"
   /** The same, several in a list; with `--role` the roles. */
   | "server list"
   /** The servers that the registry knows, or with `--role` their roles. */
