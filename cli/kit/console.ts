@@ -66,7 +66,7 @@ export async function explainFailure(error: unknown, actors: ActorSystem): Promi
   return new DisconnectedError(message, { cause: error });
 }
 
-/** Starts a console that its user stops. The registry is at the addresses given, or where {@linkcode locateServers} finds it. */
+/** Starts a console, to be stopped by the caller. Without addresses of the registry this host says where it is. */
 export async function startConsole(
   { registry, timeout }: { registry: readonly Address[]; timeout?: number | undefined },
 ): Promise<ActorServer> {
