@@ -17,8 +17,8 @@ import { readAuthority, readAuthorityFile } from "./certificate_authority.ts";
 import { daysFromNow, DEFAULT_DAYS, type Host, hostsOf } from "./certificate_terms.ts";
 import {
   type CertificateIdentity,
-  identityOf,
-  readRevocationList,
+  parseCertificate,
+  parseRevocationList,
   type RevocationList,
 } from "./certificate_parser.ts";
 import {
@@ -197,7 +197,7 @@ export async function readOwnRevocationList(): Promise<RevocationList> {
   const { crl } = authorityPaths();
   const pem = await readAuthorityFile(crl);
   try {
-    return readRevocationList(decodePem("X509 CRL", pem));
+    return parseRevocationList(decodePem("X509 CRL", pem));
   } catch (error) {
     throw new EnsembleError(`${crl} is no revocation list: ${(error as Error).message}`);
   }
@@ -254,7 +254,7 @@ async function describeIssued(
   certificate: X509Certificate,
   revoked: ReadonlySet<string>,
 ): Promise<IssuedCertificate> {
-  const identity = identityOf(new Uint8Array(certificate.rawData));
+  const identity = parseCertificate(new Uint8Array(certificate.rawData));
   const names = certificate.getExtension(SubjectAlternativeNameExtension)?.names.items ?? [];
   return {
     ...identity,

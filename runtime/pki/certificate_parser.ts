@@ -16,17 +16,12 @@ import {
   SubjectAlternativeName,
 } from "npm:@peculiar/asn1-x509@^2.11.1";
 import { parseCapabilities } from "../server/capability_names.ts";
-import { parseServerId, type ServerId } from "../actor/references.ts";
+import { parseServerId } from "../actor/references.ts";
 import { InvalidInputError } from "../errors.ts";
+import type { Certified } from "../server/credentials.ts";
 
 /** What a certificate says of the server that it was issued to. */
-export interface CertificateIdentity {
-  /** The id of the server. */
-  readonly id: ServerId;
-  /** Its capabilities in every server that it is connected to, sorted; often none. */
-  readonly capabilities: readonly string[];
-  /** The serial number, in capital hexadecimal digits, as `openssl x509 -serial` prints it. */
-  readonly serial: string;
+export interface CertificateIdentity extends Certified {
   /** When it becomes valid. */
   readonly notBefore: Date;
   /** When it expires. */
@@ -34,13 +29,13 @@ export interface CertificateIdentity {
 }
 
 /**
- * Reads which server a certificate names. It does not verify the certificate; TLS has done so before.
+ * Parses the certificate of a server. It does not verify it; TLS has done so before.
  *
  * @param der any bytes.
  * @throws {InvalidInputError} when they are no X.509 certificate, or it names no server or several, or has a malformed
  * `srv:` or `cap:` URI. Other names are ignored.
  */
-export function identityOf(der: Uint8Array): CertificateIdentity {
+export function parseCertificate(der: Uint8Array): CertificateIdentity {
   const { serialNumber, validity, extensions } = parseDer(der, Certificate).tbsCertificate;
   const serial = formatSerial(serialNumber);
   const uris = readUris(extensions ?? []);
@@ -98,11 +93,11 @@ export interface RevocationList {
 }
 
 /**
- * Reads a revocation list of version 2. It does not verify the signature.
+ * Parses a revocation list of version 2. It does not verify the signature.
  *
  * @throws {InvalidInputError} when the bytes are none.
  */
-export function readRevocationList(der: Uint8Array): RevocationList {
+export function parseRevocationList(der: Uint8Array): RevocationList {
   const { tbsCertList: list, tbsCertListRaw: signed, signature } = parseDer(der, CertificateList);
   if (list.version === undefined) {
     throw new InvalidInputError("the revocation list is of version 1");

@@ -17,8 +17,8 @@ import { authorityPaths, serverTlsPaths } from "../home/paths.ts";
 import type { Certified, TlsCredentials } from "../server/credentials.ts";
 import {
   type CertificateIdentity,
-  identityOf,
-  readRevocationList,
+  parseCertificate,
+  parseRevocationList,
   type RevocationList,
 } from "./certificate_parser.ts";
 import type { TlsMaterial } from "../wire/tls_transport.ts";
@@ -88,7 +88,9 @@ export function certifiedBy(
   certificate: Uint8Array,
   revoked: Pick<RevocationList, "serials">,
 ): Certified {
-  const { id, capabilities, serial, notBefore, notAfter } = identityOf(new Uint8Array(certificate));
+  const { id, capabilities, serial, notBefore, notAfter } = parseCertificate(
+    new Uint8Array(certificate),
+  );
   const refuse = (why: string) =>
     new AuthenticationError(`the certificate of ${id} ${why} (serial ${serial})`);
   if (revoked.serials.has(serial)) throw refuse("was revoked");
@@ -113,7 +115,7 @@ async function readIdentity(id: ServerId): Promise<TlsIdentity> {
     verifyKey(own, key);
   });
   const revocationList = inFile(paths.crl, () => {
-    const list = readRevocationList(decodePem("X509 CRL", crl));
+    const list = parseRevocationList(decodePem("X509 CRL", crl));
     verifyRevocationList(list, issuing);
     return list;
   });
@@ -148,7 +150,7 @@ function readChain(
       "it should hold the server's certificate and that of the issuing authority",
     );
   }
-  const certificate = identityOf(own);
+  const certificate = parseCertificate(own);
   if (certificate.id !== id) {
     throw new InvalidInputError(`it is the certificate of ${formatServerId(certificate.id)}`);
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@^4.10.2";
 import { InvalidInputError } from "../../../runtime/errors.ts";
-import { identityOf, readRevocationList } from "../../../runtime/pki/certificate_parser.ts";
+import { parseCertificate, parseRevocationList } from "../../../runtime/pki/certificate_parser.ts";
 import {
   createIssuing,
   createRevocationList,
@@ -23,7 +23,7 @@ import {
 const CURVE = 23;
 
 function refused(der: Uint8Array, reason: RegExp): void {
-  assert.throws(() => identityOf(der), (error) => {
+  assert.throws(() => parseCertificate(der), (error) => {
     assert.ok(error instanceof InvalidInputError, String(error));
     assert.match(error.message, reason);
     return true;
@@ -34,7 +34,7 @@ Deno.test("a certificate names its server, capabilities, serial number and dates
   const der = await certificateNaming(
     uris("cap:shutdown", "srv:httpd1.eu-west", "cap:admin", "cap:shutdown", "https://example.com/"),
   );
-  assert.deepEqual(identityOf(der), {
+  assert.deepEqual(parseCertificate(der), {
     id: "httpd1.eu-west",
     capabilities: ["admin", "shutdown"],
     serial: SERIAL,
@@ -52,7 +52,7 @@ Deno.test("other names in a certificate are not taken for a server, whatever the
     { type: "ip", value: "10.0.0.7" },
   ] as const;
   const der = await certificateNaming([...uris("srv:httpd1", "SRV:other", "xsrv:other"), ...names]);
-  const { id, capabilities } = identityOf(der);
+  const { id, capabilities } = parseCertificate(der);
   assert.deepEqual({ id, capabilities }, { id: "httpd1", capabilities: [] });
 });
 
@@ -63,7 +63,7 @@ Deno.test("a certificate that names no server, or more than one, is refused", as
   refused(await certificateNaming(uris("srv:a", "srv:a")), /names 2 servers/);
 });
 
-Deno.test("identityOf refuses malformed ids and capabilities", async () => {
+Deno.test("parseCertificate refuses malformed ids and capabilities", async () => {
   for (const id of ["", ".a", "a b", "a/b", "a\n", "a%20b", "a".repeat(65)]) {
     refused(await certificateNaming(uris(`srv:${id}`)), /not a server id/);
   }
@@ -84,7 +84,7 @@ Deno.test("identityOf refuses malformed ids and capabilities", async () => {
   }
 });
 
-Deno.test("identityOf refuses names twice, names that are not ASCII, and names that are cut off", async () => {
+Deno.test("parseCertificate refuses names twice, names that are not ASCII, and names that are cut off", async () => {
   const names = new SubjectAlternativeNameExtension(uris("srv:a"));
   const twice = await certificateWith([
     names,
@@ -115,25 +115,25 @@ Deno.test("a certificate has one form: a longer length in any of its elements is
   assert.deepEqual(withLongerLength(good, count), good);
   for (let element = 0; element < count; element++) {
     const der = withLongerLength(good, element);
-    if (element === CURVE) assert.equal(identityOf(der).id, "httpd1");
+    if (element === CURVE) assert.equal(parseCertificate(der).id, "httpd1");
     else refused(der, /malformed DER/);
   }
 });
 
-Deno.test("identityOf returns an identity or refuses, whatever the bytes", async () => {
+Deno.test("parseCertificate returns an identity or refuses, whatever the bytes", async () => {
   const good = await certificateNaming(uris("srv:httpd1", "cap:shutdown"));
   const check = (bytes: Uint8Array) => {
     try {
-      identityOf(bytes);
+      parseCertificate(bytes);
     } catch (error) {
       if (!(error instanceof InvalidInputError)) throw error;
     }
   };
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), check));
   for (let length = 0; length < good.length; length++) {
-    assert.throws(() => identityOf(good.subarray(0, length)), InvalidInputError);
+    assert.throws(() => parseCertificate(good.subarray(0, length)), InvalidInputError);
   }
-  assert.throws(() => identityOf(new Uint8Array([...good, 0])), InvalidInputError);
+  assert.throws(() => parseCertificate(new Uint8Array([...good, 0])), InvalidInputError);
   const place = fc.record({ at: fc.nat(good.length - 1), byte: fc.nat(255) });
   fc.assert(
     fc.property(fc.array(place, { minLength: 1, maxLength: 4 }), (changes) => {
@@ -145,9 +145,9 @@ Deno.test("identityOf returns an identity or refuses, whatever the bytes", async
   );
 });
 
-Deno.test("identityOf refuses a certificate with too many capabilities", async () => {
+Deno.test("parseCertificate refuses a certificate with too many capabilities", async () => {
   const capabilities = (count: number) => Array.from({ length: count }, (_, i) => `cap:c:${i}`);
-  const most = identityOf(await certificateNaming(uris("srv:a", ...capabilities(32))));
+  const most = parseCertificate(await certificateNaming(uris("srv:a", ...capabilities(32))));
   assert.equal(most.capabilities.length, 32);
   refused(
     await certificateNaming(uris("srv:a", ...capabilities(320))),
@@ -163,7 +163,7 @@ async function listOf(serials: string[], previous?: string): Promise<string> {
 }
 
 function read(pem: string) {
-  return readRevocationList(decodePem("X509 CRL", pem));
+  return parseRevocationList(decodePem("X509 CRL", pem));
 }
 
 Deno.test("a list without entries revokes nothing", async () => {
@@ -195,10 +195,10 @@ Deno.test("each revocation list has the next number", async () => {
   );
 });
 
-Deno.test("readRevocationList returns a list or refuses, whatever the bytes", async () => {
+Deno.test("parseRevocationList returns a list or refuses, whatever the bytes", async () => {
   const good = decodePem("X509 CRL", await listOf(["4F01", "4F02"]));
   for (let length = 0; length < good.length; length++) {
-    assert.throws(() => readRevocationList(good.subarray(0, length)), InvalidInputError);
+    assert.throws(() => parseRevocationList(good.subarray(0, length)), InvalidInputError);
   }
   const place = fc.record({ at: fc.nat(good.length - 1), byte: fc.nat(255) });
   fc.assert(
@@ -206,7 +206,7 @@ Deno.test("readRevocationList returns a list or refuses, whatever the bytes", as
       const bytes = good.slice();
       for (const { at, byte } of changes) bytes[at] = byte;
       try {
-        readRevocationList(bytes);
+        parseRevocationList(bytes);
       } catch (error) {
         if (!(error instanceof InvalidInputError)) throw error;
       }
