@@ -51,12 +51,12 @@ export interface ReceiveOptions<Else> {
 }
 
 /** What a waiting receive is woken with. */
-type Wakening = Taken<unknown> | StackProbe | undefined;
+type WakeUp = Taken<unknown> | StackProbe | undefined;
 
 /** A receive that waits. */
 interface Waiting {
   readonly cases: readonly Case[];
-  resolve: (wakening: Wakening) => void;
+  resolve: (wakeUp: WakeUp) => void;
   reject: (error: unknown) => void;
   timer: ReturnType<typeof setTimeout> | undefined;
 }
@@ -66,15 +66,15 @@ class StackProbe {
   /** The error that the receive makes when it is woken, for its stack. */
   readonly error: Promise<Error>;
   readonly #show: (error: Error) => void;
-  readonly #wakening: Promise<Wakening>;
+  readonly #wakeUp: Promise<WakeUp>;
 
   constructor(waiting: Waiting) {
     const shown = Promise.withResolvers<Error>();
     this.error = shown.promise;
     this.#show = shown.resolve;
     const wake = waiting.resolve;
-    const next = Promise.withResolvers<Wakening>();
-    this.#wakening = next.promise;
+    const next = Promise.withResolvers<WakeUp>();
+    this.#wakeUp = next.promise;
     waiting.resolve = next.resolve;
     waiting.reject = next.reject;
     wake(this);
@@ -83,7 +83,7 @@ class StackProbe {
   /** Hands the stack over, and waits for what the receive waits for. */
   answer<Result>(error: Error): Promise<Taken<Result> | StackProbe | undefined> {
     this.#show(error);
-    return this.#wakening as Promise<Taken<Result> | StackProbe | undefined>;
+    return this.#wakeUp as Promise<Taken<Result> | StackProbe | undefined>;
   }
 }
 
@@ -104,7 +104,7 @@ export class Actor implements Recipient {
   /** When it started, in ms since 1970. */
   readonly startedAt: number = Date.now();
   /**
-   * Resolves when it has ended: with undefined in good order, with what its body threw when it failed, and with
+   * Resolves when it has ended: with undefined when it ended normally, with what its body threw when it failed, and with
    * an {@linkcode ActorExit} when it was killed.
    */
   readonly ended: Promise<unknown>;
@@ -378,7 +378,7 @@ export class Actor implements Recipient {
     cases: readonly Case<Result>[],
     timeout: number | undefined,
   ): Promise<Taken<Result> | StackProbe | undefined> {
-    const { promise, resolve, reject } = Promise.withResolvers<Wakening>();
+    const { promise, resolve, reject } = Promise.withResolvers<WakeUp>();
     const waiting: Waiting = { cases, resolve, reject, timer: undefined };
     this.#waiting = waiting;
     this.#untilClock = CLOCK_INTERVAL;

@@ -11,7 +11,7 @@ import type { Down } from "./monitors.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
 
-/** Thrown inside an actor to end it in good order: not an error, and not logged as one. */
+/** Thrown inside an actor to end it normally: not an error, and not logged as one. */
 export class ActorExit extends Error {
   /** The class's name, also after the code was minified. */
   override name = "ActorExit";

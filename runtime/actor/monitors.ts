@@ -17,7 +17,7 @@ export interface Down {
   monitor: number;
   /** The actor that is gone, as it was named to `monitor`. */
   ref: ActorRef;
-  /** Why: undefined when it ended in good order. */
+  /** Why: undefined when it ended normally. */
   reason?: string;
 }
 

@@ -18,7 +18,7 @@ import { AddressBook, type ServerLocations } from "./address_book.ts";
 import type { Heartbeat } from "./connection.ts";
 import { type ConnectionInfo, controlChecks, controlHandlers } from "./control.ts";
 import { Capabilities, type Session } from "./capabilities.ts";
-import { importCookie, InstanceKey, type TlsCredentials } from "./credentials.ts";
+import { type Credentials, importCookie, InstanceKey, type TlsCredentials } from "./credentials.ts";
 import { Elevations } from "./elevation.ts";
 import { SilentPeerError } from "./handshake.ts";
 import { Identities, type Presence } from "./identity.ts";
@@ -89,13 +89,8 @@ export interface ServerExtension {
   readonly grace: number;
 }
 
-/** What a server proves who it is with. */
-export interface ServerKeys {
-  /** The key pair of this run of it. */
-  readonly instance: InstanceKey;
-  /** The ensemble's cookie. */
-  readonly cookie: CryptoKey;
-}
+/** What a server proves itself with to others. */
+export type ServerKeys = Pick<Credentials, "instance" | "cookie">;
 
 /** A running server: its actors, its connections, its listeners. */
 export class ActorServer {
@@ -334,7 +329,7 @@ export class ActorServer {
   }
 
   /**
-   * Stops in good order: accepts no more connections and removes its sockets, leaves the registry, lets
+   * Stops gracefully: accepts no more connections and removes its sockets, leaves the registry, lets
    * its actors shut down for at most `grace` ms from now on, lets what was sent arrive, closes.
    */
   async stop(options: { grace?: number } = {}): Promise<void> {
@@ -403,7 +398,7 @@ export class ActorServer {
     try {
       await this.#router.accept(accepted);
     } catch (error) {
-      // A look at whether a port is open, as monitoring takes every minute, is no news.
+      // Not worth a line: monitoring checks every minute whether a port is open.
       if (refusal === undefined && error instanceof SilentPeerError) {
         logger.debug("{from}: {reason}", { from, reason: error.message });
       } else this.#logRefusal(from, refusal ?? (error as Error).message);

@@ -245,7 +245,7 @@ export class Capabilities {
   }
 
   /**
-   * Notes in the audit log what came of an action, where anything is enforced.
+   * Notes the outcome of an action in the audit log, where anything is enforced.
    *
    * @internal
    */

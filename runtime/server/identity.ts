@@ -245,7 +245,7 @@ function isSameBoot(kernel: Kernel | undefined): boolean {
 }
 
 /** What a failure to connect shows. */
-export function signOfError(error: unknown): Sign {
+function signOfError(error: unknown): Sign {
   if (!(error instanceof UnreachableError)) return "unclear";
   return error.why === "refused" || error.why === "no socket" ? error.why : "unclear";
 }

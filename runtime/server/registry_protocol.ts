@@ -71,7 +71,7 @@ export interface Kernel {
 }
 
 /** The longest part of a {@linkcode Kernel}, in UTF-16 code units. */
-export const MAX_KERNEL = 64;
+const MAX_KERNEL = 64;
 
 let known: { readonly kernel: Kernel | undefined } | undefined;
 
