@@ -53,7 +53,7 @@ async function readImports(): Promise<Import[]> {
   for (const file of files) {
     const text = (await Deno.readTextFile(join(ROOT, file))).replaceAll(/\/\*.*?\*\//gs, "");
     const statements =
-      /^(?:import|export)(?<type> type)?\b[^;"]*"(?<static>\.[^"]+)"|\bimport\("(?<dynamic>\.[^"]+)"\)/gm;
+      /^(?:import|export)(?<type> type)?\b[^;"]*"(?<static>\.[^"]+)"|\bimport\(\s*"(?<dynamic>\.[^"]+)"/gm;
     for (const { groups } of text.matchAll(statements)) {
       const specifier = groups!.static ?? groups!.dynamic!;
       if (!specifier.endsWith(".ts")) continue;
@@ -94,6 +94,20 @@ Deno.test("no files import each other in a circle", () => {
     done.add(file);
   };
   for (const file of targets.keys()) visit(file, []);
+});
+
+Deno.test("what every command reads at its start has no actors, no code and no connections in it", () => {
+  const read = new Set<string>();
+  const visit = (file: string): void => {
+    if (read.has(file)) return;
+    read.add(file);
+    for (const { from, to, isStatic } of imports) if (from === file && isStatic) visit(to);
+  };
+  visit("cli/command_tree.ts");
+  assert.ok(read.has("cli/commands/ping.ts"));
+  const heavy =
+    /^cli\/(?:modules|repl|executables|kit\/(?:console|servers|prompts))|^runtime\/(?:code|repl|actor\/actor_system|server\/actor_server|wire\/transport|pki\/x509|home\/logging)/;
+  assert.deepEqual([...read].filter((file) => heavy.test(file)), []);
 });
 
 Deno.test("only mod.ts exports what another file has", async () => {
