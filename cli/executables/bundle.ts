@@ -35,7 +35,7 @@ export interface BundleOptions {
   readonly lazyBuiltins?: readonly string[];
 }
 
-/** What packages ask for and do without: `typescript` when it is tested. */
+/** Modules that packages import if they are there: `typescript` does in its own tests. */
 const OPTIONAL_PACKAGES = ["source-map-support"];
 
 /**
@@ -123,7 +123,7 @@ async function deferLoading(path: string, lazyBuiltins: readonly string[]): Prom
   return file.toString();
 }
 
-/** Declares a name that stands for an object or a function which is there from its first use on. */
+/** Declares a name for an object or a function that is made when it is first used. */
 function lazy(name: string, expression: string): string {
   const traps = [
     `apply: (_, self, args) => Reflect.apply(target(), self, args)`,

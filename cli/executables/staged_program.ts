@@ -24,7 +24,7 @@ import { filesBelow, type WorkDirectory } from "./work_directory.ts";
 export interface StageOptions {
   /** What the program is called; as its file is, when absent. */
   readonly name?: string;
-  /** Told what a person should know who has an executable made. */
+  /** Called with what the operator should know about the executable. */
   readonly onNotice?: (message: string) => void;
   /** Modules that are bundled besides, for the program to hand out. */
   readonly entries?: readonly string[];
@@ -167,7 +167,7 @@ async function unstableFlags(
   );
 }
 
-/** The real path of what is there, and the path of what is not. */
+/** The real path of a file, or the path itself where there is no file. */
 async function realPath(path: string): Promise<string> {
   try {
     return await Deno.realPath(path);

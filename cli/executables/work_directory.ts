@@ -9,10 +9,10 @@ import { onEndingSignal } from "../../runtime/home/signals.ts";
 import { isAt } from "../../runtime/wire/socket_directory.ts";
 
 /**
- * A directory that goes when it is disposed of, and when the process is told to end before.
+ * A directory that is removed when it is disposed of, and when a signal ends the process before.
  *
- * Its name is always the same, for the paths of what is bundled get into the bundle: whoever makes the same
- * file at the same time waits. What a process that was killed has left in it is removed.
+ * Its name is always the same, because the paths of modules get into the bundle. A process that makes the same file at
+ * the same time waits. What a killed process has left in it is removed.
  */
 export class WorkDirectory implements Disposable {
   /** Its absolute path. */
@@ -49,7 +49,7 @@ export class WorkDirectory implements Disposable {
     }
   }
 
-  /** Aborts when the process is told to end: for programs that write into the directory. */
+  /** Aborts when a signal ends the process: for programs that write into the directory. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }

@@ -130,7 +130,7 @@ export async function commonJsModule(
   };
 }
 
-/** What stands for the modules that a CommonJS module requires: their imports, and the cases of a `switch`. */
+/** The imports of the modules that a CommonJS module requires, and the cases of the `switch` that finds them. */
 function requiredModules(
   specifiers: ReadonlySet<string>,
   resolve: ResolveRequire,
@@ -390,7 +390,7 @@ function calledName({ callee }: CallExpression): string | undefined {
     : nameOf(called);
 }
 
-/** Whether a function does nothing but to return what is there. */
+/** Whether a function only returns a value that exists already. */
 function isPlainGetter(node: Node): boolean {
   const returned = returnedBy(node);
   return returned !== undefined && isPlain(returned);

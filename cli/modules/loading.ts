@@ -34,7 +34,7 @@ export interface LoadingOptions extends PatienceOptions {
   rerun?: boolean;
   /** Whether to find out what a load would do, and leave the server as it is. */
   dryRun?: boolean;
-  /** Whether the person is told nothing that is no error. */
+  /** Whether only errors are printed. */
   quiet?: boolean;
 }
 
@@ -46,11 +46,11 @@ export interface LoadReport {
   libraries: string[];
   /** The modules; what a module imports stands before it, outside cycles. */
   modules: LoadOutcome[];
-  /** What a person should know of the load. */
+  /** What to tell the operator about the load. */
   notices: string[];
 }
 
-/** After how long a load is explained to who waits for it, in ms. */
+/** After how long a notice says what a load waits for, in ms. */
 const PATIENCE = 5_000;
 
 /**
@@ -193,7 +193,7 @@ function noticesOfRestored(modules: LoadOutcome[]): string[] {
   return notices;
 }
 
-/** Tells the person something, unless it is disposed of within `delay` ms. */
+/** Prints a notice, unless it is disposed of within `delay` ms. */
 function noticeAfter(delay: number, notice: string): Disposable {
   const timer = setTimeout(() => printNotice(`... ${notice}`), delay);
   return { [Symbol.dispose]: () => clearTimeout(timer) };
@@ -213,12 +213,12 @@ export async function loadLibrary(
   return { libraries: [specifier], modules: [], notices: [] };
 }
 
-/** Prints on standard error what a person should know of a load, behind the label of its server. */
+/** Prints the notices of a load on standard error, behind the label of its server. */
 export function printNotices({ notices }: LoadReport, label = ""): void {
   for (const notice of notices) printNotice(`${label}... ${notice}`);
 }
 
-/** The lines that tell a person of a load. */
+/** A load as lines of text. */
 export function formatLoadReport({ libraries, modules, dryRun = false }: LoadReport): string[] {
   return [
     ...libraries.map((specifier) =>

@@ -100,8 +100,8 @@ export interface SourceModule extends JavaScript, Pick<ModuleImports, "metaPrope
   pauses: boolean;
 }
 
-/** What is to be read, beside the entry. */
-export interface GraphOptions {
+/** What is not read, because the server has it. */
+export interface ReaderOptions {
   /** Package prefixes of library modules that are installed in the server. */
   libraryPrefixes?: string[];
   /** Ids of the author's modules that the server was built with, and has as library modules. */
@@ -118,7 +118,7 @@ export class ModuleReader {
   readonly #libraryModules: Set<string>;
   readonly #sources = new Map<string, Promise<SourceModule>>();
 
-  private constructor(entry: string, project: Project, options: GraphOptions) {
+  private constructor(entry: string, project: Project, options: ReaderOptions) {
     this.entry = entry;
     this.project = project;
     this.#resolver = new Resolver(project, options.libraryPrefixes ?? []);
@@ -130,7 +130,7 @@ export class ModuleReader {
    *
    * @throws {ModuleError} when there is no such file, or its project cannot be read.
    */
-  static async open(file: string, options: GraphOptions = {}): Promise<ModuleReader> {
+  static async open(file: string, options: ReaderOptions = {}): Promise<ModuleReader> {
     if (/^(?:https?|jsr|npm|node|data|blob):/.test(file)) {
       throw new ModuleError(
         "is not a file on this host, and only those are shipped: load it with --library, or import " +
@@ -320,7 +320,7 @@ export class ModuleReader {
     }
     const hasAttributes = Object.keys(attributes).length > 0;
     if (resolved.kind === "library") {
-      // The shim by which a bare library is linked is JavaScript, whatever the library is.
+      // The shim by which a bare library is linked is always JavaScript.
       if (hasAttributes && !URL.canParse(resolved.specifier)) {
         throw new ModuleError(
           "a library module that the server resolves cannot be imported with attributes",

@@ -64,7 +64,7 @@ export class Packages {
   /** The package that the file at an absolute path belongs to: the nearest above it. */
   around(path: string): Package | undefined {
     for (const directory of directoriesAbove(path)) {
-      // What a directory of packages is in is none of theirs.
+      // The project around node_modules is not the package's own.
       if (directory.endsWith("node_modules")) return undefined;
       const found = this.at(directory);
       if (found) return found;

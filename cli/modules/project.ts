@@ -20,92 +20,6 @@ import {
   readIfThere,
 } from "./npm_packages.ts";
 
-/** The compiler options that change what a module does when it runs. */
-export interface CompilerOptions {
-  /** Whether decorators are those that TypeScript had before the standard. */
-  experimentalDecorators?: boolean;
-  /** Whether these decorators find the types of what they decorate. */
-  emitDecoratorMetadata?: boolean;
-  jsx?: string;
-  jsxFactory?: string;
-  jsxFragmentFactory?: string;
-  jsxImportSource?: string;
-  /** Whether imports stay that are used only as types. */
-  verbatimModuleSyntax?: boolean;
-}
-
-/** A `deno.json`, as far as loading modules needs to know it. */
-export interface Configuration extends ImportMapText {
-  /** Its absolute path. */
-  path: string;
-  name?: string;
-  version?: string;
-  exports?: string | Record<string, string>;
-  importMap?: string;
-  lock?: boolean | string | { path?: string };
-  unstable?: string[];
-  workspace?: string[] | { members?: string[] };
-  links?: string[];
-  /** What `links` was called before. */
-  patch?: string[];
-  compilerOptions?: CompilerOptions;
-}
-
-/**
- * The `deno.json` or `deno.jsonc` in a directory, or undefined.
- *
- * @throws {ModuleError} when it cannot be read.
- */
-export async function readConfiguration(directory: string): Promise<Configuration | undefined> {
-  for (const name of ["deno.json", "deno.jsonc"]) {
-    const path = join(directory, name);
-    const configuration = await readJsonc<Configuration>(path);
-    if (configuration) return { ...configuration, path };
-  }
-}
-
-/** The import map of a configuration, and the URL that its addresses are relative to. */
-export async function readImportMap(
-  configuration: Configuration,
-): Promise<{ text: ImportMapText; base: string }> {
-  const { imports, scopes, importMap, path } = configuration;
-  const base = pathToFileURL(path).href;
-  // As in Deno, an import map file counts only where the configuration has no map of its own.
-  if (imports || scopes || !importMap) return { text: configuration, base };
-  const url = new URL(importMap, base);
-  const text = url.protocol === "file:"
-    ? await readJsonc<ImportMapText>(fileURLToPath(url))
-    : undefined;
-  if (text === undefined) {
-    throw new ModuleError(`its import map ${importMap} is no file that can be read`, { path });
-  }
-  return { text, base: url.href };
-}
-
-/** The compiler options of the `tsconfig.json` in a directory, with those that it extends. */
-export async function readTypeScriptOptions(directory: string): Promise<CompilerOptions> {
-  return await readExtended(join(directory, "tsconfig.json"), new Set());
-}
-
-async function readExtended(path: string, seen: Set<string>): Promise<CompilerOptions> {
-  const read = seen.has(path)
-    ? undefined
-    : await readJsonc<{ extends?: string | string[]; compilerOptions?: CompilerOptions }>(path);
-  if (read === undefined) return {};
-  seen.add(path);
-  const bases = [read.extends ?? []].flat().filter((base) => RELATIVE.test(base));
-  const inherited = await Promise.all(bases.map((base) => {
-    const file = resolve(dirname(path), base);
-    return readExtended(file.endsWith(".json") ? file : `${file}.json`, seen);
-  }));
-  return Object.assign({}, ...inherited, read.compilerOptions);
-}
-
-async function readJsonc<T extends object>(path: string): Promise<T | undefined> {
-  const text = readIfThere(path);
-  return text === undefined ? undefined : await parseJson(text, path, { comments: true }) as T;
-}
-
 /** A package of the author's own, which others import by its name. */
 export interface LocalPackage {
   /** The absolute path of its directory. */
@@ -139,7 +53,7 @@ export interface Project {
 }
 
 /** The compiler options of the files below a directory. */
-export interface DirectoryOptions {
+interface DirectoryOptions {
   readonly directory: string;
   readonly options: CompilerOptions;
 }
@@ -184,7 +98,7 @@ export async function findProject(path: string): Promise<Project> {
     importMap: await readImportMaps(root, [...members, ...links]),
     unstable: configuration?.unstable ?? [],
     localPackages: all.flatMap(localPackages),
-    // A package alone is itself in whatever version.
+    // A package alone satisfies every range for itself.
     satisfies: all.length > 1 ? await satisfying() : () => true,
     packages,
     lockFile: await LockFile.read(root.directory, configuration),
@@ -224,7 +138,7 @@ async function findRoot(
   let nearest: Member | undefined;
   for (const directory of directoriesAbove(path)) {
     const candidate = await readMember(directory, packages).catch((error): Member => {
-      // What is above a project is often none of its author's.
+      // A directory above the project often belongs to somebody else.
       if (nearest && error instanceof ModuleError) return { directory };
       throw error;
     });
@@ -322,8 +236,94 @@ async function readCompilerOptions(root: Member, others: Member[]): Promise<Dire
   return [...all, { directory: root.directory, options: inherited }];
 }
 
+/** The compiler options that change what a module does when it runs. */
+export interface CompilerOptions {
+  /** Whether decorators are those that TypeScript had before the standard. */
+  experimentalDecorators?: boolean;
+  /** Whether these decorators find the types of what they decorate. */
+  emitDecoratorMetadata?: boolean;
+  jsx?: string;
+  jsxFactory?: string;
+  jsxFragmentFactory?: string;
+  jsxImportSource?: string;
+  /** Whether imports stay that are used only as types. */
+  verbatimModuleSyntax?: boolean;
+}
+
+/** A `deno.json`, as far as loading modules needs to know it. */
+export interface Configuration extends ImportMapText {
+  /** Its absolute path. */
+  path: string;
+  name?: string;
+  version?: string;
+  exports?: string | Record<string, string>;
+  importMap?: string;
+  lock?: boolean | string | { path?: string };
+  unstable?: string[];
+  workspace?: string[] | { members?: string[] };
+  links?: string[];
+  /** What `links` was called before. */
+  patch?: string[];
+  compilerOptions?: CompilerOptions;
+}
+
+/**
+ * The `deno.json` or `deno.jsonc` in a directory, or undefined.
+ *
+ * @throws {ModuleError} when it cannot be read.
+ */
+async function readConfiguration(directory: string): Promise<Configuration | undefined> {
+  for (const name of ["deno.json", "deno.jsonc"]) {
+    const path = join(directory, name);
+    const configuration = await readJsonc<Configuration>(path);
+    if (configuration) return { ...configuration, path };
+  }
+}
+
+/** The import map of a configuration, and the URL that its addresses are relative to. */
+async function readImportMap(
+  configuration: Configuration,
+): Promise<{ text: ImportMapText; base: string }> {
+  const { imports, scopes, importMap, path } = configuration;
+  const base = pathToFileURL(path).href;
+  // As in Deno, an import map file counts only where the configuration has no map of its own.
+  if (imports || scopes || !importMap) return { text: configuration, base };
+  const url = new URL(importMap, base);
+  const text = url.protocol === "file:"
+    ? await readJsonc<ImportMapText>(fileURLToPath(url))
+    : undefined;
+  if (text === undefined) {
+    throw new ModuleError(`its import map ${importMap} is no file that can be read`, { path });
+  }
+  return { text, base: url.href };
+}
+
+/** The compiler options of the `tsconfig.json` in a directory, with those that it extends. */
+async function readTypeScriptOptions(directory: string): Promise<CompilerOptions> {
+  return await readExtended(join(directory, "tsconfig.json"), new Set());
+}
+
+async function readExtended(path: string, seen: Set<string>): Promise<CompilerOptions> {
+  const read = seen.has(path)
+    ? undefined
+    : await readJsonc<{ extends?: string | string[]; compilerOptions?: CompilerOptions }>(path);
+  if (read === undefined) return {};
+  seen.add(path);
+  const bases = [read.extends ?? []].flat().filter((base) => RELATIVE.test(base));
+  const inherited = await Promise.all(bases.map((base) => {
+    const file = resolve(dirname(path), base);
+    return readExtended(file.endsWith(".json") ? file : `${file}.json`, seen);
+  }));
+  return Object.assign({}, ...inherited, read.compilerOptions);
+}
+
+async function readJsonc<T extends object>(path: string): Promise<T | undefined> {
+  const text = readIfThere(path);
+  return text === undefined ? undefined : await parseJson(text, path, { comments: true }) as T;
+}
+
 /** Options of {@linkcode parseJson}. */
-export interface ParseJsonOptions {
+interface ParseJsonOptions {
   /** Whether comments and trailing commas are read over, as in `deno.jsonc`. */
   comments?: boolean;
 }

@@ -48,7 +48,7 @@ export class Resolver {
 
   /**
    * Makes a resolver. `libraryPrefixes` are the packages that are installed in the server, such as
-   * `my` or `my/`: what starts with one is a library module as it stands, whatever the project says.
+   * `my` or `my/`: what starts with one is a library module, even where the project maps it.
    */
   constructor(project: Project, libraryPrefixes: string[]) {
     this.#project = project;

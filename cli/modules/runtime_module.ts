@@ -1,6 +1,6 @@
 /**
- * The runtime as a module that programs import. It is never shipped: what a program runs against is the
- * runtime of the server it is in, by whatever address its author imports it.
+ * The runtime as a module that programs import. It is never shipped: a program gets the runtime of the server that it is
+ * loaded into, however its author addresses it.
  *
  * @module
  */
@@ -29,7 +29,7 @@ function isNamedSo(configuration: URL): boolean {
     const { name } = JSON.parse(readFileSync(fileURLToPath(configuration), "utf8"));
     return name === RUNTIME_MODULE;
   } catch {
-    return false; // There is none, or it is none of the runtime's.
+    return false; // There is none, or it is not that of the runtime.
   }
 }
 

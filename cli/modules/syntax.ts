@@ -35,7 +35,7 @@ export interface Import {
   libraryOnly?: string;
 }
 
-/** What a module's text asks of its surroundings. */
+/** The imports of a module, and where it reads `import.meta`. */
 export interface ModuleImports {
   /** The imports, in the order of the text. */
   imports: Import[];

@@ -124,7 +124,7 @@ async function buildAlone(
   running: NonNullable<BuildOptions["running"]>,
 ): Promise<UnitTree> {
   const hashes = await running([...new Set(localImports(source))]);
-  // What a computed import may lead to is what is there.
+  // A computed import can only lead to what the server has.
   const candidates = source.candidates.filter(({ target }) => hashes.has(target.module));
   const unit = await buildUnit({ ...source, candidates }, (module) => {
     const hash = hashes.get(module);

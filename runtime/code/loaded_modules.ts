@@ -41,16 +41,15 @@ interface Member {
 type FileOf = (hash: string) => string;
 
 /**
- * Evaluates units, one after the other: what a unit imports is imported by itself before. So a failure
- * belongs to one unit, and none above it is imported and remembered by the runtime as failed; and
- * whoever needs a unit that is being evaluated waits for that one alone.
+ * Evaluates units one after the other, what a unit imports before the unit itself. So a failure belongs to one unit, and
+ * the runtime does not remember the units above it as failed. A load that needs a unit that is being evaluated waits for
+ * that unit alone.
  *
- * Units that do not pause are tried together first: each `import()` makes the runtime go through all
- * that is below it, so importing 500 units that import each other in a chain takes seconds one by one,
- * and a tenth of that together.
+ * Units that do not pause are first imported together. Each `import()` makes the runtime visit everything below it: to
+ * import a chain of 500 units one by one takes seconds, and together a tenth of that.
  *
- * No file is imported twice at the same time. Deno 2.9.6 panics when the second to wait for a module
- * with a top-level `await` goes on to import another: `resolve_tla_waiters` in its modules/map.rs runs
+ * No file is imported twice at the same time. Deno 2.9.6 panics when two imports wait for a module with a top-level
+ * `await` and the second goes on to import another: `resolve_tla_waiters` in its modules/map.rs runs
  * the waiters' continuations while it holds on to the module map.
  */
 export class LoadedModules {
@@ -168,7 +167,7 @@ export class LoadedModules {
     await Promise.all(units.map(({ hash }) => this.#modules.get(hash)!.written));
   }
 
-  /** Evaluates units that do not pause, in their order, unless one of them fails. */
+  /** Evaluates units that do not pause, in order, unless one of them fails. */
   async #importTogether(members: Member[]): Promise<void> {
     const fresh = members.filter(({ module }) => module.evaluated === undefined);
     if (fresh.length < 2) return;
@@ -184,13 +183,13 @@ export class LoadedModules {
         module.evaluated = Promise.resolve();
       }
     } catch {
-      // Importing them one by one shows which it was; those before it have been evaluated.
+      // Importing them one by one shows which one fails. Those before it have been evaluated.
     } finally {
       await this.#files.remove(file);
     }
   }
 
-  /** Evaluates a unit, or those of a cycle by asking for the first, unless someone does already. */
+  /** Evaluates a unit, or the units of a cycle by importing the first, unless that has begun already. */
   #evaluateGroup(group: Member[]): Promise<void> {
     const { module } = group[0]!;
     if (module.evaluated === undefined) {

@@ -30,7 +30,7 @@ export interface LoadRequest {
   modules: ModuleName[];
   /** The library modules of the program; loaded before any unit. */
   libraries: LibraryImport[];
-  /** Who asks, for the history: `user@host`. */
+  /** The operator, for the history: `user@host`. */
   by: string;
   /** Whether the entry is evaluated anew, with what it imports in a cycle, when it has been before. */
   rerun?: boolean;
@@ -62,7 +62,7 @@ export interface LoadedModule {
 export interface LoadRecord extends ModuleName {
   /** When, in ms since the epoch. */
   time: number;
-  /** Who asked for it: `user@host`. */
+  /** The operator: `user@host`. */
   by: string;
   /** Whether the unit was evaluated anew. */
   rerun?: boolean;
@@ -90,8 +90,8 @@ const COMMENT_BEFORE =
   /\/\*\*(?:(?!\*\/)[^])*\*\/\s*(?:(?:export|default|static|const|let|var)\s+)*(?:[\p{ID_Start}$_][\p{ID_Continue}$]*\s*=\s*)?$/u;
 
 /**
- * Keeps the units of one server and evaluates each at most once: the same text is the same instance,
- * whoever loads it. What fails is forgotten and tried again when it is next asked for.
+ * Keeps the units of one server and evaluates each at most once: the same text is the same module for every load. A unit
+ * that fails is forgotten, and tried again by the next load that needs it.
  */
 export class UnitStore {
   readonly #files: UnitFiles;

@@ -4,7 +4,7 @@
  * @module
  */
 import { dirname, join } from "node:path";
-import { type GraphOptions, ModuleReader } from "../../../cli/modules/module_reader.ts";
+import { ModuleReader, type ReaderOptions } from "../../../cli/modules/module_reader.ts";
 import {
   type BuildOptions,
   buildUnits,
@@ -55,7 +55,7 @@ export async function openStore(project: TemporaryProject): Promise<UnitStore> {
 /** Builds the units of the module in `file`, and of all that it imports. */
 export async function build(
   file: string,
-  options: GraphOptions & BuildOptions = {},
+  options: ReaderOptions & BuildOptions = {},
 ): Promise<UnitTree> {
   return await buildUnits(await ModuleReader.open(file, options), options);
 }
