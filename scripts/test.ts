@@ -49,10 +49,12 @@ async function bundle(directory: string, signal: AbortSignal): Promise<void> {
     lazyBuiltins: LAZY_BUILTINS,
   });
   const { stdout } = await new Deno.Command(deno, { args: ["info", "--json"] }).output();
-  const { npmCache } = JSON.parse(new TextDecoder().decode(stdout));
+  const { denoDir } = JSON.parse(new TextDecoder().decode(stdout));
   await Deno.mkdir(`${directory}/deno`);
-  // What programs import from npm they find where everything does.
-  await Deno.symlink(npmCache, `${directory}/deno/npm`);
+  // Packages and Deno's bundler are where everything else has them.
+  for (const name of ["npm", "dl"]) {
+    await Deno.symlink(`${denoDir}/${name}`, `${directory}/deno/${name}`);
+  }
 }
 
 async function runTests(

@@ -25,6 +25,13 @@ class Output {
 
 const running = new AsyncLocalStorage<Command>();
 
+/** What was printed, and what the work gave. */
+interface Printed<Result> {
+  readonly result: Result;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 let isDiverted = false;
 
 /** Runs a command with these environment variables; gives what it leaves. Others may run at the same time. */
@@ -32,18 +39,29 @@ export async function runHere(
   environment: Record<string, string>,
   args: string[],
 ): Promise<{ code: number; stdout: string; stderr: string }> {
-  if (!isDiverted) divert();
-  isDiverted = true;
   // As in main.ts; most test files do without.
   const { commandTree } = await import("../cli/command_tree.ts");
   const { runCommandLine } = await import("../cli/kit/command_line.ts");
-  const [stdout, stderr] = [new Output(), new Output()];
-  const command = { environment, stdout, stderr };
-  const code = await running.run(command, () => runCommandLine(commandTree(), args));
-  return { code, stdout: stdout.text, stderr: stderr.text };
+  const { result, ...printed } = await workHere(
+    environment,
+    () => runCommandLine(commandTree(), args),
+  );
+  return { code: result, ...printed };
 }
 
-/** Gives commands an environment, and outputs that are no terminal. All else in this thread has what it had. */
+/** Does something with these environment variables, in whose place the process's own stay for all else. */
+export async function workHere<Result>(
+  environment: Record<string, string>,
+  work: () => Promise<Result>,
+): Promise<Printed<Result>> {
+  if (!isDiverted) divert();
+  isDiverted = true;
+  const [stdout, stderr] = [new Output(), new Output()];
+  const result = await running.run({ environment, stdout, stderr }, work);
+  return { result, stdout: stdout.text, stderr: stderr.text };
+}
+
+/** Gives commands their environment, and outputs that are no terminal. */
 function divert(): void {
   const { get } = Deno.env;
   Deno.env.get = (name) => running.getStore()?.environment[name] ?? get.call(Deno.env, name);

@@ -3,7 +3,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { runHere } from "./commands_here.ts";
-import { EXECUTABLE, IS_BUNDLED, TESTED_PROGRAM } from "./tested_program.ts";
+import { EXECUTABLE, IS_BUNDLED, SEALING_PROGRAM, TESTED_PROGRAM } from "./tested_program.ts";
 
 const CONFIGURATION = fileURLToPath(new URL("../deno.json", import.meta.url));
 
@@ -49,10 +49,14 @@ export class TemporaryEnsemble implements Disposable {
    * Runs `gxensemble` to its end. In `deno task test`, where most tests are about what a command does and not about its process,
    * that is in the process of the tests.
    */
-  run(...args: string[]): Promise<Outcome> {
-    const isHere = IS_BUNDLED && this.program === TESTED_PROGRAM &&
+  async run(...args: string[]): Promise<Outcome> {
+    const isSealing = this.program === SEALING_PROGRAM;
+    const isHere = IS_BUNDLED && (isSealing || this.program === TESTED_PROGRAM) &&
       this.workingDirectory === undefined && !PROCESSES.includes(args[0] ?? "");
-    return isHere ? runHere(this.environment, args) : this.runProcess(...args);
+    if (!isHere) return await this.runProcess(...args);
+    // Here all are cheap from then on.
+    if (isSealing) await import("./sealing_cheaply.ts");
+    return await runHere(this.environment, args);
   }
 
   /** Runs `gxensemble` to its end, always as a process. */

@@ -10,8 +10,12 @@ import {
   createRevocationList,
   createRoot,
 } from "../../runtime/pki/certificate_profile.ts";
-import { daysFromNow, DEFAULT_DAYS } from "../../runtime/pki/certificate_terms.ts";
+import { daysFromNow, DEFAULT_DAYS, parseHost } from "../../runtime/pki/certificate_terms.ts";
+import { parseServerId } from "../../runtime/actor/references.ts";
+import { openIssuing } from "../../runtime/pki/certificate_authority.ts";
+import { issueCertificates } from "../../runtime/pki/certificate_issuing.ts";
 import { encodePem } from "../../runtime/pki/pem.ts";
+import { workHere } from "../commands_here.ts";
 import { type Outcome, TemporaryEnsemble } from "../temporary_ensemble.ts";
 
 /** The passphrase of the authority. */
@@ -55,23 +59,15 @@ export class CertifiedEnsemble extends TemporaryEnsemble {
     }
   }
 
-  /** Issues certificates in an ensemble that {@linkcode giveAuthority} gave an authority, all in one process. */
+  /** Issues certificates in an ensemble that {@linkcode giveAuthority} gave an authority. */
   static async certify(places: TemporaryEnsemble, certificates: Certified[]): Promise<void> {
-    const source = (file: string) =>
-      JSON.stringify(new URL(`../../runtime/${file}`, import.meta.url));
-    const { code, stderr } = await places.evaluate(`
-      import { openIssuing } from ${source("pki/certificate_authority.ts")};
-      import { issueCertificates } from ${source("pki/certificate_issuing.ts")};
-      import { DEFAULT_DAYS, parseHost } from ${source("pki/certificate_terms.ts")};
-      import { parseServerId } from ${source("actor/references.ts")};
-      const issuing = await openIssuing(() => Promise.resolve(${JSON.stringify(PASSPHRASE)}));
-      for (const each of ${JSON.stringify(certificates)}) {
-        const { id, capabilities = [], hosts = [], days = DEFAULT_DAYS } = each;
+    await workHere(places.environment, async () => {
+      const issuing = await openIssuing(() => Promise.resolve(PASSPHRASE));
+      for (const { id, capabilities = [], hosts = [], days = DEFAULT_DAYS } of certificates) {
         const options = { issuing, capabilities, hosts: hosts.map(parseHost), days };
         await issueCertificates([parseServerId(id)], options);
       }
-    `);
-    assert.equal(code, 0, stderr);
+    });
   }
 
   static #authority: Promise<[name: string, text: string][]> | undefined;

@@ -195,7 +195,9 @@ testWith(["age", "openssl"], {
     using ensemble = new AdminEnsemble();
     const passphrases = ["a", "b"];
     const outcomes = await Promise.all(
-      passphrases.map((text) => ensemble.admin("--passphrase-file", ensemble.write(text, text))),
+      passphrases.map((text) =>
+        ensemble.runProcess("admin", "--passphrase-file", ensemble.write(text, text))
+      ),
     );
     const made = outcomes.findIndex(({ code }) => code === 0);
     assert.deepEqual(outcomes.map(({ code }) => code).sort(), [0, 1]);
