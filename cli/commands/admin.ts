@@ -7,7 +7,7 @@ import { Command, type CommandUnknownOpts } from "npm:@commander-js/extra-typing
 import { EnsembleError } from "../../runtime/errors.ts";
 import { adminPrivateKeyPath, adminPublicKeyPath } from "../../runtime/home/paths.ts";
 import { formatNotation, keyword } from "../../runtime/notation.ts";
-import { examples } from "../kit/help.ts";
+import { examples } from "../kit/help_text.ts";
 import {
   forceOption,
   jsonOption,

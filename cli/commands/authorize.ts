@@ -16,7 +16,7 @@ import type { Delegation } from "../../runtime/server/capabilities.ts";
 import { checkCapabilities, KNOWN_CAPABILITIES } from "../../runtime/server/capability_names.ts";
 import { fingerprint } from "../../runtime/server/credentials.ts";
 import { ArgumentUnlessListing, completing, reading } from "../kit/declaration.ts";
-import { examples } from "../kit/help.ts";
+import { examples } from "../kit/help_text.ts";
 import {
   type ClientOptions,
   jsonOption,

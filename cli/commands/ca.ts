@@ -24,7 +24,7 @@ import type { X509Certificate } from "../../runtime/pki/x509.ts";
 import { KNOWN_CAPABILITIES, parseCapabilities } from "../../runtime/server/capability_names.ts";
 import { CONSOLE_ID } from "../../runtime/server/credentials.ts";
 import { collecting, completing, reading } from "../kit/declaration.ts";
-import { examples } from "../kit/help.ts";
+import { examples } from "../kit/help_text.ts";
 import {
   forceOption,
   jsonOption,

@@ -7,7 +7,7 @@ import { basename } from "node:path";
 import { Command, type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import { TARGETS } from "../kit/build.ts";
 import { collecting, completing } from "../kit/declaration.ts";
-import { examples } from "../kit/help.ts";
+import { examples } from "../kit/help_text.ts";
 import { jsonOption, moduleIdArgument } from "../kit/options.ts";
 import { printJson, printLine, printNotice } from "../kit/output.ts";
 

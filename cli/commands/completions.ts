@@ -12,7 +12,7 @@ import {
 } from "npm:@commander-js/extra-typings@^15.1.0";
 import { SCRIPTS, SHELLS } from "../completion/scripts.ts";
 import { rootOf } from "../kit/command_line.ts";
-import { examples } from "../kit/help.ts";
+import { examples } from "../kit/help_text.ts";
 import { printText } from "../kit/output.ts";
 
 /** Prints what a shell evaluates to complete command lines. */

@@ -6,7 +6,7 @@
 import { Command, type CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
 import { cookiePath } from "../../runtime/home/paths.ts";
 import { formatNotation, keyword } from "../../runtime/notation.ts";
-import { examples } from "../kit/help.ts";
+import { examples } from "../kit/help_text.ts";
 import { forceOption, jsonOption, type OutputOptions, viewOption } from "../kit/options.ts";
 import { printJson, printLine, printNotice } from "../kit/output.ts";
 

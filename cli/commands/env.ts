@@ -18,7 +18,7 @@ import {
   parseAddresses,
 } from "../../runtime/wire/address.ts";
 import { collecting, completing, reading } from "../kit/declaration.ts";
-import { examples } from "../kit/help.ts";
+import { examples } from "../kit/help_text.ts";
 import { formatServer } from "../kit/listing.ts";
 import { jsonOption, type OutputOptions } from "../kit/options.ts";
 import { printJson, printLine, printNotice } from "../kit/output.ts";

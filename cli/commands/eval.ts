@@ -11,7 +11,7 @@ import {
 import type { ServerId } from "../../runtime/actor/references.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { completing } from "../kit/declaration.ts";
-import { examples } from "../kit/help.ts";
+import { examples } from "../kit/help_text.ts";
 import {
   AS_LONG_AS_IT_TAKES,
   jsonOption,

@@ -10,7 +10,7 @@ import {
 } from "npm:@commander-js/extra-typings@^15.1.0";
 import { commandPath, rootOf } from "../kit/command_line.ts";
 import { completing } from "../kit/declaration.ts";
-import { examples } from "../kit/help.ts";
+import { examples } from "../kit/help_text.ts";
 
 /** Prints the help of a command. */
 export function helpCommand(): CommandUnknownOpts {

@@ -13,7 +13,7 @@ import { compareEntries } from "../../registry/store.ts";
 import { REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { formatAddressUrl } from "../../runtime/wire/address.ts";
 import { completing } from "../kit/declaration.ts";
-import { examples } from "../kit/help.ts";
+import { examples } from "../kit/help_text.ts";
 import { entryToJson, formatServer } from "../kit/listing.ts";
 import {
   jsonOption,

@@ -8,7 +8,7 @@ import type { Client } from "../../runtime/actor/service.ts";
 import type { LoaderHandlers } from "../../runtime/ensemble/loader_protocol.ts";
 import { formatNotation, symbol } from "../../runtime/notation.ts";
 import { ArgumentUnlessListing, completing, reading } from "../kit/declaration.ts";
-import { examples } from "../kit/help.ts";
+import { examples } from "../kit/help_text.ts";
 import {
   AS_LONG_AS_IT_TAKES,
   type ClientOptions,

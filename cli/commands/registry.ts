@@ -6,7 +6,7 @@
 import { Command, type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import { parseStoreLocation, type StoreLocation } from "../../registry/store.ts";
 import { completing, reading } from "../kit/declaration.ts";
-import { examples } from "../kit/help.ts";
+import { examples } from "../kit/help_text.ts";
 import {
   announceOption,
   listenOption,

@@ -7,7 +7,7 @@ import { Command, type CommandUnknownOpts } from "npm:@commander-js/extra-typing
 import type { ServerId } from "../../runtime/actor/references.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { escapeControls } from "../../runtime/safe_text.ts";
-import { examples } from "../kit/help.ts";
+import { examples } from "../kit/help_text.ts";
 import {
   AS_LONG_AS_IT_TAKES,
   type ClientOptions,

@@ -15,7 +15,7 @@ import type { EnsembleServer } from "../../runtime/ensemble/ensemble_server.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { onHangup } from "../../runtime/home/signals.ts";
 import { completing } from "../kit/declaration.ts";
-import { examples } from "../kit/help.ts";
+import { examples } from "../kit/help_text.ts";
 import {
   addRunOptions,
   logOptions,

@@ -17,7 +17,7 @@ import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";
 import { formatAddressUrl } from "../../runtime/wire/address.ts";
 import type { Administrator } from "../kit/administrator.ts";
 import { completing, reading } from "../kit/declaration.ts";
-import { examples } from "../kit/help.ts";
+import { examples } from "../kit/help_text.ts";
 import {
   actorIdArgument,
   type ClientOptions,

@@ -60,7 +60,7 @@ export async function runServer(
   const { Command } = await import("npm:@commander-js/extra-typings@^15.1.0");
   const { formatProgramVersion } = await import("../kit/build.ts");
   const { asRoot, runCommandLine } = await import("../kit/command_line.ts");
-  const { examples } = await import("../kit/help.ts");
+  const { examples } = await import("../kit/help_text.ts");
   const { addRunOptions, logOptions, requireOrdinaryId, serverIdArgument } = await import(
     "../kit/options.ts"
   );

@@ -14,7 +14,7 @@ import {
   InvalidInputError,
   TimeoutError,
 } from "../../runtime/errors.ts";
-import { HELP_FORM } from "./help.ts";
+import { HELP_FORM } from "./help_text.ts";
 import { addGerbilPath } from "./options.ts";
 import { helpWidth, printError, printErrorText, printNotice, printText } from "./output.ts";
 
