@@ -6,7 +6,7 @@ import {
   splitInputs,
 } from "../../../cli/repl/continuation.ts";
 
-/** Texts that a next line can make whole. */
+/** Texts that further lines can complete. */
 const INCOMPLETE = [
   // Operators and operands.
   ...["1 +", "a ?", "a ? b", "a ? b :", "a ??", "a ||=", "a **", "x instanceof", "a in", "let a ="],
@@ -69,7 +69,7 @@ const INCOMPLETE = [
   ...["const é = 'ü' +", "'日本' + f(", "'😀' + f("],
 ];
 
-/** Texts that no next line can help. */
+/** Texts that no further line can complete. */
 const WRONG = [
   ...[
     "a = 3.5e",
@@ -110,7 +110,7 @@ const WRONG = [
   ],
 ];
 
-/** Texts that are inputs as they stand, though more could follow. */
+/** Texts that are complete, though more could follow. */
 const WHOLE = [
   ...[
     "1",
@@ -206,7 +206,7 @@ Deno.test("continuesInput is true of a line that is valid only after the input",
   }
 });
 
-/** The inputs that lines are, and what each line ended when it was added. */
+/** The inputs in lines, and those that each line ended when it was added. */
 async function inputsOf(lines: string[]): Promise<string[]> {
   const collected = new InputLines();
   const inputs: string[] = [];
@@ -232,7 +232,7 @@ Deno.test("InputLines puts lines together that are valid only together", async (
     [",(load a)", ".b", ",q"],
     ["const a = 3.5e", "b"],
     ["[\n1\n,2\n]"],
-    // Brackets that are none.
+    // Brackets in strings, comments and regular expressions.
     ["f(\n  1, // (\n  /[(]/,\n  `(`,\n)", "b"],
     ['f({\n  a: \')}\',\n  b: "]\\")",\n  c: [1],\n}) // )', "b"],
     ["f(\n  `)\n)`,\n  /[)]/,\n  // )\n  /*\n) */ 1,\n)", "b"],

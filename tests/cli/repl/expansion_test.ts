@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { TypedSession } from "./typed_session.ts";
 
-/** Types each conversation into a session of its own: inputs, and what the last one comes to. */
+/** Types each list of inputs into its own session, and compares the output of the last one. */
 function conversations(cases: Record<string, [inputs: string[], output: string][]>): void {
   for (const [name, talks] of Object.entries(cases)) {
     Deno.test(name, async () => {

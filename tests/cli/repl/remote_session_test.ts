@@ -25,7 +25,7 @@ Deno.test("the owner of a session believes only its own server and session", asy
     onLost: (reason) => lost.push(reason),
   });
   const owner = console.actors.actors().find(({ name }) => name === undefined)!;
-  // The rogue listens; whoever talks to it is connected with it.
+  // The rogue server is connected to the console.
   await console.connect(rogue.id);
   const forged = { type: "output", text: "pay here" };
   const news = { type: "down", monitor: [...owner.monitors][0], ref: refTo("target", 1) };

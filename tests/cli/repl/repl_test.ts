@@ -10,10 +10,10 @@ import { eventually } from "../../runtime/server/captured_logs.ts";
 import { LocalEnsemble } from "../../runtime/server/local_ensemble.ts";
 import { HostileEnsemble } from "../hostile_ensemble.ts";
 
-/** What a REPL printed: how, and what. */
+/** What a REPL printed, and by which method. */
 type Printed = [kind: "line" | "value" | "error", text: string];
 
-/** Opens a REPL in a server of this process, and hands it to a test with what it prints. */
+/** Opens a REPL in a server of this process, and passes it to a test with what it prints. */
 async function withRepl(test: (repl: Repl, printed: Printed[]) => Promise<void>): Promise<void> {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();

@@ -37,7 +37,7 @@ Deno.test("a passphrase typed in the REPL is not shown, evaluated or kept", asyn
   terminal.type("secret\r");
   await terminal.shows("asked terces");
   await terminal.shows("repl> ");
-  // No shell is there that could go on with what Ctrl-Z stops.
+  // There is no shell that could continue what Ctrl-Z stops.
   terminal.type("\x1anext\r");
   await terminal.shows("entered next");
   await terminal.shows("repl> ");
@@ -109,7 +109,7 @@ Deno.test("a dumb terminal gets no control sequences", async () => {
   terminal.type(CTRL_D);
   const { code, raw } = await terminal.end();
   assert.equal(code, 0, raw);
-  // Before that Deno itself clears its line.
+  // Before the prompt, Deno itself clears its line.
   assert.ok(!raw.slice(raw.indexOf("rogue> ")).includes("\x1b"), JSON.stringify(raw));
 });
 
@@ -166,7 +166,7 @@ Deno.test("a narrow terminal shows inputs, pastes and searches, and Ctrl-C drops
   assert.ok(!raw.includes("entered ahead"), raw);
 });
 
-/** What a terminal of so many columns shows of what it was sent. */
+/** What a terminal of the given width shows of what it was sent. */
 async function screenOf(raw: string, columns: number): Promise<string[]> {
   const terminal = new xterm.Terminal({ cols: columns, rows: 100, allowProposedApi: true });
   await new Promise<void>((resolve) => terminal.write(raw, resolve));

@@ -10,9 +10,9 @@ import type { ModuleNamespace } from "../../../runtime/code/library_table.ts";
 import type { PreviewOptions } from "../../../runtime/repl/shown_value.ts";
 import { ReplSession } from "../../../runtime/repl/repl_session.ts";
 
-/** Evaluates what is typed as the REPL does, and answers what it would print. */
+/** Evaluates inputs as the REPL does, and returns what it would print. */
 export class TypedSession {
-  /** The exports of the modules that its server runs, by module id. */
+  /** The exports of the loaded modules, by module id. */
   readonly modules: Record<string, ModuleNamespace> = {};
   /** The session itself. */
   readonly session: ReplSession;
@@ -38,7 +38,7 @@ export class TypedSession {
     return this.#input;
   }
 
-  /** Types an input; gives its result, its error without the frames of the test, or nothing. */
+  /** Types an input; returns its result, its error without the stack frames of the test, or undefined. */
   async type(source: string): Promise<string> {
     try {
       const { expansion, locate } = await expand(source, (specifier, attributes) =>
@@ -61,7 +61,7 @@ export class TypedSession {
     }
   }
 
-  /** Types inputs; gives what the last one comes to. */
+  /** Types inputs; returns the output of the last one. */
   async typeAll(...sources: string[]): Promise<string> {
     let last = "";
     for (const source of sources) last = await this.type(source);

@@ -138,7 +138,7 @@ Deno.test("openAdminPrivateKey asks for no passphrase when none can open the fil
   Deno.removeSync(home.privatePath);
   makePipe(home.privatePath);
   await assert.rejects(openAdminPrivateKey(ask), /admin\.priv: it is a named pipe$/);
-  // What was copied as text often has a line break more.
+  // A file copied as text often has a line break at its end.
   Deno.removeSync(home.privatePath);
   Deno.writeTextFileSync(home.privatePath, `${good}\r\n`, { mode: 0o600 });
   await openAdminPrivateKey(() => Promise.resolve(PASSPHRASE));

@@ -19,7 +19,7 @@ import {
   withLongerLength,
 } from "./made_certificates.ts";
 
-/** Which element names the curve of the key: parameters of an algorithm are of any type, and not looked into. */
+/** The element that names the curve of the key. Parameters of an algorithm have any type, and are not parsed. */
 const CURVE = 23;
 
 function refused(der: Uint8Array, reason: RegExp): void {
@@ -188,7 +188,7 @@ Deno.test("each revocation list has the next number", async () => {
     const number = new X509Crl(decodePem("X509 CRL", list)).getExtension("2.5.29.20")!.value;
     numbers.push(new Uint8Array(number).toHex());
   }
-  // DER integers: from 128 on of two bytes, for the first bit is the sign.
+  // A DER integer from 128 on has two bytes, for the first bit is the sign.
   assert.deepEqual(
     [1, 2, 16, 127, 128, 129].map((number) => numbers[number - 1]),
     ["020101", "020102", "020110", "02017f", "02020080", "02020081"],

@@ -34,7 +34,7 @@ export async function certificateNaming(names: JsonGeneralNames): Promise<Uint8A
   return new Uint8Array(certificate.rawData);
 }
 
-/** Names as URIs. */
+/** URIs as alternative names. */
 export function uris(...values: string[]): JsonGeneralNames {
   return values.map((value) => ({ type: "url", value }));
 }
@@ -44,17 +44,17 @@ export function rawNames(bytes: number[]): Extension {
   return new Extension(SUBJECT_ALTERNATIVE_NAME, false, new Uint8Array(bytes));
 }
 
-/** How many elements DER has, at all depths. */
+/** How many elements DER has at all depths. */
 export function countElements(der: Uint8Array): number {
   return encodeAgain(der, { longer: -1 }).count;
 }
 
-/** DER of which one element, counted in the order of the bytes, has its length in one byte more than it needs. */
+/** DER in which the length of one element, counted in order, takes a byte more than it needs. */
 export function withLongerLength(der: Uint8Array, element: number): Uint8Array {
   return new Uint8Array(encodeAgain(der, { longer: element }).bytes);
 }
 
-/** Encodes elements again as they are, but for the length of one. */
+/** Encodes elements again, with a longer length for one of them. */
 function encodeAgain(
   der: Uint8Array,
   { longer, from = 0 }: { longer: number; from?: number },

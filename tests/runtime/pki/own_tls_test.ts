@@ -6,7 +6,7 @@ import { CapturedLogs } from "../server/captured_logs.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 
-/** Files that end so many days from now. */
+/** Files that expire in some days. */
 function ending(days: { certificate: number; list: number }): Expiring {
   const inDays = (days: number) => new Date(Date.now() + days * DAY);
   return {

@@ -25,7 +25,7 @@ const GOOD: Record<string, string> = {
   [CRL]: await revocationList(authority),
 };
 
-/** Reads the identity of httpd1: as JSON, or why not. */
+/** Reads the files of httpd1; returns what is in them as JSON, or the error. */
 async function read(home: Home): Promise<string> {
   const text = await readOwnTls(parseServerId("httpd1")).then(
     (tls) => tls ? JSON.stringify(tls.current()) : "none",
@@ -34,7 +34,7 @@ async function read(home: Home): Promise<string> {
   return text.replaceAll(`${home.directory}/`, "");
 }
 
-/** What reading says when some files are others, or not there. */
+/** Reads changed files; undefined removes one. */
 async function readWith(changes: Record<string, string | undefined>): Promise<string> {
   using home = new Home();
   const files = Object.entries({ ...GOOD, ...changes });

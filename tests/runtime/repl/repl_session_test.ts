@@ -30,7 +30,7 @@ function expansion(code: string, ...declarations: Declaration[]): Expansion {
 
 const A: Declaration = { name: "a", kind: "let" };
 
-/** A server, and a session in it of an owner that collects what it is told. */
+/** A server with a session in it, whose owner collects what it is sent. */
 function open(actors = new ActorSystem(parseServerId("test"))) {
   const output: string[] = [];
   const owner = actors.spawn(

@@ -18,7 +18,7 @@ function text(value: string): number[] {
   return [0x80 + value.length, ...new TextEncoder().encode(value)];
 }
 
-/** The message that a container of `count` times the same bytes is. */
+/** Decodes a container with `count` times the same bytes. */
 function repeated(tag: Tag, count: number, bytes: (i: number) => number[]): Uint8Array {
   const each = bytes(0).length;
   const body = new Uint8Array(5 + count * each);
@@ -28,7 +28,7 @@ function repeated(tag: Tag, count: number, bytes: (i: number) => number[]): Uint
     for (let i = 0; i < count; i++) body.set(bytes(i), 5 + i * each);
     return body;
   }
-  // All are the same: what is there is doubled until the body is full.
+  // All are the same, so what is there is doubled until the body is full.
   body.set(bytes(0), 5);
   for (let done = each; done < count * each; done *= 2) body.copyWithin(5 + done, 5, 5 + done);
   return body;
@@ -68,7 +68,7 @@ Deno.test("IncomingFrame refuses as many parts of a graph as of a tree", () => {
   const body = new Uint8Array(9 + count).fill(0xc0);
   body.set([Tag.Graph, ...u32(0), ...u32(count)]);
   assertRefused(body, "too many parts");
-  // They count before any is filled: a Map is made first, and may be all that there is.
+  // They count before any is filled, for a Map is made first.
   for (const tag of [Tag.Map, Tag.Set]) {
     const heads = repeated(tag, Math.floor(MAX_PARTS / 36) + 1, () => [tag, ...u32(0)]);
     const graph = new Uint8Array(heads.length + 4);
@@ -109,7 +109,7 @@ Deno.test("IncomingFrame refuses regular expressions that are long, or take mill
 });
 
 Deno.test("IncomingFrame refuses keys that were chosen to collide", () => {
-  // Of a BigInt the engine hashes 64 bits, without a secret.
+  // The engine hashes 64 bits of a BigInt, without a secret.
   const colliding = (i: number) => [Tag.BigInt, ...u32(11), 0, i >>> 8, i, 0, 0, 0, 0, 0, 0, 0, 1];
   const reason = "it takes too long to decode";
   assertRefused(repeated(Tag.Set, 60_000, colliding), reason);

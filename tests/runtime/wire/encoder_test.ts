@@ -41,7 +41,7 @@ function envelopeOf(message: unknown, fields: Partial<Envelope> = {}): Envelope 
   return new Envelope(message, dest, source, nonce, replyTo, timeout, false, false);
 }
 
-/** The message as the other side gets it. */
+/** The message as the other side receives it. */
 function send(message: unknown): unknown {
   return decodeEnvelope(encodeEnvelope(envelopeOf(message)), { source: SERVER }).message;
 }
@@ -55,7 +55,7 @@ function assertUnsendable(message: unknown, about: RegExp): void {
   assert.deepStrictEqual(send(["fine"]), ["fine"]);
 }
 
-/** A value that a program might send by mistake. Each is made anew, for some change when they are looked at. */
+/** Values that a program might send by mistake. They are made for each test, as some change when they are read. */
 const ODD: fc.Arbitrary<() => unknown> = fc.constantFrom<() => unknown>(
   () => () => 1,
   () => Symbol("s"),
@@ -174,7 +174,7 @@ const ODD: fc.Arbitrary<() => unknown> = fc.constantFrom<() => unknown>(
 
 const document = { deep: { list: [1, [2, [3]]] } };
 
-/** Odd values, as they are and inside others. */
+/** Odd values, alone and inside others. */
 const NESTED: fc.Arbitrary<() => unknown> = fc.letrec<{ value: () => unknown }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 3, depthIdentifier: "n" },
@@ -217,7 +217,7 @@ Deno.test("writeEnvelope refuses fields or writes what can be read, whatever the
     fc.integer(),
     fc.double(),
     fc.constantFrom(undefined, NaN, Infinity, -0, 2 ** 53, 0.5),
-    // What JavaScript without types may give.
+    // Values that JavaScript without types may pass.
     fc.constantFrom(null, "5", "x", {}, 5n, true) as fc.Arbitrary<unknown> as fc.Arbitrary<
       undefined
     >,
@@ -296,7 +296,7 @@ Deno.test("writeEnvelope sends large numbers of small objects as a tree", () => 
   const received = send(records) as typeof records;
   assert.equal(received.length, records.length);
   assert.deepStrictEqual(received[999_999], records[999_999]);
-  // In a graph what is equal by reference stays so.
+  // In a graph, equal references stay equal.
   const shared = {};
   const [one, other] = send([shared, shared, records]) as object[];
   assert.notEqual(one, other);
@@ -325,7 +325,7 @@ Deno.test("writeEnvelope bounds errors and regular expressions by the size of th
   const most = COSTLY_VALUES / PROPERTY_ESCAPE_COST - 1;
   assert.deepEqual(send(escapes(most)), escapes(most));
   assertUnsendable(escapes(most + 3), /^the message has too many errors or regular/);
-  // Errors have stacks, and are as many as one likes.
+  // Errors with stacks are long enough for any number of them.
   const errors = Array.from({ length: 2000 }, (_, i) => new RangeError(`error ${i}`));
   assert.equal((send(errors) as Error[])[1999]!.message, "error 1999");
 });
@@ -406,7 +406,7 @@ Deno.test("writeEnvelope writes a value of any depth so that it can be read", ()
 });
 
 Deno.test("writeEnvelope counts a message again when it becomes a graph", () => {
-  // As a tree it has too many costly values long before it is found to be too deep.
+  // Written as a tree, it has too many costly values long before it is too deep.
   const pattern = /a/;
   let value: unknown = [pattern];
   for (let i = 0; i < 3000; i++) value = [value, pattern];

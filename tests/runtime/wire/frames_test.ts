@@ -16,11 +16,11 @@ const HEADER_LENGTH = 4;
 const KIB = 1024;
 const USUAL_CAPACITY = 64 * KIB;
 
-/** A stream that reads as the given pieces, one a read as far as it fits. */
+/** A stream that returns the given pieces, one for each read, as far as it fits. */
 class PiecesStream implements ByteStream {
   readonly kind = "unix";
   readonly #pieces: Uint8Array[];
-  /** The sizes of the buffers that were offered to read into. */
+  /** The sizes of the buffers that were read into. */
   readonly offered: number[] = [];
 
   constructor(...pieces: Uint8Array[]) {
@@ -346,7 +346,7 @@ Deno.test("Outbox is empty after clear, and works on", () => {
 
 const SERVER = parseServerId("sender");
 
-/** Adds a message that lives for `timeout` ms, or for ever. */
+/** Adds a message with a timeout in ms, or without one. */
 function tell(outbox: Outbox, message: unknown, timeout?: number): void {
   const source = new ActorRef(SERVER, "teller");
   writeEnvelope(
@@ -355,7 +355,7 @@ function tell(outbox: Outbox, message: unknown, timeout?: number): void {
   );
 }
 
-/** The messages that come out, with what they have left to live. */
+/** The messages that are taken out, with the rest of their timeouts. */
 function envelopesOf(bytes: Uint8Array): Envelope[] {
   return bodiesOf(bytes).map((body) => decodeEnvelope(body, { source: SERVER }));
 }
@@ -382,7 +382,7 @@ Deno.test("Outbox leaves out what has expired before it is written, and keeps th
   assert.equal(bodies.pop()!.length, 0);
   const kept = bodies.map((body) => decodeEnvelope(body, { source: SERVER }));
   assert.equal(kept.map(({ message }) => message).join(""), "bcfgj");
-  // Their time goes on running while they wait here.
+  // Their timeouts run on while they wait.
   for (const { message, timeout } of kept) {
     if (message === "c" || message === "g") {
       assert.ok(timeout! > 200_000 && timeout! <= 300_000, `${timeout}`);
@@ -412,7 +412,7 @@ Deno.test("Outbox splits much into writes of whole frames, and what waits can st
   const before = envelopesOf(first).map(({ message }) => (message as unknown[])[0]);
   assert.deepEqual(before, [0, 1, 2, 3, 4]);
   assert.ok(outbox.size > MAX_WRITE);
-  // What is added meanwhile comes after what is left.
+  // What is added now comes after what is left.
   tell(outbox, ["last"]);
   using _ = moveClock(2000);
   const after: unknown[] = [];
@@ -441,7 +441,7 @@ Deno.test("Outbox drops the rest of a large write when it is cleared", () => {
   assert.equal(outbox.size, 0);
   tell(outbox, new Uint8Array(MAX_WRITE).fill(1));
   tell(outbox, "after");
-  // Who writes what was taken may not be done yet.
+  // The bytes taken out may still be in use.
   assert.deepEqual(taken, copy);
   assert.equal(envelopesOf(outbox.take()).length + envelopesOf(outbox.take()).length, 2);
 });

@@ -1,5 +1,5 @@
 /**
- * A certificate authority for tests, which also issues what a good one never would.
+ * A certificate authority for tests, which also issues what a proper one never would.
  *
  * @module
  */
@@ -28,23 +28,23 @@ const HOUR = 60 * 60 * 1000;
 export interface CertificateOptions {
   /** Its URIs, besides `srv:` and the id. */
   uris?: string[];
-  /** Where its server is reached; `localhost` and `127.0.0.1` where not given. */
+  /** The hosts of its server; by default `localhost` and `127.0.0.1`. */
   hosts?: JsonGeneralNames;
-  /** How long ago it began to be valid, in ms. */
+  /** How long ago it became valid, in ms. */
   since?: number;
-  /** For how long it is valid still, in ms. */
+  /** How much longer it is valid, in ms. */
   left?: number;
-  /** What it is for; to serve and to connect where not given. */
+  /** What it is for; by default to serve and to connect. */
   usages?: ExtendedKeyUsage[];
-  /** Whether its holder may sign certificates; not where not given. */
+  /** Whether its holder may sign certificates; by default not. */
   authority?: boolean;
-  /** Who signs it in place of the issuing authority, and what leads from there to the root. */
+  /** Signs it in place of the issuing authority, with the chain from there to the root. */
   issuer?: { signer: CertifiedKey; chain: CertifiedKey[] };
 }
 
-/** Certificates and what to trust, as a server has them; both can be exchanged while it runs. */
+/** Certificates and trusted roots of a server, which can be replaced while it runs. */
 export class MadeCredentials implements TlsCredentials {
-  /** The serial numbers of what is revoked. */
+  /** The revoked serial numbers. */
   readonly revoked = new Set<string>();
   readonly #callbacks: (() => void)[] = [];
   #material: TlsMaterial;
@@ -64,7 +64,7 @@ export class MadeCredentials implements TlsCredentials {
     this.#callbacks.push(callback);
   }
 
-  /** Exchanges all, as reading the files again does. */
+  /** Replaces everything, as reading the files again does. */
   change({ chain, key, roots }: TlsMaterial): void {
     this.#material = { chain, key, roots };
     for (const callback of this.#callbacks) callback();
@@ -76,11 +76,11 @@ export class MadeCredentials implements TlsCredentials {
   }
 }
 
-/** A server's certificate, its key, and what a server needs besides. */
+/** The certificate of a server, its key, and what else a server needs. */
 export interface MadeCertificate extends TlsMaterial {
   /** Its serial number, as `Certified` has it. */
   readonly serial: string;
-  /** Its holder in the place of an issuing authority, which it is not. */
+  /** Its holder as an issuing authority, which it is not. */
   readonly issuer: NonNullable<CertificateOptions["issuer"]>;
 }
 

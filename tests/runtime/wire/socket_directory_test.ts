@@ -25,7 +25,7 @@ class Directories implements Disposable {
   }
 }
 
-/** Makes sure that a socket in the directory is neither listened at nor connected to, though one is there. */
+/** Asserts that a socket in the directory is neither listened at nor connected to, though it is there. */
 async function assertRefused(directory: string, reason: RegExp): Promise<void> {
   const path = `${directory}/server`;
   using listener = Deno.listen({ transport: "unix", path });
@@ -79,7 +79,7 @@ Deno.test("connectTo refuses a socket below a directory that others can write to
     );
     Deno.removeSync(directory, { recursive: true });
   }
-  // In a sticky one, only the owner renames a directory.
+  // In a sticky directory, only the owner of a file can rename it.
   directories.make("parent", 0o1777);
   requirePrivateDirectory(directories.make("parent/sockets"));
 });
@@ -120,7 +120,7 @@ Deno.test({
       directories.make("theirs/ours"),
       /ours can be replaced by another user \(uid 12345\), who owns .*theirs; set ENSEMBLE_SOCKET/,
     );
-    // A link of theirs in a directory that is sticky, as /tmp is.
+    // A link of another user in a sticky directory, such as /tmp.
     directories.make("sticky", 0o1777);
     directories.make("closed/sockets");
     Deno.symlinkSync(directories.at("closed"), directories.at("sticky/link"));

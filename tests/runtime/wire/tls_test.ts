@@ -33,7 +33,7 @@ Deno.test("an address with a zone is refused over tls, which cannot reach it", a
   );
 });
 
-/** A tls port of this host, and who was refused there. */
+/** A tls port on this host, and the clients that it refused. */
 class TlsPort implements Disposable {
   readonly refusals: string[] = [];
   readonly listener: Listener;
@@ -176,15 +176,15 @@ Deno.test("closing a tls stream ends a read that waits", async () => {
   server.close();
 });
 
-/** Tries to get in: whether the client is let in, as the server sees it, and who was refused. */
+/** Connects a client that is to be refused; returns the refusals. */
 async function tryWith(tls: MadeCredentials, server = bob): Promise<string[]> {
   using port = await TlsPort.open(server);
-  // One that gets in all the same sees an end.
+  // A client that is accepted all the same sees an end.
   void port.listener.accept().then((accepted) => accepted?.stream.close());
   let stream: ByteStream | undefined;
   try {
     stream = await connectTo(port.address, tls);
-    // In TLS 1.3 the client is done before the server has seen its certificate.
+    // In TLS 1.3 the client is done before the server has received its certificate.
     assert.equal(await stream.read(new Uint8Array(1)), null);
   } finally {
     stream?.close();
@@ -235,7 +235,7 @@ const BAD_SERVERS: [what: string, options: CertificateOptions, reason: RegExp][]
   ["for clients only", { usages: [ExtendedKeyUsage.clientAuth] }, /./],
   ["of another host", { hosts: [{ type: "dns", value: "elsewhere.internal" }] }, /altnames/],
   ["of another address", { hosts: [{ type: "ip", value: "127.0.0.2" }] }, /altnames/],
-  // Before there were alternative names, an address in the place of a name was taken for one.
+  // Before there were alternative names, an address in place of a name was accepted.
   ["of an address as a name", { hosts: [{ type: "dns", value: "127.0.0.1" }] }, /altnames/],
   ["of no host", { hosts: [] }, /altnames/],
   ["signed by one that is no authority", {
@@ -301,7 +301,7 @@ Deno.test("hundreds of silent clients do not keep others out of a tls port", asy
   assert.equal(new Set(port.refusals).size, port.refusals.length, "each is told of once");
   await eventually(() => silent[0]!.closed, "the oldest is closed");
   assert.ok(!silent.at(-1)!.destroyed);
-  // What is in use is none of those.
+  // A stream in use is none of those.
   await writeAll(client, bytes(10));
   assert.equal(await server.read(new Uint8Array(10)), 10);
   for (const stream of [client, server]) stream.close();
@@ -340,7 +340,7 @@ Deno.test("new certificates are used for new connections, and standing ones go o
   const { client, server } = await port.pair();
   changing.change(await authority.issue("bob", { hosts: [{ type: "dns", value: "moved" }] }));
   await assert.rejects(connectTo(port.address, alice), /altnames/);
-  // And another authority: who is of the old one does not get in any more.
+  // With another authority, clients of the old one are refused.
   changing.change(await other.issue("bob"));
   await assert.rejects(connectTo(port.address, alice));
   const friend = await port.pair(await other.credentials("alice"));
@@ -386,7 +386,7 @@ Deno.test("identify refuses a certificate that is revoked, out of date or names 
   });
 });
 
-/** What `openssl s_client` says that has tried to get in at a tls port, and waits for its end. */
+/** Connects to a tls port with `openssl s_client`, waits for its end, and returns what it prints. */
 async function opensslClient(port: TlsPort, args: string[]): Promise<string> {
   const directory = Deno.makeTempDirSync({ prefix: "gx-" });
   try {
@@ -499,7 +499,7 @@ for (const [what, act, told] of UNFINISHED) {
           assert.ok(performance.now() < deadline, `${handshakes} handshakes began`);
           await new Promise((resolve) => setImmediate(resolve));
         }
-        // An honest one is through meanwhile; by then all that was sent before it has come.
+        // When an honest client is accepted, all that was sent before it has come.
         const honest = await port.pair();
         for (const stream of [honest.client, honest.server]) stream.close();
         await clock.tickAsync(HANDSHAKE_TIMEOUT);
@@ -509,7 +509,7 @@ for (const [what, act, told] of UNFINISHED) {
         try {
           socket.close();
         } catch {
-          // It has hung up.
+          // The client has hung up.
         }
       }
       await eventually(() => openFiles() <= before, "all descriptors are closed");
@@ -552,10 +552,10 @@ Deno.test("connectTls ends when its signal aborts, and keeps no descriptor", asy
   const connecting = connectTls(address, { tls: alice, signal: controller.signal });
   const accepted = await silent.accept();
   controller.abort();
-  // Ends the wait of code that is not to be told.
+  // Ends the wait if connectTls ignores its signal.
   const deadline = setTimeout(() => [accepted, silent].forEach((each) => each.close()), 5_000);
   await assert.rejects(connecting, /no answer in time/);
-  // The socket is closed: what came before its end is a hello.
+  // The socket is closed. What came before its end is a hello.
   const buffer = new Uint8Array(4096);
   while (await accepted.read(buffer) !== null);
   await assert.rejects(
@@ -599,7 +599,7 @@ testWith(["openssl"], {
     try {
       const resume = ["-tls1_3", "-ign_eof", "-sess_in", `${directory}/session`];
       const serving = (async () => {
-        // Tickets come with what is sent first.
+        // Tickets come with the first data.
         const { stream } = (await port.listener.accept())!;
         await writeAll(stream, bytes(10));
         stream.close();
@@ -610,7 +610,7 @@ testWith(["openssl"], {
       ]);
       await serving;
       assert.deepEqual(port.refusals, []);
-      // Who gets in all the same sees an end.
+      // A client that is accepted all the same sees an end.
       void (async () => {
         for (let next; (next = await port.listener.accept());) next.stream.close();
       })();

@@ -27,7 +27,7 @@ async function assertFails(action: Promise<unknown>, message: string): Promise<v
   });
 }
 
-/** Sends bytes both ways and the end of each. */
+/** Sends bytes both ways, and both ends. */
 async function assertCarries(listener: Listener): Promise<void> {
   const [client, accepted] = await Promise.all([connectTo(listener.address), listener.accept()]);
   const { stream } = accepted!;
@@ -169,7 +169,7 @@ Deno.test("connectTo knows a unix socket by its file or, without one, by the nam
 testWith([NETWORKS], {
   name: "a link-local address with its zone can be listened at and connected to",
   async fn() {
-    // In a network of its own, where the loopback has such an address.
+    // In a separate network, where loopback has such an address.
     const source = (path: string) => JSON.stringify(new URL(path, import.meta.url).href);
     const program = `
       import { connectTo, listenAt } from ${source("../../../runtime/wire/transport.ts")};

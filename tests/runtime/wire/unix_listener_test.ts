@@ -12,7 +12,7 @@ const CONFIGURATION = fileURLToPath(new URL("../../../deno.json", import.meta.ur
 const LISTENER = new URL("../../../runtime/wire/transport.ts", import.meta.url).href;
 const ADDRESS = new URL("../../../runtime/wire/address.ts", import.meta.url).href;
 
-/** A directory for one test's sockets, which others may not enter. */
+/** A private directory for the sockets of a test. */
 class SocketDirectory implements Disposable {
   readonly path = Deno.makeTempDirSync({ prefix: "gx" });
 
@@ -46,7 +46,7 @@ async function assertRefused(path: string, reason: RegExp): Promise<void> {
   });
 }
 
-/** Leaves a socket on which nobody listens any more: the runtime removes the path that it knows. */
+/** Leaves a socket on which nobody listens. It is renamed, for Deno removes the path that it knows. */
 function leaveStaleSocket(path: string): void {
   const listener = Deno.listen({ transport: "unix", path: `${path}.live` });
   Deno.renameSync(`${path}.live`, path);
@@ -70,7 +70,7 @@ async function assertServes(path: string, listener: { accept(): Promise<unknown>
   assert.equal(await client.read(new Uint8Array(1)), null);
 }
 
-/** Takes all streams, and closes them. */
+/** Accepts all streams, and closes them. */
 async function serve(listener: Listener): Promise<void> {
   for (let next; (next = await listener.accept());) next.stream.close();
 }
@@ -200,7 +200,7 @@ Deno.test("listenAt refuses the path of a live socket, which goes on", async () 
       path,
       /cannot listen at unix:.*: a server of that id is running here already$/,
     );
-    // What asked whether it is alive went at once.
+    // The connection that asked whether it is alive was closed at once.
     (await listener.accept())!.stream.close();
   }
   await assertServes(path, listener);
@@ -248,7 +248,7 @@ Deno.test("exactly one of many listeners replaces a stale socket", async () => {
     for (const each of results) {
       if (each.status === "rejected") assert.match(each.reason.message, /is running here already$/);
     }
-    // It has been asked whether it is alive, by most of the others: a process that is being started has the
+    // Most of the others have asked whether it is alive. A process that is being started has the
     // stale socket open until it runs its program, and may have answered one of them.
     const [listener] = listeners;
     const serving = serve(listener!);
@@ -373,7 +373,7 @@ function stopChecks(): FakeClock {
   return stopClock("setInterval", "clearInterval");
 }
 
-/** Lets a listener look for its socket, and do something about it. */
+/** Lets a listener check its socket, and make it again. */
 async function lookAgain(clock: FakeClock, until: () => boolean): Promise<void> {
   await clock.tickAsync(SOCKET_CHECK_INTERVAL);
   const deadline = performance.now() + 10_000;
@@ -406,7 +406,7 @@ for (const lost of ["socket", "directory", "parent"] as const) {
     }
     assert.equal(modeOf(path), 0o600);
     assert.equal(modeOf(directory.at("a/b")), 0o700);
-    // What waited for a stream gets those of the new socket, and those that stand go on.
+    // A pending accept gets the streams of the new socket, and standing streams go on.
     using client = await Deno.connect({ transport: "unix", path });
     const accepted = (await waiting)!;
     await client.write(new Uint8Array([1]));
@@ -453,7 +453,7 @@ Deno.test("listenAt leaves its path to a server that took it, until that server 
   const second = await listen(path);
   await lookAgain(clock, () => warnings.length > 0);
   assert.match(warnings.splice(0).join(), /: a server of that id is running here already$/);
-  // It was asked whether it is alive.
+  // The listener asked whether it is alive.
   (await second.accept())!.stream.close();
   await assertServes(path, second);
   await second.close();

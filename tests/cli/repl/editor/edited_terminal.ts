@@ -1,5 +1,5 @@
 /**
- * The editor of inputs on a terminal in this process: what is typed, and what a person sees then.
+ * The line editor on a terminal in this process: typing, and what the user then sees.
  *
  * @module
  */
@@ -31,16 +31,16 @@ export function pasted(text: string): string {
   return `\x1b[200~${text.replaceAll("\n", "\r")}\x1b[201~`;
 }
 
-/** How long a screen may take to be as it should, in ms. */
+/** How long to wait for the expected screen, in ms. */
 const DEADLINE = 10_000;
 
-/** An editor, and the terminal that it is on. */
+/** An editor on a terminal. */
 export class EditedTerminal implements Disposable {
   /** The editor. */
   readonly editor: InputEditor;
   /** The inputs that were entered. */
   readonly entered: string[] = [];
-  /** What can be gone back to. */
+  /** The history. */
   readonly history: string[] = [];
   /** Whether there are no more inputs. */
   hasLeft = false;
@@ -50,7 +50,7 @@ export class EditedTerminal implements Disposable {
   written = "";
   readonly #terminal: xterm.Terminal;
 
-  /** Starts the editor on a terminal of so many columns and rows. */
+  /** Starts the editor on a terminal of the given size. */
   constructor(
     { columns = 40, rows = 10, ...options }: Partial<InputEditorOptions> & {
       columns?: number;
@@ -81,7 +81,7 @@ export class EditedTerminal implements Disposable {
     });
   }
 
-  /** Reads inputs until there are no more, as a REPL that evaluates nothing. */
+  /** Reads inputs until there are no more, like a REPL that evaluates nothing. */
   async run(): Promise<void> {
     for (let input; (input = await this.editor.read()) !== undefined;) {
       this.entered.push(input);
@@ -129,7 +129,7 @@ export class EditedTerminal implements Disposable {
     }
   }
 
-  /** What is in the view. */
+  /** The lines on the screen. */
   #screen(withCursor: boolean): string[] {
     const { active } = this.#terminal.buffer;
     const lines = Array.from({ length: this.#terminal.rows }, (_, row) => {

@@ -139,7 +139,7 @@ Deno.test("wide and combining characters are moved over and deleted as one", () 
     await terminal.shows("> '日|語e\u0301'");
     terminal.type(CTRL.e!, LEFT, BACKSPACE, "x".repeat(8), "本");
     await terminal.shows("> '日語xxxxxxxx本|'");
-    // The next one does not fit into the row's last column.
+    // The next character does not fit into the last column of the row.
     terminal.type("本");
     await terminal.shows("> '日語xxxxxxxx本本|'");
     terminal.type("本");
@@ -228,7 +228,7 @@ Deno.test("Ctrl-R twice repeats the last search; Enter enters, Escape edits", ()
     await terminal.enters("a2", "xa1");
     terminal.type(CTRL.r!, "nosuch", CTRL.c!, "y", ENTER);
     await terminal.enters("a2", "xa1", "y");
-    // Who types a capital letter means it.
+    // A query with a capital letter is meant literally.
     terminal.type(CTRL.r!, "A");
     await terminal.shows("> a2", "> xa1", "> y", "(failed reverse-i-search)`A': |");
   }));
