@@ -71,16 +71,16 @@ export class EnsembleServer extends ActorServer {
     this.#grace = grace;
     this.denied = options.denied ?? [];
     this.#loader = new LoaderSwitch(id);
-    if (tls) this.resources.use(warnOfExpiry(() => tls.current()));
+    if (tls) this.hold(warnOfExpiry(() => tls.current()));
   }
 
   /** Takes the server's directory, opens its store of code and starts its loader. */
   protected override async prepare(): Promise<void> {
     const { id, loader, library = {} } = this.#options;
     if (sharedId(id) === CLIENT_ID) await removeLeftClients();
-    this.resources.use(await holdServerDirectory(id));
+    this.hold(await holdServerDirectory(id));
     const units = await UnitStore.open(codeDirectory(id));
-    this.resources.defer(() => units.close());
+    this.hold({ [Symbol.asyncDispose]: () => units.close() });
     this.#units = units;
     units.registerLibrary(RUNTIME_MODULE, () => importRuntime());
     this.#addToLibrary(library);

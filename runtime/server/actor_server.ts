@@ -122,8 +122,7 @@ export class ActorServer {
   #grace: number;
   #registration: Actor | undefined;
   #stopping: Promise<void> | undefined;
-  /** What it holds until it has stopped, or has failed to start. */
-  protected readonly resources: AsyncDisposableStack = new AsyncDisposableStack();
+  readonly #resources = new AsyncDisposableStack();
 
   /** Made by {@linkcode ActorServer.start}. */
   constructor(options: ActorServerOptions, { instance, cookie }: ServerKeys) {
@@ -191,7 +190,7 @@ export class ActorServer {
       await Promise.all(this.#listeners.map((listener) => listener.close()));
       if (signal?.aborted) await this.#withdraw();
       for (const actor of this.actors.actors()) actor.exit("the server did not start");
-      await this.resources.disposeAsync();
+      await this.#resources.disposeAsync();
       throw error;
     }
   }
@@ -199,6 +198,16 @@ export class ActorServer {
   /** Starts the actors that it always has, when it listens and nothing reaches it yet. */
   protected async prepare(): Promise<void> {
     await this.#options.prepare?.(this);
+  }
+
+  /** Holds something until the server has stopped, or has failed to start. */
+  protected hold(resource: Disposable | AsyncDisposable): void {
+    this.#resources.use(resource);
+  }
+
+  /** How `Deno.inspect` and the REPL show a server. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return `${this.constructor.name}(${this.id})`;
   }
 
   /** The entry by which others find it. A socket that has to be made again changes it. */
@@ -451,7 +460,7 @@ export class ActorServer {
     this.actors.find(SERVER_ACTOR)?.exit("the server has stopped");
     this.actors.close();
     logger.info("{id} has stopped", { id: this.id });
-    this.#stopped.resolve(this.resources.disposeAsync());
+    this.#stopped.resolve(this.#resources.disposeAsync());
   }
 }
 

@@ -51,6 +51,12 @@ Deno.test("strangers are refused with one line each that names where they came f
   assert.equal(await b.actors.ask(refTo("a", "server"), { type: "ping" }), "OK");
 });
 
+Deno.test("a server is shown by its id, and not by all that it is made of", async () => {
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  assert.equal(Deno.inspect(await ensemble.start("a")), "ActorServer(a)");
+});
+
 Deno.test("who looks whether a port is open, and says nothing, is no refused connection", async () => {
   using logs = await CapturedLogs.start("debug");
   await using ensemble = new LocalEnsemble();
