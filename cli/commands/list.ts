@@ -16,6 +16,7 @@ import { completing } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import { entryToJson, formatServer } from "../kit/listing.ts";
 import {
+  addClientOptions,
   jsonOption,
   logOption,
   readRole,
@@ -28,11 +29,8 @@ import { printJson, printLine } from "../kit/output.ts";
 
 /** Prints the servers that the registry knows, and the registry. */
 export function listServersCommand(): CommandUnknownOpts {
-  return new Command("list-servers").description("lists known servers")
-    .addOption(registryOption())
-    .addOption(timeoutOption())
-    .addOption(jsonOption())
-    .addOption(logOption("warning"))
+  return addClientOptions(new Command("list-servers"))
+    .description("lists known servers")
     .addHelpText(
       "after",
       examples(
@@ -58,11 +56,8 @@ export function listServersCommand(): CommandUnknownOpts {
 
 /** Prints the names of the actors in a server. */
 export function listActorsCommand(): CommandUnknownOpts {
-  return new Command("list-actors").description("list actors registered in a server")
-    .addOption(registryOption())
-    .addOption(timeoutOption())
-    .addOption(jsonOption())
-    .addOption(logOption("warning"))
+  return addClientOptions(new Command("list-actors"))
+    .description("list actors registered in a server")
     .addArgument(serverIdArgument())
     .addHelpText("after", examples(["a name a line", "gxensemble list-actors httpd1"]))
     .action(async (serverId, options) => {
@@ -79,11 +74,8 @@ export function listActorsCommand(): CommandUnknownOpts {
 
 /** Prints the servers that a server is connected to. */
 export function listConnectionsCommand(): CommandUnknownOpts {
-  return new Command("list-connections").description("list a server's connection")
-    .addOption(registryOption())
-    .addOption(timeoutOption())
-    .addOption(jsonOption())
-    .addOption(logOption("warning"))
+  return addClientOptions(new Command("list-connections"))
+    .description("list a server's connection")
     .addArgument(serverIdArgument())
     .addHelpText(
       "after",

@@ -5,23 +5,13 @@
  */
 import { Command, type CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
 import { examples } from "../kit/help_text.ts";
-import {
-  actorIdArgument,
-  jsonOption,
-  logOption,
-  registryOption,
-  serverIdArgument,
-  timeoutOption,
-} from "../kit/options.ts";
+import { actorIdArgument, addClientOptions, serverIdArgument } from "../kit/options.ts";
 import { printJson, printLine } from "../kit/output.ts";
 
 /** Asks a server, or one of its actors, for a sign of life. */
 export function pingCommand(): CommandUnknownOpts {
-  return new Command("ping").description("pings a server or actor in the server")
-    .addOption(registryOption())
-    .addOption(timeoutOption())
-    .addOption(jsonOption())
-    .addOption(logOption("warning"))
+  return addClientOptions(new Command("ping"))
+    .description("pings a server or actor in the server")
     .addArgument(serverIdArgument())
     .addArgument(actorIdArgument())
     .addHelpText(

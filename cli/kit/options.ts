@@ -115,6 +115,15 @@ export interface ClientOptions {
   timeout?: number | undefined;
 }
 
+/** Adds the options of a command that asks servers and prints the answer. */
+export function addClientOptions(command: Command) {
+  return command
+    .addOption(registryOption())
+    .addOption(timeoutOption())
+    .addOption(jsonOption())
+    .addOption(logOption("warning"));
+}
+
 /** `--registry`; the default is the seed's, which the help's part on the environment makes precise. */
 export const registryOption = () =>
   completing(
