@@ -43,7 +43,7 @@ const OWNER = Symbol.for("gxensemble.runtime");
 const owned = globalThis as { [OWNER]?: string };
 
 /** What a server of the ensemble is made of. */
-type EnsembleServerOptions = Omit<StartServerOptions, "registry"> & Membership & {
+type EnsembleServerOptions = Omit<StartServerOptions, "registry"> & Omit<Membership, "cookie"> & {
   readonly id: ServerId;
 };
 

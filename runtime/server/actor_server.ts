@@ -110,7 +110,7 @@ export class ActorServer {
   readonly #identities: Identities;
   readonly #book: AddressBook;
   readonly #registry: Client<RegistryHandlers>;
-  readonly #options: ActorServerOptions;
+  readonly #options: Omit<ActorServerOptions, "cookie">;
   readonly #listeners: Listener[] = [];
   readonly #instance: Uint8Array;
   #announced: readonly Address[] | undefined;
@@ -125,7 +125,7 @@ export class ActorServer {
   readonly #resources = new AsyncDisposableStack();
 
   /** Made by {@linkcode ActorServer.start}. */
-  constructor(options: ActorServerOptions, { instance, cookie }: ServerKeys) {
+  constructor(options: Omit<ActorServerOptions, "cookie">, { instance, cookie }: ServerKeys) {
     this.#options = options;
     this.id = options.id;
     this.#grace = options.grace ?? DEFAULT_GRACE;
@@ -163,15 +163,16 @@ export class ActorServer {
    * when that is aborted before.
    * @internal
    */
-  static async start<Server extends ActorServer, Options extends { readonly cookie: Uint8Array }>(
+  static async start<Server extends ActorServer, Options>(
     this: new (options: Options, keys: ServerKeys) => Server,
-    options: Options,
+    options: Options & { readonly cookie: Uint8Array },
   ): Promise<Server> {
     const [instance, cookie] = await Promise.all([
       InstanceKey.generate(),
       importCookie(options.cookie),
     ]);
-    const server = new this(options, { instance, cookie });
+    // No longer needed, and a secret.
+    const server = new this({ ...options, cookie: undefined }, { instance, cookie });
     await server.#start();
     return server;
   }
