@@ -25,7 +25,7 @@ import {
   toFailure,
 } from "./messaging.ts";
 import { ActorGroup } from "./threads.ts";
-import { type Down, Monitors } from "./monitors.ts";
+import { type Down, type DownNews, Monitors } from "./monitors.ts";
 import { atCallSite, PendingAsks } from "./asks.ts";
 import { type ActorId, ActorRef, type ServerId } from "./references.ts";
 import { type Handlers, serve, type ServeOptions } from "./service.ts";
@@ -229,7 +229,7 @@ export class ActorSystem implements Messaging, Receiver {
   }
 
   /** See {@linkcode Receiver.expects}. */
-  expects(dest: ActorId, replyTo: number | undefined, source: ServerId): boolean {
+  expects({ dest, replyTo }: Pick<Envelope, "dest" | "replyTo">, source: ServerId): boolean {
     return answersAsk(replyTo) ? this.#asks.awaits(replyTo, source) : this.find(dest) !== undefined;
   }
 
@@ -280,7 +280,7 @@ export class ActorSystem implements Messaging, Receiver {
     this.#monitors.watchRemote(watch);
     const control = new ActorRef(watched.server, SERVER_ACTOR);
     this.ask(control, { type: "monitor", monitor, actor: watched.actor }).catch((error) => {
-      this.#monitors.arrived(monitor, watched.server, describeThrown(error));
+      this.#monitors.arrived({ monitor, server: watched.server, reason: describeThrown(error) });
     });
     return monitor;
   }
@@ -292,9 +292,13 @@ export class ActorSystem implements Messaging, Receiver {
     else this.#monitors.absent(watch, watch.watched.actor);
   }
 
-  /** Takes the news that an actor of another server ended. */
-  down(monitor: number, server: ServerId, reason: string | undefined): void {
-    this.#monitors.arrived(monitor, server, reason);
+  /**
+   * Takes the news that an actor of another server ended.
+   *
+   * @internal
+   */
+  down(news: DownNews): void {
+    this.#monitors.arrived(news);
   }
 
   /** Ends a monitor of one of the actors here. */

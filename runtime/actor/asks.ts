@@ -9,21 +9,25 @@ import { Deadline, Deadlines } from "./time.ts";
 import { type Envelope, toError } from "./messaging.ts";
 import type { ActorRef, ServerId } from "./references.ts";
 
-/** An ask's promise, and whom it waits for. */
+/** A request, as the errors of its ask name it. */
+interface AskedFor {
+  readonly dest: ActorRef;
+  /** The type of the request, if it has one. */
+  readonly type: string | undefined;
+}
+
+/** An ask's promise, and what it waits for. */
 class PendingAsk extends Deadline {
   readonly nonce: number;
   readonly dest: ActorRef;
-  /** The type of the request, if it has one. */
   readonly type: string | undefined;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 
   constructor(
     nonce: number,
-    dest: ActorRef,
-    type: string | undefined,
-    resolve: (value: unknown) => void,
-    reject: (error: unknown) => void,
+    { dest, type }: AskedFor,
+    { resolve, reject }: PromiseWithResolvers<unknown>,
   ) {
     super();
     this.nonce = nonce;
@@ -61,15 +65,12 @@ export class PendingAsks {
   }
 
   /** Waits for the answer to a request. Errors name its `type`; `timeout` is in ms, `Infinity` for none. */
-  wait(
-    nonce: number,
-    { dest, type, timeout }: { dest: ActorRef; type: string | undefined; timeout: number },
-  ): Promise<unknown> {
-    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    const ask = new PendingAsk(nonce, dest, type, resolve, reject);
+  wait(nonce: number, request: AskedFor & { readonly timeout: number }): Promise<unknown> {
+    const answer = Promise.withResolvers<unknown>();
+    const ask = new PendingAsk(nonce, request, answer);
     this.#byNonce.set(nonce, ask);
-    if (timeout !== Infinity) this.#deadlines.add(ask, timeout);
-    return promise;
+    if (request.timeout !== Infinity) this.#deadlines.add(ask, request.timeout);
+    return answer.promise;
   }
 
   /** Whether an ask waits for the answer to a nonce, from that server. */

@@ -104,7 +104,7 @@ export class Envelope<Message = unknown> {
   /** Whether it was answered. */
   answered = false;
 
-  /** Makes an envelope; nothing is sent. */
+  /** Makes an envelope; nothing is sent. Positional, for one is made for each message. */
   constructor(
     message: Message,
     dest: ActorId,
@@ -179,7 +179,7 @@ export interface Receiver {
    * Whether an envelope from another server has a receiver here: the actor it is for, or the ask that it answers.
    * Otherwise its message is not worth decoding.
    */
-  expects(dest: ActorId, replyTo: number | undefined, source: ServerId): boolean;
+  expects(header: Pick<Envelope, "dest" | "replyTo">, source: ServerId): boolean;
   /** Takes an envelope that came from another server. */
   deliver(envelope: Envelope): void;
   /** A server was lost or cannot be reached: what waits for it fails now. */

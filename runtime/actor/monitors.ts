@@ -21,6 +21,16 @@ export interface Down {
   reason?: string;
 }
 
+/** The news from another server that an actor of it ended. */
+export interface DownNews {
+  /** The number of the monitor. */
+  readonly monitor: number;
+  /** The server. */
+  readonly server: ServerId;
+  /** Why the actor ended: undefined when it ended normally. */
+  readonly reason: string | undefined;
+}
+
 /** One watch that this server keeps for a watcher, wherever that lives. */
 interface Watch {
   readonly monitor: number;
@@ -97,7 +107,7 @@ export class Monitors {
   }
 
   /** Takes the news of a watched actor elsewhere and passes it on to the actor that watches. */
-  arrived(monitor: number, server: ServerId, reason: string | undefined): void {
+  arrived({ monitor, server, reason }: DownNews): void {
     const watch = this.#remote.get(monitor);
     if (watch?.watched.server !== server) return;
     this.#remote.delete(monitor);

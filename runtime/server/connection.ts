@@ -225,7 +225,7 @@ export class Connection {
       if (frame.expired) return;
       const { peer } = this.session;
       const { receiver } = this.#options;
-      const expected = receiver.expects(frame.dest, frame.replyTo, peer);
+      const expected = receiver.expects(frame, peer);
       const envelope = expected ? frame.decode(peer) : frame.withoutMessage(peer);
       envelope.session = this.session;
       receiver.deliver(envelope);

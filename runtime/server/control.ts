@@ -201,7 +201,7 @@ export function controlHandlers(server: ActorServer): Handlers & ControlHandlers
       actors.unwatch(monitor, envelope!.source.server),
 
     down: ({ monitor, reason }, envelope?: Envelope) =>
-      actors.down(monitor, envelope!.source.server, reason),
+      actors.down({ monitor, server: envelope!.source.server, reason }),
   };
 }
 

@@ -44,15 +44,14 @@ export class InstanceKey {
   }
 }
 
-/** Whether an instance made a signature of the bytes. */
+/** Whether an instance made a signature of a text. */
 export async function verifySignature(
-  instance: Bytes,
-  signature: Bytes,
-  bytes: Bytes,
+  text: Bytes,
+  { instance, signature }: { instance: Bytes; signature: Bytes },
 ): Promise<boolean> {
   try {
     const key = await crypto.subtle.importKey("raw", instance, "Ed25519", false, ["verify"]);
-    return await crypto.subtle.verify("Ed25519", key, signature, bytes);
+    return await crypto.subtle.verify("Ed25519", key, signature, text);
   } catch {
     return false; // not a point on the curve
   }

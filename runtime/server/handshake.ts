@@ -106,17 +106,21 @@ export function clientHandshake(
     await send(stream, hello);
     const challengeBytes = await receive(reader);
     const { server, instance } = decodeChallenge(challengeBytes);
-    const certified = certify(self, stream, server);
+    const certified = certify(self, { stream, peer: server });
     if (wanted !== undefined && server !== wanted) {
       throw new AuthenticationError(`server ${server} answers there, not ${wanted}`);
     }
-    refuseSelf(self, server, instance);
+    refuseSelf(self, { peer: server, instance });
     await options.admit?.(instance);
     if (!options.proceed()) return await breakOff(stream);
     const transcript = join(hello, challengeBytes);
-    await send(stream, encodeResponse(await prove(self, CLIENT_LABEL, transcript, certified)));
+    await send(
+      stream,
+      encodeResponse(await prove(self, { text: labelled(CLIENT_LABEL, transcript), certified })),
+    );
     const proof = decodeAccepted(await receive(reader));
-    await verify(self, SERVER_LABEL, transcript, { proof, instance, peer: server, certified });
+    const text = labelled(SERVER_LABEL, transcript);
+    await verify(self, { text, proof, instance, peer: server, certified });
     return { peer: server, instance, certified, reader, binding: await bind(transcript) };
   });
 }
@@ -152,8 +156,8 @@ export function serverHandshake(
       if (wanted !== undefined && wanted !== self.id) {
         throw new AuthenticationError(`this is server ${self.id}, not ${wanted}`);
       }
-      refuseSelf(self, client, instance);
-      const certified = certify(self, stream, client);
+      refuseSelf(self, { peer: client, instance });
+      const certified = certify(self, { stream, peer: client });
       const challenge = encodeChallenge({
         version: commonVersion(versions, SPOKEN_VERSIONS),
         server: self.id,
@@ -163,10 +167,14 @@ export function serverHandshake(
       await send(stream, challenge);
       const proof = decodeResponse(await receive(reader));
       const transcript = join(helloBytes, challenge);
-      await verify(self, CLIENT_LABEL, transcript, { proof, instance, peer: client, certified });
+      const text = labelled(CLIENT_LABEL, transcript);
+      await verify(self, { text, proof, instance, peer: client, certified });
       const refused = await options.admit(client, instance);
       if (refused) throw new RefusedError(refused);
-      await send(stream, encodeAccepted(await prove(self, SERVER_LABEL, transcript, certified)));
+      await send(
+        stream,
+        encodeAccepted(await prove(self, { text: labelled(SERVER_LABEL, transcript), certified })),
+      );
       return { peer: client, instance, certified, reader, binding: await bind(transcript) };
     } catch (error) {
       if (!(error instanceof EnsembleError) || error instanceof DisconnectedError) throw error;
@@ -241,14 +249,20 @@ async function receive(reader: FrameReader, silent = false): Promise<Bytes> {
   return reader.buffer.slice(reader.start, reader.end) as Bytes;
 }
 
-function refuseSelf(self: Credentials, peer: ServerId, instance: Bytes): void {
+function refuseSelf(
+  self: Credentials,
+  { peer, instance }: { peer: ServerId; instance: Bytes },
+): void {
   if (peer === self.id || sameInstance(instance, self.instance.publicKey)) {
     throw new AuthenticationError(`the peer calls itself ${peer}, which is this server's own id`);
   }
 }
 
 /** On tls the certificate says who the peer is, and stands for the cookie. */
-function certify(self: Credentials, stream: ByteStream, peer: ServerId): Certified | undefined {
+function certify(
+  self: Credentials,
+  { stream, peer }: { stream: ByteStream; peer: ServerId },
+): Certified | undefined {
   if (!stream.certificate) return undefined;
   if (!self.tls) throw new AuthenticationError("this server has no certificate");
   const certified = self.tls.identify(stream.certificate);
@@ -258,36 +272,31 @@ function certify(self: Credentials, stream: ByteStream, peer: ServerId): Certifi
 
 async function prove(
   self: Credentials,
-  label: string,
-  transcript: Bytes,
-  certified: Certified | undefined,
+  { text, certified }: { text: Bytes; certified: Certified | undefined },
 ): Promise<Proof> {
-  const bytes = labelled(label, transcript);
   const mac = certified
     ? new Uint8Array(MAC_LENGTH)
-    : new Uint8Array(await crypto.subtle.sign("HMAC", self.cookie, bytes));
-  return { mac, signature: await self.instance.sign(bytes) };
+    : new Uint8Array(await crypto.subtle.sign("HMAC", self.cookie, text));
+  return { mac, signature: await self.instance.sign(text) };
 }
 
 async function verify(
   self: Credentials,
-  label: string,
-  transcript: Bytes,
-  { proof, instance, peer, certified }: {
+  { text, proof, instance, peer, certified }: {
+    text: Bytes;
     proof: Proof;
     instance: Bytes;
     peer: ServerId;
     certified: Certified | undefined;
   },
 ): Promise<void> {
-  const bytes = labelled(label, transcript);
   // WebCrypto compares in constant time.
-  if (!certified && !await crypto.subtle.verify("HMAC", self.cookie, proof.mac, bytes)) {
+  if (!certified && !await crypto.subtle.verify("HMAC", self.cookie, proof.mac, text)) {
     throw new AuthenticationError(
       `authentication failed between ${self.id} and ${peer}: their cookies differ`,
     );
   }
-  if (!await verifySignature(instance, proof.signature, bytes)) {
+  if (!await verifySignature(text, { instance, signature: proof.signature })) {
     throw new AuthenticationError(`${peer} cannot prove that it is the instance it says`);
   }
 }

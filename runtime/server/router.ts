@@ -216,7 +216,7 @@ export class Router implements Route, Connections {
       // This comes first: whoever is told of the loss may send again at once.
       peer.attempt = undefined;
       // The peer may have connected meanwhile, though it could not be reached.
-      if (!peer.connection) this.#lose(peer, error.message, error.cause);
+      if (!peer.connection) this.#lose(peer, error.message, { cause: error.cause });
     });
     return peer.attempt;
   }
@@ -231,7 +231,7 @@ export class Router implements Route, Connections {
     const given = this.#parts.book.given(peer.id);
     const failures: Error[] = [];
     if (await this.#dialAll(peer, given, { failures })) return;
-    if (peer.id !== REGISTRY_ID && await this.#dialFound(peer, given, failures)) return;
+    if (peer.id !== REGISTRY_ID && await this.#dialFound(peer, { tried: given, failures })) return;
     const [cause] = failures.flatMap((failure) =>
       failure instanceof UnknownServerError ? failure : failure.cause ?? []
     );
@@ -242,7 +242,10 @@ export class Router implements Route, Connections {
    * Dials where the registry says that the peer is, except the addresses that were tried. Asks it again when what it said
    * a while ago fails. When it cannot be asked, dials the sockets at which the peer may be.
    */
-  async #dialFound(peer: Peer, tried: Address[], failures: Error[]): Promise<boolean> {
+  async #dialFound(
+    peer: Peer,
+    { tried, failures }: { tried: Address[]; failures: Error[] },
+  ): Promise<boolean> {
     const earlier = this.#parts.book.found(peer.id);
     if (earlier && await this.#dialAll(peer, earlier.addresses, { failures: [], ...earlier })) {
       return true;
@@ -440,7 +443,7 @@ export class Router implements Route, Connections {
     });
   }
 
-  #lose(peer: Peer, why: string, cause?: unknown): void {
+  #lose(peer: Peer, why: string, { cause }: { cause?: unknown } = {}): void {
     peer.lastFailure = why;
     const message = peer.connection
       ? `the connection to ${peer.id} was lost: ${why}`

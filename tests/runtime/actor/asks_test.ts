@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Envelope, toFailure } from "../../../runtime/actor/messaging.ts";
+import { Envelope } from "../../../runtime/actor/messaging.ts";
 import { PendingAsks } from "../../../runtime/actor/asks.ts";
 import { ActorRef, parseServerId } from "../../../runtime/actor/references.ts";
 import { ActorError, DisconnectedError, TimeoutError } from "../../../runtime/errors.ts";
@@ -11,19 +11,6 @@ const OTHER = new ActorRef(parseServerId("other"), "actor");
 /** The answer to a nonce as it comes from a peer. */
 function answerTo(nonce: number, message: unknown, failed = false, source = FAR): Envelope {
   return new Envelope(message, "asker", source, 1, nonce, undefined, false, failed);
-}
-
-/** Values that reject when they are looked at. */
-function touchy(): unknown[] {
-  const refuse = () => {
-    throw new Error("not to be looked at");
-  };
-  return [
-    new Proxy({}, { get: refuse, getPrototypeOf: refuse, ownKeys: refuse }),
-    Object.defineProperty(new Error("x"), "message", { get: refuse }),
-    Object.assign(new Error("x"), { name: { toString: refuse } }),
-    { [Symbol.for("Deno.customInspect")]: refuse },
-  ];
 }
 
 /** Which of the nonces that the tests use is still waited for. */
@@ -171,27 +158,5 @@ Deno.test("settle bounds what a peer says of its failure, and makes its control 
     const answer = asks.wait(4, { dest: FAR, type: undefined, timeout: Infinity });
     asks.settle(answerTo(4, odd, true));
     await assert.rejects(answer, (error: Error) => error.cause === undefined);
-  }
-});
-
-Deno.test("toFailure converts any thrown value, and never throws", () => {
-  const cases: [unknown, string, string][] = [
-    [new RangeError("broken"), "RangeError", "broken"],
-    [Object.assign(new Error("x"), { name: Symbol("odd"), message: 5 }), "Symbol(odd)", "5"],
-    ["text", "Error", "text"],
-    [undefined, "Error", "undefined"],
-    [{ code: 5 }, "Error", "{ code: 5 }"],
-  ];
-  for (const [thrown, name, message] of cases) {
-    const { stack, ...failure } = toFailure(thrown);
-    assert.deepEqual(failure, { name, message });
-    assert.equal(stack === undefined, !(thrown instanceof Error), `${message}: ${stack}`);
-  }
-  const long = new Error("x");
-  long.stack = `Error: x\n${"    at f (a.ts:1:1)\n".repeat(1e5)}`;
-  assert.ok(toFailure(long).stack!.length <= 4_000);
-  for (const thrown of touchy()) {
-    const { name, message } = toFailure(thrown);
-    assert.deepEqual([typeof name, typeof message], ["string", "string"]);
   }
 });

@@ -233,13 +233,13 @@ Deno.test("an actor on a server that is lost is down, and news from it later are
   const monitors = refs.map((ref) => watcher.monitor(ref));
   await settle();
   // Only the server of the watched actor can tell.
-  a.down(monitors[0]!, parseServerId("c"), "a lie");
+  a.down({ monitor: monitors[0]!, server: parseServerId("c"), reason: "a lie" });
   a.disconnected(parseServerId("c"), new DisconnectedError("c was lost"));
-  a.down(monitors[0]!, b.id, "the truth");
+  a.down({ monitor: monitors[0]!, server: b.id, reason: "the truth" });
   watcher.demonitor(monitors[2]!);
   a.disconnected(b.id, new DisconnectedError("b was lost"));
-  a.down(monitors[1]!, b.id, "too late");
-  a.down(monitors[2]!, b.id, "too late");
+  a.down({ monitor: monitors[1]!, server: b.id, reason: "too late" });
+  a.down({ monitor: monitors[2]!, server: b.id, reason: "too late" });
   await settle();
   assert.deepEqual(downs, [
     { type: "down", monitor: monitors[0], ref: refs[0], reason: "the truth" },
@@ -294,7 +294,7 @@ Deno.test("nothing is kept of a watch that is over, whatever ended it", () => {
     watched: new ActorRef(there!, "x"),
   };
   monitors.watchRemote(remote);
-  monitors.arrived(4, there!, undefined);
+  monitors.arrived({ monitor: 4, server: there!, reason: undefined });
   assert.equal(monitors.size, 0, "the news arrived");
   monitors.watchRemote(remote);
   monitors.disconnected(there!, "lost");
@@ -314,7 +314,7 @@ Deno.test("a server that takes its monitor back ends none of this server's own o
     watched: new ActorRef(there!, "watched"),
   });
   assert.equal(monitors.unwatch(4, there!), undefined);
-  monitors.arrived(4, there!, undefined);
+  monitors.arrived({ monitor: 4, server: there!, reason: undefined });
   assert.deepEqual(told, ["ours@here"]);
 
   // The same through the systems of two servers, whose monitors have the same numbers.
