@@ -123,12 +123,12 @@ export type { Heartbeat } from "./runtime/server/connection.ts";
 export type { ConnectionInfo, ControlHandlers } from "./runtime/server/control.ts";
 export type { Presence } from "./runtime/server/identity.ts";
 export {
-  type Kernel,
   registryClient,
   type RegistryEntry,
   type RegistryHandlers,
   type RegistryPage,
 } from "./runtime/server/registry_protocol.ts";
+export type { Kernel } from "./runtime/own_process.ts";
 export type { ActorServer } from "./runtime/server/actor_server.ts";
 export { currentServer, EnsembleServer, startServer } from "./runtime/ensemble/ensemble_server.ts";
 export type { StartServerOptions } from "./runtime/ensemble/start_options.ts";

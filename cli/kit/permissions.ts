@@ -11,7 +11,7 @@
 import { dirname, resolve } from "node:path";
 import type { ServerId } from "../../runtime/actor/references.ts";
 import { EnsembleError, InvalidInputError } from "../../runtime/errors.ts";
-import { HANDED_OVER, handedOver, handOver } from "../../runtime/handed_over.ts";
+import { HANDED_OVER, handedOver, handOver, ownKernel } from "../../runtime/own_process.ts";
 import { serverDirectory, socketDirectory, socketPath } from "../../runtime/home/paths.ts";
 import { ignoredSignals } from "../../runtime/home/signals.ts";
 import { type Address, formatEndpoint } from "../../runtime/wire/address.ts";
@@ -189,7 +189,6 @@ export async function dropPermissions(id: ServerId, options: RunOptions): Promis
         "one was not; use Deno's own flags instead, such as --deny-run",
     );
   }
-  const { ownKernel } = await import("../../runtime/server/registry_protocol.ts");
   const flags = ["--no-prompt", ...permissionFlags(denials, await ownNeeds(id, options))];
   handOver({ ignored: ignoredSignals(), kernel: ownKernel() });
   restoreCache();

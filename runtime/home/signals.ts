@@ -8,7 +8,7 @@
  * @module
  */
 import { constants } from "node:os";
-import { handedOver } from "../handed_over.ts";
+import { handedOver } from "../own_process.ts";
 
 /**
  * `nothing` to a process that was started to ignore it, as by `nohup`; `end` to one on a terminal, which has closed;

@@ -25,12 +25,12 @@ import { Identities, type Presence } from "./identity.ts";
 import {
   announceChange,
   keepRegistered,
-  ownKernel,
   register,
   registryClient,
   type RegistryEntry,
   type RegistryHandlers,
 } from "./registry_protocol.ts";
+import { ownKernel } from "../own_process.ts";
 import { Router } from "./router.ts";
 
 const logger = getLogger(["gxensemble", "server"]);

@@ -25,13 +25,8 @@ import { isFoundHere } from "../wire/unix_transport.ts";
 import type { Session } from "./capabilities.ts";
 import { type Bytes, type Credentials, fingerprint, sameInstance } from "./credentials.ts";
 import { clientHandshake } from "./handshake.ts";
-import {
-  describeServer,
-  type Kernel,
-  ownKernel,
-  type RegistryEntry,
-  type RegistryHandlers,
-} from "./registry_protocol.ts";
+import { describeServer, type RegistryEntry, type RegistryHandlers } from "./registry_protocol.ts";
+import { type Kernel, ownKernel } from "../own_process.ts";
 
 /** Says in an error when the id of a silent server passes on; `timeout` is that of the heartbeat, in ms. */
 export function whenSilent(timeout: number): string {

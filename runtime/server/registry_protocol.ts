@@ -12,7 +12,7 @@ import { messageType, type Messaging } from "../actor/messaging.ts";
 import { ActorRef, REGISTRY_ID, type ServerId } from "../actor/references.ts";
 import { type Client, client, type RequestChecks } from "../actor/service.ts";
 import { InvalidInputError } from "../errors.ts";
-import { handedOver } from "../handed_over.ts";
+import type { Kernel } from "../own_process.ts";
 import { type Address, formatAddress } from "../wire/address.ts";
 import { INSTANCE_LENGTH } from "./credentials.ts";
 import type { Presence } from "./identity.ts";
@@ -62,37 +62,8 @@ export type RegistryHandlers = {
   presence(request: { id: ServerId; instance: Uint8Array }): Promise<Presence>;
 };
 
-/** Where a process runs. */
-export interface Kernel {
-  /** The boot of the kernel: containers of one host have the same. */
-  readonly boot: string;
-  /** The namespace of its process numbers: in another one the same number is another process. */
-  readonly processes: string;
-}
-
 /** The longest part of a {@linkcode Kernel}, in UTF-16 code units. */
 const MAX_KERNEL = 64;
-
-let known: { readonly kernel: Kernel | undefined } | undefined;
-
-/**
- * The kernel that this process runs under; undefined where the system does not tell, or does not let it read `/proc`,
- * which takes all permissions.
- *
- * @see proc_sys_kernel(5), pid_namespaces(7)
- */
-export function ownKernel(): Kernel | undefined {
-  return (known ??= { kernel: readKernel() }).kernel;
-}
-
-function readKernel(): Kernel | undefined {
-  try {
-    const boot = Deno.readTextFileSync("/proc/sys/kernel/random/boot_id").trim();
-    return { boot, processes: Deno.readLinkSync("/proc/self/ns/pid") };
-  } catch {
-    return handedOver()?.kernel;
-  }
-}
 
 /** The most addresses that a server announces. */
 export const MAX_ADDRESSES = 16;

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { parseServerId } from "../../../runtime/actor/references.ts";
 import { lookFor, type Presence, type Sign } from "../../../runtime/server/identity.ts";
-import { ownKernel, type RegistryEntry } from "../../../runtime/server/registry_protocol.ts";
+import type { RegistryEntry } from "../../../runtime/server/registry_protocol.ts";
+import { ownKernel } from "../../../runtime/own_process.ts";
 import {
   type Address,
   hostName,
