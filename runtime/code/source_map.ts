@@ -63,18 +63,20 @@ export async function mappingsOf(
   if (before === undefined) {
     return linesOf(edited, edited.generateDecodedMap({ hires: "boundary" }));
   }
-  const { default: remapping } = await import("npm:@jridgewell/remapping@^2.3.5");
   const { decode } = await import("npm:@jridgewell/sourcemap-codec@^1.6.0");
+  const { TraceMap, traceSegment } = await import("npm:@jridgewell/trace-mapping@^0.3.31");
   const known = typeof before === "string" ? decode(before) : before;
   const starts = lineStarts(edited.original);
   for (const [line, segments] of known.entries()) {
     for (const [column] of segments) edited.addSourcemapLocation(starts[line]! + column);
   }
-  const map = { version: 3 as const, names: [], sources: ["author"] };
-  const own = linesOf(edited, edited.generateDecodedMap());
-  return remapping([{ ...map, mappings: own }, { ...map, mappings: known }], () => null, {
-    decodedMappings: true,
-  }).mappings as Mappings;
+  const map = new TraceMap({ version: 3, names: [], sources: ["author"], mappings: known });
+  return linesOf(edited, edited.generateDecodedMap()).map((segments) =>
+    segments.flatMap(([column, , line, sourceColumn]): Mappings[0] => {
+      const found = traceSegment(map, line!, sourceColumn!);
+      return found === null || found.length === 1 ? [] : [[column, 0, found[2], found[3]]];
+    })
+  );
 }
 
 /** The editor counts lines by `\n`, and engines by every line terminator of ECMAScript. */
