@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ActorSystem } from "../../../runtime/actor/actor_system.ts";
+import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import type { Actor } from "../../../runtime/actor/actor.ts";
 import type { Case } from "../../../runtime/actor/mailbox.ts";
 import { ActorExit, on, onPing, onShutdown } from "../../../runtime/actor/cases.ts";
@@ -12,6 +12,7 @@ import {
 import { ActorRef, parseServerId } from "../../../runtime/actor/references.ts";
 import {
   ActorError,
+  AuthorizationError,
   DisconnectedError,
   EnsembleError,
   InvalidInputError,
@@ -895,4 +896,47 @@ Deno.test("tell and ask say what is no actor, and ask what is no timeout", async
       /^InvalidInputError: not a timeout in ms: /,
     );
   }
+});
+
+Deno.test("a system without a route reaches no other server", async () => {
+  const system = new ActorSystem(parseServerId("alone"));
+  const there = new ActorRef(parseServerId("there"), "x");
+  assert.equal(system.tell(there, "news"), undefined);
+  await assert.rejects(system.ask(there, "a question"), DisconnectedError);
+});
+
+Deno.test("deliver takes a shutdown from elsewhere only where the guard lets it pass", async () => {
+  const system = startSystem();
+  const answers: unknown[] = [];
+  system.route = {
+    send: (_server, { message }) => answers.push((message as { message?: string }).message) > 0,
+    silence: () => undefined,
+  };
+  const [job, part] = ["job", "part"].map((name) =>
+    system.spawn(name, (self) => self.loop([onShutdown()]))
+  );
+  const source = new ActorRef(parseServerId("there"), "x");
+  const shutDown = (dest: string) =>
+    system.deliver(
+      new Envelope({ type: "shutdown" }, dest, source, 3, undefined, undefined, true, false),
+    );
+  system.guard = {
+    allows: () => false,
+    attempt: () => {
+      throw new AuthorizationError("you may not");
+    },
+  };
+  shutDown("job");
+  system.guard = { allows: () => true, attempt: (_envelope, { work }) => work() };
+  system.essential.add(part!);
+  shutDown("part");
+  shutDown("job");
+  await job!.ended;
+  assert.equal(part!.state, "receiving");
+  assert.deepEqual(answers, [
+    "you may not",
+    "part@here is a part of the server: shut the server down with: gxensemble shutdown here",
+    undefined,
+  ]);
+  part!.exit();
 });
