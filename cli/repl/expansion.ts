@@ -17,7 +17,6 @@ import type {
   AnyNode,
   ClassDeclaration,
   FunctionDeclaration,
-  Identifier,
   ImportDeclaration as ImportNode,
   ImportExpression,
   Literal,
@@ -26,10 +25,9 @@ import type {
   Statement,
   VariableDeclaration,
 } from "npm:acorn@^8.19.0";
-import { ancestor, base, full, simple } from "npm:acorn-walk@^8.3.5";
 import MagicString from "npm:magic-string@^1.4.5";
 import { type Mappings, sourcePosition } from "../../runtime/code/source_map.ts";
-import { boundNames } from "../modules/syntax.ts";
+import { boundNames, textOf, walkSyntax } from "../modules/syntax.ts";
 import type {
   Declaration,
   Expansion,
@@ -94,27 +92,31 @@ function expandCalls(
   results: ReadonlySet<Node>,
 ): void {
   const callees = new Set<number>();
-  const expandCallee = (callee: Node): void => {
-    if (!isCalledByName(callee) || callees.has(callee.start)) return;
-    callees.add(callee.start);
-    code.prependRight(callee.start, "(0, ");
-    code.appendLeft(callee.end, ")");
-  };
-  // Calls are visited before the statements that they are in.
-  full(program, (node) => {
-    if (node.type === "CallExpression") expandCallee(node.callee);
-    if (node.type === "TaggedTemplateExpression") expandCallee(node.tag);
-    for (const statement of statementList(node) ?? []) {
-      // Without a semicolon the parenthesis would continue the line before.
-      const continues = statement.type === "ExpressionStatement" && callees.has(statement.start);
-      if (continues && !results.has(statement)) code.prependRight(statement.start, ";");
+  const statements: Node[] = [];
+  walkSyntax(program, (node) => {
+    const callee = calledName(node);
+    if (callee && !callees.has(callee.start)) {
+      callees.add(callee.start);
+      code.prependRight(callee.start, "(0, ");
+      code.appendLeft(callee.end, ")");
     }
+    statements.push(...statementList(node) ?? []);
   });
+  for (const statement of statements) {
+    // Without a semicolon the parenthesis would continue the line before.
+    const continues = statement.type === "ExpressionStatement" && callees.has(statement.start);
+    if (continues && !results.has(statement)) code.prependRight(statement.start, ";");
+  }
 }
 
-/** Whether a callee is a plain name other than `eval`: only `eval()` as it stands is a direct `eval`. */
-function isCalledByName(callee: Node): boolean {
-  return callee.type === "Identifier" && (callee as Identifier).name !== "eval";
+/** The callee, if it is a plain name other than `eval`: only `eval()` as it stands is a direct `eval`. */
+function calledName(node: AnyNode): Node | undefined {
+  const callee = node.type === "CallExpression"
+    ? node.callee
+    : node.type === "TaggedTemplateExpression"
+    ? node.tag
+    : undefined;
+  return callee?.type === "Identifier" && callee.name !== "eval" ? callee : undefined;
 }
 
 async function expandDynamicImports(
@@ -123,17 +125,17 @@ async function expandDynamicImports(
   { name, resolve }: { name: string; resolve: ResolveImport },
 ): Promise<void> {
   const found: ImportExpression[] = [];
-  simple(input.program, {
-    ImportExpression: (node) => void found.push(node),
-    MetaProperty(node) {
-      if (node.meta.name !== "import") return;
+  walkSyntax(input.program, (node) => {
+    if (node.type === "ImportExpression") found.push(node);
+    if (node.type === "MetaProperty" && node.meta.name === "import") {
       throw refusal(node, "only modules have import.meta", input);
-    },
+    }
   });
   for (const { start, source } of found) {
     code.update(start, start + "import".length, name);
-    if (source.type !== "Literal" || typeof source.value !== "string") continue;
-    const target = await resolve(source.value);
+    const specifier = textOf(source);
+    if (specifier === undefined) continue;
+    const target = await resolve(specifier);
     // Import attributes may be computed, so they are left to the server.
     code.update(source.start, source.end, JSON.stringify(target));
   }
@@ -286,17 +288,19 @@ function bindingOf(specifier: ImportNode["specifiers"][number]): ImportBinding {
     case "ImportNamespaceSpecifier":
       return { name, imported: "*" };
     case "ImportSpecifier":
-      return { name, imported: nameOf(specifier.imported) };
+      return { name, imported: exportName(specifier.imported) };
   }
 }
 
 function attributesOf({ attributes }: ImportNode): Record<string, string> | undefined {
   if (attributes.length === 0) return undefined;
-  return Object.fromEntries(attributes.map(({ key, value }) => [nameOf(key), String(value.value)]));
+  return Object.fromEntries(
+    attributes.map(({ key, value }) => [exportName(key), String(value.value)]),
+  );
 }
 
 /** The text of a name, which may be written as a string. */
-function nameOf(node: { type: "Identifier"; name: string } | Literal): string {
+function exportName(node: { type: "Identifier"; name: string } | Literal): string {
   return node.type === "Identifier" ? node.name : String(node.value);
 }
 
@@ -305,12 +309,11 @@ function hoistedVariables(
   program: Program,
 ): { declaration: VariableDeclaration; parent: AnyNode }[] {
   const found: { declaration: VariableDeclaration; parent: AnyNode }[] = [];
-  const pass = () => {};
-  ancestor(program, {
-    VariableDeclaration(declaration, _, ancestors) {
-      if (declaration.kind === "var") found.push({ declaration, parent: ancestors.at(-2)! });
-    },
-  }, { ...base, Function: pass, StaticBlock: pass });
+  walkSyntax(program, (node, parent) => {
+    if (/Function/.test(node.type) || node.type === "StaticBlock") return false;
+    if (node.type !== "VariableDeclaration" || node.kind !== "var") return;
+    found.push({ declaration: node, parent: parent! });
+  });
   return found;
 }
 
