@@ -6,7 +6,6 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { parseServerId, REGISTRY_ID, type ServerId } from "../actor/references.ts";
-import type { Handlers } from "../actor/service.ts";
 import { type ModuleNamespace, RUNTIME_MODULE } from "../code/library_table.ts";
 import { UnitStore } from "../code/unit_store.ts";
 import { EnsembleError } from "../errors.ts";
@@ -17,8 +16,7 @@ import { warnOfExpiry } from "../pki/own_tls.ts";
 import { ActorServer, type ServerKeys } from "../server/actor_server.ts";
 import { CLIENT_ID, sharedId } from "../server/credentials.ts";
 import { type Address, formatAddressUrl, localUnixAddress } from "../wire/address.ts";
-import { guardLoader, loaderHandlers, LoaderSwitch } from "./loader.ts";
-import { LOADER_ACTOR, loaderChecks } from "./loader_protocol.ts";
+import { LoaderGuard, serveLoader } from "./loader.ts";
 import { type Membership, readMembership } from "./membership.ts";
 import {
   actorsShare,
@@ -52,7 +50,7 @@ export class EnsembleServer extends ActorServer {
   /** The permissions of Deno that its process was told to do without: `run`, `write=/etc`. */
   readonly denied: readonly string[];
   readonly #options: EnsembleServerOptions;
-  readonly #loader: LoaderSwitch;
+  readonly #loader: LoaderGuard;
   #units: UnitStore | undefined;
   #grace: number;
 
@@ -70,7 +68,7 @@ export class EnsembleServer extends ActorServer {
     this.#options = options;
     this.#grace = grace;
     this.denied = options.denied ?? [];
-    this.#loader = new LoaderSwitch(id);
+    this.#loader = new LoaderGuard(this);
     if (tls) this.hold(warnOfExpiry(() => tls.current()));
   }
 
@@ -85,12 +83,7 @@ export class EnsembleServer extends ActorServer {
     units.registerLibrary(RUNTIME_MODULE, () => importRuntime());
     this.#addToLibrary(library);
     if (loader === false) this.#loader.turnOff();
-    const guard = (handlers: Handlers) =>
-      this.#loader.switched(guardLoader(handlers, this.capabilities));
-    this.serve(LOADER_ACTOR, guard(loaderHandlers(units, this, { guard })), {
-      concurrent: true,
-      requests: loaderChecks,
-    });
+    serveLoader(this, { store: units, guard: this.#loader });
     await super.prepare();
   }
 

@@ -6,18 +6,29 @@
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { ActorSystem } from "../actor/actor_system.ts";
 import type { Envelope } from "../actor/messaging.ts";
-import type { ServerId } from "../actor/references.ts";
 import type { Handlers } from "../actor/service.ts";
 import { evaluate, renderJson, renderValue } from "../code/evaluation.ts";
 import { hashText } from "../code/unit.ts";
 import type { UnitStore } from "../code/unit_store.ts";
 import { EnsembleError } from "../errors.ts";
 import { startReplSession } from "../repl/repl_session.ts";
-import type { Capabilities } from "../server/capabilities.ts";
+import type { ActorServer } from "../server/actor_server.ts";
 import { asError } from "../error_report.ts";
-import type { LoaderHandlers } from "./loader_protocol.ts";
+import { LOADER_ACTOR, loaderChecks, type LoaderHandlers } from "./loader_protocol.ts";
 
 const logger = getLogger(["gxensemble", "loader"]);
+
+/** Starts the actor `loader` in a server, over a store of units. Evaluations see the server as `ensemble`. */
+export function serveLoader(
+  server: ActorServer,
+  { store, guard = new LoaderGuard(server) }: { store: UnitStore; guard?: LoaderGuard },
+): void {
+  const wrap = (handlers: Handlers) => guard.wrap(handlers);
+  server.serve(LOADER_ACTOR, wrap(loaderHandlers(store, server, { guard: wrap })), {
+    concurrent: true,
+    requests: loaderChecks,
+  });
+}
 
 /**
  * Makes the handlers of the actor `loader` over a store; evaluations see `ensemble` under that name.
@@ -96,32 +107,18 @@ const INERT: ReadonlySet<string> = new Set(
   ),
 );
 
-/** Puts the capability `loader` before each handler, of the loader and of REPL sessions. */
-export function guardLoader(handlers: Handlers, capabilities: Capabilities): Handlers {
-  return Object.fromEntries(
-    Object.entries(handlers).map(([type, handler]) => [
-      type,
-      async (request: Record<string, unknown>, envelope: Envelope) => {
-        if (!capabilities.enforces(envelope)) return await handler(request, envelope);
-        if (!INERT.has(type) || !capabilities.allows(envelope, LOADER)) {
-          const details = await describe(request);
-          capabilities.require(envelope, { capability: LOADER, what: type, details });
-        }
-        return await handler(request, envelope);
-      },
-    ]),
-  );
-}
+/** What a guard of the loader has to know of its server. */
+type Guarded = Pick<ActorServer, "id" | "capabilities">;
 
-/** Whether a server takes code. One that does not any more never does again. */
-export class LoaderSwitch {
-  readonly #server: ServerId;
+/** Decides who may give a server code, and whether it takes any. */
+export class LoaderGuard {
+  readonly #server: Guarded;
   #isOff = false;
   /** How many requests are being handled. */
   #handling = 0;
 
-  /** Makes a switch that is on. */
-  constructor(server: ServerId) {
+  /** Makes a guard that lets code in. */
+  constructor(server: Guarded) {
     this.#server = server;
   }
 
@@ -130,13 +127,13 @@ export class LoaderSwitch {
     return this.#handling > 0;
   }
 
-  /** From now on the server takes no code. */
+  /** From now on, and for good, the server takes no code. */
   turnOff(): void {
     this.#isOff = true;
   }
 
-  /** Puts the switch before each handler, of the loader and of REPL sessions. */
-  switched(handlers: Handlers): Handlers {
+  /** Puts the guard before each handler, of the loader and of REPL sessions. */
+  wrap(handlers: Handlers): Handlers {
     return Object.fromEntries(
       Object.entries(handlers).map(([type, handler]) => [
         type,
@@ -144,6 +141,7 @@ export class LoaderSwitch {
           if (this.#isOff) this.#refuse();
           this.#handling++;
           try {
+            await this.#require(type, request, envelope);
             return await handler(request, envelope);
           } finally {
             this.#handling--;
@@ -153,10 +151,18 @@ export class LoaderSwitch {
     );
   }
 
+  async #require(type: string, request: Record<string, unknown>, envelope: Envelope) {
+    const { capabilities } = this.#server;
+    if (!capabilities.enforces(envelope)) return;
+    if (INERT.has(type) && capabilities.allows(envelope, LOADER)) return;
+    const details = await describe(request);
+    capabilities.require(envelope, { capability: LOADER, what: type, details });
+  }
+
   #refuse(): never {
     // Not an AuthorizationError: the command must not ask for a passphrase.
     throw new EnsembleError(
-      `${this.#server} takes no code: it was started without a loader, as with --no-loader, and nothing can be ` +
+      `${this.#server.id} takes no code: it was started without a loader, as with --no-loader, and nothing can be ` +
         "loaded into it or evaluated in it",
     );
   }

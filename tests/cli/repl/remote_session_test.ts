@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import type { ImportResolver } from "../../../cli/repl/import_resolver.ts";
 import { RemoteSession } from "../../../cli/repl/remote_session.ts";
-import { loaderHandlers } from "../../../runtime/ensemble/loader.ts";
-import { loaderChecks } from "../../../runtime/ensemble/loader_protocol.ts";
+import { serveLoader } from "../../../runtime/ensemble/loader.ts";
 import { UnitStore } from "../../../runtime/code/unit_store.ts";
 import { eventually } from "../../runtime/server/captured_logs.ts";
 import { LocalEnsemble, refTo } from "../../runtime/server/local_ensemble.ts";
@@ -12,7 +11,7 @@ Deno.test("the owner of a session believes only its own server and session", asy
   await ensemble.startRegistry();
   const [target, rogue] = await Promise.all([ensemble.start("target"), ensemble.start("rogue")]);
   const store = await UnitStore.open(`${ensemble.directory}/loader.d`);
-  target.actors.serve("loader", loaderHandlers(store, target), { requests: loaderChecks });
+  serveLoader(target, { store });
   const console = await ensemble.startConsole();
   const output: string[] = [];
   const lost: (string | undefined)[] = [];

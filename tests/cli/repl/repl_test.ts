@@ -3,8 +3,7 @@ import type { ImportResolver } from "../../../cli/repl/import_resolver.ts";
 import { RemoteSession } from "../../../cli/repl/remote_session.ts";
 import { Repl } from "../../../cli/repl/repl.ts";
 import { UnitStore } from "../../../runtime/code/unit_store.ts";
-import { loaderHandlers } from "../../../runtime/ensemble/loader.ts";
-import { loaderChecks } from "../../../runtime/ensemble/loader_protocol.ts";
+import { serveLoader } from "../../../runtime/ensemble/loader.ts";
 import { pipeLines } from "../../e2e/repl_process.ts";
 import { eventually } from "../../runtime/server/captured_logs.ts";
 import { LocalEnsemble } from "../../runtime/server/local_ensemble.ts";
@@ -19,7 +18,7 @@ async function withRepl(test: (repl: Repl, printed: Printed[]) => Promise<void>)
   await ensemble.startRegistry();
   const server = await ensemble.start("target");
   const store = await UnitStore.open(`${ensemble.directory}/loader.d`);
-  server.actors.serve("loader", loaderHandlers(store, server), { requests: loaderChecks });
+  serveLoader(server, { store });
   const { actors } = await ensemble.startConsole();
   const printed: Printed[] = [];
   const session = await RemoteSession.open(actors, {

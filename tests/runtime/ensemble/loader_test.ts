@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import type { Handlers } from "../../../runtime/actor/service.ts";
 import { hashText, hashUnit, type Unit } from "../../../runtime/code/unit.ts";
 import { UnitStore } from "../../../runtime/code/unit_store.ts";
-import { guardLoader, loaderHandlers } from "../../../runtime/ensemble/loader.ts";
+import { serveLoader } from "../../../runtime/ensemble/loader.ts";
 import { loaderChecks } from "../../../runtime/ensemble/loader_protocol.ts";
 import { controlClient, loaderClient } from "../../../runtime/ensemble/remote.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
@@ -16,13 +15,9 @@ import { MadeAuthority } from "../wire/made_authority.ts";
 const REFUSED = { name: "ActorError", remoteName: "AuthorizationError" };
 
 /** Gives a server its loader. */
-async function serveLoader(server: ActorServer, ensemble: LocalEnsemble): Promise<void> {
+async function startLoader(server: ActorServer, ensemble: LocalEnsemble): Promise<void> {
   const store = await UnitStore.open(`${ensemble.directory}/loader.d`);
-  const guard = (handlers: Handlers) => guardLoader(handlers, server.capabilities);
-  server.actors.serve("loader", guard(loaderHandlers(store, server, { guard })), {
-    concurrent: true,
-    requests: loaderChecks,
-  });
+  serveLoader(server, { store });
 }
 
 async function unitOf(text: string): Promise<Unit> {
@@ -35,7 +30,7 @@ Deno.test("the loader refuses every request of a server without the capability",
   await using ensemble = new AdministeredEnsemble();
   await ensemble.startRegistry();
   const target = await ensemble.start("target");
-  await serveLoader(target, ensemble);
+  await startLoader(target, ensemble);
   const other = await ensemble.startRogue("other");
   const loader = loaderClient(other.actors, target.id);
   const load = { entry: "0".repeat(64), modules: [], libraries: [], by: "me@here" };
@@ -67,7 +62,7 @@ Deno.test("the audit log has by its hash what is run, and nothing of what only l
   await using ensemble = new AdministeredEnsemble();
   await ensemble.startRegistry();
   const target = await ensemble.start("target");
-  await serveLoader(target, ensemble);
+  await startLoader(target, ensemble);
   const other = await ensemble.start("other");
   await controlClient(target.actors, target.id).authorize({
     server: other.id,
@@ -104,7 +99,7 @@ Deno.test("over tls the loader goes by certificates, though there is no administ
     tls: await authority.credentials("target"),
     listen: [ensemble.socket("target"), port],
   });
-  await serveLoader(target, ensemble);
+  await startLoader(target, ensemble);
   const at = target.entry.addresses.find(({ kind }) => kind === "tls")!;
   const evaluateBy = async (id: string, uri: string) => {
     const tls = await authority.credentials(id, { uris: [uri] });

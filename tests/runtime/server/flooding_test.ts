@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { onShutdown, onUnexpected } from "../../../runtime/actor/cases.ts";
 import { parseServerId } from "../../../runtime/actor/references.ts";
-import { loaderHandlers } from "../../../runtime/ensemble/loader.ts";
-import { loaderChecks } from "../../../runtime/ensemble/loader_protocol.ts";
+import { serveLoader } from "../../../runtime/ensemble/loader.ts";
 import { UnitStore } from "../../../runtime/code/unit_store.ts";
 import { loaderClient, ping } from "../../../runtime/ensemble/remote.ts";
 import { registryClient } from "../../../runtime/server/registry_protocol.ts";
@@ -61,7 +60,7 @@ Deno.test("loads that fail, and those of one library over and over, cost a few l
   await ensemble.startRegistry();
   const target = await ensemble.start("target");
   const store = await UnitStore.open(`${ensemble.directory}/loader.d`);
-  target.actors.serve("loader", loaderHandlers(store, target), { requests: loaderChecks });
+  serveLoader(target, { store });
   const rogue = await ensemble.startConsole("rogue");
   const loader = loaderClient(rogue.actors, target.id);
   const entry = "0".repeat(64);
