@@ -7,6 +7,22 @@ import { RunningEnsemble, type RunningProcess } from "./running_ensemble.ts";
 
 const HTTPD = fileURLToPath(new URL("../../examples/httpd/", import.meta.url));
 
+/** An ensemble with a server `httpd1`, for the tests that leave it as it is; others start a server of their own in it. */
+let shared: RunningEnsemble;
+
+Deno.test.beforeAll(async () => {
+  shared = await RunningEnsemble.start();
+  await startHttpd("httpd1");
+});
+
+Deno.test.afterAll(async () => await shared[Symbol.asyncDispose]());
+
+async function startHttpd(id: string): Promise<RunningProcess> {
+  const server = shared.spawn("run", id, `${HTTPD}httpd_svc.ts`, "0");
+  await server.logged(/is in the registry$/);
+  return server;
+}
+
 /** The tutorial's ensemble: `httpd1` is run by the tool, `httpd3` is a program of its own. */
 async function startTutorial(id: "httpd1" | "httpd3" = "httpd1") {
   const ensemble = await RunningEnsemble.start();
@@ -92,8 +108,6 @@ Deno.test("the tutorial's transcripts in a terminal", async () => {
 });
 
 Deno.test("what is typed is TypeScript, and nothing of it hurts the server", async () => {
-  const { ensemble } = await startTutorial();
-  await using _ensemble = ensemble;
   const cases: [line: string, stdout: string, stderr?: string][] = [
     ["const pairs: Map<string, number> = new Map([['a', 1]])", ""],
     ["function both<A, B>(a: A, b: B): [A, B] {", ""],
@@ -156,7 +170,7 @@ Deno.test("what is typed is TypeScript, and nothing of it hurts the server", asy
     ],
   ];
   const { code, stdout, stderr } = await pipeLines(
-    ensemble.places,
+    shared.places,
     ["httpd1"],
     cases.map(([line]) => line),
   );
@@ -170,15 +184,13 @@ Deno.test("what is typed is TypeScript, and nothing of it hurts the server", asy
     stderr,
     [...errors, `gxensemble: error: ${errors.length} inputs failed`, ""].join("\n"),
   );
-  assert.deepEqual(await ensemble.lines("ping", "httpd1"), ["OK"]);
+  assert.deepEqual(await shared.lines("ping", "httpd1"), ["OK"]);
 });
 
 Deno.test(
   "Ctrl-C interrupts, Tab completes, the arrow up goes back, Ctrl-D leaves",
   async () => {
-    const { ensemble } = await startTutorial();
-    await using _ensemble = ensemble;
-    const { code, screen } = await typeInTerminal(ensemble.places, ["httpd1"], [
+    const { code, screen } = await typeInTerminal(shared.places, ["httpd1"], [
       ["", "httpd1> "],
       ["const kept = 6\r", "httpd1> "],
       ["console.log('pen' + 'ding'); await new Promise(() => {})\r", "pending"],
@@ -210,41 +222,37 @@ Deno.test(
       [CTRL_D, ""],
     ]);
     assert.equal(code, 0, screen);
-    const history = await Deno.readTextFile(`${ensemble.places.gerbilPath}/ensemble/repl_history`);
+    const history = await Deno.readTextFile(`${shared.places.gerbilPath}/ensemble/repl_history`);
     assert.equal(history.split("\n").at(-2), "const pasted = [3, 1]\r\t.sort()\rpasted");
   },
 );
 
 Deno.test("a lost server is said, also while nothing is typed", async () => {
-  const { ensemble, server } = await startTutorial();
-  await using _ensemble = ensemble;
+  const server = await startHttpd("lost1");
   const pid = `${server.pid}`;
-  const { code } = await typeInTerminal(ensemble.places, ["httpd1"], [
-    ["", "httpd1> "],
-    [`Deno.kill(${pid}, "SIGKILL")\r`, "gxensemble: error: lost httpd1: "],
+  const { code } = await typeInTerminal(shared.places, ["lost1"], [
+    ["", "lost1> "],
+    [`Deno.kill(${pid}, "SIGKILL")\r`, "gxensemble: error: lost lost1: "],
   ]);
   assert.equal(code, 1);
 });
 
 Deno.test("a server that is lost during an evaluation ends a script", async () => {
-  const { ensemble } = await startTutorial();
-  await using _ensemble = ensemble;
-  const { code, stdout, stderr } = await pipeLines(ensemble.places, ["httpd1"], [
+  await startHttpd("lost2");
+  const { code, stdout, stderr } = await pipeLines(shared.places, ["lost2"], [
     "1",
     'Deno.kill(Deno.pid, "SIGKILL"); await new Promise(() => {})',
     "2",
   ]);
   assert.deepEqual({ code, stdout }, { code: 1, stdout: "1\n" });
-  assert.match(stderr, /lost httpd1: /);
+  assert.match(stderr, /lost lost2: /);
 });
 
 Deno.test("sessions have names of their own, and end with their clients", async () => {
-  const { ensemble } = await startTutorial();
-  await using _ensemble = ensemble;
-  const first = await pipeLines(ensemble.places, ["httpd1"], ["const mine = 1", "mine"]);
+  const first = await pipeLines(shared.places, ["httpd1"], ["const mine = 1", "mine"]);
   assert.equal(first.stdout, "1\n");
   const sessions = "ensemble.actors.actors().filter(({ group }) => group.name === 'repl').length";
-  const second = await pipeLines(ensemble.places, ["httpd1"], [
+  const second = await pipeLines(shared.places, ["httpd1"], [
     "typeof mine",
     `while (${sessions} > 1) await new Promise((r) => setTimeout(r, 1))`,
     sessions,
@@ -253,15 +261,14 @@ Deno.test("sessions have names of their own, and end with their clients", async 
 });
 
 Deno.test(",(shutdown) shuts the server down and leaves", async () => {
-  const { ensemble, server } = await startTutorial();
-  await using _ensemble = ensemble;
-  const { code, stdout, stderr } = await pipeLines(ensemble.places, ["httpd1"], [
+  const server = await startHttpd("ended");
+  const { code, stdout, stderr } = await pipeLines(shared.places, ["ended"], [
     ",(shutdown)",
     "'not reached'",
   ]);
   assert.deepEqual({ code, stdout, stderr }, {
     code: 0,
-    stdout: "... shutting down httpd1\n",
+    stdout: "... shutting down ended\n",
     stderr: "",
   });
   assert.equal(await server.exit(), 0);
@@ -280,9 +287,7 @@ Deno.test("with an administrator a session takes the capability loader", async (
 });
 
 Deno.test("thread-state and thread-backtrace show what actors do, and where they wait", async () => {
-  const { ensemble } = await startTutorial();
-  await using _ensemble = ensemble;
-  const module = await ensemble.write(
+  const module = await shared.write(
     "worker.ts",
     [
       'import { currentServer, on } from "@gxensemble/ensemble";',
@@ -297,8 +302,8 @@ Deno.test("thread-state and thread-backtrace show what actors do, and where they
       "",
     ].join("\n"),
   );
-  await ensemble.lines("load", "httpd1", module);
-  const state = await pipeLines(ensemble.places, ["httpd1"], [
+  await shared.lines("load", "httpd1", module);
+  const state = await pipeLines(shared.places, ["httpd1"], [
     ",(thread-state)",
     ",(thread-state -g)",
   ]);
@@ -306,7 +311,7 @@ Deno.test("thread-state and thread-backtrace show what actors do, and where they
   assert.match(state.stdout, /^group 1 root\n +sn +actor +state +mailbox +handled +age\n/);
   assert.match(state.stdout, /\n +group \d+ root\/workers: 2 actors\n/);
   const [, worker] = /\n +(\d+) +worker +receiving +0 +0 +\d/.exec(state.stdout)!;
-  const one = await pipeLines(ensemble.places, ["httpd1"], [
+  const one = await pipeLines(shared.places, ["httpd1"], [
     `,(thread-state ${worker})`,
     `,(thread-backtrace ${worker})`,
     ",(thread-backtrace nobody)",
