@@ -4,7 +4,7 @@
  * @module
  */
 import { answer, type LiveNames } from "../cli/completion/candidates.ts";
-import type { Shell } from "../cli/completion/scripts.ts";
+import { SCRIPTS, type Shell } from "../cli/completion/scripts.ts";
 import { commandTree } from "../cli/command_tree.ts";
 import type { TemporaryEnsemble } from "./temporary_ensemble.ts";
 import { onTerminal } from "./terminal.ts";
@@ -28,7 +28,7 @@ export interface Typing {
   lines: string[];
   /** How the shell takes its script; evaluated, unless a test says otherwise. */
   installation?: Installation;
-  /** The names that complete in place of the ensemble's: this process then answers, which takes less time than to start one. */
+  /** The names that complete in place of the ensemble's: this process then answers, as it takes less time than to start one. */
   names?: LiveNames;
 }
 
@@ -43,9 +43,13 @@ export async function typeInShell(shell: Shell, typing: Typing): Promise<Typed> 
   await Deno.mkdir(`${home}/bin`, { recursive: true });
   await Deno.mkdir(`${home}/calls`);
   await Deno.mkdir(`${home}/fish/completions`, { recursive: true });
+  // Without it fish makes completions of all manual pages.
+  await Deno.mkdir(`${home}/data/fish/generated_completions`, { recursive: true });
   await using answering = names && await Answering.start(home, names);
   const complete = answering?.script ?? runningProgram(ensemble, '"$@"');
-  const text = recordingCommand({ ensemble, complete, directory: `${home}/calls` });
+  await Deno.writeTextFile(`${home}/script`, SCRIPTS[shell]);
+  const completions = names ? `cat '${home}/script'` : runningProgram(ensemble, '"$@"');
+  const text = recordingCommand({ complete, completions, directory: `${home}/calls` });
   await writeExecutable(`${home}/bin/gxensemble`, text);
   for (const [file, text] of Object.entries(startFiles(shell, installation))) {
     await Deno.writeTextFile(`${home}/${file}`, text);
@@ -88,9 +92,9 @@ function runningProgram({ program }: TemporaryEnsemble, args: string): string {
  * counts.
  */
 function recordingCommand(
-  { ensemble, complete, directory }: {
-    ensemble: TemporaryEnsemble;
+  { complete, completions, directory }: {
     complete: string;
+    completions: string;
     directory: string;
   },
 ): string {
@@ -99,7 +103,9 @@ case $1,\${LINE:-0} in
   complete,*)
     ${complete}
     exit ;;
-  completions,0) ${runningProgram(ensemble, '"$@"')} ;;
+  completions,0)
+    ${completions}
+    exit ;;
 esac
 printf '%s\\0' "$@" >'${directory}/'"$LINE"
 `;
