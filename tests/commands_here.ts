@@ -10,6 +10,8 @@ interface Command {
   readonly environment: Record<string, string>;
   readonly stdout: Output;
   readonly stderr: Output;
+  /** What it listens to until its process would end. */
+  readonly listeners: Parameters<typeof removeEventListener>[];
 }
 
 /** What was printed; a character may come in two pieces. */
@@ -57,13 +59,23 @@ export async function workHere<Result>(
   if (!isDiverted) divert();
   isDiverted = true;
   const [stdout, stderr] = [new Output(), new Output()];
-  const result = await running.run({ environment, stdout, stderr }, work);
-  return { result, stdout: stdout.text, stderr: stderr.text };
+  const listeners: Command["listeners"] = [];
+  try {
+    const result = await running.run({ environment, stdout, stderr, listeners }, work);
+    return { result, stdout: stdout.text, stderr: stderr.text };
+  } finally {
+    for (const listener of listeners) removeEventListener(...listener);
+  }
 }
 
 /** Gives commands their environment, and outputs that are no terminal. */
 function divert(): void {
   const { get } = Deno.env;
+  const { addEventListener: listen } = globalThis;
+  globalThis.addEventListener = (...listener: Parameters<typeof addEventListener>) => {
+    running.getStore()?.listeners.push(listener as Parameters<typeof removeEventListener>);
+    listen(...listener);
+  };
   Deno.env.get = (name) => running.getStore()?.environment[name] ?? get.call(Deno.env, name);
   for (const name of ["stdout", "stderr"] as const) {
     const { writeSync } = Deno[name];

@@ -14,8 +14,8 @@ export interface Outcome {
   stderr: string;
 }
 
-/** Commands that are a process always: servers, and those that end or start processes of their own. */
-const PROCESSES = ["run", "registry", "repl", "compile"];
+/** Commands that are a process always: those that run a server or a dialogue. */
+const PROCESSES = ["run", "registry", "repl"];
 
 /** Where the ensemble of one test lives; removed with `using`. */
 export class TemporaryEnsemble implements Disposable {

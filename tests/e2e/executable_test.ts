@@ -70,79 +70,17 @@ Deno.test("a compilation that is interrupted leaves nothing", async () => {
   const main = await ensemble.write("main.ts", hello("one"));
   const names = () => Array.from(Deno.readDirSync(ensemble.path("")), ({ name }) => name).sort();
   ensemble.places.environment.DENORT_BIN = SMALL_RUNTIME;
-  const args = ["compile", "-o", ensemble.path("out"), main];
-  const isCompiling = () => Promise.resolve(names().length > 1);
-  // Whatever these tests were told to ignore.
-  const obeying = ["env", "--default-signal=HUP,INT,TERM", ...ensemble.places.program, ...args];
-  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
-    const process = ensemble.spawnProgram(...obeying);
-    await process.until(isCompiling, "compiling");
-    process.signal(signal);
-    assert.equal(await process.exit(), code);
-    assert.deepEqual(names(), ["main.ts"]);
-  }
-  // What one leaves that is killed, the next one removes; and two at once wait for each other.
-  const killed = ensemble.spawn(...args);
-  await killed.until(isCompiling, "compiling");
-  await killed.kill();
-  assert.deepEqual(names(), [".compiling-out", "main.ts"]);
-  const old = await ensemble.write(".compiling-out/program/old", "of one that was killed");
-  const unending = ensemble.spawnProgram("nohup", ...ensemble.places.program, ...args);
-  const isGone = () => Deno.stat(old).then(() => false, () => true);
-  await unending.until(isGone, "compiling");
-  unending.signal("SIGHUP");
-  const [[, first], [, second]] = await Promise.all([
-    ensemble.lines(...args),
-    ensemble.lines(...args),
-  ]);
-  assert.equal(await unending.exit(), 0);
-  const made = await crypto.subtle.digest("SHA-256", await Deno.readFile(ensemble.path("out")));
-  const hashes = [first, second, unending.output[1]];
-  assert.ok(hashes.includes(new Uint8Array(made).toHex()), "it is none of those that were made");
-  await Deno.symlink(ensemble.places.directory, ensemble.path(".compiling-out"));
-  assert.match(await ensemble.failure(...args), /\.compiling-out is in the way: remove it$/);
-  await Deno.remove(ensemble.path(".compiling-out"));
-  assert.deepEqual(names(), ["main.ts", "out"]);
-});
-
-Deno.test("a program whose project says nothing of the runtime gets a whole one", async () => {
-  await using ensemble = await RunningEnsemble.start();
-  await ensemble.write("deno.json", "{}");
-  const main = await ensemble.write(
-    "main.ts",
-    `
-    import { callWithEnsembleServer, parseServerId } from "@gxensemble/ensemble";
-    const { hello } = await import("./optional.ts").catch(() => ({ hello: "hello " }));
-    await callWithEnsembleServer(parseServerId("alone"), async (server) => {
-      server.serve("greeter", { greet: ({ name }: { name: string }) => hello + name });
-      await server.stopped;
-    });
-  `,
-  );
-  const output = ensemble.path("alone");
-  await makeExecutable({ entry: main, output, portable: true, deno: await denoScript(ensemble) });
-  const server = ensemble.spawnProgram(output);
-  await server.until(() => ensemble.answers("alone"), "reached");
-  const loaded = await ensemble.write(
-    "loaded.ts",
-    `
-    import { currentServer } from "@gxensemble/ensemble";
-    export const greeting = await currentServer().ask("greeter", { type: "greet", name: "you" });
-  `,
-  );
-  await ensemble.lines("load", "alone", loaded);
-  assert.deepEqual(
-    await ensemble.lines("eval", "alone", 'ensemble.module("loaded.ts").greeting'),
-    ['"hello you"'],
-  );
-  await ensemble.lines("shutdown", "-f", "alone");
-  assert.equal(await server.exit(), 0);
+  const process = ensemble.spawn("compile", "-o", ensemble.path("out"), main);
+  await process.until(() => Promise.resolve(names().length > 1), "compiling");
+  process.signal("SIGTERM");
+  assert.equal(await process.exit(), 143);
+  assert.deepEqual(names(), ["main.ts"]);
 });
 
 Deno.test("an executable of a module with main takes the options of run, and code that is loaded shares its modules", async () => {
   await using ensemble = await RunningEnsemble.start();
   const output = ensemble.path("web");
-  const deno = await denoScript(ensemble);
+  const deno = await ensemble.writeDeno();
   // As those of the project are made.
   const lazyBuiltins = ["node:fs", "node:child_process", "node:process"];
   await makeExecutable({ entry: HTTPD_SVC, output, portable: true, deno, lazyBuiltins });
@@ -193,12 +131,6 @@ Deno.test("an executable of a module with main takes the options of run, and cod
   assert.equal(await server.exit(), 0);
 });
 
-/** A program that runs the Deno of the tests: it takes the place of a whole one, which takes seconds to compress. */
-async function denoScript(ensemble: RunningEnsemble): Promise<string> {
-  const text = `#!/bin/sh\nexec '${Deno.execPath()}' "$@"\n`;
-  return await ensemble.write("deno", text, { mode: 0o755 });
-}
-
 Deno.test("with DENORT_BIN it is compiled by Deno, with all the parts", async () => {
   using places = new TemporaryEnsemble();
   const at = (name: string) => `${places.directory}/${name}`;
@@ -207,7 +139,7 @@ Deno.test("with DENORT_BIN it is compiled by Deno, with all the parts", async ()
   await Deno.writeTextFile(at("page.txt"), "the page");
   const command = ["compile", "-o", at("program"), "--include", at("page.txt"), at("main.ts")];
   places.environment.DENORT_BIN = SMALL_RUNTIME;
-  const { code, stdout, stderr } = await places.run(...command);
+  const { code, stdout, stderr } = await places.runProcess(...command);
   assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
   assert.match(stdout, /^\.\.\. compiled \S+\/program \(compiled, \d+ bytes\)\n[0-9a-f]{64}\n$/);
   const written = new TextDecoder("latin1").decode(await Deno.readFile(at("program")));
