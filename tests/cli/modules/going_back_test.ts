@@ -91,7 +91,7 @@ Deno.test("a load that goes back calls nothing where install is no function", as
   assert.equal(store.namespace("handler.ts")!.version, 1);
 });
 
-Deno.test("rerun makes a new instance of the module alone, which stands for it from then on", async () => {
+Deno.test("rerun evaluates the module alone anew, and what is loaded later imports the new one", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "router.ts": ROUTER,
@@ -130,7 +130,7 @@ Deno.test("rerun makes a new instance of the module alone, which stands for it f
   assert.equal(all.filter((module) => module === "handler.ts").length, 2);
   assert.equal(all.length, 5);
 
-  // Of an earlier version the new instance is current, and its install is not called as well.
+  // Of an earlier version the new module is current, and its install is not called as well.
   await project.write("handler.ts", handler(2));
   await load(store, file);
   await project.write("handler.ts", handler(1, INSTALL));
@@ -168,7 +168,7 @@ export const a = { b: () => b }; export const meta = import.meta.filename;
   assert.equal(namespace.meta, project.path("a.ts"));
 });
 
-Deno.test("a rerun that fails leaves the instance that was there", async () => {
+Deno.test("a rerun that fails leaves the module that was there", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "router.ts": ROUTER,

@@ -15,7 +15,7 @@ const HANDLER = `import { register } from "./router.ts";\nregister("/", "hello")
 const SERVICE =
   `import { routes } from "./router.ts";\nexport const answer = (p: string) => routes.get(p);\n`;
 
-Deno.test("a program is shipped once, and shares instances with what ran before", async () => {
+Deno.test("a module is shipped once, and shares modules with what ran before", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "router.ts": ROUTER,

@@ -56,7 +56,7 @@ Deno.test("units become files named by module and hash", () =>
     const files = (await Array.fromAsync(Deno.readDir(directory))).map(({ name }) => name).sort();
     assert.deepEqual(files, [`leaf-${leaf.hash}.mjs`, `ma_in-${main.hash}.mjs`]);
 
-    // A store is empty when it opens, and does not get the old store's instances.
+    // A store is empty when it opens, and does not get the old store's modules.
     const next = await UnitStore.open(directory);
     assert.deepEqual(await Array.fromAsync(Deno.readDir(directory)), []);
     const again = await load(next, [leaf, main]);
@@ -95,7 +95,7 @@ Deno.test("units that are not what they say are refused", () =>
     await load(store, [leaf, main]);
   }));
 
-Deno.test("the same text is an instance of its own under each module id, wherever it is from", () =>
+Deno.test("the same text is a module of its own under each module id, in any directory", () =>
   withStore(async (store) => {
     const one = await unitOf("one.ts", "export const state = new Map();");
     await load(store, [one]);
@@ -255,7 +255,7 @@ Deno.test("a unit keeps the author's file that it came with first", () =>
     await assert.rejects(store.load(request([bad])), { message: "/src/bad.ts: Error: no" });
   }));
 
-Deno.test("UnitStore.adopt makes compiled modules the instances of their units", () =>
+Deno.test("UnitStore.adopt makes compiled modules stand for their units", () =>
   withStore(async (store, directory) => {
     const leaf = await unitOf("leaf.ts", "export const made = {};");
     const other = await unitOf("leaf.ts", "export const made = 1;");
