@@ -1,10 +1,10 @@
 /**
- * The expansion of REPL inputs: TypeScript with top-level imports, `await` and declarations becomes an expression that a
- * server can evaluate.
+ * The expansion of REPL inputs: TypeScript with top-level imports, `await` and declarations becomes an expression that
+ * a server can evaluate.
  *
- * The input becomes the body of an async function inside `with (scope)`. So every name that it does not declare itself is
- * looked up in the session and then in the global scope, each time it is used, even by functions declared before the
- * name was. The expansion rewrites
+ * The input becomes the body of an async function inside `with (scope)`. So every name that it does not declare itself
+ * is looked up in the session and then in the global scope, each time it is used, even by functions declared before
+ * the name was. The expansion rewrites
  *
  * - declarations at the top level, to assignments to names of the session;
  * - calls of a function by its name, `f()` to `(0, f)()`, for `with` would pass the scope as `this`;
@@ -244,7 +244,10 @@ function expandClass(code: MagicString, { id, start, end }: ClassDeclaration): v
   code.appendLeft(end, ";");
 }
 
-/** `function f() {}` to `f = function () {};`, so that `f` inside it is the session's name too. The engine names it `f`. */
+/**
+ * `function f() {}` to `f = function () {};`, so that `f` inside it is the session's name too. The engine names it
+ * `f`.
+ */
 function expandFunction(code: MagicString, { id, start, end }: FunctionDeclaration): void {
   code.prependRight(start, `${id.name} = `);
   code.remove(id.start, id.end);

@@ -150,8 +150,8 @@ export class InputMap {
   }
 
   /**
-   * Replaces places of expansions in a stack trace or a value by the places in the inputs: `repl:3:1:5` is line 1, column
-   * 5 of the third input.
+   * Replaces places of expansions in a stack trace or a value by the places in the inputs: `repl:3:1:5` is line 1,
+   * column 5 of the third input.
    */
   restore(text: string): string {
     return text

@@ -149,7 +149,9 @@ export class RemoteSession {
     return this.#loader.libraries();
   }
 
-  /** The names that begin with `prefix`, among the properties of the value at `path` or, without one, of the session. */
+  /**
+   * The names that begin with `prefix`, among the properties of the value at `path` or, without one, of the session.
+   */
   async complete(path: string[], prefix: string): Promise<string[]> {
     return checkNames(await this.#session.complete({ path, prefix }));
   }

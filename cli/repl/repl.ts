@@ -52,8 +52,8 @@ export class Repl {
   }
 
   /**
-   * Evaluates an input, or several with control commands among them, up to the first that fails. Call it again only when
-   * the promise has settled. It never rejects.
+   * Evaluates an input, or several with control commands among them, up to the first that fails. Call it again only
+   * when the promise has settled. It never rejects.
    */
   async enter(text: string): Promise<InputOutcome> {
     const running = this.#running = new AbortController();

@@ -53,8 +53,8 @@ export class Terminal {
   }
 
   /**
-   * Lends the terminal to a prompt that reads it by itself. What is typed there is not shown, not evaluated and not kept
-   * in the history.
+   * Lends the terminal to a prompt that reads it by itself. What is typed there is not shown, not evaluated and not
+   * kept in the history.
    */
   async lend<Result>(prompt: () => Promise<Result>): Promise<Result> {
     this.#reader.release();

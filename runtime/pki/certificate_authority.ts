@@ -1,6 +1,6 @@
 /**
- * The ensemble's certificate authority: a root, which servers trust, and an issuing authority below it, which signs their
- * certificates.
+ * The ensemble's certificate authority: a root, which servers trust, and an issuing authority below it, which signs
+ * their certificates.
  *
  * Its files are changed under a lock, so that two revocations at once both count.
  *
@@ -55,8 +55,8 @@ export interface CreateAuthorityOptions {
 }
 
 /**
- * Makes the authority: two certificates, their keys, see {@linkcode sealPrivateKey}, and an empty revocation list. Either
- * all of it is written, or nothing.
+ * Makes the authority: two certificates, their keys, see {@linkcode sealPrivateKey}, and an empty revocation list.
+ * Either all of it is written, or nothing.
  *
  * @returns the issuing authority, opened.
  * @throws {EnsembleError} when there is one already, or it cannot be written.

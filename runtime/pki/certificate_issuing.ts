@@ -89,8 +89,8 @@ export async function issueCertificates(
  * Revokes all valid certificates of a server.
  *
  * @returns the revoked certificates.
- * @throws {EnsembleError} when none was ever issued to the server, there is no authority, it was replaced meanwhile, or the
- * list cannot be written.
+ * @throws {EnsembleError} when none was ever issued to the server, there is no authority, it was replaced meanwhile,
+ * or the list cannot be written.
  */
 export async function revokeCertificates(
   id: ServerId,

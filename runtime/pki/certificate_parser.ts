@@ -114,7 +114,8 @@ export function parseRevocationList(der: Uint8Array): RevocationList {
 }
 
 /**
- * Parses a value of an ASN.1 type. The bytes must be in the one form that DER allows, so that no certificate has two forms.
+ * Parses a value of an ASN.1 type. The bytes must be in the one form that DER allows, so that no certificate has two
+ * forms.
  *
  * @throws {InvalidInputError} when they are not.
  */

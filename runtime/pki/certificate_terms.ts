@@ -55,7 +55,8 @@ export function parseHost(text: string): Host {
 }
 
 /**
- * The hosts at which a server is reached: `<server-id>.<domain>`, if that is a valid name, loopback, and the given hosts.
+ * The hosts at which a server is reached: `<server-id>.<domain>`, if that is a valid name, loopback, and the given
+ * hosts.
  */
 export function hostsOf(
   id: ServerId,

@@ -1,8 +1,8 @@
 /**
  * The TLS files of the server that starts here, if it has any: reading them, and warning before they expire.
  *
- * The code that reads certificates takes 100 ms to load, and few servers and consoles need it. So it is loaded only where
- * there are files.
+ * The code that reads certificates takes 100 ms to load, and few servers and consoles need it. So it is loaded only
+ * where there are files.
  *
  * @module
  */
@@ -42,8 +42,8 @@ export type Expiring = {
 };
 
 /**
- * Warns now and once a day while the certificate or the revocation list expires within 30 days, until it is disposed of.
- * Peers refuse an expired certificate, and with an expired certificate or list the server does not start again.
+ * Warns now and once a day while the certificate or the revocation list expires within 30 days, until it is disposed
+ * of. Peers refuse an expired certificate, and with an expired certificate or list the server does not start again.
  *
  * @param current returns the files in use, which may have been read again meanwhile.
  */

@@ -44,8 +44,8 @@ export class TlsFiles implements TlsCredentials {
   /**
    * Reads the files of a server, and makes sure that they belong together and are valid now.
    *
-   * @throws {EnsembleError} naming the file that is missing, damaged, out of date, readable by others, or does not belong
-   * to the others; and when the certificate is revoked, or that of another server.
+   * @throws {EnsembleError} naming the file that is missing, damaged, out of date, readable by others, or does not
+   * belong to the others; and when the certificate is revoked, or that of another server.
    */
   static async read(id: ServerId): Promise<TlsFiles> {
     return new TlsFiles(await readIdentity(id));

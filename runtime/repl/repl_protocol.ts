@@ -1,8 +1,8 @@
 /**
  * What the two halves of the REPL send each other, and how each checks it.
  *
- * The client expands inputs, for it alone knows the user's files and TypeScript. What travels is JavaScript that keeps its
- * top-level names in the scope of the session.
+ * The client expands inputs, for it alone knows the user's files and TypeScript. What travels is JavaScript that keeps
+ * its top-level names in the scope of the session.
  *
  * @module
  */

@@ -10,8 +10,8 @@ import { type Declaration, isIdentifier, MAX_COMPLETIONS } from "./repl_protocol
 export type Rollback = () => void;
 
 /**
- * Names and their values. Expanded inputs look names up by `with (scope.object)`. A variable is a plain property; any other
- * name is an accessor.
+ * Names and their values. Expanded inputs look names up by `with (scope.object)`. A variable is a plain property; any
+ * other name is an accessor.
  */
 export class ReplScope {
   /** The object for `with`. It has no prototype, so that only the names of the session are found. */
@@ -28,8 +28,8 @@ export class ReplScope {
   }
 
   /**
-   * Declares names, and replaces earlier declarations; a `var` keeps the value of a variable. Reading a `let`, `const` or
-   * `class` throws until the input initialises it by assigning to it.
+   * Declares names, and replaces earlier declarations; a `var` keeps the value of a variable. Reading a `let`, `const`
+   * or `class` throws until the input initialises it by assigning to it.
    *
    * @returns restores the earlier declarations of names that are not initialised yet, for when the input fails.
    */

@@ -190,8 +190,8 @@ function checkExports({ target, bindings }: ImportDeclaration, exports: ModuleNa
 const METHODS = ["log", "info", "debug", "warn", "error"] as const;
 
 /**
- * The `console` object of a session, which prints with `print`. Other methods, such as `time`, are the global ones. Loaded
- * code has the global `console`, which prints to the output of the server.
+ * The `console` object of a session, which prints with `print`. Other methods, such as `time`, are the global ones.
+ * Loaded code has the global `console`, which prints to the output of the server.
  */
 function sessionConsole(print: (text: string) => void): Console {
   const write = (...values: unknown[]) => {

@@ -31,8 +31,8 @@ const MAX_MEMBERS = 200;
 type FindComment = (source: string) => string | undefined;
 
 /**
- * Describes a value: a function or class by its signature and the comment before it, an object by its members, any other
- * value by its preview.
+ * Describes a value: a function or class by its signature and the comment before it, an object by its members, any
+ * other value by its preview.
  */
 export function describeValue(value: unknown, findComment: FindComment): string {
   if (types.isProxy(value)) return "a proxy";

@@ -35,8 +35,8 @@ export interface UnixAddress {
   /** The absolute path of the socket on that host. */
   readonly path: string;
   /**
-   * The file that the server made there, which tells the socket from any other at its path, whatever the host is called.
-   * It is not part of the written forms.
+   * The file that the server made there, which tells the socket from any other at its path, whatever the host is
+   * called. It is not part of the written forms.
    */
   readonly file?: SocketFile | undefined;
 }

@@ -14,8 +14,8 @@
  * | | the source actor, likewise |
  * | | fields of later versions, which are skipped |
  *
- * The servers are those of the connection, and not in the header. Values have the form of `value_format.ts`. The header is
- * read by itself, so that a message for an actor that does not exist is never decoded.
+ * The servers are those of the connection, and not in the header. Values have the form of `value_format.ts`. The
+ * header is read by itself, so that a message for an actor that does not exist is never decoded.
  *
  * @module
  */
@@ -33,7 +33,8 @@ const FLAG_REPLY = 8;
 /**
  * Writes an envelope into an outbox.
  *
- * @throws {ProtocolError} when the message contains something that cannot be sent, or exceeds a limit. Then nothing is written.
+ * @throws {ProtocolError} when the message contains something that cannot be sent, or exceeds a limit. Then nothing is
+ * written.
  */
 export function writeEnvelope(outbox: Outbox, envelope: Envelope): void {
   const { nonce, replyTo, timeout, message } = envelope;

@@ -83,8 +83,8 @@ let time = 0;
 let maxTime = 0;
 
 /**
- * Starts to read `buffer` from `start` to `stop`. The functions below read it, and throw {@linkcode ProtocolError} for what
- * is malformed or exceeds a limit. {@linkcode closeFrame} must be called in any case.
+ * Starts to read `buffer` from `start` to `stop`. The functions below read it, and throw {@linkcode ProtocolError} for
+ * what is malformed or exceeds a limit. {@linkcode closeFrame} must be called in any case.
  */
 export function openFrame(buffer: Uint8Array, start: number, stop: number): void {
   bytes = buffer;
@@ -410,7 +410,9 @@ function readReference(): unknown {
   return nodes[number];
 }
 
-/** Makes all objects of a graph, and then fills them. They count twice: before they are made, and when they are filled. */
+/**
+ * Makes all objects of a graph, and then fills them. They count twice: before they are made, and when they are filled.
+ */
 function readGraph(): unknown {
   at++;
   const size = readUint32();
@@ -501,8 +503,8 @@ function spend(cost: number): void {
 }
 
 /**
- * Counts the time since the last count as spent on a Map or Set. Counting parts is not enough: the engine hashes numbers
- * without a secret, so a peer can choose keys that collide, and each is then compared with all before it.
+ * Counts the time since the last count as spent on a Map or Set. Counting parts is not enough: the engine hashes
+ * numbers without a secret, so a peer can choose keys that collide, and each is then compared with all before it.
  */
 function spendTime(since: number): number {
   const now = processorTime();
@@ -516,7 +518,10 @@ function processorTime(): number {
   return (user + system) / 1000;
 }
 
-/** Makes the error for a malformed frame. The message quotes nothing from the frame, so that it is short and safe to log. */
+/**
+ * Makes the error for a malformed frame. The message quotes nothing from the frame, so that it is short and safe to
+ * log.
+ */
 function malformed(why: string): ProtocolError {
   return new ProtocolError(`malformed frame: ${why}`);
 }

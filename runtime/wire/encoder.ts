@@ -1,10 +1,11 @@
 /**
  * Encoding values into a frame of an outbox.
  *
- * Everything that structured clone supports can be sent, and actor references. The limits of the decoder are checked here,
- * too, so that a message that the peer would refuse fails at its sender.
+ * Everything that structured clone supports can be sent, and actor references. The limits of the decoder are checked
+ * here, too, so that a message that the peer would refuse fails at its sender.
  *
- * The state is in variables of the module, and not in an object: that is faster, and only one frame is written at a time.
+ * The state is in variables of the module, and not in an object: that is faster, and only one frame is written at a
+ * time.
  *
  * @module
  */
@@ -168,8 +169,8 @@ export function writeActorId(id: unknown): void {
 }
 
 /**
- * Writes a message. Most are trees, in which an object with two references to it is written twice. One with cycles, or too
- * deep or too large for a tree, is written as a graph, in which each object is written once.
+ * Writes a message. Most are trees, in which an object with two references to it is written twice. One with cycles, or
+ * too deep or too large for a tree, is written as a graph, in which each object is written once.
  *
  * @throws {UnsendableError} for functions, symbols, promises and other things that are not data.
  * @throws {ProtocolError} when it has too many parts.
@@ -342,7 +343,9 @@ function tagOf(value: object): Tag {
   return Tag.Record;
 }
 
-/** The keys and values of a Map. Its methods may be those of a subclass; and a getter of a value may change it later. */
+/**
+ * The keys and values of a Map. Its methods may be those of a subclass; and a getter of a value may change it later.
+ */
 function entriesOf(map: Map<unknown, unknown>): unknown[] {
   const entries: unknown[] = [];
   Map.prototype.forEach.call(map, (value, key) => void entries.push(key, value));
@@ -493,7 +496,9 @@ function writeReference(object: object, numbers: Map<object, number>): void {
   writeTagged(Tag.Reference, 0, number);
 }
 
-/** Writes the contents of all objects that can be reached, and then the objects. They count twice, as in the decoder. */
+/**
+ * Writes the contents of all objects that can be reached, and then the objects. They count twice, as in the decoder.
+ */
 function writeGraph(root: object): void {
   const objects = numbers = new Map([[root, 0]]);
   const heads: { tag: Tag; size: number }[] = [];

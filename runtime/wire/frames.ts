@@ -1,6 +1,6 @@
 /**
- * Frames: a `u32` big-endian length and that many bytes. They are read from a stream, and gathered until they are written
- * to one.
+ * Frames: a `u32` big-endian length and that many bytes. They are read from a stream, and gathered until they are
+ * written to one.
  *
  * @module
  */
@@ -14,8 +14,8 @@ const HEADER_LENGTH = 4;
 const INITIAL_CAPACITY = 64 * 1024;
 
 /**
- * Reads frames in place, from a buffer that grows to the largest frame and shrinks back after it. When
- * {@linkcode FrameReader.next} has returned true, the body of the frame is `buffer` from `start` to `end`, until the next
+ * Reads frames in place, from a buffer that grows to the largest frame and shrinks back after it. When {@linkcode
+ * FrameReader.next} has returned true, the body of the frame is `buffer` from `start` to `end`, until the next
  * {@linkcode FrameReader.fill}.
  */
 export class FrameReader {
@@ -113,8 +113,8 @@ const TIMEOUT = FLAGS + 1 + 8;
 const MAX_KEPT = 4 * 1024 * 1024;
 
 /**
- * Frames to send, in order. They are gathered in one buffer while those of another are written. A frame that has expired
- * by its turn is left out.
+ * Frames to send, in order. They are gathered in one buffer while those of another are written. A frame that has
+ * expired by its turn is left out.
  */
 export class Outbox {
   /** The frames that are gathered, up to `#size`. */
@@ -183,8 +183,8 @@ export class Outbox {
   }
 
   /**
-   * Takes out the frames to write next: up to the one with which they reach {@linkcode MAX_WRITE} bytes. The bytes are valid
-   * until the next call, and empty when nothing is left.
+   * Takes out the frames to write next: up to the one with which they reach {@linkcode MAX_WRITE} bytes. The bytes are
+   * valid until the next call, and empty when nothing is left.
    */
   take(): Uint8Array<ArrayBuffer> {
     if (this.#next === this.#end) this.#swap();

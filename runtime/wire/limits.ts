@@ -50,8 +50,8 @@ export const COSTLY_VALUES = 256;
 export const BYTES_PER_COSTLY_VALUE = 128;
 
 /**
- * How much processor time the Maps and Sets of a frame may take, in ms, plus {@linkcode MAP_TIME_PER_MIB} for each MiB of
- * the frame. Ordinary ones take a small part of it.
+ * How much processor time the Maps and Sets of a frame may take, in ms, plus {@linkcode MAP_TIME_PER_MIB} for each MiB
+ * of the frame. Ordinary ones take a small part of it.
  */
 export const MAP_TIME = 100;
 
@@ -70,7 +70,10 @@ export const HEARTBEAT_INTERVAL = 15_000;
 /** How long nothing may be received before the peer counts as dead, in ms. */
 export const HEARTBEAT_TIMEOUT = 60_000;
 
-/** How long a connection or an address that is probed may take to show who lives there, in ms. No answer proves nothing. */
+/**
+ * How long a connection or an address that is probed may take to show who lives there, in ms. No answer proves
+ * nothing.
+ */
 export const PROBE_TIMEOUT = 1_000;
 
 /**
@@ -83,8 +86,8 @@ export const PING_TIMEOUT = 2_000;
 export const MAX_UNREAD = 64 * 1024 * 1024;
 
 /**
- * How many bytes may wait to be sent to a server before senders should wait: about what a socket buffers, so that one side
- * writes while the other reads.
+ * How many bytes may wait to be sent to a server before senders should wait: about what a socket buffers, so that one
+ * side writes while the other reads.
  */
 export const HIGH_WATER_MARK = 128 * 1024;
 

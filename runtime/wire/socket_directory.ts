@@ -1,8 +1,9 @@
 /**
  * The directories that UNIX sockets are in.
  *
- * Servers and commands trust what listens at the path of a socket. So only this user may be able to put a socket there: the
- * directory belongs to this user, no other user can enter it, and none can put another directory in its place.
+ * Servers and commands trust what listens at the path of a socket. So only this user may be able to put a socket
+ * there: the directory belongs to this user, no other user can enter it, and none can put another directory in its
+ * place.
  *
  * @module
  */
@@ -70,8 +71,8 @@ export function isOpenToOthers({ mode }: Pick<Deno.FileInfo, "mode">): boolean {
 }
 
 /**
- * Makes sure that another user can rename or replace nothing between the root and a directory. Otherwise what was checked
- * here and what is opened next could differ.
+ * Makes sure that another user can rename or replace nothing between the root and a directory. Otherwise what was
+ * checked here and what is opened next could differ.
  */
 function requireTrustedParents(directory: string, uid: number): void {
   // Where root is not mapped into this user namespace, the owner of / stands for root.
@@ -142,8 +143,8 @@ export async function lockDirectory(
 }
 
 /**
- * Keeps a directory from programs that clean up /tmp, until it is disposed of: systemd-tmpfiles skips a directory on which
- * a process holds a lock (tmpfiles.d(5)).
+ * Keeps a directory from programs that clean up /tmp, until it is disposed of: systemd-tmpfiles skips a directory on
+ * which a process holds a lock (tmpfiles.d(5)).
  */
 export async function keepFromCleaners(directory: string): Promise<Disposable> {
   const file = Deno.openSync(directory);

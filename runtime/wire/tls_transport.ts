@@ -14,8 +14,8 @@ import { type Accepted, type ByteStream, Handshakes, type Listener } from "./str
 const HALF_OPEN = { allowHalfOpen: true };
 
 /**
- * The first Deno that refuses clients without a certificate. Deno 2.7.12 asks none of them for one, and up to 2.8.0 those
- * without one count as authorized.
+ * The first Deno that refuses clients without a certificate. Deno 2.7.12 asks none of them for one, and up to 2.8.0
+ * those without one count as authorized.
  */
 const FIRST_DENO = "2.8.1";
 
@@ -258,8 +258,9 @@ function remoteText(socket: Socket): string {
 }
 
 /**
- * A stream over a TLS socket whose handshake is done. What has come is kept until it is read, up to {@linkcode MAX_UNREAD},
- * for pausing the socket does not work: Deno 2.9 reads on, and does not report an end that comes meanwhile.
+ * A stream over a TLS socket whose handshake is done. What has come is kept until it is read, up to {@linkcode
+ * MAX_UNREAD}, for pausing the socket does not work: Deno 2.9 reads on, and does not report an end that comes
+ * meanwhile.
  */
 class TlsStream implements ByteStream {
   /** See {@linkcode ByteStream.kind}. */

@@ -39,8 +39,8 @@ export class UnreachableError extends EnsembleError {
 /**
  * Opens a stream to an address.
  *
- * A UNIX socket must be in a directory that only this user can enter. If the file of the socket is known, it must be that
- * file, whatever the host is called; if not, it must be on a host with this name.
+ * A UNIX socket must be in a directory that only this user can enter. If the file of the socket is known, it must be
+ * that file, whatever the host is called; if not, it must be on a host with this name.
  *
  * @throws {UnreachableError} when no stream could be opened within {@linkcode CONNECT_TIMEOUT}, and why.
  * @throws {EnsembleError} when a UNIX socket is on another host.

@@ -1,9 +1,9 @@
 /**
  * The form of values on the wire, and how values count against the limits.
  *
- * A value is a byte that says what it is, followed by its contents. A byte below 0xe0 contains a small value or size; the
- * others are those of {@linkcode Tag}. Numbers and sizes are little-endian. A size is a `u32`: the number of bytes in a
- * text, an integer or binary data, of elements in an array or a Set, of entries in a record or a Map.
+ * A value is a byte that says what it is, followed by its contents. A byte below 0xe0 contains a small value or size;
+ * the others are those of {@linkcode Tag}. Numbers and sizes are little-endian. A size is a `u32`: the number of bytes
+ * in a text, an integer or binary data, of elements in an array or a Set, of entries in a record or a Map.
  *
  * | first byte | value |
  * |---|---|
@@ -117,8 +117,8 @@ export const OBJECT_WEIGHT = 4;
 export const HEAVY_WEIGHT = 16;
 
 /**
- * How much a property escape (`\p{L}`) of a regular expression counts against `COSTLY_VALUES`: for each, the engine looks at
- * all of Unicode.
+ * How much a property escape (`\p{L}`) of a regular expression counts against `COSTLY_VALUES`: for each, the engine
+ * looks at all of Unicode.
  */
 export const PROPERTY_ESCAPE_COST = 16;
 
