@@ -183,8 +183,8 @@ function childNodes(node: Node): AnyNode[] {
 /**
  * Calls `visit` with a node and all below it, and with their parents. When it returns false, what is below is skipped.
  *
- * It does not call itself, as acorn-walk does: that runs out of stack at 1,500 members or 3,000 operators in a chain, and
- * Deno takes three times as many.
+ * It does not call itself, as acorn-walk does: that runs out of stack in a chain of 1,500 members or 3,000 operators, where
+ * Deno takes 8,100 and 4,800.
  */
 export function walkSyntax(
   root: Node,
