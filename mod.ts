@@ -2,22 +2,32 @@
  * Actor ensembles for Deno: servers in many processes and hosts that find each other by name, talk by
  * messages, and are managed with the `gxensemble` command.
  *
- * @example A server that counts, and how another asks it
+ * @example A server with a service
  * ```ts
- * import { ActorRef, callWithEnsembleServer, client, parseServerId } from "@gxensemble/ensemble";
+ * import { runServer } from "@gxensemble/ensemble";
  *
  * let total = 0;
  * const counter = { add: ({ amount }: { amount: number }) => total += amount };
+ * export type Counter = typeof counter;
  *
- * await callWithEnsembleServer(parseServerId("counter1"), async (server) => {
+ * await runServer("counter1", async (server) => {
  *   server.serve("counter", counter);
  *   await server.stopped;
  * }, { roles: ["counter"] });
+ * ```
  *
- * // In another server:
- * declare const server: Parameters<Parameters<typeof callWithEnsembleServer>[1]>[0];
- * const ref = new ActorRef(parseServerId("counter1"), "counter");
- * await client<typeof counter>(server, ref).add({ amount: 3 });
+ * @example Another server that calls it
+ * ```ts
+ * import { startServer } from "@gxensemble/ensemble";
+ *
+ * type Counter = { add(request: { amount: number }): number };
+ *
+ * await using server = await startServer("client1");
+ * const [found] = await server.lookup({ role: "counter" });
+ * if (found) {
+ *   const counter = server.client<Counter>(`counter@${found.id}`);
+ *   console.log(await counter.add({ amount: 3 }));
+ * }
  * ```
  *
  * A server finds the registry where its option `registry` says, else where `ENSEMBLE_REGISTRY` says, else where the file
@@ -133,8 +143,9 @@ export type { ActorServer } from "./runtime/server/actor_server.ts";
 export { currentServer, EnsembleServer, startServer } from "./runtime/ensemble/ensemble_server.ts";
 export type { StartServerOptions } from "./runtime/ensemble/start_options.ts";
 export type { LogFormat, LogLevel, LogOptions } from "./runtime/home/log_options.ts";
-export { runServer, type RunServerOptions } from "./cli/executables/run_server.ts";
-export { callWithEnsembleServer } from "./runtime/ensemble/call_with_server.ts";
+export { runProgram, type RunProgramOptions } from "./cli/executables/run_program.ts";
+export { runServer } from "./runtime/ensemble/run_server.ts";
+export type { ServerInfo } from "./runtime/ensemble/server_info.ts";
 export {
   type Asker,
   controlClient,

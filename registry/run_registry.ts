@@ -4,7 +4,7 @@
  * @module
  */
 import { REGISTRY_ID } from "../runtime/actor/references.ts";
-import { callWithEnsembleServer } from "../runtime/ensemble/call_with_server.ts";
+import { runServer } from "../runtime/ensemble/run_server.ts";
 import type { LogOptions } from "../runtime/home/log_options.ts";
 import { serverDirectory } from "../runtime/home/paths.ts";
 import type { Address } from "../runtime/wire/address.ts";
@@ -33,7 +33,7 @@ export interface RunRegistryOptions {
 export async function runRegistry(options: RunRegistryOptions): Promise<void> {
   let store: RegistryStore | undefined;
   try {
-    await callWithEnsembleServer(REGISTRY_ID, (server) => server.stopped, {
+    await runServer(REGISTRY_ID, (server) => server.stopped, {
       ...options,
       async prepare(server) {
         store = await openStore(options.store, `${serverDirectory(REGISTRY_ID)}/registry.db`);

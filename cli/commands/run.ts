@@ -87,8 +87,8 @@ async function run({ serverId, moduleId, args }: Run, options: RunOptions): Prom
   const { lendServer, provideRuntime } = await import(
     "../../runtime/ensemble/ensemble_server.ts"
   );
-  const { callWithEnsembleServer } = await import("../../runtime/ensemble/call_with_server.ts");
-  const { callMain } = await import("../executables/run_server.ts");
+  const { runServer } = await import("../../runtime/ensemble/run_server.ts");
+  const { callMain } = await import("../executables/run_program.ts");
   const { findEntryPoint } = await import("../modules/entry_point.ts");
   const { ModuleReader } = await import("../modules/module_reader.ts");
   const { buildUnits } = await import("../modules/unit_building.ts");
@@ -103,7 +103,7 @@ async function run({ serverId, moduleId, args }: Run, options: RunOptions): Prom
   if (!exportsMain && !startsItself) {
     throw new EnsembleError(`${moduleId} exports no function main to run`);
   }
-  await callWithEnsembleServer(serverId, async (server) => {
+  await runServer(serverId, async (server) => {
     const logger = await serverLogger();
     for (const { message } of tree.failures) {
       logger.warn("an import() will fail when it runs: {reason}", { reason: message });

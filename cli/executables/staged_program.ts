@@ -243,7 +243,7 @@ export async function writeServerModule(
   const path = join(directory, "server.js");
   await Deno.writeTextFile(
     path,
-    `import { currentServer, runServer } from ${JSON.stringify(RUNTIME_MODULE)};
+    `import { currentServer, runProgram } from ${JSON.stringify(RUNTIME_MODULE)};
 async function main(...args) {
   const { modules } = await import("./modules.js");
   currentServer().units.adopt(modules, ${JSON.stringify(name)});
@@ -251,7 +251,7 @@ async function main(...args) {
   if (typeof namespace.main !== "function") throw new TypeError("main of " + module + " is no function");
   return await namespace.main(...args);
 }
-Deno.exit(await runServer(main, ${JSON.stringify({ name, version })}));
+Deno.exit(await runProgram(main, ${JSON.stringify({ name, version })}));
 `,
   );
   return { path, runtimeAddresses: runtimeAddresses(graph), workers: workerFiles(graph) };

@@ -23,8 +23,8 @@ export async function main(args: string[]): Promise<void> {
       "usage: httpd_exe [--registry <addresses>] <server-id> [<port>]",
     );
   }
-  await ensemble.callWithEnsembleServer(
-    ensemble.parseServerId(serverId),
+  await ensemble.runServer(
+    serverId,
     ({ signal }) => run(Number(port), signal),
     {
       roles: ["httpd"],

@@ -21,7 +21,7 @@ export type OfferedModule = ModuleNamespace | (() => Promise<ModuleNamespace>);
 export const RUNTIME_MODULE = "@gxensemble/ensemble";
 
 /** The export by which any copy of the runtime is known. */
-const RUNTIME_EXPORT = "callWithEnsembleServer";
+const RUNTIME_EXPORT = "runServer";
 
 const shimmed = processTable<ModuleNamespace>("libraries");
 

@@ -5,7 +5,9 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
+import type { AskOptions, Destination } from "../actor/messaging.ts";
 import { parseServerId, REGISTRY_ID, type ServerId } from "../actor/references.ts";
+import { type Client, client, type Handlers } from "../actor/service.ts";
 import { type ModuleNamespace, RUNTIME_MODULE } from "../code/library_table.ts";
 import { UnitStore } from "../code/unit_store.ts";
 import { EnsembleError } from "../errors.ts";
@@ -13,10 +15,13 @@ import { codeDirectory, holdServerDirectory, removeLeftClients } from "../home/s
 import { startLogging, stopLogging } from "../home/logging.ts";
 import { socketPath } from "../home/paths.ts";
 import { warnOfExpiry } from "../pki/own_tls.ts";
+import { registryClient } from "../server/registry_protocol.ts";
 import { ActorServer, type ServerKeys } from "../server/actor_server.ts";
 import { CLIENT_ID, sharedId } from "../server/credentials.ts";
 import { type Address, formatAddressUrl, localUnixAddress } from "../wire/address.ts";
 import { LoaderGuard, serveLoader } from "./loader.ts";
+import { listServers, pingActor } from "./remote.ts";
+import { describeEntry, type ServerInfo } from "./server_info.ts";
 import { type Membership, readMembership } from "./membership.ts";
 import {
   actorsShare,
@@ -45,7 +50,10 @@ type EnsembleServerOptions = Omit<StartServerOptions, "registry"> & Omit<Members
   readonly id: ServerId;
 };
 
-/** This process's server in the ensemble. */
+/**
+ * A server of the ensemble in this process: its actors, and the way to all others. {@linkcode startServer} and
+ * {@linkcode runServer} make one.
+ */
 export class EnsembleServer extends ActorServer {
   /** The permissions of Deno that its process was told to do without: `run`, `write=/etc`. */
   readonly denied: readonly string[];
@@ -95,6 +103,63 @@ export class EnsembleServer extends ActorServer {
   get units(): UnitStore {
     if (this.#units) return this.#units;
     throw new EnsembleError(`${this.id} has not started`);
+  }
+
+  /**
+   * Makes a typed client of a service: each of its methods is an `ask`.
+   *
+   * @example
+   * ```ts
+   * import type { EnsembleServer } from "@gxensemble/ensemble";
+   *
+   * type Counter = { add(request: { amount: number }): number };
+   * async function count(server: EnsembleServer) {
+   *   const counter = server.client<Counter>("counter@counter1");
+   *   return await counter.add({ amount: 3 }, { timeout: 1_000 });
+   * }
+   * ```
+   */
+  client<H extends Handlers>(destination: Destination): Client<H> {
+    return client<H>(this, destination);
+  }
+
+  /**
+   * Looks a server up by its id: gives it, or undefined where there is none. Looks servers up by a role: gives all that
+   * have it, sorted by id.
+   *
+   * @throws {DisconnectedError} when the registry cannot be reached.
+   * @throws {InvalidInputError} when the id is not a server id.
+   */
+  lookup(by: { readonly id: string }, options?: AskOptions): Promise<ServerInfo | undefined>;
+  lookup(by: { readonly role: string }, options?: AskOptions): Promise<ServerInfo[]>;
+  async lookup(
+    by: { readonly id?: string; readonly role?: string },
+    options?: AskOptions,
+  ): Promise<ServerInfo | ServerInfo[] | undefined> {
+    if (by.id === undefined && typeof by.role === "string") {
+      return (await listServers(this, { role: by.role, ...options })).map(describeEntry);
+    }
+    const entry = await registryClient(this).lookup({ id: parseServerId(by.id!) }, options);
+    return entry && describeEntry(entry);
+  }
+
+  /**
+   * All servers in the registry, sorted by id. The registry itself is not among them.
+   *
+   * @throws {DisconnectedError} when the registry cannot be reached.
+   */
+  async servers(options?: AskOptions): Promise<ServerInfo[]> {
+    return (await listServers(this, options)).map(describeEntry);
+  }
+
+  /**
+   * Waits for a sign of life from an actor. An actor answers a ping before the messages in its mailbox, but not while it
+   * is busy. The actor `server` answers for a server: `server.ping("server@web1")`.
+   *
+   * @throws {EnsembleError} when there is no answer.
+   */
+  async ping(destination: Destination, options?: AskOptions): Promise<void> {
+    await pingActor(this, destination, options);
   }
 
   /** The exports of the module that runs under an id, if one does. */
@@ -159,17 +224,17 @@ export class EnsembleServer extends ActorServer {
  * ```ts
  * import { parseServerId, startServer } from "@gxensemble/ensemble";
  *
- * const server = await startServer(parseServerId("counter1"), { roles: ["counter"] });
+ * const server = await startServer("counter1", { roles: ["counter"] });
  * let total = 0;
  * server.serve("counter", { add: ({ amount }: { amount: number }) => total += amount });
  * await server.stopped;
  * ```
  */
 export async function startServer(
-  id: ServerId,
+  serverId: string,
   options: StartServerOptions = {},
 ): Promise<EnsembleServer> {
-  parseServerId(id); // A program in JavaScript may give anything.
+  const id = parseServerId(serverId);
   const running = current?.signal.aborted ? undefined : current;
   if (running && isLent()) return await borrow(running, { id, options });
   const other = starting ?? running?.id;

@@ -5,7 +5,7 @@
  */
 import { type ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
 import { onDown, onPing, onUnexpected } from "../actor/cases.ts";
-import type { Messaging } from "../actor/messaging.ts";
+import type { AskOptions, Destination, Messaging } from "../actor/messaging.ts";
 import { type ActorId, ActorRef, type ServerId } from "../actor/references.ts";
 import { type Client, client } from "../actor/service.ts";
 import { within } from "../actor/time.ts";
@@ -26,13 +26,13 @@ export type Asker = Pick<Messaging, "ask">;
  */
 export async function listServers(
   asker: Asker,
-  { role }: { role?: string } = {},
+  { role, ...options }: AskOptions & { role?: string } = {},
 ): Promise<RegistryEntry[]> {
   const registry = registryClient(asker);
   const entries: RegistryEntry[] = [];
   let after: ServerId | undefined;
   do {
-    const page = await registry.list({ role, after });
+    const page = await registry.list({ role, after }, options);
     entries.push(...page.entries);
     if (page.next !== undefined && after !== undefined && page.next <= after) {
       throw new ProtocolError(`the registry does not get beyond ${after} in its list`);
@@ -67,12 +67,21 @@ export async function ping(
   server: ServerId,
   actor: ActorId = SERVER_ACTOR,
 ): Promise<void> {
-  await askActor(
-    asker,
-    new ActorRef(server, actor),
-    "ping",
-    "it is busy, or has no case for a ping",
-  );
+  await pingActor(asker, new ActorRef(server, actor));
+}
+
+/**
+ * Pings an actor, as {@linkcode ping} does, by any destination.
+ *
+ * @throws {EnsembleError} when there is no answer.
+ */
+export async function pingActor(
+  asker: Asker,
+  destination: Destination,
+  options?: AskOptions,
+): Promise<void> {
+  const why = "it is busy, or has no case for a ping";
+  await askActor(asker, destination, { type: "ping", why, ...options });
 }
 
 /**
@@ -84,9 +93,11 @@ export async function shutDownActor(asker: Asker, server: ServerId, actor: Actor
   await askActor(
     asker,
     new ActorRef(server, actor),
-    "shutdown",
-    "it is busy or cleaning up, or has no case for a shutdown; " +
-      `to end it at once: gxensemble shutdown -f ${server} ${actor}`,
+    {
+      type: "shutdown",
+      why: "it is busy or cleaning up, or has no case for a shutdown; " +
+        `to end it at once: gxensemble shutdown -f ${server} ${actor}`,
+    },
   );
 }
 
@@ -100,11 +111,16 @@ export async function killActor(asker: Asker, server: ServerId, actor: ActorId):
 }
 
 /** Asks an actor that may not answer; `why` says why that may be. */
-async function askActor(asker: Asker, ref: ActorRef, type: string, why: string): Promise<void> {
+async function askActor(
+  asker: Asker,
+  destination: Destination,
+  { type, why, ...options }: AskOptions & { type: string; why: string },
+): Promise<void> {
   try {
-    await asker.ask(ref, { type });
+    await asker.ask(destination, { type }, options);
   } catch (error) {
-    if (!(error instanceof TimeoutError) || ref.actor === SERVER_ACTOR) throw error;
+    const isServer = destination instanceof ActorRef && destination.actor === SERVER_ACTOR;
+    if (!(error instanceof TimeoutError) || isServer) throw error;
     // Otherwise it is the server, or the registry, that does not answer.
     if (error.silence && error.silence.stage !== "request") throw error;
     const explained = new TimeoutError(`${error.message}: ${why}`);

@@ -226,6 +226,11 @@ export class ActorServer {
     };
   }
 
+  /** Its roles. */
+  get roles(): readonly string[] {
+    return this.#roles;
+  }
+
   /** Where others are told to reach it. */
   get addresses(): readonly Address[] {
     return this.entry.addresses;
@@ -349,6 +354,11 @@ export class ActorServer {
     }
     await this.#stopping;
     await this.stopped;
+  }
+
+  /** Stops, as {@linkcode ActorServer.stop} does: for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
   }
 
   async #run(): Promise<void> {

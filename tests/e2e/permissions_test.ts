@@ -29,10 +29,8 @@ Deno.test("the registry, a program that is a server, and commands run with the p
   await registry.logged(/registry listens at unix:/);
   const program = await ensemble.write(
     "main.ts",
-    `import { callWithEnsembleServer, parseServerId, ping } from ${
-      JSON.stringify(pathOf("mod.ts"))
-    };
-     await callWithEnsembleServer(parseServerId("one"), async (server) => {
+    `import { runServer, parseServerId, ping } from ${JSON.stringify(pathOf("mod.ts"))};
+     await runServer("one", async (server) => {
        console.log(await ping(server, parseServerId("registry")) ?? "pinged");
        await server.stopped;
      });`,

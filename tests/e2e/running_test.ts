@@ -6,8 +6,8 @@ const MOD = JSON.stringify(new URL("../../mod.ts", import.meta.url).href);
 
 /** What the runtime gives to programs that start their server themselves. */
 const OWN_PROGRAM =
-  `import { callWithEnsembleServer, currentServer, parseAddresses, parseServerId, registryClient,
-  runServer, startServer } from "@gxensemble/ensemble";`;
+  `import { runServer, currentServer, parseAddresses, parseServerId, registryClient,
+  runProgram, startServer } from "@gxensemble/ensemble";`;
 
 /** Arguments of programs, which look like options of `run`. */
 const OPTIONS = ["1", "-x", "--log", "3"];
@@ -53,7 +53,7 @@ Deno.test("run: main returns, throws, or is not there; or the program starts its
     // Programs of their own, as deno run runs them.
     [
       "itself",
-      `${OWN_PROGRAM} await callWithEnsembleServer(parseServerId("itself"), async (server) => {
+      `${OWN_PROGRAM} await runServer("itself", async (server) => {
          const { roles, addresses } = await registryClient(server).lookup({ id: server.id });
          console.log(Deno.args.join(), import.meta.main, server === currentServer(), roles, addresses.length);
        }, { roles: ["own"], listen: parseAddresses("tcp://127.0.0.1:0") });
@@ -64,7 +64,7 @@ Deno.test("run: main returns, throws, or is not there; or the program starts its
     [
       "main2",
       `${OWN_PROGRAM} export async function main() {
-         const server = await startServer(parseServerId("main2"));
+         const server = await startServer("main2");
          console.log(import.meta.main, server === currentServer());
          await server.stop();
        }`,
@@ -73,7 +73,7 @@ Deno.test("run: main returns, throws, or is not there; or the program starts its
     ],
     [
       "called",
-      `${OWN_PROGRAM} Deno.exit(await runServer((...all) => {
+      `${OWN_PROGRAM} Deno.exit(await runProgram((...all) => {
          console.log(all.join(), currentServer().id);
        }, { roles: ["own"] }));`,
       0,
@@ -81,13 +81,13 @@ Deno.test("run: main returns, throws, or is not there; or the program starts its
     ],
     [
       "failing",
-      `${OWN_PROGRAM} await callWithEnsembleServer(parseServerId("failing"), () => { throw Error("of its own"); });`,
+      `${OWN_PROGRAM} await runServer("failing", () => { throw Error("of its own"); });`,
       1,
       /error: \S+failing\.ts:\d+:\d+: Error: of its own\n/,
     ],
     [
       "named",
-      `${OWN_PROGRAM} await startServer(parseServerId("other")); Deno.exit(9);`,
+      `${OWN_PROGRAM} await startServer("other"); Deno.exit(9);`,
       1,
       /cannot start server other: gxensemble run has started this process as server named; give it the id/,
     ],
@@ -136,7 +136,7 @@ Deno.test("run: an id that runs already is refused, and the running one unhurt",
   // Nor does code that others load get the server that main could have.
   const own = await ensemble.write(
     "own.ts",
-    `${OWN_PROGRAM} await startServer(parseServerId("a"));`,
+    `${OWN_PROGRAM} await startServer("a");`,
   );
   assert.match(await ensemble.failure("load", "a", own), /: this process is server a already, and/);
   assert.deepEqual(await ensemble.lines("eval", "a", "globalThis.first"), ["true"]);
@@ -249,14 +249,14 @@ Deno.test("--log-file - is the log in the server's directory, also when that was
   assert.match(log, /INFO server: a has stopped\n$/);
 });
 
-Deno.test("a program of its own is a server by callWithEnsembleServer", async () => {
+Deno.test("a program of its own is a server by runServer", async () => {
   const program = await ensemble.write(
     "program.ts",
     `
     import * as ensemble from ${MOD};
-    const { callWithEnsembleServer, parseServerId } = ensemble;
+    const { runServer } = ensemble;
     let total = 0;
-    const result = await callWithEnsembleServer(parseServerId("counter"), async (server) => {
+    const result = await runServer("counter", async (server) => {
       server.serve("counter", { add: ({ amount }: { amount: number }) => total += amount });
       console.log("serving");
       await server.stopped;

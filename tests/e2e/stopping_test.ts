@@ -112,7 +112,7 @@ Deno.test("run exits with the code that main has set", async () => {
 /** The text of a program that is a server by itself. */
 function program(text: string): string {
   const runtime = new URL("../../mod.ts", import.meta.url).href;
-  return `import { callWithEnsembleServer, parseServerId, startServer } from "${runtime}";\n${text}`;
+  return `import { runServer, startServer } from "${runtime}";\n${text}`;
 }
 
 Deno.test("a program may clean up for as long as its grace, and ends though timers are left", async () => {
@@ -121,7 +121,7 @@ Deno.test("a program may clean up for as long as its grace, and ends though time
     "program.ts",
     program(`
       setInterval(() => {}, 1000);
-      await callWithEnsembleServer(parseServerId("a"), async (server) => {
+      await runServer("a", async (server) => {
         console.log("ready");
         await server.stopped;
         await new Promise((resolve) => setTimeout(resolve, 1200));
@@ -144,14 +144,14 @@ Deno.test("a program that is cut off ends with exit 1, and one with startServer 
   const [cut, left] = await Promise.all([
     write(
       "cut",
-      `await callWithEnsembleServer(parseServerId("cut"), () => {
+      `await runServer("cut", () => {
          console.log("ready");
          return new Promise(() => setInterval(() => {}, 1000));
        }, { grace: 200 });`,
     ),
     write(
       "left",
-      `const server = await startServer(parseServerId("left"), { grace: 200 });
+      `const server = await startServer("left", { grace: 200 });
        setInterval(() => {}, 1000);
        console.log("ready");
        await server.stopped;

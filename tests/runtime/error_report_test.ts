@@ -18,7 +18,7 @@ Deno.test("the frames of the person's code and of what it called are shown", () 
     "Array.map (<anonymous>)",
     `ReplSession.evaluate (${RUNTIME}code/repl_session.ts:1:1)`,
     "new Promise (<anonymous>)",
-    `callMain (${PROJECT}cli/executables/run_server.ts:1:1)`,
+    `callMain (${PROJECT}cli/executables/run_program.ts:1:1)`,
     `async runSingleCommand (${PROJECT}cli/kit/command_line.ts:1:1)`,
     "async Command.parseAsync (file:///cache/npm/registry.npmjs.org/commander/15.1.0/lib/command.js:1:1)",
     "async node:internal/timers:1:1",

@@ -55,9 +55,9 @@ Deno.test("a program whose project says nothing of the runtime gets a whole one"
   const main = await ensemble.write(
     "main.ts",
     `
-    import { callWithEnsembleServer, parseServerId } from "@gxensemble/ensemble";
+    import { runServer } from "@gxensemble/ensemble";
     const { hello } = await import("./optional.ts").catch(() => ({ hello: "hello " }));
-    await callWithEnsembleServer(parseServerId("alone"), async (server) => {
+    await runServer("alone", async (server) => {
       server.serve("greeter", { greet: ({ name }: { name: string }) => hello + name });
       await server.stopped;
     });

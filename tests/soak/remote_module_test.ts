@@ -11,7 +11,7 @@ const PLAIN: ContentTypes = { ".ts": "text/plain; charset=utf-8", ".json": "appl
 
 /** A program that runs by itself and as a module of `gxensemble run`. */
 const program = (runtime: string) => `
-  import { callWithEnsembleServer, currentServer, parseServerId } from "${runtime}";
+  import { runServer, currentServer, parseServerId } from "${runtime}";
   export const greeter = {
     greet: ({ name }: { name: string }): string => \`hello \${name}, I am \${currentServer().id}\`,
   };
@@ -20,14 +20,14 @@ const program = (runtime: string) => `
     console.log("serving");
     await currentServer().stopped;
   }
-  if (import.meta.main) await callWithEnsembleServer(parseServerId(Deno.args[0]!), main);
+  if (import.meta.main) await runServer(Deno.args[0]!, main);
 `;
 
 /** A program that asks the one above, on each of several servers. */
 const asking = (runtime: string) => `
-  import { ActorRef, callWithEnsembleServer, client, parseServerId, ping } from "${runtime}";
+  import { ActorRef, runServer, client, parseServerId, ping } from "${runtime}";
   import type { greeter } from "./program.ts";
-  await callWithEnsembleServer(parseServerId(Deno.args[0] + "-client"), async (server) => {
+  await runServer(Deno.args[0] + "-client", async (server) => {
     for (const target of Deno.args.map(parseServerId)) {
       await ping(server, target);
       const greetings: string = await client<typeof greeter>(server, new ActorRef(target, "greeter"))

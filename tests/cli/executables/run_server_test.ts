@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { callMain } from "../../../cli/executables/run_server.ts";
+import { callMain } from "../../../cli/executables/run_program.ts";
 
 const failure = (main: unknown) =>
   callMain(main, { whose: "main of a.ts", args: [] }).then(() => "", ({ message }) => message);

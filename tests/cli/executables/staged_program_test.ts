@@ -36,8 +36,8 @@ Deno.test("writeServerModule names the modules of the program as run does, the f
     workers: [project.path("worker.ts")],
   });
   const server = await Deno.readTextFile(written.path);
-  assert.match(server, /^import \{ currentServer, runServer \} from "@gxensemble\/ensemble";$/m);
-  assert.match(server, /^Deno\.exit\(await runServer\(main, \{"name":"a \\"b\\""\}\)\);$/m);
+  assert.match(server, /^import \{ currentServer, runProgram \} from "@gxensemble\/ensemble";$/m);
+  assert.match(server, /^Deno\.exit\(await runProgram\(main, \{"name":"a \\"b\\""\}\)\);$/m);
   const modules = await Deno.readTextFile(project.path("out/modules.js"));
   const imported = Array.from(modules.matchAll(/ from "(.*)";$/gm), ([, url]) => url);
   const names = Array.from(

@@ -79,7 +79,7 @@ Deno.test("what only looks like the runtime is shipped, or the server's to impor
 });
 
 Deno.test("another copy of the runtime is refused where it is imported", async () => {
-  const copy = "data:text/javascript,export const callWithEnsembleServer = 1;";
+  const copy = "data:text/javascript,export const runServer = 1;";
   await using project = await makeProject(`export const a = 1;\nimport "${copy}";\n`);
   const store = await openStore(project);
   const place = `${project.path("app/main.ts")}:2:8`;

@@ -5,7 +5,6 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { ActorExit } from "../actor/cases.ts";
-import type { ServerId } from "../actor/references.ts";
 import { MAX_DELAY, within } from "../actor/time.ts";
 import { asError, describeThrown, onUnhandled, reportThrown } from "../error_report.ts";
 import { DisconnectedError, InvalidInputError } from "../errors.ts";
@@ -49,22 +48,22 @@ let end: ReturnType<typeof setTimeout> | undefined;
  *
  * @example
  * ```ts
- * import { callWithEnsembleServer, parseServerId } from "@gxensemble/ensemble";
+ * import { runServer } from "@gxensemble/ensemble";
  *
- * await callWithEnsembleServer(parseServerId("web1"), async ({ signal }) => {
+ * await runServer("web1", async ({ signal }) => {
  *   await Deno.serve({ signal }, () => new Response("hello\n")).finished;
  * }, { roles: ["web"], grace: 30_000 });
  * ```
  */
-export async function callWithEnsembleServer<Result>(
-  id: ServerId,
+export async function runServer<Result>(
+  id: string,
   main: (server: EnsembleServer) => Result | Promise<Result>,
   options: StartServerOptions = {},
 ): Promise<Result | undefined> {
   if (typeof main !== "function") {
     throw new InvalidInputError(`main of ${id} is no function: ${describeValue(main)}`);
   }
-  if (isLent()) return await callWithLentServer(id, main, options);
+  if (isLent()) return await runInLentServer(id, main, options);
   // A server of this process may have been stopped before; the process goes on with this one.
   clearTimeout(end);
   const start = new Start(id, options);
@@ -97,8 +96,8 @@ export async function callWithEnsembleServer<Result>(
 }
 
 /** Runs a program in a process that is its server already: whoever started the server handles signals and errors. */
-async function callWithLentServer<Result>(
-  id: ServerId,
+async function runInLentServer<Result>(
+  id: string,
   main: (server: EnsembleServer) => Result | Promise<Result>,
   options: StartServerOptions,
 ): Promise<Result | undefined> {
@@ -129,7 +128,7 @@ class Start {
   /** The exit code of the process, once the start was interrupted. */
   #interrupted: number | undefined;
 
-  constructor(id: ServerId, options: StartServerOptions) {
+  constructor(id: string, options: StartServerOptions) {
     const signals = [this.#giveUp.signal, ...options.signal ? [options.signal] : []];
     this.#starting = startServer(id, { ...options, signal: AbortSignal.any(signals) });
   }
@@ -163,7 +162,7 @@ class Start {
   }
 }
 
-function cutOff(id: ServerId, grace: number): never {
+function cutOff(id: string, grace: number): never {
   logger.warn(
     "main of {id} has not returned within {seconds} s and is cut off: " +
       "give it more time with --grace <seconds>, or in code with the option grace",

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { logUnhandledErrors } from "../../../runtime/ensemble/call_with_server.ts";
+import { logUnhandledErrors } from "../../../runtime/ensemble/run_server.ts";
 import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
 import { CapturedLogs } from "../server/captured_logs.ts";
 
@@ -19,7 +19,7 @@ const STAGES: Record<string, string> = {
 
 for (const [stage, options] of Object.entries(STAGES)) {
   for (const [signal, code] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
-    Deno.test(`callWithEnsembleServer leaves no socket when ${signal} comes ${stage}`, async () => {
+    Deno.test(`runServer leaves no socket when ${signal} comes ${stage}`, async () => {
       using ensemble = new TemporaryEnsemble();
       await Deno.mkdir(`${ensemble.gerbilPath}/ensemble`, { recursive: true });
       await Deno.writeFile(ensemble.cookiePath, new Uint8Array(32), { mode: 0o600 });
@@ -36,9 +36,9 @@ for (const [stage, options] of Object.entries(STAGES)) {
         Deno.execPath(),
         "eval",
         "--no-check",
-        `import { callWithEnsembleServer, parseServerId } from ${RUNTIME};
+        `import { runServer, parseServerId } from ${RUNTIME};
          const reached = () => console.log("reached");
-         await callWithEnsembleServer(parseServerId("a"), () => {}, { ${options} });`,
+         await runServer("a", () => {}, { ${options} });`,
       ).spawn();
       try {
         const output = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
@@ -65,14 +65,14 @@ function linesBetween(text: string, first: string, last: string): string[] {
   return lines.slice(lines.indexOf(first) + 1, lines.indexOf(last));
 }
 
-Deno.test("callWithEnsembleServer logs to standard error what fails in its program, and prints it where the log is off", async () => {
+Deno.test("runServer logs to standard error what fails in its program, and prints it where the log is off", async () => {
   using ensemble = new TemporaryEnsemble();
   const source = (path: string) => JSON.stringify(new URL(`../../../${path}`, import.meta.url));
   const { code, stderr } = await ensemble.evaluate(`
     import { MemoryStore } from ${source("registry/store.ts")};
     import { serveRegistry } from ${source("registry/registry_actor.ts")};
     import { createCookie } from ${source("runtime/home/cookie.ts")};
-    import { callWithEnsembleServer } from ${RUNTIME};
+    import { runServer } from ${RUNTIME};
     await createCookie();
     const prepare = (server) => void serveRegistry(server, new MemoryStore());
     const main = async (server) => {
@@ -87,7 +87,7 @@ Deno.test("callWithEnsembleServer logs to standard error what fails in its progr
     };
     for (const [title, log] of [["default"], ["level", { level: "error" }], ["off", false]]) {
       console.error(title);
-      await callWithEnsembleServer("registry", main, { prepare, log });
+      await runServer("registry", main, { prepare, log });
     }
     console.error("end");
   `);

@@ -4,14 +4,14 @@
  * @module
  */
 import { basename } from "node:path";
-import { callWithEnsembleServer } from "../../runtime/ensemble/call_with_server.ts";
+import { runServer } from "../../runtime/ensemble/run_server.ts";
 import { currentServer, isLent, lendServer } from "../../runtime/ensemble/ensemble_server.ts";
 import type { StartServerOptions } from "../../runtime/ensemble/start_options.ts";
 import { asError, describeThrown, explainParts } from "../../runtime/error_report.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 
-/** Options of {@linkcode runServer}: what the server is where its command line does not say. */
-export interface RunServerOptions extends Omit<StartServerOptions, "signal"> {
+/** Options of {@linkcode runProgram}: what the server is where its command line does not say. */
+export interface RunProgramOptions extends Omit<StartServerOptions, "signal"> {
   /** What its help and its messages call the program; by default as its first module is called. */
   readonly name?: string;
   /** The version of the program, for `--version`. */
@@ -35,25 +35,25 @@ export interface RunServerOptions extends Omit<StartServerOptions, "signal"> {
  *
  * @example `deno run -A web.ts --roles "(canary)" web1 8080`, or as an executable: `./web web1 8080`
  * ```ts
- * import { currentServer, runServer } from "@gxensemble/ensemble";
+ * import { currentServer, runProgram } from "@gxensemble/ensemble";
  *
  * export async function main(port = "8080"): Promise<void> {
  *   const { signal } = currentServer();
  *   await Deno.serve({ port: Number(port), signal }, () => new Response("hello\n")).finished;
  * }
  *
- * if (import.meta.main) Deno.exit(await runServer(main, { roles: ["web"] }));
+ * if (import.meta.main) Deno.exit(await runProgram(main, { roles: ["web"] }));
  * ```
  */
-export async function runServer(
+export async function runProgram(
   main: (...args: string[]) => unknown,
-  options: RunServerOptions = {},
+  options: RunProgramOptions = {},
 ): Promise<number> {
   const { name = ownName(), version, args = Deno.args, ...own } = options;
   if (isLent()) {
     // The command line has been read by who started the server: what is left of it is for main.
     const run = () => callMain(main, { whose: "main", args });
-    await callWithEnsembleServer(currentServer().id, run, own);
+    await runServer(currentServer().id, run, own);
     return Number(Deno.exitCode);
   }
   // Imported when it is needed: programs that read their options themselves do without.
@@ -79,7 +79,7 @@ export async function runServer(
       lendServer(name);
       return callMain(main, { whose: "main", args: mainArguments });
     };
-    await callWithEnsembleServer(serverId, run, {
+    await runServer(serverId, run, {
       ...own,
       ...given,
       announce: given.announce ?? own.announce,
