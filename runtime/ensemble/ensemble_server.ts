@@ -124,13 +124,17 @@ export class EnsembleServer extends ActorServer {
   }
 
   /**
-   * Looks a server up by its id: gives it, or undefined where there is none. Looks servers up by a role: gives all that
-   * have it, sorted by id.
+   * Looks a server up by its id. Undefined when it is not in the registry.
    *
    * @throws {DisconnectedError} when the registry cannot be reached.
    * @throws {InvalidInputError} when the id is not a server id.
    */
   lookup(by: { readonly id: string }, options?: AskOptions): Promise<ServerInfo | undefined>;
+  /**
+   * Looks up all servers that have a role, sorted by id.
+   *
+   * @throws {DisconnectedError} when the registry cannot be reached.
+   */
   lookup(by: { readonly role: string }, options?: AskOptions): Promise<ServerInfo[]>;
   async lookup(
     by: { readonly id?: string; readonly role?: string },
