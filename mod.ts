@@ -42,14 +42,7 @@ import { provideRuntime } from "./runtime/ensemble/ensemble_server.ts";
 provideRuntime(() => Promise.resolve(runtime));
 
 export * from "./runtime/errors.ts";
-export {
-  type ActorId,
-  ActorRef,
-  formatServerId,
-  parseServerId,
-  REGISTRY_ID,
-  type ServerId,
-} from "./runtime/actor/references.ts";
+export { type ActorId, ActorRef, REGISTRY_ID } from "./runtime/actor/references.ts";
 export {
   type AskOptions,
   authorized,

@@ -6,7 +6,7 @@
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Actor } from "../runtime/actor/actor.ts";
 import type { Envelope } from "../runtime/actor/messaging.ts";
-import { REGISTRY_ID, type ServerId } from "../runtime/actor/references.ts";
+import { REGISTRY_ID } from "../runtime/actor/references.ts";
 import type { Handlers } from "../runtime/actor/service.ts";
 import { EnsembleError, InvalidInputError } from "../runtime/errors.ts";
 import type { ActorServer } from "../runtime/server/actor_server.ts";
@@ -53,7 +53,7 @@ function registryHandlers(
   const change = <Result>(
     envelope: Envelope | undefined,
     { id, what, make, failure }: {
-      id: ServerId;
+      id: string;
       what: string;
       make: () => Promise<Result>;
       failure?: (result: Awaited<Result>) => string | undefined;
@@ -66,7 +66,7 @@ function registryHandlers(
     return capabilities.attempt<Promise<Result>>(envelope, { ...action, work, failure });
   };
   // A server can change its entry any number of times.
-  const mayLog = (changes: string, id: ServerId, envelope: Envelope | undefined) =>
+  const mayLog = (changes: string, id: string, envelope: Envelope | undefined) =>
     server.actors.lines.allows(envelope?.source.server ?? id, `${changes} of entries`);
   return {
     add({ entry }, envelope?: Envelope) {
@@ -138,7 +138,7 @@ function registryHandlers(
  */
 class Changes {
   /** How many are asked for and not made yet, by the server that asked. */
-  readonly #waiting = new Map<ServerId | undefined, number>();
+  readonly #waiting = new Map<string | undefined, number>();
   #last: Promise<unknown> = Promise.resolve();
   /** When the event loop turned last while changes were waiting. */
   #turned = 0;
@@ -148,7 +148,7 @@ class Changes {
    *
    * @throws {EnsembleError} when too many of the same server are waiting.
    */
-  async make<Result>(by: ServerId | undefined, change: () => Promise<Result>): Promise<Result> {
+  async make<Result>(by: string | undefined, change: () => Promise<Result>): Promise<Result> {
     const waiting = this.#waiting.get(by) ?? 0;
     if (waiting >= MAX_WAITING) {
       throw new EnsembleError(
@@ -180,7 +180,7 @@ class Changes {
 }
 
 /** The connection that a server's own request came by. */
-function ownSession(id: ServerId, envelope: Envelope | undefined): Session | undefined {
+function ownSession(id: string, envelope: Envelope | undefined): Session | undefined {
   const session = envelope && sessionOf(envelope);
   return session?.peer === id ? session : undefined;
 }

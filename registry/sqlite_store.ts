@@ -5,7 +5,7 @@
  */
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
-import { parseServerId, type ServerId } from "../runtime/actor/references.ts";
+import { checkServerId } from "../runtime/actor/references.ts";
 import { EnsembleError } from "../runtime/errors.ts";
 import { fileBehind, makePrivate, takeFileLock } from "../runtime/home/files.ts";
 import type { RegistryEntry } from "../runtime/server/registry_protocol.ts";
@@ -106,13 +106,13 @@ export class SqliteStore implements RegistryStore {
 
   /** See {@linkcode RegistryStore.delete}. */
   // deno-lint-ignore require-await -- as above
-  async delete(id: ServerId, instance: Uint8Array): Promise<boolean> {
+  async delete(id: string, instance: Uint8Array): Promise<boolean> {
     const { changes } = this.#attempt("write", () => this.#delete.run(id, instance));
     return Number(changes) > 0;
   }
 
   /** See {@linkcode RegistryStore.get}. */
-  async get(id: ServerId): Promise<RegistryEntry | undefined> {
+  async get(id: string): Promise<RegistryEntry | undefined> {
     return (await this.#query(this.#get, id))[0];
   }
 
@@ -215,7 +215,7 @@ function readVersion(database: DatabaseSync): number {
 function rowToEntry(row: Record<string, unknown>): RegistryEntry {
   const sockets: FileNumbers[] = JSON.parse(row.sockets as string ?? "[]");
   return {
-    id: parseServerId(row.id as string),
+    id: checkServerId(row.id as string),
     instance: row.instance as Uint8Array,
     addresses: parseAddresses(row.addresses as string)
       .map((address, index) => withFile(address, sockets[index] ?? null)),

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { ServerId } from "../runtime/actor/references.ts";
 import { InvalidInputError } from "../runtime/errors.ts";
 import { sameInstance } from "../runtime/server/credentials.ts";
 import type { RegistryEntry } from "../runtime/server/registry_protocol.ts";
@@ -13,7 +12,7 @@ export interface EntryQuery {
   /** Those of the servers with this role; by default all. */
   readonly role?: string | undefined;
   /** Those whose ids come after this one; by default from the first. */
-  readonly after?: ServerId | undefined;
+  readonly after?: string | undefined;
   /** At most so many. */
   readonly limit: number;
 }
@@ -32,10 +31,10 @@ export interface RegistryStore {
    *
    * @returns whether there was such an entry.
    */
-  delete(id: ServerId, instance: Uint8Array): Promise<boolean>;
+  delete(id: string, instance: Uint8Array): Promise<boolean>;
 
   /** The server's entry. */
-  get(id: ServerId): Promise<RegistryEntry | undefined>;
+  get(id: string): Promise<RegistryEntry | undefined>;
 
   /** The entries that match, sorted by id, by code unit. */
   list(query: EntryQuery): Promise<RegistryEntry[]>;
@@ -91,7 +90,7 @@ export async function openStore(
 
 /** Keeps the entries in this process: they are gone when it ends. */
 export class MemoryStore implements RegistryStore {
-  readonly #entries = new Map<ServerId, RegistryEntry>();
+  readonly #entries = new Map<string, RegistryEntry>();
 
   /** See {@linkcode RegistryStore.put}. */
   put(entry: RegistryEntry): Promise<void> {
@@ -100,14 +99,14 @@ export class MemoryStore implements RegistryStore {
   }
 
   /** See {@linkcode RegistryStore.delete}. */
-  delete(id: ServerId, instance: Uint8Array): Promise<boolean> {
+  delete(id: string, instance: Uint8Array): Promise<boolean> {
     const entry = this.#entries.get(id);
     const isMeant = entry !== undefined && sameInstance(entry.instance, instance);
     return Promise.resolve(isMeant && this.#entries.delete(id));
   }
 
   /** See {@linkcode RegistryStore.get}. */
-  get(id: ServerId): Promise<RegistryEntry | undefined> {
+  get(id: string): Promise<RegistryEntry | undefined> {
     return Promise.resolve(structuredClone(this.#entries.get(id)));
   }
 

@@ -6,12 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { Envelope } from "../runtime/actor/messaging.ts";
-import {
-  type ActorId,
-  ActorRef,
-  parseServerId,
-  type ServerId,
-} from "../runtime/actor/references.ts";
+import { type ActorId, ActorRef } from "../runtime/actor/references.ts";
 import {
   type Authenticated,
   clientHandshake,
@@ -56,7 +51,7 @@ export interface RogueHeader {
   readonly trailing?: readonly number[];
 }
 
-const NOBODY = new ActorRef(parseServerId("rogue"), "");
+const NOBODY = ActorRef.unchecked("rogue", "");
 
 /** Encodes a value as the body of a message. What no honest server can send a test writes as bytes. */
 export function rogueBody(value: unknown): Uint8Array {
@@ -84,11 +79,11 @@ export function rogueFrame(header: RogueHeader, body: Uint8Array): Uint8Array {
 /** One connection of a rogue. Closed with `using`. */
 export class RoguePeer extends RawPeer {
   /** The id that it goes by. */
-  readonly id: ServerId;
+  readonly id: string;
   /** Its instance: its key pair. */
   readonly instance: InstanceKey;
   /** The id of the server at the other end. */
-  readonly peer: ServerId;
+  readonly peer: string;
   #nonce = 2;
 
   private constructor(stream: ByteStream, self: Credentials, { peer, reader }: Authenticated) {
@@ -164,7 +159,7 @@ async function credentialsOf(options: RogueOptions): Promise<Credentials> {
     options.instance ?? InstanceKey.generate(),
     importCookie(options.cookie),
   ]);
-  return { id: parseServerId(options.id ?? "rogue"), instance, cookie, tls: options.tls };
+  return { id: options.id ?? "rogue", instance, cookie, tls: options.tls };
 }
 
 function concatenate(parts: readonly Uint8Array[]): Uint8Array {

@@ -9,7 +9,7 @@ import {
   type CommandUnknownOpts,
   Option,
 } from "npm:@commander-js/extra-typings@^15.1.0";
-import { parseServerId, type ServerId } from "../../runtime/actor/references.ts";
+import { checkServerId } from "../../runtime/actor/references.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { formatNotation, parseSymbols, symbol } from "../../runtime/notation.ts";
 import type { Delegation } from "../../runtime/server/capabilities.ts";
@@ -54,7 +54,7 @@ export function authorizeCommand(): CommandUnknownOpts {
         new ArgumentUnlessListing(
           "authorized-server-id",
           "the server to authorize capabilities for",
-        ).argParser<ServerId | undefined>(reading(parseServerId)),
+        ).argParser<string | undefined>(reading(checkServerId)),
       ),
     )
     .addArgument(
@@ -92,7 +92,7 @@ export function authorizeCommand(): CommandUnknownOpts {
 async function authorize(
   servers: NamedServers,
   { authorizedId, capabilities, ...options }: AuthorizeOptions & {
-    authorizedId: ServerId;
+    authorizedId: string;
     capabilities: string[];
   },
 ): Promise<void> {
@@ -165,7 +165,7 @@ export function retractCommand(): CommandUnknownOpts {
       completing(
         "authorized",
         new Argument("<authorized-server-id>", "the server to retract capabilities from")
-          .argParser(reading(parseServerId)),
+          .argParser(reading(checkServerId)),
       ),
     )
     .addHelpText(

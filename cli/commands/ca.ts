@@ -9,7 +9,7 @@ import {
   type CommandUnknownOpts,
   Option,
 } from "npm:@commander-js/extra-typings@^15.1.0";
-import { formatServerId, parseServerId, type ServerId } from "../../runtime/actor/references.ts";
+import { checkServerId } from "../../runtime/actor/references.ts";
 import { authorityDirectory, authorityPaths, serverTlsPaths } from "../../runtime/home/paths.ts";
 import { formatNotation, keyword, parseSymbols, symbol } from "../../runtime/notation.ts";
 import type { IssuedCertificate } from "../../runtime/pki/certificate_issuing.ts";
@@ -159,7 +159,7 @@ function setupCommand(): CommandUnknownOpts {
       printNotice(`the certificate authority of ${domain} is in ${authorityDirectory()}`);
       printNotice(`no command needs the root's key: keep ${authorityPaths().rootKey} elsewhere`);
       if (force) printNotice("every server now needs a new certificate, and the new root");
-      const [console] = await issueCertificates([parseServerId(CONSOLE_ID)], {
+      const [console] = await issueCertificates([checkServerId(CONSOLE_ID)], {
         issuing,
         capabilities: [],
         hosts: [],
@@ -199,8 +199,8 @@ function certCommand(): CommandUnknownOpts {
     .addOption(jsonOption())
     .addArgument(completing(
       "server list",
-      new Argument("<server-id...>", "the server ids").argParser<ServerId[]>(
-        collecting((text) => parseNames(text).map(parseServerId)),
+      new Argument("<server-id...>", "the server ids").argParser<string[]>(
+        collecting((text) => parseNames(text).map(checkServerId)),
       ),
     ))
     .addHelpText(
@@ -289,7 +289,7 @@ function revokeCommand(): CommandUnknownOpts {
         "../../runtime/pki/certificate_issuing.ts"
       );
       if ((await listRevocable(serverId)).length === 0) {
-        printNotice(`${formatServerId(serverId)} has no certificate that is still good`);
+        printNotice(`${serverId} has no certificate that is still good`);
         return printCertificates([], options);
       }
       const issuing = await openIssuing(options);
@@ -309,7 +309,7 @@ function printCertificates(certificates: IssuedCertificate[], { json }: OutputOp
   if (json) return printJson(certificates.map(certificateJson));
   for (const { id, capabilities, hosts, notAfter, status, serial } of certificates) {
     printLine(formatNotation([
-      symbol(formatServerId(id)),
+      symbol(id),
       capabilities.map(symbol),
       hosts,
       notAfter.toISOString(),

@@ -9,7 +9,7 @@ import {
   type CommandUnknownOpts,
   Option,
 } from "npm:@commander-js/extra-typings@^15.1.0";
-import { parseServerId, type ServerId } from "../../runtime/actor/references.ts";
+import { checkServerId } from "../../runtime/actor/references.ts";
 import { socketPath } from "../../runtime/home/paths.ts";
 import {
   type Address,
@@ -70,7 +70,7 @@ function knownServersCommand(): CommandUnknownOpts {
     .addArgument(completing(
       "known",
       new Argument("[known-server-id]", "the server id; registry is where the registry is")
-        .argParser<ServerId | undefined>(reading(parseServerId)),
+        .argParser<string | undefined>(reading(checkServerId)),
     ))
     .addArgument(completing(
       "nothing",
@@ -114,7 +114,7 @@ function knownServersCommand(): CommandUnknownOpts {
 }
 
 /** Prints the servers whose addresses are known, or one of them: `(httpd1 (tcp: "10.0.0.1:4000"))`. */
-async function list(serverId: ServerId | undefined, { json }: OutputOptions): Promise<void> {
+async function list(serverId: string | undefined, { json }: OutputOptions): Promise<void> {
   const { KnownServersFile } = await import("../../runtime/home/known_servers.ts");
   const file = new KnownServersFile();
   const known = await file.read();
@@ -126,7 +126,7 @@ async function list(serverId: ServerId | undefined, { json }: OutputOptions): Pr
 
 /** Changes the addresses of a server. Without any, its UNIX socket on this host is added, and all are removed. */
 async function changeAddresses(
-  serverId: ServerId,
+  serverId: string,
   { change, addresses, json }: ChangeOptions,
 ): Promise<void> {
   const { KnownServersFile } = await import("../../runtime/home/known_servers.ts");
@@ -142,6 +142,6 @@ async function changeAddresses(
   );
 }
 
-function toJson(id: ServerId, addresses: readonly Address[]): object {
+function toJson(id: string, addresses: readonly Address[]): object {
   return { server: id, addresses: addresses.map(formatAddressUrl) };
 }

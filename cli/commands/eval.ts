@@ -8,7 +8,6 @@ import {
   Command,
   type CommandUnknownOpts,
 } from "npm:@commander-js/extra-typings@^15.1.0";
-import type { ServerId } from "../../runtime/actor/references.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { completing } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
@@ -70,7 +69,7 @@ export function evalCommand(): CommandUnknownOpts {
 }
 
 /** What a server says is JSON has to be: programs read it. */
-function readJson(text: string, serverId: ServerId): unknown {
+function readJson(text: string, serverId: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {

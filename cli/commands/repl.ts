@@ -4,7 +4,6 @@
  * @module
  */
 import { Command, type CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
-import type { ServerId } from "../../runtime/actor/references.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { escapeControls } from "../../runtime/safe_text.ts";
 import { examples } from "../kit/help_text.ts";
@@ -49,7 +48,7 @@ export function replCommand(): CommandUnknownOpts {
     .action(async (serverId, options) => await repl(serverId, options));
 }
 
-async function repl(serverId: ServerId, options: ReplOptions): Promise<void> {
+async function repl(serverId: string, options: ReplOptions): Promise<void> {
   const { explainLoss, withConsole } = await import("../kit/console.ts");
   const { Administrator } = await import("../kit/administrator.ts");
   const { ImportResolver } = await import("../repl/import_resolver.ts");

@@ -10,7 +10,6 @@ import {
   Command,
   type CommandUnknownOpts,
 } from "npm:@commander-js/extra-typings@^15.1.0";
-import type { ServerId } from "../../runtime/actor/references.ts";
 import type { EnsembleServer } from "../../runtime/ensemble/ensemble_server.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { onHangup } from "../../runtime/home/signals.ts";
@@ -29,7 +28,7 @@ import type { UnitTree } from "../modules/unit_building.ts";
 
 /** What is run: a module, with the arguments of its `main`, in a server of an id. */
 interface Run {
-  readonly serverId: ServerId;
+  readonly serverId: string;
   readonly moduleId: string;
   readonly args: string[];
 }

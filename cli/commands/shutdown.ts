@@ -9,7 +9,7 @@ import {
   type CommandUnknownOpts,
 } from "npm:@commander-js/extra-typings@^15.1.0";
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
-import { type ActorId, REGISTRY_ID, type ServerId } from "../../runtime/actor/references.ts";
+import { type ActorId, REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { DisconnectedError, EnsembleError, TimeoutError } from "../../runtime/errors.ts";
 import type { Session } from "../../runtime/server/capabilities.ts";
 import { fingerprint, sameInstance } from "../../runtime/server/credentials.ts";
@@ -109,7 +109,7 @@ function isSeveral(servers: NamedServers): boolean {
 }
 
 async function shutDownOne(
-  server: ServerId,
+  server: string,
   { actorId, actors, administrator, options }: {
     actorId: ActorId | undefined;
     actors: ActorSystem;
@@ -155,9 +155,9 @@ async function shutDownEnsemble(
     const administrator = new Administrator(console, options);
     const entries = await listServers(actors);
     if (!options.force) await confirm(entries.length, command);
-    const down: ServerId[] = [];
+    const down: string[] = [];
     let failures = 0;
-    const stop = async (id: ServerId, entry?: RegistryEntry) => {
+    const stop = async (id: string, entry?: RegistryEntry) => {
       if (!options.json) printLine(`... shutting down ${id}`);
       try {
         await administrator.elevating(

@@ -8,7 +8,7 @@
  * @module
  */
 import type { CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
-import { parseServerId, REGISTRY_ID, type ServerId } from "../../runtime/actor/references.ts";
+import { checkServerId, REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { hasControls } from "../../runtime/safe_text.ts";
 import { type Address, parseAddresses } from "../../runtime/wire/address.ts";
 import { ArgumentUnlessListing, isRepeatable, type Source, sourceOf } from "../kit/declaration.ts";
@@ -46,9 +46,9 @@ export interface LiveNames {
   /** The roles, each with the servers that have it. */
   roles(place: Place): Promise<Candidate[]>;
   /** The actors in a server. */
-  actors(place: Place, server: ServerId): Promise<Candidate[]>;
+  actors(place: Place, server: string): Promise<Candidate[]>;
   /** The servers that have capabilities in a server, each with those. */
-  authorized(place: Place, server: ServerId): Promise<Candidate[]>;
+  authorized(place: Place, server: string): Promise<Candidate[]>;
   /** The servers in the file `known-servers`, each with its addresses. */
   known(place: Place): Promise<Candidate[]>;
   /** The servers that have certificates that are good. */
@@ -210,9 +210,9 @@ function valuesOf<Value>(line: TypedLine, long: string, read: (text: string) => 
   });
 }
 
-function readServer(text: string | undefined): ServerId | undefined {
+function readServer(text: string | undefined): string | undefined {
   try {
-    return text === undefined ? undefined : parseServerId(text);
+    return text === undefined ? undefined : checkServerId(text);
   } catch {
     return undefined;
   }

@@ -7,7 +7,7 @@
  * @module
  */
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
-import { REGISTRY_ID, type ServerId } from "../../runtime/actor/references.ts";
+import { REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { KnownServersFile } from "../../runtime/home/known_servers.ts";
 import { controlClient, listServers } from "../../runtime/ensemble/remote.ts";
 import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";
@@ -35,7 +35,7 @@ export const liveNames: LiveNames = {
   },
 
   async roles(place) {
-    const holders = new Map<string, ServerId[]>();
+    const holders = new Map<string, string[]>();
     for (const { id, roles } of await registered(place) ?? []) {
       for (const role of roles) holders.set(role, [...holders.get(role) ?? [], id]);
     }

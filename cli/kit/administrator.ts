@@ -4,7 +4,6 @@
  * @module
  */
 import { userInfo } from "node:os";
-import type { ServerId } from "../../runtime/actor/references.ts";
 import { ActorError, EnsembleError } from "../../runtime/errors.ts";
 import type { ActorServer } from "../../runtime/server/actor_server.ts";
 import { askPassphrase, type PassphraseOptions } from "./prompts.ts";
@@ -14,7 +13,7 @@ export class Administrator {
   readonly #console: ActorServer;
   readonly #options: PassphraseOptions;
   #key: Promise<CryptoKey> | undefined;
-  readonly #elevations = new Map<ServerId, Promise<void>>();
+  readonly #elevations = new Map<string, Promise<void>>();
 
   /** Runs the prompt for the passphrase. A program that reads the terminal itself stops reading meanwhile. */
   runPrompt: <Answer>(prompt: () => Promise<Answer>) => Promise<Answer> = (prompt) => prompt();
@@ -38,7 +37,7 @@ export class Administrator {
    * @throws {EnsembleError} when the server refuses, or the passphrase of the private key is wrong.
    */
   async elevating<Result>(
-    server: ServerId,
+    server: string,
     capability: string,
     work: () => Promise<Result>,
   ): Promise<Result> {
@@ -64,7 +63,7 @@ export class Administrator {
   }
 
   async #elevate(
-    server: ServerId,
+    server: string,
     capability: string,
     unlock: () => Promise<CryptoKey | undefined>,
   ): Promise<void> {

@@ -4,12 +4,7 @@
  * @module
  */
 import { type ActorSystem, SERVER_ACTOR } from "../../runtime/actor/actor_system.ts";
-import {
-  ActorRef,
-  parseServerId,
-  REGISTRY_ID,
-  type ServerId,
-} from "../../runtime/actor/references.ts";
+import { ActorRef, checkServerId, REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { readMembership } from "../../runtime/ensemble/membership.ts";
 import {
   ActorError,
@@ -70,7 +65,7 @@ export async function explainFailure(error: unknown, actors: ActorSystem): Promi
 export async function startConsole(
   { registry, timeout }: { registry: readonly Address[]; timeout?: number | undefined },
 ): Promise<ActorServer> {
-  const id = parseServerId(`${CONSOLE_ID}-${crypto.randomUUID().slice(0, 13)}`);
+  const id = checkServerId(`${CONSOLE_ID}-${crypto.randomUUID().slice(0, 13)}`);
   return await ActorServer.start({
     ...await readMembership(id, registry),
     id,
@@ -85,7 +80,7 @@ export async function startConsole(
 const LOOK_INTERVAL = 5_000;
 
 /** What is known of the process of a server that does not answer. */
-type Named = ServerProcess & { readonly id: ServerId };
+type Named = ServerProcess & { readonly id: string };
 
 /**
  * Says of a failure for want of an answer which process does not answer, why, and what to do; any other error is
@@ -99,7 +94,7 @@ export async function explainSilence(error: unknown, actors?: ActorSystem): Prom
   if (!silence || (silence.stage === "connect" && !isUnix(silence))) return error;
   const { message } = error as Error;
   const explain = (why: string) => new EnsembleError(`${message}; ${why}`, { cause: error });
-  const server = parseServerId(silence.server);
+  const server = checkServerId(silence.server);
   const ping = actors && silence.stage === "request" ? await pinged(actors, server) : undefined;
   if (ping === "answered") {
     return explain(`${server} itself answers: wait longer with --timeout <seconds>`);
@@ -112,7 +107,7 @@ export async function explainSilence(error: unknown, actors?: ActorSystem): Prom
 /** Says of the loss of a server which process does not answer, and what to do, unless it is gone or answers again. */
 export async function explainLoss(
   loss: EnsembleError,
-  { actors, server }: { actors: ActorSystem; server: ServerId },
+  { actors, server }: { actors: ActorSystem; server: string },
 ): Promise<EnsembleError> {
   const silence = await pinged(actors, server);
   if (!silence || silence === "answered") return loss;
@@ -125,7 +120,7 @@ export async function explainLoss(
  */
 export function watchSilence(
   actors: ActorSystem,
-  server: ServerId,
+  server: string,
   print: (line: string) => void,
 ): Disposable {
   let isOver = false;
@@ -148,7 +143,7 @@ export function watchSilence(
 /** Whether a server answers, and else what it does not answer; undefined when it is gone. */
 async function pinged(
   actors: ActorSystem,
-  server: ServerId,
+  server: string,
 ): Promise<"answered" | Silence | undefined> {
   try {
     const ping = { type: "ping" };
@@ -197,7 +192,7 @@ async function findProcess(
   actors: ActorSystem | undefined,
   silence: Silence,
 ): Promise<Named | undefined> {
-  const id = parseServerId(silence.server);
+  const id = checkServerId(silence.server);
   if (actors && id !== REGISTRY_ID) {
     try {
       const entry = await registryClient(actors).lookup({ id }, { timeout: PING_TIMEOUT });

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { ServerId } from "../../runtime/actor/references.ts";
 import type { ActorInfo, Backtrace, GroupInfo } from "../../runtime/actor/threads.ts";
 import { escapeControls } from "../../runtime/safe_text.ts";
 import { formatNotation, symbol } from "../../runtime/notation.ts";
@@ -12,7 +11,7 @@ import { type Address, addressToDatum, formatAddressUrl } from "../../runtime/wi
 
 /** `(httpd1 (unix: "host" "/path"))`, with roles `(httpd1 (httpd) (unix: "host" "/path"))`. */
 export function formatServer(
-  id: ServerId,
+  id: string,
   addresses: readonly Address[],
   roles?: readonly string[],
 ): string {

@@ -11,12 +11,7 @@ import {
   Option,
 } from "npm:@commander-js/extra-typings@^15.1.0";
 import { DEFAULT_ASK_TIMEOUT } from "../../runtime/actor/messaging.ts";
-import {
-  type ActorId,
-  parseServerId,
-  REGISTRY_ID,
-  type ServerId,
-} from "../../runtime/actor/references.ts";
+import { type ActorId, checkServerId, REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { DEFAULT_GRACE, type StartServerOptions } from "../../runtime/ensemble/start_options.ts";
 import { EnsembleError, InvalidInputError } from "../../runtime/errors.ts";
 import {
@@ -160,7 +155,7 @@ export const AS_LONG_AS_IT_TAKES = "as long as it takes";
 export const serverIdArgument = () =>
   completing(
     "servers",
-    new Argument("<server-id>", "the server id").argParser(reading(parseServerId)),
+    new Argument("<server-id>", "the server id").argParser(reading(checkServerId)),
   );
 
 /** `<server-id>` of the commands that take several servers, `a,b` or `(a b)`, or roles with `--role`. */
@@ -184,7 +179,7 @@ export function parseNames(text: string): string[] {
 
 /** The servers of a command. */
 export type NamedServers =
-  | { readonly ids: readonly ServerId[] }
+  | { readonly ids: readonly string[] }
   /** All that have one of these. */
   | { readonly roles: readonly string[] };
 
@@ -198,9 +193,9 @@ export function namedServers(
 }
 
 /** An argument that is a server id only without `--role` is read once the options are known. */
-export function readServerId(text: string, command: CommandUnknownOpts): ServerId {
+export function readServerId(text: string, command: CommandUnknownOpts): string {
   try {
-    return parseServerId(text);
+    return checkServerId(text);
   } catch (error) {
     command.error((error as Error).message);
   }
@@ -326,7 +321,7 @@ export const noLoaderOption = () =>
  *
  * @throws {EnsembleError} when it is that.
  */
-export function requireOrdinaryId(id: ServerId): void {
+export function requireOrdinaryId(id: string): void {
   if (id !== REGISTRY_ID) return;
   throw new EnsembleError(
     "the id registry is that of the registry: run it with gxensemble registry",

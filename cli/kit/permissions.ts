@@ -9,7 +9,6 @@
  * @module
  */
 import { dirname, resolve } from "node:path";
-import type { ServerId } from "../../runtime/actor/references.ts";
 import { EnsembleError, InvalidInputError } from "../../runtime/errors.ts";
 import { HANDED_OVER, handedOver, handOver, ownKernel } from "../../runtime/own_process.ts";
 import { serverDirectory, socketDirectory, socketPath } from "../../runtime/home/paths.ts";
@@ -124,7 +123,7 @@ export function permissionFlags(denials: readonly Denial[], needs: OwnNeeds): st
  * registry. Without all of `net` it answers every server that connects, and connects to the registry alone.
  */
 async function ownNeeds(
-  id: ServerId,
+  id: string,
   { listen, registry, logFile }: {
     listen: readonly Address[];
     registry: readonly Address[];
@@ -175,7 +174,7 @@ const PERMISSION_FLAG =
  * @throws {EnsembleError} when it cannot: the process was not started with all permissions, or is a program of
  * `deno compile`, which keeps the permissions that it has.
  */
-export async function dropPermissions(id: ServerId, options: RunOptions): Promise<void> {
+export async function dropPermissions(id: string, options: RunOptions): Promise<void> {
   const denials = options.deny;
   const wasNarrowed = handedOver() !== undefined;
   const left = denials.filter((denial) => !isDropped(denial));

@@ -5,7 +5,7 @@
  */
 import { distance } from "npm:fastest-levenshtein@^1.0.16";
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
-import { REGISTRY_ID, type ServerId } from "../../runtime/actor/references.ts";
+import { REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { listServers, shutDownServer } from "../../runtime/ensemble/remote.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { registryClient, type RegistryEntry } from "../../runtime/server/registry_protocol.ts";
@@ -33,13 +33,13 @@ export interface ServerWork<Result> extends ClientOptions, OutputOptions, Passph
   /** In how many servers at the same time; when absent in many. */
   readonly atOnce?: number;
   /** The server whose turn is after all others. */
-  readonly last?: ServerId;
+  readonly last?: string;
   /** The capability that the work takes, where a server wants one; when absent none. */
   readonly capability?: string;
   /** Whether the work may take long: then the person is told when a server stops answering meanwhile. */
   readonly isLong?: boolean;
   /** Does it in one server. */
-  work(server: ServerId, context: WorkContext): Promise<Result>;
+  work(server: string, context: WorkContext): Promise<Result>;
   /** Prints a result; where there are several servers, its lines begin with the label. */
   print(result: Result, label: string): void;
   /** A result as JSON has it. */
@@ -62,7 +62,7 @@ export async function inEachServer<Result>(
 ): Promise<void> {
   await withConsole(options, async (actors, console) => {
     const context: WorkContext = { actors, administrator: new Administrator(console, options) };
-    const work = async (server: ServerId) => {
+    const work = async (server: string) => {
       const { capability, isLong } = options;
       if (capability === undefined) return await options.work(server, context);
       return await context.administrator.elevating(server, capability, async () => {
@@ -82,13 +82,13 @@ export async function inEachServer<Result>(
 }
 
 async function inSeveral<Result>(
-  servers: readonly ServerId[],
+  servers: readonly string[],
   { actors, json, oneLine = false, atOnce = AT_ONCE, last, work, print, toJson }:
     & Omit<ServerWork<Result>, "work">
-    & { actors: ActorSystem; work(server: ServerId): Promise<Result> },
+    & { actors: ActorSystem; work(server: string): Promise<Result> },
 ): Promise<void> {
-  const outcomes = new Map<ServerId, { result: unknown } | { error: string }>();
-  const workIn = async (server: ServerId) => {
+  const outcomes = new Map<string, { result: unknown } | { error: string }>();
+  const workIn = async (server: string) => {
     let result: Result;
     try {
       result = await work(server);
@@ -115,9 +115,9 @@ async function inSeveral<Result>(
   throw new EnsembleError(`failed in ${failed.length} of ${servers.length} servers: ${names}`);
 }
 
-async function findAll(actors: ActorSystem, named: NamedServers): Promise<readonly ServerId[]> {
+async function findAll(actors: ActorSystem, named: NamedServers): Promise<readonly string[]> {
   if ("ids" in named) return named.ids;
-  const ids = new Set<ServerId>();
+  const ids = new Set<string>();
   for (const role of named.roles) {
     for (const { id } of await findServers(actors, { role })) ids.add(id);
   }
@@ -125,7 +125,7 @@ async function findAll(actors: ActorSystem, named: NamedServers): Promise<readon
 }
 
 /** What to look up: one server, or those that have a role. */
-export type LookupQuery = { readonly server: ServerId } | { readonly role: string };
+export type LookupQuery = { readonly server: string } | { readonly role: string };
 
 /**
  * Asks the registry for the entries of servers.
@@ -224,7 +224,7 @@ function didYouMean(names: readonly string[]): string {
 /** Shuts a server down, and waits until it is gone; prints what it waits for where that takes its time. */
 export async function stopServer(
   actors: ActorSystem,
-  server: ServerId,
+  server: string,
   { print, timeout }: { print: (line: string) => void; timeout?: number | undefined },
 ): Promise<void> {
   await shutDownServer(actors, server, {

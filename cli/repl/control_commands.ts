@@ -4,7 +4,6 @@
  * @module
  */
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
-import type { ServerId } from "../../runtime/actor/references.ts";
 import { controlClient, loaderClient } from "../../runtime/ensemble/remote.ts";
 import { EnsembleError, InvalidInputError } from "../../runtime/errors.ts";
 import { type Datum, isList, isSymbol, parseNotation } from "../../runtime/notation.ts";
@@ -19,7 +18,7 @@ export interface ControlContext {
   /** The actors of this console. */
   readonly actors: ActorSystem;
   /** The server in which inputs are evaluated. */
-  readonly server: ServerId;
+  readonly server: string;
   readonly session: RemoteSession;
   /** The prefixes of modules that the server resolves by itself: `--library-prefix`. */
   readonly libraryPrefix: string[];

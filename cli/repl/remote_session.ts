@@ -5,7 +5,7 @@
  */
 import type { Actor } from "../../runtime/actor/actor.ts";
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
-import { ActorRef, type ServerId } from "../../runtime/actor/references.ts";
+import { ActorRef } from "../../runtime/actor/references.ts";
 import { type Client, client, serve } from "../../runtime/actor/service.ts";
 import {
   checkDescription,
@@ -26,7 +26,7 @@ import { InputMap } from "./parsed_input.ts";
 /** Options of {@linkcode RemoteSession.open}. */
 export interface SessionOptions {
   /** The server to open it in. */
-  readonly server: ServerId;
+  readonly server: string;
   /** Resolves imports. */
   readonly resolver: ImportResolver;
   /** How results are shown. */

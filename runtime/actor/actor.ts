@@ -242,8 +242,8 @@ export class Actor implements Recipient {
    * Asks to be sent one `{type: "down", monitor, ref, reason?}` when an actor ends, wherever it lives,
    * or when its server is lost. Gives the monitor's number.
    */
-  monitor(ref: ActorRef): number {
-    return this.#system.monitor(this, ref);
+  monitor(dest: Destination): number {
+    return this.#system.monitor(this, dest);
   }
 
   /** Takes a monitor back. */

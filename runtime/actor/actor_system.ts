@@ -5,7 +5,6 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { describeValue } from "../inspection.ts";
-import { quoted } from "../safe_text.ts";
 import { ActorError, DisconnectedError, EnsembleError, InvalidInputError } from "../errors.ts";
 import { LineLimit } from "../line_limit.ts";
 import { asError, describeThrown } from "../error_report.ts";
@@ -27,7 +26,7 @@ import {
 import { ActorGroup } from "./threads.ts";
 import { type Down, type DownNews, Monitors } from "./monitors.ts";
 import { atCallSite, PendingAsks } from "./asks.ts";
-import { type ActorId, ActorRef, type ServerId } from "./references.ts";
+import { type ActorId, ActorRef, checkActorName, parseActorId } from "./references.ts";
 import { type Handlers, serve, type ServeOptions } from "./service.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
@@ -35,10 +34,13 @@ const logger = getLogger(["gxensemble", "actor"]);
 /** The name of the actor in every server that answers for the server itself. */
 export const SERVER_ACTOR = "server";
 
+/** How many texts of destinations are kept with their references. */
+const MAX_PARSED = 1024;
+
 /** The actors of one server. */
 export class ActorSystem implements Messaging, Receiver {
   /** The server's id: the server half of its actors' references. */
-  readonly id: ServerId;
+  readonly id: string;
   /** The group all others are below. */
   readonly root: ActorGroup = new ActorGroup(1, "root");
   /** Names the server itself, as the sender of what no actor sent. */
@@ -65,6 +67,8 @@ export class ActorSystem implements Messaging, Receiver {
   essential: Set<Actor> = new Set<Actor>();
   readonly #bySerial = new Map<number, Actor>();
   readonly #byName = new Map<string, Actor>();
+  /** The references of texts that were destinations. */
+  readonly #parsed = new Map<string, ActorRef>();
   readonly #asks: PendingAsks;
   readonly #askTimeout: number;
   readonly #monitors: Monitors;
@@ -77,7 +81,7 @@ export class ActorSystem implements Messaging, Receiver {
    * @param options.askTimeout how long `ask` waits by default, in ms.
    */
   constructor(
-    id: ServerId,
+    id: string,
     { askTimeout = DEFAULT_ASK_TIMEOUT }: { askTimeout?: number | undefined } = {},
   ) {
     this.id = id;
@@ -97,12 +101,7 @@ export class ActorSystem implements Messaging, Receiver {
     body: ActorBody,
     options: { group?: ActorGroup } = {},
   ): Actor {
-    if (name !== undefined && !/^[^\s\d][^\s]{0,127}$/.test(name)) {
-      throw new InvalidInputError(
-        `not an actor name: ${quoted(name)}: a name is up to 128 characters without white ` +
-          `space and does not start with a digit`,
-      );
-    }
+    if (name !== undefined) checkActorName(name);
     if (name !== undefined && this.#byName.has(name)) {
       throw new EnsembleError(
         `cannot start actor ${name}: one of that name is running in ${this.id}`,
@@ -149,9 +148,10 @@ export class ActorSystem implements Messaging, Receiver {
   ): number | undefined {
     const nonce = this.#takeNonce() + 1;
     const { replyTo, timeout, replyExpected = false } = options;
+    const target = this.#resolve(dest);
     const envelope = new Envelope(
       message,
-      actorOf(dest),
+      target instanceof ActorRef ? target.actor : target,
       source,
       nonce,
       replyTo,
@@ -159,7 +159,7 @@ export class ActorSystem implements Messaging, Receiver {
       replyExpected,
       false,
     );
-    return this.#post(dest, envelope) ? nonce : undefined;
+    return this.#post(target, envelope) ? nonce : undefined;
   }
 
   /** See {@linkcode Messaging.ask}. */
@@ -188,7 +188,7 @@ export class ActorSystem implements Messaging, Receiver {
     );
     const answer = this.#asks.wait(nonce, { dest: ref, type: typeOf(message), timeout });
     try {
-      if (!this.#post(dest, envelope)) {
+      if (!this.#post(ref, envelope)) {
         this.#asks.reject(
           nonce,
           ref.server === this.id
@@ -229,7 +229,7 @@ export class ActorSystem implements Messaging, Receiver {
   }
 
   /** See {@linkcode Receiver.expects}. */
-  expects({ dest, replyTo }: Pick<Envelope, "dest" | "replyTo">, source: ServerId): boolean {
+  expects({ dest, replyTo }: Pick<Envelope, "dest" | "replyTo">, source: string): boolean {
     return answersAsk(replyTo) ? this.#asks.awaits(replyTo, source) : this.find(dest) !== undefined;
   }
 
@@ -243,14 +243,14 @@ export class ActorSystem implements Messaging, Receiver {
       try {
         this.#requireShutdown(envelope);
       } catch (error) {
-        const actor = new ActorRef(this.id, envelope.dest);
+        const actor = ActorRef.unchecked(this.id, envelope.dest);
         if (envelope.replyExpected) this.answer(envelope, actor, toFailure(error), true);
         return;
       }
     }
     if (this.#deliver(envelope)) return;
     if (envelope.replyExpected) {
-      const actor = new ActorRef(this.id, envelope.dest);
+      const actor = ActorRef.unchecked(this.id, envelope.dest);
       const failure = { name: "ActorError", message: `unknown actor: ${actor}` };
       this.answer(envelope, actor, failure, true);
     } else {
@@ -262,13 +262,14 @@ export class ActorSystem implements Messaging, Receiver {
   }
 
   /** See {@linkcode Receiver.disconnected}. */
-  disconnected(server: ServerId, error: DisconnectedError): void {
+  disconnected(server: string, error: DisconnectedError): void {
     this.#asks.rejectAll(error, server);
     this.#monitors.disconnected(server, error.message);
   }
 
   /** Starts a monitor for one of the actors here; see `Actor.monitor`. */
-  monitor(watcher: Actor, watched: ActorRef): number {
+  monitor(watcher: Actor, dest: Destination): number {
+    const watched = this.#refOf(dest);
     const monitor = this.#takeNonce();
     if (watcher.state === "dead") return monitor;
     watcher.monitors.add(monitor);
@@ -310,7 +311,7 @@ export class ActorSystem implements Messaging, Receiver {
   }
 
   /** Ends the watch that another server keeps here. */
-  unwatch(monitor: number, server: ServerId): void {
+  unwatch(monitor: number, server: string): void {
     this.#monitors.unwatch(monitor, server);
   }
 
@@ -380,19 +381,30 @@ export class ActorSystem implements Messaging, Receiver {
     return actor !== undefined;
   }
 
-  #post(dest: Destination, envelope: Envelope): boolean {
-    const ref = dest instanceof ActorRef
-      ? dest
-      : typeof dest === "object"
-      ? ownRef(dest)
-      : undefined;
-    if (ref && ref.server !== this.id) return this.route?.send(ref.server, envelope) ?? false;
+  #post(target: ActorRef | ActorId, envelope: Envelope): boolean {
+    if (target instanceof ActorRef && target.server !== this.id) {
+      return this.route?.send(target.server, envelope) ?? false;
+    }
     return this.#deliver(envelope);
   }
 
   #refOf(dest: Destination): ActorRef {
-    if (dest instanceof ActorRef) return dest;
-    return typeof dest === "object" ? ownRef(dest) : new ActorRef(this.id, dest);
+    const target = this.#resolve(dest);
+    return target instanceof ActorRef ? target : new ActorRef(this.id, target);
+  }
+
+  /** The reference that a destination stands for; a name or serial number for an actor of this server. */
+  #resolve(dest: Destination): ActorRef | ActorId {
+    if (dest instanceof ActorRef || typeof dest === "number") return dest;
+    if (typeof dest !== "string") return ownRef(dest);
+    if (this.#byName.has(dest)) return dest;
+    const known = this.#parsed.get(dest);
+    if (known) return known;
+    if (!dest.includes("@")) return parseActorId(dest);
+    const ref = ActorRef.parse(dest);
+    if (this.#parsed.size === MAX_PARSED) this.#parsed.clear();
+    this.#parsed.set(dest, ref);
+    return ref;
   }
 
   #takeNonce(): number {
@@ -467,12 +479,7 @@ function answerTo(
   return new Envelope(value, dest.actor, source, own, nonce, undefined, false, failed);
 }
 
-function actorOf(dest: Destination): ActorId {
-  if (dest instanceof ActorRef) return dest.actor;
-  return typeof dest === "object" ? ownRef(dest).actor : dest;
-}
-
-function ownRef(actor: Exclude<Destination, ActorRef | ActorId> | null): ActorRef {
+function ownRef(actor: { readonly ref: ActorRef } | null): ActorRef {
   if (actor?.ref instanceof ActorRef) return actor.ref;
   throw new InvalidInputError(`not an actor, nor the name of one: ${describeValue(actor)}`);
 }

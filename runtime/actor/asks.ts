@@ -7,7 +7,7 @@ import { ActorError, DisconnectedError, type Silence, TimeoutError } from "../er
 import { shorten } from "../safe_text.ts";
 import { Deadline, Deadlines } from "./time.ts";
 import { type Envelope, toError } from "./messaging.ts";
-import type { ActorRef, ServerId } from "./references.ts";
+import type { ActorRef } from "./references.ts";
 
 /** A request, as the errors of its ask name it. */
 interface AskedFor {
@@ -57,10 +57,10 @@ function whyOf(silence: Silence | undefined, { server: asked }: ActorRef): strin
 export class PendingAsks {
   readonly #byNonce = new Map<number, PendingAsk>();
   readonly #deadlines = new Deadlines<PendingAsk>((ask) => this.#expire(ask));
-  readonly #silence: (server: ServerId) => Silence | undefined;
+  readonly #silence: (server: string) => Silence | undefined;
 
   /** Makes an empty set; `silence` says what a server has not answered yet. */
-  constructor(silence: (server: ServerId) => Silence | undefined = () => undefined) {
+  constructor(silence: (server: string) => Silence | undefined = () => undefined) {
     this.#silence = silence;
   }
 
@@ -74,7 +74,7 @@ export class PendingAsks {
   }
 
   /** Whether an ask waits for the answer to a nonce, from that server. */
-  awaits(nonce: number, server: ServerId): boolean {
+  awaits(nonce: number, server: string): boolean {
     return this.#byNonce.get(nonce)?.dest.server === server;
   }
 
@@ -96,7 +96,7 @@ export class PendingAsks {
   }
 
   /** Rejects every ask that waits for a server, or all of them. */
-  rejectAll(error: Error, server?: ServerId): void {
+  rejectAll(error: Error, server?: string): void {
     for (const ask of [...this.#byNonce.values()]) {
       if (server === undefined || ask.dest.server === server) this.reject(ask.nonce, error);
     }

@@ -8,9 +8,12 @@ import { ActorError, type DisconnectedError, type Silence } from "../errors.ts";
 import { inspectBounded } from "../inspection.ts";
 import type { LineLimit } from "../line_limit.ts";
 import { QUOTED_LENGTH, shorten, visibleText } from "../safe_text.ts";
-import type { ActorId, ActorRef, ServerId } from "./references.ts";
+import type { ActorId, ActorRef } from "./references.ts";
 
-/** Whom a message is for: a reference, an actor of this server, or its name or serial number here. */
+/**
+ * Whom a message is for: a reference, as an object or as the text `actor@server`; or an actor of this server, its name
+ * or its serial number.
+ */
 export type Destination = ActorRef | ActorId | { readonly ref: ActorRef };
 
 /** Options of `tell`. */
@@ -165,10 +168,10 @@ export interface Route {
    *
    * @throws {EnsembleError} when the message is not one that can be sent.
    */
-  send(server: ServerId, envelope: Envelope): boolean;
+  send(server: string, envelope: Envelope): boolean;
 
   /** What a server has not answered yet, if it was asked: the connection, the handshake or a request. */
-  silence(server: ServerId): Silence | undefined;
+  silence(server: string): Silence | undefined;
 }
 
 /** What takes in what comes from other servers. */
@@ -179,11 +182,11 @@ export interface Receiver {
    * Whether an envelope from another server has a receiver here: the actor it is for, or the ask that it answers.
    * Otherwise its message is not worth decoding.
    */
-  expects(header: Pick<Envelope, "dest" | "replyTo">, source: ServerId): boolean;
+  expects(header: Pick<Envelope, "dest" | "replyTo">, source: string): boolean;
   /** Takes an envelope that came from another server. */
   deliver(envelope: Envelope): void;
   /** A server was lost or cannot be reached: what waits for it fails now. */
-  disconnected(server: ServerId, error: DisconnectedError): void;
+  disconnected(server: string, error: DisconnectedError): void;
 }
 
 /** Decides what those may do here who send from other servers. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { EnsembleError } from "../errors.ts";
-import type { ActorId, ActorRef, ServerId } from "./references.ts";
+import type { ActorId, ActorRef } from "./references.ts";
 
 /** How many monitors the actors of another server may have here at once. */
 export const MAX_MONITORS = 65_536;
@@ -26,7 +26,7 @@ export interface DownNews {
   /** The number of the monitor. */
   readonly monitor: number;
   /** The server. */
-  readonly server: ServerId;
+  readonly server: string;
   /** Why the actor ended: undefined when it ended normally. */
   readonly reason: string | undefined;
 }
@@ -43,7 +43,7 @@ export class Monitors {
   /** Watches on actors of this server, by the serial number of the actor. */
   readonly #watches = new Map<number, Set<Watch>>();
   /** The same watches, by the watcher's server and by monitor number: each server numbers its own. */
-  readonly #watchers = new Map<ServerId, Map<number, { watch: Watch; serial: number }>>();
+  readonly #watchers = new Map<string, Map<number, { watch: Watch; serial: number }>>();
   /** Watches by this server's actors on other servers' actors, by monitor number. */
   readonly #remote = new Map<number, Watch>();
   readonly #tell: (dest: ActorRef, message: Down) => void;
@@ -84,7 +84,7 @@ export class Monitors {
   }
 
   /** Ends a watch that a server asked for. Gives the actor elsewhere that was watched, so that its server can be told. */
-  unwatch(monitor: number, server: ServerId): ActorRef | undefined {
+  unwatch(monitor: number, server: string): ActorRef | undefined {
     // Each server numbers its monitors itself: another's may have the number of one of ours.
     const remote = this.#remote.get(monitor);
     const isOurs = remote?.watcher.server === server;
@@ -115,7 +115,7 @@ export class Monitors {
   }
 
   /** A server was lost: its watched actors are gone for us, and its watchers do not listen any more. */
-  disconnected(server: ServerId, reason: string): void {
+  disconnected(server: string, reason: string): void {
     for (const watch of [...this.#remote.values()]) {
       if (watch.watched.server !== server) continue;
       this.#remote.delete(watch.monitor);
@@ -126,7 +126,7 @@ export class Monitors {
     }
   }
 
-  #remove(monitor: number, server: ServerId): void {
+  #remove(monitor: number, server: string): void {
     const found = this.#watchers.get(server)?.get(monitor);
     if (!found) return;
     this.#forget(monitor, server);
@@ -135,7 +135,7 @@ export class Monitors {
     if (watches?.size === 0) this.#watches.delete(found.serial);
   }
 
-  #forget(monitor: number, server: ServerId): void {
+  #forget(monitor: number, server: string): void {
     const own = this.#watchers.get(server);
     own?.delete(monitor);
     if (own?.size === 0) this.#watchers.delete(server);

@@ -12,30 +12,87 @@ export const MAX_ACTOR_NAME = 128;
 /** How an actor is called within its server: its registered name, or its serial number. */
 export type ActorId = string | number;
 
+const SERVER_ID = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/;
+const ACTOR_NAME = /^[^\s\d@][^\s@]{0,127}$/;
+const SERIAL_NUMBER = /^\d+$/;
+
 /**
- * Names one actor from anywhere in the ensemble. A plain value: it can be sent in a message, and
- * naming an actor says nothing about whether it lives.
+ * Names one actor from anywhere in the ensemble. A plain value: it can be sent in a message, and naming an actor says
+ * nothing about whether it lives.
+ *
+ * `Service` is the interface of the service that answers there, for `server.client(ref)`. It exists for the type
+ * checker only.
+ *
+ * @example Name an actor
+ * ```ts
+ * import { ActorRef } from "@gxensemble/ensemble";
+ *
+ * const counter = new ActorRef("httpd1", "counter");
+ * console.log(`${counter}`); // counter@httpd1
+ * console.log(ActorRef.parse("counter@httpd1").equals(counter)); // true
+ * ```
  */
-export class ActorRef {
-  /** The server the actor lives in. */
-  readonly server: ServerId;
+export class ActorRef<out Service = unknown> {
+  /** Whether the next reference is made without checks. */
+  static #isUnchecked = false;
+
+  /** The server that the actor lives in. */
+  readonly server: string;
   /** Its name or serial number there. */
   readonly actor: ActorId;
+  /** Carries the type of the service; there is no such property. */
+  declare readonly [SERVICE]?: Service;
 
-  /** Makes a reference; no actor is looked for. */
-  constructor(server: ServerId, actor: ActorId) {
+  /**
+   * Makes a reference. It does not look for the actor.
+   *
+   * @throws {InvalidInputError} when the server id or the actor's name or serial number is not valid.
+   */
+  constructor(server: string, actor: ActorId) {
+    if (!ActorRef.#isUnchecked) {
+      checkServerId(server);
+      checkActorId(actor);
+    }
     this.server = server;
     this.actor = actor;
   }
 
-  /** Whether the two name the same actor in the same words. */
+  /**
+   * Makes a reference without checks, as for each message that arrives: its parts were checked before, or the reference
+   * is only shown.
+   *
+   * @internal
+   */
+  static unchecked(server: string, actor: ActorId): ActorRef {
+    ActorRef.#isUnchecked = true;
+    const ref = new ActorRef(server, actor);
+    ActorRef.#isUnchecked = false;
+    return ref;
+  }
+
+  /**
+   * Reads a reference: `actor@server`, split at the first `@`. Digits alone before it are a serial number.
+   *
+   * @throws {InvalidInputError} when the text is not a reference.
+   */
+  static parse<Service = unknown>(text: string): ActorRef<Service> {
+    const at = typeof text === "string" ? text.indexOf("@") : -1;
+    if (at === -1) {
+      throw new InvalidInputError(
+        `not a reference: ${describeValue(text)}: it has the form actor@server`,
+      );
+    }
+    return new ActorRef(text.slice(at + 1), parseActorId(text.slice(0, at)));
+  }
+
+  /** Whether both name the same actor in the same words. */
   equals(other: ActorRef): boolean {
     return this.server === other.server && this.actor === other.actor;
   }
 
-  /** `actor@server`, for logs and errors. */
+  /** `actor@server`, which {@linkcode ActorRef.parse} reads. */
   toString(): string {
-    return `${this.actor}@${formatServerId(this.server)}`;
+    return `${this.actor}@${this.server}`;
   }
 
   /** How `Deno.inspect` and the REPL show a reference. */
@@ -44,20 +101,15 @@ export class ActorRef {
   }
 }
 
-/**
- * The name of one server, unique in its ensemble. Opaque: make one with {@linkcode parseServerId} and
- * write it with {@linkcode formatServerId}, for its form may grow a domain part.
- */
-export type ServerId = string & { readonly __brand: "ServerId" };
-
-const SERVER_ID = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/;
+/** Carries the type of a reference's service. */
+declare const SERVICE: unique symbol;
 
 /**
- * Reads a server id: 1 to 64 letters, digits, `_`, `.` and `-`, not starting with `.` or `-`.
+ * Checks that a text is a server id: 1 to 64 letters, digits, `_`, `.` and `-`, not starting with `.` or `-`.
  *
- * @throws {InvalidInputError} when the text is no server id.
+ * @throws {InvalidInputError} when it is not.
  */
-export function parseServerId(text: string): ServerId {
+export function checkServerId(text: string): string {
   if (!isServerId(text)) {
     throw new InvalidInputError(
       `not a server id: ${describeValue(text)}: a server id is 1 to 64 letters, digits, "_", "." ` +
@@ -68,14 +120,51 @@ export function parseServerId(text: string): ServerId {
 }
 
 /** Whether a value is a server id. */
-export function isServerId(value: unknown): value is ServerId {
+export function isServerId(value: unknown): value is string {
   return typeof value === "string" && SERVER_ID.test(value);
 }
 
-/** Writes a server id as people and files see it. */
-export function formatServerId(id: ServerId): string {
+/**
+ * Checks that a text can be an actor's name: 1 to 128 characters without white space and `@`, the first not a digit.
+ *
+ * @throws {InvalidInputError} when it cannot.
+ */
+export function checkActorName(text: string): string {
+  if (typeof text !== "string" || !ACTOR_NAME.test(text)) {
+    throw new InvalidInputError(
+      `not an actor name: ${
+        describeValue(text)
+      }: a name is up to ${MAX_ACTOR_NAME} characters without white ` +
+        `space and "@", and does not start with a digit`,
+    );
+  }
+  return text;
+}
+
+/** Whether a value can be an actor's name or serial number. */
+export function isActorId(value: unknown): value is ActorId {
+  return typeof value === "number"
+    ? Number.isSafeInteger(value) && value >= 0
+    : typeof value === "string" && ACTOR_NAME.test(value);
+}
+
+/**
+ * Checks that a value can be an actor's name or serial number.
+ *
+ * @throws {InvalidInputError} when it cannot.
+ */
+export function checkActorId(id: ActorId): ActorId {
+  if (typeof id !== "number") return checkActorName(id);
+  if (!isActorId(id)) {
+    throw new InvalidInputError(`not an actor's serial number: ${describeValue(id)}`);
+  }
   return id;
 }
 
+/** Reads an actor's name or serial number: digits alone are a number. The result is not checked. */
+export function parseActorId(text: string): ActorId {
+  return SERIAL_NUMBER.test(text) ? Number(text) : text;
+}
+
 /** The server that every ensemble finds its servers through. */
-export const REGISTRY_ID: ServerId = parseServerId("registry");
+export const REGISTRY_ID = "registry";

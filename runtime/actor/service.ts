@@ -61,7 +61,7 @@ export interface ServeOptions {
  *
  * @example A service and its typed client
  * ```ts
- * import { ActorRef, client, parseServerId, startServer } from "@gxensemble/ensemble";
+ * import { ActorRef, client, startServer } from "@gxensemble/ensemble";
  *
  * let total = 0;
  * const handlers = {
@@ -73,7 +73,7 @@ export interface ServeOptions {
  *
  * const counter = client<typeof handlers>(
  *   server.actors,
- *   new ActorRef(parseServerId("other"), "counter"),
+ *   new ActorRef("other", "counter"),
  * );
  * await counter.add({ amount: 3 });
  * ```

@@ -6,7 +6,7 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { AskOptions, Destination } from "../actor/messaging.ts";
-import { parseServerId, REGISTRY_ID, type ServerId } from "../actor/references.ts";
+import { checkServerId, REGISTRY_ID } from "../actor/references.ts";
 import { type Client, client, type Handlers } from "../actor/service.ts";
 import { type ModuleNamespace, RUNTIME_MODULE } from "../code/library_table.ts";
 import { UnitStore } from "../code/unit_store.ts";
@@ -38,7 +38,7 @@ let current: EnsembleServer | undefined;
 let lender: string | undefined;
 
 /** The id of the server that is being started. */
-let starting: ServerId | undefined;
+let starting: string | undefined;
 
 /** Where another copy of the runtime finds the URL of the copy that runs this process's server. */
 const OWNER = Symbol.for("gxensemble.runtime");
@@ -47,7 +47,7 @@ const owned = globalThis as { [OWNER]?: string };
 
 /** What a server of the ensemble is made of. */
 type EnsembleServerOptions = Omit<StartServerOptions, "registry"> & Omit<Membership, "cookie"> & {
-  readonly id: ServerId;
+  readonly id: string;
 };
 
 /**
@@ -143,7 +143,7 @@ export class EnsembleServer extends ActorServer {
     if (by.id === undefined && typeof by.role === "string") {
       return (await listServers(this, { role: by.role, ...options })).map(describeEntry);
     }
-    const entry = await registryClient(this).lookup({ id: parseServerId(by.id!) }, options);
+    const entry = await registryClient(this).lookup({ id: checkServerId(by.id!) }, options);
     return entry && describeEntry(entry);
   }
 
@@ -226,7 +226,7 @@ export class EnsembleServer extends ActorServer {
  *
  * @example A server with one actor
  * ```ts
- * import { parseServerId, startServer } from "@gxensemble/ensemble";
+ * import { startServer } from "@gxensemble/ensemble";
  *
  * const server = await startServer("counter1", { roles: ["counter"] });
  * let total = 0;
@@ -238,7 +238,7 @@ export async function startServer(
   serverId: string,
   options: StartServerOptions = {},
 ): Promise<EnsembleServer> {
-  const id = parseServerId(serverId);
+  const id = checkServerId(serverId);
   const running = current?.signal.aborted ? undefined : current;
   if (running && isLent()) return await borrow(running, { id, options });
   const other = starting ?? running?.id;
@@ -284,7 +284,7 @@ export function isLent(): boolean {
 /** Gives a program that starts a server the one that was started for it. */
 async function borrow(
   server: EnsembleServer,
-  { id, options }: { id: ServerId; options: StartServerOptions },
+  { id, options }: { id: string; options: StartServerOptions },
 ): Promise<EnsembleServer> {
   if (id !== server.id) {
     throw new EnsembleError(
@@ -297,7 +297,7 @@ async function borrow(
   return server;
 }
 
-async function start(id: ServerId, options: StartServerOptions): Promise<EnsembleServer> {
+async function start(id: string, options: StartServerOptions): Promise<EnsembleServer> {
   const { denied = [], listen = [] } = options;
   if (denied.length > 0) {
     logger.info("{id} does without {permissions}", { id, permissions: denied.join(", ") });

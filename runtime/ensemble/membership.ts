@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { ServerId } from "../actor/references.ts";
 import { readCookie } from "../home/cookie.ts";
 import { locateServers } from "../home/known_servers.ts";
 import { readAdminPublicKey } from "../pki/admin_key.ts";
@@ -30,7 +29,7 @@ export interface Membership extends ServerLocations {
  * @throws {EnsembleError} when there is no cookie, or a file cannot be read or is not good.
  */
 export async function readMembership(
-  id: ServerId,
+  id: string,
   registry: readonly Address[] = [],
 ): Promise<Membership> {
   const [cookie, adminKey, tls, locations] = await Promise.all([

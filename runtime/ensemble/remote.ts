@@ -6,7 +6,7 @@
 import { type ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
 import { onDown, onPing, onUnexpected } from "../actor/cases.ts";
 import type { AskOptions, Destination, Messaging } from "../actor/messaging.ts";
-import { type ActorId, ActorRef, type ServerId } from "../actor/references.ts";
+import { type ActorId, ActorRef } from "../actor/references.ts";
 import { type Client, client } from "../actor/service.ts";
 import { within } from "../actor/time.ts";
 import { DisconnectedError, ProtocolError, TimeoutError } from "../errors.ts";
@@ -30,7 +30,7 @@ export async function listServers(
 ): Promise<RegistryEntry[]> {
   const registry = registryClient(asker);
   const entries: RegistryEntry[] = [];
-  let after: ServerId | undefined;
+  let after: string | undefined;
   do {
     const page = await registry.list({ role, after }, options);
     entries.push(...page.entries);
@@ -43,14 +43,14 @@ export async function listServers(
 }
 
 /** A server's control: `listActors`, `listConnections`, `connect`, `shutdown`. */
-export function controlClient(asker: Asker, server: ServerId): Client<ControlHandlers> {
+export function controlClient(asker: Asker, server: string): Client<ControlHandlers> {
   return client<ControlHandlers>(asker, new ActorRef(server, SERVER_ACTOR), {
     answers: controlAnswers,
   });
 }
 
 /** A server's loader: `missing`, `ship`, `load`, `history`, `library`, `evaluate` and more. */
-export function loaderClient(asker: Asker, server: ServerId): Client<LoaderHandlers> {
+export function loaderClient(asker: Asker, server: string): Client<LoaderHandlers> {
   return client<LoaderHandlers>(asker, new ActorRef(server, LOADER_ACTOR), {
     answers: loaderAnswers,
   });
@@ -64,7 +64,7 @@ export function loaderClient(asker: Asker, server: ServerId): Client<LoaderHandl
  */
 export async function ping(
   asker: Asker,
-  server: ServerId,
+  server: string,
   actor: ActorId = SERVER_ACTOR,
 ): Promise<void> {
   await pingActor(asker, new ActorRef(server, actor));
@@ -89,7 +89,7 @@ export async function pingActor(
  *
  * @throws {EnsembleError} when it does not answer.
  */
-export async function shutDownActor(asker: Asker, server: ServerId, actor: ActorId): Promise<void> {
+export async function shutDownActor(asker: Asker, server: string, actor: ActorId): Promise<void> {
   await askActor(
     asker,
     new ActorRef(server, actor),
@@ -106,7 +106,7 @@ export async function shutDownActor(asker: Asker, server: ServerId, actor: Actor
  *
  * @throws {EnsembleError} when there is none, or its server is nothing without it.
  */
-export async function killActor(asker: Asker, server: ServerId, actor: ActorId): Promise<void> {
+export async function killActor(asker: Asker, server: string, actor: ActorId): Promise<void> {
   await controlClient(asker, server).kill({ actor });
 }
 
@@ -150,7 +150,7 @@ const TOLERATED_SILENCE = 5_000;
  */
 export async function shutDownServer(
   actors: ActorSystem,
-  server: ServerId,
+  server: string,
   { onWaiting, timeout }: ShutDownServerOptions = {},
 ): Promise<void> {
   const { grace } = await controlClient(actors, server).shutdown();
@@ -189,7 +189,7 @@ export interface ElevateOptions {
  */
 export async function elevate(
   client: ActorServer,
-  server: ServerId,
+  server: string,
   { unlock, claimed, ...options }: ElevateOptions,
 ): Promise<void> {
   const control = controlClient(client.actors, server);

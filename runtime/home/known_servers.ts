@@ -8,7 +8,7 @@
  * @module
  */
 import { dirname } from "node:path";
-import { parseServerId, REGISTRY_ID, type ServerId } from "../actor/references.ts";
+import { checkServerId, REGISTRY_ID } from "../actor/references.ts";
 import { EnsembleError, InvalidInputError } from "../errors.ts";
 import { formatNotation, isList, isSymbol, parseNotation } from "../notation.ts";
 import type { ServerLocations } from "../server/address_book.ts";
@@ -25,14 +25,14 @@ import { fileBehind, readRegularFile, withFileLock, writeWhole } from "./files.t
 import { knownServersPath, socketDirectory, socketPath } from "./paths.ts";
 
 /** Addresses by server id, in the order of the file. */
-export type KnownServers = ReadonlyMap<ServerId, readonly Address[]>;
+export type KnownServers = ReadonlyMap<string, readonly Address[]>;
 
 /** One line of the file. */
 interface Line {
   /** The line as it is in the file, without its line break. */
   readonly text: string;
   /** The server that it is about; empty lines and comments are about none. */
-  readonly id?: ServerId;
+  readonly id?: string;
   /** The addresses of that server. */
   readonly addresses?: readonly Address[];
   /** The comment at its end, with the mark before it; empty without one. */
@@ -77,12 +77,12 @@ export class KnownServersFile {
    * @returns the addresses that it has now.
    * @throws {EnsembleError} when the file is wrong or cannot be written; so do the others.
    */
-  add(id: ServerId, addresses: readonly Address[]): Promise<readonly Address[]> {
+  add(id: string, addresses: readonly Address[]): Promise<readonly Address[]> {
     return this.#change(id, (old) => [...old, ...addresses]);
   }
 
   /** Puts addresses in the place of those of a server. */
-  set(id: ServerId, addresses: readonly Address[]): Promise<readonly Address[]> {
+  set(id: string, addresses: readonly Address[]): Promise<readonly Address[]> {
     return this.#change(id, () => addresses);
   }
 
@@ -91,7 +91,7 @@ export class KnownServersFile {
    *
    * @throws {EnsembleError} when one of them is not there, or the server.
    */
-  remove(id: ServerId, addresses: readonly Address[] = []): Promise<readonly Address[]> {
+  remove(id: string, addresses: readonly Address[] = []): Promise<readonly Address[]> {
     return this.#change(id, (old) => {
       if (old.length === 0) throw this.unknown(id);
       if (addresses.length === 0) return [];
@@ -107,7 +107,7 @@ export class KnownServersFile {
   }
 
   /** The error about a server that is not in the file. */
-  unknown(id: ServerId): EnsembleError {
+  unknown(id: string): EnsembleError {
     return new EnsembleError(`${id} is not in ${this.path}`);
   }
 
@@ -116,7 +116,7 @@ export class KnownServersFile {
    * own. Of two changes at once none is lost, and one that throws leaves the file as it is.
    */
   async #change(
-    id: ServerId,
+    id: string,
     change: (addresses: readonly Address[]) => readonly Address[],
   ): Promise<readonly Address[]> {
     const { path } = this;
@@ -147,7 +147,7 @@ export class KnownServersFile {
 function replaceLine(
   lines: readonly Line[],
   { id, addresses, old }: {
-    id: ServerId;
+    id: string;
     addresses: readonly Address[];
     old: Line | undefined;
   },
@@ -174,7 +174,7 @@ async function readLines(path: string): Promise<Line[] | undefined> {
   } catch {
     throw new EnsembleError(`${path} is no text in UTF-8`);
   }
-  const seen = new Map<ServerId, number>();
+  const seen = new Map<string, number>();
   // The end of the last line begins no other.
   return text.replace(/\n$/, "").split("\n").map((text, index) => {
     const fail = (why: string) => new EnsembleError(`${path}:${index + 1}: ${why}`);
@@ -205,7 +205,7 @@ function readLine(text: string): Line {
     const found = name === undefined ? "()" : formatNotation(name);
     throw new InvalidInputError(`a server id expected at the beginning, not ${found}`);
   }
-  const id = parseServerId(name.symbol);
+  const id = checkServerId(name.symbol);
   if (addresses.length === 0) throw new InvalidInputError(`no address of ${id}`);
   return { text, comment, id, addresses: addressesFromData(addresses) };
 }
@@ -284,7 +284,7 @@ function locations({ registry, advice, known, sockets }: {
     registry,
     registryAdvice: advice,
     known: new Map([...known].filter(([id]) => id !== REGISTRY_ID)),
-    nearby: (id: ServerId) => sockets.map((directory) => localUnixAddress(`${directory}/${id}`)),
+    nearby: (id: string) => sockets.map((directory) => localUnixAddress(`${directory}/${id}`)),
   };
 }
 

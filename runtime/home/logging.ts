@@ -6,7 +6,6 @@
 import { closeSync, constants, fstatSync, openSync, writeSync } from "node:fs";
 import { resolve } from "node:path";
 import { getLogger, inspectLogger, type LogRecord, type Sink } from "npm:@logtape/logtape@^2.4.2";
-import type { ServerId } from "../actor/references.ts";
 import { EnsembleError } from "../errors.ts";
 import { formatRecord, ownRecord } from "./log_format.ts";
 import {
@@ -59,7 +58,7 @@ const root = getLogger([]) as unknown as { sinks: Sink[]; lowestLevel: LogLevel 
  * @throws {EnsembleError} when the file cannot be opened.
  * @throws {InvalidInputError} when an option has no meaning.
  */
-export function startLogging(options: LogOptions = {}, server?: ServerId): void {
+export function startLogging(options: LogOptions = {}, server?: string): void {
   const level = parseLogLevel(options.level ?? "info");
   const format = parseLogFormat(options.format ?? "text");
   if (isConfigured()) return;
@@ -135,7 +134,7 @@ class Loss {
   }
 }
 
-function openLog(file: string, server: ServerId | undefined): LogFile {
+function openLog(file: string, server: string | undefined): LogFile {
   if (file !== "-" || server === undefined) return new LogFile(file);
   const directory = serverDirectory(server);
   const path = `${directory}/${SERVER_LOG}`;

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { formatServerId, type ServerId } from "../actor/references.ts";
 import { EnsembleError, InvalidInputError } from "../errors.ts";
 
 /**
@@ -50,8 +49,8 @@ export function adminPrivateKeyPath(): string {
 }
 
 /** What belongs to one server only: its log, the code loaded into it, the registry's database. */
-export function serverDirectory(id: ServerId): string {
-  return `${ensembleDirectory()}/server/${formatServerId(id)}`;
+export function serverDirectory(id: string): string {
+  return `${ensembleDirectory()}/server/${id}`;
 }
 
 /** What a server shows to its peers, and what it proves with that it is its own. */
@@ -63,7 +62,7 @@ export interface ServerTlsPaths {
 }
 
 /** The TLS files of one server. */
-export function serverTlsPaths(id: ServerId): ServerTlsPaths {
+export function serverTlsPaths(id: string): ServerTlsPaths {
   const directory = `${serverDirectory(id)}/tls`;
   return { certificate: `${directory}/cert.pem`, key: `${directory}/key.pem` };
 }
@@ -123,6 +122,6 @@ export function socketDirectory(): string {
 }
 
 /** The UNIX socket that a server on this host listens at. */
-export function socketPath(id: ServerId): string {
-  return `${socketDirectory()}/${formatServerId(id)}`;
+export function socketPath(id: string): string {
+  return `${socketDirectory()}/${id}`;
 }

@@ -5,7 +5,7 @@
  */
 import { dirname } from "node:path";
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import { isServerId, parseServerId, type ServerId } from "../actor/references.ts";
+import { checkServerId, isServerId } from "../actor/references.ts";
 import { EnsembleError } from "../errors.ts";
 import { CLIENT_ID, sharedId } from "../server/credentials.ts";
 import { type RegistryEntry, serverProcess } from "../server/registry_protocol.ts";
@@ -37,7 +37,7 @@ const RETRY = 20;
  *
  * @throws {EnsembleError} when another process has it.
  */
-export async function holdServerDirectory(id: ServerId): Promise<Disposable> {
+export async function holdServerDirectory(id: string): Promise<Disposable> {
   const directory = serverDirectory(id);
   const self: ServerProcess = { pid: Deno.pid, host: hostName(), kernel: ownKernel() };
   const until = performance.now() + PATIENCE;
@@ -64,7 +64,7 @@ export async function holdServerDirectory(id: ServerId): Promise<Disposable> {
 }
 
 /** The directory in which a server keeps the code that is shipped to it. */
-export function codeDirectory(id: ServerId): string {
+export function codeDirectory(id: string): string {
   return `${serverDirectory(id)}/${CODE}`;
 }
 
@@ -73,7 +73,7 @@ export function codeDirectory(id: ServerId): string {
  * No other process takes their ids again.
  */
 export async function removeLeftClients(): Promise<void> {
-  const parent = dirname(serverDirectory(parseServerId(CLIENT_ID)));
+  const parent = dirname(serverDirectory(checkServerId(CLIENT_ID)));
   for (const id of namesIn(parent)) {
     if (!isServerId(id) || sharedId(id) !== CLIENT_ID) continue;
     const directory = serverDirectory(id);
@@ -136,7 +136,7 @@ function namesIn(directory: string): string[] {
 export type ServerProcess = Pick<RegistryEntry, "pid" | "host" | "kernel">;
 
 /** The process that has the directory of a server, or had it last; undefined where none is noted. */
-export async function readServerProcess(id: ServerId): Promise<ServerProcess | undefined> {
+export async function readServerProcess(id: string): Promise<ServerProcess | undefined> {
   try {
     return serverProcess(JSON.parse(await Deno.readTextFile(lockPath(id))));
   } catch {
@@ -144,6 +144,6 @@ export async function readServerProcess(id: ServerId): Promise<ServerProcess | u
   }
 }
 
-function lockPath(id: ServerId): string {
+function lockPath(id: string): string {
   return `${serverDirectory(id)}/${LOCK}`;
 }

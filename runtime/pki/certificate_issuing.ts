@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { formatServerId, type ServerId } from "../actor/references.ts";
 import { EnsembleError } from "../errors.ts";
 import { fingerprintOf } from "../server/credentials.ts";
 import { readRegularFile, unreadable, withFileLock, writeWhole } from "../home/files.ts";
@@ -52,7 +51,7 @@ export interface IssueCertificatesOptions {
  * @throws {EnsembleError} when there is no authority, it was replaced meanwhile, or a file cannot be written.
  */
 export async function issueCertificates(
-  ids: readonly ServerId[],
+  ids: readonly string[],
   { issuing, capabilities, hosts, days }: IssueCertificatesOptions,
 ): Promise<IssuedCertificate[]> {
   return await withFileLock(authorityLockPath(), async () => {
@@ -93,7 +92,7 @@ export async function issueCertificates(
  * or the list cannot be written.
  */
 export async function revokeCertificates(
-  id: ServerId,
+  id: string,
   { issuing }: { issuing: CertifiedKey },
 ): Promise<IssuedCertificate[]> {
   return await withFileLock(authorityLockPath(), async () => {
@@ -123,7 +122,7 @@ async function updateRevocationList(issuing: CertifiedKey, serials: string[]): P
   await writeWhole(crl, list, { mode: 0o644, replace: true });
 }
 
-async function makeServerDirectory(id: ServerId): Promise<void> {
+async function makeServerDirectory(id: string): Promise<void> {
   const directory = `${serverDirectory(id)}/tls`;
   try {
     await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
@@ -133,7 +132,7 @@ async function makeServerDirectory(id: ServerId): Promise<void> {
 }
 
 async function writeServerFiles(
-  id: ServerId,
+  id: string,
   { server, issuing, undo }: {
     server: CertifiedKey;
     issuing: CertifiedKey;
@@ -208,13 +207,11 @@ export async function readOwnRevocationList(): Promise<RevocationList> {
  *
  * @throws {EnsembleError} when none was ever issued to it, or there is no authority.
  */
-export async function listRevocable(id: ServerId): Promise<IssuedCertificate[]> {
+export async function listRevocable(id: string): Promise<IssuedCertificate[]> {
   const own = (await listIssued()).filter((certificate) => certificate.id === id);
   if (own.length === 0) {
     throw new EnsembleError(
-      `no certificate was issued to ${
-        formatServerId(id)
-      }: "gxensemble ca show" prints those that were`,
+      `no certificate was issued to ${id}: "gxensemble ca show" prints those that were`,
     );
   }
   return own.filter(({ status }) => status === "valid");

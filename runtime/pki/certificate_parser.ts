@@ -16,7 +16,7 @@ import {
   SubjectAlternativeName,
 } from "npm:@peculiar/asn1-x509@^2.11.1";
 import { parseCapabilities } from "../server/capability_names.ts";
-import { parseServerId } from "../actor/references.ts";
+import { checkServerId } from "../actor/references.ts";
 import { InvalidInputError } from "../errors.ts";
 import type { Certified } from "../server/credentials.ts";
 
@@ -47,7 +47,7 @@ export function parseCertificate(der: Uint8Array): CertificateIdentity {
     );
   }
   return {
-    id: parseServerId(servers[0]!),
+    id: checkServerId(servers[0]!),
     capabilities: parseCapabilities(withScheme(uris, "cap:")),
     serial,
     notBefore: validity.notBefore.getTime(),

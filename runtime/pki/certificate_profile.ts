@@ -7,7 +7,6 @@
  */
 import { AsnConvert } from "npm:@peculiar/asn1-schema@^2.11.1";
 import { CRLNumber, id_ce_cRLNumber } from "npm:@peculiar/asn1-x509@^2.11.1";
-import { formatServerId, type ServerId } from "../actor/references.ts";
 import { EnsembleError } from "../errors.ts";
 import { AUTHORITY_DAYS, daysFromNow, type Host, startingNow } from "./certificate_terms.ts";
 import { decodePem, encodePem } from "./pem.ts";
@@ -43,7 +42,7 @@ export interface CertifiedKey {
 /** Options of {@linkcode createServerCertificate}. */
 export interface ServerCertificateOptions {
   /** The server. */
-  readonly id: ServerId;
+  readonly id: string;
   /** Its capabilities in every other server. */
   readonly capabilities: readonly string[];
   /** The hosts at which it is reached. */
@@ -87,14 +86,14 @@ export async function createServerCertificate(
 ): Promise<CertifiedKey> {
   const keys = await generateKeys();
   return await certify(keys, issuing, {
-    subject: nameIn(domainOf(issuing.certificate), formatServerId(id)),
+    subject: nameIn(domainOf(issuing.certificate), id),
     days,
     extensions: [
       new BasicConstraintsExtension(false, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
       new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
       new SubjectAlternativeNameExtension([
-        { type: "url", value: `srv:${formatServerId(id)}` },
+        { type: "url", value: `srv:${id}` },
         ...new Set(capabilities).values().map(capabilityName),
         ...hosts,
       ]),

@@ -4,7 +4,6 @@
  * @module
  */
 import { canonicalIPv6 } from "../wire/address.ts";
-import { formatServerId, type ServerId } from "../actor/references.ts";
 import { InvalidInputError } from "../errors.ts";
 
 /** A name, or an IP address in its canonical form. */
@@ -59,10 +58,10 @@ export function parseHost(text: string): Host {
  * hosts.
  */
 export function hostsOf(
-  id: ServerId,
+  id: string,
   { domain, hosts }: { domain: string; hosts: readonly Host[] },
 ): Host[] {
-  const name = `${formatServerId(id)}.${domain}`.toLowerCase();
+  const name = `${id}.${domain}`.toLowerCase();
   const own: Host[] = isDnsName(name) ? [{ type: "dns", value: name }] : [];
   const all = [...own, ...LOOPBACK, ...hosts];
   return [...new Map(all.map((host) => [host.value, host])).values()];

@@ -7,7 +7,6 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import { formatServerId, type ServerId } from "../actor/references.ts";
 import { isThere } from "../home/files.ts";
 import { serverTlsPaths } from "../home/paths.ts";
 import { sharedId } from "../server/credentials.ts";
@@ -20,11 +19,11 @@ import type { TlsFiles, TlsIdentity } from "./tls_files.ts";
  * @returns undefined when there are none.
  * @throws {EnsembleError} as {@linkcode TlsFiles.read} does.
  */
-export async function readOwnTls(id: ServerId): Promise<TlsFiles | undefined> {
+export async function readOwnTls(id: string): Promise<TlsFiles | undefined> {
   const { certificate, key } = serverTlsPaths(id);
   if (!await isThere(certificate) && !await isThere(key)) {
     const shared = sharedId(id);
-    return shared && await readOwnTls(shared);
+    return shared === undefined ? undefined : await readOwnTls(shared);
   }
   const { TlsFiles } = await import("./tls_files.ts");
   return await TlsFiles.read(id);
@@ -50,7 +49,7 @@ export type Expiring = {
 export function warnOfExpiry(current: () => Expiring): Disposable {
   const warn = () => {
     const { certificate: { id, notAfter }, revocationList } = current();
-    const server = formatServerId(id);
+    const server = id;
     const remedy =
       `make a new one with "gxensemble ca cert ${server}", bring it here and send SIGHUP`;
     warnOf(`the certificate of ${server}`, notAfter, remedy);

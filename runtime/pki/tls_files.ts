@@ -10,7 +10,6 @@ import {
   verify,
   X509Certificate,
 } from "node:crypto";
-import { formatServerId, type ServerId } from "../actor/references.ts";
 import { AuthenticationError, EnsembleError, InvalidInputError } from "../errors.ts";
 import { readRegularFile, readSecretFile } from "../home/files.ts";
 import { authorityPaths, serverTlsPaths } from "../home/paths.ts";
@@ -47,7 +46,7 @@ export class TlsFiles implements TlsCredentials {
    * @throws {EnsembleError} naming the file that is missing, damaged, out of date, readable by others, or does not
    * belong to the others; and when the certificate is revoked, or that of another server.
    */
-  static async read(id: ServerId): Promise<TlsFiles> {
+  static async read(id: string): Promise<TlsFiles> {
     return new TlsFiles(await readIdentity(id));
   }
 
@@ -99,9 +98,9 @@ export function certifiedBy(
   return { id, capabilities, serial };
 }
 
-async function readIdentity(id: ServerId): Promise<TlsIdentity> {
+async function readIdentity(id: string): Promise<TlsIdentity> {
   const paths = { ...authorityPaths(), ...serverTlsPaths(id) };
-  const advice = `make a new one with "gxensemble ca cert ${formatServerId(id)}"`;
+  const advice = `make a new one with "gxensemble ca cert ${id}"`;
   const shared = "copy it there from the host of the certificate authority";
   const chain = await readText(paths.certificate, { advice });
   const key = await readText(paths.key, { advice, isSecret: true });
@@ -142,7 +141,7 @@ async function readText(
 
 function readChain(
   chain: string,
-  id: ServerId,
+  id: string,
 ): { own: Uint8Array; issuing: Uint8Array; certificate: CertificateIdentity } {
   const [own, issuing] = decodePemBlocks("CERTIFICATE", chain);
   if (own === undefined || issuing === undefined) {
@@ -152,7 +151,7 @@ function readChain(
   }
   const certificate = parseCertificate(own);
   if (certificate.id !== id) {
-    throw new InvalidInputError(`it is the certificate of ${formatServerId(certificate.id)}`);
+    throw new InvalidInputError(`it is the certificate of ${certificate.id}`);
   }
   return { own, issuing, certificate };
 }

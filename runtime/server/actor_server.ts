@@ -7,7 +7,7 @@ import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Actor, ActorBody } from "../actor/actor.ts";
 import { ActorSystem, endsWithServer, SERVER_ACTOR } from "../actor/actor_system.ts";
 import type { AskOptions, Destination, TellOptions } from "../actor/messaging.ts";
-import { type ActorId, ActorRef, type ServerId } from "../actor/references.ts";
+import { type ActorId, ActorRef } from "../actor/references.ts";
 import type { Client, Handlers, ServeOptions } from "../actor/service.ts";
 import { ActorError, DisconnectedError } from "../errors.ts";
 import { type Address, formatAddressUrl, hostName } from "../wire/address.ts";
@@ -47,7 +47,7 @@ const DRAIN_TIMEOUT = 1_000;
 /** What a server is made of. */
 export interface ActorServerOptions extends ServerLocations {
   /** Its id. */
-  readonly id: ServerId;
+  readonly id: string;
   /** The ensemble's cookie. */
   readonly cookie: Uint8Array;
   /** Where it listens; a server that listens nowhere can still connect. */
@@ -95,7 +95,7 @@ export type ServerKeys = Pick<Credentials, "instance" | "cookie">;
 /** A running server: its actors, its connections, its listeners. */
 export class ActorServer {
   /** The server's id. */
-  readonly id: ServerId;
+  readonly id: string;
   /** Its actors. */
   readonly actors: ActorSystem;
   /** What others may do in it. */
@@ -272,7 +272,7 @@ export class ActorServer {
   }
 
   /** The session of the connection with a server, while there is one. */
-  session(server: ServerId): Session | undefined {
+  session(server: string): Session | undefined {
     return this.#router.sessions().find(({ peer }) => peer === server);
   }
 
@@ -282,7 +282,7 @@ export class ActorServer {
    *
    * @throws {DisconnectedError} when it cannot be reached, saying what was tried.
    */
-  connect(server: ServerId, addresses?: Address[]): Promise<void> {
+  connect(server: string, addresses?: Address[]): Promise<void> {
     if (addresses && addresses.length > 0) this.#book.give(server, addresses);
     return this.#router.connect(server);
   }
@@ -293,12 +293,12 @@ export class ActorServer {
   }
 
   /** Whether so much waits to be sent to a server that senders should wait for `drained`. */
-  congested(server: ServerId): boolean {
+  congested(server: string): boolean {
     return this.#router.congested(server);
   }
 
   /** Resolves when what waits to be sent to a server has been written, or dropped. */
-  drained(server: ServerId): Promise<void> {
+  drained(server: string): Promise<void> {
     return this.#router.drained(server);
   }
 

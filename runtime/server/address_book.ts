@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { REGISTRY_ID, type ServerId } from "../actor/references.ts";
+import { REGISTRY_ID } from "../actor/references.ts";
 import type { Client } from "../actor/service.ts";
 import { AuthenticationError, EnsembleError, UnknownServerError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
@@ -28,12 +28,12 @@ export interface ServerLocations {
   /** What to do when it is not there, for errors. */
   readonly registryAdvice?: string;
   /** Addresses of others that a person gave: they are tried before those from the registry. */
-  readonly known?: ReadonlyMap<ServerId, readonly Address[]>;
+  readonly known?: ReadonlyMap<string, readonly Address[]>;
   /**
    * UNIX sockets at which a server may be, by its id: those that are there are tried when the registry cannot be asked.
    * By default none.
    */
-  nearby?(id: ServerId): readonly Address[];
+  nearby?(id: string): readonly Address[];
 }
 
 /** What the registry says of a server: where it is, and which instance of it is there. */
@@ -41,15 +41,15 @@ export type Located = Pick<RegistryEntry, "addresses" | "instance">;
 
 /** Addresses by server id. */
 export class AddressBook {
-  readonly #given = new Map<ServerId, Address[]>();
-  readonly #found = new Map<ServerId, Located & { until: number }>();
+  readonly #given = new Map<string, Address[]>();
+  readonly #found = new Map<string, Located & { until: number }>();
   readonly #registry: Pick<Client<RegistryHandlers>, "lookup">;
-  readonly #locations: ServerLocations & { readonly id: ServerId };
+  readonly #locations: ServerLocations & { readonly id: string };
 
   /** Makes the book of the server `locations.id`, with the addresses that were given to begin with. */
   constructor(
     registry: Pick<Client<RegistryHandlers>, "lookup">,
-    locations: ServerLocations & { readonly id: ServerId },
+    locations: ServerLocations & { readonly id: string },
   ) {
     this.#registry = registry;
     this.#locations = locations;
@@ -63,17 +63,17 @@ export class AddressBook {
   }
 
   /** Notes addresses that a person gave, in place of those given before. They never expire. */
-  give(id: ServerId, addresses: readonly Address[]): void {
+  give(id: string, addresses: readonly Address[]): void {
     this.#given.set(id, inOrder(addresses));
   }
 
   /** The addresses that a person gave, in the order to try them. */
-  given(id: ServerId): Address[] {
+  given(id: string): Address[] {
     return this.#given.get(id) ?? [];
   }
 
   /** What the registry said less than {@linkcode ADDRESS_LIFETIME} ago, its addresses in the order to try them. */
-  found(id: ServerId): Located | undefined {
+  found(id: string): Located | undefined {
     const found = this.#found.get(id);
     if (!found || performance.now() < found.until) return found;
     this.#found.delete(id);
@@ -81,7 +81,7 @@ export class AddressBook {
   }
 
   /** The UNIX sockets at which a server may be when the registry cannot be asked: those that there are. */
-  nearby(id: ServerId): Address[] {
+  nearby(id: string): Address[] {
     return inOrder(this.#locations.nearby?.(id) ?? []).filter((address) =>
       address.kind === "unix" && exists(address.path)
     );
@@ -93,7 +93,7 @@ export class AddressBook {
    *
    * @throws {EnsembleError} when it does not know it, or does not answer.
    */
-  async refresh(id: ServerId): Promise<Located> {
+  async refresh(id: string): Promise<Located> {
     this.#found.delete(id);
     if (this.#locations.id !== REGISTRY_ID && this.given(REGISTRY_ID).length === 0) {
       throw new EnsembleError("no address of the registry is known");
@@ -117,7 +117,7 @@ export class AddressBook {
    * a moment before it is registered. But a server of another ensemble may have the same id, the same cookie, and by now
    * the port of one that has crashed.
    */
-  async requireRegistered(id: ServerId, instance: Uint8Array): Promise<void> {
+  async requireRegistered(id: string, instance: Uint8Array): Promise<void> {
     for (let looks = 1;; looks++) {
       const { instance: registered } = await this.refresh(id);
       if (sameInstance(instance, registered)) return;

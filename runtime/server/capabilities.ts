@@ -9,7 +9,6 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Envelope } from "../actor/messaging.ts";
-import type { ServerId } from "../actor/references.ts";
 import { AuthorizationError } from "../errors.ts";
 import type { LineLimit } from "../line_limit.ts";
 import { shorten } from "../safe_text.ts";
@@ -25,7 +24,7 @@ export const ADMIN = "admin";
 /** What is known of the peer of one connection, and what it has been allowed. */
 export class Session {
   /** The peer's id. */
-  readonly peer: ServerId;
+  readonly peer: string;
   /** The peer's instance. */
   readonly instance: Bytes;
   /** Where the peer was reached, or where it came from. */
@@ -50,7 +49,7 @@ export class Session {
   /** A session of a peer that may do what its certificate says. */
   constructor(
     options: {
-      peer: ServerId;
+      peer: string;
       instance: Bytes;
       certified: Certified | undefined;
       address: Address;
@@ -82,7 +81,7 @@ export function sessionOf({ session }: Pick<Envelope, "session">): Session | und
 /** Capabilities that were conferred to a server, until they are retracted or this server stops. */
 export interface Delegation {
   /** The server. */
-  readonly server: ServerId;
+  readonly server: string;
   /** Its instance: after a restart it has to be authorised again, unless it has a certificate. */
   readonly instance: Bytes;
   /** What it may do, sorted. */
@@ -118,13 +117,13 @@ export interface Retraction {
 export class Capabilities {
   /** Whether anything is enforced on connections that certify nobody: those over unix and tcp. */
   readonly administered: boolean;
-  readonly #self: { readonly id: ServerId; readonly instance: Bytes };
+  readonly #self: { readonly id: string; readonly instance: Bytes };
   readonly #lines: LineLimit;
-  readonly #delegations = new Map<ServerId, Delegation>();
+  readonly #delegations = new Map<string, Delegation>();
 
   /** The capabilities in a server; `lines` says what of the refusals is logged. */
   constructor(
-    self: { readonly id: ServerId; readonly instance: Bytes },
+    self: { readonly id: string; readonly instance: Bytes },
     { adminKey, lines }: { adminKey: CryptoKey | undefined; lines: LineLimit },
   ) {
     this.#self = self;
@@ -212,7 +211,7 @@ export class Capabilities {
   }
 
   /** Ends everything that a server may do here now: delegations, and what its current connection has. */
-  retract(server: ServerId, session: Session | undefined): Retraction {
+  retract(server: string, session: Session | undefined): Retraction {
     const conferred = this.#delegations.get(server)?.capabilities ?? [];
     const retracted = [...new Set([...conferred, ...session?.capabilities ?? []])].sort();
     this.#delegations.delete(server);
@@ -272,7 +271,7 @@ export class Capabilities {
   }
 
   /** Who is at work: what it has proved, the id that it goes by, who it says that it is, and how it came. */
-  #describe(session: Session | undefined): { who: string; client: ServerId; transport: string } {
+  #describe(session: Session | undefined): { who: string; client: string; transport: string } {
     const who = this.grantor(session);
     if (!session) return { who, client: this.#self.id, transport: "local" };
     const { peer, claimed, address, certified } = session;

@@ -6,7 +6,7 @@
 import type { Actor } from "../actor/actor.ts";
 import { type ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
 import type { Envelope } from "../actor/messaging.ts";
-import { type ActorId, ActorRef, MAX_ACTOR_NAME, type ServerId } from "../actor/references.ts";
+import { type ActorId, ActorRef, MAX_ACTOR_NAME } from "../actor/references.ts";
 import type { Handlers, RequestChecks } from "../actor/service.ts";
 import {
   type ActorInfo,
@@ -59,7 +59,7 @@ import {
 /** One connection of a server, as others see it. */
 export interface ConnectionInfo {
   /** The server at the other end. */
-  readonly peer: ServerId;
+  readonly peer: string;
   /** Where it was reached, or where it came from. */
   readonly address: Address;
 }
@@ -75,13 +75,13 @@ export type ControlHandlers = {
   /** Ends an elevation with an administrator's signature. */
   elevate(request: { signature: Bytes }): Promise<void>;
   /** Confers capabilities inside this server to another, as it runs now; says which instance that is. */
-  authorize(request: { server: ServerId; capabilities: string[] }): Promise<RegistryEntry>;
+  authorize(request: { server: string; capabilities: string[] }): Promise<RegistryEntry>;
   /** Ends all that a server may do here now. */
-  retract(request: { server: ServerId }): Retraction;
+  retract(request: { server: string }): Retraction;
   /** Who has capabilities here, sorted by server. */
   delegations(): Delegation[];
   /** Connects it with another server, through the registry or at the addresses given. */
-  connect(request: { server: ServerId; addresses?: Address[] }): Promise<void>;
+  connect(request: { server: string; addresses?: Address[] }): Promise<void>;
   /** Begins to stop the server; answers how long its actors may take to shut down, in ms. */
   shutdown(): { grace: number };
   /** Ends an actor at once, whatever it does; see `ActorSystem.kill`. */

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { ServerId } from "../actor/references.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { TlsSource } from "../wire/tls_transport.ts";
 
@@ -70,7 +69,7 @@ export function fingerprint(instance: Uint8Array): string {
 /** Who a certificate says that its holder is. */
 export interface Certified {
   /** The server id: its `srv:` URI. */
-  readonly id: ServerId;
+  readonly id: string;
   /** What it may do in other servers: its `cap:` URIs. */
   readonly capabilities: readonly string[];
   /** The certificate's serial number, in hex. */
@@ -90,7 +89,7 @@ export interface TlsCredentials extends TlsSource {
 /** Who a server is to others. */
 export interface Credentials {
   /** Its id. */
-  readonly id: ServerId;
+  readonly id: string;
   /** Its instance. */
   readonly instance: InstanceKey;
   /** The ensemble's cookie, as a key for HMAC-SHA-256. */
@@ -112,8 +111,8 @@ export const CONSOLE_ID = "console";
 export const CLIENT_ID = "client";
 
 /** The id whose certificate a peer may have in place of one of its own; undefined for any but consoles and clients. */
-export function sharedId(id: ServerId): ServerId | undefined {
-  return [CONSOLE_ID, CLIENT_ID].find((shared): shared is ServerId => id.startsWith(`${shared}-`));
+export function sharedId(id: string): string | undefined {
+  return [CONSOLE_ID, CLIENT_ID].find((shared): shared is string => id.startsWith(`${shared}-`));
 }
 
 /**
@@ -121,7 +120,7 @@ export function sharedId(id: ServerId): ServerId | undefined {
  *
  * @throws {AuthenticationError} when it does not.
  */
-export function requireCertified(peer: ServerId, { id }: Certified): void {
+export function requireCertified(peer: string, { id }: Certified): void {
   if (peer === id || sharedId(peer) === id) return;
   throw new AuthenticationError(
     `the peer calls itself ${peer} and its certificate is that of ${id}`,

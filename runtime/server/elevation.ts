@@ -7,7 +7,6 @@
  * @module
  */
 import type { Envelope } from "../actor/messaging.ts";
-import type { ServerId } from "../actor/references.ts";
 import { AuthorizationError } from "../errors.ts";
 import { publicKeyFingerprint, shortFingerprint } from "./credentials.ts";
 import { type Capabilities, type Session, sessionOf } from "./capabilities.ts";
@@ -34,14 +33,14 @@ interface Challenged {
 
 /** The elevations of the clients of one server. */
 export class Elevations {
-  readonly #self: { readonly id: ServerId; readonly instance: Bytes };
+  readonly #self: { readonly id: string; readonly instance: Bytes };
   readonly #adminKey: CryptoKey | undefined;
   readonly #capabilities: Capabilities;
   readonly #challenged = new WeakMap<Session, Challenged>();
 
   /** The elevations in a server, by its administrators' public key. */
   constructor(
-    self: { readonly id: ServerId; readonly instance: Bytes },
+    self: { readonly id: string; readonly instance: Bytes },
     { adminKey, capabilities }: { adminKey: CryptoKey | undefined; capabilities: Capabilities },
   ) {
     this.#self = self;
@@ -155,11 +154,11 @@ export class Elevations {
 /** All that a signature is bound to: no part of it can be exchanged, and it can be used once. */
 export interface Elevation {
   /** The server that is asked. */
-  readonly server: ServerId;
+  readonly server: string;
   /** Its instance. */
   readonly serverInstance: Bytes;
   /** The client that asks. */
-  readonly client: ServerId;
+  readonly client: string;
   /** Its instance. */
   readonly clientInstance: Bytes;
   /** What it asks for, sorted. */

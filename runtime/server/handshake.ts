@@ -14,7 +14,6 @@
  *
  * @module
  */
-import type { ServerId } from "../actor/references.ts";
 import { AuthenticationError, DisconnectedError, EnsembleError } from "../errors.ts";
 import { FrameReader, Outbox } from "../wire/frames.ts";
 import { HANDSHAKE_TIMEOUT, MAX_HANDSHAKE_FRAME } from "../wire/limits.ts";
@@ -54,7 +53,7 @@ const BINDING_LABEL = "gxensemble 1 binding";
 /** Who the peer turned out to be. */
 export interface Authenticated {
   /** Its id. */
-  readonly peer: ServerId;
+  readonly peer: string;
   /** Its instance. */
   readonly instance: Bytes;
   /** What its certificate says, on a stream that has one. */
@@ -86,7 +85,7 @@ export function clientHandshake(
   stream: ByteStream,
   self: Credentials,
   options: {
-    wanted?: ServerId | undefined;
+    wanted?: string | undefined;
     admit?(instance: Bytes): Promise<void>;
     proceed(): boolean;
   },
@@ -137,7 +136,7 @@ export function serverHandshake(
   self: Credentials,
   options: {
     admit(
-      client: ServerId,
+      client: string,
       instance: Bytes,
     ): Promise<Refused | undefined>;
   },
@@ -251,7 +250,7 @@ async function receive(reader: FrameReader, silent = false): Promise<Bytes> {
 
 function refuseSelf(
   self: Credentials,
-  { peer, instance }: { peer: ServerId; instance: Bytes },
+  { peer, instance }: { peer: string; instance: Bytes },
 ): void {
   if (peer === self.id || sameInstance(instance, self.instance.publicKey)) {
     throw new AuthenticationError(`the peer calls itself ${peer}, which is this server's own id`);
@@ -261,7 +260,7 @@ function refuseSelf(
 /** On tls the certificate says who the peer is, and stands for the cookie. */
 function certify(
   self: Credentials,
-  { stream, peer }: { stream: ByteStream; peer: ServerId },
+  { stream, peer }: { stream: ByteStream; peer: string },
 ): Certified | undefined {
   if (!stream.certificate) return undefined;
   if (!self.tls) throw new AuthenticationError("this server has no certificate");
@@ -286,7 +285,7 @@ async function verify(
     text: Bytes;
     proof: Proof;
     instance: Bytes;
-    peer: ServerId;
+    peer: string;
     certified: Certified | undefined;
   },
 ): Promise<void> {

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { parseServerId, type ServerId } from "../actor/references.ts";
+import { checkServerId } from "../actor/references.ts";
 import { ProtocolError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
 import { type Bytes, INSTANCE_LENGTH, SIGNATURE_LENGTH } from "./credentials.ts";
@@ -51,9 +51,9 @@ export interface Hello {
   /** What the client's end of the stream runs over. */
   readonly transport: Address["kind"];
   /** The client's id. */
-  readonly client: ServerId;
+  readonly client: string;
   /** The id of the server that the client wants, if it knows. */
-  readonly wanted: ServerId | undefined;
+  readonly wanted: string | undefined;
   /** The client's instance. */
   readonly instance: Bytes;
   /** Fresh random bytes. */
@@ -65,7 +65,7 @@ export interface Challenge {
   /** The version that the two speak from here on. */
   readonly version: number;
   /** The server's id. */
-  readonly server: ServerId;
+  readonly server: string;
   /** The server's instance. */
   readonly instance: Bytes;
   /** Fresh random bytes. */
@@ -196,13 +196,13 @@ export function decodeHello(bytes: Uint8Array): Hello {
   // First of all: how the rest is to be read depends on it.
   commonVersion(versions, SPOKEN_VERSIONS);
   const transport = transportOf(reader.byte());
-  const client = parseServerId(reader.text());
+  const client = checkServerId(reader.text());
   const wanted = reader.text();
   return {
     versions,
     transport,
     client,
-    wanted: wanted === "" ? undefined : parseServerId(wanted),
+    wanted: wanted === "" ? undefined : checkServerId(wanted),
     instance: reader.raw(INSTANCE_LENGTH),
     nonce: reader.raw(NONCE_LENGTH),
   };
@@ -231,7 +231,7 @@ export function decodeChallenge(bytes: Uint8Array): Challenge {
   }
   return {
     version,
-    server: parseServerId(reader.text()),
+    server: checkServerId(reader.text()),
     instance: reader.raw(INSTANCE_LENGTH),
     nonce: reader.raw(NONCE_LENGTH),
   };

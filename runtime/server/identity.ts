@@ -13,7 +13,7 @@
  *
  * @module
  */
-import { REGISTRY_ID, type ServerId } from "../actor/references.ts";
+import { REGISTRY_ID } from "../actor/references.ts";
 import type { Client } from "../actor/service.ts";
 import { within } from "../actor/time.ts";
 import { AuthenticationError } from "../errors.ts";
@@ -36,7 +36,7 @@ export function whenSilent(timeout: number): string {
 /** What a peer says of who it is. */
 export interface Claim {
   /** The id that it goes by. */
-  readonly id: ServerId;
+  readonly id: string;
   /** Its instance. */
   readonly instance: Bytes;
   /** Whether it was reached at an address of that id, and did not come by itself. */
@@ -56,7 +56,7 @@ export interface IdentityOptions {
 /** What knows whether connections stand: the router. */
 export interface Connections {
   /** Whether a connection of this instance stands. */
-  stands(id: ServerId, instance: Uint8Array): Promise<boolean>;
+  stands(id: string, instance: Uint8Array): Promise<boolean>;
 }
 
 /** Decides whether peers may use the ids that they claim. */
@@ -65,7 +65,7 @@ export class Identities {
   readonly #options: IdentityOptions;
   readonly #started = performance.now();
   /** When an instance was last heard before its connection ended. Those older than the timeout are dropped. */
-  readonly #lastHeard = new Map<ServerId, { instance: Bytes; at: number }>();
+  readonly #lastHeard = new Map<string, { instance: Bytes; at: number }>();
 
   /** The identities of the peers of one server. */
   constructor(self: Credentials, options: IdentityOptions) {
@@ -105,7 +105,7 @@ export class Identities {
   }
 
   /** Whether the registry says that an id is that of this instance. */
-  async isRegistered(id: ServerId, instance: Bytes): Promise<boolean> {
+  async isRegistered(id: string, instance: Bytes): Promise<boolean> {
     try {
       const entry = await this.#options.registry.lookup({ id });
       return entry !== undefined && sameInstance(entry.instance, instance);

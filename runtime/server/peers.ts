@@ -4,7 +4,6 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import type { ServerId } from "../actor/references.ts";
 import { within } from "../actor/time.ts";
 import type { Silence } from "../errors.ts";
 import type { LineLimit } from "../line_limit.ts";
@@ -16,7 +15,7 @@ import type { Connection } from "./connection.ts";
 /** Another server. Its outbox takes what is sent, also while the connection is still being made. */
 export class Peer {
   /** The other server's id. */
-  readonly id: ServerId;
+  readonly id: string;
   /** What waits to be written. */
   readonly outbox: Outbox = new Outbox();
   /** The connection, while there is one. */
@@ -39,7 +38,7 @@ export class Peer {
   #drained: PromiseWithResolvers<void> | undefined;
 
   /** A peer without a connection. */
-  constructor(id: ServerId) {
+  constructor(id: string) {
     this.id = id;
   }
 
@@ -120,7 +119,7 @@ interface Absence {
  * there are too many: a peer can be absent under any number of ids.
  */
 export class Absences {
-  readonly #absences = new Map<ServerId, Absence>();
+  readonly #absences = new Map<string, Absence>();
   readonly #lines: Pick<LineLimit, "allows">;
 
   /** Nobody is absent; `lines` says what of it may go into the log. */
@@ -129,25 +128,25 @@ export class Absences {
   }
 
   /** Whether the pause is not over yet. */
-  isPausing(server: ServerId): boolean {
+  isPausing(server: string): boolean {
     const absence = this.#absences.get(server);
     return absence !== undefined && performance.now() < absence.retryAt;
   }
 
   /** Notes that the connection to a server broke. There is no pause: the next message is tried at once. */
-  lost(server: ServerId, why: string): void {
+  lost(server: string, why: string): void {
     this.#begin(server, why);
   }
 
   /** Notes that an attempt to reach a server failed. */
-  failed(server: ServerId, why: string): void {
+  failed(server: string, why: string): void {
     const absence = this.#begin(server, why);
     absence.pause = Math.min(Math.max(FIRST_PAUSE, 2 * absence.pause), LONGEST_PAUSE);
     absence.retryAt = performance.now() + absence.pause;
   }
 
   /** Counts messages that were dropped. The first ones are a line in the log. */
-  drop(server: ServerId, count: number): void {
+  drop(server: string, count: number): void {
     const absence = this.#absences.get(server);
     if (!absence || count === 0) return;
     if (absence.dropped === 0 && this.#mayLog(server)) {
@@ -157,7 +156,7 @@ export class Absences {
   }
 
   /** Notes that a server is connected. */
-  reached(server: ServerId): void {
+  reached(server: string): void {
     this.#end(server, "is reached again");
   }
 
@@ -166,11 +165,11 @@ export class Absences {
     for (const server of [...this.#absences.keys()]) this.#end(server, "was not reached again");
   }
 
-  #mayLog(server: ServerId): boolean {
+  #mayLog(server: string): boolean {
     return this.#lines.allows(server, "lost messages");
   }
 
-  #begin(server: ServerId, why: string): Absence {
+  #begin(server: string, why: string): Absence {
     let absence = this.#absences.get(server);
     if (!absence) {
       const now = performance.now();
@@ -184,7 +183,7 @@ export class Absences {
     return absence;
   }
 
-  #end(server: ServerId, how: string): void {
+  #end(server: string, how: string): void {
     const absence = this.#absences.get(server);
     if (!absence) return;
     this.#absences.delete(server);

@@ -9,7 +9,7 @@ import { SERVER_ACTOR } from "../actor/actor_system.ts";
 import type { Case } from "../actor/mailbox.ts";
 import { onDown, onPing, onShutdown, onUnexpected } from "../actor/cases.ts";
 import { messageType, type Messaging } from "../actor/messaging.ts";
-import { ActorRef, REGISTRY_ID, type ServerId } from "../actor/references.ts";
+import { ActorRef, REGISTRY_ID } from "../actor/references.ts";
 import { type Client, client, type RequestChecks } from "../actor/service.ts";
 import { InvalidInputError } from "../errors.ts";
 import type { Kernel } from "../own_process.ts";
@@ -45,7 +45,7 @@ export interface RegistryPage {
   /** At most {@linkcode PAGE_SIZE} of them. */
   readonly entries: RegistryEntry[];
   /** Where to go on, as `after` of the next request; absent on the last page. */
-  readonly next?: ServerId | undefined;
+  readonly next?: string | undefined;
 }
 
 /** The handlers of the registry's actor, for `client`. */
@@ -53,13 +53,13 @@ export type RegistryHandlers = {
   /** Adds a server's entry in place of an earlier one. */
   add(request: { entry: RegistryEntry }): Promise<void>;
   /** Removes the entry of an instance of a server; says whether it was there. */
-  remove(request: { id: ServerId; instance: Uint8Array }): Promise<boolean>;
+  remove(request: { id: string; instance: Uint8Array }): Promise<boolean>;
   /** The entry of a server, or of the registry itself, which is in no list. */
-  lookup(request: { id: ServerId }): Promise<RegistryEntry | undefined>;
+  lookup(request: { id: string }): Promise<RegistryEntry | undefined>;
   /** A page of the entries, or of those with a role, from the one after an id on. */
-  list(request: { role?: string | undefined; after?: ServerId | undefined }): Promise<RegistryPage>;
+  list(request: { role?: string | undefined; after?: string | undefined }): Promise<RegistryPage>;
   /** Whether a registered instance lives, as far as the registry can tell; "gone" when it is not registered. */
-  presence(request: { id: ServerId; instance: Uint8Array }): Promise<Presence>;
+  presence(request: { id: string; instance: Uint8Array }): Promise<Presence>;
 };
 
 /** The longest part of a {@linkcode Kernel}, in UTF-16 code units. */
@@ -80,7 +80,7 @@ export const MAX_ROLE = 64;
 /** One server of the ensemble, as it announced itself. */
 export interface RegistryEntry {
   /** The server's name: the key of the entry. */
-  readonly id: ServerId;
+  readonly id: string;
   /**
    * The public key of the running instance, made anew at each start: tells a server from its
    * predecessor of the same id.

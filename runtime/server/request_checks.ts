@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { type ActorId, MAX_ACTOR_NAME, parseServerId, type ServerId } from "../actor/references.ts";
+import { type ActorId, checkActorId, checkServerId } from "../actor/references.ts";
 import type { Handlers, RequestCheck } from "../actor/service.ts";
 import { describeValue } from "../inspection.ts";
 import { shorten } from "../safe_text.ts";
@@ -248,13 +248,10 @@ export function byKind<Value extends { kind: string }>(
 }
 
 /** A server id. */
-export const serverId: Check<ServerId> = (value) => parseServerId(text(Infinity)(value));
-
-const actorName = text(MAX_ACTOR_NAME);
+export const serverId: Check<string> = (value) => checkServerId(text(Infinity)(value));
 
 /** The name or serial number of an actor. */
-export const actorId: Check<ActorId> = (value) =>
-  typeof value === "number" ? wholeNumber(value) : actorName(value);
+export const actorId: Check<ActorId> = (value) => checkActorId(value as ActorId);
 
 const internetAddress = parts({
   kind: oneOf("tcp", "tls"),

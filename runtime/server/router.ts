@@ -5,7 +5,7 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Envelope, Receiver, Route } from "../actor/messaging.ts";
-import { parseServerId, REGISTRY_ID, type ServerId } from "../actor/references.ts";
+import { checkServerId, REGISTRY_ID } from "../actor/references.ts";
 import {
   DisconnectedError,
   EnsembleError,
@@ -58,7 +58,7 @@ export interface RouterParts {
 export class Router implements Route, Connections {
   readonly #self: Credentials;
   readonly #parts: RouterParts;
-  readonly #peers = new Map<ServerId, Peer>();
+  readonly #peers = new Map<string, Peer>();
   readonly #absences: Absences;
   #closed = false;
 
@@ -76,10 +76,10 @@ export class Router implements Route, Connections {
   }
 
   /** Sends an envelope, on a connection that is made if there is none. */
-  send(server: ServerId, envelope: Envelope): boolean {
+  send(server: string, envelope: Envelope): boolean {
     if (this.#closed) return false;
     const known = this.#peers.get(server);
-    if (!known) parseServerId(server);
+    if (!known) checkServerId(server);
     // Messages for a server that could not be reached are dropped for a while. An ask, and `connect`, try again at once.
     if (!known && !envelope.replyExpected && this.#absences.isPausing(server)) {
       this.#absences.drop(server, 1);
@@ -120,7 +120,7 @@ export class Router implements Route, Connections {
    *
    * @throws {DisconnectedError} when it cannot be reached, saying what was tried.
    */
-  async connect(server: ServerId): Promise<void> {
+  async connect(server: string): Promise<void> {
     if (this.#closed) throw new DisconnectedError(`${this.#self.id} is stopping`);
     const peer = this.#peer(server);
     if (peer.connection) return;
@@ -133,12 +133,12 @@ export class Router implements Route, Connections {
   }
 
   /** Whether a sender to this server should wait; see {@linkcode Router.drained}. */
-  congested(server: ServerId): boolean {
+  congested(server: string): boolean {
     return this.#peers.get(server)?.congested ?? false;
   }
 
   /** Resolves when what waits for a server has been written or dropped. */
-  drained(server: ServerId): Promise<void> {
+  drained(server: string): Promise<void> {
     return this.#peers.get(server)?.drained() ?? Promise.resolve();
   }
 
@@ -149,7 +149,7 @@ export class Router implements Route, Connections {
    */
   async accept({ stream, from }: Accepted): Promise<void> {
     const incoming = Promise.withResolvers<void>();
-    let client: ServerId | undefined;
+    let client: string | undefined;
     try {
       const authenticated = await serverHandshake(stream, this.#self, {
         admit: async (id, instance) => {
@@ -174,7 +174,7 @@ export class Router implements Route, Connections {
   }
 
   /** See {@linkcode Route.silence}. */
-  silence(server: ServerId): Silence | undefined {
+  silence(server: string): Silence | undefined {
     const peer = this.#peers.get(server);
     if (peer?.connection) {
       const { address } = peer.connection.session;
@@ -202,7 +202,7 @@ export class Router implements Route, Connections {
     );
   }
 
-  #peer(server: ServerId): Peer {
+  #peer(server: string): Peer {
     let peer = this.#peers.get(server);
     if (!peer) this.#peers.set(server, peer = new Peer(server));
     return peer;
@@ -349,7 +349,7 @@ export class Router implements Route, Connections {
    * the end. There are two exceptions: the instance has left, or the registry has given the id to another.
    */
   async #admit(
-    client: ServerId,
+    client: string,
     claim: { instance: Bytes; certified: boolean; from: Address },
     incoming: Promise<void>,
   ): Promise<Refused | undefined> {
@@ -389,7 +389,7 @@ export class Router implements Route, Connections {
   }
 
   /** See {@linkcode Connections.stands}. Probes the connection, so that a broken one shows that it is broken. */
-  async stands(id: ServerId, instance: Uint8Array): Promise<boolean> {
+  async stands(id: string, instance: Uint8Array): Promise<boolean> {
     const connection = this.#peers.get(id)?.connection;
     if (!connection || !sameInstance(connection.session.instance, instance)) return false;
     await connection.probe();

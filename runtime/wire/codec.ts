@@ -20,7 +20,7 @@
  * @module
  */
 import { Envelope } from "../actor/messaging.ts";
-import { type ActorId, ActorRef, type ServerId } from "../actor/references.ts";
+import { type ActorId, ActorRef } from "../actor/references.ts";
 import { ProtocolError } from "../errors.ts";
 import * as decoder from "./decoder.ts";
 import * as encoder from "./encoder.ts";
@@ -120,7 +120,7 @@ export class IncomingFrame {
    * @param source the server at the other end of the connection.
    * @throws {ProtocolError} when the message is malformed, or exceeds a limit.
    */
-  decode(source: ServerId): Envelope {
+  decode(source: string): Envelope {
     decoder.openFrame(this.#bytes, this.#message, this.#end);
     try {
       return this.#envelope(source, decoder.readMessage(this.#end - this.#start));
@@ -130,7 +130,7 @@ export class IncomingFrame {
   }
 
   /** Returns the envelope without its message, for a message that no actor gets. */
-  withoutMessage(source: ServerId): Envelope {
+  withoutMessage(source: string): Envelope {
     return this.#envelope(source, undefined);
   }
 
@@ -139,11 +139,11 @@ export class IncomingFrame {
     this.#bytes = EMPTY;
   }
 
-  #envelope(source: ServerId, message: unknown): Envelope {
+  #envelope(source: string, message: unknown): Envelope {
     return new Envelope(
       message,
       this.dest,
-      new ActorRef(source, this.#source),
+      ActorRef.unchecked(source, this.#source),
       this.#nonce,
       this.replyTo,
       this.timeout,

@@ -10,7 +10,13 @@
  */
 import { Buffer } from "node:buffer";
 import process from "node:process";
-import { type ActorId, ActorRef, isServerId, MAX_ACTOR_NAME } from "../actor/references.ts";
+import {
+  type ActorId,
+  ActorRef,
+  isActorId,
+  isServerId,
+  MAX_ACTOR_NAME,
+} from "../actor/references.ts";
 import { ProtocolError } from "../errors.ts";
 import {
   BYTES_PER_COSTLY_VALUE,
@@ -360,7 +366,9 @@ function readLeaf(tag: Tag): unknown {
     case Tag.ActorRef: {
       const server = readText();
       if (!isServerId(server)) throw malformed("not a server id");
-      return new ActorRef(server, readActorId());
+      const actor = readActorId();
+      if (!isActorId(actor)) throw malformed("not the name or serial number of an actor");
+      return ActorRef.unchecked(server, actor);
     }
     case Tag.Date:
       return new Date(readDouble());

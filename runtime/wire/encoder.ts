@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { ActorRef, isServerId, MAX_ACTOR_NAME } from "../actor/references.ts";
+import { ActorRef, isActorId, isServerId, MAX_ACTOR_NAME } from "../actor/references.ts";
 import { ProtocolError } from "../errors.ts";
 import {
   BYTES_PER_COSTLY_VALUE,
@@ -433,6 +433,9 @@ function writeLeaf(tag: Tag, value: object): void {
       const { server, actor } = value as ActorRef;
       if (!isServerId(server)) {
         throw new UnsendableError("a reference to an actor that has no valid server id");
+      }
+      if (!isActorId(actor)) {
+        throw new UnsendableError("a reference to an actor that has no name or serial number");
       }
       writeByte(tag);
       writeText(server);

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { parseServerId, type ServerId } from "../../runtime/actor/references.ts";
 import {
   createIssuing,
   createRoot,
@@ -21,7 +20,7 @@ export async function makeCertificates(directory: string, ids: string[]): Promis
   await Deno.writeTextFile(`${directory}/root.pem`, toPem(root));
   for (const id of ids) {
     const server = await createServerCertificate(issuing, {
-      id: parseServerId(id),
+      id: id,
       capabilities: [],
       hosts: [{ type: "ip", value: "127.0.0.1" }],
       days: 1,
@@ -33,7 +32,7 @@ export async function makeCertificates(directory: string, ids: string[]): Promis
 }
 
 /** What a server shows and trusts. */
-export async function readCredentials(directory: string, id: ServerId): Promise<TlsCredentials> {
+export async function readCredentials(directory: string, id: string): Promise<TlsCredentials> {
   const read = (name: string) => Deno.readTextFile(`${directory}/${name}`);
   const material = {
     chain: await read(`${id}.pem`),

@@ -6,7 +6,6 @@
  *
  * @module
  */
-import { parseServerId } from "../../runtime/actor/references.ts";
 import { ActorServer } from "../../runtime/server/actor_server.ts";
 import { type Address, formatAddressUrl, localUnixAddress } from "../../runtime/wire/address.ts";
 import { readCredentials } from "./certificates.ts";
@@ -22,7 +21,7 @@ if (kind === "raw") {
     for (let at = 0; at < count;) at += await connection.write(buffer.subarray(at, count));
   }
 } else {
-  const id = parseServerId("peer");
+  const id = "peer";
   const listen: Address = kind === "tls"
     ? { kind, host: "127.0.0.1", port: 0 }
     : localUnixAddress(`${place}/peer`);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ActorRef, parseServerId } from "../../runtime/actor/references.ts";
+import { ActorRef } from "../../runtime/actor/references.ts";
 import { ActorServer } from "../../runtime/server/actor_server.ts";
 import { parseAddresses } from "../../runtime/wire/address.ts";
 import { makeCertificates, readCredentials } from "./certificates.ts";
@@ -25,8 +25,8 @@ export async function measureTls(directory: string): Promise<Figures> {
 
 async function measureServers(kind: "ensemble" | "tls", directory: string): Promise<Figures> {
   await using peer = await startPeer(kind, directory);
-  const id = parseServerId("peer");
-  const self = parseServerId("bench");
+  const id = "peer";
+  const self = "bench";
   const server = await ActorServer.start({
     id: self,
     cookie: new Uint8Array(32),

@@ -11,7 +11,6 @@ import {
   createRoot,
 } from "../../runtime/pki/certificate_profile.ts";
 import { daysFromNow, DEFAULT_DAYS, parseHost } from "../../runtime/pki/certificate_terms.ts";
-import { parseServerId } from "../../runtime/actor/references.ts";
 import { openIssuing } from "../../runtime/pki/certificate_authority.ts";
 import { issueCertificates } from "../../runtime/pki/certificate_issuing.ts";
 import { encodePem } from "../../runtime/pki/pem.ts";
@@ -65,7 +64,7 @@ export class CertifiedEnsemble extends TemporaryEnsemble {
       const issuing = await openIssuing(() => Promise.resolve(PASSPHRASE));
       for (const { id, capabilities = [], hosts = [], days = DEFAULT_DAYS } of certificates) {
         const options = { issuing, capabilities, hosts: hosts.map(parseHost), days };
-        await issueCertificates([parseServerId(id)], options);
+        await issueCertificates([id], options);
       }
     });
   }

@@ -9,7 +9,6 @@ import type { Actor } from "../../runtime/actor/actor.ts";
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import type { Envelope } from "../../runtime/actor/messaging.ts";
 import { type Handlers, serve } from "../../runtime/actor/service.ts";
-import { parseServerId } from "../../runtime/actor/references.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import type { Expansion } from "../../runtime/repl/repl_protocol.ts";
 import { INSTANCE_LENGTH } from "../../runtime/server/credentials.ts";
@@ -75,7 +74,7 @@ export class HostileEnsemble implements AsyncDisposable {
     this.#listeners.push(listener);
     void this.#refuseAll(listener, new TextEncoder().encode(reason));
     await this.#store.put({
-      id: parseServerId(id),
+      id: id,
       instance: new Uint8Array(INSTANCE_LENGTH),
       addresses: [this.#local.socket(id)],
       roles: [],

@@ -9,14 +9,14 @@ const PROMPT = "passphrase of the administrator key:";
 /** A program that does in other servers what it is asked to. */
 const TOOL = `
   import {
-    client, currentServer, loaderClient, parseServerId, shutDownServer,
+    client, currentServer, loaderClient, checkServerId, shutDownServer,
   } from "@gxensemble/ensemble";
   export async function main() {
     const server = currentServer();
     server.serve("tool", {
-      shutDown: ({ id }) => shutDownServer(server.actors, parseServerId(id)),
+      shutDown: ({ id }) => shutDownServer(server.actors, id),
       evaluate: ({ id, expression }) =>
-        loaderClient(server, parseServerId(id)).evaluate({ expression }),
+        loaderClient(server, id).evaluate({ expression }),
     });
     await server.stopped;
   }
@@ -331,14 +331,14 @@ Deno.test("a process with the cookie does not get a running server's id, nor its
     "../../runtime/server/actor_server.ts",
     import.meta.url,
   )}";
-    import { parseAddresses, parseServerId } from "@gxensemble/ensemble";
+    import { parseAddresses, checkServerId } from "@gxensemble/ensemble";
     const at = (id) => parseAddresses("unix:${ensemble.places.socketDirectory}/" + id);
     const attempt = async (register) => {
       const server = await ActorServer.start({
-        id: parseServerId("other"), cookie: await readCookie(), listen: [],
+        id: "other", cookie: await readCookie(), listen: [],
         registry: at("registry"), roles: [], register,
       });
-      await server.connect(parseServerId("my-server"), at("my-server"));
+      await server.connect("my-server", at("my-server"));
     };
     for (const register of [true, false]) {
       console.log(await attempt(register).then(() => "in", (error) => error.message));

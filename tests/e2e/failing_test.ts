@@ -5,10 +5,10 @@ import { RawPeer } from "../runtime/server/raw_peer.ts";
 import { type Address, localUnixAddress } from "../../runtime/wire/address.ts";
 
 const ASKING = `
-  import { ActorRef, currentServer, parseServerId } from "@gxensemble/ensemble";
+  import { ActorRef, currentServer, checkServerId } from "@gxensemble/ensemble";
   export async function main(peer: string): Promise<void> {
     const server = currentServer();
-    const ref = new ActorRef(parseServerId(peer), "loader");
+    const ref = new ActorRef(peer, "loader");
     server.spawn("watch", async (self) => {
       self.monitor(ref);
       await self.receive([{ type: "down", react: ({ reason }) => console.log("down", reason) }]);

@@ -6,7 +6,7 @@ const MOD = JSON.stringify(new URL("../../mod.ts", import.meta.url).href);
 
 /** What the runtime gives to programs that start their server themselves. */
 const OWN_PROGRAM =
-  `import { runServer, currentServer, parseAddresses, parseServerId, registryClient,
+  `import { runServer, currentServer, parseAddresses, checkServerId, registryClient,
   runProgram, startServer } from "@gxensemble/ensemble";`;
 
 /** Arguments of programs, which look like options of `run`. */

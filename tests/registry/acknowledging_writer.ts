@@ -2,7 +2,6 @@
  * The child process of `sqlite_store_test.ts`: changes the store given as its argument without end,
  * and writes a line for each change once that is acknowledged.
  */
-import { parseServerId } from "../../runtime/actor/references.ts";
 import { SqliteStore } from "../../registry/sqlite_store.ts";
 
 const instance = new Uint8Array(32);
@@ -13,7 +12,7 @@ function acknowledge(change: string): void {
 }
 
 for (let number = 0;; number++) {
-  const id = parseServerId(`server${number}`);
+  const id = `server${number}`;
   await store.put({ id, instance, addresses: [], roles: ["writer"] });
   acknowledge(`put ${id}`);
   if (number % 3 === 2) {

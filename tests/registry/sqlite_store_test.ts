@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseServerId } from "../../runtime/actor/references.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { SqliteStore } from "../../registry/sqlite_store.ts";
 
@@ -34,7 +33,7 @@ async function assertRefused(path: string, why: RegExp): Promise<void> {
 
 Deno.test("entries are there when the file is opened again", () =>
   withPath(async (path) => {
-    const id = parseServerId("httpd1");
+    const id = "httpd1";
     const entry = { id, instance: Uint8Array.of(1), addresses: [], roles: ["httpd"] };
     const first = await SqliteStore.open(path);
     await first.put(entry);
@@ -101,7 +100,7 @@ Deno.test("a change waits for a backup that has the file locked", () =>
     }).spawn();
     const reader = backup.stdout.getReader();
     await reader.read();
-    const id = parseServerId("a");
+    const id = "a";
     await store.put({ id, instance: new Uint8Array(32), addresses: [], roles: [] });
     await reader.cancel();
     assert.equal((await backup.status).code, 0);
@@ -112,7 +111,7 @@ Deno.test("a change waits for a backup that has the file locked", () =>
 Deno.test("a second registry does not get a database, whatever it calls it, until the first one closes it", () =>
   withPath(async (path) => {
     const first = await SqliteStore.open(path);
-    const id = parseServerId("a");
+    const id = "a";
     await first.put({ id, instance: new Uint8Array(32), addresses: [], roles: [] });
     const link = `${path}.link`;
     await Deno.symlink(path, link);
@@ -141,13 +140,13 @@ Deno.test("a database of version 1 is brought up to date, without the entries th
       const store = await SqliteStore.open(path);
       assert.deepEqual(await store.list({ limit: 9 }), [
         {
-          id: parseServerId("httpd1"),
+          id: "httpd1",
           instance: new Uint8Array(32).fill(1),
           addresses: [{ kind: "unix", host: "myhost", path: "/tmp/ensemble/httpd1" }],
           roles: ["httpd", "web"],
         },
         {
-          id: parseServerId("httpd2"),
+          id: "httpd2",
           instance: new Uint8Array(32).fill(2),
           addresses: [
             { kind: "tcp", host: "10.0.0.1", port: 4000 },
@@ -175,7 +174,7 @@ Deno.test("a database of version 2 is brought up to date, and keeps its entries"
     database.close();
     const store = await SqliteStore.open(path);
     const old = {
-      id: parseServerId("a"),
+      id: "a",
       instance: Uint8Array.of(1),
       addresses: [
         { kind: "unix", host: "h", path: "/a" },
@@ -268,7 +267,7 @@ Deno.test("a damaged database is refused", () =>
   withPath(async (path) => {
     const store = await SqliteStore.open(path);
     for (let number = 0; number < 40; number++) {
-      const id = parseServerId(`server${number}`);
+      const id = `server${number}`;
       await store.put({
         id,
         instance: new Uint8Array(32),
@@ -318,7 +317,7 @@ Deno.test("a database is for its user alone, also when it was not before", () =>
     const files = ["", "-wal", "-shm", "-lock"].map((suffix) => `${path}${suffix}`);
     const modes = () => files.map((file) => (Deno.statSync(file).mode! & 0o777).toString(8));
     const store = await SqliteStore.open(path);
-    await store.put({ id: parseServerId("a"), instance: OLD, addresses: [], roles: [] });
+    await store.put({ id: "a", instance: OLD, addresses: [], roles: [] });
     assert.deepEqual(modes(), ["600", "600", "600", "600"]);
     // As after a crash: the log is there.
     const left = files.map((file) => Deno.readFileSync(file));

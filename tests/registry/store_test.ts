@@ -6,7 +6,6 @@ import {
   type RegistryStore,
 } from "../../registry/store.ts";
 import { SqliteStore } from "../../registry/sqlite_store.ts";
-import { parseServerId } from "../../runtime/actor/references.ts";
 import { InvalidInputError } from "../../runtime/errors.ts";
 import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";
 
@@ -15,7 +14,7 @@ const NEW = Uint8Array.of(1, 2, 4);
 
 function entry(id: string, roles: string[] = [], instance = OLD): RegistryEntry {
   return {
-    id: parseServerId(id),
+    id: id,
     instance,
     addresses: [
       {
@@ -65,12 +64,12 @@ function testStores(name: string, test: (store: RegistryStore) => Promise<void>)
 testStores("an entry comes back as it was put", async (store) => {
   const roles = ["httpd", "a b", "(c)", '"d"', ""];
   await store.put(entry("httpd1", roles));
-  assert.deepEqual(await store.get(parseServerId("httpd1")), entry("httpd1", roles));
+  assert.deepEqual(await store.get("httpd1"), entry("httpd1", roles));
 });
 
 testStores("an unknown server has no entry", async (store) => {
-  assert.equal(await store.get(parseServerId("nosuch")), undefined);
-  assert.equal(await store.delete(parseServerId("nosuch"), OLD), false);
+  assert.equal(await store.get("nosuch"), undefined);
+  assert.equal(await store.delete("nosuch", OLD), false);
   assert.deepEqual(await all(store), []);
   assert.deepEqual(await all(store, "httpd"), []);
 });
@@ -100,7 +99,7 @@ testStores("a role is looked up exactly", async (store) => {
 });
 
 testStores("an instance removes only its own entry", async (store) => {
-  const id = parseServerId("httpd1");
+  const id = "httpd1";
   await store.put(entry("httpd1", [], NEW));
   assert.equal(await store.delete(id, OLD), false);
   assert.equal(await store.delete(id, Uint8Array.of(1, 2)), false);
@@ -121,7 +120,7 @@ testStores("list gives so many at a time, from the one after an id on", async (s
   }
   const page = async (after: string | undefined, limit: number, role?: string) =>
     ids(
-      await store.list({ role, limit, after: after === undefined ? after : parseServerId(after) }),
+      await store.list({ role, limit, after: after === undefined ? after : after }),
     );
   assert.deepEqual(await page(undefined, 2), ["a", "b"]);
   assert.deepEqual(await page("b", 2), ["c", "d"]);

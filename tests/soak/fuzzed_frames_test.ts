@@ -8,7 +8,7 @@
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { ActorRef, parseServerId } from "../../runtime/actor/references.ts";
+import { ActorRef } from "../../runtime/actor/references.ts";
 import { ProtocolError } from "../../runtime/errors.ts";
 import { ActorServer } from "../../runtime/server/actor_server.ts";
 import { InstanceKey } from "../../runtime/server/credentials.ts";
@@ -67,7 +67,7 @@ const BODIES = [
   { type: "connect", server: "nowhere", addresses: [] },
   [new Map([[1, { a: 1n << 70n }]]), new Set(["a", NaN]), new Error("e", { cause: [/a+/gu] })],
   [new Date(5), new Float64Array(9), new DataView(new ArrayBuffer(3)), Object(5), "\ud800"],
-  new ActorRef(parseServerId("a"), "b"),
+  new ActorRef("a", "b"),
   cycle,
 ].map(rogueBody);
 
@@ -159,7 +159,7 @@ const PING = rogueBody({ type: "ping" });
 /** The nonce of the ask that tells that all was taken: none that a fuzzed frame has. */
 const OWN_NONCE = 2 ** 40;
 
-const TARGET = parseServerId("target");
+const TARGET = "target";
 
 /** Whether a server has to close the connection for a frame. */
 function isMalformed(bytes: Uint8Array): boolean {
@@ -239,7 +239,7 @@ Deno.test(`${FRAMES} fuzzed frames leave a server and its other connections unhu
   const cookie = crypto.getRandomValues(new Uint8Array(32));
   const target = await startTarget(address, cookie);
   const innocent = await ActorServer.start({
-    id: parseServerId("innocent"),
+    id: "innocent",
     cookie,
     listen: [],
     registry: [],

@@ -5,13 +5,12 @@
  *
  * @module
  */
-import { parseServerId } from "../../runtime/actor/references.ts";
 import { ActorServer } from "../../runtime/server/actor_server.ts";
 import { localUnixAddress } from "../../runtime/wire/address.ts";
 
 const [socket, cookie] = Deno.args;
 const server = await ActorServer.start({
-  id: parseServerId("target"),
+  id: "target",
   cookie: Uint8Array.fromHex(cookie!),
   listen: [localUnixAddress(socket!)],
   registry: [],

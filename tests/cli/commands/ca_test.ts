@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { commandTree } from "../../../cli/command_tree.ts";
 import { UsageError } from "../../../cli/kit/command_line.ts";
-import { parseServerId } from "../../../runtime/actor/references.ts";
 import { TlsFiles } from "../../../runtime/pki/tls_files.ts";
 import { openssl, openWithAge } from "../../certificate_tools.ts";
 import { workHere } from "../../commands_here.ts";
@@ -47,7 +46,7 @@ Deno.test("a server reads what ca cert made for it", async () => {
   await ensemble.done("cert", "httpd1", "--capabilities", "admin");
   const { result: { certificate } } = await workHere(
     ensemble.environment,
-    async () => (await TlsFiles.read(parseServerId("httpd1"))).current(),
+    async () => (await TlsFiles.read("httpd1")).current(),
   );
   assert.deepEqual([certificate.id, certificate.capabilities], ["httpd1", ["admin"]]);
 });

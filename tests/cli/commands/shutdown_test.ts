@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { serveRegistry } from "../../../registry/registry_actor.ts";
 import { MemoryStore } from "../../../registry/store.ts";
-import { parseServerId } from "../../../runtime/actor/references.ts";
 import { listServers } from "../../../runtime/ensemble/remote.ts";
 import { fingerprint } from "../../../runtime/server/credentials.ts";
 import type { RegistryEntry } from "../../../runtime/server/registry_protocol.ts";
@@ -18,7 +17,7 @@ const NO_PID = 2 ** 30;
 
 function entry(id: string, addresses: Address[], pid: number): RegistryEntry {
   const instance = new Uint8Array(32);
-  return { id: parseServerId(id), instance, addresses, roles: [], pid, host: Deno.hostname() };
+  return { id: id, instance, addresses, roles: [], pid, host: Deno.hostname() };
 }
 
 Deno.test("shutdown -f takes out the dead, names those that may live, and leaves them the registry", async () => {

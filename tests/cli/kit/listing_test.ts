@@ -3,7 +3,6 @@ import { formatActor, formatBacktrace, formatGroup } from "../../../cli/kit/list
 import type { Actor } from "../../../runtime/actor/actor.ts";
 import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { on } from "../../../runtime/actor/cases.ts";
-import { parseServerId } from "../../../runtime/actor/references.ts";
 import { backtrace, describeActor, describeGroup } from "../../../runtime/actor/threads.ts";
 
 /** Lets bodies run up to their first receive. */
@@ -16,7 +15,7 @@ async function waitDeep(self: Actor): Promise<void> {
 }
 
 function systemOf(): ActorSystem {
-  return new ActorSystem(parseServerId("test"));
+  return new ActorSystem("test");
 }
 
 Deno.test("a group lists its actors, and the groups below by their size or in full", async () => {

@@ -196,10 +196,10 @@ Deno.test("shipped code shares registered libraries with the program", async () 
   // A library that the server's own import map knows needs no registration.
   await project.write(
     "mapped.ts",
-    `import { parseServerId } from "@gxensemble/ensemble";\nexport { parseServerId };\n`,
+    `import { checkServerId } from "@gxensemble/ensemble";\nexport { checkServerId };\n`,
   );
   const mapped = await load(store, project.path("mapped.ts"), ["@gxensemble/"]);
-  assert.equal(typeof mapped.namespace.parseServerId, "function");
+  assert.equal(typeof mapped.namespace.checkServerId, "function");
 });
 
 Deno.test("a forced load links the module to what runs", async () => {

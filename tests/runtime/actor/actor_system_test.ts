@@ -9,7 +9,7 @@ import {
   replyFailure,
   replyIfExpected,
 } from "../../../runtime/actor/messaging.ts";
-import { ActorRef, parseServerId } from "../../../runtime/actor/references.ts";
+import { ActorRef } from "../../../runtime/actor/references.ts";
 import {
   ActorError,
   AuthorizationError,
@@ -286,7 +286,7 @@ Deno.test("a message to an actor that is not there far away is dropped silently"
 Deno.test("an ask of a server that cannot be reached is refused at once", async () => {
   const systems = new LinkedSystems();
   const near = systems.start("near");
-  const ref = new ActorRef(parseServerId("nosuch"), "a");
+  const ref = new ActorRef("nosuch", "a");
   await assert.rejects(near.ask(ref, 1), (error) => {
     assert.ok(error instanceof DisconnectedError);
     assert.equal(error.message, "nosuch cannot be reached");
@@ -899,8 +899,8 @@ Deno.test("tell and ask say what is no actor, and ask what is no timeout", async
 });
 
 Deno.test("a system without a route reaches no other server", async () => {
-  const system = new ActorSystem(parseServerId("alone"));
-  const there = new ActorRef(parseServerId("there"), "x");
+  const system = new ActorSystem("alone");
+  const there = new ActorRef("there", "x");
   assert.equal(system.tell(there, "news"), undefined);
   await assert.rejects(system.ask(there, "a question"), DisconnectedError);
 });
@@ -915,7 +915,7 @@ Deno.test("deliver takes a shutdown from elsewhere only where the guard lets it 
   const [job, part] = ["job", "part"].map((name) =>
     system.spawn(name, (self) => self.loop([onShutdown()]))
   );
-  const source = new ActorRef(parseServerId("there"), "x");
+  const source = new ActorRef("there", "x");
   const shutDown = (dest: string) =>
     system.deliver(
       new Envelope({ type: "shutdown" }, dest, source, 3, undefined, undefined, true, false),

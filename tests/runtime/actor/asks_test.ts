@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { Envelope } from "../../../runtime/actor/messaging.ts";
 import { PendingAsks } from "../../../runtime/actor/asks.ts";
-import { ActorRef, parseServerId } from "../../../runtime/actor/references.ts";
+import { ActorRef } from "../../../runtime/actor/references.ts";
 import { ActorError, DisconnectedError, TimeoutError } from "../../../runtime/errors.ts";
 import { FakeTime, settle } from "./linked_systems.ts";
 
-const FAR = new ActorRef(parseServerId("far"), "actor");
-const OTHER = new ActorRef(parseServerId("other"), "actor");
+const FAR = new ActorRef("far", "actor");
+const OTHER = new ActorRef("other", "actor");
 
 /** The answer to a nonce as it comes from a peer. */
 function answerTo(nonce: number, message: unknown, failed = false, source = FAR): Envelope {

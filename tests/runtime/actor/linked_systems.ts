@@ -3,20 +3,20 @@
  */
 import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { Envelope } from "../../../runtime/actor/messaging.ts";
-import { ActorRef, parseServerId, type ServerId } from "../../../runtime/actor/references.ts";
+import { ActorRef } from "../../../runtime/actor/references.ts";
 import { decodeEnvelope, encodeEnvelope } from "../wire/frames.ts";
 
 /** Systems that reach each other, as servers do, and no others. */
 export class LinkedSystems {
-  readonly #systems = new Map<ServerId, ActorSystem>();
+  readonly #systems = new Map<string, ActorSystem>();
   /** The envelopes sent between them. */
-  readonly sent: { to: ServerId; envelope: Envelope }[] = [];
+  readonly sent: { to: string; envelope: Envelope }[] = [];
   /** Whether what is sent arrives. */
   connected = true;
 
   /** Starts a system that the others reach. */
   start(name: string): ActorSystem {
-    const id = parseServerId(name);
+    const id = name;
     const system = new ActorSystem(id);
     system.route = {
       send: (to, envelope) => {
@@ -44,7 +44,7 @@ let lastNonce = 1;
 /** An envelope from nobody in particular, for what is tested without a system. */
 export function envelopeOf(message: unknown, timeout?: number, replyTo?: number): Envelope {
   lastNonce += 2;
-  const source = new ActorRef(parseServerId("sender"), "asker");
+  const source = new ActorRef("sender", "asker");
   return new Envelope(message, "dest", source, lastNonce, replyTo, timeout, false, false);
 }
 

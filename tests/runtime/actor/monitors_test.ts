@@ -3,7 +3,7 @@ import type { Actor } from "../../../runtime/actor/actor.ts";
 import type { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { on } from "../../../runtime/actor/cases.ts";
 import { type Down, MAX_MONITORS, Monitors } from "../../../runtime/actor/monitors.ts";
-import { ActorRef, parseServerId } from "../../../runtime/actor/references.ts";
+import { ActorRef } from "../../../runtime/actor/references.ts";
 import { DisconnectedError } from "../../../runtime/errors.ts";
 import { LinkedSystems, settle, startSystem } from "./linked_systems.ts";
 
@@ -211,7 +211,7 @@ Deno.test("an actor on a server that cannot be reached is down at once", async (
   const systems = new LinkedSystems();
   const system = systems.start("a");
   const { watcher, downs } = await startWatcher(system);
-  const ref = new ActorRef(parseServerId("nosuch"), "b");
+  const ref = new ActorRef("nosuch", "b");
   const monitor = watcher.monitor(ref);
   await settle();
   assert.deepEqual(downs, [
@@ -233,8 +233,8 @@ Deno.test("an actor on a server that is lost is down, and news from it later are
   const monitors = refs.map((ref) => watcher.monitor(ref));
   await settle();
   // Only the server of the watched actor can tell.
-  a.down({ monitor: monitors[0]!, server: parseServerId("c"), reason: "a lie" });
-  a.disconnected(parseServerId("c"), new DisconnectedError("c was lost"));
+  a.down({ monitor: monitors[0]!, server: "c", reason: "a lie" });
+  a.disconnected("c", new DisconnectedError("c was lost"));
   a.down({ monitor: monitors[0]!, server: b.id, reason: "the truth" });
   watcher.demonitor(monitors[2]!);
   a.disconnected(b.id, new DisconnectedError("b was lost"));
@@ -250,7 +250,7 @@ Deno.test("an actor on a server that is lost is down, and news from it later are
 
 Deno.test("watchers of different servers may have monitors of the same number", () => {
   const told: string[] = [];
-  const [here, there] = ["here", "there"].map(parseServerId);
+  const [here, there] = ["here", "there"];
   const monitors = new Monitors((dest) => told.push(`${dest}`));
   const watched = new ActorRef(here!, "watched");
   monitors.watch(1, { monitor: 4, watcher: new ActorRef(here!, "w"), watched });
@@ -265,7 +265,7 @@ Deno.test("watchers of different servers may have monitors of the same number", 
 });
 
 Deno.test("nothing is kept of a watch that is over, whatever ended it", () => {
-  const [here, there] = ["here", "there"].map(parseServerId);
+  const [here, there] = ["here", "there"];
   const monitors = new Monitors(() => {});
   const watched = new ActorRef(here!, "watched");
   const watch = (monitor: number, server = there!) => ({
@@ -306,7 +306,7 @@ Deno.test("nothing is kept of a watch that is over, whatever ended it", () => {
 
 Deno.test("a server that takes its monitor back ends none of this server's own of that number", async () => {
   const told: string[] = [];
-  const [here, there] = ["here", "there"].map(parseServerId);
+  const [here, there] = ["here", "there"];
   const monitors = new Monitors((dest) => told.push(`${dest}`));
   monitors.watchRemote({
     monitor: 4,
@@ -355,7 +355,7 @@ Deno.test("a monitor of an actor elsewhere that is taken back, or whose watcher 
 });
 
 Deno.test("taking one of many monitors back does not look at the others", () => {
-  const server = parseServerId("here");
+  const server = "here";
   let looks = 0;
   const watcher = new ActorRef(server, "w");
   const counted = Object.create(watcher, {
@@ -381,11 +381,11 @@ Deno.test("taking one of many monitors back does not look at the others", () => 
 Deno.test("watch takes the place of a watch of the same number, which leaves nothing behind", () => {
   const told: number[] = [];
   const monitors = new Monitors((_watcher, { monitor }) => void told.push(monitor));
-  const peer = parseServerId("peer");
+  const peer = "peer";
   const watch = {
     monitor: 1,
     watcher: new ActorRef(peer, "server"),
-    watched: new ActorRef(parseServerId("here"), "a"),
+    watched: new ActorRef("here", "a"),
   };
   monitors.watch(7, watch);
   monitors.watch(8, watch);
@@ -398,12 +398,12 @@ Deno.test("watch takes the place of a watch of the same number, which leaves not
 
 Deno.test("watch refuses the monitors of another server that has too many, and no others", () => {
   const monitors = new Monitors(() => {});
-  const here = parseServerId("here");
+  const here = "here";
   const watched = new ActorRef(here, "a");
   const start = (server: string, monitor: number) =>
     monitors.watch(monitor % 7, {
       monitor,
-      watcher: new ActorRef(parseServerId(server), "server"),
+      watcher: new ActorRef(server, "server"),
       watched,
     });
   for (let monitor = 0; monitor < MAX_MONITORS; monitor++) start("peer", monitor);
@@ -413,7 +413,7 @@ Deno.test("watch refuses the monitors of another server that has too many, and n
   );
   start("peer", 0);
   start("other", 0);
-  monitors.unwatch(5, parseServerId("peer"));
+  monitors.unwatch(5, "peer");
   start("peer", MAX_MONITORS);
   for (let monitor = 0; monitor <= MAX_MONITORS; monitor++) start("here", monitor);
 });

@@ -36,7 +36,7 @@ for (const [stage, options] of Object.entries(STAGES)) {
         Deno.execPath(),
         "eval",
         "--no-check",
-        `import { runServer, parseServerId } from ${RUNTIME};
+        `import { runServer, checkServerId } from ${RUNTIME};
          const reached = () => console.log("reached");
          await runServer("a", () => {}, { ${options} });`,
       ).spawn();

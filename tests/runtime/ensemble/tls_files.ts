@@ -1,7 +1,6 @@
 /**
  * The TLS files of a server, made without the command line and its passphrases, for tests.
  */
-import { parseServerId } from "../../../runtime/actor/references.ts";
 import {
   type CertifiedKey,
   createIssuing,
@@ -30,7 +29,7 @@ export async function certify(
   { id = "httpd1", days = 30 }: { id?: string; days?: number } = {},
 ): Promise<CertifiedKey> {
   const options = { capabilities: ["shutdown"], hosts: [], days };
-  return await createServerCertificate(issuing, { id: parseServerId(id), ...options });
+  return await createServerCertificate(issuing, { id: id, ...options });
 }
 
 /** Makes a revocation list; with days below zero one that is out of date. */

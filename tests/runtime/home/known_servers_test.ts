@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { parseServerId } from "../../../runtime/actor/references.ts";
 import { EnsembleError } from "../../../runtime/errors.ts";
 import { KnownServersFile } from "../../../runtime/home/known_servers.ts";
 import { formatAddressUrl, parseAddresses } from "../../../runtime/wire/address.ts";
 import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
 
-const WEB1 = parseServerId("web1");
+const WEB1 = "web1";
 
 /** A file in a directory of its own; removed with `using`. */
 class TemporaryFile extends KnownServersFile implements Disposable {
@@ -177,14 +176,14 @@ Deno.test("a change follows a relative link from where the directory really is",
 
 Deno.test("a change loses no other change that is made at the same time", async () => {
   using file = new TemporaryFile();
-  const ids = Array.from({ length: 30 }, (_, n) => parseServerId(`s${n}`));
+  const ids = Array.from({ length: 30 }, (_, n) => `s${n}`);
   await Promise.all(ids.map((id) => file.set(id, A1)));
   assert.deepEqual([...(await file.read()).keys()].sort(), ids.toSorted());
   // Nor one that is made by way of a link.
   const link = `${file.path}.link`;
   Deno.symlinkSync(file.path, link);
   const linked = new KnownServersFile(link);
-  const others = ids.map((id) => parseServerId(`${id}-linked`));
+  const others = ids.map((id) => `${id}-linked`);
   await Promise.all(others.flatMap((id, n) => [linked.set(id, A1), file.remove(ids[n]!)]));
   assert.deepEqual([...(await file.read()).keys()].sort(), others.toSorted());
 });

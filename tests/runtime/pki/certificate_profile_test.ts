@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { parseServerId } from "../../../runtime/actor/references.ts";
 import {
   type CertifiedKey,
   createIssuing,
@@ -21,7 +20,7 @@ function constraintsOf({ certificate }: CertifiedKey) {
 Deno.test("each certificate says how many authorities may be below it", async () => {
   const root = await createRoot("test.internal");
   const issuing = await createIssuing("test.internal", root);
-  const options = { id: parseServerId("httpd1"), capabilities: [], hosts: [], days: 30 };
+  const options = { id: "httpd1", capabilities: [], hosts: [], days: 30 };
   const server = await createServerCertificate(issuing, options);
   const signing = KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign;
   // RFC 5280, 4.2.1.9: of intermediate certificates below it; 0 leaves servers only.

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { parseServerId } from "../../../runtime/actor/references.ts";
 import { InvalidInputError } from "../../../runtime/errors.ts";
 import { hostsOf, parseDnsName, parseHost } from "../../../runtime/pki/certificate_terms.ts";
 
@@ -44,16 +43,14 @@ Deno.test("parseHost refuses what is neither a name nor an address", () => {
 Deno.test("hostsOf returns the name in the domain, loopback and the given hosts", () => {
   const hosts = [parseHost("web1.example.com"), parseHost("127.0.0.1")];
   assert.deepEqual(
-    hostsOf(parseServerId("Httpd_1"), { domain: "ensemble.internal", hosts }).map(({ value }) =>
-      value
-    ),
+    hostsOf("Httpd_1", { domain: "ensemble.internal", hosts }).map(({ value }) => value),
     ["httpd_1.ensemble.internal", "localhost", "127.0.0.1", "::1", "web1.example.com"],
   );
 });
 
 Deno.test("hostsOf returns no name for an id that cannot be part of one", () => {
   for (const id of ["a..b", "a-", "a".repeat(64)]) {
-    const [first] = hostsOf(parseServerId(id), { domain: "ensemble.internal", hosts: [] });
+    const [first] = hostsOf(id, { domain: "ensemble.internal", hosts: [] });
     assert.equal(first?.value, "localhost", id);
   }
 });

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { parseServerId } from "../../../runtime/actor/references.ts";
 import { type Expiring, warnOfExpiry } from "../../../runtime/pki/own_tls.ts";
 import { stopClock } from "../../fake_clock.ts";
 import { CapturedLogs } from "../server/captured_logs.ts";
@@ -10,7 +9,7 @@ const DAY = 24 * 60 * 60 * 1000;
 function ending(days: { certificate: number; list: number }): Expiring {
   const inDays = (days: number) => new Date(Date.now() + days * DAY);
   return {
-    certificate: { id: parseServerId("httpd1"), notAfter: inDays(days.certificate) },
+    certificate: { id: "httpd1", notAfter: inDays(days.certificate) },
     revocationList: { nextUpdate: inDays(days.list) },
   };
 }

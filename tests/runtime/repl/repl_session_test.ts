@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { on, onShutdown } from "../../../runtime/actor/cases.ts";
-import { ActorRef, parseServerId } from "../../../runtime/actor/references.ts";
+import { ActorRef } from "../../../runtime/actor/references.ts";
 import { client } from "../../../runtime/actor/service.ts";
 import { UnitStore } from "../../../runtime/code/unit_store.ts";
 import { serveLoader } from "../../../runtime/ensemble/loader.ts";
@@ -31,7 +31,7 @@ function expansion(code: string, ...declarations: Declaration[]): Expansion {
 const A: Declaration = { name: "a", kind: "let" };
 
 /** A server with a session in it, whose owner collects what it is sent. */
-function open(actors = new ActorSystem(parseServerId("test"))) {
+function open(actors = new ActorSystem("test")) {
   const output: string[] = [];
   const owner = actors.spawn(
     undefined,

@@ -1,30 +1,29 @@
 import assert from "node:assert/strict";
 import type { AskOptions } from "../../../runtime/actor/messaging.ts";
-import { parseServerId, type ServerId } from "../../../runtime/actor/references.ts";
 import { UnknownServerError } from "../../../runtime/errors.ts";
 import { ADDRESS_LIFETIME, AddressBook } from "../../../runtime/server/address_book.ts";
 import type { RegistryEntry } from "../../../runtime/server/registry_protocol.ts";
 import { type Address, localUnixAddress } from "../../../runtime/wire/address.ts";
 import { stopClock } from "../../fake_clock.ts";
 
-const A = parseServerId("a");
-const B = parseServerId("b");
+const A = "a";
+const B = "b";
 const UNIX = localUnixAddress("/a");
 const TCP: Address = { kind: "tcp", host: "a", port: 1 };
 const TLS: Address = { kind: "tls", host: "a", port: 2 };
 const INSTANCE = new Uint8Array(32);
 const ELSEWHERE: Address = { kind: "unix", host: "elsewhere", path: "/a" };
 
-const SELF = { id: parseServerId("self"), registry: [localUnixAddress("/registry")] };
+const SELF = { id: "self", registry: [localUnixAddress("/registry")] };
 
 /** What the registry knows of a server that is there. */
-function entryOf(id: ServerId, addresses: readonly Address[] = [TCP]): RegistryEntry {
+function entryOf(id: string, addresses: readonly Address[] = [TCP]): RegistryEntry {
   return { id, addresses, instance: INSTANCE, roles: [] };
 }
 
 function bookOf(addresses: readonly Address[]): { book: AddressBook; asked: string[] } {
   const asked: string[] = [];
-  const lookup = ({ id }: { id: ServerId }) => {
+  const lookup = ({ id }: { id: string }) => {
     asked.push(id);
     return Promise.resolve(entryOf(id, addresses));
   };
@@ -47,7 +46,7 @@ Deno.test("refresh asks the registry and notes the addresses for a while", async
 Deno.test("refresh drops the addresses of servers that nobody has asked for since they became old", async () => {
   using clock = stopClock("performance");
   const { book } = bookOf([TCP]);
-  for (let i = 0; i < 100; i++) await book.refresh(parseServerId(`ghost${i}`));
+  for (let i = 0; i < 100; i++) await book.refresh(`ghost${i}`);
   await book.refresh(A);
   clock.tick(ADDRESS_LIFETIME - 1);
   await book.refresh(A);
@@ -63,7 +62,7 @@ Deno.test("refresh waits less long for the registry where a server may be found 
   try {
     await Deno.writeTextFile(`${directory}/a`, "");
     const asked: [string, number | undefined][] = [];
-    const lookup = ({ id }: { id: ServerId }, options?: AskOptions) => {
+    const lookup = ({ id }: { id: string }, options?: AskOptions) => {
       asked.push([id, options?.timeout]);
       return Promise.resolve(entryOf(id));
     };
@@ -83,7 +82,7 @@ Deno.test("refresh waits less long for the registry where a server may be found 
 
 Deno.test("refresh forgets what was noted when the registry does not know the server", async () => {
   let known = true;
-  const lookup = ({ id }: { id: ServerId }) => Promise.resolve(known ? entryOf(id) : undefined);
+  const lookup = ({ id }: { id: string }) => Promise.resolve(known ? entryOf(id) : undefined);
   const book = new AddressBook({ lookup }, SELF);
   await book.refresh(A);
   known = false;

@@ -7,7 +7,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import { parseServerId, REGISTRY_ID } from "../../../runtime/actor/references.ts";
+import { REGISTRY_ID } from "../../../runtime/actor/references.ts";
 import { ActorServer } from "../../../runtime/server/actor_server.ts";
 import { localUnixAddress } from "../../../runtime/wire/address.ts";
 import type { LocalEnsemble } from "./local_ensemble.ts";
@@ -61,7 +61,7 @@ if (import.meta.main) {
   const socket = (id: string) => localUnixAddress(`${directory}/${id}`);
   let total = 0;
   const server = await ActorServer.start({
-    id: parseServerId(id),
+    id: id,
     cookie: Uint8Array.fromHex(cookie),
     listen: [socket(id)],
     registry: [socket(REGISTRY_ID)],

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { on, onShutdown } from "../../../runtime/actor/cases.ts";
 import type { Down } from "../../../runtime/actor/monitors.ts";
-import { type ActorRef, parseServerId } from "../../../runtime/actor/references.ts";
+import type { ActorRef } from "../../../runtime/actor/references.ts";
 import {
   controlClient,
   killActor,
@@ -94,7 +94,7 @@ Deno.test("a monitor hears of the stop of a server, and of a killed one, once", 
   const stopped = await watch(a, refTo("b", "service"));
   const killed = await watch(a, refTo("child", "sink"));
   await settled(a, b);
-  await ping(a.actors, parseServerId("child"));
+  await ping(a.actors, "child");
   await ensemble.stop(b);
   child.signal("SIGKILL");
   await eventually(() => stopped.downs.length > 0 && killed.downs.length > 0, "down");
@@ -156,7 +156,7 @@ Deno.test("a server answers for itself: its actors, its connections, a connectio
   const c = await ensemble.start("c");
   await control.connect({ server: c.id });
   assert.deepEqual(LocalEnsemble.peers(a), ["b", "c", "console", "registry"]);
-  await assert.rejects(control.connect({ server: parseServerId("nosuch") }), {
+  await assert.rejects(control.connect({ server: "nosuch" }), {
     name: "ActorError",
     message: "cannot reach nosuch: the registry knows no server nosuch",
   });
@@ -238,7 +238,7 @@ Deno.test("shutDownServer fails when a server is still there after that", async 
   const waited: number[] = [];
   let failure: unknown;
   const options = { onWaiting: (grace: number) => waited.push(grace) };
-  const stopped = shutDownServer(a.actors, parseServerId("liar"), options)
+  const stopped = shutDownServer(a.actors, "liar", options)
     .catch((error) => failure = error);
   await turning(() =>
     a.actors.actors().some(({ name, state }) => name === undefined && state === "receiving")

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { parseServerId } from "../../../runtime/actor/references.ts";
 import { ProtocolError } from "../../../runtime/errors.ts";
 import type { Bytes } from "../../../runtime/server/credentials.ts";
 import {
@@ -26,15 +25,15 @@ function bytes(hex: string): Bytes {
 const HELLO: Hello = {
   versions: { lowest: 1, highest: 1 },
   transport: "unix",
-  client: parseServerId(vectors.client.id),
-  wanted: parseServerId(vectors.server.id),
+  client: vectors.client.id,
+  wanted: vectors.server.id,
   instance: bytes(vectors.client.publicKey),
   nonce: bytes(vectors.client.nonce),
 };
 
 const CHALLENGE = {
   version: 1,
-  server: parseServerId(vectors.server.id),
+  server: vectors.server.id,
   instance: bytes(vectors.server.publicKey),
   nonce: bytes(vectors.server.nonce),
 };

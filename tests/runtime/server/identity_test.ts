@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { MemoryStore } from "../../../registry/store.ts";
 import { serveRegistry } from "../../../registry/registry_actor.ts";
-import { parseServerId, REGISTRY_ID, type ServerId } from "../../../runtime/actor/references.ts";
+import { REGISTRY_ID } from "../../../runtime/actor/references.ts";
 import { controlClient, ping } from "../../../runtime/ensemble/remote.ts";
 import { fingerprint, InstanceKey } from "../../../runtime/server/credentials.ts";
 import { registryClient, type RegistryEntry } from "../../../runtime/server/registry_protocol.ts";
@@ -36,7 +36,7 @@ for (const Ensemble of [LocalEnsemble, AdministeredEnsemble]) {
     await ensemble.startRegistry();
     const a = await ensemble.start("a");
     await using victim = await ChildServer.start(ensemble, "victim");
-    const id = parseServerId("victim");
+    const id = "victim";
     const { lookup } = registryClient(a.actors);
     const { instance } = (await lookup({ id }))!;
     await a.connect(id);
@@ -102,7 +102,7 @@ Deno.test("the id of a server whose connection broke is its own for as long as i
     using _ = moveClock(HEARTBEAT_TIMEOUT);
     await connection.ask("registry", { type: "lookup", id: "victim" });
     connection[Symbol.dispose]();
-    await eventually(() => registry.session(victim.id as ServerId) === undefined, "it broke");
+    await eventually(() => registry.session(victim.id as string) === undefined, "it broke");
     assert.match(await refusal(ensemble, "registry", "victim"), /it may still run/);
     listener.close();
   }
@@ -178,7 +178,7 @@ Deno.test("a replacement is one warning that names both instances, their process
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const a = await ensemble.start("a");
-  const id = parseServerId("crashing");
+  const id = "crashing";
   const { lookup } = registryClient(a.actors);
   {
     await using crashing = await ChildServer.start(ensemble, id);
@@ -298,7 +298,7 @@ Deno.test("a server that crashed comes back under its id, to those who knew the 
   const target = await ensemble.startVault("target");
   const console = await ensemble.startRogue("console");
   await elevated(console, target, "admin");
-  const id = parseServerId("genuine");
+  const id = "genuine";
   {
     await using crashing = await ChildServer.start(ensemble, id);
     await ping(target.actors, id);
@@ -327,7 +327,7 @@ Deno.test("who answers in the place of a server that crashed is not taken for it
   await using ensemble = new AdministeredEnsemble();
   await ensemble.startRegistry();
   const target = await ensemble.start("target");
-  const id = parseServerId("genuine");
+  const id = "genuine";
   {
     await using crashing = await ChildServer.start(ensemble, id);
     crashing.signal("SIGKILL");

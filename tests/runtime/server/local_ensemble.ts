@@ -5,18 +5,13 @@
  */
 import { serveRegistry } from "../../../registry/registry_actor.ts";
 import { MemoryStore, type RegistryStore } from "../../../registry/store.ts";
-import {
-  ActorRef,
-  parseServerId,
-  REGISTRY_ID,
-  type ServerId,
-} from "../../../runtime/actor/references.ts";
+import { ActorRef, REGISTRY_ID } from "../../../runtime/actor/references.ts";
 import { ActorServer, type ActorServerOptions } from "../../../runtime/server/actor_server.ts";
 import { type Address, localUnixAddress } from "../../../runtime/wire/address.ts";
 
 /** Names an actor by the id of its server and its own. */
 export function refTo(server: string, actor: string | number): ActorRef {
-  return new ActorRef(parseServerId(server), actor);
+  return new ActorRef(server, actor);
 }
 
 /** A free port of this host, as an address. */
@@ -52,7 +47,7 @@ export class LocalEnsemble implements AsyncDisposable {
   /** Starts a server that listens at its socket and is registered. */
   async start(id: string, options: Partial<ActorServerOptions> = {}): Promise<ActorServer> {
     const server = await ActorServer.start({
-      id: parseServerId(id),
+      id: id,
       cookie: this.cookie,
       listen: [this.socket(id)],
       registry: [this.socket(REGISTRY_ID)],
@@ -76,7 +71,7 @@ export class LocalEnsemble implements AsyncDisposable {
   }
 
   /** The ids of the servers that one is connected with. */
-  static peers(server: ActorServer): ServerId[] {
+  static peers(server: ActorServer): string[] {
     return server.connections().map(({ peer }) => peer);
   }
 

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { parseServerId } from "../../../runtime/actor/references.ts";
 import {
   Absences,
   FIRST_PAUSE,
@@ -9,8 +8,8 @@ import {
 import { type FakeClock, stopClock } from "../../fake_clock.ts";
 import { CapturedLogs } from "./captured_logs.ts";
 
-const A = parseServerId("a");
-const B = parseServerId("b");
+const A = "a";
+const B = "b";
 const always = { allows: () => true };
 
 function stopTimers(): FakeClock {

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { parseServerId } from "../../../runtime/actor/references.ts";
 import { lookFor, type Presence, type Sign } from "../../../runtime/server/identity.ts";
 import type { RegistryEntry } from "../../../runtime/server/registry_protocol.ts";
 import { ownKernel } from "../../../runtime/own_process.ts";
@@ -20,7 +19,7 @@ const MISSING = localUnixAddress("/nonexistent/socket");
 
 function entry(addresses: Address[], options: Partial<RegistryEntry> = {}): RegistryEntry {
   return {
-    id: parseServerId("a"),
+    id: "a",
     instance: new Uint8Array(32),
     addresses,
     roles: [],

@@ -4,7 +4,6 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { parseServerId } from "../../../runtime/actor/references.ts";
 import { DisconnectedError } from "../../../runtime/errors.ts";
 import { registryClient } from "../../../runtime/server/registry_protocol.ts";
 import { localUnixAddress } from "../../../runtime/wire/address.ts";
@@ -14,7 +13,7 @@ import { anyPort, LocalEnsemble } from "./local_ensemble.ts";
 import { Proxy } from "./proxy.ts";
 
 const authority = await MadeAuthority.create();
-const target = parseServerId("target");
+const target = "target";
 
 /** A relay at a socket of its own directory, which passes all on to an address. */
 class Relay implements AsyncDisposable {

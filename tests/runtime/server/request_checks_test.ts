@@ -18,7 +18,6 @@ import {
   wholeNumber,
 } from "../../../runtime/server/request_checks.ts";
 import { type Asker, controlClient, loaderClient } from "../../../runtime/ensemble/remote.ts";
-import { parseServerId } from "../../../runtime/actor/references.ts";
 import { RoguePeer } from "../../rogue_peer.ts";
 import { eventually } from "./captured_logs.ts";
 import { LocalEnsemble, refTo } from "./local_ensemble.ts";
@@ -270,19 +269,19 @@ Deno.test("what the registry answers is checked before it is used, in time and i
   const server = await ensemble.start("server1");
   const registry = registryClient(server.actors);
   answer = ENTRY;
-  assert.deepEqual(await registry.lookup({ id: parseServerId("a") }), ENTRY);
+  assert.deepEqual(await registry.lookup({ id: "a" }), ENTRY);
   const unix = { kind: "unix", host: doubled, path: doubled };
   for (const wrong of [doubled, 7, { ...ENTRY, id: doubled }, { ...ENTRY, addresses: [unix] }]) {
     answer = wrong;
-    await assert.rejects(registry.lookup({ id: parseServerId("a") }), (error: Error) => {
+    await assert.rejects(registry.lookup({ id: "a" }), (error: Error) => {
       assert.match(error.message, /^not an answer to lookup: /);
       assert.ok(error.message.length < 400);
       return true;
     });
-    await assert.rejects(server.connect(parseServerId("a")), /not an answer to lookup/);
+    await assert.rejects(server.connect("a"), /not an answer to lookup/);
     await assert.rejects(
       controlClient(server.actors, server.id).authorize({
-        server: parseServerId("a"),
+        server: "a",
         capabilities: ["admin"],
       }),
       /not an answer to lookup/,
@@ -290,7 +289,7 @@ Deno.test("what the registry answers is checked before it is used, in time and i
     await assert.rejects(registry.list({}), /not an answer to list/);
   }
   answer = undefined;
-  assert.equal(await registry.lookup({ id: parseServerId("a") }), undefined);
+  assert.equal(await registry.lookup({ id: "a" }), undefined);
 });
 
 Deno.test("what another server answers is checked before it is used", async () => {
@@ -351,7 +350,7 @@ Deno.test("what a loader answers is refused where it is no answer", async () => 
   for (const [type, { good, bad }] of Object.entries(cases)) {
     const answered = (answer: unknown) => {
       const asker = { ask: () => Promise.resolve(answer) } as unknown as Asker;
-      const loader = loaderClient(asker, parseServerId("rogue"));
+      const loader = loaderClient(asker, "rogue");
       return (loader[type as "load"] as (request: object) => Promise<unknown>)(request);
     };
     for (const answer of good) assert.deepEqual(await answered(answer), answer);

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { parseServerId } from "../../../runtime/actor/references.ts";
 import { ping } from "../../../runtime/ensemble/remote.ts";
 import { DisconnectedError, UnknownServerError } from "../../../runtime/errors.ts";
 import type { ServerLocations } from "../../../runtime/server/address_book.ts";
@@ -10,7 +9,7 @@ import { AdministeredEnsemble } from "./administered_ensemble.ts";
 import { CapturedLogs } from "./captured_logs.ts";
 import { anyPort, LocalEnsemble } from "./local_ensemble.ts";
 
-const A = parseServerId("a");
+const A = "a";
 
 /** Nobody listens there. */
 const CLOSED: Address = { kind: "tcp", host: "127.0.0.1", port: 1 };
@@ -29,13 +28,13 @@ Deno.test("a server is dialled at a socket nearby when the registry cannot be as
   await ping(console.actors, A);
   // Where there is no socket there is nothing to try.
   const { path } = ensemble.socket("registry") as Address & { kind: "unix" };
-  await assert.rejects(console.connect(parseServerId("b")), {
+  await assert.rejects(console.connect("b"), {
     message: `cannot reach b: cannot reach registry: unix:${path}: no such socket; ` +
       "start a registry with: gxensemble registry",
   });
   await Deno.symlink(`${ensemble.directory}/a`, `${ensemble.directory}/c`);
   await assert.rejects(
-    console.connect(parseServerId("c")),
+    console.connect("c"),
     /; unix:\S+\/c: this is server a, not c$/,
   );
 });

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import fc from "npm:fast-check@^4.10.2";
 import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { Envelope } from "../../../runtime/actor/messaging.ts";
-import { ActorRef, MAX_ACTOR_NAME, parseServerId } from "../../../runtime/actor/references.ts";
+import { ActorRef, MAX_ACTOR_NAME } from "../../../runtime/actor/references.ts";
 import { ProtocolError } from "../../../runtime/errors.ts";
 import { UnsendableError } from "../../../runtime/wire/encoder.ts";
 import { MAX_BIGINT, MAX_DEPTH, MAX_PATTERN } from "../../../runtime/wire/limits.ts";
@@ -12,8 +12,8 @@ import { rogueFrame } from "../../rogue_peer.ts";
 import { decodeEnvelope, encodeEnvelope } from "./frames.ts";
 import { anyText } from "../../any_text.ts";
 
-const SERVER = parseServerId("sender");
-const OTHER = parseServerId("receiver");
+const SERVER = "sender";
+const OTHER = "receiver";
 const SOURCE = new ActorRef(SERVER, "asker");
 
 function envelopeOf(message: unknown): Envelope {

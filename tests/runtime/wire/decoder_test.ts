@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
-import { parseServerId } from "../../../runtime/actor/references.ts";
 import { ProtocolError } from "../../../runtime/errors.ts";
 import { COSTLY_VALUES, MAX_PARTS, MAX_PATTERN } from "../../../runtime/wire/limits.ts";
 import { OBJECT_WEIGHT, Tag } from "../../../runtime/wire/value_format.ts";
 import { rogueFrame } from "../../rogue_peer.ts";
 import { decodeEnvelope } from "./frames.ts";
 
-const SERVER = parseServerId("sender");
+const SERVER = "sender";
 
 /** The bytes of a `u32`. */
 function u32(value: number): number[] {

@@ -1,13 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "npm:fast-check@^4.10.2";
 import { Envelope } from "../../../runtime/actor/messaging.ts";
-import {
-  type ActorId,
-  ActorRef,
-  MAX_ACTOR_NAME,
-  parseServerId,
-  type ServerId,
-} from "../../../runtime/actor/references.ts";
+import { type ActorId, ActorRef, MAX_ACTOR_NAME } from "../../../runtime/actor/references.ts";
 import { ProtocolError } from "../../../runtime/errors.ts";
 import { writeEnvelope } from "../../../runtime/wire/codec.ts";
 import { UnsendableError } from "../../../runtime/wire/encoder.ts";
@@ -25,8 +19,8 @@ import { PROPERTY_ESCAPE_COST } from "../../../runtime/wire/value_format.ts";
 import { decodeEnvelope, encodeEnvelope } from "./frames.ts";
 import { anyText } from "../../any_text.ts";
 
-const SERVER = parseServerId("sender");
-const SOURCE = new ActorRef(SERVER, "asker");
+const SERVER = "sender";
+const SOURCE = ActorRef.unchecked(SERVER, "asker");
 
 const DEFAULTS = {
   dest: "dest",
@@ -59,14 +53,14 @@ function assertUnsendable(message: unknown, about: RegExp): void {
 const ODD: fc.Arbitrary<() => unknown> = fc.constantFrom<() => unknown>(
   () => () => 1,
   () => Symbol("s"),
-  () => new ActorRef("" as ServerId, "a"),
-  () => new ActorRef("../a" as ServerId, "a"),
-  () => new ActorRef(undefined as never, "a"),
-  () => new ActorRef(SERVER, undefined as never),
-  () => new ActorRef(SERVER, {} as never),
-  () => new ActorRef(SERVER, "x".repeat(MAX_ACTOR_NAME + 1)),
-  () => new ActorRef(SERVER, NaN),
-  () => new ActorRef(SERVER, "\ud800"),
+  () => ActorRef.unchecked("" as string, "a"),
+  () => ActorRef.unchecked("../a" as string, "a"),
+  () => ActorRef.unchecked(undefined as never, "a"),
+  () => ActorRef.unchecked(SERVER, undefined as never),
+  () => ActorRef.unchecked(SERVER, {} as never),
+  () => ActorRef.unchecked(SERVER, "x".repeat(MAX_ACTOR_NAME + 1)),
+  () => ActorRef.unchecked(SERVER, NaN),
+  () => ActorRef.unchecked(SERVER, "\ud800"),
   () => Object.create(Date.prototype),
   () => Object.create(Map.prototype),
   () => Object.create(RegExp.prototype),
@@ -229,7 +223,7 @@ Deno.test("writeEnvelope refuses fields or writes what can be read, whatever the
   ) as fc.Arbitrary<ActorId>;
   fc.assert(
     fc.property(id, id, number, number, number, (dest, actor, nonce, replyTo, timeout) => {
-      const source = new ActorRef(SERVER, actor);
+      const source = ActorRef.unchecked(SERVER, actor);
       const envelope = envelopeOf(1, { dest, source, nonce: nonce!, replyTo, timeout });
       const outbox = new Outbox();
       try {
@@ -260,10 +254,10 @@ Deno.test("writeEnvelope names what is wrong with a reference to an actor, and w
   const noActor =
     /^cannot send a reference to an actor that has no name or serial number, at to\.0$/;
   for (const server of ["", "../a", "a b", undefined, 5, {}]) {
-    assertUnsendable({ to: [new ActorRef(server as ServerId, "a")] }, noServer);
+    assertUnsendable({ to: [ActorRef.unchecked(server as string, "a")] }, noServer);
   }
   for (const actor of [undefined, null, {}, true, 1n, "x".repeat(MAX_ACTOR_NAME + 1)]) {
-    assertUnsendable({ to: [new ActorRef(SERVER, actor as string)] }, noActor);
+    assertUnsendable({ to: [ActorRef.unchecked(SERVER, actor as string)] }, noActor);
     assert.throws(() => encodeEnvelope(envelopeOf(1, { dest: actor as string })), UnsendableError);
   }
 });

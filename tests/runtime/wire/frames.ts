@@ -4,7 +4,6 @@
  * @module
  */
 import type { Envelope } from "../../../runtime/actor/messaging.ts";
-import type { ServerId } from "../../../runtime/actor/references.ts";
 import { IncomingFrame, writeEnvelope } from "../../../runtime/wire/codec.ts";
 import { Outbox } from "../../../runtime/wire/frames.ts";
 import { MAX_FRAME } from "../../../runtime/wire/limits.ts";
@@ -27,7 +26,7 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array<ArrayBuffer> {
 /** The envelope that is the body of a frame from a server. */
 export function decodeEnvelope(
   bytes: Uint8Array,
-  { source, start = 0, end = bytes.length }: { source: ServerId; start?: number; end?: number },
+  { source, start = 0, end = bytes.length }: { source: string; start?: number; end?: number },
 ): Envelope {
   const frame = new IncomingFrame();
   frame.read(bytes, start, end);
