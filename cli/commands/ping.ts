@@ -5,20 +5,25 @@
  */
 import { Command, type CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
 import { examples } from "../kit/help_text.ts";
-import { actorIdArgument, addClientOptions, serverIdArgument } from "../kit/options.ts";
+import {
+  actorIdArgument,
+  addClientOptions,
+  destinationArgument,
+  namedActor,
+} from "../kit/options.ts";
 import { printJson, printLine } from "../kit/output.ts";
 
 /** Asks a server, or one of its actors, for a sign of life. */
 export function pingCommand(): CommandUnknownOpts {
   return addClientOptions(new Command("ping"))
     .description("pings a server or actor in the server")
-    .addArgument(serverIdArgument())
+    .addArgument(destinationArgument())
     .addArgument(actorIdArgument())
     .addHelpText(
       "after",
       examples(
         ["a server", "gxensemble ping httpd1"],
-        ["an actor in it", "gxensemble ping httpd1 loader"],
+        ["an actor in it", "gxensemble ping httpd1 loader", "gxensemble ping loader@httpd1"],
         ["for monitoring, which has no patience", "gxensemble ping --timeout 0.5 httpd1"],
         [
           "a server that the registry on another host knows",
@@ -26,11 +31,13 @@ export function pingCommand(): CommandUnknownOpts {
         ],
       ),
     )
-    .action(async (serverId, actorId, options) => {
+    .action(async (destination, actorId, options, command) => {
+      const { server } = destination;
+      const actor = namedActor(destination, { actorId, command });
       const { withConsole } = await import("../kit/console.ts");
       const { ping } = await import("../../runtime/ensemble/remote.ts");
-      await withConsole(options, (actors) => ping(actors, serverId, actorId));
-      if (options.json) printJson({ server: serverId, actor: actorId ?? null, result: "OK" });
+      await withConsole(options, (actors) => ping(actors, server, actor));
+      if (options.json) printJson({ server, actor: actor ?? null, result: "OK" });
       else printLine("OK");
     });
 }

@@ -24,11 +24,13 @@ import {
   forceOption,
   jsonOption,
   logOption,
+  namedActor,
   type NamedServers,
   namedServers,
   type OutputOptions,
   parseNames,
   passphraseFileOption,
+  readDestination,
   registryOption,
   roleOption,
   timeoutOption,
@@ -55,7 +57,7 @@ export function shutdownCommand(): CommandUnknownOpts {
     .addOption(jsonOption())
     .addOption(logOption("warning"))
     .addArgument(completing(
-      "server list",
+      "destination list",
       new Argument("[server-id]", "the server id").default(undefined, "#f")
         .argParser<string[] | undefined>(reading(parseNames)),
     ))
@@ -68,7 +70,11 @@ export function shutdownCommand(): CommandUnknownOpts {
           "gxensemble shutdown httpd1",
           "gxensemble shutdown httpd2,httpd3",
         ],
-        ["an actor in it", "gxensemble shutdown httpd1 counter"],
+        [
+          "an actor in it",
+          "gxensemble shutdown httpd1 counter",
+          "gxensemble shutdown counter@httpd1",
+        ],
         [
           "one that takes no messages, at once and without its clean-up",
           "gxensemble shutdown -f httpd1 counter",
@@ -78,23 +84,48 @@ export function shutdownCommand(): CommandUnknownOpts {
     )
     .action(async (names, actorId, options, command) => {
       if (names !== undefined) {
-        const servers = namedServers(names, { ...options, command });
-        return await shutDownServers(servers, { ...options, actorId });
+        const { servers, actors } = namedActors(names, { ...options, actorId, command });
+        return await shutDownServers(servers, { ...options, actors });
       }
       if (options.role) command.error("--role takes a role in the place of the server id");
       await shutDownEnsemble(options, command);
     });
 }
 
+/** The servers of the command, and the actor in each of them that is meant; none for the server itself. */
+function namedActors(
+  names: readonly string[],
+  { actorId, command, role }: {
+    actorId: ActorId | undefined;
+    command: CommandUnknownOpts;
+    role: boolean;
+  },
+): { servers: NamedServers; actors(server: string): ActorId | undefined } {
+  if (role || !names.some((name) => name.includes("@"))) {
+    return { servers: namedServers(names, { role, command }), actors: () => actorId };
+  }
+  const actors = new Map<string, ActorId | undefined>();
+  for (const name of names) {
+    const destination = readDestination(name, command);
+    const { server } = destination;
+    if (actors.has(server)) {
+      command.error(`${server} is named twice: shut its actors down one after the other`);
+    }
+    actors.set(server, namedActor(destination, { actorId, command }));
+  }
+  return { servers: { ids: [...actors.keys()] }, actors: (server) => actors.get(server) };
+}
+
 async function shutDownServers(
   servers: NamedServers,
-  { actorId, ...options }: ShutdownOptions & { actorId: ActorId | undefined },
+  { actors: named, ...options }: ShutdownOptions & { actors(server: string): ActorId | undefined },
 ): Promise<void> {
   const { inEachServer } = await import("../kit/servers.ts");
   await inEachServer(servers, {
     ...options,
     last: REGISTRY_ID, // The others have to be found.
     async work(server, { actors, administrator }) {
+      const actorId = named(server);
       if (isSeveral(servers) && !options.json) printLine(`... shutting down ${server}`);
       await shutDownOne(server, { actorId, actors, administrator, options });
       return { server, actor: actorId ?? null };

@@ -106,6 +106,12 @@ async function fromSource(
       return isGiven(line, "--role") ? await roles() : withoutRegistry(await servers());
     case "server list":
       return inList(line, isGiven(line, "--role") ? await roles() : await servers());
+    case "destinations":
+      return afterActor(line, await servers());
+    case "destination list":
+      return isGiven(line, "--role")
+        ? inList(line, await roles())
+        : afterActor(line, inList(line, await servers()));
     case "servers":
       return await servers();
     case "servers but the registry":
@@ -183,6 +189,12 @@ function inList(line: TypedLine, found: Words): Words {
   const earlier = before!.split(/[\s,()]+/);
   const candidates = found.candidates.filter(({ word }) => !earlier.includes(word));
   return { ...found, kept: line.kept + before, candidates };
+}
+
+/** Candidates for the server of an actor, where one is typed with its `@`. */
+function afterActor(line: TypedLine, found: Words): Words {
+  const [before] = /^.*?@/s.exec(line.typed.slice(found.kept.length - line.kept.length)) ?? [""];
+  return { ...found, kept: found.kept + before };
 }
 
 function isGiven(line: TypedLine, long: string): boolean {

@@ -71,10 +71,14 @@ export type Source =
   | "commands"
   /** The servers that the registry knows, and itself. */
   | "servers"
+  /** The same; after an `@` the server of an actor, `actor@server`. */
+  | "destinations"
   /** The servers that the registry knows. */
   | "servers but the registry"
   /** The same, several in a list; with `--role` the roles. */
   | "server list"
+  /** The same, but each server may be one of an actor: `actor@server`. */
+  | "destination list"
   /** The servers that the registry knows, or with `--role` their roles. */
   | "servers or roles"
   /** The actors in the server that the first argument names. */

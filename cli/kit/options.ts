@@ -11,7 +11,13 @@ import {
   Option,
 } from "npm:@commander-js/extra-typings@^15.1.0";
 import { DEFAULT_ASK_TIMEOUT } from "../../runtime/actor/messaging.ts";
-import { type ActorId, checkServerId, REGISTRY_ID } from "../../runtime/actor/references.ts";
+import {
+  type ActorId,
+  ActorRef,
+  checkServerId,
+  parseActorId,
+  REGISTRY_ID,
+} from "../../runtime/actor/references.ts";
 import { DEFAULT_GRACE, type StartServerOptions } from "../../runtime/ensemble/start_options.ts";
 import { EnsembleError, InvalidInputError } from "../../runtime/errors.ts";
 import {
@@ -158,6 +164,38 @@ export const serverIdArgument = () =>
     new Argument("<server-id>", "the server id").argParser(reading(checkServerId)),
   );
 
+/** A server, or an actor in it. */
+export interface NamedDestination {
+  /** The server. */
+  readonly server: string;
+  /** The actor; undefined for the server itself. */
+  readonly actor: ActorId | undefined;
+}
+
+/** `<server-id>` of the commands that also take `[actor-id]`: an actor can be given in one word, `actor@server`. */
+export const destinationArgument = () =>
+  completing(
+    "destinations",
+    new Argument("<server-id>", "the server id").argParser(reading(parseDestination)),
+  );
+
+/** Reads `server` or `actor@server`. */
+export function parseDestination(text: string): NamedDestination {
+  if (!text.includes("@")) return { server: checkServerId(text), actor: undefined };
+  return ActorRef.parse(text);
+}
+
+/** The actor of a command, which is named as `[actor-id]` or before an `@`, and not twice. */
+export function namedActor(
+  { server, actor }: NamedDestination,
+  { actorId, command }: { actorId: ActorId | undefined; command: CommandUnknownOpts },
+): ActorId | undefined {
+  if (actor !== undefined && actorId !== undefined) {
+    command.error(`two actors are named: ${actor}@${server} and ${actorId}`);
+  }
+  return actor ?? actorId;
+}
+
 /** `<server-id>` of the commands that take several servers, `a,b` or `(a b)`, or roles with `--role`. */
 export const serverListArgument = () =>
   completing(
@@ -201,6 +239,15 @@ export function readServerId(text: string, command: CommandUnknownOpts): string 
   }
 }
 
+/** A server, or an actor in it, that is read once the options are known. */
+export function readDestination(text: string, command: CommandUnknownOpts): NamedDestination {
+  try {
+    return parseDestination(text);
+  } catch (error) {
+    command.error((error as Error).message);
+  }
+}
+
 /** The role after `--role`. It must not be empty: a variable in a script may be unset. */
 export function readRole(text: string, command: CommandUnknownOpts): string {
   if (text === "") command.error("the role is empty");
@@ -214,11 +261,6 @@ export const actorIdArgument = () =>
     new Argument("[actor-id]", "the actor's registered name").default(undefined, "#f")
       .argParser<ActorId | undefined>(parseActorId),
   );
-
-/** Digits alone are a serial number, as in references. */
-function parseActorId(text: string): ActorId {
-  return /^\d+$/.test(text) ? Number(text) : text;
-}
 
 /** `--library-prefix`; the default is always part of the list. */
 export const libraryPrefixOption = () =>

@@ -219,6 +219,7 @@ Deno.test("what only looks never asks", async () => {
   const server = await ensemble.startServer("a", ["--roles", "web"]);
   assert.deepEqual(await ensemble.lines("ping", "a"), ["OK"]);
   assert.deepEqual(await ensemble.lines("ping", "a", "loader"), ["OK"]);
+  assert.deepEqual(await ensemble.lines("ping", "loader@a"), ["OK"]);
   assert.equal((await ensemble.lines("lookup", "a")).length, 1);
   assert.equal((await ensemble.lines("lookup", "--role", "web")).length, 1);
   assert.equal((await ensemble.lines("list-servers")).length, 2);

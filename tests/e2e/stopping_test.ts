@@ -185,7 +185,7 @@ Deno.test("shutdown -f ends an actor that takes nothing, by name and by number",
   assert.deepEqual(await ensemble.lines("shutdown", "-f", "a", "stuck"), []);
   await server.printed("told");
   assert.equal(await ensemble.failure("ping", "a", "stuck"), "unknown actor: stuck@a");
-  assert.deepEqual(await ensemble.lines("shutdown", "-f", "a", serial), []);
+  assert.deepEqual(await ensemble.lines("shutdown", "-f", `${serial}@a`), []);
   assert.equal(await ensemble.failure("ping", "a", serial), `unknown actor: ${serial}@a`);
   assert.match(await ensemble.failure("shutdown", "-f", "a", "loader"), /is a part of the server/);
   assert.deepEqual(await ensemble.lines("ping", "a"), ["OK"]);
@@ -226,6 +226,7 @@ Deno.test("shutdown ends an actor, a server, and with -f all of the ensemble", a
   await a!.printed("cleaned up");
   assert.deepEqual(await ensemble.lines("list-actors", "a"), ["loader", "registration", "server"]);
   assert.match(await ensemble.failure("shutdown", "a", "service"), /^unknown actor: service@a$/);
+  assert.match(await ensemble.failure("shutdown", "service@a"), /^unknown actor: service@a$/);
 
   assert.deepEqual(await ensemble.lines("shutdown", "b"), []);
   assert.equal(await b!.exit(), 0);

@@ -124,6 +124,19 @@ Deno.test("files", async () => {
   assert.deepEqual(await complete("bash", "gxensemble list-servers >", ""), ["files"]);
 });
 
+Deno.test("the server of an actor, after its @", async () => {
+  const live = {
+    servers: () => Promise.resolve([{ word: "web1", description: "" }]),
+  } as unknown as LiveNames;
+  const fish = (...words: string[]) => answer(commandTree(), { shell: "fish", words, live });
+  assert.deepEqual(await fish("ping", "we"), ["server", "web1\t"]);
+  assert.deepEqual(await fish("ping", "counter@we"), ["server", "counter@web1\t"]);
+  assert.deepEqual(await fish("shutdown", "a@b,counter@"), ["server", "a@b,counter@web1\t"]);
+  assert.deepEqual(await fish("ping", "counter@web1", ""), []);
+  // Not elsewhere: there the word is a server id.
+  assert.deepEqual(await fish("repl", "counter@we"), ["server", "web1\t"]);
+});
+
 Deno.test("nothing, where nothing can be known or nothing more belongs", async () => {
   for (
     const words of [

@@ -3,7 +3,7 @@ import { parseSeconds } from "../../../cli/kit/declaration.ts";
 import { InvalidInputError } from "../../../runtime/errors.ts";
 import { Command } from "npm:@commander-js/extra-typings@^15.1.0";
 import { allCommands } from "../../../cli/kit/command_line.ts";
-import { addRunOptions, type RunDefaults } from "../../../cli/kit/options.ts";
+import { addRunOptions, parseDestination, type RunDefaults } from "../../../cli/kit/options.ts";
 import { commandTree } from "../../../cli/command_tree.ts";
 import { parseAddresses } from "../../../runtime/wire/address.ts";
 
@@ -127,7 +127,7 @@ Deno.test("the grace is read in seconds, and an actor's serial number as a numbe
     );
   }
   assert.deepEqual(parse("shutdown", "a", "12").arguments, [["a"], 12]);
-  assert.deepEqual(parse("ping", "a", "jobs2").arguments, ["a", "jobs2"]);
+  assert.deepEqual(parse("ping", "a", "jobs2").arguments[1], "jobs2");
 });
 
 Deno.test("each command that asks a server takes a time-out in seconds", () => {
@@ -229,5 +229,15 @@ Deno.test("parseSeconds reads seconds up to a day, fractions too", () => {
     assert.throws(() => read(false)(text), {
       message: `not a number of seconds above 0 and up to 86400: "${text}"`,
     });
+  }
+});
+
+Deno.test("parseDestination reads a server, or an actor in it", () => {
+  assert.deepEqual(parseDestination("web1"), { server: "web1", actor: undefined });
+  const { server, actor } = parseDestination("counter@web1");
+  assert.deepEqual([server, actor], ["web1", "counter"]);
+  assert.equal(parseDestination("12@web1").actor, 12);
+  for (const text of ["", "@", "@web1", "counter@", "a@b@c"]) {
+    assert.throws(() => parseDestination(text), /^InvalidInputError: not a/, text);
   }
 });
