@@ -6,7 +6,6 @@
 import { REGISTRY_ID } from "../runtime/actor/references.ts";
 import { runServer } from "../runtime/ensemble/run_server.ts";
 import type { LogOptions } from "../runtime/home/log_options.ts";
-import { serverDirectory } from "../runtime/home/paths.ts";
 import type { Address } from "../runtime/wire/address.ts";
 import { openStore, type RegistryStore, type StoreLocation } from "./store.ts";
 import { serveRegistry } from "./registry_actor.ts";
@@ -36,7 +35,7 @@ export async function runRegistry(options: RunRegistryOptions): Promise<void> {
     await runServer(REGISTRY_ID, (server) => server.stopped, {
       ...options,
       async prepare(server) {
-        store = await openStore(options.store, `${serverDirectory(REGISTRY_ID)}/registry.db`);
+        store = await openStore(options.store, `${server.directory}/registry.db`);
         serveRegistry(server, store);
       },
     });

@@ -5,7 +5,7 @@
  */
 import { Command, type CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { adminPrivateKeyPath, adminPublicKeyPath } from "../../runtime/home/paths.ts";
+import { findPlaces } from "../../runtime/home/paths.ts";
 import { formatNotation, keyword } from "../../runtime/notation.ts";
 import { examples } from "../kit/help_text.ts";
 import {
@@ -43,11 +43,12 @@ export function adminCommand(): CommandUnknownOpts {
 async function generate(options: PassphraseOptions & { force: boolean }): Promise<void> {
   const { createAdminKey, requireNoAdminKey } = await import("../../runtime/pki/admin_key.ts");
   const { askNewPassphrase } = await import("../kit/prompts.ts");
-  if (!options.force) await requireNoAdminKey();
+  const places = findPlaces();
+  if (!options.force) await requireNoAdminKey(places);
   const passphrase = await askNewPassphrase("passphrase for the administrator key:", options);
-  await createAdminKey({ passphrase, force: options.force });
-  printNotice(`the administrators' public key is in ${adminPublicKeyPath()}`);
-  printNotice(`the private key is in ${adminPrivateKeyPath()}`);
+  await createAdminKey(places, { passphrase, force: options.force });
+  printNotice(`the administrators' public key is in ${places.adminPublicKey}`);
+  printNotice(`the private key is in ${places.adminPrivateKey}`);
   printNotice("servers enforce it when they are started again");
 }
 
@@ -60,16 +61,17 @@ async function view(options: OutputOptions): Promise<void> {
     "../../runtime/pki/admin_key.ts"
   );
   const { publicKeyFingerprint } = await import("../../runtime/server/credentials.ts");
-  const key = await readAdminPublicKey();
+  const places = findPlaces();
+  const key = await readAdminPublicKey(places);
   if (!key) {
     throw new EnsembleError(
-      `there is no administrator key pair: no ${adminPublicKeyPath()}: make one with ` +
+      `there is no administrator key pair: no ${places.adminPublicKey}: make one with ` +
         `"gxensemble admin"`,
     );
   }
   const fingerprint = await publicKeyFingerprint(key);
-  const publicKey = adminPublicKeyPath();
-  const privateKey = await hasAdminPrivateKey() ? adminPrivateKeyPath() : null;
+  const publicKey = places.adminPublicKey;
+  const privateKey = await hasAdminPrivateKey(places) ? places.adminPrivateKey : null;
   if (options.json) return printJson({ fingerprint, publicKey, privateKey });
   printLine(formatNotation([keyword("public-key"), fingerprint, publicKey]));
   if (privateKey !== null) printLine(formatNotation([keyword("private-key"), privateKey]));

@@ -10,7 +10,7 @@ import {
   Option,
 } from "npm:@commander-js/extra-typings@^15.1.0";
 import { checkServerId } from "../../runtime/actor/references.ts";
-import { authorityDirectory, authorityPaths, serverTlsPaths } from "../../runtime/home/paths.ts";
+import { findPlaces } from "../../runtime/home/paths.ts";
 import { formatNotation, keyword, parseSymbols, symbol } from "../../runtime/notation.ts";
 import type { IssuedCertificate } from "../../runtime/pki/certificate_issuing.ts";
 import {
@@ -89,9 +89,10 @@ async function view(options: OutputOptions): Promise<void> {
   const { listIssued, readOwnRevocationList } = await import(
     "../../runtime/pki/certificate_issuing.ts"
   );
-  const { domain, root, issuing } = await readAuthority();
-  const { nextUpdate } = await readOwnRevocationList();
-  const certificates = await listIssued();
+  const places = findPlaces();
+  const { domain, root, issuing } = await readAuthority(places);
+  const { nextUpdate } = await readOwnRevocationList(places);
+  const certificates = await listIssued(places);
   const authority = { root: await describe(root), issuing: await describe(issuing) };
   if (options.json) {
     return printJson({
@@ -150,22 +151,24 @@ function setupCommand(): CommandUnknownOpts {
       );
       const { issueCertificates } = await import("../../runtime/pki/certificate_issuing.ts");
       const { askNewPassphrase } = await import("../kit/prompts.ts");
-      if (!force) await requireNoAuthority();
+      const places = findPlaces();
+      if (!force) await requireNoAuthority(places);
       const passphrase = await askNewPassphrase(
         "passphrase for the keys of the certificate authority:",
         options,
       );
-      const issuing = await createAuthority({ domain, passphrase, force });
-      printNotice(`the certificate authority of ${domain} is in ${authorityDirectory()}`);
-      printNotice(`no command needs the root's key: keep ${authorityPaths().rootKey} elsewhere`);
+      const issuing = await createAuthority(places, { domain, passphrase, force });
+      printNotice(`the certificate authority of ${domain} is in ${places.authorityDirectory}`);
+      printNotice(`no command needs the root's key: keep ${places.authority.rootKey} elsewhere`);
       if (force) printNotice("every server now needs a new certificate, and the new root");
       const [console] = await issueCertificates([checkServerId(CONSOLE_ID)], {
+        places,
         issuing,
         capabilities: [],
         hosts: [],
         days: DEFAULT_DAYS,
       });
-      const { certificate } = serverTlsPaths(console!.id);
+      const { certificate } = places.serverTls(console!.id);
       printNotice(`the commands on this host have a certificate: ${certificate}`);
     });
 }
@@ -221,12 +224,19 @@ function certCommand(): CommandUnknownOpts {
     .action(async (serverIds, options) => {
       const { readAuthority } = await import("../../runtime/pki/certificate_authority.ts");
       const { issueCertificates } = await import("../../runtime/pki/certificate_issuing.ts");
-      await readAuthority(); // Nobody is asked for a passphrase of what is not there.
+      const places = findPlaces();
+      await readAuthority(places); // Nobody is asked for a passphrase of what is not there.
       const { capabilities, host: hosts, days } = options;
       const issuing = await openIssuing(options);
-      const issued = await issueCertificates(serverIds, { issuing, capabilities, hosts, days });
+      const issued = await issueCertificates(serverIds, {
+        places,
+        issuing,
+        capabilities,
+        hosts,
+        days,
+      });
       for (const { id } of issued) {
-        const { certificate, key } = serverTlsPaths(id);
+        const { certificate, key } = places.serverTls(id);
         const whose = issued.length > 1 ? ` of ${id}` : "";
         printNotice(`the certificate${whose} is in ${certificate}`);
         printNotice(`the private key${whose} is in ${key}`);
@@ -239,8 +249,9 @@ function certCommand(): CommandUnknownOpts {
 async function openIssuing(options: PassphraseOptions) {
   const { openIssuing } = await import("../../runtime/pki/certificate_authority.ts");
   const { askPassphrase } = await import("../kit/prompts.ts");
-  return await openIssuing(() =>
-    askPassphrase("passphrase of the certificate authority:", options)
+  return await openIssuing(
+    findPlaces(),
+    () => askPassphrase("passphrase of the certificate authority:", options),
   );
 }
 
@@ -260,9 +271,10 @@ function showCommand(): CommandUnknownOpts {
       const { listIssued, readOwnRevocationList } = await import(
         "../../runtime/pki/certificate_issuing.ts"
       );
-      const { domain, root, issuing } = await readAuthority();
-      const { nextUpdate } = await readOwnRevocationList();
-      const certificates = await listIssued();
+      const places = findPlaces();
+      const { domain, root, issuing } = await readAuthority(places);
+      const { nextUpdate } = await readOwnRevocationList(places);
+      const certificates = await listIssued(places);
       const ends = { root: root.notAfter, issuing: issuing.notAfter, crl: nextUpdate };
       if (options.json) {
         return printJson({ domain, ...ends, certificates: certificates.map(certificateJson) });
@@ -288,14 +300,15 @@ function revokeCommand(): CommandUnknownOpts {
       const { listRevocable, revokeCertificates } = await import(
         "../../runtime/pki/certificate_issuing.ts"
       );
-      if ((await listRevocable(serverId)).length === 0) {
+      const places = findPlaces();
+      if ((await listRevocable(serverId, places)).length === 0) {
         printNotice(`${serverId} has no certificate that is still good`);
         return printCertificates([], options);
       }
       const issuing = await openIssuing(options);
-      const revoked = await revokeCertificates(serverId, { issuing });
+      const revoked = await revokeCertificates(serverId, { places, issuing });
       printNotice(
-        `servers honour it once they have ${authorityPaths().crl} and have read it again`,
+        `servers honour it once they have ${places.authority.crl} and have read it again`,
       );
       printCertificates(revoked, options);
     });

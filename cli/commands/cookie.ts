@@ -4,7 +4,7 @@
  * @module
  */
 import { Command, type CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
-import { cookiePath } from "../../runtime/home/paths.ts";
+import { findPlaces } from "../../runtime/home/paths.ts";
 import { formatNotation, keyword } from "../../runtime/notation.ts";
 import { examples } from "../kit/help_text.ts";
 import { forceOption, jsonOption, type OutputOptions, viewOption } from "../kit/options.ts";
@@ -28,7 +28,7 @@ export function cookieCommand(): CommandUnknownOpts {
       if (options.view) return await view(options);
       if (options.json) command.error("--json only goes with --view");
       const { createCookie } = await import("../../runtime/home/cookie.ts");
-      printNotice(`the ensemble's cookie is in ${await createCookie(options)}`);
+      printNotice(`the ensemble's cookie is in ${await createCookie(findPlaces(), options)}`);
     });
 }
 
@@ -38,8 +38,9 @@ export function cookieCommand(): CommandUnknownOpts {
 async function view(options: OutputOptions): Promise<void> {
   const { readCookie } = await import("../../runtime/home/cookie.ts");
   const { fingerprintOf } = await import("../../runtime/server/credentials.ts");
-  const path = cookiePath();
-  const fingerprint = await fingerprintOf(new Uint8Array(await readCookie()));
+  const places = findPlaces();
+  const path = places.cookie;
+  const fingerprint = await fingerprintOf(new Uint8Array(await readCookie(places)));
   if (options.json) return printJson({ fingerprint, path });
   printLine(formatNotation([keyword("cookie"), fingerprint, path]));
 }

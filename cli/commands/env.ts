@@ -10,7 +10,7 @@ import {
   Option,
 } from "npm:@commander-js/extra-typings@^15.1.0";
 import { checkServerId } from "../../runtime/actor/references.ts";
-import { socketPath } from "../../runtime/home/paths.ts";
+import { findPlaces } from "../../runtime/home/paths.ts";
 import {
   type Address,
   formatAddressUrl,
@@ -116,7 +116,7 @@ function knownServersCommand(): CommandUnknownOpts {
 /** Prints the servers whose addresses are known, or one of them: `(httpd1 (tcp: "10.0.0.1:4000"))`. */
 async function list(serverId: string | undefined, { json }: OutputOptions): Promise<void> {
   const { KnownServersFile } = await import("../../runtime/home/known_servers.ts");
-  const file = new KnownServersFile();
+  const file = new KnownServersFile(findPlaces().knownServers);
   const known = await file.read();
   if (serverId !== undefined && !known.has(serverId)) throw file.unknown(serverId);
   const listed = [...known].filter(([id]) => serverId === undefined || id === serverId);
@@ -130,9 +130,9 @@ async function changeAddresses(
   { change, addresses, json }: ChangeOptions,
 ): Promise<void> {
   const { KnownServersFile } = await import("../../runtime/home/known_servers.ts");
-  const file = new KnownServersFile();
+  const file = new KnownServersFile(findPlaces().knownServers);
   const isLocal = change === "add" && addresses.length === 0;
-  const given = isLocal ? [localUnixAddress(socketPath(serverId))] : addresses;
+  const given = isLocal ? [localUnixAddress(findPlaces().socket(serverId))] : addresses;
   const left = await file[change](serverId, given);
   if (json) return printJson(toJson(serverId, left));
   printNotice(

@@ -11,6 +11,7 @@ import { REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { KnownServersFile } from "../../runtime/home/known_servers.ts";
 import { controlClient, listServers } from "../../runtime/ensemble/remote.ts";
 import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";
+import { findPlaces } from "../../runtime/home/paths.ts";
 import { formatAddressUrl } from "../../runtime/wire/address.ts";
 import { within } from "../../runtime/actor/time.ts";
 import { startConsole } from "../kit/console.ts";
@@ -60,7 +61,9 @@ export const liveNames: LiveNames = {
   async known(place) {
     enter(place);
     try {
-      return [...await new KnownServersFile().read()].map(([id, addresses]) => ({
+      return [...await new KnownServersFile(findPlaces().knownServers).read()].map((
+        [id, addresses],
+      ) => ({
         word: id,
         description: addresses.map(formatAddressUrl).join(", "),
       }));
@@ -74,7 +77,7 @@ export const liveNames: LiveNames = {
     await import("npm:reflect-metadata@^0.2.2"); // First: see cli/commands/ca.ts.
     const { listIssued } = await import("../../runtime/pki/certificate_issuing.ts");
     try {
-      const valid = (await listIssued()).filter(({ status }) => status === "valid");
+      const valid = (await listIssued(findPlaces())).filter(({ status }) => status === "valid");
       return [...new Set(valid.map(({ id }) => id))].map((id) => ({ word: id, description: "" }));
     } catch {
       return [];

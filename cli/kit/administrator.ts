@@ -5,6 +5,7 @@
  */
 import { userInfo } from "node:os";
 import { ActorError, EnsembleError } from "../../runtime/errors.ts";
+import { findPlaces } from "../../runtime/home/paths.ts";
 import type { ActorServer } from "../../runtime/server/actor_server.ts";
 import { askPassphrase, type PassphraseOptions } from "./prompts.ts";
 
@@ -84,15 +85,16 @@ export class Administrator {
   async #openKey(): Promise<CryptoKey> {
     const { openAdminPrivateKey } = await import("../../runtime/pki/admin_key.ts");
     const message = "passphrase of the administrator key:";
-    return await openAdminPrivateKey(() =>
-      this.runPrompt(() => askPassphrase(message, this.#options))
+    return await openAdminPrivateKey(
+      findPlaces(),
+      () => this.runPrompt(() => askPassphrase(message, this.#options)),
     );
   }
 }
 
 async function hasPrivateKey(): Promise<boolean> {
   const { hasAdminPrivateKey } = await import("../../runtime/pki/admin_key.ts");
-  return await hasAdminPrivateKey();
+  return await hasAdminPrivateKey(findPlaces());
 }
 
 /** Who runs this process and where, as servers note it: `user@host`. */

@@ -15,6 +15,7 @@ import {
   UnknownServerError,
 } from "../../runtime/errors.ts";
 import { onUnhandled } from "../../runtime/error_report.ts";
+import { findPlaces } from "../../runtime/home/paths.ts";
 import { readServerProcess, type ServerProcess } from "../../runtime/home/server_directory.ts";
 import { startLogging } from "../../runtime/home/logging.ts";
 import { ActorServer } from "../../runtime/server/actor_server.ts";
@@ -67,7 +68,7 @@ export async function startConsole(
 ): Promise<ActorServer> {
   const id = checkServerId(`${CONSOLE_ID}-${crypto.randomUUID().slice(0, 13)}`);
   return await ActorServer.start({
-    ...await readMembership(id, registry),
+    ...await readMembership(id, { places: findPlaces(), registry }),
     id,
     listen: [],
     roles: [],
@@ -201,7 +202,7 @@ async function findProcess(
       // It is silent, too, or not there.
     }
   }
-  const noted = isUnix(silence) ? await readServerProcess(id) : undefined;
+  const noted = isUnix(silence) ? await readServerProcess(id, findPlaces()) : undefined;
   return noted && { id, ...noted };
 }
 

@@ -11,7 +11,7 @@
 import { dirname, resolve } from "node:path";
 import { EnsembleError, InvalidInputError } from "../../runtime/errors.ts";
 import { HANDED_OVER, handedOver, handOver, ownKernel } from "../../runtime/own_process.ts";
-import { serverDirectory, socketDirectory, socketPath } from "../../runtime/home/paths.ts";
+import { findPlaces } from "../../runtime/home/paths.ts";
 import { ignoredSignals } from "../../runtime/home/signals.ts";
 import { type Address, formatEndpoint } from "../../runtime/wire/address.ts";
 import { isPortable } from "./build.ts";
@@ -131,14 +131,15 @@ async function ownNeeds(
   },
 ): Promise<OwnNeeds> {
   const { locateServers } = await import("../../runtime/home/known_servers.ts");
-  const reached = [...listen, ...(await locateServers(registry)).registry];
+  const places = findPlaces();
+  const reached = [...listen, ...(await locateServers(places, registry)).registry];
   const sockets = reached.flatMap((address) => address.kind === "unix" ? [address.path] : []);
   const log = logFile === undefined || logFile === "-" ? [] : [resolve(logFile)];
   const { protocol, host } = new URL(import.meta.url);
   return {
     read: [],
-    write: [serverDirectory(id), socketDirectory(), ...sockets, ...log],
-    net: [`unix:${socketPath(id)}`, ...reached.map(formatForNet)],
+    write: [places.server(id), places.socketDirectory, ...sockets, ...log],
+    net: [`unix:${places.socket(id)}`, ...reached.map(formatForNet)],
     env: [
       ...["GERBIL_PATH", "HOME", "ENSEMBLE_SOCKET_DIR", "ENSEMBLE_REGISTRY", HANDED_OVER],
       ...isPortable() ? HEAD_VARIABLES : [],

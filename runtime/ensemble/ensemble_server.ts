@@ -13,7 +13,7 @@ import { UnitStore } from "../code/unit_store.ts";
 import { EnsembleError } from "../errors.ts";
 import { codeDirectory, holdServerDirectory, removeLeftClients } from "../home/server_directory.ts";
 import { startLogging, stopLogging } from "../home/logging.ts";
-import { socketPath } from "../home/paths.ts";
+import { findPlaces, type Places } from "../home/paths.ts";
 import { warnOfExpiry } from "../pki/own_tls.ts";
 import { registryClient } from "../server/registry_protocol.ts";
 import { ActorServer, type ServerKeys } from "../server/actor_server.ts";
@@ -48,6 +48,7 @@ const owned = globalThis as { [OWNER]?: string };
 /** What a server of the ensemble is made of. */
 type EnsembleServerOptions = Omit<StartServerOptions, "registry"> & Omit<Membership, "cookie"> & {
   readonly id: string;
+  readonly places: Places;
 };
 
 /**
@@ -64,11 +65,11 @@ export class EnsembleServer extends ActorServer {
 
   /** Made by {@linkcode startServer}. */
   constructor(options: EnsembleServerOptions, keys: ServerKeys) {
-    const { id, listen = [], roles = [], tls } = options;
+    const { id, places, listen = [], roles = [], tls } = options;
     const grace = requireGrace(options.grace ?? DEFAULT_GRACE);
     super({
       ...options,
-      listen: [localUnixAddress(socketPath(id)), ...listen],
+      listen: [localUnixAddress(places.socket(id)), ...listen],
       roles,
       grace: actorsShare(grace),
       register: id !== REGISTRY_ID,
@@ -82,10 +83,10 @@ export class EnsembleServer extends ActorServer {
 
   /** Takes the server's directory, opens its store of code and starts its loader. */
   protected override async prepare(): Promise<void> {
-    const { id, loader, library = {} } = this.#options;
-    if (sharedId(id) === CLIENT_ID) await removeLeftClients();
-    this.hold(await holdServerDirectory(id));
-    const units = await UnitStore.open(codeDirectory(id));
+    const { id, places, loader, library = {} } = this.#options;
+    if (sharedId(id) === CLIENT_ID) await removeLeftClients(places);
+    this.hold(await holdServerDirectory(id, places));
+    const units = await UnitStore.open(codeDirectory(id, places));
     this.hold({ [Symbol.asyncDispose]: () => units.close() });
     this.#units = units;
     units.registerLibrary(RUNTIME_MODULE, () => importRuntime());
@@ -176,6 +177,11 @@ export class EnsembleServer extends ActorServer {
     return this.#loader.isBusy;
   }
 
+  /** The directory of its own files: its log, the code loaded into it, its certificate. */
+  get directory(): string {
+    return this.#options.places.server(this.id);
+  }
+
   /** How long the server may take to stop, in ms. */
   get grace(): number {
     return this.#grace;
@@ -251,11 +257,12 @@ export async function startServer(
   if (Deno.build.os === "windows") {
     throw new EnsembleError("Windows is not supported: use Linux or macOS, or WSL 2 on Windows");
   }
+  const places = findPlaces(options);
   if (options.log === false) stopLogging();
-  else startLogging(options.log, id);
+  else startLogging(options.log, places.server(id));
   starting = id;
   try {
-    current = await start(id, options);
+    current = await start(id, options, places);
     owned[OWNER] = import.meta.url;
     return current;
   } finally {
@@ -297,15 +304,22 @@ async function borrow(
   return server;
 }
 
-async function start(id: string, options: StartServerOptions): Promise<EnsembleServer> {
+async function start(
+  id: string,
+  options: StartServerOptions,
+  places: Places,
+): Promise<EnsembleServer> {
   const { denied = [], listen = [] } = options;
   if (denied.length > 0) {
     logger.info("{id} does without {permissions}", { id, permissions: denied.join(", ") });
   }
   // A server asks the registry. Only commands try the sockets of this host without it.
-  const { nearby: _, ...membership } = await readMembership(id, options.registry);
+  const { nearby: _, ...membership } = await readMembership(id, {
+    places,
+    registry: options.registry,
+  });
   if (membership.tls) warnOfPlainAddresses(listen);
-  return await EnsembleServer.start({ ...options, ...membership, id });
+  return await EnsembleServer.start({ ...options, ...membership, id, places });
 }
 
 let importRuntime = (): Promise<ModuleNamespace> => {

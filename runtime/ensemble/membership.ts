@@ -6,6 +6,7 @@
  */
 import { readCookie } from "../home/cookie.ts";
 import { locateServers } from "../home/known_servers.ts";
+import type { Places } from "../home/paths.ts";
 import { readAdminPublicKey } from "../pki/admin_key.ts";
 import { readOwnTls } from "../pki/own_tls.ts";
 import type { TlsFiles } from "../pki/tls_files.ts";
@@ -30,13 +31,13 @@ export interface Membership extends ServerLocations {
  */
 export async function readMembership(
   id: string,
-  registry: readonly Address[] = [],
+  { places, registry = [] }: { places: Places; registry?: readonly Address[] | undefined },
 ): Promise<Membership> {
   const [cookie, adminKey, tls, locations] = await Promise.all([
-    readCookie(),
-    readAdminPublicKey(),
-    readOwnTls(id),
-    locateServers(registry),
+    readCookie(places),
+    readAdminPublicKey(places),
+    readOwnTls(id, places),
+    locateServers(places, registry),
   ]);
   return { cookie, adminKey, tls, ...locations };
 }

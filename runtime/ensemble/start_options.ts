@@ -6,12 +6,13 @@
 import type { ModuleNamespace } from "../code/library_table.ts";
 import { InvalidInputError } from "../errors.ts";
 import type { LogOptions } from "../home/log_options.ts";
+import type { PlacesOptions } from "../home/paths.ts";
 import type { Heartbeat } from "../server/connection.ts";
 import type { Address } from "../wire/address.ts";
 import type { EnsembleServer } from "./ensemble_server.ts";
 
 /** Options of `startServer`. */
-export interface StartServerOptions {
+export interface StartServerOptions extends PlacesOptions {
   /** What the server does in the ensemble: others look servers up by role. */
   readonly roles?: readonly string[];
   /** Where to listen besides the server's UNIX socket. */

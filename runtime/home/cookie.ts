@@ -5,7 +5,7 @@
  */
 import { EnsembleError } from "../errors.ts";
 import { readSecretFile, writeWhole } from "./files.ts";
-import { cookiePath, ensembleDirectory } from "./paths.ts";
+import type { Places } from "./paths.ts";
 
 /** As long as the output of SHA-256, the hash that handshakes are authenticated with. */
 const COOKIE_BYTES = 32;
@@ -22,10 +22,13 @@ export interface CreateCookieOptions {
  * @returns the path of the file.
  * @throws {EnsembleError} when there is a cookie already, or the file cannot be written.
  */
-export async function createCookie(options: CreateCookieOptions = {}): Promise<string> {
-  const path = cookiePath();
+export async function createCookie(
+  places: Places,
+  options: CreateCookieOptions = {},
+): Promise<string> {
+  const path = places.cookie;
   try {
-    await Deno.mkdir(ensembleDirectory(), { recursive: true, mode: 0o700 });
+    await Deno.mkdir(places.directory, { recursive: true, mode: 0o700 });
     const cookie = crypto.getRandomValues(new Uint8Array(COOKIE_BYTES));
     await writeWhole(path, cookie, { mode: 0o600, replace: options.force ?? false });
     return path;
@@ -49,8 +52,8 @@ export async function createCookie(options: CreateCookieOptions = {}): Promise<s
  *
  * @throws {EnsembleError} when there is none, it is not one, or others than its owner can read it.
  */
-export async function readCookie(): Promise<Uint8Array> {
-  const path = cookiePath();
+export async function readCookie(places: Places): Promise<Uint8Array> {
+  const path = places.cookie;
   try {
     const cookie = await readSecretFile(path, "cookie");
     if (cookie.length === COOKIE_BYTES) return cookie;

@@ -22,7 +22,7 @@ import {
 } from "../wire/address.ts";
 import { directoryOf } from "../wire/socket_directory.ts";
 import { fileBehind, readRegularFile, withFileLock, writeWhole } from "./files.ts";
-import { knownServersPath, socketDirectory, socketPath } from "./paths.ts";
+import type { Places } from "./paths.ts";
 
 /** Addresses by server id, in the order of the file. */
 export type KnownServers = ReadonlyMap<string, readonly Address[]>;
@@ -53,8 +53,8 @@ export class KnownServersFile {
   /** Where it is. */
   readonly path: string;
 
-  /** Names the file of this host, or another. */
-  constructor(path: string = knownServersPath()) {
+  /** Names the file. */
+  constructor(path: string) {
     this.path = path;
   }
 
@@ -232,22 +232,25 @@ const REGISTRY_VARIABLE = "ENSEMBLE_REGISTRY";
  * @throws {InvalidInputError} when `ENSEMBLE_REGISTRY` holds no address.
  * @throws {EnsembleError} when `known-servers` is wrong.
  */
-export async function locateServers(given: readonly Address[] = []): Promise<ServerLocations> {
+export async function locateServers(
+  places: Places,
+  given: readonly Address[] = [],
+): Promise<ServerLocations> {
   if (given.length > 0) return ofRegistry(given, adviceFor(given));
   const named = readVariable();
   if (named.length > 0) {
     return ofRegistry(named, `${REGISTRY_VARIABLE} says that it is there; ${adviceFor(named)}`);
   }
-  const file = new KnownServersFile();
+  const file = new KnownServersFile(places.knownServers);
   const known = await file.read();
   const registry = known.get(REGISTRY_ID);
-  const sockets = [socketDirectory()];
+  const sockets = [places.socketDirectory];
   if (registry) {
     const advice = `${file.path} says that it is there; ${adviceFor(registry)}`;
     return locations({ registry, advice, known, sockets });
   }
   return locations({
-    registry: [localUnixAddress(socketPath(REGISTRY_ID))],
+    registry: [localUnixAddress(places.socket(REGISTRY_ID))],
     advice: "start a registry with: gxensemble registry",
     known,
     sockets,

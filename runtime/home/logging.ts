@@ -15,7 +15,6 @@ import {
   parseLogFormat,
   parseLogLevel,
 } from "./log_options.ts";
-import { serverDirectory } from "./paths.ts";
 import {
   finishAtEnd,
   StandardStream,
@@ -54,16 +53,17 @@ const root = getLogger([]) as unknown as { sinks: Sink[]; lowestLevel: LogLevel 
  * earlier one. Nothing happens in a program that has configured LogTape itself; and when it does so later, it
  * takes over.
  *
- * @param server the server that this process runs, which says what file `-` is.
+ * @param directory the directory of the server that this process runs, for the file `-`. Without it the process is a
+ * command, and waits until standard error has taken a line.
  * @throws {EnsembleError} when the file cannot be opened.
  * @throws {InvalidInputError} when an option has no meaning.
  */
-export function startLogging(options: LogOptions = {}, server?: string): void {
+export function startLogging(options: LogOptions = {}, directory?: string): void {
   const level = parseLogLevel(options.level ?? "info");
   const format = parseLogFormat(options.format ?? "text");
   if (isConfigured()) return;
-  const file = options.file === undefined ? undefined : openLog(options.file, server);
-  const errors = server === undefined ? { write: writeErrors } : standardStream("stderr");
+  const file = options.file === undefined ? undefined : openLog(options.file, directory);
+  const errors = directory === undefined ? { write: writeErrors } : standardStream("stderr");
   const sink = recordSink(format, file ?? errors);
   stopLogging();
   root.sinks.push(sink);
@@ -134,9 +134,8 @@ class Loss {
   }
 }
 
-function openLog(file: string, server: string | undefined): LogFile {
-  if (file !== "-" || server === undefined) return new LogFile(file);
-  const directory = serverDirectory(server);
+function openLog(file: string, directory: string | undefined): LogFile {
+  if (file !== "-" || directory === undefined) return new LogFile(file);
   const path = `${directory}/${SERVER_LOG}`;
   try {
     Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });

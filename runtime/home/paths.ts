@@ -1,56 +1,16 @@
 /**
- * Where the ensemble keeps its files.
+ * Where the ensemble keeps its files and sockets on a host.
  *
  * @module
  */
 import { EnsembleError, InvalidInputError } from "../errors.ts";
 
-/**
- * The directory of everything that outlives a process: `$GERBIL_PATH/ensemble`, by default
- * `~/.gerbil/ensemble`.
- *
- * @throws {EnsembleError} when neither `GERBIL_PATH` nor `HOME` is set.
- * @throws {InvalidInputError} when `GERBIL_PATH` is a relative path: servers started in different
- * directories would not share a cookie.
- */
-export function ensembleDirectory(): string {
-  const root = Deno.env.get("GERBIL_PATH");
-  if (root && !root.startsWith("/")) {
-    throw new InvalidInputError(`GERBIL_PATH is no absolute path: ${root}`);
-  }
-  if (root) return `${root.replace(/(?<=.)\/+$/, "")}/ensemble`;
-  const home = Deno.env.get("HOME");
-  if (!home) {
-    throw new EnsembleError(
-      "no place for the ensemble's files: neither GERBIL_PATH nor HOME is set",
-    );
-  }
-  return `${home}/.gerbil/ensemble`;
-}
-
-/** The secret that the servers of the ensemble share. */
-export function cookiePath(): string {
-  return `${ensembleDirectory()}/cookie`;
-}
-
-/** The addresses of servers that were given by hand. */
-export function knownServersPath(): string {
-  return `${ensembleDirectory()}/known-servers`;
-}
-
-/** The public key of the ensemble's administrators, as SPKI PEM; servers that have it enforce capabilities. */
-export function adminPublicKeyPath(): string {
-  return `${ensembleDirectory()}/admin.pub`;
-}
-
-/** The private key of the ensemble's administrators, as PKCS#8 PEM in an age passphrase file. */
-export function adminPrivateKeyPath(): string {
-  return `${ensembleDirectory()}/admin.priv`;
-}
-
-/** What belongs to one server only: its log, the code loaded into it, the registry's database. */
-export function serverDirectory(id: string): string {
-  return `${ensembleDirectory()}/server/${id}`;
+/** Where to keep files and sockets, in place of what the environment says. */
+export interface PlacesOptions {
+  /** The directory of everything that outlives a process. By default `$GERBIL_PATH/ensemble`, else `~/.gerbil/ensemble`. */
+  readonly directory?: string | undefined;
+  /** The directory of the UNIX sockets. By default `$ENSEMBLE_SOCKET_DIR`, else `/tmp/ensemble`. */
+  readonly socketDirectory?: string | undefined;
 }
 
 /** What a server shows to its peers, and what it proves with that it is its own. */
@@ -59,12 +19,6 @@ export interface ServerTlsPaths {
   readonly certificate: string;
   /** Its private key, PKCS#8 PEM, unencrypted: a server starts without anybody to ask. */
   readonly key: string;
-}
-
-/** The TLS files of one server. */
-export function serverTlsPaths(id: string): ServerTlsPaths {
-  const directory = `${serverDirectory(id)}/tls`;
-  return { certificate: `${directory}/cert.pem`, key: `${directory}/key.pem` };
 }
 
 /** The files of the certificate authority. Hosts that only run servers have `root` and `crl`. */
@@ -83,18 +37,81 @@ export interface AuthorityPaths {
   readonly issued: string;
 }
 
-/** The directory of the certificate authority. */
-export function authorityDirectory(): string {
-  return `${ensembleDirectory()}/tls`;
+/**
+ * The paths of an ensemble's files and sockets. It is made once, where a command or a server starts, and handed to
+ * whatever reads or writes files: nothing else asks the environment.
+ */
+export class Places {
+  /** The directory of everything that outlives a process. */
+  readonly directory: string;
+  /** The directory of the UNIX sockets of the servers on this host. */
+  readonly socketDirectory: string;
+
+  /**
+   * Names the places below two directories.
+   *
+   * @throws {InvalidInputError} when one of them is not an absolute path. Servers that were started in different
+   * directories would not share a cookie, or not find each other.
+   */
+  constructor(directory: string, socketDirectory: string) {
+    this.directory = requireAbsolute(directory, "the directory of the ensemble");
+    this.socketDirectory = requireAbsolute(socketDirectory, "the socket directory");
+  }
+
+  /** The secret that the servers of the ensemble share. */
+  get cookie(): string {
+    return `${this.directory}/cookie`;
+  }
+
+  /** The addresses of servers that were given by hand. */
+  get knownServers(): string {
+    return `${this.directory}/known-servers`;
+  }
+
+  /** The public key of the ensemble's administrators, as SPKI PEM; servers that have it enforce capabilities. */
+  get adminPublicKey(): string {
+    return `${this.directory}/admin.pub`;
+  }
+
+  /** The private key of the ensemble's administrators, as PKCS#8 PEM in an age passphrase file. */
+  get adminPrivateKey(): string {
+    return `${this.directory}/admin.priv`;
+  }
+
+  /** What belongs to one server only: its log, the code loaded into it, the registry's database. */
+  server(id: string): string {
+    return `${this.directory}/server/${id}`;
+  }
+
+  /** The TLS files of one server. */
+  serverTls(id: string): ServerTlsPaths {
+    const directory = `${this.server(id)}/tls`;
+    return { certificate: `${directory}/cert.pem`, key: `${directory}/key.pem` };
+  }
+
+  /** The directory of the certificate authority. */
+  get authorityDirectory(): string {
+    return `${this.directory}/tls`;
+  }
+
+  /** What is locked while the files of the certificate authority change. */
+  get authorityLock(): string {
+    return `${this.directory}/tls.lock`;
+  }
+
+  /** The files of the certificate authority. */
+  get authority(): AuthorityPaths {
+    return authorityPaths(this.authorityDirectory);
+  }
+
+  /** The UNIX socket that a server on this host listens at. */
+  socket(id: string): string {
+    return `${this.socketDirectory}/${id}`;
+  }
 }
 
-/** What is locked while the files of the certificate authority change. */
-export function authorityLockPath(): string {
-  return `${ensembleDirectory()}/tls.lock`;
-}
-
-/** The files of the certificate authority, in its directory or in one that is to become it. */
-export function authorityPaths(directory: string = authorityDirectory()): AuthorityPaths {
+/** The files of the certificate authority in a directory, or in one that is to become it. */
+export function authorityPaths(directory: string): AuthorityPaths {
   return {
     root: `${directory}/root.pem`,
     rootKey: `${directory}/root.key.age`,
@@ -106,22 +123,33 @@ export function authorityPaths(directory: string = authorityDirectory()): Author
 }
 
 /**
- * The directory of the UNIX sockets of the servers on this host: `$ENSEMBLE_SOCKET_DIR`, by default
- * `/tmp/ensemble`.
+ * The places of this host's ensemble: those of the options, else those of the environment variables `GERBIL_PATH` and
+ * `ENSEMBLE_SOCKET_DIR`, else the default ones.
  *
- * @throws {InvalidInputError} when `ENSEMBLE_SOCKET_DIR` is a relative path: servers started in
- * different directories would not find each other.
+ * @throws {EnsembleError} when no directory was given, and neither `GERBIL_PATH` nor `HOME` is set.
+ * @throws {InvalidInputError} when one of them is a relative path.
  */
-export function socketDirectory(): string {
-  const directory = Deno.env.get("ENSEMBLE_SOCKET_DIR");
-  if (!directory) return "/tmp/ensemble";
-  if (!directory.startsWith("/")) {
-    throw new InvalidInputError(`ENSEMBLE_SOCKET_DIR is no absolute path: ${directory}`);
-  }
-  return directory.replace(/(?<=.)\/+$/, "");
+export function findPlaces({ directory, socketDirectory }: PlacesOptions = {}): Places {
+  return new Places(directory ?? ensembleDirectory(), socketDirectory ?? defaultSockets());
 }
 
-/** The UNIX socket that a server on this host listens at. */
-export function socketPath(id: string): string {
-  return `${socketDirectory()}/${id}`;
+function ensembleDirectory(): string {
+  const root = Deno.env.get("GERBIL_PATH");
+  if (root) return `${requireAbsolute(root, "GERBIL_PATH")}/ensemble`;
+  const home = Deno.env.get("HOME");
+  if (home) return `${home}/.gerbil/ensemble`;
+  throw new EnsembleError(
+    "no place for the ensemble's files: neither GERBIL_PATH nor HOME is set",
+  );
+}
+
+function defaultSockets(): string {
+  const directory = Deno.env.get("ENSEMBLE_SOCKET_DIR");
+  return directory ? requireAbsolute(directory, "ENSEMBLE_SOCKET_DIR") : "/tmp/ensemble";
+}
+
+/** Checks a path, and takes slashes off its end. */
+function requireAbsolute(path: string, what: string): string {
+  if (typeof path === "string" && path.startsWith("/")) return path.replace(/(?<=.)\/+$/, "");
+  throw new InvalidInputError(`${what} is no absolute path: ${path}`);
 }

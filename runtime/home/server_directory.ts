@@ -13,7 +13,7 @@ import { ownKernel } from "../own_process.ts";
 import { hostName } from "../wire/address.ts";
 import { removeStaleSocket } from "../wire/unix_transport.ts";
 import { makePrivate, takeFileLock } from "./files.ts";
-import { serverDirectory, socketPath } from "./paths.ts";
+import type { Places } from "./paths.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
@@ -37,8 +37,8 @@ const RETRY = 20;
  *
  * @throws {EnsembleError} when another process has it.
  */
-export async function holdServerDirectory(id: string): Promise<Disposable> {
-  const directory = serverDirectory(id);
+export async function holdServerDirectory(id: string, places: Places): Promise<Disposable> {
+  const directory = places.server(id);
   const self: ServerProcess = { pid: Deno.pid, host: hostName(), kernel: ownKernel() };
   const until = performance.now() + PATIENCE;
   while (true) {
@@ -51,7 +51,7 @@ export async function holdServerDirectory(id: string): Promise<Disposable> {
         },
       };
     }
-    const other = await readServerProcess(id);
+    const other = await readServerProcess(id, places);
     if (other || performance.now() >= until) {
       throw new EnsembleError(
         `cannot start server ${id}: another process${
@@ -64,24 +64,24 @@ export async function holdServerDirectory(id: string): Promise<Disposable> {
 }
 
 /** The directory in which a server keeps the code that is shipped to it. */
-export function codeDirectory(id: string): string {
-  return `${serverDirectory(id)}/${CODE}`;
+export function codeDirectory(id: string, places: Places): string {
+  return `${places.server(id)}/${CODE}`;
 }
 
 /**
  * Removes what clients left that were killed: their directories, where there is nothing else in them, and their sockets.
  * No other process takes their ids again.
  */
-export async function removeLeftClients(): Promise<void> {
-  const parent = dirname(serverDirectory(checkServerId(CLIENT_ID)));
+export async function removeLeftClients(places: Places): Promise<void> {
+  const parent = dirname(places.server(checkServerId(CLIENT_ID)));
   for (const id of namesIn(parent)) {
     if (!isServerId(id) || sharedId(id) !== CLIENT_ID) continue;
-    const directory = serverDirectory(id);
+    const directory = places.server(id);
     if (namesIn(directory).some((name) => name !== LOCK && name !== CODE)) continue;
     try {
       const lock = await takeFileLock(`${directory}/${LOCK}`);
       if (!lock) continue;
-      await removeStaleSocket(socketPath(id));
+      await removeStaleSocket(places.socket(id));
       removeLocked(directory, [CODE, LOCK]);
       lock[Symbol.dispose]();
     } catch (error) {
@@ -136,14 +136,17 @@ function namesIn(directory: string): string[] {
 export type ServerProcess = Pick<RegistryEntry, "pid" | "host" | "kernel">;
 
 /** The process that has the directory of a server, or had it last; undefined where none is noted. */
-export async function readServerProcess(id: string): Promise<ServerProcess | undefined> {
+export async function readServerProcess(
+  id: string,
+  places: Places,
+): Promise<ServerProcess | undefined> {
   try {
-    return serverProcess(JSON.parse(await Deno.readTextFile(lockPath(id))));
+    return serverProcess(JSON.parse(await Deno.readTextFile(lockPath(id, places))));
   } catch {
     return undefined;
   }
 }
 
-function lockPath(id: string): string {
-  return `${serverDirectory(id)}/${LOCK}`;
+function lockPath(id: string, places: Places): string {
+  return `${places.server(id)}/${LOCK}`;
 }

@@ -5,7 +5,7 @@
  */
 import { EnsembleError } from "../errors.ts";
 import { isThere, readRegularFile, readSecretFile, unreadable, writeWhole } from "../home/files.ts";
-import { adminPrivateKeyPath, adminPublicKeyPath, ensembleDirectory } from "../home/paths.ts";
+import type { Places } from "../home/paths.ts";
 import { decodePem, encodePem, openPrivateKey, sealPrivateKey } from "./pem.ts";
 
 /**
@@ -13,8 +13,10 @@ import { decodePem, encodePem, openPrivateKey, sealPrivateKey } from "./pem.ts";
  *
  * @throws {EnsembleError} when there is.
  */
-export async function requireNoAdminKey(): Promise<void> {
-  if (await isThere(adminPublicKeyPath()) || await hasAdminPrivateKey()) throw pairExists();
+export async function requireNoAdminKey(places: Places): Promise<void> {
+  if (await isThere(places.adminPublicKey) || await hasAdminPrivateKey(places)) {
+    throw pairExists(places);
+  }
 }
 
 /** Options of {@linkcode createAdminKey}. */
@@ -31,20 +33,23 @@ export interface CreateAdminKeyOptions {
  *
  * @throws {EnsembleError} when there is a pair already, or it cannot be written.
  */
-export async function createAdminKey(options: CreateAdminKeyOptions): Promise<void> {
+export async function createAdminKey(
+  places: Places,
+  options: CreateAdminKeyOptions,
+): Promise<void> {
   const replace = options.force ?? false;
-  await Deno.mkdir(ensembleDirectory(), { recursive: true, mode: 0o700 });
-  if (!replace) await requireNoAdminKey();
+  await Deno.mkdir(places.directory, { recursive: true, mode: 0o700 });
+  if (!replace) await requireNoAdminKey(places);
   const pair = await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"]);
   const { privateKey, publicKey } = pair as CryptoKeyPair;
   const sealed = await sealPrivateKey(privateKey, options.passphrase);
   const open = encodePem("PUBLIC KEY", await crypto.subtle.exportKey("spki", publicKey));
   try {
     // The private half first: a public key whose private half is lost would lock everybody out.
-    await writeWhole(adminPrivateKeyPath(), sealed, { mode: 0o600, replace });
-    await writeWhole(adminPublicKeyPath(), open, { mode: 0o644, replace });
+    await writeWhole(places.adminPrivateKey, sealed, { mode: 0o600, replace });
+    await writeWhole(places.adminPublicKey, open, { mode: 0o644, replace });
   } catch (error) {
-    throw error instanceof Deno.errors.AlreadyExists ? pairExists() : error;
+    throw error instanceof Deno.errors.AlreadyExists ? pairExists(places) : error;
   }
 }
 
@@ -54,8 +59,10 @@ export async function createAdminKey(options: CreateAdminKeyOptions): Promise<vo
  * @returns undefined when there is none; then capabilities are not enforced.
  * @throws {EnsembleError} when the file is no such key. Then a server does not start, for it would enforce nothing.
  */
-export async function readAdminPublicKey(): Promise<CryptoKey | undefined> {
-  const path = adminPublicKeyPath();
+export async function readAdminPublicKey(
+  places: Places,
+): Promise<CryptoKey | undefined> {
+  const path = places.adminPublicKey;
   let text: string;
   try {
     text = new TextDecoder().decode(await readRegularFile(path));
@@ -74,8 +81,8 @@ export async function readAdminPublicKey(): Promise<CryptoKey | undefined> {
 }
 
 /** Whether this host has the private key, so that it makes sense to ask for its passphrase. */
-export async function hasAdminPrivateKey(): Promise<boolean> {
-  return await isThere(adminPrivateKeyPath());
+export async function hasAdminPrivateKey(places: Places): Promise<boolean> {
+  return await isThere(places.adminPrivateKey);
 }
 
 /**
@@ -84,8 +91,11 @@ export async function hasAdminPrivateKey(): Promise<boolean> {
  * @param passphrase asks for the passphrase. It is not called for a key that no passphrase can open.
  * @throws {EnsembleError} when there is none, it is damaged, others can read it, or the passphrase is wrong.
  */
-export async function openAdminPrivateKey(passphrase: () => Promise<string>): Promise<CryptoKey> {
-  const path = adminPrivateKeyPath();
+export async function openAdminPrivateKey(
+  places: Places,
+  passphrase: () => Promise<string>,
+): Promise<CryptoKey> {
+  const path = places.adminPrivateKey;
   let text: string;
   try {
     const bytes = await readSecretFile(path, "administrators' private key");
@@ -97,10 +107,10 @@ export async function openAdminPrivateKey(passphrase: () => Promise<string>): Pr
   return await openPrivateKey({ path, text, algorithm: { name: "Ed25519" }, passphrase });
 }
 
-function pairExists(): EnsembleError {
+function pairExists(places: Places): EnsembleError {
   return new EnsembleError(
-    `there is an administrator key pair already: ${adminPublicKeyPath()} and ` +
-      `${adminPrivateKeyPath()}: replace it with "gxensemble admin -f"; servers enforce the new one ` +
+    `there is an administrator key pair already: ${places.adminPublicKey} and ` +
+      `${places.adminPrivateKey}: replace it with "gxensemble admin -f"; servers enforce the new one ` +
       `when they are started again`,
   );
 }

@@ -15,12 +15,7 @@ import {
   withFileLock,
   writeWhole,
 } from "../home/files.ts";
-import {
-  authorityDirectory,
-  authorityLockPath,
-  authorityPaths,
-  ensembleDirectory,
-} from "../home/paths.ts";
+import { authorityPaths, type Places } from "../home/paths.ts";
 import { daysFromNow, DEFAULT_DAYS } from "./certificate_terms.ts";
 import {
   type CertifiedKey,
@@ -39,9 +34,9 @@ import { X509Certificate } from "./x509.ts";
  *
  * @throws {EnsembleError} when there is.
  */
-export async function requireNoAuthority(): Promise<void> {
-  const { root } = authorityPaths();
-  if (await isThere(root)) throw authorityExists();
+export async function requireNoAuthority(places: Places): Promise<void> {
+  const { root } = places.authority;
+  if (await isThere(root)) throw authorityExists(places);
 }
 
 /** Options of {@linkcode createAuthority}. */
@@ -61,14 +56,17 @@ export interface CreateAuthorityOptions {
  * @returns the issuing authority, opened.
  * @throws {EnsembleError} when there is one already, or it cannot be written.
  */
-export async function createAuthority(options: CreateAuthorityOptions): Promise<CertifiedKey> {
+export async function createAuthority(
+  places: Places,
+  options: CreateAuthorityOptions,
+): Promise<CertifiedKey> {
   const { domain, passphrase, force = false } = options;
   const root = await createRoot(domain);
   const issuing = await createIssuing(domain, root);
   const crl = await createRevocationList(issuing, { nextUpdate: daysFromNow(DEFAULT_DAYS) });
-  const draft = `${authorityDirectory()}.${crypto.randomUUID()}`;
+  const draft = `${places.authorityDirectory}.${crypto.randomUUID()}`;
   try {
-    await Deno.mkdir(ensembleDirectory(), { recursive: true, mode: 0o700 });
+    await Deno.mkdir(places.directory, { recursive: true, mode: 0o700 });
     await Deno.mkdir(draft, { mode: 0o700 });
     const paths = authorityPaths(draft);
     await Deno.mkdir(paths.issued, { mode: 0o700 });
@@ -77,12 +75,14 @@ export async function createAuthority(options: CreateAuthorityOptions): Promise<
     await writeNew(paths.root, toPem(root), 0o644);
     await writeNew(paths.issuing, toPem(issuing), 0o644);
     await writeNew(paths.crl, crl, 0o644);
-    await withFileLock(authorityLockPath(), () => install(draft, { replace: force }));
+    await withFileLock(places.authorityLock, () => install(draft, { places, replace: force }));
     return issuing;
   } catch (error) {
     if (error instanceof EnsembleError) throw error;
     const { message } = error as Error;
-    throw new EnsembleError(`cannot write ${authorityDirectory()}: ${message}`, { cause: error });
+    throw new EnsembleError(`cannot write ${places.authorityDirectory}: ${message}`, {
+      cause: error,
+    });
   } finally {
     await Deno.remove(draft, { recursive: true }).catch(() => {}); // It is gone if it was installed.
   }
@@ -103,8 +103,8 @@ export interface Authority {
  *
  * @throws {EnsembleError} when there is none on this host.
  */
-export async function readAuthority(): Promise<Authority> {
-  const paths = authorityPaths();
+export async function readAuthority(places: Places): Promise<Authority> {
+  const paths = places.authority;
   const issuing = await readCertificate(paths.issuing);
   return { domain: domainOf(issuing), root: await readCertificate(paths.root), issuing };
 }
@@ -115,8 +115,11 @@ export async function readAuthority(): Promise<Authority> {
  * @param passphrase asks for the passphrase. It is not called for a key that no passphrase can open.
  * @throws {EnsembleError} when there is none on this host, it is damaged, or the passphrase is wrong.
  */
-export async function openIssuing(passphrase: () => Promise<string>): Promise<CertifiedKey> {
-  const { issuing, issuingKey } = authorityPaths();
+export async function openIssuing(
+  places: Places,
+  passphrase: () => Promise<string>,
+): Promise<CertifiedKey> {
+  const { issuing, issuingKey } = places.authority;
   const certificate = await readCertificate(issuing);
   const text = await readAuthorityFile(issuingKey, { secret: "issuing authority's private key" });
   const sealed = { path: issuingKey, text, algorithm: KEY_ALGORITHM, passphrase };
@@ -162,8 +165,11 @@ async function writeNew(path: string, text: string, mode: number): Promise<void>
 }
 
 /** Moves a complete directory to the place of the authority. */
-async function install(draft: string, { replace }: { replace: boolean }): Promise<void> {
-  const directory = authorityDirectory();
+async function install(
+  draft: string,
+  { places, replace }: { places: Places; replace: boolean },
+): Promise<void> {
+  const directory = places.authorityDirectory;
   const replaced = `${directory}.${crypto.randomUUID()}`;
   try {
     if (replace) await Deno.rename(directory, replaced).catch(ignoreNotFound);
@@ -172,7 +178,7 @@ async function install(draft: string, { replace }: { replace: boolean }): Promis
     if (replace) await Deno.remove(replaced, { recursive: true }).catch(ignoreNotFound);
   } catch (error) {
     const { code } = error as { code?: string };
-    throw code === "ENOTEMPTY" || code === "EEXIST" ? authorityExists() : error;
+    throw code === "ENOTEMPTY" || code === "EEXIST" ? authorityExists(places) : error;
   }
 }
 
@@ -180,10 +186,10 @@ function ignoreNotFound(error: unknown): void {
   if (!(error instanceof Deno.errors.NotFound)) throw error;
 }
 
-function authorityExists(): EnsembleError {
+function authorityExists(places: Places): EnsembleError {
   return new EnsembleError(
     `there is a certificate authority already, or what a server needs of one: ` +
-      `${authorityDirectory()}: replace it with "gxensemble ca setup -f"; every server then needs a ` +
+      `${places.authorityDirectory}: replace it with "gxensemble ca setup -f"; every server then needs a ` +
       `new certificate and the new root`,
   );
 }

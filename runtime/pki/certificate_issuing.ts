@@ -6,12 +6,7 @@
 import { EnsembleError } from "../errors.ts";
 import { fingerprintOf } from "../server/credentials.ts";
 import { readRegularFile, unreadable, withFileLock, writeWhole } from "../home/files.ts";
-import {
-  authorityLockPath,
-  authorityPaths,
-  serverDirectory,
-  serverTlsPaths,
-} from "../home/paths.ts";
+import type { Places } from "../home/paths.ts";
 import { readAuthority, readAuthorityFile } from "./certificate_authority.ts";
 import { daysFromNow, DEFAULT_DAYS, type Host, hostsOf } from "./certificate_terms.ts";
 import {
@@ -32,6 +27,8 @@ import { SubjectAlternativeNameExtension, X509Certificate } from "./x509.ts";
 
 /** Options of {@linkcode issueCertificates}. */
 export interface IssueCertificatesOptions {
+  /** Where the files of the authority and of the servers are. */
+  places: Places;
   /** The issuing authority, see `openIssuing`. */
   issuing: CertifiedKey;
   /** The capabilities of these servers in every other server. */
@@ -52,10 +49,10 @@ export interface IssueCertificatesOptions {
  */
 export async function issueCertificates(
   ids: readonly string[],
-  { issuing, capabilities, hosts, days }: IssueCertificatesOptions,
+  { places, issuing, capabilities, hosts, days }: IssueCertificatesOptions,
 ): Promise<IssuedCertificate[]> {
-  return await withFileLock(authorityLockPath(), async () => {
-    await requireCurrent(issuing);
+  return await withFileLock(places.authorityLock, async () => {
+    await requireCurrent(issuing, places);
     const domain = domainOf(issuing.certificate);
     const made = await Promise.all([...new Set(ids)].map(async (id) => {
       const names = hostsOf(id, { domain, hosts });
@@ -65,15 +62,17 @@ export async function issueCertificates(
     }));
     const undo = new AsyncDisposableStack();
     try {
-      for (const { id } of made) await makeServerDirectory(id);
+      for (const { id } of made) await makeServerDirectory(id, places);
       // Recorded before the servers have them, for a certificate without a record cannot be revoked.
       for (const { server, issued } of made) {
-        const record = `${authorityPaths().issued}/${issued.serial}.pem`;
+        const record = `${places.authority.issued}/${issued.serial}.pem`;
         await writeWhole(record, toPem(server), { mode: 0o644, replace: false });
         undo.defer(() => Deno.remove(record));
       }
-      await updateRevocationList(issuing, []);
-      for (const { id, server } of made) await writeServerFiles(id, { server, issuing, undo });
+      await updateRevocationList(issuing, { places, serials: [] });
+      for (const { id, server } of made) {
+        await writeServerFiles(id, { places, server, issuing, undo });
+      }
     } catch (error) {
       await undo.disposeAsync().catch(() => {}); // The error below says what is wrong.
       throw new EnsembleError(`${(error as Error).message}; no certificate was issued`, {
@@ -93,27 +92,31 @@ export async function issueCertificates(
  */
 export async function revokeCertificates(
   id: string,
-  { issuing }: { issuing: CertifiedKey },
+  { places, issuing }: { places: Places; issuing: CertifiedKey },
 ): Promise<IssuedCertificate[]> {
-  return await withFileLock(authorityLockPath(), async () => {
-    await requireCurrent(issuing);
-    const revoked = await listRevocable(id);
-    await updateRevocationList(issuing, revoked.map(({ serial }) => serial));
+  return await withFileLock(places.authorityLock, async () => {
+    await requireCurrent(issuing, places);
+    const revoked = await listRevocable(id, places);
+    const serials = revoked.map(({ serial }) => serial);
+    await updateRevocationList(issuing, { places, serials });
     return revoked.map((certificate) => ({ ...certificate, status: "revoked" }));
   });
 }
 
 /** Makes sure that the authority was not replaced while the user typed the passphrase. */
-async function requireCurrent({ certificate }: CertifiedKey): Promise<void> {
-  const { issuing } = await readAuthority();
+async function requireCurrent({ certificate }: CertifiedKey, places: Places): Promise<void> {
+  const { issuing } = await readAuthority(places);
   if (issuing.serialNumber === certificate.serialNumber) return;
   throw new EnsembleError("the certificate authority was replaced meanwhile: try again");
 }
 
 /** Signs the revocation list again, valid for as long as every certificate that was issued. */
-async function updateRevocationList(issuing: CertifiedKey, serials: string[]): Promise<void> {
-  const { crl } = authorityPaths();
-  const ends = (await listIssued()).map(({ notAfter }) => notAfter.getTime());
+async function updateRevocationList(
+  issuing: CertifiedKey,
+  { places, serials }: { places: Places; serials: string[] },
+): Promise<void> {
+  const { crl } = places.authority;
+  const ends = (await listIssued(places)).map(({ notAfter }) => notAfter.getTime());
   const list = await createRevocationList(issuing, {
     previous: await readAuthorityFile(crl),
     serials,
@@ -122,8 +125,8 @@ async function updateRevocationList(issuing: CertifiedKey, serials: string[]): P
   await writeWhole(crl, list, { mode: 0o644, replace: true });
 }
 
-async function makeServerDirectory(id: string): Promise<void> {
-  const directory = `${serverDirectory(id)}/tls`;
+async function makeServerDirectory(id: string, places: Places): Promise<void> {
+  const directory = `${places.server(id)}/tls`;
   try {
     await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
   } catch (error) {
@@ -133,13 +136,14 @@ async function makeServerDirectory(id: string): Promise<void> {
 
 async function writeServerFiles(
   id: string,
-  { server, issuing, undo }: {
+  { places, server, issuing, undo }: {
+    places: Places;
     server: CertifiedKey;
     issuing: CertifiedKey;
     undo: AsyncDisposableStack;
   },
 ): Promise<void> {
-  const paths = serverTlsPaths(id);
+  const paths = places.serverTls(id);
   const key = encodePem("PRIVATE KEY", await crypto.subtle.exportKey("pkcs8", server.key));
   const chain = toPem(server) + toPem(issuing);
   await replace(paths.key, key, { mode: 0o600, undo });
@@ -175,9 +179,9 @@ export interface IssuedCertificate extends CertificateIdentity {
  *
  * @throws {EnsembleError} when there is no authority, or one of its files is damaged.
  */
-export async function listIssued(): Promise<IssuedCertificate[]> {
-  const { issued: directory } = authorityPaths();
-  const { serials } = await readOwnRevocationList();
+export async function listIssued(places: Places): Promise<IssuedCertificate[]> {
+  const { issued: directory } = places.authority;
+  const { serials } = await readOwnRevocationList(places);
   const issued: IssuedCertificate[] = [];
   for (const name of await readNames(directory)) {
     issued.push(await readIssued(`${directory}/${name}`, serials));
@@ -192,8 +196,8 @@ export async function listIssued(): Promise<IssuedCertificate[]> {
  *
  * @throws {EnsembleError} when there is no authority, or the list is damaged.
  */
-export async function readOwnRevocationList(): Promise<RevocationList> {
-  const { crl } = authorityPaths();
+export async function readOwnRevocationList(places: Places): Promise<RevocationList> {
+  const { crl } = places.authority;
   const pem = await readAuthorityFile(crl);
   try {
     return parseRevocationList(decodePem("X509 CRL", pem));
@@ -207,8 +211,11 @@ export async function readOwnRevocationList(): Promise<RevocationList> {
  *
  * @throws {EnsembleError} when none was ever issued to it, or there is no authority.
  */
-export async function listRevocable(id: string): Promise<IssuedCertificate[]> {
-  const own = (await listIssued()).filter((certificate) => certificate.id === id);
+export async function listRevocable(
+  id: string,
+  places: Places,
+): Promise<IssuedCertificate[]> {
+  const own = (await listIssued(places)).filter((certificate) => certificate.id === id);
   if (own.length === 0) {
     throw new EnsembleError(
       `no certificate was issued to ${id}: "gxensemble ca show" prints those that were`,

@@ -8,7 +8,7 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { isThere } from "../home/files.ts";
-import { serverTlsPaths } from "../home/paths.ts";
+import type { Places } from "../home/paths.ts";
 import { sharedId } from "../server/credentials.ts";
 import { DAY } from "./certificate_terms.ts";
 import type { TlsFiles, TlsIdentity } from "./tls_files.ts";
@@ -19,14 +19,17 @@ import type { TlsFiles, TlsIdentity } from "./tls_files.ts";
  * @returns undefined when there are none.
  * @throws {EnsembleError} as {@linkcode TlsFiles.read} does.
  */
-export async function readOwnTls(id: string): Promise<TlsFiles | undefined> {
-  const { certificate, key } = serverTlsPaths(id);
+export async function readOwnTls(
+  id: string,
+  places: Places,
+): Promise<TlsFiles | undefined> {
+  const { certificate, key } = places.serverTls(id);
   if (!await isThere(certificate) && !await isThere(key)) {
     const shared = sharedId(id);
-    return shared === undefined ? undefined : await readOwnTls(shared);
+    return shared === undefined ? undefined : await readOwnTls(shared, places);
   }
   const { TlsFiles } = await import("./tls_files.ts");
-  return await TlsFiles.read(id);
+  return await TlsFiles.read(id, places);
 }
 
 const logger = getLogger(["gxensemble", "server"]);

@@ -12,7 +12,7 @@ import {
 } from "node:crypto";
 import { AuthenticationError, EnsembleError, InvalidInputError } from "../errors.ts";
 import { readRegularFile, readSecretFile } from "../home/files.ts";
-import { authorityPaths, serverTlsPaths } from "../home/paths.ts";
+import type { Places } from "../home/paths.ts";
 import type { Certified, TlsCredentials } from "../server/credentials.ts";
 import {
   type CertificateIdentity,
@@ -34,10 +34,12 @@ export interface TlsIdentity extends TlsMaterial {
 /** The TLS files of a server, which can be read again while it runs. */
 export class TlsFiles implements TlsCredentials {
   #identity: TlsIdentity;
+  readonly #read: () => Promise<TlsIdentity>;
   readonly #callbacks: (() => void)[] = [];
 
-  private constructor(identity: TlsIdentity) {
+  private constructor(identity: TlsIdentity, read: () => Promise<TlsIdentity>) {
     this.#identity = identity;
+    this.#read = read;
   }
 
   /**
@@ -46,8 +48,9 @@ export class TlsFiles implements TlsCredentials {
    * @throws {EnsembleError} naming the file that is missing, damaged, out of date, readable by others, or does not
    * belong to the others; and when the certificate is revoked, or that of another server.
    */
-  static async read(id: string): Promise<TlsFiles> {
-    return new TlsFiles(await readIdentity(id));
+  static async read(id: string, places: Places): Promise<TlsFiles> {
+    const read = () => readIdentity(id, places);
+    return new TlsFiles(await read(), read);
   }
 
   /**
@@ -56,7 +59,7 @@ export class TlsFiles implements TlsCredentials {
    * @throws {EnsembleError} as {@linkcode TlsFiles.read} does. Then what was read before remains in use.
    */
   async reread(): Promise<void> {
-    this.#identity = await readIdentity(this.#identity.certificate.id);
+    this.#identity = await this.#read();
     for (const callback of this.#callbacks) callback();
   }
 
@@ -98,8 +101,8 @@ export function certifiedBy(
   return { id, capabilities, serial };
 }
 
-async function readIdentity(id: string): Promise<TlsIdentity> {
-  const paths = { ...authorityPaths(), ...serverTlsPaths(id) };
+async function readIdentity(id: string, places: Places): Promise<TlsIdentity> {
+  const paths = { ...places.authority, ...places.serverTls(id) };
   const advice = `make a new one with "gxensemble ca cert ${id}"`;
   const shared = "copy it there from the host of the certificate authority";
   const chain = await readText(paths.certificate, { advice });

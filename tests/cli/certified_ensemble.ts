@@ -2,6 +2,7 @@
  * An ensemble with a certificate authority.
  */
 import assert from "node:assert/strict";
+import { findPlaces } from "../../runtime/home/paths.ts";
 import { openssl } from "../certificate_tools.ts";
 import { sealCheaply } from "../cheap_passphrase.ts";
 import {
@@ -61,9 +62,15 @@ export class CertifiedEnsemble extends TemporaryEnsemble {
   /** Issues certificates in an ensemble that {@linkcode giveAuthority} gave an authority. */
   static async certify(places: TemporaryEnsemble, certificates: Certified[]): Promise<void> {
     await workHere(places.environment, async () => {
-      const issuing = await openIssuing(() => Promise.resolve(PASSPHRASE));
+      const issuing = await openIssuing(findPlaces(), () => Promise.resolve(PASSPHRASE));
       for (const { id, capabilities = [], hosts = [], days = DEFAULT_DAYS } of certificates) {
-        const options = { issuing, capabilities, hosts: hosts.map(parseHost), days };
+        const options = {
+          places: findPlaces(),
+          issuing,
+          capabilities,
+          hosts: hosts.map(parseHost),
+          days,
+        };
         await issueCertificates([id], options);
       }
     });

@@ -327,16 +327,17 @@ Deno.test("a process with the cookie does not get a running server's id, nor its
   await Deno.remove(`${ensemble.places.gerbilPath}/ensemble/admin.pub`);
   // Its socket is out of the way: it listens elsewhere.
   const rogue = await ensemble.places.evaluate(`
+    import { findPlaces } from "${new URL("../../runtime/home/paths.ts", import.meta.url)}";
     import { readCookie } from "${new URL("../../runtime/home/cookie.ts", import.meta.url)}";
     import { ActorServer } from "${new URL(
     "../../runtime/server/actor_server.ts",
     import.meta.url,
   )}";
-    import { parseAddresses, checkServerId } from "@gxensemble/ensemble";
+    import { parseAddresses } from "@gxensemble/ensemble";
     const at = (id) => parseAddresses("unix:${ensemble.places.socketDirectory}/" + id);
     const attempt = async (register) => {
       const server = await ActorServer.start({
-        id: "other", cookie: await readCookie(), listen: [],
+        id: "other", cookie: await readCookie(findPlaces()), listen: [],
         registry: at("registry"), roles: [], register,
       });
       await server.connect("my-server", at("my-server"));

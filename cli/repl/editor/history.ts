@@ -4,7 +4,7 @@
  * @module
  */
 import { makePrivate, writeWhole } from "../../../runtime/home/files.ts";
-import { ensembleDirectory } from "../../../runtime/home/paths.ts";
+import { findPlaces } from "../../../runtime/home/paths.ts";
 import { writeAll } from "../../../runtime/home/standard_stream.ts";
 import type { EditState } from "./edit_buffer.ts";
 
@@ -19,7 +19,7 @@ const LINE_BREAK = "\r";
 
 /** The path of the history. Only its owner can read it, as inputs may contain secrets. */
 export function historyPath(): string {
-  return `${ensembleDirectory()}/repl_history`;
+  return `${findPlaces().directory}/repl_history`;
 }
 
 /** A file of inputs, one a line, the newest last. If it cannot be read or written, there is no history. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { findPlaces } from "../../../runtime/home/paths.ts";
 import { commandTree } from "../../../cli/command_tree.ts";
 import { UsageError } from "../../../cli/kit/command_line.ts";
 import { TlsFiles } from "../../../runtime/pki/tls_files.ts";
@@ -46,7 +47,7 @@ Deno.test("a server reads what ca cert made for it", async () => {
   await ensemble.done("cert", "httpd1", "--capabilities", "admin");
   const { result: { certificate } } = await workHere(
     ensemble.environment,
-    async () => (await TlsFiles.read("httpd1")).current(),
+    async () => (await TlsFiles.read("httpd1", findPlaces())).current(),
   );
   assert.deepEqual([certificate.id, certificate.capabilities], ["httpd1", ["admin"]]);
 });

@@ -13,13 +13,13 @@ const PRELUDE = `
   import { serveRegistry } from ${source("registry/registry_actor.ts")};
   import { createCookie, readCookie } from ${source("runtime/home/cookie.ts")};
   import { startServer } from ${source("runtime/ensemble/ensemble_server.ts")};
-  import { serverDirectory, socketPath } from ${source("runtime/home/paths.ts")};
+  import { findPlaces } from ${source("runtime/home/paths.ts")};
   import { hashUnit } from ${source("runtime/code/unit.ts")};
   import { loaderClient } from ${source("runtime/ensemble/remote.ts")};
   import { ActorServer } from ${source("runtime/server/actor_server.ts")};
   import { localUnixAddress } from ${source("runtime/wire/address.ts")};
-  await createCookie();
-  const directory = serverDirectory("registry") + "/loader.d";
+  await createCookie(findPlaces());
+  const directory = findPlaces().server("registry") + "/loader.d";
   const files = () => [...Deno.readDirSync(directory)].length;
   const load = async (server) => {
     const text = "export const value = 1;";
@@ -53,7 +53,7 @@ Deno.test("startServer leaves the code of a running server of its id alone, wher
       args: ["eval", again],
       env: { ENSEMBLE_SOCKET_DIR: Deno.env.get("ENSEMBLE_SOCKET_DIR") + "2" },
     }).output();
-    console.log(new TextDecoder().decode(stdout).trim().replace(serverDirectory("registry"), "D")
+    console.log(new TextDecoder().decode(stdout).trim().replace(findPlaces().server("registry"), "D")
       .replace(\` \${Deno.pid} on host \${Deno.hostname()},\`, " P on host H,"));
     console.log(files());
     await first.stop();
@@ -99,9 +99,9 @@ Deno.test("startServer without a loader refuses load, eval and REPL, and loads i
     console.log(server.module("a.ts").value);
     const console1 = await ActorServer.start({
       id: "console-1",
-      cookie: await readCookie(),
+      cookie: await readCookie(findPlaces()),
       listen: [],
-      registry: [localUnixAddress(socketPath("registry"))],
+      registry: [localUnixAddress(findPlaces().socket("registry"))],
       roles: [],
       register: false,
     });

@@ -12,25 +12,25 @@ const PROGRAM = `
   import { ActorRef } from ${source("runtime/actor/references.ts")};
   import { createCookie, readCookie } from ${source("runtime/home/cookie.ts")};
   import { startServer } from ${source("runtime/ensemble/ensemble_server.ts")};
-  import { socketPath } from ${source("runtime/home/paths.ts")};
+  import { findPlaces } from ${source("runtime/home/paths.ts")};
   import { loaderClient } from ${source("runtime/ensemble/remote.ts")};
   import { ActorServer } from ${source("runtime/server/actor_server.ts")};
   import { localUnixAddress } from ${source("runtime/wire/address.ts")};
 
-  await createCookie();
+  await createCookie(findPlaces());
   const registry = await startServer("registry", {
     prepare: (server) => void serveRegistry(server, new MemoryStore()),
   });
   const start = async (id, listen) =>
     await ActorServer.start({
       id,
-      cookie: await readCookie(),
+      cookie: await readCookie(findPlaces()),
       listen,
-      registry: [localUnixAddress(socketPath("registry"))],
+      registry: [localUnixAddress(findPlaces().socket("registry"))],
       roles: [],
       register: listen.length > 0,
     });
-  const server = await start("server1", [localUnixAddress(socketPath("server1"))]);
+  const server = await start("server1", [localUnixAddress(findPlaces().socket("server1"))]);
   const rogue = await start("rogue", []);
   const opener = rogue.actors.spawn("opener", (self) => self.loop([]));
   await loaderClient(opener, "registry").openSession({});

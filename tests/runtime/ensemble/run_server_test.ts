@@ -71,9 +71,10 @@ Deno.test("runServer logs to standard error what fails in its program, and print
   const { code, stderr } = await ensemble.evaluate(`
     import { MemoryStore } from ${source("registry/store.ts")};
     import { serveRegistry } from ${source("registry/registry_actor.ts")};
+    import { findPlaces } from ${source("runtime/home/paths.ts")};
     import { createCookie } from ${source("runtime/home/cookie.ts")};
     import { runServer } from ${RUNTIME};
-    await createCookie();
+    await createCookie(findPlaces());
     const prepare = (server) => void serveRegistry(server, new MemoryStore());
     const main = async (server) => {
       const actor = server.spawn("dies", () => { throw new RangeError("actor\\n2026"); });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { findPlaces } from "../../../runtime/home/paths.ts";
 import { EnsembleError } from "../../../runtime/errors.ts";
 import { createCookie, readCookie } from "../../../runtime/home/cookie.ts";
 import { Home, makePipe } from "../ensemble/home.ts";
@@ -13,7 +14,10 @@ class CookieHome extends Home {
   }
 
   async refusal(): Promise<string> {
-    const error = await readCookie().then(() => assert.fail("it was read"), (error) => error);
+    const error = await readCookie(findPlaces()).then(
+      () => assert.fail("it was read"),
+      (error) => error,
+    );
     assert.ok(error instanceof EnsembleError, error.stack);
     return error.message.replaceAll(this.cookiePath, "PATH");
   }
@@ -21,8 +25,8 @@ class CookieHome extends Home {
 
 Deno.test("a cookie that was made is read", async () => {
   using home = new CookieHome();
-  assert.equal(await createCookie(), home.cookiePath);
-  assert.deepEqual(await readCookie(), Deno.readFileSync(home.cookiePath));
+  assert.equal(await createCookie(findPlaces()), home.cookiePath);
+  assert.deepEqual(await readCookie(findPlaces()), Deno.readFileSync(home.cookiePath));
 });
 
 Deno.test("a missing cookie: the error says how to make one, and where it was looked for", async () => {
@@ -43,7 +47,7 @@ Deno.test("a cookie that others can read is refused", async () => {
     );
   }
   home.write(32, 0o400);
-  assert.equal((await readCookie()).length, 32);
+  assert.equal((await readCookie(findPlaces())).length, 32);
 });
 
 Deno.test("a cookie that is empty, cut off or has something added says so", async () => {

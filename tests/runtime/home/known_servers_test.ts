@@ -207,6 +207,7 @@ async function locate(
   cases: { given?: string; variable?: string; file?: string }[],
 ): Promise<Found[]> {
   const { code, stdout, stderr } = await places.evaluate(`
+    import { findPlaces } from ${source("runtime/home/paths.ts")};
     import { locateServers } from ${source("runtime/home/known_servers.ts")};
     import { formatAddressUrl, parseAddresses } from ${source("runtime/wire/address.ts")};
     const urls = (addresses) => addresses.map(formatAddressUrl);
@@ -218,7 +219,7 @@ async function locate(
       else Deno.env.set("ENSEMBLE_REGISTRY", variable);
       if (file !== undefined) Deno.writeTextFileSync(path, file);
       try {
-        const locations = await locateServers(parseAddresses(given));
+        const locations = await locateServers(findPlaces(), parseAddresses(given));
         found.push({
           registry: urls(locations.registry),
           advice: locations.registryAdvice,

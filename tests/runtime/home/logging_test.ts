@@ -7,6 +7,7 @@ import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
 import { eventually } from "../server/captured_logs.ts";
 
 const LOGGING = new URL("../../../runtime/home/logging.ts", import.meta.url).href;
+const PATHS = new URL("../../../runtime/home/paths.ts", import.meta.url).href;
 
 /** Where the default log goes, in a test: a file that is removed, and no log afterwards. */
 class LogFile implements Disposable {
@@ -124,14 +125,15 @@ Deno.test("startLogging writes each record at once, to standard error or the ser
   using ensemble = new TemporaryEnsemble();
   const { stdout, stderr } = await ensemble.evaluate(`
     import { getLogger } from "npm:@logtape/logtape@^2.4.2";
+    import { findPlaces } from "${PATHS}";
     import { startLogging } from "${LOGGING}";
     startLogging();
     getLogger("a").info("1");
-    startLogging({ file: "-" }, "httpd1");
+    startLogging({ file: "-" }, findPlaces().server("httpd1"));
     getLogger("a").info("2");
     Deno.env.set("GERBIL_PATH", "/dev/null");
     try {
-      startLogging({ file: "-" }, "httpd1");
+      startLogging({ file: "-" }, findPlaces().server("httpd1"));
     } catch ({ name, message }) {
       console.log(name, message);
     }

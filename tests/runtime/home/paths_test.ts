@@ -18,22 +18,40 @@ async function evaluate(expression: string, environment: Record<string, string>)
 }
 
 Deno.test("state is below GERBIL_PATH, by default below the home directory", async () => {
-  assert.equal(await evaluate("paths.cookiePath()", { GERBIL_PATH: "/g" }), "/g/ensemble/cookie");
   assert.equal(
-    await evaluate("paths.serverDirectory('httpd1')", { HOME: "/home/me", GERBIL_PATH: "" }),
+    await evaluate("paths.findPlaces().cookie", { GERBIL_PATH: "/g" }),
+    "/g/ensemble/cookie",
+  );
+  assert.equal(
+    await evaluate("paths.findPlaces().server('httpd1')", { HOME: "/home/me", GERBIL_PATH: "" }),
     "/home/me/.gerbil/ensemble/server/httpd1",
   );
   assert.equal(
-    await evaluate("paths.ensembleDirectory()", {}),
+    await evaluate("paths.findPlaces().directory", {}),
     "no place for the ensemble's files: neither GERBIL_PATH nor HOME is set",
   );
 });
 
 Deno.test("sockets are in ENSEMBLE_SOCKET_DIR, by default in /tmp/ensemble", async () => {
-  assert.equal(await evaluate("paths.socketPath('httpd1')", {}), "/tmp/ensemble/httpd1");
+  assert.equal(
+    await evaluate("paths.findPlaces({ directory: '/d' }).socket('httpd1')", {}),
+    "/tmp/ensemble/httpd1",
+  );
   const socketPath = (directory: string) =>
-    evaluate("paths.socketPath('a')", { ENSEMBLE_SOCKET_DIR: directory });
+    evaluate("paths.findPlaces({ directory: '/d' }).socket('a')", {
+      ENSEMBLE_SOCKET_DIR: directory,
+    });
   assert.equal(await socketPath("/run/e"), "/run/e/a");
   assert.equal(await socketPath("/run/e//"), "/run/e/a");
   assert.equal(await socketPath("run"), "ENSEMBLE_SOCKET_DIR is no absolute path: run");
+});
+
+Deno.test("Places takes absolute directories in place of the environment", async () => {
+  const given = "paths.findPlaces({ directory: '/d/', socketDirectory: '/s' })";
+  assert.equal(await evaluate(`${given}.cookie`, {}), "/d/cookie");
+  assert.equal(await evaluate(`${given}.socket('a')`, { ENSEMBLE_SOCKET_DIR: "x" }), "/s/a");
+  assert.equal(
+    await evaluate("paths.findPlaces({ directory: 'd' })", {}),
+    "the directory of the ensemble is no absolute path: d",
+  );
 });

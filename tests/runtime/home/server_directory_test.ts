@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { takeFileLock } from "../../../runtime/home/files.ts";
-import { serverDirectory, socketPath } from "../../../runtime/home/paths.ts";
+import { findPlaces } from "../../../runtime/home/paths.ts";
 import {
   codeDirectory,
   holdServerDirectory,
@@ -24,13 +24,13 @@ function exists(path: string): boolean {
 
 Deno.test("holdServerDirectory leaves nothing behind, unless there is something to keep", async () => {
   using _home = new Home();
-  const directory = serverDirectory(A);
-  (await holdServerDirectory(A))[Symbol.dispose]();
+  const directory = findPlaces().server(A);
+  (await holdServerDirectory(A, findPlaces()))[Symbol.dispose]();
   assert.equal(exists(directory), false);
   {
-    using _held = await holdServerDirectory(A);
+    using _held = await holdServerDirectory(A, findPlaces());
     Deno.writeTextFileSync(`${directory}/log`, "a line\n");
-    const { pid, host } = (await readServerProcess(A))!;
+    const { pid, host } = (await readServerProcess(A, findPlaces()))!;
     assert.deepEqual({ pid, host }, { pid: Deno.pid, host: hostName() });
   }
   assert.deepEqual([...Deno.readDirSync(directory)].map(({ name }) => name).sort(), [
@@ -41,10 +41,10 @@ Deno.test("holdServerDirectory leaves nothing behind, unless there is something 
 
 Deno.test("holdServerDirectory makes a directory private that others may enter", async () => {
   using _home = new Home();
-  const directory = serverDirectory(A);
+  const directory = findPlaces().server(A);
   Deno.mkdirSync(directory, { recursive: true });
   Deno.chmodSync(directory, 0o755);
-  using _held = await holdServerDirectory(A);
+  using _held = await holdServerDirectory(A, findPlaces());
   assert.equal(Deno.statSync(directory).mode! & 0o777, 0o700);
 });
 
@@ -55,7 +55,7 @@ Deno.test("holdServerDirectory lets one in at a time, while others come and go",
   await Promise.all(Array.from({ length: 10 }, async () => {
     while (entered < 40) {
       try {
-        using _held = await holdServerDirectory(A);
+        using _held = await holdServerDirectory(A, findPlaces());
         assert.equal(++inside, 1);
         entered++;
         await new Promise((resolve) => setTimeout(resolve));
@@ -68,14 +68,14 @@ Deno.test("holdServerDirectory lets one in at a time, while others come and go",
       }
     }
   }));
-  assert.equal(exists(serverDirectory(A)), false);
+  assert.equal(exists(findPlaces().server(A)), false);
 });
 
 Deno.test("holdServerDirectory waits while another process looks for what killed clients left", async () => {
   using _home = new Home();
-  Deno.mkdirSync(serverDirectory(A), { recursive: true });
-  const lock = (await takeFileLock(`${serverDirectory(A)}/lock`))!;
-  const holding = holdServerDirectory(A);
+  Deno.mkdirSync(findPlaces().server(A), { recursive: true });
+  const lock = (await takeFileLock(`${findPlaces().server(A)}/lock`))!;
+  const holding = holdServerDirectory(A, findPlaces());
   try {
     await Promise.race([holding, new Promise((resolve) => setTimeout(resolve, 40))]);
   } finally {
@@ -87,22 +87,22 @@ Deno.test("holdServerDirectory waits while another process looks for what killed
 Deno.test("removeLeftClients removes what killed clients left, and nothing else", async () => {
   using _home = new Home();
   const ids = ["client-dead", "client-alive", "client-kept", "clients", "server1"];
-  const [dead, alive, kept] = ids as [string, string, string];
-  using _held = await holdServerDirectory(alive);
+  const [dead, alive, kept] = ids as [typeof A, typeof A, typeof A];
+  using _held = await holdServerDirectory(alive, findPlaces());
   for (const id of ids) {
-    Deno.mkdirSync(codeDirectory(id), { recursive: true });
-    Deno.writeTextFileSync(`${codeDirectory(id)}/a.mjs`, "");
-    if (id !== alive) Deno.writeTextFileSync(`${serverDirectory(id)}/lock`, "");
+    Deno.mkdirSync(codeDirectory(id, findPlaces()), { recursive: true });
+    Deno.writeTextFileSync(`${codeDirectory(id, findPlaces())}/a.mjs`, "");
+    if (id !== alive) Deno.writeTextFileSync(`${findPlaces().server(id)}/lock`, "");
   }
-  Deno.writeTextFileSync(`${serverDirectory(kept)}/log`, "");
+  Deno.writeTextFileSync(`${findPlaces().server(kept)}/log`, "");
   // A socket on which nobody listens any more: the runtime removes the path that it knows.
-  const listener = await listenAt(localUnixAddress(socketPath(alive)));
-  const stale = Deno.listen({ transport: "unix", path: `${socketPath(dead)}.live` });
-  Deno.renameSync(`${socketPath(dead)}.live`, socketPath(dead));
+  const listener = await listenAt(localUnixAddress(findPlaces().socket(alive)));
+  const stale = Deno.listen({ transport: "unix", path: `${findPlaces().socket(dead)}.live` });
+  Deno.renameSync(`${findPlaces().socket(dead)}.live`, findPlaces().socket(dead));
   stale.close();
-  await removeLeftClients();
-  assert.deepEqual(ids.filter((id) => !exists(serverDirectory(id))), ["client-dead"]);
-  assert.deepEqual(ids.filter((id) => !exists(codeDirectory(id))), ["client-dead"]);
-  assert.deepEqual([dead, alive].map((id) => exists(socketPath(id))), [false, true]);
+  await removeLeftClients(findPlaces());
+  assert.deepEqual(ids.filter((id) => !exists(findPlaces().server(id))), ["client-dead"]);
+  assert.deepEqual(ids.filter((id) => !exists(codeDirectory(id, findPlaces()))), ["client-dead"]);
+  assert.deepEqual([dead, alive].map((id) => exists(findPlaces().socket(id))), [false, true]);
   await listener.close();
 });

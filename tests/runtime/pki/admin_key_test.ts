@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { findPlaces } from "../../../runtime/home/paths.ts";
 import { EnsembleError } from "../../../runtime/errors.ts";
 import {
   createAdminKey,
@@ -26,7 +27,7 @@ Deno.test("createAdminKey writes the private half first, and neither where one e
     made.push(`${to}`);
   };
   try {
-    await createAdminKey({ passphrase: PASSPHRASE });
+    await createAdminKey(findPlaces(), { passphrase: PASSPHRASE });
   } finally {
     Deno.link = link;
   }
@@ -34,12 +35,15 @@ Deno.test("createAdminKey writes the private half first, and neither where one e
   assert.equal(Deno.statSync(home.privatePath).mode! & 0o777, 0o600);
   assert.equal(Deno.statSync(home.publicPath).mode! & 0o777 & ~0o644, 0);
   await assertBelongTogether(
-    await openAdminPrivateKey(() => Promise.resolve(PASSPHRASE)),
-    (await readAdminPublicKey())!,
+    await openAdminPrivateKey(findPlaces(), () => Promise.resolve(PASSPHRASE)),
+    (await readAdminPublicKey(findPlaces()))!,
   );
-  await assert.rejects(requireNoAdminKey(), /there is an administrator key pair already/);
   await assert.rejects(
-    createAdminKey({ passphrase: "x" }),
+    requireNoAdminKey(findPlaces()),
+    /there is an administrator key pair already/,
+  );
+  await assert.rejects(
+    createAdminKey(findPlaces(), { passphrase: "x" }),
     /replace it with "gxensemble admin -f"/,
   );
 });
@@ -49,20 +53,23 @@ Deno.test("createAdminKey publishes no key whose private half cannot be written"
   using _ = cheapSeals();
   // A directory with something in it cannot be replaced.
   Deno.mkdirSync(`${home.privatePath}/inside`, { recursive: true });
-  await assert.rejects(createAdminKey({ passphrase: PASSPHRASE, force: true }), /admin\.priv/);
-  assert.equal(await readAdminPublicKey(), undefined);
+  await assert.rejects(
+    createAdminKey(findPlaces(), { passphrase: PASSPHRASE, force: true }),
+    /admin\.priv/,
+  );
+  assert.equal(await readAdminPublicKey(findPlaces()), undefined);
 });
 
 Deno.test("openAdminPrivateKey opens the key that belongs to the public key", async () => {
   using home = new Home();
   const { publicKey } = await home.withPair();
-  assert.ok(await hasAdminPrivateKey());
+  assert.ok(await hasAdminPrivateKey(findPlaces()));
   await assertBelongTogether(
-    await openAdminPrivateKey(() => Promise.resolve(PASSPHRASE)),
+    await openAdminPrivateKey(findPlaces(), () => Promise.resolve(PASSPHRASE)),
     publicKey,
   );
   await assert.rejects(
-    openAdminPrivateKey(() => Promise.resolve("battery staple")),
+    openAdminPrivateKey(findPlaces(), () => Promise.resolve("battery staple")),
     /^EnsembleError: the passphrase is wrong/,
   );
 });
@@ -70,7 +77,7 @@ Deno.test("openAdminPrivateKey opens the key that belongs to the public key", as
 Deno.test("openAdminPrivateKey refuses a file that others can read", async () => {
   using home = new Home();
   await home.withPair({ mode: 0o644 });
-  await assert.rejects(openAdminPrivateKey(() => Promise.resolve(PASSPHRASE)), {
+  await assert.rejects(openAdminPrivateKey(findPlaces(), () => Promise.resolve(PASSPHRASE)), {
     name: "EnsembleError",
     message: `others can read the administrators' private key ${home.privatePath} (mode 644): ` +
       `run "chmod 600 ${home.privatePath}"`,
@@ -79,21 +86,21 @@ Deno.test("openAdminPrivateKey refuses a file that others can read", async () =>
 
 Deno.test("openAdminPrivateKey says that there is no key, or that it is no file", async () => {
   using home = new Home();
-  assert.equal(await hasAdminPrivateKey(), false);
+  assert.equal(await hasAdminPrivateKey(findPlaces()), false);
   await assert.rejects(
-    openAdminPrivateKey(() => Promise.resolve(PASSPHRASE)),
+    openAdminPrivateKey(findPlaces(), () => Promise.resolve(PASSPHRASE)),
     /cannot read .*admin\.priv: /,
   );
   Deno.mkdirSync(home.privatePath);
   await assert.rejects(
-    openAdminPrivateKey(() => Promise.resolve(PASSPHRASE)),
+    openAdminPrivateKey(findPlaces(), () => Promise.resolve(PASSPHRASE)),
     /admin\.priv: it is a directory$/,
   );
 });
 
 Deno.test("readAdminPublicKey tells a key that is missing from one that cannot be read", async () => {
   using home = new Home();
-  assert.equal(await readAdminPublicKey(), undefined);
+  assert.equal(await readAdminPublicKey(findPlaces()), undefined);
   await home.withPair();
   const good = Deno.readTextFileSync(home.publicPath);
   Deno.removeSync(home.publicPath);
@@ -111,7 +118,7 @@ Deno.test("readAdminPublicKey tells a key that is missing from one that cannot b
     ] as const
   ) {
     put();
-    await assert.rejects(readAdminPublicKey(), (error) => {
+    await assert.rejects(readAdminPublicKey(findPlaces()), (error) => {
       assert.ok(error instanceof EnsembleError);
       assert.match(error.message, reason);
       return true;
@@ -133,13 +140,13 @@ Deno.test("openAdminPrivateKey asks for no passphrase when none can open the fil
     ] as const
   ) {
     Deno.writeTextFileSync(home.privatePath, text);
-    await assert.rejects(openAdminPrivateKey(ask), reason);
+    await assert.rejects(openAdminPrivateKey(findPlaces(), ask), reason);
   }
   Deno.removeSync(home.privatePath);
   makePipe(home.privatePath);
-  await assert.rejects(openAdminPrivateKey(ask), /admin\.priv: it is a named pipe$/);
+  await assert.rejects(openAdminPrivateKey(findPlaces(), ask), /admin\.priv: it is a named pipe$/);
   // A file copied as text often has a line break at its end.
   Deno.removeSync(home.privatePath);
   Deno.writeTextFileSync(home.privatePath, `${good}\r\n`, { mode: 0o600 });
-  await openAdminPrivateKey(() => Promise.resolve(PASSPHRASE));
+  await openAdminPrivateKey(findPlaces(), () => Promise.resolve(PASSPHRASE));
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { findPlaces } from "../../../runtime/home/paths.ts";
 import { readOwnTls } from "../../../runtime/pki/own_tls.ts";
 import { Home } from "../ensemble/home.ts";
 import {
@@ -26,7 +27,7 @@ const GOOD: Record<string, string> = {
 
 /** Reads the files of httpd1; returns what is in them as JSON, or the error. */
 async function read(home: Home): Promise<string> {
-  const text = await readOwnTls("httpd1").then(
+  const text = await readOwnTls("httpd1", findPlaces()).then(
     (tls) => tls ? JSON.stringify(tls.current()) : "none",
     (error) => `${error.name}: ${error.message}`,
   );
@@ -62,10 +63,10 @@ Deno.test("readOwnTls reads the files of client for a client without its own, an
     [ROOT]: GOOD[ROOT]!,
     [CRL]: GOOD[CRL]!,
   });
-  const tls = await readOwnTls("client-7f3a");
+  const tls = await readOwnTls("client-7f3a", findPlaces());
   assert.equal(tls!.current().certificate.id, "client");
   for (const id of ["clients", "server1", "console-1"]) {
-    assert.equal(await readOwnTls(id), undefined, id);
+    assert.equal(await readOwnTls(id, findPlaces()), undefined, id);
   }
 });
 
