@@ -6,13 +6,12 @@
 import type { ModuleNamespace } from "../code/library_table.ts";
 import { InvalidInputError } from "../errors.ts";
 import type { LogOptions } from "../home/log_options.ts";
-import type { PlacesOptions } from "../home/paths.ts";
 import type { Heartbeat } from "../server/connection.ts";
 import type { Address } from "../wire/address.ts";
 import type { EnsembleServer } from "./ensemble_server.ts";
 
 /** Options of `startServer`. */
-export interface StartServerOptions extends PlacesOptions {
+export interface StartServerOptions {
   /** What the server does in the ensemble: others look servers up by role. */
   readonly roles?: readonly string[];
   /** Where to listen besides the server's UNIX socket. */
@@ -48,6 +47,16 @@ export interface StartServerOptions extends PlacesOptions {
    * whoever asks. By default it has one.
    */
   readonly loader?: boolean;
+  /**
+   * The directory of the ensemble's files, an absolute path: the cookie, keys, `known-servers`, and a directory for each
+   * server. By default `$GERBIL_PATH/ensemble`, else `~/.gerbil/ensemble`.
+   */
+  readonly directory?: string | undefined;
+  /**
+   * The directory of the UNIX sockets, an absolute path that only this user may enter. By default
+   * `$ENSEMBLE_SOCKET_DIR`, else `/tmp/ensemble`.
+   */
+  readonly socketDirectory?: string | undefined;
   /**
    * Aborted to give up the start: what was begun is undone, sockets included. It means nothing once the server has
    * started.
