@@ -133,8 +133,14 @@ export {
 } from "./runtime/server/registry_protocol.ts";
 export type { Kernel } from "./runtime/own_process.ts";
 export type { ActorServer } from "./runtime/server/actor_server.ts";
-export { currentServer, EnsembleServer, startServer } from "./runtime/ensemble/ensemble_server.ts";
-export type { StartServerOptions } from "./runtime/ensemble/start_options.ts";
+export { EnsembleServer } from "./runtime/ensemble/ensemble_server.ts";
+export { currentServer } from "./runtime/ensemble/process_servers.ts";
+export { startServer } from "./runtime/ensemble/start_server.ts";
+export type {
+  AddressList,
+  CertificateTexts,
+  StartServerOptions,
+} from "./runtime/ensemble/start_options.ts";
 export type { LogFormat, LogLevel, LogOptions } from "./runtime/home/log_options.ts";
 export { runProgram, type RunProgramOptions } from "./cli/executables/run_program.ts";
 export { runServer } from "./runtime/ensemble/run_server.ts";

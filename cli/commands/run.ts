@@ -83,9 +83,8 @@ export function runCommand(): CommandUnknownOpts {
  * Where the program starts a server itself, by the same id, it gets the one that is there.
  */
 async function run({ serverId, moduleId, args }: Run, options: RunOptions): Promise<void> {
-  const { lendServer, provideRuntime } = await import(
-    "../../runtime/ensemble/ensemble_server.ts"
-  );
+  const { provideRuntime } = await import("../../runtime/ensemble/ensemble_server.ts");
+  const { lendServer } = await import("../../runtime/ensemble/process_servers.ts");
   const { runServer } = await import("../../runtime/ensemble/run_server.ts");
   const { callMain } = await import("../executables/run_program.ts");
   const { findEntryPoint } = await import("../modules/entry_point.ts");
@@ -111,7 +110,7 @@ async function run({ serverId, moduleId, args }: Run, options: RunOptions): Prom
     await server.units.add(tree.units);
     if (!exportsMain) return await runItself(server, { tree, moduleId, args });
     const { namespace } = await server.units.load({ ...tree.request, by: operatorName() });
-    lendServer("gxensemble run");
+    lendServer(server, "gxensemble run");
     await callMain(namespace.main, {
       whose: `main of ${moduleId}`,
       args,
@@ -129,7 +128,7 @@ async function runItself(
   server: EnsembleServer,
   { tree, moduleId, args }: { tree: UnitTree; moduleId: string; args: string[] },
 ): Promise<void> {
-  const { lendServer } = await import("../../runtime/ensemble/ensemble_server.ts");
+  const { lendServer } = await import("../../runtime/ensemble/process_servers.ts");
   const { treesBelow } = await import("../modules/unit_building.ts");
   const { operatorName } = await import("../kit/administrator.ts");
   const file = moduleId.startsWith("file:") ? fileURLToPath(moduleId) : resolve(moduleId);
@@ -138,7 +137,7 @@ async function runItself(
   const by = operatorName();
   // A top level that waits until the server stops never makes current what it imports.
   for (const { request } of treesBelow(tree)) await server.units.load({ ...request, by });
-  lendServer("gxensemble run");
+  lendServer(server, "gxensemble run");
   await server.units.load({ ...tree.request, by }, { asMain: true });
   if (server.signal.aborted) return;
   const logger = await serverLogger();

@@ -5,7 +5,7 @@
  */
 import { basename } from "node:path";
 import { runServer } from "../../runtime/ensemble/run_server.ts";
-import { currentServer, isLent, lendServer } from "../../runtime/ensemble/ensemble_server.ts";
+import { currentServer, isLent, lendServer } from "../../runtime/ensemble/process_servers.ts";
 import type { StartServerOptions } from "../../runtime/ensemble/start_options.ts";
 import { asError, describeThrown, explainParts } from "../../runtime/error_report.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
@@ -76,7 +76,7 @@ export async function runProgram(
       command.getOptionValueSource(option) === "cli"
     );
     const run = () => {
-      lendServer(name);
+      lendServer(currentServer(), name);
       return callMain(main, { whose: "main", args: mainArguments });
     };
     await runServer(serverId, run, {

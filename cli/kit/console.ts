@@ -5,7 +5,7 @@
  */
 import { type ActorSystem, SERVER_ACTOR } from "../../runtime/actor/actor_system.ts";
 import { ActorRef, checkServerId, REGISTRY_ID } from "../../runtime/actor/references.ts";
-import { readMembership } from "../../runtime/ensemble/membership.ts";
+import { readMembership, transientId } from "../../runtime/ensemble/membership.ts";
 import {
   ActorError,
   DisconnectedError,
@@ -66,9 +66,9 @@ export async function explainFailure(error: unknown, actors: ActorSystem): Promi
 export async function startConsole(
   { registry, timeout }: { registry: readonly Address[]; timeout?: number | undefined },
 ): Promise<ActorServer> {
-  const id = checkServerId(`${CONSOLE_ID}-${crypto.randomUUID().slice(0, 13)}`);
+  const id = transientId(CONSOLE_ID);
   return await ActorServer.start({
-    ...await readMembership(id, { places: findPlaces(), registry }),
+    ...await readMembership(id, findPlaces(), { registry }),
     id,
     listen: [],
     roles: [],

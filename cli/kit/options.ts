@@ -18,7 +18,12 @@ import {
   parseActorId,
   REGISTRY_ID,
 } from "../../runtime/actor/references.ts";
-import { DEFAULT_GRACE, type StartServerOptions } from "../../runtime/ensemble/start_options.ts";
+import {
+  type AddressList,
+  DEFAULT_GRACE,
+  readAddresses,
+  type StartServerOptions,
+} from "../../runtime/ensemble/start_options.ts";
 import { EnsembleError, InvalidInputError } from "../../runtime/errors.ts";
 import {
   formatLogLevel,
@@ -397,12 +402,15 @@ export type RunDefaults = Pick<
 export function addRunOptions(command: Command, defaults: RunDefaults = {}) {
   const { roles, listen, announce, registry, grace, log } = defaults;
   const { level = "info", file, format } = log || {};
-  const addresses = (list: readonly Address[]) => list.map(formatAddressUrl).join(",");
+  const addresses = (list: AddressList) => readAddresses(list).map(formatAddressUrl).join(",");
   return passOptionsThrough(command)
     .addOption(logOption(level))
     .addOption(withDefault(logFileOption(), { value: file, text: file }))
     .addOption(
-      withDefault(listenOption(), listen && { value: [...listen], text: addresses(listen) }),
+      withDefault(
+        listenOption(),
+        listen && { value: readAddresses(listen), text: addresses(listen) },
+      ),
     )
     .addOption(withDefault(announceOption(), announce && { text: addresses(announce) }))
     .addOption(withDefault(registryOption(), registry && { text: addresses(registry) }))

@@ -132,7 +132,7 @@ async function ownNeeds(
 ): Promise<OwnNeeds> {
   const { locateServers } = await import("../../runtime/home/known_servers.ts");
   const places = findPlaces();
-  const reached = [...listen, ...(await locateServers(places, registry)).registry];
+  const reached = [...listen, ...(await locateServers(places, { registry })).registry];
   const sockets = reached.flatMap((address) => address.kind === "unix" ? [address.path] : []);
   const log = logFile === undefined || logFile === "-" ? [] : [resolve(logFile)];
   const { protocol, host } = new URL(import.meta.url);

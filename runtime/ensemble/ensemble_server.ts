@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { AskOptions, Destination } from "../actor/messaging.ts";
 import { checkServerId, REGISTRY_ID } from "../actor/references.ts";
 import { type Client, client, type Handlers } from "../actor/service.ts";
@@ -12,44 +11,37 @@ import { type ModuleNamespace, RUNTIME_MODULE } from "../code/library_table.ts";
 import { UnitStore } from "../code/unit_store.ts";
 import { EnsembleError } from "../errors.ts";
 import { codeDirectory, holdServerDirectory, removeLeftClients } from "../home/server_directory.ts";
-import { startLogging, stopLogging } from "../home/logging.ts";
-import { findPlaces, type Places } from "../home/paths.ts";
+import type { Places } from "../home/paths.ts";
 import { warnOfExpiry } from "../pki/own_tls.ts";
 import { registryClient } from "../server/registry_protocol.ts";
 import { ActorServer, type ServerKeys } from "../server/actor_server.ts";
 import { CLIENT_ID, sharedId } from "../server/credentials.ts";
-import { type Address, formatAddressUrl, localUnixAddress } from "../wire/address.ts";
+import { type Address, localUnixAddress } from "../wire/address.ts";
 import { LoaderGuard, serveLoader } from "./loader.ts";
 import { listServers, pingActor } from "./remote.ts";
 import { describeEntry, type ServerInfo } from "./server_info.ts";
-import { type Membership, readMembership } from "./membership.ts";
+import type { Membership } from "./membership.ts";
+import { enterServer } from "./process_servers.ts";
 import {
   actorsShare,
   DEFAULT_GRACE,
+  readAddresses,
   requireGrace,
   type StartServerOptions,
 } from "./start_options.ts";
 
-const logger = getLogger(["gxensemble", "server"]);
-
-let current: EnsembleServer | undefined;
-
-/** The name of what started the current server for a program, until that program starts a server itself. */
-let lender: string | undefined;
-
-/** The id of the server that is being started. */
-let starting: string | undefined;
-
-/** Where another copy of the runtime finds the URL of the copy that runs this process's server. */
-const OWNER = Symbol.for("gxensemble.runtime");
-
-const owned = globalThis as { [OWNER]?: string };
-
 /** What a server of the ensemble is made of. */
-type EnsembleServerOptions = Omit<StartServerOptions, "registry"> & Omit<Membership, "cookie"> & {
-  readonly id: string;
-  readonly places: Places;
-};
+type EnsembleServerOptions =
+  & Omit<StartServerOptions, keyof Membership | "listen" | "announce">
+  & Omit<Membership, "cookie">
+  & {
+    readonly id: string;
+    readonly places: Places;
+    readonly listen: readonly Address[];
+    readonly announce: readonly Address[] | undefined;
+    /** Whether it listens nowhere, is in no registry, and has no directory. */
+    readonly isTransient: boolean;
+  };
 
 /**
  * A server of the ensemble in this process: its actors, and the way to all others. {@linkcode startServer} and
@@ -65,14 +57,14 @@ export class EnsembleServer extends ActorServer {
 
   /** Made by {@linkcode startServer}. */
   constructor(options: EnsembleServerOptions, keys: ServerKeys) {
-    const { id, places, listen = [], roles = [], tls } = options;
+    const { id, places, listen, isTransient, roles = [], tls } = options;
     const grace = requireGrace(options.grace ?? DEFAULT_GRACE);
     super({
       ...options,
-      listen: [localUnixAddress(places.socket(id)), ...listen],
+      listen: isTransient ? [] : [localUnixAddress(places.socket(id)), ...listen],
       roles,
       grace: actorsShare(grace),
-      register: id !== REGISTRY_ID,
+      register: !isTransient && id !== REGISTRY_ID,
     }, keys);
     this.#options = options;
     this.#grace = grace;
@@ -83,7 +75,9 @@ export class EnsembleServer extends ActorServer {
 
   /** Takes the server's directory, opens its store of code and starts its loader. */
   protected override async prepare(): Promise<void> {
-    const { id, places, loader, library = {} } = this.#options;
+    const { id, places, isTransient, loader, library = {} } = this.#options;
+    const prepare = () => super.prepare();
+    if (isTransient) return await this.enter(prepare);
     if (sharedId(id) === CLIENT_ID) await removeLeftClients(places);
     this.hold(await holdServerDirectory(id, places));
     const units = await UnitStore.open(codeDirectory(id, places));
@@ -93,7 +87,12 @@ export class EnsembleServer extends ActorServer {
     this.#addToLibrary(library);
     if (loader === false) this.#loader.turnOff();
     serveLoader(this, { store: units, guard: this.#loader });
-    await super.prepare();
+    await this.enter(prepare);
+  }
+
+  /** Runs work with this server as the current one. */
+  protected override enter<Result>(work: () => Result): Result {
+    return enterServer(this, work);
   }
 
   /**
@@ -103,7 +102,7 @@ export class EnsembleServer extends ActorServer {
    */
   get units(): UnitStore {
     if (this.#units) return this.#units;
-    throw new EnsembleError(`${this.id} has not started`);
+    throw new EnsembleError(`${this.id} has not started, or is a client, which takes no code`);
   }
 
   /**
@@ -199,7 +198,12 @@ export class EnsembleServer extends ActorServer {
     this.#addToLibrary(library);
     if (!loader) this.#loader.turnOff();
     await options.prepare?.(this);
-    await super.extend({ roles, listen, announce, grace: actorsShare(this.#grace) });
+    await super.extend({
+      roles,
+      listen: readAddresses(listen),
+      announce: announce && readAddresses(announce),
+      grace: actorsShare(this.#grace),
+    });
   }
 
   #addToLibrary(modules: Readonly<Record<string, ModuleNamespace>>): void {
@@ -224,104 +228,6 @@ export class EnsembleServer extends ActorServer {
   }
 }
 
-/**
- * Starts this process's server: it listens on its UNIX socket, and is in the registry when this resolves.
- *
- * @throws {EnsembleError} when there is no cookie, a server of this id runs already, or the registry
- * cannot be reached; the message says what to do.
- *
- * @example A server with one actor
- * ```ts
- * import { startServer } from "@gxensemble/ensemble";
- *
- * const server = await startServer("counter1", { roles: ["counter"] });
- * let total = 0;
- * server.serve("counter", { add: ({ amount }: { amount: number }) => total += amount });
- * await server.stopped;
- * ```
- */
-export async function startServer(
-  serverId: string,
-  options: StartServerOptions = {},
-): Promise<EnsembleServer> {
-  const id = checkServerId(serverId);
-  const running = current?.signal.aborted ? undefined : current;
-  if (running && isLent()) return await borrow(running, { id, options });
-  const other = starting ?? running?.id;
-  if (other !== undefined) {
-    throw new EnsembleError(
-      `cannot start server ${id}: this process is server ${other} already, and a process is one server: ` +
-        "use currentServer() where it is needed, or stop it first",
-    );
-  }
-  if (Deno.build.os === "windows") {
-    throw new EnsembleError("Windows is not supported: use Linux or macOS, or WSL 2 on Windows");
-  }
-  const places = findPlaces(options);
-  if (options.log === false) stopLogging();
-  else startLogging(options.log, places.server(id));
-  starting = id;
-  try {
-    current = await start(id, options, places);
-    owned[OWNER] = import.meta.url;
-    return current;
-  } finally {
-    starting = undefined;
-  }
-}
-
-/**
- * Lends this process's server to the program that is run in it: when the program starts a server itself, by the same
- * id, it gets this one, as it would start one under `deno run`.
- *
- * @param by what started the server, as messages name it.
- */
-export function lendServer(by: string): void {
-  lender = by;
-}
-
-/**
- * Whether a program that starts a server gets the one that is there. Code that others load does not: it is not the
- * program, and must not end this server.
- */
-export function isLent(): boolean {
-  return lender !== undefined && current?.signal.aborted === false && !current.isLoading;
-}
-
-/** Gives a program that starts a server the one that was started for it. */
-async function borrow(
-  server: EnsembleServer,
-  { id, options }: { id: string; options: StartServerOptions },
-): Promise<EnsembleServer> {
-  if (id !== server.id) {
-    throw new EnsembleError(
-      `cannot start server ${id}: ${lender} has started this process as server ${server.id}; give it the id ` +
-        `that the program starts, ${id}, or run the program by itself with deno run`,
-    );
-  }
-  lender = undefined;
-  await server.extend(options);
-  return server;
-}
-
-async function start(
-  id: string,
-  options: StartServerOptions,
-  places: Places,
-): Promise<EnsembleServer> {
-  const { denied = [], listen = [] } = options;
-  if (denied.length > 0) {
-    logger.info("{id} does without {permissions}", { id, permissions: denied.join(", ") });
-  }
-  // A server asks the registry. Only commands try the sockets of this host without it.
-  const { nearby: _, ...membership } = await readMembership(id, {
-    places,
-    registry: options.registry,
-  });
-  if (membership.tls) warnOfPlainAddresses(listen);
-  return await EnsembleServer.start({ ...options, ...membership, id, places });
-}
-
 let importRuntime = (): Promise<ModuleNamespace> => {
   throw new Error("the module that started this server did not provide the runtime");
 };
@@ -334,35 +240,4 @@ let importRuntime = (): Promise<ModuleNamespace> => {
  */
 export function provideRuntime(load: () => Promise<ModuleNamespace>): void {
   importRuntime = load;
-}
-
-/**
- * This process's server, for code that is not handed it.
- *
- * @throws {EnsembleError} when there is none.
- */
-export function currentServer(): EnsembleServer {
-  if (current) return current;
-  throw new EnsembleError(
-    owned[OWNER] === undefined
-      ? "this process is no server of an ensemble"
-      : `${import.meta.url} is another copy of the runtime than that of the server here, ` +
-        `${owned[OWNER]}: import "${RUNTIME_MODULE}" in code for servers`,
-  );
-}
-
-function warnOfPlainAddresses(listen: readonly Address[]): void {
-  for (const address of listen) {
-    if (address.kind !== "tcp" || isLoopback(address.host)) continue;
-    logger.warn(
-      "{address} is neither encrypted nor certified, though this server has a certificate",
-      {
-        address: formatAddressUrl(address),
-      },
-    );
-  }
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(?:\.\d+){3}$/.test(host);
 }

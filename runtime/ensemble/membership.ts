@@ -4,14 +4,15 @@
  *
  * @module
  */
-import { readCookie } from "../home/cookie.ts";
-import { locateServers } from "../home/known_servers.ts";
+import { checkServerId } from "../actor/references.ts";
+import { cookieFrom, readCookie } from "../home/cookie.ts";
+import { type KnownServers, locateServers } from "../home/known_servers.ts";
 import type { Places } from "../home/paths.ts";
-import { readAdminPublicKey } from "../pki/admin_key.ts";
-import { readOwnTls } from "../pki/own_tls.ts";
+import { importAdminPublicKey, readAdminPublicKey } from "../pki/admin_key.ts";
+import { readGivenTls, readOwnTls } from "../pki/own_tls.ts";
 import type { TlsFiles } from "../pki/tls_files.ts";
 import type { ServerLocations } from "../server/address_book.ts";
-import type { Address } from "../wire/address.ts";
+import { type AddressList, readAddresses, type StartServerOptions } from "./start_options.ts";
 
 /** What makes a process a member of the ensemble. */
 export interface Membership extends ServerLocations {
@@ -23,21 +24,48 @@ export interface Membership extends ServerLocations {
   readonly tls: TlsFiles | undefined;
 }
 
+/** The id of a transient server of a kind: `console-7f3a...`. Any number of them can run at once. */
+export function transientId(kind: string): string {
+  return `${kind}-${crypto.randomUUID().slice(0, 13)}`;
+}
+
+/** What may be given in place of the files. */
+export type MembershipOptions = Pick<
+  StartServerOptions,
+  "cookie" | "certificates" | "adminKey" | "knownServers" | "registry"
+>;
+
 /**
- * Reads what a server needs to be in the ensemble.
+ * Reads what a server needs to be in the ensemble: what the options do not give is read from the files of the host.
  *
- * @param registry where the registry is; without any address where {@linkcode locateServers} finds it.
+ * @param options.registry where the registry is; without any address where {@linkcode locateServers} finds it.
  * @throws {EnsembleError} when there is no cookie, or a file cannot be read or is not good.
+ * @throws {InvalidInputError} when an option is not what it should be.
  */
 export async function readMembership(
   id: string,
-  { places, registry = [] }: { places: Places; registry?: readonly Address[] | undefined },
+  places: Places,
+  options: MembershipOptions,
 ): Promise<Membership> {
+  const { certificates } = options;
   const [cookie, adminKey, tls, locations] = await Promise.all([
-    readCookie(places),
-    readAdminPublicKey(places),
-    readOwnTls(id, places),
-    locateServers(places, registry),
+    options.cookie === undefined ? readCookie(places) : cookieFrom(options.cookie),
+    options.adminKey === false
+      ? undefined
+      : options.adminKey === undefined
+      ? readAdminPublicKey(places)
+      : importAdminPublicKey(options.adminKey),
+    certificates ? readGivenTls(id, certificates) : readOwnTls(id, places),
+    locateServers(places, {
+      registry: readAddresses(options.registry),
+      known: options.knownServers && readKnownServers(options.knownServers),
+    }),
   ]);
   return { cookie, adminKey, tls, ...locations };
+}
+
+function readKnownServers(servers: Readonly<Record<string, AddressList>>): KnownServers {
+  return new Map(
+    Object.entries(servers).map(([id, addresses]) => [checkServerId(id), readAddresses(addresses)]),
+  );
 }

@@ -15,7 +15,9 @@ import { standardStream, writeErrors } from "../home/standard_stream.ts";
 import { LineLimit } from "../line_limit.ts";
 import { describeValue } from "../inspection.ts";
 import { QUOTED_LENGTH, visibleText } from "../safe_text.ts";
-import { type EnsembleServer, isLent, startServer } from "./ensemble_server.ts";
+import type { EnsembleServer } from "./ensemble_server.ts";
+import { enterServer, hasOtherServers, isLent } from "./process_servers.ts";
+import { startServer } from "./start_server.ts";
 import type { StartServerOptions } from "./start_options.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
@@ -77,13 +79,16 @@ export async function runServer<Result>(
   server.signal.addEventListener("abort", () => {
     over = performance.now() + server.grace;
   });
-  const program = Promise.resolve(server).then(main);
+  const program = Promise.resolve().then(() => enterServer(server, () => main(server)));
   try {
     const ended = await Promise.race([
       program.then(() => true),
       server.stopped.then(() => false),
     ]);
-    if (!ended && !await within(over - performance.now(), program)) cutOff(id, server.grace);
+    if (!ended && !await within(over - performance.now(), program)) {
+      cutOff(server);
+      return undefined;
+    }
     return await program;
   } catch (error) {
     noteEnd(server, error);
@@ -91,7 +96,9 @@ export async function runServer<Result>(
   } finally {
     const wasStopped = server.signal.aborted;
     await server.stop();
-    if (wasStopped) endProcessIn(Math.max(over - performance.now(), LEAST_REST));
+    if (wasStopped && !hasOtherServers(server)) {
+      endProcessIn(Math.max(over - performance.now(), LEAST_REST));
+    }
   }
 }
 
@@ -162,13 +169,14 @@ class Start {
   }
 }
 
-function cutOff(id: string, grace: number): never {
+/** Ends the process of a server whose `main` does not return, unless other servers run in it. */
+function cutOff(server: EnsembleServer): void {
   logger.warn(
     "main of {id} has not returned within {seconds} s and is cut off: " +
       "give it more time with --grace <seconds>, or in code with the option grace",
-    { id, seconds: grace / 1000 },
+    { id: server.id, seconds: server.grace / 1000 },
   );
-  Deno.exit(1);
+  if (!hasOtherServers(server)) Deno.exit(1);
 }
 
 /** Whether an error is, or is caused by, what a program that waits sees when its server stops. */
@@ -239,6 +247,8 @@ function stopOnSignals(stop: (code: number) => Promise<unknown>): Disposable {
  * @returns what goes back to Deno's own way, which is to end the process.
  */
 export function logUnhandledErrors(): Disposable {
+  // Several servers of a process log each error once.
+  if (loggers++ > 0) return { [Symbol.dispose]: stopLoggingErrors };
   const lines = new LineLimit();
   const resources = new DisposableStack();
   resources.defer(() => lines.close());
@@ -252,5 +262,14 @@ export function logUnhandledErrors(): Disposable {
     const error = asError(thrown);
     logger.error("{what}: {reason}", { what, reason, ...error && { error } });
   }));
-  return resources;
+  errorLogging = resources;
+  return { [Symbol.dispose]: stopLoggingErrors };
+}
+
+/** How many servers have unhandled errors logged, and what ends that. */
+let loggers = 0;
+let errorLogging: Disposable | undefined;
+
+function stopLoggingErrors(): void {
+  if (--loggers === 0) errorLogging?.[Symbol.dispose]();
 }

@@ -7,17 +7,32 @@ import type { ModuleNamespace } from "../code/library_table.ts";
 import { InvalidInputError } from "../errors.ts";
 import type { LogOptions } from "../home/log_options.ts";
 import type { Heartbeat } from "../server/connection.ts";
-import type { Address } from "../wire/address.ts";
+import { type Address, parseAddresses } from "../wire/address.ts";
 import type { EnsembleServer } from "./ensemble_server.ts";
+
+/** Addresses: as text, such as `tcp://10.0.0.1:4000`, or as `parseAddresses` reads them. */
+export type AddressList = readonly (Address | string)[];
+
+/** The certificates of a server, each as PEM. */
+export interface CertificateTexts {
+  /** The server's certificate, followed by that of the issuing authority. */
+  readonly certificate: string;
+  /** Its private key, PKCS#8, not encrypted. */
+  readonly key: string;
+  /** The certificate of the root that it trusts. */
+  readonly authority: string;
+  /** The revocation list of the issuing authority. */
+  readonly revocations: string;
+}
 
 /** Options of `startServer`. */
 export interface StartServerOptions {
   /** What the server does in the ensemble: others look servers up by role. */
   readonly roles?: readonly string[];
-  /** Where to listen besides the server's UNIX socket. */
-  readonly listen?: readonly Address[];
+  /** Where to listen besides the server's UNIX socket: `["tcp://10.0.0.2:4001"]`. By default nowhere. */
+  readonly listen?: AddressList;
   /** Where others are told to reach it; by default where it listens. */
-  readonly announce?: readonly Address[] | undefined;
+  readonly announce?: AddressList | undefined;
   /**
    * How long the server may take to stop, in ms; default 5000. Its actors may shut down in all of it but the
    * last 2 s, which are left to the program; of a grace below 4 s each has half.
@@ -29,7 +44,7 @@ export interface StartServerOptions {
    * UNIX socket on this host. The addresses of other servers in that file are used unless this option or the variable
    * names the registry.
    */
-  readonly registry?: readonly Address[];
+  readonly registry?: AddressList | undefined;
   /**
    * How the process logs, the audit log included: to standard error, from level `info` on, where nothing else is
    * said; `false` for not at all. A program that configures LogTape itself, before or later, is left alone.
@@ -47,6 +62,29 @@ export interface StartServerOptions {
    * whoever asks. By default it has one.
    */
   readonly loader?: boolean;
+  /**
+   * Addresses of other servers by their ids, in place of the file `known-servers`. They are tried before those from the
+   * registry. By default the file is read.
+   */
+  readonly knownServers?: Readonly<Record<string, AddressList>> | undefined;
+  /**
+   * The secret that all servers of the ensemble share, in place of the file `cookie`: at least 16 bytes. Text is used as
+   * UTF-8. A cookie in a file is 32 bytes.
+   */
+  readonly cookie?: Uint8Array | string | undefined;
+  /** What the server proves its id with on TLS, and whom it trusts, in place of the files that `gxensemble ca` makes. */
+  readonly certificates?: CertificateTexts | undefined;
+  /**
+   * The administrators' public key, SPKI PEM, in place of the file `admin.pub`. With a key, sensitive requests take
+   * capabilities; `false` is for no key.
+   */
+  readonly adminKey?: string | false | undefined;
+  /**
+   * What other servers may do in this one, by their ids: `{ deployer: ["loader"] }`. It matters where capabilities are
+   * enforced, and lasts until it is retracted. `gxensemble authorize` gives capabilities to one instance; these are for any
+   * server that goes by the id.
+   */
+  readonly capabilities?: Readonly<Record<string, readonly string[]>> | undefined;
   /**
    * The directory of the ensemble's files, an absolute path: the cookie, keys, `known-servers`, and a directory for each
    * server. By default `$GERBIL_PATH/ensemble`, else `~/.gerbil/ensemble`.
@@ -93,4 +131,13 @@ export function actorsShare(grace: number): number {
 export function requireGrace(grace: number): number {
   if (typeof grace === "number" && grace >= 0) return grace;
   throw new InvalidInputError(`not a grace in ms: ${grace}`);
+}
+
+/**
+ * Reads a list of addresses.
+ *
+ * @throws {InvalidInputError} when a text is not an address.
+ */
+export function readAddresses(list: AddressList = []): Address[] {
+  return list.flatMap((each) => typeof each === "string" ? parseAddresses(each) : [each]);
 }

@@ -3,12 +3,15 @@
  *
  * @module
  */
-import { EnsembleError } from "../errors.ts";
+import { EnsembleError, InvalidInputError } from "../errors.ts";
 import { readSecretFile, writeWhole } from "./files.ts";
 import type { Places } from "./paths.ts";
 
 /** As long as the output of SHA-256, the hash that handshakes are authenticated with. */
 const COOKIE_BYTES = 32;
+
+/** The shortest cookie that a program can give, in bytes: 128 bits cannot be guessed. */
+const LEAST_BYTES = 16;
 
 /** Options of {@linkcode createCookie}. */
 export interface CreateCookieOptions {
@@ -66,6 +69,17 @@ export async function readCookie(places: Places): Promise<Uint8Array> {
       { cause: error },
     );
   }
+}
+
+/**
+ * The cookie that a program gives.
+ *
+ * @throws {InvalidInputError} when it is too short.
+ */
+export function cookieFrom(given: Uint8Array | string): Uint8Array {
+  const cookie = typeof given === "string" ? new TextEncoder().encode(given) : given;
+  if (cookie instanceof Uint8Array && cookie.length >= LEAST_BYTES) return cookie;
+  throw new InvalidInputError(`the cookie is too short: it takes at least ${LEAST_BYTES} bytes`);
 }
 
 /** Why bytes are no cookie: they came by a copy that was cut off, or through an editor or a terminal. */

@@ -228,13 +228,17 @@ const REGISTRY_VARIABLE = "ENSEMBLE_REGISTRY";
  * Where one of the first two says so, the servers are those of that registry, and nothing is taken from the file or from
  * this host's sockets: those may be of another ensemble, with servers of the same ids.
  *
- * @param given where the registry is; empty when nothing was given.
+ * @param options.registry where the registry is; empty when nothing was given.
+ * @param options.known the addresses of servers, in place of the file.
  * @throws {InvalidInputError} when `ENSEMBLE_REGISTRY` holds no address.
  * @throws {EnsembleError} when `known-servers` is wrong.
  */
 export async function locateServers(
   places: Places,
-  given: readonly Address[] = [],
+  { registry: given = [], known: instead }: {
+    registry?: readonly Address[];
+    known?: KnownServers | undefined;
+  } = {},
 ): Promise<ServerLocations> {
   if (given.length > 0) return ofRegistry(given, adviceFor(given));
   const named = readVariable();
@@ -242,11 +246,12 @@ export async function locateServers(
     return ofRegistry(named, `${REGISTRY_VARIABLE} says that it is there; ${adviceFor(named)}`);
   }
   const file = new KnownServersFile(places.knownServers);
-  const known = await file.read();
+  const known = instead ?? await file.read();
   const registry = known.get(REGISTRY_ID);
   const sockets = [places.socketDirectory];
   if (registry) {
-    const advice = `${file.path} says that it is there; ${adviceFor(registry)}`;
+    const source = instead ? "the option knownServers" : file.path;
+    const advice = `${source} says that it is there; ${adviceFor(registry)}`;
     return locations({ registry, advice, known, sockets });
   }
   return locations({

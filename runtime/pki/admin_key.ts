@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { EnsembleError } from "../errors.ts";
+import { EnsembleError, InvalidInputError } from "../errors.ts";
 import { isThere, readRegularFile, readSecretFile, unreadable, writeWhole } from "../home/files.ts";
 import type { Places } from "../home/paths.ts";
 import { decodePem, encodePem, openPrivateKey, sealPrivateKey } from "./pem.ts";
@@ -73,11 +73,31 @@ export async function readAdminPublicKey(
     throw unreadable(path, error);
   }
   try {
-    const der = decodePem("PUBLIC KEY", text);
-    return await crypto.subtle.importKey("spki", der, "Ed25519", true, ["verify"]);
+    return await importPublicKey(text);
   } catch (error) {
     throw new EnsembleError(`${path} is not an Ed25519 public key: ${(error as Error).message}`);
   }
+}
+
+/**
+ * Imports the public key from its text, SPKI PEM.
+ *
+ * @throws {InvalidInputError} when the text is no such key.
+ */
+export async function importAdminPublicKey(text: string): Promise<CryptoKey> {
+  try {
+    return await importPublicKey(text);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new InvalidInputError(`adminKey is not an Ed25519 public key: ${message}`, {
+      cause: error,
+    });
+  }
+}
+
+async function importPublicKey(text: string): Promise<CryptoKey> {
+  const der = decodePem("PUBLIC KEY", text);
+  return await crypto.subtle.importKey("spki", der, "Ed25519", true, ["verify"]);
 }
 
 /** Whether this host has the private key, so that it makes sense to ask for its passphrase. */

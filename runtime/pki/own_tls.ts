@@ -11,7 +11,7 @@ import { isThere } from "../home/files.ts";
 import type { Places } from "../home/paths.ts";
 import { sharedId } from "../server/credentials.ts";
 import { DAY } from "./certificate_terms.ts";
-import type { TlsFiles, TlsIdentity } from "./tls_files.ts";
+import type { TlsFiles, TlsIdentity, TlsTexts } from "./tls_files.ts";
 
 /**
  * Reads the TLS files of a server or, if it has none of its own, those that it shares with others of its kind.
@@ -30,6 +30,16 @@ export async function readOwnTls(
   }
   const { TlsFiles } = await import("./tls_files.ts");
   return await TlsFiles.read(id, places);
+}
+
+/**
+ * Makes the credentials of a server of certificates that a program gives as text.
+ *
+ * @throws {EnsembleError} as {@linkcode TlsFiles.read} does.
+ */
+export async function readGivenTls(id: string, texts: TlsTexts): Promise<TlsFiles> {
+  const { TlsFiles } = await import("./tls_files.ts");
+  return TlsFiles.of(id, texts);
 }
 
 const logger = getLogger(["gxensemble", "server"]);

@@ -31,6 +31,26 @@ export interface TlsIdentity extends TlsMaterial {
   readonly revocationList: RevocationList;
 }
 
+/** What the TLS files of a server hold, each as PEM. */
+export interface TlsTexts {
+  /** The server's certificate, followed by that of the issuing authority. */
+  readonly certificate: string;
+  /** Its private key. */
+  readonly key: string;
+  /** The certificate of the root. */
+  readonly authority: string;
+  /** The revocation list. */
+  readonly revocations: string;
+}
+
+/** What errors call texts that are in no file. */
+const TEXT_NAMES: TlsTexts = {
+  certificate: "certificates.certificate",
+  key: "certificates.key",
+  authority: "certificates.authority",
+  revocations: "certificates.revocations",
+};
+
 /** The TLS files of a server, which can be read again while it runs. */
 export class TlsFiles implements TlsCredentials {
   #identity: TlsIdentity;
@@ -51,6 +71,16 @@ export class TlsFiles implements TlsCredentials {
   static async read(id: string, places: Places): Promise<TlsFiles> {
     const read = () => readIdentity(id, places);
     return new TlsFiles(await read(), read);
+  }
+
+  /**
+   * Takes texts in place of the files. The server keeps them: to read them again changes nothing.
+   *
+   * @throws {EnsembleError} as {@linkcode TlsFiles.read} does.
+   */
+  static of(id: string, texts: TlsTexts): TlsFiles {
+    const identity = identityOf(id, { texts, names: TEXT_NAMES });
+    return new TlsFiles(identity, () => Promise.resolve(identity));
   }
 
   /**
@@ -103,29 +133,50 @@ export function certifiedBy(
 
 async function readIdentity(id: string, places: Places): Promise<TlsIdentity> {
   const paths = { ...places.authority, ...places.serverTls(id) };
-  const advice = `make a new one with "gxensemble ca cert ${id}"`;
+  const advice = adviceFor(id);
   const shared = "copy it there from the host of the certificate authority";
-  const chain = await readText(paths.certificate, { advice });
-  const key = await readText(paths.key, { advice, isSecret: true });
-  const rootPem = await readText(paths.root, { advice: shared });
-  const crl = await readText(paths.crl, { advice: shared });
-  const { own, issuing, certificate } = inFile(paths.certificate, () => readChain(chain, id));
-  const root = inFile(paths.root, () => decodePem("CERTIFICATE", rootPem));
-  inFile(paths.certificate, () => verifyChain([own, issuing, root]));
-  inFile(paths.key, () => {
+  const texts = {
+    certificate: await readText(paths.certificate, { advice }),
+    key: await readText(paths.key, { advice, isSecret: true }),
+    authority: await readText(paths.root, { advice: shared }),
+    revocations: await readText(paths.crl, { advice: shared }),
+  };
+  const names = { ...paths, authority: paths.root, revocations: paths.crl };
+  return identityOf(id, { texts, names });
+}
+
+/**
+ * Makes sure that texts belong together and are valid now.
+ *
+ * @param options.names what errors call each text.
+ */
+function identityOf(
+  id: string,
+  { texts, names }: { texts: TlsTexts; names: TlsTexts },
+): TlsIdentity {
+  const { certificate: chain, key, authority: rootPem, revocations: crl } = texts;
+  const advice = adviceFor(id);
+  const { own, issuing, certificate } = inFile(names.certificate, () => readChain(chain, id));
+  const root = inFile(names.authority, () => decodePem("CERTIFICATE", rootPem));
+  inFile(names.certificate, () => verifyChain([own, issuing, root]));
+  inFile(names.key, () => {
     decodePemBlocks("PRIVATE KEY", key); // Throws when it was cut off.
     verifyKey(own, key);
   });
-  const revocationList = inFile(paths.crl, () => {
+  const revocationList = inFile(names.revocations, () => {
     const list = parseRevocationList(decodePem("X509 CRL", crl));
     verifyRevocationList(list, issuing);
     return list;
   });
-  inFile(paths.certificate, () => {
+  inFile(names.certificate, () => {
     if (!revocationList.serials.has(certificate.serial)) return;
     throw new InvalidInputError(`the certificate was revoked: ${advice}`);
   });
   return { certificate, chain, key, roots: [rootPem], revocationList };
+}
+
+function adviceFor(id: string): string {
+  return `make a new one with "gxensemble ca cert ${id}"`;
 }
 
 async function readText(

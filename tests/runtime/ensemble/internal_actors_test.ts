@@ -11,7 +11,7 @@ const PROGRAM = `
   import { serveRegistry } from ${source("registry/registry_actor.ts")};
   import { ActorRef } from ${source("runtime/actor/references.ts")};
   import { createCookie, readCookie } from ${source("runtime/home/cookie.ts")};
-  import { startServer } from ${source("runtime/ensemble/ensemble_server.ts")};
+  import { startServer } from ${source("runtime/ensemble/start_server.ts")};
   import { findPlaces } from ${source("runtime/home/paths.ts")};
   import { loaderClient } from ${source("runtime/ensemble/remote.ts")};
   import { ActorServer } from ${source("runtime/server/actor_server.ts")};

@@ -219,7 +219,7 @@ async function locate(
       else Deno.env.set("ENSEMBLE_REGISTRY", variable);
       if (file !== undefined) Deno.writeTextFileSync(path, file);
       try {
-        const locations = await locateServers(findPlaces(), parseAddresses(given));
+        const locations = await locateServers(findPlaces(), { registry: parseAddresses(given) });
         found.push({
           registry: urls(locations.registry),
           advice: locations.registryAdvice,
