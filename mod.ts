@@ -82,15 +82,17 @@ export {
 export type { Down } from "./runtime/actor/monitors.ts";
 export { type Tick, Ticker } from "./runtime/actor/time.ts";
 export { type LineLimit } from "./runtime/line_limit.ts";
+export { HandlerContext, type Later } from "./runtime/actor/handler_context.ts";
 export {
+  type AnswerOf,
   type Client,
-  client,
   type ClientOptions,
   type Handler,
   type Handlers,
+  type HandlersOf,
   type RequestCheck,
   type RequestChecks,
-  serve,
+  type RequestOf,
   type ServeOptions,
 } from "./runtime/actor/service.ts";
 export { ActorSystem, SERVER_ACTOR } from "./runtime/actor/actor_system.ts";

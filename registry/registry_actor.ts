@@ -5,9 +5,9 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Actor } from "../runtime/actor/actor.ts";
-import type { Envelope } from "../runtime/actor/messaging.ts";
+import type { HandlerContext } from "../runtime/actor/handler_context.ts";
 import { REGISTRY_ID } from "../runtime/actor/references.ts";
-import type { Handlers } from "../runtime/actor/service.ts";
+import type { HandlersOf } from "../runtime/actor/service.ts";
 import { EnsembleError, InvalidInputError } from "../runtime/errors.ts";
 import type { ActorServer } from "../runtime/server/actor_server.ts";
 import { ADMIN, type Session, sessionOf } from "../runtime/server/capabilities.ts";
@@ -47,11 +47,11 @@ export function serveRegistry(server: RegistryServer, store: RegistryStore): Act
 function registryHandlers(
   server: RegistryServer,
   store: RegistryStore,
-): Handlers & RegistryHandlers {
+): HandlersOf<RegistryHandlers> {
   const { capabilities } = server;
   const changes = new Changes();
   const change = <Result>(
-    envelope: Envelope | undefined,
+    { envelope }: HandlerContext,
     { id, what, make, failure }: {
       id: string;
       what: string;
@@ -59,22 +59,22 @@ function registryHandlers(
       failure?: (result: Awaited<Result>) => string | undefined;
     },
   ): Promise<Result> => {
-    const by = envelope?.source.server;
+    const by = envelope.source.server;
     const work = () => changes.make(by, make);
-    if (!envelope || by === id) return work();
+    if (by === id) return work();
     const action = { capability: ADMIN, what, details: { server: id } };
     return capabilities.attempt<Promise<Result>>(envelope, { ...action, work, failure });
   };
   // A server can change its entry any number of times.
-  const mayLog = (changes: string, id: string, envelope: Envelope | undefined) =>
-    server.actors.lines.allows(envelope?.source.server ?? id, `${changes} of entries`);
+  const mayLog = (changes: string, context: HandlerContext) =>
+    server.actors.lines.allows(context.sender.server, `${changes} of entries`);
   return {
-    add({ entry }, envelope?: Envelope) {
+    add({ entry }, context) {
       const { id, instance, roles, addresses } = entry;
-      if (id === REGISTRY_ID && envelope?.session) {
+      if (id === REGISTRY_ID && context.envelope.session) {
         throw new InvalidInputError(`not a registry entry: ${id} is the id of the registry itself`);
       }
-      const session = ownSession(id, envelope);
+      const session = ownSession(id, context);
       // By its entry a server is told from who claims its id, and is conferred capabilities.
       if (session && !sameInstance(session.instance, instance)) {
         throw new InvalidInputError(`not a registry entry of ${id}: the instance is another's`);
@@ -82,30 +82,30 @@ function registryHandlers(
       const make = async () => {
         const old = await store.get(id);
         await store.put(entry);
-        if (old && !sameInstance(old.instance, instance) && mayLog("replacements", id, envelope)) {
+        if (old && !sameInstance(old.instance, instance) && mayLog("replacements", context)) {
           logReplacement(old, entry);
         }
-        if (!mayLog("additions", id, envelope)) return;
+        if (!mayLog("additions", context)) return;
         logger.info("added {id}: {roles} {addresses}", {
           id,
           roles,
           addresses: addresses.map(formatAddressUrl),
         });
       };
-      return change(envelope, { id, what: "add to the registry", make });
+      return change(context, { id, what: "add to the registry", make });
     },
 
-    remove({ id, instance }, envelope?: Envelope) {
-      const session = ownSession(id, envelope);
+    remove({ id, instance }, context) {
+      const session = ownSession(id, context);
       const make = async () => {
         const removed = await store.delete(id, instance);
         if (session && sameInstance(session.instance, instance)) session.left = true;
-        if (removed && mayLog("removals", id, envelope)) logger.info("removed {id}", { id });
+        if (removed && mayLog("removals", context)) logger.info("removed {id}", { id });
         return removed;
       };
       const failure = (removed: boolean) =>
         removed ? undefined : `the registry does not have this instance of ${id}`;
-      return change(envelope, { id, what: "remove from the registry", make, failure });
+      return change(context, { id, what: "remove from the registry", make, failure });
     },
 
     lookup: ({ id }) => id === REGISTRY_ID ? Promise.resolve(server.entry) : store.get(id),
@@ -116,15 +116,13 @@ function registryHandlers(
       return { entries: page, ...(entries.length > PAGE_SIZE && { next: page.at(-1)!.id }) };
     },
 
-    async presence({ id, instance }, envelope?: Envelope) {
+    async presence({ id, instance }, context) {
       // It connects to addresses that a member announced, and shows what is there.
-      if (envelope) {
-        capabilities.require(envelope, {
-          capability: ADMIN,
-          what: "presence",
-          details: { server: id },
-        });
-      }
+      capabilities.require(context.envelope, {
+        capability: ADMIN,
+        what: "presence",
+        details: { server: id },
+      });
       const entry = await store.get(id);
       if (!entry || !sameInstance(entry.instance, instance)) return "gone";
       return await server.presence(entry);
@@ -180,8 +178,8 @@ class Changes {
 }
 
 /** The connection that a server's own request came by. */
-function ownSession(id: string, envelope: Envelope | undefined): Session | undefined {
-  const session = envelope && sessionOf(envelope);
+function ownSession(id: string, { envelope }: HandlerContext): Session | undefined {
+  const session = sessionOf(envelope);
   return session?.peer === id ? session : undefined;
 }
 

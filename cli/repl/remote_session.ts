@@ -6,7 +6,7 @@
 import type { Actor } from "../../runtime/actor/actor.ts";
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import { ActorRef } from "../../runtime/actor/references.ts";
-import { type Client, client, serve } from "../../runtime/actor/service.ts";
+import { type Client, client, serviceBody } from "../../runtime/actor/service.ts";
 import {
   checkDescription,
   checkNames,
@@ -163,11 +163,11 @@ function startOwner(
   handlers: { onOutput(text: string, source: ActorRef): void; onLost(reason?: string): void },
 ): Actor {
   const told: ReplOwnerHandlers = {
-    output: ({ text }, { source }) => handlers.onOutput(text, source),
-    down: ({ reason }, { session }) => {
+    output: ({ text }, { sender }) => handlers.onOutput(text, sender),
+    down: ({ reason }, { envelope: { session } }) => {
       // Another server could claim it.
       if (session === undefined) handlers.onLost(reason);
     },
   };
-  return actors.spawn(undefined, serve(told, { requests: replOwnerChecks }));
+  return actors.spawn(undefined, serviceBody(told, { requests: replOwnerChecks }));
 }

@@ -88,13 +88,14 @@ class StackProbe {
 }
 
 /** A unit of concurrency with a mailbox: what `spawn` starts. */
-export class Actor implements Recipient {
+// deno-lint-ignore no-explicit-any -- not declared: goes for any service
+export class Actor<Service = any> implements Recipient {
   /** Its number, unique in the server's life. */
   readonly serial: number;
   /** The name it is registered under, if any. */
   readonly name: string | undefined;
   /** Names it from anywhere. */
-  readonly ref: ActorRef;
+  readonly ref: ActorRef<Service>;
   /** The group it belongs to. */
   readonly group: ActorGroup;
   /** Its monitors of actors that are not gone yet: kept by the system, and ended with the actor. */

@@ -27,7 +27,7 @@ import { ActorGroup } from "./threads.ts";
 import { type Down, type DownNews, Monitors } from "./monitors.ts";
 import { atCallSite, PendingAsks } from "./asks.ts";
 import { type ActorId, ActorRef, checkActorName, parseActorId } from "./references.ts";
-import { type Handlers, serve, type ServeOptions } from "./service.ts";
+import { type Handlers, type HandlersOf, type ServeOptions, serviceBody } from "./service.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
 
@@ -124,9 +124,15 @@ export class ActorSystem implements Messaging, Receiver {
     });
   }
 
-  /** Starts a service: an actor that answers requests with an object of handlers; see `serve`. */
-  serve<H extends Handlers>(name: string, handlers: H, options?: ServeOptions): Actor {
-    return this.spawn(name, serve(handlers, options));
+  /** Starts a service: an actor that answers requests with an object of handlers; see {@linkcode serviceBody}. */
+  serve<Service = unknown, Given extends Handlers = HandlersOf<Service>>(
+    name: string,
+    handlers: Given,
+    options?: ServeOptions,
+  ): Actor<unknown extends Service ? Given : Service> {
+    return this.spawn(name, serviceBody(handlers, options)) as Actor<
+      unknown extends Service ? Given : Service
+    >;
   }
 
   /** Finds a living actor by name or serial number. */

@@ -91,8 +91,6 @@ class Slot {
   readonly type: string | undefined;
   /** Its number in the order of arrival; NaN once it was removed from an index. */
   order: number;
-  /** When it is dropped unread, on the clock of `performance.now()`. */
-  readonly deadline: number | undefined;
   previous: Slot | undefined = undefined;
   next: Slot | undefined = undefined;
   previousOfType: Slot | undefined = undefined;
@@ -103,7 +101,7 @@ class Slot {
     this.type = type;
     this.order = order;
     const { timeout } = envelope;
-    this.deadline = timeout === undefined ? undefined : performance.now() + timeout;
+    envelope.expires = timeout === undefined ? undefined : performance.now() + timeout;
   }
 }
 
@@ -284,8 +282,8 @@ function isIndexed({ type, replyTo }: Case<unknown>): boolean {
   return type !== undefined || replyTo !== undefined;
 }
 
-function isExpired({ deadline }: Slot): boolean {
-  return deadline !== undefined && deadline <= performance.now();
+function isExpired({ envelope: { expires } }: Slot): boolean {
+  return expires !== undefined && expires <= performance.now();
 }
 
 /** Finds the first case that matches an envelope, whose message has the type `type`. */

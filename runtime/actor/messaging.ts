@@ -14,7 +14,11 @@ import type { ActorId, ActorRef } from "./references.ts";
  * Whom a message is for: a reference, as an object or as the text `actor@server`; or an actor of this server, its name
  * or its serial number.
  */
-export type Destination = ActorRef | ActorId | { readonly ref: ActorRef };
+// deno-lint-ignore no-explicit-any -- not declared: goes for any service
+export type Destination<Service = any> =
+  | ActorRef<Service>
+  | ActorId
+  | { readonly ref: ActorRef<Service> };
 
 /** Options of `tell`. */
 export interface TellOptions {
@@ -73,6 +77,8 @@ export interface Recipient {
   readonly ref: ActorRef;
   /** Which lines that others cause go into the log. */
   readonly lines: LineLimit;
+  /** Aborted when the actor ends. */
+  readonly signal: AbortSignal;
   /** Whether the sender of the envelope may do what takes a capability. */
   authorizes(envelope: Envelope, capability: string): boolean;
   /** Sends an answer to where the envelope came from; `failed` marks it as a failure. */
@@ -99,6 +105,8 @@ export class Envelope<Message = unknown> {
   readonly failed: boolean;
   /** The actor that took it out of its mailbox; set on delivery. */
   recipient: Recipient | undefined = undefined;
+  /** When it is dropped unread, on the clock of `performance.now()`; set when it begins to wait in a mailbox. */
+  expires: number | undefined = undefined;
   /**
    * What the server keeps of the connection that it came by, see `sessionOf`; undefined when it is from an actor of this
    * server.

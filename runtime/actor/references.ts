@@ -32,7 +32,8 @@ const SERIAL_NUMBER = /^\d+$/;
  * console.log(ActorRef.parse("counter@httpd1").equals(counter)); // true
  * ```
  */
-export class ActorRef<out Service = unknown> {
+// deno-lint-ignore no-explicit-any -- not declared: goes for any service
+export class ActorRef<out Service = any> {
   /** Whether the next reference is made without checks. */
   static #isUnchecked = false;
 
@@ -75,7 +76,8 @@ export class ActorRef<out Service = unknown> {
    *
    * @throws {InvalidInputError} when the text is not a reference.
    */
-  static parse<Service = unknown>(text: string): ActorRef<Service> {
+  // deno-lint-ignore no-explicit-any -- not declared: goes for any service
+  static parse<Service = any>(text: string): ActorRef<Service> {
     const at = typeof text === "string" ? text.indexOf("@") : -1;
     if (at === -1) {
       throw new InvalidInputError(

@@ -7,6 +7,7 @@ import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { asError, describeThrown, isRefusal } from "../error_report.ts";
 import type { ActorBody } from "./actor.ts";
 import type { Case } from "./mailbox.ts";
+import { HandlerContext, type Later } from "./handler_context.ts";
 import { onPing, onShutdown, onUnexpected } from "./cases.ts";
 import {
   type AskOptions,
@@ -14,18 +15,44 @@ import {
   type Envelope,
   isPromise,
   type Messaging,
-  reply,
-  replyFailure,
 } from "./messaging.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
 
-/** A handler: gets the request `{type, ...}` and its envelope; what it returns is the answer. */
+/**
+ * A handler: gets the request `{type, ...}` and its context. What it returns is the answer, or what the promise that it
+ * returns resolves to. One that returns `context.later` answers by `context.reply` or `context.fail`.
+ */
 // deno-lint-ignore no-explicit-any -- each handler declares the request it takes
-export type Handler = (request: any, envelope: Envelope) => unknown;
+export type Handler = (request: any, context: HandlerContext) => unknown;
 
 /** A service's handlers, by the `type` of the requests they answer. */
 export type Handlers = Record<string, Handler>;
+
+/** The request that a method of a service takes, as its handler gets it. */
+// deno-lint-ignore no-explicit-any -- of any method
+export type RequestOf<Method> = Method extends (...args: any[]) => unknown
+  ? Parameters<Method> extends [] ? unknown : Parameters<Method>[0]
+  : never;
+
+/** The answer that a method of a service gives. */
+// deno-lint-ignore no-explicit-any -- of any method
+export type AnswerOf<Method> = Method extends (...args: any[]) => infer Result
+  ? [Awaited<Result>] extends [never] ? never
+  : [Awaited<Result>] extends [Later] ? unknown
+  : Exclude<Awaited<Result>, Later>
+  : never;
+
+/**
+ * The handlers of a service, from the interface that it declares: each method `name(request)` becomes a handler, which
+ * gets the request and its context, and may answer with a promise or later. Any handlers, where none is declared.
+ */
+export type HandlersOf<Service> = unknown extends Service ? Handlers : {
+  [Type in keyof Service]: (
+    request: RequestOf<Service[Type]>,
+    context: HandlerContext,
+  ) => AnswerOf<Service[Type]> | Later | PromiseLike<AnswerOf<Service[Type]> | Later>;
+};
 
 /** Checks of requests, by their `type`; see {@linkcode ServeOptions.requests}. */
 export type RequestChecks = Readonly<Record<string, RequestCheck>>;
@@ -37,7 +64,7 @@ export type RequestChecks = Readonly<Record<string, RequestCheck>>;
  */
 export type RequestCheck = (request: unknown) => object;
 
-/** Options of {@linkcode serve}. */
+/** Options of `serve`. */
 export interface ServeOptions {
   /**
    * Checks each request before its handler gets it: the handler's request is what the check returned. A
@@ -58,27 +85,8 @@ export interface ServeOptions {
  * logged with its stack, and the service goes on. An {@linkcode EnsembleError}, and anything that a check throws,
  * refuses the request; that is logged in one line, at level DEBUG when the sender waits for the answer. Pings,
  * shutdown and requests that it does not know are answered too.
- *
- * @example A service and its typed client
- * ```ts
- * import { ActorRef, client, startServer } from "@gxensemble/ensemble";
- *
- * let total = 0;
- * const handlers = {
- *   add: ({ amount }: { amount: number }) => total += amount,
- *   get: () => total,
- * };
- * declare const server: Awaited<ReturnType<typeof startServer>>;
- * server.actors.serve("counter", handlers);
- *
- * const counter = client<typeof handlers>(
- *   server.actors,
- *   new ActorRef("other", "counter"),
- * );
- * await counter.add({ amount: 3 });
- * ```
  */
-export function serve(handlers: Handlers, options: ServeOptions = {}): ActorBody {
+export function serviceBody(handlers: Handlers, options: ServeOptions = {}): ActorBody {
   const { requests, concurrent = false } = options;
   const types = Object.keys(requests ?? handlers).filter((type) => Object.hasOwn(handlers, type));
   const cases: Case[] = types.map((type) => {
@@ -87,20 +95,21 @@ export function serve(handlers: Handlers, options: ServeOptions = {}): ActorBody
     return {
       type,
       react(request: never, envelope: Envelope) {
+        const context = new HandlerContext(envelope);
         let isChecked = check === undefined;
         let result: unknown;
         try {
           const taken = check ? check(request) : request;
           isChecked = true;
-          result = handler(taken, envelope);
+          result = handler(taken, context);
         } catch (error) {
-          return fail(envelope, error, { type, refused: !isChecked });
+          return fail(context, error, { type, refused: !isChecked });
         }
-        if (!isPromise(result)) return answer(envelope, result);
+        if (!isPromise(result)) return answer(context, result);
         // A promise of another class may settle more than once, or throw.
         const settled = Promise.resolve(result).then(
-          (value) => answer(envelope, value),
-          (error) => fail(envelope, error, { type }),
+          (value) => answer(context, value),
+          (error) => fail(context, error, { type }),
         );
         if (!concurrent) return settled;
       },
@@ -110,8 +119,8 @@ export function serve(handlers: Handlers, options: ServeOptions = {}): ActorBody
   return (self) => self.loop(cases);
 }
 
-function answer(envelope: Envelope, value: unknown): void {
-  if (envelope.replyExpected && !envelope.answered) reply(envelope, value);
+function answer(context: HandlerContext, value: unknown): void {
+  if (value !== context.later) context.reply(value);
 }
 
 /** How a request failed. */
@@ -121,9 +130,9 @@ interface Outcome {
   refused?: boolean;
 }
 
-function fail(envelope: Envelope, error: unknown, outcome: Outcome): void {
-  if (envelope.replyExpected && !envelope.answered) replyFailure(envelope, error);
-  logFailure(envelope, error, outcome);
+function fail(context: HandlerContext, error: unknown, outcome: Outcome): void {
+  context.fail(error);
+  logFailure(context.envelope, error, outcome);
 }
 
 /**
@@ -152,15 +161,15 @@ function logFailure(envelope: Envelope, thrown: unknown, { type, refused }: Outc
 }
 
 /** A service seen from outside: a method a handler, which takes the request without its `type`. */
-export type Client<H extends Handlers> = {
-  readonly [Type in keyof H]: Parameters<H[Type]> extends [] ? (
-      request?: Record<never, never>,
+export type Client<Service> = {
+  readonly [Type in keyof Service]: unknown extends RequestOf<Service[Type]> ? (
+      request?: object,
       options?: AskOptions,
-    ) => Promise<Awaited<ReturnType<H[Type]>>>
+    ) => Promise<AnswerOf<Service[Type]>>
     : (
-      request: Omit<Parameters<H[Type]>[0], "type">,
+      request: Omit<RequestOf<Service[Type]>, "type">,
       options?: AskOptions,
-    ) => Promise<Awaited<ReturnType<H[Type]>>>;
+    ) => Promise<AnswerOf<Service[Type]>>;
 };
 
 /** Options of {@linkcode client}. */
@@ -170,11 +179,11 @@ export interface ClientOptions {
 }
 
 /** Makes a typed client of the service at a destination: each method call is an `ask`. */
-export function client<H extends Handlers>(
+export function client<Service>(
   asker: Pick<Messaging, "ask">,
-  dest: Destination,
+  dest: Destination<Service>,
   { answers = {} }: ClientOptions = {},
-): Client<H> {
+): Client<Service> {
   return new Proxy({}, {
     get(_target, type) {
       // A client is no promise, whatever `await` thinks of an object with any property.
@@ -185,5 +194,5 @@ export function client<H extends Handlers>(
         return check ? answer.then(check) : answer;
       };
     },
-  }) as Client<H>;
+  }) as Client<Service>;
 }

@@ -6,7 +6,7 @@
  */
 import type { AskOptions, Destination } from "../actor/messaging.ts";
 import { checkServerId, REGISTRY_ID } from "../actor/references.ts";
-import { type Client, client, type Handlers } from "../actor/service.ts";
+import { type Client, client } from "../actor/service.ts";
 import { type ModuleNamespace, RUNTIME_MODULE } from "../code/library_table.ts";
 import { UnitStore } from "../code/unit_store.ts";
 import { EnsembleError } from "../errors.ts";
@@ -119,8 +119,8 @@ export class EnsembleServer extends ActorServer {
    * }
    * ```
    */
-  client<H extends Handlers>(destination: Destination): Client<H> {
-    return client<H>(this, destination);
+  client<Service>(destination: Destination<Service>): Client<Service> {
+    return client<Service>(this, destination);
   }
 
   /**

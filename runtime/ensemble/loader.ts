@@ -5,8 +5,9 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { ActorSystem } from "../actor/actor_system.ts";
+import type { HandlerContext } from "../actor/handler_context.ts";
 import type { Envelope } from "../actor/messaging.ts";
-import type { Handlers } from "../actor/service.ts";
+import type { Handlers, HandlersOf } from "../actor/service.ts";
 import { evaluate, renderJson, renderValue } from "../code/evaluation.ts";
 import { hashText } from "../code/unit.ts";
 import type { UnitStore } from "../code/unit_store.ts";
@@ -39,10 +40,9 @@ export function loaderHandlers(
   store: UnitStore,
   ensemble: { actors: ActorSystem },
   { guard }: { guard?: (handlers: Handlers) => Handlers } = {},
-): LoaderHandlers {
-  const mayLog = (kind: string, envelope: Envelope | undefined) => {
-    const { id, lines } = ensemble.actors;
-    return lines.allows(envelope?.source.server ?? id, kind);
+): HandlersOf<LoaderHandlers> {
+  const mayLog = (kind: string, context: HandlerContext) => {
+    return ensemble.actors.lines.allows(context.sender.server, kind);
   };
   return {
     missing: ({ hashes }) => store.missing(hashes),
@@ -53,7 +53,7 @@ export function loaderHandlers(
 
     ship: ({ units }) => store.add(units),
 
-    async load(request, envelope?: Envelope) {
+    async load(request, context) {
       try {
         const { outcomes } = await store.load(request);
         for (const { module, hash, loaded, restored, rerun } of outcomes) {
@@ -63,7 +63,7 @@ export function loaderHandlers(
         }
         return outcomes;
       } catch (error) {
-        if (mayLog("failed loads", envelope)) {
+        if (mayLog("failed loads", context)) {
           const { message, cause } = error as Error;
           const [reason] = message.split("\n", 1);
           logger.warn("cannot load: {reason}", { reason, ...asError(cause) && { error: cause } });
@@ -76,9 +76,9 @@ export function loaderHandlers(
 
     loaded: () => store.loaded(),
 
-    async library({ specifier }, envelope?: Envelope) {
+    async library({ specifier }, context) {
       await store.importLibrary(specifier);
-      if (!mayLog("loads of libraries", envelope)) return;
+      if (!mayLog("loads of libraries", context)) return;
       logger.info("loaded library {specifier}", { specifier });
     },
 
@@ -92,8 +92,8 @@ export function loaderHandlers(
       }
     },
 
-    openSession: (_request, { source }) =>
-      startReplSession(ensemble.actors, { owner: source, store, ensemble, guard }).serial,
+    openSession: (_request, { sender }) =>
+      startReplSession(ensemble.actors, { owner: sender, store, ensemble, guard }).serial,
   };
 }
 
@@ -137,12 +137,12 @@ export class LoaderGuard {
     return Object.fromEntries(
       Object.entries(handlers).map(([type, handler]) => [
         type,
-        async (request: Record<string, unknown>, envelope: Envelope) => {
+        async (request: Record<string, unknown>, context: HandlerContext) => {
           if (this.#isOff) this.#refuse();
           this.#handling++;
           try {
-            await this.#require(type, request, envelope);
-            return await handler(request, envelope);
+            await this.#require(type, request, context.envelope);
+            return await handler(request, context);
           } finally {
             this.#handling--;
           }

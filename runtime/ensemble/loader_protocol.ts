@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Envelope } from "../actor/messaging.ts";
+import type { HandlerContext } from "../actor/handler_context.ts";
 import type { RequestChecks } from "../actor/service.ts";
 import type { LoadedModule, LoadOutcome, LoadRecord, LoadRequest } from "../code/unit_store.ts";
 import type { Unit } from "../code/unit.ts";
@@ -57,7 +57,7 @@ export type LoaderHandlers = {
   /** Evaluates an expression; answers its value as text, or nothing for undefined. */
   evaluate(request: { expression: string; json?: boolean }): Promise<string | undefined>;
   /** Opens a REPL session for the asking actor; answers the serial number of the session's actor. */
-  openSession(request: Record<never, never>, envelope: Envelope): number;
+  openSession(request: Record<never, never>, context: HandlerContext): number;
 };
 
 /** The longest `user@host`, in UTF-16 code units. */

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Envelope } from "../actor/messaging.ts";
+import type { HandlerContext } from "../actor/handler_context.ts";
 import type { RequestChecks } from "../actor/service.ts";
 import {
   byKind,
@@ -121,15 +121,15 @@ export type ReplHandlers = {
   /** Describes the value of a name, see {@linkcode describeValue}; undefined when it is not defined. */
   describe(request: { path: string[] }): string | undefined;
   /** Says that the owner has ended. */
-  down(request: Record<never, never>, envelope: Envelope): void;
+  down(request: Record<never, never>, context: HandlerContext): void;
 };
 
 /** The handlers of the actor that owns a session. */
 export type ReplOwnerHandlers = {
   /** Takes lines that evaluated code has printed. */
-  output(request: { text: string }, envelope: Envelope): void;
+  output(request: { text: string }, context: HandlerContext): void;
   /** Says that the session has ended. */
-  down(request: { reason?: string }, envelope: Envelope): void;
+  down(request: { reason?: string }, context: HandlerContext): void;
 };
 
 /** The most names in an answer. */

@@ -6,9 +6,9 @@
 import { Script } from "node:vm";
 import type { Actor, ActorBody } from "../actor/actor.ts";
 import type { ActorSystem } from "../actor/actor_system.ts";
-import type { Envelope } from "../actor/messaging.ts";
+import type { HandlerContext } from "../actor/handler_context.ts";
 import type { ActorRef } from "../actor/references.ts";
-import { type Handlers, serve } from "../actor/service.ts";
+import { type Handler, type Handlers, type HandlersOf, serviceBody } from "../actor/service.ts";
 import type { ModuleNamespace } from "../code/library_table.ts";
 import type { UnitStore } from "../code/unit_store.ts";
 import { reportThrown } from "../error_report.ts";
@@ -232,7 +232,7 @@ function sessionBody(
       ensemble,
       console: sessionConsole(print),
     });
-    const handlers: Omit<ReplHandlers, "down"> = {
+    const handlers: HandlersOf<Omit<ReplHandlers, "down">> = {
       evaluate: (request) => session.evaluate(request),
       interrupt: ({ input }) => session.interrupt(input),
       importAll: ({ target }) => session.importAll(target),
@@ -242,10 +242,10 @@ function sessionBody(
     };
     self.monitor(owner);
     // Another server could claim it.
-    const down: ReplHandlers["down"] = (_request, { session }) => {
-      if (session === undefined) self.exit("its owner has gone");
+    const down: Handler = (_request, { envelope }) => {
+      if (envelope.session === undefined) self.exit("its owner has gone");
     };
-    return serve({ ...onlyFor(owner, guard(handlers)), down }, {
+    return serviceBody({ ...onlyFor(owner, guard(handlers)), down }, {
       concurrent: true,
       requests: replChecks,
     })(self);
@@ -257,11 +257,11 @@ function onlyFor(owner: ActorRef, handlers: Handlers): Handlers {
   return Object.fromEntries(
     Object.entries(handlers).map(([type, handler]) => [
       type,
-      (request: unknown, envelope: Envelope) => {
-        if (envelope.source.server !== owner.server) {
+      (request: unknown, context: HandlerContext) => {
+        if (context.sender.server !== owner.server) {
           throw new AuthorizationError(`this session is ${owner}'s`);
         }
-        return handler(request, envelope);
+        return handler(request, context);
       },
     ]),
   );

@@ -8,7 +8,7 @@ import type { Actor, ActorBody } from "../actor/actor.ts";
 import { ActorSystem, endsWithServer, SERVER_ACTOR } from "../actor/actor_system.ts";
 import type { AskOptions, Destination, TellOptions } from "../actor/messaging.ts";
 import { type ActorId, ActorRef } from "../actor/references.ts";
-import type { Client, Handlers, ServeOptions } from "../actor/service.ts";
+import type { Client, Handlers, HandlersOf, ServeOptions } from "../actor/service.ts";
 import { ActorError, DisconnectedError } from "../errors.ts";
 import { type Address, formatAddressUrl, hostName } from "../wire/address.ts";
 import { HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT } from "../wire/limits.ts";
@@ -263,8 +263,12 @@ export class ActorServer {
   }
 
   /** Starts a service; see {@linkcode ActorSystem.serve}. */
-  serve<H extends Handlers>(name: string, handlers: H, options?: ServeOptions): Actor {
-    return this.enter(() => this.actors.serve(name, handlers, options));
+  serve<Service = unknown, Given extends Handlers = HandlersOf<Service>>(
+    name: string,
+    handlers: Given,
+    options?: ServeOptions,
+  ): Actor<unknown extends Service ? Given : Service> {
+    return this.enter(() => this.actors.serve<Service, Given>(name, handlers, options));
   }
 
   /** Sends a message; see `Messaging.tell`. */

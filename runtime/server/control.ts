@@ -5,9 +5,8 @@
  */
 import type { Actor } from "../actor/actor.ts";
 import { type ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
-import type { Envelope } from "../actor/messaging.ts";
 import { type ActorId, ActorRef, MAX_ACTOR_NAME } from "../actor/references.ts";
-import type { Handlers, RequestChecks } from "../actor/service.ts";
+import type { HandlersOf, RequestChecks } from "../actor/service.ts";
 import {
   type ActorInfo,
   type Backtrace,
@@ -99,22 +98,21 @@ export type ControlHandlers = {
 };
 
 /** Makes the handlers of a server's actor `server`, to be served with {@linkcode controlChecks}. */
-export function controlHandlers(server: ActorServer): Handlers & ControlHandlers {
+export function controlHandlers(server: ActorServer): HandlersOf<ControlHandlers> {
   const { actors, capabilities } = server;
   return {
     listActors: () => actors.actors().flatMap(({ name }) => name ?? []).sort(),
 
-    listConnections: (_request?: object, envelope?: Envelope) =>
+    listConnections: (_request, context) =>
       server.connections()
-        .filter(({ peer }) => peer !== envelope?.source.server)
+        .filter(({ peer }) => peer !== context.sender.server)
         .map(({ peer, address }) => ({ peer, address })),
 
-    challenge: (request, envelope?: Envelope) => server.elevations.challenge(envelope!, request),
+    challenge: (request, context) => server.elevations.challenge(context.envelope, request),
 
-    elevate: ({ signature }, envelope?: Envelope) =>
-      server.elevations.elevate(envelope!, signature),
+    elevate: ({ signature }, context) => server.elevations.elevate(context.envelope, signature),
 
-    authorize({ server: id, capabilities: conferred }, envelope?: Envelope) {
+    authorize({ server: id, capabilities: conferred }, context) {
       const confer = async () => {
         const entry = await registryClient(actors).lookup({ id });
         if (!entry) {
@@ -132,11 +130,11 @@ export function controlHandlers(server: ActorServer): Handlers & ControlHandlers
               }: make sure which one is meant, and try again`,
           );
         }
-        const by = capabilities.grantor(sessionOf(envelope!));
+        const by = capabilities.grantor(sessionOf(context.envelope));
         capabilities.delegate({ server: id, instance, capabilities: conferred, by });
         return entry;
       };
-      return capabilities.attempt(envelope!, {
+      return capabilities.attempt(context.envelope, {
         capability: ADMIN,
         what: "authorize",
         details: { server: id, capabilities: conferred },
@@ -144,8 +142,8 @@ export function controlHandlers(server: ActorServer): Handlers & ControlHandlers
       });
     },
 
-    retract({ server: id }, envelope?: Envelope) {
-      return capabilities.attempt(envelope!, {
+    retract({ server: id }, context) {
+      return capabilities.attempt(context.envelope, {
         capability: ADMIN,
         what: "retract",
         details: { server: id },
@@ -157,11 +155,11 @@ export function controlHandlers(server: ActorServer): Handlers & ControlHandlers
 
     delegations: () => capabilities.delegations(),
 
-    connect(request, envelope?: Envelope) {
+    connect(request, context) {
       const { server: id, addresses } = request;
       // All of this server would use the addresses given; and dialling probes ports and sockets that the asker may
       // not be able to reach itself.
-      return capabilities.attempt(envelope!, {
+      return capabilities.attempt(context.envelope, {
         capability: ADMIN,
         what: "connect",
         details: { server: id },
@@ -179,8 +177,8 @@ export function controlHandlers(server: ActorServer): Handlers & ControlHandlers
 
     shutdown: () => ({ grace: server.shutDown() }),
 
-    kill({ actor }, envelope?: Envelope) {
-      capabilities.attempt(envelope!, {
+    kill({ actor }, context) {
+      capabilities.attempt(context.envelope, {
         capability: "shutdown",
         what: "shutdown",
         details: { actor, force: true },
@@ -188,8 +186,8 @@ export function controlHandlers(server: ActorServer): Handlers & ControlHandlers
       });
     },
 
-    monitor: ({ monitor, actor }, envelope?: Envelope) => {
-      const asker = envelope!.source.server;
+    monitor: ({ monitor, actor }, context) => {
+      const asker = context.sender.server;
       actors.watch({
         monitor,
         watcher: new ActorRef(asker, SERVER_ACTOR),
@@ -197,11 +195,10 @@ export function controlHandlers(server: ActorServer): Handlers & ControlHandlers
       });
     },
 
-    demonitor: ({ monitor }, envelope?: Envelope) =>
-      actors.unwatch(monitor, envelope!.source.server),
+    demonitor: ({ monitor }, context) => actors.unwatch(monitor, context.sender.server),
 
-    down: ({ monitor, reason }, envelope?: Envelope) =>
-      actors.down({ monitor, server: envelope!.source.server, reason }),
+    down: ({ monitor, reason }, context) =>
+      actors.down({ monitor, server: context.sender.server, reason }),
   };
 }
 

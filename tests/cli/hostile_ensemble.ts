@@ -7,8 +7,8 @@ import { dirname } from "node:path";
 import { MemoryStore } from "../../registry/store.ts";
 import type { Actor } from "../../runtime/actor/actor.ts";
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
-import type { Envelope } from "../../runtime/actor/messaging.ts";
-import { type Handlers, serve } from "../../runtime/actor/service.ts";
+import type { HandlerContext } from "../../runtime/actor/handler_context.ts";
+import { type Handlers, serviceBody } from "../../runtime/actor/service.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import type { Expansion } from "../../runtime/repl/repl_protocol.ts";
 import { INSTANCE_LENGTH } from "../../runtime/server/credentials.ts";
@@ -110,14 +110,15 @@ function hostileLoader(actors: ActorSystem): Handlers {
     library() {
       throw new EnsembleError(ATTACK);
     },
-    openSession: () => actors.spawn(undefined, (self) => serve(hostileSession(self))(self)).serial,
+    openSession: () =>
+      actors.spawn(undefined, (self) => serviceBody(hostileSession(self))(self)).serial,
   };
 }
 
 /** A session that first prints something, and then answers a value, or an error for `fail`. */
 function hostileSession(self: Actor): Handlers {
   return {
-    evaluate({ expansion }: { expansion: Expansion }, { source }: Envelope) {
+    evaluate({ expansion }: { expansion: Expansion }, { sender: source }: HandlerContext) {
       self.tell(source, { type: "output", text: `output ${ATTACK}` });
       const failed = expansion.text.includes("fail");
       return failed ? { error: `error ${ATTACK}` } : { result: `result: 1, ${ATTACK}` };

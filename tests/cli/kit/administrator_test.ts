@@ -16,7 +16,7 @@ async function administered() {
       adminKey: publicKey,
       prepare: ({ actors, capabilities }) =>
         void actors.serve("loader", {
-          evaluate(_request, envelope) {
+          evaluate(_request, { envelope }) {
             capabilities.require(envelope, { capability: "loader", what: "evaluate" });
             return "done";
           },

@@ -20,7 +20,7 @@ async function twoServers({ adminKey }: { adminKey?: CryptoKey } = {}) {
       roles: ["web"],
       prepare: ({ actors, capabilities }) =>
         void actors.serve("loader", {
-          evaluate({ json }, envelope) {
+          evaluate({ json }, { envelope }) {
             capabilities.require(envelope, { capability: "loader", what: "evaluate" });
             if (id === "b" && json) throw new EnsembleError("not today");
             return json ? `{"id":"${id}"}` : `one of ${id}\ntwo of ${id}`;

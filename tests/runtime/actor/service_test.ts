@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { ActorSystem } from "../../../runtime/actor/actor_system.ts";
-import { type Envelope, reply, replyFailure } from "../../../runtime/actor/messaging.ts";
+import type { HandlerContext } from "../../../runtime/actor/handler_context.ts";
 import { client } from "../../../runtime/actor/service.ts";
 import {
   ActorError,
@@ -205,12 +205,12 @@ Deno.test("what a handler returns is awaited, of whatever class the promise is",
 Deno.test("a handler may answer by itself", async () => {
   const system = startSystem();
   const handlers = {
-    early: (_request: unknown, envelope: Envelope) => {
-      reply(envelope, "early");
+    early: (_request: unknown, context: HandlerContext) => {
+      context.reply("early");
       return "late";
     },
-    refuses: (_request: unknown, envelope: Envelope) => {
-      replyFailure(envelope, "refused");
+    refuses: (_request: unknown, context: HandlerContext) => {
+      context.fail("refused");
       throw new Error("late");
     },
   };
@@ -225,17 +225,17 @@ Deno.test("a service answers once, whatever its handler and the promise of that 
   const [near, far] = [systems.start("near"), systems.start("far")];
   const thenable = (then: unknown) => Object.defineProperty({}, "then", { value: then });
   const handlers = {
-    answers: (_request: unknown, envelope: Envelope) => {
-      reply(envelope, 1);
+    answers: (_request: unknown, context: HandlerContext) => {
+      context.reply(1);
       return 2;
     },
-    answersLater: async (_request: unknown, envelope: Envelope) => {
-      reply(envelope, 1);
+    answersLater: async (_request: unknown, context: HandlerContext) => {
+      context.reply(1);
       await Promise.resolve();
       return 2;
     },
-    answersAndRejects: async (_request: unknown, envelope: Envelope) => {
-      reply(envelope, 1);
+    answersAndRejects: async (_request: unknown, context: HandlerContext) => {
+      context.reply(1);
       await Promise.resolve();
       throw new Error("late");
     },

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { authorized, type Envelope } from "../../../runtime/actor/messaging.ts";
+import type { HandlerContext } from "../../../runtime/actor/handler_context.ts";
 import { controlClient, elevate } from "../../../runtime/ensemble/remote.ts";
 import { publicKeyFingerprint, shortFingerprint } from "../../../runtime/server/credentials.ts";
 import type { ActorServer, ActorServerOptions } from "../../../runtime/server/actor_server.ts";
@@ -34,8 +34,8 @@ export class AdministeredEnsemble extends LocalEnsemble {
     return this.start(id, {
       prepare: ({ actors }) =>
         void actors.serve("vault", {
-          may: ({ capability }: { capability: string }, envelope: Envelope) =>
-            authorized(envelope, capability),
+          may: ({ capability }: { capability: string }, context: HandlerContext) =>
+            context.authorized(capability),
         }),
     });
   }

@@ -260,7 +260,7 @@ Deno.test("without an administrator all is free, and nothing is noted", async ()
   const other = await ensemble.start("other");
   const judged: boolean[] = [];
   target.actors.serve("note", {
-    note: (_request, envelope) => void judged.push(authorized(envelope, "admin")),
+    note: (_request, context) => void judged.push(context.authorized("admin")),
   });
   await other.actors.ask(refTo("target", "note"), { type: "note" });
   assert.deepEqual(judged, [true]);
@@ -336,7 +336,7 @@ Deno.test("what waits in a mailbox is judged when it is handled: after a retract
   const busy = Promise.withResolvers<void>();
   target.actors.serve("busy", {
     wait: () => busy.promise,
-    may: (_request, envelope) => authorized(envelope, "loader"),
+    may: (_request, context) => context.authorized("loader"),
   });
   await authorize(delegate, "loader");
   const waiting = delegate.actors.ask(refTo("target", "busy"), { type: "wait" });
@@ -355,7 +355,7 @@ Deno.test("what was conferred is judged by the instance that sent, though that h
   const judged: boolean[] = [];
   target.actors.serve("busy", {
     wait: () => busy.promise,
-    note: (_request, envelope) => void judged.push(authorized(envelope, "loader")),
+    note: (_request, context) => void judged.push(context.authorized("loader")),
   });
   await authorize(delegate, "loader");
   delegate.actors.tell(refTo("target", "busy"), { type: "wait" });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { authorized, Envelope } from "../../../runtime/actor/messaging.ts";
+import { Envelope } from "../../../runtime/actor/messaging.ts";
 import { controlClient, elevate, shutDownServer } from "../../../runtime/ensemble/remote.ts";
 import { fingerprint } from "../../../runtime/server/credentials.ts";
 import type { Elevation } from "../../../runtime/server/elevation.ts";
@@ -311,7 +311,7 @@ Deno.test("what was sent under an elevation that has ended is not done any more"
   const judged: boolean[] = [];
   target.actors.serve("busy", {
     wait: () => busy.promise,
-    note: (_request, envelope) => void judged.push(authorized(envelope, "shutdown")),
+    note: (_request, context) => void judged.push(context.authorized("shutdown")),
   });
   await elevated(console, target, "shutdown");
   const actor = refTo(target.id, "busy");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { authorized, type Envelope } from "../../../runtime/actor/messaging.ts";
+import type { HandlerContext } from "../../../runtime/actor/handler_context.ts";
 import { REGISTRY_ID } from "../../../runtime/actor/references.ts";
 import { controlClient, ping, shutDownServer } from "../../../runtime/ensemble/remote.ts";
 import { registryClient } from "../../../runtime/server/registry_protocol.ts";
@@ -32,8 +32,8 @@ async function withTarget(options: Partial<ActorServerOptions> = {}) {
     listen: [tlsPort()],
     prepare: ({ actors }) =>
       void actors.serve("vault", {
-        may: ({ capability }: { capability: string }, envelope: Envelope) =>
-          authorized(envelope, capability),
+        may: ({ capability }: { capability: string }, context: HandlerContext) =>
+          context.authorized(capability),
       }),
     ...options,
   });

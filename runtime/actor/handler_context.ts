@@ -1,0 +1,139 @@
+/**
+ * What a handler knows of its request besides the request itself.
+ *
+ * @module
+ */
+import type { Envelope } from "./messaging.ts";
+import type { ActorRef } from "./references.ts";
+import { MAX_DELAY } from "./time.ts";
+
+/** What a handler returns that answers later: see {@linkcode HandlerContext.later}. */
+export interface Later {
+  /** Tells it from an answer. */
+  readonly isAnswered: "later";
+}
+
+const LATER: Later = Object.freeze({ isAnswered: "later" });
+
+/** The second argument of a handler: who asks, until when, and how to answer later. */
+export class HandlerContext {
+  /**
+   * Return this from a handler that answers later, with {@linkcode HandlerContext.reply} or
+   * {@linkcode HandlerContext.fail}. The service then goes on to the next request.
+   *
+   * @example Answer when a job comes
+   * ```ts
+   * import { type HandlerContext, startServer } from "@gxensemble/ensemble";
+   *
+   * const waiting: HandlerContext[] = [];
+   * await using server = await startServer();
+   * server.serve("jobs", {
+   *   next(_request: object, context) {
+   *     waiting.push(context);
+   *     return context.later;
+   *   },
+   *   add({ job }: { job: string }) {
+   *     waiting.shift()?.reply(job);
+   *   },
+   * });
+   * ```
+   */
+  readonly later: Later = LATER;
+  /**
+   * The request as it came.
+   *
+   * @internal
+   */
+  readonly envelope: Envelope;
+  readonly #expires: number | undefined;
+  #abort: AbortController | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #stopListening: (() => void) | undefined;
+
+  /** Made by a service for each request. */
+  constructor(envelope: Envelope) {
+    this.envelope = envelope;
+    const { timeout, expires } = envelope;
+    this.#expires = timeout === undefined ? undefined : expires ?? performance.now() + timeout;
+  }
+
+  /** The actor that sent the request. Its server is the one that the connection was authenticated for. */
+  get sender(): ActorRef {
+    return this.envelope.source;
+  }
+
+  /** Until when the sender waits, in ms since 1970; undefined when it does not say. */
+  get deadline(): number | undefined {
+    return this.#expires === undefined
+      ? undefined
+      : Math.round(Date.now() + this.#expires - performance.now());
+  }
+
+  /**
+   * Aborted when the deadline passes before the request is answered, or when the actor ends. It is made when it is first
+   * read.
+   */
+  get signal(): AbortSignal {
+    if (!this.#abort) {
+      const abort = this.#abort = new AbortController();
+      const end = (reason: unknown) => {
+        this.settled();
+        abort.abort(reason);
+      };
+      const actor = this.envelope.recipient?.signal;
+      if (actor?.aborted) end(actor.reason);
+      else if (!this.envelope.answered) {
+        const ended = () => end(actor!.reason);
+        actor?.addEventListener("abort", ended);
+        this.#stopListening = () => actor?.removeEventListener("abort", ended);
+        this.#await(() =>
+          end(new DOMException("the deadline of the request has passed", "TimeoutError"))
+        );
+      }
+    }
+    return this.#abort.signal;
+  }
+
+  /** Whether the sender may do what takes a capability. Actors of this server may do everything. */
+  authorized(capability: string): boolean {
+    return this.envelope.recipient?.authorizes(this.envelope, capability) ?? false;
+  }
+
+  /** Answers the request with a value, or with what a promise resolves to. The first answer counts. */
+  reply(value?: unknown): void {
+    this.#answer(value, false);
+  }
+
+  /** Answers the request with a failure: the sender's promise rejects. The first answer counts. */
+  fail(error: unknown): void {
+    this.#answer(error, true);
+  }
+
+  /**
+   * Ends what the signal waits for, once the request is answered.
+   *
+   * @internal
+   */
+  settled(): void {
+    if (!this.#abort) return;
+    clearTimeout(this.#timer);
+    this.#stopListening?.();
+    this.#stopListening = undefined;
+  }
+
+  #answer(value: unknown, failed: boolean): void {
+    const { envelope } = this;
+    if (envelope.answered) return;
+    if (envelope.replyExpected) envelope.recipient?.answer(envelope, value, failed);
+    this.settled();
+  }
+
+  #await(late: () => void): void {
+    if (this.#expires === undefined) return;
+    const left = Math.max(0, this.#expires - performance.now());
+    this.#timer = setTimeout(
+      () => left > MAX_DELAY ? this.#await(late) : late(),
+      Math.min(left, MAX_DELAY),
+    );
+  }
+}
