@@ -240,10 +240,13 @@ export async function locateServers(
     known?: KnownServers | undefined;
   } = {},
 ): Promise<ServerLocations> {
-  if (given.length > 0) return ofRegistry(given, adviceFor(given));
+  if (given.length > 0) {
+    return ofRegistry(given, { advice: adviceFor(given), known: instead });
+  }
   const named = readVariable();
   if (named.length > 0) {
-    return ofRegistry(named, `${REGISTRY_VARIABLE} says that it is there; ${adviceFor(named)}`);
+    const advice = `${REGISTRY_VARIABLE} says that it is there; ${adviceFor(named)}`;
+    return ofRegistry(named, { advice, known: instead });
   }
   const file = new KnownServersFile(places.knownServers);
   const known = instead ?? await file.read();
@@ -275,11 +278,14 @@ function readVariable(): Address[] {
 }
 
 /** Where a registry that was named is, and its servers: their UNIX sockets are beside the registry's. */
-function ofRegistry(registry: readonly Address[], advice: string): ServerLocations {
+function ofRegistry(
+  registry: readonly Address[],
+  { advice, known = new Map() }: { advice: string; known: KnownServers | undefined },
+): ServerLocations {
   const sockets = registry.flatMap((address) =>
     address.kind === "unix" && isLocal(address) ? directoryOf(address.path) : []
   );
-  return locations({ registry, advice, known: new Map(), sockets });
+  return locations({ registry, advice, known, sockets });
 }
 
 function locations({ registry, advice, known, sockets }: {
