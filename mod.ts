@@ -41,7 +41,18 @@ import { provideRuntime } from "./runtime/ensemble/ensemble_server.ts";
 
 provideRuntime(() => Promise.resolve(runtime));
 
-export * from "./runtime/errors.ts";
+export {
+  ActorError,
+  DisconnectedError,
+  EnsembleError,
+  type EnsembleErrorOptions,
+  ERROR_CODES,
+  type ErrorCode,
+  InvalidInputError,
+  NotAuthorizedError,
+  type Silence,
+  TimeoutError,
+} from "./runtime/errors.ts";
 export { type ActorId, ActorRef, REGISTRY_ID } from "./runtime/actor/references.ts";
 export {
   type AskOptions,

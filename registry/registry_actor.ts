@@ -153,6 +153,7 @@ class Changes {
         `${
           by ?? REGISTRY_ID
         } has ${waiting} changes of the registry under way: wait until one is made`,
+        { code: "LIMIT_REACHED" },
       );
     }
     if (this.#waiting.size === 0) this.#turned = performance.now();

@@ -6,24 +6,118 @@
  * @module
  */
 
-/** The base of every error that the ensemble throws on purpose. */
+/**
+ * The codes of errors, sorted. `docs/errors.md` says of each when it happens and what to do. They are part of the API, and
+ * travel between servers.
+ */
+export const ERROR_CODES = [
+  /** The actor ended before it answered. */
+  "ACTOR_ENDED",
+  /** An actor of that name is running in the server. */
+  "ACTOR_EXISTS",
+  /** Something else listens at the address. */
+  "ADDRESS_IN_USE",
+  /** The server cannot be reached, or the connection was lost before it answered. */
+  "DISCONNECTED",
+  /** What was asked for failed, for a reason without a code of its own. */
+  "FAILED",
+  /** Another server runs under the id. */
+  "ID_TAKEN",
+  /** An argument, an option, a file or a request does not have the form asked for. */
+  "INVALID_INPUT",
+  /** The sender has more of something open than a server allows. */
+  "LIMIT_REACHED",
+  /** The actor's mailbox has reached its limit. */
+  "MAILBOX_FULL",
+  /** The peer is not who it should be, or has another cookie. */
+  "NOT_AUTHENTICATED",
+  /** The sender lacks a capability. */
+  "NOT_AUTHORIZED",
+  /** There is no cookie, which every server of an ensemble needs. */
+  "NO_COOKIE",
+  /** The server takes no code. */
+  "NO_LOADER",
+  /** No registry is known, or it cannot be reached. */
+  "NO_REGISTRY",
+  /** The actor is a part of its server, and ends with it. */
+  "PART_OF_SERVER",
+  /** Bytes from a peer are malformed, or a value cannot be sent. */
+  "PROTOCOL_ERROR",
+  /** The server is stopping. */
+  "SERVER_STOPPING",
+  /** No answer came in time. */
+  "TIMEOUT",
+  /** The actor takes no message of that type. */
+  "UNEXPECTED_MESSAGE",
+  /** The server has no actor of that name or serial number. */
+  "UNKNOWN_ACTOR",
+  /** The registry knows no server of that id. */
+  "UNKNOWN_SERVER",
+] as const;
+
+/** The code of an error: stable, and the same on every server that the error travels to. */
+export type ErrorCode = typeof ERROR_CODES[number];
+
+const CODES: ReadonlySet<unknown> = new Set(ERROR_CODES);
+
+/** Whether a value is a code that this version knows. */
+export function isErrorCode(value: unknown): value is ErrorCode {
+  return CODES.has(value);
+}
+
+/** Options of an {@linkcode EnsembleError}. */
+export interface EnsembleErrorOptions extends ErrorOptions {
+  /** Its code; by default the one of its class, which is `FAILED` for most. */
+  code?: ErrorCode | undefined;
+}
+
+/**
+ * The base of every error that the ensemble throws on purpose. Decide by its `code`; the message is for people.
+ *
+ * @example Go on when an actor is not there
+ * ```ts
+ * import { EnsembleError, startServer } from "@gxensemble/ensemble";
+ *
+ * await using server = await startServer();
+ * try {
+ *   await server.ask("counter@httpd1", { type: "add", amount: 1 });
+ * } catch (error) {
+ *   if (!(error instanceof EnsembleError) || error.code !== "UNKNOWN_ACTOR") throw error;
+ * }
+ * ```
+ */
 export class EnsembleError extends Error {
+  /**
+   * The code of the class.
+   *
+   * @internal
+   */
+  protected static readonly code: ErrorCode = "FAILED";
+
+  /** Tells programs what failed. */
+  readonly code: ErrorCode;
+
   /** Makes an error named after its class. */
-  constructor(message: string, options?: ErrorOptions) {
+  constructor(message: string, options: EnsembleErrorOptions = {}) {
     super(message, options);
     this.name = new.target.name;
+    this.code = options.code ?? new.target.code;
   }
 }
 
-/** The input is not of the form asked for: a server id, an address, an option, a file. */
-export class InvalidInputError extends EnsembleError {}
+/** The input is not of the form asked for: a server id, an address, an option, a file. Its code is `INVALID_INPUT`. */
+export class InvalidInputError extends EnsembleError {
+  /** @internal */
+  protected static override readonly code = "INVALID_INPUT";
+}
 
 /**
- * The other side answered, and its answer is a failure, with the message of the error there. The stack is that of the
- * asker; the cause, where the other side gave it, is an error with the name, message and stack that it has there.
+ * The other side answered, and its answer is a failure, with the message and the code of the error there: `FAILED` where
+ * that has none. The stack is that of the asker; the cause, where the other side gave it, is an error with the name,
+ * message and stack that it has there.
  */
 export class ActorError extends EnsembleError {
-  /** The name of the error at the other side, such as `AuthorizationError`. */
+  /** The name of the error at the other side, such as `TypeError`. It is for people: decide by the code. */
   remoteName = "Error";
 }
 
@@ -37,14 +131,21 @@ export interface Silence {
   readonly address: string;
 }
 
-/** No answer came within the time allowed. The message names the request. */
+/** No answer came within the time allowed. The message names the request. Its code is `TIMEOUT`. */
 export class TimeoutError extends EnsembleError {
+  /** @internal */
+  protected static override readonly code: ErrorCode = "TIMEOUT";
   /** Which server was silent, and to what; absent for an actor of this server. */
   silence?: Silence | undefined;
 }
 
-/** The server asked cannot be reached, or the connection to it was lost before it answered. */
+/**
+ * The server asked cannot be reached, or the connection to it was lost before it answered. Its code is `DISCONNECTED`, or
+ * says why: `NO_REGISTRY`, `SERVER_STOPPING` or `UNKNOWN_SERVER`.
+ */
 export class DisconnectedError extends EnsembleError {
+  /** @internal */
+  protected static override readonly code: ErrorCode = "DISCONNECTED";
   /** Which server was silent, and to what; absent where the connection was refused, or closed by the other side. */
   silence?: Silence | undefined;
 }
@@ -53,6 +154,8 @@ export class DisconnectedError extends EnsembleError {
 export class UnknownServerError extends EnsembleError {
   /** The id asked for. */
   readonly server: string;
+  /** @internal */
+  protected static override readonly code = "UNKNOWN_SERVER";
 
   /** An error about a server id. */
   constructor(server: string) {
@@ -62,10 +165,19 @@ export class UnknownServerError extends EnsembleError {
 }
 
 /** The peer is not who it should be, or does not share this ensemble's cookie. */
-export class AuthenticationError extends EnsembleError {}
+export class AuthenticationError extends EnsembleError {
+  /** @internal */
+  protected static override readonly code = "NOT_AUTHENTICATED";
+}
 
-/** The peer may not do that here: it takes a capability that it does not have. */
-export class AuthorizationError extends EnsembleError {}
+/** The sender may not do that here: it takes a capability that it does not have. Its code is `NOT_AUTHORIZED`. */
+export class NotAuthorizedError extends EnsembleError {
+  /** @internal */
+  protected static override readonly code = "NOT_AUTHORIZED";
+}
 
 /** Bytes from the wire, or a value on its way there, break the protocol. */
-export class ProtocolError extends EnsembleError {}
+export class ProtocolError extends EnsembleError {
+  /** @internal */
+  protected static override readonly code = "PROTOCOL_ERROR";
+}

@@ -55,7 +55,7 @@ export class Administrator {
     try {
       return await work();
     } catch (error) {
-      const isRefusal = error instanceof ActorError && error.remoteName === "AuthorizationError";
+      const isRefusal = error instanceof ActorError && error.code === "NOT_AUTHORIZED";
       if (hasKey || !isRefusal) throw error;
       throw new EnsembleError(
         `${error.message}, and the administrators' private key is not on this host`,

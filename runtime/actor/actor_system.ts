@@ -105,6 +105,7 @@ export class ActorSystem implements Messaging, Receiver {
     if (name !== undefined && this.#byName.has(name)) {
       throw new EnsembleError(
         `cannot start actor ${name}: one of that name is running in ${this.id}`,
+        { code: "ACTOR_EXISTS" },
       );
     }
     const serial = ++this.#lastSerial;
@@ -198,7 +199,7 @@ export class ActorSystem implements Messaging, Receiver {
         this.#asks.reject(
           nonce,
           ref.server === this.id
-            ? new ActorError(`unknown actor: ${ref}`)
+            ? unknownActor(ref)
             : new DisconnectedError(`${ref.server} cannot be reached`),
         );
       }
@@ -229,7 +230,7 @@ export class ActorSystem implements Messaging, Receiver {
       // The answer cannot travel: the asker gets an error at once, and does not wait in vain.
       const verb = failed ? "failed" : "answered";
       const message = `${source} ${verb}: ${describeThrown(error)}`;
-      const refusal = { name: "EnsembleError", message };
+      const refusal = toFailure(new EnsembleError(message, { code: "PROTOCOL_ERROR" }));
       this.#post(dest, answerTo(envelope, source, this.#takeNonce() + 1, refusal, true));
     }
   }
@@ -257,8 +258,7 @@ export class ActorSystem implements Messaging, Receiver {
     if (this.#deliver(envelope)) return;
     if (envelope.replyExpected) {
       const actor = ActorRef.unchecked(this.id, envelope.dest);
-      const failure = { name: "ActorError", message: `unknown actor: ${actor}` };
-      this.answer(envelope, actor, failure, true);
+      this.answer(envelope, actor, toFailure(unknownActor(actor)), true);
     } else {
       logger.debug("message from {source} for unknown actor {dest} dropped", {
         source: `${envelope.source}`,
@@ -355,7 +355,9 @@ export class ActorSystem implements Messaging, Receiver {
   /** Fails everything that waits: the last act of a stopping server. */
   close(): void {
     this.lines.close();
-    this.#asks.rejectAll(new DisconnectedError(`${this.id} is stopping`));
+    this.#asks.rejectAll(
+      new DisconnectedError(`${this.id} is stopping`, { code: "SERVER_STOPPING" }),
+    );
   }
 
   /** Rejects an ask when its signal is aborted. Returns a function that removes the listener. */
@@ -458,7 +460,13 @@ export class ActorSystem implements Messaging, Receiver {
 export function endsWithServer({ ref }: Actor): EnsembleError {
   return new EnsembleError(
     `${ref} is a part of the server: shut the server down with: gxensemble shutdown ${ref.server}`,
+    { code: "PART_OF_SERVER" },
   );
+}
+
+/** There is no such actor. */
+export function unknownActor(ref: ActorRef): ActorError {
+  return new ActorError(`unknown actor: ${ref}`, { code: "UNKNOWN_ACTOR" });
 }
 
 /** Asks have even nonces: an answer to one goes to its promise, or nowhere when it comes too late. */

@@ -134,9 +134,10 @@ export function atCallSite(thrown: unknown, ask: (...args: never[]) => unknown):
 }
 
 function copyOf(error: DisconnectedError): DisconnectedError {
+  const { code, message } = error;
   const copy = new DisconnectedError(
-    error.message,
-    "cause" in error ? { cause: error.cause } : {},
+    message,
+    "cause" in error ? { code, cause: error.cause } : { code },
   );
   copy.silence = error.silence;
   return copy;

@@ -4,6 +4,7 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
+import { EnsembleError } from "../errors.ts";
 import { shorten } from "../safe_text.ts";
 import type { Case } from "./mailbox.ts";
 import { type Envelope, messageType, replyFailure, replyIfExpected } from "./messaging.ts";
@@ -110,7 +111,10 @@ export const onUnexpected: Case<void> = {
       });
     }
     if (envelope.replyExpected) {
-      replyFailure(envelope, `unexpected message: ${type}`);
+      const error = new EnsembleError(`unexpected message: ${type}`, {
+        code: "UNEXPECTED_MESSAGE",
+      });
+      replyFailure(envelope, error);
     }
   },
 };

@@ -4,7 +4,15 @@
  * @module
  */
 import { describeThrown, isRefusal, MAX_THROWN_LENGTH, reportThrown } from "../error_report.ts";
-import { ActorError, type DisconnectedError, type Silence } from "../errors.ts";
+import {
+  ActorError,
+  type DisconnectedError,
+  EnsembleError,
+  type EnsembleErrorOptions,
+  type ErrorCode,
+  isErrorCode,
+  type Silence,
+} from "../errors.ts";
 import { inspectBounded } from "../inspection.ts";
 import type { LineLimit } from "../line_limit.ts";
 import { QUOTED_LENGTH, shorten, visibleText } from "../safe_text.ts";
@@ -228,6 +236,8 @@ export function isPromise(result: unknown): result is PromiseLike<never> {
 export interface Failure {
   /** The class of the error at the other side. */
   name: string;
+  /** Its code; absent for an error of a program, which counts as `FAILED`. */
+  code?: ErrorCode;
   /** What failed and why. */
   message: string;
   /** The error with its stack and causes, as text; absent for errors that were thrown on purpose. */
@@ -246,6 +256,7 @@ export function toFailure(thrown: unknown): Failure {
     if (thrown instanceof Error) {
       const message = shorten(String(thrown.message), MAX_THROWN_LENGTH);
       const failure: Failure = { name: shorten(String(thrown.name)), message };
+      if (thrown instanceof EnsembleError && isErrorCode(thrown.code)) failure.code = thrown.code;
       if (!isRefusal(thrown)) failure.stack = reportThrown(thrown, MAX_STACK_LENGTH);
       return failure;
     }
@@ -257,13 +268,13 @@ export function toFailure(thrown: unknown): Failure {
 
 /** Reads the failure that a peer sent, which may be any value. */
 export function toError(failure: unknown): ActorError {
-  const { name, message, stack } = (failure ?? {}) as Partial<Failure>;
+  const { name, message, stack, code } = (failure ?? {}) as Partial<Failure>;
   const text = typeof message === "string"
     ? received(message, MAX_THROWN_LENGTH)
     : inspectBounded(failure, { oneLine: true });
-  const error = typeof stack === "string"
-    ? new ActorError(text, { cause: remoteError(name, text, stack) })
-    : new ActorError(text);
+  const options: EnsembleErrorOptions = { code: isErrorCode(code) ? code : "FAILED" };
+  if (typeof stack === "string") options.cause = remoteError(name, text, stack);
+  const error = new ActorError(text, options);
   if (typeof name === "string") error.remoteName = received(name, QUOTED_LENGTH);
   return error;
 }

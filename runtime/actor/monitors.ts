@@ -70,6 +70,7 @@ export class Monitors {
     if (own.size >= MAX_MONITORS && server !== watch.watched.server) {
       throw new EnsembleError(
         `${server} has ${MAX_MONITORS} monitors in ${watch.watched.server} already, and cannot have more`,
+        { code: "LIMIT_REACHED" },
       );
     }
     this.#watchers.set(server, own.set(watch.monitor, { watch, serial }));

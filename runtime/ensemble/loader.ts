@@ -160,10 +160,11 @@ export class LoaderGuard {
   }
 
   #refuse(): never {
-    // Not an AuthorizationError: the command must not ask for a passphrase.
+    // Not a NotAuthorizedError: the command must not ask for a passphrase.
     throw new EnsembleError(
       `${this.#server.id} takes no code: it was started without a loader, as with --no-loader, and nothing can be ` +
         "loaded into it or evaluated in it",
+      { code: "NO_LOADER" },
     );
   }
 }

@@ -89,6 +89,7 @@ export function reserveServer(id: string, directory: string): Disposable {
     throw new EnsembleError(
       `cannot start server ${id}: this process is server ${id} already, and an id has one server: use ` +
         "currentServer() where it is needed, or stop it first",
+      { code: "ID_TAKEN" },
     );
   }
   taken.set(directory, id);

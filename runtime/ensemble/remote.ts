@@ -185,7 +185,7 @@ export interface ElevateOptions {
  * Elevates a client inside a server, for as long as the connection between them lasts. Does nothing where the client
  * may do all that already.
  *
- * @throws {AuthorizationError} as `ActorError`, when the server does not take the signature, or takes none.
+ * @throws {NotAuthorizedError} as `ActorError`, when the server does not take the signature, or takes none.
  */
 export async function elevate(
   client: ActorServer,

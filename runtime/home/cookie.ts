@@ -66,7 +66,7 @@ export async function readCookie(places: Places): Promise<Uint8Array> {
     throw new EnsembleError(
       `no cookie at ${path}: make one with "gxensemble cookie", or copy there that of the ` +
         `ensemble to join`,
-      { cause: error },
+      { code: "NO_COOKIE", cause: error },
     );
   }
 }

@@ -57,6 +57,7 @@ export async function holdServerDirectory(id: string, places: Places): Promise<D
         `cannot start server ${id}: another process${
           other ? `, ${other.pid} on host ${other.host},` : ""
         } is that server already, and uses ${directory}`,
+        { code: "ID_TAKEN" },
       );
     }
     await new Promise((resolve) => setTimeout(resolve, RETRY));

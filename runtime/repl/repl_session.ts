@@ -12,7 +12,7 @@ import { type Handler, type Handlers, type HandlersOf, serviceBody } from "../ac
 import type { ModuleNamespace } from "../code/library_table.ts";
 import type { UnitStore } from "../code/unit_store.ts";
 import { reportThrown } from "../error_report.ts";
-import { AuthorizationError, EnsembleError } from "../errors.ts";
+import { EnsembleError, NotAuthorizedError } from "../errors.ts";
 import {
   type DynamicImport,
   type EvaluateRequest,
@@ -259,7 +259,7 @@ function onlyFor(owner: ActorRef, handlers: Handlers): Handlers {
       type,
       (request: unknown, context: HandlerContext) => {
         if (context.sender.server !== owner.server) {
-          throw new AuthorizationError(`this session is ${owner}'s`);
+          throw new NotAuthorizedError(`this session is ${owner}'s`);
         }
         return handler(request, context);
       },

@@ -5,11 +5,11 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Actor, ActorBody } from "../actor/actor.ts";
-import { ActorSystem, endsWithServer, SERVER_ACTOR } from "../actor/actor_system.ts";
+import { ActorSystem, endsWithServer, SERVER_ACTOR, unknownActor } from "../actor/actor_system.ts";
 import type { AskOptions, Destination, TellOptions } from "../actor/messaging.ts";
 import { type ActorId, ActorRef } from "../actor/references.ts";
 import type { Client, Handlers, HandlersOf, ServeOptions } from "../actor/service.ts";
-import { ActorError, DisconnectedError } from "../errors.ts";
+import { DisconnectedError } from "../errors.ts";
 import { type Address, formatAddressUrl, hostName } from "../wire/address.ts";
 import { HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT } from "../wire/limits.ts";
 import type { Accepted, Handshakes, Listener } from "../wire/stream.ts";
@@ -351,7 +351,7 @@ export class ActorServer {
    */
   kill(id: ActorId): void {
     const actor = this.actors.find(id);
-    if (!actor) throw new ActorError(`unknown actor: ${new ActorRef(this.id, id)}`);
+    if (!actor) throw unknownActor(new ActorRef(this.id, id));
     if (actor.name === SERVER_ACTOR || this.actors.essential.has(actor)) {
       throw endsWithServer(actor);
     }
@@ -452,7 +452,7 @@ export class ActorServer {
   async #shutDown(): Promise<void> {
     const until = performance.now() + this.#grace;
     logger.info("{id} is stopping", { id: this.id });
-    this.#abort.abort(new DisconnectedError(`${this.id} is stopping`));
+    this.#abort.abort(new DisconnectedError(`${this.id} is stopping`, { code: "SERVER_STOPPING" }));
     const closed = Promise.all(this.#listeners.map((listener) => listener.close()));
     const control = this.actors.find(SERVER_ACTOR);
     // First, so that it cannot register anew what is taken out of the registry now.

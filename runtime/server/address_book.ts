@@ -96,7 +96,7 @@ export class AddressBook {
   async refresh(id: string): Promise<Located> {
     this.#found.delete(id);
     if (this.#locations.id !== REGISTRY_ID && this.given(REGISTRY_ID).length === 0) {
-      throw new EnsembleError("no address of the registry is known");
+      throw new EnsembleError("no address of the registry is known", { code: "NO_REGISTRY" });
     }
     const isNearby = this.nearby(id).length > 0;
     const entry = await this.#registry.lookup({ id }, isNearby ? { timeout: PING_TIMEOUT } : {});

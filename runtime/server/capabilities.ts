@@ -10,7 +10,7 @@
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Envelope } from "../actor/messaging.ts";
 import { checkServerId } from "../actor/references.ts";
-import { AuthorizationError } from "../errors.ts";
+import { NotAuthorizedError } from "../errors.ts";
 import type { LineLimit } from "../line_limit.ts";
 import { shorten } from "../safe_text.ts";
 import type { Address } from "../wire/address.ts";
@@ -169,7 +169,7 @@ export class Capabilities {
   /**
    * Makes sure that the sender of an envelope may do something, and notes it in the audit log, allowed or refused.
    *
-   * @throws {AuthorizationError} when the sender may not.
+   * @throws {NotAuthorizedError} when the sender may not.
    */
   require(envelope: Envelope, action: PrivilegedAction): void {
     this.attempt(envelope, { ...action, work: () => {} });
@@ -179,7 +179,7 @@ export class Capabilities {
    * The same for an action that may fail: it is noted once it is done, as allowed or as failed.
    *
    * @param options.failure says why the result of `work` is a failure; undefined when it is none.
-   * @throws {AuthorizationError} when the sender may not; and what `work` throws.
+   * @throws {NotAuthorizedError} when the sender may not; and what `work` throws.
    */
   attempt<Result>(
     envelope: Envelope,
@@ -193,7 +193,7 @@ export class Capabilities {
     if (!this.allows(envelope, capability)) {
       this.note(session, "refused", action);
       const lack = this.administered ? "" : ", which its certificate does not give";
-      throw new AuthorizationError(
+      throw new NotAuthorizedError(
         `${envelope.source.server} is not authorized for ${what} in ${this.#self.id}: it takes the ` +
           `capability ${capability}${lack}`,
       );

@@ -118,6 +118,7 @@ export function controlHandlers(server: ActorServer): HandlersOf<ControlHandlers
         if (!entry) {
           throw new EnsembleError(
             `the registry knows no server ${id}: capabilities are conferred to a server that runs`,
+            { code: "UNKNOWN_SERVER" },
           );
         }
         const instance = new Uint8Array(entry.instance);
@@ -204,7 +205,11 @@ export function controlHandlers(server: ActorServer): HandlersOf<ControlHandlers
 
 function requireActor(actors: ActorSystem, serial: number): Actor {
   const actor = actors.find(serial);
-  if (!actor) throw new EnsembleError(`no actor or group has the serial number ${serial}`);
+  if (!actor) {
+    throw new EnsembleError(`no actor or group has the serial number ${serial}`, {
+      code: "UNKNOWN_ACTOR",
+    });
+  }
   return actor;
 }
 

@@ -7,7 +7,7 @@
  * @module
  */
 import type { Envelope } from "../actor/messaging.ts";
-import { AuthorizationError } from "../errors.ts";
+import { NotAuthorizedError } from "../errors.ts";
 import { publicKeyFingerprint, shortFingerprint } from "./credentials.ts";
 import { type Capabilities, type Session, sessionOf } from "./capabilities.ts";
 import { checkCapabilities, MAX_CAPABILITIES } from "./capability_names.ts";
@@ -53,7 +53,7 @@ export class Elevations {
    * client may do all that already.
    *
    * @param request.claimed who the client says is at work; the audit log marks it as a claim.
-   * @throws {AuthorizationError} when this server goes by certificates alone.
+   * @throws {NotAuthorizedError} when this server goes by certificates alone.
    */
   challenge(
     envelope: Envelope,
@@ -79,7 +79,7 @@ export class Elevations {
    * Ends an elevation: with the administrator's signature the session has the capabilities that the
    * challenge was for, as long as it lasts. A challenge can be answered once.
    *
-   * @throws {AuthorizationError} when the signature is not that, after a pause that grows.
+   * @throws {NotAuthorizedError} when the signature is not that, after a pause that grows.
    */
   async elevate(envelope: Envelope, signature: Bytes): Promise<void> {
     const session = sessionOf(envelope);
@@ -120,8 +120,8 @@ export class Elevations {
     }
   }
 
-  #refusal({ peer }: Session, reason: string): AuthorizationError {
-    return new AuthorizationError(`${this.#self.id} refuses to elevate ${peer}: ${reason}`);
+  #refusal({ peer }: Session, reason: string): NotAuthorizedError {
+    return new NotAuthorizedError(`${this.#self.id} refuses to elevate ${peer}: ${reason}`);
   }
 
   #challengedOf(session: Session): Challenged {

@@ -9,6 +9,7 @@ import { checkServerId, REGISTRY_ID } from "../actor/references.ts";
 import {
   DisconnectedError,
   EnsembleError,
+  type ErrorCode,
   type Silence,
   TimeoutError,
   UnknownServerError,
@@ -121,7 +122,9 @@ export class Router implements Route, Connections {
    * @throws {DisconnectedError} when it cannot be reached, saying what was tried.
    */
   async connect(server: string): Promise<void> {
-    if (this.#closed) throw new DisconnectedError(`${this.#self.id} is stopping`);
+    if (this.#closed) {
+      throw new DisconnectedError(`${this.#self.id} is stopping`, { code: "SERVER_STOPPING" });
+    }
     const peer = this.#peer(server);
     if (peer.connection) return;
     await this.#reach(peer);
@@ -235,7 +238,10 @@ export class Router implements Route, Connections {
     const [cause] = failures.flatMap((failure) =>
       failure instanceof UnknownServerError ? failure : failure.cause ?? []
     );
-    throw new DisconnectedError(failures.map(({ message }) => message).join("; "), { cause });
+    throw new DisconnectedError(failures.map(({ message }) => message).join("; "), {
+      cause,
+      code: codeOf(cause),
+    });
   }
 
   /**
@@ -421,7 +427,7 @@ export class Router implements Route, Connections {
   #use(stream: Accepted["stream"], authenticated: Authenticated, address: Address): void {
     if (this.#closed) {
       stream.close();
-      throw new DisconnectedError(`${this.#self.id} is stopping`);
+      throw new DisconnectedError(`${this.#self.id} is stopping`, { code: "SERVER_STOPPING" });
     }
     const peer = this.#peer(authenticated.peer);
     const { receiver, heartbeat, identities } = this.#parts;
@@ -465,7 +471,7 @@ export class Router implements Route, Connections {
     const isAway = peer.id === REGISTRY_ID && !cause && !silence;
     const error = new DisconnectedError(
       isAway ? `${message}; ${this.#parts.book.registryAdvice}` : message,
-      { cause },
+      { cause, code: isAway ? "NO_REGISTRY" : codeOf(cause) },
     );
     error.silence = silence;
     this.#parts.receiver.disconnected(peer.id, error);
@@ -474,6 +480,11 @@ export class Router implements Route, Connections {
   #forgetIdle(peer: Peer): void {
     if (peer.idle && this.#peers.get(peer.id) === peer) this.#peers.delete(peer.id);
   }
+}
+
+/** The code of an error that a server cannot be reached for. */
+function codeOf(cause: unknown): ErrorCode {
+  return cause instanceof UnknownServerError ? cause.code : "DISCONNECTED";
 }
 
 /** What a dialled server has not answered; undefined when it was not silent. */

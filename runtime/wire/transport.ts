@@ -103,7 +103,14 @@ export async function listenAt(
         return await listenWithTls(address, options);
     }
   } catch (error) {
-    throw new EnsembleError(`cannot listen at ${formatAddressUrl(address)}: ${messageOf(error)}`);
+    const code = error instanceof Deno.errors.AddrInUse
+      ? "ADDRESS_IN_USE"
+      : error instanceof EnsembleError
+      ? error.code
+      : undefined;
+    throw new EnsembleError(`cannot listen at ${formatAddressUrl(address)}: ${messageOf(error)}`, {
+      code,
+    });
   }
 }
 

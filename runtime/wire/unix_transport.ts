@@ -230,7 +230,9 @@ class BoundSocket {
     using _lock = await lockDirectory(directory, lost && PATIENCE);
     if (lost?.isInPlace()) return lost;
     if (await removeUnlessAlive(path)) {
-      throw new EnsembleError("a server of that id is running here already");
+      throw new EnsembleError("a server of that id is running here already", {
+        code: "ID_TAKEN",
+      });
     }
     await lost?.release();
     const keeper = await keepFromCleaners(directory);

@@ -245,7 +245,7 @@ Deno.test("presence takes admin, and is asked of a registered instance only", as
   const [a, b] = await Promise.all([ensemble.start("a"), ensemble.start("b")]);
   const { presence } = registryClient(a.actors);
   const ofB = { id: b.id, instance: b.entry.instance };
-  await assert.rejects(presence(ofB), { remoteName: "AuthorizationError" });
+  await assert.rejects(presence(ofB), { remoteName: "NotAuthorizedError" });
   assert.equal(
     logs.matching(/WARN audit: presence refused who=instance:\S+ client=a transport=unix server=b/)
       .length,

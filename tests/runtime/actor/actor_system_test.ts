@@ -12,10 +12,10 @@ import {
 import { ActorRef } from "../../../runtime/actor/references.ts";
 import {
   ActorError,
-  AuthorizationError,
   DisconnectedError,
   EnsembleError,
   InvalidInputError,
+  NotAuthorizedError,
   TimeoutError,
 } from "../../../runtime/errors.ts";
 import { UnsendableError } from "../../../runtime/wire/encoder.ts";
@@ -923,7 +923,7 @@ Deno.test("deliver takes a shutdown from elsewhere only where the guard lets it 
   system.guard = {
     allows: () => false,
     attempt: () => {
-      throw new AuthorizationError("you may not");
+      throw new NotAuthorizedError("you may not");
     },
   };
   shutDown("job");

@@ -12,7 +12,7 @@ import { CapturedLogs } from "../server/captured_logs.ts";
 import { LocalEnsemble } from "../server/local_ensemble.ts";
 import { MadeAuthority } from "../wire/made_authority.ts";
 
-const REFUSED = { name: "ActorError", remoteName: "AuthorizationError" };
+const REFUSED = { name: "ActorError", remoteName: "NotAuthorizedError" };
 
 /** Gives a server its loader. */
 async function startLoader(server: ActorServer, ensemble: LocalEnsemble): Promise<void> {

@@ -108,7 +108,7 @@ Deno.test("a session answers only its owner, and ends only with it", async () =>
   const ref = new ActorRef(target.id, session.serial);
   const request = { type: "isDefined", name: "globalThis" };
   await assert.rejects(other.actors.ask(ref, request), {
-    remoteName: "AuthorizationError",
+    remoteName: "NotAuthorizedError",
     message: "this session is opener@owner's",
   });
   other.actors.tell(ref, { type: "down", monitor: 0, ref: opener.ref });
@@ -124,7 +124,7 @@ Deno.test("the guard of the loader also wraps the handlers of its sessions", asy
   const [target, owner] = await Promise.all([ensemble.start("target"), ensemble.start("owner")]);
   const store = await UnitStore.open(`${ensemble.directory}/loader.d`);
   serveLoader(target, { store });
-  const refused = { remoteName: "AuthorizationError" };
+  const refused = { remoteName: "NotAuthorizedError" };
   const opener = owner.actors.spawn("opener", (self) => self.loop([onShutdown()]));
   const open = () => opener.ask<number>(new ActorRef(target.id, "loader"), { type: "openSession" });
   await assert.rejects(open(), refused);

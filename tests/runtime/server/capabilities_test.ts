@@ -21,7 +21,7 @@ import {
 import { CapturedLogs, eventually } from "./captured_logs.ts";
 import { LocalEnsemble, refTo } from "./local_ensemble.ts";
 
-const REFUSED = { name: "ActorError", remoteName: "AuthorizationError" };
+const REFUSED = { name: "ActorError", remoteName: "NotAuthorizedError" };
 const ALL = ["admin", "loader", "shutdown"];
 
 /** An ensemble with a target, a delegate, and a console that has `admin` in the target. */

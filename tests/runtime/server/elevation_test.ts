@@ -18,7 +18,7 @@ import { stopClock } from "../../fake_clock.ts";
 import { LocalEnsemble, refTo } from "./local_ensemble.ts";
 import { Proxy } from "./proxy.ts";
 
-const REFUSED = { name: "ActorError", remoteName: "AuthorizationError" };
+const REFUSED = { name: "ActorError", remoteName: "NotAuthorizedError" };
 
 async function targetAndConsole() {
   const ensemble = new AdministeredEnsemble();
@@ -167,7 +167,7 @@ Deno.test("what cannot be a signature gets nothing, whatever it is", async () =>
       const client = await ensemble.startRogue(`client${i}`);
       await challenged(client, target, "admin");
       const remoteName = signature instanceof Uint8Array && signature.length <= 64
-        ? "AuthorizationError"
+        ? "NotAuthorizedError"
         : "InvalidInputError";
       await assert.rejects(answer(client, target, signature as Uint8Array), { remoteName }, what);
       assert.deepEqual(await granted(client, target), [], what);

@@ -419,7 +419,7 @@ Deno.test("a server changes its own entry, and only as itself; others' takes adm
     add({ entry: { ...a.entry, instance: b.entry.instance } }),
     /not a registry entry of a: the instance is another's/,
   );
-  const refused = { remoteName: "AuthorizationError" };
+  const refused = { remoteName: "NotAuthorizedError" };
   await assert.rejects(add({ entry: { ...b.entry, addresses: a.entry.addresses } }), refused);
   await assert.rejects(remove({ id: b.id, instance: b.entry.instance }), refused);
   await assert.rejects(

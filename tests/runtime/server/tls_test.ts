@@ -319,7 +319,7 @@ Deno.test("over tls certificates say who may what, though there is no administra
   using logs = await CapturedLogs.start();
   const { ensemble, target, certified } = await withoutAdministrator();
   await using _ = ensemble;
-  const refused = { remoteName: "AuthorizationError" };
+  const refused = { remoteName: "NotAuthorizedError" };
   const bar = await certified("bar", "cap:jobs:run");
   const control = controlClient(bar.actors, target.id);
   await assert.rejects(shutDownServer(bar.actors, target.id), refused);
@@ -357,7 +357,7 @@ Deno.test("authorize without an administrator gives a certified server what it m
   const delegate = await ensemble.start("delegate", { tls, listen: [] });
   await delegate.connect(target.id, [portOf(target)]);
   await assert.rejects(shutDownServer(delegate.actors, target.id), {
-    remoteName: "AuthorizationError",
+    remoteName: "NotAuthorizedError",
   });
   const console = await ensemble.startConsole();
   const control = controlClient(console.actors, target.id);
@@ -381,8 +381,8 @@ Deno.test("a registry without an administrator lets certified servers change the
   ));
   const registered = registryClient(one!.actors);
   assert.ok(await registered.lookup({ id: two!.id }));
-  await assert.rejects(registered.remove(two!.entry), { remoteName: "AuthorizationError" });
-  await assert.rejects(registered.add({ entry: two!.entry }), { remoteName: "AuthorizationError" });
+  await assert.rejects(registered.remove(two!.entry), { remoteName: "NotAuthorizedError" });
+  await assert.rejects(registered.add({ entry: two!.entry }), { remoteName: "NotAuthorizedError" });
   await assert.rejects(
     registered.add({ entry: { ...one!.entry, instance: two!.entry.instance } }),
     /the instance is another's/,
