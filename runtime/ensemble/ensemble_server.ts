@@ -12,12 +12,11 @@ import { EnsembleError } from "../errors.ts";
 import { codeDirectory, holdServerDirectory, removeLeftClients } from "../home/server_directory.ts";
 import { startLogging, stopLogging } from "../home/logging.ts";
 import { socketPath } from "../home/paths.ts";
-import { warnOfExpiry } from "../pki/own_tls.ts";
+import { type Membership, readMembership, warnOfExpiry } from "./membership.ts";
 import { ActorServer, type ServerKeys } from "../server/actor_server.ts";
 import { CLIENT_ID, sharedId } from "../server/credentials.ts";
 import { type Address, formatAddressUrl, localUnixAddress } from "../wire/address.ts";
 import { LoaderGuard, serveLoader } from "./loader.ts";
-import { type Membership, readMembership } from "./membership.ts";
 import {
   actorsShare,
   DEFAULT_GRACE,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parseServerId } from "../../../runtime/actor/references.ts";
-import { readOwnTls } from "../../../runtime/pki/own_tls.ts";
+import { readOwnTls } from "../../../runtime/ensemble/membership.ts";
 import { Home } from "../ensemble/home.ts";
 import {
   certificatePem,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parseServerId } from "../../../runtime/actor/references.ts";
-import { type Expiring, warnOfExpiry } from "../../../runtime/pki/own_tls.ts";
+import { type Expiring, warnOfExpiry } from "../../../runtime/ensemble/membership.ts";
 import { stopClock } from "../../fake_clock.ts";
 import { CapturedLogs } from "../server/captured_logs.ts";
 
