@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { authorized, Envelope } from "../../../runtime/actor/messaging.ts";
 import { controlClient, elevate, shutDownServer } from "../../../runtime/ensemble/remote.ts";
-import { fingerprint } from "../../../runtime/server/credentials.ts";
+import { shortInstance } from "../../../runtime/server/credentials.ts";
 import type { Elevation } from "../../../runtime/server/elevation.ts";
 import {
   AdministeredEnsemble,
@@ -401,7 +401,7 @@ Deno.test("the audit log has who a client says is at work, as a claim, shortened
     await assert.rejects(shutDownServer(console.actors, target.id), REFUSED);
     return logs.matching(/ audit: /).at(-1)!;
   };
-  const who = `who=instance:${fingerprint(console.entry.instance)} client=console`;
+  const who = `who=instance:${shortInstance(console.entry.instance)} client=console`;
   const rest = "transport=unix actor=server";
   await claim("alice@web1");
   assert.equal(await refused(), `WARN audit: shutdown refused ${who} claimed=alice@web1 ${rest}`);
