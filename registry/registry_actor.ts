@@ -11,7 +11,7 @@ import type { HandlersOf } from "../runtime/actor/service.ts";
 import { EnsembleError, InvalidInputError } from "../runtime/errors.ts";
 import type { ActorServer } from "../runtime/server/actor_server.ts";
 import { ADMIN, type Session, sessionOf } from "../runtime/server/capabilities.ts";
-import { fingerprint, sameInstance } from "../runtime/server/credentials.ts";
+import { sameInstance, shortInstance } from "../runtime/server/credentials.ts";
 import {
   describeServer,
   PAGE_SIZE,
@@ -186,7 +186,7 @@ function ownSession(id: string, { envelope }: HandlerContext): Session | undefin
 
 function logReplacement(old: RegistryEntry, entry: RegistryEntry): void {
   const describe = (entry: RegistryEntry) =>
-    `instance ${fingerprint(entry.instance)} of ${describeServer(entry)} at ` +
+    `instance ${shortInstance(entry.instance)} of ${describeServer(entry)} at ` +
     (entry.addresses.map(formatAddressUrl).join(", ") || "no address");
   logger.warn("{new} takes the place of {old}", { new: describe(entry), old: describe(old) });
 }

@@ -70,12 +70,12 @@ export function inspectBounded(value: unknown, options: InspectOptions = {}): st
     }
     return `[an object of ${narrowing.keysOf(value).length} properties: look at some of them]`;
   } catch (error) {
-    return `[a value that cannot be shown: ${shorten(reasonOf(error), limit)}]`;
+    return `[a value that cannot be shown: ${shorten(messageOf(error), limit)}]`;
   }
 }
 
 /** Why an inspection failed. What it throws may itself refuse to be looked at. */
-function reasonOf(thrown: unknown): string {
+function messageOf(thrown: unknown): string {
   try {
     if (thrown instanceof Error) return String(thrown.message);
   } catch {

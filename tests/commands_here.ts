@@ -61,7 +61,8 @@ export async function workHere<Result>(
   const [stdout, stderr] = [new Output(), new Output()];
   const listeners: Command["listeners"] = [];
   try {
-    const result = await running.run({ environment, stdout, stderr, listeners }, work);
+    const command = { environment: { ...environment }, stdout, stderr, listeners };
+    const result = await running.run(command, work);
     return { result, stdout: stdout.text, stderr: stderr.text };
   } finally {
     for (const listener of listeners) removeEventListener(...listener);
@@ -70,13 +71,18 @@ export async function workHere<Result>(
 
 /** Gives commands their environment, and outputs that are no terminal. */
 function divert(): void {
-  const { get } = Deno.env;
+  const { get, set } = Deno.env;
   const { addEventListener: listen } = globalThis;
   globalThis.addEventListener = (...listener: Parameters<typeof addEventListener>) => {
     running.getStore()?.listeners.push(listener as Parameters<typeof removeEventListener>);
     listen(...listener);
   };
   Deno.env.get = (name) => running.getStore()?.environment[name] ?? get.call(Deno.env, name);
+  Deno.env.set = (name, value) => {
+    const command = running.getStore();
+    if (command) command.environment[name] = value;
+    else set.call(Deno.env, name, value);
+  };
   for (const name of ["stdout", "stderr"] as const) {
     const { writeSync } = Deno[name];
     Deno[name].writeSync = (bytes) =>

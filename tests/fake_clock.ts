@@ -6,6 +6,13 @@
 // @ts-types="npm:@types/sinonjs__fake-timers@^15.0.1"
 import fakeTimers from "npm:@sinonjs/fake-timers@^15.5.0";
 
+// Those of the process, before any test has stopped them.
+const realTimeout = globalThis.setTimeout;
+const realNow = performance.now.bind(performance);
+
+/** How long {@linkcode happened} waits, in ms that really pass. */
+const PATIENCE = 20_000;
+
 /** A clock in the place of the process's own until it is disposed of. */
 export type FakeClock = fakeTimers.Clock & Disposable;
 
@@ -42,4 +49,16 @@ export function moveClock(by: number): Disposable {
   const { now } = performance;
   performance.now = () => now.call(performance) + by;
   return { [Symbol.dispose]: () => void (performance.now = now) };
+}
+
+/**
+ * Waits until something is so that real work brings about: a connection, a signature. It goes by the time that really
+ * passes, as a clock that stands ends no wait, and a number of turns is over too soon on a busy machine.
+ */
+export async function happened(condition: () => boolean): Promise<void> {
+  const until = realNow() + PATIENCE;
+  while (!condition()) {
+    if (realNow() > until) throw new Error(`never: ${condition}`);
+    await new Promise((resolve) => realTimeout(resolve, 1));
+  }
 }

@@ -14,7 +14,7 @@ import { EnsembleError } from "../../runtime/errors.ts";
 import { formatNotation, parseSymbols, symbol } from "../../runtime/notation.ts";
 import type { Delegation } from "../../runtime/server/capabilities.ts";
 import { checkCapabilities, KNOWN_CAPABILITIES } from "../../runtime/server/capability_names.ts";
-import { fingerprint } from "../../runtime/server/credentials.ts";
+import { shortInstance } from "../../runtime/server/credentials.ts";
 import { ArgumentUnlessListing, completing, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import {
@@ -107,7 +107,7 @@ async function authorize(
       return { server, entry: await controlClient(actors, server).authorize(request) };
     },
     print({ entry }, label) {
-      const instance = fingerprint(entry.instance);
+      const instance = shortInstance(entry.instance);
       printNotice(`${label}authorized instance ${instance} of ${describeServer(entry)}`);
     },
     toJson({ server, entry }) {
@@ -137,7 +137,7 @@ function formatDelegation({ server, capabilities, since, by, instance }: Delegat
     capabilities.map(symbol),
     new Date(since).toISOString(),
     symbol(by),
-    fingerprint(instance),
+    shortInstance(instance),
   ]);
 }
 

@@ -4,7 +4,13 @@
  * @module
  */
 import { Command, type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
-import { parseStoreLocation, type StoreLocation } from "../../registry/store.ts";
+import {
+  openStore,
+  parseStoreLocation,
+  type RegistryStore,
+  type StoreLocation,
+} from "../../registry/store.ts";
+import { REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { completing, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import {
@@ -50,9 +56,22 @@ export function registryCommand(typed: string): CommandUnknownOpts {
       ),
     )
     .action(async (options) => {
+      const { serveRegistry } = await import("../../registry/registry_actor.ts");
+      const { runServer } = await import("../../runtime/ensemble/run_server.ts");
       const { provideRuntime } = await import("../../runtime/ensemble/ensemble_server.ts");
-      const { runRegistry } = await import("../../registry/run_registry.ts");
       provideRuntime(() => import("../../mod.ts"));
-      await runRegistry({ ...options, log: logOptions(options) });
+      let store: RegistryStore | undefined;
+      try {
+        await runServer(REGISTRY_ID, (server) => server.stopped, {
+          ...options,
+          log: logOptions(options),
+          async prepare(server) {
+            store = await openStore(options.store, `${server.directory}/registry.db`);
+            serveRegistry(server, store);
+          },
+        });
+      } finally {
+        await store?.close();
+      }
     });
 }

@@ -12,7 +12,7 @@ import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import { type ActorId, REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { DisconnectedError, EnsembleError, TimeoutError } from "../../runtime/errors.ts";
 import type { Session } from "../../runtime/server/capabilities.ts";
-import { fingerprint, sameInstance } from "../../runtime/server/credentials.ts";
+import { sameInstance, shortInstance } from "../../runtime/server/credentials.ts";
 import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";
 import { formatAddressUrl } from "../../runtime/wire/address.ts";
 import type { Administrator } from "../kit/administrator.ts";
@@ -233,10 +233,10 @@ async function shutDownEnsemble(
 function requireRegistered(entry: RegistryEntry, session: Session | undefined): void {
   if (!session || sameInstance(session.instance, entry.instance)) return;
   throw new EnsembleError(
-    `instance ${fingerprint(session.instance)} at ${
+    `instance ${shortInstance(session.instance)} at ${
       formatAddressUrl(session.address)
     } is not the registered one, ` +
-      `${fingerprint(entry.instance)}, and is left alone: to shut it down, name the server`,
+      `${shortInstance(entry.instance)}, and is left alone: to shut it down, name the server`,
   );
 }
 

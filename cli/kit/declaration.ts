@@ -120,6 +120,22 @@ export function sourceOf(taker: Argument | Option): Source | undefined {
   return { noun: noun ?? "", words: taker.argChoices };
 }
 
+/** An environment variable: its name, what it says, and what holds without it. */
+export type Variable = readonly [name: string, meaning: string, fallback: string];
+
+const variables = new WeakMap<Option, readonly Variable[]>();
+
+/** Says which environment variables a command with this option reads; gives the option back. */
+export function withVariables<Own extends Option>(names: readonly Variable[], option: Own): Own {
+  variables.set(option, names);
+  return option;
+}
+
+/** The environment variables that a command with this option reads. */
+export function variablesOf(option: Option): readonly Variable[] {
+  return variables.get(option) ?? [];
+}
+
 /** An argument that the help shows as required, and that only the command's `--list` does without. */
 export class ArgumentUnlessListing extends Argument<`[${string}]`> {
   /** Makes the argument. */

@@ -11,7 +11,7 @@ import type {
   HelpConfiguration,
   Option,
 } from "npm:@commander-js/extra-typings@^15.1.0";
-import { ArgumentUnlessListing } from "./declaration.ts";
+import { ArgumentUnlessListing, variablesOf } from "./declaration.ts";
 import { GLOBAL_OPTIONS } from "./options.ts";
 
 /** The width of the help where it is not printed on a terminal, or on one that does not say. */
@@ -19,13 +19,6 @@ const DEFAULT_WIDTH = 80;
 
 /** Descriptions stand beside what they describe only where they get this much room. */
 const NARROWEST_COLUMN = 30;
-
-/** Where the sockets of a host are. */
-const SOCKET_DIRECTORY = [
-  "ENSEMBLE_SOCKET_DIR",
-  "the directory of the unix sockets: a server listens at $ENSEMBLE_SOCKET_DIR/<server-id>",
-  "/tmp/ensemble",
-] as const;
 
 /** Stands for a space at which no line is broken, until the lines are made. */
 const UNBROKEN_SPACE = "\0";
@@ -88,34 +81,11 @@ function isGlobal(option: Option): boolean {
   return option.helpGroupHeading === GLOBAL_OPTIONS;
 }
 
-/** An environment variable, what it says, and what holds without it. */
-type Variable = readonly [name: string, meaning: string, fallback: string];
-
-/** The environment variables that a command reads, by the option that tells that it does. */
-const VARIABLES: Readonly<Record<string, readonly Variable[]>> = {
-  "--registry": [
-    [
-      "ENSEMBLE_REGISTRY",
-      "where the registry is when --registry is not given",
-      "what the file known-servers says, else $ENSEMBLE_SOCKET_DIR/registry",
-    ],
-    SOCKET_DIRECTORY,
-  ],
-  "--listen": [SOCKET_DIRECTORY],
-  "--gerbil-path": [
-    ["GERBIL_PATH", "the state of the ensemble is in $GERBIL_PATH/ensemble", "~/.gerbil"],
-  ],
-};
-
-/** The variables that make the defaults of a command's options what they are. */
+/** The variables that make the defaults of a command's options what they are, each once. */
 function formatEnvironment(command: CommandUnknownOpts, helper: Help): string[] {
-  const variables = Object.entries(VARIABLES).filter(([long]) =>
-    command.options.some((option) => option.long === long)
-  ).flatMap(([, variables]) => variables);
-  const items = [...new Set(variables)].map(([name, meaning, fallback]) => [
-    name,
-    withDefault(meaning, fallback),
-  ]);
+  const variables = new Map(command.options.flatMap(variablesOf).map((each) => [each[0], each]));
+  const items = [...variables.values()].sort(([a], [b]) => a < b ? -1 : 1)
+    .map(([name, meaning, fallback]) => [name, withDefault(meaning, fallback)]);
   return formatItems("Environment:", items, helper);
 }
 

@@ -42,6 +42,8 @@ import {
   parseSeconds,
   passOptionsThrough,
   reading,
+  type Variable,
+  withVariables,
 } from "./declaration.ts";
 import { type Denial, parseDenials, PERMISSIONS } from "./permissions.ts";
 
@@ -63,10 +65,16 @@ export function addGerbilPath(command: CommandUnknownOpts): void {
     "where the state of the ensemble is: in <dir>/ensemble",
   ).default(undefined, "$GERBIL_PATH").argParser(reading(parseGerbilPath))
     .helpGroup(GLOBAL_OPTIONS);
-  command.addOption(completing("files", option)).hook("preAction", (self) => {
-    const { gerbilPath } = self.opts() as { gerbilPath?: string };
-    if (gerbilPath !== undefined) Deno.env.set("GERBIL_PATH", gerbilPath);
-  });
+  const variables: Variable[] = [
+    ["GERBIL_PATH", "the state of the ensemble is in $GERBIL_PATH/ensemble", "~/.gerbil"],
+  ];
+  command.addOption(withVariables(variables, completing("files", option))).hook(
+    "preAction",
+    (self) => {
+      const { gerbilPath } = self.opts() as { gerbilPath?: string };
+      if (gerbilPath !== undefined) Deno.env.set("GERBIL_PATH", gerbilPath);
+    },
+  );
 }
 
 /** `--log`, with the level that holds when it is not given. */
@@ -130,15 +138,32 @@ export function addClientOptions(command: Command) {
     .addOption(logOption("warning"));
 }
 
+/** Where the sockets of a host are. */
+const SOCKET_DIRECTORY: Variable = [
+  "ENSEMBLE_SOCKET_DIR",
+  "the directory of the unix sockets: a server listens at $ENSEMBLE_SOCKET_DIR/<server-id>",
+  "/tmp/ensemble",
+];
+
+/** Where the registry is. */
+const REGISTRY: Variable = [
+  "ENSEMBLE_REGISTRY",
+  "where the registry is when --registry is not given",
+  "what the file known-servers says, else $ENSEMBLE_SOCKET_DIR/registry",
+];
+
 /** `--registry`; the default is the seed's, which the help's part on the environment makes precise. */
 export const registryOption = () =>
-  completing(
-    "nothing",
-    new Option(
-      "--registry <registry>",
-      "additional registry addresses; by default the registry is reachable at unix " +
-        "/tmp/ensemble/registry [default: #f]; when given, only these are used",
-    ).default<Address[]>([]).argParser<Address[]>(collecting(parseRegistry)),
+  withVariables(
+    [REGISTRY, SOCKET_DIRECTORY],
+    completing(
+      "nothing",
+      new Option(
+        "--registry <registry>",
+        "additional registry addresses; by default the registry is reachable at unix " +
+          "/tmp/ensemble/registry [default: #f]; when given, only these are used",
+      ).default<Address[]>([]).argParser<Address[]>(collecting(parseRegistry)),
+    ),
   );
 
 /** Where the registry is, is not left open by an empty text: a variable in a script may not be set. */
@@ -337,13 +362,16 @@ export function logOptions({ log, logFile, logFormat }: ServerOptions): LogOptio
 
 /** `--listen`. */
 export const listenOption = () =>
-  completing(
-    "nothing",
-    new Option(
-      "-l, --listen <listen>",
-      "additional addresses to listen to; by default the server listens at unix " +
-        "/tmp/ensemble/<server-id>",
-    ).default<Address[]>([], "()").argParser<Address[]>(collecting(parseAddresses)),
+  withVariables(
+    [SOCKET_DIRECTORY],
+    completing(
+      "nothing",
+      new Option(
+        "-l, --listen <listen>",
+        "additional addresses to listen to; by default the server listens at unix " +
+          "/tmp/ensemble/<server-id>",
+      ).default<Address[]>([], "()").argParser<Address[]>(collecting(parseAddresses)),
+    ),
   );
 
 /** `--announce`. */

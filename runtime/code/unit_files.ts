@@ -17,12 +17,14 @@ import {
   type SourceLocation,
   sourceMapComment,
   sourcePosition,
+  type TextPosition,
 } from "./source_map.ts";
 
 /** A file of the directory and the author's behind it. */
 interface Authored {
   path: string;
-  mappings?: Mappings;
+  /** Where its author wrote what is at a place in it. */
+  locate?: (place: TextPosition) => TextPosition | undefined;
 }
 
 /**
@@ -88,10 +90,13 @@ export class UnitFiles {
     let written = text;
     if (mappings) {
       const { href } = pathToFileURL(author.path);
-      author.mappings = mappings;
+      const { decode, encode } = await import("npm:@jridgewell/sourcemap-codec@^1.6.0");
+      const encoded = encode(mappings);
+      // Decoded they take far more memory, and few modules fail.
+      author.locate = (place) => sourcePosition(decode(encoded), place);
       // The runtime shows URLs with their escapes read.
       this.#authorPaths.set(href, author.path).set(`file://${author.path}`, author.path);
-      written += `\n${await sourceMapComment(href, mappings)}\n`;
+      written += `\n${sourceMapComment(href, encoded)}\n`;
     }
     await this.#writeFile(join(this.#directory, file), written);
   }
@@ -176,7 +181,7 @@ export class UnitFiles {
     const author = this.#authors.get(file);
     if (author === undefined) return undefined;
     const place = { line: Number(line), column: Number(column) };
-    return { path: author.path, ...sourcePosition(author.mappings ?? [], place) };
+    return { path: author.path, ...author.locate?.(place) };
   }
 }
 

@@ -202,10 +202,10 @@ function reopenLogFile(): void {
   try {
     reopenLog();
   } catch (error) {
-    const reason = (error as Error).message;
-    logger.error("the log stays where it is: {reason}", { reason });
+    const { message } = error as Error;
+    logger.error("the log stays where it is: {reason}", { reason: message });
     // The file that it is in may have been removed: nobody would read it there.
-    writeErrors(`${visibleText(`the log stays where it is: ${reason}`)}\n`);
+    writeErrors(`${visibleText(`the log stays where it is: ${message}`)}\n`);
   }
 }
 
@@ -253,14 +253,14 @@ export function logUnhandledErrors(): Disposable {
   const resources = new DisposableStack();
   resources.defer(() => lines.close());
   resources.use(onUnhandled((thrown, what) => {
-    const reason = describeThrown(thrown);
-    if (!lines.allows("this program", `${what}: ${reason.slice(0, QUOTED_LENGTH)}`)) return;
+    const message = describeThrown(thrown);
+    if (!lines.allows("this program", `${what}: ${message.slice(0, QUOTED_LENGTH)}`)) return;
     if (!logger.isEnabledFor("error")) {
       standardStream("stderr").write(`${visibleText(`${what}: ${reportThrown(thrown)}`)}\n`);
       return;
     }
     const error = asError(thrown);
-    logger.error("{what}: {reason}", { what, reason, ...error && { error } });
+    logger.error("{what}: {reason}", { what, reason: message, ...error && { error } });
   }));
   errorLogging = resources;
   return { [Symbol.dispose]: stopLoggingErrors };

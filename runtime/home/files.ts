@@ -67,8 +67,8 @@ async function read(
 
 /** The error about a file or directory that cannot be read: it names it and says why. */
 export function unreadable(name: string, error: unknown): EnsembleError {
-  const reason = (error as Error).message.replace(/ \(os error \d+\).*$/, "");
-  return new EnsembleError(`cannot read ${name}: ${reason}`, { cause: error });
+  const message = (error as Error).message.replace(/ \(os error \d+\).*$/, "");
+  return new EnsembleError(`cannot read ${name}: ${message}`, { cause: error });
 }
 
 /**
@@ -121,8 +121,10 @@ export function makePrivate(path: string): void {
     Deno.chmodSync(path, info.isDirectory ? 0o700 : 0o600);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) throw error;
-    const reason = (error as Error).message;
-    throw new EnsembleError(`others have access to ${path}, and that cannot be changed: ${reason}`);
+    const { message } = error as Error;
+    throw new EnsembleError(
+      `others have access to ${path}, and that cannot be changed: ${message}`,
+    );
   }
 }
 

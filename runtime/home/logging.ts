@@ -112,11 +112,11 @@ function recordSink(format: LogFormat, destination: Destination): Sink {
 /** The lines that a log has lost in a row. */
 class Loss {
   #lines = 0;
-  readonly #reason: string;
+  readonly #message: string;
   readonly #since: number;
 
   constructor({ message }: Error, since: number) {
-    this.#reason = message;
+    this.#message = message;
     this.#since = since;
   }
 
@@ -129,7 +129,7 @@ class Loss {
     return ownRecord("warning", "{lines} lines were lost since {since}: {reason}", {
       lines: this.#lines,
       since: new Date(this.#since).toISOString(),
-      reason: this.#reason,
+      reason: this.#message,
     });
   }
 }

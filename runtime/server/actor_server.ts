@@ -8,7 +8,7 @@ import type { Actor, ActorBody } from "../actor/actor.ts";
 import { ActorSystem, endsWithServer, SERVER_ACTOR, unknownActor } from "../actor/actor_system.ts";
 import type { AskOptions, Destination, TellOptions } from "../actor/messaging.ts";
 import { type ActorId, ActorRef } from "../actor/references.ts";
-import type { Client, Handlers, HandlersOf, ServeOptions } from "../actor/service.ts";
+import type { Handlers, HandlersOf, ServeOptions } from "../actor/service.ts";
 import { DisconnectedError } from "../errors.ts";
 import { type Address, formatAddressUrl, hostName } from "../wire/address.ts";
 import { HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT } from "../wire/limits.ts";
@@ -22,14 +22,7 @@ import { type Credentials, importCookie, InstanceKey, type TlsCredentials } from
 import { Elevations } from "./elevation.ts";
 import { SilentPeerError } from "./handshake.ts";
 import { Identities, type Presence } from "./identity.ts";
-import {
-  announceChange,
-  keepRegistered,
-  register,
-  registryClient,
-  type RegistryEntry,
-  type RegistryHandlers,
-} from "./registry_protocol.ts";
+import { Registration, registryClient, type RegistryEntry } from "./registry_protocol.ts";
 import { ownKernel } from "../own_process.ts";
 import { Router } from "./router.ts";
 
@@ -37,9 +30,6 @@ const logger = getLogger(["gxensemble", "server"]);
 
 /** How long actors may take to shut down before they are made to end, in ms, where nothing else is said. */
 const DEFAULT_GRACE = 3_000;
-
-/** How long a stopping server waits for the registry to take its entry out, in ms. */
-const UNREGISTER_TIMEOUT = 1_000;
 
 /** How long a stopping server waits for what it sent to be read, in ms. */
 const DRAIN_TIMEOUT = 1_000;
@@ -111,7 +101,6 @@ export class ActorServer {
   readonly #router: Router;
   readonly #identities: Identities;
   readonly #book: AddressBook;
-  readonly #registry: Client<RegistryHandlers>;
   readonly #options: Omit<ActorServerOptions, "cookie">;
   readonly #listeners: Listener[] = [];
   readonly #instance: Uint8Array;
@@ -119,10 +108,8 @@ export class ActorServer {
   #roles: readonly string[];
   readonly #abort = new AbortController();
   readonly #stopped = Promise.withResolvers<void>();
-  /** Whether the registry has been asked to add it. */
-  #registering = false;
   #grace: number;
-  #registration: Actor | undefined;
+  readonly #registration: Registration | undefined;
   #stopping: Promise<void> | undefined;
   readonly #resources = new AsyncDisposableStack();
 
@@ -140,12 +127,12 @@ export class ActorServer {
       given: options.capabilities,
     });
     this.elevations = new Elevations(named, { adminKey, capabilities: this.capabilities });
-    this.#registry = registryClient(this.actors);
-    this.#book = new AddressBook(this.#registry, options);
+    const registry = registryClient(this.actors);
+    this.#book = new AddressBook(registry, options);
     const self = { id: this.id, instance, cookie, tls: options.tls };
     const { heartbeat = { interval: HEARTBEAT_INTERVAL, timeout: HEARTBEAT_TIMEOUT } } = options;
     this.#identities = new Identities(self, {
-      registry: this.#registry,
+      registry,
       enforced: this.capabilities.administered,
       silence: heartbeat.timeout,
     });
@@ -155,6 +142,7 @@ export class ActorServer {
       receiver: this.actors,
       heartbeat,
     });
+    if (options.register) this.#registration = new Registration(this.actors, () => this.entry);
     this.actors.guard = this.capabilities;
     this.actors.route = this.#router;
     this.#instance = instance.publicKey;
@@ -195,8 +183,10 @@ export class ActorServer {
       await unlessAborted(signal, this.#run());
     } catch (error) {
       await Promise.all(this.#listeners.map((listener) => listener.close()));
-      if (signal?.aborted) await this.#withdraw();
-      for (const actor of this.actors.actors()) actor.exit("the server did not start");
+      const why = "the server did not start";
+      if (signal?.aborted) await this.#registration?.remove(why);
+      for (const actor of this.actors.actors()) actor.exit(why);
+      if (signal?.aborted) await this.#router.close(0);
       await this.#resources.disposeAsync();
       throw error;
     }
@@ -335,7 +325,7 @@ export class ActorServer {
     // Where nothing was announced, the addresses are those at which it listens.
     this.#announced = announce ?? (this.#announced && [...this.#announced, ...added]);
     this.#roles = [...new Set([...this.#roles, ...roles])];
-    if (this.#options.register) await register(this.actors, this.entry);
+    await this.#registration?.add();
   }
 
   /** Begins to stop, as {@linkcode ActorServer.stop} does; gives how long its actors may take to shut down, in ms. */
@@ -383,26 +373,22 @@ export class ActorServer {
       requests: controlChecks,
     });
     for (const listener of this.#listeners) this.#accept(listener);
-    if (!this.#options.register) return;
-    this.#registering = true;
+    if (!this.#registration) return;
     try {
-      await register(this.actors, this.entry);
+      await this.#registration.add();
     } catch (error) {
       await this.#router.close(0);
       throw error;
     }
     logger.info("{id} is in the registry", { id: this.id });
-    this.#registration = this.actors.spawn("registration", keepRegistered(() => this.entry));
-    this.actors.essential.add(this.#registration);
+    this.actors.essential.add(this.#registration.keep());
   }
 
   async #listen(address: Address): Promise<Listener> {
     const listener = await listenAt(address, {
       tls: this.#options.tls,
       onRefused: (from, reason) => this.#logRefusal(from, reason),
-      onMoved: () => {
-        if (this.#registration) announceChange(this.#registration);
-      },
+      onMoved: () => this.#registration?.announceChange(),
       onWarning: (message) => logger.warn("{message}", { message }),
     });
     this.#listeners.push(listener);
@@ -455,28 +441,10 @@ export class ActorServer {
     this.#abort.abort(new DisconnectedError(`${this.id} is stopping`, { code: "SERVER_STOPPING" }));
     const closed = Promise.all(this.#listeners.map((listener) => listener.close()));
     const control = this.actors.find(SERVER_ACTOR);
-    // First, so that it cannot register anew what is taken out of the registry now.
-    this.#registration?.exit("the server is stopping");
-    if (this.#options.register) await this.#unregister();
+    await this.#registration?.remove("the server is stopping");
     await this.actors.stopActors(until - performance.now(), new Set(control && [control]));
     await closed;
     void this.#finish();
-  }
-
-  /** Takes back a registration that may have been under way when the start was given up. */
-  async #withdraw(): Promise<void> {
-    if (this.#registering) await this.#unregister();
-    this.#registration?.exit("the server did not start");
-    await this.#router.close(0);
-  }
-
-  async #unregister(): Promise<void> {
-    const { id, instance } = this.entry;
-    try {
-      await this.#registry.remove({ id, instance }, { timeout: UNREGISTER_TIMEOUT });
-    } catch (error) {
-      logger.warn("cannot leave the registry: {reason}", { reason: (error as Error).message });
-    }
   }
 
   async #finish(): Promise<void> {

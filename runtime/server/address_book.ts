@@ -8,7 +8,7 @@ import type { Client } from "../actor/service.ts";
 import { AuthenticationError, EnsembleError, UnknownServerError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
 import { PING_TIMEOUT } from "../wire/limits.ts";
-import { fingerprint, sameInstance } from "./credentials.ts";
+import { sameInstance, shortInstance } from "./credentials.ts";
 import type { RegistryEntry, RegistryHandlers } from "./registry_protocol.ts";
 
 /** How long addresses from the registry are used without asking it again, in ms. */
@@ -123,8 +123,10 @@ export class AddressBook {
       if (sameInstance(instance, registered)) return;
       if (looks === REGISTRATION_LOOKS) {
         throw new AuthenticationError(
-          `instance ${fingerprint(instance)} of ${id} answers there, and not the registered one, ` +
-            fingerprint(registered),
+          `instance ${
+            shortInstance(instance)
+          } of ${id} answers there, and not the registered one, ` +
+            shortInstance(registered),
         );
       }
       await new Promise((resolve) => setTimeout(resolve, REGISTRATION_INTERVAL));

@@ -15,7 +15,7 @@ import type { LineLimit } from "../line_limit.ts";
 import { shorten } from "../safe_text.ts";
 import type { Address } from "../wire/address.ts";
 import { checkCapabilities, parseCapability } from "./capability_names.ts";
-import { type Bytes, type Certified, fingerprint, sameInstance } from "./credentials.ts";
+import { type Bytes, type Certified, sameInstance, shortInstance } from "./credentials.ts";
 
 const logger = getLogger(["gxensemble", "audit"]);
 
@@ -249,10 +249,10 @@ export class Capabilities {
    * administrators' key, a certificate, or only that it is a running instance.
    */
   grantor(session: Session | undefined): string {
-    if (!session) return `instance:${fingerprint(this.#self.instance)}`;
+    if (!session) return `instance:${shortInstance(this.#self.instance)}`;
     const { administrator, certified, instance } = session;
     if (administrator !== undefined) return `admin:${administrator}`;
-    return certified ? `certificate:${certified.id}` : `instance:${fingerprint(instance)}`;
+    return certified ? `certificate:${certified.id}` : `instance:${shortInstance(instance)}`;
   }
 
   #delegated({ peer, instance, certified }: Session): readonly string[] {

@@ -23,9 +23,9 @@ import { ADMIN, type Delegation, type Retraction, sessionOf } from "./capabiliti
 import { checkCapabilities, parseCapabilities, parseCapability } from "./capability_names.ts";
 import {
   type Bytes,
-  fingerprint,
   INSTANCE_LENGTH,
   sameInstance,
+  shortInstance,
   SIGNATURE_LENGTH,
 } from "./credentials.ts";
 import { NONCE_LENGTH } from "./elevation.ts";
@@ -125,9 +125,11 @@ export function controlHandlers(server: ActorServer): HandlersOf<ControlHandlers
         const connected = server.session(id)?.instance ?? instance;
         if (!sameInstance(connected, instance)) {
           throw new EnsembleError(
-            `instance ${fingerprint(connected)} of ${id} is connected with ${actors.id}, and the ` +
+            `instance ${
+              shortInstance(connected)
+            } of ${id} is connected with ${actors.id}, and the ` +
               `registry knows ${
-                fingerprint(instance)
+                shortInstance(instance)
               }: make sure which one is meant, and try again`,
           );
         }

@@ -62,7 +62,7 @@ export function sameInstance(one: Uint8Array, other: Uint8Array): boolean {
 }
 
 /** The beginning of an instance in hex, for people: long enough that nobody makes another that begins so. */
-export function fingerprint(instance: Uint8Array): string {
+export function shortInstance(instance: Uint8Array): string {
   return instance.subarray(0, 8).toHex();
 }
 

@@ -23,7 +23,7 @@ import type { ByteStream } from "../wire/stream.ts";
 import { connectTo, UnreachableError } from "../wire/transport.ts";
 import { isFoundHere } from "../wire/unix_transport.ts";
 import type { Session } from "./capabilities.ts";
-import { type Bytes, type Credentials, fingerprint, sameInstance } from "./credentials.ts";
+import { type Bytes, type Credentials, sameInstance, shortInstance } from "./credentials.ts";
 import { clientHandshake } from "./handshake.ts";
 import { describeServer, type RegistryEntry, type RegistryHandlers } from "./registry_protocol.ts";
 import { type Kernel, ownKernel } from "../own_process.ts";
@@ -99,7 +99,9 @@ export class Identities {
     const presence = isRegistry ? await this.presence(entry, connections) : "running";
     if (presence === "gone" || (presence === "unknown" && this.#isLongSilent(entry))) return;
     throw new AuthenticationError(
-      `another instance is registered as ${describeServer(entry)}: ${fingerprint(entry.instance)}` +
+      `another instance is registered as ${describeServer(entry)}: ${
+        shortInstance(entry.instance)
+      }` +
         (presence === "unknown" ? `; it may still run: ${whenSilent(this.#options.silence)}` : ""),
     );
   }

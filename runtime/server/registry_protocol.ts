@@ -5,7 +5,7 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Actor, ActorBody } from "../actor/actor.ts";
-import { SERVER_ACTOR } from "../actor/actor_system.ts";
+import { type ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
 import type { Case } from "../actor/mailbox.ts";
 import { onDown, onPing, onShutdown, onUnexpected } from "../actor/cases.ts";
 import { messageType, type Messaging } from "../actor/messaging.ts";
@@ -175,14 +175,59 @@ const onChange = (self: Actor, react: () => void): Case => ({
 /** How the actor reacts to messages that have nothing to do with its work. */
 const OTHERS: readonly Case[] = [onPing, onShutdown(), onUnexpected];
 
-/** Adds an entry to the registry. */
-export async function register(actor: Pick<Actor, "ask">, entry: RegistryEntry): Promise<void> {
-  await registryClient(actor).add({ entry });
+/** How long a stopping server waits for the registry to remove its entry, in ms. */
+const REMOVE_TIMEOUT = 1_000;
+
+/** The registration of a server. */
+export class Registration {
+  readonly #actors: ActorSystem;
+  readonly #entry: () => RegistryEntry;
+  /** Whether the registry has been asked to add the entry. */
+  #isAsked = false;
+  #actor: Actor | undefined;
+
+  /** Asks nothing yet; `entry` gives the entry as it is now. */
+  constructor(actors: ActorSystem, entry: () => RegistryEntry) {
+    this.#actors = actors;
+    this.#entry = entry;
+  }
+
+  /**
+   * Adds the entry, or what has changed in it.
+   *
+   * @throws {EnsembleError} when the registry refuses it, or cannot be reached.
+   */
+  async add(): Promise<void> {
+    this.#isAsked = true;
+    await registryClient(this.#actors).add({ entry: this.#entry() });
+  }
+
+  /** Starts the actor that adds the entry again when that is needed. */
+  keep(): Actor {
+    return this.#actor = this.#actors.spawn("registration", keepRegistered(this.#entry));
+  }
+
+  /** Has that actor add the entry, which has changed. */
+  announceChange(): void {
+    this.#actor?.tell(this.#actor, { type: CHANGED });
+  }
+
+  /** Removes the entry, where the registry may have it. The actor ends first, for it could add the entry again. */
+  async remove(why: string): Promise<void> {
+    this.#actor?.exit(why);
+    if (!this.#isAsked) return;
+    const { id, instance } = this.#entry();
+    try {
+      await registryClient(this.#actors).remove({ id, instance }, { timeout: REMOVE_TIMEOUT });
+    } catch (error) {
+      logger.warn("cannot leave the registry: {reason}", { reason: (error as Error).message });
+    }
+  }
 }
 
 /**
  * Makes the body of an actor that registers a server again when the connection to the registry was lost, for a new
- * registry may not know the server; and when its entry has changed, see {@linkcode announceChange}.
+ * registry may not know the server; and when its entry has changed, see {@linkcode Registration.announceChange}.
  *
  * @param entry gives the entry as it is now.
  */
@@ -204,16 +249,11 @@ export function keepRegistered(entry: () => RegistryEntry): ActorBody {
   };
 }
 
-/** Tells the actor that keeps a server registered that the server's entry has changed. */
-export function announceChange(registration: Actor): void {
-  registration.tell(registration, { type: CHANGED });
-}
-
 async function registerAgain(self: Actor, entry: () => RegistryEntry): Promise<void> {
   let last = "";
   for (let pause = 2 * FIRST_PAUSE;; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
     try {
-      return await register(self, entry());
+      return await registryClient(self).add({ entry: entry() });
     } catch (error) {
       const { message } = error as Error;
       // Each message once: it is no news that the registry is still away, but it is that another server has the id.

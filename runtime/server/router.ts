@@ -32,7 +32,7 @@ import {
 } from "./handshake.ts";
 import { Refusal, type Refused, RefusedError } from "./handshake_messages.ts";
 import { type Claim, type Connections, type Identities, whenSilent } from "./identity.ts";
-import { type Bytes, type Credentials, fingerprint, sameInstance } from "./credentials.ts";
+import { type Bytes, type Credentials, sameInstance, shortInstance } from "./credentials.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
@@ -408,16 +408,16 @@ export class Router implements Route, Connections {
     if (!this.#parts.receiver.lines.allows(peer, "replacements")) return;
     logger.warn("{peer}: instance {new} at {from} takes the place of {old} at {address}", {
       peer,
-      new: fingerprint(instance),
+      new: shortInstance(instance),
       from: formatAddressUrl(from),
-      old: fingerprint(old),
+      old: shortInstance(old),
       address: formatAddressUrl(address),
     });
   }
 
   #inUse({ peer, instance }: Session, answers: boolean): string {
     const who = `another instance of ${peer}, ${
-      fingerprint(instance)
+      shortInstance(instance)
     }, is connected with ${this.#self.id}`;
     return answers
       ? who

@@ -64,7 +64,7 @@ class PageRun implements AsyncDisposable {
     directory: string,
     ports: ReadonlyMap<string, string>,
     {
-      gxensemble = [Deno.execPath(), "run", "-A", `${ROOT}/cli/main.ts`],
+      gxensemble = [Deno.execPath(), "run", "--quiet", "-A", `${ROOT}/cli/main.ts`],
       cache = `${directory}/c`,
       print = () => {},
     }: RunPageOptions,

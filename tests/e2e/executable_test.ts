@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { makeExecutable } from "../../cli/executables/executable.ts";
+import { freePort } from "../free_port.ts";
 import { findProgram } from "../requirements.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
 import { RunningEnsemble } from "./running_ensemble.ts";
@@ -87,9 +88,7 @@ Deno.test("an executable of a module with main takes the options of run, and cod
   const outcome = (...args: string[]) => ensemble.places.external(output, ...args).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const port = String(listener.addr.port);
-  listener.close();
+  const port = String(freePort());
   const server = ensemble.spawnProgram(
     // Beside the Deno of the tests there is nothing to be written.
     "env",

@@ -14,6 +14,15 @@ const TIDY = `
   }
 `;
 
+/** An ensemble for the tests that leave its registry alone, and end the servers that they start. */
+let ensemble: RunningEnsemble;
+
+Deno.test.beforeAll(async () => {
+  ensemble = await RunningEnsemble.start();
+});
+
+Deno.test.afterAll(async () => await ensemble[Symbol.asyncDispose]());
+
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   Deno.test(`${signal} stops a server and the registry in good order, with exit 0`, async () => {
     await using ensemble = new RunningEnsemble();
@@ -41,7 +50,6 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 }
 
 Deno.test("a server whose terminal closes stops in good order, and its console throws nothing", async () => {
-  await using ensemble = await RunningEnsemble.start();
   const told = ensemble.path("told");
   const main = await ensemble.write(
     "main.ts",
@@ -61,7 +69,6 @@ Deno.test("a server whose terminal closes stops in good order, and its console t
 });
 
 Deno.test("a main that is cut off is a warning that names the option, and exit 1", async () => {
-  await using ensemble = await RunningEnsemble.start();
   const server = await ensemble.startServer(
     "a",
     ["--grace", "0.2"],
@@ -81,7 +88,6 @@ Deno.test("a main that is cut off is a warning that names the option, and exit 1
 });
 
 Deno.test("run exits when main has returned, whatever timers it leaves", async () => {
-  await using ensemble = await RunningEnsemble.start();
   const server = await ensemble.startServer(
     "a",
     ["--grace", "3600"],
@@ -99,9 +105,8 @@ Deno.test("run exits when main has returned, whatever timers it leaves", async (
 });
 
 Deno.test("run exits with the code that main has set", async () => {
-  await using ensemble = await RunningEnsemble.start();
   const file = await ensemble.write(
-    "main.ts",
+    "failing.ts",
     "export const main = () => void (Deno.exitCode = 3);",
   );
   const { code, stderr } = await ensemble.run("run", "a", file);
@@ -116,7 +121,6 @@ function program(text: string): string {
 }
 
 Deno.test("a program may clean up for as long as its grace, and ends though timers are left", async () => {
-  await using ensemble = await RunningEnsemble.start();
   const file = await ensemble.write(
     "program.ts",
     program(`
@@ -138,7 +142,6 @@ Deno.test("a program may clean up for as long as its grace, and ends though time
 });
 
 Deno.test("a program that is cut off ends with exit 1, and one with startServer is left alone", async () => {
-  await using ensemble = await RunningEnsemble.start();
   const write = async (id: string, text: string) =>
     ensemble.spawnDeno("run", "-A", "--no-check", await ensemble.write(`${id}.ts`, program(text)));
   const [cut, left] = await Promise.all([
@@ -166,7 +169,6 @@ Deno.test("a program that is cut off ends with exit 1, and one with startServer 
 });
 
 Deno.test("shutdown -f ends an actor that takes nothing, by name and by number", async () => {
-  await using ensemble = await RunningEnsemble.start();
   const server = await ensemble.startServer(
     "a",
     [],
@@ -189,10 +191,11 @@ Deno.test("shutdown -f ends an actor that takes nothing, by name and by number",
   assert.equal(await ensemble.failure("ping", "a", serial), `unknown actor: ${serial}@a`);
   assert.match(await ensemble.failure("shutdown", "-f", "a", "loader"), /is a part of the server/);
   assert.deepEqual(await ensemble.lines("ping", "a"), ["OK"]);
+  assert.deepEqual(await ensemble.lines("shutdown", "a"), []);
+  assert.equal(await server.exit(), 0);
 });
 
 Deno.test("a second signal ends a server that hangs in its clean-up", async () => {
-  await using ensemble = await RunningEnsemble.start();
   const server = await ensemble.startServer(
     "a",
     [],
@@ -296,8 +299,7 @@ Deno.test("shutdown asks at a terminal, and takes no for an answer", async () =>
 });
 
 Deno.test("the actors that make a server what it is go with the server only", async () => {
-  await using ensemble = await RunningEnsemble.start();
-  await ensemble.startServer("a");
+  const server = await ensemble.startServer("a");
   for (const actor of ["loader", "registration"]) {
     assert.equal(
       await ensemble.failure("shutdown", "a", actor),
@@ -309,6 +311,8 @@ Deno.test("the actors that make a server what it is go with the server only", as
     /is a part of the server/,
   );
   assert.deepEqual(await ensemble.lines("eval", "a", "6 * 7"), ["42"]);
+  assert.deepEqual(await ensemble.lines("shutdown", "a"), []);
+  assert.equal(await server.exit(), 0);
 });
 
 Deno.test("shutdown -f leaves the registry to a server that does not stop", async () => {

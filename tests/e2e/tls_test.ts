@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type Certified, CertifiedEnsemble, PASSPHRASE } from "../cli/certified_ensemble.ts";
+import { freePort } from "../free_port.ts";
 import { NETWORKS, testWith } from "../requirements.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
 import { installAdministrator } from "./administrator.ts";
@@ -19,12 +20,6 @@ async function passphrase(ensemble: RunningEnsemble): Promise<string[]> {
     "--passphrase-file",
     await ensemble.write("passphrase", `${PASSPHRASE}\n`, { mode: 0o600 }),
   ];
-}
-
-/** A port that is free now. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 /** The options of a server that others are told to reach over tls only. */

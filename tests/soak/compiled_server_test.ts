@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { pipeLines } from "../e2e/repl_process.ts";
 import { RunningEnsemble } from "../e2e/running_ensemble.ts";
+import { freePort } from "../free_port.ts";
 
 const HTTPD = fileURLToPath(new URL("../../examples/httpd/httpd_exe.ts", import.meta.url));
 
@@ -11,9 +12,7 @@ Deno.test("gxensemble compile: a server in one file joins, and takes code by loa
   const [made, hash] = await ensemble.lines("compile", "--portable", "-o", output, HTTPD);
   assert.match(made!, /^\.\.\. compiled \/.*httpd-exe \(portable, \d+ bytes\)$/);
   assert.match(hash!, /^[0-9a-f]{64}$/);
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const port = String(listener.addr.port);
-  listener.close();
+  const port = String(freePort());
   const server = ensemble.spawnProgram(output, "httpd3", port);
   await server.until(() => ensemble.answers("httpd3"), "reached");
   const handler = HTTPD.replace("httpd_exe.ts", "handler.ts");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { serveRegistry } from "../../../registry/registry_actor.ts";
 import { MemoryStore } from "../../../registry/store.ts";
 import { listServers } from "../../../runtime/ensemble/remote.ts";
-import { fingerprint } from "../../../runtime/server/credentials.ts";
+import { shortInstance } from "../../../runtime/server/credentials.ts";
 import type { RegistryEntry } from "../../../runtime/server/registry_protocol.ts";
 import { type Address, formatAddressUrl, type UnixAddress } from "../../../runtime/wire/address.ts";
 import { listenAt } from "../../../runtime/wire/transport.ts";
@@ -90,7 +90,7 @@ Deno.test("shutdown -f leaves a server of another ensemble alone that is at a kn
   assert.equal(
     stderr,
     `gxensemble: error: a: instance ${
-      fingerprint(other.entry.instance)
+      shortInstance(other.entry.instance)
     } at ${address} is not the registered one, 0000000000000000, and is left alone: to shut it down, ` +
       "name the server\nthe registry is left running, for the servers that are\n" +
       "gxensemble: error: 1 of 1 servers did not shut down\n",

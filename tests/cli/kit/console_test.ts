@@ -9,7 +9,7 @@ import { ownKernel } from "../../../runtime/own_process.ts";
 import { type Address, formatAddressUrl, hostName } from "../../../runtime/wire/address.ts";
 import type { Listener } from "../../../runtime/wire/stream.ts";
 import { listenAt } from "../../../runtime/wire/transport.ts";
-import { stopClock } from "../../fake_clock.ts";
+import { happened, stopClock } from "../../fake_clock.ts";
 import { LINUX, testWith } from "../../requirements.ts";
 import { eventually } from "../../runtime/server/captured_logs.ts";
 import { LocalEnsemble, refTo } from "../../runtime/server/local_ensemble.ts";
@@ -169,8 +169,6 @@ Deno.test("a server that accepts no connection any more is silent, and not gone"
   for (const each of waiting) each.close();
 });
 
-const { setTimeout: realTimeout } = globalThis;
-
 Deno.test("watchSilence tells once that a server does not answer, and explainLoss says so of one that was lost", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
@@ -194,7 +192,7 @@ Deno.test("watchSilence tells once that a server does not answer, and explainLos
   await clock.tickAsync(5_000);
   await clock.tickAsync(2_000);
   // The registry is asked which process it is.
-  while (lines.length === 0) await new Promise((resolve) => realTimeout(resolve));
+  await happened(() => lines.length > 0);
   await clock.tickAsync(30_000);
   assert.equal(lines.length, 1, lines.join("\n"));
   assert.match(lines[0]!, /^\.\.\. still waiting: a \(pid \d+ on host \S+\) is /);

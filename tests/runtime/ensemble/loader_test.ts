@@ -5,7 +5,7 @@ import { serveLoader } from "../../../runtime/ensemble/loader.ts";
 import { loaderChecks } from "../../../runtime/ensemble/loader_protocol.ts";
 import { controlClient, loaderClient } from "../../../runtime/ensemble/remote.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
-import { fingerprint } from "../../../runtime/server/credentials.ts";
+import { shortInstance } from "../../../runtime/server/credentials.ts";
 import type { Address } from "../../../runtime/wire/address.ts";
 import { AdministeredEnsemble } from "../server/administered_ensemble.ts";
 import { CapturedLogs } from "../server/captured_logs.ts";
@@ -79,7 +79,7 @@ Deno.test("the audit log has by its hash what is run, and nothing of what only l
   await loader.library({ specifier: "node:os" });
   await loader.evaluate({ expression: "'secret'" });
   const serial = await loader.openSession({});
-  const who = `who=instance:${fingerprint(other.entry.instance)} client=other transport=unix`;
+  const who = `who=instance:${shortInstance(other.entry.instance)} client=other transport=unix`;
   assert.deepEqual(logs.matching(/ audit: .* client=other/), [
     `INFO audit: load allowed ${who} hash=${unit.hash}`,
     `INFO audit: library allowed ${who} specifier=node:os`,

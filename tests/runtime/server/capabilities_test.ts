@@ -7,7 +7,7 @@ import {
   shutDownActor,
   shutDownServer,
 } from "../../../runtime/ensemble/remote.ts";
-import { fingerprint } from "../../../runtime/server/credentials.ts";
+import { shortInstance } from "../../../runtime/server/credentials.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
 import {
   AdministeredEnsemble,
@@ -384,7 +384,7 @@ Deno.test("every change of who may do what is one record in the audit log", asyn
   );
   const admin = `who=admin:${await administratorFingerprint()} client=console transport=unix`;
   const other = `who=instance:${
-    fingerprint(delegate.entry.instance)
+    shortInstance(delegate.entry.instance)
   } client=delegate transport=unix`;
   assert.deepEqual(logs.matching(/ audit: (?!elevation)/), [
     `INFO audit: authorize allowed ${admin} server=delegate capabilities=shutdown`,

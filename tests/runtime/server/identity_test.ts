@@ -3,7 +3,7 @@ import { MemoryStore } from "../../../registry/store.ts";
 import { serveRegistry } from "../../../registry/registry_actor.ts";
 import { REGISTRY_ID } from "../../../runtime/actor/references.ts";
 import { controlClient, ping } from "../../../runtime/ensemble/remote.ts";
-import { fingerprint, InstanceKey } from "../../../runtime/server/credentials.ts";
+import { InstanceKey, shortInstance } from "../../../runtime/server/credentials.ts";
 import { registryClient, type RegistryEntry } from "../../../runtime/server/registry_protocol.ts";
 import { HEARTBEAT_TIMEOUT } from "../../../runtime/wire/limits.ts";
 import { listenAt } from "../../../runtime/wire/transport.ts";
@@ -55,7 +55,7 @@ for (const Ensemble of [LocalEnsemble, AdministeredEnsemble]) {
     for (const reason of reasons) {
       assert.match(
         reason,
-        new RegExp(`instance (is registered as|of) victim.*${fingerprint(instance)}`),
+        new RegExp(`instance (is registered as|of) victim.*${shortInstance(instance)}`),
       );
     }
     assert.deepEqual((await lookup({ id }))!.instance, instance);
@@ -188,7 +188,7 @@ Deno.test("a replacement is one warning that names both instances, their process
   const old = (await lookup({ id }))!;
   const { entry } = await ensemble.start(id);
   const describe = ({ instance, pid }: RegistryEntry) =>
-    `instance ${fingerprint(instance)} of crashing (pid ${pid} on host ${Deno.hostname()}) at ` +
+    `instance ${shortInstance(instance)} of crashing (pid ${pid} on host ${Deno.hostname()}) at ` +
     `unix:${ensemble.directory}/crashing`;
   assert.deepEqual(logs.complaints.filter((line) => !/was lost|cannot register/.test(line)), [
     `WARN registry: ${describe(entry)} takes the place of ${describe(old)}`,
@@ -218,8 +218,8 @@ Deno.test("a server goes by the registry when the instance that is connected wit
     controlClient(a.actors, a.id).authorize({ server: first.id, capabilities: ["jobs:run"] });
   await assert.rejects(authorize(), (error: Error) => {
     assert.match(error.message, /is connected with a, and the registry knows .*: make sure which/);
-    assert.ok(error.message.includes(fingerprint(first.instance.publicKey)));
-    assert.ok(error.message.includes(fingerprint(second.instance.publicKey)));
+    assert.ok(error.message.includes(shortInstance(first.instance.publicKey)));
+    assert.ok(error.message.includes(shortInstance(second.instance.publicKey)));
     return true;
   });
   using accepted = await RoguePeer.join(ensemble.socket("a"), second);
@@ -427,7 +427,7 @@ Deno.test("a server changes its own entry, and only as itself; others' takes adm
     refused,
   );
   assert.deepEqual({ ...await lookup({ id: b.id }) }, { ...b.entry });
-  const who = `who=instance:${fingerprint(a.entry.instance)} client=a`;
+  const who = `who=instance:${shortInstance(a.entry.instance)} client=a`;
   assert.deepEqual(logs.matching(/audit/), [
     `WARN audit: add to the registry refused ${who} transport=unix server=b`,
     `WARN audit: remove from the registry refused ${who} transport=unix server=b`,

@@ -3,7 +3,7 @@ import { ping } from "../../../runtime/ensemble/remote.ts";
 import { DisconnectedError, UnknownServerError } from "../../../runtime/errors.ts";
 import type { ServerLocations } from "../../../runtime/server/address_book.ts";
 import { type Address, formatAddressUrl } from "../../../runtime/wire/address.ts";
-import { fingerprint, InstanceKey } from "../../../runtime/server/credentials.ts";
+import { InstanceKey, shortInstance } from "../../../runtime/server/credentials.ts";
 import { MemoryStore } from "../../../registry/store.ts";
 import { AdministeredEnsemble } from "./administered_ensemble.ts";
 import { CapturedLogs } from "./captured_logs.ts";
@@ -65,8 +65,8 @@ Deno.test("an instance that is not the registered one is not taken for it, whoev
   const console = await ensemble.start("console", CONSOLE);
   await assert.rejects(console.connect(A), {
     message: `cannot reach a: ${other.entry.addresses.map(formatAddressUrl)}: instance ${
-      fingerprint(other.entry.instance)
-    } of a answers there, and not the registered one, ${fingerprint(crashed)}`,
+      shortInstance(other.entry.instance)
+    } of a answers there, and not the registered one, ${shortInstance(crashed)}`,
   });
   assert.equal(console.session(A), undefined);
   // It was started again, and is registered a moment after it listens: the connection goes on then.
