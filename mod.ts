@@ -157,8 +157,16 @@ export type {
 export type { LogFormat, LogLevel, LogOptions } from "./runtime/home/log_options.ts";
 export { runProgram, type RunProgramOptions } from "./cli/executables/run_program.ts";
 export { runServer } from "./runtime/ensemble/run_server.ts";
+export { type LoadedFile, loadFile, type LoadFileOptions } from "./cli/modules/load_file.ts";
+export {
+  type Authorization,
+  type EvaluateOptions,
+  type RemoteConnection,
+  RemoteServer,
+} from "./runtime/ensemble/remote_server.ts";
 export type { ServerInfo } from "./runtime/ensemble/server_info.ts";
 export {
+  type AdministratorOptions,
   type Asker,
   controlClient,
   killActor,

@@ -171,6 +171,12 @@ export interface Terminal extends SyncWriter {
   isTerminal(): boolean;
 }
 
+/** Takes nothing and shows nothing. */
+export const NO_TERMINAL: Terminal = {
+  isTerminal: () => false,
+  writeSync: (bytes) => bytes.length,
+};
+
 /** One line on standard error that is drawn over and over, and is gone when it is disposed of. */
 export class ProgressBar implements Disposable {
   readonly #terminal: Terminal;

@@ -15,7 +15,7 @@ import type { LoaderHandlers } from "../../runtime/ensemble/loader_protocol.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { MAX_FRAME } from "../../runtime/wire/limits.ts";
 import { operatorName } from "../kit/administrator.ts";
-import { printNotice, ProgressBar } from "../kit/output.ts";
+import { NO_TERMINAL, printNotice, ProgressBar } from "../kit/output.ts";
 import type { UnitTree } from "./unit_building.ts";
 
 /** Options of {@linkcode loadLibrary} and {@linkcode loadModule}. */
@@ -36,6 +36,8 @@ export interface LoadingOptions extends PatienceOptions {
   dryRun?: boolean;
   /** Whether only errors are printed. */
   quiet?: boolean;
+  /** Whether nothing is printed at all, as for a program. */
+  silent?: boolean;
 }
 
 /** What a load did. */
@@ -66,7 +68,7 @@ export async function loadModule(
 ): Promise<LoadReport> {
   const { ModuleReader } = await import("./module_reader.ts");
   const { buildUnits } = await import("./unit_building.ts");
-  using progress = new ProgressBar();
+  using progress = new ProgressBar(options.silent ? NO_TERMINAL : Deno.stderr);
   const reader = await ModuleReader.open(file, {
     libraryPrefixes: options.libraryPrefix,
     libraryModules: await loader.libraries(),
@@ -95,9 +97,13 @@ export async function loadModule(
 async function ship(
   loader: Client<LoaderHandlers>,
   { units, request }: UnitTree,
-  { rerun = false, timeout = Infinity, progress }: LoadingOptions & { progress: ProgressBar },
+  { rerun = false, timeout = Infinity, silent = false, progress }: LoadingOptions & {
+    progress: ProgressBar;
+  },
 ): Promise<LoadOutcome[]> {
-  using _notice = noticeAfter(PATIENCE, "still waiting for the top level of the modules to finish");
+  using _notice = silent
+    ? undefined
+    : noticeAfter(PATIENCE, "still waiting for the top level of the modules to finish");
   const hashes = units.map(({ hash }) => hash);
   const missing = new Set(await loader.missing({ hashes }, { timeout }));
   const lacking = units.filter(({ hash }) => missing.has(hash));

@@ -18,7 +18,8 @@ import { ActorServer, type ServerKeys } from "../server/actor_server.ts";
 import { CLIENT_ID, sharedId } from "../server/credentials.ts";
 import { type Address, localUnixAddress } from "../wire/address.ts";
 import { LoaderGuard, serveLoader } from "./loader.ts";
-import { listServers, pingActor } from "./remote.ts";
+import { type AdministratorOptions, elevate, listServers, pingActor } from "./remote.ts";
+import { RemoteServer } from "./remote_server.ts";
 import { describeEntry, type ServerInfo } from "./server_info.ts";
 import type { Membership } from "./membership.ts";
 import { enterServer } from "./process_servers.ts";
@@ -164,6 +165,31 @@ export class EnsembleServer extends ActorServer {
    */
   async ping(destination: Destination, options?: AskOptions): Promise<void> {
     await pingActor(this, destination, options);
+  }
+
+  /**
+   * Another server, as an operator works with it.
+   *
+   * @throws {InvalidInputError} when the id is not a server id.
+   */
+  remote(id: string): RemoteServer {
+    return new RemoteServer(this, checkServerId(id));
+  }
+
+  /**
+   * Proves to another server that an administrator is at work, and so gets capabilities in it, for as long as the
+   * connection lasts. Does nothing where this server has them already.
+   *
+   * @throws {InvalidInputError} when the key is not an Ed25519 private key.
+   * @throws {EnsembleError} when the passphrase is wrong.
+   * @throws {ActorError} when the other server does not accept the key, or has no administrators.
+   */
+  async elevate(id: string, options: AdministratorOptions): Promise<void> {
+    const { openGivenKey } = await import("../pki/admin_key.ts");
+    const key = await openGivenKey(options);
+    const { capabilities, claimed } = options;
+    const unlock = () => Promise.resolve(key);
+    await elevate(this, checkServerId(id), { capabilities, unlock, ...claimed && { claimed } });
   }
 
   /** The exports of the module that runs under an id, if one does. */

@@ -95,6 +95,32 @@ export async function importAdminPublicKey(text: string): Promise<CryptoKey> {
   }
 }
 
+/**
+ * Opens a private key that a program gives as text: PKCS#8 PEM, or the text of `admin.priv`.
+ *
+ * @throws {InvalidInputError} when the text is no such key, or takes a passphrase and none is given.
+ * @throws {EnsembleError} when the passphrase is wrong.
+ */
+export async function openGivenKey(
+  { key: text, passphrase }: { readonly key: string; readonly passphrase?: string },
+): Promise<CryptoKey> {
+  const algorithm = { name: "Ed25519" };
+  if (text.includes("-----BEGIN AGE ENCRYPTED FILE-----")) {
+    if (passphrase === undefined) {
+      throw new InvalidInputError("the private key is encrypted: it takes a passphrase");
+    }
+    const ask = () => Promise.resolve(passphrase);
+    return await openPrivateKey({ path: "the private key", text, algorithm, passphrase: ask });
+  }
+  try {
+    const der = decodePem("PRIVATE KEY", text);
+    return await crypto.subtle.importKey("pkcs8", der, algorithm, false, ["sign"]);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new InvalidInputError(`not an Ed25519 private key: ${message}`, { cause: error });
+  }
+}
+
 async function importPublicKey(text: string): Promise<CryptoKey> {
   const der = decodePem("PUBLIC KEY", text);
   return await crypto.subtle.importKey("spki", der, "Ed25519", true, ["verify"]);
