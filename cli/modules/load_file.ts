@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { LoadOutcome } from "../../runtime/code/unit_store.ts";
 import type { EnsembleServer } from "../../runtime/ensemble/ensemble_server.ts";
 import { loaderClient } from "../../runtime/ensemble/remote.ts";
 import { RemoteServer } from "../../runtime/ensemble/remote_server.ts";
@@ -22,12 +21,18 @@ export interface LoadFileOptions {
   readonly timeout?: number | undefined;
 }
 
-/** What a load did. */
+/** A module that a load was about, and what the load did with it. */
 export interface LoadedFile {
-  /** The modules; what a module imports stands before it. */
-  readonly modules: readonly LoadOutcome[];
-  /** What the operator should know, such as imports that will fail. */
-  readonly notices: readonly string[];
+  /** The module id: its path in the project, or a specifier. */
+  readonly module: string;
+  /** Its path on the host that it was loaded from. */
+  readonly path: string;
+  /** The SHA-256 that names this version of it, in hex. */
+  readonly hash: string;
+  /** Whether it was sent and evaluated now. Otherwise the server had it. */
+  readonly loaded: boolean;
+  /** Whether an earlier version is current again. */
+  readonly restored: boolean;
 }
 
 /**
@@ -36,6 +41,7 @@ export interface LoadedFile {
  *
  * @param server the own server, or another by `server.remote(id)`.
  * @param path a path, or a `file:` URL.
+ * @returns the modules; what a module imports stands before it.
  * @throws {EnsembleError} naming the file, line and column that cannot be read, shipped or loaded.
  * @throws {ActorError} when the server refuses; the capability is `loader`.
  *
@@ -44,7 +50,7 @@ export interface LoadedFile {
  * import { loadFile, startServer } from "@gxensemble/ensemble";
  *
  * await using client = await startServer();
- * const { modules } = await loadFile(client.remote("web1"), "handler.ts");
+ * const modules = await loadFile(client.remote("web1"), "handler.ts");
  * console.log(modules.at(-1)?.hash);
  * ```
  */
@@ -52,15 +58,21 @@ export async function loadFile(
   server: EnsembleServer | RemoteServer,
   path: string,
   options: LoadFileOptions = {},
-): Promise<LoadedFile> {
+): Promise<LoadedFile[]> {
   const { loadModule } = await import("./loading.ts");
   const asker = server instanceof RemoteServer ? server.local : server;
   const { force = false, libraryPrefixes = [], ...rest } = options;
-  const { modules, notices } = await loadModule(loaderClient(asker, server.id), path, {
+  const { modules } = await loadModule(loaderClient(asker, server.id), path, {
     ...rest,
     force,
     libraryPrefix: [...libraryPrefixes],
     silent: true,
   });
-  return { modules, notices };
+  return modules.map(({ module, path, hash, loaded, restored }) => ({
+    module,
+    path,
+    hash,
+    loaded,
+    restored,
+  }));
 }

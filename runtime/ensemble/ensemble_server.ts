@@ -49,14 +49,22 @@ type EnsembleServerOptions =
  * {@linkcode runServer} make one.
  */
 export class EnsembleServer extends ActorServer {
-  /** The permissions of Deno that its process was told to do without: `run`, `write=/etc`. */
+  /**
+   * The permissions of Deno that its process was told to do without: `run`, `write=/etc`.
+   *
+   * @internal
+   */
   readonly denied: readonly string[];
   readonly #options: EnsembleServerOptions;
   readonly #loader: LoaderGuard;
   #units: UnitStore | undefined;
   #grace: number;
 
-  /** Made by {@linkcode startServer}. */
+  /**
+   * Made by {@linkcode startServer}.
+   *
+   * @internal
+   */
   constructor(options: EnsembleServerOptions, keys: ServerKeys) {
     const { id, places, listen, isTransient, roles = [], tls } = options;
     const grace = requireGrace(options.grace ?? DEFAULT_GRACE);
@@ -74,7 +82,11 @@ export class EnsembleServer extends ActorServer {
     if (tls) this.hold(warnOfExpiry(() => tls.current()));
   }
 
-  /** Takes the server's directory, opens its store of code and starts its loader. */
+  /**
+   * Takes the server's directory, opens its store of code and starts its loader.
+   *
+   * @internal
+   */
   protected override async prepare(): Promise<void> {
     const { id, places, isTransient, loader, library = {} } = this.#options;
     const prepare = () => super.prepare();
@@ -91,7 +103,11 @@ export class EnsembleServer extends ActorServer {
     await this.enter(prepare);
   }
 
-  /** Runs work with this server as the current one. */
+  /**
+   * Runs work with this server as the current one.
+   *
+   * @internal
+   */
   protected override enter<Result>(work: () => Result): Result {
     return enterServer(this, work);
   }
@@ -193,11 +209,15 @@ export class EnsembleServer extends ActorServer {
   }
 
   /** The exports of the module that runs under an id, if one does. */
-  module(id: string): ModuleNamespace | undefined {
+  module(id: string): Record<string, unknown> | undefined {
     return this.units.namespace(id);
   }
 
-  /** Whether code of others is being loaded or evaluated. */
+  /**
+   * Whether code of others is being loaded or evaluated.
+   *
+   * @internal
+   */
   get isLoading(): boolean {
     return this.#loader.isBusy;
   }
@@ -217,6 +237,8 @@ export class EnsembleServer extends ActorServer {
    * and prepares it. Where the registry is, how the log is kept and the heartbeat stay.
    *
    * @throws {EnsembleError} when it cannot listen at an address.
+   *
+   * @internal
    */
   override async extend(options: StartServerOptions): Promise<void> {
     const { roles = [], listen = [], announce, library = {}, loader = true } = options;

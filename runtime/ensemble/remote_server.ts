@@ -14,17 +14,8 @@ import {
   ping,
   shutDownActor,
   shutDownServer,
-  type ShutDownServerOptions,
 } from "./remote.ts";
 import { type AddressList, readAddresses } from "./start_options.ts";
-
-/** A connection of a server. */
-export interface RemoteConnection {
-  /** The id of the server at the other end. */
-  readonly peer: string;
-  /** Where that was reached, or where it came from, as a URL. */
-  readonly address: string;
-}
 
 /** What a server may do inside another: see {@linkcode RemoteServer.authorize}. */
 export interface Authorization {
@@ -38,12 +29,6 @@ export interface Authorization {
   readonly by: string;
   /** When they were given. */
   readonly since: Date;
-}
-
-/** Options of {@linkcode RemoteServer.evaluate}. */
-export interface EvaluateOptions extends AskOptions {
-  /** Whether the answer is JSON, and not what the REPL shows. Default false. */
-  readonly json?: boolean;
 }
 
 /**
@@ -91,8 +76,11 @@ export class RemoteServer {
     return controlClient(this.#local, this.id).listActors({}, options);
   }
 
-  /** Its connections, except the one with the server that asks. */
-  async connections(options?: AskOptions): Promise<RemoteConnection[]> {
+  /**
+   * Its connections, except the one with the server that asks: the id of the other end, and the URL where that was reached
+   * or came from.
+   */
+  async connections(options?: AskOptions): Promise<{ peer: string; address: string }[]> {
     const connections = await controlClient(this.#local, this.id).listConnections({}, options);
     return connections.map(({ peer, address }) => ({ peer, address: formatAddressUrl(address) }));
   }
@@ -110,11 +98,12 @@ export class RemoteServer {
   /**
    * Evaluates an expression in it, which sees that server as `ensemble`. Takes the capability `loader`.
    *
-   * @returns the value as text, as the REPL shows it; undefined when the value is undefined.
+   * @param options.json whether the answer is JSON, and not what the REPL shows.
+   * @returns the value as text; undefined when the value is undefined.
    */
   async evaluate(
     expression: string,
-    { json = false, ...options }: EvaluateOptions = {},
+    { json = false, ...options }: AskOptions & { readonly json?: boolean } = {},
   ): Promise<string | undefined> {
     return await loaderClient(this.#local, this.id).evaluate({ expression, json }, options);
   }
@@ -122,9 +111,10 @@ export class RemoteServer {
   /**
    * Stops it in good order, and waits until it is gone. Takes the capability `shutdown`.
    *
+   * @param options.timeout how long it may take, in ms. By default as long as its actors may take, and 7 s.
    * @throws {TimeoutError} when it is still there after that time.
    */
-  async shutDown(options?: ShutDownServerOptions): Promise<void> {
+  async shutDown(options?: { readonly timeout?: number }): Promise<void> {
     await shutDownServer(this.#local.actors, this.id, options);
   }
 

@@ -61,9 +61,9 @@ export function parseLogFormat(text: string): LogFormat {
 /** How a process logs where its program has not configured LogTape. */
 export interface LogOptions {
   /** The least severe level that is logged; default `info`. Above it the audit log has gaps. */
-  readonly level?: LogLevel;
+  readonly level?: "debug" | "info" | "warning" | "error";
   /** The file to append to; `-` for `log` in the server's directory; standard error when absent. */
   readonly file?: string | undefined;
   /** Lines for people, or one JSON object a line; default `text`. */
-  readonly format?: LogFormat;
+  readonly format?: "text" | "json";
 }

@@ -37,6 +37,8 @@ export interface UnixAddress {
   /**
    * The file that the server made there, which tells the socket from any other at its path, whatever the host is
    * called. It is not part of the written forms.
+   *
+   * @internal
    */
   readonly file?: SocketFile | undefined;
 }

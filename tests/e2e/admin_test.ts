@@ -8,15 +8,12 @@ const PROMPT = "passphrase of the administrator key:";
 
 /** A program that does in other servers what it is asked to. */
 const TOOL = `
-  import {
-    client, currentServer, loaderClient, checkServerId, shutDownServer,
-  } from "@gxensemble/ensemble";
+  import { currentServer } from "@gxensemble/ensemble";
   export async function main() {
     const server = currentServer();
     server.serve("tool", {
-      shutDown: ({ id }) => shutDownServer(server.actors, id),
-      evaluate: ({ id, expression }) =>
-        loaderClient(server, id).evaluate({ expression }),
+      shutDown: ({ id }) => server.remote(id).shutDown(),
+      evaluate: ({ id, expression }) => server.remote(id).evaluate(expression),
     });
     await server.stopped;
   }

@@ -5,7 +5,7 @@ import { RawPeer } from "../runtime/server/raw_peer.ts";
 import { type Address, localUnixAddress } from "../../runtime/wire/address.ts";
 
 const ASKING = `
-  import { ActorRef, currentServer, checkServerId } from "@gxensemble/ensemble";
+  import { ActorRef, currentServer } from "@gxensemble/ensemble";
   export async function main(peer: string): Promise<void> {
     const server = currentServer();
     const ref = new ActorRef(peer, "loader");

@@ -5,8 +5,7 @@ import { RunningEnsemble, WAITING } from "./running_ensemble.ts";
 const MOD = JSON.stringify(new URL("../../mod.ts", import.meta.url).href);
 
 /** What the runtime gives to programs that start their server themselves. */
-const OWN_PROGRAM =
-  `import { runServer, currentServer, parseAddresses, checkServerId, registryClient,
+const OWN_PROGRAM = `import { runServer, currentServer, parseAddresses,
   runProgram, startServer } from "@gxensemble/ensemble";`;
 
 /** Arguments of programs, which look like options of `run`. */
@@ -54,7 +53,7 @@ Deno.test("run: main returns, throws, or is not there; or the program starts its
     [
       "itself",
       `${OWN_PROGRAM} await runServer("itself", async (server) => {
-         const { roles, addresses } = await registryClient(server).lookup({ id: server.id });
+         const { roles, addresses } = await server.lookup({ id: server.id });
          console.log(Deno.args.join(), import.meta.main, server === currentServer(), roles, addresses.length);
        }, { roles: ["own"], listen: parseAddresses("tcp://127.0.0.1:0") });
        if (import.meta.main) console.log("after");`,
