@@ -167,7 +167,7 @@ export class UnknownServerError extends EnsembleError {
 
   /** An error about a server id. */
   constructor(server: string) {
-    super(`the registry knows no server ${server}`);
+    super(`no server ${server} is registered`);
     this.server = server;
   }
 }

@@ -140,7 +140,7 @@ async function serverModule(
   }
   if (!entryPoint.exportsMain) {
     throw new EnsembleError(
-      `${entry} has nothing to run: it exports no function main, and its top level does nothing`,
+      `${entry} has nothing to run: it does not export a function main, and its top level does nothing`,
     );
   }
   const directory = join(work.path, "server");

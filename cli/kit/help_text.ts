@@ -1,6 +1,5 @@
 /**
- * The form of the help texts, which is the one of the tutorial: of `gxensemble`, its commands, and
- * `ensemble-registry`.
+ * The layout of the help of `gxensemble`, its commands, and `ensemble-registry`.
  *
  * @module
  */
@@ -17,20 +16,20 @@ import { GLOBAL_OPTIONS } from "./options.ts";
 /** The width of the help where it is not printed on a terminal, or on one that does not say. */
 const DEFAULT_WIDTH = 80;
 
-/** Descriptions stand beside what they describe only where they get this much room. */
+/** The minimum width of the column of descriptions; if there is less, they go below their terms. */
 const NARROWEST_COLUMN = 30;
 
-/** Where the sockets of a host are. */
+/** The variable of the directory of sockets. */
 const SOCKET_DIRECTORY = [
   "ENSEMBLE_SOCKET_DIR",
   "the directory of the unix sockets: a server listens at $ENSEMBLE_SOCKET_DIR/<server-id>",
   "/tmp/ensemble",
 ] as const;
 
-/** Stands for a space at which no line is broken, until the lines are made. */
+/** Placeholder for a non-breaking space while lines are wrapped. */
 const UNBROKEN_SPACE = "\0";
 
-/** What commander is configured with to write the help in this form. */
+/** Commander's configuration for this layout. */
 export const HELP_FORM: HelpConfiguration = {
   minWidthToWrap: 0,
   formatHelp(command, helper) {
@@ -44,8 +43,8 @@ export const HELP_FORM: HelpConfiguration = {
 };
 
 /**
- * The examples at the end of a command's help, to be given to commander's `addHelpText`: of each what it does, and the
- * command lines that do it. Those stay whole, to be copied; above them stands what they do, as a shell's comment.
+ * Formats the examples at the end of a command's help, for commander's `addHelpText`: a purpose as
+ * a shell comment, and below it the command lines, unwrapped so that they can be copied.
  */
 export function examples(
   ...all: [purpose: string, ...lines: string[]][]
@@ -72,7 +71,7 @@ function formatRoot(root: CommandUnknownOpts, helper: Help): string[][] {
 }
 
 function formatCommand(command: CommandUnknownOpts, helper: Help): string[][] {
-  // A command that stands alone has options that the others leave to the root.
+  // A single command also has the root's options.
   const options = command.parent === null ? helper.visibleOptions(command) : command.options;
   const own = options.filter((option) => !isGlobal(option));
   return [
@@ -88,26 +87,26 @@ function isGlobal(option: Option): boolean {
   return option.helpGroupHeading === GLOBAL_OPTIONS;
 }
 
-/** An environment variable, what it says, and what holds without it. */
+/** An environment variable, its meaning, and its default. */
 type Variable = readonly [name: string, meaning: string, fallback: string];
 
-/** The environment variables that a command reads, by the option that tells that it does. */
+/** The environment variables that a command reads, by the option that implies them. */
 const VARIABLES: Readonly<Record<string, readonly Variable[]>> = {
   "--registry": [
     [
       "ENSEMBLE_REGISTRY",
-      "where the registry is when --registry is not given",
-      "what the file known-servers says, else $ENSEMBLE_SOCKET_DIR/registry",
+      "registry addresses, if --registry is not given",
+      "those in the file known-servers, else $ENSEMBLE_SOCKET_DIR/registry",
     ],
     SOCKET_DIRECTORY,
   ],
   "--listen": [SOCKET_DIRECTORY],
   "--gerbil-path": [
-    ["GERBIL_PATH", "the state of the ensemble is in $GERBIL_PATH/ensemble", "~/.gerbil"],
+    ["GERBIL_PATH", "the ensemble's state is in $GERBIL_PATH/ensemble", "~/.gerbil"],
   ],
 };
 
-/** The variables that make the defaults of a command's options what they are. */
+/** Formats the environment variables that determine the defaults of a command's options. */
 function formatEnvironment(command: CommandUnknownOpts, helper: Help): string[] {
   const variables = Object.entries(VARIABLES).filter(([long]) =>
     command.options.some((option) => option.long === long)
@@ -119,12 +118,12 @@ function formatEnvironment(command: CommandUnknownOpts, helper: Help): string[] 
   return formatItems("Environment:", items, helper);
 }
 
-/** What is typed for a command, from the name of the executable on. */
+/** The command line of a command, including the executable's name. */
 function fullName(command: CommandUnknownOpts): string {
   return command.parent ? `${fullName(command.parent)} ${command.name()}` : command.name();
 }
 
-/** The usage; what does not fit on its line goes on further in than the description below. */
+/** Formats the usage. Continuation lines are indented deeper than the description below. */
 function formatUsage(command: CommandUnknownOpts, helper: Help): string {
   const parts = [
     ...(command.commands.length > 0 ? ["<command>", "command-arg ..."] : []),
@@ -143,13 +142,13 @@ function formatUsage(command: CommandUnknownOpts, helper: Help): string {
 }
 
 function formatCommands(parent: CommandUnknownOpts, helper: Help): string[] {
-  // Without the command help that commander adds to those that have commands.
+  // Without the command help that commander adds.
   const commands = helper.visibleCommands(parent).filter((each) => parent.commands.includes(each));
   const items = commands.map((command) => [command.name(), command.description()]);
   return formatItems("Commands:", items, helper);
 }
 
-/** `<server-id>`, `[<actor-id>]` when it may be left out, `<main-args> ...` when it repeats. */
+/** `<server-id>`, `[<actor-id>]` if optional, `<main-args> ...` if repeatable. */
 function formatArgumentUsage(argument: Argument): string {
   const name = `<${argument.name()}>`;
   if (argument.variadic) return `${name} ...`;

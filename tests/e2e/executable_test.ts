@@ -46,7 +46,7 @@ Deno.test("what cannot be compiled is refused with the reason", async () => {
     ],
     [
       ["-o", output, nothing],
-      /nothing\.ts has nothing to run: it exports no function main, and its top level does nothing$/,
+      /nothing\.ts has nothing to run: it does not export a function main, and its top level does nothing$/,
     ],
     [["-o", output, page], /^cannot bundle .*index\.html: it is no module$/],
     [["-o", output, "--include", loop, main], /loop\/again: it leads back to where it is$/],

@@ -154,7 +154,7 @@ Deno.test("a directory of sockets that others may enter is refused", async () =>
 /** That a failure names the process that is stopped, and says what to do. */
 function assertNamesStopped(reason: string, id: string, { pid }: { pid: number }): void {
   const who = `${id} (pid ${pid} on host ${Deno.hostname()})`;
-  const advice = `is stopped: kill -CONT ${pid} lets it go on, kill -9 ${pid} ends it`;
+  const advice = `is stopped: continue it with kill -CONT ${pid}, or end it with kill -9 ${pid}`;
   assert.ok(reason.endsWith(`; ${who} ${advice}`), reason);
 }
 

@@ -198,7 +198,7 @@ Deno.test("load checks, foresees, is quiet, counts what stays, and says what ano
   );
   const { stderr } = await load("--list", "web1");
   // Those of the program, but for what it imports later; and these, each from two places.
-  assert.match(stderr, /^\.\.\. 9 instances of 7 modules, \d+ bytes of code\n$/);
+  assert.match(stderr, /^\.\.\. 9 loaded modules of 7 module ids, \d+ bytes of code\n$/);
 
   await ensemble.write("wrong.ts", `export const a: number = "a";\n`);
   const reason = await ensemble.failure("load", "--check", "web1", ensemble.path("wrong.ts"));

@@ -123,7 +123,7 @@ Deno.test("run --deny: neither main, a worker, nor code that is loaded later has
   ).output();
   assert.match(
     new TextDecoder().decode(partly.stderr),
-    /cannot give up run: --deny is for a process that was started with all permissions/,
+    /cannot deny run: --deny needs a process that was started with all permissions/,
   );
   assert.deepEqual(ensemble.sockets(), ["registry"]);
 });

@@ -41,7 +41,7 @@ Deno.test("run: main returns, throws, or is not there; or the program starts its
       1,
       /error: .*"no luck"\n.*asks for import\.meta\.main: .* it is run by deno run/,
     ],
-    ["none", "export const nomain = 1;", 1, /error: \S+none\.ts exports no function main to run\n/],
+    ["none", "export const nomain = 1;", 1, /error: \S+none\.ts does not export a function main\n/],
     [
       "fails",
       "\nthrow new Error('while loading');",

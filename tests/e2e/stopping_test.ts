@@ -233,7 +233,7 @@ Deno.test("shutdown ends an actor, a server, and with -f all of the ensemble", a
   assert.deepEqual(b!.output, ["ready", "cleaned up", "main was told"]);
   assert.match(
     await ensemble.failure("shutdown", "b"),
-    /^cannot reach b: the registry knows no server b; did you mean a or c\?$/,
+    /^cannot reach b: no server b is registered; did you mean a or c\?$/,
   );
   assert.deepEqual(ensemble.sockets(), ["a", "c", "registry"]);
 
@@ -242,7 +242,7 @@ Deno.test("shutdown ends an actor, a server, and with -f all of the ensemble", a
   assert.deepEqual({ code, stdout }, { code: 2, stdout: "" });
   assert.match(
     stderr,
-    /nobody is there to be asked: give -f to go ahead\nsee gxensemble help shutdown\n$/,
+    /without a terminal to confirm it, pass -f\nsee gxensemble help shutdown\n$/,
   );
   assert.deepEqual(await ensemble.lines("ping", "a"), ["OK"]);
 
@@ -273,7 +273,7 @@ Deno.test("shutdown -f takes a server that was killed out of the registry, and s
   assert.match(
     stderr,
     new RegExp(
-      `^dead \\(pid ${dead!.pid} on host \\S+\\) has ended without a word; it is taken out`,
+      `^dead \\(pid ${dead!.pid} on host \\S+\\) has ended without leaving the registry; its entry`,
     ),
   );
   assert.equal(await live!.exit(), 0);

@@ -27,6 +27,6 @@ Deno.test("env known-servers adds, sets, lists and removes, and says what is not
     stdout: "",
     stderr: `gxensemble: error: tls://c:3 is no address of web1 in ${path}`,
   });
-  assert.equal((await run("--remove", "web1")).stderr, `... web1 is no more in ${path}`);
+  assert.equal((await run("--remove", "web1")).stderr, `... web1 is no longer in ${path}`);
   assert.equal(Deno.readTextFileSync(path), `registry unix:${places.socketDirectory}/registry\n`);
 });

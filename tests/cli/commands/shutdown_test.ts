@@ -56,8 +56,8 @@ Deno.test("shutdown -f takes out the dead, names those that may live, and leaves
     /^gxensemble: error: strange \(pid \d+ on host \S+\) does not answer: cannot reach strange: tcp:/,
   );
   assert.deepEqual(lines, [
-    `${process("dead", Deno.pid)} has ended without a word; it is taken out of the registry`,
-    `${process("dead-too", NO_PID)} has ended without a word; it is taken out of the registry`,
+    `${process("dead", Deno.pid)} has ended without leaving the registry; its entry is removed`,
+    `${process("dead-too", NO_PID)} has ended without leaving the registry; its entry is removed`,
     `gxensemble: error: 3 of 6 servers did not shut down`,
     `gxensemble: error: ${
       process("alive", Deno.pid)
@@ -131,7 +131,7 @@ Deno.test("shutdown -f looks itself where the registry cannot tell whether a ser
   assert.equal(code, 0, stderr);
   assert.match(
     stderr,
-    /^dead \(pid \d+ on host \S+\) has ended without a word; it is taken out of the registry\n$/,
+    /^dead \(pid \d+ on host \S+\) has ended without leaving the registry; its entry is removed\n$/,
   );
   await registry.stopped;
 });
