@@ -1,5 +1,5 @@
 /**
- * Running the registry.
+ * Runs the registry.
  *
  * @module
  */
@@ -12,22 +12,22 @@ import { serveRegistry } from "./registry_actor.ts";
 
 /** Options of {@linkcode runRegistry}. */
 export interface RunRegistryOptions {
-  /** Where to listen besides the registry's UNIX socket. */
+  /** Addresses to listen on besides the registry's UNIX socket. */
   readonly listen?: readonly Address[];
-  /** Where others are told to reach it. */
+  /** Addresses to announce. Default: the addresses it listens on. */
   readonly announce?: readonly Address[] | undefined;
-  /** Whether it takes code from others; by default it does. */
+  /** Whether to accept code from clients. Default: true. */
   readonly loader?: boolean;
-  /** How it logs; see `StartServerOptions`. */
+  /** Options of its log; see `StartServerOptions`. */
   readonly log?: LogOptions | false;
-  /** Where the entries are kept. */
+  /** The store of its entries. */
   readonly store: StoreLocation;
 }
 
 /**
  * Runs the registry of the ensemble in this process, until it is stopped.
  *
- * @throws {EnsembleError} when it cannot start, as when one is running already.
+ * @throws {EnsembleError} if it cannot start, for example because one is running already.
  */
 export async function runRegistry(options: RunRegistryOptions): Promise<void> {
   let store: RegistryStore | undefined;

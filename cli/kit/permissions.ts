@@ -55,7 +55,7 @@ export function parseDenials(text: string): Denial[] {
 
 function notPermission(text: string): InvalidInputError {
   return new InvalidInputError(
-    `not a permission: ${JSON.stringify(text)}; use ${PERMISSIONS.slice(0, -1).join(", ")} and ` +
+    `not a permission: ${JSON.stringify(text)}; use ${PERMISSIONS.slice(0, -1).join(", ")} or ` +
       `${PERMISSIONS.at(-1)}, or a part of one, like write=/etc`,
   );
 }

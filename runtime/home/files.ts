@@ -168,7 +168,7 @@ function requireClosedDirectory(directory: string, name: string): void {
 function requireRegular({ isFile, isDirectory, isFifo }: Deno.FileInfo): void {
   if (isFile) return;
   throw new Error(
-    isDirectory ? "it is a directory" : isFifo ? "it is a named pipe" : "it is no regular file",
+    isDirectory ? "it is a directory" : isFifo ? "it is a named pipe" : "it is not a regular file",
   );
 }
 

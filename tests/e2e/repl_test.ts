@@ -139,7 +139,7 @@ Deno.test("what is typed is TypeScript, and nothing of it hurts the server", asy
       "",
       "Uncaught SyntaxError: Expression expected (1:11)\n  const a = ;\n            ^",
     ],
-    [",(nosuch)", "", "gxensemble: error: there is no control command ,nosuch: ,help lists them"],
+    [",(nosuch)", "", "gxensemble: error: no control command ,nosuch: see ,help"],
     [
       ",(load)",
       "",

@@ -133,7 +133,7 @@ Deno.test("admin without a passphrase makes nothing", async () => {
       /others can read the passphrase file .* \(mode 666\): run "chmod /,
     ],
     [["--passphrase-file", ensemble.write("empty", "")], /the passphrase must not be empty/],
-    [["--passphrase-file", ensemble.write("line", "\nsecret\n")], /an empty passphrase/],
+    [["--passphrase-file", ensemble.write("line", "\nsecret\n")], /must not be empty/],
   ];
   for (const [args, reason] of cases) {
     const { code, stdout, stderr } = await ensemble.admin(...args);

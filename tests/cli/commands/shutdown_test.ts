@@ -65,7 +65,7 @@ Deno.test("shutdown -f takes out the dead, names those that may live, and leaves
     `gxensemble: error: ${
       process("cut-off", Deno.pid)
     } does not answer: cannot reach cut-off: unix:${ensemble.directory}/nosuch: no such socket`,
-    "the registry is left running, for the servers that are",
+    "the registry is left running, for the servers that still run",
   ]);
   await good.stopped;
   assert.equal(registry.signal.aborted, false);
@@ -92,7 +92,7 @@ Deno.test("shutdown -f leaves a server of another ensemble alone that is at a kn
     `gxensemble: error: a: instance ${
       fingerprint(other.entry.instance)
     } at ${address} is not the registered one, 0000000000000000, and is left alone: to shut it down, ` +
-      "name the server\nthe registry is left running, for the servers that are\n" +
+      "name the server\nthe registry is left running, for the servers that still run\n" +
       "gxensemble: error: 1 of 1 servers did not shut down\n",
   );
   assert.equal(other.signal.aborted, false);

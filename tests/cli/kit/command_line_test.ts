@@ -42,7 +42,7 @@ const WRONG: [string[], RegExp][] = [
   [["ping", "--nosuch=x"], /^unknown option '--nosuch'$/],
   [["ca", "setup", "--domian", "x"], /^unknown option '--domian' \(Did you mean --domain\?\)$/],
   [["ca", "--view", "show"], /^ca --view takes no command$/],
-  [["ca", "--json", "show"], /^--json comes after the command that it belongs to$/],
+  [["ca", "--json", "show"], /^--json comes after the command, as in: ca show --json$/],
   [["cookie", "--json"], /^--json requires --view$/],
   [["admin", "-f", "--view"], /'-v, --view' cannot be used with option '-f, --force'$/],
   [["authorize", "a", "b", "shutdwn"], /"shutdwn": there are admin, shutdown, loader, .* a colon/],
@@ -82,7 +82,7 @@ const WRONG: [string[], RegExp][] = [
   [["env", "known-servers", "--set", "--add", "a"], /^--add and --set exclude each other$/],
   [["env", "known-servers", "--add", "a", "b"], /not an address: b/],
   [["registry", "--log", "LOUD"], /'--log <logging>'.* there are DEBUG, INFO, WARN and ERROR$/],
-  [["registry", "--store", "redis:"], /'--store <store>'.* there are "sqlite:"/],
+  [["registry", "--store", "redis:"], /'--store <store>'.* use "sqlite:"/],
   [["registry", "--log"], /^option '--log <logging>' argument missing$/],
 ];
 

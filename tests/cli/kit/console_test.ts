@@ -92,7 +92,7 @@ testWith([LINUX], {
         await explained(),
         new RegExp(
           "^no answer from server@silent to ping within 20 ms: it accepts connections at unix:\\S+ but does not " +
-            `answer the handshake; ${who} is busy in code that does not yield, .* kill ${pid} .* kill -9 ${pid} `,
+            `answer the handshake; ${who} is busy in code that does not yield, .* kill ${pid}, .* kill -9 ${pid}`,
         ),
       );
       process.kill("SIGSTOP");

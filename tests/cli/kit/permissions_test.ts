@@ -77,6 +77,6 @@ Deno.test("withFlags replaces the permissions of a command line of Deno, and not
   }
   assert.throws(() => withFlags(["deno", "run", "-A", "-", "web1"], ["--new"], 1), {
     name: "EnsembleError",
-    message: /one from standard input cannot be: name its file$/,
+    message: /from standard input, since it restarts the process: pass a file$/,
   });
 });

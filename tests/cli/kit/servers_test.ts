@@ -58,7 +58,7 @@ Deno.test("eval in several servers names each, and one that fails does not keep 
   ]);
   assert.match(
     mixed.stderr,
-    /^gxensemble: error: nosuch: .*knows no server nosuch.*\ngxensemble: error: failed in 1 of 3 servers: nosuch\n$/,
+    /^gxensemble: error: nosuch: .*no server nosuch is registered.*\ngxensemble: error: failed in 1 of 3 servers: nosuch\n$/,
   );
 
   const json = await commands.run("eval", "--json", "(b a)", "x");

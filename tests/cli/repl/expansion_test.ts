@@ -187,7 +187,7 @@ conversations({
     ],
     [
       ["export default 1"],
-      "Uncaught SyntaxError: an input exports nothing: only a declaration may follow export (1:1)\n  export default 1\n  ^",
+      "Uncaught SyntaxError: an input cannot export anything but a declaration (1:1)\n  export default 1\n  ^",
     ],
   ],
   "errors of evaluation are at the line and column typed": [

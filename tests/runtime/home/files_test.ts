@@ -142,7 +142,7 @@ for (
     const { path } = directory;
     await assertRefused(read(path), `cannot read ${called(path)}: it is a directory`);
     const device = "/dev/null";
-    await assertRefused(read(device), `cannot read ${called(device)}: it is no regular file`);
+    await assertRefused(read(device), `cannot read ${called(device)}: it is not a regular file`);
   });
 
   Deno.test(`${name} reads no file that is too large, whatever size it says that it has`, async () => {

@@ -191,7 +191,7 @@ Deno.test("a replacement is one warning that names both instances, their process
     `instance ${fingerprint(instance)} of crashing (pid ${pid} on host ${Deno.hostname()}) at ` +
     `unix:${ensemble.directory}/crashing`;
   assert.deepEqual(logs.complaints.filter((line) => !/was lost|cannot register/.test(line)), [
-    `WARN registry: ${describe(entry)} takes the place of ${describe(old)}`,
+    `WARN registry: ${describe(entry)} replaces ${describe(old)}`,
   ]);
 });
 
