@@ -297,7 +297,7 @@ function revokeCommand(): CommandUnknownOpts {
     .addHelpText(
       "after",
       examples([
-        "revoke them; revoke them; revoke them; then copy tls/crl.pem to every host",
+        "revoke them; then copy tls/crl.pem to every host",
         "gxensemble ca revoke httpd1",
       ]),
     )

@@ -46,7 +46,7 @@ export function compileCommand(): CommandUnknownOpts {
       "after",
       examples(
         [
-          "make make make one file to copy to hosts that have neither Deno nor the sources",
+          "make one file to copy to hosts that have neither Deno nor the sources",
           "gxensemble compile -o httpd examples/httpd/httpd_svc.ts",
           'scp httpd web1: && ssh web1 ./httpd --roles "(httpd)" httpd1 8080',
         ],
