@@ -130,7 +130,7 @@ Deno.test("admin without a passphrase makes nothing", async () => {
     [["--passphrase-file", ensemble.directory], /the passphrase file .*: it is a directory\n$/],
     [
       ["--passphrase-file", open],
-      /others can read the passphrase file .* \(mode 666\): run "chmod /,
+      /other users can read the passphrase file .* \(mode 666\): run "chmod /,
     ],
     [["--passphrase-file", ensemble.write("empty", "")], /the passphrase must not be empty/],
     [["--passphrase-file", ensemble.write("line", "\nsecret\n")], /must not be empty/],
@@ -154,7 +154,7 @@ testWith(["age", "openssl"], {
     assert.equal(code, 1);
     assert.match(
       screen,
-      /error: there is an administrator key pair already: .*"gxensemble admin -f"/,
+      /error: an administrator key pair exists already: .*"gxensemble admin -f"/,
     );
     assert.ok(!screen.includes(FIRST));
     assert.deepEqual(ensemble.pair(), before);

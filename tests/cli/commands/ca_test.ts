@@ -254,7 +254,7 @@ Deno.test("cert issues certificates to several servers, or to none of them", asy
   Deno.copyFileSync(ensemble.path("tls/root.pem"), record);
   assert.match(
     (await ensemble.run("ca", "--view")).stderr,
-    /error: \S+wrong\.pem is no certificate that was issued here: .*: move it away/,
+    /error: \S+wrong\.pem is not a certificate issued here: .*: move it away/,
   );
   Deno.removeSync(record);
   Deno.mkdirSync(record);

@@ -81,7 +81,7 @@ const WRONG: [string[], RegExp][] = [
   [["env", "known-servers", "a", "tcp://a:1"], /pass --add, --set or --remove$/],
   [["env", "known-servers", "--set", "--add", "a"], /^--add and --set exclude each other$/],
   [["env", "known-servers", "--add", "a", "b"], /not an address: b/],
-  [["registry", "--log", "LOUD"], /'--log <logging>'.* there are DEBUG, INFO, WARN and ERROR$/],
+  [["registry", "--log", "LOUD"], /'--log <logging>'.* use DEBUG, INFO, WARN or ERROR$/],
   [["registry", "--store", "redis:"], /'--store <store>'.* use "sqlite:"/],
   [["registry", "--log"], /^option '--log <logging>' argument missing$/],
 ];
