@@ -135,7 +135,7 @@ Deno.test("load of three modules ships three, libraries first; --library loads o
   ]);
   assert.match(
     await ensemble.failure("load", "--library", "a", "nosuch"),
-    /^library module nosuch is not registered in this server, nor can it be imported: /,
+    /^library module nosuch is neither registered in this server nor importable: /,
   );
 });
 

@@ -147,7 +147,7 @@ Deno.test("a directory of sockets that others may enter is refused", async () =>
   await Deno.mkdir(ensemble.places.socketDirectory, { mode: 0o755 });
   assert.match(
     await ensemble.failure("registry"),
-    /others may enter \S+; make it yours alone with: chmod 700/,
+    /other users may enter \S+; make it private with: chmod 700/,
   );
 });
 

@@ -149,7 +149,7 @@ Deno.test("what is typed is TypeScript, and nothing of it hurts the server", asy
     [
       ",(import ./nosuch.ts)",
       "",
-      "gxensemble: error: the server does not run ./nosuch.ts: load it " +
+      "gxensemble: error: the server has not loaded ./nosuch.ts: load it " +
       "with ,(load ./nosuch.ts)",
     ],
     [",(defined? counter)", "true"],

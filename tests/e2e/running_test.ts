@@ -126,11 +126,11 @@ Deno.test("run: an id that runs already is refused, and the running one unhurt",
   const program = await ensemble.write("second.ts", WAITING);
   assert.equal(
     await ensemble.failure("run", "a", program),
-    `cannot listen at unix:${ensemble.socket("a")}: a server of that id is running here already`,
+    `cannot listen at unix:${ensemble.socket("a")}: a server with that id is already running here`,
   );
   assert.match(
     await ensemble.failure("registry"),
-    /^cannot listen at unix:\S+\/registry: a server of that id is running here already$/,
+    /^cannot listen at unix:\S+\/registry: a server with that id is already running here$/,
   );
   // Nor does code that others load get the server that main could have.
   const own = await ensemble.write(

@@ -236,7 +236,7 @@ Deno.test("a missing module or export is named", async () => {
   assert.match(await session.type("a"), /a is not defined/);
   assert.match(
     await session.type("import './nosuch.ts'"),
-    /does not run \.\/nosuch\.ts: load it with ,\(load \.\/nosuch\.ts\)/,
+    /has not loaded \.\/nosuch\.ts: load it with ,\(load \.\/nosuch\.ts\)/,
   );
 });
 

@@ -518,7 +518,7 @@ Deno.test("a server whose addresses are all of another host: the error names bot
   await assert.rejects(a.connect(refTo("b", "").server), {
     message:
       "cannot reach b: unix://elsewhere/b is a socket of host elsewhere, and is not there on this " +
-      `host, ${hostName()}: a server is reached from other hosts at tcp or tls`,
+      `host, ${hostName()}: servers on other hosts are reached over tcp or tls`,
   });
   await ensemble.start("c", { announce: [] });
   await assert.rejects(a.connect(refTo("c", "").server), {
