@@ -75,7 +75,8 @@ function registryHandlers(
         throw new InvalidInputError(`not a registry entry: ${id} is the id of the registry itself`);
       }
       const session = ownSession(id, context);
-      // By its entry a server is told from who claims its id, and is conferred capabilities.
+      // An entry identifies a server to those that look it up, and decides who gets its
+      // capabilities.
       if (session && !sameInstance(session.instance, instance)) {
         throw new InvalidInputError(`not a registry entry of ${id}: the instance is another's`);
       }
@@ -117,7 +118,7 @@ function registryHandlers(
     },
 
     async presence({ id, instance }, context) {
-      // It connects to addresses that a member announced, and shows what is there.
+      // It connects to addresses that a member announced, and its answer shows what is there.
       capabilities.require(context.envelope, {
         capability: ADMIN,
         what: "presence",
@@ -178,7 +179,7 @@ class Changes {
   }
 }
 
-/** The connection that a server's own request came by. */
+/** The connection of a server that asks about itself. */
 function ownSession(id: string, { envelope }: HandlerContext): Session | undefined {
   const session = sessionOf(envelope);
   return session?.peer === id ? session : undefined;

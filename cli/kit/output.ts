@@ -184,7 +184,7 @@ export const NO_TERMINAL: Terminal = {
   writeSync: (bytes) => bytes.length,
 };
 
-/** One line on standard error that is drawn over and over, and is gone when it is disposed of. */
+/** A line on standard error that is redrawn with the progress, and cleared on disposal. */
 export class ProgressBar implements Disposable {
   readonly #terminal: Terminal;
   #lastDrawn = -Infinity;

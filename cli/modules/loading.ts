@@ -103,7 +103,7 @@ async function ship(
 ): Promise<LoadOutcome[]> {
   using _notice = silent
     ? undefined
-    : noticeAfter(PATIENCE, "still waiting for the top level of the modules to finish");
+    : noticeAfter(PATIENCE, "still waiting for the modules' top level to finish");
   const hashes = units.map(({ hash }) => hash);
   const missing = new Set(await loader.missing({ hashes }, { timeout }));
   const lacking = units.filter(({ hash }) => missing.has(hash));

@@ -246,7 +246,7 @@ export async function locateServers(
   }
   const named = readVariable();
   if (named.length > 0) {
-    const advice = `${REGISTRY_VARIABLE} says that it is there; ${adviceFor(named)}`;
+    const advice = `${REGISTRY_VARIABLE} is set to that address; ${adviceFor(named)}`;
     return ofRegistry(named, { advice, known: instead });
   }
   const file = new KnownServersFile(places.knownServers);
@@ -278,7 +278,9 @@ function readVariable(): Address[] {
   throw new InvalidInputError(`${REGISTRY_VARIABLE} contains no address: ${JSON.stringify(text)}`);
 }
 
-/** Where a registry that was named is, and its servers: their UNIX sockets are beside the registry's. */
+/**
+ * The locations for a given registry: the UNIX sockets of its servers are beside the registry's.
+ */
 function ofRegistry(
   registry: readonly Address[],
   { advice, known = new Map() }: { advice: string; known: KnownServers | undefined },

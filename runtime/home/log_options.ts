@@ -60,10 +60,13 @@ export function parseLogFormat(text: string): LogFormat {
 
 /** Options of the log of a process whose program has not configured LogTape. */
 export interface LogOptions {
-  /** The least severe level that is logged; default `info`. Above it the audit log has gaps. */
+  /**
+   * The least severe level that is logged. Default: `info`. A higher one leaves gaps in the audit
+   * log.
+   */
   readonly level?: "debug" | "info" | "warning" | "error";
-  /** The file to append to; `-` for `log` in the server's directory; standard error when absent. */
+  /** The file to append to; `-` for `log` in the server's directory. Default: standard error. */
   readonly file?: string | undefined;
-  /** Lines for people, or one JSON object a line; default `text`. */
+  /** Lines of text, or one JSON object per line. Default: `text`. */
   readonly format?: "text" | "json";
 }

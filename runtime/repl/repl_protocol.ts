@@ -120,7 +120,7 @@ export type ReplHandlers = {
   complete(request: { path: string[]; prefix: string }): string[];
   /** Describes the value of a name, see {@linkcode describeValue}; undefined when it is not defined. */
   describe(request: { path: string[] }): string | undefined;
-  /** Says that the owner has ended. */
+  /** Called when the owner has ended. */
   down(request: Record<never, never>, context: HandlerContext): void;
 };
 
@@ -128,7 +128,7 @@ export type ReplHandlers = {
 export type ReplOwnerHandlers = {
   /** Takes lines that evaluated code has printed. */
   output(request: { text: string }, context: HandlerContext): void;
-  /** Says that the session has ended. */
+  /** Called when the session has ended. */
   down(request: { reason?: string }, context: HandlerContext): void;
 };
 

@@ -251,7 +251,7 @@ function sessionBody(
     self.monitor(owner);
     // Another server could claim it.
     const down: Handler = (_request, { envelope }) => {
-      if (envelope.session === undefined) self.exit("its owner has gone");
+      if (envelope.session === undefined) self.exit("its owner has ended");
     };
     return serviceBody({ ...onlyFor(owner, guard(handlers)), down }, {
       concurrent: true,

@@ -235,7 +235,7 @@ class BoundSocket {
     using _lock = await lockDirectory(directory, lost && PATIENCE);
     if (lost?.isInPlace()) return lost;
     if (await removeUnlessAlive(path)) {
-      throw new EnsembleError("a server of that id is running here already", {
+      throw new EnsembleError("a server with that id is already running here", {
         code: "ID_TAKEN",
       });
     }
