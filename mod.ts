@@ -50,19 +50,13 @@ export {
   type ErrorCode,
   InvalidInputError,
   NotAuthorizedError,
-  type Silence,
   TimeoutError,
 } from "./runtime/errors.ts";
-export { type ActorId, ActorRef, REGISTRY_ID } from "./runtime/actor/references.ts";
+export { type ActorId, ActorRef } from "./runtime/actor/references.ts";
 export {
   type AskOptions,
-  authorized,
-  DEFAULT_ASK_TIMEOUT,
   type Destination,
   Envelope,
-  type Messaging,
-  type Receiver,
-  type Recipient,
   reply,
   replyFailure,
   replyIfExpected,
@@ -78,73 +72,25 @@ export {
   onShutdown,
   onUnexpected,
 } from "./runtime/actor/cases.ts";
-export {
-  Actor,
-  type ActorBody,
-  type ActorState,
-  type ReceiveOptions,
-} from "./runtime/actor/actor.ts";
-export {
-  ActorGroup,
-  type ActorInfo,
-  type Backtrace,
-  type GroupInfo,
-} from "./runtime/actor/threads.ts";
+export { Actor, type ActorBody, type ReceiveOptions } from "./runtime/actor/actor.ts";
 export type { Down } from "./runtime/actor/monitors.ts";
 export { type Tick, Ticker } from "./runtime/actor/time.ts";
-export { type LineLimit } from "./runtime/line_limit.ts";
 export { HandlerContext, type Later } from "./runtime/actor/handler_context.ts";
-export {
-  type AnswerOf,
-  type Client,
-  type ClientOptions,
-  type Handler,
-  type Handlers,
-  type HandlersOf,
-  type RequestCheck,
-  type RequestChecks,
-  type RequestOf,
-  type ServeOptions,
+export type {
+  AnswerOf,
+  Client,
+  Handler,
+  Handlers,
+  HandlersOf,
+  RequestOf,
+  ServeOptions,
 } from "./runtime/actor/service.ts";
-export { ActorSystem, SERVER_ACTOR } from "./runtime/actor/actor_system.ts";
 export {
   type Address,
-  formatAddress,
-  formatAddressUrl,
   type InternetAddress,
   parseAddresses,
-  type SocketFile,
   type UnixAddress,
 } from "./runtime/wire/address.ts";
-export type { LoaderHandlers } from "./runtime/ensemble/loader_protocol.ts";
-export type { ModuleNamespace } from "./runtime/code/library_table.ts";
-export type { SourceLocation } from "./runtime/code/source_map.ts";
-export type { Candidate, Cycle, Link, ModuleName, Unit } from "./runtime/code/unit.ts";
-export type {
-  LibraryImport,
-  LoadedModule,
-  LoadOutcome,
-  LoadRecord,
-  LoadRequest,
-} from "./runtime/code/unit_store.ts";
-export {
-  Capabilities,
-  type Delegation,
-  type PrivilegedAction,
-  type Retraction,
-  Session,
-} from "./runtime/server/capabilities.ts";
-export type { Bytes, Certified } from "./runtime/server/credentials.ts";
-export type { Heartbeat } from "./runtime/server/connection.ts";
-export type { ConnectionInfo, ControlHandlers } from "./runtime/server/control.ts";
-export type { Presence } from "./runtime/server/identity.ts";
-export {
-  registryClient,
-  type RegistryEntry,
-  type RegistryHandlers,
-  type RegistryPage,
-} from "./runtime/server/registry_protocol.ts";
-export type { Kernel } from "./runtime/own_process.ts";
 export type { ActorServer } from "./runtime/server/actor_server.ts";
 export { EnsembleServer } from "./runtime/ensemble/ensemble_server.ts";
 export { currentServer } from "./runtime/ensemble/process_servers.ts";
@@ -154,18 +100,10 @@ export type {
   CertificateTexts,
   StartServerOptions,
 } from "./runtime/ensemble/start_options.ts";
-export type { LogFormat, LogLevel, LogOptions } from "./runtime/home/log_options.ts";
+export type { LogOptions } from "./runtime/home/log_options.ts";
 export { runProgram, type RunProgramOptions } from "./cli/executables/run_program.ts";
 export { runServer } from "./runtime/ensemble/run_server.ts";
 export type { ServerInfo } from "./runtime/ensemble/server_info.ts";
-export {
-  type Asker,
-  controlClient,
-  killActor,
-  listServers,
-  loaderClient,
-  ping,
-  shutDownActor,
-  shutDownServer,
-  type ShutDownServerOptions,
-} from "./runtime/ensemble/remote.ts";
+export { type AdministratorOptions } from "./runtime/ensemble/remote.ts";
+export { type Authorization, RemoteServer } from "./runtime/ensemble/remote_server.ts";
+export { type LoadedFile, loadFile, type LoadFileOptions } from "./cli/modules/load_file.ts";

@@ -1,6 +1,6 @@
 /**
- * The command tree of `gxensemble`. Each command is in a file of `cli/commands`, which has all that it is: its
- * declaration, examples, what completes it, and what it does.
+ * The command tree of `gxensemble`. Each file of `cli/commands` contains one command: declaration,
+ * examples, completion and action.
  *
  * @module
  */
@@ -29,7 +29,7 @@ import { shutdownCommand } from "./commands/shutdown.ts";
 import { formatVersion } from "./kit/build.ts";
 import { asRoot } from "./kit/command_line.ts";
 
-/** Makes the tree; the commands are in the order in which the help lists them. */
+/** Creates the tree, in the order of the help. */
 export function commandTree(): CommandUnknownOpts {
   const root = new Command("gxensemble").description("the Actor Ensemble Manager")
     .enablePositionalOptions();

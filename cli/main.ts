@@ -1,13 +1,13 @@
 /**
  * The `gxensemble` executable.
  *
- * It has no types and imports the rest when it runs: from a file server that takes `.ts` for something
- * other than TypeScript, Deno runs this much as JavaScript, and what is wrong can be said.
+ * It has no types and imports the rest at run time. So if a file server declares `.ts` as something
+ * other than TypeScript, Deno can still run this file as JavaScript and report the problem.
  *
  * @module
  */
 
-// First, and without types: the rest does not even load in other runtimes.
+// First, and without types, since other runtimes cannot even load the rest.
 const platform = globalThis.Deno
   ? Deno.build.os
   : globalThis.process.versions.bun === undefined
@@ -27,12 +27,12 @@ if (platform === "Node.js" || platform === "Bun") {
   Deno.exit(1);
 } else if (import.meta.main) {
   try {
-    // First: Deno soon hides which signals the process was started to ignore.
+    // First, because Deno soon hides which signals the process was started to ignore.
     const { keepIgnoringHangup } = await import("../runtime/home/signals.ts");
     keepIgnoringHangup();
     const { commandTree } = await import("./command_tree.ts");
     const { runCommandLine } = await import("./kit/command_line.ts");
-    // A program that was run may have set one.
+    // The program that ran may have set one.
     Deno.exit(await runCommandLine(commandTree(), Deno.args) || Deno.exitCode);
   } catch (error) {
     if (!String(error).includes("identified a Unknown module")) throw error;

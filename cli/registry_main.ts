@@ -4,7 +4,7 @@
  * @module
  */
 
-// First, and without types: the rest does not even load in other runtimes.
+// First, and without types, since other runtimes cannot even load the rest.
 const platform = globalThis.Deno
   ? Deno.build.os
   : globalThis.process.versions.bun === undefined
@@ -23,7 +23,7 @@ if (platform === "Node.js" || platform === "Bun") {
   );
   Deno.exit(1);
 } else if (import.meta.main) {
-  // First: Deno soon hides which signals the process was started to ignore.
+  // First, because Deno soon hides which signals the process was started to ignore.
   const { keepIgnoringHangup } = await import("../runtime/home/signals.ts");
   keepIgnoringHangup();
   const { registryCommand } = await import("./commands/registry.ts");

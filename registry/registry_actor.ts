@@ -1,5 +1,5 @@
 /**
- * The registry's actor: answers who is in the ensemble, from a store.
+ * The registry's actor: answers lookups from a store.
  *
  * @module
  */
@@ -26,10 +26,10 @@ import type { RegistryStore } from "./store.ts";
 
 const logger = getLogger(["gxensemble", "registry"]);
 
-/** How many changes a server may ask for before the first of them is made. */
+/** The maximum number of pending changes of one server. */
 const MAX_WAITING = 64;
 
-/** What the registry's actor needs of the server that it runs in. */
+/** The parts of its server that the registry's actor needs. */
 type RegistryServer = Pick<ActorServer, "actors" | "entry" | "capabilities" | "presence">;
 
 /** Starts the registry's actor in a server, over a store. */
@@ -41,8 +41,8 @@ export function serveRegistry(server: RegistryServer, store: RegistryStore): Act
 }
 
 /**
- * Makes the handlers of the registry's actor. A change is answered when it is durable. Where capabilities are
- * enforced, a server changes its own entry, and an administrator any.
+ * Creates the handlers of the registry's actor. A change is answered when it is durable. If
+ * capabilities are enforced, a server may change only its own entry, and an administrator any.
  */
 function registryHandlers(
   server: RegistryServer,
@@ -75,7 +75,8 @@ function registryHandlers(
         throw new InvalidInputError(`not a registry entry: ${id} is the id of the registry itself`);
       }
       const session = ownSession(id, context);
-      // By its entry a server is told from who claims its id, and is conferred capabilities.
+      // An entry identifies a server to those that look it up, and decides who gets its
+      // capabilities.
       if (session && !sameInstance(session.instance, instance)) {
         throw new InvalidInputError(`not a registry entry of ${id}: the instance is another's`);
       }
@@ -117,7 +118,7 @@ function registryHandlers(
     },
 
     async presence({ id, instance }, context) {
-      // It connects to addresses that a member announced, and shows what is there.
+      // It connects to addresses that a member announced, and its answer shows what is there.
       capabilities.require(context.envelope, {
         capability: ADMIN,
         what: "presence",
@@ -131,20 +132,20 @@ function registryHandlers(
 }
 
 /**
- * The changes of the store, in the order of the requests: a server may leave a moment after it has registered. Each
- * waits for the disk, so that many at once would keep everybody else waiting.
+ * The changes of the store, in the order of the requests, since a server may leave a moment after
+ * it registered. Each waits for the disk, so many in a row would block all other requests.
  */
 class Changes {
-  /** How many are asked for and not made yet, by the server that asked. */
+  /** The number of pending changes of each server. */
   readonly #waiting = new Map<string | undefined, number>();
   #last: Promise<unknown> = Promise.resolve();
-  /** When the event loop turned last while changes were waiting. */
+  /** The time of the last event loop turn while changes were waiting. */
   #turned = 0;
 
   /**
-   * Makes a change once those before it are made.
+   * Makes a change after the pending ones.
    *
-   * @throws {EnsembleError} when too many of the same server are waiting.
+   * @throws {EnsembleError} if the same server has too many pending changes.
    */
   async make<Result>(by: string | undefined, change: () => Promise<Result>): Promise<Result> {
     const waiting = this.#waiting.get(by) ?? 0;
@@ -169,16 +170,16 @@ class Changes {
     }
   }
 
-  /** Lets the event loop turn when changes have kept it for long. */
+  /** Yields to the event loop if changes have blocked it for long. */
   async #turn(): Promise<void> {
     if (performance.now() - this.#turned < MAX_TURN) return;
-    // A timer: Deno looks at its sockets only after many turns of `setImmediate`.
+    // A timer, since Deno polls its sockets only after many turns of `setImmediate`.
     await new Promise((resolve) => setTimeout(resolve));
     this.#turned = performance.now();
   }
 }
 
-/** The connection that a server's own request came by. */
+/** The connection of a server that asks about itself. */
 function ownSession(id: string, { envelope }: HandlerContext): Session | undefined {
   const session = sessionOf(envelope);
   return session?.peer === id ? session : undefined;
@@ -188,5 +189,5 @@ function logReplacement(old: RegistryEntry, entry: RegistryEntry): void {
   const describe = (entry: RegistryEntry) =>
     `instance ${shortInstance(entry.instance)} of ${describeServer(entry)} at ` +
     (entry.addresses.map(formatAddressUrl).join(", ") || "no address");
-  logger.warn("{new} takes the place of {old}", { new: describe(entry), old: describe(old) });
+  logger.warn("{new} replaces {old}", { new: describe(entry), old: describe(old) });
 }

@@ -13,12 +13,12 @@ import { type Address, formatAddress, parseAddresses } from "../runtime/wire/add
 import type { EntryQuery, RegistryStore } from "./store.ts";
 
 /**
- * The steps from an empty file to version 1 of the schema, from there to version 2, and so on. The version of a file
- * is its `user_version`.
+ * The migrations: from an empty file to version 1 of the schema, from there to version 2, and so
+ * on. The version of a file is its `user_version`.
  *
- * Addresses are kept in the list notation, and so read in the `sqlite3` shell as in the tool's
- * output; roles as a JSON array, which SQLite itself can search; the files of the sockets as a JSON array of
- * `[device, inode]`, null for an address that has none, in the order of the addresses.
+ * Addresses are stored in list notation, so they read the same in the `sqlite3` shell as in the
+ * tool's output; roles as a JSON array, which SQLite can search; the socket files as a JSON array
+ * of `[device, inode]`, in the order of the addresses, with null for an address without one.
  */
 const MIGRATIONS: readonly string[] = [
   `CREATE TABLE server (
@@ -27,22 +27,22 @@ const MIGRATIONS: readonly string[] = [
      addresses TEXT NOT NULL,
      roles TEXT NOT NULL
    ) STRICT, WITHOUT ROWID`,
-  // Version 1 had no bounds. Entries that are longer than the bounds allow are dropped; servers that run register
-  // again anyway when their registry is started again.
+  // Version 1 had no limits. Entries that exceed them are dropped; running servers register again
+  // when their registry is restarted.
   `ALTER TABLE server ADD COLUMN pid INTEGER;
    ALTER TABLE server ADD COLUMN host TEXT;
    DELETE FROM server WHERE length(addresses) > 8207 OR length(roles) > 12385 OR id = 'registry'`,
-  // Of entries without them only the names of their hosts are known.
+  // Of older entries only the names of their hosts are known.
   `ALTER TABLE server ADD COLUMN sockets TEXT;
    ALTER TABLE server ADD COLUMN kernel TEXT`,
 ];
 
-/** How long a change waits for another process, such as a backup, that has the file locked. */
+/** How long a change waits for another process that has locked the file, such as a backup. */
 const LOCK_TIMEOUT_MS = 2_000;
 
 /**
- * Keeps the entries in a SQLite file. A change that was acknowledged is on the disk: it survives
- * `kill -9` and the loss of power.
+ * Stores the entries in a SQLite file. An acknowledged change is on the disk: it survives `kill -9`
+ * and power loss.
  */
 export class SqliteStore implements RegistryStore {
   readonly #path: string;
@@ -71,12 +71,12 @@ export class SqliteStore implements RegistryStore {
   }
 
   /**
-   * Opens the database, and creates it and its directory where they do not exist. No other registry can open
-   * it until this one is closed; other programs of this user can read it. Those of other users cannot: a database that
-   * they had access to is made private, with the files that belong to it.
+   * Opens the database, and creates it and its directory if they do not exist. No other registry
+   * can open it until this one is closed. Other programs of this user can read it, but not those of
+   * other users: a database that they had access to is made private, with its auxiliary files.
    *
-   * @throws {EnsembleError} naming the file, when it cannot be opened, another registry has it open, it is
-   * damaged, belongs to another program, or was written by a newer version of this one.
+   * @throws {EnsembleError} naming the file, if it cannot be opened, another registry has it open,
+   * it is damaged, belongs to another program, or was written by a newer version of this one.
    */
   static async open(path: string): Promise<SqliteStore> {
     let lock: Disposable | undefined;
@@ -133,7 +133,7 @@ export class SqliteStore implements RegistryStore {
     return this.#attempt("read", () => statement.all(...parameters).map(rowToEntry));
   }
 
-  /** Does one thing with the database; a failure of it says what and with which file. */
+  /** Accesses the database. Its errors name the operation and the file. */
   #attempt<T>(what: "read" | "write" | "close", action: () => T): T {
     try {
       return action();
@@ -155,9 +155,9 @@ function openDatabase(path: string): DatabaseSync {
   try {
     const damage = database.prepare("PRAGMA quick_check(1)").get()?.quick_check;
     if (damage !== "ok") throw new EnsembleError(`it is damaged: ${damage}`);
-    // Before anything is written: the file may be another program's.
+    // Before anything is written, since the file may belong to another program.
     const version = readVersion(database);
-    // Before SQLite makes the log, which gets the permissions of the database.
+    // Before SQLite creates the log, which inherits the permissions of the database.
     makeAllPrivate(path);
     // In WAL mode only FULL makes each commit wait for the disk; NORMAL would lose the last commits
     // with the power. https://www.sqlite.org/pragma.html#pragma_synchronous
@@ -173,7 +173,7 @@ function openDatabase(path: string): DatabaseSync {
   }
 }
 
-/** Makes an empty file for a new database, which SQLite would let everybody read. */
+/** Creates an empty file for a new database, which SQLite would make readable for all. */
 function makeFile(path: string): void {
   try {
     Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }).close();
@@ -183,7 +183,7 @@ function makeFile(path: string): void {
 }
 
 /**
- * Takes what others may do with a database from them, and with its log, its shared memory and its lock.
+ * Restricts a database to its owner, with its log, its shared memory and its lock.
  *
  * @see https://www.sqlite.org/tempfiles.html
  */
@@ -197,17 +197,17 @@ function makeAllPrivate(path: string): void {
   }
 }
 
-/** The version of the schema that the file has; 0 when it is empty. */
+/** The schema version of the file; 0 if it is empty. */
 function readVersion(database: DatabaseSync): number {
   const version = Number(database.prepare("PRAGMA user_version").get()?.user_version);
   if (version > MIGRATIONS.length) {
     throw new EnsembleError(
-      `it was written by a newer version of this program: its schema is number ${version}, ` +
-        `this version knows those up to ${MIGRATIONS.length}`,
+      `it was written by a newer version of this program: its schema is version ${version}, ` +
+        `this program supports versions up to ${MIGRATIONS.length}`,
     );
   }
   if (version === 0 && database.prepare("SELECT 1 FROM sqlite_schema").get() !== undefined) {
-    throw new EnsembleError("it holds the tables of another program");
+    throw new EnsembleError("it contains the tables of another program");
   }
   return version;
 }
@@ -240,14 +240,16 @@ function withFile(address: Address, numbers: FileNumbers): Address {
 }
 
 /**
- * Locks a database until the lock is disposed of or the process ends. The lock is a file of its own beside the
- * database, because closing any descriptor of the database file would drop SQLite's own locks
+ * Locks a database until the lock is disposed of or the process ends. The lock is a separate file
+ * beside the database, because closing any descriptor of the database file would drop SQLite's own
+ * locks
  * (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
  *
- * @throws {EnsembleError} when another registry has it, naming its process.
+ * @throws {EnsembleError} if another registry has it, naming its process.
  */
 async function lockDatabase(path: string): Promise<Disposable> {
-  // One database may have many paths. The file stays: if it were removed, two registries could each lock one of this name.
+  // A database may have many paths. The lock file is never removed: otherwise two registries could
+  // each lock one of this name.
   const lockPath = `${await fileBehind(path)}-lock`;
   const lock = await takeFileLock(lockPath, { note: `${Deno.pid}\n` });
   if (lock) return lock;

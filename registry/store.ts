@@ -1,5 +1,5 @@
 /**
- * Where the registry keeps its entries: the interface of a store, the choice of one, and the one in memory.
+ * The registry's stores: their interface, the choice of one, and the one in memory.
  *
  * @module
  */
@@ -7,57 +7,57 @@ import { InvalidInputError } from "../runtime/errors.ts";
 import { sameInstance } from "../runtime/server/credentials.ts";
 import type { RegistryEntry } from "../runtime/server/registry_protocol.ts";
 
-/** Which entries to give. */
+/** A query for entries. */
 export interface EntryQuery {
-  /** Those of the servers with this role; by default all. */
+  /** Only servers with this role. Default: all. */
   readonly role?: string | undefined;
-  /** Those whose ids come after this one; by default from the first. */
+  /** Only ids after this one. Default: from the first. */
   readonly after?: string | undefined;
-  /** At most so many. */
+  /** The maximum number of entries. */
   readonly limit: number;
 }
 
 /**
- * A set of entries, one for each server id. When a change resolves it is as durable as the store
- * promises to be. Entries are handed over by value: changing one later changes nothing in the store.
+ * A set of entries, one for each server id. A change resolves when it is as durable as the store
+ * promises. Entries are passed by value: changing one later does not change the store.
  */
 export interface RegistryStore {
-  /** Adds the entry, in place of an earlier one of the same id. */
+  /** Adds an entry, replacing an earlier one of the same id. */
   put(entry: RegistryEntry): Promise<void>;
 
   /**
-   * Removes the entry of an instance of a server. Its restarted successor has another: so a server that stops
-   * never removes that one's.
+   * Removes the entry of an instance of a server. A restarted server has another instance, so a
+   * server that stops never removes its successor's entry.
    *
    * @returns whether there was such an entry.
    */
   delete(id: string, instance: Uint8Array): Promise<boolean>;
 
-  /** The server's entry. */
+  /** Returns the server's entry, if any. */
   get(id: string): Promise<RegistryEntry | undefined>;
 
-  /** The entries that match, sorted by id, by code unit. */
+  /** Returns the matching entries, sorted by id, by code unit. */
   list(query: EntryQuery): Promise<RegistryEntry[]>;
 
-  /** Lets go of the store; nothing may be asked of it afterwards. */
+  /** Closes the store. It must not be used afterwards. */
   close(): Promise<void>;
 }
 
-/** Orders entries by server id, by code unit: the order in which every store answers. */
+/** Compares entries by server id, by code unit: the order of every store's results. */
 export function compareEntries(a: RegistryEntry, b: RegistryEntry): number {
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
 }
 
-/** Which store: what `--store` says. */
+/** The location of a store, from `--store`. */
 export type StoreLocation =
   | {
-    readonly kind: "sqlite"; /** The file; the default one when absent. */
+    readonly kind: "sqlite"; /** The file. Default: in the server's directory. */
     readonly path?: string;
   }
   | { readonly kind: "memory" };
 
 /**
- * Reads the URL of a store: `sqlite:`, `sqlite:<path>` or `memory:`.
+ * Parses the URL of a store: `sqlite:`, `sqlite:<path>` or `memory:`.
  *
  * @throws {InvalidInputError} for anything else.
  */
@@ -66,7 +66,7 @@ export function parseStoreLocation(text: string): StoreLocation {
   if (text === "sqlite:") return { kind: "sqlite" };
   if (text.startsWith("sqlite:")) return { kind: "sqlite", path: text.slice("sqlite:".length) };
   throw new InvalidInputError(
-    `not a registry store: ${JSON.stringify(text)}: there are "sqlite:", "sqlite:<path>" and ` +
+    `not a registry store: ${JSON.stringify(text)}; use "sqlite:", "sqlite:<path>" or ` +
       `"memory:"`,
   );
 }
@@ -74,21 +74,21 @@ export function parseStoreLocation(text: string): StoreLocation {
 /**
  * Opens a store.
  *
- * @param location which one.
- * @param defaultPath the file of a `sqlite:` store that names none.
- * @throws {EnsembleError} when the store cannot be opened.
+ * @param location the location.
+ * @param defaultPath the file of a `sqlite:` store without a path.
+ * @throws {EnsembleError} if the store cannot be opened.
  */
 export async function openStore(
   location: StoreLocation,
   defaultPath: string,
 ): Promise<RegistryStore> {
   if (location.kind === "memory") return new MemoryStore();
-  // SQLite is loaded only when it is asked for.
+  // SQLite is loaded only if it is used.
   const { SqliteStore } = await import("./sqlite_store.ts");
   return await SqliteStore.open(location.path ?? defaultPath);
 }
 
-/** Keeps the entries in this process: they are gone when it ends. */
+/** Stores the entries in memory: they are lost when the process ends. */
 export class MemoryStore implements RegistryStore {
   readonly #entries = new Map<string, RegistryEntry>();
 

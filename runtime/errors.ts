@@ -135,7 +135,11 @@ export interface Silence {
 export class TimeoutError extends EnsembleError {
   /** @internal */
   protected static override readonly code: ErrorCode = "TIMEOUT";
-  /** Which server was silent, and to what; absent for an actor of this server. */
+  /**
+   * Which server was silent, and to what; absent for an actor of this server.
+   *
+   * @internal
+   */
   silence?: Silence | undefined;
 }
 
@@ -146,7 +150,11 @@ export class TimeoutError extends EnsembleError {
 export class DisconnectedError extends EnsembleError {
   /** @internal */
   protected static override readonly code: ErrorCode = "DISCONNECTED";
-  /** Which server was silent, and to what; absent where the connection was refused, or closed by the other side. */
+  /**
+   * Which server was silent, and to what; absent where the connection was refused, or closed by the other side.
+   *
+   * @internal
+   */
   silence?: Silence | undefined;
 }
 
@@ -159,7 +167,7 @@ export class UnknownServerError extends EnsembleError {
 
   /** An error about a server id. */
   constructor(server: string) {
-    super(`the registry knows no server ${server}`);
+    super(`no server ${server} is registered`);
     this.server = server;
   }
 }

@@ -88,7 +88,7 @@ Deno.test("files import from their own folder and from those below it", () => {
   assert.deepEqual(wrong.map(({ from, to }) => `${from} imports ${to}`), []);
 });
 
-Deno.test("no files import each other in a circle", () => {
+Deno.test("no files import each other in a cycle", () => {
   const targets = Map.groupBy(imports.filter(({ isStatic }) => isStatic), ({ from }) => from);
   const done = new Set<string>();
   const visit = (file: string, path: string[]): void => {

@@ -28,14 +28,14 @@ export function adminCommand(): CommandUnknownOpts {
     .addHelpText(
       "after",
       examples(
-        ["asks for a passphrase to encrypt the private key with", "gxensemble admin"],
-        ["where no one can be asked", "gxensemble admin --passphrase-file passphrase.txt"],
-        ["whether two hosts have the same: its fingerprint", "gxensemble admin --view"],
+        ["make a key pair; asks for a passphrase for the private key", "gxensemble admin"],
+        ["make a key pair in a script", "gxensemble admin --passphrase-file passphrase.txt"],
+        ["show the fingerprint, to compare two hosts", "gxensemble admin --view"],
       ),
     )
     .action(async (options, command) => {
       if (options.view) return await view(options);
-      if (options.json) command.error("--json only goes with --view");
+      if (options.json) command.error("--json requires --view");
       await generate(options);
     });
 }
@@ -49,7 +49,7 @@ async function generate(options: PassphraseOptions & { force: boolean }): Promis
   await createAdminKey(places, { passphrase, force: options.force });
   printNotice(`the administrators' public key is in ${places.adminPublicKey}`);
   printNotice(`the private key is in ${places.adminPrivateKey}`);
-  printNotice("servers enforce it when they are started again");
+  printNotice("servers enforce it after they are restarted");
 }
 
 /**

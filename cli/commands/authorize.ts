@@ -1,5 +1,6 @@
 /**
- * What a server may do in others: `gxensemble authorize` confers capabilities, `gxensemble retract` takes them back.
+ * The capabilities of a server in other servers: `gxensemble authorize` grants them, `gxensemble
+ * retract` revokes them.
  *
  * @module
  */
@@ -35,14 +36,16 @@ import type { PassphraseOptions } from "../kit/prompts.ts";
 
 interface AuthorizeOptions extends ClientOptions, OutputOptions, PassphraseOptions {}
 
-/** Confers capabilities inside servers to another server, or lists who has some. */
+/** Grants capabilities in servers to another server, or lists the servers that have some. */
 export function authorizeCommand(): CommandUnknownOpts {
   return new Command("authorize").description("authorize capabilities for a server")
     .addOption(registryOption())
     .addOption(timeoutOption())
     .addOption(roleOption())
     .addOption(
-      new Option("--list", "prints who has capabilities in the server, instead").default(false),
+      new Option("--list", "lists the servers that have capabilities, and changes nothing").default(
+        false,
+      ),
     )
     .addOption(passphraseFileOption())
     .addOption(jsonOption())
@@ -70,10 +73,10 @@ export function authorizeCommand(): CommandUnknownOpts {
       "after",
       examples(
         [
-          "the actors in deployer may load code into httpd1 and shut it down",
+          "let the actors in deployer load code into httpd1 and shut it down",
           'gxensemble authorize httpd1 deployer "(loader shutdown)"',
         ],
-        ["who may do what in httpd1", "gxensemble authorize --list httpd1"],
+        ["list the capabilities in httpd1", "gxensemble authorize --list httpd1"],
       ),
     )
     .action(async (names, authorizedId, capabilities, options, command) => {
@@ -117,7 +120,10 @@ async function authorize(
   });
 }
 
-/** Prints who has capabilities inside servers: `(other (shutdown) "2026-01-02T03:04:05.678Z" by "0123456789abcdef")`. */
+/**
+ * Prints the servers that have capabilities: `(other (shutdown) "2026-01-02T03:04:05.678Z" by
+ * "0123456789abcdef")`.
+ */
 async function listAuthorized(servers: NamedServers, options: AuthorizeOptions): Promise<void> {
   const { inEachServer } = await import("../kit/servers.ts");
   const { controlClient } = await import("../../runtime/ensemble/remote.ts");
@@ -151,7 +157,7 @@ function toJson({ server, instance, capabilities, since, by }: Delegation): obje
   };
 }
 
-/** Takes back all capabilities that a server has inside others. */
+/** Revokes all capabilities that a server has in others. */
 export function retractCommand(): CommandUnknownOpts {
   return new Command("retract").description("retract all capabilities granted to a server")
     .addOption(registryOption())
@@ -171,7 +177,7 @@ export function retractCommand(): CommandUnknownOpts {
     .addHelpText(
       "after",
       examples([
-        "the actors in deployer may do no more than others",
+        "take away all capabilities of deployer",
         "gxensemble retract httpd1 deployer",
       ]),
     )
@@ -193,8 +199,10 @@ export function retractCommand(): CommandUnknownOpts {
           printNotice(`${label}... ${authorizedId} had ${had} in ${server}`);
           if (returning.length === 0) return;
           printNotice(
-            `${label}... its certificate gives it ${formatNotation(returning.map(symbol))} again ` +
-              `when it connects anew, in every server: to end that, run gxensemble ca revoke ` +
+            `${label}... its certificate grants it ${
+              formatNotation(returning.map(symbol))
+            } again ` +
+              `when it reconnects, in every server: to end that, run gxensemble ca revoke ` +
               authorizedId,
           );
         },

@@ -1,5 +1,5 @@
 /**
- * `gxensemble ca` and the commands that belong to it: the certificates of servers that speak TLS.
+ * `gxensemble ca` and its commands: the certificates of servers that use TLS.
  *
  * @module
  */
@@ -42,9 +42,9 @@ interface Reporting {
   unknownCommand(): void;
 }
 
-/** Manages the certificates of servers that speak TLS. */
+/** Manages the certificates of servers that use TLS. */
 export function caCommand(): CommandUnknownOpts {
-  const ca = new Command("ca").description("manage the certificates of servers that speak TLS")
+  const ca = new Command("ca").description("manage the certificates of servers that use TLS")
     .addOption(viewOption())
     .addOption(jsonOption())
     .allowExcessArguments()
@@ -52,14 +52,14 @@ export function caCommand(): CommandUnknownOpts {
       "after",
       examples(
         [
-          "an authority, and a certificate for a server on web1",
+          "make an authority, and issue a certificate for a server on web1",
           "gxensemble ca setup",
           "gxensemble ca cert httpd1 --host web1.example.com",
         ],
-        ["all of it by fingerprints, with capabilities", "gxensemble ca --view"],
+        ["show everything by fingerprint, with capabilities", "gxensemble ca --view"],
       ),
     )
-    // A bundle does not keep the order in which x509.ts wants its two packages loaded.
+    // A bundle does not preserve the order in which x509.ts loads its two packages.
     .hook("preAction", async () => void await import("npm:reflect-metadata@^0.2.2"))
     .action(async (options, command) => {
       if (command.args.length > 0) (command as unknown as Reporting).unknownCommand();
@@ -70,7 +70,7 @@ export function caCommand(): CommandUnknownOpts {
     const { view, json } = ca.opts();
     if (command === ca || !view && !json) return;
     ca.error(
-      view ? "ca --view takes no command" : "--json comes after the command that it belongs to",
+      view ? "ca --view takes no command" : "--json comes after the command, as in: ca show --json",
     );
   });
   for (const command of [setupCommand(), certCommand(), showCommand(), revokeCommand()]) {
@@ -80,9 +80,9 @@ export function caCommand(): CommandUnknownOpts {
 }
 
 /**
- * Prints the authority and its certificates: the dates between which each is good, and the SHA-256 of its DER,
- * `(root: "2026-01-02T03:04:05.000Z" "2036-01-02T03:04:05.000Z" "9f86d0...")`; of a certificate also what its server
- * may do.
+ * Prints the authority and its certificates: the validity period of each, the SHA-256 of its DER,
+ * `(root: "2026-01-02T03:04:05.000Z" "2036-01-02T03:04:05.000Z" "9f86d0...")`, and for a server's
+ * certificate its capabilities.
  */
 async function view(options: OutputOptions): Promise<void> {
   const { readAuthority } = await import("../../runtime/pki/certificate_authority.ts");
@@ -135,13 +135,13 @@ function setupCommand(): CommandUnknownOpts {
         .default("ensemble.internal", "ensemble.internal").argParser(reading(parseDnsName)),
     ))
     .addOption(
-      forceOption("replace an authority that exists; then every server needs a new certificate"),
+      forceOption("replace an existing authority; then every server needs a new certificate"),
     )
     .addOption(passphraseFileOption())
     .addHelpText(
       "after",
       examples([
-        "asks for a passphrase to encrypt its private keys with",
+        "make an authority; asks for a passphrase for its private keys",
         "gxensemble ca setup --domain ensemble.internal",
       ]),
     )
@@ -173,12 +173,15 @@ function setupCommand(): CommandUnknownOpts {
     });
 }
 
-/** Issues certificates to servers, to all or to none, and prints them. */
+/** Issues certificates to servers, all or none, and prints them. */
 function certCommand(): CommandUnknownOpts {
   return new Command("cert").description("issue certificates to servers, or renew them")
     .addOption(completing(
       { noun: "capability", words: KNOWN_CAPABILITIES, list: true },
-      new Option("--capabilities <capabilities>", "what the servers may do in every other server")
+      new Option(
+        "--capabilities <capabilities>",
+        "capabilities of the servers in every other server",
+      )
         .default<string[]>([], "none").argParser<string[]>(
           collecting((text) => parseCapabilities(parseSymbols(text))),
         ),
@@ -187,15 +190,14 @@ function certCommand(): CommandUnknownOpts {
       "nothing",
       new Option(
         "--host <host>",
-        "names and IP addresses that the servers are reached at, besides <server-id>.<domain> and " +
-          "localhost",
+        "names and IP addresses of the servers, besides <server-id>.<domain> and localhost",
       ).default<Host[]>([], "none").argParser<Host[]>(
         collecting((text) => parseSymbols(text).map(parseHost)),
       ),
     ))
     .addOption(completing(
       "nothing",
-      new Option("--days <days>", "for how many days the certificates are valid")
+      new Option("--days <days>", "number of days that the certificates are valid")
         .default(DEFAULT_DAYS, `${DEFAULT_DAYS}`).argParser(reading(parseDays)),
     ))
     .addOption(passphraseFileOption())
@@ -210,22 +212,22 @@ function certCommand(): CommandUnknownOpts {
       "after",
       examples(
         [
-          "for a server that is reached by a name and an address",
+          "issue a certificate for a server with a name and an IP address",
           "gxensemble ca cert httpd1 --host web1.example.com --host 10.0.0.7",
         ],
         [
-          "for one that may load code into every other server",
+          "issue one for a server that may load code into all others",
           'gxensemble ca cert deployer --capabilities "(loader)"',
         ],
-        ["for several, all of them or none", "gxensemble ca cert httpd1 httpd2 httpd3"],
-        ["for the commands typed on this host", "gxensemble ca cert console"],
+        ["issue several, all or none", "gxensemble ca cert httpd1 httpd2 httpd3"],
+        ["issue one for the commands on this host", "gxensemble ca cert console"],
       ),
     )
     .action(async (serverIds, options) => {
       const { readAuthority } = await import("../../runtime/pki/certificate_authority.ts");
       const { issueCertificates } = await import("../../runtime/pki/certificate_issuing.ts");
       const places = findPlaces();
-      await readAuthority(places); // Nobody is asked for a passphrase of what is not there.
+      await readAuthority(places); // Fail before asking for the passphrase if there is no authority.
       const { capabilities, host: hosts, days } = options;
       const issuing = await openIssuing(options);
       const issued = await issueCertificates(serverIds, {
@@ -245,7 +247,7 @@ function certCommand(): CommandUnknownOpts {
     });
 }
 
-/** Opens the key that issues certificates, which takes its passphrase. */
+/** Decrypts the key that issues certificates, and asks for its passphrase. */
 async function openIssuing(options: PassphraseOptions) {
   const { openIssuing } = await import("../../runtime/pki/certificate_authority.ts");
   const { askPassphrase } = await import("../kit/prompts.ts");
@@ -256,15 +258,15 @@ async function openIssuing(options: PassphraseOptions) {
 }
 
 /**
- * Prints until when the root, the issuing authority and the revocation list are good,
- * `(root: "2036-01-02T03:04:05.000Z")`, and then every certificate issued.
+ * Prints when the root, the issuing authority and the revocation list expire, `(root:
+ * "2036-01-02T03:04:05.000Z")`, and then every certificate issued.
  */
 function showCommand(): CommandUnknownOpts {
   return new Command("show").description("list the certificates that were issued")
     .addOption(jsonOption())
     .addHelpText(
       "after",
-      examples(["each with the server it is for and until when it is good", "gxensemble ca show"]),
+      examples(["list certificates with their servers and expiry times", "gxensemble ca show"]),
     )
     .action(async (options) => {
       const { readAuthority } = await import("../../runtime/pki/certificate_authority.ts");
@@ -286,7 +288,7 @@ function showCommand(): CommandUnknownOpts {
     });
 }
 
-/** Revokes every certificate of a server that is still good, and prints those. */
+/** Revokes and prints every valid certificate of a server. */
 function revokeCommand(): CommandUnknownOpts {
   return new Command("revoke").description("revoke the certificates of a server")
     .addOption(passphraseFileOption())
@@ -294,7 +296,10 @@ function revokeCommand(): CommandUnknownOpts {
     .addArgument(completing("certified", serverIdArgument()))
     .addHelpText(
       "after",
-      examples(["then copy tls/crl.pem to every host", "gxensemble ca revoke httpd1"]),
+      examples([
+        "revoke them; then copy tls/crl.pem to every host",
+        "gxensemble ca revoke httpd1",
+      ]),
     )
     .action(async (serverId, options) => {
       const { listRevocable, revokeCertificates } = await import(
@@ -302,7 +307,7 @@ function revokeCommand(): CommandUnknownOpts {
       );
       const places = findPlaces();
       if ((await listRevocable(serverId, places)).length === 0) {
-        printNotice(`${serverId} has no certificate that is still good`);
+        printNotice(`${serverId} has no valid certificate`);
         return printCertificates([], options);
       }
       const issuing = await openIssuing(options);
@@ -314,8 +319,7 @@ function revokeCommand(): CommandUnknownOpts {
     });
 }
 
-/**
- * Prints certificates, one a line:
+/** Prints certificates, one per line:
  * `(httpd1 (shutdown) ("httpd1.ensemble.internal") "2027-01-02T03:04:05.000Z" valid "4F...")`.
  */
 function printCertificates(certificates: IssuedCertificate[], { json }: OutputOptions): void {

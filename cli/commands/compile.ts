@@ -25,8 +25,7 @@ export function compileCommand(): CommandUnknownOpts {
       "files",
       new Option(
         "--include <path>",
-        "a file or directory that the program reads at run time, below the directory of its module; " +
-          "may be given several times",
+        "file or directory that the program reads at run time; it has to be below the module's directory; may be repeated",
       ).default<string[]>([], "none").argParser<string[]>(collecting((path) => [path])),
     ))
     .addOption(
@@ -38,8 +37,7 @@ export function compileCommand(): CommandUnknownOpts {
     .addOption(
       new Option(
         "--portable",
-        "makes the form that takes no runtime from the internet: the executable has a whole Deno, " +
-          "and unpacks it at its first start",
+        "makes a portable executable: it contains Deno, unpacks itself at its first start, and needs no download to make",
       ).default(false),
     )
     .addOption(jsonOption())
@@ -48,12 +46,12 @@ export function compileCommand(): CommandUnknownOpts {
       "after",
       examples(
         [
-          "one file to copy to hosts that have neither Deno nor the sources",
+          "make one file to copy to hosts that have neither Deno nor the sources",
           "gxensemble compile -o httpd examples/httpd/httpd_svc.ts",
           'scp httpd web1: && ssh web1 ./httpd --roles "(httpd)" httpd1 8080',
         ],
         [
-          "with the pages that the program reads from beside its module",
+          "include files that the program reads",
           "gxensemble compile --include site/pages site/main.ts",
         ],
       ),

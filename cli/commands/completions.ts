@@ -15,22 +15,22 @@ import { rootOf } from "../kit/command_line.ts";
 import { examples } from "../kit/help_text.ts";
 import { printText } from "../kit/output.ts";
 
-/** Prints what a shell evaluates to complete command lines. */
+/** Prints the script that a shell evaluates to complete command lines. */
 export function completionsCommand(): CommandUnknownOpts {
-  return new Command("completions").description("print what makes a shell complete commands")
+  return new Command("completions").description("print the completion script for a shell")
     .addArgument(new Argument("<shell>", "bash, zsh or fish").choices(SHELLS))
     .addHelpText(
       "after",
       examples(
-        ["bash: in ~/.bashrc", "source <(gxensemble completions bash)"],
+        ["bash: add to ~/.bashrc", "source <(gxensemble completions bash)"],
         [
-          "bash with bash-completion: in a file that is read at the first Tab",
+          "bash with bash-completion, loaded at the first Tab",
           "mkdir -p ~/.local/share/bash-completion/completions",
           "gxensemble completions bash > ~/.local/share/bash-completion/completions/gxensemble",
         ],
-        ["zsh: in ~/.zshrc, after compinit", "source <(gxensemble completions zsh)"],
+        ["zsh: add to ~/.zshrc, after compinit", "source <(gxensemble completions zsh)"],
         [
-          "zsh: in a directory of $fpath",
+          "zsh: write to a directory of $fpath",
           'gxensemble completions zsh > "${fpath[1]}/_gxensemble"',
         ],
         [
@@ -42,13 +42,16 @@ export function completionsCommand(): CommandUnknownOpts {
     .action((shell) => printText(SCRIPTS[shell]));
 }
 
-/** Prints what can stand at the cursor: for the scripts, and in no help. Errors are not printed: a person is typing. */
+/**
+ * Prints the candidates at the cursor. The scripts call it, and no help lists it. Errors are not
+ * printed, since they would appear in the line that the user is typing.
+ */
 export function completeCommand(): CommandUnknownOpts {
   return new Command("complete")
     .addOption(new Option("--shell <shell>").choices(SHELLS).makeOptionMandatory())
     .argument("[words...]")
     .action(async (words, { shell }, command) => {
-      // Of what is not waited for any more.
+      // Rejections of requests that are no longer needed.
       addEventListener("unhandledrejection", (event) => event.preventDefault());
       try {
         const { answer } = await import("../completion/candidates.ts");

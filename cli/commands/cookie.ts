@@ -19,14 +19,14 @@ export function cookieCommand(): CommandUnknownOpts {
     .addHelpText(
       "after",
       examples(
-        ["once, before the first server starts", "gxensemble cookie"],
-        ["a new one; servers that have the old one must be started again", "gxensemble cookie -f"],
-        ["whether two hosts have the same: its fingerprint", "gxensemble cookie --view"],
+        ["make the cookie, once, before the first server starts", "gxensemble cookie"],
+        ["replace the cookie; then restart all servers", "gxensemble cookie -f"],
+        ["show the fingerprint, to compare two hosts", "gxensemble cookie --view"],
       ),
     )
     .action(async (options, command) => {
       if (options.view) return await view(options);
-      if (options.json) command.error("--json only goes with --view");
+      if (options.json) command.error("--json requires --view");
       const { createCookie } = await import("../../runtime/home/cookie.ts");
       printNotice(`the ensemble's cookie is in ${await createCookie(findPlaces(), options)}`);
     });

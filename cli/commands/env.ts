@@ -23,24 +23,24 @@ import { formatServer } from "../kit/listing.ts";
 import { jsonOption, type OutputOptions } from "../kit/options.ts";
 import { printJson, printLine, printNotice } from "../kit/output.ts";
 
-/** What is done with the addresses of a server. */
+/** The ways to change the addresses of a server. */
 const CHANGES = ["add", "set", "remove"] as const;
 
 interface ChangeOptions extends OutputOptions {
-  /** What becomes of the addresses. */
+  /** How to change the addresses. */
   change: typeof CHANGES[number];
   /** The addresses. */
   addresses: Address[];
 }
 
-/** Manages what all commands and servers of this host go by. */
+/** Manages the settings that all commands and servers of this host use. */
 export function envCommand(): CommandUnknownOpts {
   const env = new Command("env")
-    .description("manage what all commands and servers of this host go by")
+    .description("manage the settings of this host")
     .addHelpText(
       "after",
       examples([
-        "where the registry is, for all commands and servers of this host",
+        "tell all commands and servers of this host where the registry is",
         "gxensemble env known-servers --set registry tcp://10.0.0.1:4000",
       ]),
     );
@@ -55,21 +55,21 @@ function knownServersCommand(): CommandUnknownOpts {
     .addOption(
       new Option(
         "--add",
-        "adds addresses; without any that of the server's unix socket on this host",
+        "adds addresses; by default the server's unix socket on this host",
       ).default(false),
     )
     .addOption(
-      new Option("--set", "puts addresses in the place of those that the server has").default(
+      new Option("--set", "replaces the server's addresses").default(
         false,
       ),
     )
     .addOption(
-      new Option("--remove", "removes addresses; without any the server").default(false),
+      new Option("--remove", "removes addresses; by default all of the server").default(false),
     )
     .addOption(jsonOption())
     .addArgument(completing(
       "known",
-      new Argument("[known-server-id]", "the server id; registry is where the registry is")
+      new Argument("[known-server-id]", "the server id; registry for the registry")
         .argParser<string | undefined>(reading(checkServerId)),
     ))
     .addArgument(completing(
@@ -81,16 +81,16 @@ function knownServersCommand(): CommandUnknownOpts {
       "after",
       examples(
         [
-          "all of them, or one",
+          "list all of them, or one",
           "gxensemble env known-servers",
           "gxensemble env known-servers web1",
         ],
         [
-          "where the registry is: no command needs --registry then",
+          "set the registry's address, so that no command needs --registry",
           "gxensemble env known-servers --set registry tcp://10.0.0.1:4000",
         ],
         [
-          "a further address of a server, and none any more",
+          "add an address of a server, and remove the server",
           "gxensemble env known-servers --add web1 tls://web1.example.com:4001",
           "gxensemble env known-servers --remove web1",
         ],
@@ -101,13 +101,13 @@ function knownServersCommand(): CommandUnknownOpts {
       if (second !== undefined) command.error(`--${change} and --${second} exclude each other`);
       if (change === undefined) {
         if (addresses.length > 0) {
-          command.error("addresses are to be added, set or removed: give --add, --set or --remove");
+          command.error("addresses need an action: pass --add, --set or --remove");
         }
         return await list(serverId, options);
       }
-      if (serverId === undefined) return command.error(`--${change} of which server?`);
+      if (serverId === undefined) return command.error(`--${change} needs a server id`);
       if (change === "set" && addresses.length === 0) {
-        command.error("--set takes addresses; --remove forgets the server");
+        command.error("--set needs addresses; to remove the server, use --remove");
       }
       await changeAddresses(serverId, { change, addresses, ...options });
     });
@@ -124,7 +124,10 @@ async function list(serverId: string | undefined, { json }: OutputOptions): Prom
   else for (const [id, addresses] of listed) printLine(formatServer(id, addresses));
 }
 
-/** Changes the addresses of a server. Without any, its UNIX socket on this host is added, and all are removed. */
+/**
+ * Changes the addresses of a server. Without addresses, adds its UNIX socket on this host, or
+ * removes all addresses.
+ */
 async function changeAddresses(
   serverId: string,
   { change, addresses, json }: ChangeOptions,
@@ -138,7 +141,7 @@ async function changeAddresses(
   printNotice(
     left.length > 0
       ? `... ${formatServer(serverId, left)} in ${file.path}`
-      : `... ${serverId} is no more in ${file.path}`,
+      : `... ${serverId} is no longer in ${file.path}`,
   );
 }
 

@@ -12,10 +12,10 @@ import { EnsembleError } from "../../runtime/errors.ts";
 import { completing } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import {
-  AS_LONG_AS_IT_TAKES,
   jsonOption,
   logOption,
   namedServers,
+  NO_LIMIT,
   passphraseFileOption,
   registryOption,
   roleOption,
@@ -28,7 +28,7 @@ import { printValue } from "../kit/output.ts";
 export function evalCommand(): CommandUnknownOpts {
   return new Command("eval").description("evals code in a running server")
     .addOption(registryOption())
-    .addOption(timeoutOption(AS_LONG_AS_IT_TAKES))
+    .addOption(timeoutOption(NO_LIMIT))
     .addOption(roleOption())
     .addOption(passphraseFileOption())
     .addOption(jsonOption())
@@ -38,11 +38,17 @@ export function evalCommand(): CommandUnknownOpts {
     .addHelpText(
       "after",
       examples(
-        ["an expression of JavaScript", "gxensemble eval httpd1 '1 + 2'"],
-        ["in several servers", "gxensemble eval httpd1,httpd2 'ensemble.connections().length'"],
-        ["in all that have a role", "gxensemble eval --role httpd 'Deno.memoryUsage().rss'"],
+        ["evaluate a JavaScript expression", "gxensemble eval httpd1 '1 + 2'"],
         [
-          "what a module that the server runs exports",
+          "evaluate it in several servers",
+          "gxensemble eval httpd1,httpd2 'ensemble.connections().length'",
+        ],
+        [
+          "evaluate it in all servers with a role",
+          "gxensemble eval --role httpd 'Deno.memoryUsage().rss'",
+        ],
+        [
+          "read an export of a loaded module",
           "gxensemble eval httpd1 'ensemble.module(\"handler.ts\").greeting'",
         ],
       ),
@@ -68,7 +74,7 @@ export function evalCommand(): CommandUnknownOpts {
     });
 }
 
-/** What a server says is JSON has to be: programs read it. */
+/** Parses a server's JSON. Programs read it, so it has to be valid. */
 function readJson(text: string, serverId: string): unknown {
   try {
     return JSON.parse(text);

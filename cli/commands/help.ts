@@ -1,5 +1,6 @@
 /**
- * `gxensemble help`, in place of commander's own, which takes the help of an unknown command for that of the root.
+ * `gxensemble help`. It replaces commander's own, which shows the root's help for an unknown
+ * command.
  *
  * @module
  */
@@ -16,13 +17,13 @@ import { examples } from "../kit/help_text.ts";
 export function helpCommand(): CommandUnknownOpts {
   return new Command("help").description("display help; help <command> for command help")
     .addArgument(
-      completing("commands", new Argument("[command]", "the command to display the help of")),
+      completing("commands", new Argument("[command]", "the command whose help to display")),
     )
-    .allowExcessArguments() // The names of commands that belong to others.
+    .allowExcessArguments() // The names of nested commands.
     .addHelpText(
       "after",
       examples([
-        "of a command, and of one that belongs to another",
+        "show the help of a command, and of a command of a command",
         "gxensemble help run",
         "gxensemble help ca cert",
       ]),
@@ -36,7 +37,7 @@ export function helpCommand(): CommandUnknownOpts {
         else if (command.commands.length === 0) {
           command.error(`${commandPath(command)} has no commands of its own`);
         } else {
-          // Reports it, with the nearest command there is.
+          // Reports the unknown command, and suggests the nearest one.
           await root.parseAsync(help.args.slice(0, index + 1), { from: "user" });
           return;
         }

@@ -1,5 +1,6 @@
 /**
- * The commands that list what there is: `gxensemble list-servers`, `list-actors`, `list-connections` and `lookup`.
+ * The commands that list servers, actors and connections: `gxensemble list-servers`, `list-actors`,
+ * `list-connections` and `lookup`.
  *
  * @module
  */
@@ -34,8 +35,8 @@ export function listServersCommand(): CommandUnknownOpts {
     .addHelpText(
       "after",
       examples(
-        ["each with its roles and addresses", "gxensemble list-servers"],
-        ["their ids alone", "gxensemble list-servers --json | jq -r '.[].server'"],
+        ["list servers with their roles and addresses", "gxensemble list-servers"],
+        ["list only their ids", "gxensemble list-servers --json | jq -r '.[].server'"],
       ),
     )
     .action(async (options) => {
@@ -59,7 +60,13 @@ export function listActorsCommand(): CommandUnknownOpts {
   return addClientOptions(new Command("list-actors"))
     .description("list actors registered in a server")
     .addArgument(serverIdArgument())
-    .addHelpText("after", examples(["a name a line", "gxensemble list-actors httpd1"]))
+    .addHelpText(
+      "after",
+      examples([
+        "list the names of the actors in httpd1, one per line",
+        "gxensemble list-actors httpd1",
+      ]),
+    )
     .action(async (serverId, options) => {
       const { withConsole } = await import("../kit/console.ts");
       const { controlClient } = await import("../../runtime/ensemble/remote.ts");
@@ -80,7 +87,7 @@ export function listConnectionsCommand(): CommandUnknownOpts {
     .addHelpText(
       "after",
       examples([
-        "the servers at the other ends, with their addresses",
+        "list the connected servers, with their addresses",
         "gxensemble list-connections httpd1",
       ]),
     )
@@ -101,7 +108,7 @@ export function listConnectionsCommand(): CommandUnknownOpts {
     });
 }
 
-/** Prints where servers are reached. */
+/** Prints the addresses of servers. */
 export function lookupCommand(): CommandUnknownOpts {
   return new Command("lookup").description("looks up a server by id or role")
     .addOption(registryOption())
@@ -118,8 +125,8 @@ export function lookupCommand(): CommandUnknownOpts {
     .addHelpText(
       "after",
       examples(
-        ["where a server is reached", "gxensemble lookup httpd1"],
-        ["the servers that have a role", "gxensemble lookup --role httpd"],
+        ["look up the addresses of a server", "gxensemble lookup httpd1"],
+        ["look up the servers with a role", "gxensemble lookup --role httpd"],
       ),
     )
     .action(async (serverOrRole, options, command) => {

@@ -10,7 +10,6 @@ import { formatNotation, symbol } from "../../runtime/notation.ts";
 import { ArgumentUnlessListing, completing, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import {
-  AS_LONG_AS_IT_TAKES,
   type ClientOptions,
   forceOption,
   jsonOption,
@@ -18,6 +17,7 @@ import {
   logOption,
   type NamedServers,
   namedServers,
+  NO_LIMIT,
   type OutputOptions,
   parseModuleId,
   passphraseFileOption,
@@ -34,20 +34,20 @@ import type { LoadingOptions } from "../modules/loading.ts";
 interface ListOptions extends ClientOptions, OutputOptions, PassphraseOptions {}
 
 interface LoadOptions extends ListOptions, LoadingOptions {
-  /** Whether the module is a library that the server itself finds. */
+  /** Whether the module is a library module, which the server resolves itself. */
   library: boolean;
-  /** Whether it runs anew, when it has been loaded before. */
+  /** Whether to run it again if it has been loaded before. */
   rerun: boolean;
-  /** Whether its types are checked first. */
+  /** Whether to check its types first. */
   check: boolean;
-  /** Whether nothing is printed but errors. */
+  /** Whether to print errors only. */
   quiet: boolean;
 }
 
 /** Loads a module into running servers, or lists what has been loaded. */
 export function loadCommand(): CommandUnknownOpts {
   return new Command("load").description("loads code in a running server")
-    .addOption(forceOption("load the module alone, and link it to what the server runs already"))
+    .addOption(forceOption("load only the module, and link it to what the server has loaded"))
     .addOption(
       new Option(
         "--library",
@@ -55,15 +55,17 @@ export function loadCommand(): CommandUnknownOpts {
       ).default(false),
     )
     .addOption(registryOption())
-    .addOption(timeoutOption(AS_LONG_AS_IT_TAKES))
+    .addOption(timeoutOption(NO_LIMIT))
     .addOption(roleOption())
     .addOption(libraryPrefixOption())
     .addOption(
-      new Option("--list", "prints what has been loaded into the server, instead").default(false)
+      new Option("--list", "lists what was loaded, and loads nothing").default(false)
         .conflicts(["force", "library", "rerun", "check", "dryRun"]),
     )
     .addOption(
-      new Option("--rerun", "runs the module anew when it has been loaded before").default(false),
+      new Option("--rerun", "runs the module again, even if it has been loaded before").default(
+        false,
+      ),
     )
     .addOption(
       new Option("--check", "checks the types first, as deno check does").default(false),
@@ -86,24 +88,24 @@ export function loadCommand(): CommandUnknownOpts {
     .addHelpText(
       "after",
       examples(
-        ["a module and all that it imports", "gxensemble load httpd1 handler.ts"],
+        ["load a module and all that it imports", "gxensemble load httpd1 handler.ts"],
         [
-          "into several servers: two, and all of a role",
+          "load it into two servers, and into all servers with a role",
           "gxensemble load httpd1,httpd2 handler.ts",
           "gxensemble load --role httpd handler.ts",
         ],
         [
-          "the module alone, linked to what the server runs already",
+          "load only the module, linked to what the server has loaded",
           "gxensemble load -f httpd1 handler.ts",
         ],
         [
-          "a module that the server finds by itself",
+          "load a library module that the server has",
           "gxensemble load --library httpd1 node:zlib",
         ],
-        ["the module's top level once more", "gxensemble load --rerun httpd1 handler.ts"],
-        ["what has been loaded, and what is current", "gxensemble load --list httpd1"],
+        ["run the module's top level again", "gxensemble load --rerun httpd1 handler.ts"],
+        ["list what was loaded, and what is current", "gxensemble load --list httpd1"],
         [
-          "what a load would do, if the types are right",
+          "check the types, and show what would be loaded",
           "gxensemble load --check --dry-run httpd1 handler.ts",
         ],
       ),
@@ -119,7 +121,7 @@ export function loadCommand(): CommandUnknownOpts {
       }
       if (library && (check || dryRun)) {
         const which = check ? "--check" : "--dry-run";
-        command.error(`${which} is of modules that are shipped, not of libraries`);
+        command.error(`${which} and --library exclude each other: library modules are not shipped`);
       }
       await load(servers, moduleId, options);
     });
@@ -139,7 +141,7 @@ async function load(servers: NamedServers, moduleId: string, options: LoadOption
     json: json && !quiet,
     capability: "loader",
     isLong: true,
-    // One after the other: each load shows how far it is.
+    // One server at a time, since each load draws a progress bar.
     atOnce: 1,
     work: (server, { actors }) =>
       (library ? loadLibrary : loadModule)(loaderClient(actors, server), moduleId, options),
@@ -153,8 +155,9 @@ async function load(servers: NamedServers, moduleId: string, options: LoadOption
 }
 
 /**
- * Prints what has been loaded into a server: `(module-id "hash" "time" "user@host" current)`, without
- * the last word where another load has replaced it, and with `rerun` before it where it ran anew.
+ * Prints what was loaded into a server: `(module-id "hash" "time" "user@host" current)`, without
+ * the last word if another load has replaced it, and with `rerun` before it if the module ran
+ * again.
  */
 async function list(servers: NamedServers, options: ListOptions): Promise<void> {
   const { inEachServer } = await import("../kit/servers.ts");
@@ -169,7 +172,7 @@ async function list(servers: NamedServers, options: ListOptions): Promise<void> 
   });
 }
 
-/** What was loaded into a server, and the modules that are there. */
+/** Reads the history of a server's loads, and its loaded modules. */
 async function readLoads(loader: Client<LoaderHandlers>) {
   const loads = await loader.history();
   const modules = await loader.loaded();
@@ -177,7 +180,7 @@ async function readLoads(loader: Client<LoaderHandlers>) {
   const timed = loads.map((load) => ({
     ...load,
     time: new Date(load.time).toISOString(),
-    // Of what only an import() leads to nothing is there before it runs.
+    // A module behind an import() is absent until the import runs.
     bytes: bytes.get(load.hash) ?? 0,
   }));
   return { loads: timed, modules };
@@ -191,6 +194,6 @@ function printLoads({ loads, modules }: Awaited<ReturnType<typeof readLoads>>, l
   const ids = new Set(modules.map(({ module }) => module)).size;
   const sum = modules.reduce((all, each) => all + each.bytes, 0);
   printNotice(
-    `${label}... ${modules.length} instances of ${ids} modules, ${sum} bytes of code`,
+    `${label}... ${modules.length} loaded modules of ${ids} module ids, ${sum} bytes of code`,
   );
 }

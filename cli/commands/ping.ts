@@ -13,7 +13,7 @@ import {
 } from "../kit/options.ts";
 import { printJson, printLine } from "../kit/output.ts";
 
-/** Asks a server, or one of its actors, for a sign of life. */
+/** Checks that a server, or one of its actors, answers. */
 export function pingCommand(): CommandUnknownOpts {
   return addClientOptions(new Command("ping"))
     .description("pings a server or actor in the server")
@@ -22,11 +22,11 @@ export function pingCommand(): CommandUnknownOpts {
     .addHelpText(
       "after",
       examples(
-        ["a server", "gxensemble ping httpd1"],
-        ["an actor in it", "gxensemble ping httpd1 loader", "gxensemble ping loader@httpd1"],
-        ["for monitoring, which has no patience", "gxensemble ping --timeout 0.5 httpd1"],
+        ["ping a server", "gxensemble ping httpd1"],
+        ["ping an actor in it", "gxensemble ping httpd1 loader", "gxensemble ping loader@httpd1"],
+        ["wait only half a second, for monitoring", "gxensemble ping --timeout 0.5 httpd1"],
         [
-          "a server that the registry on another host knows",
+          "ping a server through the registry on another host",
           "gxensemble ping --registry tcp://10.0.0.1:4000 httpd1",
         ],
       ),

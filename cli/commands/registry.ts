@@ -26,7 +26,7 @@ import {
 /**
  * Runs the registry of the ensemble.
  *
- * @param typed what is typed for it: `gxensemble registry`, or `ensemble-registry`.
+ * @param typed what the user types to run it: `gxensemble registry`, or `ensemble-registry`.
  */
 export function registryCommand(typed: string): CommandUnknownOpts {
   return new Command(typed.split(" ").at(-1)).description("runs the ensemble registry")
@@ -38,8 +38,7 @@ export function registryCommand(typed: string): CommandUnknownOpts {
       { noun: "store", words: ["memory:", "sqlite:"] },
       new Option(
         "--store <store>",
-        "where the registry keeps its entries: sqlite: in the ensemble server directory, " +
-          "sqlite:<path>, or memory:",
+        "store for the entries: sqlite: (in the ensemble server directory), sqlite:<path> or memory:",
       ).default<StoreLocation>({ kind: "sqlite" }, "sqlite:")
         .argParser<StoreLocation>(reading(parseStoreLocation)),
     ))
@@ -48,9 +47,9 @@ export function registryCommand(typed: string): CommandUnknownOpts {
     .addHelpText(
       "after",
       examples(
-        ["for the servers of this host", typed],
+        ["run the registry for the servers of this host", typed],
         [
-          "for other hosts too, with its log in a file of its own",
+          "run it for other hosts too, with its own log file",
           `${typed} -l tcp://10.0.0.1:4000 --log-file -`,
         ],
       ),

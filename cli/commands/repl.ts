@@ -8,10 +8,10 @@ import { EnsembleError } from "../../runtime/errors.ts";
 import { escapeControls } from "../../runtime/safe_text.ts";
 import { examples } from "../kit/help_text.ts";
 import {
-  AS_LONG_AS_IT_TAKES,
   type ClientOptions,
   libraryPrefixOption,
   logOption,
+  NO_LIMIT,
   passphraseFileOption,
   registryOption,
   serverIdArgument,
@@ -22,18 +22,18 @@ import type { PassphraseOptions } from "../kit/prompts.ts";
 import type { ReplContext } from "../repl/repl.ts";
 
 interface ReplOptions extends ClientOptions, PassphraseOptions {
-  /** The prefixes of the modules that the server itself finds. */
+  /** The prefixes of library modules, which the server resolves itself. */
   libraryPrefix: string[];
 }
 
-/** Where the REPL is shown. */
+/** The output of the REPL. */
 type Screen = Pick<ReplContext, "print" | "printValue" | "printError">;
 
-/** Evaluates what is typed, or what comes through a pipe, in a running server. */
+/** Evaluates input from a terminal or a pipe in a running server. */
 export function replCommand(): CommandUnknownOpts {
   return new Command("repl").description("provides a repl for a running server")
     .addOption(registryOption())
-    .addOption(timeoutOption(AS_LONG_AS_IT_TAKES))
+    .addOption(timeoutOption(NO_LIMIT))
     .addOption(libraryPrefixOption())
     .addOption(passphraseFileOption())
     .addOption(logOption("warning"))
@@ -41,8 +41,11 @@ export function replCommand(): CommandUnknownOpts {
     .addHelpText(
       "after",
       examples(
-        ["at the terminal; ,help lists its control commands", "gxensemble repl httpd1"],
-        ["from a pipe", "echo 'ensemble.actors.actors().length' | gxensemble repl httpd1"],
+        ["open a REPL; ,help lists its control commands", "gxensemble repl httpd1"],
+        [
+          "evaluate lines from a pipe",
+          "echo 'ensemble.actors.actors().length' | gxensemble repl httpd1",
+        ],
       ),
     )
     .action(async (serverId, options) => await repl(serverId, options));

@@ -26,7 +26,7 @@ import {
 import { dropPermissions, formatDenial } from "../kit/permissions.ts";
 import type { UnitTree } from "../modules/unit_building.ts";
 
-/** What is run: a module, with the arguments of its `main`, in a server of an id. */
+/** A module to run in a server, with the arguments of its `main`. */
 interface Run {
   readonly serverId: string;
   readonly moduleId: string;
@@ -48,39 +48,39 @@ export function runCommand(): CommandUnknownOpts {
       "after",
       examples(
         [
-          "a server with the role httpd; its module's main gets the port",
+          "run a server with the role httpd; main gets the port",
           'gxensemble run --roles "(httpd)" httpd1 examples/httpd/httpd_svc.ts 8080',
         ],
         [
-          "one that servers on other hosts reach, by a registry on another host",
+          "listen for other hosts, with the registry on another host",
           "gxensemble run -l tcp://10.0.0.2:4001 --registry tcp://10.0.0.1:4000 web1 main.ts",
         ],
         [
-          "one whose actors and main may take half a minute to finish when it is stopped",
+          "give actors and main 30 seconds to stop",
           "gxensemble run --grace 30 jobs1 main.ts",
         ],
         [
-          "one whose main, and code that is loaded later, start no processes and write no files",
+          "stop main and loaded code from starting processes and writing files",
           "gxensemble run --deny run,ffi,write httpd1 examples/httpd/httpd_svc.ts 8080",
         ],
         [
-          "one that takes no code from others",
+          "refuse code from clients",
           "gxensemble run --no-loader vault1 main.ts",
         ],
       ),
     )
     .action(async (serverId, moduleId, args, options) => {
-      // First of all: the process may start anew.
+      // First, because it may restart the process.
       await dropPermissions(serverId, options);
       await run({ serverId, moduleId, args }, options);
     });
 }
 
 /**
- * Runs a server that executes the module's `main` with the arguments, until it is shut down. A module that exports no
- * `main` is run as `deno run` runs it, and the server goes on when its top level has come to its end.
+ * Runs a server that calls the module's `main` with the arguments, until it is shut down. A module
+ * without `main` runs as under `deno run`, and the server continues after its top level has ended.
  *
- * Where the program starts a server itself, by the same id, it gets the one that is there.
+ * If the program itself starts a server with the same id, it gets this one.
  */
 async function run({ serverId, moduleId, args }: Run, options: RunOptions): Promise<void> {
   const { provideRuntime } = await import("../../runtime/ensemble/ensemble_server.ts");
@@ -93,20 +93,20 @@ async function run({ serverId, moduleId, args }: Run, options: RunOptions): Prom
   const { operatorName } = await import("../kit/administrator.ts");
   requireOrdinaryId(serverId);
   provideRuntime(() => import("../../mod.ts"));
-  // There is nothing to read again yet, which is no reason to end.
+  // SIGHUP must not end the process before there is something to reread.
   using _early = onHangup("reread", () => {});
   const reader = await ModuleReader.open(moduleId);
   const tree = await buildUnits(reader);
   const { exportsMain, startsItself } = await findEntryPoint(reader);
   if (!exportsMain && !startsItself) {
-    throw new EnsembleError(`${moduleId} exports no function main to run`);
+    throw new EnsembleError(`${moduleId} does not export a function main`);
   }
   await runServer(serverId, async (server) => {
     const logger = await serverLogger();
     for (const { message } of tree.failures) {
-      logger.warn("an import() will fail when it runs: {reason}", { reason: message });
+      logger.warn("an import() will fail when it runs: {error}", { error: message });
     }
-    // Into the server's own store: what is loaded later shares these very modules.
+    // Into the server's own store, so that later loads share these modules.
     await server.units.add(tree.units);
     if (!exportsMain) return await runItself(server, { tree, moduleId, args });
     const { namespace } = await server.units.load({ ...tree.request, by: operatorName() });
@@ -116,14 +116,13 @@ async function run({ serverId, moduleId, args }: Run, options: RunOptions): Prom
       args,
       ...startsItself && {
         hint:
-          `(the module asks for import.meta.main: as a program with its own command line, it is run by ` +
-          `deno run; gxensemble run calls its main with the arguments as they are)`,
+          `(the module uses import.meta.main: to run it with its own command line, use deno run; gxensemble run passes the arguments to main unchanged)`,
       },
     });
   }, { ...options, denied: options.deny.map(formatDenial), log: logOptions(options) });
 }
 
-/** Runs a program that is its top level. */
+/** Runs a module without `main`: its top level is the program. */
 async function runItself(
   server: EnsembleServer,
   { tree, moduleId, args }: { tree: UnitTree; moduleId: string; args: string[] },
@@ -135,13 +134,14 @@ async function runItself(
   Object.defineProperty(Deno, "args", { value: args });
   globalThis.process.argv = [Deno.execPath(), file, ...args];
   const by = operatorName();
-  // A top level that waits until the server stops never makes current what it imports.
+  // First make its imports current: a top level that waits until the server stops would never do
+  // so.
   for (const { request } of treesBelow(tree)) await server.units.load({ ...request, by });
   lendServer(server, "gxensemble run");
   await server.units.load({ ...tree.request, by }, { asMain: true });
   if (server.signal.aborted) return;
   const logger = await serverLogger();
-  logger.info("{module} has run, and {id} goes on until it is shut down", {
+  logger.info("{module} has run; {id} continues until it is shut down", {
     module: moduleId,
     id: server.id,
   });

@@ -39,19 +39,21 @@ import { printError, printJson, printLine, printNotice } from "../kit/output.ts"
 import type { PassphraseOptions } from "../kit/prompts.ts";
 
 interface ShutdownOptions extends ClientOptions, OutputOptions, PassphraseOptions {
-  /** Whether to go ahead without asking first. */
+  /** Whether to skip the confirmation. */
   force: boolean;
 }
 
-/** Shuts down an actor or the server, in one server or several; without any the whole ensemble with its registry. */
+/** Shuts down actors or servers; without arguments, the whole ensemble with its registry. */
 export function shutdownCommand(): CommandUnknownOpts {
   return new Command("shutdown")
     .description("shuts down an actor, server, or the entire ensemble including the registry")
     .addOption(
-      forceOption("do not ask; with an actor id, end the actor at once, without its clean-up"),
+      forceOption(
+        "do not ask for confirmation; with an actor id, end the actor at once, without its clean-up",
+      ),
     )
     .addOption(registryOption())
-    .addOption(timeoutOption("5, and then as long as the server may take to stop"))
+    .addOption(timeoutOption("5, plus the time that the server has to stop"))
     .addOption(roleOption())
     .addOption(passphraseFileOption())
     .addOption(jsonOption())
@@ -66,7 +68,7 @@ export function shutdownCommand(): CommandUnknownOpts {
       "after",
       examples(
         [
-          "a server, or several",
+          "shut down a server, or several",
           "gxensemble shutdown httpd1",
           "gxensemble shutdown httpd2,httpd3",
         ],
@@ -76,10 +78,10 @@ export function shutdownCommand(): CommandUnknownOpts {
           "gxensemble shutdown counter@httpd1",
         ],
         [
-          "one that takes no messages, at once and without its clean-up",
+          "end a stuck actor at once, without its clean-up",
           "gxensemble shutdown -f httpd1 counter",
         ],
-        ["every server and the registry, without being asked", "gxensemble shutdown -f"],
+        ["shut down every server and the registry, without confirmation", "gxensemble shutdown -f"],
       ),
     )
     .action(async (names, actorId, options, command) => {
@@ -87,7 +89,7 @@ export function shutdownCommand(): CommandUnknownOpts {
         const { servers, actors } = namedActors(names, { ...options, actorId, command });
         return await shutDownServers(servers, { ...options, actors });
       }
-      if (options.role) command.error("--role takes a role in the place of the server id");
+      if (options.role) command.error("--role needs a role in place of the server id");
       await shutDownEnsemble(options, command);
     });
 }
@@ -123,7 +125,7 @@ async function shutDownServers(
   const { inEachServer } = await import("../kit/servers.ts");
   await inEachServer(servers, {
     ...options,
-    last: REGISTRY_ID, // The others have to be found.
+    last: REGISTRY_ID, // It has to find the other servers.
     async work(server, { actors, administrator }) {
       const actorId = named(server);
       if (isSeveral(servers) && !options.json) printLine(`... shutting down ${server}`);
@@ -167,7 +169,7 @@ async function shutDownOne(
   } catch (thrown) {
     const error = await explainSilence(thrown, actors);
     if (actorId !== undefined || !isNoAnswer(error)) throw error;
-    // To stop it by other means, one has to know where its process is.
+    // Name its process, so that the user can stop it by other means.
     const entry = await registryClient(actors).lookup({ id: server }).catch(() => undefined);
     if (!entry) throw error;
     throw new EnsembleError(await describeFailure(error, entry), { cause: error });
@@ -210,15 +212,15 @@ async function shutDownEnsemble(
         }
       }
     };
-    // Many at once: a server that takes its time does not hold up the others. The registry is the last.
+    // In parallel, so that a slow server does not delay the others. The registry comes last.
     const queue = entries.values();
     const stopThem = async () => {
       for (const entry of queue) await stop(entry.id, entry);
     };
     await Promise.all(Array.from({ length: AT_ONCE }, stopThem));
-    // Those that still run have to be found again.
+    // Servers that still run need it.
     if (failures === 0) await stop(REGISTRY_ID);
-    else printNotice("the registry is left running, for the servers that are");
+    else printNotice("the registry is left running, for the servers that still run");
     if (options.json) printJson(down);
     if (failures > 0) {
       throw new EnsembleError(`${failures} of ${entries.length} servers did not shut down`);
@@ -227,8 +229,8 @@ async function shutDownEnsemble(
 }
 
 /**
- * Makes sure that the server which was reached is the one in the registry: an address in the file `known-servers` may by
- * now be that of another ensemble with the same ids.
+ * Checks that the server that was reached is the registered one: an address in the file
+ * `known-servers` may by now belong to another ensemble with the same ids.
  */
 function requireRegistered(entry: RegistryEntry, session: Session | undefined): void {
   if (!session || sameInstance(session.instance, entry.instance)) return;
@@ -241,10 +243,10 @@ function requireRegistered(entry: RegistryEntry, session: Session | undefined): 
 }
 
 /**
- * Takes a server that could not be reached out of the registry, when it is sure that it has ended; says whether
- * it was still in there, which one that shut down in good order is not.
+ * Removes the registry entry of an unreachable server if the server has certainly ended. Returns
+ * whether there was an entry: a server that shut down properly has removed it.
  *
- * @throws {DisconnectedError} the error given, when it may still run.
+ * @throws {DisconnectedError} the given error, if the server may still run.
  */
 async function takeOut(
   entry: RegistryEntry,
@@ -263,16 +265,18 @@ async function takeOut(
   const asAdmin = <Result>(work: () => Promise<Result>) =>
     administrator.elevating(REGISTRY_ID, "admin", work);
   const presence = await asAdmin(() => registry.presence({ id, instance }));
-  // The registry may be on a host from which the server's socket cannot be tried.
+  // The registry may be on another host, where it cannot try the server's socket.
   const isGone = presence === "gone" ||
     (presence === "unknown" && await lookFor(entry) === "gone");
   if (!isGone) throw error;
   if (!await asAdmin(() => registry.remove({ id, instance }))) return false;
-  printNotice(`${describeServer(entry)} has ended without a word; it is taken out of the registry`);
+  printNotice(
+    `${describeServer(entry)} has ended without leaving the registry; its entry is removed`,
+  );
   return true;
 }
 
-/** Why a server was not shut down; one that does not answer is named with its process, where that is known. */
+/** Describes why a server was not shut down. If it does not answer, names its process if known. */
 async function describeFailure(error: unknown, entry: RegistryEntry | undefined): Promise<string> {
   const { message } = error as Error;
   if (!entry) return message;
@@ -285,11 +289,11 @@ function isNoAnswer(error: unknown): boolean {
   return error instanceof DisconnectedError || error instanceof TimeoutError;
 }
 
-/** Asks the person; without one there, it takes `-f`. */
+/** Asks for confirmation. Without a terminal, `-f` is required. */
 async function confirm(servers: number, command: CommandUnknownOpts): Promise<void> {
   if (!Deno.stdin.isTerminal()) {
     command.error(
-      "this shuts down the whole ensemble, and nobody is there to be asked: give -f to go ahead",
+      "this shuts down the whole ensemble: without a terminal to confirm it, pass -f",
     );
   }
   const { askYesOrNo } = await import("../kit/prompts.ts");

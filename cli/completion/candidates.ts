@@ -1,9 +1,10 @@
 /**
- * What can stand at the cursor, and the answer to a shell's completion script.
+ * Finds completion candidates, and formats the answer to a shell's completion script.
  *
- * The first line says what kind of words follow, or `files` where the shell is to complete the names of
- * files. Then a word a line: for bash what replaces the end of the word that is being typed, quoted; for
- * zsh and fish the word itself, a tab, and what it is. An empty answer is one too.
+ * The first line is the kind of words that follow, or `files` if the shell is to complete file
+ * names. Then come the words, one per line: for bash, the quoted replacement for the end of the
+ * typed word; for zsh and fish, the word itself, a tab, and its description. An empty answer is
+ * valid.
  *
  * @module
  */
@@ -23,23 +24,23 @@ import {
   type TypedLine,
 } from "./typed_line.ts";
 
-/** A word that can stand at the cursor. */
+/** A completion candidate. */
 export interface Candidate {
-  /** The word: what the program is to get of it, without any quotes. */
+  /** The word, unquoted, as the program will receive it. */
   readonly word: string;
-  /** What it is, in a few words; empty when the word says it all. */
+  /** A short description; empty if the word needs none. */
   readonly description: string;
 }
 
-/** Which ensemble is asked for names. */
+/** The ensemble to ask for names. */
 export interface Place {
-  /** Where its registry is; none where the line does not say. */
+  /** The registry's addresses; empty if the line has none. */
   readonly registry: readonly Address[];
-  /** What stands for `GERBIL_PATH`, where the line says so. */
+  /** The value of `--gerbil-path` in the line, if any. */
   readonly gerbilPath: string | undefined;
 }
 
-/** Who is asked for names. */
+/** The source of names from the ensemble. */
 export interface LiveNames {
   /** The servers, each with its roles, and the registry. */
   servers(place: Place): Promise<Candidate[]>;
@@ -51,24 +52,27 @@ export interface LiveNames {
   authorized(place: Place, server: string): Promise<Candidate[]>;
   /** The servers in the file `known-servers`, each with its addresses. */
   known(place: Place): Promise<Candidate[]>;
-  /** The servers that have certificates that are good. */
+  /** The servers that have valid certificates. */
   certified(place: Place): Promise<Candidate[]>;
 }
 
 /** Words of one kind. */
 export interface Words {
-  /** What kind. */
+  /** The kind. */
   readonly noun: string;
-  /** What is typed before each of them and stays: `--log=`, `admin,`. */
+  /** The text before each of them that is kept: `--log=`, `admin,`. */
   readonly kept: string;
   /** The words. */
   readonly candidates: readonly Candidate[];
 }
 
-/** Words, or the names of files, which shells know best. */
+/** Words, or file names, which shells complete best themselves. */
 export type Candidates = Words | "files";
 
-/** Finds what can stand at the cursor; more than fits what is typed, for shells have their own ways to match. */
+/**
+ * Finds candidates at the cursor, including some that do not match the typed text, since shells
+ * have their own ways to match.
+ */
 export async function findCandidates(line: TypedLine, live: LiveNames): Promise<Candidates> {
   const { command, operands, literal, option, typed } = line;
   if (option) return await fromSource(line, sourceOf(option), live);
@@ -77,7 +81,7 @@ export async function findCandidates(line: TypedLine, live: LiveNames): Promise<
   const argument = argumentAt(command, operands.length);
   const isListing = argument instanceof ArgumentUnlessListing && isGiven(line, "--list");
   if (argument && !isListing) return await fromSource(line, sourceOf(argument), live);
-  // The names of commands within others are arguments too many, which `help` takes.
+  // `help` accepts the names of nested commands as excess arguments.
   if (command.name() === "help") return commandsWithin(command.parent!, operands);
   return typed === "" && !literal ? options(line) : NONE;
 }
@@ -148,14 +152,14 @@ function commandsOf(parent: CommandUnknownOpts): Words {
   return { noun: "command", kept: "", candidates };
 }
 
-/** The commands of the command that a path of names leads to. */
+/** The commands below the command that a path of names leads to. */
 function commandsWithin(root: CommandUnknownOpts, path: readonly string[]): Words {
   let command: CommandUnknownOpts | undefined = root;
   for (const name of path) command = command?.commands.find((each) => each.name() === name);
   return command ? commandsOf(command) : NONE;
 }
 
-/** The options that were not given, or can be given again; both of their names. */
+/** The options that were not given, or can be repeated, by both of their names. */
 function options(line: TypedLine): Words {
   const candidates = optionsOf(line.command)
     .filter((option) => !line.given.has(option) || isRepeatable(option))
@@ -167,7 +171,7 @@ function options(line: TypedLine): Words {
   return { noun: "option", kept: "", candidates };
 }
 
-/** Names from elsewhere: those that can be typed, and are not taken for options. */
+/** Names from elsewhere: those that can be typed, and do not look like options. */
 function named(line: TypedLine, noun: string, found: readonly Candidate[]): Words {
   const isSafe = line.literal || line.option !== undefined;
   const candidates = found.filter(({ word }) =>
@@ -201,7 +205,7 @@ function isGiven(line: TypedLine, long: string): boolean {
   return [...line.given.keys()].some((option) => option.long === long);
 }
 
-/** The ensemble that the line names. What is not an address, or a directory, yet is left out. */
+/** The ensemble that the line names. Incomplete addresses and directories are left out. */
 function placeOf(line: TypedLine): Place {
   return {
     registry: valuesOf(line, "--registry", parseAddresses).flat(),
@@ -209,7 +213,7 @@ function placeOf(line: TypedLine): Place {
   };
 }
 
-/** What an option was given, where that can be read. */
+/** The valid values given to an option. */
 function valuesOf<Value>(line: TypedLine, long: string, read: (text: string) => Value): Value[] {
   const texts = [...line.given].filter(([option]) => option.long === long)
     .flatMap(([, values]) => values);
@@ -230,20 +234,20 @@ function readServer(text: string | undefined): string | undefined {
   }
 }
 
-/** What a completion script asks with. */
+/** A question of a completion script. */
 export interface Question {
-  /** The shell it is for. */
+  /** The shell. */
   readonly shell: Shell;
   /**
-   * From zsh and fish the words without quotes, up to the one at the cursor, and without the name of the
-   * executable. From bash two texts: the line up to the cursor, and the end of it that is to be replaced.
+   * For zsh and fish, the unquoted words up to the one at the cursor, without the name of the
+   * executable. For bash, two texts: the line up to the cursor, and the end of it to be replaced.
    */
   readonly words: readonly string[];
-  /** Who is asked for names. */
+  /** The source of names from the ensemble. */
   readonly live: LiveNames;
 }
 
-/** Answers a completion script: the lines to print. */
+/** Answers a completion script, with the lines to print. */
 export async function answer(
   root: CommandUnknownOpts,
   { shell, words, live }: Question,
@@ -260,7 +264,7 @@ export async function answer(
   }
   const line = readTypedLine(root, words.slice(0, -1), words.at(-1) ?? "");
   return toLines(await findCandidates(line, live), ({ description }, whole) => {
-    // fish completes whole words; to zsh its script has said already that `--log=` stays.
+    // fish completes whole words; in zsh, the script keeps `--log=` itself.
     const word = shell === "zsh" ? whole.slice(line.kept.length) : whole;
     return `${word}\t${description}`;
   });

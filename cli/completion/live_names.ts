@@ -1,8 +1,8 @@
 /**
- * Names of what there is right now: servers, actors, roles.
+ * Names of running servers, actors and roles.
  *
- * A person who presses Tab asked for no explanation: where there is no cookie, no registry, no server or no
- * answer in time, there are no names, and nothing is said.
+ * Tab must not print errors: without a cookie, a registry, a server or an answer in time, there are
+ * just no names.
  *
  * @module
  */
@@ -17,16 +17,16 @@ import { within } from "../../runtime/actor/time.ts";
 import { startConsole } from "../kit/console.ts";
 import type { Candidate, LiveNames, Place } from "./candidates.ts";
 
-/** When the process has to be done, in ms since it began. */
+/** The deadline for the whole process, in ms since its start. */
 const DEADLINE = 900;
 
-/** How much of that an ensemble gets at least, however long the start took, in ms. */
+/** The minimum time for the ensemble's answer, however long the start took, in ms. */
 const LEAST_TIMEOUT = 300;
 
-/** How long the console may take to close its connections, in ms. */
+/** The time that the console has to close its connections, in ms. */
 const STOP_TIMEOUT = 50;
 
-/** Asks the ensemble that this host is in. */
+/** Finds names in this host's ensemble. */
 export const liveNames: LiveNames = {
   async servers(place) {
     const entries = await registered(place);
@@ -74,7 +74,7 @@ export const liveNames: LiveNames = {
 
   async certified(place) {
     enter(place);
-    await import("npm:reflect-metadata@^0.2.2"); // First: see cli/commands/ca.ts.
+    await import("npm:reflect-metadata@^0.2.2"); // First, for the reason in cli/commands/ca.ts.
     const { listIssued } = await import("../../runtime/pki/certificate_issuing.ts");
     try {
       const valid = (await listIssued(findPlaces())).filter(({ status }) => status === "valid");
@@ -85,7 +85,7 @@ export const liveNames: LiveNames = {
   },
 };
 
-/** Makes the ensemble that the line names this process's. */
+/** Switches this process to the ensemble that the line names. */
 function enter({ gerbilPath }: Place): void {
   if (gerbilPath !== undefined) Deno.env.set("GERBIL_PATH", gerbilPath);
 }
@@ -101,7 +101,7 @@ async function askCandidates(
   return await ask(place, question) ?? [];
 }
 
-/** What the ensemble answers in time; otherwise undefined. */
+/** Asks the ensemble; undefined if it does not answer in time. */
 async function ask<Answer>(
   place: Place,
   question: (actors: ActorSystem) => Promise<Answer>,

@@ -1,18 +1,18 @@
 /**
- * What shells evaluate to complete command lines of `gxensemble`.
+ * The completion scripts of `gxensemble` for shells.
  *
  * @module
  */
 
-/** Their names. */
+/** The shells. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 
-/** One of them. */
+/** The name of a shell. */
 export type Shell = typeof SHELLS[number];
 
 /**
- * Works with bash 3.2, the one of macOS, too: it has neither `mapfile` nor `compopt`. What the program
- * answers is never evaluated, only put into the line, for which the program has quoted it.
+ * Runs in bash 3.2, the version of macOS, which has neither `mapfile` nor `compopt`. The answer of
+ * the program is never evaluated, only inserted; the program has quoted it.
  */
 const BASH_SCRIPT = `\
 # Completes command lines of gxensemble in bash. To be evaluated: source <(gxensemble completions bash)
@@ -35,8 +35,8 @@ complete -F _gxensemble gxensemble
 `;
 
 /**
- * Works autoloaded from a directory of `$fpath`, where its text is the function's, and evaluated. What
- * the program answers is never evaluated: `_describe` quotes what it puts into the line.
+ * Works both autoloaded from a directory of `$fpath`, where the text is the function's body, and
+ * evaluated. The answer of the program is never evaluated: `_describe` quotes what it inserts.
  */
 const ZSH_SCRIPT = `\
 #compdef gxensemble
@@ -74,8 +74,8 @@ fi
 `;
 
 /**
- * The program is asked once, by the condition; where that fails fish completes the names of files. What
- * the program answers is never evaluated: fish escapes what it puts into the line.
+ * The condition runs the program once. If that fails, fish completes file names. The answer of the
+ * program is never evaluated: fish escapes what it inserts.
  */
 const FISH_SCRIPT = `\
 # Completes command lines of gxensemble in fish. In ~/.config/fish/completions/gxensemble.fish, or
@@ -103,7 +103,7 @@ end
 complete --command gxensemble --condition __gxensemble_ask --no-files --arguments '$__gxensemble_answer[2..-1]'
 `;
 
-/** What each shell evaluates. */
+/** The script of each shell. */
 export const SCRIPTS: Readonly<Record<Shell, string>> = {
   bash: BASH_SCRIPT,
   zsh: ZSH_SCRIPT,

@@ -1,38 +1,41 @@
 /**
- * A command line that is still being typed: as bash hands it over, and read against the command tree.
+ * A command line that is being typed: split as bash does, and read against the command tree.
  *
- * bash hands a line over as it was typed, and what it would make of it cannot be had without
- * evaluating it: a command in the line would run at each Tab.
+ * bash passes the line as typed, and offers no way to expand it without evaluating it, which would
+ * run commands in the line at each Tab.
  *
  * @module
  */
 import type { Argument, CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
 import { passesOptionsThrough } from "../kit/declaration.ts";
 
-/** What has been typed before the word at the cursor, and what of that word is to be completed. */
+/** The line before the word at the cursor, and the part of that word to complete. */
 export interface TypedLine {
-  /** The command that is meant so far; the root when none was named. */
+  /** The innermost command named so far; the root if there is none. */
   readonly command: CommandUnknownOpts;
-  /** The options that were given, of those that the command belongs to as well, each with its values; flags with an empty text. */
+  /**
+   * The given options, including those of parent commands, each with its values; an empty text for
+   * flags.
+   */
   readonly given: ReadonlyMap<Option, readonly string[]>;
-  /** What was typed besides options, after the names of commands. */
+  /** The operands after the names of commands. */
   readonly operands: readonly string[];
-  /** Whether options are over: after `--`, or where a program's own arguments begin. */
+  /** Whether options have ended: after `--`, or after the first argument of `run`. */
   readonly literal: boolean;
   /** The option whose value is being typed. */
   readonly option: Option | undefined;
-  /** The part of the word that stays as it is: `--log=` of `--log=DE`. */
+  /** The part of the word that is kept: `--log=` of `--log=DE`. */
   readonly kept: string;
-  /** The part of the word that is completed: `DE` of `--log=DE`. */
+  /** The part of the word to complete: `DE` of `--log=DE`. */
   readonly typed: string;
 }
 
-/** What was read of a line so far; a {@linkcode TypedLine} in the making. */
+/** The state while reading a line: a {@linkcode TypedLine} under construction. */
 class Reading {
   given = new Map<Option, string[]>();
   operands: string[] = [];
   literal = false;
-  /** The option that the next word is the value of. */
+  /** The option whose value is the next word. */
   pending: Option | undefined;
 
   constructor(public command: CommandUnknownOpts) {}
@@ -82,10 +85,10 @@ class Reading {
 }
 
 /**
- * Reads a line as commander would, but forgives what is wrong in it.
+ * Reads a line as commander would, but tolerates errors.
  *
- * @param words the words before the one at the cursor, without the name of the executable.
- * @param word the word at the cursor, as much of it as stands before the cursor.
+ * @param words the words before the cursor's, without the name of the executable.
+ * @param word the word at the cursor, up to the cursor.
  */
 export function readTypedLine(
   root: CommandUnknownOpts,
@@ -111,7 +114,7 @@ export function readTypedLine(
   return { ...line, option, kept: `${name}=`, typed: value! };
 }
 
-/** The options that a command can be given, its help among them. */
+/** The options of a command, including its help. */
 export function optionsOf(command: CommandUnknownOpts): Option[] {
   return command.createHelp().visibleOptions(command);
 }
@@ -121,7 +124,7 @@ export function takesValue(option: Option): boolean {
   return option.required || option.optional;
 }
 
-/** The argument of a command that an operand is for, counted from 0. */
+/** The argument of a command for the operand at an index. */
 export function argumentAt(command: CommandUnknownOpts, index: number): Argument | undefined {
   const { registeredArguments } = command;
   const last = registeredArguments.at(-1);
@@ -138,14 +141,14 @@ function splitOption(word: string): [name: string, value?: string] {
   return name === undefined ? [word] : [name, value!];
 }
 
-/** How a word is being quoted where it ends: not at all, or by the mark that is still open. */
+/** The quote that is open at the end of a word, if any. */
 export type OpenQuote = "" | "'" | '"' | "$'";
 
-/** One word of a line. */
+/** A word of a line. */
 export interface BashWord {
-  /** As it was typed. */
+  /** The text as typed. */
   readonly raw: string;
-  /** What the command would get. Variables and what else bash would put something in for stay as they are. */
+  /** Its value. Variables and other expansions of bash are kept as typed. */
   readonly value: string;
   /** The quote that is open at its end. */
   readonly open: OpenQuote;
@@ -157,18 +160,20 @@ export interface BashLine {
   readonly words: readonly string[];
   /** The word being typed; empty after a space. */
   readonly current: BashWord;
-  /** Whether it is the file of a redirection. */
+  /** Whether it is the target of a redirection. */
   readonly isRedirection: boolean;
 }
 
 const NO_WORD: BashWord = { raw: "", value: "", open: "" };
 
-/** White space, then what ends a command or redirects it. `<(` and `>(` begin a word. */
+/**
+ * White space, then the operators that end a command or redirect it. `<(` and `>(` begin a word.
+ */
 const SPACE = /[^\S\n]*/y;
 const CONTROL = /[;|&()\n]/y;
 const REDIRECTION = /\d*(?:&>>?|<<[<-]?|>>|[<>][&|]?)(?!\()/y;
 
-/** Reads a line up to the cursor. */
+/** Splits a line up to the cursor. */
 export function splitBashLine(line: string): BashLine {
   let words: string[] = [];
   let current = NO_WORD;
@@ -196,11 +201,11 @@ export function splitBashLine(line: string): BashLine {
 }
 
 /**
- * What is to replace the end of a word so that bash makes `value` of the word.
+ * Returns the replacement for the end of a word, so that bash reads the word as `value`.
  *
- * @param word the word as it was typed.
- * @param replaced the end of it that readline replaces: what follows the last character that breaks words.
- * @returns undefined when the value does not begin as the word does.
+ * @param word the word as typed.
+ * @param replaced the part that readline replaces: what follows the last word-breaking character.
+ * @returns undefined if the value does not begin as the word does.
  */
 export function completeBashWord(
   word: BashWord,
@@ -211,7 +216,7 @@ export function completeBashWord(
   const kept = readWord(word.raw.slice(0, word.raw.length - replaced.length), 0);
   if (!value.startsWith(kept.value)) return undefined;
   const quoted = quote(value.slice(kept.value.length), kept.open, kept.raw === "");
-  // readline closes the quote, but not where the mark stands already.
+  // readline closes the quote, unless the closing quote is already there.
   const mark = kept.open.at(-1);
   return mark && quoted.endsWith(mark) ? quoted + mark : quoted;
 }
@@ -223,7 +228,7 @@ function quote(text: string, open: OpenQuote, isStart: boolean): string {
     case "$'":
       return text.replaceAll(/['\\]/g, "\\$&");
     case '"':
-      // Within these quotes a backslash would stay in front of the "!".
+      // Within these quotes, a backslash would stay in front of the "!".
       return text.replaceAll(/["$`\\]/g, "\\$&").replaceAll("!", `"'!'"`);
     case "": {
       const quoted = text.replaceAll(/[^\p{L}\p{N}_@%+=:,./~-]/gu, "\\$&");
@@ -280,7 +285,10 @@ function escapes(open: OpenQuote, next: string | undefined): boolean {
   return true;
 }
 
-/** The end of a command or process substitution, which is not looked into; the place itself where none begins. */
+/**
+ * The end of a command or process substitution, whose content is skipped; the position itself if
+ * none begins there.
+ */
 function substitutionEnd(text: string, at: number): number {
   if (text[at] === "`") {
     const end = text.indexOf("`", at + 1);

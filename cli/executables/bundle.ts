@@ -1,9 +1,10 @@
 /**
- * Bundles: a program and all that it imports, as JavaScript files in one directory.
+ * Bundles a program and all that it imports as JavaScript files in one directory.
  *
- * `deno bundle` makes them, one for each part that is loaded by itself, so that what a command does not
- * use is not even read. What it writes is then rewritten: modules of Deno and of the bundle are loaded when they are
- * used, not when the program starts (docs/performance.md has the figures).
+ * It uses `deno bundle`, with one file for each part that is loaded separately, so that code that a
+ * command does not use is not even read. The output is then rewritten: built-in modules and modules
+ * of the bundle load when they are used, not when the program starts (docs/performance.md has the
+ * figures).
  *
  * @module
  */
@@ -16,33 +17,33 @@ import { filesBelow } from "./work_directory.ts";
 
 /** Options of {@linkcode bundleProgram}. */
 export interface BundleOptions {
-  /** The Deno that bundles. */
+  /** The Deno that bundles, as a path. */
   readonly deno: string;
   /** Ends it early. */
   readonly signal: AbortSignal;
-  /** The directory whose deno.json the program belongs to. */
+  /** The directory whose deno.json applies to the program. */
   readonly project: string;
-  /** The directory for the files, which exists and is empty. */
+  /** The directory for the files. It exists and is empty. */
   readonly directory: string;
-  /** An import map in place of the project's own: its path. */
+  /** The path of an import map that replaces the project's own. */
   readonly importMap?: string;
-  /** Specifiers of what is not there, and may be missed when the program runs. */
+  /** Specifiers of missing optional modules. */
   readonly absent?: readonly string[];
   /**
-   * Builtin modules such as `node:fs` that are loaded at their first use wherever only their default is
-   * imported. Nothing of them may be used while modules are evaluated.
+   * Built-in modules such as `node:fs` that are loaded at their first use if only their default
+   * export is imported. They must not be used while modules are evaluated.
    */
   readonly lazyBuiltins?: readonly string[];
 }
 
-/** Modules that packages import if they are there: `typescript` does in its own tests. */
+/** Optional dependencies of packages; `typescript` imports them in its own tests. */
 const OPTIONAL_PACKAGES = ["source-map-support"];
 
 /**
- * Bundles the program that starts with the first of the modules, and the others to go with it; gives the
- * first one's file in the directory. All files are beside or below it as the modules are.
+ * Bundles the program whose entry is the first of the modules, together with the others. Returns
+ * the entry's file. The files keep the relative positions of their modules.
  *
- * @throws {EnsembleError} with what Deno says when the program cannot be bundled.
+ * @throws {EnsembleError} with Deno's message if the program cannot be bundled.
  */
 export async function bundleProgram(
   entries: readonly [string, ...string[]],
@@ -63,7 +64,7 @@ export async function bundleProgram(
   ], { cwd: project, signal });
   if (!success) {
     const hint = said.includes("@esbuild/")
-      ? "\n(deno bundle fetches its bundler from npm, once: do that where npm can be reached)"
+      ? "\n(deno bundle downloads its bundler from npm once: run it where npm can be reached)"
       : "";
     throw new EnsembleError(`cannot bundle ${entries[0]}: ${denoReason(said)}${hint}`);
   }
@@ -71,7 +72,7 @@ export async function bundleProgram(
   for (const path of scripts) {
     await Deno.writeTextFile(path, await deferLoading(path, options.lazyBuiltins ?? []));
   }
-  // The files are named after the modules' URLs.
+  // The files are named after the URLs of their modules.
   const first = scripts.find((path) =>
     decodeURIComponent(basename(path)) === `${parse(entries[0]).name}.js`
   );
@@ -80,20 +81,23 @@ export async function bundleProgram(
 }
 
 function noModule(path: string): EnsembleError {
-  return new EnsembleError(`cannot bundle ${path}: it is no module`);
+  return new EnsembleError(`cannot bundle ${path}: it is not a module`);
 }
 
-/** `deno bundle` makes a `require` for CommonJS in each file that all others import. */
+/** The `require` that `deno bundle` creates for CommonJS, in a file that all others import. */
 const REQUIRE =
   /import \{ createRequire as (\w+) \} from "node:module";\s*var __require = \1\(import\.meta\.url\);/;
 
-/** The same, made when something is required: `node:module` brings half of Node along. */
+/** The same, created on first use, since `node:module` loads half of Node's modules. */
 const LAZY_REQUIRE = lazy(
   "__require",
   `globalThis.process.getBuiltinModule("node:module").createRequire(import.meta.url)`,
 );
 
-/** Puts off what a file of a bundle loads, and gives CommonJS in it its names for the file. */
+/**
+ * Makes the imports in a file of a bundle lazy, and defines `__filename` and `__dirname` for
+ * CommonJS in it.
+ */
 async function deferLoading(path: string, lazyBuiltins: readonly string[]): Promise<string> {
   const text = await Deno.readTextFile(path);
   const file = new MagicString(text);
@@ -109,7 +113,7 @@ async function deferLoading(path: string, lazyBuiltins: readonly string[]): Prom
   }
   const { imports } = await findImports(text, path);
   for (const { specifier, start, end, keyword } of imports) {
-    // Deno reads the files of all import() before it runs anything, where it sees their names.
+    // Deno would read the files of all import() with literal names before it runs anything.
     if (keyword !== undefined && /^\.{1,2}\//.test(specifier)) {
       file.overwrite(start, end, `String(${JSON.stringify(specifier)})`);
     }
@@ -123,14 +127,14 @@ async function deferLoading(path: string, lazyBuiltins: readonly string[]): Prom
   return file.toString();
 }
 
-/** Declares a name for an object or a function that is made when it is first used. */
+/** Declares a name for an object or function that is created when it is first used. */
 function lazy(name: string, expression: string): string {
   const traps = [
     `apply: (_, self, args) => Reflect.apply(target(), self, args)`,
     `get: (_, key) => target()[key]`,
     `set: (_, key, value) => Reflect.set(target(), key, value)`,
     `has: (_, key) => key in target()`,
-    // A proxy may only tell of properties that could be changed.
+    // A proxy may only report configurable properties.
     `getOwnPropertyDescriptor(_, key) { const own = Reflect.getOwnPropertyDescriptor(target(), key); ` +
     `return own && { ...own, configurable: true }; }`,
     `defineProperty: (_, key, own) => Reflect.defineProperty(target(), key, own)`,

@@ -1,5 +1,5 @@
 /**
- * Executables: a program in one file that runs where neither Deno nor the program's sources are.
+ * Executables: a program in one file that needs neither Deno nor the program's sources.
  *
  * @module
  */
@@ -12,39 +12,39 @@ import { RESTORE_ENVIRONMENT, writePortable } from "./portable.ts";
 import { type StagedProgram, type StageOptions, stageProgram } from "./staged_program.ts";
 import { WorkDirectory } from "./work_directory.ts";
 
-/** What an executable is made of, and how. */
+/** Options of {@linkcode makeExecutable}. */
 export interface ExecutableOptions extends StageOptions {
-  /** The module that the program starts with: a path, or a `file:` URL. */
+  /** The entry module: a path, or a `file:` URL. */
   readonly entry: string;
-  /** The file to write, which replaces one that is there. */
+  /** The file to write. An existing one is replaced. */
   readonly output: string;
-  /** The platform; this one when absent. */
+  /** The target platform. Default: this one. */
   readonly target?: Target | undefined;
-  /** Whether the portable form is wanted, and not only where the other cannot be made. */
+  /** Whether to make the portable form. By default it is only made if a compiled one cannot be. */
   readonly portable?: boolean;
-  /** The Deno that goes into a portable executable: a path; the one that makes it, when absent. */
+  /** The path of the Deno for a portable executable. Default: the Deno that makes it. */
   readonly deno?: string;
-  /** The commit that is built, and when that was made. */
+  /** The commit that is built, and its date. */
   readonly source?: { readonly commit: string; readonly date: string };
 }
 
-/** An executable that was made. */
+/** A finished executable. */
 export interface Executable {
-  /** Its file. */
+  /** Its path. */
   readonly path: string;
   /** How it was made. */
   readonly form: "compiled" | "portable";
-  /** Its length, in bytes. */
+  /** Its size, in bytes. */
   readonly size: number;
-  /** The SHA-256 of its bytes, in hexadecimal digits. */
+  /** The SHA-256 of the file, in hexadecimal. */
   readonly sha256: string;
 }
 
 /**
- * Makes an executable: by `deno compile`, or portable where its runtime cannot be had. What was at the
- * output is only replaced by a whole one, also while it runs.
+ * Makes an executable with `deno compile`, or a portable one if Deno's runtime is not available.
+ * Replaces an existing output atomically, even while it runs.
  *
- * @throws {EnsembleError} when the program cannot be bundled, or the file not be written.
+ * @throws {EnsembleError} if the program cannot be bundled, or the file cannot be written.
  */
 export async function makeExecutable(options: ExecutableOptions): Promise<Executable> {
   const entry = entryPath(options.entry);
@@ -69,7 +69,7 @@ function entryPath(entry: string): string {
   if (entry.startsWith("file:")) return fileURLToPath(entry);
   if (/^(?:https?|jsr|npm|node|data|blob):/.test(entry)) {
     throw new EnsembleError(
-      `${entry} is not a file on this host, and only those are compiled: write one that imports it`,
+      `${entry} is not a file on this host, and only files can be compiled: write one that imports it`,
     );
   }
   return resolve(entry);
@@ -81,7 +81,10 @@ async function requireFile(path: string): Promise<void> {
   if (!info.isFile) throw new EnsembleError(`not a file: ${path}`);
 }
 
-/** The absolute path of the file to write, where there is nothing or a file that is not the program's module. */
+/**
+ * Returns the absolute path of the output. It must not exist, or be a file other than the program's
+ * module.
+ */
 async function requireOutput(output: string, entry: string): Promise<string> {
   const path = resolve(output);
   const info = await statIfThere(path);
@@ -89,12 +92,12 @@ async function requireOutput(output: string, entry: string): Promise<string> {
     throw new EnsembleError(`cannot write to ${path}: it is a directory; name a file in it`);
   }
   if (/[/\\]$/.test(output)) {
-    throw new EnsembleError(`cannot write to ${output}: that names a directory; name a file`);
+    throw new EnsembleError(`cannot write to ${output}: it is a directory; pass a file name`);
   }
   if (info && !info.isFile) throw new EnsembleError(`cannot write to ${path}: it is not a file`);
   if (info && await Deno.realPath(path) === await Deno.realPath(entry)) {
     throw new EnsembleError(
-      `cannot write to ${path}: it is the program's module; name another file`,
+      `cannot write to ${path}: it is the program's module; pass another file name`,
     );
   }
   return path;
@@ -109,7 +112,7 @@ async function statIfThere(path: string): Promise<Deno.FileInfo | undefined> {
   }
 }
 
-/** Writes the executable in the first form that can be had. */
+/** Writes a compiled executable, or a portable one if Deno's runtime is not available. */
 async function write(
   program: StagedProgram,
   { made, portable = false, target, source, ...options }: ExecutableOptions & { made: string },
@@ -128,7 +131,7 @@ async function write(
       if (isForeign) {
         throw new EnsembleError(`${error.message}, and ${notPortable(target).message}`);
       }
-      options.onNotice?.(`making the portable form: ${error.message}`);
+      options.onNotice?.(`making a portable executable: ${error.message}`);
     }
   }
   const statements = buildStatement({ form: "portable", ...source }) + RESTORE_ENVIRONMENT;
@@ -142,20 +145,21 @@ async function write(
 
 function notPortable(target: Target): EnsembleError {
   return new EnsembleError(
-    `a portable executable is for the system it is made on, ${Deno.build.target}, not ${target}`,
+    `a portable executable can only be made for this system, ${Deno.build.target}, not for ${target}`,
   );
 }
 
-/** The runtime that `deno compile` puts the program into cannot be fetched. */
+/** Thrown if the runtime for `deno compile` cannot be downloaded. */
 class MissingStubError extends EnsembleError {
   override name = "MissingStubError";
 }
 
 /**
- * Writes a compiled executable: a runtime without Deno's tools and the program in one file. Deno fetches the runtime for it, once, unless `DENORT_BIN` names one.
+ * Writes a compiled executable: the program and a runtime without Deno's tools in one file. Deno
+ * downloads the runtime once, unless `DENORT_BIN` names one.
  *
- * @throws {MissingStubError} when that cannot be had.
- * @throws {EnsembleError} with what Deno says when it fails otherwise.
+ * @throws {MissingStubError} if it cannot be downloaded.
+ * @throws {EnsembleError} with Deno's message for other failures.
  */
 async function writeCompiled(
   { deno, signal, directory, entry, flags }: StagedProgram,
@@ -164,7 +168,7 @@ async function writeCompiled(
   const { success, said } = await runDeno(deno, [
     "compile",
     "--allow-all",
-    // A server that has given up a permission must not prompt for it.
+    // A server that has dropped a permission must not prompt for it.
     "--no-prompt",
     "--no-check",
     "--no-config",
@@ -178,6 +182,6 @@ async function writeCompiled(
   if (success) return;
   const reason = denoReason(said);
   const [, stub] = /for url \((\S*denort\S*)\)/.exec(reason) ?? [];
-  if (stub !== undefined) throw new MissingStubError(`${stub} cannot be fetched`);
+  if (stub !== undefined) throw new MissingStubError(`cannot download ${stub}`);
   throw new EnsembleError(`deno compile failed: ${reason}`);
 }

@@ -1,9 +1,9 @@
 /**
- * Portable executables: a shell script, a Deno and a program in one file, made without anything from afar.
+ * Portable executables: a shell script, Deno and a program in one file, made without downloads.
  *
- * The script is `portable_header.sh`, after a few lines that say what is in the executable. It is written for any POSIX
- * shell, with `gzip`, `tar`, `tail`, `head -c` and `mktemp`, which all systems have; a start that finds everything
- * unpacked runs none of them.
+ * The script is `portable_header.sh`, after a few lines that describe the executable. It runs in
+ * any POSIX shell and needs `gzip`, `tar`, `tail`, `head -c` and `mktemp`, which all systems have.
+ * A start that finds everything unpacked runs none of them.
  *
  * @module
  */
@@ -13,7 +13,10 @@ import type { StagedProgram } from "./staged_program.ts";
 import { filesBelow } from "./work_directory.ts";
 import SCRIPT from "./portable_header.sh" with { type: "text" };
 
-/** Writes a portable executable for this system, with the program's Deno. The same input gives the same bytes. */
+/**
+ * Writes a portable executable for this system, with the program's Deno. The same input yields the
+ * same bytes.
+ */
 export async function writePortable(
   { deno: path, directory, entry, flags }: StagedProgram,
   { output, name }: { output: string; name: string },
@@ -35,8 +38,8 @@ export async function writePortable(
 }
 
 /**
- * The files of a directory in an archive, with nothing in it of when, where and by whom it was made. The
- * first file of the program is marked as executable.
+ * Archives the files of a directory reproducibly, without times and owners. The program's first
+ * file is marked as executable.
  */
 async function archive(directory: string, entry: string): Promise<Uint8Array<ArrayBuffer>> {
   const entries: TarEntry[] = [];
@@ -72,31 +75,37 @@ async function uname(flag: string): Promise<string> {
   return new TextDecoder().decode(stdout).trim();
 }
 
-/** What the head says and unpacks. */
+/** The variables of the header, and the parts that it unpacks. */
 interface PortableParts {
-  /** The name of the program, for messages and for its directory. */
+  /** The name of the program, for messages and its cache directory. */
   readonly name: string;
-  /** Names the program among all others: a part of a hash. */
+  /** The hash of the program, shortened. */
   readonly programHash: string;
-  /** Names the Deno among all others. */
+  /** The hash of Deno, shortened. */
   readonly denoHash: string;
-  /** The system and the machine it runs on, as `uname -s` and `uname -m` say. */
+  /** The operating system and machine, as in `uname -s` and `uname -m`. */
   readonly system: readonly [name: string, machine: string];
-  /** How many bytes the compressed Deno takes, which comes first, and the compressed archive of the program. */
+  /**
+   * The sizes of the compressed Deno, which comes first, and of the program's compressed archive,
+   * in bytes.
+   */
   readonly sizes: { readonly deno: number; readonly program: number };
   /** The program's first file. */
   readonly entry: string;
-  /** Flags for Deno. */
+  /** Flags of Deno. */
   readonly flags: readonly string[];
 }
 
-/** What the head sets for Deno is not for the processes that the program starts. */
+/**
+ * Unsets the variables that the header sets for Deno, so that the program's child processes do not
+ * inherit them.
+ */
 export const RESTORE_ENVIRONMENT =
   `Deno.env.get("GXENSEMBLE_SET")?.split(" ").forEach((name) => Deno.env.delete(name));`;
 
-/** Writes the head. */
+/** Writes the header. */
 function portableHeader(parts: PortableParts): string {
-  // The sizes that it tells of include its own: it is written again until that is right.
+  // The header contains its own size, so it is rewritten until the size is right.
   for (let size = 0;;) {
     const header = writeHeader(parts, size);
     const { length } = new TextEncoder().encode(header);
@@ -127,12 +136,12 @@ run() {
 ${SCRIPT.slice(SCRIPT.indexOf("\n\n") + 2)}`;
 }
 
-/** A name to begin that of a directory with: names of files may be 255 bytes long at most. */
+/** A prefix for the name of a directory. File names have at most 255 bytes. */
 function directoryName(name: string): string {
   return name.slice(0, 60).toWellFormed();
 }
 
-/** Puts a text between quotes of the shell. */
+/** Quotes a text for the shell. */
 function quote(text: string): string {
   return /^[\w=.,/-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

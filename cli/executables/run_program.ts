@@ -1,5 +1,5 @@
 /**
- * Programs that are a server with the command line of `gxensemble run`.
+ * Server programs with the command line of `gxensemble run`.
  *
  * @module
  */
@@ -12,11 +12,11 @@ import { EnsembleError } from "../../runtime/errors.ts";
 
 /** Options of {@linkcode runProgram}: what the server is where its command line does not say. */
 export interface RunProgramOptions extends Omit<StartServerOptions, "signal"> {
-  /** What its help and its messages call the program; by default as its first module is called. */
+  /** The name of the program in its help and messages. Default: the name of its first module. */
   readonly name?: string;
   /** The version of the program, for `--version`. */
   readonly version?: string | undefined;
-  /** The arguments, in place of those that the process was started with. */
+  /** The arguments. Default: those of the process. */
   readonly args?: readonly string[];
 }
 
@@ -51,12 +51,12 @@ export async function runProgram(
 ): Promise<number> {
   const { name = ownName(), version, args = Deno.args, ...own } = options;
   if (isLent()) {
-    // The command line has been read by who started the server: what is left of it is for main.
+    // `gxensemble run` has read the command line: all arguments are for main.
     const run = () => callMain(main, { whose: "main", args });
     await runServer(currentServer().id, run, own);
     return Number(Deno.exitCode);
   }
-  // Imported when it is needed: programs that read their options themselves do without.
+  // Imported on demand, since programs that read their options themselves do not need it.
   const { Command } = await import("npm:@commander-js/extra-typings@^15.1.0");
   const { formatProgramVersion } = await import("../kit/build.ts");
   const { asRoot, runCommandLine } = await import("../kit/command_line.ts");
@@ -92,13 +92,13 @@ export async function runProgram(
   command.addHelpText(
     "after",
     examples([
-      "with a role, and its log in the server's directory",
+      "run with a role, and log to the server's directory",
       `${name} --roles "(blue)" --log-file - ${name}1`,
     ]),
   );
   const root = asRoot(command, formatProgramVersion(name, version));
   const code = await runCommandLine(root, args);
-  // The program may have set one.
+  // The program may have set an exit code.
   return code || Deno.exitCode;
 }
 
@@ -107,22 +107,22 @@ function ownName(): string {
   return basename(decodeURIComponent(new URL(Deno.mainModule).pathname)).replace(/\.[^.]*$/, "");
 }
 
-/** The runtime, which programs call, and what calls them: their frames are not where a program failed. */
+/** The files whose stack frames are skipped: the runtime, and the code that calls main. */
 const MACHINERY = ["../runtime/", "./"].map((path) => new URL(path, import.meta.url).href);
 
 /**
  * Calls `main` with the arguments of a command line, and waits for its end.
  *
- * @param whose what its errors call it: `main of httpd_svc.ts`.
- * @param hint what else a person should know when it fails.
- * @throws {EnsembleError} when it is no function, or it fails: with what it threw, and the place in the author's
- * files where that was.
+ * @param whose the name of the function in errors: `main of httpd_svc.ts`.
+ * @param hint what the user should also know if it fails.
+ * @throws {EnsembleError} if it is not a function, or if it fails: with the thrown error and its
+ * position in the author's files.
  */
 export async function callMain(
   main: unknown,
   { whose, args, hint }: { whose: string; args: readonly string[]; hint?: string },
 ): Promise<void> {
-  if (typeof main !== "function") throw new EnsembleError(`${whose} is no function`);
+  if (typeof main !== "function") throw new EnsembleError(`${whose} is not a function`);
   try {
     await main(...args);
   } catch (thrown) {
@@ -131,7 +131,7 @@ export async function callMain(
   }
 }
 
-/** What was thrown, the place in the author's files where it was, and why. */
+/** Describes a thrown value, with its position in the author's files. */
 function describeFailure(thrown: unknown): string {
   const [place] = (stackOf(thrown).match(/\bfile:\S+:\d+:\d+/g) ?? [])
     .filter((place) => !MACHINERY.some((directory) => place.startsWith(directory)));

@@ -1,5 +1,5 @@
 /**
- * What goes into an executable: the files of a program, and how they are run.
+ * Stages a program for an executable: its files and the flags to run it.
  *
  * @module
  */
@@ -22,38 +22,41 @@ import { filesBelow, type WorkDirectory } from "./work_directory.ts";
 
 /** Options of {@linkcode stageProgram}. */
 export interface StageOptions {
-  /** What the program is called; as its file is, when absent. */
+  /** The name of the program. Default: the name of its file. */
   readonly name?: string;
-  /** Called with what the operator should know about the executable. */
+  /** Called with warnings for the user. */
   readonly onNotice?: (message: string) => void;
-  /** Modules that are bundled besides, for the program to hand out. */
+  /** Further modules to bundle, which the program provides as library modules. */
   readonly entries?: readonly string[];
-  /** Files and directories to put beside the program, in the place that they have beside its first module. */
+  /**
+   * Files and directories to copy beside the program, at the same relative positions as beside its
+   * first module.
+   */
   readonly include?: readonly string[];
   /** See {@linkcode bundleProgram}. */
   readonly lazyBuiltins?: readonly string[];
-  /** Flags for V8. */
+  /** V8 flags. */
   readonly v8Flags?: readonly string[];
 }
 
-/** A program as it goes into an executable. */
+/** A staged program. */
 export interface StagedProgram {
-  /** The Deno that bundled it. */
+  /** The path of the Deno that bundled it. */
   readonly deno: string;
-  /** Aborts when the work is to end early. */
+  /** Aborted when the work has to end early. */
   readonly signal: AbortSignal;
   /** The directory with its files. */
   readonly directory: string;
   /** Its first file, in that directory. */
   readonly entry: string;
-  /** The flags of Deno that it runs with. */
+  /** The Deno flags that it runs with. */
   readonly flags: readonly string[];
 }
 
 /**
- * Puts all that a program needs into a directory: its bundle, and what is included.
+ * Copies all files of a program to a directory: its bundle, and included files.
  *
- * @throws {EnsembleError} when it cannot be bundled, or something not be included.
+ * @throws {EnsembleError} if it cannot be bundled, or a file cannot be included.
  */
 export async function stageProgram(
   entry: string,
@@ -89,7 +92,7 @@ export async function stageProgram(
   );
   if (missing.length > 0) {
     onNotice?.(
-      `the modules of workers are not in the executable unless they are included: ` +
+      `the modules of workers are not part of the executable unless included: ` +
         missing.map((path) => `--include ${relative(Deno.cwd(), path)}`).join(" "),
     );
   }
@@ -108,9 +111,10 @@ export async function stageProgram(
 }
 
 /**
- * Writes the module that runs the `main` of a program as `gxensemble run` does; gives undefined for one that starts itself.
+ * Writes the module that runs a program's `main` as `gxensemble run` does. Returns undefined for a
+ * program that starts itself.
  *
- * @throws {EnsembleError} when there is nothing to run.
+ * @throws {EnsembleError} if there is nothing to run.
  */
 async function serverModule(
   reader: ModuleReader,
@@ -125,22 +129,22 @@ async function serverModule(
   try {
     entryPoint = await findEntryPoint(reader);
   } catch (error) {
-    // What is wrong with a module the bundler says.
+    // The bundler reports the errors of modules.
     if (error instanceof ModuleError) return undefined;
     throw error;
   }
   if (entryPoint.startsItself) {
     if (entryPoint.asksRequire) {
       onNotice?.(
-        `in an executable require.main is not ${entry}, and what depends on that does not run: export a ` +
-          "function main, or start from a module with import.meta.main",
+        `in an executable, require.main is not ${entry}, so code that depends on it does not run: export a ` +
+          "function main, or use an entry module with import.meta.main",
       );
     }
     return undefined;
   }
   if (!entryPoint.exportsMain) {
     throw new EnsembleError(
-      `${entry} has nothing to run: it exports no function main, and its top level does nothing`,
+      `${entry} has nothing to run: it does not export a function main, and its top level does nothing`,
     );
   }
   const directory = join(work.path, "server");
@@ -149,7 +153,7 @@ async function serverModule(
   return await writeServerModule(reader, { directory, name, version });
 }
 
-/** The flags for what the project's configuration calls unstable, which Deno must know. */
+/** The Deno flags for the unstable features of the project. */
 async function unstableFlags(
   { unstable, directory }: Project,
   deno: string,
@@ -163,11 +167,11 @@ async function unstableFlags(
   });
   if (success) return flags;
   throw new EnsembleError(
-    `the "unstable" of the project in ${directory} is wrong: ${denoReason(said)}`,
+    `wrong "unstable" setting of the project in ${directory}: ${denoReason(said)}`,
   );
 }
 
-/** The real path of a file, or the path itself where there is no file. */
+/** The real path of a file, or the path itself if there is no file. */
 async function realPath(path: string): Promise<string> {
   try {
     return await Deno.realPath(path);
@@ -176,7 +180,10 @@ async function realPath(path: string): Promise<string> {
   }
 }
 
-/** Deno looks for a package.json in all directories above a file. This one is the program's, if it has one. */
+/**
+ * Deno looks for a package.json in all parent directories. This writes the program's own, or an
+ * empty one.
+ */
 async function writePackage(directory: string): Promise<void> {
   const path = join(directory, "package.json");
   const text = await Deno.readTextFile(path).catch((error) => {
@@ -187,31 +194,31 @@ async function writePackage(directory: string): Promise<void> {
   await Deno.writeTextFile(path, JSON.stringify({ ...own, type: "module" }, undefined, 2) + "\n");
 }
 
-/** What an executable says of itself. */
+/** Options of {@linkcode writeServerModule}. */
 interface ServerModuleOptions {
-  /** The directory to write to, which exists. */
+  /** The directory to write to. It exists. */
   readonly directory: string;
-  /** What the program is called. */
+  /** The name of the program. */
   readonly name: string;
-  /** Its version, where its project says. */
+  /** Its version, if its project has one. */
   readonly version: string | undefined;
 }
 
-/** The first module of an executable. */
+/** The entry module of an executable. */
 interface ServerModule {
   /** Its path. */
   readonly path: string;
-  /** By what addresses the program imports the runtime, besides its name: all mean the one that `run` would give it. */
+  /** The specifiers with which the program imports the runtime, besides its name. */
   readonly runtimeAddresses: readonly string[];
-  /** The files of its workers, which no bundle has. */
+  /** The files of its workers, which are not bundled. */
   readonly workers: readonly string[];
 }
 
 /**
  * Writes the module.
  *
- * The modules of the program are named as `run` names them. So a server that is an executable shares them with code that
- * is loaded later, as one that was started by `run` does.
+ * It names the program's modules as `run` does. So a server that is an executable shares them with
+ * code that is loaded later.
  *
  * @throws {ModuleError} at the file and line that cannot be read, parsed or resolved.
  */
@@ -275,27 +282,27 @@ function runtimeAddresses(graph: ModuleGraph): string[] {
   return [...new Set(addresses)];
 }
 
-/** Whether a unit is a file as it is imported by itself, and not the data in one. */
+/** Whether a unit is a file imported as a module, not as data. */
 function isPlainModule({ module, path }: Unit): boolean {
   return path.endsWith(module) && !path.endsWith(".wasm");
 }
 
-/** From where to where files are included. */
+/** The source and target of included files. */
 interface Inclusion {
-  /** The directory that they are below. */
+  /** The directory that they are copied from. */
   readonly from: string;
-  /** The directory that they get the same places below, where the program's own files are. */
+  /** The directory that they are copied to, which contains the program's own files. */
   readonly to: string;
-  /** The real paths of what is left out when directories are included. */
+  /** The real paths to leave out of included directories. */
   readonly except: readonly string[];
 }
 
 /**
- * Copies files, and all files of directories, to the places that they have below another directory. Links
- * are followed.
+ * Copies files and directories to the same relative positions below another directory, following
+ * links.
  *
- * @throws {EnsembleError} when one is not below the directory, cannot be read, is no file, or has the name of
- * one of the program's own.
+ * @throws {EnsembleError} if one is not below the directory, cannot be read, is not a file, or has
+ * the name of one of the program's own files.
  */
 async function includeFiles(paths: readonly string[], inclusion: Inclusion): Promise<void> {
   const { from, to, except } = inclusion;
@@ -305,7 +312,7 @@ async function includeFiles(paths: readonly string[], inclusion: Inclusion): Pro
     if (/^\.\.(?:$|[/\\])/.test(name)) {
       throw cannotInclude(
         path,
-        `what is included is below the directory of the program's module, ${from}`,
+        `included files have to be below the directory of the program's module, ${from}`,
       );
     }
     await include(path, join(to, name), { taken, except, within: [] });
@@ -319,7 +326,7 @@ async function include(
     /** The program's own files. */
     taken: ReadonlySet<string>;
     except: readonly string[];
-    /** The real paths of the directories that are being included. */
+    /** The real paths of the directories that are being copied. */
     within: readonly string[];
   },
 ): Promise<void> {
@@ -328,7 +335,9 @@ async function include(
     if (except.includes(real)) return;
     const info = await Deno.stat(real);
     if (info.isDirectory) {
-      if (within.includes(real)) throw cannotInclude(path, "it leads back to where it is");
+      if (within.includes(real)) {
+        throw cannotInclude(path, "it is a link to a directory that contains it");
+      }
       await Deno.mkdir(target, { recursive: true });
       for await (const { name } of Deno.readDir(real)) {
         const places = { taken, except, within: [...within, real] };
@@ -338,14 +347,14 @@ async function include(
     }
     if (!info.isFile) throw cannotInclude(path, "it is neither a file nor a directory");
     if (taken.has(target)) {
-      throw cannotInclude(path, "a part of the program itself has its name; rename it");
+      throw cannotInclude(path, "a file of the program itself has its name; rename it");
     }
     await Deno.mkdir(dirname(target), { recursive: true });
     await Deno.copyFile(real, target);
   } catch (error) {
     if (error instanceof EnsembleError) throw error;
     const reason = error instanceof Deno.errors.NotFound
-      ? "it is not there"
+      ? "it does not exist"
       : (error as Error).message;
     throw cannotInclude(path, reason, error);
   }

@@ -1,5 +1,5 @@
 /**
- * The directory where an executable is made.
+ * The temporary directory in which an executable is made.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import { onEndingSignal } from "../../runtime/home/signals.ts";
 import { isAt } from "../../runtime/wire/socket_directory.ts";
 
 /**
- * A directory that is removed when it is disposed of, and when a signal ends the process before.
+ * A directory that is removed on disposal, or when a signal ends the process.
  *
- * Its name is always the same, because the paths of modules get into the bundle. A process that makes the same file at
- * the same time waits. What a killed process has left in it is removed.
+ * Its name is always the same, because bundles contain the paths of modules. Two processes that
+ * build the same program take turns. Files that a killed process has left are removed.
  */
 export class WorkDirectory implements Disposable {
   /** Its absolute path. */
@@ -26,9 +26,9 @@ export class WorkDirectory implements Disposable {
   }
 
   /**
-   * Makes one beside a file, so that what was made in it can be renamed to that.
+   * Creates one beside a file, so that results can be renamed to the file.
    *
-   * @throws {EnsembleError} when nothing can be written there.
+   * @throws {EnsembleError} if nothing can be written there.
    */
   static async beside(file: string): Promise<WorkDirectory> {
     const work = new WorkDirectory(join(dirname(file), `.compiling-${basename(file)}`));
@@ -49,7 +49,7 @@ export class WorkDirectory implements Disposable {
     }
   }
 
-  /** Aborts when a signal ends the process: for programs that write into the directory. */
+  /** Aborts when a signal ends the process, for programs that write to the directory. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
@@ -64,9 +64,10 @@ export class WorkDirectory implements Disposable {
     while (!this.#lock) {
       const lock = openOwn(this.path, "lock");
       if (!lock) continue;
-      // At once, where it is free: a signal would find the directory made and not yet ours to remove.
+      // Synchronously if possible, since a signal could come between creating the directory and
+      // owning it.
       if (!lock.tryLockSync(true)) await lock.lock(true);
-      // Who had it before has removed the directory.
+      // The previous owner has removed the directory.
       if (isAt(path, lock.statSync())) this.#lock = lock;
       else lock.close();
     }
@@ -81,13 +82,13 @@ export class WorkDirectory implements Disposable {
 
   #remove(): void {
     if (!this.#lock) return;
-    // Under another name: a process that waits for this one may make it anew at any time.
+    // Renamed first, since a waiting process may create the directory again at any time.
     const removed = `${this.path}~${crypto.randomUUID().slice(0, 8)}`;
     try {
       Deno.renameSync(this.path, removed);
       Deno.removeSync(removed, { recursive: true });
     } catch (error) {
-      // What cannot be renamed stays, empty.
+      // If it cannot be renamed, it stays, empty.
       if (!(error instanceof Deno.errors.NotFound)) this.#empty();
     }
   }
@@ -100,8 +101,8 @@ export class WorkDirectory implements Disposable {
 }
 
 /**
- * Makes a directory that only this user may write to, or finds it so, and opens a file in it; undefined
- * when another process removes it meanwhile.
+ * Creates a directory that only this user may write to, or checks an existing one, and opens a file
+ * in it; undefined if another process removes it meanwhile.
  */
 function openOwn(path: string, name: string): Deno.FsFile | undefined {
   try {

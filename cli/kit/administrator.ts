@@ -1,5 +1,5 @@
 /**
- * The administrator at the terminal: elevates a command in the servers that want it.
+ * The administrator at the terminal: elevates a command in servers that require it.
  *
  * @module
  */
@@ -9,19 +9,21 @@ import { findPlaces } from "../../runtime/home/paths.ts";
 import type { ActorServer } from "../../runtime/server/actor_server.ts";
 import { askPassphrase, type PassphraseOptions } from "./prompts.ts";
 
-/** Does what may take a capability, and asks for the passphrase only where one is wanted, and once. */
+/** Runs work that may require a capability. Asks for the passphrase only if needed, and once. */
 export class Administrator {
   readonly #console: ActorServer;
   readonly #options: PassphraseOptions;
   #key: Promise<CryptoKey> | undefined;
   readonly #elevations = new Map<string, Promise<void>>();
 
-  /** Runs the prompt for the passphrase. A program that reads the terminal itself stops reading meanwhile. */
+  /**
+   * Runs the passphrase prompt. Replace it if the program itself reads the terminal, to pause that.
+   */
   runPrompt: <Answer>(prompt: () => Promise<Answer>) => Promise<Answer> = (prompt) => prompt();
 
   /**
-   * Whether the next piece of work asks again after a passphrase was wrong, as in a REPL. A command asks once for
-   * all its servers.
+   * Whether to ask again after a wrong passphrase, as in a REPL. A command asks once for all its
+   * servers.
    */
   asksAgain = false;
 
@@ -32,10 +34,10 @@ export class Administrator {
   }
 
   /**
-   * Does a piece of work in a server. Where the console lacks the capability, elevates it there first: a refusal
-   * would be in the server's audit log.
+   * Runs work in a server. If the console lacks the capability there, elevates it first, since a
+   * refusal would appear in the server's audit log.
    *
-   * @throws {EnsembleError} when the server refuses, or the passphrase of the private key is wrong.
+   * @throws {EnsembleError} if the server refuses, or the passphrase of the private key is wrong.
    */
   async elevating<Result>(
     server: string,
@@ -47,7 +49,7 @@ export class Administrator {
       hasKey = await hasPrivateKey();
       return hasKey ? await this.#unlock() : undefined;
     };
-    // One after the other in each server, where a challenge takes the place of the one before.
+    // One at a time in each server, since a new challenge replaces the previous one.
     const earlier = this.#elevations.get(server) ?? Promise.resolve();
     const elevation = earlier.catch(() => {}).then(() => this.#elevate(server, capability, unlock));
     this.#elevations.set(server, elevation);
@@ -97,7 +99,7 @@ async function hasPrivateKey(): Promise<boolean> {
   return await hasAdminPrivateKey(findPlaces());
 }
 
-/** Who runs this process and where, as servers note it: `user@host`. */
+/** The user and host of this process, for servers' logs: `user@host`. */
 export function operatorName(): string {
   return `${userName()}@${Deno.hostname()}`;
 }

@@ -1,5 +1,5 @@
 /**
- * How this program was built, what it runs on, and the Deno that it can run to bundle and compile.
+ * The build of this program, its versions, and the Deno that it can run to bundle and compile.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export interface BuildDetails {
 
 const BUILD = Symbol.for("gxensemble.build");
 
-/** The platforms that Deno is there for: what `--target` takes. */
+/** The platforms that Deno supports, for `--target`. */
 export const TARGETS = [
   "x86_64-unknown-linux-gnu",
   "aarch64-unknown-linux-gnu",
@@ -42,20 +42,20 @@ function ownBuild(): BuildDetails | undefined {
   return (globalThis as { [BUILD]?: BuildDetails })[BUILD];
 }
 
-/** The statement by which a launcher leaves the details of a build. */
+/** The statement with which a launcher passes on the details of a build. */
 export function buildStatement(build: BuildDetails): string {
   return `globalThis[Symbol.for(${JSON.stringify(BUILD.description)})] = ${JSON.stringify(build)};`;
 }
 
 /**
- * Writes the version of an executable of ours: its own and how it was built on the first line, then what it runs
- * on, a name and a version a line, as `deno --version` does.
+ * Formats the version of gxensemble: its version and build on the first line, then those of its
+ * runtime, one per line, as `deno --version` does.
  */
 export function formatVersion(name: string): string {
   return formatLines(name, configuration.version, runtimeVersions());
 }
 
-/** The same for a program that is built on this one; its version may be unknown. */
+/** Formats the version of a program that is built on this one; its own version may be unknown. */
 export function formatProgramVersion(name: string, version: string | undefined): string {
   return formatLines(name, version, [
     `gxensemble ${configuration.version}`,
@@ -81,10 +81,10 @@ function runtimeVersions(): string[] {
 }
 
 /**
- * The path of the Deno to run: the one that runs this very program, or, where that is an executable
- * made by `deno compile` and so no Deno itself, the one on the path.
+ * Finds the Deno to run: the one that runs this program, or the one on the path if this program is
+ * an executable of `deno compile`.
  *
- * @throws {EnsembleError} when there is none.
+ * @throws {EnsembleError} if there is none.
  */
 export async function findDeno(): Promise<string> {
   if (!Deno.build.standalone) return Deno.execPath();
@@ -98,20 +98,22 @@ export async function findDeno(): Promise<string> {
     // There is none.
   }
   throw new EnsembleError(
-    "this takes Deno, and this gxensemble has none inside: put a deno on the PATH, or use the " +
-      "portable gxensemble",
+    "this command needs Deno, and this gxensemble does not contain it: put deno on the PATH, or use the portable gxensemble",
   );
 }
 
 /** Options of {@linkcode runDeno}. */
 export interface RunDenoOptions {
-  /** The directory to run it in, which decides whose configuration it reads. */
+  /** The directory to run it in. Its configuration applies. */
   readonly cwd: string;
   /** Ends it early. */
   readonly signal: AbortSignal;
 }
 
-/** Runs a Deno to its end; gives whether it succeeded, and what it said on standard error, uncoloured. */
+/**
+ * Runs Deno and waits for its end. Returns whether it succeeded, and its standard error without
+ * colors.
+ */
 export async function runDeno(
   deno: string,
   args: string[],
@@ -128,7 +130,7 @@ export async function runDeno(
   return { success, said: new TextDecoder().decode(stderr).trim() };
 }
 
-/** What Deno says, without the name of its error and the traces of its own code. */
+/** Returns Deno's error message, without the error's name and traces of Deno's own code. */
 export function denoReason(said: string): string {
   return said.replace(/\n+Stack backtrace:[^]*$/, "").replace(/^error: /gm, "")
     .replace(/\n*(error: )?bundling failed\s*$/, "").trim();

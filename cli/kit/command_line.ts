@@ -1,5 +1,5 @@
 /**
- * Command lines: running them, and what is said of those that make no sense.
+ * Runs command lines and reports usage errors.
  *
  * @module
  */
@@ -23,10 +23,10 @@ export class UsageError extends InvalidInputError {
   /** The class's name, also after the code was minified. */
   override name = "UsageError";
 
-  /** What to type for the help that says how it is done right. */
+  /** The command line that shows the relevant help. */
   readonly help: string;
 
-  /** Takes the message without its `error: `. */
+  /** Creates the error from a message without `error: `. */
   constructor(message: string, help: string) {
     super(message);
     this.help = help;
@@ -34,12 +34,12 @@ export class UsageError extends InvalidInputError {
 }
 
 /**
- * Gives a command, and those below it, what all commands have: the form of the help, `--help`, `--gerbil-path`, and at
- * the top `--version`.
+ * Adds what all commands have to a command tree: the help's layout, `--help`, `--gerbil-path`, and
+ * `--version` at the root.
  *
- * Its `parseAsync` then runs a command line; it rejects with a {@linkcode UsageError} for one that makes no sense, also
- * where an action calls `command.error`, with a `CommanderError` after the help or the version was printed, and with
- * whatever the command throws.
+ * Its `parseAsync` then runs a command line. It rejects with a {@linkcode UsageError} for wrong
+ * usage, including calls of `command.error`, with a `CommanderError` after the help or the version
+ * was printed, and with any error that the command throws.
  */
 export function asRoot(root: CommandUnknownOpts, version: string): CommandUnknownOpts {
   root.version(version, "-V, --version", "display the version and the build");
@@ -57,7 +57,7 @@ export function asRoot(root: CommandUnknownOpts, version: string): CommandUnknow
         getErrHelpWidth: () => helpWidth(Deno.stderr),
         getOutHasColors: () => false, // The help has none.
         getErrHasColors: () => false,
-        outputError: () => {}, // runCommandLine prints errors, of commander and all others alike.
+        outputError: () => {}, // runCommandLine prints all errors, including commander's.
       })
       .exitOverride((error) => {
         throw asUsageError(error, command);
@@ -92,14 +92,18 @@ export async function runCommandLine(
       printNotice(`see ${error.help}`);
       return 2;
     }
-    // The help or the version was printed: without any arguments the help is an answer to a mistake.
+    // The help or the version was printed. Help for a command line without arguments is exit code
+    // 2.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     reportFailure(await explain(error), { name, logLevel });
     return 1;
   }
 }
 
-/** Says which process does not answer a server that is being started; commands that only ask have said so already. */
+/**
+ * Adds which process did not answer while a server was started. For other commands, withConsole has
+ * done so.
+ */
 async function explain(error: unknown): Promise<unknown> {
   const mayBeSilence = error instanceof DisconnectedError || error instanceof TimeoutError;
   if (!mayBeSilence || !error.silence) return error;
@@ -118,14 +122,17 @@ function reportFailure(
   else if (!isExpected && logLevel !== undefined) printNotice("see where with --log DEBUG");
 }
 
-/** What commander reports is the person's mistake, unless it printed the help or the version. */
+/** Converts commander's errors to usage errors, unless it printed the help or the version. */
 function asUsageError(error: CommanderError, command: CommandUnknownOpts): Error {
   if (error.exitCode === 0 || error.code === "commander.help") return error;
   const message = error.message.replace(/^error: /, "").replace("\n(Did you", " (Did you");
   return new UsageError(message + findHint(error, command), helpCommand(command));
 }
 
-/** What is typed for the help of a command: `gxensemble help ca setup`, or `ensemble-registry --help`. */
+/**
+ * The command line that shows a command's help: `gxensemble help ca setup`, or `ensemble-registry
+ * --help`.
+ */
 function helpCommand(command: CommandUnknownOpts): string {
   const root = rootOf(command);
   if (root.commands.length === 0) return `${root.name()} --help`;
@@ -137,7 +144,7 @@ interface Reporting {
   unknownOption(flag: string): void;
 }
 
-/** A hint where commander, which compares whole words, has none. */
+/** A hint for cases that commander, which compares whole words, has none for. */
 function findHint(error: CommanderError, command: CommandUnknownOpts): string {
   const [, unknown = ""] = /^error: unknown \w+ '(.+)'$/s.exec(error.message) ?? [];
   if (error.code === "commander.unknownCommand") return suggestCommands(unknown, command);
@@ -150,7 +157,7 @@ function findHint(error: CommanderError, command: CommandUnknownOpts): string {
   return takers.length > 0 ? " (options come after the command that they belong to)" : "";
 }
 
-/** Commands of which only a part was typed, or that belong to another. */
+/** Suggests commands that were typed in part, or that are nested in another. */
 function suggestCommands(typed: string, parent: CommandUnknownOpts): string {
   const near = allCommands(parent).filter((command) => {
     const name = command.name();
@@ -162,13 +169,13 @@ function suggestCommands(typed: string, parent: CommandUnknownOpts): string {
   return ` (Did you mean ${near.length > 1 ? "one of " : ""}${near.join(", ")}?)`;
 }
 
-/** Writes what is typed for a command after the name of the executable: `ca setup`; nothing for the root. */
+/** Returns the path of a command without the executable's name: `ca setup`; empty for the root. */
 export function commandPath(command: CommandUnknownOpts): string {
   if (command.parent === null) return "";
   return `${commandPath(command.parent)} ${command.name()}`.trimStart();
 }
 
-/** The commands below one, those that belong to others included. */
+/** All commands below one, at any depth. */
 export function allCommands(parent: CommandUnknownOpts): CommandUnknownOpts[] {
   return parent.commands.flatMap((command) => [command, ...allCommands(command)]);
 }

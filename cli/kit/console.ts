@@ -1,5 +1,5 @@
 /**
- * The console: the transient server by which a command talks to the ensemble.
+ * The console: the transient server through which a command talks to the ensemble.
  *
  * @module
  */
@@ -27,17 +27,18 @@ import { PING_TIMEOUT } from "../../runtime/wire/limits.ts";
 import type { ClientOptions } from "./options.ts";
 
 /**
- * Does something in the ensemble as a server that listens nowhere and is in no registry. Its id is its
- * own, so that any number of commands can run at once.
+ * Runs `work` with a console, a server that does not listen and is not registered. Its id is
+ * random, so that any number of commands can run at once.
  */
 export async function withConsole<Result>(
   options: ClientOptions,
   work: (actors: ActorSystem, console: ActorServer) => Promise<Result>,
 ): Promise<Result> {
   startLogging({ level: options.log });
-  // Deno would print them as they are, and they may quote a server: they fail the command like any other error.
+  // Deno would print unhandled errors unescaped, and they may quote a server. They fail the command
+  // instead.
   const unhandled = Promise.withResolvers<never>();
-  unhandled.promise.catch(() => {}); // There is none, or it comes after the work is done.
+  unhandled.promise.catch(() => {}); // It may come after the work is done.
   using _unhandled = onUnhandled((thrown) => unhandled.reject(thrown));
   const console = await startConsole(options);
   try {
@@ -50,8 +51,8 @@ export async function withConsole<Result>(
 }
 
 /**
- * A failure with what helps to mend it: which servers may have been meant, where the registry does not know the one
- * that was named; which process does not answer. Any other is given back as it is.
+ * Adds to a failure what helps to fix it: servers with similar names if the named one is not
+ * registered, or the process that does not answer. Returns any other error unchanged.
  */
 export async function explainFailure(error: unknown, actors: ActorSystem): Promise<unknown> {
   if (!(error instanceof DisconnectedError && error.cause instanceof UnknownServerError)) {
@@ -62,7 +63,9 @@ export async function explainFailure(error: unknown, actors: ActorSystem): Promi
   return new DisconnectedError(message, { cause: error });
 }
 
-/** Starts a console, to be stopped by the caller. Without addresses of the registry this host says where it is. */
+/**
+ * Starts a console; the caller stops it. Without registry addresses, it uses those of this host.
+ */
 export async function startConsole(
   { registry, timeout }: { registry: readonly Address[]; timeout?: number | undefined },
 ): Promise<ActorServer> {
@@ -77,21 +80,21 @@ export async function startConsole(
   });
 }
 
-/** How often it is looked whether a server that works for long still answers, in ms. */
+/** Interval of the checks whether a server still answers during long work, in ms. */
 const LOOK_INTERVAL = 5_000;
 
-/** What is known of the process of a server that does not answer. */
+/** The process of a server that does not answer. */
 type Named = ServerProcess & { readonly id: string };
 
 /**
- * Says of a failure for want of an answer which process does not answer, why, and what to do; any other error is
- * given back as it is.
+ * Adds to a missing answer which process does not answer, why, and what to do. Returns any other
+ * error unchanged.
  *
- * @param actors asks the server and the registry; without them only what this host has noted is known.
+ * @param actors asks the server and the registry; without it, only this host's files are read.
  */
 export async function explainSilence(error: unknown, actors?: ActorSystem): Promise<unknown> {
   const silence = silenceOf(error);
-  // A host that takes no tcp connection is away, or a firewall is between.
+  // A tcp connection that is not accepted points to the host or a firewall, not to the process.
   if (!silence || (silence.stage === "connect" && !isUnix(silence))) return error;
   const { message } = error as Error;
   const explain = (why: string) => new EnsembleError(`${message}; ${why}`, { cause: error });
@@ -100,12 +103,15 @@ export async function explainSilence(error: unknown, actors?: ActorSystem): Prom
   if (ping === "answered") {
     return explain(`${server} itself answers: wait longer with --timeout <seconds>`);
   }
-  // It was lost meanwhile: what was not answered is all that there is to say.
+  // The connection was lost meanwhile: there is nothing to add.
   if (silence.stage === "request" && !ping) return error;
   return explain(await describeSilent(actors, silence));
 }
 
-/** Says of the loss of a server which process does not answer, and what to do, unless it is gone or answers again. */
+/**
+ * Adds to the loss of a server which process does not answer, and what to do, unless it has ended
+ * or answers again.
+ */
 export async function explainLoss(
   loss: EnsembleError,
   { actors, server }: { actors: ActorSystem; server: string },
@@ -116,8 +122,8 @@ export async function explainLoss(
 }
 
 /**
- * Checks at intervals, until it is disposed of, whether a server still answers while a command waits for it; tells once
- * when it does not.
+ * Checks at intervals, until disposed, whether a server still answers while a command waits for it.
+ * Prints a notice once if it does not.
  */
 export function watchSilence(
   actors: ActorSystem,
@@ -141,7 +147,7 @@ export function watchSilence(
   };
 }
 
-/** Whether a server answers, and else what it does not answer; undefined when it is gone. */
+/** Pings a server. Returns which step it did not answer, or undefined if it has ended. */
 async function pinged(
   actors: ActorSystem,
   server: string,
@@ -166,29 +172,32 @@ function isUnix({ address }: Silence): boolean {
 async function describeSilent(actors: ActorSystem | undefined, silence: Silence): Promise<string> {
   const process = await findProcess(actors, silence);
   if (!process || process.pid === undefined) {
-    return `${silence.server} is stopped, or busy in code that does not give way, such as an endless loop: ` +
-      "look at its process where it runs";
+    return `${silence.server} is stopped, or busy in code that does not yield, such as an endless loop: ` +
+      "check its process on its host";
   }
   const { pid } = process;
   switch (stateOf(process)) {
     case "stopped":
       return `${
         describeServer(process)
-      } is stopped: kill -CONT ${pid} lets it go on, kill -9 ${pid} ends it`;
+      } is stopped: continue it with kill -CONT ${pid}, or end it with kill -9 ${pid}`;
     case "busy":
       return `${
         describeServer(process)
-      } is busy in code that does not give way, such as an endless loop: ` +
-        `kill ${pid} stops it when that is over, kill -9 ${pid} ends it at once`;
+      } is busy in code that does not yield, such as an endless loop: ` +
+        `stop it after that with kill ${pid}, or end it at once with kill -9 ${pid}`;
     default:
       return `${
         describeServer(process)
-      } is stopped, or busy in code that does not give way, such as an ` +
-        `endless loop: on that host, kill -CONT ${pid} lets it go on when it is stopped, and kill -9 ${pid} ends it`;
+      } is stopped, or busy in code that does not yield, such as an ` +
+        `endless loop: on that host, continue it with kill -CONT ${pid} if it is stopped, or end it with kill -9 ${pid}`;
   }
 }
 
-/** The process as the registry knows it; where that is silent too, as a server of this host has noted itself. */
+/**
+ * Finds the process in the registry; if that does not answer either, in the server's directory on
+ * this host.
+ */
 async function findProcess(
   actors: ActorSystem | undefined,
   silence: Silence,
@@ -199,18 +208,18 @@ async function findProcess(
       const entry = await registryClient(actors).lookup({ id }, { timeout: PING_TIMEOUT });
       if (entry) return entry;
     } catch {
-      // It is silent, too, or not there.
+      // It does not answer either, or does not run.
     }
   }
   const noted = isUnix(silence) ? await readServerProcess(id, findPlaces()) : undefined;
   return noted && { id, ...noted };
 }
 
-/** What a process does; undefined where this host does not see it, or does not tell. */
+/** Returns the state of a process; undefined if it is on another host, or unknown. */
 function stateOf(process: ServerProcess): "stopped" | "busy" | undefined {
   if (!isProcessSeen(process)) return undefined;
   try {
-    // proc_pid_stat(5): the state follows the name, which may hold anything.
+    // proc_pid_stat(5): the state follows the name, which may contain any character.
     const [, state] = /^.*\) (\S)/s.exec(Deno.readTextFileSync(`/proc/${process.pid}/stat`)) ?? [];
     return state === "T" || state === "t" ? "stopped" : "busy";
   } catch {

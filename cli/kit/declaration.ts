@@ -1,6 +1,6 @@
 /**
- * What the declaration of a command says beyond what commander knows: how values are read, what completes them, which
- * options the help shows apart.
+ * What a command's declaration adds to commander's: parsers of values, completion, and arguments
+ * that depend on `--list`.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import {
 import { InvalidInputError } from "../../runtime/errors.ts";
 import { quoted } from "../../runtime/safe_text.ts";
 
-/** Makes a reader of values one whose refusals commander reports with the option's name. */
+/** Wraps a parser so that commander reports its errors with the option's name. */
 export function reading<T>(read: (text: string) => T): (text: string) => T {
   return (text) => {
     try {
@@ -25,7 +25,7 @@ export function reading<T>(read: (text: string) => T): (text: string) => T {
   };
 }
 
-/** The same for an option that is a list, and grows each time the option is given. */
+/** The same for a list option that may be repeated; each use adds to the list. */
 export function collecting<T>(read: (text: string) => T[]): (text: string, earlier?: T[]) => T[] {
   const readValue = reading(read);
   const collect = (text: string, earlier: T[] = []) => [...earlier, ...readValue(text)];
@@ -35,19 +35,19 @@ export function collecting<T>(read: (text: string) => T[]): (text: string, earli
 
 const collectors = new WeakSet<object>();
 
-/** Whether an option can be given more than once, to some effect. */
+/** Whether an option can be repeated. */
 export function isRepeatable(option: Option): boolean {
   return option.parseArg !== undefined && collectors.has(option.parseArg);
 }
 
-/** The longest time that a command line may ask for, in s: a day. */
+/** The longest time that an option accepts, in s: a day. */
 const MAX_SECONDS = 86_400;
 
 /**
- * Reads a time in seconds, such as `5` or `0.5`; gives it in ms.
+ * Parses a time in seconds, such as `5` or `0.5`, and returns it in ms.
  *
- * @param options.isZeroAllowed whether there may be no time at all.
- * @throws {InvalidInputError} when the text is none.
+ * @param options.isZeroAllowed whether 0 is valid.
+ * @throws {InvalidInputError} if it is not a number in range.
  */
 export function parseSeconds(
   text: string,
@@ -61,29 +61,29 @@ export function parseSeconds(
   throw new InvalidInputError(`not a number of seconds ${range}: ${quoted(text)}`);
 }
 
-/** What completes an argument, or the value of an option. */
+/** The candidates for an argument, or for the value of an option. */
 export type Source =
-  /** Nothing can be known of it. */
+  /** No candidates. */
   | "nothing"
-  /** The shell completes the names of files. */
+  /** File names, completed by the shell. */
   | "files"
   /** The commands. */
   | "commands"
-  /** The servers that the registry knows, and itself. */
+  /** The registered servers, and the registry. */
   | "servers"
   /** The same; after an `@` the server of an actor, `actor@server`. */
   | "destinations"
-  /** The servers that the registry knows. */
+  /** The registered servers. */
   | "servers but the registry"
-  /** The same, several in a list; with `--role` the roles. */
+  /** A list of them; with `--role`, of roles. */
   | "server list"
   /** The same, but each server may be one of an actor: `actor@server`. */
   | "destination list"
-  /** The servers that the registry knows, or with `--role` their roles. */
+  /** The registered servers, or with `--role` their roles. */
   | "servers or roles"
   /** The actors in the server that the first argument names. */
   | "actors"
-  /** Those that have capabilities in the server that the first argument names. */
+  /** The servers that have capabilities in the server that the first argument names. */
   | "authorized"
   /** The servers in the file `known-servers`. */
   | "known"
@@ -93,13 +93,13 @@ export type Source =
   | "roles"
   | FixedWords;
 
-/** Words that are always the same; in small letters where those are typed; several in a list. */
+/** Fixed words. */
 export interface FixedWords {
-  /** What they are. */
+  /** The noun for one of them, such as "log level". */
   readonly noun: string;
   /** All of them. */
   readonly words: readonly string[];
-  /** Whether they are read in small letters, too. */
+  /** Whether lower case is accepted, too. */
   readonly anyCase?: boolean;
   /** Whether the value is a list of them. */
   readonly list?: boolean;
@@ -107,13 +107,13 @@ export interface FixedWords {
 
 const sources = new WeakMap<object, Source>();
 
-/** Says what completes an argument, or the value of an option; gives that back. */
+/** Sets the candidates for an argument or option, and returns it. */
 export function completing<Taker extends Argument | Option>(source: Source, taker: Taker): Taker {
   sources.set(taker, source);
   return taker;
 }
 
-/** What completes an argument, or the value of an option; undefined where its declaration does not say. */
+/** Returns the candidates for an argument or option; undefined if its declaration has none. */
 export function sourceOf(taker: Argument | Option): Source | undefined {
   if (!taker.argChoices) return sources.get(taker);
   const noun = "flags" in taker ? /<([^>]+)/.exec(taker.flags)?.[1] : taker.name();
@@ -136,7 +136,7 @@ export function variablesOf(option: Option): readonly Variable[] {
   return variables.get(option) ?? [];
 }
 
-/** An argument that the help shows as required, and that only the command's `--list` does without. */
+/** An argument that is required, and shown as such in the help, except with `--list`. */
 export class ArgumentUnlessListing extends Argument<`[${string}]`> {
   /** Makes the argument. */
   constructor(name: string, description: string) {
@@ -144,7 +144,7 @@ export class ArgumentUnlessListing extends Argument<`[${string}]`> {
   }
 }
 
-/** Leaves everything after a command's first argument to a program that it runs. */
+/** Passes everything after a command's first argument to the program that it runs. */
 export function passOptionsThrough<Own extends CommandUnknownOpts>(command: Own): Own {
   passing.add(command);
   command.passThroughOptions();
@@ -153,7 +153,7 @@ export function passOptionsThrough<Own extends CommandUnknownOpts>(command: Own)
 
 const passing = new WeakSet<object>();
 
-/** Whether what follows a command's first argument is not for the command. */
+/** Whether a command passes everything after its first argument on. */
 export function passesOptionsThrough(command: CommandUnknownOpts): boolean {
   return passing.has(command);
 }

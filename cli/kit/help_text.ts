@@ -1,6 +1,5 @@
 /**
- * The form of the help texts, which is the one of the tutorial: of `gxensemble`, its commands, and
- * `ensemble-registry`.
+ * The layout of the help of `gxensemble`, its commands, and `ensemble-registry`.
  *
  * @module
  */
@@ -17,13 +16,13 @@ import { GLOBAL_OPTIONS } from "./options.ts";
 /** The width of the help where it is not printed on a terminal, or on one that does not say. */
 const DEFAULT_WIDTH = 80;
 
-/** Descriptions stand beside what they describe only where they get this much room. */
+/** The minimum width of the column of descriptions; if there is less, they go below their terms. */
 const NARROWEST_COLUMN = 30;
 
-/** Stands for a space at which no line is broken, until the lines are made. */
+/** Placeholder for a non-breaking space while lines are wrapped. */
 const UNBROKEN_SPACE = "\0";
 
-/** What commander is configured with to write the help in this form. */
+/** Commander's configuration for this layout. */
 export const HELP_FORM: HelpConfiguration = {
   minWidthToWrap: 0,
   formatHelp(command, helper) {
@@ -37,8 +36,8 @@ export const HELP_FORM: HelpConfiguration = {
 };
 
 /**
- * The examples at the end of a command's help, to be given to commander's `addHelpText`: of each what it does, and the
- * command lines that do it. Those stay whole, to be copied; above them stands what they do, as a shell's comment.
+ * Formats the examples at the end of a command's help, for commander's `addHelpText`: a purpose as
+ * a shell comment, and below it the command lines, unwrapped so that they can be copied.
  */
 export function examples(
   ...all: [purpose: string, ...lines: string[]][]
@@ -65,7 +64,7 @@ function formatRoot(root: CommandUnknownOpts, helper: Help): string[][] {
 }
 
 function formatCommand(command: CommandUnknownOpts, helper: Help): string[][] {
-  // A command that stands alone has options that the others leave to the root.
+  // A single command also has the root's options.
   const options = command.parent === null ? helper.visibleOptions(command) : command.options;
   const own = options.filter((option) => !isGlobal(option));
   return [
@@ -81,7 +80,7 @@ function isGlobal(option: Option): boolean {
   return option.helpGroupHeading === GLOBAL_OPTIONS;
 }
 
-/** The variables that make the defaults of a command's options what they are, each once. */
+/** Formats the environment variables that determine the defaults of a command's options. */
 function formatEnvironment(command: CommandUnknownOpts, helper: Help): string[] {
   const variables = new Map(command.options.flatMap(variablesOf).map((each) => [each[0], each]));
   const items = [...variables.values()].sort(([a], [b]) => a < b ? -1 : 1)
@@ -89,12 +88,12 @@ function formatEnvironment(command: CommandUnknownOpts, helper: Help): string[] 
   return formatItems("Environment:", items, helper);
 }
 
-/** What is typed for a command, from the name of the executable on. */
+/** The command line of a command, including the executable's name. */
 function fullName(command: CommandUnknownOpts): string {
   return command.parent ? `${fullName(command.parent)} ${command.name()}` : command.name();
 }
 
-/** The usage; what does not fit on its line goes on further in than the description below. */
+/** Formats the usage. Continuation lines are indented deeper than the description below. */
 function formatUsage(command: CommandUnknownOpts, helper: Help): string {
   const parts = [
     ...(command.commands.length > 0 ? ["<command>", "command-arg ..."] : []),
@@ -113,13 +112,13 @@ function formatUsage(command: CommandUnknownOpts, helper: Help): string {
 }
 
 function formatCommands(parent: CommandUnknownOpts, helper: Help): string[] {
-  // Without the command help that commander adds to those that have commands.
+  // Without the command help that commander adds.
   const commands = helper.visibleCommands(parent).filter((each) => parent.commands.includes(each));
   const items = commands.map((command) => [command.name(), command.description()]);
   return formatItems("Commands:", items, helper);
 }
 
-/** `<server-id>`, `[<actor-id>]` when it may be left out, `<main-args> ...` when it repeats. */
+/** `<server-id>`, `[<actor-id>]` if optional, `<main-args> ...` if repeatable. */
 function formatArgumentUsage(argument: Argument): string {
   const name = `<${argument.name()}>`;
   if (argument.variadic) return `${name} ...`;

@@ -1,5 +1,5 @@
 /**
- * Servers and actors as lists show them.
+ * Formats servers and actors for lists.
  *
  * @module
  */
@@ -22,7 +22,9 @@ export function formatServer(
   ]);
 }
 
-/** A registry entry as `--json` shows it; `sockets` are the files of its UNIX sockets, as far as they are known. */
+/**
+ * Converts a registry entry for `--json`; `sockets` are the files of its UNIX sockets, if known.
+ */
 export function entryToJson({ id, roles, addresses, instance, pid, host }: RegistryEntry): object {
   return {
     server: id,
@@ -39,12 +41,12 @@ export function entryToJson({ id, roles, addresses, instance, pid, host }: Regis
 
 const HEADINGS = ["sn", "actor", "state", "mailbox", "handled", "age"];
 
-/** Which columns are numbers, and aligned at the right. */
+/** Numeric columns, which are right-aligned. */
 const NUMBERS = new Set(["sn", "mailbox", "handled", "age"]);
 
 /**
- * Lists the actors of a group, one a line below headings, and the groups in it; with `recursive` also the
- * actors of those.
+ * Lists the actors of a group, one per line below headings, and its subgroups; with `recursive`,
+ * also their actors.
  */
 export function formatGroup(group: GroupInfo, options: { recursive: boolean }): string[] {
   const lines = [`group ${group.serial} ${group.name}`, ...formatActors(group.actors)];
@@ -55,13 +57,13 @@ export function formatGroup(group: GroupInfo, options: { recursive: boolean }): 
   return lines;
 }
 
-/** Shows one actor, with what it waits for. */
+/** Formats one actor, with the messages that it waits for. */
 export function formatActor(actor: ActorInfo): string[] {
   const receives = actor.receives ? [`  receives ${actor.receives.join(" ")}`] : [];
   return [`group ${actor.group}`, ...formatActors([actor]), ...receives];
 }
 
-/** Shows where an actor waits, and where it was started. */
+/** Formats the stack traces where an actor waits and where it was started. */
 export function formatBacktrace({ suspended, started }: Backtrace): string[] {
   const waits = suspended === undefined
     ? ["not waiting in a receive"]
@@ -100,7 +102,7 @@ function countActors(group: GroupInfo): number {
   return group.groups.reduce((sum, below) => sum + countActors(below), group.actors.length);
 }
 
-/** A duration in ms in the two largest units that it has: `1d 2h`, `3m 4s`, `56ms`. */
+/** Formats a duration in ms with its two largest units: `1d 2h`, `3m 4s`, `56ms`. */
 function formatAge(age: number): string {
   if (age < 1000) return `${age}ms`;
   const seconds = Math.floor(age / 1000);

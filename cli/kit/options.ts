@@ -1,5 +1,5 @@
 /**
- * The options and arguments that several commands share, and what their values become.
+ * The options and arguments that several commands share, and the parsers of their values.
  *
  * @module
  */
@@ -49,12 +49,15 @@ import { type Denial, parseDenials, PERMISSIONS } from "./permissions.ts";
 
 // Every command.
 
-/** Where the help shows an option that every command has. */
+/** The help's heading for options that every command has. */
 export const GLOBAL_OPTIONS = "Global Options:";
 
-/** What `--gerbil-path` becomes: an absolute path, for servers and commands may change their directory. */
+/**
+ * Resolves `--gerbil-path` to an absolute path, since servers and commands may change their
+ * directory.
+ */
 export function parseGerbilPath(text: string): string {
-  if (text === "") throw new InvalidInputError("no directory");
+  if (text === "") throw new InvalidInputError("the directory is empty");
   return resolve(text);
 }
 
@@ -62,11 +65,11 @@ export function parseGerbilPath(text: string): string {
 export function addGerbilPath(command: CommandUnknownOpts): void {
   const option = new Option(
     "-G, --gerbil-path <dir>",
-    "where the state of the ensemble is: in <dir>/ensemble",
+    "directory of the ensemble's state, <dir>/ensemble",
   ).default(undefined, "$GERBIL_PATH").argParser(reading(parseGerbilPath))
     .helpGroup(GLOBAL_OPTIONS);
   const variables: Variable[] = [
-    ["GERBIL_PATH", "the state of the ensemble is in $GERBIL_PATH/ensemble", "~/.gerbil"],
+    ["GERBIL_PATH", "the ensemble's state is in $GERBIL_PATH/ensemble", "~/.gerbil"],
   ];
   command.addOption(withVariables(variables, completing("files", option))).hook(
     "preAction",
@@ -77,7 +80,7 @@ export function addGerbilPath(command: CommandUnknownOpts): void {
   );
 }
 
-/** `--log`, with the level that holds when it is not given. */
+/** `--log`, with its default level. */
 export const logOption = (level: LogLevel) =>
   completing(
     { noun: "log level", words: LOG_LEVELS, anyCase: true },
@@ -96,14 +99,14 @@ export interface OutputOptions {
 /** `--json`. */
 export const jsonOption = () => new Option("--json", "prints the result as JSON").default(false);
 
-/** `--view`, of the commands that generate something. */
+/** `--view`, for commands that generate something. */
 export const viewOption = () =>
   new Option(
     "-v, --view",
-    "prints what there is, by fingerprints and without its secrets, instead",
+    "shows the current one by its fingerprint, and changes nothing",
   ).default(false).conflicts("force");
 
-/** `--force`, with what it forces. */
+/** `--force`, with a description of its effect. */
 export const forceOption = (what: string) =>
   new Option("-f, --force", `force the action: ${what}`).default(false);
 
@@ -113,7 +116,7 @@ export const passphraseFileOption = () =>
     "files",
     new Option(
       "--passphrase-file <file>",
-      "reads the passphrase from the first line of a file instead of asking for it",
+      "file whose first line is the passphrase; by default you are asked for it",
     ),
   );
 
@@ -123,9 +126,9 @@ export const passphraseFileOption = () =>
 export interface ClientOptions {
   /** The least severe level that is logged. */
   log: LogLevel;
-  /** Where the registry is; none when not given. */
+  /** The registry's addresses; empty if not given. */
   registry: Address[];
-  /** How long to wait for each answer, in ms; when not given, each command as long as makes sense for it. */
+  /** Timeout for each answer, in ms; by default, each command has its own. */
   timeout?: number | undefined;
 }
 
@@ -148,11 +151,11 @@ const SOCKET_DIRECTORY: Variable = [
 /** Where the registry is. */
 const REGISTRY: Variable = [
   "ENSEMBLE_REGISTRY",
-  "where the registry is when --registry is not given",
-  "what the file known-servers says, else $ENSEMBLE_SOCKET_DIR/registry",
+  "registry addresses, if --registry is not given",
+  "those in the file known-servers, else $ENSEMBLE_SOCKET_DIR/registry",
 ];
 
-/** `--registry`; the default is the seed's, which the help's part on the environment makes precise. */
+/** `--registry`. The section on the environment in the help gives the exact default. */
 export const registryOption = () =>
   withVariables(
     [REGISTRY, SOCKET_DIRECTORY],
@@ -166,26 +169,29 @@ export const registryOption = () =>
     ),
   );
 
-/** Where the registry is, is not left open by an empty text: a variable in a script may not be set. */
+/**
+ * Parses the registry's addresses. An empty text is an error, since a variable in a script may be
+ * unset.
+ */
 function parseRegistry(text: string): Address[] {
   const addresses = parseAddresses(text);
-  if (addresses.length === 0) throw new InvalidInputError("no address of the registry");
+  if (addresses.length === 0) throw new InvalidInputError("no registry address given");
   return addresses;
 }
 
-/** `--timeout`, in ms; where it is not given, `usual` says how long. */
+/** `--timeout`, in ms; the help shows `usual` as its default. */
 export const timeoutOption = (usual = `${DEFAULT_ASK_TIMEOUT / 1000}`) =>
   completing(
     "nothing",
-    new Option("--timeout <seconds>", "how long to wait for an answer")
+    new Option("--timeout <seconds>", "seconds to wait for each answer")
       .default<number | undefined>(undefined, usual)
       .argParser<number | undefined>(
         reading((text) => parseSeconds(text, { isZeroAllowed: false })),
       ),
   );
 
-/** What `--timeout` is where a command waits for code of others. */
-export const AS_LONG_AS_IT_TAKES = "as long as it takes";
+/** The default of `--timeout` for commands that wait for user code. */
+export const NO_LIMIT = "no limit";
 
 /** `<server-id>`. */
 export const serverIdArgument = () =>
@@ -226,7 +232,9 @@ export function namedActor(
   return actor ?? actorId;
 }
 
-/** `<server-id>` of the commands that take several servers, `a,b` or `(a b)`, or roles with `--role`. */
+/**
+ * `<server-id>` of commands that take several servers, `a,b` or `(a b)`, or roles with `--role`.
+ */
 export const serverListArgument = () =>
   completing(
     "server list",
@@ -235,23 +243,25 @@ export const serverListArgument = () =>
 
 /** `--role`, of those commands. */
 export const roleOption = () =>
-  new Option("--role", "the server id is a role, and stands for the servers that have it")
+  new Option("--role", "takes a role instead of a server id: all servers with that role")
     .default(false);
 
-/** Reads one name or several, each once: ids or roles, which the options say. */
+/** Parses one or several names, ids or roles, and removes duplicates. */
 export function parseNames(text: string): string[] {
   const names = /[\s,()]/.test(text) ? parseSymbols(text) : [text];
-  if (names.length === 0) throw new InvalidInputError("no server id is given");
+  if (names.length === 0) throw new InvalidInputError("no server id given");
   return [...new Set(names)];
 }
 
 /** The servers of a command. */
 export type NamedServers =
   | { readonly ids: readonly string[] }
-  /** All that have one of these. */
+  /** All servers that have one of these roles. */
   | { readonly roles: readonly string[] };
 
-/** What {@linkcode serverListArgument} names, once the options are known. */
+/**
+ * Resolves the names of {@linkcode serverListArgument} to ids or roles, once the options are known.
+ */
 export function namedServers(
   names: readonly string[],
   { role, command }: { role: boolean; command: CommandUnknownOpts },
@@ -260,7 +270,7 @@ export function namedServers(
   return { ids: names.map((name) => readServerId(name, command)) };
 }
 
-/** An argument that is a server id only without `--role` is read once the options are known. */
+/** Parses an argument that is a server id unless `--role` is given. */
 export function readServerId(text: string, command: CommandUnknownOpts): string {
   try {
     return checkServerId(text);
@@ -292,7 +302,7 @@ export const actorIdArgument = () =>
       .argParser<ActorId | undefined>(parseActorId),
   );
 
-/** `--library-prefix`; the default is always part of the list. */
+/** `--library-prefix`; the default is always included. */
 export const libraryPrefixOption = () =>
   completing(
     "nothing",
@@ -311,7 +321,10 @@ export const moduleIdArgument = () =>
     new Argument("<module-id>", "the module id").argParser(reading(parseModuleId)),
   );
 
-/** `run` leaves what follows the server id alone: an option there was meant for `run` itself. */
+/**
+ * Refuses an option in place of the module id: commander passes everything after the server id of
+ * `run` through.
+ */
 export function parseModuleId(text: string): string {
   if (text.startsWith("-")) {
     throw new InvalidInputError(
@@ -327,13 +340,13 @@ export function parseModuleId(text: string): string {
 export interface ServerOptions {
   /** The least severe level that is logged. */
   log: LogLevel;
-  /** The file to log to; `-` for the log in the server's directory; standard error when absent. */
+  /** The file to log to; `-` for the log in the server's directory. Default: standard error. */
   logFile?: string;
-  /** What a record of the log looks like. */
+  /** The format of log records. */
   logFormat: LogFormat;
   /** Addresses to listen to besides the default UNIX socket. */
   listen: Address[];
-  /** Addresses to tell the registry; those that the server listens to when absent. */
+  /** Addresses to announce to the registry. Default: the addresses it listens on. */
   announce?: Address[];
 }
 
@@ -352,10 +365,10 @@ export const logFileOption = () =>
 export const logFormatOption = () =>
   new Option(
     "--log-format <format>",
-    "the form of the log: text for people, or json for programs, an object a line",
+    "log format: text, or json with one object per line",
   ).choices(LOG_FORMATS).default<LogFormat>("text", "text");
 
-/** What `--log`, `--log-file` and `--log-format` say, as a server takes it. */
+/** Converts `--log`, `--log-file` and `--log-format` to a server's log options. */
 export function logOptions({ log, logFile, logFormat }: ServerOptions): LogOptions {
   return { level: log, file: logFile, format: logFormat };
 }
@@ -388,44 +401,43 @@ export const announceOption = () =>
 export const noLoaderOption = () =>
   new Option(
     "--no-loader",
-    "takes no code from others: load, eval and repl are always refused",
+    "refuses load, eval and repl from every client",
   );
 
-/**
- * Refuses the id of the registry to other servers.
+/** Refuses the registry's id for other servers.
  *
- * @throws {EnsembleError} when it is that.
+ * @throws {EnsembleError} if it is the registry's id.
  */
 export function requireOrdinaryId(id: string): void {
   if (id !== REGISTRY_ID) return;
   throw new EnsembleError(
-    "the id registry is that of the registry: run it with gxensemble registry",
+    'the id "registry" is reserved: to run the registry, use gxensemble registry',
   );
 }
 
-/** What `run` is told, and the executables of servers. */
+/** Options of `run` and of server executables. */
 export interface RunOptions extends ServerOptions {
-  /** Where the registry is; none when not given. */
+  /** The registry's addresses; empty if not given. */
   registry: Address[];
-  /** What the server does in the ensemble. */
+  /** The server's roles. */
   roles: string[];
-  /** How long the server may take to stop, in ms. */
+  /** Time that the server has to stop, in ms. */
   grace: number;
-  /** Whether it takes code from others. */
+  /** Whether it accepts code from clients. */
   loader: boolean;
-  /** The permissions that it does without. */
+  /** The permissions to deny. */
   deny: Denial[];
 }
 
-/** What a program says itself, where its command line does not. */
+/** A program's own defaults for options that its command line leaves out. */
 export type RunDefaults = Pick<
   StartServerOptions,
   "roles" | "listen" | "announce" | "registry" | "grace" | "log"
 >;
 
 /**
- * Adds the options of `run` to a command. Roles and addresses to listen at that are given are added to the program's
- * own; all other options replace what the program says.
+ * Adds the options of `run` to a command. Given roles and listen addresses are added to the
+ * program's own; all other options replace the program's defaults.
  */
 export function addRunOptions(command: Command, defaults: RunDefaults = {}) {
   const { roles, listen, announce, registry, grace, log } = defaults;
@@ -454,7 +466,7 @@ export function addRunOptions(command: Command, defaults: RunDefaults = {}) {
     .addOption(denyOption());
 }
 
-/** An option with another default, if there is one. */
+/** Changes an option's default, if one is given. */
 function withDefault<Own extends Option>(
   option: Own,
   { value, text }: { value?: unknown; text?: string | number | undefined } = {},
@@ -472,7 +484,7 @@ const rolesOption = () =>
 
 function parseRoles(text: string): string[] {
   const roles = parseSymbols(text);
-  if (roles.includes("")) throw new InvalidInputError("a role is not empty");
+  if (roles.includes("")) throw new InvalidInputError("a role must not be empty");
   return roles;
 }
 
@@ -481,7 +493,7 @@ const graceOption = () =>
     "nothing",
     new Option(
       "--grace <seconds>",
-      "how long the server may take to stop, its actors and main together",
+      "time that its actors and main have to stop, in seconds",
     ).default<number>(DEFAULT_GRACE, `${DEFAULT_GRACE / 1000}`).argParser<number>(
       reading((text) => parseSeconds(text, { isZeroAllowed: true })),
     ),
@@ -492,7 +504,6 @@ const denyOption = () =>
     { noun: "permission", words: PERMISSIONS, list: true },
     new Option(
       "--deny <permissions>",
-      "permissions of Deno that main, and code that is loaded later, do without: read, write, net, env, run, " +
-        "ffi, sys, import, or a part like write=/etc; what the server itself needs it keeps",
+      "Deno permissions to take away from main and loaded code: read, write, net, env, run, ffi, sys, import, or a part like write=/etc; the server keeps what it needs",
     ).default<Denial[]>([], "none").argParser<Denial[]>(collecting(parseDenials)),
   );

@@ -1,15 +1,14 @@
 /**
- * What a command prints: its result on standard output, everything else on standard error.
+ * Output of commands: results on standard output, everything else on standard error.
  *
- * All that `gxensemble` prints passes through here (in a REPL at a terminal, through its `Terminal`), and
- * with it all text from servers: control characters and their like become visible escapes, on a pipe as
- * on a terminal.
+ * Everything that `gxensemble` prints passes through here (in a REPL at a terminal, through its
+ * `Terminal`), including all text from servers. Control characters and the like become visible
+ * escapes, in pipes too.
  *
- * A reader of either may stop early (`gxensemble list-servers | head -1`): what is printed then
- * goes nowhere, and the command still does its work.
+ * A reader may stop early (`gxensemble list-servers | head -1`). Further output is then dropped, and the command continues.
  *
- * A server sends values as plain text. The command that shows them colours them, so that every escape
- * sequence which reaches the terminal is our own.
+ * A server sends values as plain text, and the command colors them. So every escape sequence that
+ * reaches the terminal is our own.
  *
  * @module
  */
@@ -22,9 +21,11 @@ import {
 import { escapeControls, visibleText, writeAsJson } from "../../runtime/safe_text.ts";
 
 /**
- * Prints a line of the result. Line breaks in it are escaped, as no name becomes two lines.
+ * Prints a line of the result. Line breaks in it are escaped, so that a name cannot become two
+ * lines.
  *
- * @throws {EnsembleError} when it cannot be written, as on a full disk; so do the others that print the result.
+ * @throws {EnsembleError} if it cannot be written, as on a full disk; the same holds for the other
+ * functions that print results.
  */
 export function printLine(line: string): void {
   writeOutput(`${escapeControls(line)}\n`);
@@ -36,8 +37,8 @@ export function printText(text: string): void {
 }
 
 /**
- * Prints a value as a server shows it; in colours where {@linkcode usesColors} says so. Each line begins with the
- * label.
+ * Prints a value that a server has formatted, in colors if {@linkcode usesColors}. Each line begins
+ * with the label.
  */
 export function printValue(text: string, label = ""): void {
   const visible = visibleValue(text, { colors: usesColors() });
@@ -50,7 +51,7 @@ export function printJson(value: unknown, { oneLine = false } = {}): void {
   writeOutput(`${escapeControls(json, { keep: "\n", write: writeAsJson })}\n`);
 }
 
-/** Tells the person at the terminal something that is not the result: progress, an error. */
+/** Prints on standard error what is not part of the result: progress, an error. */
 export function printNotice(text: string): void {
   writeErrors(`${visibleText(text)}\n`);
 }
@@ -60,41 +61,44 @@ export function printErrorText(text: string): void {
   writeErrors(visibleText(text));
 }
 
-/** Tells the person at the terminal why something failed; by the name of the executable. */
+/** Prints an error, after the name of the executable. */
 export function printError(message: string, name = "gxensemble"): void {
   printNotice(errorText(message, name));
 }
 
 /**
- * An error as it is shown. The message may be a server's: its further lines are indented, so that none of
- * them passes for another message, or for a prompt.
+ * Formats an error. The message may come from a server, so its further lines are indented: none of
+ * them can look like another message, or a prompt.
  */
 export function errorText(message: string, name = "gxensemble"): string {
   return `${name}: error: ${message.replaceAll("\n", "\n  ")}`;
 }
 
-/** Makes control characters visible in the text of a value, and gives it colours of our own. */
+/** Makes control characters in the text of a value visible, and colors it. */
 export function visibleValue(text: string, { colors }: { colors: boolean }): string {
   const visible = visibleText(text);
   return colors ? colorValue(visible) : visible;
 }
 
-/** Whether values are shown in colours: on a terminal that can, unless `NO_COLOR` is set. */
+/** Whether to color values: on a terminal that supports it, unless `NO_COLOR` is set. */
 export function usesColors(): boolean {
   return Deno.stdout.isTerminal() && !Deno.noColor && !isDumbTerminal();
 }
 
-/** Whether the terminal understands no control sequences. */
+/** Whether the terminal supports no control sequences. */
 export function isDumbTerminal(): boolean {
   return Deno.env.get("TERM") === "dumb";
 }
 
-/** How wide help printed to a stream is, in columns. Asks Deno: Node's streams would first have to be loaded. */
+/**
+ * The width of help on a stream, in columns. Asks Deno, since Node's streams would have to be
+ * loaded first.
+ */
 export function helpWidth(stream: { isTerminal(): boolean }): number {
   return stream.isTerminal() ? Deno.consoleSize().columns : 80;
 }
 
-/** The colours that `Deno.inspect` gives each kind of value: how they begin and end. */
+/** The colors that `Deno.inspect` uses for each kind of value: start and end codes. */
 const STYLES = {
   string: [32, 39],
   regExp: [31, 39],
@@ -112,8 +116,8 @@ const KINDS = Object.keys(STYLES) as Kind[];
 const STRING = /(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`)/.source;
 
 /**
- * What is coloured where it stands alone, each kind by its name. Lengths are bounded where the end is
- * searched for: the text is a server's to choose, and takes no more time than it is long.
+ * What is colored only as a whole value, by kind. The lengths are bounded, so that matching takes
+ * linear time for any text from a server.
  */
 const ALONE: readonly [Kind, RegExp][] = [
   ["regExp", /\/(?:[^/\\[\n]|\\.|\[(?:[^\]\\\n]|\\.){0,100}\])+\/[a-z]*/],
@@ -126,7 +130,7 @@ const ALONE: readonly [Kind, RegExp][] = [
   ["absent", /undefined|<\d+ empty items?>/],
 ];
 
-/** What is coloured also where it is the name of a property, or more follows. */
+/** What is colored also as a property name, or if more follows. */
 const ANYWHERE: readonly [Kind, RegExp][] = [
   [
     "string",
@@ -135,7 +139,10 @@ const ANYWHERE: readonly [Kind, RegExp][] = [
   ["special", /\[Uint8Contents\]|<ref \*\d+>/],
 ];
 
-/** Values begin the text, or follow what opens a list or separates its items; names end in a colon. */
+/**
+ * Values are at the beginning of the text, or follow the opening of a list or a separator; names
+ * end in a colon.
+ */
 const VALUES = new RegExp(
   `(?!\\s)(?<=^|[:,>[{]\\s+)(?:${alternatives(ANYWHERE)}|(?:${
     alternatives(ALONE)
@@ -143,7 +150,7 @@ const VALUES = new RegExp(
   "g",
 );
 
-/** Colours the text of a value as `Deno.inspect` would have, had it been asked for colours. */
+/** Colors the text of a value as `Deno.inspect` does with `colors`. */
 export function colorValue(text: string): string {
   return text.replace(VALUES, (token, ...rest) => {
     const groups = rest.at(-1) as Partial<Record<Kind, string>>;
@@ -162,27 +169,33 @@ function alternatives(patterns: readonly [Kind, RegExp][]): string {
 /** The width of the bar itself, in characters. */
 const WIDTH = 30;
 
-/** How often the line is drawn at most, in ms. */
+/** Minimum interval between redraws, in ms. */
 const INTERVAL = 50;
 
-/** Where a progress bar is drawn. */
+/** The stream that a progress bar is drawn on. */
 export interface Terminal extends SyncWriter {
-  /** Whether it is one: elsewhere nothing is drawn. */
+  /** Whether it is a terminal; otherwise, nothing is drawn. */
   isTerminal(): boolean;
 }
 
-/** One line on standard error that is drawn over and over, and is gone when it is disposed of. */
+/** Takes nothing and shows nothing. */
+export const NO_TERMINAL: Terminal = {
+  isTerminal: () => false,
+  writeSync: (bytes) => bytes.length,
+};
+
+/** A line on standard error that is redrawn with the progress, and cleared on disposal. */
 export class ProgressBar implements Disposable {
   readonly #terminal: Terminal;
   #lastDrawn = -Infinity;
   #isDrawn = false;
 
-  /** Nothing yet; nothing ever where `terminal` is not one. */
+  /** Draws nothing yet. */
   constructor(terminal: Terminal = Deno.stderr) {
     this.#terminal = terminal;
   }
 
-  /** Shows what is being done, and how far it is: a count, or a bar where all there is to do is known. */
+  /** Shows an action and its progress: a bar if the total is known, else a count. */
   show(action: string, done: number, all?: number): void {
     const now = performance.now();
     if (!this.#terminal.isTerminal() || now - this.#lastDrawn < INTERVAL) return;
@@ -203,7 +216,7 @@ export class ProgressBar implements Disposable {
     try {
       writeAll(this.#terminal, new TextEncoder().encode(text));
     } catch {
-      // The terminal has gone: the work goes on.
+      // The terminal is gone, but the work continues.
     }
   }
 }

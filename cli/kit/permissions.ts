@@ -1,9 +1,9 @@
 /**
- * The permissions of Deno that a server's process is to do without: `--deny`.
+ * Denying Deno permissions to a server's process: `--deny`.
  *
- * Permissions that a process was started with can be given up while it runs, but not in part: without `write` a server
- * could neither reach others at their sockets nor keep the code that it is given. So Deno starts again, in the same
- * process, with flags that leave the server what it needs.
+ * A running process can drop a permission only as a whole. Without `write`, a server could neither
+ * connect to sockets nor store loaded code. So Deno restarts, in the same process, with flags that
+ * keep what the server needs.
  *
  * @see https://docs.deno.com/runtime/fundamentals/security/
  * @module
@@ -23,19 +23,19 @@ export const PERMISSIONS = ["read", "write", "net", "env", "run", "ffi", "sys", 
 /** One of {@linkcode PERMISSIONS}. */
 export type PermissionName = typeof PERMISSIONS[number];
 
-/** A permission, or a part of it, that a process does without. */
+/** A permission, or a part of one, to deny. */
 export interface Denial {
   /** Its name. */
   readonly name: PermissionName;
-  /** The path, host, variable, program or kind that is denied; all of them when absent. */
+  /** The path, host, variable, program or kind to deny. Default: all. */
   readonly value?: string;
 }
 
 /**
  * Reads a list of permissions: `run,ffi,write=/etc`, or `(run ffi)`.
  *
- * @throws {InvalidInputError} for anything else, and for all of `read`, without which a server cannot import the code that
- * it is given.
+ * @throws {InvalidInputError} for anything else, and for all of `read`, without which a server
+ * cannot import loaded code.
  */
 export function parseDenials(text: string): Denial[] {
   const words = text.replace(/^\((.*)\)$/s, "$1").split(/[\s,]+/).filter(Boolean);
@@ -47,7 +47,7 @@ export function parseDenials(text: string): Denial[] {
     if (value !== undefined) return { name, value };
     if (name !== "read") return { name };
     throw new InvalidInputError(
-      "a server cannot do without read, since it imports the code that it is given from files; deny a part " +
+      "cannot deny all of read: a server imports loaded code from files; deny a part " +
         "of it, as with read=/home",
     );
   });
@@ -55,10 +55,8 @@ export function parseDenials(text: string): Denial[] {
 
 function notPermission(text: string): InvalidInputError {
   return new InvalidInputError(
-    `not a permission: ${JSON.stringify(text)}: there are ${
-      PERMISSIONS.slice(0, -1).join(", ")
-    } and ` +
-      `${PERMISSIONS.at(-1)}, and parts of them, like write=/etc`,
+    `not a permission: ${JSON.stringify(text)}; use ${PERMISSIONS.slice(0, -1).join(", ")} or ` +
+      `${PERMISSIONS.at(-1)}, or a part of one, like write=/etc`,
   );
 }
 
@@ -67,10 +65,10 @@ export function formatDenial({ name, value }: Denial): string {
   return value === undefined ? name : `${name}=${value}`;
 }
 
-/** What of each permission the server itself needs, by the values of Deno's flags. */
+/** The part of each permission that the server itself needs, as values of Deno's flags. */
 export type OwnNeeds = Readonly<Record<PermissionName, readonly string[]>>;
 
-/** Whether this process does without a permission already. */
+/** Whether this process lacks a permission already. */
 function isDropped({ name, value }: Denial): boolean {
   return Deno.permissions.querySync(describe(name, value)).state !== "granted";
 }
@@ -94,9 +92,10 @@ function describe(name: PermissionName, value: string | undefined): Deno.Permiss
 }
 
 /**
- * The flags with which Deno gives a process all but these permissions, and what the server needs of them.
+ * Returns the Deno flags that deny these permissions, except for what the server needs.
  *
- * @throws {EnsembleError} when a path that the server needs has a comma, which Deno's flags would take for two paths.
+ * @throws {EnsembleError} if a path that the server needs contains a comma, which Deno's flags
+ * would split.
  */
 export function permissionFlags(denials: readonly Denial[], needs: OwnNeeds): string[] {
   return PERMISSIONS.flatMap((name) => {
@@ -108,10 +107,10 @@ export function permissionFlags(denials: readonly Denial[], needs: OwnNeeds): st
     const divided = needs[name].find((value) => value.includes(","));
     if (divided !== undefined) {
       throw new EnsembleError(
-        `cannot give up all of ${name}: the server needs ${divided}, and Deno's flags take no path with a comma`,
+        `cannot deny all of ${name}: the server needs ${divided}, and Deno's flags do not accept a path with a comma`,
       );
     }
-    // Without either flag Deno imports from some hosts.
+    // Without either flag, Deno allows imports from some hosts.
     return needs[name].length > 0
       ? [`--allow-${name}=${needs[name].join(",")}`]
       : [`--deny-${name}`];
@@ -119,8 +118,9 @@ export function permissionFlags(denials: readonly Denial[], needs: OwnNeeds): st
 }
 
 /**
- * What a server needs: its directory, its socket and those of its host, its log, and where it listens and finds the
- * registry. Without all of `net` it answers every server that connects, and connects to the registry alone.
+ * Returns what a server needs: its directory, its socket and those of its host, its log, its listen
+ * addresses and the registry's. With `net` denied, it answers every server that connects, but
+ * connects only to the registry.
  */
 async function ownNeeds(
   id: string,
@@ -151,29 +151,32 @@ async function ownNeeds(
   };
 }
 
-/** What the head of a portable executable sets for Deno, and the program takes back before anything else. */
+/**
+ * The variables that the header of a portable executable sets for Deno. The program unsets them
+ * first of all.
+ */
 const HEAD_VARIABLES = ["GXENSEMBLE_SET", "DENO_DIR", "DENO_NO_UPDATE_CHECK"];
 
 function formatForNet(address: Address): string {
   return address.kind === "unix" ? `unix:${address.path}` : formatEndpoint(address);
 }
 
-/** Permissions that a running process gives up without losing anything of its own. */
+/** Permissions that the server itself never needs. */
 const DISPENSABLE: readonly string[] = ["run", "ffi", "import"];
 
-/** Where the C library is, in which execv(3) is. */
+/** The C library, for execv(3). */
 const C_LIBRARY = Deno.build.os === "darwin" ? "libSystem.B.dylib" : "libc.so.6";
 
-/** Flags that say what a process may do; `-A` may stand among others, as in `-Aq`. */
+/** Deno's permission flags; `-A` may be combined with others, as in `-Aq`. */
 const PERMISSION_FLAG =
   /^(?:--(?:allow|deny|ignore)-.*|-[ARWNESI](?:=.*)?|--no-prompt|-P.*|--permission-set.*)$/;
 
 /**
- * Sees to it that this process does without the permissions that a server is not to have: returns when it does, or never,
- * as the process then starts anew with the same arguments. It has to be called before anything listens to signals.
+ * Drops the permissions that a server must not have. If that needs a restart, it never returns: the
+ * process restarts with the same arguments. Call it before anything listens to signals.
  *
- * @throws {EnsembleError} when it cannot: the process was not started with all permissions, or is a program of
- * `deno compile`, which keeps the permissions that it has.
+ * @throws {EnsembleError} if it cannot: the process was not started with all permissions, or is a
+ * program of `deno compile`, which cannot be restarted with fewer.
  */
 export async function dropPermissions(id: string, options: RunOptions): Promise<void> {
   const denials = options.deny;
@@ -181,12 +184,12 @@ export async function dropPermissions(id: string, options: RunOptions): Promise<
   const left = denials.filter((denial) => !isDropped(denial));
   if (left.length === 0) return;
   const names = left.map(formatDenial).join(", ");
-  if (wasNarrowed) throw new EnsembleError(`Deno does not give up ${names}`);
+  if (wasNarrowed) throw new EnsembleError(`Deno did not drop the permissions ${names}`);
   if (Deno.build.standalone) return await revoke(left);
   if (!PERMISSIONS.every(hasAllOf)) {
     throw new EnsembleError(
-      `cannot give up ${names}: --deny is for a process that was started with all permissions (-A), and this ` +
-        "one was not; use Deno's own flags instead, such as --deny-run",
+      `cannot deny ${names}: --deny needs a process that was started with all permissions (-A); ` +
+        "use Deno's own flags instead, such as --deny-run",
     );
   }
   const flags = ["--no-prompt", ...permissionFlags(denials, await ownNeeds(id, options))];
@@ -195,7 +198,10 @@ export async function dropPermissions(id: string, options: RunOptions): Promise<
   execute(withFlags(await ownCommandLine(), flags));
 }
 
-/** Whether no part of a permission is denied, as one is by `-A --deny-env=TOKEN`: a start anew would lose that flag. */
+/**
+ * Whether a permission is granted as a whole. With `-A --deny-env=TOKEN` it is not, and a restart
+ * would lose that flag.
+ */
 function hasAllOf(name: PermissionName): boolean {
   const { state, partial } = Deno.permissions.querySync({ name } as Deno.PermissionDescriptor);
   return state === "granted" && !partial;
@@ -207,10 +213,10 @@ async function revoke(denials: readonly Denial[]): Promise<void> {
   );
   if (kept.length > 0) {
     throw new EnsembleError(
-      `cannot give up ${
+      `cannot deny ${
         kept.map(formatDenial).join(", ")
-      }: an executable of the compiled form gives up run, ` +
-        "ffi and import, each as a whole; the portable form (compile --portable) gives up the others, too",
+      }: a compiled executable can deny only run, ` +
+        "ffi and import, each as a whole; a portable one (compile --portable) can deny the others, too",
     );
   }
   for (const { name } of denials) {
@@ -218,12 +224,12 @@ async function revoke(denials: readonly Denial[]): Promise<void> {
   }
 }
 
-/** The arguments that this process was started with, the name of Deno first. */
+/** Returns the arguments that this process was started with, beginning with Deno's name. */
 async function ownCommandLine(): Promise<string[]> {
   if (Deno.build.os === "linux") {
     return (await Deno.readTextFile("/proc/self/cmdline")).split("\0").slice(0, -1);
   }
-  // It gives one text, in which only the end is known.
+  // ps prints a single text, of which only the end is known.
   const { stdout } = await new Deno.Command("ps", {
     args: ["-ww", "-o", "args=", "-p", `${Deno.pid}`],
   })
@@ -234,9 +240,9 @@ async function ownCommandLine(): Promise<string[]> {
 }
 
 /**
- * A command line of Deno with these permissions in place of its own.
+ * Replaces the permission flags in a Deno command line.
  *
- * @throws {EnsembleError} when the program comes from standard input, which has been read.
+ * @throws {EnsembleError} if the program came from standard input, which has been consumed.
  */
 export function withFlags(
   [deno, ...rest]: readonly string[],
@@ -246,7 +252,7 @@ export function withFlags(
   const end = rest.length - count;
   if (rest[end - 1] === "-") {
     throw new EnsembleError(
-      "--deny starts the program anew, and one from standard input cannot be: name its file",
+      "--deny cannot run a program from standard input, since it restarts the process: pass a file",
     );
   }
   const [command, ...others] = rest.slice(0, end - 1);
@@ -262,7 +268,10 @@ export function withFlags(
   ];
 }
 
-/** A portable executable has Deno's cache beside its Deno, and does not leave that to the processes it starts. */
+/**
+ * Sets the cache variables of a portable executable again, which it had unset for the processes
+ * that it starts.
+ */
 function restoreCache(): void {
   if (!isPortable() || Deno.env.get("DENO_DIR")) return;
   Deno.env.set("DENO_DIR", `${dirname(Deno.execPath())}/cache`);
@@ -270,7 +279,7 @@ function restoreCache(): void {
   Deno.env.set("GXENSEMBLE_SET", "GXENSEMBLE_SET DENO_DIR DENO_NO_UPDATE_CHECK");
 }
 
-/** Runs Deno in place of this program, in the same process: execv(3). Returns only by an error. */
+/** Replaces this process by Deno, with execv(3). Returns only by throwing. */
 function execute(args: readonly string[]): never {
   const library = openLibrary();
   const encoder = new TextEncoder();
@@ -281,7 +290,7 @@ function execute(args: readonly string[]): never {
   }
   library.symbols.execv(encoder.encode(`${Deno.execPath()}\0`), pointers);
   library.close();
-  throw new EnsembleError(`cannot start ${Deno.execPath()} again with fewer permissions`);
+  throw new EnsembleError(`cannot restart ${Deno.execPath()} with fewer permissions`);
 }
 
 function openLibrary() {
@@ -291,7 +300,7 @@ function openLibrary() {
     });
   } catch (error) {
     throw new EnsembleError(
-      `cannot start again with fewer permissions, which takes ${C_LIBRARY}: ${
+      `cannot restart with fewer permissions, which needs ${C_LIBRARY}: ${
         (error as Error).message
       }`,
       { cause: error },

@@ -1,6 +1,5 @@
 /**
- * Questions to the person at the terminal, passphrases and yes or no; and the state of the terminal, which is
- * given back.
+ * Prompts for passphrases and for yes or no, and restoring the terminal's state afterwards.
  *
  * @module
  */
@@ -11,14 +10,14 @@ import { printNotice } from "./output.ts";
 
 /** The option of the commands that may need a passphrase. */
 export interface PassphraseOptions {
-  /** The file whose first line is the passphrase; when absent the person is asked. */
+  /** The file whose first line is the passphrase. By default, the user is asked. */
   passphraseFile?: string;
 }
 
 /**
  * Asks for a passphrase.
  *
- * @throws {EnsembleError} when nobody can be asked, or the person breaks off.
+ * @throws {EnsembleError} if there is no terminal, or the user cancels.
  */
 export async function askPassphrase(
   message: string,
@@ -39,10 +38,10 @@ export async function askNewPassphrase(
 ): Promise<string> {
   while (true) {
     const passphrase = await askPassphrase(message, options);
-    if (passphrase === "") throw new EnsembleError("an empty passphrase protects nothing");
+    if (passphrase === "") throw new EnsembleError("the passphrase must not be empty");
     if (options.passphraseFile !== undefined) return passphrase;
-    if (await prompt("the same again:") === passphrase) return passphrase;
-    printNotice("the two differ; once more");
+    if (await prompt("repeat the passphrase:") === passphrase) return passphrase;
+    printNotice("the passphrases differ; try again");
   }
 }
 
@@ -62,31 +61,31 @@ async function readPassphrase(path: string): Promise<string> {
 async function prompt(message: string): Promise<string> {
   if (!Deno.stdin.isTerminal()) {
     throw new EnsembleError(
-      `nobody is there to be asked for the passphrase: give it with --passphrase-file`,
+      `cannot ask for the passphrase: there is no terminal; use --passphrase-file`,
     );
   }
   const { default: password } = await import("npm:@inquirer/password@^5.3.0");
   const answer = await ask((context) =>
     password({ message, mask: false, toggleMask: false }, context)
   );
-  if (answer === undefined) throw new EnsembleError("broken off at the passphrase");
+  if (answer === undefined) throw new EnsembleError("canceled: no passphrase was given");
   return answer;
 }
 
-/** Asks the person at the terminal; who breaks off, or just presses Enter, says no. */
+/** Asks the user yes or no. Canceling, or pressing Enter, means no. */
 export async function askYesOrNo(message: string): Promise<boolean> {
   const { default: confirm } = await import("npm:@inquirer/confirm@^6.4.0");
   const theme = { style: { defaultAnswer: (hint: string) => `[${hint}]` } };
   return await ask((context) => confirm({ message, default: false, theme }, context)) ?? false;
 }
 
-/** Where a prompt is shown, and what ends it. */
+/** The output of a prompt, and the signal that ends it. */
 interface PromptContext {
   readonly output: NodeJS.WritableStream;
   readonly signal: AbortSignal;
 }
 
-/** Shows a prompt until it is answered; gives undefined when the person breaks off. */
+/** Shows a prompt until it is answered. Returns undefined if the user cancels. */
 async function ask<Answer>(
   prompt: (context: PromptContext) => Promise<Answer>,
 ): Promise<Answer | undefined> {
@@ -97,8 +96,8 @@ async function ask<Answer>(
 }
 
 /**
- * Gives `"continued"` when the process was stopped and goes on: the shell has let the terminal show what is typed, and a
- * new prompt does not.
+ * Shows a prompt once. Returns `"continued"` if the process was suspended and continued: the shell
+ * has turned echo on, and a new prompt turns it off again.
  */
 async function askOnce<Answer>(
   prompt: (context: PromptContext) => Promise<Answer>,
@@ -113,9 +112,10 @@ async function askOnce<Answer>(
     },
   });
   const onKey = (_: string, key: { ctrl?: boolean; name?: string }) => {
-    // The prompt does not notice that its input has come to an end.
+    // The prompt does not notice the end of its input.
     if (key.ctrl && key.name === "d") controller.abort();
-    // Node would let the terminal show what is typed, also where no shell stops the process. This key does nothing.
+    // Node would turn echo on, even without a shell that suspends the process. Map it to a key that
+    // does nothing.
     if (key.ctrl && key.name === "z") Object.assign(key, { ctrl: false, name: "up" });
   };
   stdin.on("keypress", onKey);
@@ -130,27 +130,27 @@ async function askOnce<Answer>(
   }
 }
 
-/** Shows the cursor, which prompts hide; the next prompt is on a line of its own. */
+/** Shows the cursor, which prompts hide, and starts a new line. */
 const SHOW_CURSOR = "\x1b[?25h\n";
 
 /** Options of {@linkcode TerminalState}. */
 export interface TerminalStateOptions {
   /**
-   * Called when the process was stopped and goes on. It is for what hides the cursor, and leaves to this class to show
-   * it while the process is stopped.
+   * Called when the process continues after it was suspended. Pass it if the caller hides the
+   * cursor: this class then shows the cursor while the process is suspended.
    */
   readonly onContinue?: () => void;
 }
 
 /**
- * While this lasts, the process gives the terminal back as it was when it ends early: by a signal, or
- * because of an unhandled error. Deno restores the settings of a terminal when a process
- * exits, but not when a signal kills it, and knows nothing of the cursor.
+ * Restores the terminal if the process ends early, by a signal or an unhandled error, until it is
+ * disposed of. Deno restores a terminal's settings when a process exits, but not when a signal
+ * kills it, and it never restores the cursor.
  */
 export class TerminalState implements Disposable {
   readonly #listeners = new DisposableStack();
 
-  /** Starts to watch over the terminal. */
+  /** Starts listening for the end of the process. */
   constructor({ onContinue }: TerminalStateOptions = {}) {
     this.#listeners.use(onEndingSignal());
     addEventListener("unload", showCursor);
@@ -164,7 +164,7 @@ export class TerminalState implements Disposable {
     this.#listeners.use(onSignal("SIGCONT", onContinue));
   }
 
-  /** Who changed the terminal has given it back. */
+  /** Stops listening. The caller has restored the terminal itself. */
   [Symbol.dispose](): void {
     this.#listeners.dispose();
   }

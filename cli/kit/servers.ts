@@ -1,5 +1,6 @@
 /**
- * The servers that a command names: found by id or role, suggested where there are none, and each worked with.
+ * The servers that a command names: finding them by id or role, suggesting near names, and running
+ * the command's work in each.
  *
  * @module
  */
@@ -15,46 +16,47 @@ import type { ClientOptions, NamedServers, OutputOptions } from "./options.ts";
 import { printError, printJson, printNotice } from "./output.ts";
 import type { PassphraseOptions } from "./prompts.ts";
 
-/** How many servers a command works in at the same time: each takes a connection. */
+/** The number of servers that a command works in at the same time. Each needs a connection. */
 export const AT_ONCE: number = 64;
 
-/** What a command has at hand while it works in a server. */
+/** The context of a command's work in a server. */
 export interface WorkContext {
   /** The actors of its console. */
   readonly actors: ActorSystem;
-  /** The person at the terminal. */
+  /** Elevates the command where needed. */
   readonly administrator: Administrator;
 }
 
-/** What a command does in each of its servers. */
+/** A command's work in each of its servers. */
 export interface ServerWork<Result> extends ClientOptions, OutputOptions, PassphraseOptions {
-  /** Whether the JSON is on one line. */
+  /** Whether to print JSON on one line. */
   readonly oneLine?: boolean;
-  /** In how many servers at the same time; when absent in many. */
+  /** The number of servers to work in at the same time. Default: {@linkcode AT_ONCE}. */
   readonly atOnce?: number;
-  /** The server whose turn is after all others. */
+  /** The server to work in after all others. */
   readonly last?: string;
-  /** The capability that the work takes, where a server wants one; when absent none. */
+  /** The capability that the work requires, if any. */
   readonly capability?: string;
-  /** Whether the work may take long: then the person is told when a server stops answering meanwhile. */
+  /** Whether to report servers that stop answering during the work. */
   readonly isLong?: boolean;
-  /** Does it in one server. */
+  /** Does the work in one server. */
   work(server: string, context: WorkContext): Promise<Result>;
-  /** Prints a result; where there are several servers, its lines begin with the label. */
+  /** Prints a result. With several servers, each line begins with the label. */
   print(result: Result, label: string): void;
-  /** A result as JSON has it. */
+  /** Converts a result for JSON output. */
   toJson(result: Result): unknown;
 }
 
 /**
- * Does the same in servers, through one console, and prints what comes of it. What fails in one does not keep the others
- * from it.
+ * Does the same work in servers, through one console, and prints the results. A failure in one does
+ * not stop the others.
  *
- * Of a server that is named alone the result is printed as it is. Of several, and of those that have a role, each line
- * begins with the server's id; as JSON they are a list of `{ server, result }` and `{ server, error }`, in the order of
- * the ids.
+ * The result of a single named server is printed as it is. For several, and for those of a role,
+ * each line begins with the server's id; as JSON, they are a list of `{ server, result }` and `{
+ * server, error }`, in the order of the ids.
  *
- * @throws {EnsembleError} the error of one server alone; of several, when all are done, how many failed.
+ * @throws {EnsembleError} the error of a single server; for several, the number of failures, after
+ * all are done.
  */
 export async function inEachServer<Result>(
   named: NamedServers,
@@ -93,7 +95,7 @@ async function inSeveral<Result>(
     try {
       result = await work(server);
     } catch (error) {
-      if (!(error instanceof EnsembleError)) throw error; // A fault of the command itself.
+      if (!(error instanceof EnsembleError)) throw error; // A bug of the command itself.
       const { message } = await explainFailure(error, actors) as Error;
       outcomes.set(server, { error: message });
       return printError(`${server}: ${message}`);
@@ -124,13 +126,14 @@ async function findAll(actors: ActorSystem, named: NamedServers): Promise<readon
   return [...ids];
 }
 
-/** What to look up: one server, or those that have a role. */
+/** A query for one server, or for all with a role. */
 export type LookupQuery = { readonly server: string } | { readonly role: string };
 
 /**
  * Asks the registry for the entries of servers.
  *
- * @throws {EnsembleError} when there is no such server, or none has the role; it says what may have been meant.
+ * @throws {EnsembleError} if there is no such server, or none with the role. The message suggests
+ * near names.
  */
 export async function findServers(
   actors: ActorSystem,
@@ -141,18 +144,21 @@ export async function findServers(
     : [await registryClient(actors).lookup({ id: query.server }) ?? []].flat();
   if (entries.length > 0) return entries;
   const what = "role" in query ? `server with the role ${query.role}` : `server ${query.server}`;
-  throw new EnsembleError(`the registry knows no ${what}${await suggestLookups(actors, query)}`);
+  throw new EnsembleError(`no ${what} is registered${await suggestLookups(actors, query)}`);
 }
 
-/** The most names that are suggested. */
+/** The maximum number of suggested names. */
 const MOST_SUGGESTED = 3;
 
-/** Ends an error about a server that is not there: `; did you mean httpd1?`, or with nothing where no id comes near. */
+/**
+ * Returns the suggestion for an error about an unknown server: `; did you mean httpd1?`, or an
+ * empty text if no id is near.
+ */
 export async function suggestServers(actors: ActorSystem, id: string): Promise<string> {
   return didYouMean(nearestServers(await registered(actors), id));
 }
 
-/** Ends an error about a server, or a role, that was looked up and is not there. */
+/** Returns the suggestion for an error about an unknown server or role. */
 export async function suggestLookups(
   actors: ActorSystem,
   query: { readonly server: string } | { readonly role: string },
@@ -167,7 +173,7 @@ export async function suggestLookups(
   }
   const near = nearestServers(entries, query.server);
   const isRole = roles.includes(query.server);
-  // A role in the place of an id is more likely than one that is also misspelt.
+  // A role in place of an id is more likely than one that is also misspelled.
   const asRoles = isRole || near.length > 0
     ? roles.filter((role) => role === query.server)
     : nearest(query.server, roles);
@@ -175,8 +181,8 @@ export async function suggestLookups(
 }
 
 /**
- * The names that come near to one that was typed, the nearest first: those that are a few letters away, whatever their
- * case, and those of which it is the beginning.
+ * Returns the names near a typed one, nearest first: those within a few edits, ignoring case, and
+ * those that it is a prefix of.
  */
 export function nearest(typed: string, names: readonly string[]): string[] {
   const wanted = typed.toLowerCase();
@@ -191,7 +197,7 @@ export function nearest(typed: string, names: readonly string[]): string[] {
     .slice(0, MOST_SUGGESTED).map(({ name }) => name);
 }
 
-/** Whether a word is another with two letters that stand side by side the other way round. */
+/** Whether two words differ only by two adjacent letters that are swapped. */
 function isSwapped(typed: string, word: string): boolean {
   const at = Array.from(word).findIndex((letter, index) => letter !== typed[index]);
   return at >= 0 && word === typed.slice(0, at) + typed[at + 1] + typed[at] + typed.slice(at + 2);
@@ -201,7 +207,10 @@ function nearestServers(entries: readonly RegistryEntry[], id: string): string[]
   return nearest(id, [...entries.map(({ id }) => id), REGISTRY_ID]);
 }
 
-/** The servers that there are; none where the registry does not say, for then there is another error to report. */
+/**
+ * Returns the registered servers, or none if the registry does not answer, since the command
+ * already reports another error.
+ */
 async function registered(actors: ActorSystem): Promise<RegistryEntry[]> {
   try {
     return await listServers(actors);
@@ -221,7 +230,7 @@ function didYouMean(names: readonly string[]): string {
   return `; did you mean ${list}?`;
 }
 
-/** Shuts a server down, and waits until it is gone; prints what it waits for where that takes its time. */
+/** Shuts a server down and waits until it has ended. If that takes long, prints the reason. */
 export async function stopServer(
   actors: ActorSystem,
   server: string,

@@ -23,17 +23,19 @@ import { type ImportKind, isFile, mainFile, type Packages } from "./npm_packages
 import type { LibraryTarget, LocalTarget } from "./resolver.ts";
 import { isMember, keyOf, nameOf, textOf, walkSyntax } from "./syntax.ts";
 
-/** What a `require` of a specifier leads to, or undefined. */
+/** Resolves a specifier of `require`; undefined if it leads nowhere. */
 type ResolveRequire = (specifier: string) => LocalTarget | LibraryTarget | undefined;
 
-/** The scheme of the specifiers by which generated modules import what runs a CommonJS module. */
+/** The scheme of specifiers with which generated modules import CommonJS modules to run. */
 export const COMMON_JS = "commonjs:";
 
-/** What `require` may leave out, in the order in which Node tries it: of a file, and of a directory. */
+/**
+ * The extensions and index files that `require` may omit, in the order in which Node tries them.
+ */
 const EXTENSIONS = ["", ".js", ".json", ".cjs", ".ts"];
 const INDEX_FILES = ["/index.js", "/index.json", "/index.cjs"];
 
-/** Whether the JavaScript of the file at `path` is CommonJS, as Deno tells it when it is asked for. */
+/** Whether the JavaScript of the file at `path` is CommonJS, by Deno's rules. */
 export async function isCommonJs(
   text: string,
   path: string,
@@ -54,12 +56,12 @@ export async function isCommonJs(
   }
 }
 
-/** Whether a file is part of an installed package, which is CommonJS where it does not say. */
+/** Whether a file is part of an installed package, where CommonJS is the default. */
 function isInstalled(path: string): boolean {
   return path.includes(`${sep}node_modules${sep}`);
 }
 
-/** The file that a required path means, as Node completes it. */
+/** Resolves a required path to a file, as Node does. */
 export function completeRequired(path: string, packages: Packages): string {
   const named = EXTENSIONS.map((extension) => path + extension).find(isFile);
   if (named !== undefined) return named;
@@ -67,7 +69,10 @@ export function completeRequired(path: string, packages: Packages): string {
   return own && mainFile(own) || INDEX_FILES.map((index) => path + index).find(isFile) || path;
 }
 
-/** A module that exports `load`, which runs the CommonJS module at `path`, once, and gives its exports. */
+/**
+ * A module that exports `load`, which runs the CommonJS module at `path` once and returns its
+ * exports.
+ */
 export async function commonJsModule(
   { text, mappings }: JavaScript,
   path: string,
@@ -163,15 +168,15 @@ function requiredModules(
   return { imports, cases };
 }
 
-/** A module that exports `load`, which gives what `require` of an ECMAScript module gives. */
+/** A module that exports `load`, which returns what `require` of an ECMAScript module returns. */
 export function requiredModule(path: string): string {
   return `import * as own from ${JSON.stringify(pathToFileURL(path).href)};\nvar made;\n` +
     `export function load() { return ${exportsOf("own", "made")}; }\n`;
 }
 
 /**
- * The module that ECMAScript modules import as the CommonJS module at `path`. It reads `import.meta` only where that
- * module looks at `require.main`.
+ * The module that ECMAScript modules import in place of the CommonJS module at `path`. It reads
+ * `import.meta` only if that module uses `require.main`.
  */
 export async function commonJsFacade(
   text: string,
@@ -195,7 +200,7 @@ export async function commonJsFacade(
 }
 
 /**
- * What `require` gives of a module's namespace, and keeps in a variable.
+ * An expression for what `require` returns for a module's namespace, kept in a variable.
  *
  * @see https://nodejs.org/api/modules.html#loading-ecmascript-modules-using-require
  */
@@ -204,7 +209,7 @@ function exportsOf(namespace: string, kept: string): string {
     `"default" in ${namespace} ? { __proto__: null, ...${namespace}, __esModule: true } : ${namespace}`;
 }
 
-/** The names that a CommonJS module exports, as far as its text says: as Node finds them. */
+/** The names that a CommonJS module exports, found in its text as Node does. */
 async function exportedNames(
   entry: Program | undefined,
   path: string,
@@ -228,7 +233,7 @@ async function exportedNames(
   return names;
 }
 
-/** The specifiers by which a text may `require` something, each once. */
+/** The specifiers that a text may `require`, without duplicates. */
 function findRequired(program: Program | undefined, path: string): Set<string> {
   if (program === undefined) return new Set();
   const { literal, computed } = findRequires(program);
@@ -244,8 +249,8 @@ function findRequired(program: Program | undefined, path: string): Set<string> {
 }
 
 /**
- * Whether a module of CommonJS looks at `require.main`, which stands for the module that the process was started for; when
- * in doubt, it does.
+ * Whether a CommonJS module uses `require.main`, the module that the process was started with. True
+ * if unsure.
  */
 function asksRequireMain(program: Program | undefined): boolean {
   let asks = program === undefined;
@@ -257,7 +262,10 @@ function asksRequireMain(program: Program | undefined): boolean {
   return asks;
 }
 
-/** The syntax tree of a CommonJS module; undefined where the server is to say what is wrong with it. */
+/**
+ * The syntax tree of a CommonJS module; undefined if it cannot be parsed, which the server then
+ * reports.
+ */
 async function parseCommonJs(text: string): Promise<Program | undefined> {
   const { parse } = await import("npm:acorn@^8.19.0");
   try {
@@ -267,22 +275,22 @@ async function parseCommonJs(text: string): Promise<Program | undefined> {
   }
 }
 
-/** What a CommonJS module exports. */
+/** The exports of a CommonJS module. */
 interface CommonJsExports {
-  /** The names that it exports by itself. */
+  /** The names that it exports itself. */
   names: Set<string>;
-  /** The specifiers of the modules whose names it exports too. */
+  /** The specifiers of the modules that it re-exports. */
   reexports: Set<string>;
 }
 
-/** The functions by which compilers export all that another module does. */
+/** The functions with which compilers re-export everything of another module. */
 const EXPORT_ALL = new Set(["__export", "__exportStar"]);
 
-/** Finds what a CommonJS module exports. */
+/** Finds the exports of a CommonJS module. */
 export function findCommonJsExports(program: Program): CommonJsExports {
   const names = new Set<string>();
   const reexports = new Set<string>();
-  /** Names whose getters may do more than return a value: they are left out. */
+  /** Names whose getters may do more than return a value. They are left out. */
   const uncertain = new Set<string>();
   const required = new Map<string, string>();
 
@@ -302,7 +310,7 @@ export function findCommonJsExports(program: Program): CommonJsExports {
   const addAll = (specifier: string | undefined): void => {
     if (specifier !== undefined) reexports.add(specifier);
   };
-  /** Of `_other[key]`, the module that `_other` is. */
+  /** For `_other[key]`, the module that `_other` is. */
   const copiedFrom = (node: Node | undefined, key: string): string | undefined => {
     const member = node as AnyNode | undefined;
     if (member?.type !== "MemberExpression" || !member.computed) return undefined;
@@ -359,7 +367,7 @@ export function findCommonJsExports(program: Program): CommonJsExports {
   return { names, reexports };
 }
 
-/** What is assigned by `a = b = value`. */
+/** The value assigned by `a = b = value`. */
 function assigned(node: Node): AnyNode {
   const value = node as AnyNode;
   return value.type === "AssignmentExpression" ? assigned(value.right) : value;
@@ -371,7 +379,7 @@ function isExports(node: Node | undefined): boolean {
   return nameOf(node) === "exports" || isMember(node, "module", "exports");
 }
 
-/** The specifier of `require("x")`, also inside what Babel puts around it. */
+/** The specifier of `require("x")`, including Babel's wrappers around it. */
 function requiredBy(node: Node | undefined): string | undefined {
   const call = node as AnyNode | undefined;
   if (call?.type !== "CallExpression") return undefined;
@@ -381,7 +389,7 @@ function requiredBy(node: Node | undefined): string | undefined {
   return name === "_interopRequireWildcard" ? requiredBy(argument) : undefined;
 }
 
-/** The name of what is called by `f()`, `x.f()` or `(0, x.f)()`. */
+/** The name of the function called by `f()`, `x.f()` or `(0, x.f)()`. */
 function calledName({ callee }: CallExpression): string | undefined {
   let called = callee as AnyNode;
   if (called.type === "SequenceExpression") called = called.expressions.at(-1) as AnyNode;
@@ -390,13 +398,13 @@ function calledName({ callee }: CallExpression): string | undefined {
     : nameOf(called);
 }
 
-/** Whether a function only returns a value that exists already. */
+/** Whether a function only returns an existing value. */
 function isPlainGetter(node: Node): boolean {
   const returned = returnedBy(node);
   return returned !== undefined && isPlain(returned);
 }
 
-/** The expression that is all of a function. */
+/** The expression that is the whole body of a function. */
 function returnedBy(node: Node): Node | undefined {
   const made = node as AnyNode;
   if (made.type !== "FunctionExpression" && made.type !== "ArrowFunctionExpression") {

@@ -1,6 +1,6 @@
 /**
- * Computed `import()`: the modules that one may lead to, as far as its text says. As `deno compile` does,
- * the files are taken along whose names match what is written out of the specifier.
+ * Computed `import()`: finds the modules that one may lead to. Like `deno compile`, it includes all
+ * files whose names match the literal parts of the specifier.
  *
  * @module
  */
@@ -11,20 +11,22 @@ import { ModuleError, type SourceLocation } from "../../runtime/code/source_map.
 import { isFile } from "./npm_packages.ts";
 import { keyOf, nameOf, textOf, walkSyntax } from "./syntax.ts";
 
-/** An `import()` whose specifier is no literal, or the start of a worker. */
+/** An `import()` whose specifier is not a literal, or the start of a worker. */
 export interface ComputedImport {
-  /** Where its keyword stands; of a worker, its class. */
+  /** The position of its keyword, or of the class `Worker`. */
   keyword: number;
-  /** What it may be: each time the texts that are written out, with any text between them. */
+  /** The possible specifiers, each as its literal parts, with any text between them. */
   patterns: string[][];
-  /** The type of the import attributes, where they are written out; or `worker`. */
+  /** The type of the import attributes if it is a literal; `worker` for a worker. */
   type?: string;
 }
 
-/** How many files one computed import may lead to: more is a mistake, such as the whole disk. */
+/**
+ * The maximum number of files for one computed import. More is a mistake, such as the whole disk.
+ */
 const MAX_CANDIDATES = 1_000;
 
-/** What may be a module; files with other names are candidates of imports with attributes only. */
+/** The extensions of modules. Other files are candidates only for imports with attributes. */
 const MODULE_EXTENSIONS = new Set([
   ".ts",
   ".mts",
@@ -37,17 +39,23 @@ const MODULE_EXTENSIONS = new Set([
   ".wasm",
 ]);
 
-/** What of a module's text leads to others, and is no import of a literal. */
+/** The references of a module to others that are not literal imports. */
 export interface ComputedImports {
   /** Its computed `import()`s. */
   imports: ComputedImport[];
-  /** Where it starts workers with local modules: `new Worker(new URL("./worker.ts", import.meta.url))`. */
+  /**
+   * The starts of workers with local modules: `new Worker(new URL("./worker.ts",
+   * import.meta.url))`.
+   */
   workers: ComputedImport[];
-  /** Where `import.meta.resolve` is given a literal: its place and what it says. */
+  /** The calls of `import.meta.resolve` with a literal: position and specifier. */
   resolved: { start: number; end: number; specifier: string }[];
 }
 
-/** What of a module leads to others, in the order of the text, without the `import()`s at the positions of `literal`. */
+/**
+ * Finds a module's references to others, in the order of the text, without the `import()`s at the
+ * positions in `literal`.
+ */
 export function findComputedImports(
   program: Program,
   literal: ReadonlySet<number>,
@@ -66,7 +74,7 @@ export function findComputedImports(
         if (literal.has(node.start)) break;
         const type = attributeType(node, constants);
         const pattern = patternOf(node.source, constants);
-        // Where nothing is known of it, it may be any of the paths that stand in the text, as in a table.
+        // If nothing is known about it, it may be any of the paths in the text, as in a table.
         const patterns = pattern[0] === "" ? paths : [pattern];
         imports.push({ keyword: node.start, patterns, ...type !== undefined && { type } });
         break;
@@ -93,7 +101,7 @@ export function findComputedImports(
   return { imports, workers, resolved };
 }
 
-/** The specifiers of `require` in a CommonJS module: those that are literals, and the others. */
+/** The specifiers of `require` in a CommonJS module: the literal ones, and the others. */
 export function findRequires(program: Program): { literal: string[]; computed: ComputedImport[] } {
   const literal: string[] = [];
   const computed: ComputedImport[] = [];
@@ -106,7 +114,7 @@ export function findRequires(program: Program): { literal: string[]; computed: C
     if (text !== undefined) {
       literal.push(text);
     } else {
-      // Data too is required without attributes.
+      // `require` loads data without attributes.
       const patterns = [patternOf(specifier, constants)];
       computed.push({ keyword: node.start, patterns, type: "json" });
     }
@@ -118,7 +126,7 @@ export function findRequires(program: Program): { literal: string[]; computed: C
 interface FoundFile {
   /** Its absolute path. */
   path: string;
-  /** The specifier that leads to it. */
+  /** The specifier that resolves to it. */
   specifier: string;
 }
 
@@ -126,16 +134,16 @@ interface FoundFile {
 interface CandidateOptions {
   /** The absolute path of the importer's file. */
   path: string;
-  /** Where the import stands. */
+  /** The position of the import. */
   location: SourceLocation;
-  /** The file that a bare specifier leads to, or the directory where it ends in a slash. */
+  /** Resolves a bare specifier to a file, or to a directory if it ends in a slash. */
   mapped: (specifier: string) => string | undefined;
 }
 
 /**
- * The files that a computed import may lead to.
+ * Finds the files that a computed import may lead to.
  *
- * @throws {ModuleError} at its place when they are too many.
+ * @throws {ModuleError} at the import, if there are too many.
  */
 export function findCandidates(
   { patterns, type }: ComputedImport,
@@ -155,12 +163,12 @@ function matchingFiles(
 ): FoundFile[] {
   const start = first.slice(0, first.lastIndexOf("/") + 1);
   const isRelative = /^\.{1,2}\//.test(start);
-  // What is absolute is meant where the module runs.
+  // An absolute path refers to the server's host.
   const isBare = first !== "" && !isRelative && !/^(?:\/|[a-z]+:)/.test(first);
   if (isBare && others.length === 0) {
     const file = mapped(first);
     if (file === undefined || !isFile(file)) return [];
-    // By itself, or as import.meta.resolve gives it.
+    // By itself, or as import.meta.resolve returns it.
     return [first, relativeUrl(file, path)].map((specifier) => ({ path: file, specifier }));
   }
   const directory = isRelative
@@ -196,7 +204,7 @@ function isModule(path: string): boolean {
 function relativeUrl(path: string, from: string): string {
   const name = relative(dirname(from), path).split(sep).join("/");
   const [, escaped] = pathToFileURL(join("/", name)).href.split("file:///");
-  // What leads upwards would be resolved against the root.
+  // A path that leads upwards would be resolved against the root.
   return name.startsWith("../") ? encodeURI(name) : `./${escaped}`;
 }
 
@@ -205,7 +213,7 @@ function* filesBelow(directory: string, isSingle: boolean): Generator<string> {
   try {
     entries = [...Deno.readDirSync(directory)];
   } catch {
-    return; // There is none, or none that can be read: the import fails when it runs.
+    return; // It does not exist or cannot be read: the import fails when it runs.
   }
   for (const { name, isDirectory, isFile: isPlain, isSymlink } of entries) {
     const path = join(directory, name);
@@ -216,7 +224,7 @@ function* filesBelow(directory: string, isSingle: boolean): Generator<string> {
   }
 }
 
-/** What the constants at the top level stand for. */
+/** The initializers of constants at the top level. */
 function constantsOf(program: Program): Map<string, Node> {
   const constants = new Map<string, Node>();
   for (const statement of program.body) {
@@ -228,7 +236,7 @@ function constantsOf(program: Program): Map<string, Node> {
   return constants;
 }
 
-/** The type that `{ with: { type: "json" } }` asks for. */
+/** The type requested by `{ with: { type: "json" } }`. */
 function attributeType(
   { options }: ImportExpression,
   constants: ReadonlyMap<string, Node>,
@@ -252,9 +260,7 @@ function property(node: Node | null | undefined, name: string): AnyNode | undefi
   }
 }
 
-/**
- * The texts of an expression that are written out, with any text between them: `a${x}b` is `["a", "b"]`.
- */
+/** The literal parts of an expression, with any text between them: `a${x}b` is `["a", "b"]`. */
 function patternOf(node: Node, constants: ReadonlyMap<string, Node>): string[] {
   const pattern = [""];
   for (const part of partsOf(node as AnyNode, constants, 0)) {
@@ -264,7 +270,7 @@ function patternOf(node: Node, constants: ReadonlyMap<string, Node>): string[] {
   return pattern;
 }
 
-/** An expression as texts, and undefined for each part that is not known. */
+/** An expression as its literal parts, with undefined for each unknown part. */
 function partsOf(
   node: AnyNode,
   constants: ReadonlyMap<string, Node>,

@@ -1,5 +1,5 @@
 /**
- * How a module is started: by its `main`, or by itself.
+ * How a module is started: by its `main`, or by its top level.
  *
  * @module
  */
@@ -7,24 +7,24 @@ import type { AnyNode, Node, Program } from "npm:acorn@^8.19.0";
 import type { ModuleReader, SourceModule } from "./module_reader.ts";
 import { boundNames, keyOf, nameOf, parseModule, textOf, walkSyntax } from "./syntax.ts";
 
-/** What can be run of a module. */
+/** How a module can be run. */
 export interface EntryPoint {
   /** Whether it exports `main`, directly or from another module. */
   readonly exportsMain: boolean;
   /**
-   * Whether it is a program of its own, as for `deno run`: it asks for `import.meta.main`, or it exports no
-   * `main` and its top level does something.
+   * Whether it is a program by itself, as for `deno run`: it uses `import.meta.main`, or it exports
+   * no `main` and its top level does something.
    */
   readonly startsItself: boolean;
-  /** Whether it is CommonJS that tells by `require.main` whether it is the program. */
+  /** Whether it is CommonJS and checks `require.main`. */
   readonly asksRequire: boolean;
 }
 
 /**
- * Finds what can be run of the module that a reader was opened for: from what it exports and does, not from words in
- * its text.
+ * Finds how the entry module of a reader can be run, from its syntax rather than from words in its
+ * text.
  *
- * @throws {ModuleError} when it, or a module that has to be looked into, cannot be read.
+ * @throws {ModuleError} if it, or a module that it depends on, cannot be read.
  */
 export async function findEntryPoint(reader: ModuleReader): Promise<EntryPoint> {
   const entry = await reader.readEntry();
@@ -65,18 +65,18 @@ function exportedNames(node: AnyNode): string[] {
   return node.specifiers.map(({ exported }) => written(exported));
 }
 
-/** What a name in an export is, which may be written as a string. */
+/** The name in an export, which may be a string. */
 function written(node: Node): string {
   return nameOf(node) ?? textOf(node) ?? "";
 }
 
-/** Whether a module looks at `import.meta.main`, or hands `import.meta` to what may look at it. */
+/** Whether a module reads `import.meta.main`, or passes `import.meta` to code that may. */
 async function asksWhetherMain(source: SourceModule): Promise<boolean> {
   if (isCommonJs(source)) return false;
   if (source.metaProperties.length === 0) return false;
   const { program } = await parseModule(source.text, source.path);
   if (program === undefined) return true;
-  // Members of import.meta that are named, and are not "main".
+  // Named properties of import.meta other than "main".
   let others = 0;
   walkSyntax(program, (node) => {
     if (node.type === "MemberExpression" && node.object.type === "MetaProperty") {
@@ -102,14 +102,14 @@ function isOfImport(node: AnyNode): boolean {
   return node.type === "MetaProperty" && node.meta.name === "import";
 }
 
-/** Whether a module stands for one of CommonJS: it imports itself as that. */
+/** Whether a module is the ECMAScript side of a CommonJS module: it imports itself as CommonJS. */
 function isCommonJs({ imports, path }: SourceModule): boolean {
   return imports.some(({ target }) =>
     target.kind === "local" && target.path === path && target.type === "commonjs"
   );
 }
 
-/** Whether the top level of a module, or of one that it imports, does more than declare. */
+/** Whether the top level of a module, or of one that it imports, does more than declare names. */
 async function doesSomething(entry: SourceModule, reader: ModuleReader): Promise<boolean> {
   const pending = [entry];
   const seen = new Set<string>();
@@ -127,20 +127,20 @@ async function doesSomething(entry: SourceModule, reader: ModuleReader): Promise
   return false;
 }
 
-/** Constructors that only make a value. */
+/** Constructors without side effects. */
 const PLAIN_CLASSES = new Set(
   ("AbortController Array ArrayBuffer Date Error Headers Map Object RegExp Set TextDecoder TextEncoder URL " +
     "URLPattern Uint8Array WeakMap WeakSet").split(" "),
 );
 
-/** Functions, and objects of functions, that only give a value. */
+/** Functions, and objects of functions, without side effects. */
 const PLAIN_FUNCTIONS = new Set(
   "Array BigInt Boolean JSON Math Number Object RegExp String Symbol require".split(" "),
 );
 
-/** Whether a statement, or declaration, at the top level may do more than give names to values. */
+/** Whether a statement or declaration at the top level may do more than name values. */
 function mayDoSomething(statement: Program["body"][number]): boolean {
-  // The import of a module that is not among the files, for what it does.
+  // An import for side effects of a module that is not among the files.
   if (statement.type === "ImportDeclaration") {
     return statement.specifiers.length === 0 && /^(?:npm|jsr|https?):/.test(
       String(statement.source.value),
@@ -154,7 +154,7 @@ function mayDoSomething(statement: Program["body"][number]): boolean {
       case "ArrowFunctionExpression":
         return false;
       case "PropertyDefinition":
-        // A field of instances.
+        // A field is evaluated for each instance, not at the top level.
         return node.static;
       case "CallExpression":
         if (isOfEnum(node.callee, node.arguments)) return false;
@@ -181,7 +181,10 @@ function isPlain(callee: Node, names: ReadonlySet<string>): boolean {
   return node.type === "Identifier" && names.has(node.name);
 }
 
-/** What enums, and namespaces of values, of TypeScript become: `(function (E) { E.A = 1; })(E || (E = {}))`. */
+/**
+ * Whether a call is a compiled enum or namespace of TypeScript: `(function (E) { E.A = 1; })(E ||
+ * (E = {}))`.
+ */
 function isOfEnum(callee: Node, values: Node[]): boolean {
   const target = callee as AnyNode;
   const called = target.type === "ParenthesizedExpression" ? target.expression : target;

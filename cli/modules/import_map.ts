@@ -1,21 +1,21 @@
 /**
- * Import maps, as the HTML standard resolves them and Deno writes them.
+ * Import maps, resolved by the HTML standard's rules and written as in Deno.
  *
  * @see https://html.spec.whatwg.org/multipage/webappapis.html#resolve-a-module-specifier
  * @module
  */
 import { RELATIVE } from "../../runtime/code/unit.ts";
 
-/** The part of `deno.json`, or of an import map file, that maps specifiers. */
+/** The part of `deno.json`, or of an import map file, that is an import map. */
 export interface ImportMapText {
   imports?: Record<string, unknown>;
   scopes?: Record<string, Record<string, unknown>>;
 }
 
-/** Mappings that count for the modules below one directory. */
+/** Mappings that apply to the modules below one directory. */
 export interface MappedDirectory {
   imports: Record<string, unknown>;
-  /** The URL of the file that they are in, in that directory. */
+  /** The URL of the file that contains them, in that directory. */
   base: string;
 }
 
@@ -28,8 +28,8 @@ export class ImportMap {
   readonly #scopes: [prefix: string, mappings: Mappings][];
 
   /**
-   * Reads a map whose relative addresses are relative to `base`, the URL of the file it is in, with maps
-   * that count for the modules of one directory: those of the members of a workspace.
+   * Creates a map whose relative addresses are relative to `base`, the URL of its file, with the
+   * maps of a workspace's members, each for its own directory.
    */
   constructor(
     { imports = {}, scopes = {} }: ImportMapText,
@@ -51,8 +51,8 @@ export class ImportMap {
   }
 
   /**
-   * The absolute specifier that `specifier` means in the module at the URL `referrer`, or undefined
-   * for a bare one that the map does not map.
+   * Resolves `specifier` in the module at the URL `referrer` to an absolute specifier; undefined
+   * for a bare one that is not mapped.
    */
   resolve(specifier: string, referrer: string): string | undefined {
     const url = parseUrlLike(specifier, referrer);
@@ -66,7 +66,7 @@ export class ImportMap {
     return address === undefined ? url : address ?? undefined;
   }
 
-  /** The map as the contents of an import map file, wherever that is put, with more mappings. */
+  /** The map, with more mappings, as the contents of an import map file at any location. */
   toJSON(more: Record<string, string> = {}): ImportMapText {
     return {
       imports: { ...writeMappings(this.#imports), ...more },
@@ -80,12 +80,12 @@ export class ImportMap {
 function writeMappings(mappings: Mappings): Record<string, string | null> {
   return Object.fromEntries(mappings.map(([key, address]) => [
     key,
-    // As a base of others, the standard wants these addresses with a slash.
+    // The standard requires a trailing slash for addresses that are a base.
     address?.replace(/^(npm|jsr):\/?(.*\/)$/, "$1:/$2") ?? null,
   ]));
 }
 
-/** Undefined: no key matches. Null: the key that matches has no usable address. */
+/** Returns undefined if no key matches, and null if the matching key has no usable address. */
 function lookUp(specifier: string, mappings: Mappings): string | null | undefined {
   for (const [key, address] of mappings) {
     if (key === specifier) return address;
@@ -94,9 +94,9 @@ function lookUp(specifier: string, mappings: Mappings): string | null | undefine
   }
 }
 
-/** Appends a subpath to an address that ends in "/"; null when it climbs out of the address. */
+/** Appends a subpath to an address that ends in "/"; null if it leads out of the address. */
 function append(address: string, subpath: string): string | null {
-  // "npm:name@1/" is no base that a URL parser could resolve against.
+  // A URL parser cannot resolve against "npm:name@1/".
   if (!/^(file|https?):/.test(address)) return address + subpath;
   const url = new URL(subpath, address).href;
   return url.startsWith(address) ? url : null;
@@ -107,7 +107,7 @@ function readMappings(map: Record<string, unknown>, base: string): Mappings {
   for (const [key, value] of Object.entries(map)) {
     const address = typeof value === "string" ? parseUrlLike(value, base) ?? null : null;
     mappings.push([parseUrlLike(key, base) ?? key, address]);
-    // Deno lets "name": "npm:name@1" stand for the package's subpaths too.
+    // In Deno, "name": "npm:name@1" also maps the package's subpaths.
     if (address && /^(npm|jsr):/.test(address) && !key.endsWith("/") && !(`${key}/` in map)) {
       mappings.push([`${key}/`, `${address}/`]);
     }
@@ -119,7 +119,7 @@ function mostSpecificFirst([a]: [string, unknown], [b]: [string, unknown]): numb
   return a < b ? 1 : a > b ? -1 : 0;
 }
 
-/** The URL that a specifier is by itself, or undefined when it is bare. */
+/** Parses a specifier that is a URL or a relative path; undefined for a bare one. */
 function parseUrlLike(specifier: string, base: string): string | undefined {
   if (RELATIVE.test(specifier)) return URL.parse(specifier, base)?.href;
   return URL.parse(specifier)?.href;

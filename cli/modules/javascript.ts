@@ -1,5 +1,5 @@
 /**
- * Files to JavaScript: TypeScript and JSX, and what is no code, as modules that export it.
+ * Compiles files to JavaScript: TypeScript, JSX, and data files as modules that export the data.
  *
  * @see https://github.com/WebAssembly/esm-integration
  *
@@ -19,28 +19,28 @@ import {
 import { type CompilerOptions, parseJson } from "./project.ts";
 import { parseModule, type Syntax, TOO_DEEP } from "./syntax.ts";
 
-/** A module's text as a server can run it. */
+/** A module's JavaScript, ready for a server. */
 export interface JavaScript {
   text: string;
-  /** Where its author wrote what is in it; absent for data. */
+  /** The source map to the author's file; absent for data. */
   mappings?: Mappings;
 }
 
-/** What {@linkcode toJavaScript} gives. */
+/** The result of {@linkcode toJavaScript}. */
 export interface CompiledModule extends JavaScript {
-  /** The syntax of the text, where that had to be known. */
+  /** The syntax of the text, if it had to be parsed. */
   syntax?: Syntax;
 }
 
 /** Options of {@linkcode toJavaScript}. */
 export interface JavaScriptOptions {
-  /** What the project says of how modules are compiled. */
+  /** The project's compiler options. */
   compilerOptions: CompilerOptions;
   /** The module id. */
   module: string;
 }
 
-/** What swc throws: a plain object, not an error. Lines count from 1, columns from 0. */
+/** An error of swc: a plain object, not an Error. Lines count from 1, columns from 0. */
 interface Diagnostic {
   code: string;
   message: string;
@@ -51,10 +51,10 @@ interface Diagnostic {
 }
 
 /**
- * The JavaScript of a module's `source`, as Deno would make it: without types, and without the imports of
- * which only types are used.
+ * Compiles a module's `source` to JavaScript as Deno does: without types, and without imports that
+ * are only used as types.
  *
- * @throws {ModuleError} when the source does not parse, or when `path` is of a kind that is not supported.
+ * @throws {ModuleError} if the source does not parse, or a file like `path` is not supported.
  */
 export async function toJavaScript(
   source: string,
@@ -75,7 +75,7 @@ export async function toJavaScript(
         javascript = await transform(source, path, verbatimModuleSyntax);
       } catch (error) {
         if (!isOverflow(error)) throw error;
-        // Long chains of operators take no stack there.
+        // This parser needs no stack for long chains of operators.
         return await compile(source, path, { ...options, decorators: false });
       }
       const syntax = await parseModule(javascript.text, path);
@@ -96,13 +96,14 @@ export async function toJavaScript(
 }
 
 /**
- * The JavaScript of an input of the REPL. Types become white space, so lines and columns stay; imports
- * stay too, for what is typed later.
+ * Compiles an input of the REPL to JavaScript. Types become white space, so lines and columns stay
+ * the same. Imports are kept for later inputs.
  *
- * @throws {ModuleError} when the source does not parse, or is nested too deep.
+ * @throws {ModuleError} if the source does not parse, or is nested too deep.
  */
 export async function inputToJavaScript(source: string, path: string): Promise<JavaScript> {
-  // Once swc has run out of stack, it has less of it for all that follows: it gets nothing that is nested too deep.
+  // After a stack overflow, swc has less stack for everything that follows. So it never gets
+  // anything that is nested too deep.
   await parseModule(source, path);
   let javascript: JavaScript;
   try {
@@ -130,7 +131,7 @@ async function strip(source: string, path: string): Promise<JavaScript> {
   return await transform(source, path, true);
 }
 
-/** What takes types off: the compiler that Deno itself is built on. */
+/** Strips types, with the compiler that Deno itself uses. */
 async function transform(
   source: string,
   path: string,
@@ -150,11 +151,11 @@ async function transform(
 }
 
 async function loadSwc() {
-  // It is CommonJS, of which a bundle has only the default.
+  // It is CommonJS, and a bundle has only its default export.
   return (await import("npm:@swc/wasm-typescript@^1.16.2")).default;
 }
 
-/** What swc without its larger parts leaves as it is: JSX and decorators. */
+/** Compiles what swc's smaller build leaves unchanged: JSX and decorators. */
 async function compile(
   source: string,
   path: string,
@@ -165,7 +166,7 @@ async function compile(
   const jsx = jsxEmit(IMPORT_SOURCE.test(source) ? "react-jsx" : compilerOptions.jsx, ts.JsxEmit);
   const options: TypeScriptOptions = {
     module: ts.ModuleKind.ESNext,
-    // Of standard decorators the next version of ECMAScript has all, and V8 nothing.
+    // swc supports standard decorators only in its newest version, and V8 not at all.
     target: decorators ? ts.ScriptTarget.ES2022 : ts.ScriptTarget.ESNext,
     sourceMap: true,
     isolatedModules: true,
@@ -184,7 +185,7 @@ async function compile(
   try {
     output = ts.transpileModule(source, {
       compilerOptions: options,
-      // A part of the text, in React's development mode. Of JavaScript it would keep all imports.
+      // React's development mode quotes part of the text. In JavaScript it would keep all imports.
       fileName: module.replace(/\.jsx$/, ".tsx"),
       reportDiagnostics: true,
     });
@@ -204,7 +205,10 @@ async function compile(
   };
 }
 
-/** How TypeScript names what Deno does; it precompiles nothing, and the runtimes that do take either. */
+/**
+ * TypeScript's names for Deno's JSX options. "precompile" becomes "react-jsx", which the same
+ * runtimes accept.
+ */
 function jsxEmit<Emit>(
   jsx: string | undefined,
   { React, ReactJSX, ReactJSXDev }: { React: Emit; ReactJSX: Emit; ReactJSXDev: Emit },
@@ -220,23 +224,23 @@ function jsxEmit<Emit>(
   }
 }
 
-/** The comment by which one file says where its JSX comes from. */
+/** The comment with which a file sets its own JSX import source. */
 const IMPORT_SOURCE = /\/\*[\s*]*@jsxImportSource[ \t]+(\S+)/;
 
-/** What stands in every text with decorators. */
+/** Matches every text that contains decorators. */
 const MAY_DECORATE = /@[\w$([]/;
 
-/** Whether what is wrong with a text is that it has decorators, which V8 does not take. */
+/** Whether the syntax error of a text is a decorator, which V8 does not support. */
 function isDecorator(text: string, { fault }: Syntax): boolean {
   return fault !== undefined && text[fault] === "@";
 }
 
-/** A text that stands as its author wrote it. */
+/** A text that is shipped unchanged. */
 async function asWritten(text: string): Promise<JavaScript> {
   return { text, mappings: await mappingsOf(await editText(text)) };
 }
 
-/** Whether swc had too little stack; from then on it has less, and says so in another way. */
+/** Whether swc ran out of stack. After the first time it has less, and reports it differently. */
 function isOverflow(error: unknown): boolean {
   return error instanceof RangeError || error instanceof WebAssembly.RuntimeError;
 }
@@ -248,12 +252,12 @@ function fail(diagnostic: unknown, path: string): never {
   throw new ModuleError(message, location, { cause: diagnostic });
 }
 
-/** What a file of data may be imported as. */
+/** The data types that a file may be imported as. */
 export type DataType = "json" | "text" | "bytes";
 
 const DATA_TYPES: ReadonlySet<string> = new Set<DataType>(["json", "text", "bytes"]);
 
-/** The type of data that import attributes ask for, or undefined when they ask for anything else. */
+/** The data type in import attributes; undefined for any other attributes. */
 export function dataType(attributes: Record<string, string>): DataType | undefined {
   const { type, ...others } = attributes;
   if (type === undefined || !DATA_TYPES.has(type) || Object.keys(others).length > 0) {
@@ -263,9 +267,9 @@ export function dataType(attributes: Record<string, string>): DataType | undefin
 }
 
 /**
- * The JavaScript of a module whose default export is what is in the file at `path`.
+ * A JavaScript module whose default export is the data in the file at `path`.
  *
- * @throws {ModuleError} when it is to be JSON and is not.
+ * @throws {ModuleError} if it is imported as JSON and is not valid JSON.
  */
 export async function dataToJavaScript(
   bytes: Uint8Array,
@@ -276,14 +280,14 @@ export async function dataToJavaScript(
   const text = new TextDecoder().decode(bytes);
   if (type === "text") return `export default ${JSON.stringify(text)};\n`;
   await parseJson(text, path);
-  // As a string: what a literal means differs, for the key "__proto__".
+  // As a string, since an object literal treats the key "__proto__" differently.
   return `export default JSON.parse(${JSON.stringify(text)});\n`;
 }
 
 /**
- * The JavaScript of the WebAssembly module in the file at `path`.
+ * A JavaScript module for the WebAssembly module in the file at `path`.
  *
- * @throws {ModuleError} when it is none.
+ * @throws {ModuleError} if it is not WebAssembly.
  */
 export function wasmToJavaScript(bytes: Uint8Array<ArrayBuffer>, path: string): string {
   let module;

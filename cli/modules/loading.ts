@@ -1,5 +1,5 @@
 /**
- * Loading a module into a running server, for the `load` command and the REPL.
+ * Loads modules into a running server, for the `load` command and the REPL.
  *
  * @module
  */
@@ -15,47 +15,49 @@ import type { LoaderHandlers } from "../../runtime/ensemble/loader_protocol.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { MAX_FRAME } from "../../runtime/wire/limits.ts";
 import { operatorName } from "../kit/administrator.ts";
-import { printNotice, ProgressBar } from "../kit/output.ts";
+import { NO_TERMINAL, printNotice, ProgressBar } from "../kit/output.ts";
 import type { UnitTree } from "./unit_building.ts";
 
 /** Options of {@linkcode loadLibrary} and {@linkcode loadModule}. */
 export interface PatienceOptions {
-  /** How long each answer may take, in ms; by default as long as the top level of what is loaded does. */
+  /** Timeout for each answer, in ms. By default there is none, since loaded code may run long. */
   timeout?: number | undefined;
 }
 
 /** Options of {@linkcode loadModule}. */
 export interface LoadingOptions extends PatienceOptions {
-  /** Whether to ship the one module only, linked to what the server already runs. */
+  /** Whether to ship only this module, linked to what the server has loaded. */
   force: boolean;
-  /** The prefixes of the modules that the server itself finds. */
+  /** The prefixes of library modules, which the server resolves itself. */
   libraryPrefix: string[];
-  /** Whether to run the module anew, when it has been loaded before. */
+  /** Whether to run the module again if it has been loaded before. */
   rerun?: boolean;
-  /** Whether to find out what a load would do, and leave the server as it is. */
+  /** Whether to only report what a load would do. */
   dryRun?: boolean;
-  /** Whether only errors are printed. */
+  /** Whether to print errors only. */
   quiet?: boolean;
+  /** Whether nothing is printed at all, as for a program. */
+  silent?: boolean;
 }
 
-/** What a load did. */
+/** The result of a load. */
 export interface LoadReport {
-  /** Whether nothing was done, and this is what would be. */
+  /** Whether this was a dry run. */
   dryRun?: boolean;
-  /** The specifiers of the library modules, in the order in which they were loaded. */
+  /** The specifiers of the library modules, in the order of loading. */
   libraries: string[];
-  /** The modules; what a module imports stands before it, outside cycles. */
+  /** The modules. Except in cycles, each comes after those that it imports. */
   modules: LoadOutcome[];
-  /** What to tell the operator about the load. */
+  /** Notices about the load for the user. */
   notices: string[];
 }
 
-/** After how long a notice says what a load waits for, in ms. */
+/** Delay before a notice explains what a load waits for, in ms. */
 const PATIENCE = 5_000;
 
 /**
- * Loads the module in `file`, a path or `file:` URL, with what it imports; shows how far it is when
- * standard error is a terminal.
+ * Loads the module in `file`, a path or `file:` URL, with all that it imports. Shows the progress
+ * if standard error is a terminal.
  *
  * @throws {EnsembleError} naming the file, line and column that cannot be read, shipped or loaded.
  */
@@ -66,7 +68,7 @@ export async function loadModule(
 ): Promise<LoadReport> {
   const { ModuleReader } = await import("./module_reader.ts");
   const { buildUnits } = await import("./unit_building.ts");
-  using progress = new ProgressBar();
+  using progress = new ProgressBar(options.silent ? NO_TERMINAL : Deno.stderr);
   const reader = await ModuleReader.open(file, {
     libraryPrefixes: options.libraryPrefix,
     libraryModules: await loader.libraries(),
@@ -91,13 +93,17 @@ export async function loadModule(
   };
 }
 
-/** Ships what a server lacks of the units, and loads them there. */
+/** Ships the units that a server lacks, and loads them there. */
 async function ship(
   loader: Client<LoaderHandlers>,
   { units, request }: UnitTree,
-  { rerun = false, timeout = Infinity, progress }: LoadingOptions & { progress: ProgressBar },
+  { rerun = false, timeout = Infinity, silent = false, progress }: LoadingOptions & {
+    progress: ProgressBar;
+  },
 ): Promise<LoadOutcome[]> {
-  using _notice = noticeAfter(PATIENCE, "still waiting for the top level of the modules to finish");
+  using _notice = silent
+    ? undefined
+    : noticeAfter(PATIENCE, "still waiting for the modules' top level to finish");
   const hashes = units.map(({ hash }) => hash);
   const missing = new Set(await loader.missing({ hashes }, { timeout }));
   const lacking = units.filter(({ hash }) => missing.has(hash));
@@ -112,7 +118,7 @@ async function ship(
   return await loader.load({ ...request, by, ...rerun && { rerun } }, { timeout });
 }
 
-/** What a load would do. */
+/** Determines what a load would do. */
 async function foreseen(
   loader: Client<LoaderHandlers>,
   { units, request: { entry, modules } }: UnitTree,
@@ -120,7 +126,7 @@ async function foreseen(
 ): Promise<LoadOutcome[]> {
   const history = await loader.history();
   const known = new Map(history.map(({ hash, current }) => [hash, current]));
-  // Those that only an import() leads to are not current before it runs.
+  // Modules behind an import() do not become current before it runs.
   for (const { hash, current } of history) if (current) known.set(hash, true);
   const together = rerun && known.has(entry)
     ? evaluatedTogether(entry, new Map(units.map((unit) => [unit.hash, unit])))
@@ -135,7 +141,10 @@ async function foreseen(
   }));
 }
 
-/** The modules that read `import.meta` and that the server runs from other files, by their hashes. */
+/**
+ * Finds the modules that read `import.meta` and that the server has loaded from other files, by
+ * hash.
+ */
 async function movedModules(
   loader: Client<LoaderHandlers>,
   { units }: UnitTree,
@@ -150,7 +159,7 @@ async function movedModules(
   }));
 }
 
-/** Which modules are new only because they are in another place than before. */
+/** Reports which modules are new only because their files have moved. */
 function noticesOfMoved(
   { units }: UnitTree,
   modules: LoadOutcome[],
@@ -163,7 +172,7 @@ function noticesOfMoved(
     const before = fresh.has(hash) ? moved.get(hash) : undefined;
     if (before === undefined) continue;
     above.add(hash);
-    notices.push(`${module} reads import.meta, and ran from ${before}: from here it is new`);
+    notices.push(`${module} reads import.meta and was loaded from ${before}, so it is new here`);
   }
   const places = above.size;
   for (const unit of units) {
@@ -173,36 +182,36 @@ function noticesOfMoved(
     const which = above.size - places === 1
       ? "module that imports it is"
       : "modules that import it are";
-    notices.push(`so ${above.size - places} ${which} new too`);
+    notices.push(`so ${above.size - places} ${which} new, too`);
   }
   return notices;
 }
 
-/** What became of modules that are current again: they do not run a second time. */
+/** Reports which modules became current again, and whether their `install()` was called. */
 function noticesOfRestored(modules: LoadOutcome[]): string[] {
   const restored = modules.filter((each) => each.restored);
   const installed = restored.filter((each) => each.installed);
   const notices = installed.map(({ module }) => `called install() of ${module}`);
-  // What a person loads is behind all that it imports.
+  // The module that the user loads comes after all that it imports.
   const last = restored.at(-1);
   if (last === undefined || last.installed) return notices;
   const { module } = last;
   notices.push(
-    `${module} did not run again, and exports no install(): to run it anew, load --rerun`,
+    `${module} did not run again and exports no install(): to run it again, use load --rerun`,
   );
   return notices;
 }
 
-/** Prints a notice, unless it is disposed of within `delay` ms. */
+/** Prints a notice after `delay` ms, unless disposed before. */
 function noticeAfter(delay: number, notice: string): Disposable {
   const timer = setTimeout(() => printNotice(`... ${notice}`), delay);
   return { [Symbol.dispose]: () => clearTimeout(timer) };
 }
 
 /**
- * Loads a library module that the server itself finds.
+ * Loads a library module, which the server resolves itself.
  *
- * @throws {EnsembleError} when it does not, or the library fails.
+ * @throws {EnsembleError} if the server cannot find it, or it fails.
  */
 export async function loadLibrary(
   loader: Client<LoaderHandlers>,
@@ -213,12 +222,12 @@ export async function loadLibrary(
   return { libraries: [specifier], modules: [], notices: [] };
 }
 
-/** Prints the notices of a load on standard error, behind the label of its server. */
+/** Prints the notices of a load on standard error, after the server's label. */
 export function printNotices({ notices }: LoadReport, label = ""): void {
   for (const notice of notices) printNotice(`${label}... ${notice}`);
 }
 
-/** A load as lines of text. */
+/** Formats a load as lines of text. */
 export function formatLoadReport({ libraries, modules, dryRun = false }: LoadReport): string[] {
   return [
     ...libraries.map((specifier) =>
@@ -232,25 +241,25 @@ export function formatLoadReport({ libraries, modules, dryRun = false }: LoadRep
 }
 
 function describeOutcome({ loaded, restored, rerun }: LoadOutcome, dryRun: boolean): string {
-  if (rerun) return dryRun ? "would run anew" : "running anew";
+  if (rerun) return dryRun ? "would run again" : "running again";
   if (restored) return dryRun ? "would make current again" : "made current again";
   if (!loaded) return "already loaded";
   return dryRun ? "would load code object file" : "loading code object file";
 }
 
 /**
- * How much is shipped in one message, in UTF-16 code units of text and source map: little beside the
- * 64 MiB that a frame may have, and enough to make no difference to the time it takes.
+ * The size at which a batch of units is sent, in UTF-16 code units of text and source map: small
+ * compared with the 64 MiB of a frame, and large enough not to slow the load down.
  */
 const BATCH_LENGTH = 1024 * 1024;
 
-/** The most that is shipped in one message, in UTF-16 code units: what else is in the frame is little. */
+/** The maximum size of a message, in UTF-16 code units. The rest of the frame is small. */
 const MAX_LENGTH = MAX_FRAME - 4 * 1024 * 1024;
 
 /**
- * Splits units into messages; the members of a cycle, which stand together, stay together.
+ * Splits units into messages. The members of a cycle, which are adjacent, stay together.
  *
- * @throws {ModuleError} when a module, or a cycle, is too large for a message.
+ * @throws {ModuleError} if a module, or a cycle, is too large for a message.
  */
 export function* batches(units: readonly Unit[]): Generator<Unit[]> {
   let batch: Unit[] = [];
@@ -271,14 +280,14 @@ export function* batches(units: readonly Unit[]): Generator<Unit[]> {
   if (batch.length > 0) yield batch;
 }
 
-/** How much a unit is, in UTF-16 code units; of texts beyond Latin-1 some more in bytes. */
+/** The size of a unit, in UTF-16 code units. Texts beyond Latin-1 take more bytes. */
 function lengthOf({ text, mappings = "" }: Unit): number {
   return text.length + mappings.length;
 }
 
 function tooLarge(batch: Unit[]): ModuleError {
   const largest = batch.reduce((most, unit) => lengthOf(unit) > lengthOf(most) ? unit : most);
-  const whole = batch.length > 1 ? ", with the modules that it imports in a circle" : "";
+  const whole = batch.length > 1 ? ", with the modules that it imports in a cycle" : "";
   return new ModuleError(
     `is ${
       lengthOf(largest)
@@ -289,10 +298,10 @@ function tooLarge(batch: Unit[]): ModuleError {
 }
 
 /**
- * Checks the types of the module in `file`, a path or `file:` URL, and of what it imports. A project that
- * does not say where the runtime is gets this one.
+ * Checks the types of the module in `file`, a path or `file:` URL, and of its imports. A project
+ * that does not map the runtime gets this one.
  *
- * @throws {EnsembleError} with what Deno says when they are wrong, or there is no Deno to ask.
+ * @throws {EnsembleError} with Deno's message if they are wrong, or if there is no Deno to run.
  */
 export async function checkTypes(file: string): Promise<void> {
   const path = file.startsWith("file:") ? fileURLToPath(file) : resolve(file);
@@ -310,7 +319,7 @@ export async function checkTypes(file: string): Promise<void> {
       cwd: directory,
       signal: new AbortController().signal,
     });
-    if (!success) throw new EnsembleError(`the types of ${path} are wrong:\n${denoReason(said)}`);
+    if (!success) throw new EnsembleError(`type errors in ${path}:\n${denoReason(said)}`);
   } finally {
     await Deno.remove(work, { recursive: true });
   }

@@ -11,11 +11,11 @@ import type { ModuleReader, ModuleTarget, ResolvedImport, SourceModule } from ".
 export type ModuleGraph = ReadonlyMap<string, SourceModule>;
 
 /**
- * Reads all modules of a program, by module id, the entry first. `onRead` is told how many they are so
- * far, after each.
+ * Reads all modules of a program, by module id, the entry first. Calls `onRead` with their number
+ * after each.
  *
- * What only `import()` and workers lead to may turn out to be unusable: it fails when it is imported, not
- * before.
+ * A module that only `import()` or a worker refers to may be unusable: it then fails when it is
+ * imported.
  *
  * @throws {ModuleError} as {@linkcode ModuleReader.read} does.
  */
@@ -29,7 +29,7 @@ export async function readModuleGraph(
   const add = (source: SourceModule): void => {
     graph.set(source.module, source);
     onRead?.(graph.size);
-    // Reversed, for the stack to give them back in the order of the text.
+    // Reversed, so that the stack yields them in the order of the text.
     const late = (each: ResolvedImport) => each.keyword !== undefined;
     pending.push(...source.imports.filter((each) => !late(each)).toReversed());
     candidates.push(...source.imports.filter(late), ...source.candidates);
@@ -60,8 +60,8 @@ export async function readModuleGraph(
 }
 
 /**
- * The modules of a graph in the order of their naming, what a module imports before it: each by itself,
- * or with the others of its cycle.
+ * The strongly connected components of a graph, each after those that it imports: single modules,
+ * or cycles.
  */
 export function importComponents(graph: ModuleGraph): SourceModule[][] {
   return strongComponents(
@@ -76,14 +76,11 @@ export function isCycle(component: SourceModule[]): boolean {
   return others.length > 0 || localImports(first!).includes(first!.module);
 }
 
-/**
- * The modules of a graph that its first one needs in any case: what `import()` and workers may need is found
- * when they do.
- */
+/** The modules of a graph that its entry needs without `import()` and workers. */
 export function requiredModules(graph: ModuleGraph): Set<SourceModule> {
   const [entry] = graph.values();
   const required = new Set([entry!]);
-  // A set gives what is added while it is gone through.
+  // A set's iteration includes elements that are added during it.
   for (const { imports } of required) {
     for (const { target, keyword } of imports) {
       if (target.kind === "local" && keyword === undefined) required.add(graph.get(target.module)!);
@@ -92,7 +89,7 @@ export function requiredModules(graph: ModuleGraph): Set<SourceModule> {
   return required;
 }
 
-/** The ids of the author's modules that a module imports, in any way: its name covers them all. */
+/** The ids of all local modules that a module imports in any way. Its hash covers them. */
 export function localImports({ imports, candidates }: SourceModule): string[] {
   return [
     ...imports.flatMap(({ target }) => target.kind === "local" ? [target.module] : []),
@@ -101,8 +98,8 @@ export function localImports({ imports, candidates }: SourceModule): string[] {
 }
 
 /**
- * The specifiers by which a program imports late what is not there, as optional modules are, and nothing that is;
- * none where the program cannot be read.
+ * The specifiers of optional modules that are missing, as far as the program imports them
+ * dynamically. Empty if the program cannot be read.
  */
 export async function findDanglingImports(reader: ModuleReader): Promise<string[]> {
   try {
@@ -118,7 +115,7 @@ export async function findDanglingImports(reader: ModuleReader): Promise<string[
   }
 }
 
-/** A module that fails with the reason why it could not be shipped, as in Deno. */
+/** A module that throws the reason why it could not be shipped, as in Deno. */
 function failingModule({ module, path, type }: ModuleTarget, error: ModuleError): SourceModule {
   const message = JSON.stringify(error.message);
   const thrown = type === "json"

@@ -1,5 +1,5 @@
 /**
- * One module of a program as JavaScript: its text, and where its imports lead.
+ * Reads one module of a program as JavaScript, and resolves its imports.
  *
  * @module
  */
@@ -36,83 +36,83 @@ import { isFile } from "./npm_packages.ts";
 import { compilerOptions, findProject, moduleId, type Project } from "./project.ts";
 import { type LibraryTarget, type LocalTarget, Resolver } from "./resolver.ts";
 
-/** What a file may be taken as, other than as the module that it is by its name. */
+/** Ways to import a file other than as the module its extension says. */
 export type TargetType = DataType | "commonjs";
 
-/** One of the author's modules as an import leads to it. */
+/** A local module as the target of an import. */
 export interface ModuleTarget extends LocalTarget {
   /** Its module id. */
   module: string;
-  /** What it is taken as, where that is not what it is by its name. */
+  /** How to import it, if not as its extension says. */
   type?: TargetType;
 }
 
-/** An import, and what it leads to. */
+/** An import and its target. */
 export interface ResolvedImport extends Import {
   target: ModuleTarget | LibraryTarget;
-  /** Where the author wrote it. */
+  /** Its position in the author's file. */
   location: SourceLocation;
 }
 
 /** A module that a computed `import()` may lead to. */
 export interface SourceCandidate {
-  /** Its URL relative to that of the importer's file. */
+  /** Its URL relative to the importer's file. */
   specifier: string;
   /** The type of the import attributes. */
   type?: string;
   target: ModuleTarget;
-  /** Where the author wrote the import. */
+  /** The position of the import in the author's file. */
   location: SourceLocation;
 }
 
-/** A specifier in a text that means the same as another. */
+/** A specifier in a text that is replaced by another. */
 export interface ResolvedSpecifier {
-  /** Where its literal starts, at the quote. */
+  /** The start of its literal, at the quote. */
   start: number;
-  /** Where its literal ends, after the quote. */
+  /** The end of its literal, after the quote. */
   end: number;
-  /** What it stands for. */
+  /** The specifier that replaces it. */
   specifier: string;
-  /** It imports nothing. */
+  /** Absent, since it imports nothing. */
   target?: undefined;
 }
 
-/** One of the author's modules as JavaScript. */
+/** A local module as JavaScript. */
 export interface SourceModule extends JavaScript, Pick<ModuleImports, "metaProperties"> {
   /** The module id. */
   module: string;
   /** The absolute path of its file. */
   path: string;
   imports: ResolvedImport[];
-  /** Where the keywords of its computed imports stand. */
+  /** The positions of the keywords of its computed imports. */
   computedImports: number[];
-  /** Where `Worker` stands where it starts workers with local modules. */
+  /** The positions of `Worker` where it starts workers with local modules. */
   workers: number[];
-  /** What these may lead to. */
+  /** The modules that these may lead to. */
   candidates: SourceCandidate[];
-  /** The specifiers of `import.meta.resolve` that the project maps, and what they stand for. */
+  /** The specifiers of `import.meta.resolve` that the project maps, with their targets. */
   resolved: ResolvedSpecifier[];
-  /** What is wrong with modules that an `import()` leads to: it fails when it runs. */
+  /** Errors of dynamically imported modules; the `import()` fails with them when it runs. */
   failures: ModuleError[];
-  /** The specifiers of those that lead nowhere. */
+  /** The specifiers of the missing ones. */
   dangling: string[];
-  /** Whether its evaluation may pause. */
+  /** Whether it has a top-level await. */
   pauses: boolean;
 }
 
-/** What is not read, because the server has it. */
+/** Modules that are not read, because the server has them. */
 export interface ReaderOptions {
   /** Package prefixes of library modules that are installed in the server. */
   libraryPrefixes?: string[];
-  /** Ids of the author's modules that the server was built with, and has as library modules. */
+  /** Ids of local modules that are built into the server's program as library modules. */
   libraryModules?: string[];
 }
 
 /** Reads the modules of one program. */
 export class ModuleReader {
-  /** The absolute path of the module that the program is named by. */
+  /** The absolute path of the entry module. */
   readonly entry: string;
-  /** The project that it belongs to. */
+  /** The project of the entry module. */
   readonly project: Project;
   readonly #resolver: Resolver;
   readonly #libraryModules: Set<string>;
@@ -126,14 +126,14 @@ export class ModuleReader {
   }
 
   /**
-   * Makes a reader for the program whose entry is `file`: a path, or a `file:` URL.
+   * Creates a reader for the program whose entry is `file`: a path, or a `file:` URL.
    *
-   * @throws {ModuleError} when there is no such file, or its project cannot be read.
+   * @throws {ModuleError} if there is no such file, or its project cannot be read.
    */
   static async open(file: string, options: ReaderOptions = {}): Promise<ModuleReader> {
     if (/^(?:https?|jsr|npm|node|data|blob):/.test(file)) {
       throw new ModuleError(
-        "is not a file on this host, and only those are shipped: load it with --library, or import " +
+        "is not a file on this host, and only files are shipped: load it with --library, or import " +
           "it in a module of your own",
         { path: file },
       );
@@ -143,16 +143,17 @@ export class ModuleReader {
     return new ModuleReader(entry, await findProject(entry), options);
   }
 
-  /** The module id of a file of the program; of data it ends in what the file is imported as. */
+  /** The module id of a file of the program. For data it ends in the import type. */
   moduleId(path: string, type?: TargetType): string {
     const id = moduleId(this.project, path);
     return type === undefined ? id : `${id}?${type}`;
   }
 
   /**
-   * Reads a module, once; `importer` is where it is first asked for, for errors.
+   * Reads a module, once. `importer` is the position of its first import, for errors.
    *
-   * @throws {ModuleError} when it cannot be read or parsed, or imports what cannot be shipped.
+   * @throws {ModuleError} if it cannot be read or parsed, or imports something that cannot be
+   * shipped.
    */
   read(target: ModuleTarget, importer: SourceLocation): Promise<SourceModule> {
     const source = this.#sources.get(target.module) ?? this.#read(target, importer);
@@ -194,13 +195,13 @@ export class ModuleReader {
     return await this.#parse({ text: facade }, target);
   }
 
-  /** Reads the module that the program is named by, as {@linkcode read} does. */
+  /** Reads the entry module, as {@linkcode read} does. */
   readEntry(): Promise<SourceModule> {
     const path = this.entry;
     return this.read({ kind: "local", path, module: this.moduleId(path) }, { path });
   }
 
-  /** Finds what a module imports; a text without mappings is not its author's. */
+  /** Finds the imports of a module. A text without mappings is generated, not the author's. */
   async #parse(
     { syntax: known, ...javascript }: CompiledModule,
     { path, module }: ModuleTarget,
@@ -208,13 +209,13 @@ export class ModuleReader {
     const syntax = known ?? await parseModule(javascript.text, path);
     const own = javascript.mappings && syntax.program;
     const locate = locator(javascript, path);
-    // The parsers of Deno would see it too, but what is behind it has not been looked at here.
+    // Deno's parsers would accept it, but the part behind it has not been checked here.
     if (syntax.fault !== undefined) {
       throw new ModuleError(`SyntaxError: ${syntax.reason}`, locate(syntax.fault));
     }
     const { imports, metaProperties } = await findImports(javascript.text, path);
     const failures: ModuleError[] = [];
-    // What an import() leads to is missed when it runs.
+    // A missing target of an import() is an error only when it runs.
     const resolved = imports.flatMap((found): ResolvedImport | [] => {
       try {
         return this.#resolve(found, path, locate(found.start));
@@ -280,7 +281,7 @@ export class ModuleReader {
     }));
   }
 
-  /** What the project maps a specifier to, where that is anything else. */
+  /** The mapped target of a specifier, if it differs. */
   #mapped(found: ResolvedSpecifier, path: string): ResolvedSpecifier | [] {
     const target = this.#resolver.resolve(found.specifier, path);
     if (target === undefined) return [];
@@ -310,9 +311,7 @@ export class ModuleReader {
     const resolved = this.#inServer(this.#resolver.resolve(specifier, path));
     if (resolved === undefined) {
       throw new ModuleError(
-        `nothing says what ${
-          JSON.stringify(specifier)
-        } is: map it in the imports of deno.json, add ` +
+        `cannot resolve ${JSON.stringify(specifier)}: map it in the imports of deno.json, add ` +
           "it to the dependencies of package.json, or, if it is installed in the server, name its " +
           "package with --library-prefix",
         location,
@@ -320,7 +319,7 @@ export class ModuleReader {
     }
     const hasAttributes = Object.keys(attributes).length > 0;
     if (resolved.kind === "library") {
-      // The shim by which a bare library is linked is always JavaScript.
+      // The shim that links a bare library is always JavaScript.
       if (hasAttributes && !URL.canParse(resolved.specifier)) {
         throw new ModuleError(
           "a library module that the server resolves cannot be imported with attributes",
@@ -355,9 +354,10 @@ export class ModuleReader {
 }
 
 /**
- * Looks at the module that a `data:` URL is, as at one in a file.
+ * Checks the module in a `data:` URL as one in a file.
  *
- * @throws {ModuleError} at its import, when it is not JavaScript or TypeScript, or nested too deep.
+ * @throws {ModuleError} at its import, if it is not JavaScript or TypeScript, or is nested too
+ * deep.
  */
 async function checkDataUrl(specifier: string, location: SourceLocation): Promise<void> {
   const [, language] = /^data:(?:text|application)\/(?:x-)?(java|type)script\b/.exec(specifier) ??
@@ -380,7 +380,7 @@ async function checkDataUrl(specifier: string, location: SourceLocation): Promis
   }
 }
 
-/** Finds where the author wrote what is at a position in a module's text. */
+/** Returns a function that maps positions in a module's text to the author's file. */
 function locator(
   { text, mappings }: JavaScript,
   path: string,

@@ -1,6 +1,6 @@
 /**
- * Packages of npm's kind: what `package.json` says of names, exports, imports and dependencies, and which versions
- * `deno.lock` names.
+ * npm packages: names, exports, imports and dependencies from `package.json`, and versions from
+ * `deno.lock`.
  *
  * @see https://nodejs.org/api/packages.html
  * @see https://docs.deno.com/runtime/fundamentals/modules/#integrity-checking-and-lock-files
@@ -12,7 +12,7 @@ import { exports, imports } from "npm:resolve.exports@^2.0.4";
 import { ModuleError } from "../../runtime/code/source_map.ts";
 import type { Configuration } from "./project.ts";
 
-/** A package, as far as its modules' imports need to know it. */
+/** The parts of a package that matter for imports. */
 export interface Package {
   /** The absolute path of its directory. */
   readonly directory: string;
@@ -29,13 +29,13 @@ export interface Package {
   readonly peerDependencies?: Record<string, string>;
 }
 
-/** A package in a directory `node_modules`. */
+/** A package in a `node_modules` directory. */
 export interface InstalledPackage extends Package {
-  /** Whether it came from a registry, where servers find it too. */
+  /** Whether it came from a registry, so that servers can find it there. */
   readonly isPublished: boolean;
 }
 
-/** How a module asks for another: by an import, or by `require`. */
+/** How a module imports another: `import` or `require`. */
 export type ImportKind = "import" | "require";
 
 /** The conditions that Deno sets, in addition to `default`. */
@@ -44,34 +44,36 @@ const CONDITIONS: Record<ImportKind, string[]> = {
   require: ["deno", "node", "require", "module-sync"],
 };
 
-/** What Node tries for a package that names no file, and the same of TypeScript. */
+/**
+ * The index files that Node tries for a package without an entry, and their TypeScript equivalents.
+ */
 const INDEX_FILES = ["index.js", "index.mjs", "index.cjs", "index.ts", "index.mts"];
 
-/** The packages of one run: each `package.json` is read once. */
+/** A cache of packages: each `package.json` is read once per run. */
 export class Packages {
   readonly #read = new Map<string, Package | undefined>();
 
   /**
-   * The package in a directory, or undefined where there is none.
+   * The package in a directory; undefined if there is none.
    *
-   * @throws {ModuleError} when its `package.json` cannot be read.
+   * @throws {ModuleError} if its `package.json` cannot be read.
    */
   at(directory: string): Package | undefined {
     if (!this.#read.has(directory)) this.#read.set(directory, readPackage(directory));
     return this.#read.get(directory);
   }
 
-  /** The package that the file at an absolute path belongs to: the nearest above it. */
+  /** The package that contains the file at an absolute path: the nearest one above it. */
   around(path: string): Package | undefined {
     for (const directory of directoriesAbove(path)) {
-      // The project around node_modules is not the package's own.
+      // The project around node_modules is not the package itself.
       if (directory.endsWith("node_modules")) return undefined;
       const found = this.at(directory);
       if (found) return found;
     }
   }
 
-  /** The package of that name that is installed for the file at an absolute path. */
+  /** The package of a name that is installed for the file at an absolute path. */
   installed(name: string, path: string): InstalledPackage | undefined {
     for (const directory of directoriesAbove(path)) {
       const modules = join(directory, "node_modules");
@@ -97,7 +99,7 @@ export class Packages {
   }
 }
 
-/** The directories above a path, the nearest first. */
+/** The directories above a path, nearest first. */
 export function* directoriesAbove(path: string): Generator<string> {
   for (let directory = dirname(path);; directory = dirname(directory)) {
     yield directory;
@@ -105,13 +107,13 @@ export function* directoriesAbove(path: string): Generator<string> {
   }
 }
 
-/** The parts of a bare specifier: the name of a package, and the rest as a subpath, `.` or `./x`. */
+/** Splits a bare specifier into the package's name and a subpath, `.` or `./x`. */
 export function splitSpecifier(specifier: string): { name: string; subpath: string } {
   const [, name = specifier, rest = ""] = /^((?:@[^/]+\/)?[^/]+)(\/.*)?$/.exec(specifier) ?? [];
   return { name, subpath: `.${rest}` };
 }
 
-/** What a package says that one of its dependencies is: a version range, or a place. */
+/** A package's entry for one of its dependencies: a version range, or a location. */
 export function dependencyOf(own: Package, name: string): string | undefined {
   const { dependencies, devDependencies, optionalDependencies, peerDependencies } = own;
   for (
@@ -121,7 +123,9 @@ export function dependencyOf(own: Package, name: string): string | undefined {
   }
 }
 
-/** The absolute path of the file that a package exports as `subpath`, or undefined. */
+/**
+ * The absolute path of the file that a package exports as `subpath`; undefined if there is none.
+ */
 export function exportedFile(
   own: Package,
   subpath: string,
@@ -134,13 +138,18 @@ export function exportedFile(
   return subpath === "." ? mainFile(own) : join(own.directory, subpath);
 }
 
-/** The absolute path of the file that a package without `exports` is, or undefined. */
+/**
+ * The absolute path of the main file of a package without `exports`; undefined if there is none.
+ */
 export function mainFile(own: Package): string | undefined {
   const main = own.main ? mainFiles(own.main) : [];
   return [...main, ...INDEX_FILES].map((file) => join(own.directory, file)).find(isFile);
 }
 
-/** What a package's `imports` map `#specifier` to: a path below the package, or another specifier. */
+/**
+ * The target of `#specifier` in a package's `imports`: a path below the package, or another
+ * specifier.
+ */
 export function importedTarget(
   own: Package,
   specifier: string,
@@ -172,7 +181,7 @@ function options(kind: ImportKind) {
   return { unsafe: true, conditions: CONDITIONS[kind] };
 }
 
-/** The first target of a match; the library throws where nothing matches. */
+/** The first target of a match. The library throws if nothing matches. */
 function match(resolve: () => string[] | void): string | undefined {
   try {
     return resolve()?.[0];
@@ -186,7 +195,7 @@ function readPackage(directory: string): Package | undefined {
   return read === undefined ? undefined : { ...read, directory };
 }
 
-/** Reads a file of JSON that a program writes; undefined where there is none. */
+/** Reads a machine-written JSON file; undefined if there is none. */
 function readJson<T>(path: string): T | undefined {
   const text = readIfThere(path);
   try {
@@ -197,9 +206,9 @@ function readJson<T>(path: string): T | undefined {
 }
 
 /**
- * The text of a file of a project; undefined where there is none.
+ * Reads a text file of a project; undefined if there is none.
  *
- * @throws {ModuleError} when it cannot be read.
+ * @throws {ModuleError} if it cannot be read.
  */
 export function readIfThere(path: string): string | undefined {
   try {
@@ -213,23 +222,23 @@ export function readIfThere(path: string): string | undefined {
   }
 }
 
-/** The part of a lock file that is used here. */
+/** The parts of a lock file that are used here. */
 interface LockFileText {
   /** Versions by specifiers with ranges: `"npm:ms@^2.1.0": "2.1.3"`. */
   specifiers?: Record<string, string>;
 }
 
-/** A package of a registry: `npm:` or `jsr:`, its name, a range, and the path of a module. */
+/** A registry package: `npm:` or `jsr:`, its name, a range, and the path of a module. */
 const PACKAGE = /^((?:npm|jsr):)\/?((?:@[^/]+\/)?[^/@]+)@([^/]+)(\/.*)?$/;
 
-/** A version that a lock file gives. */
+/** A version in a lock file. */
 interface LockedVersion {
-  /** The range, as semver writes it out. */
+  /** The range, in semver's normal form. */
   range: string;
   version: string;
 }
 
-/** The versions that a project has locked. */
+/** The locked versions of a project. */
 export class LockFile {
   readonly #versions: ReadonlyMap<string, LockedVersion[]>;
   readonly #writeOut: (range: string) => string;
@@ -243,9 +252,10 @@ export class LockFile {
   }
 
   /**
-   * Reads the lock file of a project in a directory, unless it has none or its configuration turns that off.
+   * Reads the lock file of a project in a directory, unless it has none or its configuration
+   * disables it.
    *
-   * @throws {ModuleError} when it cannot be read.
+   * @throws {ModuleError} if it cannot be read.
    */
   static async read(
     directory: string,
@@ -276,14 +286,14 @@ export class LockFile {
       const [, registry, name, range] = PACKAGE.exec(specifier) ?? [];
       if (range === undefined) continue;
       const key = `${registry}${name}`;
-      // What follows "_" are the versions of its peers.
+      // After "_" come the versions of its peer dependencies.
       const entry = { range: writeOut(range), version: version.replace(/_.*$/, "") };
       versions.set(key, [...versions.get(key) ?? [], entry]);
     }
     return new LockFile(versions, writeOut);
   }
 
-  /** A specifier with the version that is locked for its range; any other as it is. */
+  /** Replaces the range in a specifier by its locked version, if there is one. */
   locked(specifier: string): string {
     const [, registry, name, range, path = ""] = PACKAGE.exec(specifier) ?? [];
     const versions = this.#versions.get(`${registry}${name}`);

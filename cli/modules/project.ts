@@ -1,6 +1,6 @@
 /**
- * The project that a module belongs to: a directory with a `deno.json` or a `package.json`, or the
- * workspace that this directory is a member of.
+ * The project of a module: the directory of a `deno.json` or `package.json`, or the workspace that
+ * this directory is a member of.
  *
  * @see https://docs.deno.com/runtime/fundamentals/workspaces/
  * @module
@@ -20,35 +20,38 @@ import {
   readIfThere,
 } from "./npm_packages.ts";
 
-/** A package of the author's own, which others import by its name. */
+/** A local package that is imported by name: a workspace member or a link. */
 export interface LocalPackage {
   /** The absolute path of its directory. */
   readonly directory: string;
   readonly name: string;
   readonly version: string | undefined;
-  /** The absolute path of the file that it exports as `subpath`, `.` or `./x`, or undefined. */
+  /**
+   * The absolute path of the file that it exports as `subpath`, `.` or `./x`; undefined if there is
+   * none.
+   */
   exported(subpath: string): string | undefined;
 }
 
-/** A project, as far as loading its modules needs to know it. */
+/** The parts of a project that matter for loading its modules. */
 export interface Project {
-  /** The absolute path of its directory, or undefined for a module outside any project. */
+  /** The absolute path of its directory; undefined for a module outside any project. */
   readonly directory?: string;
-  /** Its version, where it has one. */
+  /** Its version, if it has one. */
   readonly version?: string | undefined;
-  /** Its import map, with those of the members of a workspace; empty where it has none. */
+  /** Its import map, including those of workspace members; empty if it has none. */
   readonly importMap: ImportMap;
-  /** The unstable features of Deno that it uses. */
+  /** The unstable features of Deno that it enables. */
   readonly unstable: string[];
-  /** The packages that its modules import by their names: its own, members and links. */
+  /** The packages that its modules import by name: itself, workspace members and links. */
   readonly localPackages: LocalPackage[];
-  /** Whether the version of one of them is in a range. */
+  /** Whether a local package's version is in a range. */
   readonly satisfies: (version: string, range: string) => boolean;
-  /** The packages of npm's kind around its files. */
+  /** The npm packages around its files. */
   readonly packages: Packages;
-  /** The versions of packages that it uses, where it has a lock file. */
+  /** Its locked versions, if it has a lock file. */
   readonly lockFile?: LockFile | undefined;
-  /** The compiler options of directories; those inside others stand before them. */
+  /** The compiler options of directories, innermost first. */
   readonly compilerOptions: DirectoryOptions[];
 }
 
@@ -58,7 +61,7 @@ interface DirectoryOptions {
   readonly options: CompilerOptions;
 }
 
-/** One directory of a project. */
+/** A directory of a workspace. */
 interface Member {
   directory: string;
   configuration?: Configuration | undefined;
@@ -68,7 +71,7 @@ interface Member {
 /**
  * Finds the project of the file at an absolute path.
  *
- * @throws {ModuleError} when a configuration, an import map or a `package.json` cannot be read.
+ * @throws {ModuleError} if a configuration, an import map or a `package.json` cannot be read.
  */
 export async function findProject(path: string): Promise<Project> {
   const packages = new Packages();
@@ -98,7 +101,7 @@ export async function findProject(path: string): Promise<Project> {
     importMap: await readImportMaps(root, [...members, ...links]),
     unstable: configuration?.unstable ?? [],
     localPackages: all.flatMap(localPackages),
-    // A package alone satisfies every range for itself.
+    // A package without a workspace satisfies every range of itself.
     satisfies: all.length > 1 ? await satisfying() : () => true,
     packages,
     lockFile: await LockFile.read(root.directory, configuration),
@@ -108,7 +111,7 @@ export async function findProject(path: string): Promise<Project> {
 
 async function satisfying(): Promise<Project["satisfies"]> {
   const { default: satisfies } = await import("npm:semver@^7.8.6/functions/satisfies.js");
-  // A tag, such as "latest", says nothing of versions.
+  // A tag, such as "latest", is not a range.
   return (version, range) => !/\d/.test(range) || satisfies(version, range);
 }
 
@@ -128,8 +131,8 @@ function isBelow(path: string, directory: string): boolean {
 }
 
 /**
- * The nearest directory with a configuration or a package, unless it is a member of the workspace of one
- * above it.
+ * The nearest directory with a configuration or a package, unless it is a workspace member: then
+ * the workspace's.
  */
 async function findRoot(
   path: string,
@@ -138,7 +141,7 @@ async function findRoot(
   let nearest: Member | undefined;
   for (const directory of directoriesAbove(path)) {
     const candidate = await readMember(directory, packages).catch((error): Member => {
-      // A directory above the project often belongs to somebody else.
+      // A directory above the project may belong to another user.
       if (nearest && error instanceof ModuleError) return { directory };
       throw error;
     });
@@ -163,7 +166,7 @@ async function readMember(directory: string, packages: Packages): Promise<Member
   };
 }
 
-/** The directories of the members of a workspace, deepest first; none where there is no workspace. */
+/** The directories of workspace members, deepest first; empty without a workspace. */
 async function memberDirectories({ directory, configuration, package: own }: Member) {
   const { workspace } = configuration ?? {};
   const patterns = [
@@ -223,7 +226,7 @@ function localPackages({ directory, configuration, package: own }: Member): Loca
 
 async function readCompilerOptions(root: Member, others: Member[]): Promise<DirectoryOptions[]> {
   const read = async ({ directory, configuration, package: own }: Member) => ({
-    // As in Deno, a tsconfig.json counts beside a package.json.
+    // As in Deno, tsconfig.json applies next to a package.json.
     ...own && await readTypeScriptOptions(directory),
     ...configuration?.compilerOptions,
   });
@@ -236,21 +239,21 @@ async function readCompilerOptions(root: Member, others: Member[]): Promise<Dire
   return [...all, { directory: root.directory, options: inherited }];
 }
 
-/** The compiler options that change what a module does when it runs. */
+/** Compiler options that affect what a module does when it runs. */
 export interface CompilerOptions {
-  /** Whether decorators are those that TypeScript had before the standard. */
+  /** Whether decorators are TypeScript's legacy decorators. */
   experimentalDecorators?: boolean;
-  /** Whether these decorators find the types of what they decorate. */
+  /** Whether to emit type metadata for legacy decorators. */
   emitDecoratorMetadata?: boolean;
   jsx?: string;
   jsxFactory?: string;
   jsxFragmentFactory?: string;
   jsxImportSource?: string;
-  /** Whether imports stay that are used only as types. */
+  /** Whether to keep imports that are only used as types. */
   verbatimModuleSyntax?: boolean;
 }
 
-/** A `deno.json`, as far as loading modules needs to know it. */
+/** The parts of a `deno.json` that matter for loading modules. */
 export interface Configuration extends ImportMapText {
   /** Its absolute path. */
   path: string;
@@ -262,15 +265,15 @@ export interface Configuration extends ImportMapText {
   unstable?: string[];
   workspace?: string[] | { members?: string[] };
   links?: string[];
-  /** What `links` was called before. */
+  /** The former name of `links`. */
   patch?: string[];
   compilerOptions?: CompilerOptions;
 }
 
 /**
- * The `deno.json` or `deno.jsonc` in a directory, or undefined.
+ * Reads the `deno.json` or `deno.jsonc` in a directory; undefined if there is none.
  *
- * @throws {ModuleError} when it cannot be read.
+ * @throws {ModuleError} if it cannot be read.
  */
 async function readConfiguration(directory: string): Promise<Configuration | undefined> {
   for (const name of ["deno.json", "deno.jsonc"]) {
@@ -286,19 +289,22 @@ async function readImportMap(
 ): Promise<{ text: ImportMapText; base: string }> {
   const { imports, scopes, importMap, path } = configuration;
   const base = pathToFileURL(path).href;
-  // As in Deno, an import map file counts only where the configuration has no map of its own.
+  // As in Deno, an import map file applies only if the configuration itself has no map.
   if (imports || scopes || !importMap) return { text: configuration, base };
   const url = new URL(importMap, base);
   const text = url.protocol === "file:"
     ? await readJsonc<ImportMapText>(fileURLToPath(url))
     : undefined;
   if (text === undefined) {
-    throw new ModuleError(`its import map ${importMap} is no file that can be read`, { path });
+    throw new ModuleError(`its import map ${importMap} cannot be read as a file`, { path });
   }
   return { text, base: url.href };
 }
 
-/** The compiler options of the `tsconfig.json` in a directory, with those that it extends. */
+/**
+ * Reads the compiler options of the `tsconfig.json` in a directory, including those that it
+ * extends.
+ */
 async function readTypeScriptOptions(directory: string): Promise<CompilerOptions> {
   return await readExtended(join(directory, "tsconfig.json"), new Set());
 }
@@ -324,14 +330,14 @@ async function readJsonc<T extends object>(path: string): Promise<T | undefined>
 
 /** Options of {@linkcode parseJson}. */
 interface ParseJsonOptions {
-  /** Whether comments and trailing commas are read over, as in `deno.jsonc`. */
+  /** Whether to accept comments and trailing commas, as in `deno.jsonc`. */
   comments?: boolean;
 }
 
 /**
- * Reads the JSON text of the file at `path`.
+ * Parses the JSON text of the file at `path`.
  *
- * @throws {ModuleError} at the line and column where it is not JSON.
+ * @throws {ModuleError} at the line and column of the syntax error.
  */
 export async function parseJson(
   text: string,
@@ -341,7 +347,8 @@ export async function parseJson(
   try {
     return JSON.parse(text);
   } catch (error) {
-    // Only now: JSON.parse is faster, but does not say where the fault is, and knows no comments.
+    // Loaded only on failure: JSON.parse is faster, but does not report positions or accept
+    // comments.
     const { parse, printParseErrorCode } = await import("npm:jsonc-parser@^3.3.1");
     const faults: ParseError[] = [];
     const value = parse(text, faults, {

@@ -1,5 +1,5 @@
 /**
- * Where the imports of a program lead: to the author's files, or to library modules of the server.
+ * Resolves a program's imports to local files, or to library modules of the server.
  *
  * @module
  */
@@ -19,36 +19,39 @@ import {
 import type { LocalPackage, Project } from "./project.ts";
 import { isRuntime } from "./runtime_module.ts";
 
-/** A file of the author's. */
+/** A local file. */
 export interface LocalTarget {
   kind: "local";
   /** Its absolute path. */
   path: string;
-  /** What follows the path in the URL, `?x` or `#x`: the same file is another module then. */
+  /** The query and fragment of the URL. With another one, the same file is another module. */
   suffix?: string;
 }
 
 /** A library module of the server. */
 export interface LibraryTarget {
   kind: "library";
-  /** What the server calls it. */
+  /** Its specifier in the server. */
   specifier: string;
 }
 
-/** Bare specifiers that are library modules in every server: the runtime's own. */
+/** The prefix of the runtime's own specifiers, which are library modules in every server. */
 const RUNTIME_PREFIX = "@gxensemble/";
 
-/** What a sloppy import may leave out, in the order in which Deno tries it. */
+/**
+ * The extensions and index files that a sloppy import may omit, in the order in which Deno tries
+ * them.
+ */
 const SLOPPY = [".ts", ".tsx", ".mts", ".js", ".mjs", ".jsx"];
 
-/** Resolves specifiers as the modules of one program mean them. */
+/** Resolves the specifiers of one program's modules. */
 export class Resolver {
   readonly #project: Project;
   readonly #libraryPrefixes: string[];
 
   /**
-   * Makes a resolver. `libraryPrefixes` are the packages that are installed in the server, such as
-   * `my` or `my/`: what starts with one is a library module, even where the project maps it.
+   * Creates a resolver. `libraryPrefixes` are packages installed in the server, such as `my` or
+   * `my/`: specifiers that start with one are library modules, even if the project maps them.
    */
   constructor(project: Project, libraryPrefixes: string[]) {
     this.#project = project;
@@ -56,9 +59,9 @@ export class Resolver {
   }
 
   /**
-   * The target of `specifier` in the file `referrer`; undefined for a bare one that nothing maps.
+   * Resolves `specifier` in the file `referrer`; undefined for a bare one that nothing maps.
    *
-   * @throws {ModuleError} when a `package.json` on the way cannot be read.
+   * @throws {ModuleError} if a `package.json` on the way cannot be read.
    */
   resolve(
     specifier: string,
@@ -97,7 +100,7 @@ export class Resolver {
     };
   }
 
-  /** The absolute specifier that a bare one stands for, by any rule but the import map. */
+  /** Resolves a bare specifier to an absolute one, by all rules except the import map. */
   #resolveBare(
     specifier: string,
     { referrer, kind }: { referrer: string; kind: ImportKind },
@@ -116,7 +119,7 @@ export class Resolver {
     const exported = own?.exported(subpath);
     if (exported !== undefined) return pathToFileURL(exported).href;
     const builtin = isBuiltin(specifier) ? `node:${specifier}` : undefined;
-    // As in Deno: a package of that name counts where it need not be installed.
+    // As in Deno, a local package of that name takes precedence over an installed one.
     if (builtin !== undefined && packages.installed(name, referrer)) return builtin;
     return this.#resolveDependency(name, subpath, { referrer, kind }) ?? builtin;
   }
@@ -155,7 +158,7 @@ export class Resolver {
     const rest = subpath.slice(1);
     const alias = /^(npm|jsr):(.*)$/.exec(wanted);
     if (alias) {
-      // `jsr:^1` is the package of this very name, and `npm:other@1` another.
+      // `jsr:^1` is this package itself, and `npm:other@1` another.
       const target = /^(?:@[^/]+\/)?[a-z]/i.test(alias[2]!)
         ? wanted
         : `${alias[1]}:${name}@${alias[2]}`;
@@ -171,7 +174,7 @@ export class Resolver {
     return undefined;
   }
 
-  /** The file of a member of the workspace, or of a link, that `jsr:` or `npm:` names. */
+  /** The file of the workspace member or link that a `jsr:` or `npm:` specifier names. */
   #localRegistryPackage(specifier: string): string | undefined {
     const [, rest] = /^(?:jsr|npm):\/?(.*)$/.exec(specifier) ?? [];
     const [, name, range, path = ""] =
@@ -182,7 +185,7 @@ export class Resolver {
     return fits ? own.exported(`.${path}`) : undefined;
   }
 
-  /** A path, or with `"unstable": ["sloppy-imports"]` the file that it may stand for. */
+  /** A path, or the file that it stands for with `"unstable": ["sloppy-imports"]`. */
   #sloppy(path: string): string {
     if (!this.#project.unstable.includes("sloppy-imports") || isFile(path)) return path;
     const stem = path.replace(/\.(?:m?js|jsx)$/, "");
@@ -194,9 +197,9 @@ export class Resolver {
   }
 }
 
-/** Whether a bare specifier names a module of Node's own. */
+/** Whether a bare specifier is a built-in module of Node. */
 function isBuiltin(specifier: string): boolean {
-  // Only now: it brings half of Node along.
+  // Loaded on demand, since it loads half of Node's modules.
   return process.getBuiltinModule("node:module").isBuiltin(specifier);
 }
 

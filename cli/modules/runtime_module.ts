@@ -1,6 +1,6 @@
 /**
- * The runtime as a module that programs import. It is never shipped: a program gets the runtime of the server that it is
- * loaded into, however its author addresses it.
+ * The runtime as a module that programs import. It is never shipped: loaded code gets the runtime
+ * of its server, whatever specifier its author used.
  *
  * @module
  */
@@ -10,14 +10,14 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { RUNTIME_MODULE } from "../../runtime/code/library_table.ts";
 import type { ImportMap } from "./import_map.ts";
 
-/** The runtime that this very program is a part of. */
+/** The runtime that this program is part of. */
 const OWN = new URL("../../mod.ts", import.meta.url).href;
 
 const PUBLISHED = /^jsr:\/?@gxensemble\/ensemble(?:@[^/]*)?\/?$/;
 
 /**
- * Whether an absolute specifier leads to the runtime: this one, any in a directory of this host, or any
- * published one. Of a copy at another URL only the server that imports it can tell.
+ * Whether an absolute specifier is the runtime: this copy, one in another directory of this host,
+ * or a published one. Only the importing server can recognize a copy at another URL.
  */
 export function isRuntime(specifier: string): boolean {
   if (specifier === OWN || PUBLISHED.test(specifier)) return true;
@@ -29,13 +29,13 @@ function isNamedSo(configuration: URL): boolean {
     const { name } = JSON.parse(readFileSync(fileURLToPath(configuration), "utf8"));
     return name === RUNTIME_MODULE;
   } catch {
-    return false; // There is none, or it is not that of the runtime.
+    return false; // There is no configuration, or it is not the runtime's.
   }
 }
 
 /**
- * The URL of the runtime that this program is a part of. A bundle has it beside the program, as
- * `mod.js`: its files are put into `directory`, where another Deno finds them too.
+ * The URL of this program's runtime. A bundle has it as `mod.js` beside the program; its files are
+ * written to `directory`, so that another Deno can read them.
  */
 async function runtimeModule(directory: string): Promise<string> {
   const bundle = bundleDirectory();
@@ -46,13 +46,16 @@ async function runtimeModule(directory: string): Promise<string> {
 
 /** Options of {@linkcode writeRuntimeMap}. */
 export interface RuntimeMapOptions {
-  /** The directory for the map, and for what of the runtime must be written. */
+  /** The directory for the map, and for the files of the runtime if they must be written. */
   directory: string;
-  /** By what addresses the runtime is imported, besides its name. */
+  /** Further specifiers of the runtime, besides its name. */
   addresses?: readonly string[];
 }
 
-/** Writes an import map that leads to this runtime, in addition to what a project's own map says; gives its path. */
+/**
+ * Writes an import map that maps the runtime to this one, in addition to the project's own map.
+ * Returns its path.
+ */
 export async function writeRuntimeMap(
   importMap: ImportMap,
   { directory, addresses = [] }: RuntimeMapOptions,
@@ -64,7 +67,7 @@ export async function writeRuntimeMap(
   return path;
 }
 
-/** The directory of the bundle that this module is in; undefined among the sources. */
+/** The directory of the bundle that this module is in; undefined if it runs from the sources. */
 function bundleDirectory(): string | undefined {
   return import.meta.url.endsWith(".ts") ? undefined : import.meta.dirname;
 }
@@ -77,10 +80,7 @@ async function copyScripts(from: string, to: string): Promise<void> {
   }
 }
 
-/**
- * The text of a file of a bundle, for another bundle to be made of: its own files are imported in a way
- * that bundlers follow.
- */
+/** Rewrites the imports in a file of a bundle so that bundlers can follow them. */
 function forBundler(text: string): string {
   return text.replace(/\bimport\(String\(("[^"\n]+")\)\)/g, "import($1)");
 }

@@ -1,5 +1,5 @@
 /**
- * What the text of a module says: its imports, its syntax tree, and how a server can take it.
+ * The syntax of a module: its imports, its syntax tree, and the stack that parsing it needs.
  *
  * @module
  */
@@ -15,42 +15,42 @@ import type {
 import type { DynamicImport, StaticImport } from "npm:es-module-lexer@^3.0.5";
 import { lineStarts, ModuleError, positionAt } from "../../runtime/code/source_map.ts";
 
-/** One import or re-export of a module by a literal specifier. */
+/** An import or re-export with a literal specifier. */
 export interface Import {
-  /** The specifier, with its escapes read. */
+  /** The specifier, unescaped. */
   specifier: string;
-  /** Where its literal starts in the text, at the quote, in UTF-16 code units. */
+  /** The start of its literal, at the quote, in UTF-16 code units. */
   start: number;
-  /** Where its literal ends, after the quote. */
+  /** The end of its literal, after the quote. */
   end: number;
-  /** Of an `import()` expression: where its keyword starts. */
+  /** The start of the keyword of an `import()` expression. */
   keyword?: number;
-  /** The import attributes, when there are any. */
+  /** The import attributes, if any. */
   attributes?: Record<string, string>;
-  /** Of a statement with attributes: where their clause ends, which starts behind the specifier. */
+  /** The end of the attributes clause of a statement, which starts after the specifier. */
   clauseEnd?: number;
-  /** Whether it is an `import defer`: what it imports runs when it is first used. */
+  /** Whether it is an `import defer`, whose module runs when it is first used. */
   deferred?: boolean;
-  /** Why this import can only lead to a library, when that is so. */
+  /** The reason why this import can only lead to a library module, if so. */
   libraryOnly?: string;
 }
 
-/** The imports of a module, and where it reads `import.meta`. */
+/** The imports of a module, and its uses of `import.meta`. */
 export interface ModuleImports {
   /** The imports, in the order of the text. */
   imports: Import[];
-  /** Where `import.meta` stands: start and end of each, in the order of the text. */
+  /** The start and end of each `import.meta`, in the order of the text. */
   metaProperties: [start: number, end: number][];
 }
 
-/** The options of an `import()` that are written out: `{ with: { type: "json" } }`. */
+/** Literal options of an `import()`: `{ with: { type: "json" } }`. */
 const LITERAL_OPTIONS =
   /^\{\s*(?:with|(["'])with\1)\s*:\s*\{\s*(?:type|(["'])type\2)\s*:\s*(["'])(\w+)\3\s*,?\s*\}\s*,?\s*\}\s*,?\s*\)$/;
 
 /**
  * Finds the imports of a JavaScript module.
  *
- * @throws {ModuleError} at a place in `path` where the text is not JavaScript.
+ * @throws {ModuleError} at the position in `path` of a syntax error.
  */
 export async function findImports(text: string, path: string): Promise<ModuleImports> {
   const { init, parse } = await import("npm:es-module-lexer@^3.0.5");
@@ -67,7 +67,7 @@ export async function findImports(text: string, path: string): Promise<ModuleImp
   for (const one of found) {
     if (one.type === "import-meta") metaProperties.push([one.start, one.end]);
     else if (one.type !== "dynamic") imports.push(staticImport(one));
-    // An argument that is more than a literal, such as a template, is resolved when it runs.
+    // An argument that is not a literal, such as a template, is resolved when it runs.
     else if (one.specifier !== undefined && !one.glob) {
       const written = dynamicImport(one, text);
       if (written) imports.push(written);
@@ -100,23 +100,26 @@ function dynamicImport(found: DynamicImport, text: string): Import | undefined {
   return type === undefined ? undefined : { ...place, attributes: { type } };
 }
 
-/** Why a text is refused that a parser has no stack for; Deno's own would end the server. */
-export const TOO_DEEP = "expressions or blocks are nested too deep in each other to be parsed";
+/**
+ * The error for code nested too deeply to parse: Deno's parser would overflow its stack and end the
+ * server.
+ */
+export const TOO_DEEP = "expressions or blocks are nested too deep to be parsed";
 
-/** What parsing a text gives. */
+/** The result of parsing a text. */
 export interface Syntax {
-  /** Its tree, of a module. */
+  /** Its tree, as a module. */
   program?: Program;
-  /** Where it is no JavaScript. */
+  /** The position of the syntax error, if any. */
   fault?: number;
-  /** What is wrong there. */
+  /** The message of the syntax error. */
   reason?: string;
 }
 
 /**
  * Parses the JavaScript of a module.
  *
- * @throws {ModuleError} when it is nested so deep that the parsers of Deno, which do not check that, would
+ * @throws {ModuleError} if it is nested so deep that Deno's parsers, which do not check this, would
  * end the server.
  */
 export async function parseModule(text: string, path: string): Promise<Syntax> {
@@ -145,7 +148,10 @@ async function parseText(text: string, path: string): Promise<Syntax> {
   }
 }
 
-/** A text without what this parser does not know yet: `import defer`, and the like. All else keeps its place. */
+/**
+ * Blanks out syntax that this parser does not know yet, such as `import defer`. Positions stay the
+ * same.
+ */
 async function withoutPhases(text: string): Promise<string> {
   const { init, parse } = await import("npm:es-module-lexer@^3.0.5");
   await init;
@@ -181,10 +187,11 @@ function childNodes(node: Node): AnyNode[] {
 }
 
 /**
- * Calls `visit` with a node and all below it, and with their parents. When it returns false, what is below is skipped.
+ * Calls `visit` with a node and all below it, and with their parents. If it returns false, the
+ * nodes below are skipped.
  *
- * It does not call itself, as acorn-walk does: that runs out of stack in a chain of 1,500 members or 3,000 operators, where
- * Deno takes 8,100 and 4,800.
+ * It is not recursive, unlike acorn-walk, which runs out of stack in a chain of 1,500 members or
+ * 3,000 operators. Deno's limits are 8,100 and 4,800.
  */
 export function walkSyntax(
   root: Node,
@@ -198,13 +205,13 @@ export function walkSyntax(
   }
 }
 
-/** The name that a node is; undefined when it is no identifier. */
+/** The name of an identifier; undefined for any other node. */
 export function nameOf(node: Node | null | undefined): string | undefined {
   const identifier = node as AnyNode | null | undefined;
   return identifier?.type === "Identifier" ? identifier.name : undefined;
 }
 
-/** The text that a node is; undefined when it is no literal of a string. */
+/** The value of a string literal; undefined for any other node. */
 export function textOf(node: Node | null | undefined): string | undefined {
   const literal = node as AnyNode | null | undefined;
   return literal?.type === "Literal" && typeof literal.value === "string"
@@ -212,7 +219,7 @@ export function textOf(node: Node | null | undefined): string | undefined {
     : undefined;
 }
 
-/** The name of what `object.name`, `object["name"]` or `{ name: value }` is about, where it is written out. */
+/** The property name of `object.name`, `object["name"]` or `{ name: value }`, if it is literal. */
 export function keyOf(node: MemberExpression | Property | AssignmentProperty): string | undefined {
   const key = node.type === "Property" ? node.key : node.property;
   return (node.computed ? undefined : nameOf(key)) ?? textOf(key);
@@ -245,7 +252,7 @@ export function boundNames(pattern: Pattern): string[] {
   }
 }
 
-/** Whether a module may pause while it is evaluated, at a top-level `await`; when in doubt, it may. */
+/** Whether the evaluation of a module may pause at a top-level `await`. True if unsure. */
 export function mayPause(text: string, { program }: Syntax): boolean {
   if (!text.includes("await")) return false;
   if (program === undefined) return true;
@@ -271,18 +278,18 @@ export function mayPause(text: string, { program }: Syntax): boolean {
 }
 
 /**
- * How much stack, in bytes, may be used to read what is nested in each other: the threads of Deno 2.9.6 have
- * 2 MiB, some of which is in use already.
+ * The stack that nested syntax may use, in bytes: the threads of Deno 2.9.6 have 2 MiB, part of
+ * which is already in use.
  */
 const DENO_STACK = 1.8 * 1024 * 1024;
 
 /**
- * How much stack Deno 2.9.6 takes for one node inside another, in bytes, as measured: 2 MiB by the number
- * of them that ended it. All others take no more than {@linkcode OTHER_DEMAND}.
+ * The stack that Deno 2.9.6 uses for one nested node, in bytes, as measured: 2 MiB divided by the
+ * number of them that ended it. All others use at most {@linkcode OTHER_DEMAND}.
  */
 const DEMANDS: Partial<Record<AnyNode["type"], number>> = {
   ArrayExpression: 1870,
-  // Of parameters and assignments it is read as an array first.
+  // Parameters and assignment targets are first parsed as an array.
   ArrayPattern: 1870,
   ArrowFunctionExpression: 2602,
   BinaryExpression: 391,
@@ -315,14 +322,14 @@ const DEMANDS: Partial<Record<AnyNode["type"], number>> = {
 
 const OTHER_DEMAND = 550;
 
-/** What nodes take for the one below that a chain goes on in: `f()()` is less than `f(f())`. */
+/** The stack for a node in a chain: `f()()` needs less than `f(f())`. */
 function demandFor(node: AnyNode, child: Node): number {
   if (node.type === "CallExpression" && child === node.callee) return 500;
   if (node.type === "MemberExpression" && node.computed && child === node.property) return 1954;
   return DEMANDS[node.type] ?? OTHER_DEMAND;
 }
 
-/** How much stack the deepest part of a tree demands, in bytes. */
+/** The stack that the deepest part of a tree needs, in bytes. */
 function stackDemand(program: Program): number {
   let most = 0;
   const pending: { node: Node; above: number }[] = [{ node: program, above: 0 }];

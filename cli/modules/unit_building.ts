@@ -1,6 +1,6 @@
 /**
- * Units of modules: the canonical text of each, which is its JavaScript with the names that its imports have for a
- * server, and the hash that names it.
+ * Builds module units: the canonical text of each, which is its JavaScript with imports named as
+ * for a server, and its hash.
  *
  * @module
  */
@@ -28,30 +28,30 @@ import type { ModuleReader, SourceModule } from "./module_reader.ts";
 
 /** A module and all that it imports, in the form that servers load. */
 export interface UnitTree {
-  /** The author's modules; what a module imports stands before it, outside cycles. */
+  /** The local modules. Except in cycles, each comes after those that it imports. */
   units: Unit[];
-  /** What to ask a server for that has the units. */
+  /** The request that loads the units in a server that has them. */
   request: Omit<LoadRequest, "by">;
-  /** What is wrong with modules that an `import()` leads to: it fails when it runs. */
+  /** Errors of dynamically imported modules; the `import()` fails with them when it runs. */
   failures: ModuleError[];
 }
 
 /** Options of {@linkcode buildUnits}. */
 export interface BuildOptions {
-  /** Told how many modules have been read, after each. */
+  /** Called with the number of modules read so far, after each. */
   onRead?: (count: number) => void;
   /**
-   * The hashes that a server runs under module ids. With it the entry alone is built, linked to those: what it imports
-   * stays as the server has it.
+   * Returns the hashes that are current in a server for module ids. If given, only the entry is
+   * built, linked to those.
    */
   running?: (modules: string[]) => Promise<ReadonlyMap<string, string>>;
 }
 
 /**
- * Builds the units of the module that a reader was opened for, and of all that it imports.
+ * Builds the units of a reader's entry module and of all that it imports.
  *
- * @throws {ModuleError} at the file and line that cannot be read, parsed, resolved or shipped; with `running`, also
- * at the import of a module that the server does not run.
+ * @throws {ModuleError} at the file and line that cannot be read, parsed, resolved or shipped; with
+ * `running`, also at the import of a module that the server has not loaded.
  */
 export async function buildUnits(
   reader: ModuleReader,
@@ -84,7 +84,7 @@ function nameOf({ module, path, hash }: Unit): ModuleName {
   return { module, path, hash };
 }
 
-/** The trees of what the entry of a tree imports by statements, in the order of its text. */
+/** The subtrees of the modules that a tree's entry imports statically, in the order of its text. */
 export function treesBelow(tree: UnitTree): UnitTree[] {
   const byHash = new Map(tree.units.map((unit) => [unit.hash, unit]));
   const first = byHash.get(tree.request.entry)!;
@@ -97,7 +97,7 @@ export function treesBelow(tree: UnitTree): UnitTree[] {
   });
 }
 
-/** The specifier by which a local module is imported, given its module id. */
+/** Returns the specifier that imports a local module, by its module id. */
 type UnitNaming = (module: string) => string;
 
 /** Builds the unit of a module that is in no cycle. */
@@ -118,13 +118,13 @@ async function buildCycle(component: SourceModule[], nameUnit: UnitNaming): Prom
   }));
 }
 
-/** Builds one module by itself, for a forced load. */
+/** Builds a single module, for a forced load. */
 async function buildAlone(
   source: SourceModule,
   running: NonNullable<BuildOptions["running"]>,
 ): Promise<UnitTree> {
   const hashes = await running([...new Set(localImports(source))]);
-  // A computed import can only lead to what the server has.
+  // A computed import can only lead to modules that the server has.
   const candidates = source.candidates.filter(({ target }) => hashes.has(target.module));
   const unit = await buildUnit({ ...source, candidates }, (module) => {
     const hash = hashes.get(module);
@@ -132,7 +132,7 @@ async function buildAlone(
     const { location } = source.imports.find(({ target }) =>
       target.kind === "local" && target.module === module
     )!;
-    throw new ModuleError(`the server does not run ${module}: load without -f`, location);
+    throw new ModuleError(`the server has not loaded ${module}: load without -f`, location);
   });
   return {
     units: [unit],
@@ -141,7 +141,7 @@ async function buildAlone(
   };
 }
 
-/** What a module's unit is, without its name, given the names of its local imports. */
+/** The unit of a module without its hash, given the names of its local imports. */
 async function canonicalUnit(
   source: SourceModule,
   nameUnit: UnitNaming,
@@ -149,7 +149,7 @@ async function canonicalUnit(
   const { module, path, pauses, mappings } = source;
   const code = await editText(source.text);
   const links: Link[] = [];
-  // How much longer the text has become at each edit, for the places behind it.
+  // The growth of the text at each edit, to shift later positions.
   const shifts: { from: number; by: number }[] = [];
   const shifted = (position: number) =>
     position + (shifts.findLast(({ from }) => from <= position)?.by ?? 0);
@@ -180,7 +180,7 @@ async function canonicalUnit(
         ...deferred && { deferred },
       });
     }
-    // A unit that exports data is JavaScript: it is imported without attributes.
+    // A unit that exports data is JavaScript, so it is imported without attributes.
     if (local && clauseEnd !== undefined) {
       code.update(end, clauseEnd, source.text.slice(end, clauseEnd).replace(/\S/g, " "));
     }
@@ -207,7 +207,7 @@ async function canonicalUnit(
   };
 }
 
-/** The library modules that these modules import, each once, at its first import. */
+/** The library modules that these modules import, without duplicates, at their first import. */
 function libraryImports(modules: Iterable<SourceModule>): LibraryImport[] {
   const libraries = new Map<string, LibraryImport>();
   for (const { imports } of modules) {
@@ -226,7 +226,7 @@ function libraryImports(modules: Iterable<SourceModule>): LibraryImport[] {
   return [...libraries.values()];
 }
 
-/** The modules of a cycle in the order that names them, wherever the cycle is entered. */
+/** Puts the modules of a cycle in a canonical order, independent of where the cycle is entered. */
 function orderCycle(component: SourceModule[]): SourceModule[] {
   return component.toSorted((a, b) => a.module < b.module ? -1 : 1);
 }

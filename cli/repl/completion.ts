@@ -1,5 +1,5 @@
 /**
- * What Tab completes: control commands, modules, and names that the server knows.
+ * Tab completion in the REPL: control commands, modules, and names in the server.
  *
  * @module
  */
@@ -15,11 +15,11 @@ import type { RemoteSession } from "./remote_session.ts";
 interface PartialName {
   /** The names before it: `a` and `b` in `a.b.c`. */
   readonly path: string[];
-  /** As much of it as is there. */
+  /** The part that was typed. */
   readonly prefix: string;
 }
 
-/** What knows names and modules: the session in the server, and the project here. */
+/** The sources of names and modules: the session in the server, and the local project. */
 export interface NameSources {
   readonly session: Pick<RemoteSession, "complete" | "modules" | "libraries">;
   readonly resolver: Pick<ImportResolver, "directory" | "mapped">;
@@ -29,8 +29,8 @@ export interface NameSources {
 const TAKES_NAME = /^\s*,\s*\(?\s*(?:defined\?|doc)\s+(?=\S*$)/;
 
 /**
- * Completes the text before the cursor: a control command, a module, or a name that the server knows. Of the server's
- * answer only names that begin with what was typed are used, for they are put into the text.
+ * Completes the text before the cursor: a control command, a module, or a name in the server. Names
+ * from the server are used only if they begin with the typed text, since they are inserted into it.
  */
 export async function complete(text: string, sources: NameSources): Promise<Completion> {
   const specifier = partialSpecifier(text);
@@ -53,12 +53,12 @@ function completeControl(line: string): Completion {
   const candidates = CONTROL_COMMANDS.flatMap(({ names }) => names)
     .flatMap((name) => [`,(${name} `, `,${name}`])
     .filter((candidate) => candidate.startsWith(line));
-  // One of the two ways to write it is enough.
+  // One of the two spellings is enough.
   const parenthesised = candidates.filter((candidate) => candidate.startsWith(",("));
   return [parenthesised.length > 0 ? parenthesised : candidates, line];
 }
 
-/** The name that a line ends with; undefined where no name can stand, as in a string. */
+/** The name at the end of a line; undefined if no name is possible there, as in a string. */
 function partialName(line: string): PartialName | undefined {
   const tokens = tokensOf(line);
   if (!tokens) return undefined;
@@ -99,7 +99,7 @@ function textOf({ start, end }: Token, line: string): string {
 
 /** A module specifier that is being typed. */
 interface PartialSpecifier {
-  /** As much of it as is there. */
+  /** The part that was typed. */
   readonly typed: string;
   /** Whether it names a file to load, a library to load, or something to import. */
   readonly use: "load" | "load-library" | "import";

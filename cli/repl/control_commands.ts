@@ -13,7 +13,7 @@ import { stopServer } from "../kit/servers.ts";
 import { formatLoadReport, loadLibrary, loadModule, printNotices } from "../modules/loading.ts";
 import type { RemoteSession } from "./remote_session.ts";
 
-/** What a control command works with. */
+/** The context of a control command. */
 export interface ControlContext {
   /** The actors of this console. */
   readonly actors: ActorSystem;
@@ -22,11 +22,11 @@ export interface ControlContext {
   readonly session: RemoteSession;
   /** The prefixes of modules that the server resolves by itself: `--library-prefix`. */
   readonly libraryPrefix: string[];
-  /** How long to wait for each answer, in ms; without it, for ever. */
+  /** Timeout for each answer, in ms. By default there is none. */
   readonly timeout?: number | undefined;
   /** Prints a line of the result. */
   print(line: string): void;
-  /** Runs `work`, which may need a capability in the server, and asks for the capability when it is missing. */
+  /** Runs `work`, and first asks for the capability if the server requires it. */
   elevating<Result>(capability: string, work: () => Promise<Result>): Promise<Result>;
 }
 
@@ -38,7 +38,7 @@ interface ControlCommand {
   readonly forms: readonly (readonly [usage: string, description: string])[];
   /** Whether it ends the REPL. */
   readonly ends?: boolean;
-  /** Runs it; undefined when the arguments are wrong. */
+  /** Runs it. Returns undefined if the arguments are wrong. */
   run(args: readonly string[], context: ControlContext): Promise<void> | undefined;
 }
 
@@ -56,7 +56,7 @@ export function isControlLine(line: string): boolean {
 /**
  * Parses a control command. A comment may follow after `;`.
  *
- * @throws {InvalidInputError} when it has no name, or its words are not one list.
+ * @throws {InvalidInputError} if it has no name, or is not a single list of words.
  */
 export function parseControlLine(line: string): ControlLine {
   const data = parseNotation(line.trimStart().slice(1));
@@ -64,7 +64,7 @@ export function parseControlLine(line: string): ControlLine {
   const words = data.length === 1 && first !== undefined && isList(first) ? first : data;
   const [name, ...args] = words.map(readWord);
   if (name === undefined) {
-    throw new InvalidInputError("a control command has a name: ,help lists them");
+    throw new InvalidInputError("missing command name after the comma: see ,help");
   }
   return { name, args };
 }
@@ -73,7 +73,9 @@ function readWord(datum: Datum): string {
   if (typeof datum === "string") return datum;
   if (isSymbol(datum)) return datum.symbol;
   if (!isList(datum)) return `${datum.keyword}:`;
-  throw new InvalidInputError("a control command is one list of words: ,help lists them");
+  throw new InvalidInputError(
+    "write a control command as one list, as in ,(name argument): see ,help",
+  );
 }
 
 const threadState: ControlCommand = {
@@ -145,7 +147,7 @@ const load: ControlCommand = {
     [",(load module-id)", "load the code and dependencies for a module"],
     [",(load -f module-id)", "forcibly load a module ignoring dependencies"],
     [",(load -l module-id)", "load a library module"],
-    [",(load -r module-id)", "run a module anew that has been loaded before"],
+    [",(load -r module-id)", "run a loaded module again"],
   ],
   run(args, context) {
     const [flags, [moduleId, ...rest]] = [
@@ -195,7 +197,9 @@ const doc: ControlCommand = {
     if (path.length === 0 || rest.length > 0 || !path.every(isIdentifier)) return;
     return session.describe(path).then((description) => {
       if (description === undefined) {
-        throw new EnsembleError(`${name} is not defined, or behind a getter, which is not run`);
+        throw new EnsembleError(
+          `${name} is not defined, or is behind a getter, which is not called`,
+        );
       }
       description.split("\n").forEach(print);
     });
@@ -257,7 +261,7 @@ export async function runControlLine(
 ): Promise<boolean> {
   const command = CONTROL_COMMANDS.find(({ names }) => names.includes(name));
   if (!command) {
-    throw new InvalidInputError(`there is no control command ,${name}: ,help lists them`);
+    throw new InvalidInputError(`no control command ,${name}: see ,help`);
   }
   const running = command.run(args, context);
   if (!running) {

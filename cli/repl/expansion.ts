@@ -109,7 +109,10 @@ function expandCalls(
   }
 }
 
-/** The callee, if it is a plain name other than `eval`: only `eval()` as it stands is a direct `eval`. */
+/**
+ * The callee, if it is a plain name other than `eval`, since only a literal `eval()` is a direct
+ * eval.
+ */
 function calledName(node: AnyNode): Node | undefined {
   const callee = node.type === "CallExpression"
     ? node.callee
@@ -186,7 +189,7 @@ function declaredBy(
     code.remove(statement.start, statement.declaration.start);
     return statement.declaration;
   }
-  throw refusal(statement, "an input exports nothing: only a declaration may follow export", input);
+  throw refusal(statement, "an input cannot export anything but a declaration", input);
 }
 
 function isFunction(node: AnyNode): node is FunctionDeclaration {

@@ -1,5 +1,5 @@
 /**
- * Where the imports of a REPL lead: to modules that the server runs, or to library modules of it.
+ * Resolves the imports of REPL inputs: to modules loaded in the server, or to its library modules.
  *
  * @module
  */

@@ -112,12 +112,12 @@ export class InputError extends EnsembleError {
   }
 }
 
-/** Formats an error as it is shown: the message, the line, and a mark below the column. */
+/** Formats an error: the message, the line, and a mark below the column. */
 export function formatInputError({ message, position }: InputError, source: string): string {
   const { line, column } = position;
   const heading = `Uncaught SyntaxError: ${message} (${line}:${column})`;
   const text = source.split(/\r?\n/)[line - 1] ?? "";
-  // Tabs before the column stay tabs, to be as wide.
+  // Tabs before the column stay tabs, to have the same width.
   return [heading, `  ${text}`, `  ${text.slice(0, column - 1).replace(/[^\t]/g, " ")}^`].join(
     "\n",
   );

@@ -31,9 +31,9 @@ export interface SessionOptions {
   readonly resolver: ImportResolver;
   /** How results are shown. */
   readonly preview: PreviewOptions;
-  /** How long to wait for each answer, in ms; without it, for ever. */
+  /** Timeout for each answer, in ms. By default there is none. */
   readonly timeout?: number | undefined;
-  /** Runs `work`, which may need a capability in the server, and asks for the capability when it is missing. */
+  /** Runs `work`, and first asks for the capability if the server requires it. */
   elevating<Result>(work: () => Promise<Result>): Promise<Result>;
   /** Called with what evaluated code prints. */
   onOutput(text: string): void;
@@ -87,11 +87,11 @@ export class RemoteSession {
   }
 
   /**
-   * Expands an input and evaluates it. When `signal` aborts or the time is up, the server is told that nobody waits for
-   * the result.
+   * Expands and evaluates an input. If `signal` aborts or the timeout passes, the server is
+   * notified that the result is no longer needed.
    *
-   * @throws {InputError} when it is not TypeScript, or incomplete.
-   * @throws {EnsembleError} when the server is lost.
+   * @throws {InputError} if it is not TypeScript, or incomplete.
+   * @throws {EnsembleError} if the server is lost.
    */
   async evaluate(source: string, signal: AbortSignal): Promise<Outcome> {
     const { expansion, locate } = await expand(
@@ -157,7 +157,7 @@ export class RemoteSession {
   }
 }
 
-/** Starts the actor that owns the session, and is told what happens in it. */
+/** Starts the actor that owns the session and receives its events. */
 function startOwner(
   actors: ActorSystem,
   handlers: { onOutput(text: string, source: ActorRef): void; onLost(reason?: string): void },

@@ -16,7 +16,7 @@ import {
 } from "./control_commands.ts";
 import { formatInputError, InputError } from "./parsed_input.ts";
 
-/** What control commands work with, and how the REPL prints. */
+/** The context of control commands, and the REPL's output. */
 export interface ReplContext extends ControlContext {
   /** Prints a value as the server shows it. */
   printValue(text: string): void;
@@ -30,7 +30,7 @@ export type InputOutcome = "done" | "failed" | "quit";
 /** An input that continues a chain of calls: no expression begins with a dot, except a number. */
 const CHAIN = /^\s*(?:\?\.|\.(?!\.))(?!\d)/;
 
-/** Commands of other REPLs. */
+/** Commands of other REPLs, such as `.exit`. */
 const FOREIGN_COMMAND = /^\s*\.(?:exit|help|clear|break|editor|load|save)\s*$/;
 
 /** Evaluates inputs and prints their results. */
@@ -119,11 +119,11 @@ export class Repl {
 
   #requireSubject(input: string): void {
     if (FOREIGN_COMMAND.test(input)) {
-      throw new EnsembleError("commands begin with a comma here: ,help lists them, ,q leaves");
+      throw new EnsembleError("REPL commands begin with a comma: see ,help; ,q leaves");
     }
     if (this.#hasResult) return;
     throw new EnsembleError(
-      "a line that begins with a dot goes on with the last result, and the last input had none: " +
+      "a line that begins with a dot continues with the last result, and the last input had none: " +
         "enter the whole chain as one input",
     );
   }

@@ -22,7 +22,7 @@ const CONTINUATION = "... ";
 export interface TerminalOptions {
   /** The prompt of an input. */
   readonly prompt: string;
-  /** The inputs to go back to. */
+  /** The history of inputs. */
   readonly history: History;
   /** Completes a text up to the cursor, for Tab. */
   complete(text: string): Promise<Completion>;
@@ -76,7 +76,7 @@ export class Terminal {
   }
 
   /**
-   * Evaluates what is typed, up to Ctrl-D or a command that ends the REPL.
+   * Reads and evaluates inputs, up to Ctrl-D or a command that ends the REPL.
    *
    * @param lost aborts when the session is lost; then this throws its reason.
    */
@@ -92,7 +92,7 @@ export class Terminal {
     lost.throwIfAborted();
   }
 
-  /** Gives the terminal back. */
+  /** Restores the terminal. */
   close(): void {
     this.#isClosed = true;
     this.#reader.close();
@@ -105,11 +105,11 @@ interface TerminalReader {
   read(): Promise<string | undefined>;
   /** Prints lines; what is being typed moves below them. */
   print(text: string): void;
-  /** Gives the terminal back for a time while no input is read. */
+  /** Restores the terminal while no input is read. */
   release(): void;
-  /** Takes the terminal again. */
+  /** Takes the terminal over again. */
   take(): void;
-  /** Gives the terminal back for good; a pending `read` returns undefined. */
+  /** Restores the terminal for good; a pending `read` returns undefined. */
   close(): void;
 }
 
@@ -140,7 +140,7 @@ class EditingReader implements TerminalReader {
     this.#cleanup.use(new TerminalState());
     this.#listen("SIGWINCH", () => this.#editor.redraw());
     this.#listen("SIGCONT", () => this.#continue());
-    // Also when the process ends otherwise: the next program does not expect marked pastes.
+    // Also if the process ends otherwise, since the next program does not expect marked pastes.
     const restore = () => this.#hasTerminal && write(PASTE_OFF);
     addEventListener("unload", restore);
     this.#cleanup.defer(() => removeEventListener("unload", restore));
@@ -184,7 +184,7 @@ class EditingReader implements TerminalReader {
     this.take();
   }
 
-  /** Takes the terminal again after the process was stopped from outside and continued. */
+  /** Takes the terminal over again after the process was stopped and continued from outside. */
   #continue(): void {
     const isHandled = this.#hasContinued;
     this.#hasContinued = false;
@@ -200,7 +200,7 @@ class EditingReader implements TerminalReader {
   }
 }
 
-/** The size of the terminal; 80 by 24 where it does not know its size, such as a serial line. */
+/** The size of the terminal; 80 by 24 if it is unknown, as on a serial line. */
 function terminalSize(): { columns: number; rows: number } {
   const { columns, rows } = Deno.consoleSize();
   return { columns: columns || 80, rows: rows || 24 };
@@ -210,7 +210,7 @@ function write(text: string): void {
   try {
     writeAll(Deno.stdout, new TextEncoder().encode(text));
   } catch {
-    // The terminal has gone. SIGHUP or the end of the input will tell.
+    // The terminal is gone: SIGHUP or the end of input follows.
   }
 }
 
@@ -309,7 +309,7 @@ class PlainReader implements TerminalReader {
   }
 }
 
-/** What Linux tells about a process. */
+/** Part of `/proc/<pid>/stat`. */
 interface ProcessStat {
   readonly parent: number;
   /** Its process group, which is a job of the shell. */
@@ -318,19 +318,19 @@ interface ProcessStat {
 }
 
 /**
- * Stops the process until the shell continues it. Where there is no shell to do so, as for the first process of a
- * terminal, it does nothing, as Ctrl-Z in other programs.
+ * Stops the process until the shell continues it. Without a shell, as in the first process of a
+ * terminal, it does nothing, like Ctrl-Z in other programs.
  *
  * @returns whether it was stopped.
  */
 function stopForShell(): boolean {
   if (!hasShell()) return false;
-  // Not SIGTSTP: once it had a listener, Deno handles it, and the process stops later.
+  // Not SIGTSTP: after it had a listener, Deno handles it, and the process stops later.
   Deno.kill(Deno.pid, "SIGSTOP");
   return true;
 }
 
-/** Whether the process that started this job is there to continue it; true where the system does not tell. */
+/** Whether the process that started this job still exists to continue it. True if unknown. */
 function hasShell(): boolean {
   try {
     const own = processStat(Deno.pid);
@@ -348,7 +348,7 @@ function hasShell(): boolean {
 /** @see proc_pid_stat(5) */
 function processStat(pid: number): ProcessStat {
   const text = Deno.readTextFileSync(`/proc/${pid}/stat`);
-  // The name of the process stands before it, and may contain anything.
+  // The name of the process comes before it, and may contain any character.
   const [, parent, group, session] = text.slice(text.lastIndexOf(")") + 2).split(" ").map(Number);
   return { parent: parent!, group: group!, session: session! };
 }

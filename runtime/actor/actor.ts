@@ -15,7 +15,6 @@ import {
   type Envelope,
   isPromise,
   messageType,
-  type Recipient,
   replyFailure,
   type TellOptions,
   toFailure,
@@ -89,14 +88,18 @@ class StackProbe {
 
 /** A unit of concurrency with a mailbox: what `spawn` starts. */
 // deno-lint-ignore no-explicit-any -- not declared: goes for any service
-export class Actor<Service = any> implements Recipient {
+export class Actor<Service = any> {
   /** Its number, unique in the server's life. */
   readonly serial: number;
   /** The name it is registered under, if any. */
   readonly name: string | undefined;
   /** Names it from anywhere. */
   readonly ref: ActorRef<Service>;
-  /** The group it belongs to. */
+  /**
+   * The group it belongs to.
+   *
+   * @internal
+   */
   readonly group: ActorGroup;
   /** Its monitors of actors that are not gone yet: kept by the system, and ended with the actor. */
   readonly monitors: Set<number> = new Set<number>();
@@ -154,12 +157,20 @@ export class Actor<Service = any> implements Recipient {
     this.ended = this.#end.promise;
   }
 
-  /** Running its own code, waiting in a receive, or ended. */
+  /**
+   * Running its own code, waiting in a receive, or ended.
+   *
+   * @internal
+   */
   get state(): ActorState {
     return this.#dead ? "dead" : this.#waiting ? "receiving" : "running";
   }
 
-  /** Which lines that others cause go into the log. */
+  /**
+   * Which lines that others cause go into the log.
+   *
+   * @internal
+   */
   get lines(): LineLimit {
     return this.#system.lines;
   }

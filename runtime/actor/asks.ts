@@ -47,7 +47,7 @@ function whyOf(silence: Silence | undefined, { server: asked }: ActorRef): strin
     case "connect":
       return `: ${who} does not take the connection at ${address}`;
     case "handshake":
-      return `: ${who} takes connections at ${address}, and does not answer the handshake`;
+      return `: ${who} accepts connections at ${address} but does not answer the handshake`;
     case "request":
       return server === asked ? "" : `: ${who} is connected, and does not answer`;
   }

@@ -111,7 +111,11 @@ export class Envelope<Message = unknown> {
   readonly replyExpected: boolean;
   /** For an answer: whether the message is a failure. */
   readonly failed: boolean;
-  /** The actor that took it out of its mailbox; set on delivery. */
+  /**
+   * The actor that took it out of its mailbox; set on delivery.
+   *
+   * @internal
+   */
   recipient: Recipient | undefined = undefined;
   /** When it is dropped unread, on the clock of `performance.now()`; set when it begins to wait in a mailbox. */
   expires: number | undefined = undefined;

@@ -70,7 +70,7 @@ export interface ServeOptions {
    * Checks each request before its handler gets it: the handler's request is what the check returned. A
    * request that its check refuses is answered with a failure; a type without a check is not taken.
    */
-  requests?: RequestChecks;
+  requests?: Readonly<Record<string, (request: unknown) => object>>;
   /**
    * Take the next request while a handler's promise is still pending. By default a service handles one
    * request after the other, as an actor does, and its state needs no further care.

@@ -1,5 +1,5 @@
 /**
- * Evaluation: one JavaScript expression in the global scope of the server, and its result as text.
+ * Evaluates one JavaScript expression in the server's global scope, and formats its result.
  *
  * @module
  */
@@ -14,11 +14,11 @@ const AsyncFunction = Object.getPrototypeOf(async function () {})
   .constructor as AsyncFunctionConstructor;
 
 /**
- * Evaluates exactly one expression, with `ensemble` as a name beside the global ones, and awaits what
- * it gives. `await` may stand in it.
+ * Evaluates exactly one expression, with `ensemble` in scope besides the globals, and awaits its
+ * value. It may contain `await`.
  *
- * @throws {InvalidInputError} when the text is not one expression.
- * @throws {EnsembleError} when it throws: the message says what it threw and why, the cause is the thing itself.
+ * @throws {InvalidInputError} if the text is not one expression.
+ * @throws {EnsembleError} if it throws: the message describes the thrown value, which is the cause.
  */
 export async function evaluate(expression: string, ensemble: unknown): Promise<unknown> {
   const evaluation = compile(expression);
@@ -31,28 +31,28 @@ export async function evaluate(expression: string, ensemble: unknown): Promise<u
 
 function compile(expression: string): AsyncEvaluation {
   try {
-    // A text that is whole between parentheses and also between brackets closes neither by itself,
-    // so it is an expression and nothing beside it: "1) + (2" is refused by the second.
+    // A text that parses both within parentheses and within brackets closes neither, so it is a
+    // single expression: "1) + (2" fails within brackets.
     const evaluation = new AsyncFunction("ensemble", `return (${expression}\n);`);
     new AsyncFunction("ensemble", `[${expression}\n];`);
     return evaluation;
   } catch (error) {
     const { message } = error as Error;
     const [, token] = /^Unexpected token '([;)])'$/.exec(message) ?? [];
-    // One that is not in it is the one that was put behind it.
+    // A position behind the text is that of the added bracket.
     const reason = token && !expression.includes(token) ? "it ends too early" : message;
     throw new InvalidInputError(`not a JavaScript expression: ${reason}`);
   }
 }
 
-/** The longest text that a result may become, in UTF-16 code units. */
+/** The maximum length of a result as text, in UTF-16 code units. */
 export const MAX_RENDERED_LENGTH = 16 * 1024 * 1024;
 
 /**
- * A value as `Deno.inspect` shows it, strings whole, and of an object no more than 10,000 properties;
- * undefined for undefined.
+ * Formats a value with `Deno.inspect`, with whole strings, and at most 10,000 properties of an
+ * object; undefined for undefined.
  *
- * @throws {EnsembleError} when it is longer than {@linkcode MAX_RENDERED_LENGTH}, or inspecting it
+ * @throws {EnsembleError} if it is longer than {@linkcode MAX_RENDERED_LENGTH}, or inspecting it
  * throws.
  */
 export function renderValue(value: unknown): string | undefined {
@@ -61,9 +61,9 @@ export function renderValue(value: unknown): string | undefined {
 }
 
 /**
- * A value as JSON; undefined for undefined.
+ * Formats a value as JSON; undefined for undefined.
  *
- * @throws {EnsembleError} when JSON cannot carry the value without loss, or it is too long.
+ * @throws {EnsembleError} if JSON cannot represent the value without loss, or it is too long.
  */
 export function renderJson(value: unknown): string | undefined {
   if (value === undefined) return undefined;
@@ -73,7 +73,7 @@ export function renderJson(value: unknown): string | undefined {
   });
 }
 
-/** What `render` gives: a text, or undefined where that is too long. */
+/** Calls `render`, and converts its failure, or a text that is too long, to an error. */
 function attempt(verb: string, render: () => string | undefined): string {
   let text: string | undefined;
   try {
@@ -83,11 +83,11 @@ function attempt(verb: string, render: () => string | undefined): string {
   }
   if (text !== undefined && text.length <= MAX_RENDERED_LENGTH) return text;
   throw new EnsembleError(
-    `the value is too long to be shown: more than ${MAX_RENDERED_LENGTH} characters`,
+    `the value is too long to show: more than ${MAX_RENDERED_LENGTH} characters`,
   );
 }
 
-/** A replacer that refuses what `JSON.stringify` would drop or change in silence. */
+/** A replacer that throws for values that `JSON.stringify` would silently drop or change. */
 function refuseLoss(key: string, value: unknown): unknown {
   const place = key === "" ? "it" : `its ${JSON.stringify(key)}`;
   const lossy = typeof value === "function" || typeof value === "symbol" ||

@@ -1,5 +1,6 @@
 /**
- * What `import.meta`, `import()` and `new Worker()` mean in the file of a unit: the same as in its author's file.
+ * Makes `import.meta`, `import()` and `new Worker()` mean the same in the file of a unit as in its
+ * author's file.
  *
  * @module
  */
@@ -11,31 +12,34 @@ import { type Candidate, linkedUnit, type ModuleName, RELATIVE, type Unit } from
 import { fileStem, type UnitFiles } from "./unit_files.ts";
 import { hashesBelow, type Units } from "./unit_graph.ts";
 
-/** What a unit asks this process for while it runs. */
+/** The functions that a unit calls in this process while it runs. */
 export interface ImportContext {
-  /** Makes the `import.meta` of the unit out of that of its file. */
+  /** Makes the `import.meta` of the unit from that of its file. */
   meta(own: ImportMeta): ImportMeta;
-  /** Imports the unit that a link of this one leads to. */
+  /** Imports the unit that a link of this unit leads to. */
   import(target: string): Promise<unknown>;
-  /** Imports what a computed specifier leads to. */
+  /** Imports the target of a computed specifier. */
   importComputed(specifier: unknown, options?: ImportCallOptions): Promise<unknown>;
-  /** What a worker is started with that `url` leads to. */
+  /** Returns the URL to start a worker with, for the worker's original URL. */
   worker(url: unknown): unknown;
 }
 
 const contexts = processTable<ImportContext>("units");
 const CONTEXT = tableExpression("units");
 
-/** The parameters and bodies of the functions that stand in for what a unit has in its text, given their names. */
+/**
+ * The parameters and bodies of the functions that replace expressions in a unit's text, given their
+ * names.
+ */
 interface StandIns {
   meta(name: string): string;
-  /** For the `import` of another unit; where it is absent, that unit's file is imported. */
+  /** For the `import` of another unit; if absent, that unit's file is imported. */
   import?(): string;
   importComputed(): string;
   worker(): string;
 }
 
-/** They are as long as what they stand for, so columns stay. */
+/** They are as long as the replaced text, so that columns stay the same. */
 const NAMES = { meta: "unit$meta", import: "load$$", importComputed: "find$$", worker: "work$$" };
 
 const ASKING_CONTEXT: StandIns = {
@@ -52,16 +56,16 @@ export interface FileLink {
   file: string;
 }
 
-/** Where a unit is written to. */
+/** Options for the file of a unit. */
 export interface UnitFileOptions {
   files: UnitFiles;
-  /** The name of the file, which is reserved. */
+  /** The reserved name of the file. */
   file: string;
   /** The specifiers to link. */
   links: readonly FileLink[];
 }
 
-/** Writes the file of a unit that asks `context` while it runs. */
+/** Writes the file of a unit that calls `context` while it runs. */
 export async function writeUnit(
   unit: Unit,
   { context, ...options }: UnitFileOptions & { context: ImportContext },
@@ -84,7 +88,7 @@ async function writeFile(
     if (places.length === 0) return;
     const name = unusedName(NAMES[kind], text);
     for (const [start, end] of places) {
-      // What is written over several lines is still as many.
+      // A replacement spans as many lines as the original.
       const breaks = text.slice(start, end).replace(/[^\r\n\u2028\u2029]/g, "");
       code.update(start, end, (kind === "meta" ? `${name}()` : name) + breaks);
     }
@@ -98,7 +102,8 @@ async function writeFile(
   if (standIns.import) replace("import", lateUnits(unit).map(word("import")));
   replace("importComputed", computedImports.map(word("import")));
   replace("worker", workers.map(word("Worker")));
-  // Behind the text, so lines stay; functions are there before anything runs, in a cycle also.
+  // After the text, so that lines stay the same. Functions are hoisted, so they exist before
+  // anything runs, also in a cycle.
   if (declarations.length > 0) code.append(`\n${declarations.join(" ")}`);
   await files.write(
     file,
@@ -107,14 +112,14 @@ async function writeFile(
   );
 }
 
-/** Where the keyword of an `import()` of a unit stands whose specifier is written out. */
+/** The positions of the keywords of a unit's `import()`s with literal specifiers. */
 function lateUnits(unit: Unit): number[] {
   return unit.links.flatMap(({ keyword, target }) =>
     keyword === undefined || linkedUnit(unit, target) === undefined ? [] : keyword
   );
 }
 
-/** A name of the same length as `name` that the text does not have. */
+/** A name as long as `name` that does not occur in the text. */
 function unusedName(name: string, text: string): string {
   let unused = name;
   for (let number = 0; text.includes(unused); number++) {
@@ -123,7 +128,7 @@ function unusedName(name: string, text: string): string {
   return unused;
 }
 
-/** The `import.meta` of a module where its author has it. */
+/** The `import.meta` of a module at its author's location. */
 export function authorMeta(
   { path, module }: Pick<ModuleName, "path" | "module">,
   { own, main }: { own: ImportMeta; main: boolean },
@@ -139,17 +144,17 @@ export function authorMeta(
   });
 }
 
-/** The URL of a module where its author has it; its id may go on where the path ends, with a query. */
+/** The URL of a module at its author's location. Its id may contain a query after the path. */
 function authorUrl({ path, module }: Pick<ModuleName, "path" | "module">): string {
   const name = basename(path);
   return pathToFileURL(path).href + module.slice(module.lastIndexOf(name) + name.length);
 }
 
 /**
- * What a computed specifier means in the author's file at `path`: one of the candidates, or else a
- * specifier for this process to import.
+ * Resolves a computed specifier in the author's file at `path`: to one of the candidates, or else
+ * to a specifier for this process to import.
  *
- * @throws {TypeError} as Deno does for a module that is not there, when it is relative and none of the candidates.
+ * @throws {TypeError} as Deno does for a missing module, if it is relative and not a candidate.
  */
 export function findComputed(
   unit: Unit,
@@ -171,15 +176,15 @@ export function findComputed(
     `${unit.path}: import(${
       JSON.stringify(text)
     }) leads to a module that is not there, or was not ` +
-      "shipped: of a local module, write the specifier out, or as a template that starts with its " +
+      "shipped: for a local module, write a literal specifier, or a template that starts with its " +
       "directory, as in import(`./pages/${name}.ts`)",
   );
   throw Object.assign(error, { code: "ERR_MODULE_NOT_FOUND" });
 }
 
 /**
- * Writes the files by which workers run units; each once. A worker shares nothing with the server that starts it: its
- * modules are its own, which link to each other and to libraries by themselves.
+ * Writes the files with which workers run units, each once. A worker shares nothing with its
+ * server: it has its own modules, which link to each other and to libraries directly.
  */
 export class WorkerFiles {
   readonly #units: Units;
@@ -187,16 +192,16 @@ export class WorkerFiles {
   readonly #written = new Map<string, Promise<void>>();
   readonly #names = new Map<string, string>();
 
-  /** Nothing is written yet, of these `units`; the map may grow. */
+  /** Creates a writer for these `units`, to which more may be added. */
   constructor(units: Units, files: UnitFiles) {
     this.#units = units;
     this.#files = files;
   }
 
-  /** Writes a unit and all below it; gives the URL by which a worker starts with it. */
+  /** Writes a unit and all below it. Returns the URL to start a worker with. */
   async write(hash: string): Promise<string> {
     const tree = [...hashesBelow(hash, this.#units)].map((each) => this.#units.get(each)!);
-    // All names first: the units may import each other in a cycle.
+    // All names first, since the units may import each other in a cycle.
     const fresh = tree.filter((unit) => !this.#names.has(unit.hash));
     for (const unit of fresh) {
       const stem = `worker-${fileStem(unit.module)}-${unit.hash}`;
@@ -207,7 +212,7 @@ export class WorkerFiles {
     return this.url(hash);
   }
 
-  /** The URL of a unit that has been written. */
+  /** The URL of a written unit. */
   url(hash: string): string {
     return this.#files.url(this.#names.get(hash)!);
   }
@@ -221,7 +226,7 @@ export class WorkerFiles {
     await writeFile(unit, { files: this.#files, file, links, standIns: this.#standIns(unit) });
   }
 
-  /** A worker has no {@linkcode ImportContext}: what one would say is in the file itself. */
+  /** A worker has no {@linkcode ImportContext}, so its logic is in the file itself. */
   #standIns(unit: Unit): StandIns {
     const { href } = pathToFileURL(unit.path);
     const url = JSON.stringify(href);

@@ -1,8 +1,9 @@
 /**
- * Library modules: the modules that shipped code imports from the server it runs in.
+ * Library modules: the modules that shipped code imports from its server.
  *
- * The tables by which generated modules reach them hang on the global object: a generated module is a file of its own,
- * which in a compiled executable has no other way to the modules that generated it.
+ * The tables with which generated modules find them are on the global object: a generated module is
+ * a separate file, which in a compiled executable has no other access to the modules that generated
+ * it.
  *
  * @module
  */
@@ -11,16 +12,16 @@ import { describeThrown } from "../error_report.ts";
 import { RELATIVE } from "./unit.ts";
 import { fileStem, type UnitFiles } from "./unit_files.ts";
 
-/** What `import * as namespace` gives. */
+/** The value of `import * as namespace`. */
 export type ModuleNamespace = Record<string, unknown>;
 
-/** A module that the program was built with, or how to get it when it is first needed. */
+/** A module built into the program, or a function that returns it when it is first needed. */
 export type OfferedModule = ModuleNamespace | (() => Promise<ModuleNamespace>);
 
-/** What shipped code imports the runtime of its server as. */
+/** The specifier with which shipped code imports its server's runtime. */
 export const RUNTIME_MODULE = "@gxensemble/ensemble";
 
-/** The export by which any copy of the runtime is known. */
+/** An export that identifies any copy of the runtime. */
 const RUNTIME_EXPORT = "runServer";
 
 const shimmed = processTable<ModuleNamespace>("libraries");
@@ -30,34 +31,38 @@ interface Shim {
   written: Promise<string>;
 }
 
-/** The libraries of one server: those registered by the program, and what its own `import` finds. */
+/**
+ * The libraries of one server: those registered by the program, and those that its own `import`
+ * finds.
+ */
 export class LibraryTable {
   readonly #files: UnitFiles;
   readonly #registered = new Map<string, OfferedModule>();
   readonly #shims = new Map<string, Shim>();
-  /** Imports under way. No module is imported twice at a time: see `LoadedModules`. */
+  /** Pending imports. No module is imported twice at a time: see `LoadedModules`. */
   readonly #importing = new Map<string, Promise<ModuleNamespace>>();
 
-  /** An empty table whose shims are written among `files`. */
+  /** Creates an empty table whose shims are written to `files`. */
   constructor(files: UnitFiles) {
     this.#files = files;
   }
 
-  /** Offers a module that the program was built with under `specifier`, exactly as written. */
+  /** Registers a module built into the program under `specifier`, exactly as written. */
   register(specifier: string, module: OfferedModule): void {
     this.#registered.set(specifier, module);
   }
 
-  /** The specifiers of the registered ones, sorted. */
+  /** The registered specifiers, sorted. */
   registered(): string[] {
     return [...this.#registered.keys()].sort();
   }
 
   /**
-   * The library's namespace: the registered one, or what this process imports under that name.
+   * Returns the library's namespace: a registered one, or what this process imports under that
+   * name.
    *
-   * @throws {InvalidInputError} when the specifier is relative.
-   * @throws {EnsembleError} when there is no such library, it fails, or it is another runtime.
+   * @throws {InvalidInputError} if the specifier is relative.
+   * @throws {EnsembleError} if there is no such library, it fails, or it is another runtime.
    */
   async import(specifier: string, attributes?: Record<string, string>): Promise<ModuleNamespace> {
     const registered = this.#registered.get(specifier);
@@ -65,19 +70,19 @@ export class LibraryTable {
     const namespace = await this.#importFound(specifier, attributes);
     if (await this.#isOtherRuntime(namespace)) {
       throw new EnsembleError(
-        `${specifier} is another copy of the runtime of this server, and knows nothing of it: import ` +
+        `${specifier} is another copy of this server's runtime, and not connected to it: import ` +
           `"${RUNTIME_MODULE}", which the imports of deno.json may map to that copy`,
       );
     }
     return namespace;
   }
 
-  /** What this process imports under a name. */
+  /** Imports a library that is not registered. */
   async #importFound(
     specifier: string,
     attributes?: Record<string, string>,
   ): Promise<ModuleNamespace> {
-    // A relative specifier would be resolved against this very file.
+    // A relative specifier would be resolved against this file.
     if (RELATIVE.test(specifier)) {
       throw new InvalidInputError(`not the name of a library module: ${specifier}`);
     }
@@ -90,10 +95,10 @@ export class LibraryTable {
     try {
       return await importing;
     } catch (error) {
-      // Deno names the file that asked, which is this one.
+      // Deno names the importing file, which is this one.
       const reason = describeThrown(error).replace(/ from "(?:file|https?):[^"]*"$/, "");
       throw new EnsembleError(
-        `library module ${specifier} is not registered in this server, nor can it be imported: ` +
+        `library module ${specifier} is neither registered in this server nor importable: ` +
           reason,
         { cause: error },
       );
@@ -108,12 +113,12 @@ export class LibraryTable {
     return namespace[RUNTIME_EXPORT] !== own[RUNTIME_EXPORT];
   }
 
-  /** The file name of a module that exports what the library exports. Throws as `import` does. */
+  /** The file name of a module that re-exports the library. Throws as `import` does. */
   async shim(specifier: string): Promise<string> {
     return await this.shimOf(specifier, await this.import(specifier));
   }
 
-  /** The file name of a module that exports what a namespace does, which is called `name`. */
+  /** The file name of a module that re-exports a namespace, which is called `name`. */
   async shimOf(name: string, namespace: ModuleNamespace): Promise<string> {
     let shim = this.#shims.get(name);
     if (shim?.namespace !== namespace) {
@@ -140,16 +145,19 @@ export class LibraryTable {
   }
 }
 
-/** What a generated module can find: the modules of libraries, and the import contexts of units. */
+/**
+ * The tables that a generated module can access: the modules of libraries, and the import contexts
+ * of units.
+ */
 export type TableName = "libraries" | "units";
 
-/** The process's table of that name, by the URLs of the modules that it is for. */
+/** The process's table of a name, by module URL. */
 export function processTable<Value>(name: TableName): Map<string, Value> {
   const tables = globalThis as { [key: symbol]: Map<string, Value> | undefined };
   return tables[tableKey(name)] ??= new Map();
 }
 
-/** The expression by which a generated module gets its own value of a table. */
+/** The expression with which a generated module reads its own entry of a table. */
 export function tableExpression(name: TableName): string {
   return `globalThis[Symbol.for(${JSON.stringify(tableKey(name).description)})]` +
     `.get(import.meta.url)`;

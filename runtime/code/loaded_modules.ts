@@ -1,5 +1,6 @@
 /**
- * The modules that units become: each unit is written to a file, imported from there, and evaluated at most once.
+ * Turns units into modules: each unit is written to a file, imported from there, and evaluated at
+ * most once.
  *
  * @module
  */
@@ -25,13 +26,13 @@ import {
 interface UnitModule {
   /** The name of its file. */
   file: string;
-  /** Resolves when the file is there. */
+  /** Resolves when the file is written. */
   written: Promise<void>;
-  /** Settles with its evaluation, once that has begun. */
+  /** Settles with its evaluation, once started. */
   evaluated?: Promise<void>;
 }
 
-/** A unit, and the file by which it is evaluated. */
+/** A unit, and the file that evaluates it. */
 interface Member {
   unit: Unit;
   module: UnitModule;
@@ -41,16 +42,16 @@ interface Member {
 type FileOf = (hash: string) => string;
 
 /**
- * Evaluates units one after the other, what a unit imports before the unit itself. So a failure belongs to one unit, and
- * the runtime does not remember the units above it as failed. A load that needs a unit that is being evaluated waits for
- * that unit alone.
+ * Evaluates units one at a time, each after those that it imports. So a failure belongs to one
+ * unit, and Deno does not remember the units above it as failed. A load waits only for the units it
+ * needs.
  *
- * Units that do not pause are first imported together. Each `import()` makes the runtime visit everything below it: to
- * import a chain of 500 units one by one takes seconds, and together a tenth of that.
+ * Units that do not pause are first imported together. Each `import()` makes Deno visit everything
+ * below it: importing a chain of 500 units one by one takes seconds, and together a tenth of that.
  *
- * No file is imported twice at the same time. Deno 2.9.6 panics when two imports wait for a module with a top-level
- * `await` and the second goes on to import another: `resolve_tla_waiters` in its modules/map.rs runs
- * the waiters' continuations while it holds on to the module map.
+ * No file is imported twice at the same time. Deno 2.9.6 panics when two imports wait for a module
+ * with a top-level `await` and the second goes on to import another: `resolve_tla_waiters` in its
+ * modules/map.rs runs the waiters' continuations while it holds the module map.
  */
 export class LoadedModules {
   readonly #units: Units;
@@ -58,15 +59,15 @@ export class LoadedModules {
   readonly #libraries: LibraryTable;
   readonly #modules = new Map<string, UnitModule>();
   readonly #namespaces = new Map<string, ModuleNamespace>();
-  /** How often units were evaluated anew, after their first time. */
+  /** The number of times that units were evaluated again. */
   readonly #reruns = new Map<string, number>();
-  /** The units whose modules are compiled into the executable, and have no files of their own. */
+  /** The units whose modules are compiled into the executable, and have no own files. */
   readonly #compiled = new Set<string>();
   /** The unit that the process was started for. */
   #main: string | undefined;
   readonly #workers: WorkerFiles;
 
-  /** Nothing is loaded yet, of these `units`; the map may grow. */
+  /** Starts without modules, for these `units`, to which more may be added. */
   constructor(units: Units, files: UnitFiles, libraries: LibraryTable) {
     this.#units = units;
     this.#files = files;
@@ -74,31 +75,31 @@ export class LoadedModules {
     this.#workers = new WorkerFiles(units, files);
   }
 
-  /** The exports of a unit that has been evaluated, or undefined; of its newest module. */
+  /** The exports of a unit's newest module; undefined if it was not evaluated. */
   namespace(hash: string): ModuleNamespace | undefined {
     return this.#namespaces.get(hash);
   }
 
-  /** How many modules a unit has become. */
+  /** The number of a unit's modules. */
   count(hash: string): number {
     return this.#namespaces.has(hash) ? 1 + (this.#reruns.get(hash) ?? 0) : 0;
   }
 
-  /** Takes what has been evaluated elsewhere as the module of a unit. */
+  /** Registers a module that was evaluated elsewhere as the module of a unit. */
   adopt(hash: string, namespace: ModuleNamespace): void {
     this.#namespaces.set(hash, namespace);
     this.#compiled.add(hash);
   }
 
-  /** Makes a unit the one that the process was started for: its `import.meta.main` is true. */
+  /** Makes a unit the main module of the process: its `import.meta.main` is true. */
   makeMain(hash: string): void {
     this.#main = hash;
   }
 
   /**
-   * Evaluates a unit, and before it what it imports, as far as they have not been.
+   * Evaluates a unit, and first its imports, unless they have been evaluated.
    *
-   * @throws {ModuleError} at the author's file and line that fails.
+   * @throws {ModuleError} at the failing line of the author's file.
    */
   async evaluate(hash: string): Promise<void> {
     const order = evaluationOrder(hash, this.#units)
@@ -117,11 +118,11 @@ export class LoadedModules {
   }
 
   /**
-   * Evaluates a unit again, and with it the units of its import cycle. The new modules stand for the units from then
-   * on: what is evaluated later imports them. What imported the earlier modules keeps those. The new modules import what
-   * is there already.
+   * Evaluates a unit again, with the units of its import cycle. The new modules replace the earlier
+   * ones: what is evaluated later imports them, while importers of the earlier modules keep those.
+   * The new modules import existing ones.
    *
-   * @throws {ModuleError} at the author's file and line that fails; then nothing has changed.
+   * @throws {ModuleError} at the failing line of the author's file; nothing has changed then.
    */
   async rerun(hash: string): Promise<void> {
     const group = evaluatedTogether(hash, this.#units);
@@ -151,10 +152,10 @@ export class LoadedModules {
     return this.#files.reserve(`${fileStem(module)}-${hash}`, path);
   }
 
-  /** Makes files of the units that have none. */
+  /** Writes the files of units that have none. */
   async #writeFiles(units: Unit[]): Promise<void> {
     const fresh = units.filter(({ hash }) => !this.#modules.has(hash));
-    // All names first: the units may import each other in a cycle.
+    // All names first, since the units may import each other in a cycle.
     for (const unit of fresh) {
       this.#modules.set(unit.hash, { file: this.#reserve(unit), written: Promise.resolve() });
     }
@@ -167,7 +168,7 @@ export class LoadedModules {
     await Promise.all(units.map(({ hash }) => this.#modules.get(hash)!.written));
   }
 
-  /** Evaluates units that do not pause, in order, unless one of them fails. */
+  /** Evaluates units that do not pause, in order, up to the first that fails. */
   async #importTogether(members: Member[]): Promise<void> {
     const fresh = members.filter(({ module }) => module.evaluated === undefined);
     if (fresh.length < 2) return;
@@ -189,7 +190,9 @@ export class LoadedModules {
     }
   }
 
-  /** Evaluates a unit, or the units of a cycle by importing the first, unless that has begun already. */
+  /**
+   * Evaluates a unit, or the units of a cycle by importing the first, unless that has been started.
+   */
   #evaluateGroup(group: Member[]): Promise<void> {
     const { module } = group[0]!;
     if (module.evaluated === undefined) {
@@ -212,7 +215,8 @@ export class LoadedModules {
 
   /** Imports the file of a unit. */
   async #import({ text }: Unit, file: string): Promise<{ namespace: ModuleNamespace }> {
-    // What exports a function `then`, its own or one of many, would be taken for a promise, here and wherever it is awaited.
+    // A module that exports a function `then`, directly or re-exported, would be treated as a
+    // promise, here and wherever it is awaited.
     if (!/\bthen\b|\bexport\s*\*/.test(text)) {
       return { namespace: await import(this.#files.url(file)) };
     }
@@ -225,7 +229,7 @@ export class LoadedModules {
     }
   }
 
-  /** Forgets the file of a unit that failed, and those of all units that import it, cycles included. */
+  /** Forgets the file of a failed unit, and those of all units that import it, including cycles. */
   #giveUp(failed: Unit, module: UnitModule): void {
     if (this.#modules.get(failed.hash) !== module) return;
     const importers = new Map<string, string[]>();
@@ -266,7 +270,7 @@ export class LoadedModules {
 
   #workerStart(unit: Unit, url: unknown): unknown {
     const found = findComputed(unit, url, { with: { type: "worker" } });
-    // A worker of the program's own, or one that is made of a text.
+    // A worker of the program itself, or one made from text.
     if (!("candidate" in found)) return url;
     return new URL(this.#workers.url(linkedUnit(unit, found.candidate.target)!));
   }
@@ -285,7 +289,7 @@ export class LoadedModules {
     }
   }
 
-  /** What `import()` in a unit gives; it rejects with what the module itself threw. */
+  /** The `import()` of a unit; rejects with the error that the module threw. */
   async #importLinked(unit: Unit, target: string): Promise<ModuleNamespace> {
     try {
       const hash = linkedUnit(unit, target)!;
@@ -296,7 +300,7 @@ export class LoadedModules {
     }
   }
 
-  /** What an `import()` gives whose specifier is computed. */
+  /** An `import()` with a computed specifier. */
   async #importComputed(
     unit: Unit,
     specifier: unknown,
@@ -312,7 +316,7 @@ export class LoadedModules {
   }
 }
 
-/** Splits an order of evaluation where it may pause; a unit that may pause is by itself. */
+/** Splits an evaluation order where it may pause; a unit that may pause is alone. */
 function unpausedRuns(groups: Member[][]): Member[][][] {
   const runs: Member[][][] = [];
   let isOpen = false;

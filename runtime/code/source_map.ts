@@ -1,6 +1,6 @@
 /**
- * Places in the author's files: the error that names one, and source maps, the way back to them from the places
- * in a text that was made of such a file. What edits texts and joins maps is loaded when code is.
+ * Positions in the author's files: the error that names one, and source maps, which map positions
+ * in generated text back to them. The libraries that edit texts and join maps are loaded on demand.
  *
  * @see https://tc39.es/ecma426/
  * @module
@@ -9,25 +9,28 @@ import type { SourceMapMappings } from "npm:@jridgewell/sourcemap-codec@^1.6.0";
 import type { DecodedSourceMap, default as MagicString } from "npm:magic-string@^1.4.5";
 import { EnsembleError } from "../errors.ts";
 
-/** A place in a module as its author sees it. */
+/** A position in the author's file. */
 export interface SourceLocation {
   /** The author's file. */
   path: string;
   /** The line, from 1. */
   line?: number;
-  /** The column in UTF-16 code units, from 1; only beside a line. */
+  /** The column in UTF-16 code units, from 1; only with a line. */
   column?: number;
 }
 
-/** A module cannot be used. Its message is `file:line:column: reason`, as compilers write it. */
+/**
+ * Thrown for a module that cannot be used. The message is `file:line:column: reason`, as in
+ * compilers.
+ */
 export class ModuleError extends EnsembleError {
   override name = "ModuleError";
-  /** Where the fault is. */
+  /** The position of the problem. */
   readonly location: SourceLocation;
-  /** What is wrong there. */
+  /** The problem. */
   readonly reason: string;
 
-  /** Makes the error; `cause` is what the runtime threw, when it threw something. */
+  /** Creates the error; `cause` is the runtime's error, if any. */
   constructor(reason: string, location: SourceLocation, options?: ErrorOptions) {
     super(`${formatLocation(location)}: ${reason}`, options);
     this.location = location;
@@ -41,20 +44,20 @@ function formatLocation({ path, line, column }: SourceLocation): string {
 }
 
 /**
- * The decoded mappings of a text of one source: by line, `[column, 0, source line, source column]`, all
- * from 0, in the order of the columns.
+ * Decoded mappings of a text with one source: for each line, `[column, 0, source line, source
+ * column]`, all from 0, sorted by column.
  */
 export type Mappings = SourceMapMappings;
 
-/** A text to edit: positions are always those of the text as it was given. */
+/** Creates an editable text. Positions refer to the original text. */
 export async function editText(text: string): Promise<MagicString> {
   const { default: MagicString } = await import("npm:magic-string@^1.4.5");
   return new MagicString(text);
 }
 
 /**
- * The mappings of an edited text, given those of the text before: decoded, encoded, or none where that is its
- * author's own.
+ * The mappings of an edited text. The mappings of the text before are decoded, encoded, or absent
+ * if that is the author's own.
  */
 export async function mappingsOf(
   edited: MagicString,
@@ -82,7 +85,7 @@ export async function mappingsOf(
   );
 }
 
-/** The editor counts lines by `\n`, and engines by every line terminator of ECMAScript. */
+/** The editor counts lines by `\n`, engines by every ECMAScript line terminator. */
 function linesOf(edited: MagicString, map: DecodedSourceMap): Mappings {
   const mappings = map.mappings as Mappings;
   const texts = [edited.toString(), edited.original];
@@ -103,7 +106,7 @@ function linesOf(edited: MagicString, map: DecodedSourceMap): Mappings {
   return lines;
 }
 
-/** The place in the source of a place in the mapped text, or undefined when it has none. */
+/** Maps a position in a text to its source; undefined if it has none. */
 export function sourcePosition(
   mappings: Mappings,
   { line, column }: TextPosition,
@@ -115,8 +118,7 @@ export function sourcePosition(
 }
 
 /**
- * The comment by which the runtime finds the source map of the module that ends with it: stack traces
- * then name `sourceUrl` in its place.
+ * The source map comment to append to a module: stack traces then name `sourceUrl` in its place.
  */
 export function sourceMapComment(sourceUrl: string, mappings: string): string {
   const map = { version: 3, sources: [sourceUrl], names: [], mappings };
@@ -124,7 +126,7 @@ export function sourceMapComment(sourceUrl: string, mappings: string): string {
   return `//# sourceMappingURL=data:application/json;base64,${json.toBase64()}`;
 }
 
-/** A place in a text as editors count it. */
+/** A position in a text, as editors count. */
 export interface TextPosition {
   /** The line, from 1. */
   line: number;
@@ -132,7 +134,7 @@ export interface TextPosition {
   column: number;
 }
 
-/** What ends a line: the line terminators of ECMAScript, which engines and source maps count by. */
+/** ECMAScript's line terminators, by which engines and source maps count lines. */
 const LINE_TERMINATOR = /\r\n?|[\n\u2028\u2029]/g;
 
 /** The positions at which the lines of a text start, in UTF-16 code units. */

@@ -1,103 +1,103 @@
 /**
- * Units: the modules of shipped code, and how they get their names.
+ * Module units: shipped modules, and their hashes.
  *
  * A unit is named by the SHA-256 of its module id and its canonical text, in which every import of
- * another unit is that unit's own name; where it reads `import.meta`, of its path too. A hash therefore
- * names a whole tree, and two modules of one program never share one. Modules that import each other in
- * a cycle cannot contain each other's hashes, so they are named together: in their texts an import
- * inside the cycle is a position in the cycle, and the name of a member is derived from what names all
- * members and its own position.
+ * another unit is that unit's own hash; if it reads `import.meta`, of its path too. A hash
+ * therefore names a whole tree, and two modules of a program never share one. Modules in an import
+ * cycle cannot contain each other's hashes, so they are hashed together: in their texts, an import
+ * inside the cycle is a position in the cycle, and the hash of a member is derived from the hash of
+ * the cycle and the member's position.
  *
  * @module
  */
 import { ProtocolError } from "../errors.ts";
 
-/** What names one module of a program, and the text that it stands for. */
+/** The identity of a module of a program. */
 export interface ModuleName {
   /** The module id: the path of the module in its project, with `/`. */
   module: string;
   /** The author's file, for messages and stack traces. */
   path: string;
-  /** The SHA-256 that names the unit, 64 hex digits. */
+  /** The SHA-256 of the unit, 64 hex digits. */
   hash: string;
 }
 
-/** A specifier in a unit's text, and what it leads to in the server. */
+/** A specifier in a unit's text, and its target in the server. */
 export interface Link {
-  /** Where the specifier starts in the text, in UTF-16 code units, after its quote. */
+  /** The start of the specifier in the text, in UTF-16 code units, after its quote. */
   start: number;
-  /** Where it ends, before its quote. */
+  /** The end of the specifier, before its quote. */
   end: number;
-  /** The specifier: of a unit, of a member of the same cycle, or of a bare library module. */
+  /** The specifier of a unit, of a member of the same cycle, or of a bare library module. */
   target: string;
-  /** Of an `import()` expression: where its keyword stands. What it imports runs when it runs. */
+  /** The position of the keyword of an `import()` expression, whose target runs when it runs. */
   keyword?: number;
-  /** Whether it is of an `import defer`: what it imports runs when it is first used. */
+  /** Whether it belongs to an `import defer`, whose module runs when it is first used. */
   deferred?: boolean;
 }
 
 /** A module that a computed `import()`, or a worker, may lead to. */
 export interface Candidate {
-  /** Its URL relative to that of the importer's file. */
+  /** Its URL relative to the importer's file. */
   specifier: string;
-  /** The `type` of the import attributes that it is for, where it is data; or `worker`. */
+  /** For data, the `type` of the import attributes; `worker` for a worker. */
   type?: string;
-  /** What it leads to: the specifier of a unit, or of a member of the same cycle. */
+  /** Its target: the specifier of a unit, or of a member of the same cycle. */
   target: string;
 }
 
-/** A unit's place among the modules that it imports in a cycle. */
+/** A unit's position in an import cycle. */
 export interface Cycle {
-  /** The hashes of all members, in the order that names them. */
+  /** The hashes of all members, in canonical order. */
   members: string[];
-  /** This unit's position among them. */
+  /** The position of this unit among them. */
   index: number;
 }
 
-/** One module of shipped code. A plain value: it travels in messages. */
+/** A shipped module. It is a plain value that travels in messages. */
 export interface Unit extends ModuleName {
   /** The canonical text: JavaScript, with the specifiers of `links` in it. */
   text: string;
   /** The specifiers to link, in the order of the text. */
   links: Link[];
-  /** Present when the module is part of an import cycle. */
+  /** Present if the module is part of an import cycle. */
   cycle?: Cycle;
-  /** Where `import.meta` stands in the text: start and end of each, in the order of the text. */
+  /** The start and end of each `import.meta` in the text, in order. */
   metaProperties: [start: number, end: number][];
-  /** Where the keyword of an `import()` stands whose specifier is computed when it runs. */
+  /** The positions of the keywords of `import()`s with computed specifiers. */
   computedImports?: number[];
-  /** Where `Worker` stands in `new Worker(...)` of a local module. */
+  /** The positions of `Worker` in `new Worker(...)` with a local module. */
   workers?: number[];
   /** The modules that these may lead to. */
   candidates?: Candidate[];
-  /** Whether its evaluation may pause, at a top-level `await`. */
+  /** Whether it has a top-level await. */
   pauses: boolean;
   /**
-   * The source map of the text, encoded, whose one source is the author's file; absent for data. It is
-   * for people, and no part of the name.
+   * The encoded source map of the text, whose only source is the author's file; absent for data. It
+   * serves stack traces, and is not part of the hash.
    *
    * @see https://tc39.es/ecma426/#sec-mappings
    */
   mappings?: string;
 }
 
-/** What relative specifiers start with, and those that are paths. */
+/** The start of relative specifiers and paths. */
 export const RELATIVE = /^\.{0,2}\//;
 
 const UNIT = /^unit:([0-9a-f]{64})$/;
 const CYCLE = /^unit:cycle\/(\d+)$/;
 
-/** The specifier by which a canonical text imports the unit of that hash. */
+/** The specifier with which a canonical text imports the unit of a hash. */
 export function unitSpecifier(hash: string): string {
   return `unit:${hash}`;
 }
 
-/** The specifier by which a canonical text imports the member at `index` of its own cycle. */
+/** The specifier with which a canonical text imports the member at `index` of its own cycle. */
 export function cycleSpecifier(index: number): string {
   return `unit:cycle/${index}`;
 }
 
-/** The hash of the unit that a target in `unit` is, or undefined when it is a library. */
+/** The hash of the unit that a target in `unit` refers to; undefined if it is a library. */
 export function linkedUnit(unit: Unit, target: string): string | undefined {
   const index = CYCLE.exec(target)?.[1];
   if (index !== undefined) return unit.cycle?.members[Number(index)];
@@ -116,10 +116,10 @@ export async function hashText(text: string): Promise<string> {
   return new Uint8Array(digest).toHex();
 }
 
-/** What of a unit its name is made of. */
+/** The parts of a unit that its hash covers. */
 export type NamedParts = Pick<Unit, "module" | "path" | "text" | "metaProperties" | "candidates">;
 
-/** The name of a module that is in no cycle. */
+/** The hash of a module that is not in a cycle. */
 export function hashUnit(parts: NamedParts): Promise<string> {
   const { module, path, text, metaProperties, candidates = [] } = parts;
   const place = metaProperties.length > 0 ? path : null;
@@ -127,7 +127,7 @@ export function hashUnit(parts: NamedParts): Promise<string> {
   return hashText(JSON.stringify([module, place, text, ...others]));
 }
 
-/** The names of the modules of a cycle, given what names each, in order. */
+/** The hashes of the modules of a cycle, in order. */
 export async function hashCycle(members: NamedParts[]): Promise<string[]> {
   const hashes = await Promise.all(members.map(hashUnit));
   const group = await hashText(["unit:cycle", ...hashes].join("\n"));
@@ -137,10 +137,10 @@ export async function hashCycle(members: NamedParts[]): Promise<string[]> {
 }
 
 /**
- * Checks that units received from elsewhere are what their names say: what names them against hash, links
- * against text, and cycles complete.
+ * Verifies units received from a client: texts against hashes, links against texts, and that cycles
+ * are complete.
  *
- * @throws {ProtocolError} naming a unit that is not.
+ * @throws {ProtocolError} naming a wrong unit.
  */
 export async function verifyUnits(units: Unit[]): Promise<void> {
   const byHash = new Map(units.map((unit) => [unit.hash, unit]));
@@ -153,7 +153,7 @@ export async function verifyUnits(units: Unit[]): Promise<void> {
   }));
 }
 
-/** `cycles` has the names of the cycles that were met already, by their members. */
+/** `cycles` caches the hashes of cycles by their members. */
 async function computeHash(
   unit: Unit,
   units: Map<string, Unit>,
@@ -164,7 +164,7 @@ async function computeHash(
   const parts = members.map((hash) => {
     const member = units.get(hash);
     if (member === undefined) {
-      throw new ProtocolError(`${unit.path}: its import cycle came without its member ${hash}`);
+      throw new ProtocolError(`${unit.path}: its import cycle lacks the member ${hash}`);
     }
     return member;
   });

@@ -1,9 +1,9 @@
 /**
- * The files through which a server imports shipped code, and the way back from their names to the
+ * The files through which a server imports shipped code, and mapping their names back to the
  * author's.
  *
- * The runtime itself shows the author's files and lines in stack traces, by the source maps that the
- * files end with. What is left are the names of files in the messages of errors.
+ * Deno itself shows the author's files and lines in stack traces, with the source maps in the
+ * files. What remains are file names in error messages.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import {
   type TextPosition,
 } from "./source_map.ts";
 
-/** A file of the directory and the author's behind it. */
+/** A file of the directory and the author's file for it. */
 interface Authored {
   path: string;
   /** Where its author wrote what is at a place in it. */
@@ -28,12 +28,12 @@ interface Authored {
 }
 
 /**
- * Every file name given out in this process. The module cache of the runtime belongs to the process
- * and remembers a URL's module, failed ones too, for good: a name is used once.
+ * All file names used in this process. Deno's module cache belongs to the process and remembers the
+ * result of a URL, even a failure, forever. So a name is used once.
  */
 const usedUrls = new Set<string>();
 
-/** A place that a stack trace or message names. */
+/** A position in a stack trace or message. */
 const PLACE = /(file:\/\/[^\n]+?):(\d+):(\d+)/g;
 
 /** The directory of one server's shipped code, `loader.d`. */
@@ -41,7 +41,7 @@ export class UnitFiles {
   readonly #directory: string;
   readonly #directoryUrl: string;
   readonly #authors = new Map<string, Authored>();
-  /** The authors' paths, by what stack traces call them. */
+  /** The authors' paths, by the names in stack traces. */
   readonly #authorPaths = new Map<string, string>();
   readonly #reference: RegExp;
 
@@ -56,9 +56,9 @@ export class UnitFiles {
   }
 
   /**
-   * Opens the directory and empties it: the code of a process that ended is of no use to the next.
+   * Opens the directory and empties it, since an ended process's code is useless to the next.
    *
-   * @throws when the directory cannot be made or emptied.
+   * @throws if the directory cannot be created or emptied.
    */
   static async open(directory: string): Promise<UnitFiles> {
     const path = resolve(directory);
@@ -70,8 +70,8 @@ export class UnitFiles {
   }
 
   /**
-   * Gives out a file name made of `stem` that this process never used; `path` is what messages call
-   * the file.
+   * Reserves a file name made of `stem` that this process has never used; `path` is its name in
+   * messages.
    */
   reserve(stem: string, path: string): string {
     for (let attempt = 0;; attempt++) {
@@ -84,7 +84,7 @@ export class UnitFiles {
     }
   }
 
-  /** Writes a reserved file; with mappings, stack traces show the author's places in it. */
+  /** Writes a reserved file. With mappings, stack traces show the author's positions. */
   async write(file: string, text: string, mappings?: Mappings): Promise<void> {
     const author = this.#authors.get(file)!;
     let written = text;
@@ -94,7 +94,7 @@ export class UnitFiles {
       const encoded = encode(mappings);
       // Decoded they take far more memory, and few modules fail.
       author.locate = (place) => sourcePosition(decode(encoded), place);
-      // The runtime shows URLs with their escapes read.
+      // Deno shows URLs unescaped.
       this.#authorPaths.set(href, author.path).set(`file://${author.path}`, author.path);
       written += `\n${sourceMapComment(href, encoded)}\n`;
     }
@@ -112,15 +112,15 @@ export class UnitFiles {
     }
   }
 
-  /** Removes the directory. What is left of it when that fails goes when it is next opened. */
+  /** Removes the directory. If that fails, the rest is removed when it is next opened. */
   async close(): Promise<void> {
     await Deno.remove(this.#directory, { recursive: true }).catch(() => {});
   }
 
-  /** Removes a file that is not needed once it has been imported. */
+  /** Removes a file that is no longer needed after its import. */
   async remove(file: string): Promise<void> {
     this.#authors.delete(file);
-    // One that cannot be removed is in nobody's way, and goes when the directory is next opened.
+    // If it cannot be removed, that happens when the directory is next opened.
     await Deno.remove(join(this.#directory, file)).catch(() => {});
   }
 
@@ -129,7 +129,7 @@ export class UnitFiles {
     return this.#directoryUrl + file;
   }
 
-  /** Puts the author's files in place of this directory's, in a stack trace or message. */
+  /** Replaces this directory's files by the author's in a stack trace or message. */
   restoreSources(text: string): string {
     return text.replace(this.#reference, (written, file, line, column) => {
       const author = this.#authors.get(file);
@@ -140,7 +140,10 @@ export class UnitFiles {
     });
   }
 
-  /** What the import of a unit of the author's file `path` threw, as an error at its file and line. */
+  /**
+   * Converts an error thrown by the import of a unit of the author's file `path` to one at its file
+   * and line.
+   */
   explainFailure(thrown: unknown, path: string): ModuleError {
     try {
       if (!(thrown instanceof Error)) throw thrown;
@@ -149,13 +152,13 @@ export class UnitFiles {
       const reason = [this.#reason(thrown), ...parts].join("\n");
       return new ModuleError(reason, location, { cause: thrown });
     } catch {
-      // Not an error, or one that throws when it is looked at.
+      // Not an error, or one with throwing properties.
       return new ModuleError(`threw ${describeThrown(thrown)}`, { path }, { cause: thrown });
     }
   }
 
   #reason(error: Error): string {
-    // The place is part of the message: behind " at", or below a drawing of the line.
+    // The position is part of the message: after " at", or below an excerpt of the line.
     const plain = stripVTControlCharacters(error.message)
       .replace(/\s+at file:\/\/[^\n]+:\d+:\d+$/, "");
     if (plain.startsWith("SyntaxError: ")) return plain.slice(0, plain.search(/\n|$/));
@@ -165,13 +168,13 @@ export class UnitFiles {
       : message;
   }
 
-  /** The first place in a stack trace that is an author's. */
+  /** The first position in a stack trace that is in an author's file. */
   #firstLocation(stack: string): SourceLocation | undefined {
     for (const [, url, line, column] of stripVTControlCharacters(stack).matchAll(PLACE)) {
       const path = this.#authorPaths.get(url!);
       if (path) return { path, line: Number(line), column: Number(column) };
       if (!url!.startsWith(this.#directoryUrl)) continue;
-      // The runtime's parser tells of syntax errors before there is a source map.
+      // Deno's parser reports syntax errors before there is a source map.
       const location = this.#locate(url!.slice(this.#directoryUrl.length), line!, column!);
       if (location) return location;
     }
@@ -185,7 +188,7 @@ export class UnitFiles {
   }
 }
 
-/** The part of a file name that tells people what is in it: the module's base name, made safe. */
+/** The descriptive part of a file name: the module's base name, made safe. */
 export function fileStem(path: string): string {
   return basename(path).replace(/\.[^.]*$/, "").replace(/[^\w-]/g, "_").slice(0, 64) || "module";
 }

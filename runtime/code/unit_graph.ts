@@ -1,5 +1,5 @@
 /**
- * The graph of units: what lies below a unit, and in what order it is evaluated.
+ * The graph of units: the units below one, and their evaluation order.
  *
  * @module
  */
@@ -10,9 +10,9 @@ import { linkedUnit, linkedUnits, type Unit } from "./unit.ts";
 export type Units = ReadonlyMap<string, Unit>;
 
 /**
- * The hashes of everything below and including the unit `entry`.
+ * The hashes of the unit `entry` and of everything below it.
  *
- * @throws {ProtocolError} when a unit of the tree is not there.
+ * @throws {ProtocolError} if a unit of the tree is missing.
  */
 export function hashesBelow(entry: string, units: Units): Set<string> {
   const tree = new Set<string>();
@@ -32,12 +32,12 @@ export function hashesBelow(entry: string, units: Units): Set<string> {
 }
 
 /**
- * The units whose files are read when that of `entry` is: all that it imports by statements, deferred ones included,
- * and all that those import.
+ * The units whose files are read with that of `entry`: everything that it imports statically,
+ * directly or indirectly, including deferred imports.
  */
 export function importedUnits(entry: string, units: Units): Unit[] {
   const imported = new Set([entry]);
-  // A set gives what is added while it is gone through.
+  // A set's iteration includes elements that are added during it.
   for (const hash of imported) {
     for (const below of staticImports(units.get(hash)!)) imported.add(below);
   }
@@ -45,9 +45,8 @@ export function importedUnits(entry: string, units: Units): Unit[] {
 }
 
 /**
- * The units that are evaluated when `entry` is, in the order of their evaluation: what a unit imports
- * by statements comes before it. Units that import each other in a cycle are evaluated together, the
- * first of them being asked for.
+ * The units that are evaluated with `entry`, in evaluation order: each after its static imports.
+ * The units of a cycle are evaluated together, by importing the first.
  *
  * @see https://tc39.es/ecma262/#sec-innermoduleevaluation
  */
@@ -59,8 +58,8 @@ export function evaluationOrder(entry: string, units: Units): Unit[][] {
 }
 
 /**
- * The units that are evaluated together with `entry`: itself, and those that it imports in a cycle. Others
- * that it imports need not be among `units`.
+ * The units that are evaluated together with `entry`: itself, and those in its import cycle. Other
+ * imports need not be among `units`.
  */
 export function evaluatedTogether(entry: string, units: Units): Unit[] {
   const components = strongComponents(
@@ -70,14 +69,14 @@ export function evaluatedTogether(entry: string, units: Units): Unit[] {
   return components.at(-1)!;
 }
 
-/** The hashes of the units that a unit imports by statements, in the order of its text. */
+/** The hashes of a unit's static imports, in the order of its text. */
 export function staticImports(unit: Unit): string[] {
   return unit.links.flatMap((link) =>
     link.keyword === undefined ? linkedUnit(unit, link.target) ?? [] : []
   );
 }
 
-/** Those of {@linkcode staticImports} that are evaluated before the unit is. */
+/** The {@linkcode staticImports} that are evaluated before the unit. */
 export function eagerImports(unit: Unit): string[] {
   return unit.links.flatMap((link) =>
     link.keyword === undefined && !link.deferred ? linkedUnit(unit, link.target) ?? [] : []
@@ -85,9 +84,9 @@ export function eagerImports(unit: Unit): string[] {
 }
 
 /**
- * The strongly connected components of what is reachable from `roots`: each is one node, or the nodes
- * of a cycle. A component comes after those that it leads to, and starts with the node by which it was
- * reached; the others follow as they are visited.
+ * The strongly connected components reachable from `roots`: each is one node, or the nodes of a
+ * cycle. A component comes after those that it leads to, and starts with the node by which it was
+ * reached; the others follow in the order of the visit.
  *
  * @see Tarjan, "Depth-first search and linear graph algorithms", 1972
  */
@@ -100,7 +99,8 @@ export function strongComponents<Node>(
   const lowest = new Map<Node, number>();
   const stack: Node[] = [];
   const onStack = new Set<Node>();
-  // The path from the root, with what is left to visit: the depth of a graph is its author's to choose.
+  // The path from the root with the remaining nodes. Not recursive, since the author's code
+  // determines the depth.
   const path: { node: Node; rest: Node[] }[] = [];
 
   const enter = (node: Node): void => {

@@ -16,82 +16,82 @@ import { evaluatedTogether, hashesBelow } from "./unit_graph.ts";
 export interface LibraryImport {
   /** The specifier, absolute or bare. */
   specifier: string;
-  /** Where the program imports it first, for messages. */
+  /** The position of its first import in the program, for messages. */
   importer: SourceLocation;
-  /** The import attributes written there, when there are any. */
+  /** The import attributes there, if any. */
   attributes?: Record<string, string>;
 }
 
-/** What a client asks the store to load. */
+/** A client's request to load a program. */
 export interface LoadRequest {
   /** The hash of the module to load. */
   entry: string;
-  /** The modules that the load makes current: the program's, or the one of a forced load. */
+  /** The modules that become current: the program's, or the single one of a forced load. */
   modules: ModuleName[];
   /** The library modules of the program; loaded before any unit. */
   libraries: LibraryImport[];
   /** The operator, for the history: `user@host`. */
   by: string;
-  /** Whether the entry is evaluated anew, with what it imports in a cycle, when it has been before. */
+  /** Whether to evaluate the entry again, with its import cycle, if it was evaluated before. */
   rerun?: boolean;
 }
 
-/** What a load did with one module of its request. */
+/** The result of a load for one module. */
 export interface LoadOutcome extends ModuleName {
-  /** Whether it was not loaded before. */
+  /** Whether it was newly loaded. */
   loaded: boolean;
-  /** Whether it was loaded once, replaced by another text, and is current again. */
+  /** Whether it had been replaced by another text, and is current again. */
   restored: boolean;
-  /** Whether its `install` was called, after that. */
+  /** Whether its `install` was called. */
   installed: boolean;
-  /** Whether it was loaded before and has been evaluated anew. */
+  /** Whether it was evaluated again. */
   rerun: boolean;
 }
 
-/** A module that a server has evaluated; it stays until the server ends. */
+/** A loaded module. It remains until the server ends. */
 export interface LoadedModule {
   /** The module id. */
   module: string;
-  /** The hash that names the unit. */
+  /** The SHA-256 of the unit. */
   hash: string;
-  /** The length of its text and source map, in bytes; what it holds is not known. */
+  /** The length of its text and source map, in bytes. The memory that it uses is unknown. */
   bytes: number;
 }
 
 /** A load that made a unit the current one of its module id. */
 export interface LoadRecord extends ModuleName {
-  /** When, in ms since the epoch. */
+  /** The time, in ms since the epoch. */
   time: number;
   /** The operator: `user@host`. */
   by: string;
-  /** Whether the unit was evaluated anew. */
+  /** Whether the unit was evaluated again. */
   rerun?: boolean;
-  /** Whether the module id still stands for this unit. */
+  /** Whether the unit is still current for its module id. */
   current: boolean;
 }
 
 /** Options of {@linkcode UnitStore.load}. */
 export interface LoadProgramOptions {
-  /** Whether the module is what the process was started for: its `import.meta.main` is true. */
+  /** Whether it is the main module of the process: its `import.meta.main` is true. */
   asMain?: boolean;
 }
 
-/** A module that a program was compiled with, and has evaluated. */
+/** A module that is compiled into the program, and already evaluated. */
 export interface CompiledModule extends ModuleName {
   /** Its exports. */
   namespace: ModuleNamespace;
 }
 
-/** How far before a function its comment may begin, in UTF-16 code units. */
+/** The maximum distance from a function to the start of its comment, in UTF-16 code units. */
 const MAX_COMMENT = 16 * 1024;
 
-/** A comment, and what may stand between it and the text of the function or class that it is about. */
+/** A comment, and the text allowed between it and its function or class. */
 const COMMENT_BEFORE =
   /\/\*\*(?:(?!\*\/)[^])*\*\/\s*(?:(?:export|default|static|const|let|var)\s+)*(?:[\p{ID_Start}$_][\p{ID_Continue}$]*\s*=\s*)?$/u;
 
 /**
- * Keeps the units of one server and evaluates each at most once: the same text is the same module for every load. A unit
- * that fails is forgotten, and tried again by the next load that needs it.
+ * Stores the units of one server and evaluates each at most once: the same text is the same module
+ * for every load. A failed unit is forgotten, and retried by the next load that needs it.
  */
 export class UnitStore {
   readonly #files: UnitFiles;
@@ -99,7 +99,7 @@ export class UnitStore {
   readonly #units = new Map<string, Unit>();
   readonly #modules: LoadedModules;
   readonly #history = new LoadHistory();
-  /** The hashes of units that stand for compiled modules, without their texts. */
+  /** The hashes of units that represent compiled modules, without their texts. */
   readonly #compiled = new Set<string>();
   #closed = false;
 
@@ -109,26 +109,26 @@ export class UnitStore {
     this.#modules = new LoadedModules(this.#units, files, this.#libraries);
   }
 
-  /** Opens an empty store on its `directory`, which is made or emptied. */
+  /** Opens an empty store in its `directory`, which is created or emptied. */
   static async open(directory: string): Promise<UnitStore> {
     return new UnitStore(await UnitFiles.open(directory));
   }
 
-  /** Removes the directory; what has been evaluated goes on. Loads that are under way may fail. */
+  /** Removes the directory. Loaded modules continue to run. Pending loads may fail. */
   close(): Promise<void> {
     this.#closed = true;
     return this.#files.close();
   }
 
-  /** Which of these hashes the store has no unit for, in the order given. */
+  /** The hashes whose units the store lacks, in the given order. */
   missing(hashes: string[]): string[] {
     return hashes.filter((hash) => !this.#units.has(hash) || this.#compiled.has(hash));
   }
 
   /**
-   * Takes units, to be loaded later. The members of an import cycle come together.
+   * Adds units, to be loaded later. The members of an import cycle must come together.
    *
-   * @throws {ProtocolError} when units are not what their hashes say; then none is taken.
+   * @throws {ProtocolError} if a unit does not match its hash; then none is added.
    */
   async add(units: Unit[]): Promise<void> {
     await verifyUnits(units);
@@ -139,16 +139,18 @@ export class UnitStore {
   }
 
   /**
-   * Takes the modules that a program was compiled with as the current modules of their units: code that is loaded
-   * later shares them. A store that has a unit already keeps its own module.
+   * Registers the modules compiled into a program as the current modules of their units, so that
+   * code that is loaded later shares them. If the store has a unit already, it keeps its own
+   * module.
    *
-   * @param by who started the program, for the history: `user@host`.
+   * @param by the user who started the program, for the history: `user@host`.
    */
   adopt(modules: readonly CompiledModule[], by: string): void {
     for (const { module, path, hash, namespace } of modules) {
       if (this.#units.has(hash)) continue;
       const name = { module, path, hash };
-      // Its text and what it imports are in the executable, and come here when a program that has it is loaded.
+      // The executable contains the text and links; they are shipped when a program that imports it
+      // is loaded.
       this.#units.set(hash, { ...name, text: "", links: [], metaProperties: [], pauses: false });
       this.#compiled.add(hash);
       this.#modules.adopt(hash, namespace);
@@ -157,14 +159,14 @@ export class UnitStore {
   }
 
   /**
-   * Loads a program whose units the store has: imports its libraries, evaluates what has not been,
-   * and then, if all went well, makes its modules the current ones. Those that were current before and
-   * are again do not run again; where they export a function `install`, it is called.
+   * Loads a program whose units the store has: imports its libraries, evaluates units that have not
+   * been evaluated, and then, if nothing failed, makes its modules current. Modules that become
+   * current again do not run again; if they export a function `install`, it is called.
    *
-   * @throws {ProtocolError} when units are missing.
-   * @throws {ModuleError} when a library or a module fails, at the author's file and line; also when an
+   * @throws {ProtocolError} if units are missing.
+   * @throws {ModuleError} if a library or a module fails, at the author's file and line; also if an
    * `install` does, but then its module is current.
-   * @throws {DisconnectedError} when the store was closed meanwhile, and its files are gone.
+   * @throws {DisconnectedError} if the store was closed meanwhile, and its files are gone.
    */
   async load(
     request: LoadRequest,
@@ -175,7 +177,7 @@ export class UnitStore {
       return await this.#load(request);
     } catch (error) {
       if (!this.#closed || asMain) throw error;
-      throw new DisconnectedError("the server has stopped, and loads nothing any more", {
+      throw new DisconnectedError("the server has stopped, and no longer loads code", {
         cause: error,
       });
     }
@@ -217,7 +219,7 @@ export class UnitStore {
     return evaluatedTogether(entry, this.#units).map(({ hash }) => hash);
   }
 
-  /** Calls the `install` of a module that is current again; says whether it has one. */
+  /** Calls the `install` of a module that is current again. Returns whether it has one. */
   async #install({ hash, path }: ModuleName): Promise<boolean> {
     const { install } = this.#modules.namespace(hash) ?? {};
     if (typeof install !== "function") return false;
@@ -232,7 +234,7 @@ export class UnitStore {
     return true;
   }
 
-  /** The hashes that are current under these module ids; ids that nothing was loaded as are left out. */
+  /** The current hashes of module ids; ids without one are left out. */
   running(modules: string[]): Map<string, string> {
     const running = new Map<string, string>();
     for (const module of modules) {
@@ -248,8 +250,8 @@ export class UnitStore {
   }
 
   /**
-   * All modules that have been evaluated: one for each text that a module id was loaded with, and one more each time
-   * that it was evaluated anew.
+   * All loaded modules: one for each text that a module id was loaded with, and one more each time
+   * that it was evaluated again.
    */
   loaded(): LoadedModule[] {
     return [...this.#units.values()].flatMap(({ module, hash, text, mappings = "" }) => {
@@ -258,15 +260,15 @@ export class UnitStore {
     });
   }
 
-  /** The exports of what is current under a module id, or undefined when it has not been evaluated. */
+  /** The exports of the current module of a module id; undefined if it was not evaluated. */
   namespace(module: string): ModuleNamespace | undefined {
     const record = this.#history.current(module);
     return record && this.#modules.namespace(record.hash);
   }
 
   /**
-   * Offers a module that the program was built with to shipped code, under a bare specifier or under
-   * its module id: then it stands in for the author's file of that id.
+   * Registers a module built into the program as a library, under a bare specifier or its module
+   * id; in the latter case it replaces the author's file of that id.
    */
   registerLibrary(specifier: string, module: OfferedModule): void {
     this.#libraries.register(specifier, module);
@@ -280,7 +282,7 @@ export class UnitStore {
   /**
    * Imports a library module: a registered one, or any that this process can import.
    *
-   * @throws {EnsembleError} when it cannot.
+   * @throws {EnsembleError} if it cannot.
    */
   importLibrary(
     specifier: string,
@@ -289,12 +291,14 @@ export class UnitStore {
     return this.#libraries.import(specifier, attributes);
   }
 
-  /** Puts the author's files in place of the store's own, in a stack trace or message. */
+  /** Replaces the store's files by the author's in a stack trace or message. */
   restoreSources(text: string): string {
     return this.#files.restoreSources(text);
   }
 
-  /** The comment before a function or a class, given its text; undefined when no unit has it. */
+  /**
+   * The comment before a function or class with the given text; undefined if no unit contains it.
+   */
   commentBefore(source: string): string | undefined {
     for (const { text } of this.#units.values()) {
       const start = text.indexOf(source);
@@ -305,10 +309,10 @@ export class UnitStore {
     }
   }
 
-  /** What a load will do with a module. */
+  /** Determines what a load will do with a module. */
   #state(name: ModuleName): "loaded" | "restored" | "already" {
     if (this.#history.isSuperseded(name)) return "restored";
-    // What only an import() leads to is loaded when it has been shipped, and evaluated later.
+    // A module behind an import() counts as loaded when it has been shipped; it is evaluated later.
     const isKnown = this.#modules.namespace(name.hash) || this.#history.has(name.hash);
     return isKnown ? "already" : "loaded";
   }
@@ -322,28 +326,28 @@ export class UnitStore {
   }
 }
 
-/** The history of one server. Every record is kept: the code that it tells of is, too. */
+/** The history of one server. Every record is kept, since the code is kept, too. */
 class LoadHistory {
   readonly #records = new Map<string, LoadRecord[]>();
   readonly #hashes = new Set<string>();
 
-  /** What is current under a module id. */
+  /** The current record of a module id. */
   current(module: string): LoadRecord | undefined {
     return this.#records.get(module)?.at(-1);
   }
 
-  /** Whether a unit was current under its module id once, and another is now. */
+  /** Whether a unit was current for its module id, and another is now. */
   isSuperseded({ module, hash }: ModuleName): boolean {
     const records = this.#records.get(module) ?? [];
     return records.at(-1)?.hash !== hash && records.some((record) => record.hash === hash);
   }
 
-  /** Whether any module id has, or had, the unit. */
+  /** Whether a unit is, or was, current for any module id. */
   has(hash: string): boolean {
     return this.#hashes.has(hash);
   }
 
-  /** Makes a unit current; that it is already is nothing to note, unless it was evaluated anew. */
+  /** Makes a unit current, and records it in the history unless nothing changed. */
   makeCurrent(
     { module, path, hash }: ModuleName,
     { by, rerun }: Pick<LoadRecord, "by" | "rerun">,
@@ -364,7 +368,7 @@ class LoadHistory {
     this.#hashes.add(hash);
   }
 
-  /** The whole history, in the order of module ids, and of each the newest last. */
+  /** The whole history, by module id, each with the newest last. */
   list(): LoadRecord[] {
     return [...this.#records.entries()]
       .sort(([a], [b]) => a < b ? -1 : 1)

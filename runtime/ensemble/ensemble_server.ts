@@ -18,7 +18,8 @@ import { ActorServer, type ServerKeys } from "../server/actor_server.ts";
 import { CLIENT_ID, sharedId } from "../server/credentials.ts";
 import { type Address, localUnixAddress } from "../wire/address.ts";
 import { LoaderGuard, serveLoader } from "./loader.ts";
-import { listServers, pingActor } from "./remote.ts";
+import { type AdministratorOptions, elevate, listServers, pingActor } from "./remote.ts";
+import { RemoteServer } from "./remote_server.ts";
 import { describeEntry, type ServerInfo } from "./server_info.ts";
 import type { Membership } from "./membership.ts";
 import { enterServer } from "./process_servers.ts";
@@ -48,14 +49,22 @@ type EnsembleServerOptions =
  * {@linkcode runServer} make one.
  */
 export class EnsembleServer extends ActorServer {
-  /** The permissions of Deno that its process was told to do without: `run`, `write=/etc`. */
+  /**
+   * The permissions of Deno that its process was told to do without: `run`, `write=/etc`.
+   *
+   * @internal
+   */
   readonly denied: readonly string[];
   readonly #options: EnsembleServerOptions;
   readonly #loader: LoaderGuard;
   #units: UnitStore | undefined;
   #grace: number;
 
-  /** Made by {@linkcode startServer}. */
+  /**
+   * Made by {@linkcode startServer}.
+   *
+   * @internal
+   */
   constructor(options: EnsembleServerOptions, keys: ServerKeys) {
     const { id, places, listen, isTransient, roles = [], tls } = options;
     const grace = requireGrace(options.grace ?? DEFAULT_GRACE);
@@ -73,7 +82,11 @@ export class EnsembleServer extends ActorServer {
     if (tls) this.hold(warnOfExpiry(() => tls.current()));
   }
 
-  /** Takes the server's directory, opens its store of code and starts its loader. */
+  /**
+   * Takes the server's directory, opens its store of code and starts its loader.
+   *
+   * @internal
+   */
   protected override async prepare(): Promise<void> {
     const { id, places, isTransient, loader, library = {} } = this.#options;
     const prepare = () => super.prepare();
@@ -90,7 +103,11 @@ export class EnsembleServer extends ActorServer {
     await this.enter(prepare);
   }
 
-  /** Runs work with this server as the current one. */
+  /**
+   * Runs work with this server as the current one.
+   *
+   * @internal
+   */
   protected override enter<Result>(work: () => Result): Result {
     return enterServer(this, work);
   }
@@ -166,12 +183,41 @@ export class EnsembleServer extends ActorServer {
     await pingActor(this, destination, options);
   }
 
+  /**
+   * Another server, as an operator works with it.
+   *
+   * @throws {InvalidInputError} when the id is not a server id.
+   */
+  remote(id: string): RemoteServer {
+    return new RemoteServer(this, checkServerId(id));
+  }
+
+  /**
+   * Proves to another server that an administrator is at work, and so gets capabilities in it, for as long as the
+   * connection lasts. Does nothing where this server has them already.
+   *
+   * @throws {InvalidInputError} when the key is not an Ed25519 private key.
+   * @throws {EnsembleError} when the passphrase is wrong.
+   * @throws {ActorError} when the other server does not accept the key, or has no administrators.
+   */
+  async elevate(id: string, options: AdministratorOptions): Promise<void> {
+    const { openGivenKey } = await import("../pki/admin_key.ts");
+    const key = await openGivenKey(options);
+    const { capabilities, claimed } = options;
+    const unlock = () => Promise.resolve(key);
+    await elevate(this, checkServerId(id), { capabilities, unlock, ...claimed && { claimed } });
+  }
+
   /** The exports of the module that runs under an id, if one does. */
-  module(id: string): ModuleNamespace | undefined {
+  module(id: string): Record<string, unknown> | undefined {
     return this.units.namespace(id);
   }
 
-  /** Whether code of others is being loaded or evaluated. */
+  /**
+   * Whether code of others is being loaded or evaluated.
+   *
+   * @internal
+   */
   get isLoading(): boolean {
     return this.#loader.isBusy;
   }
@@ -191,6 +237,8 @@ export class EnsembleServer extends ActorServer {
    * and prepares it. Where the registry is, how the log is kept and the heartbeat stay.
    *
    * @throws {EnsembleError} when it cannot listen at an address.
+   *
+   * @internal
    */
   override async extend(options: StartServerOptions): Promise<void> {
     const { roles = [], listen = [], announce, library = {}, loader = true } = options;

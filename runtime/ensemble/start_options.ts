@@ -3,10 +3,8 @@
  *
  * @module
  */
-import type { ModuleNamespace } from "../code/library_table.ts";
 import { InvalidInputError } from "../errors.ts";
 import type { LogOptions } from "../home/log_options.ts";
-import type { Heartbeat } from "../server/connection.ts";
 import { type Address, parseAddresses } from "../wire/address.ts";
 import type { EnsembleServer } from "./ensemble_server.ts";
 
@@ -50,13 +48,16 @@ export interface StartServerOptions {
    * said; `false` for not at all. A program that configures LogTape itself, before or later, is left alone.
    */
   readonly log?: LogOptions | false | undefined;
-  /** How its connections show that their ends live; by default every 15 s, and dead after 60 s of silence. */
-  readonly heartbeat?: Heartbeat | undefined;
+  /**
+   * How its connections show that their ends live; by default every 15 s, and dead after 60 s of
+   * silence: `{ interval: 15_000, timeout: 60_000 }`, in ms.
+   */
+  readonly heartbeat?: { readonly interval: number; readonly timeout: number } | undefined;
   /**
    * Modules of this program that shipped code may import by these specifiers, and then shares with it;
    * besides `@gxensemble/ensemble`, this runtime, which is always offered.
    */
-  readonly library?: Readonly<Record<string, ModuleNamespace>>;
+  readonly library?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /**
    * Whether the server takes code from others: `load`, `eval` and REPLs. Without a loader all that is refused,
    * whoever asks. By default it has one.

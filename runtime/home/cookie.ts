@@ -1,5 +1,5 @@
 /**
- * The cookie: the secret by which the servers of an ensemble know each other.
+ * The cookie: the secret with which the servers of an ensemble authenticate each other.
  *
  * @module
  */
@@ -10,12 +10,12 @@ import type { Places } from "./paths.ts";
 /** As long as the output of SHA-256, the hash that handshakes are authenticated with. */
 const COOKIE_BYTES = 32;
 
-/** The shortest cookie that a program can give, in bytes: 128 bits cannot be guessed. */
+/** The shortest cookie that a program may pass, in bytes: 128 bits cannot be guessed. */
 const LEAST_BYTES = 16;
 
 /** Options of {@linkcode createCookie}. */
 export interface CreateCookieOptions {
-  /** Whether to replace a cookie that exists. Servers that have the old one no longer connect. */
+  /** Whether to replace an existing cookie. Servers with the old one can no longer connect. */
   force?: boolean;
 }
 
@@ -23,7 +23,7 @@ export interface CreateCookieOptions {
  * Generates the cookie of the ensemble: random bytes in a file that only its owner can read.
  *
  * @returns the path of the file.
- * @throws {EnsembleError} when there is a cookie already, or the file cannot be written.
+ * @throws {EnsembleError} if there is a cookie already, or the file cannot be written.
  */
 export async function createCookie(
   places: Places,
@@ -38,8 +38,8 @@ export async function createCookie(
   } catch (error) {
     if (error instanceof Deno.errors.AlreadyExists) {
       throw new EnsembleError(
-        `there is a cookie already: ${path}: replace it with "gxensemble cookie -f"; servers that ` +
-          `have the old one must then be given the new one and started again`,
+        `a cookie exists already: ${path}: to replace it, run "gxensemble cookie -f"; then copy the new one to ` +
+          `all servers and restart them`,
         { cause: error },
       );
     }
@@ -53,7 +53,7 @@ export async function createCookie(
 /**
  * Reads the cookie of the ensemble.
  *
- * @throws {EnsembleError} when there is none, it is not one, or others than its owner can read it.
+ * @throws {EnsembleError} if there is none, it is damaged, or other users can read it.
  */
 export async function readCookie(places: Places): Promise<Uint8Array> {
   const path = places.cookie;
@@ -64,7 +64,7 @@ export async function readCookie(places: Places): Promise<Uint8Array> {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new EnsembleError(
-      `no cookie at ${path}: make one with "gxensemble cookie", or copy there that of the ` +
+      `no cookie at ${path}: make one with "gxensemble cookie", or copy that of the ` +
         `ensemble to join`,
       { code: "NO_COOKIE", cause: error },
     );
@@ -72,27 +72,29 @@ export async function readCookie(places: Places): Promise<Uint8Array> {
 }
 
 /**
- * The cookie that a program gives.
+ * Returns the cookie that a program passes.
  *
- * @throws {InvalidInputError} when it is too short.
+ * @throws {InvalidInputError} if it is too short.
  */
 export function cookieFrom(given: Uint8Array | string): Uint8Array {
   const cookie = typeof given === "string" ? new TextEncoder().encode(given) : given;
   if (cookie instanceof Uint8Array && cookie.length >= LEAST_BYTES) return cookie;
-  throw new InvalidInputError(`the cookie is too short: it takes at least ${LEAST_BYTES} bytes`);
+  throw new InvalidInputError(
+    `the cookie is too short: it must have at least ${LEAST_BYTES} bytes`,
+  );
 }
 
-/** Why bytes are no cookie: they came by a copy that was cut off, or through an editor or a terminal. */
+/** Describes the damage of a cookie that was truncated, or changed by an editor or a terminal. */
 function whatIsWrong(bytes: Uint8Array): string {
   if (bytes.length === 0) {
     return 'it is empty: copy it again, or make one with "gxensemble cookie -f"';
   }
-  const text = `it has ${bytes.length} bytes where a cookie has ${COOKIE_BYTES}`;
+  const text = `it has ${bytes.length} bytes instead of ${COOKIE_BYTES}`;
   const ending = new TextDecoder().decode(bytes.subarray(COOKIE_BYTES));
   if (ending === "\n" || ending === "\r\n") {
-    return `${text}: a line break was added at its end: take it off with "truncate -s ${COOKIE_BYTES}"`;
+    return `${text}: a line break was added at its end: remove it with "truncate -s ${COOKIE_BYTES}"`;
   }
   return bytes.length < COOKIE_BYTES
-    ? `${text}: it was cut off: copy it again`
-    : `${text}: copy it again as a file: it is bytes, and no text`;
+    ? `${text}: it was truncated: copy it again`
+    : `${text}: copy it again as a binary file`;
 }

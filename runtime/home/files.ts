@@ -1,6 +1,6 @@
 /**
- * The ensemble's files: read only where they are regular and, for secrets, private; written whole or not at all; and
- * locked by one process at a time.
+ * Access to the ensemble's files: reading only regular and, for secrets, private files; atomic
+ * writes; and locks.
  *
  * @module
  */
@@ -8,26 +8,27 @@ import { basename, dirname, join, resolve } from "node:path";
 import { EnsembleError } from "../errors.ts";
 import { heldLock, isAt, isOpenToOthers } from "../wire/socket_directory.ts";
 
-/** The largest file that is read, in bytes: far more than the longest list of certificates. */
+/** The maximum size of a file, in bytes: far more than the longest revocation list. */
 export const MAX_FILE = 16 * 1024 * 1024;
 
 /**
- * Reads a file. What is no regular file is refused before it is opened: a named pipe would be waited on for ever.
+ * Reads a file. Checks that it is a regular file before opening it, since opening a named pipe
+ * would block.
  *
- * @throws {Deno.errors.NotFound} when there is none.
- * @throws {EnsembleError} when it cannot be read, saying why.
+ * @throws {Deno.errors.NotFound} if there is none.
+ * @throws {EnsembleError} if it cannot be read, with the reason.
  */
 export async function readRegularFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
   return await read(path, path);
 }
 
 /**
- * Reads a file that holds a secret. It refuses one that anybody but this user and root can read, change, or put
- * another in the place of: a secret that others may have read, or chosen, is none.
+ * Reads a file that contains a secret. Refuses a file that users other than this one and root can
+ * read, change or replace, because the secret may then be known or forged.
  *
- * @param what what the secret is, for the error: `private key`.
- * @throws {Deno.errors.NotFound} when there is none.
- * @throws {EnsembleError} when it cannot be read or others can get at it, saying what to do.
+ * @param what the kind of secret, for the error: `private key`.
+ * @throws {Deno.errors.NotFound} if there is none.
+ * @throws {EnsembleError} if it cannot be read or other users have access, with what to do.
  */
 export async function readSecretFile(
   path: string,
@@ -39,7 +40,7 @@ export async function readSecretFile(
     requireClosedDirectory(dirname(path), name);
     if (!isOpenToOthers(info)) return;
     const mode = info.mode! & 0o777;
-    const others = (mode & 0o044) !== 0 ? "others can read" : "others have access to";
+    const others = (mode & 0o044) !== 0 ? "other users can read" : "other users have access to";
     throw new EnsembleError(
       `${others} ${name} (mode ${mode.toString(8)}): run "chmod 600 ${path}"`,
     );
@@ -54,7 +55,7 @@ async function read(
   try {
     requireRegular(await Deno.stat(path));
     using file = await Deno.open(path);
-    // Of the file that is open: the name may lead to another by now.
+    // Checks the open file, since its path may lead to another by now.
     const info = await file.stat();
     requireRegular(info);
     check(info);
@@ -65,16 +66,16 @@ async function read(
   }
 }
 
-/** The error about a file or directory that cannot be read: it names it and says why. */
+/** Makes the error for an unreadable file or directory, with its name and the reason. */
 export function unreadable(name: string, error: unknown): EnsembleError {
   const message = (error as Error).message.replace(/ \(os error \d+\).*$/, "");
   return new EnsembleError(`cannot read ${name}: ${message}`, { cause: error });
 }
 
 /**
- * Whether there is something at a path. A link that leads nowhere is something.
+ * Whether a path exists. A dangling link counts.
  *
- * @throws {EnsembleError} when that cannot be found out.
+ * @throws {EnsembleError} if that cannot be determined.
  */
 export async function isThere(path: string): Promise<boolean> {
   try {
@@ -87,14 +88,14 @@ export async function isThere(path: string): Promise<boolean> {
 }
 
 /**
- * The absolute path at which a file is, or is to be made: links are followed, also those to a file that is not there yet.
- * Where they lead nowhere it is the path given.
+ * The absolute path of a file, with links resolved, including dangling ones. In a cycle of links,
+ * it is the given path.
  */
 export async function fileBehind(path: string): Promise<string> {
   try {
     return await Deno.realPath(path);
   } catch (error) {
-    // Links in a circle lead nowhere.
+    // A cycle of links.
     if (!(error instanceof Deno.errors.NotFound)) return path;
   }
   try {
@@ -109,10 +110,10 @@ export async function fileBehind(path: string): Promise<string> {
 }
 
 /**
- * Takes what others may do with a file or a directory from them.
+ * Removes other users' access to a file or directory.
  *
- * @throws {Deno.errors.NotFound} when there is none.
- * @throws {EnsembleError} when that cannot be changed.
+ * @throws {Deno.errors.NotFound} if there is none.
+ * @throws {EnsembleError} if its mode cannot be changed.
  */
 export function makePrivate(path: string): void {
   const info = Deno.statSync(path);
@@ -123,20 +124,20 @@ export function makePrivate(path: string): void {
     if (error instanceof Deno.errors.NotFound) throw error;
     const { message } = error as Error;
     throw new EnsembleError(
-      `others have access to ${path}, and that cannot be changed: ${message}`,
+      `other users have access to ${path}, and its mode cannot be changed: ${message}`,
     );
   }
 }
 
 /**
- * Reads what is left of an open file, to its end.
+ * Reads the rest of an open file.
  *
- * @throws {Error} when it is larger than {@linkcode MAX_FILE}.
+ * @throws {Error} if it is larger than {@linkcode MAX_FILE}.
  */
 export async function readWhole(file: Deno.FsFile): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
-  // Its size does not say where it ends: it may grow, and those of /proc have none.
+  // The size is not reliable: the file may grow, and files in /proc have none.
   for await (const chunk of file.readable) {
     size += chunk.length;
     if (size > MAX_FILE) throw new Error(`it is larger than ${MAX_FILE / 1024 / 1024} MiB`);
@@ -153,41 +154,41 @@ function requireOwn(uid: number | null, name: string): void {
   );
 }
 
-/** In a sticky directory, as /tmp is one, only the owner of a file can put another in its place. */
+/** In a sticky directory such as /tmp, only the owner of a file can replace it. */
 function requireClosedDirectory(directory: string, name: string): void {
   const { mode } = Deno.statSync(directory);
   if (mode === null || (mode & 0o002) === 0 || (mode & 0o1000) !== 0) return;
   throw new EnsembleError(
-    `others can put another file in the place of ${name}: run "chmod o-w ${directory}"`,
+    `other users can replace ${name}: run "chmod o-w ${directory}"`,
   );
 }
 
 /**
- * Makes sure that a file is a regular one.
+ * Checks that a file is a regular file.
  *
- * @throws {Error} when it is not, saying what it is.
+ * @throws {Error} if not, with the kind of file.
  */
 function requireRegular({ isFile, isDirectory, isFifo }: Deno.FileInfo): void {
   if (isFile) return;
   throw new Error(
-    isDirectory ? "it is a directory" : isFifo ? "it is a named pipe" : "it is no regular file",
+    isDirectory ? "it is a directory" : isFifo ? "it is a named pipe" : "it is not a regular file",
   );
 }
 
 /** Options of {@linkcode writeWhole}. */
 export interface WriteWholeOptions {
-  /** Who may read the file: 0o600 for a secret. One that is replaced passes on nothing of its mode. */
+  /** The mode of the file: 0o600 for a secret. The mode of a replaced file is not kept. */
   mode: number;
-  /** Whether to replace a file that exists. */
+  /** Whether to replace an existing file. */
   replace: boolean;
 }
 
 /**
- * Writes a file in one step: no reader ever sees a half, it is on disk when this resolves, and of two
- * processes that make it at once exactly one does.
+ * Writes a file atomically: readers never see a part of it, it is on disk when this resolves, and
+ * of two processes that create it at once, exactly one succeeds.
  *
- * @throws {Deno.errors.AlreadyExists} when it exists and is not to be replaced.
- * @throws {EnsembleError} when it cannot be written.
+ * @throws {Deno.errors.AlreadyExists} if it exists and must not be replaced.
+ * @throws {EnsembleError} if it cannot be written.
  */
 export async function writeWhole(
   path: string,
@@ -204,13 +205,13 @@ export async function writeWhole(
     if (error instanceof Deno.errors.AlreadyExists) throw error;
     throw new EnsembleError(`cannot write ${path}: ${(error as Error).message}`, { cause: error });
   } finally {
-    await Deno.remove(draft).catch(() => {}); // A draft that was renamed is gone.
+    await Deno.remove(draft).catch(() => {}); // A renamed draft no longer exists.
   }
 }
 
 /**
- * Waits until the names in the directory of a file are on disk: a name that was made, moved or removed there is
- * safe only then (fsync(2)).
+ * Waits until the directory of a file is on disk. Only then are created, moved and removed names
+ * durable (fsync(2)).
  */
 export async function syncDirectoryOf(path: string): Promise<void> {
   using directory = await Deno.open(path.slice(0, path.lastIndexOf("/")) || "/");
@@ -226,10 +227,10 @@ async function writeDraft(path: string, bytes: Uint8Array, mode: number): Promis
 }
 
 /**
- * Does something while no other process does anything under the lock of the same file. The lock ends with
- * the process that holds it, whichever way that ends; the file stays.
+ * Runs `action` under the lock of a file, which one process can hold at a time. The lock ends with
+ * its process, however that ends. The file remains.
  *
- * @throws {EnsembleError} when the file cannot be made; and what `action` throws.
+ * @throws {EnsembleError} if the file cannot be created; and whatever `action` throws.
  */
 export async function withFileLock<T>(path: string, action: () => Promise<T>): Promise<T> {
   using file = await openLock(path);
@@ -238,11 +239,11 @@ export async function withFileLock<T>(path: string, action: () => Promise<T>): P
 }
 
 /**
- * Takes the lock of a file, to be kept until it is disposed of or the process ends.
+ * Takes the lock of a file until it is disposed of or the process ends.
  *
- * @param options.note text for the file, for those who find it locked.
- * @returns undefined when another process has it.
- * @throws {EnsembleError} when the file cannot be made.
+ * @param options.note text to write to the file, for processes that find it locked.
+ * @returns undefined if another process has the lock.
+ * @throws {EnsembleError} if the file cannot be created.
  */
 export async function takeFileLock(
   path: string,
@@ -255,7 +256,7 @@ export async function takeFileLock(
       return undefined;
     }
     if (isAt(path, file.statSync())) break;
-    // It was removed meanwhile, and locks nothing: the next process makes another.
+    // It was removed meanwhile, so its lock is worthless: the next process creates another.
     file.close();
     file = await openLock(path);
   }
@@ -263,14 +264,14 @@ export async function takeFileLock(
     await file.truncate();
     await file.write(new TextEncoder().encode(note));
   } catch {
-    // The disk is full. The lock holds without the note.
+    // The disk is full. The lock is valid without the note.
   }
   return heldLock(file);
 }
 
 async function openLock(path: string): Promise<Deno.FsFile> {
   try {
-    // To open a named pipe for writing waits until it is read.
+    // Opening a named pipe for writing blocks until it has a reader.
     await Deno.stat(path).then(requireRegular, () => {});
     return await Deno.open(path, { write: true, create: true, mode: 0o600 });
   } catch (error) {

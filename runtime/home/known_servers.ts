@@ -1,9 +1,10 @@
 /**
- * What this host knows of where servers are: the file `known-servers`, with addresses that a person gave for all commands
- * and servers of this host; the variable `ENSEMBLE_REGISTRY`; and the sockets.
+ * The addresses of servers that this host knows: the file `known-servers`, edited by the user for
+ * all commands and servers of this host; the variable `ENSEMBLE_REGISTRY`; and the sockets.
  *
- * A line of the file has the id of a server and its addresses: `httpd1 tcp://10.0.0.1:4000 unix:/run/e/httpd1`. It may also be a list
- * as `lookup` prints it: `(httpd1 (tcp: "10.0.0.1:4000"))`. What follows a `#` or `;` is a comment.
+ * A line of the file has the id of a server and its addresses: `httpd1 tcp://10.0.0.1:4000
+ * unix:/run/e/httpd1`. It may also be a list as `lookup` prints it: `(httpd1 (tcp:
+ * "10.0.0.1:4000"))`. A `#` or `;` starts a comment.
  *
  * @module
  */
@@ -29,31 +30,31 @@ export type KnownServers = ReadonlyMap<string, readonly Address[]>;
 
 /** One line of the file. */
 interface Line {
-  /** The line as it is in the file, without its line break. */
+  /** The line without its line break. */
   readonly text: string;
-  /** The server that it is about; empty lines and comments are about none. */
+  /** The server; absent in empty lines and comments. */
   readonly id?: string;
   /** The addresses of that server. */
   readonly addresses?: readonly Address[];
-  /** The comment at its end, with the mark before it; empty without one. */
+  /** The comment at its end, with its mark; empty without one. */
   readonly comment: string;
 }
 
-/** Who may read a file that is made; one that there is keeps its mode. */
+/** The mode of a new file; an existing one keeps its mode. */
 const MODE = 0o644;
 
 /**
- * What a line says, and the comment after it. Within strings and barred names no comment begins, and a `#` begins one
- * only after a space: addresses may hold one.
+ * The content of a line, and the comment after it. Strings and barred names contain no comments,
+ * and a `#` starts one only after a space, since addresses may contain it.
  */
 const CONTENT_AND_COMMENT = /^((?:"(?:[^"\\]|\\.)*"|\|(?:[^|\\]|\\.)*\||[^"|;#]|(?<=\S)#)*)(.*)$/s;
 
-/** The file of the servers whose addresses are known. */
+/** The file `known-servers`. */
 export class KnownServersFile {
-  /** Where it is. */
+  /** Its path. */
   readonly path: string;
 
-  /** Names the file. */
+  /** Creates an accessor for the file. */
   constructor(path: string) {
     this.path = path;
   }
@@ -61,8 +62,8 @@ export class KnownServersFile {
   /**
    * Reads the file.
    *
-   * @returns nothing known where there is no file.
-   * @throws {EnsembleError} when it cannot be read or a line is wrong, naming the file and the line.
+   * @returns an empty map if there is no file.
+   * @throws {EnsembleError} if it cannot be read or a line is wrong, naming the file and the line.
    */
   async read(): Promise<KnownServers> {
     const lines = await readLines(this.path) ?? [];
@@ -74,22 +75,22 @@ export class KnownServersFile {
   /**
    * Adds addresses to those of a server.
    *
-   * @returns the addresses that it has now.
-   * @throws {EnsembleError} when the file is wrong or cannot be written; so do the others.
+   * @returns its new addresses.
+   * @throws {EnsembleError} if the file is wrong or cannot be written, as do the other changes.
    */
   add(id: string, addresses: readonly Address[]): Promise<readonly Address[]> {
     return this.#change(id, (old) => [...old, ...addresses]);
   }
 
-  /** Puts addresses in the place of those of a server. */
+  /** Replaces the addresses of a server. */
   set(id: string, addresses: readonly Address[]): Promise<readonly Address[]> {
     return this.#change(id, () => addresses);
   }
 
   /**
-   * Removes addresses of a server, and with the last of them its line; without any addresses all of them.
+   * Removes addresses of a server, and its line with the last one; without addresses, removes all.
    *
-   * @throws {EnsembleError} when one of them is not there, or the server.
+   * @throws {EnsembleError} if an address, or the server, is not in the file.
    */
   remove(id: string, addresses: readonly Address[] = []): Promise<readonly Address[]> {
     return this.#change(id, (old) => {
@@ -99,21 +100,21 @@ export class KnownServersFile {
       const removed = new Set(addresses.map(formatAddressUrl));
       for (const url of removed) {
         if (!urls.has(url)) {
-          throw new EnsembleError(`${url} is no address of ${id} in ${this.path}`);
+          throw new EnsembleError(`${url} is not an address of ${id} in ${this.path}`);
         }
       }
       return old.filter((address) => !removed.has(formatAddressUrl(address)));
     });
   }
 
-  /** The error about a server that is not in the file. */
+  /** Makes the error for a server that is not in the file. */
   unknown(id: string): EnsembleError {
     return new EnsembleError(`${id} is not in ${this.path}`);
   }
 
   /**
-   * Changes the addresses of one server. All other lines stay as they are, and so does the comment after the server's
-   * own. Of two changes at once none is lost, and one that throws leaves the file as it is.
+   * Changes the addresses of one server. All other lines, and the comment after its own, stay the
+   * same. Concurrent changes are all applied. If one throws, the file is unchanged.
    */
   async #change(
     id: string,
@@ -127,7 +128,7 @@ export class KnownServersFile {
         cause: error,
       });
     }
-    // The same file may be changed by way of another link.
+    // The same file may be changed through another link.
     const target = await fileBehind(path);
     return await withFileLock(`${target}.lock`, async () => {
       const lines = await readLines(path) ?? [];
@@ -143,7 +144,7 @@ export class KnownServersFile {
   }
 }
 
-/** The lines of the file with that of one server replaced, removed, or put at the end. */
+/** Replaces the line of a server, removes it, or adds one at the end. */
 function replaceLine(
   lines: readonly Line[],
   { id, addresses, old }: {
@@ -159,7 +160,7 @@ function replaceLine(
   return lines.map((line) => line === old ? text : line.text);
 }
 
-/** The lines of a file; undefined where there is none. */
+/** The lines of a file; undefined if there is none. */
 async function readLines(path: string): Promise<Line[] | undefined> {
   let bytes: Uint8Array;
   try {
@@ -172,10 +173,10 @@ async function readLines(path: string): Promise<Line[] | undefined> {
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    throw new EnsembleError(`${path} is no text in UTF-8`);
+    throw new EnsembleError(`${path} is not UTF-8 text`);
   }
   const seen = new Map<string, number>();
-  // The end of the last line begins no other.
+  // The line break at the end does not start another line.
   return text.replace(/\n$/, "").split("\n").map((text, index) => {
     const fail = (why: string) => new EnsembleError(`${path}:${index + 1}: ${why}`);
     let line: Line;
@@ -195,7 +196,7 @@ async function readLines(path: string): Promise<Line[] | undefined> {
 
 function readLine(text: string): Line {
   const [, content = "", rest = ""] = CONTENT_AND_COMMENT.exec(text) ?? [];
-  // What is left of a string without its end is no comment.
+  // The rest of an unterminated string is not a comment.
   const comment = /^[#;]/.test(rest) ? rest : "";
   const data = parseNotation(comment === rest ? content : content + rest);
   const [first] = data;
@@ -218,20 +219,20 @@ async function modeOf(path: string): Promise<number> {
   }
 }
 
-/** The environment variable that says where the registry is. */
+/** The environment variable with the registry's addresses. */
 const REGISTRY_VARIABLE = "ENSEMBLE_REGISTRY";
 
 /**
- * Finds out where the registry is. The first of these that says so decides, and the others are not tried: the addresses
- * given, `ENSEMBLE_REGISTRY`, the file `known-servers`, the UNIX socket on this host.
+ * Finds the registry's addresses. The first of these sources applies: the given addresses,
+ * `ENSEMBLE_REGISTRY`, the file `known-servers`, the UNIX socket on this host.
  *
- * Where one of the first two says so, the servers are those of that registry, and nothing is taken from the file or from
- * this host's sockets: those may be of another ensemble, with servers of the same ids.
+ * With one of the first two, neither the file nor this host's sockets are used for servers either,
+ * since they may belong to another ensemble with the same server ids.
  *
- * @param options.registry where the registry is; empty when nothing was given.
+ * @param options.registry the given addresses; may be empty.
  * @param options.known the addresses of servers, in place of the file.
- * @throws {InvalidInputError} when `ENSEMBLE_REGISTRY` holds no address.
- * @throws {EnsembleError} when `known-servers` is wrong.
+ * @throws {InvalidInputError} if `ENSEMBLE_REGISTRY` contains no address.
+ * @throws {EnsembleError} if `known-servers` is wrong.
  */
 export async function locateServers(
   places: Places,
@@ -245,7 +246,7 @@ export async function locateServers(
   }
   const named = readVariable();
   if (named.length > 0) {
-    const advice = `${REGISTRY_VARIABLE} says that it is there; ${adviceFor(named)}`;
+    const advice = `${REGISTRY_VARIABLE} is set to that address; ${adviceFor(named)}`;
     return ofRegistry(named, { advice, known: instead });
   }
   const file = new KnownServersFile(places.knownServers);
@@ -254,7 +255,7 @@ export async function locateServers(
   const sockets = [places.socketDirectory];
   if (registry) {
     const source = instead ? "the option knownServers" : file.path;
-    const advice = `${source} says that it is there; ${adviceFor(registry)}`;
+    const advice = `the address comes from ${source}; ${adviceFor(registry)}`;
     return locations({ registry, advice, known, sockets });
   }
   return locations({
@@ -274,10 +275,12 @@ function readVariable(): Address[] {
   } catch (error) {
     throw new InvalidInputError(`${REGISTRY_VARIABLE}: ${(error as Error).message}`);
   }
-  throw new InvalidInputError(`${REGISTRY_VARIABLE} holds no address: ${JSON.stringify(text)}`);
+  throw new InvalidInputError(`${REGISTRY_VARIABLE} contains no address: ${JSON.stringify(text)}`);
 }
 
-/** Where a registry that was named is, and its servers: their UNIX sockets are beside the registry's. */
+/**
+ * The locations for a given registry: the UNIX sockets of its servers are beside the registry's.
+ */
 function ofRegistry(
   registry: readonly Address[],
   { advice, known = new Map() }: { advice: string; known: KnownServers | undefined },
@@ -302,7 +305,7 @@ function locations({ registry, advice, known, sockets }: {
   };
 }
 
-/** How to start a registry that is found at these addresses. */
+/** Advice to start a registry at these addresses. */
 function adviceFor(registry: readonly Address[]): string {
   const listen = registry.map((address) => `-l ${formatAddressUrl(address)}`).join(" ");
   return `start a registry there with: gxensemble registry ${listen}`;

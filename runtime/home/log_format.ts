@@ -1,5 +1,5 @@
 /**
- * What a record of the log looks like: text for people, or JSON for programs.
+ * The formats of log records: text, and JSON.
  *
  * @module
  */
@@ -9,28 +9,31 @@ import { escapeControls, shorten, visibleText, writeAsJson } from "../safe_text.
 import { asError, describeThrown, reportThrown } from "../error_report.ts";
 import { formatLogLevel, type LogFormat } from "./log_options.ts";
 
-/** The longest value in a record, in UTF-16 code units. */
+/** The maximum length of a value in a record, in UTF-16 code units. */
 const MAX_VALUE_LENGTH = 10_000;
 
-/** The longest list that is written as words with commas between them. */
+/** The maximum length of a list that is written as comma-separated words. */
 const MAX_WORDS = 100;
 
-/** How many parts of a value are written as JSON; one that has more is written as text. */
+/** The maximum number of parts of a value in JSON; larger values are written as text. */
 const MAX_JSON_PARTS = 100;
 
 /**
- * How long the texts of a JSON record are in all, in UTF-16 code units, and how much is left of each text after that.
+ * The total length of the texts of a JSON record, in UTF-16 code units, and the length that each
+ * further text is truncated to.
  */
 const MAX_JSON_LENGTH = 50_000;
 const MIN_JSON_LENGTH = 100;
 
-/** How deep causes, and arrays and objects inside each other, are written as JSON. */
+/** The maximum depth of causes, arrays and objects in JSON. */
 const MAX_JSON_DEPTH = 4;
 
-/** What the lines of an error below the line of its record begin with: no such line passes for a record. */
+/**
+ * The indentation of an error's lines below its record, so that no such line looks like a record.
+ */
 const INDENT = "    ";
 
-/** What both forms of a record have from LogTape: a time, a level, and a message with its values filled in. */
+/** The parts of a record that both formats share: time, level, and the message with its values. */
 const SHARED = {
   timestamp: "rfc3339",
   level: formatLogLevel,
@@ -39,9 +42,9 @@ const SHARED = {
 
 const FORMATTERS = {
   /**
-   * One line: the time, the level, the category, the message, and the properties that the message does not show:
-   * `2026-01-02T03:04:05.678Z INFO server: connected peer=httpd1`. The errors among the properties follow on
-   * indented lines of their own, with their stacks and causes.
+   * One line: time, level, category, message, and the properties that the message does not contain:
+   * `2026-01-02T03:04:05.678Z INFO server: connected peer=httpd1`. Errors among the properties
+   * follow on indented lines, with stacks and causes.
    */
   text: getTextFormatter({
     ...SHARED,
@@ -61,8 +64,9 @@ const FORMATTERS = {
     },
   }),
   /**
-   * A JSON object on one line, with `time`, `level`, `category`, `message` and `properties`. An error among the properties
-   * is an object with `name`, `message`, `stack`, and `cause` and `errors` where it has some.
+   * A JSON object on one line, with `time`, `level`, `category`, `message` and `properties`. An
+   * error among the properties is an object with `name`, `message`, `stack`, and `cause` and
+   * `errors` if any.
    */
   json: getTextFormatter({
     ...SHARED,
@@ -78,12 +82,15 @@ const FORMATTERS = {
   }),
 };
 
-/** Writes a record in a format, with the newline that ends it. Never throws: of a record that cannot be written it says so. */
+/**
+ * Formats a record, with its newline. Never throws: a record that cannot be formatted is replaced
+ * by a note.
+ */
 export function formatRecord(record: LogRecord, format: LogFormat): string {
   try {
     return FORMATTERS[format](record);
   } catch (error) {
-    // Some program made it by hand, with an invalid time or a getter that throws.
+    // A program made it by hand, with an invalid time or a getter that throws.
     const whose = inspectBounded(record.category);
     const properties = { whose, reason: describeThrown(error) };
     return FORMATTERS[format](
@@ -92,7 +99,7 @@ export function formatRecord(record: LogRecord, format: LogFormat): string {
   }
 }
 
-/** Makes a record of the log about itself: a logger's could get lost as the others do. */
+/** Makes a record about the log itself, since one from a logger could get lost like the others. */
 export function ownRecord(
   level: LogLevel,
   rawMessage: string,
@@ -109,7 +116,9 @@ function formatError(error: Error): string {
   return text.split("\n").map((line) => `${INDENT}${line}`).join("\n");
 }
 
-/** A line is read by people, and what is in it may be a peer's: nothing in it is longer than a long stack. */
+/**
+ * Truncates a value, since it may come from a peer: nothing in a line is longer than a long stack.
+ */
 function renderValue(value: unknown, limit = MAX_VALUE_LENGTH): string {
   if (asError(value)) return shorten(describeThrown(value), limit);
   const words = listOfWords(value);
@@ -119,23 +128,32 @@ function renderValue(value: unknown, limit = MAX_VALUE_LENGTH): string {
     : inspectBounded(value, { limit, oneLine: true });
 }
 
-/** Such as capabilities. A longer list is inspected, which looks at its beginning only. */
+/**
+ * A short list of words, such as capabilities. A longer list is inspected, which shows only its
+ * beginning.
+ */
 function listOfWords(value: unknown): string | undefined {
   try {
     const isWord = (item: unknown) => typeof item === "string" && /^[\w.:-]+$/.test(item);
     if (!Array.isArray(value) || value.length === 0 || value.length > MAX_WORDS) return undefined;
     return value.every(isWord) ? value.join(",") : undefined;
   } catch {
-    return undefined; // A proxy that throws, or has been revoked.
+    return undefined; // A proxy that throws, or was revoked.
   }
 }
 
-/** Beyond ASCII there are characters that look like a space or an equals sign, with which a value could pass for another field. */
+/**
+ * Quotes values with non-ASCII characters, since some look like a space or an equals sign, and a
+ * value could look like another field.
+ */
 function quoteWhereNeeded(text: string): string {
   return /^[!#-<>-~]+$/.test(text) ? text : JSON.stringify(text);
 }
 
-/** The values of one record as JSON has them: what it does not have, and objects of many parts, as text. */
+/**
+ * Converts the values of a record to JSON. Values without a JSON form, and large objects, become
+ * text.
+ */
 class JsonValues {
   readonly #narrowing = new Narrowing(MAX_JSON_PARTS);
   #partsLeft = MAX_JSON_PARTS;
@@ -155,7 +173,7 @@ class JsonValues {
     if (keys === undefined || keys.length > this.#partsLeft) return this.#text(value);
     this.#partsLeft -= keys.length;
     const parts = keys.map((key) => {
-      // No getter is run.
+      // Getters are not called.
       const part = Object.getOwnPropertyDescriptor(value, key)?.value;
       return [key, this.of(part, depth + 1)] as const;
     });

@@ -1,11 +1,11 @@
 /**
- * How a server logs: from which level on, in which form, and where to.
+ * The options of a server's log: level, format and destination.
  *
  * @module
  */
 import { InvalidInputError } from "../errors.ts";
 
-/** The least severe level that is logged; in the words of LogTape. */
+/** The least severe level that is logged, as LogTape names it. */
 export type LogLevel = "debug" | "info" | "warning" | "error";
 
 const LEVELS: Record<string, LogLevel> = {
@@ -16,11 +16,11 @@ const LEVELS: Record<string, LogLevel> = {
   ERROR: "error",
 };
 
-/** The levels as `--log` takes them, the most talkative first. */
+/** The levels of `--log`, most verbose first. */
 export const LOG_LEVELS = ["DEBUG", "INFO", "WARN", "ERROR"] as const;
 
 /**
- * Reads a level: DEBUG, INFO, WARN (or WARNING) or ERROR, in any case.
+ * Parses a level: DEBUG, INFO, WARN (or WARNING) or ERROR, in any case.
  *
  * @throws {InvalidInputError} for anything else.
  */
@@ -28,42 +28,45 @@ export function parseLogLevel(text: string): LogLevel {
   const name = String(text).toUpperCase();
   if (!Object.hasOwn(LEVELS, name)) {
     throw new InvalidInputError(
-      `not a log level: ${JSON.stringify(text)}: there are DEBUG, INFO, WARN and ERROR`,
+      `not a log level: ${JSON.stringify(text)}; use DEBUG, INFO, WARN or ERROR`,
     );
   }
   return LEVELS[name]!;
 }
 
-/** Writes a level as help and log lines show it. */
+/** Formats a level for help and log lines. */
 export function formatLogLevel(level: string): string {
   return level === "warning" ? "WARN" : level.toUpperCase();
 }
 
-/** The form of a log: lines for people, or one JSON object a line. */
+/** The format of a log: lines of text, or one JSON object per line. */
 export type LogFormat = "text" | "json";
 
-/** The forms that `--log-format` takes. */
+/** The values of `--log-format`. */
 export const LOG_FORMATS: readonly LogFormat[] = ["text", "json"];
 
 /**
- * Reads a format.
+ * Parses a format.
  *
- * @throws {InvalidInputError} when it is none.
+ * @throws {InvalidInputError} for anything else.
  */
 export function parseLogFormat(text: string): LogFormat {
   const format = LOG_FORMATS.find((each) => each === text);
   if (format) return format;
   throw new InvalidInputError(
-    `not a log format: ${JSON.stringify(text)}: there are ${LOG_FORMATS.join(" and ")}`,
+    `not a log format: ${JSON.stringify(text)}; use ${LOG_FORMATS.join(" or ")}`,
   );
 }
 
-/** How a process logs where its program has not configured LogTape. */
+/** Options of the log of a process whose program has not configured LogTape. */
 export interface LogOptions {
-  /** The least severe level that is logged; default `info`. Above it the audit log has gaps. */
-  readonly level?: LogLevel;
-  /** The file to append to; `-` for `log` in the server's directory; standard error when absent. */
+  /**
+   * The least severe level that is logged. Default: `info`. A higher one leaves gaps in the audit
+   * log.
+   */
+  readonly level?: "debug" | "info" | "warning" | "error";
+  /** The file to append to; `-` for `log` in the server's directory. Default: standard error. */
   readonly file?: string | undefined;
-  /** Lines for people, or one JSON object a line; default `text`. */
-  readonly format?: LogFormat;
+  /** Lines of text, or one JSON object per line. Default: `text`. */
+  readonly format?: "text" | "json";
 }

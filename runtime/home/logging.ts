@@ -1,5 +1,6 @@
 /**
- * Where the logs of a process go: to standard error or a file, unless its program configures LogTape itself.
+ * The log of a process, on standard error or in a file, unless its program configures LogTape
+ * itself.
  *
  * @module
  */
@@ -23,17 +24,17 @@ import {
   writeReady,
 } from "./standard_stream.ts";
 
-/** The file that `-` stands for, in the server's directory. */
+/** The file in the server's directory that `-` stands for. */
 const SERVER_LOG = "log";
 
-/** The log that goes where {@linkcode startLogging} said. */
+/** The log as configured by {@linkcode startLogging}. */
 interface DefaultLog {
   readonly sink: Sink;
-  /** The file that it goes to, if it does not go to standard error. */
+  /** Its file, unless it goes to standard error. */
   readonly file: LogFile | undefined;
 }
 
-/** Takes lines, or says why they are lost. */
+/** Writes lines, or returns why they are lost. */
 interface Destination {
   write(lines: string): Error | undefined;
 }
@@ -41,22 +42,22 @@ interface Destination {
 let current: DefaultLog | undefined;
 
 /**
- * The logger above all others, as LogTape keeps it. The default log is attached to it directly: a
- * `configure` of LogTape then finds nothing configured, succeeds, and takes the sinks of all loggers away, this one
- * included. After a `configure` of our own, that of the program would fail.
+ * LogTape's root logger. The default log is attached to it directly: a `configure` of LogTape by
+ * the program then finds nothing configured, succeeds, and removes the sinks of all loggers,
+ * including this one. After a `configure` of our own, the program's would fail.
  */
 const root = getLogger([]) as unknown as { sinks: Sink[]; lowestLevel: LogLevel | "trace" };
 
 /**
- * Sends the logs of this process, the program's own and those of loaded code, to standard error or a
- * file. Each record is written at once, so that the last ones before a crash are there. A later call replaces an
- * earlier one. Nothing happens in a program that has configured LogTape itself; and when it does so later, it
- * takes over.
+ * Sends the logs of this process, both the program's own and those of loaded code, to standard
+ * error or a file. Each record is written at once, so that the last ones before a crash are there.
+ * A later call replaces an earlier one. If the program has configured LogTape, nothing happens; if
+ * it does so later, its configuration takes over.
  *
- * @param directory the directory of the server that this process runs, for the file `-`. Without it the process is a
- * command, and waits until standard error has taken a line.
- * @throws {EnsembleError} when the file cannot be opened.
- * @throws {InvalidInputError} when an option has no meaning.
+ * @param directory the directory of this process's server, for the file `-`. Without it, the
+ * process is a command, and waits until standard error accepts a line.
+ * @throws {EnsembleError} if the file cannot be opened.
+ * @throws {InvalidInputError} if an option is invalid.
  */
 export function startLogging(options: LogOptions = {}, directory?: string): void {
   const level = parseLogLevel(options.level ?? "info");
@@ -71,34 +72,38 @@ export function startLogging(options: LogOptions = {}, directory?: string): void
   current = { sink, file };
 }
 
-/** Ends what {@linkcode startLogging} began. */
+/** Undoes {@linkcode startLogging}. */
 export function stopLogging(): void {
   if (!current) return;
   const index = root.sinks.indexOf(current.sink);
   if (index >= 0) {
     root.sinks.splice(index, 1);
-    root.lowestLevel = "trace"; // As it is before LogTape is configured.
+    root.lowestLevel = "trace"; // As before LogTape was configured.
   }
   current.file?.[Symbol.dispose]();
   current = undefined;
 }
 
 /**
- * Goes on with the log in the file that is at its path now, as after `logrotate` has renamed the one before.
+ * Continues the log in the file that is now at its path, after `logrotate` has renamed the previous
+ * one.
  *
- * @throws {EnsembleError} when that cannot be opened; then the log stays in the file that it is in.
+ * @throws {EnsembleError} if that cannot be opened; then the log continues in the previous file.
  */
 export function reopenLog(): void {
   current?.file?.reopen();
 }
 
-/** Whether the program has configured LogTape, or another copy of it or of this runtime has. */
+/** Whether the program, or another copy of LogTape or of this runtime, has configured LogTape. */
 function isConfigured(): boolean {
   return inspectLogger([]).source !== "unconfigured" ||
     root.sinks.some((sink) => sink !== current?.sink);
 }
 
-/** Writes each record. When some were lost, as on a full disk, the next line that is written says how many. */
+/**
+ * Writes each record. If some were lost, as on a full disk, the next line that is written tells how
+ * many.
+ */
 function recordSink(format: LogFormat, destination: Destination): Sink {
   let lost: Loss | undefined;
   return (record) => {
@@ -124,7 +129,7 @@ class Loss {
     this.#lines += lines.split("\n").length - 1;
   }
 
-  /** What the log says of them. */
+  /** The record that reports them. */
   record(): LogRecord {
     return ownRecord("warning", "{lines} lines were lost since {since}: {reason}", {
       lines: this.#lines,
@@ -146,14 +151,14 @@ function openLog(file: string, directory: string | undefined): LogFile {
   return new LogFile(path);
 }
 
-/** Only the owner may read it: what is in a log may be nobody else's business. */
+/** Mode 0600, since logs may contain private data. */
 const MODE = 0o600;
 
 const encoder = new TextEncoder();
 
 /**
- * A log's file. Each write is done when it returns. A pipe or a terminal in the place of the file is written to as
- * standard error is.
+ * The file of a log. Each write is complete when it returns. A pipe or terminal in place of the
+ * file is written to as standard error is.
  */
 export class LogFile implements Disposable {
   readonly #path: string;
@@ -162,9 +167,9 @@ export class LogFile implements Disposable {
   #isTorn = false;
 
   /**
-   * Opens the file at a path, and makes it where it is missing.
+   * Opens the file at a path, and creates it if it is missing.
    *
-   * @throws {EnsembleError} when it cannot be opened.
+   * @throws {EnsembleError} if it cannot be opened.
    */
   constructor(path: string) {
     this.#path = resolve(path);
@@ -172,9 +177,9 @@ export class LogFile implements Disposable {
   }
 
   /**
-   * Goes on in the file that is at the path now: the one that was there may have been renamed.
+   * Continues in the file that is now at the path, since the previous one may have been renamed.
    *
-   * @throws {EnsembleError} when that cannot be opened; then the one before stays in use.
+   * @throws {EnsembleError} if that cannot be opened; then the previous file stays in use.
    */
   reopen(): void {
     const file = open(this.#path);
@@ -186,7 +191,7 @@ export class LogFile implements Disposable {
   /**
    * Writes whole lines.
    *
-   * @returns why they are lost, wholly or in part; undefined when they were written.
+   * @returns the reason if they are lost, even in part; undefined if they were written.
    */
   write(lines: string): Error | undefined {
     if (this.#file instanceof OpenPipe) return this.#file.stream.write(lines);
@@ -202,7 +207,7 @@ export class LogFile implements Disposable {
   }
 }
 
-/** A pipe, or anything else that is no file and may be read late. */
+/** A pipe, or another non-regular file whose reader may be slow. */
 class OpenPipe implements Disposable {
   readonly #descriptor: number;
   readonly stream: StandardStream;
@@ -229,7 +234,10 @@ function open(path: string): Deno.FsFile | OpenPipe {
   }
 }
 
-/** Opens what does not block; undefined for a file, and for what cannot be opened in any way. */
+/**
+ * Opens a pipe or terminal without blocking; undefined for a regular file, and for anything that
+ * cannot be opened.
+ */
 function openPipe(path: string): OpenPipe | undefined {
   const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK, O_NOCTTY } = constants;
   try {
@@ -239,6 +247,6 @@ function openPipe(path: string): OpenPipe | undefined {
     closeSync(descriptor);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENXIO") return undefined;
-    throw new Error("it is a pipe that nobody reads, or a socket");
+    throw new Error("it is a pipe without a reader, or a socket");
   }
 }

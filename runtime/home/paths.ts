@@ -1,29 +1,32 @@
 /**
- * Where the ensemble keeps its files and sockets on a host.
+ * The paths of the ensemble's files and sockets on a host.
  *
  * @module
  */
 import { EnsembleError, InvalidInputError } from "../errors.ts";
 
-/** Where to keep files and sockets, in place of what the environment says. */
+/** Directories for files and sockets, in place of those from the environment. */
 export interface PlacesOptions {
-  /** The directory of everything that outlives a process. By default `$GERBIL_PATH/ensemble`, else `~/.gerbil/ensemble`. */
+  /**
+   * The directory of everything that outlives a process. Default: `$GERBIL_PATH/ensemble`, else
+   * `~/.gerbil/ensemble`.
+   */
   readonly directory?: string | undefined;
-  /** The directory of the UNIX sockets. By default `$ENSEMBLE_SOCKET_DIR`, else `/tmp/ensemble`. */
+  /** The directory of UNIX sockets. Default: `$ENSEMBLE_SOCKET_DIR`, else `/tmp/ensemble`. */
   readonly socketDirectory?: string | undefined;
 }
 
-/** What a server shows to its peers, and what it proves with that it is its own. */
+/** The certificate and private key files of a server. */
 export interface ServerTlsPaths {
   /** Its certificate, followed by that of the issuing authority, PEM. */
   readonly certificate: string;
-  /** Its private key, PKCS#8 PEM, unencrypted: a server starts without anybody to ask. */
+  /** Its private key, PKCS#8 PEM, unencrypted, since a server starts without a user. */
   readonly key: string;
 }
 
 /** The files of the certificate authority. Hosts that only run servers have `root` and `crl`. */
 export interface AuthorityPaths {
-  /** The root's certificate, PEM: what servers trust. */
+  /** The root's certificate, PEM, which servers trust. */
   readonly root: string;
   /** The root's private key, PKCS#8 PEM in an age passphrase file. */
   readonly rootKey: string;
@@ -33,13 +36,13 @@ export interface AuthorityPaths {
   readonly issuingKey: string;
   /** The revocation list, PEM. */
   readonly crl: string;
-  /** The directory of the certificates issued, `<serial>.pem` each. */
+  /** The directory of issued certificates, `<serial>.pem` each. */
   readonly issued: string;
 }
 
 /**
- * The paths of an ensemble's files and sockets. It is made once, where a command or a server starts, and handed to
- * whatever reads or writes files: nothing else asks the environment.
+ * The paths of an ensemble's files and sockets. It is created once, where a command or a server
+ * starts, and passed to everything that reads or writes files. Nothing else reads the environment.
  */
 export class Places {
   /** The directory of everything that outlives a process. */
@@ -48,37 +51,40 @@ export class Places {
   readonly socketDirectory: string;
 
   /**
-   * Names the places below two directories.
+   * Creates the paths below two directories.
    *
-   * @throws {InvalidInputError} when one of them is not an absolute path. Servers that were started in different
-   * directories would not share a cookie, or not find each other.
+   * @throws {InvalidInputError} if one of them is not an absolute path, since servers started in
+   * different directories would not share a cookie, or not find each other.
    */
   constructor(directory: string, socketDirectory: string) {
     this.directory = requireAbsolute(directory, "the directory of the ensemble");
     this.socketDirectory = requireAbsolute(socketDirectory, "the socket directory");
   }
 
-  /** The secret that the servers of the ensemble share. */
+  /** The file of the secret that the servers of the ensemble share. */
   get cookie(): string {
     return `${this.directory}/cookie`;
   }
 
-  /** The addresses of servers that were given by hand. */
+  /** The file `known-servers`. */
   get knownServers(): string {
     return `${this.directory}/known-servers`;
   }
 
-  /** The public key of the ensemble's administrators, as SPKI PEM; servers that have it enforce capabilities. */
+  /**
+   * The public key of the ensemble's administrators, SPKI PEM. Servers that have it enforce
+   * capabilities.
+   */
   get adminPublicKey(): string {
     return `${this.directory}/admin.pub`;
   }
 
-  /** The private key of the ensemble's administrators, as PKCS#8 PEM in an age passphrase file. */
+  /** The private key of the ensemble's administrators, PKCS#8 PEM in an age passphrase file. */
   get adminPrivateKey(): string {
     return `${this.directory}/admin.priv`;
   }
 
-  /** What belongs to one server only: its log, the code loaded into it, the registry's database. */
+  /** The directory of one server: its log, the code loaded into it, the registry's database. */
   server(id: string): string {
     return `${this.directory}/server/${id}`;
   }
@@ -94,7 +100,7 @@ export class Places {
     return `${this.directory}/tls`;
   }
 
-  /** What is locked while the files of the certificate authority change. */
+  /** The file that is locked while the files of the certificate authority change. */
   get authorityLock(): string {
     return `${this.directory}/tls.lock`;
   }
@@ -110,7 +116,7 @@ export class Places {
   }
 }
 
-/** The files of the certificate authority in a directory, or in one that is to become it. */
+/** The files of the certificate authority in a directory, or in one that will become it. */
 export function authorityPaths(directory: string): AuthorityPaths {
   return {
     root: `${directory}/root.pem`,
@@ -123,11 +129,11 @@ export function authorityPaths(directory: string): AuthorityPaths {
 }
 
 /**
- * The places of this host's ensemble: those of the options, else those of the environment variables `GERBIL_PATH` and
- * `ENSEMBLE_SOCKET_DIR`, else the default ones.
+ * Finds the paths of this host's ensemble: from the options, else from the environment variables
+ * `GERBIL_PATH` and `ENSEMBLE_SOCKET_DIR`, else the defaults.
  *
- * @throws {EnsembleError} when no directory was given, and neither `GERBIL_PATH` nor `HOME` is set.
- * @throws {InvalidInputError} when one of them is a relative path.
+ * @throws {EnsembleError} if no directory was given, and neither `GERBIL_PATH` nor `HOME` is set.
+ * @throws {InvalidInputError} if one of them is a relative path.
  */
 export function findPlaces({ directory, socketDirectory }: PlacesOptions = {}): Places {
   return new Places(directory ?? ensembleDirectory(), socketDirectory ?? defaultSockets());
@@ -148,8 +154,8 @@ function defaultSockets(): string {
   return directory ? requireAbsolute(directory, "ENSEMBLE_SOCKET_DIR") : "/tmp/ensemble";
 }
 
-/** Checks a path, and takes slashes off its end. */
+/** Checks a path, and removes trailing slashes. */
 function requireAbsolute(path: string, what: string): string {
   if (typeof path === "string" && path.startsWith("/")) return path.replace(/(?<=.)\/+$/, "");
-  throw new InvalidInputError(`${what} is no absolute path: ${path}`);
+  throw new InvalidInputError(`${what} is not an absolute path: ${path}`);
 }

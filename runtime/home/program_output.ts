@@ -1,5 +1,5 @@
 /**
- * What the program of a server prints.
+ * The output of a server's program.
  *
  * @module
  */
@@ -10,12 +10,12 @@ import { type StandardStream, standardStream } from "./standard_stream.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
-/** The class of Deno's console. Levels above 1 are for standard error. */
+/** The class of Deno's console. Levels above 1 go to standard error. */
 type ConsoleClass = new (print: (text: string, level: number) => void) => Console;
 
 type Method = (this: unknown, ...values: unknown[]) => unknown;
 
-/** The ways to call `write` of a stream of Node.js. */
+/** The parameter lists of `write` of a Node.js stream. */
 type WriteArguments = [
   data: string | Uint8Array,
   encodingOrDone?: BufferEncoding | (() => void),
@@ -25,9 +25,10 @@ type WriteArguments = [
 let isInstalled = false;
 
 /**
- * Makes `console` and `process.stdout.write` of this process print through {@linkcode StandardStream}s from now on.
- * Those of Deno throw when the terminal has closed or the disk is full, and block the whole process while a pipe is not
- * read. What the program has replaced is left alone.
+ * Makes `console` and `process.stdout.write` of this process print through {@linkcode
+ * StandardStream}s from now on. Deno's own throw when the terminal has closed or the disk is full,
+ * and block the whole process while a pipe is not read. What the program itself has replaced is
+ * left alone.
  */
 export function installProgramOutput(): void {
   if (isInstalled) return;
@@ -45,7 +46,10 @@ export function installProgramOutput(): void {
   replaceWrite("stderr", errors);
 }
 
-/** What is printed to a stream. When some of it is lost the log says so, and how much when the stream takes more. */
+/**
+ * Prints to a stream, and logs when output is lost, and how much when the stream accepts output
+ * again.
+ */
 class PrintedOutput {
   readonly #name: string;
   readonly #stream: StandardStream;
@@ -62,16 +66,17 @@ class PrintedOutput {
     this.#lost = error ? lost + 1 : 0;
     const name = this.#name;
     if (error && lost === 0) {
-      logger.warn("what is printed to {name} is lost: {reason}", { name, reason: error.message });
+      logger.warn("output to {name} is lost: {reason}", { name, reason: error.message });
     } else if (!error && lost > 0) {
-      logger.warn("{name} takes more; {lost} texts were lost", { name, lost });
+      logger.warn("{name} accepts output again; {lost} texts were lost", { name, lost });
     }
   }
 }
 
 /**
- * A console that prints as the global one does. Only that of Deno does so exactly, and this is the only way to it;
- * undefined where there is none, or where Deno sends what the console prints elsewhere too, as telemetry.
+ * Makes a console that prints as the global one does. Only Deno's own class does so exactly, and
+ * this is the only access to it. Returns undefined if there is none, or if Deno also sends console
+ * output elsewhere, as telemetry.
  */
 function makeConsole(print: (text: string, level: number) => void): Console | undefined {
   const { internal } = Deno as unknown as { internal: symbol };
@@ -88,12 +93,12 @@ function isTelemetryOn(): boolean {
   return ["1", "true"].includes(Deno.env.get(variable) ?? "");
 }
 
-/** Whether a function is not one of the program's. */
+/** Whether a function is built in, rather than the program's. */
 function isBuiltIn(method: object): boolean {
   return Function.prototype.toString.call(method).endsWith("{ [native code] }");
 }
 
-/** Prints in a debugger as well. */
+/** Prints in an attached debugger, too. */
 function alsoInDebugger(name: keyof Console, method: Method): Method {
   let debuggers: Method | undefined;
   return (...values) => {
@@ -103,23 +108,23 @@ function alsoInDebugger(name: keyof Console, method: Method): Method {
   };
 }
 
-/** Found when it is first needed, as it takes a few milliseconds. */
+/** Found on first use, as it takes a few milliseconds. */
 function findDebugger(): Console | undefined {
   return process.getBuiltinModule("node:inspector").console as unknown as Console | undefined;
 }
 
-/** The same function, which throws nothing. */
+/** Wraps a function so that it never throws. */
 function silent(method: Method): Method {
   return function (...values) {
     try {
       return method.apply(this, values);
     } catch {
-      // What it has to print has nowhere to go.
+      // Its output has nowhere to go.
     }
   };
 }
 
-/** Made when it is first used, as Node's streams take a few milliseconds. */
+/** Created on first use, as Node's streams take a few milliseconds. */
 function replaceWrite(name: "stdout" | "stderr", output: PrintedOutput): void {
   const { get, ...descriptor } = Object.getOwnPropertyDescriptor(process, name)!;
   if (!get) return;

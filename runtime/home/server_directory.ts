@@ -1,5 +1,5 @@
 /**
- * The directory of a server, which one process at a time has: its lock, its code, its log.
+ * The directory of a server, held by one process at a time: its lock, its code, its log.
  *
  * @module
  */
@@ -17,25 +17,26 @@ import type { Places } from "./paths.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
-/** The name of the file whose lock a process holds while it is the server. */
+/** The name of the lock file that a process holds while it is the server. */
 const LOCK = "lock";
 
-/** The directory in a server's directory that holds the code which was shipped to it. */
+/** The subdirectory for shipped code. */
 const CODE = "loader.d";
 
 /**
- * How long to wait for a lock whose holder is not named, in ms, and when to try again: {@linkcode removeLeftClients}
- * of another process has it only for a moment.
+ * How long to wait for a lock whose holder is unknown, in ms, and the interval of retries:
+ * {@linkcode removeLeftClients} of another process holds it only for a moment.
  */
 const PATIENCE = 2_000;
 const RETRY = 20;
 
 /**
- * Makes the directory of a server where it is missing, and keeps other processes out of it: one that listens at
- * other sockets would not be noticed otherwise, and empties what this one uses. Until disposed of: then the directory
- * is removed, unless there is something in it to keep, such as a log or a certificate.
+ * Creates the directory of a server if it is missing, and locks it against other processes until
+ * disposed: one that listens on other sockets would not be noticed otherwise, and would delete this
+ * one's files. On disposal the directory is removed, unless it contains something to keep, such as
+ * a log or a certificate.
  *
- * @throws {EnsembleError} when another process has it.
+ * @throws {EnsembleError} if another process holds it.
  */
 export async function holdServerDirectory(id: string, places: Places): Promise<Disposable> {
   const directory = places.server(id);
@@ -64,14 +65,14 @@ export async function holdServerDirectory(id: string, places: Places): Promise<D
   }
 }
 
-/** The directory in which a server keeps the code that is shipped to it. */
+/** The directory for the code that is shipped to a server. */
 export function codeDirectory(id: string, places: Places): string {
   return `${places.server(id)}/${CODE}`;
 }
 
 /**
- * Removes what clients left that were killed: their directories, where there is nothing else in them, and their sockets.
- * No other process takes their ids again.
+ * Removes what killed clients left behind: their directories, if they contain nothing else, and
+ * their sockets. Their ids are never used again.
  */
 export async function removeLeftClients(places: Places): Promise<void> {
   const parent = dirname(places.server(checkServerId(CLIENT_ID)));
@@ -94,7 +95,7 @@ export async function removeLeftClients(places: Places): Promise<void> {
   }
 }
 
-/** Makes a directory and takes its lock; undefined when another process has it. */
+/** Creates a directory and takes its lock; undefined if another process holds it. */
 async function lockIn(directory: string, note: string): Promise<Disposable | undefined> {
   while (true) {
     await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
@@ -102,7 +103,7 @@ async function lockIn(directory: string, note: string): Promise<Disposable | und
       makePrivate(directory);
       return await takeFileLock(`${directory}/${LOCK}`, { note });
     } catch (error) {
-      // Another process was that server and has just removed it.
+      // Another process was that server and has just removed the directory.
       const isGone = [error, (error as Error).cause].some((each) =>
         each instanceof Deno.errors.NotFound
       );
@@ -111,7 +112,7 @@ async function lockIn(directory: string, note: string): Promise<Disposable | und
   }
 }
 
-/** Removes these from a directory that is locked, and the directory itself, if there is nothing else in it. */
+/** Removes files from a locked directory, and the directory itself if it is then empty. */
 function removeLocked(directory: string, names: readonly string[]): void {
   if (namesIn(directory).some((name) => !names.includes(name))) return;
   try {
@@ -121,7 +122,7 @@ function removeLocked(directory: string, names: readonly string[]): void {
     }
     Deno.removeSync(directory);
   } catch {
-    // Another process is about to be that server.
+    // Another process is about to become that server.
   }
 }
 
@@ -133,10 +134,13 @@ function namesIn(directory: string): string[] {
   }
 }
 
-/** The process of a server, as it wrote that into its lock. */
+/** The process of a server, as recorded in its lock file. */
 export type ServerProcess = Pick<RegistryEntry, "pid" | "host" | "kernel">;
 
-/** The process that has the directory of a server, or had it last; undefined where none is noted. */
+/**
+ * Reads the process that holds the directory of a server, or held it last; undefined if none is
+ * recorded.
+ */
 export async function readServerProcess(
   id: string,
   places: Places,

@@ -1,6 +1,5 @@
 /**
- * The standard output and standard error of a process: of servers, which never wait for a reader, and of
- * commands, which do.
+ * Standard output and standard error of a process: servers never wait for a reader, commands do.
  *
  * @module
  */
@@ -8,37 +7,41 @@ import { constants, fstatSync, openSync, writeSync } from "node:fs";
 import { EnsembleError } from "../errors.ts";
 
 /**
- * How much is written at once, in bytes. A pipe takes as much as this whole or not at all (`PIPE_BUF` of
- * Linux; see pipe(7)), which matters because Deno does not say how much of a write that fails was done.
+ * The size of one write, in bytes. A pipe accepts a write of this size whole or not at all
+ * (`PIPE_BUF` of Linux; see pipe(7)). This matters because Deno does not report how much of a
+ * failed write was done.
  */
 const PIECE = 4096;
 
-/** How long to wait before a stream that takes nothing more is tried again, in ms. */
+/** Delay before a blocked stream is tried again, in ms. */
 const PAUSE = 5;
 
 const NEWLINE = "\n".charCodeAt(0);
 
 const sleeper = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 
-/** What can be written to: standard output, standard error, a file. */
+/** A stream that can be written to: standard output, standard error, a file. */
 export interface SyncWriter {
-  /** Writes some of the bytes, and says how many. */
+  /** Writes some of the bytes, and returns their number. */
   writeSync(bytes: Uint8Array): number;
 }
 
-/** What became of a write. */
+/** The result of a write. */
 export interface Written {
-  /** How many bytes were written. */
+  /** The number of bytes written. */
   readonly count: number;
-  /** Why no more were, if it is not for want of a reader: then a later write may go on. */
+  /**
+   * The reason why no more were written, unless the reader is slow: then a later write may
+   * continue.
+   */
   readonly error?: unknown;
 }
 
 /**
- * Writes all the bytes. Waits where a stream is not ready, as a program further up may have made it
- * non-blocking: then the process stands still for as long as nobody reads, as it does with any other.
+ * Writes all bytes. Waits if a stream is not ready, since another program may have made it
+ * non-blocking. The process then blocks until the reader continues, as with any blocking stream.
  *
- * @throws what `writeSync` throws, but for {@linkcode Deno.errors.WouldBlock}.
+ * @throws what `writeSync` throws, except {@linkcode Deno.errors.WouldBlock}.
  */
 export function writeAll(writer: SyncWriter, bytes: Uint8Array): void {
   for (let written = 0; written < bytes.length;) {
@@ -49,7 +52,7 @@ export function writeAll(writer: SyncWriter, bytes: Uint8Array): void {
   }
 }
 
-/** Writes as many of the bytes as a stream takes now. */
+/** Writes as many bytes as a stream accepts now. */
 export function writeReady(writer: SyncWriter, bytes: Uint8Array): Written {
   let count = 0;
   try {
@@ -60,14 +63,14 @@ export function writeReady(writer: SyncWriter, bytes: Uint8Array): Written {
   return { count };
 }
 
-/** Waits a moment for a reader. Nothing else happens in the process meanwhile. */
+/** Waits a moment for a reader. Blocks the process. */
 export function pause(): void {
   Atomics.wait(sleeper, 0, 0, PAUSE);
 }
 
 /**
- * Whole lines where there are some: of what follows the last newline of a write, standard output keeps
- * up to 1 KiB in a buffer, which would be written once more after a failure.
+ * Prefers whole lines: standard output buffers up to 1 KiB after the last newline of a write, which
+ * would be written again after a failure.
  */
 function nextPiece(bytes: Uint8Array): Uint8Array {
   const piece = bytes.subarray(0, PIECE);
@@ -75,20 +78,23 @@ function nextPiece(bytes: Uint8Array): Uint8Array {
   return lines > 0 ? piece.subarray(0, lines) : piece;
 }
 
-/** How much is kept at most for a reader that is slow or has stopped reading, in bytes. */
+/** The maximum amount kept for a reader that is slow or has stopped, in bytes. */
 const MAX_WAITING = 16 * 1024 * 1024;
 
-/** How long a write waits where more is kept for a reader that takes nothing, in ms. What comes then is lost. */
+/** How long a write waits when the buffer is full, in ms. Output after that is lost. */
 const STALL = 500;
 
-/** How long a process that ends waits for a reader that takes nothing, in ms. */
+/** How long an ending process waits for a reader that accepts nothing, in ms. */
 const PATIENCE = 5_000;
 
-/** When a stream that takes nothing more is tried again, in ms: soon, and then after ever longer times. */
+/** The delays before a blocked stream is tried again, in ms: short at first, then longer. */
 const MIN_RETRY = 1;
 const MAX_RETRY = 50;
 
-/** In what portions it is kept, in bytes: each line by itself would take several times its length. */
+/**
+ * The size of buffer chunks, in bytes: keeping each line separately would take several times its
+ * length.
+ */
 const CHUNK_LENGTH = 65_536;
 
 const DESCRIPTORS = { stdout: 1, stderr: 2 } as const;
@@ -97,15 +103,15 @@ const encoder = new TextEncoder();
 
 const streams: Partial<Record<keyof typeof DESCRIPTORS, StandardStream>> = {};
 
-/** The streams that a process waits for when it ends, as long as their readers read. */
+/** The streams that a process flushes before it ends, while their readers read. */
 const finished = new Set<StandardStream>();
 
-/** The stream of standard output or standard error, of a process that is a server. */
+/** The stream of standard output or standard error, for a server's process. */
 export function standardStream(name: keyof typeof DESCRIPTORS): StandardStream {
   return streams[name] ??= finishAtEnd(new StandardStream(openWriter(name)));
 }
 
-/** Makes the process write what waits in a stream before it ends. */
+/** Makes the process flush a stream before it ends. */
 export function finishAtEnd(stream: StandardStream): StandardStream {
   if (finished.size === 0) addEventListener("unload", finishAll);
   finished.add(stream);
@@ -117,7 +123,10 @@ function finishAll(): void {
   flushUntil(() => all.every((stream) => !stream.isWaiting), all, PATIENCE);
 }
 
-/** Writes what waits until it is enough, and says so; gives up when nothing has been taken for `patience` ms. */
+/**
+ * Flushes until `isEnough`, and returns whether it was. Gives up when nothing was accepted for
+ * `patience` ms.
+ */
 function flushUntil(isEnough: () => boolean, all: StandardStream[], patience: number): boolean {
   for (let last = performance.now(); performance.now() - last < patience; pause()) {
     const taken = all.map((stream) => stream.flush());
@@ -127,7 +136,7 @@ function flushUntil(isEnough: () => boolean, all: StandardStream[], patience: nu
   return false;
 }
 
-/** A portion of what is kept: the bytes from `start` to `end`, and room for more. */
+/** A chunk of the buffer: the bytes from `start` to `end`, and room for more. */
 interface Chunk {
   readonly bytes: Uint8Array;
   start: number;
@@ -135,24 +144,25 @@ interface Chunk {
 }
 
 /**
- * A stream that is written to at once, and never throws nor waits for long: what it does not take is kept until it does.
- * What it cannot take is lost, and so is what comes when a lot is kept already and nobody reads.
+ * A stream that is written to at once, and never throws or blocks for long. Output that it does not
+ * accept is buffered. Output is lost if writing fails, or while the buffer is full and the reader
+ * has stopped.
  */
 export class StandardStream implements Disposable {
   readonly #writer: SyncWriter;
   readonly #waiting: Chunk[] = [];
   #waitingBytes = 0;
-  /** More has come than is kept: what comes now is lost, until all that waits is written. */
+  /** Whether the buffer overflowed: output is dropped until the buffer is empty. */
   #isFull = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #retryDelay = MIN_RETRY;
 
-  /** One that writes with a writer which does not wait. */
+  /** Creates a stream over a non-blocking writer. */
   constructor(writer: SyncWriter) {
     this.#writer = writer;
   }
 
-  /** Whether some of what was written has still to be taken. */
+  /** Whether output is still buffered. */
   get isWaiting(): boolean {
     return this.#waitingBytes > 0;
   }
@@ -160,7 +170,7 @@ export class StandardStream implements Disposable {
   /**
    * Writes a text, or bytes.
    *
-   * @returns why it is lost, wholly or in part; undefined when it was written, or will be.
+   * @returns the reason if it is lost, even in part; undefined if it was written or buffered.
    */
   write(data: string | Uint8Array): Error | undefined {
     const bytes = typeof data === "string" ? encoder.encode(data) : data;
@@ -173,7 +183,7 @@ export class StandardStream implements Disposable {
   #keep(bytes: Uint8Array): Error | undefined {
     const hasRoom = () => !this.isWaiting || this.#waitingBytes + bytes.length <= MAX_WAITING;
     if (!this.#isFull && !hasRoom()) this.#isFull = !flushUntil(hasRoom, [this], STALL);
-    if (this.#isFull) return new Error("nobody reads it");
+    if (this.#isFull) return new Error("the reader does not read");
     const last = this.#waiting.at(-1);
     if (last && last.bytes.length - last.end >= bytes.length) {
       last.bytes.set(bytes, last.end);
@@ -197,13 +207,13 @@ export class StandardStream implements Disposable {
     this.#retry.unref();
   }
 
-  /** Writes what waits, up to where the stream takes no more; says whether it took anything. */
+  /** Writes buffered output until the stream accepts no more. Returns whether it accepted any. */
   flush(): boolean {
     let tookSome = false;
     for (let chunk; (chunk = this.#waiting[0]) !== undefined;) {
       const bytes = chunk.bytes.subarray(chunk.start, chunk.end);
       const { count, error } = writeReady(this.#writer, bytes);
-      // What fails is lost, as it is in a write that fails at once.
+      // Failed output is dropped, as in a direct write that fails.
       const done = error === undefined ? count : bytes.length;
       if (done > 0) tookSome = true;
       this.#waitingBytes -= done;
@@ -215,7 +225,10 @@ export class StandardStream implements Disposable {
     return tookSome;
   }
 
-  /** Writes what waits, as long as it is taken, and never writes again: its descriptor may be closed. */
+  /**
+   * Writes buffered output as long as it is accepted, and never writes again, since the descriptor
+   * may be closed.
+   */
   [Symbol.dispose](): void {
     flushUntil(() => !this.isWaiting, [this], STALL);
     clearTimeout(this.#retry);
@@ -226,47 +239,48 @@ export class StandardStream implements Disposable {
 }
 
 /**
- * A descriptor of our own that never blocks, for all that may: a pipe, a terminal. The one that the process was
- * given stays as it is, since other processes have it too. Where there is no way to one, as for a socket, it is written
- * to as it is. (Node says nothing of a write that fails after a part: on a terminal that shows nothing more, a part of one
- * line may come twice.)
+ * Opens a non-blocking descriptor of our own for streams that may block: a pipe, a terminal. The
+ * inherited one stays as it is, since other processes share it. If none can be opened, as for a
+ * socket, the stream itself is used. (Node does not report a write that fails after a part: on a
+ * suspended terminal, a part of a line may be repeated.)
  */
 function openWriter(name: keyof typeof DESCRIPTORS): SyncWriter {
   const descriptor = DESCRIPTORS[name];
   const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
   try {
     if (Deno.build.os === "linux" && !fstatSync(descriptor).isFile()) {
-      // Linux opens what is behind a descriptor anew; elsewhere that is another name for the same one.
+      // On Linux, this opens the file behind a descriptor again; elsewhere it duplicates the
+      // descriptor.
       const path = `/proc/self/fd/${descriptor}`;
       const own = openSync(path, O_WRONLY | O_NONBLOCK | O_NOCTTY);
       return { writeSync: (bytes) => writeSync(own, bytes) };
     }
   } catch {
-    // A socket, a stream of another user's, or no permission.
+    // A socket, a stream of another user, or no permission.
   }
   return Deno[name];
 }
 
 /**
- * Writes a text on standard output. A reader that stopped early is no failure.
+ * Writes a text to standard output. A reader that stopped early is not an error.
  *
- * @throws {EnsembleError} when it cannot be written, as on a full disk.
+ * @throws {EnsembleError} if it cannot be written, as on a full disk.
  */
 export function writeOutput(text: string): void {
   try {
     writeAll(Deno.stdout, encoder.encode(text));
   } catch (error) {
     if (error instanceof Deno.errors.BrokenPipe) return;
-    throw new EnsembleError(`the output cannot be written: ${(error as Error).message}`, {
+    throw new EnsembleError(`cannot write the output: ${(error as Error).message}`, {
       cause: error,
     });
   }
 }
 
 /**
- * Writes a text on standard error, after what a server of this process has written there.
+ * Writes a text to standard error, after what a server of this process has written there.
  *
- * @returns why the text is lost, or undefined when it was written. The command goes on either way.
+ * @returns the reason if the text is lost, or undefined. The command continues either way.
  */
 export function writeErrors(text: string): Error | undefined {
   if (streams.stderr) return streams.stderr.write(text);

@@ -1,5 +1,5 @@
 /**
- * The administrators' key pair. Whoever has the private key can get every capability.
+ * The administrators' key pair. The holder of the private key can get every capability.
  *
  * @module
  */
@@ -9,9 +9,9 @@ import type { Places } from "../home/paths.ts";
 import { decodePem, encodePem, openPrivateKey, sealPrivateKey } from "./pem.ts";
 
 /**
- * Makes sure that there is no pair yet.
+ * Checks that there is no key pair yet.
  *
- * @throws {EnsembleError} when there is.
+ * @throws {EnsembleError} if there is one.
  */
 export async function requireNoAdminKey(places: Places): Promise<void> {
   if (await isThere(places.adminPublicKey) || await hasAdminPrivateKey(places)) {
@@ -21,17 +21,17 @@ export async function requireNoAdminKey(places: Places): Promise<void> {
 
 /** Options of {@linkcode createAdminKey}. */
 export interface CreateAdminKeyOptions {
-  /** The passphrase to encrypt the private key under. */
+  /** The passphrase that encrypts the private key. */
   passphrase: string;
   /** Whether to replace an existing pair. Running servers keep the public key that they started with. */
   force?: boolean;
 }
 
 /**
- * Makes an Ed25519 key pair: `admin.pub`, SPKI PEM, and `admin.priv`, which only its owner can read; see
- * {@linkcode sealPrivateKey}.
+ * Creates an Ed25519 key pair: `admin.pub`, SPKI PEM, and `admin.priv`, which only its owner can
+ * read; see {@linkcode sealPrivateKey}.
  *
- * @throws {EnsembleError} when there is a pair already, or it cannot be written.
+ * @throws {EnsembleError} if there is a pair already, or it cannot be written.
  */
 export async function createAdminKey(
   places: Places,
@@ -45,7 +45,8 @@ export async function createAdminKey(
   const sealed = await sealPrivateKey(privateKey, options.passphrase);
   const open = encodePem("PUBLIC KEY", await crypto.subtle.exportKey("spki", publicKey));
   try {
-    // The private half first: a public key whose private half is lost would lock everybody out.
+    // The private key first: with a public key but no private key, nobody could administer the
+    // servers.
     await writeWhole(places.adminPrivateKey, sealed, { mode: 0o600, replace });
     await writeWhole(places.adminPublicKey, open, { mode: 0o644, replace });
   } catch (error) {
@@ -56,8 +57,9 @@ export async function createAdminKey(
 /**
  * Reads the public key.
  *
- * @returns undefined when there is none; then capabilities are not enforced.
- * @throws {EnsembleError} when the file is no such key. Then a server does not start, for it would enforce nothing.
+ * @returns undefined if there is none; then capabilities are not enforced.
+ * @throws {EnsembleError} if the file is not such a key. A server then does not start, since it
+ * would enforce nothing.
  */
 export async function readAdminPublicKey(
   places: Places,
@@ -68,7 +70,7 @@ export async function readAdminPublicKey(
     text = new TextDecoder().decode(await readRegularFile(path));
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    // A link that leads nowhere is no decision to enforce nothing.
+    // A dangling link does not mean that nothing is to be enforced.
     if (!await isThere(path)) return undefined;
     throw unreadable(path, error);
   }
@@ -80,9 +82,9 @@ export async function readAdminPublicKey(
 }
 
 /**
- * Imports the public key from its text, SPKI PEM.
+ * Imports the public key from SPKI PEM.
  *
- * @throws {InvalidInputError} when the text is no such key.
+ * @throws {InvalidInputError} if the text is not such a key.
  */
 export async function importAdminPublicKey(text: string): Promise<CryptoKey> {
   try {
@@ -95,12 +97,38 @@ export async function importAdminPublicKey(text: string): Promise<CryptoKey> {
   }
 }
 
+/**
+ * Opens a private key that a program gives as text: PKCS#8 PEM, or the text of `admin.priv`.
+ *
+ * @throws {InvalidInputError} when the text is no such key, or takes a passphrase and none is given.
+ * @throws {EnsembleError} when the passphrase is wrong.
+ */
+export async function openGivenKey(
+  { key: text, passphrase }: { readonly key: string; readonly passphrase?: string },
+): Promise<CryptoKey> {
+  const algorithm = { name: "Ed25519" };
+  if (text.includes("-----BEGIN AGE ENCRYPTED FILE-----")) {
+    if (passphrase === undefined) {
+      throw new InvalidInputError("the private key is encrypted: it takes a passphrase");
+    }
+    const ask = () => Promise.resolve(passphrase);
+    return await openPrivateKey({ path: "the private key", text, algorithm, passphrase: ask });
+  }
+  try {
+    const der = decodePem("PRIVATE KEY", text);
+    return await crypto.subtle.importKey("pkcs8", der, algorithm, false, ["sign"]);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new InvalidInputError(`not an Ed25519 private key: ${message}`, { cause: error });
+  }
+}
+
 async function importPublicKey(text: string): Promise<CryptoKey> {
   const der = decodePem("PUBLIC KEY", text);
   return await crypto.subtle.importKey("spki", der, "Ed25519", true, ["verify"]);
 }
 
-/** Whether this host has the private key, so that it makes sense to ask for its passphrase. */
+/** Whether this host has the private key, so that its passphrase can be asked for. */
 export async function hasAdminPrivateKey(places: Places): Promise<boolean> {
   return await isThere(places.adminPrivateKey);
 }
@@ -108,8 +136,10 @@ export async function hasAdminPrivateKey(places: Places): Promise<boolean> {
 /**
  * Opens the private key.
  *
- * @param passphrase asks for the passphrase. It is not called for a key that no passphrase can open.
- * @throws {EnsembleError} when there is none, it is damaged, others can read it, or the passphrase is wrong.
+ * @param passphrase asks for the passphrase. It is not called for a key that no passphrase can
+ * open.
+ * @throws {EnsembleError} if there is none, it is damaged, other users can read it, or the
+ * passphrase is wrong.
  */
 export async function openAdminPrivateKey(
   places: Places,
@@ -129,8 +159,8 @@ export async function openAdminPrivateKey(
 
 function pairExists(places: Places): EnsembleError {
   return new EnsembleError(
-    `there is an administrator key pair already: ${places.adminPublicKey} and ` +
-      `${places.adminPrivateKey}: replace it with "gxensemble admin -f"; servers enforce the new one ` +
-      `when they are started again`,
+    `an administrator key pair exists already: ${places.adminPublicKey} and ` +
+      `${places.adminPrivateKey}: to replace it, run "gxensemble admin -f"; servers enforce the new one ` +
+      `after they are restarted`,
   );
 }

@@ -30,9 +30,9 @@ import { decodePem, openPrivateKey, sealPrivateKey } from "./pem.ts";
 import { X509Certificate } from "./x509.ts";
 
 /**
- * Makes sure that there is no authority yet.
+ * Checks that there is no authority yet.
  *
- * @throws {EnsembleError} when there is.
+ * @throws {EnsembleError} if there is one.
  */
 export async function requireNoAuthority(places: Places): Promise<void> {
   const { root } = places.authority;
@@ -41,20 +41,20 @@ export async function requireNoAuthority(places: Places): Promise<void> {
 
 /** Options of {@linkcode createAuthority}. */
 export interface CreateAuthorityOptions {
-  /** The DNS domain of the names of servers. */
+  /** The DNS domain of the servers' names. */
   domain: string;
-  /** The passphrase to encrypt both private keys under. */
+  /** The passphrase that encrypts both private keys. */
   passphrase: string;
   /** Whether to replace an existing authority. Then its certificates are no longer trusted. */
   force?: boolean;
 }
 
 /**
- * Makes the authority: two certificates, their keys, see {@linkcode sealPrivateKey}, and an empty revocation list.
- * Either all of it is written, or nothing.
+ * Creates the authority: two certificates, their keys (see {@linkcode sealPrivateKey}) and an empty
+ * revocation list. Either all of it is written, or nothing.
  *
  * @returns the issuing authority, opened.
- * @throws {EnsembleError} when there is one already, or it cannot be written.
+ * @throws {EnsembleError} if there is one already, or it cannot be written.
  */
 export async function createAuthority(
   places: Places,
@@ -84,13 +84,13 @@ export async function createAuthority(
       cause: error,
     });
   } finally {
-    await Deno.remove(draft, { recursive: true }).catch(() => {}); // It is gone if it was installed.
+    await Deno.remove(draft, { recursive: true }).catch(() => {}); // It no longer exists if it was installed.
   }
 }
 
 /** The certificates of the authority. */
 export interface Authority {
-  /** The DNS domain of the names of servers. */
+  /** The DNS domain of the servers' names. */
   readonly domain: string;
   /** The certificate of the root. */
   readonly root: X509Certificate;
@@ -101,7 +101,7 @@ export interface Authority {
 /**
  * Reads the certificates of the authority.
  *
- * @throws {EnsembleError} when there is none on this host.
+ * @throws {EnsembleError} if there is none on this host.
  */
 export async function readAuthority(places: Places): Promise<Authority> {
   const paths = places.authority;
@@ -112,8 +112,9 @@ export async function readAuthority(places: Places): Promise<Authority> {
 /**
  * Opens the key of the issuing authority.
  *
- * @param passphrase asks for the passphrase. It is not called for a key that no passphrase can open.
- * @throws {EnsembleError} when there is none on this host, it is damaged, or the passphrase is wrong.
+ * @param passphrase asks for the passphrase. It is not called for a key that no passphrase can
+ * open.
+ * @throws {EnsembleError} if there is none on this host, it is damaged, or the passphrase is wrong.
  */
 export async function openIssuing(
   places: Places,
@@ -129,8 +130,9 @@ export async function openIssuing(
 /**
  * Reads a file of the authority.
  *
- * @param options.secret what it is, if it contains a secret.
- * @throws {EnsembleError} when it cannot, saying how to set up an authority if there is none.
+ * @param options.secret the kind of secret, if it contains one.
+ * @throws {EnsembleError} if it cannot be read, or if there is no authority, with how to set one
+ * up.
  */
 export async function readAuthorityFile(
   path: string,
@@ -144,8 +146,8 @@ export async function readAuthorityFile(
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new EnsembleError(
-      `there is no certificate authority on this host: no ${path}: set one up with ` +
-        `"gxensemble ca setup", or go to the host that has it`,
+      `there is no certificate authority on this host: ${path} does not exist; set one up with ` +
+        `"gxensemble ca setup", or use the host that has it`,
       { cause: error },
     );
   }
@@ -156,7 +158,7 @@ async function readCertificate(path: string): Promise<X509Certificate> {
   try {
     return new X509Certificate(decodePem("CERTIFICATE", pem));
   } catch (error) {
-    throw new EnsembleError(`${path} is no certificate: ${(error as Error).message}`);
+    throw new EnsembleError(`${path} is not a certificate: ${(error as Error).message}`);
   }
 }
 
@@ -188,8 +190,8 @@ function ignoreNotFound(error: unknown): void {
 
 function authorityExists(places: Places): EnsembleError {
   return new EnsembleError(
-    `there is a certificate authority already, or what a server needs of one: ` +
-      `${places.authorityDirectory}: replace it with "gxensemble ca setup -f"; every server then needs a ` +
+    `a certificate authority, or its files for servers, exist already: ` +
+      `${places.authorityDirectory}: to replace them, run "gxensemble ca setup -f"; every server then needs a ` +
       `new certificate and the new root`,
   );
 }

@@ -31,21 +31,23 @@ export interface IssueCertificatesOptions {
   places: Places;
   /** The issuing authority, see `openIssuing`. */
   issuing: CertifiedKey;
-  /** The capabilities of these servers in every other server. */
+  /** The servers' capabilities in every other server. */
   capabilities: readonly string[];
-  /** The hosts at which they are reached, besides `<server-id>.<domain>` and loopback. */
+  /** The servers' hosts, besides `<server-id>.<domain>` and loopback. */
   hosts: readonly Host[];
   /** How many days the certificates are valid. */
   days: number;
 }
 
 /**
- * Issues certificates to servers, and writes each with its new key to where its server reads them. Earlier certificates
- * stay valid until they expire or are revoked. If one cannot be written, none is issued.
+ * Issues certificates to servers, and writes each with its new key to the place from which its
+ * server reads them. Earlier certificates stay valid until they expire or are revoked. If one
+ * cannot be written, none is issued.
  *
  * The revocation list is signed again, too, so that it is valid for as long as the certificates.
  *
- * @throws {EnsembleError} when there is no authority, it was replaced meanwhile, or a file cannot be written.
+ * @throws {EnsembleError} if there is no authority, it was replaced meanwhile, or a file cannot be
+ * written.
  */
 export async function issueCertificates(
   ids: readonly string[],
@@ -63,7 +65,8 @@ export async function issueCertificates(
     const undo = new AsyncDisposableStack();
     try {
       for (const { id } of made) await makeServerDirectory(id, places);
-      // Recorded before the servers have them, for a certificate without a record cannot be revoked.
+      // Recorded before the servers have them, because a certificate without a record cannot be
+      // revoked.
       for (const { server, issued } of made) {
         const record = `${places.authority.issued}/${issued.serial}.pem`;
         await writeWhole(record, toPem(server), { mode: 0o644, replace: false });
@@ -74,7 +77,7 @@ export async function issueCertificates(
         await writeServerFiles(id, { places, server, issuing, undo });
       }
     } catch (error) {
-      await undo.disposeAsync().catch(() => {}); // The error below says what is wrong.
+      await undo.disposeAsync().catch(() => {}); // The error below has the reason.
       throw new EnsembleError(`${(error as Error).message}; no certificate was issued`, {
         cause: error,
       });
@@ -87,8 +90,8 @@ export async function issueCertificates(
  * Revokes all valid certificates of a server.
  *
  * @returns the revoked certificates.
- * @throws {EnsembleError} when none was ever issued to the server, there is no authority, it was replaced meanwhile,
- * or the list cannot be written.
+ * @throws {EnsembleError} if none was ever issued to the server, there is no authority, it was
+ * replaced meanwhile, or the list cannot be written.
  */
 export async function revokeCertificates(
   id: string,
@@ -103,14 +106,14 @@ export async function revokeCertificates(
   });
 }
 
-/** Makes sure that the authority was not replaced while the user typed the passphrase. */
+/** Checks that the authority was not replaced while the user typed the passphrase. */
 async function requireCurrent({ certificate }: CertifiedKey, places: Places): Promise<void> {
   const { issuing } = await readAuthority(places);
   if (issuing.serialNumber === certificate.serialNumber) return;
   throw new EnsembleError("the certificate authority was replaced meanwhile: try again");
 }
 
-/** Signs the revocation list again, valid for as long as every certificate that was issued. */
+/** Signs the revocation list again, valid as long as the certificates it covers. */
 async function updateRevocationList(
   issuing: CertifiedKey,
   { places, serials }: { places: Places; serials: string[] },
@@ -202,7 +205,7 @@ export async function readOwnRevocationList(places: Places): Promise<RevocationL
   try {
     return parseRevocationList(decodePem("X509 CRL", pem));
   } catch (error) {
-    throw new EnsembleError(`${crl} is no revocation list: ${(error as Error).message}`);
+    throw new EnsembleError(`${crl} is not a revocation list: ${(error as Error).message}`);
   }
 }
 
@@ -244,9 +247,7 @@ async function readIssued(
     return await describeIssued(new X509Certificate(der), revoked);
   } catch (error) {
     throw new EnsembleError(
-      `${path} is no certificate that was issued here: ${
-        (error as Error).message
-      }: move it away, ` +
+      `${path} is not a certificate issued here: ${(error as Error).message}: move it away, ` +
         "or restore it from a backup",
       { cause: error },
     );

@@ -1,8 +1,8 @@
 /**
- * Parsing certificates and revocation lists. It is strict, for the bytes may come from anybody.
+ * Strict parsing of certificates and revocation lists, since the bytes may come from an attacker.
  *
- * A certificate names a server and what it may do inside others. Both are URIs among its subject alternative names:
- * `srv:httpd1`, `cap:shutdown`.
+ * A certificate names a server and its capabilities in other servers. Both are URIs among its
+ * subject alternative names: `srv:httpd1`, `cap:shutdown`.
  *
  * @see RFC 5280, 4.1, 4.2.1.6 and 5.1; ITU-T X.690 for DER
  * @module
@@ -20,7 +20,7 @@ import { checkServerId } from "../actor/references.ts";
 import { InvalidInputError } from "../errors.ts";
 import type { Certified } from "../server/credentials.ts";
 
-/** What a certificate says of the server that it was issued to. */
+/** The server and capabilities in a certificate. */
 export interface CertificateIdentity extends Certified {
   /** When it becomes valid. */
   readonly notBefore: Date;
@@ -29,11 +29,11 @@ export interface CertificateIdentity extends Certified {
 }
 
 /**
- * Parses the certificate of a server. It does not verify it; TLS has done so before.
+ * Parses a server's certificate, without verifying it; TLS has done so before.
  *
  * @param der any bytes.
- * @throws {InvalidInputError} when they are no X.509 certificate, or it names no server or several, or has a malformed
- * `srv:` or `cap:` URI. Other names are ignored.
+ * @throws {InvalidInputError} if they are not an X.509 certificate, or it names no server or
+ * several, or has a malformed `srv:` or `cap:` URI. Other names are ignored.
  */
 export function parseCertificate(der: Uint8Array): CertificateIdentity {
   const { serialNumber, validity, extensions } = parseDer(der, Certificate).tbsCertificate;
@@ -42,7 +42,7 @@ export function parseCertificate(der: Uint8Array): CertificateIdentity {
   const servers = withScheme(uris, "srv:");
   if (servers.length !== 1) {
     throw new InvalidInputError(
-      `the certificate ${serial} names ${servers.length} servers where it should name one: ` +
+      `the certificate ${serial} names ${servers.length} servers instead of one: ` +
         `it was not issued with "gxensemble ca cert"`,
     );
   }
@@ -78,13 +78,13 @@ function withScheme(uris: string[], scheme: string): string[] {
   return uris.filter((uri) => uri.startsWith(scheme)).map((uri) => uri.slice(scheme.length));
 }
 
-/** What a revocation list says. */
+/** The contents of a revocation list. */
 export interface RevocationList {
   /** The serial numbers of the revoked certificates, in capital hexadecimal digits. */
   readonly serials: ReadonlySet<string>;
   /** When it was made. */
   readonly thisUpdate: Date;
-  /** When it becomes out of date. A newer one should be there by then. */
+  /** The time from which the list is out of date. */
   readonly nextUpdate: Date;
   /** The bytes that the issuing authority signed. */
   readonly signed: Uint8Array;
@@ -93,16 +93,18 @@ export interface RevocationList {
 }
 
 /**
- * Parses a revocation list of version 2. It does not verify the signature.
+ * Parses a revocation list of version 2, without verifying the signature.
  *
- * @throws {InvalidInputError} when the bytes are none.
+ * @throws {InvalidInputError} if the bytes are not one.
  */
 export function parseRevocationList(der: Uint8Array): RevocationList {
   const { tbsCertList: list, tbsCertListRaw: signed, signature } = parseDer(der, CertificateList);
   if (list.version === undefined) {
     throw new InvalidInputError("the revocation list is of version 1");
   }
-  if (list.nextUpdate === undefined) throw new InvalidInputError("the revocation list has no end");
+  if (list.nextUpdate === undefined) {
+    throw new InvalidInputError("the revocation list has no nextUpdate");
+  }
   const revoked = list.revokedCertificates ?? [];
   return {
     serials: new Set(revoked.map(({ userCertificate }) => formatSerial(userCertificate))),
@@ -114,10 +116,10 @@ export function parseRevocationList(der: Uint8Array): RevocationList {
 }
 
 /**
- * Parses a value of an ASN.1 type. The bytes must be in the one form that DER allows, so that no certificate has two
- * forms.
+ * Parses a value of an ASN.1 type. The bytes must be the DER form of the value, so that no
+ * certificate has two forms.
  *
- * @throws {InvalidInputError} when they are not.
+ * @throws {InvalidInputError} if they are not.
  */
 function parseDer<Value>(bytes: Uint8Array, type: new () => Value): Value {
   let value: Value;
@@ -135,10 +137,11 @@ function parseDer<Value>(bytes: Uint8Array, type: new () => Value): Value {
 }
 
 /**
- * Formats a serial number as openssl does: in capital hexadecimal digits, two a byte.
+ * Formats a serial number as openssl does: in capital hexadecimal digits, two per byte.
  *
  * @param content the bytes of an ASN.1 integer.
- * @throws {InvalidInputError} when it is not a positive integer of at most 20 bytes (RFC 5280, 4.1.2.2).
+ * @throws {InvalidInputError} if it is not a valid serial number: a positive integer of at most 20
+ * bytes (RFC 5280, 4.1.2.2).
  */
 function formatSerial(content: ArrayBuffer): string {
   const bytes = new Uint8Array(content);

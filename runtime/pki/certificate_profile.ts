@@ -1,6 +1,6 @@
 /**
- * Making the certificates of an ensemble, those of the root, the issuing authority and the servers, and the revocation
- * list: what is in each.
+ * The contents of an ensemble's certificates, for the root, the issuing authority and servers, and
+ * of the revocation list.
  *
  * @see RFC 5280, 4.2 for the extensions
  * @module
@@ -28,7 +28,10 @@ import {
   X509CrlReason,
 } from "./x509.ts";
 
-/** The algorithm of all keys and signatures: ECDSA with P-256 and SHA-256, which every TLS 1.3 supports. */
+/**
+ * The algorithm of all keys and signatures: ECDSA with P-256 and SHA-256, which every TLS 1.3
+ * implementation supports.
+ */
 export const KEY_ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 
 /** A certificate and its private key. */
@@ -45,13 +48,13 @@ export interface ServerCertificateOptions {
   readonly id: string;
   /** Its capabilities in every other server. */
   readonly capabilities: readonly string[];
-  /** The hosts at which it is reached. */
+  /** The hosts that the certificate names. */
   readonly hosts: readonly Host[];
-  /** How many days the certificate is valid, at most as long as that of the authority. */
+  /** The validity of the certificate in days, limited by that of the authority. */
   readonly days: number;
 }
 
-/** Makes the root, which signs only the issuing authority. */
+/** Creates the root, which signs only the issuing authority. */
 export async function createRoot(domain: string): Promise<CertifiedKey> {
   const keys = await generateKeys();
   const certificate = await X509CertificateGenerator.createSelfSigned({
@@ -69,7 +72,7 @@ export async function createRoot(domain: string): Promise<CertifiedKey> {
   return { certificate, key: keys.privateKey };
 }
 
-/** Makes the issuing authority, which signs the certificates of servers and the revocation list. */
+/** Creates the issuing authority, which signs servers' certificates and the revocation list. */
 export async function createIssuing(domain: string, root: CertifiedKey): Promise<CertifiedKey> {
   const keys = await generateKeys();
   return await certify(keys, root, {
@@ -79,7 +82,7 @@ export async function createIssuing(domain: string, root: CertifiedKey): Promise
   });
 }
 
-/** Makes the key and the certificate with which a server listens and connects. */
+/** Creates the key and certificate of a server, for listening and connecting. */
 export async function createServerCertificate(
   issuing: CertifiedKey,
   { id, capabilities, hosts, days }: ServerCertificateOptions,
@@ -151,13 +154,16 @@ async function generateKeys(): Promise<CryptoKeyPair> {
   return await crypto.subtle.generateKey(KEY_ALGORITHM, true, ["sign", "verify"]);
 }
 
-/** A name in a domain, whose labels are parts of the name, in reverse (RFC 2247). */
+/** A name in a domain, whose labels become parts of the name, in reverse (RFC 2247). */
 function nameIn(domain: string, commonName: string): Name {
   const labels = domain.split(".").reverse();
   return new Name([...labels.map((label) => ({ DC: [label] })), { CN: [commonName] }]);
 }
 
-/** 16 bytes, of which 126 bits are random. The first two bits are fixed, to keep it positive and of one length. */
+/**
+ * 16 bytes, 126 bits of them random. The first two bits are fixed, so that it is positive and of
+ * constant length.
+ */
 function randomSerial(): string {
   const serial = crypto.getRandomValues(new Uint8Array(16));
   serial[0] = (serial[0]! & 0x3f) | 0x40;
@@ -166,15 +172,15 @@ function randomSerial(): string {
 
 /** Options of {@linkcode createRevocationList}. */
 export interface RevocationOptions {
-  /** The list that it replaces, PEM. What that list revokes stays revoked. */
+  /** The previous list, PEM. Its revocations are kept. */
   readonly previous?: string;
-  /** The serial numbers to revoke, in hexadecimal digits. */
+  /** The serial numbers to revoke, in hexadecimal. */
   readonly serials?: readonly string[];
-  /** When it becomes out of date. */
+  /** The time from which it is out of date. */
   readonly nextUpdate: Date;
 }
 
-/** Makes a revocation list, PEM. */
+/** Creates a revocation list, PEM. */
 export async function createRevocationList(
   issuing: CertifiedKey,
   { previous, serials = [], nextUpdate }: RevocationOptions,
@@ -187,8 +193,8 @@ export async function createRevocationList(
     nextUpdate,
     entries: [
       ...(last?.entries ?? []),
-      // A reason is always given. Without one, @peculiar/x509 2.2 writes an empty list of extensions, which is not
-      // allowed (RFC 5280, appendix A.1: SIZE (1..MAX)).
+      // Always with a reason. Without one, @peculiar/x509 2.2 writes an empty list of extensions,
+      // which is not allowed (RFC 5280, appendix A.1: SIZE (1..MAX)).
       ...serials.map((serialNumber) => ({
         serialNumber,
         revocationDate: new Date(),

@@ -1,5 +1,5 @@
 /**
- * What a certificate is asked for: the hosts that it names, and how long it is valid.
+ * The terms of a certificate: the hosts that it names, and its validity.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { InvalidInputError } from "../errors.ts";
 
 /** A name, or an IP address in its canonical form. */
 export interface Host {
-  /** Which of the two. */
+  /** The kind of host. */
   readonly type: "dns" | "ip";
   /** The name in lower case, or the address. */
   readonly value: string;
@@ -32,7 +32,7 @@ const MAX_NAME = 253;
 /**
  * Parses a DNS name.
  *
- * @throws {InvalidInputError} when it is none. Wildcards are not allowed.
+ * @throws {InvalidInputError} if it is not one. Wildcards are not allowed.
  */
 export function parseDnsName(text: string): string {
   const name = text.toLowerCase();
@@ -45,7 +45,7 @@ export function parseDnsName(text: string): string {
 /**
  * Parses a DNS name or an IP address.
  *
- * @throws {InvalidInputError} when it is neither.
+ * @throws {InvalidInputError} if it is neither.
  */
 export function parseHost(text: string): Host {
   if (/^\d+(?:\.\d+){3}$/.test(text)) return { type: "ip", value: parseIpv4(text) };
@@ -54,8 +54,8 @@ export function parseHost(text: string): Host {
 }
 
 /**
- * The hosts at which a server is reached: `<server-id>.<domain>`, if that is a valid name, loopback, and the given
- * hosts.
+ * The hosts in a server's certificate: `<server-id>.<domain>`, if that is a valid name, loopback,
+ * and the given hosts.
  */
 export function hostsOf(
   id: string,
@@ -75,12 +75,15 @@ function isDnsName(name: string): boolean {
 }
 
 function parseIpv4(text: string): string {
-  // A URL also accepts 010.0.0.1, which is another address to other programs.
+  // A URL also accepts 010.0.0.1, which other programs read as a different address.
   if (URL.parse(`http://${text}`)?.hostname !== text) throw notAddress(text);
   return text;
 }
 
-/** Returns the canonical form, for `@peculiar/x509` misreads some others, such as `::ffff:1.2.3.4`. */
+/**
+ * Returns the canonical form, because `@peculiar/x509` misreads some others, such as
+ * `::ffff:1.2.3.4`.
+ */
 function parseIpv6(text: string): string {
   const address = canonicalIPv6(text);
   if (address === undefined) throw notAddress(text);
@@ -94,25 +97,28 @@ function notAddress(text: string): InvalidInputError {
 /** A day, in ms. */
 export const DAY = 24 * 60 * 60 * 1000;
 
-/** How long the authority is valid, in days. Nothing that it signs is valid longer. */
+/** The validity of the authority, in days. Nothing that it signs is valid longer. */
 export const AUTHORITY_DAYS = 3650;
 
-/** How long the certificate of a server is valid by default, in days: a year, and a month to renew it. */
+/** The default validity of a server's certificate, in days: a year, and a month to renew it. */
 export const DEFAULT_DAYS = 397;
 
-/** How long before it is made a certificate is valid, in ms, since clocks differ. Let's Encrypt does the same. */
+/**
+ * How long before its creation a certificate is valid, in ms, since clocks differ. Let's Encrypt
+ * does the same.
+ */
 const CLOCK_SKEW = 60 * 60 * 1000;
 
 /**
  * Parses a number of days.
  *
- * @throws {InvalidInputError} when it is no whole number from 1 to {@linkcode AUTHORITY_DAYS}.
+ * @throws {InvalidInputError} if it is not an integer from 1 to {@linkcode AUTHORITY_DAYS}.
  */
 export function parseDays(text: string): number {
   const days = Number(text);
   if (!/^\d+$/.test(text) || days < 1 || days > AUTHORITY_DAYS) {
     throw new InvalidInputError(
-      `not a number of days: ${JSON.stringify(text)}: it is a whole number from 1 to ` +
+      `not a number of days: ${JSON.stringify(text)}: it must be an integer from 1 to ` +
         `${AUTHORITY_DAYS}`,
     );
   }
@@ -124,7 +130,7 @@ export function daysFromNow(days: number): Date {
   return new Date(Date.now() + days * DAY);
 }
 
-/** The time from which what is signed now is valid. */
+/** The time from which new signatures are valid. */
 export function startingNow(): Date {
   return new Date(Date.now() - CLOCK_SKEW);
 }

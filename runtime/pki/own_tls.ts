@@ -1,8 +1,8 @@
 /**
- * The TLS files of the server that starts here, if it has any: reading them, and warning before they expire.
+ * Reads the TLS files of this process's server, if it has any, and warns before they expire.
  *
- * The code that reads certificates takes 100 ms to load, and few servers and consoles need it. So it is loaded only
- * where there are files.
+ * The code that reads certificates takes 100 ms to load, and few servers and consoles need it. So
+ * it is loaded only if there are files.
  *
  * @module
  */
@@ -14,9 +14,10 @@ import { DAY } from "./certificate_terms.ts";
 import type { TlsFiles, TlsIdentity, TlsTexts } from "./tls_files.ts";
 
 /**
- * Reads the TLS files of a server or, if it has none of its own, those that it shares with others of its kind.
+ * Reads the TLS files of a server or, if it has none of its own, those shared with servers of its
+ * kind.
  *
- * @returns undefined when there are none.
+ * @returns undefined if there are none.
  * @throws {EnsembleError} as {@linkcode TlsFiles.read} does.
  */
 export async function readOwnTls(
@@ -33,7 +34,7 @@ export async function readOwnTls(
 }
 
 /**
- * Makes the credentials of a server of certificates that a program gives as text.
+ * Creates the TLS credentials of a server from PEM text that a program passes.
  *
  * @throws {EnsembleError} as {@linkcode TlsFiles.read} does.
  */
@@ -44,18 +45,19 @@ export async function readGivenTls(id: string, texts: TlsTexts): Promise<TlsFile
 
 const logger = getLogger(["gxensemble", "server"]);
 
-/** How long before the end to start warning, in ms. */
+/** How long before the expiry warnings start, in ms. */
 const NOTICE = 30 * DAY;
 
-/** The TLS files that expire, and when. */
+/** The expiry times of the TLS files. */
 export type Expiring = {
   readonly certificate: Pick<TlsIdentity["certificate"], "id" | "notAfter">;
   readonly revocationList: Pick<TlsIdentity["revocationList"], "nextUpdate">;
 };
 
 /**
- * Warns now and once a day while the certificate or the revocation list expires within 30 days, until it is disposed
- * of. Peers refuse an expired certificate, and with an expired certificate or list the server does not start again.
+ * Warns at once and then daily if the certificate or the revocation list expires within 30 days,
+ * until disposed. Peers refuse an expired certificate, and a server with an expired certificate or
+ * list does not start again.
  *
  * @param current returns the files in use, which may have been read again meanwhile.
  */
@@ -64,12 +66,12 @@ export function warnOfExpiry(current: () => Expiring): Disposable {
     const { certificate: { id, notAfter }, revocationList } = current();
     const server = id;
     const remedy =
-      `make a new one with "gxensemble ca cert ${server}", bring it here and send SIGHUP`;
+      `make a new one with "gxensemble ca cert ${server}", copy it here and send SIGHUP`;
     warnOf(`the certificate of ${server}`, notAfter, remedy);
     warnOf(
       "the revocation list",
       revocationList.nextUpdate,
-      "copy crl.pem from the host of the certificate authority, where ca cert and ca revoke make a new one, and " +
+      "copy crl.pem from the host of the certificate authority, where ca cert and ca revoke renew it, and " +
         "send SIGHUP",
     );
   };
@@ -85,6 +87,6 @@ function warnOf(what: string, end: Date, remedy: string): void {
   const days = Math.floor(left / DAY);
   const when = left < 0
     ? `ended at ${end.toISOString()}`
-    : `ends at ${end.toISOString()}, in ${days === 1 ? "1 day" : `${days} days`}`;
+    : `expires at ${end.toISOString()}, in ${days === 1 ? "1 day" : `${days} days`}`;
   logger.warn("{what} {when}: {remedy}", { what, when, remedy });
 }

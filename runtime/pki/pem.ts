@@ -1,5 +1,5 @@
 /**
- * Keys and certificates as text: PEM (RFC 7468), and private keys encrypted under a passphrase.
+ * PEM text for keys and certificates (RFC 7468), and private keys encrypted with a passphrase.
  *
  * @module
  */
@@ -16,7 +16,7 @@ export function encodePem(label: string, der: ArrayBuffer | Uint8Array): string 
  * Decodes the first block with a label.
  *
  * @returns DER.
- * @throws {EnsembleError} when there is none, or it is damaged.
+ * @throws {EnsembleError} if there is none, or it is damaged.
  */
 export function decodePem(label: string, text: string): Uint8Array<ArrayBuffer> {
   const [first] = decodePemBlocks(label, text);
@@ -28,7 +28,7 @@ export function decodePem(label: string, text: string): Uint8Array<ArrayBuffer> 
  * Decodes all blocks with a label, in order. Other blocks and the text around them are skipped.
  *
  * @returns the DER of each.
- * @throws {EnsembleError} when a block is damaged.
+ * @throws {EnsembleError} if a block is damaged.
  */
 export function decodePemBlocks(label: string, text: string): Uint8Array<ArrayBuffer>[] {
   const blocks: Uint8Array<ArrayBuffer>[] = [];
@@ -38,7 +38,7 @@ export function decodePemBlocks(label: string, text: string): Uint8Array<ArrayBu
     const start = at + begin.length;
     at = text.indexOf(end, start);
     if (at < 0) {
-      throw new EnsembleError(`the PEM block "${label}" has no end: the file was cut off`);
+      throw new EnsembleError(`the PEM block "${label}" has no end: the file was truncated`);
     }
     try {
       blocks.push(Uint8Array.fromBase64(text.slice(start, at).replaceAll(/\s/g, "")));
@@ -50,8 +50,8 @@ export function decodePemBlocks(label: string, text: string): Uint8Array<ArrayBu
 }
 
 /**
- * Encrypts a private key under a passphrase: PKCS#8 PEM in an armoured age file. To open it takes about a second, with
- * the default work factor of age.
+ * Encrypts a private key with a passphrase: PKCS#8 PEM in an armored age file. Opening it takes
+ * about a second, with age's default work factor.
  *
  * @param key an extractable key.
  * @see https://age-encryption.org/v1
@@ -64,7 +64,7 @@ export async function sealPrivateKey(key: CryptoKey, passphrase: string): Promis
   return `${armor.encode(await encrypter.encrypt(pem)).trimEnd()}\n`;
 }
 
-/** What {@linkcode openPrivateKey} needs to open a key. */
+/** A key to open, for {@linkcode openPrivateKey}. */
 export interface SealedKey {
   /** The path of its file, for errors. */
   readonly path: string;
@@ -77,10 +77,10 @@ export interface SealedKey {
 }
 
 /**
- * Opens a private key that {@linkcode sealPrivateKey}, or `age --passphrase --armor`, has encrypted.
+ * Opens a private key encrypted by {@linkcode sealPrivateKey}, or by `age --passphrase --armor`.
  *
  * @returns the key, for signing.
- * @throws {EnsembleError} when the passphrase is wrong, or the file holds no such key.
+ * @throws {EnsembleError} if the passphrase is wrong, or the file does not contain such a key.
  */
 export async function openPrivateKey(sealed: SealedKey): Promise<CryptoKey> {
   const { path, algorithm } = sealed;
@@ -90,7 +90,7 @@ export async function openPrivateKey(sealed: SealedKey): Promise<CryptoKey> {
     return await crypto.subtle.importKey("pkcs8", der, algorithm, false, ["sign"]);
   } catch (error) {
     const { message } = error as Error;
-    throw new EnsembleError(`${path} is no private key for ${algorithm.name}: ${message}`);
+    throw new EnsembleError(`${path} is not a private key for ${algorithm.name}: ${message}`);
   }
 }
 
@@ -102,7 +102,7 @@ async function decrypt({ path, text, passphrase }: SealedKey): Promise<string> {
     bytes = armor.decode(text);
   } catch (error) {
     throw new EnsembleError(
-      `${path} is not an armoured age file, or was cut off: ${(error as Error).message}`,
+      `${path} is not an armored age file, or was truncated: ${(error as Error).message}`,
       { cause: error },
     );
   }

@@ -1,5 +1,5 @@
 /**
- * The TLS files of a server, made by `gxensemble ca cert`: reading and verifying them.
+ * Reads and verifies the TLS files of a server, which `gxensemble ca cert` makes.
  *
  * @module
  */
@@ -23,15 +23,15 @@ import {
 import type { TlsMaterial } from "../wire/tls_transport.ts";
 import { decodePem, decodePemBlocks } from "./pem.ts";
 
-/** Who a server is on tls, how it proves that, and which roots it trusts. */
+/** A server's certificate, private key and trusted authorities. */
 export interface TlsIdentity extends TlsMaterial {
-  /** What its own certificate says. */
+  /** The contents of its own certificate. */
   readonly certificate: CertificateIdentity;
-  /** What the revocation list says. */
+  /** The revocation list. */
   readonly revocationList: RevocationList;
 }
 
-/** What the TLS files of a server hold, each as PEM. */
+/** The contents of a server's TLS files, each as PEM. */
 export interface TlsTexts {
   /** The server's certificate, followed by that of the issuing authority. */
   readonly certificate: string;
@@ -43,7 +43,7 @@ export interface TlsTexts {
   readonly revocations: string;
 }
 
-/** What errors call texts that are in no file. */
+/** The names of texts without a file, for errors. */
 const TEXT_NAMES: TlsTexts = {
   certificate: "certificates.certificate",
   key: "certificates.key",
@@ -51,7 +51,7 @@ const TEXT_NAMES: TlsTexts = {
   revocations: "certificates.revocations",
 };
 
-/** The TLS files of a server, which can be read again while it runs. */
+/** The TLS files of a server, which can be reread while it runs. */
 export class TlsFiles implements TlsCredentials {
   #identity: TlsIdentity;
   readonly #read: () => Promise<TlsIdentity>;
@@ -63,10 +63,11 @@ export class TlsFiles implements TlsCredentials {
   }
 
   /**
-   * Reads the files of a server, and makes sure that they belong together and are valid now.
+   * Reads the files of a server, and checks that they belong together and are valid now.
    *
-   * @throws {EnsembleError} naming the file that is missing, damaged, out of date, readable by others, or does not
-   * belong to the others; and when the certificate is revoked, or that of another server.
+   * @throws {EnsembleError} naming the file that is missing, damaged, out of date, readable by
+   * other users, or does not belong to the others; also if the certificate is revoked, or another
+   * server's.
    */
   static async read(id: string, places: Places): Promise<TlsFiles> {
     const read = () => readIdentity(id, places);
@@ -74,7 +75,7 @@ export class TlsFiles implements TlsCredentials {
   }
 
   /**
-   * Takes texts in place of the files. The server keeps them: to read them again changes nothing.
+   * Uses texts in place of the files. Rereading them changes nothing.
    *
    * @throws {EnsembleError} as {@linkcode TlsFiles.read} does.
    */
@@ -84,9 +85,11 @@ export class TlsFiles implements TlsCredentials {
   }
 
   /**
-   * Reads the files again. New connections use the new certificate and revocation list; standing ones stay.
+   * Reads the files again. New connections use the new certificate and revocation list; open ones
+   * stay.
    *
-   * @throws {EnsembleError} as {@linkcode TlsFiles.read} does. Then what was read before remains in use.
+   * @throws {EnsembleError} as {@linkcode TlsFiles.read} does. The previous files then remain in
+   * use.
    */
   async reread(): Promise<void> {
     this.#identity = await this.#read();
@@ -110,11 +113,11 @@ export class TlsFiles implements TlsCredentials {
 }
 
 /**
- * Reads the certificate of a peer. TLS has verified its chain, but its dates are checked again: TLS does not check them
- * when a client resumes a session.
+ * Reads the certificate of a peer. TLS has verified its chain, but not its dates when a client
+ * resumes a session, so they are checked again.
  *
- * @throws {InvalidInputError} when it names no server.
- * @throws {AuthenticationError} when it is revoked, or not valid now.
+ * @throws {InvalidInputError} if it names no server.
+ * @throws {AuthenticationError} if it is revoked, or not valid now.
  */
 export function certifiedBy(
   certificate: Uint8Array,
@@ -126,7 +129,9 @@ export function certifiedBy(
   const refuse = (why: string) =>
     new AuthenticationError(`the certificate of ${id} ${why} (serial ${serial})`);
   if (revoked.serials.has(serial)) throw refuse("was revoked");
-  if (Date.now() < notBefore.getTime()) throw refuse(`is valid from ${notBefore.toISOString()} on`);
+  if (Date.now() < notBefore.getTime()) {
+    throw refuse(`is not valid before ${notBefore.toISOString()}`);
+  }
   if (Date.now() > notAfter.getTime()) throw refuse(`expired at ${notAfter.toISOString()}`);
   return { id, capabilities, serial };
 }
@@ -134,7 +139,7 @@ export function certifiedBy(
 async function readIdentity(id: string, places: Places): Promise<TlsIdentity> {
   const paths = { ...places.authority, ...places.serverTls(id) };
   const advice = adviceFor(id);
-  const shared = "copy it there from the host of the certificate authority";
+  const shared = "copy it from the host of the certificate authority";
   const texts = {
     certificate: await readText(paths.certificate, { advice }),
     key: await readText(paths.key, { advice, isSecret: true }),
@@ -146,9 +151,9 @@ async function readIdentity(id: string, places: Places): Promise<TlsIdentity> {
 }
 
 /**
- * Makes sure that texts belong together and are valid now.
+ * Checks that texts belong together and are valid now.
  *
- * @param options.names what errors call each text.
+ * @param options.names the name of each text, for errors.
  */
 function identityOf(
   id: string,
@@ -160,7 +165,7 @@ function identityOf(
   const root = inFile(names.authority, () => decodePem("CERTIFICATE", rootPem));
   inFile(names.certificate, () => verifyChain([own, issuing, root]));
   inFile(names.key, () => {
-    decodePemBlocks("PRIVATE KEY", key); // Throws when it was cut off.
+    decodePemBlocks("PRIVATE KEY", key); // Throws if it was truncated.
     verifyKey(own, key);
   });
   const revocationList = inFile(names.revocations, () => {
@@ -189,7 +194,7 @@ async function readText(
     return new TextDecoder().decode(bytes);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new EnsembleError(`there is no ${path}, which TLS needs: ${advice}`);
+    throw new EnsembleError(`${path} does not exist, but TLS needs it: ${advice}`);
   }
 }
 
@@ -200,7 +205,7 @@ function readChain(
   const [own, issuing] = decodePemBlocks("CERTIFICATE", chain);
   if (own === undefined || issuing === undefined) {
     throw new InvalidInputError(
-      "it should hold the server's certificate and that of the issuing authority",
+      "it should contain the server's certificate and that of the issuing authority",
     );
   }
   const certificate = parseCertificate(own);
@@ -210,7 +215,7 @@ function readChain(
   return { own, issuing, certificate };
 }
 
-/** Adds the path of a file to what is thrown about its contents. */
+/** Adds the path of a file to errors about its contents. */
 function inFile<T>(path: string, read: () => T): T {
   try {
     return read();
@@ -220,10 +225,10 @@ function inFile<T>(path: string, read: () => T): T {
 }
 
 /**
- * Makes sure that each certificate of a chain was issued by the next one, and that all are valid now.
+ * Checks that each certificate of a chain was issued by the next one, and that all are valid now.
  *
- * @param chain DER, from the certificate of the server to that of the root.
- * @throws {InvalidInputError} saying what is wrong.
+ * @param chain DER, from the server's certificate to the root's.
+ * @throws {InvalidInputError} with the reason.
  */
 function verifyChain(chain: Uint8Array[]): void {
   const certificates = chain.map((der) => new X509Certificate(der));
@@ -239,9 +244,9 @@ function verifyChain(chain: Uint8Array[]): void {
 }
 
 /**
- * Makes sure that a private key, PKCS#8 PEM, belongs to a certificate.
+ * Checks that a private key, PKCS#8 PEM, belongs to a certificate.
  *
- * @throws {InvalidInputError} when it does not.
+ * @throws {InvalidInputError} if it does not.
  */
 function verifyKey(certificate: Uint8Array, key: string): void {
   const spki = { type: "spki", format: "der" } as const;
@@ -253,9 +258,9 @@ function verifyKey(certificate: Uint8Array, key: string): void {
 }
 
 /**
- * Makes sure that a revocation list was signed by an issuing authority, and is not out of date.
+ * Checks that a revocation list was signed by an issuing authority, and is not out of date.
  *
- * @throws {InvalidInputError} saying what is wrong.
+ * @throws {InvalidInputError} with the reason.
  */
 function verifyRevocationList(list: RevocationList, issuer: Uint8Array): void {
   const certificate = new X509Certificate(issuer);
@@ -271,7 +276,7 @@ function publicKeyOf(key: string): KeyObject {
   try {
     return createPublicKey(createPrivateKey(key));
   } catch (error) {
-    throw new InvalidInputError("it is no private key, PKCS#8 PEM", { cause: error });
+    throw new InvalidInputError("it is not a private key in PKCS#8 PEM", { cause: error });
   }
 }
 
@@ -281,7 +286,7 @@ function requireValidNow(certificate: X509Certificate): void {
   const name = nameOf(certificate);
   if (now < validFromDate.getTime()) {
     throw new InvalidInputError(
-      `the certificate of ${name} is valid only from ${validFromDate.toISOString()} on: is the ` +
+      `the certificate of ${name} is not valid before ${validFromDate.toISOString()}: is the ` +
         `clock of this host right?`,
     );
   }

@@ -1,8 +1,8 @@
 /**
- * What the two halves of the REPL send each other, and how each checks it.
+ * The messages between the two halves of the REPL, and their checks.
  *
- * The client expands inputs, for it alone knows the user's files and TypeScript. What travels is JavaScript that keeps
- * its top-level names in the scope of the session.
+ * The client expands inputs, since only it knows the user's files and TypeScript. It sends
+ * JavaScript that keeps its top-level names in the scope of the session.
  *
  * @module
  */
@@ -30,18 +30,18 @@ import type { PreviewOptions } from "./shown_value.ts";
 /** A name that an input declares at its top level. */
 export interface Declaration {
   readonly name: string;
-  /** How it may be used; see {@linkcode ReplScope.declare}. */
+  /** Its kind; see {@linkcode ReplScope.declare}. */
   readonly kind: "var" | "let" | "const" | "class" | "function";
 }
 
 /** The target of an import in a REPL. */
 export type ImportTarget =
   | {
-    /** A module that the server runs. */
+    /** A module loaded in the server. */
     readonly kind: "module";
-    /** The specifier as it was typed. */
+    /** The specifier as typed. */
     readonly specifier: string;
-    /** The module ids that it may stand for, the most likely first. */
+    /** The module ids that it may stand for, most likely first. */
     readonly ids: readonly string[];
   }
   | {
@@ -63,11 +63,11 @@ export interface ImportBinding {
 /** An import declaration. */
 export interface ImportDeclaration {
   readonly target: ImportTarget;
-  /** Empty when the module is imported for its side effects. */
+  /** Empty if the module is imported for its side effects. */
   readonly bindings: readonly ImportBinding[];
 }
 
-/** An input that a session can evaluate, as a plain value that travels in messages. */
+/** An input that a session can evaluate, as a plain value for messages. */
 export interface Expansion {
   /**
    * A JavaScript expression whose value is an {@linkcode ExpandedInput}. It is evaluated in the global scope, in sloppy
@@ -110,9 +110,9 @@ export interface Outcome {
 export type ReplHandlers = {
   /** Evaluates an input, and answers when that is done, however long it takes. */
   evaluate(request: EvaluateRequest): Promise<Outcome>;
-  /** Says that nobody waits for an input any more. */
+  /** Cancels the wait for an input. */
   interrupt(request: { input: number }): void;
-  /** Makes the exports of a module names of the session, and answers the names. */
+  /** Makes the exports of a module names of the session, and returns the names. */
   importAll(request: { target: ImportTarget }): Promise<string[]>;
   /** Whether a name is defined in the session or globally. */
   isDefined(request: { name: string }): boolean;
@@ -120,7 +120,7 @@ export type ReplHandlers = {
   complete(request: { path: string[]; prefix: string }): string[];
   /** Describes the value of a name, see {@linkcode describeValue}; undefined when it is not defined. */
   describe(request: { path: string[] }): string | undefined;
-  /** Says that the owner has ended. */
+  /** Called when the owner has ended. */
   down(request: Record<never, never>, context: HandlerContext): void;
 };
 
@@ -128,11 +128,11 @@ export type ReplHandlers = {
 export type ReplOwnerHandlers = {
   /** Takes lines that evaluated code has printed. */
   output(request: { text: string }, context: HandlerContext): void;
-  /** Says that the session has ended. */
+  /** Called when the session has ended. */
   down(request: { reason?: string }, context: HandlerContext): void;
 };
 
-/** The most names in an answer. */
+/** The maximum number of names in an answer. */
 export const MAX_COMPLETIONS = 500;
 
 /** The form of an identifier (ECMA-262, IdentifierName). */
@@ -143,13 +143,13 @@ export function isIdentifier(text: string): boolean {
   return IDENTIFIER.test(text);
 }
 
-/** The most modules, names or imports in a request. */
+/** The maximum number of modules, names or imports in a request. */
 export const MAX_MODULES = 100_000;
 
 /** The longest name in code, in UTF-16 code units. */
 export const MAX_NAME = 10_000;
 
-/** The most attributes of an import. */
+/** The maximum number of attributes of an import. */
 export const MAX_ATTRIBUTES = 16;
 
 /** Checks code, which may be as long as fits into a frame. */

@@ -10,8 +10,8 @@ import { type Declaration, isIdentifier, MAX_COMPLETIONS } from "./repl_protocol
 export type Rollback = () => void;
 
 /**
- * Names and their values. Expanded inputs look names up by `with (scope.object)`. A variable is a plain property; any
- * other name is an accessor.
+ * Names and their values. Expanded inputs look names up with `with (scope.object)`. A variable is a
+ * plain property; any other name is an accessor.
  */
 export class ReplScope {
   /** The object for `with`. It has no prototype, so that only the names of the session are found. */
@@ -22,16 +22,17 @@ export class ReplScope {
     return Object.getOwnPropertyNames(this.object);
   }
 
-  /** Whether a name is one of the session's. */
+  /** Whether a name belongs to the session. */
   has(name: string): boolean {
     return Object.hasOwn(this.object, name);
   }
 
   /**
-   * Declares names, and replaces earlier declarations; a `var` keeps the value of a variable. Reading a `let`, `const`
-   * or `class` throws until the input initialises it by assigning to it.
+   * Declares names, and replaces earlier declarations; a `var` keeps the value of a variable.
+   * Reading a `let`, `const` or `class` throws until the input initializes it by assigning to it.
    *
-   * @returns restores the earlier declarations of names that are not initialised yet, for when the input fails.
+   * @returns a function that restores the earlier declarations of names that are not initialized
+   * yet, for when the input fails.
    */
   declare(declarations: readonly Declaration[]): Rollback {
     const undo = declarations.map((declaration) => this.#declare(declaration));
@@ -108,14 +109,14 @@ export function completions(scope: ReplScope, path: readonly string[], prefix: s
   return [...names].sort().slice(0, MAX_COMPLETIONS);
 }
 
-/** The value of `path[0].path[1]...`, without running a getter; undefined when there is none. */
+/** The value of `path[0].path[1]...`, without calling getters; undefined if there is none. */
 export function valueAt(scope: ReplScope, [first, ...rest]: readonly string[]): unknown {
-  // The accessors of the scope are its own, and only read a binding.
+  // The scope's own accessors only read a binding.
   const start = scope.has(first!) ? attempt(() => scope.object[first!]) : peek(globalThis, first!);
   return rest.reduce(peek, start);
 }
 
-/** The value of a property; undefined when it is an accessor. */
+/** The value of a property; undefined if it is an accessor. */
 function peek(value: unknown, name: string): unknown {
   for (const holder of prototypeChain(value)) {
     const descriptor = attempt(() => Object.getOwnPropertyDescriptor(holder, name));
@@ -133,7 +134,7 @@ export function* prototypeChain(value: unknown): Generator<object> {
   }
 }
 
-/** Reads a value; undefined when its binding is not initialised yet. */
+/** Reads a value; undefined if its binding is not initialized yet. */
 function attempt<T>(read: () => T): T | undefined {
   try {
     return read();

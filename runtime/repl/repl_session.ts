@@ -48,7 +48,7 @@ export class ReplSession {
   readonly #id: string;
   readonly #modules: SessionModules;
   readonly #scope = new ReplScope();
-  /** The inputs that are being evaluated and waited for. */
+  /** The inputs that are being evaluated and whose outcomes are awaited. */
   readonly #awaited = new Set<number>();
   #lastResult: unknown;
   #lastError: unknown;
@@ -62,7 +62,7 @@ export class ReplSession {
     this.#scope.bindUntilAssigned("_error", () => this.#lastError);
   }
 
-  /** Evaluates an input, however long it takes. What it throws is an outcome too. */
+  /** Evaluates an input, however long it takes. A thrown error is an outcome, too. */
   async evaluate({ input, expansion, preview }: EvaluateRequest): Promise<Outcome> {
     this.#awaited.add(input);
     try {
@@ -92,7 +92,7 @@ export class ReplSession {
    * Makes the exports of a module names of the session, except its default export.
    *
    * @returns the names.
-   * @throws {EnsembleError} when the server does not run the module.
+   * @throws {EnsembleError} if the server has not loaded the module.
    */
   async importAll(target: ImportTarget): Promise<string[]> {
     const read = await this.#find(target);
@@ -106,7 +106,10 @@ export class ReplSession {
     return this.#scope.has(name) || name in globalThis;
   }
 
-  /** Describes the value of `path[0].path[1]...`; undefined when there is none, or it is behind a getter. */
+  /**
+   * Describes the value of `path[0].path[1]...`; undefined if there is none, or it is behind a
+   * getter.
+   */
   describe(path: readonly string[]): string | undefined {
     const value = valueAt(this.#scope, path);
     if (value === undefined) return undefined;
@@ -118,7 +121,9 @@ export class ReplSession {
     return completions(this.#scope, path, prefix);
   }
 
-  /** Runs an input. The value is in an object, for a promise returned by itself would be awaited. */
+  /**
+   * Runs an input. The value is wrapped in an object, because a returned promise would be awaited.
+   */
   async #run(
     name: string,
     { text, declarations, imports }: Expansion,
@@ -145,7 +150,10 @@ export class ReplSession {
     return read();
   };
 
-  /** Finds a module. Of a module that the server runs, the exports are always those of what was loaded last. */
+  /**
+   * Finds a module. For a module loaded in the server, the exports are always those of the current
+   * one.
+   */
   async #find(target: ImportTarget): Promise<ReadExports> {
     if (target.kind === "library") {
       const namespace = await this.#modules.importLibrary(target.specifier, target.attributes);
@@ -158,7 +166,7 @@ export class ReplSession {
       if (registered.has(id)) return await this.#find({ kind: "library", specifier: id });
     }
     throw new EnsembleError(
-      `the server does not run ${target.specifier}: load it with ,(load ${target.specifier})`,
+      `the server has not loaded ${target.specifier}: load it with ,(load ${target.specifier})`,
     );
   }
 
@@ -169,14 +177,14 @@ export class ReplSession {
   }
 }
 
-/** Resolves a specifier that is known only when the code runs. The user's files are not on this host. */
+/** Resolves a specifier that is only known at run time. The user's files are not on this host. */
 function resolveAtRun(specifier: string): ImportTarget {
   return URL.canParse(specifier)
     ? { kind: "library", specifier }
     : { kind: "module", specifier, ids: [specifier] };
 }
 
-/** Throws what linking modules throws for a missing export. */
+/** Throws the error of a missing export, as when modules are linked. */
 function checkExports({ target, bindings }: ImportDeclaration, exports: ModuleNamespace): void {
   for (const { imported } of bindings) {
     if (imported === "*" || imported in exports) continue;
@@ -210,7 +218,7 @@ export interface ReplSessionOptions {
   /** The actor that opens the session, and handles {@linkcode ReplOwnerHandlers}. */
   readonly owner: ActorRef;
   readonly store: UnitStore;
-  /** The server as evaluated code sees it. */
+  /** The server, for evaluated code. */
   readonly ensemble: unknown;
   /** Wraps the handlers in the checks of capabilities that the loader has. */
   readonly guard?: ((handlers: Handlers) => Handlers) | undefined;
@@ -243,7 +251,7 @@ function sessionBody(
     self.monitor(owner);
     // Another server could claim it.
     const down: Handler = (_request, { envelope }) => {
-      if (envelope.session === undefined) self.exit("its owner has gone");
+      if (envelope.session === undefined) self.exit("its owner has ended");
     };
     return serviceBody({ ...onlyFor(owner, guard(handlers)), down }, {
       concurrent: true,
@@ -252,7 +260,9 @@ function sessionBody(
   };
 }
 
-/** Refuses requests from any server but the owner's, for a session may do what its owner may do. */
+/**
+ * Refuses requests from any server but the owner's, since a session has the owner's capabilities.
+ */
 function onlyFor(owner: ActorRef, handlers: Handlers): Handlers {
   return Object.fromEntries(
     Object.entries(handlers).map(([type, handler]) => [

@@ -1,5 +1,5 @@
 /**
- * Values as a REPL shows them: previews and descriptions.
+ * Previews and descriptions of values for a REPL.
  *
  * @module
  */
@@ -8,23 +8,23 @@ import { inspectBounded, type InspectOptions } from "../inspection.ts";
 import { shorten } from "../safe_text.ts";
 import { prototypeChain } from "./repl_scope.ts";
 
-/** The longest text shown for a value, in UTF-16 code units. */
+/** The maximum length of the text for a value, in UTF-16 code units. */
 export const MAX_PREVIEW_LENGTH = 100_000;
 
 /** Options of {@linkcode previewValue}. */
 export type PreviewOptions = Pick<InspectOptions, "oneLine">;
 
-/** Shows a value, as {@linkcode inspectBounded} does. */
+/** Formats a value, as {@linkcode inspectBounded} does. */
 export function previewValue(value: unknown, options: PreviewOptions = {}): string {
   return inspectBounded(value, { ...options, limit: MAX_PREVIEW_LENGTH });
 }
 
-/** Cuts a text to {@linkcode MAX_PREVIEW_LENGTH}, and says so at its end. */
+/** Truncates a text to {@linkcode MAX_PREVIEW_LENGTH} and marks the cut. */
 export function cut(text: string): string {
   return shorten(text, MAX_PREVIEW_LENGTH);
 }
 
-/** How many members of an object are listed. */
+/** The maximum number of listed members of an object. */
 const MAX_MEMBERS = 200;
 
 /** Finds the comment before the source of a function or class. */
@@ -61,7 +61,7 @@ function signatureOf(value: CallableFunction, source: string): string {
   const name = nameOf(value);
   if (/\{\s*\[native code\]\s*\}$/.test(source)) {
     const count = Object.getOwnPropertyDescriptor(value, "length")?.value;
-    return `function ${name}, built in, of ${count === 1 ? "1 parameter" : `${count} parameters`}`;
+    return `built-in function ${name} of ${count === 1 ? "1 parameter" : `${count} parameters`}`;
   }
   const kind = (types.isAsyncFunction(value) ? "async " : "") +
     (types.isGeneratorFunction(value) ? "function* " : "function ");

@@ -16,7 +16,7 @@ import type { Accepted, Handshakes, Listener } from "../wire/stream.ts";
 import { listenAt } from "../wire/transport.ts";
 import { AddressBook, type ServerLocations } from "./address_book.ts";
 import type { Heartbeat } from "./connection.ts";
-import { type ConnectionInfo, controlChecks, controlHandlers } from "./control.ts";
+import { controlChecks, controlHandlers } from "./control.ts";
 import { Capabilities, type Session } from "./capabilities.ts";
 import { type Credentials, importCookie, InstanceKey, type TlsCredentials } from "./credentials.ts";
 import { Elevations } from "./elevation.ts";
@@ -88,9 +88,17 @@ export type ServerKeys = Pick<Credentials, "instance" | "cookie">;
 export class ActorServer {
   /** The server's id. */
   readonly id: string;
-  /** Its actors. */
+  /**
+   * Its actors.
+   *
+   * @internal
+   */
   readonly actors: ActorSystem;
-  /** What others may do in it. */
+  /**
+   * What others may do in it.
+   *
+   * @internal
+   */
   readonly capabilities: Capabilities;
   /**
    * Lets administrators' clients do more in it.
@@ -113,7 +121,11 @@ export class ActorServer {
   #stopping: Promise<void> | undefined;
   readonly #resources = new AsyncDisposableStack();
 
-  /** Made by {@linkcode ActorServer.start}. */
+  /**
+   * Made by {@linkcode ActorServer.start}.
+   *
+   * @internal
+   */
   constructor(options: Omit<ActorServerOptions, "cookie">, { instance, cookie }: ServerKeys) {
     this.#options = options;
     this.id = options.id;
@@ -192,17 +204,29 @@ export class ActorServer {
     }
   }
 
-  /** Starts the actors that it always has, when it listens and nothing reaches it yet. */
+  /**
+   * Starts the actors that it always has, when it listens and nothing reaches it yet.
+   *
+   * @internal
+   */
   protected async prepare(): Promise<void> {
     await this.#options.prepare?.(this);
   }
 
-  /** Runs work that belongs to this server. */
+  /**
+   * Runs work that belongs to this server.
+   *
+   * @internal
+   */
   protected enter<Result>(work: () => Result): Result {
     return work();
   }
 
-  /** Holds something until the server has stopped, or has failed to start. */
+  /**
+   * Holds something until the server has stopped, or has failed to start.
+   *
+   * @internal
+   */
   protected hold(resource: Disposable | AsyncDisposable): void {
     this.#resources.use(resource);
   }
@@ -212,7 +236,11 @@ export class ActorServer {
     return `${this.constructor.name}(${this.id})`;
   }
 
-  /** The entry by which others find it. A socket that has to be made again changes it. */
+  /**
+   * The entry by which others find it. A socket that has to be made again changes it.
+   *
+   * @internal
+   */
   get entry(): RegistryEntry {
     const own = this.#listeners.map(({ address }) => reachable(address));
     const files = new Map(own.map((address) => [formatAddressUrl(address), address]));
@@ -232,7 +260,11 @@ export class ActorServer {
     return this.#roles;
   }
 
-  /** Where others are told to reach it. */
+  /**
+   * Where others are told to reach it.
+   *
+   * @internal
+   */
   get addresses(): readonly Address[] {
     return this.entry.addresses;
   }
@@ -272,11 +304,15 @@ export class ActorServer {
   }
 
   /** Its connections, by peer id. */
-  connections(): ConnectionInfo[] {
+  connections(): { readonly peer: string; readonly address: Address }[] {
     return this.#router.sessions();
   }
 
-  /** The session of the connection with a server, while there is one. */
+  /**
+   * The session of the connection with a server, while there is one.
+   *
+   * @internal
+   */
   session(server: string): Session | undefined {
     return this.#router.sessions().find(({ peer }) => peer === server);
   }
@@ -292,7 +328,11 @@ export class ActorServer {
     return this.#router.connect(server);
   }
 
-  /** Whether the instance of a registry entry lives, as far as can be told from this server. */
+  /**
+   * Whether the instance of a registry entry lives, as far as can be told from this server.
+   *
+   * @internal
+   */
   presence(entry: RegistryEntry): Promise<Presence> {
     return this.#identities.presence(entry, this.#router);
   }
@@ -328,7 +368,11 @@ export class ActorServer {
     await this.#registration?.add();
   }
 
-  /** Begins to stop, as {@linkcode ActorServer.stop} does; gives how long its actors may take to shut down, in ms. */
+  /**
+   * Begins to stop, as {@linkcode ActorServer.stop} does; gives how long its actors may take to shut down, in ms.
+   *
+   * @internal
+   */
   shutDown(): number {
     void this.stop();
     return this.#grace;
@@ -338,6 +382,8 @@ export class ActorServer {
    * Ends one of its actors at once.
    *
    * @throws {EnsembleError} when there is none, or when the server is nothing without it.
+   *
+   * @internal
    */
   kill(id: ActorId): void {
     const actor = this.actors.find(id);

@@ -268,7 +268,7 @@ export class Router implements Route, Connections {
     if (addresses.length > 0) {
       return await this.#dialAll(peer, addresses, { failures, tried, instance });
     }
-    failures.push(new EnsembleError("the registry knows no address of it"));
+    failures.push(new EnsembleError("the registry has no address for it"));
     return false;
   }
 

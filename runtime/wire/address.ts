@@ -1,5 +1,5 @@
 /**
- * Addresses: where servers listen and are reached.
+ * Addresses of servers.
  *
  * Each has two forms, which are both accepted everywhere: a URL (`unix:/path`, `tcp://host:port`,
  * `tls://host:port`) and a list (`(unix: "host" "/path")`, `(tcp: "host:port")`).
@@ -28,28 +28,30 @@ export interface SocketFile {
 
 /** A UNIX domain socket. It exists on one host only. */
 export interface UnixAddress {
-  /** Tells the kinds of addresses apart. */
+  /** Distinguishes kinds of addresses. */
   readonly kind: "unix";
-  /** The name of the host that the socket is on, as {@linkcode hostName} gives it there. */
+  /** The name of the socket's host, as {@linkcode hostName} returns it there. */
   readonly host: string;
   /** The absolute path of the socket on that host. */
   readonly path: string;
   /**
    * The file that the server made there, which tells the socket from any other at its path, whatever the host is
    * called. It is not part of the written forms.
+   *
+   * @internal
    */
   readonly file?: SocketFile | undefined;
 }
 
 /** A TCP port, plain or under TLS. */
 export interface InternetAddress {
-  /** Tells the kinds of addresses apart. */
+  /** Distinguishes kinds of addresses. */
   readonly kind: "tcp" | "tls";
   /**
    * A host name, an IPv4 address, or an IPv6 address without brackets; a link-local one has its zone: `fe80::1%eth0`.
    */
   readonly host: string;
-  /** 0 to 65535. With 0 a server listens at any free port; it cannot be connected to. */
+  /** 0 to 65535. With 0, a server listens on any free port; it cannot be connected to. */
   readonly port: number;
 }
 
@@ -64,14 +66,14 @@ const EXPECTED =
 let name: string | undefined;
 
 /**
- * The name of this host, as its UNIX addresses have it. It is the name from when this process first asked, so that the
- * addresses it already has remain local when the host is renamed.
+ * The name of this host, as in its UNIX addresses. It is the name from when this process first
+ * asked, so that its existing addresses remain local when the host is renamed.
  */
 export function hostName(): string {
   return name ??= Deno.hostname();
 }
 
-/** Whether an address may be on this host: it is no UNIX socket of a host with another name. */
+/** Whether an address may be on this host: it is not a UNIX socket of a host with another name. */
 export function isLocal(address: Address): boolean {
   return address.kind !== "unix" || address.host === hostName();
 }
@@ -84,7 +86,7 @@ export function localUnixAddress(path: string): UnixAddress {
 /**
  * Parses addresses in either form: one or several, separated by spaces or in a list.
  *
- * @throws {InvalidInputError} when one of them is no address, naming it and saying why.
+ * @throws {InvalidInputError} if one of them is not an address, naming it and the reason.
  */
 export function parseAddresses(text: string): Address[] {
   return addressesFromData(parseNotation(text));
@@ -93,7 +95,7 @@ export function parseAddresses(text: string): Address[] {
 /**
  * Converts values of the notation to addresses, as {@linkcode parseAddresses} does.
  *
- * @throws {InvalidInputError} when one of them is no address, naming it and saying why.
+ * @throws {InvalidInputError} if one of them is not an address, naming it and the reason.
  */
 export function addressesFromData(data: readonly Datum[]): Address[] {
   return data.flatMap((datum) => {
@@ -155,10 +157,12 @@ function parseUrl(text: string): Address {
 
 function unixAddress(host: string, path: string, text: string): UnixAddress {
   if (host === "" || host.includes("/")) {
-    throw addressError(text, "the host name is empty or wrong");
+    throw addressError(text, "the host name is empty or invalid");
   }
-  if (!path.startsWith("/")) throw addressError(text, "the path of a unix socket is absolute");
-  if (path.endsWith("/")) throw addressError(text, "the path of a unix socket is that of a file");
+  if (!path.startsWith("/")) throw addressError(text, "the path of a unix socket must be absolute");
+  if (path.endsWith("/")) {
+    throw addressError(text, "the path of a unix socket must be that of a file");
+  }
   if (path.includes("\0") || !path.isWellFormed()) {
     throw addressError(text, "the path contains NUL or half a surrogate pair");
   }
@@ -167,17 +171,19 @@ function unixAddress(host: string, path: string, text: string): UnixAddress {
 
 function internetAddress(kind: "tcp" | "tls", endpoint: string, text: string): InternetAddress {
   const [, bracketed, name, digits] = /^(?:\[([^\]]*)\]|([^:]*)):(\d*)$/.exec(endpoint) ?? [];
-  // RFC 6874 has the percent sign encoded in a URL.
+  // In URLs, RFC 6874 encodes the percent sign.
   const host = bracketed?.replace(/%25(?=[^\d])/, "%") ?? name;
   if (host === undefined || digits === undefined) {
     throw addressError(text, `host:port expected, an IPv6 host in brackets: [::1]:7000`);
   }
   if (host === "") throw addressError(text, "the host is empty");
   if (bracketed === undefined ? !HOST_NAME.test(host) : !isIPv6(host)) {
-    throw addressError(text, `${quoted(host)} is no host name or IP address`);
+    throw addressError(text, `${quoted(host)} is not a host name or IP address`);
   }
   const port = Number(digits);
-  if (digits === "" || port > 65535) throw addressError(text, "the port is a number up to 65535");
+  if (digits === "" || port > 65535) {
+    throw addressError(text, "the port must be a number up to 65535");
+  }
   return { kind, host, port };
 }
 
@@ -219,7 +225,10 @@ function percentDecode(text: string, address: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw addressError(address, "a % is followed by two hexadecimal digits; write % itself as %25");
+    throw addressError(
+      address,
+      "a % must be followed by two hexadecimal digits; write % itself as %25",
+    );
   }
 }
 

@@ -33,8 +33,8 @@ const FLAG_REPLY = 8;
 /**
  * Writes an envelope into an outbox.
  *
- * @throws {ProtocolError} when the message contains something that cannot be sent, or exceeds a limit. Then nothing is
- * written.
+ * @throws {ProtocolError} if the message contains something that cannot be sent, or exceeds a
+ * limit. Nothing is written then.
  */
 export function writeEnvelope(outbox: Outbox, envelope: Envelope): void {
   const { nonce, replyTo, timeout, message } = envelope;
@@ -69,9 +69,12 @@ export function writeEnvelope(outbox: Outbox, envelope: Envelope): void {
   }
 }
 
-/** A received frame: its header and, on request, its message. The same object reads any number of frames in turn. */
+/**
+ * A received frame: its header and, on request, its message. The same object is reused for all
+ * frames.
+ */
 export class IncomingFrame {
-  /** The actor to which it goes. */
+  /** The destination actor. */
   dest: ActorId = "";
   /** The nonce of the message that it answers. */
   replyTo: number | undefined;
@@ -85,7 +88,7 @@ export class IncomingFrame {
   #message = 0;
   #end = 0;
 
-  /** Whether its timeout was over when it was sent. */
+  /** Whether its timeout had passed when it was sent. */
   get expired(): boolean {
     return this.timeout !== undefined && this.timeout <= 0;
   }
@@ -93,7 +96,7 @@ export class IncomingFrame {
   /**
    * Reads the header of the frame whose body is `bytes` from `start` to `end`.
    *
-   * @throws {ProtocolError} when it is malformed.
+   * @throws {ProtocolError} if it is malformed.
    */
   read(bytes: Uint8Array, start: number, end: number): void {
     decoder.openFrame(bytes, start, end);
@@ -118,7 +121,7 @@ export class IncomingFrame {
    * Decodes the envelope with its message. The result does not refer to the bytes.
    *
    * @param source the server at the other end of the connection.
-   * @throws {ProtocolError} when the message is malformed, or exceeds a limit.
+   * @throws {ProtocolError} if the message is malformed, or exceeds a limit.
    */
   decode(source: string): Envelope {
     decoder.openFrame(this.#bytes, this.#message, this.#end);
@@ -129,7 +132,7 @@ export class IncomingFrame {
     }
   }
 
-  /** Returns the envelope without its message, for a message that no actor gets. */
+  /** Returns the envelope without its message, for a message that cannot be delivered. */
   withoutMessage(source: string): Envelope {
     return this.#envelope(source, undefined);
   }

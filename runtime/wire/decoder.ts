@@ -1,10 +1,11 @@
 /**
- * Decoding values from a frame.
+ * Decodes values from a frame.
  *
- * The bytes may come from an attacker. Nothing is allocated for a size that they merely announce, and no more than the
- * limits allow. Decoded values do not refer to the bytes.
+ * The bytes may come from an attacker. Nothing is allocated for a size that is merely announced,
+ * and no more than the limits allow. Decoded values do not refer to the bytes.
  *
- * The state is in variables of the module, and not in an object: that is faster, and only one frame is read at a time.
+ * The state is in variables of the module rather than in an object: that is faster, and only one
+ * frame is read at a time.
  *
  * @module
  */
@@ -51,16 +52,18 @@ const ERROR_CLASSES = new Map<unknown, ErrorConstructor>(
 
 const MIB = 1024 * 1024;
 
-/** After how many entries of a Map or Set to look at the clock. */
+/** The number of entries of a Map or Set between checks of the clock. */
 const ENTRIES_PER_CHECK = 256;
 
-/** The longest array that is allocated at once. The elements of a longer one might not come. */
+/**
+ * The longest array that is allocated at once, since the elements of a longer one might not arrive.
+ */
 const MAX_ALLOCATED = 256;
 
 /** The longest text, in characters, that is looked up among earlier ones. */
 const MAX_KNOWN_TEXT = 24;
 
-/** How many characters to convert at a time: a call takes only so many arguments. */
+/** The number of characters to convert in one call, since the number of arguments is limited. */
 const CHARACTERS_PER_CALL = 4096;
 
 const latin1Slice = (Buffer.prototype as unknown as {
@@ -82,15 +85,16 @@ let end = 0;
 let parts = 0;
 let costly = 0;
 let maxCostly = 0;
-/** While a graph is read: its objects. */
+/** The objects of the graph being read. */
 let nodes: unknown[] | undefined;
-/** How much processor time large Maps and Sets have taken, and may take, in ms. */
+/** The processor time that large Maps and Sets have taken, and may take, in ms. */
 let time = 0;
 let maxTime = 0;
 
 /**
- * Starts to read `buffer` from `start` to `stop`. The functions below read it, and throw {@linkcode ProtocolError} for
- * what is malformed or exceeds a limit. {@linkcode closeFrame} must be called in any case.
+ * Starts reading `buffer` from `start` to `stop`. The functions below read it, and throw {@linkcode
+ * ProtocolError} for malformed data or an exceeded limit. {@linkcode closeFrame} must be called in
+ * any case.
  */
 export function openFrame(buffer: Uint8Array, start: number, stop: number): void {
   bytes = buffer;
@@ -252,7 +256,7 @@ function readLongText(tag: Tag): string {
 function readBigInt(): bigint {
   count(OBJECT_WEIGHT);
   const length = readUint32() - 1;
-  if (length < 1 || length > MAX_BIGINT) throw malformed("a BigInt of no or too many bytes");
+  if (length < 1 || length > MAX_BIGINT) throw malformed("a BigInt of zero or too many bytes");
   const negative = readByte() !== 0;
   requireBytes(length);
   const magnitude = BigInt(`0x${bytes.subarray(at, at += length).toHex()}`);
@@ -333,7 +337,7 @@ function readErrorHead(present: number): Error {
   const name = readText();
   const aggregate = (present & ErrorPart.Errors) !== 0;
   const Class = ERROR_CLASSES.get(name) ?? Error;
-  // Taking the stack of the decoder would be a waste.
+  // Using up the decoder's stack would be wasteful.
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 0;
   const error = aggregate ? new AggregateError([]) : new Class();
@@ -386,7 +390,7 @@ function readRegExp(): RegExp {
   const source = readText();
   const flags = readText();
   if (source.length > MAX_PATTERN || isSlowRegExp(source)) {
-    throw malformed("a regular expression that is not to be sent");
+    throw malformed("a regular expression that must not be sent");
   }
   spend(regExpCost(source));
   try {
@@ -419,7 +423,8 @@ function readReference(): unknown {
 }
 
 /**
- * Makes all objects of a graph, and then fills them. They count twice: before they are made, and when they are filled.
+ * Creates all objects of a graph, and then fills them. Each counts twice: when it is created, and
+ * when it is filled.
  */
 function readGraph(): unknown {
   at++;
@@ -428,7 +433,7 @@ function readGraph(): unknown {
   const contents = at;
   at += size;
   const length = readUint32();
-  if (length === 0) throw malformed("a graph of nothing");
+  if (length === 0) throw malformed("an empty graph");
   requireBytes(length);
   const made: unknown[] = [];
   const sizes: number[] = [];
@@ -499,7 +504,7 @@ function requireBytes(length: number): void {
   if (at + length > end) throw malformed("it ends too early");
 }
 
-/** Counts what takes memory. */
+/** Counts what uses memory. */
 function count(weight: number): void {
   if ((parts += weight) > MAX_PARTS) throw malformed("too many parts");
 }
@@ -511,16 +516,17 @@ function spend(cost: number): void {
 }
 
 /**
- * Counts the time since the last count as spent on a Map or Set. Counting parts is not enough: the engine hashes
- * numbers without a secret, so a peer can choose keys that collide, and each is then compared with all before it.
+ * Counts the time since the last count as spent on a Map or Set. Counting parts is not enough: the
+ * engine hashes numbers without a secret, so a peer can choose colliding keys, and each is then
+ * compared with all before it.
  */
 function spendTime(since: number): number {
   const now = processorTime();
-  if ((time += now - since) > maxTime) throw malformed("it takes too long to decode");
+  if ((time += now - since) > maxTime) throw malformed("decoding takes too long");
   return now;
 }
 
-/** The processor time of this process, in ms. Time in which it did not run is not included. */
+/** The processor time of this process, in ms, which excludes time in which it did not run. */
 function processorTime(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;

@@ -1,11 +1,11 @@
 /**
- * Encoding values into a frame of an outbox.
+ * Encodes values into a frame of an outbox.
  *
- * Everything that structured clone supports can be sent, and actor references. The limits of the decoder are checked
- * here, too, so that a message that the peer would refuse fails at its sender.
+ * Everything that structured clone supports can be sent, and actor references. The decoder's limits
+ * are checked here, too, so that a message that the peer would refuse fails at its sender.
  *
- * The state is in variables of the module, and not in an object: that is faster, and only one frame is written at a
- * time.
+ * The state is in variables of the module rather than in an object: that is faster, and only one
+ * frame is written at a time.
  *
  * @module
  */
@@ -36,7 +36,7 @@ import {
   Tag,
 } from "./value_format.ts";
 
-/** Thrown for a value that cannot be sent, naming its place in the message. */
+/** Thrown for a value that cannot be sent, with its position in the message. */
 export class UnsendableError extends ProtocolError {
   readonly #what: string;
   readonly #path: string[] = [];
@@ -47,7 +47,7 @@ export class UnsendableError extends ProtocolError {
     this.#what = what;
   }
 
-  /** Adds, on the way out, the part of the message in which it was. */
+  /** Prepends the part of the message that contained it, while unwinding. */
   within(part: string): this {
     this.#path.unshift(part);
     this.message = `cannot send ${this.#what}, at ${this.#path.join(".")}`;
@@ -55,13 +55,13 @@ export class UnsendableError extends ProtocolError {
   }
 }
 
-/** Thrown when a value is too deep or too large to be written as a tree. One with a cycle is. */
+/** Thrown if a value is too deep or too large to be written as a tree, or has a cycle. */
 class TreeError extends Error {}
 
 /** The first character that is not in Latin-1. */
 const LATIN1_END = 0x100;
 
-/** From this length on, in characters, room is first made for a byte a character only. */
+/** Texts of at least this length, in characters, first reserve only one byte per character. */
 const LONG_TEXT = 64 * 1024;
 
 /** The most bytes that a UTF-16 code unit takes in UTF-8. */
@@ -84,19 +84,20 @@ const typedArrayName = Object.getOwnPropertyDescriptor(
 /** The outbox of the frame that is being written, and its buffer. */
 let outbox: Outbox | undefined;
 let bytes = new Uint8Array();
-/** Where the body of the frame starts, and where to write next. */
+/** The start of the frame's body, and the position to write next. */
 let start = 0;
 let at = 0;
 let parts = 0;
 let costly = 0;
-/** While a graph is written: its objects and their numbers, in order. */
+/** The objects of the graph being written, with their numbers, in order. */
 let numbers: Map<object, number> | undefined;
 
 /**
- * Starts a frame in an outbox. The functions below write it, and {@linkcode closeFrame} puts it into the outbox.
- * {@linkcode leaveFrame} must be called in any case.
+ * Starts a frame in an outbox. The functions below write it, and {@linkcode closeFrame} puts it
+ * into the outbox. {@linkcode leaveFrame} must be called in any case.
  *
- * @throws {ProtocolError} when another frame is being written: a getter in a message has sent one.
+ * @throws {ProtocolError} if another frame is being written, because a getter in a message has sent
+ * one.
  */
 export function openFrame(target: Outbox): void {
   if (outbox) throw new ProtocolError("cannot send a message while another is being encoded");
@@ -110,7 +111,7 @@ export function openFrame(target: Outbox): void {
  * Ends the frame and puts it into the outbox.
  *
  * @param expires whether its header has a timeout.
- * @throws {ProtocolError} when it exceeds a limit.
+ * @throws {ProtocolError} if it exceeds a limit.
  */
 export function closeFrame(expires: boolean): void {
   const size = at - start;
@@ -160,7 +161,7 @@ export function writeDouble(value: number): void {
 /**
  * Writes the name or serial number of an actor.
  *
- * @throws {UnsendableError} when it is neither.
+ * @throws {UnsendableError} if it is neither.
  */
 export function writeActorId(id: unknown): void {
   if (typeof id === "string" && id.length <= MAX_ACTOR_NAME) writeText(id);
@@ -169,11 +170,12 @@ export function writeActorId(id: unknown): void {
 }
 
 /**
- * Writes a message. Most are trees, in which an object with two references to it is written twice. One with cycles, or
- * too deep or too large for a tree, is written as a graph, in which each object is written once.
+ * Writes a message. Most are trees, in which an object with two references to it is written twice.
+ * One with cycles, or too deep or too large for a tree, is written as a graph, in which each object
+ * is written once.
  *
- * @throws {UnsendableError} for functions, symbols, promises and other things that are not data.
- * @throws {ProtocolError} when it has too many parts.
+ * @throws {UnsendableError} for functions, symbols, promises and other values that are not data.
+ * @throws {ProtocolError} if it has too many parts.
  */
 export function writeMessage(message: unknown): void {
   const before = at;
@@ -339,12 +341,13 @@ function tagOf(value: object): Tag {
   ) return Tag.Boxed;
   const name = Object.prototype.toString.call(value);
   if (name !== "[object Object]") throw new UnsendableError(name);
-  // An instance of a class travels as its own fields, as in a structured clone.
+  // An instance of a class is sent as its own fields, as in a structured clone.
   return Tag.Record;
 }
 
 /**
- * The keys and values of a Map. Its methods may be those of a subclass; and a getter of a value may change it later.
+ * The keys and values of a Map. A subclass may override its methods, and a getter of a value may
+ * change it later.
  */
 function entriesOf(map: Map<unknown, unknown>): unknown[] {
   const entries: unknown[] = [];
@@ -462,13 +465,13 @@ function primitiveOf(value: object): unknown {
 }
 
 function writeRegExp(value: RegExp): void {
-  // A copy, whose source and flags no subclass has changed.
+  // A copy, whose source and flags no subclass has overridden.
   const { source, flags } = new RegExp(value);
   if (source.length > MAX_PATTERN) {
     throw new UnsendableError(`a regular expression of more than ${MAX_PATTERN} characters`);
   }
   if (isSlowRegExp(source)) {
-    throw new UnsendableError("a regular expression with a property of strings, as RGI_Emoji");
+    throw new UnsendableError("a regular expression with a property of strings, such as RGI_Emoji");
   }
   costly += regExpCost(source);
   writeByte(Tag.RegExp);
@@ -500,7 +503,8 @@ function writeReference(object: object, numbers: Map<object, number>): void {
 }
 
 /**
- * Writes the contents of all objects that can be reached, and then the objects. They count twice, as in the decoder.
+ * Writes the contents of all reachable objects, and then the objects. Each counts twice, as in the
+ * decoder.
  */
 function writeGraph(root: object): void {
   const objects = numbers = new Map([[root, 0]]);
@@ -509,7 +513,7 @@ function writeGraph(root: object): void {
   const sizeAt = at;
   at += 4;
   try {
-    // The walk adds objects until all that can be reached are there.
+    // The walk adds objects until all reachable ones are there.
     for (const object of objects.keys()) heads.push(writeContents(object));
   } catch (error) {
     if (!(error instanceof TreeError)) throw error;
@@ -610,7 +614,7 @@ function reserve(room: number): void {
 function requireSize(size: number): void {
   if (size <= MAX_FRAME) return;
   throw new ProtocolError(
-    `the message is too large: more than ${MAX_FRAME} bytes, which is what a frame holds`,
+    `the message is too large: a frame holds at most ${MAX_FRAME} bytes`,
   );
 }
 

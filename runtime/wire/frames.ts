@@ -1,6 +1,6 @@
 /**
- * Frames: a `u32` big-endian length and that many bytes. They are read from a stream, and gathered until they are
- * written to one.
+ * Frames: a `u32` big-endian length and that many bytes. They are read from a stream, and buffered
+ * until they are written to one.
  *
  * @module
  */
@@ -21,9 +21,9 @@ const INITIAL_CAPACITY = 64 * 1024;
 export class FrameReader {
   /** The bytes that were read. */
   buffer: Uint8Array = new Uint8Array(INITIAL_CAPACITY);
-  /** Where the body of the current frame starts. */
+  /** The start of the current frame's body. */
   start = 0;
-  /** Where it ends. */
+  /** The end of the current frame's body. */
   end = 0;
   /** The largest body accepted, in bytes. */
   limit: number;
@@ -40,8 +40,8 @@ export class FrameReader {
   /**
    * Moves to the next frame.
    *
-   * @returns false when it has not been read to its end.
-   * @throws {ProtocolError} when its length is over the limit.
+   * @returns false if it has not been fully read.
+   * @throws {ProtocolError} if its length exceeds the limit.
    */
   next(): boolean {
     const available = this.#filled - this.#read;
@@ -63,7 +63,7 @@ export class FrameReader {
     return true;
   }
 
-  /** Reads what the stream has; returns false at its end. */
+  /** Reads available data from the stream. Returns false at its end. */
   async fill(): Promise<boolean> {
     this.#makeRoom();
     const count = await this.#stream.read(this.buffer.subarray(this.#filled));
@@ -80,7 +80,7 @@ export class FrameReader {
   #makeRoom(): void {
     const rest = this.#filled - this.#read;
     if (this.#filled === this.buffer.length || rest === 0) {
-      // It doubles as data comes in, and never grows to what a header merely announces.
+      // It doubles as data arrives, and never grows to a size that a header merely announces.
       const large = this.buffer.length > INITIAL_CAPACITY;
       let target = this.buffer;
       if (rest * 2 > this.buffer.length) target = new Uint8Array(this.buffer.length * 2);
@@ -99,12 +99,13 @@ function isTlsRecord(length: number): boolean {
   return start >= 0x150300 && start <= 0x150304 || start >= 0x160300 && start <= 0x160304;
 }
 
-/** The flag in the header of an envelope of one with a timeout. */
+/** The flag for an envelope header with a timeout. */
 export const FLAG_TIMEOUT = 4;
 
 /**
- * Where the header of an envelope has its flags, and with {@linkcode FLAG_TIMEOUT} its timeout in ms, counted from the
- * start of the frame. While a frame waits here the latter is its deadline, on the clock of `performance.now()`.
+ * The positions of the flags in an envelope's header, and of its timeout in ms with {@linkcode
+ * FLAG_TIMEOUT}, from the start of the frame. While a frame waits here, that field is its deadline,
+ * on the clock of `performance.now()`.
  */
 const FLAGS = HEADER_LENGTH + 2;
 const TIMEOUT = FLAGS + 1 + 8;
@@ -113,11 +114,11 @@ const TIMEOUT = FLAGS + 1 + 8;
 const MAX_KEPT = 4 * 1024 * 1024;
 
 /**
- * Frames to send, in order. They are gathered in one buffer while those of another are written. A frame that has
- * expired by its turn is left out.
+ * Frames to send, in order. New ones are buffered while others are written. A frame that has
+ * expired by its turn is dropped.
  */
 export class Outbox {
-  /** The frames that are gathered, up to `#size`. */
+  /** The buffered frames, up to `#size`. */
   #buffer = new Uint8Array(INITIAL_CAPACITY);
   #size = 0;
   /** Whether one of them has a deadline. */
@@ -128,7 +129,7 @@ export class Outbox {
   #end = 0;
   #leavingExpire = false;
 
-  /** How many bytes are waiting. */
+  /** The number of waiting bytes. */
   get size(): number {
     return this.#size + this.#end - this.#next;
   }
@@ -142,7 +143,7 @@ export class Outbox {
     this.commit(end, false);
   }
 
-  /** Where the body of the next frame starts in the buffer that {@linkcode Outbox.open} gives. */
+  /** The start of the next frame's body in the buffer that {@linkcode Outbox.open} returns. */
   get bodyStart(): number {
     return this.#size + HEADER_LENGTH;
   }
@@ -152,7 +153,10 @@ export class Outbox {
     return this.#buffer;
   }
 
-  /** Replaces the buffer by one of at least `needed` bytes, with the first `used` bytes of the present one. */
+  /**
+   * Replaces the buffer by one of at least `needed` bytes, with the first `used` bytes of the
+   * current one.
+   */
   grow(used: number, needed: number): Uint8Array<ArrayBuffer> {
     let capacity = this.#buffer.length * 2;
     while (capacity < needed) capacity *= 2;
@@ -174,7 +178,7 @@ export class Outbox {
     this.#expires ||= expires;
   }
 
-  /** Drops the body that was begun. A buffer that grew large for it is not kept. */
+  /** Drops the unfinished body. A buffer that grew large for it is not kept. */
   abandon(): void {
     if (this.#buffer.length <= MAX_KEPT || this.#size > MAX_KEPT) return;
     const kept = new Uint8Array(MAX_KEPT);
@@ -183,8 +187,8 @@ export class Outbox {
   }
 
   /**
-   * Takes out the frames to write next: up to the one with which they reach {@linkcode MAX_WRITE} bytes. The bytes are
-   * valid until the next call, and empty when nothing is left.
+   * Takes out the frames to write next, up to the one with which they reach {@linkcode MAX_WRITE}
+   * bytes. The bytes are valid until the next call, and empty if nothing is left.
    */
   take(): Uint8Array<ArrayBuffer> {
     if (this.#next === this.#end) this.#swap();
@@ -235,7 +239,7 @@ export class Outbox {
   }
 }
 
-/** Whether the deadline of a frame has passed; if not, its header gets the timeout from now on. */
+/** Whether the deadline of a frame has passed. If not, its header gets the remaining timeout. */
 function isExpired(
   view: DataView,
   { start, end, now }: { start: number; end: number; now: number },

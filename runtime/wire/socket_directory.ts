@@ -1,35 +1,35 @@
 /**
- * The directories that UNIX sockets are in.
+ * The directories of UNIX sockets.
  *
- * Servers and commands trust what listens at the path of a socket. So only this user may be able to put a socket
- * there: the directory belongs to this user, no other user can enter it, and none can put another directory in its
- * place.
+ * Servers and commands trust whatever listens at the path of a socket. So only this user may be
+ * able to put a socket there: the directory belongs to this user, no other user can enter it, and
+ * none can replace it.
  *
  * @module
  */
 import { EnsembleError } from "../errors.ts";
 import { messageOf } from "./stream.ts";
 
-/** How many symbolic links to follow, as Linux does (path_resolution(7)). */
+/** The number of symbolic links to follow, as on Linux (path_resolution(7)). */
 const MOST_LINKS = 40;
 
-/** How long to wait for another server to start in the same directory, in ms. */
+/** How long to wait while another server starts in the same directory, in ms. */
 const LOCK_TIMEOUT = 10_000;
 
-/** How long to wait before trying a lock again, in ms. */
+/** Delay before a lock is tried again, in ms. */
 const LOCK_RETRY = 5;
 
 const ADVICE = "set ENSEMBLE_SOCKET_DIR to a directory of yours, for all servers and commands";
 
-/** The directory that a socket is in. */
+/** The directory that contains a socket. */
 export function directoryOf(path: string): string {
   return path.slice(0, path.lastIndexOf("/")) || "/";
 }
 
 /**
- * Makes the directory of a socket if there is none, and makes sure that only this user can enter it.
+ * Creates the directory of a socket if there is none, and checks that only this user can enter it.
  *
- * @throws {EnsembleError} as {@linkcode requirePrivateDirectory} does, or when it cannot be made.
+ * @throws {EnsembleError} as {@linkcode requirePrivateDirectory} does, or if it cannot be created.
  */
 export function makePrivateDirectory(directory: string): void {
   try {
@@ -41,11 +41,12 @@ export function makePrivateDirectory(directory: string): void {
 }
 
 /**
- * Makes sure that only this user and root can put anything into a directory, or another directory in its place. Both
- * listeners and clients check this. The directories above are checked only with the permission to read them.
+ * Checks that only this user and root can create files in a directory, or replace it. Both
+ * listeners and clients check this. The parent directories are checked only with the permission to
+ * read them.
  *
- * @throws {Deno.errors.NotFound} when there is no such directory.
- * @throws {EnsembleError} saying what is wrong and what to do.
+ * @throws {Deno.errors.NotFound} if there is no such directory.
+ * @throws {EnsembleError} with the problem and what to do.
  */
 export function requirePrivateDirectory(directory: string): void {
   const uid = Deno.uid();
@@ -57,10 +58,11 @@ export function requirePrivateDirectory(directory: string): void {
   }
   if (isOpenToOthers(info)) {
     throw new EnsembleError(
-      `others may enter ${directory}; make it yours alone with: chmod 700 ${directory}`,
+      `other users may enter ${directory}; make it private with: chmod 700 ${directory}`,
     );
   }
-  // Looking at / takes the permission to read everything. Without it, the directory is trusted as it was given.
+  // Looking at / needs the permission to read everything. Without it, the directory is trusted as
+  // given.
   const mayLook = Deno.permissions.querySync({ name: "read", path: "/" }).state === "granted";
   if (uid !== null && mayLook) requireTrustedParents(directory, uid);
 }
@@ -71,11 +73,11 @@ export function isOpenToOthers({ mode }: Pick<Deno.FileInfo, "mode">): boolean {
 }
 
 /**
- * Makes sure that another user can rename or replace nothing between the root and a directory. Otherwise what was
- * checked here and what is opened next could differ.
+ * Checks that another user can rename or replace nothing between the root and a directory.
+ * Otherwise what was checked here and what is opened next could differ.
  */
 function requireTrustedParents(directory: string, uid: number): void {
-  // Where root is not mapped into this user namespace, the owner of / stands for root.
+  // If root is not mapped into this user namespace, the owner of / stands for root.
   const trusted = new Set([uid, 0, Deno.lstatSync("/").uid]);
   const rest = directoryOf(directory).split("/").filter(Boolean);
   let at = "";
@@ -104,7 +106,7 @@ function requireTrustedParents(directory: string, uid: number): void {
     const others = info.mode === null ? 0 : info.mode & 0o022;
     if (others !== 0 && (info.mode! & 0o1000) === 0) {
       throw new EnsembleError(
-        `${directory} can be replaced by others, who may write to ${next}; forbid that with: ` +
+        `${directory} can be replaced by other users, who may write to ${next}; forbid that with: ` +
           `chmod go-w ${next}`,
       );
     }
@@ -113,14 +115,15 @@ function requireTrustedParents(directory: string, uid: number): void {
 }
 
 /**
- * Takes the lock under which sockets of a directory are bound and removed: two servers that start at once must not both
- * find the same stale socket. It is released when it is disposed of, or when the process ends.
+ * Takes the lock under which sockets of a directory are bound and removed, since two servers that
+ * start at once must not both find the same stale socket. It is released on disposal, or when the
+ * process ends.
  *
- * It is a lock on a file in the directory, whose name is no server id. The directory itself is locked by all servers in
- * it while they run, see {@linkcode keepFromCleaners}.
+ * It is a lock on a file in the directory whose name is not a valid server id. The directory itself
+ * is locked by all servers in it while they run, see {@linkcode keepFromCleaners}.
  *
  * @param timeout how long to wait while another process holds it, in ms.
- * @throws {EnsembleError} when the time is up.
+ * @throws {EnsembleError} after the timeout.
  */
 export async function lockDirectory(
   directory: string,
@@ -130,7 +133,8 @@ export async function lockDirectory(
   const until = performance.now() + timeout;
   do {
     const file = Deno.openSync(path, { write: true, create: true, mode: 0o600 });
-    // If the file was removed meanwhile, its lock is worth nothing: the next process makes another file.
+    // If the file was removed meanwhile, its lock is worthless: the next process creates another
+    // file.
     if (await file.tryLock(true) && isAt(path, file.statSync())) return heldLock(file);
     file.close();
     await new Promise((resolve) => setTimeout(resolve, LOCK_RETRY));
@@ -143,8 +147,8 @@ export async function lockDirectory(
 }
 
 /**
- * Keeps a directory from programs that clean up /tmp, until it is disposed of: systemd-tmpfiles skips a directory on
- * which a process holds a lock (tmpfiles.d(5)).
+ * Protects a directory from programs that clean up /tmp, until disposed: systemd-tmpfiles skips a
+ * directory on which a process holds a lock (tmpfiles.d(5)).
  */
 export async function keepFromCleaners(directory: string): Promise<Disposable> {
   const file = Deno.openSync(directory);
@@ -161,7 +165,8 @@ export async function keepFromCleaners(directory: string): Promise<Disposable> {
 export function heldLock(file: Deno.FsFile): Disposable {
   return {
     [Symbol.dispose]() {
-      // Closing is not enough: a child process that is being started has the file, too, until its program runs.
+      // Closing is not enough: a child process that is being started also holds the file until its
+      // program runs.
       file.unlockSync();
       file.close();
     },

@@ -1,6 +1,6 @@
 /**
- * What all transports have in common: streams of bytes, listeners and the bounds of their handshakes, and the words for
- * their errors.
+ * The interfaces of all transports, streams and listeners, with the limits of handshakes and the
+ * messages of system errors.
  *
  * @module
  */
@@ -11,9 +11,9 @@ import { HANDSHAKE_TIMEOUT, MAX_HANDSHAKES } from "./limits.ts";
 export interface ByteStream {
   /** The kind of its address at this end. */
   readonly kind: Address["kind"];
-  /** Reads into the buffer; returns how many bytes, or null at the end. */
+  /** Reads into the buffer. Returns the number of bytes, or null at the end. */
   read(buffer: Uint8Array): Promise<number | null>;
-  /** Writes some of the bytes; returns how many. */
+  /** Writes some of the bytes. Returns their number. */
   write(bytes: Uint8Array): Promise<number>;
   /** Closes the write side: the peer reads what was written, and then the end. */
   closeWrite(): Promise<void>;
@@ -21,7 +21,7 @@ export interface ByteStream {
   close(): void;
   /** The peer's certificate, DER. The transport has verified its chain and dates. Only on tls. */
   readonly certificate?: Uint8Array;
-  /** How much of the time for handshakes the transport has used for its own, in ms; none by default. */
+  /** The part of the handshake timeout that the transport has used itself, in ms. Default: none. */
   readonly handshakeTime?: number;
 }
 
@@ -37,15 +37,18 @@ export function asStream<Conn extends Deno.Conn>(
 export interface Accepted {
   /** The stream. */
   readonly stream: ByteStream;
-  /** Where it comes from, as far as the transport tells. For a unix socket it is the address of the listener. */
+  /**
+   * Its origin, as far as the transport knows it. For a unix socket, it is the address of the
+   * listener.
+   */
   readonly from: Address;
 }
 
 /** Accepts streams at an address. */
 export interface Listener {
-  /** The address, with the actual port where 0 was asked for, and with the file of a UNIX socket. */
+  /** The address, with the actual port if 0 was asked for, and with the file of a UNIX socket. */
   readonly address: Address;
-  /** The handshakes of the clients, its own and those that follow. */
+  /** The handshakes of clients, both the transport's own and the protocol's. */
   readonly handshakes: Handshakes;
   /** Accepts the next stream; undefined once the listener is closed. */
   accept(): Promise<Accepted | undefined>;
@@ -54,9 +57,9 @@ export interface Listener {
 }
 
 /**
- * The handshakes under way at one listener, the oldest first. None takes longer than {@linkcode HANDSHAKE_TIMEOUT}, and
- * there are at most {@linkcode MAX_HANDSHAKES}: when more begin the oldest is closed. An honest handshake takes
- * milliseconds, so the oldest is the least likely to succeed.
+ * The concurrent handshakes at a listener, oldest first. None takes longer than {@linkcode
+ * HANDSHAKE_TIMEOUT}, and there are at most {@linkcode MAX_HANDSHAKES}: if more begin, the oldest
+ * is closed. An honest handshake takes milliseconds, so the oldest is the least likely to succeed.
  */
 export class Handshakes {
   readonly #underWay = new Set<(message: string, isLate: boolean) => void>();
@@ -64,9 +67,10 @@ export class Handshakes {
   /**
    * Adds a handshake.
    *
-   * @param close closes its stream; called with why, and whether that is its time, when a bound is reached.
-   * @param used how much of its time it has used before, in ms.
-   * @returns removes it, when it is over.
+   * @param close closes its stream; called with the reason, and whether that is the timeout, when a
+   * limit is reached.
+   * @param used how much of its timeout is already used, in ms.
+   * @returns removes it; to be called when it is over.
    */
   begin(close: (message: string, isLate: boolean) => void, used = 0): () => void {
     const [oldest] = this.#underWay.size < MAX_HANDSHAKES ? [] : this.#underWay;
@@ -89,7 +93,7 @@ export class Handshakes {
   }
 }
 
-/** Accepts the next stream; undefined once the listener is closed. After a failure it tries again. */
+/** Accepts the next stream; undefined once the listener is closed. Retries when accept fails. */
 export async function nextStream<Stream>(
   listener: { accept(): Promise<Stream> },
 ): Promise<Stream | undefined> {
@@ -100,29 +104,29 @@ export async function nextStream<Stream>(
       if (
         error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted
       ) return undefined;
-      // There are no file descriptors left, or the peer gave up: others must still be accepted.
+      // There are no file descriptors left, or the peer gave up. Keep accepting others.
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
 }
 
-/** Messages for the error codes of the system, without its numbers. */
+/** Messages for system error codes, without numbers. */
 const MESSAGES: Readonly<Record<string, string>> = {
   ENOENT: "no such socket",
   ECONNREFUSED: "connection refused",
   EADDRINUSE: "the address is in use",
   EACCES: "permission denied",
   EPERM: "permission denied",
-  EAGAIN: "too many connections wait there",
+  EAGAIN: "too many connections are waiting",
 };
 
-/** The code of an error of the system, such as `ENOENT`; undefined when it has none. */
+/** The code of a system error, such as `ENOENT`; undefined if it has none. */
 export function codeOf(error: unknown): string | undefined {
   const { code } = error as { code?: unknown };
   return typeof code === "string" ? code : undefined;
 }
 
-/** Why connecting or listening failed. */
+/** The message for an error of connecting or listening. */
 export function messageOf(error: unknown): string {
   return MESSAGES[codeOf(error) ?? ""] ?? (error instanceof Error ? error.message : String(error));
 }

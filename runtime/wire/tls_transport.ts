@@ -1,5 +1,5 @@
 /**
- * Mutual TLS 1.3. It uses `node:tls`, for `Deno.listenTls` cannot ask clients for certificates.
+ * Mutual TLS 1.3. It uses `node:tls`, because `Deno.listenTls` cannot ask clients for certificates.
  *
  * @module
  */
@@ -14,16 +14,16 @@ import { type Accepted, type ByteStream, Handshakes, type Listener } from "./str
 const HALF_OPEN = { allowHalfOpen: true };
 
 /**
- * The first Deno that refuses clients without a certificate. Deno 2.7.12 asks none of them for one, and up to 2.8.0
- * those without one count as authorized.
+ * The first Deno version that refuses clients without a certificate. Deno 2.7.12 never asks for
+ * one, and up to 2.8.0 clients without one count as authorized.
  */
 const FIRST_DENO = "2.8.1";
 
 /**
- * Makes sure that this Deno asks clients for certificates.
+ * Checks that this Deno asks clients for certificates.
  *
  * @param version the version of Deno, such as `2.9.6` or `2.10.0-rc.1`.
- * @throws {EnsembleError} when it does not.
+ * @throws {EnsembleError} if it does not.
  */
 export function requireClientCertificates(version: string): void {
   const [actual, needed] = [version, FIRST_DENO].map((text) => text.split(/[.+-]/).map(Number));
@@ -36,7 +36,7 @@ export function requireClientCertificates(version: string): void {
   }
 }
 
-/** What a server shows to peers, and which roots it trusts. */
+/** A server's certificate and trusted roots. */
 export interface TlsMaterial {
   /** Its certificate, and those between it and the root, PEM. */
   readonly chain: string;
@@ -46,7 +46,7 @@ export interface TlsMaterial {
   readonly roots: string[];
 }
 
-/** Material that may change while the server runs. */
+/** TLS material that may change while the server runs. */
 export interface TlsSource {
   /** The material for the next connections. */
   current(): TlsMaterial;
@@ -54,10 +54,12 @@ export interface TlsSource {
   onChange(callback: () => void): void;
 }
 
-/** Refuses an IPv6 address with a zone, which `node:net` of Deno does not accept. */
+/** Refuses an IPv6 address with a zone, which Deno's `node:net` does not accept. */
 function refuseZone(host: string): void {
   if (!host.includes("%")) return;
-  throw new EnsembleError("tls takes no address with a zone: use another address of the host");
+  throw new EnsembleError(
+    "tls does not accept an address with a zone: use another address of the host",
+  );
 }
 
 /**
@@ -95,8 +97,8 @@ export function connectTls(
 /**
  * Listens at an address, and refuses clients without a valid certificate.
  *
- * @param options.onRefused called for each client that is refused, with its address and why.
- * @throws {Error} when it cannot.
+ * @param options.onRefused called for each refused client, with its address and the reason.
+ * @throws {Error} if it cannot listen.
  */
 export async function listenTls(
   address: InternetAddress,
@@ -108,7 +110,7 @@ export async function listenTls(
   const server = createServer({
     ...contextOf(tls),
     ...HALF_OPEN,
-    // Checked in refusalOf, so that the log can say why a client was refused.
+    // Checked in refusalOf, so that the log contains the reason.
     rejectUnauthorized: false,
   });
   tls.onChange(() => server.setSecureContext(contextOf(tls)));
@@ -140,7 +142,7 @@ export async function listenTls(
     if (from !== undefined && error.code !== "ECONNRESET") onRefused(from, error.message);
   });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  // Stays for later errors: a client that cannot be accepted must not end the process.
+  // Stays for later errors: a failed client must not end the process.
   server.on("error", reject);
   server.listen(address.port, address.host, resolve);
   await promise;
@@ -164,14 +166,14 @@ export async function listenTls(
   };
 }
 
-/** The TLS handshakes under way at a port, by where they come from. */
+/** The concurrent TLS handshakes at a port, by origin. */
 class TlsHandshakes {
   readonly #underWay = new Map<string, { socket: Socket; began: number; end: () => void }>();
   readonly #addresses = new WeakMap<Socket, string>();
   readonly #handshakes: Handshakes;
   readonly #onRefused: (from: string, message: string) => void;
 
-  /** Starts without any. `onRefused` is called for those that reach a bound of `handshakes`. */
+  /** Starts empty. `onRefused` is called for those that reach a limit of `handshakes`. */
   constructor(handshakes: Handshakes, onRefused: (from: string, message: string) => void) {
     this.#handshakes = handshakes;
     this.#onRefused = onRefused;
@@ -182,7 +184,7 @@ class TlsHandshakes {
     const from = remoteText(socket);
     const end = this.#handshakes.begin((message, isLate) => {
       this.#forget(from);
-      // A client that sent nothing in all its time only checked whether the port is open.
+      // A client that sent nothing until the timeout only checked whether the port is open.
       const isScan = isLate && socket.bytesRead === 0;
       socket.destroy();
       if (!isScan) this.#onRefused(from, message);
@@ -193,12 +195,12 @@ class TlsHandshakes {
   }
 
   /**
-   * Removes a handshake that is over.
+   * Removes a finished handshake.
    *
-   * @returns where it came from and how long it took, in ms; undefined when it was closed here.
+   * @returns its origin and duration in ms; undefined if it was closed here.
    */
   end(socket: TLSSocket): { from: string; took: number } | undefined {
-    // The TLS socket may not know its remote address any more.
+    // The TLS socket may no longer know its remote address.
     const plain = parentOf(socket);
     const from = plain && this.#addresses.get(plain) || remoteText(socket);
     const began = this.#underWay.get(from)?.began;
@@ -220,12 +222,13 @@ class TlsHandshakes {
   }
 }
 
-/** Why a client that has completed its handshake is refused; undefined when it is not. */
+/** The reason to refuse a client after its handshake; undefined to accept it. */
 function refusalOf(socket: TLSSocket): string | undefined {
-  if (!socket.authorized) return `no good certificate: ${socket.authorizationError}`;
-  if (!socket.getPeerCertificate(true).raw) return "it shows no certificate";
-  // The certificate was checked when the session began, perhaps against roots that are no longer trusted. Deno issues
-  // tickets whatever the options say, and accepts them after the context and the ticket keys have changed.
+  if (!socket.authorized) return `no valid certificate: ${socket.authorizationError}`;
+  if (!socket.getPeerCertificate(true).raw) return "it has no certificate";
+  // The certificate was checked when the session began, perhaps against roots that are no longer
+  // trusted. Deno issues tickets whatever the options are, and accepts them after the context and
+  // the ticket keys have changed.
   if (socket.isSessionReused()) {
     return "it resumes a session, but certificates are checked for each connection";
   }
@@ -258,9 +261,9 @@ function remoteText(socket: Socket): string {
 }
 
 /**
- * A stream over a TLS socket whose handshake is done. What has come is kept until it is read, up to {@linkcode
- * MAX_UNREAD}, for pausing the socket does not work: Deno 2.9 reads on, and does not report an end that comes
- * meanwhile.
+ * A stream over a TLS socket after its handshake. Received data is buffered until it is read, up to
+ * {@linkcode MAX_UNREAD}, because pausing the socket does not work: Deno 2.9 keeps reading, and
+ * does not report an end that arrives meanwhile.
  */
 class TlsStream implements ByteStream {
   /** See {@linkcode ByteStream.kind}. */
@@ -276,7 +279,9 @@ class TlsStream implements ByteStream {
   #error: Error | undefined;
   #wake: () => void = () => {};
 
-  /** Takes over a socket, which must stay open for writing when the peer has closed its write side. */
+  /**
+   * Takes over a socket, which must stay open for writing after the peer has closed its write side.
+   */
   constructor(socket: TLSSocket, { handshakeTime = 0 } = {}) {
     this.#socket = socket;
     this.handshakeTime = handshakeTime;
@@ -331,7 +336,7 @@ class TlsStream implements ByteStream {
     this.#chunks.push(chunk);
     this.#unread += chunk.length;
     if (this.#unread > MAX_UNREAD) {
-      this.#socket.destroy(new Error("more came than was read"));
+      this.#socket.destroy(new Error("too much data arrived without being read"));
     }
     this.#wake();
   }

@@ -21,11 +21,12 @@ import { connectUnix, listenUnix, requireFoundHere } from "./unix_transport.ts";
 /** Thrown when no stream can be opened to an address. */
 export class UnreachableError extends EnsembleError {
   /**
-   * What is certain: nobody listens there, there is no such unix socket, or its queue is full because nobody accepts.
+   * The definite failures: no process listens there, there is no such unix socket, or its queue is
+   * full because nothing accepts.
    */
   readonly why: "refused" | "no socket" | "full" | undefined;
 
-  /** Makes the error of an attempt to connect; `signal` has ended it if it took too long. */
+  /** Makes the error of an attempt to connect; `signal` has ended it if it timed out. */
   constructor(address: Address, error: unknown, signal: AbortSignal) {
     const message = signal.aborted ? "no answer in time" : messageOf(error);
     super(`${formatAddressUrl(address)}: ${message}`);
@@ -39,11 +40,13 @@ export class UnreachableError extends EnsembleError {
 /**
  * Opens a stream to an address.
  *
- * A UNIX socket must be in a directory that only this user can enter. If the file of the socket is known, it must be
- * that file, whatever the host is called; if not, it must be on a host with this name.
+ * A UNIX socket must be in a directory that only this user can enter. If the file of the socket is
+ * known, it must be that file, whatever the host's name; if not, it must be on a host with this
+ * name.
  *
- * @throws {UnreachableError} when no stream could be opened within {@linkcode CONNECT_TIMEOUT}, and why.
- * @throws {EnsembleError} when a UNIX socket is on another host.
+ * @throws {UnreachableError} if no stream could be opened within {@linkcode CONNECT_TIMEOUT}, with
+ * the reason.
+ * @throws {EnsembleError} if a UNIX socket is on another host.
  */
 export async function connectTo(address: Address, tls?: TlsSource): Promise<ByteStream> {
   if (address.kind === "unix") requireFoundHere(address);
@@ -74,20 +77,20 @@ async function connectTcp(
 
 /** Options of {@linkcode listenAt}. */
 export interface ListenOptions {
-  /** What to show and trust on tls. */
+  /** The certificate and trusted roots for tls. */
   readonly tls?: TlsSource | undefined;
-  /** Called when a UNIX socket has vanished, with what was done about it. */
+  /** Called when a UNIX socket has vanished, with the action taken. */
   readonly onWarning?: (message: string) => void;
-  /** Called when a UNIX socket was made again, and the address of the listener has another file. */
+  /** Called when a UNIX socket was created again, and the listener's address has another file. */
   readonly onMoved?: () => void;
-  /** Called for each client that tls refuses, with its address and why. */
+  /** Called for each client that tls refuses, with its address and the reason. */
   readonly onRefused?: (from: string, message: string) => void;
 }
 
 /**
  * Listens at an address.
  *
- * @throws {EnsembleError} when it cannot, saying why and what to do.
+ * @throws {EnsembleError} if it cannot, with the reason and what to do.
  */
 export async function listenAt(
   address: Address,

@@ -37,10 +37,10 @@ const MAX_SOCKET_PATH = Deno.build.os === "darwin" ? 103 : 107;
 const PATIENCE = 1_000;
 
 /**
- * Makes sure that a socket may be on this host: the host has the name in the address, or the announced file is here, as
- * on a host that was renamed or shares the directory.
+ * Checks that a socket may be on this host: either the address has the host's name, or the
+ * announced file is here, as on a renamed host or one that shares the directory.
  *
- * @throws {EnsembleError} when it is not.
+ * @throws {EnsembleError} if it is not.
  */
 export function requireFoundHere(address: UnixAddress): void {
   if (isLocal(address) || isFoundHere(address)) return;
@@ -48,11 +48,11 @@ export function requireFoundHere(address: UnixAddress): void {
     `${
       formatAddressUrl(address)
     } is a socket of host ${address.host}, and is not there on this host, ` +
-      `${hostName()}: a server is reached from other hosts at tcp or tls`,
+      `${hostName()}: servers on other hosts are reached over tcp or tls`,
   );
 }
 
-/** Whether the file that was announced for a socket is at its path on this host. */
+/** Whether the announced file of a socket is at its path on this host. */
 export function isFoundHere({ path, file }: UnixAddress): boolean {
   if (!file) return false;
   try {
@@ -65,16 +65,18 @@ export function isFoundHere({ path, file }: UnixAddress): boolean {
 /**
  * Opens a stream to a socket.
  *
- * @throws {Error} when there is none, it is not the one that was announced, or others can enter its directory.
+ * @throws {Error} if there is none, it is not the announced one, or other users can enter its
+ * directory.
  */
 export async function connectUnix({ path, file, host }: UnixAddress): Promise<ByteStream> {
-  // First: the advice to make a directory private is wrong where the path is.
+  // First, because the advice to make a directory private would be wrong for a path on another
+  // host.
   const info = Deno.statSync(path);
-  // It is null where the system does not tell.
-  if (info.isSocket === false) throw new EnsembleError("it is no socket");
+  // It is null if the system does not report it.
+  if (info.isSocket === false) throw new EnsembleError("it is not a socket");
   if (file && !isSameFile(info, file)) {
     throw new EnsembleError(
-      `another socket is there on this host, ${hostName()}, than the one announced on host ${host}`,
+      `the socket there on this host, ${hostName()}, is not the one announced on host ${host}`,
     );
   }
   requirePrivateDirectory(directoryOf(path));
@@ -82,12 +84,13 @@ export async function connectUnix({ path, file, host }: UnixAddress): Promise<By
 }
 
 /**
- * Listens on a socket in a directory that only this user can enter. A socket on which nobody listens is replaced; one
- * that is in use is left alone. A socket that vanishes while it is listened on is made again.
+ * Listens on a socket in a directory that only this user can enter. A stale socket is replaced; one
+ * that is in use is left alone. A socket that vanishes while listening is created again.
  *
- * @param options.onWarning called when the socket has vanished, with what was done about it.
- * @param options.onMoved called when it was made again, and is another file.
- * @throws {EnsembleError} when the path is too long, others can enter the directory, or a server listens there already.
+ * @param options.onWarning called when the socket has vanished, with the action taken.
+ * @param options.onMoved called when it was created again, as another file.
+ * @throws {EnsembleError} if the path is too long, other users can enter the directory, or a server
+ * already listens there.
  */
 export async function listenUnix(
   address: UnixAddress,
@@ -96,7 +99,7 @@ export async function listenUnix(
   const length = new TextEncoder().encode(address.path).length;
   if (length > MAX_SOCKET_PATH) {
     throw new EnsembleError(
-      `the path is ${length} bytes long and a socket's may be ${MAX_SOCKET_PATH} at most; set ` +
+      `the path is ${length} bytes long, and a socket's path may have at most ${MAX_SOCKET_PATH}; set ` +
         `ENSEMBLE_SOCKET_DIR to a shorter directory`,
     );
   }
@@ -104,9 +107,9 @@ export async function listenUnix(
 }
 
 /**
- * Removes a socket on which nobody listens any more, and leaves any other alone.
+ * Removes a stale socket: one on which no process listens.
  *
- * @throws {EnsembleError} when something else has its path.
+ * @throws {EnsembleError} if its path is not a socket.
  */
 export async function removeStaleSocket(path: string): Promise<void> {
   const directory = directoryOf(path);
@@ -120,7 +123,7 @@ export async function removeStaleSocket(path: string): Promise<void> {
   await removeUnlessAlive(path);
 }
 
-/** A listener that makes its socket again when it vanishes. */
+/** A listener that creates its socket again if it vanishes. */
 class UnixListener implements Listener {
   readonly handshakes = new Handshakes();
   readonly #address: UnixAddress;
@@ -128,9 +131,9 @@ class UnixListener implements Listener {
   readonly #onMoved: () => void;
   readonly #timer: ReturnType<typeof setInterval>;
   #socket: BoundSocket;
-  /** Why the socket could not be made again, as it was last reported. */
+  /** The last reported reason why the socket could not be created again. */
   #problem: string | undefined;
-  /** Resolved when there is another socket, or when the listener is closed. */
+  /** Resolved when there is a new socket, or the listener is closed. */
   #replaced = Promise.withResolvers<void>();
   #restoring: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -144,7 +147,8 @@ class UnixListener implements Listener {
     this.#socket = socket;
     this.#onWarning = onWarning;
     this.#onMoved = onMoved;
-    // A look costs microseconds. Watches are limited in number (inotify(7)), and end with their directory.
+    // A check costs microseconds. Watches are limited in number (inotify(7)), and end with their
+    // directory.
     this.#timer = setInterval(() => this.#check(), SOCKET_CHECK_INTERVAL);
     Deno.unrefTimer(this.#timer as unknown as number);
   }
@@ -186,13 +190,13 @@ class UnixListener implements Listener {
       this.#problem = undefined;
       this.#replaced.resolve();
       this.#replaced = Promise.withResolvers();
-      this.#onWarning(`the socket ${path} had vanished, and was made again`);
+      this.#onWarning(`the socket ${path} had vanished, and was created again`);
       this.#onMoved();
     } catch (error) {
       const problem = messageOf(error);
-      // Reported once, and not after each attempt.
+      // Reported once, not after each attempt.
       if (problem !== this.#problem) {
-        this.#onWarning(`the socket ${path} has vanished and cannot be made again: ${problem}`);
+        this.#onWarning(`the socket ${path} has vanished and cannot be created again: ${problem}`);
       }
       this.#problem = problem;
     }
@@ -222,7 +226,8 @@ class BoundSocket {
   /**
    * Binds a socket.
    *
-   * @param lost the socket that was bound to the path and has vanished. It is returned if it is there after all.
+   * @param lost the socket that was bound to the path and has vanished. It is returned if it is
+   * still there.
    */
   static async bind(path: string, lost?: BoundSocket): Promise<BoundSocket> {
     const directory = directoryOf(path);
@@ -230,7 +235,7 @@ class BoundSocket {
     using _lock = await lockDirectory(directory, lost && PATIENCE);
     if (lost?.isInPlace()) return lost;
     if (await removeUnlessAlive(path)) {
-      throw new EnsembleError("a server of that id is running here already", {
+      throw new EnsembleError("a server with that id is already running here", {
         code: "ID_TAKEN",
       });
     }
@@ -246,7 +251,7 @@ class BoundSocket {
     }
   }
 
-  /** The file; undefined where the system has no numbers for files. */
+  /** The file; undefined if the system has no file numbers. */
   get file(): SocketFile | undefined {
     const { dev: device, ino: inode } = this.#file;
     return inode === null ? undefined : { device, inode };
@@ -267,18 +272,20 @@ class BoundSocket {
     return accepting;
   }
 
-  /** Stops accepting, and removes the socket file unless it belongs to another server by now. */
+  /** Stops accepting, and removes the socket file unless it now belongs to another server. */
   async close(): Promise<void> {
-    // With the lock, the next server of this id waits until the runtime is done with the path, see below.
+    // Holds the lock, so that the next server of this id waits until Deno is done with the path,
+    // see below.
     using _lock = await lockDirectory(directoryOf(this.#path), PATIENCE).catch(() => null);
     await this.release();
   }
 
   /**
-   * Does what {@linkcode BoundSocket.close} does, for a caller that holds the lock.
+   * Like {@linkcode BoundSocket.close}, for a caller that holds the lock.
    *
-   * Deno removes the path of a listener when the last use of the listener ends, even if the path belongs to another
-   * server by then (denoland/deno#31947). So a socket of another server is moved aside meanwhile.
+   * Deno removes the path of a listener when the last use of the listener ends, even if the path
+   * then belongs to another server (denoland/deno#31947). So another server's socket is moved aside
+   * meanwhile.
    */
   async release(): Promise<void> {
     const aside = `${directoryOf(this.#path)}/.${crypto.randomUUID()}`;
@@ -288,7 +295,7 @@ class BoundSocket {
       if (this.isInPlace()) Deno.removeSync(this.#path);
       else Deno.renameSync(this.#path, aside), isAside = true;
     } catch {
-      // Nothing is there, or the directory now belongs to another user.
+      // There is nothing, or the directory now belongs to another user.
     }
     this.#close();
     await this.#accepting;
@@ -300,22 +307,22 @@ class BoundSocket {
     try {
       this.#listener.close();
     } catch (error) {
-      // It was closed before, in an attempt to make it again that failed.
+      // It was closed before, in a failed attempt to create it again.
       if (!(error instanceof Deno.errors.BadResource)) throw error;
     }
   }
 }
 
 /**
- * Removes a socket on which nobody listens.
+ * Removes a socket on which no process listens.
  *
  * @returns whether a process listens on it.
- * @throws {EnsembleError} when something other than a socket is at its path.
+ * @throws {EnsembleError} if its path is not a socket.
  */
 async function removeUnlessAlive(path: string): Promise<boolean> {
   try {
     if (!Deno.lstatSync(path).isSocket) {
-      throw new EnsembleError(`${path} is in the way, and it is not a socket: remove it`);
+      throw new EnsembleError(`${path} is in the way and is not a socket: remove it`);
     }
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
@@ -325,7 +332,7 @@ async function removeUnlessAlive(path: string): Promise<boolean> {
     (await Deno.connect({ transport: "unix", path })).close();
     return true;
   } catch (error) {
-    // Any other error, such as that of a full backlog, comes from a socket that is in use.
+    // Other errors, such as a full backlog, mean that the socket is in use.
     if (!(error instanceof Deno.errors.ConnectionRefused)) return true;
   }
   Deno.removeSync(path);

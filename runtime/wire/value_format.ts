@@ -1,12 +1,13 @@
 /**
- * The form of values on the wire, and how values count against the limits.
+ * The wire format of values, and their weights against the limits.
  *
- * A value is a byte that says what it is, followed by its contents. A byte below 0xe0 contains a small value or size;
- * the others are those of {@linkcode Tag}. Numbers and sizes are little-endian. A size is a `u32`: the number of bytes
- * in a text, an integer or binary data, of elements in an array or a Set, of entries in a record or a Map.
+ * A value is a byte for its type, followed by its contents. A byte below 0xe0 contains a small
+ * value or size; the others are those of {@linkcode Tag}. Numbers and sizes are little-endian. A
+ * size is a `u32`: the number of bytes in a text, an integer or binary data, of elements in an
+ * array or a Set, of entries in a record or a Map.
  *
  * | first byte | value |
- * |---|---|
+ * | --- | --- |
  * | 0x00-0x7f | the integer 0 to 127 |
  * | 0x80-0xbf | a text of up to 63 characters of Latin-1, a byte each |
  * | 0xc0-0xcf | a record of up to 15 keys |
@@ -28,7 +29,7 @@ export const SMALL_ARRAY = 0xd0;
 /** The longest short text, in characters. */
 export const MAX_SHORT_TEXT = 63;
 
-/** The most keys or elements of a small record or array. */
+/** The maximum number of keys or elements of a small record or array. */
 export const MAX_SMALL_SIZE = 15;
 
 /** The first bytes of all other values. Part of the protocol: never renumber. */
@@ -110,24 +111,30 @@ export const BINARY_CLASSES = [
   Float64Array,
 ] as const;
 
-/** How much an object counts against `MAX_PARTS`. A value in an array or record counts as 1. */
+/** The weight of an object against `MAX_PARTS`. A value in an array or record counts as 1. */
 export const OBJECT_WEIGHT = 4;
 
-/** How much an object counts against `MAX_PARTS` that takes much more memory: an Error, a Map, binary data. */
+/**
+ * The weight against `MAX_PARTS` of an object that uses much more memory: an Error, a Map, binary
+ * data.
+ */
 export const HEAVY_WEIGHT = 16;
 
 /**
- * How much a property escape (`\p{L}`) of a regular expression counts against `COSTLY_VALUES`: for each, the engine
- * looks at all of Unicode.
+ * The cost of a property escape (`\p{L}`) of a regular expression against `COSTLY_VALUES`: for
+ * each, the engine looks at all of Unicode.
  */
 export const PROPERTY_ESCAPE_COST = 16;
 
-/** How much a regular expression counts against `COSTLY_VALUES`. */
+/** The cost of a regular expression against `COSTLY_VALUES`. */
 export function regExpCost(source: string): number {
   return 1 + PROPERTY_ESCAPE_COST * (source.split(/\\p/i).length - 1);
 }
 
-/** Whether a regular expression takes milliseconds to make: it has a property of strings (ECMA-262, 22.2.2.9). */
+/**
+ * Whether a regular expression takes milliseconds to create: it has a property of strings
+ * (ECMA-262, 22.2.2.9).
+ */
 export function isSlowRegExp(source: string): boolean {
   return /\\p\{(?:Basic_Emoji|Emoji_Keycap|RGI_)/i.test(source);
 }

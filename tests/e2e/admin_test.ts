@@ -8,15 +8,12 @@ const PROMPT = "passphrase of the administrator key:";
 
 /** A program that does in other servers what it is asked to. */
 const TOOL = `
-  import {
-    client, currentServer, loaderClient, checkServerId, shutDownServer,
-  } from "@gxensemble/ensemble";
+  import { currentServer } from "@gxensemble/ensemble";
   export async function main() {
     const server = currentServer();
     server.serve("tool", {
-      shutDown: ({ id }) => shutDownServer(server.actors, id),
-      evaluate: ({ id, expression }) =>
-        loaderClient(server, id).evaluate({ expression }),
+      shutDown: ({ id }) => server.remote(id).shutDown(),
+      evaluate: ({ id, expression }) => server.remote(id).evaluate(expression),
     });
     await server.stopped;
   }
@@ -74,14 +71,14 @@ Deno.test("before admin shutdown is free; after, it asks, and takes the right pa
   const file = await ensemble.write("passphrase", PASSPHRASE, { mode: 0o600 });
   const admin = [...SEALING_PROGRAM, "admin", "--passphrase-file", file];
   assert.equal((await ensemble.places.external(...admin).output()).code, 0);
-  // Servers enforce it when they are started again.
+  // Servers enforce it after a restart.
   await ensemble.lines("shutdown", "-f");
   await ensemble.startRegistry();
   const server = await ensemble.startServer("my-server");
 
   assert.match(
     await ensemble.failure("shutdown", "my-server"),
-    /^nobody is there to be asked for the passphrase: give it with --passphrase-file$/,
+    /^cannot ask for the passphrase: there is no terminal; use --passphrase-file$/,
   );
   const shutdown = ["shutdown", "my-server"];
   const wrong = await gxensembleOnTerminal(ensemble.places, shutdown, [[PROMPT, "wrong one"]]);
@@ -243,7 +240,11 @@ Deno.test("eval, load and the end of an actor take the passphrase, and are in th
     retract: ["a", "a"],
   };
   for (const [command, args] of Object.entries(commands)) {
-    assert.match(await ensemble.failure(command, ...args), /^nobody is there to be asked/, command);
+    assert.match(
+      await ensemble.failure(command, ...args),
+      /^cannot ask for the passphrase/,
+      command,
+    );
   }
   assert.match(
     await ensemble.failure("eval", ...wrong, ...commands.eval),
@@ -312,7 +313,7 @@ Deno.test("servers keep the key that they were started with", async () => {
   const pub = `${ensemble.places.gerbilPath}/ensemble/admin.pub`;
   const text = await Deno.readTextFile(pub);
   await Deno.remove(pub);
-  assert.match(await ensemble.failure("shutdown", "a"), /^nobody is there to be asked/);
+  assert.match(await ensemble.failure("shutdown", "a"), /^cannot ask for the passphrase/);
   await Deno.writeTextFile(pub, text);
   await ensemble.lines("shutdown", ...right, "a");
   assert.equal(await server.exit(), 0);

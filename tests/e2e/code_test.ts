@@ -135,7 +135,7 @@ Deno.test("load of three modules ships three, libraries first; --library loads o
   ]);
   assert.match(
     await ensemble.failure("load", "--library", "a", "nosuch"),
-    /^library module nosuch is not registered in this server, nor can it be imported: /,
+    /^library module nosuch is neither registered in this server nor importable: /,
   );
 });
 
@@ -167,7 +167,7 @@ Deno.test("what cannot be loaded is exit 1 with file, line and reason, and the s
   const lonely = await ensemble.write("lonely.ts", `\nimport "./greeting.ts";`);
   const forced = await ensemble.failure("load", "-f", "web1", lonely);
   assert.ok(forced.startsWith(`${lonely}:2`), forced);
-  assert.match(forced, /the server does not run greeting\.ts: load without -f$/);
+  assert.match(forced, /the server has not loaded greeting\.ts: load without -f$/);
 
   // Mended, they load.
   const mended = await ensemble.write("throwing.ts", "export const mended = true;");

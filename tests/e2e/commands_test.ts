@@ -29,7 +29,7 @@ Deno.test("each command is a process that prints its result, and ends by itself"
   assert.deepEqual(failed, {
     code: 1,
     stdout: "",
-    stderr: "gxensemble: error: cannot reach nosuch: the registry knows no server nosuch\n",
+    stderr: "gxensemble: error: cannot reach nosuch: no server nosuch is registered\n",
   });
   assert.equal((await places.runProcess("ping", "a", "b", "c")).code, 2);
   assert.equal((await places.runProcess("shutdown", "-f")).code, 0);

@@ -36,27 +36,30 @@ Deno.test("what cannot be compiled is refused with the reason", async () => {
   const cases: [args: string[], reason: RegExp][] = [
     [["-o", main, main], /^cannot write to .*main\.ts: it is the program's module/],
     [["-o", loop, main], /^cannot write to .*loop: it is a directory; name a file in it$/],
-    [["-o", `${output}/`, main], /out\/: that names a directory; name a file$/],
+    [["-o", `${output}/`, main], /out\/: it is a directory; pass a file name$/],
     [["-o", "/dev/null", main], /^cannot write to \/dev\/null: it is not a file$/],
     [["-o", `${output}/nosuch/out`, main], /nosuch: there is no such directory$/],
     [["-o", output, `${main}on`], /^no such file: /],
-    [["-o", output, "https://x.test/main.ts"], /is not a file on this host, and only those are/],
+    [["-o", output, "https://x.test/main.ts"], /is not a file on this host, and only files can/],
     [
       ["-o", output, ensemble.path("bad/deno.json")],
-      /^cannot bundle .*deno\.json: it is no module$/,
+      /^cannot bundle .*deno\.json: it is not a module$/,
     ],
     [
       ["-o", output, nothing],
-      /nothing\.ts has nothing to run: it exports no function main, and its top level does nothing$/,
+      /nothing\.ts has nothing to run: it does not export a function main, and its top level does nothing$/,
     ],
-    [["-o", output, page], /^cannot bundle .*index\.html: it is no module$/],
-    [["-o", output, "--include", loop, main], /loop\/again: it leads back to where it is$/],
+    [["-o", output, page], /^cannot bundle .*index\.html: it is not a module$/],
+    [
+      ["-o", output, "--include", loop, main],
+      /loop\/again: it is a link to a directory that contains it$/,
+    ],
     [["-o", output, "--include", "/dev/null", main], /below the directory of the program's module/],
-    [["-o", output, "--include", `${loop}/nosuch`, main], /nosuch: it is not there$/],
-    [["-o", output, "--include", taken, main], /a part of the program itself has its name/],
+    [["-o", output, "--include", `${loop}/nosuch`, main], /nosuch: it does not exist$/],
+    [["-o", output, "--include", taken, main], /a file of the program itself has its name/],
     [
       ["-o", output, bad],
-      /^the "unstable" of the project in .*bad is wrong: .*nosuch[^]*(?<!<unknown>)$/,
+      /^wrong "unstable" setting of the project in .*bad: .*nosuch[^]*(?<!<unknown>)$/,
     ],
   ];
   await Promise.all(cases.map(async ([args, reason]) => {
@@ -98,7 +101,7 @@ Deno.test("an executable of a module with main takes the options of run, and cod
     "(httpd)",
     "--log",
     "debug",
-    // It starts anew, and still takes back what its head has set.
+    // It restarts, and still takes back what its head has set.
     "--deny",
     "env",
     "web1",

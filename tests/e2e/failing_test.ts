@@ -5,7 +5,7 @@ import { RawPeer } from "../runtime/server/raw_peer.ts";
 import { type Address, localUnixAddress } from "../../runtime/wire/address.ts";
 
 const ASKING = `
-  import { ActorRef, currentServer, checkServerId } from "@gxensemble/ensemble";
+  import { ActorRef, currentServer } from "@gxensemble/ensemble";
   export async function main(peer: string): Promise<void> {
     const server = currentServer();
     const ref = new ActorRef(peer, "loader");
@@ -147,14 +147,14 @@ Deno.test("a directory of sockets that others may enter is refused", async () =>
   await Deno.mkdir(ensemble.places.socketDirectory, { mode: 0o755 });
   assert.match(
     await ensemble.failure("registry"),
-    /others may enter \S+; make it yours alone with: chmod 700/,
+    /other users may enter \S+; make it private with: chmod 700/,
   );
 });
 
 /** That a failure names the process that is stopped, and says what to do. */
 function assertNamesStopped(reason: string, id: string, { pid }: { pid: number }): void {
   const who = `${id} (pid ${pid} on host ${Deno.hostname()})`;
-  const advice = `is stopped: kill -CONT ${pid} lets it go on, kill -9 ${pid} ends it`;
+  const advice = `is stopped: continue it with kill -CONT ${pid}, or end it with kill -9 ${pid}`;
   assert.ok(reason.endsWith(`; ${who} ${advice}`), reason);
 }
 

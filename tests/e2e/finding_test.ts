@@ -55,11 +55,11 @@ Deno.test("servers are found, listed and pinged in the seed's form, and as JSON"
       assert.deepEqual(await ensemble.lines("lookup", "httpd2"), [`(httpd2 ${at("httpd2")})`]);
       assert.equal(
         await ensemble.failure("lookup", "--role", "htpd", "--json"),
-        "the registry knows no server with the role htpd; did you mean --role httpd?",
+        "no server with the role htpd is registered; did you mean --role httpd?",
       );
       assert.equal(
         await ensemble.failure("lookup", "httpd"),
-        "the registry knows no server httpd; did you mean --role httpd, httpd1 or httpd2?",
+        "no server httpd is registered; did you mean --role httpd, httpd1 or httpd2?",
       );
       assert.deepEqual(await servers("lookup", "--role", "httpd"), [entry1, entry2]);
       assert.deepEqual(await servers("lookup", "httpd1"), [entry1]);
@@ -97,9 +97,9 @@ Deno.test("servers are found, listed and pinged in the seed's form, and as JSON"
       );
       assert.equal(
         await ensemble.failure("ping", "nosuch"),
-        "cannot reach nosuch: the registry knows no server nosuch",
+        "cannot reach nosuch: no server nosuch is registered",
       );
-      const unknown = "cannot reach http1: the registry knows no server http1; did you mean httpd1";
+      const unknown = "cannot reach http1: no server http1 is registered; did you mean httpd1";
       for (const args of [["shutdown", "http1"], ["eval", "http1", "1"]]) {
         assert.equal(await ensemble.failure(...args), `${unknown}?`);
       }

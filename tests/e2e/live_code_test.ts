@@ -120,12 +120,12 @@ Deno.test("load --list tells what was loaded by whom, and a rollback shows", asy
     code: 0,
     stdout: `... made current again ${file}\n${one}\n`,
     stderr:
-      "... page.ts did not run again, and exports no install(): to run it anew, load --rerun\n",
+      "... page.ts did not run again and exports no install(): to run it again, use load --rerun\n",
   });
   const anew = await ensemble.run("load", "--rerun", "--dry-run", "-f", "web1", file);
-  assert.equal(anew.stdout, `... would run anew ${file}\n${one}\n`, anew.stderr);
+  assert.equal(anew.stdout, `... would run again ${file}\n${one}\n`, anew.stderr);
   assert.deepEqual(await ensemble.lines("load", "--rerun", "web1", file), [
-    `... running anew ${file}`,
+    `... running again ${file}`,
     one,
   ]);
   const lines = (await ensemble.lines("load", "--list", "web1"))
@@ -193,16 +193,16 @@ Deno.test("load checks, foresees, is quiet, counts what stays, and says what ano
     }:2:34: there is no module ${ensemble.path("other/no.ts")}\n` +
       `... place.ts reads import.meta, and ran from ${
         ensemble.path("place.ts")
-      }: from here it is new\n` +
+      }, so it is new here\n` +
       "... so 1 module that imports it is new too\n",
   );
   const { stderr } = await load("--list", "web1");
   // Those of the program, but for what it imports later; and these, each from two places.
-  assert.match(stderr, /^\.\.\. 9 instances of 7 modules, \d+ bytes of code\n$/);
+  assert.match(stderr, /^\.\.\. 9 loaded modules of 7 module ids, \d+ bytes of code\n$/);
 
   await ensemble.write("wrong.ts", `export const a: number = "a";\n`);
   const reason = await ensemble.failure("load", "--check", "web1", ensemble.path("wrong.ts"));
-  assert.match(reason, /^the types of \S+wrong\.ts are wrong:\n +TS2322 /);
+  assert.match(reason, /^type errors in \S+wrong\.ts:\n +TS2322 /);
 });
 
 Deno.test("npm packages are loaded in the server first; what it lacks is named by the importer", async () => {

@@ -29,9 +29,9 @@ Deno.test("the registry, a program that is a server, and commands run with the p
   await registry.logged(/registry listens at unix:/);
   const program = await ensemble.write(
     "main.ts",
-    `import { runServer, checkServerId, ping } from ${JSON.stringify(pathOf("mod.ts"))};
+    `import { runServer } from ${JSON.stringify(pathOf("mod.ts"))};
      await runServer("one", async (server) => {
-       console.log(await ping(server, "registry") ?? "pinged");
+       console.log(await server.ping("server@registry") ?? "pinged");
        await server.stopped;
      });`,
   );
@@ -123,7 +123,7 @@ Deno.test("run --deny: neither main, a worker, nor code that is loaded later has
   ).output();
   assert.match(
     new TextDecoder().decode(partly.stderr),
-    /cannot give up run: --deny is for a process that was started with all permissions/,
+    /cannot deny run: --deny needs a process that was started with all permissions/,
   );
   assert.deepEqual(ensemble.sockets(), ["registry"]);
 });

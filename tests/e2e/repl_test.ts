@@ -139,7 +139,7 @@ Deno.test("what is typed is TypeScript, and nothing of it hurts the server", asy
       "",
       "Uncaught SyntaxError: Expression expected (1:11)\n  const a = ;\n            ^",
     ],
-    [",(nosuch)", "", "gxensemble: error: there is no control command ,nosuch: ,help lists them"],
+    [",(nosuch)", "", "gxensemble: error: no control command ,nosuch: see ,help"],
     [
       ",(load)",
       "",
@@ -149,7 +149,7 @@ Deno.test("what is typed is TypeScript, and nothing of it hurts the server", asy
     [
       ",(import ./nosuch.ts)",
       "",
-      "gxensemble: error: the server does not run ./nosuch.ts: load it " +
+      "gxensemble: error: the server has not loaded ./nosuch.ts: load it " +
       "with ,(load ./nosuch.ts)",
     ],
     [",(defined? counter)", "true"],

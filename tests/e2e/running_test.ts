@@ -5,8 +5,7 @@ import { RunningEnsemble, WAITING } from "./running_ensemble.ts";
 const MOD = JSON.stringify(new URL("../../mod.ts", import.meta.url).href);
 
 /** What the runtime gives to programs that start their server themselves. */
-const OWN_PROGRAM =
-  `import { runServer, currentServer, parseAddresses, checkServerId, registryClient,
+const OWN_PROGRAM = `import { runServer, currentServer, parseAddresses,
   runProgram, startServer } from "@gxensemble/ensemble";`;
 
 /** Arguments of programs, which look like options of `run`. */
@@ -42,7 +41,7 @@ Deno.test("run: main returns, throws, or is not there; or the program starts its
       1,
       /error: .*"no luck"\n.*asks for import\.meta\.main: .* it is run by deno run/,
     ],
-    ["none", "export const nomain = 1;", 1, /error: \S+none\.ts exports no function main to run\n/],
+    ["none", "export const nomain = 1;", 1, /error: \S+none\.ts does not export a function main\n/],
     [
       "fails",
       "\nthrow new Error('while loading');",
@@ -54,7 +53,7 @@ Deno.test("run: main returns, throws, or is not there; or the program starts its
     [
       "itself",
       `${OWN_PROGRAM} await runServer("itself", async (server) => {
-         const { roles, addresses } = await registryClient(server).lookup({ id: server.id });
+         const { roles, addresses } = await server.lookup({ id: server.id });
          console.log(Deno.args.join(), import.meta.main, server === currentServer(), roles, addresses.length);
        }, { roles: ["own"], listen: parseAddresses("tcp://127.0.0.1:0") });
        if (import.meta.main) console.log("after");`,
@@ -127,11 +126,11 @@ Deno.test("run: an id that runs already is refused, and the running one unhurt",
   const program = await ensemble.write("second.ts", WAITING);
   assert.equal(
     await ensemble.failure("run", "a", program),
-    `cannot listen at unix:${ensemble.socket("a")}: a server of that id is running here already`,
+    `cannot listen at unix:${ensemble.socket("a")}: a server with that id is already running here`,
   );
   assert.match(
     await ensemble.failure("registry"),
-    /^cannot listen at unix:\S+\/registry: a server of that id is running here already$/,
+    /^cannot listen at unix:\S+\/registry: a server with that id is already running here$/,
   );
   // Nor does code that others load get the server that main could have.
   const own = await ensemble.write(

@@ -236,7 +236,7 @@ Deno.test("shutdown ends an actor, a server, and with -f all of the ensemble", a
   assert.deepEqual(b!.output, ["ready", "cleaned up", "main was told"]);
   assert.match(
     await ensemble.failure("shutdown", "b"),
-    /^cannot reach b: the registry knows no server b; did you mean a or c\?$/,
+    /^cannot reach b: no server b is registered; did you mean a or c\?$/,
   );
   assert.deepEqual(ensemble.sockets(), ["a", "c", "registry"]);
 
@@ -245,7 +245,7 @@ Deno.test("shutdown ends an actor, a server, and with -f all of the ensemble", a
   assert.deepEqual({ code, stdout }, { code: 2, stdout: "" });
   assert.match(
     stderr,
-    /nobody is there to be asked: give -f to go ahead\nsee gxensemble help shutdown\n$/,
+    /without a terminal to confirm it, pass -f\nsee gxensemble help shutdown\n$/,
   );
   assert.deepEqual(await ensemble.lines("ping", "a"), ["OK"]);
 
@@ -276,7 +276,7 @@ Deno.test("shutdown -f takes a server that was killed out of the registry, and s
   assert.match(
     stderr,
     new RegExp(
-      `^dead \\(pid ${dead!.pid} on host \\S+\\) has ended without a word; it is taken out`,
+      `^dead \\(pid ${dead!.pid} on host \\S+\\) has ended without leaving the registry; its entry`,
     ),
   );
   assert.equal(await live!.exit(), 0);
@@ -325,6 +325,6 @@ Deno.test("shutdown -f leaves the registry to a server that does not stop", asyn
   assert.equal(code, 1);
   assert.equal(stdout, "... shutting down free\n... shutting down guarded\n");
   assert.match(stderr, /guarded: it takes the capability shutdown, and .* is not on this host\n/);
-  assert.match(stderr, /the registry is left running, for the servers that are\n/);
+  assert.match(stderr, /the registry is left running, for the servers that still run\n/);
   assert.deepEqual(await ensemble.lines("ping", "guarded"), ["OK"]);
 });

@@ -110,7 +110,7 @@ Deno.test("a server warns of a certificate that ends soon, and of what it listen
   ]);
   assert.match(
     a.matching(/ the certificate of /).join("\n"),
-    /^\S+ WARN server: the certificate of a ends at \S+, in 19 days: make a new one with "gxensemble ca cert a"/,
+    /^\S+ WARN server: the certificate of a expires at \S+, in 19 days: make a new one with "gxensemble ca cert a"/,
   );
   assert.equal(a.matching(/neither encrypted nor certified/).length, 1);
   assert.match(a.matching(/neither encrypted/)[0]!, /tcp:\/\/0\.0\.0\.0:0 is neither/);

@@ -388,7 +388,7 @@ Deno.test("a server may have so many changes under way and no more", async () =>
   changes.catch(() => {});
   await assert.rejects(
     add(rogue.actors),
-    /^ActorError: rogue has 64 changes of the registry under way: wait until one is made$/,
+    /^ActorError: rogue has 64 pending changes of the registry: wait until one is made$/,
   );
   let isDone = false;
   const done = Promise.all([changes, add(actors)]).then(() => isDone = true);

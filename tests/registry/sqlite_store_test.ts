@@ -291,7 +291,7 @@ Deno.test("the schema of a newer version is refused, and its file left alone", (
     const before = await Deno.readFile(path);
     await assertRefused(
       path,
-      /written by a newer version of this program: its schema is number 99/,
+      /written by a newer version of this program: its schema is version 99/,
     );
     assert.deepEqual(await Deno.readFile(path), before);
   }));

@@ -168,7 +168,7 @@ Deno.test("any other URL is refused, naming what there is", () => {
   for (const url of ["", "redis://host", "memory", "memory:x", "/tmp/registry.db"]) {
     assert.throws(() => parseStoreLocation(url), (error) => {
       assert.ok(error instanceof InvalidInputError);
-      assert.match(error.message, /there are "sqlite:", "sqlite:<path>" and "memory:"$/);
+      assert.match(error.message, /use "sqlite:", "sqlite:<path>" or "memory:"$/);
       return true;
     });
   }

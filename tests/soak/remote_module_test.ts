@@ -11,7 +11,7 @@ const PLAIN: ContentTypes = { ".ts": "text/plain; charset=utf-8", ".json": "appl
 
 /** A program that runs by itself and as a module of `gxensemble run`. */
 const program = (runtime: string) => `
-  import { runServer, currentServer, checkServerId } from "${runtime}";
+  import { runServer, currentServer } from "${runtime}";
   export const greeter = {
     greet: ({ name }: { name: string }): string => \`hello \${name}, I am \${currentServer().id}\`,
   };
@@ -25,12 +25,12 @@ const program = (runtime: string) => `
 
 /** A program that asks the one above, on each of several servers. */
 const asking = (runtime: string) => `
-  import { ActorRef, runServer, client, checkServerId, ping } from "${runtime}";
+  import { runServer } from "${runtime}";
   import type { greeter } from "./program.ts";
   await runServer(Deno.args[0] + "-client", async (server) => {
-    for (const target of Deno.args.map(checkServerId)) {
-      await ping(server, target);
-      const greetings: string = await client<typeof greeter>(server, new ActorRef(target, "greeter"))
+    for (const target of Deno.args) {
+      await server.ping("server@" + target);
+      const greetings: string = await server.client<typeof greeter>("greeter@" + target)
         .greet({ name: "you" });
       console.log(greetings);
     }
@@ -39,11 +39,11 @@ const asking = (runtime: string) => `
 
 /** Uses of the runtime that its types forbid, a line each. */
 const wrong = (runtime: string) =>
-  `import { ActorRef, client, checkServerId, startServer } from "${runtime}";
+  `import { ActorRef, startServer } from "${runtime}";
 import type { greeter } from "./program.ts";
 const server = await startServer("web1");
 const ref = new ActorRef(1, "greeter");
-await client<typeof greeter>(server, ref).greet({ nam: "you" });
+await server.client<typeof greeter>(ref).greet({ nam: "you" });
 `;
 
 /** Serves the checkout to all tests that do not need a server of their own. */

@@ -14,7 +14,7 @@ Deno.test("checkTypes checks a module and what it imports, with the runtime wher
   await checkTypes(project.path("right.ts"));
   await assert.rejects(checkTypes(project.path("wrong.ts")), (error: Error) => {
     assert.ok(
-      error.message.startsWith(`the types of ${project.path("wrong.ts")} are wrong:\nTS2322 `),
+      error.message.startsWith(`type errors in ${project.path("wrong.ts")}:\nTS2322 `),
     );
     assert.ok(error.message.includes(`at file://${project.path("wrong.ts")}:2:14`), error.message);
     return true;

@@ -58,7 +58,7 @@ export class EditBuffer {
     this.#settle();
   }
 
-  /** Inserts text at the cursor. A word typed character by character is one step to undo. */
+  /** Inserts text at the cursor. A word typed character by character is undone in one step. */
   insert(text: string, { isTyped = false } = {}): void {
     const { text: before, cursor } = this.#state;
     const state = {
@@ -232,7 +232,7 @@ export class EditBuffer {
     const killed = this.text.slice(start, end);
     const wasKilling = this.#last === "killing";
     const earlier = wasKilling ? this.#killed.pop() ?? "" : "";
-    // Text killed to the left stood before what was killed just before.
+    // Text killed to the left comes before the text killed previously.
     this.#killed.push(start < this.cursor ? killed + earlier : earlier + killed);
     if (this.#killed.length > MAX_KILLED) this.#killed.shift();
     this.#delete(start, end);

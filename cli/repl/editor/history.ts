@@ -1,5 +1,5 @@
 /**
- * The history of inputs: its file, going through it, and searching it.
+ * The history of inputs: its file, navigation and search.
  *
  * @module
  */
@@ -22,7 +22,10 @@ export function historyPath(): string {
   return `${findPlaces().directory}/repl_history`;
 }
 
-/** A file of inputs, one a line, the newest last. If it cannot be read or written, there is no history. */
+/**
+ * A file of inputs, one per line, the newest last. If it cannot be read or written, there is no
+ * history.
+ */
 export class History {
   readonly #path: string;
   readonly #inputs: string[];
@@ -33,8 +36,8 @@ export class History {
   }
 
   /**
-   * Opens the history, and drops the oldest inputs when it has grown too long. If others could read the file, only its
-   * owner can from now on.
+   * Opens the history, and drops the oldest inputs if it has grown too long. Restricts the file to
+   * its owner.
    */
   static async open(path: string): Promise<History> {
     try {
@@ -65,7 +68,7 @@ export class History {
       using file = await openLocked(this.#path);
       writeAll(file, new TextEncoder().encode(`${text.replaceAll("\n", LINE_BREAK)}\n`));
     } catch {
-      // Then it is kept for this session only.
+      // It is then kept for this session only.
     }
   }
 }
@@ -80,7 +83,7 @@ async function openLocked(path: string): Promise<Deno.FsFile> {
     try {
       await file.lock(true);
       const [opened, named] = await Promise.all([file.stat(), Deno.stat(path)]);
-      if (!opened.isFile) throw new Error("it is no regular file");
+      if (!opened.isFile) throw new Error("it is not a regular file");
       if (opened.ino === named.ino && opened.dev === named.dev) {
         makePrivate(path);
         return file;
@@ -154,7 +157,7 @@ interface Match {
   readonly position: number;
 }
 
-/** A search that goes on while the query is typed. */
+/** A search that is refined while the query is typed. */
 export class HistorySearch {
   readonly #entries: readonly string[];
   #query = "";
@@ -184,7 +187,7 @@ export class HistorySearch {
     return `(${this.#hasFailed ? "failed " : ""}${name})\`${this.#query}': `;
   }
 
-  /** Extends the query, and searches on from the current match. */
+  /** Extends the query, and continues the search from the current match. */
   extend(text: string): void {
     this.#query += text;
     this.#find(this.#match?.index ?? this.#start(), { skips: false });
@@ -198,7 +201,7 @@ export class HistorySearch {
     if (this.#query !== "") this.#find(this.#start(), { skips: false });
   }
 
-  /** Searches on for the next match. */
+  /** Continues to the next match. */
   next(direction: Direction): void {
     this.#direction = direction;
     this.#hasFailed = false;
@@ -212,7 +215,7 @@ export class HistorySearch {
 
   #find(index: number, { skips }: { skips: boolean }): void {
     const step = this.#direction === "older" ? -1 : 1;
-    // A query with a capital letter is meant literally.
+    // A query with a capital letter is case-sensitive.
     const ignoresCase = this.#query === this.#query.toLowerCase();
     const fold = (text: string) => ignoresCase ? text.toLowerCase() : text;
     for (; index >= 0 && index < this.#entries.length; index += step) {

@@ -18,7 +18,7 @@ export interface InputEditorOptions extends Canvas {
   readonly prompt: string;
   /** The prompt of each other line. */
   readonly continuation: string;
-  /** The inputs to go back to, the newest last. It is read each time it is needed. */
+  /** The history of inputs, the newest last. It is read each time it is needed. */
   readonly history: readonly string[];
   /** Completes the text before the cursor, for Tab. */
   complete(text: string): Promise<Completion>;
@@ -30,10 +30,10 @@ export interface InputEditorOptions extends Canvas {
   suspend(): void;
 }
 
-/** What a key does. An outcome ends the reading. */
+/** The action of a key. An outcome ends the reading. */
 type Action = () => Outcome | void | Promise<Outcome | void>;
 
-/** How reading an input ends: with the input, or undefined when there are no more. */
+/** The end of a read: the input, or undefined if there are no more. */
 interface Outcome {
   readonly input: string | undefined;
 }
@@ -47,7 +47,7 @@ export class InputEditor {
   readonly #decoder = new KeyDecoder((input) => this.#take(input));
   readonly #buffer = new EditBuffer();
   readonly #drawing: Drawing;
-  /** Terminal input that has come and was not handled yet. */
+  /** Terminal input that has not been handled yet. */
   #waiting: TerminalInput[] = [];
   #wake = () => {};
   #isReading = false;
@@ -103,12 +103,12 @@ export class InputEditor {
     this.#drawing = new Drawing(options);
   }
 
-  /** Takes what the terminal sends. What comes while no input is read is kept for the next one. */
+  /** Handles data from the terminal. While no input is read, it is kept for the next one. */
   push(piece: string): void {
     this.#decoder.push(piece);
   }
 
-  /** Called when nothing more comes from the terminal. */
+  /** Called at the end of the terminal's input. */
   end(): void {
     this.#hasEnded = true;
     this.#decoder.reset();
@@ -296,7 +296,10 @@ export class InputEditor {
     }
   }
 
-  /** Handles input during a search; false when a key ended the search and is still to be handled. */
+  /**
+   * Handles input during a search. Returns false if a key ended the search and still has to be
+   * handled.
+   */
   #continueSearch(search: HistorySearch, input: TerminalInput): boolean {
     if (input.kind !== "key") {
       search.extend(input.text);

@@ -1,8 +1,8 @@
 /**
- * Decoding what a terminal sends into text, keys and pastes.
+ * Decodes terminal data into text, keys and pastes.
  *
- * The keypress events of `node:readline` would obey keys in a paste, wait half a second after Escape, and come one a
- * character: 100,000 for a paste of 100 KB.
+ * The keypress events of `node:readline` would obey keys in a paste, wait half a second after
+ * Escape, and come once per character: 100,000 for a paste of 100 KB.
  *
  * @see https://invisible-island.net/xterm/ctlseqs/ctlseqs.html
  * @module
@@ -29,10 +29,10 @@ const PASTE_END = "\x1b[201~";
 /** How long to wait after Escape for the rest of a control sequence, in ms. */
 const ESCAPE_DELAY = 200;
 
-/** Decodes what a terminal sends, in pieces as they come. */
+/** Decodes data from a terminal, in pieces as it arrives. */
 export class KeyDecoder {
   readonly #take: (input: TerminalInput) => void;
-  /** The beginning of a sequence of which more is to come. */
+  /** The beginning of an unfinished sequence. */
   #rest = "";
   /** The paste so far, during a paste. */
   #paste: string | undefined;
@@ -47,7 +47,8 @@ export class KeyDecoder {
   push(piece: string): void {
     clearTimeout(this.#timer);
     if (this.#paste !== undefined && (piece === "\x03" || piece === "\x04")) {
-      // On its own it is a key, from a terminal that does not mark the end of the paste.
+      // As a piece of its own, it is a key, from a terminal that does not mark the end of the
+      // paste.
       this.#paste = undefined;
       this.#rest = "";
     }
@@ -56,7 +57,7 @@ export class KeyDecoder {
     this.#timer = setTimeout(() => this.#flush(), ESCAPE_DELAY);
   }
 
-  /** Forgets what is not complete. */
+  /** Drops an unfinished sequence. */
   reset(): void {
     clearTimeout(this.#timer);
     this.#rest = "";
@@ -83,7 +84,7 @@ export class KeyDecoder {
     this.#rest = text.slice(position);
   }
 
-  /** Decodes what begins at a position; returns its length, or 0 when it is unfinished. */
+  /** Decodes what begins at a position. Returns its length, or 0 if it is unfinished. */
   #decodeOne(text: string, position: number): number {
     if (text.startsWith(PASTE_START, position)) {
       this.#paste = "";
@@ -104,7 +105,7 @@ export class KeyDecoder {
   #decodePaste(text: string, position: number): number {
     const end = text.indexOf(PASTE_END, position);
     if (end < 0) {
-      // The end may be cut in two.
+      // The end marker may be split between pieces.
       const known = text.length - (PASTE_END.length - 1);
       if (known <= position) return 0;
       this.#paste += text.slice(position, known);
@@ -125,10 +126,11 @@ type Decode = (
 // deno-lint-ignore no-control-regex -- control characters end it
 const TEXT = /[^\x00-\x1f\x7f]+/y;
 
-/** The forms of what a terminal sends, except pastes. An unfinished sequence matches none of them. */
+/** The forms of terminal input, except pastes. An unfinished sequence matches none of them. */
 const FORMS: readonly (readonly [RegExp, Decode])[] = [
   [TEXT, ([text]) => ({ kind: "text", text })],
-  // A tab at the start of a line, with more after it in the same piece, was pasted, even if it is not marked so.
+  // A tab at the start of a line, with more text after it in the same piece, was pasted, even if it
+  // is not marked.
   [/(?<=[\r\n ]\t*)\t(?=\t*[^\t])/y, () => ({ kind: "text", text: "\t" })],
   // deno-lint-ignore no-control-regex -- as above
   [/[\x00-\x1a\x1c-\x1f\x7f]/y, ([control]) => key("", controlKey(control))],

@@ -7,7 +7,7 @@ import { CTRL_C, CTRL_D, gxensembleOnTerminal, type Seen } from "../../terminal.
 import { SEALING_PROGRAM } from "../../tested_program.ts";
 
 const FIRST = "passphrase for the administrator key:";
-const AGAIN = "the same again:";
+const AGAIN = "repeat the passphrase:";
 const PASSPHRASE = "Tr0ub4dor & [3] $x {\"'}";
 
 /** The ensemble of a test, with what it takes to look at the pair. */
@@ -80,14 +80,14 @@ Deno.test("admin asks until two passphrases agree, shows neither, and makes a pa
     [FIRST, PASSPHRASE],
     [AGAIN, PASSPHRASE],
   );
-  assert.match(screen, /the two differ; once more/);
+  assert.match(screen, /the passphrases differ; try again/);
   assert.equal(code, 0, screen);
   for (const part of ["another", "Tr0ub4dor", "[3]", "$x", "***"]) {
     assert.ok(!raw.includes(part), part);
   }
   assert.match(screen, /public key is in .*\/ensemble\/admin\.pub\n/);
   assert.match(screen, /private key is in .*\/ensemble\/admin\.priv\n/);
-  assert.match(screen, /servers enforce it when they are started again\n$/);
+  assert.match(screen, /servers enforce it after they are restarted\n$/);
 
   assert.deepEqual(ensemble.files(), ["admin.priv", "admin.pub"]);
   const mode = (path: string) => Deno.statSync(path).mode! & 0o777;
@@ -105,10 +105,10 @@ Deno.test("admin asks until two passphrases agree, shows neither, and makes a pa
 
 Deno.test("admin takes no empty passphrase, and none that is broken off", async () => {
   const dialogues: [RegExp, [string, string][]][] = [
-    [/error: an empty passphrase protects nothing\n$/, [[FIRST, ""]]],
-    [/error: broken off at the passphrase\n$/, [[FIRST, CTRL_C]]],
-    [/error: broken off at the passphrase\n$/, [[FIRST, CTRL_D]]],
-    [/error: broken off at the passphrase\n$/, [[FIRST, "secret"], [AGAIN, CTRL_C]]],
+    [/error: the passphrase must not be empty\n$/, [[FIRST, ""]]],
+    [/error: canceled: no passphrase was given\n$/, [[FIRST, CTRL_C]]],
+    [/error: canceled: no passphrase was given\n$/, [[FIRST, CTRL_D]]],
+    [/error: canceled: no passphrase was given\n$/, [[FIRST, "secret"], [AGAIN, CTRL_C]]],
   ];
   await Promise.all(dialogues.map(async ([reason, dialogue]) => {
     using ensemble = new AdminEnsemble();
@@ -125,15 +125,15 @@ Deno.test("admin without a passphrase makes nothing", async () => {
   const open = ensemble.write("open", PASSPHRASE);
   Deno.chmodSync(open, 0o666);
   const cases: [string[], RegExp][] = [
-    [[], /nobody is there to be asked for the passphrase: give it with --passphrase-file\n$/],
+    [[], /cannot ask for the passphrase: there is no terminal; use --passphrase-file\n$/],
     [["--passphrase-file", `${ensemble.directory}/nosuch`], /cannot read the passphrase file /],
     [["--passphrase-file", ensemble.directory], /the passphrase file .*: it is a directory\n$/],
     [
       ["--passphrase-file", open],
-      /others can read the passphrase file .* \(mode 666\): run "chmod /,
+      /other users can read the passphrase file .* \(mode 666\): run "chmod /,
     ],
-    [["--passphrase-file", ensemble.write("empty", "")], /an empty passphrase protects nothing/],
-    [["--passphrase-file", ensemble.write("line", "\nsecret\n")], /an empty passphrase/],
+    [["--passphrase-file", ensemble.write("empty", "")], /the passphrase must not be empty/],
+    [["--passphrase-file", ensemble.write("line", "\nsecret\n")], /must not be empty/],
   ];
   for (const [args, reason] of cases) {
     const { code, stdout, stderr } = await ensemble.admin(...args);
@@ -154,7 +154,7 @@ testWith(["age", "openssl"], {
     assert.equal(code, 1);
     assert.match(
       screen,
-      /error: there is an administrator key pair already: .*"gxensemble admin -f"/,
+      /error: an administrator key pair exists already: .*"gxensemble admin -f"/,
     );
     assert.ok(!screen.includes(FIRST));
     assert.deepEqual(ensemble.pair(), before);

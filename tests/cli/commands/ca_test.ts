@@ -169,7 +169,7 @@ Deno.test("revoking a server that never had a certificate is an error, one that 
   assert.deepEqual(await ensemble.run("ca", "revoke", "httpd1"), {
     code: 0,
     stdout: "",
-    stderr: "httpd1 has no certificate that is still good\n",
+    stderr: "httpd1 has no valid certificate\n",
   });
 });
 
@@ -254,7 +254,7 @@ Deno.test("cert issues certificates to several servers, or to none of them", asy
   Deno.copyFileSync(ensemble.path("tls/root.pem"), record);
   assert.match(
     (await ensemble.run("ca", "--view")).stderr,
-    /error: \S+wrong\.pem is no certificate that was issued here: .*: move it away/,
+    /error: \S+wrong\.pem is not a certificate issued here: .*: move it away/,
   );
   Deno.removeSync(record);
   Deno.mkdirSync(record);
@@ -314,10 +314,10 @@ Deno.test("setup asks for a passphrase twice, without echo, and makes keys that 
     terminal.type(`${passphrase}\r`);
   };
   await answer("passphrase for the keys", "one passphrase");
-  await answer("the same again", "another passphrase");
-  await terminal.shows("the two differ");
+  await answer("repeat the passphrase", "another passphrase");
+  await terminal.shows("the passphrases differ");
   await answer("passphrase for the keys", PASSPHRASE);
-  await answer("the same again", PASSPHRASE);
+  await answer("repeat the passphrase", PASSPHRASE);
   const { code, raw } = await terminal.end();
   assert.equal(code, 0, raw);
   assert.ok(!/one passphrase|another passphrase/.test(raw) && !raw.includes(PASSPHRASE));

@@ -28,7 +28,7 @@ Deno.test("a cookie is replaced only with -f", async () => {
   assert.equal(again.code, 1);
   assert.ok(
     again.stderr.startsWith(
-      `gxensemble: error: there is a cookie already: ${ensemble.cookiePath}: replace it with ` +
+      `gxensemble: error: a cookie exists already: ${ensemble.cookiePath}: to replace it, run ` +
         `"gxensemble cookie -f"`,
     ),
     again.stderr,

@@ -56,8 +56,8 @@ Deno.test("shutdown -f takes out the dead, names those that may live, and leaves
     /^gxensemble: error: strange \(pid \d+ on host \S+\) does not answer: cannot reach strange: tcp:/,
   );
   assert.deepEqual(lines, [
-    `${process("dead", Deno.pid)} has ended without a word; it is taken out of the registry`,
-    `${process("dead-too", NO_PID)} has ended without a word; it is taken out of the registry`,
+    `${process("dead", Deno.pid)} has ended without leaving the registry; its entry is removed`,
+    `${process("dead-too", NO_PID)} has ended without leaving the registry; its entry is removed`,
     `gxensemble: error: 3 of 6 servers did not shut down`,
     `gxensemble: error: ${
       process("alive", Deno.pid)
@@ -65,7 +65,7 @@ Deno.test("shutdown -f takes out the dead, names those that may live, and leaves
     `gxensemble: error: ${
       process("cut-off", Deno.pid)
     } does not answer: cannot reach cut-off: unix:${ensemble.directory}/nosuch: no such socket`,
-    "the registry is left running, for the servers that are",
+    "the registry is left running, for the servers that still run",
   ]);
   await good.stopped;
   assert.equal(registry.signal.aborted, false);
@@ -92,7 +92,7 @@ Deno.test("shutdown -f leaves a server of another ensemble alone that is at a kn
     `gxensemble: error: a: instance ${
       shortInstance(other.entry.instance)
     } at ${address} is not the registered one, 0000000000000000, and is left alone: to shut it down, ` +
-      "name the server\nthe registry is left running, for the servers that are\n" +
+      "name the server\nthe registry is left running, for the servers that still run\n" +
       "gxensemble: error: 1 of 1 servers did not shut down\n",
   );
   assert.equal(other.signal.aborted, false);
@@ -131,7 +131,7 @@ Deno.test("shutdown -f looks itself where the registry cannot tell whether a ser
   assert.equal(code, 0, stderr);
   assert.match(
     stderr,
-    /^dead \(pid \d+ on host \S+\) has ended without a word; it is taken out of the registry\n$/,
+    /^dead \(pid \d+ on host \S+\) has ended without leaving the registry; its entry is removed\n$/,
   );
   await registry.stopped;
 });

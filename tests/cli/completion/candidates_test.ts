@@ -28,7 +28,7 @@ Deno.test("commands, with what they do; not the one that scripts call", async ()
   const lines = await complete("zsh", "");
   assert.equal(lines[0], "command");
   assert.ok(lines.includes("ping\tpings a server or actor in the server"));
-  assert.ok(lines.includes("completions\tprint what makes a shell complete commands"));
+  assert.ok(lines.includes("completions\tprint the completion script for a shell"));
   assert.ok(!lines.some((line) => line.startsWith("complete\t")));
   assert.deepEqual(await offered("ca", ""), ["setup", "cert", "show", "revoke"]);
 });
@@ -45,7 +45,7 @@ Deno.test("options: long and short, with what they do", async () => {
   const lines = await complete("fish", "shutdown", "-");
   assert.equal(lines[0], "option");
   const force =
-    "force the action: do not ask; with an actor id, end the actor at once, without its clean-up";
+    "force the action: do not ask for confirmation; with an actor id, end the actor at once, without its clean-up";
   assert.ok(lines.includes(`--force\t${force}`));
   assert.ok(lines.includes(`-f\t${force}`));
   assert.ok(lines.includes("--help\tdisplay help; after a command, its help"));

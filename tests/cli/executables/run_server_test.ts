@@ -29,5 +29,5 @@ Deno.test("callMain names no place of its own", async () => {
   const message = await failure(class {});
   assert.match(message, /^main of a\.ts failed: Class constructor/);
   assert.doesNotMatch(message, /cli\/main_call\.ts/);
-  assert.equal(await failure(5), "main of a.ts is no function");
+  assert.equal(await failure(5), "main of a.ts is not a function");
 });

@@ -91,8 +91,8 @@ testWith([LINUX], {
       assert.match(
         await explained(),
         new RegExp(
-          "^no answer from server@silent to ping within 20 ms: it takes connections at unix:\\S+, and does not " +
-            `answer the handshake; ${who} is busy in code that does not give way, .* kill ${pid} .* kill -9 ${pid} `,
+          "^no answer from server@silent to ping within 20 ms: it accepts connections at unix:\\S+ but does not " +
+            `answer the handshake; ${who} is busy in code that does not yield, .* kill ${pid}, .* kill -9 ${pid}`,
         ),
       );
       process.kill("SIGSTOP");
@@ -110,7 +110,7 @@ testWith([LINUX], {
       );
       assert.match(
         await explained({ pid: undefined, host: undefined }),
-        /; silent is stopped, or busy in code .*: look at its process where it runs$/,
+        /; silent is stopped, or busy in code .*: check its process on its host$/,
       );
     } finally {
       process.kill("SIGKILL");
@@ -149,7 +149,7 @@ Deno.test("explainSilence names the registry where it does not say where a serve
   assert.deepEqual(error.silence, { server: "registry", stage: "handshake", address });
   assert.match(
     (await explainSilence(error, actors) as Error).message,
-    /: the registry, which knows where a is, takes connections at unix:\S+, and does not answer the handshake; registry /,
+    /: the registry, which knows where a is, accepts connections at unix:\S+ but does not answer the handshake; registry /,
   );
 });
 

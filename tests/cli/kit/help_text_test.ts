@@ -7,7 +7,7 @@ import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
 import { onTerminal } from "../../terminal.ts";
 import { REGISTRY_PROGRAM } from "../../tested_program.ts";
 
-const TIMEOUT = "--timeout <seconds> how long to wait for an answer [default: 5]";
+const TIMEOUT = "--timeout <seconds> seconds to wait for each answer [default: 5]";
 
 const REGISTRY =
   "--registry <registry> additional registry addresses; by default the registry is reachable at " +
@@ -22,13 +22,13 @@ const ANNOUNCE =
   "-a --announce <announce> public addresses to announce to the registry; by default these are " +
   "the listen addresses [default: #f]";
 const PASSPHRASE_FILE =
-  "--passphrase-file <file> reads the passphrase from the first line of a file instead of asking for it";
+  "--passphrase-file <file> file whose first line is the passphrase; by default you are asked for it";
 const JSON_OPTION = "--json prints the result as JSON";
 const INFO = "--log <logging> specifies the log level to run with [default: INFO]";
 const WARN = "--log <logging> specifies the log level to run with [default: WARN]";
 const FORCE = "-f --force force the action: ";
-const VIEW = "-v --view prints what there is, by fingerprints and without its secrets, instead";
-const ROLE = "--role the server id is a role, and stands for the servers that have it";
+const VIEW = "-v --view shows the current one by its fingerprint, and changes nothing";
+const ROLE = "--role takes a role instead of a server id: all servers with that role";
 const SERVER = "server-id the server id";
 
 /** The help of each command as the tutorial prints it, free of its line breaks. */
@@ -43,12 +43,12 @@ const HELP: Record<string, string[]> = {
   registry: [
     "[command-option ...] runs the ensemble registry",
     `Command Options: ${INFO} ${LOG_FILE} ${LISTEN} ${ANNOUNCE}`,
-    "--store <store> where the registry keeps its entries",
+    "--store <store> store for the entries: sqlite: (in the ensemble server directory)",
     "[default: sqlite:]",
   ],
   load: [
     "[command-option ...] <server-id> <module-id> loads code in a running server",
-    `Command Options: ${FORCE}load the module alone, and link it to what the server runs already ` +
+    `Command Options: ${FORCE}load only the module, and link it to what the server has loaded ` +
     `--library loads the code as library module; the library must be in ` +
     `the servers load path ${REGISTRY}`,
     "--library-prefix <library-prefix> list of package prefixes to consider as library modules " +
@@ -58,7 +58,7 @@ const HELP: Record<string, string[]> = {
   eval: [
     "[command-option ...] <server-id> <expr> evals code in a running server",
     `Command Options: ${REGISTRY} ${
-      TIMEOUT.replace("5", "as long as it takes")
+      TIMEOUT.replace("5", "no limit")
     } ${ROLE} ${PASSPHRASE_FILE} ${JSON_OPTION} ${WARN} Arguments: ${SERVER} ` +
     "expr the expression to eval",
   ],
@@ -77,9 +77,9 @@ const HELP: Record<string, string[]> = {
   shutdown: [
     "[command-option ...] [<server-id>] [<actor-id>] shuts down an actor, server, or the entire " +
     "ensemble including the registry",
-    `Command Options: ${FORCE}do not ask; with an actor id, end the actor at once, without its ` +
+    `Command Options: ${FORCE}do not ask for confirmation; with an actor id, end the actor at once, without its ` +
     `clean-up ${REGISTRY} ${
-      TIMEOUT.replace("5", "5, and then as long as the server may take to stop")
+      TIMEOUT.replace("5", "5, plus the time that the server has to stop")
     } ${ROLE} ${PASSPHRASE_FILE} ${JSON_OPTION} ${WARN} Arguments: ` +
     `${SERVER} [default: ` +
     "#f] actor-id the actor's registered name [default: #f]",
@@ -145,9 +145,9 @@ for (const [command, parts] of Object.entries(HELP)) {
 Deno.test("the help of each command ends with the option and the variables that say where things are", () => {
   const root = commandTree();
   const gerbilPath =
-    "GERBIL_PATH the state of the ensemble is in $GERBIL_PATH/ensemble [default: ~/.gerbil]";
+    "GERBIL_PATH the ensemble's state is in $GERBIL_PATH/ensemble [default: ~/.gerbil]";
   const registry =
-    "ENSEMBLE_REGISTRY where the registry is when --registry is not given [default: what " +
+    "ENSEMBLE_REGISTRY registry addresses, if --registry is not given [default: those " +
     "the file known-servers says, else $ENSEMBLE_SOCKET_DIR/registry]";
   const sockets = "ENSEMBLE_SOCKET_DIR the directory of the unix sockets: a server listens at " +
     "$ENSEMBLE_SOCKET_DIR/<server-id> [default: /tmp/ensemble]";
@@ -157,7 +157,7 @@ Deno.test("the help of each command ends with the option and the variables that 
       ...has("--registry") ? [registry, sockets] : has("--listen") ? [sockets] : [],
       gerbilPath,
     ];
-    const end = "Global Options: -G --gerbil-path <dir> where the state of the ensemble is: in " +
+    const end = "Global Options: -G --gerbil-path <dir> directory of the ensemble's state, " +
       `<dir>/ensemble [default: $GERBIL_PATH] Environment: ${variables.join(" ")}`;
     const [text] = command.helpInformation().replace(/\s+/g, " ").split(" Examples: ");
     assert.ok(text!.trimEnd().endsWith(end), text);

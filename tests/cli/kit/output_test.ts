@@ -122,7 +122,7 @@ testWith([LINUX], {
     assert.equal(code, 1);
     assert.match(
       new TextDecoder().decode(stderr),
-      /^gxensemble: error: the output cannot be written: No space left on device.*\n$/,
+      /^gxensemble: error: cannot write the output: No space left on device.*\n$/,
     );
   },
 });

@@ -120,7 +120,7 @@ testWith([LINUX], {
     await terminal.shows("passphrase for the administrator key:");
     await terminal.shows(HIDE_CURSOR);
     terminal.type(`${CTRL_Z}secret\r`);
-    await terminal.shows("the same again:");
+    await terminal.shows("repeat the passphrase:");
     terminal.type(`sec${CTRL_Z}ret\r`);
     const { code, raw } = await terminal.end();
     assert.equal(code, 0, raw);

@@ -58,7 +58,7 @@ Deno.test("eval in several servers names each, and one that fails does not keep 
   ]);
   assert.match(
     mixed.stderr,
-    /^gxensemble: error: nosuch: .*knows no server nosuch.*\ngxensemble: error: failed in 1 of 3 servers: nosuch\n$/,
+    /^gxensemble: error: nosuch: .*no server nosuch is registered.*\ngxensemble: error: failed in 1 of 3 servers: nosuch\n$/,
   );
 
   const json = await commands.run("eval", "--json", "(b a)", "x");
@@ -71,7 +71,7 @@ Deno.test("eval in several servers names each, and one that fails does not keep 
   assert.deepEqual([ofRole.code, sortedLines(ofRole.stdout)], [0, sortedLines(mixed.stdout)]);
   assert.match(
     (await commands.run("eval", "--role", "wbe", "x")).stderr,
-    /error: the registry knows no server with the role wbe; did you mean --role web\?\n$/,
+    /error: no server with the role wbe is registered; did you mean --role web\?\n$/,
   );
   const alone = await commands.run("eval", "--json", "a", "x");
   assert.deepEqual([alone.code, alone.stdout], [0, '{"id":"a"}\n']);

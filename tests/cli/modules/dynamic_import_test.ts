@@ -42,7 +42,7 @@ Deno.test("what is imported dynamically is shipped along, and evaluated when the
     name: "TypeError",
     message:
       `${project.path("main.ts")}: import("./hidden.ts") leads to a module that is not there, ` +
-      "or was not shipped: of a local module, write the specifier out, or as a template that starts " +
+      "or was not shipped: for a local module, write a literal specifier, or a template that starts " +
       "with its directory, as in import(`./pages/${name}.ts`)",
     code: "ERR_MODULE_NOT_FOUND",
   });

@@ -196,10 +196,10 @@ Deno.test("shipped code shares registered libraries with the program", async () 
   // A library that the server's own import map knows needs no registration.
   await project.write(
     "mapped.ts",
-    `import { checkServerId } from "@gxensemble/ensemble";\nexport { checkServerId };\n`,
+    `import { parseAddresses } from "@gxensemble/ensemble";\nexport { parseAddresses };\n`,
   );
   const mapped = await load(store, project.path("mapped.ts"), ["@gxensemble/"]);
-  assert.equal(typeof mapped.namespace.checkServerId, "function");
+  assert.equal(typeof mapped.namespace.parseAddresses, "function");
 });
 
 Deno.test("a forced load links the module to what runs", async () => {
@@ -270,7 +270,7 @@ Deno.test("a module that is too large for a message is refused by its file", () 
     [[unit("a", 10), unit("b", 63 * 1024 * 1024)], /^b: is 66060288 characters of JavaScript, and/],
     [
       cycle.map((hash) => unit(hash, 31 * 1024 * 1024, cycle)),
-      /^a: is 32505856 characters of JavaScript, with the modules that it imports in a circle, and/,
+      /^a: is 32505856 characters of JavaScript, with the modules that it imports in a cycle, and/,
     ],
   ];
   for (const [units, message] of cases) {

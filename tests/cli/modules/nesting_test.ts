@@ -33,7 +33,7 @@ async function isTaken(text: string): Promise<boolean> {
     assert.ok(error instanceof ModuleError);
     assert.equal(
       error.message,
-      "/a.js: expressions or blocks are nested too deep in each other to be parsed",
+      "/a.js: expressions or blocks are nested too deep to be parsed",
     );
     return false;
   }
@@ -79,16 +79,14 @@ Deno.test("a module that is nested too deep is refused by its file, in every kin
   for (const name of names) {
     await assert.rejects(build(project.path(name)), {
       name: "ModuleError",
-      message: `${
-        project.path(name)
-      }: expressions or blocks are nested too deep in each other to be parsed`,
+      message: `${project.path(name)}: expressions or blocks are nested too deep to be parsed`,
     });
   }
 });
 
 Deno.test("a module is refused that the parser does not understand, for it may be nested too deep", async () => {
   const deep = `globalThis.x = ${"!".repeat(20_000)}1;`;
-  const tooDeep = /: expressions or blocks are nested too deep in each other to be parsed$/;
+  const tooDeep = /: expressions or blocks are nested too deep to be parsed$/;
   const cases: [file: string, text: string, message: RegExp][] = [
     ["decorated.js", `@d class A {}\n${deep}`, /decorated\.js:1:1: SyntaxError: Unexpected char/],
     ["sloppy.cjs", `with (exports) {}\n${deep}`, /sloppy\.cjs:1:1: SyntaxError: 'with' in strict/],

@@ -107,7 +107,7 @@ Deno.test("another copy of the runtime is refused where it is imported", async (
 Deno.test("a program is a file on this host", async () => {
   for (const file of ["https://example.com/main.ts", "jsr:@a/b", "npm:c"]) {
     await assert.rejects(build(file), {
-      message: `${file}: is not a file on this host, and only those are shipped: load it with ` +
+      message: `${file}: is not a file on this host, and only files are shipped: load it with ` +
         `--library, or import it in a module of your own`,
     });
   }

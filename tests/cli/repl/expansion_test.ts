@@ -187,7 +187,7 @@ conversations({
     ],
     [
       ["export default 1"],
-      "Uncaught SyntaxError: an input exports nothing: only a declaration may follow export (1:1)\n  export default 1\n  ^",
+      "Uncaught SyntaxError: an input cannot export anything but a declaration (1:1)\n  export default 1\n  ^",
     ],
   ],
   "errors of evaluation are at the line and column typed": [
@@ -236,7 +236,7 @@ Deno.test("a missing module or export is named", async () => {
   assert.match(await session.type("a"), /a is not defined/);
   assert.match(
     await session.type("import './nosuch.ts'"),
-    /does not run \.\/nosuch\.ts: load it with ,\(load \.\/nosuch\.ts\)/,
+    /has not loaded \.\/nosuch\.ts: load it with ,\(load \.\/nosuch\.ts\)/,
   );
 });
 

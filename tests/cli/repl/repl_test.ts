@@ -55,7 +55,7 @@ Deno.test("Repl prints values as values, errors as errors, and the output of con
       ["value", "2"],
       ["error", 'Uncaught "a"'],
       ["line", "true"],
-      ["error", "gxensemble: error: there is no control command ,nosuch: ,help lists them"],
+      ["error", "gxensemble: error: no control command ,nosuch: see ,help"],
     ]);
   }));
 
@@ -91,7 +91,7 @@ Deno.test("Repl runs the control commands among the lines of a text in order, up
       "1",
       "false",
       "1",
-      "gxensemble: error: there is no control command ,nosuch: ,help lists them",
+      "gxensemble: error: no control command ,nosuch: see ,help",
       "3",
     ]);
   }));
@@ -141,7 +141,7 @@ Deno.test("interrupt stops waiting, and says whether an input was running", () =
 
 Deno.test("Repl refuses an input that is nested too deep, and takes the next", () =>
   withRepl(async (repl, printed) => {
-    const reason = "expressions or blocks are nested too deep in each other to be parsed";
+    const reason = "expressions or blocks are nested too deep to be parsed";
     for (const deep of [`${"!".repeat(30_000)}1`, `${"[".repeat(20_000)}${"]".repeat(20_000)}`]) {
       assert.equal(await repl.enter(deep), "failed");
       const [kind, text] = printed.pop()!;

@@ -230,7 +230,7 @@ Deno.test("load says that the store was closed when it fails for that", () =>
     gates.openGate();
     await assert.rejects(loading, {
       name: "DisconnectedError",
-      message: "the server has stopped, and loads nothing any more",
+      message: "the server has stopped, and no longer loads code",
     });
   }));
 

@@ -135,6 +135,6 @@ Deno.test("startServer refuses what is no server id, and runServer what is no fu
   }
   await assert.rejects(runServer("a" as string, {} as () => void), {
     name: "InvalidInputError",
-    message: "main of a is no function: an object of the class Object",
+    message: "main of a is not a function: an object of the class Object",
   });
 });

@@ -36,7 +36,7 @@ for (const [stage, options] of Object.entries(STAGES)) {
         Deno.execPath(),
         "eval",
         "--no-check",
-        `import { runServer, checkServerId } from ${RUNTIME};
+        `import { runServer } from ${RUNTIME};
          const reached = () => console.log("reached");
          await runServer("a", () => {}, { ${options} });`,
       ).spawn();

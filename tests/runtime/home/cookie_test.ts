@@ -43,7 +43,7 @@ Deno.test("a cookie that others can read is refused", async () => {
     home.write(32, mode);
     assert.equal(
       await home.refusal(),
-      `others can read the cookie PATH (mode ${mode.toString(8)}): run "chmod 600 PATH"`,
+      `other users can read the cookie PATH (mode ${mode.toString(8)}): run "chmod 600 PATH"`,
     );
   }
   home.write(32, 0o400);
@@ -53,20 +53,19 @@ Deno.test("a cookie that others can read is refused", async () => {
 Deno.test("a cookie that is empty, cut off or has something added says so", async () => {
   using home = new CookieHome();
   const random = crypto.getRandomValues(new Uint8Array(32));
-  const has = (count: number) =>
-    `not a cookie: PATH: it has ${count} bytes where a cookie has 32: `;
-  const added = 'a line break was added at its end: take it off with "truncate -s 32"';
+  const has = (count: number) => `not a cookie: PATH: it has ${count} bytes instead of 32: `;
+  const added = 'a line break was added at its end: remove it with "truncate -s 32"';
   const cases: [Uint8Array, string][] = [
     [
       new Uint8Array(),
       'not a cookie: PATH: it is empty: copy it again, or make one with "gxensemble cookie -f"',
     ],
-    [random.subarray(0, 31), `${has(31)}it was cut off: copy it again`],
+    [random.subarray(0, 31), `${has(31)}it was truncated: copy it again`],
     [new Uint8Array([...random, 10]), has(33) + added],
     [new Uint8Array([...random, 13, 10]), has(34) + added],
     [
       new TextEncoder().encode(random.toHex()),
-      `${has(64)}copy it again as a file: it is bytes, and no text`,
+      `${has(64)}copy it again as a binary file`,
     ],
   ];
   for (const [bytes, message] of cases) {

@@ -63,7 +63,7 @@ Deno.test("readSecretFile refuses what others have access to, and says what to d
     const octal = mode.toString(8);
     await assertRefused(
       readSecretFile(path, "private key"),
-      `others can read the private key ${path} (mode ${octal}): run "chmod 600 ${path}"`,
+      `other users can read the private key ${path} (mode ${octal}): run "chmod 600 ${path}"`,
     );
     assert.equal(new TextDecoder().decode(await readRegularFile(path)), "secret");
   }
@@ -72,7 +72,7 @@ Deno.test("readSecretFile refuses what others have access to, and says what to d
     const octal = mode.toString(8);
     await assertRefused(
       readSecretFile(path, "cookie"),
-      `others have access to the cookie ${path} (mode ${octal}): run "chmod 600 ${path}"`,
+      `other users have access to the cookie ${path} (mode ${octal}): run "chmod 600 ${path}"`,
     );
   }
 });
@@ -84,7 +84,7 @@ Deno.test("readSecretFile refuses a file in a directory that anybody may write t
     Deno.chmodSync(directory.path, mode);
     await assertRefused(
       readSecretFile(path, "private key"),
-      `others can put another file in the place of the private key ${path}: ` +
+      `other users can replace the private key ${path}: ` +
         `run "chmod o-w ${directory.path}"`,
     );
     assert.equal(new TextDecoder().decode(await readRegularFile(path)), "secret");
@@ -116,7 +116,7 @@ Deno.test("readSecretFile looks at the file that a link leads to", async () => {
   for (const name of ["open", "closed"]) {
     Deno.symlinkSync(`${directory.path}/${name}`, `${directory.path}/to-${name}`);
   }
-  await assert.rejects(readSecretFile(`${directory.path}/to-open`, "key"), /others can read/);
+  await assert.rejects(readSecretFile(`${directory.path}/to-open`, "key"), /other users can read/);
   assert.equal((await readSecretFile(`${directory.path}/to-closed`, "key")).length, 6);
 });
 
@@ -142,7 +142,7 @@ for (
     const { path } = directory;
     await assertRefused(read(path), `cannot read ${called(path)}: it is a directory`);
     const device = "/dev/null";
-    await assertRefused(read(device), `cannot read ${called(device)}: it is no regular file`);
+    await assertRefused(read(device), `cannot read ${called(device)}: it is not a regular file`);
   });
 
   Deno.test(`${name} reads no file that is too large, whatever size it says that it has`, async () => {

@@ -101,7 +101,7 @@ Deno.test("read names the file and the line that is wrong", async () => {
 
 Deno.test("read refuses what is no text", async () => {
   using bytes = new TemporaryFile(new Uint8Array([0x61, 0xff, 0x0a]));
-  await assert.rejects(bytes.read(), { message: `${bytes.path} is no text in UTF-8` });
+  await assert.rejects(bytes.read(), { message: `${bytes.path} is not UTF-8 text` });
   await assert.rejects(bytes.set(WEB1, A1), EnsembleError);
   assert.equal(Deno.statSync(bytes.path).size, 3);
   using directory = new TemporaryFile("");
@@ -133,7 +133,7 @@ Deno.test("remove takes the addresses given, and the line with the last of them"
   const { text } = file;
   await assert.rejects(file.remove(WEB1, parseAddresses("tcp://b:2 tcp://a:1")), {
     name: "EnsembleError",
-    message: `tcp://a:1 is no address of web1 in ${file.path}`,
+    message: `tcp://a:1 is not an address of web1 in ${file.path}`,
   });
   assert.equal(file.text, text);
   assert.deepEqual(await file.remove(WEB1, parseAddresses("tcp://b:2")), []);
@@ -272,13 +272,13 @@ Deno.test("locateServers goes by the first that says where the registry is, and 
     },
     {
       registry: ["tcp://variable:2"],
-      advice: `ENSEMBLE_REGISTRY says that it is there; ${start} -l tcp://variable:2`,
+      advice: `ENSEMBLE_REGISTRY is set to that address; ${start} -l tcp://variable:2`,
       known: {},
       nearby: [],
     },
     {
       registry: ["tcp://file:3"],
-      advice: `${path} says that it is there; ${start} -l tcp://file:3`,
+      advice: `the address comes from ${path}; ${start} -l tcp://file:3`,
       known: { web1: ["tcp://web:4"] },
       nearby: [`${local}/web1`],
     },
@@ -297,7 +297,7 @@ Deno.test("locateServers goes by the first that says where the registry is, and 
     { registry: ["tcp://given:1"], advice: `${start} -l tcp://given:1`, known: {}, nearby: [] },
     {
       registry: ["tcp://variable:2"],
-      advice: `ENSEMBLE_REGISTRY says that it is there; ${start} -l tcp://variable:2`,
+      advice: `ENSEMBLE_REGISTRY is set to that address; ${start} -l tcp://variable:2`,
       known: {},
       nearby: [],
     },
@@ -307,6 +307,6 @@ Deno.test("locateServers goes by the first that says where the registry is, and 
     errors[0]!,
     /^InvalidInputError: ENSEMBLE_REGISTRY: not an address: nonsense: write/,
   );
-  assert.equal(errors[1], 'InvalidInputError: ENSEMBLE_REGISTRY holds no address: " "');
+  assert.equal(errors[1], 'InvalidInputError: ENSEMBLE_REGISTRY contains no address: " "');
   assert.equal(errors[2], `EnsembleError: ${path}:2: no address of nonsense`);
 });

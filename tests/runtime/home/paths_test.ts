@@ -43,7 +43,7 @@ Deno.test("sockets are in ENSEMBLE_SOCKET_DIR, by default in /tmp/ensemble", asy
     });
   assert.equal(await socketPath("/run/e"), "/run/e/a");
   assert.equal(await socketPath("/run/e//"), "/run/e/a");
-  assert.equal(await socketPath("run"), "ENSEMBLE_SOCKET_DIR is no absolute path: run");
+  assert.equal(await socketPath("run"), "ENSEMBLE_SOCKET_DIR is not an absolute path: run");
 });
 
 Deno.test("Places takes absolute directories in place of the environment", async () => {
@@ -52,6 +52,6 @@ Deno.test("Places takes absolute directories in place of the environment", async
   assert.equal(await evaluate(`${given}.socket('a')`, { ENSEMBLE_SOCKET_DIR: "x" }), "/s/a");
   assert.equal(
     await evaluate("paths.findPlaces({ directory: 'd' })", {}),
-    "the directory of the ensemble is no absolute path: d",
+    "the directory of the ensemble is not an absolute path: d",
   );
 });

@@ -127,7 +127,7 @@ testWith([LINUX], {
     assert.deepEqual(
       new TextDecoder().decode(stderr).replace(/^\S+Z /, "").split("\n"),
       [
-        "WARN server: what is printed to standard output is lost: No space left on device (os error 28)",
+        "WARN server: output to standard output is lost: No space left on device (os error 28)",
         "goes on",
         "",
       ],

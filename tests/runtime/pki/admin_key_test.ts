@@ -40,7 +40,7 @@ Deno.test("createAdminKey writes the private half first, and neither where one e
   );
   await assert.rejects(
     requireNoAdminKey(findPlaces()),
-    /there is an administrator key pair already/,
+    /an administrator key pair exists already/,
   );
   await assert.rejects(
     createAdminKey(findPlaces(), { passphrase: "x" }),
@@ -79,7 +79,8 @@ Deno.test("openAdminPrivateKey refuses a file that others can read", async () =>
   await home.withPair({ mode: 0o644 });
   await assert.rejects(openAdminPrivateKey(findPlaces(), () => Promise.resolve(PASSPHRASE)), {
     name: "EnsembleError",
-    message: `others can read the administrators' private key ${home.privatePath} (mode 644): ` +
+    message:
+      `other users can read the administrators' private key ${home.privatePath} (mode 644): ` +
       `run "chmod 600 ${home.privatePath}"`,
   });
 });
@@ -135,8 +136,8 @@ Deno.test("openAdminPrivateKey asks for no passphrase when none can open the fil
   for (
     const [text, reason] of [
       ["", /admin\.priv is empty$/],
-      [good.slice(0, 100), /admin\.priv is not an armoured age file, or was cut off: /],
-      ["secret", /admin\.priv is not an armoured age file, or was cut off: /],
+      [good.slice(0, 100), /admin\.priv is not an armored age file, or was truncated: /],
+      ["secret", /admin\.priv is not an armored age file, or was truncated: /],
     ] as const
   ) {
     Deno.writeTextFileSync(home.privatePath, text);

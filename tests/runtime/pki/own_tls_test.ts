@@ -29,11 +29,11 @@ Deno.test("warnOfExpiry warns at once and each day of a certificate that ends wi
       const left = 32 - day;
       const when = left < 0
         ? `ended at ${end}`
-        : `ends at ${end}, in ${left === 1 ? "1 day" : `${left} days`}`;
+        : `expires at ${end}, in ${left === 1 ? "1 day" : `${left} days`}`;
       assert.equal(
         logs.lines.pop(),
         `WARN server: the certificate of httpd1 ${when}: make a new one with ` +
-          `"gxensemble ca cert httpd1", bring it here and send SIGHUP`,
+          `"gxensemble ca cert httpd1", copy it here and send SIGHUP`,
       );
     }
   }
@@ -48,7 +48,7 @@ Deno.test("warnOfExpiry warns at the start, and no more when new files are in us
   assert.equal(logs.lines.length, 2);
   assert.match(
     logs.lines[1]!,
-    /^WARN server: the revocation list ends at .*, in 29 days: copy crl\.pem/,
+    /^WARN server: the revocation list expires at .*, in 29 days: copy crl\.pem/,
   );
   expiring = ending({ certificate: 397, list: 397 });
   clock.tick(5 * DAY);

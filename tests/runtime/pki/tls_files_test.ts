@@ -76,12 +76,12 @@ Deno.test("readOwnTls returns undefined for a server without files", async () =>
 
 Deno.test("readOwnTls names a missing file, and where it comes from", async () => {
   const again = 'make a new one with "gxensemble ca cert httpd1"';
-  const copy = "copy it there from the host of the certificate authority";
+  const copy = "copy it from the host of the certificate authority";
   const advice = { [CERTIFICATE]: again, [KEY]: again, [ROOT]: copy, [CRL]: copy };
   for (const [name, what] of Object.entries(advice)) {
     assert.equal(
       await readWith({ [name]: undefined }),
-      `EnsembleError: there is no ${name}, which TLS needs: ${what}`,
+      `EnsembleError: ${name} does not exist, but TLS needs it: ${what}`,
     );
   }
 });
@@ -92,14 +92,14 @@ Deno.test("readOwnTls refuses damaged files", async () => {
   }
   assert.match(
     await readWith({ [CERTIFICATE]: certificatePem(httpd1) }),
-    /cert\.pem: it should hold the server's certificate and that of the issuing authority$/,
+    /cert\.pem: it should contain the server's certificate and that of the issuing authority$/,
   );
   assert.match(await readWith({ [CERTIFICATE]: GOOD[CERTIFICATE]!.slice(0, -40) }), /has no end: /);
   assert.match(await readWith({ [KEY]: GOOD[KEY]!.slice(0, 80) }), /key\.pem: .* has no end: /);
   assert.match(await readWith({ [CRL]: GOOD[CRL]!.slice(0, 80) }), /crl\.pem: .* has no end: /);
   assert.match(await readWith({ [ROOT]: "x" }), /root\.pem: no PEM block "CERTIFICATE"$/);
   assert.match(await readWith({ [CRL]: GOOD[ROOT] }), /crl\.pem: no PEM block "X509 CRL"$/);
-  assert.match(await readWith({ [KEY]: "x" }), /key\.pem: it is no private key, PKCS#8 PEM$/);
+  assert.match(await readWith({ [KEY]: "x" }), /key\.pem: it is not a private key in PKCS#8 PEM$/);
 });
 
 Deno.test("readOwnTls refuses a key that others can read", async () => {
@@ -108,7 +108,7 @@ Deno.test("readOwnTls refuses a key that others can read", async () => {
   await Deno.chmod(`${home.directory}/${KEY}`, 0o640);
   assert.equal(
     await read(home),
-    `EnsembleError: others can read the private key ${KEY} (mode 640): run "chmod 600 ${KEY}"`,
+    `EnsembleError: other users can read the private key ${KEY} (mode 640): run "chmod 600 ${KEY}"`,
   );
 });
 

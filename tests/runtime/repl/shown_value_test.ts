@@ -91,8 +91,8 @@ Deno.test("describeValue returns the signature of a function, without the spaces
     [eval("(() => 1)"), "function (anonymous)()"],
     [eval("({ *m(a) {} }).m"), "function* m(a)"],
     [eval("({ get [Symbol.iterator]() { throw 1 }, 'a b'(c) {} })['a b']"), "function a b(c)"],
-    [Math.max, "function max, built in, of 2 parameters"],
-    [isFinite, "function isFinite, built in, of 1 parameter"],
+    [Math.max, "built-in function max of 2 parameters"],
+    [isFinite, "built-in function isFinite of 1 parameter"],
   ];
   for (const [value, expected] of cases) assert.equal(describeValue(value, none), expected);
 });

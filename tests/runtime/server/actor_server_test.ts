@@ -207,7 +207,7 @@ Deno.test("a second server of an id does not start where the first one listens",
   const a = await ensemble.start("a");
   await assert.rejects(
     ensemble.start("a"),
-    /^EnsembleError: cannot listen at unix:\S+\/a: a server of that id is running here already$/,
+    /^EnsembleError: cannot listen at unix:\S+\/a: a server with that id is already running here$/,
   );
   assert.equal(await a.actors.ask(refTo("registry", "server"), { type: "ping" }), "OK");
   assert.deepEqual(await registered(registry), ["a"]);

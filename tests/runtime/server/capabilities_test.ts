@@ -135,7 +135,7 @@ Deno.test("capabilities are conferred to servers that run, and only what is one"
     control.authorize({ server, capabilities } as never);
   await assert.rejects(
     confer("nosuch", ["admin"]),
-    /the registry knows no server nosuch: capabilities are conferred to a server that runs/,
+    /no server nosuch is registered: only a running server can be authorized/,
   );
   for (const server of [undefined, 7, "", "../delegate", "delegate ", ["delegate"], {}]) {
     await assert.rejects(confer(server, ["admin"]), { remoteName: "InvalidInputError" });
@@ -150,8 +150,7 @@ Deno.test("capabilities are conferred to servers that run, and only what is one"
   assert.deepEqual(await granted(target, target), ALL);
   assert.deepEqual(logs.matching(/audit: authorize/), [
     `INFO audit: authorize failed who=admin:${await administratorFingerprint()} client=console ` +
-    `transport=unix server=nosuch capabilities=admin reason="the registry knows no server nosuch: ` +
-    `capabilities are conferred to a server that runs"`,
+    `transport=unix server=nosuch capabilities=admin reason="no server nosuch is registered: only a running server can be authorized"`,
   ]);
 });
 

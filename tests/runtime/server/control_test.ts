@@ -82,7 +82,7 @@ Deno.test("a monitor of an actor or a server that is not there hears so at once"
   assert.equal(actor.downs[0]!.reason, "unknown actor: nosuch");
   assert.equal(
     server.downs[0]!.reason,
-    "cannot reach nowhere: the registry knows no server nowhere",
+    "cannot reach nowhere: no server nowhere is registered",
   );
 });
 
@@ -158,7 +158,7 @@ Deno.test("a server answers for itself: its actors, its connections, a connectio
   assert.deepEqual(LocalEnsemble.peers(a), ["b", "c", "console", "registry"]);
   await assert.rejects(control.connect({ server: "nosuch" }), {
     name: "ActorError",
-    message: "cannot reach nosuch: the registry knows no server nosuch",
+    message: "cannot reach nosuch: no server nosuch is registered",
   });
   await assert.rejects(control.connect({ server: a.id }), /cannot reach a: .*own id/);
   await assert.rejects(
@@ -179,7 +179,7 @@ Deno.test("a server that is told to shut down answers, and is gone when that is 
   await b.stopped;
   await assert.rejects(
     ping(a.actors, b.id),
-    { message: "cannot reach b: the registry knows no server b" },
+    { message: "cannot reach b: no server b is registered" },
   );
 });
 

@@ -191,7 +191,7 @@ Deno.test("a replacement is one warning that names both instances, their process
     `instance ${shortInstance(instance)} of crashing (pid ${pid} on host ${Deno.hostname()}) at ` +
     `unix:${ensemble.directory}/crashing`;
   assert.deepEqual(logs.complaints.filter((line) => !/was lost|cannot register/.test(line)), [
-    `WARN registry: ${describe(entry)} takes the place of ${describe(old)}`,
+    `WARN registry: ${describe(entry)} replaces ${describe(old)}`,
   ]);
 });
 
@@ -335,7 +335,7 @@ Deno.test("who answers in the place of a server that crashed is not taken for it
   }
   await ensemble.startRogue("genuine", { listen: [ensemble.socket("genuine")] });
   // The file system may give the new socket the inode of the old one, or not.
-  const refused = new RegExp(`${ANOTHER.source}|another socket is there`);
+  const refused = new RegExp(`${ANOTHER.source}|the socket there on this`);
   await assert.rejects(target.connect(id), refused);
   await assert.rejects(ping(target.actors, id), refused);
 });

@@ -80,7 +80,7 @@ for (
       await using relay = new Relay(port);
       open(relay.directory);
       const reason =
-        /unix:\/.*\/target: .*(?:others may enter|belongs to another user \(uid 12345\))/;
+        /unix:\/.*\/target: .*(?:other users may enter|belongs to another user \(uid 12345\))/;
       const refuses = async (action: Promise<unknown>) =>
         await assert.rejects(action, (error) => {
           assert.ok(error instanceof DisconnectedError);

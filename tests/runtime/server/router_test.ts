@@ -209,7 +209,7 @@ Deno.test("whoever hears of a loss may send at once, and that is tried anew", as
   await actor.ended;
   assert.match(
     `${tried[0]}`,
-    /^DisconnectedError: cannot reach b: the registry knows no server b$/,
+    /^DisconnectedError: cannot reach b: no server b is registered$/,
   );
 });
 
@@ -249,11 +249,11 @@ Deno.test("telling an absent server costs a lookup for each pause, and two lines
   await attempt(1);
   assert.equal(store.take("b"), 1);
   assert.deepEqual(logs.complaints, [
-    "WARN server: cannot reach b: the registry knows no server b; messages for it are dropped",
+    "WARN server: cannot reach b: no server b is registered; messages for it are dropped",
   ]);
 
   // An ask does not wait for the end of the pause, and neither does `connect`.
-  const unknown = /^DisconnectedError: cannot reach b: the registry knows no server b$/;
+  const unknown = /^DisconnectedError: cannot reach b: no server b is registered$/;
   await assert.rejects(a.actors.ask(refTo("b", "server"), { type: "ping" }), unknown);
   await assert.rejects(a.connect(refTo("b", "").server), unknown);
   assert.equal(store.take("b"), 2);
@@ -371,7 +371,7 @@ Deno.test("why the addresses that were given do not work is said beside what the
   const stranger = await other.start("b", { register: false, listen: [anyPort()] });
   const c = await ensemble.start("c", { register: false });
   const id = refTo("b", "").server;
-  const unknown = "the registry knows no server b$";
+  const unknown = "no server b is registered$";
   const tries: [Address, string][] = [
     [
       stranger.entry.addresses[0]!,
@@ -518,11 +518,11 @@ Deno.test("a server whose addresses are all of another host: the error names bot
   await assert.rejects(a.connect(refTo("b", "").server), {
     message:
       "cannot reach b: unix://elsewhere/b is a socket of host elsewhere, and is not there on this " +
-      `host, ${hostName()}: a server is reached from other hosts at tcp or tls`,
+      `host, ${hostName()}: servers on other hosts are reached over tcp or tls`,
   });
   await ensemble.start("c", { announce: [] });
   await assert.rejects(a.connect(refTo("c", "").server), {
-    message: "cannot reach c: the registry knows no address of it",
+    message: "cannot reach c: the registry has no address for it",
   });
 });
 

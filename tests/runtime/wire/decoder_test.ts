@@ -99,7 +99,7 @@ Deno.test("IncomingFrame refuses too many errors and regular expressions for the
 });
 
 Deno.test("IncomingFrame refuses regular expressions that are long, or take milliseconds to make", () => {
-  const reason = "a regular expression that is not to be sent";
+  const reason = "a regular expression that must not be sent";
   for (const source of ["a".repeat(MAX_PATTERN + 1), "[\\p{RGI_Emoji}]", "\\p{Basic_Emoji}"]) {
     const bytes = new TextEncoder().encode(source);
     const body = [Tag.RegExp, Tag.Latin1, ...u32(bytes.length), ...bytes, ...text("v")];
@@ -110,7 +110,7 @@ Deno.test("IncomingFrame refuses regular expressions that are long, or take mill
 Deno.test("IncomingFrame refuses keys that were chosen to collide", () => {
   // The engine hashes 64 bits of a BigInt, without a secret.
   const colliding = (i: number) => [Tag.BigInt, ...u32(11), 0, i >>> 8, i, 0, 0, 0, 0, 0, 0, 0, 1];
-  const reason = "it takes too long to decode";
+  const reason = "decoding takes too long";
   assertRefused(repeated(Tag.Set, 60_000, colliding), reason);
   assertRefused(repeated(Tag.Map, 60_000, (i) => [...colliding(i), 1]), reason);
 });

@@ -54,7 +54,7 @@ Deno.test("connectTo refuses a socket in a directory that others can enter", asy
   using directories = new Directories();
   for (const mode of [0o755, 0o770, 0o701, 0o710, 0o702, 0o777, 0o1777]) {
     const directory = directories.make(mode.toString(8), mode);
-    await assertRefused(directory, /others may enter .*; make it yours alone with: chmod 700 \//);
+    await assertRefused(directory, /other users may enter .*; make it private with: chmod 700 \//);
   }
 });
 
@@ -75,7 +75,7 @@ Deno.test("connectTo refuses a socket below a directory that others can write to
     const directory = directories.make("parent/sockets");
     await assertRefused(
       directory,
-      /sockets can be replaced by others, who may write to .*parent; .*: chmod go-w .*parent$/,
+      /sockets can be replaced by other users, who may write to .*parent; .*: chmod go-w .*parent$/,
     );
     Deno.removeSync(directory, { recursive: true });
   }
@@ -96,7 +96,7 @@ Deno.test("requirePrivateDirectory follows links, and checks the directories tha
   };
   requirePrivateDirectory(`${link(directories.at("closed"), "good")}/sockets`);
   requirePrivateDirectory(`${link("./closed/../closed", "relative")}/sockets`);
-  const through = /can be replaced by others, who may write to .*open/;
+  const through = /can be replaced by other users, who may write to .*open/;
   const bad = link(directories.at("open"), "bad");
   assert.throws(() => requirePrivateDirectory(`${bad}/sockets`), through);
   assert.throws(() => requirePrivateDirectory(`${link("bad", "twice")}/sockets`), through);

@@ -25,11 +25,11 @@ const [alice, bob] = await Promise.all([
 
 Deno.test("an address with a zone is refused over tls, which cannot reach it", async () => {
   const address: Address = { kind: "tls", host: "fe80::1%lo", port: 1 };
-  const why = /tls:\/\/\[fe80::1%lo\]:1: tls takes no address with a zone: use another/;
+  const why = /tls:\/\/\[fe80::1%lo\]:1: tls does not accept an address with a zone: use another/;
   await assert.rejects(connectTo(address, alice), why);
   await assert.rejects(
     listenAt(address, { tls: alice }),
-    /\[fe80::1%lo\]:1: tls takes no address with a zone/,
+    /\[fe80::1%lo\]:1: tls does not accept an address with a zone/,
   );
 });
 
@@ -142,7 +142,7 @@ Deno.test("a tls stream is closed when too much of it waits to be read", async (
     while (true) await writeAll(client, bytes(1_000_000));
   };
   await assert.rejects(write());
-  await assert.rejects(readAll(server), /more came than was read/);
+  await assert.rejects(readAll(server), /too much data arrived without being read/);
   for (const stream of [client, server]) stream.close();
 });
 
@@ -372,7 +372,7 @@ Deno.test("identify refuses a certificate that is revoked, out of date or names 
   const past = { since: 2 * DAY, left: -DAY };
   await refuses(der("carol", past), /of carol expired at \d{4}-.* \(serial/, AuthenticationError);
   const future = { since: -DAY, left: 2 * DAY };
-  await refuses(der("carol", future), /of carol is valid from \d{4}-.* on/, AuthenticationError);
+  await refuses(der("carol", future), /of carol is not valid before \d{4}-/, AuthenticationError);
   await refuses(der(), /names 0 servers/, InvalidInputError);
   await refuses(der("carol", { uris: ["srv:dave"] }), /names 2 servers/, InvalidInputError);
   await refuses(der("carol", { uris: ["cap:"] }), /./, InvalidInputError);
@@ -617,7 +617,7 @@ testWith(["openssl"], {
         await eventually(() => port.refusals.length === 1, "it is refused");
         assert.match(
           port.refusals.pop()!,
-          /it resumes a session, but certificates are checked for each connection$|no good certificate/,
+          /it resumes a session, but certificates are checked for each connection$|no valid certificate/,
         );
       }
     } finally {

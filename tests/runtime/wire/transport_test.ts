@@ -63,8 +63,8 @@ Deno.test("connectTo does not advise to change a directory when the path leads t
   Deno.writeTextFileSync(`${directory}/file`, "");
   for (
     const [path, why] of [
-      [`${directory}/file`, "it is no socket"],
-      [directory, "it is no socket"],
+      [`${directory}/file`, "it is not a socket"],
+      [directory, "it is not a socket"],
       [`${directory}/nothing`, "no such socket"],
     ] as const
   ) {
@@ -153,12 +153,12 @@ Deno.test("connectTo knows a unix socket by its file or, without one, by the nam
   const file = { ...address.file!, inode: address.file!.inode + 1 };
   const elsewhere =
     `unix://${host}${path} is a socket of host ${host}, and is not there on this host, ` +
-    `${hostName()}: a server is reached from other hosts at tcp or tls`;
+    `${hostName()}: servers on other hosts are reached over tcp or tls`;
   await assertFails(connectTo({ kind: "unix", host, path }), elsewhere);
   await assertFails(connectTo({ kind: "unix", host, path, file }), elsewhere);
   await assertFails(
     connectTo({ ...address, file }),
-    `unix:${path}: another socket is there on this host, ${hostName()}, than the one announced on ` +
+    `unix:${path}: the socket there on this host, ${hostName()}, is not the one announced on ` +
       `host ${hostName()}`,
   );
   await listener.close();

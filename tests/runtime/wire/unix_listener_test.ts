@@ -116,7 +116,7 @@ Deno.test("listenAt refuses a directory that others can enter", async () => {
     const path = directory.at("open/server");
     await assertRefused(
       path,
-      /others may enter .*open; make it yours alone with: chmod 700 .*open$/,
+      /other users may enter .*open; make it private with: chmod 700 .*open$/,
     );
     assert.equal(exists(path), false);
     assert.equal(modeOf(directory.at("open")), mode);
@@ -181,7 +181,7 @@ Deno.test("listenAt replaces the socket of a process that was killed", async () 
   }).spawn();
   const output = child.stdout.getReader();
   assert.equal(new TextDecoder().decode((await output.read()).value), "listening\n");
-  await assertRefused(path, /a server of that id is running here already/);
+  await assertRefused(path, /a server with that id is already running here/);
   child.kill("SIGKILL");
   await child.status;
   await output.cancel();
@@ -198,7 +198,7 @@ Deno.test("listenAt refuses the path of a live socket, which goes on", async () 
   for (let i = 0; i < 3; i++) {
     await assertRefused(
       path,
-      /cannot listen at unix:.*: a server of that id is running here already$/,
+      /cannot listen at unix:.*: a server with that id is already running here$/,
     );
     // The connection that asked whether it is alive was closed at once.
     (await listener.accept())!.stream.close();
@@ -210,7 +210,7 @@ Deno.test("listenAt refuses the path of a live socket, which goes on", async () 
 Deno.test("listenAt leaves a file or a directory at its path alone", async () => {
   using directory = new SocketDirectory();
   Deno.writeTextFileSync(directory.at("file"), "text");
-  await assertRefused(directory.at("file"), /is in the way, and it is not a socket: remove it$/);
+  await assertRefused(directory.at("file"), /is in the way and is not a socket: remove it$/);
   assert.equal(Deno.readTextFileSync(directory.at("file")), "text");
   Deno.mkdirSync(directory.at("directory"));
   await assertRefused(directory.at("directory"), /is in the way/);
@@ -229,7 +229,9 @@ Deno.test("listenAt refuses a path that is too long, and takes the longest", asy
   await listener.close();
   await assertRefused(
     directory.at(`${name}s`),
-    new RegExp(`the path is ${limit + 1} bytes long and a socket's may be ${limit} at most`),
+    new RegExp(
+      `the path is ${limit + 1} bytes long, and a socket's path may have at most ${limit}`,
+    ),
   );
   // Bytes count, not characters.
   const wide = directory.at("ü".repeat(Math.ceil((limit - directory.path.length) / 2)));
@@ -399,7 +401,7 @@ for (const lost of ["socket", "directory", "parent"] as const) {
       Deno.removeSync(target[lost], { recursive: true });
       await lookAgain(clock, () => exists(path));
       assert.deepEqual(warnings.splice(0), [
-        `the socket ${path} had vanished, and was made again`,
+        `the socket ${path} had vanished, and was created again`,
       ]);
       await clock.tickAsync(3 * SOCKET_CHECK_INTERVAL);
       assert.deepEqual(warnings, []);
@@ -433,7 +435,7 @@ Deno.test("listenAt says once why it cannot make its socket again, and keeps try
   await lookAgain(clock, () => warnings.length > 0);
   assert.match(
     warnings.splice(0).join(),
-    /^the socket .* has vanished and cannot be made again: others may enter .*sockets; make it/,
+    /^the socket .* has vanished and cannot be created again: other users may enter .*sockets; make it/,
   );
   for (let i = 0; i < 3; i++) await clock.tickAsync(SOCKET_CHECK_INTERVAL);
   assert.deepEqual(warnings, []);
@@ -452,7 +454,7 @@ Deno.test("listenAt leaves its path to a server that took it, until that server 
   Deno.removeSync(path);
   const second = await listen(path);
   await lookAgain(clock, () => warnings.length > 0);
-  assert.match(warnings.splice(0).join(), /: a server of that id is running here already$/);
+  assert.match(warnings.splice(0).join(), /: a server with that id is already running here$/);
   // The listener asked whether it is alive.
   (await second.accept())!.stream.close();
   await assertServes(path, second);
@@ -476,7 +478,7 @@ Deno.test("listenAt leaves a socket with a full backlog alone", async () => {
   }
   assert.ok(full instanceof Deno.errors.WouldBlock, `${full}`);
   const { ino } = Deno.lstatSync(path);
-  await assertRefused(path, /a server of that id is running here already$/);
+  await assertRefused(path, /a server with that id is already running here$/);
   assert.equal(Deno.lstatSync(path).ino, ino);
   for (const connection of waiting) connection.close();
   busy.close();

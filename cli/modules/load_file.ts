@@ -1,0 +1,78 @@
+/**
+ * Loading a source file into a server, for programs.
+ *
+ * @module
+ */
+import type { EnsembleServer } from "../../runtime/ensemble/ensemble_server.ts";
+import { loaderClient } from "../../runtime/ensemble/remote.ts";
+import { RemoteServer } from "../../runtime/ensemble/remote_server.ts";
+
+/** Options of {@linkcode loadFile}. */
+export interface LoadFileOptions {
+  /** Whether to ship the one module only, linked to what the server already runs. Default false. */
+  readonly force?: boolean;
+  /** Whether to run the module again when the same text has been loaded before. Default false. */
+  readonly rerun?: boolean;
+  /** Whether to find out what a load would do, and change nothing. Default false. */
+  readonly dryRun?: boolean;
+  /** The prefixes of the names of modules that the server itself finds, such as `npm:`. */
+  readonly libraryPrefixes?: readonly string[];
+  /** How long each answer may take, in ms. By default as long as the top level of the modules takes. */
+  readonly timeout?: number | undefined;
+}
+
+/** A module that a load was about, and what the load did with it. */
+export interface LoadedFile {
+  /** The module id: its path in the project, or a specifier. */
+  readonly module: string;
+  /** Its path on the host that it was loaded from. */
+  readonly path: string;
+  /** The SHA-256 that names this version of it, in hex. */
+  readonly hash: string;
+  /** Whether it was sent and evaluated now. Otherwise the server had it. */
+  readonly loaded: boolean;
+  /** Whether an earlier version is current again. */
+  readonly restored: boolean;
+}
+
+/**
+ * Loads a source file into a server, with what it imports, as `gxensemble load` does: TypeScript becomes JavaScript, and
+ * only what the server lacks is sent. The compiler is imported when this is first called.
+ *
+ * @param server the own server, or another by `server.remote(id)`.
+ * @param path a path, or a `file:` URL.
+ * @returns the modules; what a module imports stands before it.
+ * @throws {EnsembleError} naming the file, line and column that cannot be read, shipped or loaded.
+ * @throws {ActorError} when the server refuses; the capability is `loader`.
+ *
+ * @example
+ * ```ts
+ * import { loadFile, startServer } from "@gxensemble/ensemble";
+ *
+ * await using client = await startServer();
+ * const modules = await loadFile(client.remote("web1"), "handler.ts");
+ * console.log(modules.at(-1)?.hash);
+ * ```
+ */
+export async function loadFile(
+  server: EnsembleServer | RemoteServer,
+  path: string,
+  options: LoadFileOptions = {},
+): Promise<LoadedFile[]> {
+  const { loadModule } = await import("./loading.ts");
+  const asker = server instanceof RemoteServer ? server.local : server;
+  const { force = false, libraryPrefixes = [], ...rest } = options;
+  const { modules } = await loadModule(loaderClient(asker, server.id), path, {
+    ...rest,
+    force,
+    libraryPrefix: [...libraryPrefixes],
+    silent: true,
+  });
+  return modules.map(({ module, path, hash, loaded, restored }) => ({
+    module,
+    path,
+    hash,
+    loaded,
+    restored,
+  }));
+}

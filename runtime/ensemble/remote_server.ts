@@ -1,0 +1,158 @@
+/**
+ * Another server of the ensemble, as an operator works with it.
+ *
+ * @module
+ */
+import type { ActorId } from "../actor/references.ts";
+import type { AskOptions } from "../actor/messaging.ts";
+import type { ActorServer } from "../server/actor_server.ts";
+import { formatAddressUrl } from "../wire/address.ts";
+import {
+  controlClient,
+  killActor,
+  loaderClient,
+  ping,
+  shutDownActor,
+  shutDownServer,
+} from "./remote.ts";
+import { type AddressList, readAddresses } from "./start_options.ts";
+
+/** What a server may do inside another: see {@linkcode RemoteServer.authorize}. */
+export interface Authorization {
+  /** The id of the server that has the capabilities. */
+  readonly server: string;
+  /** The key of the instance that has them, in hex. */
+  readonly instance: string;
+  /** What it may do, sorted. */
+  readonly capabilities: readonly string[];
+  /** Who gave them, as the audit log names it. */
+  readonly by: string;
+  /** When they were given. */
+  readonly since: Date;
+}
+
+/**
+ * Another server of the ensemble, or the own one, as the commands of `gxensemble` work with it. `server.remote(id)` makes
+ * one. Each method throws a `DisconnectedError` when the server cannot be reached, and an `ActorError` when it refuses, as
+ * for want of a capability: see `server.elevate`.
+ *
+ * @example Evaluate an expression in a server, and stop it
+ * ```ts
+ * import { startServer } from "@gxensemble/ensemble";
+ *
+ * await using client = await startServer();
+ * const web1 = client.remote("web1");
+ * console.log(await web1.actors(), await web1.evaluate("1 + 1"));
+ * await web1.shutDown();
+ * ```
+ */
+export class RemoteServer {
+  /** Its id. */
+  readonly id: string;
+  readonly #local: ActorServer;
+
+  /** @internal */
+  constructor(local: ActorServer, id: string) {
+    this.#local = local;
+    this.id = id;
+  }
+
+  /**
+   * The server of this process that asks.
+   *
+   * @internal
+   */
+  get local(): ActorServer {
+    return this.#local;
+  }
+
+  /** Waits for a sign of life. */
+  async ping(): Promise<void> {
+    await ping(this.#local, this.id);
+  }
+
+  /** The names of its actors, sorted. */
+  actors(options?: AskOptions): Promise<string[]> {
+    return controlClient(this.#local, this.id).listActors({}, options);
+  }
+
+  /**
+   * Its connections, except the one with the server that asks: the id of the other end, and the URL where that was reached
+   * or came from.
+   */
+  async connections(options?: AskOptions): Promise<{ peer: string; address: string }[]> {
+    const connections = await controlClient(this.#local, this.id).listConnections({}, options);
+    return connections.map(({ peer, address }) => ({ peer, address: formatAddressUrl(address) }));
+  }
+
+  /**
+   * Connects it with another server, at these addresses or where the registry says. Takes the capability `admin`.
+   */
+  async connect(server: string, addresses?: AddressList): Promise<void> {
+    await controlClient(this.#local, this.id).connect({
+      server,
+      ...addresses && { addresses: readAddresses(addresses) },
+    });
+  }
+
+  /**
+   * Evaluates an expression in it, which sees that server as `ensemble`. Takes the capability `loader`.
+   *
+   * @param options.json whether the answer is JSON, and not what the REPL shows.
+   * @returns the value as text; undefined when the value is undefined.
+   */
+  async evaluate(
+    expression: string,
+    { json = false, ...options }: AskOptions & { readonly json?: boolean } = {},
+  ): Promise<string | undefined> {
+    return await loaderClient(this.#local, this.id).evaluate({ expression, json }, options);
+  }
+
+  /**
+   * Stops it in good order, and waits until it is gone. Takes the capability `shutdown`.
+   *
+   * @param options.timeout how long it may take, in ms. By default as long as its actors may take, and 7 s.
+   * @throws {TimeoutError} when it is still there after that time.
+   */
+  async shutDown(options?: { readonly timeout?: number }): Promise<void> {
+    await shutDownServer(this.#local.actors, this.id, options);
+  }
+
+  /** Tells one of its actors to shut down, and waits until it has. Takes the capability `shutdown`. */
+  async shutDownActor(actor: ActorId): Promise<void> {
+    await shutDownActor(this.#local, this.id, actor);
+  }
+
+  /** Ends one of its actors at once, without its clean-up. Takes the capability `shutdown`. */
+  async killActor(actor: ActorId): Promise<void> {
+    await killActor(this.#local, this.id, actor);
+  }
+
+  /**
+   * Gives another server capabilities in it, in place of those given before. They are for the instance that runs now, and
+   * end with it. Takes the capability `admin`.
+   */
+  async authorize(server: string, capabilities: readonly string[]): Promise<void> {
+    const request = { server, capabilities: [...capabilities] };
+    await controlClient(this.#local, this.id).authorize(request);
+  }
+
+  /**
+   * Takes back all capabilities that another server has in it now. Takes the capability `admin`.
+   *
+   * @returns the capabilities that were taken back.
+   */
+  async retract(server: string): Promise<readonly string[]> {
+    return (await controlClient(this.#local, this.id).retract({ server })).retracted;
+  }
+
+  /** What was given to other servers with {@linkcode RemoteServer.authorize}, sorted by server. */
+  async authorizations(options?: AskOptions): Promise<Authorization[]> {
+    const delegations = await controlClient(this.#local, this.id).delegations({}, options);
+    return delegations.map(({ instance, since, ...rest }) => ({
+      ...rest,
+      instance: instance.toHex(),
+      since: new Date(since),
+    }));
+  }
+}
