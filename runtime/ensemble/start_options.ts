@@ -4,24 +4,13 @@
  * @module
  */
 import { InvalidInputError } from "../errors.ts";
+import type { CertificateTexts } from "../pki/certificates.ts";
 import type { LogOptions } from "../home/log_options.ts";
 import { type Address, parseAddresses } from "../wire/address.ts";
 import type { EnsembleServer } from "./ensemble_server.ts";
 
 /** Addresses: as text, such as `tcp://10.0.0.1:4000`, or as `parseAddresses` reads them. */
 export type AddressList = readonly (Address | string)[];
-
-/** The certificates of a server, each as PEM. */
-export interface CertificateTexts {
-  /** The server's certificate, followed by that of the issuing authority. */
-  readonly certificate: string;
-  /** Its private key, PKCS#8, not encrypted. */
-  readonly key: string;
-  /** The certificate of the root that it trusts. */
-  readonly authority: string;
-  /** The revocation list of the issuing authority. */
-  readonly revocations: string;
-}
 
 /** Options of `startServer`. */
 export interface StartServerOptions {

@@ -11,7 +11,8 @@ import { isThere } from "../home/files.ts";
 import type { Places } from "../home/paths.ts";
 import { sharedId } from "../server/credentials.ts";
 import { DAY } from "./certificate_terms.ts";
-import type { TlsFiles, TlsIdentity, TlsTexts } from "./tls_files.ts";
+import type { CertificateTexts } from "./certificates.ts";
+import type { TlsFiles, TlsIdentity } from "./tls_files.ts";
 
 /**
  * Reads the TLS files of a server or, if it has none of its own, those shared with servers of its
@@ -38,7 +39,7 @@ export async function readOwnTls(
  *
  * @throws {EnsembleError} as {@linkcode TlsFiles.read} does.
  */
-export async function readGivenTls(id: string, texts: TlsTexts): Promise<TlsFiles> {
+export async function readGivenTls(id: string, texts: CertificateTexts): Promise<TlsFiles> {
   const { TlsFiles } = await import("./tls_files.ts");
   return TlsFiles.of(id, texts);
 }

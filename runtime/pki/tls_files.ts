@@ -21,6 +21,7 @@ import {
   type RevocationList,
 } from "./certificate_parser.ts";
 import type { TlsMaterial } from "../wire/tls_transport.ts";
+import type { CertificateTexts } from "./certificates.ts";
 import { decodePem, decodePemBlocks } from "./pem.ts";
 
 /** A server's certificate, private key and trusted authorities. */
@@ -31,20 +32,8 @@ export interface TlsIdentity extends TlsMaterial {
   readonly revocationList: RevocationList;
 }
 
-/** The contents of a server's TLS files, each as PEM. */
-export interface TlsTexts {
-  /** The server's certificate, followed by that of the issuing authority. */
-  readonly certificate: string;
-  /** Its private key. */
-  readonly key: string;
-  /** The certificate of the root. */
-  readonly authority: string;
-  /** The revocation list. */
-  readonly revocations: string;
-}
-
 /** The names of texts without a file, for errors. */
-const TEXT_NAMES: TlsTexts = {
+const TEXT_NAMES: CertificateTexts = {
   certificate: "certificates.certificate",
   key: "certificates.key",
   authority: "certificates.authority",
@@ -79,7 +68,7 @@ export class TlsFiles implements TlsCredentials {
    *
    * @throws {EnsembleError} as {@linkcode TlsFiles.read} does.
    */
-  static of(id: string, texts: TlsTexts): TlsFiles {
+  static of(id: string, texts: CertificateTexts): TlsFiles {
     const identity = identityOf(id, { texts, names: TEXT_NAMES });
     return new TlsFiles(identity, () => Promise.resolve(identity));
   }
@@ -157,7 +146,7 @@ async function readIdentity(id: string, places: Places): Promise<TlsIdentity> {
  */
 function identityOf(
   id: string,
-  { texts, names }: { texts: TlsTexts; names: TlsTexts },
+  { texts, names }: { texts: CertificateTexts; names: CertificateTexts },
 ): TlsIdentity {
   const { certificate: chain, key, authority: rootPem, revocations: crl } = texts;
   const advice = adviceFor(id);
