@@ -18,7 +18,7 @@ import type { Address } from "../../runtime/wire/address.ts";
 import { listenAt } from "../../runtime/wire/transport.ts";
 import { rogueBody, rogueFrame, RoguePeer } from "../rogue_peer.ts";
 import { AdministeredEnsemble, elevated } from "../runtime/server/administered_ensemble.ts";
-import { CapturedLogs } from "../runtime/server/captured_logs.ts";
+import { CapturedLogs, eventually } from "../runtime/server/captured_logs.ts";
 import { anyPort, LocalEnsemble, refTo } from "../runtime/server/local_ensemble.ts";
 import { frame } from "../runtime/server/raw_peer.ts";
 
@@ -67,10 +67,12 @@ Deno.test("a change is answered when the store has made it, and fails when the s
   const a = entry("a");
   for (const change of [() => add({ entry: a }), () => remove(a)]) {
     const failing = change();
+    await eventually(() => store.changes.length === 1, "a change");
     assert.equal(await isSettled(failing), false);
     store.changes.pop()!.reject(new Error("the disk is full"));
     await assert.rejects(failing, { name: "ActorError", message: "the disk is full" });
     const succeeding = change();
+    await eventually(() => store.changes.length === 1, "a change");
     assert.equal(await isSettled(succeeding), false);
     // Meanwhile it answers what it knows.
     assert.deepEqual((await lookup(a))?.id, change.toString().includes("add") ? undefined : "a");
@@ -87,11 +89,12 @@ Deno.test("changes are made in the order they came", async () => {
   const { add, remove } = registryClient(registry.actors);
   const a = entry("a");
   const [added, removed] = [add({ entry: a }), remove(a)];
+  await eventually(() => store.changes.length === 1, "the first change");
   assert.equal(await isSettled(added), false);
   assert.equal(store.changes.length, 1, "the second waits for the first");
   store.changes[0]!.resolve();
   await added;
-  await isSettled(removed);
+  await eventually(() => store.changes.length === 2, "the second change");
   store.changes[1]!.resolve();
   assert.equal(await removed, true);
 });
