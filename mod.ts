@@ -45,7 +45,6 @@ export {
   ActorError,
   DisconnectedError,
   EnsembleError,
-  type EnsembleErrorOptions,
   ERROR_CODES,
   type ErrorCode,
   InvalidInputError,
@@ -85,18 +84,12 @@ export type {
   RequestOf,
   ServeOptions,
 } from "./runtime/actor/service.ts";
-export {
-  type Address,
-  type InternetAddress,
-  parseAddresses,
-  type UnixAddress,
-} from "./runtime/wire/address.ts";
 export type { ActorServer } from "./runtime/server/actor_server.ts";
 export type { CertificateTexts } from "./runtime/pki/certificates.ts";
 export { EnsembleServer } from "./runtime/ensemble/ensemble_server.ts";
 export { currentServer } from "./runtime/ensemble/process_servers.ts";
 export { startServer } from "./runtime/ensemble/start_server.ts";
-export type { AddressList, StartServerOptions } from "./runtime/ensemble/start_options.ts";
+export type { StartServerOptions } from "./runtime/ensemble/start_options.ts";
 export type { LogOptions } from "./runtime/home/log_options.ts";
 export { runProgram, type RunProgramOptions } from "./cli/executables/run_program.ts";
 export { runServer } from "./runtime/ensemble/run_server.ts";

@@ -14,6 +14,7 @@ import { REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { completing, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import {
+  addressTexts,
   announceOption,
   listenOption,
   logFileOption,
@@ -63,6 +64,7 @@ export function registryCommand(typed: string): CommandUnknownOpts {
       try {
         await runServer(REGISTRY_ID, (server) => server.stopped, {
           ...options,
+          ...addressTexts(options),
           log: logOptions(options),
           async prepare(server) {
             store = await openStore(options.store, `${server.directory}/registry.db`);

@@ -16,6 +16,7 @@ import { onHangup } from "../../runtime/home/signals.ts";
 import { completing } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import {
+  addressTexts,
   addRunOptions,
   logOptions,
   moduleIdArgument,
@@ -119,7 +120,12 @@ async function run({ serverId, moduleId, args }: Run, options: RunOptions): Prom
           `(the module uses import.meta.main: to run it with its own command line, use deno run; gxensemble run passes the arguments to main unchanged)`,
       },
     });
-  }, { ...options, denied: options.deny.map(formatDenial), log: logOptions(options) });
+  }, {
+    ...options,
+    ...addressTexts(options),
+    denied: options.deny.map(formatDenial),
+    log: logOptions(options),
+  });
 }
 
 /** Runs a module without `main`: its top level is the program. */

@@ -61,9 +61,10 @@ export async function runProgram(
   const { formatProgramVersion } = await import("../kit/build.ts");
   const { asRoot, runCommandLine } = await import("../kit/command_line.ts");
   const { examples } = await import("../kit/help_text.ts");
-  const { addRunOptions, logOptions, requireOrdinaryId, serverIdArgument } = await import(
-    "../kit/options.ts"
-  );
+  const { addressTexts, addRunOptions, logOptions, requireOrdinaryId, serverIdArgument } =
+    await import(
+      "../kit/options.ts"
+    );
   const { dropPermissions, formatDenial } = await import("../kit/permissions.ts");
   const command = addRunOptions(new Command(name), own)
     .description("run a server in the ensemble")
@@ -75,6 +76,7 @@ export async function runProgram(
     const isLogGiven = (["log", "logFile", "logFormat"] as const).some((option) =>
       command.getOptionValueSource(option) === "cli"
     );
+    const { listen, announce, registry } = addressTexts(given);
     const run = () => {
       lendServer(currentServer(), name);
       return callMain(main, { whose: "main", args: mainArguments });
@@ -82,8 +84,9 @@ export async function runProgram(
     await runServer(serverId, run, {
       ...own,
       ...given,
-      announce: given.announce ?? own.announce,
-      ...own.registry && given.registry.length === 0 && { registry: own.registry },
+      listen,
+      announce: announce ?? own.announce,
+      registry: own.registry && registry.length === 0 ? own.registry : registry,
       loader: given.loader && own.loader !== false,
       denied: given.deny.map(formatDenial),
       log: own.log === false && !isLogGiven ? false : logOptions(given),

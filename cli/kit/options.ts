@@ -18,12 +18,7 @@ import {
   parseActorId,
   REGISTRY_ID,
 } from "../../runtime/actor/references.ts";
-import {
-  type AddressList,
-  DEFAULT_GRACE,
-  readAddresses,
-  type StartServerOptions,
-} from "../../runtime/ensemble/start_options.ts";
+import { DEFAULT_GRACE, type StartServerOptions } from "../../runtime/ensemble/start_options.ts";
 import { EnsembleError, InvalidInputError } from "../../runtime/errors.ts";
 import {
   formatLogLevel,
@@ -35,7 +30,13 @@ import {
   parseLogLevel,
 } from "../../runtime/home/log_options.ts";
 import { formatNotation, parseSymbols, symbol } from "../../runtime/notation.ts";
-import { type Address, formatAddressUrl, parseAddresses } from "../../runtime/wire/address.ts";
+import {
+  type Address,
+  formatAddress,
+  formatAddressUrl,
+  parseAddresses,
+  readAddresses,
+} from "../../runtime/wire/address.ts";
 import {
   collecting,
   completing,
@@ -442,7 +443,8 @@ export type RunDefaults = Pick<
 export function addRunOptions(command: Command, defaults: RunDefaults = {}) {
   const { roles, listen, announce, registry, grace, log } = defaults;
   const { level = "info", file, format } = log || {};
-  const addresses = (list: AddressList) => readAddresses(list).map(formatAddressUrl).join(",");
+  const addresses = (list: readonly string[]) =>
+    readAddresses(list).map(formatAddressUrl).join(",");
   return passOptionsThrough(command)
     .addOption(logOption(level))
     .addOption(withDefault(logFileOption(), { value: file, text: file }))
@@ -507,3 +509,20 @@ const denyOption = () =>
       "Deno permissions to take away from main and loaded code: read, write, net, env, run, ffi, sys, import, or a part like write=/etc; the server keeps what it needs",
     ).default<Denial[]>([], "none").argParser<Denial[]>(collecting(parseDenials)),
   );
+
+/**
+ * The addresses of options as a program gives them to `startServer`: in the form that keeps the host of a UNIX socket.
+ */
+export function addressTexts(
+  { listen, announce, registry = [] }: {
+    listen: readonly Address[];
+    announce?: readonly Address[] | undefined;
+    registry?: readonly Address[];
+  },
+): { listen: string[]; announce: string[] | undefined; registry: string[] } {
+  return {
+    listen: listen.map(formatAddress),
+    announce: announce?.map(formatAddress),
+    registry: registry.map(formatAddress),
+  };
+}

@@ -51,7 +51,7 @@ export interface LoadedFile {
  *
  * await using client = await startServer();
  * const modules = await loadFile(client.remote("web1"), "handler.ts");
- * console.log(modules.at(-1)?.hash);
+ * const hash = modules.at(-1)?.hash;
  * ```
  */
 export async function loadFile(

@@ -68,7 +68,7 @@ export async function loadModule(
 ): Promise<LoadReport> {
   const { ModuleReader } = await import("./module_reader.ts");
   const { buildUnits } = await import("./unit_building.ts");
-  using progress = new ProgressBar(options.silent ? NO_TERMINAL : Deno.stderr);
+  using progress = options.silent ? new ProgressBar(NO_TERMINAL) : new ProgressBar();
   const reader = await ModuleReader.open(file, {
     libraryPrefixes: options.libraryPrefix,
     libraryModules: await loader.libraries(),

@@ -28,7 +28,7 @@ export async function main(args: string[]): Promise<void> {
     ({ signal }) => run(Number(port), signal),
     {
       roles: ["httpd"],
-      registry: ensemble.parseAddresses(values.registry),
+      registry: [values.registry],
       // What is loaded later shares this module with this program.
       library: { "examples/httpd/httpd.ts": handlers },
     },

@@ -16,7 +16,12 @@ import { warnOfExpiry } from "../pki/own_tls.ts";
 import { registryClient } from "../server/registry_protocol.ts";
 import { ActorServer, type ServerKeys } from "../server/actor_server.ts";
 import { CLIENT_ID, sharedId } from "../server/credentials.ts";
-import { type Address, localUnixAddress } from "../wire/address.ts";
+import {
+  type Address,
+  formatAddressUrl,
+  localUnixAddress,
+  readAddresses,
+} from "../wire/address.ts";
 import { LoaderGuard, serveLoader } from "./loader.ts";
 import { type AdministratorOptions, elevate, listServers, pingActor } from "./remote.ts";
 import { RemoteServer } from "./remote_server.ts";
@@ -26,7 +31,6 @@ import { enterServer } from "./process_servers.ts";
 import {
   actorsShare,
   DEFAULT_GRACE,
-  readAddresses,
   requireGrace,
   type StartServerOptions,
 } from "./start_options.ts";
@@ -120,6 +124,21 @@ export class EnsembleServer extends ActorServer {
   get units(): UnitStore {
     if (this.#units) return this.#units;
     throw new EnsembleError(`${this.id} has not started, or is a client, which takes no code`);
+  }
+
+  /** Where others are told to reach it, as URLs. */
+  get addresses(): readonly string[] {
+    return this.entry.addresses.map(formatAddressUrl);
+  }
+
+  /**
+   * Connects with another server, through the registry or at the addresses given, which are tried first from now on.
+   * Sending to a server connects by itself; this is for programs that want to know that it works.
+   *
+   * @throws {DisconnectedError} when the server cannot be reached, saying what was tried.
+   */
+  override connect(server: string, addresses: readonly string[] = []): Promise<void> {
+    return super.connect(server, addresses);
   }
 
   /**
@@ -240,7 +259,7 @@ export class EnsembleServer extends ActorServer {
    *
    * @internal
    */
-  override async extend(options: StartServerOptions): Promise<void> {
+  async extendWith(options: StartServerOptions): Promise<void> {
     const { roles = [], listen = [], announce, library = {}, loader = true } = options;
     this.#grace = Math.max(this.#grace, requireGrace(options.grace ?? 0));
     this.#addToLibrary(library);

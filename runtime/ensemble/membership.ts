@@ -12,7 +12,8 @@ import { importAdminPublicKey, readAdminPublicKey } from "../pki/admin_key.ts";
 import { readGivenTls, readOwnTls } from "../pki/own_tls.ts";
 import type { TlsFiles } from "../pki/tls_files.ts";
 import type { ServerLocations } from "../server/address_book.ts";
-import { type AddressList, readAddresses, type StartServerOptions } from "./start_options.ts";
+import { type Address, readAddresses } from "../wire/address.ts";
+import type { StartServerOptions } from "./start_options.ts";
 
 /** What makes a process a member of the ensemble. */
 export interface Membership extends ServerLocations {
@@ -30,10 +31,12 @@ export function transientId(kind: string): string {
 }
 
 /** What may be given in place of the files. */
-export type MembershipOptions = Pick<
-  StartServerOptions,
-  "cookie" | "certificates" | "adminKey" | "knownServers" | "registry"
->;
+export type MembershipOptions =
+  & Pick<
+    StartServerOptions,
+    "cookie" | "certificates" | "adminKey" | "knownServers"
+  >
+  & { readonly registry?: readonly (Address | string)[] | undefined };
 
 /**
  * Reads what a server needs to be in the ensemble: what the options do not give is read from the files of the host.
@@ -64,7 +67,7 @@ export async function readMembership(
   return { cookie, adminKey, tls, ...locations };
 }
 
-function readKnownServers(servers: Readonly<Record<string, AddressList>>): KnownServers {
+function readKnownServers(servers: Readonly<Record<string, readonly string[]>>): KnownServers {
   return new Map(
     Object.entries(servers).map(([id, addresses]) => [checkServerId(id), readAddresses(addresses)]),
   );

@@ -6,7 +6,7 @@
 import type { ActorId } from "../actor/references.ts";
 import type { AskOptions } from "../actor/messaging.ts";
 import type { ActorServer } from "../server/actor_server.ts";
-import { formatAddressUrl } from "../wire/address.ts";
+import { formatAddressUrl, readAddresses } from "../wire/address.ts";
 import {
   controlClient,
   killActor,
@@ -15,7 +15,6 @@ import {
   shutDownActor,
   shutDownServer,
 } from "./remote.ts";
-import { type AddressList, readAddresses } from "./start_options.ts";
 
 /** What a server may do inside another: see {@linkcode RemoteServer.authorize}. */
 export interface Authorization {
@@ -88,7 +87,7 @@ export class RemoteServer {
   /**
    * Connects it with another server, at these addresses or where the registry says. Takes the capability `admin`.
    */
-  async connect(server: string, addresses?: AddressList): Promise<void> {
+  async connect(server: string, addresses?: readonly string[]): Promise<void> {
     await controlClient(this.#local, this.id).connect({
       server,
       ...addresses && { addresses: readAddresses(addresses) },

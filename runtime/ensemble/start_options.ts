@@ -6,20 +6,16 @@
 import { InvalidInputError } from "../errors.ts";
 import type { CertificateTexts } from "../pki/certificates.ts";
 import type { LogOptions } from "../home/log_options.ts";
-import { type Address, parseAddresses } from "../wire/address.ts";
 import type { EnsembleServer } from "./ensemble_server.ts";
-
-/** Addresses: as text, such as `tcp://10.0.0.1:4000`, or as `parseAddresses` reads them. */
-export type AddressList = readonly (Address | string)[];
 
 /** Options of `startServer`. */
 export interface StartServerOptions {
   /** What the server does in the ensemble: others look servers up by role. */
   readonly roles?: readonly string[];
   /** Where to listen besides the server's UNIX socket: `["tcp://10.0.0.2:4001"]`. By default nowhere. */
-  readonly listen?: AddressList;
+  readonly listen?: readonly string[];
   /** Where others are told to reach it; by default where it listens. */
-  readonly announce?: AddressList | undefined;
+  readonly announce?: readonly string[] | undefined;
   /**
    * How long the server may take to stop, in ms; default 5000. Its actors may shut down in all of it but the
    * last 2 s, which are left to the program; of a grace below 4 s each has half.
@@ -31,7 +27,7 @@ export interface StartServerOptions {
    * UNIX socket on this host. The addresses of other servers in that file are used unless this option or the variable
    * names the registry.
    */
-  readonly registry?: AddressList | undefined;
+  readonly registry?: readonly string[] | undefined;
   /**
    * How the process logs, the audit log included: to standard error, from level `info` on, where nothing else is
    * said; `false` for not at all. A program that configures LogTape itself, before or later, is left alone.
@@ -56,7 +52,7 @@ export interface StartServerOptions {
    * Addresses of other servers by their ids, in place of the file `known-servers`. They are tried before those from the
    * registry. By default the file is read.
    */
-  readonly knownServers?: Readonly<Record<string, AddressList>> | undefined;
+  readonly knownServers?: Readonly<Record<string, readonly string[]>> | undefined;
   /**
    * The secret that all servers of the ensemble share, in place of the file `cookie`: at least 16 bytes. Text is used as
    * UTF-8. A cookie in a file is 32 bytes.
@@ -121,13 +117,4 @@ export function actorsShare(grace: number): number {
 export function requireGrace(grace: number): number {
   if (typeof grace === "number" && grace >= 0) return grace;
   throw new InvalidInputError(`not a grace in ms: ${grace}`);
-}
-
-/**
- * Reads a list of addresses.
- *
- * @throws {InvalidInputError} when a text is not an address.
- */
-export function readAddresses(list: AddressList = []): Address[] {
-  return list.flatMap((each) => typeof each === "string" ? parseAddresses(each) : [each]);
 }

@@ -11,11 +11,11 @@ import type { LogOptions } from "../home/log_options.ts";
 import { startLogging, stopLogging } from "../home/logging.ts";
 import { findPlaces, type Places } from "../home/paths.ts";
 import { CLIENT_ID } from "../server/credentials.ts";
-import { type Address, formatAddressUrl } from "../wire/address.ts";
+import { type Address, formatAddressUrl, readAddresses } from "../wire/address.ts";
 import { EnsembleServer } from "./ensemble_server.ts";
 import { readMembership, transientId } from "./membership.ts";
 import { addServer, hasServers, reserveServer, takeLentServer } from "./process_servers.ts";
-import { readAddresses, type StartServerOptions } from "./start_options.ts";
+import type { StartServerOptions } from "./start_options.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
@@ -69,7 +69,7 @@ export async function startServer(
   }
   const lent = isTransient ? undefined : takeLentServer(id);
   if (lent) {
-    await lent.extend(options);
+    await lent.extendWith(options);
     return lent;
   }
   if (Deno.build.os === "windows") {

@@ -10,7 +10,7 @@ import type { AskOptions, Destination, TellOptions } from "../actor/messaging.ts
 import { type ActorId, ActorRef } from "../actor/references.ts";
 import type { Handlers, HandlersOf, ServeOptions } from "../actor/service.ts";
 import { DisconnectedError } from "../errors.ts";
-import { type Address, formatAddressUrl, hostName } from "../wire/address.ts";
+import { type Address, formatAddressUrl, hostName, readAddresses } from "../wire/address.ts";
 import { HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT } from "../wire/limits.ts";
 import type { Accepted, Handshakes, Listener } from "../wire/stream.ts";
 import { listenAt } from "../wire/transport.ts";
@@ -260,15 +260,6 @@ export class ActorServer {
     return this.#roles;
   }
 
-  /**
-   * Where others are told to reach it.
-   *
-   * @internal
-   */
-  get addresses(): readonly Address[] {
-    return this.entry.addresses;
-  }
-
   /** Aborted when the server begins to stop: hand it to what runs besides actors. */
   get signal(): AbortSignal {
     return this.#abort.signal;
@@ -303,7 +294,11 @@ export class ActorServer {
     return this.actors.ask<Reply>(dest, message, options);
   }
 
-  /** Its connections, by peer id. */
+  /**
+   * Its connections, by peer id.
+   *
+   * @internal
+   */
   connections(): { readonly peer: string; readonly address: Address }[] {
     return this.#router.sessions();
   }
@@ -322,9 +317,12 @@ export class ActorServer {
    * on. Sending to a server connects by itself; this is for those who want to know that it works.
    *
    * @throws {DisconnectedError} when it cannot be reached, saying what was tried.
+   *
+   * @internal
    */
-  connect(server: string, addresses?: Address[]): Promise<void> {
-    if (addresses && addresses.length > 0) this.#book.give(server, addresses);
+  connect(server: string, addresses: readonly (Address | string)[] = []): Promise<void> {
+    const given = readAddresses(addresses);
+    if (given.length > 0) this.#book.give(server, given);
     return this.#router.connect(server);
   }
 

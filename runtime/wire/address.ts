@@ -235,3 +235,12 @@ function percentDecode(text: string, address: string): string {
 function addressError(text: string, why: string): InvalidInputError {
   return new InvalidInputError(`not an address: ${shorten(text)}: ${why}`);
 }
+
+/**
+ * Reads addresses of which some are text.
+ *
+ * @throws {InvalidInputError} when a text is not an address.
+ */
+export function readAddresses(list: readonly (Address | string)[] = []): Address[] {
+  return list.flatMap((each) => typeof each === "string" ? parseAddresses(each) : [each]);
+}

@@ -334,7 +334,7 @@ Deno.test("a process with the cookie does not get a running server's id, nor its
     "../../runtime/server/actor_server.ts",
     import.meta.url,
   )}";
-    import { parseAddresses } from "@gxensemble/ensemble";
+    import { parseAddresses } from "${new URL("../../runtime/wire/address.ts", import.meta.url)}";
     const at = (id) => parseAddresses("unix:${ensemble.places.socketDirectory}/" + id);
     const attempt = async (register) => {
       const server = await ActorServer.start({

@@ -5,7 +5,7 @@ import { RunningEnsemble, WAITING } from "./running_ensemble.ts";
 const MOD = JSON.stringify(new URL("../../mod.ts", import.meta.url).href);
 
 /** What the runtime gives to programs that start their server themselves. */
-const OWN_PROGRAM = `import { runServer, currentServer, parseAddresses,
+const OWN_PROGRAM = `import { runServer, currentServer, 
   runProgram, startServer } from "@gxensemble/ensemble";`;
 
 /** Arguments of programs, which look like options of `run`. */
@@ -55,7 +55,7 @@ Deno.test("run: main returns, throws, or is not there; or the program starts its
       `${OWN_PROGRAM} await runServer("itself", async (server) => {
          const { roles, addresses } = await server.lookup({ id: server.id });
          console.log(Deno.args.join(), import.meta.main, server === currentServer(), roles, addresses.length);
-       }, { roles: ["own"], listen: parseAddresses("tcp://127.0.0.1:0") });
+       }, { roles: ["own"], listen: ["tcp://127.0.0.1:0"] });
        if (import.meta.main) console.log("after");`,
       0,
       /has stopped\n$/,

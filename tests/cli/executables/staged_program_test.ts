@@ -13,9 +13,9 @@ Deno.test("writeServerModule names the modules of the program as run does, the f
     "lib/a.ts": `
       import { currentServer } from ${JSON.stringify(RUNTIME)};
       import { ping } from "jsr:@gxensemble/ensemble@^0.1";
-      import { type Address } from "@gxensemble/ensemble";
+      import { type ServerInfo } from "@gxensemble/ensemble";
       import data from "../data.json" with { type: "json" };
-      export const start = async () => [currentServer(), ping, data, await import("./late.ts")] as Address[];
+      export const start = async () => [currentServer(), ping, data, await import("./late.ts")] as ServerInfo[];
       new Worker(import.meta.resolve("../worker.ts"));
     `,
     "lib/b.ts": `export const b = 1;`,

@@ -163,7 +163,7 @@ Deno.test("several servers are a list of ids, each once", () => {
 
 const PROGRAM: RunDefaults = {
   roles: ["httpd"],
-  listen: parseAddresses("tcp://127.0.0.1:1"),
+  listen: ["tcp://127.0.0.1:1"],
   grace: 2_000,
   log: { level: "warning", file: "-", format: "json" },
 };

@@ -196,10 +196,10 @@ Deno.test("shipped code shares registered libraries with the program", async () 
   // A library that the server's own import map knows needs no registration.
   await project.write(
     "mapped.ts",
-    `import { parseAddresses } from "@gxensemble/ensemble";\nexport { parseAddresses };\n`,
+    `import { startServer } from "@gxensemble/ensemble";\nexport { startServer };\n`,
   );
   const mapped = await load(store, project.path("mapped.ts"), ["@gxensemble/"]);
-  assert.equal(typeof mapped.namespace.parseAddresses, "function");
+  assert.equal(typeof mapped.namespace.startServer, "function");
 });
 
 Deno.test("a forced load links the module to what runs", async () => {
