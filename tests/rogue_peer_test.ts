@@ -28,7 +28,7 @@ Deno.test("RoguePeer accepts a server that dials it", async () => {
   await using ensemble = new LocalEnsemble();
   const a = await ensemble.startConsole("a");
   const listener = await listenAt(anyPort());
-  const connected = a.connect(refTo("rogue", "").server, [listener.address]);
+  const connected = a.connect("rogue", [listener.address]);
   const { stream } = (await listener.accept())!;
   using rogue = await RoguePeer.accept(stream, { cookie: ensemble.cookie });
   await connected;

@@ -45,7 +45,7 @@ async function failure(asking: Promise<unknown>): Promise<TimeoutError | Disconn
 }
 
 function entry(id: string, options: Partial<RegistryEntry>): RegistryEntry {
-  const { server } = refTo(id, "");
+  const server = id;
   return { id: server, instance: new Uint8Array(32), addresses: [], roles: [], ...options };
 }
 
@@ -70,9 +70,9 @@ testWith([LINUX], {
     const store = new MemoryStore();
     await ensemble.startRegistry(store);
     await using silent = await keepSilent(ensemble.socket("silent"));
-    const known = new Map([[refTo("silent", "").server, [silent.address]]]);
+    const known = new Map([["silent", [silent.address]]]);
     const { actors } = await ensemble.start("console", { listen: [], register: false, known });
-    await ping(actors, refTo("registry", "").server);
+    await ping(actors, "registry");
     const process = new Deno.Command("sleep", { args: ["60"] }).spawn();
     const { pid } = process;
     const place = { addresses: [silent.address], pid, host: hostName(), kernel: ownKernel() };
@@ -136,7 +136,7 @@ Deno.test("explainSilence tells a server that answers from one that does not", a
   assert.equal(await explainSilence(refused, actors), refused);
   const loss = new EnsembleError("lost");
   for (const id of ["a", "nosuch"]) {
-    assert.equal(await explainLoss(loss, { actors, server: refTo(id, "").server }), loss);
+    assert.equal(await explainLoss(loss, { actors, server: id }), loss);
   }
 });
 
@@ -164,7 +164,7 @@ Deno.test("a server that accepts no connection any more is silent, and not gone"
     assert.ok(error instanceof Deno.errors.WouldBlock);
   }
   const console = await ensemble.startConsole();
-  const error = await failure(console.connect(refTo("full", "").server, [ensemble.socket("full")]));
+  const error = await failure(console.connect("full", [ensemble.socket("full")]));
   assert.deepEqual(error.silence, { server: "full", stage: "connect", address: `unix:${path}` });
   for (const each of waiting) each.close();
 });

@@ -81,7 +81,7 @@ Deno.test("a peer with another cookie is refused on both sides, by name", async 
     register: false,
   });
   await assert.rejects(
-    spy.connect(refTo("a", "").server, [ensemble.socket("a")]),
+    spy.connect("a", [ensemble.socket("a")]),
     /^DisconnectedError: cannot reach a: /,
   );
   const refusals = logs.complaints.filter((line) => line.includes("/a: "));

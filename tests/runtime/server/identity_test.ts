@@ -12,7 +12,7 @@ import { RoguePeer } from "../../rogue_peer.ts";
 import { AdministeredEnsemble, elevated, granted } from "./administered_ensemble.ts";
 import { CapturedLogs, eventually } from "./captured_logs.ts";
 import { ChildServer } from "./child_server.ts";
-import { anyPort, LocalEnsemble, refTo } from "./local_ensemble.ts";
+import { anyPort, LocalEnsemble } from "./local_ensemble.ts";
 import { Proxy } from "./proxy.ts";
 
 /** Outlives its registry, as a file does. */
@@ -423,7 +423,7 @@ Deno.test("a server changes its own entry, and only as itself; others' takes adm
   await assert.rejects(add({ entry: { ...b.entry, addresses: a.entry.addresses } }), refused);
   await assert.rejects(remove({ id: b.id, instance: b.entry.instance }), refused);
   await assert.rejects(
-    remove({ id: refTo("nosuch", "").server, instance: a.entry.instance }),
+    remove({ id: "nosuch", instance: a.entry.instance }),
     refused,
   );
   assert.deepEqual({ ...await lookup({ id: b.id }) }, { ...b.entry });

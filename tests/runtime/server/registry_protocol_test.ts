@@ -31,7 +31,7 @@ Deno.test("a server is in the registry as it announced itself", async () => {
   ]);
   assert.deepEqual((await listServers(registry.actors, { role: "db" })).map(({ id }) => id), ["a"]);
   assert.deepEqual(await listServers(registry.actors, { role: "none" }), []);
-  assert.equal(await client.lookup({ id: refTo("c", "").server }), undefined);
+  assert.equal(await client.lookup({ id: "c" }), undefined);
 });
 
 Deno.test("only an instance's own entry is removed by it", async () => {
@@ -137,7 +137,7 @@ Deno.test("registering again pauses for longer each time, up to 15 s, and logs e
   using logs = await CapturedLogs.start();
   using clock = stopClock("setTimeout", "clearTimeout", "performance");
   const tries: number[] = [];
-  const actors = new ActorSystem(refTo("a", "").server);
+  const actors = new ActorSystem("a");
   actors.route = {
     send(_server, { message }) {
       if (messageType(message) !== "add") return false;

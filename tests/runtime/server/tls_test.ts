@@ -89,7 +89,7 @@ for (const [what, id, certificate, uris, why] of IMPOSTORS) {
       tls: await authority.credentials(certificate, { uris }),
     });
     const given = id === "target" ? "elsewhere" : target.id;
-    await assert.rejects(impostor.connect(refTo(given, "").server, [portOf(target)]));
+    await assert.rejects(impostor.connect(given, [portOf(target)]));
     if (id === "target") return;
     await eventually(() => logs.matching(/refused a connection from tls:/).length > 0, "the log");
     assert.match(logs.matching(/refused a connection from tls:/)[0]!, why);
