@@ -61,7 +61,7 @@ export {
   replyIfExpected,
   type TellOptions,
 } from "./runtime/actor/messaging.ts";
-export { type Case } from "./runtime/actor/mailbox.ts";
+export type { Case, MailboxOptions } from "./runtime/actor/mailbox.ts";
 export {
   ActorExit,
   on,
@@ -71,7 +71,12 @@ export {
   onShutdown,
   onUnexpected,
 } from "./runtime/actor/cases.ts";
-export { Actor, type ActorBody, type ReceiveOptions } from "./runtime/actor/actor.ts";
+export {
+  Actor,
+  type ActorBody,
+  type ReceiveOptions,
+  type SpawnOptions,
+} from "./runtime/actor/actor.ts";
 export type { Down } from "./runtime/actor/monitors.ts";
 export { type Tick, Ticker } from "./runtime/actor/time.ts";
 export { HandlerContext, type Later } from "./runtime/actor/handler_context.ts";

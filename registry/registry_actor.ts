@@ -5,6 +5,7 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Actor } from "../runtime/actor/actor.ts";
+import { UNBOUNDED } from "../runtime/actor/mailbox.ts";
 import type { HandlerContext } from "../runtime/actor/handler_context.ts";
 import { REGISTRY_ID } from "../runtime/actor/references.ts";
 import type { HandlersOf } from "../runtime/actor/service.ts";
@@ -36,7 +37,7 @@ type RegistryServer = Pick<ActorServer, "actors" | "entry" | "capabilities" | "p
 export function serveRegistry(server: RegistryServer, store: RegistryStore): Actor {
   const handlers = registryHandlers(server, store);
   // Concurrent: `presence` may take a second, and new connections wait for `lookup`.
-  const options = { concurrent: true, requests: registryChecks };
+  const options = { concurrent: true, mailbox: UNBOUNDED, requests: registryChecks };
   return server.actors.serve(String(REGISTRY.actor), handlers, options);
 }
 

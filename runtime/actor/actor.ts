@@ -13,6 +13,7 @@ import {
   type AskOptions,
   type Destination,
   type Envelope,
+  type Failure,
   isPromise,
   messageType,
   replyFailure,
@@ -21,10 +22,16 @@ import {
 } from "./messaging.ts";
 import type { ActorGroup } from "./threads.ts";
 import { MAX_DELAY, Ticker } from "./time.ts";
-import { type Case, findCase, Mailbox, type Taken } from "./mailbox.ts";
+import { type Case, findCase, Mailbox, type MailboxOptions, type Taken } from "./mailbox.ts";
 import { ActorRef } from "./references.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
+
+/** How many unanswered messages an actor has when those whose senders have given up are looked for first. */
+const FIRST_SWEEP = 1024;
+
+/** How many unanswered messages of senders that wait without a limit are remembered. */
+const MAX_OPEN = 65_536;
 
 /** After how many messages from its backlog an actor looks at the clock again. */
 const CLOCK_INTERVAL = 32;
@@ -37,6 +44,12 @@ const { setTimeout: setRealTimeout } = globalThis;
 
 /** What an actor runs. When it returns the actor ends; when it throws the actor ends as failed. */
 export type ActorBody = (self: Actor) => void | Promise<void>;
+
+/** Options of `spawn`. */
+export interface SpawnOptions {
+  /** The bound of its mailbox; by default that of the server, which has none unless it was started with one. */
+  mailbox?: MailboxOptions | undefined;
+}
 
 /** How an actor is doing. */
 export type ActorState = "running" | "receiving" | "dead";
@@ -114,20 +127,20 @@ export class Actor<Service = any> {
   readonly ended: Promise<unknown>;
 
   readonly #system: ActorSystem;
-  readonly #mailbox = new Mailbox((length) =>
-    logger.warn("{actor} does not keep up: {length} messages wait in its mailbox", {
-      actor: `${this.ref}`,
-      length,
-    })
-  );
+  readonly #mailbox: Mailbox;
+  readonly #bound: MailboxOptions | undefined;
   readonly #tickers = new Set<Ticker>();
-  /** Requests whose reactions are promises that are not settled yet. */
-  readonly #handling = new Set<Envelope>();
+  /** Envelopes that were taken, and whose senders still wait for their answers. */
+  readonly #open = new Set<Envelope>();
+  /** At how many of them those whose senders have given up are looked for. */
+  #sweepAt = FIRST_SWEEP;
   readonly #end = Promise.withResolvers<unknown>();
   #waiting: Waiting | undefined;
   #exit: ActorExit | undefined;
   #abort: AbortController | undefined;
   #dead = false;
+  /** What those who still wait for its answers are told, once it has ended. */
+  #ended: Failure | undefined;
   #handled = 0;
   /** How many messages it may take before it looks at the clock. */
   #untilClock = CLOCK_INTERVAL;
@@ -142,8 +155,18 @@ export class Actor<Service = any> {
       name: string | undefined;
       group: ActorGroup;
       body: ActorBody;
+      mailbox?: MailboxOptions | undefined;
     },
   ) {
+    this.#bound = options.mailbox;
+    this.#mailbox = new Mailbox(
+      (length) =>
+        logger.warn("{actor} does not keep up: {length} messages wait in its mailbox", {
+          actor: `${this.ref}`,
+          length,
+        }),
+      this.#bound,
+    );
     this.#system = system;
     this.serial = options.serial;
     this.name = options.name;
@@ -246,8 +269,8 @@ export class Actor<Service = any> {
   }
 
   /** Starts an actor in this actor's group; see `ActorSystem.spawn`. */
-  spawn(name: string | undefined, body: ActorBody): Actor {
-    return this.#system.spawn(name, body, { group: this.group });
+  spawn(name: string | undefined, body: ActorBody, options: SpawnOptions = {}): Actor {
+    return this.#system.spawn(name, body, { ...options, group: this.group });
   }
 
   /**
@@ -303,18 +326,18 @@ export class Actor<Service = any> {
     // A message that throws when it is looked at fails its sender.
     const type = messageType(envelope.message);
     const waiting = this.#waiting;
-    if (!waiting) return this.#mailbox.push(envelope, type);
+    if (!waiting) return this.#keep(envelope, type);
     let reaction: Case | undefined;
     try {
       // What lies in the mailbox already did not match: only the new envelope has to be looked at.
       reaction = findCase(waiting.cases, envelope, type);
     } catch (error) {
       // A guard that throws fails the actor that it belongs to, and not the sender.
-      this.#mailbox.push(envelope, type);
+      this.#keep(envelope, type);
       this.#stopWaiting();
       return waiting.reject(error);
     }
-    if (!reaction) return this.#mailbox.push(envelope, type);
+    if (!reaction) return this.#keep(envelope, type);
     this.#stopWaiting();
     waiting.resolve({ envelope, reaction });
   }
@@ -326,14 +349,18 @@ export class Actor<Service = any> {
 
   /** Answers an envelope: what `reply` and its kin call. A promise is answered once it is settled. */
   answer(envelope: Envelope, value: unknown, failed: boolean): void {
+    // Its sender has been told that the actor has ended.
+    if (this.#dead && envelope.answered) return;
     envelope.answered = true;
     if (!failed && isPromise(value)) {
+      if (envelope.replyExpected) this.#keepOpen(envelope);
       void Promise.resolve(value).then(
         (result) => this.answer(envelope, result, false),
         (error) => this.answer(envelope, error, true),
       );
       return;
     }
+    if (this.#open.size > 0) this.#open.delete(envelope);
     this.#system.answer(envelope, this.ref, failed ? toFailure(value) : value, failed);
   }
 
@@ -357,10 +384,11 @@ export class Actor<Service = any> {
     this.#end.resolve(this.#exit);
     for (const ticker of this.#tickers) ticker.stop();
     for (const monitor of this.monitors) this.#system.demonitor(monitor);
-    const failure = `${this.ref} has ended${reason ? `: ${reason}` : ""}`;
-    for (const envelope of [...this.#handling, ...this.#mailbox.clear()]) {
-      if (envelope.replyExpected && !envelope.answered) replyFailure(envelope, failure);
-    }
+    const message = `${this.ref} has ended${reason ? `: ${reason}` : ""}`;
+    this.#ended = toFailure(new EnsembleError(message, { code: "ACTOR_ENDED" }));
+    const open = [...this.#open, ...this.#mailbox.clear()];
+    this.#open.clear();
+    for (const envelope of open) this.#failEnded(envelope);
   }
 
   /**
@@ -413,9 +441,16 @@ export class Actor<Service = any> {
   }
 
   #react<Result>({ envelope, reaction }: Taken<Result>): Result {
+    // It was killed between the arrival of the envelope and this turn.
+    if (this.#dead) {
+      this.#failEnded(envelope);
+      throw this.#exit;
+    }
     this.#handled++;
     try {
-      return reaction.react(envelope.message as never, envelope);
+      const result = reaction.react(envelope.message as never, envelope);
+      if (envelope.replyExpected && !envelope.answered) this.#keepOpen(envelope);
+      return result;
     } catch (error) {
       this.#refuse(envelope, error);
       throw error;
@@ -423,19 +458,58 @@ export class Actor<Service = any> {
   }
 
   async #settle<Result>(result: PromiseLike<Result>, envelope: Envelope): Promise<Result> {
-    this.#handling.add(envelope);
     try {
       return await result;
     } catch (error) {
       this.#refuse(envelope, error);
       throw error;
-    } finally {
-      this.#handling.delete(envelope);
     }
   }
 
   #refuse(envelope: Envelope, error: unknown): void {
     if (envelope.replyExpected && !envelope.answered) replyFailure(envelope, error);
+  }
+
+  /** Puts an envelope into the mailbox, as far as that has place. */
+  #keep(envelope: Envelope, type: string | undefined): void {
+    const dropped = this.#mailbox.push(envelope, type);
+    if (!dropped) return;
+    const { limit, overflow } = this.#bound!;
+    if (dropped.replyExpected) {
+      const message = `the mailbox of ${this.ref} is full: ${limit} messages wait`;
+      this.answer(dropped, new EnsembleError(message, { code: "MAILBOX_FULL" }), true);
+    }
+    if (overflow !== "reject") return;
+    if (!this.lines.allows(envelope.source.server, `messages for ${this.ref}`)) return;
+    logger.warn("the mailbox of {actor} is full: a message of {source} is rejected", {
+      actor: `${this.ref}`,
+      source: `${envelope.source}`,
+    });
+  }
+
+  /** Tells the sender of an envelope, if it waits for an answer, that the actor has ended. */
+  #failEnded(envelope: Envelope): void {
+    if (!envelope.replyExpected) return;
+    envelope.answered = true;
+    this.#system.answer(envelope, this.ref, this.#ended, true);
+  }
+
+  /** Notes that the sender of an envelope still waits: it is told when the actor ends. */
+  #keepOpen(envelope: Envelope): void {
+    const { timeout } = envelope;
+    if (timeout !== undefined) envelope.expires ??= performance.now() + timeout;
+    this.#open.add(envelope);
+    if (this.#open.size < this.#sweepAt) return;
+    // An actor may never answer some messages. Those whose senders have given up must not add up.
+    const now = performance.now();
+    for (const each of this.#open) {
+      if (each.expires !== undefined && each.expires <= now) this.#open.delete(each);
+    }
+    for (const oldest of this.#open) {
+      if (this.#open.size <= MAX_OPEN) break;
+      this.#open.delete(oldest);
+    }
+    this.#sweepAt = Math.max(FIRST_SWEEP, 2 * this.#open.size);
   }
 
   #addTicker(delay: number, interval: number | undefined, message: unknown): Ticker {

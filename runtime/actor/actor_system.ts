@@ -9,7 +9,7 @@ import { ActorError, DisconnectedError, EnsembleError, InvalidInputError } from 
 import { LineLimit } from "../line_limit.ts";
 import { asError, describeThrown } from "../error_report.ts";
 import { within } from "./time.ts";
-import { Actor, type ActorBody } from "./actor.ts";
+import { Actor, type ActorBody, type SpawnOptions } from "./actor.ts";
 import {
   type AskOptions,
   DEFAULT_ASK_TIMEOUT,
@@ -24,6 +24,7 @@ import {
   toFailure,
 } from "./messaging.ts";
 import { ActorGroup } from "./threads.ts";
+import { checkMailboxOptions, type MailboxOptions } from "./mailbox.ts";
 import { type Down, type DownNews, Monitors } from "./monitors.ts";
 import { atCallSite, PendingAsks } from "./asks.ts";
 import { type ActorId, ActorRef, checkActorName, parseActorId } from "./references.ts";
@@ -71,6 +72,7 @@ export class ActorSystem implements Messaging, Receiver {
   readonly #parsed = new Map<string, ActorRef>();
   readonly #asks: PendingAsks;
   readonly #askTimeout: number;
+  readonly #mailbox: MailboxOptions | undefined;
   readonly #monitors: Monitors;
   #lastSerial = 1;
   #nextNonce = 2;
@@ -79,12 +81,17 @@ export class ActorSystem implements Messaging, Receiver {
    * Makes a system without actors.
    *
    * @param options.askTimeout how long `ask` waits by default, in ms.
+   * @param options.mailbox the bound of mailboxes that have none of their own.
    */
   constructor(
     id: string,
-    { askTimeout = DEFAULT_ASK_TIMEOUT }: { askTimeout?: number | undefined } = {},
+    { askTimeout = DEFAULT_ASK_TIMEOUT, mailbox }: {
+      askTimeout?: number | undefined;
+      mailbox?: MailboxOptions | undefined;
+    } = {},
   ) {
     this.id = id;
+    this.#mailbox = mailbox && checkMailboxOptions(mailbox);
     this.#askTimeout = askTimeout;
     this.#asks = new PendingAsks((server) => this.route?.silence(server));
     this.ref = new ActorRef(id, SERVER_ACTOR);
@@ -99,8 +106,10 @@ export class ActorSystem implements Messaging, Receiver {
   spawn(
     name: string | undefined,
     body: ActorBody,
-    options: { group?: ActorGroup } = {},
+    options: SpawnOptions & { group?: ActorGroup } = {},
   ): Actor {
+    const bound = options.mailbox ?? this.#mailbox;
+    const mailbox = bound && checkMailboxOptions(bound);
     if (name !== undefined) checkActorName(name);
     if (name !== undefined && this.#byName.has(name)) {
       throw new EnsembleError(
@@ -110,7 +119,7 @@ export class ActorSystem implements Messaging, Receiver {
     }
     const serial = ++this.#lastSerial;
     const group = options.group ?? this.root;
-    const actor = new Actor(this, { serial, name, group, body });
+    const actor = new Actor(this, { serial, name, group, body, mailbox });
     this.#bySerial.set(serial, actor);
     if (name !== undefined) this.#byName.set(name, actor);
     group.add(actor);
@@ -129,9 +138,10 @@ export class ActorSystem implements Messaging, Receiver {
   serve<Service = unknown, Given extends Handlers = HandlersOf<Service>>(
     name: string,
     handlers: Given,
-    options?: ServeOptions,
+    options: ServeOptions = {},
   ): Actor<unknown extends Service ? Given : Service> {
-    return this.spawn(name, serviceBody(handlers, options)) as Actor<
+    const { mailbox } = options;
+    return this.spawn(name, serviceBody(handlers, options), { mailbox }) as Actor<
       unknown extends Service ? Given : Service
     >;
   }
@@ -182,7 +192,7 @@ export class ActorSystem implements Messaging, Receiver {
       throw new InvalidInputError(`not a timeout in ms: ${describeValue(timeout)}`);
     }
     const nonce = this.#takeNonce();
-    const ref = this.#refOf(dest);
+    const ref = this.refOf(dest);
     const envelope = new Envelope(
       message,
       ref.actor,
@@ -275,7 +285,7 @@ export class ActorSystem implements Messaging, Receiver {
 
   /** Starts a monitor for one of the actors here; see `Actor.monitor`. */
   monitor(watcher: Actor, dest: Destination): number {
-    const watched = this.#refOf(dest);
+    const watched = this.refOf(dest);
     const monitor = this.#takeNonce();
     if (watcher.state === "dead") return monitor;
     watcher.monitors.add(monitor);
@@ -342,13 +352,16 @@ export class ActorSystem implements Messaging, Receiver {
    * Ends an actor at once, without asking it: its name is free, its mailbox is dropped and its askers are told,
    * its receives reject and its signal is aborted. Code of it that waits for anything else goes on, as nothing
    * stops that. Says whether there was such an actor.
+   *
+   * @param reason what monitors and askers are told.
    */
-  kill(id: ActorId): boolean {
+  kill(id: ActorId, reason = "killed"): boolean {
     const actor = this.find(id);
     if (!actor) return false;
-    logger.warn("{actor} is killed", { actor: `${actor.ref}` });
-    actor.exit("killed");
-    this.#remove(actor, "killed");
+    if (reason === "killed") logger.warn("{actor} is killed", { actor: `${actor.ref}` });
+    else logger.warn("{actor} is ended: {reason}", { actor: `${actor.ref}`, reason });
+    actor.exit(reason);
+    this.#remove(actor, reason);
     return true;
   }
 
@@ -396,7 +409,13 @@ export class ActorSystem implements Messaging, Receiver {
     return this.#deliver(envelope);
   }
 
-  #refOf(dest: Destination): ActorRef {
+  /**
+   * The reference that a destination stands for.
+   *
+   * @throws {InvalidInputError} when it is none.
+   * @internal
+   */
+  refOf(dest: Destination): ActorRef {
     const target = this.#resolve(dest);
     return target instanceof ActorRef ? target : new ActorRef(this.id, target);
   }

@@ -96,7 +96,7 @@ export class HandlerContext {
 
   /** Whether the sender may do what takes a capability. Actors of this server may do everything. */
   authorized(capability: string): boolean {
-    return this.envelope.recipient?.authorizes(this.envelope, capability) ?? false;
+    return this.envelope.authorized(capability);
   }
 
   /** Answers the request with a value, or with what a promise resolves to. The first answer counts. */

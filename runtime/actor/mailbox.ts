@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { InvalidInputError } from "../errors.ts";
+import { describeValue } from "../inspection.ts";
 import { type Envelope, messageType } from "./messaging.ts";
 
 /** How many messages wait when a mailbox warns for the first time; then each time they have doubled. */
@@ -10,6 +12,46 @@ export const FIRST_WARNING = 10_000;
 
 /** How long a mailbox that has warned does not warn of the same length again, in ms. */
 const WARNING_PAUSE = 60_000;
+
+/** A bound of a mailbox. */
+export interface MailboxOptions {
+  /** How many messages may wait. `ping`, `shutdown` and the news of monitors are taken beyond it. */
+  readonly limit: number;
+  /**
+   * What happens to a message beyond the limit. The sender of one that is not kept, if it waits for an answer, gets an
+   * error with the code `MAILBOX_FULL` at once.
+   *
+   * - `reject`, the default: it is not taken, and a warning is logged.
+   * - `drop-newest`: it is not taken.
+   * - `drop-oldest`: it is taken in place of the one that has waited longest.
+   */
+  readonly overflow?: "reject" | "drop-oldest" | "drop-newest";
+}
+
+/** The bound of actors that are parts of their server: they have to be reached, whatever its default is. */
+export const UNBOUNDED: MailboxOptions = { limit: Infinity };
+
+/**
+ * Checks the bound of a mailbox.
+ *
+ * @throws {InvalidInputError} when it is not valid.
+ */
+export function checkMailboxOptions(options: MailboxOptions): MailboxOptions {
+  const { limit, overflow = "reject" } = options;
+  if (limit !== Infinity && !(Number.isSafeInteger(limit) && limit > 0)) {
+    throw new InvalidInputError(
+      `not the limit of a mailbox: ${describeValue(limit)}: it is a number of messages from 1`,
+    );
+  }
+  if (!["reject", "drop-oldest", "drop-newest"].includes(overflow)) {
+    throw new InvalidInputError(
+      `not what a mailbox does on overflow: ${
+        describeValue(overflow)
+      }: it is "reject", "drop-oldest" or "drop-newest"`,
+    );
+  }
+  return { limit, overflow };
+}
 
 /**
  * An actor's messages in the order they came, but for the system's: `ping` and `shutdown` are taken before
@@ -19,12 +61,20 @@ export class Mailbox {
   readonly #system = new MessageQueue();
   readonly #others = new MessageQueue();
   readonly #onLong: (length: number) => void;
+  readonly #limit: number;
+  readonly #dropsOldest: boolean;
   #warnAt = FIRST_WARNING;
   #warned: { length: number; at: number } | undefined;
 
-  /** Makes an empty mailbox; `onLong` is called each time its length has doubled past 10,000. */
-  constructor(onLong: (length: number) => void) {
+  /** Makes an empty mailbox; without a limit, `onLong` is called each time its length has doubled past 10,000. */
+  constructor(
+    onLong: (length: number) => void,
+    { limit, overflow }: MailboxOptions = { limit: Infinity },
+  ) {
     this.#onLong = onLong;
+    this.#limit = limit;
+    this.#dropsOldest = overflow === "drop-oldest";
+    if (limit !== Infinity) this.#warnAt = Infinity;
   }
 
   /** How many envelopes are waiting. */
@@ -32,18 +82,36 @@ export class Mailbox {
     return this.#system.length + this.#others.length;
   }
 
-  /** Adds an envelope; `type` is the type of its message. */
-  push(envelope: Envelope, type: string | undefined = messageType(envelope.message)): void {
+  /**
+   * Adds an envelope; `type` is the type of its message. Gives the envelope that is not kept when that exceeds the limit:
+   * this one or the oldest.
+   */
+  push(
+    envelope: Envelope,
+    type: string | undefined = messageType(envelope.message),
+  ): Envelope | undefined {
     let length: number;
+    let dropped: Envelope | undefined;
     if (type === "ping" || type === "shutdown") {
       // An actor that never takes them keeps only those of the last seconds.
       this.#system.dropExpired();
       length = this.#system.push(envelope, type) + this.#others.length;
     } else {
+      // An actor that is not told that another ended would wait for it.
+      const isBound = this.#others.length >= this.#limit &&
+        (type !== "down" || envelope.session !== undefined);
+      if (isBound) {
+        this.#others.dropExpired();
+        if (this.#others.length >= this.#limit) {
+          if (!this.#dropsOldest) return envelope;
+          dropped = this.#others.shift();
+        }
+      }
       length = this.#others.push(envelope, type) + this.#system.length;
     }
     if (length >= this.#warnAt) this.#warn(length);
-    else if (length === 1) this.#warnAt = FIRST_WARNING;
+    else if (length === 1 && this.#limit === Infinity) this.#warnAt = FIRST_WARNING;
+    return dropped;
   }
 
   /** Takes the first envelope that one of the cases matches, the system's before all others. */
@@ -225,6 +293,13 @@ export class MessageQueue {
       slot = slot.next;
     }
     return undefined;
+  }
+
+  /** Takes the first envelope, whatever it is. */
+  shift(): Envelope | undefined {
+    const first = this.#first;
+    if (first) this.#remove(first);
+    return first?.envelope;
   }
 
   /** Drops the expired envelopes at its head. */

@@ -147,6 +147,14 @@ export class Envelope<Message = unknown> {
     this.replyExpected = replyExpected;
     this.failed = failed;
   }
+
+  /**
+   * Whether its sender may do what takes a capability, such as `shutdown` or `app:billing`. Actors of this server may do
+   * everything, and so may all servers of an ensemble without an administrator. Nobody may before it is delivered.
+   */
+  authorized(capability: string): boolean {
+    return this.recipient?.authorizes(this, capability) ?? false;
+  }
 }
 
 /** The `type` of a message that is an object with one, as the messages of services and control are. */
@@ -170,14 +178,6 @@ export function replyFailure(envelope: Envelope, error: unknown): void {
 export function replyIfExpected(envelope: Envelope, value?: unknown): boolean {
   if (envelope.replyExpected) reply(envelope, value);
   return envelope.replyExpected;
-}
-
-/**
- * Whether the sender of an envelope may do what takes a capability, such as `shutdown`. Actors of this server
- * may do everything; so may everybody in an ensemble without an administrator.
- */
-export function authorized(envelope: Envelope, capability: string): boolean {
-  return envelope.recipient?.authorizes(envelope, capability) ?? false;
 }
 
 /** The way to other servers. What comes by it goes to a {@linkcode Receiver}. */

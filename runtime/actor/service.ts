@@ -6,7 +6,7 @@
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { asError, describeThrown, isRefusal } from "../error_report.ts";
 import type { ActorBody } from "./actor.ts";
-import type { Case } from "./mailbox.ts";
+import type { Case, MailboxOptions } from "./mailbox.ts";
 import { HandlerContext, type Later } from "./handler_context.ts";
 import { onPing, onShutdown, onUnexpected } from "./cases.ts";
 import {
@@ -76,6 +76,8 @@ export interface ServeOptions {
    * request after the other, as an actor does, and its state needs no further care.
    */
   concurrent?: boolean;
+  /** The bound of its mailbox; by default that of the server, which has none unless it was started with one. */
+  mailbox?: MailboxOptions | undefined;
   /** Run when the service is told to shut down, before it answers. */
   cleanUp?: () => void | Promise<void>;
 }

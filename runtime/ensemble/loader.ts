@@ -5,6 +5,7 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { ActorSystem } from "../actor/actor_system.ts";
+import { UNBOUNDED } from "../actor/mailbox.ts";
 import type { HandlerContext } from "../actor/handler_context.ts";
 import type { Envelope } from "../actor/messaging.ts";
 import type { Handlers, HandlersOf } from "../actor/service.ts";
@@ -27,6 +28,7 @@ export function serveLoader(
   const wrap = (handlers: Handlers) => guard.wrap(handlers);
   server.serve(LOADER_ACTOR, wrap(loaderHandlers(store, server, { guard: wrap })), {
     concurrent: true,
+    mailbox: UNBOUNDED,
     requests: loaderChecks,
   });
 }

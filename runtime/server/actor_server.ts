@@ -4,11 +4,12 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import type { Actor, ActorBody } from "../actor/actor.ts";
+import type { Actor, ActorBody, SpawnOptions } from "../actor/actor.ts";
 import { ActorSystem, endsWithServer, SERVER_ACTOR, unknownActor } from "../actor/actor_system.ts";
+import { UNBOUNDED } from "../actor/mailbox.ts";
 import type { AskOptions, Destination, TellOptions } from "../actor/messaging.ts";
 import { type ActorId, ActorRef } from "../actor/references.ts";
-import type { Handlers, HandlersOf, ServeOptions } from "../actor/service.ts";
+import { client, type Handlers, type HandlersOf, type ServeOptions } from "../actor/service.ts";
 import { DisconnectedError } from "../errors.ts";
 import { type Address, formatAddressUrl, hostName, readAddresses } from "../wire/address.ts";
 import { HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT } from "../wire/limits.ts";
@@ -16,7 +17,7 @@ import type { Accepted, Handshakes, Listener } from "../wire/stream.ts";
 import { listenAt } from "../wire/transport.ts";
 import { AddressBook, type ServerLocations } from "./address_book.ts";
 import type { Heartbeat } from "./connection.ts";
-import { controlChecks, controlHandlers } from "./control.ts";
+import { controlChecks, type ControlHandlers, controlHandlers } from "./control.ts";
 import { Capabilities, type Session } from "./capabilities.ts";
 import { type Credentials, importCookie, InstanceKey, type TlsCredentials } from "./credentials.ts";
 import { Elevations } from "./elevation.ts";
@@ -271,8 +272,8 @@ export class ActorServer {
   }
 
   /** Starts an actor; see {@linkcode ActorSystem.spawn}. */
-  spawn(name: string | undefined, body: ActorBody): Actor {
-    return this.enter(() => this.actors.spawn(name, body));
+  spawn(name: string | undefined, body: ActorBody, options?: SpawnOptions): Actor {
+    return this.enter(() => this.actors.spawn(name, body, options));
   }
 
   /** Starts a service; see {@linkcode ActorSystem.serve}. */
@@ -367,6 +368,20 @@ export class ActorServer {
   }
 
   /**
+   * Ends an actor at once, here or in another server, where that takes the capability `shutdown`. Its name is free, its
+   * receives reject, its signal is aborted, and everyone who waits for its answer gets an error with the code
+   * `ACTOR_ENDED`. Monitors get the reason. To let it clean up, send it `{ type: "shutdown" }`.
+   *
+   * @throws {EnsembleError} when there is no such actor, it is a part of its server, or that refuses.
+   */
+  async exit(destination: Destination, reason = "killed"): Promise<void> {
+    const ref = this.actors.refOf(destination);
+    if (ref.server === this.id) return this.kill(ref.actor, reason);
+    const control = client<ControlHandlers>(this.actors, new ActorRef(ref.server, SERVER_ACTOR));
+    await control.kill({ actor: ref.actor, reason });
+  }
+
+  /**
    * Begins to stop, as {@linkcode ActorServer.stop} does; gives how long its actors may take to shut down, in ms.
    *
    * @internal
@@ -383,13 +398,13 @@ export class ActorServer {
    *
    * @internal
    */
-  kill(id: ActorId): void {
+  kill(id: ActorId, reason?: string): void {
     const actor = this.actors.find(id);
     if (!actor) throw unknownActor(new ActorRef(this.id, id));
     if (actor.name === SERVER_ACTOR || this.actors.essential.has(actor)) {
       throw endsWithServer(actor);
     }
-    this.actors.kill(id);
+    this.actors.kill(id, reason);
   }
 
   /**
@@ -414,6 +429,7 @@ export class ActorServer {
     this.actors.essential = new Set(this.actors.actors());
     this.actors.serve(SERVER_ACTOR, controlHandlers(this), {
       concurrent: true,
+      mailbox: UNBOUNDED,
       requests: controlChecks,
     });
     for (const listener of this.#listeners) this.#accept(listener);

@@ -84,7 +84,7 @@ export type ControlHandlers = {
   /** Begins to stop the server; answers how long its actors may take to shut down, in ms. */
   shutdown(): { grace: number };
   /** Ends an actor at once, whatever it does; see `ActorSystem.kill`. */
-  kill(request: { actor: ActorId }): void;
+  kill(request: { actor: ActorId; reason?: string }): void;
   /** The state of the group or actor with a serial number; of the root group without one. */
   threadState(request: { serial?: number }): GroupInfo | ActorInfo;
   /** Where an actor is, in its own code. */
@@ -180,12 +180,12 @@ export function controlHandlers(server: ActorServer): HandlersOf<ControlHandlers
 
     shutdown: () => ({ grace: server.shutDown() }),
 
-    kill({ actor }, context) {
+    kill({ actor, reason }, context) {
       capabilities.attempt(context.envelope, {
         capability: "shutdown",
         what: "shutdown",
-        details: { actor, force: true },
-        work: () => server.kill(actor),
+        details: { actor, force: true, ...(reason !== undefined && { reason }) },
+        work: () => server.kill(actor, reason),
       });
     },
 
@@ -236,7 +236,7 @@ export const controlChecks: RequestChecks = requestChecks<ControlHandlers>({
   delegations: nothing,
   connect: parts({ server: serverId, addresses: optional(listOf(address, MAX_ADDRESSES)) }),
   shutdown: nothing,
-  kill: parts({ actor: actorId }),
+  kill: parts({ actor: actorId, reason: optional(shortened(MAX_REASON)) }),
   threadState: parts({ serial: optional(wholeNumber) }),
   threadBacktrace: parts({ serial: wholeNumber }),
   monitor: parts({ monitor: wholeNumber, actor: actorId }),

@@ -710,24 +710,6 @@ Deno.test("requests are answered once, also when their actor is killed or fails 
   assert.equal(systems.sent.filter(({ to }) => to === near.id).length, 2);
 });
 
-Deno.test("a request that a reaction put aside may be answered after the actor's end", async () => {
-  const system = startSystem();
-  const aside: Envelope[] = [];
-  const actor = system.spawn("a", (self) =>
-    self.receive([{
-      matches: () => true,
-      react: async (_message, envelope) => {
-        await Promise.resolve();
-        aside.push(envelope);
-      },
-    }]));
-  const answer = system.ask("a", "question");
-  await actor.ended;
-  await settle();
-  reply(aside[0]!, "later");
-  assert.equal(await answer, "later");
-});
-
 Deno.test("kill ends an actor that waits in a receive", async () => {
   const system = startSystem();
   const caught: unknown[] = [];

@@ -122,17 +122,17 @@ Deno.test("a concurrent service does not wait for a handler's promise", async ()
   await stop(system);
 });
 
-Deno.test("a concurrent service that was shut down still answers what it had begun", async () => {
+Deno.test("a concurrent service that is shut down fails what it had begun", async () => {
   const system = startSystem();
   const gates = new Gates();
   const handlers = { slow: () => gates.pass().then(() => "done") };
   const actor = system.serve("a", handlers, { concurrent: true });
   const answer = client<typeof handlers>(system, "a").slow();
   await eventually(() => gates.waiting.length === 1);
+  const failed = assert.rejects(answer, { code: "ACTOR_ENDED", message: "a@here has ended" });
   assert.equal(await system.ask(actor, { type: "shutdown" }), "OK");
-  await actor.ended;
+  await Promise.all([actor.ended, failed]);
   gates.waiting[0]!.resolve();
-  assert.equal(await answer, "done");
 });
 
 for (const concurrent of [false, true]) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { on, onReply, onShutdown } from "../../../runtime/actor/cases.ts";
-import { authorized, Envelope } from "../../../runtime/actor/messaging.ts";
+import { Envelope } from "../../../runtime/actor/messaging.ts";
 import {
   controlClient,
   killActor,
@@ -172,6 +172,7 @@ Deno.test("to shut an actor or the server down takes the capability, told or ask
     await assert.rejects(killActor(delegate.actors, target.id, id), REFUSED);
   }
   assert.deepEqual([named.state, bare.state], ["receiving", "receiving"]);
+  await assert.rejects(delegate.exit(named.ref, "not wanted"), { code: "NOT_AUTHORIZED" });
   assert.equal(target.signal.aborted, false);
   assert.equal(logs.matching(/WARN audit: shutdown refused .* client=delegate/).length, 5);
   // A message to an actor that is not there is not read: what it asks for nobody knows.
@@ -192,7 +193,7 @@ Deno.test("to shut an actor or the server down takes the capability, told or ask
     1,
   );
   assert.deepEqual(logs.matching(/left out/), [
-    "WARN server: 13 more lines were left out: refusals of shutdown of delegate",
+    "WARN server: 14 more lines were left out: refusals of shutdown of delegate",
   ]);
 });
 
@@ -279,7 +280,7 @@ Deno.test("an actor judges answers and plain messages as it does requests", asyn
     const judged: boolean[] = [];
     const judging = target.actors.spawn("judging", async (self) => {
       const note = (_message: unknown, envelope: Envelope) =>
-        void judged.push(authorized(envelope, "loader"));
+        void judged.push(envelope.authorized("loader"));
       for (const oracle of [refTo("delegate", "oracle"), refTo("target", "local")]) {
         const nonce = self.tell(oracle, { type: "ask" }, { replyExpected: true })!;
         await self.receive([onReply(nonce, note)]);
@@ -324,7 +325,7 @@ Deno.test("a message that a server passes on is that server's; one that is passe
 Deno.test("an envelope that no actor received is not authorized", () => {
   const source = refTo("other", "server");
   assert.equal(
-    authorized(new Envelope(1, "a", source, 1, undefined, 1, true, false), "loader"),
+    new Envelope(1, "a", source, 1, undefined, 1, true, false).authorized("loader"),
     false,
   );
 });

@@ -266,6 +266,27 @@ Deno.test("kill ends an actor with a backlog that takes nothing, and frees its n
   await ping(a.actors, b.id);
 });
 
+Deno.test("exit ends an actor here or in another server with a reason, which monitors see", async () => {
+  const { ensemble, a, b } = await twoServers();
+  await using _ = ensemble;
+  for (const [asker, host] of [[a, b], [b, b]] as const) {
+    const stuck = host.serve("stuck", { job: () => new Promise(() => {}) });
+    const { downs } = await watch(a, stuck.ref);
+    const failed = assert.rejects(asker.ask(stuck.ref, { type: "job" }, { timeout: Infinity }), {
+      code: "ACTOR_ENDED",
+      message: "stuck@b has ended: out of memory",
+    });
+    await settled(a, b); // The monitor and the request have arrived.
+    await asker.exit("stuck@b", "out of memory");
+    await failed;
+    await eventually(() => downs.length === 1, "the monitor is told");
+    assert.equal(downs[0]!.reason, "out of memory");
+    await assert.rejects(asker.exit(stuck.ref, "again"), { code: "UNKNOWN_ACTOR" });
+    await assert.rejects(asker.exit("server@b"), { code: "PART_OF_SERVER" });
+  }
+  await assert.rejects(a.exit("stuck@"), { code: "INVALID_INPUT" });
+});
+
 Deno.test("ping and shutdown reach an actor of another server ahead of 200,000 messages", async () => {
   const { ensemble, a, b } = await twoServers();
   await using _ = ensemble;
