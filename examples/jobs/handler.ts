@@ -1,0 +1,20 @@
+/**
+ * A new way to do jobs, loaded into workers that run: `gxensemble load -f worker1 examples/jobs/handler.ts`.
+ *
+ * @module
+ */
+import type { Job } from "./job.ts";
+import { delay, setHandler } from "./worker.ts";
+
+/** Counts the words of the text. */
+export async function countWords({ text, duration }: Job, signal: AbortSignal): Promise<string> {
+  await delay(duration, signal);
+  return `${text.split(/\s+/).filter(Boolean).length} words`;
+}
+
+/** Makes it the worker's handler; `load` calls this, too, when it goes back to this version. */
+export function install(): void {
+  setHandler(countWords);
+}
+
+install();

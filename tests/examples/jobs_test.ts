@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { type EnsembleServer, loadFile } from "../../mod.ts";
+import { type TestEnsemble, withEnsemble } from "../../testing/test_ensemble.ts";
+import { dispatcher } from "../../examples/jobs/dispatcher.ts";
+import type { Dispatcher, Report, Statistics } from "../../examples/jobs/job.ts";
+import { statistics } from "../../examples/jobs/statistics.ts";
+import * as workers from "../../examples/jobs/worker.ts";
+
+const HANDLER = fileURLToPath(new URL("../../examples/jobs/handler.ts", import.meta.url));
+
+/** Longer than a test takes: such a job ends with its worker only. */
+const ENDLESS = 1_000_000;
+
+async function startDispatcher(ensemble: TestEnsemble) {
+  const server = await ensemble.startServer("dispatcher", { roles: ["dispatcher"] });
+  server.serve("statistics", statistics());
+  server.spawn("dispatcher", dispatcher);
+  const client = await ensemble.startServer();
+  return {
+    client,
+    jobs: client.client<Dispatcher>("dispatcher@dispatcher"),
+    report: (): Promise<Report> => client.client<Statistics>("statistics@dispatcher").report(),
+  };
+}
+
+/** Starts a worker, which shares this process's handler with the others. */
+async function startWorker(ensemble: TestEnsemble, id: string): Promise<EnsembleServer> {
+  const server = await ensemble.startServer(id, {
+    roles: ["worker"],
+    library: { "examples/jobs/worker.ts": workers },
+  });
+  server.serve("worker", workers.worker(server));
+  return server;
+}
+
+/** Makes the handler of all workers one whose jobs end with their worker; resolves when one has begun. */
+function firstJobNeverEnds(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let count = 0;
+  workers.setHandler(async ({ text }, signal) => {
+    if (count++ === 0) {
+      resolve();
+      await workers.delay(ENDLESS, signal);
+    }
+    return text.toUpperCase();
+  });
+  return promise;
+}
+
+Deno.test(
+  "dispatcher gives jobs to all workers, also to those that come later",
+  withEnsemble(async (ensemble) => {
+    workers.setHandler(({ text }) => text.toUpperCase());
+    const { jobs, report } = await startDispatcher(ensemble);
+    const early = jobs.add({ text: "before any worker" });
+    await startWorker(ensemble, "worker1");
+    await startWorker(ensemble, "worker2");
+    assert.equal(await early, "BEFORE ANY WORKER");
+    const results = await Promise.all(["a", "b", "c", "d"].map((text) => jobs.add({ text })));
+    assert.deepEqual(results, ["A", "B", "C", "D"]);
+    const { done, lost } = await report();
+    assert.deepEqual(Object.values(done).reduce((sum, count) => sum + count), 5);
+    assert.equal(lost, 0);
+  }),
+);
+
+Deno.test(
+  "dispatcher gives the job of a worker that is killed to another",
+  withEnsemble(async (ensemble) => {
+    const { client, jobs, report } = await startDispatcher(ensemble);
+    const started = firstJobNeverEnds();
+    await startWorker(ensemble, "worker1");
+    const result = jobs.add({ text: "important" });
+    await started;
+    await startWorker(ensemble, "worker2");
+    await client.remote("worker1").killActor("worker");
+    assert.equal(await result, "IMPORTANT");
+    assert.deepEqual(await report(), { done: { worker2: 1 }, lost: 1 });
+  }),
+);
+
+Deno.test(
+  "dispatcher gives the job of a server that stops to another",
+  withEnsemble(async (ensemble) => {
+    const { jobs, report } = await startDispatcher(ensemble);
+    const started = firstJobNeverEnds();
+    const first = await startWorker(ensemble, "worker1");
+    const result = jobs.add({ text: "important" });
+    await started;
+    await startWorker(ensemble, "worker2");
+    await first.stop({ grace: 0 });
+    assert.equal(await result, "IMPORTANT");
+    assert.deepEqual(await report(), { done: { worker2: 1 }, lost: 1 });
+  }),
+);
+
+Deno.test(
+  "worker does jobs in a new way when a handler is loaded under load",
+  withEnsemble(async (ensemble) => {
+    workers.setHandler(({ text }) => text.toUpperCase());
+    const { client, jobs } = await startDispatcher(ensemble);
+    await startWorker(ensemble, "worker1");
+    const results: string[] = [];
+    const submitted = (async () => {
+      while (results.at(-1) !== "2 words") results.push(await jobs.add({ text: "two words" }));
+    })();
+    await jobs.add({ text: "one" });
+    await loadFile(client.remote("worker1"), HANDLER, { force: true });
+    await submitted;
+    assert.equal(results[0], "TWO WORDS");
+    assert.deepEqual([...new Set(results)], ["TWO WORDS", "2 words"]);
+  }),
+);
+
+Deno.test(
+  "dispatcher refuses what is not a job, and tells why a job failed",
+  withEnsemble(async (ensemble) => {
+    workers.setHandler(() => {
+      throw new Error("no such word");
+    });
+    const { client, jobs } = await startDispatcher(ensemble);
+    await startWorker(ensemble, "worker1");
+    await assert.rejects(
+      client.ask("dispatcher@dispatcher", { type: "add", text: 1 }),
+      { code: "INVALID_INPUT" },
+    );
+    await assert.rejects(jobs.add({ text: "x" }), /job 1 failed: Error: no such word/);
+  }),
+);
