@@ -63,7 +63,7 @@ export async function runServer<Result>(
   options: StartServerOptions = {},
 ): Promise<Result | undefined> {
   if (typeof main !== "function") {
-    throw new InvalidInputError(`main of ${id} is no function: ${describeValue(main)}`);
+    throw new InvalidInputError(`main of ${id} is not a function: ${describeValue(main)}`);
   }
   if (isLent()) return await runInLentServer(id, main, options);
   // A server of this process may have been stopped before; the process goes on with this one.
