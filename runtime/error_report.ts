@@ -1,6 +1,6 @@
 /**
- * What was thrown, which may be anything: in one line, for people who did not write the code, and in full, as a
- * REPL and a log show it, with stacks, causes, and the members of an AggregateError.
+ * Reports of thrown values: on one line for users, and in full for a REPL and a log, with stacks,
+ * causes, and the members of an AggregateError.
  *
  * @module
  */
@@ -14,15 +14,17 @@ import {
 import { inspectBounded } from "./inspection.ts";
 import { shorten } from "./safe_text.ts";
 
-/** Errors that report a failure elsewhere to the code that they reach. */
+/** Errors that report a failure elsewhere to their caller. */
 const FAILURES = [ActorError, TimeoutError, DisconnectedError, ProtocolError];
 
-/** The longest text of something thrown, in UTF-16 code units: errors of compilers are long. */
+/**
+ * The maximum length of a thrown value's text, in UTF-16 code units: errors of compilers are long.
+ */
 export const MAX_THROWN_LENGTH = 100_000;
 
 /**
- * What was thrown, for people: the message of an error, the rest as inspection shows it. Never throws,
- * though a proxy or a getter may when it is looked at.
+ * Describes a thrown value for users: the message of an error; any other value as inspected. Never
+ * throws, even for a proxy or a getter that throws.
  */
 export function describeThrown(thrown: unknown): string {
   try {
@@ -38,7 +40,7 @@ export function describeThrown(thrown: unknown): string {
   }
 }
 
-/** A thrown value if it is an error. A value that throws when it is looked at counts as none. */
+/** Returns a thrown value if it is an error. A value that throws when inspected is not one. */
 export function asError(thrown: unknown): Error | undefined {
   try {
     return thrown instanceof Error ? thrown : undefined;
@@ -48,16 +50,16 @@ export function asError(thrown: unknown): Error | undefined {
 }
 
 /**
- * Whether an error was thrown on purpose, to refuse a request or to say why it cannot be done. Its message says
- * everything: its stack would show the code that checks, and not code that failed.
+ * Whether an error was thrown on purpose, to refuse a request. Its message is complete, and its
+ * stack would only show the code that checks.
  */
 export function isRefusal(error: unknown): error is EnsembleError {
   return error instanceof EnsembleError && !FAILURES.some((kind) => error instanceof kind);
 }
 
 /**
- * Calls a function with what is thrown and handled nowhere: rejections, and errors of timers and events. Until this is
- * disposed of, they do not end the process.
+ * Calls a function with unhandled errors: rejections, and errors of timers and events. Until
+ * disposed, they do not end the process.
  */
 export function onUnhandled(
   listener: (thrown: unknown, what: "unhandled rejection" | "uncaught error") => void,
@@ -80,28 +82,28 @@ export function onUnhandled(
   };
 }
 
-/** Where this project's own files are: their frames say nothing about the code that failed. */
+/** The locations of this project's own files, whose frames are not where code failed. */
 const MACHINERY = ["./", "../cli/", "../registry/"].map((path) =>
   new URL(path, import.meta.url).href
 );
 
-/** A line of a stack that names a place. */
+/** A stack line with a position. */
 const FRAME = /^ +at /;
 
-/** The places of Deno itself, and of what reads command lines. */
+/** Positions in Deno itself, and in the command line parser. */
 const INTERNAL = /(?:\(|at |async )(?:ext|node):|\/commander\/[\d.]+\/lib\/command\.js:/;
 
-/** How many causes and members are shown, at all depths together. */
+/** The maximum number of causes and members in a report, at all depths together. */
 const MAX_PARTS = 20;
 
-/** The properties of an error that a report shows in another way. */
+/** The properties of an error that a report shows in other ways. */
 const OWN_LINES = new Set(["name", "message", "stack", "cause", "errors"]);
 
 /**
- * What was thrown, on one or more lines: of an error its stack without the frames of the machinery, its
- * properties, the errors it is made of and its causes; of anything else what inspection shows. Never throws.
+ * Reports a thrown value on one or more lines: for an error, its stack without internal frames, its
+ * properties, members and causes; any other value as inspected. Never throws.
  *
- * @param limit the longest text, in UTF-16 code units.
+ * @param limit the maximum length, in UTF-16 code units.
  */
 export function reportThrown(thrown: unknown, limit: number = MAX_THROWN_LENGTH): string {
   const linesOf = (error: Error) => [
@@ -113,9 +115,9 @@ export function reportThrown(thrown: unknown, limit: number = MAX_THROWN_LENGTH)
 }
 
 /**
- * What was thrown, for a person who did not write it: as {@linkcode describeThrown} says it, and on further lines the
- * names and messages of the errors it is made of and of its causes, but for those that say the same, as the cause
- * of a failed ask does. Never throws.
+ * Reports a thrown value for users: {@linkcode describeThrown}, and on further lines the names and
+ * messages of its members and causes, except repetitions, such as the cause of a failed ask. Never
+ * throws.
  */
 export function explainThrown(thrown: unknown): string {
   return [describeThrown(thrown), ...explainParts(thrown)].join("\n");
@@ -134,22 +136,25 @@ export function explainParts(thrown: unknown): string[] {
   return text === "" ? [] : shorten(text, limit).split("\n");
 }
 
-/** What is reported. */
+/** Options of a report. */
 interface ReportOptions {
-  /** The longest text of one part, in UTF-16 code units. */
+  /** The maximum length of one part, in UTF-16 code units. */
   readonly limit: number;
-  /** What an error has besides its parts. */
+  /** The lines for an error itself. */
   readonly linesOf: (error: Error) => string[];
-  /** Whether a cause is left out, but for its own parts. */
+  /** Whether to leave out a cause, except for its own parts. */
   readonly isRepeated?: (cause: unknown, error: Error) => boolean;
 }
 
-/** A report of one thing that was thrown. Its parts are counted together, for errors may contain each other. */
+/**
+ * A report of one thrown value. Its parts are counted together, since errors may contain each
+ * other.
+ */
 class Report {
   readonly #options: ReportOptions;
   #left = MAX_PARTS;
 
-  /** Makes an empty one. */
+  /** Creates an empty report. */
   constructor(options: ReportOptions) {
     this.#options = options;
   }
@@ -186,13 +191,15 @@ function preview(value: unknown, limit: number): string[] {
   return inspectBounded(value, { limit }).split("\n");
 }
 
-/** An error's stack, with the name that it has now: a class that sets its name does so after the stack was captured. */
+/**
+ * An error's stack with its current name, since a class sets its name after the stack was captured.
+ */
 function stackOf({ name, message, stack }: Error): string {
   if (!stack) return `${name}: ${message}`;
   return name !== "Error" ? stack.replace(/^Error(?=[:\n]|$)/, () => name) : stack;
 }
 
-/** A stack without the frames of the runtime and of Deno, and without the built-ins that these call. */
+/** A stack without the frames of the runtime and of Deno, and without built-ins that they call. */
 function ownFrames(stack: readonly string[]): string[] {
   const lines: string[] = [];
   let builtIns: string[] = [];
@@ -204,7 +211,8 @@ function ownFrames(stack: readonly string[]): string[] {
     if (!isOfMachinery(line)) lines.push(...builtIns, line);
     builtIns = [];
   }
-  // In an executable all code is in one place; and an error of the runtime itself has no other frames.
+  // In an executable, all code is in one place; and an error of the runtime itself has no other
+  // frames.
   return lines.some((line) => FRAME.test(line)) ? lines : [...stack];
 }
 

@@ -1,47 +1,48 @@
 /**
- * What any value looks like: `Deno.inspect`, bounded in the length of the text and in the time it takes.
+ * Formats any value with `Deno.inspect`, with limits for the length of the text and the time it
+ * takes.
  *
- * Every value from a peer passes through here before it goes into an error, a log line or an answer.
- * A value of a few hundred bytes can expand to gigabytes of text: an array that holds another array twice, which
- * holds a third one twice, and so on. `Deno.inspect` bounds the items of arrays, maps and sets, but shows all
- * properties of an object, and takes seconds for a million.
+ * Every value from a peer passes through here before it goes into an error, a log line or an
+ * answer. A value of a few hundred bytes can expand to gigabytes of text: an array that contains
+ * another array twice, which contains a third one twice, and so on. `Deno.inspect` limits the items
+ * of arrays, maps and sets, but shows all properties of an object, and takes seconds for a million.
  *
  * @module
  */
 import { quoted, QUOTED_LENGTH, shorten } from "./safe_text.ts";
 
-/** How many properties of an object are shown. */
+/** The maximum number of shown properties of an object. */
 const PROPERTIES = 1_000;
 
-/** How many properties of an object are shown where it is shown whole otherwise. */
+/** The maximum number of shown properties of an object that is otherwise shown whole. */
 const WHOLE_PROPERTIES = 10_000;
 
-/** How deep objects are shown inside each other, the deepest first: that is as deep as in Deno's REPL. */
+/** The depths to try, deepest first: the first is that of Deno's REPL. */
 const DEPTHS = [4, 3, 2, 1, 0];
 
-/** The longest piece of a string that is shown inside an object, in UTF-16 code units. */
+/** The maximum length of a string inside an object, in UTF-16 code units. */
 const STRING_LENGTH = 10_000;
 
-/** How much of the strings is shown in an object of too many parts for more, in UTF-16 code units. */
+/** The total length of strings in an object with too many parts for more, in UTF-16 code units. */
 const SHORT_STRING_LENGTH = 100;
 
-/** About as much text as a value, a brace or a separator takes, in UTF-16 code units. */
+/** The approximate length of a value, a brace or a separator, in UTF-16 code units. */
 const TOKEN_LENGTH = 8;
 
-/** Integers from here on are not written in digits, which takes quadratic time. */
+/** Larger integers are not written in digits, which would take quadratic time. */
 const HUGE_INTEGER = 2n ** 1024n;
 
 /** Options of {@linkcode inspectBounded}. */
 export interface InspectOptions {
-  /** The longest text, in UTF-16 code units. */
+  /** The maximum length of the text, in UTF-16 code units. */
   limit?: number;
-  /** Whether the text goes on one line as far as that is possible, for logs and programs to read. */
+  /** Whether to use one line if possible, for logs and programs. */
   oneLine?: boolean;
 }
 
 /**
- * A value as `Deno.inspect` shows it, less deep where it would be long. No getter is run and no trap of
- * a proxy; a custom inspection is, and when that throws the text says so.
+ * Formats a value with `Deno.inspect`, less deep if it would be long. Calls no getters and no proxy
+ * traps; a custom inspection is called, and if it throws, the text says so.
  */
 export function inspectBounded(value: unknown, options: InspectOptions = {}): string {
   const { limit = QUOTED_LENGTH, oneLine = false } = options;
@@ -85,22 +86,22 @@ function messageOf(thrown: unknown): string {
 }
 
 /**
- * A value as `Deno.inspect` shows it, of an object its first {@linkcode WHOLE_PROPERTIES} properties; or
- * undefined where the text would be longer than `limit`, in UTF-16 code units.
+ * Formats a value with `Deno.inspect`, an object with its first {@linkcode WHOLE_PROPERTIES}
+ * properties; undefined if the text would be longer than `limit`, in UTF-16 code units.
  */
 export function inspectWhole(value: unknown, limit: number): string | undefined {
   const narrowing = new Narrowing(WHOLE_PROPERTIES);
   const size = { depth: DEPTHS[0]!, stringLength: STRING_LENGTH };
   if (new LengthEstimate(limit, narrowing).exceeds(value, size)) return undefined;
-  // Only the value itself is shown whole: strings inside it multiply.
+  // Only the value itself is shown whole, since strings inside it multiply.
   const whole = typeof value === "string" ? { strAbbreviateSize: limit } : {};
   const text = Deno.inspect(narrowing.narrow(value, size.depth), { colors: false, ...whole });
   return text.length <= limit ? text : undefined;
 }
 
 /**
- * Describes a peer's value in a few words: a string quoted and cut, other primitives as they are, and only the
- * kind of anything that has parts. No part is read.
+ * Describes a peer's value in a few words: a string quoted and truncated, other primitives as they
+ * are, and only the kind of anything with parts. Reads no part.
  */
 export function describeValue(value: unknown): string {
   switch (typeof value) {
@@ -126,7 +127,7 @@ function isHuge(integer: bigint): boolean {
   return integer >= HUGE_INTEGER || integer <= -HUGE_INTEGER;
 }
 
-/** About how long the text of a value is; what is above the limit is not looked at. */
+/** Estimates the length of a value's text, up to the limit. */
 class LengthEstimate {
   readonly #limit: number;
   readonly #narrowing: Narrowing;
@@ -145,11 +146,12 @@ class LengthEstimate {
       length += TOKEN_LENGTH;
       if (typeof part === "string") length += Math.min(part.length, stringLength);
       if (typeof part === "bigint" && isHuge(part)) length = Infinity;
-      // Inspection shortens no message, of causes neither.
+      // Inspection does not shorten messages, including those of causes.
       for (const message of this.#narrowing.messagesOf(part)) {
         if (message.length > STRING_LENGTH) length = Infinity;
       }
-      // A part that holds itself is shown once, and one that several hold as often as that.
+      // A part that contains itself is shown once, and a shared part once for each of its
+      // containers.
       if (left < 0 || !this.#narrowing.hasParts(part) || above.has(part)) return;
       above.add(part);
       for (const item of this.#narrowing.partsOf(part)) {
@@ -163,28 +165,28 @@ class LengthEstimate {
   }
 }
 
-/** How many items of an array, a map, a set or a typed array are shown, as in Deno's REPL. */
+/** The number of items of an array, map, set or typed array that are shown, as in Deno's REPL. */
 const ITEMS = 100;
 
-/** Narrows values, and remembers what it has looked at: the keys of a large object take a while to get. */
+/** Narrows values, and caches the keys of large objects. */
 export class Narrowing {
-  /** How many properties of an object are shown at most. */
+  /** The maximum number of shown properties of an object. */
   readonly #most: number;
   readonly #keys = new Map<object, PropertyKey[]>();
-  // Loaded when it is needed, which at the start of a command it is not.
+  // Loaded on demand, since commands rarely need it.
   readonly #types = process.getBuiltinModule("node:util").types;
 
-  /** Makes a narrowing to `most` properties of an object. */
+  /** Creates a narrowing to `most` properties of an object. */
   constructor(most: number) {
     this.#most = most;
   }
 
-  /** The keys of an object that are shown, where all of them are: those that are enumerable. */
+  /** The keys of an object that are shown: the enumerable ones. */
   keysOf(object: object): PropertyKey[] {
     let keys = this.#keys.get(object);
     if (keys === undefined) {
       keys = Object.keys(object);
-      // Symbols come last, and getting them takes another while.
+      // Symbols come last, and take extra time.
       if (keys.length <= this.#most) {
         const symbols = Object.getOwnPropertySymbols(object)
           .filter((symbol) => Object.prototype.propertyIsEnumerable.call(object, symbol));
@@ -195,7 +197,7 @@ export class Narrowing {
     return keys;
   }
 
-  /** The parts of an object that are shown, keys included. No getter is run. */
+  /** The shown parts of an object, including keys. Calls no getter. */
   *partsOf(container: object): Generator<unknown> {
     if (ArrayBuffer.isView(container)) return;
     if (Array.isArray(container)) {
@@ -215,7 +217,7 @@ export class Narrowing {
     }
   }
 
-  /** The messages of an error and of its first causes. No getter is run. */
+  /** The messages of an error and of its first causes. Calls no getter. */
   *messagesOf(value: unknown): Generator<string> {
     const ownValue = (error: object, key: string): unknown =>
       Object.getOwnPropertyDescriptor(error, key)?.value;
@@ -226,17 +228,25 @@ export class Narrowing {
     }
   }
 
-  /** Whether a value has parts that can be looked at. A proxy is shown as its target, which cannot. */
+  /**
+   * Whether a value has readable parts. A proxy is shown as its target, whose parts are not
+   * readable.
+   */
   hasParts(value: unknown): value is object {
     return typeof value === "object" && value !== null && !this.#types.isProxy(value);
   }
 
-  /** A value to be shown in its place, to a depth; the value itself where no part has too much. */
+  /**
+   * The value to show in place of another, to a depth; the value itself if no part is too large.
+   */
   narrow(value: unknown, depth: number): unknown {
     return this.#isWide(value, depth, new Set()) ? this.#copy(value, depth, new Set()) : value;
   }
 
-  /** Whether an object with too many properties is met; also where it is not shown, it is looked at. */
+  /**
+   * Whether an object with too many properties occurs, including below the shown depth, where
+   * inspection still reads it.
+   */
   #isWide(value: unknown, left: number, above: Set<object>): boolean {
     if (!this.hasParts(value) || above.has(value) || left < -1) return false;
     if (this.#hasMany(value)) return true;

@@ -8,22 +8,25 @@ import { shorten } from "./safe_text.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
-/** How many lines of one kind a source may cause in a period. */
+/** The maximum number of lines of one kind from one source in a period. */
 const MAX_LINES = 5;
 
-/** How long a period is, in ms: it begins with its first line. */
+/** The length of a period, in ms; it begins with its first line. */
 const PERIOD = 10_000;
 
-/** How many pairs of kind and source are counted separately; beyond that, all sources of a kind count as one. */
+/**
+ * The number of pairs of kind and source that are counted separately; all further sources of a kind
+ * count as one.
+ */
 const MAX_COUNTS = 64;
 
 /** The name for all sources that are not counted separately. */
 const OTHERS = "many others";
 
-/** How many counts there are at most: the lines of all further kinds count as one. */
+/** The maximum number of counts; all further kinds count as one. */
 const MAX_KINDS = 2 * MAX_COUNTS;
 
-/** The name for these kinds. A kind may have the text of an error in it, which differs each time. */
+/** The name for these kinds. A kind may contain the text of an error, which differs each time. */
 const OTHER_KINDS = "lines of other kinds";
 
 /** The lines of one kind from one source in a period. */
@@ -35,29 +38,29 @@ interface Count {
 }
 
 /**
- * Decides which lines go into the log: five of each kind from each source in ten seconds. When the period ends,
- * one more line says how many were left out.
+ * Limits log lines: five of each kind from each source in ten seconds. At the end of a period, one
+ * more line reports how many were left out.
  */
 export class LineLimit {
   readonly #counts = new Map<string, Count>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /**
-   * Whether a line may be written. Counts it either way.
+   * Counts a line. Returns whether to write it.
    *
-   * @param source who caused it: the id of a server, or the host of a connection.
-   * @param kind what the line is about, without details: it stands before "of <source>".
+   * @param source the origin: the id of a server, or the host of a connection.
+   * @param kind the subject of the line, without details: it is followed by "of <source>".
    */
   allows(source: string, kind: string): boolean {
     const now = performance.now();
     const count = this.#countOf(shorten(source), kind, now);
     if (++count.lines <= MAX_LINES) return true;
-    // No timer is needed as long as nothing is left out.
+    // A timer is needed only if lines were left out.
     if (this.#timer === undefined) this.#reportIn(count.ends - now);
     return false;
   }
 
-  /** Reports what was left out so far, and forgets all counts. */
+  /** Reports the lines left out so far, and clears all counts. */
   close(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -26,7 +26,7 @@ export interface NotationKeyword {
 /** One value of the notation: a string, a symbol, a keyword, or a list of values. */
 export type Datum = string | NotationSymbol | NotationKeyword | readonly Datum[];
 
-/** What may stand bare without reading as anything but a symbol, also in a Scheme. */
+/** Names that can be written without bars, also in Scheme. */
 const BARE_SYMBOL = /^(?![#.]$)[\p{L}\p{N}!$%&*/:<=>?@^_~+.-][\p{L}\p{N}!$%&*/:<=>?@^_~+.#-]*$/u;
 
 /** White space, commas and comments. */
@@ -57,17 +57,16 @@ export function isSymbol(datum: Datum): datum is NotationSymbol {
   return typeof datum === "object" && "symbol" in datum;
 }
 
-/** Whether the value is a keyword, and the one of that name when a name is given. */
+/** Whether the value is a keyword, with the given name if any. */
 export function isKeyword(datum: Datum | undefined, name?: string): datum is NotationKeyword {
   return typeof datum === "object" && "keyword" in datum &&
     (name === undefined || datum.keyword === name);
 }
 
 /**
- * Reads every value of the text, in order; none for a text without any.
+ * Parses all values of a text, in order.
  *
- * @throws {InvalidInputError} naming the place, counted in characters from 1, where the text breaks
- * the notation.
+ * @throws {InvalidInputError} with the position of the error, in characters from 1.
  *
  * @example
  * ```ts
@@ -76,7 +75,7 @@ export function isKeyword(datum: Datum | undefined, name?: string): datum is Not
  */
 export function parseNotation(text: string): Datum[] {
   const top: Datum[] = [];
-  // An explicit stack, because the depth of the lists is the input's to choose.
+  // An explicit stack, since the input determines the depth of the lists.
   const open: { list: Datum[]; start: number }[] = [];
   let list = top;
   let at = matchAt(SEPARATORS, text, 0).length;
@@ -115,9 +114,9 @@ export function parseNotation(text: string): Datum[] {
 }
 
 /**
- * Reads a list of names: `(a b)`, `a,b` or `a b`; none for an empty text or `()`.
+ * Parses a list of names: `(a b)`, `a,b` or `a b`; empty for an empty text or `()`.
  *
- * @throws {InvalidInputError} when it is anything but one flat list of symbols.
+ * @throws {InvalidInputError} if it is not a flat list of symbols.
  */
 export function parseSymbols(text: string): string[] {
   const data = parseNotation(text);
@@ -151,7 +150,7 @@ function quote(text: string, mark: '"' | "|"): string {
   return mark + escapeControls(marked, { write: (code) => `\\x${code.toString(16)};` }) + mark;
 }
 
-/** Reads the string or the barred name that starts at `start`; `end` is the place after it. */
+/** Reads the string or the barred name at `start`; `end` is the position after it. */
 function readDelimited(text: string, start: number): { value: string; end: number } {
   const mark = text[start]!;
   let value = "";
@@ -186,7 +185,7 @@ function readDelimited(text: string, start: number): { value: string; end: numbe
   );
 }
 
-/** What a sticky pattern matches at one place of the text; empty when nothing. */
+/** The match of a sticky pattern at a position of the text; empty if there is none. */
 function matchAt(pattern: RegExp, text: string, at: number): string {
   pattern.lastIndex = at;
   return pattern.exec(text)?.[0] ?? "";

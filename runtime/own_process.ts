@@ -1,43 +1,46 @@
 /**
- * What a process finds out about itself and its host. Deno lets only processes with all permissions read `/proc`: one that
- * starts itself anew with fewer hands over what it has found out.
+ * Facts about this process and its host. Deno lets only processes with all permissions read
+ * `/proc`, so a process that restarts with fewer passes the facts on.
  *
  * @module
  */
 
-/** Where a process runs. */
+/** The kernel and process namespace of a process. */
 export interface Kernel {
-  /** The boot of the kernel: containers of one host have the same. */
+  /** The boot id of the kernel, shared by containers of a host. */
   readonly boot: string;
-  /** The namespace of its process numbers: in another one the same number is another process. */
+  /** The namespace of process ids: the same id in another one is another process. */
   readonly processes: string;
 }
 
-/** The environment variable that hands facts over, as JSON. */
+/** The environment variable that passes facts on, as JSON. */
 export const HANDED_OVER = "GXENSEMBLE_HANDED_OVER";
 
-/** What is known of the process and its host. */
+/** Facts about the process and its host. */
 export interface HandedOver {
-  /** The mask of the signals that it was started to ignore, in hexadecimal digits. */
+  /** The mask of the signals that it was started to ignore, in hexadecimal. */
   readonly ignored?: string;
-  /** Names of the kernel that it runs under. */
+  /** The kernel that it runs on. */
   readonly kernel?: Kernel | undefined;
 }
 
 let taken: { readonly facts: HandedOver | undefined } | undefined;
 
-/** What was handed over to this process; undefined where it was not started anew. The processes that it starts do not get it. */
+/**
+ * The facts passed on to this process; undefined if it was not restarted. Child processes do not
+ * get them.
+ */
 export function handedOver(): HandedOver | undefined {
   return (taken ??= { facts: take() }).facts;
 }
 
-/** Hands facts over to the process that this one is about to become. */
+/** Passes facts on to the process that replaces this one. */
 export function handOver(facts: HandedOver): void {
   Deno.env.set(HANDED_OVER, JSON.stringify(facts));
 }
 
 function take(): HandedOver | undefined {
-  // Processes with few permissions must not be asked for this one.
+  // Do not prompt for this permission in a process that runs with few.
   const permission = { name: "env", variable: HANDED_OVER } as const;
   if (Deno.permissions.querySync(permission).state !== "granted") return undefined;
   const text = Deno.env.get(HANDED_OVER);
@@ -53,8 +56,8 @@ function take(): HandedOver | undefined {
 let known: { readonly kernel: Kernel | undefined } | undefined;
 
 /**
- * The kernel that this process runs under; undefined where the system does not tell, or does not let it read `/proc`,
- * which takes all permissions.
+ * The kernel of this process; undefined if the system does not report it, or `/proc` cannot be
+ * read, which needs all permissions.
  *
  * @see proc_sys_kernel(5), pid_namespaces(7)
  */

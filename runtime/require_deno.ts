@@ -1,5 +1,5 @@
 /**
- * Fails where there is no Deno, and says what to do. It is imported before the modules that would fail there in other
+ * Fails without Deno, and says what to do. Import it before modules that would fail there in other
  * ways.
  *
  * @module

@@ -1,26 +1,26 @@
 /**
- * Text from elsewhere, made safe to show: bounded in length, and with its control characters visible.
+ * Makes untrusted text safe to show: limited in length, and with visible control characters.
  *
  * A peer chooses its names, its messages and its errors. Before such text is printed or logged it
- * passes through here, so that it can neither move the cursor, nor hide a part of itself, nor show
- * its characters in another order than they are in.
+ * passes through here, so that it cannot move the cursor, hide parts of itself, or show its
+ * characters in another order.
  *
  * @module
  */
 
-/** How much of a peer's text is quoted in an error or a log line, in UTF-16 code units. */
+/** The length of a peer's text that is quoted in an error or log line, in UTF-16 code units. */
 export const QUOTED_LENGTH = 200;
 
-/** Cuts a text to `limit` UTF-16 code units, and says in them how much was cut. */
+/** Truncates a text to `limit` UTF-16 code units, and adds how much was cut, within the limit. */
 export function shorten(text: string, limit: number = QUOTED_LENGTH): string {
   if (text.length <= limit) return text;
   let end = limit - `... ${text.length} more characters`.length;
-  // Not between the two halves of one character.
+  // Not between the halves of a surrogate pair.
   if (/[\ud800-\udbff]/.test(text[end - 1] ?? "")) end--;
   return `${text.slice(0, end)}... ${text.length - end} more characters`;
 }
 
-/** A text in quotes, cut when it is long: for errors that say what they were given. */
+/** Quotes a text, truncated if it is long, for errors about input. */
 export function quoted(text: string): string {
   return JSON.stringify(shorten(text));
 }
@@ -38,23 +38,23 @@ export function quoted(text: string): string {
 const CONTROLS =
   /\p{RGI_Emoji_Tag_Sequence}|[[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]--[\u200c\u200d\p{Variation_Selector}]]/gv;
 
-/** What a flag that is written with tag characters begins with: a black flag. */
+/** The beginning of a flag with tag characters: a black flag. */
 const FLAG = "\u{1f3f4}";
 
-/** How these are written in JavaScript, in JSON and in Scheme. */
+/** The short escapes of JavaScript, JSON and Scheme. */
 const SHORT_ESCAPES: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
 /** Options of {@linkcode escapeControls}. */
 export interface EscapeOptions {
-  /** The characters that stay as they are, such as `"\n\t"` for text of several lines. */
+  /** The characters to keep, such as `"\n\t"` for text with several lines. */
   readonly keep?: string;
-  /** Writes a code point other than newline, return and tab; as JavaScript does when absent. */
+  /** Formats a code point other than newline, return and tab. Default: as in JavaScript. */
   readonly write?: (codePoint: number) => string;
 }
 
 /**
- * Writes control characters and their like as escapes: `\n`, `\u001b`, `\u{e0041}`. Everything else
- * stays, backslashes included.
+ * Escapes control characters and the like: `\n`, `\u001b`, `\u{e0041}`. Everything else stays,
+ * including backslashes.
  */
 export function escapeControls(
   text: string,
@@ -66,7 +66,7 @@ export function escapeControls(
   });
 }
 
-/** Writes control characters and their like as escapes in text that has line breaks and tabs of its own. */
+/** Escapes control characters and the like in text with line breaks and tabs. */
 export function visibleText(text: string): string {
   return escapeControls(text, { keep: "\n\t" });
 }
@@ -76,7 +76,7 @@ export function hasControls(text: string): boolean {
   return escapeControls(text) !== text;
 }
 
-/** Writes a code point as JSON does, which has escapes for the halves of a character beyond 16 bits only. */
+/** Formats a code point as JSON does, which escapes halves of surrogate pairs separately. */
 export function writeAsJson(codePoint: number): string {
   return String.fromCodePoint(codePoint).split("")
     .map((half) => `\\u${half.charCodeAt(0).toString(16).padStart(4, "0")}`).join("");

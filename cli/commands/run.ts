@@ -105,7 +105,7 @@ async function run({ serverId, moduleId, args }: Run, options: RunOptions): Prom
   await runServer(serverId, async (server) => {
     const logger = await serverLogger();
     for (const { message } of tree.failures) {
-      logger.warn("an import() will fail when it runs: {error}", { error: message });
+      logger.warn("an import() will fail when it runs: {reason}", { reason: message });
     }
     // Into the server's own store, so that later loads share these modules.
     await server.units.add(tree.units);

@@ -1,6 +1,6 @@
 /**
- * A server of the ensemble: an actor server that takes code, at the places where this ensemble keeps
- * its things.
+ * A server of the ensemble: an actor server that accepts code, with the ensemble's files and
+ * sockets.
  *
  * @module
  */
@@ -35,7 +35,7 @@ import {
   type StartServerOptions,
 } from "./start_options.ts";
 
-/** What a server of the ensemble is made of. */
+/** Options of an {@linkcode EnsembleServer}. */
 type EnsembleServerOptions =
   & Omit<StartServerOptions, keyof Membership | "listen" | "announce">
   & Omit<Membership, "cookie">
@@ -44,17 +44,17 @@ type EnsembleServerOptions =
     readonly places: Places;
     readonly listen: readonly Address[];
     readonly announce: readonly Address[] | undefined;
-    /** Whether it listens nowhere, is in no registry, and has no directory. */
+    /** Whether it is transient: it does not listen, is not registered, and has no directory. */
     readonly isTransient: boolean;
   };
 
 /**
- * A server of the ensemble in this process: its actors, and the way to all others. {@linkcode startServer} and
- * {@linkcode runServer} make one.
+ * A server of the ensemble in this process: its actors, and access to all other servers. Call
+ * {@linkcode startServer} or {@linkcode runServer} to start one.
  */
 export class EnsembleServer extends ActorServer {
   /**
-   * The permissions of Deno that its process was told to do without: `run`, `write=/etc`.
+   * The Deno permissions that its process was started without: `run`, `write=/etc`.
    *
    * @internal
    */
@@ -65,7 +65,7 @@ export class EnsembleServer extends ActorServer {
   #grace: number;
 
   /**
-   * Made by {@linkcode startServer}.
+   * Called by {@linkcode startServer}.
    *
    * @internal
    */
@@ -87,7 +87,7 @@ export class EnsembleServer extends ActorServer {
   }
 
   /**
-   * Takes the server's directory, opens its store of code and starts its loader.
+   * Takes the server's directory, opens its unit store and starts its loader.
    *
    * @internal
    */
@@ -117,13 +117,15 @@ export class EnsembleServer extends ActorServer {
   }
 
   /**
-   * The units that it has, loaded or not.
+   * Its unit store.
    *
    * @internal
    */
   get units(): UnitStore {
     if (this.#units) return this.#units;
-    throw new EnsembleError(`${this.id} has not started, or is a client, which takes no code`);
+    throw new EnsembleError(
+      `${this.id} has not started, or is a client, which does not accept code`,
+    );
   }
 
   /** Where others are told to reach it, as URLs. */
@@ -160,16 +162,16 @@ export class EnsembleServer extends ActorServer {
   }
 
   /**
-   * Looks a server up by its id. Undefined when it is not in the registry.
+   * Looks a server up by its id; undefined if it is not registered.
    *
-   * @throws {DisconnectedError} when the registry cannot be reached.
-   * @throws {InvalidInputError} when the id is not a server id.
+   * @throws {DisconnectedError} if the registry cannot be reached.
+   * @throws {InvalidInputError} if the id is not a server id.
    */
   lookup(by: { readonly id: string }, options?: AskOptions): Promise<ServerInfo | undefined>;
   /**
-   * Looks up all servers that have a role, sorted by id.
+   * Looks up all servers with a role, sorted by id.
    *
-   * @throws {DisconnectedError} when the registry cannot be reached.
+   * @throws {DisconnectedError} if the registry cannot be reached.
    */
   lookup(by: { readonly role: string }, options?: AskOptions): Promise<ServerInfo[]>;
   async lookup(
@@ -184,40 +186,40 @@ export class EnsembleServer extends ActorServer {
   }
 
   /**
-   * All servers in the registry, sorted by id. The registry itself is not among them.
+   * Lists all registered servers, sorted by id, except the registry itself.
    *
-   * @throws {DisconnectedError} when the registry cannot be reached.
+   * @throws {DisconnectedError} if the registry cannot be reached.
    */
   async servers(options?: AskOptions): Promise<ServerInfo[]> {
     return (await listServers(this, options)).map(describeEntry);
   }
 
   /**
-   * Waits for a sign of life from an actor. An actor answers a ping before the messages in its mailbox, but not while it
-   * is busy. The actor `server` answers for a server: `server.ping("server@web1")`.
+   * Checks that an actor answers. An actor answers a ping before the messages in its mailbox, but
+   * not while it is busy. The actor `server` answers for a server: `server.ping("server@web1")`.
    *
-   * @throws {EnsembleError} when there is no answer.
+   * @throws {EnsembleError} if there is no answer.
    */
   async ping(destination: Destination, options?: AskOptions): Promise<void> {
     await pingActor(this, destination, options);
   }
 
   /**
-   * Another server, as an operator works with it.
+   * Returns another server, for operations on it.
    *
-   * @throws {InvalidInputError} when the id is not a server id.
+   * @throws {InvalidInputError} if the id is not a server id.
    */
   remote(id: string): RemoteServer {
     return new RemoteServer(this, checkServerId(id));
   }
 
   /**
-   * Proves to another server that an administrator is at work, and so gets capabilities in it, for as long as the
-   * connection lasts. Does nothing where this server has them already.
+   * Authenticates as an administrator to another server, and gets capabilities in it until the
+   * connection ends. Does nothing if this server has them already.
    *
-   * @throws {InvalidInputError} when the key is not an Ed25519 private key.
-   * @throws {EnsembleError} when the passphrase is wrong.
-   * @throws {ActorError} when the other server does not accept the key, or has no administrators.
+   * @throws {InvalidInputError} if the key is not an Ed25519 private key.
+   * @throws {EnsembleError} if the passphrase is wrong.
+   * @throws {ActorError} if the other server does not accept the key, or has no administrators.
    */
   async elevate(id: string, options: AdministratorOptions): Promise<void> {
     const { openGivenKey } = await import("../pki/admin_key.ts");
@@ -227,13 +229,13 @@ export class EnsembleServer extends ActorServer {
     await elevate(this, checkServerId(id), { capabilities, unlock, ...claimed && { claimed } });
   }
 
-  /** The exports of the module that runs under an id, if one does. */
+  /** The exports of the current module of a module id; undefined if there is none. */
   module(id: string): Record<string, unknown> | undefined {
     return this.units.namespace(id);
   }
 
   /**
-   * Whether code of others is being loaded or evaluated.
+   * Whether code is being loaded or evaluated.
    *
    * @internal
    */
@@ -241,21 +243,21 @@ export class EnsembleServer extends ActorServer {
     return this.#loader.isBusy;
   }
 
-  /** The directory of its own files: its log, the code loaded into it, its certificate. */
+  /** The directory of its files: its log, the code loaded into it, its certificate. */
   get directory(): string {
     return this.#options.places.server(this.id);
   }
 
-  /** How long the server may take to stop, in ms. */
+  /** Time that the server and its program have to stop, in ms. */
   get grace(): number {
     return this.#grace;
   }
 
   /**
-   * Adds to a server that runs what these options say: roles, addresses, library modules, the longer grace, no loader;
-   * and prepares it. Where the registry is, how the log is kept and the heartbeat stay.
+   * Adds options to a running server: roles, addresses, library modules, the longer grace, no
+   * loader; and calls `prepare`. The registry's addresses, the log and the heartbeat stay the same.
    *
-   * @throws {EnsembleError} when it cannot listen at an address.
+   * @throws {EnsembleError} if it cannot listen on an address.
    *
    * @internal
    */
@@ -280,16 +282,16 @@ export class EnsembleServer extends ActorServer {
   }
 
   /**
-   * Reads the server's certificates and revocation list again, as SIGHUP does. They hold for new connections;
-   * those that stand go on.
+   * Reads the server's certificates and revocation list again, as SIGHUP does. They apply to new
+   * connections; open ones continue.
    *
-   * @throws {EnsembleError} when they are not good; then those read before stay in use.
+   * @throws {EnsembleError} if they are not valid; then the previous ones stay in use.
    */
   async rereadCertificates(): Promise<void> {
     await this.#options.tls?.reread();
   }
 
-  /** Stops in good order, in `grace` ms; by default in those that it was started with. */
+  /** Stops gracefully, within `grace` ms; by default the grace that it was started with. */
   override async stop({ grace = this.#grace }: { grace?: number } = {}): Promise<void> {
     await super.stop({ grace: actorsShare(requireGrace(grace)) });
   }
@@ -300,8 +302,8 @@ let importRuntime = (): Promise<ModuleNamespace> => {
 };
 
 /**
- * Says what shipped code gets that imports the runtime: the public API, which is above this module. What starts servers
- * calls it first.
+ * Provides the public API that shipped code imports as the runtime. It is above this module, so the
+ * caller that starts servers passes it in.
  *
  * @param load imports the API when it is first needed.
  */

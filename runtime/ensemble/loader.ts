@@ -1,5 +1,5 @@
 /**
- * The loader: the actor of every server that takes code.
+ * The loader: the actor of every server that accepts code.
  *
  * @module
  */
@@ -20,7 +20,10 @@ import { LOADER_ACTOR, loaderChecks, type LoaderHandlers } from "./loader_protoc
 
 const logger = getLogger(["gxensemble", "loader"]);
 
-/** Starts the actor `loader` in a server, over a store of units. Evaluations see the server as `ensemble`. */
+/**
+ * Starts the actor `loader` in a server, with a unit store. Evaluated code sees the server as
+ * `ensemble`.
+ */
 export function serveLoader(
   server: ActorServer,
   { store, guard = new LoaderGuard(server) }: { store: UnitStore; guard?: LoaderGuard },
@@ -34,9 +37,10 @@ export function serveLoader(
 }
 
 /**
- * Makes the handlers of the actor `loader` over a store; evaluations see `ensemble` under that name.
+ * Makes the handlers of the actor `loader` for a unit store. Evaluated code sees the value
+ * `ensemble`.
  *
- * @param options.guard put before the handlers of REPL sessions, as it is before these.
+ * @param options.guard wraps the handlers of REPL sessions, as it wraps these.
  */
 export function loaderHandlers(
   store: UnitStore,
@@ -61,7 +65,7 @@ export function loaderHandlers(
         for (const { module, hash, loaded, restored, rerun } of outcomes) {
           if (loaded) logger.info("loaded {module} {hash}", { module, hash });
           if (restored) logger.info("made current again {module} {hash}", { module, hash });
-          if (rerun) logger.info("ran anew {module} {hash}", { module, hash });
+          if (rerun) logger.info("ran again {module} {hash}", { module, hash });
         }
         return outcomes;
       } catch (error) {
@@ -99,42 +103,42 @@ export function loaderHandlers(
   };
 }
 
-/** The capability that loading and evaluating take. */
+/** The capability to load and evaluate code. */
 const LOADER = "loader";
 
-/** Requests that run nothing, and are not worth a line of the audit log when they are allowed. */
+/** Requests that run nothing: if allowed, they are not written to the audit log. */
 const INERT: ReadonlySet<string> = new Set(
   "missing running libraries ship history loaded interrupt isDefined complete describe".split(
     " ",
   ),
 );
 
-/** What a guard of the loader has to know of its server. */
+/** The parts of its server that a guard needs. */
 type Guarded = Pick<ActorServer, "id" | "capabilities">;
 
-/** Decides who may give a server code, and whether it takes any. */
+/** Decides who may load code, and whether the server accepts code at all. */
 export class LoaderGuard {
   readonly #server: Guarded;
   #isOff = false;
-  /** How many requests are being handled. */
+  /** The number of requests being handled. */
   #handling = 0;
 
-  /** Makes a guard that lets code in. */
+  /** Creates a guard that accepts code. */
   constructor(server: Guarded) {
     this.#server = server;
   }
 
-  /** Whether code of others may be running for the first time. */
+  /** Whether code may be running for the first time. */
   get isBusy(): boolean {
     return this.#handling > 0;
   }
 
-  /** From now on, and for good, the server takes no code. */
+  /** Refuses all code from now on. */
   turnOff(): void {
     this.#isOff = true;
   }
 
-  /** Puts the guard before each handler, of the loader and of REPL sessions. */
+  /** Wraps handlers, of the loader and of REPL sessions, so that they check first. */
   wrap(handlers: Handlers): Handlers {
     return Object.fromEntries(
       Object.entries(handlers).map(([type, handler]) => [
@@ -162,16 +166,16 @@ export class LoaderGuard {
   }
 
   #refuse(): never {
-    // Not a NotAuthorizedError: the command must not ask for a passphrase.
+    // Not a NotAuthorizedError, since the command would then ask for a passphrase.
     throw new EnsembleError(
-      `${this.#server.id} takes no code: it was started without a loader, as with --no-loader, and nothing can be ` +
+      `${this.#server.id} does not accept code: it was started without a loader (--no-loader), so nothing can be ` +
         "loaded into it or evaluated in it",
       { code: "NO_LOADER" },
     );
   }
 }
 
-/** What is run, by its hash: the text of an expression may hold what does not belong in a log. */
+/** Describes the code by its hash: the text of an expression may contain secrets. */
 async function describe(request: Record<string, unknown>): Promise<Record<string, unknown>> {
   const { entry, specifier, expression, expansion } = request;
   const text = expression ?? (expansion as { text?: unknown } | undefined)?.text;

@@ -1,5 +1,5 @@
 /**
- * The requests that a server's loader answers.
+ * The requests of a server's loader.
  *
  * @module
  */
@@ -38,25 +38,27 @@ export const LOADER_ACTOR = "loader";
 
 /** The handlers of the actor `loader`, for `client`. */
 export type LoaderHandlers = {
-  /** Which of these units the store lacks. */
+  /** Returns the units that the store lacks. */
   missing(request: { hashes: string[] }): string[];
-  /** The hashes that are current under these module ids. */
+  /** Returns the current hashes of these module ids. */
   running(request: { modules: string[] }): Map<string, string>;
-  /** The modules that the server's program was built with: bare specifiers and module ids. */
+  /** The modules built into the server's program: bare specifiers and module ids. */
   libraries(): string[];
-  /** Takes units, to be loaded later; the members of an import cycle come together. */
+  /** Adds units, to be loaded later; the members of an import cycle must come together. */
   ship(request: { units: Unit[] }): Promise<void>;
-  /** Loads units that have been shipped; answers what that did with each module of the request. */
+  /** Loads shipped units. Returns the result for each module of the request. */
   load(request: LoadRequest): Promise<LoadOutcome[]>;
-  /** Every load that changed what is current: by module id, and of each the newest last. */
+  /** The history of all loads that changed what is current: by module id, newest last. */
   history(): LoadRecord[];
-  /** What was loaded and has been evaluated: it stays. */
+  /** The loaded modules. */
   loaded(): LoadedModule[];
-  /** Imports a library module of the server's own. */
+  /** Imports a library module of the server. */
   library(request: { specifier: string }): Promise<void>;
-  /** Evaluates an expression; answers its value as text, or nothing for undefined. */
+  /** Evaluates an expression. Returns its value as text; undefined for undefined. */
   evaluate(request: { expression: string; json?: boolean }): Promise<string | undefined>;
-  /** Opens a REPL session for the asking actor; answers the serial number of the session's actor. */
+  /**
+   * Opens a REPL session for the asking actor. Returns the serial number of the session's actor.
+   */
   openSession(request: Record<never, never>, context: HandlerContext): number;
 };
 
@@ -123,7 +125,7 @@ export const loaderChecks: RequestChecks = requestChecks<LoaderHandlers>({
   openSession: nothing,
 });
 
-/** The checks of what the actor `loader` of another server answers. */
+/** The checks of answers from another server's loader. */
 export const loaderAnswers = answerChecks<LoaderHandlers>({
   missing: listOf(hash, MAX_MODULES),
   running: (value) => new Map(listOf(pairOf(text(MAX_PATH)), MAX_MODULES)(entriesOf(value))),

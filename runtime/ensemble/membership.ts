@@ -1,6 +1,6 @@
 /**
- * What a process needs to be in the ensemble, from the files and the environment of its host: servers need it, and the
- * consoles of commands.
+ * The data that a process needs to join the ensemble, from its host's files and environment, for
+ * servers and for consoles.
  *
  * @module
  */
@@ -15,17 +15,20 @@ import type { ServerLocations } from "../server/address_book.ts";
 import { type Address, readAddresses } from "../wire/address.ts";
 import type { StartServerOptions } from "./start_options.ts";
 
-/** What makes a process a member of the ensemble. */
+/** The data that makes a process a member of the ensemble. */
 export interface Membership extends ServerLocations {
   /** The ensemble's cookie. */
   readonly cookie: Uint8Array;
-  /** The administrators' public key, where capabilities are enforced. */
+  /** The administrators' public key, if capabilities are enforced. */
   readonly adminKey: CryptoKey | undefined;
-  /** Its certificate and what it trusts, where it has some. */
+  /** Its certificate and trusted roots, if any. */
   readonly tls: TlsFiles | undefined;
 }
 
-/** The id of a transient server of a kind: `console-7f3a...`. Any number of them can run at once. */
+/**
+ * Makes the id of a transient server: `console-7f3a...`. It is random, so that any number of them
+ * can run at once.
+ */
 export function transientId(kind: string): string {
   return `${kind}-${crypto.randomUUID().slice(0, 13)}`;
 }
@@ -39,11 +42,13 @@ export type MembershipOptions =
   & { readonly registry?: readonly (Address | string)[] | undefined };
 
 /**
- * Reads what a server needs to be in the ensemble: what the options do not give is read from the files of the host.
+ * Reads what a server needs to join the ensemble: from the options, or else from the files of the
+ * host.
  *
- * @param options.registry where the registry is; without any address where {@linkcode locateServers} finds it.
- * @throws {EnsembleError} when there is no cookie, or a file cannot be read or is not good.
- * @throws {InvalidInputError} when an option is not what it should be.
+ * @param options.registry the registry's addresses; if empty, those found by {@linkcode
+ * locateServers}.
+ * @throws {EnsembleError} if there is no cookie, or a file cannot be read or is not valid.
+ * @throws {InvalidInputError} if an option is not valid.
  */
 export async function readMembership(
   id: string,

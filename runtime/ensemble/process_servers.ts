@@ -1,5 +1,5 @@
 /**
- * The servers of this process: which of them code runs in, and which was started for a program.
+ * The servers of this process: the current one for running code, and the one lent to a program.
  *
  * @module
  */
@@ -8,27 +8,36 @@ import { RUNTIME_MODULE } from "../code/library_table.ts";
 import { EnsembleError } from "../errors.ts";
 import type { EnsembleServer } from "./ensemble_server.ts";
 
-/** Where another copy of the runtime finds the URL of the copy that runs this process's servers. */
+/**
+ * The global symbol with the URL of the runtime that runs this process's servers, for other copies
+ * of the runtime.
+ */
 const OWNER = Symbol.for("gxensemble.runtime");
 
 const owned = globalThis as { [OWNER]?: string };
 
-/** The server that code runs in. It is entered once for each actor, `main` and load, and not for each message. */
+/**
+ * The server that code runs in. It is entered once for each actor, `main` and load, not for each
+ * message.
+ */
 const scope = new AsyncLocalStorage<EnsembleServer>();
 
-/** The servers that run. */
+/** The running servers. */
 const running = new Set<EnsembleServer>();
 
-/** Where servers are being started, see {@linkcode reserveServer}. */
+/** The directories of servers that are being started, see {@linkcode reserveServer}. */
 const taken = new Map<string, string>();
 
 /** The server that was started last. It may have stopped. */
 let latest: EnsembleServer | undefined;
 
-/** A server that was started for a program, until that program starts it itself. */
+/** The server that `run` started for the program, until the program claims it. */
 let lent: { readonly server: EnsembleServer; readonly by: string } | undefined;
 
-/** Runs work in a server: `currentServer()` is that server in it, and in whatever it starts. */
+/**
+ * Runs work in a server: `currentServer()` returns that server in it, and in everything that it
+ * starts.
+ */
 export function enterServer<Result>(server: EnsembleServer, work: () => Result): Result {
   return scope.run(server, work);
 }
@@ -54,15 +63,15 @@ export function currentServer(): EnsembleServer {
   if (running.size > 1) {
     const ids = [...running].map(({ id }) => id).join(", ");
     throw new EnsembleError(
-      `this process has the servers ${ids}, and this code runs in none of them: pass the server to it`,
+      `this process runs the servers ${ids}, and this code runs in none of them: pass the server to it`,
     );
   }
   const [only = latest] = running;
   if (only) return only;
   throw new EnsembleError(
     owned[OWNER] === undefined
-      ? "this process is no server of an ensemble"
-      : `${import.meta.url} is another copy of the runtime than that of the server here, ` +
+      ? "this process does not run a server of an ensemble"
+      : `${import.meta.url} is a different copy of the runtime than the server's, ` +
         `${owned[OWNER]}: import "${RUNTIME_MODULE}" in code for servers`,
   );
 }
@@ -78,16 +87,16 @@ export function hasOtherServers(server: EnsembleServer): boolean {
 }
 
 /**
- * Reserves the directory of a server for one server of this process. Servers of the same id may run in one process when
- * their ensembles are in different directories.
+ * Reserves the directory of a server for one server of this process. Servers with the same id may
+ * run in one process if their ensembles have different directories.
  *
- * @returns what gives it back; the server does so when it has stopped.
- * @throws {EnsembleError} when a server of this process has it.
+ * @returns a function that releases it; the server calls it when it has stopped.
+ * @throws {EnsembleError} if a server of this process has it.
  */
 export function reserveServer(id: string, directory: string): Disposable {
   if (taken.has(directory)) {
     throw new EnsembleError(
-      `cannot start server ${id}: this process is server ${id} already, and an id has one server: use ` +
+      `cannot start server ${id}: this process already runs it, and an id has one server: use ` +
         "currentServer() where it is needed, or stop it first",
       { code: "ID_TAKEN" },
     );
@@ -109,17 +118,17 @@ export function addServer(server: EnsembleServer, reservation: Disposable): void
 }
 
 /**
- * Lends a server to the program that runs in it. When the program starts a server by the same id, it gets this one, as
- * it would start one under `deno run`.
+ * Lends a server to the program that runs in it. If the program starts a server with the same id,
+ * it gets this one, as it would start one under `deno run`.
  *
- * @param by what started the server, as messages name it.
+ * @param by what started the server, for messages.
  */
 export function lendServer(server: EnsembleServer, by: string): void {
   lent = { server, by };
 }
 
 /**
- * Whether a program that starts a server gets the one that is there. Code that was loaded does not: it is not the
+ * Whether a program that starts a server gets the lent one. Loaded code does not: it is not the
  * program, and must not end this server.
  */
 export function isLent(): boolean {
@@ -129,15 +138,15 @@ export function isLent(): boolean {
 /**
  * Gives the lent server to the program that starts it.
  *
- * @returns undefined when none is lent.
- * @throws {EnsembleError} when the program starts a server of another id.
+ * @returns undefined if none is lent.
+ * @throws {EnsembleError} if the program starts a server with another id.
  */
 export function takeLentServer(id: string): EnsembleServer | undefined {
   if (!lent || !isLent()) return undefined;
   const { server, by } = lent;
   if (id !== server.id) {
     throw new EnsembleError(
-      `cannot start server ${id}: ${by} has started this process as server ${server.id}; give it the id ` +
+      `cannot start server ${id}: ${by} has started this process as server ${server.id}; pass it the id ` +
         `that the program starts, ${id}, or run the program by itself with deno run`,
     );
   }

@@ -1,5 +1,5 @@
 /**
- * What can be asked of servers from afar, and how a client proves to them that an administrator is at work.
+ * Operations on other servers, and elevation as an administrator.
  *
  * @module
  */
@@ -16,13 +16,13 @@ import { controlAnswers, type ControlHandlers } from "../server/control.ts";
 import { registryClient, type RegistryEntry } from "../server/registry_protocol.ts";
 import { LOADER_ACTOR, loaderAnswers, type LoaderHandlers } from "./loader_protocol.ts";
 
-/** What can ask: an actor, a server. */
+/** Anything that can ask: an actor, a server. */
 export type Asker = Pick<Messaging, "ask">;
 
 /**
- * The entries of all registered servers, or of those with a role, sorted by id; asks for all pages.
+ * Lists all registered servers, or those with a role, sorted by id, from all pages.
  *
- * @throws {ProtocolError} when the registry gives pages again that it has given.
+ * @throws {ProtocolError} if the registry repeats pages.
  */
 export async function listServers(
   asker: Asker,
@@ -35,7 +35,7 @@ export async function listServers(
     const page = await registry.list({ role, after }, options);
     entries.push(...page.entries);
     if (page.next !== undefined && after !== undefined && page.next <= after) {
-      throw new ProtocolError(`the registry does not get beyond ${after} in its list`);
+      throw new ProtocolError(`the registry repeats its list after ${after}`);
     }
     after = page.next;
   } while (after !== undefined);
@@ -57,10 +57,10 @@ export function loaderClient(asker: Asker, server: string): Client<LoaderHandler
 }
 
 /**
- * Asks a server, or one of its actors, for a sign of life. An actor that takes messages answers before all that
- * waits in its mailbox; one that is busy, or waits for something else than messages, does not answer.
+ * Pings a server, or one of its actors. An actor answers a ping before the messages in its mailbox,
+ * unless it is busy, or waits for something other than messages.
  *
- * @throws {EnsembleError} when none comes.
+ * @throws {EnsembleError} if there is no answer.
  */
 export async function ping(
   asker: Asker,
@@ -71,23 +71,24 @@ export async function ping(
 }
 
 /**
- * Pings an actor, as {@linkcode ping} does, by any destination.
+ * Pings an actor, as {@linkcode ping} does, at any destination.
  *
- * @throws {EnsembleError} when there is no answer.
+ * @throws {EnsembleError} if there is no answer.
  */
 export async function pingActor(
   asker: Asker,
   destination: Destination,
   options?: AskOptions,
 ): Promise<void> {
-  const why = "it is busy, or has no case for a ping";
+  const why = "it is busy, or does not handle ping";
   await askActor(asker, destination, { type: "ping", why, ...options });
 }
 
 /**
- * Tells an actor to shut down, and waits until it has. It takes that before all that waits in its mailbox.
+ * Shuts an actor down, and waits until it has ended. The request comes before the messages in its
+ * mailbox.
  *
- * @throws {EnsembleError} when it does not answer.
+ * @throws {EnsembleError} if it does not answer.
  */
 export async function shutDownActor(asker: Asker, server: string, actor: ActorId): Promise<void> {
   await askActor(
@@ -95,22 +96,22 @@ export async function shutDownActor(asker: Asker, server: string, actor: ActorId
     new ActorRef(server, actor),
     {
       type: "shutdown",
-      why: "it is busy or cleaning up, or has no case for a shutdown; " +
+      why: "it is busy or cleaning up, or does not handle shutdown; " +
         `to end it at once: gxensemble shutdown -f ${server} ${actor}`,
     },
   );
 }
 
 /**
- * Ends an actor at once, without its clean-up, whatever it does: see `ActorSystem.kill`.
+ * Ends an actor at once, without its clean-up: see `ActorSystem.kill`.
  *
- * @throws {EnsembleError} when there is none, or its server is nothing without it.
+ * @throws {EnsembleError} if there is none, or it is a part of its server.
  */
 export async function killActor(asker: Asker, server: string, actor: ActorId): Promise<void> {
   await controlClient(asker, server).kill({ actor });
 }
 
-/** Asks an actor that may not answer; `why` says why that may be. */
+/** Asks an actor that may not answer; `why` is the explanation for the error. */
 async function askActor(
   asker: Asker,
   destination: Destination,
@@ -121,7 +122,7 @@ async function askActor(
   } catch (error) {
     const isServer = destination instanceof ActorRef && destination.actor === SERVER_ACTOR;
     if (!(error instanceof TimeoutError) || isServer) throw error;
-    // Otherwise it is the server, or the registry, that does not answer.
+    // Otherwise the server, or the registry, does not answer.
     if (error.silence && error.silence.stage !== "request") throw error;
     const explained = new TimeoutError(`${error.message}: ${why}`);
     explained.silence = error.silence;
@@ -131,16 +132,21 @@ async function askActor(
 
 /** Options of {@linkcode shutDownServer}. */
 export interface ShutDownServerOptions {
-  /** Called once when it takes longer than a few seconds, with how long the server's actors may take, in ms. */
+  /**
+   * Called once if it takes longer than a few seconds, with the time that the server's actors have,
+   * in ms.
+   */
   readonly onWaiting?: (grace: number) => void;
-  /** How long it may take until the server is gone, in ms; by default as long as its actors may take, and a margin. */
+  /**
+   * Time until the server must have ended, in ms. Default: the time of its actors, and a margin.
+   */
   readonly timeout?: number | undefined;
 }
 
-/** How long a server takes to stop besides its actors' shutdown, at most, in ms. */
+/** The maximum time that a server takes to stop in addition to its actors, in ms. */
 const STOP_MARGIN = 7_000;
 
-/** After how many ms those who wait for a server's end are told what they wait for. */
+/** Delay before a waiting command explains what it waits for, in ms. */
 const TOLERATED_SILENCE = 5_000;
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Another server of the ensemble, as an operator works with it.
+ * Another server of the ensemble, for operations on it.
  *
  * @module
  */
@@ -16,17 +16,17 @@ import {
   shutDownServer,
 } from "./remote.ts";
 
-/** What a server may do inside another: see {@linkcode RemoteServer.authorize}. */
+/** The capabilities of a server in another: see {@linkcode RemoteServer.authorize}. */
 export interface Authorization {
   /** The id of the server that has the capabilities. */
   readonly server: string;
   /** The key of the instance that has them, in hex. */
   readonly instance: string;
-  /** What it may do, sorted. */
+  /** Its capabilities, sorted. */
   readonly capabilities: readonly string[];
-  /** Who gave them, as the audit log names it. */
+  /** The grantor, as in the audit log. */
   readonly by: string;
-  /** When they were given. */
+  /** The time when they were granted. */
   readonly since: Date;
 }
 
@@ -57,7 +57,7 @@ export class RemoteServer {
   }
 
   /**
-   * The server of this process that asks.
+   * The server of this process that sends the requests.
    *
    * @internal
    */
@@ -65,7 +65,7 @@ export class RemoteServer {
     return this.#local;
   }
 
-  /** Waits for a sign of life. */
+  /** Checks that it answers. */
   async ping(): Promise<void> {
     await ping(this.#local, this.id);
   }
@@ -76,8 +76,8 @@ export class RemoteServer {
   }
 
   /**
-   * Its connections, except the one with the server that asks: the id of the other end, and the URL where that was reached
-   * or came from.
+   * Its connections, except the one with the asking server: the peer's id, and the URL at which it
+   * was reached or from which it connected.
    */
   async connections(options?: AskOptions): Promise<{ peer: string; address: string }[]> {
     const connections = await controlClient(this.#local, this.id).listConnections({}, options);
@@ -85,7 +85,8 @@ export class RemoteServer {
   }
 
   /**
-   * Connects it with another server, at these addresses or where the registry says. Takes the capability `admin`.
+   * Connects it to another server, at these addresses or through the registry. Requires the
+   * capability `admin`.
    */
   async connect(server: string, addresses?: readonly string[]): Promise<void> {
     await controlClient(this.#local, this.id).connect({
@@ -95,10 +96,11 @@ export class RemoteServer {
   }
 
   /**
-   * Evaluates an expression in it, which sees that server as `ensemble`. Takes the capability `loader`.
+   * Evaluates an expression in it, which sees that server as `ensemble`. Requires the capability
+   * `loader`.
    *
-   * @param options.json whether the answer is JSON, and not what the REPL shows.
-   * @returns the value as text; undefined when the value is undefined.
+   * @param options.json whether to return JSON instead of the REPL's format.
+   * @returns the value as text; undefined if the value is undefined.
    */
   async evaluate(
     expression: string,
@@ -108,28 +110,30 @@ export class RemoteServer {
   }
 
   /**
-   * Stops it in good order, and waits until it is gone. Takes the capability `shutdown`.
+   * Stops it gracefully, and waits until it has ended. Requires the capability `shutdown`.
    *
-   * @param options.timeout how long it may take, in ms. By default as long as its actors may take, and 7 s.
-   * @throws {TimeoutError} when it is still there after that time.
+   * @param options.timeout the time limit, in ms. Default: the time of its actors, and 7 s.
+   * @throws {TimeoutError} if it is still running after that time.
    */
   async shutDown(options?: { readonly timeout?: number }): Promise<void> {
     await shutDownServer(this.#local.actors, this.id, options);
   }
 
-  /** Tells one of its actors to shut down, and waits until it has. Takes the capability `shutdown`. */
+  /**
+   * Shuts one of its actors down, and waits until it has ended. Requires the capability `shutdown`.
+   */
   async shutDownActor(actor: ActorId): Promise<void> {
     await shutDownActor(this.#local, this.id, actor);
   }
 
-  /** Ends one of its actors at once, without its clean-up. Takes the capability `shutdown`. */
+  /** Ends one of its actors at once, without its clean-up. Requires the capability `shutdown`. */
   async killActor(actor: ActorId): Promise<void> {
     await killActor(this.#local, this.id, actor);
   }
 
   /**
-   * Gives another server capabilities in it, in place of those given before. They are for the instance that runs now, and
-   * end with it. Takes the capability `admin`.
+   * Grants capabilities in it to another server, replacing those granted before. They are for the
+   * instance that runs now, and end with it. Requires the capability `admin`.
    */
   async authorize(server: string, capabilities: readonly string[]): Promise<void> {
     const request = { server, capabilities: [...capabilities] };
@@ -137,15 +141,18 @@ export class RemoteServer {
   }
 
   /**
-   * Takes back all capabilities that another server has in it now. Takes the capability `admin`.
+   * Revokes all capabilities that another server has in it. Requires the capability `admin`.
    *
-   * @returns the capabilities that were taken back.
+   * @returns the revoked capabilities.
    */
   async retract(server: string): Promise<readonly string[]> {
     return (await controlClient(this.#local, this.id).retract({ server })).retracted;
   }
 
-  /** What was given to other servers with {@linkcode RemoteServer.authorize}, sorted by server. */
+  /**
+   * The capabilities granted to other servers with {@linkcode RemoteServer.authorize}, sorted by
+   * server.
+   */
   async authorizations(options?: AskOptions): Promise<Authorization[]> {
     const delegations = await controlClient(this.#local, this.id).delegations({}, options);
     return delegations.map(({ instance, since, ...rest }) => ({

@@ -1,5 +1,5 @@
 /**
- * Programs that are a server of the ensemble for as long as they run.
+ * Programs that run as a server of the ensemble.
  *
  * @module
  */
@@ -22,10 +22,10 @@ import type { StartServerOptions } from "./start_options.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
-/** How long what is left of a program may go on at least, once `main` has returned, in ms. */
+/** The minimum time that a program may continue after `main` has returned, in ms. */
 const LEAST_REST = 1_000;
 
-/** Ends the process of a server that was stopped. */
+/** Ends the process of a stopped server. */
 let end: ReturnType<typeof setTimeout> | undefined;
 
 /**
@@ -66,7 +66,7 @@ export async function runServer<Result>(
     throw new InvalidInputError(`main of ${id} is not a function: ${describeValue(main)}`);
   }
   if (isLent()) return await runInLentServer(id, main, options);
-  // A server of this process may have been stopped before; the process goes on with this one.
+  // A server of this process may have been stopped before. The process continues with this one.
   clearTimeout(end);
   const start = new Start(id, options);
   keepIgnoringHangup();
@@ -102,7 +102,10 @@ export async function runServer<Result>(
   }
 }
 
-/** Runs a program in a process that is its server already: whoever started the server handles signals and errors. */
+/**
+ * Runs a program in a process that already is its server. The caller that started the server
+ * handles signals and errors.
+ */
 async function runInLentServer<Result>(
   id: string,
   main: (server: EnsembleServer) => Result | Promise<Result>,
@@ -113,26 +116,29 @@ async function runInLentServer<Result>(
   try {
     result = await main(server);
   } catch (error) {
-    // The server that goes on is the sign that the program has failed.
+    // The server continues, which shows that the program has failed.
     noteEnd(server, error);
   }
   await server.stop();
   return result;
 }
 
-/** Logs how a program ended that was stopped. Throws the failure of any other. */
+/** Logs how a stopped program ended. Throws the failure of any other. */
 function noteEnd({ id, signal }: EnsembleServer, error: unknown): void {
   if (!signal.aborted) throw error;
   const level = isOfTheStop(error, signal) ? "debug" : "warn";
   logger[level]("main of {id} ended with: {error}", { id, error });
 }
 
-/** The start of a server. A signal may interrupt it at any moment, and no socket is left behind then. */
+/**
+ * The start of a server. A signal may interrupt it at any moment, and it must leave no socket
+ * behind.
+ */
 class Start {
   readonly #giveUp = new AbortController();
   readonly #starting: Promise<EnsembleServer>;
   #started: EnsembleServer | undefined;
-  /** The exit code of the process, once the start was interrupted. */
+  /** The exit code of the process, if the start was interrupted. */
   #interrupted: number | undefined;
 
   constructor(id: string, options: StartServerOptions) {
@@ -148,10 +154,10 @@ class Start {
     return this.#starting;
   }
 
-  /** Opens the log's file again, and reads the server's files again once it has started. */
+  /** Reopens the log file, and rereads the server's files once it has started. */
   async reread(): Promise<void> {
     reopenLogFile();
-    // Why a start failed is reported where it is awaited.
+    // A failed start is reported where it is awaited.
     const server = await this.#starting.catch(() => undefined);
     if (server) await reread(server);
   }
@@ -179,7 +185,7 @@ function cutOff(server: EnsembleServer): void {
   if (!hasOtherServers(server)) Deno.exit(1);
 }
 
-/** Whether an error is, or is caused by, what a program that waits sees when its server stops. */
+/** Whether an error is, or is caused by, the stop of the server that a program waited for. */
 function isOfTheStop(error: unknown, signal: AbortSignal): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause === signal.reason || cause instanceof DisconnectedError) return true;
@@ -188,11 +194,11 @@ function isOfTheStop(error: unknown, signal: AbortSignal): boolean {
   return false;
 }
 
-/** Ends the process after a delay in ms, unless it ends before because nothing keeps it alive. */
+/** Exits the process after a delay, in ms, if it has not exited by itself. */
 function endProcessIn(delay: number): void {
   if (delay > MAX_DELAY) return;
   end = setTimeout(() => {
-    logger.info("the process is ended, with the timers or connections that its program has left");
+    logger.info("exiting with timers or connections that the program has left open");
     Deno.exit();
   }, delay);
   end.unref();
@@ -214,7 +220,7 @@ async function reread(server: EnsembleServer): Promise<void> {
     await server.rereadCertificates();
     logger.info("{id} has read its certificates again", { id: server.id });
   } catch (error) {
-    logger.error("the certificates stay as they were: {reason}", {
+    logger.error("the certificates stay the same: {reason}", {
       reason: (error as Error).message,
     });
   }
@@ -225,13 +231,13 @@ function stopOnSignals(stop: (code: number) => Promise<unknown>): Disposable {
   let asked = false;
   const ask = (signal: Deno.Signal) => {
     asked = true;
-    // Why a start failed is reported where it is awaited.
+    // A failed start is reported where it is awaited.
     stop(exitCodeOf(signal)).catch(() => {});
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     listeners.use(onSignal(signal, () => asked ? Deno.exit(exitCodeOf(signal)) : ask(signal)));
   }
-  // Both the kernel and the shell send it when a terminal closes: the second one does not mean impatience.
+  // Both the kernel and the shell send it when a terminal closes. The second one is not impatience.
   listeners.use(onHangup("end", () => asked || ask("SIGHUP")));
   return listeners;
 }
@@ -266,7 +272,7 @@ export function logUnhandledErrors(): Disposable {
   return { [Symbol.dispose]: stopLoggingErrors };
 }
 
-/** How many servers have unhandled errors logged, and what ends that. */
+/** The number of servers that log unhandled errors, and the listener to remove. */
 let loggers = 0;
 let errorLogging: Disposable | undefined;
 

@@ -1,24 +1,27 @@
 /**
- * What a program learns of the servers in the registry.
+ * Descriptions of registered servers, for programs.
  *
  * @module
  */
 import type { RegistryEntry } from "../server/registry_protocol.ts";
 import { formatAddressUrl } from "../wire/address.ts";
 
-/** A server in the registry, as `lookup` and `servers` describe it. */
+/** A registered server, as returned by `lookup` and `servers`. */
 export interface ServerInfo {
   /** Its id. */
   readonly id: string;
-  /** Its roles, in the order in which it announced them. */
+  /** Its roles, in the announced order. */
   readonly roles: readonly string[];
-  /** Where it can be reached, as URLs: `unix:/tmp/ensemble/web1`, `tcp://10.0.0.1:4000`. */
+  /** Its addresses, as URLs: `unix:/tmp/ensemble/web1`, `tcp://10.0.0.1:4000`. */
   readonly addresses: readonly string[];
-  /** The name of the host that its process runs on. Undefined when the server did not say. */
+  /** The name of its host. Undefined if the server did not announce it. */
   readonly host: string | undefined;
-  /** The id of its process on that host. Undefined when the server did not say. */
+  /** The id of its process on that host. Undefined if the server did not announce it. */
   readonly pid: number | undefined;
-  /** The key of this instance, in hex: it tells the server from an earlier one with the same id. */
+  /**
+   * The key of this instance, in hex: it distinguishes the server from an earlier one with the same
+   * id.
+   */
   readonly instance: string;
 }
 

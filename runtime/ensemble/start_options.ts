@@ -1,5 +1,5 @@
 /**
- * How a server of the ensemble is started: its options, and the grace, which is how long it may take to stop.
+ * The options to start a server, and its grace: the time that it has to stop.
  *
  * @module
  */
@@ -10,47 +10,48 @@ import type { EnsembleServer } from "./ensemble_server.ts";
 
 /** Options of `startServer`. */
 export interface StartServerOptions {
-  /** What the server does in the ensemble: others look servers up by role. */
+  /** The server's roles: other servers look it up by role. */
   readonly roles?: readonly string[];
   /** Where to listen besides the server's UNIX socket: `["tcp://10.0.0.2:4001"]`. By default nowhere. */
   readonly listen?: readonly string[];
   /** Where others are told to reach it; by default where it listens. */
   readonly announce?: readonly string[] | undefined;
   /**
-   * How long the server may take to stop, in ms; default 5000. Its actors may shut down in all of it but the
-   * last 2 s, which are left to the program; of a grace below 4 s each has half.
+   * Time that the server has to stop, in ms. Default: 5000. Its actors have all of it except the
+   * last 2 s, which are for the program; if it is below 4 s, each has half.
    */
   readonly grace?: number;
   /**
-   * Where the registry is: only these addresses are used. Without any, as in an empty list, it is where the environment
-   * variable `ENSEMBLE_REGISTRY` says, else where the file `known-servers` in `$GERBIL_PATH/ensemble` says, else at its
-   * UNIX socket on this host. The addresses of other servers in that file are used unless this option or the variable
-   * names the registry.
+   * The registry's addresses; only these are used. If empty or absent, they come from the
+   * environment variable `ENSEMBLE_REGISTRY`, else from the file `known-servers` in
+   * `$GERBIL_PATH/ensemble`, else the registry's UNIX socket on this host is used. The addresses of
+   * other servers in that file are used unless this option or the variable names the registry.
    */
   readonly registry?: readonly string[] | undefined;
   /**
-   * How the process logs, the audit log included: to standard error, from level `info` on, where nothing else is
-   * said; `false` for not at all. A program that configures LogTape itself, before or later, is left alone.
+   * The log of the process, including the audit log. Default: to standard error, from level `info`;
+   * `false` for none. If the program configures LogTape itself, before or later, this has no
+   * effect.
    */
   readonly log?: LogOptions | false | undefined;
   /**
-   * How its connections show that their ends live; by default every 15 s, and dead after 60 s of
-   * silence: `{ interval: 15_000, timeout: 60_000 }`, in ms.
+   * The heartbeat of its connections, in ms. Default: every 15 s, and closed after 60 s of silence:
+   * `{ interval: 15_000, timeout: 60_000 }`.
    */
   readonly heartbeat?: { readonly interval: number; readonly timeout: number } | undefined;
   /**
-   * Modules of this program that shipped code may import by these specifiers, and then shares with it;
-   * besides `@gxensemble/ensemble`, this runtime, which is always offered.
+   * Modules of this program that shipped code can import by these specifiers, and shares with the
+   * program; in addition to `@gxensemble/ensemble`, this runtime.
    */
   readonly library?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /**
-   * Whether the server takes code from others: `load`, `eval` and REPLs. Without a loader all that is refused,
-   * whoever asks. By default it has one.
+   * Whether to accept code from clients: `load`, `eval` and REPLs. Without a loader, all of that is
+   * refused for everyone. Default: true.
    */
   readonly loader?: boolean;
   /**
-   * Addresses of other servers by their ids, in place of the file `known-servers`. They are tried before those from the
-   * registry. By default the file is read.
+   * Addresses of other servers by id, in place of the file `known-servers`. They are tried before
+   * those from the registry. Default: the contents of the file.
    */
   readonly knownServers?: Readonly<Record<string, readonly string[]>> | undefined;
   /**
@@ -58,61 +59,58 @@ export interface StartServerOptions {
    * UTF-8. A cookie in a file is 32 bytes.
    */
   readonly cookie?: Uint8Array | string | undefined;
-  /** What the server proves its id with on TLS, and whom it trusts, in place of the files that `gxensemble ca` makes. */
+  /** The TLS certificates of the server, in place of the files that `gxensemble ca` makes. */
   readonly certificates?: CertificateTexts | undefined;
   /**
-   * The administrators' public key, SPKI PEM, in place of the file `admin.pub`. With a key, sensitive requests take
-   * capabilities; `false` is for no key.
+   * The administrators' public key, SPKI PEM, in place of the file `admin.pub`. With a key,
+   * privileged requests require capabilities; `false` for no key.
    */
   readonly adminKey?: string | false | undefined;
   /**
-   * What other servers may do in this one, by their ids: `{ deployer: ["loader"] }`. It matters where capabilities are
-   * enforced, and lasts until it is retracted. `gxensemble authorize` gives capabilities to one instance; these are for any
-   * server that goes by the id.
+   * Capabilities of other servers in this one, by id: `{ deployer: ["loader"] }`. They matter if
+   * capabilities are enforced, and last until they are retracted. `gxensemble authorize` grants
+   * capabilities to one instance; these are for any instance with the id.
    */
   readonly capabilities?: Readonly<Record<string, readonly string[]>> | undefined;
   /**
-   * The directory of the ensemble's files, an absolute path: the cookie, keys, `known-servers`, and a directory for each
-   * server. By default `$GERBIL_PATH/ensemble`, else `~/.gerbil/ensemble`.
+   * The directory of the ensemble's files, an absolute path: the cookie, keys, `known-servers`, and
+   * a directory for each server. Default: `$GERBIL_PATH/ensemble`, else `~/.gerbil/ensemble`.
    */
   readonly directory?: string | undefined;
   /**
-   * The directory of the UNIX sockets, an absolute path that only this user may enter. By default
+   * The directory of UNIX sockets, an absolute path that only this user may enter. Default:
    * `$ENSEMBLE_SOCKET_DIR`, else `/tmp/ensemble`.
    */
   readonly socketDirectory?: string | undefined;
-  /**
-   * Aborted to give up the start: what was begun is undone, sockets included. It means nothing once the server has
-   * started.
-   */
+  /** Cancels the start and removes its sockets. Ignored once the server has started. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * The permissions of Deno that the process does without, for {@linkcode EnsembleServer.denied}. The server does not
-   * take them away itself.
+   * The Deno permissions that the process was started without, for {@linkcode
+   * EnsembleServer.denied}. The server does not drop them itself.
    */
   readonly denied?: readonly string[];
-  /** Starts actors that must be there before anything reaches the server. */
+  /** Starts actors that must exist before the server accepts anything. */
   prepare?(server: EnsembleServer): void | Promise<void>;
 }
 
-/** How long a server and its program may take to stop, in ms, where nothing else is said. */
+/** The default time that a server and its program have to stop, in ms. */
 export const DEFAULT_GRACE = 5_000;
 
-/** How much of the grace is the program's, after the server has stopped, in ms. */
+/** The part of the grace for the program, after the server has stopped, in ms. */
 const PROGRAM_RESERVE = 2_000;
 
 /**
- * How long a server's actors may take to shut down, in ms: all of the grace but for 2 s, in which what was sent
- * arrives and the program cleans up after its server; of a grace below 4 s it is half.
+ * The time that a server's actors have to shut down, in ms: all of the grace except 2 s, for
+ * sending the last messages and for the program's clean-up; if the grace is below 4 s, half of it.
  */
 export function actorsShare(grace: number): number {
   return grace - Math.min(PROGRAM_RESERVE, grace / 2);
 }
 
 /**
- * Checks a grace given in ms.
+ * Checks a grace in ms.
  *
- * @throws {InvalidInputError} when it is none.
+ * @throws {InvalidInputError} if it is not valid.
  */
 export function requireGrace(grace: number): number {
   if (typeof grace === "number" && grace >= 0) return grace;

@@ -100,9 +100,12 @@ async function start(
 ): Promise<EnsembleServer> {
   const { denied = [] } = options;
   if (denied.length > 0) {
-    logger.info("{id} does without {permissions}", { id, permissions: denied.join(", ") });
+    logger.info("{id} runs without the permissions {permissions}", {
+      id,
+      permissions: denied.join(", "),
+    });
   }
-  // A server asks the registry. Only commands try the sockets of this host without it.
+  // A server asks the registry. Only commands try this host's sockets without it.
   const { nearby: _, ...membership } = await readMembership(id, places, options);
   const listen = readAddresses(options.listen);
   if (membership.tls) warnOfPlainAddresses(listen);
@@ -120,7 +123,7 @@ function warnOfPlainAddresses(listen: readonly Address[]): void {
   for (const address of listen) {
     if (address.kind !== "tcp" || isLoopback(address.host)) continue;
     logger.warn(
-      "{address} is neither encrypted nor certified, though this server has a certificate",
+      "{address} is neither encrypted nor certified, although this server has a certificate",
       {
         address: formatAddressUrl(address),
       },

@@ -1,5 +1,5 @@
 /**
- * The actor server: the part of a process that is in the ensemble.
+ * The actor server: a process's part in the ensemble.
  *
  * @module
  */
@@ -29,60 +29,60 @@ import { Router } from "./router.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
-/** How long actors may take to shut down before they are made to end, in ms, where nothing else is said. */
+/** The default time that actors have to shut down before they are ended, in ms. */
 const DEFAULT_GRACE = 3_000;
 
 /** How long a stopping server waits for what it sent to be read, in ms. */
 const DRAIN_TIMEOUT = 1_000;
 
-/** What a server is made of. */
+/** Options of {@linkcode ActorServer.start}. */
 export interface ActorServerOptions extends ServerLocations {
   /** Its id. */
   readonly id: string;
   /** The ensemble's cookie. */
   readonly cookie: Uint8Array;
-  /** Where it listens; a server that listens nowhere can still connect. */
+  /** The addresses to listen on. A server without any can still connect. */
   readonly listen: readonly Address[];
-  /** Where others are told to reach it; by default where it listens. */
+  /** Addresses to announce to the registry. Default: the addresses it listens on. */
   readonly announce?: readonly Address[] | undefined;
   /** Its roles. */
   readonly roles: readonly string[];
-  /** What it shows and trusts on tls; without it it can do without tls only. */
+  /** Its certificate and trusted roots. Without them, it cannot use tls. */
   readonly tls?: TlsCredentials | undefined;
-  /** The administrators' public key: with it capabilities are enforced. */
+  /** The administrators' public key. If given, capabilities are enforced. */
   readonly adminKey?: CryptoKey | undefined;
-  /** What other servers may do in it by their ids, where capabilities are enforced. */
+  /** Capabilities of other servers in this one, by server id, if they are enforced. */
   readonly capabilities?: Readonly<Record<string, readonly string[]>> | undefined;
-  /** Whether it is added to the registry. */
+  /** Whether to add it to the registry. */
   readonly register: boolean;
-  /** How long its actors may take to shut down before they are made to end, in ms. Default 3000. */
+  /** Time that its actors have to shut down before they are ended, in ms. Default: 3000. */
   readonly grace?: number | undefined;
-  /** How long its asks wait for an answer where they are not told, in ms. Default 5000. */
+  /** Default timeout of asks, in ms. Default: 5000. */
   readonly askTimeout?: number | undefined;
-  /** How its connections show that their ends live; by default every 15 s, and dead after 60 s of silence. */
+  /** Heartbeat of its connections. Default: every 15 s, and closed after 60 s of silence. */
   readonly heartbeat?: Heartbeat | undefined;
-  /** Aborted to give up the start; of a server that has started it means nothing. */
+  /** Cancels the start. Ignored once the server has started. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Run when the server listens but nothing reaches it yet: starts the actors that it always has. They end with
-   * the server, and cannot be shut down by themselves from afar.
+   * Called when the server listens but accepts nothing yet, to start its permanent actors. They end
+   * with the server, and cannot be shut down separately from other servers.
    */
   prepare?(server: ActorServer): void | Promise<void>;
 }
 
-/** What a running server is given besides. */
+/** Additions to a running server. */
 export interface ServerExtension {
-  /** Where it listens, too. */
+  /** Additional addresses to listen on. */
   readonly listen: readonly Address[];
-  /** What it does, too. */
+  /** Additional roles. */
   readonly roles: readonly string[];
-  /** Where others are told to reach it, in place of where they were told before. */
+  /** Addresses to announce, in place of those announced before. */
   readonly announce?: readonly Address[] | undefined;
-  /** How long its actors may take to shut down at least, in ms. */
+  /** The minimum time that its actors have to shut down, in ms. */
   readonly grace: number;
 }
 
-/** What a server proves itself with to others. */
+/** The keys that authenticate a server. */
 export type ServerKeys = Pick<Credentials, "instance" | "cookie">;
 
 /** A running server: its actors, its connections, its listeners. */
@@ -96,13 +96,13 @@ export class ActorServer {
    */
   readonly actors: ActorSystem;
   /**
-   * What others may do in it.
+   * The capabilities of other servers in it.
    *
    * @internal
    */
   readonly capabilities: Capabilities;
   /**
-   * Lets administrators' clients do more in it.
+   * The elevations of administrators' clients in it.
    *
    * @internal
    */
@@ -123,7 +123,7 @@ export class ActorServer {
   readonly #resources = new AsyncDisposableStack();
 
   /**
-   * Made by {@linkcode ActorServer.start}.
+   * Called by {@linkcode ActorServer.start}.
    *
    * @internal
    */
@@ -164,10 +164,10 @@ export class ActorServer {
   }
 
   /**
-   * Starts a server: listens, and is in the registry when this resolves.
+   * Starts a server. When this resolves, it listens and is registered.
    *
-   * @throws {EnsembleError} when it cannot listen, or the registry cannot be reached. The reason of `options.signal`
-   * when that is aborted before.
+   * @throws {EnsembleError} if it cannot listen, or the registry cannot be reached. If
+   * `options.signal` is aborted before, its reason.
    * @internal
    */
   static async start<Server extends ActorServer, Options>(
@@ -206,7 +206,7 @@ export class ActorServer {
   }
 
   /**
-   * Starts the actors that it always has, when it listens and nothing reaches it yet.
+   * Starts its permanent actors, when it listens but accepts nothing yet.
    *
    * @internal
    */
@@ -224,7 +224,7 @@ export class ActorServer {
   }
 
   /**
-   * Holds something until the server has stopped, or has failed to start.
+   * Keeps a resource until the server has stopped, or has failed to start.
    *
    * @internal
    */
@@ -238,7 +238,7 @@ export class ActorServer {
   }
 
   /**
-   * The entry by which others find it. A socket that has to be made again changes it.
+   * Its registry entry. It changes when a socket has to be created again.
    *
    * @internal
    */
@@ -305,7 +305,7 @@ export class ActorServer {
   }
 
   /**
-   * The session of the connection with a server, while there is one.
+   * The session of the connection with a server, if any.
    *
    * @internal
    */
@@ -314,8 +314,8 @@ export class ActorServer {
   }
 
   /**
-   * Connects with another server, through the registry or at the addresses given, which are tried first from now
-   * on. Sending to a server connects by itself; this is for those who want to know that it works.
+   * Connects to another server, through the registry or at the given addresses, which are tried
+   * first from now on. Sending to a server connects automatically; use this to know that it works.
    *
    * @throws {DisconnectedError} when it cannot be reached, saying what was tried.
    *
@@ -328,7 +328,7 @@ export class ActorServer {
   }
 
   /**
-   * Whether the instance of a registry entry lives, as far as can be told from this server.
+   * Whether the instance of a registry entry is running, as far as this server can tell.
    *
    * @internal
    */
@@ -336,21 +336,21 @@ export class ActorServer {
     return this.#identities.presence(entry, this.#router);
   }
 
-  /** Whether so much waits to be sent to a server that senders should wait for `drained`. */
+  /** Whether so much waits to be sent to a server that senders should await `drained`. */
   congested(server: string): boolean {
     return this.#router.congested(server);
   }
 
-  /** Resolves when what waits to be sent to a server has been written, or dropped. */
+  /** Resolves when the outbox of a server is empty. */
   drained(server: string): Promise<void> {
     return this.#router.drained(server);
   }
 
   /**
-   * Listens at more addresses, has more roles, and is announced at other addresses than before, where that is said; the
-   * registry knows when this resolves.
+   * Adds addresses and roles, and replaces the announced addresses if given. The registry has them
+   * when this resolves.
    *
-   * @throws {EnsembleError} when it cannot listen, or the registry cannot be reached.
+   * @throws {EnsembleError} if it cannot listen, or the registry cannot be reached.
    * @internal
    */
   async extend({ listen, roles, announce, grace }: ServerExtension): Promise<void> {
@@ -361,7 +361,7 @@ export class ActorServer {
       added.push(reachable(listener.address));
       this.#accept(listener);
     }
-    // Where nothing was announced, the addresses are those at which it listens.
+    // If nothing is announced, the addresses are those it listens on.
     this.#announced = announce ?? (this.#announced && [...this.#announced, ...added]);
     this.#roles = [...new Set([...this.#roles, ...roles])];
     await this.#registration?.add();
@@ -394,7 +394,7 @@ export class ActorServer {
   /**
    * Ends one of its actors at once.
    *
-   * @throws {EnsembleError} when there is none, or when the server is nothing without it.
+   * @throws {EnsembleError} if there is none, or if it is a part of the server.
    *
    * @internal
    */
@@ -408,8 +408,8 @@ export class ActorServer {
   }
 
   /**
-   * Stops gracefully: accepts no more connections and removes its sockets, leaves the registry, lets
-   * its actors shut down for at most `grace` ms from now on, lets what was sent arrive, closes.
+   * Stops gracefully: closes its listeners and removes its sockets, leaves the registry, lets its
+   * actors shut down for at most `grace` ms, flushes and closes its connections.
    */
   async stop(options: { grace?: number } = {}): Promise<void> {
     if (!this.#stopping) {
@@ -464,7 +464,8 @@ export class ActorServer {
   }
 
   async #acceptAll(listener: Listener): Promise<void> {
-    // Each listener has its own bounds: a flood at a tcp port is not to keep anybody out at the UNIX socket.
+    // Each listener has its own limits, so that a flood at a tcp port does not block the UNIX
+    // socket.
     for (let next; (next = await listener.accept());) void this.#admit(next, listener.handshakes);
   }
 
@@ -479,7 +480,7 @@ export class ActorServer {
     try {
       await this.#router.accept(accepted);
     } catch (error) {
-      // Not worth a line: monitoring checks every minute whether a port is open.
+      // Not worth a log line, since monitoring may check every minute whether a port is open.
       if (refusal === undefined && error instanceof SilentPeerError) {
         logger.debug("{from}: {reason}", { from, reason: error.message });
       } else this.#logRefusal(from, refusal ?? (error as Error).message);
@@ -489,7 +490,7 @@ export class ActorServer {
   }
 
   #logRefusal(from: string, reason: string): void {
-    // All ports of a host are one source.
+    // All ports of a host count as one source.
     const source = from.replace(/:\d+$/, "");
     if (!this.actors.lines.allows(source, "refused connections")) return;
     logger.warn("refused a connection from {from}: {reason}", { from, reason });
@@ -508,7 +509,7 @@ export class ActorServer {
   }
 
   async #finish(): Promise<void> {
-    // The server that asked for the shutdown is answered first, in a turn of its own.
+    // First answer the server that asked for the shutdown, in its own turn.
     await new Promise((resolve) => setImmediate(resolve));
     await this.#router.close(DRAIN_TIMEOUT);
     this.actors.find(SERVER_ACTOR)?.exit("the server has stopped");
@@ -518,7 +519,7 @@ export class ActorServer {
   }
 }
 
-/** Waits for something that is not worth waiting for once a signal is aborted: then throws its reason. */
+/** Waits for a promise until a signal is aborted; then throws the signal's reason. */
 async function unlessAborted<Result>(
   signal: AbortSignal | undefined,
   work: Result | Promise<Result>,
@@ -534,7 +535,7 @@ async function unlessAborted<Result>(
   }
 }
 
-/** An address that listens on every interface, as one that others can use. */
+/** Replaces the address of all interfaces by one that other hosts can use. */
 function reachable(address: Address): Address {
   if (address.kind === "unix" || !["0.0.0.0", "::"].includes(address.host)) return address;
   return { ...address, host: hostName() };

@@ -1,5 +1,6 @@
 /**
- * Where other servers are: addresses that a person gave, for good, and those of the registry, for a while.
+ * The addresses of other servers: permanent ones from the user, and temporary ones from the
+ * registry.
  *
  * @module
  */
@@ -11,32 +12,32 @@ import { PING_TIMEOUT } from "../wire/limits.ts";
 import { sameInstance, shortInstance } from "./credentials.ts";
 import type { RegistryEntry, RegistryHandlers } from "./registry_protocol.ts";
 
-/** How long addresses from the registry are used without asking it again, in ms. */
+/** How long addresses from the registry are used before it is asked again, in ms. */
 export const ADDRESS_LIFETIME: number = 5 * 60 * 1000;
 
-/** The order in which a server's addresses are tried. */
+/** The order in which kinds of addresses are tried. */
 const PREFERENCE: readonly Address["kind"][] = ["unix", "tls", "tcp"];
 
-/** How often the registry is asked whether an instance is registered by now, and how long between, in ms. */
+/** How often the registry is asked whether an instance is registered, and the interval, in ms. */
 const REGISTRATION_LOOKS = 4;
 const REGISTRATION_INTERVAL = 100;
 
-/** Where a server finds the registry and the others. */
+/** The locations of the registry and of other servers. */
 export interface ServerLocations {
-  /** Where the registry is. */
+  /** The registry's addresses. */
   readonly registry: readonly Address[];
-  /** What to do when it is not there, for errors. */
+  /** What to do if the registry cannot be reached, for errors. */
   readonly registryAdvice?: string;
-  /** Addresses of others that a person gave: they are tried before those from the registry. */
+  /** Addresses from the user, which are tried before those from the registry. */
   readonly known?: ReadonlyMap<string, readonly Address[]>;
   /**
-   * UNIX sockets at which a server may be, by its id: those that are there are tried when the registry cannot be asked.
-   * By default none.
+   * Returns UNIX sockets at which a server may be; existing ones are tried if the registry cannot
+   * be asked. Default: none.
    */
   nearby?(id: string): readonly Address[];
 }
 
-/** What the registry says of a server: where it is, and which instance of it is there. */
+/** The addresses and instance of a server, from the registry. */
 export type Located = Pick<RegistryEntry, "addresses" | "instance">;
 
 /** Addresses by server id. */
@@ -46,7 +47,7 @@ export class AddressBook {
   readonly #registry: Pick<Client<RegistryHandlers>, "lookup">;
   readonly #locations: ServerLocations & { readonly id: string };
 
-  /** Makes the book of the server `locations.id`, with the addresses that were given to begin with. */
+  /** Creates the book of the server `locations.id`, with the given addresses. */
   constructor(
     registry: Pick<Client<RegistryHandlers>, "lookup">,
     locations: ServerLocations & { readonly id: string },
@@ -57,22 +58,25 @@ export class AddressBook {
     this.give(REGISTRY_ID, locations.registry);
   }
 
-  /** What to do when the registry is not there, for errors. */
+  /** What to do if the registry cannot be reached, for errors. */
   get registryAdvice(): string {
     return this.#locations.registryAdvice ?? "start a registry with: gxensemble registry";
   }
 
-  /** Notes addresses that a person gave, in place of those given before. They never expire. */
+  /** Sets addresses from the user, replacing earlier ones. They never expire. */
   give(id: string, addresses: readonly Address[]): void {
     this.#given.set(id, inOrder(addresses));
   }
 
-  /** The addresses that a person gave, in the order to try them. */
+  /** The addresses from the user, in the order to try them. */
   given(id: string): Address[] {
     return this.#given.get(id) ?? [];
   }
 
-  /** What the registry said less than {@linkcode ADDRESS_LIFETIME} ago, its addresses in the order to try them. */
+  /**
+   * The registry's answer, if it is younger than {@linkcode ADDRESS_LIFETIME}, with addresses in
+   * the order to try them.
+   */
   found(id: string): Located | undefined {
     const found = this.#found.get(id);
     if (!found || performance.now() < found.until) return found;
@@ -80,7 +84,7 @@ export class AddressBook {
     return undefined;
   }
 
-  /** The UNIX sockets at which a server may be when the registry cannot be asked: those that there are. */
+  /** The existing UNIX sockets at which a server may be, for when the registry cannot be asked. */
   nearby(id: string): Address[] {
     return inOrder(this.#locations.nearby?.(id) ?? []).filter((address) =>
       address.kind === "unix" && exists(address.path)
@@ -88,10 +92,10 @@ export class AddressBook {
   }
 
   /**
-   * Asks the registry where a server is, and notes what it says. It has less time to answer about a server that may be
-   * found without it.
+   * Asks the registry for a server's addresses, and records the answer. The timeout is shorter for
+   * a server that may be found without the registry.
    *
-   * @throws {EnsembleError} when it does not know it, or does not answer.
+   * @throws {EnsembleError} if the server is not registered, or the registry does not answer.
    */
   async refresh(id: string): Promise<Located> {
     this.#found.delete(id);
@@ -103,7 +107,7 @@ export class AddressBook {
     if (!entry) throw new UnknownServerError(id);
     const found = { addresses: inOrder(entry.addresses), instance: entry.instance };
     const now = performance.now();
-    // The oldest are the first. Servers that nobody asks for any more must not add up.
+    // The oldest come first. Entries of servers that are no longer needed must not accumulate.
     for (const [old, { until }] of this.#found) {
       if (now < until) break;
       this.#found.delete(old);
@@ -113,8 +117,8 @@ export class AddressBook {
   }
 
   /**
-   * Makes sure that an instance is the registered one. It may be that of a server that was started again, which listens
-   * a moment before it is registered. But a server of another ensemble may have the same id, the same cookie, and by now
+   * Checks that an instance is the registered one. A restarted server listens a moment before it is
+   * registered. But a server of another ensemble may have the same id, the same cookie, and by now
    * the port of one that has crashed.
    */
   async requireRegistered(id: string, instance: Uint8Array): Promise<void> {
@@ -133,7 +137,7 @@ export class AddressBook {
     }
   }
 
-  /** How many servers it has addresses of from the registry. */
+  /** The number of servers with addresses from the registry. */
   get size(): number {
     return this.#found.size;
   }

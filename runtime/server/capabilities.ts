@@ -1,9 +1,9 @@
 /**
- * Capabilities: what servers may do inside this one.
+ * Capabilities: the permissions of other servers in this one.
  *
- * Over tls a peer may do what its certificate says, and what it was given here besides. Over unix and tcp
- * there is nothing to enforce without an administrator's public key: whoever has the cookie may do everything.
- * With it, what is sensitive takes a capability there too. Actors of this server have them all.
+ * Over tls, a peer has the capabilities in its certificate, and those granted to it here. Over unix
+ * and tcp, without an administrator's public key, every holder of the cookie may do everything.
+ * With it, privileged actions require a capability there, too. Actors of this server have them all.
  *
  * @module
  */
@@ -22,32 +22,40 @@ const logger = getLogger(["gxensemble", "audit"]);
 /** The capability that implies all others. */
 export const ADMIN = "admin";
 
-/** What is known of the peer of one connection, and what it has been allowed. */
+/** The authenticated peer of a connection, and its capabilities. */
 export class Session {
   /** The peer's id. */
   readonly peer: string;
   /** The peer's instance. */
   readonly instance: Bytes;
-  /** Where the peer was reached, or where it came from. */
+  /** The address at which the peer was reached, or from which it connected. */
   readonly address: Address;
-  /** The same bytes at both ends of this connection, and at no other: SHA-256 of the handshake. */
+  /**
+   * The SHA-256 of the handshake: the same bytes at both ends of this connection, and unique to it.
+   */
   readonly binding: Bytes;
-  /** What its certificate says, on a connection that has one. */
+  /** The contents of its certificate, on a connection with one. */
   readonly certified: Certified | undefined;
-  /** What the peer may do besides what everybody may; it ends with the connection. */
+  /** Capabilities of the peer on this connection. */
   readonly capabilities: Set<string>;
-  /** The fingerprint of the administrators' key, once the peer has proved that it has the private half. */
+  /**
+   * The fingerprint of the administrators' key, after the peer has proved that it has the private
+   * key.
+   */
   administrator: string | undefined;
-  /** Who the peer says is at work: `user@host`. Nothing proves it. */
+  /** The user according to the peer: `user@host`. It is not proved. */
   claimed: string | undefined;
-  /** How often what it was allowed has been taken back. */
+  /** Number of times its capabilities were revoked. */
   retractions = 0;
-  /** Whether the connection is over, and with it what the peer was allowed on it. */
+  /** Whether the connection has ended, and with it the peer's capabilities. */
   ended = false;
-  /** Whether the peer has left the registry: its id may pass on though the connection still stands. */
+  /**
+   * Whether the peer has left the registry: its id may pass to another although the connection is
+   * still open.
+   */
   left = false;
 
-  /** A session of a peer that may do what its certificate says. */
+  /** Creates the session of a peer with the capabilities in its certificate. */
   constructor(
     options: {
       peer: string;
@@ -65,7 +73,7 @@ export class Session {
     this.binding = options.binding;
   }
 
-  /** Takes back what was allowed. An elevation that began earlier must not complete after this. */
+  /** Revokes its capabilities. An elevation that began earlier must not complete after this. */
   retract(): void {
     this.capabilities.clear();
     this.administrator = undefined;
@@ -73,33 +81,36 @@ export class Session {
   }
 }
 
-/** The session of the connection that an envelope came by; undefined when it is from an actor of this server. */
+/**
+ * The session of the connection that an envelope arrived on; undefined if it comes from an actor of
+ * this server.
+ */
 export function sessionOf({ session }: Pick<Envelope, "session">): Session | undefined {
   // Only connections set it.
   return session as Session | undefined;
 }
 
-/** Capabilities that were conferred to a server, until they are retracted or this server stops. */
+/** Capabilities granted to a server, until they are retracted or this server stops. */
 export interface Delegation {
   /** The server. */
   readonly server: string;
-  /** Its instance: after a restart it has to be authorised again, unless it has a certificate. */
+  /** Its instance: after a restart it has to be authorized again, unless it has a certificate. */
   readonly instance: Bytes;
-  /** What it may do, sorted. */
+  /** The capabilities, sorted. */
   readonly capabilities: readonly string[];
-  /** Who conferred them, as the audit log names it: `admin:1f2e3d4c5b6a7988`. */
+  /** The grantor, as in the audit log: `admin:1f2e3d4c5b6a7988`. */
   readonly by: string;
-  /** When, in ms since 1970. */
+  /** The time, in ms since 1970. */
   readonly since: number;
 }
 
-/** What takes a capability. */
+/** An action that requires a capability. */
 export interface PrivilegedAction {
   /** The capability. */
   readonly capability: string;
-  /** The action, as the audit log calls it. */
+  /** The name of the action in the audit log. */
   readonly what: string;
-  /** What it is done to, in fields of the audit log. */
+  /** The target of the action, as fields of the audit log. */
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
@@ -108,28 +119,28 @@ type Outcome = "allowed" | "failed" | "refused";
 
 /** The outcome of a retraction. */
 export interface Retraction {
-  /** The capabilities that the server had here, sorted. */
+  /** The capabilities that were revoked, sorted. */
   readonly retracted: readonly string[];
-  /** Those that its certificate gives back on its next connection, sorted. */
+  /** Those that its certificate grants again on its next connection, sorted. */
   readonly returning: readonly string[];
 }
 
 /** The capabilities inside one server. */
 export class Capabilities {
-  /** Whether anything is enforced on connections that certify nobody: those over unix and tcp. */
+  /** Whether capabilities are enforced on connections without certificates (unix, tcp). */
   readonly administered: boolean;
   readonly #self: { readonly id: string; readonly instance: Bytes };
   readonly #lines: LineLimit;
   readonly #delegations = new Map<string, Delegation>();
-  /** What servers may do by their ids, whichever instance it is. */
+  /** The capabilities of servers by id, for any instance. */
   readonly #given = new Map<string, readonly string[]>();
 
   /**
-   * The capabilities in a server.
+   * Creates the capabilities in a server.
    *
-   * @param options.lines says which refusals are logged.
-   * @param options.given what servers may do by their ids, until it is retracted.
-   * @throws {InvalidInputError} when `given` holds what is no server id or no capability.
+   * @param options.lines limits the refusals that are logged.
+   * @param options.given the capabilities of servers by id, until they are retracted.
+   * @throws {InvalidInputError} if `given` contains an invalid server id or capability.
    */
   constructor(
     self: { readonly id: string; readonly instance: Bytes },
@@ -147,16 +158,17 @@ export class Capabilities {
     this.#lines = lines;
   }
 
-  /** Whether anything is enforced on what comes by the connection that an envelope came by. */
+  /** Whether capabilities are enforced on the connection that an envelope arrived on. */
   enforces(envelope: Pick<Envelope, "session">): boolean {
     return this.administered || sessionOf(envelope)?.certified !== undefined;
   }
 
   /**
-   * Whether the sender of an envelope may do what takes a capability, as of now: what has been retracted, or
-   * ended with its connection, is not there any more for what was sent before.
+   * Whether the sender of an envelope has a capability now. Capabilities that were revoked, or
+   * ended with the connection, do not count, even if the message was sent before.
    *
-   * @throws {InvalidInputError} when it is no capability: one that is misspelt would be refused to everybody.
+   * @throws {InvalidInputError} if it is not a capability, since a misspelled one would always be
+   * refused.
    */
   allows(envelope: Envelope, capability: string): boolean {
     parseCapability(capability);
@@ -167,19 +179,20 @@ export class Capabilities {
   }
 
   /**
-   * Makes sure that the sender of an envelope may do something, and notes it in the audit log, allowed or refused.
+   * Checks that the sender of an envelope has a capability, and writes the audit log, allowed or
+   * refused.
    *
-   * @throws {NotAuthorizedError} when the sender may not.
+   * @throws {NotAuthorizedError} if it has not.
    */
   require(envelope: Envelope, action: PrivilegedAction): void {
     this.attempt(envelope, { ...action, work: () => {} });
   }
 
   /**
-   * The same for an action that may fail: it is noted once it is done, as allowed or as failed.
+   * The same for an action that may fail: it is logged when done, as allowed or failed.
    *
-   * @param options.failure says why the result of `work` is a failure; undefined when it is none.
-   * @throws {NotAuthorizedError} when the sender may not; and what `work` throws.
+   * @param options.failure returns why the result of `work` is a failure; undefined if it is none.
+   * @throws {NotAuthorizedError} if the sender lacks the capability; and whatever `work` throws.
    */
   attempt<Result>(
     envelope: Envelope,
@@ -245,8 +258,8 @@ export class Capabilities {
   }
 
   /**
-   * Names who is at work, for {@linkcode Delegation.by} and the audit log, by the strongest proof that it gave: the
-   * administrators' key, a certificate, or only that it is a running instance.
+   * Names the sender, for {@linkcode Delegation.by} and the audit log, by its strongest proof: the
+   * administrators' key, a certificate, or only the instance key.
    */
   grantor(session: Session | undefined): string {
     if (!session) return `instance:${shortInstance(this.#self.instance)}`;
@@ -259,7 +272,7 @@ export class Capabilities {
     const delegation = this.#delegations.get(peer);
     const given = this.#given.get(peer);
     if (!delegation && !given) return [];
-    // The certificate of consoles is for many ids: it makes nobody the one of them that is meant.
+    // All consoles share a certificate, so it does not identify a server.
     const isCertified = certified?.id === peer;
     const isSame = isCertified || delegation && sameInstance(delegation.instance, instance);
     return [
@@ -269,7 +282,7 @@ export class Capabilities {
   }
 
   /**
-   * Notes the outcome of an action in the audit log, where anything is enforced.
+   * Writes the outcome of an action to the audit log, if capabilities are enforced.
    *
    * @internal
    */
@@ -295,7 +308,7 @@ export class Capabilities {
     }
   }
 
-  /** Who is at work: what it has proved, the id that it goes by, who it says that it is, and how it came. */
+  /** Describes the sender: its proof, id, claimed user and transport. */
   #describe(session: Session | undefined): { who: string; client: string; transport: string } {
     const who = this.grantor(session);
     if (!session) return { who, client: this.#self.id, transport: "local" };

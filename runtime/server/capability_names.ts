@@ -1,17 +1,18 @@
 /**
- * The names of capabilities. The command line reads them at each start, and does not load what capabilities do.
+ * The names of capabilities. Separate from their logic, since the command line loads the names at
+ * each start.
  *
  * @module
  */
 import { InvalidInputError } from "../errors.ts";
 import { describeValue } from "../inspection.ts";
 
-/** How many capabilities can be asked for or conferred at once, and how many a server can have in another. */
+/** The maximum number of capabilities in a request, and of a server in another. */
 export const MAX_CAPABILITIES = 32;
 
 /**
- * The ensemble's own capabilities. Nothing requires the last four yet; they are reserved because certificates, which
- * name capabilities, outlive releases.
+ * The ensemble's own capabilities. The last four are not used yet; they are reserved because
+ * certificates, which contain capabilities, outlive releases.
  */
 export const KNOWN_CAPABILITIES = [
   "admin",
@@ -23,23 +24,23 @@ export const KNOWN_CAPABILITIES = [
   "observer",
 ] as const;
 
-/** A capability of a program's own: two words with a colon between them. */
+/** A program's own capability: two words with a colon between them. */
 const OWN_CAPABILITY = /^[a-z][a-z0-9-]{0,63}:[a-z0-9][a-z0-9-]{0,62}$/;
 
 /** The longest capability, in characters. */
 const MAX_LENGTH = 64;
 
 /**
- * Reads the name of a capability: one of {@linkcode KNOWN_CAPABILITIES}, or one of a program's own, such as
- * `jobs:run`: up to 64 small letters, digits and `-`, with a colon between two words.
+ * Parses the name of a capability: one of {@linkcode KNOWN_CAPABILITIES}, or a program's own, such
+ * as `jobs:run`: up to 64 lower-case letters, digits and `-`, with a colon between two words.
  *
- * @throws {InvalidInputError} when the text is neither, such as a misspelt one.
+ * @throws {InvalidInputError} for anything else, such as a misspelled one.
  */
 export function parseCapability(text: unknown): string {
   if (typeof text === "string" && isCapability(text)) return text;
   throw new InvalidInputError(
-    `not a capability: ${describeValue(text)}: there are ${KNOWN_CAPABILITIES.join(", ")}, and a ` +
-      'program\'s own have a colon between two words of small letters, digits and "-": jobs:run',
+    `not a capability: ${describeValue(text)}; use one of ${KNOWN_CAPABILITIES.join(", ")}, or a ` +
+      'name of your own, two words of lower-case letters, digits and "-" with a colon between: jobs:run',
   );
 }
 
@@ -49,28 +50,28 @@ function isCapability(text: string): boolean {
 }
 
 /**
- * Reads capabilities; gives them without repetition and sorted, so that both sides of an elevation write them
- * the same.
+ * Parses capabilities. Returns them sorted and without duplicates, so that both sides of an
+ * elevation sign the same text.
  *
- * @throws {InvalidInputError} when they are no list of capabilities, or too many.
+ * @throws {InvalidInputError} if they are not a list of capabilities, or too many.
  */
 export function parseCapabilities(capabilities: unknown): string[] {
-  if (!Array.isArray(capabilities)) throw new InvalidInputError("no capabilities are given");
+  if (!Array.isArray(capabilities)) throw new InvalidInputError("no capabilities given");
   if (capabilities.length > MAX_CAPABILITIES) {
     throw new InvalidInputError(
-      `${capabilities.length} capabilities are too many: up to ${MAX_CAPABILITIES} are taken`,
+      `too many capabilities: ${capabilities.length}; at most ${MAX_CAPABILITIES} are allowed`,
     );
   }
   return [...new Set(Array.from(capabilities, parseCapability))].sort();
 }
 
 /**
- * Reads the capabilities that are asked for or conferred: at least one.
+ * Parses requested or granted capabilities: at least one.
  *
- * @throws {InvalidInputError} when they are none, or no capabilities, or too many.
+ * @throws {InvalidInputError} if there are none, invalid ones, or too many.
  */
 export function checkCapabilities(capabilities: unknown): string[] {
   const parsed = parseCapabilities(capabilities);
-  if (parsed.length === 0) throw new InvalidInputError("no capabilities are given");
+  if (parsed.length === 0) throw new InvalidInputError("no capabilities given");
   return parsed;
 }

@@ -24,37 +24,37 @@ import type { Peer } from "./peers.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
-/** A frame without a body: says that this side lives. */
+/** An empty frame: a heartbeat. */
 const HEARTBEAT = new Uint8Array(0);
 
-/** A frame of one byte: asks for a heartbeat. */
+/** A frame of one byte: requests a heartbeat. */
 const PROBE = new Uint8Array([0xc0]);
 
-/** How a connection shows that its ends live. */
+/** The heartbeat of a connection. */
 export interface Heartbeat {
-  /** After how long without sending anything a sign of life is sent, in ms. */
+  /** After this time without sending, a heartbeat is sent, in ms. */
   readonly interval: number;
-  /** After how long without receiving anything the peer is taken for dead, in ms. */
+  /** After this time without receiving, the peer counts as dead, in ms. */
   readonly timeout: number;
 }
 
-/** What a connection is made of, besides its stream. */
+/** Options of a connection. */
 export interface ConnectionOptions {
-  /** Where the peer was reached, or where it came from. */
+  /** The address at which the peer was reached, or from which it connected. */
   readonly address: Address;
-  /** The other server: what waits in its outbox is sent. */
+  /** The other server, whose outbox is sent. */
   readonly peer: Peer;
-  /** How both ends show that they live. */
+  /** The heartbeat of both ends. */
   readonly heartbeat: Heartbeat;
-  /** Takes in what comes. */
+  /** Receives the messages. */
   readonly receiver: Pick<Receiver, "lines" | "expects" | "deliver">;
-  /** Called once, when the connection is over. */
+  /** Called once, when the connection has ended. */
   onClosed(connection: Connection, why: string): void;
 }
 
-/** One stream to one peer, in use until either side closes it. */
+/** A stream to a peer, until either side closes it. */
 export class Connection {
-  /** What is known of the peer while this lasts. */
+  /** The session of the peer on this connection. */
   readonly session: Session;
   readonly #stream: ByteStream;
   readonly #reader: FrameReader;
@@ -70,14 +70,14 @@ export class Connection {
   #writing = false;
   #flushing = false;
   #seen = 0;
-  /** Whether the answer to a probe waits to be written: another one says no more. */
+  /** Whether an answer to a probe is already waiting to be written. */
   #answersProbe = false;
   #ended: string | undefined;
   readonly #closed = Promise.withResolvers<void>();
-  /** The end of the writing that {@linkcode Connection.drain} waits for. */
+  /** Resolved when everything that {@linkcode Connection.drain} waits for is written. */
   #written: PromiseWithResolvers<void> | undefined;
 
-  /** Takes over a stream after its handshake; what is in the outbox is sent. */
+  /** Takes over a stream after its handshake, and sends what is in the outbox. */
   constructor(
     stream: ByteStream,
     { peer, instance, certified, binding, reader }: Authenticated,
@@ -96,19 +96,19 @@ export class Connection {
     this.flush();
   }
 
-  /** Whether it is in use. */
+  /** Whether it is open. */
   get open(): boolean {
     return this.#ended === undefined;
   }
 
-  /** When the peer was heard last, by `performance.now()`. */
+  /** The time of the last data from the peer, by `performance.now()`. */
   get lastReceived(): number {
     return this.#lastReceived;
   }
 
   /**
-   * Has the outbox written in this turn of the event loop, once nothing more is added to it: so all that this turn
-   * sends leaves in one write.
+   * Writes the outbox at the end of this turn of the event loop, so that all messages of the turn
+   * go out in one write.
    */
   flush(): void {
     if (this.#flushing || this.#writing) return;
@@ -117,7 +117,9 @@ export class Connection {
     queueMicrotask(this.#settle);
   }
 
-  /** Asks the peer for a sign of life; says whether one came within {@linkcode PROBE_TIMEOUT}. */
+  /**
+   * Asks the peer for a heartbeat. Returns whether it answered within {@linkcode PROBE_TIMEOUT}.
+   */
   async probe(): Promise<boolean> {
     const before = this.#lastReceived;
     this.#outbox.add(PROBE);
@@ -129,7 +131,7 @@ export class Connection {
     return this.open && this.#lastReceived !== before;
   }
 
-  /** Closes at once; what is not written yet is lost. */
+  /** Closes at once. Unsent messages are lost. */
   close(why: string): void {
     if (!this.open) return;
     this.#ended = why;
@@ -140,7 +142,7 @@ export class Connection {
     this.#options.onClosed(this, why);
   }
 
-  /** Writes what is waiting, lets the peer read it to the end, and closes; `timeout` in ms in all. */
+  /** Writes what is waiting, lets the peer read it, and closes, within `timeout` ms. */
   async drain(timeout: number): Promise<void> {
     await within(timeout, this.#drain());
     this.close("drained");
@@ -151,7 +153,7 @@ export class Connection {
     this.flush();
     await this.#written.promise;
     if (this.open) await this.#stream.closeWrite().catch(() => {});
-    // Closing with unread input would reset the stream and take back what the peer has not read.
+    // Closing with unread input would reset the stream and discard what the peer has not read.
     await this.#closed.promise;
   }
 
@@ -172,7 +174,7 @@ export class Connection {
         let rest = this.#outbox.take();
         this.#answersProbe = false;
         this.#sent ||= rest.length > 0;
-        // Now, and not when all is written: so the next messages are gathered while these are being written.
+        // Now, not when all is written, so that new messages are gathered meanwhile.
         if (this.#outbox.size === 0) this.#options.peer.notifyDrained();
         while (rest.length > 0) rest = rest.subarray(await this.#stream.write(rest));
       }
@@ -186,18 +188,18 @@ export class Connection {
   async #readAll(): Promise<void> {
     try {
       do {
-        // Many costly frames must not keep everything else waiting.
+        // Many costly frames must not block everything else.
         let began = this.#lastReceived = performance.now();
         for (let count = 1; this.open && this.#reader.next(); count++) {
           const isLarge = this.#reader.end - this.#reader.start > LARGE_FRAME;
           this.#receive();
           if (!isLarge && count % FRAMES_PER_CHECK !== 0) continue;
           if (performance.now() - began < MAX_TURN) continue;
-          // A timer: Deno looks at its sockets only after many turns of `setImmediate`.
+          // A timer, since Deno polls its sockets only after many turns of `setImmediate`.
           await new Promise((resolve) => setTimeout(resolve));
           began = performance.now();
         }
-        // A large frame is not kept while the peer is silent.
+        // Do not keep a large frame while the peer is silent.
         this.#frame.clear();
       } while (this.open && await this.#reader.fill());
       this.close(
@@ -242,7 +244,8 @@ export class Connection {
   #beat(): void {
     const { heartbeat } = this.#options;
     const now = performance.now();
-    // A process that was stopped, as when its host slept, has yet to read what came meanwhile.
+    // A process that was suspended, for example with its host, still has to read what arrived
+    // meanwhile.
     const wasStopped = now - this.#lastBeat > 2 * heartbeat.interval;
     this.#lastBeat = now;
     const silence = now - this.#lastReceived;
@@ -252,7 +255,7 @@ export class Connection {
         seconds: Math.round(silence / 1000),
       });
       this.isSilent = true;
-      return this.close("the peer fell silent");
+      return this.close("the peer is silent");
     }
     if (!this.#sent) {
       this.#outbox.add(HEARTBEAT);

@@ -1,5 +1,5 @@
 /**
- * The control protocol: what the actor `server` of every server answers.
+ * The control protocol, which the actor `server` of every server answers.
  *
  * @module
  */
@@ -55,11 +55,11 @@ import {
   wholeNumber,
 } from "./request_checks.ts";
 
-/** One connection of a server, as others see it. */
+/** A connection of a server. */
 export interface ConnectionInfo {
   /** The server at the other end. */
   readonly peer: string;
-  /** Where it was reached, or where it came from. */
+  /** The address at which it was reached, or from which it connected. */
   readonly address: Address;
 }
 
@@ -67,37 +67,41 @@ export interface ConnectionInfo {
 export type ControlHandlers = {
   /** The registered names of its actors, sorted. */
   listActors(): string[];
-  /** Its connections, but for the one that the request came on. */
+  /** Its connections, except the one of the request. */
   listConnections(): ConnectionInfo[];
-  /** Starts an elevation: gives the nonce to be signed, or none; see `Capabilities.challenge`. */
+  /**
+   * Starts an elevation. Returns the nonce to sign, or an empty one; see `Elevations.challenge`.
+   */
   challenge(request: { capabilities: string[]; claimed?: string | undefined }): Uint8Array;
   /** Ends an elevation with an administrator's signature. */
   elevate(request: { signature: Bytes }): Promise<void>;
-  /** Confers capabilities inside this server to another, as it runs now; says which instance that is. */
+  /**
+   * Grants capabilities in this server to the running instance of another. Returns that instance.
+   */
   authorize(request: { server: string; capabilities: string[] }): Promise<RegistryEntry>;
-  /** Ends all that a server may do here now. */
+  /** Revokes every capability of a server here. */
   retract(request: { server: string }): Retraction;
-  /** Who has capabilities here, sorted by server. */
+  /** The servers that have capabilities here, sorted. */
   delegations(): Delegation[];
-  /** Connects it with another server, through the registry or at the addresses given. */
+  /** Connects to another server, through the registry or at the given addresses. */
   connect(request: { server: string; addresses?: Address[] }): Promise<void>;
-  /** Begins to stop the server; answers how long its actors may take to shut down, in ms. */
+  /** Begins to stop the server. Returns the time that its actors have to shut down, in ms. */
   shutdown(): { grace: number };
   /** Ends an actor at once, whatever it does; see `ActorSystem.kill`. */
   kill(request: { actor: ActorId; reason?: string }): void;
   /** The state of the group or actor with a serial number; of the root group without one. */
   threadState(request: { serial?: number }): GroupInfo | ActorInfo;
-  /** Where an actor is, in its own code. */
+  /** The backtrace of an actor. */
   threadBacktrace(request: { serial: number }): Promise<Backtrace>;
-  /** Watches an actor for the asking server, which is sent `down` once. */
+  /** Monitors an actor for the asking server, which gets `down` once. */
   monitor(request: { monitor: number; actor: ActorId }): void;
-  /** Takes a monitor back. */
+  /** Ends a monitor. */
   demonitor(request: { monitor: number }): void;
-  /** An actor that is watched from here ended. */
+  /** An actor monitored from here has ended. */
   down(request: { monitor: number; reason?: string }): void;
 };
 
-/** Makes the handlers of a server's actor `server`, to be served with {@linkcode controlChecks}. */
+/** Makes the handlers of a server's actor `server`, to serve with {@linkcode controlChecks}. */
 export function controlHandlers(server: ActorServer): HandlersOf<ControlHandlers> {
   const { actors, capabilities } = server;
   return {
@@ -160,8 +164,8 @@ export function controlHandlers(server: ActorServer): HandlersOf<ControlHandlers
 
     connect(request, context) {
       const { server: id, addresses } = request;
-      // All of this server would use the addresses given; and dialling probes ports and sockets that the asker may
-      // not be able to reach itself.
+      // The whole server would use these addresses, and connecting probes ports and sockets that
+      // the sender may not be able to reach itself.
       return capabilities.attempt(context.envelope, {
         capability: ADMIN,
         what: "connect",
@@ -215,10 +219,10 @@ function requireActor(actors: ActorSystem, serial: number): Actor {
   return actor;
 }
 
-/** How much of the reason that an actor elsewhere ended for is kept, in UTF-16 code units. */
+/** Length limit for the reason in `down` messages from other servers, in UTF-16 code units. */
 const MAX_REASON = 1000;
 
-/** How much is kept of what a client says who is at work, in UTF-16 code units. */
+/** Length limit for the user that a client claims, in UTF-16 code units. */
 const MAX_CLAIM = 128;
 
 /** The checks of the actor `server`. */
@@ -229,7 +233,7 @@ export const controlChecks: RequestChecks = requestChecks<ControlHandlers>({
     capabilities: checkCapabilities,
     claimed: optional(shortened(MAX_CLAIM)),
   }),
-  // A client that gives up says so with an empty one.
+  // A client that cancels sends an empty one.
   elevate: parts({ signature: bytes(SIGNATURE_LENGTH) }),
   authorize: parts({ server: serverId, capabilities: checkCapabilities }),
   retract: parts({ server: serverId }),
@@ -244,13 +248,15 @@ export const controlChecks: RequestChecks = requestChecks<ControlHandlers>({
   down: parts({ monitor: wholeNumber, reason: optional(shortened(MAX_REASON)) }),
 });
 
-/** The most actors, connections and groups that an answer may have. */
+/** The maximum number of actors, connections and groups in an answer. */
 const MAX_LISTED = 1_000_000;
 
-/** The longest path of a group, type of a message and frame of a stack, in UTF-16 code units. */
+/**
+ * The maximum length of a group's path, a message's type and a stack frame, in UTF-16 code units.
+ */
 const MAX_LINE = 10_000;
 
-/** The longest name of who conferred a capability, in UTF-16 code units. */
+/** The maximum length of a grantor's name, in UTF-16 code units. */
 const MAX_GRANTOR = 200;
 
 const line = text(MAX_LINE);
@@ -267,7 +273,7 @@ const actorInfo: Check<ActorInfo> = parts({
   receives: optional(listOf(line, MAX_LINE)),
 });
 
-/** A group with all below it; groups that are in each other in any number of ways are as many groups. */
+/** A group with all below it. Each group counts once for every group that contains it. */
 function groupInfo(): Check<GroupInfo> {
   let left = MAX_LINE;
   const group: Check<GroupInfo> = (value) => {
@@ -283,13 +289,13 @@ function groupInfo(): Check<GroupInfo> {
   return group;
 }
 
-/** Bytes that may be missing. */
+/** Bytes, or none. */
 function noneOr(check: Check<Bytes>): Check<Bytes> {
   return (value) =>
     value instanceof Uint8Array && value.length === 0 ? new Uint8Array() : check(value);
 }
 
-/** The checks of what the actor `server` of another server answers. */
+/** The checks of answers from another server's actor `server`. */
 export const controlAnswers = answerChecks<ControlHandlers>({
   listActors: listOf(text(MAX_ACTOR_NAME), MAX_LISTED),
   listConnections: listOf(parts({ peer: serverId, address }), MAX_LISTED),

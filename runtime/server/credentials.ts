@@ -1,13 +1,14 @@
 /**
- * What a server proves itself with: the instance key of each run, and a certificate; and the fingerprints by which people
- * tell keys, certificates and cookies from one another. A fingerprint reveals nothing of a secret.
+ * A server's credentials: its instance key, new at each start, and its certificate; and
+ * fingerprints, with which people compare keys, certificates and cookies. A fingerprint reveals
+ * nothing about a secret.
  *
  * @module
  */
 import { AuthenticationError } from "../errors.ts";
 import type { TlsSource } from "../wire/tls_transport.ts";
 
-/** Bytes over a buffer of their own, as WebCrypto wants them. */
+/** Bytes with their own buffer, as WebCrypto requires. */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
 /** The length of an instance, in bytes: an Ed25519 public key (RFC 8032). */
@@ -16,9 +17,9 @@ export const INSTANCE_LENGTH = 32;
 /** The length of a signature, in bytes. */
 export const SIGNATURE_LENGTH = 64;
 
-/** A running server's key pair: made when it starts, never stored. */
+/** A running server's key pair, created at its start and never stored. */
 export class InstanceKey {
-  /** The public half, which names the instance. */
+  /** The public key, which identifies the instance. */
   readonly publicKey: Bytes;
   readonly #privateKey: CryptoKey;
 
@@ -27,7 +28,7 @@ export class InstanceKey {
     this.#privateKey = privateKey;
   }
 
-  /** Makes a new one. */
+  /** Creates a new one. */
   static async generate(): Promise<InstanceKey> {
     const pair = await crypto.subtle.generateKey("Ed25519", false, ["sign", "verify"]);
     const { publicKey, privateKey } = pair as CryptoKeyPair;
@@ -43,7 +44,7 @@ export class InstanceKey {
   }
 }
 
-/** Whether an instance made a signature of a text. */
+/** Verifies an instance's signature of a text. */
 export async function verifySignature(
   text: Bytes,
   { instance, signature }: { instance: Bytes; signature: Bytes },
@@ -56,7 +57,7 @@ export async function verifySignature(
   }
 }
 
-/** Whether two instances are the same; they are public, so the time it takes tells nothing. */
+/** Compares two instances. They are public, so it need not take constant time. */
 export function sameInstance(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && one.every((byte, i) => byte === other[i]);
 }
@@ -66,27 +67,27 @@ export function shortInstance(instance: Uint8Array): string {
   return instance.subarray(0, 8).toHex();
 }
 
-/** Who a certificate says that its holder is. */
+/** The identity in a certificate. */
 export interface Certified {
   /** The server id: its `srv:` URI. */
   readonly id: string;
-  /** What it may do in other servers: its `cap:` URIs. */
+  /** Its capabilities in other servers: its `cap:` URIs. */
   readonly capabilities: readonly string[];
   /** The certificate's serial number, in hex. */
   readonly serial: string;
 }
 
-/** What a server needs for TLS. */
+/** The TLS credentials of a server. */
 export interface TlsCredentials extends TlsSource {
   /**
    * Reads the certificate of a peer, whose chain and dates TLS has checked.
    *
-   * @throws {AuthenticationError} when it is revoked, or names no server.
+   * @throws {AuthenticationError} if it is revoked, or names no server.
    */
   identify(certificate: Uint8Array): Certified;
 }
 
-/** Who a server is to others. */
+/** The identity that a server presents in handshakes. */
 export interface Credentials {
   /** Its id. */
   readonly id: string;
@@ -94,40 +95,52 @@ export interface Credentials {
   readonly instance: InstanceKey;
   /** The ensemble's cookie, as a key for HMAC-SHA-256. */
   readonly cookie: CryptoKey;
-  /** What it shows and trusts on tls. */
+  /** Its certificate, and the authorities it trusts. */
   readonly tls?: TlsCredentials | undefined;
 }
 
-/** Imports a cookie's bytes as the key of the proofs. */
+/** Imports a cookie as an HMAC key. */
 export function importCookie(cookie: Uint8Array): Promise<CryptoKey> {
   const algorithm = { name: "HMAC", hash: "SHA-256" };
   return crypto.subtle.importKey("raw", cookie as Bytes, algorithm, false, ["sign", "verify"]);
 }
 
-/** The id under which commands are certified. Each adds a dash and what makes its own id unique. */
+/**
+ * The id in the certificate of commands. Each command appends a dash and a random text to get its
+ * own id.
+ */
 export const CONSOLE_ID = "console";
 
-/** The id under which clients are certified: programs that are in the ensemble for a while, and add to it as commands do. */
+/**
+ * The id in the certificate of clients, the transient servers of programs. Each client appends a
+ * dash and a random text to get its own id.
+ */
 export const CLIENT_ID = "client";
 
-/** The id whose certificate a peer may have in place of one of its own; undefined for any but consoles and clients. */
+/**
+ * The certified id that a peer may use in place of its own; undefined except for consoles and
+ * clients.
+ */
 export function sharedId(id: string): string | undefined {
   return [CONSOLE_ID, CLIENT_ID].find((shared): shared is string => id.startsWith(`${shared}-`));
 }
 
 /**
- * Makes sure that a peer goes by the id that it is certified for.
+ * Checks that a peer's id is the certified one.
  *
- * @throws {AuthenticationError} when it does not.
+ * @throws {AuthenticationError} if it is not.
  */
 export function requireCertified(peer: string, { id }: Certified): void {
   if (peer === id || sharedId(peer) === id) return;
   throw new AuthenticationError(
-    `the peer calls itself ${peer} and its certificate is that of ${id}`,
+    `the peer claims the id ${peer}, but its certificate is for ${id}`,
   );
 }
 
-/** How many digits of a fingerprint are shown: too many for anyone to make another key with the same ones. */
+/**
+ * The number of displayed digits of a fingerprint: too many to forge another key with the same
+ * ones.
+ */
 const SHOWN_DIGITS = 16;
 
 /** The fingerprint of bytes: their SHA-256, in hex. */
@@ -140,7 +153,7 @@ export async function publicKeyFingerprint(key: CryptoKey): Promise<string> {
   return await fingerprintOf(await crypto.subtle.exportKey("spki", key));
 }
 
-/** The beginning of a fingerprint, for people. */
+/** The beginning of a fingerprint, for display. */
 export function shortFingerprint(fingerprint: string): string {
   return fingerprint.slice(0, SHOWN_DIGITS);
 }

@@ -1,8 +1,9 @@
 /**
- * Elevation: a client proves that an administrator is at work, and may then do more in this server.
+ * Elevation: a client proves that it has the administrators' key, and gets capabilities in this
+ * server.
  *
- * The server gives a challenge. The administrator signs it together with all that it is for, so that the signature
- * is of no use elsewhere or later. What the client may do then ends with its connection.
+ * The server sends a challenge. The administrator signs it together with its context, so that the
+ * signature is useless elsewhere or later. The capabilities end with the connection.
  *
  * @module
  */
@@ -13,32 +14,35 @@ import { type Capabilities, type Session, sessionOf } from "./capabilities.ts";
 import { checkCapabilities, MAX_CAPABILITIES } from "./capability_names.ts";
 import type { Bytes } from "./credentials.ts";
 
-/** How long a refused elevation is kept waiting, in ms: doubled with each that the session was refused. */
+/**
+ * The delay of the first refused elevation, in ms. It doubles with each further refusal of the
+ * session.
+ */
 const FIRST_PENALTY = 250;
 const LONGEST_PENALTY = 8_000;
 
-/** Why a server without an administrators' key elevates nobody over tls. */
-const GOES_BY_CERTIFICATES = "it has no administrators' public key, and goes by certificates alone";
+/** The refusal of a server that has no administrators' key. */
+const GOES_BY_CERTIFICATES = "it has no administrators' public key, and accepts only certificates";
 
 /** The length of a challenge, in bytes. */
 export const NONCE_LENGTH = 32;
 
-/** The challenge of a session, and how often it has failed. */
+/** The challenge of a session, and its number of failures. */
 interface Challenged {
   pending: Pick<Elevation, "capabilities" | "nonce"> & { readonly retractions: number } | undefined;
   failures: number;
-  /** Whether an attempt is under way: its signature is being checked, or its refusal is still held back. */
+  /** Whether an attempt is pending: its signature is being checked, or its refusal delayed. */
   busy: boolean;
 }
 
-/** The elevations of the clients of one server. */
+/** The elevations in a server. */
 export class Elevations {
   readonly #self: { readonly id: string; readonly instance: Bytes };
   readonly #adminKey: CryptoKey | undefined;
   readonly #capabilities: Capabilities;
   readonly #challenged = new WeakMap<Session, Challenged>();
 
-  /** The elevations in a server, by its administrators' public key. */
+  /** Creates them for a server with this administrators' public key. */
   constructor(
     self: { readonly id: string; readonly instance: Bytes },
     { adminKey, capabilities }: { adminKey: CryptoKey | undefined; capabilities: Capabilities },
@@ -49,11 +53,11 @@ export class Elevations {
   }
 
   /**
-   * Starts an elevation: gives the nonce that the administrator's signature has to cover, or no bytes where the
-   * client may do all that already.
+   * Starts an elevation. Returns the nonce to sign, or no bytes if the client has the capabilities
+   * already.
    *
-   * @param request.claimed who the client says is at work; the audit log marks it as a claim.
-   * @throws {NotAuthorizedError} when this server goes by certificates alone.
+   * @param request.claimed the user according to the client; the audit log marks it as a claim.
+   * @throws {NotAuthorizedError} if this server accepts only certificates.
    */
   challenge(
     envelope: Envelope,
@@ -76,10 +80,10 @@ export class Elevations {
   }
 
   /**
-   * Ends an elevation: with the administrator's signature the session has the capabilities that the
-   * challenge was for, as long as it lasts. A challenge can be answered once.
+   * Ends an elevation: with a valid signature, the session has the requested capabilities until it
+   * ends. A challenge can be answered once.
    *
-   * @throws {NotAuthorizedError} when the signature is not that, after a pause that grows.
+   * @throws {NotAuthorizedError} if the signature is not valid, after a growing delay.
    */
   async elevate(envelope: Envelope, signature: Bytes): Promise<void> {
     const session = sessionOf(envelope);
@@ -87,8 +91,8 @@ export class Elevations {
     const refuse = (reason: string) => this.#refusal(session, reason);
     if (!this.#adminKey) throw refuse(GOES_BY_CERTIFICATES);
     const challenged = this.#challengedOf(session);
-    // The pause must delay the next attempt too, and not only this answer.
-    if (challenged.busy) throw refuse("another attempt of it is not over yet");
+    // The delay must also apply to the next attempt, not only to this answer.
+    if (challenged.busy) throw refuse("another attempt is still pending");
     challenged.busy = true;
     try {
       const { pending: last } = challenged;
@@ -99,7 +103,7 @@ export class Elevations {
         const administrator = shortFingerprint(await publicKeyFingerprint(this.#adminKey));
         // Retracted while the signature was checked.
         if (session.retractions !== pending.retractions) {
-          throw refuse("it was retracted meanwhile");
+          throw refuse("its capabilities were revoked meanwhile");
         }
         const all = session.capabilities.union(new Set(capabilities));
         if (all.size > MAX_CAPABILITIES) throw refuse(`it would have ${all.size} capabilities`);
@@ -114,7 +118,7 @@ export class Elevations {
       const penalty = Math.min(FIRST_PENALTY * 2 ** challenged.failures++, LONGEST_PENALTY);
       this.#capabilities.note(session, "refused", { what: "elevation", details: { capabilities } });
       await new Promise((resolve) => Deno.unrefTimer(setTimeout(resolve, penalty) as never));
-      throw refuse("no valid signature of the administrator");
+      throw refuse("not a valid signature by an administrator");
     } finally {
       challenged.busy = false;
     }
@@ -151,27 +155,30 @@ export class Elevations {
   }
 }
 
-/** All that a signature is bound to: no part of it can be exchanged, and it can be used once. */
+/** The data that an elevation signs, so that the signature cannot be reused elsewhere. */
 export interface Elevation {
-  /** The server that is asked. */
+  /** The server. */
   readonly server: string;
   /** Its instance. */
   readonly serverInstance: Bytes;
-  /** The client that asks. */
+  /** The client. */
   readonly client: string;
   /** Its instance. */
   readonly clientInstance: Bytes;
-  /** What it asks for, sorted. */
+  /** The requested capabilities, sorted. */
   readonly capabilities: readonly string[];
   /** The server's challenge: 32 fresh bytes. */
   readonly nonce: Bytes;
-  /** The connection between the two. */
+  /** The binding of the connection. */
   readonly binding: Bytes;
 }
 
 const LABEL = "gxensemble 1 elevation";
 
-/** The bytes that are signed: each part with its length before it, so that no two elevations read alike. */
+/**
+ * The signed bytes: each part with its length before it, so that no two elevations have the same
+ * bytes.
+ */
 export function elevationText(elevation: Elevation): Bytes {
   const encoder = new TextEncoder();
   const parts = [

@@ -1,16 +1,17 @@
 /**
- * The handshake: who is at the other end of a stream.
+ * The handshake, which authenticates both ends of a stream.
  *
- * Four messages prove to each side that the other has the cookie and is the running instance that it says:
- * hello, challenge, response, accepted. Each proof covers a label of its direction and the transcript, which
- * is the hello and the challenge, byte for byte: versions, transport, both ids, both instances, both nonces. So
- * no message can be replayed, sent back to who sent it, or passed on in another's name.
+ * Four messages prove to each side that the other has the cookie and is the instance that it
+ * claims: hello, challenge, response, accepted. Each proof covers a label of its direction and the
+ * transcript, which is the hello and the challenge, byte for byte: versions, transport, both ids,
+ * both instances, both nonces. So no message can be replayed, reflected, or relayed under another
+ * identity.
  *
- * Each side accepts only a transcript that names the transport of its own end. So a relay between the two
- * cannot pass the connection of a client at a UNIX socket on to the server's tcp port.
+ * Each side accepts only a transcript with the transport of its own end. So a relay cannot forward
+ * the connection of a client at a UNIX socket to the server's tcp port.
  *
- * On tls, where both sides have shown certificates, the same four messages go without the cookie: the ids have
- * to be those certified, and the signatures prove the instances.
+ * On tls, where both sides have certificates, the same four messages are sent without the cookie:
+ * the ids must be the certified ones, and the signatures prove the instances.
  *
  * @module
  */
@@ -50,36 +51,37 @@ const CLIENT_LABEL = "gxensemble 1 client";
 const SERVER_LABEL = "gxensemble 1 server";
 const BINDING_LABEL = "gxensemble 1 binding";
 
-/** Who the peer turned out to be. */
+/** The authenticated peer. */
 export interface Authenticated {
   /** Its id. */
   readonly peer: string;
   /** Its instance. */
   readonly instance: Bytes;
-  /** What its certificate says, on a stream that has one. */
+  /** The contents of its certificate, if the stream has one. */
   readonly certified: Certified | undefined;
-  /** The same bytes at both ends of this connection, and at no other. */
+  /** The same bytes at both ends of this connection, and unique to it. */
   readonly binding: Bytes;
-  /** The reader, which may hold frames that came right behind the handshake. */
+  /** The reader, which may hold frames that followed the handshake. */
   readonly reader: FrameReader;
 }
 
-/** Thrown when a server does not end the handshake within {@linkcode HANDSHAKE_TIMEOUT}. */
+/** Thrown if a server does not finish the handshake within {@linkcode HANDSHAKE_TIMEOUT}. */
 export class SlowHandshakeError extends DisconnectedError {}
 
-/** Thrown when a client hangs up before it has sent anything, as a port scanner does. */
+/** Thrown if a client disconnects before it has sent anything, as a port scanner does. */
 export class SilentPeerError extends DisconnectedError {}
 
 /**
- * The client's side. The stream is closed when it fails.
+ * The client's side. The stream is closed if it fails.
  *
  * @param options.wanted the id that the server must have.
- * @param options.admit asked once the server has said who it is, before anything is proved to it; throws to refuse it.
- * @param options.proceed asked before the hello and before anything is proved; false breaks off, and tells
- * the server that it is not needed.
- * @throws {RefusedError} when the server refuses.
- * @throws {AuthenticationError} when the server is not the one wanted or cannot prove itself.
- * @throws {DisconnectedError} when the stream ends, or it takes too long.
+ * @param options.admit called once the server's id is known, before anything is proved to it;
+ * throws to refuse it.
+ * @param options.proceed called before the hello and before anything is proved; false ends the
+ * handshake, and tells the server that it is not needed.
+ * @throws {RefusedError} if the server refuses.
+ * @throws {AuthenticationError} if the server is not the wanted one or cannot authenticate.
+ * @throws {DisconnectedError} if the stream ends, or the handshake times out.
  */
 export function clientHandshake(
   stream: ByteStream,
@@ -107,7 +109,7 @@ export function clientHandshake(
     const { server, instance } = decodeChallenge(challengeBytes);
     const certified = certify(self, { stream, peer: server });
     if (wanted !== undefined && server !== wanted) {
-      throw new AuthenticationError(`server ${server} answers there, not ${wanted}`);
+      throw new AuthenticationError(`the server at this address is ${server}, not ${wanted}`);
     }
     refuseSelf(self, { peer: server, instance });
     await options.admit?.(instance);
@@ -125,11 +127,14 @@ export function clientHandshake(
 }
 
 /**
- * The server's side. The stream is closed when it fails. What bounds its time is the {@linkcode Handshakes} of the listener.
+ * The server's side. The stream is closed if it fails. Its timeout is that of the listener's
+ * {@linkcode Handshakes}.
  *
- * @param options.admit asked once the client has proved itself; gives a refusal, or undefined for yes.
- * @throws {AuthenticationError} when the client cannot prove itself or is not admitted; it is told why.
- * @throws {DisconnectedError} when the stream ends.
+ * @param options.admit called once the client is authenticated; returns a refusal, or undefined to
+ * accept.
+ * @throws {AuthenticationError} if the client cannot authenticate or is not admitted; it is told
+ * why.
+ * @throws {DisconnectedError} if the stream ends.
  */
 export function serverHandshake(
   stream: ByteStream,
@@ -148,8 +153,8 @@ export function serverHandshake(
       const { versions, transport, client, wanted, instance } = decodeHello(helloBytes);
       if (transport !== stream.kind) {
         throw new AuthenticationError(
-          `the client connected over ${transport} and arrives over ${stream.kind}: something between ` +
-            `the two passes the connection on`,
+          `the client connected over ${transport}, but the connection arrived over ${stream.kind}: it was ` +
+            `forwarded on the way`,
         );
       }
       if (wanted !== undefined && wanted !== self.id) {
@@ -184,7 +189,9 @@ export function serverHandshake(
   });
 }
 
-/** Does the client's side in its time. That of a server's side is bounded where it was accepted. */
+/**
+ * Runs the client's side with its timeout. That of the server's side starts where it was accepted.
+ */
 async function inTime<Result>(stream: ByteStream, work: () => Promise<Result>): Promise<Result> {
   let isLate = false;
   const timer = setTimeout(() => {
@@ -219,14 +226,14 @@ function close(stream: ByteStream): void {
   try {
     stream.close();
   } catch (error) {
-    // It was closed already, when the handshake was cut short.
+    // It was already closed when the handshake was canceled.
     if (!(error instanceof Deno.errors.BadResource)) throw error;
   }
 }
 
-/** Ends the handshake as one that is no failure: the two are connected, or about to be. */
+/** Ends the handshake without an error, because the two are connected, or about to be. */
 async function breakOff(stream: ByteStream): Promise<never> {
-  const message = "not needed any more";
+  const message = "no longer needed";
   await send(stream, encodeRefused({ refusal: Refusal.Duplicate, message }));
   throw new DisconnectedError(message);
 }
@@ -241,7 +248,9 @@ async function send(stream: ByteStream, body: Bytes): Promise<void> {
 async function receive(reader: FrameReader, silent = false): Promise<Bytes> {
   while (!reader.next()) {
     if (!await reader.fill()) {
-      if (!reader.cut && silent) throw new SilentPeerError("the peer closed without a word");
+      if (!reader.cut && silent) {
+        throw new SilentPeerError("the peer closed the connection without sending anything");
+      }
       throw new DisconnectedError("the peer closed the connection during the handshake");
     }
   }
@@ -253,11 +262,11 @@ function refuseSelf(
   { peer, instance }: { peer: string; instance: Bytes },
 ): void {
   if (peer === self.id || sameInstance(instance, self.instance.publicKey)) {
-    throw new AuthenticationError(`the peer calls itself ${peer}, which is this server's own id`);
+    throw new AuthenticationError(`the peer claims the id ${peer}, which is this server's own`);
   }
 }
 
-/** On tls the certificate says who the peer is, and stands for the cookie. */
+/** On tls, the certificate identifies the peer, and replaces the cookie. */
 function certify(
   self: Credentials,
   { stream, peer }: { stream: ByteStream; peer: string },
@@ -296,7 +305,7 @@ async function verify(
     );
   }
   if (!await verifySignature(text, { instance, signature: proof.signature })) {
-    throw new AuthenticationError(`${peer} cannot prove that it is the instance it says`);
+    throw new AuthenticationError(`${peer} did not prove its instance key`);
   }
 }
 

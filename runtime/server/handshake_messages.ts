@@ -1,10 +1,12 @@
 /**
- * The messages of the handshake: fixed layouts, so that a stranger's bytes meet no parser with choices.
+ * The messages of the handshake: fixed layouts, so that unauthenticated bytes reach only a simple
+ * parser.
  *
- * A message is one frame. It starts with its type, a byte; texts are a length byte and ASCII; all else has a
- * fixed length. Hello and challenge may be longer than is known here: what a later version of the protocol adds
- * at their end is skipped. The first seven bytes of a hello, and a refusal, stay as they are in every version,
- * so that two releases which have no version in common can say so.
+ * A message is one frame. It starts with its type, a byte; texts are a length byte and ASCII;
+ * everything else has a fixed length. Hello and challenge may be longer: extensions by later
+ * versions of the protocol at their end are skipped. The first seven bytes of a hello, and a
+ * refusal, are the same in every version, so that two releases without a common version can report
+ * it.
  *
  * @module
  */
@@ -13,7 +15,7 @@ import { ProtocolError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
 import { type Bytes, INSTANCE_LENGTH, SIGNATURE_LENGTH } from "./credentials.ts";
 
-/** Versions of the protocol: all from the lowest to the highest. */
+/** A range of protocol versions. */
 export interface Versions {
   /** The lowest. */
   readonly lowest: number;
@@ -21,7 +23,7 @@ export interface Versions {
   readonly highest: number;
 }
 
-/** The versions of the protocol that this release speaks. */
+/** The protocol versions of this release. */
 export const SPOKEN_VERSIONS: Versions = { lowest: 1, highest: 1 };
 
 /** The length of a nonce, in bytes. */
@@ -41,18 +43,18 @@ enum Type {
   Refused = 5,
 }
 
-/** What stands for each kind of transport, a byte. */
+/** The byte for each kind of transport. */
 const TRANSPORTS = { unix: 1, tcp: 2, tls: 3 } as const satisfies Record<Address["kind"], number>;
 
 /** The client's first message. */
 export interface Hello {
-  /** The versions that the client speaks. */
+  /** The versions that the client supports. */
   readonly versions: Versions;
-  /** What the client's end of the stream runs over. */
+  /** The transport of the client's end of the stream. */
   readonly transport: Address["kind"];
   /** The client's id. */
   readonly client: string;
-  /** The id of the server that the client wants, if it knows. */
+  /** The id of the wanted server, if the client knows it. */
   readonly wanted: string | undefined;
   /** The client's instance. */
   readonly instance: Bytes;
@@ -62,7 +64,7 @@ export interface Hello {
 
 /** The server's answer. */
 export interface Challenge {
-  /** The version that the two speak from here on. */
+  /** The version that both use from here on. */
   readonly version: number;
   /** The server's id. */
   readonly server: string;
@@ -72,7 +74,7 @@ export interface Challenge {
   readonly nonce: Bytes;
 }
 
-/** What each side proves: that it has the cookie, and that it is its instance. */
+/** The proof of each side that it has the cookie and its instance key. */
 export interface Proof {
   /** HMAC-SHA-256 of label and transcript under the cookie. */
   readonly mac: Bytes;
@@ -80,19 +82,19 @@ export interface Proof {
   readonly signature: Bytes;
 }
 
-/** Why a server refuses a client. */
+/** The codes of refusals. */
 export enum Refusal {
-  /** The cookies differ, the ids do not fit, or the message makes no sense. */
+  /** The cookies differ, the ids do not match, or the message is malformed. */
   Failed = 1,
-  /** The two are being connected the other way round: wait for that. */
+  /** The two are already being connected in the other direction: wait for that. */
   Duplicate = 2,
 }
 
-/** The server's no. */
+/** A refusal by the server. */
 export interface Refused {
-  /** Which no. */
+  /** Its code. */
   readonly refusal: Refusal;
-  /** Why, in words for a person. */
+  /** A message for people. */
   readonly message: string;
 }
 
@@ -148,12 +150,12 @@ class Reader {
   }
 }
 
-/** Thrown when the answer read is a refusal. */
+/** Thrown if the answer is a refusal. */
 export class RefusedError extends ProtocolError {
-  /** Which. */
+  /** Its code. */
   readonly refusal: Refusal;
 
-  /** Keeps the refusal and its message. */
+  /** Creates the error from a refusal. */
   constructor({ refusal, message }: Refused) {
     super(message);
     this.refusal = refusal;
@@ -161,15 +163,15 @@ export class RefusedError extends ProtocolError {
 }
 
 /**
- * The highest version that both sides speak.
+ * The highest version that both sides support.
  *
- * @throws {ProtocolError} when there is none, naming the versions of each.
+ * @throws {ProtocolError} if there is none, naming the versions of each.
  */
 export function commonVersion(client: Versions, server: Versions): number {
   const version = Math.min(client.highest, server.highest);
   if (version >= Math.max(client.lowest, server.lowest)) return version;
   throw new ProtocolError(
-    `no protocol version in common: the client speaks ${rangeOf(client)} and the server ` +
+    `no protocol version in common: the client supports ${rangeOf(client)} and the server ` +
       `${rangeOf(server)}: use the same release of gxensemble on both sides`,
   );
 }
@@ -186,14 +188,14 @@ export function encodeHello(
 /**
  * Reads a hello.
  *
- * @throws {ProtocolError} when it is none, or none of its versions is spoken here.
+ * @throws {ProtocolError} if it is malformed, or none of its versions is supported.
  */
 export function decodeHello(bytes: Uint8Array): Hello {
   const reader = new Reader(bytes, Type.Hello);
   const magic = String.fromCharCode(...reader.raw(MAGIC.length));
   if (magic !== MAGIC) throw new ProtocolError("malformed handshake: not of this protocol");
   const versions = { lowest: reader.byte(), highest: reader.byte() };
-  // First of all: how the rest is to be read depends on it.
+  // First, since the layout of the rest depends on it.
   commonVersion(versions, SPOKEN_VERSIONS);
   const transport = transportOf(reader.byte());
   const client = checkServerId(reader.text());
@@ -217,8 +219,8 @@ export function encodeChallenge({ version, server, instance, nonce }: Challenge)
 /**
  * Reads a challenge.
  *
- * @throws {RefusedError} when it is a refusal.
- * @throws {ProtocolError} when it is no challenge, or its version is not spoken here.
+ * @throws {RefusedError} if it is a refusal.
+ * @throws {ProtocolError} if it is malformed, or its version is not supported.
  */
 export function decodeChallenge(bytes: Uint8Array): Challenge {
   const reader = new Reader(bytes, Type.Challenge);
@@ -226,7 +228,7 @@ export function decodeChallenge(bytes: Uint8Array): Challenge {
   const { lowest, highest } = SPOKEN_VERSIONS;
   if (version < lowest || version > highest) {
     throw new ProtocolError(
-      `the server chose protocol version ${version}, and ${rangeOf(SPOKEN_VERSIONS)} was offered`,
+      `the server chose protocol version ${version}, but ${rangeOf(SPOKEN_VERSIONS)} was offered`,
     );
   }
   return {
@@ -245,13 +247,13 @@ export function encodeResponse(proof: Proof): Bytes {
 /**
  * Reads the client's proof.
  *
- * @throws {ProtocolError} when it is none.
+ * @throws {ProtocolError} if it is malformed.
  */
 export function decodeResponse(bytes: Uint8Array): Proof {
   return decodeProof(bytes, Type.Response);
 }
 
-/** Writes the server's proof, which is its yes. */
+/** Writes the server's proof, which accepts the client. */
 export function encodeAccepted(proof: Proof): Bytes {
   return new Writer().byte(Type.Accepted).raw(proof.mac).raw(proof.signature).done();
 }
@@ -259,14 +261,14 @@ export function encodeAccepted(proof: Proof): Bytes {
 /**
  * Reads the server's proof.
  *
- * @throws {RefusedError} when it is a refusal.
- * @throws {ProtocolError} when it is no proof.
+ * @throws {RefusedError} if it is a refusal.
+ * @throws {ProtocolError} if it is malformed.
  */
 export function decodeAccepted(bytes: Uint8Array): Proof {
   return decodeProof(bytes, Type.Accepted);
 }
 
-/** Writes a refusal; the message is cut to what fits. */
+/** Writes a refusal, with its message truncated to fit. */
 export function encodeRefused({ refusal, message }: Refused): Bytes {
   const ascii = message.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 255);
   return new Writer().byte(Type.Refused).byte(refusal).text(ascii).done();

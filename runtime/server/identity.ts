@@ -1,15 +1,16 @@
 /**
- * Identity: which instance owns a server id, over transports without certificates (unix and tcp), and whether a
- * registered instance still runs.
+ * Identity: decides which instance owns a server id over transports without certificates (unix and
+ * tcp), and whether a registered instance still runs.
  *
- * The cookie proves that a peer is a member, and its signature proves which instance it is. Neither proves that its id
- * is its own. Where capabilities are enforced the registry decides: the id of a registered server belongs to
- * the instance that registered.
+ * The cookie proves that a peer is a member, and its signature proves its instance. Neither proves
+ * that its id is its own. If capabilities are enforced, the registry decides: the id of a
+ * registered server belongs to the registered instance.
  *
- * The registry passes an id on to another instance at once when the registered one has left, or when its connection
- * broke and its addresses refuse connections. It never does while a connection of that instance stands; the heartbeat
- * closes the connection of a silent peer. An instance that is not connected and does not refuse keeps its id until it
- * has been silent for the timeout of the heartbeat.
+ * The registry gives an id to another instance at once if the registered one has left, or if its
+ * connection broke and its addresses refuse connections. It never does so while a connection of
+ * that instance is open; the heartbeat closes the connection of a silent peer. An instance that is
+ * not connected and does not refuse keeps its id until it has been silent for the timeout of the
+ * heartbeat.
  *
  * @module
  */
@@ -28,34 +29,40 @@ import { clientHandshake } from "./handshake.ts";
 import { describeServer, type RegistryEntry, type RegistryHandlers } from "./registry_protocol.ts";
 import { type Kernel, ownKernel } from "../own_process.ts";
 
-/** Says in an error when the id of a silent server passes on; `timeout` is that of the heartbeat, in ms. */
+/**
+ * Tells, for an error, when the id of a silent server passes on; `timeout` is that of the
+ * heartbeat, in ms.
+ */
 export function whenSilent(timeout: number): string {
-  return `its id passes on when it has been silent for ${timeout / 1000} s`;
+  return `its id passes on after ${timeout / 1000} s of silence`;
 }
 
-/** What a peer says of who it is. */
+/** The identity that a peer claims. */
 export interface Claim {
-  /** The id that it goes by. */
+  /** The claimed id. */
   readonly id: string;
   /** Its instance. */
   readonly instance: Bytes;
-  /** Whether it was reached at an address of that id, and did not come by itself. */
+  /** Whether this server connected to an address of that id, rather than being connected to. */
   readonly dialled: boolean;
 }
 
-/** What {@linkcode Identities} goes by. */
+/** Options of {@linkcode Identities}. */
 export interface IdentityOptions {
-  /** Says which instances are registered. */
+  /** Answers which instances are registered. */
   readonly registry: Pick<Client<RegistryHandlers>, "lookup">;
-  /** Whether capabilities are enforced: then this server goes by the registry. The registry itself always does. */
+  /**
+   * Whether capabilities are enforced, so that this server consults the registry. The registry
+   * itself always does.
+   */
   readonly enforced: boolean;
   /** The timeout of the heartbeat, in ms. */
   readonly silence: number;
 }
 
-/** What knows whether connections stand: the router. */
+/** Checks whether connections are open: the router. */
 export interface Connections {
-  /** Whether a connection of this instance stands. */
+  /** Whether a connection of this instance is open. */
   stands(id: string, instance: Uint8Array): Promise<boolean>;
 }
 
@@ -64,28 +71,33 @@ export class Identities {
   readonly #self: Credentials;
   readonly #options: IdentityOptions;
   readonly #started = performance.now();
-  /** When an instance was last heard before its connection ended. Those older than the timeout are dropped. */
+  /**
+   * When an instance was last heard before its connection ended. Entries older than the timeout are
+   * dropped.
+   */
   readonly #lastHeard = new Map<string, { instance: Bytes; at: number }>();
 
-  /** The identities of the peers of one server. */
+  /** Creates the identities of the peers of a server. */
   constructor(self: Credentials, options: IdentityOptions) {
     this.#self = self;
     this.#options = options;
   }
 
   /**
-   * Makes sure that a peer may go by its id.
+   * Checks that a peer may use its id.
    *
-   * @throws {AuthenticationError} when the id is that of another instance, or nobody can be asked.
+   * @throws {AuthenticationError} if the id belongs to another instance, or the registry cannot be
+   * asked.
    */
   async require({ id, instance, dialled }: Claim, connections: Connections): Promise<void> {
     const isRegistry = this.#self.id === REGISTRY_ID;
     if (!isRegistry && !this.#options.enforced) return;
     if (id === REGISTRY_ID) {
-      // The registry is the server that answers at its addresses, and none that connects by itself.
+      // Only a server at the registry's addresses is the registry, not one that connects to this
+      // server.
       if (dialled) return;
       throw new AuthenticationError(
-        `${this.#self.id} connects to the registry, and not the other way round`,
+        `refused: the registry does not connect to servers; ${this.#self.id} connects to it`,
       );
     }
     let entry: RegistryEntry | undefined;
@@ -93,7 +105,9 @@ export class Identities {
       entry = await this.#options.registry.lookup({ id });
     } catch (error) {
       const { message } = error as Error;
-      throw new AuthenticationError(`cannot ask the registry which instance is ${id}: ${message}`);
+      throw new AuthenticationError(
+        `cannot ask the registry for the instance of ${id}: ${message}`,
+      );
     }
     if (!entry || sameInstance(entry.instance, instance)) return;
     const presence = isRegistry ? await this.presence(entry, connections) : "running";
@@ -106,7 +120,7 @@ export class Identities {
     );
   }
 
-  /** Whether the registry says that an id is that of this instance. */
+  /** Whether an id is registered for this instance. */
   async isRegistered(id: string, instance: Bytes): Promise<boolean> {
     try {
       const entry = await this.#options.registry.lookup({ id });
@@ -116,7 +130,7 @@ export class Identities {
     }
   }
 
-  /** Whether a registered instance runs, as far as can be told from here. */
+  /** Whether a registered instance runs, as far as this server can tell. */
   async presence(entry: RegistryEntry, connections: Connections): Promise<Presence> {
     if (await connections.stands(entry.id, entry.instance)) return "running";
     return await lookFor(entry, {
@@ -125,7 +139,10 @@ export class Identities {
     });
   }
 
-  /** Notes that a connection is over; `lastHeard` is when its peer was heard last, by `performance.now()`. */
+  /**
+   * Records that a connection ended; `lastHeard` is the time of the peer's last data, by
+   * `performance.now()`.
+   */
   closed({ peer, instance }: Session, lastHeard: number): void {
     if (this.#self.id !== REGISTRY_ID) return;
     this.#lastHeard.delete(peer);
@@ -137,15 +154,17 @@ export class Identities {
     }
   }
 
-  /** Whether nothing was heard for so long that a standing connection would have been closed. */
+  /**
+   * Whether an instance has been silent for so long that an open connection would have been closed.
+   */
   #isLongSilent({ id, instance }: RegistryEntry): boolean {
     const heard = this.#lastHeard.get(id);
-    // A registry that has just started has heard of nobody yet.
+    // A registry that has just started has not heard any server yet.
     const at = heard && sameInstance(heard.instance, instance) ? heard.at : this.#started;
     return performance.now() - at >= this.#options.silence;
   }
 
-  /** Who answers at an address of a registered instance; the handshake goes no further than that. */
+  /** Finds which instance answers at an address; the handshake ends there. */
   async #examine({ instance }: RegistryEntry, address: Address): Promise<Sign> {
     let stream: ByteStream;
     try {
@@ -160,7 +179,7 @@ export class Identities {
         proceed: () => found === undefined,
       });
     } catch {
-      // The peer is silent, or it has said which instance it is and this side broke off.
+      // The peer is silent, or its instance is known and this side ended the handshake.
     }
     if (!found) return "unclear";
     return sameInstance(found, instance) ? "running" : "gone";
@@ -170,27 +189,30 @@ export class Identities {
 /** Whether a registered instance runs. An `unknown` one may still run. */
 export type Presence = "running" | "gone" | "unknown";
 
-/** What connecting to an address shows about the instance that announced it. */
+/** The result of connecting to an address of an announced instance. */
 export type Sign =
   /** The instance answers. */
   | "running"
   /** Another instance answers. */
   | "gone"
-  /** Nobody listens. */
+  /** No process listens. */
   | "refused"
   /** There is no such socket: the server has ended, or the file was removed. */
   | "no socket"
-  /** Something accepts and does not say who it is, or the host cannot be reached. */
+  /** The address accepts without identifying itself, or the host cannot be reached. */
   | "unclear";
 
 /**
- * Looks whether a registered instance runs. It is gone when every address that can be tried from this host refuses
- * connections. A missing socket counts only when the process is gone from this host too, or the server has been
- * silent for long; so does another socket in its place that refuses. Where no address can be tried, the process
- * decides. Silence and timeouts prove nothing.
+ * Checks whether a registered instance runs. It is gone if every address that can be tried from
+ * this host refuses connections. A missing socket counts only if the process is gone from this
+ * host, too, or the server has long been silent; the same holds for another socket in its place
+ * that refuses. If no address can be tried, the process decides. Silence and timeouts prove
+ * nothing.
  *
- * @param options.isLongSilent whether the server has been silent for longer than the heartbeat allows.
- * @param options.examine looks at one address; by default it only connects, which does not show who answers.
+ * @param options.isLongSilent whether the server has been silent for longer than the heartbeat
+ * allows.
+ * @param options.examine checks one address; by default it only connects, which does not show who
+ * answers.
  */
 export async function lookFor(
   entry: RegistryEntry,
@@ -214,8 +236,8 @@ export async function lookFor(
 }
 
 /**
- * Where to look for what an entry announced. Where its socket is missing, whatever has its path now is looked at:
- * another instance of the server may answer there.
+ * The places to check for an entry. If its socket is missing, whatever is at its path now is
+ * checked, since another instance of the server may answer there.
  */
 function placesOf(
   address: Address,
@@ -230,7 +252,7 @@ function placesOf(
   return [{ address: { kind: "unix", host: hostName(), path }, isAnnounced: false }];
 }
 
-/** Whether the process numbers of this host are those of an entry. */
+/** Whether the process ids of this host are those of an entry. */
 export function isProcessSeen({ host, kernel }: Pick<RegistryEntry, "host" | "kernel">): boolean {
   const own = ownKernel();
   if (!own || !kernel) return host === hostName();

@@ -1,5 +1,6 @@
 /**
- * Peers: the other servers that this one is connected with, or is connecting to; and those that cannot be reached.
+ * Peers: the other servers that this one is connected with, or is connecting to, and those that
+ * cannot be reached.
  *
  * @module
  */
@@ -12,72 +13,72 @@ import { Outbox } from "../wire/frames.ts";
 import { HARD_LIMIT, HIGH_WATER_MARK } from "../wire/limits.ts";
 import type { Connection } from "./connection.ts";
 
-/** Another server. Its outbox takes what is sent, also while the connection is still being made. */
+/** Another server. Its outbox accepts messages also while the connection is still being made. */
 export class Peer {
   /** The other server's id. */
   readonly id: string;
-  /** What waits to be written. */
+  /** The messages to write. */
   readonly outbox: Outbox = new Outbox();
-  /** The connection, while there is one. */
+  /** The connection, if any. */
   connection: Connection | undefined;
-  /** The attempt to connect, while there is one. */
+  /** The pending attempt to connect, if any. */
   attempt: Promise<void> | undefined;
-  /** Where it is being dialled. */
+  /** The address being dialed. */
   dialling: Address | undefined;
-  /** What it did not answer during the last attempt. */
+  /** The step that timed out in the last attempt. */
   silence: Silence | undefined;
   /** This server's own handshake with the peer, from hello to answer. */
   outgoing: Promise<void> | undefined;
   /** The peer's handshake with this server, from its admission until its stream is in use. */
   incoming: Promise<void> | undefined;
-  /** How many messages that nobody waits for an answer to are among what waits to be written. */
+  /** The number of waiting messages without an ask. */
   unasked = 0;
   /** Why the last connection or attempt ended. */
   lastFailure = "";
   #connected = Promise.withResolvers<void>();
   #drained: PromiseWithResolvers<void> | undefined;
 
-  /** A peer without a connection. */
+  /** Creates a peer without a connection. */
   constructor(id: string) {
     this.id = id;
   }
 
-  /** Whether so much waits to be written that a sender should wait as well. */
+  /** Whether so much is waiting that senders should wait. */
   get congested(): boolean {
     return this.outbox.size > HIGH_WATER_MARK;
   }
 
-  /** Whether so much waits to be written that the peer counts as stuck. */
+  /** Whether so much is waiting that the peer counts as stuck. */
   get stuck(): boolean {
     return this.outbox.size > HARD_LIMIT;
   }
 
-  /** Whether there is nothing to keep: no connection, none being made, and nothing to write. */
+  /** Whether it can be dropped: no connection, none being made, and nothing to write. */
   get idle(): boolean {
     return !this.connection && !this.attempt && !this.incoming && this.outbox.size === 0;
   }
 
-  /** Resolves when the last of what waits is being written, or is lost with the connection. */
+  /** Resolves when everything waiting is being written, or is lost with the connection. */
   drained(): Promise<void> {
     if (this.outbox.size === 0) return Promise.resolve();
     this.#drained ??= Promise.withResolvers<void>();
     return this.#drained.promise;
   }
 
-  /** Wakes those who wait in {@linkcode Peer.drained}. */
+  /** Resolves the promises of {@linkcode Peer.drained}. */
   notifyDrained(): void {
     this.unasked = 0;
     this.#drained?.resolve();
     this.#drained = undefined;
   }
 
-  /** Takes a connection into use. */
+  /** Starts using a connection. */
   connect(connection: Connection): void {
     this.connection = connection;
     this.#connected.resolve();
   }
 
-  /** Forgets the connection and drops what was waiting for it. */
+  /** Drops the connection and what was waiting for it. */
   disconnect(): void {
     this.connection = undefined;
     this.#connected = Promise.withResolvers<void>();
@@ -85,7 +86,7 @@ export class Peer {
     this.notifyDrained();
   }
 
-  /** Waits until there is a connection, whoever opened it, or `timeout` ms have passed. */
+  /** Waits for a connection, opened by either side, for at most `timeout` ms. */
   async waitForConnection(timeout: number): Promise<boolean> {
     await within(timeout, this.#connected.promise);
     return this.connection !== undefined;
@@ -122,7 +123,7 @@ export class Absences {
   readonly #absences = new Map<string, Absence>();
   readonly #lines: Pick<LineLimit, "allows">;
 
-  /** Nobody is absent; `lines` says what of it may go into the log. */
+  /** Starts with no absent servers; `lines` limits the log. */
   constructor(lines: Pick<LineLimit, "allows">) {
     this.#lines = lines;
   }
@@ -133,19 +134,19 @@ export class Absences {
     return absence !== undefined && performance.now() < absence.retryAt;
   }
 
-  /** Notes that the connection to a server broke. There is no pause: the next message is tried at once. */
+  /** Records a lost connection. There is no pause: the next message is tried at once. */
   lost(server: string, why: string): void {
     this.#begin(server, why);
   }
 
-  /** Notes that an attempt to reach a server failed. */
+  /** Records a failed attempt to reach a server. */
   failed(server: string, why: string): void {
     const absence = this.#begin(server, why);
     absence.pause = Math.min(Math.max(FIRST_PAUSE, 2 * absence.pause), LONGEST_PAUSE);
     absence.retryAt = performance.now() + absence.pause;
   }
 
-  /** Counts messages that were dropped. The first ones are a line in the log. */
+  /** Counts dropped messages. The first ones are logged. */
   drop(server: string, count: number): void {
     const absence = this.#absences.get(server);
     if (!absence || count === 0) return;
@@ -155,12 +156,12 @@ export class Absences {
     absence.dropped += count;
   }
 
-  /** Notes that a server is connected. */
+  /** Records that a server is connected. */
   reached(server: string): void {
     this.#end(server, "is reached again");
   }
 
-  /** Forgets all, and says what was dropped. */
+  /** Forgets all, and logs what was dropped. */
   close(): void {
     for (const server of [...this.#absences.keys()]) this.#end(server, "was not reached again");
   }
@@ -178,7 +179,7 @@ export class Absences {
     }
     absence.why = why;
     clearTimeout(absence.timer);
-    absence.timer = setTimeout(() => this.#end(server, "is not tried any more"), FORGET_AFTER);
+    absence.timer = setTimeout(() => this.#end(server, "is no longer tried"), FORGET_AFTER);
     Deno.unrefTimer(absence.timer as unknown as number);
     return absence;
   }

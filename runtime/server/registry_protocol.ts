@@ -1,5 +1,5 @@
 /**
- * The registry as servers see it: its entries, what it answers, and how a server stays in it.
+ * The registry, for servers: its entries, its requests, and how a server stays registered.
  *
  * @module
  */
@@ -37,68 +37,74 @@ import {
 /** The registry's actor. */
 export const REGISTRY: ActorRef = new ActorRef(REGISTRY_ID, "registry");
 
-/** How many entries one answer holds at most: some megabytes of the largest ones. */
+/** The maximum number of entries in an answer: some megabytes of the largest ones. */
 export const PAGE_SIZE = 256;
 
-/** Some of the entries that were asked for, sorted by id. */
+/** A page of entries, sorted by id. */
 export interface RegistryPage {
   /** At most {@linkcode PAGE_SIZE} of them. */
   readonly entries: RegistryEntry[];
-  /** Where to go on, as `after` of the next request; absent on the last page. */
+  /** The `after` of the next request; absent on the last page. */
   readonly next?: string | undefined;
 }
 
 /** The handlers of the registry's actor, for `client`. */
 export type RegistryHandlers = {
-  /** Adds a server's entry in place of an earlier one. */
+  /** Adds a server's entry, replacing an earlier one. */
   add(request: { entry: RegistryEntry }): Promise<void>;
-  /** Removes the entry of an instance of a server; says whether it was there. */
+  /** Removes the entry of an instance of a server. Returns whether it existed. */
   remove(request: { id: string; instance: Uint8Array }): Promise<boolean>;
   /** The entry of a server, or of the registry itself, which is in no list. */
   lookup(request: { id: string }): Promise<RegistryEntry | undefined>;
-  /** A page of the entries, or of those with a role, from the one after an id on. */
+  /** A page of all entries, or of those with a role, after an id. */
   list(request: { role?: string | undefined; after?: string | undefined }): Promise<RegistryPage>;
-  /** Whether a registered instance lives, as far as the registry can tell; "gone" when it is not registered. */
+  /**
+   * Whether a registered instance is running, as far as the registry can tell; "gone" if it is not
+   * registered.
+   */
   presence(request: { id: string; instance: Uint8Array }): Promise<Presence>;
 };
 
 /** The longest part of a {@linkcode Kernel}, in UTF-16 code units. */
 const MAX_KERNEL = 64;
 
-/** The most addresses that a server announces. */
+/** The maximum number of a server's addresses. */
 export const MAX_ADDRESSES = 16;
 
 /** The longest address, in UTF-16 code units of its list form. */
 export const MAX_ADDRESS = 512;
 
-/** The most roles that a server has. */
+/** The maximum number of a server's roles. */
 export const MAX_ROLES = 32;
 
 /** The longest role, in bytes of UTF-8. */
 export const MAX_ROLE = 64;
 
-/** One server of the ensemble, as it announced itself. */
+/** A registered server. */
 export interface RegistryEntry {
-  /** The server's name: the key of the entry. */
+  /** The server's id, which is the key of the entry. */
   readonly id: string;
   /**
-   * The public key of the running instance, made anew at each start: tells a server from its
-   * predecessor of the same id.
+   * The instance key: the public key of the running instance, new at each start. It distinguishes a
+   * server from its predecessor with the same id.
    */
   readonly instance: Uint8Array;
-  /** Where the server is reached, in the order it announced. */
+  /** The server's addresses, in the announced order. */
   readonly addresses: readonly Address[];
-  /** What the server does in the ensemble, in the order it announced. */
+  /** The server's roles, in the announced order. */
   readonly roles: readonly string[];
-  /** Its process number on {@linkcode RegistryEntry.host}; absent in entries from databases of version 1. */
+  /**
+   * Its process id on {@linkcode RegistryEntry.host}; absent in entries from databases of version
+   * 1.
+   */
   readonly pid?: number | undefined;
-  /** The name of the host that its process runs on, as it was when the process started. */
+  /** The name of its host when the process started. */
   readonly host?: string | undefined;
-  /** The kernel that its process runs under; absent where the system does not tell. */
+  /** The kernel of its process; absent if the system does not report it. */
   readonly kernel?: Kernel | undefined;
 }
 
-/** A registered server as messages name it: `httpd1 (pid 123 on host a)`. */
+/** Formats a registered server for messages: `httpd1 (pid 123 on host a)`. */
 export function describeServer(
   { id, pid, host }: Pick<RegistryEntry, "id" | "pid" | "host">,
 ): string {
@@ -111,7 +117,7 @@ const instance = bytes(INSTANCE_LENGTH, INSTANCE_LENGTH);
 const shortAddress: Check<Address> = (value) => {
   const checked = address(value);
   if (formatAddress(checked).length <= MAX_ADDRESS) return checked;
-  throw new InvalidInputError(`an address of a server has up to ${MAX_ADDRESS} characters`);
+  throw new InvalidInputError(`an address must not be longer than ${MAX_ADDRESS} characters`);
 };
 
 const process = {
@@ -120,10 +126,10 @@ const process = {
   kernel: optional(parts({ boot: text(MAX_KERNEL), processes: text(MAX_KERNEL) })),
 };
 
-/** Where a server runs. */
+/** The host and process of a server. */
 export const serverProcess: Check<Pick<RegistryEntry, "pid" | "host" | "kernel">> = parts(process);
 
-/** A server's entry in every part. */
+/** A complete entry. */
 export const registryEntry: Check<RegistryEntry> = parts({
   id: serverId,
   instance,
@@ -134,7 +140,7 @@ export const registryEntry: Check<RegistryEntry> = parts({
 
 /** The checks of the registry's actor. */
 export const registryChecks: RequestChecks = requestChecks<RegistryHandlers>({
-  // It is kept for long and handed to others: it must be an entry in every part.
+  // It is stored and passed on, so every part is checked.
   add: parts({ entry: registryEntry }),
   remove: parts({ id: serverId, instance }),
   lookup: parts({ id: serverId }),
@@ -150,8 +156,8 @@ const answers = answerChecks<RegistryHandlers>({
 });
 
 /**
- * The registry, as a server or a command asks it: `add`, `remove`, `lookup`, `list` of a page, `presence`. Its answers are
- * checked: it says where others are.
+ * A client of the registry: `add`, `remove`, `lookup`, `list` of a page, `presence`. Its answers
+ * are checked, since they contain addresses to connect to.
  */
 export function registryClient(asker: Pick<Messaging, "ask">): Client<RegistryHandlers> {
   return client<RegistryHandlers>(asker, REGISTRY, { answers });
@@ -159,20 +165,20 @@ export function registryClient(asker: Pick<Messaging, "ask">): Client<RegistryHa
 
 const logger = getLogger(["gxensemble", "registration"]);
 
-/** The first and the longest pause between two tries to register again, in ms. */
+/** The first and the longest pause before registering again, in ms. */
 const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 15_000;
 
-/** What a server tells its registration when its entry has changed. */
+/** The message to the actor that keeps a server registered, for a changed entry. */
 const CHANGED = "changed";
 
-/** Does something when the server says that its entry has changed. */
+/** Reacts to a changed entry of the server. */
 const onChange = (self: Actor, react: () => void): Case => ({
   matches: ({ message, source }) => messageType(message) === CHANGED && source.equals(self.ref),
   react,
 });
 
-/** How the actor reacts to messages that have nothing to do with its work. */
+/** Cases for unrelated messages. */
 const OTHERS: readonly Case[] = [onPing, onShutdown(), onUnexpected];
 
 /** How long a stopping server waits for the registry to remove its entry, in ms. */
@@ -229,7 +235,7 @@ export class Registration {
  * Makes the body of an actor that registers a server again when the connection to the registry was lost, for a new
  * registry may not know the server; and when its entry has changed, see {@linkcode Registration.announceChange}.
  *
- * @param entry gives the entry as it is now.
+ * @param entry returns the current entry.
  */
 export function keepRegistered(entry: () => RegistryEntry): ActorBody {
   return async (self) => {
@@ -256,7 +262,8 @@ async function registerAgain(self: Actor, entry: () => RegistryEntry): Promise<v
       return await registryClient(self).add({ entry: entry() });
     } catch (error) {
       const { message } = error as Error;
-      // Each message once: it is no news that the registry is still away, but it is that another server has the id.
+      // Each message is logged once: that the registry is still away is not news, but that another
+      // server has the id is.
       if (message !== last) logger.warn("cannot register yet: {reason}", { reason: message });
       last = message;
     }
@@ -264,7 +271,7 @@ async function registerAgain(self: Actor, entry: () => RegistryEntry): Promise<v
   }
 }
 
-/** Waits for `duration` ms, and takes the messages that come meanwhile. */
+/** Waits, in ms, while receiving messages. */
 async function rest(self: Actor, duration: number): Promise<void> {
   const until = performance.now() + duration;
   for (let left = duration; left > 0; left = until - performance.now()) {

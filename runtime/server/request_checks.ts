@@ -1,12 +1,12 @@
 /**
- * Checks of requests: everything that a peer sends is checked in type and size before it is used.
+ * Checks of requests: everything from a peer is checked for type and size before it is used.
  *
- * Each protocol describes its requests in one file with the checks below, and its service is served with them:
- * control, the registry, the loader, REPL sessions.
+ * Each protocol describes its requests in one file with the checks below, and its service is served
+ * with them: control, the registry, the loader, REPL sessions.
  *
- * Why not a schema library: loading one at start-up would cost a command more than its own work; libraries put the
- * whole value into their messages; and a library loaded with the first request lets the loss of the connection
- * overtake that request.
+ * A schema library is not used, because loading one at startup would cost a command more than its
+ * own work, libraries quote the whole value in their messages, and with a library loaded at the
+ * first request, the loss of the connection could overtake that request.
  *
  * @module
  */
@@ -18,7 +18,9 @@ import { InvalidInputError } from "../errors.ts";
 import { type Address, formatAddress, parseAddresses } from "../wire/address.ts";
 import type { Bytes } from "./credentials.ts";
 
-/** Returns a value that is safe to use, with only the parts that were asked for; throws when it does not match. */
+/**
+ * Returns a value that is safe to use, with only the requested parts; throws if it does not match.
+ */
 export type Check<Value> = (value: unknown) => Value;
 
 /** The longest name of a host, in UTF-16 code units: that of the DNS. */
@@ -27,9 +29,9 @@ export const MAX_HOST = 255;
 /** The longest path, in UTF-16 code units: `PATH_MAX` of Linux. */
 export const MAX_PATH = 4096;
 
-/** Thrown when a part of a request does not match. */
+/** Thrown if a part of a request does not match. */
 class Mismatch extends Error {
-  /** The keys that lead to the part, the innermost first. */
+  /** The keys that lead to the part, innermost first. */
   readonly path: (string | number)[] = [];
   readonly #value: unknown;
   readonly #wanted: string;
@@ -40,7 +42,7 @@ class Mismatch extends Error {
     this.#wanted = wanted;
   }
 
-  /** The part, what it is and what it should be. */
+  /** Describes the part: what it is, and what it should be. */
   describe(): string {
     const part = this.path.length === 0 ? "it" : shorten(this.path.toReversed().join("."));
     if (this.#value === undefined) return `${part} is missing: ${this.#wanted}`;
@@ -48,7 +50,7 @@ class Mismatch extends Error {
   }
 }
 
-/** What the requests of a service must be, by type: what its handlers take, but for the `type` itself. */
+/** The checks that a service needs, by type: for the parameters of its handlers, except `type`. */
 export type RequestForms<H extends Handlers> = {
   readonly [Type in keyof H]: Check<
     Parameters<H[Type]> extends [] ? object : Omit<Parameters<H[Type]>[0], "type">
@@ -56,8 +58,8 @@ export type RequestForms<H extends Handlers> = {
 };
 
 /**
- * Makes the checks of a service. A request that is not of its form is refused with an
- * {@linkcode InvalidInputError} that names the part, and what is there, cut where it is long.
+ * Makes the checks of a service. A malformed request is refused with an {@linkcode
+ * InvalidInputError} that names the part and its truncated value.
  */
 export function requestChecks<H extends Handlers>(
   forms: RequestForms<H>,
@@ -69,7 +71,7 @@ export function requestChecks<H extends Handlers>(
   return Object.fromEntries(checks) as { [Type in keyof H]: RequestCheck };
 }
 
-/** Makes a check of what is called `what`, whose {@linkcode InvalidInputError} says what is wrong. */
+/** Makes a check whose {@linkcode InvalidInputError} calls the value `what`. */
 export function checked<Value>(check: Check<Value>, what: string): Check<Value> {
   return (value) => {
     try {
@@ -81,12 +83,12 @@ export function checked<Value>(check: Check<Value>, what: string): Check<Value> 
   };
 }
 
-/** What the answers of a service must be, by the type of the request. */
+/** The checks that a service's answers need, by the type of the request. */
 export type AnswerForms<H extends Handlers> = {
   readonly [Type in keyof H]?: Check<Awaited<ReturnType<H[Type]>>>;
 };
 
-/** Makes checks of answers, for `client`: a peer's answer is no more to be believed than its request. */
+/** Makes checks of answers, for `client`: a peer's answer is as untrusted as its request. */
 export function answerChecks<H extends Handlers>(
   forms: AnswerForms<H>,
 ): Readonly<Record<string, Check<unknown>>> {
@@ -98,7 +100,7 @@ export function answerChecks<H extends Handlers>(
   );
 }
 
-/** A request or a part of one, by its own parts. Those that are undefined are left out. */
+/** An object with these parts. Undefined ones are left out. */
 export function parts<Parts extends Record<string, unknown>>(
   checks: { readonly [Key in keyof Parts]: Check<Parts[Key]> },
 ): Check<Parts> {
@@ -117,12 +119,12 @@ export function parts<Parts extends Record<string, unknown>>(
 /** A request without parts. */
 export const nothing: Check<Record<string, never>> = parts({});
 
-/** A part that may be missing. */
+/** An optional part. */
 export function optional<Value>(check: Check<Value>): Check<Value | undefined> {
   return (value) => value === undefined ? undefined : check(value);
 }
 
-/** A text of at most so many UTF-16 code units. */
+/** A text of at most `length` UTF-16 code units. */
 export function text(length: number): Check<string> {
   return (value) => {
     if (typeof value === "string" && value.length <= length) return value;
@@ -133,7 +135,7 @@ export function text(length: number): Check<string> {
   };
 }
 
-/** A text of at most so many bytes of UTF-8. */
+/** A text of at most `length` bytes of UTF-8. */
 export function utf8(length: number): Check<string> {
   return (value) => {
     const isShort = typeof value === "string" && value.length <= length;
@@ -142,12 +144,12 @@ export function utf8(length: number): Check<string> {
   };
 }
 
-/** A text of which only so many UTF-16 code units are kept. */
+/** A text that is truncated to `length` UTF-16 code units. */
 export function shortened(length: number): Check<string> {
   return (value) => shorten(text(Infinity)(value), length);
 }
 
-/** A text that a pattern matches; `wanted` says what that makes it. */
+/** A text that matches a pattern; `wanted` describes it. */
 export function matching(pattern: RegExp, wanted: string): Check<string> {
   return (value) => {
     if (typeof value === "string" && pattern.test(value)) return value;
@@ -163,25 +165,25 @@ export function oneOf<const Text extends string>(...texts: readonly Text[]): Che
   };
 }
 
-/** A whole number that counts or numbers something. */
+/** A non-negative integer. */
 export const wholeNumber: Check<number> = (value) => {
   if (Number.isSafeInteger(value) && value as number >= 0) return value as number;
   throw new Mismatch(value, "a whole number");
 };
 
-/** The number of a device or an inode: of 64 bits, and rounded where it is large. */
+/** The number of a device or an inode: 64 bits, rounded if large. */
 const fileNumber: Check<number> = (value) => {
   if (Number.isInteger(value) && value as number >= 0) return value as number;
   throw new Mismatch(value, "the number of a file");
 };
 
-/** Any number that is one. */
+/** A finite number. */
 export const finiteNumber: Check<number> = (value) => {
   if (Number.isFinite(value)) return value as number;
   throw new Mismatch(value, "a number");
 };
 
-/** A time in ms since 1970, of those that a `Date` has. */
+/** A time in ms since 1970, in the range of `Date`. */
 export const timestamp: Check<number> = (value) => {
   if (typeof value === "number" && !Number.isNaN(new Date(value).getTime())) return value;
   throw new Mismatch(value, "a time in ms since 1970");
@@ -193,7 +195,7 @@ export const flag: Check<boolean> = (value) => {
   throw new Mismatch(value, "true or false");
 };
 
-/** At most so many bytes, and at least so many, as a copy: what came may be a view of the whole frame. */
+/** A limited number of bytes, copied, since the original may be a view of the whole frame. */
 export function bytes(most: number, least = 0): Check<Bytes> {
   return (value) => {
     if (value instanceof Uint8Array && value.length <= most && value.length >= least) {
@@ -203,13 +205,13 @@ export function bytes(most: number, least = 0): Check<Bytes> {
   };
 }
 
-/** A list of at most so many items; no item is looked at where there are more. */
+/** A list of limited length; the length is checked before any item. */
 export function listOf<Item>(check: Check<Item>, length: number): Check<Item[]> {
   return (value) => {
     if (!Array.isArray(value) || value.length > length) {
       throw new Mismatch(value, `a list of up to ${length}`);
     }
-    // By index: an array with holes is longer than what it has.
+    // By index, since an array with holes is longer than its items.
     return Array.from(value, (item, index) => within(index, () => check(item)));
   };
 }
@@ -224,7 +226,7 @@ export function pairOf<Item>(check: Check<Item>): Check<[Item, Item]> {
   };
 }
 
-/** Texts by key, each of up to so many UTF-16 code units, and at most `count` of them. */
+/** An object of texts, each of limited length, and at most `count` of them. */
 export function textByText(length: number, count: number): Check<Record<string, string>> {
   const short = text(length);
   return (value) => {
@@ -239,7 +241,7 @@ export function textByText(length: number, count: number): Check<Record<string, 
   };
 }
 
-/** One form or another, told apart by the part `kind`. */
+/** One of several forms, distinguished by the part `kind`. */
 export function byKind<Value extends { kind: string }>(
   checks: { readonly [Kind in Value["kind"]]: Check<Value> },
 ): Check<Value> {
@@ -270,7 +272,7 @@ const anyAddress = byKind<Address>({
   tls: internetAddress,
 });
 
-/** An address that can be written and read again; what is not written of it, the file of a socket, is kept. */
+/** A valid address; the file of a socket, which is not in its text form, is kept. */
 export const address: Check<Address> = (value) => {
   const checked = anyAddress(value);
   const read = parseAddresses(formatAddress(checked))[0]!;
@@ -279,7 +281,7 @@ export const address: Check<Address> = (value) => {
     : read;
 };
 
-/** Notes in a mismatch what part it is in. */
+/** Adds the containing part to a mismatch. */
 function within<Value>(key: string | number, check: () => Value): Value {
   try {
     return check();

@@ -1,5 +1,5 @@
 /**
- * The router: one connection to each other server, made when it is needed.
+ * The router: one connection to each other server, opened on demand.
  *
  * @module
  */
@@ -36,25 +36,25 @@ import { type Bytes, type Credentials, sameInstance, shortInstance } from "./cre
 
 const logger = getLogger(["gxensemble", "server"]);
 
-/** What a router works with. */
+/** The parts of a router. */
 export interface RouterParts {
-  /** Where the other servers are. */
+  /** The addresses of other servers. */
   readonly book: AddressBook;
-  /** Decides whether peers without certificates may go by their ids. */
+  /** Decides whether peers without certificates may use their ids. */
   readonly identities: Identities;
-  /** Takes in what comes by the connections. */
+  /** Receives the messages from all connections. */
   readonly receiver: Receiver;
   /** The heartbeat of the connections. */
   readonly heartbeat: Heartbeat;
 }
 
 /**
- * Connects this server with others. Two servers have one connection, whichever of them opened it.
+ * Connects this server with others. Two servers have one connection, whichever opened it.
  *
- * When two servers dial each other at once, each as a client of the other, one of the two handshakes has to
- * give way. The server with the lesser id wins: while its own handshake is under way it refuses the other's
- * as a duplicate. The server with the greater id waits for the outcome of its own before it answers. So when a
- * connected peer proves itself anew, it has lost that connection.
+ * If two servers dial each other at once, one of the two handshakes has to yield. The server with
+ * the lesser id wins: while its own handshake is pending, it refuses the other's as a duplicate.
+ * The server with the greater id waits for the outcome of its own before it answers. So if a
+ * connected peer authenticates again, it has lost that connection.
  */
 export class Router implements Route, Connections {
   readonly #self: Credentials;
@@ -63,7 +63,7 @@ export class Router implements Route, Connections {
   readonly #absences: Absences;
   #closed = false;
 
-  /** A router without connections. */
+  /** Creates a router without connections. */
   constructor(self: Credentials, parts: RouterParts) {
     this.#self = self;
     this.#parts = parts;
@@ -76,12 +76,13 @@ export class Router implements Route, Connections {
       .sort((a, b) => a.peer < b.peer ? -1 : 1);
   }
 
-  /** Sends an envelope, on a connection that is made if there is none. */
+  /** Sends an envelope, on a connection that is opened if there is none. */
   send(server: string, envelope: Envelope): boolean {
     if (this.#closed) return false;
     const known = this.#peers.get(server);
     if (!known) checkServerId(server);
-    // Messages for a server that could not be reached are dropped for a while. An ask, and `connect`, try again at once.
+    // Messages for an unreachable server are dropped for a while. An ask, and `connect`, try again
+    // at once.
     if (!known && !envelope.replyExpected && this.#absences.isPausing(server)) {
       this.#absences.drop(server, 1);
       return false;
@@ -106,7 +107,7 @@ export class Router implements Route, Connections {
         peer: server,
         bytes: peer.outbox.size,
       });
-      const why = "too much was waiting to be sent";
+      const why = "too much is waiting to be sent";
       if (peer.connection) peer.connection.close(why);
       else this.#lose(peer, why);
       return false;
@@ -117,9 +118,9 @@ export class Router implements Route, Connections {
   }
 
   /**
-   * Connects to a server, unless that is done already.
+   * Connects to a server, unless it is connected.
    *
-   * @throws {DisconnectedError} when it cannot be reached, saying what was tried.
+   * @throws {DisconnectedError} if it cannot be reached, with what was tried.
    */
   async connect(server: string): Promise<void> {
     if (this.#closed) {
@@ -140,15 +141,15 @@ export class Router implements Route, Connections {
     return this.#peers.get(server)?.congested ?? false;
   }
 
-  /** Resolves when what waits for a server has been written or dropped. */
+  /** Resolves when the outbox of a server is empty. */
   drained(server: string): Promise<void> {
     return this.#peers.get(server)?.drained() ?? Promise.resolve();
   }
 
   /**
-   * Takes a stream that a listener accepted.
+   * Handles a stream that a listener accepted.
    *
-   * @throws {EnsembleError} when the peer is not admitted.
+   * @throws {EnsembleError} if the peer is not admitted.
    */
   async accept({ stream, from }: Accepted): Promise<void> {
     const incoming = Promise.withResolvers<void>();
@@ -163,7 +164,7 @@ export class Router implements Route, Connections {
       });
       this.#use(stream, authenticated, from);
     } catch (error) {
-      // It is no failure when two servers dial each other at once.
+      // Two servers that dial each other at once are not an error.
       if (error instanceof RefusedError && error.refusal === Refusal.Duplicate) return;
       throw error;
     } finally {
@@ -190,10 +191,10 @@ export class Router implements Route, Connections {
     return peer?.attempt && server !== REGISTRY_ID ? this.silence(REGISTRY_ID) : undefined;
   }
 
-  /** Lets what is written arrive, and closes all connections; `timeout` in ms. */
+  /** Flushes and closes all connections, within `timeout` ms. */
   async close(timeout: number): Promise<void> {
     const until = performance.now() + timeout;
-    // What was sent last may wait for a connection that is being made, from here or from there.
+    // The last messages may wait for a connection that is being opened, from here or from there.
     const underway = [...this.#peers.values()]
       .flatMap(({ attempt, incoming }) => [attempt ?? [], incoming ?? []].flat());
     if (underway.length > 0) await within(timeout, Promise.all(underway));
@@ -216,7 +217,7 @@ export class Router implements Route, Connections {
       peer.attempt = undefined;
       this.#forgetIdle(peer);
     }, (error) => {
-      // This comes first: whoever is told of the loss may send again at once.
+      // First, since a caller that is notified of the loss may send again at once.
       peer.attempt = undefined;
       // The peer may have connected meanwhile, though it could not be reached.
       if (!peer.connection) this.#lose(peer, error.message, { cause: error.cause });
@@ -226,7 +227,7 @@ export class Router implements Route, Connections {
 
   async #establish(peer: Peer): Promise<void> {
     if (peer.incoming) {
-      // The peer is about to be connected, and may be reachable nowhere.
+      // The peer is about to be connected, and may not be reachable.
       await peer.incoming;
       if (peer.connection) return;
     }
@@ -245,8 +246,8 @@ export class Router implements Route, Connections {
   }
 
   /**
-   * Dials where the registry says that the peer is, except the addresses that were tried. Asks it again when what it said
-   * a while ago fails. When it cannot be asked, dials the sockets at which the peer may be.
+   * Dials the addresses in the registry, except those that were tried. If earlier ones fail, asks
+   * the registry again. If it cannot be asked, dials the sockets at which the peer may be.
    */
   async #dialFound(
     peer: Peer,
@@ -272,7 +273,7 @@ export class Router implements Route, Connections {
     return false;
   }
 
-  /** Dials one address after the other; `instance` is the one that the registry has named, if it has. */
+  /** Dials one address after the other; `instance` is the registered one, if known. */
   async #dialAll(
     peer: Peer,
     addresses: readonly Address[],
@@ -282,13 +283,14 @@ export class Router implements Route, Connections {
       instance?: Uint8Array;
     },
   ): Promise<boolean> {
-    // A socket of another host may have the URL of one here that was tried, and is not that one.
+    // The URL of another host's socket may equal that of a socket here that was tried, but it is a
+    // different one.
     const urls = new Set(tried.filter(isLocal).map(formatAddressUrl));
     for (const address of addresses) {
       if (peer.connection) return true;
       if (urls.has(formatAddressUrl(address))) continue;
       if (this.#isDowngrade(address, [...tried, ...addresses])) {
-        const why = "not tried, for it is also reached over tls";
+        const why = "not tried, since it is also reachable over tls";
         failures.push(new EnsembleError(`${formatAddressUrl(address)}: ${why}`));
         continue;
       }
@@ -308,8 +310,9 @@ export class Router implements Route, Connections {
   }
 
   /**
-   * Whether connecting there would give up what tls proves and hides. Between servers that both have certificates tcp
-   * never takes the place of tls, whatever tls fails for: whoever sits between them can make it fail.
+   * Whether connecting to an address would give up the protection of tls. Between servers that both
+   * have certificates, tcp never replaces tls, whatever the reason that tls fails, because an
+   * attacker on the network can make it fail.
    */
   #isDowngrade({ kind }: Address, addresses: readonly Address[]): boolean {
     return kind === "tcp" && this.#self.tls !== undefined &&
@@ -348,11 +351,13 @@ export class Router implements Route, Connections {
   }
 
   /**
-   * Decides on a client that has proved itself, by the rule above. An admitted client is the peer's incoming one until
-   * `incoming` resolves: meanwhile no other of its id is admitted, and the peer is not dialled.
+   * Decides on an authenticated client, by the rule above. An admitted client is the peer's
+   * incoming one until `incoming` resolves: meanwhile no other with its id is admitted, and the
+   * peer is not dialed.
    *
-   * An instance keeps the id while its connection stands, however silent it is: the heartbeat closes the connection in
-   * the end. There are two exceptions: the instance has left, or the registry has given the id to another.
+   * An instance keeps the id while its connection is open, however silent it is: the heartbeat
+   * closes the connection in the end. There are two exceptions: the instance has left, or the
+   * registry has given the id to another.
    */
   async #admit(
     client: string,
@@ -369,18 +374,21 @@ export class Router implements Route, Connections {
         await peer.incoming;
       } else if (peer?.outgoing) {
         if (this.#self.id < client) {
-          return { refusal: Refusal.Duplicate, message: "already connecting the other way round" };
+          return {
+            refusal: Refusal.Duplicate,
+            message: "already connecting in the other direction",
+          };
         }
         await peer.outgoing;
       } else if (!connection) {
         this.#peer(client).incoming = incoming;
         return undefined;
       } else if (sameInstance(connection.session.instance, claim.instance)) {
-        connection.close("the peer opened another");
+        connection.close("the peer opened another connection");
       } else if (connection.session.left) {
-        connection.close("the peer has left, and its id is another's");
+        connection.close("the peer has left, and its id belongs to another");
       } else if (
-        // Anybody with the cookie may have come first, but the certificate says whose id it is.
+        // Any holder of the cookie may have come first, but the certificate proves the id.
         (claim.certified && !connection.session.certified) ||
         await this.#parts.identities.isRegistered(client, claim.instance)
       ) {
@@ -394,7 +402,7 @@ export class Router implements Route, Connections {
     }
   }
 
-  /** See {@linkcode Connections.stands}. Probes the connection, so that a broken one shows that it is broken. */
+  /** See {@linkcode Connections.stands}. Probes the connection, so that a broken one is noticed. */
   async stands(id: string, instance: Uint8Array): Promise<boolean> {
     const connection = this.#peers.get(id)?.connection;
     if (!connection || !sameInstance(connection.session.instance, instance)) return false;
@@ -404,9 +412,9 @@ export class Router implements Route, Connections {
 
   #replace(connection: Connection, { instance, from }: { instance: Bytes; from: Address }): void {
     const { peer, instance: old, address } = connection.session;
-    connection.close("another instance took its place");
+    connection.close("another instance replaced it");
     if (!this.#parts.receiver.lines.allows(peer, "replacements")) return;
-    logger.warn("{peer}: instance {new} at {from} takes the place of {old} at {address}", {
+    logger.warn("{peer}: instance {new} at {from} replaces {old} at {address}", {
       peer,
       new: shortInstance(instance),
       from: formatAddressUrl(from),
@@ -443,7 +451,7 @@ export class Router implements Route, Connections {
     });
     peer.connect(connection);
     this.#absences.reached(peer.id);
-    logger.debug("connected with {peer} by {address}", {
+    logger.debug("connected with {peer} at {address}", {
       peer: peer.id,
       address: formatAddressUrl(address),
     });
@@ -455,7 +463,7 @@ export class Router implements Route, Connections {
       ? `the connection to ${peer.id} was lost: ${why}`
       : `cannot reach ${peer.id}: ${why}`;
     logger.debug("{message}", { message });
-    // Asks fail with the error. Messages that nobody waits for are only counted in the log.
+    // Asks fail with the error. Other messages are only counted in the log.
     const dropped = peer.unasked;
     if (!this.#closed) {
       if (!peer.connection) this.#absences.failed(peer.id, message);
@@ -467,7 +475,7 @@ export class Router implements Route, Connections {
       : peer.silence;
     peer.disconnect();
     this.#forgetIdle(peer);
-    // The advice is to start a registry. One that answers, if only to refuse, runs.
+    // The advice is to start a registry. One that answers, even with a refusal, is running.
     const isAway = peer.id === REGISTRY_ID && !cause && !silence;
     const error = new DisconnectedError(
       isAway ? `${message}; ${this.#parts.book.registryAdvice}` : message,
@@ -482,12 +490,12 @@ export class Router implements Route, Connections {
   }
 }
 
-/** The code of an error that a server cannot be reached for. */
+/** The error code for an unreachable server. */
 function codeOf(cause: unknown): ErrorCode {
   return cause instanceof UnknownServerError ? cause.code : "DISCONNECTED";
 }
 
-/** What a dialled server has not answered; undefined when it was not silent. */
+/** The step that a dialed server did not answer; undefined if it was not silent. */
 function unansweredStage(error: unknown): Silence["stage"] | undefined {
   if (error instanceof UnreachableError) return error.why === "full" ? "connect" : undefined;
   return (error as Error).cause instanceof SlowHandshakeError ? "handshake" : undefined;

@@ -95,7 +95,7 @@ Deno.test("run --deny: neither main, a worker, nor code that is loaded later has
   server.signal("SIGHUP");
   const denied = ["NotCapable", "NotCapable", "NotCapable", "allowed"];
   assert.deepEqual(JSON.parse(await server.printed("[")), [server.pid, denied, denied]);
-  await server.logged(/ INFO server: caged does without run, ffi, write$/);
+  await server.logged(/ INFO server: caged runs without the permissions run, ffi, write$/);
   const later = await ensemble.write(
     "later.ts",
     `import { attempts } from "./attempts.ts"; export const result = attempts();`,

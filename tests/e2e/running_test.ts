@@ -137,7 +137,7 @@ Deno.test("run: an id that runs already is refused, and the running one unhurt",
     "own.ts",
     `${OWN_PROGRAM} await startServer("a");`,
   );
-  assert.match(await ensemble.failure("load", "a", own), /: this process is server a already, and/);
+  assert.match(await ensemble.failure("load", "a", own), /: this process already runs it, and/);
   assert.deepEqual(await ensemble.lines("eval", "a", "globalThis.first"), ["true"]);
   assert.equal(server.matching(/ ERROR /).length, 0);
 });
@@ -145,7 +145,7 @@ Deno.test("run: an id that runs already is refused, and the running one unhurt",
 Deno.test("run --no-loader: load, eval and repl are refused, with the reason", async () => {
   await ensemble.startServer("closed", ["--no-loader"]);
   const reason =
-    "closed takes no code: it was started without a loader, as with --no-loader, and nothing " +
+    "closed does not accept code: it was started without a loader (--no-loader), so nothing " +
     "can be loaded into it or evaluated in it";
   const program = await ensemble.write("late.ts", WAITING);
   for (
@@ -233,7 +233,7 @@ Deno.test("--log-file - is the log in the server's directory, also when that was
   await Deno.rename(file, `${file}.2`);
   await Deno.mkdir(file);
   server.signal("SIGHUP");
-  await server.logged(/^the log stays where it is: cannot write the log file \S+\/log: /);
+  await server.logged(/^the log stays in its file: cannot write the log file \S+\/log: /);
   await Deno.remove(file);
   await Deno.rename(`${file}.2`, file);
   await ensemble.lines("shutdown", "-f");

@@ -193,7 +193,7 @@ Deno.test("listServers ends when a registry gives the same page over and over", 
   } as unknown as Asker;
   await assert.rejects(
     listServers(asker),
-    /^ProtocolError: the registry does not get beyond a in its list$/,
+    /^ProtocolError: the registry repeats its list after a$/,
   );
 });
 

@@ -138,7 +138,7 @@ Deno.test("the command line is run from a URL, and needs nothing else", async ()
   assert.equal((await ensemble.lines("list-servers")).length, 2);
   const { code, stderr } = await ensemble.run("load", "--library", "web1", "my/nosuch");
   assert.equal(code, 1);
-  assert.match(stderr, /my\/nosuch is not registered .*: [^\n]*my\/nosuch[^\n]*\n$/);
+  assert.match(stderr, /my\/nosuch is neither registered .*: [^\n]*my\/nosuch[^\n]*\n$/);
   assert.doesNotMatch(stderr, /127\.0\.0\.1/);
 
   const executable = ensemble.path("web2");
@@ -312,7 +312,7 @@ Deno.test("another copy of the runtime is refused by its URL, and taken for the 
     "web1",
     `ensemble.module("named.ts").ask()`,
   );
-  assert.match(reason, /is another copy of the runtime than that of the server here, http:/);
+  assert.match(reason, /is a different copy of the runtime than the server's, http:/);
 });
 
 Deno.test("deno install makes a command of it, from a URL and from a clone", async () => {

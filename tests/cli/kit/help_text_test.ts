@@ -147,8 +147,8 @@ Deno.test("the help of each command ends with the option and the variables that 
   const gerbilPath =
     "GERBIL_PATH the ensemble's state is in $GERBIL_PATH/ensemble [default: ~/.gerbil]";
   const registry =
-    "ENSEMBLE_REGISTRY registry addresses, if --registry is not given [default: those " +
-    "the file known-servers says, else $ENSEMBLE_SOCKET_DIR/registry]";
+    "ENSEMBLE_REGISTRY registry addresses, if --registry is not given [default: those in " +
+    "the file known-servers, else $ENSEMBLE_SOCKET_DIR/registry]";
   const sockets = "ENSEMBLE_SOCKET_DIR the directory of the unix sockets: a server listens at " +
     "$ENSEMBLE_SOCKET_DIR/<server-id> [default: /tmp/ensemble]";
   for (const command of allCommands(root)) {

@@ -31,7 +31,7 @@ Deno.test("parseDenials lists the permissions, and refuses all of read", () => {
   for (const text of ["", "()", "Run", "all", "write=", "=x", "run ffi;", "--allow-run"]) {
     assert.throws(() => parseDenials(text), {
       name: "InvalidInputError",
-      message: /^not a permission: ".*": use read, write, net, env, run, ffi, sys or import, or/,
+      message: /^not a permission: ".*"; use read, write, net, env, run, ffi, sys or import, or/,
     }, text);
   }
   assert.throws(() => parseDenials("run,read"), { message: /^cannot deny all of read: a server/ });

@@ -116,7 +116,7 @@ Deno.test("what cannot be shipped is refused at its file and line", async () => 
     [`const a = 1;\nconst b: = 2;\n`, "main.ts:2:10", /^Unexpected token `=`/],
     [`\nimport "./nosuch.ts";\n`, "main.ts:2:8", /^there is no module .*nosuch\.ts$/],
     [`import "./leaf";\n`, "main.ts:1:8", /did you mean .*leaf\.ts\?$/],
-    [`import "left-pad";\n`, "main.ts:1:8", /"left-pad" is: .*--library-prefix$/],
+    [`import "left-pad";\n`, "main.ts:1:8", /cannot resolve "left-pad": .*--library-prefix$/],
     [`import j from "./d.json" with { type: "css" };\nj;`, "main.ts:1:15", /type: "json", "text"/],
     [`import j from "./bad.json" with { type: "json" };\nj;`, "bad.json:2:8", /^not JSON: /],
     [`import.defer("./leaf.ts");\n`, "main.ts:1:14", /import\.defer\(\)/],

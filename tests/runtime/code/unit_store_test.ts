@@ -112,7 +112,7 @@ Deno.test("a library module is named by an absolute or bare specifier", () =>
   withStore(async (store) => {
     assert.equal(typeof (await store.importLibrary("node:path")).join, "function");
     await assert.rejects(store.importLibrary("./unit.ts"), { name: "InvalidInputError" });
-    await assert.rejects(store.importLibrary("my/nosuch"), /my\/nosuch is not registered/);
+    await assert.rejects(store.importLibrary("my/nosuch"), /my\/nosuch is neither registered/);
   }));
 
 Deno.test("the history tells what was made current, when and by whom", () =>
@@ -241,7 +241,10 @@ Deno.test("load imports the libraries of a program first, and names who imports 
     const importer = { path: "/src/main.ts", line: 3, column: 8 };
     await assert.rejects(
       store.load({ ...request([main]), libraries: [{ specifier: "my/nosuch", importer }] }),
-      { name: "ModuleError", message: /^\/src\/main\.ts:3:8: library module my\/nosuch is not / },
+      {
+        name: "ModuleError",
+        message: /^\/src\/main\.ts:3:8: library module my\/nosuch is neither /,
+      },
     );
     assert.equal("wasEvaluated" in globalThis, false);
     assert.deepEqual(store.history(), []);

@@ -71,7 +71,7 @@ Deno.test("startServer refuses a second server of an id, but not in another ense
   await using first = await here.startRegistry();
   await assert.rejects(
     startServer("registry", here.options),
-    /this process is server registry already, and an id has one server/,
+    /cannot start server registry: this process already runs it, and an id has one server/,
   );
   await using second = await there.startRegistry();
   assert.notDeepEqual(first.entry.instance, second.entry.instance);

@@ -469,7 +469,7 @@ Deno.test("delegate takes capabilities, sorted and each once, and delegations ar
     [["console", ["admin"]], ["delegate", ["loader", "shutdown"]]],
   );
   assert.throws(() => give(delegate, "Shutdown"), /not a capability/);
-  assert.throws(() => give(delegate), /no capabilities are given/);
+  assert.throws(() => give(delegate), /no capabilities given/);
 });
 
 Deno.test("an answer may look like a shutdown: it ends nobody, and takes no capability", async () => {

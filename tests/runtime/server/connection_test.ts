@@ -201,7 +201,7 @@ Deno.test("a peer that never reads is given up loudly, and what waits for it fai
   await congest(a, "child");
   const ask = assert.rejects(
     a.actors.ask(refTo("child", "sink"), { type: "total" }, { timeout: Infinity }),
-    /^DisconnectedError: the connection to child was lost: too much was waiting to be sent$/,
+    /^DisconnectedError: the connection to child was lost: too much is waiting to be sent$/,
   );
   const drained = a.drained("child");
   const bytes = new Uint8Array(8 * 1024 * 1024);

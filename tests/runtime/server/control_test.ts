@@ -316,8 +316,8 @@ Deno.test("an actor that does not answer is said to be busy, or to take no such 
   ]);
   await time.pass(5000);
   assert.deepEqual((await failures).map((each) => (each as PromiseRejectedResult).reason.message), [
-    "no answer from deaf@far to ping within 5000 ms: it is busy, or has no case for a ping",
-    "no answer from deaf@far to shutdown within 5000 ms: it is busy or cleaning up, or has no case for a " +
+    "no answer from deaf@far to ping within 5000 ms: it is busy, or does not handle ping",
+    "no answer from deaf@far to shutdown within 5000 ms: it is busy or cleaning up, or does not handle " +
     "shutdown; to end it at once: gxensemble shutdown -f far deaf",
   ]);
   deaf.exit();

@@ -222,12 +222,12 @@ Deno.test("elevate refuses an attempt while the one before is not over, and does
     const first = attempt().catch(({ message }) => message);
     const others = Array.from({ length: 1_000 }, () => attempt().catch(({ message }) => message));
     const reasons = await Promise.all(others);
-    const over = "target refuses to elevate console: another attempt of it is not over yet";
+    const over = "target refuses to elevate console: another attempt is still pending";
     assert.deepEqual(reasons, Array(1_000).fill(over));
     // The others may be refused before it is known that the first is wrong.
     await happened(() => delays.includes(250));
     clock.tick(250);
-    assert.match(await first, /no valid signature/);
+    assert.match(await first, /not a valid signature/);
   }
   assert.equal(logs.matching(/ audit: elevation refused /).length, 1);
   await elevated(console, target, "shutdown");
@@ -243,7 +243,7 @@ Deno.test("elevate gives nothing that was retracted while it was decided", async
   envelope.session = session;
   const elevation = target.elevations.elevate(envelope, signature);
   target.capabilities.retract(console.id, session);
-  await assert.rejects(elevation, /it was retracted meanwhile/);
+  await assert.rejects(elevation, /its capabilities were revoked meanwhile/);
   assert.deepEqual(await granted(console, target), []);
 });
 

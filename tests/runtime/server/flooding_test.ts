@@ -88,5 +88,5 @@ Deno.test("an id that passes from instance to instance costs a few lines", async
     // Left open: the next one takes its place.
     await RoguePeer.join(ensemble.socket("target"), { cookie: ensemble.cookie, id, instance });
   }
-  assert.equal(logs.matching(/WARN server: rogue: instance .* takes the place of /).length, 5);
+  assert.equal(logs.matching(/WARN server: rogue: instance .* replaces /).length, 5);
 });

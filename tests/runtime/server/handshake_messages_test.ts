@@ -81,7 +81,7 @@ Deno.test("decodeHello refuses other versions before it reads what they may have
     assert.ok(error instanceof ProtocolError);
     assert.equal(
       error.message,
-      "no protocol version in common: the client speaks 8 to 9 and the server 1: use the same " +
+      "no protocol version in common: the client supports 8 to 9 and the server 1: use the same " +
         "release of gxensemble on both sides",
     );
     return true;

@@ -161,7 +161,11 @@ Deno.test("a server that is not the one wanted is not told anything more", async
   const server = new RawPeer(wire.server);
   await server.receive();
   await server.send(challenge("bob", bob.instance.publicKey));
-  assertError(await atClient, AuthenticationError, /^server bob answers there, not carol$/);
+  assertError(
+    await atClient,
+    AuthenticationError,
+    /^the server at this address is bob, not carol$/,
+  );
   assert.equal(await server.receive(), undefined);
 });
 
@@ -173,7 +177,7 @@ Deno.test("a server refuses a client that wants another", async () => {
 
 Deno.test("a peer that has this server's id is refused", async () => {
   const { atClient, atServer } = await meet({ client: await credentials("bob") });
-  assertError(atServer, AuthenticationError, /calls itself bob, which is this server's own id/);
+  assertError(atServer, AuthenticationError, /claims the id bob, which is this server's own/);
   assertError(atClient, RefusedError, /own id/);
 });
 
@@ -337,7 +341,7 @@ Deno.test("the cookie alone does not make a client another's instance", async ()
   const { atServer } = await meet({
     client: { ...mallory, instance: borrowed as unknown as InstanceKey },
   });
-  assertError(atServer, AuthenticationError, /alice cannot prove that it is the instance it says/);
+  assertError(atServer, AuthenticationError, /alice did not prove its instance key/);
 });
 
 Deno.test("the cookie alone does not make a server another's instance", async () => {
@@ -350,7 +354,7 @@ Deno.test("the cookie alone does not make a server another's instance", async ()
     server: { ...mallory, instance: borrowed as unknown as InstanceKey },
     wanted: bob.id,
   });
-  assertError(atClient, AuthenticationError, /bob cannot prove that it is the instance it says/);
+  assertError(atClient, AuthenticationError, /bob did not prove its instance key/);
 });
 
 Deno.test("a server's messages sent back to it prove nothing", async () => {
@@ -412,7 +416,7 @@ const MALFORMED: Record<string, [body: Uint8Array, reason: RegExp]> = {
   "a hello that is cut short": [hello(alice).subarray(0, 60), /too short/],
   "versions of which none is spoken here": [
     changed(changed(hello(alice), 5, 7), 6, 9),
-    /no protocol version in common: the client speaks 7 to 9 and the server 1: use the same release/,
+    /no protocol version in common: the client supports 7 to 9 and the server 1: use the same release/,
   ],
   "versions that are no range": [changed(hello(alice), 5, 2), /no protocol version in common/],
   "an unknown transport": [changed(hello(alice), 7, 4), /unknown transport/],
@@ -759,7 +763,9 @@ Deno.test("a connection that changes its transport on the way is refused", async
       serverHandshake(back.server, bob, { admit: () => assert.fail("it is admitted") })
         .catch((error) => error),
     ]);
-    const reason = new RegExp(`connected over ${near} and arrives over ${far}: something between`);
+    const reason = new RegExp(
+      `connected over ${near}, but the connection arrived over ${far}: it was`,
+    );
     assertError(atServer, AuthenticationError, reason);
     assertError(atClient, RefusedError, reason);
     front.server.close();
@@ -798,7 +804,7 @@ Deno.test("both sides learn which versions the other speaks when they have none 
     serverHandshake(wire.server, bob, { admit: () => assert.fail("it is admitted") })
       .catch((error) => error),
   ]);
-  const reason = /^no protocol version in common: the client speaks 3 to 4 and the server 1: use/;
+  const reason = /^no protocol version in common: the client supports 3 to 4 and the server 1: use/;
   assertError(atServer, ProtocolError, reason);
   assertError(atClient, RefusedError, reason);
 });

@@ -85,7 +85,7 @@ Deno.test("an absence ends when nobody has tried for long, and not while somebod
   }
   clock.tick(1);
   assert.deepEqual(logs.lines.slice(1), [
-    "WARN server: a is not tried any more: 3 messages for it were dropped in 180 s",
+    "WARN server: a is no longer tried: 3 messages for it were dropped in 180 s",
   ]);
   absences.close();
   assert.equal(logs.lines.length, 2);

@@ -377,7 +377,10 @@ Deno.test("why the addresses that were given do not work is said beside what the
       stranger.entry.addresses[0]!,
       "tcp:\\S+: authentication failed between b and a: their cookies differ",
     ],
-    [c.entry.addresses[0]!, "unix:\\S+: (this is server c, not b|server c answers there, not b)"],
+    [
+      c.entry.addresses[0]!,
+      "unix:\\S+: (this is server c, not b|the server at this address is c, not b)",
+    ],
     [ensemble.socket("nosuch"), "unix:\\S+: no such socket"],
   ];
   for (const [address, why] of tries) {
@@ -504,7 +507,7 @@ Deno.test("of several addresses the first that works is used, and all that faile
     assert.equal(error.name, "DisconnectedError");
     assert.match(
       error.message,
-      /^cannot reach c: unix:\S+\/gone: no such socket; unix:\/\/elsewhere\/c is a socket of host elsewhere, [^;]*; unix:\S+\/b: (this is server b, not c|server b answers there, not c)$/,
+      /^cannot reach c: unix:\S+\/gone: no such socket; unix:\/\/elsewhere\/c is a socket of host elsewhere, [^;]*; unix:\S+\/b: (this is server b, not c|the server at this address is b, not c)$/,
     );
     return true;
   });

@@ -83,7 +83,7 @@ Deno.test("with administrators a server nearby is not believed without the regis
   const console = await ensemble.start("console", { ...CONSOLE, ...nearby(ensemble) });
   await assert.rejects(
     ping(console.actors, A),
-    /; unix:\S+\/a: cannot ask the registry which instance is a: cannot reach registry: /,
+    /; unix:\S+\/a: cannot ask the registry for the instance of a: cannot reach registry: /,
   );
 });
 

@@ -68,14 +68,14 @@ Deno.test("a certificate of client stands for the ids of all clients", async () 
 });
 
 const IMPOSTORS: [what: string, id: string, certificate: string, uris: string[], why: RegExp][] = [
-  ["another server's certificate", "peer", "other", [], /calls itself peer and .* that of other$/],
+  ["another server's certificate", "peer", "other", [], /claims the id peer, but .* for other$/],
   ["two names", "peer", "peer", ["srv:other"], /names 2 servers/],
-  ["a console's id", "console-1", "peer", [], /calls itself console-1 and .* that of peer$/],
-  ["a console's certificate", "peer", "console", [], /calls itself peer and .* that of console$/],
+  ["a console's id", "console-1", "peer", [], /claims the id console-1, but .* for peer$/],
+  ["a console's certificate", "peer", "console", [], /claims the id peer, but .* for console$/],
   ["an id that only begins so", "consoles", "console", [], /that of console$/],
   ["a client's id and a console's certificate", "client-1", "console", [], /that of console$/],
   ["a client's certificate", "console-1", "client", [], /that of client$/],
-  ["the registry's id", REGISTRY_ID, "peer", [], /calls itself registry and .* that of peer$/],
+  ["the registry's id", REGISTRY_ID, "peer", [], /claims the id registry, but .* for peer$/],
   ["the target's own id", "target", "target", [], /which is this server's own id$/],
   ["a capability that is none", "peer", "peer", ["cap:"], /./],
 ];
@@ -110,7 +110,7 @@ Deno.test("no server is taken for another over tls, and none for a console", asy
     });
     await assert.rejects(
       client.connect(impostor.id),
-      new RegExp(`calls itself ${id} and its certificate is that of ${certificate}$`),
+      new RegExp(`claims the id ${id}, but its certificate is for ${certificate}$`),
     );
   }
 });
@@ -230,7 +230,7 @@ Deno.test("between servers with certificates tls is never given up for tcp", asy
     await registryClient(target.actors).add({ entry });
     await assert.rejects(
       again.connect(target.id, entry.addresses),
-      /; tcp:\/\/127\.0\.0\.1:\d+: not tried, for it is also reached over tls/,
+      /; tcp:\/\/127\.0\.0\.1:\d+: not tried, since it is also reachable over tls/,
     );
     assert.equal(again.session(target.id), undefined);
   }
@@ -238,7 +238,7 @@ Deno.test("between servers with certificates tls is never given up for tcp", asy
   await registryClient(target.actors).add({ entry: { ...target.entry, addresses: [plain] } });
   await assert.rejects(
     again.connect(target.id, [closed]),
-    /; tcp:\/\/127\.0\.0\.1:\d+: not tried, for it is also reached over tls/,
+    /; tcp:\/\/127\.0\.0\.1:\d+: not tried, since it is also reachable over tls/,
   );
 
   // Who has no certificate has no tls to give up.

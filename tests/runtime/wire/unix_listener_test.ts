@@ -248,7 +248,7 @@ Deno.test("exactly one of many listeners replaces a stale socket", async () => {
     const listeners = results.flatMap((each) => each.status === "fulfilled" ? [each.value] : []);
     assert.equal(listeners.length, 1);
     for (const each of results) {
-      if (each.status === "rejected") assert.match(each.reason.message, /is running here already$/);
+      if (each.status === "rejected") assert.match(each.reason.message, /is already running here$/);
     }
     // Most of the others have asked whether it is alive. A process that is being started has the
     // stale socket open until it runs its program, and may have answered one of them.
@@ -295,7 +295,7 @@ Deno.test("exactly one of many processes replaces a stale socket", async () => {
   await Promise.all(children.map(({ input }) => input.write(new Uint8Array([10]))));
   const results = await readAll();
   assert.equal(results.filter((line) => line === "listening").length, 1, results.join("\n"));
-  assert.equal(results.filter((line) => line?.endsWith("is running here already")).length, 3);
+  assert.equal(results.filter((line) => line?.endsWith("is already running here")).length, 3);
   await Promise.all(children.map(async ({ child, lines, input }) => {
     await input.close();
     await child.status;
