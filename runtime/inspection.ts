@@ -75,7 +75,7 @@ export function inspectBounded(value: unknown, options: InspectOptions = {}): st
   }
 }
 
-/** Why an inspection failed. What it throws may itself refuse to be looked at. */
+/** The reason why an inspection failed. The thrown value may itself throw when inspected. */
 function messageOf(thrown: unknown): string {
   try {
     if (thrown instanceof Error) return String(thrown.message);

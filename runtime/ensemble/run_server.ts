@@ -209,8 +209,8 @@ function reopenLogFile(): void {
     reopenLog();
   } catch (error) {
     const { message } = error as Error;
-    logger.error("the log stays where it is: {reason}", { reason: message });
-    // The file that it is in may have been removed: nobody would read it there.
+    logger.error("the log stays in its file: {reason}", { reason: message });
+    // Its current file may have been removed, where nobody would read it.
     writeErrors(`${visibleText(`the log stays where it is: ${message}`)}\n`);
   }
 }

@@ -62,7 +62,10 @@ export function sameInstance(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && one.every((byte, i) => byte === other[i]);
 }
 
-/** The beginning of an instance in hex, for people: long enough that nobody makes another that begins so. */
+/**
+ * The first 16 hex digits of an instance key, for display. Too long to forge a second key with the
+ * same ones.
+ */
 export function shortInstance(instance: Uint8Array): string {
   return instance.subarray(0, 8).toHex();
 }

@@ -39,7 +39,7 @@ Deno.test("run: main returns, throws, or is not there; or the program starts its
       "rejects",
       "export const main = () => Promise.reject('no luck');\nif (import.meta.main) main();",
       1,
-      /error: .*"no luck"\n.*asks for import\.meta\.main: .* it is run by deno run/,
+      /error: .*"no luck"\n.*uses import\.meta\.main: .* use deno run/,
     ],
     ["none", "export const nomain = 1;", 1, /error: \S+none\.ts does not export a function main\n/],
     [

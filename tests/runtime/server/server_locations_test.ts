@@ -66,7 +66,7 @@ Deno.test("an instance that is not the registered one is not taken for it, whoev
   await assert.rejects(console.connect(A), {
     message: `cannot reach a: ${other.entry.addresses.map(formatAddressUrl)}: instance ${
       shortInstance(other.entry.instance)
-    } of a answers there, and not the registered one, ${shortInstance(crashed)}`,
+    } of a answers there, instead of the registered one, ${shortInstance(crashed)}`,
   });
   assert.equal(console.session(A), undefined);
   // It was started again, and is registered a moment after it listens: the connection goes on then.
