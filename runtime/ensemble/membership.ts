@@ -33,7 +33,7 @@ export function transientId(kind: string): string {
   return `${kind}-${crypto.randomUUID().slice(0, 13)}`;
 }
 
-/** What may be given in place of the files. */
+/** The options that replace files. */
 export type MembershipOptions =
   & Pick<
     StartServerOptions,

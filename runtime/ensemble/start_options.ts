@@ -12,9 +12,12 @@ import type { EnsembleServer } from "./ensemble_server.ts";
 export interface StartServerOptions {
   /** The server's roles: other servers look it up by role. */
   readonly roles?: readonly string[];
-  /** Where to listen besides the server's UNIX socket: `["tcp://10.0.0.2:4001"]`. By default nowhere. */
+  /**
+   * Additional addresses to listen on, besides the server's UNIX socket: `["tcp://10.0.0.2:4001"]`.
+   * Default: none.
+   */
   readonly listen?: readonly string[];
-  /** Where others are told to reach it; by default where it listens. */
+  /** Addresses to announce to the registry. Default: the addresses it listens on. */
   readonly announce?: readonly string[] | undefined;
   /**
    * Time that the server has to stop, in ms. Default: 5000. Its actors have all of it except the

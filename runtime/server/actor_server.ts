@@ -261,7 +261,7 @@ export class ActorServer {
     return this.#roles;
   }
 
-  /** Aborted when the server begins to stop: hand it to what runs besides actors. */
+  /** Aborted when the server begins to stop. Pass it to work that runs outside of actors. */
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
