@@ -382,7 +382,8 @@ export class ActorServer {
   }
 
   /**
-   * Begins to stop, as {@linkcode ActorServer.stop} does; gives how long its actors may take to shut down, in ms.
+   * Begins to stop, as {@linkcode ActorServer.stop} does. Returns the time that its actors have to
+   * shut down, in ms.
    *
    * @internal
    */

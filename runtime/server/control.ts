@@ -87,9 +87,9 @@ export type ControlHandlers = {
   connect(request: { server: string; addresses?: Address[] }): Promise<void>;
   /** Begins to stop the server. Returns the time that its actors have to shut down, in ms. */
   shutdown(): { grace: number };
-  /** Ends an actor at once, whatever it does; see `ActorSystem.kill`. */
+  /** Ends an actor at once; see `ActorSystem.kill`. */
   kill(request: { actor: ActorId; reason?: string }): void;
-  /** The state of the group or actor with a serial number; of the root group without one. */
+  /** The state of the group or actor with a serial number; without one, of the root group. */
   threadState(request: { serial?: number }): GroupInfo | ActorInfo;
   /** The backtrace of an actor. */
   threadBacktrace(request: { serial: number }): Promise<Backtrace>;
