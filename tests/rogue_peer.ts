@@ -17,7 +17,7 @@ import type { Address } from "../runtime/wire/address.ts";
 import type { ByteStream } from "../runtime/wire/stream.ts";
 import { connectTo } from "../runtime/wire/transport.ts";
 import { RawPeer } from "./runtime/server/raw_peer.ts";
-import { decodeEnvelope, encodeEnvelope } from "./runtime/wire/frames.ts";
+import { decodeEnvelope, encodeEnvelope } from "./runtime/wire/single_frames.ts";
 
 /** Who a rogue says that it is. */
 export interface RogueOptions {
@@ -60,7 +60,7 @@ export function rogueBody(value: unknown): Uint8Array {
   return bytes.subarray(new DataView(bytes.buffer).getUint16(0, true));
 }
 
-/** Makes a frame of a header and any bytes in the place of the message; see `runtime/wire/codec.ts`. */
+/** Makes a frame of a header and any bytes in the place of the message; see `runtime/wire/envelope_frames.ts`. */
 export function rogueFrame(header: RogueHeader, body: Uint8Array): Uint8Array {
   const { dest, source = "rogue", nonce = 4, replyTo, timeout, trailing = [] } = header;
   const flags = (header.replyExpected ? 1 : 0) | (header.failed ? 2 : 0) |

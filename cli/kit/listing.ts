@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ActorInfo, Backtrace, GroupInfo } from "../../runtime/actor/threads.ts";
+import type { ActorInfo, Backtrace, GroupInfo } from "../../runtime/actor/introspection.ts";
 import { escapeControls } from "../../runtime/safe_text.ts";
 import { formatNotation, symbol } from "../../runtime/notation.ts";
 import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";

@@ -20,7 +20,7 @@ import {
   type TellOptions,
   toFailure,
 } from "./messaging.ts";
-import type { ActorGroup } from "./threads.ts";
+import type { ActorGroup } from "./introspection.ts";
 import { MAX_DELAY, Ticker } from "./time.ts";
 import { type Case, findCase, Mailbox, type MailboxOptions, type Taken } from "./mailbox.ts";
 import { ActorRef } from "./references.ts";

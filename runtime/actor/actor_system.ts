@@ -23,7 +23,7 @@ import {
   type TellOptions,
   toFailure,
 } from "./messaging.ts";
-import { ActorGroup } from "./threads.ts";
+import { ActorGroup } from "./introspection.ts";
 import { checkMailboxOptions, type MailboxOptions } from "./mailbox.ts";
 import { type Down, type DownNews, Monitors } from "./monitors.ts";
 import { atCallSite, PendingAsks } from "./asks.ts";

@@ -8,7 +8,7 @@ import type { Receiver } from "../actor/messaging.ts";
 import { within } from "../actor/time.ts";
 import { ProtocolError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
-import { IncomingFrame } from "../wire/codec.ts";
+import { IncomingFrame } from "../wire/envelope_frames.ts";
 import type { FrameReader, Outbox } from "../wire/frames.ts";
 import {
   FRAMES_PER_CHECK,

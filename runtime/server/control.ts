@@ -15,7 +15,7 @@ import {
   describeGroup,
   findGroup,
   type GroupInfo,
-} from "../actor/threads.ts";
+} from "../actor/introspection.ts";
 import { EnsembleError, InvalidInputError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
 import type { ActorServer } from "./actor_server.ts";

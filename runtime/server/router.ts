@@ -15,7 +15,7 @@ import {
   UnknownServerError,
 } from "../errors.ts";
 import { type Address, formatAddressUrl, isLocal } from "../wire/address.ts";
-import { writeEnvelope } from "../wire/codec.ts";
+import { writeEnvelope } from "../wire/envelope_frames.ts";
 import { HANDSHAKE_TIMEOUT, WARNING_MARK } from "../wire/limits.ts";
 import type { Accepted } from "../wire/stream.ts";
 import { connectTo, UnreachableError } from "../wire/transport.ts";

@@ -13,7 +13,7 @@ import { ProtocolError } from "../../runtime/errors.ts";
 import { ActorServer } from "../../runtime/server/actor_server.ts";
 import { InstanceKey } from "../../runtime/server/credentials.ts";
 import { type Address, localUnixAddress } from "../../runtime/wire/address.ts";
-import { IncomingFrame } from "../../runtime/wire/codec.ts";
+import { IncomingFrame } from "../../runtime/wire/envelope_frames.ts";
 import { Tag } from "../../runtime/wire/value_format.ts";
 import { rogueBody, rogueFrame, type RogueHeader, RoguePeer } from "../rogue_peer.ts";
 import { frame } from "../runtime/server/raw_peer.ts";

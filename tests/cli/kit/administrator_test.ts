@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Administrator, operatorName } from "../../../cli/kit/administrator.ts";
 import { loaderClient } from "../../../runtime/ensemble/remote.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
-import { Home, PASSPHRASE } from "../../runtime/ensemble/home.ts";
+import { Home, PASSPHRASE } from "../../runtime/ensemble/temporary_home.ts";
 import { CapturedLogs } from "../../runtime/server/captured_logs.ts";
 import { LocalEnsemble } from "../../runtime/server/local_ensemble.ts";
 

@@ -3,7 +3,7 @@ import { formatActor, formatBacktrace, formatGroup } from "../../../cli/kit/list
 import type { Actor } from "../../../runtime/actor/actor.ts";
 import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { on } from "../../../runtime/actor/cases.ts";
-import { backtrace, describeActor, describeGroup } from "../../../runtime/actor/threads.ts";
+import { backtrace, describeActor, describeGroup } from "../../../runtime/actor/introspection.ts";
 
 /** Lets bodies run up to their first receive. */
 async function settle(system: ActorSystem): Promise<void> {

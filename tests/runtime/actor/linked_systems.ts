@@ -4,7 +4,7 @@
 import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { Envelope } from "../../../runtime/actor/messaging.ts";
 import { ActorRef } from "../../../runtime/actor/references.ts";
-import { decodeEnvelope, encodeEnvelope } from "../wire/frames.ts";
+import { decodeEnvelope, encodeEnvelope } from "../wire/single_frames.ts";
 
 /** Systems that reach each other, as servers do, and no others. */
 export class LinkedSystems {

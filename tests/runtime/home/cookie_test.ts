@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { findPlaces } from "../../../runtime/home/paths.ts";
 import { EnsembleError } from "../../../runtime/errors.ts";
 import { createCookie, readCookie } from "../../../runtime/home/cookie.ts";
-import { Home, makePipe } from "../ensemble/home.ts";
+import { Home, makePipe } from "../ensemble/temporary_home.ts";
 
 /** The ensemble's directory of a test, with where its cookie belongs. */
 class CookieHome extends Home {

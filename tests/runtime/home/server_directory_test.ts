@@ -9,7 +9,7 @@ import {
 } from "../../../runtime/home/server_directory.ts";
 import { hostName, localUnixAddress } from "../../../runtime/wire/address.ts";
 import { listenAt } from "../../../runtime/wire/transport.ts";
-import { Home } from "../ensemble/home.ts";
+import { Home } from "../ensemble/temporary_home.ts";
 
 const A = "a";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { findPlaces } from "../../../runtime/home/paths.ts";
 import { readOwnTls } from "../../../runtime/pki/own_tls.ts";
-import { Home } from "../ensemble/home.ts";
+import { Home } from "../ensemble/temporary_home.ts";
 import {
   certificatePem,
   certify,
@@ -9,7 +9,7 @@ import {
   keyPem,
   revocationList,
   writeFiles,
-} from "../ensemble/tls_files.ts";
+} from "../ensemble/made_tls_files.ts";
 
 const CERTIFICATE = "server/httpd1/tls/cert.pem";
 const KEY = "server/httpd1/tls/key.pem";

@@ -3,7 +3,7 @@ import { ProtocolError } from "../../../runtime/errors.ts";
 import { COSTLY_VALUES, MAX_PARTS, MAX_PATTERN } from "../../../runtime/wire/limits.ts";
 import { OBJECT_WEIGHT, Tag } from "../../../runtime/wire/value_format.ts";
 import { rogueFrame } from "../../rogue_peer.ts";
-import { decodeEnvelope } from "./frames.ts";
+import { decodeEnvelope } from "./single_frames.ts";
 
 const SERVER = "sender";
 
@@ -126,7 +126,7 @@ Deno.test("IncomingFrame reads any number of keys that do not collide", () => {
 });
 
 Deno.test("IncomingFrame sets no prototype, also where Deno has __proto__", async () => {
-  const codec = new URL("../../../runtime/wire/codec.ts", import.meta.url);
+  const codec = new URL("../../../runtime/wire/envelope_frames.ts", import.meta.url);
   const body = [0xc2, ...text("__proto__"), 0xc1, ...text("a"), 1, ...text("constructor"), 1];
   const bytes = rogueFrame({ dest: "dest" }, new Uint8Array(body));
   const program = `

@@ -3,7 +3,7 @@ import fc from "npm:fast-check@^4.10.2";
 import { Envelope } from "../../../runtime/actor/messaging.ts";
 import { type ActorId, ActorRef, MAX_ACTOR_NAME } from "../../../runtime/actor/references.ts";
 import { ProtocolError } from "../../../runtime/errors.ts";
-import { writeEnvelope } from "../../../runtime/wire/codec.ts";
+import { writeEnvelope } from "../../../runtime/wire/envelope_frames.ts";
 import { UnsendableError } from "../../../runtime/wire/encoder.ts";
 import {
   BYTES_PER_COSTLY_VALUE,
@@ -16,7 +16,7 @@ import {
 } from "../../../runtime/wire/limits.ts";
 import { Outbox } from "../../../runtime/wire/frames.ts";
 import { PROPERTY_ESCAPE_COST } from "../../../runtime/wire/value_format.ts";
-import { decodeEnvelope, encodeEnvelope } from "./frames.ts";
+import { decodeEnvelope, encodeEnvelope } from "./single_frames.ts";
 import { anyText } from "../../any_text.ts";
 
 const SERVER = "sender";

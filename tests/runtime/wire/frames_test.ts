@@ -3,12 +3,12 @@ import fc from "npm:fast-check@^4.10.2";
 import { Envelope } from "../../../runtime/actor/messaging.ts";
 import { ActorRef } from "../../../runtime/actor/references.ts";
 import { ProtocolError } from "../../../runtime/errors.ts";
-import { writeEnvelope } from "../../../runtime/wire/codec.ts";
+import { writeEnvelope } from "../../../runtime/wire/envelope_frames.ts";
 import { FrameReader, Outbox } from "../../../runtime/wire/frames.ts";
 import { MAX_WRITE } from "../../../runtime/wire/limits.ts";
 import type { ByteStream } from "../../../runtime/wire/stream.ts";
 import { moveClock } from "../../fake_clock.ts";
-import { decodeEnvelope } from "./frames.ts";
+import { decodeEnvelope } from "./single_frames.ts";
 
 /** The length that stands before a frame, in bytes. */
 const HEADER_LENGTH = 4;

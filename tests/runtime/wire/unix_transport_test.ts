@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { ROOT, testWith } from "../../requirements.ts";
-import { type FakeClock, stopClock } from "../../fake_clock.ts";
 import { EnsembleError } from "../../../runtime/errors.ts";
 import { localUnixAddress } from "../../../runtime/wire/address.ts";
 import { SOCKET_CHECK_INTERVAL } from "../../../runtime/wire/limits.ts";
 import { type Listener, nextStream } from "../../../runtime/wire/stream.ts";
 import { listenAt } from "../../../runtime/wire/transport.ts";
+import { type FakeClock, stopClock } from "../../fake_clock.ts";
+import { ROOT, testWith } from "../../requirements.ts";
 
 const CONFIGURATION = fileURLToPath(new URL("../../../deno.json", import.meta.url));
 const LISTENER = new URL("../../../runtime/wire/transport.ts", import.meta.url).href;

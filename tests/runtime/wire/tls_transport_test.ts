@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { createConnection, type Socket } from "node:net";
-import { testWith } from "../../requirements.ts";
-import { ExtendedKeyUsage } from "../../../runtime/pki/x509.ts";
 import { AuthenticationError, InvalidInputError } from "../../../runtime/errors.ts";
+import { ExtendedKeyUsage } from "../../../runtime/pki/x509.ts";
 import { type Address, formatAddressUrl } from "../../../runtime/wire/address.ts";
 import {
   CONNECT_TIMEOUT,
@@ -13,6 +12,7 @@ import type { ByteStream, Listener } from "../../../runtime/wire/stream.ts";
 import { connectTls, requireClientCertificates } from "../../../runtime/wire/tls_transport.ts";
 import { connectTo, listenAt } from "../../../runtime/wire/transport.ts";
 import { happened, stopClock } from "../../fake_clock.ts";
+import { testWith } from "../../requirements.ts";
 import { eventually } from "../server/captured_logs.ts";
 import { type CertificateOptions, MadeAuthority, MadeCredentials } from "./made_authority.ts";
 

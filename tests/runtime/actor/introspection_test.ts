@@ -7,7 +7,7 @@ import {
   describeActor,
   describeGroup,
   findGroup,
-} from "../../../runtime/actor/threads.ts";
+} from "../../../runtime/actor/introspection.ts";
 import { settle, startSystem } from "./linked_systems.ts";
 
 const WAIT = [on("stop", () => {

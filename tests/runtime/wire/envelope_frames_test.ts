@@ -8,9 +8,9 @@ import { ProtocolError } from "../../../runtime/errors.ts";
 import { UnsendableError } from "../../../runtime/wire/encoder.ts";
 import { MAX_BIGINT, MAX_DEPTH, MAX_PATTERN } from "../../../runtime/wire/limits.ts";
 import { Tag } from "../../../runtime/wire/value_format.ts";
-import { rogueFrame } from "../../rogue_peer.ts";
-import { decodeEnvelope, encodeEnvelope } from "./frames.ts";
 import { anyText } from "../../any_text.ts";
+import { rogueFrame } from "../../rogue_peer.ts";
+import { decodeEnvelope, encodeEnvelope } from "./single_frames.ts";
 
 const SERVER = "sender";
 const OTHER = "receiver";

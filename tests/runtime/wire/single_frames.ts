@@ -4,7 +4,7 @@
  * @module
  */
 import type { Envelope } from "../../../runtime/actor/messaging.ts";
-import { IncomingFrame, writeEnvelope } from "../../../runtime/wire/codec.ts";
+import { IncomingFrame, writeEnvelope } from "../../../runtime/wire/envelope_frames.ts";
 import { Outbox } from "../../../runtime/wire/frames.ts";
 import { MAX_FRAME } from "../../../runtime/wire/limits.ts";
 

@@ -4,8 +4,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { sealCheaply } from "../../cheap_passphrase.ts";
 import { encodePem } from "../../../runtime/pki/pem.ts";
+import { sealCheaply } from "../../cheap_passphrase.ts";
 
 /** What the private key of {@linkcode Home.withPair} is encrypted under. */
 export const PASSPHRASE = "correct horse";
