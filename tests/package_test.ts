@@ -41,5 +41,6 @@ Deno.test("the package can be published, and has what its users need and no more
     "mod.ts",
     "registry",
     "runtime",
+    "testing",
   ]);
 });
