@@ -154,7 +154,7 @@ class Changes {
       throw new EnsembleError(
         `${
           by ?? REGISTRY_ID
-        } has ${waiting} changes of the registry under way: wait until one is made`,
+        } has ${waiting} pending changes of the registry: wait until one is made`,
         { code: "LIMIT_REACHED" },
       );
     }

@@ -19,7 +19,7 @@ async function simulatePublish(): Promise<{ success: boolean; report: string; fi
   return { success, report, files };
 }
 
-Deno.test("the package can be published, and has what its users need and no more", async () => {
+Deno.test("the package can be published, and contains only what its users need", async () => {
   const { success, report, files } = await simulatePublish();
   assert.ok(success, report);
   // Deno warns of every import() of what is known only when it runs: that of shipped code.

@@ -66,7 +66,7 @@ Deno.test("a registry killed: it starts again on its file, and the servers come 
   assert.deepEqual(await ensemble.listed(), ["b", "registry"]);
 });
 
-Deno.test("a registry that keeps nothing is told anew when it is back", async () => {
+Deno.test("servers register again with a registry that kept nothing", async () => {
   await using ensemble = new RunningEnsemble();
   await ensemble.run("cookie");
   const first = await ensemble.startRegistry("--store", "memory:");
@@ -78,7 +78,7 @@ Deno.test("a registry that keeps nothing is told anew when it is back", async ()
   assert.equal((await ensemble.lines("lookup", "--role", "web")).length, 1);
 });
 
-Deno.test("strangers at the ports: closed, one log line each, others unhurt", async () => {
+Deno.test("unauthenticated connections are closed with one log line each, without affecting others", async () => {
   await using ensemble = await RunningEnsemble.start();
   const server = await ensemble.startServer("a", ["-l", "tcp://127.0.0.1:0"]);
   const [, port] = await server.logged(/a listens at tcp:\/\/127\.0\.0\.1:(\d+)$/);
@@ -141,7 +141,7 @@ Deno.test("strangers at the ports: closed, one log line each, others unhurt", as
   assert.equal(server.matching(/ (WARN|ERROR) /).length, refused, server.log.join("\n"));
 });
 
-Deno.test("a directory of sockets that others may enter is refused", async () => {
+Deno.test("a socket directory that other users may enter is refused", async () => {
   await using ensemble = new RunningEnsemble();
   await ensemble.run("cookie");
   await Deno.mkdir(ensemble.places.socketDirectory, { mode: 0o755 });

@@ -100,7 +100,7 @@ Deno.test("what run started is TypeScript with its data, its files and its place
   assert.equal(await evaluate(`ensemble.module("late.ts").loads.count`), "2");
 });
 
-Deno.test("load --list tells what was loaded by whom, and a rollback shows", async () => {
+Deno.test("load --list shows what was loaded by which user, and a rollback", async () => {
   // All that the server has loaded is listed.
   await using project = await startProject();
   const { ensemble } = project;

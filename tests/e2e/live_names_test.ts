@@ -88,7 +88,7 @@ Deno.test("the registries that the line names are asked, too", async () => {
   assert.deepEqual(await ask(elsewhere, ["ping", ""]), []);
 });
 
-Deno.test("who is retracted and revoked are those that were authorized and certified", async () => {
+Deno.test("retract and revoke complete authorized and certified servers", async () => {
   await using ensemble = new RunningEnsemble();
   await ensemble.lines("cookie");
   const { right } = await installAdministrator(ensemble);

@@ -139,7 +139,7 @@ Deno.test("load of three modules ships three, libraries first; --library loads o
   );
 });
 
-Deno.test("what cannot be loaded is exit 1 with file, line and reason, and the server goes on", async () => {
+Deno.test("a failed load exits with 1 and prints file, line and reason, and the server continues", async () => {
   await using ensemble = await startProject();
   const faults: Record<string, [text: string, line: number, reason: RegExp]> = {
     "syntax.ts": [
@@ -191,7 +191,7 @@ Deno.test("loads at once are answered each, and evaluate a module once", async (
   assert.deepEqual(await ensemble.lines("eval", "web1", "globalThis.slow"), ["1"]);
 });
 
-Deno.test("eval prints what an expression gives, or says why it gives nothing", async () => {
+Deno.test("eval prints the value of an expression, or its error", async () => {
   await using ensemble = await RunningEnsemble.start();
   await ensemble.startServer("a");
   const evaluate = (expression: string) => ensemble.lines("eval", "a", expression);

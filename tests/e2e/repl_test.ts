@@ -107,7 +107,7 @@ Deno.test("the tutorial's transcripts in a terminal", async () => {
   }
 });
 
-Deno.test("what is typed is TypeScript, and nothing of it hurts the server", async () => {
+Deno.test("inputs are TypeScript, and cannot harm the server", async () => {
   const cases: [line: string, stdout: string, stderr?: string][] = [
     ["const pairs: Map<string, number> = new Map([['a', 1]])", ""],
     ["function both<A, B>(a: A, b: B): [A, B] {", ""],

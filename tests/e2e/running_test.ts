@@ -180,7 +180,7 @@ Deno.test("run -l and -a: reached at the port, announced as told", async () => {
   assert.deepEqual(await ensemble.lines("lookup", "c"), [`(c ${unix})`]);
 });
 
-Deno.test("a registry on a port serves those who do not share its directory of sockets", async () => {
+Deno.test("a registry on a port serves servers with other socket directories", async () => {
   await using ensemble = new RunningEnsemble();
   await ensemble.run("cookie");
   const registry = await ensemble.startRegistry("-l", "tcp://127.0.0.1:0");

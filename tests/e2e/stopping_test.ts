@@ -87,7 +87,7 @@ Deno.test("a main that is cut off is a warning that names the option, and exit 1
   assert.deepEqual(await ensemble.listed(), ["registry"]);
 });
 
-Deno.test("run exits when main has returned, whatever timers it leaves", async () => {
+Deno.test("run exits when main has returned, even with open timers", async () => {
   const server = await ensemble.startServer(
     "a",
     ["--grace", "3600"],

@@ -29,7 +29,7 @@ function overTls(): { options: string[]; address: string } {
   return { options: ["--listen", url, "--announce", url], address };
 }
 
-Deno.test("servers meet over tls, read their certificates again, and know who is revoked", async () => {
+Deno.test("servers connect over tls, reread their certificates, and refuse revoked ones", async () => {
   await using ensemble = await certified({ id: "a" }, { id: "b" }, {
     id: "console",
     capabilities: ["loader"],

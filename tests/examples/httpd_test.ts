@@ -155,7 +155,7 @@ Deno.test("a response is written once", () =>
     assert.match(`${await failure}`, /written already/);
   }));
 
-Deno.test("a handler goes on when its client has gone away", () =>
+Deno.test("a handler continues when its client has disconnected", () =>
   withServer(async (register) => {
     const { promise: handlerIsDone, resolve: handlerDone } = Promise.withResolvers<void>();
     register("/", async (_request, response) => {

@@ -99,7 +99,7 @@ Deno.test("changes are made in the order they came", async () => {
   assert.equal(await removed, true);
 });
 
-Deno.test("an entry holds so much and no more", async () => {
+Deno.test("an entry has limits", async () => {
   await using ensemble = new LocalEnsemble();
   const registry = await ensemble.startRegistry();
   const console = await ensemble.startConsole();
@@ -183,7 +183,7 @@ Deno.test("listServers gets 10,000 entries, all or those of a role, page by page
   assert.deepEqual([last.entries.length, last.next], [PAGE_SIZE, undefined]);
 });
 
-Deno.test("listServers ends when a registry gives the same page over and over", async () => {
+Deno.test("listServers ends when a registry repeats a page", async () => {
   let pages = 0;
   const asker = {
     ask: () => {
@@ -214,7 +214,7 @@ Deno.test("a page of the largest entries fits into a frame", async () => {
   assert.equal((await listServers(console.actors)).length, PAGE_SIZE + 1);
 });
 
-Deno.test("the audit log says what became of the entries of others that an administrator changes", async () => {
+Deno.test("the audit log records an administrator's changes of other servers' entries", async () => {
   using logs = await CapturedLogs.start();
   await using ensemble = new AdministeredEnsemble();
   const store = new MemoryStore();
@@ -287,7 +287,7 @@ Deno.test("presence tells a server that has ended from one that is only not conn
   await hangingUp;
 });
 
-Deno.test("the registry answers others while it looks whether a server lives", async () => {
+Deno.test("the registry answers others while it checks whether a server is running", async () => {
   await using ensemble = new LocalEnsemble();
   const looking = Promise.withResolvers<Presence>();
   const registry = await ensemble.startRegistry(undefined, {
@@ -306,7 +306,7 @@ Deno.test("the registry answers others while it looks whether a server lives", a
   assert.equal(await answer, "unknown");
 });
 
-Deno.test("lookup of the registry gives where it is itself, which is in no list", async () => {
+Deno.test("lookup of the registry returns its own entry, which is in no list", async () => {
   await using ensemble = new LocalEnsemble();
   const registry = await ensemble.startRegistry();
   const console = await ensemble.startConsole();
@@ -381,7 +381,7 @@ Deno.test("the registry answers others while one asks for many changes", async (
   assert.ok(store.changes < 100, `${store.changes} changes were made meanwhile`);
 });
 
-Deno.test("a server may have so many changes under way and no more", async () => {
+Deno.test("the pending changes of a server are limited", async () => {
   await using ensemble = new LocalEnsemble();
   const store = new SlowStore();
   const { actors } = await ensemble.startRegistry(store);

@@ -108,7 +108,7 @@ Deno.test("a change waits for a backup that has the file locked", () =>
     await store.close();
   }));
 
-Deno.test("a second registry does not get a database, whatever it calls it, until the first one closes it", () =>
+Deno.test("a second registry cannot open a database, by any path, until the first one closes it", () =>
   withPath(async (path) => {
     const first = await SqliteStore.open(path);
     const id = "a";
@@ -255,7 +255,7 @@ Deno.test("every acknowledged change survives kill -9", () =>
     assert.equal(Number(lost!.slice("server".length)) % 3, 2, "only its deletion was under way");
   }));
 
-Deno.test("a file that is no database is refused and left alone", () =>
+Deno.test("a file that is not a database is refused and left alone", () =>
   withPath(async (path) => {
     const text = "not a database ".repeat(100);
     await Deno.writeTextFile(path, text);

@@ -74,7 +74,7 @@ testStores("an unknown server has no entry", async (store) => {
   assert.deepEqual(await all(store, "httpd"), []);
 });
 
-testStores("a later entry takes the place of the earlier one", async (store) => {
+testStores("a later entry replaces the earlier one", async (store) => {
   await store.put(entry("httpd1", ["httpd"]));
   await store.put(entry("httpd1", ["proxy"], NEW));
   assert.deepEqual(await all(store), [entry("httpd1", ["proxy"], NEW)]);
@@ -114,7 +114,7 @@ testStores("an entry without pid and host comes back without them", async (store
   assert.deepEqual(await store.get(old.id), old);
 });
 
-testStores("list gives so many at a time, from the one after an id on", async (store) => {
+testStores("list returns a limited number of entries, after a given id", async (store) => {
   for (const id of ["a", "b", "c", "d", "e"]) {
     await store.put(entry(id, [id < "d" ? "early" : "late", "all"]));
   }
@@ -132,7 +132,7 @@ testStores("list gives so many at a time, from the one after an id on", async (s
   assert.deepEqual(await page("a", 9, "late"), ["d", "e"]);
 });
 
-testStores("changing what was put or got changes nothing in the store", async (store) => {
+testStores("changing an entry after put or get does not change the store", async (store) => {
   const roles = ["httpd"];
   await store.put(entry("httpd1", roles));
   roles.push("later");

@@ -32,7 +32,7 @@ Deno.test("the frames of the person's code and of what it called are shown", () 
   );
 });
 
-Deno.test("reportThrown shows the frames of the runtime where there are no others", () => {
+Deno.test("reportThrown shows the runtime's frames when there are no others", () => {
   const error = errorAt("no", [`f (${RUNTIME}actor/actor.ts:1:1)`, "g (ext:core/01_core.js:1:1)"]);
   assert.equal(reportThrown(error), error.stack);
 });
@@ -81,7 +81,7 @@ Deno.test("a long message is cut", () => {
   assert.ok(length > 50_000 && length < 110_000, `${length}`);
 });
 
-Deno.test("explainThrown says what was thrown, of what it is made, and why", () => {
+Deno.test("explainThrown describes a thrown value, its members and its causes", () => {
   const cause = new TypeError("no stock", { cause: { code: 7 } });
   const error = new AggregateError([new RangeError("one"), "two"], "both failed", { cause });
   assert.deepEqual(explainThrown(error).split("\n"), [

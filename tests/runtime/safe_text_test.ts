@@ -78,7 +78,7 @@ Deno.test("escapeControls escapes tags that are no flag of Unicode's", () => {
   );
 });
 
-Deno.test("escapeControls keeps what it is told to keep, and nothing else", () => {
+Deno.test("escapeControls keeps the given characters, and no others", () => {
   assert.equal(escapeControls("a\n\tb\rc\x1b", { keep: "\n\t" }), "a\n\tb\\rc\\u001b");
   assert.equal(escapeControls("\x1b\n", { write: (code) => `<${code}>` }), "<27>\\n");
 });

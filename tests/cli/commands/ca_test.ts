@@ -100,7 +100,7 @@ Deno.test("of revocations at once none is lost", async () => {
   );
 });
 
-Deno.test("show prints until when the authority is good, and who is certified for what until when", async () => {
+Deno.test("show prints expiry times of the authority and of all certificates", async () => {
   using ensemble = await CertifiedEnsemble.create();
   const line = await ensemble.done("cert", "httpd1", "--capabilities", "(shutdown)", "--days", "7");
   const time = '"\\d{4}-\\d{2}-\\d{2}T[\\d:.]+Z"';
@@ -265,7 +265,7 @@ Deno.test("cert issues certificates to several servers, or to none of them", asy
 });
 
 testWith(["openssl"], {
-  name: "ca --view prints fingerprints, from when until when, and capabilities",
+  name: "ca --view prints fingerprints, validity and capabilities",
   async fn() {
     using ensemble = await CertifiedEnsemble.create();
     await ensemble.done("cert", "httpd1", "--capabilities", "(shutdown loader)");
@@ -337,7 +337,7 @@ Deno.test("setup asks for a passphrase twice, without echo, and makes keys that 
   await ensemble.done("cert", "httpd1");
 });
 
-Deno.test("setup replaces an authority only with -f, and then all of it", async () => {
+Deno.test("setup replaces an authority only with -f, and then completely", async () => {
   using ensemble = await CertifiedEnsemble.create();
   ensemble.program = SEALING_PROGRAM;
   await ensemble.done("cert", "httpd1");

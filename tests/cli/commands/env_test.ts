@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
 
-Deno.test("env known-servers adds, sets, lists and removes, and says what is not there", async () => {
+Deno.test("env known-servers adds, sets, lists and removes, and reports missing entries", async () => {
   using places = new TemporaryEnsemble();
   const path = `${places.gerbilPath}/ensemble/known-servers`;
   const run = async (...args: string[]) => {

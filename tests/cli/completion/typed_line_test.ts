@@ -38,7 +38,7 @@ for (const [line, words, raw, value] of LINES) {
   });
 }
 
-Deno.test("the file of a redirection is no word of the command", () => {
+Deno.test("the file of a redirection is not a word of the command", () => {
   for (const line of ["g >", "g > ", "g > fi", "g 2>>fi", "g < fi", "g &> fi"]) {
     assert.equal(splitBashLine(line).isRedirection, true, line);
   }

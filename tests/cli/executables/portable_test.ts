@@ -70,7 +70,7 @@ Deno.test("a portable executable runs under any name, of any file", async () => 
   assert.equal((await host.shell(`./"$(ls -d a*)"; ls oops`)).stdout, "one  \n");
 });
 
-Deno.test("a portable executable does not unpack where others can write", async () => {
+Deno.test("a portable executable does not unpack where other users can write", async () => {
   using host = new PortableHost();
   await host.compile(hello("one"));
   await Deno.mkdir(host.cache);
@@ -83,7 +83,7 @@ Deno.test("a portable executable does not unpack where others can write", async 
   }
 });
 
-Deno.test("a portable executable refuses to start when others can write to its cache", async () => {
+Deno.test("a portable executable refuses to start when other users can write to its cache", async () => {
   using host = new PortableHost();
   await host.compile(hello("one"));
   assert.equal((await host.shell("./program")).code, 0);

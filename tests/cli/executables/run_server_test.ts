@@ -4,7 +4,7 @@ import { callMain } from "../../../cli/executables/run_program.ts";
 const failure = (main: unknown) =>
   callMain(main, { whose: "main of a.ts", args: [] }).then(() => "", ({ message }) => message);
 
-Deno.test("callMain says what main threw, whatever that is", async () => {
+Deno.test("callMain describes any value that main throws", async () => {
   const { proxy, revoke } = Proxy.revocable(new Error("a"), {});
   revoke();
   const refuse = () => {

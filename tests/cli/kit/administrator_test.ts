@@ -66,7 +66,7 @@ Deno.test("an administrator's command is allowed in the audit log, and never ref
   ]);
 });
 
-Deno.test("a command without the private key is refused once, and says what is missing", async () => {
+Deno.test("a command without the private key is refused once, with the reason", async () => {
   using logs = await CapturedLogs.start();
   await using ensemble = await administered();
   const { evaluate, home, servers: [a] } = ensemble;

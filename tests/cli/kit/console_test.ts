@@ -153,7 +153,7 @@ Deno.test("explainSilence names the registry where it does not say where a serve
   );
 });
 
-Deno.test("a server that accepts no connection any more is silent, and not gone", async () => {
+Deno.test("a server that no longer accepts connections is silent, and not gone", async () => {
   await using ensemble = new LocalEnsemble();
   const { path } = ensemble.socket("full") as { path: string };
   using _listener = Deno.listen({ transport: "unix", path });

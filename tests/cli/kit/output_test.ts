@@ -134,7 +134,7 @@ function assertAsInspected(value: unknown): void {
   assert.equal(colorValue(plain), Deno.inspect(value, { ...OPTIONS, colors: true }));
 }
 
-Deno.test("colorValue gives values the colours of Deno.inspect", () => {
+Deno.test("colorValue uses the colors of Deno.inspect", () => {
   class Point {
     x = 1;
     static origin = 2;
@@ -177,7 +177,7 @@ Deno.test("colorValue gives values the colours of Deno.inspect", () => {
   for (const value of values) assertAsInspected(value);
 });
 
-Deno.test("colorValue gives any plain value the colours of Deno.inspect", () => {
+Deno.test("colorValue uses the colors of Deno.inspect for any plain value", () => {
   const arbitrary = fc.anything({
     withBigInt: true,
     withDate: true,
@@ -257,7 +257,7 @@ Deno.test("elsewhere nothing is written", () => {
   assert.deepEqual(file.written, []);
 });
 
-Deno.test("a terminal that has gone keeps nobody from working", () => {
+Deno.test("a terminal that is gone does not stop the work", () => {
   const gone = {
     isTerminal: () => true,
     writeSync(): number {

@@ -52,7 +52,7 @@ function assertSane({ settings, seen: { raw } }: Left): void {
 
 const CODES = { SIGTERM: 143, SIGHUP: 129, SIGINT: 130 } as const;
 
-Deno.test("a signal that ends the REPL or a prompt gives the terminal back as it was", async () => {
+Deno.test("a signal that ends the REPL or a prompt restores the terminal", async () => {
   await using ensemble = await HostileEnsemble.start();
   const { places } = ensemble;
   const commands: [args: string[], shown: string][] = [
@@ -71,7 +71,7 @@ Deno.test("a signal that ends the REPL or a prompt gives the terminal back as it
   }
 });
 
-Deno.test("a signal that ends a program which hides the cursor gives the terminal back", async () => {
+Deno.test("a signal that ends a program which hides the cursor restores the terminal", async () => {
   using places = new TemporaryEnsemble();
   const script = `
     import { TerminalState } from "${SOURCES}cli/kit/prompts.ts";
@@ -91,7 +91,7 @@ Deno.test("a signal that ends a program which hides the cursor gives the termina
 });
 
 testWith([LINUX], {
-  name: "a passphrase is not shown either when its prompt was stopped and goes on",
+  name: "a passphrase is not shown after its prompt was suspended and continued",
   async fn() {
     using places = new TemporaryEnsemble();
     const pidFile = `${places.directory}/pid`;
@@ -136,7 +136,7 @@ const FAILURES = {
 };
 
 for (const [what, failure] of Object.entries(FAILURES)) {
-  Deno.test(`${what} that nobody handles ends a command, and gives the terminal back`, async () => {
+  Deno.test(`${what} that is not handled ends a command, and restores the terminal`, async () => {
     await using ensemble = await HostileEnsemble.start();
     const script = `
       import { withConsole } from "${SOURCES}cli/kit/console.ts";

@@ -45,7 +45,7 @@ function sortedLines(text: string): string[] {
   return text.trimEnd().split("\n").sort();
 }
 
-Deno.test("eval in several servers names each, and one that fails does not keep the others from it", async () => {
+Deno.test("eval in several servers labels each result, and a failure in one does not stop the others", async () => {
   await using running = await twoServers();
   const { commands } = running;
   const mixed = await commands.run("eval", "a,nosuch,b,a", "x");
@@ -124,7 +124,7 @@ Deno.test("a command asks for the passphrase once for all its servers", async ()
   }
 });
 
-Deno.test("nearest gives the names that are a few letters away, or begin as typed, the nearest first", () => {
+Deno.test("nearest returns names within a few edits, or with the typed prefix, nearest first", () => {
   const names = ["httpd1", "httpd2", "httpd10", "worker", "web-eu-1", "Web", "db"];
   assert.deepEqual(nearest("htpd1", names), ["httpd1"]);
   assert.deepEqual(nearest("httpd", names), ["httpd1", "httpd2", "httpd10"]);

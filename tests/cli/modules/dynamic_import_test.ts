@@ -6,7 +6,7 @@ import { build, load, openStore, TemporaryProject } from "./temporary_project.ts
 
 type Late = () => Promise<Record<string, unknown>>;
 
-Deno.test("what is imported dynamically is shipped along, and evaluated when the import runs", async () => {
+Deno.test("dynamic imports are shipped, and evaluated when they run", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "hidden.ts": "",
@@ -79,7 +79,7 @@ Deno.test("cycles through dynamic imports are named together, and evaluated apar
   assert.deepEqual((await load(store, project.path("a.ts"))).loaded, []);
 });
 
-Deno.test("a dynamic import that fails rejects with what was thrown, and is tried again", async () => {
+Deno.test("a failed dynamic import rejects with the thrown error, and is tried again", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "late.ts": `const flags = globalThis as { lateIsReady?: boolean };\n` +
@@ -159,7 +159,7 @@ Deno.test("what an import() leads to is missed when it runs, and not before", as
   await assert.rejects((namespace.late as Late[]).at(-1)!(), /node:nosuch/);
 });
 
-Deno.test("findDanglingImports gives what is imported late and is not there", async () => {
+Deno.test("findDanglingImports returns missing modules that are imported dynamically", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "main.ts": `import "./below/part.ts";\nimport "./there.ts";\n` +

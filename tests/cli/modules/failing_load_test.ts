@@ -18,7 +18,7 @@ function reset(...failing: string[]): void {
   state.failing = new Set(failing);
 }
 
-Deno.test("what was loaded below a failure stays, what is above it is loaded later", async () => {
+Deno.test("modules below a failed one stay loaded, those above it are loaded later", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "a.ts": module("a", []),

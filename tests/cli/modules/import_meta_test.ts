@@ -40,7 +40,7 @@ Deno.test("import.meta is there before anything runs, in a cycle too", async () 
   assert.equal(store.namespace("b.ts")!.there, project.path("a.ts"));
 });
 
-Deno.test("from another checkout what reads import.meta is new, with what imports it, and no more", async () => {
+Deno.test("from another checkout only modules that read import.meta, and their importers, are new", async () => {
   const files = {
     "deno.json": {},
     "here.ts": `export const here = import.meta.url;\n`,

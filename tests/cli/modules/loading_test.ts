@@ -47,7 +47,7 @@ Deno.test("a module is shipped once, and shares modules with what ran before", a
   assert.equal(store.namespace("handler.ts"), again.namespace);
 });
 
-Deno.test("a module that exports then is no promise", async () => {
+Deno.test("a module that exports then is not treated as a promise", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "main.ts": `export function then() {}\nexport const here = 1;\n`,

@@ -12,7 +12,7 @@ const SPECIFIERS = {
   "npm:tagged@latest": "5.0.0",
 };
 
-Deno.test("LockFile gives the version that is locked for a range, however it is written", async () => {
+Deno.test("LockFile returns the locked version for a range, however it is written", async () => {
   await using project = await TemporaryProject.make({
     "deno.lock": { version: "5", specifiers: SPECIFIERS },
   });

@@ -28,7 +28,7 @@ async function rerun(store: UnitStore, file: string) {
 
 const modules = (names: { module: string }[]) => names.map(({ module }) => module);
 
-Deno.test("a load that goes back calls install of what is current again, what is imported first", async () => {
+Deno.test("a load that goes back calls install of modules that are current again, imports first", async () => {
   await using project = await TemporaryProject.make({ "deno.json": {}, "router.ts": ROUTER });
   const store = await openStore(project);
   const write = async (version: number) => {
@@ -81,7 +81,7 @@ Deno.test("an install that fails is named, and its module is current", async () 
   assert.equal(store.namespace("handler.ts")!.version, 1);
 });
 
-Deno.test("a load that goes back calls nothing where install is no function", async () => {
+Deno.test("a load that goes back ignores an install that is not a function", async () => {
   await using project = await TemporaryProject.make({ "deno.json": {}, "router.ts": ROUTER });
   const store = await openStore(project);
   for (const version of [1, 2, 1]) {
@@ -91,7 +91,7 @@ Deno.test("a load that goes back calls nothing where install is no function", as
   assert.equal(store.namespace("handler.ts")!.version, 1);
 });
 
-Deno.test("rerun evaluates the module alone anew, and what is loaded later imports the new one", async () => {
+Deno.test("rerun evaluates only the module again, and later loads import the new one", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "router.ts": ROUTER,
@@ -146,7 +146,7 @@ Deno.test("rerun evaluates the module alone anew, and what is loaded later impor
   assert.deepEqual(routes, ["installed"]);
 });
 
-Deno.test("rerun runs the modules of a cycle anew together", async () => {
+Deno.test("rerun evaluates the modules of a cycle again together", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "router.ts": ROUTER,

@@ -23,7 +23,7 @@ function makeProject(
   });
 }
 
-Deno.test("the runtime is the server's own, by whatever name a program imports it", async () => {
+Deno.test("the runtime is the server's own, whatever specifier imports it", async () => {
   const specifiers = [
     "@gxensemble/ensemble",
     OWN.href,

@@ -40,7 +40,7 @@ Deno.test("the hash of a module covers its place in the project, and not where t
   assert.notEqual(after!["main.ts"], before!["main.ts"]);
 });
 
-Deno.test("what a module imports stands before it", async () => {
+Deno.test("units come after those that they import", async () => {
   const { units, request: { entry } } = await unitsOf(TREE, "main.ts");
   assert.deepEqual(units.map(({ module }) => module), ["a.ts", "sub/c.ts", "b.ts", "main.ts"]);
   assert.equal(units.at(-1)!.hash, entry);
@@ -159,7 +159,7 @@ Deno.test("what cannot be shipped is refused at its file and line", async () => 
   });
 });
 
-Deno.test("treesBelow gives what is evaluated before the module itself", async () => {
+Deno.test("treesBelow returns the modules that are evaluated before the entry", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "a.ts": `import "./b.ts";\n`,

@@ -101,7 +101,7 @@ Deno.test("complete finds modules of the server, libraries, files and what deno.
   assert.deepEqual(await complete("const a = 'src/", sources), [[], "const a = 'src/"]);
 });
 
-Deno.test("complete offers only names, whatever the server answers", async () => {
+Deno.test("complete offers only names, for any answer of the server", async () => {
   const answers = [
     "ab",
     "abc",

@@ -21,7 +21,7 @@ Deno.test("parseControlLine reads a command with or without parentheses, and a c
   assert.ok(!isControlLine("[1 ,2]"));
 });
 
-Deno.test("parseControlLine refuses what is no control command", () => {
+Deno.test("parseControlLine refuses a line that is not a control command", () => {
   for (const line of [",", ",()", ",(load (a))", ",(load"]) {
     assert.throws(() => parseControlLine(line), InvalidInputError, line);
   }

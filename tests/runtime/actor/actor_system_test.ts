@@ -109,7 +109,7 @@ Deno.test("a name is one living actor's, and free once that has ended", async ()
   await stop(system);
 });
 
-Deno.test("a body starts later than spawn returns, and its actor gets what was sent before", async () => {
+Deno.test("a body starts after spawn returns, and its actor gets messages sent before", async () => {
   const system = startSystem();
   let begun = false;
   const received: unknown[] = [];
@@ -134,7 +134,7 @@ Deno.test("a body that throws at once is a failure of the actor, not of spawn", 
   assert.equal(system.find("a"), undefined);
 });
 
-Deno.test("tell gives a nonce of its own, and undefined for an actor that is not there", async () => {
+Deno.test("tell returns a unique nonce, and undefined for a missing actor", async () => {
   const system = startSystem();
   const { actor, envelopes } = startCollector(system, "a");
   const nonces = [1, 2, 3].map((n) => system.tell("a", n)!);
@@ -164,7 +164,7 @@ Deno.test("an envelope names the actor it is from", async () => {
   system.close();
 });
 
-Deno.test("an ask resolves with the answer, whatever that is", async () => {
+Deno.test("an ask resolves with any answer", async () => {
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
   const echo = startEcho(far, "echo");
@@ -202,7 +202,7 @@ Deno.test("an ask rejects with the name and message of a failure", async () => {
   await stop(far);
 });
 
-Deno.test("an ask settles whatever a peer answers in the place of a failure", async () => {
+Deno.test("an ask settles for any malformed failure from a peer", async () => {
   using time = new FakeTime();
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
@@ -327,7 +327,7 @@ Deno.test("an ask without an answer fails when its time is over, and says whom i
   await stop(far);
 });
 
-Deno.test("a request that nobody took in its time is dropped unread", async () => {
+Deno.test("an expired request is dropped unread", async () => {
   using time = new FakeTime();
   const system = startSystem();
   const gate = Promise.withResolvers<void>();
@@ -346,7 +346,7 @@ Deno.test("a request that nobody took in its time is dropped unread", async () =
   system.close();
 });
 
-Deno.test("an answer that comes too late lands in no mailbox", async () => {
+Deno.test("a late answer is not put into a mailbox", async () => {
   using time = new FakeTime();
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
@@ -486,7 +486,7 @@ Deno.test("an actor that ends answers the requests in its mailbox, with its reas
   }
 });
 
-Deno.test("an actor that ends while it waits for an answer hurts nobody", async () => {
+Deno.test("an actor that ends while it waits for an answer affects no other", async () => {
   const system = startSystem();
   const { envelopes } = startCollector(system, "slow");
   const asker = system.spawn("asker", (self) => {
@@ -498,7 +498,7 @@ Deno.test("an actor that ends while it waits for an answer hurts nobody", async 
   await stop(system);
 });
 
-Deno.test("replyIfExpected answers those who wait, and says whether it did", async () => {
+Deno.test("replyIfExpected answers an ask, and returns whether it did", async () => {
   const system = startSystem();
   const said: boolean[] = [];
   const asker = startCollector(system, "asker");
@@ -540,7 +540,7 @@ Deno.test("within a server a message is the sender's own value", async () => {
   await stop(system);
 });
 
-Deno.test("whatever has a reference is a destination there, also on another server", async () => {
+Deno.test("a reference, or an object with one, is a destination, also on another server", async () => {
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
   startEcho(near, "echo");
@@ -552,7 +552,7 @@ Deno.test("whatever has a reference is a destination there, also on another serv
   await stop(near, far);
 });
 
-Deno.test("a lost server fails the asks of it, and no others", async () => {
+Deno.test("a lost server fails its asks, and no others", async () => {
   using time = new FakeTime();
   const systems = new LinkedSystems();
   const [near, far, other] = ["near", "far", "other"].map((name) => systems.start(name));
@@ -623,7 +623,7 @@ Deno.test("stopping does not wait longer than the last actor takes", async () =>
   assert.deepEqual(system.actors(), []);
 });
 
-Deno.test("kill ends an actor that does not receive: what waits for it is told at once", async () => {
+Deno.test("kill ends an actor that does not receive, and fails its asks at once", async () => {
   const system = startSystem();
   const gate = Promise.withResolvers<void>();
   const { actor: watcher, envelopes } = startCollector(system, "watcher");
@@ -823,7 +823,7 @@ Deno.test("an actor without a backlog waits for no turn of the event loop", asyn
   await stop(system);
 });
 
-Deno.test("a message that does not let itself be looked at fails its sender, and nobody else", async () => {
+Deno.test("a message that throws when read fails only its sender", async () => {
   const system = startSystem();
   const { envelopes } = startCollector(system, "a");
   await settle();
@@ -865,7 +865,7 @@ Deno.test("a request without a time-out never goes stale", async () => {
   await stop(system);
 });
 
-Deno.test("tell and ask say what is no actor, and ask what is no timeout", async () => {
+Deno.test("tell and ask refuse an invalid destination, and ask an invalid timeout", async () => {
   const system = startSystem();
   for (const dest of [null, {}, [], new Date()] as unknown as Actor[]) {
     const refused = /^InvalidInputError: not an actor, nor the name of one: /;

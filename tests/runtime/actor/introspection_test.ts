@@ -105,7 +105,7 @@ Deno.test("describeActor says what an actor does, what waits for it and what it 
   });
 });
 
-Deno.test("describeGroup gives the groups below with their actors, and findGroup finds them", async () => {
+Deno.test("describeGroup returns the subgroups with their actors, and findGroup finds them", async () => {
   const system = startSystem();
   const lead = system.spawnGroup("sessions", async (self) => {
     self.spawn("first", never);

@@ -41,7 +41,7 @@ Deno.test("envelopes are taken in the order they came", () => {
   assert.equal(mailbox.take([ANY]), undefined);
 });
 
-Deno.test("what is passed over stays in order", () => {
+Deno.test("skipped messages stay in order", () => {
   for (const backlog of [5, 500]) {
     const mailbox = new Mailbox(() => {});
     for (let id = 0; id < backlog; id++) {
@@ -81,7 +81,7 @@ Deno.test("messages without a type are matched by guards only", () => {
   }
 });
 
-Deno.test("types with the names of what every object has are types like others", () => {
+Deno.test("types with the names of Object's properties are ordinary types", () => {
   for (const mailbox of [new Mailbox(() => {}), indexed()]) {
     const types = ["__proto__", "constructor", "toString", "hasOwnProperty", ""];
     types.forEach((type, i) => mailbox.push(envelopeOf({ type, id: 1000 + i })));
@@ -149,7 +149,7 @@ Deno.test("an envelope that is worth nothing from the start is dropped", () => {
   assert.equal(mailbox.length, 0);
 });
 
-Deno.test("cleared, it is empty and goes on", () => {
+Deno.test("a cleared mailbox is empty and usable", () => {
   const mailbox = indexed(50);
   assert.equal(mailbox.clear().length, 50);
   assert.equal(mailbox.length, 0);
@@ -314,7 +314,7 @@ Deno.test("emptying a mailbox by types in any order takes work in proportion to 
   assert.ok(growth(work) <= 4.5, `grew ${growth(work)} times`);
 });
 
-Deno.test("removing from the middle does not depend on what is around it", () => {
+Deno.test("removing from the middle does not depend on the neighbors", () => {
   const work = (size: number) => {
     const cases = new CountedCases();
     const mailbox = new Mailbox(() => {});
@@ -340,7 +340,7 @@ Deno.test("ping and shutdown are taken before all that came earlier, in their or
   }
 });
 
-Deno.test("clear gives the system's messages too, and length counts them", () => {
+Deno.test("clear returns system messages, too, and length counts them", () => {
   const mailbox = new Mailbox(() => {});
   ["a", "ping"].forEach((type, id) => mailbox.push(message(type, id)));
   assert.equal(mailbox.length, 2);
@@ -348,7 +348,7 @@ Deno.test("clear gives the system's messages too, and length counts them", () =>
   assert.equal(mailbox.length, 0);
 });
 
-Deno.test("clear gives nothing that has expired", () => {
+Deno.test("clear returns no expired messages", () => {
   using time = new FakeTime();
   const mailbox = new Mailbox(() => {});
   mailbox.push(envelopeOf({ id: 1 }, 50));

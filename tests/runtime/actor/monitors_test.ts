@@ -47,7 +47,7 @@ Deno.test("an actor that ends in good order is down without a reason", async () 
   await end(watcher);
 });
 
-Deno.test("an actor that fails is down with the reason, whatever it throws", async () => {
+Deno.test("an actor that fails is down with the reason, for any thrown value", async () => {
   const system = startSystem();
   const { watcher, downs } = await startWatcher(system);
   const refuse = () => {
@@ -127,7 +127,7 @@ Deno.test("monitors of one actor all hear of its end, each once", async () => {
   await end(...watchers.map(({ watcher }) => watcher));
 });
 
-Deno.test("a monitor that was taken back is silent, and the others are not", async () => {
+Deno.test("demonitor ends one monitor, and no other", async () => {
   const system = startSystem();
   const [first, second] = await Promise.all([startWatcher(system), startWatcher(system)]);
   const watched = startWatched(system);
@@ -159,7 +159,7 @@ Deno.test("the monitors of an actor end with it: the next one of its name hears 
   await end(second.watcher);
 });
 
-Deno.test("an actor keeps no monitors of what is gone", async () => {
+Deno.test("an actor keeps no monitors of ended actors", async () => {
   const system = startSystem();
   const { watcher, downs } = await startWatcher(system);
   for (let i = 0; i < 20; i++) {
@@ -186,7 +186,7 @@ Deno.test("monitors may watch each other", async () => {
   await end(b.watcher);
 });
 
-Deno.test("a watcher whose guard throws does not keep the news from others", async () => {
+Deno.test("a watcher whose guard throws does not keep down messages from others", async () => {
   const system = startSystem();
   const watched = startWatched(system);
   const broken = system.spawn("broken", async (self) => {
@@ -264,7 +264,7 @@ Deno.test("watchers of different servers may have monitors of the same number", 
   assert.deepEqual(told, ["w@here"]);
 });
 
-Deno.test("nothing is kept of a watch that is over, whatever ended it", () => {
+Deno.test("nothing is kept of an ended watch", () => {
   const [here, there] = ["here", "there"];
   const monitors = new Monitors(() => {});
   const watched = new ActorRef(here!, "watched");
@@ -354,7 +354,7 @@ Deno.test("a monitor of an actor elsewhere that is taken back, or whose watcher 
   await end(...b.actors());
 });
 
-Deno.test("taking one of many monitors back does not look at the others", () => {
+Deno.test("demonitor of one of many monitors does not visit the others", () => {
   const server = "here";
   let looks = 0;
   const watcher = new ActorRef(server, "w");
@@ -378,7 +378,7 @@ Deno.test("taking one of many monitors back does not look at the others", () => 
   assert.ok(work(4000) <= 4 * Math.max(1000, work(1000)));
 });
 
-Deno.test("watch takes the place of a watch of the same number, which leaves nothing behind", () => {
+Deno.test("watch replaces a watch of the same number completely", () => {
   const told: number[] = [];
   const monitors = new Monitors((_watcher, { monitor }) => void told.push(monitor));
   const peer = "peer";
@@ -396,7 +396,7 @@ Deno.test("watch takes the place of a watch of the same number, which leaves not
   assert.equal(monitors.size, 0);
 });
 
-Deno.test("watch refuses the monitors of another server that has too many, and no others", () => {
+Deno.test("watch refuses only the monitors of a server that has too many", () => {
   const monitors = new Monitors(() => {});
   const here = "here";
   const watched = new ActorRef(here, "a");

@@ -69,7 +69,7 @@ Deno.test("a server that stops removes the code that it was given, and another m
   }
 });
 
-Deno.test("a server that does not start gives its directory back", async () => {
+Deno.test("a server that does not start releases its directory", async () => {
   await using ensemble = await testEnsemble();
   const prepare = () => {
     throw new Error("no");
@@ -109,7 +109,7 @@ Deno.test("startServer without a loader refuses load, eval and REPL, and loads i
   await client.ping("loader@a");
 });
 
-Deno.test("startServer refuses what is no server id, and runServer what is no function", async () => {
+Deno.test("startServer refuses an invalid server id, and runServer a main that is not a function", async () => {
   for (const id of [undefined, null, 5, "", "../other"] as string[]) {
     const refusal = { name: "InvalidInputError", message: /^not a server id: / };
     await assert.rejects(startServer(id), refusal);

@@ -57,7 +57,7 @@ Deno.test("the loader refuses every request of a server without the capability",
   }
 });
 
-Deno.test("the audit log has by its hash what is run, and nothing of what only looks", async () => {
+Deno.test("the audit log identifies code by its hash, and omits requests that run nothing", async () => {
   using logs = await CapturedLogs.start();
   await using ensemble = new AdministeredEnsemble();
   await ensemble.startRegistry();
@@ -90,7 +90,7 @@ Deno.test("the audit log has by its hash what is run, and nothing of what only l
   target.actors.find(serial)!.exit();
 });
 
-Deno.test("over tls the loader goes by certificates, though there is no administrator", async () => {
+Deno.test("over tls the loader requires certificates, even without an administrator", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const authority = await MadeAuthority.create();

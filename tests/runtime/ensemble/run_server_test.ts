@@ -132,7 +132,7 @@ function rejectNowhere(reason: unknown): boolean {
   return !dispatchEvent(event);
 }
 
-Deno.test("logUnhandledErrors logs what nobody handles, and keeps the process from ending", async () => {
+Deno.test("logUnhandledErrors logs unhandled errors, and keeps the process alive", async () => {
   using logs = await CapturedLogs.start();
   {
     using _errors = logUnhandledErrors();
@@ -147,7 +147,7 @@ Deno.test("logUnhandledErrors logs what nobody handles, and keeps the process fr
   ]);
 });
 
-Deno.test("logUnhandledErrors logs values that do not let themselves be looked at, and shortens others", async () => {
+Deno.test("logUnhandledErrors logs values that throw when inspected, and shortens others", async () => {
   using logs = await CapturedLogs.start();
   {
     using _errors = logUnhandledErrors();
@@ -161,7 +161,7 @@ Deno.test("logUnhandledErrors logs values that do not let themselves be looked a
   assert.ok(logs.lines[1]!.length < 22_000);
 });
 
-Deno.test("logUnhandledErrors says how many lines it left out of an error over and over, and logs others", async () => {
+Deno.test("logUnhandledErrors counts the repetitions of an error that it left out, and logs others", async () => {
   using logs = await CapturedLogs.start();
   {
     using _errors = logUnhandledErrors();

@@ -19,7 +19,7 @@ Deno.test("actorsShare leaves 2 s of the grace to the program, or half of a shor
   ) assert.equal(actorsShare(grace), share);
 });
 
-Deno.test("requireGrace refuses what is no time", () => {
+Deno.test("requireGrace refuses anything but a time", () => {
   for (const grace of [0, 1.5, Infinity]) assert.equal(requireGrace(grace), grace);
   for (const grace of [-1, NaN, "5", null, undefined]) {
     assert.throws(() => requireGrace(grace as number), InvalidInputError);

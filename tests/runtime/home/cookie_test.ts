@@ -33,11 +33,11 @@ Deno.test("a missing cookie: the error says how to make one, and where it was lo
   using home = new CookieHome();
   assert.equal(
     await home.refusal(),
-    'no cookie at PATH: make one with "gxensemble cookie", or copy there that of the ensemble to join',
+    'no cookie at PATH: make one with "gxensemble cookie", or copy that of the ensemble to join',
   );
 });
 
-Deno.test("a cookie that others can read is refused", async () => {
+Deno.test("a cookie that other users can read is refused", async () => {
   using home = new CookieHome();
   for (const mode of [0o644, 0o640, 0o604]) {
     home.write(32, mode);
@@ -74,7 +74,7 @@ Deno.test("a cookie that is empty, cut off or has something added says so", asyn
   }
 });
 
-Deno.test("what is no file in the cookie's place is refused, and not waited for", async () => {
+Deno.test("a cookie that is not a regular file is refused without blocking", async () => {
   using home = new CookieHome();
   Deno.mkdirSync(home.cookiePath);
   assert.equal(await home.refusal(), "cannot read the cookie PATH: it is a directory");

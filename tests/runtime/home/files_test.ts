@@ -327,7 +327,7 @@ Deno.test("writeWhole leaves nothing behind where it fails, and says why", async
   assert.deepEqual(directory.names(), ["taken"]);
 });
 
-Deno.test("a lock that is no regular file is refused, and not waited for", async () => {
+Deno.test("a lock that is not a regular file is refused without blocking", async () => {
   const directory = await Deno.makeTempDir({ prefix: "gx-" });
   const path = `${directory}/lock`;
   const made = await new Deno.Command("mkfifo", { args: [path] }).output();

@@ -61,7 +61,7 @@ Deno.test("read takes a server a line, in both spellings, with comments", async 
   });
 });
 
-Deno.test("read knows nothing where there is no file, or an empty one", async () => {
+Deno.test("read returns an empty map when there is no file, or an empty one", async () => {
   using missing = new TemporaryFile();
   assert.deepEqual(await missing.known(), {});
   using empty = new TemporaryFile("");
@@ -99,7 +99,7 @@ Deno.test("read names the file and the line that is wrong", async () => {
   }
 });
 
-Deno.test("read refuses what is no text", async () => {
+Deno.test("read refuses a file that is not text", async () => {
   using bytes = new TemporaryFile(new Uint8Array([0x61, 0xff, 0x0a]));
   await assert.rejects(bytes.read(), { message: `${bytes.path} is not UTF-8 text` });
   await assert.rejects(bytes.set(WEB1, A1), EnsembleError);
@@ -110,7 +110,7 @@ Deno.test("read refuses what is no text", async () => {
   await assert.rejects(directory.read(), /^EnsembleError: cannot read .*: it is a directory$/);
 });
 
-Deno.test("a change replaces one line, and leaves the others and its comment", async () => {
+Deno.test("a change replaces one line, and keeps the other lines and its comment", async () => {
   using file = new TemporaryFile(
     '# mine\r\nweb1 tcp://a:1 tcp://b:2  # the old one\r\n\n(web2 (tcp: "c:3"))',
   );

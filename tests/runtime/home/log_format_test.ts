@@ -71,7 +71,7 @@ Deno.test("formatRecord as text quotes values in which something looks like anot
   );
 });
 
-Deno.test("formatRecord keeps a line short, whatever values are in it", () => {
+Deno.test("formatRecord keeps a line short for any values", () => {
   let doubled: unknown[] = [];
   for (let i = 0; i < 60; i++) doubled = [doubled, doubled];
   const numbers = Array.from({ length: 10_000 }, (_, number) => number);
@@ -143,7 +143,7 @@ Deno.test("formatRecord as text shows errors that do not let themselves be looke
   }
 });
 
-Deno.test("formatRecord writes a line, whatever a record is made of", () => {
+Deno.test("formatRecord writes a line for any record", () => {
   const refuse = () => {
     throw revoked();
   };

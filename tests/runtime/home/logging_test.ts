@@ -45,7 +45,7 @@ Deno.test("startLogging logs from its level on, info where none is given", () =>
   }
 });
 
-Deno.test("startLogging appends to its file, and a second call takes the place of the first", () => {
+Deno.test("startLogging appends to its file, and a second call replaces the first", () => {
   using file = new LogFile();
   startLogging({ file: file.path, level: "error" });
   logAtEveryLevel();
@@ -145,7 +145,7 @@ Deno.test("startLogging writes each record at once, to standard error or the ser
   assert.match(log, /^\S+Z INFO a: 2\n$/);
 });
 
-Deno.test("reopenLog goes on in a new file of the same mode when the log was renamed", () => {
+Deno.test("reopenLog continues in a new file of the same mode when the log was renamed", () => {
   using file = new LogFile();
   const logger = getLogger("a");
   startLogging({ file: file.path });
@@ -202,7 +202,7 @@ for (const format of ["text", "json"] as const) {
 }
 
 testWith([MOUNTS], {
-  name: "a log on a disk that was full goes on on a line of its own",
+  name: "a log continues on a new line after the disk was full",
   async fn() {
     using ensemble = new TemporaryEnsemble();
     const disk = `${ensemble.directory}/disk`;

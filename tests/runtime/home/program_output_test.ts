@@ -80,7 +80,7 @@ Deno.test("a debugger, and what the program puts in its place, still see the con
   ]);
 });
 
-Deno.test("a server whose readers have stopped goes on, and all is there when they read again", async () => {
+Deno.test("a server whose readers have stopped continues, and its output is complete when they read again", async () => {
   using ensemble = new TemporaryEnsemble();
   const alive = `${ensemble.directory}/alive`;
   const child = ensemble.command(
@@ -107,7 +107,7 @@ Deno.test("a server whose readers have stopped goes on, and all is there when th
 });
 
 testWith([LINUX], {
-  name: "a server whose standard output is full goes on, and its log says what is lost",
+  name: "a server whose standard output is full continues, and logs the lost output",
   async fn() {
     using ensemble = new TemporaryEnsemble();
     const { stderr } = await ensemble.external(

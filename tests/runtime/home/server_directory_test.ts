@@ -39,7 +39,7 @@ Deno.test("holdServerDirectory leaves nothing behind, unless there is something 
   ]);
 });
 
-Deno.test("holdServerDirectory makes a directory private that others may enter", async () => {
+Deno.test("holdServerDirectory makes a directory private", async () => {
   using _home = new Home();
   const directory = findPlaces().server(A);
   Deno.mkdirSync(directory, { recursive: true });
@@ -48,7 +48,7 @@ Deno.test("holdServerDirectory makes a directory private that others may enter",
   assert.equal(Deno.statSync(directory).mode! & 0o777, 0o700);
 });
 
-Deno.test("holdServerDirectory lets one in at a time, while others come and go", async () => {
+Deno.test("holdServerDirectory admits one process at a time, while others come and go", async () => {
   using _home = new Home();
   let inside = 0;
   let entered = 0;

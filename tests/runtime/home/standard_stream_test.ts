@@ -25,7 +25,7 @@ class Reader {
   }
 }
 
-Deno.test("StandardStream writes at once what is taken, and the rest in order when the reader goes on", async () => {
+Deno.test("StandardStream writes what is accepted at once, and the rest in order when the reader continues", async () => {
   const reader = new Reader();
   const stream = new StandardStream(reader);
   reader.room = 8;
@@ -41,7 +41,7 @@ Deno.test("StandardStream writes at once what is taken, and the rest in order wh
   assert.equal(reader.text, "one\ntwo\nthree\nfour\n");
 });
 
-Deno.test("StandardStream says what is lost when a write fails, and goes on when it no longer does", () => {
+Deno.test("StandardStream reports lost output when a write fails, and continues afterwards", () => {
   const reader = new Reader();
   const stream = new StandardStream(reader);
   reader.error = new Deno.errors.BrokenPipe("gone");
@@ -61,7 +61,7 @@ Deno.test("StandardStream drops what fails while it waits", () => {
   assert.equal(stream.isWaiting, false);
 });
 
-Deno.test("StandardStream loses what is too much for a reader that has stopped, until all else is written", () => {
+Deno.test("StandardStream drops output beyond its buffer for a stopped reader, until the buffer is written", () => {
   const reader = new Reader();
   const stream = new StandardStream(reader);
   const line = `${"x".repeat(999_999)}\n`;
@@ -146,7 +146,7 @@ function whileFailing(
   }
 }
 
-Deno.test("writeOutput throws when the output cannot be written, and not when its reader has gone", () => {
+Deno.test("writeOutput throws when the output cannot be written, but not when its reader has stopped", () => {
   whileFailing(Deno.stdout, new Error("disk full"), () => {
     assert.throws(() => writeOutput("text"), /cannot write the output: disk full/);
   });
@@ -160,7 +160,7 @@ Deno.test("writeErrors throws nothing, and says why a text is lost", () => {
 
 const SOURCES = new URL("../../../", import.meta.url).href;
 
-Deno.test("writeAll goes on where a write took only a part", () => {
+Deno.test("writeAll continues after a partial write", () => {
   const written: number[] = [];
   const bytes = Uint8Array.from({ length: 10 }, (_, index) => index);
   const writer = {

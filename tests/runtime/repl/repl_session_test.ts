@@ -81,7 +81,7 @@ Deno.test("what evaluated code prints goes to the owner", async () => {
   assert.ok(length <= MAX_PREVIEW_LENGTH && length > MAX_PREVIEW_LENGTH - 100, `${length}`);
 });
 
-Deno.test("a session ends with its owner, and answers nobody else", async () => {
+Deno.test("a session ends with its owner, and answers only the owner", async () => {
   const { actors, owner, actor } = open();
   owner.exit();
   assert.equal(await actor.ended, undefined);

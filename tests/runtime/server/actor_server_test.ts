@@ -57,7 +57,7 @@ Deno.test("a server is shown by its id, and not by all that it is made of", asyn
   assert.equal(Deno.inspect(await ensemble.start("a")), "ActorServer(a)");
 });
 
-Deno.test("who looks whether a port is open, and says nothing, is no refused connection", async () => {
+Deno.test("a port check that sends nothing is not logged as a refused connection", async () => {
   using logs = await CapturedLogs.start("debug");
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
@@ -92,7 +92,7 @@ Deno.test("a peer with another cookie is refused on both sides, by name", async 
   assert.match(refusals[0]!, /authentication failed between a and spy: their cookies differ$/);
 });
 
-Deno.test("half-open connections by the hundred keep nobody out", async () => {
+Deno.test("hundreds of half-open connections do not block others", async () => {
   using logs = await CapturedLogs.start();
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
@@ -260,7 +260,7 @@ Deno.test("a server announces where it listens, on every interface by the name o
   assert.deepEqual(b.entry.addresses, [ensemble.socket("b")]);
 });
 
-Deno.test("stopping: actors are told and clean up, the socket and the entry are gone, main is told", async () => {
+Deno.test("stop shuts actors down with clean-up, removes socket and entry, and notifies main", async () => {
   using logs = await CapturedLogs.start();
   await using ensemble = new LocalEnsemble();
   const registry = await ensemble.startRegistry();
@@ -297,7 +297,7 @@ Deno.test("stopping: actors are told and clean up, the socket and the entry are 
   await Promise.all([a.stop(), a.stop(), a.shutDown(), a.stopped]);
 });
 
-Deno.test("what was sent before the stop arrives, however much it is", async () => {
+Deno.test("messages sent before the stop arrive, however many", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const [a, b] = await Promise.all([ensemble.start("a"), ensemble.start("b")]);
@@ -347,7 +347,7 @@ Deno.test("a server stops also when the registry has gone, and when it does not 
   assert.equal(await exists(`${ensemble.directory}/b`), false);
 });
 
-Deno.test("while a server stops it refuses who comes, and those who ask are failed", async () => {
+Deno.test("a stopping server refuses connections, and fails asks", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const [a, b] = await Promise.all([ensemble.start("a"), ensemble.start("b")]);

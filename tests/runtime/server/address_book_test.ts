@@ -43,7 +43,7 @@ Deno.test("refresh asks the registry and notes the addresses for a while", async
   assert.deepEqual(asked, ["a"]);
 });
 
-Deno.test("refresh drops the addresses of servers that nobody has asked for since they became old", async () => {
+Deno.test("refresh drops expired addresses that are no longer needed", async () => {
   using clock = stopClock("performance");
   const { book } = bookOf([TCP]);
   for (let i = 0; i < 100; i++) await book.refresh(`ghost${i}`);
@@ -80,7 +80,7 @@ Deno.test("refresh waits less long for the registry where a server may be found 
   }
 });
 
-Deno.test("refresh forgets what was noted when the registry does not know the server", async () => {
+Deno.test("refresh drops a server's addresses when it is not registered", async () => {
   let known = true;
   const lookup = ({ id }: { id: string }) => Promise.resolve(known ? entryOf(id) : undefined);
   const book = new AddressBook({ lookup }, SELF);

@@ -40,7 +40,7 @@ async function administered() {
   return { ensemble, target, delegate, console, control, authorize };
 }
 
-Deno.test("what is conferred to a server it may do, and no other", async () => {
+Deno.test("a server may use the capabilities granted to it, and no other server may", async () => {
   const { ensemble, target, delegate, console, authorize } = await administered();
   await using _ = ensemble;
   const other = await ensemble.start("other");
@@ -54,7 +54,7 @@ Deno.test("what is conferred to a server it may do, and no other", async () => {
   assert.deepEqual(await granted(console, elsewhere), []);
 });
 
-Deno.test("admin that is conferred implies all, and conferring anew replaces it", async () => {
+Deno.test("granted admin implies all capabilities, and a new grant replaces it", async () => {
   const { ensemble, target, delegate, control, authorize } = await administered();
   await using _ = ensemble;
   await authorize(delegate, "admin");
@@ -73,7 +73,7 @@ Deno.test("admin that is conferred implies all, and conferring anew replaces it"
   });
 });
 
-Deno.test("what was conferred outlives the administrator's connection, and not a retraction", async () => {
+Deno.test("granted capabilities outlive the administrator's connection, but not a retraction", async () => {
   const { ensemble, target, delegate, console, authorize } = await administered();
   await using _ = ensemble;
   await authorize(delegate, "shutdown");
@@ -98,7 +98,7 @@ Deno.test("a delegate that was started again has to be authorized again", async 
   assert.deepEqual(await granted(successor, target), ["shutdown"]);
 });
 
-Deno.test("who takes a stopped delegate's id has nothing of what it had", async () => {
+Deno.test("a server that takes a stopped delegate's id does not get its capabilities", async () => {
   const { ensemble, target, delegate, authorize } = await administered();
   await using _ = ensemble;
   await authorize(delegate, "admin");
@@ -127,7 +127,7 @@ Deno.test("to confer and to retract takes admin; a delegate that has it may do b
   assert.deepEqual(await granted(other, target), ["loader"]);
 });
 
-Deno.test("capabilities are conferred to servers that run, and only what is one", async () => {
+Deno.test("authorize accepts only running servers and valid capabilities", async () => {
   using logs = await CapturedLogs.start();
   const { ensemble, target, control } = await administered();
   await using _ = ensemble;
@@ -154,7 +154,7 @@ Deno.test("capabilities are conferred to servers that run, and only what is one"
   ]);
 });
 
-Deno.test("to shut an actor or the server down takes the capability, told or asked", async () => {
+Deno.test("shutting down an actor or the server requires the capability, by tell or ask", async () => {
   using logs = await CapturedLogs.start();
   const { ensemble, target, delegate, authorize } = await administered();
   await using _ = ensemble;
@@ -197,7 +197,7 @@ Deno.test("to shut an actor or the server down takes the capability, told or ask
   ]);
 });
 
-Deno.test("an actor's name that nobody could read does not fill the log", async () => {
+Deno.test("an unreadably long actor name does not fill the log", async () => {
   using logs = await CapturedLogs.start();
   const { ensemble, target, delegate } = await administered();
   await using _ = ensemble;
@@ -348,7 +348,7 @@ Deno.test("what waits in a mailbox is judged when it is handled: after a retract
   assert.equal(await before, false);
 });
 
-Deno.test("what was conferred is judged by the instance that sent, though that has gone", async () => {
+Deno.test("granted capabilities are checked for the sending instance, even after it has ended", async () => {
   const { ensemble, target, delegate, authorize } = await administered();
   await using _ = ensemble;
   const busy = Promise.withResolvers<void>();
@@ -370,7 +370,7 @@ Deno.test("what was conferred is judged by the instance that sent, though that h
   assert.deepEqual(judged, [true, false]);
 });
 
-Deno.test("every change of who may do what is one record in the audit log", async () => {
+Deno.test("every change of capabilities is one record in the audit log", async () => {
   using logs = await CapturedLogs.start();
   const { ensemble, target, delegate, control, authorize } = await administered();
   await using _ = ensemble;
@@ -394,7 +394,7 @@ Deno.test("every change of who may do what is one record in the audit log", asyn
   ]);
 });
 
-Deno.test("retract ends what a server has by elevation, what is signed before included", async () => {
+Deno.test("retract ends elevations, including those signed before", async () => {
   const { ensemble, target, delegate, console, control, authorize } = await administered();
   await using _ = ensemble;
   await elevated(delegate, target, "loader");
@@ -411,7 +411,7 @@ Deno.test("retract ends what a server has by elevation, what is signed before in
   assert.deepEqual((await control.retract({ server: delegate.id })).retracted, []);
 });
 
-Deno.test("retract of a server that is not connected ends what was conferred to it", async () => {
+Deno.test("retract of a server that is not connected revokes its grants", async () => {
   const { ensemble, delegate, control, authorize } = await administered();
   await using _ = ensemble;
   await authorize(delegate, "shutdown");
@@ -419,14 +419,14 @@ Deno.test("retract of a server that is not connected ends what was conferred to 
   assert.deepEqual((await control.retract({ server: delegate.id })).retracted, ["shutdown"]);
 });
 
-Deno.test("authorize and elevation take a number of capabilities, and no more", async () => {
+Deno.test("authorize and elevation limit the number of capabilities", async () => {
   const { ensemble, target, delegate, control, console } = await administered();
   await using _ = ensemble;
   const names = (count: number, letter: string) =>
     Array.from({ length: count }, (_, i) => `${letter}:${i}`);
   const tooMany = {
     remoteName: "InvalidInputError",
-    message: /^33 capabilities are too many: up to 32 /,
+    message: /^too many capabilities: 33; at most 32 /,
   };
   const server = delegate.id;
   await control.authorize({ server, capabilities: names(32, "a") });
@@ -472,7 +472,7 @@ Deno.test("delegate takes capabilities, sorted and each once, and delegations ar
   assert.throws(() => give(delegate), /no capabilities given/);
 });
 
-Deno.test("an answer may look like a shutdown: it ends nobody, and takes no capability", async () => {
+Deno.test("an answer that looks like a shutdown ends no actor, and requires no capability", async () => {
   const { ensemble, target, delegate } = await administered();
   await using _ = ensemble;
   const event = { type: "shutdown", at: 5 };

@@ -164,7 +164,7 @@ async function congest(server: ActorServer, to: string): Promise<number> {
   return told;
 }
 
-Deno.test("who sends to a peer that does not read is told, and told when it reads again", async () => {
+Deno.test("congested and drained report a peer that does not read, and when it reads again", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const [a, b] = await Promise.all([ensemble.start("a"), ensemble.start("b")]);
@@ -278,7 +278,7 @@ Deno.test("Connection does not decode an answer that no ask waits for from that 
   await assert.rejects(own, /the connection to rogue was lost: malformed frame/);
 });
 
-Deno.test("Connection closes for a frame of millions of objects, and others are not hurt", async () => {
+Deno.test("Connection closes for a frame of millions of objects, without affecting others", async () => {
   using logs = await CapturedLogs.start();
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();

@@ -169,7 +169,7 @@ Deno.test("a server answers for itself: its actors, its connections, a connectio
   await ping(console.actors, a.id);
 });
 
-Deno.test("a server that is told to shut down answers, and is gone when that is said", async () => {
+Deno.test("a server answers a shutdown, and has ended when shutDownServer resolves", async () => {
   const { ensemble, a, b } = await twoServers();
   await using _ = ensemble;
   let cleanedUp = false;
@@ -336,7 +336,7 @@ Deno.test("of several that shut a server down at once each gets an answer", asyn
   ]);
 });
 
-Deno.test("shutDownServer believes nobody else that a server is gone", async () => {
+Deno.test("shutDownServer ignores reports by others that the server has ended", async () => {
   const { ensemble, a, b } = await twoServers();
   await using _ = ensemble;
   // A server that says OK to everything, and stays.
@@ -361,7 +361,7 @@ Deno.test("shutDownServer believes nobody else that a server is gone", async () 
   await shutdown;
 });
 
-Deno.test("demonitor from afar ends the watch of who asks: no news are sent to it", async () => {
+Deno.test("demonitor from another server ends its watch, and no down is sent", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const target = await ensemble.start("target");

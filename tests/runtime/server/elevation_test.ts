@@ -28,7 +28,7 @@ async function targetAndConsole() {
   return { ensemble, target, console };
 }
 
-Deno.test("the administrator's signature gives what the challenge was for, and no more", async () => {
+Deno.test("the administrator's signature grants what the challenge was for, and nothing else", async () => {
   const { ensemble, target, console } = await targetAndConsole();
   await using _ = ensemble;
   assert.deepEqual(await granted(console, target), []);
@@ -143,7 +143,7 @@ Deno.test("a rogue server that passes on another's challenge gets nothing there"
   assert.deepEqual(await granted(rogue, target), []);
 });
 
-Deno.test("what cannot be a signature gets nothing, whatever it is", async () => {
+Deno.test("a malformed signature grants nothing", async () => {
   const { ensemble, target } = await targetAndConsole();
   await using _ = ensemble;
   const responses: Record<string, unknown> = {
@@ -234,7 +234,7 @@ Deno.test("elevate refuses an attempt while the one before is not over, and does
   assert.deepEqual(await granted(console, target), ["shutdown"]);
 });
 
-Deno.test("elevate gives nothing that was retracted while it was decided", async () => {
+Deno.test("elevate grants nothing that was retracted meanwhile", async () => {
   const { ensemble, target, console } = await targetAndConsole();
   await using _ = ensemble;
   const signature = await signed(await challenged(console, target, "admin"));
@@ -312,7 +312,7 @@ Deno.test("an elevation ends with its instance", async () => {
   assert.deepEqual(await granted(again, target), []);
 });
 
-Deno.test("what was sent under an elevation that has ended is not done any more", async () => {
+Deno.test("requests sent under an elevation are refused after it has ended", async () => {
   const { ensemble, target, console } = await targetAndConsole();
   await using _ = ensemble;
   const busy = Promise.withResolvers<void>();
@@ -347,7 +347,7 @@ Deno.test("elevations are in the audit log, allowed and refused", async () => {
   ]);
 });
 
-Deno.test("who fails to unlock the key tells the server that nothing comes of it", async () => {
+Deno.test("a client that fails to unlock the key cancels its challenge", async () => {
   using logs = await CapturedLogs.start();
   const { ensemble, target, console } = await targetAndConsole();
   await using _ = ensemble;
@@ -390,7 +390,7 @@ Deno.test("elevate leaves a client as it is that has no key, and notes nothing",
   assert.deepEqual(logs.matching(/ audit: /), []);
 });
 
-Deno.test("the audit log has who a client says is at work, as a claim, shortened and escaped", async () => {
+Deno.test("the audit log has the claimed user, marked as a claim, shortened and escaped", async () => {
   using logs = await CapturedLogs.start();
   const { ensemble, target, console } = await targetAndConsole();
   await using _ = ensemble;

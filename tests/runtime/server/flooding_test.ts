@@ -10,7 +10,7 @@ import { rogueBody, RoguePeer } from "../../rogue_peer.ts";
 import { CapturedLogs, eventually } from "./captured_logs.ts";
 import { LocalEnsemble, refTo } from "./local_ensemble.ts";
 
-Deno.test("messages that nobody expects cost a few short lines, however many and long they are", async () => {
+Deno.test("unexpected messages are logged in a few short lines, however many and long they are", async () => {
   using logs = await CapturedLogs.start();
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();

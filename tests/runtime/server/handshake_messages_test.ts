@@ -96,7 +96,7 @@ Deno.test("decodeChallenge refuses a version that was not offered", () => {
   }
 });
 
-Deno.test("commonVersion gives the highest that both sides speak", () => {
+Deno.test("commonVersion returns the highest version that both sides support", () => {
   const range = (lowest: number, highest: number) => ({ lowest, highest });
   assert.equal(commonVersion(range(1, 1), range(1, 1)), 1);
   assert.equal(commonVersion(range(1, 3), range(2, 5)), 3);
@@ -105,7 +105,7 @@ Deno.test("commonVersion gives the highest that both sides speak", () => {
   assert.equal(commonVersion(range(1, 4), range(4, 4)), 4);
 });
 
-Deno.test("commonVersion says what each side speaks when there is no common version", () => {
+Deno.test("commonVersion throws with the versions of each side when none is common", () => {
   const cases = [
     [1, 2, 3, 4, "1 to 2 and the server 3 to 4"],
     [3, 4, 1, 2, "3 to 4 and the server 1 to 2"],

@@ -114,7 +114,7 @@ function assertError(
 }
 
 for (const kind of ["unix", "tcp"] as const) {
-  Deno.test(`with one cookie each side learns who the other is, over ${kind}`, async () => {
+  Deno.test(`with the same cookie both sides are authenticated, over ${kind}`, async () => {
     const { atClient, atServer } = await meet({ wanted: bob.id }, kind);
     assertPeer(atClient, bob);
     assertPeer(atServer, alice);
@@ -151,7 +151,7 @@ Deno.test("a server without the cookie cannot pass for one that has it", async (
   assertError(await atClient, AuthenticationError, /between alice and bob: their cookies differ$/);
 });
 
-Deno.test("a server that is not the one wanted is not told anything more", async () => {
+Deno.test("a server that is not the wanted one gets no further messages", async () => {
   await using wire = await Wire.open();
   const atClient = clientHandshake(wire.client, alice, {
     wanted: "carol",

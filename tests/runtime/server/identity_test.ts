@@ -113,7 +113,7 @@ Deno.test("the id of a server whose connection broke is its own for as long as i
   });
 });
 
-Deno.test("the id of a server that has left passes on at once, though its connection stands", async () => {
+Deno.test("the id of a server that has left passes on at once, even while its connection is open", async () => {
   await using ensemble = new LocalEnsemble();
   const registry = await ensemble.startRegistry();
   const self = async () => ({
@@ -142,7 +142,7 @@ Deno.test("the id of a server that has left passes on at once, though its connec
   );
 });
 
-Deno.test("the registry keeps in mind only for a while who was connected", async () => {
+Deno.test("the registry remembers ended connections only for a while", async () => {
   const times = new Set<Map<unknown, unknown>>();
   const { set } = Map.prototype;
   Map.prototype.set = function (this: Map<unknown, unknown>, key: unknown, value: unknown) {
@@ -233,7 +233,7 @@ Deno.test("a server goes by the registry when the instance that is connected wit
   assert.deepEqual((await authorize()).instance, second.instance.publicKey);
 });
 
-Deno.test("nobody takes the id of a running server, whether that has connected or not", async () => {
+Deno.test("no server takes the id of a running server, connected or not", async () => {
   using logs = await CapturedLogs.start();
   await using ensemble = new AdministeredEnsemble();
   await ensemble.startRegistry();
@@ -292,7 +292,7 @@ Deno.test("nor when the registry was started again", async () => {
   await eventually(() => second.session(genuine.id), "the genuine one is back");
 });
 
-Deno.test("a server that crashed comes back under its id, to those who knew the old one too", async () => {
+Deno.test("a crashed server comes back under its id, also for servers that knew the old instance", async () => {
   await using ensemble = new AdministeredEnsemble();
   const registry = await ensemble.startRegistry();
   const target = await ensemble.startVault("target");
@@ -323,7 +323,7 @@ Deno.test("a server that crashed comes back under its id, to those who knew the 
   assert.deepEqual(await granted(genuine, target), []);
 });
 
-Deno.test("who answers in the place of a server that crashed is not taken for it", async () => {
+Deno.test("a server that answers at a crashed server's address is not taken for it", async () => {
   await using ensemble = new AdministeredEnsemble();
   await ensemble.startRegistry();
   const target = await ensemble.start("target");
@@ -359,7 +359,7 @@ Deno.test("the registry is at its addresses, and does not come by itself", async
   await ping(registry.actors, target.id);
 });
 
-Deno.test("when the registry cannot be asked nobody new is believed", async () => {
+Deno.test("new peers are refused when the registry cannot be asked", async () => {
   using logs = await CapturedLogs.start();
   await using ensemble = new AdministeredEnsemble();
   const registry = await ensemble.startRegistry();
@@ -377,7 +377,7 @@ Deno.test("when the registry cannot be asked nobody new is believed", async () =
   await ping(known.actors, target.id);
 });
 
-Deno.test("an id that nobody registered is whoever comes first", async () => {
+Deno.test("an unregistered id belongs to the first server that claims it", async () => {
   await using ensemble = new AdministeredEnsemble();
   await ensemble.startRegistry();
   const target = await ensemble.start("target");
@@ -410,7 +410,7 @@ Deno.test("many servers of an administrator that meet at once all find each othe
   assert.deepEqual(logs.complaints, []);
 });
 
-Deno.test("a server changes its own entry, and only as itself; others' takes admin", async () => {
+Deno.test("a server changes only its own entry; changing others requires admin", async () => {
   using logs = await CapturedLogs.start();
   await using ensemble = new AdministeredEnsemble();
   const registry = await ensemble.startRegistry();

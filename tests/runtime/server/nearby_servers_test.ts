@@ -21,7 +21,7 @@ function nearby(ensemble: LocalEnsemble): Required<Pick<ServerLocations, "nearby
   return { nearby: (id) => [ensemble.socket(id)] };
 }
 
-Deno.test("a server is dialled at a socket nearby when the registry cannot be asked, and is who it says", async () => {
+Deno.test("a server is dialed at a nearby socket when the registry cannot be asked, and has to authenticate", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.start("a", { register: false });
   const console = await ensemble.start("console", { ...CONSOLE, ...nearby(ensemble) });
@@ -52,7 +52,7 @@ Deno.test("a socket nearby is not dialled when the registry says that it knows n
   });
 });
 
-Deno.test("an instance that is not the registered one is not taken for it, whoever has the cookie", async () => {
+Deno.test("an instance other than the registered one is refused, even with the cookie", async () => {
   using logs = await CapturedLogs.start();
   await using ensemble = new LocalEnsemble();
   const store = new MemoryStore();

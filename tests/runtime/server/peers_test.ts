@@ -34,7 +34,7 @@ Deno.test("a failed attempt makes a pause, which doubles with each further one u
   absences.close();
 });
 
-Deno.test("a lost connection makes no pause, and a server that is reached starts anew", () => {
+Deno.test("a lost connection causes no pause, and reaching a server resets its absence", () => {
   using clock = stopTimers();
   const absences = new Absences(always);
   absences.lost(A, "why");
@@ -73,7 +73,7 @@ Deno.test("drop logs a line when the first messages are dropped, and one with th
   assert.deepEqual(logs.lines, [], "nothing was dropped");
 });
 
-Deno.test("an absence ends when nobody has tried for long, and not while somebody does", async () => {
+Deno.test("an absence ends after a time without attempts, and not before", async () => {
   using logs = await CapturedLogs.start();
   using clock = stopTimers();
   const absences = new Absences(always);
@@ -92,7 +92,7 @@ Deno.test("an absence ends when nobody has tried for long, and not while somebod
   assert.equal(clock.countTimers(), 0);
 });
 
-Deno.test("close says what was dropped", async () => {
+Deno.test("close logs the dropped messages", async () => {
   using logs = await CapturedLogs.start();
   using clock = stopTimers();
   const absences = new Absences(always);

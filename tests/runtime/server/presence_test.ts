@@ -38,7 +38,7 @@ Deno.test("lookFor finds a server gone when all addresses refuse", async () => {
   assert.equal(await lookFor(entry([CLOSED, CLOSED_TOO])), "gone");
 });
 
-Deno.test("lookFor finds a server gone for a socket that nobody listens at any more", async () => {
+Deno.test("lookFor returns gone when no process listens on the socket", async () => {
   await using ensemble = new LocalEnsemble();
   const path = `${ensemble.directory}/left`;
   // A process that is killed leaves its socket there.
@@ -51,7 +51,7 @@ Deno.test("lookFor finds a server gone for a socket that nobody listens at any m
   assert.equal(await lookFor(entry([localUnixAddress(path)])), "gone");
 });
 
-Deno.test("lookFor cannot tell when one of the addresses is accepted, though nobody answers there", async () => {
+Deno.test("lookFor returns unknown when an address accepts without answering", async () => {
   await using ensemble = new LocalEnsemble();
   for (const address of [anyPort(), ensemble.socket("silent")]) {
     const listener = await listenAt(address);
@@ -84,7 +84,7 @@ Deno.test("lookFor goes by the process where no address can be tried", async () 
   }
 });
 
-Deno.test("lookFor tells by the kernel whether a process or socket is of this host, whatever it is called", async () => {
+Deno.test("lookFor recognizes this host's processes and sockets by the kernel, whatever the host's name", async () => {
   await using ensemble = new LocalEnsemble();
   const kernel = ownKernel();
   if (!kernel) return; // Only Linux tells.
@@ -133,7 +133,7 @@ Deno.test("lookFor cannot tell when an address does not answer in time", async (
   assert.equal(await found, "unknown");
 });
 
-Deno.test("lookFor finds a server that answers at one address running, whatever the others say", async () => {
+Deno.test("lookFor returns running when the server answers at any address", async () => {
   using clock = stopClock();
   const examine = (address: Address) => {
     if (address.kind === "unix") return Promise.resolve("running" as const);

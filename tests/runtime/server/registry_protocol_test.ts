@@ -45,7 +45,7 @@ Deno.test("only an instance's own entry is removed by it", async () => {
   assert.equal(await client.remove({ id: a.id, instance: a.entry.instance }), false);
 });
 
-Deno.test("the registry takes entries only, whoever sends them", async () => {
+Deno.test("the registry refuses anything but entries, from every sender", async () => {
   await using ensemble = new LocalEnsemble();
   const registry = await ensemble.startRegistry();
   const console = await ensemble.startConsole();
@@ -161,7 +161,7 @@ Deno.test("registering again pauses for longer each time, up to 15 s, and logs e
   registration.exit();
 });
 
-Deno.test("a server does not believe others that the registry was lost", async () => {
+Deno.test("a server ignores reports by others that the registry was lost", async () => {
   using logs = await CapturedLogs.start();
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();

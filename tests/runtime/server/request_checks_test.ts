@@ -155,7 +155,7 @@ function holds(value: unknown, part: unknown): boolean {
 }
 
 for (const [service, requests] of Object.entries(GOOD)) {
-  Deno.test(`the checks of ${service} give what is asked for, and nothing else`, () => {
+  Deno.test(`the checks of ${service} return the declared parts, and nothing else`, () => {
     assert.deepEqual(Object.keys(CHECKS[service]!).sort(), Object.keys(requests).sort());
     for (const [type, request] of Object.entries(requests)) {
       const given = CHECKS[service]![type]!({ type, ...request, more: 1 });
@@ -163,7 +163,7 @@ for (const [service, requests] of Object.entries(GOOD)) {
     }
   });
 
-  Deno.test(`the checks of ${service} refuse what is wrong in any part, shortly`, () => {
+  Deno.test(`the checks of ${service} refuse a wrong part, with a short message`, () => {
     for (const [type, request] of Object.entries(requests)) {
       for (const other of wrongValues()) {
         for (const wrong of replaced(request, other)) {
@@ -326,7 +326,7 @@ Deno.test("what another server answers is checked before it is used", async () =
   await assert.rejects(control.threadState!({}), /more than 10000 groups of actors/);
 });
 
-Deno.test("what a loader answers is refused where it is no answer", async () => {
+Deno.test("a loader's malformed answers are refused", async () => {
   const name = { module: "m", path: "p", hash: HASH };
   const outcome = { ...name, loaded: true, restored: false, installed: false, rerun: false };
   const load = { ...name, time: 0, by: "me@here", current: true };

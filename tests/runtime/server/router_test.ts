@@ -135,7 +135,7 @@ Deno.test("the same while proofs take their time", async () => {
   await meetOverAndOver({ pairs: 12, rounds: 15, delay: 1, head: 60 });
 });
 
-Deno.test("the connection is made when it is needed, and by whoever needs it", async () => {
+Deno.test("the connection is opened on demand, by either side", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const [a, b] = await Promise.all([ensemble.start("a"), ensemble.start("b")]);
@@ -191,7 +191,7 @@ Deno.test("a lost connection fails what waits for an answer, at once and by its 
   assert.equal(await a.actors.ask(refTo("b", "slow"), { type: "ping" }), "OK");
 });
 
-Deno.test("whoever hears of a loss may send at once, and that is tried anew", async () => {
+Deno.test("a caller that is notified of a loss may send at once, and a new connection is tried", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const a = await ensemble.start("a");
@@ -273,7 +273,7 @@ Deno.test("telling an absent server costs a lookup for each pause, and two lines
   assert.equal(logs.complaints.length, 2);
 });
 
-Deno.test("a server that appears is found by those who go on telling it, and by its own coming", async () => {
+Deno.test("a server that appears is found by senders that continue, and when it connects itself", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const a = await ensemble.start("a");
@@ -529,7 +529,7 @@ Deno.test("a server whose addresses are all of another host: the error names bot
   });
 });
 
-Deno.test("a server is reached at the socket it announced, whatever its host was called then", async () => {
+Deno.test("a server is reached at its announced socket, whatever its host's name was", async () => {
   await using ensemble = new LocalEnsemble();
   const registry = await ensemble.startRegistry();
   const [a, b] = await Promise.all(["a", "b"].map((id) => ensemble.start(id)));
@@ -575,7 +575,7 @@ Deno.test("a server whose socket was made again is reached at the new one", asyn
   await ensemble.stop(b);
 });
 
-Deno.test("a server that restarts under its id is reached, by those who knew the old one too", async () => {
+Deno.test("a server that restarts under its id is reached, also by servers that knew the old instance", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const a = await ensemble.start("a");
@@ -588,7 +588,7 @@ Deno.test("a server that restarts under its id is reached, by those who knew the
   }
 });
 
-Deno.test("nobody takes the id of a server that lives and is connected", async () => {
+Deno.test("no server takes the id of a running, connected server", async () => {
   using logs = await CapturedLogs.start();
   await using ensemble = new LocalEnsemble();
   const registry = await ensemble.startRegistry();
@@ -699,7 +699,7 @@ async function untilAdmitted(held: PromiseWithResolvers<void>[]): Promise<void> 
   await eventually(() => held.length === 2, "it is admitted");
 }
 
-Deno.test("what is sent to a server that is on its way in waits for it", async () => {
+Deno.test("messages for a server that is connecting wait for it", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const [a, console] = await Promise.all([ensemble.start("a"), ensemble.startConsole()]);
@@ -715,7 +715,7 @@ Deno.test("what is sent to a server that is on its way in waits for it", async (
   await eventually(() => atConsole.length === 1, "the message");
 });
 
-Deno.test("while a server is on its way in nobody else of its id is, whatever becomes of an attempt to reach it", async () => {
+Deno.test("while a server is connecting no other with its id is admitted, whatever the outcome of an attempt to reach it", async () => {
   await using ensemble = new LocalEnsemble();
   const registry = await ensemble.startRegistry();
   const [a, console] = await Promise.all([ensemble.start("a"), ensemble.startConsole()]);
@@ -787,7 +787,7 @@ Deno.test("addresses given for the registry do not expire either", async () => {
   );
 });
 
-Deno.test("what is sent to something that is no server id fails at once, and costs nothing else", async () => {
+Deno.test("sending to an invalid server id fails at once, and has no other effect", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const a = await ensemble.start("a");

@@ -115,7 +115,7 @@ Deno.test("no server is taken for another over tls, and none for a console", asy
   }
 });
 
-Deno.test("a certificate that is revoked is good for no new connection; what stands goes on", async () => {
+Deno.test("a revoked certificate is refused for new connections; open ones continue", async () => {
   using logs = await CapturedLogs.start();
   const { ensemble, target, credentials } = await withTarget();
   await using _ = ensemble;
@@ -158,7 +158,7 @@ Deno.test("a certificate's capabilities hold over tls, and nowhere else", async 
   assert.deepEqual(await granted(admin, target), ["admin", "loader", "shutdown"]);
 });
 
-Deno.test("what is conferred over tls is the certified id's, and no cookie's", async () => {
+Deno.test("capabilities granted over tls belong to the certified id, and not to holders of the cookie", async () => {
   const { ensemble, target } = await withTarget({ listen: [tlsPort(), anyPort()] });
   await using _ = ensemble;
   const plain = target.entry.addresses.find(({ kind }) => kind === "tcp")!;
@@ -185,7 +185,7 @@ Deno.test("what is conferred over tls is the certified id's, and no cookie's", a
   assert.deepEqual(await granted(rogue, target), []);
 });
 
-Deno.test("what is conferred to one console is no other's with the same certificate", async () => {
+Deno.test("capabilities granted to one console do not apply to others with the same certificate", async () => {
   const { ensemble, target } = await withTarget({ listen: [tlsPort(), anyPort()] });
   await using _ = ensemble;
   const boss = await ensemble.startRogue("boss", {
@@ -247,7 +247,7 @@ Deno.test("between servers with certificates tls is never given up for tcp", asy
   assert.equal(without.session(target.id)!.address.kind, "tcp");
 });
 
-Deno.test("who has the cookie does not keep a certified server out, nor push it out", async () => {
+Deno.test("a holder of the cookie can neither keep a certified server out, nor push it out", async () => {
   const { ensemble, target } = await withTarget({ listen: [tlsPort(), anyPort()] });
   await using _ = ensemble;
   const plain = target.entry.addresses.find(({ kind }) => kind === "tcp")!;
@@ -315,7 +315,7 @@ async function withoutAdministrator() {
   return { ensemble, target, certified };
 }
 
-Deno.test("over tls certificates say who may what, though there is no administrator", async () => {
+Deno.test("over tls capabilities come from certificates, even without an administrator", async () => {
   using logs = await CapturedLogs.start();
   const { ensemble, target, certified } = await withoutAdministrator();
   await using _ = ensemble;
@@ -350,7 +350,7 @@ Deno.test("over tls certificates say who may what, though there is no administra
   await target.stopped;
 });
 
-Deno.test("authorize without an administrator gives a certified server what it may do", async () => {
+Deno.test("authorize without an administrator works for a certified server", async () => {
   const { ensemble, target } = await withoutAdministrator();
   await using _ = ensemble;
   const tls = await authority.credentials("delegate");
@@ -391,7 +391,7 @@ Deno.test("a registry without an administrator lets certified servers change the
   assert.deepEqual((await registered.lookup({ id: one!.id }))!.roles, ["new"]);
 });
 
-Deno.test("retract ends what a certificate gives on a standing connection, and says that it comes back", async () => {
+Deno.test("retract revokes a certificate's capabilities on an open connection, and reports that they return", async () => {
   const { ensemble, target } = await withTarget({ listen: [tlsPort(), anyPort()] });
   await using _ = ensemble;
   const plain = target.entry.addresses.find(({ kind }) => kind === "tcp")!;

@@ -55,7 +55,7 @@ Deno.test("formatAddress and formatAddressUrl write the form of the tutorial and
   assert.equal(formatAddressUrl(TCP), "tcp://example.org:7000");
 });
 
-Deno.test("parseAddresses refuses what is no address, and says why", () => {
+Deno.test("parseAddresses refuses an invalid address, with the reason", () => {
   const cases: [string, RegExp][] = [
     ["httpd1", /not an address: httpd1: write unix:\/path/],
     ["http://a:1", /write unix:\/path/],

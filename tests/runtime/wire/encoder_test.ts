@@ -186,7 +186,7 @@ const NESTED: fc.Arbitrary<() => unknown> = fc.letrec<{ value: () => unknown }>(
   ),
 })).value;
 
-Deno.test("writeEnvelope refuses a value or writes what can be read, whatever the value is", () => {
+Deno.test("writeEnvelope refuses a value or writes one that can be read", () => {
   let [sent, refused] = [0, 0];
   fc.assert(
     fc.property(NESTED, (make) => {
@@ -206,7 +206,7 @@ Deno.test("writeEnvelope refuses a value or writes what can be read, whatever th
   assert.ok(sent > 25 && refused > 25, `${sent} sent, ${refused} refused`);
 });
 
-Deno.test("writeEnvelope refuses fields or writes what can be read, whatever the fields are", () => {
+Deno.test("writeEnvelope refuses fields or writes ones that can be read", () => {
   const number = fc.oneof(
     fc.integer(),
     fc.double(),
@@ -249,7 +249,7 @@ Deno.test("writeEnvelope refuses fields or writes what can be read, whatever the
   );
 });
 
-Deno.test("writeEnvelope names what is wrong with a reference to an actor, and where it is", () => {
+Deno.test("writeEnvelope describes an invalid reference, with its position", () => {
   const noServer = /^cannot send a reference to an actor that has no valid server id, at to\.0$/;
   const noActor =
     /^cannot send a reference to an actor that has no name or serial number, at to\.0$/;
@@ -336,7 +336,7 @@ Deno.test("writeEnvelope writes a message of the largest size, and none that is 
   assertUnsendable("\ud800".repeat(MAX_FRAME / 2), /^the message is too large: /);
 });
 
-Deno.test("writeEnvelope makes no room for what is too large", () => {
+Deno.test("writeEnvelope reserves no room for a message that is too large", () => {
   let largest = 0;
   const outbox = new (class extends Outbox {
     override grow(used: number, needed: number) {

@@ -89,7 +89,7 @@ Deno.test("all fields of an envelope arrive", () => {
   }
 });
 
-Deno.test("the source is the server of the connection, whatever is in the frame", () => {
+Deno.test("the source is always the server of the connection", () => {
   const envelope = decodeEnvelope(encodeEnvelope(envelopeOf(1)), { source: OTHER });
   assert.equal(`${envelope.source}`, "asker@receiver");
 });

@@ -296,7 +296,7 @@ Deno.test("Outbox grows with what is added", () => {
   taken.forEach((body, i) => assert.ok(body.every((byte) => byte === i + 1)));
 });
 
-Deno.test("what is added to an Outbox does not change what is being written", () => {
+Deno.test("adding to an Outbox does not change what is being written", () => {
   const outbox = new Outbox();
   outbox.add(new Uint8Array([1]));
   const first = outbox.take();

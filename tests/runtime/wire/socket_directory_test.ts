@@ -50,7 +50,7 @@ async function assertRefused(directory: string, reason: RegExp): Promise<void> {
   assert.ok(!connected);
 }
 
-Deno.test("connectTo refuses a socket in a directory that others can enter", async () => {
+Deno.test("connectTo refuses a socket in a directory that other users can enter", async () => {
   using directories = new Directories();
   for (const mode of [0o755, 0o770, 0o701, 0o710, 0o702, 0o777, 0o1777]) {
     const directory = directories.make(mode.toString(8), mode);
@@ -68,7 +68,7 @@ Deno.test("connectTo refuses a socket in a directory that is a link", async () =
   );
 });
 
-Deno.test("connectTo refuses a socket below a directory that others can write to", async () => {
+Deno.test("connectTo refuses a socket below a directory that other users can write to", async () => {
   using directories = new Directories();
   for (const mode of [0o777, 0o770, 0o722]) {
     directories.make("parent", mode);
@@ -135,7 +135,7 @@ Deno.test({
   },
 });
 
-Deno.test("connectTo says that there is no socket when there is no directory", async () => {
+Deno.test("connectTo reports no such socket when there is no directory", async () => {
   using directories = new Directories();
   const path = directories.at("none/server");
   await assert.rejects(connectTo(localUnixAddress(path)), {
@@ -143,7 +143,7 @@ Deno.test("connectTo says that there is no socket when there is no directory", a
   });
 });
 
-Deno.test("lockDirectory gives the lock to one after the other", async () => {
+Deno.test("lockDirectory grants the lock to one at a time", async () => {
   using directories = new Directories();
   let inside = 0;
   await Promise.all(Array.from({ length: 8 }, async () => {

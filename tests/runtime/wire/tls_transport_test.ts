@@ -319,7 +319,7 @@ Deno.test("a client that hangs up without sending anything is not reported", asy
   assert.deepEqual(port.refusals, []);
 });
 
-Deno.test("a closed tls port accepts nobody", async () => {
+Deno.test("a closed tls port accepts no connection", async () => {
   const port = await TlsPort.open();
   const waiting = port.listener.accept();
   port.listener.close();

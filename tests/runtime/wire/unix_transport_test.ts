@@ -108,7 +108,7 @@ Deno.test("accept returns a unix stream with the address of its listener", async
   await listener.close();
 });
 
-Deno.test("listenAt refuses a directory that others can enter", async () => {
+Deno.test("listenAt refuses a directory that other users can enter", async () => {
   for (const mode of [0o755, 0o770, 0o701, 0o710, 0o702, 0o777]) {
     using directory = new SocketDirectory();
     Deno.mkdirSync(directory.at("open"));
@@ -191,7 +191,7 @@ Deno.test("listenAt replaces the socket of a process that was killed", async () 
   await listener.close();
 });
 
-Deno.test("listenAt refuses the path of a live socket, which goes on", async () => {
+Deno.test("listenAt refuses the path of a live socket, and leaves it alone", async () => {
   using directory = new SocketDirectory();
   const path = directory.at("server");
   const listener = await listen(path);
@@ -358,7 +358,7 @@ Deno.test("close leaves another server's socket and other files alone", async ()
   await fourth.close();
 });
 
-Deno.test("nextStream goes on after a stream that cannot be accepted", async () => {
+Deno.test("nextStream continues after accept fails", async () => {
   let attempts = 0;
   const stream = await nextStream({
     accept() {

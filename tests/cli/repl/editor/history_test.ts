@@ -96,7 +96,7 @@ Deno.test("History is kept for the session only when it has no file", () =>
     assert.deepEqual(piped.inputs, ["a"]);
   }));
 
-Deno.test("History makes a file private that others could read", () =>
+Deno.test("History makes its file private", () =>
   withFile(async (path) => {
     await Deno.writeTextFile(path, "secret\n");
     await Deno.chmod(path, 0o644);

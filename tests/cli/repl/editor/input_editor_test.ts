@@ -296,7 +296,7 @@ Deno.test("Ctrl-C drops the input, and says how to leave when it is empty; Ctrl-
     assert.deepEqual(terminal.entered, []);
   }));
 
-Deno.test("what is typed ahead becomes the next input, and Ctrl-C drops it", async () => {
+Deno.test("text typed ahead becomes the next input, and Ctrl-C drops it", async () => {
   const { EditedTerminal } = await import("./edited_terminal.ts");
   using terminal = new EditedTerminal();
   terminal.type("dropped\r", CTRL.c!);

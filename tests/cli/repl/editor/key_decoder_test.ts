@@ -48,7 +48,7 @@ Deno.test("KeyDecoder names keys as the terminals send them", () => {
   }
 });
 
-Deno.test("KeyDecoder takes a paste as a whole, whatever is in it", () => {
+Deno.test("KeyDecoder decodes a paste as a whole, whatever it contains", () => {
   assert.deepEqual(decode("a\x1b[200~b\rc\r\nd\n\x1b[A\x03\t\x1b[20\x1b[201~e"), [
     "'a'",
     "[b\nc\nd\n\x1b[A\x03\t\x1b[20]",
