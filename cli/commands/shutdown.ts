@@ -256,7 +256,7 @@ async function takeOut(
     error: DisconnectedError;
   },
 ): Promise<boolean> {
-  const { lookFor } = await import("../../runtime/server/identity.ts");
+  const { lookFor } = await import("../../runtime/server/presence.ts");
   const { describeServer, registryClient } = await import(
     "../../runtime/server/registry_protocol.ts"
   );

@@ -20,7 +20,7 @@ import { readServerProcess, type ServerProcess } from "../../runtime/home/server
 import { startLogging } from "../../runtime/home/logging.ts";
 import { ActorServer } from "../../runtime/server/actor_server.ts";
 import { CONSOLE_ID } from "../../runtime/server/credentials.ts";
-import { isProcessSeen } from "../../runtime/server/identity.ts";
+import { isProcessSeen } from "../../runtime/server/presence.ts";
 import { describeServer, registryClient } from "../../runtime/server/registry_protocol.ts";
 import type { Address } from "../../runtime/wire/address.ts";
 import { PING_TIMEOUT } from "../../runtime/wire/limits.ts";

@@ -130,7 +130,7 @@ async function ownNeeds(
     logFile?: string | undefined;
   },
 ): Promise<OwnNeeds> {
-  const { locateServers } = await import("../../runtime/home/known_servers.ts");
+  const { locateServers } = await import("../../runtime/home/server_locations.ts");
   const places = findPlaces();
   const reached = [...listen, ...(await locateServers(places, { registry })).registry];
   const sockets = reached.flatMap((address) => address.kind === "unix" ? [address.path] : []);

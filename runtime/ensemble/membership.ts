@@ -6,7 +6,8 @@
  */
 import { checkServerId } from "../actor/references.ts";
 import { cookieFrom, readCookie } from "../home/cookie.ts";
-import { type KnownServers, locateServers } from "../home/known_servers.ts";
+import type { KnownServers } from "../home/known_servers.ts";
+import { locateServers } from "../home/server_locations.ts";
 import type { Places } from "../home/paths.ts";
 import { importAdminPublicKey, readAdminPublicKey } from "../pki/admin_key.ts";
 import { readGivenTls, readOwnTls } from "../pki/own_tls.ts";

@@ -22,8 +22,10 @@ import { Capabilities, type Session } from "./capabilities.ts";
 import { type Credentials, importCookie, InstanceKey, type TlsCredentials } from "./credentials.ts";
 import { Elevations } from "./elevation.ts";
 import { SilentPeerError } from "./handshake.ts";
-import { Identities, type Presence } from "./identity.ts";
-import { Registration, registryClient, type RegistryEntry } from "./registry_protocol.ts";
+import { Identities } from "./identity.ts";
+import type { Presence } from "./presence.ts";
+import { registryClient, type RegistryEntry } from "./registry_protocol.ts";
+import { Registration } from "./registration.ts";
 import { ownKernel } from "../own_process.ts";
 import { Router } from "./router.ts";
 

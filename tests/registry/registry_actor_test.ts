@@ -3,7 +3,7 @@ import { MemoryStore } from "../../registry/store.ts";
 import { serveRegistry } from "../../registry/registry_actor.ts";
 import { REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { type Asker, listServers } from "../../runtime/ensemble/remote.ts";
-import type { Presence } from "../../runtime/server/identity.ts";
+import type { Presence } from "../../runtime/server/presence.ts";
 import { MAX_HOST } from "../../runtime/server/request_checks.ts";
 import {
   MAX_ADDRESS,

@@ -208,7 +208,7 @@ async function locate(
 ): Promise<Found[]> {
   const { code, stdout, stderr } = await places.evaluate(`
     import { findPlaces } from ${source("runtime/home/paths.ts")};
-    import { locateServers } from ${source("runtime/home/known_servers.ts")};
+    import { locateServers } from ${source("runtime/home/server_locations.ts")};
     import { formatAddressUrl, parseAddresses } from ${source("runtime/wire/address.ts")};
     const urls = (addresses) => addresses.map(formatAddressUrl);
     const path = Deno.env.get("GERBIL_PATH") + "/ensemble/known-servers";

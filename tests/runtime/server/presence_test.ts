@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { lookFor, type Presence, type Sign } from "../../../runtime/server/identity.ts";
+import { lookFor, type Presence, type Sign } from "../../../runtime/server/presence.ts";
 import type { RegistryEntry } from "../../../runtime/server/registry_protocol.ts";
 import { ownKernel } from "../../../runtime/own_process.ts";
 import {
