@@ -41,7 +41,7 @@ const asking = (runtime: string) => `
 const wrong = (runtime: string) =>
   `import { ActorRef, startServer } from "${runtime}";
 import type { greeter } from "./program.ts";
-const server = await startServer("web1");
+const server = await startServer(1);
 const ref = new ActorRef(1, "greeter");
 await server.client<typeof greeter>(ref).greet({ nam: "you" });
 `;
@@ -288,11 +288,11 @@ Deno.test("another copy of the runtime is refused by its URL, and taken for the 
   const direct = await ensemble.write("direct.ts", program(runtime));
   const { code, stderr } = await ensemble.run("run", "web1", direct);
   assert.equal(code, 1);
-  const place = `${direct}:2:72: ${runtime}`;
+  const place = `${direct}:2:44: ${runtime}`;
   assert.match(
     stderr,
     new RegExp(
-      `gxensemble: error: ${RegExp.escape(place)} is another copy of the runtime .*map to`,
+      `gxensemble: error: ${RegExp.escape(place)} is another copy of this server's runtime.*map`,
     ),
   );
   // What the server imports when it runs may have it behind it: that is told when it asks for its server.

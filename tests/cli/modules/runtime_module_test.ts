@@ -94,11 +94,10 @@ Deno.test("another copy of the runtime is refused where it is imported", async (
   await load(store, project.path("app/harmless.ts"));
   assert.equal(imported, 0);
   await assert.rejects(load(store, project.path("app/main.ts")), {
-    message:
-      `${place}: ${copy} is another copy of the runtime of this server, and knows nothing of ` +
+    message: `${place}: ${copy} is another copy of this server's runtime, and not connected to ` +
       `it: import "@gxensemble/ensemble", which the imports of deno.json may map to that copy`,
   });
-  await assert.rejects(store.importLibrary(copy), /another copy of the runtime/);
+  await assert.rejects(store.importLibrary(copy), /another copy of this server's runtime/);
   // The server's own, at the place that the server itself has it from.
   const own = await store.importLibrary(pathToFileURL(OWN.pathname).href);
   assert.equal(own, await store.importLibrary("@gxensemble/ensemble"));
