@@ -1,5 +1,6 @@
 /**
- * An ensemble of one test: real processes, with places of their own for files and sockets.
+ * An ensemble of one test, with places of its own for files and sockets. Servers and dialogues are
+ * processes; other commands may run in the process of the tests, see `commands_here.ts`.
  */
 import { fileURLToPath } from "node:url";
 import { runHere } from "./commands_here.ts";

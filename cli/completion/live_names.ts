@@ -13,7 +13,7 @@ import { controlClient, listServers } from "../../runtime/ensemble/remote.ts";
 import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";
 import { findPlaces } from "../../runtime/home/paths.ts";
 import { formatAddressUrl } from "../../runtime/wire/address.ts";
-import { within } from "../../runtime/actor/time.ts";
+import { within } from "../../runtime/timeout.ts";
 import { startConsole } from "../kit/console.ts";
 import type { Candidate, LiveNames, Place } from "./candidates.ts";
 

@@ -12,7 +12,7 @@ import MagicString from "npm:magic-string@^1.4.5";
 import { basename, parse, relative } from "node:path";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { findImports } from "../modules/syntax.ts";
-import { denoReason, runDeno } from "../kit/build.ts";
+import { denoReason, runDeno } from "../kit/deno_command.ts";
 import { filesBelow } from "./work_directory.ts";
 
 /** Options of {@linkcode bundleProgram}. */

@@ -10,7 +10,7 @@ import { ModuleError } from "../../runtime/code/source_map.ts";
 import { RELATIVE, type Unit } from "../../runtime/code/unit.ts";
 import { evaluationOrder } from "../../runtime/code/unit_graph.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { denoReason, findDeno, runDeno } from "../kit/build.ts";
+import { denoReason, findDeno, runDeno } from "../kit/deno_command.ts";
 import { findEntryPoint } from "../modules/entry_point.ts";
 import { findDanglingImports, type ModuleGraph, readModuleGraph } from "../modules/module_graph.ts";
 import { ModuleReader } from "../modules/module_reader.ts";

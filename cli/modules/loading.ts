@@ -307,7 +307,7 @@ export async function checkTypes(file: string): Promise<void> {
   const path = file.startsWith("file:") ? fileURLToPath(file) : resolve(file);
   const { findProject } = await import("./project.ts");
   const { writeRuntimeMap } = await import("./runtime_module.ts");
-  const { denoReason, findDeno, runDeno } = await import("../kit/build.ts");
+  const { denoReason, findDeno, runDeno } = await import("../kit/deno_command.ts");
   const { importMap, directory = dirname(path) } = await findProject(path);
   const work = await Deno.makeTempDir({ prefix: "gxensemble-" });
   try {

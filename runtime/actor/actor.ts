@@ -21,7 +21,8 @@ import {
   toFailure,
 } from "./messaging.ts";
 import type { ActorGroup } from "./introspection.ts";
-import { MAX_DELAY, Ticker } from "./time.ts";
+import { Ticker } from "./time.ts";
+import { MAX_DELAY } from "../timeout.ts";
 import { type Case, findCase, Mailbox, type MailboxOptions, type Taken } from "./mailbox.ts";
 import { ActorRef } from "./references.ts";
 

@@ -8,7 +8,7 @@ import { describeValue } from "../inspection.ts";
 import { ActorError, DisconnectedError, EnsembleError, InvalidInputError } from "../errors.ts";
 import { LineLimit } from "../line_limit.ts";
 import { asError, describeThrown } from "../error_report.ts";
-import { within } from "./time.ts";
+import { within } from "../timeout.ts";
 import { Actor, type ActorBody, type SpawnOptions } from "./actor.ts";
 import {
   type AskOptions,

@@ -5,7 +5,7 @@
  */
 import type { Envelope } from "./messaging.ts";
 import type { ActorRef } from "./references.ts";
-import { MAX_DELAY } from "./time.ts";
+import { MAX_DELAY } from "../timeout.ts";
 
 /** What a handler returns that answers later: see {@linkcode HandlerContext.later}. */
 export interface Later {

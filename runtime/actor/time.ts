@@ -1,8 +1,9 @@
 /**
- * Time: deadlines of messages and asks, tickers, and waiting that ends.
+ * Time: deadlines of messages and asks, and tickers.
  *
  * @module
  */
+import { MAX_DELAY } from "../timeout.ts";
 
 /** How many rows without deadlines keep their timers, for the next deadlines of their durations. */
 const MAX_IDLE_ROWS = 32;
@@ -175,28 +176,4 @@ export class Ticker {
     this.#schedule();
     send({ type: "tick", ticker: this.id, count: ++this.#count } satisfies Tick);
   }
-}
-
-/** The longest delay a timer takes, in ms: with a longer one it fires at once. */
-export const MAX_DELAY = 2 ** 31 - 1;
-
-/**
- * Waits until a promise is settled, or `timeout` ms have passed: a number below 0 counts as 0, and `Infinity` has no end.
- * Says whether the promise is settled.
- */
-export async function within(timeout: number, promise: Promise<unknown>): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<false>((resolve) => {
-    const wait = (rest: number) => {
-      timer = setTimeout(
-        () => rest > MAX_DELAY ? wait(rest - MAX_DELAY) : resolve(false),
-        Math.max(0, Math.min(rest, MAX_DELAY)),
-      );
-    };
-    wait(timeout);
-  });
-  const settled = promise.then(() => true, () => true);
-  const result = await Promise.race([settled, late]);
-  clearTimeout(timer);
-  return result;
 }

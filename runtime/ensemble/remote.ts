@@ -8,7 +8,7 @@ import { onDown, onPing, onUnexpected } from "../actor/cases.ts";
 import type { AskOptions, Destination, Messaging } from "../actor/messaging.ts";
 import { type ActorId, ActorRef } from "../actor/references.ts";
 import { type Client, client } from "../actor/service.ts";
-import { within } from "../actor/time.ts";
+import { within } from "../timeout.ts";
 import { DisconnectedError, ProtocolError, TimeoutError } from "../errors.ts";
 import { elevationText } from "../server/elevation.ts";
 import type { ActorServer } from "../server/actor_server.ts";

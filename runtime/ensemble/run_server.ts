@@ -5,7 +5,7 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { ActorExit } from "../actor/cases.ts";
-import { MAX_DELAY, within } from "../actor/time.ts";
+import { MAX_DELAY, within } from "../timeout.ts";
 import { asError, describeThrown, onUnhandled, reportThrown } from "../error_report.ts";
 import { DisconnectedError, InvalidInputError } from "../errors.ts";
 import { exitCodeOf, keepIgnoringHangup, onHangup, onSignal } from "../home/signals.ts";

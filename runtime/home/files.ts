@@ -6,7 +6,7 @@
  */
 import { basename, dirname, join, resolve } from "node:path";
 import { EnsembleError } from "../errors.ts";
-import { heldLock, isAt, isOpenToOthers } from "../wire/socket_directory.ts";
+import { directoryOf, heldLock, isAt, isOpenToOthers } from "../wire/socket_directory.ts";
 
 /** The maximum size of a file, in bytes: far more than the longest revocation list. */
 export const MAX_FILE = 16 * 1024 * 1024;
@@ -214,7 +214,7 @@ export async function writeWhole(
  * durable (fsync(2)).
  */
 export async function syncDirectoryOf(path: string): Promise<void> {
-  using directory = await Deno.open(path.slice(0, path.lastIndexOf("/")) || "/");
+  using directory = await Deno.open(directoryOf(path));
   await directory.sync();
 }
 

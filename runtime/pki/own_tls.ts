@@ -78,7 +78,7 @@ export function warnOfExpiry(current: () => Expiring): Disposable {
   };
   warn();
   const timer = setInterval(warn, DAY);
-  Deno.unrefTimer(timer as unknown as number);
+  timer.unref();
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 

@@ -102,8 +102,9 @@ export class TlsFiles implements TlsCredentials {
 }
 
 /**
- * Reads the certificate of a peer. TLS has verified its chain, but not its dates when a client
- * resumes a session, so they are checked again.
+ * Reads the certificate of a peer. TLS has verified its chain and dates: it does so in a full
+ * handshake only, and `tls_transport.ts` refuses resumed sessions. The dates are checked here as
+ * well, so that they do not depend on that alone.
  *
  * @throws {InvalidInputError} if it names no server.
  * @throws {AuthenticationError} if it is revoked, or not valid now.

@@ -30,7 +30,7 @@ import type { PreviewOptions } from "./shown_value.ts";
 /** A name that an input declares at its top level. */
 export interface Declaration {
   readonly name: string;
-  /** Its kind; see {@linkcode ReplScope.declare}. */
+  /** Its kind; see `ReplScope.declare`. */
   readonly kind: "var" | "let" | "const" | "class" | "function";
 }
 
@@ -118,7 +118,7 @@ export type ReplHandlers = {
   isDefined(request: { name: string }): boolean;
   /** The names that start with `prefix`; see {@linkcode completions}. */
   complete(request: { path: string[]; prefix: string }): string[];
-  /** Describes the value of a name, see {@linkcode describeValue}; undefined when it is not defined. */
+  /** Describes the value of a name, see `summarizeValue`; undefined when it is not defined. */
   describe(request: { path: string[] }): string | undefined;
   /** Called when the owner has ended. */
   down(request: Record<never, never>, context: HandlerContext): void;

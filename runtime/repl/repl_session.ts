@@ -27,7 +27,7 @@ import {
   type ReplHandlers,
 } from "./repl_protocol.ts";
 import { completions, ReplScope, type Rollback, valueAt } from "./repl_scope.ts";
-import { cut, describeValue, previewValue } from "./shown_value.ts";
+import { cut, previewValue, summarizeValue } from "./shown_value.ts";
 
 /** The name of an input in stack traces: `repl:<session>/<input>`. */
 function inputName(session: string, input: number): string {
@@ -113,7 +113,7 @@ export class ReplSession {
   describe(path: readonly string[]): string | undefined {
     const value = valueAt(this.#scope, path);
     if (value === undefined) return undefined;
-    return describeValue(value, (source) => this.#modules.commentBefore(source));
+    return summarizeValue(value, (source) => this.#modules.commentBefore(source));
   }
 
   /** See {@linkcode completions}. */
@@ -215,7 +215,7 @@ function sessionConsole(print: (text: string) => void): Console {
 
 /** Options of {@linkcode startReplSession}. */
 export interface ReplSessionOptions {
-  /** The actor that opens the session, and handles {@linkcode ReplOwnerHandlers}. */
+  /** The actor that opens the session, and handles `ReplOwnerHandlers`. */
   readonly owner: ActorRef;
   readonly store: UnitStore;
   /** The server, for evaluated code. */

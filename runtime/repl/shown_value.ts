@@ -34,7 +34,7 @@ type FindComment = (source: string) => string | undefined;
  * Describes a value: a function or class by its signature and the comment before it, an object by its members, any
  * other value by its preview.
  */
-export function describeValue(value: unknown, findComment: FindComment): string {
+export function summarizeValue(value: unknown, findComment: FindComment): string {
   if (types.isProxy(value)) return "a proxy";
   if (typeof value === "function") return describeFunction(value, findComment);
   if (typeof value !== "object" || value === null) {

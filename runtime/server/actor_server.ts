@@ -13,7 +13,8 @@ import { client, type Handlers, type HandlersOf, type ServeOptions } from "../ac
 import { DisconnectedError } from "../errors.ts";
 import { type Address, formatAddressUrl, hostName, readAddresses } from "../wire/address.ts";
 import { HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT } from "../wire/limits.ts";
-import type { Accepted, Handshakes, Listener } from "../wire/stream.ts";
+import type { Accepted, Listener } from "../wire/stream.ts";
+import type { Handshakes } from "../wire/handshakes.ts";
 import { listenAt } from "../wire/transport.ts";
 import { AddressBook, type ServerLocations } from "./address_book.ts";
 import type { Heartbeat } from "./connection.ts";
@@ -32,7 +33,7 @@ import { Router } from "./router.ts";
 const logger = getLogger(["gxensemble", "server"]);
 
 /** The default time that actors have to shut down before they are ended, in ms. */
-const DEFAULT_GRACE = 3_000;
+const BARE_SERVER_GRACE = 3_000;
 
 /** How long a stopping server waits for what it sent to be read, in ms. */
 const DRAIN_TIMEOUT = 1_000;
@@ -132,7 +133,7 @@ export class ActorServer {
   constructor(options: Omit<ActorServerOptions, "cookie">, { instance, cookie }: ServerKeys) {
     this.#options = options;
     this.id = options.id;
-    this.#grace = options.grace ?? DEFAULT_GRACE;
+    this.#grace = options.grace ?? BARE_SERVER_GRACE;
     this.actors = new ActorSystem(this.id, { askTimeout: options.askTimeout });
     const named = { id: this.id, instance: instance.publicKey };
     const { adminKey } = options;

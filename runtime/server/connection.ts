@@ -5,7 +5,7 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Receiver } from "../actor/messaging.ts";
-import { within } from "../actor/time.ts";
+import { within } from "../timeout.ts";
 import { ProtocolError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
 import { IncomingFrame } from "../wire/envelope_frames.ts";

@@ -28,7 +28,7 @@ import {
   shortInstance,
   SIGNATURE_LENGTH,
 } from "./credentials.ts";
-import { NONCE_LENGTH } from "./elevation.ts";
+import { CHALLENGE_LENGTH } from "./elevation.ts";
 import {
   MAX_ADDRESSES,
   registryClient,
@@ -117,7 +117,7 @@ export function controlHandlers(server: ActorServer): HandlersOf<ControlHandlers
     elevate: ({ signature }, context) => server.elevations.elevate(context.envelope, signature),
 
     authorize({ server: id, capabilities: conferred }, context) {
-      const confer = async () => {
+      const delegate = async () => {
         const entry = await registryClient(actors).lookup({ id });
         if (!entry) {
           throw new EnsembleError(
@@ -145,7 +145,7 @@ export function controlHandlers(server: ActorServer): HandlersOf<ControlHandlers
         capability: ADMIN,
         what: "authorize",
         details: { server: id, capabilities: conferred },
-        work: confer,
+        work: delegate,
       });
     },
 
@@ -299,7 +299,7 @@ function noneOr(check: Check<Bytes>): Check<Bytes> {
 export const controlAnswers = answerChecks<ControlHandlers>({
   listActors: listOf(text(MAX_ACTOR_NAME), MAX_LISTED),
   listConnections: listOf(parts({ peer: serverId, address }), MAX_LISTED),
-  challenge: noneOr(bytes(NONCE_LENGTH, NONCE_LENGTH)),
+  challenge: noneOr(bytes(CHALLENGE_LENGTH, CHALLENGE_LENGTH)),
   authorize: registryEntry,
   retract: parts({ retracted: capabilities, returning: capabilities }),
   delegations: listOf(

@@ -83,9 +83,10 @@ export interface Certified {
 /** The TLS credentials of a server. */
 export interface TlsCredentials extends TlsSource {
   /**
-   * Reads the certificate of a peer, whose chain and dates TLS has checked.
+   * Reads the certificate of a peer. TLS has checked its chain and dates.
    *
-   * @throws {AuthenticationError} if it is revoked, or names no server.
+   * @throws {InvalidInputError} if it names no server.
+   * @throws {AuthenticationError} if it was revoked, or is not valid now.
    */
   identify(certificate: Uint8Array): Certified;
 }

@@ -25,7 +25,7 @@ const LONGEST_PENALTY = 8_000;
 const GOES_BY_CERTIFICATES = "it has no administrators' public key, and accepts only certificates";
 
 /** The length of a challenge, in bytes. */
-export const NONCE_LENGTH = 32;
+export const CHALLENGE_LENGTH = 32;
 
 /** The challenge of a session, and its number of failures. */
 interface Challenged {
@@ -74,7 +74,7 @@ export class Elevations {
       this.#capabilities.note(session, "refused", { what: "elevation", details: { capabilities } });
       throw this.#refusal(session, GOES_BY_CERTIFICATES);
     }
-    const nonce = crypto.getRandomValues(new Uint8Array(NONCE_LENGTH));
+    const nonce = crypto.getRandomValues(new Uint8Array(CHALLENGE_LENGTH));
     this.#challengedOf(session).pending = { capabilities, nonce, retractions: session.retractions };
     return nonce;
   }
@@ -117,7 +117,7 @@ export class Elevations {
       }
       const penalty = Math.min(FIRST_PENALTY * 2 ** challenged.failures++, LONGEST_PENALTY);
       this.#capabilities.note(session, "refused", { what: "elevation", details: { capabilities } });
-      await new Promise((resolve) => Deno.unrefTimer(setTimeout(resolve, penalty) as never));
+      await new Promise((resolve) => setTimeout(resolve, penalty).unref());
       throw refuse("not a valid signature by an administrator");
     } finally {
       challenged.busy = false;

@@ -128,7 +128,7 @@ export function clientHandshake(
 
 /**
  * The server's side. The stream is closed if it fails. Its timeout is that of the listener's
- * {@linkcode Handshakes}.
+ * `Handshakes`.
  *
  * @param options.admit called once the client is authenticated; returns a refusal, or undefined to
  * accept.

@@ -5,7 +5,7 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import { within } from "../actor/time.ts";
+import { within } from "../timeout.ts";
 import type { Silence } from "../errors.ts";
 import type { LineLimit } from "../line_limit.ts";
 import type { Address } from "../wire/address.ts";
@@ -180,7 +180,7 @@ export class Absences {
     absence.why = why;
     clearTimeout(absence.timer);
     absence.timer = setTimeout(() => this.#end(server, "is no longer tried"), FORGET_AFTER);
-    Deno.unrefTimer(absence.timer as unknown as number);
+    absence.timer.unref();
     return absence;
   }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { within } from "../actor/time.ts";
+import { within } from "../timeout.ts";
 import { type Kernel, ownKernel } from "../own_process.ts";
 import { type Address, hostName, isLocal } from "../wire/address.ts";
 import { PROBE_TIMEOUT } from "../wire/limits.ts";

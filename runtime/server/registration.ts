@@ -15,8 +15,8 @@ import { registryClient, type RegistryEntry } from "./registry_protocol.ts";
 const logger = getLogger(["gxensemble", "registration"]);
 
 /** The first and the longest pause before registering again, in ms. */
-const FIRST_PAUSE = 250;
-const LONGEST_PAUSE = 15_000;
+const FIRST_RETRY = 250;
+const LONGEST_RETRY = 15_000;
 
 /** The message to the actor that keeps a server registered, for a changed entry. */
 const CHANGED = "changed";
@@ -95,7 +95,7 @@ export function keepRegistered(entry: () => RegistryEntry): ActorBody {
       while (!why) await self.receive<unknown>(cases);
       if (why === "lost") {
         logger.warn("the registry was lost; registering again as soon as it is back");
-        await rest(self, FIRST_PAUSE);
+        await rest(self, FIRST_RETRY);
       }
       await registerAgain(self, entry);
       logger.info("registered again");
@@ -106,7 +106,7 @@ export function keepRegistered(entry: () => RegistryEntry): ActorBody {
 
 async function registerAgain(self: Actor, entry: () => RegistryEntry): Promise<void> {
   let last = "";
-  for (let pause = 2 * FIRST_PAUSE;; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+  for (let pause = 2 * FIRST_RETRY;; pause = Math.min(2 * pause, LONGEST_RETRY)) {
     try {
       return await registryClient(self).add({ entry: entry() });
     } catch (error) {

@@ -19,7 +19,7 @@ import { writeEnvelope } from "../wire/envelope_frames.ts";
 import { HANDSHAKE_TIMEOUT, WARNING_MARK } from "../wire/limits.ts";
 import type { Accepted } from "../wire/stream.ts";
 import { connectTo, UnreachableError } from "../wire/transport.ts";
-import { within } from "../actor/time.ts";
+import { within } from "../timeout.ts";
 import { Absences, Peer } from "./peers.ts";
 import type { AddressBook, Located } from "./address_book.ts";
 import type { Session } from "./capabilities.ts";

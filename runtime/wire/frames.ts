@@ -9,7 +9,7 @@ import { MAX_WRITE } from "./limits.ts";
 import type { ByteStream } from "./stream.ts";
 
 /** The length of a frame's header, in bytes. */
-const HEADER_LENGTH = 4;
+const PREFIX_LENGTH = 4;
 
 const INITIAL_CAPACITY = 64 * 1024;
 
@@ -45,7 +45,7 @@ export class FrameReader {
    */
   next(): boolean {
     const available = this.#filled - this.#read;
-    if (available < HEADER_LENGTH) return false;
+    if (available < PREFIX_LENGTH) return false;
     const { buffer } = this;
     const at = this.#read;
     const length = buffer[at]! * 0x1000000 +
@@ -57,8 +57,8 @@ export class FrameReader {
           : `frame too large: ${length} bytes announced, and the limit is ${this.limit}`,
       );
     }
-    if (available < HEADER_LENGTH + length) return false;
-    this.start = at + HEADER_LENGTH;
+    if (available < PREFIX_LENGTH + length) return false;
+    this.start = at + PREFIX_LENGTH;
     this.end = this.#read = this.start + length;
     return true;
   }
@@ -80,7 +80,7 @@ export class FrameReader {
   #makeRoom(): void {
     const rest = this.#filled - this.#read;
     if (this.#filled === this.buffer.length || rest === 0) {
-      // It doubles as data arrives, and never grows to a size that a header merely announces.
+      // It doubles as data arrives, and never grows to a size that a prefix merely announces.
       const large = this.buffer.length > INITIAL_CAPACITY;
       let target = this.buffer;
       if (rest * 2 > this.buffer.length) target = new Uint8Array(this.buffer.length * 2);
@@ -107,7 +107,7 @@ export const FLAG_TIMEOUT = 4;
  * FLAG_TIMEOUT}, from the start of the frame. While a frame waits here, that field is its deadline,
  * on the clock of `performance.now()`.
  */
-const FLAGS = HEADER_LENGTH + 2;
+const FLAGS = PREFIX_LENGTH + 2;
 const TIMEOUT = FLAGS + 1 + 8;
 
 /** The largest buffer that is kept for reuse, in bytes. */
@@ -145,7 +145,7 @@ export class Outbox {
 
   /** The start of the next frame's body in the buffer that {@linkcode Outbox.open} returns. */
   get bodyStart(): number {
-    return this.#size + HEADER_LENGTH;
+    return this.#size + PREFIX_LENGTH;
   }
 
   /** The buffer to write the body of the next frame into, see {@linkcode Outbox.commit}. */
@@ -168,7 +168,7 @@ export class Outbox {
   /** Adds the frame whose body was written up to `end`. `expires` says whether its header has a deadline. */
   commit(end: number, expires: boolean): void {
     const at = this.#size;
-    const length = end - at - HEADER_LENGTH;
+    const length = end - at - PREFIX_LENGTH;
     const buffer = this.#buffer;
     buffer[at] = length >>> 24;
     buffer[at + 1] = length >>> 16;
@@ -227,7 +227,7 @@ export class Outbox {
     let end = start;
     let at = start;
     while (at < this.#end && end - start < MAX_WRITE) {
-      const next = at + HEADER_LENGTH + view.getUint32(at);
+      const next = at + PREFIX_LENGTH + view.getUint32(at);
       if (!this.#leavingExpire || !isExpired(view, { start: at, end: next, now })) {
         if (end !== at) bytes.copyWithin(end, at, next);
         end += next - at;
@@ -244,7 +244,7 @@ function isExpired(
   view: DataView,
   { start, end, now }: { start: number; end: number; now: number },
 ): boolean {
-  // A heartbeat or a frame of the handshake has no header.
+  // The body of a heartbeat or of a frame of the handshake has no envelope header.
   if (end - start < TIMEOUT + 8 || !(view.getUint8(start + FLAGS) & FLAG_TIMEOUT)) {
     return false;
   }

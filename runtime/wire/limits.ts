@@ -1,5 +1,6 @@
 /**
- * The limits of the wire. Each is enforced before anything is allocated for what it limits.
+ * The numbers of the wire: limits, timeouts and intervals, and the marks of a queue that grows. A
+ * limit on what a peer sends is enforced before anything is allocated for it.
  *
  * @module
  */

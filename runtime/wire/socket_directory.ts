@@ -8,7 +8,7 @@
  * @module
  */
 import { EnsembleError } from "../errors.ts";
-import { messageOf } from "./stream.ts";
+import { messageOf } from "./system_errors.ts";
 
 /** The number of symbolic links to follow, as on Linux (path_resolution(7)). */
 const MOST_LINKS = 40;

@@ -1,11 +1,10 @@
 /**
- * The interfaces of all transports, streams and listeners, with the limits of handshakes and the
- * messages of system errors.
+ * The interfaces of all transports: streams and listeners.
  *
  * @module
  */
 import type { Address } from "./address.ts";
-import { HANDSHAKE_TIMEOUT, MAX_HANDSHAKES } from "./limits.ts";
+import type { Handshakes } from "./handshakes.ts";
 
 /** A stream of bytes to a peer: a `Deno.Conn` that knows its kind, or one like it. */
 export interface ByteStream {
@@ -56,43 +55,6 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-/**
- * The concurrent handshakes at a listener, oldest first. None takes longer than {@linkcode
- * HANDSHAKE_TIMEOUT}, and there are at most {@linkcode MAX_HANDSHAKES}: if more begin, the oldest
- * is closed. An honest handshake takes milliseconds, so the oldest is the least likely to succeed.
- */
-export class Handshakes {
-  readonly #underWay = new Set<(message: string, isLate: boolean) => void>();
-
-  /**
-   * Adds a handshake.
-   *
-   * @param close closes its stream; called with the reason, and whether that is the timeout, when a
-   * limit is reached.
-   * @param used how much of its timeout is already used, in ms.
-   * @returns removes it; to be called when it is over.
-   */
-  begin(close: (message: string, isLate: boolean) => void, used = 0): () => void {
-    const [oldest] = this.#underWay.size < MAX_HANDSHAKES ? [] : this.#underWay;
-    oldest?.("too many handshakes at once", false);
-    const timer = setTimeout(
-      () => refuse(`no handshake within ${HANDSHAKE_TIMEOUT} ms`, true),
-      HANDSHAKE_TIMEOUT - used,
-    );
-    Deno.unrefTimer(timer as unknown as number);
-    const end = () => {
-      clearTimeout(timer);
-      this.#underWay.delete(refuse);
-    };
-    const refuse = (message: string, isLate: boolean) => {
-      end();
-      close(message, isLate);
-    };
-    this.#underWay.add(refuse);
-    return end;
-  }
-}
-
 /** Accepts the next stream; undefined once the listener is closed. Retries when accept fails. */
 export async function nextStream<Stream>(
   listener: { accept(): Promise<Stream> },
@@ -108,25 +70,4 @@ export async function nextStream<Stream>(
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
-}
-
-/** Messages for system error codes, without numbers. */
-const MESSAGES: Readonly<Record<string, string>> = {
-  ENOENT: "no such socket",
-  ECONNREFUSED: "connection refused",
-  EADDRINUSE: "the address is in use",
-  EACCES: "permission denied",
-  EPERM: "permission denied",
-  EAGAIN: "too many connections are waiting",
-};
-
-/** The code of a system error, such as `ENOENT`; undefined if it has none. */
-export function codeOf(error: unknown): string | undefined {
-  const { code } = error as { code?: unknown };
-  return typeof code === "string" ? code : undefined;
-}
-
-/** The message for an error of connecting or listening. */
-export function messageOf(error: unknown): string {
-  return MESSAGES[codeOf(error) ?? ""] ?? (error instanceof Error ? error.message : String(error));
 }

@@ -8,7 +8,8 @@ import { connect, createServer, type TLSSocket } from "node:tls";
 import { EnsembleError } from "../errors.ts";
 import { type Address, formatAddressUrl, type InternetAddress } from "./address.ts";
 import { MAX_UNREAD } from "./limits.ts";
-import { type Accepted, type ByteStream, Handshakes, type Listener } from "./stream.ts";
+import type { Accepted, ByteStream, Listener } from "./stream.ts";
+import { Handshakes } from "./handshakes.ts";
 
 /** Keep reading after the write side is closed. */
 const HALF_OPEN = { allowHalfOpen: true };

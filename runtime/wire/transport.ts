@@ -6,15 +6,9 @@
 import { EnsembleError } from "../errors.ts";
 import { type Address, formatAddressUrl, type InternetAddress } from "./address.ts";
 import { CONNECT_TIMEOUT } from "./limits.ts";
-import {
-  asStream,
-  type ByteStream,
-  codeOf,
-  Handshakes,
-  type Listener,
-  messageOf,
-  nextStream,
-} from "./stream.ts";
+import { asStream, type ByteStream, type Listener, nextStream } from "./stream.ts";
+import { codeOf, messageOf } from "./system_errors.ts";
+import { Handshakes } from "./handshakes.ts";
 import type { TlsSource } from "./tls_transport.ts";
 import { connectUnix, listenUnix, requireFoundHere } from "./unix_transport.ts";
 

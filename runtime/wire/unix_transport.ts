@@ -20,15 +20,9 @@ import {
   makePrivateDirectory,
   requirePrivateDirectory,
 } from "./socket_directory.ts";
-import {
-  type Accepted,
-  asStream,
-  type ByteStream,
-  Handshakes,
-  type Listener,
-  messageOf,
-  nextStream,
-} from "./stream.ts";
+import { type Accepted, asStream, type ByteStream, type Listener, nextStream } from "./stream.ts";
+import { messageOf } from "./system_errors.ts";
+import { Handshakes } from "./handshakes.ts";
 
 /** The longest path of a socket, in bytes: the size of `sun_path` without its final NUL (unix(7)). */
 const MAX_SOCKET_PATH = Deno.build.os === "darwin" ? 103 : 107;
@@ -150,7 +144,7 @@ class UnixListener implements Listener {
     // A check costs microseconds. Watches are limited in number (inotify(7)), and end with their
     // directory.
     this.#timer = setInterval(() => this.#check(), SOCKET_CHECK_INTERVAL);
-    Deno.unrefTimer(this.#timer as unknown as number);
+    this.#timer.unref();
   }
 
   get address(): UnixAddress {

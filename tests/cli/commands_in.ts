@@ -1,5 +1,5 @@
 /**
- * Commands, each a process of its own, in an ensemble whose servers run in the test.
+ * Commands in an ensemble whose servers run in the test.
  *
  * @module
  */

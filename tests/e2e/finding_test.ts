@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { RunningEnsemble } from "./running_ensemble.ts";
 
-Deno.test("servers are found, listed and pinged in the seed's form, and as JSON", async () => {
+Deno.test("servers are found, listed and pinged in the documented form, and as JSON", async () => {
   await using ensemble = await RunningEnsemble.start();
   const [httpd1, httpd2] = await Promise.all([
     ensemble.startServer("httpd1", ["--roles", "(httpd)"]),

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { endAfter, positionAt, startBefore, widthOf } from "./graphemes.ts";
+import { endAfter, indexAtColumn, startBefore, widthOf } from "./graphemes.ts";
 
 /** A text with a cursor between two of its characters. */
 export interface EditState {
@@ -252,7 +252,7 @@ export class EditBuffer {
   #toLine(start: number): true {
     const column = this.#column ?? widthOf(this.text.slice(this.#lineStart(), this.cursor));
     this.#move(start);
-    this.#move(start + positionAt(this.text.slice(start, this.#lineEnd()), column));
+    this.#move(start + indexAtColumn(this.text.slice(start, this.#lineEnd()), column));
     this.#column = column;
     return true;
   }

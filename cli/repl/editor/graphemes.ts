@@ -81,7 +81,7 @@ export function widthOf(line: string): number {
 }
 
 /** The position of the character in a column of a line, or the end of the line. */
-export function positionAt(line: string, column: number): number {
+export function indexAtColumn(line: string, column: number): number {
   if (isPlain(line)) return Math.min(column, line.length);
   let position = 0;
   let at = 0;

@@ -3,7 +3,8 @@ import { existsSync } from "node:fs";
 import fc from "npm:fast-check@^4.10.2";
 import type { Actor } from "../../../runtime/actor/actor.ts";
 import { on } from "../../../runtime/actor/cases.ts";
-import { Deadline, Deadlines, type Tick, within } from "../../../runtime/actor/time.ts";
+import { Deadline, Deadlines, type Tick } from "../../../runtime/actor/time.ts";
+import { within } from "../../../runtime/timeout.ts";
 import { stopClock } from "../../fake_clock.ts";
 import { eventually, FakeTime, settle, startSystem } from "./linked_systems.ts";
 

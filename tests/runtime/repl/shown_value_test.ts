@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import {
-  describeValue,
   MAX_PREVIEW_LENGTH,
   previewValue,
+  summarizeValue,
 } from "../../../runtime/repl/shown_value.ts";
 
 Deno.test("previewValue shows a value as Deno.inspect does", () => {
@@ -79,7 +79,7 @@ Deno.test("previewValue runs no getter and no trap, and ends", () => {
 
 const none = () => undefined;
 
-Deno.test("describeValue returns the signature of a function, without the spaces left by types", () => {
+Deno.test("summarizeValue returns the signature of a function, without the spaces left by types", () => {
   const cases: [value: unknown, expected: string][] = [
     [
       eval("(function f  (a         , b    = ')(', { c = [1] }, ...d) { return 1 })"),
@@ -94,22 +94,22 @@ Deno.test("describeValue returns the signature of a function, without the spaces
     [Math.max, "built-in function max of 2 parameters"],
     [isFinite, "built-in function isFinite of 1 parameter"],
   ];
-  for (const [value, expected] of cases) assert.equal(describeValue(value, none), expected);
+  for (const [value, expected] of cases) assert.equal(summarizeValue(value, none), expected);
 });
 
-Deno.test("describeValue shows the comment before a function, without its asterisks", () => {
+Deno.test("summarizeValue shows the comment before a function, without its asterisks", () => {
   const comment = "/**\n   * First.\n   *\n   * - second `*`\n   */";
   assert.equal(
-    describeValue((a: number) => a, () => comment),
+    summarizeValue((a: number) => a, () => comment),
     "function (anonymous)(a)\n  First.\n\n  - second `*`",
   );
   assert.equal(
-    describeValue((a: number) => a, () => "/** One. */"),
+    summarizeValue((a: number) => a, () => "/** One. */"),
     "function (anonymous)(a)\n  One.",
   );
 });
 
-Deno.test("describeValue lists members of classes and objects, and runs no getter and no trap", () => {
+Deno.test("summarizeValue lists members of classes and objects, and runs no getter and no trap", () => {
   const fail = () => assert.fail("it runs");
   class Base {
     inherited() {}
@@ -127,25 +127,25 @@ Deno.test("describeValue lists members of classes and objects, and runs no gette
     }
   }
   assert.equal(
-    describeValue(Derived, none),
+    summarizeValue(Derived, none),
     "class Derived extends Base (a, b = 1)\n  has method, accessor, inherited",
   );
   assert.equal(
-    describeValue(new Derived(1), none),
+    summarizeValue(new Derived(1), none),
     "object Derived\n  has a, field, method, accessor, inherited",
   );
-  assert.equal(describeValue({}, none), "object Object");
+  assert.equal(summarizeValue({}, none), "object Object");
   assert.equal(
-    describeValue(Object.create(null, { a: { get: fail } }), none),
+    summarizeValue(Object.create(null, { a: { get: fail } }), none),
     "object without a class\n  has a",
   );
-  assert.equal(describeValue(new Proxy({}, { ownKeys: fail, get: fail }), none), "a proxy");
-  assert.equal(describeValue(new Proxy(() => {}, { apply: fail, get: fail }), none), "a proxy");
+  assert.equal(summarizeValue(new Proxy({}, { ownKeys: fail, get: fail }), none), "a proxy");
+  assert.equal(summarizeValue(new Proxy(() => {}, { apply: fail, get: fail }), none), "a proxy");
 });
 
-Deno.test("describeValue shows any other value as it is", () => {
-  assert.equal(describeValue(1, none), "number 1");
-  assert.equal(describeValue("a\nb", none), 'string "a\\nb"');
-  assert.equal(describeValue(null, none), "null");
-  assert.equal(describeValue(Symbol("a"), none), "symbol Symbol(a)");
+Deno.test("summarizeValue shows any other value as it is", () => {
+  assert.equal(summarizeValue(1, none), "number 1");
+  assert.equal(summarizeValue("a\nb", none), 'string "a\\nb"');
+  assert.equal(summarizeValue(null, none), "null");
+  assert.equal(summarizeValue(Symbol("a"), none), "symbol Symbol(a)");
 });

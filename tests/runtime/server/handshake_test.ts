@@ -30,7 +30,8 @@ import {
 } from "../../../runtime/server/credentials.ts";
 import { type Address, localUnixAddress } from "../../../runtime/wire/address.ts";
 import { HANDSHAKE_TIMEOUT } from "../../../runtime/wire/limits.ts";
-import { type Accepted, type ByteStream, Handshakes } from "../../../runtime/wire/stream.ts";
+import type { Accepted, ByteStream } from "../../../runtime/wire/stream.ts";
+import { Handshakes } from "../../../runtime/wire/handshakes.ts";
 import { connectTo, listenAt } from "../../../runtime/wire/transport.ts";
 import { stopClock } from "../../fake_clock.ts";
 import vectors from "./handshake_vectors.json" with { type: "json" };

@@ -9,7 +9,7 @@ import { Outbox } from "../../../runtime/wire/frames.ts";
 import { MAX_FRAME } from "../../../runtime/wire/limits.ts";
 
 /** The length that stands before a frame, in bytes. */
-const HEADER_LENGTH = 4;
+const PREFIX_LENGTH = 4;
 
 const outbox = new Outbox();
 
@@ -17,7 +17,7 @@ const outbox = new Outbox();
 export function encodeEnvelope(envelope: Envelope): Uint8Array<ArrayBuffer> {
   try {
     writeEnvelope(outbox, envelope);
-    return outbox.take().slice(HEADER_LENGTH);
+    return outbox.take().slice(PREFIX_LENGTH);
   } finally {
     if (outbox.size > MAX_FRAME) outbox.clear();
   }

@@ -10,7 +10,8 @@ import {
 import { stopClock } from "../../fake_clock.ts";
 import { NETWORKS, testWith } from "../../requirements.ts";
 import { HANDSHAKE_TIMEOUT, MAX_HANDSHAKES } from "../../../runtime/wire/limits.ts";
-import { Handshakes, type Listener } from "../../../runtime/wire/stream.ts";
+import type { Listener } from "../../../runtime/wire/stream.ts";
+import { Handshakes } from "../../../runtime/wire/handshakes.ts";
 import { connectTo, listenAt } from "../../../runtime/wire/transport.ts";
 
 const ANY_PORT: Address = { kind: "tcp", host: "127.0.0.1", port: 0 };

@@ -1,0 +1,29 @@
+/**
+ * Waiting for something for a limited time.
+ *
+ * @module
+ */
+
+/** The longest delay a timer takes, in ms: with a longer one it fires at once. */
+export const MAX_DELAY = 2 ** 31 - 1;
+
+/**
+ * Waits until a promise is settled, or `timeout` ms have passed: a number below 0 counts as 0, and `Infinity` has no end.
+ * Says whether the promise is settled.
+ */
+export async function within(timeout: number, promise: Promise<unknown>): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<false>((resolve) => {
+    const wait = (rest: number) => {
+      timer = setTimeout(
+        () => rest > MAX_DELAY ? wait(rest - MAX_DELAY) : resolve(false),
+        Math.max(0, Math.min(rest, MAX_DELAY)),
+      );
+    };
+    wait(timeout);
+  });
+  const settled = promise.then(() => true, () => true);
+  const result = await Promise.race([settled, late]);
+  clearTimeout(timer);
+  return result;
+}
