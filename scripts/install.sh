@@ -71,7 +71,7 @@ find_protocols() {
     http://127.0.0.1[:/]* | http://localhost[:/]* | "http://[::1]"[:/]*) protocols=http,https ;;
     http://*)
       protocols=http,https
-      echo "$from is not https: whoever is on the way to it can change what is installed" >&2
+      echo "$from is not https: an attacker on the network can change what is installed" >&2
       ;;
     file://*) protocols="file" ;;
     *) fail_usage "$from is not a URL of https, http or file" ;;
@@ -90,7 +90,7 @@ download() {
   fail "cannot download $from/$1: $(printf '%s\n' "$why" | sed '/^ *$/d' | tail -n 1)"
 }
 
-# The same with wget, which has no option to stay with https: it is told of each redirect.
+# The same with wget, which has no option to stay with https: it is given each redirect.
 download_with_wget() {
   url=$from/$1
   for _ in 1 2 3 4 5; do

@@ -106,7 +106,7 @@ unpack() {
   done
   [ "$(uname -s) $(uname -m)" = "$system" ] ||
     fail "this is the executable for ${system% *} on ${system#* }, and not for $(uname -s) on $(uname -m)"
-  # Nothing is made in somebody else's home.
+  # Do not create files in another user's home.
   there=$cache
   while [ -n "$there" ] && ! [ -e "$there" ]; do there=${there%/*}; done
   trusted "${there:-/}" || fail "$there belongs to another user: $advice"

@@ -495,7 +495,7 @@ const graceOption = () =>
     "nothing",
     new Option(
       "--grace <seconds>",
-      "time that its actors and main have to stop, in seconds",
+      "time that the actors and main have to stop, in seconds",
     ).default<number>(DEFAULT_GRACE, `${DEFAULT_GRACE / 1000}`).argParser<number>(
       reading((text) => parseSeconds(text, { isZeroAllowed: true })),
     ),

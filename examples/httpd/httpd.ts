@@ -77,7 +77,7 @@ export class HttpResponse {
   write(status: number, headers: HeadersInit, body: string | Uint8Array<ArrayBuffer> = ""): void {
     const bytes = toBytes(body);
     const allHeaders = new Headers(headers);
-    // Also to a HEAD request, which is told the length of the body that it does not get.
+    // Also to a HEAD request, which gets the length of the body, but not the body.
     allHeaders.set("Content-Length", String(bytes.length));
     this.#respond(this.#isHead ? null : bytes, status, allHeaders);
   }

@@ -140,7 +140,7 @@ export class Actor<Service = any> {
   #exit: ActorExit | undefined;
   #abort: AbortController | undefined;
   #dead = false;
-  /** What those who still wait for its answers are told, once it has ended. */
+  /** The error for asks that are unanswered when it ends. */
   #ended: Failure | undefined;
   #handled = 0;
   /** How many messages it may take before it looks at the clock. */
@@ -217,10 +217,11 @@ export class Actor<Service = any> {
   }
 
   /**
-   * Takes the first message in the mailbox that a case matches, or waits for one, and gives what the
-   * case's reaction returns. `ping` and `shutdown` come before all others. Messages that no case matches stay
-   * where they are; those past their deadline are dropped. A reaction that throws fails the receive, and with it the actor
-   * unless it catches that; a waiting asker is told why.
+   * Takes the first message in the mailbox that a case matches, or waits for one, and gives what
+   * the case's reaction returns. `ping` and `shutdown` come before all others. Messages that no
+   * case matches stay where they are; those past their deadline are dropped. A reaction that throws
+   * fails the receive, and with it the actor unless it catches that; a waiting asker gets the
+   * error.
    *
    * @throws {ActorExit} when the actor is made to end. Let it pass.
    * @throws {EnsembleError} when another receive of this actor is still waiting.
@@ -495,7 +496,7 @@ export class Actor<Service = any> {
     this.#system.answer(envelope, this.ref, this.#ended, true);
   }
 
-  /** Notes that the sender of an envelope still waits: it is told when the actor ends. */
+  /** Records an unanswered ask, which fails if the actor ends. */
   #keepOpen(envelope: Envelope): void {
     const { timeout } = envelope;
     if (timeout !== undefined) envelope.expires ??= performance.now() + timeout;
@@ -527,7 +528,7 @@ export class Actor<Service = any> {
   }
 }
 
-/** What a body that threw ended with: undefined for an {@linkcode ActorExit}. */
+/** The reason an actor ended with when its body threw: undefined for an {@linkcode ActorExit}. */
 function failureOf(thrown: unknown): unknown {
   try {
     if (thrown instanceof ActorExit) return undefined;

@@ -302,7 +302,10 @@ export class ActorSystem implements Messaging, Receiver {
     return monitor;
   }
 
-  /** Watches an actor here for a watcher anywhere; the watcher is told at once when there is none. */
+  /**
+   * Watches an actor here for a watcher on any server, which is notified at once if there is no
+   * such actor.
+   */
   watch(watch: { monitor: number; watcher: ActorRef; watched: ActorRef }): void {
     const actor = this.find(watch.watched.actor);
     if (actor) this.#monitors.watch(actor.serial, watch);
@@ -349,11 +352,11 @@ export class ActorSystem implements Messaging, Receiver {
   }
 
   /**
-   * Ends an actor at once, without asking it: its name is free, its mailbox is dropped and its askers are told,
-   * its receives reject and its signal is aborted. Code of it that waits for anything else goes on, as nothing
-   * stops that. Says whether there was such an actor.
+   * Ends an actor at once, without asking it: its name is free, its mailbox is dropped and its
+   * askers fail, its receives reject and its signal is aborted. Code of it that waits for anything
+   * else goes on, as nothing stops that. Says whether there was such an actor.
    *
-   * @param reason what monitors and askers are told.
+   * @param reason the reason for monitors and askers.
    */
   kill(id: ActorId, reason = "killed"): boolean {
     const actor = this.find(id);

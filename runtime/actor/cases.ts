@@ -1,5 +1,5 @@
 /**
- * Ready-made cases of a selective receive, and how an actor is told to end.
+ * Ready-made cases of a selective receive, and the exception that ends an actor.
  *
  * @module
  */

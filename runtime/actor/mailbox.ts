@@ -120,7 +120,7 @@ export class Mailbox {
       this.#others.take(cases);
   }
 
-  /** Takes everything out, in order, and gives what has not expired: nobody waits for the rest any more. */
+  /** Empties the mailbox and returns the messages that have not expired, in order. */
   clear(): Envelope[] {
     return [...this.#system.clear(), ...this.#others.clear()];
   }

@@ -1,5 +1,5 @@
 /**
- * Monitors: who wants to know when an actor ends.
+ * Monitors: notifications when an actor ends.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { ActorId, ActorRef } from "./references.ts";
 /** How many monitors the actors of another server may have here at once. */
 export const MAX_MONITORS = 65_536;
 
-/** The message a monitoring actor gets, once, when the actor it watches is gone. */
+/** The message that a monitoring actor gets, once, when the watched actor has ended. */
 export interface Down {
   /** Tells it from other messages. */
   type: "down";
@@ -17,7 +17,7 @@ export interface Down {
   monitor: number;
   /** The actor that is gone, as it was named to `monitor`. */
   ref: ActorRef;
-  /** Why: undefined when it ended normally. */
+  /** The reason; undefined if it ended normally. */
   reason?: string;
 }
 
@@ -53,7 +53,7 @@ export class Monitors {
     this.#tell = tell;
   }
 
-  /** How many entries its tables have: none when nobody watches. */
+  /** The number of entries in its tables; 0 if there are no monitors. */
   get size(): number {
     return this.#watches.size + this.#watchers.size + this.#remote.size;
   }
@@ -79,7 +79,7 @@ export class Monitors {
     else this.#watches.set(serial, new Set([watch]));
   }
 
-  /** Notes that an actor of this server watches one elsewhere. */
+  /** Records a watch by an actor of this server on another server's actor. */
   watchRemote(watch: Watch): void {
     this.#remote.set(watch.monitor, watch);
   }
@@ -94,7 +94,7 @@ export class Monitors {
     return isOurs ? remote.watched : undefined;
   }
 
-  /** Tells all who watch an actor of this server that it ended. */
+  /** Notifies all watchers of an actor of this server that it ended. */
   ended(serial: number, reason: string | undefined): void {
     const watches = this.#watches.get(serial) ?? [];
     this.#watches.delete(serial);
@@ -102,7 +102,7 @@ export class Monitors {
     for (const watch of watches) this.#down(watch, reason);
   }
 
-  /** Tells one watcher that the actor is not there. */
+  /** Notifies one watcher that the actor does not exist. */
   absent(watch: Watch, actor: ActorId): void {
     this.#down(watch, `unknown actor: ${actor}`);
   }

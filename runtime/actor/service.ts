@@ -78,7 +78,7 @@ export interface ServeOptions {
   concurrent?: boolean;
   /** The bound of its mailbox; by default that of the server, which has none unless it was started with one. */
   mailbox?: MailboxOptions | undefined;
-  /** Run when the service is told to shut down, before it answers. */
+  /** Called when the service is shut down, before it answers. */
   cleanUp?: () => void | Promise<void>;
 }
 

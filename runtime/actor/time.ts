@@ -5,13 +5,13 @@
  */
 import { MAX_DELAY } from "../timeout.ts";
 
-/** How many rows without deadlines keep their timers, for the next deadlines of their durations. */
+/** The number of empty queues that keep their timers, for later deadlines of the same duration. */
 const MAX_IDLE_ROWS = 32;
 
-/** How late a timer is, in ms, when something has kept the process from its event loop. */
+/** Delay from which a timer counts as late because the event loop was blocked, in ms. */
 const BLOCKED = 100;
 
-/** How long such a process may then read what came meanwhile, in ms, before what is due is given up. */
+/** How long the process may then read what arrived meanwhile, in ms, before deadlines expire. */
 const CATCHING_UP = 50;
 
 /** Something with a deadline. The links are {@linkcode Deadlines}' own. */
@@ -28,7 +28,7 @@ export class Deadline {
   next: Deadline | undefined = undefined;
 }
 
-/** All deadlines of one duration: they fall due in the order they were added. */
+/** A queue of deadlines with the same duration, in the order in which they expire. */
 export interface Row {
   readonly duration: number;
   first: Deadline | undefined;

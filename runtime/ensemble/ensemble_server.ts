@@ -128,7 +128,7 @@ export class EnsembleServer extends ActorServer {
     );
   }
 
-  /** Where others are told to reach it, as URLs. */
+  /** The addresses it announces, as URLs. */
   get addresses(): readonly string[] {
     return this.entry.addresses.map(formatAddressUrl);
   }

@@ -191,8 +191,9 @@ export interface ElevateOptions {
   /** What the client is to be able to do. */
   capabilities: readonly string[];
   /**
-   * Gives the administrator's private key, or undefined where this host has none; run between challenge and
-   * answer. When it fails, the server is told that nothing comes of it, and notes a refusal.
+   * Gives the administrator's private key, or undefined where this host has none; run between
+   * challenge and answer. If it fails, the challenge is canceled, which the server logs as a
+   * refusal.
    */
   unlock: () => Promise<CryptoKey | undefined>;
   /** Who is at work, `user@host`, for the server's audit log, which marks it as a claim. */

@@ -29,21 +29,23 @@ const LEAST_REST = 1_000;
 let end: ReturnType<typeof setTimeout> | undefined;
 
 /**
- * Runs a program as a server of the ensemble: starts the server, calls `main`, and stops the server when
- * that is done. SIGINT, SIGTERM and a shutdown through the ensemble stop it in good order: `main` is told by
- * `server.signal`, and by `server.stopped` when the actors have shut down.
+ * Runs a program as a server of the ensemble: starts the server, calls `main`, and stops the server
+ * when that is done. SIGINT, SIGTERM and a shutdown through the ensemble stop it gracefully: `main`
+ * is notified by `server.signal`, and by `server.stopped` when the actors have shut down.
  *
  * All of that may take as long as `options.grace` says, 5 s by default. A `main` that has not returned by then
  * is cut off: the process ends with exit code 1 and a warning. When it has returned, the process ends when
  * nothing is left to do, or else, as with a timer that was forgotten, when the grace is over, with exit code 0.
  * A second signal ends it at once. Unhandled errors are logged, and do not end the process.
  *
- * SIGHUP stays ignored where the process was started to ignore it, as by `nohup`. In a process that was started on a
- * terminal (standard input, output or error) it stops the server too, as the terminal has closed. In any other the
- * server reads its certificates again and opens its log file anew.
+ * SIGHUP stays ignored where the process was started to ignore it, as by `nohup`. In a process that
+ * was started on a terminal (standard input, output or error) it stops the server too, as the
+ * terminal has closed. In any other the server reads its certificates again and reopens its log
+ * file.
  *
- * `console` and `process.stdout.write` neither throw nor wait from then on, also where the terminal has closed, the disk is
- * full, or nobody reads a pipe: what is printed is kept for the reader, up to 16 MiB, or lost, and the log says so.
+ * `console` and `process.stdout.write` neither throw nor wait from then on, also where the terminal
+ * has closed, the disk is full, or the reader of a pipe has stopped: up to 16 MiB of output are
+ * kept for the reader, the rest is dropped, and the log reports it.
  *
  * @returns what `main` returns, or undefined when it failed because the server was stopped.
  * @throws {EnsembleError} when the server cannot start; see {@linkcode startServer}. What `main` throws.
@@ -210,8 +212,8 @@ function reopenLogFile(): void {
   } catch (error) {
     const { message } = error as Error;
     logger.error("the log stays in its file: {reason}", { reason: message });
-    // Its current file may have been removed, where nobody would read it.
-    writeErrors(`${visibleText(`the log stays where it is: ${message}`)}\n`);
+    // Its current file may have been removed, so report it on standard error, too.
+    writeErrors(`${visibleText(`the log stays in its file: ${message}`)}\n`);
   }
 }
 

@@ -99,7 +99,10 @@ testWith([LINUX], {
       const isStopped = () =>
         / T /.test(Deno.readTextFileSync(`/proc/${pid}/stat`).replace(/^.*\)/s, ""));
       await eventually(isStopped, "it is stopped");
-      assert.match(await explained(), new RegExp(`; ${who} is stopped: kill -CONT ${pid} lets it`));
+      assert.match(
+        await explained(),
+        new RegExp(`; ${who} is stopped: continue it with kill -CONT ${pid}, `),
+      );
       // What this host does not see it cannot tell.
       assert.match(
         await explained({ host: "elsewhere", kernel: undefined }),
