@@ -121,7 +121,7 @@ export function controlHandlers(server: ActorServer): HandlersOf<ControlHandlers
         const entry = await registryClient(actors).lookup({ id });
         if (!entry) {
           throw new EnsembleError(
-            `the registry knows no server ${id}: capabilities are conferred to a server that runs`,
+            `no server ${id} is registered: only a running server can be authorized`,
             { code: "UNKNOWN_SERVER" },
           );
         }
