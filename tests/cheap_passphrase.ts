@@ -1,9 +1,13 @@
 /**
- * Passphrase files that open at once.
+ * Passphrase files, and administrators' key pairs, that open at once.
  *
  * @module
  */
 import { armor, Encrypter } from "npm:age-encryption@^0.3.1";
+import { encodePem } from "../runtime/pki/pem.ts";
+
+/** The passphrase where a test needs any. */
+export const PASSPHRASE = "correct horse";
 
 /**
  * Seals a text with a work factor that is far too low to protect anything: it is still what `age` makes and
@@ -24,4 +28,17 @@ export function cheapSeals(): Disposable {
     this.setScryptWorkFactor(8);
   };
   return { [Symbol.dispose]: () => void (Encrypter.prototype.setPassphrase = setPassphrase) };
+}
+
+/** Makes a key pair: what belongs into `admin.pub`, and into `admin.priv`. */
+export async function generatePair(passphrase: string): Promise<{ open: string; sealed: string }> {
+  const { privateKey, publicKey } = await crypto.subtle.generateKey("Ed25519", true, [
+    "sign",
+    "verify",
+  ]) as CryptoKeyPair;
+  const secret = encodePem("PRIVATE KEY", await crypto.subtle.exportKey("pkcs8", privateKey));
+  return {
+    open: encodePem("PUBLIC KEY", await crypto.subtle.exportKey("spki", publicKey)),
+    sealed: await sealCheaply(secret, passphrase),
+  };
 }

@@ -181,3 +181,19 @@ Deno.test("commands of the documentation have the options and arguments that exi
   assert.deepEqual(mistakes, []);
   assert.ok(count > 100, `${count} commands`);
 });
+
+Deno.test("links in docstrings name what their file declares or imports", async () => {
+  const { stdout } = await new Deno.Command("git", {
+    args: ["ls-files", "mod.ts", "cli/*.ts", "registry/*.ts", "runtime/*.ts", "testing/*.ts"],
+    cwd: ROOT,
+  }).output();
+  const dead = new TextDecoder().decode(stdout).trim().split("\n").flatMap((path) => {
+    const text = Deno.readTextFileSync(join(ROOT, path));
+    const code = text.replaceAll(/\/\*\*.*?\*\//gs, "");
+    const names = new Set(code.match(/[\w$]+/g));
+    return [...text.matchAll(/\{@linkcode[\s*]+([\w$]+)/g)]
+      .filter(([, name = ""]) => !names.has(name))
+      .map(([, name]) => `${path}: ${name}`);
+  });
+  assert.deepEqual(dead, []);
+});

@@ -70,7 +70,7 @@ export class Administrator {
     capability: string,
     unlock: () => Promise<CryptoKey | undefined>,
   ): Promise<void> {
-    const { elevate } = await import("../../runtime/ensemble/remote.ts");
+    const { elevate } = await import("../../runtime/ensemble/elevation.ts");
     const claimed = operatorName();
     await elevate(this.#console, server, { capabilities: [capability], unlock, claimed });
   }

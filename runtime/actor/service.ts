@@ -84,7 +84,7 @@ export interface ServeOptions {
 
 /**
  * Makes an actor body of an object of handlers. A handler that throws fails its request with that error, which is
- * logged with its stack, and the service goes on. An {@linkcode EnsembleError}, and anything that a check throws,
+ * logged with its stack, and the service goes on. An `EnsembleError`, and anything that a check throws,
  * refuses the request; that is logged in one line, at level DEBUG when the sender waits for the answer. Pings,
  * shutdown and requests that it does not know are answered too.
  */

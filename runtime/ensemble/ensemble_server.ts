@@ -23,7 +23,8 @@ import {
   readAddresses,
 } from "../wire/address.ts";
 import { LoaderGuard, serveLoader } from "./loader.ts";
-import { type AdministratorOptions, elevate, listServers, pingActor } from "./remote.ts";
+import { listServers, pingActor } from "./remote.ts";
+import { type AdministratorOptions, elevate } from "./elevation.ts";
 import { RemoteServer } from "./remote_server.ts";
 import { describeEntry, type ServerInfo } from "./server_info.ts";
 import type { Membership } from "./membership.ts";
@@ -50,7 +51,7 @@ type EnsembleServerOptions =
 
 /**
  * A server of the ensemble in this process: its actors, and access to all other servers. Call
- * {@linkcode startServer} or {@linkcode runServer} to start one.
+ * `startServer` or `runServer` to start one.
  */
 export class EnsembleServer extends ActorServer {
   /**
@@ -65,7 +66,7 @@ export class EnsembleServer extends ActorServer {
   #grace: number;
 
   /**
-   * Called by {@linkcode startServer}.
+   * Called by `startServer`.
    *
    * @internal
    */

@@ -1,5 +1,5 @@
 /**
- * Operations on other servers, and elevation as an administrator.
+ * Operations on other servers.
  *
  * @module
  */
@@ -9,9 +9,7 @@ import type { AskOptions, Destination, Messaging } from "../actor/messaging.ts";
 import { type ActorId, ActorRef } from "../actor/references.ts";
 import { type Client, client } from "../actor/service.ts";
 import { within } from "../timeout.ts";
-import { DisconnectedError, ProtocolError, TimeoutError } from "../errors.ts";
-import { elevationText } from "../server/elevation.ts";
-import type { ActorServer } from "../server/actor_server.ts";
+import { ProtocolError, TimeoutError } from "../errors.ts";
 import { controlAnswers, type ControlHandlers } from "../server/control.ts";
 import { registryClient, type RegistryEntry } from "../server/registry_protocol.ts";
 import { LOADER_ACTOR, loaderAnswers, type LoaderHandlers } from "./loader_protocol.ts";
@@ -172,68 +170,4 @@ export async function shutDownServer(
   watch.exit("the server is still there");
   const time = `${limit / 1000} s after it was told to shut down`;
   throw new TimeoutError(`${server} is still there ${time}`);
-}
-
-/** What a program elevates itself with: see `EnsembleServer.elevate`. */
-export interface AdministratorOptions {
-  /** The administrators' private key: PKCS#8 PEM, or the text of `admin.priv`, which takes a passphrase. */
-  readonly key: string;
-  /** The passphrase of the key, where it is encrypted. */
-  readonly passphrase?: string;
-  /** What to be able to do: `["shutdown"]`. */
-  readonly capabilities: readonly string[];
-  /** Who is at work, `user@host`, for the audit log of the server, which marks it as a claim. */
-  readonly claimed?: string;
-}
-
-/** Options of {@linkcode elevate}. */
-export interface ElevateOptions {
-  /** What the client is to be able to do. */
-  capabilities: readonly string[];
-  /**
-   * Gives the administrator's private key, or undefined where this host has none; run between
-   * challenge and answer. If it fails, the challenge is canceled, which the server logs as a
-   * refusal.
-   */
-  unlock: () => Promise<CryptoKey | undefined>;
-  /** Who is at work, `user@host`, for the server's audit log, which marks it as a claim. */
-  claimed?: string;
-}
-
-/**
- * Elevates a client inside a server, for as long as the connection between them lasts. Does nothing where the client
- * may do all that already.
- *
- * @throws {NotAuthorizedError} as `ActorError`, when the server does not take the signature, or takes none.
- */
-export async function elevate(
-  client: ActorServer,
-  server: string,
-  { unlock, claimed, ...options }: ElevateOptions,
-): Promise<void> {
-  const control = controlClient(client.actors, server);
-  const capabilities = [...new Set(options.capabilities)].sort();
-  const nonce = await control.challenge({ capabilities, claimed });
-  if (nonce.length === 0) return;
-  let signature = new Uint8Array();
-  try {
-    const key = await unlock();
-    if (!key) return;
-    const session = client.session(server);
-    if (!session) throw new DisconnectedError(`the connection to ${server} was lost`);
-    const text = elevationText({
-      server,
-      serverInstance: session.instance,
-      client: client.id,
-      clientInstance: new Uint8Array(client.entry.instance),
-      capabilities,
-      nonce: new Uint8Array(nonce),
-      binding: session.binding,
-    });
-    signature = new Uint8Array(await crypto.subtle.sign("Ed25519", key, text));
-  } catch (error) {
-    await control.elevate({ signature }).catch(() => {});
-    throw error;
-  }
-  await control.elevate({ signature });
 }

@@ -116,7 +116,7 @@ export type ReplHandlers = {
   importAll(request: { target: ImportTarget }): Promise<string[]>;
   /** Whether a name is defined in the session or globally. */
   isDefined(request: { name: string }): boolean;
-  /** The names that start with `prefix`; see {@linkcode completions}. */
+  /** The names that start with `prefix`; see `completions`. */
   complete(request: { path: string[]; prefix: string }): string[];
   /** Describes the value of a name, see `summarizeValue`; undefined when it is not defined. */
   describe(request: { path: string[] }): string | undefined;

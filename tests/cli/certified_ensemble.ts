@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { findPlaces } from "../../runtime/home/paths.ts";
 import { openssl } from "../certificate_tools.ts";
-import { sealCheaply } from "../cheap_passphrase.ts";
+import { PASSPHRASE, sealCheaply } from "../cheap_passphrase.ts";
 import {
   type CertifiedKey,
   createIssuing,
@@ -17,9 +17,6 @@ import { issueCertificates } from "../../runtime/pki/certificate_issuing.ts";
 import { encodePem } from "../../runtime/pki/pem.ts";
 import { workHere } from "../commands_here.ts";
 import { type Outcome, TemporaryEnsemble } from "../temporary_ensemble.ts";
-
-/** The passphrase of the authority. */
-export const PASSPHRASE = "correct horse";
 
 /** What {@linkcode CertifiedEnsemble.certify} issues to a server. */
 export interface Certified {

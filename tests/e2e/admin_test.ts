@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { gxensembleOnTerminal } from "../terminal.ts";
 import { SEALING_PROGRAM } from "../tested_program.ts";
-import { installAdministrator, PASSPHRASE } from "./administrator.ts";
+import { installAdministrator } from "./administrator.ts";
+import { PASSPHRASE } from "../cheap_passphrase.ts";
 import { RunningEnsemble, type RunningProcess } from "./running_ensemble.ts";
 
 const PROMPT = "passphrase of the administrator key:";

@@ -3,11 +3,8 @@
  *
  * @module
  */
-import { generatePair } from "../cheap_pair.ts";
+import { generatePair, PASSPHRASE } from "../cheap_passphrase.ts";
 import type { RunningEnsemble } from "./running_ensemble.ts";
-
-/** What the private key of {@linkcode installAdministrator} is encrypted under. */
-export const PASSPHRASE = "correct horse";
 
 /** All ensembles of a test file share it. */
 const pair = await generatePair(PASSPHRASE);

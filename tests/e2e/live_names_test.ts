@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { CertifiedEnsemble, PASSPHRASE } from "../cli/certified_ensemble.ts";
+import { CertifiedEnsemble } from "../cli/certified_ensemble.ts";
+import { PASSPHRASE } from "../cheap_passphrase.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
 import { installAdministrator } from "./administrator.ts";
 import { RunningEnsemble } from "./running_ensemble.ts";

@@ -5,7 +5,6 @@
  */
 import assert from "node:assert/strict";
 import { dirname } from "node:path";
-import { TextLineStream } from "./text_lines.ts";
 import { type Outcome, TemporaryEnsemble } from "../temporary_ensemble.ts";
 
 /** A program whose server only waits until it is stopped. */
@@ -266,5 +265,24 @@ async function inTime<Value>(promise: Promise<Value>, why: () => string): Promis
     return await Promise.race([promise, late]);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** Decodes a stream of bytes to its lines, the last also without a line break. */
+class TextLineStream extends TransformStream<Uint8Array<ArrayBuffer>, string> {
+  /** Makes one. */
+  constructor() {
+    const decoder = new TextDecoder();
+    let rest = "";
+    super({
+      transform(bytes, controller) {
+        const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+        rest = lines.pop()!;
+        for (const line of lines) controller.enqueue(line);
+      },
+      flush(controller) {
+        if (rest !== "") controller.enqueue(rest);
+      },
+    });
   }
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Certified, CertifiedEnsemble, PASSPHRASE } from "../cli/certified_ensemble.ts";
+import { type Certified, CertifiedEnsemble } from "../cli/certified_ensemble.ts";
+import { PASSPHRASE } from "../cheap_passphrase.ts";
 import { freePort } from "../free_port.ts";
 import { NETWORKS, testWith } from "../requirements.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";

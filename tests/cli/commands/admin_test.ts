@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { openWithAge } from "../../certificate_tools.ts";
-import { generatePair } from "../../cheap_pair.ts";
+import { generatePair } from "../../cheap_passphrase.ts";
 import { testWith } from "../../requirements.ts";
 import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
 import { CTRL_C, CTRL_D, gxensembleOnTerminal, type Seen } from "../../terminal.ts";

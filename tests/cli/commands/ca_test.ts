@@ -8,7 +8,8 @@ import { workHere } from "../../commands_here.ts";
 import { testWith } from "../../requirements.ts";
 import { Terminal } from "../../terminal.ts";
 import { SEALING_PROGRAM } from "../../tested_program.ts";
-import { CertifiedEnsemble, namesIn, PASSPHRASE, permissionsOf } from "../certified_ensemble.ts";
+import { CertifiedEnsemble, namesIn, permissionsOf } from "../certified_ensemble.ts";
+import { PASSPHRASE } from "../../cheap_passphrase.ts";
 
 testWith(["openssl"], {
   name:

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { Administrator, operatorName } from "../../../cli/kit/administrator.ts";
 import { loaderClient } from "../../../runtime/ensemble/remote.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
-import { Home, PASSPHRASE } from "../../runtime/ensemble/temporary_home.ts";
+import { Home } from "../../runtime/ensemble/temporary_home.ts";
+import { PASSPHRASE } from "../../cheap_passphrase.ts";
 import { CapturedLogs } from "../../runtime/server/captured_logs.ts";
 import { LocalEnsemble } from "../../runtime/server/local_ensemble.ts";
 

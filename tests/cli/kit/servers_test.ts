@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { nearest, stopServer, suggestLookups, suggestServers } from "../../../cli/kit/servers.ts";
 import { DisconnectedError, EnsembleError } from "../../../runtime/errors.ts";
 import { decodePem } from "../../../runtime/pki/pem.ts";
-import { generatePair } from "../../cheap_pair.ts";
+import { generatePair } from "../../cheap_passphrase.ts";
 import { FakeTime, LinkedSystems } from "../../runtime/actor/linked_systems.ts";
 import { LocalEnsemble } from "../../runtime/server/local_ensemble.ts";
 import { gxensembleOnTerminal } from "../../terminal.ts";

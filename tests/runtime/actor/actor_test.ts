@@ -5,7 +5,8 @@ import type { Case } from "../../../runtime/actor/mailbox.ts";
 import { ActorExit, on, onReply } from "../../../runtime/actor/cases.ts";
 import { reply } from "../../../runtime/actor/messaging.ts";
 import { ActorError, EnsembleError } from "../../../runtime/errors.ts";
-import { eventually, FakeTime, settle, startSystem } from "./linked_systems.ts";
+import { FakeTime, settle, startSystem } from "./linked_systems.ts";
+import { happened } from "../../fake_clock.ts";
 
 const ANY: Case<unknown> = { matches: () => true, react: (message) => message };
 
@@ -113,7 +114,7 @@ Deno.test("receives of any kind get what they would from a list of all messages"
       }
       assert.equal(actor.mailboxLength, model.length);
       // A receive that comes after a busy while lets the event loop turn first.
-      await eventually(() => actor.state === (pending ? "receiving" : "running"));
+      await happened(() => actor.state === (pending ? "receiving" : "running"));
       actor.exit();
       await settle();
     }),
@@ -451,6 +452,6 @@ Deno.test("with the runtime's own timers a receive times out too", async () => {
     await self.receive([ANY], { timeout: 1 });
     over = true;
   });
-  await eventually(() => over);
+  await happened(() => over);
   await actor.ended;
 });

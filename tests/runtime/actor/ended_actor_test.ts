@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { on, onReply } from "../../../runtime/actor/cases.ts";
 import { type Envelope, reply } from "../../../runtime/actor/messaging.ts";
 import { ActorError } from "../../../runtime/errors.ts";
-import { eventually, LinkedSystems, settle, startSystem } from "./linked_systems.ts";
+import { LinkedSystems, settle, startSystem } from "./linked_systems.ts";
+import { happened } from "../../fake_clock.ts";
 
 /** The code that an ask fails with. */
 async function codeOf(ask: Promise<unknown>): Promise<string> {
@@ -71,7 +72,7 @@ Deno.test("what an actor has not answered when it ends fails at once, here and f
   asks.push(near.ask("service@far", { type: "pending" }, forever));
   asks.push(near.ask("service@far", { type: "later" }, forever));
   const codes = Promise.all(asks.map(codeOf));
-  await eventually(() => taken === 9);
+  await happened(() => taken === 9);
   raw.exit("enough");
   await raw.ended;
   for (const { serial } of [service, concurrent]) far.kill(serial);

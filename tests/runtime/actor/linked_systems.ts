@@ -48,15 +48,6 @@ export function envelopeOf(message: unknown, timeout?: number, replyTo?: number)
   return new Envelope(message, "dest", source, lastNonce, replyTo, timeout, false, false);
 }
 
-/** Waits until a condition holds, and fails when it never does. */
-export async function eventually(condition: () => boolean): Promise<void> {
-  const until = performance.now() + 10_000;
-  while (!condition()) {
-    if (performance.now() > until) throw new Error(`never: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-}
-
 /** Lets all that is ready run, without the clock. */
 export async function settle(): Promise<void> {
   for (let i = 0; i < 50; i++) await Promise.resolve();

@@ -9,7 +9,8 @@ import {
   TimeoutError,
 } from "../../../runtime/errors.ts";
 import { CapturedLogs } from "../server/captured_logs.ts";
-import { eventually, LinkedSystems, settle, startSystem } from "./linked_systems.ts";
+import { LinkedSystems, settle, startSystem } from "./linked_systems.ts";
+import { happened } from "../../fake_clock.ts";
 
 async function stop(system: ActorSystem): Promise<void> {
   const actors = system.actors();
@@ -90,7 +91,7 @@ Deno.test("a service handles one request after the other", async () => {
   const service = client<typeof handlers>(system, "a");
   const answers = Promise.all([1, 2, 3].map((id) => service.slow({ id })));
   for (let reached = 1; reached <= 3; reached++) {
-    await eventually(() => gates.waiting.length === reached);
+    await happened(() => gates.waiting.length === reached);
     assert.equal(actor.mailboxLength, 3 - reached);
     gates.waiting[reached - 1]!.resolve();
   }
@@ -128,7 +129,7 @@ Deno.test("a concurrent service that is shut down fails what it had begun", asyn
   const handlers = { slow: () => gates.pass().then(() => "done") };
   const actor = system.serve("a", handlers, { concurrent: true });
   const answer = client<typeof handlers>(system, "a").slow();
-  await eventually(() => gates.waiting.length === 1);
+  await happened(() => gates.waiting.length === 1);
   const failed = assert.rejects(answer, { code: "ACTOR_ENDED", message: "a@here has ended" });
   assert.equal(await system.ask(actor, { type: "shutdown" }), "OK");
   await Promise.all([actor.ended, failed]);
@@ -310,7 +311,7 @@ Deno.test("a service that is shut down cleans up before it answers", async () =>
     },
   });
   const answer = system.ask("a", { type: "shutdown" }).then((value) => steps.push(`${value}`));
-  await eventually(() => actor.state === "running");
+  await happened(() => actor.state === "running");
   gate.resolve();
   await answer;
   assert.deepEqual(steps, ["cleaned up", "OK"]);

@@ -6,7 +6,8 @@ import { on } from "../../../runtime/actor/cases.ts";
 import { Deadline, Deadlines, type Tick } from "../../../runtime/actor/time.ts";
 import { within } from "../../../runtime/timeout.ts";
 import { stopClock } from "../../fake_clock.ts";
-import { eventually, FakeTime, settle, startSystem } from "./linked_systems.ts";
+import { FakeTime, settle, startSystem } from "./linked_systems.ts";
+import { happened } from "../../fake_clock.ts";
 
 function start() {
   const due: Deadline[] = [];
@@ -358,7 +359,7 @@ Deno.test("a ticker may be months away", async () => {
 
 Deno.test("with the runtime's own timers it ticks too", async () => {
   const { actor, messages } = startListener((self) => void self.ticker(1));
-  await eventually(() => messages.length >= 3);
+  await happened(() => messages.length >= 3);
   actor.exit();
   await actor.ended;
 });

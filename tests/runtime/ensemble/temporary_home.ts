@@ -5,10 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { encodePem } from "../../../runtime/pki/pem.ts";
-import { sealCheaply } from "../../cheap_passphrase.ts";
-
-/** What the private key of {@linkcode Home.withPair} is encrypted under. */
-export const PASSPHRASE = "correct horse";
+import { PASSPHRASE, sealCheaply } from "../../cheap_passphrase.ts";
 
 /** The ensemble's directory of one test, which this thread's code takes for its own. */
 export class Home implements Disposable {

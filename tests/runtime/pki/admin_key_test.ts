@@ -9,7 +9,8 @@ import {
   requireNoAdminKey,
 } from "../../../runtime/pki/admin_key.ts";
 import { cheapSeals } from "../../cheap_passphrase.ts";
-import { Home, makePipe, PASSPHRASE } from "../ensemble/temporary_home.ts";
+import { Home, makePipe } from "../ensemble/temporary_home.ts";
+import { PASSPHRASE } from "../../cheap_passphrase.ts";
 
 async function assertBelongTogether(privateKey: CryptoKey, publicKey: CryptoKey): Promise<void> {
   const text = new TextEncoder().encode("text");

@@ -4,7 +4,8 @@
  * @module
  */
 import type { HandlerContext } from "../../../runtime/actor/handler_context.ts";
-import { controlClient, elevate } from "../../../runtime/ensemble/remote.ts";
+import { controlClient } from "../../../runtime/ensemble/remote.ts";
+import { elevate } from "../../../runtime/ensemble/elevation.ts";
 import { publicKeyFingerprint, shortFingerprint } from "../../../runtime/server/credentials.ts";
 import type { ActorServer, ActorServerOptions } from "../../../runtime/server/actor_server.ts";
 import { type Elevation, elevationText } from "../../../runtime/server/elevation.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Envelope } from "../../../runtime/actor/messaging.ts";
-import { controlClient, elevate, shutDownServer } from "../../../runtime/ensemble/remote.ts";
+import { controlClient, shutDownServer } from "../../../runtime/ensemble/remote.ts";
+import { elevate } from "../../../runtime/ensemble/elevation.ts";
 import { shortInstance } from "../../../runtime/server/credentials.ts";
 import type { Elevation } from "../../../runtime/server/elevation.ts";
 import {

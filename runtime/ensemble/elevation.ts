@@ -1,0 +1,73 @@
+/**
+ * Elevation from the client's side: it proves to servers that an administrator is at work.
+ *
+ * @module
+ */
+import { DisconnectedError } from "../errors.ts";
+import type { ActorServer } from "../server/actor_server.ts";
+import { elevationText } from "../server/elevation.ts";
+import { controlClient } from "./remote.ts";
+
+/** What a program elevates itself with: see `EnsembleServer.elevate`. */
+export interface AdministratorOptions {
+  /** The administrators' private key: PKCS#8 PEM, or the text of `admin.priv`, which takes a passphrase. */
+  readonly key: string;
+  /** The passphrase of the key, where it is encrypted. */
+  readonly passphrase?: string;
+  /** What to be able to do: `["shutdown"]`. */
+  readonly capabilities: readonly string[];
+  /** Who is at work, `user@host`, for the audit log of the server, which marks it as a claim. */
+  readonly claimed?: string;
+}
+
+/** Options of {@linkcode elevate}. */
+export interface ElevateOptions {
+  /** What the client is to be able to do. */
+  capabilities: readonly string[];
+  /**
+   * Gives the administrator's private key, or undefined where this host has none; run between
+   * challenge and answer. If it fails, the challenge is canceled, which the server logs as a
+   * refusal.
+   */
+  unlock: () => Promise<CryptoKey | undefined>;
+  /** Who is at work, `user@host`, for the server's audit log, which marks it as a claim. */
+  claimed?: string;
+}
+
+/**
+ * Elevates a client inside a server, for as long as the connection between them lasts. Does nothing where the client
+ * may do all that already.
+ *
+ * @throws {NotAuthorizedError} as `ActorError`, when the server does not take the signature, or takes none.
+ */
+export async function elevate(
+  client: ActorServer,
+  server: string,
+  { unlock, claimed, ...options }: ElevateOptions,
+): Promise<void> {
+  const control = controlClient(client.actors, server);
+  const capabilities = [...new Set(options.capabilities)].sort();
+  const nonce = await control.challenge({ capabilities, claimed });
+  if (nonce.length === 0) return;
+  let signature = new Uint8Array();
+  try {
+    const key = await unlock();
+    if (!key) return;
+    const session = client.session(server);
+    if (!session) throw new DisconnectedError(`the connection to ${server} was lost`);
+    const text = elevationText({
+      server,
+      serverInstance: session.instance,
+      client: client.id,
+      clientInstance: new Uint8Array(client.entry.instance),
+      capabilities,
+      nonce: new Uint8Array(nonce),
+      binding: session.binding,
+    });
+    signature = new Uint8Array(await crypto.subtle.sign("Ed25519", key, text));
+  } catch (error) {
+    await control.elevate({ signature }).catch(() => {});
+    throw error;
+  }
+  await control.elevate({ signature });
+}
