@@ -88,7 +88,7 @@ Deno.test("run: main returns, throws, or is not there; or the program starts its
       "named",
       `${OWN_PROGRAM} await startServer("other"); Deno.exit(9);`,
       1,
-      /cannot start server other: gxensemble run has started this process as server named; give it the id/,
+      /cannot start server other: gxensemble run has started this process as server named; pass it the id/,
     ],
   ];
   const output: Record<string, string> = {

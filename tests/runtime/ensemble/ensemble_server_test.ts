@@ -87,25 +87,26 @@ Deno.test("startServer without a loader refuses load, eval and REPL, and loads i
   assert.equal(server.module("a.ts")?.value, 1);
   const client = await ensemble.startServer();
   const loader = loaderClient(client, "a");
-  for (
-    const work of [
-      loader.evaluate({ expression: "1" }),
-      loader.openSession({}),
-      loader.ship({ units: [] }),
-      loader.library({ specifier: "node:os" }),
-      loader.history({}),
-      loader.missing({ hashes: [] }),
-    ]
-  ) {
-    await assert.rejects(work, ({ name, remoteName, message }: ActorError) => {
-      assert.deepEqual([name, remoteName], ["ActorError", "EnsembleError"]);
-      assert.match(
-        message,
-        /^a takes no code: it was started without a loader, as with --no-loader/,
-      );
-      return true;
-    });
-  }
+  const works = [
+    loader.evaluate({ expression: "1" }),
+    loader.openSession({}),
+    loader.ship({ units: [] }),
+    loader.library({ specifier: "node:os" }),
+    loader.history({}),
+    loader.missing({ hashes: [] }),
+  ];
+  await Promise.all(
+    works.map((work) =>
+      assert.rejects(work, ({ name, remoteName, message }: ActorError) => {
+        assert.deepEqual([name, remoteName], ["ActorError", "EnsembleError"]);
+        assert.match(
+          message,
+          /^a does not accept code: it was started without a loader/,
+        );
+        return true;
+      })
+    ),
+  );
   await client.ping("loader@a");
 });
 

@@ -48,7 +48,7 @@ Deno.test("startServer starts several servers in one process, and each knows its
   assert.equal(await spawned.ended, undefined);
   assert.throws(
     currentServer,
-    /has the servers registry, a, b, client-\S+, and this code runs in none/,
+    /the servers registry, a, b, client-\S+, and this code runs in none/,
   );
 
   assert.deepEqual((await client.servers()).map(({ id, roles }) => [id, roles]), [
