@@ -129,7 +129,7 @@ export class AddressBook {
         throw new AuthenticationError(
           `instance ${
             shortInstance(instance)
-          } of ${id} answers there, and not the registered one, ` +
+          } of ${id} answers there, instead of the registered one, ` +
             shortInstance(registered),
         );
       }

@@ -39,8 +39,8 @@ const MAX_LENGTH = 64;
 export function parseCapability(text: unknown): string {
   if (typeof text === "string" && isCapability(text)) return text;
   throw new InvalidInputError(
-    `not a capability: ${describeValue(text)}; use one of ${KNOWN_CAPABILITIES.join(", ")}, or a ` +
-      'name of your own, two words of lower-case letters, digits and "-" with a colon between: jobs:run',
+    `not a capability: ${describeValue(text)}; use one of ${KNOWN_CAPABILITIES.join(", ")}, or ` +
+      "your own, in lower case with a colon, such as jobs:run",
   );
 }
 

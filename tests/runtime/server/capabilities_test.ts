@@ -489,7 +489,7 @@ Deno.test("a capability is one that is known, or a program's own", async () => {
   for (const wrong of ["shutdwn", "app", "Admin", ":run", "jobs:"]) {
     await assert.rejects(
       authorize(delegate, wrong),
-      (error: Error) => error.message.includes("there are admin, shutdown, loader, "),
+      (error: Error) => error.message.includes("use one of admin, shutdown, loader, "),
       wrong,
     );
     // A program that asks for it would refuse everybody but administrators.

@@ -91,7 +91,7 @@ Deno.test("decodeHello refuses other versions before it reads what they may have
 Deno.test("decodeChallenge refuses a version that was not offered", () => {
   for (const version of [0, 2, 255]) {
     assert.throws(() => decodeChallenge(encodeChallenge({ ...CHALLENGE, version })), {
-      message: `the server chose protocol version ${version}, and 1 was offered`,
+      message: `the server chose protocol version ${version}, but 1 was offered`,
     });
   }
 });
@@ -116,7 +116,7 @@ Deno.test("commonVersion throws with the versions of each side when none is comm
   for (const [low, high, lowest, highest, what] of cases) {
     assert.throws(
       () => commonVersion({ lowest: low, highest: high }, { lowest, highest }),
-      new RegExp(`^ProtocolError: no protocol version in common: the client speaks ${what}: use`),
+      new RegExp(`^ProtocolError: no protocol version in common: the client supports ${what}: use`),
     );
   }
 });

@@ -72,11 +72,11 @@ const IMPOSTORS: [what: string, id: string, certificate: string, uris: string[],
   ["two names", "peer", "peer", ["srv:other"], /names 2 servers/],
   ["a console's id", "console-1", "peer", [], /claims the id console-1, but .* for peer$/],
   ["a console's certificate", "peer", "console", [], /claims the id peer, but .* for console$/],
-  ["an id that only begins so", "consoles", "console", [], /that of console$/],
-  ["a client's id and a console's certificate", "client-1", "console", [], /that of console$/],
-  ["a client's certificate", "console-1", "client", [], /that of client$/],
+  ["an id that only begins so", "consoles", "console", [], /is for console$/],
+  ["a client's id and a console's certificate", "client-1", "console", [], /is for console$/],
+  ["a client's certificate", "console-1", "client", [], /is for client$/],
   ["the registry's id", REGISTRY_ID, "peer", [], /claims the id registry, but .* for peer$/],
-  ["the target's own id", "target", "target", [], /which is this server's own id$/],
+  ["the target's own id", "target", "target", [], /which is this server's own$/],
   ["a capability that is none", "peer", "peer", ["cap:"], /./],
 ];
 for (const [what, id, certificate, uris, why] of IMPOSTORS) {
@@ -331,8 +331,8 @@ Deno.test("over tls capabilities come from certificates, even without an adminis
   });
   await assert.rejects(elevated(bar, target, "admin"), {
     ...refused,
-    message: "target refuses to elevate bar: it has no administrators' public key, and goes by " +
-      "certificates alone",
+    message: "target refuses to elevate bar: it has no administrators' public key, and accepts " +
+      "only certificates",
   });
   await ping(bar.actors, target.id);
   assert.equal(
