@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { MailboxOptions } from "../actor/mailbox.ts";
 import { InvalidInputError } from "../errors.ts";
 import type { CertificateTexts } from "../pki/certificates.ts";
 import type { LogOptions } from "../home/log_options.ts";
@@ -85,6 +86,8 @@ export interface StartServerOptions {
    * `$ENSEMBLE_SOCKET_DIR`, else `/tmp/ensemble`.
    */
   readonly socketDirectory?: string | undefined;
+  /** The bound of the mailboxes of actors that are started without one. Default: none. */
+  readonly mailbox?: MailboxOptions | undefined;
   /** Cancels the start and removes its sockets. Ignored once the server has started. */
   readonly signal?: AbortSignal | undefined;
   /**

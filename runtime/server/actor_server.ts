@@ -6,7 +6,7 @@
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Actor, ActorBody, SpawnOptions } from "../actor/actor.ts";
 import { ActorSystem, endsWithServer, SERVER_ACTOR, unknownActor } from "../actor/actor_system.ts";
-import { UNBOUNDED } from "../actor/mailbox.ts";
+import { type MailboxOptions, UNBOUNDED } from "../actor/mailbox.ts";
 import type { AskOptions, Destination, TellOptions } from "../actor/messaging.ts";
 import { type ActorId, ActorRef } from "../actor/references.ts";
 import { client, type Handlers, type HandlersOf, type ServeOptions } from "../actor/service.ts";
@@ -62,6 +62,8 @@ export interface ActorServerOptions extends ServerLocations {
   readonly grace?: number | undefined;
   /** Default timeout of asks, in ms. Default: 5000. */
   readonly askTimeout?: number | undefined;
+  /** The bound of mailboxes that are given none; by default they have none. */
+  readonly mailbox?: MailboxOptions | undefined;
   /** Heartbeat of its connections. Default: every 15 s, and closed after 60 s of silence. */
   readonly heartbeat?: Heartbeat | undefined;
   /** Cancels the start. Ignored once the server has started. */
@@ -134,7 +136,10 @@ export class ActorServer {
     this.#options = options;
     this.id = options.id;
     this.#grace = options.grace ?? BARE_SERVER_GRACE;
-    this.actors = new ActorSystem(this.id, { askTimeout: options.askTimeout });
+    this.actors = new ActorSystem(this.id, {
+      askTimeout: options.askTimeout,
+      mailbox: options.mailbox,
+    });
     const named = { id: this.id, instance: instance.publicKey };
     const { adminKey } = options;
     this.capabilities = new Capabilities(named, {

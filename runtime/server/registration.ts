@@ -7,7 +7,7 @@ import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Actor, ActorBody } from "../actor/actor.ts";
 import { type ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
 import { onDown, onPing, onShutdown, onUnexpected } from "../actor/cases.ts";
-import type { Case } from "../actor/mailbox.ts";
+import { type Case, UNBOUNDED } from "../actor/mailbox.ts";
 import { messageType } from "../actor/messaging.ts";
 import { ActorRef, REGISTRY_ID } from "../actor/references.ts";
 import { registryClient, type RegistryEntry } from "./registry_protocol.ts";
@@ -59,7 +59,9 @@ export class Registration {
 
   /** Starts the actor that adds the entry again when that is needed. */
   keep(): Actor {
-    return this.#actor = this.#actors.spawn("registration", keepRegistered(this.#entry));
+    return this.#actor = this.#actors.spawn("registration", keepRegistered(this.#entry), {
+      mailbox: UNBOUNDED,
+    });
   }
 
   /** Has that actor add the entry, which has changed. */

@@ -359,7 +359,7 @@ Deno.test("a stopping server refuses connections, and fails asks", async () => {
   await b.connect(a.id);
   const ask = assert.rejects(
     b.actors.ask(refTo("a", "slow"), { type: "wait" }),
-    { name: "DisconnectedError" },
+    { name: "ActorError", code: "ACTOR_ENDED" },
   );
   const stopping = a.stop();
   const console = await ensemble.startConsole();
@@ -393,4 +393,22 @@ Deno.test("a server that cannot register leaves neither actors nor its socket", 
   await assert.rejects(start, /cannot reach registry: .*start a registry with/);
   await eventually(() => begun!.actors.actors().length === 0, "no actors");
   await assert.rejects(Deno.lstat(`${ensemble.directory}/a`), Deno.errors.NotFound);
+});
+
+Deno.test("ActorServer.start takes a bound of mailboxes, which its own actors do not have", async () => {
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const a = await ensemble.start("a", { mailbox: { limit: 1 } });
+  const never = new Promise(() => {});
+  const service = a.serve("busy", { wait: () => never });
+  const code = (type: string) =>
+    a.ask("busy", { type }, { timeout: Infinity }).catch((error) => error.code);
+  const first = code("wait");
+  await a.ask("server", { type: "ping" });
+  const second = code("wait");
+  assert.equal(await code("wait"), "MAILBOX_FULL");
+  const actors = Array.from({ length: 5 }, () => a.ask("server", { type: "listActors" }));
+  assert.equal((await Promise.all(actors)).length, 5);
+  await a.exit(service);
+  assert.deepEqual(await Promise.all([first, second]), ["ACTOR_ENDED", "ACTOR_ENDED"]);
 });
