@@ -137,8 +137,8 @@ Deno.test("backtrace shows where an actor waits and was started, without the sys
   const actor = startedHere();
   await settle();
   const { suspended, started } = await backtrace(actor);
-  assert.match(suspended![0]!, /^at async waitsHere .*threads_test\.ts:\d+:\d+\)$/);
-  assert.match(started[0]!, /^at startedHere .*threads_test\.ts:\d+:\d+\)$/);
+  assert.match(suspended![0]!, /^at async waitsHere .*introspection_test\.ts:\d+:\d+\)$/);
+  assert.match(started[0]!, /^at startedHere .*introspection_test\.ts:\d+:\d+\)$/);
   actor.exit();
   await actor.ended;
   await settle();
