@@ -75,8 +75,8 @@ Deno.test("nothing in cli prints but output.ts, and the REPL's terminal what out
     if (printing.test(await Deno.readTextFile(`${ROOT}${path}`))) found.push(path);
   }
   assert.deepEqual(found.sort(), [
-    "cli/kit/build.ts", // The text of a program that it runs.
     "cli/kit/command_line.ts", // How wide the terminal is.
+    "cli/kit/deno_command.ts", // The text of a program that it runs.
     "cli/kit/output.ts",
     "cli/kit/prompts.ts", // One escape sequence of its own.
     "cli/main.ts", // A text of its own, before anything else is there.
