@@ -108,7 +108,7 @@ testWith([LINUX], {
         await explained({ host: "elsewhere", kernel: undefined }),
         new RegExp(
           `; silent \\(pid ${pid} on host elsewhere\\) is stopped, or busy .*: on that host, ` +
-            `kill -CONT ${pid} .* kill -9 ${pid}`,
+            `continue it with kill -CONT ${pid} .* kill -9 ${pid}`,
         ),
       );
       assert.match(
