@@ -9,12 +9,6 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 /** The longest line of prose; tables and code blocks may be wider. */
 const WIDTH = 100;
 
-/** Pages that are not wrapped yet. */
-const NOT_WRAPPED = ["README.md", "docs/actors.md", "docs/architecture.md"];
-
-/** Pages whose transcripts are not marked yet. */
-const NOT_MARKED = ["README.md"];
-
 /** A page of the documentation. */
 interface Page {
   /** Its path from the root of the project. */
@@ -108,7 +102,7 @@ Deno.test("the index of the documentation links to every page", () => {
 });
 
 Deno.test("prose of the documentation is wrapped", () => {
-  const wide = pages.filter(({ path }) => !NOT_WRAPPED.includes(path)).flatMap(({ path, prose }) =>
+  const wide = pages.flatMap(({ path, prose }) =>
     prose.flatMap((line, index) =>
       line.length > WIDTH && !/^\s*\|/.test(line) ? [`${path}:${index + 1}: ${line}`] : []
     )
@@ -117,7 +111,7 @@ Deno.test("prose of the documentation is wrapped", () => {
 });
 
 Deno.test("transcripts of the documentation say whether they are run", () => {
-  const unmarked = pages.filter(({ path }) => !NOT_MARKED.includes(path)).flatMap((page) =>
+  const unmarked = pages.flatMap((page) =>
     page.transcripts.filter((fence) => !/^\s*```console(?: ignore)?$/.test(fence))
       .map((fence) => `${page.path}: ${fence}`)
   );
