@@ -112,10 +112,10 @@ Deno.test("unauthenticated connections are closed with one log line each, withou
       await peer.send(new TextEncoder().encode("\x01GXEN\x09 of the future"));
       assert.match(
         new TextDecoder().decode(await peer.receive()),
-        /no protocol version in common: the client speaks 9 /,
+        /no protocol version in common: the client supports 9 /,
       );
       await peer.closed();
-      await refusal(line("no protocol version in common: the client speaks 9 "));
+      await refusal(line("no protocol version in common: the client supports 9 "));
     }
     {
       using half = await RawPeer.connect(address);

@@ -191,10 +191,10 @@ Deno.test("load checks, foresees, is quiet, counts what stays, and says what ano
     `... an import() will fail when it runs: ${
       ensemble.path("other/user.ts")
     }:2:34: there is no module ${ensemble.path("other/no.ts")}\n` +
-      `... place.ts reads import.meta, and ran from ${
+      `... place.ts reads import.meta and was loaded from ${
         ensemble.path("place.ts")
       }, so it is new here\n` +
-      "... so 1 module that imports it is new too\n",
+      "... so 1 module that imports it is new, too\n",
   );
   const { stderr } = await load("--list", "web1");
   // Those of the program, but for what it imports later; and these, each from two places.

@@ -348,7 +348,7 @@ Deno.test("setup replaces an authority only with -f, and then completely", async
   assert.equal(again.code, 1);
   assert.match(
     again.stderr,
-    /there is a certificate authority already.*: replace it with "gxensemble ca setup -f"/,
+    /a certificate authority, or its files for servers, exist already: .*: to replace them, run "gxensemble ca setup -f"/,
   );
   assert.equal(await Deno.readTextFile(ensemble.path("tls/root.pem")), root);
 

@@ -227,7 +227,7 @@ Deno.test("a forced load links the module to what runs", async () => {
 
   const lacking = { running: () => Promise.resolve(new Map<string, string>()) };
   await assert.rejects(build(project.path("handler.ts"), lacking), {
-    message: `${project.path("handler.ts")}:1:26: the server does not run router.ts: ` +
+    message: `${project.path("handler.ts")}:1:26: the server has not loaded router.ts: ` +
       `load without -f`,
   });
 });

@@ -45,7 +45,7 @@ Deno.test("createAdminKey writes the private half first, and neither where one e
   );
   await assert.rejects(
     createAdminKey(findPlaces(), { passphrase: "x" }),
-    /replace it with "gxensemble admin -f"/,
+    /to replace it, run "gxensemble admin -f"/,
   );
 });
 
