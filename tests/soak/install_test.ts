@@ -266,7 +266,10 @@ testWith(INSTALLING, {
       env: { PATH: release.stub({ curl: "exit 6" }) },
     });
     assert.equal(code, 1);
-    assert.match(stderr, /^http:\/\/mirror\.invalid\/files is not https: whoever is on the way /);
+    assert.match(
+      stderr,
+      /^http:\/\/mirror\.invalid\/files is not https: an attacker on the network can /,
+    );
     for (const from of ["ftp://mirror.invalid", "mirror.invalid", "-o/tmp/x"]) {
       const refused = await release.install({ from });
       assert.equal(refused.code, 2, from);
