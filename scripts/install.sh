@@ -151,7 +151,7 @@ stage() {
   esac
 }
 
-# place <name>: renames what was staged. Whoever starts the program meets the old file or the new one.
+# place <name>: renames what was staged. A program that starts meanwhile is the old file or the new one.
 place() {
   for pair in $staged_files; do
     if [ "${pair%%=*}" != "$1" ]; then continue; fi

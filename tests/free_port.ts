@@ -4,10 +4,10 @@
  * @module
  */
 
-/** Below those that systems give to whoever asks for any port: none of the other tests gets it meanwhile. */
+/** Ports below the ephemeral range, so that no other test is given one meanwhile. */
 const [FIRST, LAST] = [20_000, 32_000];
 
-/** A port of this host at which nobody listens now. */
+/** A port of this host that nothing listens at now. */
 export function freePort(): number {
   for (;;) {
     const port = FIRST + Math.floor(Math.random() * (LAST - FIRST));

@@ -85,14 +85,7 @@ export function caCommand(): CommandUnknownOpts {
  * certificate its capabilities.
  */
 async function view(options: OutputOptions): Promise<void> {
-  const { readAuthority } = await import("../../runtime/pki/certificate_authority.ts");
-  const { listIssued, readOwnRevocationList } = await import(
-    "../../runtime/pki/certificate_issuing.ts"
-  );
-  const places = findPlaces();
-  const { domain, root, issuing } = await readAuthority(places);
-  const { nextUpdate } = await readOwnRevocationList(places);
-  const certificates = await listIssued(places);
+  const { domain, root, issuing, nextUpdate, certificates } = await readAll();
   const authority = { root: await describe(root), issuing: await describe(issuing) };
   if (options.json) {
     return printJson({
@@ -117,6 +110,19 @@ async function view(options: OutputOptions): Promise<void> {
       fingerprint,
     ]));
   }
+}
+
+/** Reads the authority, its revocation list and the certificates that it has issued. */
+async function readAll() {
+  const { readAuthority } = await import("../../runtime/pki/certificate_authority.ts");
+  const { listIssued, readOwnRevocationList } = await import(
+    "../../runtime/pki/certificate_issuing.ts"
+  );
+  const places = findPlaces();
+  const { domain, root, issuing } = await readAuthority(places);
+  const { nextUpdate } = await readOwnRevocationList(places);
+  const certificates = await listIssued(places);
+  return { domain, root, issuing, nextUpdate, certificates };
 }
 
 async function describe(
@@ -269,14 +275,7 @@ function showCommand(): CommandUnknownOpts {
       examples(["list certificates with their servers and expiry times", "gxensemble ca show"]),
     )
     .action(async (options) => {
-      const { readAuthority } = await import("../../runtime/pki/certificate_authority.ts");
-      const { listIssued, readOwnRevocationList } = await import(
-        "../../runtime/pki/certificate_issuing.ts"
-      );
-      const places = findPlaces();
-      const { domain, root, issuing } = await readAuthority(places);
-      const { nextUpdate } = await readOwnRevocationList(places);
-      const certificates = await listIssued(places);
+      const { domain, root, issuing, nextUpdate, certificates } = await readAll();
       const ends = { root: root.notAfter, issuing: issuing.notAfter, crl: nextUpdate };
       if (options.json) {
         return printJson({ domain, ...ends, certificates: certificates.map(certificateJson) });

@@ -31,7 +31,7 @@ require_closed() {
   esac
 }
 
-# Nobody but this user and root may have put there, or may change, what is about to run. This goes with every start:
+# Only this user and root may have put there, or may change, what is about to run. This goes with every start:
 # one process of ls, where all is as it was made.
 verify() {
   trusted "$cache" || fail "$cache belongs to another user: $advice"

@@ -150,7 +150,7 @@ export class Envelope<Message = unknown> {
 
   /**
    * Whether its sender may do what takes a capability, such as `shutdown` or `app:billing`. Actors of this server may do
-   * everything, and so may all servers of an ensemble without an administrator. Nobody may before it is delivered.
+   * everything, and so may all servers of an ensemble without an administrator. Before it is delivered, no sender may.
    */
   authorized(capability: string): boolean {
     return this.recipient?.authorizes(this, capability) ?? false;

@@ -45,7 +45,7 @@ export async function createAdminKey(
   const sealed = await sealPrivateKey(privateKey, options.passphrase);
   const open = encodePem("PUBLIC KEY", await crypto.subtle.exportKey("spki", publicKey));
   try {
-    // The private key first: with a public key but no private key, nobody could administer the
+    // The private key first: with a public key but no private key, no one could administer the
     // servers.
     await writeWhole(places.adminPrivateKey, sealed, { mode: 0o600, replace });
     await writeWhole(places.adminPublicKey, open, { mode: 0o644, replace });

@@ -115,7 +115,7 @@ function memberNames(value: unknown, end: object): string[] {
   const names = new Set<string>();
   for (const holder of prototypeChain(value)) {
     if (holder === end) break;
-    // Nobody reads the names of a large array or dictionary.
+    // The names of a large array or dictionary are of no use to a reader.
     for (const name of Object.getOwnPropertyNames(holder).slice(0, MAX_MEMBERS)) names.add(name);
   }
   return [...names].slice(0, MAX_MEMBERS);
