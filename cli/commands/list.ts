@@ -12,14 +12,13 @@ import {
 } from "npm:@commander-js/extra-typings@^15.1.0";
 import { compareEntries } from "../../registry/store.ts";
 import { REGISTRY_ID } from "../../runtime/actor/references.ts";
-import { formatAddressUrl } from "../../runtime/wire/address.ts";
 import { completing } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
-import { entryToJson, formatServer } from "../kit/listing.ts";
 import {
   addClientOptions,
   jsonOption,
   logOption,
+  longOption,
   readRole,
   readServerId,
   registryOption,
@@ -50,6 +49,7 @@ export function listServersCommand(): CommandUnknownOpts {
         ]);
         return [...servers, ...registry ? [registry] : []].sort(compareEntries);
       });
+      const { entryToJson, formatServer } = await import("../kit/listing.ts");
       if (options.json) return printJson(entries.map(entryToJson));
       for (const { id, roles, addresses } of entries) printLine(formatServer(id, addresses, roles));
     });
@@ -83,13 +83,19 @@ export function listActorsCommand(): CommandUnknownOpts {
 export function listConnectionsCommand(): CommandUnknownOpts {
   return addClientOptions(new Command("list-connections"))
     .description("list a server's connection")
+    .addOption(
+      longOption(
+        "shows since when a connection is open, the messages and bytes each way, and the bytes " +
+          "that wait to be sent",
+      ),
+    )
     .addArgument(serverIdArgument())
     .addHelpText(
       "after",
-      examples([
-        "list the connected servers, with their addresses",
-        "gxensemble list-connections httpd1",
-      ]),
+      examples(
+        ["list the connected servers, with their addresses", "gxensemble list-connections httpd1"],
+        ["see what the connections carry", "gxensemble list-connections --long httpd1"],
+      ),
     )
     .action(async (serverId, options) => {
       const { withConsole } = await import("../kit/console.ts");
@@ -98,11 +104,13 @@ export function listConnectionsCommand(): CommandUnknownOpts {
         options,
         (actors) => controlClient(actors, serverId).listConnections(),
       );
-      if (options.json) {
-        return printJson(connections.map(({ peer, address }) => ({
-          server: peer,
-          address: formatAddressUrl(address),
-        })));
+      const { CONNECTION_COLUMNS, connectionToJson, connectionToRow, formatServer } = await import(
+        "../kit/listing.ts"
+      );
+      if (options.json) return printJson(connections.map(connectionToJson));
+      if (options.long) {
+        const { TablePrinter } = await import("../kit/table.ts");
+        return new TablePrinter(CONNECTION_COLUMNS).print(connections.map(connectionToRow));
       }
       for (const { peer, address } of connections) printLine(formatServer(peer, [address]));
     });
@@ -136,6 +144,7 @@ export function lookupCommand(): CommandUnknownOpts {
       const { withConsole } = await import("../kit/console.ts");
       const { findServers } = await import("../kit/servers.ts");
       const entries = await withConsole(options, (actors) => findServers(actors, query));
+      const { entryToJson, formatServer } = await import("../kit/listing.ts");
       if (options.json) return printJson(entries.map(entryToJson));
       for (const { id, addresses } of entries) printLine(formatServer(id, addresses));
     });

@@ -4,10 +4,11 @@
  * @module
  */
 import type { ActorInfo, Backtrace, GroupInfo } from "../../runtime/actor/introspection.ts";
-import { escapeControls } from "../../runtime/safe_text.ts";
 import { formatNotation, symbol } from "../../runtime/notation.ts";
+import type { ConnectionInfo } from "../../runtime/server/connection.ts";
 import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";
 import { type Address, addressToDatum, formatAddressUrl } from "../../runtime/wire/address.ts";
+import { AlignedRows, type Column } from "./table.ts";
 
 /** `(httpd1 (unix: "host" "/path"))`, with roles `(httpd1 (httpd) (unix: "host" "/path"))`. */
 export function formatServer(
@@ -39,10 +40,61 @@ export function entryToJson({ id, roles, addresses, instance, pid, host }: Regis
   };
 }
 
-const HEADINGS = ["sn", "actor", "state", "mailbox", "handled", "age"];
+/** The columns of connections. */
+export const CONNECTION_COLUMNS: readonly Column[] = [
+  { heading: "server" },
+  { heading: "since" },
+  { heading: "messages in", isNumber: true },
+  { heading: "bytes in", isNumber: true },
+  { heading: "messages out", isNumber: true },
+  { heading: "bytes out", isNumber: true },
+  { heading: "waiting", isNumber: true },
+  { heading: "address" },
+];
 
-/** Numeric columns, which are right-aligned. */
-const NUMBERS = new Set(["sn", "mailbox", "handled", "age"]);
+/** A connection in {@linkcode CONNECTION_COLUMNS}. */
+export function connectionToRow(
+  { peer, address, since, received, sent, waiting }: ConnectionInfo,
+): string[] {
+  return [
+    peer,
+    formatTime(since),
+    `${received.messages}`,
+    `${received.bytes}`,
+    `${sent.messages}`,
+    `${sent.bytes}`,
+    `${waiting}`,
+    formatAddressUrl(address),
+  ];
+}
+
+/** Converts a connection for `--json`. */
+export function connectionToJson(
+  { peer, address, since, received, sent, waiting }: ConnectionInfo,
+): object {
+  return {
+    server: peer,
+    address: formatAddressUrl(address),
+    since: new Date(since).toISOString(),
+    received,
+    sent,
+    waiting,
+  };
+}
+
+/** Formats a time, in ms since 1970, to the second: `2026-01-02T03:04:05Z`. */
+function formatTime(time: number): string {
+  return new Date(time).toISOString().replace(/\.\d+Z$/, "Z");
+}
+
+const ACTOR_COLUMNS: readonly Column[] = [
+  { heading: "sn", isNumber: true },
+  { heading: "actor" },
+  { heading: "state" },
+  { heading: "mailbox", isNumber: true },
+  { heading: "handled", isNumber: true },
+  { heading: "age", isNumber: true },
+];
 
 /**
  * Lists the actors of a group, one per line below headings, and its subgroups; with `recursive`,
@@ -74,28 +126,16 @@ export function formatBacktrace({ suspended, started }: Backtrace): string[] {
 }
 
 function formatActors(actors: readonly ActorInfo[]): string[] {
-  const rows = actors.map(({ serial, name, state, mailbox, handled, age }) =>
-    [
-      `${serial}`,
-      name ?? "",
-      state,
-      `${mailbox}`,
-      `${handled}`,
-      formatAge(age),
-    ].map((cell) => escapeControls(cell))
-  );
-  const widths = HEADINGS.map((heading, column) =>
-    Math.max(heading.length, ...rows.map((row) => row[column]!.length))
-  );
-  return [HEADINGS, ...rows].map((row) =>
-    `  ${
-      row.map((cell, column) =>
-        NUMBERS.has(HEADINGS[column]!)
-          ? cell.padStart(widths[column]!)
-          : cell.padEnd(widths[column]!)
-      ).join("  ")
-    }`.trimEnd()
-  );
+  const rows = new AlignedRows(ACTOR_COLUMNS);
+  const lines = rows.format(actors.map(({ serial, name, state, mailbox, handled, age }) => [
+    `${serial}`,
+    name ?? "",
+    state,
+    `${mailbox}`,
+    `${handled}`,
+    formatAge(age),
+  ]));
+  return [rows.headings, ...lines].map((line) => `  ${line}`);
 }
 
 function countActors(group: GroupInfo): number {

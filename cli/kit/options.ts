@@ -100,6 +100,11 @@ export interface OutputOptions {
 /** `--json`. */
 export const jsonOption = () => new Option("--json", "prints the result as JSON").default(false);
 
+/** `--long`, with a description of what it adds. */
+export const longOption = (what: string) =>
+  new Option("--long", `${what}: a table on a terminal, tabs between values elsewhere`)
+    .default(false);
+
 /** `--view`, for commands that generate something. */
 export const viewOption = () =>
   new Option(

@@ -76,12 +76,26 @@ export class RemoteServer {
   }
 
   /**
-   * Its connections, except the one with the asking server: the peer's id, and the URL at which it
-   * was reached or from which it connected.
+   * Its connections, except the one with the asking server: the peer's id, the URL at which it was
+   * reached or from which it connected, the time since when, and what was received from and sent to
+   * it; `waiting` is the number of bytes that wait to be sent.
    */
-  async connections(options?: AskOptions): Promise<{ peer: string; address: string }[]> {
+  async connections(options?: AskOptions): Promise<
+    {
+      peer: string;
+      address: string;
+      since: Date;
+      received: { messages: number; bytes: number };
+      sent: { messages: number; bytes: number };
+      waiting: number;
+    }[]
+  > {
     const connections = await controlClient(this.#local, this.id).listConnections({}, options);
-    return connections.map(({ peer, address }) => ({ peer, address: formatAddressUrl(address) }));
+    return connections.map(({ address, since, ...rest }) => ({
+      ...rest,
+      address: formatAddressUrl(address),
+      since: new Date(since),
+    }));
   }
 
   /**

@@ -17,7 +17,7 @@ import type { Accepted, Listener } from "../wire/stream.ts";
 import type { Handshakes } from "../wire/handshakes.ts";
 import { listenAt } from "../wire/transport.ts";
 import { AddressBook, type ServerLocations } from "./address_book.ts";
-import type { Heartbeat } from "./connection.ts";
+import type { ConnectionInfo, Heartbeat } from "./connection.ts";
 import { controlChecks, type ControlHandlers, controlHandlers } from "./control.ts";
 import { Capabilities, type Session } from "./capabilities.ts";
 import { type Credentials, importCookie, InstanceKey, type TlsCredentials } from "./credentials.ts";
@@ -308,8 +308,8 @@ export class ActorServer {
    *
    * @internal
    */
-  connections(): { readonly peer: string; readonly address: Address }[] {
-    return this.#router.sessions();
+  connections(): ConnectionInfo[] {
+    return this.#router.connections();
   }
 
   /**
@@ -318,7 +318,7 @@ export class ActorServer {
    * @internal
    */
   session(server: string): Session | undefined {
-    return this.#router.sessions().find(({ peer }) => peer === server);
+    return this.#router.session(server);
   }
 
   /**

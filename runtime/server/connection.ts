@@ -9,7 +9,7 @@ import { within } from "../timeout.ts";
 import { ProtocolError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
 import { IncomingFrame } from "../wire/envelope_frames.ts";
-import type { FrameReader, Outbox } from "../wire/frames.ts";
+import { type FrameReader, type Outbox, PREFIX_LENGTH } from "../wire/frames.ts";
 import {
   FRAMES_PER_CHECK,
   LARGE_FRAME,
@@ -52,6 +52,30 @@ export interface ConnectionOptions {
   onClosed(connection: Connection, why: string): void;
 }
 
+/** What a connection has carried in one direction, without the handshake. */
+export interface Traffic {
+  /** The number of messages; heartbeats are none. */
+  readonly messages: number;
+  /** The number of bytes, with those of frames and heartbeats. */
+  readonly bytes: number;
+}
+
+/** A connection of a server, and what it has carried. */
+export interface ConnectionInfo {
+  /** The server at the other end. */
+  readonly peer: string;
+  /** The address at which it was reached, or from which it connected. */
+  readonly address: Address;
+  /** The time at which it was opened, in ms since 1970. */
+  readonly since: number;
+  /** What the peer has sent. */
+  readonly received: Traffic;
+  /** What was sent to the peer. */
+  readonly sent: Traffic;
+  /** The number of bytes that wait to be sent. */
+  readonly waiting: number;
+}
+
 /** A stream to a peer, until either side closes it. */
 export class Connection {
   /** The session of the peer on this connection. */
@@ -73,6 +97,14 @@ export class Connection {
   /** Whether an answer to a probe is already waiting to be written. */
   #answersProbe = false;
   #ended: string | undefined;
+  readonly #since = Date.now();
+  #receivedMessages = 0;
+  #receivedBytes = 0;
+  /** The messages that the outbox had given to earlier connections of the peer. */
+  readonly #earlierMessages: number;
+  #sentBytes = 0;
+  /** The bytes that were taken from the outbox and are not written yet. */
+  #unwritten = 0;
   readonly #closed = Promise.withResolvers<void>();
   /** Resolved when everything that {@linkcode Connection.drain} waits for is written. */
   #written: PromiseWithResolvers<void> | undefined;
@@ -88,6 +120,7 @@ export class Connection {
     this.#stream = stream;
     this.#reader = reader;
     this.#outbox = options.peer.outbox;
+    this.#earlierMessages = this.#outbox.messagesTaken;
     this.#options = options;
     this.#heart = setInterval(() => this.#beat(), heartbeat.interval);
     this.#heart.unref();
@@ -99,6 +132,22 @@ export class Connection {
   /** Whether it is open. */
   get open(): boolean {
     return this.#ended === undefined;
+  }
+
+  /** What it has carried so far. */
+  get info(): ConnectionInfo {
+    const { peer, address } = this.session;
+    return {
+      peer,
+      address,
+      since: this.#since,
+      received: { messages: this.#receivedMessages, bytes: this.#receivedBytes },
+      sent: {
+        messages: this.#outbox.messagesTaken - this.#earlierMessages,
+        bytes: this.#sentBytes,
+      },
+      waiting: this.#outbox.size + this.#unwritten,
+    };
   }
 
   /** The time of the last data from the peer, by `performance.now()`. */
@@ -176,7 +225,11 @@ export class Connection {
         this.#sent ||= rest.length > 0;
         // Now, not when all is written, so that new messages are gathered meanwhile.
         if (this.#outbox.size === 0) this.#options.peer.notifyDrained();
-        while (rest.length > 0) rest = rest.subarray(await this.#stream.write(rest));
+        while ((this.#unwritten = rest.length) > 0) {
+          const written = await this.#stream.write(rest);
+          this.#sentBytes += written;
+          rest = rest.subarray(written);
+        }
       }
     } catch (error) {
       this.close(`the connection was lost: ${(error as Error).message}`);
@@ -221,7 +274,9 @@ export class Connection {
 
   #receive(): void {
     const { buffer, start, end } = this.#reader;
+    this.#receivedBytes += PREFIX_LENGTH + end - start;
     if (end - start > 1) {
+      this.#receivedMessages++;
       const frame = this.#frame;
       frame.read(buffer, start, end);
       if (frame.expired) return;

@@ -21,6 +21,7 @@ import type { Address } from "../wire/address.ts";
 import type { ActorServer } from "./actor_server.ts";
 import { ADMIN, type Delegation, type Retraction, sessionOf } from "./capabilities.ts";
 import { checkCapabilities, parseCapabilities, parseCapability } from "./capability_names.ts";
+import type { ConnectionInfo, Traffic } from "./connection.ts";
 import {
   type Bytes,
   INSTANCE_LENGTH,
@@ -54,14 +55,6 @@ import {
   timestamp,
   wholeNumber,
 } from "./request_checks.ts";
-
-/** A connection of a server. */
-export interface ConnectionInfo {
-  /** The server at the other end. */
-  readonly peer: string;
-  /** The address at which it was reached, or from which it connected. */
-  readonly address: Address;
-}
 
 /** The handlers of the actor `server`, for `client`. */
 export type ControlHandlers = {
@@ -108,9 +101,7 @@ export function controlHandlers(server: ActorServer): HandlersOf<ControlHandlers
     listActors: () => actors.actors().flatMap(({ name }) => name ?? []).sort(),
 
     listConnections: (_request, context) =>
-      server.connections()
-        .filter(({ peer }) => peer !== context.sender.server)
-        .map(({ peer, address }) => ({ peer, address })),
+      server.connections().filter(({ peer }) => peer !== context.sender.server),
 
     challenge: (request, context) => server.elevations.challenge(context.envelope, request),
 
@@ -295,10 +286,22 @@ function noneOr(check: Check<Bytes>): Check<Bytes> {
     value instanceof Uint8Array && value.length === 0 ? new Uint8Array() : check(value);
 }
 
+const traffic: Check<Traffic> = parts({ messages: wholeNumber, bytes: wholeNumber });
+
 /** The checks of answers from another server's actor `server`. */
 export const controlAnswers = answerChecks<ControlHandlers>({
   listActors: listOf(text(MAX_ACTOR_NAME), MAX_LISTED),
-  listConnections: listOf(parts({ peer: serverId, address }), MAX_LISTED),
+  listConnections: listOf(
+    parts({
+      peer: serverId,
+      address,
+      since: timestamp,
+      received: traffic,
+      sent: traffic,
+      waiting: wholeNumber,
+    }),
+    MAX_LISTED,
+  ),
   challenge: noneOr(bytes(CHALLENGE_LENGTH, CHALLENGE_LENGTH)),
   authorize: registryEntry,
   retract: parts({ retracted: capabilities, returning: capabilities }),

@@ -23,7 +23,7 @@ import { within } from "../timeout.ts";
 import { Absences, Peer } from "./peers.ts";
 import type { AddressBook, Located } from "./address_book.ts";
 import type { Session } from "./capabilities.ts";
-import { Connection, type Heartbeat } from "./connection.ts";
+import { Connection, type ConnectionInfo, type Heartbeat } from "./connection.ts";
 import {
   type Authenticated,
   clientHandshake,
@@ -70,10 +70,15 @@ export class Router implements Route, Connections {
     this.#absences = new Absences(parts.receiver.lines);
   }
 
-  /** The sessions of the connections in use, by peer id. */
-  sessions(): Session[] {
-    return [...this.#peers.values()].flatMap(({ connection }) => connection?.session ?? [])
+  /** The connections in use, and what they have carried, by peer id. */
+  connections(): ConnectionInfo[] {
+    return [...this.#peers.values()].flatMap(({ connection }) => connection?.info ?? [])
       .sort((a, b) => a.peer < b.peer ? -1 : 1);
+  }
+
+  /** The session of the connection with a server, if any. */
+  session(server: string): Session | undefined {
+    return this.#peers.get(server)?.connection?.session;
   }
 
   /** Sends an envelope, on a connection that is opened if there is none. */

@@ -9,7 +9,7 @@ import { MAX_WRITE } from "./limits.ts";
 import type { ByteStream } from "./stream.ts";
 
 /** The length of a frame's header, in bytes. */
-const PREFIX_LENGTH = 4;
+export const PREFIX_LENGTH = 4;
 
 const INITIAL_CAPACITY = 64 * 1024;
 
@@ -128,6 +128,15 @@ export class Outbox {
   #next = 0;
   #end = 0;
   #leavingExpire = false;
+  /** The number of messages in `#buffer`, and in `#leaving` from `#next` on. */
+  #messages = 0;
+  #leavingMessages = 0;
+  #messagesTaken = 0;
+
+  /** The number of messages that {@linkcode Outbox.take} has taken out, since this was created. */
+  get messagesTaken(): number {
+    return this.#messagesTaken;
+  }
 
   /** The number of waiting bytes. */
   get size(): number {
@@ -176,6 +185,7 @@ export class Outbox {
     buffer[at + 3] = length;
     this.#size = end;
     this.#expires ||= expires;
+    if (length > 1) this.#messages++;
   }
 
   /** Drops the unfinished body. A buffer that grew large for it is not kept. */
@@ -195,6 +205,8 @@ export class Outbox {
     if (this.#leavingExpire || this.#end - this.#next > MAX_WRITE) return this.#takeFrames();
     const bytes = this.#leaving.subarray(this.#next, this.#end);
     this.#next = this.#end;
+    this.#messagesTaken += this.#leavingMessages;
+    this.#leavingMessages = 0;
     return bytes;
   }
 
@@ -204,6 +216,7 @@ export class Outbox {
     this.#leaving = new Uint8Array();
     this.#size = this.#next = this.#end = 0;
     this.#expires = this.#leavingExpire = false;
+    this.#messages = this.#leavingMessages = 0;
   }
 
   #swap(): void {
@@ -216,6 +229,8 @@ export class Outbox {
     this.#buffer = fits ? written : new Uint8Array(INITIAL_CAPACITY);
     this.#size = 0;
     this.#expires = false;
+    this.#leavingMessages = this.#messages;
+    this.#messages = 0;
   }
 
   /** Takes frames one by one, without those that have expired. */
@@ -228,9 +243,12 @@ export class Outbox {
     let at = start;
     while (at < this.#end && end - start < MAX_WRITE) {
       const next = at + PREFIX_LENGTH + view.getUint32(at);
+      const isMessage = next - at > PREFIX_LENGTH + 1;
+      if (isMessage) this.#leavingMessages--;
       if (!this.#leavingExpire || !isExpired(view, { start: at, end: next, now })) {
         if (end !== at) bytes.copyWithin(end, at, next);
         end += next - at;
+        if (isMessage) this.#messagesTaken++;
       }
       at = next;
     }

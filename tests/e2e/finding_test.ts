@@ -42,9 +42,18 @@ Deno.test("servers are found, listed and pinged in the documented form, and as J
   assert.deepEqual(await ensemble.lines("list-connections", "httpd1"), [
     `(registry ${at("registry")})`,
   ]);
-  assert.deepEqual(await json("list-connections", "httpd1"), [
-    { server: "registry", address: url("registry") },
+  const [connection, ...others] = await json("list-connections", "httpd1");
+  const { since, received, sent, ...constant } = connection;
+  assert.deepEqual([constant, others], [
+    { server: "registry", address: url("registry"), waiting: 0 },
+    [],
   ]);
+  assert.ok(received.messages > 0 && sent.bytes > sent.messages, JSON.stringify(connection));
+  const [row] = await ensemble.lines("list-connections", "--long", "httpd1");
+  const cells = row!.split("\t");
+  assert.deepEqual(cells.slice(0, 2), ["registry", since.replace(/\.\d+Z$/, "Z")]);
+  assert.deepEqual(cells.slice(6), ["0", url("registry")]);
+  assert.ok(cells.slice(2, 6).every((cell) => Number(cell) > 0), row);
 
   await Promise.all([
     (async () => {

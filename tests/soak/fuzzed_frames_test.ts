@@ -251,7 +251,7 @@ Deno.test(`${FRAMES} fuzzed frames leave a server and its other connections unhu
   Error.stackTraceLimit = 0;
   try {
     await innocent.connect(TARGET, [address]);
-    const [connection] = innocent.connections();
+    const session = innocent.session(TARGET);
     const end = new AbortController();
     const asking = askMeanwhile(innocent, end.signal);
     asking.catch(() => end.abort());
@@ -263,7 +263,7 @@ Deno.test(`${FRAMES} fuzzed frames leave a server and its other connections unhu
     }
     end.abort();
     assert.ok(await asking > 0);
-    assert.equal(innocent.connections()[0], connection);
+    assert.equal(innocent.session(TARGET), session);
     const memory = new ActorRef(TARGET, "memory");
     const bytes = await innocent.actors.ask<number>(memory, { type: "get" });
     console.log(`the server has ${Math.round(bytes / 1024 / 1024)} MiB`);

@@ -94,7 +94,8 @@ const HELP: Record<string, string[]> = {
   ],
   "list-connections": [
     "[command-option ...] <server-id> list a server's connection",
-    `Command Options: ${REGISTRY} ${TIMEOUT} ${JSON_OPTION} ${WARN} Arguments: ${SERVER}`,
+    `Command Options: ${REGISTRY} ${TIMEOUT} ${JSON_OPTION} ${WARN} --long shows since when`,
+    `Arguments: ${SERVER}`,
   ],
   lookup: [
     "[command-option ...] <server-or-role> looks up a server by id or role",

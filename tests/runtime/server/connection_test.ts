@@ -107,6 +107,34 @@ Deno.test("heartbeats are taken, and each probe is answered with one", async () 
   assert.deepEqual(LocalEnsemble.peers(a), ["registry", "rogue"]);
 });
 
+Deno.test("a connection counts messages and bytes each way, and what waits", async () => {
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const a = await ensemble.start("a");
+  using peer = await RoguePeer.join(ensemble.socket("a"), { cookie: ensemble.cookie });
+  const ofRogue = () => a.connections().find(({ peer }) => peer === "rogue")!;
+  assert.deepEqual(ofRogue().received, { messages: 0, bytes: 0 });
+  // A heartbeat is a frame of 4 bytes and no message.
+  await peer.send(new Uint8Array(0));
+  await peer.sendEnvelope({ dest: "server", replyExpected: true }, rogueBody({ type: "ping" }));
+  const answer = (await peer.receiveEnvelope())!;
+  assert.equal(answer.message, "OK");
+  const { received, sent, waiting } = ofRogue();
+  assert.equal(received.messages, 1);
+  assert.ok(received.bytes > 4 + 4 && received.bytes < 200, `${received.bytes}`);
+  assert.equal(sent.messages, 1);
+  assert.ok(sent.bytes > 4 && sent.bytes < 200, `${sent.bytes}`);
+  assert.equal(waiting, 0);
+  // The peer reads nothing: what the stream does not take waits.
+  const large = new Uint8Array(1024 * 1024);
+  for (let i = 0; i < 16; i++) a.actors.tell(refTo("rogue", "x"), large);
+  await eventually(() => ofRogue().sent.bytes > sent.bytes, "some is written");
+  const stuck = ofRogue();
+  assert.ok(stuck.waiting > large.length, `${stuck.waiting}`);
+  const all = stuck.sent.bytes - sent.bytes + stuck.waiting;
+  assert.ok(all > 16 * large.length && all < 16 * (large.length + 200), `${all}`);
+});
+
 Deno.test("probes of a peer that reads nothing do not fill the outbox", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
@@ -355,7 +383,7 @@ Deno.test("a message that cannot travel fails at its sender, and no ask under wa
   const gate = Promise.withResolvers<string>();
   b.actors.serve("slow", { get: () => gate.promise });
   await a.connect(b.id);
-  const [connection] = a.connections();
+  const session = a.session(b.id);
   const asks = Array.from({ length: 5 }, () => a.actors.ask(refTo("b", "slow"), { type: "get" }));
   const odd = [
     ActorRef.unchecked(b.id, undefined as unknown as string),
@@ -375,7 +403,7 @@ Deno.test("a message that cannot travel fails at its sender, and no ask under wa
   assert.throws(() => a.actors.tell(refTo("b", "slow"), 1, { timeout: NaN }), ProtocolError);
   gate.resolve("unhurt");
   assert.deepEqual(await Promise.all(asks), new Array(5).fill("unhurt"));
-  assert.equal(a.connections()[0], connection);
+  assert.equal(a.session(b.id), session);
 });
 
 Deno.test("a request without its fields makes no server send what cannot be read", async () => {

@@ -152,6 +152,11 @@ Deno.test("a server answers for itself: its actors, its connections, a connectio
   const connections = await control.listConnections();
   assert.deepEqual(connections.map(({ peer }) => peer), ["b", "registry"]);
   assert.deepEqual(connections[1]!.address, ensemble.socket("registry"));
+  const { since, received, sent, waiting } = connections[0]!;
+  assert.ok(since <= Date.now() && since > Date.now() - 60_000, `${since}`);
+  const there = (await controlClient(console.actors, b.id).listConnections())
+    .find(({ peer }) => peer === a.id)!;
+  assert.deepEqual([there.sent, there.received, waiting], [received, sent, 0]);
 
   const c = await ensemble.start("c");
   await control.connect({ server: c.id });

@@ -382,6 +382,7 @@ Deno.test("Outbox leaves out what has expired before it is written, and keeps th
   assert.equal(bodies.pop()!.length, 0);
   const kept = bodies.map((body) => decodeEnvelope(body, { source: SERVER }));
   assert.equal(kept.map(({ message }) => message).join(""), "bcfgj");
+  assert.equal(outbox.messagesTaken, 5, "without what has expired, and without the heartbeat");
   // Their timeouts run on while they wait.
   for (const { message, timeout } of kept) {
     if (message === "c" || message === "g") {
@@ -420,6 +421,7 @@ Deno.test("Outbox splits much into writes of whole frames, and what waits can st
     after.push(...envelopesOf(outbox.take()).map(({ message }) => (message as unknown[])[0]));
   }
   assert.deepEqual(after, [6, 8, "last"]);
+  assert.equal(outbox.messagesTaken, before.length + after.length);
 });
 
 Deno.test("Outbox returns a frame that is larger than a write in one piece", () => {
@@ -443,7 +445,9 @@ Deno.test("Outbox drops the rest of a large write when it is cleared", () => {
   tell(outbox, "after");
   // The bytes taken out may still be in use.
   assert.deepEqual(taken, copy);
+  assert.equal(outbox.messagesTaken, 1);
   assert.equal(envelopesOf(outbox.take()).length + envelopesOf(outbox.take()).length, 2);
+  assert.equal(outbox.messagesTaken, 3, "what was dropped does not count");
 });
 
 Deno.test("Outbox does not keep a buffer that grew for a message that failed", () => {
