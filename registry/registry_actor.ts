@@ -1,8 +1,9 @@
 /**
- * The registry's actor: answers lookups from a store.
+ * The registry's actor: registers servers in a store, and answers what is known of them.
  *
  * @module
  */
+import { isDeepStrictEqual } from "node:util";
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Actor } from "../runtime/actor/actor.ts";
 import { UNBOUNDED } from "../runtime/actor/mailbox.ts";
@@ -14,31 +15,66 @@ import type { ActorServer } from "../runtime/server/actor_server.ts";
 import { ADMIN, type Session, sessionOf } from "../runtime/server/capabilities.ts";
 import { sameInstance, shortInstance } from "../runtime/server/credentials.ts";
 import {
-  describeServer,
-  PAGE_SIZE,
+  describePlace,
+  idTaken,
+  type OwnEntry,
   REGISTRY,
   registryChecks,
   type RegistryEntry,
   type RegistryHandlers,
+  withClaimant,
 } from "../runtime/server/registry_protocol.ts";
 import { formatAddressUrl } from "../runtime/wire/address.ts";
-import { MAX_TURN } from "../runtime/wire/limits.ts";
+import { BlockingQueries } from "./blocking_queries.ts";
+import { BrokenConnections } from "./broken_connections.ts";
+import { ChangeQueue } from "./change_queue.ts";
+import { Directory } from "./directory.ts";
 import type { RegistryStore } from "./store.ts";
+
+/** How often a registration is tried while the entry changes, and the pause in between, in ms. */
+const MAX_TRIES = 50;
+const RETRY_INTERVAL = 20;
 
 const logger = getLogger(["gxensemble", "registry"]);
 
-/** The maximum number of pending changes of one server. */
-const MAX_WAITING = 64;
-
 /** The parts of its server that the registry's actor needs. */
-type RegistryServer = Pick<ActorServer, "actors" | "entry" | "capabilities" | "presence">;
+export type RegistryServer = Pick<
+  ActorServer,
+  "actors" | "entry" | "capabilities" | "presence" | "holderOf" | "onDisconnected" | "hold"
+>;
 
-/** Starts the registry's actor in a server, over a store. */
-export function serveRegistry(server: RegistryServer, store: RegistryStore): Actor {
-  const handlers = registryHandlers(server, store);
+/**
+ * Starts the registry's actor in a server, over a store, which is closed with the server.
+ *
+ * @throws {EnsembleError} if the store cannot be read.
+ */
+export async function serveRegistry(server: RegistryServer, store: RegistryStore): Promise<Actor> {
+  server.hold(store);
+  const directory = new Directory();
+  await store.start(directory);
+  await store.announce(server.entry);
+  const queries = new BlockingQueries(directory, store.epoch);
+  const broken = new BrokenConnections(directory, {
+    store,
+    presence: (entry) => server.presence(entry),
+  });
+  server.onDisconnected(({ peer, instance, left }) => {
+    queries.disconnected(peer);
+    if (!left) broken.lookFor({ id: peer, instance });
+  });
+  const handlers = registryHandlers(server, { store, directory, queries });
   // Concurrent: `presence` may take a second, and new connections wait for `lookup`.
   const options = { concurrent: true, mailbox: UNBOUNDED, requests: registryChecks };
-  return server.actors.serve(String(REGISTRY.actor), handlers, options);
+  const actor = server.actors.serve(String(REGISTRY.actor), handlers, options);
+  actor.ended.then(() => queries.close());
+  return actor;
+}
+
+/** The parts of the registry. */
+interface RegistryParts {
+  readonly store: RegistryStore;
+  readonly directory: Directory;
+  readonly queries: BlockingQueries;
 }
 
 /**
@@ -47,10 +83,10 @@ export function serveRegistry(server: RegistryServer, store: RegistryStore): Act
  */
 function registryHandlers(
   server: RegistryServer,
-  store: RegistryStore,
+  { store, directory, queries }: RegistryParts,
 ): HandlersOf<RegistryHandlers> {
   const { capabilities } = server;
-  const changes = new Changes();
+  const queue = new ChangeQueue();
   const change = <Result>(
     { envelope }: HandlerContext,
     { id, what, make, failure }: {
@@ -61,7 +97,7 @@ function registryHandlers(
     },
   ): Promise<Result> => {
     const by = envelope.source.server;
-    const work = () => changes.make(by, make);
+    const work = () => queue.make(id, { by, change: make });
     if (by === id) return work();
     const action = { capability: ADMIN, what, details: { server: id } };
     return capabilities.attempt<Promise<Result>>(envelope, { ...action, work, failure });
@@ -69,9 +105,31 @@ function registryHandlers(
   // A server can change its entry any number of times.
   const mayLog = (changes: string, context: HandlerContext) =>
     server.actors.lines.allows(context.sender.server, `${changes} of entries`);
+  const staleness = () => {
+    const { staleFor } = directory;
+    return staleFor === undefined ? {} : { staleFor };
+  };
+  const withLease = (entry: RegistryEntry): RegistryEntry => {
+    const leaseLeft = store.leaseLeft(entry.id);
+    return leaseLeft === undefined ? entry : { ...entry, leaseLeft };
+  };
+  const own = (): RegistryEntry => ({ ...server.entry, revision: 0 });
+
+  // Puts an entry in place of the one that the directory has, if its id is free.
+  const put = async (entry: OwnEntry): Promise<number | undefined> => {
+    const before = directory.get(entry.id);
+    if (before && !sameInstance(before.instance, entry.instance)) {
+      const holder = await server.holderOf(before);
+      if (holder) throw withClaimant(idTaken(withLease(before), holder), entry);
+    } else if (before && isSame(before, entry) && await store.renew(entry.id, entry.instance)) {
+      return before.revision;
+    }
+    return await store.put(entry, before?.revision ?? 0);
+  };
+
   return {
-    add({ entry }, context) {
-      const { id, instance, roles, addresses } = entry;
+    register({ entry }, context) {
+      const { id, instance, roles, addresses, state } = entry;
       if (id === REGISTRY_ID && context.envelope.session) {
         throw new InvalidInputError(`not a registry entry: ${id} is the id of the registry itself`);
       }
@@ -82,41 +140,102 @@ function registryHandlers(
         throw new InvalidInputError(`not a registry entry of ${id}: the instance is another's`);
       }
       const make = async () => {
-        const old = await store.get(id);
-        await store.put(entry);
+        const old = directory.get(id);
+        let revision = await put(entry);
+        // Another registry over the store has changed the entry, or a lease ran out meanwhile.
+        for (let tries = 1; revision === undefined; tries++) {
+          if (tries === MAX_TRIES) {
+            throw new EnsembleError(`the entry of ${id} keeps changing: register again`);
+          }
+          await new Promise((resolve) => setTimeout(resolve, RETRY_INTERVAL));
+          revision = await put(entry);
+        }
+        await directory.reached(revision);
         if (old && !sameInstance(old.instance, instance) && mayLog("replacements", context)) {
           logReplacement(old, entry);
         }
-        if (!mayLog("additions", context)) return;
-        logger.info("added {id}: {roles} {addresses}", {
-          id,
-          roles,
-          addresses: addresses.map(formatAddressUrl),
-        });
+        if (revision !== old?.revision && mayLog("additions", context)) {
+          logger.info("{id} is {state}: {roles} {addresses}", {
+            id,
+            state,
+            roles,
+            addresses: addresses.map(formatAddressUrl),
+          });
+        }
+        return { revision, lease: store.lease };
       };
       return change(context, { id, what: "add to the registry", make });
+    },
+
+    renew({ id, instance, revision }, context) {
+      if (context.sender.server !== id) {
+        capabilities.require(context.envelope, {
+          capability: ADMIN,
+          what: "renew in the registry",
+          details: { server: id },
+        });
+      }
+      const entry = directory.get(id);
+      if (entry?.revision !== revision || !sameInstance(entry.instance, instance)) return false;
+      return store.renew(id, instance);
     },
 
     remove({ id, instance }, context) {
       const session = ownSession(id, context);
       const make = async () => {
-        const removed = await store.delete(id, instance);
-        if (session && sameInstance(session.instance, instance)) session.left = true;
-        if (removed && mayLog("removals", context)) logger.info("removed {id}", { id });
-        return removed;
+        const isOwn = session !== undefined && sameInstance(session.instance, instance);
+        const entry = directory.get(id);
+        const isRemoved = entry !== undefined && sameInstance(entry.instance, instance) &&
+          await store.delete(id, { expected: entry.revision, as: "left" });
+        if (isOwn) session.left = true;
+        if (isRemoved && mayLog("removals", context)) logger.info("{id} has left", { id });
+        return isRemoved;
       };
       const failure = (removed: boolean) =>
         removed ? undefined : `the registry does not have this instance of ${id}`;
       return change(context, { id, what: "remove from the registry", make, failure });
     },
 
-    lookup: ({ id }) => id === REGISTRY_ID ? Promise.resolve(server.entry) : store.get(id),
-
-    async list({ role, after }) {
-      const entries = await store.list({ role, after, limit: PAGE_SIZE + 1 });
-      const page = entries.slice(0, PAGE_SIZE);
-      return { entries: page, ...(entries.length > PAGE_SIZE && { next: page.at(-1)!.id }) };
+    forget({ id, force = false }, context) {
+      const make = async () => {
+        const entry = directory.get(id);
+        if (!entry) {
+          throw new EnsembleError(`no server ${id} is registered`, { code: "UNKNOWN_SERVER" });
+        }
+        const isAlive = entry.state !== "unreachable" && await server.presence(entry) !== "gone";
+        if (isAlive && !force) {
+          throw new EnsembleError(
+            `${id} is ${entry.state}, as ${describePlace(entry)}: stop it, or use -f`,
+          );
+        }
+        if (!await store.delete(id, { expected: entry.revision, as: "gone" })) {
+          throw new EnsembleError(`the entry of ${id} has just changed: look again`);
+        }
+        logger.info("{id} was removed by {by}", { id, by: context.sender.server });
+      };
+      return change(context, { id, what: "forget", make });
     },
+
+    lookup({ id }) {
+      const entry = id === REGISTRY_ID ? own() : directory.get(id);
+      return { ...entry && { entry: withLease(entry) }, ...staleness() };
+    },
+
+    list(query) {
+      // Before the entries: a change that is in both is told again, and none is lost.
+      const cursor = queries.cursor();
+      const { entries, next } = directory.page(query);
+      return {
+        entries: entries.map(withLease),
+        ...next !== undefined && { next },
+        cursor,
+        ...staleness(),
+      };
+    },
+
+    changes: (query, { sender }) => queries.ask(sender, query),
+
+    registries: () => store.registries(),
 
     async presence({ id, instance }, context) {
       // It connects to addresses that a member announced, and its answer shows what is there.
@@ -125,59 +244,11 @@ function registryHandlers(
         what: "presence",
         details: { server: id },
       });
-      const entry = await store.get(id);
+      const entry = directory.get(id);
       if (!entry || !sameInstance(entry.instance, instance)) return "gone";
       return await server.presence(entry);
     },
   };
-}
-
-/**
- * The changes of the store, in the order of the requests, since a server may leave a moment after
- * it registered. Each waits for the disk, so many in a row would block all other requests.
- */
-class Changes {
-  /** The number of pending changes of each server. */
-  readonly #waiting = new Map<string | undefined, number>();
-  #last: Promise<unknown> = Promise.resolve();
-  /** The time of the last event loop turn while changes were waiting. */
-  #turned = 0;
-
-  /**
-   * Makes a change after the pending ones.
-   *
-   * @throws {EnsembleError} if the same server has too many pending changes.
-   */
-  async make<Result>(by: string | undefined, change: () => Promise<Result>): Promise<Result> {
-    const waiting = this.#waiting.get(by) ?? 0;
-    if (waiting >= MAX_WAITING) {
-      throw new EnsembleError(
-        `${
-          by ?? REGISTRY_ID
-        } has ${waiting} pending changes of the registry: wait until one is made`,
-        { code: "LIMIT_REACHED" },
-      );
-    }
-    if (this.#waiting.size === 0) this.#turned = performance.now();
-    this.#waiting.set(by, waiting + 1);
-    const changed = this.#last.then(() => this.#turn()).then(change);
-    this.#last = changed.catch(() => {});
-    try {
-      return await changed;
-    } finally {
-      const left = this.#waiting.get(by)! - 1;
-      if (left > 0) this.#waiting.set(by, left);
-      else this.#waiting.delete(by);
-    }
-  }
-
-  /** Yields to the event loop if changes have blocked it for long. */
-  async #turn(): Promise<void> {
-    if (performance.now() - this.#turned < MAX_TURN) return;
-    // A timer, since Deno polls its sockets only after many turns of `setImmediate`.
-    await new Promise((resolve) => setTimeout(resolve));
-    this.#turned = performance.now();
-  }
 }
 
 /** The connection of a server that asks about itself. */
@@ -186,9 +257,13 @@ function ownSession(id: string, { envelope }: HandlerContext): Session | undefin
   return session?.peer === id ? session : undefined;
 }
 
-function logReplacement(old: RegistryEntry, entry: RegistryEntry): void {
-  const describe = (entry: RegistryEntry) =>
-    `instance ${shortInstance(entry.instance)} of ${describeServer(entry)} at ` +
-    (entry.addresses.map(formatAddressUrl).join(", ") || "no address");
+/** Whether an entry is what a server says of itself. */
+function isSame({ revision: _, ...entry }: RegistryEntry, own: OwnEntry): boolean {
+  return isDeepStrictEqual(entry, own);
+}
+
+function logReplacement(old: RegistryEntry, entry: OwnEntry): void {
+  const describe = (entry: Pick<OwnEntry, "id" | "instance" | "pid" | "host" | "addresses">) =>
+    `instance ${shortInstance(entry.instance)} of ${entry.id} as ${describePlace(entry)}`;
   logger.warn("{new} replaces {old}", { new: describe(entry), old: describe(old) });
 }

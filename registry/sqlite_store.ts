@@ -4,13 +4,23 @@
  * @module
  */
 import { dirname } from "node:path";
-import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import {
+  DatabaseSync,
+  type SQLInputValue,
+  type SQLOutputValue,
+  type StatementSync,
+} from "node:sqlite";
 import { checkServerId } from "../runtime/actor/references.ts";
 import { EnsembleError } from "../runtime/errors.ts";
 import { fileBehind, makePrivate, takeFileLock } from "../runtime/home/files.ts";
-import type { RegistryEntry } from "../runtime/server/registry_protocol.ts";
+import type {
+  ChangeKind,
+  RegistryEntry,
+  ServerState,
+} from "../runtime/server/registry_protocol.ts";
 import { type Address, formatAddress, parseAddresses } from "../runtime/wire/address.ts";
-import type { EntryQuery, RegistryStore } from "./store.ts";
+import { type Journal, LocalStore, type LocalStoreOptions } from "./local_store.ts";
+import { KEPT_CHANGES, type Snapshot, type StoredChange } from "./store.ts";
 
 /**
  * The migrations: from an empty file to version 1 of the schema, from there to version 2, and so
@@ -19,6 +29,9 @@ import type { EntryQuery, RegistryStore } from "./store.ts";
  * Addresses are stored in list notation, so they read the same in the `sqlite3` shell as in the
  * tool's output; roles as a JSON array, which SQLite can search; the socket files as a JSON array
  * of `[device, inode]`, in the order of the addresses, with null for an address without one.
+ *
+ * `change` has the latest changes, `server` there being a row of `server` as a JSON array; `since`
+ * is the revision after which it has all. `epoch` identifies the revisions of this file.
  */
 const MIGRATIONS: readonly string[] = [
   `CREATE TABLE server (
@@ -35,41 +48,57 @@ const MIGRATIONS: readonly string[] = [
   // Of older entries only the names of their hosts are known.
   `ALTER TABLE server ADD COLUMN sockets TEXT;
    ALTER TABLE server ADD COLUMN kernel TEXT`,
+  // Older entries have no state. They count as up until their leases run out, as after any restart.
+  `ALTER TABLE server ADD COLUMN version TEXT;
+   ALTER TABLE server ADD COLUMN started_at INTEGER;
+   ALTER TABLE server ADD COLUMN state TEXT NOT NULL DEFAULT 'up';
+   ALTER TABLE server ADD COLUMN revision INTEGER NOT NULL DEFAULT 1;
+   CREATE TABLE registry (
+     epoch TEXT NOT NULL,
+     revision INTEGER NOT NULL,
+     since INTEGER NOT NULL
+   ) STRICT;
+   INSERT INTO registry VALUES (lower(hex(randomblob(16))), 1, 1);
+   CREATE TABLE change (
+     revision INTEGER PRIMARY KEY,
+     change TEXT NOT NULL,
+     id TEXT NOT NULL,
+     roles TEXT NOT NULL,
+     lost_roles TEXT NOT NULL,
+     server TEXT
+   ) STRICT`,
 ];
 
 /** How long a change waits for another process that has locked the file, such as a backup. */
 const LOCK_TIMEOUT_MS = 2_000;
 
+/** The columns of a row of `server`, in order. */
+const COLUMNS = [
+  "id",
+  "instance",
+  "addresses",
+  "roles",
+  "pid",
+  "host",
+  "sockets",
+  "kernel",
+  "version",
+  "started_at",
+  "state",
+  "revision",
+] as const;
+
+/** A row of `server`. */
+type Row = Record<typeof COLUMNS[number], SQLOutputValue>;
+
+/** Options of {@linkcode SqliteStore.open}. */
+export type SqliteStoreOptions = LocalStoreOptions;
+
 /**
  * Stores the entries in a SQLite file. An acknowledged change is on the disk: it survives `kill -9`
- * and power loss.
+ * and power loss. The latest changes are kept, too, so that cursors are valid after a restart.
  */
-export class SqliteStore implements RegistryStore {
-  readonly #path: string;
-  readonly #lock: Disposable;
-  readonly #database: DatabaseSync;
-  readonly #put: StatementSync;
-  readonly #delete: StatementSync;
-  readonly #get: StatementSync;
-  readonly #list: StatementSync;
-
-  private constructor(path: string, lock: Disposable, database: DatabaseSync) {
-    this.#path = path;
-    this.#lock = lock;
-    this.#database = database;
-    this.#put = database.prepare(
-      `INSERT OR REPLACE INTO server (id, instance, addresses, roles, pid, host, sockets, kernel)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-    );
-    this.#delete = database.prepare("DELETE FROM server WHERE id = ? AND instance = ?");
-    this.#get = database.prepare("SELECT * FROM server WHERE id = ?");
-    this.#list = database.prepare(
-      `SELECT * FROM server WHERE id > ?1 AND
-         (?2 IS NULL OR EXISTS (SELECT 1 FROM json_each(roles) WHERE value = ?2))
-       ORDER BY id LIMIT ?3`,
-    );
-  }
-
+export class SqliteStore extends LocalStore {
   /**
    * Opens the database, and creates it and its directory if they do not exist. No other registry
    * can open it until this one is closed. Other programs of this user can read it, but not those of
@@ -78,59 +107,97 @@ export class SqliteStore implements RegistryStore {
    * @throws {EnsembleError} naming the file, if it cannot be opened, another registry has it open,
    * it is damaged, belongs to another program, or was written by a newer version of this one.
    */
-  static async open(path: string): Promise<SqliteStore> {
+  static async open(path: string, options?: SqliteStoreOptions): Promise<SqliteStore> {
+    return new SqliteStore(await SqliteJournal.open(path), options);
+  }
+}
+
+/** The changes in a SQLite file. */
+class SqliteJournal implements Journal {
+  readonly epoch: string;
+  readonly #path: string;
+  readonly #lock: Disposable;
+  readonly #database: DatabaseSync;
+  readonly #put: StatementSync;
+  readonly #delete: StatementSync;
+  readonly #log: StatementSync;
+  readonly #trim: StatementSync;
+  readonly #advance: StatementSync;
+
+  private constructor(path: string, lock: Disposable, database: DatabaseSync) {
+    this.#path = path;
+    this.#lock = lock;
+    this.#database = database;
+    const values = COLUMNS.map(() => "?").join(", ");
+    this.#put = database.prepare(
+      `INSERT OR REPLACE INTO server (${COLUMNS.join(", ")}) VALUES (${values})`,
+    );
+    this.#delete = database.prepare("DELETE FROM server WHERE id = ?");
+    this.#log = database.prepare("INSERT INTO change VALUES (?, ?, ?, ?, ?, ?)");
+    this.#trim = database.prepare(
+      `DELETE FROM change WHERE revision <= (
+         SELECT revision FROM change ORDER BY revision DESC LIMIT 1 OFFSET ${KEPT_CHANGES}
+       ) RETURNING revision`,
+    );
+    this.#advance = database.prepare("UPDATE registry SET revision = ?, since = max(since, ?)");
+    this.epoch = database.prepare("SELECT epoch FROM registry").get()!.epoch as string;
+  }
+
+  static async open(path: string): Promise<SqliteJournal> {
     let lock: Disposable | undefined;
     try {
       await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
       lock = await lockDatabase(path);
       makeFile(path);
-      return new SqliteStore(path, lock, openDatabase(path));
+      return new SqliteJournal(path, lock, openDatabase(path));
     } catch (error) {
       lock?.[Symbol.dispose]();
       throw cannot("open", path, error);
     }
   }
 
-  /** See {@linkcode RegistryStore.put}. */
-  // deno-lint-ignore require-await -- the interface is asynchronous; errors become rejections
-  async put(entry: RegistryEntry): Promise<void> {
-    const { id, instance, addresses, roles, pid = null, host = null, kernel } = entry;
-    const places = addresses.map(formatAddress).join(" ");
-    const sockets = JSON.stringify(addresses.map(fileNumbers));
-    const where = kernel ? JSON.stringify(kernel) : null;
-    this.#attempt(
-      "write",
-      () => this.#put.run(id, instance, places, JSON.stringify(roles), pid, host, sockets, where),
-    );
+  read(): Snapshot {
+    return this.#attempt("read", () => {
+      const all = (sql: string) => this.#database.prepare(sql).iterate();
+      const { revision, since } = this.#database.prepare("SELECT * FROM registry").get()!;
+      return {
+        entries: Array.from(all("SELECT * FROM server"), (row) => rowToEntry(row as Row)),
+        revision: revision as number,
+        changes: Array.from(all("SELECT * FROM change ORDER BY revision"), rowToChange),
+        since: since as number,
+      };
+    });
   }
 
-  /** See {@linkcode RegistryStore.delete}. */
-  // deno-lint-ignore require-await -- as above
-  async delete(id: string, instance: Uint8Array): Promise<boolean> {
-    const { changes } = this.#attempt("write", () => this.#delete.run(id, instance));
-    return Number(changes) > 0;
+  write(changes: readonly StoredChange[]): void {
+    this.#attempt("write", () => {
+      this.#database.exec("BEGIN IMMEDIATE");
+      try {
+        for (const change of changes) this.#writeOne(change);
+        const trimmed = this.#trim.all().map(({ revision }) => revision as number);
+        this.#advance.run(changes.at(-1)!.revision, Math.max(0, ...trimmed));
+        this.#database.exec("COMMIT");
+      } catch (error) {
+        if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+        throw error;
+      }
+    });
   }
 
-  /** See {@linkcode RegistryStore.get}. */
-  async get(id: string): Promise<RegistryEntry | undefined> {
-    return (await this.#query(this.#get, id))[0];
-  }
-
-  /** See {@linkcode RegistryStore.list}. */
-  list({ role, after, limit }: EntryQuery): Promise<RegistryEntry[]> {
-    return this.#query(this.#list, after ?? "", role ?? null, limit);
-  }
-
-  /** See {@linkcode RegistryStore.close}. */
-  // deno-lint-ignore require-await -- as above
-  async close(): Promise<void> {
+  close(): void {
     this.#attempt("close", () => this.#database.close());
     this.#lock[Symbol.dispose]();
   }
 
-  // deno-lint-ignore require-await -- as above
-  async #query(statement: StatementSync, ...parameters: SQLInputValue[]): Promise<RegistryEntry[]> {
-    return this.#attempt("read", () => statement.all(...parameters).map(rowToEntry));
+  #writeOne({ change, id, revision, roles, lostRoles, entry }: StoredChange): void {
+    const row = entry && entryToRow(entry);
+    if (row) this.#put.run(...row);
+    else this.#delete.run(id);
+    const texts = [roles, lostRoles].map((list) => JSON.stringify(list));
+    // The instance as text: JSON has no bytes.
+    const server = row &&
+      JSON.stringify(row, (_, value) => value instanceof Uint8Array ? value.toHex() : value);
+    this.#log.run(revision, change, id, ...texts, server ?? null);
   }
 
   /** Accesses the database. Its errors name the operation and the file. */
@@ -212,7 +279,26 @@ function readVersion(database: DatabaseSync): number {
   return version;
 }
 
-function rowToEntry(row: Record<string, unknown>): RegistryEntry {
+function entryToRow(entry: RegistryEntry): SQLInputValue[] {
+  const { kernel, addresses } = entry;
+  const row: Record<keyof Row, SQLInputValue> = {
+    id: entry.id,
+    instance: entry.instance,
+    addresses: addresses.map(formatAddress).join(" "),
+    roles: JSON.stringify(entry.roles),
+    pid: entry.pid ?? null,
+    host: entry.host ?? null,
+    sockets: JSON.stringify(addresses.map(fileNumbers)),
+    kernel: kernel ? JSON.stringify(kernel) : null,
+    version: entry.version ?? null,
+    started_at: entry.startedAt ?? null,
+    state: entry.state,
+    revision: entry.revision,
+  };
+  return COLUMNS.map((column) => row[column]);
+}
+
+function rowToEntry(row: Row): RegistryEntry {
   const sockets: FileNumbers[] = JSON.parse(row.sockets as string ?? "[]");
   return {
     id: checkServerId(row.id as string),
@@ -220,9 +306,33 @@ function rowToEntry(row: Record<string, unknown>): RegistryEntry {
     addresses: parseAddresses(row.addresses as string)
       .map((address, index) => withFile(address, sockets[index] ?? null)),
     roles: JSON.parse(row.roles as string),
-    ...(row.pid !== null && { pid: row.pid as number, host: row.host as string }),
+    ...(row.pid !== null && { pid: row.pid as number }),
+    ...(row.host !== null && { host: row.host as string }),
     ...(row.kernel !== null && { kernel: JSON.parse(row.kernel as string) }),
+    ...(row.version !== null && { version: row.version as string }),
+    ...(row.started_at !== null && { startedAt: row.started_at as number }),
+    state: row.state as ServerState,
+    revision: row.revision as number,
   };
+}
+
+function rowToChange(row: Record<string, SQLOutputValue>): StoredChange {
+  const { server } = row;
+  return {
+    change: row.change as ChangeKind,
+    id: checkServerId(row.id as string),
+    revision: row.revision as number,
+    roles: JSON.parse(row.roles as string),
+    lostRoles: JSON.parse(row.lost_roles as string),
+    ...(server !== null && { entry: textToEntry(server as string) }),
+  };
+}
+
+/** Reads an entry from the log: the values of its row, with the instance as text. */
+function textToEntry(text: string): RegistryEntry {
+  const values: SQLOutputValue[] = JSON.parse(text);
+  const row = Object.fromEntries(COLUMNS.map((column, at) => [column, values[at]])) as Row;
+  return rowToEntry({ ...row, instance: Uint8Array.fromHex(row.instance as string) });
 }
 
 /** Device and inode. */

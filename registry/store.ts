@@ -1,51 +1,131 @@
 /**
- * The registry's stores: their interface, the choice of one, and the one in memory.
+ * The registry's stores: what each of them does, and the choice of one.
  *
  * @module
  */
 import { InvalidInputError } from "../runtime/errors.ts";
-import { sameInstance } from "../runtime/server/credentials.ts";
-import type { RegistryEntry } from "../runtime/server/registry_protocol.ts";
+import type { EntryChange, OwnEntry, RegistryEntry } from "../runtime/server/registry_protocol.ts";
 
-/** A query for entries. */
-export interface EntryQuery {
-  /** Only servers with this role. Default: all. */
-  readonly role?: string | undefined;
-  /** Only ids after this one. Default: from the first. */
-  readonly after?: string | undefined;
-  /** The maximum number of entries. */
-  readonly limit: number;
-}
+/** The default time that a lease runs after each renewal, in ms. */
+export const DEFAULT_LEASE = 15_000;
 
 /**
- * A set of entries, one for each server id. A change resolves when it is as durable as the store
- * promises. Entries are passed by value: changing one later does not change the store.
+ * How long an entry stays `unreachable` before it is gone, in leases.
  */
-export interface RegistryStore {
-  /** Adds an entry, replacing an earlier one of the same id. */
-  put(entry: RegistryEntry): Promise<void>;
+export const UNREACHABLE_LEASES = 4;
 
-  /**
-   * Removes the entry of an instance of a server. A restarted server has another instance, so a
-   * server that stops never removes its successor's entry.
-   *
-   * @returns whether there was such an entry.
-   */
-  delete(id: string, instance: Uint8Array): Promise<boolean>;
+/** The number of changes that are kept for queries with an older cursor. */
+export const KEPT_CHANGES = 10_000;
 
-  /** Returns the server's entry, if any. */
-  get(id: string): Promise<RegistryEntry | undefined>;
-
-  /** Returns the matching entries, sorted by id, by code unit. */
-  list(query: EntryQuery): Promise<RegistryEntry[]>;
-
-  /** Closes the store. It must not be used afterwards. */
-  close(): Promise<void>;
+/** A change as a store records it. Entries in it have no `leaseLeft`. */
+export interface StoredChange extends EntryChange {
+  /** The roles that the entry had before the change and does not have now. */
+  readonly lostRoles: readonly string[];
 }
 
-/** Compares entries by server id, by code unit: the order of every store's results. */
-export function compareEntries(a: RegistryEntry, b: RegistryEntry): number {
-  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+/** All entries at a revision, and the latest changes up to it. */
+export interface Snapshot {
+  /** The entries, in any order. */
+  readonly entries: Iterable<RegistryEntry>;
+  /** The revision of the store. */
+  readonly revision: number;
+  /** The latest changes, in the order of their revisions. Default: none. */
+  readonly changes?: readonly StoredChange[];
+  /** All changes after this revision are in `changes`. Default: {@linkcode Snapshot.revision}. */
+  readonly since?: number;
+}
+
+/** What a store reports to the registry that uses it. */
+export interface StoreFeed {
+  /**
+   * All entries. Reported once before all changes, and again if the store could not go on from its
+   * last change.
+   */
+  snapshot(snapshot: Snapshot): void;
+  /** A change, in the order of revisions, by this registry or by another one over the store. */
+  change(change: StoredChange): void;
+  /**
+   * That the store does not answer, with the time at which it was last heard, by
+   * `performance.now()`; undefined when it answers again.
+   */
+  stale(since: number | undefined): void;
+}
+
+/** How an entry was removed. */
+export type Removal = "left" | "gone";
+
+/**
+ * A set of entries, one for each server id, with leases. Every change has a revision, which is
+ * greater than all earlier ones.
+ *
+ * A change is made only if the entry still has the expected revision, with 0 for none. So of two
+ * registries that change an entry at once, one looks again. A change resolves when it is as durable
+ * as the store promises, and rejects with a message for people if it cannot be made; it may be
+ * reported to the feed before or after that.
+ *
+ * When a lease runs out, the store makes the entry `unreachable`, and removes it as `gone` after
+ * {@linkcode UNREACHABLE_LEASES}. After a restart of the registry, every lease runs for its full
+ * time again.
+ */
+export interface RegistryStore extends AsyncDisposable {
+  /**
+   * Identifies the revisions: stores that have the same epoch have the same changes. Valid when
+   * {@linkcode RegistryStore.start} has resolved. Short text without colons.
+   */
+  readonly epoch: string;
+
+  /** How long a lease runs after each renewal, in ms. */
+  readonly lease: number;
+
+  /**
+   * Begins to report to a feed, first a snapshot.
+   *
+   * @throws {EnsembleError} if the store cannot be read.
+   */
+  start(feed: StoreFeed): Promise<void>;
+
+  /**
+   * Adds or replaces an entry, and starts its lease.
+   *
+   * @returns the revision of the change; undefined if the entry does not have the expected one.
+   */
+  put(entry: OwnEntry, expected: number): Promise<number | undefined>;
+
+  /**
+   * Renews the lease of a reachable entry.
+   *
+   * @returns false if there is no such entry, or its lease has run out.
+   */
+  renew(id: string, instance: Uint8Array): Promise<boolean> | boolean;
+
+  /**
+   * Makes an entry unreachable before its lease has run out.
+   *
+   * @returns false if it does not have the expected revision.
+   */
+  lapse(id: string, expected: number): Promise<boolean>;
+
+  /**
+   * Removes an entry.
+   *
+   * @returns false if it does not have the expected revision.
+   */
+  delete(
+    id: string,
+    options: { readonly expected: number; readonly as: Removal },
+  ): Promise<boolean>;
+
+  /** How long the lease of an entry still runs, in ms; undefined if that is not known. */
+  leaseLeft(id: string): number | undefined;
+
+  /** Makes the registry that uses this store known to the others over it, until it is closed. */
+  announce(registry: OwnEntry): Promise<void>;
+
+  /** The registries over this store, the announced one included. */
+  registries(): Promise<RegistryEntry[]>;
+
+  /** Closes the store, which then reports nothing more. The same as disposing of it. */
+  close(): Promise<void>;
 }
 
 /** The location of a store, from `--store`. */
@@ -71,59 +151,28 @@ export function parseStoreLocation(text: string): StoreLocation {
   );
 }
 
+/** Options of {@linkcode openStore}. */
+export interface OpenStoreOptions {
+  /** The file of a `sqlite:` store without a path. */
+  readonly defaultPath: string;
+  /** How long a lease runs, in ms. Default: {@linkcode DEFAULT_LEASE}. */
+  readonly lease?: number | undefined;
+}
+
 /**
  * Opens a store.
  *
- * @param location the location.
- * @param defaultPath the file of a `sqlite:` store without a path.
  * @throws {EnsembleError} if the store cannot be opened.
  */
 export async function openStore(
   location: StoreLocation,
-  defaultPath: string,
+  { defaultPath, lease }: OpenStoreOptions,
 ): Promise<RegistryStore> {
-  if (location.kind === "memory") return new MemoryStore();
+  if (location.kind === "memory") {
+    const { MemoryStore } = await import("./local_store.ts");
+    return new MemoryStore({ lease });
+  }
   // SQLite is loaded only if it is used.
   const { SqliteStore } = await import("./sqlite_store.ts");
-  return await SqliteStore.open(location.path ?? defaultPath);
-}
-
-/** Stores the entries in memory: they are lost when the process ends. */
-export class MemoryStore implements RegistryStore {
-  readonly #entries = new Map<string, RegistryEntry>();
-
-  /** See {@linkcode RegistryStore.put}. */
-  put(entry: RegistryEntry): Promise<void> {
-    this.#entries.set(entry.id, structuredClone(entry));
-    return Promise.resolve();
-  }
-
-  /** See {@linkcode RegistryStore.delete}. */
-  delete(id: string, instance: Uint8Array): Promise<boolean> {
-    const entry = this.#entries.get(id);
-    const isMeant = entry !== undefined && sameInstance(entry.instance, instance);
-    return Promise.resolve(isMeant && this.#entries.delete(id));
-  }
-
-  /** See {@linkcode RegistryStore.get}. */
-  get(id: string): Promise<RegistryEntry | undefined> {
-    return Promise.resolve(structuredClone(this.#entries.get(id)));
-  }
-
-  /** See {@linkcode RegistryStore.list}. */
-  list({ role, after, limit }: EntryQuery): Promise<RegistryEntry[]> {
-    const matching = [...this.#entries.values()]
-      .filter(({ id, roles }) =>
-        (role === undefined || roles.includes(role)) && (after === undefined || id > after)
-      )
-      .sort(compareEntries)
-      .slice(0, limit);
-    return Promise.resolve(structuredClone(matching));
-  }
-
-  /** See {@linkcode RegistryStore.close}. */
-  close(): Promise<void> {
-    this.#entries.clear();
-    return Promise.resolve();
-  }
+  return await SqliteStore.open(location.path ?? defaultPath, { lease });
 }

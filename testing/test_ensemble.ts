@@ -21,7 +21,7 @@
  * @module
  */
 import { serveRegistry } from "../registry/registry_actor.ts";
-import { MemoryStore } from "../registry/store.ts";
+import { MemoryStore } from "../registry/local_store.ts";
 import { REGISTRY_ID } from "../runtime/actor/references.ts";
 import { type EnsembleServer, provideRuntime } from "../runtime/ensemble/ensemble_server.ts";
 import { startServer } from "../runtime/ensemble/start_server.ts";
@@ -110,7 +110,7 @@ export async function testEnsemble(options: StartServerOptions = {}): Promise<Te
   const ensemble = new TestEnsemble(options);
   try {
     await ensemble.startServer(REGISTRY_ID, {
-      prepare: (server) => void serveRegistry(server, new MemoryStore()),
+      prepare: async (server) => void await serveRegistry(server, new MemoryStore()),
     });
     return ensemble;
   } catch (error) {

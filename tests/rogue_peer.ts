@@ -148,8 +148,10 @@ export class RoguePeer extends RawPeer {
 
   /** On a connection to the registry: registers this instance under its id. */
   async register(addresses: readonly Address[] = [], roles: readonly string[] = []): Promise<void> {
-    const entry = { id: this.id, instance: this.instance.publicKey, addresses, roles };
-    const { failed, message } = await this.ask("registry", { type: "add", entry });
+    const { id, instance } = this;
+    const state = "up";
+    const entry = { id, instance: instance.publicKey, addresses, roles, state };
+    const { failed, message } = await this.ask("registry", { type: "register", entry });
     assert.ok(!failed, Deno.inspect(message));
   }
 }

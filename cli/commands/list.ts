@@ -10,7 +10,6 @@ import {
   type CommandUnknownOpts,
   Option,
 } from "npm:@commander-js/extra-typings@^15.1.0";
-import { compareEntries } from "../../registry/store.ts";
 import { REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { completing } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
@@ -43,11 +42,11 @@ export function listServersCommand(): CommandUnknownOpts {
       const { listServers } = await import("../../runtime/ensemble/remote.ts");
       const { registryClient } = await import("../../runtime/server/registry_protocol.ts");
       const entries = await withConsole(options, async (actors) => {
-        const [servers, registry] = await Promise.all([
+        const [servers, { entry: registry }] = await Promise.all([
           listServers(actors),
           registryClient(actors).lookup({ id: REGISTRY_ID }),
         ]);
-        return [...servers, ...registry ? [registry] : []].sort(compareEntries);
+        return [...servers, ...registry ? [registry] : []].sort((a, b) => a.id < b.id ? -1 : 1);
       });
       const { entryToJson, formatServer } = await import("../kit/listing.ts");
       if (options.json) return printJson(entries.map(entryToJson));

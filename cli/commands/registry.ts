@@ -4,12 +4,7 @@
  * @module
  */
 import { Command, type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
-import {
-  openStore,
-  parseStoreLocation,
-  type RegistryStore,
-  type StoreLocation,
-} from "../../registry/store.ts";
+import { openStore, parseStoreLocation, type StoreLocation } from "../../registry/store.ts";
 import { REGISTRY_ID } from "../../runtime/actor/references.ts";
 import { completing, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
@@ -60,19 +55,14 @@ export function registryCommand(typed: string): CommandUnknownOpts {
       const { runServer } = await import("../../runtime/ensemble/run_server.ts");
       const { provideRuntime } = await import("../../runtime/ensemble/ensemble_server.ts");
       provideRuntime(() => import("../../mod.ts"));
-      let store: RegistryStore | undefined;
-      try {
-        await runServer(REGISTRY_ID, (server) => server.stopped, {
-          ...options,
-          ...addressTexts(options),
-          log: logOptions(options),
-          async prepare(server) {
-            store = await openStore(options.store, `${server.directory}/registry.db`);
-            serveRegistry(server, store);
-          },
-        });
-      } finally {
-        await store?.close();
-      }
+      await runServer(REGISTRY_ID, (server) => server.stopped, {
+        ...options,
+        ...addressTexts(options),
+        log: logOptions(options),
+        async prepare(server) {
+          const defaultPath = `${server.directory}/registry.db`;
+          await serveRegistry(server, await openStore(options.store, { defaultPath }));
+        },
+      });
     });
 }

@@ -170,7 +170,8 @@ async function shutDownOne(
     const error = await explainSilence(thrown, actors);
     if (actorId !== undefined || !isNoAnswer(error)) throw error;
     // Name its process, so that the user can stop it by other means.
-    const entry = await registryClient(actors).lookup({ id: server }).catch(() => undefined);
+    const found = await registryClient(actors).lookup({ id: server }).catch(() => undefined);
+    const entry = found?.entry;
     if (!entry) throw error;
     throw new EnsembleError(await describeFailure(error, entry), { cause: error });
   }

@@ -205,7 +205,7 @@ async function findProcess(
   const id = checkServerId(silence.server);
   if (actors && id !== REGISTRY_ID) {
     try {
-      const entry = await registryClient(actors).lookup({ id }, { timeout: PING_TIMEOUT });
+      const { entry } = await registryClient(actors).lookup({ id }, { timeout: PING_TIMEOUT });
       if (entry) return entry;
     } catch {
       // It does not answer either, or does not run.

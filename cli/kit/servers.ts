@@ -141,7 +141,7 @@ export async function findServers(
 ): Promise<RegistryEntry[]> {
   const entries = "role" in query
     ? await listServers(actors, query)
-    : [await registryClient(actors).lookup({ id: query.server }) ?? []].flat();
+    : [(await registryClient(actors).lookup({ id: query.server })).entry ?? []].flat();
   if (entries.length > 0) return entries;
   const what = "role" in query ? `server with the role ${query.role}` : `server ${query.server}`;
   throw new EnsembleError(`no ${what} is registered${await suggestLookups(actors, query)}`);

@@ -182,7 +182,7 @@ export class EnsembleServer extends ActorServer {
     if (by.id === undefined && typeof by.role === "string") {
       return (await listServers(this, { role: by.role, ...options })).map(describeEntry);
     }
-    const entry = await registryClient(this).lookup({ id: checkServerId(by.id!) }, options);
+    const { entry } = await registryClient(this).lookup({ id: checkServerId(by.id!) }, options);
     return entry && describeEntry(entry);
   }
 

@@ -11,26 +11,27 @@ import { type Client, client } from "../actor/service.ts";
 import { within } from "../timeout.ts";
 import { ProtocolError, TimeoutError } from "../errors.ts";
 import { controlAnswers, type ControlHandlers } from "../server/control.ts";
-import { registryClient, type RegistryEntry } from "../server/registry_protocol.ts";
+import { type ListQuery, registryClient, type RegistryEntry } from "../server/registry_protocol.ts";
 import { LOADER_ACTOR, loaderAnswers, type LoaderHandlers } from "./loader_protocol.ts";
 
 /** Anything that can ask: an actor, a server. */
 export type Asker = Pick<Messaging, "ask">;
 
 /**
- * Lists all registered servers, or those with a role, sorted by id, from all pages.
+ * Lists all registered servers, or those with a role or in some states, sorted by id, from all
+ * pages. With a role, the default is those that are `up`.
  *
  * @throws {ProtocolError} if the registry repeats pages.
  */
 export async function listServers(
   asker: Asker,
-  { role, ...options }: AskOptions & { role?: string } = {},
+  { role, states, ...options }: AskOptions & Pick<ListQuery, "role" | "states"> = {},
 ): Promise<RegistryEntry[]> {
   const registry = registryClient(asker);
   const entries: RegistryEntry[] = [];
   let after: string | undefined;
   do {
-    const page = await registry.list({ role, after }, options);
+    const page = await registry.list({ role, states, after }, options);
     entries.push(...page.entries);
     if (page.next !== undefined && after !== undefined && page.next <= after) {
       throw new ProtocolError(`the registry repeats its list after ${after}`);

@@ -25,7 +25,12 @@ import { Elevations } from "./elevation.ts";
 import { SilentPeerError } from "./handshake.ts";
 import { Identities } from "./identity.ts";
 import type { Presence } from "./presence.ts";
-import { registryClient, type RegistryEntry } from "./registry_protocol.ts";
+import {
+  type Holder,
+  type OwnEntry,
+  registryClient,
+  type RegistryEntry,
+} from "./registry_protocol.ts";
 import { Registration } from "./registration.ts";
 import { ownKernel } from "../own_process.ts";
 import { Router } from "./router.ts";
@@ -125,6 +130,7 @@ export class ActorServer {
   #grace: number;
   readonly #registration: Registration | undefined;
   #stopping: Promise<void> | undefined;
+  readonly #onDisconnected: ((session: Session) => void)[] = [];
   readonly #resources = new AsyncDisposableStack();
 
   /**
@@ -155,13 +161,13 @@ export class ActorServer {
     this.#identities = new Identities(self, {
       registry,
       enforced: this.capabilities.administered,
-      silence: heartbeat.timeout,
     });
     this.#router = new Router(self, {
       book: this.#book,
       identities: this.#identities,
       receiver: this.actors,
       heartbeat,
+      onClosed: (session) => this.#onDisconnected.forEach((react) => react(session)),
     });
     if (options.register) this.#registration = new Registration(this.actors, () => this.entry);
     this.actors.guard = this.capabilities;
@@ -236,7 +242,7 @@ export class ActorServer {
    *
    * @internal
    */
-  protected hold(resource: Disposable | AsyncDisposable): void {
+  hold(resource: Disposable | AsyncDisposable): void {
     this.#resources.use(resource);
   }
 
@@ -250,7 +256,7 @@ export class ActorServer {
    *
    * @internal
    */
-  get entry(): RegistryEntry {
+  get entry(): OwnEntry {
     const own = this.#listeners.map(({ address }) => reachable(address));
     const files = new Map(own.map((address) => [formatAddressUrl(address), address]));
     return {
@@ -258,6 +264,7 @@ export class ActorServer {
       instance: this.#instance,
       addresses: this.#announced?.map((each) => files.get(formatAddressUrl(each)) ?? each) ?? own,
       roles: this.#roles,
+      state: "up",
       pid: Deno.pid,
       host: hostName(),
       kernel: ownKernel(),
@@ -342,6 +349,25 @@ export class ActorServer {
    */
   presence(entry: RegistryEntry): Promise<Presence> {
     return this.#identities.presence(entry, this.#router);
+  }
+
+  /**
+   * What keeps the id of a registered instance from passing on to another one; undefined if nothing
+   * does. For the registry.
+   *
+   * @internal
+   */
+  holderOf(entry: RegistryEntry): Promise<Holder | undefined> {
+    return this.#identities.holderOf(entry, this.#router);
+  }
+
+  /**
+   * Calls a function when a connection has ended, with its session.
+   *
+   * @internal
+   */
+  onDisconnected(react: (session: Session) => void): void {
+    this.#onDisconnected.push(react);
   }
 
   /** Whether so much waits to be sent to a server that senders should await `drained`. */

@@ -103,7 +103,10 @@ export class AddressBook {
       throw new EnsembleError("no address of the registry is known", { code: "NO_REGISTRY" });
     }
     const isNearby = this.nearby(id).length > 0;
-    const entry = await this.#registry.lookup({ id }, isNearby ? { timeout: PING_TIMEOUT } : {});
+    const { entry } = await this.#registry.lookup(
+      { id },
+      isNearby ? { timeout: PING_TIMEOUT } : {},
+    );
     if (!entry) throw new UnknownServerError(id);
     const found = { addresses: inOrder(entry.addresses), instance: entry.instance };
     const now = performance.now();

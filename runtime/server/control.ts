@@ -109,7 +109,7 @@ export function controlHandlers(server: ActorServer): HandlersOf<ControlHandlers
 
     authorize({ server: id, capabilities: conferred }, context) {
       const delegate = async () => {
-        const entry = await registryClient(actors).lookup({ id });
+        const { entry } = await registryClient(actors).lookup({ id });
         if (!entry) {
           throw new EnsembleError(
             `no server ${id} is registered: only a running server can be authorized`,

@@ -182,7 +182,11 @@ export function serverHandshake(
       return { peer: client, instance, certified, reader, binding: await bind(transcript) };
     } catch (error) {
       if (!(error instanceof EnsembleError) || error instanceof DisconnectedError) throw error;
-      const refusal = error instanceof RefusedError ? error.refusal : Refusal.Failed;
+      const refusal = error instanceof RefusedError
+        ? error.refusal
+        : error.code === "ID_TAKEN"
+        ? Refusal.Taken
+        : Refusal.Failed;
       await send(stream, encodeRefused({ refusal, message: error.message })).catch(() => {});
       throw error;
     }

@@ -88,6 +88,8 @@ export enum Refusal {
   Failed = 1,
   /** The two are already being connected in the other direction: wait for that. */
   Duplicate = 2,
+  /** The id of the client belongs to another instance. */
+  Taken = 3,
 }
 
 /** A refusal by the server. */
@@ -157,7 +159,7 @@ export class RefusedError extends ProtocolError {
 
   /** Creates the error from a refusal. */
   constructor({ refusal, message }: Refused) {
-    super(message);
+    super(message, refusal === Refusal.Taken ? { code: "ID_TAKEN" } : {});
     this.refusal = refusal;
   }
 }

@@ -7,10 +7,9 @@
  * registered server belongs to the registered instance.
  *
  * The registry gives an id to another instance at once if the registered one has left, or if its
- * connection broke and its addresses refuse connections. It never does so while a connection of
- * that instance is open; the heartbeat closes the connection of a silent peer. An instance that is
- * not connected and does not refuse keeps its id until it has been silent for the timeout of the
- * heartbeat.
+ * connection broke and its addresses refuse connections. Otherwise it does so when the lease of that
+ * instance has run out and no connection of it is open; the heartbeat closes the connection of a
+ * silent peer.
  *
  * @module
  */
@@ -20,11 +19,16 @@ import { AuthenticationError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
 import type { ByteStream } from "../wire/stream.ts";
 import { connectTo } from "../wire/transport.ts";
-import type { Session } from "./capabilities.ts";
 import { type Bytes, type Credentials, sameInstance, shortInstance } from "./credentials.ts";
 import { clientHandshake } from "./handshake.ts";
 import { lookFor, type Presence, type Sign, signOfError } from "./presence.ts";
-import { describeServer, type RegistryEntry, type RegistryHandlers } from "./registry_protocol.ts";
+import {
+  describeServer,
+  type Holder,
+  idTaken,
+  type RegistryEntry,
+  type RegistryHandlers,
+} from "./registry_protocol.ts";
 
 /**
  * Tells, for an error, when the id of a silent server passes on; `timeout` is that of the
@@ -53,8 +57,6 @@ export interface IdentityOptions {
    * itself always does.
    */
   readonly enforced: boolean;
-  /** The timeout of the heartbeat, in ms. */
-  readonly silence: number;
 }
 
 /** Checks whether connections are open: the router. */
@@ -67,13 +69,6 @@ export interface Connections {
 export class Identities {
   readonly #self: Credentials;
   readonly #options: IdentityOptions;
-  readonly #started = performance.now();
-  /**
-   * When an instance was last heard before its connection ended. Entries older than the timeout are
-   * dropped.
-   */
-  readonly #lastHeard = new Map<string, { instance: Bytes; at: number }>();
-
   /** Creates the identities of the peers of a server. */
   constructor(self: Credentials, options: IdentityOptions) {
     this.#self = self;
@@ -99,7 +94,7 @@ export class Identities {
     }
     let entry: RegistryEntry | undefined;
     try {
-      entry = await this.#options.registry.lookup({ id });
+      ({ entry } = await this.#options.registry.lookup({ id }));
     } catch (error) {
       const { message } = error as Error;
       throw new AuthenticationError(
@@ -107,20 +102,34 @@ export class Identities {
       );
     }
     if (!entry || sameInstance(entry.instance, instance)) return;
-    const presence = isRegistry ? await this.presence(entry, connections) : "running";
-    if (presence === "gone" || (presence === "unknown" && this.#isLongSilent(entry))) return;
+    if (isRegistry) {
+      const holder = await this.holderOf(entry, connections);
+      if (holder) throw idTaken(entry, holder);
+      return;
+    }
     throw new AuthenticationError(
       `another instance is registered as ${describeServer(entry)}: ${
         shortInstance(entry.instance)
-      }` +
-        (presence === "unknown" ? `; it may still run: ${whenSilent(this.#options.silence)}` : ""),
+      }`,
     );
+  }
+
+  /**
+   * What keeps the id of a registered instance from passing on to another one, by the rule above;
+   * undefined if nothing does. Both who connects as that id and who registers it are judged by it.
+   */
+  async holderOf(entry: RegistryEntry, connections: Connections): Promise<Holder | undefined> {
+    if (await connections.stands(entry.id, entry.instance)) return "connection";
+    if (entry.state === "unreachable") return undefined;
+    const presence = await this.#look(entry);
+    if (presence === "gone") return undefined;
+    return presence === "running" ? "answer" : "lease";
   }
 
   /** Whether an id is registered for this instance. */
   async isRegistered(id: string, instance: Bytes): Promise<boolean> {
     try {
-      const entry = await this.#options.registry.lookup({ id });
+      const { entry } = await this.#options.registry.lookup({ id });
       return entry !== undefined && sameInstance(entry.instance, instance);
     } catch {
       return false;
@@ -130,35 +139,14 @@ export class Identities {
   /** Whether a registered instance runs, as far as this server can tell. */
   async presence(entry: RegistryEntry, connections: Connections): Promise<Presence> {
     if (await connections.stands(entry.id, entry.instance)) return "running";
-    return await lookFor(entry, {
-      isLongSilent: this.#isLongSilent(entry),
+    return await this.#look(entry);
+  }
+
+  #look(entry: RegistryEntry): Promise<Presence> {
+    return lookFor(entry, {
+      isLongSilent: entry.state === "unreachable",
       examine: (address) => this.#examine(entry, address),
     });
-  }
-
-  /**
-   * Records that a connection ended; `lastHeard` is the time of the peer's last data, by
-   * `performance.now()`.
-   */
-  closed({ peer, instance }: Session, lastHeard: number): void {
-    if (this.#self.id !== REGISTRY_ID) return;
-    this.#lastHeard.delete(peer);
-    this.#lastHeard.set(peer, { instance, at: lastHeard });
-    const old = performance.now() - this.#options.silence;
-    for (const [id, { at }] of this.#lastHeard) {
-      if (at >= old) break;
-      this.#lastHeard.delete(id);
-    }
-  }
-
-  /**
-   * Whether an instance has been silent for so long that an open connection would have been closed.
-   */
-  #isLongSilent({ id, instance }: RegistryEntry): boolean {
-    const heard = this.#lastHeard.get(id);
-    // A registry that has just started has not heard any server yet.
-    const at = heard && sameInstance(heard.instance, instance) ? heard.at : this.#started;
-    return performance.now() - at >= this.#options.silence;
   }
 
   /** Finds which instance answers at an address; the handshake ends there. */

@@ -7,10 +7,11 @@ import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Actor, ActorBody } from "../actor/actor.ts";
 import { type ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
 import { onDown, onPing, onShutdown, onUnexpected } from "../actor/cases.ts";
+import { DisconnectedError } from "../errors.ts";
 import { type Case, UNBOUNDED } from "../actor/mailbox.ts";
 import { messageType } from "../actor/messaging.ts";
 import { ActorRef, REGISTRY_ID } from "../actor/references.ts";
-import { registryClient, type RegistryEntry } from "./registry_protocol.ts";
+import { type OwnEntry, registryClient, withClaimant } from "./registry_protocol.ts";
 
 const logger = getLogger(["gxensemble", "registration"]);
 
@@ -36,13 +37,13 @@ const REMOVE_TIMEOUT = 1_000;
 /** The registration of a server. */
 export class Registration {
   readonly #actors: ActorSystem;
-  readonly #entry: () => RegistryEntry;
+  readonly #entry: () => OwnEntry;
   /** Whether the registry has been asked to add the entry. */
   #isAsked = false;
   #actor: Actor | undefined;
 
   /** Asks nothing yet; `entry` gives the entry as it is now. */
-  constructor(actors: ActorSystem, entry: () => RegistryEntry) {
+  constructor(actors: ActorSystem, entry: () => OwnEntry) {
     this.#actors = actors;
     this.#entry = entry;
   }
@@ -54,7 +55,14 @@ export class Registration {
    */
   async add(): Promise<void> {
     this.#isAsked = true;
-    await registryClient(this.#actors).add({ entry: this.#entry() });
+    const entry = this.#entry();
+    try {
+      await registryClient(this.#actors).register({ entry });
+    } catch (error) {
+      // The registry refused the connection, since the id is another's.
+      const isTaken = error instanceof DisconnectedError && error.code === "ID_TAKEN";
+      throw isTaken ? withClaimant(error.cause as Error, entry) : error;
+    }
   }
 
   /** Starts the actor that adds the entry again when that is needed. */
@@ -88,7 +96,7 @@ export class Registration {
  *
  * @param entry returns the current entry.
  */
-export function keepRegistered(entry: () => RegistryEntry): ActorBody {
+export function keepRegistered(entry: () => OwnEntry): ActorBody {
   return async (self) => {
     self.monitor(new ActorRef(REGISTRY_ID, SERVER_ACTOR));
     while (true) {
@@ -106,11 +114,12 @@ export function keepRegistered(entry: () => RegistryEntry): ActorBody {
   };
 }
 
-async function registerAgain(self: Actor, entry: () => RegistryEntry): Promise<void> {
+async function registerAgain(self: Actor, entry: () => OwnEntry): Promise<void> {
   let last = "";
   for (let pause = 2 * FIRST_RETRY;; pause = Math.min(2 * pause, LONGEST_RETRY)) {
     try {
-      return await registryClient(self).add({ entry: entry() });
+      await registryClient(self).register({ entry: entry() });
+      return;
     } catch (error) {
       const { message } = error as Error;
       // Each message is logged once: that the registry is still away is not news, but that another

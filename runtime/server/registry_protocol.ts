@@ -1,14 +1,14 @@
 /**
- * The registry, for servers: its entries, its requests, and how a server stays registered.
+ * The registry's protocol: its entries, its requests and their answers.
  *
  * @module
  */
 import type { Messaging } from "../actor/messaging.ts";
 import { ActorRef, REGISTRY_ID } from "../actor/references.ts";
 import { type Client, client, type RequestChecks } from "../actor/service.ts";
-import { InvalidInputError } from "../errors.ts";
+import { EnsembleError, InvalidInputError } from "../errors.ts";
 import type { Kernel } from "../own_process.ts";
-import { type Address, formatAddress } from "../wire/address.ts";
+import { type Address, formatAddress, formatAddressUrl } from "../wire/address.ts";
 import { INSTANCE_LENGTH } from "./credentials.ts";
 import type { Presence } from "./presence.ts";
 import {
@@ -25,6 +25,7 @@ import {
   requestChecks,
   serverId,
   text,
+  timestamp,
   utf8,
   wholeNumber,
 } from "./request_checks.ts";
@@ -35,33 +36,26 @@ export const REGISTRY: ActorRef = new ActorRef(REGISTRY_ID, "registry");
 /** The maximum number of entries in an answer: some megabytes of the largest ones. */
 export const PAGE_SIZE = 256;
 
-/** A page of entries, sorted by id. */
-export interface RegistryPage {
-  /** At most {@linkcode PAGE_SIZE} of them. */
-  readonly entries: RegistryEntry[];
-  /** The `after` of the next request; absent on the last page. */
-  readonly next?: string | undefined;
-}
+/** The maximum number of changes in an answer. */
+export const MAX_CHANGES = 256;
 
-/** The handlers of the registry's actor, for `client`. */
-export type RegistryHandlers = {
-  /** Adds a server's entry, replacing an earlier one. */
-  add(request: { entry: RegistryEntry }): Promise<void>;
-  /** Removes the entry of an instance of a server. Returns whether it existed. */
-  remove(request: { id: string; instance: Uint8Array }): Promise<boolean>;
-  /** The entry of a server, or of the registry itself, which is in no list. */
-  lookup(request: { id: string }): Promise<RegistryEntry | undefined>;
-  /** A page of all entries, or of those with a role, after an id. */
-  list(request: { role?: string | undefined; after?: string | undefined }): Promise<RegistryPage>;
-  /**
-   * Whether a registered instance is running, as far as the registry can tell; "gone" if it is not
-   * registered.
-   */
-  presence(request: { id: string; instance: Uint8Array }): Promise<Presence>;
-};
+/** The maximum number of ids in a query for changes. A server that follows more asks for all. */
+export const MAX_WATCHED_IDS = 256;
+
+/** The maximum number of roles in a query for changes. */
+export const MAX_WATCHED_ROLES = 32;
+
+/** The longest time that a query for changes may wait, in ms. */
+export const LONGEST_WAIT = 300_000;
 
 /** The longest part of a {@linkcode Kernel}, in UTF-16 code units. */
 const MAX_KERNEL = 64;
+
+/** The longest version of a server's program, in UTF-16 code units. */
+const MAX_VERSION = 64;
+
+/** The longest cursor, in UTF-16 code units. */
+const MAX_CURSOR = 192;
 
 /** The maximum number of a server's addresses. */
 export const MAX_ADDRESSES = 16;
@@ -75,8 +69,29 @@ export const MAX_ROLES = 32;
 /** The longest role, in bytes of UTF-8. */
 export const MAX_ROLE = 64;
 
-/** A registered server. */
-export interface RegistryEntry {
+/** The maximum number of registries over one store. */
+export const MAX_REGISTRIES = 64;
+
+/** The states that a server has by its own account. */
+export const OWN_STATES = ["starting", "up", "draining"] as const;
+
+/** The states of a registered server. */
+export const SERVER_STATES = [...OWN_STATES, "unreachable"] as const;
+
+/**
+ * The state that a server has by its own account: `starting` until it is ready, then `up`, and
+ * `draining` when it takes no new work.
+ */
+export type OwnState = typeof OWN_STATES[number];
+
+/**
+ * The state of a registered server. It is `unreachable` when its lease has run out, or when its
+ * connection broke and its addresses refuse.
+ */
+export type ServerState = typeof SERVER_STATES[number];
+
+/** What a server says of itself. */
+export interface OwnEntry {
   /** The server's id, which is the key of the entry. */
   readonly id: string;
   /**
@@ -88,22 +103,211 @@ export interface RegistryEntry {
   readonly addresses: readonly Address[];
   /** The server's roles, in the announced order. */
   readonly roles: readonly string[];
+  /** Its state. */
+  readonly state: OwnState;
   /**
-   * Its process id on {@linkcode RegistryEntry.host}; absent in entries from databases of version
-   * 1.
+   * Its process id on {@linkcode OwnEntry.host}; absent in entries from databases of version 1.
    */
   readonly pid?: number | undefined;
   /** The name of its host when the process started. */
   readonly host?: string | undefined;
   /** The kernel of its process; absent if the system does not report it. */
   readonly kernel?: Kernel | undefined;
+  /** The version of gxensemble that it runs. */
+  readonly version?: string | undefined;
+  /** When it started, in ms since 1970. */
+  readonly startedAt?: number | undefined;
 }
+
+/** A registered server. */
+export interface RegistryEntry extends Omit<OwnEntry, "state"> {
+  /** Its state, as the registry sees it. */
+  readonly state: ServerState;
+  /** The revision of the store at which the entry last changed; 0 for the registry's own. */
+  readonly revision: number;
+  /** How long its lease still runs, in ms. Only in answers, and only if the registry knows. */
+  readonly leaseLeft?: number | undefined;
+}
+
+/** The kinds of changes of an entry. */
+export const CHANGE_KINDS = [...SERVER_STATES, "changed", "left", "gone"] as const;
+
+/**
+ * What happened to an entry: it got this state, or is new with it; it `changed` and kept its state;
+ * its server `left`; or it is `gone`, since it was unreachable for long or an administrator removed
+ * it. When another instance takes an id over, that is one change, with the new entry.
+ */
+export type ChangeKind = typeof CHANGE_KINDS[number];
+
+/** A change of an entry. */
+export interface EntryChange {
+  /** What happened. */
+  readonly change: ChangeKind;
+  /** The id of the entry. */
+  readonly id: string;
+  /** The revision of the store with this change. Later changes have greater ones. */
+  readonly revision: number;
+  /** Its roles; if it was removed, those that it had. */
+  readonly roles: readonly string[];
+  /** The entry; absent if it was removed. */
+  readonly entry?: RegistryEntry | undefined;
+}
+
+/** Whether the registry's knowledge is current. */
+export interface Staleness {
+  /** How long ago the registry last heard from its store, in ms; absent if the store answers. */
+  readonly staleFor?: number | undefined;
+}
+
+/** The answer to a lookup. */
+export interface RegistryLookup extends Staleness {
+  /** The entry, if there is one. */
+  readonly entry?: RegistryEntry | undefined;
+}
+
+/** A page of entries, sorted by id. */
+export interface RegistryPage extends Staleness {
+  /** At most {@linkcode PAGE_SIZE} of them. */
+  readonly entries: RegistryEntry[];
+  /** The `after` of the next request; absent on the last page. A page may be short, or empty. */
+  readonly next?: string | undefined;
+  /**
+   * The cursor for the changes after this page. A list of several pages goes on with the cursor of
+   * the first one: entries of later pages may then include changes that are told again, with a
+   * revision that is not greater than that of the entry.
+   */
+  readonly cursor: string;
+}
+
+/** A query for a page of entries. */
+export interface ListQuery {
+  /** Only servers with this role. Default: all. */
+  readonly role?: string | undefined;
+  /** Only servers in these states. Default: `up` with a role, all states without one. */
+  readonly states?: readonly ServerState[] | undefined;
+  /** Only ids after this one. Default: from the first. */
+  readonly after?: string | undefined;
+  /** The maximum number of entries. Default and maximum: {@linkcode PAGE_SIZE}. */
+  readonly limit?: number | undefined;
+}
+
+/** A query for changes: of all entries, or of those with these ids or roles. */
+export interface ChangesQuery {
+  /** The cursor of a list, or of earlier changes. */
+  readonly after: string;
+  /** The ids of servers. */
+  readonly ids?: readonly string[] | undefined;
+  /** Roles: changes of entries that have one of them, or had one before the change. */
+  readonly roles?: readonly string[] | undefined;
+  /** Whether to give all changes, whatever the ids and roles. */
+  readonly all?: boolean | undefined;
+  /** How long to wait for a change if there is none, in ms. */
+  readonly wait: number;
+}
+
+/** The answer to a query for changes. */
+export interface RegistryChanges extends Staleness {
+  /** The cursor for the changes after these. */
+  readonly cursor: string;
+  /** The changes, in the order of their revisions; at most {@linkcode MAX_CHANGES}. */
+  readonly changes: EntryChange[];
+  /**
+   * Set if the registry does not have the changes after the given cursor any more: list again. Then
+   * there are no changes in the answer.
+   */
+  readonly compacted?: boolean | undefined;
+}
+
+/** What a server gets for its registration. */
+export interface Lease {
+  /** The revision of its entry, for {@linkcode RegistryHandlers.renew}. */
+  readonly revision: number;
+  /** How long the lease runs after each renewal, in ms. Servers renew it at a third of that. */
+  readonly lease: number;
+}
+
+/** The handlers of the registry's actor, for `client`. */
+export type RegistryHandlers = {
+  /**
+   * Adds a server's entry, or changes it, such as to another state. Refused with `ID_TAKEN` while
+   * the id belongs to another instance.
+   */
+  register(request: { entry: OwnEntry }): Promise<Lease>;
+  /**
+   * Renews the lease of an entry. The answer is false if the registry does not have this instance
+   * with this revision as a reachable server: then it has to register again.
+   */
+  renew(request: { id: string; instance: Uint8Array; revision: number }): Promise<boolean>;
+  /** Removes the entry of an instance of a server. Returns whether it existed. */
+  remove(request: { id: string; instance: Uint8Array }): Promise<boolean>;
+  /**
+   * Removes the entry of a server that is not alive; with `force`, of any. A server that runs
+   * registers again. Where capabilities are enforced, it takes the capability `admin`.
+   */
+  forget(request: { id: string; force?: boolean | undefined }): Promise<void>;
+  /** The entry of a server in any state, or of the registry itself, which is in no list. */
+  lookup(request: { id: string }): Promise<RegistryLookup>;
+  /** A page of entries. */
+  list(request: ListQuery): Promise<RegistryPage>;
+  /**
+   * The changes after a cursor. If there are none, waits for one. A newer query of the same actor
+   * ends the waiting of its earlier one.
+   */
+  changes(request: ChangesQuery): Promise<RegistryChanges>;
+  /** The entries of all registries over the same store, this one included. */
+  registries(): Promise<RegistryEntry[]>;
+  /**
+   * Whether a registered instance is running, as far as the registry can tell; "gone" if it is not
+   * registered.
+   */
+  presence(request: { id: string; instance: Uint8Array }): Promise<Presence>;
+};
 
 /** Formats a registered server for messages: `httpd1 (pid 123 on host a)`. */
 export function describeServer(
   { id, pid, host }: Pick<RegistryEntry, "id" | "pid" | "host">,
 ): string {
   return pid === undefined ? id : `${id} (pid ${pid} on host ${host})`;
+}
+
+/**
+ * Formats where an instance runs, for messages, with the first of its addresses: `pid 123 on host a
+ * at tcp://a:4000`.
+ */
+export function describePlace(
+  { pid, host, addresses }: Pick<RegistryEntry, "pid" | "host" | "addresses">,
+): string {
+  const process = pid === undefined ? "a process" : `pid ${pid} on host ${host}`;
+  const [first] = addresses;
+  return first ? `${process} at ${formatAddressUrl(first)}` : process;
+}
+
+/**
+ * What keeps an id for the instance that is registered: its connection stands, it answers at its
+ * address, or its lease still runs.
+ */
+export type Holder = "connection" | "answer" | "lease";
+
+/** Makes the error for a server whose id is another instance's. */
+export function idTaken(entry: RegistryEntry, holder: Holder): EnsembleError {
+  const { leaseLeft } = entry;
+  const until = holder === "lease" && leaseLeft !== undefined
+    ? `; its lease ends in ${Math.ceil(leaseLeft / 1000)} s`
+    : "";
+  return new EnsembleError(`${entry.id} is already running: ${describePlace(entry)}${until}`, {
+    code: "ID_TAKEN",
+  });
+}
+
+/** Adds to the message of an error of {@linkcode idTaken} where the refused server is. */
+export function withClaimant(
+  { message }: Error,
+  claimant: Pick<OwnEntry, "pid" | "host" | "addresses">,
+): EnsembleError {
+  const advice = "stop that one, or choose another id";
+  return new EnsembleError(`${message}; this one is ${describePlace(claimant)}: ${advice}`, {
+    code: "ID_TAKEN",
+  });
 }
 
 const instance = bytes(INSTANCE_LENGTH, INSTANCE_LENGTH);
@@ -122,37 +326,95 @@ const process = {
 };
 
 /** The host and process of a server. */
-export const serverProcess: Check<Pick<RegistryEntry, "pid" | "host" | "kernel">> = parts(process);
+export const serverProcess: Check<Pick<OwnEntry, "pid" | "host" | "kernel">> = parts(process);
 
-/** A complete entry. */
-export const registryEntry: Check<RegistryEntry> = parts({
+const roles = listOf(utf8(MAX_ROLE), MAX_ROLES);
+
+const described = {
   id: serverId,
   instance,
   addresses: listOf(shortAddress, MAX_ADDRESSES),
-  roles: listOf(utf8(MAX_ROLE), MAX_ROLES),
+  roles,
   ...process,
+  version: optional(text(MAX_VERSION)),
+  startedAt: optional(timestamp),
+};
+
+/** What a server says of itself. */
+export const ownEntry: Check<OwnEntry> = parts({ ...described, state: oneOf(...OWN_STATES) });
+
+/** A complete entry. */
+export const registryEntry: Check<RegistryEntry> = parts({
+  ...described,
+  state: oneOf(...SERVER_STATES),
+  revision: wholeNumber,
+  leaseLeft: optional(wholeNumber),
 });
+
+const cursor = text(MAX_CURSOR);
+
+const oneInstance = { id: serverId, instance };
 
 /** The checks of the registry's actor. */
 export const registryChecks: RequestChecks = requestChecks<RegistryHandlers>({
   // It is stored and passed on, so every part is checked.
-  add: parts({ entry: registryEntry }),
-  remove: parts({ id: serverId, instance }),
+  register: parts({ entry: ownEntry }),
+  renew: parts({ ...oneInstance, revision: wholeNumber }),
+  remove: parts(oneInstance),
+  forget: parts({ id: serverId, force: optional(flag) }),
   lookup: parts({ id: serverId }),
-  list: parts({ role: optional(utf8(MAX_ROLE)), after: optional(serverId) }),
-  presence: parts({ id: serverId, instance }),
+  list: parts({
+    role: optional(utf8(MAX_ROLE)),
+    states: optional(listOf(oneOf(...SERVER_STATES), SERVER_STATES.length)),
+    after: optional(serverId),
+    limit: optional(wholeNumber),
+  }),
+  changes: parts({
+    after: cursor,
+    ids: optional(listOf(serverId, MAX_WATCHED_IDS)),
+    roles: optional(listOf(utf8(MAX_ROLE), MAX_WATCHED_ROLES)),
+    all: optional(flag),
+    wait: wholeNumber,
+  }),
+  registries: parts({}),
+  presence: parts(oneInstance),
 });
 
+const staleness = { staleFor: optional(wholeNumber) };
+
 const answers = answerChecks<RegistryHandlers>({
+  register: parts({ revision: wholeNumber, lease: wholeNumber }),
+  renew: flag,
   remove: flag,
-  lookup: optional(registryEntry),
-  list: parts({ entries: listOf(registryEntry, PAGE_SIZE), next: optional(serverId) }),
+  lookup: parts({ entry: optional(registryEntry), ...staleness }),
+  list: parts({
+    entries: listOf(registryEntry, PAGE_SIZE),
+    next: optional(serverId),
+    cursor,
+    ...staleness,
+  }),
+  changes: parts({
+    cursor,
+    changes: listOf(
+      parts({
+        change: oneOf(...CHANGE_KINDS),
+        id: serverId,
+        revision: wholeNumber,
+        roles,
+        entry: optional(registryEntry),
+      }),
+      MAX_CHANGES,
+    ),
+    compacted: optional(flag),
+    ...staleness,
+  }),
+  registries: listOf(registryEntry, MAX_REGISTRIES),
   presence: oneOf("running", "gone", "unknown"),
 });
 
 /**
- * A client of the registry: `add`, `remove`, `lookup`, `list` of a page, `presence`. Its answers
- * are checked, since they contain addresses to connect to.
+ * A client of the registry: its methods are those of {@linkcode RegistryHandlers}. Its answers are
+ * checked, since they contain addresses to connect to.
  */
 export function registryClient(asker: Pick<Messaging, "ask">): Client<RegistryHandlers> {
   return client<RegistryHandlers>(asker, REGISTRY, { answers });

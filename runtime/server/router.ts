@@ -46,6 +46,8 @@ export interface RouterParts {
   readonly receiver: Receiver;
   /** The heartbeat of the connections. */
   readonly heartbeat: Heartbeat;
+  /** Called when a connection has ended. */
+  readonly onClosed: (session: Session) => void;
 }
 
 /**
@@ -443,15 +445,15 @@ export class Router implements Route, Connections {
       throw new DisconnectedError(`${this.#self.id} is stopping`, { code: "SERVER_STOPPING" });
     }
     const peer = this.#peer(authenticated.peer);
-    const { receiver, heartbeat, identities } = this.#parts;
+    const { receiver, heartbeat, onClosed } = this.#parts;
     const connection = new Connection(stream, authenticated, {
       address,
       peer,
       heartbeat,
       receiver,
       onClosed: (connection, why) => {
-        identities.closed(connection.session, connection.lastReceived);
         if (peer.connection === connection) this.#lose(peer, why);
+        onClosed(connection.session);
       },
     });
     peer.connect(connection);
@@ -497,7 +499,9 @@ export class Router implements Route, Connections {
 
 /** The error code for an unreachable server. */
 function codeOf(cause: unknown): ErrorCode {
-  return cause instanceof UnknownServerError ? cause.code : "DISCONNECTED";
+  const isTold = cause instanceof UnknownServerError ||
+    cause instanceof EnsembleError && cause.code === "ID_TAKEN";
+  return isTold ? cause.code : "DISCONNECTED";
 }
 
 /** The step that a dialed server did not answer; undefined if it was not silent. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { dirname } from "node:path";
-import { MemoryStore } from "../../registry/store.ts";
+import { MemoryStore } from "../../registry/local_store.ts";
 import type { Actor } from "../../runtime/actor/actor.ts";
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import type { HandlerContext } from "../../runtime/actor/handler_context.ts";
@@ -78,7 +78,8 @@ export class HostileEnsemble implements AsyncDisposable {
       instance: new Uint8Array(INSTANCE_LENGTH),
       addresses: [this.#local.socket(id)],
       roles: [],
-    });
+      state: "up",
+    }, 0);
   }
 
   async #refuseAll(listener: Deno.Listener, reason: Uint8Array): Promise<void> {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { explainLoss, explainSilence, watchSilence } from "../../../cli/kit/console.ts";
-import { MemoryStore } from "../../../registry/store.ts";
+import { MemoryStore } from "../../../registry/local_store.ts";
 import type { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { ping } from "../../../runtime/ensemble/remote.ts";
 import { DisconnectedError, EnsembleError, TimeoutError } from "../../../runtime/errors.ts";
-import type { RegistryEntry } from "../../../runtime/server/registry_protocol.ts";
+import type { OwnEntry } from "../../../runtime/server/registry_protocol.ts";
 import { ownKernel } from "../../../runtime/own_process.ts";
 import { type Address, formatAddressUrl, hostName } from "../../../runtime/wire/address.ts";
 import type { Listener } from "../../../runtime/wire/stream.ts";
@@ -44,9 +44,16 @@ async function failure(asking: Promise<unknown>): Promise<TimeoutError | Disconn
   return error;
 }
 
-function entry(id: string, options: Partial<RegistryEntry>): RegistryEntry {
+function entry(id: string, options: Partial<OwnEntry>): OwnEntry {
   const server = id;
-  return { id: server, instance: new Uint8Array(32), addresses: [], roles: [], ...options };
+  return {
+    id: server,
+    instance: new Uint8Array(32),
+    addresses: [],
+    roles: [],
+    state: "up",
+    ...options,
+  };
 }
 
 function impatientPing(actors: ActorSystem, id: string): Promise<unknown> {
@@ -77,8 +84,9 @@ testWith([LINUX], {
     const { pid } = process;
     const place = { addresses: [silent.address], pid, host: hostName(), kernel: ownKernel() };
     try {
-      const explained = async (options: Partial<RegistryEntry> = {}) => {
-        await store.put(entry("silent", { ...place, ...options }));
+      let revision = 0;
+      const explained = async (options: Partial<OwnEntry> = {}) => {
+        revision = (await store.put(entry("silent", { ...place, ...options }), revision))!;
         const error = await failureInHandshake(actors, "silent");
         assert.deepEqual(error.silence, {
           server: "silent",

@@ -7,7 +7,7 @@ function source(path: string): string {
 
 /** Starts a registry, a server and a rogue in one process, and sends each actor what none of them knows. */
 const PROGRAM = `
-  import { MemoryStore } from ${source("registry/store.ts")};
+  import { MemoryStore } from ${source("registry/local_store.ts")};
   import { serveRegistry } from ${source("registry/registry_actor.ts")};
   import { ActorRef } from ${source("runtime/actor/references.ts")};
   import { createCookie, readCookie } from ${source("runtime/home/cookie.ts")};
@@ -19,7 +19,7 @@ const PROGRAM = `
 
   await createCookie(findPlaces());
   const registry = await startServer("registry", {
-    prepare: (server) => void serveRegistry(server, new MemoryStore()),
+    prepare: async (server) => void await serveRegistry(server, new MemoryStore()),
   });
   const start = async (id, listen) =>
     await ActorServer.start({

@@ -69,13 +69,13 @@ Deno.test("runServer logs to standard error what fails in its program, and print
   using ensemble = new TemporaryEnsemble();
   const source = (path: string) => JSON.stringify(new URL(`../../../${path}`, import.meta.url));
   const { code, stderr } = await ensemble.evaluate(`
-    import { MemoryStore } from ${source("registry/store.ts")};
+    import { MemoryStore } from ${source("registry/local_store.ts")};
     import { serveRegistry } from ${source("registry/registry_actor.ts")};
     import { findPlaces } from ${source("runtime/home/paths.ts")};
     import { createCookie } from ${source("runtime/home/cookie.ts")};
     import { runServer } from ${RUNTIME};
     await createCookie(findPlaces());
-    const prepare = (server) => void serveRegistry(server, new MemoryStore());
+    const prepare = async (server) => void await serveRegistry(server, new MemoryStore());
     const main = async (server) => {
       const actor = server.spawn("dies", () => { throw new RangeError("actor\\n2026"); });
       server.serve("shop", { sell() { throw new TypeError("handler", { cause: "rain" }); } });

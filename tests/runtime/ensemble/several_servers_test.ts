@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { serveRegistry } from "../../../registry/registry_actor.ts";
-import { MemoryStore } from "../../../registry/store.ts";
+import { MemoryStore } from "../../../registry/local_store.ts";
 import { currentServer } from "../../../runtime/ensemble/process_servers.ts";
 import { runServer } from "../../../runtime/ensemble/run_server.ts";
 import { startServer } from "../../../runtime/ensemble/start_server.ts";
@@ -20,7 +20,7 @@ class Here implements Disposable {
   startRegistry() {
     return startServer("registry", {
       ...this.options,
-      prepare: (server) => void serveRegistry(server, new MemoryStore()),
+      prepare: async (server) => void await serveRegistry(server, new MemoryStore()),
     });
   }
 

@@ -18,14 +18,14 @@ const SELF = { id: "self", registry: [localUnixAddress("/registry")] };
 
 /** What the registry knows of a server that is there. */
 function entryOf(id: string, addresses: readonly Address[] = [TCP]): RegistryEntry {
-  return { id, addresses, instance: INSTANCE, roles: [] };
+  return { id, addresses, instance: INSTANCE, roles: [], state: "up", revision: 1 };
 }
 
 function bookOf(addresses: readonly Address[]): { book: AddressBook; asked: string[] } {
   const asked: string[] = [];
   const lookup = ({ id }: { id: string }) => {
     asked.push(id);
-    return Promise.resolve(entryOf(id, addresses));
+    return Promise.resolve({ entry: entryOf(id, addresses) });
   };
   return { book: new AddressBook({ lookup }, SELF), asked };
 }
@@ -64,7 +64,7 @@ Deno.test("refresh waits less long for the registry where a server may be found 
     const asked: [string, number | undefined][] = [];
     const lookup = ({ id }: { id: string }, options?: AskOptions) => {
       asked.push([id, options?.timeout]);
-      return Promise.resolve(entryOf(id));
+      return Promise.resolve({ entry: entryOf(id) });
     };
     const book = new AddressBook({ lookup }, {
       ...SELF,
@@ -82,7 +82,7 @@ Deno.test("refresh waits less long for the registry where a server may be found 
 
 Deno.test("refresh drops a server's addresses when it is not registered", async () => {
   let known = true;
-  const lookup = ({ id }: { id: string }) => Promise.resolve(known ? entryOf(id) : undefined);
+  const lookup = ({ id }: { id: string }) => Promise.resolve(known ? { entry: entryOf(id) } : {});
   const book = new AddressBook({ lookup }, SELF);
   await book.refresh(A);
   known = false;

@@ -84,7 +84,9 @@ Deno.test("an id that passes from instance to instance costs a few lines", async
   const id = "rogue";
   for (let i = 0; i < 12; i++) {
     const instance = await InstanceKey.generate();
-    await registry.add({ entry: { id, instance: instance.publicKey, addresses: [], roles: [] } });
+    await registry.register({
+      entry: { id, instance: instance.publicKey, addresses: [], roles: [], state: "up" },
+    });
     // Left open: the next one takes its place.
     await RoguePeer.join(ensemble.socket("target"), { cookie: ensemble.cookie, id, instance });
   }

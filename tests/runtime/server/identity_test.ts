@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
-import { MemoryStore } from "../../../registry/store.ts";
+import { MemoryStore } from "../../../registry/local_store.ts";
 import { serveRegistry } from "../../../registry/registry_actor.ts";
 import { REGISTRY_ID } from "../../../runtime/actor/references.ts";
 import { controlClient, ping } from "../../../runtime/ensemble/remote.ts";
 import { InstanceKey, shortInstance } from "../../../runtime/server/credentials.ts";
-import { registryClient, type RegistryEntry } from "../../../runtime/server/registry_protocol.ts";
+import {
+  type OwnEntry,
+  registryClient,
+  type RegistryEntry,
+} from "../../../runtime/server/registry_protocol.ts";
 import { HEARTBEAT_TIMEOUT } from "../../../runtime/wire/limits.ts";
 import { listenAt } from "../../../runtime/wire/transport.ts";
 import { moveClock } from "../../fake_clock.ts";
@@ -14,11 +18,6 @@ import { CapturedLogs, eventually } from "./captured_logs.ts";
 import { ChildServer } from "./child_server.ts";
 import { anyPort, LocalEnsemble } from "./local_ensemble.ts";
 import { Proxy } from "./proxy.ts";
-
-/** Outlives its registry, as a file does. */
-class LastingStore extends MemoryStore {
-  override close = () => Promise.resolve();
-}
 
 const ANOTHER = /another instance is registered as genuine/;
 
@@ -38,7 +37,7 @@ for (const Ensemble of [LocalEnsemble, AdministeredEnsemble]) {
     await using victim = await ChildServer.start(ensemble, "victim");
     const id = "victim";
     const { lookup } = registryClient(a.actors);
-    const { instance } = (await lookup({ id }))!;
+    const { instance } = (await lookup({ id })).entry!;
     await a.connect(id);
     victim.signal("SIGSTOP");
     // The registry runs for longer than the heartbeat time-out: what counts is the connection.
@@ -58,7 +57,7 @@ for (const Ensemble of [LocalEnsemble, AdministeredEnsemble]) {
         new RegExp(`instance (is registered as|of) victim.*${shortInstance(instance)}`),
       );
     }
-    assert.deepEqual((await lookup({ id }))!.instance, instance);
+    assert.deepEqual((await lookup({ id })).entry!.instance, instance);
     assert.deepEqual(a.session(id)!.instance, new Uint8Array(instance));
     const authorize = controlClient(a.actors, a.id).authorize;
     const authorized = await authorize({ server: id, capabilities: ["shutdown"] });
@@ -71,7 +70,7 @@ for (const Ensemble of [LocalEnsemble, AdministeredEnsemble]) {
 
 Deno.test("the id of a silent server that is not connected passes on after the heartbeat time-out", async () => {
   await using ensemble = new AdministeredEnsemble();
-  const store = new LastingStore();
+  const store = new MemoryStore();
   const first = await ensemble.startRegistry(store);
   await using victim = await ChildServer.start(ensemble, "victim");
   victim.signal("SIGSTOP");
@@ -137,7 +136,7 @@ Deno.test("the id of a server that has left passes on at once, even while its co
   await old.closed();
   assert.deepEqual(registry.session(successor.id)?.instance, successor.instance.publicKey);
   assert.deepEqual(
-    (await registryClient(registry.actors).lookup({ id: successor.id }))!.instance,
+    (await registryClient(registry.actors).lookup({ id: successor.id })).entry!.instance,
     successor.instance.publicKey,
   );
 });
@@ -185,10 +184,10 @@ Deno.test("a replacement is one warning that names both instances, their process
     crashing.signal("SIGKILL");
     await crashing.status;
   }
-  const old = (await lookup({ id }))!;
+  const old = (await lookup({ id })).entry!;
   const { entry } = await ensemble.start(id);
-  const describe = ({ instance, pid }: RegistryEntry) =>
-    `instance ${shortInstance(instance)} of crashing (pid ${pid} on host ${Deno.hostname()}) at ` +
+  const describe = ({ instance, pid }: OwnEntry | RegistryEntry) =>
+    `instance ${shortInstance(instance)} of crashing as pid ${pid} on host ${Deno.hostname()} at ` +
     `unix:${ensemble.directory}/crashing`;
   assert.deepEqual(logs.complaints.filter((line) => !/was lost|cannot register/.test(line)), [
     `WARN registry: ${describe(entry)} replaces ${describe(old)}`,
@@ -276,13 +275,13 @@ Deno.test("nor when the registry has lost the connection to it, as long as it an
   using _ = moveClock(2 * HEARTBEAT_TIMEOUT);
   const rogue = await ensemble.startRogue("genuine");
   await assert.rejects(rogue.connect(REGISTRY_ID), ANOTHER);
-  const entry = await registryClient(registry.actors).lookup({ id: genuine.id });
+  const { entry } = await registryClient(registry.actors).lookup({ id: genuine.id });
   assert.deepEqual(entry!.instance, genuine.entry.instance);
 });
 
 Deno.test("nor when the registry was started again", async () => {
   await using ensemble = new AdministeredEnsemble();
-  const store = new LastingStore();
+  const store = new MemoryStore();
   const first = await ensemble.startRegistry(store);
   const genuine = await ensemble.start("genuine");
   await ensemble.stop(first);
@@ -315,7 +314,7 @@ Deno.test("a crashed server comes back under its id, also for servers that knew 
   await ensemble.stop(early);
   const genuine = await ensemble.start("genuine");
   assert.deepEqual(
-    (await registryClient(registry.actors).lookup({ id }))!.instance,
+    (await registryClient(registry.actors).lookup({ id })).entry!.instance,
     genuine.entry.instance,
   );
   await ping(genuine.actors, target.id);
@@ -345,7 +344,7 @@ Deno.test("the registry is at its addresses, and does not come by itself", async
   await using ensemble = new AdministeredEnsemble();
   const target = await ensemble.start("target", { register: false });
   const rogue = await ensemble.startRogue(REGISTRY_ID, {
-    prepare: (server) => void serveRegistry(server, new MemoryStore()),
+    prepare: async (server) => void await serveRegistry(server, new MemoryStore()),
   });
   await assert.rejects(rogue.connect(target.id, [ensemble.socket("target")]));
   assert.deepEqual(LocalEnsemble.peers(target), []);
@@ -415,21 +414,21 @@ Deno.test("a server changes only its own entry; changing others requires admin",
   await using ensemble = new AdministeredEnsemble();
   const registry = await ensemble.startRegistry();
   const [a, b] = await Promise.all([ensemble.start("a"), ensemble.start("b")]);
-  const { add, remove, lookup } = registryClient(a.actors);
-  await add({ entry: { ...a.entry, roles: ["web"] } });
-  assert.deepEqual((await lookup({ id: a.id }))!.roles, ["web"]);
+  const { register, remove, lookup } = registryClient(a.actors);
+  await register({ entry: { ...a.entry, roles: ["web"] } });
+  assert.deepEqual((await lookup({ id: a.id })).entry!.roles, ["web"]);
   await assert.rejects(
-    add({ entry: { ...a.entry, instance: b.entry.instance } }),
+    register({ entry: { ...a.entry, instance: b.entry.instance } }),
     /not a registry entry of a: the instance is another's/,
   );
   const refused = { remoteName: "NotAuthorizedError" };
-  await assert.rejects(add({ entry: { ...b.entry, addresses: a.entry.addresses } }), refused);
+  await assert.rejects(register({ entry: { ...b.entry, addresses: a.entry.addresses } }), refused);
   await assert.rejects(remove({ id: b.id, instance: b.entry.instance }), refused);
   await assert.rejects(
     remove({ id: "nosuch", instance: a.entry.instance }),
     refused,
   );
-  assert.deepEqual({ ...await lookup({ id: b.id }) }, { ...b.entry });
+  assert.deepEqual((await lookup({ id: b.id })).entry!.addresses, b.entry.addresses);
   const who = `who=instance:${shortInstance(a.entry.instance)} client=a`;
   assert.deepEqual(logs.matching(/audit/), [
     `WARN audit: add to the registry refused ${who} transport=unix server=b`,
@@ -439,6 +438,6 @@ Deno.test("a server changes only its own entry; changing others requires admin",
   assert.equal(await remove({ id: a.id, instance: a.entry.instance }), true);
 
   await elevated(a, registry, "admin");
-  await add({ entry: { ...b.entry, roles: ["db"] } });
+  await register({ entry: { ...b.entry, roles: ["db"] } });
   assert.equal(await remove({ id: b.id, instance: b.entry.instance }), true);
 });

@@ -4,7 +4,8 @@
  * @module
  */
 import { serveRegistry } from "../../../registry/registry_actor.ts";
-import { MemoryStore, type RegistryStore } from "../../../registry/store.ts";
+import { MemoryStore } from "../../../registry/local_store.ts";
+import type { RegistryStore } from "../../../registry/store.ts";
 import { ActorRef, REGISTRY_ID } from "../../../runtime/actor/references.ts";
 import { ActorServer, type ActorServerOptions } from "../../../runtime/server/actor_server.ts";
 import { type Address, localUnixAddress } from "../../../runtime/wire/address.ts";
@@ -39,7 +40,7 @@ export class LocalEnsemble implements AsyncDisposable {
   ): Promise<ActorServer> {
     return this.start(REGISTRY_ID, {
       register: false,
-      prepare: (server) => void serveRegistry(server, store),
+      prepare: async (server) => void await serveRegistry(server, store),
       ...options,
     });
   }

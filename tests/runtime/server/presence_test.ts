@@ -23,6 +23,8 @@ function entry(addresses: Address[], options: Partial<RegistryEntry> = {}): Regi
     instance: new Uint8Array(32),
     addresses,
     roles: [],
+    state: "up",
+    revision: 1,
     pid: Deno.pid,
     host: hostName(),
     ...options,

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { SqliteStore } from "../../../registry/sqlite_store.ts";
-import { MemoryStore } from "../../../registry/store.ts";
+import { MemoryStore } from "../../../registry/local_store.ts";
 import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { messageType } from "../../../runtime/actor/messaging.ts";
 import { listServers, ping } from "../../../runtime/ensemble/remote.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
-import { registryClient } from "../../../runtime/server/registry_protocol.ts";
+import { type OwnEntry, registryClient } from "../../../runtime/server/registry_protocol.ts";
 import { keepRegistered } from "../../../runtime/server/registration.ts";
 import { stopClock } from "../../fake_clock.ts";
 import { CapturedLogs, eventually } from "./captured_logs.ts";
@@ -24,15 +24,16 @@ Deno.test("a server is in the registry as it announced itself", async () => {
   });
   await ensemble.start("b", { roles: ["web"] });
   const client = registryClient(registry.actors);
-  const entry = await client.lookup({ id: a.id });
-  assert.deepEqual(entry, { ...a.entry });
+  const { revision, leaseLeft, ...entry } = (await client.lookup({ id: a.id })).entry!;
+  assert.deepEqual(entry, a.entry);
+  assert.ok(revision > 0 && leaseLeft! > 14_000);
   assert.deepEqual((await listServers(registry.actors, { role: "web" })).map(({ id }) => id), [
     "a",
     "b",
   ]);
   assert.deepEqual((await listServers(registry.actors, { role: "db" })).map(({ id }) => id), ["a"]);
   assert.deepEqual(await listServers(registry.actors, { role: "none" }), []);
-  assert.equal(await client.lookup({ id: "c" }), undefined);
+  assert.deepEqual(await client.lookup({ id: "c" }), {});
 });
 
 Deno.test("only an instance's own entry is removed by it", async () => {
@@ -51,7 +52,7 @@ Deno.test("the registry refuses anything but entries, from every sender", async 
   const registry = await ensemble.startRegistry();
   const console = await ensemble.startConsole();
   const { entry } = await ensemble.start("a");
-  const { add, lookup, remove } = registryClient(console.actors);
+  const { register, lookup, remove } = registryClient(console.actors);
   const wrong: Record<string, unknown> = {
     nothing: undefined,
     "a string": "a",
@@ -65,7 +66,7 @@ Deno.test("the registry refuses anything but entries, from every sender", async 
     "roles that are text": { ...entry, roles: "web" },
   };
   for (const [what, entry] of Object.entries(wrong)) {
-    await assert.rejects(add({ entry: entry as never }), { name: "ActorError" }, what);
+    await assert.rejects(register({ entry: entry as never }), { name: "ActorError" }, what);
   }
   await assert.rejects(lookup({ id: "a/b" as never }), /not a server id: "a\/b"/);
   await assert.rejects(lookup({ id: undefined as never }), { name: "ActorError" });
@@ -83,17 +84,18 @@ Deno.test("a second start that is refused leaves the first server and its entry 
   for (const listen of [[ensemble.socket("a")], [anyPort()], []]) {
     await assert.rejects(
       ensemble.start("a", { listen, roles: ["second"] }),
-      /already running here|another instance is registered as a/,
+      /already running here|a is already running: pid \d+ on host \S+ at \S+; this one is pid /,
     );
   }
-  assert.deepEqual(await store.list({ limit: 2 }), [a.entry]);
+  const [found] = await listServers(registry.actors);
+  assert.deepEqual(found!.instance, a.entry.instance);
+  assert.deepEqual(found!.roles, ["first"]);
   assert.deepEqual(LocalEnsemble.peers(registry), ["a"]);
   const console = await ensemble.startConsole();
   await ping(console.actors, a.id);
   await ensemble.stop(a);
   assert.deepEqual(await registered(registry), []);
   await ensemble.stop(registry);
-  await store.close();
 });
 
 Deno.test("a server that stops does not take out the entry of its successor", async () => {
@@ -102,9 +104,10 @@ Deno.test("a server that stops does not take out the entry of its successor", as
   const registry = await ensemble.startRegistry(store);
   const a = await ensemble.start("a");
   const successor = { ...a.entry, instance: new Uint8Array(32) };
-  await store.put(successor);
+  const { lookup } = registryClient(registry.actors);
+  await store.put(successor, (await lookup({ id: a.id })).entry!.revision);
   await ensemble.stop(a);
-  assert.deepEqual(await registryClient(registry.actors).lookup({ id: a.id }), successor);
+  assert.deepEqual((await lookup({ id: a.id })).entry!.instance, successor.instance);
 });
 
 Deno.test("servers come back by themselves to a registry that has forgotten them", async () => {
@@ -141,14 +144,20 @@ Deno.test("registering again pauses for longer each time, up to 15 s, and logs e
   const actors = new ActorSystem("a");
   actors.route = {
     send(_server, { message }) {
-      if (messageType(message) !== "add") return false;
+      if (messageType(message) !== "register") return false;
       tries.push(performance.now());
       if (tries.length > 5) throw new Error("it is another's");
       return false;
     },
     silence: () => undefined,
   };
-  const entry = { id: actors.id, instance: new Uint8Array(32), addresses: [], roles: [] };
+  const entry: OwnEntry = {
+    id: actors.id,
+    instance: new Uint8Array(32),
+    addresses: [],
+    roles: [],
+    state: "up",
+  };
   const registration = actors.spawn("registration", keepRegistered(() => entry));
   const start = performance.now();
   await clock.tickAsync(90_000);
@@ -193,19 +202,15 @@ Deno.test("a server that stops while the registry is away leaves nothing in the 
 Deno.test("what a registry knew it still knows after a restart on its file", async () => {
   await using ensemble = new LocalEnsemble();
   const file = `${ensemble.directory}/registry.db`;
-  let store = await SqliteStore.open(file);
-  const first = await ensemble.startRegistry(store);
+  const first = await ensemble.startRegistry(await SqliteStore.open(file));
   const a = await ensemble.start("a");
   await ensemble.stop(first);
-  await store.close();
-  store = await SqliteStore.open(file);
-  const second = await ensemble.startRegistry(store);
+  const second = await ensemble.startRegistry(await SqliteStore.open(file));
   assert.deepEqual(
-    (await registryClient(second.actors).lookup({ id: a.id }))?.instance,
+    (await registryClient(second.actors).lookup({ id: a.id })).entry?.instance,
     a.entry.instance,
   );
   await ensemble.stop(a);
   assert.deepEqual(await registered(second), []);
   await ensemble.stop(second);
-  await store.close();
 });

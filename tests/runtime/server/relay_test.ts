@@ -89,7 +89,7 @@ for (
         });
       // The registry hands it out.
       const entry = { ...server.entry, addresses: [relay.address] };
-      await registryClient(server.actors).add({ entry });
+      await registryClient(server.actors).register({ entry });
       const console = await ensemble.startConsole();
       await refuses(console.connect(target));
       // In the place of the registry's own socket.
@@ -108,7 +108,7 @@ Deno.test("a relay from a socket to a tcp port fails where the directory is this
   const { ensemble, server, port } = await withTarget();
   await using _ = ensemble;
   await using relay = new Relay(port);
-  await registryClient(server.actors).add({
+  await registryClient(server.actors).register({
     entry: { ...server.entry, addresses: [relay.address] },
   });
   const console = await ensemble.startConsole();

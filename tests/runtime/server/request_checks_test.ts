@@ -36,6 +36,9 @@ const ENTRY = {
   pid: 1,
   host: "a",
   kernel: { boot: "b", processes: "pid:[1]" },
+  version: "1.0.0",
+  startedAt: 1,
+  state: "up",
 };
 const UNIT = {
   module: "a.ts",
@@ -70,10 +73,14 @@ const GOOD: Record<string, Record<string, Record<string, unknown>>> = {
     down: { monitor: 1, reason: "because" },
   },
   registry: {
-    add: { entry: ENTRY },
+    register: { entry: ENTRY },
+    renew: { id: "a", instance: INSTANCE, revision: 1 },
+    forget: { id: "a", force: true },
     remove: { id: "a", instance: INSTANCE },
     lookup: { id: "a" },
-    list: { role: "r", after: "a" },
+    list: { role: "r", states: ["up"], after: "a", limit: 1 },
+    changes: { after: "e:1", ids: ["a"], roles: ["r"], all: true, wait: 1 },
+    registries: {},
     presence: { id: "a", instance: INSTANCE },
   },
   loader: {
@@ -265,14 +272,19 @@ Deno.test("what the registry answers is checked before it is used, in time and i
   for (let i = 0; i < 120; i++) doubled = [doubled, doubled];
   let answer: unknown;
   const rogue = await ensemble.start("registry", { register: false });
-  rogue.actors.serve("registry", { lookup: () => answer, list: () => answer, add: () => {} });
+  rogue.actors.serve("registry", {
+    lookup: () => answer,
+    list: () => answer,
+    register: () => ({ revision: 1, lease: 15_000 }),
+  });
   const server = await ensemble.start("server1");
   const registry = registryClient(server.actors);
-  answer = ENTRY;
-  assert.deepEqual(await registry.lookup({ id: "a" }), ENTRY);
+  const entry = { ...ENTRY, revision: 1 };
+  answer = { entry };
+  assert.deepEqual(await registry.lookup({ id: "a" }), answer);
   const unix = { kind: "unix", host: doubled, path: doubled };
-  for (const wrong of [doubled, 7, { ...ENTRY, id: doubled }, { ...ENTRY, addresses: [unix] }]) {
-    answer = wrong;
+  for (const wrong of [doubled, 7, { ...entry, id: doubled }, { ...entry, addresses: [unix] }]) {
+    answer = { entry: wrong };
     await assert.rejects(registry.lookup({ id: "a" }), (error: Error) => {
       assert.match(error.message, /^not an answer to lookup: /);
       assert.ok(error.message.length < 400);
@@ -288,8 +300,8 @@ Deno.test("what the registry answers is checked before it is used, in time and i
     );
     await assert.rejects(registry.list({}), /not an answer to list/);
   }
-  answer = undefined;
-  assert.equal(await registry.lookup({ id: "a" }), undefined);
+  answer = {};
+  assert.deepEqual(await registry.lookup({ id: "a" }), {});
 });
 
 Deno.test("what another server answers is checked before it is used", async () => {

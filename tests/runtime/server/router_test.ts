@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
-import { MemoryStore } from "../../../registry/store.ts";
 import { on, onShutdown } from "../../../runtime/actor/cases.ts";
 import { ActorRef } from "../../../runtime/actor/references.ts";
+import type { Handlers } from "../../../runtime/actor/service.ts";
 import { ping } from "../../../runtime/ensemble/remote.ts";
 import { registryClient } from "../../../runtime/server/registry_protocol.ts";
 import { FIRST_PAUSE, LONGEST_PAUSE, Peer } from "../../../runtime/server/peers.ts";
-import type { ActorServer } from "../../../runtime/server/actor_server.ts";
+import type { ActorServer, ActorServerOptions } from "../../../runtime/server/actor_server.ts";
 import { ADDRESS_LIFETIME } from "../../../runtime/server/address_book.ts";
 import { Refusal } from "../../../runtime/server/handshake_messages.ts";
 import {
@@ -218,41 +218,45 @@ Deno.test("a caller that is notified of a loss may send at once, and a new conne
   );
 });
 
-/** Counts what the registry is asked about each server. */
-class CountingStore extends MemoryStore {
-  readonly lookups: string[] = [];
-  override get(id: string): ReturnType<MemoryStore["get"]> {
-    this.lookups.push(id);
-    return super.get(id);
-  }
-  /** How often a server was looked up since the last time. */
-  take(id: string): number {
-    const count = this.lookups.filter((each) => each === id).length;
-    this.lookups.length = 0;
-    return count;
-  }
+/** Serves a registry that knows no server, and notes what it is asked for. */
+function emptyRegistry(lookups: string[]): Partial<ActorServerOptions> {
+  return {
+    prepare({ actors }) {
+      const handlers: Handlers = {
+        register: () => ({ revision: 1, lease: 15_000 }),
+        renew: () => true,
+        remove: () => true,
+        lookup({ id }: { id: string }) {
+          lookups.push(id);
+          return {};
+        },
+      };
+      actors.serve("registry", handlers);
+    },
+  };
 }
 
 Deno.test("telling an absent server costs a lookup for each pause, and two lines in the log", async () => {
   using logs = await CapturedLogs.start();
   await using ensemble = new LocalEnsemble();
-  const store = new CountingStore();
-  await ensemble.startRegistry(store);
+  const lookups: string[] = [];
+  await ensemble.startRegistry(undefined, emptyRegistry(lookups));
+  const take = () => lookups.splice(0).filter((id) => id === "b").length;
   const a = await ensemble.start("a");
   using clock = stopClock("performance");
   const tell = (n: number) => a.actors.tell(refTo("b", "sink"), { type: "n", n });
   const attempt = async (n: number) => {
-    const before = store.lookups.length;
+    const before = lookups.length;
     assert.notEqual(tell(n), undefined, "it is tried");
-    await eventually(() => store.lookups.length > before, "a lookup");
+    await eventually(() => lookups.length > before, "a lookup");
     await eventually(() => tell(n) === undefined, "it has failed");
   };
   await attempt(0);
   for (let n = 0; n < 1000; n++) assert.equal(tell(n), undefined);
-  assert.equal(store.take("b"), 1);
+  assert.equal(take(), 1);
   clock.tick(FIRST_PAUSE);
   await attempt(1);
-  assert.equal(store.take("b"), 1);
+  assert.equal(take(), 1);
   assert.deepEqual(logs.complaints, [
     "WARN server: cannot reach b: no server b is registered; messages for it are dropped",
   ]);
@@ -261,7 +265,7 @@ Deno.test("telling an absent server costs a lookup for each pause, and two lines
   const unknown = /^DisconnectedError: cannot reach b: no server b is registered$/;
   await assert.rejects(a.actors.ask(refTo("b", "server"), { type: "ping" }), unknown);
   await assert.rejects(a.connect("b"), unknown);
-  assert.equal(store.take("b"), 2);
+  assert.equal(take(), 2);
   const b = await ensemble.start("b");
   const got = collect(b);
   assert.equal(tell(2), undefined, "the pause goes on");
@@ -404,8 +408,9 @@ Deno.test("why the addresses that were given do not work is said beside what the
 
 Deno.test("addresses that were given are tried first, for good, and the registry's when they fail", async () => {
   await using ensemble = new LocalEnsemble();
-  const store = new CountingStore();
-  await ensemble.startRegistry(store);
+  const lookups: string[] = [];
+  await ensemble.startRegistry(undefined, emptyRegistry(lookups));
+  const take = () => lookups.splice(0).filter((id) => id === "b").length;
   const a = await ensemble.start("a");
   const id = "b";
   const [given] = (await (async () => {
@@ -416,10 +421,10 @@ Deno.test("addresses that were given are tried first, for good, and the registry
   })()) as [Address];
   await eventually(() => a.session(id) === undefined, "it is gone");
   using _ = moveClock(2 * ADDRESS_LIFETIME);
-  store.take("b");
+  take();
   let b = await ensemble.start("b", { register: false, listen: [given] });
   await ping(a.actors, id);
-  assert.equal(store.take("b"), 0);
+  assert.equal(take(), 0);
   await ensemble.stop(b);
   await eventually(() => a.session(id) === undefined, "it is gone again");
   b = await ensemble.start("b", { listen: [anyPort()] });
@@ -453,8 +458,9 @@ Deno.test("a server that stops while a peer comes in keeps no connection to it",
 
 Deno.test("the registry is asked again for addresses that are old", async () => {
   await using ensemble = new LocalEnsemble();
-  const store = new CountingStore();
-  await ensemble.startRegistry(store);
+  const lookups: string[] = [];
+  await ensemble.startRegistry(undefined, emptyRegistry(lookups));
+  const take = () => lookups.splice(0).filter((id) => id === "b").length;
   await using way = await Proxy.start({ at: ensemble.socket("way"), target: ensemble.socket("b") });
   const [a, b] = await Promise.all([
     ensemble.start("a"),
@@ -463,9 +469,9 @@ Deno.test("the registry is asked again for addresses that are old", async () => 
   const reconnect = async () => {
     way.cut();
     await eventually(() => a.session(b.id) === undefined, "it is cut off");
-    store.take("b");
+    take();
     await ping(a.actors, b.id);
-    return store.take("b");
+    return take();
   };
   await ping(a.actors, b.id);
   assert.equal(await reconnect(), 0);
@@ -540,7 +546,9 @@ Deno.test("a server is reached at its announced socket, whatever its host's name
   const [a, b] = await Promise.all(["a", "b"].map((id) => ensemble.start(id)));
   const [socket] = b!.entry.addresses as UnixAddress[];
   const announce = async (address: Address) => {
-    await registryClient(registry.actors).add({ entry: { ...b!.entry, addresses: [address] } });
+    await registryClient(registry.actors).register({
+      entry: { ...b!.entry, addresses: [address] },
+    });
   };
   // What a person gave says nothing of the file, and does not keep that of the registry from being tried.
   const renamed = { ...socket!, host: "renamed" };
@@ -569,7 +577,7 @@ Deno.test("a server whose socket was made again is reached at the new one", asyn
   Deno.linkSync(socket!.path, `${socket!.path}.kept`);
   Deno.removeSync(socket!.path);
   clock.tick(SOCKET_CHECK_INTERVAL);
-  const known = async () => (await registryClient(registry.actors).lookup({ id: b.id }))!;
+  const known = async () => (await registryClient(registry.actors).lookup({ id: b.id })).entry!;
   await eventually(
     async () => (await known()).addresses.some((each) => !isDeepStrictEqual(each, socket)),
     "the registry knows the new socket",

@@ -227,7 +227,7 @@ Deno.test("between servers with certificates tls is never given up for tcp", asy
   });
   for (const bad of [closed, unencrypted, portOf(other)]) {
     const entry = { ...target.entry, addresses: [plain, bad] };
-    await registryClient(target.actors).add({ entry });
+    await registryClient(target.actors).register({ entry });
     await assert.rejects(
       again.connect(target.id, entry.addresses),
       /; tcp:\/\/127\.0\.0\.1:\d+: not tried, since it is also reachable over tls/,
@@ -235,7 +235,7 @@ Deno.test("between servers with certificates tls is never given up for tcp", asy
     assert.equal(again.session(target.id), undefined);
   }
   // Nor when tls is what was given, and tcp what the registry says.
-  await registryClient(target.actors).add({ entry: { ...target.entry, addresses: [plain] } });
+  await registryClient(target.actors).register({ entry: { ...target.entry, addresses: [plain] } });
   await assert.rejects(
     again.connect(target.id, [closed]),
     /; tcp:\/\/127\.0\.0\.1:\d+: not tried, since it is also reachable over tls/,
@@ -380,15 +380,17 @@ Deno.test("a registry without an administrator lets certified servers change the
     })
   ));
   const registered = registryClient(one!.actors);
-  assert.ok(await registered.lookup({ id: two!.id }));
+  assert.ok((await registered.lookup({ id: two!.id })).entry);
   await assert.rejects(registered.remove(two!.entry), { remoteName: "NotAuthorizedError" });
-  await assert.rejects(registered.add({ entry: two!.entry }), { remoteName: "NotAuthorizedError" });
+  await assert.rejects(registered.register({ entry: two!.entry }), {
+    remoteName: "NotAuthorizedError",
+  });
   await assert.rejects(
-    registered.add({ entry: { ...one!.entry, instance: two!.entry.instance } }),
+    registered.register({ entry: { ...one!.entry, instance: two!.entry.instance } }),
     /the instance is another's/,
   );
-  await registered.add({ entry: { ...one!.entry, roles: ["new"] } });
-  assert.deepEqual((await registered.lookup({ id: one!.id }))!.roles, ["new"]);
+  await registered.register({ entry: { ...one!.entry, roles: ["new"] } });
+  assert.deepEqual((await registered.lookup({ id: one!.id })).entry!.roles, ["new"]);
 });
 
 Deno.test("retract revokes a certificate's capabilities on an open connection, and reports that they return", async () => {
