@@ -174,13 +174,14 @@ export class BlockingQueries implements DirectoryListener {
       );
     }
     const { promise, resolve } = Promise.withResolvers<Answer>();
-    const unchanged = () => waiting.answer({ changes: [], revision: this.#directory.revision });
+    // A change may just have come.
+    const over = () => waiting.answer(firstOf(waiting.found, this.#directory.revision));
     const waiting: Waiting = {
       asker,
       query,
       after,
       found: [],
-      timer: setTimeout(unchanged, Math.min(query.wait, LONGEST_WAIT)),
+      timer: setTimeout(over, Math.min(query.wait, LONGEST_WAIT)),
       answer: (answer) => {
         this.#forget(waiting);
         resolve(answer);

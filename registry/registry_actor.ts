@@ -218,7 +218,11 @@ function registryHandlers(
 
     lookup({ id }) {
       const entry = id === REGISTRY_ID ? own() : directory.get(id);
-      return { ...entry && { entry: withLease(entry) }, ...staleness() };
+      return {
+        ...entry && { entry: withLease(entry) },
+        cursor: queries.cursor(),
+        ...staleness(),
+      };
     },
 
     list(query) {

@@ -156,6 +156,12 @@ export class DisconnectedError extends EnsembleError {
    * @internal
    */
   silence?: Silence | undefined;
+  /**
+   * Whether the two were connected until now, so that another attempt may find the server, or another one in its place.
+   *
+   * @internal
+   */
+  wasConnected?: boolean | undefined;
 }
 
 /** The registry knows no server of that id. */

@@ -95,7 +95,7 @@ export class RoguePeer extends RawPeer {
 
   /** Connects to a server. Rejects when the server refuses it. */
   static async join(address: Address, options: RogueOptions): Promise<RoguePeer> {
-    return await RoguePeer.over(await connectTo(address, options.tls), options);
+    return await RoguePeer.over(await connectTo(address, { tls: options.tls }), options);
   }
 
   /** Completes the handshake on a stream that the test has opened. */

@@ -86,7 +86,7 @@ export function runCommand(): CommandUnknownOpts {
 async function run({ serverId, moduleId, args }: Run, options: RunOptions): Promise<void> {
   const { provideRuntime } = await import("../../runtime/ensemble/ensemble_server.ts");
   const { lendServer } = await import("../../runtime/ensemble/process_servers.ts");
-  const { runServer } = await import("../../runtime/ensemble/run_server.ts");
+  const { readyAfter, runServer } = await import("../../runtime/ensemble/run_server.ts");
   const { callMain } = await import("../executables/run_program.ts");
   const { findEntryPoint } = await import("../modules/entry_point.ts");
   const { ModuleReader } = await import("../modules/module_reader.ts");
@@ -112,16 +112,20 @@ async function run({ serverId, moduleId, args }: Run, options: RunOptions): Prom
     if (!exportsMain) return await runItself(server, { tree, moduleId, args });
     const { namespace } = await server.units.load({ ...tree.request, by: operatorName() });
     lendServer(server, "gxensemble run");
-    await callMain(namespace.main, {
-      whose: `main of ${moduleId}`,
-      args,
-      ...startsItself && {
-        hint:
-          `(the module uses import.meta.main: to run it with its own command line, use deno run; gxensemble run passes the arguments to main unchanged)`,
-      },
-    });
+    const call = () =>
+      callMain(namespace.main, {
+        whose: `main of ${moduleId}`,
+        args,
+        ...startsItself && {
+          hint:
+            `(the module uses import.meta.main: to run it with its own command line, use deno run; gxensemble run passes the arguments to main unchanged)`,
+        },
+      });
+    await readyAfter(server, call);
   }, {
     ...options,
+    // The program is loaded first.
+    holdReady: true,
     ...addressTexts(options),
     denied: options.deny.map(formatDenial),
     log: logOptions(options),
@@ -144,8 +148,10 @@ async function runItself(
   // so.
   for (const { request } of treesBelow(tree)) await server.units.load({ ...request, by });
   lendServer(server, "gxensemble run");
+  server.letReady();
   await server.units.load({ ...tree.request, by }, { asMain: true });
   if (server.signal.aborted) return;
+  await server.readyUnlessHeld();
   const logger = await serverLogger();
   logger.info("{module} has run; {id} continues until it is shut down", {
     module: moduleId,

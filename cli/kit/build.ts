@@ -3,7 +3,7 @@
  *
  * @module
  */
-import configuration from "../../deno.json" with { type: "json" };
+import { VERSION } from "../../runtime/version.ts";
 
 /**
  * What the build of an executable says of itself: its launcher leaves it in
@@ -51,13 +51,13 @@ export function buildStatement(build: BuildDetails): string {
  * runtime, one per line, as `deno --version` does.
  */
 export function formatVersion(name: string): string {
-  return formatLines(name, configuration.version, runtimeVersions());
+  return formatLines(name, VERSION, runtimeVersions());
 }
 
 /** Formats the version of a program that is built on this one; its own version may be unknown. */
 export function formatProgramVersion(name: string, version: string | undefined): string {
   return formatLines(name, version, [
-    `gxensemble ${configuration.version}`,
+    `gxensemble ${VERSION}`,
     ...runtimeVersions(),
   ]);
 }

@@ -140,5 +140,6 @@ function copyOf(error: DisconnectedError): DisconnectedError {
     "cause" in error ? { code, cause: error.cause } : { code },
   );
   copy.silence = error.silence;
+  copy.wasConnected = error.wasConnected;
   return copy;
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { AskOptions, Destination } from "../actor/messaging.ts";
 import { checkServerId, REGISTRY_ID } from "../actor/references.ts";
 import { type Client, client } from "../actor/service.ts";
@@ -13,7 +14,7 @@ import { EnsembleError } from "../errors.ts";
 import { codeDirectory, holdServerDirectory, removeLeftClients } from "../home/server_directory.ts";
 import type { Places } from "../home/paths.ts";
 import { warnOfExpiry } from "../pki/own_tls.ts";
-import { registryClient } from "../server/registry_protocol.ts";
+import type { ServerState } from "../server/registry_protocol.ts";
 import { ActorServer, type ServerKeys } from "../server/actor_server.ts";
 import { CLIENT_ID, sharedId } from "../server/credentials.ts";
 import {
@@ -28,6 +29,7 @@ import { type AdministratorOptions, elevate } from "./elevation.ts";
 import { RemoteServer } from "./remote_server.ts";
 import { describeEntry, type ServerInfo } from "./server_info.ts";
 import type { Membership } from "./membership.ts";
+import { describeChange, type ServerChange, type WatchOptions } from "./server_change.ts";
 import { enterServer } from "./process_servers.ts";
 import {
   actorsShare,
@@ -35,6 +37,8 @@ import {
   requireGrace,
   type StartServerOptions,
 } from "./start_options.ts";
+
+const logger = getLogger(["gxensemble", "server"]);
 
 /** Options of an {@linkcode EnsembleServer}. */
 type EnsembleServerOptions =
@@ -163,31 +167,76 @@ export class EnsembleServer extends ActorServer {
   }
 
   /**
-   * Looks a server up by its id; undefined if it is not registered.
+   * Looks a server up by its id, in any state; undefined if it is not registered.
    *
-   * @throws {DisconnectedError} if the registry cannot be reached.
+   * @throws {DisconnectedError} if the registry cannot be reached, and the server is not known.
    * @throws {InvalidInputError} if the id is not a server id.
    */
   lookup(by: { readonly id: string }, options?: AskOptions): Promise<ServerInfo | undefined>;
   /**
-   * Looks up all servers with a role, sorted by id.
+   * Looks up all servers with a role that are `up`, or in one of the given states, sorted by id. The first lookup asks the
+   * registry, which then tells of changes: a moment later, lookups of the role are answered from memory. While the
+   * registry is away, they give what it said last, and the log says so.
    *
-   * @throws {DisconnectedError} if the registry cannot be reached.
+   * @throws {DisconnectedError} if the registry cannot be reached, and has not answered for the role before.
+   *
+   * @example All workers that are registered, also those that are not ready
+   * ```ts
+   * import { startServer } from "@gxensemble/ensemble";
+   *
+   * await using client = await startServer();
+   * const states = ["starting", "up", "draining", "unreachable"] as const;
+   * for (const { id, state } of await client.lookup({ role: "worker", states })) console.log(id, state);
+   * ```
    */
-  lookup(by: { readonly role: string }, options?: AskOptions): Promise<ServerInfo[]>;
+  lookup(
+    by: { readonly role: string; readonly states?: readonly ServerState[] },
+    options?: AskOptions,
+  ): Promise<ServerInfo[]>;
   async lookup(
-    by: { readonly id?: string; readonly role?: string },
+    by: { readonly id?: string; readonly role?: string; readonly states?: readonly ServerState[] },
     options?: AskOptions,
   ): Promise<ServerInfo | ServerInfo[] | undefined> {
     if (by.id === undefined && typeof by.role === "string") {
-      return (await listServers(this, { role: by.role, ...options })).map(describeEntry);
+      const { role, states = ["up"] } = by;
+      const entries = await this.view.withRole(role, options);
+      return entries.filter(({ state }) => states.includes(state)).map(describeEntry);
     }
-    const { entry } = await registryClient(this).lookup({ id: checkServerId(by.id!) }, options);
+    const entry = await this.view.find(checkServerId(by.id!), options);
     return entry && describeEntry(entry);
   }
 
   /**
-   * Lists all registered servers, sorted by id, except the registry itself.
+   * Watches servers: gives those that are registered, as `present`, and then each change, in order and once. It goes on
+   * while the registry is away or restarts, and ends when the server stops, the signal is aborted, or the loop is left.
+   *
+   * If the registry has lost its changes, as one that keeps its entries in memory does, there is one change for each server
+   * that is different. When more than 1,024 changes wait to be taken, only the newest of each server is kept.
+   *
+   * @throws {InvalidInputError} if the id is not a server id.
+   *
+   * @example Keep a list of the workers that are up
+   * ```ts
+   * import { startServer } from "@gxensemble/ensemble";
+   *
+   * await using server = await startServer("dispatcher1", { roles: ["dispatcher"] });
+   * const workers = new Set<string>();
+   * for await (const { id, state } of server.watch({ role: "worker" })) {
+   *   if (state === "up") workers.add(id);
+   *   else workers.delete(id);
+   * }
+   * ```
+   */
+  async *watch(options: WatchOptions = {}): AsyncGenerator<ServerChange, void, undefined> {
+    const { id, role, signal } = options;
+    if (id !== undefined) checkServerId(id);
+    for await (const change of this.view.watch({ id, role }, { signal })) {
+      yield describeChange(change);
+    }
+  }
+
+  /**
+   * Lists all registered servers in any state, sorted by id, except the registry itself.
    *
    * @throws {DisconnectedError} if the registry cannot be reached.
    */
@@ -267,6 +316,13 @@ export class EnsembleServer extends ActorServer {
     this.#grace = Math.max(this.#grace, requireGrace(options.grace ?? 0));
     this.#addToLibrary(library);
     if (!loader) this.#loader.turnOff();
+    // What started the server, and does not know the program's options, goes on at once.
+    if (this.isStarting) this.holdReady();
+    else if (options.holdReady) {
+      logger.warn("{id} is up already: its program started it too late to hold it back", {
+        id: this.id,
+      });
+    }
     await options.prepare?.(this);
     await super.extend({
       roles,

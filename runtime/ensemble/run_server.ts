@@ -16,7 +16,7 @@ import { LineLimit } from "../line_limit.ts";
 import { describeValue } from "../inspection.ts";
 import { QUOTED_LENGTH, visibleText } from "../safe_text.ts";
 import type { EnsembleServer } from "./ensemble_server.ts";
-import { enterServer, hasOtherServers, isLent } from "./process_servers.ts";
+import { enterServer, hasOtherServers, isLent, takeLentServer } from "./process_servers.ts";
 import { startServer } from "./start_server.ts";
 import type { StartServerOptions } from "./start_options.ts";
 
@@ -32,6 +32,10 @@ let end: ReturnType<typeof setTimeout> | undefined;
  * Runs a program as a server of the ensemble: starts the server, calls `main`, and stops the server
  * when that is done. SIGINT, SIGTERM and a shutdown through the ensemble stop it gracefully: `main`
  * is notified by `server.signal`, and by `server.stopped` when the actors have shut down.
+ *
+ * The server is `starting` in the registry until `main` has been called, and then `up`: what `main`
+ * starts before it first awaits is there when others find the server by its role. A `main` that
+ * needs longer calls `server.holdReady()` first, and `server.ready()` when it is ready.
  *
  * All of that may take as long as `options.grace` says, 5 s by default. A `main` that has not returned by then
  * is cut off: the process ends with exit code 1 and a warning. When it has returned, the process ends when
@@ -58,6 +62,19 @@ let end: ReturnType<typeof setTimeout> | undefined;
  *   await Deno.serve({ signal }, () => new Response("hello\n")).finished;
  * }, { roles: ["web"], grace: 30_000 });
  * ```
+ *
+ * @example A server that is not found by its role before it has read its data
+ * ```ts
+ * import { runServer } from "@gxensemble/ensemble";
+ *
+ * await runServer("index1", async (server) => {
+ *   server.holdReady();
+ *   const index = JSON.parse(await Deno.readTextFile("index.json"));
+ *   server.serve("index", { find: ({ word }: { word: string }) => index[word] });
+ *   await server.ready();
+ *   await server.stopped;
+ * }, { roles: ["index"] });
+ * ```
  */
 export async function runServer<Result>(
   id: string,
@@ -81,7 +98,10 @@ export async function runServer<Result>(
   server.signal.addEventListener("abort", () => {
     over = performance.now() + server.grace;
   });
-  const program = Promise.resolve().then(() => enterServer(server, () => main(server)));
+  const call = () => enterServer(server, () => main(server));
+  const program = Promise.resolve().then(() =>
+    options.holdReady ? call() : readyAfter(server, call)
+  );
   try {
     const ended = await Promise.race([
       program.then(() => true),
@@ -113,16 +133,32 @@ async function runInLentServer<Result>(
   main: (server: EnsembleServer) => Result | Promise<Result>,
   options: StartServerOptions,
 ): Promise<Result | undefined> {
-  const server = await startServer(id, options);
+  const server = takeLentServer(id)!;
+  await server.extendWith(options);
   let result: Result | undefined;
   try {
-    result = await main(server);
+    const call = () => main(server);
+    result = await (options.holdReady ? call() : readyAfter(server, call));
   } catch (error) {
     // The server continues, which shows that the program has failed.
     noteEnd(server, error);
   }
   await server.stop();
   return result;
+}
+
+/**
+ * Calls a program. When the call has returned, its server is ready, unless the program holds that;
+ * what it returned may be pending.
+ */
+export async function readyAfter<Result>(
+  server: EnsembleServer,
+  call: () => Result | Promise<Result>,
+): Promise<Result> {
+  server.letReady();
+  const result = call();
+  void server.readyUnlessHeld();
+  return await result;
 }
 
 /** Logs how a stopped program ended. Throws the failure of any other. */
@@ -145,7 +181,8 @@ class Start {
 
   constructor(id: string, options: StartServerOptions) {
     const signals = [this.#giveUp.signal, ...options.signal ? [options.signal] : []];
-    this.#starting = startServer(id, { ...options, signal: AbortSignal.any(signals) });
+    const signal = AbortSignal.any(signals);
+    this.#starting = startServer(id, { ...options, holdReady: true, signal });
   }
 
   /** Stops the server, or its start: the process then exits with the code. */

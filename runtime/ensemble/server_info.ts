@@ -3,13 +3,18 @@
  *
  * @module
  */
-import type { RegistryEntry } from "../server/registry_protocol.ts";
+import type { RegistryEntry, ServerState } from "../server/registry_protocol.ts";
 import { formatAddressUrl } from "../wire/address.ts";
 
 /** A registered server, as returned by `lookup` and `servers`. */
 export interface ServerInfo {
   /** Its id. */
   readonly id: string;
+  /**
+   * Its state: `starting` until it is ready, then `up`; `draining` if it takes no new work; `unreachable` if its lease has
+   * run out, or its connection to the registry broke and its addresses refuse.
+   */
+  readonly state: ServerState;
   /** Its roles, in the announced order. */
   readonly roles: readonly string[];
   /** Its addresses, as URLs: `unix:/tmp/ensemble/web1`, `tcp://10.0.0.1:4000`. */
@@ -18,6 +23,10 @@ export interface ServerInfo {
   readonly host: string | undefined;
   /** The id of its process on that host. Undefined if the server did not announce it. */
   readonly pid: number | undefined;
+  /** When it started, by the clock of its host. Undefined if the server did not announce it. */
+  readonly startedAt: Date | undefined;
+  /** Its version of gxensemble. Undefined if the server did not announce it. */
+  readonly version: string | undefined;
   /**
    * The key of this instance, in hex: it distinguishes the server from an earlier one with the same
    * id.
@@ -27,13 +36,16 @@ export interface ServerInfo {
 
 /** Describes an entry of the registry. */
 export function describeEntry(entry: RegistryEntry): ServerInfo {
-  const { id, roles, host, pid } = entry;
+  const { id, state, roles, host, pid, version, startedAt } = entry;
   return {
     id,
+    state,
     roles,
     addresses: entry.addresses.map(formatAddressUrl),
     host,
     pid,
+    startedAt: startedAt === undefined ? undefined : new Date(startedAt),
+    version,
     instance: entry.instance.toHex(),
   };
 }

@@ -26,7 +26,8 @@ export interface StartServerOptions {
    */
   readonly grace?: number;
   /**
-   * The registry's addresses; only these are used. If empty or absent, they come from the
+   * The addresses of the registry, or of several that serve the same ensemble; only these are used. Those of this host
+   * are preferred; a registry that does not answer is left for another. If empty or absent, they come from the
    * environment variable `ENSEMBLE_REGISTRY`, else from the file `known-servers` in
    * `$GERBIL_PATH/ensemble`, else the registry's UNIX socket on this host is used. The addresses of
    * other servers in that file are used unless this option or the variable names the registry.
@@ -88,6 +89,11 @@ export interface StartServerOptions {
   readonly socketDirectory?: string | undefined;
   /** The bound of the mailboxes of actors that are started without one. Default: none. */
   readonly mailbox?: MailboxOptions | undefined;
+  /**
+   * Whether the server stays `starting` in the registry until the program calls `server.ready()`: lookups by role do not
+   * give it until then. Default: false.
+   */
+  readonly holdReady?: boolean | undefined;
   /** Cancels the start and removes its sockets. Ignored once the server has started. */
   readonly signal?: AbortSignal | undefined;
   /**

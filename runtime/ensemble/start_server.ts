@@ -20,8 +20,8 @@ import type { StartServerOptions } from "./start_options.ts";
 const logger = getLogger(["gxensemble", "server"]);
 
 /**
- * Starts a server of the ensemble in this process. When this resolves, it listens on its UNIX socket and is in the
- * registry. `await using` stops it at the end of the block.
+ * Starts a server of the ensemble in this process. When this resolves, it listens on its UNIX socket and is `up` in
+ * the registry. With the option `holdReady` it is `starting` until it calls `ready()`. `await using` stops it at the end of the block.
  *
  * A process may have several servers, and each has its own actors, connections and loaded modules. The log belongs to the
  * process: the first server that starts says how it is kept.
@@ -70,6 +70,10 @@ export async function startServer(
   const lent = isTransient ? undefined : takeLentServer(id);
   if (lent) {
     await lent.extendWith(options);
+    if (!options.holdReady) {
+      lent.letReady();
+      await lent.readyUnlessHeld();
+    }
     return lent;
   }
   if (Deno.build.os === "windows") {

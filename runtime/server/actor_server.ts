@@ -10,7 +10,7 @@ import { type MailboxOptions, UNBOUNDED } from "../actor/mailbox.ts";
 import type { AskOptions, Destination, TellOptions } from "../actor/messaging.ts";
 import { type ActorId, ActorRef } from "../actor/references.ts";
 import { client, type Handlers, type HandlersOf, type ServeOptions } from "../actor/service.ts";
-import { DisconnectedError } from "../errors.ts";
+import { DisconnectedError, EnsembleError } from "../errors.ts";
 import { type Address, formatAddressUrl, hostName, readAddresses } from "../wire/address.ts";
 import { HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT } from "../wire/limits.ts";
 import type { Accepted, Listener } from "../wire/stream.ts";
@@ -32,10 +32,18 @@ import {
   type RegistryEntry,
 } from "./registry_protocol.ts";
 import { Registration } from "./registration.ts";
+import { RegistryView } from "./registry_view.ts";
 import { ownKernel } from "../own_process.ts";
+import { VERSION } from "../version.ts";
 import { Router } from "./router.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
+
+/**
+ * How long queries for changes of the registry wait, in ms. A registered server notices by its
+ * renewals that the registry does not answer, others only by these.
+ */
+const QUERY_WAIT = { registered: 60_000, unregistered: 10_000 };
 
 /** The default time that actors have to shut down before they are ended, in ms. */
 const BARE_SERVER_GRACE = 3_000;
@@ -63,6 +71,8 @@ export interface ActorServerOptions extends ServerLocations {
   readonly capabilities?: Readonly<Record<string, readonly string[]>> | undefined;
   /** Whether to add it to the registry. */
   readonly register: boolean;
+  /** Whether it stays `starting` in the registry until {@linkcode ActorServer.ready} is called. */
+  readonly holdReady?: boolean | undefined;
   /** Time that its actors have to shut down before they are ended, in ms. Default: 3000. */
   readonly grace?: number | undefined;
   /** Default timeout of asks, in ms. Default: 5000. */
@@ -120,11 +130,21 @@ export class ActorServer {
   readonly #router: Router;
   readonly #identities: Identities;
   readonly #book: AddressBook;
+  /**
+   * What it knows of the other servers.
+   *
+   * @internal
+   */
+  readonly view: RegistryView;
   readonly #options: Omit<ActorServerOptions, "cookie">;
   readonly #listeners: Listener[] = [];
   readonly #instance: Uint8Array;
   #announced: readonly Address[] | undefined;
   #roles: readonly string[];
+  #state: "starting" | "up";
+  /** Whether it stays `starting` for now. */
+  #isHeld: boolean;
+  readonly #startedAt = Date.now();
   readonly #abort = new AbortController();
   readonly #stopped = Promise.withResolvers<void>();
   #grace: number;
@@ -155,7 +175,10 @@ export class ActorServer {
     });
     this.elevations = new Elevations(named, { adminKey, capabilities: this.capabilities });
     const registry = registryClient(this.actors);
-    this.#book = new AddressBook(registry, options);
+    this.view = new RegistryView(registry, {
+      wait: options.register ? QUERY_WAIT.registered : QUERY_WAIT.unregistered,
+    });
+    this.#book = new AddressBook(this.view, options);
     const self = { id: this.id, instance, cookie, tls: options.tls };
     const { heartbeat = { interval: HEARTBEAT_INTERVAL, timeout: HEARTBEAT_TIMEOUT } } = options;
     this.#identities = new Identities(self, {
@@ -169,16 +192,20 @@ export class ActorServer {
       heartbeat,
       onClosed: (session) => this.#onDisconnected.forEach((react) => react(session)),
     });
+    this.view.onReachable = (id) => this.#router.retry(id);
     if (options.register) this.#registration = new Registration(this.actors, () => this.entry);
     this.actors.guard = this.capabilities;
     this.actors.route = this.#router;
     this.#instance = instance.publicKey;
     this.#announced = options.announce;
     this.#roles = options.roles;
+    this.#isHeld = options.holdReady ?? false;
+    this.#state = this.#isHeld ? "starting" : "up";
   }
 
   /**
-   * Starts a server. When this resolves, it listens and is registered.
+   * Starts a server. When this resolves, it listens and is registered: `up`, or `starting` if it is
+   * held back.
    *
    * @throws {EnsembleError} if it cannot listen, or the registry cannot be reached. If
    * `options.signal` is aborted before, its reason.
@@ -212,6 +239,7 @@ export class ActorServer {
       await Promise.all(this.#listeners.map((listener) => listener.close()));
       const why = "the server did not start";
       if (signal?.aborted) await this.#registration?.remove(why);
+      this.view.close();
       for (const actor of this.actors.actors()) actor.exit(why);
       if (signal?.aborted) await this.#router.close(0);
       await this.#resources.disposeAsync();
@@ -264,11 +292,68 @@ export class ActorServer {
       instance: this.#instance,
       addresses: this.#announced?.map((each) => files.get(formatAddressUrl(each)) ?? each) ?? own,
       roles: this.#roles,
-      state: "up",
+      state: this.#state,
       pid: Deno.pid,
       host: hostName(),
       kernel: ownKernel(),
+      version: VERSION,
+      startedAt: this.#startedAt,
     };
+  }
+
+  /**
+   * Keeps the server `starting` in the registry until {@linkcode ActorServer.ready} is called, so
+   * that lookups by role do not give it before it can answer. Call it in `main` before that first
+   * awaits, or start the server with the option `holdReady`.
+   *
+   * @throws {EnsembleError} if the server is `up` already.
+   */
+  holdReady(): void {
+    if (this.#state !== "starting") {
+      throw new EnsembleError(
+        `cannot hold ${this.id} back: it is up already; call holdReady before main first awaits, ` +
+          "or start the server with the option holdReady",
+      );
+    }
+    this.#isHeld = true;
+  }
+
+  /**
+   * Makes the server `up` in the registry, after `holdReady`. Resolves when the registry has it, or
+   * when the server stops. Does nothing if it is `up` already.
+   */
+  async ready(): Promise<void> {
+    this.#isHeld = false;
+    if (this.#state === "up") return;
+    this.#state = "up";
+    await Promise.race([this.#registration?.update(), this.stopped]);
+  }
+
+  /**
+   * Whether it is `starting` in the registry.
+   *
+   * @internal
+   */
+  get isStarting(): boolean {
+    return this.#state === "starting";
+  }
+
+  /**
+   * Ends what holds it back, without making it ready.
+   *
+   * @internal
+   */
+  letReady(): void {
+    this.#isHeld = false;
+  }
+
+  /**
+   * Makes it ready, unless it is held back.
+   *
+   * @internal
+   */
+  async readyUnlessHeld(): Promise<void> {
+    if (!this.#isHeld && !this.signal.aborted) await this.ready();
   }
 
   /** Its roles. */
@@ -537,6 +622,7 @@ export class ActorServer {
     this.#abort.abort(new DisconnectedError(`${this.id} is stopping`, { code: "SERVER_STOPPING" }));
     const closed = Promise.all(this.#listeners.map((listener) => listener.close()));
     const control = this.actors.find(SERVER_ACTOR);
+    this.view.close();
     await this.#registration?.remove("the server is stopping");
     await this.actors.stopActors(until - performance.now(), new Set(control && [control]));
     await closed;

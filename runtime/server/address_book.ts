@@ -1,22 +1,16 @@
 /**
- * The addresses of other servers: permanent ones from the user, and temporary ones from the
- * registry.
+ * The addresses of other servers: those given by the user, and those in the registry.
  *
  * @module
  */
 import { REGISTRY_ID } from "../actor/references.ts";
-import type { Client } from "../actor/service.ts";
 import { AuthenticationError, EnsembleError, UnknownServerError } from "../errors.ts";
 import type { Address } from "../wire/address.ts";
 import { PING_TIMEOUT } from "../wire/limits.ts";
 import { sameInstance, shortInstance } from "./credentials.ts";
-import type { RegistryEntry, RegistryHandlers } from "./registry_protocol.ts";
-
-/** How long addresses from the registry are used before it is asked again, in ms. */
-export const ADDRESS_LIFETIME: number = 5 * 60 * 1000;
-
-/** The order in which kinds of addresses are tried. */
-const PREFERENCE: readonly Address["kind"][] = ["unix", "tls", "tcp"];
+import { byKind, RegistryAddresses } from "./registry_addresses.ts";
+import type { RegistryEntry } from "./registry_protocol.ts";
+import type { RegistryView } from "./registry_view.ts";
 
 /** How often the registry is asked whether an instance is registered, and the interval, in ms. */
 const REGISTRATION_LOOKS = 4;
@@ -24,7 +18,7 @@ const REGISTRATION_INTERVAL = 100;
 
 /** The locations of the registry and of other servers. */
 export interface ServerLocations {
-  /** The registry's addresses. */
+  /** The addresses of the registry, or of several that serve the same ensemble. */
   readonly registry: readonly Address[];
   /** What to do if the registry cannot be reached, for errors. */
   readonly registryAdvice?: string;
@@ -43,19 +37,19 @@ export type Located = Pick<RegistryEntry, "addresses" | "instance">;
 /** Addresses by server id. */
 export class AddressBook {
   readonly #given = new Map<string, Address[]>();
-  readonly #found = new Map<string, Located & { until: number }>();
-  readonly #registry: Pick<Client<RegistryHandlers>, "lookup">;
+  #registry: RegistryAddresses;
+  readonly #view: Pick<RegistryView, "known" | "refresh" | "useLastKnown">;
   readonly #locations: ServerLocations & { readonly id: string };
 
   /** Creates the book of the server `locations.id`, with the given addresses. */
   constructor(
-    registry: Pick<Client<RegistryHandlers>, "lookup">,
+    view: Pick<RegistryView, "known" | "refresh" | "useLastKnown">,
     locations: ServerLocations & { readonly id: string },
   ) {
-    this.#registry = registry;
+    this.#view = view;
     this.#locations = locations;
+    this.#registry = new RegistryAddresses(locations.registry);
     for (const [id, addresses] of locations.known ?? []) this.give(id, addresses);
-    this.give(REGISTRY_ID, locations.registry);
   }
 
   /** What to do if the registry cannot be reached, for errors. */
@@ -65,58 +59,66 @@ export class AddressBook {
 
   /** Sets addresses from the user, replacing earlier ones. They never expire. */
   give(id: string, addresses: readonly Address[]): void {
-    this.#given.set(id, inOrder(addresses));
+    if (id === REGISTRY_ID) this.#registry = new RegistryAddresses(addresses);
+    else this.#given.set(id, byKind(addresses));
   }
 
   /** The addresses from the user, in the order to try them. */
   given(id: string): Address[] {
-    return this.#given.get(id) ?? [];
+    return id === REGISTRY_ID ? this.#registry.inOrder : this.#given.get(id) ?? [];
+  }
+
+  /** Has an address of the registry be tried after the others for a while, since it failed. */
+  setBack(address: Address): void {
+    this.#registry.setBack(address);
   }
 
   /**
-   * The registry's answer, if it is younger than {@linkcode ADDRESS_LIFETIME}, with addresses in
-   * the order to try them.
+   * The entry of a server in the view, with addresses in the order to try them. A server that is
+   * unreachable, or whose entry is not known, has none.
    */
   found(id: string): Located | undefined {
-    const found = this.#found.get(id);
-    if (!found || performance.now() < found.until) return found;
-    this.#found.delete(id);
-    return undefined;
+    const entry = this.#view.known(id);
+    return entry && entry.state !== "unreachable" ? inOrder(entry) : undefined;
+  }
+
+  /** Notes that the entry in the view is used, since the registry does not answer. */
+  useLastKnown(error: Error): void {
+    this.#view.useLastKnown(error);
   }
 
   /** The existing UNIX sockets at which a server may be, for when the registry cannot be asked. */
   nearby(id: string): Address[] {
-    return inOrder(this.#locations.nearby?.(id) ?? []).filter((address) =>
+    return byKind(this.#locations.nearby?.(id) ?? []).filter((address) =>
       address.kind === "unix" && exists(address.path)
     );
   }
 
   /**
-   * Asks the registry for a server's addresses, and records the answer. The timeout is shorter for
-   * a server that may be found without the registry.
+   * Asks the registry for a server's addresses. The timeout is shorter for a server that may be
+   * found without the registry.
    *
-   * @throws {EnsembleError} if the server is not registered, or the registry does not answer.
+   * @throws {EnsembleError} if the server is not registered or unreachable, or the registry does
+   * not answer.
    */
   async refresh(id: string): Promise<Located> {
-    this.#found.delete(id);
+    const entry = await this.#lookUp(id);
+    if (entry.state !== "unreachable") return inOrder(entry);
+    throw new EnsembleError(
+      "it is unreachable: it has not renewed its lease at the registry, or its connection broke " +
+        "and its addresses refuse",
+      { code: "DISCONNECTED" },
+    );
+  }
+
+  async #lookUp(id: string): Promise<RegistryEntry> {
     if (this.#locations.id !== REGISTRY_ID && this.given(REGISTRY_ID).length === 0) {
       throw new EnsembleError("no address of the registry is known", { code: "NO_REGISTRY" });
     }
     const isNearby = this.nearby(id).length > 0;
-    const { entry } = await this.#registry.lookup(
-      { id },
-      isNearby ? { timeout: PING_TIMEOUT } : {},
-    );
+    const entry = await this.#view.refresh(id, isNearby ? { timeout: PING_TIMEOUT } : {});
     if (!entry) throw new UnknownServerError(id);
-    const found = { addresses: inOrder(entry.addresses), instance: entry.instance };
-    const now = performance.now();
-    // The oldest come first. Entries of servers that are no longer needed must not accumulate.
-    for (const [old, { until }] of this.#found) {
-      if (now < until) break;
-      this.#found.delete(old);
-    }
-    this.#found.set(id, { ...found, until: now + ADDRESS_LIFETIME });
-    return found;
+    return entry;
   }
 
   /**
@@ -126,7 +128,7 @@ export class AddressBook {
    */
   async requireRegistered(id: string, instance: Uint8Array): Promise<void> {
     for (let looks = 1;; looks++) {
-      const { instance: registered } = await this.refresh(id);
+      const { instance: registered } = await this.#lookUp(id);
       if (sameInstance(instance, registered)) return;
       if (looks === REGISTRATION_LOOKS) {
         throw new AuthenticationError(
@@ -139,15 +141,10 @@ export class AddressBook {
       await new Promise((resolve) => setTimeout(resolve, REGISTRATION_INTERVAL));
     }
   }
-
-  /** The number of servers with addresses from the registry. */
-  get size(): number {
-    return this.#found.size;
-  }
 }
 
-function inOrder(addresses: readonly Address[]): Address[] {
-  return addresses.toSorted((a, b) => PREFERENCE.indexOf(a.kind) - PREFERENCE.indexOf(b.kind));
+function inOrder({ addresses, instance }: RegistryEntry): Located {
+  return { addresses: byKind(addresses), instance };
 }
 
 function exists(path: string): boolean {

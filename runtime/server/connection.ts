@@ -167,13 +167,14 @@ export class Connection {
   }
 
   /**
-   * Asks the peer for a heartbeat. Returns whether it answered within {@linkcode PROBE_TIMEOUT}.
+   * Asks the peer for a heartbeat. Returns whether it answered within `timeout` ms, by default
+   * {@linkcode PROBE_TIMEOUT}.
    */
-  async probe(): Promise<boolean> {
+  async probe(timeout: number = PROBE_TIMEOUT): Promise<boolean> {
     const before = this.#lastReceived;
     this.#outbox.add(PROBE);
     this.flush();
-    const deadline = performance.now() + PROBE_TIMEOUT;
+    const deadline = performance.now() + timeout;
     while (this.open && this.#lastReceived === before && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }

@@ -65,7 +65,7 @@ export interface Authenticated {
   readonly reader: FrameReader;
 }
 
-/** Thrown if a server does not finish the handshake within {@linkcode HANDSHAKE_TIMEOUT}. */
+/** Thrown if a server does not finish the handshake in time. */
 export class SlowHandshakeError extends DisconnectedError {}
 
 /** Thrown if a client disconnects before it has sent anything, as a port scanner does. */
@@ -77,6 +77,7 @@ export class SilentPeerError extends DisconnectedError {}
  * @param options.wanted the id that the server must have.
  * @param options.admit called once the server's id is known, before anything is proved to it;
  * throws to refuse it.
+ * @param options.timeout how long it may take, in ms. Default: {@linkcode HANDSHAKE_TIMEOUT}.
  * @param options.proceed called before the hello and before anything is proved; false ends the
  * handshake, and tells the server that it is not needed.
  * @throws {RefusedError} if the server refuses.
@@ -88,11 +89,13 @@ export function clientHandshake(
   self: Credentials,
   options: {
     wanted?: string | undefined;
+    timeout?: number | undefined;
     admit?(instance: Bytes): Promise<void>;
     proceed(): boolean;
   },
 ): Promise<Authenticated> {
-  return inTime(stream, async () => {
+  const { timeout = HANDSHAKE_TIMEOUT } = options;
+  const work = async () => {
     if (!options.proceed()) return await breakOff(stream);
     const reader = new FrameReader(stream, MAX_HANDSHAKE_FRAME);
     const { wanted } = options;
@@ -123,7 +126,8 @@ export function clientHandshake(
     const text = labelled(SERVER_LABEL, transcript);
     await verify(self, { text, proof, instance, peer: server, certified });
     return { peer: server, instance, certified, reader, binding: await bind(transcript) };
-  });
+  };
+  return inTime(stream, { timeout, work });
 }
 
 /**
@@ -196,16 +200,19 @@ export function serverHandshake(
 /**
  * Runs the client's side with its timeout. That of the server's side starts where it was accepted.
  */
-async function inTime<Result>(stream: ByteStream, work: () => Promise<Result>): Promise<Result> {
+async function inTime<Result>(
+  stream: ByteStream,
+  { timeout, work }: { timeout: number; work: () => Promise<Result> },
+): Promise<Result> {
   let isLate = false;
   const timer = setTimeout(() => {
     isLate = true;
     close(stream);
-  }, HANDSHAKE_TIMEOUT);
+  }, timeout);
   try {
     return await closedOnFailure(stream, work);
   } catch (error) {
-    if (isLate) throw new SlowHandshakeError(`no handshake within ${HANDSHAKE_TIMEOUT} ms`);
+    if (isLate) throw new SlowHandshakeError(`no handshake within ${timeout} ms`);
     throw error;
   } finally {
     clearTimeout(timer);

@@ -153,7 +153,7 @@ export class Identities {
   async #examine({ instance }: RegistryEntry, address: Address): Promise<Sign> {
     let stream: ByteStream;
     try {
-      stream = await connectTo(address, this.#self.tls);
+      stream = await connectTo(address, { tls: this.#self.tls });
     } catch (error) {
       return signOfError(error);
     }

@@ -146,6 +146,12 @@ export class Absences {
     absence.retryAt = performance.now() + absence.pause;
   }
 
+  /** Ends the pause of a server that may be reached again. */
+  retry(server: string): void {
+    const absence = this.#absences.get(server);
+    if (absence) absence.retryAt = performance.now();
+  }
+
   /** Counts dropped messages. The first ones are logged. */
   drop(server: string, count: number): void {
     const absence = this.#absences.get(server);

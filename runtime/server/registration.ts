@@ -4,35 +4,35 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import type { Actor, ActorBody } from "../actor/actor.ts";
+import type { Actor } from "../actor/actor.ts";
 import { type ActorSystem, SERVER_ACTOR } from "../actor/actor_system.ts";
 import { onDown, onPing, onShutdown, onUnexpected } from "../actor/cases.ts";
-import { DisconnectedError } from "../errors.ts";
 import { type Case, UNBOUNDED } from "../actor/mailbox.ts";
 import { messageType } from "../actor/messaging.ts";
 import { ActorRef, REGISTRY_ID } from "../actor/references.ts";
-import { type OwnEntry, registryClient, withClaimant } from "./registry_protocol.ts";
+import { DisconnectedError, TimeoutError } from "../errors.ts";
+import { type Lease, type OwnEntry, registryClient, withClaimant } from "./registry_protocol.ts";
 
 const logger = getLogger(["gxensemble", "registration"]);
 
-/** The first and the longest pause before registering again, in ms. */
-const FIRST_RETRY = 250;
-const LONGEST_RETRY = 15_000;
+/** The first and the longest pause before the registry is asked again, in ms. */
+const FIRST_PAUSE = 500;
+const LONGEST_PAUSE = 3_000;
+
+/** The share of its lease after which an entry is renewed. */
+const RENEWED_AFTER = 1 / 3;
+
+/** How much the pauses and intervals of servers differ at most, as a share of them. */
+const JITTER = 0.1;
+
+/** How long a stopping server waits for the registry to remove its entry, in ms. */
+const REMOVE_TIMEOUT = 1_000;
 
 /** The message to the actor that keeps a server registered, for a changed entry. */
 const CHANGED = "changed";
 
-/** Reacts to a changed entry of the server. */
-const onChange = (self: Actor, react: () => void): Case => ({
-  matches: ({ message, source }) => messageType(message) === CHANGED && source.equals(self.ref),
-  react,
-});
-
 /** Cases for unrelated messages. */
 const OTHERS: readonly Case[] = [onPing, onShutdown(), onUnexpected];
-
-/** How long a stopping server waits for the registry to remove its entry, in ms. */
-const REMOVE_TIMEOUT = 1_000;
 
 /** The registration of a server. */
 export class Registration {
@@ -40,7 +40,17 @@ export class Registration {
   readonly #entry: () => OwnEntry;
   /** Whether the registry has been asked to add the entry. */
   #isAsked = false;
+  /** Whether the entry was removed, and must not be added again. */
+  #hasLeft = false;
+  /** What the registry answered last. */
+  #lease: Lease | undefined;
+  /** The registrations that were asked for, one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
   #actor: Actor | undefined;
+  /** Those to tell that the registry has the entry as it is now. */
+  readonly #waiting = new Set<() => void>();
+  /** Whether the actor will notice that the connection to the registry is lost. */
+  #isMonitored = false;
 
   /** Asks nothing yet; `entry` gives the entry as it is now. */
   constructor(actors: ActorSystem, entry: () => OwnEntry) {
@@ -51,13 +61,30 @@ export class Registration {
   /**
    * Adds the entry, or what has changed in it.
    *
-   * @throws {EnsembleError} when the registry refuses it, or cannot be reached.
+   * @throws {EnsembleError} with the code `ID_TAKEN`, when another instance has the id; when the
+   * registry refuses it otherwise, or cannot be reached.
    */
   async add(): Promise<void> {
     this.#isAsked = true;
+    let told: (() => void)[] = [];
+    // An earlier one could else be the last that the registry hears.
+    const registered = this.#last.then(() => {
+      if (this.#hasLeft) throw new DisconnectedError(`${this.#actors.id} is leaving the registry`);
+      told = [...this.#waiting];
+      return this.#register();
+    });
+    this.#last = registered.catch(() => {});
+    this.#lease = await registered;
+    for (const tell of told) {
+      this.#waiting.delete(tell);
+      tell();
+    }
+  }
+
+  async #register(): Promise<Lease> {
     const entry = this.#entry();
     try {
-      await registryClient(this.#actors).register({ entry });
+      return await registryClient(this.#actors).register({ entry });
     } catch (error) {
       // The registry refused the connection, since the id is another's.
       const isTaken = error instanceof DisconnectedError && error.code === "ID_TAKEN";
@@ -65,9 +92,9 @@ export class Registration {
     }
   }
 
-  /** Starts the actor that adds the entry again when that is needed. */
+  /** Starts the actor that keeps the entry in the registry. */
   keep(): Actor {
-    return this.#actor = this.#actors.spawn("registration", keepRegistered(this.#entry), {
+    return this.#actor = this.#actors.spawn("registration", (self) => this.#keep(self), {
       mailbox: UNBOUNDED,
     });
   }
@@ -77,8 +104,17 @@ export class Registration {
     this.#actor?.tell(this.#actor, { type: CHANGED });
   }
 
-  /** Removes the entry, where the registry may have it. The actor ends first, for it could add the entry again. */
+  /** Adds the entry, which has changed, as soon as the registry answers. */
+  update(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.add(resolve);
+    this.announceChange();
+    return promise;
+  }
+
+  /** Removes the entry, if the registry may have it. */
   async remove(why: string): Promise<void> {
+    this.#hasLeft = true;
     this.#actor?.exit(why);
     if (!this.#isAsked) return;
     const { id, instance } = this.#entry();
@@ -88,53 +124,104 @@ export class Registration {
       logger.warn("cannot leave the registry: {reason}", { reason: (error as Error).message });
     }
   }
-}
 
-/**
- * Makes the body of an actor that registers a server again when the connection to the registry was lost, for a new
- * registry may not know the server; and when its entry has changed, see {@linkcode Registration.announceChange}.
- *
- * @param entry returns the current entry.
- */
-export function keepRegistered(entry: () => OwnEntry): ActorBody {
-  return async (self) => {
-    self.monitor(new ActorRef(REGISTRY_ID, SERVER_ACTOR));
+  /**
+   * The body of the actor: renews the lease; adds the entry again when the registry does not have
+   * it, when it has changed, and when the connection was lost, since another registry may not have
+   * it.
+   */
+  async #keep(self: Actor): Promise<void> {
     while (true) {
-      let why: "lost" | "changed" | undefined;
-      const cases = [onDown(() => why = "lost"), onChange(self, () => why = "changed"), ...OTHERS];
-      while (!why) await self.receive<unknown>(cases);
+      if (!this.#isMonitored) self.monitor(new ActorRef(REGISTRY_ID, SERVER_ACTOR));
+      this.#isMonitored = true;
+      const why = await this.#wait(self, varied(this.#lease!.lease * RENEWED_AFTER));
       if (why === "lost") {
-        logger.warn("the registry was lost; registering again as soon as it is back");
-        await rest(self, FIRST_RETRY);
+        logLoss();
+        // All servers notice it at the same moment.
+        await this.#rest(self, FIRST_PAUSE * Math.random());
       }
-      await registerAgain(self, entry);
+      try {
+        if (why === "time" && await this.#renew()) continue;
+        await this.add();
+      } catch (error) {
+        if (why !== "lost" && isAway(error)) logLoss();
+        await this.#addAtLast(self, error as Error);
+      }
       logger.info("registered again");
-      if (why === "lost") self.monitor(new ActorRef(REGISTRY_ID, SERVER_ACTOR));
     }
+  }
+
+  /** Waits for a time, in ms, or until there is another reason to ask the registry. */
+  async #wait(self: Actor, time: number): Promise<"lost" | "changed" | "time"> {
+    const until = performance.now() + time;
+    let why: "lost" | "changed" | undefined;
+    const lost = () => {
+      this.#isMonitored = false;
+      why = "lost";
+    };
+    const cases = [onDown(lost), onChange(self, () => why = "changed"), ...OTHERS];
+    while (!why) {
+      const left = until - performance.now();
+      if (left <= 0) return "time";
+      await self.receive<unknown>(cases, { timeout: left });
+    }
+    return why;
+  }
+
+  /** Renews the lease. Says whether the registry has the entry. */
+  #renew(): Promise<boolean> {
+    const { id, instance } = this.#entry();
+    const { revision } = this.#lease!;
+    return registryClient(this.#actors).renew({ id, instance, revision });
+  }
+
+  /** Adds the entry as soon as the registry takes it; `error` is that of the last attempt. */
+  async #addAtLast(self: Actor, error: Error): Promise<void> {
+    logger.warn("cannot register yet: {reason}", { reason: error.message });
+    let last = error;
+    for (let pause = FIRST_PAUSE;; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+      await this.#rest(self, pause * (1 + Math.random()) / 2);
+      try {
+        return await this.add();
+      } catch (error) {
+        const { message } = error as Error;
+        // That the registry is still away is no news, but that another server has the id is.
+        if (message !== last.message && !isAway(error)) {
+          logger.warn("cannot register yet: {reason}", { reason: message });
+        }
+        last = error as Error;
+      }
+    }
+  }
+
+  /** Waits, in ms, while receiving messages. */
+  async #rest(self: Actor, duration: number): Promise<void> {
+    const until = performance.now() + duration;
+    const cases = [onChange(self, () => {}), onDown(() => this.#isMonitored = false), ...OTHERS];
+    for (let left = duration; left > 0; left = until - performance.now()) {
+      await self.receive<unknown>(cases, { timeout: left });
+    }
+  }
+}
+
+function logLoss(): void {
+  logger.warn("the registry was lost; registering again as soon as it is back");
+}
+
+/** Whether the registry did not take a request, rather than refuse it. */
+function isAway(error: unknown): boolean {
+  return error instanceof TimeoutError || error instanceof DisconnectedError;
+}
+
+/** A time that differs by some percent each time. */
+function varied(time: number): number {
+  return time * (1 - JITTER + 2 * JITTER * Math.random());
+}
+
+/** Reacts to a changed entry of the server. */
+function onChange(self: Actor, react: () => void): Case {
+  return {
+    matches: ({ message, source }) => messageType(message) === CHANGED && source.equals(self.ref),
+    react,
   };
-}
-
-async function registerAgain(self: Actor, entry: () => OwnEntry): Promise<void> {
-  let last = "";
-  for (let pause = 2 * FIRST_RETRY;; pause = Math.min(2 * pause, LONGEST_RETRY)) {
-    try {
-      await registryClient(self).register({ entry: entry() });
-      return;
-    } catch (error) {
-      const { message } = error as Error;
-      // Each message is logged once: that the registry is still away is not news, but that another
-      // server has the id is.
-      if (message !== last) logger.warn("cannot register yet: {reason}", { reason: message });
-      last = message;
-    }
-    await rest(self, pause);
-  }
-}
-
-/** Waits, in ms, while receiving messages. */
-async function rest(self: Actor, duration: number): Promise<void> {
-  const until = performance.now() + duration;
-  for (let left = duration; left > 0; left = until - performance.now()) {
-    await self.receive([onChange(self, () => {}), ...OTHERS], { timeout: left });
-  }
 }

@@ -6,7 +6,7 @@
 import type { Messaging } from "../actor/messaging.ts";
 import { ActorRef, REGISTRY_ID } from "../actor/references.ts";
 import { type Client, client, type RequestChecks } from "../actor/service.ts";
-import { EnsembleError, InvalidInputError } from "../errors.ts";
+import { DisconnectedError, EnsembleError, InvalidInputError } from "../errors.ts";
 import type { Kernel } from "../own_process.ts";
 import { type Address, formatAddress, formatAddressUrl } from "../wire/address.ts";
 import { INSTANCE_LENGTH } from "./credentials.ts";
@@ -76,7 +76,7 @@ export const MAX_REGISTRIES = 64;
 export const OWN_STATES = ["starting", "up", "draining"] as const;
 
 /** The states of a registered server. */
-export const SERVER_STATES = [...OWN_STATES, "unreachable"] as const;
+export const SERVER_STATES = [...OWN_STATES, "unreachable"] as const satisfies ServerState[];
 
 /**
  * The state that a server has by its own account: `starting` until it is ready, then `up`, and
@@ -88,7 +88,7 @@ export type OwnState = typeof OWN_STATES[number];
  * The state of a registered server. It is `unreachable` when its lease has run out, or when its
  * connection broke and its addresses refuse.
  */
-export type ServerState = typeof SERVER_STATES[number];
+export type ServerState = "starting" | "up" | "draining" | "unreachable";
 
 /** What a server says of itself. */
 export interface OwnEntry {
@@ -163,6 +163,8 @@ export interface Staleness {
 export interface RegistryLookup extends Staleness {
   /** The entry, if there is one. */
   readonly entry?: RegistryEntry | undefined;
+  /** The cursor for the changes after this answer. */
+  readonly cursor: string;
 }
 
 /** A page of entries, sorted by id. */
@@ -262,6 +264,16 @@ export type RegistryHandlers = {
    */
   presence(request: { id: string; instance: Uint8Array }): Promise<Presence>;
 };
+
+/** Which store a cursor is of: only those of the same one can be compared. */
+export function epochOf(cursor: string): string {
+  return cursor.slice(0, cursor.lastIndexOf(":"));
+}
+
+/** The revision of the store that a cursor stands for. */
+export function revisionOf(cursor: string): number {
+  return Number(cursor.slice(cursor.lastIndexOf(":") + 1));
+}
 
 /** Formats a registered server for messages: `httpd1 (pid 123 on host a)`. */
 export function describeServer(
@@ -386,7 +398,7 @@ const answers = answerChecks<RegistryHandlers>({
   register: parts({ revision: wholeNumber, lease: wholeNumber }),
   renew: flag,
   remove: flag,
-  lookup: parts({ entry: optional(registryEntry), ...staleness }),
+  lookup: parts({ entry: optional(registryEntry), cursor, ...staleness }),
   list: parts({
     entries: listOf(registryEntry, PAGE_SIZE),
     next: optional(serverId),
@@ -415,7 +427,20 @@ const answers = answerChecks<RegistryHandlers>({
 /**
  * A client of the registry: its methods are those of {@linkcode RegistryHandlers}. Its answers are
  * checked, since they contain addresses to connect to.
+ *
+ * If the connection is lost before an answer, it asks once again: another registry may answer, or
+ * the same one after a restart. Every request may be made twice.
  */
 export function registryClient(asker: Pick<Messaging, "ask">): Client<RegistryHandlers> {
-  return client<RegistryHandlers>(asker, REGISTRY, { answers });
+  const ask: Messaging["ask"] = async <Reply>(
+    ...[destination, request, options]: Parameters<Messaging["ask"]>
+  ) => {
+    try {
+      return await asker.ask<Reply>(destination, request, options);
+    } catch (error) {
+      if (!(error instanceof DisconnectedError && error.wasConnected)) throw error;
+      return await asker.ask<Reply>(destination, request, options);
+    }
+  };
+  return client<RegistryHandlers>({ ask }, REGISTRY, { answers });
 }

@@ -36,6 +36,9 @@ import { type Bytes, type Credentials, sameInstance, shortInstance } from "./cre
 
 const logger = getLogger(["gxensemble", "server"]);
 
+/** How long a registry may take to be reached, or to answer, if there is another one, in ms. */
+const REGISTRY_PATIENCE = 1_000;
+
 /** The parts of a router. */
 export interface RouterParts {
   /** The addresses of other servers. */
@@ -63,6 +66,8 @@ export class Router implements Route, Connections {
   readonly #parts: RouterParts;
   readonly #peers = new Map<string, Peer>();
   readonly #absences: Absences;
+  /** Runs while the registry owes an answer. */
+  #patience: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
   /** Creates a router without connections. */
@@ -121,6 +126,7 @@ export class Router implements Route, Connections {
     }
     if (peer.connection) peer.connection.flush();
     else void this.#reach(peer);
+    if (server === REGISTRY_ID && envelope.replyExpected) this.#expectAnswer(peer);
     return true;
   }
 
@@ -141,6 +147,11 @@ export class Router implements Route, Connections {
       error.silence = peer.silence;
       throw error;
     }
+  }
+
+  /** Has the next message to a server try to reach it, which may be possible again. */
+  retry(server: string): void {
+    this.#absences.retry(server);
   }
 
   /** Whether a sender to this server should wait; see {@linkcode Router.drained}. */
@@ -206,11 +217,36 @@ export class Router implements Route, Connections {
       .flatMap(({ attempt, incoming }) => [attempt ?? [], incoming ?? []].flat());
     if (underway.length > 0) await within(timeout, Promise.all(underway));
     this.#closed = true;
+    clearTimeout(this.#patience);
     this.#absences.close();
     const rest = until - performance.now();
     await Promise.all(
       [...this.#peers.values()].map(({ connection }) => connection?.drain(rest)),
     );
+  }
+
+  /**
+   * Closes the connection to a registry that does not answer, if there is another one. What waits
+   * for its answer fails, and is asked again there: see `registryClient`.
+   */
+  #expectAnswer(peer: Peer): void {
+    const { book } = this.#parts;
+    if (this.#patience !== undefined || book.given(REGISTRY_ID).length < 2) return;
+    const since = performance.now();
+    this.#patience = setTimeout(async () => {
+      this.#patience = undefined;
+      const { connection } = peer;
+      if (!connection) {
+        // An attempt to connect has limits of its own.
+        if (peer.attempt) this.#expectAnswer(peer);
+        return;
+      }
+      // It may take long for a request, and still be well.
+      if (connection.lastReceived >= since || await connection.probe(REGISTRY_PATIENCE / 2)) return;
+      book.setBack(connection.session.address);
+      connection.close(`it did not answer within ${REGISTRY_PATIENCE} ms`);
+    }, REGISTRY_PATIENCE / 2);
+    this.#patience.unref();
   }
 
   #peer(server: string): Peer {
@@ -243,9 +279,10 @@ export class Router implements Route, Connections {
     const failures: Error[] = [];
     if (await this.#dialAll(peer, given, { failures })) return;
     if (peer.id !== REGISTRY_ID && await this.#dialFound(peer, { tried: given, failures })) return;
-    const [cause] = failures.flatMap((failure) =>
+    const causes = failures.flatMap((failure) =>
       failure instanceof UnknownServerError ? failure : failure.cause ?? []
     );
+    const cause = causes.find((cause) => codeOf(cause) === "ID_TAKEN") ?? causes[0];
     throw new DisconnectedError(failures.map(({ message }) => message).join("; "), {
       cause,
       code: codeOf(cause),
@@ -253,31 +290,41 @@ export class Router implements Route, Connections {
   }
 
   /**
-   * Dials the addresses in the registry, except those that were tried. If earlier ones fail, asks
-   * the registry again. If it cannot be asked, dials the sockets at which the peer may be.
+   * Dials the addresses in the registry, except those that were tried. If those last known fail,
+   * asks the registry again. If it cannot be asked, dials the sockets at which the peer may be.
    */
   async #dialFound(
     peer: Peer,
     { tried, failures }: { tried: Address[]; failures: Error[] },
   ): Promise<boolean> {
-    const earlier = this.#parts.book.found(peer.id);
-    if (earlier && await this.#dialAll(peer, earlier.addresses, { failures: [], ...earlier })) {
+    const { book } = this.#parts;
+    const known = book.found(peer.id);
+    const failed: Error[] = [];
+    if (
+      known && await this.#dialAll(peer, known.addresses, { failures: failed, tried, ...known })
+    ) {
       return true;
     }
     let found: Located;
     try {
-      found = await this.#parts.book.refresh(peer.id);
+      found = await book.refresh(peer.id);
     } catch (error) {
-      failures.push(error as Error);
-      if (!(error instanceof DisconnectedError || error instanceof TimeoutError)) return false;
-      return await this.#dialAll(peer, this.#parts.book.nearby(peer.id), { failures, tried });
+      const isAway = error instanceof DisconnectedError || error instanceof TimeoutError;
+      failures.push(...isAway ? failed : [], error as Error);
+      if (!isAway) return false;
+      if (known) book.useLastKnown(error);
+      return await this.#dialAll(peer, book.nearby(peer.id), { failures, tried });
     }
     const { addresses, instance } = found;
-    if (addresses.length > 0) {
-      return await this.#dialAll(peer, addresses, { failures, tried, instance });
+    if (addresses.length === 0) {
+      failures.push(new EnsembleError("the registry has no address for it"));
+      return false;
     }
-    failures.push(new EnsembleError("the registry has no address for it"));
-    return false;
+    if (known && isSamePlace(known, found)) {
+      failures.push(...failed);
+      return false;
+    }
+    return await this.#dialAll(peer, addresses, { failures, tried, instance });
   }
 
   /** Dials one address after the other; `instance` is the registered one, if known. */
@@ -293,7 +340,8 @@ export class Router implements Route, Connections {
     // The URL of another host's socket may equal that of a socket here that was tried, but it is a
     // different one.
     const urls = new Set(tried.filter(isLocal).map(formatAddressUrl));
-    for (const address of addresses) {
+    const isRegistry = peer.id === REGISTRY_ID && addresses.length > 1;
+    for (const [index, address] of addresses.entries()) {
       if (peer.connection) return true;
       if (urls.has(formatAddressUrl(address))) continue;
       if (this.#isDowngrade(address, [...tried, ...addresses])) {
@@ -303,9 +351,12 @@ export class Router implements Route, Connections {
       }
       peer.dialling = address;
       try {
-        if (await this.#dial(peer, address, instance)) return true;
+        // The last one may take its time: a slow registry is better than none.
+        const timeout = isRegistry && index < addresses.length - 1 ? REGISTRY_PATIENCE : undefined;
+        if (await this.#dial(peer, address, { registered: instance, timeout })) return true;
       } catch (error) {
         if (peer.connection) return true;
+        if (isRegistry) this.#parts.book.setBack(address);
         const stage = unansweredStage(error);
         if (stage) peer.silence ??= { server: peer.id, stage, address: formatAddressUrl(address) };
         failures.push(error as Error);
@@ -326,10 +377,16 @@ export class Router implements Route, Connections {
       addresses.some(({ kind }) => kind === "tls");
   }
 
-  async #dial(peer: Peer, address: Address, registered?: Uint8Array): Promise<boolean> {
-    const stream = await connectTo(address, this.#self.tls);
+  async #dial(
+    peer: Peer,
+    address: Address,
+    { registered, timeout }: { registered: Uint8Array | undefined; timeout: number | undefined },
+  ): Promise<boolean> {
+    const began = performance.now();
+    const stream = await connectTo(address, { tls: this.#self.tls, timeout });
     const handshake = clientHandshake(stream, this.#self, {
       wanted: peer.id,
+      timeout: timeout && Math.max(1, Math.round(timeout - (performance.now() - began))),
       admit: async (instance) => {
         await this.#identify(stream, { id: peer.id, instance, dialled: true });
         if (stream.certificate || !registered || sameInstance(instance, registered)) return;
@@ -403,7 +460,7 @@ export class Router implements Route, Connections {
       } else {
         const answers = await connection.probe();
         if (connection.open) {
-          return { refusal: Refusal.Failed, message: this.#inUse(connection.session, answers) };
+          return { refusal: Refusal.Taken, message: this.#inUse(connection.session, answers) };
         }
       }
     }
@@ -477,6 +534,7 @@ export class Router implements Route, Connections {
       else if (dropped > 0) this.#absences.lost(peer.id, message);
       this.#absences.drop(peer.id, dropped);
     }
+    const wasConnected = peer.connection !== undefined;
     const silence = peer.connection
       ? peer.connection.isSilent ? this.silence(peer.id) : undefined
       : peer.silence;
@@ -489,12 +547,18 @@ export class Router implements Route, Connections {
       { cause, code: isAway ? "NO_REGISTRY" : codeOf(cause) },
     );
     error.silence = silence;
+    error.wasConnected = wasConnected;
     this.#parts.receiver.disconnected(peer.id, error);
   }
 
   #forgetIdle(peer: Peer): void {
     if (peer.idle && this.#peers.get(peer.id) === peer) this.#peers.delete(peer.id);
   }
+}
+
+function isSamePlace(one: Located, other: Located): boolean {
+  const urls = ({ addresses }: Located) => addresses.map(formatAddressUrl).join(" ");
+  return sameInstance(one.instance, other.instance) && urls(one) === urls(other);
 }
 
 /** The error code for an unreachable server. */

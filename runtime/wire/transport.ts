@@ -38,13 +38,20 @@ export class UnreachableError extends EnsembleError {
  * known, it must be that file, whatever the host's name; if not, it must be on a host with this
  * name.
  *
- * @throws {UnreachableError} if no stream could be opened within {@linkcode CONNECT_TIMEOUT}, with
- * the reason.
+ * @param options.tls the certificate and trusted roots for tls.
+ * @param options.timeout how long it may take, in ms. Default: {@linkcode CONNECT_TIMEOUT}.
+ * @throws {UnreachableError} if no stream could be opened in that time, with the reason.
  * @throws {EnsembleError} if a UNIX socket is on another host.
  */
-export async function connectTo(address: Address, tls?: TlsSource): Promise<ByteStream> {
+export async function connectTo(
+  address: Address,
+  { tls, timeout = CONNECT_TIMEOUT }: {
+    tls?: TlsSource | undefined;
+    timeout?: number | undefined;
+  } = {},
+): Promise<ByteStream> {
   if (address.kind === "unix") requireFoundHere(address);
-  const signal = AbortSignal.timeout(CONNECT_TIMEOUT);
+  const signal = AbortSignal.timeout(timeout);
   try {
     switch (address.kind) {
       case "unix":

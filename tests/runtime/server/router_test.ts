@@ -1,13 +1,17 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import { on, onShutdown } from "../../../runtime/actor/cases.ts";
-import { ActorRef } from "../../../runtime/actor/references.ts";
-import type { Handlers } from "../../../runtime/actor/service.ts";
+import { ActorRef, REGISTRY_ID } from "../../../runtime/actor/references.ts";
+import type { HandlersOf } from "../../../runtime/actor/service.ts";
 import { ping } from "../../../runtime/ensemble/remote.ts";
-import { registryClient } from "../../../runtime/server/registry_protocol.ts";
+import {
+  type ChangesQuery,
+  registryClient,
+  type RegistryEntry,
+  type RegistryHandlers,
+} from "../../../runtime/server/registry_protocol.ts";
 import { FIRST_PAUSE, LONGEST_PAUSE, Peer } from "../../../runtime/server/peers.ts";
 import type { ActorServer, ActorServerOptions } from "../../../runtime/server/actor_server.ts";
-import { ADDRESS_LIFETIME } from "../../../runtime/server/address_book.ts";
 import { Refusal } from "../../../runtime/server/handshake_messages.ts";
 import {
   type Address,
@@ -19,6 +23,7 @@ import { SOCKET_CHECK_INTERVAL } from "../../../runtime/wire/limits.ts";
 import { listenAt } from "../../../runtime/wire/transport.ts";
 import { RoguePeer } from "../../rogue_peer.ts";
 import { moveClock, stopClock } from "../../fake_clock.ts";
+import { FOLLOWED_TIME } from "../../../runtime/server/registry_view.ts";
 import { CapturedLogs, eventually } from "./captured_logs.ts";
 import { ChildServer } from "./child_server.ts";
 import { anyPort, LocalEnsemble, refTo } from "./local_ensemble.ts";
@@ -218,20 +223,33 @@ Deno.test("a caller that is notified of a loss may send at once, and a new conne
   );
 });
 
-/** Serves a registry that knows no server, and notes what it is asked for. */
-function emptyRegistry(lookups: string[]): Partial<ActorServerOptions> {
+/** A registry that notes what it is asked, and knows no changes. */
+function notingRegistry(
+  { lookups = [], queries = [] }: { lookups?: string[]; queries?: ChangesQuery[] },
+): Partial<ActorServerOptions> {
   return {
     prepare({ actors }) {
-      const handlers: Handlers = {
-        register: () => ({ revision: 1, lease: 15_000 }),
+      const entries = new Map<string, RegistryEntry>();
+      const handlers: HandlersOf<
+        Pick<RegistryHandlers, "register" | "renew" | "remove" | "lookup" | "changes">
+      > = {
+        register({ entry }) {
+          entries.set(entry.id, { ...entry, revision: 1 });
+          return { revision: 1, lease: 15_000 };
+        },
         renew: () => true,
-        remove: () => true,
-        lookup({ id }: { id: string }) {
-          lookups.push(id);
-          return {};
+        remove: ({ id }) => entries.delete(id),
+        lookup({ id }, { sender }) {
+          // The registry itself looks those up that connect to it.
+          if (sender.server !== REGISTRY_ID) lookups.push(id);
+          return { entry: entries.get(id), cursor: "noting:1" };
+        },
+        changes(query, context) {
+          queries.push(query);
+          return context.later;
         },
       };
-      actors.serve("registry", handlers);
+      actors.serve("registry", handlers, { concurrent: true });
     },
   };
 }
@@ -240,7 +258,7 @@ Deno.test("telling an absent server costs a lookup for each pause, and two lines
   using logs = await CapturedLogs.start();
   await using ensemble = new LocalEnsemble();
   const lookups: string[] = [];
-  await ensemble.startRegistry(undefined, emptyRegistry(lookups));
+  await ensemble.startRegistry(undefined, notingRegistry({ lookups }));
   const take = () => lookups.splice(0).filter((id) => id === "b").length;
   const a = await ensemble.start("a");
   using clock = stopClock("performance");
@@ -409,7 +427,7 @@ Deno.test("why the addresses that were given do not work is said beside what the
 Deno.test("addresses that were given are tried first, for good, and the registry's when they fail", async () => {
   await using ensemble = new LocalEnsemble();
   const lookups: string[] = [];
-  await ensemble.startRegistry(undefined, emptyRegistry(lookups));
+  await ensemble.startRegistry(undefined, notingRegistry({ lookups }));
   const take = () => lookups.splice(0).filter((id) => id === "b").length;
   const a = await ensemble.start("a");
   const id = "b";
@@ -420,7 +438,7 @@ Deno.test("addresses that were given are tried first, for good, and the registry
     return b.entry.addresses;
   })()) as [Address];
   await eventually(() => a.session(id) === undefined, "it is gone");
-  using _ = moveClock(2 * ADDRESS_LIFETIME);
+  using _ = moveClock(2 * FOLLOWED_TIME);
   take();
   let b = await ensemble.start("b", { register: false, listen: [given] });
   await ping(a.actors, id);
@@ -456,27 +474,25 @@ Deno.test("a server that stops while a peer comes in keeps no connection to it",
   }
 });
 
-Deno.test("the registry is asked again for addresses that are old", async () => {
+Deno.test("a server is looked up once, since the registry tells of its changes", async () => {
   await using ensemble = new LocalEnsemble();
   const lookups: string[] = [];
-  await ensemble.startRegistry(undefined, emptyRegistry(lookups));
-  const take = () => lookups.splice(0).filter((id) => id === "b").length;
+  const queries: ChangesQuery[] = [];
+  await ensemble.startRegistry(undefined, notingRegistry({ lookups, queries }));
   await using way = await Proxy.start({ at: ensemble.socket("way"), target: ensemble.socket("b") });
   const [a, b] = await Promise.all([
     ensemble.start("a"),
     ensemble.start("b", { announce: [way.address] }),
   ]);
-  const reconnect = async () => {
-    way.cut();
-    await eventually(() => a.session(b.id) === undefined, "it is cut off");
-    take();
-    await ping(a.actors, b.id);
-    return take();
-  };
   await ping(a.actors, b.id);
-  assert.equal(await reconnect(), 0);
-  using _ = moveClock(ADDRESS_LIFETIME);
-  assert.equal(await reconnect(), 1);
+  assert.deepEqual(lookups.splice(0), ["b"]);
+  await eventually(() => queries.length === 1, "a query for changes");
+  const { wait: _, ...query } = queries[0]!;
+  assert.deepEqual(query, { type: "changes", after: "noting:1", ids: ["b"], roles: [] });
+  way.cut();
+  await eventually(() => a.session(b.id) === undefined, "it is cut off");
+  await ping(a.actors, b.id);
+  assert.deepEqual(lookups, []);
 });
 
 Deno.test("addresses are believed until they fail, and then asked for again", async () => {
@@ -609,19 +625,16 @@ Deno.test("no server takes the id of a running, connected server", async () => {
   const { instance } = b.entry;
   await assert.rejects(
     ensemble.start("b", { listen: [anyPort()] }),
-    /: cannot reach registry: unix:\S+: another instance is registered as b \(pid \d+ on host \S+\): [0-9a-f]{16}$/,
+    /: b is already running: pid \d+ on host \S+ at unix:\S+; this one is pid \d+ .*: stop that one, or choose another id$/,
   );
   assert.equal(logs.complaints.length, 1);
   assert.match(
     logs.complaints[0]!,
-    /^WARN server: refused a connection from unix:.* another instance is registered as b/,
+    /^WARN server: refused a connection from unix:.* b is already running: pid/,
   );
   assert.deepEqual(LocalEnsemble.peers(registry), ["b"]);
-  const entry = await b.actors.ask<{ instance: Uint8Array }>(
-    refTo("registry", "registry"),
-    { type: "lookup", id: "b" },
-  );
-  assert.deepEqual(entry.instance, instance);
+  const { entry } = await registryClient(b.actors).lookup({ id: "b" });
+  assert.deepEqual(entry?.instance, instance);
 });
 
 Deno.test("a server that cannot reach the registry says where it tried, and what to do", async () => {

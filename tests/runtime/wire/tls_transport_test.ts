@@ -26,7 +26,7 @@ const [alice, bob] = await Promise.all([
 Deno.test("an address with a zone is refused over tls, which cannot reach it", async () => {
   const address: Address = { kind: "tls", host: "fe80::1%lo", port: 1 };
   const why = /tls:\/\/\[fe80::1%lo\]:1: tls does not accept an address with a zone: use another/;
-  await assert.rejects(connectTo(address, alice), why);
+  await assert.rejects(connectTo(address, { tls: alice }), why);
   await assert.rejects(
     listenAt(address, { tls: alice }),
     /\[fe80::1%lo\]:1: tls does not accept an address with a zone/,
@@ -57,7 +57,7 @@ class TlsPort implements Disposable {
   /** Both ends of a new stream. */
   async pair(tls = alice): Promise<{ client: ByteStream; server: ByteStream }> {
     const [client, accepted] = await Promise.all([
-      connectTo(this.address, tls),
+      connectTo(this.address, { tls }),
       this.listener.accept(),
     ]);
     return { client, server: accepted!.stream };
@@ -183,7 +183,7 @@ async function tryWith(tls: MadeCredentials, server = bob): Promise<string[]> {
   void port.listener.accept().then((accepted) => accepted?.stream.close());
   let stream: ByteStream | undefined;
   try {
-    stream = await connectTo(port.address, tls);
+    stream = await connectTo(port.address, { tls });
     // In TLS 1.3 the client is done before the server has received its certificate.
     assert.equal(await stream.read(new Uint8Array(1)), null);
   } finally {
@@ -245,7 +245,7 @@ const BAD_SERVERS: [what: string, options: CertificateOptions, reason: RegExp][]
 for (const [what, options, reason] of BAD_SERVERS) {
   Deno.test(`a client turns away from a server with a certificate that is ${what}`, async () => {
     using port = await TlsPort.open(await authority.credentials("bob", options));
-    await assert.rejects(connectTo(port.address, alice), (error: Error) => {
+    await assert.rejects(connectTo(port.address, { tls: alice }), (error: Error) => {
       const prefix = `${formatAddressUrl(port.address)}: `;
       assert.ok(error.message.startsWith(prefix), error.message);
       assert.match(error.message.slice(prefix.length), reason);
@@ -258,12 +258,12 @@ Deno.test("a tls client refuses a server with a certificate of another authority
   const { chain, key } = await other.issue("bob");
   const server = new MadeCredentials({ chain, key, roots: [authority.root] });
   using port = await TlsPort.open(server);
-  await assert.rejects(connectTo(port.address, alice), /tls:\/\/.*/);
+  await assert.rejects(connectTo(port.address, { tls: alice }), /tls:\/\/.*/);
 });
 
 Deno.test("a tls client compares the host with the names in the certificate", async () => {
   using port = await TlsPort.open();
-  const stream = await connectTo({ ...port.address, host: "localhost" }, alice);
+  const stream = await connectTo({ ...port.address, host: "localhost" }, { tls: alice });
   stream.close();
 });
 
@@ -283,7 +283,7 @@ Deno.test("a tls port refuses plain clients, and a plain port refuses tls client
 
   const plain = await listenAt({ kind: "tcp", host: "127.0.0.1", port: 0 });
   const { host, port: number } = plain.address as Address & { kind: "tcp" };
-  const connecting = connectTo({ kind: "tls", host, port: number }, alice);
+  const connecting = connectTo({ kind: "tls", host, port: number }, { tls: alice });
   const accepted = (await plain.accept())!.stream;
   await accepted.write(new TextEncoder().encode("220 welcome\r\n"));
   await assert.rejects(connecting, /tls:\/\/127\.0\.0\.1:\d+: /);
@@ -325,7 +325,7 @@ Deno.test("a closed tls port accepts no connection", async () => {
   port.listener.close();
   assert.equal(await waiting, undefined);
   await assert.rejects(
-    connectTo(port.address, alice),
+    connectTo(port.address, { tls: alice }),
     /connection refused|ECONNREFUSED/,
   );
 });
@@ -342,10 +342,10 @@ Deno.test("new certificates are used for new connections, and standing ones go o
   using port = await TlsPort.open(changing);
   const { client, server } = await port.pair();
   changing.change(await authority.issue("bob", { hosts: [{ type: "dns", value: "moved" }] }));
-  await assert.rejects(connectTo(port.address, alice), /altnames/);
+  await assert.rejects(connectTo(port.address, { tls: alice }), /altnames/);
   // With another authority, clients of the old one are refused.
   changing.change(await other.issue("bob"));
-  await assert.rejects(connectTo(port.address, alice));
+  await assert.rejects(connectTo(port.address, { tls: alice }));
   const friend = await port.pair(await other.credentials("alice"));
   for (const [from, to] of [[client, server], [server, client]] as const) {
     await writeAll(from, bytes(10));
@@ -530,7 +530,7 @@ Deno.test("a handshake over tls that succeeds, or is refused, leaves no timer an
   }
   const { chain, key } = await other.issue("alice");
   const stranger = new MadeCredentials({ chain, key, roots: [authority.root] });
-  const stream = await connectTo(port.address, stranger);
+  const stream = await connectTo(port.address, { tls: stranger });
   await stream.read(new Uint8Array(1)).catch(() => {});
   stream.close();
   await eventually(() => port.refusals.length === 1 && openFiles() <= before, "all is closed");
@@ -574,7 +574,7 @@ Deno.test("connectTo gives up a tls port that does not answer within CONNECT_TIM
   };
   try {
     const address = { kind: "tls", host: "127.0.0.1", port: silent.addr.port } as const;
-    const connecting = connectTo(address, alice);
+    const connecting = connectTo(address, { tls: alice });
     const accepted = await silent.accept();
     const deadline = setTimeout(() => accepted.close(), 5_000);
     controller.abort();

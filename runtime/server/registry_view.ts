@@ -1,0 +1,578 @@
+/**
+ * What a server knows of the others: entries of the registry, kept true by its changes.
+ *
+ * @module
+ */
+import { getLogger } from "npm:@logtape/logtape@^2.4.2";
+import type { AskOptions } from "../actor/messaging.ts";
+import type { Client } from "../actor/service.ts";
+import { ProtocolError } from "../errors.ts";
+import { within } from "../timeout.ts";
+import { formatAddressUrl } from "../wire/address.ts";
+import { WatchQueue } from "./watch_queue.ts";
+import { sameInstance } from "./credentials.ts";
+import {
+  type ChangeKind,
+  type ChangesQuery,
+  type EntryChange,
+  epochOf,
+  MAX_WATCHED_IDS,
+  MAX_WATCHED_ROLES,
+  type RegistryChanges,
+  type RegistryEntry,
+  type RegistryHandlers,
+  revisionOf,
+  SERVER_STATES,
+  type Staleness,
+} from "./registry_protocol.ts";
+
+const logger = getLogger(["gxensemble", "registry"]);
+
+/** How long servers and roles that were not asked for again are followed, in ms. */
+export const FOLLOWED_TIME: number = 10 * 60 * 1000;
+
+/**
+ * How long changes are not asked for yet, in ms: a program that only looks something up has gone by
+ * then.
+ */
+export const FOLLOW_DELAY = 1_000;
+
+/** How long new servers and roles are gathered before the registry is told, in ms. */
+const GATHERING_TIME = 20;
+
+/** How long an answer to a query for changes may be late, in ms. */
+const MARGIN = 5_000;
+
+/** The first and the longest pause before the registry is asked again, in ms. */
+const FIRST_PAUSE = 250;
+const LONGEST_PAUSE = 3_000;
+
+/** What is watched: the server with an id, all with a role, or all. */
+export interface Watched {
+  /** The id of one server. */
+  readonly id?: string | undefined;
+  /** A role. */
+  readonly role?: string | undefined;
+}
+
+/** A change, for a watcher: the entries that there are when it begins are `present`. */
+export type WatchedChange = Omit<EntryChange, "change"> & {
+  /** What happened. */
+  readonly change: ChangeKind | "present";
+};
+
+/** What a watcher is told besides changes. */
+export interface WatchOptions {
+  /** Ends the watching. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called when the registry is lost: changes come when it is back. */
+  readonly onAway?: ((reason: string) => void) | undefined;
+  /** Called when the registry is back. */
+  readonly onBack?: (() => void) | undefined;
+}
+
+/** The parts of the registry's client that a view needs. */
+export type ViewedRegistry = Pick<Client<RegistryHandlers>, "lookup" | "list" | "changes">;
+
+/** Entries that are followed: those of one server, of a role, or all. */
+interface Feed extends Watched {
+  /** The entries, by id. */
+  entries: Map<string, RegistryEntry>;
+  /** The watchers. */
+  readonly queues: Set<WatchQueue<WatchedChange>>;
+  /** The cursor for the changes after the entries; undefined until they are loaded. */
+  cursor: string | undefined;
+  /** The revision of the last change that was applied. */
+  revision: number;
+  /** Whether the changes since the cursor are asked for. */
+  isFollowed: boolean;
+  /** Whether changes were missed, so that it has to be loaded again. */
+  isLost: boolean;
+  /** When it was last used. */
+  used: number;
+}
+
+/**
+ * A view of the registry. What was asked for once is followed: a query for changes always waits at
+ * the registry, so that an entry is true from then on, and need not be asked for again.
+ */
+export class RegistryView {
+  /** Called for a server that is there again, or at other addresses. */
+  onReachable: (id: string) => void = () => {};
+  readonly #registry: ViewedRegistry;
+  readonly #wait: number;
+  readonly #ids = new Map<string, Feed>();
+  readonly #roles = new Map<string, Feed>();
+  #all: Feed | undefined;
+  readonly #watchers = new Set<WatchOptions>();
+  readonly #queues = new Set<WatchQueue<WatchedChange>>();
+  /** The cursor for the next changes. */
+  #cursor: string | undefined;
+  /** Ends the query that waits at the registry. */
+  #query: AbortController | undefined;
+  #isRunning = false;
+  #isClosed = false;
+  /** Starts the queries, or has them ask for more. */
+  #timer: { readonly at: number; readonly handle: ReturnType<typeof setTimeout> } | undefined;
+  /** Ends the pause before the registry is asked again. */
+  #endPause: (() => void) | undefined;
+  /** Since when the registry does not answer, and why. */
+  #away: { readonly since: number; readonly reason: string } | undefined;
+  /** Whether the log says that what was last known is used. */
+  #isLogged = false;
+  /** Whether the log says that the registry's store does not answer. */
+  #isStale = false;
+
+  /**
+   * Creates an empty view.
+   *
+   * @param options.wait how long a query for changes waits, in ms.
+   */
+  constructor(registry: ViewedRegistry, { wait }: { wait: number }) {
+    this.#registry = registry;
+    this.#wait = wait;
+  }
+
+  /** The number of servers and roles that are followed. */
+  get size(): number {
+    return this.#feeds().length;
+  }
+
+  /** For how long the registry has not answered, in ms; undefined while it answers. */
+  get awayFor(): number | undefined {
+    return this.#away && performance.now() - this.#away.since;
+  }
+
+  /** The entry of a server that is followed: the last known one while the registry is away. */
+  known(id: string): RegistryEntry | undefined {
+    const feed = this.#ids.get(id);
+    if (feed) feed.used = performance.now();
+    return feed?.entries.get(id);
+  }
+
+  /**
+   * Asks the registry for a server, and follows it from then on.
+   *
+   * @throws {EnsembleError} if the registry does not answer.
+   */
+  async refresh(id: string, options?: AskOptions): Promise<RegistryEntry | undefined> {
+    return (await this.#load({ id }, options)).get(id);
+  }
+
+  /**
+   * The server with an id, from the registry. If that does not answer, the last known entry.
+   *
+   * @throws {EnsembleError} if the registry does not answer, and the server is not known.
+   */
+  async find(id: string, options?: AskOptions): Promise<RegistryEntry | undefined> {
+    try {
+      return await this.refresh(id, options);
+    } catch (error) {
+      const known = this.known(id);
+      if (!known) throw error;
+      this.useLastKnown(error as Error);
+      return known;
+    }
+  }
+
+  /**
+   * The servers with a role, in any state, sorted by id. They are followed from then on, and later
+   * calls do not ask the registry. If that does not answer, those last known.
+   *
+   * @throws {EnsembleError} if the registry does not answer, and the role is not followed yet.
+   */
+  async withRole(role: string, options?: AskOptions): Promise<RegistryEntry[]> {
+    const feed = this.#roles.get(role);
+    if (feed) feed.used = performance.now();
+    if (feed && this.#isTrue(feed)) return sorted(feed.entries);
+    try {
+      return sorted(await this.#load({ role }, options));
+    } catch (error) {
+      if (!feed) throw error;
+      this.useLastKnown(error as Error);
+      return sorted(feed.entries);
+    }
+  }
+
+  /**
+   * Watches servers: gives those that there are, and then the changes, each once and in order. It
+   * waits while the registry is away. When the registry does not have all changes any more, it
+   * gives what is different. Ends with the signal, or when the view is closed.
+   */
+  async *watch(
+    watched: Watched,
+    options: WatchOptions = {},
+  ): AsyncGenerator<WatchedChange, void, undefined> {
+    const queue = new WatchQueue<WatchedChange>();
+    const end = () => queue.close();
+    const { signal } = options;
+    signal?.addEventListener("abort", end);
+    if (signal?.aborted || this.#isClosed) end();
+    this.#watchers.add(options);
+    this.#queues.add(queue);
+    let feed: Feed | undefined;
+    try {
+      feed = await this.#loadAtLast(watched, { queue, options });
+      if (!feed) return;
+      for (const entry of sorted(feed.entries)) queue.push(toChange("present", entry));
+      feed.queues.add(queue);
+      this.#follow(0);
+      if (this.#away) options.onAway?.(this.#away.reason);
+      yield* queue;
+    } finally {
+      signal?.removeEventListener("abort", end);
+      this.#watchers.delete(options);
+      this.#queues.delete(queue);
+      feed?.queues.delete(queue);
+    }
+  }
+
+  /**
+   * Logs, once until the registry is back, that last known entries are used.
+   *
+   * @param error why the registry does not answer.
+   */
+  useLastKnown({ message }: Error): void {
+    if (this.#isLogged) return;
+    this.#isLogged = true;
+    logger.warn("{reason}; until the registry is back, servers are found where they were last", {
+      reason: message,
+    });
+  }
+
+  /** Ends all watching, and asks nothing more. */
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer?.handle);
+    this.#query?.abort();
+    this.#endPause?.();
+    for (const queue of this.#queues) queue.close();
+  }
+
+  #feeds(): Feed[] {
+    return [...this.#ids.values(), ...this.#roles.values(), ...this.#all ? [this.#all] : []];
+  }
+
+  #feedOf({ id, role }: Watched): Feed | undefined {
+    if (id !== undefined) return this.#ids.get(id);
+    return role === undefined ? this.#all : this.#roles.get(role);
+  }
+
+  #add(watched: Watched): Feed {
+    const { id, role } = watched;
+    const feed: Feed = {
+      id,
+      role,
+      entries: new Map(),
+      queues: new Set(),
+      cursor: undefined,
+      revision: 0,
+      isFollowed: false,
+      isLost: false,
+      used: performance.now(),
+    };
+    if (id !== undefined) this.#ids.set(id, feed);
+    else if (role !== undefined) this.#roles.set(role, feed);
+    else this.#all = feed;
+    return feed;
+  }
+
+  /** Whether an entry of a feed is as the registry has it, but for what is on its way. */
+  #isTrue({ isFollowed, isLost }: Feed): boolean {
+    return isFollowed && !isLost && !this.#away;
+  }
+
+  /** Loads entries, and follows them. Gives what is known then. */
+  async #load(watched: Watched, options?: AskOptions): Promise<ReadonlyMap<string, RegistryEntry>> {
+    const { entries, cursor } = await this.#fetch(watched, options);
+    const feed = this.#feedOf(watched) ?? this.#add(watched);
+    feed.used = performance.now();
+    if (this.#away) this.#endPause?.();
+    const isCurrent = feed.isFollowed && !feed.isLost &&
+      epochOf(this.#cursor!) === epochOf(cursor);
+    // Of several registries, the one asked may be behind the one that told of changes.
+    if (isCurrent && isOlder(cursor, this.#cursor)) return feed.entries;
+    // A watcher gets each change, so its feed goes on as it is.
+    if (feed.queues.size > 0) return entries;
+    if (isCurrent) {
+      feed.entries = entries;
+      feed.revision = Math.max(feed.revision, revisionOf(cursor));
+    } else this.#set(feed, entries, cursor);
+    this.#follow(FOLLOW_DELAY);
+    return entries;
+  }
+
+  #set(feed: Feed, entries: Map<string, RegistryEntry>, cursor: string): void {
+    feed.entries = entries;
+    feed.cursor = cursor;
+    feed.revision = revisionOf(cursor);
+    feed.isFollowed = false;
+    feed.isLost = false;
+  }
+
+  async #fetch(
+    { id, role }: Watched,
+    options?: AskOptions,
+  ): Promise<{ entries: Map<string, RegistryEntry>; cursor: string }> {
+    if (id !== undefined) {
+      const answer = await this.#registry.lookup({ id }, options);
+      this.#noteStaleness(answer);
+      const { entry, cursor } = answer;
+      return { entries: new Map(entry && [[id, entry]]), cursor };
+    }
+    const entries = new Map<string, RegistryEntry>();
+    let cursor: string | undefined;
+    let after: string | undefined;
+    while (true) {
+      const page = await this.#registry.list({ role, states: SERVER_STATES, after }, options);
+      this.#noteStaleness(page);
+      for (const entry of page.entries) entries.set(entry.id, entry);
+      cursor ??= page.cursor;
+      if (page.next === undefined) return { entries, cursor };
+      if (after !== undefined && page.next <= after) {
+        throw new ProtocolError(`the registry repeats its list after ${after}`);
+      }
+      after = page.next;
+    }
+  }
+
+  /** Loads what is to be watched, as soon as the registry answers; undefined if that ends first. */
+  async #loadAtLast(
+    watched: Watched,
+    { queue, options }: { queue: WatchQueue<WatchedChange>; options: WatchOptions },
+  ): Promise<Feed | undefined> {
+    for (let pause = FIRST_PAUSE, failures = 0;; pause = longer(pause), failures++) {
+      if (queue.isClosed) return undefined;
+      try {
+        // Entries that are followed, or last known, need not be loaded.
+        if (this.#feedOf(watched)?.cursor === undefined) await this.#load(watched);
+        if (failures > 0) options.onBack?.();
+        return this.#feedOf(watched);
+      } catch (error) {
+        if (failures === 0) options.onAway?.((error as Error).message);
+      }
+      await within(shortened(pause), queue.ended);
+    }
+  }
+
+  /** Has the changes asked for within a time, in ms: also those of what was added meanwhile. */
+  #follow(delay: number): void {
+    if (this.#isClosed) return;
+    // Those added together are asked for together.
+    if (this.#isRunning) delay = Math.min(delay, GATHERING_TIME);
+    const at = performance.now() + delay;
+    if (this.#timer && this.#timer.at <= at) return;
+    clearTimeout(this.#timer?.handle);
+    const handle = setTimeout(() => {
+      this.#timer = undefined;
+      if (!this.#isRunning) void this.#run();
+      else if (this.#feeds().some(({ isFollowed }) => !isFollowed)) this.#query?.abort();
+    }, delay);
+    handle.unref();
+    this.#timer = { at, handle };
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    let pause = FIRST_PAUSE;
+    while (!this.#isClosed) {
+      this.#forgetUnused();
+      if (this.size === 0) break;
+      try {
+        const answer = await this.#askForChanges();
+        if (this.#isClosed) break;
+        pause = FIRST_PAUSE;
+        if (answer) this.#take(answer);
+      } catch (error) {
+        if (this.#isClosed) break;
+        this.#lose(error as Error);
+        await this.#rest(pause);
+        pause = longer(pause);
+      }
+    }
+    this.#isRunning = false;
+  }
+
+  /** Asks for changes; undefined if there is more to ask for. */
+  async #askForChanges(): Promise<RegistryChanges | undefined> {
+    for (const feed of this.#feeds()) if (feed.isLost) await this.#reload(feed);
+    const feeds = this.#feeds().filter(({ cursor }) => cursor !== undefined);
+    for (const feed of feeds) {
+      if (feed.isFollowed) continue;
+      // It may have been loaded from before what others know by now: they skip what they had.
+      if (this.#cursor === undefined || isOlder(feed.cursor, this.#cursor)) {
+        this.#cursor = feed.cursor;
+      }
+      feed.isFollowed = true;
+    }
+    const query: ChangesQuery = {
+      after: this.#cursor!,
+      ...this.#interest(),
+      // An answer at once shows that the registry is back.
+      wait: this.#away ? 0 : Math.round(shortened(this.#wait)),
+    };
+    const { signal } = this.#query = new AbortController();
+    try {
+      return await this.#registry.changes(query, { signal, timeout: query.wait + MARGIN });
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      throw error;
+    }
+  }
+
+  #interest(): Pick<ChangesQuery, "ids" | "roles" | "all"> {
+    const ids = [...this.#ids.keys()];
+    const roles = [...this.#roles.keys()];
+    if (this.#all || ids.length > MAX_WATCHED_IDS || roles.length > MAX_WATCHED_ROLES) {
+      return { all: true };
+    }
+    return { ids, roles };
+  }
+
+  #take(answer: RegistryChanges): void {
+    this.#find();
+    this.#noteStaleness(answer);
+    const { cursor, compacted, changes } = answer;
+    const previous = this.#cursor;
+    this.#cursor = cursor;
+    if (compacted) {
+      // What was only remembered is asked for again when it is needed.
+      for (const [id, { queues }] of this.#ids) if (queues.size === 0) this.#ids.delete(id);
+      for (const feed of this.#feeds()) feed.isLost = true;
+      return;
+    }
+    // One that was loaded before the registry lost its changes.
+    for (const feed of this.#feeds()) {
+      if (feed.cursor && epochOf(feed.cursor) !== epochOf(previous!)) feed.isLost = true;
+    }
+    for (const change of changes) this.#spread(change);
+  }
+
+  #spread(change: EntryChange): void {
+    const { id } = change;
+    const one = this.#ids.get(id);
+    if (one) this.#apply(one, change);
+    for (const feed of this.#roles.values()) {
+      if (change.roles.includes(feed.role!) || feed.entries.has(id)) this.#apply(feed, change);
+    }
+    if (this.#all) this.#apply(this.#all, change);
+    if (change.entry && change.change !== "unreachable") this.onReachable(id);
+  }
+
+  #apply(feed: Feed, change: EntryChange): void {
+    if (!feed.isFollowed || feed.isLost || change.revision <= feed.revision) return;
+    feed.revision = change.revision;
+    const { id, entry } = change;
+    const known = feed.entries.get(id);
+    // A page of a list may be newer than the first one, whose cursor counts.
+    if (known && known.revision >= change.revision) return;
+    if (!known && !entry) return;
+    const belongs = entry && (feed.role === undefined || entry.roles.includes(feed.role));
+    if (!known && !belongs) return;
+    if (belongs) feed.entries.set(id, entry);
+    else feed.entries.delete(id);
+    for (const queue of feed.queues) queue.push(change);
+  }
+
+  /** Loads a feed whose changes were missed, and gives its watchers the difference. */
+  async #reload(feed: Feed): Promise<void> {
+    const { entries, cursor } = await this.#fetch(feed);
+    const changes = differences(feed.entries, entries, revisionOf(cursor));
+    this.#set(feed, entries, cursor);
+    for (const change of changes) {
+      for (const queue of feed.queues) queue.push(change);
+      if (change.entry) this.onReachable(change.id);
+    }
+  }
+
+  #forgetUnused(): void {
+    const old = performance.now() - FOLLOWED_TIME;
+    for (const feeds of [this.#ids, this.#roles]) {
+      for (const [key, { used, queues }] of feeds) {
+        if (used < old && queues.size === 0) feeds.delete(key);
+      }
+    }
+    if (this.#all?.queues.size === 0) this.#all = undefined;
+  }
+
+  #lose({ message }: Error): void {
+    if (this.#away) return;
+    this.#away = { since: performance.now(), reason: message };
+    for (const { onAway } of this.#watchers) onAway?.(message);
+  }
+
+  #find(): void {
+    if (!this.#away) return;
+    this.#away = undefined;
+    for (const { onBack } of this.#watchers) onBack?.();
+    if (this.#isLogged) logger.info("the registry is back");
+    this.#isLogged = false;
+  }
+
+  #noteStaleness({ staleFor }: Staleness): void {
+    if (staleFor !== undefined && !this.#isStale) {
+      logger.warn("the registry's store does not answer: what it says is {seconds} s old", {
+        seconds: Math.round(staleFor / 1000),
+      });
+    }
+    this.#isStale = staleFor !== undefined;
+  }
+
+  #rest(pause: number): Promise<unknown> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#endPause = resolve;
+    return within(shortened(pause), promise);
+  }
+}
+
+/** Whether a cursor of the same store comes before another. */
+function isOlder(cursor: string | undefined, other: string | undefined): boolean {
+  return cursor !== undefined && other !== undefined && epochOf(cursor) === epochOf(other) &&
+    revisionOf(cursor) < revisionOf(other);
+}
+
+function longer(pause: number): number {
+  return Math.min(2 * pause, LONGEST_PAUSE);
+}
+
+/** A random part of a time, at least half of it, so that servers do not all ask at once. */
+function shortened(time: number): number {
+  return time * (1 + Math.random()) / 2;
+}
+
+function sorted(entries: ReadonlyMap<string, RegistryEntry>): RegistryEntry[] {
+  return [...entries.values()].sort((a, b) => a.id < b.id ? -1 : 1);
+}
+
+function toChange(change: WatchedChange["change"], entry: RegistryEntry): WatchedChange {
+  const { id, revision, roles } = entry;
+  return { change, id, revision, roles, entry };
+}
+
+/** The changes from some entries to others, in the order of their revisions. */
+function differences(
+  old: ReadonlyMap<string, RegistryEntry>,
+  entries: ReadonlyMap<string, RegistryEntry>,
+  revision: number,
+): WatchedChange[] {
+  const changes: WatchedChange[] = [];
+  for (const { id, roles } of old.values()) {
+    if (!entries.has(id)) changes.push({ change: "gone", id, revision, roles });
+  }
+  const ofEntries: WatchedChange[] = [];
+  for (const entry of entries.values()) {
+    const known = old.get(entry.id);
+    const isSame = known && known.state === entry.state &&
+      sameInstance(known.instance, entry.instance);
+    if (!isSame) ofEntries.push(toChange(entry.state, entry));
+    else if (!isAlike(known, entry)) ofEntries.push(toChange("changed", entry));
+  }
+  return [...changes, ...ofEntries.sort((a, b) => a.revision - b.revision)];
+}
+
+/** Whether two entries of an instance have the same roles and addresses. */
+function isAlike(one: RegistryEntry, other: RegistryEntry): boolean {
+  const parts = ({ roles, addresses }: RegistryEntry) =>
+    JSON.stringify([roles, addresses.map(formatAddressUrl)]);
+  return parts(one) === parts(other);
+}
