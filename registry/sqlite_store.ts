@@ -13,11 +13,12 @@ import {
 import { checkServerId } from "../runtime/actor/references.ts";
 import { EnsembleError } from "../runtime/errors.ts";
 import { fileBehind, makePrivate, takeFileLock } from "../runtime/home/files.ts";
-import type {
-  ChangeKind,
-  RegistryEntry,
-  ServerState,
+import {
+  type ChangeKind,
+  type RegistryEntry,
+  registryEntry,
 } from "../runtime/server/registry_protocol.ts";
+import { checked } from "../runtime/server/request_checks.ts";
 import { type Address, formatAddress, parseAddresses } from "../runtime/wire/address.ts";
 import { type Journal, LocalStore, type LocalStoreOptions } from "./local_store.ts";
 import { KEPT_CHANGES, type Snapshot, type StoredChange } from "./store.ts";
@@ -298,22 +299,25 @@ function entryToRow(entry: RegistryEntry): SQLInputValue[] {
   return COLUMNS.map((column) => row[column]);
 }
 
+/** What was read from a file that others can write. */
+const storedEntry = checked(registryEntry, "an entry of the registry");
+
 function rowToEntry(row: Row): RegistryEntry {
   const sockets: FileNumbers[] = JSON.parse(row.sockets as string ?? "[]");
-  return {
-    id: checkServerId(row.id as string),
-    instance: row.instance as Uint8Array,
+  return storedEntry({
+    id: row.id,
+    instance: row.instance,
     addresses: parseAddresses(row.addresses as string)
       .map((address, index) => withFile(address, sockets[index] ?? null)),
     roles: JSON.parse(row.roles as string),
-    ...(row.pid !== null && { pid: row.pid as number }),
-    ...(row.host !== null && { host: row.host as string }),
+    ...(row.pid !== null && { pid: row.pid }),
+    ...(row.host !== null && { host: row.host }),
     ...(row.kernel !== null && { kernel: JSON.parse(row.kernel as string) }),
-    ...(row.version !== null && { version: row.version as string }),
-    ...(row.started_at !== null && { startedAt: row.started_at as number }),
-    state: row.state as ServerState,
-    revision: row.revision as number,
-  };
+    ...(row.version !== null && { version: row.version }),
+    ...(row.started_at !== null && { startedAt: row.started_at }),
+    state: row.state,
+    revision: row.revision,
+  });
 }
 
 function rowToChange(row: Record<string, SQLOutputValue>): StoredChange {

@@ -17,6 +17,7 @@ import { IncomingFrame } from "../../runtime/wire/envelope_frames.ts";
 import { Tag } from "../../runtime/wire/value_format.ts";
 import { rogueBody, rogueFrame, type RogueHeader, RoguePeer } from "../rogue_peer.ts";
 import { frame } from "../runtime/server/raw_peer.ts";
+import { SeededRandom } from "../seeded_random.ts";
 
 const FRAMES = 200_000;
 
@@ -28,27 +29,6 @@ const MAX_MEMORY = 400 * 1024 * 1024;
 
 /** Seeds the frames: those of a failed run are the same again. */
 const SEED_VARIABLE = "FUZZ_SEED";
-
-/** Numbers that are the same for the same seed (xorshift32). */
-class Random {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed | 1;
-  }
-
-  /** An integer from 0 to `limit` - 1. */
-  below(limit: number): number {
-    this.#state ^= this.#state << 13;
-    this.#state ^= this.#state >>> 17;
-    this.#state ^= this.#state << 5;
-    return (this.#state >>> 0) % limit;
-  }
-
-  of<Item>(items: readonly Item[]): Item {
-    return items[this.below(items.length)]!;
-  }
-}
 
 const cycle: Record<string, unknown> = { name: "cycle" };
 cycle.self = [cycle, new Map([[cycle, new Set([cycle])]])];
@@ -73,31 +53,31 @@ const BODIES = [
 
 const DESTINATIONS = ["server", "echo", "nobody", 1, 2, 3, 99];
 
-function randomBytes(random: Random, limit: number): Uint8Array {
+function randomBytes(random: SeededRandom, limit: number): Uint8Array {
   const bytes = new Uint8Array(random.below(limit));
   for (let i = 0; i < bytes.length; i++) bytes[i] = random.below(256);
   return bytes;
 }
 
-function randomHeader(random: Random): RogueHeader {
+function randomHeader(random: SeededRandom): RogueHeader {
   return {
-    dest: random.of(DESTINATIONS),
+    dest: random.pick(DESTINATIONS),
     nonce: random.below(1000),
     replyExpected: random.below(2) === 0,
     failed: random.below(8) === 0,
     ...random.below(4) === 0 && { replyTo: random.below(1000) },
-    ...random.below(4) === 0 && { timeout: random.of([0, -1, 1, 5000, Infinity, NaN]) },
+    ...random.below(4) === 0 && { timeout: random.pick([0, -1, 1, 5000, Infinity, NaN]) },
     ...random.below(8) === 0 && { trailing: [...randomBytes(random, 20)] },
   };
 }
 
 /** Changes bits, sets bytes to those that mean something, cuts, or puts a piece of another in. */
-function mutate(bytes: Uint8Array, random: Random): Uint8Array {
+function mutate(bytes: Uint8Array, random: SeededRandom): Uint8Array {
   const changed = bytes.slice();
   for (let i = 1 + random.below(2); i > 0 && changed.length > 0; i--) {
     const at = random.below(changed.length);
     if (random.below(2) === 0) changed[at]! ^= 1 << random.below(8);
-    else {changed[at] = random.of([
+    else {changed[at] = random.pick([
         0,
         0x7f,
         0x80,
@@ -112,7 +92,7 @@ function mutate(bytes: Uint8Array, random: Random): Uint8Array {
     case 0:
       return changed.subarray(0, random.below(changed.length + 1));
     case 1: {
-      const piece = random.of(BODIES);
+      const piece = random.pick(BODIES);
       const at = random.below(changed.length + 1);
       const from = random.below(piece.length);
       return join([changed.subarray(0, at), piece.subarray(from)]);
@@ -123,18 +103,18 @@ function mutate(bytes: Uint8Array, random: Random): Uint8Array {
 }
 
 /** Valid frames of all kinds of headers and messages. */
-function validFrames(random: Random): Uint8Array[] {
+function validFrames(random: SeededRandom): Uint8Array[] {
   return Array.from(
     { length: 500 },
-    () => rogueFrame(randomHeader(random), random.of(BODIES)),
+    () => rogueFrame(randomHeader(random), random.pick(BODIES)),
   );
 }
 
 /** The body of a frame: mostly right in its header, so that it gets as far as the values. */
-function fuzzed(valid: Uint8Array[], random: Random): Uint8Array {
+function fuzzed(valid: Uint8Array[], random: SeededRandom): Uint8Array {
   const kind = random.below(10);
   if (kind === 0) return randomBytes(random, 200);
-  const bytes = random.of(valid);
+  const bytes = random.pick(valid);
   if (kind === 1) return mutate(bytes, random);
   if (kind === 2) return bytes;
   const header = bytes.subarray(0, bytes[0]! | bytes[1]! << 8);
@@ -181,7 +161,7 @@ function isMalformed(bytes: Uint8Array): boolean {
 }
 
 /** Sends frames that the server must take, makes sure that it took them, and then one that it must not. */
-async function fuzz(rogue: RoguePeer, valid: Uint8Array[], random: Random): Promise<void> {
+async function fuzz(rogue: RoguePeer, valid: Uint8Array[], random: SeededRandom): Promise<void> {
   const taken: Uint8Array[] = [];
   let last: Uint8Array | undefined;
   while (taken.length < BATCH || !last) {
@@ -233,7 +213,7 @@ Deno.test(`${FRAMES} fuzzed frames leave a server and its other connections unhu
   const given = Deno.env.get(SEED_VARIABLE);
   const seed = Number(given ?? crypto.getRandomValues(new Uint32Array(1))[0]);
   console.log(`${SEED_VARIABLE}=${seed}`);
-  const random = new Random(seed);
+  const random = new SeededRandom(seed);
   const directory = await Deno.makeTempDir({ prefix: "gx-" });
   const address = localUnixAddress(`${directory}/target`) as Address & { kind: "unix" };
   const cookie = crypto.getRandomValues(new Uint8Array(32));

@@ -139,7 +139,7 @@ Deno.test("list-servers and shutdown -f take more entries than fit on a page", a
   const store = new MemoryStore();
   const registry = await ensemble.startRegistry(store);
   const ids = Array.from({ length: 1_000 }, (_, n) => `s${n}`).sort();
-  for (const id of ids) await store.put(entry(id, [CLOSED], NO_PID), 0);
+  await Promise.all(ids.map((id) => store.put(entry(id, [CLOSED], NO_PID), 0)));
   const listed = await commands.run("list-servers");
   assert.equal(listed.code, 0, listed.stderr);
   const line = (id: string) => `(${id} () (tcp: "127.0.0.1:1"))`;
