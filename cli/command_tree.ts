@@ -13,6 +13,7 @@ import { completeCommand, completionsCommand } from "./commands/completions.ts";
 import { cookieCommand } from "./commands/cookie.ts";
 import { envCommand } from "./commands/env.ts";
 import { evalCommand } from "./commands/eval.ts";
+import { forgetCommand } from "./commands/forget.ts";
 import { helpCommand } from "./commands/help.ts";
 import {
   listActorsCommand,
@@ -26,6 +27,7 @@ import { registryCommand } from "./commands/registry.ts";
 import { replCommand } from "./commands/repl.ts";
 import { runCommand } from "./commands/run.ts";
 import { shutdownCommand } from "./commands/shutdown.ts";
+import { watchCommand } from "./commands/watch.ts";
 import { formatVersion } from "./kit/build.ts";
 import { asRoot } from "./kit/command_line.ts";
 
@@ -46,6 +48,8 @@ export function commandTree(): CommandUnknownOpts {
     listActorsCommand(),
     listConnectionsCommand(),
     lookupCommand(),
+    watchCommand(),
+    forgetCommand(),
     authorizeCommand(),
     retractCommand(),
     cookieCommand(),

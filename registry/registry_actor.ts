@@ -52,7 +52,8 @@ export async function serveRegistry(server: RegistryServer, store: RegistryStore
   server.hold(store);
   const directory = new Directory();
   await store.start(directory);
-  await store.announce(server.entry);
+  // It answers as soon as it can be asked.
+  await store.announce({ ...server.entry, state: "up" });
   const queries = new BlockingQueries(directory, store.epoch);
   const broken = new BrokenConnections(directory, {
     store,

@@ -10,7 +10,8 @@ import {
   type CommandUnknownOpts,
   Option,
 } from "npm:@commander-js/extra-typings@^15.1.0";
-import { REGISTRY_ID } from "../../runtime/actor/references.ts";
+import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";
+import { hasReader } from "../../runtime/home/standard_stream.ts";
 import { completing } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import {
@@ -18,40 +19,81 @@ import {
   jsonOption,
   logOption,
   longOption,
+  namedStates,
+  ofRoleOption,
   readRole,
   readServerId,
   registryOption,
+  RUNNING_STATES,
   serverIdArgument,
+  stateOption,
   timeoutOption,
 } from "../kit/options.ts";
-import { printJson, printLine } from "../kit/output.ts";
+import { printError, printJson, printLine } from "../kit/output.ts";
+import type { LookupQuery } from "../kit/servers.ts";
 
-/** Prints the servers that the registry knows, and the registry. */
+/** Prints the servers that the registry knows, and the registries. */
 export function listServersCommand(): CommandUnknownOpts {
   return addClientOptions(new Command("list-servers"))
     .description("lists known servers")
+    .addOption(longOption("shows all about each server"))
+    .addOption(ofRoleOption())
+    .addOption(stateOption("starting, up and draining; any with --long or --json"))
     .addHelpText(
       "after",
       examples(
         ["list servers with their roles and addresses", "gxensemble list-servers"],
+        ["list all that is known of them, in every state", "gxensemble list-servers --long"],
         ["list only their ids", "gxensemble list-servers --json | jq -r '.[].server'"],
       ),
     )
-    .action(async (options) => {
+    .action(async ({ role, state, ...options }) => {
       const { withConsole } = await import("../kit/console.ts");
-      const { listServers } = await import("../../runtime/ensemble/remote.ts");
-      const { registryClient } = await import("../../runtime/server/registry_protocol.ts");
-      const entries = await withConsole(options, async (actors) => {
-        const [servers, { entry: registry }] = await Promise.all([
-          listServers(actors),
-          registryClient(actors).lookup({ id: REGISTRY_ID }),
-        ]);
-        return [...servers, ...registry ? [registry] : []].sort((a, b) => a.id < b.id ? -1 : 1);
+      const { listRegistries, reportStale } = await import("../kit/servers.ts");
+      const { listPages } = await import("../../runtime/ensemble/remote.ts");
+      const { entryToJson } = await import("../kit/listing.ts");
+      const states = namedStates(state, options.long || options.json ? undefined : RUNNING_STATES);
+      await withConsole(options, async (actors) => {
+        // They have no roles, and are in no page.
+        const registries = role === undefined ? await listRegistries(actors, states) : [];
+        const print = await entryPrinter(options);
+        const all: RegistryEntry[] = [];
+        for await (const page of listPages(actors, { role, states })) {
+          reportStale(actors, page);
+          const entries = mergeUpTo(page.next, registries, page.entries);
+          if (options.json) all.push(...entries);
+          else print(entries);
+          if (!hasReader()) return;
+        }
+        if (options.json) printJson(all.map(entryToJson));
       });
-      const { entryToJson, formatServer } = await import("../kit/listing.ts");
-      if (options.json) return printJson(entries.map(entryToJson));
-      for (const { id, roles, addresses } of entries) printLine(formatServer(id, addresses, roles));
     });
+}
+
+/** Adds to a page of entries the registries that belong there; `next` is undefined on the last page. */
+function mergeUpTo(
+  next: string | undefined,
+  registries: RegistryEntry[],
+  page: readonly RegistryEntry[],
+): RegistryEntry[] {
+  const belongs = ({ id }: RegistryEntry) => next === undefined || id <= next;
+  const count = registries.findLastIndex(belongs) + 1;
+  return [...page, ...registries.splice(0, count)].sort((a, b) => a.id < b.id ? -1 : 1);
+}
+
+/** Prints entries as they come, as lines or as a table. */
+async function entryPrinter(
+  { long }: { long: boolean },
+): Promise<(entries: readonly RegistryEntry[]) => void> {
+  const { ENTRY_COLUMNS, entryToRow, formatServer } = await import("../kit/listing.ts");
+  if (!long) {
+    return (entries) => {
+      for (const { id, roles, addresses } of entries) printLine(formatServer(id, addresses, roles));
+    };
+  }
+  const { TablePrinter } = await import("../kit/table.ts");
+  const table = new TablePrinter(ENTRY_COLUMNS);
+  return (entries) => table.print(entries.map(entryToRow));
 }
 
 /** Prints the names of the actors in a server. */
@@ -121,30 +163,46 @@ export function lookupCommand(): CommandUnknownOpts {
     .addOption(registryOption())
     .addOption(timeoutOption())
     .addOption(new Option("--role", "lookup by role").default(false))
+    .addOption(stateOption("up, for roles; any, for ids"))
+    .addOption(longOption("shows all about each server"))
     .addOption(jsonOption())
     .addOption(logOption("warning"))
     .addArgument(
       completing(
         "servers or roles",
-        new Argument("<server-or-role>", "the server or role to lookup"),
+        new Argument("<server-or-role...>", "the server or role to lookup"),
       ),
     )
     .addHelpText(
       "after",
       examples(
         ["look up the addresses of a server", "gxensemble lookup httpd1"],
-        ["look up the servers with a role", "gxensemble lookup --role httpd"],
+        ["look up the servers with a role that are up", "gxensemble lookup --role httpd"],
+        [
+          "show what is known of two servers, in whatever state they are",
+          "gxensemble lookup --long httpd1 httpd2",
+        ],
       ),
     )
-    .action(async (serverOrRole, options, command) => {
-      const query = options.role
-        ? { role: readRole(serverOrRole, command) }
-        : { server: readServerId(serverOrRole, command) };
+    .action(async (names, { role, state, ...options }, command) => {
+      const queries = [...new Set(names)].map((name): LookupQuery =>
+        role
+          ? { role: readRole(name, command), states: namedStates(state, ["up"]) }
+          : { server: readServerId(name, command), states: namedStates(state) }
+      );
       const { withConsole } = await import("../kit/console.ts");
       const { findServers } = await import("../kit/servers.ts");
-      const entries = await withConsole(options, (actors) => findServers(actors, query));
       const { entryToJson, formatServer } = await import("../kit/listing.ts");
-      if (options.json) return printJson(entries.map(entryToJson));
-      for (const { id, addresses } of entries) printLine(formatServer(id, addresses));
+      const { found, missing } = await withConsole(
+        options,
+        (actors) => findServers(actors, queries),
+      );
+      if (options.json && (found.length > 0 || queries.length > 1)) {
+        printJson(found.map(entryToJson));
+      } else if (options.long) (await entryPrinter(options))(found);
+      else for (const { id, addresses } of found) printLine(formatServer(id, addresses));
+      const last = missing.pop();
+      for (const error of missing) printError(error.message);
+      if (last) throw last;
     });
 }

@@ -4,9 +4,16 @@
  * @module
  */
 import { Command, type CommandUnknownOpts, Option } from "npm:@commander-js/extra-typings@^15.1.0";
-import { openStore, parseStoreLocation, type StoreLocation } from "../../registry/store.ts";
+import {
+  DEFAULT_LEASE,
+  openStore,
+  parseStoreLocation,
+  type StoreLocation,
+} from "../../registry/store.ts";
 import { REGISTRY_ID } from "../../runtime/actor/references.ts";
-import { completing, reading } from "../kit/declaration.ts";
+import { InvalidInputError } from "../../runtime/errors.ts";
+import { quoted } from "../../runtime/safe_text.ts";
+import { completing, parseSeconds, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import {
   addressTexts,
@@ -38,6 +45,14 @@ export function registryCommand(typed: string): CommandUnknownOpts {
       ).default<StoreLocation>({ kind: "sqlite" }, "sqlite:")
         .argParser<StoreLocation>(reading(parseStoreLocation)),
     ))
+    .addOption(completing(
+      "nothing",
+      new Option(
+        "--lease <seconds>",
+        "how long a server counts as reachable after it was last heard, from 2 to 3600",
+      ).default<number>(DEFAULT_LEASE, `${DEFAULT_LEASE / 1000}`)
+        .argParser<number>(reading(parseLease)),
+    ))
     .addOption(logFormatOption())
     .addOption(noLoaderOption())
     .addHelpText(
@@ -61,8 +76,20 @@ export function registryCommand(typed: string): CommandUnknownOpts {
         log: logOptions(options),
         async prepare(server) {
           const defaultPath = `${server.directory}/registry.db`;
-          await serveRegistry(server, await openStore(options.store, { defaultPath }));
+          const store = await openStore(options.store, { defaultPath, lease: options.lease });
+          await serveRegistry(server, store);
         },
       });
     });
+}
+
+/** The shortest and the longest lease, in ms. */
+const SHORTEST_LEASE = 2_000;
+const LONGEST_LEASE = 3_600_000;
+
+/** Parses a lease in seconds, and returns it in ms. */
+function parseLease(text: string): number {
+  const lease = parseSeconds(text, { isZeroAllowed: false });
+  if (lease >= SHORTEST_LEASE && lease <= LONGEST_LEASE) return lease;
+  throw new InvalidInputError(`a lease has 2 to 3600 seconds: ${quoted(text)}`);
 }

@@ -10,24 +10,19 @@ import {
 } from "npm:@commander-js/extra-typings@^15.1.0";
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import { type ActorId, REGISTRY_ID } from "../../runtime/actor/references.ts";
-import { DisconnectedError, EnsembleError, TimeoutError } from "../../runtime/errors.ts";
-import type { Session } from "../../runtime/server/capabilities.ts";
-import { sameInstance, shortInstance } from "../../runtime/server/credentials.ts";
-import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";
-import { formatAddressUrl } from "../../runtime/wire/address.ts";
+import { EnsembleError } from "../../runtime/errors.ts";
 import type { Administrator } from "../kit/administrator.ts";
 import { completing, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
+import type { ShutdownOptions } from "../kit/ensemble_shutdown.ts";
 import {
   actorIdArgument,
-  type ClientOptions,
   forceOption,
   jsonOption,
   logOption,
   namedActor,
   type NamedServers,
   namedServers,
-  type OutputOptions,
   parseNames,
   passphraseFileOption,
   readDestination,
@@ -35,13 +30,7 @@ import {
   roleOption,
   timeoutOption,
 } from "../kit/options.ts";
-import { printError, printJson, printLine, printNotice } from "../kit/output.ts";
-import type { PassphraseOptions } from "../kit/prompts.ts";
-
-interface ShutdownOptions extends ClientOptions, OutputOptions, PassphraseOptions {
-  /** Whether to skip the confirmation. */
-  force: boolean;
-}
+import { printLine, printNotice } from "../kit/output.ts";
 
 /** Shuts down actors or servers; without arguments, the whole ensemble with its registry. */
 export function shutdownCommand(): CommandUnknownOpts {
@@ -90,7 +79,8 @@ export function shutdownCommand(): CommandUnknownOpts {
         return await shutDownServers(servers, { ...options, actors });
       }
       if (options.role) command.error("--role needs a role in place of the server id");
-      await shutDownEnsemble(options, command);
+      const { EnsembleShutdown } = await import("../kit/ensemble_shutdown.ts");
+      await EnsembleShutdown.run(options, command);
     });
 }
 
@@ -151,6 +141,7 @@ async function shutDownOne(
   },
 ): Promise<void> {
   const { explainSilence } = await import("../kit/console.ts");
+  const { describeFailure, isNoAnswer } = await import("../kit/ensemble_shutdown.ts");
   const { stopServer } = await import("../kit/servers.ts");
   const { killActor, shutDownActor } = await import("../../runtime/ensemble/remote.ts");
   const { registryClient } = await import("../../runtime/server/registry_protocol.ts");
@@ -170,136 +161,8 @@ async function shutDownOne(
     const error = await explainSilence(thrown, actors);
     if (actorId !== undefined || !isNoAnswer(error)) throw error;
     // Name its process, so that the user can stop it by other means.
-    const found = await registryClient(actors).lookup({ id: server }).catch(() => undefined);
-    const entry = found?.entry;
-    if (!entry) throw error;
-    throw new EnsembleError(await describeFailure(error, entry), { cause: error });
-  }
-}
-
-async function shutDownEnsemble(
-  options: ShutdownOptions,
-  command: CommandUnknownOpts,
-): Promise<void> {
-  const { explainSilence, withConsole } = await import("../kit/console.ts");
-  const { Administrator } = await import("../kit/administrator.ts");
-  const { AT_ONCE, stopServer } = await import("../kit/servers.ts");
-  const { listServers } = await import("../../runtime/ensemble/remote.ts");
-  await withConsole(options, async (actors, console) => {
-    const administrator = new Administrator(console, options);
-    const entries = await listServers(actors);
-    if (!options.force) await confirm(entries.length, command);
-    const down: string[] = [];
-    let failures = 0;
-    const stop = async (id: string, entry?: RegistryEntry) => {
-      if (!options.json) printLine(`... shutting down ${id}`);
-      try {
-        await administrator.elevating(
-          id,
-          "shutdown",
-          () => {
-            if (entry) requireRegistered(entry, console.session(id));
-            return stopServer(actors, id, { print: printNotice, timeout: options.timeout });
-          },
-        );
-        down.push(id);
-      } catch (error) {
-        try {
-          if (!entry || !(error instanceof DisconnectedError)) throw error;
-          if (!await takeOut(entry, { actors, administrator, error })) down.push(id);
-        } catch (error) {
-          failures++;
-          printError(await describeFailure(await explainSilence(error, actors), entry));
-        }
-      }
-    };
-    // In parallel, so that a slow server does not delay the others. The registry comes last.
-    const queue = entries.values();
-    const stopThem = async () => {
-      for (const entry of queue) await stop(entry.id, entry);
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, stopThem));
-    // Servers that still run need it.
-    if (failures === 0) await stop(REGISTRY_ID);
-    else printNotice("the registry is left running, for the servers that still run");
-    if (options.json) printJson(down);
-    if (failures > 0) {
-      throw new EnsembleError(`${failures} of ${entries.length} servers did not shut down`);
-    }
-  });
-}
-
-/**
- * Checks that the server that was reached is the registered one: an address in the file
- * `known-servers` may by now belong to another ensemble with the same ids.
- */
-function requireRegistered(entry: RegistryEntry, session: Session | undefined): void {
-  if (!session || sameInstance(session.instance, entry.instance)) return;
-  throw new EnsembleError(
-    `instance ${shortInstance(session.instance)} at ${
-      formatAddressUrl(session.address)
-    } is not the registered one, ` +
-      `${shortInstance(entry.instance)}, and is left alone: to shut it down, name the server`,
-  );
-}
-
-/**
- * Removes the registry entry of an unreachable server if the server has certainly ended. Returns
- * whether there was an entry: a server that shut down properly has removed it.
- *
- * @throws {DisconnectedError} the given error, if the server may still run.
- */
-async function takeOut(
-  entry: RegistryEntry,
-  { actors, administrator, error }: {
-    actors: ActorSystem;
-    administrator: Administrator;
-    error: DisconnectedError;
-  },
-): Promise<boolean> {
-  const { lookFor } = await import("../../runtime/server/presence.ts");
-  const { describeServer, registryClient } = await import(
-    "../../runtime/server/registry_protocol.ts"
-  );
-  const { id, instance } = entry;
-  const registry = registryClient(actors);
-  const asAdmin = <Result>(work: () => Promise<Result>) =>
-    administrator.elevating(REGISTRY_ID, "admin", work);
-  const presence = await asAdmin(() => registry.presence({ id, instance }));
-  // The registry may be on another host, where it cannot try the server's socket.
-  const isGone = presence === "gone" ||
-    (presence === "unknown" && await lookFor(entry) === "gone");
-  if (!isGone) throw error;
-  if (!await asAdmin(() => registry.remove({ id, instance }))) return false;
-  printNotice(
-    `${describeServer(entry)} has ended without leaving the registry; its entry is removed`,
-  );
-  return true;
-}
-
-/** Describes why a server was not shut down. If it does not answer, names its process if known. */
-async function describeFailure(error: unknown, entry: RegistryEntry | undefined): Promise<string> {
-  const { message } = error as Error;
-  if (!entry) return message;
-  if (!isNoAnswer(error)) return `${entry.id}: ${message}`;
-  const { describeServer } = await import("../../runtime/server/registry_protocol.ts");
-  return `${describeServer(entry)} does not answer: ${message}`;
-}
-
-function isNoAnswer(error: unknown): boolean {
-  return error instanceof DisconnectedError || error instanceof TimeoutError;
-}
-
-/** Asks for confirmation. Without a terminal, `-f` is required. */
-async function confirm(servers: number, command: CommandUnknownOpts): Promise<void> {
-  if (!Deno.stdin.isTerminal()) {
-    command.error(
-      "this shuts down the whole ensemble: without a terminal to confirm it, pass -f",
-    );
-  }
-  const { askYesOrNo } = await import("../kit/prompts.ts");
-  const count = servers === 1 ? "1 server" : `${servers} servers`;
-  if (!await askYesOrNo(`shut down the whole ensemble: ${count} and the registry?`)) {
-    throw new EnsembleError("nothing was shut down");
+    const answer = await registryClient(actors).lookup({ id: server }).catch(() => undefined);
+    if (!answer?.entry) throw error;
+    throw new EnsembleError(describeFailure(error, answer.entry), { cause: error });
   }
 }

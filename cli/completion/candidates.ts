@@ -104,6 +104,8 @@ async function fromSource(
       return "files";
     case "commands":
       return commandsWithin(line.command.parent!, line.operands);
+    case "role":
+      return await roles();
     case "roles":
       return inList(line, await roles());
     case "servers or roles":

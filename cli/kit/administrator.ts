@@ -13,7 +13,7 @@ import { askPassphrase, type PassphraseOptions } from "./prompts.ts";
 export class Administrator {
   readonly #console: ActorServer;
   readonly #options: PassphraseOptions;
-  #key: Promise<CryptoKey> | undefined;
+  readonly #unlocked: { key?: Promise<CryptoKey> | undefined };
   readonly #elevations = new Map<string, Promise<void>>();
 
   /**
@@ -27,10 +27,11 @@ export class Administrator {
    */
   asksAgain = false;
 
-  /** An administrator who works through a console. */
-  constructor(console: ActorServer, options: PassphraseOptions) {
+  /** An administrator who works through a console; or `other`, with a console of its own. */
+  constructor(console: ActorServer, options: PassphraseOptions, other?: Administrator) {
     this.#console = console;
     this.#options = options;
+    this.#unlocked = other ? other.#unlocked : {};
   }
 
   /**
@@ -76,10 +77,11 @@ export class Administrator {
   }
 
   #unlock(): Promise<CryptoKey> {
-    if (this.#key) return this.#key;
-    const key = this.#key = this.#openKey();
+    const unlocked = this.#unlocked;
+    if (unlocked.key) return unlocked.key;
+    const key = unlocked.key = this.#openKey();
     key.catch(() => {
-      if (this.asksAgain) this.#key = undefined;
+      if (this.asksAgain) unlocked.key = undefined;
     });
     return key;
   }

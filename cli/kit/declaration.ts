@@ -89,7 +89,9 @@ export type Source =
   | "known"
   /** The servers that have certificates which can be revoked. */
   | "certified"
-  /** The roles that servers have, in a list. */
+  /** A role that servers have. */
+  | "role"
+  /** A list of them. */
   | "roles"
   | FixedWords;
 

@@ -7,6 +7,7 @@ import type { ActorInfo, Backtrace, GroupInfo } from "../../runtime/actor/intros
 import { formatNotation, symbol } from "../../runtime/notation.ts";
 import type { ConnectionInfo } from "../../runtime/server/connection.ts";
 import type { RegistryEntry } from "../../runtime/server/registry_protocol.ts";
+import type { WatchedChange } from "../../runtime/server/registry_view.ts";
 import { type Address, addressToDatum, formatAddressUrl } from "../../runtime/wire/address.ts";
 import { AlignedRows, type Column } from "./table.ts";
 
@@ -24,11 +25,14 @@ export function formatServer(
 }
 
 /**
- * Converts a registry entry for `--json`; `sockets` are the files of its UNIX sockets, if known.
+ * Converts a registry entry for `--json`; `sockets` are the files of its UNIX sockets, if known,
+ * and `leaseLeft` is in ms.
  */
-export function entryToJson({ id, roles, addresses, instance, pid, host }: RegistryEntry): object {
+export function entryToJson(entry: RegistryEntry): object {
+  const { id, state, roles, addresses, instance, pid, host } = entry;
   return {
     server: id,
+    state,
     roles,
     addresses: addresses.map(formatAddressUrl),
     sockets: addresses.flatMap((address) =>
@@ -37,6 +41,62 @@ export function entryToJson({ id, roles, addresses, instance, pid, host }: Regis
     instance: instance.toHex(),
     pid: pid ?? null,
     host: host ?? null,
+    version: entry.version ?? null,
+    started: entry.startedAt === undefined ? null : new Date(entry.startedAt).toISOString(),
+    leaseLeft: entry.leaseLeft ?? null,
+    revision: entry.revision,
+  };
+}
+
+/** The columns of registry entries. */
+export const ENTRY_COLUMNS: readonly Column[] = [
+  { heading: "server" },
+  { heading: "state" },
+  { heading: "roles" },
+  { heading: "pid", isNumber: true },
+  { heading: "host" },
+  { heading: "uptime", isNumber: true },
+  { heading: "version" },
+  { heading: "lease", isNumber: true },
+  { heading: "addresses" },
+];
+
+/** A registry entry in {@linkcode ENTRY_COLUMNS}; its uptime is by the clocks of both hosts. */
+export function entryToRow(entry: RegistryEntry): string[] {
+  const { id, state, roles, addresses, pid, host, version, startedAt, leaseLeft } = entry;
+  return [
+    id,
+    state,
+    roles.join(","),
+    pid === undefined ? "" : `${pid}`,
+    host ?? "",
+    startedAt === undefined ? "" : formatAge(Math.max(0, Date.now() - startedAt)),
+    version ?? "",
+    leaseLeft === undefined ? "" : `${Math.round(leaseLeft / 1000)}s`,
+    addresses.map(formatAddressUrl).join(" "),
+  ];
+}
+
+/** The changes that are shown without roles and addresses. */
+const BARE_CHANGES: readonly WatchedChange["change"][] = ["unreachable", "left", "gone"];
+
+/** Formats a change: `up httpd1 (httpd) (unix: "host" "/path")`, `left httpd1`. */
+export function formatChange({ change, id, roles, entry }: WatchedChange): string {
+  if (BARE_CHANGES.includes(change)) return `${change} ${formatNotation(symbol(id))}`;
+  const addresses = entry?.addresses ?? [];
+  const parts = [symbol(id), roles.map(symbol), ...addresses.map(addressToDatum)];
+  return [change, ...parts.map(formatNotation)].join(" ");
+}
+
+/** Converts a change for `--json`; an entry that is removed has no state and no addresses. */
+export function changeToJson({ change, id, roles, revision, entry }: WatchedChange): object {
+  return {
+    change,
+    id,
+    roles,
+    addresses: entry?.addresses.map(formatAddressUrl) ?? [],
+    state: entry?.state ?? null,
+    revision,
   };
 }
 

@@ -30,6 +30,7 @@ import {
   parseLogLevel,
 } from "../../runtime/home/log_options.ts";
 import { formatNotation, parseSymbols, symbol } from "../../runtime/notation.ts";
+import type { ServerState } from "../../runtime/server/registry_protocol.ts";
 import {
   type Address,
   formatAddress,
@@ -98,7 +99,8 @@ export interface OutputOptions {
 }
 
 /** `--json`. */
-export const jsonOption = () => new Option("--json", "prints the result as JSON").default(false);
+export const jsonOption = (what = "prints the result as JSON") =>
+  new Option("--json", what).default(false);
 
 /** `--long`, with a description of what it adds. */
 export const longOption = (what: string) =>
@@ -252,6 +254,34 @@ export const roleOption = () =>
   new Option("--role", "takes a role instead of a server id: all servers with that role")
     .default(false);
 
+/** `--role`, of commands that do not name servers. */
+export const ofRoleOption = () =>
+  completing(
+    "role",
+    new Option("--role <role>", "only servers with this role")
+      .argParser<string | undefined>(reading(parseRole)),
+  );
+
+/** All states: those of the protocol, which would take long to load at the start. */
+const STATES = ["starting", "up", "draining", "unreachable"] as const satisfies ServerState[];
+
+/** The states of servers that are running, as far as the registry knows. */
+export const RUNNING_STATES: readonly ServerState[] = ["starting", "up", "draining"];
+
+/** `--state`; the help shows `usual` as its default. */
+export const stateOption = (usual: string) =>
+  new Option("--state <state>", "only servers in this state, or any: in every state")
+    .choices([...STATES, "any"] as const)
+    .default<ServerState | "any" | undefined>(undefined, usual);
+
+/** The states that `--state` names; without it, `usual`. */
+export function namedStates(
+  state: ServerState | "any" | undefined,
+  usual: readonly ServerState[] = STATES,
+): readonly ServerState[] {
+  return state === "any" ? STATES : state === undefined ? usual : [state];
+}
+
 /** Parses one or several names, ids or roles, and removes duplicates. */
 export function parseNames(text: string): string[] {
   const names = /[\s,()]/.test(text) ? parseSymbols(text) : [text];
@@ -294,9 +324,18 @@ export function readDestination(text: string, command: CommandUnknownOpts): Name
   }
 }
 
-/** The role after `--role`. It must not be empty: a variable in a script may be unset. */
+/** The role after `--role`. */
 export function readRole(text: string, command: CommandUnknownOpts): string {
-  if (text === "") command.error("the role is empty");
+  try {
+    return parseRole(text);
+  } catch (error) {
+    command.error((error as Error).message);
+  }
+}
+
+/** Refuses an empty role: a variable in a script may be unset. */
+function parseRole(text: string): string {
+  if (text === "") throw new InvalidInputError("the role is empty");
   return text;
 }
 

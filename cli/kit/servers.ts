@@ -7,12 +7,23 @@
 import { distance } from "npm:fastest-levenshtein@^1.0.16";
 import type { ActorSystem } from "../../runtime/actor/actor_system.ts";
 import { REGISTRY_ID } from "../../runtime/actor/references.ts";
-import { listServers, shutDownServer } from "../../runtime/ensemble/remote.ts";
+import { listPages, listServers, shutDownServer } from "../../runtime/ensemble/remote.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
-import { registryClient, type RegistryEntry } from "../../runtime/server/registry_protocol.ts";
+import {
+  registryClient,
+  type RegistryEntry,
+  SERVER_STATES,
+  type ServerState,
+  type Staleness,
+} from "../../runtime/server/registry_protocol.ts";
 import { Administrator } from "./administrator.ts";
 import { explainFailure, watchSilence, withConsole } from "./console.ts";
-import type { ClientOptions, NamedServers, OutputOptions } from "./options.ts";
+import {
+  type ClientOptions,
+  type NamedServers,
+  type OutputOptions,
+  RUNNING_STATES,
+} from "./options.ts";
 import { printError, printJson, printNotice } from "./output.ts";
 import type { PassphraseOptions } from "./prompts.ts";
 
@@ -119,32 +130,105 @@ async function inSeveral<Result>(
 
 async function findAll(actors: ActorSystem, named: NamedServers): Promise<readonly string[]> {
   if ("ids" in named) return named.ids;
-  const ids = new Set<string>();
-  for (const role of named.roles) {
-    for (const { id } of await findServers(actors, { role })) ids.add(id);
-  }
-  return [...ids];
+  const queries = named.roles.map((role) => ({ role, states: RUNNING_STATES }));
+  const { found, missing } = await findServers(actors, queries);
+  if (missing[0]) throw missing[0];
+  return found.map(({ id }) => id);
 }
 
-/** A query for one server, or for all with a role. */
-export type LookupQuery = { readonly server: string } | { readonly role: string };
+/** A query for one server, or for all with a role, in these states. */
+export type LookupQuery =
+  & ({ readonly server: string } | { readonly role: string })
+  & { readonly states: readonly ServerState[] };
 
-/**
- * Asks the registry for the entries of servers.
- *
- * @throws {EnsembleError} if there is no such server, or none with the role. The message suggests
- * near names.
- */
+/** The result of queries. */
+export interface FoundServers {
+  /** The entries, in the order of the queries, each once. */
+  readonly found: RegistryEntry[];
+  /** The errors of the queries that found none. Each suggests near names. */
+  readonly missing: EnsembleError[];
+}
+
+/** Asks the registry for the entries of servers. */
 export async function findServers(
   actors: ActorSystem,
+  queries: readonly LookupQuery[],
+): Promise<FoundServers> {
+  const found = new Map<string, RegistryEntry>();
+  const missing: EnsembleError[] = [];
+  const answers = await Promise.all(queries.map((query) => findIn(actors, query)));
+  for (const [index, { entries, others }] of answers.entries()) {
+    for (const entry of entries) found.set(entry.id, entry);
+    if (entries.length > 0) continue;
+    const query = queries[index]!;
+    missing.push(
+      new EnsembleError(
+        others.length > 0 ? inOtherStates(query, others) : await notRegistered(actors, query),
+        { code: "UNKNOWN_SERVER" },
+      ),
+    );
+  }
+  return { found: [...found.values()], missing };
+}
+
+/** The entries of a query, and if there are none, those in other states. */
+async function findIn(
+  actors: ActorSystem,
   query: LookupQuery,
-): Promise<RegistryEntry[]> {
-  const entries = "role" in query
-    ? await listServers(actors, query)
-    : [(await registryClient(actors).lookup({ id: query.server })).entry ?? []].flat();
-  if (entries.length > 0) return entries;
+): Promise<{ entries: RegistryEntry[]; others: RegistryEntry[] }> {
+  const { states } = query;
+  if ("server" in query) {
+    const { entry, ...rest } = await registryClient(actors).lookup({ id: query.server });
+    reportStale(actors, rest);
+    const isMeant = entry !== undefined && states.includes(entry.state);
+    return { entries: isMeant ? [entry] : [], others: entry ? [entry] : [] };
+  }
+  const { role } = query;
+  const onPage = (page: Staleness) => reportStale(actors, page);
+  const entries = await listServers(actors, { role, states, onPage });
+  if (entries.length > 0) return { entries, others: [] };
+  const { entries: others } = await registryClient(actors)
+    .list({ role, states: SERVER_STATES, limit: MOST_NAMED });
+  return { entries, others };
+}
+
+/** The number of servers that an error names. */
+const MOST_NAMED = 3;
+
+function inOtherStates(query: LookupQuery, others: readonly RegistryEntry[]): string {
+  const states = others.map(({ id, state }) => `${id} is ${state}`).join(", ");
+  const wanted = query.states.join(" or ");
+  const what = "role" in query
+    ? `no server with the role ${query.role} is ${wanted}`
+    : `${query.server} is not ${wanted}`;
+  return `${what}: ${states}${"role" in query ? "; --state any finds all" : ""}`;
+}
+
+async function notRegistered(actors: ActorSystem, query: LookupQuery): Promise<string> {
   const what = "role" in query ? `server with the role ${query.role}` : `server ${query.server}`;
-  throw new EnsembleError(`no ${what} is registered${await suggestLookups(actors, query)}`);
+  return `no ${what} is registered${await suggestLookups(actors, query)}`;
+}
+
+/** The entries of all registries that are in these states, sorted by id. */
+export async function listRegistries(
+  actors: ActorSystem,
+  states: readonly ServerState[],
+): Promise<RegistryEntry[]> {
+  const registries = await registryClient(actors).registries();
+  return registries.filter(({ state }) => states.includes(state));
+}
+
+/** The consoles whose commands have reported stale answers. */
+const reported = new WeakSet<ActorSystem>();
+
+/** Reports on standard error, once a command, that the registry does not hear from its store. */
+export function reportStale(actors: ActorSystem, { staleFor }: Staleness): void {
+  if (staleFor === undefined || reported.has(actors)) return;
+  reported.add(actors);
+  printNotice(
+    `warning: the registry has not heard from its store for ${Math.round(staleFor / 1000)} s: ` +
+      "this is what it knew before",
+  );
 }
 
 /** The maximum number of suggested names. */
@@ -207,16 +291,34 @@ function nearestServers(entries: readonly RegistryEntry[], id: string): string[]
   return nearest(id, [...entries.map(({ id }) => id), REGISTRY_ID]);
 }
 
+/** The longest time to list servers for suggestions, in ms. */
+const SUGGESTION_TIME = 1_000;
+
+/** The servers that each console's command has listed for suggestions. */
+const listed = new WeakMap<ActorSystem, Promise<RegistryEntry[]>>();
+
 /**
- * Returns the registered servers, or none if the registry does not answer, since the command
- * already reports another error.
+ * Returns the registered servers: of a large ensemble those that were listed in time, and none if
+ * the registry does not answer, since the command already reports another error.
  */
-async function registered(actors: ActorSystem): Promise<RegistryEntry[]> {
+function registered(actors: ActorSystem): Promise<RegistryEntry[]> {
+  let entries = listed.get(actors);
+  if (!entries) listed.set(actors, entries = listInTime(actors));
+  return entries;
+}
+
+async function listInTime(actors: ActorSystem): Promise<RegistryEntry[]> {
+  const entries: RegistryEntry[] = [];
+  const until = performance.now() + SUGGESTION_TIME;
   try {
-    return await listServers(actors);
+    for await (const page of listPages(actors)) {
+      entries.push(...page.entries);
+      if (performance.now() > until) break;
+    }
   } catch {
-    return [];
+    // The names so far are better than none.
   }
+  return entries;
 }
 
 function asRoleOption(role: string): string {

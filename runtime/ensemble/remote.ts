@@ -11,33 +11,56 @@ import { type Client, client } from "../actor/service.ts";
 import { within } from "../timeout.ts";
 import { ProtocolError, TimeoutError } from "../errors.ts";
 import { controlAnswers, type ControlHandlers } from "../server/control.ts";
-import { type ListQuery, registryClient, type RegistryEntry } from "../server/registry_protocol.ts";
+import {
+  type ListQuery,
+  registryClient,
+  type RegistryEntry,
+  type RegistryPage,
+} from "../server/registry_protocol.ts";
 import { LOADER_ACTOR, loaderAnswers, type LoaderHandlers } from "./loader_protocol.ts";
 
 /** Anything that can ask: an actor, a server. */
 export type Asker = Pick<Messaging, "ask">;
 
+/** Which registered servers to list, and how long each answer may take. */
+export interface ListOptions extends AskOptions, Pick<ListQuery, "role" | "states"> {}
+
 /**
- * Lists all registered servers, or those with a role or in some states, sorted by id, from all
- * pages. With a role, the default is those that are `up`.
+ * Lists registered servers, sorted by id, page by page. With a role, the default is those that are
+ * `up`; without one, all.
  *
  * @throws {ProtocolError} if the registry repeats pages.
  */
-export async function listServers(
+export async function* listPages(
   asker: Asker,
-  { role, states, ...options }: AskOptions & Pick<ListQuery, "role" | "states"> = {},
-): Promise<RegistryEntry[]> {
+  { role, states, ...options }: ListOptions = {},
+): AsyncGenerator<RegistryPage> {
   const registry = registryClient(asker);
-  const entries: RegistryEntry[] = [];
   let after: string | undefined;
   do {
     const page = await registry.list({ role, states, after }, options);
-    entries.push(...page.entries);
+    yield page;
     if (page.next !== undefined && after !== undefined && page.next <= after) {
       throw new ProtocolError(`the registry repeats its list after ${after}`);
     }
     after = page.next;
   } while (after !== undefined);
+}
+
+/**
+ * Lists registered servers as {@linkcode listPages} does, from all pages.
+ *
+ * @throws {ProtocolError} if the registry repeats pages.
+ */
+export async function listServers(
+  asker: Asker,
+  options?: ListOptions & { onPage?(page: RegistryPage): void },
+): Promise<RegistryEntry[]> {
+  const entries: RegistryEntry[] = [];
+  for await (const page of listPages(asker, options)) {
+    options?.onPage?.(page);
+    entries.push(...page.entries);
+  }
   return entries;
 }
 

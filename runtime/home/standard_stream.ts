@@ -261,6 +261,16 @@ function openWriter(name: keyof typeof DESCRIPTORS): SyncWriter {
   return Deno[name];
 }
 
+let isReaderGone = false;
+
+/**
+ * Whether standard output still has a reader, as far as the last write to it has shown. A command
+ * that goes on until it is stopped ends without one.
+ */
+export function hasReader(): boolean {
+  return !isReaderGone;
+}
+
 /**
  * Writes a text to standard output. A reader that stopped early is not an error.
  *
@@ -270,7 +280,10 @@ export function writeOutput(text: string): void {
   try {
     writeAll(Deno.stdout, encoder.encode(text));
   } catch (error) {
-    if (error instanceof Deno.errors.BrokenPipe) return;
+    if (error instanceof Deno.errors.BrokenPipe) {
+      isReaderGone = true;
+      return;
+    }
     throw new EnsembleError(`cannot write the output: ${(error as Error).message}`, {
       cause: error,
     });

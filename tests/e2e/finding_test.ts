@@ -13,9 +13,17 @@ Deno.test("servers are found, listed and pinged in the documented form, and as J
     JSON.parse((await ensemble.lines(...args, "--json")).join("\n"));
   const servers = async (...args: string[]) => {
     const entries = await json(...args);
-    // Made anew at each start.
-    for (const entry of entries) assert.match(entry.instance, /^[0-9a-f]{64}$/);
-    return entries.map(({ instance: _instance, ...rest }: { instance: string }) => rest);
+    // deno-lint-ignore no-explicit-any -- any JSON
+    return entries.map(({ instance, started, leaseLeft, revision, version, ...rest }: any) => {
+      // Made anew at each start.
+      assert.match(instance, /^[0-9a-f]{64}$/);
+      if (rest.server === "registry") return rest;
+      assert.ok(Date.now() - Date.parse(started) < 60_000, started);
+      assert.ok(leaseLeft > 0 && leaseLeft <= 15_000, leaseLeft);
+      assert.ok(revision > 0, revision);
+      assert.match(version, /\d/);
+      return rest;
+    });
   };
   const sockets = (id: string) => {
     const { dev: device, ino: inode } = Deno.statSync(ensemble.socket(id));
@@ -23,6 +31,7 @@ Deno.test("servers are found, listed and pinged in the documented form, and as J
   };
   const entry1 = {
     server: "httpd1",
+    state: "up",
     roles: ["httpd"],
     addresses: [url("httpd1")],
     sockets: sockets("httpd1"),
@@ -31,6 +40,7 @@ Deno.test("servers are found, listed and pinged in the documented form, and as J
   };
   const entry2 = {
     server: "httpd2",
+    state: "up",
     roles: ["httpd", "web"],
     addresses: [url("httpd2")],
     sockets: sockets("httpd2"),

@@ -98,8 +98,9 @@ const HELP: Record<string, string[]> = {
     `Arguments: ${SERVER}`,
   ],
   lookup: [
-    "[command-option ...] <server-or-role> looks up a server by id or role",
-    `Command Options: ${REGISTRY} ${TIMEOUT} --role lookup by role ${JSON_OPTION} ${WARN}`,
+    "[command-option ...] <server-or-role> ... looks up a server by id or role",
+    `Command Options: ${REGISTRY} ${TIMEOUT} --role lookup by role --state <state> only servers`,
+    `${JSON_OPTION} ${WARN}`,
     "Arguments: server-or-role the server or role to lookup",
   ],
   authorize: [

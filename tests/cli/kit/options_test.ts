@@ -38,6 +38,7 @@ Deno.test("defaults are those of the tutorial", () => {
     logFormat: "text",
     listen: [],
     loader: true,
+    lease: 15_000,
     store: { kind: "sqlite" },
   });
   assert.deepEqual(parse("load", "httpd1", "./a.ts").options, {

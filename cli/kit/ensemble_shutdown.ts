@@ -1,0 +1,245 @@
+/**
+ * Shutting down a whole ensemble: its servers, then its registries.
+ *
+ * @module
+ */
+import type { CommandUnknownOpts } from "npm:@commander-js/extra-typings@^15.1.0";
+import { REGISTRY_ID } from "../../runtime/actor/references.ts";
+import { listServers } from "../../runtime/ensemble/remote.ts";
+import { DisconnectedError, EnsembleError, TimeoutError } from "../../runtime/errors.ts";
+import type { ActorServer } from "../../runtime/server/actor_server.ts";
+import type { Session } from "../../runtime/server/capabilities.ts";
+import { sameInstance, shortInstance } from "../../runtime/server/credentials.ts";
+import { lookFor } from "../../runtime/server/presence.ts";
+import {
+  describeServer,
+  registryClient,
+  type RegistryEntry,
+} from "../../runtime/server/registry_protocol.ts";
+import { formatAddressUrl } from "../../runtime/wire/address.ts";
+import { Administrator } from "./administrator.ts";
+import { explainSilence, startConsole, withConsole } from "./console.ts";
+import type { ClientOptions, OutputOptions } from "./options.ts";
+import { printError, printJson, printLine, printNotice } from "./output.ts";
+import { askYesOrNo, type PassphraseOptions } from "./prompts.ts";
+import { AT_ONCE, stopServer } from "./servers.ts";
+
+/** The options of `gxensemble shutdown`. */
+export interface ShutdownOptions extends ClientOptions, OutputOptions, PassphraseOptions {
+  /** Whether to skip the confirmation. */
+  force: boolean;
+}
+
+/** How long all unreachable servers together are looked for, in ms. */
+const LOOKING_TIME = 10_000;
+
+/** The number of servers that have ended without leaving the registry that are named. */
+const MOST_NAMED = 20;
+
+/** A shutdown of all servers and all registries of an ensemble. */
+export class EnsembleShutdown {
+  readonly #console: ActorServer;
+  readonly #administrator: Administrator;
+  readonly #options: ShutdownOptions;
+  /** The ids of what was shut down. */
+  readonly #down: string[] = [];
+  #failures = 0;
+
+  private constructor(console: ActorServer, options: ShutdownOptions) {
+    this.#console = console;
+    this.#administrator = new Administrator(console, options);
+    this.#options = options;
+  }
+
+  /**
+   * Shuts down the ensemble of a command.
+   *
+   * @throws {EnsembleError} if a server does not shut down. Then the registries are left running.
+   */
+  static async run(options: ShutdownOptions, command: CommandUnknownOpts): Promise<void> {
+    await withConsole(options, async (actors, console) => {
+      const [servers, registries] = await Promise.all([
+        listServers(actors),
+        registryClient(actors).registries(),
+      ]);
+      if (!options.force) await confirm(servers.length, registries.length, command);
+      const shutdown = new EnsembleShutdown(console, options);
+      await shutdown.#stopServers(servers.filter(({ state }) => state !== "unreachable"));
+      await shutdown.#removeUnreachable(servers.filter(({ state }) => state === "unreachable"));
+      // Servers that still run need it.
+      if (shutdown.#failures === 0) await shutdown.#stopRegistries(registries);
+      else printNotice("the registry is left running, for the servers that still run");
+      if (options.json) printJson(shutdown.#down);
+      if (shutdown.#failures === 0) return;
+      throw new EnsembleError(
+        `${shutdown.#failures} of ${servers.length} servers did not shut down`,
+      );
+    });
+  }
+
+  /** Stops servers, some at the same time, so that a slow one does not delay the others. */
+  async #stopServers(entries: readonly RegistryEntry[]): Promise<void> {
+    await this.#forEach(entries, async (entry) => {
+      const { id } = entry;
+      if (!this.#options.json) printLine(`... shutting down ${id}`);
+      try {
+        await this.#stop(this.#console, { id, entry, administrator: this.#administrator });
+        this.#down.push(id);
+      } catch (error) {
+        if (!(error instanceof DisconnectedError)) throw error;
+        if (await this.#takeOut(entry, error)) printNotice(hasEnded(entry));
+        else this.#down.push(id);
+      }
+    });
+  }
+
+  /**
+   * Removes the entries of unreachable servers that have ended, without trying to reach them. There
+   * may be very many for a minute, so this takes a limited time. The registry removes the rest.
+   */
+  async #removeUnreachable(entries: readonly RegistryEntry[]): Promise<void> {
+    const until = performance.now() + LOOKING_TIME;
+    let removed = 0;
+    let left = 0;
+    await this.#forEach(entries, async (entry) => {
+      if (performance.now() > until) return void left++;
+      if (!await this.#takeOut(entry, new DisconnectedError("it is unreachable"))) return;
+      if (++removed <= MOST_NAMED) printNotice(hasEnded(entry));
+    });
+    if (removed > MOST_NAMED) {
+      const more = removed - MOST_NAMED;
+      printNotice(
+        `${more} more have ended without leaving the registry; their entries are removed`,
+      );
+    }
+    if (left > 0) printNotice(`${left} more are unreachable, and were not looked for`);
+  }
+
+  /** Stops all registries; last the one that the console uses. */
+  async #stopRegistries(registries: readonly RegistryEntry[]): Promise<void> {
+    const used = this.#console.session(REGISTRY_ID)?.instance;
+    const others = registries.filter(({ instance }) => !used || !sameInstance(instance, used));
+    await this.#forEach(others, async (entry) => {
+      const addresses = entry.addresses.map(formatAddressUrl).join(", ");
+      if (!this.#options.json) printLine(`... shutting down ${REGISTRY_ID} at ${addresses}`);
+      // All have the same id, so another console is connected with this one.
+      const { timeout } = this.#options;
+      await using console = await startConsole({ registry: entry.addresses, timeout });
+      await console.connect(REGISTRY_ID);
+      const administrator = new Administrator(console, this.#options, this.#administrator);
+      await this.#stop(console, { id: REGISTRY_ID, entry, administrator });
+      this.#down.push(REGISTRY_ID);
+    });
+    if (!this.#options.json) printLine(`... shutting down ${REGISTRY_ID}`);
+    await this.#attempt(undefined, async () => {
+      const administrator = this.#administrator;
+      await this.#stop(this.#console, { id: REGISTRY_ID, administrator });
+      this.#down.push(REGISTRY_ID);
+    });
+  }
+
+  async #stop(
+    console: ActorServer,
+    { id, entry, administrator }: {
+      id: string;
+      entry?: RegistryEntry;
+      administrator: Administrator;
+    },
+  ): Promise<void> {
+    await administrator.elevating(id, "shutdown", () => {
+      if (entry) requireRegistered(entry, console.session(id));
+      const { timeout } = this.#options;
+      return stopServer(console.actors, id, { print: printNotice, timeout });
+    });
+  }
+
+  /**
+   * Removes the entry of a server that cannot be reached, if the server has certainly ended.
+   * Returns whether there was an entry: a server that shut down properly has removed it.
+   *
+   * @throws {DisconnectedError} the given error, if the server may still run.
+   */
+  async #takeOut(entry: RegistryEntry, error: DisconnectedError): Promise<boolean> {
+    const { id, instance } = entry;
+    const registry = registryClient(this.#console.actors);
+    const asAdmin = <Result>(work: () => Promise<Result>) =>
+      this.#administrator.elevating(REGISTRY_ID, "admin", work);
+    const presence = await asAdmin(() => registry.presence({ id, instance }));
+    // The registry may be on another host, where it cannot try the server's socket.
+    const isGone = presence === "gone" ||
+      (presence === "unknown" && await lookFor(entry) === "gone");
+    if (!isGone) throw error;
+    return await asAdmin(() => registry.remove({ id, instance }));
+  }
+
+  /** Does work for entries, some at the same time. */
+  async #forEach(
+    entries: readonly RegistryEntry[],
+    work: (entry: RegistryEntry) => Promise<void>,
+  ): Promise<void> {
+    const queue = entries.values();
+    const workThrough = async () => {
+      for (const entry of queue) await this.#attempt(entry, () => work(entry));
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, workThrough));
+  }
+
+  /** Reports and counts a failure. */
+  async #attempt(entry: RegistryEntry | undefined, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#failures++;
+      printError(describeFailure(await explainSilence(error, this.#console.actors), entry));
+    }
+  }
+}
+
+/**
+ * Checks that the server that was reached is the registered one: an address in the file
+ * `known-servers` may by now belong to another ensemble with the same ids.
+ */
+function requireRegistered(entry: RegistryEntry, session: Session | undefined): void {
+  if (!session || sameInstance(session.instance, entry.instance)) return;
+  throw new EnsembleError(
+    `instance ${shortInstance(session.instance)} at ${
+      formatAddressUrl(session.address)
+    } is not the registered one, ` +
+      `${shortInstance(entry.instance)}, and is left alone: to shut it down, name the server`,
+  );
+}
+
+function hasEnded(entry: RegistryEntry): string {
+  return `${describeServer(entry)} has ended without leaving the registry; its entry is removed`;
+}
+
+/** Describes why a server was not shut down. If it does not answer, names its process if known. */
+export function describeFailure(error: unknown, entry: RegistryEntry | undefined): string {
+  const { message } = error as Error;
+  if (!entry) return message;
+  if (!isNoAnswer(error)) return `${entry.id}: ${message}`;
+  return `${describeServer(entry)} does not answer: ${message}`;
+}
+
+/** Whether an error means that a server gave no answer. */
+export function isNoAnswer(error: unknown): boolean {
+  return error instanceof DisconnectedError || error instanceof TimeoutError;
+}
+
+/** Asks for confirmation. Without a terminal, `-f` is required. */
+async function confirm(
+  servers: number,
+  registries: number,
+  command: CommandUnknownOpts,
+): Promise<void> {
+  if (!Deno.stdin.isTerminal()) {
+    command.error(
+      "this shuts down the whole ensemble: without a terminal to confirm it, pass -f",
+    );
+  }
+  const those = servers === 1 ? "1 server" : `${servers} servers`;
+  const these = registries === 1 ? "the registry" : `${registries} registries`;
+  if (!await askYesOrNo(`shut down the whole ensemble: ${those} and ${these}?`)) {
+    throw new EnsembleError("nothing was shut down");
+  }
+}
