@@ -1,0 +1,175 @@
+import assert from "node:assert/strict";
+import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
+import { Envelope, messageType, type Route, toFailure } from "../../../runtime/actor/messaging.ts";
+import { ActorRef } from "../../../runtime/actor/references.ts";
+import { DisconnectedError, EnsembleError } from "../../../runtime/errors.ts";
+import { Registration } from "../../../runtime/server/registration.ts";
+import type { OwnEntry } from "../../../runtime/server/registry_protocol.ts";
+import { type FakeClock, happened, stopClock } from "../../fake_clock.ts";
+import { CapturedLogs } from "./captured_logs.ts";
+
+const LEASE = 15_000;
+
+/** A request to the registry, and when it was made. */
+interface Asked {
+  readonly type: string;
+  readonly at: number;
+  readonly message: { readonly revision?: number; readonly entry?: OwnEntry };
+}
+
+/** A server's actors, whose registry is the test: it answers each request as told. */
+class Registered implements AsyncDisposable {
+  readonly clock: FakeClock = stopClock("setTimeout", "clearTimeout", "performance");
+  readonly actors = new ActorSystem("a");
+  readonly asked: Asked[] = [];
+  roles = ["worker"];
+  answer: (type: string) => unknown = (type) =>
+    type === "register" ? { revision: this.asked.length, lease: LEASE } : true;
+  readonly registration = new Registration(this.actors, () => ({
+    id: "a",
+    instance: new Uint8Array(32),
+    addresses: [],
+    roles: this.roles,
+    state: "up",
+  }));
+
+  constructor() {
+    const send: Route["send"] = (server, envelope) => {
+      const type = messageType(envelope.message)!;
+      if (!type.includes("monitor")) {
+        const message = envelope.message as Asked["message"];
+        this.asked.push({ type, at: performance.now(), message });
+      }
+      void this.#reply(server, envelope);
+      return true;
+    };
+    this.actors.route = { send, silence: () => undefined };
+  }
+
+  async start(): Promise<void> {
+    await this.registration.add();
+    this.registration.keep();
+    await this.clock.tickAsync(0);
+  }
+
+  /** The registry ends its connection with the server. */
+  lose(): void {
+    const error = new DisconnectedError("cannot reach registry: it is away");
+    this.actors.disconnected("registry", error);
+  }
+
+  types(): string[] {
+    return this.asked.splice(0).map(({ type }) => type);
+  }
+
+  async #reply(server: string, { nonce, message }: Envelope): Promise<void> {
+    await Promise.resolve();
+    const answer = this.answer(messageType(message)!);
+    if (answer === undefined) return;
+    if (answer instanceof DisconnectedError) return this.lose();
+    const failed = answer instanceof Error;
+    const value = failed ? toFailure(answer) : answer;
+    const source = new ActorRef(server, "registry");
+    this.actors.deliver(new Envelope(value, "server", source, 1, nonce, undefined, false, failed));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.answer = () => true;
+    await this.registration.remove("the test is over");
+    this.actors.close();
+    this.clock[Symbol.dispose]();
+  }
+}
+
+Deno.test("a lease is renewed at a third of it, some percent earlier or later", async () => {
+  await using server = new Registered();
+  await server.start();
+  await server.clock.tickAsync(100_000);
+  const renewals = server.asked.filter(({ type }) => type === "renew");
+  assert.equal(renewals.length + 1, server.asked.length);
+  assert.ok(renewals.every(({ message }) => message.revision === 1));
+  const pauses = renewals.map(({ at }, n) => at - (renewals[n - 1] ?? server.asked[0]!).at);
+  assert.ok(pauses.every((pause) => pause >= 4_500 && pause <= 5_501), `${pauses}`);
+  assert.ok(new Set(pauses).size > 1);
+});
+
+Deno.test("a server registers again when the registry does not have its entry", async () => {
+  await using server = new Registered();
+  await server.start();
+  server.types();
+  server.answer = (type) => type === "renew" ? false : { revision: 7, lease: LEASE };
+  await server.clock.tickAsync(5_600);
+  assert.deepEqual(server.types(), ["renew", "register"]);
+  server.answer = () => true;
+  await server.clock.tickAsync(5_600);
+  assert.equal(server.asked[0]?.message.revision, 7);
+});
+
+Deno.test("update resolves when the registry has the entry as it is now", async () => {
+  await using server = new Registered();
+  await server.start();
+  server.types();
+  server.roles = ["worker", "more"];
+  await server.registration.update();
+  assert.deepEqual(server.asked.map(({ message }) => message.entry?.roles), [["worker", "more"]]);
+});
+
+Deno.test("a server that lost the registry asks again, at most 3 s later, and logs that once", async () => {
+  using logs = await CapturedLogs.start();
+  await using server = new Registered();
+  await server.start();
+  server.types();
+  const before = performance.now();
+  server.answer = () => new DisconnectedError("away");
+  server.lose();
+  await server.clock.tickAsync(60_000);
+  // A request whose connection is lost is made once again.
+  const times = server.asked.map(({ at }) => at);
+  const pauses = times.map((at, n) => at - (times[n - 1] ?? before)).filter((pause) => pause > 0);
+  assert.ok(pauses.length > 20, `${pauses.length}`);
+  assert.ok(pauses.every((pause) => pause <= 3_001), `${pauses}`);
+  assert.ok(new Set(pauses).size > 10);
+  server.answer = (type) => type === "register" ? { revision: 9, lease: LEASE } : true;
+  await server.clock.tickAsync(3_001);
+  await happened(() => logs.matching(/registered again/).length > 0);
+  assert.deepEqual(logs.lines, [
+    "WARN registration: the registry was lost; registering again as soon as it is back",
+    "WARN registration: cannot register yet: cannot reach registry: it is away",
+    "INFO registration: registered again",
+  ]);
+});
+
+Deno.test("a server that is refused says so once, and asks again", async () => {
+  using logs = await CapturedLogs.start();
+  await using server = new Registered();
+  await server.start();
+  server.answer = (type) =>
+    type === "renew" ? false : new EnsembleError("it is another's", { code: "ID_TAKEN" });
+  await server.clock.tickAsync(30_000);
+  assert.deepEqual(logs.complaints, ["WARN registration: cannot register yet: it is another's"]);
+  assert.ok(server.asked.length > 5);
+});
+
+Deno.test("a registry that does not answer is lost, and asked again", async () => {
+  using logs = await CapturedLogs.start();
+  await using server = new Registered();
+  await server.start();
+  server.answer = () => undefined;
+  await server.clock.tickAsync(20_000);
+  assert.match(logs.complaints.join("\n"), /the registry was lost; .*\n.*no answer from registry/);
+  server.answer = (type) => type === "register" ? { revision: 9, lease: LEASE } : true;
+  await server.clock.tickAsync(10_000);
+  await happened(() => logs.matching(/registered again/).length > 0);
+});
+
+Deno.test("nothing is registered after the entry was removed", async () => {
+  await using server = new Registered();
+  await server.start();
+  server.types();
+  server.registration.announceChange();
+  const removed = server.registration.remove("it stops");
+  await server.clock.tickAsync(0);
+  await removed;
+  await server.clock.tickAsync(20_000);
+  assert.deepEqual(server.types(), ["remove"]);
+});
