@@ -36,8 +36,16 @@ import { type Bytes, type Credentials, sameInstance, shortInstance } from "./cre
 
 const logger = getLogger(["gxensemble", "server"]);
 
-/** How long a registry may take to be reached, or to answer, if there is another one, in ms. */
+/** How long a registry may take to be reached, if there is another one, in ms. */
 const REGISTRY_PATIENCE = 1_000;
+
+/**
+ * After how long a connected registry that has not answered is probed, if there is another one, and
+ * how long it may take to answer that, in ms. A request may come just after an answer, and so wait
+ * twice: in all no longer than {@linkcode REGISTRY_PATIENCE}.
+ */
+const ANSWER_PATIENCE = 300;
+const PROBE_PATIENCE = 400;
 
 /** The parts of a router. */
 export interface RouterParts {
@@ -66,6 +74,8 @@ export class Router implements Route, Connections {
   readonly #parts: RouterParts;
   readonly #peers = new Map<string, Peer>();
   readonly #absences: Absences;
+  /** When the registry was last asked something, by `performance.now()`. */
+  #lastAsked = 0;
   /** Runs while the registry owes an answer. */
   #patience: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
@@ -231,8 +241,9 @@ export class Router implements Route, Connections {
    */
   #expectAnswer(peer: Peer): void {
     const { book } = this.#parts;
-    if (this.#patience !== undefined || book.given(REGISTRY_ID).length < 2) return;
     const since = performance.now();
+    this.#lastAsked = since;
+    if (this.#patience !== undefined || book.given(REGISTRY_ID).length < 2) return;
     this.#patience = setTimeout(async () => {
       this.#patience = undefined;
       const { connection } = peer;
@@ -241,11 +252,16 @@ export class Router implements Route, Connections {
         if (peer.attempt) this.#expectAnswer(peer);
         return;
       }
+      const { lastReceived } = connection;
+      if (lastReceived >= since) {
+        if (lastReceived < this.#lastAsked) this.#expectAnswer(peer);
+        return;
+      }
       // It may take long for a request, and still be well.
-      if (connection.lastReceived >= since || await connection.probe(REGISTRY_PATIENCE / 2)) return;
+      if (await connection.probe(PROBE_PATIENCE)) return;
       book.setBack(connection.session.address);
-      connection.close(`it did not answer within ${REGISTRY_PATIENCE} ms`);
-    }, REGISTRY_PATIENCE / 2);
+      connection.close("it does not answer");
+    }, ANSWER_PATIENCE);
     this.#patience.unref();
   }
 

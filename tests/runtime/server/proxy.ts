@@ -14,6 +14,8 @@ export class Proxy implements AsyncDisposable {
   readonly #listener: Listener;
   readonly #streams = new Set<ByteStream>();
   readonly #delay: () => number;
+  /** What comes waits for this, while the other end does not answer. */
+  #hung: PromiseWithResolvers<void> | undefined;
 
   private constructor(listener: Listener, target: Address, delay: () => number) {
     this.address = listener.address;
@@ -34,6 +36,17 @@ export class Proxy implements AsyncDisposable {
     return this.#streams.size / 2;
   }
 
+  /** Passes nothing on from now on, as if the other end were stopped. It still accepts. */
+  hang(): void {
+    this.#hung ??= Promise.withResolvers();
+  }
+
+  /** Passes on again, also what came meanwhile. */
+  resume(): void {
+    this.#hung?.resolve();
+    this.#hung = undefined;
+  }
+
   /** Closes the connections that go through it. */
   cut(): void {
     for (const stream of this.#streams) stream.close();
@@ -43,6 +56,7 @@ export class Proxy implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const closing = this.#listener.close();
     this.cut();
+    this.resume();
     await closing;
   }
 
@@ -69,6 +83,7 @@ export class Proxy implements AsyncDisposable {
     const buffer = new Uint8Array(16 * 1024);
     for (let count; (count = await from.read(buffer)) !== null;) {
       const delay = this.#delay();
+      await this.#hung?.promise;
       if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
       let rest = buffer.subarray(0, count);
       while (rest.length > 0) rest = rest.subarray(await to.write(rest));

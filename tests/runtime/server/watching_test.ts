@@ -14,7 +14,7 @@ import {
   registryClient,
 } from "../../../runtime/server/registry_protocol.ts";
 import type { WatchedChange } from "../../../runtime/server/registry_view.ts";
-import { seededRandom } from "../../seeded_random.ts";
+import { SeededRandom } from "../../seeded_random.ts";
 import { eventually } from "./captured_logs.ts";
 import { LocalEnsemble } from "./local_ensemble.ts";
 import { Proxy } from "./proxy.ts";
@@ -29,16 +29,15 @@ function watch(server: ActorServer, role?: string): WatchedChange[] {
 }
 
 /** Makes changes of some servers at a registry, which only it knows. */
-async function change(registry: ActorServer, count: number, random: () => number): Promise<void> {
+async function change(registry: ActorServer, count: number, random: SeededRandom): Promise<void> {
   const client = registryClient(registry.actors);
-  const pick = <Item>(items: readonly Item[]) => items[Math.floor(random() * items.length)]!;
   for (let n = 0; n < count; n++) {
-    const id = `s${Math.floor(random() * 30)}`;
+    const id = `s${random.below(30)}`;
     const instance = new Uint8Array(32).fill(Number(id.slice(1)) + 1);
-    if (random() < 0.3) await client.remove({ id, instance });
+    if (random.below(10) < 3) await client.remove({ id, instance });
     else {
-      const roles = pick([["worker"], ["worker", "more"], ["other"]]);
-      const entry = { id, instance, roles, addresses: [], state: pick(OWN_STATES), pid: n };
+      const roles = random.pick([["worker"], ["worker", "more"], ["other"]]);
+      const entry = { id, instance, roles, addresses: [], state: random.pick(OWN_STATES), pid: n };
       await client.register({ entry });
     }
   }
@@ -81,7 +80,7 @@ Deno.test("a watcher whose connection breaks gets each of 1,000 changes once, in
     at: ensemble.socket("way"),
     target: ensemble.socket("registry"),
   });
-  const random = seededRandom(1);
+  const random = new SeededRandom(1);
   await change(registry, 50, random);
   const watcher = await ensemble.start("watcher", {
     listen: [],
@@ -117,7 +116,7 @@ for (
       return await ensemble.startRegistry(store);
     };
     let registry = await start();
-    const random = seededRandom(2);
+    const random = new SeededRandom(2);
     const watcher = await ensemble.startConsole();
     await change(registry, 50, random);
     const told = watch(watcher);
@@ -141,7 +140,7 @@ for (
   });
 }
 
-Deno.test("watch gives what happens to servers: they start, change, stop, and are killed", async () => {
+Deno.test("watch gives what happens to servers: they start, are ready, change and stop", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const watcher = await ensemble.start("watcher");
