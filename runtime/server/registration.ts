@@ -143,6 +143,7 @@ export class Registration {
       try {
         if (why === "time" && await this.#renew()) continue;
         await this.add();
+        if (why === "changed") continue;
       } catch (error) {
         if (why !== "lost" && isAway(error)) logLoss();
         await this.#addAtLast(self, error as Error);
