@@ -65,7 +65,7 @@ export class Leases {
 
   /** Begins to report what has expired. What is not changed by the report is reported again. */
   start(report: (expired: Expired) => void): void {
-    this.#looked = this.#clock.now();
+    this.#noteDelay();
     this.#stop = this.#clock.repeat(this.#interval, () => {
       this.#noteDelay();
       const expired = {
@@ -112,15 +112,18 @@ export class Leases {
   }
 
   #now(): number {
-    return this.#clock.now() - this.#heldUp;
+    return this.#clock.now() - this.#heldUp - this.#delay();
   }
 
   #noteDelay(): void {
-    const now = this.#clock.now();
-    const late = now - this.#looked - this.#interval;
-    // Timers are always a little late.
-    if (late > this.#interval) this.#heldUp += late;
-    this.#looked = now;
+    this.#heldUp += this.#delay();
+    this.#looked = this.#clock.now();
+  }
+
+  /** By how much the timer is late, in ms. It always is a little, which counts. */
+  #delay(): number {
+    const late = this.#clock.now() - this.#looked - this.#interval;
+    return late > this.#interval ? late : 0;
   }
 
   #until(ends: ReadonlyMap<string, number>): string[] {

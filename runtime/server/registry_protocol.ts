@@ -349,7 +349,7 @@ const described = {
   roles,
   ...process,
   version: optional(text(MAX_VERSION)),
-  startedAt: optional(timestamp),
+  startedAt: optional((value) => wholeNumber(timestamp(value))),
 };
 
 /** What a server says of itself. */

@@ -82,12 +82,13 @@ Deno.test("an id that passes from instance to instance costs a few lines", async
   const target = await ensemble.start("target");
   const registry = registryClient(target.actors);
   const id = "rogue";
+  const addresses = [{ kind: "tcp", host: "127.0.0.1", port: 1 }] as const;
   for (let i = 0; i < 12; i++) {
     const instance = await InstanceKey.generate();
     await registry.register({
-      entry: { id, instance: instance.publicKey, addresses: [], roles: [], state: "up" },
+      entry: { id, instance: instance.publicKey, addresses, roles: [], state: "up" },
     });
-    // Left open: the next one takes its place.
+    // Nothing listens there. Left open: the next one takes its place.
     await RoguePeer.join(ensemble.socket("target"), { cookie: ensemble.cookie, id, instance });
   }
   assert.equal(logs.matching(/WARN server: rogue: instance .* replaces /).length, 5);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { MemoryStore } from "../../../registry/local_store.ts";
+import { DEFAULT_LEASE } from "../../../registry/store.ts";
 import { serveRegistry } from "../../../registry/registry_actor.ts";
 import { REGISTRY_ID } from "../../../runtime/actor/references.ts";
 import { controlClient, ping } from "../../../runtime/ensemble/remote.ts";
@@ -12,6 +13,7 @@ import {
 import { HEARTBEAT_TIMEOUT } from "../../../runtime/wire/limits.ts";
 import { listenAt } from "../../../runtime/wire/transport.ts";
 import { moveClock } from "../../fake_clock.ts";
+import { LeaseClock } from "../../registry/lease_clock.ts";
 import { RoguePeer } from "../../rogue_peer.ts";
 import { AdministeredEnsemble, elevated, granted } from "./administered_ensemble.ts";
 import { CapturedLogs, eventually } from "./captured_logs.ts";
@@ -19,7 +21,8 @@ import { ChildServer } from "./child_server.ts";
 import { anyPort, LocalEnsemble } from "./local_ensemble.ts";
 import { Proxy } from "./proxy.ts";
 
-const ANOTHER = /another instance is registered as genuine/;
+const ANOTHER =
+  /another instance is registered as genuine|genuine is already running: pid \d+ on host/;
 
 /** Connects as a member that claims an id; gives why that was refused. */
 async function refusal(ensemble: LocalEnsemble, at: string, id: string): Promise<string> {
@@ -54,7 +57,10 @@ for (const Ensemble of [LocalEnsemble, AdministeredEnsemble]) {
     for (const reason of reasons) {
       assert.match(
         reason,
-        new RegExp(`instance (is registered as|of) victim.*${shortInstance(instance)}`),
+        new RegExp(
+          `victim is already running: pid \\d+ on host \\S+ at unix:|` +
+            `another instance (?:is registered as|of) victim.*${shortInstance(instance)}`,
+        ),
       );
     }
     assert.deepEqual((await lookup({ id })).entry!.instance, instance);
@@ -68,24 +74,30 @@ for (const Ensemble of [LocalEnsemble, AdministeredEnsemble]) {
   });
 }
 
-Deno.test("the id of a silent server that is not connected passes on after the heartbeat time-out", async () => {
+Deno.test("the id of a silent server that is not connected passes on when its lease has run out", async () => {
   await using ensemble = new AdministeredEnsemble();
-  const store = new MemoryStore();
+  const clock = new LeaseClock();
+  const store = new MemoryStore({ clock });
   const first = await ensemble.startRegistry(store);
   await using victim = await ChildServer.start(ensemble, "victim");
   victim.signal("SIGSTOP");
   await ensemble.stop(first);
-  await ensemble.startRegistry(store);
-  {
-    using _ = moveClock(HEARTBEAT_TIMEOUT / 2);
-    const reason = await refusal(ensemble, "registry", "victim");
-    assert.match(reason, /it may still run: its id passes on after 60 s of silence$/);
-  }
-  using _ = moveClock(HEARTBEAT_TIMEOUT);
-  using _rogue = await RoguePeer.join(ensemble.socket("registry"), {
+  const second = await ensemble.startRegistry(store);
+  clock.pass(DEFAULT_LEASE - 2_000);
+  assert.match(
+    await refusal(ensemble, "registry", "victim"),
+    /^victim is already running: pid \d+ on host \S+ at unix:\S+; its lease ends in 2 s$/,
+  );
+  clock.pass(3_000);
+  const { lookup } = registryClient(second.actors);
+  const state = async () => (await lookup({ id: "victim" })).entry!.state;
+  await eventually(async () => await state() === "unreachable", "it is unreachable");
+  using rogue = await RoguePeer.join(ensemble.socket("registry"), {
     cookie: ensemble.cookie,
     id: "victim",
   });
+  await rogue.register();
+  assert.equal(await state(), "up");
 });
 
 Deno.test("the id of a server whose connection broke is its own for as long as its address answers", async () => {
@@ -97,12 +109,12 @@ Deno.test("the id of a server whose connection broke is its own for as long as i
   const connection = await RoguePeer.join(ensemble.socket("registry"), victim);
   await connection.register([listener.address]);
   {
-    // The registry runs for longer than the heartbeat time-out: what counts is when the victim was heard.
+    // A clock that jumps ends no lease.
     using _ = moveClock(HEARTBEAT_TIMEOUT);
     await connection.ask("registry", { type: "lookup", id: "victim" });
     connection[Symbol.dispose]();
     await eventually(() => registry.session(victim.id as string) === undefined, "it broke");
-    assert.match(await refusal(ensemble, "registry", "victim"), /it may still run/);
+    assert.match(await refusal(ensemble, "registry", "victim"), /; its lease ends in 1\d s$/);
     listener.close();
   }
   // Now it refuses.
@@ -128,7 +140,7 @@ Deno.test("the id of a server that has left passes on at once, even while its co
   await old.register();
   await assert.rejects(
     RoguePeer.join(ensemble.socket("registry"), await self()),
-    /another instance/,
+    /a is already running/,
   );
   assert.equal((await remove()).message, true);
   using successor = await RoguePeer.join(ensemble.socket("registry"), await self());
@@ -139,37 +151,6 @@ Deno.test("the id of a server that has left passes on at once, even while its co
     (await registryClient(registry.actors).lookup({ id: successor.id })).entry!.instance,
     successor.instance.publicKey,
   );
-});
-
-Deno.test("the registry remembers ended connections only for a while", async () => {
-  const times = new Set<Map<unknown, unknown>>();
-  const { set } = Map.prototype;
-  Map.prototype.set = function (this: Map<unknown, unknown>, key: unknown, value: unknown) {
-    const at = (value as { at?: unknown } | undefined)?.at;
-    if (typeof at === "number" && "instance" in (value as object)) times.add(this);
-    return set.call(this, key, value) as never;
-  };
-  try {
-    await using ensemble = new LocalEnsemble();
-    const registry = await ensemble.startRegistry();
-    const visit = async (id: string) => {
-      const peer = await RoguePeer.join(ensemble.socket("registry"), {
-        cookie: ensemble.cookie,
-        id,
-      });
-      await peer.ask("registry", { type: "ping" });
-      peer[Symbol.dispose]();
-      await eventually(() => registry.session(peer.id) === undefined, "it has gone");
-    };
-    for (const id of ["a", "b", "a", "c"]) await visit(id);
-    const [table] = times;
-    assert.deepEqual([...table!.keys()], ["b", "a", "c"]);
-    using _ = moveClock(HEARTBEAT_TIMEOUT + 1_000);
-    await visit("d");
-    assert.deepEqual([...table!.keys()], ["d"]);
-  } finally {
-    Map.prototype.set = set;
-  }
 });
 
 Deno.test("a replacement is one warning that names both instances, their processes and addresses", async () => {
@@ -324,15 +305,29 @@ Deno.test("a crashed server comes back under its id, also for servers that knew 
 
 Deno.test("a server that answers at a crashed server's address is not taken for it", async () => {
   await using ensemble = new AdministeredEnsemble();
-  await ensemble.startRegistry();
+  const store = new MemoryStore();
+  const registry = await ensemble.startRegistry(store);
   const target = await ensemble.start("target");
   const id = "genuine";
+  const { lookup } = registryClient(registry.actors);
+  const state = async () => (await lookup({ id })).entry!.state;
   {
     await using crashing = await ChildServer.start(ensemble, id);
     crashing.signal("SIGKILL");
     await crashing.status;
+    await eventually(async () => await state() === "unreachable", "the registry has noticed");
   }
   await ensemble.startRogue("genuine", { listen: [ensemble.socket("genuine")] });
+  assert.equal(await state(), "unreachable");
+  await assert.rejects(
+    target.connect(id),
+    /^DisconnectedError: cannot reach genuine: it is unreachable: /,
+  );
+  // As long as the registry has not noticed, the instance counts.
+  const { entry } = await lookup({ id });
+  await store.put({ ...entry!, state: "up" }, entry!.revision);
+  const seen = async () => (await registryClient(target.actors).lookup({ id })).entry!.state;
+  await eventually(async () => await seen() === "up", "it is known");
   // The file system may give the new socket the inode of the old one, or not.
   const refused = new RegExp(`${ANOTHER.source}|the socket there on this`);
   await assert.rejects(target.connect(id), refused);

@@ -270,7 +270,7 @@ Deno.test("what the registry answers is checked before it is used, in time and i
   await using ensemble = new LocalEnsemble();
   let doubled: unknown[] = [];
   for (let i = 0; i < 120; i++) doubled = [doubled, doubled];
-  let answer: unknown;
+  let answer: unknown = { cursor: "e:1" };
   const rogue = await ensemble.start("registry", { register: false });
   rogue.actors.serve("registry", {
     lookup: () => answer,
@@ -280,11 +280,11 @@ Deno.test("what the registry answers is checked before it is used, in time and i
   const server = await ensemble.start("server1");
   const registry = registryClient(server.actors);
   const entry = { ...ENTRY, revision: 1 };
-  answer = { entry };
+  answer = { entry, cursor: "e:1" };
   assert.deepEqual(await registry.lookup({ id: "a" }), answer);
   const unix = { kind: "unix", host: doubled, path: doubled };
   for (const wrong of [doubled, 7, { ...entry, id: doubled }, { ...entry, addresses: [unix] }]) {
-    answer = { entry: wrong };
+    answer = { entry: wrong, cursor: "e:1" };
     await assert.rejects(registry.lookup({ id: "a" }), (error: Error) => {
       assert.match(error.message, /^not an answer to lookup: /);
       assert.ok(error.message.length < 400);
@@ -300,8 +300,8 @@ Deno.test("what the registry answers is checked before it is used, in time and i
     );
     await assert.rejects(registry.list({}), /not an answer to list/);
   }
-  answer = {};
-  assert.deepEqual(await registry.lookup({ id: "a" }), {});
+  answer = { cursor: "e:1" };
+  assert.deepEqual(await registry.lookup({ id: "a" }), answer);
 });
 
 Deno.test("what another server answers is checked before it is used", async () => {
