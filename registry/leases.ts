@@ -100,6 +100,16 @@ export class Leases {
     this.#unreachable.delete(id);
   }
 
+  /** Makes some time not count for any lease, in ms, since no renewals could be heard. */
+  extend(time: number): void {
+    this.#heldUp += time;
+  }
+
+  /** The ids of all entries in the tables. */
+  ids(): string[] {
+    return [...this.#reachable.keys(), ...this.#unreachable.keys()];
+  }
+
   /** Whether an entry has a lease that has not been reported as run out. */
   has(id: string): boolean {
     return this.#reachable.has(id);

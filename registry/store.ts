@@ -4,6 +4,8 @@
  * @module
  */
 import { InvalidInputError } from "../runtime/errors.ts";
+import { type InternetAddress, parseAddresses } from "../runtime/wire/address.ts";
+import type { EtcdAccessFiles } from "./etcd_access.ts";
 import type { EntryChange, OwnEntry, RegistryEntry } from "../runtime/server/registry_protocol.ts";
 
 /** The default time that a lease runs after each renewal, in ms. */
@@ -134,10 +136,24 @@ export type StoreLocation =
     readonly kind: "sqlite"; /** The file. Default: in the server's directory. */
     readonly path?: string;
   }
-  | { readonly kind: "memory" };
+  | { readonly kind: "memory" }
+  | {
+    readonly kind: "etcd";
+    /** Where members of the cluster take clients. */
+    readonly members: readonly InternetAddress[];
+    /** What the keys of the ensemble begin with, before a slash. */
+    readonly prefix: string;
+  };
+
+/** The longest prefix of keys in etcd, in characters. */
+const MAX_PREFIX = 64;
+
+/** The port of etcd for clients. */
+const ETCD_PORT = 2379;
 
 /**
- * Parses the URL of a store: `sqlite:`, `sqlite:<path>` or `memory:`.
+ * Parses the URL of a store: `sqlite:`, `sqlite:<path>`, `memory:` or
+ * `etcd://<host>:<port>,<host>:<port>/<prefix>`.
  *
  * @throws {InvalidInputError} for anything else.
  */
@@ -145,10 +161,47 @@ export function parseStoreLocation(text: string): StoreLocation {
   if (text === "memory:") return { kind: "memory" };
   if (text === "sqlite:") return { kind: "sqlite" };
   if (text.startsWith("sqlite:")) return { kind: "sqlite", path: text.slice("sqlite:".length) };
-  throw new InvalidInputError(
-    `not a registry store: ${JSON.stringify(text)}; use "sqlite:", "sqlite:<path>" or ` +
-      `"memory:"`,
+  if (text.startsWith("etcd://")) return parseEtcd(text);
+  throw storeError(
+    text,
+    'use "sqlite:", "sqlite:<path>", "memory:" or "etcd://<host>:<port>,.../<prefix>"',
   );
+}
+
+function parseEtcd(text: string): StoreLocation {
+  const [, hosts = "", prefix] = /^etcd:\/\/([^/]*)(?:\/(.*))?$/s.exec(text)!;
+  if (hosts.includes("@")) {
+    throw storeError(text, "name the user with --store-user, and its --store-password-file");
+  }
+  if (!/^[\w.:%[\],-]*$/.test(hosts)) {
+    throw storeError(text, "write host:port, with commas between several");
+  }
+  if (!prefix) {
+    throw storeError(
+      text,
+      "add what the keys of this ensemble begin with, as in etcd://host:2379/ensemble",
+    );
+  }
+  if (!/^[\w.-]+(?:\/[\w.-]+)*$/.test(prefix) || prefix.length > MAX_PREFIX) {
+    throw storeError(
+      text,
+      `its prefix may have letters, digits, and . _ - / between them, ${MAX_PREFIX} at most`,
+    );
+  }
+  const members = hosts.split(",").map((host) => {
+    const endpoint = /:\d+$/.test(host) ? host : `${host}:${ETCD_PORT}`;
+    try {
+      return parseAddresses(`tcp://${endpoint}`)[0] as InternetAddress;
+    } catch (error) {
+      const { message } = error as Error;
+      throw storeError(text, message.replace(/^not an address: /, ""));
+    }
+  });
+  return { kind: "etcd", members, prefix };
+}
+
+function storeError(text: string, why: string): InvalidInputError {
+  return new InvalidInputError(`not a registry store: ${JSON.stringify(text)}: ${why}`);
 }
 
 /** Options of {@linkcode openStore}. */
@@ -157,6 +210,8 @@ export interface OpenStoreOptions {
   readonly defaultPath: string;
   /** How long a lease runs, in ms. Default: {@linkcode DEFAULT_LEASE}. */
   readonly lease?: number | undefined;
+  /** The access to the store in etcd. */
+  readonly access?: EtcdAccessFiles | undefined;
 }
 
 /**
@@ -166,11 +221,22 @@ export interface OpenStoreOptions {
  */
 export async function openStore(
   location: StoreLocation,
-  { defaultPath, lease }: OpenStoreOptions,
+  { defaultPath, lease, access = {} }: OpenStoreOptions,
 ): Promise<RegistryStore> {
+  if (location.kind !== "etcd" && Object.values(access).some((value) => value !== undefined)) {
+    throw new InvalidInputError(
+      "--store-user, --store-password-file, --store-ca, --store-cert and --store-key are for a " +
+        "store in etcd",
+    );
+  }
   if (location.kind === "memory") {
     const { MemoryStore } = await import("./local_store.ts");
     return new MemoryStore({ lease });
+  }
+  if (location.kind === "etcd") {
+    const { readEtcdAccess } = await import("./etcd_access.ts");
+    const { EtcdStore } = await import("./etcd_store.ts");
+    return new EtcdStore({ ...location, lease, access: await readEtcdAccess(access) });
   }
   // SQLite is loaded only if it is used.
   const { SqliteStore } = await import("./sqlite_store.ts");

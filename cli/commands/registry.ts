@@ -38,12 +38,36 @@ export function registryCommand(typed: string): CommandUnknownOpts {
     .addOption(listenOption())
     .addOption(announceOption())
     .addOption(completing(
-      { noun: "store", words: ["memory:", "sqlite:"] },
+      { noun: "store", words: ["etcd://", "memory:", "sqlite:"] },
       new Option(
         "--store <store>",
-        "store for the entries: sqlite: (in the ensemble server directory), sqlite:<path> or memory:",
+        "store for the entries: sqlite: (in the ensemble server directory), sqlite:<path>, memory: or " +
+          "etcd://<host>:<port>,.../<prefix>",
       ).default<StoreLocation>({ kind: "sqlite" }, "sqlite:")
         .argParser<StoreLocation>(reading(parseStoreLocation)),
+    ))
+    .addOption(completing(
+      "nothing",
+      new Option("--store-user <name>", "user of the store in etcd"),
+    ))
+    .addOption(completing(
+      "files",
+      new Option("--store-password-file <file>", "file with the password of that user"),
+    ))
+    .addOption(completing(
+      "files",
+      new Option(
+        "--store-ca <file>",
+        "certificates of the authorities of the etcd members; turns TLS on",
+      ),
+    ))
+    .addOption(completing(
+      "files",
+      new Option("--store-cert <file>", "client certificate for etcd; turns TLS on"),
+    ))
+    .addOption(completing(
+      "files",
+      new Option("--store-key <file>", "private key of the client certificate"),
     ))
     .addOption(completing(
       "nothing",
@@ -63,6 +87,10 @@ export function registryCommand(typed: string): CommandUnknownOpts {
           "run it for other hosts too, with its own log file",
           `${typed} -l tcp://10.0.0.1:4000 --log-file -`,
         ],
+        [
+          "run one of several registries, which share their entries in etcd",
+          `${typed} -l tcp://10.0.0.1:4000 --store etcd://etcd1:2379,etcd2:2379/ensemble`,
+        ],
       ),
     )
     .action(async (options) => {
@@ -76,7 +104,9 @@ export function registryCommand(typed: string): CommandUnknownOpts {
         log: logOptions(options),
         async prepare(server) {
           const defaultPath = `${server.directory}/registry.db`;
-          const store = await openStore(options.store, { defaultPath, lease: options.lease });
+          const { lease, storeUser, storePasswordFile, storeCa, storeCert, storeKey } = options;
+          const access = { storeUser, storePasswordFile, storeCa, storeCert, storeKey };
+          const store = await openStore(options.store, { defaultPath, lease, access });
           await serveRegistry(server, store);
         },
       });
