@@ -62,12 +62,13 @@ export function watchCommand(): CommandUnknownOpts {
 
 async function watch(options: WatchOptions): Promise<void> {
   const { withConsole } = await import("../kit/console.ts");
+  const { registryClient } = await import("../../runtime/server/registry_protocol.ts");
   const { changeToJson, formatChange } = await import("../kit/listing.ts");
   const { runForChange } = await import("../kit/change_command.ts");
   const { role, exec } = options;
-  await withConsole(options, async (_actors, console) => {
+  await withConsole(options, async (actors, console) => {
     // At first a registry that is not there is an error, as for other commands.
-    await console.connect(REGISTRY_ID);
+    await registryClient(actors).lookup({ id: REGISTRY_ID });
     const changes = console.view.watch({ role }, {
       onAway: (reason) => printNotice(`the registry was lost; waiting for it: ${reason}`),
       onBack: () => printNotice("the registry is back"),

@@ -35,6 +35,16 @@ Deno.test("gxensemble prints no control character of a server, on a pipe", async
       [["list-servers", "--json"], ({ stdout }) => {
         assert.deepEqual(JSON.parse(stdout)[2].roles, [`r${ATTACK}`]);
       }],
+      [["list-servers", "--long"], ({ stdout }) => {
+        const [, , row] = stdout.split("\n");
+        assert.equal(row!.split("\t")[2], escapeControls(`r${ATTACK}`));
+      }],
+      [["lookup", "--role", "--long", `r${ATTACK}`], ({ stdout }) => {
+        assert.equal(stdout.split("\n").length, 2);
+      }],
+      [["lookup", "--role", `s${ATTACK}`], ({ stderr }) => {
+        assert.match(stderr, /did you mean --role 'r/);
+      }],
       [["list-actors", "rogue"], ({ stdout }) => {
         assert.ok(stdout.split("\n").includes(VISIBLE_NAME), stdout);
       }],
@@ -108,9 +118,13 @@ Deno.test("gxensemble repl prints no control character of a server, on a termina
 Deno.test("gxensemble prints no control character of a server, on a terminal", async () => {
   await using ensemble = await HostileEnsemble.start();
   const { places } = ensemble;
-  for (
-    const args of [["list-actors", "rogue"], ["eval", "rogue", "value"], ["eval", "rogue", "fail"]]
-  ) {
+  const commands = [
+    ["list-actors", "rogue"],
+    ["list-servers", "--long"],
+    ["eval", "rogue", "value"],
+    ["eval", "rogue", "fail"],
+  ];
+  for (const args of commands) {
     await using terminal = new Terminal(places, [...places.program, ...args]);
     const { raw } = await terminal.end();
     assert.match(raw, /\\u001b\[2J/);

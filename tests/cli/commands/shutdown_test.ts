@@ -162,3 +162,46 @@ Deno.test("list-servers and shutdown -f take more entries than fit on a page", a
   await store.close();
   assert.equal(left, 0);
 });
+
+Deno.test("shutdown -f does not dial what is unreachable, and removes it if it has ended", async () => {
+  await using ensemble = new LocalEnsemble();
+  using commands = commandsIn(ensemble);
+  const store = new MemoryStore();
+  const registry = await ensemble.startRegistry(store);
+  const ids = Array.from({ length: 30 }, (_, n) => `dead${n}`);
+  for (const id of ids) {
+    const revision = await store.put(entry(id, [CLOSED], NO_PID), 0);
+    await store.lapse(id, revision!);
+  }
+  const { code, stdout, stderr } = await commands.run("shutdown", "-f");
+  assert.equal(code, 0, stderr);
+  assert.equal(stdout, "... shutting down registry\n");
+  const lines = stderr.trimEnd().split("\n");
+  assert.equal(lines.length, 21, stderr);
+  assert.equal(
+    lines.pop(),
+    "10 more have ended without leaving the registry; their entries are removed",
+  );
+  await registry.stopped;
+});
+
+Deno.test("shutdown -f leaves the registry to an unreachable server that may still run", async () => {
+  await using ensemble = new LocalEnsemble();
+  using commands = commandsIn(ensemble);
+  const store = new MemoryStore();
+  const registry = await ensemble.startRegistry(store);
+  // It accepts connections, and says nothing.
+  const port = await listenAt(anyPort());
+  const hung = entry("hung", [port.address], Deno.pid);
+  await store.lapse(hung.id, (await store.put(hung, 0))!);
+  const { code, stdout, stderr } = await commands.run("shutdown", "-f");
+  await port.close();
+  assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
+  assert.equal(
+    stderr,
+    `gxensemble: error: hung (pid ${Deno.pid} on host ${Deno.hostname()}) does not answer: ` +
+      "it is unreachable\nthe registry is left running, for the servers that still run\n" +
+      "gxensemble: error: 1 of 1 servers did not shut down\n",
+  );
+  assert.equal(registry.signal.aborted, false);
+});

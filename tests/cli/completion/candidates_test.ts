@@ -76,6 +76,9 @@ Deno.test("values that are always the same, in small letters too", async () => {
   assert.deepEqual(await offered("ping", "--log", "d"), levels.map((each) => each.toLowerCase()));
   assert.deepEqual(await offered("completions", ""), ["bash", "zsh", "fish"]);
   assert.deepEqual(await offered("registry", "--store", ""), ["memory:", "sqlite:"]);
+  const states = ["starting", "up", "draining", "unreachable", "any"];
+  assert.deepEqual(await offered("list-servers", "--state", ""), states);
+  assert.deepEqual(await offered("lookup", "--state=u"), states);
 });
 
 Deno.test("a value after = is a whole word for fish, and for bash what it breaks off", async () => {
