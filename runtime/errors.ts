@@ -145,7 +145,7 @@ export class TimeoutError extends EnsembleError {
 
 /**
  * The server asked cannot be reached, or the connection to it was lost before it answered. Its code is `DISCONNECTED`, or
- * says why: `NO_REGISTRY`, `SERVER_STOPPING` or `UNKNOWN_SERVER`.
+ * says why: `ID_TAKEN`, `NO_REGISTRY`, `SERVER_STOPPING` or `UNKNOWN_SERVER`.
  */
 export class DisconnectedError extends EnsembleError {
   /** @internal */

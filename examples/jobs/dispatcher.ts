@@ -37,7 +37,7 @@ export async function dispatcher(self: Actor): Promise<void> {
   const waiting: Task[] = [];
   /** The jobs that workers have, by the number of the monitor that watches the worker. */
   const running = new Map<number, { readonly task: Task; readonly worker: string }>();
-  /** Workers that were lost a moment ago. The registry may still list them. */
+  /** Workers that were lost a moment ago. The registry may not have noticed yet. */
   const lost = new Set<string>();
   let lastId = 0;
 
@@ -59,7 +59,7 @@ export async function dispatcher(self: Actor): Promise<void> {
     try {
       return await server.lookup({ role: "worker" });
     } catch (error) {
-      // Without the registry, jobs wait until it is back.
+      // Without the registry, which was not asked yet, jobs wait until it is back.
       if (error instanceof EnsembleError) return [];
       throw error;
     }

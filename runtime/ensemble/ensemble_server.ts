@@ -317,8 +317,10 @@ export class EnsembleServer extends ActorServer {
     this.#addToLibrary(library);
     if (!loader) this.#loader.turnOff();
     // What started the server, and does not know the program's options, goes on at once.
-    if (this.isStarting) this.holdReady();
-    else if (options.holdReady) {
+    if (this.isStarting) {
+      if (options.holdReady) this.holdReady();
+      else this.keepStarting();
+    } else if (options.holdReady) {
       logger.warn("{id} is up already: its program started it too late to hold it back", {
         id: this.id,
       });

@@ -315,6 +315,16 @@ export class ActorServer {
           "or start the server with the option holdReady",
       );
     }
+    this.keepStarting();
+    logger.info("{id} is in the registry, and not ready yet", { id: this.id });
+  }
+
+  /**
+   * Has it stay `starting`, if it is.
+   *
+   * @internal
+   */
+  keepStarting(): void {
     this.#isHeld = true;
   }
 
@@ -326,7 +336,9 @@ export class ActorServer {
     this.#isHeld = false;
     if (this.#state === "up") return;
     this.#state = "up";
-    await Promise.race([this.#registration?.update(), this.stopped]);
+    if (!this.#registration) return;
+    await Promise.race([this.#registration.update(), this.stopped]);
+    if (!this.signal.aborted) logger.info("{id} is in the registry", { id: this.id });
   }
 
   /**
@@ -560,7 +572,8 @@ export class ActorServer {
       await this.#router.close(0);
       throw error;
     }
-    logger.info("{id} is in the registry", { id: this.id });
+    // Otherwise it says so when it is ready.
+    if (!this.isStarting) logger.info("{id} is in the registry", { id: this.id });
     this.actors.essential.add(this.#registration.keep());
   }
 

@@ -38,18 +38,21 @@ const READY: Record<string, string> = {
 
 Deno.test("a server is found by its role when its program has been called, and lets it", async () => {
   await using ensemble = await RunningEnsemble.start();
-  const start = (programs: Record<string, string>) =>
+  const start = (programs: Record<string, string>, line: RegExp) =>
     Promise.all(
-      Object.entries(programs).map(([id, text]) =>
-        ensemble.startServer(id, ["--roles", "web"], IMPORT + text)
-      ),
+      Object.entries(programs).map(async ([id, text]) => {
+        const file = await ensemble.write(`${id}/main.js`, IMPORT + text);
+        await ensemble.spawn("run", "--roles", "web", id, file).logged(line);
+      }),
     );
-  await start({ ...HOLDING, ...READY });
+  await Promise.all([
+    start(HOLDING, /is in the registry, and not ready yet$/),
+    start(READY, /is in the registry$/),
+  ]);
   const found = async () => {
     const { stdout } = await ensemble.run("lookup", "--role", "web");
     return stdout.split("\n").flatMap((line) => line.match(/\w+/)?.[0] ?? []).sort();
   };
-  while ((await found()).length < 3);
   assert.deepEqual(await found(), Object.keys(READY).sort());
   assert.equal((await ensemble.listed()).length, 7);
   for (const id of Object.keys(HOLDING)) {
