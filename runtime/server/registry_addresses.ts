@@ -63,9 +63,7 @@ function isOfThisHost(address: Address): boolean {
 }
 
 function interfaceAddresses(): string[] {
-  try {
-    return Deno.networkInterfaces().map(({ address }) => address);
-  } catch {
-    return []; // Without the permission `sys`.
-  }
+  // Deno would ask for the permission at a terminal.
+  const { state } = Deno.permissions.querySync({ name: "sys", kind: "networkInterfaces" });
+  return state === "granted" ? Deno.networkInterfaces().map(({ address }) => address) : [];
 }

@@ -3,6 +3,7 @@ import { SqliteStore } from "../../../registry/sqlite_store.ts";
 import { MemoryStore } from "../../../registry/local_store.ts";
 import { listServers, ping } from "../../../runtime/ensemble/remote.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
+import { sameInstance } from "../../../runtime/server/credentials.ts";
 import { registryClient } from "../../../runtime/server/registry_protocol.ts";
 import { CapturedLogs, eventually } from "./captured_logs.ts";
 import { anyPort, LocalEnsemble, refTo } from "./local_ensemble.ts";
@@ -104,6 +105,26 @@ Deno.test("a server that stops does not take out the entry of its successor", as
   await store.put(successor, (await lookup({ id: a.id })).entry!.revision);
   await ensemble.stop(a);
   assert.deepEqual((await lookup({ id: a.id })).entry!.instance, successor.instance);
+});
+
+Deno.test("a server puts back its entry when that was removed or overwritten", async () => {
+  await using ensemble = new LocalEnsemble();
+  const store = new MemoryStore({ lease: 300 });
+  const registry = await ensemble.startRegistry(store);
+  const a = await ensemble.start("a");
+  const client = registryClient(registry.actors);
+  const entry = async () => (await client.lookup({ id: "a" })).entry;
+  const isBack = async () => {
+    const found = await entry();
+    return found !== undefined && sameInstance(found.instance, a.entry.instance) &&
+      found.roles.length === 0;
+  };
+  await client.forget({ id: "a", force: true });
+  assert.equal(await entry(), undefined);
+  await eventually(isBack, "it is there again");
+  await store.put({ ...a.entry, roles: ["wrong"] }, (await entry())!.revision);
+  assert.deepEqual((await entry())?.roles, ["wrong"]);
+  await eventually(isBack, "it is as the server has it");
 });
 
 Deno.test("servers come back by themselves to a registry that has forgotten them", async () => {

@@ -1,0 +1,62 @@
+/**
+ * Two registries over one etcd, one of which is stopped or killed.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import type { ActorServer } from "../../../runtime/server/actor_server.ts";
+import { registryClient } from "../../../runtime/server/registry_protocol.ts";
+import { EtcdCluster } from "../../etcd_cluster.ts";
+import { testWith } from "../../requirements.ts";
+import { eventually } from "./captured_logs.ts";
+import { ChildRegistry } from "./child_registry.ts";
+import { LocalEnsemble } from "./local_ensemble.ts";
+
+for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
+  testWith(["etcd"], {
+    name: `servers, lookups and watchers go on with another registry after ${signal}`,
+    async fn() {
+      await using cluster = await EtcdCluster.start();
+      await using ensemble = new LocalEnsemble();
+      const store = cluster.url("shared");
+      await using first = await ChildRegistry.start(ensemble, { name: "registry1", store });
+      await using second = await ChildRegistry.start(ensemble, { name: "registry2", store });
+      const registry = [first.address, second.address];
+      const start = (id: string, which: ChildRegistry[] = []) =>
+        ensemble.start(id, {
+          roles: ["worker"],
+          registry: which.length > 0 ? which.map(({ address }) => address) : registry,
+        });
+      // Each at its own registry.
+      const watcher = await ensemble.start("watcher", { register: false, listen: [], registry });
+      const told: string[] = [];
+      void (async () => {
+        for await (const { change, id } of watcher.view.watch({ role: "worker" })) {
+          told.push(`${change} ${id}`);
+        }
+      })();
+      const a = await start("a");
+      await start("b", [second]);
+      await eventually(() => told.length === 2, "both are seen at the first registry");
+      assert.deepEqual(told.toSorted(), ["up a", "up b"]);
+      first.signal(signal);
+      // A lookup waits for a second at most, and does not fail.
+      const { entry } = await registryClient(a.actors).lookup({ id: "b" }, { timeout: 5_000 });
+      assert.equal(entry?.state, "up");
+      const c = await start("c");
+      await ensemble.stop(c);
+      const console = await ensemble.start("console", { register: false, listen: [], registry });
+      const found = await registryClient(console.actors).list({ role: "worker" });
+      assert.deepEqual(found.entries.map(({ id }) => id), ["a", "b"]);
+      await eventually(() => told.length >= 4, "the watcher has moved", 20_000);
+      assert.deepEqual(told.slice(2), ["up c", "left c"]);
+      await eventually(() => isUsed(a, second), "a renews at the other one", 20_000);
+    },
+  });
+}
+
+function isUsed(server: ActorServer, registry: ChildRegistry): boolean {
+  const address = server.session("registry")?.address;
+  return address?.kind === "unix" && registry.address.kind === "unix" &&
+    address.path === registry.address.path;
+}
