@@ -45,20 +45,16 @@ export {
   ActorError,
   DisconnectedError,
   EnsembleError,
-  ERROR_CODES,
   type ErrorCode,
   InvalidInputError,
   NotAuthorizedError,
   TimeoutError,
 } from "./runtime/errors.ts";
-export { type ActorId, ActorRef } from "./runtime/actor/references.ts";
+export { ActorRef } from "./runtime/actor/references.ts";
 export {
   type AskOptions,
   type Destination,
   Envelope,
-  reply,
-  replyFailure,
-  replyIfExpected,
   type TellOptions,
 } from "./runtime/actor/messaging.ts";
 export type { Case, MailboxOptions } from "./runtime/actor/mailbox.ts";
@@ -71,24 +67,11 @@ export {
   onShutdown,
   onUnexpected,
 } from "./runtime/actor/cases.ts";
-export {
-  Actor,
-  type ActorBody,
-  type ReceiveOptions,
-  type SpawnOptions,
-} from "./runtime/actor/actor.ts";
+export { Actor, type SpawnOptions } from "./runtime/actor/actor.ts";
 export type { Down } from "./runtime/actor/monitors.ts";
 export { type Tick, Ticker } from "./runtime/actor/time.ts";
-export { HandlerContext, type Later } from "./runtime/actor/handler_context.ts";
-export type {
-  AnswerOf,
-  Client,
-  Handler,
-  Handlers,
-  HandlersOf,
-  RequestOf,
-  ServeOptions,
-} from "./runtime/actor/service.ts";
+export { HandlerContext } from "./runtime/actor/handler_context.ts";
+export type { Client, Handlers, HandlersOf, ServeOptions } from "./runtime/actor/service.ts";
 export type { ActorServer } from "./runtime/server/actor_server.ts";
 export type { CertificateTexts } from "./runtime/pki/certificates.ts";
 export { EnsembleServer } from "./runtime/ensemble/ensemble_server.ts";
@@ -99,6 +82,5 @@ export type { LogOptions } from "./runtime/home/log_options.ts";
 export { runProgram, type RunProgramOptions } from "./cli/executables/run_program.ts";
 export { runServer } from "./runtime/ensemble/run_server.ts";
 export type { ServerInfo } from "./runtime/ensemble/server_info.ts";
-export type { AdministratorOptions } from "./runtime/ensemble/elevation.ts";
-export { type Authorization, RemoteServer } from "./runtime/ensemble/remote_server.ts";
+export { RemoteServer } from "./runtime/ensemble/remote_server.ts";
 export { type LoadedFile, loadFile, type LoadFileOptions } from "./cli/modules/load_file.ts";

@@ -7,56 +7,89 @@
  */
 
 /**
- * The codes of errors, sorted. `docs/errors.md` says of each when it happens and what to do. They are part of the API, and
- * travel between servers.
+ * The code of an error: stable, and the same on every server that the error travels to. Compare with it in place of the
+ * message. `docs/errors.md` says what to do about each.
+ *
+ * @example Try again only when it can help
+ * ```ts
+ * import { EnsembleError, type ErrorCode } from "@gxensemble/ensemble";
+ *
+ * const TRANSIENT: readonly ErrorCode[] = ["DISCONNECTED", "MAILBOX_FULL", "TIMEOUT"];
+ * function mayTryAgain(error: unknown): boolean {
+ *   return error instanceof EnsembleError && TRANSIENT.includes(error.code);
+ * }
+ * ```
  */
-export const ERROR_CODES = [
+export type ErrorCode =
   /** The actor ended before it answered. */
-  "ACTOR_ENDED",
+  | "ACTOR_ENDED"
   /** An actor of that name is running in the server. */
-  "ACTOR_EXISTS",
+  | "ACTOR_EXISTS"
   /** Something else listens at the address. */
-  "ADDRESS_IN_USE",
+  | "ADDRESS_IN_USE"
   /** The server cannot be reached, or the connection was lost before it answered. */
-  "DISCONNECTED",
+  | "DISCONNECTED"
   /** What was asked for failed, for a reason without a code of its own. */
-  "FAILED",
+  | "FAILED"
   /** Another server runs under the id. */
-  "ID_TAKEN",
+  | "ID_TAKEN"
   /** An argument, an option, a file or a request does not have the form asked for. */
-  "INVALID_INPUT",
+  | "INVALID_INPUT"
   /** The sender has more of something open than a server allows. */
-  "LIMIT_REACHED",
+  | "LIMIT_REACHED"
   /** The actor's mailbox has reached its limit. */
-  "MAILBOX_FULL",
+  | "MAILBOX_FULL"
   /** The peer is not who it should be, or has another cookie. */
-  "NOT_AUTHENTICATED",
+  | "NOT_AUTHENTICATED"
   /** The sender lacks a capability. */
-  "NOT_AUTHORIZED",
+  | "NOT_AUTHORIZED"
   /** There is no cookie, which every server of an ensemble needs. */
-  "NO_COOKIE",
+  | "NO_COOKIE"
   /** The server takes no code. */
-  "NO_LOADER",
+  | "NO_LOADER"
   /** No registry is known, or it cannot be reached. */
-  "NO_REGISTRY",
+  | "NO_REGISTRY"
   /** The actor is a part of its server, and ends with it. */
-  "PART_OF_SERVER",
+  | "PART_OF_SERVER"
   /** Bytes from a peer are malformed, or a value cannot be sent. */
-  "PROTOCOL_ERROR",
+  | "PROTOCOL_ERROR"
   /** The server is stopping. */
-  "SERVER_STOPPING",
+  | "SERVER_STOPPING"
   /** No answer came in time. */
-  "TIMEOUT",
+  | "TIMEOUT"
   /** The actor takes no message of that type. */
-  "UNEXPECTED_MESSAGE",
+  | "UNEXPECTED_MESSAGE"
   /** The server has no actor of that name or serial number. */
-  "UNKNOWN_ACTOR",
+  | "UNKNOWN_ACTOR"
   /** The registry knows no server of that id. */
-  "UNKNOWN_SERVER",
-] as const;
+  | "UNKNOWN_SERVER";
 
-/** The code of an error: stable, and the same on every server that the error travels to. */
-export type ErrorCode = typeof ERROR_CODES[number];
+/** All codes, sorted. */
+export const ERROR_CODES: readonly ErrorCode[] = Object.keys(
+  {
+    ACTOR_ENDED: true,
+    ACTOR_EXISTS: true,
+    ADDRESS_IN_USE: true,
+    DISCONNECTED: true,
+    FAILED: true,
+    ID_TAKEN: true,
+    INVALID_INPUT: true,
+    LIMIT_REACHED: true,
+    MAILBOX_FULL: true,
+    NOT_AUTHENTICATED: true,
+    NOT_AUTHORIZED: true,
+    NO_COOKIE: true,
+    NO_LOADER: true,
+    NO_REGISTRY: true,
+    PART_OF_SERVER: true,
+    PROTOCOL_ERROR: true,
+    SERVER_STOPPING: true,
+    TIMEOUT: true,
+    UNEXPECTED_MESSAGE: true,
+    UNKNOWN_ACTOR: true,
+    UNKNOWN_SERVER: true,
+  } satisfies Record<ErrorCode, true>,
+) as ErrorCode[];
 
 const CODES: ReadonlySet<unknown> = new Set(ERROR_CODES);
 

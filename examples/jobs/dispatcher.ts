@@ -15,8 +15,6 @@ import {
   onPing,
   onShutdown,
   onUnexpected,
-  reply,
-  replyFailure,
 } from "@gxensemble/ensemble";
 import type { Job, Outcome, Statistics } from "./job.ts";
 import { statistics } from "./statistics.ts";
@@ -69,7 +67,7 @@ export async function dispatcher(self: Actor): Promise<void> {
   await self.loop([
     on("add", async ({ text, duration = 0 }: { text: string; duration?: number }, envelope) => {
       if (typeof text !== "string" || typeof duration !== "number") {
-        return replyFailure(envelope, new InvalidInputError("a job has a text and a duration"));
+        return envelope.fail(new InvalidInputError("a job has a text and a duration"));
       }
       waiting.push({ job: { id: ++lastId, text, duration }, envelope });
       await assign();
@@ -83,8 +81,8 @@ export async function dispatcher(self: Actor): Promise<void> {
       const [monitor, { task, worker }] = found;
       self.demonitor(monitor);
       running.delete(monitor);
-      if ("value" in result) reply(task.envelope, result.value);
-      else replyFailure(task.envelope, new EnsembleError(result.error));
+      if ("value" in result) task.envelope.reply(result.value);
+      else task.envelope.fail(new EnsembleError(result.error));
       await counts.done({ worker });
       await assign();
     }),

@@ -16,7 +16,6 @@ import {
   type Failure,
   isPromise,
   messageType,
-  replyFailure,
   type TellOptions,
   toFailure,
 } from "./messaging.ts";
@@ -54,14 +53,6 @@ export interface SpawnOptions {
 
 /** How an actor is doing. */
 export type ActorState = "running" | "receiving" | "dead";
-
-/** Options of {@linkcode Actor.receive}. */
-export interface ReceiveOptions<Else> {
-  /** How long to wait, in ms; 0 looks at what is there and does not wait. By default there is no limit. */
-  timeout?: number;
-  /** What to do when nothing came in time; its value is the receive's. Without it that is undefined. */
-  else?: () => Else;
-}
 
 /** What a waiting receive is woken with. */
 type WakeUp = Taken<unknown> | StackProbe | undefined;
@@ -223,12 +214,14 @@ export class Actor<Service = any> {
    * fails the receive, and with it the actor unless it catches that; a waiting asker gets the
    * error.
    *
+   * @param options.timeout how long to wait, in ms; 0 takes what is there and does not wait. By default there is no limit.
+   * @param options.else called when nothing came in time. Its value is that of the receive, which is undefined otherwise.
    * @throws {ActorExit} when the actor is made to end. Let it pass.
    * @throws {EnsembleError} when another receive of this actor is still waiting.
    */
   async receive<Result, Else = undefined>(
     cases: readonly Case<Result>[],
-    options: ReceiveOptions<Else> = {},
+    options: { timeout?: number; else?: () => Else } = {},
   ): Promise<Awaited<Result> | Else> {
     if (--this.#untilClock === 0 && this.#isOverdue()) await this.#yield();
     if (this.#exit) throw this.#exit;
@@ -271,7 +264,11 @@ export class Actor<Service = any> {
   }
 
   /** Starts an actor in this actor's group; see `ActorSystem.spawn`. */
-  spawn(name: string | undefined, body: ActorBody, options: SpawnOptions = {}): Actor {
+  spawn(
+    name: string | undefined,
+    body: (self: Actor) => void | Promise<void>,
+    options: SpawnOptions = {},
+  ): Actor {
     return this.#system.spawn(name, body, { ...options, group: this.group });
   }
 
@@ -349,7 +346,7 @@ export class Actor<Service = any> {
     return this.#system.authorizes(envelope, capability);
   }
 
-  /** Answers an envelope: what `reply` and its kin call. A promise is answered once it is settled. */
+  /** Answers an envelope: what `Envelope.reply` and `fail` call. A promise is answered once it is settled. */
   answer(envelope: Envelope, value: unknown, failed: boolean): void {
     // Its sender has been told that the actor has ended.
     if (this.#dead && envelope.answered) return;
@@ -469,7 +466,7 @@ export class Actor<Service = any> {
   }
 
   #refuse(envelope: Envelope, error: unknown): void {
-    if (envelope.replyExpected && !envelope.answered) replyFailure(envelope, error);
+    if (!envelope.answered) envelope.fail(error);
   }
 
   /** Puts an envelope into the mailbox, as far as that has place. */

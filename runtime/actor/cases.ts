@@ -7,7 +7,7 @@ import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { EnsembleError } from "../errors.ts";
 import { shorten } from "../safe_text.ts";
 import type { Case } from "./mailbox.ts";
-import { type Envelope, messageType, replyFailure, replyIfExpected } from "./messaging.ts";
+import { type Envelope, messageType } from "./messaging.ts";
 import type { Down } from "./monitors.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
@@ -23,14 +23,14 @@ export class ActorExit extends Error {
  *
  * @example Two kinds of message
  * ```ts
- * import { type Actor, on, reply } from "@gxensemble/ensemble";
+ * import { type Actor, on } from "@gxensemble/ensemble";
  *
  * async function counter(self: Actor) {
  *   let count = 0;
  *   while (true) {
  *     await self.receive([
  *       on("add", (message: { amount: number }) => void (count += message.amount)),
- *       on("get", (_message, envelope) => reply(envelope, count)),
+ *       on("get", (_message, envelope) => envelope.reply(count)),
  *     ]);
  *   }
  * }
@@ -73,7 +73,7 @@ export function onDown<Result>(
 /** Ready-made: answers a ping, so that an operator sees the actor alive. */
 export const onPing: Case<void> = {
   type: "ping",
-  react: (_message, envelope) => void replyIfExpected(envelope, "OK"),
+  react: (_message, envelope) => envelope.reply("OK"),
 };
 
 /**
@@ -87,10 +87,10 @@ export function onShutdown(cleanUp?: () => void | Promise<void>): Case<Promise<n
       try {
         await cleanUp?.();
       } catch (error) {
-        if (envelope.replyExpected) replyFailure(envelope, error);
+        envelope.fail(error);
         throw error;
       }
-      replyIfExpected(envelope, "OK");
+      envelope.reply("OK");
       throw new ActorExit("told to shut down");
     },
   };
@@ -114,7 +114,7 @@ export const onUnexpected: Case<void> = {
       const error = new EnsembleError(`unexpected message: ${type}`, {
         code: "UNEXPECTED_MESSAGE",
       });
-      replyFailure(envelope, error);
+      envelope.fail(error);
     }
   },
 };

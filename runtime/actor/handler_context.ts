@@ -7,13 +7,7 @@ import type { Envelope } from "./messaging.ts";
 import type { ActorRef } from "./references.ts";
 import { MAX_DELAY } from "../timeout.ts";
 
-/** What a handler returns that answers later: see {@linkcode HandlerContext.later}. */
-export interface Later {
-  /** Tells it from an answer. */
-  readonly isAnswered: "later";
-}
-
-const LATER: Later = Object.freeze({ isAnswered: "later" });
+const LATER: HandlerContext["later"] = Object.freeze({ isAnswered: "later" });
 
 /** The second argument of a handler: who asks, until when, and how to answer later. */
 export class HandlerContext {
@@ -38,7 +32,7 @@ export class HandlerContext {
    * });
    * ```
    */
-  readonly later: Later = LATER;
+  readonly later: { readonly isAnswered: "later" } = LATER;
   /**
    * The request as it came.
    *
@@ -50,7 +44,11 @@ export class HandlerContext {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopListening: (() => void) | undefined;
 
-  /** Made by a service for each request. */
+  /**
+   * Made by a service for each request.
+   *
+   * @internal
+   */
   constructor(envelope: Envelope) {
     this.envelope = envelope;
     const { timeout, expires } = envelope;

@@ -25,7 +25,8 @@ import type { ActorId, ActorRef } from "./references.ts";
 // deno-lint-ignore no-explicit-any -- not declared: goes for any service
 export type Destination<Service = any> =
   | ActorRef<Service>
-  | ActorId
+  | string
+  | number
   | { readonly ref: ActorRef<Service> };
 
 /** Options of `tell`. */
@@ -98,7 +99,7 @@ export class Envelope<Message = unknown> {
   /** What was sent. Treat it as read-only: within a server it is the sender's own value, not a copy. */
   readonly message: Message;
   /** The actor it is for, by the name or serial number the sender used. */
-  readonly dest: ActorId;
+  readonly dest: string | number;
   /** The actor it is from. Its server is the one the connection was authenticated for. */
   readonly source: ActorRef;
   /** Tells this envelope from all others of its source server. */
@@ -117,17 +118,27 @@ export class Envelope<Message = unknown> {
    * @internal
    */
   recipient: Recipient | undefined = undefined;
-  /** When it is dropped unread, on the clock of `performance.now()`; set when it begins to wait in a mailbox. */
+  /**
+   * When it is dropped unread, on the clock of `performance.now()`; set when it begins to wait in a mailbox.
+   *
+   * @internal
+   */
   expires: number | undefined = undefined;
   /**
    * What the server keeps of the connection that it came by, see `sessionOf`; undefined when it is from an actor of this
    * server.
+   *
+   * @internal
    */
   session: object | undefined = undefined;
   /** Whether it was answered. */
   answered = false;
 
-  /** Makes an envelope; nothing is sent. Positional, for one is made for each message. */
+  /**
+   * Makes an envelope; nothing is sent. Positional, since one is made for each message.
+   *
+   * @internal
+   */
   constructor(
     message: Message,
     dest: ActorId,
@@ -155,6 +166,19 @@ export class Envelope<Message = unknown> {
   authorized(capability: string): boolean {
     return this.recipient?.authorizes(this, capability) ?? false;
   }
+
+  /**
+   * Answers with a value, or with what a promise resolves to: the sender's `ask` resolves with it. Does nothing when the
+   * sender does not wait for an answer.
+   */
+  reply(value?: unknown): void {
+    if (this.replyExpected) this.recipient?.answer(this, value, false);
+  }
+
+  /** Answers with a failure: the sender's `ask` rejects with an `ActorError` that has the message and code of `error`. */
+  fail(error: unknown): void {
+    if (this.replyExpected) this.recipient?.answer(this, error, true);
+  }
 }
 
 /** The `type` of a message that is an object with one, as the messages of services and control are. */
@@ -162,22 +186,6 @@ export function messageType(message: unknown): string | undefined {
   if (typeof message !== "object" || message === null) return undefined;
   const type = (message as { type?: unknown }).type;
   return typeof type === "string" ? type : undefined;
-}
-
-/** Answers an envelope with a value, or what a promise resolves with: the asker's promise resolves with it. */
-export function reply(envelope: Envelope, value?: unknown): void {
-  envelope.recipient?.answer(envelope, value, false);
-}
-
-/** Answers an envelope with a failure: the asker's promise rejects with an `ActorError` of its message. */
-export function replyFailure(envelope: Envelope, error: unknown): void {
-  envelope.recipient?.answer(envelope, error, true);
-}
-
-/** Answers only when the sender waits for it; says whether it did. */
-export function replyIfExpected(envelope: Envelope, value?: unknown): boolean {
-  if (envelope.replyExpected) reply(envelope, value);
-  return envelope.replyExpected;
 }
 
 /** The way to other servers. What comes by it goes to a {@linkcode Receiver}. */

@@ -40,7 +40,7 @@ export class ActorRef<out Service = any> {
   /** The server that the actor lives in. */
   readonly server: string;
   /** Its name or serial number there. */
-  readonly actor: ActorId;
+  readonly actor: string | number;
   /** Carries the type of the service; there is no such property. */
   declare readonly [SERVICE]?: Service;
 
@@ -49,7 +49,7 @@ export class ActorRef<out Service = any> {
    *
    * @throws {InvalidInputError} when the server id or the actor's name or serial number is not valid.
    */
-  constructor(server: string, actor: ActorId) {
+  constructor(server: string, actor: string | number) {
     if (!ActorRef.#isUnchecked) {
       checkServerId(server);
       checkActorId(actor);

@@ -7,7 +7,7 @@ import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { asError, describeThrown, isRefusal } from "../error_report.ts";
 import type { ActorBody } from "./actor.ts";
 import type { Case, MailboxOptions } from "./mailbox.ts";
-import { HandlerContext, type Later } from "./handler_context.ts";
+import { HandlerContext } from "./handler_context.ts";
 import { onPing, onShutdown, onUnexpected } from "./cases.ts";
 import {
   type AskOptions,
@@ -20,38 +20,54 @@ import {
 const logger = getLogger(["gxensemble", "actor"]);
 
 /**
- * A handler: gets the request `{type, ...}` and its context. What it returns is the answer, or what the promise that it
- * returns resolves to. One that returns `context.later` answers by `context.reply` or `context.fail`.
+ * A service's handlers, by the `type` of the requests they answer. A handler gets the request `{ type, ... }` and its
+ * context. What it returns is the answer, or what the promise that it returns resolves to. One that returns
+ * `context.later` answers by `context.reply` or `context.fail`.
+ *
+ * @example Handlers that are put together when the program runs
+ * ```ts
+ * import { type Handlers, startServer } from "@gxensemble/ensemble";
+ *
+ * const handlers: Handlers = {};
+ * for (const word of ["hello", "goodbye"]) {
+ *   handlers[word] = ({ name }: { name: string }) => `${word} ${name}`;
+ * }
+ * await using server = await startServer("greeter1");
+ * server.serve("greeter", handlers);
+ * ```
  */
 // deno-lint-ignore no-explicit-any -- each handler declares the request it takes
-export type Handler = (request: any, context: HandlerContext) => unknown;
-
-/** A service's handlers, by the `type` of the requests they answer. */
-export type Handlers = Record<string, Handler>;
-
-/** The request that a method of a service takes, as its handler gets it. */
-// deno-lint-ignore no-explicit-any -- of any method
-export type RequestOf<Method> = Method extends (...args: any[]) => unknown
-  ? Parameters<Method> extends [] ? unknown : Parameters<Method>[0]
-  : never;
-
-/** The answer that a method of a service gives. */
-// deno-lint-ignore no-explicit-any -- of any method
-export type AnswerOf<Method> = Method extends (...args: any[]) => infer Result
-  ? [Awaited<Result>] extends [never] ? never
-  : [Awaited<Result>] extends [Later] ? unknown
-  : Exclude<Awaited<Result>, Later>
-  : never;
+export type Handlers = Record<string, (request: any, context: HandlerContext) => unknown>;
 
 /**
  * The handlers of a service, from the interface that it declares: each method `name(request)` becomes a handler, which
  * gets the request and its context, and may answer with a promise or later. Any handlers, where none is declared.
+ *
+ * @example Check handlers against the interface of a service
+ * ```ts
+ * import { type HandlersOf, startServer } from "@gxensemble/ensemble";
+ *
+ * interface Counter {
+ *   add(request: { amount: number }): number;
+ * }
+ *
+ * function counter(total = 0): HandlersOf<Counter> {
+ *   return { add: ({ amount }) => total += amount };
+ * }
+ *
+ * await using server = await startServer("counter1");
+ * server.serve<Counter>("counter", counter());
+ * ```
  */
 export type HandlersOf<Service> = unknown extends Service ? Handlers : {
-  [Type in keyof Service]: (
-    request: RequestOf<Service[Type]>,
-    context: HandlerContext,
-  ) => AnswerOf<Service[Type]> | Later | PromiseLike<AnswerOf<Service[Type]> | Later>;
+  [Type in keyof Service]: Service[Type] extends (...args: infer Args) => infer Result ? (
+      request: Args extends [] ? unknown : Args[0],
+      context: HandlerContext,
+    ) =>
+      | Awaited<Result>
+      | HandlerContext["later"]
+      | PromiseLike<Awaited<Result> | HandlerContext["later"]>
+    : never;
 };
 
 /** Checks of requests, by their `type`; see {@linkcode ServeOptions.requests}. */
@@ -162,16 +178,38 @@ function logFailure(envelope: Envelope, thrown: unknown, { type, refused }: Outc
   );
 }
 
-/** A service seen from outside: a method a handler, which takes the request without its `type`. */
+/**
+ * A service as its callers see it: one method for each request, which takes the request without its `type`, and the
+ * options of `ask`. `server.client` makes one.
+ *
+ * @example A function that takes a client
+ * ```ts
+ * import { type Client, startServer } from "@gxensemble/ensemble";
+ *
+ * interface Counter {
+ *   add(request: { amount: number }): number;
+ * }
+ *
+ * async function addAll(counter: Client<Counter>, amounts: number[]) {
+ *   for (const amount of amounts) await counter.add({ amount }, { timeout: 1_000 });
+ * }
+ *
+ * await using client = await startServer();
+ * await addAll(client.client<Counter>("counter@counter1"), [1, 2, 3]);
+ * ```
+ */
 export type Client<Service> = {
-  readonly [Type in keyof Service]: unknown extends RequestOf<Service[Type]> ? (
-      request?: object,
-      options?: AskOptions,
-    ) => Promise<AnswerOf<Service[Type]>>
-    : (
-      request: Omit<RequestOf<Service[Type]>, "type">,
-      options?: AskOptions,
-    ) => Promise<AnswerOf<Service[Type]>>;
+  readonly [Type in keyof Service]: Service[Type] extends (...args: infer Args) => infer Result ? (
+      ...args: unknown extends (Args extends [] ? unknown : Args[0])
+        ? [request?: object, options?: AskOptions]
+        : [request: Omit<Args[0], "type">, options?: AskOptions]
+    ) => Promise<
+      // A handler that only answers later does not say with what.
+      [Awaited<Result>] extends [never] ? never
+        : [Awaited<Result>] extends [HandlerContext["later"]] ? unknown
+        : Exclude<Awaited<Result>, HandlerContext["later"]>
+    >
+    : never;
 };
 
 /** Options of {@linkcode client}. */

@@ -8,18 +8,6 @@ import type { ActorServer } from "../server/actor_server.ts";
 import { elevationText } from "../server/elevation.ts";
 import { controlClient } from "./remote.ts";
 
-/** What a program elevates itself with: see `EnsembleServer.elevate`. */
-export interface AdministratorOptions {
-  /** The administrators' private key: PKCS#8 PEM, or the text of `admin.priv`, which takes a passphrase. */
-  readonly key: string;
-  /** The passphrase of the key, where it is encrypted. */
-  readonly passphrase?: string;
-  /** What to be able to do: `["shutdown"]`. */
-  readonly capabilities: readonly string[];
-  /** Who is at work, `user@host`, for the audit log of the server, which marks it as a claim. */
-  readonly claimed?: string;
-}
-
 /** Options of {@linkcode elevate}. */
 export interface ElevateOptions {
   /** What the client is to be able to do. */

@@ -24,7 +24,7 @@ import {
 } from "../wire/address.ts";
 import { LoaderGuard, serveLoader } from "./loader.ts";
 import { listServers, pingActor } from "./remote.ts";
-import { type AdministratorOptions, elevate } from "./elevation.ts";
+import { elevate } from "./elevation.ts";
 import { RemoteServer } from "./remote_server.ts";
 import { describeEntry, type ServerInfo } from "./server_info.ts";
 import type { Membership } from "./membership.ts";
@@ -218,11 +218,36 @@ export class EnsembleServer extends ActorServer {
    * Authenticates as an administrator to another server, and gets capabilities in it until the
    * connection ends. Does nothing if this server has them already.
    *
+   * @param options.key the administrators' private key: PKCS#8 PEM, or the text of `admin.priv`, which takes a passphrase.
+   * @param options.passphrase the passphrase of the key, if it is encrypted.
+   * @param options.capabilities what to be able to do: `["shutdown"]`.
+   * @param options.claimed who is at work, `user@host`, for the audit log of the other server, which marks it as a claim.
    * @throws {InvalidInputError} if the key is not an Ed25519 private key.
    * @throws {EnsembleError} if the passphrase is wrong.
    * @throws {ActorError} if the other server does not accept the key, or has no administrators.
+   *
+   * @example
+   * ```ts
+   * import { startServer } from "@gxensemble/ensemble";
+   *
+   * await using client = await startServer();
+   * await client.elevate("web1", {
+   *   key: await Deno.readTextFile("admin.priv"),
+   *   passphrase: await Deno.readTextFile("passphrase"),
+   *   capabilities: ["shutdown"],
+   * });
+   * await client.remote("web1").shutDown();
+   * ```
    */
-  async elevate(id: string, options: AdministratorOptions): Promise<void> {
+  async elevate(
+    id: string,
+    options: {
+      readonly key: string;
+      readonly passphrase?: string;
+      readonly capabilities: readonly string[];
+      readonly claimed?: string;
+    },
+  ): Promise<void> {
     const { openGivenKey } = await import("../pki/admin_key.ts");
     const key = await openGivenKey(options);
     const { capabilities, claimed } = options;

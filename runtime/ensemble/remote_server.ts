@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { ActorId } from "../actor/references.ts";
 import type { AskOptions } from "../actor/messaging.ts";
 import type { ActorServer } from "../server/actor_server.ts";
 import { formatAddressUrl, readAddresses } from "../wire/address.ts";
@@ -15,20 +14,6 @@ import {
   shutDownActor,
   shutDownServer,
 } from "./remote.ts";
-
-/** The capabilities of a server in another: see {@linkcode RemoteServer.authorize}. */
-export interface Authorization {
-  /** The id of the server that has the capabilities. */
-  readonly server: string;
-  /** The key of the instance that has them, in hex. */
-  readonly instance: string;
-  /** Its capabilities, sorted. */
-  readonly capabilities: readonly string[];
-  /** The grantor, as in the audit log. */
-  readonly by: string;
-  /** The time when they were granted. */
-  readonly since: Date;
-}
 
 /**
  * Another server of the ensemble, or the own one, as the commands of `gxensemble` work with it. `server.remote(id)` makes
@@ -122,12 +107,12 @@ export class RemoteServer {
   /**
    * Shuts one of its actors down, and waits until it has ended. Requires the capability `shutdown`.
    */
-  async shutDownActor(actor: ActorId): Promise<void> {
+  async shutDownActor(actor: string | number): Promise<void> {
     await shutDownActor(this.#local, this.id, actor);
   }
 
   /** Ends one of its actors at once, without its clean-up. Requires the capability `shutdown`. */
-  async killActor(actor: ActorId): Promise<void> {
+  async killActor(actor: string | number): Promise<void> {
     await killActor(this.#local, this.id, actor);
   }
 
@@ -150,10 +135,20 @@ export class RemoteServer {
   }
 
   /**
-   * The capabilities granted to other servers with {@linkcode RemoteServer.authorize}, sorted by
-   * server.
+   * The capabilities granted to other servers with {@linkcode RemoteServer.authorize}, sorted by server.
+   *
+   * @returns for each: the id of the server, the key of the instance that has them, in hex, its capabilities, sorted, who
+   * granted them, as in the audit log, and when.
    */
-  async authorizations(options?: AskOptions): Promise<Authorization[]> {
+  async authorizations(options?: AskOptions): Promise<
+    {
+      readonly server: string;
+      readonly instance: string;
+      readonly capabilities: readonly string[];
+      readonly by: string;
+      readonly since: Date;
+    }[]
+  > {
     const delegations = await controlClient(this.#local, this.id).delegations({}, options);
     return delegations.map(({ instance, since, ...rest }) => ({
       ...rest,

@@ -8,7 +8,7 @@ import type { Actor, ActorBody } from "../actor/actor.ts";
 import type { ActorSystem } from "../actor/actor_system.ts";
 import type { HandlerContext } from "../actor/handler_context.ts";
 import type { ActorRef } from "../actor/references.ts";
-import { type Handler, type Handlers, type HandlersOf, serviceBody } from "../actor/service.ts";
+import { type Handlers, type HandlersOf, serviceBody } from "../actor/service.ts";
 import type { ModuleNamespace } from "../code/library_table.ts";
 import type { UnitStore } from "../code/unit_store.ts";
 import { reportThrown } from "../error_report.ts";
@@ -250,7 +250,7 @@ function sessionBody(
     };
     self.monitor(owner);
     // Another server could claim it.
-    const down: Handler = (_request, { envelope }) => {
+    const down: Handlers[string] = (_request, { envelope }) => {
       if (envelope.session === undefined) self.exit("its owner has ended");
     };
     return serviceBody({ ...onlyFor(owner, guard(handlers)), down }, {

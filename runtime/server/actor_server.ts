@@ -4,7 +4,7 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import type { Actor, ActorBody, SpawnOptions } from "../actor/actor.ts";
+import type { Actor, SpawnOptions } from "../actor/actor.ts";
 import { ActorSystem, endsWithServer, SERVER_ACTOR, unknownActor } from "../actor/actor_system.ts";
 import { type MailboxOptions, UNBOUNDED } from "../actor/mailbox.ts";
 import type { AskOptions, Destination, TellOptions } from "../actor/messaging.ts";
@@ -280,7 +280,11 @@ export class ActorServer {
   }
 
   /** Starts an actor; see {@linkcode ActorSystem.spawn}. */
-  spawn(name: string | undefined, body: ActorBody, options?: SpawnOptions): Actor {
+  spawn(
+    name: string | undefined,
+    body: (self: Actor) => void | Promise<void>,
+    options?: SpawnOptions,
+  ): Actor {
     return this.enter(() => this.actors.spawn(name, body, options));
   }
 

@@ -3,12 +3,7 @@ import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import type { Actor } from "../../../runtime/actor/actor.ts";
 import type { Case } from "../../../runtime/actor/mailbox.ts";
 import { ActorExit, on, onPing, onShutdown } from "../../../runtime/actor/cases.ts";
-import {
-  Envelope,
-  reply,
-  replyFailure,
-  replyIfExpected,
-} from "../../../runtime/actor/messaging.ts";
+import { Envelope } from "../../../runtime/actor/messaging.ts";
 import { ActorRef } from "../../../runtime/actor/references.ts";
 import {
   ActorError,
@@ -38,7 +33,7 @@ function startEcho(system: ActorSystem, name: string): Actor {
     (self) =>
       self.loop([{
         matches: () => true,
-        react: (message, envelope) => void replyIfExpected(envelope, message),
+        react: (message, envelope) => envelope.reply(message),
       }]),
   );
 }
@@ -182,7 +177,7 @@ Deno.test("an ask rejects with the name and message of a failure", async () => {
   const { ref } = far.spawn("fails", (self) =>
     self.loop([{
       matches: () => true,
-      react: (message, envelope) => replyFailure(envelope, message),
+      react: (message, envelope) => envelope.fail(message),
     }]));
   const cases: [unknown, string, string][] = [
     [new TypeError("wrong"), "wrong", "TypeError"],
@@ -234,7 +229,7 @@ Deno.test("an answer may be a promise, near and far: what it resolves with is th
     const { ref } = far.spawn(undefined, (self) =>
       self.loop([{
         matches: () => true,
-        react: (_message, envelope) => reply(envelope, answer),
+        react: (_message, envelope) => envelope.reply(answer),
       }]));
     for (const system of [far, near]) {
       const got = await system.ask(ref, "question")
@@ -251,7 +246,7 @@ Deno.test("an ask that is answered with a promise which never settles fails in i
   system.spawn("a", (self) =>
     self.loop([{
       matches: () => true,
-      react: (_message, envelope) => reply(envelope, new Promise(() => {})),
+      react: (_message, envelope) => envelope.reply(new Promise(() => {})),
     }]));
   const rejected = assert.rejects(system.ask("a", "question", { timeout: 100 }), TimeoutError);
   await time.pass(100);
@@ -356,8 +351,8 @@ Deno.test("a late answer is not put into a mailbox", async () => {
     await settle();
     const answer = asker.actor.ask(slow.ref, "question", { timeout: 10 });
     await assert.rejects(Promise.all([answer, time.pass(10)]), TimeoutError);
-    reply(envelopes[0]!, "too late");
-    replyFailure(envelopes[0]!, "too late");
+    envelopes[0]!.reply("too late");
+    envelopes[0]!.fail("too late");
     await settle();
     assert.deepEqual(asker.envelopes, []);
     assert.equal(asker.actor.mailboxLength, 0);
@@ -372,8 +367,8 @@ Deno.test("the second answer to an ask goes nowhere", async () => {
     self.receive([{
       matches: () => true,
       react: (_message, envelope) => {
-        reply(envelope, "first");
-        reply(envelope, "second");
+        envelope.reply("first");
+        envelope.reply("second");
       },
     }]) as Promise<void>);
   assert.equal(await asker.actor.ask("twice", "question"), "first");
@@ -397,7 +392,7 @@ Deno.test("an answer from another server than the one asked is ignored", async (
       );
     }
   }
-  reply(envelopes[0]!, "the truth");
+  envelopes[0]!.reply("the truth");
   assert.equal(await answer, "the truth");
   await stop(far!);
 });
@@ -416,7 +411,7 @@ Deno.test("an ask may be aborted, before it is sent and while it waits", async (
   controller.abort(reason);
   await assert.rejects(answer, reason);
   assert.equal(time.referenced, 0);
-  reply(envelopes[0]!, "too late");
+  envelopes[0]!.reply("too late");
   await stop(system);
 });
 
@@ -494,25 +489,23 @@ Deno.test("an actor that ends while it waits for an answer affects no other", as
   });
   await asker.ended;
   await settle();
-  reply(envelopes[0]!, "answer");
+  envelopes[0]!.reply("answer");
   await stop(system);
 });
 
-Deno.test("replyIfExpected answers an ask, and returns whether it did", async () => {
+Deno.test("reply answers an ask and a tell that expects an answer, and nothing else", async () => {
   const system = startSystem();
-  const said: boolean[] = [];
   const asker = startCollector(system, "asker");
   system.spawn("a", (self) =>
     self.loop([{
       matches: () => true,
-      react: (message, envelope) => void said.push(replyIfExpected(envelope, message)),
+      react: (message, envelope) => envelope.reply(message),
     }]));
   await settle();
   asker.actor.tell("a", 1);
   assert.equal(await asker.actor.ask("a", 2), 2);
   const nonce = asker.actor.tell("a", 3, { replyExpected: true });
   await settle();
-  assert.deepEqual(said, [false, true, true]);
   assert.deepEqual(asker.envelopes.map(({ message, replyTo }) => [message, replyTo]), [[3, nonce]]);
   // Those of asks are even: an answer to this one is no answer to an ask.
   assert.equal(asker.envelopes[0]!.nonce % 2, 1);
@@ -565,7 +558,7 @@ Deno.test("a lost server fails its asks, and no others", async () => {
   for (const each of await Promise.allSettled(failing)) {
     assert.deepEqual((each as PromiseRejectedResult).reason, reason);
   }
-  reply(kept!.envelopes[0]!, "fine");
+  kept!.envelopes[0]!.reply("fine");
   assert.equal(await fine, "fine");
   assert.equal(time.referenced, 0);
   await stop(far!, other!);
@@ -634,7 +627,7 @@ Deno.test("kill ends an actor that does not receive, and fails its asks at once"
       async react(message, envelope) {
         received.push(message);
         await gate.promise;
-        reply(envelope, "too late");
+        envelope.reply("too late");
       },
     }]));
   const monitor = watcher.monitor(stuck.ref);
@@ -697,7 +690,7 @@ Deno.test("requests are answered once, also when their actor is killed or fails 
     self.loop([{
       matches: () => true,
       react: (_message, envelope) => {
-        reply(envelope, "answered");
+        envelope.reply("answered");
         return after();
       },
     }]);
@@ -860,7 +853,7 @@ Deno.test("a request without a time-out never goes stale", async () => {
   const answers = [100, Infinity].map((timeout) => system.ask(actor, "question", { timeout }));
   await settle();
   assert.deepEqual(envelopes.map(({ timeout }) => timeout), [100, undefined]);
-  for (const envelope of envelopes) reply(envelope);
+  for (const envelope of envelopes) envelope.reply();
   await Promise.all(answers);
   await stop(system);
 });

@@ -3,7 +3,6 @@ import fc from "npm:fast-check@^4.10.2";
 import type { Actor, ActorBody } from "../../../runtime/actor/actor.ts";
 import type { Case } from "../../../runtime/actor/mailbox.ts";
 import { ActorExit, on, onReply } from "../../../runtime/actor/cases.ts";
-import { reply } from "../../../runtime/actor/messaging.ts";
 import { ActorError, EnsembleError } from "../../../runtime/errors.ts";
 import { FakeTime, settle, startSystem } from "./linked_systems.ts";
 import { happened } from "../../fake_clock.ts";
@@ -257,7 +256,7 @@ for (
   Deno.test(`an actor may catch that a reaction ${how}, and go on`, async () => {
     const { actor, ask } = await start(async (self) => {
       await assert.rejects(self.receive([{ ...ANY, react: fail }]), /broken/);
-      await self.receive([{ ...ANY, react: (_message, envelope) => reply(envelope, "fine") }]);
+      await self.receive([{ ...ANY, react: (_message, envelope) => envelope.reply("fine") }]);
     });
     await assert.rejects(ask("x"), /broken/);
     assert.equal(await ask("y"), "fine");
@@ -270,7 +269,7 @@ Deno.test("a reaction that fails after it answered does not answer again", async
     self.loop([{
       ...ANY,
       react: (_message, envelope) => {
-        reply(envelope, "answered");
+        envelope.reply("answered");
         throw new Error("afterwards");
       },
     }])

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Case, findCase } from "../../../runtime/actor/mailbox.ts";
 import { on, onPing, onReply, onShutdown, onUnexpected } from "../../../runtime/actor/cases.ts";
-import { type Envelope, messageType, reply } from "../../../runtime/actor/messaging.ts";
+import { type Envelope, messageType } from "../../../runtime/actor/messaging.ts";
 import { ActorError } from "../../../runtime/errors.ts";
 import { envelopeOf, startSystem } from "./linked_systems.ts";
 
@@ -54,7 +54,7 @@ Deno.test("an answer to a message that was told is received by its nonce", async
   const echo = system.spawn(
     "echo",
     (self) =>
-      self.loop([{ matches: () => true, react: (message, envelope) => reply(envelope, message) }]),
+      self.loop([{ matches: () => true, react: (message, envelope) => envelope.reply(message) }]),
   );
   const answers: unknown[] = [];
   const asker = system.spawn("asker", async (self) => {

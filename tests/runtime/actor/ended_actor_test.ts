@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { on, onReply } from "../../../runtime/actor/cases.ts";
-import { type Envelope, reply } from "../../../runtime/actor/messaging.ts";
+import type { Envelope } from "../../../runtime/actor/messaging.ts";
 import { ActorError } from "../../../runtime/errors.ts";
 import { LinkedSystems, settle, startSystem } from "./linked_systems.ts";
 import { happened } from "../../fake_clock.ts";
@@ -18,7 +18,7 @@ Deno.test("an actor keeps an envelope and replies later", async () => {
   const actor = system.spawn("a", (self) =>
     self.loop([
       on("keep", (_message, envelope) => void kept.push(envelope)),
-      on("release", () => kept.forEach((envelope, index) => reply(envelope, index))),
+      on("release", () => kept.forEach((envelope, index) => envelope.reply(index))),
     ]));
   const asks = [1, 2].map(() => system.ask("a", { type: "keep" }));
   system.tell("a", { type: "release" });
@@ -41,7 +41,7 @@ Deno.test("what an actor has not answered when it ends fails at once, here and f
       }),
       on("promise", (_message, envelope) => {
         taken++;
-        reply(envelope, never);
+        envelope.reply(never);
       }),
     ]));
   const service = far.serve("service", {
@@ -79,7 +79,7 @@ Deno.test("what an actor has not answered when it ends fails at once, here and f
   assert.deepEqual(await codes, asks.map(() => "ACTOR_ENDED"));
   // An answer after that goes nowhere.
   systems.sent.length = 0;
-  reply(kept!, "late");
+  kept!.reply("late");
   await settle();
   assert.equal(systems.sent.length, 0);
 });

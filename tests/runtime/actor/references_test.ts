@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { on } from "../../../runtime/actor/cases.ts";
-import { reply } from "../../../runtime/actor/messaging.ts";
 import { ActorRef } from "../../../runtime/actor/references.ts";
 import { InvalidInputError } from "../../../runtime/errors.ts";
 
@@ -40,7 +39,7 @@ Deno.test("ActorSystem.ask takes a name, a serial number, a reference, its text 
   const system = new ActorSystem("a");
   const actor = system.spawn(
     "echo",
-    (self) => self.loop([on("echo", (_message, envelope) => reply(envelope, "echoed"))]),
+    (self) => self.loop([on("echo", (_message, envelope) => envelope.reply("echoed"))]),
   );
   const { serial, ref } = actor;
   for (const dest of ["echo", "echo@a", serial, `${serial}`, `${serial}@a`, ref, actor]) {
