@@ -76,7 +76,7 @@ function problemOf(page: Page, target: string): string | undefined {
   if (!anchorsOf(there).has(anchor)) return "no such heading";
 }
 
-Deno.test("relative links of the documentation lead to files and headings", () => {
+Deno.test("links in the documentation lead to files and headings", () => {
   const problems: string[] = [];
   let count = 0;
   for (const page of pages) {
@@ -93,7 +93,7 @@ Deno.test("relative links of the documentation lead to files and headings", () =
   assert.ok(count > 50, `${count} links`);
 });
 
-Deno.test("the index of the documentation links to every page", () => {
+Deno.test("the documentation's index links to every page", () => {
   const index = pages.find(({ path }) => path === "docs/README.md")!.prose.join("\n");
   const missing = pages.filter(({ path }) =>
     path.startsWith("docs/") && path !== "docs/README.md" && !index.includes(`(${path.slice(5)})`)
@@ -101,7 +101,7 @@ Deno.test("the index of the documentation links to every page", () => {
   assert.deepEqual(missing.map(({ path }) => path), []);
 });
 
-Deno.test("prose of the documentation is wrapped", () => {
+Deno.test("the documentation's prose is wrapped", () => {
   const wide = pages.flatMap(({ path, prose }) =>
     prose.flatMap((line, index) =>
       line.length > WIDTH && !/^\s*\|/.test(line) ? [`${path}:${index + 1}: ${line}`] : []
@@ -110,7 +110,7 @@ Deno.test("prose of the documentation is wrapped", () => {
   assert.deepEqual(wide, []);
 });
 
-Deno.test("transcripts of the documentation say whether they are run", () => {
+Deno.test("the documentation's transcripts say whether they are run", () => {
   const unmarked = pages.flatMap((page) =>
     page.transcripts.filter((fence) => !/^\s*```console(?: ignore)?$/.test(fence))
       .map((fence) => `${page.path}: ${fence}`)
@@ -161,7 +161,7 @@ async function mistakeIn({ words, isTyped }: Mention): Promise<string | undefine
   return isRead ? undefined : "not a command";
 }
 
-Deno.test("commands of the documentation have the options and arguments that exist", async () => {
+Deno.test("commands in the documentation have options and arguments that exist", async () => {
   const mistakes: string[] = [];
   let count = 0;
   for (const page of pages) {

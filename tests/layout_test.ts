@@ -102,7 +102,7 @@ Deno.test("no files import each other in a cycle", () => {
   for (const file of targets.keys()) visit(file, []);
 });
 
-Deno.test("what every command reads at its start has no actors, no code and no connections in it", () => {
+Deno.test("commands import no actors, code or connections at their start", () => {
   const read = new Set<string>();
   const visit = (file: string): void => {
     if (read.has(file)) return;
@@ -116,7 +116,7 @@ Deno.test("what every command reads at its start has no actors, no code and no c
   assert.deepEqual([...read].filter((file) => heavy.test(file)), []);
 });
 
-Deno.test("only mod.ts exports what another file has", async () => {
+Deno.test("only mod.ts re-exports", async () => {
   for await (const folder of ["cli", "registry", "runtime", "testing"]) {
     for await (const file of sourcesBelow(folder)) {
       const text = await Deno.readTextFile(join(ROOT, file));

@@ -16,7 +16,7 @@ const VISIBLE_NAME = escapeControls(HOSTILE_NAME);
 /** Several lines: newlines are theirs, and stay. */
 const VISIBLE_LINES = VISIBLE_ATTACK.replace("\\n", "\n");
 
-Deno.test("gxensemble prints no control character of a server, on a pipe", async () => {
+Deno.test("gxensemble prints no control characters from a server to a pipe", async () => {
   await using ensemble = await HostileEnsemble.start();
   await ensemble.refuse("refusing", ATTACK);
   const run = async (...args: string[]) => {
@@ -61,7 +61,7 @@ Deno.test("gxensemble prints no control character of a server, on a pipe", async
   await Promise.all(commands.map(async ([args, check]) => check(await run(...args))));
 });
 
-Deno.test("gxensemble repl prints no control character of a server, on a pipe", async () => {
+Deno.test("gxensemble repl prints no control characters from a server to a pipe", async () => {
   await using ensemble = await HostileEnsemble.start();
   const { stdout, stderr } = await pipeLines(ensemble.places, ["rogue"], [
     "value",
@@ -82,7 +82,7 @@ Deno.test("gxensemble repl prints no control character of a server, on a pipe", 
   assert.equal(new Set(columns).size, 1, listing);
 });
 
-Deno.test("gxensemble repl prints no control character of a server, on a terminal", async () => {
+Deno.test("gxensemble repl prints no control characters from a server to a terminal", async () => {
   await using ensemble = await HostileEnsemble.start();
   const { places } = ensemble;
   await using terminal = new Terminal(places, [...places.program, "repl", "rogue"]);
@@ -105,7 +105,7 @@ Deno.test("gxensemble repl prints no control character of a server, on a termina
   assert.doesNotMatch(withoutEditing(raw), STEERING);
 });
 
-Deno.test("gxensemble prints no control character of a server, on a terminal", async () => {
+Deno.test("gxensemble prints no control characters from a server to a terminal", async () => {
   await using ensemble = await HostileEnsemble.start();
   const { places } = ensemble;
   for (

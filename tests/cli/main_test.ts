@@ -22,7 +22,7 @@ async function run([program, ...args]: string[], module: string) {
 
 testWith(["node"], {
   name:
-    "the executables say in one line that Node.js is not supported, before they import anything",
+    "the executables report in one line that Node.js is not supported, before they import anything",
   async fn() {
     await Promise.all(PROGRAMS.map(async ([name, file]) => {
       const module = await Deno.readTextFile(pathOf(file!));
@@ -35,7 +35,7 @@ testWith(["node"], {
   },
 });
 
-Deno.test("the executables say in one line that Windows is not supported", async () => {
+Deno.test("the executables report in one line that Windows is not supported", async () => {
   await Promise.all(PROGRAMS.map(async ([name, file]) => {
     const windows =
       "const Deno = { build: { os: 'windows' }, exit: globalThis.Deno.exit.bind(globalThis.Deno) };\n";

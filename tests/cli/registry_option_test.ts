@@ -14,7 +14,7 @@ function portOf(server: ActorServer): string {
   return formatAddressUrl(server.entry.addresses.find(({ kind }) => kind === "tcp")!);
 }
 
-Deno.test("where the registry is named, only the servers of that registry are reached", async () => {
+Deno.test("a command that names a registry reaches only the servers of that registry", async () => {
   await using here = new LocalEnsemble();
   await using there = new LocalEnsemble();
   using commands = commandsIn(here);
@@ -47,7 +47,7 @@ Deno.test("where the registry is named, only the servers of that registry are re
   assert.equal(hereWeb.signal.aborted || hereRegistry.signal.aborted, false);
 });
 
-Deno.test("--gerbil-path stands for GERBIL_PATH, before the command and after it", async () => {
+Deno.test("--gerbil-path replaces GERBIL_PATH, before and after the command", async () => {
   await using ensemble = new LocalEnsemble();
   using commands = commandsIn(ensemble);
   await ensemble.startRegistry();
@@ -75,7 +75,7 @@ Deno.test("--gerbil-path stands for GERBIL_PATH, before the command and after it
   }
 });
 
-Deno.test("ping and shutdown reach a server without a registry: at its socket, or where it is known", async () => {
+Deno.test("ping and shutdown reach a server without a registry, at its socket or a known address", async () => {
   await using ensemble = new LocalEnsemble();
   using commands = commandsIn(ensemble);
   const register = { register: false };

@@ -36,7 +36,7 @@ function commandLines(unit: UnitFile, variables: Record<string, string>): string
   return unit.values("ExecStart").map((line) => commandLine(line, variables));
 }
 
-Deno.test("the units start what there is, with what the document says", () => {
+Deno.test("the units start the commands that the document describes", () => {
   const specifiers = { i: "httpd1", N: "unit", S: "/var/lib", t: "/run", C: "/var/cache" };
   const registry = new UnitFile("ensemble-registry.service", specifiers);
   const server = new UnitFile("ensemble-server@.service", specifiers);
@@ -64,7 +64,7 @@ Deno.test("the units start what there is, with what the document says", () => {
   }
 });
 
-Deno.test("the units wait longer for the end than the grace", () => {
+Deno.test("the units wait longer than the grace before they kill a server", () => {
   const specifiers = { i: "httpd1", N: "unit", S: "/var/lib", t: "/run", C: "/var/cache" };
   for (const name of ["ensemble-registry.service", "ensemble-server@.service"]) {
     const seconds = Number(new UnitFile(name, specifiers).value("TimeoutStopSec"));
@@ -72,7 +72,7 @@ Deno.test("the units wait longer for the end than the grace", () => {
   }
 });
 
-Deno.test("what the units start runs, and their signals do what they say", async () => {
+Deno.test("the commands of the units run, and their signals act as described", async () => {
   await using ensemble = new RunningEnsemble();
   const { directory } = ensemble.places;
   const specifiers = {

@@ -61,7 +61,7 @@ async function sha256(text: string): Promise<string> {
   return new Uint8Array(digest).toHex();
 }
 
-Deno.test("before admin shutdown is free; after, it asks, and takes the right passphrase only", async () => {
+Deno.test("shutdown needs no passphrase before admin, and the right passphrase after it", async () => {
   await using ensemble = await RunningEnsemble.start();
   const free = await ensemble.startServer("my-server");
   assert.deepEqual(await ensemble.lines("eval", "my-server", "6 * 7"), ["42"]);
@@ -102,7 +102,7 @@ Deno.test("before admin shutdown is free; after, it asks, and takes the right pa
   ]);
 });
 
-Deno.test("authorize lets another server do what it says, until retract", async () => {
+Deno.test("authorize lets another server use a capability until retract", async () => {
   const { ensemble, right } = await administered();
   await using _ = ensemble;
   const start = () => ensemble.startServer("my-server");
@@ -166,7 +166,7 @@ Deno.test("authorize lets another server do what it says, until retract", async 
   assert.equal(await evaluate(), "done: 2");
 });
 
-Deno.test("a delegate that was started again has to be authorized again", async () => {
+Deno.test("a restarted delegate must be authorized again", async () => {
   const { ensemble, right } = await administered();
   await using _ = ensemble;
   const other = await ensemble.startServer("other", [], TOOL);
@@ -185,7 +185,7 @@ Deno.test("a delegate that was started again has to be authorized again", async 
   assert.equal(await mine.exit(), 0);
 });
 
-Deno.test("shutdown -f of the whole ensemble asks once, dead servers or not", async () => {
+Deno.test("shutdown -f of the whole ensemble asks for the passphrase once, dead servers or not", async () => {
   const { ensemble, registry, wrong } = await administered();
   await using _ = ensemble;
   const ids = ["a", "b", "c"];
@@ -211,7 +211,7 @@ Deno.test("shutdown -f of the whole ensemble asks once, dead servers or not", as
   assert.equal(screen.split(/✔|✓/).length - 1, 1, screen);
 });
 
-Deno.test("what only looks never asks", async () => {
+Deno.test("commands that only read never ask for a passphrase", async () => {
   const { ensemble, registry } = await administered();
   await using _ = ensemble;
   const server = await ensemble.startServer("a", ["--roles", "web"]);
@@ -227,7 +227,7 @@ Deno.test("what only looks never asks", async () => {
   assert.deepEqual([...audit(server), ...audit(registry)], []);
 });
 
-Deno.test("eval, load and the end of an actor take the passphrase, and are in the audit log", async () => {
+Deno.test("eval, load and shutdown of an actor take the passphrase, and appear in the audit log", async () => {
   const { ensemble, right, wrong } = await administered();
   await using _ = ensemble;
   const server = await ensemble.startServer("a", [], TOOL);
@@ -271,7 +271,7 @@ Deno.test("eval, load and the end of an actor take the passphrase, and are in th
   assert.deepEqual(server.matching(/globalThis|correct horse|battery staple/), []);
 });
 
-Deno.test("each input of a REPL is noted by itself", async () => {
+Deno.test("each REPL input has its own line in the audit log", async () => {
   const { ensemble } = await administered();
   await using _ = ensemble;
   const server = await ensemble.startServer("a");
@@ -307,7 +307,7 @@ Deno.test("a host without the private key does not ask for its passphrase", asyn
   assert.match(await ensemble.failure("shutdown", ...right, "a"), /is not on this host$/);
 });
 
-Deno.test("servers keep the key that they were started with", async () => {
+Deno.test("servers keep the public key that they were started with", async () => {
   const { ensemble, right } = await administered();
   await using _ = ensemble;
   const server = await ensemble.startServer("a");
@@ -320,7 +320,7 @@ Deno.test("servers keep the key that they were started with", async () => {
   assert.equal(await server.exit(), 0);
 });
 
-Deno.test("a process with the cookie does not get a running server's id, nor its entry", async () => {
+Deno.test("a process with the cookie cannot take a running server's id or entry", async () => {
   const { ensemble, registry, right } = await administered();
   await using _ = ensemble;
   const other = await ensemble.startServer("other", [], TOOL);

@@ -22,7 +22,7 @@ const ASKING = `
   }
 `;
 
-Deno.test("a server killed: peers notice, asks fail at once, a restart takes its place", async () => {
+Deno.test("a killed server is noticed by its peers, fails asks at once, and can be restarted", async () => {
   await using ensemble = await RunningEnsemble.start();
   const server = await ensemble.startServer("a");
   const file = await ensemble.write("asking.ts", ASKING);
@@ -48,7 +48,7 @@ Deno.test("a server killed: peers notice, asks fail at once, a restart takes its
   assert.deepEqual(await ensemble.listed(), ["a", "b", "registry"]);
 });
 
-Deno.test("a registry killed: it starts again on its file, and the servers come back to it", async () => {
+Deno.test("a killed registry restarts from its file, and the servers register again", async () => {
   await using ensemble = new RunningEnsemble();
   await ensemble.run("cookie");
   const first = await ensemble.startRegistry();
@@ -66,7 +66,7 @@ Deno.test("a registry killed: it starts again on its file, and the servers come 
   assert.deepEqual(await ensemble.listed(), ["b", "registry"]);
 });
 
-Deno.test("servers register again with a registry that kept nothing", async () => {
+Deno.test("servers register again with a registry that lost its entries", async () => {
   await using ensemble = new RunningEnsemble();
   await ensemble.run("cookie");
   const first = await ensemble.startRegistry("--store", "memory:");
@@ -141,7 +141,7 @@ Deno.test("unauthenticated connections are closed with one log line each, withou
   assert.equal(server.matching(/ (WARN|ERROR) /).length, refused, server.log.join("\n"));
 });
 
-Deno.test("a socket directory that other users may enter is refused", async () => {
+Deno.test("a socket directory that other users can enter is refused", async () => {
   await using ensemble = new RunningEnsemble();
   await ensemble.run("cookie");
   await Deno.mkdir(ensemble.places.socketDirectory, { mode: 0o755 });
@@ -159,7 +159,7 @@ function assertNamesStopped(reason: string, id: string, { pid }: { pid: number }
 }
 
 testWith([LINUX], {
-  name: "a server that is stopped is named with its process, by each command that asks it",
+  name: "commands name the process of a suspended server",
   async fn() {
     await using ensemble = await RunningEnsemble.start();
     const server = await ensemble.startServer("a");
@@ -173,7 +173,7 @@ testWith([LINUX], {
 });
 
 testWith([LINUX], {
-  name: "a registry that is stopped is named with its process, by the server that is started",
+  name: "a starting server names the process of a suspended registry",
   async fn() {
     await using ensemble = new RunningEnsemble();
     await ensemble.run("cookie");

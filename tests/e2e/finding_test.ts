@@ -107,7 +107,7 @@ Deno.test("servers are found, listed and pinged in the documented form, and as J
   ]);
 });
 
-Deno.test("without a registry the failure names the address tried and how to start one", async () => {
+Deno.test("without a registry the error names the address tried, and how to start one", async () => {
   await using ensemble = new RunningEnsemble();
   await ensemble.run("cookie");
   const registry = `cannot reach registry: unix:${ensemble.socket("registry")}: no such socket; ` +
@@ -141,7 +141,7 @@ Deno.test("without a registry the failure names the address tried and how to sta
   );
 });
 
-Deno.test("without a cookie the failure says how to make one", async () => {
+Deno.test("without a cookie the error says how to make one", async () => {
   await using ensemble = new RunningEnsemble();
   const program = await ensemble.write("main.ts", "export const main = () => {};");
   const tries = [["ping", "a"], ["registry"], ["run", "a", program], ["shutdown", "-f"]];
@@ -151,7 +151,7 @@ Deno.test("without a cookie the failure says how to make one", async () => {
   }));
 });
 
-Deno.test("with another ensemble's cookie the failure says so, and suggests no new registry", async () => {
+Deno.test("with another ensemble's cookie the error says so, and does not suggest a new registry", async () => {
   await using ensemble = await RunningEnsemble.start();
   await ensemble.run("cookie", "-f");
   assert.match(

@@ -63,7 +63,7 @@ Deno.test.beforeAll(async () => {
 
 Deno.test.afterAll(async () => await project[Symbol.asyncDispose]());
 
-Deno.test("what run started is TypeScript with its data, its files and its places", async () => {
+Deno.test("run runs TypeScript with its data, its files and its positions", async () => {
   const { ensemble, server, evaluate } = project;
   const main = `ensemble.module("main.ts")`;
   const described = JSON.parse(await evaluate(`${main}.describe()`));
@@ -100,7 +100,7 @@ Deno.test("what run started is TypeScript with its data, its files and its place
   assert.equal(await evaluate(`ensemble.module("late.ts").loads.count`), "2");
 });
 
-Deno.test("load --list shows what was loaded by which user, and a rollback", async () => {
+Deno.test("load --list shows what each user loaded, and a rollback", async () => {
   // All that the server has loaded is listed.
   await using project = await startProject();
   const { ensemble } = project;
@@ -164,7 +164,7 @@ Deno.test("load --list shows what was loaded by which user, and a rollback", asy
   assert.equal(wrong.code, 2, wrong.stderr);
 });
 
-Deno.test("load checks, foresees, is quiet, counts what stays, and says what another place makes new", async () => {
+Deno.test("load checks types, predicts, can be quiet, counts shared modules, and explains new ones from another place", async () => {
   await using project = await startProject();
   const { ensemble, evaluate } = project;
   const files = {
@@ -205,7 +205,7 @@ Deno.test("load checks, foresees, is quiet, counts what stays, and says what ano
   assert.match(reason, /^type errors in \S+wrong\.ts:\n +TS2322 /);
 });
 
-Deno.test("npm packages are loaded in the server first; what it lacks is named by the importer", async () => {
+Deno.test("npm packages are loaded on the server first, and a missing one is named with its importer", async () => {
   const { ensemble, evaluate } = project;
   const file = await ensemble.write(
     "parsing.ts",
@@ -225,7 +225,7 @@ Deno.test("npm packages are loaded in the server first; what it lacks is named b
   assert.ok(reason.startsWith(`${lacking}:2:31: library module node:nosuch`), reason);
 });
 
-Deno.test("a tree of 500 modules is loaded, and what is new of it later", async () => {
+Deno.test("a tree of 500 modules is loaded, and later only what is new in it", async () => {
   const { ensemble, evaluate } = project;
   const size = 500;
   const text = (index: number) =>

@@ -35,7 +35,7 @@ async function assertAnswer(
 
 const SERVERS = ["server", "httpd1\thttpd, web", "httpd2\t", "registry\tthe registry"];
 
-Deno.test("servers, actors and roles are those that there are", async () => {
+Deno.test("completion offers the existing servers, actors and roles", async () => {
   await using ensemble = await RunningEnsemble.start();
   await ensemble.startServer("httpd1", ["--roles", "(httpd web)"], SERVING);
   await ensemble.startServer("httpd2");
@@ -63,7 +63,7 @@ Deno.test("servers, actors and roles are those that there are", async () => {
   assert.deepEqual(await ask(places, ["ping", "nosuch", ""]), []);
 });
 
-Deno.test("the registries that the line names are asked, too", async () => {
+Deno.test("completion also asks the registries named on the command line", async () => {
   await using ensemble = new RunningEnsemble();
   await ensemble.lines("cookie");
   const registry = await ensemble.startRegistry("-l", "tcp://127.0.0.1:0");
@@ -128,7 +128,7 @@ async function assertSilent(places: TemporaryEnsemble): Promise<void> {
   for (const words of QUESTIONS) assert.deepEqual(await ask(places, words), [], words.join(" "));
 }
 
-Deno.test("without a cookie, a registry or a home there are no names, and nothing is said", async () => {
+Deno.test("completion prints nothing without a cookie, a registry or a home", async () => {
   using places = new TemporaryEnsemble();
   await assertSilent(places);
   await places.run("cookie");
@@ -144,7 +144,7 @@ Deno.test("without a cookie, a registry or a home there are no names, and nothin
   await assertNone();
 });
 
-Deno.test("the same where a registry refuses, does not answer, or is dead", async () => {
+Deno.test("completion prints nothing when a registry refuses, does not answer, or is dead", async () => {
   await using ensemble = await RunningEnsemble.start();
   await ensemble.startServer("httpd1");
   using stranger = new TemporaryEnsemble();
@@ -160,7 +160,7 @@ Deno.test("the same where a registry refuses, does not answer, or is dead", asyn
   await assertSilent(mute);
 });
 
-Deno.test("a server that hangs or was killed has no actors", async () => {
+Deno.test("completion offers no actors of a server that hangs or was killed", async () => {
   await using ensemble = await RunningEnsemble.start();
   const server = await ensemble.startServer("httpd1");
   server.signal("SIGSTOP");

@@ -111,7 +111,7 @@ Deno.test("load ships what the server lacks, and shares what it runs", async () 
   );
 });
 
-Deno.test("load of three modules ships three, libraries first; --library loads only that", async () => {
+Deno.test("load ships three modules, libraries first; --library loads only the library", async () => {
   await using ensemble = await RunningEnsemble.start();
   await ensemble.startServer("a");
   await ensemble.write("deno.json", "{}");
@@ -179,7 +179,7 @@ Deno.test("a failed load exits with 1 and prints file, line and reason, and the 
   assert.deepEqual(await ensemble.lines("ping", "web1"), ["OK"]);
 });
 
-Deno.test("loads at once are answered each, and evaluate a module once", async () => {
+Deno.test("concurrent loads are all answered, and evaluate a module once", async () => {
   await using ensemble = await startProject();
   const slow = await ensemble.write(
     "slow.ts",

@@ -20,7 +20,7 @@ Deno.test.beforeAll(async () => {
 
 Deno.test.afterAll(async () => await ensemble[Symbol.asyncDispose]());
 
-Deno.test("run: main returns, throws, or is not there; or the program starts its server itself", async () => {
+Deno.test("run handles a main that returns, throws or is missing, and a program that starts its own server", async () => {
   await using ensemble = await RunningEnsemble.start();
   const cases: [name: string, text: string, code: number, stderr: RegExp][] = [
     [
@@ -113,7 +113,7 @@ Deno.test("run: main returns, throws, or is not there; or the program starts its
   assert.deepEqual(ensemble.sockets(), ["registry"]);
 });
 
-Deno.test("run: an id that runs already is refused, and the running one unhurt", async () => {
+Deno.test("run refuses an id that is running, and leaves the running server alone", async () => {
   const server = await ensemble.startServer(
     "a",
     [],
@@ -142,7 +142,7 @@ Deno.test("run: an id that runs already is refused, and the running one unhurt",
   assert.equal(server.matching(/ ERROR /).length, 0);
 });
 
-Deno.test("run --no-loader: load, eval and repl are refused, with the reason", async () => {
+Deno.test("run --no-loader refuses load, eval and repl, with the reason", async () => {
   await ensemble.startServer("closed", ["--no-loader"]);
   const reason =
     "closed does not accept code: it was started without a loader (--no-loader), so nothing " +
@@ -159,7 +159,7 @@ Deno.test("run --no-loader: load, eval and repl are refused, with the reason", a
   assert.deepEqual(await ensemble.lines("ping", "closed"), ["OK"]);
 });
 
-Deno.test("run -l and -a: reached at the port, announced as told", async () => {
+Deno.test("run -l and -a make a server reachable at its port, and announce the given address", async () => {
   await using ensemble = await RunningEnsemble.start("-l", "tcp://127.0.0.1:0");
   const server = await ensemble.startServer("a", ["-l", "tcp://127.0.0.1:0"]);
   const [, port] = await server.logged(/a listens at tcp:\/\/127\.0\.0\.1:(\d+)$/);
@@ -203,7 +203,7 @@ Deno.test("a registry on a port serves servers with other socket directories", a
 });
 
 testWith(["mkfifo"], {
-  name: "SIGHUP ends no server that is just being started",
+  name: "SIGHUP does not end a server that is starting",
   async fn() {
     const module = ensemble.path("slow.ts");
     await ensemble.write("early.ts", `export { main } from "./slow.ts";`);
@@ -218,7 +218,7 @@ testWith(["mkfifo"], {
   },
 });
 
-Deno.test("--log-file - is the log in the server's directory, also when that was renamed, --log says how much", async () => {
+Deno.test("--log-file - writes the log to the server's directory, reopens it after a rename, and respects --log", async () => {
   await using ensemble = await RunningEnsemble.start();
   const program = await ensemble.write("main.ts", WAITING);
   const server = ensemble.spawn("run", "--log", "DEBUG", "--log-file", "-", "a", program);
@@ -248,7 +248,7 @@ Deno.test("--log-file - is the log in the server's directory, also when that was
   assert.match(log, /INFO server: a has stopped\n$/);
 });
 
-Deno.test("a program of its own is a server by runServer", async () => {
+Deno.test("runServer makes a program a server", async () => {
   const program = await ensemble.write(
     "program.ts",
     `

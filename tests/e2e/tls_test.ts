@@ -103,7 +103,7 @@ Deno.test("a server without a certificate does not listen over tls, and says how
   assert.match(stderr, /this server has no certificate; make one with: gxensemble ca cert/);
 });
 
-Deno.test("a server warns of a certificate that ends soon, and of what it listens at without", async () => {
+Deno.test("a server warns about a certificate that expires soon, and about unencrypted addresses", async () => {
   await using ensemble = await certified({ id: "a", days: 20 });
   await ensemble.startRegistry();
   const a = await ensemble.startServer("a", [
@@ -177,7 +177,7 @@ async function ip(...args: string[]): Promise<void> {
 }
 
 testWith(["ip", NETWORKS], {
-  name: "two servers in two network namespaces speak over tls, found through the registry",
+  name: "two servers in two network namespaces find each other through the registry, and use tls",
   async fn() {
     await using network = await TwoNamespaces.create();
     const [here, there] = network.hosts;

@@ -49,7 +49,7 @@ function firstJobNeverEnds(): Promise<void> {
 }
 
 Deno.test(
-  "dispatcher gives jobs to all workers, also to those that come later",
+  "dispatcher gives jobs to all workers, including those that come later",
   withEnsemble(async (ensemble) => {
     workers.setHandler(({ text }) => text.toUpperCase());
     const { jobs, report } = await startDispatcher(ensemble);
@@ -66,7 +66,7 @@ Deno.test(
 );
 
 Deno.test(
-  "dispatcher gives the job of a worker that is killed to another",
+  "dispatcher gives the job of a killed worker to another",
   withEnsemble(async (ensemble) => {
     const { client, jobs, report } = await startDispatcher(ensemble);
     const started = firstJobNeverEnds();
@@ -81,7 +81,7 @@ Deno.test(
 );
 
 Deno.test(
-  "dispatcher gives the job of a server that stops to another",
+  "dispatcher gives the job of a stopped server to another",
   withEnsemble(async (ensemble) => {
     const { jobs, report } = await startDispatcher(ensemble);
     const started = firstJobNeverEnds();
@@ -114,7 +114,7 @@ Deno.test(
 );
 
 Deno.test(
-  "dispatcher refuses what is not a job, and tells why a job failed",
+  "dispatcher refuses an invalid job, and reports why a job failed",
   withEnsemble(async (ensemble) => {
     workers.setHandler(() => {
       throw new Error("no such word");

@@ -19,7 +19,7 @@ Deno.test("docs/errors.md has a row for each code, and no other", async () => {
   assert.deepEqual(rows, rows.toSorted());
 });
 
-Deno.test("EnsembleError has the code of its class, or the one given", () => {
+Deno.test("EnsembleError has the code of its class, or the given one", () => {
   assert.equal(new EnsembleError("").code, "FAILED");
   assert.equal(new EnsembleError("", { code: "ID_TAKEN" }).code, "ID_TAKEN");
   assert.equal(new InvalidInputError("").code, "INVALID_INPUT");
@@ -41,7 +41,7 @@ Deno.test("toError reads a failure without a code, or with an unknown one, as FA
   );
 });
 
-Deno.test("the code of an error travels to the asker, also over several servers", async () => {
+Deno.test("the code of an error reaches the asker, even through several servers", async () => {
   const systems = new LinkedSystems();
   const [near, middle, far] = ["near", "middle", "far"].map((id) => systems.start(id));
   const refusing = far!.serve("refusing", {

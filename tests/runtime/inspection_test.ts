@@ -12,7 +12,7 @@ function doubled(depth: number): unknown[] {
 /** Of an integer of megabytes the digits would take seconds; this one is as huge to the code. */
 const HUGE = 2n ** 4096n;
 
-Deno.test("shorten keeps what is short, and cuts the rest to its limit", () => {
+Deno.test("shorten keeps a short text, and cuts a longer one to its limit", () => {
   assert.equal(shorten("abc"), "abc");
   assert.equal(shorten("x".repeat(QUOTED_LENGTH)).length, QUOTED_LENGTH);
   const cut = shorten("x".repeat(20_000_000));
@@ -28,11 +28,11 @@ Deno.test("shorten does not cut a character in two", () => {
   }
 });
 
-Deno.test("quoted escapes what it quotes", () => {
+Deno.test("quoted escapes its text", () => {
   assert.equal(quoted('a"\n'), '"a\\"\\n"');
 });
 
-Deno.test("describeValue names the kind of what has parts, and looks at none of them", () => {
+Deno.test("describeValue names the kind of a compound value, and reads none of its parts", () => {
   const never = {
     get type() {
       throw new Error("was looked at");
@@ -56,7 +56,7 @@ Deno.test("describeValue names the kind of what has parts, and looks at none of 
   assert.ok(describeValue("x".repeat(1_000_000)).length < 300);
 });
 
-Deno.test("inspectBounded shows little of what is large, within its limit", () => {
+Deno.test("inspectBounded shows little of a large value, within its limit", () => {
   const values = [
     doubled(60),
     new Map([[doubled(60), doubled(60)]]),
@@ -98,7 +98,7 @@ function show(value: unknown, depth = 4): string {
   return Deno.inspect(narrowed, { depth, compact: true, breakLength: Infinity });
 }
 
-Deno.test("narrow gives the value itself where nothing is too much", () => {
+Deno.test("narrow returns a small value itself", () => {
   const values = [
     1,
     "a",
@@ -111,7 +111,7 @@ Deno.test("narrow gives the value itself where nothing is too much", () => {
   for (const value of values) assert.equal(new Narrowing(2).narrow(value, 4), value);
 });
 
-Deno.test("narrow shows the first properties, and how many there are more", () => {
+Deno.test("narrow shows the first properties, and the number of the rest", () => {
   const few = "{ k0: 0, k1: 1, ... 3 more properties }";
   assert.equal(show(wide(5)), few);
   assert.equal(show({ a: [wide(5)] }), `{ a: [ ${few} ] }`);
@@ -128,7 +128,7 @@ Deno.test("narrow shows the first properties, and how many there are more", () =
   assert.equal(show(symbols), "{ b: 2, c: 3, ... 1 more property }");
 });
 
-Deno.test("narrow takes care of what is not shown, of cycles, and of long lists", () => {
+Deno.test("narrow handles hidden properties, cycles and long lists", () => {
   // What lies deeper is not shown, but the runtime looks at its keys.
   const narrowed = new Narrowing(2).narrow({ big: wide(5) }, 0) as { big: object };
   assert.deepEqual(Object.keys(narrowed.big), []);

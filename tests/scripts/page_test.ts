@@ -7,7 +7,7 @@ import { runPage } from "../../scripts/pages/run_page.ts";
 const block = (info: string, ...lines: string[]) =>
   ["", "```" + info, ...lines, "```", ""].join("\n");
 
-Deno.test("readPage reads transcripts with their output and what is typed at prompts", () => {
+Deno.test("readPage reads transcripts with their output and the text typed at prompts", () => {
   const page = "# Title\n" + block(
     "console",
     "$ repl a",
@@ -53,7 +53,7 @@ Deno.test("readPage reads files and changes, and leaves out all other blocks", (
   ]);
 });
 
-Deno.test("isSame ignores what differs from run to run, and nothing else", () => {
+Deno.test("isSame ignores only what differs from run to run", () => {
   const comparison = new Comparison([["/tmp/x/home", "/home/me"]]);
   const same = (line: string, shown: string) => comparison.isSameLine(line, shown);
   assert.ok(

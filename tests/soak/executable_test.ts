@@ -9,7 +9,7 @@ import { findProgram } from "../requirements.ts";
  */
 const SMALL_RUNTIME = findProgram("true")!;
 
-Deno.test("a compilation that is interrupted, by whatever signal, leaves nothing", async () => {
+Deno.test("a compilation leaves nothing behind when it is interrupted by any signal", async () => {
   await using ensemble = new RunningEnsemble();
   const main = await ensemble.write("main.ts", `console.log("one");`);
   const names = () => Array.from(Deno.readDirSync(ensemble.path("")), ({ name }) => name).sort();
@@ -49,7 +49,7 @@ Deno.test("a compilation that is interrupted, by whatever signal, leaves nothing
   assert.deepEqual(names(), ["main.ts", "out"]);
 });
 
-Deno.test("a program whose project says nothing of the runtime gets a whole one", async () => {
+Deno.test("a program whose project does not import the runtime gets a complete one", async () => {
   await using ensemble = await RunningEnsemble.start();
   await ensemble.write("deno.json", "{}");
   const main = await ensemble.write(

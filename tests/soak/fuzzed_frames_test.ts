@@ -229,7 +229,7 @@ async function startTarget(address: Address & { kind: "unix" }, cookie: Uint8Arr
   return target;
 }
 
-Deno.test(`${FRAMES} fuzzed frames leave a server and its other connections unhurt`, async () => {
+Deno.test(`${FRAMES} fuzzed frames do not affect a server and its other connections`, async () => {
   const given = Deno.env.get(SEED_VARIABLE);
   const seed = Number(given ?? crypto.getRandomValues(new Uint32Array(1))[0]);
   console.log(`${SEED_VARIABLE}=${seed}`);

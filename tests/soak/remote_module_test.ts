@@ -100,7 +100,7 @@ async function enter(ensemble: RunningEnsemble, id: string, lines: string[]): Pr
   return stdout.split("\n").slice(0, -1);
 }
 
-Deno.test("the command line is run from a URL, and needs nothing else", async () => {
+Deno.test("the command line runs from a URL, and needs nothing else", async () => {
   await using ensemble = await makeEnsemble();
   ensemble.places.program = fromSource(files.url("cli/main.ts"));
   const configuration = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
@@ -152,7 +152,7 @@ Deno.test("the command line is run from a URL, and needs nothing else", async ()
   assert.deepEqual(await Promise.all(processes.map((process) => process.exit())), [0, 0, 0]);
 });
 
-Deno.test("ensemble-registry is run from a URL", async () => {
+Deno.test("ensemble-registry runs from a URL", async () => {
   await using ensemble = await makeEnsemble();
   const version = await deno(ensemble, "run", "-A", files.url("cli/registry_main.ts"), "-V");
   assert.match(version, /^ensemble-registry /);
@@ -166,7 +166,7 @@ for (
     ["application/typescript", "text/plain"],
   ] as const
 ) {
-  Deno.test(`a file server may send .ts as ${script}, and .json as ${data}`, async () => {
+  Deno.test(`a file server can send .ts as ${script}, and .json as ${data}`, async () => {
     await using files = await FileServer.start({
       ...script && { ".ts": script },
       ...data && { ".json": data },
@@ -177,7 +177,7 @@ for (
   });
 }
 
-Deno.test("a file server that hides what .ts files are is named as the cause", async () => {
+Deno.test("a file server that hides the type of .ts files is named as the cause", async () => {
   await using files = await FileServer.start({ ...PLAIN, ".ts": "text/vnd.trolltech.linguist" });
   await using ensemble = await makeEnsemble();
   ensemble.places.program = fromSource(files.url("cli/main.ts"));
@@ -228,14 +228,14 @@ Deno.test("deno check needs no configuration, and finds the errors of projects t
   assert.equal(code, 1);
 });
 
-Deno.test("mod.ts is one with the server's, in a program that runs alone and in one that is run", async (t) => {
+Deno.test("mod.ts is the server's own runtime, in a program that starts a server and in one that run starts", async (t) => {
   await using ensemble = await makeEnsemble();
   const { places } = ensemble;
   places.program = fromSource(files.url("cli/main.ts"));
   await ensemble.lines("cookie");
   await ensemble.startRegistry();
   for (const [index, [place, project]] of Object.entries(PROJECTS).entries()) {
-    await t.step(`when it is imported by ${place}`, async () => {
+    await t.step(`imported by ${place}`, async () => {
       const { runtime, imports } = project(files.url("mod.ts"));
       const at = (file: string) => `project${index}/${file}`;
       const configuration = await ensemble.write(at("deno.json"), JSON.stringify({ imports }));
@@ -277,7 +277,7 @@ Deno.test("mod.ts is one with the server's, in a program that runs alone and in 
   }
 });
 
-Deno.test("another copy of the runtime is refused by its URL, and taken for the server's by name", async () => {
+Deno.test("another copy of the runtime is refused by URL, and replaced by the server's by name", async () => {
   await using others = await FileServer.start(PLAIN);
   await using ensemble = await makeEnsemble();
   ensemble.places.program = fromSource(files.url("cli/main.ts"));
@@ -315,7 +315,7 @@ Deno.test("another copy of the runtime is refused by its URL, and taken for the 
   assert.match(reason, /is a different copy of the runtime than the server's, http:/);
 });
 
-Deno.test("deno install makes a command of it, from a URL and from a clone", async () => {
+Deno.test("deno install makes a gxensemble command, from a URL and from a clone", async () => {
   await using ensemble = await makeEnsemble();
   const { places } = ensemble;
   const install = async (name: string, ...args: string[]) => {

@@ -20,7 +20,7 @@ function entry(id: string, addresses: Address[], pid: number): RegistryEntry {
   return { id: id, instance, addresses, roles: [], pid, host: Deno.hostname() };
 }
 
-Deno.test("shutdown -f takes out the dead, names those that may live, and leaves them the registry", async () => {
+Deno.test("shutdown -f removes dead servers, names those that may be alive, and leaves them the registry", async () => {
   await using ensemble = new LocalEnsemble();
   using commands = commandsIn(ensemble);
   const store = new MemoryStore();
@@ -73,7 +73,7 @@ Deno.test("shutdown -f takes out the dead, names those that may live, and leaves
   assert.deepEqual(left, ["alive", "cut-off", "strange"]);
 });
 
-Deno.test("shutdown -f leaves a server of another ensemble alone that is at a known address", async () => {
+Deno.test("shutdown -f does not touch a server of another ensemble at a known address", async () => {
   await using ensemble = new LocalEnsemble();
   using commands = commandsIn(ensemble);
   const store = new MemoryStore();
@@ -98,7 +98,7 @@ Deno.test("shutdown -f leaves a server of another ensemble alone that is at a kn
   assert.equal(other.signal.aborted, false);
 });
 
-Deno.test("shutdown of a server that does not answer names its process", async () => {
+Deno.test("shutdown names the process of a server that does not answer", async () => {
   await using ensemble = new LocalEnsemble();
   using commands = commandsIn(ensemble);
   const store = new MemoryStore();
@@ -114,7 +114,7 @@ Deno.test("shutdown of a server that does not answer names its process", async (
   assert.equal((await store.list({ limit: 2 })).length, 1, "it is not taken out");
 });
 
-Deno.test("shutdown -f looks itself where the registry cannot tell whether a server lives", async () => {
+Deno.test("shutdown -f looks for a server's process itself when the registry cannot", async () => {
   await using ensemble = new LocalEnsemble();
   using commands = commandsIn(ensemble);
   const store = new MemoryStore();
@@ -136,7 +136,7 @@ Deno.test("shutdown -f looks itself where the registry cannot tell whether a ser
   await registry.stopped;
 });
 
-Deno.test("list-servers and shutdown -f take more entries than fit on a page", async () => {
+Deno.test("list-servers and shutdown -f read more entries than fit on a page", async () => {
   await using ensemble = new LocalEnsemble();
   using commands = commandsIn(ensemble);
   const store = new MemoryStore();

@@ -31,7 +31,7 @@ Deno.test("a portable executable unpacks once when it is started twice at the sa
   assert.equal((await host.shell("PATH=/nowhere ./program")).stdout, "one  \n");
 });
 
-Deno.test("a portable executable keeps its Deno when the program is another", async () => {
+Deno.test("a portable executable reuses its Deno when only the program changed", async () => {
   using host = new PortableHost();
   await host.compile(hello("one"));
   assert.equal((await host.shell("./program")).stdout, "one  \n");
@@ -40,7 +40,7 @@ Deno.test("a portable executable keeps its Deno when the program is another", as
   assert.deepEqual(host.cached(), ["deno", "program", "program"]);
 });
 
-Deno.test("a portable executable unpacks into the home directory when no other is named", async () => {
+Deno.test("a portable executable unpacks into the home directory when no other is set", async () => {
   using host = new PortableHost();
   await host.compile(hello("one"));
   assert.equal((await host.shell("GXENSEMBLE_CACHE_DIR= ./program")).code, 0);
@@ -49,7 +49,7 @@ Deno.test("a portable executable unpacks into the home directory when no other i
   assert.match(stderr, /^program: error: no directory to unpack into: set GXENSEMBLE_CACHE_DIR/);
 });
 
-Deno.test("a portable executable has the same bytes when it is made again", async () => {
+Deno.test("a portable executable is built reproducibly, byte for byte", async () => {
   using host = new PortableHost();
   await host.compile(hello("one"));
   const first = await Deno.readFile(host.executable);
@@ -57,7 +57,7 @@ Deno.test("a portable executable has the same bytes when it is made again", asyn
   assert.deepEqual(await Deno.readFile(host.executable), first);
 });
 
-Deno.test("a portable executable runs under any name, of any file", async () => {
+Deno.test("a portable executable runs under any file name", async () => {
   using host = new PortableHost();
   const file = "it's $(touch oops) main.ts";
   await host.compile(hello("one"), { file });
@@ -120,7 +120,7 @@ Deno.test("a portable executable refuses to start when other users can write to 
   }
 });
 
-Deno.test("a portable executable refuses to start when a link is in the place of its files", async () => {
+Deno.test("a portable executable refuses to start when its files were replaced by a link", async () => {
   using host = new PortableHost();
   await host.compile(hello("one"));
   assert.equal((await host.shell("./program")).code, 0);
@@ -159,7 +159,7 @@ testWith([ROOT], {
   },
 });
 
-Deno.test("a portable executable unpacks again what does not run", async () => {
+Deno.test("a portable executable unpacks again when the unpacked files do not run", async () => {
   using host = new PortableHost();
   await host.compile(hello("one"));
   assert.equal((await host.shell("./program")).code, 0);
@@ -176,7 +176,7 @@ Deno.test("a portable executable unpacks again what does not run", async () => {
   assert.equal(stderr, "program: error: unpacking takes tar, which is not on the PATH\n");
 });
 
-Deno.test("a portable executable unpacks itself, and no other that has its name", async () => {
+Deno.test("a portable executable unpacks its own program, not another with the same name", async () => {
   using host = new PortableHost();
   await host.compile(hello("one"));
   await Deno.rename(host.executable, `${host.bin}/program`);
@@ -198,7 +198,7 @@ Deno.test("a portable executable unpacks itself, and no other that has its name"
   assert.deepEqual(host.cached(), []);
 });
 
-Deno.test("a portable executable takes along what its program needs to be as it was", async () => {
+Deno.test("a portable executable keeps its program's configuration, links and file modes", async () => {
   using host = new PortableHost();
   const at = (name: string) => `${host.directory}/project/${name}`;
   await Deno.mkdir(at(""));
@@ -226,7 +226,7 @@ Deno.test("a portable executable takes along what its program needs to be as it 
   assert.deepEqual(names, ["data", "deno.json", "main.js", "package.json"]);
 });
 
-Deno.test("a portable executable that is damaged runs nothing", async () => {
+Deno.test("a portable executable runs nothing when it is damaged", async () => {
   using host = new PortableHost();
   await host.compile(hello("one"));
   const bytes = await Deno.readFile(host.executable);
@@ -250,7 +250,7 @@ Deno.test("a portable executable that is damaged runs nothing", async () => {
 });
 
 testWith([ROOT, MOUNTS], {
-  name: "a portable executable says what keeps it from unpacking, and leaves nothing",
+  name: "a portable executable says why it cannot unpack, and leaves nothing behind",
   async fn() {
     using host = new PortableHost();
     await host.compile(hello("one"));

@@ -64,7 +64,7 @@ async function failureInHandshake(actors: ActorSystem, id: string): Promise<Time
 }
 
 testWith([LINUX], {
-  name: "explainSilence names the process that does not answer, and says what to do about it",
+  name: "explainSilence names the process that does not answer, and says what to do",
   async fn() {
     await using ensemble = new LocalEnsemble();
     const store = new MemoryStore();
@@ -122,7 +122,7 @@ testWith([LINUX], {
   },
 });
 
-Deno.test("explainSilence tells a server that answers from one that does not", async () => {
+Deno.test("explainSilence distinguishes a server that answers from one that does not", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const server = await ensemble.start("a");
@@ -143,7 +143,7 @@ Deno.test("explainSilence tells a server that answers from one that does not", a
   }
 });
 
-Deno.test("explainSilence names the registry where it does not say where a server is", async () => {
+Deno.test("explainSilence names the registry when the registry is what does not answer", async () => {
   await using ensemble = new LocalEnsemble();
   await using registry = await keepSilent(ensemble.socket("registry"));
   const { actors } = await ensemble.startConsole();
@@ -156,7 +156,7 @@ Deno.test("explainSilence names the registry where it does not say where a serve
   );
 });
 
-Deno.test("a server that no longer accepts connections is silent, and not gone", async () => {
+Deno.test("a server that stops accepting connections is reported as silent, not as gone", async () => {
   await using ensemble = new LocalEnsemble();
   const { path } = ensemble.socket("full") as { path: string };
   using _listener = Deno.listen({ transport: "unix", path });
@@ -172,7 +172,7 @@ Deno.test("a server that no longer accepts connections is silent, and not gone",
   for (const each of waiting) each.close();
 });
 
-Deno.test("watchSilence tells once that a server does not answer, and explainLoss says so of one that was lost", async () => {
+Deno.test("watchSilence reports once that a server does not answer, and explainLoss says so when it is lost", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const a = await ensemble.start("a");
@@ -204,7 +204,7 @@ Deno.test("watchSilence tells once that a server does not answer, and explainLos
   assert.match((await explaining).message, /^lost a; a \(pid \d+ on host \S+\) is /);
 });
 
-Deno.test("watchSilence tells nothing of a server that answers", async () => {
+Deno.test("watchSilence prints nothing about a server that answers", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const a = await ensemble.start("a");

@@ -131,7 +131,7 @@ function assertWrapped(help: string, width: number): void {
 }
 
 for (const [command, parts] of Object.entries(HELP)) {
-  Deno.test(`the help of ${command} is the tutorial's`, async () => {
+  Deno.test(`the help of ${command} matches the tutorial`, async () => {
     using ensemble = new TemporaryEnsemble();
     const { code, stdout, stderr } = await ensemble.run("help", command);
     assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
@@ -142,7 +142,7 @@ for (const [command, parts] of Object.entries(HELP)) {
   });
 }
 
-Deno.test("the help of each command ends with the option and the variables that say where things are", () => {
+Deno.test("the help of each command ends with the options and variables for locations", () => {
   const root = commandTree();
   const gerbilPath =
     "GERBIL_PATH the ensemble's state is in $GERBIL_PATH/ensemble [default: ~/.gerbil]";
@@ -164,14 +164,14 @@ Deno.test("the help of each command ends with the option and the variables that 
   }
 });
 
-Deno.test("--help and -h after a command are its help", async () => {
+Deno.test("--help and -h after a command print its help", async () => {
   using ensemble = new TemporaryEnsemble();
   const expected = await ensemble.run("help", "run");
   assert.deepEqual(await ensemble.run("run", "--help"), expected);
   assert.deepEqual(await ensemble.run("run", "-h"), expected);
 });
 
-Deno.test("the help of the program lists every command in the tutorial's words", async () => {
+Deno.test("the help of the program lists every command as the tutorial does", async () => {
   using ensemble = new TemporaryEnsemble();
   const help = await ensemble.run("help");
   assert.equal(help.code, 0);
@@ -184,13 +184,13 @@ Deno.test("the help of the program lists every command in the tutorial's words",
   assert.deepEqual(await ensemble.run("--help"), help);
 });
 
-Deno.test("no arguments at all: the help is on standard error, exit 2", async () => {
+Deno.test("gxensemble without arguments prints help to standard error, and exits with 2", async () => {
   using ensemble = new TemporaryEnsemble();
   const { stdout } = await ensemble.run("help");
   assert.deepEqual(await ensemble.run(), { code: 2, stdout: "", stderr: stdout });
 });
 
-Deno.test("the help is as wide as the terminal, and stacked where that is narrow", async () => {
+Deno.test("help is as wide as the terminal, and stacked in a narrow one", async () => {
   using ensemble = new TemporaryEnsemble();
   const help = [...ensemble.program, "help", "load"];
   const helpAt = async (columns: number, command = help) => {
@@ -208,7 +208,7 @@ Deno.test("the help is as wide as the terminal, and stacked where that is narrow
   assert.equal(await helpAt(200, unknown), await helpAt(80), "a terminal of no known width");
 });
 
-Deno.test("ensemble-registry --help is in the same form, and wrong usage says where it is", async () => {
+Deno.test("ensemble-registry --help has the same form, and wrong usage points to it", async () => {
   using ensemble = new TemporaryEnsemble();
   const run = async (...args: string[]) => {
     const { code, stdout, stderr } = await ensemble.external(...REGISTRY_PROGRAM, ...args)
@@ -256,7 +256,7 @@ function argumentsIn(line: string): string[] | undefined {
 for (const { name, line } of LINES) {
   const args = argumentsIn(line);
   if (!args) continue;
-  Deno.test(`an example that parses: ${line}`, async () => {
+  Deno.test(`the example parses: ${line}`, async () => {
     const root = commandTree();
     let ran: string | undefined;
     for (const command of allCommands(root)) {

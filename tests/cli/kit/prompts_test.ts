@@ -91,7 +91,7 @@ Deno.test("a signal that ends a program which hides the cursor restores the term
 });
 
 testWith([LINUX], {
-  name: "a passphrase is not shown after its prompt was suspended and continued",
+  name: "a passphrase stays hidden after its prompt was suspended and continued",
   async fn() {
     using places = new TemporaryEnsemble();
     const pidFile = `${places.directory}/pid`;

@@ -93,7 +93,7 @@ const EXPECTED = {
 };
 
 for (const [kind, expected] of Object.entries(EXPECTED)) {
-  Deno.test(`findEntryPoint finds what runs from the parsed module: ${kind}`, async () => {
+  Deno.test(`findEntryPoint decides from the parsed module how to run it: ${kind}`, async () => {
     for (const each of MODULES[kind as keyof typeof EXPECTED]) {
       const [text, entry] = typeof each === "string" ? [each] : each;
       assert.deepEqual(await entryPointOf(text, entry), expected, text);
@@ -101,7 +101,7 @@ for (const [kind, expected] of Object.entries(EXPECTED)) {
   });
 }
 
-Deno.test("a reader reads each module once", async () => {
+Deno.test("a ModuleReader reads each module once", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "main.ts": `export * from "./below.ts";`,

@@ -50,7 +50,7 @@ async function deepest(text: (n: number) => string): Promise<number> {
   return low;
 }
 
-Deno.test("parseModule takes what Deno can parse, and refuses what would end the process", async () => {
+Deno.test("parseModule parses what Deno can parse, and refuses what would end the process", async () => {
   const files: Record<string, string> = {};
   for (const [kind, text] of Object.entries(KINDS)) {
     files[`${kind}.mjs`] = text(await deepest(text));
@@ -67,7 +67,7 @@ Deno.test("parseModule takes what Deno can parse, and refuses what would end the
   assert.equal(new TextDecoder().decode(stdout), "still here\n", new TextDecoder().decode(stderr));
 });
 
-Deno.test("a module that is nested too deep is refused by its file, in every kind of file", async () => {
+Deno.test("a module that is nested too deeply is refused by file name, for every file type", async () => {
   const sum = `export default ${`"a"+`.repeat(6_000)}"b";`;
   const names = ["big.js", "big.ts", "big.tsx", "big.jsx", "big.cjs"];
   await using project = await TemporaryProject.make({
@@ -84,7 +84,7 @@ Deno.test("a module that is nested too deep is refused by its file, in every kin
   }
 });
 
-Deno.test("a module is refused that the parser does not understand, for it may be nested too deep", async () => {
+Deno.test("a module that the parser does not understand is refused, since it may be nested too deeply", async () => {
   const deep = `globalThis.x = ${"!".repeat(20_000)}1;`;
   const tooDeep = /: expressions or blocks are nested too deep to be parsed$/;
   const cases: [file: string, text: string, message: RegExp][] = [

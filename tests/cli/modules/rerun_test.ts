@@ -28,7 +28,7 @@ async function rerun(store: UnitStore, file: string) {
 
 const modules = (names: { module: string }[]) => names.map(({ module }) => module);
 
-Deno.test("a load that goes back calls install of modules that are current again, imports first", async () => {
+Deno.test("a load that goes back calls install of the modules that become current again, imports first", async () => {
   await using project = await TemporaryProject.make({ "deno.json": {}, "router.ts": ROUTER });
   const store = await openStore(project);
   const write = async (version: number) => {
@@ -63,7 +63,7 @@ export async function install() { await 1; routes.push("part " + part); }
   assert.deepEqual(routes, []);
 });
 
-Deno.test("an install that fails is named, and its module is current", async () => {
+Deno.test("a failing install is reported, and its module is current", async () => {
   await using project = await TemporaryProject.make({ "deno.json": {}, "router.ts": ROUTER });
   const store = await openStore(project);
   const write = async (version: number) => {
@@ -91,7 +91,7 @@ Deno.test("a load that goes back ignores an install that is not a function", asy
   assert.equal(store.namespace("handler.ts")!.version, 1);
 });
 
-Deno.test("rerun evaluates only the module again, and later loads import the new one", async () => {
+Deno.test("a rerun evaluates only the module itself, and later loads import the new evaluation", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "router.ts": ROUTER,
@@ -146,7 +146,7 @@ Deno.test("rerun evaluates only the module again, and later loads import the new
   assert.deepEqual(routes, ["installed"]);
 });
 
-Deno.test("rerun evaluates the modules of a cycle again together", async () => {
+Deno.test("a rerun evaluates all modules of a cycle", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "router.ts": ROUTER,
@@ -168,7 +168,7 @@ export const a = { b: () => b }; export const meta = import.meta.filename;
   assert.equal(namespace.meta, project.path("a.ts"));
 });
 
-Deno.test("a rerun that fails leaves the module that was there", async () => {
+Deno.test("a failed rerun keeps the previous module", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "router.ts": ROUTER,

@@ -23,7 +23,7 @@ function makeProject(
   });
 }
 
-Deno.test("the runtime is the server's own, whatever specifier imports it", async () => {
+Deno.test("every specifier of the runtime resolves to the server's own runtime", async () => {
   const specifiers = [
     "@gxensemble/ensemble",
     OWN.href,
@@ -57,7 +57,7 @@ Deno.test("the runtime is the server's own, whatever specifier imports it", asyn
   }
 });
 
-Deno.test("what only looks like the runtime is shipped, or the server's to import", async () => {
+Deno.test("a module that only resembles the runtime is shipped, or imported by the server", async () => {
   await using project = await makeProject(
     `export * from "../other/mod.ts";\nexport * from "../broken/mod.ts";\n` +
       `export * from "../plain/mod.ts";\n`,

@@ -5,7 +5,7 @@ async function pauses(text: string): Promise<boolean> {
   return mayPause(text, await parseModule(text, "/main.js"));
 }
 
-Deno.test("a module pauses where it awaits outside of functions", async () => {
+Deno.test("a module has a top-level await only outside of functions", async () => {
   const pausing = [
     "await x;",
     "const x = [1, { y: await z }];",

@@ -60,7 +60,7 @@ Deno.test("a passphrase typed in the REPL is not shown, evaluated or kept", asyn
   ]);
 });
 
-Deno.test("Ctrl-D leaves the REPL and its line, on a terminal without a size", async () => {
+Deno.test("Ctrl-D leaves the REPL and ends its line, on a terminal without a size", async () => {
   await using ensemble = await HostileEnsemble.start();
   const { places } = ensemble;
   const sizeless = ["sh", "-c", 'stty cols 0 rows 0; exec "$@"', "sh"];
@@ -70,7 +70,7 @@ Deno.test("Ctrl-D leaves the REPL and its line, on a terminal without a size", a
   assert.ok(raw.endsWith("rogue> \x1b[8G\r\n\x1b[?2004l"), JSON.stringify(raw));
 });
 
-Deno.test("Ctrl-Z gives the terminal to the shell, and afterwards the input is still there", async () => {
+Deno.test("Ctrl-Z returns the terminal to the shell, and the input is still there afterwards", async () => {
   await using ensemble = await HostileEnsemble.start();
   const { places } = ensemble;
   const script = 'set -m; "$@"; case $(stty -a) in *" icanon"*) echo stopped icanon ;; esac; fg';
@@ -88,7 +88,7 @@ Deno.test("Ctrl-Z gives the terminal to the shell, and afterwards the input is s
   assert.equal((await terminal.end()).code, 0);
 });
 
-Deno.test("a dumb terminal gets no control sequences", async () => {
+Deno.test("a dumb terminal receives no control sequences", async () => {
   await using ensemble = await HostileEnsemble.start();
   const { places } = ensemble;
   const command = ["env", "TERM=dumb", ...places.program, "repl", "rogue"];
@@ -113,7 +113,7 @@ Deno.test("a dumb terminal gets no control sequences", async () => {
   assert.ok(!raw.slice(raw.indexOf("rogue> ")).includes("\x1b"), JSON.stringify(raw));
 });
 
-Deno.test("a narrow terminal shows inputs, pastes and searches, and Ctrl-C drops what was entered ahead", async () => {
+Deno.test("a narrow terminal shows inputs, pastes and searches, and Ctrl-C drops text entered ahead", async () => {
   using ensemble = new TemporaryEnsemble();
   const script = `
     import { History } from "${CLI}repl/editor/history.ts";

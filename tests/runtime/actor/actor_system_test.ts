@@ -44,7 +44,7 @@ async function stop(...systems: ActorSystem[]): Promise<void> {
   await Promise.all(actors.map(({ ended }) => ended));
 }
 
-Deno.test("an actor is found by name, by number, by reference and as itself", async () => {
+Deno.test("an actor is found by name, number, reference and as an object", async () => {
   const system = startSystem();
   const actor = startEcho(system, "echo");
   assert.equal(`${actor.ref}`, "echo@here");
@@ -62,7 +62,7 @@ Deno.test("an actor is found by name, by number, by reference and as itself", as
   assert.deepEqual(system.actors(), []);
 });
 
-Deno.test("names that are none are refused", () => {
+Deno.test("spawn refuses invalid names", () => {
   const system = startSystem();
   for (const name of ["", " ", "a b", "5", "5a", "a\tb", "a\n", "\u00a0a", "x".repeat(129)]) {
     assert.throws(() => system.spawn(name, () => {}), (error) => {
@@ -74,7 +74,7 @@ Deno.test("names that are none are refused", () => {
   assert.deepEqual(system.actors(), []);
 });
 
-Deno.test("names of any other characters are taken", async () => {
+Deno.test("spawn accepts names with any other characters", async () => {
   const system = startSystem();
   for (const name of ["a", "x".repeat(128), "ü", "-a", "__proto__", "constructor", "a5/b:c"]) {
     const actor = startEcho(system, name);
@@ -84,7 +84,7 @@ Deno.test("names of any other characters are taken", async () => {
   await stop(system);
 });
 
-Deno.test("a name is one living actor's, and free once that has ended", async () => {
+Deno.test("a name belongs to one living actor, and is free once the actor has ended", async () => {
   const system = startSystem();
   const first = startEcho(system, "name");
   assert.throws(() => system.spawn("name", () => {}), (error) => {
@@ -104,7 +104,7 @@ Deno.test("a name is one living actor's, and free once that has ended", async ()
   await stop(system);
 });
 
-Deno.test("a body starts after spawn returns, and its actor gets messages sent before", async () => {
+Deno.test("a body starts after spawn returns, and the actor gets messages sent before", async () => {
   const system = startSystem();
   let begun = false;
   const received: unknown[] = [];
@@ -118,7 +118,7 @@ Deno.test("a body starts after spawn returns, and its actor gets messages sent b
   assert.deepEqual(received, [{ type: "a" }]);
 });
 
-Deno.test("a body that throws at once is a failure of the actor, not of spawn", async () => {
+Deno.test("a body that throws at once fails the actor, not spawn", async () => {
   const system = startSystem();
   const error = new Error("at once");
   const actor = system.spawn("a", () => {
@@ -144,7 +144,7 @@ Deno.test("tell returns a unique nonce, and undefined for a missing actor", asyn
   }
 });
 
-Deno.test("an envelope names the actor it is from", async () => {
+Deno.test("an envelope names its sender", async () => {
   const system = startSystem();
   const { envelopes } = startCollector(system, "a");
   const sender = system.spawn("sender", (self) => {
@@ -214,7 +214,7 @@ Deno.test("an ask settles for any malformed failure from a peer", async () => {
   await stop(far);
 });
 
-Deno.test("an answer may be a promise, near and far: what it resolves with is the answer", async () => {
+Deno.test("a promise as answer is awaited, within a server and between servers", async () => {
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
   const refuse = () => {
@@ -240,7 +240,7 @@ Deno.test("an answer may be a promise, near and far: what it resolves with is th
   await stop(far);
 });
 
-Deno.test("an ask that is answered with a promise which never settles fails in its time", async () => {
+Deno.test("an ask times out when its answer is a promise that never settles", async () => {
   using time = new FakeTime();
   const system = startSystem();
   system.spawn("a", (self) =>
@@ -254,7 +254,7 @@ Deno.test("an ask that is answered with a promise which never settles fails in i
   await stop(system);
 });
 
-Deno.test("an ask of an actor that is not there is refused at once, near and far", async () => {
+Deno.test("an ask of a missing actor is refused at once, on the same server and on another", async () => {
   using time = new FakeTime();
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
@@ -270,7 +270,7 @@ Deno.test("an ask of an actor that is not there is refused at once, near and far
   assert.equal(time.referenced, 0);
 });
 
-Deno.test("a message to an actor that is not there far away is dropped silently", async () => {
+Deno.test("a message to a missing actor on another server is dropped silently", async () => {
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
   assert.notEqual(near.tell(new ActorRef(far.id, "nobody"), 1), undefined);
@@ -278,7 +278,7 @@ Deno.test("a message to an actor that is not there far away is dropped silently"
   assert.equal(systems.sent.length, 1);
 });
 
-Deno.test("an ask of a server that cannot be reached is refused at once", async () => {
+Deno.test("an ask of an unreachable server is refused at once", async () => {
   const systems = new LinkedSystems();
   const near = systems.start("near");
   const ref = new ActorRef("nosuch", "a");
@@ -290,7 +290,7 @@ Deno.test("an ask of a server that cannot be reached is refused at once", async 
   assert.equal(near.tell(ref, 1), undefined);
 });
 
-Deno.test("an ask without an answer fails when its time is over, and says whom it asked", async () => {
+Deno.test("an ask times out without an answer, and its error names the actor", async () => {
   using time = new FakeTime();
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
@@ -360,7 +360,7 @@ Deno.test("a late answer is not put into a mailbox", async () => {
   }
 });
 
-Deno.test("the second answer to an ask goes nowhere", async () => {
+Deno.test("a second answer to an ask is dropped", async () => {
   const system = startSystem();
   const asker = startCollector(system, "asker");
   system.spawn("twice", (self) =>
@@ -377,7 +377,7 @@ Deno.test("the second answer to an ask goes nowhere", async () => {
   await stop(system);
 });
 
-Deno.test("an answer from another server than the one asked is ignored", async () => {
+Deno.test("an answer from a server that was not asked is ignored", async () => {
   const systems = new LinkedSystems();
   const [near, far, foe] = ["near", "far", "foe"].map((name) => systems.start(name));
   const { actor, envelopes } = startCollector(far!, "slow");
@@ -397,7 +397,7 @@ Deno.test("an answer from another server than the one asked is ignored", async (
   await stop(far!);
 });
 
-Deno.test("an ask may be aborted, before it is sent and while it waits", async () => {
+Deno.test("an ask can be aborted before it is sent and while it waits", async () => {
   using time = new FakeTime();
   const system = startSystem();
   const { envelopes } = startCollector(system, "silent");
@@ -435,7 +435,7 @@ Deno.test("an ask that is aborted while it is sent does not wait", async () => {
   await stop(system);
 });
 
-Deno.test("a signal that outlives its asks keeps nothing of them", async () => {
+Deno.test("a signal that outlives its asks holds no reference to them", async () => {
   const system = startSystem();
   startEcho(system, "echo");
   let listeners = 0;
@@ -455,7 +455,7 @@ Deno.test("a signal that outlives its asks keeps nothing of them", async () => {
   await stop(system);
 });
 
-Deno.test("an actor that ends answers the requests in its mailbox, with its reason", async () => {
+Deno.test("an actor that ends answers the requests in its mailbox with its reason", async () => {
   const system = startSystem();
   for (
     const [error, expected] of [
@@ -512,7 +512,7 @@ Deno.test("reply answers an ask and a tell that expects an answer, and nothing e
   await stop(system);
 });
 
-Deno.test("what cannot travel to another server is refused where it is sent", async () => {
+Deno.test("a value that cannot be sent to another server is refused at the sender", async () => {
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
   const { actor } = startCollector(far, "a");
@@ -523,7 +523,7 @@ Deno.test("what cannot travel to another server is refused where it is sent", as
   await stop(far);
 });
 
-Deno.test("within a server a message is the sender's own value", async () => {
+Deno.test("a message within a server is the sender's own value", async () => {
   const system = startSystem();
   const { envelopes } = startCollector(system, "a");
   const message = { run: () => 1 };
@@ -533,7 +533,7 @@ Deno.test("within a server a message is the sender's own value", async () => {
   await stop(system);
 });
 
-Deno.test("a reference, or an object with one, is a destination, also on another server", async () => {
+Deno.test("a reference, or an object with one, is a destination, even on another server", async () => {
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
   startEcho(near, "echo");
@@ -545,7 +545,7 @@ Deno.test("a reference, or an object with one, is a destination, also on another
   await stop(near, far);
 });
 
-Deno.test("a lost server fails its asks, and no others", async () => {
+Deno.test("a lost server fails its own asks only", async () => {
   using time = new FakeTime();
   const systems = new LinkedSystems();
   const [near, far, other] = ["near", "far", "other"].map((name) => systems.start(name));
@@ -564,7 +564,7 @@ Deno.test("a lost server fails its asks, and no others", async () => {
   await stop(far!, other!);
 });
 
-Deno.test("a system that closes fails all that waits", async () => {
+Deno.test("a closing system fails everything that waits", async () => {
   const system = startSystem();
   startCollector(system, "silent");
   const answers = Promise.allSettled([1, 2].map((n) => system.ask("silent", n)));
@@ -578,7 +578,7 @@ Deno.test("a system that closes fails all that waits", async () => {
   await stop(system);
 });
 
-Deno.test("stopping tells all actors but those kept, and makes the rest end after the grace", async () => {
+Deno.test("stopActors sends shutdown to all actors except those kept, and ends the rest after the grace", async () => {
   using time = new FakeTime();
   const system = startSystem();
   const order: string[] = [];
@@ -605,7 +605,7 @@ Deno.test("stopping tells all actors but those kept, and makes the rest end afte
   await stop(system);
 });
 
-Deno.test("stopping does not wait longer than the last actor takes", async () => {
+Deno.test("stopActors returns when the last actor has ended", async () => {
   using time = new FakeTime();
   const system = startSystem();
   for (let i = 0; i < 3; i++) system.spawn(undefined, (self) => self.loop([onShutdown()]));
@@ -669,7 +669,7 @@ Deno.test("kill ends an actor that does not receive, and fails its asks at once"
   await stop(system);
 });
 
-Deno.test("a name is free as soon as its actor was killed, and stays the next one's", async () => {
+Deno.test("a killed actor's name is free at once, and stays with the next actor", async () => {
   const system = startSystem();
   startCollector(system, "name");
   await settle();
@@ -683,7 +683,7 @@ Deno.test("a name is free as soon as its actor was killed, and stays the next on
   await stop(system);
 });
 
-Deno.test("requests are answered once, also when their actor is killed or fails afterwards", async () => {
+Deno.test("a request is answered once, even if its actor is killed or fails afterwards", async () => {
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
   const body = (after: () => Promise<never>) => (self: Actor) =>
@@ -718,7 +718,7 @@ Deno.test("kill ends an actor that waits in a receive", async () => {
   assert.deepEqual(system.actors(), []);
 });
 
-Deno.test("a ping is answered and a shutdown taken before the messages that wait", async () => {
+Deno.test("a ping and a shutdown are handled before the messages that wait", async () => {
   const system = startSystem();
   const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const jobs: number[] = [];
@@ -745,7 +745,7 @@ Deno.test("a ping is answered and a shutdown taken before the messages that wait
   assert.deepEqual(jobs, [0, 1]);
 });
 
-Deno.test("a shutdown that an actor takes itself comes before its backlog, which it may work off", async () => {
+Deno.test("a shutdown that an actor handles itself precedes its backlog, which the actor can still process", async () => {
   const system = startSystem();
   const done: number[] = [];
   const gate = Promise.withResolvers<void>();
@@ -768,7 +768,7 @@ Deno.test("a shutdown that an actor takes itself comes before its backlog, which
   assert.deepEqual(done, [-1, 0, 1, 2]);
 });
 
-Deno.test("an actor with a long backlog lets the event loop turn", async () => {
+Deno.test("an actor with a long backlog yields to the event loop", async () => {
   const { setTimeout } = globalThis;
   for (const how of ["loop", "receive"]) {
     using time = new FakeTime();
@@ -798,7 +798,7 @@ Deno.test("an actor with a long backlog lets the event loop turn", async () => {
   }
 });
 
-Deno.test("an actor without a backlog waits for no turn of the event loop", async () => {
+Deno.test("an actor without a backlog does not yield to the event loop", async () => {
   using time = new FakeTime();
   const system = startSystem();
   let handled = 0;
@@ -816,7 +816,7 @@ Deno.test("an actor without a backlog waits for no turn of the event loop", asyn
   await stop(system);
 });
 
-Deno.test("a message that throws when read fails only its sender", async () => {
+Deno.test("a message that throws when it is read fails only its sender", async () => {
   const system = startSystem();
   const { envelopes } = startCollector(system, "a");
   await settle();
@@ -833,7 +833,7 @@ Deno.test("a message that throws when read fails only its sender", async () => {
   await stop(system);
 });
 
-Deno.test("an actor's mailbox that grows long is a warning that names the actor", async () => {
+Deno.test("a mailbox that grows long logs a warning that names the actor", async () => {
   using logs = await CapturedLogs.start();
   const system = startSystem();
   const actor = system.spawn("slow", (self) => self.loop([on("other", () => {})]));
@@ -847,7 +847,7 @@ Deno.test("an actor's mailbox that grows long is a warning that names the actor"
   await actor.ended;
 });
 
-Deno.test("a request without a time-out never goes stale", async () => {
+Deno.test("a request without a timeout never expires", async () => {
   const system = startSystem();
   const { actor, envelopes } = startCollector(system, "a");
   const answers = [100, Infinity].map((timeout) => system.ask(actor, "question", { timeout }));
@@ -880,7 +880,7 @@ Deno.test("a system without a route reaches no other server", async () => {
   await assert.rejects(system.ask(there, "a question"), DisconnectedError);
 });
 
-Deno.test("deliver takes a shutdown from elsewhere only where the guard lets it pass", async () => {
+Deno.test("deliver accepts a shutdown from another server only if the guard allows it", async () => {
   const system = startSystem();
   const answers: unknown[] = [];
   system.route = {

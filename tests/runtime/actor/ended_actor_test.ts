@@ -27,7 +27,7 @@ Deno.test("an actor keeps an envelope and replies later", async () => {
   await actor.ended;
 });
 
-Deno.test("what an actor has not answered when it ends fails at once, here and from elsewhere", async () => {
+Deno.test("an actor that ends fails its unanswered requests at once, from this server and others", async () => {
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
   const never = new Promise(() => {});
@@ -84,7 +84,7 @@ Deno.test("what an actor has not answered when it ends fails at once, here and f
   assert.equal(systems.sent.length, 0);
 });
 
-Deno.test("an actor that is killed in the turn in which a request arrives fails it", async () => {
+Deno.test("a killed actor fails a request that arrives in the same turn", async () => {
   const system = startSystem();
   let handled = 0;
   const service = system.serve("a", { count: () => ++handled });
@@ -95,7 +95,7 @@ Deno.test("an actor that is killed in the turn in which a request arrives fails 
   assert.equal(handled, 0);
 });
 
-Deno.test("an actor that ends fails what was told and expects an answer", async () => {
+Deno.test("an actor that ends fails a told message that expects an answer", async () => {
   const system = startSystem();
   const silent = system.spawn("silent", (self) => self.loop([on("keep", () => {})]));
   const failed = Promise.withResolvers<boolean>();

@@ -56,7 +56,7 @@ function types(asker: Parameters<typeof client>[0], system: ReturnType<typeof st
 }
 void types;
 
-Deno.test("HandlerContext has the sender, its deadline and what it may do", async () => {
+Deno.test("HandlerContext has the sender, the deadline and the sender's capabilities", async () => {
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
   const seen: unknown[] = [];
@@ -76,7 +76,7 @@ Deno.test("HandlerContext has the sender, its deadline and what it may do", asyn
   await service.ended;
 });
 
-Deno.test("HandlerContext.deadline counts from the arrival, also of a request that waited", async () => {
+Deno.test("HandlerContext.deadline counts from the arrival, even for a request that waited", async () => {
   const system = startSystem();
   const deadlines: (number | undefined)[] = [];
   const gate = Promise.withResolvers<void>();
@@ -96,7 +96,7 @@ Deno.test("HandlerContext.deadline counts from the arrival, also of a request th
   await service.ended;
 });
 
-Deno.test("HandlerContext.later lets a handler answer when it can, and the service go on", async () => {
+Deno.test("HandlerContext.later lets a handler answer later, while the service continues", async () => {
   const system = startSystem();
   const waiting: HandlerContext[] = [];
   const service = system.serve("jobs", {

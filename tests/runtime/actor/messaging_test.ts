@@ -36,7 +36,7 @@ Deno.test("toFailure converts any thrown value, and never throws", () => {
   }
 });
 
-Deno.test("a promise is what await waits for", () => {
+Deno.test("isPromise is true for what await waits for", () => {
   // deno-lint-ignore no-explicit-any
   const thenable: any = {};
   thenable["then"] = () => {};

@@ -12,13 +12,13 @@ Deno.test("ActorRef.parse reads actor@server, split at the first @", () => {
   assert.equal(ActorRef.parse("12@httpd1").actor, 12);
 });
 
-Deno.test("ActorRef.parse refuses what is not a reference", () => {
+Deno.test("ActorRef.parse refuses an invalid reference", () => {
   for (const text of ["counter", "@httpd1", "counter@", "a@b@c", "1a@b", "a b@c", "", "a@.b"]) {
     assert.throws(() => ActorRef.parse(text), InvalidInputError, text);
   }
 });
 
-Deno.test("ActorRef checks the server id and the name of the actor", () => {
+Deno.test("ActorRef checks the server id and the actor's name", () => {
   for (const id of ["", "a@b", "-a", "a b", "a".repeat(65), undefined as unknown as string]) {
     assert.throws(() => new ActorRef(id, "counter"), /^InvalidInputError: not a server id: /);
   }

@@ -29,7 +29,7 @@ class Gates {
   }
 }
 
-Deno.test("a typed client calls the handlers, near and far", async () => {
+Deno.test("a typed client calls the handlers, on the same server and on another", async () => {
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
   let total = 0;
@@ -49,7 +49,7 @@ Deno.test("a typed client calls the handlers, near and far", async () => {
   await stop(far);
 });
 
-Deno.test("the type of a request is the method's, whatever the request says", async () => {
+Deno.test("the request's type is always the method's name", async () => {
   const system = startSystem();
   const handlers = { get: ({ key }: { key: string }) => key };
   const actor = system.serve("store", handlers);
@@ -59,7 +59,7 @@ Deno.test("the type of a request is the method's, whatever the request says", as
   await stop(system);
 });
 
-Deno.test("a client is no promise", async () => {
+Deno.test("a client is not a promise", async () => {
   const system = startSystem();
   const service = client<{ get: () => number }>(system, "nobody");
   assert.equal(await Promise.resolve(service), service);
@@ -67,7 +67,7 @@ Deno.test("a client is no promise", async () => {
   assert.equal((service as unknown as Record<symbol, unknown>)[Symbol.iterator], undefined);
 });
 
-Deno.test("a client hands its options to ask", async () => {
+Deno.test("a client passes its options to ask", async () => {
   const system = startSystem();
   const handlers = { never: () => new Promise<void>(() => {}) };
   const actor = system.serve("a", handlers);
@@ -123,7 +123,7 @@ Deno.test("a concurrent service does not wait for a handler's promise", async ()
   await stop(system);
 });
 
-Deno.test("a concurrent service that is shut down fails what it had begun", async () => {
+Deno.test("a concurrent service that is shut down fails the requests it had begun", async () => {
   const system = startSystem();
   const gates = new Gates();
   const handlers = { slow: () => gates.pass().then(() => "done") };
@@ -137,7 +137,7 @@ Deno.test("a concurrent service that is shut down fails what it had begun", asyn
 });
 
 for (const concurrent of [false, true]) {
-  Deno.test(`a handler that fails fails its request alone${concurrent ? ", concurrent too" : ""}`, async () => {
+  Deno.test(`a failing handler fails only its request${concurrent ? ", concurrent too" : ""}`, async () => {
     class QuotaError extends Error {
       override name = "QuotaError";
     }
@@ -182,7 +182,7 @@ for (const concurrent of [false, true]) {
   });
 }
 
-Deno.test("what a handler returns is awaited, of whatever class the promise is", async () => {
+Deno.test("a handler's result is awaited, for any class of promise", async () => {
   const system = startSystem();
   const query = (
     settle: (resolve: (value: unknown) => void, reject: (e: unknown) => void) => void,
@@ -203,7 +203,7 @@ Deno.test("what a handler returns is awaited, of whatever class the promise is",
   await stop(system);
 });
 
-Deno.test("a handler may answer by itself", async () => {
+Deno.test("a handler can answer by itself", async () => {
   const system = startSystem();
   const handlers = {
     early: (_request: unknown, context: HandlerContext) => {
@@ -221,7 +221,7 @@ Deno.test("a handler may answer by itself", async () => {
   await stop(system);
 });
 
-Deno.test("a service answers once, whatever its handler and the promise of that do", async () => {
+Deno.test("a service answers once, for any result of its handler and of the handler's promise", async () => {
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
   const thenable = (then: unknown) => Object.defineProperty({}, "then", { value: then });
@@ -259,7 +259,7 @@ Deno.test("a service answers once, whatever its handler and the promise of that 
   await stop(far);
 });
 
-Deno.test("a handler whose promise cannot be awaited fails its request alone", async () => {
+Deno.test("a handler whose promise cannot be awaited fails only its request", async () => {
   const system = startSystem();
   const refuse = () => {
     throw new Error("no promise");
@@ -277,7 +277,7 @@ Deno.test("a handler whose promise cannot be awaited fails its request alone", a
   await stop(system);
 });
 
-Deno.test("an unknown request is refused by its name, and so are those every object knows", async () => {
+Deno.test("an unknown request is refused by its name, even one that every object has", async () => {
   const system = startSystem();
   const actor = system.serve("a", { get: () => 1 });
   for (const type of ["put", "constructor", "__proto__", "toString", ""]) {
@@ -291,7 +291,7 @@ Deno.test("an unknown request is refused by its name, and so are those every obj
   await stop(system);
 });
 
-Deno.test("every service answers pings, and may have its own answer", async () => {
+Deno.test("every service answers pings, and can define its own answer", async () => {
   const system = startSystem();
   system.serve("a", {});
   system.serve("b", { ping: () => "pong" });
@@ -319,7 +319,7 @@ Deno.test("a service that is shut down cleans up before it answers", async () =>
   assert.equal(system.find("a"), undefined);
 });
 
-Deno.test("an answer that cannot travel is a failure at once, and the service goes on", async () => {
+Deno.test("an answer that cannot be sent is a failure at once, and the service continues", async () => {
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
   const handlers = {
@@ -342,7 +342,7 @@ Deno.test("an answer that cannot travel is a failure at once, and the service go
   await stop(far);
 });
 
-Deno.test("a service with checks gives its handlers what they return, and takes no other types", async () => {
+Deno.test("a service with checks passes their results to its handlers, and accepts no other types", async () => {
   const system = startSystem();
   const got: unknown[] = [];
   const checks = {
@@ -368,7 +368,7 @@ Deno.test("a service with checks gives its handlers what they return, and takes 
   assert.equal(got.length, 1);
 });
 
-Deno.test("a service logs what its handlers throw with the stack, for an ask and a tell", async () => {
+Deno.test("a service logs a handler's error with its stack, for an ask and a tell", async () => {
   using logs = await CapturedLogs.start();
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
@@ -394,7 +394,7 @@ Deno.test("a service logs what its handlers throw with the stack, for an ask and
   await stop(far);
 });
 
-Deno.test("a service logs in one line that it refused a request that was told, and of one that was asked at DEBUG", async () => {
+Deno.test("a service logs a refusal in one line, for a tell at WARN and an ask at DEBUG", async () => {
   using logs = await CapturedLogs.start("debug");
   const system = startSystem();
   const handlers = {
@@ -427,7 +427,7 @@ Deno.test("a service logs in one line that it refused a request that was told, a
   await stop(system);
 });
 
-Deno.test("a service logs a few failures of a sender and how many more there were", async () => {
+Deno.test("a service logs a few failures per sender, and how many more there were", async () => {
   using logs = await CapturedLogs.start();
   const system = startSystem();
   system.serve("shop", {
@@ -447,7 +447,7 @@ Deno.test("a service logs a few failures of a sender and how many more there wer
   await stop(system);
 });
 
-Deno.test("a failed ask tells what failed there and where it was asked", async () => {
+Deno.test("a failed ask names what failed on the server and where it was asked", async () => {
   using _logs = await CapturedLogs.start();
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
@@ -483,7 +483,7 @@ Deno.test("a failed ask tells what failed there and where it was asked", async (
   await stop(far);
 });
 
-Deno.test("an ask that has no answer tells which request it was and where it was asked", async () => {
+Deno.test("an unanswered ask names its request and where it was asked", async () => {
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
   const handlers = { sell: () => new Promise<void>(() => {}) };

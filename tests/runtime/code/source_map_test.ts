@@ -47,7 +47,7 @@ const edited = fc.record({
   return { text, edits: replaced };
 });
 
-Deno.test("what is not replaced keeps its place in the source", () =>
+Deno.test("text that is not replaced keeps its position in the source", () =>
   fc.assert(fc.asyncProperty(edited, async ({ text, edits }) => {
     const { after, maps } = await edit(text, edits);
     const starts = { before: lineStarts(text), after: lineStarts(after) };
@@ -65,7 +65,7 @@ Deno.test("what is not replaced keeps its place in the source", () =>
     }
   })));
 
-Deno.test("a replacement over several lines shifts what stands behind it", async () => {
+Deno.test("a replacement over several lines shifts the text after it", async () => {
   const { after, maps } = await edit("a import\n  .meta b\nc", [
     { start: 2, end: 16, replacement: "meta()\n" },
   ]);

@@ -63,7 +63,7 @@ Deno.test("units become files named by module and hash", () =>
     assert.notEqual(again.namespace, namespace);
   }));
 
-Deno.test("units that are not what they say are refused", () =>
+Deno.test("an inconsistent unit is refused", () =>
   withStore(async (store) => {
     const leaf = await unitOf("leaf.ts", "export const leaf = 1;");
     const main = await unitOf("main.ts", `export * from "${unitSpecifier(leaf.hash)}";`);
@@ -95,7 +95,7 @@ Deno.test("units that are not what they say are refused", () =>
     await load(store, [leaf, main]);
   }));
 
-Deno.test("the same text is a module of its own under each module id, in any directory", () =>
+Deno.test("the same text is a separate module under each module id, in any directory", () =>
   withStore(async (store) => {
     const one = await unitOf("one.ts", "export const state = new Map();");
     await load(store, [one]);
@@ -115,7 +115,7 @@ Deno.test("a library module is named by an absolute or bare specifier", () =>
     await assert.rejects(store.importLibrary("my/nosuch"), /my\/nosuch is neither registered/);
   }));
 
-Deno.test("the history tells what was made current, when and by whom", () =>
+Deno.test("the history records what was made current, when and by whom", () =>
   withStore(async (store) => {
     const one = await unitOf("main.ts", "export const version = 1;");
     const two = await unitOf("main.ts", "export const version = 2;");
@@ -146,7 +146,7 @@ Deno.test("the history tells what was made current, when and by whom", () =>
     for (const { time } of store.history()) assert.ok(before <= time && time <= Date.now());
   }));
 
-Deno.test("a load that fails changes nothing of what is current", () =>
+Deno.test("a failed load changes nothing that is current", () =>
   withStore(async (store) => {
     const good = await unitOf("main.ts", "export const version = 1;");
     const bad = await unitOf("main.ts", "throw new Error('out of order');");
@@ -156,7 +156,7 @@ Deno.test("a load that fails changes nothing of what is current", () =>
     assert.equal(store.history().length, 1);
   }));
 
-Deno.test("who waits for a module that pauses may go on to import another", () =>
+Deno.test("an import that waits for a pausing module can be followed by another import", () =>
   withStore(async (store) => {
     const begun = Promise.withResolvers<void>();
     const gate = Promise.withResolvers<void>();
@@ -172,7 +172,7 @@ Deno.test("who waits for a module that pauses may go on to import another", () =
     assert.equal((await second).next, 1);
   }));
 
-Deno.test("a unit's file and its directory are for their user alone", () =>
+Deno.test("a unit's file and directory are accessible only to their user", () =>
   withStore(async (store, directory) => {
     const unit = await unitOf("main.ts", "export {};");
     await load(store, [unit]);
@@ -181,7 +181,7 @@ Deno.test("a unit's file and its directory are for their user alone", () =>
     assert.equal(modeOf(join(directory, `main-${unit.hash}.mjs`)), "600");
   }));
 
-Deno.test("load refuses modules that are no part of its entry", () =>
+Deno.test("load refuses modules that do not belong to its entry", () =>
   withStore(async (store) => {
     const main = await unitOf("main.ts", "export {};");
     const other = await unitOf("other.ts", "export const other = 1;");
@@ -198,7 +198,7 @@ Deno.test("load refuses modules that are no part of its entry", () =>
     assert.equal(store.running(["absent.ts"]).size, 0);
   }));
 
-Deno.test("a directory that was removed is made again for what is loaded next", () =>
+Deno.test("a removed directory is made again for the next load", () =>
   withStore(async (store, directory) => {
     await load(store, [await unitOf("one.ts", "export const one = 1;")]);
     await Deno.remove(directory, { recursive: true });
@@ -207,7 +207,7 @@ Deno.test("a directory that was removed is made again for what is loaded next", 
     assert.equal(Deno.statSync(directory).mode! & 0o777, 0o700);
   }));
 
-Deno.test("close removes the directory, also one that is gone already", () =>
+Deno.test("close removes the directory, or does nothing if it is gone", () =>
   withStore(async (store, directory) => {
     await load(store, [await unitOf("main.ts", "export {};")]);
     await store.close();
@@ -215,7 +215,7 @@ Deno.test("close removes the directory, also one that is gone already", () =>
     await store.close();
   }));
 
-Deno.test("load says that the store was closed when it fails for that", () =>
+Deno.test("load says that the store was closed when it fails for that reason", () =>
   withStore(async (store) => {
     const gates = globalThis as { openGate?: () => void };
     const slow = {
@@ -234,7 +234,7 @@ Deno.test("load says that the store was closed when it fails for that", () =>
     });
   }));
 
-Deno.test("load imports the libraries of a program first, and names who imports one that is absent", () =>
+Deno.test("load imports a program's libraries first, and names the importer of a missing one", () =>
   withStore(async (store) => {
     const main = await unitOf("main.ts", "export {}; globalThis.wasEvaluated = true;");
     await store.add([main]);
@@ -250,7 +250,7 @@ Deno.test("load imports the libraries of a program first, and names who imports 
     assert.deepEqual(store.history(), []);
   }));
 
-Deno.test("a unit keeps the author's file that it came with first", () =>
+Deno.test("a unit keeps the author's file that it was first loaded with", () =>
   withStore(async (store) => {
     const bad = await unitOf("bad.ts", 'throw new Error("no");');
     await store.add([bad]);

@@ -25,7 +25,7 @@ function codeFiles(server: EnsembleServer): number | undefined {
   }
 }
 
-Deno.test("startServer leaves the code of a running server of its id alone, wherever it listens", async () => {
+Deno.test("startServer leaves the code of a running server with its id alone, at any address", async () => {
   await using ensemble = await testEnsemble();
   const first = await ensemble.startServer("a");
   await load(first);
@@ -58,7 +58,7 @@ Deno.test("startServer leaves the code of a running server of its id alone, wher
   assert.equal(codeFiles(first), 1);
 });
 
-Deno.test("a server that stops removes the code that it was given, and another may follow", async () => {
+Deno.test("a stopped server removes its loaded code, and another server can follow", async () => {
   await using ensemble = await testEnsemble();
   for (let i = 0; i < 2; i++) {
     const server = await ensemble.startServer("a");
@@ -69,7 +69,7 @@ Deno.test("a server that stops removes the code that it was given, and another m
   }
 });
 
-Deno.test("a server that does not start releases its directory", async () => {
+Deno.test("a server that fails to start releases its directory", async () => {
   await using ensemble = await testEnsemble();
   const prepare = () => {
     throw new Error("no");

@@ -50,7 +50,7 @@ const PROGRAM = `
   Deno.exit();
 `;
 
-Deno.test("no internal actor of a started server keeps a message that it does not know", async () => {
+Deno.test("internal actors of a started server keep no unknown message", async () => {
   using ensemble = new TemporaryEnsemble();
   const { stdout, stderr } = await ensemble.evaluate(PROGRAM);
   const lines = stdout.split("\n").slice(0, -1).map((line) => line.split(": "));

@@ -90,7 +90,7 @@ Deno.test("the audit log identifies code by its hash, and omits requests that ru
   target.actors.find(serial)!.exit();
 });
 
-Deno.test("over tls the loader requires certificates, even without an administrator", async () => {
+Deno.test("the loader requires certificates over tls, even without an administrator", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const authority = await MadeAuthority.create();

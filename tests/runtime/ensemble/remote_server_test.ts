@@ -3,7 +3,7 @@ import { loadFile } from "../../../cli/modules/load_file.ts";
 import { encodePem } from "../../../runtime/pki/pem.ts";
 import { testEnsemble } from "../../../testing/test_ensemble.ts";
 
-Deno.test("server.remote does to a server what the command line does", async () => {
+Deno.test("server.remote does what the command line does", async () => {
   await using ensemble = await testEnsemble();
   const a = await ensemble.startServer("a");
   await ensemble.startServer("b");
@@ -30,7 +30,7 @@ Deno.test("server.remote does to a server what the command line does", async () 
   assert.throws(() => client.remote("no id"), { name: "InvalidInputError" });
 });
 
-Deno.test("server.elevate gets capabilities with the administrators' key, authorize gives them on", async () => {
+Deno.test("server.elevate gets capabilities with the administrators' key, and authorize passes them on", async () => {
   const pair = await crypto.subtle.generateKey("Ed25519", true, [
     "sign",
     "verify",
@@ -58,7 +58,7 @@ Deno.test("server.elevate gets capabilities with the administrators' key, author
   });
 });
 
-Deno.test("loadFile loads a source file into another server and into the own one", async () => {
+Deno.test("loadFile loads a source file into another server and into its own", async () => {
   await using ensemble = await testEnsemble();
   const a = await ensemble.startServer("a");
   const client = await ensemble.startServer();

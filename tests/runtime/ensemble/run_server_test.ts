@@ -65,7 +65,7 @@ function linesBetween(text: string, first: string, last: string): string[] {
   return lines.slice(lines.indexOf(first) + 1, lines.indexOf(last));
 }
 
-Deno.test("runServer logs to standard error what fails in its program, and prints it where the log is off", async () => {
+Deno.test("runServer logs its program's errors to standard error, and prints them when the log is off", async () => {
   using ensemble = new TemporaryEnsemble();
   const source = (path: string) => JSON.stringify(new URL(`../../../${path}`, import.meta.url));
   const { code, stderr } = await ensemble.evaluate(`
@@ -161,7 +161,7 @@ Deno.test("logUnhandledErrors logs values that throw when inspected, and shorten
   assert.ok(logs.lines[1]!.length < 22_000);
 });
 
-Deno.test("logUnhandledErrors counts the repetitions of an error that it left out, and logs others", async () => {
+Deno.test("logUnhandledErrors counts repetitions of an error that it left out, and logs others", async () => {
   using logs = await CapturedLogs.start();
   {
     using _errors = logUnhandledErrors();

@@ -6,7 +6,7 @@ import {
 } from "../../../runtime/ensemble/start_options.ts";
 import { InvalidInputError } from "../../../runtime/errors.ts";
 
-Deno.test("actorsShare leaves 2 s of the grace to the program, or half of a short one", () => {
+Deno.test("actorsShare leaves the program 2 s of the grace, or half of a short one", () => {
   for (
     const [grace, share] of [
       [DEFAULT_GRACE, 3000],
@@ -19,7 +19,7 @@ Deno.test("actorsShare leaves 2 s of the grace to the program, or half of a shor
   ) assert.equal(actorsShare(grace), share);
 });
 
-Deno.test("requireGrace refuses anything but a time", () => {
+Deno.test("requireGrace refuses anything but a duration", () => {
   for (const grace of [0, 1.5, Infinity]) assert.equal(requireGrace(grace), grace);
   for (const grace of [-1, NaN, "5", null, undefined]) {
     assert.throws(() => requireGrace(grace as number), InvalidInputError);

@@ -35,7 +35,7 @@ function logAtEveryLevel(): void {
   logger.error("4");
 }
 
-Deno.test("startLogging logs from its level on, info where none is given", () => {
+Deno.test("startLogging logs from its level on, by default info", () => {
   const all = ["DEBUG test: 1", "INFO test: 2", "WARN test: 3", "ERROR test: 4"];
   for (const [index, level] of (["debug", undefined, "warning", "error"] as const).entries()) {
     using file = new LogFile();
@@ -56,7 +56,7 @@ Deno.test("startLogging appends to its file, and a second call replaces the firs
   assert.deepEqual(file.lines, ["ERROR test: 4", "WARN test: 3", "ERROR test: 4"]);
 });
 
-Deno.test("startLogging logs what a program logs in categories of its own", () => {
+Deno.test("startLogging logs a program's own categories", () => {
   using file = new LogFile();
   startLogging({ file: file.path, format: "json" });
   getLogger(["my", "app"]).info("sold {count}", { count: 2 });
@@ -69,7 +69,7 @@ Deno.test("startLogging logs what a program logs in categories of its own", () =
   });
 });
 
-Deno.test("startLogging leaves a program alone that configures LogTape, before or later", async () => {
+Deno.test("startLogging does not interfere with a program that configures LogTape, before or later", async () => {
   for (const when of ["before", "later"]) {
     using file = new LogFile();
     const own: string[] = [];
@@ -98,7 +98,7 @@ Deno.test("startLogging leaves a program alone that configures LogTape, before o
   }
 });
 
-Deno.test("startLogging leaves alone what another copy of LogTape has configured", () => {
+Deno.test("startLogging does not interfere with a configuration from another copy of LogTape", () => {
   using file = new LogFile();
   // What all copies of LogTape in a process share.
   const state = (globalThis as Record<symbol, unknown>)[Symbol.for("logtape.inspectionState")] as {
@@ -113,7 +113,7 @@ Deno.test("startLogging leaves alone what another copy of LogTape has configured
   }
 });
 
-Deno.test("startLogging refuses options that mean nothing, and files that cannot be written", () => {
+Deno.test("startLogging refuses options without meaning, and files that cannot be written", () => {
   using file = new LogFile();
   const nowhere = `${file.path}/no/such.log`;
   assert.throws(() => startLogging({ file: nowhere }), /cannot write the log file .*such\.log: /);
@@ -145,7 +145,7 @@ Deno.test("startLogging writes each record at once, to standard error or the ser
   assert.match(log, /^\S+Z INFO a: 2\n$/);
 });
 
-Deno.test("reopenLog continues in a new file of the same mode when the log was renamed", () => {
+Deno.test("reopenLog continues in a new file of the same mode after the log was renamed", () => {
   using file = new LogFile();
   const logger = getLogger("a");
   startLogging({ file: file.path });
@@ -159,7 +159,7 @@ Deno.test("reopenLog continues in a new file of the same mode when the log was r
   assert.match(Deno.readTextFileSync(`${file.path}.1`), / INFO a: 1\n\S+Z INFO a: 2\n$/);
 });
 
-Deno.test("reopenLog that fails leaves the log where it is", () => {
+Deno.test("reopenLog keeps the old log when it fails", () => {
   using file = new LogFile();
   const logger = getLogger("a");
   startLogging({ file: file.path });
@@ -173,7 +173,7 @@ Deno.test("reopenLog that fails leaves the log where it is", () => {
 
 for (const format of ["text", "json"] as const) {
   testWith([LINUX], {
-    name: `a log in ${format} says how many lines it lost, once it can write again`,
+    name: `a log in ${format} reports how many lines it lost, once it can write again`,
     fn() {
       using file = new LogFile();
       const logger = getLogger("a");
@@ -265,7 +265,7 @@ testWith([LINUX, "mkfifo"], {
 });
 
 testWith([LINUX, "mkfifo"], {
-  name: "a log on a pipe is read to its end when another one takes its place",
+  name: "a log on a pipe is read to its end when another replaces it",
   async fn() {
     using file = new LogFile();
     await new Deno.Command("mkfifo", { args: [file.path] }).output();

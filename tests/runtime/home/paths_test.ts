@@ -17,7 +17,7 @@ async function evaluate(expression: string, environment: Record<string, string>)
   return new TextDecoder().decode(stdout).trimEnd();
 }
 
-Deno.test("state is below GERBIL_PATH, by default below the home directory", async () => {
+Deno.test("ensemble state is below GERBIL_PATH, by default below the home directory", async () => {
   assert.equal(
     await evaluate("paths.findPlaces().cookie", { GERBIL_PATH: "/g" }),
     "/g/ensemble/cookie",
@@ -46,7 +46,7 @@ Deno.test("sockets are in ENSEMBLE_SOCKET_DIR, by default in /tmp/ensemble", asy
   assert.equal(await socketPath("run"), "ENSEMBLE_SOCKET_DIR is not an absolute path: run");
 });
 
-Deno.test("Places takes absolute directories in place of the environment", async () => {
+Deno.test("Places takes absolute directories instead of the environment", async () => {
   const given = "paths.findPlaces({ directory: '/d/', socketDirectory: '/s' })";
   assert.equal(await evaluate(`${given}.cookie`, {}), "/d/cookie");
   assert.equal(await evaluate(`${given}.socket('a')`, { ENSEMBLE_SOCKET_DIR: "x" }), "/s/a");

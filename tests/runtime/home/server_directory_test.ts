@@ -71,7 +71,7 @@ Deno.test("holdServerDirectory admits one process at a time, while others come a
   assert.equal(exists(findPlaces().server(A)), false);
 });
 
-Deno.test("holdServerDirectory waits while another process looks for what killed clients left", async () => {
+Deno.test("holdServerDirectory waits while another process removes what killed clients left", async () => {
   using _home = new Home();
   Deno.mkdirSync(findPlaces().server(A), { recursive: true });
   const lock = (await takeFileLock(`${findPlaces().server(A)}/lock`))!;

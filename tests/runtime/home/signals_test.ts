@@ -38,8 +38,7 @@ Deno.test("hangupMeaning depends on whether SIGHUP is ignored, and on the termin
 });
 
 testWith(["ps"], {
-  name:
-    "hangupMeaning takes what it may not find out for not ignored, and asks nobody for permission",
+  name: "hangupMeaning treats an unreadable state as not ignored, and asks for no permission",
   async fn() {
     using ensemble = new TemporaryEnsemble();
     const imports = "--allow-import";

@@ -17,7 +17,7 @@ function constraintsOf({ certificate }: CertifiedKey) {
   return { ca, pathLength, critical, usages };
 }
 
-Deno.test("each certificate says how many authorities may be below it", async () => {
+Deno.test("each certificate limits the number of authorities below it", async () => {
   const root = await createRoot("test.internal");
   const issuing = await createIssuing("test.internal", root);
   const options = { id: "httpd1", capabilities: [], hosts: [], days: 30 };

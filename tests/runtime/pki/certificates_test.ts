@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { CertificateAuthority, readCertificate } from "../../../runtime/pki/certificates.ts";
 import { testEnsemble } from "../../../testing/test_ensemble.ts";
 
-Deno.test("CertificateAuthority issues what servers start with, and what it revokes is refused", async () => {
+Deno.test("CertificateAuthority issues certificates that servers start with, and revokes them", async () => {
   const authority = await CertificateAuthority.create("ensemble.internal");
   const certificates = await authority.issue("a", { capabilities: ["loader"], hosts: ["a.test"] });
   const { id, capabilities, serial } = readCertificate(certificates.certificate);
@@ -33,7 +33,7 @@ Deno.test("CertificateAuthority issues what servers start with, and what it revo
   );
 });
 
-Deno.test("CertificateAuthority refuses what is no domain, id or capability", async () => {
+Deno.test("CertificateAuthority refuses an invalid domain, id or capability", async () => {
   await assert.rejects(CertificateAuthority.create("no domain"), { name: "InvalidInputError" });
   const authority = await CertificateAuthority.create("ensemble.internal");
   await assert.rejects(authority.issue("no id"), { name: "InvalidInputError" });

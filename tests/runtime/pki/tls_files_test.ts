@@ -74,7 +74,7 @@ Deno.test("readOwnTls returns undefined for a server without files", async () =>
   assert.equal(await readWith({ [CERTIFICATE]: undefined, [KEY]: undefined }), "none");
 });
 
-Deno.test("readOwnTls names a missing file, and where it comes from", async () => {
+Deno.test("readOwnTls names a missing file, and its source", async () => {
   const again = 'make a new one with "gxensemble ca cert httpd1"';
   const copy = "copy it from the host of the certificate authority";
   const advice = { [CERTIFICATE]: again, [KEY]: again, [ROOT]: copy, [CRL]: copy };

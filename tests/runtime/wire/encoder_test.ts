@@ -324,7 +324,7 @@ Deno.test("writeEnvelope bounds errors and regular expressions by the size of th
   assert.equal((send(errors) as Error[])[1999]!.message, "error 1999");
 });
 
-Deno.test("writeEnvelope writes a message of the largest size, and none that is larger", () => {
+Deno.test("writeEnvelope writes a message of the largest size, and refuses a larger one", () => {
   const overhead = encodeEnvelope(envelopeOf(new Uint8Array())).length;
   const largest = new Uint8Array(MAX_FRAME - overhead);
   assert.equal((send(largest) as Uint8Array).length, largest.length);
@@ -358,7 +358,7 @@ Deno.test("writeEnvelope reserves no room for a message that is too large", () =
   assert.ok(largest < MAX_FRAME, `${largest}`);
 });
 
-Deno.test("writeEnvelope leaves the outbox as it was when a message fails", () => {
+Deno.test("writeEnvelope leaves the outbox unchanged when a message fails", () => {
   const outbox = new Outbox();
   writeEnvelope(outbox, envelopeOf("first"));
   const { size } = outbox;
@@ -387,7 +387,7 @@ Deno.test("writeEnvelope refuses a message whose getter sends another", () => {
   writeEnvelope(outer, envelopeOf(1));
 });
 
-Deno.test("writeEnvelope writes a value of any depth so that it can be read", () => {
+Deno.test("writeEnvelope writes a value of any depth in a form that can be read", () => {
   for (const depth of [MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1, MAX_DEPTH + 2, 3000]) {
     let value: unknown = "bottom";
     for (let i = 0; i < depth; i++) value = i % 2 ? [value] : { value };

@@ -161,7 +161,7 @@ Deno.test("every value that can be sent arrives unchanged", () => {
   );
 });
 
-Deno.test("every value arrives as a structured clone of it would be", () => {
+Deno.test("every value arrives as its structured clone would be", () => {
   const cases: Record<string, unknown> = {
     "holes become undefined only here": [1, undefined, 3],
     "an instance of a class": new (class Point {
@@ -209,7 +209,7 @@ Deno.test("holes of an array become undefined", () => {
   assert.ok(0 in (send(new Array(1)) as unknown[]));
 });
 
-Deno.test("typed arrays of all kinds keep theirs, also those of subclasses", () => {
+Deno.test("typed arrays keep their kind, even subclasses", () => {
   const classes = [
     Int8Array,
     Uint8Array,
@@ -268,7 +268,7 @@ Deno.test("errors keep class, name, message, stack, cause and errors", () => {
   }
 });
 
-Deno.test("an error may be named after anything", () => {
+Deno.test("an error can have any name", () => {
   for (const name of ["toString", "constructor", "__proto__", "hasOwnProperty", "", "\ud800"]) {
     const error = new Error("odd", { cause: 1 });
     error.name = name;
@@ -310,7 +310,7 @@ Deno.test("cycles arrive as cycles", () => {
   assert.equal(copy[0], copy);
 });
 
-Deno.test("an object that is referred to twice arrives, equal in both places", () => {
+Deno.test("an object referenced twice arrives, equal in both places", () => {
   const shared = { a: [1n] };
   assertSame(send([shared, shared, new Map([[shared, shared]])]), [
     shared,
@@ -327,7 +327,7 @@ Deno.test("objects with many references to the same ones are written once", () =
   assertSame(received, ["leaf"]);
 });
 
-Deno.test("values nested thousands deep arrive", () => {
+Deno.test("values nested thousands of levels deep arrive", () => {
   let list: unknown = "bottom";
   let record: unknown = "bottom";
   let mixed: unknown = "bottom";
@@ -345,7 +345,7 @@ Deno.test("values nested thousands deep arrive", () => {
   assert.deepEqual([lists, records, mixtures], ["bottom", "bottom", "bottom"]);
 });
 
-Deno.test("long strings and large binary arrive whole", () => {
+Deno.test("long strings and large binary data arrive complete", () => {
   for (const unit of ["a", "é", "語", "👍", "a\u0000ü"]) {
     const text = unit.repeat(1024 * 1024 / unit.length);
     assert.ok(send(text) === text, unit);
@@ -386,7 +386,7 @@ Deno.test("lone surrogates and a byte order mark are kept, in values, keys, Maps
   }
 });
 
-Deno.test("nothing received refers to the bytes it came from", () => {
+Deno.test("a received value holds no reference to the bytes it was read from", () => {
   const message = () => [
     new Uint8Array([1, 2, 3]),
     new Float64Array([1.5]),
@@ -406,7 +406,7 @@ Deno.test("nothing received refers to the bytes it came from", () => {
   }
 });
 
-Deno.test("writeEnvelope refuses what cannot be sent, names its place, and works afterwards", () => {
+Deno.test("writeEnvelope refuses a value that cannot be sent, locates it, and works afterwards", () => {
   const deep: { next?: unknown } = {};
   deep.next = deep;
   const cases: [unknown, RegExp][] = [
@@ -467,7 +467,7 @@ Deno.test("messages around the size of the encoder's buffer arrive, in any order
   }
 });
 
-Deno.test("changing a message after it was sent changes nothing at the receiver", () => {
+Deno.test("changing a message after it was sent does not affect the receiver", () => {
   const frames: Uint8Array[] = [];
   const system = new ActorSystem(SERVER);
   system.route = {
@@ -640,7 +640,7 @@ Deno.test("values that do not match their tags are refused", () => {
   assertRefused(frame(Tag.Reference, ...u32(0)), "a reference after a frame with a graph");
 });
 
-Deno.test("an object as deep as a tree may be is read, a deeper one is refused", () => {
+Deno.test("an object at the depth limit of a tree is read, and a deeper one refused", () => {
   const nested = (depth: number) => frame(...new Array(depth - 1).fill(0xd1), 0xd0);
   decode(nested(MAX_DEPTH));
   assertRefused(nested(MAX_DEPTH + 1));

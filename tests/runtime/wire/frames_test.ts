@@ -77,7 +77,7 @@ async function readAll(reader: FrameReader): Promise<Uint8Array[]> {
   return frames;
 }
 
-Deno.test("frames split at every byte are read whole", async () => {
+Deno.test("frames split at every byte are read completely", async () => {
   const bodies = [bodyOf(3, 1), bodyOf(0, 0), bodyOf(1, 9), bodyOf(300, 5), bodyOf(0, 0)];
   const bytes = join(...bodies.map(frame));
   for (let at = 0; at <= bytes.length; at++) {
@@ -92,7 +92,7 @@ Deno.test("frames split at every byte are read whole", async () => {
   assert.deepEqual(await readAll(new FrameReader(new PiecesStream(...single), 1000)), bodies);
 });
 
-Deno.test("FrameReader steps through the frames of one read without another read", async () => {
+Deno.test("FrameReader returns the frames of one read without another read", async () => {
   const bodies = Array.from({ length: 5000 }, (_, i) => bodyOf(i % 7, i));
   const stream = new PiecesStream(join(...bodies.map(frame)));
   const reader = new FrameReader(stream, 1000);
@@ -135,7 +135,7 @@ Deno.test("a frame beyond the limit is refused by its header, before anything is
   }
 });
 
-Deno.test("FrameReader tells a peer that speaks TLS from one that sends too much", async () => {
+Deno.test("FrameReader distinguishes a peer that speaks TLS from one that sends too much", async () => {
   // The client's hello, and the alert with which a server answers something else.
   for (const record of [[0x16, 0x03, 0x01, 0x02, 0x00], [0x15, 0x03, 0x03, 0x00, 0x02, 0x28]]) {
     const reader = new FrameReader(new PiecesStream(new Uint8Array(record)), 1024);
@@ -147,7 +147,7 @@ Deno.test("FrameReader tells a peer that speaks TLS from one that sends too much
   }
 });
 
-Deno.test("a frame at the limit is read, and the limit may be raised between frames", async () => {
+Deno.test("a frame at the limit is read, and the limit can be raised between frames", async () => {
   const small = bodyOf(8, 1);
   const large = bodyOf(20, 2);
   const reader = new FrameReader(new PiecesStream(join(frame(small), frame(large))), 8);
@@ -159,7 +159,7 @@ Deno.test("a frame at the limit is read, and the limit may be raised between fra
   assert.deepEqual(current(reader), large);
 });
 
-Deno.test("FrameReader makes no room for what a header merely announces", async () => {
+Deno.test("FrameReader allocates nothing for a length that is only announced", async () => {
   const header = new Uint8Array(HEADER_LENGTH);
   new DataView(header.buffer).setUint32(0, 2 ** 26);
   const piece = new Uint8Array(100);
@@ -169,7 +169,7 @@ Deno.test("FrameReader makes no room for what a header merely announces", async 
   assert.equal(reader.cut, true);
 });
 
-Deno.test("the buffer grows to a large frame, and shrinks back after it", async () => {
+Deno.test("the buffer grows for a large frame, and shrinks back after it", async () => {
   const large = new Uint8Array(1000 * KIB).map((_, i) => i * 31);
   const tail = bodyOf(10, 3);
   const bytes = new Uint8Array(1000 * KIB + 2 * HEADER_LENGTH + 10);
@@ -185,7 +185,7 @@ Deno.test("the buffer grows to a large frame, and shrinks back after it", async 
   assert.equal(reader.buffer.length, USUAL_CAPACITY);
 });
 
-Deno.test("the buffer shrinks back even when it always contains a part of the next frame", async () => {
+Deno.test("the buffer shrinks back even when it always contains part of the next frame", async () => {
   const small = frame(bodyOf(100, 1));
   const pieces: Uint8Array[] = [frame(new Uint8Array(500 * KIB)), small.subarray(0, 50)];
   // From here on every read ends in the middle of a frame.
@@ -197,7 +197,7 @@ Deno.test("the buffer shrinks back even when it always contains a part of the ne
   assert.equal(reader.buffer.length, USUAL_CAPACITY);
 });
 
-Deno.test("FrameReader tells an end between frames from one inside a frame", async () => {
+Deno.test("FrameReader distinguishes an end between frames from one inside a frame", async () => {
   const bytes = frame(bodyOf(5, 1));
   for (let length = 0; length <= bytes.length; length++) {
     const reader = new FrameReader(new PiecesStream(bytes.subarray(0, length)), 100);
@@ -334,7 +334,7 @@ Deno.test("Outbox does not keep a buffer that grew large", () => {
   }
 });
 
-Deno.test("Outbox is empty after clear, and works on", () => {
+Deno.test("Outbox is empty after clear, and stays usable", () => {
   const outbox = new Outbox();
   outbox.add(new Uint8Array(3 * MIB));
   outbox.clear();
@@ -360,7 +360,7 @@ function envelopesOf(bytes: Uint8Array): Envelope[] {
   return bodiesOf(bytes).map((body) => decodeEnvelope(body, { source: SERVER }));
 }
 
-Deno.test("Outbox leaves out what has expired before it is written, and keeps the order of the rest", () => {
+Deno.test("Outbox drops messages that expire before they are written, and keeps the order of the rest", () => {
   const outbox = new Outbox();
   const lives: [string, number?][] = [
     ["a", 1000],
@@ -391,7 +391,7 @@ Deno.test("Outbox leaves out what has expired before it is written, and keeps th
   assert.equal(outbox.size, 0);
 });
 
-Deno.test("Outbox returns nothing when everything has expired, and works on", () => {
+Deno.test("Outbox returns nothing when everything has expired, and stays usable", () => {
   const outbox = new Outbox();
   for (let i = 0; i < 100; i++) tell(outbox, i, 1000);
   {
@@ -403,7 +403,7 @@ Deno.test("Outbox returns nothing when everything has expired, and works on", ()
   assert.deepEqual(envelopesOf(outbox.take()).map(({ message }) => message), ["next"]);
 });
 
-Deno.test("Outbox splits much into writes of whole frames, and what waits can still expire", () => {
+Deno.test("Outbox splits a lot of data into writes of whole frames, and the rest can still expire", () => {
   const outbox = new Outbox();
   const bytes = new Uint8Array(MAX_WRITE / 4 - 100);
   for (let i = 0; i < 10; i++) tell(outbox, [i, bytes], i % 2 ? 1000 : undefined);

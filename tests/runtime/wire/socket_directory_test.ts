@@ -84,7 +84,7 @@ Deno.test("connectTo refuses a socket below a directory that other users can wri
   requirePrivateDirectory(directories.make("parent/sockets"));
 });
 
-Deno.test("requirePrivateDirectory follows links, and checks the directories that they lead through", () => {
+Deno.test("requirePrivateDirectory follows links, and checks the directories on the way", () => {
   using directories = new Directories();
   directories.make("open", 0o777);
   directories.make("open/sockets");
@@ -135,7 +135,7 @@ Deno.test({
   },
 });
 
-Deno.test("connectTo reports no such socket when there is no directory", async () => {
+Deno.test("connectTo reports a missing socket when there is no directory", async () => {
   using directories = new Directories();
   const path = directories.at("none/server");
   await assert.rejects(connectTo(localUnixAddress(path)), {
@@ -143,7 +143,7 @@ Deno.test("connectTo reports no such socket when there is no directory", async (
   });
 });
 
-Deno.test("lockDirectory grants the lock to one at a time", async () => {
+Deno.test("lockDirectory grants the lock to one holder at a time", async () => {
   using directories = new Directories();
   let inside = 0;
   await Promise.all(Array.from({ length: 8 }, async () => {

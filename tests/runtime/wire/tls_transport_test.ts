@@ -97,7 +97,7 @@ async function readAll(stream: ByteStream): Promise<Uint8Array> {
   return await new Blob(chunks).bytes();
 }
 
-Deno.test("a tls stream carries a lot both ways at once, and both ends", async () => {
+Deno.test("a tls stream carries a lot of data both ways at once, and both ends close", async () => {
   using port = await TlsPort.open();
   const { client, server } = await port.pair();
   const [there, back] = [bytes(20_000_000), bytes(7_000_001).reverse()];
@@ -135,7 +135,7 @@ Deno.test("a tls stream is still read after its write side is closed", async () 
   }
 });
 
-Deno.test("a tls stream is closed when too much of it waits to be read", async () => {
+Deno.test("a tls stream is closed when too much unread data accumulates", async () => {
   using port = await TlsPort.open();
   const { client, server } = await port.pair();
   const write = async () => {
@@ -167,7 +167,7 @@ Deno.test("an abrupt end of a tls stream ends a read", async () => {
   }
 });
 
-Deno.test("closing a tls stream ends a read that waits", async () => {
+Deno.test("closing a tls stream ends a pending read", async () => {
   using port = await TlsPort.open();
   const { client, server } = await port.pair();
   const reading = client.read(new Uint8Array(10)).catch(() => null);
@@ -212,18 +212,18 @@ const BAD_CLIENTS: [what: string, options: CertificateOptions, reason: RegExp][]
   }, /./],
 ];
 for (const [what, options, reason] of BAD_CLIENTS) {
-  Deno.test(`a client does not get in with a certificate that is ${what}`, async () => {
+  Deno.test(`a tls port refuses a client whose certificate is ${what}`, async () => {
     const [refusal] = await tryWith(await authority.credentials("alice", options));
     assert.match(refusal!, reason);
   });
 }
 
-Deno.test("a tls port refuses a client with a certificate of another authority", async () => {
+Deno.test("a tls port refuses a client whose certificate is from another authority", async () => {
   const { chain, key } = await other.issue("alice");
   await tryWith(new MadeCredentials({ chain, key, roots: [authority.root] }));
 });
 
-Deno.test("a tls port refuses a client without the certificate between its own and the root", async () => {
+Deno.test("a tls port refuses a client without its intermediate certificate", async () => {
   const { chain, key, roots } = await authority.issue("alice");
   const own = chain.slice(0, chain.indexOf("-----BEGIN", 1));
   await tryWith(new MadeCredentials({ chain: own, key, roots }));
@@ -243,7 +243,7 @@ const BAD_SERVERS: [what: string, options: CertificateOptions, reason: RegExp][]
   }, /./],
 ];
 for (const [what, options, reason] of BAD_SERVERS) {
-  Deno.test(`a client turns away from a server with a certificate that is ${what}`, async () => {
+  Deno.test(`a client refuses a server whose certificate is ${what}`, async () => {
     using port = await TlsPort.open(await authority.credentials("bob", options));
     await assert.rejects(connectTo(port.address, alice), (error: Error) => {
       const prefix = `${formatAddressUrl(port.address)}: `;
@@ -254,7 +254,7 @@ for (const [what, options, reason] of BAD_SERVERS) {
   });
 }
 
-Deno.test("a tls client refuses a server with a certificate of another authority", async () => {
+Deno.test("a tls client refuses a server whose certificate is from another authority", async () => {
   const { chain, key } = await other.issue("bob");
   const server = new MadeCredentials({ chain, key, roots: [authority.root] });
   using port = await TlsPort.open(server);
@@ -330,14 +330,14 @@ Deno.test("a closed tls port accepts no connection", async () => {
   );
 });
 
-Deno.test("listenAt says that a tls port is in use", async () => {
+Deno.test("listenAt reports a tls port that is in use", async () => {
   using port = await TlsPort.open();
   await assert.rejects(listenAt(port.address, { tls: bob }), {
     message: `cannot listen at ${formatAddressUrl(port.address)}: the address is in use`,
   });
 });
 
-Deno.test("new certificates are used for new connections, and standing ones go on", async () => {
+Deno.test("new certificates are used for new connections, and open ones continue", async () => {
   const changing = await authority.credentials("bob");
   using port = await TlsPort.open(changing);
   const { client, server } = await port.pair();
@@ -433,7 +433,7 @@ testWith(["openssl"], {
   },
 });
 
-Deno.test("requireClientCertificates refuses versions of Deno that let in clients without one", () => {
+Deno.test("requireClientCertificates refuses versions of Deno that accept clients without one", () => {
   for (const version of ["1.46.3", "2.0.0", "2.7.12", "2.7.14", "2.8.0", "2.8.0-rc.1"]) {
     assert.throws(() => requireClientCertificates(version), {
       name: "EnsembleError",
@@ -517,7 +517,7 @@ for (const [what, act, told] of UNFINISHED) {
   });
 }
 
-Deno.test("a handshake over tls that succeeds, or is refused, leaves no timer and no descriptor", async () => {
+Deno.test("a tls handshake leaves no timer or descriptor, whether it succeeds or is refused", async () => {
   using port = await TlsPort.open();
   const first = await port.pair();
   for (const stream of [first.client, first.server]) stream.close();
@@ -536,7 +536,7 @@ Deno.test("a handshake over tls that succeeds, or is refused, leaves no timer an
   await eventually(() => port.refusals.length === 1 && openFiles() <= before, "all is closed");
 });
 
-Deno.test("a tls port says how long the handshake of a stream took", async () => {
+Deno.test("a tls port reports how long the handshake of a stream took", async () => {
   using port = await TlsPort.open();
   const { client, server } = await port.pair();
   assert.ok(server.handshakeTime! > 0 && server.handshakeTime! < HANDSHAKE_TIMEOUT);
@@ -564,7 +564,7 @@ Deno.test("connectTls ends when its signal aborts, and keeps no descriptor", asy
   for (const each of [accepted, silent]) each.close();
 });
 
-Deno.test("connectTo gives up a tls port that does not answer within CONNECT_TIMEOUT", async () => {
+Deno.test("connectTo gives up on a tls port that does not answer within CONNECT_TIMEOUT", async () => {
   using silent = Deno.listen({ port: 0, hostname: "127.0.0.1" });
   const controller = new AbortController();
   const { timeout } = AbortSignal;
@@ -589,7 +589,7 @@ Deno.test("connectTo gives up a tls port that does not answer within CONNECT_TIM
 });
 
 testWith(["openssl"], {
-  name: "a tls port resumes no session, so that certificates are checked by the present authority",
+  name: "a tls port resumes no session, so that certificates are checked by the current authority",
   async fn() {
     const changing = await authority.credentials("bob");
     using port = await TlsPort.open(changing);

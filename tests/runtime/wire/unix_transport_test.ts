@@ -191,7 +191,7 @@ Deno.test("listenAt replaces the socket of a process that was killed", async () 
   await listener.close();
 });
 
-Deno.test("listenAt refuses the path of a live socket, and leaves it alone", async () => {
+Deno.test("listenAt refuses the path of a live socket, and leaves the socket alone", async () => {
   using directory = new SocketDirectory();
   const path = directory.at("server");
   const listener = await listen(path);
@@ -207,7 +207,7 @@ Deno.test("listenAt refuses the path of a live socket, and leaves it alone", asy
   await listener.close();
 });
 
-Deno.test("listenAt leaves a file or a directory at its path alone", async () => {
+Deno.test("listenAt does not replace a file or a directory at its path", async () => {
   using directory = new SocketDirectory();
   Deno.writeTextFileSync(directory.at("file"), "text");
   await assertRefused(directory.at("file"), /is in the way and is not a socket: remove it$/);
@@ -220,7 +220,7 @@ Deno.test("listenAt leaves a file or a directory at its path alone", async () =>
   assert.ok(exists(directory.at("socket")));
 });
 
-Deno.test("listenAt refuses a path that is too long, and takes the longest", async () => {
+Deno.test("listenAt refuses a path that is too long, and accepts the longest", async () => {
   using directory = new SocketDirectory();
   const limit = Deno.build.os === "darwin" ? 103 : 107;
   const name = "s".repeat(limit - directory.path.length - 1);
@@ -303,7 +303,7 @@ Deno.test("exactly one of many processes replaces a stale socket", async () => {
   }));
 });
 
-Deno.test("close removes the socket once, and ends an accept that waits", async () => {
+Deno.test("close removes the socket once, and ends a pending accept", async () => {
   using directory = new SocketDirectory();
   const path = directory.at("server");
   const listener = await listen(path);
@@ -319,7 +319,7 @@ Deno.test("close removes the socket once, and ends an accept that waits", async 
   await next.close();
 });
 
-Deno.test("close leaves the next socket at its path alone", async () => {
+Deno.test("close does not remove the next socket at its path", async () => {
   using directory = new SocketDirectory();
   const path = directory.at("server");
   let listener = await listen(path);
@@ -337,7 +337,7 @@ Deno.test("close leaves the next socket at its path alone", async () => {
   assert.deepEqual(directory.names(), [".lock"]);
 });
 
-Deno.test("close leaves another server's socket and other files alone", async () => {
+Deno.test("close does not remove another server's socket or other files", async () => {
   using directory = new SocketDirectory();
   const path = directory.at("server");
   const first = await listen(path);
@@ -387,7 +387,7 @@ async function lookAgain(clock: FakeClock, until: () => boolean): Promise<void> 
 }
 
 for (const lost of ["socket", "directory", "parent"] as const) {
-  Deno.test(`listenAt makes its socket again when the ${lost} is removed, and says so once`, async () => {
+  Deno.test(`listenAt makes its socket again when the ${lost} is removed, and reports it once`, async () => {
     using clock = stopChecks();
     using directory = new SocketDirectory();
     const path = directory.at("a/b/server");
@@ -422,7 +422,7 @@ for (const lost of ["socket", "directory", "parent"] as const) {
   });
 }
 
-Deno.test("listenAt says once why it cannot make its socket again, and keeps trying", async () => {
+Deno.test("listenAt reports once why it cannot make its socket again, and keeps trying", async () => {
   using clock = stopChecks();
   using directory = new SocketDirectory();
   Deno.mkdirSync(directory.at("sockets"), { mode: 0o700 });
@@ -464,7 +464,7 @@ Deno.test("listenAt leaves its path to a server that took it, until that server 
   await first.close();
 });
 
-Deno.test("listenAt leaves a socket with a full backlog alone", async () => {
+Deno.test("listenAt does not replace a socket with a full backlog", async () => {
   using directory = new SocketDirectory();
   const path = directory.at("server");
   const busy = Deno.listen({ transport: "unix", path });
@@ -484,7 +484,7 @@ Deno.test("listenAt leaves a socket with a full backlog alone", async () => {
   busy.close();
 });
 
-Deno.test("listenAt holds a shared lock on the directory, which keeps cleaners off", async () => {
+Deno.test("listenAt holds a shared lock on the directory, which keeps cleaners away", async () => {
   using directory = new SocketDirectory();
   const cleaner = async () => {
     using file = Deno.openSync(directory.path);
@@ -500,7 +500,7 @@ Deno.test("listenAt holds a shared lock on the directory, which keeps cleaners o
 });
 
 Deno.test({
-  name: "listenAt binds at the path itself, by which cleaners know a socket in use",
+  name: "listenAt binds at the path itself, by which cleaners recognize a socket in use",
   ignore: Deno.build.os !== "linux",
   async fn() {
     using directory = new SocketDirectory();
@@ -513,7 +513,7 @@ Deno.test({
   },
 });
 
-Deno.test("a listener that could not be made again ends when it is closed", async () => {
+Deno.test("a listener whose socket cannot be made again ends when it is closed", async () => {
   using clock = stopChecks();
   using directory = new SocketDirectory();
   const path = directory.at("sockets/server");

@@ -15,7 +15,7 @@ function describe(input: TerminalInput): string {
   return input.kind === "text" ? `'${input.text}'` : `[${input.text}]`;
 }
 
-Deno.test("KeyDecoder names keys as the terminals send them", () => {
+Deno.test("KeyDecoder names keys for the sequences that terminals send", () => {
   const cases: Record<string, string[]> = {
     "\x01\x12\x1f\x1e\x00": ["ctrl-a", "ctrl-r", "ctrl-_", "ctrl-^", "ctrl-space"],
     "\r\n\x7f\b": ["enter", "enter", "backspace", "backspace"],
@@ -48,7 +48,7 @@ Deno.test("KeyDecoder names keys as the terminals send them", () => {
   }
 });
 
-Deno.test("KeyDecoder decodes a paste as a whole, whatever it contains", () => {
+Deno.test("KeyDecoder decodes a paste as a whole, for any content", () => {
   assert.deepEqual(decode("a\x1b[200~b\rc\r\nd\n\x1b[A\x03\t\x1b[20\x1b[201~e"), [
     "'a'",
     "[b\nc\nd\n\x1b[A\x03\t\x1b[20]",
@@ -59,7 +59,7 @@ Deno.test("KeyDecoder decodes a paste as a whole, whatever it contains", () => {
   assert.deepEqual(decode("\x1b[200~a", "\x03", "b"), ["ctrl-c", "'b'"]);
 });
 
-Deno.test("KeyDecoder takes an Escape with nothing after it for the key", async () => {
+Deno.test("KeyDecoder reads an Escape without a sequence as the key", async () => {
   for (const [sent, expected] of [["\x1b", "escape"], ["\x1b[", "escape '['"]] as const) {
     const taken: string[] = [];
     const { promise, resolve } = Promise.withResolvers<void>();
