@@ -1,9 +1,9 @@
 /**
  * The benchmark: `deno task bench`.
  *
- * Between two processes on this host, in turn and in one run, so that the ratios hold where the absolute
- * figures do not: a bare UNIX socket, two servers of an ensemble there and over TLS, and two Erlang nodes where Erlang is
- * installed. Prints a table in Markdown.
+ * It compares processes on this host: a bare UNIX socket, two servers of an ensemble over it and
+ * over TLS, and two Erlang nodes if Erlang is installed. All are measured in turn within one run,
+ * so that the ratios hold even where the absolute figures do not. Prints a table in Markdown.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { measureEnsemble, measureSocket, measureTls } from "./bench/ensemble.ts"
 import { measureErlang } from "./bench/erlang.ts";
 import type { Figures } from "./bench/workload.ts";
 
-/** How often all is measured; the table has the median of each figure. */
+/** Number of rounds. The table shows the median of each figure. */
 const ROUNDS = 3;
 
 const contestants: [name: string, measure: (directory: string) => Promise<Figures | undefined>][] =

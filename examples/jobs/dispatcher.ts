@@ -1,5 +1,6 @@
 /**
- * Gives jobs to workers: `gxensemble run --roles "(dispatcher)" dispatcher examples/jobs/dispatcher.ts`.
+ * Gives jobs to workers: `gxensemble run --roles "(dispatcher)" dispatcher
+ * examples/jobs/dispatcher.ts`.
  *
  * @module
  */
@@ -22,7 +23,7 @@ import { statistics } from "./statistics.ts";
 /** How often to look for workers while jobs wait, in ms. */
 const INTERVAL = 250;
 
-/** A job, and who waits for its result. */
+/** A job, and the sender that waits for its result. */
 interface Task {
   readonly job: Job;
   readonly envelope: Envelope;
@@ -33,9 +34,9 @@ export async function dispatcher(self: Actor): Promise<void> {
   const server = currentServer();
   const counts = server.client<Statistics>("statistics");
   const waiting: Task[] = [];
-  /** The jobs that workers have, by the number of the monitor that watches the worker. */
+  /** The jobs of busy workers, by the number of the monitor that watches the worker. */
   const running = new Map<number, { readonly task: Task; readonly worker: string }>();
-  /** Workers that were lost a moment ago. The registry may still list them. */
+  /** Workers that were just lost. The registry may still list them. */
   const lost = new Set<string>();
   let lastId = 0;
 
@@ -57,7 +58,7 @@ export async function dispatcher(self: Actor): Promise<void> {
     try {
       return await server.lookup({ role: "worker" });
     } catch (error) {
-      // Without the registry, jobs wait until it is back.
+      // While the registry is unreachable, jobs wait.
       if (error instanceof EnsembleError) return [];
       throw error;
     }
@@ -76,7 +77,7 @@ export async function dispatcher(self: Actor): Promise<void> {
       const found = Array.from(running).find(([, { task, worker }]) =>
         task.job.id === job && worker === source.server
       );
-      // A worker that was given up may still answer.
+      // A worker that was considered lost may still answer.
       if (!found) return;
       const [monitor, { task, worker }] = found;
       self.demonitor(monitor);

@@ -31,7 +31,7 @@ export async function makeCertificates(directory: string, ids: string[]): Promis
   }
 }
 
-/** What a server shows and trusts. */
+/** A server's certificate, and the authorities it trusts. */
 export async function readCredentials(directory: string, id: string): Promise<TlsCredentials> {
   const read = (name: string) => Deno.readTextFile(`${directory}/${name}`);
   const material = {

@@ -1,10 +1,10 @@
 /**
- * Processes of the benchmark: started, waited for, ended.
+ * Starts, awaits and ends the processes of the benchmark.
  *
  * @module
  */
 
-/** A process that has said that it is ready. */
+/** A process that has printed that it is ready. */
 export class Contestant implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
   readonly #output: ReadableStreamDefaultReader<string>;
@@ -15,7 +15,7 @@ export class Contestant implements AsyncDisposable {
     this.#output = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
   }
 
-  /** Starts a program, and waits for `ready` in its output when it says that. */
+  /** Starts a program, and waits until its output contains `ready`, if given. */
   static async start(
     program: string,
     args: string[],
@@ -29,12 +29,12 @@ export class Contestant implements AsyncDisposable {
     return contestant;
   }
 
-  /** What it has printed so far. */
+  /** Its output so far. */
   get text(): string {
     return this.#text;
   }
 
-  /** Waits until the output has a text. */
+  /** Waits until its output contains a text. */
   async waitFor(text: string): Promise<void> {
     while (!this.#text.includes(text)) {
       const { value, done } = await this.#output.read();
@@ -43,7 +43,7 @@ export class Contestant implements AsyncDisposable {
     }
   }
 
-  /** Waits for the end, and gives all that was printed. */
+  /** Waits for its end, and returns its output. */
   async output(): Promise<string> {
     for (let next; !(next = await this.#output.read()).done;) this.#text += next.value;
     await this.#process.status;

@@ -1,8 +1,9 @@
 /**
- * The far side of the benchmark: a server with an echo and a counter, or a raw socket that echoes.
+ * The remote side of the benchmark: a server with an echo and a counter, or a raw socket that
+ * echoes.
  *
- * Run with `ensemble <directory>`, `tls <directory>` or `raw <socket path>`; prints `ready` and its address once
- * it listens.
+ * Run with `ensemble <directory>`, `tls <directory>` or `raw <socket path>`. It prints `ready` and
+ * its address once it listens.
  *
  * @module
  */

@@ -60,7 +60,7 @@ async function measureServers(kind: "ensemble" | "tls", directory: string): Prom
   }
 }
 
-/** Measures 64 bytes to and fro between two processes, over a UNIX socket and nothing else. */
+/** Measures round trips of 64 bytes between two processes over a bare UNIX socket. */
 export async function measureSocket(directory: string): Promise<Figures> {
   const path = `${directory}/raw`;
   await using _peer = await startPeer("raw", path);

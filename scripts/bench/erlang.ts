@@ -1,5 +1,5 @@
 /**
- * The contestant in Erlang: two nodes and Erlang's own distribution.
+ * The contestant in Erlang: two nodes that use Erlang's own distribution.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { type Figures, ONE_WAY, OUTSTANDING_ROUND_TRIPS, ROUND_TRIPS } from "./w
 
 const SOURCE = new URL("./bench_erlang.erl", import.meta.url).pathname;
 
-/** Measures two nodes on this host; undefined where Erlang is not installed. */
+/** Measures two nodes on this host. Returns undefined if Erlang is not installed. */
 export async function measureErlang(directory: string): Promise<Figures | undefined> {
   if (!await isInstalled()) return undefined;
   const port = freePort();
@@ -21,7 +21,7 @@ export async function measureErlang(directory: string): Promise<Figures | undefi
   ];
   const compile = `{ok, _} = compile:file("${SOURCE}"), halt().`;
   await (await Contestant.start("erl", ["-noshell", "-eval", compile], options)).output();
-  // A name server of our own, in the foreground, so that none is left running.
+  // A separate name server, in the foreground, so that none keeps running.
   const epmdArgs = ["-port", `${port}`, "-address", "127.0.0.1"];
   await using _epmd = await Contestant.start("epmd", epmdArgs, options);
   await until(() => canConnect(port));

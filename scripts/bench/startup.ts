@@ -1,9 +1,10 @@
 /**
  * The start-up benchmark: `deno task bench:startup [executable ...]`.
  *
- * How long whole processes take, by hyperfine: the command line from its sources, as the chunked bundle, and
- * as each executable given, beside a hello world. All are measured in turn over several rounds, against a
- * registry of their own, so that the ratios hold where the absolute figures do not. Prints a table in Markdown.
+ * Measures with hyperfine how long whole processes take: the command line from its sources, as the
+ * chunked bundle, and as each given executable, beside a hello world. All are measured in turn over
+ * several rounds, with their own registry, so that the ratios hold even where the absolute figures
+ * do not. Prints a table in Markdown.
  *
  * @module
  */
@@ -12,7 +13,7 @@ import { bundleProgram } from "../../cli/executables/bundle.ts";
 import { LAZY_BUILTINS } from "../build_options.ts";
 import { Contestant } from "./contestant.ts";
 
-/** How often all is measured, and how often each command is run in a round. */
+/** Number of rounds, and of runs of each command in a round. */
 const ROUNDS = 5;
 const RUNS = 12;
 
@@ -87,7 +88,7 @@ async function measure(): Promise<void> {
   }
 }
 
-/** Runs each command some times; gives how long each run took, in ms. */
+/** Runs each command several times, and returns the duration of each run, in ms. */
 async function run(commands: string[][]): Promise<number[][]> {
   const json = `${directory}/times.json`;
   await output("hyperfine", [

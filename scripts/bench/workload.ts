@@ -1,32 +1,32 @@
 /**
- * The measurements that every contestant of the benchmark takes.
+ * The measurements made of every contestant of the benchmark.
  *
  * @module
  */
 
-/** What one contestant did. Undefined where a measurement makes no sense for it. */
+/** The results of one contestant. A measurement that does not apply to it is undefined. */
 export interface Figures {
-  /** Round trips one at a time: the median and the 99th percentile, in us. */
+  /** Round trips one at a time: the median and the 99th percentile, in µs. */
   readonly roundTrip: { readonly p50: number; readonly p99: number };
-  /** Round trips a second with 64 outstanding. */
+  /** Round trips per second with 64 outstanding. */
   readonly outstanding?: number;
-  /** One-way messages a second, until the last has been taken. */
+  /** One-way messages per second, until the last has been received. */
   readonly oneWay?: number;
 }
 
-/** How many round trips are asked for one at a time, after as many to warm up. */
+/** Number of round trips measured one at a time, after as many to warm up. */
 export const ROUND_TRIPS = 20_000;
 
-/** How many round trips are asked for with {@linkcode OUTSTANDING} under way. */
+/** Number of round trips measured with {@linkcode OUTSTANDING} under way. */
 export const OUTSTANDING_ROUND_TRIPS = 400_000;
 
-/** How many round trips are under way at once. */
+/** Number of round trips under way at once. */
 export const OUTSTANDING = 64;
 
-/** How many one-way messages are sent. */
+/** Number of one-way messages. */
 export const ONE_WAY = 1_000_000;
 
-/** The payload: with what is around it a message has about 64 bytes. */
+/** The payload. With its envelope, a message has about 64 bytes. */
 export const PAYLOAD = "x".repeat(16);
 
 /** Times round trips one at a time. */
@@ -44,7 +44,7 @@ export async function timeRoundTrips(
   return { p50: times[times.length * 0.5]!, p99: times[times.length * 0.99]! };
 }
 
-/** Times round trips with 64 outstanding; gives how many there are in a second. */
+/** Measures round trips with 64 outstanding, and returns the number per second. */
 export async function timeOutstanding(roundTrip: () => Promise<unknown>): Promise<number> {
   let left = OUTSTANDING_ROUND_TRIPS;
   const start = performance.now();
