@@ -37,7 +37,7 @@ type RegistryServer = Pick<ActorServer, "actors" | "entry" | "capabilities" | "p
 export function serveRegistry(server: RegistryServer, store: RegistryStore): Actor {
   const handlers = registryHandlers(server, store);
   // Concurrent: `presence` may take a second, and new connections wait for `lookup`.
-  const options = { concurrent: true, mailbox: UNBOUNDED, requests: registryChecks };
+  const options = { concurrent: true, drains: false, mailbox: UNBOUNDED, requests: registryChecks };
   return server.actors.serve(String(REGISTRY.actor), handlers, options);
 }
 

@@ -21,7 +21,7 @@ import {
 } from "./messaging.ts";
 import type { ActorGroup } from "./introspection.ts";
 import { Ticker } from "./time.ts";
-import { MAX_DELAY } from "../timeout.ts";
+import { MAX_DELAY, within } from "../timeout.ts";
 import { type Case, findCase, Mailbox, type MailboxOptions, type Taken } from "./mailbox.ts";
 import { ActorRef } from "./references.ts";
 
@@ -106,6 +106,12 @@ export class Actor<Service = any> {
    * @internal
    */
   readonly group: ActorGroup;
+  /**
+   * Whether it finishes the requests that it has begun before it is shut down; set by a service.
+   *
+   * @internal
+   */
+  drains = false;
   /** Its monitors of actors that are not gone yet: kept by the system, and ended with the actor. */
   readonly monitors: Set<number> = new Set<number>();
   /** Made where the actor was started, for its stack. */
@@ -130,6 +136,15 @@ export class Actor<Service = any> {
   #waiting: Waiting | undefined;
   #exit: ActorExit | undefined;
   #abort: AbortController | undefined;
+  /** Why its handlers are to hurry. */
+  #haste: Error | undefined;
+  #hurry: AbortController | undefined;
+  /** How many promises of a service's handlers are not settled. */
+  #running = 0;
+  /** Resolved when something that it has begun is finished, while it is drained. */
+  #finished: PromiseWithResolvers<void> | undefined;
+  /** The error for messages that come while it shuts down. */
+  #refusal: Failure | undefined;
   #dead = false;
   /** The error for asks that are unanswered when it ends. */
   #ended: Failure | undefined;
@@ -205,6 +220,18 @@ export class Actor<Service = any> {
     this.#abort ??= new AbortController();
     if (this.#exit) this.#abort.abort(this.#exit);
     return this.#abort.signal;
+  }
+
+  /**
+   * Aborted when its handlers are to hurry: it is shut down, or made to end.
+   *
+   * @internal
+   */
+  get haste(): AbortSignal {
+    this.#hurry ??= new AbortController();
+    const reason = this.#haste ?? this.#exit;
+    if (reason) this.#hurry.abort(reason);
+    return this.#hurry.signal;
   }
 
   /**
@@ -324,6 +351,9 @@ export class Actor<Service = any> {
     envelope.recipient = this;
     // A message that throws when it is looked at fails its sender.
     const type = messageType(envelope.message);
+    if (type === "shutdown") {
+      if (this.drains) this.#refuseMore();
+    } else if (this.#refusal) return this.#fail(envelope, this.#refusal);
     const waiting = this.#waiting;
     if (!waiting) return this.#keep(envelope, type);
     let reaction: Case | undefined;
@@ -361,6 +391,62 @@ export class Actor<Service = any> {
     }
     if (this.#open.size > 0) this.#open.delete(envelope);
     this.#system.answer(envelope, this.ref, failed ? toFailure(value) : value, failed);
+    if (this.#finished) this.#noteFinished();
+  }
+
+  /**
+   * Counts a handler whose promise is not settled.
+   *
+   * @internal
+   */
+  handlerBegan(): void {
+    this.#running++;
+  }
+
+  /**
+   * Ends the count of such a handler.
+   *
+   * @internal
+   */
+  handlerEnded(): void {
+    this.#running--;
+    if (this.#finished) this.#noteFinished();
+  }
+
+  /**
+   * Whether a service has begun requests: their handlers run, or their senders still wait.
+   *
+   * @internal
+   */
+  get hasBegun(): boolean {
+    return this.drains && !this.#dead &&
+      (this.#running > 0 || this.#nextGivesUp() !== undefined);
+  }
+
+  /**
+   * Aborts the signals of the requests that a service has begun, and waits until they are finished.
+   *
+   * @internal
+   */
+  async drain(reason: Error): Promise<void> {
+    if (!this.drains || this.#dead) return;
+    this.#haste ??= reason;
+    this.#hurry?.abort(this.#haste);
+    while (this.hasBegun) {
+      this.#finished ??= Promise.withResolvers();
+      const until = this.#running > 0 ? Infinity : this.#nextGivesUp() ?? 0;
+      await within(until - performance.now(), this.#finished.promise);
+    }
+  }
+
+  /**
+   * For a service that is told to shut down: drains it, for as long as its server allows.
+   *
+   * @internal
+   */
+  async finishBegun(): Promise<void> {
+    this.#refuseMore();
+    if (this.hasBegun) await within(this.#system.grace, this.drain(this.#haste!));
   }
 
   /** Makes the actor end: its current or next receive throws {@linkcode ActorExit}. */
@@ -371,6 +457,7 @@ export class Actor<Service = any> {
     this.#stopWaiting();
     waiting?.reject(this.#exit);
     this.#abort?.abort(this.#exit);
+    this.#hurry?.abort(this.#exit);
   }
 
   /** Ends what it had, once the body is done or the actor was killed: called by the system. */
@@ -378,6 +465,8 @@ export class Actor<Service = any> {
     this.#dead = true;
     this.#exit ??= new ActorExit("has ended");
     this.#abort?.abort(this.#exit);
+    this.#hurry?.abort(this.#exit);
+    if (this.#finished) this.#noteFinished();
     this.#stopWaiting();
     // The body of a killed actor may go on: nothing stops it while it waits for anything but messages.
     this.#end.resolve(this.#exit);
@@ -387,7 +476,36 @@ export class Actor<Service = any> {
     this.#ended = toFailure(new EnsembleError(message, { code: "ACTOR_ENDED" }));
     const open = [...this.#open, ...this.#mailbox.clear()];
     this.#open.clear();
-    for (const envelope of open) this.#failEnded(envelope);
+    for (const envelope of open) this.#fail(envelope, this.#ended);
+  }
+
+  /** Fails what waits, and what comes from now on: it is told to shut down. */
+  #refuseMore(): void {
+    if (this.#refusal) return;
+    const refusal = this.#system.stopping ??
+      new EnsembleError(`${this.ref} is shutting down`, { code: "ACTOR_ENDED" });
+    this.#refusal = toFailure(refusal);
+    void this.drain(refusal);
+    for (const envelope of this.#mailbox.clear()) {
+      if (messageType(envelope.message) === "shutdown") this.#mailbox.push(envelope);
+      else this.#fail(envelope, this.#refusal);
+    }
+  }
+
+  /** When one of the senders that wait for an answer gives up; undefined when none waits. */
+  #nextGivesUp(): number | undefined {
+    const now = performance.now();
+    for (const { expires = Infinity, message } of this.#open) {
+      // The sender of the shutdown waits for the others.
+      if (expires > now && messageType(message) !== "shutdown") return expires;
+    }
+    return undefined;
+  }
+
+  /** Lets those look again that wait until it has finished what it has begun. */
+  #noteFinished(): void {
+    this.#finished?.resolve();
+    this.#finished = undefined;
   }
 
   /**
@@ -442,7 +560,7 @@ export class Actor<Service = any> {
   #react<Result>({ envelope, reaction }: Taken<Result>): Result {
     // It was killed between the arrival of the envelope and this turn.
     if (this.#dead) {
-      this.#failEnded(envelope);
+      this.#fail(envelope, this.#ended);
       throw this.#exit;
     }
     this.#handled++;
@@ -486,11 +604,11 @@ export class Actor<Service = any> {
     });
   }
 
-  /** Tells the sender of an envelope, if it waits for an answer, that the actor has ended. */
-  #failEnded(envelope: Envelope): void {
+  /** Fails an envelope that the actor does not answer, if its sender waits. */
+  #fail(envelope: Envelope, failure: Failure | undefined): void {
     if (!envelope.replyExpected) return;
     envelope.answered = true;
-    this.#system.answer(envelope, this.ref, this.#ended, true);
+    this.#system.answer(envelope, this.ref, failure, true);
   }
 
   /** Records an unanswered ask, which fails if the actor ends. */

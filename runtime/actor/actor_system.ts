@@ -35,6 +35,9 @@ const logger = getLogger(["gxensemble", "actor"]);
 /** The name of the actor in every server that answers for the server itself. */
 export const SERVER_ACTOR = "server";
 
+/** The part of the grace in which services may finish what they have begun; the rest is for clean-ups. */
+const DRAIN_SHARE = 3 / 4;
+
 /** How many texts of destinations are kept with their references. */
 const MAX_PARSED = 1024;
 
@@ -66,6 +69,20 @@ export class ActorSystem implements Messaging, Receiver {
    * @internal
    */
   essential: Set<Actor> = new Set<Actor>();
+  /**
+   * How long a service that is shut down may take to finish the requests that it has begun, in ms.
+   *
+   * @internal
+   */
+  grace: number = Infinity;
+  /**
+   * The error for requests that come too late; undefined before the server begins to stop.
+   *
+   * @internal
+   */
+  stopping: EnsembleError | undefined;
+  /** The actors that a stop leaves. */
+  #kept: ReadonlySet<Actor> = new Set();
   readonly #bySerial = new Map<number, Actor>();
   readonly #byName = new Map<string, Actor>();
   /** The references of texts that were destinations. */
@@ -209,7 +226,7 @@ export class ActorSystem implements Messaging, Receiver {
         this.#asks.reject(
           nonce,
           ref.server === this.id
-            ? unknownActor(ref)
+            ? this.#absent(ref)
             : new DisconnectedError(`${ref.server} cannot be reached`),
         );
       }
@@ -255,6 +272,10 @@ export class ActorSystem implements Messaging, Receiver {
    * message.
    */
   deliver(envelope: Envelope): void {
+    if (this.stopping && this.#comesTooLate(envelope)) {
+      const actor = ActorRef.unchecked(this.id, envelope.dest);
+      return this.answer(envelope, actor, toFailure(this.stopping), true);
+    }
     // An answer to an ask goes to no actor.
     if (messageType(envelope.message) === "shutdown" && !answersAsk(envelope.replyTo)) {
       try {
@@ -268,7 +289,7 @@ export class ActorSystem implements Messaging, Receiver {
     if (this.#deliver(envelope)) return;
     if (envelope.replyExpected) {
       const actor = ActorRef.unchecked(this.id, envelope.dest);
-      this.answer(envelope, actor, toFailure(unknownActor(actor)), true);
+      this.answer(envelope, actor, toFailure(this.#absent(actor)), true);
     } else {
       logger.debug("message from {source} for unknown actor {dest} dropped", {
         source: `${envelope.source}`,
@@ -335,20 +356,40 @@ export class ActorSystem implements Messaging, Receiver {
   }
 
   /**
-   * Ends all actors but those kept: asks each to shut down, waits for at most `grace` ms, and makes the
-   * rest end.
+   * Ends all actors but those kept, within `grace` ms. First the services finish the requests that they have begun, while
+   * requests from other servers are refused: what a handler asks other actors for is still answered. Then each actor is
+   * told to shut down, and the rest is made to end.
    */
   async stopActors(grace: number, keep: ReadonlySet<Actor>): Promise<void> {
+    const until = performance.now() + grace;
+    this.#kept = keep;
+    this.stopping = new EnsembleError(`${this.id} is stopping`, { code: "SERVER_STOPPING" });
+    await within(grace * DRAIN_SHARE, this.#drain(this.stopping));
+    this.grace = 0;
     const actors = this.actors().filter((actor) => !keep.has(actor));
     for (const actor of actors) this.tell(actor, { type: "shutdown" });
-    await within(grace, Promise.all(actors.map((actor) => actor.ended)));
-    for (const actor of actors) {
-      if (actor.state === "dead") continue;
+    await within(until - performance.now(), Promise.all(actors.map((actor) => actor.ended)));
+    const late = actors.filter(({ state }) => state !== "dead");
+    if (late.length === 0) return;
+    const reason = "did not shut down in time";
+    for (const actor of late) {
       logger.warn("{actor} did not shut down in time and is made to end", {
         actor: `${actor.ref}`,
       });
-      actor.exit("did not shut down in time");
+      actor.exit(reason);
     }
+    // Those that wait for a message end now. Nothing ends the code of the others, but their askers need not wait for it.
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const actor of late) if (actor.state !== "dead") this.#remove(actor, reason);
+  }
+
+  /** Waits until no service has begun anything: the handler of one may ask another. */
+  async #drain(reason: Error): Promise<void> {
+    let services: Actor[];
+    do {
+      services = this.actors().filter((actor) => actor.drains && !this.#kept.has(actor));
+      await Promise.all(services.map((actor) => actor.drain(reason)));
+    } while (services.some((actor) => actor.hasBegun));
   }
 
   /**
@@ -374,6 +415,22 @@ export class ActorSystem implements Messaging, Receiver {
     this.#asks.rejectAll(
       new DisconnectedError(`${this.id} is stopping`, { code: "SERVER_STOPPING" }),
     );
+  }
+
+  /** Whether an envelope is a request from another server to one that is stopping. */
+  #comesTooLate({ message, replyExpected, replyTo, dest }: Envelope): boolean {
+    if (!replyExpected || answersAsk(replyTo)) return false;
+    const type = messageType(message);
+    if (type === "ping" || type === "shutdown") return false;
+    const actor = this.find(dest);
+    return actor === undefined || !this.#kept.has(actor);
+  }
+
+  /** The failure of a request to an actor that is not here, or not any more. */
+  #absent(ref: ActorRef): ActorError {
+    if (!this.stopping) return unknownActor(ref);
+    const { message, code } = this.stopping;
+    return new ActorError(message, { code });
   }
 
   /** Rejects an ask when its signal is aborted. Returns a function that removes the listener. */

@@ -68,8 +68,9 @@ export class HandlerContext {
   }
 
   /**
-   * Aborted when the deadline passes before the request is answered, or when the actor ends. It is made when it is first
-   * read.
+   * Aborted when the deadline passes before the request is answered, when the actor is shut down or its server stops, or
+   * when the actor is made to end. A service that is shut down still sends the answers of the requests that it has begun,
+   * as far as they come within the grace: end early what may end early. It is made when it is first read.
    */
   get signal(): AbortSignal {
     if (!this.#abort) {
@@ -78,7 +79,7 @@ export class HandlerContext {
         this.settled();
         abort.abort(reason);
       };
-      const actor = this.envelope.recipient?.signal;
+      const actor = this.envelope.recipient?.haste;
       if (actor?.aborted) end(actor.reason);
       else if (!this.envelope.answered) {
         const ended = () => end(actor!.reason);

@@ -86,8 +86,8 @@ export interface Recipient {
   readonly ref: ActorRef;
   /** Which lines that others cause go into the log. */
   readonly lines: LineLimit;
-  /** Aborted when the actor ends. */
-  readonly signal: AbortSignal;
+  /** Aborted when the actor is shut down, or made to end. */
+  readonly haste: AbortSignal;
   /** Whether the sender of the envelope may do what takes a capability. */
   authorizes(envelope: Envelope, capability: string): boolean;
   /** Sends an answer to where the envelope came from; `failed` marks it as a failure. */

@@ -5,7 +5,7 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { asError, describeThrown, isRefusal } from "../error_report.ts";
-import type { ActorBody } from "./actor.ts";
+import type { Actor, ActorBody } from "./actor.ts";
 import type { Case, MailboxOptions } from "./mailbox.ts";
 import { HandlerContext } from "./handler_context.ts";
 import { onPing, onShutdown, onUnexpected } from "./cases.ts";
@@ -94,8 +94,15 @@ export interface ServeOptions {
   concurrent?: boolean;
   /** The bound of its mailbox; by default that of the server, which has none unless it was started with one. */
   mailbox?: MailboxOptions | undefined;
-  /** Called when the service is shut down, before it answers. */
+  /** Called when the service is shut down, before it answers. The requests that it had begun are finished, or too late. */
   cleanUp?: () => void | Promise<void>;
+  /**
+   * Whether a shutdown waits for the requests that the service has begun. Default: true. A part of the server must not
+   * hold up its stop.
+   *
+   * @internal
+   */
+  drains?: boolean;
 }
 
 /**
@@ -103,11 +110,13 @@ export interface ServeOptions {
  * logged with its stack, and the service goes on. An `EnsembleError`, and anything that a check throws,
  * refuses the request; that is logged in one line, at level DEBUG when the sender waits for the answer. Pings,
  * shutdown and requests that it does not know are answered too.
+ *
+ * A shutdown refuses what has not begun, and waits for what has: see {@linkcode Actor.drain}.
  */
 export function serviceBody(handlers: Handlers, options: ServeOptions = {}): ActorBody {
-  const { requests, concurrent = false } = options;
+  const { requests, concurrent = false, drains = true, cleanUp } = options;
   const types = Object.keys(requests ?? handlers).filter((type) => Object.hasOwn(handlers, type));
-  const cases: Case[] = types.map((type) => {
+  const makeCase = (self: Actor, type: string): Case => {
     const handler = handlers[type]!;
     const check = requests?.[type];
     return {
@@ -124,17 +133,40 @@ export function serviceBody(handlers: Handlers, options: ServeOptions = {}): Act
           return fail(context, error, { type, refused: !isChecked });
         }
         if (!isPromise(result)) return answer(context, result);
+        self.handlerBegan();
         // A promise of another class may settle more than once, or throw.
         const settled = Promise.resolve(result).then(
-          (value) => answer(context, value),
-          (error) => fail(context, error, { type }),
+          (value) => {
+            answer(context, value);
+            self.handlerEnded();
+          },
+          (error) => {
+            fail(context, error, { type });
+            self.handlerEnded();
+          },
         );
         if (!concurrent) return settled;
       },
     };
-  });
-  cases.push(onPing, onShutdown(options.cleanUp), onUnexpected);
-  return (self) => self.loop(cases);
+  };
+  return (self) => {
+    // One that handles its shutdown itself decides what it finishes.
+    self.drains = drains && !types.includes("shutdown");
+    const cases = types.map((type) => makeCase(self, type));
+    return self.loop([...cases, onPing, onDrainedShutdown(self, cleanUp), onUnexpected]);
+  };
+}
+
+/** Shuts a service down when it has finished what it has begun. */
+function onDrainedShutdown(self: Actor, cleanUp: ServeOptions["cleanUp"]): Case<Promise<never>> {
+  const shutdown = onShutdown(cleanUp);
+  return {
+    ...shutdown,
+    async react(message, envelope) {
+      if (self.drains) await self.finishBegun();
+      return await shutdown.react(message, envelope);
+    },
+  };
 }
 
 function answer(context: HandlerContext, value: unknown): void {

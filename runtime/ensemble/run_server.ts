@@ -7,7 +7,7 @@ import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { ActorExit } from "../actor/cases.ts";
 import { MAX_DELAY, within } from "../timeout.ts";
 import { asError, describeThrown, onUnhandled, reportThrown } from "../error_report.ts";
-import { DisconnectedError, InvalidInputError } from "../errors.ts";
+import { DisconnectedError, EnsembleError, InvalidInputError } from "../errors.ts";
 import { exitCodeOf, keepIgnoringHangup, onHangup, onSignal } from "../home/signals.ts";
 import { reopenLog } from "../home/logging.ts";
 import { installProgramOutput } from "../home/program_output.ts";
@@ -191,6 +191,7 @@ function cutOff(server: EnsembleServer): void {
 function isOfTheStop(error: unknown, signal: AbortSignal): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause === signal.reason || cause instanceof DisconnectedError) return true;
+    if (cause instanceof EnsembleError && cause.code === "SERVER_STOPPING") return true;
     if (cause instanceof ActorExit || cause.name === "AbortError") return true;
   }
   return false;

@@ -255,6 +255,7 @@ function sessionBody(
     };
     return serviceBody({ ...onlyFor(owner, guard(handlers)), down }, {
       concurrent: true,
+      drains: false,
       requests: replChecks,
     })(self);
   };

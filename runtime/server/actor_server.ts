@@ -140,6 +140,7 @@ export class ActorServer {
       askTimeout: options.askTimeout,
       mailbox: options.mailbox,
     });
+    this.actors.grace = this.#grace;
     const named = { id: this.id, instance: instance.publicKey };
     const { adminKey } = options;
     this.capabilities = new Capabilities(named, {
@@ -366,7 +367,7 @@ export class ActorServer {
    * @internal
    */
   async extend({ listen, roles, announce, grace }: ServerExtension): Promise<void> {
-    this.#grace = Math.max(this.#grace, grace);
+    this.actors.grace = this.#grace = Math.max(this.#grace, grace);
     const added: Address[] = [];
     for (const address of listen) {
       const listener = await this.#listen(address);
@@ -421,8 +422,8 @@ export class ActorServer {
   }
 
   /**
-   * Stops gracefully: closes its listeners and removes its sockets, leaves the registry, lets its
-   * actors shut down for at most `grace` ms, flushes and closes its connections.
+   * Stops gracefully: closes its listeners and removes its sockets, leaves the registry, lets its services finish the
+   * requests that they have begun and its actors shut down for at most `grace` ms, flushes and closes its connections.
    */
   async stop(options: { grace?: number } = {}): Promise<void> {
     if (!this.#stopping) {
@@ -442,6 +443,7 @@ export class ActorServer {
     this.actors.essential = new Set(this.actors.actors());
     this.actors.serve(SERVER_ACTOR, controlHandlers(this), {
       concurrent: true,
+      drains: false,
       mailbox: UNBOUNDED,
       requests: controlChecks,
     });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import type { HandlerContext } from "../../../runtime/actor/handler_context.ts";
+import { on, onShutdown } from "../../../runtime/actor/cases.ts";
 import { client } from "../../../runtime/actor/service.ts";
 import {
   ActorError,
@@ -123,17 +124,147 @@ Deno.test("a concurrent service does not wait for a handler's promise", async ()
   await stop(system);
 });
 
-Deno.test("a concurrent service that is shut down fails the requests it had begun", async () => {
-  const system = startSystem();
+Deno.test("a service that is shut down finishes what it has begun, and refuses the rest", async () => {
+  const systems = new LinkedSystems();
+  const [near, far] = [systems.start("near"), systems.start("far")];
   const gates = new Gates();
-  const handlers = { slow: () => gates.pass().then(() => "done") };
-  const actor = system.serve("a", handlers, { concurrent: true });
-  const answer = client<typeof handlers>(system, "a").slow();
+  const signals: AbortSignal[] = [];
+  let held: HandlerContext | undefined;
+  const cleanedUp: number[] = [];
+  const handlers = {
+    async slow(_request: unknown, { signal }: HandlerContext) {
+      signals.push(signal);
+      await gates.pass();
+      return "done";
+    },
+    hold(_request: unknown, context: HandlerContext) {
+      held = context;
+      return context.later;
+    },
+  };
+  const actor = far.serve("a", handlers, {
+    concurrent: true,
+    cleanUp: () => void cleanedUp.push(gates.waiting.length),
+  });
+  const service = client<typeof handlers>(near, "a@far");
+  const forever = { timeout: Infinity };
+  const begun = [service.slow({}, forever), service.slow({}, forever), service.hold({}, forever)];
+  await happened(() => gates.waiting.length === 2 && held !== undefined);
+  const stopped = near.ask(actor.ref, { type: "shutdown" }, forever);
+  await happened(() => signals.every(({ aborted }) => aborted));
+  assert.equal(signals[0]!.reason.code, "ACTOR_ENDED");
+  const refused = { code: "ACTOR_ENDED", message: "a@far is shutting down" };
+  await assert.rejects(service.slow(), refused);
+  await assert.rejects(client<typeof handlers>(far, "a").hold(), refused);
+  assert.equal(held!.signal.aborted, true);
+  for (const gate of gates.waiting) gate.resolve();
+  assert.deepEqual(await Promise.all(begun.slice(0, 2)), ["done", "done"]);
+  assert.deepEqual(cleanedUp, []);
+  held!.reply("late");
+  assert.equal(await begun[2], "late");
+  assert.equal(await stopped, "OK");
+  assert.equal(await actor.ended, undefined);
+  assert.deepEqual(cleanedUp, [2]);
+});
+
+Deno.test("a service with one request at a time learns of its shutdown while a handler runs", async () => {
+  const system = startSystem();
+  const actor = system.serve("a", {
+    async wait(_request, { signal }) {
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      return "hurried";
+    },
+  });
+  const begun = system.ask("a", { type: "wait" });
+  const waiting = system.ask("a", { type: "wait" });
+  await settle();
+  const stopped = system.ask("a", { type: "shutdown" });
+  await assert.rejects(waiting, { code: "ACTOR_ENDED", message: "a@here is shutting down" });
+  assert.deepEqual(await Promise.all([begun, stopped]), ["hurried", "OK"]);
+  await actor.ended;
+});
+
+Deno.test("a service that is shut down waits neither longer than the grace nor for those that gave up", async () => {
+  const system = startSystem();
+  const later = (_request: unknown, context: HandlerContext) => context.later;
+  const forgetful = system.serve("forgetful", { later });
+  await assert.rejects(system.ask("forgetful", { type: "later" }, { timeout: 1 }), {
+    code: "TIMEOUT",
+  });
+  await system.ask("forgetful", { type: "shutdown" });
+  assert.equal(await forgetful.ended, undefined);
+  system.grace = 20;
+  let cleanedUp = false;
+  const stuck = system.serve("stuck", { later, never: () => new Promise(() => {}) }, {
+    concurrent: true,
+    cleanUp: () => void (cleanedUp = true),
+  });
+  const forever = { timeout: Infinity };
+  const asks = ["later", "never"].map((type) => system.ask("stuck", { type }, forever));
+  const codes = Promise.all(asks.map((ask) => ask.catch(({ code }) => code)));
+  await settle();
+  await system.ask("stuck", { type: "shutdown" });
+  assert.deepEqual(await codes, ["ACTOR_ENDED", "ACTOR_ENDED"]);
+  assert(cleanedUp);
+  await stuck.ended;
+});
+
+Deno.test("ActorSystem.stopActors lets begun requests finish, with what they ask others here", async () => {
+  const systems = new LinkedSystems();
+  const [near, far] = [systems.start("near"), systems.start("far")];
+  const gates = new Gates();
+  far.serve("stock", {
+    take: async () => {
+      await gates.pass();
+      return 1;
+    },
+  });
+  far.spawn("price", (self) =>
+    self.loop([
+      on("of", (_message, envelope) => envelope.reply(10)),
+      onShutdown(),
+    ]));
+  const shop = {
+    async order() {
+      await gates.pass();
+      const taken = await far.ask<number>("stock", { type: "take" });
+      return taken * await far.ask<number>("price", { type: "of" });
+    },
+  };
+  far.serve("shop", shop, { concurrent: true });
+  far.serve("part", { wait: () => new Promise(() => {}) }, { concurrent: true, drains: false });
+  const part = near.ask("part@far", { type: "wait" }, { timeout: Infinity });
+  const failed = assert.rejects(part, { code: "ACTOR_ENDED" });
+  const order = client<typeof shop>(near, "shop@far").order();
   await happened(() => gates.waiting.length === 1);
-  const failed = assert.rejects(answer, { code: "ACTOR_ENDED", message: "a@here has ended" });
-  assert.equal(await system.ask(actor, { type: "shutdown" }), "OK");
-  await Promise.all([actor.ended, failed]);
+  const stopped = far.stopActors(60_000, new Set());
+  for (const actor of ["shop", "price", "none"]) {
+    const ask = near.ask(`${actor}@far`, { type: "order" });
+    await assert.rejects(ask, { code: "SERVER_STOPPING", message: "far is stopping" });
+  }
   gates.waiting[0]!.resolve();
+  await happened(() => gates.waiting.length === 2);
+  gates.waiting[1]!.resolve();
+  assert.equal(await order, 10);
+  await Promise.all([stopped, failed]);
+  assert.deepEqual(far.actors(), []);
+  await assert.rejects(far.ask("shop", { type: "order" }), { code: "SERVER_STOPPING" });
+});
+
+Deno.test("ActorSystem.stopActors fails at the end of the grace what is still unanswered", async () => {
+  const systems = new LinkedSystems();
+  const [near, far] = [systems.start("near"), systems.start("far")];
+  const never = () => new Promise(() => {});
+  far.serve("sequential", { never });
+  const concurrent = far.serve("concurrent", { never }, { concurrent: true });
+  const forever = { timeout: Infinity };
+  const asks = ["sequential@far", concurrent.ref].map((dest) =>
+    near.ask(dest, { type: "never" }, forever).catch(({ code }) => code)
+  );
+  await settle();
+  await far.stopActors(40, new Set());
+  assert.deepEqual(await Promise.all(asks), ["ACTOR_ENDED", "ACTOR_ENDED"]);
+  assert.deepEqual(far.actors(), []);
 });
 
 for (const concurrent of [false, true]) {

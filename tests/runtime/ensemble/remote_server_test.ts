@@ -80,3 +80,18 @@ Deno.test("loadFile loads a source file into another server and into its own", a
   assert.deepEqual(again.map(({ loaded }) => loaded), [false, false]);
   await assert.rejects(loadFile(a, `${project}/none.ts`), /none\.ts/);
 });
+
+Deno.test("a server that stops does not wait for what its loader runs", async () => {
+  await using ensemble = await testEnsemble();
+  const a = await ensemble.startServer("a", { grace: 600_000 });
+  const client = await ensemble.startServer();
+  const evaluated = client.remote("a").evaluate(
+    "ensemble.spawn('begun', (self) => self.receive([])), new Promise(() => {})",
+    { timeout: Infinity },
+  );
+  const failed = assert.rejects(evaluated, { code: "ACTOR_ENDED" });
+  while (!a.actors.find("begun")) await new Promise((resolve) => setTimeout(resolve, 5));
+  a.actors.kill("begun");
+  await a.stop();
+  await failed;
+});
