@@ -79,6 +79,20 @@ Deno.test("run handles a main that returns, throws or is missing, and a program 
       /has stopped\n$/,
     ],
     [
+      "threeways",
+      `${OWN_PROGRAM} export const main = (...all) => console.log(all.join(), currentServer().roles);
+       if (import.meta.main) Deno.exit(await runProgram(main, { roles: ["own"] }));`,
+      0,
+      /has stopped\n$/,
+    ],
+    [
+      "uncalled",
+      `${OWN_PROGRAM} export const main = (...all) => console.log(all.join(), currentServer().roles);
+       export const start = () => runProgram(main, { roles: ["own"] });`,
+      0,
+      /has stopped\n$/,
+    ],
+    [
       "failing",
       `${OWN_PROGRAM} await runServer("failing", () => { throw Error("of its own"); });`,
       1,
@@ -96,6 +110,8 @@ Deno.test("run handles a main that returns, throws or is missing, and a program 
     itself: '1,-x,--log,3 true true [ "blue", "own" ] 2\nafter\n',
     main2: "false true\n",
     called: "1,-x,--log,3 called\n",
+    threeways: '1,-x,--log,3 [ "blue", "own" ]\n',
+    uncalled: '1,-x,--log,3 [ "blue" ]\n',
   };
   await Promise.all(cases.map(async ([name, text, code, pattern]) => {
     const file = await ensemble.write(`${name}.ts`, text);
