@@ -138,7 +138,21 @@ export class EnsembleError extends Error {
   }
 }
 
-/** The input is not of the form asked for: a server id, an address, an option, a file. Its code is `INVALID_INPUT`. */
+/**
+ * The input is not of the form asked for: a server id, an address, an option, a file. Its code is `INVALID_INPUT`.
+ *
+ * @example Refuse a request
+ * ```ts
+ * import { InvalidInputError, startServer } from "@gxensemble/ensemble";
+ *
+ * await using server = await startServer("billing1");
+ * server.serve("billing", {
+ *   pay({ amount }: { amount: number }) {
+ *     if (!(amount > 0)) throw new InvalidInputError(`not an amount: ${amount}`);
+ *   },
+ * });
+ * ```
+ */
 export class InvalidInputError extends EnsembleError {
   /** @internal */
   protected static override readonly code = "INVALID_INPUT";
@@ -148,6 +162,19 @@ export class InvalidInputError extends EnsembleError {
  * The other side answered, and its answer is a failure, with the message and the code of the error there: `FAILED` where
  * that has none. The stack is that of the asker; the cause, where the other side gave it, is an error with the name,
  * message and stack that it has there.
+ *
+ * @example What the other side says
+ * ```ts
+ * import { ActorError, startServer } from "@gxensemble/ensemble";
+ *
+ * await using client = await startServer();
+ * try {
+ *   await client.ask("jobs@web1", { type: "add", text: "" });
+ * } catch (error) {
+ *   if (!(error instanceof ActorError)) throw error;
+ *   console.error(`refused: ${error.message} (${error.code})`);
+ * }
+ * ```
  */
 export class ActorError extends EnsembleError {
   /** The name of the error at the other side, such as `TypeError`. It is for people: decide by the code. */
@@ -164,7 +191,21 @@ export interface Silence {
   readonly address: string;
 }
 
-/** No answer came within the time allowed. The message names the request. Its code is `TIMEOUT`. */
+/**
+ * No answer came within the time allowed. The message names the request. Its code is `TIMEOUT`.
+ *
+ * @example Wait for one second
+ * ```ts
+ * import { startServer, TimeoutError } from "@gxensemble/ensemble";
+ *
+ * await using client = await startServer();
+ * const answer = client.ask<number>("counter@counter1", { type: "get" }, { timeout: 1_000 });
+ * const count = await answer.catch((error) => {
+ *   if (error instanceof TimeoutError) return undefined;
+ *   throw error;
+ * });
+ * ```
+ */
 export class TimeoutError extends EnsembleError {
   /** @internal */
   protected static override readonly code: ErrorCode = "TIMEOUT";
@@ -179,6 +220,19 @@ export class TimeoutError extends EnsembleError {
 /**
  * The server asked cannot be reached, or the connection to it was lost before it answered. Its code is `DISCONNECTED`, or
  * says why: `NO_REGISTRY`, `SERVER_STOPPING` or `UNKNOWN_SERVER`.
+ *
+ * @example Go on without a server that cannot be reached
+ * ```ts
+ * import { DisconnectedError, startServer } from "@gxensemble/ensemble";
+ *
+ * await using client = await startServer();
+ * try {
+ *   await client.ping("server@web1");
+ * } catch (error) {
+ *   if (!(error instanceof DisconnectedError)) throw error;
+ *   console.warn(error.message, error.code === "UNKNOWN_SERVER" ? "Start it." : "");
+ * }
+ * ```
  */
 export class DisconnectedError extends EnsembleError {
   /** @internal */
@@ -211,7 +265,23 @@ export class AuthenticationError extends EnsembleError {
   protected static override readonly code = "NOT_AUTHENTICATED";
 }
 
-/** The sender may not do that here: it takes a capability that it does not have. Its code is `NOT_AUTHORIZED`. */
+/**
+ * The sender may not do that here: it takes a capability that it does not have. Its code is `NOT_AUTHORIZED`.
+ *
+ * @example Refuse a request that takes a capability
+ * ```ts
+ * import { NotAuthorizedError, startServer } from "@gxensemble/ensemble";
+ *
+ * await using server = await startServer("billing1");
+ * server.serve("billing", {
+ *   close(_request: object, context) {
+ *     if (!context.authorized("app:billing")) {
+ *       throw new NotAuthorizedError(`${context.sender} needs the capability app:billing`);
+ *     }
+ *   },
+ * });
+ * ```
+ */
 export class NotAuthorizedError extends EnsembleError {
   /** @internal */
   protected static override readonly code = "NOT_AUTHORIZED";

@@ -37,6 +37,19 @@ const GRACE = 1_000;
  * An ensemble in this process, over UNIX sockets in a temporary directory. Its servers share a cookie of their own and
  * read neither the environment nor the files of the user, so that tests can run beside each other and beside a real
  * ensemble. {@linkcode testEnsemble} makes one.
+ *
+ * @example A server that is lost during a test
+ * ```ts
+ * import { testEnsemble } from "@gxensemble/ensemble/testing";
+ *
+ * Deno.test("a server that stopped is not listed", async () => {
+ *   await using ensemble = await testEnsemble();
+ *   const web1 = await ensemble.startServer("web1");
+ *   await web1.stop();
+ *   const client = await ensemble.startServer();
+ *   if (await client.lookup({ id: "web1" })) throw new Error(ensemble.log);
+ * });
+ * ```
  */
 export class TestEnsemble implements AsyncDisposable {
   /** The temporary directory. It is removed at the end. */
@@ -105,6 +118,17 @@ export class TestEnsemble implements AsyncDisposable {
  *
  * @param options what all its servers are started with.
  * @throws {EnsembleError} when the registry cannot start.
+ *
+ * @example A registry, a server and a client
+ * ```ts
+ * import { testEnsemble } from "@gxensemble/ensemble/testing";
+ *
+ * await using ensemble = await testEnsemble();
+ * const web1 = await ensemble.startServer("web1");
+ * web1.serve("echo", { say: ({ text }: { text: string }) => text });
+ * const client = await ensemble.startServer();
+ * console.log(await client.ask("echo@web1", { type: "say", text: "hello" }));
+ * ```
  */
 export async function testEnsemble(options: StartServerOptions = {}): Promise<TestEnsemble> {
   const ensemble = new TestEnsemble(options);

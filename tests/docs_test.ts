@@ -3,6 +3,8 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { allCommands } from "../cli/kit/command_line.ts";
 import { commandTree } from "../cli/command_tree.ts";
+import { readPage as readSteps } from "../scripts/pages/page.ts";
+import configuration from "../deno.json" with { type: "json" };
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -190,4 +192,95 @@ Deno.test("links in docstrings name what their file declares or imports", async 
       .map(([, name]) => `${path}: ${name}`);
   });
   assert.deepEqual(dead, []);
+});
+
+/** The blocks of TypeScript in the pages that are not type-checked. */
+function* uncheckedBlocks(): Generator<{ path: string; text: string }> {
+  for (const { path } of pages) {
+    const text = Deno.readTextFileSync(join(ROOT, path));
+    for (const [, block] of text.matchAll(/^ *```ts ignore\n(.*?)^ *```$/gms)) {
+      yield { path, text: block! };
+    }
+  }
+}
+
+/** Removes what differs between a file and its excerpt in a page. */
+function withoutLayout(code: string): string {
+  return code.replaceAll(/\/\*\*[^]*?\*\/|\/\/ .*$/gm, "").replaceAll(/[\s,]+/g, "");
+}
+
+Deno.test("code of the documentation is type-checked, is an excerpt of an example, or imports the file beside it", async () => {
+  const { stdout } = await new Deno.Command("git", {
+    args: ["ls-files", "examples/*.ts"],
+    cwd: ROOT,
+  }).output();
+  const examples = new TextDecoder().decode(stdout).trim().split("\n")
+    .map((path) => withoutLayout(Deno.readTextFileSync(join(ROOT, path))));
+  const unknown = [...uncheckedBlocks()].filter(({ text }) =>
+    !/ from "\.\//.test(text) &&
+    !text.split("\n\n").map(withoutLayout).every((part) =>
+      examples.some((code) => code.includes(part))
+    )
+  );
+  assert.deepEqual(unknown, []);
+});
+
+Deno.test("files that the README shows have the types that they import from each other", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    const runtime = new URL("../mod.ts", import.meta.url).href;
+    const files = readSteps(Deno.readTextFileSync(join(ROOT, "README.md")))
+      .filter((step) => step.kind === "file");
+    assert.ok(files.length > 1);
+    for (const { path, text } of files) await Deno.writeTextFile(join(directory, path), text);
+    await Deno.writeTextFile(
+      join(directory, "deno.json"),
+      JSON.stringify({ imports: { [configuration.name]: runtime } }),
+    );
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["check", "--quiet", ...files.map(({ path }) => path)],
+      cwd: directory,
+    }).output();
+    assert.ok(success, new TextDecoder().decode(stderr));
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+/** What `deno doc --json` says of an export. */
+interface DocumentedSymbol {
+  readonly name: string;
+  readonly declarations: readonly {
+    readonly declarationKind: "export" | "private";
+    readonly kind: string;
+    readonly jsDoc?: {
+      readonly doc?: string;
+      readonly tags?: readonly { readonly kind: string; readonly doc?: string }[];
+    };
+  }[];
+}
+
+Deno.test("every export for programs has a docstring and an example", async () => {
+  const libraries = [".", "./testing", "./certificates"] as const;
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["doc", "--json", ...libraries.map((name) => configuration.exports[name])],
+    cwd: ROOT,
+  }).output();
+  const { nodes }: { nodes: Record<string, { symbols: DocumentedSymbol[] }> } = JSON.parse(
+    new TextDecoder().decode(stdout),
+  );
+  // A reference is to another file's export.
+  const symbols = Object.values(nodes).flatMap(({ symbols }) => symbols)
+    .filter(({ declarations }) => declarations.every(({ kind }) => kind !== "reference"));
+  assert.ok(symbols.length > 40, `${symbols.length} exports`);
+  const bare = symbols.flatMap(({ name, declarations }) => {
+    const all = declarations.filter(({ declarationKind }) => declarationKind === "export");
+    if (all.length === 0) return [];
+    const isDescribed = all.some(({ jsDoc }) => jsDoc?.doc);
+    const hasExample = all.some(({ jsDoc }) =>
+      jsDoc?.tags?.some(({ kind, doc }) => kind === "example" && doc?.includes("```ts\n"))
+    );
+    return isDescribed && hasExample ? [] : [name];
+  });
+  assert.deepEqual(bare, []);
 });

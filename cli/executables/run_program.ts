@@ -10,7 +10,22 @@ import type { StartServerOptions } from "../../runtime/ensemble/start_options.ts
 import { asError, describeThrown, explainParts } from "../../runtime/error_report.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 
-/** Options of {@linkcode runProgram}: what the server is where its command line does not say. */
+/**
+ * Options of {@linkcode runProgram}: what the server is where its command line does not say.
+ *
+ * @example A program with a role and a version
+ * ```ts
+ * import { currentServer, runProgram, type RunProgramOptions } from "@gxensemble/ensemble";
+ *
+ * const options: RunProgramOptions = { name: "web", version: "1.2.0", roles: ["web"] };
+ *
+ * async function main(): Promise<void> {
+ *   await currentServer().stopped;
+ * }
+ *
+ * if (import.meta.main) Deno.exit(await runProgram(main, options));
+ * ```
+ */
 export interface RunProgramOptions extends Omit<StartServerOptions, "signal"> {
   /** The name of the program in its help and messages. Default: the name of its first module. */
   readonly name?: string;

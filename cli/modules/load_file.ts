@@ -7,7 +7,18 @@ import type { EnsembleServer } from "../../runtime/ensemble/ensemble_server.ts";
 import { loaderClient } from "../../runtime/ensemble/remote.ts";
 import { RemoteServer } from "../../runtime/ensemble/remote_server.ts";
 
-/** Options of {@linkcode loadFile}. */
+/**
+ * Options of {@linkcode loadFile}.
+ *
+ * @example See what a load would change
+ * ```ts
+ * import { loadFile, startServer } from "@gxensemble/ensemble";
+ *
+ * await using client = await startServer();
+ * const modules = await loadFile(client.remote("web1"), "handler.ts", { dryRun: true });
+ * console.log(modules.filter(({ loaded }) => loaded).map(({ path }) => path));
+ * ```
+ */
 export interface LoadFileOptions {
   /** Whether to ship the one module only, linked to what the server already runs. Default false. */
   readonly force?: boolean;
@@ -21,7 +32,22 @@ export interface LoadFileOptions {
   readonly timeout?: number | undefined;
 }
 
-/** A module that a load was about, and what the load did with it. */
+/**
+ * A module that a load was about, and what the load did with it.
+ *
+ * @example Say what a load did
+ * ```ts
+ * import { type LoadedFile, loadFile, startServer } from "@gxensemble/ensemble";
+ *
+ * const describe = ({ path, loaded, restored }: LoadedFile) =>
+ *   `${path}: ${loaded ? "loaded" : restored ? "an earlier version is back" : "unchanged"}`;
+ *
+ * await using client = await startServer();
+ * for (const each of await loadFile(client.remote("web1"), "handler.ts")) {
+ *   console.log(describe(each));
+ * }
+ * ```
+ */
 export interface LoadedFile {
   /** The module id: its path in the project, or a specifier. */
   readonly module: string;

@@ -45,7 +45,20 @@ const { setTimeout: setRealTimeout } = globalThis;
 /** What an actor runs. When it returns the actor ends; when it throws the actor ends as failed. */
 export type ActorBody = (self: Actor) => void | Promise<void>;
 
-/** Options of `spawn`. */
+/**
+ * Options of `spawn`.
+ *
+ * @example At most 100 messages may wait
+ * ```ts
+ * import { currentServer, on } from "@gxensemble/ensemble";
+ *
+ * currentServer().spawn(
+ *   "printer",
+ *   (self) => self.loop([on("print", ({ text }: { text: string }) => console.log(text))]),
+ *   { mailbox: { limit: 100 } },
+ * );
+ * ```
+ */
 export interface SpawnOptions {
   /** The bound of its mailbox; by default that of the server, which has none unless it was started with one. */
   mailbox?: MailboxOptions | undefined;
@@ -91,14 +104,37 @@ class StackProbe {
   }
 }
 
-/** A unit of concurrency with a mailbox: what `spawn` starts. */
+/**
+ * An async function with a mailbox, which `spawn` starts. It takes one message after the other, and is reached by
+ * messages only. `Service` is the interface of the service that it is, if any.
+ *
+ * The actor itself receives, monitors and sets timers. Other code sends to it, and waits for its end.
+ *
+ * @example Count messages, and say how many each second
+ * ```ts
+ * import { type Actor, currentServer, on, onShutdown } from "@gxensemble/ensemble";
+ *
+ * async function counter(self: Actor) {
+ *   let count = 0;
+ *   self.ticker(1_000);
+ *   await self.loop([
+ *     on("add", () => void count++),
+ *     on("tick", () => console.log(count)),
+ *     onShutdown(),
+ *   ]);
+ * }
+ *
+ * const actor = currentServer().spawn("counter", counter);
+ * actor.ended.then((reason) => console.log("ended", reason));
+ * ```
+ */
 // deno-lint-ignore no-explicit-any -- not declared: goes for any service
 export class Actor<Service = any> {
-  /** Its number, unique in the server's life. */
+  /** Its serial number, unique in the life of the server. */
   readonly serial: number;
-  /** The name it is registered under, if any. */
+  /** Its name, if it has one. */
   readonly name: string | undefined;
-  /** Names it from anywhere. */
+  /** Its reference, which names it from anywhere in the ensemble. It can be sent in messages. */
   readonly ref: ActorRef<Service>;
   /**
    * The group it belongs to.
@@ -112,9 +148,17 @@ export class Actor<Service = any> {
    * @internal
    */
   drains = false;
-  /** Its monitors of actors that are not gone yet: kept by the system, and ended with the actor. */
+  /**
+   * Its monitors of actors that are not gone yet: kept by the system, and ended with the actor.
+   *
+   * @internal
+   */
   readonly monitors: Set<number> = new Set<number>();
-  /** Made where the actor was started, for its stack. */
+  /**
+   * Made where the actor was started, for its stack.
+   *
+   * @internal
+   */
   readonly origin: Error = new Error();
   /** When it started, in ms since 1970. */
   readonly startedAt: number = Date.now();
@@ -154,7 +198,11 @@ export class Actor<Service = any> {
   /** Since when it has been busy, as far as it has looked at the clock: `performance.now()`. */
   #busySince: number | undefined;
 
-  /** Made by `spawn`, which runs the body through {@linkcode Actor.start}. */
+  /**
+   * Made by `spawn`. The body starts in a later turn.
+   *
+   * @internal
+   */
   constructor(
     system: ActorSystem,
     options: {
@@ -280,17 +328,35 @@ export class Actor<Service = any> {
     }
   }
 
-  /** Sends a message from this actor; see {@linkcode ActorSystem.tell}. */
+  /**
+   * Sends a message from this actor and goes on. It is delivered at most once, and in order for each pair of actors.
+   *
+   * @returns the number of the envelope, for `onReply`; undefined when the actor is known to be gone.
+   * @throws {EnsembleError} when the message cannot travel to another server, as one with a function.
+   */
   tell(dest: Destination, message: unknown, options?: TellOptions): number | undefined {
     return this.#system.tell(dest, message, options, this.ref);
   }
 
-  /** Sends a message from this actor and waits for the answer; see {@linkcode ActorSystem.ask}. */
+  /**
+   * Sends a message from this actor and waits for its answer, 5 s by default.
+   *
+   * @throws {ActorError} when the other side fails, or there is no such actor.
+   * @throws {TimeoutError} when no answer comes in time.
+   * @throws {DisconnectedError} when the other server cannot be reached, or is lost before it answers.
+   * @throws {EnsembleError} when the message cannot travel to another server.
+   */
   ask<Reply = unknown>(dest: Destination, message: unknown, options?: AskOptions): Promise<Reply> {
     return this.#system.ask<Reply>(dest, message, options, this.ref);
   }
 
-  /** Starts an actor in this actor's group; see `ActorSystem.spawn`. */
+  /**
+   * Starts an actor in the server of this one. It goes on when this one ends.
+   *
+   * @param name the name to find it by; undefined for an actor that is found by its reference only.
+   * @param body what it runs.
+   * @throws {EnsembleError} when an actor of that name is running.
+   */
   spawn(
     name: string | undefined,
     body: (self: Actor) => void | Promise<void>,
@@ -307,27 +373,31 @@ export class Actor<Service = any> {
     return this.#system.monitor(this, dest);
   }
 
-  /** Takes a monitor back. */
+  /** Ends a monitor: its message `down` does not come any more, unless it is in the mailbox. */
   demonitor(monitor: number): void {
     if (this.monitors.delete(monitor)) this.#system.demonitor(monitor);
   }
 
-  /** Sends this actor `{type: "tick", ticker, count}` every `interval` ms, until stopped. */
+  /** Sends this actor a `Tick` every `interval` ms, until the ticker is stopped or the actor ends. */
   ticker(interval: number): Ticker {
     return this.tickerAfter(interval, interval);
   }
 
-  /** The same with the first tick after `delay` ms. */
+  /** Does what {@linkcode Actor.ticker} does, with the first tick after `delay` ms. */
   tickerAfter(delay: number, interval: number): Ticker {
     return this.#addTicker(delay, interval, undefined);
   }
 
-  /** Sends this actor a message once, after `delay` ms. */
+  /** Sends this actor a message once, after `delay` ms, unless it is stopped before. */
   after(delay: number, message: unknown): Ticker {
     return this.#addTicker(delay, undefined, message);
   }
 
-  /** The types that the receive it waits in takes, `*` for a guard; undefined while it does not wait. */
+  /**
+   * The types that the receive it waits in takes, `*` for a guard; undefined while it does not wait.
+   *
+   * @internal
+   */
   get awaits(): string[] | undefined {
     return this.#waiting?.cases.map(({ type }) => type ?? "*");
   }
@@ -338,6 +408,8 @@ export class Actor<Service = any> {
    *
    * Nothing is kept for this while messages flow. The receive is woken, looks at the stack that it was
    * called from, and waits on.
+   *
+   * @internal
    */
   async backtrace(): Promise<string | undefined> {
     const waiting = this.#waiting;
@@ -346,7 +418,11 @@ export class Actor<Service = any> {
     return (await probe.error).stack;
   }
 
-  /** Puts an envelope into the mailbox, or hands it to the receive that waits for it. */
+  /**
+   * Puts an envelope into the mailbox, or hands it to the receive that waits for it.
+   *
+   * @internal
+   */
   deliver(envelope: Envelope): void {
     envelope.recipient = this;
     // A message that throws when it is looked at fails its sender.
@@ -371,12 +447,20 @@ export class Actor<Service = any> {
     waiting.resolve({ envelope, reaction });
   }
 
-  /** Whether the sender of an envelope may do what takes a capability: what `authorized` calls. */
+  /**
+   * Whether the sender of an envelope may do what takes a capability: what `authorized` calls.
+   *
+   * @internal
+   */
   authorizes(envelope: Envelope, capability: string): boolean {
     return this.#system.authorizes(envelope, capability);
   }
 
-  /** Answers an envelope: what `Envelope.reply` and `fail` call. A promise is answered once it is settled. */
+  /**
+   * Answers an envelope: what `Envelope.reply` and `fail` call. A promise is answered once it is settled.
+   *
+   * @internal
+   */
   answer(envelope: Envelope, value: unknown, failed: boolean): void {
     // Its sender has been told that the actor has ended.
     if (this.#dead && envelope.answered) return;
@@ -449,7 +533,10 @@ export class Actor<Service = any> {
     if (this.hasBegun) await within(this.#system.grace, this.drain(this.#haste!));
   }
 
-  /** Makes the actor end: its current or next receive throws {@linkcode ActorExit}. */
+  /**
+   * Makes the actor end: its current or next receive throws {@linkcode ActorExit}, and its signal is aborted. Its body may
+   * clean up, and go on for as long as it does not receive.
+   */
   exit(reason = "made to end"): void {
     if (this.#exit) return;
     this.#exit = new ActorExit(reason);
@@ -460,7 +547,11 @@ export class Actor<Service = any> {
     this.#hurry?.abort(this.#exit);
   }
 
-  /** Ends what it had, once the body is done or the actor was killed: called by the system. */
+  /**
+   * Ends what it had, once the body is done or the actor was killed: called by the system.
+   *
+   * @internal
+   */
   cleanUp(reason: string | undefined): void {
     this.#dead = true;
     this.#exit ??= new ActorExit("has ended");

@@ -12,7 +12,23 @@ import type { Down } from "./monitors.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
 
-/** Thrown inside an actor to end it normally: not an error, and not logged as one. */
+/**
+ * Thrown inside an actor to end it normally: not an error, and not logged as one.
+ *
+ * @example End an actor from a case
+ * ```ts
+ * import { type Actor, ActorExit, on } from "@gxensemble/ensemble";
+ *
+ * async function session(self: Actor) {
+ *   await self.loop([
+ *     on("data", ({ text }: { text: string }) => console.log(text)),
+ *     on("end", () => {
+ *       throw new ActorExit("the session is over");
+ *     }),
+ *   ]);
+ * }
+ * ```
+ */
 export class ActorExit extends Error {
   /** The class's name, also after the code was minified. */
   override name = "ActorExit";
@@ -46,7 +62,23 @@ export function on<Message, Result>(
     : { matches: (envelope) => type(envelope.message), react: reaction };
 }
 
-/** A case for the answer to an envelope that was sent with `tell(..., {replyExpected: true})`. */
+/**
+ * A case for the answer to an envelope that was sent with `tell(..., {replyExpected: true})`.
+ *
+ * @example Ask two servers, and take the first answer
+ * ```ts
+ * import { type Actor, onReply } from "@gxensemble/ensemble";
+ *
+ * async function race(self: Actor): Promise<void> {
+ *   const question = { type: "get" };
+ *   const cases = ["counter@a", "counter@b"].flatMap((ref) => {
+ *     const nonce = self.tell(ref, question, { replyExpected: true });
+ *     return nonce === undefined ? [] : onReply(nonce, (count: number) => count);
+ *   });
+ *   console.log(await self.receive(cases, { timeout: 1_000 }));
+ * }
+ * ```
+ */
 export function onReply<Message, Result>(
   nonce: number,
   react: (message: Message, envelope: Envelope<Message>) => Result,
@@ -60,6 +92,18 @@ export function onReply<Message, Result>(
 /**
  * A case for the message that a monitored actor ended. It does not match what other servers send in that form:
  * such messages, also about actors elsewhere, come from the watching actor's own server.
+ *
+ * @example Watch a server
+ * ```ts
+ * import { type Actor, onDown } from "@gxensemble/ensemble";
+ *
+ * async function watcher(self: Actor) {
+ *   self.monitor("server@web1");
+ *   await self.receive([
+ *     onDown(({ ref, reason = "it stopped" }) => console.log(`${ref} is gone: ${reason}`)),
+ *   ]);
+ * }
+ * ```
  */
 export function onDown<Result>(
   react: (down: Down, envelope: Envelope<Down>) => Result,
@@ -70,7 +114,22 @@ export function onDown<Result>(
   };
 }
 
-/** Ready-made: answers a ping, so that an operator sees the actor alive. */
+/**
+ * Ready-made: answers a ping, so that an operator sees the actor alive.
+ *
+ * @example What every actor that lives long should have
+ * ```ts
+ * import { type Actor, on, onPing, onShutdown, onUnexpected } from "@gxensemble/ensemble";
+ *
+ * const logger = (self: Actor) =>
+ *   self.loop([
+ *     on("log", ({ text }: { text: string }) => console.log(text)),
+ *     onPing,
+ *     onShutdown(),
+ *     onUnexpected,
+ *   ]);
+ * ```
+ */
 export const onPing: Case<void> = {
   type: "ping",
   react: (_message, envelope) => envelope.reply("OK"),
@@ -79,6 +138,19 @@ export const onPing: Case<void> = {
 /**
  * Ready-made: when told to shut down, runs the clean-up, answers, and ends the actor by throwing
  * {@linkcode ActorExit}.
+ *
+ * @example Close a file at the end
+ * ```ts
+ * import { type Actor, on, onShutdown } from "@gxensemble/ensemble";
+ *
+ * async function journal(self: Actor) {
+ *   const file = await Deno.open("journal", { append: true, create: true });
+ *   await self.loop([
+ *     on("write", ({ bytes }: { bytes: Uint8Array }) => file.write(bytes)),
+ *     onShutdown(() => file.close()),
+ *   ]);
+ * }
+ * ```
  */
 export function onShutdown(cleanUp?: () => void | Promise<void>): Case<Promise<never>> {
   return {
@@ -98,7 +170,20 @@ export function onShutdown(cleanUp?: () => void | Promise<void>): Case<Promise<n
 
 const UNEXPECTED = "unexpected messages";
 
-/** Ready-made: matches everything, logs it, and refuses it when an answer is expected. Put it last. */
+/**
+ * Ready-made: matches everything, logs it, and refuses it when an answer is expected. Put it last.
+ *
+ * @example The last case
+ * ```ts
+ * import { type Actor, on, onUnexpected } from "@gxensemble/ensemble";
+ *
+ * const logger = (self: Actor) =>
+ *   self.loop([
+ *     on("log", ({ text }: { text: string }) => console.log(text)),
+ *     onUnexpected,
+ *   ]);
+ * ```
+ */
 export const onUnexpected: Case<void> = {
   matches: () => true,
   react(message, envelope) {

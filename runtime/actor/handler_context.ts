@@ -9,7 +9,21 @@ import { MAX_DELAY } from "../timeout.ts";
 
 const LATER: HandlerContext["later"] = Object.freeze({ isAnswered: "later" });
 
-/** The second argument of a handler: who asks, until when, and how to answer later. */
+/**
+ * The second argument of a handler: who asks, until when, and how to answer later.
+ *
+ * @example A handler that uses its context
+ * ```ts
+ * import { currentServer } from "@gxensemble/ensemble";
+ *
+ * currentServer().serve("pages", {
+ *   async fetch({ url }: { url: string }, { sender, signal }) {
+ *     console.log(`for ${sender}`);
+ *     return await (await fetch(url, { signal })).text();
+ *   },
+ * });
+ * ```
+ */
 export class HandlerContext {
   /**
    * Return this from a handler that answers later, with {@linkcode HandlerContext.reply} or

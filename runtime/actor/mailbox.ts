@@ -13,7 +13,20 @@ export const FIRST_WARNING = 10_000;
 /** How long a mailbox that has warned does not warn of the same length again, in ms. */
 const WARNING_PAUSE = 60_000;
 
-/** A bound of a mailbox. */
+/**
+ * A bound of a mailbox.
+ *
+ * @example Keep the newest 10,000 messages
+ * ```ts
+ * import { currentServer, on } from "@gxensemble/ensemble";
+ *
+ * currentServer().spawn(
+ *   "measurements",
+ *   (self) => self.loop([on("measured", ({ value }: { value: number }) => console.log(value))]),
+ *   { mailbox: { limit: 10_000, overflow: "drop-oldest" } },
+ * );
+ * ```
+ */
 export interface MailboxOptions {
   /** How many messages may wait. `ping`, `shutdown` and the news of monitors are taken beyond it. */
   readonly limit: number;
@@ -135,7 +148,21 @@ export class Mailbox {
   }
 }
 
-/** One case of a receive. The first case that matches an envelope reacts to it. */
+/**
+ * One case of a receive. The first case that matches an envelope reacts to it.
+ *
+ * @example A case that matches by the sender
+ * ```ts
+ * import { type Actor, type Case } from "@gxensemble/ensemble";
+ *
+ * const fromWeb1: Case = {
+ *   matches: ({ source }) => source.server === "web1",
+ *   react: (message) => console.log(message),
+ * };
+ *
+ * const listener = (self: Actor) => self.loop([fromWeb1]);
+ * ```
+ */
 export interface Case<Result = unknown> {
   /** The `type` of the messages it matches, when that alone decides; mailboxes are indexed by it. */
   readonly type?: string;

@@ -21,6 +21,16 @@ import type { ActorId, ActorRef } from "./references.ts";
 /**
  * Whom a message is for: a reference, as an object or as the text `actor@server`; or an actor of this server, its name
  * or its serial number.
+ *
+ * @example Four ways to name an actor
+ * ```ts
+ * import { ActorRef, type Destination, startServer } from "@gxensemble/ensemble";
+ *
+ * await using server = await startServer("web1");
+ * const echo = server.serve("echo", { say: ({ text }: { text: string }) => text });
+ * const destinations: Destination[] = ["echo", "echo@web1", new ActorRef("web1", "echo"), echo];
+ * for (const each of destinations) await server.ask(each, { type: "say", text: "hello" });
+ * ```
  */
 // deno-lint-ignore no-explicit-any -- not declared: goes for any service
 export type Destination<Service = any> =
@@ -29,7 +39,16 @@ export type Destination<Service = any> =
   | number
   | { readonly ref: ActorRef<Service> };
 
-/** Options of `tell`. */
+/**
+ * Options of `tell`.
+ *
+ * @example A message that is worth nothing after a second
+ * ```ts
+ * import { currentServer } from "@gxensemble/ensemble";
+ *
+ * currentServer().tell("screen@web1", { type: "show", text: "hello" }, { timeout: 1_000 });
+ * ```
+ */
 export interface TellOptions {
   /** The nonce of the envelope that this one answers. */
   replyTo?: number;
@@ -39,7 +58,17 @@ export interface TellOptions {
   replyExpected?: boolean;
 }
 
-/** Options of `ask`. */
+/**
+ * Options of `ask`.
+ *
+ * @example Give up after two seconds, or when the server stops
+ * ```ts
+ * import { currentServer } from "@gxensemble/ensemble";
+ *
+ * const server = currentServer();
+ * await server.ask("jobs@web1", { type: "next" }, { timeout: 2_000, signal: server.signal });
+ * ```
+ */
 export interface AskOptions {
   /** How long to wait for the answer, in ms; `Infinity` for as long as it takes. Default 5000. */
   timeout?: number;
@@ -94,7 +123,22 @@ export interface Recipient {
   answer(envelope: Envelope, value: unknown, failed: boolean): void;
 }
 
-/** A message on its way, or in a mailbox. */
+/**
+ * A message on its way, or in a mailbox.
+ *
+ * @example Keep a message, and answer it later
+ * ```ts
+ * import { type Actor, type Envelope, on } from "@gxensemble/ensemble";
+ *
+ * async function queue(self: Actor) {
+ *   const waiting: Envelope[] = [];
+ *   await self.loop([
+ *     on("next", (_message, envelope) => waiting.push(envelope)),
+ *     on("add", ({ job }: { job: string }) => waiting.shift()?.reply(job)),
+ *   ]);
+ * }
+ * ```
+ */
 export class Envelope<Message = unknown> {
   /** What was sent. Treat it as read-only: within a server it is the sender's own value, not a copy. */
   readonly message: Message;

@@ -9,7 +9,20 @@ import type { ActorId, ActorRef } from "./references.ts";
 /** How many monitors the actors of another server may have here at once. */
 export const MAX_MONITORS = 65_536;
 
-/** The message that a monitoring actor gets, once, when the watched actor has ended. */
+/**
+ * The message that a monitoring actor gets, once, when the watched actor has ended.
+ *
+ * @example Keep the news for later
+ * ```ts
+ * import { type Actor, type Down, onDown } from "@gxensemble/ensemble";
+ *
+ * async function watcher(self: Actor) {
+ *   const gone: Down[] = [];
+ *   for (const id of ["web1", "web2"]) self.monitor(`server@${id}`);
+ *   while (gone.length < 2) await self.receive([onDown((down) => gone.push(down))]);
+ * }
+ * ```
+ */
 export interface Down {
   /** Tells it from other messages. */
   type: "down";

@@ -80,7 +80,28 @@ export type RequestChecks = Readonly<Record<string, RequestCheck>>;
  */
 export type RequestCheck = (request: unknown) => object;
 
-/** Options of `serve`. */
+/**
+ * Options of `serve`.
+ *
+ * @example Take several requests at once, and check what arrives
+ * ```ts
+ * import { currentServer, InvalidInputError } from "@gxensemble/ensemble";
+ *
+ * currentServer().serve("pages", {
+ *   fetch: async ({ url }: { url: string }) => await (await fetch(url)).text(),
+ * }, {
+ *   concurrent: true,
+ *   mailbox: { limit: 1_000 },
+ *   requests: {
+ *     fetch(request) {
+ *       const { url } = request as { url?: unknown };
+ *       if (typeof url !== "string") throw new InvalidInputError("a page has a url");
+ *       return { url };
+ *     },
+ *   },
+ * });
+ * ```
+ */
 export interface ServeOptions {
   /**
    * Checks each request before its handler gets it: the handler's request is what the check returned. A

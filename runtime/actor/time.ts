@@ -114,7 +114,20 @@ export class Deadlines<Item extends Deadline> {
   }
 }
 
-/** The message that a ticker sends. */
+/**
+ * The message that a ticker sends.
+ *
+ * @example Stop after ten ticks
+ * ```ts
+ * import { type Actor, on, type Tick } from "@gxensemble/ensemble";
+ *
+ * async function countdown(self: Actor) {
+ *   self.ticker(1_000);
+ *   let left = 10;
+ *   while (left > 0) left = await self.receive([on("tick", ({ count }: Tick) => 10 - count)]);
+ * }
+ * ```
+ */
 export interface Tick {
   /** Tells it from other messages. */
   type: "tick";
@@ -135,7 +148,22 @@ interface TickerOptions {
 
 let lastId = 0;
 
-/** Sends its actor messages until it is stopped, or its actor ends. */
+/**
+ * Sends its actor messages until it is stopped, or its actor ends.
+ *
+ * @example Do something each minute, until told to stop
+ * ```ts
+ * import { type Actor, on, type Ticker } from "@gxensemble/ensemble";
+ *
+ * async function poller(self: Actor) {
+ *   const ticker: Ticker = self.ticker(60_000);
+ *   await self.loop([
+ *     on("tick", () => fetch("http://localhost:8080/poll").then((response) => response.text())),
+ *     on("stop", () => ticker.stop()),
+ *   ]);
+ * }
+ * ```
+ */
 export class Ticker {
   /** Its number, in its ticks. */
   readonly id: number = ++lastId;

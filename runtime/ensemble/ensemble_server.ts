@@ -50,8 +50,29 @@ type EnsembleServerOptions =
   };
 
 /**
- * A server of the ensemble in this process: its actors, and access to all other servers. Call
- * `startServer` or `runServer` to start one.
+ * A server of the ensemble in this process. `startServer` and `runServer` start one.
+ *
+ * From {@linkcode ActorServer} it has `spawn`, `serve`, `tell`, `ask`, `exit`, `signal` and `stopped`. It adds what
+ * concerns other servers: to find them, to call their services, and to operate them.
+ *
+ * @example Serve, find another server, and call it
+ * ```ts
+ * import { startServer } from "@gxensemble/ensemble";
+ *
+ * interface Counter {
+ *   add(request: { amount: number }): number;
+ * }
+ *
+ * await using server = await startServer("web1", { roles: ["web"] });
+ * server.serve("echo", { say: ({ text }: { text: string }) => text });
+ *
+ * const [found] = await server.lookup({ role: "counter" });
+ * if (found) {
+ *   const counter = server.client<Counter>(`counter@${found.id}`);
+ *   console.log(await counter.add({ amount: 3 }));
+ * }
+ * await server.stopped;
+ * ```
  */
 export class EnsembleServer extends ActorServer {
   /**

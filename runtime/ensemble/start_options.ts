@@ -9,7 +9,22 @@ import type { CertificateTexts } from "../pki/certificates.ts";
 import type { LogOptions } from "../home/log_options.ts";
 import type { EnsembleServer } from "./ensemble_server.ts";
 
-/** Options of `startServer`. */
+/**
+ * Options of `startServer`.
+ *
+ * @example A server that other hosts reach
+ * ```ts
+ * import { startServer, type StartServerOptions } from "@gxensemble/ensemble";
+ *
+ * const options: StartServerOptions = {
+ *   roles: ["web"],
+ *   listen: ["tcp://10.0.0.2:4001"],
+ *   registry: ["tcp://10.0.0.1:4000"],
+ *   log: { level: "warning", format: "json" },
+ * };
+ * await using server = await startServer("web1", options);
+ * ```
+ */
 export interface StartServerOptions {
   /** The server's roles: other servers look it up by role. */
   readonly roles?: readonly string[];

@@ -39,7 +39,18 @@ import {
 } from "./certificate_terms.ts";
 import { decodePem, encodePem } from "./pem.ts";
 
-/** The certificates of a server, each as PEM. */
+/**
+ * The certificates of a server, each as PEM.
+ *
+ * @example Certificates from a secret store
+ * ```ts
+ * import { startServer } from "@gxensemble/ensemble";
+ * import type { CertificateTexts } from "@gxensemble/ensemble/certificates";
+ *
+ * const certificates: CertificateTexts = JSON.parse(Deno.env.get("WEB1_CERTIFICATES")!);
+ * await using server = await startServer("web1", { listen: ["tls://10.0.0.2:4001"], certificates });
+ * ```
+ */
 export interface CertificateTexts {
   /** The server's certificate, followed by that of the issuing authority. */
   readonly certificate: string;
@@ -51,7 +62,18 @@ export interface CertificateTexts {
   readonly revocations: string;
 }
 
-/** Options of {@linkcode CertificateAuthority.issue}. */
+/**
+ * Options of {@linkcode CertificateAuthority.issue}.
+ *
+ * @example A certificate for two names and 30 days
+ * ```ts
+ * import { CertificateAuthority, type IssueOptions } from "@gxensemble/ensemble/certificates";
+ *
+ * const options: IssueOptions = { hosts: ["web.example.org", "10.0.0.2"], days: 30 };
+ * const authority = await CertificateAuthority.create("ensemble.internal");
+ * const certificates = await authority.issue("web1", options);
+ * ```
+ */
 export interface IssueOptions {
   /** What the server may do in every other server. By default nothing besides what all may. */
   readonly capabilities?: readonly string[];
@@ -61,7 +83,20 @@ export interface IssueOptions {
   readonly days?: number;
 }
 
-/** What a certificate of a server says. */
+/**
+ * What a certificate of a server says.
+ *
+ * @example Warn a month before it expires
+ * ```ts
+ * import { type CertificateInfo, readCertificate } from "@gxensemble/ensemble/certificates";
+ *
+ * const MONTH = 30 * 24 * 60 * 60 * 1_000;
+ * const expiresSoon = ({ notAfter }: CertificateInfo) => +notAfter - Date.now() < MONTH;
+ *
+ * const text = await Deno.readTextFile("server.crt");
+ * if (expiresSoon(readCertificate(text))) console.warn("renew the certificate");
+ * ```
+ */
 export interface CertificateInfo {
   /** The id of the server. */
   readonly id: string;
@@ -80,6 +115,14 @@ export interface CertificateInfo {
  *
  * @throws {EnsembleError} when there is none.
  * @throws {InvalidInputError} when it is not the certificate of a server.
+ *
+ * @example Show what a certificate says
+ * ```ts
+ * import { readCertificate } from "@gxensemble/ensemble/certificates";
+ *
+ * const { id, capabilities, notAfter } = readCertificate(await Deno.readTextFile("server.crt"));
+ * console.log(`${id} may do ${capabilities.join()} until ${notAfter.toISOString()}`);
+ * ```
  */
 export function readCertificate(text: string): CertificateInfo {
   return parseCertificate(decodePem("CERTIFICATE", text));
@@ -94,7 +137,19 @@ interface Authority {
   readonly places: Places | undefined;
 }
 
-/** A certificate authority, which issues certificates to servers and revokes them. */
+/**
+ * A certificate authority, which issues certificates to servers and revokes them.
+ *
+ * @example Issue certificates with the authority of this host
+ * ```ts
+ * import { CertificateAuthority } from "@gxensemble/ensemble/certificates";
+ *
+ * const passphrase = await Deno.readTextFile("passphrase");
+ * const authority = await CertificateAuthority.open({ passphrase });
+ * const certificates = await authority.issue("web1", { hosts: ["10.0.0.2"] });
+ * await Deno.writeTextFile("web1.json", JSON.stringify(certificates));
+ * ```
+ */
 export class CertificateAuthority {
   /** The DNS domain of the names of servers. */
   readonly domain: string;

@@ -90,7 +90,18 @@ export interface ServerExtension {
 /** The keys that authenticate a server. */
 export type ServerKeys = Pick<Credentials, "instance" | "cookie">;
 
-/** A running server: its actors, its connections, its listeners. */
+/**
+ * What every server has: actors, messages, and an orderly end. `EnsembleServer` adds to it.
+ *
+ * @example Send messages from a server
+ * ```ts
+ * import { startServer } from "@gxensemble/ensemble";
+ *
+ * await using client = await startServer();
+ * client.tell("log@web1", { type: "write", text: "hello" });
+ * const count = await client.ask<number>("counter@web1", { type: "get" }, { timeout: 2_000 });
+ * ```
+ */
 export class ActorServer {
   /** The server's id. */
   readonly id: string;
@@ -280,7 +291,25 @@ export class ActorServer {
     return this.#stopped.promise;
   }
 
-  /** Starts an actor; see {@linkcode ActorSystem.spawn}. */
+  /**
+   * Starts an actor.
+   *
+   * @param name the name to find it by; undefined for an actor that is found by its reference only.
+   * @param body what it runs. The actor ends when the body returns, and has failed when it throws, which is logged.
+   * @throws {InvalidInputError} when the name is not valid: it has no `@` and no white space, and does not begin with a
+   * digit.
+   * @throws {EnsembleError} when an actor of that name is running.
+   *
+   * @example
+   * ```ts
+   * import { on, startServer } from "@gxensemble/ensemble";
+   *
+   * await using server = await startServer("printer1");
+   * server.spawn("printer", async (self) => {
+   *   await self.loop([on("print", ({ text }: { text: string }) => console.log(text))]);
+   * });
+   * ```
+   */
   spawn(
     name: string | undefined,
     body: (self: Actor) => void | Promise<void>,
@@ -289,7 +318,25 @@ export class ActorServer {
     return this.enter(() => this.actors.spawn(name, body, options));
   }
 
-  /** Starts a service; see {@linkcode ActorSystem.serve}. */
+  /**
+   * Starts a service: an actor that answers requests `{ type, ... }` with the handler of that type. It takes one request
+   * after the other, unless the option `concurrent` is set. A handler that throws fails its request only.
+   *
+   * @throws {InvalidInputError} when the name is not valid.
+   * @throws {EnsembleError} when an actor of that name is running.
+   *
+   * @example
+   * ```ts
+   * import { startServer } from "@gxensemble/ensemble";
+   *
+   * await using server = await startServer("counter1");
+   * let total = 0;
+   * server.serve("counter", {
+   *   add: ({ amount }: { amount: number }) => total += amount,
+   *   get: () => total,
+   * });
+   * ```
+   */
   serve<Service = unknown, Given extends Handlers = HandlersOf<Service>>(
     name: string,
     handlers: Given,
@@ -298,12 +345,24 @@ export class ActorServer {
     return this.enter(() => this.actors.serve<Service, Given>(name, handlers, options));
   }
 
-  /** Sends a message; see `Messaging.tell`. */
+  /**
+   * Sends a message and goes on. It is delivered at most once, and in order for each pair of actors.
+   *
+   * @returns the number of the envelope; undefined when the actor is known to be gone.
+   * @throws {EnsembleError} when the message cannot travel to another server, as one with a function.
+   */
   tell(dest: Destination, message: unknown, options?: TellOptions): number | undefined {
     return this.actors.tell(dest, message, options);
   }
 
-  /** Sends a message and waits for the answer; see `Messaging.ask`. */
+  /**
+   * Sends a message and waits for its answer, 5 s by default.
+   *
+   * @throws {ActorError} when the other side fails, or there is no such actor.
+   * @throws {TimeoutError} when no answer comes in time.
+   * @throws {DisconnectedError} when the other server cannot be reached, or is lost before it answers.
+   * @throws {EnsembleError} when the message cannot travel to another server.
+   */
   ask<Reply = unknown>(dest: Destination, message: unknown, options?: AskOptions): Promise<Reply> {
     return this.actors.ask<Reply>(dest, message, options);
   }

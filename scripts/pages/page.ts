@@ -3,8 +3,8 @@
  *
  * The blocks marked `console` are run: transcripts of commands and their output. Blocks that begin
  * with a file name in a comment are files to write, and `diff` blocks that begin with `--- <path>`
- * are changes to a file. `ignore` after the language leaves a block out. A block in an HTML comment
- * is run like any other.
+ * are changes to a file. `ignore` after the language leaves a transcript out; a file is written all
+ * the same, but not type-checked by itself. A block in an HTML comment is run like any other.
  *
  * @module
  */
@@ -87,8 +87,8 @@ export function readPage(markdown: string): Step[] {
 }
 
 function readBlock({ line, language, isIgnored, lines }: Block): Step[] {
-  if (isIgnored || lines.length === 0) return [];
-  if (language === "console") return readTranscript(line, lines);
+  if (lines.length === 0) return [];
+  if (language === "console") return isIgnored ? [] : readTranscript(line, lines);
   const changed = language === "diff" ? /^--- (\S+)$/.exec(lines[0]!)?.[1] : undefined;
   if (changed !== undefined) {
     const kept = (signs: string) =>
