@@ -122,7 +122,7 @@ async function authorize(
 
 /**
  * Prints the servers that have capabilities: `(other (shutdown) "2026-01-02T03:04:05.678Z" by
- * "0123456789abcdef")`.
+ * "0123456789abcdef")`, without the last for any instance.
  */
 async function listAuthorized(servers: NamedServers, options: AuthorizeOptions): Promise<void> {
   const { inEachServer } = await import("../kit/servers.ts");
@@ -143,14 +143,14 @@ function formatDelegation({ server, capabilities, since, by, instance }: Delegat
     capabilities.map(symbol),
     new Date(since).toISOString(),
     symbol(by),
-    shortInstance(instance),
+    ...instance ? [shortInstance(instance)] : [],
   ]);
 }
 
 function toJson({ server, instance, capabilities, since, by }: Delegation): object {
   return {
     server,
-    instance: instance.toHex(),
+    ...instance && { instance: instance.toHex() },
     capabilities,
     since: new Date(since).toISOString(),
     by,

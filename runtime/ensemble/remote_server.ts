@@ -135,15 +135,16 @@ export class RemoteServer {
   }
 
   /**
-   * The capabilities granted to other servers with {@linkcode RemoteServer.authorize}, sorted by server.
+   * The capabilities granted to other servers with {@linkcode RemoteServer.authorize}, or by the start option
+   * `capabilities`, sorted by server.
    *
    * @returns for each: the id of the server, the key of the instance that has them, in hex, its capabilities, sorted, who
-   * granted them, as in the audit log, and when.
+   * granted them, as in the audit log, and when. Those of the start option are for any instance, and `by` is `options`.
    */
   async authorizations(options?: AskOptions): Promise<
     {
       readonly server: string;
-      readonly instance: string;
+      readonly instance: string | undefined;
       readonly capabilities: readonly string[];
       readonly by: string;
       readonly since: Date;
@@ -152,7 +153,7 @@ export class RemoteServer {
     const delegations = await controlClient(this.#local, this.id).delegations({}, options);
     return delegations.map(({ instance, since, ...rest }) => ({
       ...rest,
-      instance: instance.toHex(),
+      instance: instance?.toHex(),
       since: new Date(since),
     }));
   }

@@ -88,7 +88,7 @@ export interface StartServerOptions {
   /**
    * Capabilities of other servers in this one, by id: `{ deployer: ["loader"] }`. They matter if
    * capabilities are enforced, and last until they are retracted. `gxensemble authorize` grants
-   * capabilities to one instance; these are for any instance with the id.
+   * capabilities to one instance, in addition; these are for any instance with the id. `authorize --list` has both.
    */
   readonly capabilities?: Readonly<Record<string, readonly string[]>> | undefined;
   /**

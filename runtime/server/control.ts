@@ -305,7 +305,7 @@ export const controlAnswers = answerChecks<ControlHandlers>({
   delegations: listOf(
     parts({
       server: serverId,
-      instance: bytes(INSTANCE_LENGTH, INSTANCE_LENGTH),
+      instance: optional(bytes(INSTANCE_LENGTH, INSTANCE_LENGTH)),
       capabilities: parseCapabilities,
       by: text(MAX_GRANTOR),
       since: timestamp,

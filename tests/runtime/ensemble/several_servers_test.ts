@@ -129,7 +129,12 @@ Deno.test("startServer takes capabilities for ids and the administrators' key as
   const request = { type: "evaluate", expression: "1 + 1" };
   assert.equal(await deployer.ask("loader@guarded", request), "2");
   await assert.rejects(stranger.ask("loader@guarded", request), /not authorized for evaluate/);
+  const authorizations = await stranger.remote("guarded").authorizations();
+  assert.deepEqual(authorizations.map(({ since: _, ...rest }) => rest), [
+    { server: "deployer", instance: undefined, capabilities: ["loader"], by: "options" },
+  ]);
   guarded.capabilities.retract("deployer", guarded.session("deployer"));
+  assert.deepEqual(await stranger.remote("guarded").authorizations(), []);
   await assert.rejects(deployer.ask("loader@guarded", request), /not authorized for evaluate/);
   await assert.rejects(startServer("x", { ...here.options, adminKey: "none" }), /adminKey is not/);
   await assert.rejects(startServer("x", { ...here.options, cookie: "short" }), /at least 16 bytes/);
