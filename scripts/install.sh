@@ -46,7 +46,7 @@ find_target() {
   case $machine in
     x86_64 | amd64) machine=x86_64 ;;
     aarch64 | arm64) machine=aarch64 ;;
-    *) fail "there is no build for $system on $machine: there are x86_64 and aarch64" ;;
+    *) fail "there is no build for $system on $machine, only on x86_64 and aarch64" ;;
   esac
   case $system in
     Linux)
@@ -59,7 +59,7 @@ find_target() {
     MINGW* | MSYS* | CYGWIN*)
       fail "Windows is not supported: use Linux or macOS, or WSL 2 on Windows"
       ;;
-    *) fail "there is no build for $system: there are Linux and macOS" ;;
+    *) fail "there is no build for $system, only for Linux and macOS" ;;
   esac
 }
 
@@ -74,7 +74,7 @@ find_protocols() {
       echo "$from is not https: an attacker on the network can change what is installed" >&2
       ;;
     file://*) protocols="file" ;;
-    *) fail_usage "$from is not a URL of https, http or file" ;;
+    *) fail_usage "$from is not an https, http or file URL" ;;
   esac
 }
 
@@ -147,7 +147,7 @@ stage() {
   says=$(printf '%s\n' "$says" | sed -n 1p)
   case $says in
     "$1 ${version:+${version#v} }"*) ;;
-    *) fail "$from has no $1${version:+ $version}: what goes by its name says that it is $says" ;;
+    *) fail "$from has no $1${version:+ $version}: the file by that name reports $says" ;;
   esac
 }
 
@@ -216,7 +216,7 @@ main() {
   done
   case $names in
     gxensemble | ensemble-registry | "gxensemble ensemble-registry") ;;
-    *) fail_usage "there is no $names: there are gxensemble and ensemble-registry" ;;
+    *) fail_usage "there is no $names: use gxensemble or ensemble-registry" ;;
   esac
   case $version in
     *[!A-Za-z0-9.+-]*) fail_usage "not a version: $version" ;;

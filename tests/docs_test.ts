@@ -19,7 +19,7 @@ interface Page {
   readonly prose: readonly string[];
   /** The lines of its code blocks. */
   readonly code: readonly string[];
-  /** What the fences of its transcripts say. */
+  /** The words after the fences of its transcripts. */
   readonly transcripts: readonly string[];
 }
 
@@ -48,7 +48,7 @@ const pages = [
   ...Array.from(Deno.readDirSync(join(ROOT, "docs")), ({ name }) => `docs/${name}`).sort(),
 ].filter((path) => path.endsWith(".md")).map(readPage);
 
-/** The anchors that GitHub gives to the headings of a page. */
+/** The anchors that GitHub gives to a page's headings. */
 function anchorsOf({ prose }: Page): Set<string> {
   const anchors = new Set<string>();
   for (const line of prose) {
@@ -63,7 +63,7 @@ function anchorsOf({ prose }: Page): Set<string> {
   return anchors;
 }
 
-/** What is wrong with a relative link, if anything is. */
+/** The error in a relative link, if there is one. */
 function problemOf(page: Page, target: string): string | undefined {
   const [file, anchor] = target.split("#", 2);
   const path = file === "" ? page.path : relative(ROOT, join(ROOT, dirname(page.path), file!));
@@ -82,7 +82,7 @@ Deno.test("links in the documentation lead to files and headings", () => {
   const problems: string[] = [];
   let count = 0;
   for (const page of pages) {
-    // A link may be broken over two lines.
+    // A link can be split over two lines.
     const text = page.prose.join("\n").replaceAll(/`[^`]*`/g, "");
     for (const [, target] of text.matchAll(/\]\(([^()\s]+)\)/g)) {
       if (/^\w+:/.test(target!)) continue;
@@ -123,11 +123,11 @@ Deno.test("the documentation's transcripts say whether they are run", () => {
 /** A command line of `gxensemble` in a page. */
 interface Mention {
   readonly words: readonly string[];
-  /** Whether it is in a transcript. In prose, a command may go without its arguments. */
+  /** Whether it is in a transcript. In prose, a command can omit its arguments. */
   readonly isTyped: boolean;
 }
 
-/** The commands at a `$` in code blocks, and those that are code in the prose. */
+/** The commands after a `$` in code blocks, and those in the prose's code. */
 function* mentionsIn({ prose, code }: Page): Generator<Mention> {
   const typed = code.join("\n").replaceAll("\\\n", " ").split("\n")
     .flatMap((line) => /^\$ (.*)/.exec(line)?.[1] ?? []);
@@ -149,7 +149,7 @@ function wordsOf(command: string): string[] {
   );
 }
 
-/** The mistake in a command line, if there is one. The command is not run. */
+/** The error in a command line, if there is one. The command is not run. */
 async function mistakeIn({ words, isTyped }: Mention): Promise<string | undefined> {
   const tree = commandTree();
   let isRead = false;

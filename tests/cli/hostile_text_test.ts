@@ -13,7 +13,7 @@ import {
 
 const VISIBLE_NAME = escapeControls(HOSTILE_NAME);
 
-/** Several lines: newlines are theirs, and stay. */
+/** A text of several lines, whose newlines are kept. */
 const VISIBLE_LINES = VISIBLE_ATTACK.replace("\\n", "\n");
 
 Deno.test("gxensemble prints no control characters from a server to a pipe", async () => {
@@ -122,7 +122,10 @@ Deno.test("gxensemble prints no control characters from a server to a terminal",
   }
 });
 
-/** What a terminal was sent, without colours, and without what moves the cursor in a line and clears it. */
+/**
+ * The output on a terminal, without colors and without the sequences that move the cursor in a line
+ * or clear it.
+ */
 function withoutEditing(raw: string): string {
   // deno-lint-ignore no-control-regex -- control sequences are what has to be found
   const editing = /\x1b\[(?:1|22|3[1-9]|90)m|\x1b\[\d*[GJKACD]|\x1b\[\?2004[hl]|\r|\x07/g;

@@ -6,7 +6,9 @@ const pathOf = (file: string) => fileURLToPath(new URL(`../../${file}`, import.m
 
 const PROGRAMS = [["gxensemble", "cli/main.ts"], ["ensemble-registry", "cli/registry_main.ts"]];
 
-/** Runs a module, given as text to a program's standard input; gives its exit code and its one line. */
+/**
+ * Pipes the text of a module to a program, and returns the exit code and the one line it prints.
+ */
 async function run([program, ...args]: string[], module: string) {
   const child = new Deno.Command(program!, {
     args,

@@ -13,8 +13,8 @@ const HANDLER = HTTPD_SVC.replace("httpd_svc.ts", "handler.ts");
 const hello = (text: string) => `console.log(${JSON.stringify(text)});`;
 
 /**
- * What `deno compile` puts a program into, in place of Deno's runtime: a small file of the same kind, which costs no
- * time to copy, and does not run what is in it.
+ * A stand-in for the runtime into which `deno compile` puts a program: a small file of the same
+ * kind, which is fast to copy, and does not run its contents.
  */
 const SMALL_RUNTIME = findProgram("true")!;
 
@@ -85,7 +85,7 @@ Deno.test("a compiled module with main takes the options of run, and loaded code
   await using ensemble = await RunningEnsemble.start();
   const output = ensemble.path("web");
   const deno = await ensemble.writeDeno();
-  // As those of the project are made.
+  // Like the project's own executables.
   const lazyBuiltins = ["node:fs", "node:child_process", "node:process"];
   await makeExecutable({ entry: HTTPD_SVC, output, portable: true, deno, lazyBuiltins });
   const outcome = (...args: string[]) => ensemble.places.external(output, ...args).output();
@@ -93,7 +93,7 @@ Deno.test("a compiled module with main takes the options of run, and loaded code
 
   const port = String(freePort());
   const server = ensemble.spawnProgram(
-    // Beside the Deno of the tests there is nothing to be written.
+    // Nothing can be written beside the tests' Deno.
     "env",
     `DENO_DIR=${ensemble.path("cache")}`,
     output,
@@ -101,7 +101,7 @@ Deno.test("a compiled module with main takes the options of run, and loaded code
     "(httpd)",
     "--log",
     "debug",
-    // It restarts, and still takes back what its head has set.
+    // It restarts, and still undoes what its header has set.
     "--deny",
     "env",
     "web1",

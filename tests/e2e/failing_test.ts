@@ -37,7 +37,7 @@ Deno.test("a killed server is noticed by its peers, fails asks at once, and can 
     /^DisconnectedError the connection to a was lost: /,
   );
 
-  // It left its socket and its row; neither is in the way of the next.
+  // It left its socket and its entry. Neither hinders the next server.
   assert.deepEqual(ensemble.sockets(), ["a", "b", "registry"]);
   assert.match(
     await ensemble.failure("ping", "a"),
@@ -55,7 +55,7 @@ Deno.test("a killed registry restarts from its file, and the servers register ag
   const servers = await Promise.all(["a", "b"].map((id) => ensemble.startServer(id)));
   await first.kill();
   await ensemble.startRegistry();
-  // What was acknowledged is there at once.
+  // Acknowledged entries are there at once.
   assert.deepEqual(await ensemble.listed(), ["a", "b", "registry"]);
   for (const server of servers) {
     await server.logged(/WARN registration: the registry was lost; registering again/);
@@ -120,7 +120,7 @@ Deno.test("unauthenticated connections are closed with one log line each, withou
     {
       using half = await RawPeer.connect(address);
       await half.write(new Uint8Array([0, 0, 0, 100, 1, 0x47]));
-      // While it hangs there, everybody else gets on.
+      // While it hangs there, all other servers continue.
       assert.deepEqual(await ensemble.lines("ping", "a"), ["OK"]);
     }
     await refusal(line("the peer closed the connection during the handshake"));
@@ -151,7 +151,7 @@ Deno.test("a socket directory that other users can enter is refused", async () =
   );
 });
 
-/** That a failure names the process that is stopped, and says what to do. */
+/** Asserts that a failure names the suspended process, and says what to do. */
 function assertNamesStopped(reason: string, id: string, { pid }: { pid: number }): void {
   const who = `${id} (pid ${pid} on host ${Deno.hostname()})`;
   const advice = `is stopped: continue it with kill -CONT ${pid}, or end it with kill -9 ${pid}`;

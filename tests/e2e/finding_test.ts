@@ -13,7 +13,7 @@ Deno.test("servers are found, listed and pinged in the documented form, and as J
     JSON.parse((await ensemble.lines(...args, "--json")).join("\n"));
   const servers = async (...args: string[]) => {
     const entries = await json(...args);
-    // Made anew at each start.
+    // Different at each start.
     for (const entry of entries) assert.match(entry.instance, /^[0-9a-f]{64}$/);
     return entries.map(({ instance: _instance, ...rest }: { instance: string }) => rest);
   };
@@ -38,7 +38,7 @@ Deno.test("servers are found, listed and pinged in the documented form, and as J
     host: Deno.hostname(),
   };
 
-  // Alone: a command that is under way has a connection of its own.
+  // Only one command, since a running command has its own connection.
   assert.deepEqual(await ensemble.lines("list-connections", "httpd1"), [
     `(registry ${at("registry")})`,
   ]);
@@ -130,7 +130,7 @@ Deno.test("without a registry the error names the address tried, and how to star
   assert.ok(stderr.endsWith(`gxensemble: error: ${registry}\n`), stderr);
   assert.deepEqual(ensemble.sockets(), []);
 
-  // Every address that was tried is named, and only those given are.
+  // The error names every address that was tried, and only the given ones are tried.
   const elsewhere = ["tcp://127.0.0.1:1", "tcp://127.0.0.1:2"];
   assert.equal(
     await ensemble.failure("list-servers", ...elsewhere.flatMap((url) => ["--registry", url])),

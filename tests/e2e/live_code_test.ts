@@ -24,7 +24,7 @@ export async function main(): Promise<void> {
   await currentServer().stopped;
 }
 `;
-/** An npm package that is there: the project itself is made with it. */
+/** An npm package that is installed, because the project itself uses it. */
 const ACORN = "npm:acorn@^8.19.0";
 const PROJECT = {
   "deno.json": JSON.stringify({ imports: { acorn: ACORN } }),
@@ -38,7 +38,7 @@ const PROJECT = {
   "main.ts": MAIN,
 };
 
-/** An ensemble with the server \`web1\`, which runs the project. */
+/** An ensemble with the server `web1`, which runs the project. */
 async function startProject() {
   const ensemble = await RunningEnsemble.start();
   for (const [path, text] of Object.entries(PROJECT)) await ensemble.write(path, text);
@@ -54,7 +54,7 @@ async function startProject() {
   };
 }
 
-/** A project for the tests that load what no other test knows of. */
+/** A project for the tests that load modules which no other test uses. */
 let project: Awaited<ReturnType<typeof startProject>>;
 
 Deno.test.beforeAll(async () => {
@@ -78,7 +78,7 @@ Deno.test("run runs TypeScript with its data, its files and its positions", asyn
     pathToFileURL(ensemble.path("x")).href,
   ]);
 
-  // What console.error prints, and what the server logs of errors that nobody catches.
+  // The output of console.error, and the server's log of unhandled errors.
   await server.logged(
     new RegExp(`at fail \\(file://${RegExp.escape(ensemble.path("main.ts"))}:16:39\\)`),
   );
@@ -89,7 +89,7 @@ Deno.test("run runs TypeScript with its data, its files and its positions", asyn
   await server.logged(/ERROR server: uncaught error: out of order$/);
   await server.logged(/^ {4}TypeError: out of order$/);
 
-  // A dynamic import's module is one and the same for whoever loads it later.
+  // A dynamically imported module is the same one for every later load.
   assert.equal(
     await evaluate(`(await ${main}.late()).where`),
     JSON.stringify(ensemble.path("late.ts")),
@@ -101,7 +101,7 @@ Deno.test("run runs TypeScript with its data, its files and its positions", asyn
 });
 
 Deno.test("load --list shows what each user loaded, and a rollback", async () => {
-  // All that the server has loaded is listed.
+  // The list contains everything that the server has loaded.
   await using project = await startProject();
   const { ensemble } = project;
   const file = ensemble.path("page.ts");
@@ -197,7 +197,8 @@ Deno.test("load checks types, predicts, can be quiet, counts shared modules, and
       "... so 1 module that imports it is new, too\n",
   );
   const { stderr } = await load("--list", "web1");
-  // Those of the program, but for what it imports later; and these, each from two places.
+  // The program's modules, except those that it imports later; and these modules, each from two
+  // places.
   assert.match(stderr, /^\.\.\. 9 loaded modules of 7 module ids, \d+ bytes of code\n$/);
 
   await ensemble.write("wrong.ts", `export const a: number = "a";\n`);
@@ -235,7 +236,7 @@ Deno.test("a tree of 500 modules is loaded, and later only what is new in it", a
     `export const depth: number = below + 1;\n`;
   for (let index = 1; index <= size; index++) await ensemble.write(`m${index}.ts`, text(index));
   const { code, stdout, stderr } = await ensemble.run("load", "web1", ensemble.path("m1.ts"));
-  // Where it takes long, that is said.
+  // A slow load prints a note.
   assert.equal(code, 0, stderr);
   assert.equal(stdout.match(/^\.\.\. loading code object file /gm)?.length, size);
   assert.equal(await evaluate(`ensemble.module("m1.ts").depth`), `${size}`);

@@ -13,14 +13,17 @@ const SERVING = `
   };
 `;
 
-/** What a shell is answered, which must be all there is of output. */
+/** The answer to a shell, which must be the only output. */
 async function ask(places: TemporaryEnsemble, words: string[]): Promise<string[]> {
   const { code, stdout, stderr } = await places.run("complete", "--shell", "zsh", "--", ...words);
   assert.deepEqual({ code, stderr }, { code: 0, stderr: "" }, words.join(" "));
   return stdout.split("\n").slice(0, -1);
 }
 
-/** The same until it is what it should be: on a busy machine an answer can come too late for a Tab. */
+/**
+ * Asks until the answer is the expected one, since on a busy machine it can come too late for a
+ * Tab.
+ */
 async function assertAnswer(
   places: TemporaryEnsemble,
   words: string[],
@@ -97,7 +100,7 @@ Deno.test("retract and revoke complete authorized and certified servers", async 
   await ensemble.startServer("httpd1");
   await ensemble.startServer("deployer");
   await ensemble.lines("authorize", ...right, "httpd1", "deployer", "(loader shutdown)");
-  // Nobody is asked for a passphrase.
+  // The command asks for no passphrase.
   await assertAnswer(ensemble.places, ["retract", "httpd1", ""], [
     "server",
     "deployer\tloader, shutdown",
@@ -133,7 +136,7 @@ Deno.test("completion prints nothing without a cookie, a registry or a home", as
   await assertSilent(places);
   await places.run("cookie");
   await assertSilent(places);
-  // From here on no question gets as far as its own part.
+  // From here on, no question reaches its own part.
   const assertNone = async () => assert.deepEqual(await ask(places, ["ping", ""]), []);
   await Deno.chmod(places.cookiePath, 0o644);
   await assertNone();
@@ -152,7 +155,7 @@ Deno.test("completion prints nothing when a registry refuses, does not answer, o
   stranger.environment.ENSEMBLE_SOCKET_DIR = ensemble.places.socketDirectory;
   await assertSilent(stranger);
 
-  // Takes connections and says nothing.
+  // A listener that accepts connections and sends nothing.
   using mute = new TemporaryEnsemble();
   await mute.run("cookie");
   await Deno.mkdir(mute.socketDirectory, { mode: 0o700 });

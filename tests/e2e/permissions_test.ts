@@ -4,7 +4,7 @@ import { RunningEnsemble } from "./running_ensemble.ts";
 
 const pathOf = (file: string) => fileURLToPath(new URL(`../../${file}`, import.meta.url));
 
-/** The flags that docs/permissions.md has, for what a process is. */
+/** The flags in docs/permissions.md, by the kind of process. */
 function flags(ensemble: RunningEnsemble, { id, net }: { id?: string; net: string[] }): string[] {
   const { gerbilPath, socketDirectory } = ensemble.places;
   const own = id === undefined ? [] : [`${gerbilPath}/ensemble/server/${id}`];
@@ -89,7 +89,7 @@ Deno.test("run --deny denies permissions to main, workers and loaded code, while
   );
   const { program } = ensemble.places;
   const options = ["--deny", "run,ffi", "--deny", "write"];
-  // It starts anew, and is still not to hear of SIGHUP.
+  // It restarts, and still ignores SIGHUP.
   const server = ensemble.spawnProgram("nohup", ...program, "run", ...options, "caged", main);
   await server.logged(/is in the registry$/);
   server.signal("SIGHUP");

@@ -7,7 +7,10 @@ import { RunningEnsemble, type RunningProcess } from "./running_ensemble.ts";
 
 const HTTPD = fileURLToPath(new URL("../../examples/httpd/", import.meta.url));
 
-/** An ensemble with a server `httpd1`, for the tests that leave it as it is; others start a server of their own in it. */
+/**
+ * An ensemble with a server `httpd1`, for the tests that do not change it. Others start their own
+ * server in it.
+ */
 let shared: RunningEnsemble;
 
 Deno.test.beforeAll(async () => {
@@ -23,7 +26,10 @@ async function startHttpd(id: string): Promise<RunningProcess> {
   return server;
 }
 
-/** The tutorial's ensemble: `httpd1` is run by the tool, `httpd3` is a program of its own. */
+/**
+ * The tutorial's ensemble: `httpd1` is started by `gxensemble run`, and `httpd3` by its own
+ * program.
+ */
 async function startTutorial(id: "httpd1" | "httpd3" = "httpd1") {
   const ensemble = await RunningEnsemble.start();
   const server = id === "httpd1"
@@ -40,7 +46,7 @@ async function ready(ensemble: RunningEnsemble, server: RunningProcess, id: stri
 
 const GREETING = "hello, i am httpd1\\n";
 
-/** The first transcript of the tutorial; then the port, and what is served there. */
+/** The first transcript of the tutorial; then the port, and what it serves. */
 const TRANSCRIPT_1 = [
   ",(import examples/httpd/handler.ts)",
   ",(import examples/httpd/httpd.ts)",
@@ -48,7 +54,7 @@ const TRANSCRIPT_1 = [
   'registerHandler(currentHttpServer(), "/greeting", writeSimpleHandler)',
 ];
 
-/** The second one. */
+/** The second transcript. */
 const TRANSCRIPT_3 = [
   ",(load examples/httpd/handler.ts) ; load the code in the remote server",
   ",(import examples/httpd/handler.ts) ; import for local expansion",

@@ -4,14 +4,14 @@ import { RunningEnsemble, WAITING } from "./running_ensemble.ts";
 
 const MOD = JSON.stringify(new URL("../../mod.ts", import.meta.url).href);
 
-/** What the runtime gives to programs that start their server themselves. */
+/** The runtime's module, for programs that start their server themselves. */
 const OWN_PROGRAM = `import { runServer, currentServer, 
   runProgram, startServer } from "@gxensemble/ensemble";`;
 
-/** Arguments of programs, which look like options of `run`. */
+/** Arguments of programs that look like options of `run`. */
 const OPTIONS = ["1", "-x", "--log", "3"];
 
-/** An ensemble for the tests whose servers need not be the only ones. */
+/** An ensemble for the tests that allow other servers. */
 let ensemble: RunningEnsemble;
 
 Deno.test.beforeAll(async () => {
@@ -49,7 +49,7 @@ Deno.test("run handles a main that returns, throws or is missing, and a program 
       /error: \S+fails\.ts:2:\d+: Error: while loading\n/,
     ],
     ["syntax", "export const = 1;", 1, /error: \S+syntax\.ts:1:\d+: /],
-    // Programs of their own, as deno run runs them.
+    // Separate programs, run with deno run.
     [
       "itself",
       `${OWN_PROGRAM} await runServer("itself", async (server) => {
@@ -148,7 +148,7 @@ Deno.test("run refuses an id that is running, and leaves the running server alon
     await ensemble.failure("registry"),
     /^cannot listen at unix:\S+\/registry: a server with that id is already running here$/,
   );
-  // Nor does code that others load get the server that main could have.
+  // Nor does code loaded from elsewhere get the server that main could have.
   const own = await ensemble.write(
     "own.ts",
     `${OWN_PROGRAM} await startServer("a");`,
@@ -185,7 +185,8 @@ Deno.test("run -l and -a make a server reachable at its port, and announce the g
 
   await ensemble.startServer("b", ["-l", "tcp://127.0.0.1:0", "-a", tcp]);
   assert.deepEqual(await ensemble.lines("lookup", "b"), [`(b ${tcp})`]);
-  // It is a that listens at the port announced: b is not reached there, and a not mistaken for it.
+  // Server a listens at the announced port, so b is not reached there, and a is not mistaken for
+  // it.
   assert.match(
     await ensemble.failure("ping", "b"),
     /^cannot reach b: tcp:\S+: this is server a, not b$/,

@@ -14,7 +14,9 @@ const TIDY = `
   }
 `;
 
-/** An ensemble for the tests that leave its registry alone, and end the servers that they start. */
+/**
+ * An ensemble for the tests that leave its registry running, and end the servers that they start.
+ */
 let ensemble: RunningEnsemble;
 
 Deno.test.beforeAll(async () => {
@@ -38,7 +40,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     registry.signal(signal);
     assert.equal(await registry.exit(), 0);
     assert.deepEqual(ensemble.sockets(), []);
-    // SQLite takes its log away when the database is closed.
+    // SQLite removes its log when the database is closed.
     const places = `${ensemble.places.gerbilPath}/ensemble/server/registry`;
     const names = Array.from(Deno.readDirSync(places), ({ name }) => name);
     assert.deepEqual(names.filter((name) => /-(wal|shm)$/.test(name)), []);
@@ -114,7 +116,7 @@ Deno.test("run exits with the code that main has set", async () => {
   assert.doesNotMatch(stderr, /error/);
 });
 
-/** The text of a program that is a server by itself. */
+/** The text of a program that starts its own server. */
 function program(text: string): string {
   const runtime = new URL("../../mod.ts", import.meta.url).href;
   return `import { runServer, startServer } from "${runtime}";\n${text}`;
@@ -240,7 +242,7 @@ Deno.test("shutdown ends an actor, a server, and with -f the whole ensemble", as
   );
   assert.deepEqual(ensemble.sockets(), ["a", "c", "registry"]);
 
-  // Nobody is asked, nor stopped, where there is no terminal.
+  // Without a terminal, the command does not ask, and stops nothing.
   const { code, stdout, stderr } = await ensemble.run("shutdown");
   assert.deepEqual({ code, stdout }, { code: 2, stdout: "" });
   assert.match(
@@ -258,7 +260,7 @@ Deno.test("shutdown ends an actor, a server, and with -f the whole ensemble", as
   assert.deepEqual(ensemble.sockets(), []);
   assert.deepEqual(registry.matching(/ (WARN|ERROR) /), []);
 
-  // A new registry on the same file knows nobody.
+  // A new registry on the same file has no entries.
   await ensemble.startRegistry();
   assert.deepEqual(await ensemble.listed(), ["registry"]);
   assert.deepEqual(JSON.parse((await ensemble.lines("shutdown", "-f", "--json")).join("\n")), [

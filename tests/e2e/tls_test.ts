@@ -23,7 +23,7 @@ async function passphrase(ensemble: RunningEnsemble): Promise<string[]> {
   ];
 }
 
-/** The options of a server that others are told to reach over tls only. */
+/** The options of a server that is announced only over tls. */
 function overTls(): { options: string[]; address: string } {
   const address = `127.0.0.1:${freePort()}`;
   const url = `tls://${address}`;
@@ -45,7 +45,7 @@ Deno.test("servers connect over tls, reread their certificates, and refuse revok
   const between = `(b (tls: "${atB.address}"))`;
   assert.ok((await ensemble.lines("list-connections", "a")).includes(between));
 
-  // A host that has the list as it was goes on with a certificate that is revoked.
+  // A host with the old list still accepts a certificate that is revoked.
   using elsewhere = copyOf(ensemble);
   const ping = async () => {
     const registry = `unix:${ensemble.socket("registry")}`;
@@ -62,7 +62,8 @@ Deno.test("servers connect over tls, reread their certificates, and refuse revok
   await a.logged(/refused a connection from tls:\S+: the certificate of console was revoked/);
   assert.match(await ensemble.failure("ping", "a"), /console\/tls\/cert\.pem: .* was revoked/);
 
-  // Without a certificate: told why. With a new one: back, and what stood still stands.
+  // Without a certificate it is told why. With a new one it is back, and open connections stay
+  // open.
   const files = `${ensemble.places.gerbilPath}/ensemble/server/console/tls`;
   await Deno.remove(files, { recursive: true });
   assert.match(
@@ -72,7 +73,7 @@ Deno.test("servers connect over tls, reread their certificates, and refuse revok
   await ensemble.lines("ca", "cert", ...await passphrase(ensemble), "console");
   assert.ok((await ensemble.lines("list-connections", "a")).includes(between));
 
-  // What is no good is not taken.
+  // Invalid files are not used.
   const certificate = `${ensemble.places.gerbilPath}/ensemble/server/a/tls/cert.pem`;
   const kept = `${certificate}.kept`;
   await Deno.rename(certificate, kept);
@@ -117,7 +118,7 @@ Deno.test("a server warns about a certificate that expires soon, and about unenc
   assert.match(a.matching(/neither encrypted/)[0]!, /tcp:\/\/0\.0\.0\.0:0 is neither/);
 });
 
-/** The same ensemble as another host has it: its files, and no sockets. */
+/** The same ensemble as seen from another host: its files, and no sockets. */
 function copyOf({ places }: RunningEnsemble): TemporaryEnsemble {
   const copy = new TemporaryEnsemble();
   const { code } = new Deno.Command("cp", { args: ["-a", places.gerbilPath, copy.gerbilPath] })
@@ -136,7 +137,7 @@ interface NetworkHost {
   readonly address: string;
 }
 
-/** Two network namespaces with a wire between them, and no other way in or out. */
+/** Two network namespaces connected only with each other. */
 class TwoNamespaces implements AsyncDisposable {
   readonly hosts: [NetworkHost, NetworkHost];
 
@@ -153,7 +154,7 @@ class TwoNamespaces implements AsyncDisposable {
     const [{ namespace: a }, { namespace: b }] = network.hosts;
     try {
       for (const { namespace } of network.hosts) await ip("netns", "add", namespace);
-      // Named inside the namespaces, where nothing else has names.
+      // Interface names are set inside the namespaces, where they cannot conflict.
       await ip("-n", a, "link", "add", "gx0", "type", "veth", "peer", "name", "gx0", "netns", b);
       for (const { namespace, address } of network.hosts) {
         await ip("-n", namespace, "addr", "add", `${address}/24`, "dev", "gx0");

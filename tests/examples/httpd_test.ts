@@ -6,7 +6,9 @@ import {
   startHttpServer,
 } from "../../examples/httpd/httpd.ts";
 
-/** Runs a test against a server on a free port; `send` sends a request and reads all of its answer. */
+/**
+ * Runs a test with a server on a free port. `send` sends a request and reads the complete response.
+ */
 async function withServer(
   test: (
     register: (path: string, handler: HttpHandler) => void,
@@ -29,7 +31,7 @@ async function withServer(
   }
 }
 
-/** Collects what is logged on the console while the action runs. */
+/** Collects the console's output while the action runs. */
 async function logged(action: () => Promise<void>): Promise<string> {
   const original = console.error;
   const lines: string[] = [];

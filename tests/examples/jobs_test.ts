@@ -9,7 +9,7 @@ import * as workers from "../../examples/jobs/worker.ts";
 
 const HANDLER = fileURLToPath(new URL("../../examples/jobs/handler.ts", import.meta.url));
 
-/** Longer than a test takes: such a job ends with its worker only. */
+/** Longer than any test takes: such a job ends only with its worker. */
 const ENDLESS = 1_000_000;
 
 async function startDispatcher(ensemble: TestEnsemble) {
@@ -34,7 +34,10 @@ async function startWorker(ensemble: TestEnsemble, id: string): Promise<Ensemble
   return server;
 }
 
-/** Makes the handler of all workers one whose jobs end with their worker; resolves when one has begun. */
+/**
+ * Makes all workers use a handler whose jobs end only with their worker. Resolves when one has
+ * begun.
+ */
 function firstJobNeverEnds(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   let count = 0;

@@ -34,7 +34,7 @@ Deno.test("toError reads a failure without a code, or with an unknown one, as FA
   assert.equal(toError({ name: "Error", message: "a", code: { a: 1 } }).code, "FAILED");
   assert.equal(toError(undefined).code, "FAILED");
   assert.equal(toError(toFailure(new Error("a"))).code, "FAILED");
-  // Only those of the ensemble's own errors are codes of the ensemble.
+  // Only names of the ensemble's own errors count as its codes.
   assert.equal(
     toError(toFailure(Object.assign(new Error("a"), { code: "TIMEOUT" }))).code,
     "FAILED",

@@ -35,7 +35,7 @@ Deno.test("escapeControls escapes each control, bidirectional and invisible char
   }
 });
 
-/** JSON has no escape of more than four digits. */
+/** JSON escapes have at most four digits. */
 function toJson(text: string): string {
   return text.replace(
     /\\u\{(\w+)\}/,

@@ -3,7 +3,7 @@ import { readPage } from "../../scripts/pages/page.ts";
 import { Comparison } from "../../scripts/pages/comparison.ts";
 import { runPage } from "../../scripts/pages/run_page.ts";
 
-/** A code block, as a page has it. */
+/** A code block of a page. */
 const block = (info: string, ...lines: string[]) =>
   ["", "```" + info, ...lines, "```", ""].join("\n");
 

@@ -1,8 +1,9 @@
 /**
  * Fuzzed frames: 200,000 against a server in a process of its own.
  *
- * A member of the ensemble sends valid frames that were changed, and random bytes, over an authenticated connection.
- * Where the server closes it, as it must, it comes again. Meanwhile another server asks: none of its asks may fail.
+ * A member of the ensemble sends modified valid frames and random bytes over an authenticated
+ * connection. When the server closes it, as it must, it reconnects. Meanwhile another server sends
+ * asks, none of which may fail.
  *
  * @module
  */
@@ -20,16 +21,16 @@ import { frame } from "../runtime/server/raw_peer.ts";
 
 const FRAMES = 200_000;
 
-/** How many frames go over a connection before the one that closes it. */
+/** Number of frames on a connection before the one that closes it. */
 const BATCH = 200;
 
-/** How much memory the server may have in the end, in bytes; it starts with about 80 MiB. */
+/** Limit for the server's memory at the end, in bytes. It starts with about 80 MiB. */
 const MAX_MEMORY = 400 * 1024 * 1024;
 
-/** Seeds the frames: those of a failed run are the same again. */
+/** Seed of the frames, to reproduce a failed run. */
 const SEED_VARIABLE = "FUZZ_SEED";
 
-/** Numbers that are the same for the same seed (xorshift32). */
+/** Reproducible random numbers (xorshift32). */
 class Random {
   #state: number;
 
@@ -91,7 +92,7 @@ function randomHeader(random: Random): RogueHeader {
   };
 }
 
-/** Changes bits, sets bytes to those that mean something, cuts, or puts a piece of another in. */
+/** Flips bits, sets bytes to special values, truncates, or inserts a piece of another frame. */
 function mutate(bytes: Uint8Array, random: Random): Uint8Array {
   const changed = bytes.slice();
   for (let i = 1 + random.below(2); i > 0 && changed.length > 0; i--) {
@@ -122,7 +123,7 @@ function mutate(bytes: Uint8Array, random: Random): Uint8Array {
   }
 }
 
-/** Valid frames of all kinds of headers and messages. */
+/** Valid frames with all kinds of headers and messages. */
 function validFrames(random: Random): Uint8Array[] {
   return Array.from(
     { length: 500 },
@@ -130,7 +131,7 @@ function validFrames(random: Random): Uint8Array[] {
   );
 }
 
-/** The body of a frame: mostly right in its header, so that it gets as far as the values. */
+/** The body of a frame with a mostly valid header, so that it reaches the decoder of values. */
 function fuzzed(valid: Uint8Array[], random: Random): Uint8Array {
   const kind = random.below(10);
   if (kind === 0) return randomBytes(random, 200);
@@ -156,19 +157,19 @@ function join(parts: readonly Uint8Array[]): Uint8Array {
 
 const PING = rogueBody({ type: "ping" });
 
-/** The nonce of the ask that tells that all was taken: none that a fuzzed frame has. */
+/** The nonce of the ask that confirms that all frames were taken. No fuzzed frame has it. */
 const OWN_NONCE = 2 ** 40;
 
 const TARGET = "target";
 
-/** Whether a server has to close the connection for a frame. */
+/** Whether a server has to close the connection because of a frame. */
 function isMalformed(bytes: Uint8Array): boolean {
   if (bytes.length === 0) return false;
   if (bytes.length === 1) return bytes[0] !== 0xc0;
   const incoming = new IncomingFrame();
   try {
     incoming.read(bytes, 0, bytes.length);
-    // What is for nobody is not decoded; the actors of the target are among these.
+    // Messages without a receiver are not decoded. The target's actors are among these.
     const { dest, replyTo } = incoming;
     const isAnswer = replyTo !== undefined && replyTo % 2 === 0;
     const exists = typeof dest === "number" ? dest > 1 && dest < 5 : /^(server|echo)$/.test(dest);
@@ -180,7 +181,10 @@ function isMalformed(bytes: Uint8Array): boolean {
   }
 }
 
-/** Sends frames that the server must take, makes sure that it took them, and then one that it must not. */
+/**
+ * Sends frames that the server must accept, verifies that it did, and then sends one that it must
+ * not.
+ */
 async function fuzz(rogue: RoguePeer, valid: Uint8Array[], random: Random): Promise<void> {
   const taken: Uint8Array[] = [];
   let last: Uint8Array | undefined;
@@ -202,7 +206,7 @@ async function fuzz(rogue: RoguePeer, valid: Uint8Array[], random: Random): Prom
   await rogue.closed();
 }
 
-/** Asks as one server among others, until it is told to end; gives how often it was answered. */
+/** Sends asks from another server until told to end, and returns the number of answers. */
 async function askMeanwhile(server: ActorServer, signal: AbortSignal): Promise<number> {
   const echo = new ActorRef(TARGET, "echo");
   for (let asked = 0;; asked++) {
@@ -213,7 +217,7 @@ async function askMeanwhile(server: ActorServer, signal: AbortSignal): Promise<n
   }
 }
 
-/** Starts the target, and a server that is connected with it. */
+/** Starts the target, and a server connected to it. */
 async function startTarget(address: Address & { kind: "unix" }, cookie: Uint8Array) {
   const program = fileURLToPath(new URL("./fuzzed_target.ts", import.meta.url));
   const target = new Deno.Command(Deno.execPath(), {
@@ -246,7 +250,7 @@ Deno.test(`${FRAMES} fuzzed frames do not affect a server and its other connecti
     roles: [],
     register: false,
   });
-  // A malformed frame is an error, and here there are hundreds of thousands.
+  // A malformed frame logs an error, and there are hundreds of thousands here.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   try {

@@ -10,13 +10,13 @@ const FIRST = "passphrase for the administrator key:";
 const AGAIN = "repeat the passphrase:";
 const PASSPHRASE = "Tr0ub4dor & [3] $x {\"'}";
 
-/** The ensemble of a test, with what it takes to look at the pair. */
+/** The ensemble of a test, and what it needs to read the key pair. */
 class AdminEnsemble extends TemporaryEnsemble {
   override program = SEALING_PROGRAM;
   readonly publicPath = `${this.gerbilPath}/ensemble/admin.pub`;
   readonly privatePath = `${this.gerbilPath}/ensemble/admin.priv`;
 
-  /** Puts a pair there that opens at once. */
+  /** Installs a key pair that opens at once. */
   async putPair(passphrase: string): Promise<void> {
     const { open, sealed } = await generatePair(passphrase);
     Deno.mkdirSync(`${this.gerbilPath}/ensemble`, { recursive: true, mode: 0o700 });
@@ -51,7 +51,7 @@ class AdminEnsemble extends TemporaryEnsemble {
     return [Deno.readTextFileSync(this.publicPath), Deno.readTextFileSync(this.privatePath)];
   }
 
-  /** What `age` makes of the private half. */
+  /** The private half, decrypted with `age`. */
   unsealed(passphrase: string): Promise<Seen & { text: string }> {
     return openWithAge(this, { path: this.privatePath, passphrase });
   }
@@ -159,7 +159,7 @@ testWith(["age", "openssl"], {
     assert.ok(!screen.includes(FIRST));
     assert.deepEqual(ensemble.pair(), before);
 
-    // One half is as much in the way as both.
+    // One half is enough to prevent a new pair, like both.
     for (const path of [ensemble.publicPath, ensemble.privatePath]) {
       Deno.renameSync(path, `${path}.away`);
       assert.equal((await ensemble.admin("--passphrase-file", ensemble.write("p", "new"))).code, 1);

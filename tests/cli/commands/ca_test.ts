@@ -234,7 +234,7 @@ Deno.test("ca cert issues certificates to all of several servers, or to none", a
     );
   const kept = files();
 
-  // One of them cannot have its own.
+  // One of the servers cannot have its own certificate.
   Deno.mkdirSync(ensemble.path("server/d/tls/cert.pem"), { recursive: true });
   const failed = await ensemble.ca("cert", "a", "c", "d");
   assert.deepEqual([failed.code, failed.stdout], [1, ""]);
@@ -249,7 +249,7 @@ Deno.test("ca cert issues certificates to all of several servers, or to none", a
   assert.deepEqual(certificates(await ensemble.done("show")), certificates(before));
   assert.equal((await ensemble.ca("cert", "a", "../c")).code, 2);
 
-  // What is wrong among the records is named by its file.
+  // A malformed record is named by its file.
   const record = ensemble.path("tls/issued/wrong.pem");
   Deno.copyFileSync(ensemble.path("tls/root.pem"), record);
   assert.match(
@@ -325,7 +325,7 @@ Deno.test("ca setup asks for a passphrase twice, without echo, and makes keys th
     ...["crl.pem", "issued", "issuing.key.age", "issuing.pem", "root.key.age", "root.pem"],
   ]);
   assert.deepEqual(namesIn(ensemble.home), ["server", "tls", "tls.lock"]);
-  // The commands on this host have a certificate, which says nothing of what they may do.
+  // The commands on this host have a certificate without capabilities.
   assert.match(await ensemble.done("show"), /\n\(console \(\) .* valid /);
   assert.deepEqual(namesIn(ensemble.path("server/console/tls")), ["cert.pem", "key.pem"]);
   assert.equal(permissionsOf(ensemble.path("tls")), "700");

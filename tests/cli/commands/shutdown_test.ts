@@ -9,10 +9,10 @@ import { listenAt } from "../../../runtime/wire/transport.ts";
 import { anyPort, LocalEnsemble } from "../../runtime/server/local_ensemble.ts";
 import { commandsIn } from "../commands_in.ts";
 
-/** Nobody listens there. */
+/** No process listens there. */
 const CLOSED: Address = { kind: "tcp", host: "127.0.0.1", port: 1 };
 
-/** More than any kernel numbers its processes: 2^22 is the most on Linux. */
+/** Larger than any process id: Linux assigns at most 2^22. */
 const NO_PID = 2 ** 30;
 
 function entry(id: string, addresses: Address[], pid: number): RegistryEntry {
@@ -26,12 +26,12 @@ Deno.test("shutdown -f removes dead servers, names those that may be alive, and 
   const store = new MemoryStore();
   const registry = await ensemble.startRegistry(store);
   const good = await ensemble.start("good");
-  // It runs, and is connected with the registry, though it is not where it said.
+  // It runs, and is connected to the registry, though not at the address in its entry.
   await ensemble.start("alive", { announce: [CLOSED] });
   await store.put(entry("cut-off", [ensemble.socket("nosuch")], Deno.pid));
   await store.put(entry("dead", [CLOSED], Deno.pid));
   await store.put(entry("dead-too", [ensemble.socket("nosuch")], NO_PID));
-  // Somebody is there who hangs up.
+  // This address has a listener that hangs up.
   const port = await listenAt(anyPort());
   const hangingUp = (async () => {
     for (let next; (next = await port.accept());) next.stream.close();
@@ -119,7 +119,7 @@ Deno.test("shutdown -f looks for a server's process itself when the registry can
   using commands = commandsIn(ensemble);
   const store = new MemoryStore();
   const registry = await ensemble.startRegistry(store, {
-    // As a registry on another host, which cannot try the servers' sockets.
+    // Like a registry on another host, which cannot try the servers' sockets.
     prepare: ({ actors, capabilities, entry }) =>
       void serveRegistry(
         { actors, capabilities, entry, presence: () => Promise.resolve("unknown") },

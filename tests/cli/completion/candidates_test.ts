@@ -7,7 +7,7 @@ import { allCommands, commandPath } from "../../../cli/kit/command_line.ts";
 import { commandTree } from "../../../cli/command_tree.ts";
 import { KNOWN_CAPABILITIES } from "../../../runtime/server/capability_names.ts";
 
-/** Here is only what the command tree knows: tests/e2e asks ensembles. */
+/** These tests use only the command tree. The tests in tests/e2e ask ensembles. */
 const nobody = new Proxy({}, {
   get(_, question) {
     throw new Error(`the ensemble was asked for ${String(question)}`);
@@ -18,7 +18,7 @@ function complete(shell: Shell, ...words: string[]): Promise<string[]> {
   return answer(commandTree(), { shell, words, live: nobody });
 }
 
-/** What zsh is offered, without what it is. */
+/** The words offered to zsh, without their descriptions. */
 async function offered(...words: string[]): Promise<string[]> {
   const [, ...lines] = await complete("zsh", ...words);
   return lines.map((line) => line.split("\t")[0]!);
@@ -85,7 +85,7 @@ Deno.test("completion treats a value after = as a whole word in fish, and as bas
   assert.deepEqual(await bash("ping --log=DE", "DE"), ["log level", "DEBUG"]);
   assert.deepEqual(await bash("ping --log=", ""), ["log level", "DEBUG", "INFO", "WARN", "ERROR"]);
   assert.deepEqual(await bash("ping '--log=DE", "--log=DE"), ["log level", "--log=DEBUG"]);
-  // What commander takes for another option, or for a flag with a value it has no use for.
+  // Commander would read these as another option, or as a flag with an unused value.
   assert.deepEqual(await bash("ping --lgo=DE", "DE"), []);
   assert.deepEqual(await bash("ping --json=DE", "DE"), []);
 });
@@ -133,7 +133,7 @@ Deno.test("completion offers servers after actor@", async () => {
   assert.deepEqual(await fish("ping", "counter@we"), ["server", "counter@web1\t"]);
   assert.deepEqual(await fish("shutdown", "a@b,counter@"), ["server", "a@b,counter@web1\t"]);
   assert.deepEqual(await fish("ping", "counter@web1", ""), []);
-  // Not elsewhere: there the word is a server id.
+  // Only there: elsewhere the word is a server id.
   assert.deepEqual(await fish("repl", "counter@we"), ["server", "web1\t"]);
 });
 

@@ -44,7 +44,7 @@ Deno.test("the file of a redirection is not a word of the command", () => {
   }
 });
 
-/** What can be typed. */
+/** Any text that can be typed. */
 const typable = fc.string({ unit: fc.constantFrom(..." ab'\"\\$`!*?~#;|&<>()[]{}=:,é-") });
 
 testWith(["bash"], {
@@ -52,7 +52,10 @@ testWith(["bash"], {
   async fn() {
     const words: string[] = [];
     const expected: string[] = [];
-    /** What readline leaves in the line: it closes a quote unless its mark is there. */
+    /**
+     * The line after readline has inserted a word. It closes a quote, unless the word has a mark
+     * for it.
+     */
     const type = (typed: string, value: string) => {
       const { current } = splitBashLine(`g ${typed}`);
       const word = typed + completeBashWord(current, "", value);

@@ -2,17 +2,20 @@ import assert from "node:assert/strict";
 import { MOUNTS, ROOT, testWith } from "../../requirements.ts";
 import { PortableHost } from "./portable_host.ts";
 
-/** A program that prints a word, its arguments, and what it has of the executable's environment. */
+/**
+ * A program that prints a word, its arguments, and what it inherits of the executable's
+ * environment.
+ */
 const hello = (text: string) =>
   `console.log(${JSON.stringify(text)}, Deno.args.join(), Deno.env.get("DENO_DIR") ?? "");`;
 
-/** A user that is neither root nor the one that runs the tests. */
+/** A user that is neither root nor the user of the tests. */
 const STRANGER = 12_345;
 
 Deno.test("a portable executable unpacks once when it is started twice at the same time", async () => {
   using host = new PortableHost();
   await host.compile(hello("one"));
-  // Neither goes on before both have begun to unpack.
+  // Neither continues before both have begun to unpack.
   await host.replaceTool(
     "gzip",
     (gzip) =>
@@ -97,7 +100,7 @@ Deno.test("a portable executable refuses to start when other users can write to 
     await Deno.chmod(host.cache, mode);
     assert.match(await reason(), /^program: error: others may write to \S+\/cache: take that from/);
   }
-  // As /tmp is: others may add to it, and touch nothing of ours.
+  // Like /tmp: other users can add files, but not change ours.
   await Deno.chmod(host.cache, 0o1777);
   assert.ok(await runs());
   await Deno.chmod(host.cache, 0o755);
@@ -181,12 +184,12 @@ Deno.test("a portable executable unpacks its own program, not another with the s
   await host.compile(hello("one"));
   await Deno.rename(host.executable, `${host.bin}/program`);
   await host.compile(hello("two"));
-  // A shell that is given a name looks for it here first.
+  // A shell that is given a name looks for it in this directory first.
   assert.equal((await host.shell("/bin/sh program")).stdout, "two  \n");
   assert.equal((await host.shell("program")).stdout, "one  \n");
   assert.equal((await host.shell("./program")).stdout, "two  \n");
 
-  // While it unpacks, an upgrade puts another program in its place.
+  // While it unpacks, an upgrade replaces the program.
   await Deno.remove(host.cache, { recursive: true });
   await host.replaceTool(
     "gzip",
@@ -216,7 +219,7 @@ Deno.test("a portable executable keeps its program's configuration, links and fi
     );
     console.log(name, new TextDecoder().decode(stdout).trim(), typeof Deno.openKv, environment);
   `;
-  // The executable that there is, the directory in which it is made, and the module are left out.
+  // The existing executable, the build directory and the module are left out.
   await Deno.writeTextFile(at("program"), "an old one");
   const places = { file: "project/main.ts", include: ["project"], output: at("program") };
   await host.compile(program, places);
@@ -255,7 +258,8 @@ testWith([ROOT, MOUNTS], {
     using host = new PortableHost();
     await host.compile(hello("one"));
     await Deno.mkdir(host.cache);
-    // File systems of their own, which end with the process: a full one, one that is read, one not to run from.
+    // Separate file systems that end with the process: one that is full, one read-only, one mounted
+    // noexec.
     const inside = (options: string) =>
       new Deno.Command("unshare", {
         args: [

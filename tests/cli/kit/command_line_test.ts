@@ -110,7 +110,10 @@ Deno.test("a failure exits with 1 and prints only its reason, with --log DEBUG a
   assert.match(stderr, /^ +at .*\breadCookie\b/m);
 });
 
-/** Runs `ensemble-registry` in this process; gives its exit code and what it printed on standard error. */
+/**
+ * Runs `ensemble-registry` in this process; gives its exit code and what it printed on standard
+ * error.
+ */
 async function run(...args: string[]): Promise<{ code: number; printed: string }> {
   let printed = "";
   const { writeSync } = Deno.stderr;

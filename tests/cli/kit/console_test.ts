@@ -14,7 +14,7 @@ import { LINUX, testWith } from "../../requirements.ts";
 import { eventually } from "../../runtime/server/captured_logs.ts";
 import { LocalEnsemble, refTo } from "../../runtime/server/local_ensemble.ts";
 
-/** Takes connections at an address and says nothing, until it is closed. */
+/** Accepts connections at an address and sends nothing, until it is closed. */
 async function keepSilent(address: Address): Promise<Listener & AsyncDisposable> {
   const listener = await listenAt(address);
   const streams: Disposable[] = [];
@@ -37,7 +37,7 @@ async function keepSilent(address: Address): Promise<Listener & AsyncDisposable>
   };
 }
 
-/** The error of an ask that gets no answer. */
+/** The error of an unanswered ask. */
 async function failure(asking: Promise<unknown>): Promise<TimeoutError | DisconnectedError> {
   const error = await asking.then(() => assert.fail("it was answered"), (error) => error);
   assert.ok(error instanceof TimeoutError || error instanceof DisconnectedError, String(error));
@@ -53,7 +53,10 @@ function impatientPing(actors: ActorSystem, id: string): Promise<unknown> {
   return actors.ask(refTo(id, "server"), { type: "ping" }, { timeout: 20 });
 }
 
-/** The error of a ping whose time was over in the handshake: on a busy machine it takes a while to get there. */
+/**
+ * The error of a ping that timed out in the handshake. On a busy machine it takes a while to get
+ * there.
+ */
 async function failureInHandshake(actors: ActorSystem, id: string): Promise<TimeoutError> {
   let error: TimeoutError | DisconnectedError;
   do {
@@ -103,7 +106,7 @@ testWith([LINUX], {
         await explained(),
         new RegExp(`; ${who} is stopped: continue it with kill -CONT ${pid}, `),
       );
-      // What this host does not see it cannot tell.
+      // The command cannot report what this host does not see.
       assert.match(
         await explained({ host: "elsewhere", kernel: undefined }),
         new RegExp(
@@ -178,7 +181,7 @@ Deno.test("watchSilence reports once that a server does not answer, and explainL
   const a = await ensemble.start("a");
   const { actors } = await ensemble.startConsole();
   await ping(actors, a.id);
-  // As one whose code loops: it is connected, and answers nothing.
+  // Like a server whose code loops: it is connected, and answers nothing.
   const control = a.actors.find("server")!;
   control.exit();
   await control.ended;
@@ -194,7 +197,7 @@ Deno.test("watchSilence reports once that a server does not answer, and explainL
   using _watch = watchSilence(actors, a.id, (line) => void lines.push(line));
   await clock.tickAsync(5_000);
   await clock.tickAsync(2_000);
-  // The registry is asked which process it is.
+  // The registry is asked for the server's process.
   await happened(() => lines.length > 0);
   await clock.tickAsync(30_000);
   assert.equal(lines.length, 1, lines.join("\n"));
@@ -214,7 +217,7 @@ Deno.test("watchSilence prints nothing about a server that answers", async () =>
   using _watch = watchSilence(actors, a.id, (line) => void lines.push(line));
   for (let look = 0; look < 3; look++) {
     clock.tick(5_000);
-    // Answered after the one that it sent.
+    // It answers after the message that it sent.
     await ping(actors, a.id);
   }
   assert.deepEqual(lines, []);

@@ -31,7 +31,7 @@ const VIEW = "-v --view shows the current one by its fingerprint, and changes no
 const ROLE = "--role takes a role instead of a server id: all servers with that role";
 const SERVER = "server-id the server id";
 
-/** The help of each command as the tutorial prints it, free of its line breaks. */
+/** The help of each command as the tutorial prints it, with its lines joined. */
 const HELP: Record<string, string[]> = {
   run: [
     "[command-option ...] <server-id> <module-id> <main-args> ... run a server in the ensemble",
@@ -124,7 +124,7 @@ const HELP: Record<string, string[]> = {
   help: ["[<command>] display help; help <command> for command help"],
 };
 
-/** Command lines in examples are the only ones that may be longer. */
+/** Only command lines in examples may be longer. */
 function assertWrapped(help: string, width: number): void {
   const [text] = help.split("\nExamples:\n");
   for (const line of text!.split("\n")) assert.ok(line.length <= width, line);
@@ -231,7 +231,7 @@ Deno.test("ensemble-registry --help has the same form, and wrong usage points to
   });
 });
 
-/** The command lines at the end of a command's help, without what they do. */
+/** The command lines at the end of a command's help, without their comments. */
 function examplesOf(command: CommandUnknownOpts): string[] {
   let help = "";
   command.configureOutput({ writeOut: (text) => void (help += text) }).outputHelp();
@@ -246,7 +246,10 @@ const LINES = COMMANDS.flatMap((command) =>
   examplesOf(command).map((line) => ({ name: commandPath(command), line }))
 );
 
-/** The arguments of the `gxensemble` in a line, which may be in a pipe or a substitution; undefined without one. */
+/**
+ * The arguments of `gxensemble` in a line, which can be in a pipe or a substitution; undefined if
+ * there is none.
+ */
 function argumentsIn(line: string): string[] | undefined {
   const [, inner = line] = /<\((.*)\)/.exec(line) ?? [];
   const command = inner.split(" | ").find((part) => part.startsWith("gxensemble "));
@@ -266,7 +269,7 @@ for (const { name, line } of LINES) {
     }
     await root.parseAsync(args, { from: "user" });
     assert.ok(ran !== undefined);
-    // The example of `ca` is those of its commands.
+    // The examples of `ca` use its subcommands.
     assert.ok(ran.startsWith(name), `an example of ${name} runs ${ran}`);
   });
 }

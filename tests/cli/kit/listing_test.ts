@@ -5,7 +5,7 @@ import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { on } from "../../../runtime/actor/cases.ts";
 import { backtrace, describeActor, describeGroup } from "../../../runtime/actor/introspection.ts";
 
-/** Lets bodies run up to their first receive. */
+/** Lets bodies run until their first receive. */
 async function settle(system: ActorSystem): Promise<void> {
   while (system.actors().some(({ state }) => state !== "receiving")) await Promise.resolve();
 }
@@ -54,7 +54,7 @@ Deno.test("formatBacktrace shows the file and line where an actor waits and wher
   assert.match(rows[1]!, /^ {2}at async waitDeep \(file:.*listing_test\.ts:\d+:\d+\)$/);
   const started = rows.indexOf("started");
   assert.match(rows[started + 1]!, /listing_test\.ts:\d+:\d+/);
-  // It still waits for what it waited for.
+  // It still waits for the same message.
   assert.equal(actor.state, "receiving");
   system.tell(actor, { type: "go" });
   assert.equal(await actor.ended, undefined);

@@ -7,7 +7,10 @@ import { addRunOptions, parseDestination, type RunDefaults } from "../../../cli/
 import { commandTree } from "../../../cli/command_tree.ts";
 import { parseAddresses } from "../../../runtime/wire/address.ts";
 
-/** What the command named first in `args` would be called with; it is not run. */
+/**
+ * The options and arguments that the command named first in `args` would be called with. It is not
+ * run.
+ */
 function parse(...args: string[]): { arguments: unknown[]; options: Record<string, unknown> } {
   const root = commandTree();
   const command = root.commands.find((command) => command.name() === args[0])!;
@@ -135,7 +138,7 @@ Deno.test("each command that asks a server takes a timeout in seconds", () => {
     options.some(({ long }) => long === "--registry")
   );
   const without = asking.filter(({ options }) => options.every(({ long }) => long !== "--timeout"));
-  // A server that runs asks for as long as it runs.
+  // `run` has none, since a server asks for as long as it runs.
   assert.deepEqual(without.map((command) => command.name()), ["run"]);
   assert.equal(parse("ping", "--timeout", "1.5", "a").options.timeout, 1_500);
   assert.equal(parse("ping", "a").options.timeout, undefined);

@@ -10,7 +10,7 @@ import { onTerminal } from "../../terminal.ts";
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const OUTPUT = new URL("../../../cli/kit/output.ts", import.meta.url).href;
 
-/** Prints something in a process of its own, whose standard output and standard error are pipes. */
+/** Prints something in a separate process whose standard output and standard error are pipes. */
 async function print(statement: string): Promise<{ stdout: string; stderr: string }> {
   using ensemble = new TemporaryEnsemble();
   const { code, stdout, stderr } = await ensemble.evaluate(
@@ -75,11 +75,11 @@ Deno.test("only output.ts prints in cli, and the REPL's terminal prints what out
     if (printing.test(await Deno.readTextFile(`${ROOT}${path}`))) found.push(path);
   }
   assert.deepEqual(found.sort(), [
-    "cli/kit/command_line.ts", // How wide the terminal is.
-    "cli/kit/deno_command.ts", // The text of a program that it runs.
+    "cli/kit/command_line.ts", // Reads the width of the terminal.
+    "cli/kit/deno_command.ts", // Contains the text of a program that it runs.
     "cli/kit/output.ts",
-    "cli/kit/prompts.ts", // One escape sequence of its own.
-    "cli/main.ts", // A text of its own, before anything else is there.
+    "cli/kit/prompts.ts", // Writes one fixed escape sequence.
+    "cli/main.ts", // Writes one fixed text, before it loads anything.
     "cli/registry_main.ts",
     "cli/repl/terminal.ts",
   ]);
@@ -94,7 +94,7 @@ async function* sourcesBelow(directory: string): AsyncGenerator<string> {
 
 Deno.test("a command does not fail when its reader stops early", async () => {
   using ensemble = new TemporaryEnsemble();
-  // More than a pipe holds, so that the second half is written after the reader has gone.
+  // More than a pipe holds, so that the second half is written after the reader has stopped.
   const program = `
     import { printLine, printNotice } from ${JSON.stringify(OUTPUT)};
     printLine("first");
@@ -222,7 +222,7 @@ Deno.test("colorValue takes time linear in the length of the text", () => {
   colorValue(" ".repeat(2_000_000));
 });
 
-/** Collects what is written. */
+/** Collects the output. */
 function terminal(isTerminal: boolean) {
   const written: string[] = [];
   return {

@@ -51,7 +51,7 @@ Deno.test("permissionFlags leaves the server exactly the permissions it needs", 
   );
   assert.match(flags("write=/etc,write"), /--allow-write=\/state,\/sockets /);
 
-  // Deno would take what follows the comma for a path that is allowed, too.
+  // Deno would read the text after the comma as another permitted path.
   const divided = { ...NEEDS, write: ["/state,/"] };
   assert.throws(() => permissionFlags(parseDenials("write"), divided), {
     name: "EnsembleError",

@@ -114,7 +114,7 @@ Deno.test("a command asks for the passphrase once for all its servers", async ()
   for (const id of ["a", "b"]) {
     assert.ok(right.screen.includes(`${id}: two of ${id}`), right.screen);
   }
-  // The prompt is drawn anew with each key; its answer is shown once.
+  // The prompt is redrawn after each key, but its answer is shown once.
   assert.equal(right.screen.split(/✔|✓/).length - 1, 1, right.screen);
 
   const wrong = await gxensembleOnTerminal(commands, evaluate, [[PROMPT, "battery staple"]]);

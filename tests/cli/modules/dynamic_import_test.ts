@@ -35,7 +35,7 @@ Deno.test("dynamic imports are shipped, and evaluated when they run", async () =
   assert.deepEqual(late.loaded, []);
   assert.equal(late.namespace, first);
   assert.equal(evaluations(), 1);
-  // What nothing is known of is looked for in the server.
+  // An unknown specifier is looked up by the server.
   const other = namespace.other as (name: string) => Promise<Record<string, unknown>>;
   assert.equal(typeof (await other("node:path")).join, "function");
   await assert.rejects(other("./" + "hidden.ts"), {
@@ -165,7 +165,7 @@ Deno.test("findDanglingImports returns missing modules that are imported dynamic
     "main.ts": `import "./below/part.ts";\nimport "./there.ts";\n` +
       `await import("./local.ts"); await import("optional"); await import("./other.ts");\n`,
     "there.ts": `export {};\n`,
-    // Of two modules of one specifier one is there.
+    // Two modules have the same specifier; only one of them exists.
     "below/part.ts": `await import("./other.ts"); await import("./there.ts");\n`,
     "below/other.ts": `export {};\n`,
   });

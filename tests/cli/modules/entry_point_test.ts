@@ -10,7 +10,7 @@ async function entryPointOf(text: string, entry = "main.ts"): Promise<EntryPoint
   return await findEntryPoint(await ModuleReader.open(project.path(entry)));
 }
 
-/** Modules by what is run of them; each with the file that it is, where that is not `main.ts`. */
+/** Modules by the way to run them, each with its file if that is not `main.ts`. */
 const MODULES: Record<keyof typeof EXPECTED, (string | [text: string, entry: string])[]> = {
   main: [
     `export function main() {}`,

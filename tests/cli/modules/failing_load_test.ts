@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { build, load, openStore, TemporaryProject } from "./temporary_project.ts";
 
-/** What the modules of these tests did, and which of them are to fail. */
+/** The actions of the modules in these tests, and the modules that have to fail. */
 const state = { evaluated: [] as string[], failing: new Set<string>() };
 (globalThis as { failingLoadTest?: typeof state }).failingLoadTest = state;
 
-/** A module that imports others, says that it is evaluated, and fails when it is to. */
+/** A module that imports others, records its evaluation, and fails if it has to. */
 function module(name: string, imports: string[], before = ""): string {
   return imports.map((other) => `import "./${other}.ts";\n`).join("") +
     `const state = globalThis.failingLoadTest;\n${before}\n` +

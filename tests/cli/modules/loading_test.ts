@@ -89,7 +89,7 @@ Deno.test("a cycle is evaluated from the module that its importer imports", asyn
     "main.ts": `import "./leaf.ts";\n`,
   });
   const store = await openStore(project);
-  // Entered at base.ts, Leaf would extend a Base that is not there yet.
+  // If base.ts were evaluated first, Leaf would extend a Base that does not exist yet.
   await load(store, project.path("main.ts"));
 });
 
@@ -193,7 +193,7 @@ Deno.test("shipped code shares registered libraries with the program", async () 
     assert.match(error.message, new RegExp(`^${RegExp.escape(place)}: library module my/nosuch`));
     return true;
   });
-  // A library that the server's own import map knows needs no registration.
+  // A library in the server's own import map needs no registration.
   await project.write(
     "mapped.ts",
     `import { startServer } from "@gxensemble/ensemble";\nexport { startServer };\n`,
@@ -259,7 +259,7 @@ Deno.test("units are sent in batches, and a cycle in one batch", () => {
   assert.deepEqual(shipped, ["ab", "cde", "f"]);
   assert.deepEqual([...batches([])], []);
 
-  // What is large by itself has a message of its own.
+  // A unit that is large has its own message.
   const large = [unit("a", 10), unit("b", 60 * 1024 * 1024), unit("c", 10)];
   assert.deepEqual([...batches(large)].map((batch) => batch.length), [1, 1, 1]);
 });

@@ -3,7 +3,7 @@ import { ModuleError } from "../../../runtime/code/source_map.ts";
 import { parseModule } from "../../../cli/modules/syntax.ts";
 import { build, TemporaryProject } from "./temporary_project.ts";
 
-/** Texts in which something is nested `n` deep. */
+/** Texts with something nested `n` levels deep. */
 const KINDS: Record<string, (n: number) => string> = {
   sum: (n) => `export default ${`"a"+`.repeat(n)}"b";`,
   and: (n) => `export default ${"1 && ".repeat(n)}1;`,
@@ -39,7 +39,7 @@ async function isTaken(text: string): Promise<boolean> {
   }
 }
 
-/** The deepest nesting of a kind that is taken. */
+/** The deepest accepted nesting of a kind. */
 async function deepest(text: (n: number) => string): Promise<number> {
   let [low, high] = [100, 10_000];
   while (high - low > low / 50) {
@@ -101,7 +101,7 @@ Deno.test("a module that the parser does not understand is refused, since it may
   for (const [file, text, message] of cases) {
     await project.write(file, text);
     await assert.rejects(build(project.path(file)), { name: "ModuleError", message });
-    // The same without what is deep is taken, where it is not wrong by itself.
+    // The same text without the deep part is accepted, unless it is invalid by itself.
     await project.write(file, text.replace(/!+1/, "1"));
     if (message === tooDeep) await build(project.path(file));
   }

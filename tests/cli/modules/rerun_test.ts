@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { UnitStore } from "../../../runtime/code/unit_store.ts";
 import { build, load, openStore, sorted, TemporaryProject } from "./temporary_project.ts";
 
-/** A module of a version that tells the router that it has been installed. */
+/** A version of a module that tells the router when it is installed. */
 function handler(version: number, install = ""): string {
   return `import { routes } from "./router.ts";
 export const version = ${version};
@@ -17,7 +17,7 @@ const ROUTER = `export const routes: string[] = [];
 export const runs = { count: 0 };
 `;
 
-/** Does what \`load --rerun\` does. */
+/** Does what `load --rerun` does. */
 async function rerun(store: UnitStore, file: string) {
   const program = await build(file);
   await store.add(program.units);
@@ -58,7 +58,7 @@ export async function install() { await 1; routes.push("part " + part); }
   assert.deepEqual(modules(back.installed), ["part.ts", "handler.ts"]);
   assert.equal(back.namespace, first.namespace);
   assert.deepEqual(routes.splice(0), ["part 1", "handler 1"]);
-  // What is current already is left alone.
+  // The current version is left alone.
   assert.deepEqual((await write(1)).installed, []);
   assert.deepEqual(routes, []);
 });
@@ -101,7 +101,7 @@ Deno.test("a rerun evaluates only the module itself, and later loads import the 
   });
   const store = await openStore(project);
   const file = project.path("handler.ts");
-  // What was never loaded runs once.
+  // A module that was never loaded runs once.
   assert.deepEqual(modules((await rerun(store, file)).loaded), ["router.ts", "handler.ts"]);
   const routes = store.namespace("router.ts")!.routes as string[];
   assert.deepEqual(routes.splice(0), ["handler 1 ran"]);
@@ -117,7 +117,7 @@ Deno.test("a rerun evaluates only the module itself, and later loads import the 
   assert.equal(user.namespace.own, first.own);
   const later = await load(store, project.path("later.ts"));
   assert.equal(later.namespace.own, outcome.namespace.own);
-  // A load that follows finds it there.
+  // A later load finds it there.
   assert.deepEqual((await load(store, file)).loaded, []);
   assert.equal(store.namespace("handler.ts"), outcome.namespace);
 
@@ -130,7 +130,7 @@ Deno.test("a rerun evaluates only the module itself, and later loads import the 
   assert.equal(all.filter((module) => module === "handler.ts").length, 2);
   assert.equal(all.length, 5);
 
-  // Of an earlier version the new module is current, and its install is not called as well.
+  // The new module of an earlier version is current, and its install is not called again.
   await project.write("handler.ts", handler(2));
   await load(store, file);
   await project.write("handler.ts", handler(1, INSTALL));

@@ -6,7 +6,7 @@ Deno.test("stack traces name the author's file, line and column", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "a.ts": `export const a = 1;\n`,
-    // Behind an import on its line, whose specifier is another in the server.
+    // An import on the same line gets another specifier on the server.
     "same_line.ts":
       `import { a } from "./a.ts"; export const fail = () => { throw new Error(\`\${a}\`); };`,
     "stripped.ts": `type Name = string;\nexport function fail(name: Name): never {\n` +

@@ -46,7 +46,10 @@ Deno.test("units come after the units they import", async () => {
   assert.equal(units.at(-1)!.hash, entry);
 });
 
-/** Modules of a strongly connected graph: a ring, and any other edges. Few texts, so some are alike. */
+/**
+ * Modules of a strongly connected graph: a ring and other edges. There are few texts, so some are
+ * equal.
+ */
 const cycles = fc.integer({ min: 1, max: 6 }).chain((size) =>
   fc.record({
     texts: fc.array(fc.constantFrom("a", "b"), { minLength: size, maxLength: size }),

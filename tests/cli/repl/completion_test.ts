@@ -4,7 +4,7 @@ import { ImportResolver } from "../../../cli/repl/import_resolver.ts";
 import { MAX_COMPLETIONS } from "../../../runtime/repl/repl_protocol.ts";
 import { TemporaryProject } from "../modules/temporary_project.ts";
 
-/** Sources of names in which the server answers with `answer`. */
+/** Sources of names with a server that answers with `answer`. */
 function sourcesOf(answer: (path: string[], prefix: string) => string[]): NameSources {
   return {
     session: {

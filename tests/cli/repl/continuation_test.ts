@@ -206,7 +206,7 @@ Deno.test("continuesInput is true for a line that is valid only after the input"
   }
 });
 
-/** The inputs in lines, and those that each line ended when it was added. */
+/** The inputs in lines, and those that each added line ended. */
 async function inputsOf(lines: string[]): Promise<string[]> {
   const collected = new InputLines();
   const inputs: string[] = [];

@@ -9,10 +9,10 @@ import { eventually } from "../../runtime/server/captured_logs.ts";
 import { LocalEnsemble } from "../../runtime/server/local_ensemble.ts";
 import { HostileEnsemble } from "../hostile_ensemble.ts";
 
-/** What a REPL printed, and by which method. */
+/** The output of a REPL, and the method that printed it. */
 type Printed = [kind: "line" | "value" | "error", text: string];
 
-/** Opens a REPL in a server of this process, and passes it to a test with what it prints. */
+/** Opens a REPL on a server of this process, and passes it to a test with its output. */
 async function withRepl(test: (repl: Repl, printed: Printed[]) => Promise<void>): Promise<void> {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();

@@ -37,7 +37,7 @@ Deno.test("a passphrase typed in the REPL is not shown, evaluated or kept", asyn
   terminal.type("secret\r");
   await terminal.shows("asked terces");
   await terminal.shows("repl> ");
-  // There is no shell that could continue what Ctrl-Z stops.
+  // There is no shell to continue the program after Ctrl-Z.
   terminal.type("\x1anext\r");
   await terminal.shows("entered next");
   await terminal.shows("repl> ");
@@ -109,7 +109,7 @@ Deno.test("a dumb terminal receives no control sequences", async () => {
   terminal.type(CTRL_D);
   const { code, raw } = await terminal.end();
   assert.equal(code, 0, raw);
-  // Before the prompt, Deno itself clears its line.
+  // Deno itself clears its line before the prompt.
   assert.ok(!raw.slice(raw.indexOf("rogue> ")).includes("\x1b"), JSON.stringify(raw));
 });
 
@@ -166,7 +166,7 @@ Deno.test("a narrow terminal shows inputs, pastes and searches, and Ctrl-C drops
   assert.ok(!raw.includes("entered ahead"), raw);
 });
 
-/** What a terminal of the given width shows of what it was sent. */
+/** The screen of a terminal of the given width, for its output. */
 async function screenOf(raw: string, columns: number): Promise<string[]> {
   const terminal = new xterm.Terminal({ cols: columns, rows: 100, allowProposedApi: true });
   await new Promise<void>((resolve) => terminal.write(raw, resolve));

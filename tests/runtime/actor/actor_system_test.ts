@@ -17,7 +17,7 @@ import { UnsendableError } from "../../../runtime/wire/encoder.ts";
 import { CapturedLogs } from "../server/captured_logs.ts";
 import { FakeTime, LinkedSystems, settle, startSystem } from "./linked_systems.ts";
 
-/** Starts an actor that keeps what it gets. */
+/** Starts an actor that collects its messages. */
 function startCollector(system: ActorSystem, name?: string) {
   const envelopes: Envelope[] = [];
   const any: Case = {
@@ -507,7 +507,7 @@ Deno.test("reply answers an ask and a tell that expects an answer, and nothing e
   const nonce = asker.actor.tell("a", 3, { replyExpected: true });
   await settle();
   assert.deepEqual(asker.envelopes.map(({ message, replyTo }) => [message, replyTo]), [[3, nonce]]);
-  // Those of asks are even: an answer to this one is no answer to an ask.
+  // The nonces of asks are even, so an answer to this one is not an answer to an ask.
   assert.equal(asker.envelopes[0]!.nonce % 2, 1);
   await stop(system);
 });
@@ -655,7 +655,7 @@ Deno.test("kill ends an actor that does not receive, and fails its asks at once"
   ]);
 
   assert.deepEqual(logs.complaints, ["WARN actor: stuck@here is killed"]);
-  // The name is another's now, also when the body of the first comes to its end.
+  // The name belongs to another actor now, even when the first one's body ends.
   const second = startCollector(system, "stuck");
   gate.resolve();
   await settle();
@@ -774,7 +774,7 @@ Deno.test("an actor with a long backlog yields to the event loop", async () => {
     using time = new FakeTime();
     const system = startSystem();
     let handled = 0;
-    // Each takes 1 ms, as if it computed.
+    // Each takes 1 ms, as if it were computing.
     const cases = [on("job", () => {
       handled++;
       time.now++;

@@ -9,12 +9,12 @@ import { happened } from "../../fake_clock.ts";
 
 const ANY: Case<unknown> = { matches: () => true, react: (message) => message };
 
-/** A case that gives the message back. */
+/** A case that returns the message. */
 function take(type: string): Case<unknown> {
   return on(type, (message) => message);
 }
 
-/** Starts an actor and gives it when its body runs. */
+/** Starts an actor, and returns it once its body runs. */
 async function start(
   body: ActorBody = () => new Promise(() => {}),
   name?: string,
@@ -112,7 +112,7 @@ Deno.test("receives of every kind get what they would from a list of all message
         }
       }
       assert.equal(actor.mailboxLength, model.length);
-      // A receive that comes after a busy while lets the event loop turn first.
+      // After a busy while, a receive first yields to the event loop.
       await happened(() => actor.state === (pending ? "receiving" : "running"));
       actor.exit();
       await settle();
@@ -167,7 +167,7 @@ Deno.test("receive ends at its timeout without a message, and not after it got o
   await time.pass(0);
   assert.deepEqual(result, { type: "a" });
   assert.equal(time.timers, 0);
-  // A timeout that is over does not end the next receive.
+  // An expired timeout does not end the next receive.
   result = undefined;
   receive(Infinity);
   assert.equal(time.timers, 0);
@@ -430,7 +430,7 @@ Deno.test("a backtrace disturbs neither the receive it shows nor the awaited mes
     const stacks = await Promise.all([actor.backtrace(), actor.backtrace()]);
     if (type !== "c") { for (const stack of stacks) assert.match(stack!, /waitingForWork/); }
     assert.deepEqual(actor.awaits, [type]);
-    // Once at the same time as the message comes.
+    // Once at the moment when the message arrives.
     const third = actor.backtrace();
     tell({ type });
     await third;

@@ -8,12 +8,12 @@ import { FakeTime, settle } from "./linked_systems.ts";
 const FAR = new ActorRef("far", "actor");
 const OTHER = new ActorRef("other", "actor");
 
-/** The answer to a nonce as it comes from a peer. */
+/** A peer's answer to a nonce. */
 function answerTo(nonce: number, message: unknown, failed = false, source = FAR): Envelope {
   return new Envelope(message, "asker", source, 1, nonce, undefined, false, failed);
 }
 
-/** Which of the nonces that the tests use is still waited for. */
+/** The nonces of the tests that are still waited for. */
 function waiting(asks: PendingAsks): number[] {
   return [2, 4, 6].filter((nonce) => [FAR, OTHER].some(({ server }) => asks.awaits(nonce, server)));
 }

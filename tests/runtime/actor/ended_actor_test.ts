@@ -5,7 +5,7 @@ import { ActorError } from "../../../runtime/errors.ts";
 import { LinkedSystems, settle, startSystem } from "./linked_systems.ts";
 import { happened } from "../../fake_clock.ts";
 
-/** The code that an ask fails with. */
+/** The code of the error with which an ask fails. */
 async function codeOf(ask: Promise<unknown>): Promise<string> {
   const error = await ask.then(() => "answered", (error) => error);
   assert(error instanceof ActorError, String(error));
@@ -68,7 +68,7 @@ Deno.test("an actor that ends fails its unanswered requests at once, from this s
     system.ask("service@far", { type: "later" }, forever),
     system.ask("concurrent@far", { type: "pending" }, forever),
   ]);
-  // It handles one request, and the other waits.
+  // It handles one request while the other waits.
   asks.push(near.ask("service@far", { type: "pending" }, forever));
   asks.push(near.ask("service@far", { type: "later" }, forever));
   const codes = Promise.all(asks.map(codeOf));
@@ -77,7 +77,7 @@ Deno.test("an actor that ends fails its unanswered requests at once, from this s
   await raw.ended;
   for (const { serial } of [service, concurrent]) far.kill(serial);
   assert.deepEqual(await codes, asks.map(() => "ACTOR_ENDED"));
-  // An answer after that goes nowhere.
+  // A later answer is dropped.
   systems.sent.length = 0;
   kept!.reply("late");
   await settle();

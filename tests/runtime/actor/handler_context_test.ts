@@ -10,7 +10,7 @@ interface Counter {
   get(): number;
 }
 
-/** Only checked by `deno check`: never run. */
+/** Only type-checked, never run. */
 function types(asker: Parameters<typeof client>[0], system: ReturnType<typeof startSystem>) {
   const actor = system.serve<Counter>("counter", {
     add: ({ amount }, context) => context.authorized("app:add") ? amount : context.later,
@@ -49,7 +49,7 @@ function types(asker: Parameters<typeof client>[0], system: ReturnType<typeof st
   // @ts-expect-error the references are of other services
   const other: ActorRef<Counter> = given.ref;
   void other;
-  // One that does not say goes for any.
+  // A reference without a service type is accepted for any.
   const any: Client<Counter> = client<Counter>(asker, new ActorRef("a", "counter"));
   void any;
   void client<Counter>(asker, "counter@a").add({ amount: 1 });
@@ -132,10 +132,10 @@ Deno.test("HandlerContext.signal is aborted when the deadline passes, and when t
       reasons.push(context.signal.reason.name);
       aborted.resolve();
     },
-    // What is answered leaves neither a timer nor a listener.
+    // An answered request leaves neither a timer nor a listener.
     quick: (_request, context) => void assert(!context.signal.aborted),
   }, { concurrent: true });
-  // The sender may hear of the deadline before the handler, or after it.
+  // The sender can notice the deadline before the handler, or after it.
   await system.ask("a", { type: "wait" }, { timeout: 20 }).catch(() => {});
   await aborted.promise;
   aborted = Promise.withResolvers();

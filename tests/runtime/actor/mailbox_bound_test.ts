@@ -7,7 +7,10 @@ import { type ActorError, InvalidInputError } from "../../../runtime/errors.ts";
 import { CapturedLogs } from "../server/captured_logs.ts";
 import { LinkedSystems, startSystem } from "./linked_systems.ts";
 
-/** An actor that takes its messages, numbers, when the gate opens; gives those that it took. */
+/**
+ * An actor that receives its messages, which are numbers, once the gate opens. Returns the received
+ * ones.
+ */
 function gated(system: ActorSystem, mailbox: MailboxOptions) {
   const gate = Promise.withResolvers<void>();
   const taken: unknown[] = [];
@@ -105,7 +108,7 @@ Deno.test("a service takes a bound, and a system has one for all actors without 
   const one = system.serve("one", { wait: () => gate.promise });
   const two = system.serve("two", { wait: () => gate.promise }, { mailbox: { limit: 2 } });
   const ask = (name: string) => codeOf(system.ask(name, { type: "wait" }, { timeout: Infinity }));
-  // The first of each is being handled, once the actors have started.
+  // The first message of each is being handled once the actors have started.
   const asks = [ask("one"), ask("two")];
   await new Promise((resolve) => setTimeout(resolve));
   asks.push(ask("one"), ask("two"), ask("two"));

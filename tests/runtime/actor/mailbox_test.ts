@@ -24,7 +24,7 @@ function takeId(mailbox: Mailbox, ...cases: Case[]): number | undefined {
   return (mailbox.take(cases)?.envelope.message as Numbered | undefined)?.id;
 }
 
-/** A mailbox with so many messages of a type that it is indexed by now. */
+/** A mailbox with enough messages of a type to be indexed. */
 function indexed(backlog = 100): Mailbox {
   const mailbox = new Mailbox(() => {});
   for (let id = 0; id < backlog; id++) mailbox.push(envelopeOf({ type: "other", id }));
@@ -158,14 +158,14 @@ Deno.test("a cleared mailbox is empty and usable", () => {
   assert.equal(takeId(mailbox, byType("other")), 7);
 });
 
-/** The envelopes of a mailbox as an array, with everything that takes looking at each. */
+/** A mailbox as an array that looks at every envelope for each operation. */
 class NaiveMailbox {
   envelopes: { envelope: Envelope; deadline: number }[] = [];
 
   push(envelope: Envelope): void {
     const deadline = performance.now() + (envelope.timeout ?? Infinity);
     this.envelopes.push({ envelope, deadline });
-    // In order, but for the system's messages, which come first.
+    // In order, except system messages, which come first.
     const isSystem = ({ envelope: { message } }: { envelope: Envelope }) =>
       ["ping", "shutdown"].includes((message as Numbered).type!);
     this.envelopes = [
@@ -256,7 +256,7 @@ for (const backlog of [0, 20, 60, 200]) {
   });
 }
 
-/** Counts how often cases are looked at: the work of a receive. */
+/** Counts how often cases are examined, which is the work of a receive. */
 class CountedCases {
   looks = 0;
 
@@ -276,7 +276,7 @@ function message(type: string, id: number): Envelope {
   return envelopeOf({ type, id });
 }
 
-/** How the work grows from one size to four times that size. */
+/** How much the work grows when the size grows four times. */
 function growth(work: (size: number) => number): number {
   return work(4000) / Math.max(1, work(1000));
 }
@@ -365,7 +365,7 @@ Deno.test("an index leaves nothing behind when its queue is empty, and finds lat
   while (mailbox.take([ANY]));
   mailbox.push(message("later", 1));
   mailbox.push(envelopeOf({ type: "later", id: 2 }, undefined, 7));
-  // One of the answers to 7 is taken by its type, and the next is found by the nonce.
+  // One of the answers to 7 is taken by its type, and the next one is found by the nonce.
   mailbox.push(envelopeOf({ type: "x", id: 3 }, undefined, 7));
   mailbox.push(envelopeOf({ type: "later", id: 4 }, undefined, 7));
   for (let id = 0; id < 40; id++) mailbox.push(message("other", id));
@@ -425,7 +425,7 @@ Deno.test("a mailbox warns each time it has doubled after its first warning", ()
   assert.deepEqual(warned, []);
   fill(5 * first);
   assert.deepEqual(warned, [first, 2 * first, 4 * first]);
-  // Full and empty in turn: what was said a moment ago is not said again, what is worse is.
+  // A mailbox that fills and empties in turn repeats no recent warning, but reports a larger size.
   mailbox.clear();
   fill(9 * first);
   assert.deepEqual(warned.splice(0), [first, 2 * first, 4 * first, 8 * first]);
@@ -443,7 +443,7 @@ function take(queue: MessageQueue, wanted: Case): boolean {
   return queue.take([wanted]) !== undefined;
 }
 
-/** A queue with so many messages that a receive in vain makes the index. */
+/** A queue with enough messages for a receive without a match to make the index. */
 function indexedQueue(): MessageQueue {
   const queue = new MessageQueue();
   for (let i = 0; i < 32; i++) push(queue, "other");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { isPromise, toFailure } from "../../../runtime/actor/messaging.ts";
 
-/** Values that reject when they are looked at. */
+/** Values that throw when they are inspected. */
 function touchy(): unknown[] {
   const refuse = () => {
     throw new Error("not to be looked at");

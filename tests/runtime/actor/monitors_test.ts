@@ -7,7 +7,7 @@ import { ActorRef } from "../../../runtime/actor/references.ts";
 import { DisconnectedError } from "../../../runtime/errors.ts";
 import { LinkedSystems, settle, startSystem } from "./linked_systems.ts";
 
-/** An actor that notes who is down. */
+/** An actor that records its down messages. */
 async function startWatcher(system: ActorSystem, name?: string) {
   const downs: Down[] = [];
   const started = Promise.withResolvers<Actor>();
@@ -134,7 +134,7 @@ Deno.test("demonitor ends one monitor, and no other", async () => {
   const back = first.watcher.monitor(watched.ref);
   const kept = first.watcher.monitor(watched.ref);
   const others = second.watcher.monitor(watched.ref);
-  // Only its own can an actor take back.
+  // An actor can remove only its own monitors.
   first.watcher.demonitor(others);
   first.watcher.demonitor(back);
   first.watcher.demonitor(back);
@@ -232,7 +232,7 @@ Deno.test("an actor on a lost server sends down, and later messages about it are
   const refs = [new ActorRef(b.id, "one"), new ActorRef(b.id, "two"), new ActorRef(b.id, "three")];
   const monitors = refs.map((ref) => watcher.monitor(ref));
   await settle();
-  // Only the server of the watched actor can tell.
+  // Only the server of the watched actor can report its end.
   a.down({ monitor: monitors[0]!, server: "c", reason: "a lie" });
   a.disconnected("c", new DisconnectedError("c was lost"));
   a.down({ monitor: monitors[0]!, server: b.id, reason: "the truth" });
@@ -317,7 +317,7 @@ Deno.test("a server that removes its monitor does not end this server's monitor 
   monitors.arrived({ monitor: 4, server: there!, reason: undefined });
   assert.deepEqual(told, ["ours@here"]);
 
-  // The same through the systems of two servers, whose monitors have the same numbers.
+  // The same through the systems of two servers whose monitors have equal numbers.
   const systems = new LinkedSystems();
   const [a, b] = [systems.start("a"), systems.start("b")];
   const { watcher, downs } = await startWatcher(b, "watcher");

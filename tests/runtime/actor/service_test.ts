@@ -19,7 +19,7 @@ async function stop(system: ActorSystem): Promise<void> {
   await Promise.all(actors.map(({ ended }) => ended));
 }
 
-/** Waits at gates, in the order they were reached. */
+/** Waits at gates in the order in which they were reached. */
 class Gates {
   readonly waiting: PromiseWithResolvers<void>[] = [];
 
@@ -540,7 +540,7 @@ Deno.test("a service logs a refusal in one line, for a tell at WARN and an ask a
   await system.ask("shop", { type: "ping" });
   const line = "actor: shop@here refused sell of server@here: not a number of things: -1";
   assert.deepEqual(logs.lines, [`DEBUG ${line}`, `WARN ${line}`]);
-  // A check refuses too, whatever it throws, and its handler never does.
+  // A check also refuses a request, with any error. Its handler is not called.
   const check = (request: unknown) => {
     const { count } = request as { count: number };
     if (count < 0) throw new TypeError("below 0");
@@ -568,7 +568,7 @@ Deno.test("a service logs a few failures per sender, and how many more there wer
     close() {},
   });
   for (let i = 0; i < 100; i++) system.tell("shop", { type: "sell" });
-  // Not a ping, which a busy actor answers before what has waited longer.
+  // Not a ping, because a busy actor answers that before older messages.
   await system.ask("shop", { type: "close" });
   system.close();
   assert.equal(logs.matching(/^ERROR .* sold out\n/).length, 5);

@@ -171,7 +171,7 @@ Deno.test("any deadlines expire on time, in any order of adding and removing", a
       using time = new FakeTime();
       const at = new Map<Deadline, number>();
       const deadlines = new Deadlines<Deadline>((item) => {
-        // The timers of the runtime take 1 ms at least.
+        // The runtime's timers take at least 1 ms.
         assert.ok(time.now >= at.get(item)! && time.now <= at.get(item)! + 1);
         at.delete(item);
       });
@@ -196,7 +196,7 @@ Deno.test("any deadlines expire on time, in any order of adding and removing", a
   );
 });
 
-/** An actor that notes what it gets. */
+/** An actor that records its messages. */
 function startListener(prepare: (self: Actor) => void = () => {}) {
   const messages: unknown[] = [];
   const actor = startSystem().spawn("listener", async (self) => {

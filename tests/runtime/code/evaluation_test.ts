@@ -66,7 +66,7 @@ Deno.test("evaluate refuses brackets that close what the text did not open", asy
     const text = parts.join("");
     const value = await evaluate(text, {}).catch((error) => error);
     if (value instanceof InvalidInputError) return;
-    // Whole in any other surroundings too.
+    // Complete in any other context too.
     assert.doesNotThrow(() => new Function(`f(0, (${text}\n))`), text);
   }));
 });

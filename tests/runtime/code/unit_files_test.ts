@@ -12,7 +12,7 @@ async function withFiles(test: (files: UnitFiles) => void | Promise<void>): Prom
 
 Deno.test("explainFailure removes colors and positions from the runtime's message", () =>
   withFiles(async (files) => {
-    // As Deno words it on a terminal.
+    // The message as Deno writes it on a terminal.
     const error = new TypeError(
       'Module not found "file:///src/absent.ts".\n' +
         "    at \x1b[0m\x1b[36mfile:///src/b.ts\x1b[0m:\x1b[0m\x1b[33m1\x1b[0m:\x1b[0m\x1b[33m15\x1b[0m",

@@ -5,7 +5,7 @@ import { hashUnit, type Unit, unitSpecifier } from "../../../runtime/code/unit.t
 import { type LoadRequest, UnitStore } from "../../../runtime/code/unit_store.ts";
 import { sorted } from "../../cli/modules/temporary_project.ts";
 
-/** A unit of this text, whose links are the `unit:` specifiers in it. */
+/** A unit with this text. Its links are the `unit:` specifiers in the text. */
 async function unitOf(module: string, text: string): Promise<Unit> {
   const links = [...text.matchAll(/unit:[0-9a-f]{64}/g)].map(({ index, 0: target }) => ({
     start: index,
@@ -20,7 +20,7 @@ function request(units: Unit[], by = "tester@host"): LoadRequest {
   return { entry: units.at(-1)!.hash, modules: units, libraries: [], by };
 }
 
-/** Adds units and loads the last. */
+/** Adds units and loads the last one. */
 async function load(store: UnitStore, units: Unit[], by?: string) {
   await store.add(units);
   const { namespace, outcomes } = await store.load(request(units, by));
@@ -56,7 +56,7 @@ Deno.test("units become files named by module and hash", () =>
     const files = (await Array.fromAsync(Deno.readDir(directory))).map(({ name }) => name).sort();
     assert.deepEqual(files, [`leaf-${leaf.hash}.mjs`, `ma_in-${main.hash}.mjs`]);
 
-    // A store is empty when it opens, and does not get the old store's modules.
+    // A store is empty when it opens, and does not take over modules of the old one.
     const next = await UnitStore.open(directory);
     assert.deepEqual(await Array.fromAsync(Deno.readDir(directory)), []);
     const again = await load(next, [leaf, main]);
@@ -164,7 +164,7 @@ Deno.test("an import that waits for a pausing module can be followed by another 
     const pausing = "data:text/javascript,pausingTest.begin(); await pausingTest.gate;";
     const first = store.importLibrary(pausing);
     await begun.promise;
-    // By import() itself, this makes Deno 2.9.6 panic.
+    // With import() itself, this makes Deno 2.9.6 panic.
     const second = store.importLibrary(pausing)
       .then(() => store.importLibrary("data:text/javascript,export const next = 1;"));
     gate.resolve();
@@ -192,7 +192,7 @@ Deno.test("load refuses modules that do not belong to its entry", () =>
       message: `/src/other.ts: not a part of the unit ${main.hash}`,
     });
     assert.deepEqual(store.history(), []);
-    // Nor those that were never shipped.
+    // Nor modules that were never shipped.
     const absent = await unitOf("absent.ts", "export {};1");
     await assert.rejects(store.load({ ...ask, modules: [absent] }), /not a part of the unit/);
     assert.equal(store.running(["absent.ts"]).size, 0);
@@ -270,11 +270,11 @@ Deno.test("UnitStore.adopt makes compiled modules stand for their units", () =>
     assert.deepEqual(store.loaded(), [{ module: "leaf.ts", hash: leaf.hash, bytes: 0 }]);
     assert.deepEqual(store.running(["leaf.ts"]), new Map([["leaf.ts", leaf.hash]]));
 
-    // A forced load ships the one module.
+    // A forced load ships only the module itself.
     const forced = await unitOf("forced.ts", `export * from "${unitSpecifier(leaf.hash)}";`);
     const alone = await load(store, [forced]);
     assert.equal(alone.namespace.made, namespace.made);
-    // Any other has the text too, which is not run, until it is asked to run anew.
+    // Any other module has the text too, but is not run until a rerun is requested.
     assert.deepEqual(store.missing([leaf.hash]), [leaf.hash]);
     const whole = await load(store, [leaf, upper]);
     assert.equal(whole.namespace.made, namespace.made);
@@ -286,7 +286,7 @@ Deno.test("UnitStore.adopt makes compiled modules stand for their units", () =>
     assert.deepEqual(anew.namespace.made, {});
     const later = await unitOf("later.ts", `export * from "${unitSpecifier(leaf.hash)}";`);
     assert.equal((await load(store, [later])).namespace.made, anew.namespace.made);
-    // Another text takes its place.
+    // Another text replaces it.
     await load(store, [other]);
     assert.equal(store.namespace("leaf.ts")!.made, 1);
   }));

@@ -7,7 +7,7 @@ import { startServer } from "../../../runtime/ensemble/start_server.ts";
 import type { ActorError } from "../../../runtime/errors.ts";
 import { testEnsemble } from "../../../testing/test_ensemble.ts";
 
-/** Loads a unit into a server, as a load from afar does. */
+/** Loads a unit into a server, like a load from another server. */
 async function load(server: EnsembleServer): Promise<void> {
   const text = "export const value = 1;";
   const parts = { module: "a.ts", path: "/a.ts", text, metaProperties: [] };
@@ -16,7 +16,7 @@ async function load(server: EnsembleServer): Promise<void> {
   await server.units.load({ entry: unit.hash, modules: [unit], libraries: [], by: "me@here" });
 }
 
-/** How many files a server keeps of the code that it was given; undefined when their directory is gone. */
+/** The number of files of loaded code that a server keeps; undefined if their directory is gone. */
 function codeFiles(server: EnsembleServer): number | undefined {
   try {
     return [...Deno.readDirSync(`${server.directory}/loader.d`)].length;

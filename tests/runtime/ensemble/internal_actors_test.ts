@@ -5,7 +5,9 @@ function source(path: string): string {
   return JSON.stringify(new URL(`../../../${path}`, import.meta.url).href);
 }
 
-/** Starts a registry, a server and a rogue in one process, and sends each actor what none of them knows. */
+/**
+ * Starts a registry, a server and a rogue in one process, and sends every actor an unknown message.
+ */
 const PROGRAM = `
   import { MemoryStore } from ${source("registry/store.ts")};
   import { serveRegistry } from ${source("registry/registry_actor.ts")};
@@ -59,6 +61,6 @@ Deno.test("internal actors of a started server keep no unknown message", async (
   for (const [actor, ...rest] of lines) {
     assert.deepEqual(rest, ["unexpected message", "number, 0 wait"], actor);
   }
-  // The registration while the registry is there, and while it is not.
+  // The registration actor is tested both while the registry runs and while it does not.
   assert.equal(lines.filter(([actor]) => actor === "registration").length, 2);
 });

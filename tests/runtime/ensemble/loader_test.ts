@@ -14,7 +14,7 @@ import { MadeAuthority } from "../wire/made_authority.ts";
 
 const REFUSED = { name: "ActorError", remoteName: "NotAuthorizedError" };
 
-/** Gives a server its loader. */
+/** Starts the loader of a server. */
 async function startLoader(server: ActorServer, ensemble: LocalEnsemble): Promise<void> {
   const store = await UnitStore.open(`${ensemble.directory}/loader.d`);
   serveLoader(server, { store });

@@ -6,7 +6,7 @@ import { runServer } from "../../../runtime/ensemble/run_server.ts";
 import { startServer } from "../../../runtime/ensemble/start_server.ts";
 import type { StartServerOptions } from "../../../runtime/ensemble/start_options.ts";
 
-/** Options of servers that share an ensemble in a directory of their own, removed at the end. */
+/** Options of servers that share an ensemble in its own directory, which is removed at the end. */
 class Here implements Disposable {
   readonly #root = Deno.makeTempDirSync({ prefix: "gx-" });
   readonly options: StartServerOptions = {

@@ -4,7 +4,7 @@ import { EnsembleError } from "../../../runtime/errors.ts";
 import { createCookie, readCookie } from "../../../runtime/home/cookie.ts";
 import { Home, makePipe } from "../ensemble/temporary_home.ts";
 
-/** The ensemble's directory of a test, with where its cookie belongs. */
+/** The ensemble directory of a test, and the path of its cookie. */
 class CookieHome extends Home {
   readonly cookiePath = `${this.directory}/cookie`;
 

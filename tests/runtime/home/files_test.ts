@@ -14,7 +14,7 @@ import { ROOT, testWith } from "../../requirements.ts";
 class Directory implements Disposable {
   readonly path = Deno.makeTempDirSync({ prefix: "gx-" });
 
-  /** Writes a file with a mode, whatever the umask is. */
+  /** Writes a file with a mode, regardless of the umask. */
   write(name: string, mode: number): string {
     const path = `${this.path}/${name}`;
     Deno.writeTextFileSync(path, "secret");
@@ -22,7 +22,7 @@ class Directory implements Disposable {
     return path;
   }
 
-  /** Makes a named pipe, which has no writer. */
+  /** Makes a named pipe without a writer. */
   async pipe(name: string): Promise<string> {
     const path = `${this.path}/${name}`;
     const { success } = await new Deno.Command("mkfifo", { args: ["-m", "600", path] }).output();
@@ -89,7 +89,7 @@ Deno.test("readSecretFile refuses a file in a directory that any user can write 
     );
     assert.equal(new TextDecoder().decode(await readRegularFile(path)), "secret");
   }
-  // As /tmp is one, and where groups of one user are the custom.
+  // Like /tmp, and like directories on systems where each user has a group.
   for (const mode of [0o1777, 0o775]) {
     Deno.chmodSync(directory.path, mode);
     assert.equal(new TextDecoder().decode(await readSecretFile(path, "private key")), "secret");
@@ -165,8 +165,8 @@ function modeOf(path: string): number {
 }
 
 /**
- * Records, until it is disposed of, what is asked of the system to make files and to have them on disk: a kill
- * does not show that a sync is missing, and a power cut is more than a test can do.
+ * Records, until disposed, the system calls that make files and flush them to disk. A kill does not
+ * reveal a missing sync, and a test cannot cut the power.
  */
 class Recording implements Disposable {
   readonly calls: string[] = [];

@@ -24,7 +24,7 @@ class TemporaryFile extends KnownServersFile implements Disposable {
     return Deno.readTextFileSync(this.path);
   }
 
-  /** What is known, as plain text. */
+  /** The known servers as plain objects. */
   async known(): Promise<Record<string, string[]>> {
     const known = await this.read();
     return Object.fromEntries(
@@ -152,7 +152,7 @@ Deno.test("a change makes the file and its directory, and keeps a link", async (
   await file.set(WEB1, parseAddresses("tcp://b:2"));
   assert.ok(Deno.lstatSync(file.path).isSymlink);
   assert.equal(Deno.readTextFileSync(target), "web1 tcp://b:2\n");
-  // The file that a link leads to may be made only later.
+  // The target of a link may not exist yet.
   Deno.removeSync(target);
   await file.set(WEB1, parseAddresses("tcp://c:3"));
   assert.ok(Deno.lstatSync(file.path).isSymlink);
@@ -179,7 +179,7 @@ Deno.test("a change loses no concurrent change", async () => {
   const ids = Array.from({ length: 30 }, (_, n) => `s${n}`);
   await Promise.all(ids.map((id) => file.set(id, A1)));
   assert.deepEqual([...(await file.read()).keys()].sort(), ids.toSorted());
-  // Nor one that is made by way of a link.
+  // Nor a change made through a link.
   const link = `${file.path}.link`;
   Deno.symlinkSync(file.path, link);
   const linked = new KnownServersFile(link);
@@ -188,7 +188,7 @@ Deno.test("a change loses no concurrent change", async () => {
   assert.deepEqual([...(await file.read()).keys()].sort(), others.toSorted());
 });
 
-/** What is found out, in a process whose environment no other test shares. */
+/** The result, in a process whose environment no other test shares. */
 interface Found {
   registry?: string[];
   advice?: string;
@@ -201,7 +201,10 @@ function source(path: string): string {
   return JSON.stringify(new URL(`../../../${path}`, import.meta.url).href);
 }
 
-/** Calls `locateServers` once for each case: with addresses given, `ENSEMBLE_REGISTRY`, and a file `known-servers`. */
+/**
+ * Calls `locateServers` for each case, with given addresses, `ENSEMBLE_REGISTRY` and a file
+ * `known-servers`.
+ */
 async function locate(
   places: TemporaryEnsemble,
   cases: { given?: string; variable?: string; file?: string }[],
@@ -250,7 +253,7 @@ Deno.test("locateServers uses only the first source that names the registry", as
     { variable: "", file },
     { file: "web1 tcp://web:4" },
     { given: "unix://elsewhere/run/e/registry" },
-    // What is not used may be wrong.
+    // A source that is not used can be invalid.
     { given: "tcp://given:1", variable: "nonsense", file: "nonsense" },
     { variable: "tcp://variable:2", file: "nonsense" },
     { variable: "nonsense", file },

@@ -5,7 +5,7 @@ import { formatRecord } from "../../../runtime/home/log_format.ts";
 
 const TIME = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
 
-/** A record as text or JSON, without the newline that ends it. */
+/** A record as text or JSON, without its final newline. */
 const formatAsText = (record: LogRecord) => formatRecord(record, "text").slice(0, -1);
 const formatAsJson = (record: LogRecord) => formatRecord(record, "json").slice(0, -1);
 
@@ -167,7 +167,7 @@ Deno.test("formatRecord writes a line for any record", () => {
   }
 });
 
-/** A proxy that throws whatever is done with it. */
+/** A proxy that throws on every operation. */
 function revoked(): object {
   const { proxy, revoke } = Proxy.revocable({}, {});
   revoke();

@@ -9,12 +9,12 @@ import { eventually } from "../server/captured_logs.ts";
 const LOGGING = new URL("../../../runtime/home/logging.ts", import.meta.url).href;
 const PATHS = new URL("../../../runtime/home/paths.ts", import.meta.url).href;
 
-/** Where the default log goes, in a test: a file that is removed, and no log afterwards. */
+/** A destination for the log of a test: a file that is removed, and no log afterwards. */
 class LogFile implements Disposable {
   readonly #directory = Deno.makeTempDirSync({ prefix: "gx-" });
   readonly path = `${this.#directory}/my.log`;
 
-  /** The lines, without their times. */
+  /** The lines without their times. */
   get lines(): string[] {
     const text = Deno.readTextFileSync(this.path);
     return text.split("\n").slice(0, -1).map((line) => line.replace(/^\S+Z /, ""));
@@ -90,7 +90,7 @@ Deno.test("startLogging does not interfere with a program that configures LogTap
     }
     logAtEveryLevel();
     assert.deepEqual(own, ["4"], when);
-    // Neither a server that follows nor the end of the log changes what the program has configured.
+    // Neither a later server nor the end of the log changes the program's configuration.
     startLogging();
     stopLogging();
     logAtEveryLevel();
@@ -100,7 +100,7 @@ Deno.test("startLogging does not interfere with a program that configures LogTap
 
 Deno.test("startLogging does not interfere with a configuration from another copy of LogTape", () => {
   using file = new LogFile();
-  // What all copies of LogTape in a process share.
+  // The state that all copies of LogTape in a process share.
   const state = (globalThis as Record<symbol, unknown>)[Symbol.for("logtape.inspectionState")] as {
     configured: boolean;
   };
@@ -241,7 +241,7 @@ testWith([LINUX, "mkfifo"], {
     await new Deno.Command("mkfifo", { args: [file.path] }).output();
     const start = () => startLogging({ file: file.path });
     assert.throws(start, /cannot write the log file .*my\.log: it is a pipe without a reader/);
-    // Both, as one end of it cannot be opened without the other.
+    // Both ends, since one cannot be opened without the other.
     using reader = Deno.openSync(file.path, { read: true, write: true });
     start();
     const count = 2_000;
@@ -269,7 +269,7 @@ testWith([LINUX, "mkfifo"], {
   async fn() {
     using file = new LogFile();
     await new Deno.Command("mkfifo", { args: [file.path] }).output();
-    // Both ends, so that the log finds a reader before `cat` is one.
+    // Both ends, so that the log finds a reader before `cat` starts.
     const both = Deno.openSync(file.path, { read: true, write: true });
     startLogging({ file: file.path });
     const copy = `${file.path}.copy`;

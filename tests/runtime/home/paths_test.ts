@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 
 const PATHS = JSON.stringify(new URL("../../../runtime/home/paths.ts", import.meta.url).href);
 
-/** Evaluates an expression over the functions of paths.ts in a process with this environment only. */
+/**
+ * Evaluates an expression with the functions of paths.ts, in a process with only this environment.
+ */
 async function evaluate(expression: string, environment: Record<string, string>): Promise<string> {
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: [

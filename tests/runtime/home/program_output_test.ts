@@ -7,7 +7,7 @@ import { eventually } from "../server/captured_logs.ts";
 
 const HOME = new URL("../../../runtime/home/", import.meta.url).href;
 
-/** A program that runs statements once its console is a server's. */
+/** A program that runs statements with a server's console. */
 function served(statements: string): string {
   return `
     import { installProgramOutput } from "${HOME}program_output.ts";

@@ -52,7 +52,7 @@ Deno.test("createAdminKey writes the private half first, and neither half if one
 Deno.test("createAdminKey publishes no key if it cannot write the private half", async () => {
   using home = new Home();
   using _ = cheapSeals();
-  // A directory with something in it cannot be replaced.
+  // A directory that is not empty cannot be replaced.
   Deno.mkdirSync(`${home.privatePath}/inside`, { recursive: true });
   await assert.rejects(
     createAdminKey(findPlaces(), { passphrase: PASSPHRASE, force: true }),
@@ -147,7 +147,7 @@ Deno.test("openAdminPrivateKey does not ask for a passphrase when none can open 
   Deno.removeSync(home.privatePath);
   makePipe(home.privatePath);
   await assert.rejects(openAdminPrivateKey(findPlaces(), ask), /admin\.priv: it is a named pipe$/);
-  // A file copied as text often has a line break at its end.
+  // A file copied as text often ends with a line break.
   Deno.removeSync(home.privatePath);
   Deno.writeTextFileSync(home.privatePath, `${good}\r\n`, { mode: 0o600 });
   await openAdminPrivateKey(findPlaces(), () => Promise.resolve(PASSPHRASE));

@@ -19,7 +19,10 @@ import {
   withLongerLength,
 } from "./made_certificates.ts";
 
-/** The element that names the curve of the key. Parameters of an algorithm have any type, and are not parsed. */
+/**
+ * The element that names the curve of the key. Algorithm parameters can have any type, and are not
+ * parsed.
+ */
 const CURVE = 23;
 
 function refused(der: Uint8Array, reason: RegExp): void {
@@ -39,7 +42,7 @@ Deno.test("parseCertificate reads the server, capabilities, serial number and da
     capabilities: ["admin", "shutdown"],
     serial: SERIAL,
     notBefore: new Date("2026-01-02T03:04:05Z"),
-    notAfter: new Date("2056-01-02T03:04:05Z"), // Written in another form than the years before 2050.
+    notAfter: new Date("2056-01-02T03:04:05Z"), // Has another form than dates before 2050.
   });
 });
 
@@ -188,7 +191,7 @@ Deno.test("each revocation list has the next number", async () => {
     const number = new X509Crl(decodePem("X509 CRL", list)).getExtension("2.5.29.20")!.value;
     numbers.push(new Uint8Array(number).toHex());
   }
-  // A DER integer from 128 on has two bytes, for the first bit is the sign.
+  // A DER integer from 128 on has two bytes, because the first bit is the sign.
   assert.deepEqual(
     [1, 2, 16, 127, 128, 129].map((number) => numbers[number - 1]),
     ["020101", "020102", "020110", "02017f", "02020080", "02020081"],

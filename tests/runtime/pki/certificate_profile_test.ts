@@ -23,7 +23,7 @@ Deno.test("each certificate limits the number of authorities below it", async ()
   const options = { id: "httpd1", capabilities: [], hosts: [], days: 30 };
   const server = await createServerCertificate(issuing, options);
   const signing = KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign;
-  // RFC 5280, 4.2.1.9: of intermediate certificates below it; 0 leaves servers only.
+  // RFC 5280, 4.2.1.9: the number of intermediate certificates below it; 0 allows only servers.
   assert.deepEqual(constraintsOf(root), {
     ca: true,
     pathLength: 1,

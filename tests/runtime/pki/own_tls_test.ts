@@ -5,7 +5,7 @@ import { CapturedLogs } from "../server/captured_logs.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 
-/** Files that expire in some days. */
+/** Files that expire in a number of days. */
 function ending(days: { certificate: number; list: number }): Expiring {
   const inDays = (days: number) => new Date(Date.now() + days * DAY);
   return {

@@ -30,7 +30,7 @@ function expansion(code: string, ...declarations: Declaration[]): Expansion {
 
 const A: Declaration = { name: "a", kind: "let" };
 
-/** A server with a session in it, whose owner collects what it is sent. */
+/** A server with a session, whose owner collects the messages that it receives. */
 function open(actors = new ActorSystem("test")) {
   const output: string[] = [];
   const owner = actors.spawn(

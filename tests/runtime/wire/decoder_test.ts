@@ -17,7 +17,7 @@ function text(value: string): number[] {
   return [0x80 + value.length, ...new TextEncoder().encode(value)];
 }
 
-/** Decodes a container with `count` times the same bytes. */
+/** Decodes a container with the same bytes repeated `count` times. */
 function repeated(tag: Tag, count: number, bytes: (i: number) => number[]): Uint8Array {
   const each = bytes(0).length;
   const body = new Uint8Array(5 + count * each);
@@ -27,7 +27,7 @@ function repeated(tag: Tag, count: number, bytes: (i: number) => number[]): Uint
     for (let i = 0; i < count; i++) body.set(bytes(i), 5 + i * each);
     return body;
   }
-  // All are the same, so what is there is doubled until the body is full.
+  // All are equal, so the existing bytes are doubled until the body is full.
   body.set(bytes(0), 5);
   for (let done = each; done < count * each; done *= 2) body.copyWithin(5 + done, 5, 5 + done);
   return body;
@@ -67,7 +67,7 @@ Deno.test("IncomingFrame refuses as many parts of a graph as of a tree", () => {
   const body = new Uint8Array(9 + count).fill(0xc0);
   body.set([Tag.Graph, ...u32(0), ...u32(count)]);
   assertRefused(body, "too many parts");
-  // They count before any is filled, for a Map is made first.
+  // They count before any is filled, because a Map is allocated first.
   for (const tag of [Tag.Map, Tag.Set]) {
     const heads = repeated(tag, Math.floor(MAX_PARTS / 36) + 1, () => [tag, ...u32(0)]);
     const graph = new Uint8Array(heads.length + 4);
@@ -92,7 +92,7 @@ Deno.test("IncomingFrame refuses too many errors and regular expressions for the
     ]);
     assertRefused(graph, "too many errors or regular expressions");
   }
-  // The engine looks at all of Unicode for each of these.
+  // The engine examines all of Unicode for each of these.
   const escapes = new TextEncoder().encode("\\P{L}".repeat(100));
   const body = [Tag.RegExp, Tag.Latin1, ...u32(escapes.length), ...escapes, ...text("u")];
   assertRefused(new Uint8Array(body), "too many errors or regular expressions");

@@ -24,7 +24,7 @@ function decode(bytes: Uint8Array): Envelope {
   return decodeEnvelope(bytes, { source: SERVER });
 }
 
-/** The message as the other side receives it, after its bytes were overwritten. */
+/** The message as the receiver decodes it, after its bytes were overwritten. */
 function send(message: unknown): unknown {
   const bytes = encodeEnvelope(envelopeOf(message));
   const { message: received } = decode(bytes);
@@ -32,7 +32,7 @@ function send(message: unknown): unknown {
   return received;
 }
 
-/** A frame with the given bytes in place of its message. */
+/** A frame with the given bytes as its message. */
 function frame(...message: number[]): Uint8Array {
   return rogueFrame({ dest: "dest", source: "asker" }, new Uint8Array(message));
 }
@@ -51,12 +51,15 @@ function assertRefused(bytes: Uint8Array, about?: string): void {
   assert.throws(() => decode(bytes), ProtocolError, about);
 }
 
-/** The heap of this file's tests, without those that run beside them, in bytes. */
+/** The heap of this file's tests in bytes, without concurrent tests. */
 function heapSize(): number {
   return Deno.memoryUsage().heapTotal;
 }
 
-/** Asserts equal classes, keys, values, cycles and shared objects. Prototypes of plain objects may differ. */
+/**
+ * Asserts equal classes, keys, values, cycles and shared objects. Prototypes of plain objects can
+ * differ.
+ */
 function assertSame(actual: unknown, expected: unknown): void {
   assert.deepStrictEqual(actual, expected);
 }
@@ -83,7 +86,7 @@ Deno.test("all fields of an envelope arrive", () => {
     );
     const received = decode(encodeEnvelope(envelope));
     assertSame({ ...received, timeout }, { ...envelope });
-    // The time that it waited here is subtracted.
+    // The time it waited here is subtracted.
     const waited = (timeout as number ?? 0) - (received.timeout ?? 0);
     assert.ok(waited >= 0 && waited < 1000, `${waited}`);
   }
@@ -532,7 +535,7 @@ Deno.test("IncomingFrame skips fields of the header that it does not know", () =
   const bytes = rogueFrame({ dest: 7, replyTo: 4, trailing }, new Uint8Array([5]));
   const { dest, replyTo, message } = decode(bytes);
   assert.deepEqual([dest, replyTo, message], [7, 4, 5]);
-  // A header that ends within a known field, or beyond the frame.
+  // A header that ends within a known field, or after the end of the frame.
   const known = frame(5)[0]!;
   for (let length = 0; length < 256; length++) {
     const changed = frame(5);
@@ -705,7 +708,7 @@ Deno.test("random bytes are an envelope, or are refused", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
       assertDecodesOrRefuses(bytes);
-      // The same after a tag with which the decoder gets further.
+      // The same after a tag that lets the decoder continue.
       assertDecodesOrRefuses(frame(...bytes));
       assertDecodesOrRefuses(frame(Tag.Graph, ...bytes));
     }),

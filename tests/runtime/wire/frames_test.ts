@@ -10,17 +10,17 @@ import type { ByteStream } from "../../../runtime/wire/stream.ts";
 import { moveClock } from "../../fake_clock.ts";
 import { decodeEnvelope } from "./single_frames.ts";
 
-/** The length that stands before a frame, in bytes. */
+/** The length before a frame, in bytes. */
 const HEADER_LENGTH = 4;
 
 const KIB = 1024;
 const USUAL_CAPACITY = 64 * KIB;
 
-/** A stream that returns the given pieces, one for each read, as far as it fits. */
+/** A stream that returns the given pieces, one per read, as far as they fit. */
 class PiecesStream implements ByteStream {
   readonly kind = "unix";
   readonly #pieces: Uint8Array[];
-  /** The sizes of the buffers that were read into. */
+  /** The sizes of the read buffers. */
   readonly offered: number[] = [];
 
   constructor(...pieces: Uint8Array[]) {
@@ -136,7 +136,7 @@ Deno.test("a frame beyond the limit is refused by its header, before anything is
 });
 
 Deno.test("FrameReader distinguishes a peer that speaks TLS from one that sends too much", async () => {
-  // The client's hello, and the alert with which a server answers something else.
+  // The client's hello, and the alert that a server sends for anything else.
   for (const record of [[0x16, 0x03, 0x01, 0x02, 0x00], [0x15, 0x03, 0x03, 0x00, 0x02, 0x28]]) {
     const reader = new FrameReader(new PiecesStream(new Uint8Array(record)), 1024);
     await reader.fill();
@@ -188,7 +188,7 @@ Deno.test("the buffer grows for a large frame, and shrinks back after it", async
 Deno.test("the buffer shrinks back even when it always contains part of the next frame", async () => {
   const small = frame(bodyOf(100, 1));
   const pieces: Uint8Array[] = [frame(new Uint8Array(500 * KIB)), small.subarray(0, 50)];
-  // From here on every read ends in the middle of a frame.
+  // From here on, every read ends in the middle of a frame.
   const step = new Uint8Array([...small.subarray(50), ...small.subarray(0, 50)]);
   for (let i = 0; i < 30_000; i++) pieces.push(step);
   const reader = new FrameReader(new PiecesStream(...pieces), 2 ** 26);
@@ -209,7 +209,7 @@ Deno.test("FrameReader distinguishes an end between frames from one inside a fra
 });
 
 Deno.test("FrameReader never reads into an empty buffer", async () => {
-  // Frames whose ends fall on the ends of the buffer, where there is no room left to read into.
+  // Frames that end exactly at the end of the buffer, where no room is left to read.
   const bodies = [
     bodyOf(USUAL_CAPACITY - HEADER_LENGTH, 1),
     bodyOf(USUAL_CAPACITY - HEADER_LENGTH, 2),
@@ -355,7 +355,7 @@ function tell(outbox: Outbox, message: unknown, timeout?: number): void {
   );
 }
 
-/** The messages that are taken out, with the rest of their timeouts. */
+/** The messages taken out, with their remaining timeouts. */
 function envelopesOf(bytes: Uint8Array): Envelope[] {
   return bodiesOf(bytes).map((body) => decodeEnvelope(body, { source: SERVER }));
 }
@@ -382,7 +382,7 @@ Deno.test("Outbox drops messages that expire before they are written, and keeps 
   assert.equal(bodies.pop()!.length, 0);
   const kept = bodies.map((body) => decodeEnvelope(body, { source: SERVER }));
   assert.equal(kept.map(({ message }) => message).join(""), "bcfgj");
-  // Their timeouts run on while they wait.
+  // Their timeouts run while they wait.
   for (const { message, timeout } of kept) {
     if (message === "c" || message === "g") {
       assert.ok(timeout! > 200_000 && timeout! <= 300_000, `${timeout}`);
@@ -412,7 +412,7 @@ Deno.test("Outbox splits a lot of data into writes of whole frames, and the rest
   const before = envelopesOf(first).map(({ message }) => (message as unknown[])[0]);
   assert.deepEqual(before, [0, 1, 2, 3, 4]);
   assert.ok(outbox.size > MAX_WRITE);
-  // What is added now comes after what is left.
+  // Messages added now follow the remaining ones.
   tell(outbox, ["last"]);
   using _ = moveClock(2000);
   const after: unknown[] = [];
@@ -441,7 +441,7 @@ Deno.test("Outbox drops the rest of a large write when it is cleared", () => {
   assert.equal(outbox.size, 0);
   tell(outbox, new Uint8Array(MAX_WRITE).fill(1));
   tell(outbox, "after");
-  // The bytes taken out may still be in use.
+  // The bytes that were taken out may still be in use.
   assert.deepEqual(taken, copy);
   assert.equal(envelopesOf(outbox.take()).length + envelopesOf(outbox.take()).length, 2);
 });

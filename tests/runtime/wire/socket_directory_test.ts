@@ -8,12 +8,12 @@ import { connectTo, listenAt } from "../../../runtime/wire/transport.ts";
 class Directories implements Disposable {
   readonly path = Deno.makeTempDirSync({ prefix: "gx" });
 
-  /** The path of something in it. */
+  /** The path of a file in it. */
   at(name: string): string {
     return `${this.path}/${name}`;
   }
 
-  /** Makes a directory with a mode, whatever the umask is. */
+  /** Makes a directory with a mode, regardless of the umask. */
   make(name: string, mode = 0o700): string {
     Deno.mkdirSync(this.at(name), { recursive: true });
     Deno.chmodSync(this.at(name), mode);
@@ -25,7 +25,7 @@ class Directories implements Disposable {
   }
 }
 
-/** Asserts that a socket in the directory is neither listened at nor connected to, though it is there. */
+/** Asserts that an existing socket in the directory is neither listened on nor connected to. */
 async function assertRefused(directory: string, reason: RegExp): Promise<void> {
   const path = `${directory}/server`;
   using listener = Deno.listen({ transport: "unix", path });

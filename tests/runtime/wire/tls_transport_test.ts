@@ -33,7 +33,7 @@ Deno.test("an address with a zone is refused over tls, which cannot reach it", a
   );
 });
 
-/** A tls port on this host, and the clients that it refused. */
+/** A tls port on this host, and the clients it refused. */
 class TlsPort implements Disposable {
   readonly refusals: string[] = [];
   readonly listener: Listener;
@@ -176,15 +176,15 @@ Deno.test("closing a tls stream ends a pending read", async () => {
   server.close();
 });
 
-/** Connects a client that is to be refused; returns the refusals. */
+/** Connects a client that should be refused, and returns the refusals. */
 async function tryWith(tls: MadeCredentials, server = bob): Promise<string[]> {
   using port = await TlsPort.open(server);
-  // A client that is accepted all the same sees an end.
+  // A client that is accepted anyway sees an end.
   void port.listener.accept().then((accepted) => accepted?.stream.close());
   let stream: ByteStream | undefined;
   try {
     stream = await connectTo(port.address, tls);
-    // In TLS 1.3 the client is done before the server has received its certificate.
+    // In TLS 1.3 the client finishes before the server has received its certificate.
     assert.equal(await stream.read(new Uint8Array(1)), null);
   } finally {
     stream?.close();
@@ -235,7 +235,7 @@ const BAD_SERVERS: [what: string, options: CertificateOptions, reason: RegExp][]
   ["for clients only", { usages: [ExtendedKeyUsage.clientAuth] }, /./],
   ["of another host", { hosts: [{ type: "dns", value: "elsewhere.internal" }] }, /altnames/],
   ["of another address", { hosts: [{ type: "ip", value: "127.0.0.2" }] }, /altnames/],
-  // Before there were alternative names, an address in place of a name was accepted.
+  // Before alternative names existed, an address in place of a name was accepted.
   ["of an address as a name", { hosts: [{ type: "dns", value: "127.0.0.1" }] }, /altnames/],
   ["of no host", { hosts: [] }, /altnames/],
   ["signed by one that is no authority", {
@@ -301,7 +301,7 @@ Deno.test("hundreds of silent clients do not keep others out of a tls port", asy
   assert.equal(new Set(port.refusals).size, port.refusals.length, "each is told of once");
   await eventually(() => silent[0]!.closed, "the oldest is closed");
   assert.ok(!silent.at(-1)!.destroyed);
-  // A stream in use is none of those.
+  // A stream in use does not count.
   await writeAll(client, bytes(10));
   assert.equal(await server.read(new Uint8Array(10)), 10);
   for (const stream of [client, server]) stream.close();
@@ -389,7 +389,7 @@ Deno.test("identify refuses a certificate that is revoked, out of date or names 
   });
 });
 
-/** Connects to a tls port with `openssl s_client`, waits for its end, and returns what it prints. */
+/** Connects to a tls port with `openssl s_client`, waits for its end, and returns its output. */
 async function opensslClient(port: TlsPort, args: string[]): Promise<string> {
   const directory = Deno.makeTempDirSync({ prefix: "gx-" });
   try {
@@ -497,7 +497,7 @@ for (const [what, act, told] of UNFINISHED) {
         }
         const arrived = () => handshakes = Math.max(handshakes, clock.countTimers());
         await happened(() => arrived() === 10 || port.refusals.length === 10);
-        // When an honest client is accepted, all that was sent before it has come.
+        // Once an honest client is accepted, everything sent before it has arrived.
         const honest = await port.pair();
         for (const stream of [honest.client, honest.server]) stream.close();
         await clock.tickAsync(HANDSHAKE_TIMEOUT);
@@ -553,7 +553,7 @@ Deno.test("connectTls ends when its signal aborts, and keeps no descriptor", asy
   // Ends the wait if connectTls ignores its signal.
   const deadline = setTimeout(() => [accepted, silent].forEach((each) => each.close()), 5_000);
   await assert.rejects(connecting, /no answer in time/);
-  // The socket is closed. What came before its end is a hello.
+  // The socket is closed. Only a hello came before its end.
   const buffer = new Uint8Array(4096);
   while (await accepted.read(buffer) !== null);
   await assert.rejects(
@@ -597,7 +597,7 @@ testWith(["openssl"], {
     try {
       const resume = ["-tls1_3", "-ign_eof", "-sess_in", `${directory}/session`];
       const serving = (async () => {
-        // Tickets come with the first data.
+        // Tickets arrive with the first data.
         const { stream } = (await port.listener.accept())!;
         await writeAll(stream, bytes(10));
         stream.close();
@@ -608,12 +608,12 @@ testWith(["openssl"], {
       ]);
       await serving;
       assert.deepEqual(port.refusals, []);
-      // A client that is accepted all the same sees an end.
+      // A client that is accepted anyway sees an end.
       void (async () => {
         for (let next; (next = await port.listener.accept());) next.stream.close();
       })();
       assert.ok(Deno.statSync(`${directory}/session`).isFile, "the client has a session to resume");
-      // As after `gxensemble ca setup -f`, and without it.
+      // After `gxensemble ca setup -f`, and without it.
       for (const change of [undefined, await other.issue("bob")]) {
         if (change) changing.change(change);
         await opensslClient(port, [...CERTIFICATE, ...resume]);

@@ -28,7 +28,7 @@ async function assertFails(action: Promise<unknown>, message: string): Promise<v
   });
 }
 
-/** Sends bytes both ways, and both ends. */
+/** Sends bytes both ways, and closes both ends. */
 async function assertCarries(listener: Listener): Promise<void> {
   const [client, accepted] = await Promise.all([connectTo(listener.address), listener.accept()]);
   const { stream } = accepted!;
@@ -127,7 +127,7 @@ Deno.test("listenAt names a port that is in use", async () => {
 });
 
 Deno.test("connectTo reports a port that refuses the connection", async () => {
-  // Nobody listens there, as it takes root to.
+  // No process listens there, as only root could.
   const address: Address = { kind: "tcp", host: "127.0.0.1", port: 1 };
   await assertFails(connectTo(address), `${formatAddressUrl(address)}: connection refused`);
 });

@@ -21,7 +21,7 @@ class SocketDirectory implements Disposable {
     return Array.from(Deno.readDirSync(this.path), ({ name }) => name).sort();
   }
 
-  /** The path of something in it. */
+  /** The path of a file in it. */
   at(name: string): string {
     return `${this.path}/${name}`;
   }
@@ -46,7 +46,7 @@ async function assertRefused(path: string, reason: RegExp): Promise<void> {
   });
 }
 
-/** Leaves a socket on which nobody listens. It is renamed, for Deno removes the path that it knows. */
+/** Leaves a stale socket. It is renamed, because Deno removes the path that it knows. */
 function leaveStaleSocket(path: string): void {
   const listener = Deno.listen({ transport: "unix", path: `${path}.live` });
   Deno.renameSync(`${path}.live`, path);
@@ -200,7 +200,7 @@ Deno.test("listenAt refuses the path of a live socket, and leaves the socket alo
       path,
       /cannot listen at unix:.*: a server with that id is already running here$/,
     );
-    // The connection that asked whether it is alive was closed at once.
+    // The connection that probed it was closed at once.
     (await listener.accept())!.stream.close();
   }
   await assertServes(path, listener);
@@ -250,8 +250,8 @@ Deno.test("exactly one of many listeners replaces a stale socket", async () => {
     for (const each of results) {
       if (each.status === "rejected") assert.match(each.reason.message, /is already running here$/);
     }
-    // Most of the others have asked whether it is alive. A process that is being started has the
-    // stale socket open until it runs its program, and may have answered one of them.
+    // Most of the others have probed it. A process that is starting has the stale socket open until
+    // it runs its program, and may have answered a probe.
     const [listener] = listeners;
     const serving = serve(listener!);
     using client = await Deno.connect({ transport: "unix", path });
@@ -370,7 +370,7 @@ Deno.test("nextStream continues after accept fails", async () => {
   assert.equal(attempts, 2);
 });
 
-/** Stops the checks of whether a socket is in place. A lock that another process holds is still tried again. */
+/** Stops the checks for a missing socket. A lock that another process holds is still retried. */
 function stopChecks(): FakeClock {
   return stopClock("setInterval", "clearInterval");
 }
@@ -408,7 +408,7 @@ for (const lost of ["socket", "directory", "parent"] as const) {
     }
     assert.equal(modeOf(path), 0o600);
     assert.equal(modeOf(directory.at("a/b")), 0o700);
-    // A pending accept gets the streams of the new socket, and standing streams go on.
+    // A pending accept gets the streams of the new socket, and open streams continue.
     using client = await Deno.connect({ transport: "unix", path });
     const accepted = (await waiting)!;
     await client.write(new Uint8Array([1]));
@@ -455,7 +455,7 @@ Deno.test("listenAt leaves its path to a server that took it, until that server 
   const second = await listen(path);
   await lookAgain(clock, () => warnings.length > 0);
   assert.match(warnings.splice(0).join(), /: a server with that id is already running here$/);
-  // The listener asked whether it is alive.
+  // The listener probed it.
   (await second.accept())!.stream.close();
   await assertServes(path, second);
   await second.close();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { EditBuffer } from "../../../../cli/repl/editor/edit_buffer.ts";
 
-/** The text after changes; `|` is the cursor before and after. */
+/** The text after changes, with the cursor shown as `|` before and after. */
 function after(text: string, ...changes: ((buffer: EditBuffer) => void)[]): string {
   const buffer = new EditBuffer();
   buffer.reset({ text: text.replace("|", ""), cursor: text.indexOf("|") });

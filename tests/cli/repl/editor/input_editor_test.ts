@@ -139,7 +139,7 @@ Deno.test("the cursor moves over wide and combining characters as one, and delet
     await terminal.shows("> '日|語e\u0301'");
     terminal.type(CTRL.e!, LEFT, BACKSPACE, "x".repeat(8), "本");
     await terminal.shows("> '日語xxxxxxxx本|'");
-    // The next character does not fit into the last column of the row.
+    // The next character does not fit in the last column of the row.
     terminal.type("本");
     await terminal.shows("> '日語xxxxxxxx本本|'");
     terminal.type("本");
@@ -228,7 +228,7 @@ Deno.test("Ctrl-R pressed twice repeats the last search; Enter enters, Escape ed
     await terminal.enters("a2", "xa1");
     terminal.type(CTRL.r!, "nosuch", CTRL.c!, "y", ENTER);
     await terminal.enters("a2", "xa1", "y");
-    // A query with a capital letter is meant literally.
+    // A query with a capital letter is case-sensitive.
     terminal.type(CTRL.r!, "A");
     await terminal.shows("> a2", "> xa1", "> y", "(failed reverse-i-search)`A': |");
   }));
