@@ -1,5 +1,5 @@
 /**
- * Actors: a body of code with a mailbox of its own.
+ * Actors: a body of code with its own mailbox.
  *
  * @module
  */
@@ -27,22 +27,26 @@ import { ActorRef } from "./references.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
 
-/** How many unanswered messages an actor has when those whose senders have given up are looked for first. */
+/**
+ * The number of unanswered messages from which those whose senders have given up are removed first.
+ */
 const FIRST_SWEEP = 1024;
 
-/** How many unanswered messages of senders that wait without a limit are remembered. */
+/** The number of unanswered messages without a time limit that are remembered. */
 const MAX_OPEN = 65_536;
 
-/** After how many messages from its backlog an actor looks at the clock again. */
+/** The number of messages an actor takes from its backlog between checks of the clock. */
 const CLOCK_INTERVAL = 32;
 
-/** How long an actor may take messages from its backlog before the event loop gets a turn, in ms. */
+/**
+ * How long an actor may take messages from its backlog before it yields to the event loop, in ms.
+ */
 const TIME_SLICE = 25;
 
-/** The real one: the clock of a test may stand still. */
+/** The real clock, since a test may replace it. */
 const { setTimeout: setRealTimeout } = globalThis;
 
-/** What an actor runs. When it returns the actor ends; when it throws the actor ends as failed. */
+/** The code that an actor runs. The actor ends when it returns, and fails when it throws. */
 export type ActorBody = (self: Actor) => void | Promise<void>;
 
 /**
@@ -60,14 +64,16 @@ export type ActorBody = (self: Actor) => void | Promise<void>;
  * ```
  */
 export interface SpawnOptions {
-  /** The bound of its mailbox; by default that of the server, which has none unless it was started with one. */
+  /**
+   * The bound of its mailbox. Default: the server's, which has none unless it was started with one.
+   */
   mailbox?: MailboxOptions | undefined;
 }
 
-/** How an actor is doing. */
+/** An actor's state. */
 export type ActorState = "running" | "receiving" | "dead";
 
-/** What a waiting receive is woken with. */
+/** The result that wakes a waiting receive. */
 type WakeUp = Taken<unknown> | StackProbe | undefined;
 
 /** A receive that waits. */
@@ -78,9 +84,9 @@ interface Waiting {
   timer: ReturnType<typeof setTimeout> | undefined;
 }
 
-/** Wakes a waiting receive to see its stack; then the receive goes on waiting. */
+/** Wakes a waiting receive to read its stack. Then the receive continues to wait. */
 class StackProbe {
-  /** The error that the receive makes when it is woken, for its stack. */
+  /** The error that the receive creates when woken, for its stack. */
   readonly error: Promise<Error>;
   readonly #show: (error: Error) => void;
   readonly #wakeUp: Promise<WakeUp>;
@@ -97,7 +103,7 @@ class StackProbe {
     wake(this);
   }
 
-  /** Hands the stack over, and waits for what the receive waits for. */
+  /** Passes the stack on, and waits for the receive's messages. */
   answer<Result>(error: Error): Promise<Taken<Result> | StackProbe | undefined> {
     this.#show(error);
     return this.#wakeUp as Promise<Taken<Result> | StackProbe | undefined>;
@@ -105,12 +111,14 @@ class StackProbe {
 }
 
 /**
- * An async function with a mailbox, which `spawn` starts. It takes one message after the other, and is reached by
- * messages only. `Service` is the interface of the service that it is, if any.
+ * An async function with a mailbox, started by `spawn`. It handles one message after the other, and
+ * can be reached only by messages. `Service` is the interface of the service that it provides, if
+ * any.
  *
- * The actor itself receives, monitors and sets timers. Other code sends to it, and waits for its end.
+ * The actor itself receives, monitors and sets timers. Other code sends messages to it, and waits
+ * for its end.
  *
- * @example Count messages, and say how many each second
+ * @example Count messages, and print the count each second
  * ```ts
  * import { type Actor, currentServer, on, onShutdown } from "@gxensemble/ensemble";
  *
@@ -130,41 +138,42 @@ class StackProbe {
  */
 // deno-lint-ignore no-explicit-any -- not declared: goes for any service
 export class Actor<Service = any> {
-  /** Its serial number, unique in the life of the server. */
+  /** Its serial number, unique while the server runs. */
   readonly serial: number;
   /** Its name, if it has one. */
   readonly name: string | undefined;
-  /** Its reference, which names it from anywhere in the ensemble. It can be sent in messages. */
+  /** Its reference, which is valid on every server of the ensemble. It can be sent in messages. */
   readonly ref: ActorRef<Service>;
   /**
-   * The group it belongs to.
+   * Its group.
    *
    * @internal
    */
   readonly group: ActorGroup;
   /**
-   * Whether it finishes the requests that it has begun before it is shut down; set by a service.
+   * Whether it finishes the requests that it has begun before it shuts down. Set by a service.
    *
    * @internal
    */
   drains = false;
   /**
-   * Its monitors of actors that are not gone yet: kept by the system, and ended with the actor.
+   * Its monitors of actors that have not ended. The system keeps them, and ends them with the
+   * actor.
    *
    * @internal
    */
   readonly monitors: Set<number> = new Set<number>();
   /**
-   * Made where the actor was started, for its stack.
+   * An error created where the actor was started, for its stack.
    *
    * @internal
    */
   readonly origin: Error = new Error();
-  /** When it started, in ms since 1970. */
+  /** The time when it started, in ms since 1970. */
   readonly startedAt: number = Date.now();
   /**
-   * Resolves when it has ended: with undefined when it ended normally, with what its body threw when it failed, and with
-   * an {@linkcode ActorExit} when it was killed.
+   * Resolves when it has ended: with undefined if it ended normally, with the thrown value if its
+   * body threw, and with an {@linkcode ActorExit} if it was killed.
    */
   readonly ended: Promise<unknown>;
 
@@ -172,34 +181,37 @@ export class Actor<Service = any> {
   readonly #mailbox: Mailbox;
   readonly #bound: MailboxOptions | undefined;
   readonly #tickers = new Set<Ticker>();
-  /** Envelopes that were taken, and whose senders still wait for their answers. */
+  /** Taken envelopes whose senders still wait for their answers. */
   readonly #open = new Set<Envelope>();
-  /** At how many of them those whose senders have given up are looked for. */
+  /** The number of them from which those whose senders have given up are removed. */
   #sweepAt = FIRST_SWEEP;
   readonly #end = Promise.withResolvers<unknown>();
   #waiting: Waiting | undefined;
   #exit: ActorExit | undefined;
   #abort: AbortController | undefined;
-  /** Why its handlers are to hurry. */
+  /** The reason for aborting its handlers' signals. */
   #haste: Error | undefined;
   #hurry: AbortController | undefined;
-  /** How many promises of a service's handlers are not settled. */
+  /** The number of pending promises of a service's handlers. */
   #running = 0;
-  /** Resolved when something that it has begun is finished, while it is drained. */
+  /** Resolved when a request that it has begun is finished, while it is drained. */
   #finished: PromiseWithResolvers<void> | undefined;
-  /** The error for messages that come while it shuts down. */
+  /** The error for messages that arrive while it shuts down. */
   #refusal: Failure | undefined;
   #dead = false;
-  /** The error for asks that are unanswered when it ends. */
+  /** The error for asks that are unanswered when the actor ends. */
   #ended: Failure | undefined;
   #handled = 0;
-  /** How many messages it may take before it looks at the clock. */
+  /** The number of messages it may take before it checks the clock. */
   #untilClock = CLOCK_INTERVAL;
-  /** Since when it has been busy, as far as it has looked at the clock: `performance.now()`. */
+  /**
+   * The start of its current run without waiting, as of its first check of the clock:
+   * `performance.now()`.
+   */
   #busySince: number | undefined;
 
   /**
-   * Made by `spawn`. The body starts in a later turn.
+   * Called by `spawn`. The body starts in a later turn.
    *
    * @internal
    */
@@ -227,7 +239,7 @@ export class Actor<Service = any> {
     this.name = options.name;
     this.group = options.group;
     this.ref = new ActorRef(system.id, options.name ?? options.serial);
-    // The body starts in a later turn, when the actor can be found under its name.
+    // The body starts in a later turn, when the actor can be found by its name.
     Promise.resolve(this).then(options.body).then(
       () => this.#end.resolve(undefined),
       (thrown) => this.#end.resolve(failureOf(thrown)),
@@ -245,7 +257,7 @@ export class Actor<Service = any> {
   }
 
   /**
-   * Which lines that others cause go into the log.
+   * Limits the log lines that other servers cause.
    *
    * @internal
    */
@@ -253,17 +265,17 @@ export class Actor<Service = any> {
     return this.#system.lines;
   }
 
-  /** How many messages wait in its mailbox. */
+  /** The number of messages waiting in its mailbox. */
   get mailboxLength(): number {
     return this.#mailbox.length;
   }
 
-  /** How many messages it has taken out of its mailbox. */
+  /** The number of messages it has taken out of its mailbox. */
   get handled(): number {
     return this.#handled;
   }
 
-  /** Aborted when the actor is made to end: hand it to what the body waits for besides messages. */
+  /** Aborted when the actor has to end. Pass it to everything else that the body waits for. */
   get signal(): AbortSignal {
     this.#abort ??= new AbortController();
     if (this.#exit) this.#abort.abort(this.#exit);
@@ -271,7 +283,7 @@ export class Actor<Service = any> {
   }
 
   /**
-   * Aborted when its handlers are to hurry: it is shut down, or made to end.
+   * Aborted when its handlers should finish: it is shut down, or made to end.
    *
    * @internal
    */
@@ -283,16 +295,18 @@ export class Actor<Service = any> {
   }
 
   /**
-   * Takes the first message in the mailbox that a case matches, or waits for one, and gives what
-   * the case's reaction returns. `ping` and `shutdown` come before all others. Messages that no
-   * case matches stay where they are; those past their deadline are dropped. A reaction that throws
-   * fails the receive, and with it the actor unless it catches that; a waiting asker gets the
-   * error.
+   * Takes the first message in the mailbox that matches a case, or waits for one, and returns the
+   * result of the case's reaction. `ping` and `shutdown` come before all others. Messages that
+   * match no case stay in place, and those past their deadline are dropped. A reaction that throws
+   * fails the receive, and with it the actor, unless the actor catches the error. A waiting asker
+   * gets the error.
    *
-   * @param options.timeout how long to wait, in ms; 0 takes what is there and does not wait. By default there is no limit.
-   * @param options.else called when nothing came in time. Its value is that of the receive, which is undefined otherwise.
-   * @throws {ActorExit} when the actor is made to end. Let it pass.
-   * @throws {EnsembleError} when another receive of this actor is still waiting.
+   * @param options.timeout how long to wait, in ms; 0 takes a message that is there, without
+   * waiting. Default: no limit.
+   * @param options.else called if no message came in time. The receive returns its result, or
+   * undefined without it.
+   * @throws {ActorExit} if the actor has to end. Do not catch it.
+   * @throws {EnsembleError} if another receive of this actor is waiting.
    */
   async receive<Result, Else = undefined>(
     cases: readonly Case<Result>[],
@@ -312,8 +326,8 @@ export class Actor<Service = any> {
   }
 
   /**
-   * Receives with the same cases over and over, until the actor ends. Does what
-   * `while (true) await self.receive(cases)` does, with less work for each message.
+   * Receives with the same cases until the actor ends, like `while (true) await
+   * self.receive(cases)` but with less work for each message.
    */
   async loop(cases: readonly Case[]): Promise<never> {
     while (true) {
@@ -329,33 +343,37 @@ export class Actor<Service = any> {
   }
 
   /**
-   * Sends a message from this actor and goes on. It is delivered at most once, and in order for each pair of actors.
+   * Sends a message from this actor without waiting. Delivery is at most once, and in order for
+   * each pair of actors.
    *
-   * @returns the number of the envelope, for `onReply`; undefined when the actor is known to be gone.
-   * @throws {EnsembleError} when the message cannot travel to another server, as one with a function.
+   * @returns the nonce of the envelope, for `onReply`; undefined if the actor is known not to
+   * exist.
+   * @throws {EnsembleError} if the message cannot be sent to another server, such as one with a
+   * function.
    */
   tell(dest: Destination, message: unknown, options?: TellOptions): number | undefined {
     return this.#system.tell(dest, message, options, this.ref);
   }
 
   /**
-   * Sends a message from this actor and waits for its answer, 5 s by default.
+   * Sends a message from this actor and waits for its answer, by default for up to 5 s.
    *
-   * @throws {ActorError} when the other side fails, or there is no such actor.
-   * @throws {TimeoutError} when no answer comes in time.
-   * @throws {DisconnectedError} when the other server cannot be reached, or is lost before it answers.
-   * @throws {EnsembleError} when the message cannot travel to another server.
+   * @throws {ActorError} if the other side fails, or there is no such actor.
+   * @throws {TimeoutError} if no answer arrives in time.
+   * @throws {DisconnectedError} if the other server cannot be reached, or is lost before it
+   * answers.
+   * @throws {EnsembleError} if the message cannot be sent to another server.
    */
   ask<Reply = unknown>(dest: Destination, message: unknown, options?: AskOptions): Promise<Reply> {
     return this.#system.ask<Reply>(dest, message, options, this.ref);
   }
 
   /**
-   * Starts an actor in the server of this one. It goes on when this one ends.
+   * Starts an actor in this actor's server. It continues when this actor ends.
    *
-   * @param name the name to find it by; undefined for an actor that is found by its reference only.
-   * @param body what it runs.
-   * @throws {EnsembleError} when an actor of that name is running.
+   * @param name its name; undefined for an actor that can be reached only by its reference.
+   * @param body the code that it runs.
+   * @throws {EnsembleError} if there is an actor with that name.
    */
   spawn(
     name: string | undefined,
@@ -366,35 +384,38 @@ export class Actor<Service = any> {
   }
 
   /**
-   * Asks to be sent one `{type: "down", monitor, ref, reason?}` when an actor ends, wherever it lives,
-   * or when its server is lost. Gives the monitor's number.
+   * Monitors an actor: when it ends, or its server is lost, this actor receives one message `{type:
+   * "down", monitor, ref, reason?}`. The actor can be on any server. Returns the monitor's number.
    */
   monitor(dest: Destination): number {
     return this.#system.monitor(this, dest);
   }
 
-  /** Ends a monitor: its message `down` does not come any more, unless it is in the mailbox. */
+  /** Ends a monitor. Its `down` message no longer arrives, unless it is already in the mailbox. */
   demonitor(monitor: number): void {
     if (this.monitors.delete(monitor)) this.#system.demonitor(monitor);
   }
 
-  /** Sends this actor a `Tick` every `interval` ms, until the ticker is stopped or the actor ends. */
+  /**
+   * Sends this actor a `Tick` every `interval` ms, until the ticker is stopped or the actor ends.
+   */
   ticker(interval: number): Ticker {
     return this.tickerAfter(interval, interval);
   }
 
-  /** Does what {@linkcode Actor.ticker} does, with the first tick after `delay` ms. */
+  /** Like {@linkcode Actor.ticker}, with the first tick after `delay` ms. */
   tickerAfter(delay: number, interval: number): Ticker {
     return this.#addTicker(delay, interval, undefined);
   }
 
-  /** Sends this actor a message once, after `delay` ms, unless it is stopped before. */
+  /** Sends this actor one message after `delay` ms, unless stopped before. */
   after(delay: number, message: unknown): Ticker {
     return this.#addTicker(delay, undefined, message);
   }
 
   /**
-   * The types that the receive it waits in takes, `*` for a guard; undefined while it does not wait.
+   * The message types that its current receive takes, with `*` for a guard; undefined if it is not
+   * waiting.
    *
    * @internal
    */
@@ -403,11 +424,11 @@ export class Actor<Service = any> {
   }
 
   /**
-   * Where the actor is suspended: the stack of the receive it waits in, as `Error.stack` writes it.
-   * Undefined while it does not wait in one.
+   * The position where the actor is suspended: the stack of the receive it waits in, in the form of
+   * `Error.stack`; undefined if it is not waiting.
    *
-   * Nothing is kept for this while messages flow. The receive is woken, looks at the stack that it was
-   * called from, and waits on.
+   * This costs nothing while messages flow: only on request is the receive woken, captures the
+   * stack of its caller, and continues to wait.
    *
    * @internal
    */
@@ -419,13 +440,13 @@ export class Actor<Service = any> {
   }
 
   /**
-   * Puts an envelope into the mailbox, or hands it to the receive that waits for it.
+   * Puts an envelope into the mailbox, or passes it to the receive that waits for it.
    *
    * @internal
    */
   deliver(envelope: Envelope): void {
     envelope.recipient = this;
-    // A message that throws when it is looked at fails its sender.
+    // A message that throws when it is read fails its sender.
     const type = messageType(envelope.message);
     if (type === "shutdown") {
       if (this.drains) this.#refuseMore();
@@ -434,10 +455,10 @@ export class Actor<Service = any> {
     if (!waiting) return this.#keep(envelope, type);
     let reaction: Case | undefined;
     try {
-      // What lies in the mailbox already did not match: only the new envelope has to be looked at.
+      // The messages in the mailbox did not match, so only the new envelope has to be checked.
       reaction = findCase(waiting.cases, envelope, type);
     } catch (error) {
-      // A guard that throws fails the actor that it belongs to, and not the sender.
+      // A guard that throws fails its own actor, and not the sender.
       this.#keep(envelope, type);
       this.#stopWaiting();
       return waiting.reject(error);
@@ -448,7 +469,7 @@ export class Actor<Service = any> {
   }
 
   /**
-   * Whether the sender of an envelope may do what takes a capability: what `authorized` calls.
+   * Whether the sender of an envelope has a capability. Called by `authorized`.
    *
    * @internal
    */
@@ -457,12 +478,12 @@ export class Actor<Service = any> {
   }
 
   /**
-   * Answers an envelope: what `Envelope.reply` and `fail` call. A promise is answered once it is settled.
+   * Answers an envelope, for `Envelope.reply` and `fail`. A promise is answered once it is settled.
    *
    * @internal
    */
   answer(envelope: Envelope, value: unknown, failed: boolean): void {
-    // Its sender has been told that the actor has ended.
+    // Its sender was notified that the actor has ended.
     if (this.#dead && envelope.answered) return;
     envelope.answered = true;
     if (!failed && isPromise(value)) {
@@ -479,7 +500,7 @@ export class Actor<Service = any> {
   }
 
   /**
-   * Counts a handler whose promise is not settled.
+   * Counts a handler whose promise is pending.
    *
    * @internal
    */
@@ -488,7 +509,7 @@ export class Actor<Service = any> {
   }
 
   /**
-   * Ends the count of such a handler.
+   * Counts such a handler as settled.
    *
    * @internal
    */
@@ -498,7 +519,7 @@ export class Actor<Service = any> {
   }
 
   /**
-   * Whether a service has begun requests: their handlers run, or their senders still wait.
+   * Whether a service has unfinished requests: their handlers run, or their senders still wait.
    *
    * @internal
    */
@@ -524,7 +545,7 @@ export class Actor<Service = any> {
   }
 
   /**
-   * For a service that is told to shut down: drains it, for as long as its server allows.
+   * Called by a service that is shut down: drains it, for as long as its server allows.
    *
    * @internal
    */
@@ -534,8 +555,8 @@ export class Actor<Service = any> {
   }
 
   /**
-   * Makes the actor end: its current or next receive throws {@linkcode ActorExit}, and its signal is aborted. Its body may
-   * clean up, and go on for as long as it does not receive.
+   * Ends the actor: its current or next receive throws {@linkcode ActorExit}, and its signal is
+   * aborted. Its body may clean up, and continues until it receives.
    */
   exit(reason = "made to end"): void {
     if (this.#exit) return;
@@ -548,7 +569,7 @@ export class Actor<Service = any> {
   }
 
   /**
-   * Ends what it had, once the body is done or the actor was killed: called by the system.
+   * Cleans up after the body has returned or the actor was killed. Called by the system.
    *
    * @internal
    */
@@ -559,7 +580,8 @@ export class Actor<Service = any> {
     this.#hurry?.abort(this.#exit);
     if (this.#finished) this.#noteFinished();
     this.#stopWaiting();
-    // The body of a killed actor may go on: nothing stops it while it waits for anything but messages.
+    // The body of a killed actor may continue, because nothing can stop it while it waits for
+    // anything but messages.
     this.#end.resolve(this.#exit);
     for (const ticker of this.#tickers) ticker.stop();
     for (const monitor of this.monitors) this.#system.demonitor(monitor);
@@ -570,7 +592,7 @@ export class Actor<Service = any> {
     for (const envelope of open) this.#fail(envelope, this.#ended);
   }
 
-  /** Fails what waits, and what comes from now on: it is told to shut down. */
+  /** Fails all waiting and future messages, because the actor is shutting down. */
   #refuseMore(): void {
     if (this.#refusal) return;
     const refusal = this.#system.stopping ??
@@ -583,7 +605,7 @@ export class Actor<Service = any> {
     }
   }
 
-  /** When one of the senders that wait for an answer gives up; undefined when none waits. */
+  /** The time when one of the waiting senders gives up; undefined if none waits. */
   #nextGivesUp(): number | undefined {
     const now = performance.now();
     for (const { expires = Infinity, message } of this.#open) {
@@ -593,15 +615,15 @@ export class Actor<Service = any> {
     return undefined;
   }
 
-  /** Lets those look again that wait until it has finished what it has begun. */
+  /** Wakes the code that waits until the actor has finished its requests. */
   #noteFinished(): void {
     this.#finished?.resolve();
     this.#finished = undefined;
   }
 
   /**
-   * Whether the event loop should get a turn before the next message is taken: else an actor with a long
-   * backlog, whose reactions are quick or block, would leave the sockets of the server unread.
+   * Whether to yield to the event loop before the next message. Otherwise an actor with a long
+   * backlog, whose reactions are quick or block, would leave the server's sockets unread.
    */
   #isOverdue(): boolean {
     this.#untilClock = CLOCK_INTERVAL;
@@ -611,7 +633,7 @@ export class Actor<Service = any> {
   }
 
   async #yield(): Promise<void> {
-    // A timer, since Deno does not look at its sockets in each turn that it takes for an immediate.
+    // This is a timer, because Deno does not poll its sockets in each turn for an immediate.
     await new Promise<void>((resolve) => void setRealTimeout(resolve));
     this.#busySince = performance.now();
   }
@@ -678,7 +700,7 @@ export class Actor<Service = any> {
     if (!envelope.answered) envelope.fail(error);
   }
 
-  /** Puts an envelope into the mailbox, as far as that has place. */
+  /** Puts an envelope into the mailbox, if its bound allows. */
   #keep(envelope: Envelope, type: string | undefined): void {
     const dropped = this.#mailbox.push(envelope, type);
     if (!dropped) return;
@@ -695,7 +717,9 @@ export class Actor<Service = any> {
     });
   }
 
-  /** Fails an envelope that the actor does not answer, if its sender waits. */
+  /**
+   * If the sender of an envelope waits for an answer, fails it, because the actor does not answer.
+   */
   #fail(envelope: Envelope, failure: Failure | undefined): void {
     if (!envelope.replyExpected) return;
     envelope.answered = true;
@@ -708,7 +732,8 @@ export class Actor<Service = any> {
     if (timeout !== undefined) envelope.expires ??= performance.now() + timeout;
     this.#open.add(envelope);
     if (this.#open.size < this.#sweepAt) return;
-    // An actor may never answer some messages. Those whose senders have given up must not add up.
+    // An actor may never answer some messages. Those whose senders have given up must not
+    // accumulate.
     const now = performance.now();
     for (const each of this.#open) {
       if (each.expires !== undefined && each.expires <= now) this.#open.delete(each);
@@ -734,14 +759,14 @@ export class Actor<Service = any> {
   }
 }
 
-/** The reason an actor ended with when its body threw: undefined for an {@linkcode ActorExit}. */
+/** The reason an actor ended with when its body threw; undefined for an {@linkcode ActorExit}. */
 function failureOf(thrown: unknown): unknown {
   try {
     if (thrown instanceof ActorExit) return undefined;
   } catch {
-    // A proxy that does not let itself be looked at.
+    // A proxy that cannot be inspected.
   }
-  // To resolve with a promise would be to wait for it.
+  // Resolving with a promise would wait for it.
   if (isPromise(thrown)) return new EnsembleError(describeThrown(thrown));
   return thrown ?? new EnsembleError("no reason");
 }

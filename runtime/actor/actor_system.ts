@@ -1,5 +1,5 @@
 /**
- * The actors of one server, and how messages get to them.
+ * The actors of one server, and the routing of messages to them.
  *
  * @module
  */
@@ -32,60 +32,62 @@ import { type Handlers, type HandlersOf, type ServeOptions, serviceBody } from "
 
 const logger = getLogger(["gxensemble", "actor"]);
 
-/** The name of the actor in every server that answers for the server itself. */
+/** The name of every server's own actor, which answers for the server itself. */
 export const SERVER_ACTOR = "server";
 
-/** The part of the grace in which services may finish what they have begun; the rest is for clean-ups. */
+/**
+ * The part of the grace that services have to finish their requests. The rest is for clean-ups.
+ */
 const DRAIN_SHARE = 3 / 4;
 
-/** How many texts of destinations are kept with their references. */
+/** The number of destination texts whose references are cached. */
 const MAX_PARSED = 1024;
 
 /** The actors of one server. */
 export class ActorSystem implements Messaging, Receiver {
-  /** The server's id: the server half of its actors' references. */
+  /** The server's id, which its actors' references contain. */
   readonly id: string;
-  /** The group all others are below. */
+  /** The root group, which contains all others. */
   readonly root: ActorGroup = new ActorGroup(1, "root");
-  /** Names the server itself, as the sender of what no actor sent. */
+  /** The reference of the server itself, the sender of messages that no actor sent. */
   readonly ref: ActorRef;
-  /** Which lines that others cause go into the log. */
+  /** Limits the log lines that other servers cause. */
   readonly lines: LineLimit = new LineLimit();
   /**
-   * The way to other servers. Without one they are out of reach.
+   * The route to other servers. Without one, they are unreachable.
    *
    * @internal
    */
   route: Route | undefined;
   /**
-   * Decides what others may do here. Without one they may do everything.
+   * Decides what other servers may do here. Without one, they may do everything.
    *
    * @internal
    */
   guard: Guard | undefined;
   /**
-   * Actors that are parts of the server: others cannot end them but with the server.
+   * Actors that are parts of the server. Other servers cannot end them, except with the server.
    *
    * @internal
    */
   essential: Set<Actor> = new Set<Actor>();
   /**
-   * How long a service that is shut down may take to finish the requests that it has begun, in ms.
+   * How long a service that is shut down may take to finish its requests, in ms.
    *
    * @internal
    */
   grace: number = Infinity;
   /**
-   * The error for requests that come too late; undefined before the server begins to stop.
+   * The error for requests that arrive too late; undefined before the server begins to stop.
    *
    * @internal
    */
   stopping: EnsembleError | undefined;
-  /** The actors that a stop leaves. */
+  /** The actors that a stop keeps. */
   #kept: ReadonlySet<Actor> = new Set();
   readonly #bySerial = new Map<number, Actor>();
   readonly #byName = new Map<string, Actor>();
-  /** The references of texts that were destinations. */
+  /** Cached references of destination texts. */
   readonly #parsed = new Map<string, ActorRef>();
   readonly #asks: PendingAsks;
   readonly #askTimeout: number;
@@ -97,8 +99,8 @@ export class ActorSystem implements Messaging, Receiver {
   /**
    * Makes a system without actors.
    *
-   * @param options.askTimeout how long `ask` waits by default, in ms.
-   * @param options.mailbox the bound of mailboxes that have none of their own.
+   * @param options.askTimeout default timeout of `ask`, in ms.
+   * @param options.mailbox the bound of mailboxes without their own.
    */
   constructor(
     id: string,
@@ -116,9 +118,9 @@ export class ActorSystem implements Messaging, Receiver {
   }
 
   /**
-   * Starts an actor. One without a name is reached by its reference only.
+   * Starts an actor. Without a name, it can be reached only by its reference.
    *
-   * @throws {EnsembleError} when an actor of that name is there already.
+   * @throws {EnsembleError} if there is an actor with that name.
    */
   spawn(
     name: string | undefined,
@@ -144,14 +146,17 @@ export class ActorSystem implements Messaging, Receiver {
     return actor;
   }
 
-  /** Starts an actor in a new group, which the actors that it starts belong to as well. */
+  /** Starts an actor in a new group, to which the actors that it starts also belong. */
   spawnGroup(name: string, body: ActorBody, parent: ActorGroup = this.root): Actor {
     return this.spawn(undefined, body, {
       group: new ActorGroup(++this.#lastSerial, name, parent),
     });
   }
 
-  /** Starts a service: an actor that answers requests with an object of handlers; see {@linkcode serviceBody}. */
+  /**
+   * Starts a service: an actor that answers requests with an object of handlers; see {@linkcode
+   * serviceBody}.
+   */
   serve<Service = unknown, Given extends Handlers = HandlersOf<Service>>(
     name: string,
     handlers: Given,
@@ -243,7 +248,7 @@ export class ActorSystem implements Messaging, Receiver {
     }
   }
 
-  /** Whether the sender of an envelope may do what takes a capability. */
+  /** Whether the sender of an envelope has a capability. */
   authorizes(envelope: Envelope, capability: string): boolean {
     return this.guard?.allows(envelope, capability) ?? true;
   }
@@ -254,7 +259,7 @@ export class ActorSystem implements Messaging, Receiver {
     try {
       this.#post(dest, answerTo(envelope, source, this.#takeNonce() + 1, value, failed));
     } catch (error) {
-      // The answer cannot travel: the asker gets an error at once, and does not wait in vain.
+      // The answer cannot be sent, so the asker gets an error at once, and does not wait in vain.
       const verb = failed ? "failed" : "answered";
       const message = `${source} ${verb}: ${describeThrown(error)}`;
       const refusal = toFailure(new EnsembleError(message, { code: "PROTOCOL_ERROR" }));
@@ -268,15 +273,15 @@ export class ActorSystem implements Messaging, Receiver {
   }
 
   /**
-   * See {@linkcode Receiver.deliver}. To shut an actor down takes a capability, whatever the actor makes of the
-   * message.
+   * See {@linkcode Receiver.deliver}. Shutting an actor down requires a capability, however the
+   * actor handles the message.
    */
   deliver(envelope: Envelope): void {
     if (this.stopping && this.#comesTooLate(envelope)) {
       const actor = ActorRef.unchecked(this.id, envelope.dest);
       return this.answer(envelope, actor, toFailure(this.stopping), true);
     }
-    // An answer to an ask goes to no actor.
+    // An answer to an ask has no receiving actor.
     if (messageType(envelope.message) === "shutdown" && !answersAsk(envelope.replyTo)) {
       try {
         this.#requireShutdown(envelope);
@@ -334,7 +339,7 @@ export class ActorSystem implements Messaging, Receiver {
   }
 
   /**
-   * Takes the news that an actor of another server ended.
+   * Delivers the end of a watched actor of another server.
    *
    * @internal
    */
@@ -356,9 +361,10 @@ export class ActorSystem implements Messaging, Receiver {
   }
 
   /**
-   * Ends all actors but those kept, within `grace` ms. First the services finish the requests that they have begun, while
-   * requests from other servers are refused: what a handler asks other actors for is still answered. Then each actor is
-   * told to shut down, and the rest is made to end.
+   * Ends all actors except the kept ones, within `grace` ms. First, services finish the requests
+   * that they have begun, while requests from other servers are refused. Requests between actors of
+   * this server are still answered, since handlers may need them. Then each actor is sent a
+   * shutdown, and the rest is ended.
    */
   async stopActors(grace: number, keep: ReadonlySet<Actor>): Promise<void> {
     const until = performance.now() + grace;
@@ -378,12 +384,13 @@ export class ActorSystem implements Messaging, Receiver {
       });
       actor.exit(reason);
     }
-    // Those that wait for a message end now. Nothing ends the code of the others, but their askers need not wait for it.
+    // Actors that wait for a message end now. The code of the others cannot be ended, but their
+    // askers need not wait for it.
     await new Promise((resolve) => setImmediate(resolve));
     for (const actor of late) if (actor.state !== "dead") this.#remove(actor, reason);
   }
 
-  /** Waits until no service has begun anything: the handler of one may ask another. */
+  /** Waits until no service has unfinished requests, since a handler of one may ask another. */
   async #drain(reason: Error): Promise<void> {
     let services: Actor[];
     do {
@@ -393,9 +400,9 @@ export class ActorSystem implements Messaging, Receiver {
   }
 
   /**
-   * Ends an actor at once, without asking it: its name is free, its mailbox is dropped and its
-   * askers fail, its receives reject and its signal is aborted. Code of it that waits for anything
-   * else goes on, as nothing stops that. Says whether there was such an actor.
+   * Ends an actor at once, without a shutdown message: its name is free, its mailbox is dropped,
+   * its askers fail, its receives reject and its signal is aborted. Code of it that waits for
+   * anything else continues, since nothing can stop that. Returns whether there was such an actor.
    *
    * @param reason the reason for monitors and askers.
    */
@@ -409,7 +416,7 @@ export class ActorSystem implements Messaging, Receiver {
     return true;
   }
 
-  /** Fails everything that waits: the last act of a stopping server. */
+  /** Fails everything that waits: the last step of stopping a server. */
   close(): void {
     this.lines.close();
     this.#asks.rejectAll(
@@ -417,7 +424,7 @@ export class ActorSystem implements Messaging, Receiver {
     );
   }
 
-  /** Whether an envelope is a request from another server to one that is stopping. */
+  /** Whether an envelope is a request from another server while this one is stopping. */
   #comesTooLate({ message, replyExpected, replyTo, dest }: Envelope): boolean {
     if (!replyExpected || answersAsk(replyTo)) return false;
     const type = messageType(message);
@@ -426,7 +433,7 @@ export class ActorSystem implements Messaging, Receiver {
     return actor === undefined || !this.#kept.has(actor);
   }
 
-  /** The failure of a request to an actor that is not here, or not any more. */
+  /** The failure of a request to an actor that does not exist, or no longer does. */
   #absent(ref: ActorRef): ActorError {
     if (!this.stopping) return unknownActor(ref);
     const { message, code } = this.stopping;
@@ -441,7 +448,7 @@ export class ActorSystem implements Messaging, Receiver {
     return () => signal.removeEventListener("abort", abort);
   }
 
-  /** Makes sure that the sender of a `shutdown` may end the actor that it is for. */
+  /** Checks that the sender of a `shutdown` may end its destination. */
   #requireShutdown(envelope: Envelope): void {
     const work = () => {
       const actor = this.find(envelope.dest);
@@ -470,9 +477,9 @@ export class ActorSystem implements Messaging, Receiver {
   }
 
   /**
-   * The reference that a destination stands for.
+   * Converts a destination to a reference.
    *
-   * @throws {InvalidInputError} when it is none.
+   * @throws {InvalidInputError} if it is not a destination.
    * @internal
    */
   refOf(dest: Destination): ActorRef {
@@ -480,7 +487,7 @@ export class ActorSystem implements Messaging, Receiver {
     return target instanceof ActorRef ? target : new ActorRef(this.id, target);
   }
 
-  /** The reference that a destination stands for; a name or serial number for an actor of this server. */
+  /** The reference of a destination; a name or serial number refers to an actor of this server. */
   #resolve(dest: Destination): ActorRef | ActorId {
     if (dest instanceof ActorRef || typeof dest === "number") return dest;
     if (typeof dest !== "string") return ownRef(dest);
@@ -513,7 +520,7 @@ export class ActorSystem implements Messaging, Receiver {
   }
 
   #onEnded(actor: Actor, error: unknown): void {
-    // A killed actor has been removed already.
+    // A killed actor was removed before.
     if (actor.state === "dead") return;
     const reason = error === undefined ? undefined : describeThrown(error);
     if (error !== undefined) {
@@ -535,7 +542,7 @@ export class ActorSystem implements Messaging, Receiver {
   }
 }
 
-/** The refusal to end an actor that is a part of its server. */
+/** The error for ending an actor that is a part of its server. */
 export function endsWithServer({ ref }: Actor): EnsembleError {
   return new EnsembleError(
     `${ref} is a part of the server: shut the server down with: gxensemble shutdown ${ref.server}`,
@@ -543,17 +550,17 @@ export function endsWithServer({ ref }: Actor): EnsembleError {
   );
 }
 
-/** There is no such actor. */
+/** The error for an actor that does not exist. */
 export function unknownActor(ref: ActorRef): ActorError {
   return new ActorError(`unknown actor: ${ref}`, { code: "UNKNOWN_ACTOR" });
 }
 
-/** Asks have even nonces: an answer to one goes to its promise, or nowhere when it comes too late. */
+/** Asks have even nonces: an answer to one goes to its promise, or is dropped if it is late. */
 function answersAsk(replyTo: number | undefined): replyTo is number {
   return replyTo !== undefined && replyTo % 2 === 0;
 }
 
-/** The type of a request; undefined for one that throws when it is looked at. */
+/** The type of a request; undefined if reading it throws. */
 function typeOf(message: unknown): string | undefined {
   try {
     return messageType(message);

@@ -1,5 +1,5 @@
 /**
- * Asks that wait for their answers.
+ * Pending asks.
  *
  * @module
  */
@@ -9,14 +9,14 @@ import { Deadline, Deadlines } from "./time.ts";
 import { type Envelope, toError } from "./messaging.ts";
 import type { ActorRef } from "./references.ts";
 
-/** A request, as the errors of its ask name it. */
+/** A request, as the errors of its ask describe it. */
 interface AskedFor {
   readonly dest: ActorRef;
   /** The type of the request, if it has one. */
   readonly type: string | undefined;
 }
 
-/** An ask's promise, and what it waits for. */
+/** A pending ask: its promise, and the answer that it waits for. */
 class PendingAsk extends Deadline {
   readonly nonce: number;
   readonly dest: ActorRef;
@@ -38,7 +38,7 @@ class PendingAsk extends Deadline {
   }
 }
 
-/** Says why there is no answer, unless it is the actor itself that gives none. */
+/** Explains the missing answer, unless it is the actor itself that does not answer. */
 function whyOf(silence: Silence | undefined, { server: asked }: ActorRef): string {
   if (!silence) return "";
   const { server, stage, address } = silence;
@@ -53,18 +53,21 @@ function whyOf(silence: Silence | undefined, { server: asked }: ActorRef): strin
   }
 }
 
-/** All asks of a server that are not answered yet. */
+/** The pending asks of a server. */
 export class PendingAsks {
   readonly #byNonce = new Map<number, PendingAsk>();
   readonly #deadlines = new Deadlines<PendingAsk>((ask) => this.#expire(ask));
   readonly #silence: (server: string) => Silence | undefined;
 
-  /** Makes an empty set; `silence` says what a server has not answered yet. */
+  /** Makes an empty set. `silence` returns the step that a server has not answered. */
   constructor(silence: (server: string) => Silence | undefined = () => undefined) {
     this.#silence = silence;
   }
 
-  /** Waits for the answer to a request. Errors name its `type`; `timeout` is in ms, `Infinity` for none. */
+  /**
+   * Waits for the answer to a request. Errors name its `type`. `timeout` is in ms; `Infinity` means
+   * no limit.
+   */
   wait(nonce: number, request: AskedFor & { readonly timeout: number }): Promise<unknown> {
     const answer = Promise.withResolvers<unknown>();
     const ask = new PendingAsk(nonce, request, answer);
@@ -73,12 +76,12 @@ export class PendingAsks {
     return answer.promise;
   }
 
-  /** Whether an ask waits for the answer to a nonce, from that server. */
+  /** Whether an ask waits for an answer to a nonce from that server. */
   awaits(nonce: number, server: string): boolean {
     return this.#byNonce.get(nonce)?.dest.server === server;
   }
 
-  /** Settles the ask that an answer is for. An answer from another server than the one asked is ignored. */
+  /** Settles the ask of an answer. An answer from a server that was not asked is ignored. */
   settle(envelope: Envelope): void {
     const ask = this.#byNonce.get(envelope.replyTo!);
     if (!ask || ask.dest.server !== envelope.source.server) return;
@@ -87,7 +90,7 @@ export class PendingAsks {
     else ask.resolve(envelope.message);
   }
 
-  /** Rejects one ask, if it still waits. */
+  /** Rejects one ask, if it is pending. */
   reject(nonce: number, error: unknown): void {
     const ask = this.#byNonce.get(nonce);
     if (!ask) return;
@@ -95,7 +98,7 @@ export class PendingAsks {
     ask.reject(error);
   }
 
-  /** Rejects every ask that waits for a server, or all of them. */
+  /** Rejects all pending asks of a server, or of all servers. */
   rejectAll(error: Error, server?: string): void {
     for (const ask of [...this.#byNonce.values()]) {
       if (server === undefined || ask.dest.server === server) this.reject(ask.nonce, error);
@@ -119,12 +122,13 @@ export class PendingAsks {
   }
 }
 
-/** The errors of asks that failed, or got no answer. */
+/** The errors of asks that failed or timed out. */
 const OUTCOMES = [ActorError, TimeoutError, DisconnectedError];
 
 /**
- * The failure of an ask, with the stack of the code that awaits it. The stack of the timer, or of the code that takes
- * answers, would not help there, and to capture a stack for each ask that succeeds would take time.
+ * The failure of an ask, with the stack of the code that awaits it. The stack of the timer, or of
+ * the code that receives answers, would not help, and capturing one for each ask that succeeds
+ * would take time.
  */
 export function atCallSite(thrown: unknown, ask: (...args: never[]) => unknown): unknown {
   // All asks of a lost server get the same error.

@@ -1,5 +1,5 @@
 /**
- * Ready-made cases of a selective receive, and the exception that ends an actor.
+ * Ready-made cases for receives, and the exception that ends an actor.
  *
  * @module
  */
@@ -30,7 +30,7 @@ const logger = getLogger(["gxensemble", "actor"]);
  * ```
  */
 export class ActorExit extends Error {
-  /** The class's name, also after the code was minified. */
+  /** The class's name, even after the code was minified. */
   override name = "ActorExit";
 }
 
@@ -90,8 +90,9 @@ export function onReply<Message, Result>(
 }
 
 /**
- * A case for the message that a monitored actor ended. It does not match what other servers send in that form:
- * such messages, also about actors elsewhere, come from the watching actor's own server.
+ * A case for the message that a monitored actor ended. It does not match such a message from
+ * another server, because real ones, even about actors elsewhere, come from the watching actor's
+ * own server.
  *
  * @example Watch a server
  * ```ts
@@ -136,8 +137,8 @@ export const onPing: Case<void> = {
 };
 
 /**
- * Ready-made: when told to shut down, runs the clean-up, answers, and ends the actor by throwing
- * {@linkcode ActorExit}.
+ * Ready-made: on shutdown, runs the clean-up, answers, and ends the actor by throwing {@linkcode
+ * ActorExit}.
  *
  * @example Close a file at the end
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * What a handler knows of its request besides the request itself.
+ * The context of a request, for its handler.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { MAX_DELAY } from "../timeout.ts";
 const LATER: HandlerContext["later"] = Object.freeze({ isAnswered: "later" });
 
 /**
- * The second argument of a handler: who asks, until when, and how to answer later.
+ * The second argument of a handler: the sender, the deadline, and a way to answer later.
  *
  * @example A handler that uses its context
  * ```ts
@@ -27,7 +27,7 @@ const LATER: HandlerContext["later"] = Object.freeze({ isAnswered: "later" });
 export class HandlerContext {
   /**
    * Return this from a handler that answers later, with {@linkcode HandlerContext.reply} or
-   * {@linkcode HandlerContext.fail}. The service then goes on to the next request.
+   * {@linkcode HandlerContext.fail}. The service then continues with the next request.
    *
    * @example Answer when a job comes
    * ```ts
@@ -48,7 +48,7 @@ export class HandlerContext {
    */
   readonly later: { readonly isAnswered: "later" } = LATER;
   /**
-   * The request as it came.
+   * The request's envelope.
    *
    * @internal
    */
@@ -59,7 +59,7 @@ export class HandlerContext {
   #stopListening: (() => void) | undefined;
 
   /**
-   * Made by a service for each request.
+   * Called by a service for each request.
    *
    * @internal
    */
@@ -69,12 +69,12 @@ export class HandlerContext {
     this.#expires = timeout === undefined ? undefined : expires ?? performance.now() + timeout;
   }
 
-  /** The actor that sent the request. Its server is the one that the connection was authenticated for. */
+  /** The actor that sent the request. The connection authenticated its server. */
   get sender(): ActorRef {
     return this.envelope.source;
   }
 
-  /** Until when the sender waits, in ms since 1970; undefined when it does not say. */
+  /** The time until which the sender waits, in ms since 1970; undefined if it has no limit. */
   get deadline(): number | undefined {
     return this.#expires === undefined
       ? undefined
@@ -82,9 +82,10 @@ export class HandlerContext {
   }
 
   /**
-   * Aborted when the deadline passes before the request is answered, when the actor is shut down or its server stops, or
-   * when the actor is made to end. A service that is shut down still sends the answers of the requests that it has begun,
-   * as far as they come within the grace: end early what may end early. It is made when it is first read.
+   * Aborted when the deadline passes before the request is answered, when the actor is shut down or
+   * its server stops, or when the actor is made to end. A service that is shut down still sends the
+   * answers of the requests that it has begun, as far as they come within the grace: end early what
+   * may end early. It is made when it is first read.
    */
   get signal(): AbortSignal {
     if (!this.#abort) {
@@ -107,12 +108,14 @@ export class HandlerContext {
     return this.#abort.signal;
   }
 
-  /** Whether the sender may do what takes a capability. Actors of this server may do everything. */
+  /** Whether the sender has a capability. Actors of this server have all of them. */
   authorized(capability: string): boolean {
     return this.envelope.authorized(capability);
   }
 
-  /** Answers the request with a value, or with what a promise resolves to. The first answer counts. */
+  /**
+   * Answers the request with a value, or with what a promise resolves to. The first answer counts.
+   */
   reply(value?: unknown): void {
     this.#answer(value, false);
   }
@@ -123,7 +126,7 @@ export class HandlerContext {
   }
 
   /**
-   * Ends what the signal waits for, once the request is answered.
+   * Releases the signal once the request is answered.
    *
    * @internal
    */

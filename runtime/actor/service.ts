@@ -1,5 +1,5 @@
 /**
- * Services: actors that answer requests, given as an object of handlers.
+ * Services: actors that answer requests with an object of handlers.
  *
  * @module
  */
@@ -20,11 +20,11 @@ import {
 const logger = getLogger(["gxensemble", "actor"]);
 
 /**
- * A service's handlers, by the `type` of the requests they answer. A handler gets the request `{ type, ... }` and its
- * context. What it returns is the answer, or what the promise that it returns resolves to. One that returns
- * `context.later` answers by `context.reply` or `context.fail`.
+ * A service's handlers, by the `type` of the requests they answer. A handler receives the request
+ * `{ type, ... }` and its context. It returns the answer, or a promise of it. A handler that
+ * returns `context.later` answers with `context.reply` or `context.fail`.
  *
- * @example Handlers that are put together when the program runs
+ * @example Build the handlers at run time
  * ```ts
  * import { type Handlers, startServer } from "@gxensemble/ensemble";
  *
@@ -40,8 +40,9 @@ const logger = getLogger(["gxensemble", "actor"]);
 export type Handlers = Record<string, (request: any, context: HandlerContext) => unknown>;
 
 /**
- * The handlers of a service, from the interface that it declares: each method `name(request)` becomes a handler, which
- * gets the request and its context, and may answer with a promise or later. Any handlers, where none is declared.
+ * The handlers for a service's declared interface. Each method `name(request)` becomes a handler
+ * that receives the request and its context, and may answer with a promise or later. Without an
+ * interface, any handlers.
  *
  * @example Check handlers against the interface of a service
  * ```ts
@@ -74,9 +75,9 @@ export type HandlersOf<Service> = unknown extends Service ? Handlers : {
 export type RequestChecks = Readonly<Record<string, RequestCheck>>;
 
 /**
- * Gives what a handler may rely on of a request from any sender.
+ * Returns the checked request, whose form the handler may rely on, for a request of any sender.
  *
- * @throws {InvalidInputError} when the request is not one.
+ * @throws {InvalidInputError} if the request is not valid.
  */
 export type RequestCheck = (request: unknown) => object;
 
@@ -104,22 +105,27 @@ export type RequestCheck = (request: unknown) => object;
  */
 export interface ServeOptions {
   /**
-   * Checks each request before its handler gets it: the handler's request is what the check returned. A
-   * request that its check refuses is answered with a failure; a type without a check is not taken.
+   * Checks each request before its handler, which receives the result of the check. A request that
+   * fails its check is answered with a failure. A type without a check is refused.
    */
   requests?: Readonly<Record<string, (request: unknown) => object>>;
   /**
-   * Take the next request while a handler's promise is still pending. By default a service handles one
-   * request after the other, as an actor does, and its state needs no further care.
+   * Whether to take the next request while a handler's promise is pending. By default a service
+   * handles one request after the other, like an actor, so its state needs no protection.
    */
   concurrent?: boolean;
-  /** The bound of its mailbox; by default that of the server, which has none unless it was started with one. */
+  /**
+   * The bound of its mailbox. Default: the server's, which has none unless it was started with one.
+   */
   mailbox?: MailboxOptions | undefined;
-  /** Called when the service is shut down, before it answers. The requests that it had begun are finished, or too late. */
+  /**
+   * Called when the service is shut down, before it answers. The requests that it had begun are
+   * finished, or too late.
+   */
   cleanUp?: () => void | Promise<void>;
   /**
-   * Whether a shutdown waits for the requests that the service has begun. Default: true. A part of the server must not
-   * hold up its stop.
+   * Whether a shutdown waits for the requests that the service has begun. Default: true. A part of
+   * the server must not hold up its stop.
    *
    * @internal
    */
@@ -127,12 +133,13 @@ export interface ServeOptions {
 }
 
 /**
- * Makes an actor body of an object of handlers. A handler that throws fails its request with that error, which is
- * logged with its stack, and the service goes on. An `EnsembleError`, and anything that a check throws,
- * refuses the request; that is logged in one line, at level DEBUG when the sender waits for the answer. Pings,
- * shutdown and requests that it does not know are answered too.
+ * Makes an actor body from an object of handlers. A handler that throws fails its request with that
+ * error, which is logged with its stack, and the service continues. An `EnsembleError`, and any
+ * error of a check, refuses the request; that is logged in one line, at level DEBUG if the sender
+ * waits for the answer. The service also answers pings, shutdown and unknown requests.
  *
- * A shutdown refuses what has not begun, and waits for what has: see {@linkcode Actor.drain}.
+ * A shutdown refuses new requests, and waits for those that have begun: see {@linkcode
+ * Actor.drain}.
  */
 export function serviceBody(handlers: Handlers, options: ServeOptions = {}): ActorBody {
   const { requests, concurrent = false, drains = true, cleanUp } = options;
@@ -171,14 +178,14 @@ export function serviceBody(handlers: Handlers, options: ServeOptions = {}): Act
     };
   };
   return (self) => {
-    // One that handles its shutdown itself decides what it finishes.
+    // A service that handles its shutdown itself decides which requests it finishes.
     self.drains = drains && !types.includes("shutdown");
     const cases = types.map((type) => makeCase(self, type));
     return self.loop([...cases, onPing, onDrainedShutdown(self, cleanUp), onUnexpected]);
   };
 }
 
-/** Shuts a service down when it has finished what it has begun. */
+/** Shuts a service down when it has finished its requests. */
 function onDrainedShutdown(self: Actor, cleanUp: ServeOptions["cleanUp"]): Case<Promise<never>> {
   const shutdown = onShutdown(cleanUp);
   return {
@@ -194,7 +201,7 @@ function answer(context: HandlerContext, value: unknown): void {
   if (value !== context.later) context.reply(value);
 }
 
-/** How a request failed. */
+/** The failure of a request. */
 interface Outcome {
   type: string;
   /** Whether its check threw, and not its handler. */
@@ -207,8 +214,8 @@ function fail(context: HandlerContext, error: unknown, outcome: Outcome): void {
 }
 
 /**
- * Logs a request that failed, since its sender may not wait for the answer, or not log it. A refusal that the sender
- * waits for is only logged at level DEBUG.
+ * Logs a failed request, because its sender may not wait for the answer, or not log it. A refusal
+ * that the sender waits for is only logged at level DEBUG.
  */
 function logFailure(envelope: Envelope, thrown: unknown, { type, refused }: Outcome): void {
   const { recipient, source, replyExpected } = envelope;
@@ -232,8 +239,8 @@ function logFailure(envelope: Envelope, thrown: unknown, { type, refused }: Outc
 }
 
 /**
- * A service as its callers see it: one method for each request, which takes the request without its `type`, and the
- * options of `ask`. `server.client` makes one.
+ * A service as its callers see it. It has one method for each request, which takes the request
+ * without its `type`, and the options of `ask`. `server.client` makes one.
  *
  * @example A function that takes a client
  * ```ts
@@ -257,7 +264,7 @@ export type Client<Service> = {
         ? [request?: object, options?: AskOptions]
         : [request: Omit<Args[0], "type">, options?: AskOptions]
     ) => Promise<
-      // A handler that only answers later does not say with what.
+      // The type of a handler that only answers later does not include the answer.
       [Awaited<Result>] extends [never] ? never
         : [Awaited<Result>] extends [HandlerContext["later"]] ? unknown
         : Exclude<Awaited<Result>, HandlerContext["later"]>
@@ -267,11 +274,13 @@ export type Client<Service> = {
 
 /** Options of {@linkcode client}. */
 export interface ClientOptions {
-  /** Checks of answers by the type of their requests: each gives what the caller may rely on, or throws. */
+  /**
+   * Checks of answers, by the type of their requests. Each returns the checked answer, or throws.
+   */
   answers?: Readonly<Record<string, (answer: unknown) => unknown>>;
 }
 
-/** Makes a typed client of the service at a destination: each method call is an `ask`. */
+/** Makes a typed client of the service at a destination. Each method call is an `ask`. */
 export function client<Service>(
   asker: Pick<Messaging, "ask">,
   dest: Destination<Service>,
@@ -279,7 +288,8 @@ export function client<Service>(
 ): Client<Service> {
   return new Proxy({}, {
     get(_target, type) {
-      // A client is no promise, whatever `await` thinks of an object with any property.
+      // A client is not a promise, although `await` would take any object with every property for
+      // one.
       if (typeof type !== "string" || type === "then") return undefined;
       const check = Object.hasOwn(answers, type) ? answers[type] : undefined;
       return (request?: object, options?: AskOptions) => {
