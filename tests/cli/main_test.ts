@@ -15,6 +15,8 @@ async function run([program, ...args]: string[], module: string) {
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
+    // Relative imports of a module from standard input.
+    cwd: pathOf("cli"),
   }).spawn();
   await new Blob([module]).stream().pipeTo(child.stdin);
   const { code, stdout, stderr } = await child.output();
@@ -24,7 +26,7 @@ async function run([program, ...args]: string[], module: string) {
 
 testWith(["node"], {
   name:
-    "the executables report in one line that Node.js is not supported, before they import anything",
+    "the executables report in one line that Node.js is not supported, before they import TypeScript",
   async fn() {
     await Promise.all(PROGRAMS.map(async ([name, file]) => {
       const module = await Deno.readTextFile(pathOf(file!));
@@ -40,7 +42,7 @@ testWith(["node"], {
 Deno.test("the executables report in one line that Windows is not supported", async () => {
   await Promise.all(PROGRAMS.map(async ([name, file]) => {
     const windows =
-      "const Deno = { build: { os: 'windows' }, exit: globalThis.Deno.exit.bind(globalThis.Deno) };\n";
+      "Object.defineProperty(globalThis, 'Deno', { value: { build: { os: 'windows' }, exit: Deno.exit } });\n";
     const module = windows + await Deno.readTextFile(pathOf(file!));
     assert.deepEqual(await run([Deno.execPath(), "run", "--ext=ts", "-"], module), {
       code: 1,
