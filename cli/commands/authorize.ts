@@ -19,17 +19,13 @@ import { shortInstance } from "../../runtime/server/credentials.ts";
 import { ArgumentUnlessListing, completing, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import {
+  addResultOptions,
+  addServersOptions,
   type ClientOptions,
-  jsonOption,
-  logOption,
   type NamedServers,
   namedServers,
   type OutputOptions,
-  passphraseFileOption,
-  registryOption,
-  roleOption,
   serverListArgument,
-  timeoutOption,
 } from "../kit/options.ts";
 import { printLine, printNotice } from "../kit/output.ts";
 import type { PassphraseOptions } from "../kit/prompts.ts";
@@ -38,18 +34,14 @@ interface AuthorizeOptions extends ClientOptions, OutputOptions, PassphraseOptio
 
 /** Grants capabilities in servers to another server, or lists the servers that have some. */
 export function authorizeCommand(): CommandUnknownOpts {
-  return new Command("authorize").description("authorize capabilities for a server")
-    .addOption(registryOption())
-    .addOption(timeoutOption())
-    .addOption(roleOption())
-    .addOption(
+  const command = new Command("authorize").description("authorize capabilities for a server");
+  return addResultOptions(
+    addServersOptions(command).addOption(
       new Option("--list", "lists the servers that have capabilities, and changes nothing").default(
         false,
       ),
-    )
-    .addOption(passphraseFileOption())
-    .addOption(jsonOption())
-    .addOption(logOption("warning"))
+    ),
+  )
     .addArgument(serverListArgument())
     .addArgument(
       completing(
@@ -159,13 +151,10 @@ function toJson({ server, instance, capabilities, since, by }: Delegation): obje
 
 /** Revokes all capabilities that a server has in others. */
 export function retractCommand(): CommandUnknownOpts {
-  return new Command("retract").description("retract all capabilities granted to a server")
-    .addOption(registryOption())
-    .addOption(timeoutOption())
-    .addOption(roleOption())
-    .addOption(passphraseFileOption())
-    .addOption(jsonOption())
-    .addOption(logOption("warning"))
+  const command = new Command("retract").description(
+    "retract all capabilities granted to a server",
+  );
+  return addResultOptions(addServersOptions(command))
     .addArgument(serverListArgument())
     .addArgument(
       completing(

@@ -20,20 +20,16 @@ import { completing, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import {
   actorIdArgument,
+  addResultOptions,
+  addServersOptions,
   type ClientOptions,
   forceOption,
-  jsonOption,
-  logOption,
   namedActor,
   type NamedServers,
   namedServers,
   type OutputOptions,
   parseNames,
-  passphraseFileOption,
   readDestination,
-  registryOption,
-  roleOption,
-  timeoutOption,
 } from "../kit/options.ts";
 import { printError, printJson, printLine, printNotice } from "../kit/output.ts";
 import type { PassphraseOptions } from "../kit/prompts.ts";
@@ -45,19 +41,16 @@ interface ShutdownOptions extends ClientOptions, OutputOptions, PassphraseOption
 
 /** Shuts down actors or servers; without arguments, the whole ensemble with its registry. */
 export function shutdownCommand(): CommandUnknownOpts {
-  return new Command("shutdown")
+  const command = new Command("shutdown")
     .description("shuts down an actor, server, or the entire ensemble including the registry")
     .addOption(
       forceOption(
         "do not ask for confirmation; with an actor id, end the actor at once, without its clean-up",
       ),
-    )
-    .addOption(registryOption())
-    .addOption(timeoutOption("5, plus the time that the server has to stop"))
-    .addOption(roleOption())
-    .addOption(passphraseFileOption())
-    .addOption(jsonOption())
-    .addOption(logOption("warning"))
+    );
+  return addResultOptions(
+    addServersOptions(command, "5, plus the time that the server has to stop"),
+  )
     .addArgument(completing(
       "destination list",
       new Argument("[server-id]", "the server id").default(undefined, "#f")

@@ -9,6 +9,7 @@ import {
   type Command,
   type CommandUnknownOpts,
   Option,
+  type OptionValues,
 } from "npm:@commander-js/extra-typings@^15.1.0";
 import { DEFAULT_ASK_TIMEOUT } from "../../runtime/actor/messaging.ts";
 import {
@@ -246,6 +247,31 @@ export const serverListArgument = () =>
 export const roleOption = () =>
   new Option("--role", "takes a role instead of a server id: all servers with that role")
     .default(false);
+
+/**
+ * Adds the options of those commands that say where the servers are, and how long to wait for each.
+ *
+ * @param usual what the help shows as the default of `--timeout`.
+ */
+export function addServersOptions<Args extends unknown[], Options extends OptionValues>(
+  command: Command<Args, Options>,
+  usual?: string,
+) {
+  return command
+    .addOption(registryOption())
+    .addOption(timeoutOption(usual))
+    .addOption(roleOption());
+}
+
+/** Adds the options of those commands that end the list: the proof of an administrator, the result, the log. */
+export function addResultOptions<Args extends unknown[], Options extends OptionValues>(
+  command: Command<Args, Options>,
+) {
+  return command
+    .addOption(passphraseFileOption())
+    .addOption(jsonOption())
+    .addOption(logOption("warning"));
+}
 
 /** Parses one or several names, ids or roles, and removes duplicates. */
 export function parseNames(text: string): string[] {
