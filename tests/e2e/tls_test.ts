@@ -3,9 +3,10 @@ import { type Certified, CertifiedEnsemble } from "../cli/certified_ensemble.ts"
 import { PASSPHRASE } from "../cheap_passphrase.ts";
 import { freePort } from "../free_port.ts";
 import { NETWORKS, testWith } from "../requirements.ts";
-import { TemporaryEnsemble } from "../temporary_ensemble.ts";
+import type { TemporaryEnsemble } from "../temporary_ensemble.ts";
 import { installAdministrator } from "./administrator.ts";
 import { RunningEnsemble, RunningProcess, WAITING } from "./running_ensemble.ts";
+import { copyOf, inside, TwoNamespaces } from "./two_hosts.ts";
 
 /** An ensemble whose authority has issued these certificates. */
 async function certified(...certificates: Certified[]): Promise<RunningEnsemble> {
@@ -117,65 +118,6 @@ Deno.test("a server warns about a certificate that expires soon, and about unenc
   assert.equal(a.matching(/neither encrypted nor certified/).length, 1);
   assert.match(a.matching(/neither encrypted/)[0]!, /tcp:\/\/0\.0\.0\.0:0 is neither/);
 });
-
-/** The same ensemble as seen from another host: its files, and no sockets. */
-function copyOf({ places }: RunningEnsemble): TemporaryEnsemble {
-  const copy = new TemporaryEnsemble();
-  const { code } = new Deno.Command("cp", { args: ["-a", places.gerbilPath, copy.gerbilPath] })
-    .outputSync();
-  assert.equal(code, 0);
-  return copy;
-}
-
-/** `gxensemble` in a network namespace. */
-function inside(namespace: string, places: TemporaryEnsemble, ...args: string[]): Deno.Command {
-  return places.external("ip", "netns", "exec", namespace, ...places.program, ...args);
-}
-
-interface NetworkHost {
-  readonly namespace: string;
-  readonly address: string;
-}
-
-/** Two network namespaces connected only with each other. */
-class TwoNamespaces implements AsyncDisposable {
-  readonly hosts: [NetworkHost, NetworkHost];
-
-  private constructor(name: string) {
-    this.hosts = [
-      { namespace: `${name}a`, address: "10.231.77.1" },
-      { namespace: `${name}b`, address: "10.231.77.2" },
-    ];
-  }
-
-  static async create(): Promise<TwoNamespaces> {
-    const name = `gx${crypto.randomUUID().slice(0, 8)}`;
-    const network = new TwoNamespaces(name);
-    const [{ namespace: a }, { namespace: b }] = network.hosts;
-    try {
-      for (const { namespace } of network.hosts) await ip("netns", "add", namespace);
-      // Interface names are set inside the namespaces, where they cannot conflict.
-      await ip("-n", a, "link", "add", "gx0", "type", "veth", "peer", "name", "gx0", "netns", b);
-      for (const { namespace, address } of network.hosts) {
-        await ip("-n", namespace, "addr", "add", `${address}/24`, "dev", "gx0");
-        for (const device of ["lo", "gx0"]) await ip("-n", namespace, "link", "set", device, "up");
-      }
-      return network;
-    } catch (error) {
-      await network[Symbol.asyncDispose]();
-      throw error;
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const { namespace } of this.hosts) await ip("netns", "del", namespace).catch(() => {});
-  }
-}
-
-async function ip(...args: string[]): Promise<void> {
-  const { code, stderr } = await new Deno.Command("ip", { args, stdin: "null" }).output();
-  if (code !== 0) throw new Error(`ip ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
-}
 
 testWith(["ip", NETWORKS], {
   name: "two servers in two network namespaces find each other through the registry, and use tls",

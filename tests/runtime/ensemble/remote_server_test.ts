@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { loadFile } from "../../../cli/modules/load_file.ts";
 import { encodePem } from "../../../runtime/pki/pem.ts";
 import { testEnsemble } from "../../../testing/test_ensemble.ts";
+import { generatePair, PASSPHRASE } from "../../cheap_passphrase.ts";
 
 Deno.test("server.remote does what the command line does", async () => {
   await using ensemble = await testEnsemble();
@@ -56,6 +57,26 @@ Deno.test("server.elevate gets capabilities with the administrators' key, and au
   await assert.rejects(client.elevate("a", { key: adminKey, capabilities: ["admin"] }), {
     name: "InvalidInputError",
   });
+});
+
+Deno.test("server.elevate opens an encrypted key with its passphrase", async () => {
+  const { open: adminKey, sealed: key } = await generatePair(PASSPHRASE);
+  await using ensemble = await testEnsemble({ adminKey });
+  await ensemble.startServer("a");
+  const client = await ensemble.startServer();
+  const capabilities = ["loader"];
+  await assert.rejects(client.elevate("a", { key, capabilities }), {
+    name: "InvalidInputError",
+    message: /it takes a passphrase/,
+  });
+  const passphrase = "battery staple";
+  await assert.rejects(
+    client.elevate("a", { key, passphrase, capabilities }),
+    /the passphrase is wrong/,
+  );
+  await assert.rejects(client.remote("a").evaluate("1"), /not authorized for evaluate/);
+  await client.elevate("a", { key, passphrase: PASSPHRASE, capabilities });
+  assert.equal(await client.remote("a").evaluate("1"), "1");
 });
 
 Deno.test("loadFile loads a source file into another server and into its own", async () => {
