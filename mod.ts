@@ -2,6 +2,22 @@
  * Actor ensembles for Deno: servers in many processes and hosts that find each other by name, talk by
  * messages, and are managed with the `gxensemble` command.
  *
+ * | to | use |
+ * |---|---|
+ * | run a program as a server, or start a client | {@linkcode runServer}, {@linkcode startServer} |
+ * | answer requests | {@linkcode ActorServer.serve}, {@linkcode HandlerContext} |
+ * | find servers, and call their services | {@linkcode EnsembleServer.lookup}, {@linkcode EnsembleServer.client} |
+ * | write an actor by hand | {@linkcode ActorServer.spawn}, {@linkcode Actor.receive}, {@linkcode on} |
+ * | notice the end of an actor or a server | {@linkcode Actor.monitor}, {@linkcode onDown} |
+ * | operate another server | {@linkcode EnsembleServer.remote}, {@linkcode loadFile} |
+ * | decide what to do about an error | {@linkcode EnsembleError}, {@linkcode ErrorCode} |
+ *
+ * All servers of an ensemble share a secret, the cookie, and one of them is the registry: `gxensemble cookie` makes the
+ * one, `gxensemble registry` starts the other. {@linkcode StartServerOptions.registry} says how a server finds it.
+ *
+ * Tests start an ensemble in their own process with `@gxensemble/ensemble/testing`.
+ * `@gxensemble/ensemble/certificates` issues certificates for TLS.
+ *
  * @example A server with a service
  * ```ts
  * import { runServer } from "@gxensemble/ensemble";
@@ -29,9 +45,6 @@
  *   console.log(await counter.add({ amount: 3 }));
  * }
  * ```
- *
- * A server finds the registry where its option `registry` says, else where `ENSEMBLE_REGISTRY` says, else where the file
- * `known-servers` says, else at the UNIX socket of this host: see {@linkcode StartServerOptions.registry}.
  *
  * @module
  */
@@ -79,7 +92,7 @@ export { currentServer } from "./runtime/ensemble/process_servers.ts";
 export { startServer } from "./runtime/ensemble/start_server.ts";
 export type { StartServerOptions } from "./runtime/ensemble/start_options.ts";
 export type { LogOptions } from "./runtime/home/log_options.ts";
-export { runProgram, type RunProgramOptions } from "./cli/executables/run_program.ts";
+export { runProgram } from "./cli/executables/run_program.ts";
 export { runServer } from "./runtime/ensemble/run_server.ts";
 export type { ServerInfo } from "./runtime/ensemble/server_info.ts";
 export { RemoteServer } from "./runtime/ensemble/remote_server.ts";

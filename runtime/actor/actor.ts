@@ -307,6 +307,18 @@ export class Actor<Service = any> {
    * undefined without it.
    * @throws {ActorExit} if the actor has to end. Do not catch it.
    * @throws {EnsembleError} if another receive of this actor is waiting.
+   *
+   * @example Wait for an answer to a question, for at most one second
+   * ```ts
+   * import { type Actor, on } from "@gxensemble/ensemble";
+   *
+   * async function guess(self: Actor) {
+   *   const number = await self.receive([
+   *     on("guess", ({ number }: { number: number }) => number),
+   *   ], { timeout: 1_000, else: () => 0 });
+   *   console.log(number);
+   * }
+   * ```
    */
   async receive<Result, Else = undefined>(
     cases: readonly Case<Result>[],
@@ -386,6 +398,16 @@ export class Actor<Service = any> {
   /**
    * Monitors an actor: when it ends, or its server is lost, this actor receives one message `{type:
    * "down", monitor, ref, reason?}`. The actor can be on any server. Returns the monitor's number.
+   *
+   * @example
+   * ```ts
+   * import { type Actor, onDown } from "@gxensemble/ensemble";
+   *
+   * async function watcher(self: Actor) {
+   *   const monitor = self.monitor("worker@web1");
+   *   await self.receive([onDown((down) => console.log(down.monitor === monitor, down.reason))]);
+   * }
+   * ```
    */
   monitor(dest: Destination): number {
     return this.#system.monitor(this, dest);

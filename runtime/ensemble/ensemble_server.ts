@@ -194,6 +194,16 @@ export class EnsembleServer extends ActorServer {
    * Looks up all servers with a role, sorted by id.
    *
    * @throws {DisconnectedError} if the registry cannot be reached.
+   *
+   * @example
+   * ```ts
+   * import { startServer } from "@gxensemble/ensemble";
+   *
+   * await using client = await startServer();
+   * for (const { id, addresses } of await client.lookup({ role: "web" })) {
+   *   console.log(id, addresses);
+   * }
+   * ```
    */
   lookup(by: { readonly role: string }, options?: AskOptions): Promise<ServerInfo[]>;
   async lookup(

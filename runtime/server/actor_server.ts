@@ -362,6 +362,14 @@ export class ActorServer {
    * @throws {TimeoutError} when no answer comes in time.
    * @throws {DisconnectedError} when the other server cannot be reached, or is lost before it answers.
    * @throws {EnsembleError} when the message cannot travel to another server.
+   *
+   * @example
+   * ```ts
+   * import { startServer } from "@gxensemble/ensemble";
+   *
+   * await using client = await startServer();
+   * const count = await client.ask<number>("counter@web1", { type: "get" }, { timeout: 2_000 });
+   * ```
    */
   ask<Reply = unknown>(dest: Destination, message: unknown, options?: AskOptions): Promise<Reply> {
     return this.actors.ask<Reply>(dest, message, options);
@@ -445,6 +453,14 @@ export class ActorServer {
    * `ACTOR_ENDED`. Monitors get the reason. To let it clean up, send it `{ type: "shutdown" }`.
    *
    * @throws {EnsembleError} when there is no such actor, it is a part of its server, or that refuses.
+   *
+   * @example
+   * ```ts
+   * import { startServer } from "@gxensemble/ensemble";
+   *
+   * await using client = await startServer();
+   * await client.exit("worker@web1", "it does not answer");
+   * ```
    */
   async exit(destination: Destination, reason = "killed"): Promise<void> {
     const ref = this.actors.refOf(destination);
