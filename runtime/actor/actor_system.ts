@@ -26,7 +26,7 @@ import {
 import { ActorGroup } from "./introspection.ts";
 import { checkMailboxOptions, type MailboxOptions } from "./mailbox.ts";
 import { type Down, type DownNews, Monitors } from "./monitors.ts";
-import { atCallSite, PendingAsks } from "./asks.ts";
+import { PendingAsks } from "./asks.ts";
 import { type ActorId, ActorRef, checkActorName, parseActorId } from "./references.ts";
 import { type Handlers, type HandlersOf, type ServeOptions, serviceBody } from "./service.ts";
 
@@ -202,19 +202,33 @@ export class ActorSystem implements Messaging, Receiver {
   }
 
   /** See {@linkcode Messaging.ask}. */
-  async ask<Reply = unknown>(
+  ask<Reply = unknown>(
     dest: Destination,
     message: unknown,
-    options: AskOptions = {},
+    options: AskOptions = NO_OPTIONS,
     source: ActorRef = this.ref,
   ): Promise<Reply> {
-    const { timeout = this.#askTimeout, signal } = options;
+    // An async function would allocate another promise for each message.
+    try {
+      return this.#ask(dest, message, options, source) as Promise<Reply>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #ask(
+    dest: Destination,
+    message: unknown,
+    { timeout = this.#askTimeout, signal }: AskOptions,
+    source: ActorRef,
+  ): Promise<unknown> {
     signal?.throwIfAborted();
     if (typeof timeout !== "number" || !(timeout >= 0)) {
       throw new InvalidInputError(`not a timeout in ms: ${describeValue(timeout)}`);
     }
     const nonce = this.#takeNonce();
     const ref = this.refOf(dest);
+    const now = performance.now();
     const envelope = new Envelope(
       message,
       ref.actor,
@@ -225,7 +239,9 @@ export class ActorSystem implements Messaging, Receiver {
       true,
       false,
     );
-    const answer = this.#asks.wait(nonce, { dest: ref, type: typeOf(message), timeout });
+    if (timeout !== Infinity) envelope.expires = now + timeout;
+    const type = typeOf(message);
+    const answer = this.#asks.wait(nonce, { dest: ref, type, timeout, now, signal });
     try {
       if (!this.#post(ref, envelope)) {
         this.#asks.reject(
@@ -238,14 +254,7 @@ export class ActorSystem implements Messaging, Receiver {
     } catch (error) {
       this.#asks.reject(nonce, error);
     }
-    const stopListening = signal && this.#abortWith(signal, nonce);
-    try {
-      return await answer as Reply;
-    } catch (error) {
-      throw error === signal?.reason ? error : atCallSite(error, this.ask);
-    } finally {
-      stopListening?.();
-    }
+    return answer;
   }
 
   /** Whether the sender of an envelope has a capability. */
@@ -440,14 +449,6 @@ export class ActorSystem implements Messaging, Receiver {
     return new ActorError(message, { code });
   }
 
-  /** Rejects an ask when its signal is aborted. Returns a function that removes the listener. */
-  #abortWith(signal: AbortSignal, nonce: number): () => void {
-    const abort = () => this.#asks.reject(nonce, signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort, { once: true });
-    return () => signal.removeEventListener("abort", abort);
-  }
-
   /** Checks that the sender of a `shutdown` may end its destination. */
   #requireShutdown(envelope: Envelope): void {
     const work = () => {
@@ -541,6 +542,8 @@ export class ActorSystem implements Messaging, Receiver {
     this.#monitors.ended(actor.serial, reason);
   }
 }
+
+const NO_OPTIONS: AskOptions = {};
 
 /** The error for ending an actor that is a part of its server. */
 export function endsWithServer({ ref }: Actor): EnsembleError {

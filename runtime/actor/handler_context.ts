@@ -65,8 +65,9 @@ export class HandlerContext {
    */
   constructor(envelope: Envelope) {
     this.envelope = envelope;
-    const { timeout, expires } = envelope;
-    this.#expires = timeout === undefined ? undefined : expires ?? performance.now() + timeout;
+    const { timeout } = envelope;
+    if (timeout !== undefined) envelope.expires ??= performance.now() + timeout;
+    this.#expires = envelope.expires;
   }
 
   /** The actor that sent the request. The connection authenticated its server. */

@@ -214,7 +214,7 @@ class Slot {
     this.type = type;
     this.order = order;
     const { timeout } = envelope;
-    envelope.expires = timeout === undefined ? undefined : performance.now() + timeout;
+    if (timeout !== undefined) envelope.expires ??= performance.now() + timeout;
   }
 }
 

@@ -53,14 +53,14 @@ export class Deadlines<Item extends Deadline> {
     this.#onDue = onDue;
   }
 
-  /** Starts an item's deadline, `duration` ms from now. */
-  add(item: Item, duration: number): void {
+  /** Starts an item's deadline, `duration` ms from `now`, a time by `performance.now()`. */
+  add(item: Item, duration: number, now: number = performance.now()): void {
     let row = this.#rows.get(duration);
     if (!row) {
       row = { duration, first: undefined, last: undefined, timer: undefined };
       this.#rows.set(duration, row);
     }
-    item.due = performance.now() + duration;
+    item.due = now + duration;
     item.duration = duration;
     item.row = row;
     item.previous = row.last;

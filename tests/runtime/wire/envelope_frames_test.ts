@@ -85,7 +85,9 @@ Deno.test("all fields of an envelope arrive", () => {
       failed,
     );
     const received = decode(encodeEnvelope(envelope));
-    assertSame({ ...received, timeout }, { ...envelope });
+    const { expires } = envelope;
+    assertSame({ ...received, timeout, expires }, { ...envelope });
+    if (timeout !== undefined) assert.ok(Math.abs(received.expires! - expires!) < 1000);
     // The time it waited here is subtracted.
     const waited = (timeout as number ?? 0) - (received.timeout ?? 0);
     assert.ok(waited >= 0 && waited < 1000, `${waited}`);
