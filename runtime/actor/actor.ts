@@ -164,11 +164,11 @@ export class Actor<Service = any> {
    */
   readonly monitors: Set<number> = new Set<number>();
   /**
-   * An error created where the actor was started, for its stack.
+   * An error created where the actor was started, for its stack; see `ActorSystem.spawn`.
    *
    * @internal
    */
-  readonly origin: Error = new Error();
+  readonly origin: Error | undefined;
   /** The time when it started, in ms since 1970. */
   readonly startedAt: number = Date.now();
   /**
@@ -180,7 +180,7 @@ export class Actor<Service = any> {
   readonly #system: ActorSystem;
   readonly #mailbox: Mailbox;
   readonly #bound: MailboxOptions | undefined;
-  readonly #tickers = new Set<Ticker>();
+  #tickers: Set<Ticker> | undefined;
   /** Taken envelopes whose senders still wait for their answers. */
   readonly #open = new Set<Envelope>();
   /** The number of them from which those whose senders have given up are removed. */
@@ -199,6 +199,8 @@ export class Actor<Service = any> {
   /** The error for messages that arrive while it shuts down. */
   #refusal: Failure | undefined;
   #dead = false;
+  /** Why it ended, if it failed or was killed. */
+  #reason: string | undefined;
   /** The error for asks that are unanswered when the actor ends. */
   #ended: Failure | undefined;
   #handled = 0;
@@ -222,9 +224,11 @@ export class Actor<Service = any> {
       name: string | undefined;
       group: ActorGroup;
       body: ActorBody;
+      origin: Error | undefined;
       mailbox?: MailboxOptions | undefined;
     },
   ) {
+    this.origin = options.origin;
     this.#bound = options.mailbox;
     this.#mailbox = new Mailbox(
       (length) =>
@@ -278,7 +282,7 @@ export class Actor<Service = any> {
   /** Aborted when the actor has to end. Pass it to everything else that the body waits for. */
   get signal(): AbortSignal {
     this.#abort ??= new AbortController();
-    if (this.#exit) this.#abort.abort(this.#exit);
+    if (this.#exit || this.#dead) this.#abort.abort(this.#whyEnded());
     return this.#abort.signal;
   }
 
@@ -289,7 +293,7 @@ export class Actor<Service = any> {
    */
   get haste(): AbortSignal {
     this.#hurry ??= new AbortController();
-    const reason = this.#haste ?? this.#exit;
+    const reason = this.#haste ?? (this.#dead ? this.#whyEnded() : this.#exit);
     if (reason) this.#hurry.abort(reason);
     return this.#hurry.signal;
   }
@@ -325,7 +329,7 @@ export class Actor<Service = any> {
     options: { timeout?: number; else?: () => Else } = {},
   ): Promise<Awaited<Result> | Else> {
     if (--this.#untilClock === 0 && this.#isOverdue()) await this.#yield();
-    if (this.#exit) throw this.#exit;
+    if (this.#exit || this.#dead) throw this.#whyEnded();
     this.#requireNotWaiting();
     let taken: Taken<Result> | StackProbe | undefined = this.#mailbox.take(cases) ??
       (options.timeout === 0 ? undefined : await this.#wait(cases, options.timeout));
@@ -344,7 +348,7 @@ export class Actor<Service = any> {
   async loop(cases: readonly Case[]): Promise<never> {
     while (true) {
       if (--this.#untilClock === 0 && this.#isOverdue()) await this.#yield();
-      if (this.#exit) throw this.#exit;
+      if (this.#exit || this.#dead) throw this.#whyEnded();
       this.#requireNotWaiting();
       let taken: Taken<unknown> | StackProbe | undefined = this.#mailbox.take(cases) ??
         await this.#wait(cases, undefined);
@@ -581,7 +585,7 @@ export class Actor<Service = any> {
    * aborted. Its body may clean up, and continues until it receives.
    */
   exit(reason = "made to end"): void {
-    if (this.#exit) return;
+    if (this.#exit || this.#dead) return;
     this.#exit = new ActorExit(reason);
     const waiting = this.#waiting;
     this.#stopWaiting();
@@ -597,21 +601,31 @@ export class Actor<Service = any> {
    */
   cleanUp(reason: string | undefined): void {
     this.#dead = true;
-    this.#exit ??= new ActorExit("has ended");
-    this.#abort?.abort(this.#exit);
-    this.#hurry?.abort(this.#exit);
+    this.#abort?.abort(this.#whyEnded());
+    this.#hurry?.abort(this.#whyEnded());
     if (this.#finished) this.#noteFinished();
     this.#stopWaiting();
     // The body of a killed actor may continue, because nothing can stop it while it waits for
     // anything but messages.
     this.#end.resolve(this.#exit);
-    for (const ticker of this.#tickers) ticker.stop();
+    for (const ticker of this.#tickers ?? []) ticker.stop();
     for (const monitor of this.monitors) this.#system.demonitor(monitor);
-    const message = `${this.ref} has ended${reason ? `: ${reason}` : ""}`;
-    this.#ended = toFailure(new EnsembleError(message, { code: "ACTOR_ENDED" }));
-    const open = [...this.#open, ...this.#mailbox.clear()];
+    this.#reason = reason;
+    for (const envelope of [...this.#open, ...this.#mailbox.clear()]) this.#failEnded(envelope);
     this.#open.clear();
-    for (const envelope of open) this.#fail(envelope, this.#ended);
+  }
+
+  /** The exception for code of the actor that receives after its end. */
+  #whyEnded(): ActorExit {
+    return this.#exit ??= new ActorExit("has ended");
+  }
+
+  /** Fails an envelope that is unanswered at the end of the actor. */
+  #failEnded(envelope: Envelope): void {
+    if (!envelope.replyExpected) return;
+    const message = `${this.ref} has ended${this.#reason ? `: ${this.#reason}` : ""}`;
+    this.#ended ??= toFailure(new EnsembleError(message, { code: "ACTOR_ENDED" }));
+    this.#fail(envelope, this.#ended);
   }
 
   /** Fails all waiting and future messages, because the actor is shutting down. */
@@ -695,8 +709,8 @@ export class Actor<Service = any> {
   #react<Result>({ envelope, reaction }: Taken<Result>): Result {
     // It was killed between the arrival of the envelope and this turn.
     if (this.#dead) {
-      this.#fail(envelope, this.#ended);
-      throw this.#exit;
+      this.#failEnded(envelope);
+      throw this.#whyEnded();
     }
     this.#handled++;
     try {
@@ -768,12 +782,13 @@ export class Actor<Service = any> {
   }
 
   #addTicker(delay: number, interval: number | undefined, message: unknown): Ticker {
+    this.#tickers ??= new Set();
     const ticker = new Ticker({
       delay,
       interval,
       message,
       send: (tick) => this.#system.tell(this, tick, undefined, this.ref),
-      stopped: () => this.#tickers.delete(ticker),
+      stopped: () => this.#tickers?.delete(ticker),
     });
     this.#tickers.add(ticker);
     if (this.#dead) ticker.stop();

@@ -43,6 +43,9 @@ const DRAIN_SHARE = 3 / 4;
 /** The number of destination texts whose references are cached. */
 const MAX_PARSED = 1024;
 
+/** The number of actors without a name in a second whose origin is recorded. */
+const ORIGINS_PER_SECOND = 1_000;
+
 /** The actors of one server. */
 export class ActorSystem implements Messaging, Receiver {
   /** The server's id, which its actors' references contain. */
@@ -94,6 +97,9 @@ export class ActorSystem implements Messaging, Receiver {
   readonly #mailbox: MailboxOptions | undefined;
   readonly #monitors: Monitors;
   #lastSerial = 1;
+  /** The number of recorded origins of actors without a name, and the start of the second, by `Date.now()`. */
+  #origins = 0;
+  #originsSince = 0;
   #nextNonce = 2;
 
   /**
@@ -138,12 +144,29 @@ export class ActorSystem implements Messaging, Receiver {
     }
     const serial = ++this.#lastSerial;
     const group = options.group ?? this.root;
-    const actor = new Actor(this, { serial, name, group, body, mailbox });
+    const origin = this.#takeOrigin(name);
+    const actor = new Actor(this, { serial, name, group, body, origin, mailbox });
     this.#bySerial.set(serial, actor);
     if (name !== undefined) this.#byName.set(name, actor);
     group.add(actor);
     void actor.ended.then((error) => this.#onEnded(actor, error));
     return actor;
+  }
+
+  /**
+   * Records where an actor is started. That takes longer than everything else in starting one, so of
+   * actors without a name only the first {@linkcode ORIGINS_PER_SECOND} are recorded.
+   */
+  #takeOrigin(name: string | undefined): Error | undefined {
+    if (name === undefined) {
+      const now = Date.now();
+      if (now - this.#originsSince >= 1000) {
+        this.#originsSince = now;
+        this.#origins = 0;
+      }
+      if (++this.#origins > ORIGINS_PER_SECOND) return undefined;
+    }
+    return new Error();
   }
 
   /** Starts an actor in a new group, to which the actors that it starts also belong. */

@@ -138,7 +138,7 @@ export function findGroup(
 export interface Backtrace {
   /** Where it is suspended in a receive. Absent if it is not waiting, and empty for a service. */
   readonly suspended?: readonly string[];
-  /** Where it was started. */
+  /** Where it was started; empty for an actor without a name, if very many were started at the time. */
   readonly started: readonly string[];
 }
 
@@ -147,7 +147,7 @@ export async function backtrace(actor: Actor): Promise<Backtrace> {
   const stack = await actor.backtrace();
   return {
     ...(stack !== undefined && { suspended: ownFrames(stack) }),
-    started: ownFrames(actor.origin.stack ?? ""),
+    started: ownFrames(actor.origin?.stack ?? ""),
   };
 }
 

@@ -169,8 +169,8 @@ export class Envelope<Message = unknown> {
    */
   recipient: Recipient | undefined = undefined;
   /**
-   * When it is dropped unread, on the clock of `performance.now()`; set when an ask is made, when it arrives from another
-   * server, and at the latest when it begins to wait in a mailbox.
+   * The time when it is dropped unread, on the clock of `performance.now()`. Set when an ask is made,
+   * when the envelope arrives from another server, and otherwise when it starts to wait in a mailbox.
    *
    * @internal
    */
