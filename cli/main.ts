@@ -1,7 +1,8 @@
 /**
  * The `gxensemble` executable.
  *
- * It has no types, since Deno runs it as JavaScript when a file server declares `.ts` as something other than TypeScript.
+ * It has no types, since Deno runs it as JavaScript when a file server declares `.ts` as something
+ * other than TypeScript.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The `ensemble-registry` executable: `gxensemble registry` without the rest. It has no types, as `main.ts`.
+ * The `ensemble-registry` executable: `gxensemble registry` without the rest. It has no types, as
+ * `main.ts`.
  *
  * @module
  */

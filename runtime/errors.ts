@@ -7,8 +7,8 @@
  */
 
 /**
- * The code of an error: stable, and the same on every server that the error travels to. Compare with it in place of the
- * message. `docs/errors.md` says what to do about each.
+ * The code of an error: stable, and the same on every server that the error travels to. Compare
+ * with it in place of the message. `docs/errors.md` says what to do about each.
  *
  * @example Try again only when it can help
  * ```ts
@@ -105,7 +105,8 @@ export interface EnsembleErrorOptions extends ErrorOptions {
 }
 
 /**
- * The base of every error that the ensemble throws on purpose. Decide by its `code`; the message is for people.
+ * The base of every error that the ensemble throws on purpose. Decide by its `code`; the message is
+ * for people.
  *
  * @example Go on when an actor is not there
  * ```ts
@@ -139,7 +140,8 @@ export class EnsembleError extends Error {
 }
 
 /**
- * The input is not of the form asked for: a server id, an address, an option, a file. Its code is `INVALID_INPUT`.
+ * The input is not of the form asked for: a server id, an address, an option, a file. Its code is
+ * `INVALID_INPUT`.
  *
  * @example Refuse a request
  * ```ts
@@ -159,9 +161,9 @@ export class InvalidInputError extends EnsembleError {
 }
 
 /**
- * The other side answered, and its answer is a failure, with the message and the code of the error there: `FAILED` where
- * that has none. The stack is that of the asker; the cause, where the other side gave it, is an error with the name,
- * message and stack that it has there.
+ * The other side answered, and its answer is a failure, with the message and the code of the error
+ * there: `FAILED` where that has none. The stack is that of the asker; the cause, where the other
+ * side gave it, is an error with the name, message and stack that it has there.
  *
  * @example What the other side says
  * ```ts
@@ -177,7 +179,10 @@ export class InvalidInputError extends EnsembleError {
  * ```
  */
 export class ActorError extends EnsembleError {
-  /** The name of the error at the other side, such as `TypeError`. It is for people: decide by the code. */
+  /**
+   * The name of the error at the other side, such as `TypeError`. It is for people: decide by the
+   * code.
+   */
   remoteName = "Error";
 }
 
@@ -185,7 +190,10 @@ export class ActorError extends EnsembleError {
 export interface Silence {
   /** Its id: that of the registry, where it does not say where the server asked is. */
   readonly server: string;
-  /** What it has not answered: an attempt to connect, the handshake, or a request on a connection that stands. */
+  /**
+   * What it has not answered: an attempt to connect, the handshake, or a request on a connection
+   * that stands.
+   */
   readonly stage: "connect" | "handshake" | "request";
   /** Where it is reached, as a URL. */
   readonly address: string;
@@ -218,8 +226,8 @@ export class TimeoutError extends EnsembleError {
 }
 
 /**
- * The server asked cannot be reached, or the connection to it was lost before it answered. Its code is `DISCONNECTED`, or
- * says why: `NO_REGISTRY`, `SERVER_STOPPING` or `UNKNOWN_SERVER`.
+ * The server asked cannot be reached, or the connection to it was lost before it answered. Its code
+ * is `DISCONNECTED`, or says why: `NO_REGISTRY`, `SERVER_STOPPING` or `UNKNOWN_SERVER`.
  *
  * @example Go on without a server that cannot be reached
  * ```ts
@@ -238,7 +246,8 @@ export class DisconnectedError extends EnsembleError {
   /** @internal */
   protected static override readonly code: ErrorCode = "DISCONNECTED";
   /**
-   * Which server was silent, and to what; absent where the connection was refused, or closed by the other side.
+   * Which server was silent, and to what; absent where the connection was refused, or closed by the
+   * other side.
    *
    * @internal
    */
@@ -266,7 +275,8 @@ export class AuthenticationError extends EnsembleError {
 }
 
 /**
- * The sender may not do that here: it takes a capability that it does not have. Its code is `NOT_AUTHORIZED`.
+ * The sender may not do that here: it takes a capability that it does not have. Its code is
+ * `NOT_AUTHORIZED`.
  *
  * @example Refuse a request that takes a capability
  * ```ts

@@ -3,8 +3,8 @@
  * strings, such as `(httpd1 (unix: "host" "/tmp/ensemble/httpd1"))`.
  *
  * It is the part of Scheme's notation that the ensemble needs. Numbers and booleans are not told
- * apart from symbols. A comma counts as a space, so that `a,b` may be typed where `(a b)` would need
- * quoting from the shell. What follows a `;` on a line is a comment.
+ * apart from symbols. A comma counts as a space, so that `a,b` may be typed where `(a b)` would
+ * need quoting from the shell. What follows a `;` on a line is a comment.
  *
  * @module
  */

@@ -27,13 +27,13 @@ export function quoted(text: string): string {
 
 /**
  * What is escaped: the control characters C0, DEL and C1; lone surrogates; the line and paragraph
- * separators; and every character that is invisible by itself (`Default_Ignorable_Code_Point`), which
- * covers the bidirectional controls, zero-width spaces, fillers and tag characters, and the
+ * separators; and every character that is invisible by itself (`Default_Ignorable_Code_Point`),
+ * which covers the bidirectional controls, zero-width spaces, fillers and tag characters, and the
  * interlinear annotation marks.
  *
- * Not escaped are the joiners and variation selectors, without which emoji and the writing of Persian
- * and the languages of India fall apart, and the tag characters of a flag that Unicode recommends,
- * such as that of Scotland. They change at most the glyph next to them.
+ * Not escaped are the joiners and variation selectors, without which emoji and the writing of
+ * Persian and the languages of India fall apart, and the tag characters of a flag that Unicode
+ * recommends, such as that of Scotland. They change at most the glyph next to them.
  */
 const CONTROLS =
   /\p{RGI_Emoji_Tag_Sequence}|[[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]--[\u200c\u200d\p{Variation_Selector}]]/gv;

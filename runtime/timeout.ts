@@ -8,8 +8,8 @@
 export const MAX_DELAY = 2 ** 31 - 1;
 
 /**
- * Waits until a promise is settled, or `timeout` ms have passed: a number below 0 counts as 0, and `Infinity` has no end.
- * Says whether the promise is settled.
+ * Waits until a promise is settled, or `timeout` ms have passed: a number below 0 counts as 0, and
+ * `Infinity` has no end. Says whether the promise is settled.
  */
 export async function within(timeout: number, promise: Promise<unknown>): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined;

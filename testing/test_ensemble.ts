@@ -34,9 +34,9 @@ provideRuntime(() => import("../mod.ts"));
 const GRACE = 1_000;
 
 /**
- * An ensemble in this process, over UNIX sockets in a temporary directory. Its servers share a cookie of their own and
- * read neither the environment nor the files of the user, so that tests can run beside each other and beside a real
- * ensemble. {@linkcode testEnsemble} makes one.
+ * An ensemble in this process, over UNIX sockets in a temporary directory. Its servers share a
+ * cookie of their own and read neither the environment nor the files of the user, so that tests can
+ * run beside each other and beside a real ensemble. {@linkcode testEnsemble} makes one.
  *
  * @example A server that is lost during a test
  * ```ts
@@ -54,7 +54,10 @@ const GRACE = 1_000;
 export class TestEnsemble implements AsyncDisposable {
   /** The temporary directory. It is removed at the end. */
   readonly directory: string;
-  /** What each of its servers is started with: for `runServer`, and for programs that start a server themselves. */
+  /**
+   * What each of its servers is started with: for `runServer`, and for programs that start a server
+   * themselves.
+   */
   readonly options: StartServerOptions;
   readonly #servers: EnsembleServer[] = [];
   readonly #log = new CollectedLog();
@@ -74,7 +77,10 @@ export class TestEnsemble implements AsyncDisposable {
     };
   }
 
-  /** What was logged so far, a line a record. A test that fails inside {@linkcode withEnsemble} prints it. */
+  /**
+   * What was logged so far, a line a record. A test that fails inside {@linkcode withEnsemble}
+   * prints it.
+   */
   get log(): string {
     return this.#log.text;
   }
@@ -85,7 +91,8 @@ export class TestEnsemble implements AsyncDisposable {
   }
 
   /**
-   * Starts a server of the ensemble; without an id a client. It is stopped at the end of the test, if not before.
+   * Starts a server of the ensemble; without an id a client. It is stopped at the end of the test,
+   * if not before.
    *
    * @param options are added to those of the ensemble.
    * @throws {EnsembleError} as `startServer` does.
@@ -114,10 +121,11 @@ export class TestEnsemble implements AsyncDisposable {
 }
 
 /**
- * Starts an ensemble for a test, with a registry that keeps its entries in memory. Nothing is logged to standard error.
+ * Starts an ensemble for a test, with a registry that keeps its entries in memory. Nothing is
+ * logged to standard error.
  *
  * @param options what all its servers are started with.
- * @throws {EnsembleError} when the registry cannot start.
+ * @throws {EnsembleError} if the registry cannot start.
  *
  * @example A registry, a server and a client
  * ```ts
@@ -144,7 +152,8 @@ export async function testEnsemble(options: StartServerOptions = {}): Promise<Te
 }
 
 /**
- * Makes a test of a function that gets an ensemble. When it fails, what the servers logged is printed to standard error.
+ * Makes a test of a function that gets an ensemble. When it fails, what the servers logged is
+ * printed to standard error.
  *
  * @example
  * ```ts

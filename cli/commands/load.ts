@@ -120,7 +120,9 @@ export function loadCommand(): CommandUnknownOpts {
     });
 }
 
-/** Loads a module into running servers, and prints each module with its hash: dependencies first. */
+/**
+ * Loads a module into running servers, and prints each module with its hash: dependencies first.
+ */
 async function load(servers: NamedServers, moduleId: string, options: LoadOptions): Promise<void> {
   const { inEachServer } = await import("../kit/servers.ts");
   const { loaderClient } = await import("../../runtime/ensemble/remote.ts");

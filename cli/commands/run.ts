@@ -79,8 +79,8 @@ export function runCommand(): CommandUnknownOpts {
 
 /**
  * Runs a server that calls the module's `main` with the arguments, until it is shut down. A module
- * without `main` runs as under `deno run`, and the server continues after its top level has ended. So does one that
- * uses `runProgram`, whose options say what else the server has.
+ * without `main` runs as under `deno run`, and the server continues after its top level has ended.
+ * So does one that uses `runProgram`, whose options say what else the server has.
  *
  * If the program itself starts a server with the same id, it gets this one.
  */
@@ -131,7 +131,10 @@ async function run({ serverId, moduleId, args }: Run, options: RunOptions): Prom
   });
 }
 
-/** Runs a module whose top level is the program; or else its `main`, if the top level did not run that. */
+/**
+ * Runs a module whose top level is the program; or else its `main`, if the top level did not run
+ * that.
+ */
 async function runItself(
   server: EnsembleServer,
   { tree, moduleId, args, exportsMain }: {

@@ -11,18 +11,18 @@ import { asError, describeThrown, explainParts } from "../../runtime/error_repor
 import { EnsembleError } from "../../runtime/errors.ts";
 
 /**
- * Runs this process as a server, as its command line says: `<options> <server-id> <main-args> ...`. It takes the options
- * of `gxensemble run`, logs as that does, and stops on the same signals. `main` is called as there: with the
- * arguments, once the server is in the registry; `currentServer()` is the server.
+ * Runs this process as a server with the command line `<options> <server-id> <main-args> ...`. It
+ * takes the options of `gxensemble run`, logs in the same way, and stops on the same signals. Once
+ * the server is registered, `main` is called with the arguments; `currentServer()` is the server.
  *
- * Roles and addresses to listen at on the command line are added to those of `options`; everything else on it
- * replaces what `options` says.
+ * Roles and listen addresses of the command line are added to those of `options`. Its other options
+ * replace those of `options`.
  *
- * In a module that `gxensemble run` runs, the server is there: `options` add to it, and all arguments are for `main`, whose
- * failure rejects.
+ * In a module that `gxensemble run` runs, the server already exists: `options` are added to it, all
+ * arguments are for `main`, and a failure of `main` rejects the promise.
  *
  * @param main the program, called with the arguments of the command line.
- * @param options what the server is where its command line does not say.
+ * @param options defaults for the command line, and additions to it.
  * @param options.name the name of the program in its help and messages. Default: the name of its first module.
  * @param options.version the version of the program, for `--version`.
  * @param options.args the command line. Default: that of the process.

@@ -1,5 +1,5 @@
 /**
- * Loading a source file into a server, for programs.
+ * Loads a source file into a server, for programs.
  *
  * @module
  */
@@ -20,15 +20,21 @@ import { RemoteServer } from "../../runtime/ensemble/remote_server.ts";
  * ```
  */
 export interface LoadFileOptions {
-  /** Whether to ship the one module only, linked to what the server already runs. Default false. */
+  /**
+   * Whether to ship only this module, linked to the modules that the server has loaded. Default:
+   * false.
+   */
   readonly force?: boolean;
-  /** Whether to run the module again when the same text has been loaded before. Default false. */
+  /** Whether to run the module again if the same text has been loaded before. Default: false. */
   readonly rerun?: boolean;
-  /** Whether to find out what a load would do, and change nothing. Default false. */
+  /** Whether to only report what a load would do. Default: false. */
   readonly dryRun?: boolean;
-  /** The prefixes of the names of modules that the server itself finds, such as `npm:`. */
+  /** The prefixes of library modules, which the server resolves itself, such as `npm:`. */
   readonly libraryPrefixes?: readonly string[];
-  /** How long each answer may take, in ms. By default as long as the top level of the modules takes. */
+  /**
+   * Timeout for each answer, in ms. By default there is none, since the top level of modules may
+   * run long.
+   */
   readonly timeout?: number | undefined;
 }
 
@@ -51,25 +57,26 @@ export interface LoadFileOptions {
 export interface LoadedFile {
   /** The module id: its path in the project, or a specifier. */
   readonly module: string;
-  /** Its path on the host that it was loaded from. */
+  /** Its path on the host from which it was loaded. */
   readonly path: string;
-  /** The SHA-256 that names this version of it, in hex. */
+  /** The SHA-256 that identifies this version, in hex. */
   readonly hash: string;
-  /** Whether it was sent and evaluated now. Otherwise the server had it. */
+  /** Whether it was sent and evaluated now, because the server did not have it. */
   readonly loaded: boolean;
   /** Whether an earlier version is current again. */
   readonly restored: boolean;
 }
 
 /**
- * Loads a source file into a server, with what it imports, as `gxensemble load` does: TypeScript becomes JavaScript, and
- * only what the server lacks is sent. The compiler is imported when this is first called.
+ * Loads a source file into a server, with what it imports, as `gxensemble load` does: TypeScript
+ * becomes JavaScript, and only what the server lacks is sent. The compiler is imported when this is
+ * first called.
  *
  * @param server the own server, or another by `server.remote(id)`.
- * @param path a path, or a `file:` URL.
- * @returns the modules; what a module imports stands before it.
+ * @param path a path or a `file:` URL.
+ * @returns the modules, each after those that it imports.
  * @throws {EnsembleError} naming the file, line and column that cannot be read, shipped or loaded.
- * @throws {ActorError} when the server refuses; the capability is `loader`.
+ * @throws {ActorError} if the server refuses; the capability is `loader`.
  *
  * @example
  * ```ts

@@ -92,8 +92,8 @@ function linesOf(edited: MagicString, map: DecodedSourceMap): Mappings {
 }
 
 /**
- * Mappings in the lines of engines, which count every ECMAScript line terminator, from mappings in lines that end where
- * `terminator` matches.
+ * Mappings in the lines of engines, which count every ECMAScript line terminator, from mappings in
+ * lines that end where `terminator` matches.
  */
 export function inEngineLines(
   mappings: Mappings,

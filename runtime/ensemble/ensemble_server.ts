@@ -52,8 +52,9 @@ type EnsembleServerOptions =
 /**
  * A server of the ensemble in this process. `startServer` and `runServer` start one.
  *
- * From {@linkcode ActorServer} it has `spawn`, `serve`, `tell`, `ask`, `exit`, `signal` and `stopped`. It adds what
- * concerns other servers: to find them, to call their services, and to operate them.
+ * {@linkcode ActorServer} provides `spawn`, `serve`, `tell`, `ask`, `exit`, `signal` and `stopped`.
+ * This class adds the functions for other servers: finding them, calling their services, and
+ * operating them.
  *
  * @example Serve, find another server, and call it
  * ```ts
@@ -156,10 +157,10 @@ export class EnsembleServer extends ActorServer {
   }
 
   /**
-   * Connects with another server, through the registry or at the addresses given, which are tried first from now on.
-   * Sending to a server connects by itself; this is for programs that want to know that it works.
+   * Connects to another server, through the registry or at the given addresses, which are tried
+   * first from now on. Sending to a server connects automatically; use this to know that it works.
    *
-   * @throws {DisconnectedError} when the server cannot be reached, saying what was tried.
+   * @throws {DisconnectedError} if the server cannot be reached, saying what was tried.
    */
   override connect(server: string, addresses: readonly string[] = []): Promise<void> {
     return super.connect(server, addresses);
@@ -251,8 +252,9 @@ export class EnsembleServer extends ActorServer {
    *
    * @param options.key the administrators' private key: PKCS#8 PEM, or the text of `admin.priv`, which takes a passphrase.
    * @param options.passphrase the passphrase of the key, if it is encrypted.
-   * @param options.capabilities what to be able to do: `["shutdown"]`.
-   * @param options.claimed who is at work, `user@host`, for the audit log of the other server, which marks it as a claim.
+   * @param options.capabilities the capabilities to get: `["shutdown"]`.
+   * @param options.claimed the user, `user@host`, for the audit log of the other server, which
+   * marks it as a claim.
    * @throws {InvalidInputError} if the key is not an Ed25519 private key.
    * @throws {EnsembleError} if the passphrase is wrong.
    * @throws {ActorError} if the other server does not accept the key, or has no administrators.

@@ -150,7 +150,7 @@ const TOLERATED_SILENCE = 5_000;
 /**
  * Shuts a server down, and waits until it is gone.
  *
- * @throws {EnsembleError} when it cannot be reached, refuses, or is still there after that time.
+ * @throws {EnsembleError} if it cannot be reached, refuses, or is still there after that time.
  */
 export async function shutDownServer(
   actors: ActorSystem,

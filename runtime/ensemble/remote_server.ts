@@ -16,9 +16,10 @@ import {
 } from "./remote.ts";
 
 /**
- * Another server of the ensemble, or the own one, as the commands of `gxensemble` work with it. `server.remote(id)` makes
- * one. Each method throws a `DisconnectedError` when the server cannot be reached, and an `ActorError` when it refuses, as
- * for want of a capability: see `server.elevate`.
+ * Another server of the ensemble, or the own one, with the operations of `gxensemble`'s commands.
+ * `server.remote(id)` returns one. Each method throws a `DisconnectedError` if the server cannot be
+ * reached, and an `ActorError` if it refuses, for example because a capability is missing: see
+ * `server.elevate`.
  *
  * @example Evaluate an expression in a server, and stop it
  * ```ts
@@ -135,11 +136,12 @@ export class RemoteServer {
   }
 
   /**
-   * The capabilities granted to other servers with {@linkcode RemoteServer.authorize}, or by the start option
-   * `capabilities`, sorted by server.
+   * The capabilities granted to other servers with {@linkcode RemoteServer.authorize}, or by the
+   * start option `capabilities`, sorted by server.
    *
-   * @returns for each: the id of the server, the key of the instance that has them, in hex, its capabilities, sorted, who
-   * granted them, as in the audit log, and when. Those of the start option are for any instance, and `by` is `options`.
+   * @returns for each server its id, the key of the instance that has the capabilities, in hex, the
+   * sorted capabilities, the grantor as in the audit log, and the time. Those of the start option
+   * are for any instance, and their `by` is `options`.
    */
   async authorizations(options?: AskOptions): Promise<
     {

@@ -74,8 +74,8 @@ export interface StartServerOptions {
    */
   readonly knownServers?: Readonly<Record<string, readonly string[]>> | undefined;
   /**
-   * The secret that all servers of the ensemble share, in place of the file `cookie`: at least 16 bytes. Text is used as
-   * UTF-8. A cookie in a file is 32 bytes.
+   * The secret that all servers of the ensemble share, in place of the file `cookie`: at least 16
+   * bytes. A text is encoded as UTF-8. The cookie in a file has 32 bytes.
    */
   readonly cookie?: Uint8Array | string | undefined;
   /** The TLS certificates of the server, in place of the files that `gxensemble ca` makes. */
@@ -88,7 +88,8 @@ export interface StartServerOptions {
   /**
    * Capabilities of other servers in this one, by id: `{ deployer: ["loader"] }`. They matter if
    * capabilities are enforced, and last until they are retracted. `gxensemble authorize` grants
-   * capabilities to one instance, in addition; these are for any instance with the id. `authorize --list` has both.
+   * capabilities to one instance, in addition; these are for any instance with the id. `authorize
+   * --list` has both.
    */
   readonly capabilities?: Readonly<Record<string, readonly string[]>> | undefined;
   /**

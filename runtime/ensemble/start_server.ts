@@ -20,14 +20,14 @@ import type { StartServerOptions } from "./start_options.ts";
 const logger = getLogger(["gxensemble", "server"]);
 
 /**
- * Starts a server of the ensemble in this process. When this resolves, it listens on its UNIX socket and is in the
- * registry. `await using` stops it at the end of the block.
+ * Starts a server of the ensemble in this process. When this resolves, the server listens on its
+ * UNIX socket and is registered. `await using` stops it at the end of the block.
  *
- * A process may have several servers, and each has its own actors, connections and loaded modules. The log belongs to the
- * process: the first server that starts says how it is kept.
+ * A process can have several servers, each with its own actors, connections and loaded modules. The
+ * log belongs to the process: the first server that starts determines its options.
  *
- * @throws {InvalidInputError} when the id is not a server id, or an option has no meaning.
- * @throws {EnsembleError} when there is no cookie, a server of this id is running, or the registry cannot be reached. The
+ * @throws {InvalidInputError} if the id is not a server id, or an option has no meaning.
+ * @throws {EnsembleError} if there is no cookie, a server of this id is running, or the registry cannot be reached. The
  * message says what to do.
  *
  * @example A server with one actor
@@ -42,10 +42,11 @@ const logger = getLogger(["gxensemble", "server"]);
  */
 export function startServer(id: string, options?: StartServerOptions): Promise<EnsembleServer>;
 /**
- * Starts a transient server: a client, which asks or tells something and goes. Its id is `client-` and random digits, so
- * that any number of them can run at once. It listens nowhere, is not in the registry, and takes no code from others.
+ * Starts a transient server: a client, which sends requests or messages and leaves. Its id is
+ * `client-` and random digits, so that any number of clients can run at once. It does not listen,
+ * is not registered, and accepts no code from others.
  *
- * @throws {EnsembleError} when there is no cookie.
+ * @throws {EnsembleError} if there is no cookie.
  *
  * @example Ask a server
  * ```ts

@@ -62,7 +62,7 @@ export interface ActorServerOptions extends ServerLocations {
   readonly grace?: number | undefined;
   /** Default timeout of asks, in ms. Default: 5000. */
   readonly askTimeout?: number | undefined;
-  /** The bound of mailboxes that are given none; by default they have none. */
+  /** The bound of mailboxes without their own. Default: none. */
   readonly mailbox?: MailboxOptions | undefined;
   /** Heartbeat of its connections. Default: every 15 s, and closed after 60 s of silence. */
   readonly heartbeat?: Heartbeat | undefined;
@@ -91,7 +91,7 @@ export interface ServerExtension {
 export type ServerKeys = Pick<Credentials, "instance" | "cookie">;
 
 /**
- * What every server has: actors, messages, and an orderly end. `EnsembleServer` adds to it.
+ * The base of every server: actors, messages, and stopping in order. `EnsembleServer` extends it.
  *
  * @example Send messages from a server
  * ```ts
@@ -294,11 +294,12 @@ export class ActorServer {
   /**
    * Starts an actor.
    *
-   * @param name the name to find it by; undefined for an actor that is found by its reference only.
-   * @param body what it runs. The actor ends when the body returns, and has failed when it throws, which is logged.
-   * @throws {InvalidInputError} when the name is not valid: it has no `@` and no white space, and does not begin with a
+   * @param name its name; undefined for an actor that can be reached only by its reference.
+   * @param body the code that it runs. The actor ends when the body returns. If the body throws,
+   * the actor fails, which is logged.
+   * @throws {InvalidInputError} if the name is not valid: it has no `@` and no white space, and does not begin with a
    * digit.
-   * @throws {EnsembleError} when an actor of that name is running.
+   * @throws {EnsembleError} if an actor of that name is running.
    *
    * @example
    * ```ts
@@ -319,11 +320,12 @@ export class ActorServer {
   }
 
   /**
-   * Starts a service: an actor that answers requests `{ type, ... }` with the handler of that type. It takes one request
-   * after the other, unless the option `concurrent` is set. A handler that throws fails its request only.
+   * Starts a service: an actor that answers requests `{ type, ... }` with the handler for that
+   * type. It handles one request at a time, unless the option `concurrent` is set. A handler that
+   * throws fails only its request.
    *
-   * @throws {InvalidInputError} when the name is not valid.
-   * @throws {EnsembleError} when an actor of that name is running.
+   * @throws {InvalidInputError} if the name is not valid.
+   * @throws {EnsembleError} if an actor of that name is running.
    *
    * @example
    * ```ts
@@ -346,22 +348,23 @@ export class ActorServer {
   }
 
   /**
-   * Sends a message and goes on. It is delivered at most once, and in order for each pair of actors.
+   * Sends a message without waiting. Delivery is at most once, and in order for each pair of
+   * actors.
    *
-   * @returns the number of the envelope; undefined when the actor is known to be gone.
-   * @throws {EnsembleError} when the message cannot travel to another server, as one with a function.
+   * @returns the nonce of the envelope; undefined if the actor is known not to exist.
+   * @throws {EnsembleError} if the message cannot be sent to another server, such as one with a function.
    */
   tell(dest: Destination, message: unknown, options?: TellOptions): number | undefined {
     return this.actors.tell(dest, message, options);
   }
 
   /**
-   * Sends a message and waits for its answer, 5 s by default.
+   * Sends a message and waits for its answer, by default for up to 5 s.
    *
-   * @throws {ActorError} when the other side fails, or there is no such actor.
-   * @throws {TimeoutError} when no answer comes in time.
-   * @throws {DisconnectedError} when the other server cannot be reached, or is lost before it answers.
-   * @throws {EnsembleError} when the message cannot travel to another server.
+   * @throws {ActorError} if the other side fails, or there is no such actor.
+   * @throws {TimeoutError} if no answer arrives in time.
+   * @throws {DisconnectedError} if the other server cannot be reached, or is lost before it answers.
+   * @throws {EnsembleError} if the message cannot be sent to another server.
    *
    * @example
    * ```ts
@@ -397,7 +400,7 @@ export class ActorServer {
    * Connects to another server, through the registry or at the given addresses, which are tried
    * first from now on. Sending to a server connects automatically; use this to know that it works.
    *
-   * @throws {DisconnectedError} when it cannot be reached, saying what was tried.
+   * @throws {DisconnectedError} if it cannot be reached, saying what was tried.
    *
    * @internal
    */
@@ -448,11 +451,12 @@ export class ActorServer {
   }
 
   /**
-   * Ends an actor at once, here or in another server, where that takes the capability `shutdown`. Its name is free, its
-   * receives reject, its signal is aborted, and everyone who waits for its answer gets an error with the code
-   * `ACTOR_ENDED`. Monitors get the reason. To let it clean up, send it `{ type: "shutdown" }`.
+   * Ends an actor at once, on this server or another; on another it requires the capability
+   * `shutdown`. Its name is free, its receives reject, its signal is aborted, and all its askers
+   * get an error with the code `ACTOR_ENDED`. Monitors get the reason. To let it clean up, send it
+   * `{ type: "shutdown" }`.
    *
-   * @throws {EnsembleError} when there is no such actor, it is a part of its server, or that refuses.
+   * @throws {EnsembleError} if there is no such actor, it is a part of its server, or that refuses.
    *
    * @example
    * ```ts
@@ -497,8 +501,9 @@ export class ActorServer {
   }
 
   /**
-   * Stops gracefully: closes its listeners and removes its sockets, leaves the registry, lets its services finish the
-   * requests that they have begun and its actors shut down for at most `grace` ms, flushes and closes its connections.
+   * Stops gracefully: closes its listeners and removes its sockets, leaves the registry, lets its
+   * services finish their requests and its actors shut down within `grace` ms, and flushes and
+   * closes its connections.
    */
   async stop(options: { grace?: number } = {}): Promise<void> {
     if (!this.#stopping) {

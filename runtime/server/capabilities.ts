@@ -98,7 +98,8 @@ export interface Delegation {
   /** The server. */
   readonly server: string;
   /**
-   * Its instance: after a restart it has to be authorized again, unless it has a certificate. Absent for any instance.
+   * Its instance: after a restart it has to be authorized again, unless it has a certificate.
+   * Absent for any instance.
    */
   readonly instance?: Bytes | undefined;
   /** The capabilities, sorted. */
@@ -137,7 +138,9 @@ export class Capabilities {
   readonly #self: { readonly id: string; readonly instance: Bytes };
   readonly #lines: LineLimit;
   readonly #delegations = new Map<string, Delegation>();
-  /** The capabilities that this server was started with, by server id: they are for any instance. */
+  /**
+   * The capabilities that this server was started with, by server id: they are for any instance.
+   */
   readonly #given = new Map<string, Delegation>();
 
   /**
@@ -243,13 +246,16 @@ export class Capabilities {
     return succeed(result as Awaited<Result>);
   }
 
-  /** Confers capabilities to the instance of a server, in place of those that it had. */
+  /** Grants capabilities to the instance of a server, in place of those that it had. */
   delegate(delegation: Omit<Delegation, "since"> & { readonly instance: Bytes }): void {
     const capabilities = checkCapabilities(delegation.capabilities);
     this.#delegations.set(delegation.server, { ...delegation, capabilities, since: Date.now() });
   }
 
-  /** Ends everything that a server may do here now: delegations, and what its current connection has. */
+  /**
+   * Revokes everything that a server may do here now: delegations, and the capabilities of its
+   * current connection.
+   */
   retract(server: string, session: Session | undefined): Retraction {
     const conferred = [
       ...this.#delegations.get(server)?.capabilities ?? [],
@@ -262,7 +268,10 @@ export class Capabilities {
     return { retracted, returning: [...session?.certified?.capabilities ?? []] };
   }
 
-  /** What is conferred, sorted by server. A server may have capabilities from the start, and others granted later. */
+  /**
+   * The granted capabilities, sorted by server. A server can have capabilities from the start, and
+   * others granted later.
+   */
   delegations(): Delegation[] {
     return [...this.#given.values(), ...this.#delegations.values()]
       .sort((a, b) => a.server < b.server ? -1 : a.server > b.server ? 1 : 0);

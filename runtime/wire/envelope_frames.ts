@@ -14,8 +14,9 @@
  * | | the source actor, likewise |
  * | | fields of later versions, which are skipped |
  *
- * The servers are those of the connection, and not in the header. Values have the form of `value_format.ts`. The
- * header is read by itself, so that a message for an actor that does not exist is never decoded.
+ * The servers are those of the connection, and not in the header. Values have the form of
+ * `value_format.ts`. The header is read by itself, so that a message for an actor that does not
+ * exist is never decoded.
  *
  * @module
  */

@@ -14,9 +14,9 @@ const PREFIX_LENGTH = 4;
 const INITIAL_CAPACITY = 64 * 1024;
 
 /**
- * Reads frames in place, from a buffer that grows to the largest frame and shrinks back after it. When {@linkcode
- * FrameReader.next} has returned true, the body of the frame is `buffer` from `start` to `end`, until the next
- * {@linkcode FrameReader.fill}.
+ * Reads frames in place, from a buffer that grows to the largest frame and shrinks back after it.
+ * When {@linkcode FrameReader.next} has returned true, the body of the frame is `buffer` from
+ * `start` to `end`, until the next {@linkcode FrameReader.fill}.
  */
 export class FrameReader {
   /** The bytes that were read. */
@@ -93,7 +93,10 @@ export class FrameReader {
   }
 }
 
-/** Whether the length of a frame is the start of a TLS record: an alert or a handshake (RFC 8446, 5.1). */
+/**
+ * Whether the length of a frame is the start of a TLS record: an alert or a handshake (RFC 8446,
+ * 5.1).
+ */
 function isTlsRecord(length: number): boolean {
   const start = length >>> 8;
   return start >= 0x150300 && start <= 0x150304 || start >= 0x160300 && start <= 0x160304;
@@ -165,7 +168,10 @@ export class Outbox {
     return this.#buffer = grown;
   }
 
-  /** Adds the frame whose body was written up to `end`. `expires` says whether its header has a deadline. */
+  /**
+   * Adds the frame whose body was written up to `end`. `expires` says whether its header has a
+   * deadline.
+   */
   commit(end: number, expires: boolean): void {
     const at = this.#size;
     const length = end - at - PREFIX_LENGTH;
