@@ -2,14 +2,15 @@
  * Actor ensembles for Deno: servers in many processes and on many hosts that find each other by
  * name, exchange messages, and are managed with the command `gxensemble`.
  *
- * | to | use | |---|---| | run a program as a server, or start a client | {@linkcode runServer},
- * {@linkcode startServer} | | answer requests | {@linkcode ActorServer.serve}, {@linkcode
- * HandlerContext} | | find servers, and call their services | {@linkcode EnsembleServer.lookup},
- * {@linkcode EnsembleServer.client} | | write an actor by hand | {@linkcode ActorServer.spawn},
- * {@linkcode Actor.receive}, {@linkcode on} | | monitor an actor or a server | {@linkcode
- * Actor.monitor}, {@linkcode onDown} | | operate another server | {@linkcode
- * EnsembleServer.remote}, {@linkcode loadFile} | | handle an error | {@linkcode EnsembleError},
- * {@linkcode ErrorCode} |
+ * | to | use |
+ * |---|---|
+ * | run a program as a server, or start a client | {@linkcode runServer}, {@linkcode startServer} |
+ * | answer requests | {@linkcode ActorServer.serve}, {@linkcode HandlerContext} |
+ * | find servers, and call their services | {@linkcode EnsembleServer.lookup}, {@linkcode EnsembleServer.client} |
+ * | write an actor by hand | {@linkcode ActorServer.spawn}, {@linkcode Actor.receive}, {@linkcode on} |
+ * | monitor an actor or a server | {@linkcode Actor.monitor}, {@linkcode onDown} |
+ * | operate another server | {@linkcode EnsembleServer.remote}, {@linkcode loadFile} |
+ * | handle an error | {@linkcode EnsembleError}, {@linkcode ErrorCode} |
  *
  * All servers of an ensemble share a secret, the cookie, which `gxensemble cookie` makes. One
  * server is the registry, which `gxensemble registry` starts. {@linkcode
