@@ -101,11 +101,12 @@ export class TestEnsemble implements AsyncDisposable {
   /** Starts a client of the ensemble: see `startServer` without an id. */
   startServer(options?: StartServerOptions): Promise<EnsembleServer>;
   async startServer(
-    ...[first, second]: [id: string, options?: StartServerOptions] | [options?: StartServerOptions]
+    ...given: [id: string, options?: StartServerOptions] | [options?: StartServerOptions]
   ): Promise<EnsembleServer> {
-    const server = typeof first === "string"
-      ? await startServer(first, { ...this.options, ...second })
-      : await startServer({ ...this.options, ...first });
+    const [first, second] = given;
+    const server = given.length === 0 || typeof first === "object" && first !== null
+      ? await startServer({ ...this.options, ...first as StartServerOptions | undefined })
+      : await startServer(first as string, { ...this.options, ...second });
     this.#servers.push(server);
     return server;
   }

@@ -4,7 +4,8 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import { EnsembleError } from "../errors.ts";
+import { EnsembleError, InvalidInputError } from "../errors.ts";
+import { describeValue } from "../inspection.ts";
 import type { LineLimit } from "../line_limit.ts";
 import { describeThrown } from "../error_report.ts";
 import type { ActorSystem } from "./actor_system.ts";
@@ -585,6 +586,9 @@ export class Actor<Service = any> {
    * aborted. Its body may clean up, and continues until it receives.
    */
   exit(reason = "made to end"): void {
+    if (typeof reason !== "string") {
+      throw new InvalidInputError(`not the reason for an end: ${describeValue(reason)}`);
+    }
     if (this.#exit || this.#dead) return;
     this.#exit = new ActorExit(reason);
     const waiting = this.#waiting;

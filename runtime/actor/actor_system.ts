@@ -86,6 +86,7 @@ export class ActorSystem implements Messaging, Receiver {
    * @internal
    */
   stopping: EnsembleError | undefined;
+  #isClosed = false;
   /** The actors that a stop keeps. */
   #kept: ReadonlySet<Actor> = new Set();
   readonly #bySerial = new Map<number, Actor>();
@@ -136,6 +137,15 @@ export class ActorSystem implements Messaging, Receiver {
     const bound = options.mailbox ?? this.#mailbox;
     const mailbox = bound && checkMailboxOptions(bound);
     if (name !== undefined) checkActorName(name);
+    if (typeof body !== "function") {
+      throw new InvalidInputError(`not the body of an actor: ${describeValue(body)}`);
+    }
+    if (this.#isClosed) {
+      throw new EnsembleError(
+        `cannot start ${name === undefined ? "an actor" : `actor ${name}`}: ${this.id} has stopped`,
+        { code: "SERVER_STOPPING" },
+      );
+    }
     if (name !== undefined && this.#byName.has(name)) {
       throw new EnsembleError(
         `cannot start actor ${name}: one of that name is running in ${this.id}`,
@@ -271,6 +281,8 @@ export class ActorSystem implements Messaging, Receiver {
           nonce,
           ref.server === this.id
             ? this.#absent(ref)
+            : this.#isClosed
+            ? this.#stopped()
             : new DisconnectedError(`${ref.server} cannot be reached`),
         );
       }
@@ -441,19 +453,27 @@ export class ActorSystem implements Messaging, Receiver {
   kill(id: ActorId, reason = "killed"): boolean {
     const actor = this.find(id);
     if (!actor) return false;
+    actor.exit(reason);
     if (reason === "killed") logger.warn("{actor} is killed", { actor: `${actor.ref}` });
     else logger.warn("{actor} is ended: {reason}", { actor: `${actor.ref}`, reason });
-    actor.exit(reason);
     this.#remove(actor, reason);
     return true;
   }
 
   /** Fails everything that waits: the last step of stopping a server. */
   close(): void {
+    this.#isClosed = true;
     this.lines.close();
-    this.#asks.rejectAll(
-      new DisconnectedError(`${this.id} is stopping`, { code: "SERVER_STOPPING" }),
-    );
+    this.#asks.rejectAll(this.#stopped());
+    for (const actor of this.actors()) {
+      actor.exit("the server has stopped");
+      this.#remove(actor, "the server has stopped");
+    }
+  }
+
+  /** The error of what waits for others when this server stops. */
+  #stopped(): DisconnectedError {
+    return new DisconnectedError(`${this.id} is stopping`, { code: "SERVER_STOPPING" });
   }
 
   /** Whether an envelope is a request from another server while this one is stopping. */

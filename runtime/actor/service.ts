@@ -5,6 +5,8 @@
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { asError, describeThrown, isRefusal } from "../error_report.ts";
+import { InvalidInputError } from "../errors.ts";
+import { describeValue } from "../inspection.ts";
 import type { Actor, ActorBody } from "./actor.ts";
 import type { Case, MailboxOptions } from "./mailbox.ts";
 import { HandlerContext } from "./handler_context.ts";
@@ -143,7 +145,17 @@ export interface ServeOptions {
  */
 export function serviceBody(handlers: Handlers, options: ServeOptions = {}): ActorBody {
   const { requests, concurrent = false, drains = true, cleanUp } = options;
+  if (typeof handlers !== "object" || handlers === null) {
+    throw new InvalidInputError(`not the handlers of a service: ${describeValue(handlers)}`);
+  }
   const types = Object.keys(requests ?? handlers).filter((type) => Object.hasOwn(handlers, type));
+  for (const type of types) {
+    if (typeof handlers[type] !== "function") {
+      throw new InvalidInputError(
+        `not a handler of a service: ${type} is ${describeValue(handlers[type])}`,
+      );
+    }
+  }
   const makeCase = (self: Actor, type: string): Case => {
     const handler = handlers[type]!;
     const check = requests?.[type];

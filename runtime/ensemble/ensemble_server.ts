@@ -350,7 +350,10 @@ export class EnsembleServer extends ActorServer {
     await this.#options.tls?.reread();
   }
 
-  /** Stops gracefully, within `grace` ms; by default the grace that it was started with. */
+  /**
+   * Stops gracefully, within `grace` ms; by default the grace that it was started with. A handler
+   * that calls this must not await it, since the stop waits for the handler.
+   */
   override async stop({ grace = this.#grace }: { grace?: number } = {}): Promise<void> {
     await super.stop({ grace: actorsShare(requireGrace(grace)) });
   }

@@ -5,6 +5,8 @@
  */
 import type { MailboxOptions } from "../actor/mailbox.ts";
 import { InvalidInputError } from "../errors.ts";
+import { inspectBounded } from "../inspection.ts";
+import { MAX_DELAY } from "../timeout.ts";
 import type { CertificateTexts } from "../pki/certificates.ts";
 import type { LogOptions } from "../home/log_options.ts";
 import type { EnsembleServer } from "./ensemble_server.ts";
@@ -113,6 +115,27 @@ export interface StartServerOptions {
   readonly denied?: readonly string[];
   /** Starts actors that must exist before the server accepts anything. */
   prepare?(server: EnsembleServer): void | Promise<void>;
+}
+
+/**
+ * Checks the roles and the heartbeat: other options are checked where they are used.
+ *
+ * @throws {InvalidInputError} if one is not valid.
+ */
+export function checkStartOptions({ roles = [], heartbeat }: StartServerOptions): void {
+  const isRole = (role: unknown) => typeof role === "string" && role !== "";
+  if (!Array.isArray(roles) || !roles.every(isRole)) {
+    throw new InvalidInputError(`not a list of roles: ${inspectBounded(roles, { oneLine: true })}`);
+  }
+  const { interval, timeout } = heartbeat ?? { interval: 1, timeout: 2 };
+  if (!(interval > 0 && interval <= MAX_DELAY && timeout > interval)) {
+    throw new InvalidInputError(
+      `not a heartbeat: ${
+        inspectBounded(heartbeat, { oneLine: true })
+      }: it has an interval in ms, ` +
+        "and a longer timeout",
+    );
+  }
 }
 
 /** The default time that a server and its program have to stop, in ms. */

@@ -15,7 +15,7 @@ import { type Address, formatAddressUrl, readAddresses } from "../wire/address.t
 import { EnsembleServer } from "./ensemble_server.ts";
 import { readMembership, transientId } from "./membership.ts";
 import { addServer, hasServers, reserveServer, takeLentServer } from "./process_servers.ts";
-import type { StartServerOptions } from "./start_options.ts";
+import { checkStartOptions, type StartServerOptions } from "./start_options.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
@@ -68,6 +68,7 @@ export async function startServer(
   if (typeof options !== "object") {
     throw new InvalidInputError(`not the options of server ${id}: ${describeValue(options)}`);
   }
+  checkStartOptions(options);
   const lent = isTransient ? undefined : takeLentServer(id);
   if (lent) {
     await lent.extendWith(options);

@@ -457,6 +457,7 @@ export class ActorServer {
    * `{ type: "shutdown" }`.
    *
    * @throws {EnsembleError} if there is no such actor, it is a part of its server, or that refuses.
+   * @throws {InvalidInputError} if the reason is not a text.
    *
    * @example
    * ```ts
@@ -503,7 +504,7 @@ export class ActorServer {
   /**
    * Stops gracefully: closes its listeners and removes its sockets, leaves the registry, lets its
    * services finish their requests and its actors shut down within `grace` ms, and flushes and
-   * closes its connections.
+   * closes its connections. A handler must not await it, since the stop waits for the handler.
    */
   async stop(options: { grace?: number } = {}): Promise<void> {
     if (!this.#stopping) {

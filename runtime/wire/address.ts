@@ -8,6 +8,7 @@
  */
 import { quoted, shorten } from "../safe_text.ts";
 import { InvalidInputError } from "../errors.ts";
+import { describeValue } from "../inspection.ts";
 import {
   type Datum,
   formatNotation,
@@ -248,5 +249,8 @@ function addressError(text: string, why: string): InvalidInputError {
  * @throws {InvalidInputError} if a text is not an address.
  */
 export function readAddresses(list: readonly (Address | string)[] = []): Address[] {
+  if (!Array.isArray(list)) {
+    throw new InvalidInputError(`not a list of addresses: ${describeValue(list)}`);
+  }
   return list.flatMap((each) => typeof each === "string" ? parseAddresses(each) : [each]);
 }

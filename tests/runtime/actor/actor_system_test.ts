@@ -915,3 +915,49 @@ Deno.test("deliver accepts a shutdown from another server only if the guard allo
   ]);
   part!.exit();
 });
+
+Deno.test("ActorSystem.spawn and serve refuse a body or a handler that is no function", () => {
+  const system = startSystem();
+  for (const body of [undefined, null, 5, {}]) {
+    assert.throws(() => system.spawn("a", body as never), {
+      message: /^not the body of an actor: /,
+      code: "INVALID_INPUT",
+    });
+    assert.throws(() => system.serve("a", { add: body } as never), {
+      message: /^not a handler of a service: add is /,
+    });
+  }
+  for (const handlers of [undefined, null, 5]) {
+    assert.throws(
+      () => system.serve("a", handlers as never),
+      /^InvalidInputError: not the handlers/,
+    );
+  }
+  assert.deepEqual(system.actors(), []);
+});
+
+Deno.test("ActorSystem.kill refuses a reason that is no text, and ends nothing", async () => {
+  const system = startSystem();
+  const actor = system.serve("a", { get: () => 1 });
+  for (const reason of [5, null, Symbol("why"), {}]) {
+    assert.throws(() => system.kill("a", reason as never), { code: "INVALID_INPUT" });
+  }
+  assert.equal(await system.ask("a", { type: "get" }), 1);
+  system.kill("a", "why");
+  await actor.ended;
+});
+
+Deno.test("ActorSystem.close ends the actors that are left, and starts none", async () => {
+  const system = startSystem();
+  const left = system.spawn("left", () => new Promise(() => {}));
+  const waits = system.ask("left", { type: "any" }, { timeout: Infinity });
+  const failed = assert.rejects(waits, { code: "SERVER_STOPPING" });
+  system.close();
+  await Promise.all([failed, left.ended]);
+  assert.equal(left.signal.aborted, true);
+  assert.throws(() => system.spawn("late", () => {}), {
+    message: "cannot start actor late: here has stopped",
+    code: "SERVER_STOPPING",
+  });
+  await assert.rejects(system.ask("a@elsewhere", {}), { code: "SERVER_STOPPING" });
+});

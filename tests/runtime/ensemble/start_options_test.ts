@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import {
   actorsShare,
+  checkStartOptions,
   DEFAULT_GRACE,
   requireGrace,
 } from "../../../runtime/ensemble/start_options.ts";
@@ -23,5 +24,26 @@ Deno.test("requireGrace refuses anything but a duration", () => {
   for (const grace of [0, 1.5, Infinity]) assert.equal(requireGrace(grace), grace);
   for (const grace of [-1, NaN, "5", null, undefined]) {
     assert.throws(() => requireGrace(grace as number), InvalidInputError);
+  }
+});
+
+Deno.test("checkStartOptions refuses roles and heartbeats that are not valid", () => {
+  checkStartOptions({});
+  checkStartOptions({ roles: ["web"], heartbeat: { interval: 10, timeout: 30 } });
+  const invalid = [
+    { roles: "web" },
+    { roles: [5] },
+    { roles: [""] },
+    { heartbeat: {} },
+    { heartbeat: { interval: -1, timeout: 5 } },
+    { heartbeat: { interval: 5, timeout: 5 } },
+    { heartbeat: { interval: 2 ** 31, timeout: Infinity } },
+  ];
+  for (const options of invalid) {
+    assert.throws(
+      () => checkStartOptions(options as never),
+      InvalidInputError,
+      Deno.inspect(options),
+    );
   }
 });
