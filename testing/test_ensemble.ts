@@ -35,8 +35,8 @@ const GRACE = 1_000;
 
 /**
  * An ensemble in this process, over UNIX sockets in a temporary directory. Its servers share a
- * cookie of their own and read neither the environment nor the files of the user, so that tests can
- * run beside each other and beside a real ensemble. {@linkcode testEnsemble} makes one.
+ * separate cookie, and read neither the environment nor the user's files, so that tests can run at
+ * the same time as each other and as a real ensemble. {@linkcode testEnsemble} makes one.
  *
  * @example A server that is lost during a test
  * ```ts
@@ -55,8 +55,8 @@ export class TestEnsemble implements AsyncDisposable {
   /** The temporary directory. It is removed at the end. */
   readonly directory: string;
   /**
-   * What each of its servers is started with: for `runServer`, and for programs that start a server
-   * themselves.
+   * The start options of each of its servers, for `runServer` and for programs that start their own
+   * server.
    */
   readonly options: StartServerOptions;
   readonly #servers: EnsembleServer[] = [];
@@ -78,8 +78,8 @@ export class TestEnsemble implements AsyncDisposable {
   }
 
   /**
-   * What was logged so far, a line a record. A test that fails inside {@linkcode withEnsemble}
-   * prints it.
+   * The log so far, one record per line. A test that fails inside {@linkcode withEnsemble} prints
+   * it.
    */
   get log(): string {
     return this.#log.text;
@@ -91,10 +91,10 @@ export class TestEnsemble implements AsyncDisposable {
   }
 
   /**
-   * Starts a server of the ensemble; without an id a client. It is stopped at the end of the test,
-   * if not before.
+   * Starts a server of the ensemble, or a client if no id is given. It is stopped at the end of the
+   * test, unless it was stopped before.
    *
-   * @param options are added to those of the ensemble.
+   * @param options are added to the ensemble's options.
    * @throws {EnsembleError} as `startServer` does.
    */
   startServer(id: string, options?: StartServerOptions): Promise<EnsembleServer>;
@@ -125,7 +125,7 @@ export class TestEnsemble implements AsyncDisposable {
  * Starts an ensemble for a test, with a registry that keeps its entries in memory. Nothing is
  * logged to standard error.
  *
- * @param options what all its servers are started with.
+ * @param options the start options of all its servers.
  * @throws {EnsembleError} if the registry cannot start.
  *
  * @example A registry, a server and a client
@@ -153,8 +153,8 @@ export async function testEnsemble(options: StartServerOptions = {}): Promise<Te
 }
 
 /**
- * Makes a test of a function that gets an ensemble. When it fails, what the servers logged is
- * printed to standard error.
+ * Makes a test from a function that receives an ensemble. If it fails, the servers' log is printed
+ * to standard error.
  *
  * @example
  * ```ts

@@ -480,7 +480,7 @@ export class ActorServer {
    *
    * @internal
    */
-  shutDown(): number {
+  beginStop(): number {
     void this.stop();
     return this.#grace;
   }
@@ -509,7 +509,7 @@ export class ActorServer {
   async stop(options: { grace?: number } = {}): Promise<void> {
     if (!this.#stopping) {
       this.#grace = options.grace ?? this.#grace;
-      this.#stopping = this.#shutDown();
+      this.#stopping = this.#stopServing();
     }
     await this.#stopping;
     await this.stopped;
@@ -592,7 +592,7 @@ export class ActorServer {
     logger.warn("refused a connection from {from}: {reason}", { from, reason });
   }
 
-  async #shutDown(): Promise<void> {
+  async #stopServing(): Promise<void> {
     const until = performance.now() + this.#grace;
     logger.info("{id} is stopping", { id: this.id });
     this.#abort.abort(new DisconnectedError(`${this.id} is stopping`, { code: "SERVER_STOPPING" }));

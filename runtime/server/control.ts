@@ -182,7 +182,7 @@ export function controlHandlers(server: ActorServer): HandlersOf<ControlHandlers
 
     threadBacktrace: async ({ serial }) => await backtrace(requireActor(actors, serial)),
 
-    shutdown: () => ({ grace: server.shutDown() }),
+    shutdown: () => ({ grace: server.beginStop() }),
 
     kill({ actor, reason }, context) {
       capabilities.attempt(context.envelope, {
