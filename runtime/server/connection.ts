@@ -182,6 +182,7 @@ export class Connection {
         if (this.#outbox.size === 0) this.#options.peer.notifyDrained();
         while (rest.length > 0) rest = rest.subarray(await this.#stream.write(rest));
       }
+      this.#outbox.rest();
     } catch (error) {
       this.close(`the connection was lost: ${(error as Error).message}`);
     }

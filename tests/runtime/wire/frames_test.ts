@@ -15,6 +15,8 @@ const HEADER_LENGTH = 4;
 
 const KIB = 1024;
 const USUAL_CAPACITY = 64 * KIB;
+/** The size of the buffer of an idle stream. */
+const IDLE_CAPACITY = 4 * KIB;
 
 /** A stream that returns the given pieces, one per read, as far as they fit. */
 class PiecesStream implements ByteStream {
@@ -93,7 +95,7 @@ Deno.test("frames split at every byte are read completely", async () => {
 });
 
 Deno.test("FrameReader returns the frames of one read without another read", async () => {
-  const bodies = Array.from({ length: 5000 }, (_, i) => bodyOf(i % 7, i));
+  const bodies = Array.from({ length: 500 }, (_, i) => bodyOf(i % 7, i));
   const stream = new PiecesStream(join(...bodies.map(frame)));
   const reader = new FrameReader(stream, 1000);
   assert.equal(reader.next(), false);
@@ -131,7 +133,7 @@ Deno.test("a frame beyond the limit is refused by its header, before anything is
       );
       return true;
     });
-    assert.equal(reader.buffer.length, USUAL_CAPACITY);
+    assert.equal(reader.buffer.length, IDLE_CAPACITY);
   }
 });
 
@@ -165,8 +167,39 @@ Deno.test("FrameReader allocates nothing for a length that is only announced", a
   const piece = new Uint8Array(100);
   const reader = new FrameReader(new PiecesStream(header, piece, piece, piece), 2 ** 26);
   await readAll(reader);
-  assert.equal(reader.buffer.length, USUAL_CAPACITY);
+  assert.equal(reader.buffer.length, IDLE_CAPACITY);
   assert.equal(reader.cut, true);
+});
+
+Deno.test("FrameReader has a small buffer while little arrives, and a large one while much does", async () => {
+  const little = Array.from({ length: 40 }, (_, i) => frame(bodyOf(10, i)));
+  const much = frame(bodyOf(6 * KIB, 1));
+  const stream = new PiecesStream(...little, much, much, ...little);
+  const reader = new FrameReader(stream, 2 ** 20);
+  const sizes: number[] = [];
+  while (await reader.fill()) {
+    while (reader.next());
+    sizes.push(reader.buffer.length);
+  }
+  assert.deepEqual(sizes.filter((size, i) => size !== sizes[i - 1]), [
+    IDLE_CAPACITY,
+    USUAL_CAPACITY,
+    IDLE_CAPACITY,
+  ]);
+});
+
+Deno.test("Outbox keeps no buffer while nothing waits, and works on after that", () => {
+  const outbox = new Outbox();
+  for (let i = 0; i < 3; i++) {
+    outbox.add(bodyOf(10, i));
+    assert.deepEqual(outbox.take(), frame(bodyOf(10, i)));
+    outbox.rest();
+    assert.equal(outbox.size, 0);
+  }
+  // What waits stays.
+  outbox.add(bodyOf(20, 7));
+  outbox.rest();
+  assert.deepEqual(outbox.take(), frame(bodyOf(20, 7)));
 });
 
 Deno.test("the buffer grows for a large frame, and shrinks back after it", async () => {
