@@ -1,6 +1,23 @@
 /**
- * Actor ensembles for Deno: servers in many processes and hosts that find each other by name, talk by
- * messages, and are managed with the `gxensemble` command.
+ * Actor ensembles for Deno: servers in many processes and on many hosts that find each other by
+ * name, exchange messages, and are managed with the command `gxensemble`.
+ *
+ * | to | use |
+ * |---|---|
+ * | run a program as a server, or start a client | {@linkcode runServer}, {@linkcode startServer} |
+ * | answer requests | {@linkcode ActorServer.serve}, {@linkcode HandlerContext} |
+ * | find servers, and call their services | {@linkcode EnsembleServer.lookup}, {@linkcode EnsembleServer.client} |
+ * | write an actor by hand | {@linkcode ActorServer.spawn}, {@linkcode Actor.receive}, {@linkcode on} |
+ * | monitor an actor or a server | {@linkcode Actor.monitor}, {@linkcode onDown} |
+ * | operate another server | {@linkcode EnsembleServer.remote}, {@linkcode loadFile} |
+ * | handle an error | {@linkcode EnsembleError}, {@linkcode ErrorCode} |
+ *
+ * All servers of an ensemble share a secret, the cookie, which `gxensemble cookie` makes. One
+ * server is the registry, which `gxensemble registry` starts. {@linkcode
+ * StartServerOptions.registry} describes how servers find it.
+ *
+ * Tests start an ensemble in their own process with `@gxensemble/ensemble/testing`.
+ * `@gxensemble/ensemble/certificates` issues certificates for TLS.
  *
  * @example A server with a service
  * ```ts
@@ -30,9 +47,6 @@
  * }
  * ```
  *
- * A server finds the registry where its option `registry` says, else where `ENSEMBLE_REGISTRY` says, else where the file
- * `known-servers` says, else at the UNIX socket of this host: see {@linkcode StartServerOptions.registry}.
- *
  * @module
  */
 import "./runtime/require_deno.ts";
@@ -45,20 +59,16 @@ export {
   ActorError,
   DisconnectedError,
   EnsembleError,
-  ERROR_CODES,
   type ErrorCode,
   InvalidInputError,
   NotAuthorizedError,
   TimeoutError,
 } from "./runtime/errors.ts";
-export { type ActorId, ActorRef } from "./runtime/actor/references.ts";
+export { ActorRef } from "./runtime/actor/references.ts";
 export {
   type AskOptions,
   type Destination,
   Envelope,
-  reply,
-  replyFailure,
-  replyIfExpected,
   type TellOptions,
 } from "./runtime/actor/messaging.ts";
 export type { Case, MailboxOptions } from "./runtime/actor/mailbox.ts";
@@ -71,24 +81,11 @@ export {
   onShutdown,
   onUnexpected,
 } from "./runtime/actor/cases.ts";
-export {
-  Actor,
-  type ActorBody,
-  type ReceiveOptions,
-  type SpawnOptions,
-} from "./runtime/actor/actor.ts";
+export { Actor, type SpawnOptions } from "./runtime/actor/actor.ts";
 export type { Down } from "./runtime/actor/monitors.ts";
 export { type Tick, Ticker } from "./runtime/actor/time.ts";
-export { HandlerContext, type Later } from "./runtime/actor/handler_context.ts";
-export type {
-  AnswerOf,
-  Client,
-  Handler,
-  Handlers,
-  HandlersOf,
-  RequestOf,
-  ServeOptions,
-} from "./runtime/actor/service.ts";
+export { HandlerContext } from "./runtime/actor/handler_context.ts";
+export type { Client, Handlers, HandlersOf, ServeOptions } from "./runtime/actor/service.ts";
 export type { ActorServer } from "./runtime/server/actor_server.ts";
 export type { CertificateTexts } from "./runtime/pki/certificates.ts";
 export { EnsembleServer } from "./runtime/ensemble/ensemble_server.ts";
@@ -96,11 +93,10 @@ export { currentServer } from "./runtime/ensemble/process_servers.ts";
 export { startServer } from "./runtime/ensemble/start_server.ts";
 export type { StartServerOptions } from "./runtime/ensemble/start_options.ts";
 export type { LogOptions } from "./runtime/home/log_options.ts";
-export { runProgram, type RunProgramOptions } from "./cli/executables/run_program.ts";
+export { runProgram } from "./cli/executables/run_program.ts";
 export { runServer } from "./runtime/ensemble/run_server.ts";
 export type { ServerInfo } from "./runtime/ensemble/server_info.ts";
 export type { ServerChange, WatchOptions } from "./runtime/ensemble/server_change.ts";
 export type { ServerState } from "./runtime/server/registry_protocol.ts";
-export type { AdministratorOptions } from "./runtime/ensemble/elevation.ts";
-export { type Authorization, RemoteServer } from "./runtime/ensemble/remote_server.ts";
+export { RemoteServer } from "./runtime/ensemble/remote_server.ts";
 export { type LoadedFile, loadFile, type LoadFileOptions } from "./cli/modules/load_file.ts";

@@ -65,7 +65,7 @@ export async function serveRegistry(server: RegistryServer, store: RegistryStore
   });
   const handlers = registryHandlers(server, { store, directory, queries });
   // Concurrent: `presence` may take a second, and new connections wait for `lookup`.
-  const options = { concurrent: true, mailbox: UNBOUNDED, requests: registryChecks };
+  const options = { concurrent: true, drains: false, mailbox: UNBOUNDED, requests: registryChecks };
   const actor = server.actors.serve(String(REGISTRY.actor), handlers, options);
   actor.ended.then(() => queries.close());
   return actor;

@@ -2,22 +2,22 @@
  * The notation of the command line and of its output: parenthesised lists of symbols, keywords and
  * strings, such as `(httpd1 (unix: "host" "/tmp/ensemble/httpd1"))`.
  *
- * It is the part of Scheme's notation that the ensemble needs. Numbers and booleans are not told
- * apart from symbols. A comma counts as a space, so that `a,b` may be typed where `(a b)` would need
- * quoting from the shell. What follows a `;` on a line is a comment.
+ * It is the part of Scheme's notation that the ensemble needs. Numbers and booleans are read as
+ * symbols. A comma counts as a space, so that `a,b` can be typed where `(a b)` would need quoting
+ * in the shell. A comment starts with `;` and ends with its line.
  *
  * @module
  */
 import { escapeControls, quoted, shorten } from "./safe_text.ts";
 import { InvalidInputError } from "./errors.ts";
 
-/** A name, written bare, or between bars where it holds what would end it: `|a b|`. */
+/** A name, written bare, or between bars if it contains characters that would end it: `|a b|`. */
 export interface NotationSymbol {
   /** The name, without bars. */
   readonly symbol: string;
 }
 
-/** A name ending in a colon that labels what follows it in a list: `unix:`. */
+/** A name that ends in a colon, and labels the value after it in a list: `unix:`. */
 export interface NotationKeyword {
   /** The name, without bars and without its colon. */
   readonly keyword: string;
@@ -34,7 +34,7 @@ const SEPARATORS = /(?:[\s,]|;.*)*/y;
 const BARE = /[^\s,()"|;]+/y;
 const HEX_ESCAPE = /x([0-9A-Fa-f]{1,6});/y;
 
-/** The escapes of R7RS strings that are not a character standing for itself. */
+/** The escapes of R7RS strings, except those for the character itself. */
 const ESCAPES: Record<string, string> = { n: "\n", r: "\r", t: "\t", a: "\x07", b: "\b" };
 
 /** Makes a symbol. */

@@ -26,14 +26,14 @@ export function quoted(text: string): string {
 }
 
 /**
- * What is escaped: the control characters C0, DEL and C1; lone surrogates; the line and paragraph
- * separators; and every character that is invisible by itself (`Default_Ignorable_Code_Point`), which
- * covers the bidirectional controls, zero-width spaces, fillers and tag characters, and the
- * interlinear annotation marks.
+ * The characters to escape: the control characters C0, DEL and C1; lone surrogates; the line and
+ * paragraph separators; and every invisible character (`Default_Ignorable_Code_Point`), which
+ * includes the bidirectional controls, zero-width spaces, fillers, tag characters and interlinear
+ * annotation marks.
  *
- * Not escaped are the joiners and variation selectors, without which emoji and the writing of Persian
- * and the languages of India fall apart, and the tag characters of a flag that Unicode recommends,
- * such as that of Scotland. They change at most the glyph next to them.
+ * Exceptions are joiners and variation selectors, which emoji and scripts such as Persian and those
+ * of India need, and the tag characters of flags that Unicode recommends, such as that of Scotland.
+ * They change at most the adjacent glyph.
  */
 const CONTROLS =
   /\p{RGI_Emoji_Tag_Sequence}|[[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]--[\u200c\u200d\p{Variation_Selector}]]/gv;

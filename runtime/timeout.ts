@@ -1,15 +1,15 @@
 /**
- * Waiting for something for a limited time.
+ * Waits with a time limit.
  *
  * @module
  */
 
-/** The longest delay a timer takes, in ms: with a longer one it fires at once. */
+/** The longest delay of a timer, in ms. With a longer one, it fires at once. */
 export const MAX_DELAY = 2 ** 31 - 1;
 
 /**
- * Waits until a promise is settled, or `timeout` ms have passed: a number below 0 counts as 0, and `Infinity` has no end.
- * Says whether the promise is settled.
+ * Waits until a promise is settled, or for at most `timeout` ms. A negative number counts as 0, and
+ * `Infinity` means no limit. Returns whether the promise is settled.
  */
 export async function within(timeout: number, promise: Promise<unknown>): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined;

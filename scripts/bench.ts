@@ -1,59 +1,152 @@
 /**
- * The benchmark: `deno task bench`.
+ * The benchmark: `deno task bench [option ...]`.
  *
- * Between two processes on this host, in turn and in one run, so that the ratios hold where the absolute
- * figures do not: a bare UNIX socket, two servers of an ensemble there and over TLS, and two Erlang nodes where Erlang is
- * installed. Prints a table in Markdown.
+ * Measures the project beside floors and, where it is installed, Erlang: in turn and in one run, so that the ratios hold
+ * where the absolute figures do not. Each run of each contestant is in processes of its own. See docs/performance.md.
  *
  * @module
  */
-import { measureEnsemble, measureSocket, measureTls } from "./bench/ensemble.ts";
-import { measureErlang } from "./bench/erlang.ts";
-import type { Figures } from "./bench/workload.ts";
+import { parseArgs } from "node:util";
+import type { Case, Figures } from "./bench/case.ts";
+import { CASES, CHECKED, fullName, narrowed } from "./bench/cases.ts";
+import { changesSince, JUDGEMENT, parseResults } from "./bench/comparison.ts";
+import { isFarOff, nameOf, type Result, resultsOf } from "./bench/results.ts";
+import { formatNumber, formatRatio, formatTable, formatTarget } from "./bench/table.ts";
 
-/** How often all is measured; the table has the median of each figure. */
-const ROUNDS = 3;
+const USAGE = `usage: deno task bench [option ...]
 
-const contestants: [name: string, measure: (directory: string) => Promise<Figures | undefined>][] =
-  [
-    ["bare UNIX socket, 64 bytes", measureSocket],
-    ["gxensemble, UNIX socket", measureEnsemble],
-    ["gxensemble, TLS on loopback", measureTls],
-    ["Erlang distribution, TCP", measureErlang],
-  ];
+  --only <case>       measures the cases whose names begin with this; may be given several times
+  --rounds <number>   how often all is measured, contestants in turn [default: 5, with --short 2]
+  --json              prints one JSON object a line, instead of a table
+  --compare <file>    names what has changed since a run with --json; exits with 1 if anything is worse
+  --short             measures only what CI checks, in less than a minute; exits with 1 if a ratio is below half its
+                      target
+  --list              lists the cases`;
 
-const results = new Map<string, Figures[]>();
-for (let round = 1; round <= ROUNDS; round++) {
-  for (const [name, measure] of contestants) {
-    console.error(`round ${round} of ${ROUNDS}: ${name}`);
-    const directory = await Deno.makeTempDir({ dir: "/tmp", prefix: "gxb" });
-    try {
-      const figures = await measure(directory);
-      if (figures) results.set(name, [...results.get(name) ?? [], figures]);
-      else console.error("  left out: not installed here");
-    } finally {
-      await Deno.remove(directory, { recursive: true });
+/** How long a figure is measured in one round, in ms. */
+const DURATION = 1_000;
+
+/** The same with `--short`. */
+const SHORT_DURATION = 300;
+
+/** How long one run of a contestant may take, in ms. */
+const TIMEOUT = 60_000;
+
+async function main(args: string[]): Promise<number> {
+  const { only, rounds, json, compare, short, list } = readArguments(args);
+  const cases = casesFor({ only, short });
+  if (list) {
+    for (const each of cases) console.log(fullName(each));
+    return 0;
+  }
+  if (cases.length === 0) throw new UsageError("no case has such a name: --list names them");
+  const earlier = compare === undefined ? [] : parseResults(await Deno.readTextFile(compare));
+  const results = await measureAll(cases, {
+    rounds: rounds ?? (short ? 2 : 5),
+    duration: short ? SHORT_DURATION : DURATION,
+  });
+  if (json) { for (const result of results) console.log(JSON.stringify(result)); }
+  else console.log(formatTable(results));
+  let failures = 0;
+  if (compare !== undefined) failures += reportChanges(earlier, results);
+  if (short) failures += reportFarOff(results);
+  return failures > 0 ? 1 : 0;
+}
+
+/** Wrong arguments. */
+class UsageError extends Error {}
+
+function readArguments(args: string[]) {
+  const { values } = parseArgs({
+    args,
+    options: {
+      only: { type: "string", multiple: true, default: [] as string[] },
+      rounds: { type: "string" },
+      json: { type: "boolean", default: false },
+      compare: { type: "string" },
+      short: { type: "boolean", default: false },
+      list: { type: "boolean", default: false },
+    },
+  });
+  const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
+  if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0)) {
+    throw new UsageError(`not a number of rounds: ${values.rounds}`);
+  }
+  return { ...values, rounds };
+}
+
+function casesFor({ only, short }: { only: string[]; short: boolean }): Case[] {
+  const named = CASES.filter((each) =>
+    only.length === 0 || only.some((start) => fullName(each).startsWith(start))
+  );
+  if (!short) return named;
+  return named.map((each) => narrowed(each, (row) => CHECKED.includes(row)))
+    .filter(({ figures }) => Object.keys(figures).length > 0);
+}
+
+async function measureAll(
+  cases: readonly Case[],
+  { rounds, duration }: { rounds: number; duration: number },
+): Promise<Result[]> {
+  const runs = cases.map((each) => ({ each, rounds: new Map<string, Figures[]>() }));
+  for (let round = 1; round <= rounds; round++) {
+    for (const { each, rounds: given } of runs) {
+      for (const [who, contestant] of Object.entries(each.contestants)) {
+        console.error(`round ${round} of ${rounds}: ${fullName(each)}: ${who}`);
+        const directory = await Deno.makeTempDir({ dir: "/tmp", prefix: "gxb" });
+        try {
+          const figures = await within(contestant({ duration, directory }));
+          if (figures) given.set(who, [...given.get(who) ?? [], figures]);
+          else console.error("  left out: it is not installed, or not built");
+        } finally {
+          await Deno.remove(directory, { recursive: true });
+        }
+      }
     }
+  }
+  return runs.flatMap(({ each, rounds }) => resultsOf(each, rounds));
+}
+
+/** Waits for a contestant. One that hangs would otherwise keep the benchmark for ever. */
+async function within(figures: Promise<Figures | undefined>): Promise<Figures | undefined> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => reject(new Error(`no figures within ${TIMEOUT} ms`)),
+    TIMEOUT,
+  );
+  try {
+    return await Promise.race([figures, promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
-console.log("| | ask p50 | ask p99 | 64 outstanding | one way |");
-console.log("|---|---|---|---|---|");
-for (const [name, runs] of results) {
-  const time = (of: (figures: Figures) => number) => `${median(runs.map(of)).toFixed(0)} us`;
-  const rate = (of: (figures: Figures) => number | undefined) => {
-    const rates = runs.flatMap((figures) => of(figures) ?? []);
-    if (rates.length === 0) return "";
-    return `${(Math.round(median(rates) / 1000) * 1000).toLocaleString("en")}/s`;
-  };
-  console.log(
-    `| ${name} | ${time(({ roundTrip }) => roundTrip.p50)} | ` +
-      `${time(({ roundTrip }) => roundTrip.p99)} | ` +
-      `${rate(({ outstanding }) => outstanding)} | ${rate(({ oneWay }) => oneWay)} |`,
-  );
+function reportChanges(earlier: readonly Result[], later: readonly Result[]): number {
+  const changes = changesSince(earlier, later);
+  for (const { row, what, earlier, later, isWorse } of changes) {
+    const values = `${formatNumber(earlier)} to ${formatNumber(later)} ${what}`;
+    console.error(`${isWorse ? "REGRESSION" : "better"}: ${row}: ${values}`);
+  }
+  const worse = changes.filter(({ isWorse }) => isWorse).length;
+  console.error(`${worse} regressions, ${changes.length - worse} improvements. ${JUDGEMENT}`);
+  return worse;
 }
-Deno.exit();
 
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+function reportFarOff(results: readonly Result[]): number {
+  const far = results.filter(isFarOff);
+  for (const result of far) {
+    const { of: who } = result.target!;
+    const ratio = formatRatio(result.ratios[who!]!, who!);
+    console.error(`FAILED: ${nameOf(result)}: ${ratio}, which should be ${formatTarget(result)}`);
+  }
+  return far.length;
+}
+
+try {
+  Deno.exit(await main(Deno.args));
+} catch (error) {
+  const isUsage = error instanceof UsageError || error instanceof TypeError;
+  if (!isUsage) throw error;
+  console.error(`bench: ${error.message}\n${USAGE}`);
+  Deno.exit(2);
 }

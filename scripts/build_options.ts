@@ -4,8 +4,11 @@
  * @module
  */
 
-/** What the command line's process does not need until it does: most commands are over before that. */
+/**
+ * Modules that the command line loads only on demand, since most commands end before they need
+ * them.
+ */
 export const LAZY_BUILTINS = ["node:fs", "node:child_process", "node:process"];
 
-/** For processes that are short: see docs/performance.md. */
+/** Options for short-lived processes: see docs/performance.md. */
 export const V8_FLAGS = ["--no-lazy", "--min-semi-space-size=16"];

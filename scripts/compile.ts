@@ -1,8 +1,8 @@
 /**
  * Makes the executables of the project: `deno task compile [--portable] [--target <platform>]`.
  *
- * They are `dist/gxensemble` and `dist/ensemble-registry`, or those names and the platform's, when one is given.
- * `dist/SHA256SUMS` has their hashes, and keeps those of other platforms that are there.
+ * They are `dist/gxensemble` and `dist/ensemble-registry`, with the platform's name appended if one
+ * is given. `dist/SHA256SUMS` has their hashes, and keeps those of other platforms that exist.
  *
  * @module
  */
@@ -19,9 +19,9 @@ const SUMS = `${DIST}/SHA256SUMS`;
 
 const USAGE = `usage: deno task compile [--portable] [--target <${TARGETS.join("|")}>]`;
 
-/** Programs, and the modules that they start with. */
+/** The programs and their main modules. */
 const PROGRAMS: [name: string, entry: string, entries: string[]][] = [
-  // With the runtime, for the programs that it compiles.
+  // It contains the runtime, for the programs that it compiles.
   ["gxensemble", `${ROOT}cli/main.ts`, [`${ROOT}mod.ts`]],
   ["ensemble-registry", `${ROOT}cli/registry_main.ts`, []],
 ];
@@ -62,7 +62,7 @@ function readArguments(args: string[]): { portable: boolean; target: Target | un
   return { portable, target: known };
 }
 
-/** The hashes of the files that are there: names to hashes. */
+/** The hashes of the existing files, by name. */
 async function readSums(): Promise<Map<string, string>> {
   const sums = new Map<string, string>();
   const text = await Deno.readTextFile(SUMS).catch(() => "");
@@ -72,7 +72,7 @@ async function readSums(): Promise<Map<string, string>> {
   return sums;
 }
 
-/** The commit that is checked out and its date, where the project is a clone that has no changes. */
+/** The commit that is checked out and its date, if the project is a clone without changes. */
 async function commit(): Promise<{ commit: string; date: string } | undefined> {
   try {
     if (await git("status", "--porcelain", "--untracked-files=no") !== "") return;
@@ -81,7 +81,7 @@ async function commit(): Promise<{ commit: string; date: string } | undefined> {
       date: await git("show", "-s", "--format=%cs"),
     };
   } catch {
-    // Not a clone, or no git.
+    // Not a clone, or git is missing.
   }
 }
 

@@ -1,9 +1,10 @@
 /**
- * The tutorial, on real processes: `deno task demo [executable]`, with `gxensemble` from its sources or an executable.
+ * Runs the tutorial on real processes: `deno task demo [executable]`, with `gxensemble` from its
+ * sources or an executable.
  *
- * Types every command of docs/tutorial.md into a shell, in a temporary directory and with free ports, prints what the
- * commands print, and compares that with the page. It stops at the first difference with exit code 1, and leaves
- * nothing behind either way.
+ * Types every command of docs/tutorial.md into a shell, in a temporary directory and with free
+ * ports, prints what the commands print, and compares that with the page. It stops at the first
+ * difference with exit code 1, and leaves nothing behind either way.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Installs gxensemble and ensemble-registry, or puts newer ones in their place. See the text of usage below.
+# Installs or upgrades gxensemble and ensemble-registry. See the text of usage below.
 #
-# The braces around all of it are there so that a shell reads the whole file before it runs any of it: what
-# "curl | sh" is given of a download that breaks off does nothing.
+# The braces around everything make a shell read the whole file before it runs any of it, so that
+# "curl | sh" of an interrupted download does nothing.
 {
 set -eu
 if [ -n "${ZSH_VERSION:-}" ]; then emulate sh; fi
@@ -39,14 +39,14 @@ fail_usage() {
   exit 2
 }
 
-# What the files of this machine's release have in their names.
+# The platform in the file names of the release for this machine.
 find_target() {
   system=$(uname -s)
   machine=$(uname -m)
   case $machine in
     x86_64 | amd64) machine=x86_64 ;;
     aarch64 | arm64) machine=aarch64 ;;
-    *) fail "there is no build for $system on $machine: there are x86_64 and aarch64" ;;
+    *) fail "there is no build for $system on $machine, only on x86_64 and aarch64" ;;
   esac
   case $system in
     Linux)
@@ -59,12 +59,12 @@ find_target() {
     MINGW* | MSYS* | CYGWIN*)
       fail "Windows is not supported: use Linux or macOS, or WSL 2 on Windows"
       ;;
-    *) fail "there is no build for $system: there are Linux and macOS" ;;
+    *) fail "there is no build for $system, only for Linux and macOS" ;;
   esac
 }
 
-# What is asked for over https stays with it, also where it leads elsewhere. Over http anybody on the way can put in
-# another release, with SHA256SUMS to match: only a person can want that.
+# Redirects of https stay with https. Over http, an attacker on the network can replace the release
+# together with SHA256SUMS, so it prints a warning, except for this host.
 find_protocols() {
   case $from in
     https://*) protocols=https ;;
@@ -74,11 +74,11 @@ find_protocols() {
       echo "$from is not https: an attacker on the network can change what is installed" >&2
       ;;
     file://*) protocols="file" ;;
-    *) fail_usage "$from is not a URL of https, http or file" ;;
+    *) fail_usage "$from is not an https, http or file URL" ;;
   esac
 }
 
-# download <name>: from the release into the temporary directory.
+# download <name>: downloads a file of the release to the temporary directory.
 download() {
   echo "downloading $from/$1" >&2
   case $downloader in
@@ -90,7 +90,7 @@ download() {
   fail "cannot download $from/$1: $(printf '%s\n' "$why" | sed '/^ *$/d' | tail -n 1)"
 }
 
-# The same with wget, which has no option to stay with https: it is given each redirect.
+# The same with wget, which cannot restrict redirects to https: each redirect is followed here.
 download_with_wget() {
   url=$from/$1
   for _ in 1 2 3 4 5; do
@@ -102,7 +102,7 @@ download_with_wget() {
         ;;
     esac
     why=$(LC_ALL=C wget -t 2 -S --max-redirect=0 -O "$temporary/$1" "$url" 2>&1) && return
-    # GitHub gives whole URLs.
+    # GitHub returns whole URLs.
     url=$(printf '%s\n' "$why" | sed -n 's/^ *[Ll]ocation: \([a-z]*:[^ ]*\).*/\1/p' | sed -n 1p)
     [ -n "$url" ] || return 1
   done
@@ -110,7 +110,7 @@ download_with_wget() {
   return 1
 }
 
-# verify <name>: what was downloaded is what SHA256SUMS says.
+# verify <name>: checks the download against SHA256SUMS.
 verify() {
   expected=$(sed -n "s/^\([0-9a-f]\{64\}\) [ *]$1\$/\1/p" "$temporary/SHA256SUMS")
   [ -n "$expected" ] || fail "$from/SHA256SUMS has no line for $1"
@@ -119,7 +119,7 @@ verify() {
     fail "$from/$1 is not what SHA256SUMS says: its SHA-256 is $actual and should be $expected"
 }
 
-# attest <name>: what was downloaded was built by the project's own workflow on GitHub.
+# attest <name>: checks that the download was built by the project's own workflow on GitHub.
 attest() {
   if [ "$origin" != github ]; then return; fi
   if ! gh attestation verify --help >/dev/null 2>&1; then
@@ -136,7 +136,7 @@ attest() {
   esac
 }
 
-# stage <name>: puts it beside its place, and finds out whether it runs there.
+# stage <name>: puts the file beside its destination, and checks that it runs there.
 stage() {
   if [ -d "$to/$1" ]; then fail "$to/$1 is in the way: it is a directory"; fi
   staged=$(mktemp "$to/.$1.XXXXXX" 2>&1) || fail "cannot write to $to: $staged"
@@ -147,11 +147,12 @@ stage() {
   says=$(printf '%s\n' "$says" | sed -n 1p)
   case $says in
     "$1 ${version:+${version#v} }"*) ;;
-    *) fail "$from has no $1${version:+ $version}: what goes by its name says that it is $says" ;;
+    *) fail "$from has no $1${version:+ $version}: the file by that name reports $says" ;;
   esac
 }
 
-# place <name>: renames what was staged. A program that starts meanwhile is the old file or the new one.
+# place <name>: renames the staged file. A program that starts meanwhile is either the old file or
+# the new one.
 place() {
   for pair in $staged_files; do
     if [ "${pair%%=*}" != "$1" ]; then continue; fi
@@ -167,7 +168,7 @@ clean_up() {
   done
 }
 
-# Whether what was installed is what the person will run.
+# Whether the installed programs are the ones that the user will run.
 report_path() {
   case ":$PATH:" in
     *":$to:"* | *":$to/:"*) ;;
@@ -215,7 +216,7 @@ main() {
   done
   case $names in
     gxensemble | ensemble-registry | "gxensemble ensemble-registry") ;;
-    *) fail_usage "there is no $names: there are gxensemble and ensemble-registry" ;;
+    *) fail_usage "there is no $names: use gxensemble or ensemble-registry" ;;
   esac
   case $version in
     *[!A-Za-z0-9.+-]*) fail_usage "not a version: $version" ;;

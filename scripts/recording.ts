@@ -1,6 +1,7 @@
 /**
- * Makes `docs/recording.svg`, a recording of a terminal: runs the transcripts of README.md for real, and draws what they
- * print. Times, directories and the host have the names that the pages use, so that another run draws the same.
+ * Makes `docs/recording.svg`, a recording of a terminal: runs the transcripts of README.md for
+ * real, and draws their output. Times, directories and the host get the names that the pages use,
+ * so that every run draws the same.
  *
  * usage: `deno run -A scripts/recording.ts`
  *
@@ -9,7 +10,7 @@
 import { fileURLToPath } from "node:url";
 import { runPage } from "./pages/run_page.ts";
 
-/** What is left out: it is in the README, and too long for a picture. */
+/** Parts to leave out: they are in the README, and too long for a picture. */
 const LAST = "$ gxensemble shutdown counter1";
 
 const COLUMNS = 78;
@@ -38,7 +39,7 @@ await Deno.writeTextFile(
   draw(lines),
 );
 
-/** Gives what differs from run to run the names that the pages use. */
+/** Replaces text that differs from run to run by the names of the pages. */
 function replaced(line: string): string {
   return line.replaceAll(/\/tmp\/gx[^/"]*\/home/g, "/home/me")
     .replaceAll(/\/tmp\/gx[^/"]*\/s\b/g, "/tmp/ensemble")

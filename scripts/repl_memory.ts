@@ -1,10 +1,10 @@
 /**
- * Whether REPL sessions keep memory: evaluates 10,000 different inputs in one session while timers run,
- * and prints how much of the heap is in use after collecting garbage.
+ * Measures whether REPL sessions leak memory: evaluates 10,000 different inputs in one session
+ * while timers run, and prints the heap in use after collecting garbage.
  *
- * V8 keeps compiled code, some 2 KB for an input, until it has not run for three minutes, and then lets
- * it go with the next full collection that the program itself brings about. With one second instead of
- * three minutes it shows that nothing else grows:
+ * V8 keeps compiled code, some 2 KB per input, until it has not run for three minutes, and then
+ * frees it with the next full collection that the program itself causes. With one second instead of
+ * three minutes, the script shows that nothing else grows:
  *
  * ```sh
  * deno run -A --v8-flags=--expose-gc,--bytecode-old-time=1 scripts/repl_memory.ts
@@ -17,10 +17,10 @@ import { ReplSession } from "../runtime/repl/repl_session.ts";
 
 const EVALUATIONS = 10_000;
 
-/** How many evaluations there are between two lines. */
+/** Number of evaluations between two lines. */
 const STEP = 2_000;
 
-/** How long code is given to get old, in ms. */
+/** How long code has to get old, in ms. */
 const PAUSE = 1_200;
 
 const session = new ReplSession("memory", {
@@ -58,7 +58,7 @@ async function report(evaluations: number): Promise<void> {
   console.log(`${evaluations} evaluations: heap ${heap} MB, resident ${resident} MB`);
 }
 
-/** Fills the heap: code does not get older by collections that are asked for with `gc()`. */
+/** Fills the heap, because code does not age by collections requested with `gc()`. */
 function bringAboutCollections(): void {
   for (let round = 0; round < 12; round++) Array.from({ length: 400_000 }, (_, index) => [index]);
 }

@@ -1,9 +1,10 @@
 /**
  * Runs the tests: `deno task test [--sources] [<argument of deno test> ...]`.
  *
- * The command line that the tests start is bundled first, as for an executable: it starts in little more than half of
- * the time. The bundle is of the sources as they are now, is this run's own, and goes with it. With `--sources` they
- * start the sources themselves, and with the environment variable `GXENSEMBLE_EXECUTABLE` the executable that it names.
+ * The command line that the tests start is bundled first, as for an executable, since it then
+ * starts in little more than half the time. The bundle is made from the current sources, belongs to
+ * this run, and is removed with it. With `--sources` the tests start the sources themselves, and
+ * with the environment variable `GXENSEMBLE_EXECUTABLE` the executable that it names.
  *
  * @module
  */
@@ -14,7 +15,10 @@ import { LAZY_BUILTINS } from "./build_options.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** What the tests start: the two programs, what they hand out, and what has them seal cheaply. */
+/**
+ * The modules to bundle: the two programs, the runtime, and the preload that makes programs seal
+ * cheaply.
+ */
 const ENTRIES = ["cli/main.ts", "cli/registry_main.ts", "mod.ts", "tests/sealing_cheaply.ts"]
   .map((path) => ROOT + path) as [string, ...string[]];
 
@@ -25,7 +29,7 @@ async function main(args: string[]): Promise<number> {
   const passed = args.filter((arg) => arg !== "--sources");
   const directory = await Deno.makeTempDir({ prefix: "gxbundle" });
   const aborted = new AbortController();
-  // The tests get the signals of a terminal, too, and end by themselves: this process cleans up then.
+  // The tests receive a terminal's signals too, and end by themselves. Then this process cleans up.
   for (const signal of SIGNALS) Deno.addSignalListener(signal, () => aborted.abort());
   try {
     if (isBundled) await bundle(directory, aborted.signal);
@@ -35,12 +39,15 @@ async function main(args: string[]): Promise<number> {
       ...isBundled && { GXENSEMBLE_BUNDLE: directory },
     }, aborted.signal);
   } finally {
-    // A process that a failed test has left may write there still.
+    // A process that a failed test has left may still write there.
     await Deno.remove(directory, { recursive: true }).catch(() => {});
   }
 }
 
-/** Bundles what the tests start, and gives it a place for the compiled code, which is only good for it. */
+/**
+ * Bundles the programs for the tests, with a place for the compiled code, which is valid only for
+ * this bundle.
+ */
 async function bundle(directory: string, signal: AbortSignal): Promise<void> {
   const deno = Deno.execPath();
   await bundleProgram(ENTRIES, {
@@ -53,7 +60,7 @@ async function bundle(directory: string, signal: AbortSignal): Promise<void> {
   const { stdout } = await new Deno.Command(deno, { args: ["info", "--json"] }).output();
   const { denoDir } = JSON.parse(new TextDecoder().decode(stdout));
   await Deno.mkdir(`${directory}/deno`);
-  // Packages and Deno's bundler are where everything else has them.
+  // Packages and Deno's bundler stay in their usual cache.
   for (const name of ["npm", "dl"]) {
     await Deno.symlink(`${denoDir}/${name}`, `${directory}/deno/${name}`);
   }

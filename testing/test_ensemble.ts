@@ -34,14 +34,30 @@ provideRuntime(() => import("../mod.ts"));
 const GRACE = 1_000;
 
 /**
- * An ensemble in this process, over UNIX sockets in a temporary directory. Its servers share a cookie of their own and
- * read neither the environment nor the files of the user, so that tests can run beside each other and beside a real
- * ensemble. {@linkcode testEnsemble} makes one.
+ * An ensemble in this process, over UNIX sockets in a temporary directory. Its servers share a
+ * separate cookie, and read neither the environment nor the user's files, so that tests can run at
+ * the same time as each other and as a real ensemble. {@linkcode testEnsemble} makes one.
+ *
+ * @example A server that is lost during a test
+ * ```ts
+ * import { testEnsemble } from "@gxensemble/ensemble/testing";
+ *
+ * Deno.test("a server that stopped is not listed", async () => {
+ *   await using ensemble = await testEnsemble();
+ *   const web1 = await ensemble.startServer("web1");
+ *   await web1.stop();
+ *   const client = await ensemble.startServer();
+ *   if (await client.lookup({ id: "web1" })) throw new Error(ensemble.log);
+ * });
+ * ```
  */
 export class TestEnsemble implements AsyncDisposable {
   /** The temporary directory. It is removed at the end. */
   readonly directory: string;
-  /** What each of its servers is started with: for `runServer`, and for programs that start a server themselves. */
+  /**
+   * The start options of each of its servers, for `runServer` and for programs that start their own
+   * server.
+   */
   readonly options: StartServerOptions;
   readonly #servers: EnsembleServer[] = [];
   readonly #log = new CollectedLog();
@@ -61,7 +77,10 @@ export class TestEnsemble implements AsyncDisposable {
     };
   }
 
-  /** What was logged so far, a line a record. A test that fails inside {@linkcode withEnsemble} prints it. */
+  /**
+   * The log so far, one record per line. A test that fails inside {@linkcode withEnsemble} prints
+   * it.
+   */
   get log(): string {
     return this.#log.text;
   }
@@ -72,20 +91,22 @@ export class TestEnsemble implements AsyncDisposable {
   }
 
   /**
-   * Starts a server of the ensemble; without an id a client. It is stopped at the end of the test, if not before.
+   * Starts a server of the ensemble, or a client if no id is given. It is stopped at the end of the
+   * test, unless it was stopped before.
    *
-   * @param options are added to those of the ensemble.
+   * @param options are added to the ensemble's options.
    * @throws {EnsembleError} as `startServer` does.
    */
   startServer(id: string, options?: StartServerOptions): Promise<EnsembleServer>;
   /** Starts a client of the ensemble: see `startServer` without an id. */
   startServer(options?: StartServerOptions): Promise<EnsembleServer>;
   async startServer(
-    ...[first, second]: [id: string, options?: StartServerOptions] | [options?: StartServerOptions]
+    ...given: [id: string, options?: StartServerOptions] | [options?: StartServerOptions]
   ): Promise<EnsembleServer> {
-    const server = typeof first === "string"
-      ? await startServer(first, { ...this.options, ...second })
-      : await startServer({ ...this.options, ...first });
+    const [first, second] = given;
+    const server = given.length === 0 || typeof first === "object" && first !== null
+      ? await startServer({ ...this.options, ...first as StartServerOptions | undefined })
+      : await startServer(first as string, { ...this.options, ...second });
     this.#servers.push(server);
     return server;
   }
@@ -101,10 +122,22 @@ export class TestEnsemble implements AsyncDisposable {
 }
 
 /**
- * Starts an ensemble for a test, with a registry that keeps its entries in memory. Nothing is logged to standard error.
+ * Starts an ensemble for a test, with a registry that keeps its entries in memory. Nothing is
+ * logged to standard error.
  *
- * @param options what all its servers are started with.
- * @throws {EnsembleError} when the registry cannot start.
+ * @param options the start options of all its servers.
+ * @throws {EnsembleError} if the registry cannot start.
+ *
+ * @example A registry, a server and a client
+ * ```ts
+ * import { testEnsemble } from "@gxensemble/ensemble/testing";
+ *
+ * await using ensemble = await testEnsemble();
+ * const web1 = await ensemble.startServer("web1");
+ * web1.serve("echo", { say: ({ text }: { text: string }) => text });
+ * const client = await ensemble.startServer();
+ * console.log(await client.ask("echo@web1", { type: "say", text: "hello" }));
+ * ```
  */
 export async function testEnsemble(options: StartServerOptions = {}): Promise<TestEnsemble> {
   const ensemble = new TestEnsemble(options);
@@ -120,7 +153,8 @@ export async function testEnsemble(options: StartServerOptions = {}): Promise<Te
 }
 
 /**
- * Makes a test of a function that gets an ensemble. When it fails, what the servers logged is printed to standard error.
+ * Makes a test from a function that receives an ensemble. If it fails, the servers' log is printed
+ * to standard error.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * Texts of any characters, for properties that hold of all texts.
+ * Texts of any characters, for properties that hold for every text.
  *
  * @module
  */
@@ -7,13 +7,16 @@ import fc from "npm:fast-check@^4.10.2";
 
 const MAX_CODE_POINT = 0x10ffff;
 
-/** Of the code points the surrogates are no characters. */
+/** Surrogates are not characters of their own. */
 const character: fc.Arbitrary<string> = fc.oneof(
   fc.nat(0xd7ff),
   fc.integer({ min: 0xe000, max: MAX_CODE_POINT }),
 ).map((point) => String.fromCodePoint(point), pointOf);
 
-/** Texts that are well-formed. The unit `binary` of fast-check gives the same, and takes a second to make. */
+/**
+ * Well-formed texts. The unit `binary` of fast-check generates the same, but takes a second to
+ * make.
+ */
 export function anyText(
   constraints: { minLength?: number; maxLength?: number } = {},
 ): fc.Arbitrary<string> {

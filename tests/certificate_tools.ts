@@ -1,5 +1,5 @@
 /**
- * The tools with which other people open the files of the certificate authority: openssl, age.
+ * External tools that open the files of the certificate authority: openssl and age.
  *
  * @module
  */
@@ -20,7 +20,10 @@ export interface SealedFile {
   passphrase: string;
 }
 
-/** Decrypts a file with the `age` tool, which takes passphrases from terminals only; the text is empty if it fails. */
+/**
+ * Decrypts a file with the `age` tool, which reads passphrases only from terminals. Returns an
+ * empty text on failure.
+ */
 export async function openWithAge(
   ensemble: TemporaryEnsemble,
   { path, passphrase }: SealedFile,

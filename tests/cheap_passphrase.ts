@@ -1,17 +1,17 @@
 /**
- * Passphrase files, and administrators' key pairs, that open at once.
+ * Passphrase files and administrators' key pairs that open at once.
  *
  * @module
  */
 import { armor, Encrypter } from "npm:age-encryption@^0.3.1";
 import { encodePem } from "../runtime/pki/pem.ts";
 
-/** The passphrase where a test needs any. */
+/** The passphrase of tests for which any will do. */
 export const PASSPHRASE = "correct horse";
 
 /**
- * Seals a text with a work factor that is far too low to protect anything: it is still what `age` makes and
- * opens, and costs a test a millisecond each time instead of more than a second.
+ * Seals a text with a work factor that is far too low to protect anything. `age` still reads the
+ * format, and opening it takes a millisecond instead of more than a second.
  */
 export async function sealCheaply(text: string, passphrase: string): Promise<string> {
   const encrypter = new Encrypter();
@@ -20,7 +20,10 @@ export async function sealCheaply(text: string, passphrase: string): Promise<str
   return `${armor.encode(await encrypter.encrypt(text)).trimEnd()}\n`;
 }
 
-/** Has the code under test, in this thread, seal as cheaply as {@linkcode sealCheaply} does, until it is disposed of. */
+/**
+ * Makes the code under test, in this thread, seal as cheaply as {@linkcode sealCheaply} until
+ * disposed.
+ */
 export function cheapSeals(): Disposable {
   const { setPassphrase } = Encrypter.prototype;
   Encrypter.prototype.setPassphrase = function (passphrase) {
@@ -30,7 +33,7 @@ export function cheapSeals(): Disposable {
   return { [Symbol.dispose]: () => void (Encrypter.prototype.setPassphrase = setPassphrase) };
 }
 
-/** Makes a key pair: what belongs into `admin.pub`, and into `admin.priv`. */
+/** Makes a key pair: the contents of `admin.pub` and of `admin.priv`. */
 export async function generatePair(passphrase: string): Promise<{ open: string; sealed: string }> {
   const { privateKey, publicKey } = await crypto.subtle.generateKey("Ed25519", true, [
     "sign",

@@ -1,20 +1,20 @@
 /**
- * Commands of `gxensemble` in the process of the tests: the same code, without a process for each.
+ * Runs `gxensemble` commands in the tests' process: the same code, without a process for each.
  *
  * @module
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 
-/** A command that is under way, and what it has in place of a process's own. */
+/** A running command, and its replacements for a process's own facilities. */
 interface Command {
   readonly environment: Record<string, string>;
   readonly stdout: Output;
   readonly stderr: Output;
-  /** What it listens to until its process would end. */
+  /** Its signal listeners, until its process would end. */
   readonly listeners: Parameters<typeof removeEventListener>[];
 }
 
-/** What was printed; a character may come in two pieces. */
+/** Its output. A character can arrive in two pieces. */
 class Output {
   text = "";
   readonly #decoder = new TextDecoder();
@@ -27,7 +27,7 @@ class Output {
 
 const running = new AsyncLocalStorage<Command>();
 
-/** What was printed, and what the work gave. */
+/** The output, and the result of the work. */
 interface Printed<Result> {
   readonly result: Result;
   readonly stdout: string;
@@ -36,12 +36,15 @@ interface Printed<Result> {
 
 let isDiverted = false;
 
-/** Runs a command with these environment variables; gives what it leaves. Others may run at the same time. */
+/**
+ * Runs a command with these environment variables, and returns its result. Others can run at the
+ * same time.
+ */
 export async function runHere(
   environment: Record<string, string>,
   args: string[],
 ): Promise<{ code: number; stdout: string; stderr: string }> {
-  // As in main.ts; most test files do without.
+  // As in main.ts. Most test files do not need it.
   const { commandTree } = await import("../cli/command_tree.ts");
   const { runCommandLine } = await import("../cli/kit/command_line.ts");
   const { result, ...printed } = await workHere(
@@ -51,7 +54,7 @@ export async function runHere(
   return { code: result, ...printed };
 }
 
-/** Does something with these environment variables, in whose place the process's own stay for all else. */
+/** Runs work with these environment variables. All other code sees the process's own. */
 export async function workHere<Result>(
   environment: Record<string, string>,
   work: () => Promise<Result>,
@@ -69,7 +72,7 @@ export async function workHere<Result>(
   }
 }
 
-/** Gives commands their environment, and outputs that are no terminal. */
+/** Installs the environment of commands, and outputs that are not terminals. */
 function divert(): void {
   const { get, set } = Deno.env;
   const { addEventListener: listen } = globalThis;

@@ -1,11 +1,12 @@
 /**
- * Gives each test a deadline, so that one that hangs fails, and the others run: also one that never returns to the event
- * loop. `deno task test` loads it before the tests; a test that may take longer sets `timeout` itself.
+ * Gives each test a deadline, so that a test that hangs fails and the others still run, even if it
+ * never returns to the event loop. `deno task test` loads this before the tests. A test that may
+ * take longer sets `timeout` itself.
  *
  * @module
  */
 
-/** How long a test may take, in ms: ten times what any needs on a machine that has nothing else to do. */
+/** The longest time for a test, in ms: ten times what any test needs on an idle machine. */
 const DEADLINE = 120_000;
 
 type Definition = Omit<Deno.TestDefinition, "name" | "fn">;

@@ -28,7 +28,7 @@ async function* sourceFiles(directory: string): AsyncGenerator<string> {
   }
 }
 
-Deno.test("each npm package is imported in one version, and has its line in the README", async () => {
+Deno.test("every npm package is imported in one version, and listed in the README", async () => {
   const readme = await Deno.readTextFile(`${ROOT}/README.md`);
   const packages = await importedPackages();
   assert.ok(packages.has("@logtape/logtape"), "found none");

@@ -3,6 +3,8 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { allCommands } from "../cli/kit/command_line.ts";
 import { commandTree } from "../cli/command_tree.ts";
+import { readPage as readSteps } from "../scripts/pages/page.ts";
+import configuration from "../deno.json" with { type: "json" };
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -17,7 +19,7 @@ interface Page {
   readonly prose: readonly string[];
   /** The lines of its code blocks. */
   readonly code: readonly string[];
-  /** What the fences of its transcripts say. */
+  /** The words after the fences of its transcripts. */
   readonly transcripts: readonly string[];
 }
 
@@ -46,7 +48,7 @@ const pages = [
   ...Array.from(Deno.readDirSync(join(ROOT, "docs")), ({ name }) => `docs/${name}`).sort(),
 ].filter((path) => path.endsWith(".md")).map(readPage);
 
-/** The anchors that GitHub gives to the headings of a page. */
+/** The anchors that GitHub gives to a page's headings. */
 function anchorsOf({ prose }: Page): Set<string> {
   const anchors = new Set<string>();
   for (const line of prose) {
@@ -61,7 +63,7 @@ function anchorsOf({ prose }: Page): Set<string> {
   return anchors;
 }
 
-/** What is wrong with a relative link, if anything is. */
+/** The error in a relative link, if there is one. */
 function problemOf(page: Page, target: string): string | undefined {
   const [file, anchor] = target.split("#", 2);
   const path = file === "" ? page.path : relative(ROOT, join(ROOT, dirname(page.path), file!));
@@ -76,11 +78,11 @@ function problemOf(page: Page, target: string): string | undefined {
   if (!anchorsOf(there).has(anchor)) return "no such heading";
 }
 
-Deno.test("relative links of the documentation lead to files and headings", () => {
+Deno.test("links in the documentation lead to files and headings", () => {
   const problems: string[] = [];
   let count = 0;
   for (const page of pages) {
-    // A link may be broken over two lines.
+    // A link can be split over two lines.
     const text = page.prose.join("\n").replaceAll(/`[^`]*`/g, "");
     for (const [, target] of text.matchAll(/\]\(([^()\s]+)\)/g)) {
       if (/^\w+:/.test(target!)) continue;
@@ -93,7 +95,7 @@ Deno.test("relative links of the documentation lead to files and headings", () =
   assert.ok(count > 50, `${count} links`);
 });
 
-Deno.test("the index of the documentation links to every page", () => {
+Deno.test("the documentation's index links to every page", () => {
   const index = pages.find(({ path }) => path === "docs/README.md")!.prose.join("\n");
   const missing = pages.filter(({ path }) =>
     path.startsWith("docs/") && path !== "docs/README.md" && !index.includes(`(${path.slice(5)})`)
@@ -101,7 +103,7 @@ Deno.test("the index of the documentation links to every page", () => {
   assert.deepEqual(missing.map(({ path }) => path), []);
 });
 
-Deno.test("prose of the documentation is wrapped", () => {
+Deno.test("the documentation's prose is wrapped", () => {
   const wide = pages.flatMap(({ path, prose }) =>
     prose.flatMap((line, index) =>
       line.length > WIDTH && !/^\s*\|/.test(line) ? [`${path}:${index + 1}: ${line}`] : []
@@ -110,7 +112,7 @@ Deno.test("prose of the documentation is wrapped", () => {
   assert.deepEqual(wide, []);
 });
 
-Deno.test("transcripts of the documentation say whether they are run", () => {
+Deno.test("the documentation's transcripts say whether they are run", () => {
   const unmarked = pages.flatMap((page) =>
     page.transcripts.filter((fence) => !/^\s*```console(?: ignore)?$/.test(fence))
       .map((fence) => `${page.path}: ${fence}`)
@@ -121,11 +123,11 @@ Deno.test("transcripts of the documentation say whether they are run", () => {
 /** A command line of `gxensemble` in a page. */
 interface Mention {
   readonly words: readonly string[];
-  /** Whether it is in a transcript. In prose, a command may go without its arguments. */
+  /** Whether it is in a transcript. In prose, a command can omit its arguments. */
   readonly isTyped: boolean;
 }
 
-/** The commands at a `$` in code blocks, and those that are code in the prose. */
+/** The commands after a `$` in code blocks, and those in the prose's code. */
 function* mentionsIn({ prose, code }: Page): Generator<Mention> {
   const typed = code.join("\n").replaceAll("\\\n", " ").split("\n")
     .flatMap((line) => /^\$ (.*)/.exec(line)?.[1] ?? []);
@@ -147,7 +149,7 @@ function wordsOf(command: string): string[] {
   );
 }
 
-/** The mistake in a command line, if there is one. The command is not run. */
+/** The error in a command line, if there is one. The command is not run. */
 async function mistakeIn({ words, isTyped }: Mention): Promise<string | undefined> {
   const tree = commandTree();
   let isRead = false;
@@ -161,7 +163,7 @@ async function mistakeIn({ words, isTyped }: Mention): Promise<string | undefine
   return isRead ? undefined : "not a command";
 }
 
-Deno.test("commands of the documentation have the options and arguments that exist", async () => {
+Deno.test("commands in the documentation have options and arguments that exist", async () => {
   const mistakes: string[] = [];
   let count = 0;
   for (const page of pages) {
@@ -190,4 +192,95 @@ Deno.test("links in docstrings name what their file declares or imports", async 
       .map(([, name]) => `${path}: ${name}`);
   });
   assert.deepEqual(dead, []);
+});
+
+/** The blocks of TypeScript in the pages that are not type-checked. */
+function* uncheckedBlocks(): Generator<{ path: string; text: string }> {
+  for (const { path } of pages) {
+    const text = Deno.readTextFileSync(join(ROOT, path));
+    for (const [, block] of text.matchAll(/^ *```ts ignore\n(.*?)^ *```$/gms)) {
+      yield { path, text: block! };
+    }
+  }
+}
+
+/** Removes what differs between a file and its excerpt in a page. */
+function withoutLayout(code: string): string {
+  return code.replaceAll(/\/\*\*[^]*?\*\/|\/\/ .*$/gm, "").replaceAll(/[\s,]+/g, "");
+}
+
+Deno.test("code of the documentation is type-checked, is an excerpt of an example, or imports the file beside it", async () => {
+  const { stdout } = await new Deno.Command("git", {
+    args: ["ls-files", "examples/*.ts"],
+    cwd: ROOT,
+  }).output();
+  const examples = new TextDecoder().decode(stdout).trim().split("\n")
+    .map((path) => withoutLayout(Deno.readTextFileSync(join(ROOT, path))));
+  const unknown = [...uncheckedBlocks()].filter(({ text }) =>
+    !/ from "\.\//.test(text) &&
+    !text.split("\n\n").map(withoutLayout).every((part) =>
+      examples.some((code) => code.includes(part))
+    )
+  );
+  assert.deepEqual(unknown, []);
+});
+
+Deno.test("files that the README shows have the types that they import from each other", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    const runtime = new URL("../mod.ts", import.meta.url).href;
+    const files = readSteps(Deno.readTextFileSync(join(ROOT, "README.md")))
+      .filter((step) => step.kind === "file");
+    assert.ok(files.length > 1);
+    for (const { path, text } of files) await Deno.writeTextFile(join(directory, path), text);
+    await Deno.writeTextFile(
+      join(directory, "deno.json"),
+      JSON.stringify({ imports: { [configuration.name]: runtime } }),
+    );
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["check", "--quiet", ...files.map(({ path }) => path)],
+      cwd: directory,
+    }).output();
+    assert.ok(success, new TextDecoder().decode(stderr));
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+/** What `deno doc --json` says of an export. */
+interface DocumentedSymbol {
+  readonly name: string;
+  readonly declarations: readonly {
+    readonly declarationKind: "export" | "private";
+    readonly kind: string;
+    readonly jsDoc?: {
+      readonly doc?: string;
+      readonly tags?: readonly { readonly kind: string; readonly doc?: string }[];
+    };
+  }[];
+}
+
+Deno.test("every export for programs has a docstring and an example", async () => {
+  const libraries = [".", "./testing", "./certificates"] as const;
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["doc", "--json", ...libraries.map((name) => configuration.exports[name])],
+    cwd: ROOT,
+  }).output();
+  const { nodes }: { nodes: Record<string, { symbols: DocumentedSymbol[] }> } = JSON.parse(
+    new TextDecoder().decode(stdout),
+  );
+  // A reference is to another file's export.
+  const symbols = Object.values(nodes).flatMap(({ symbols }) => symbols)
+    .filter(({ declarations }) => declarations.every(({ kind }) => kind !== "reference"));
+  assert.ok(symbols.length > 40, `${symbols.length} exports`);
+  const bare = symbols.flatMap(({ name, declarations }) => {
+    const all = declarations.filter(({ declarationKind }) => declarationKind === "export");
+    if (all.length === 0) return [];
+    const isDescribed = all.some(({ jsDoc }) => jsDoc?.doc);
+    const hasExample = all.some(({ jsDoc }) =>
+      jsDoc?.tags?.some(({ kind, doc }) => kind === "example" && doc?.includes("```ts\n"))
+    );
+    return isDescribed && hasExample ? [] : [name];
+  });
+  assert.deepEqual(bare, []);
 });

@@ -1,27 +1,28 @@
 /**
- * A clock that a test moves: timers and dates of the code under test, without waiting.
+ * A clock that a test moves: timers and dates of the code under test advance without waiting.
  *
  * @module
  */
 // @ts-types="npm:@types/sinonjs__fake-timers@^15.0.1"
 import fakeTimers from "npm:@sinonjs/fake-timers@^15.5.0";
 
-// Those of the process, before any test has stopped them.
+// The process's own timers, before any test has replaced them.
 const realTimeout = globalThis.setTimeout;
 const realNow = performance.now.bind(performance);
 
-/** How long {@linkcode happened} waits, in ms that really pass. */
+/** The timeout of {@linkcode happened}, in real ms. */
 const PATIENCE = 20_000;
 
-/** A clock in the place of the process's own until it is disposed of. */
+/** A clock that replaces the process's own until disposed. */
 export type FakeClock = fakeTimers.Clock & Disposable;
 
 /**
- * Stops the process's clock: from now on only the test moves it. Timers that exist already go on by themselves, and
- * so do time-outs of 0 ms: a connection that has had its turn on a busy machine goes on after one.
+ * Stops the process's clock, so that only the test moves it. Existing timers continue by
+ * themselves, and so do timeouts of 0 ms, which a connection uses to continue after its turn on a
+ * busy machine.
  *
- * @param methods what is faked: timeouts and intervals where not given. `performance` and `Date` follow the
- * clock where they are named.
+ * @param methods what to fake: timeouts and intervals by default. `performance` and `Date` follow
+ * the clock if they are named.
  */
 export function stopClock(
   ...methods: fakeTimers.FakeMethod[]
@@ -44,7 +45,7 @@ const DEFAULT_METHODS: fakeTimers.FakeMethod[] = [
   "clearInterval",
 ];
 
-/** Moves `performance.now()` on by so many ms, where it goes on running, until this is disposed of. */
+/** Moves `performance.now()` forward by a number of ms, while it keeps running, until disposed. */
 export function moveClock(by: number): Disposable {
   const { now } = performance;
   performance.now = () => now.call(performance) + by;
@@ -52,8 +53,9 @@ export function moveClock(by: number): Disposable {
 }
 
 /**
- * Waits until something is so that real work brings about: a connection, a signature. It goes by the time that really
- * passes, as a clock that stands ends no wait, and a number of turns is over too soon on a busy machine.
+ * Waits for a condition that real work brings about, such as a connection or a signature. It uses
+ * the real time, because a stopped clock ends no wait, and a number of turns is over too soon on a
+ * busy machine.
  */
 export async function happened(condition: () => boolean): Promise<void> {
   const until = realNow() + PATIENCE;

@@ -1,13 +1,13 @@
 /**
- * A port for a server that has to be told its number before it listens.
+ * A port for a server that needs its number before it listens.
  *
  * @module
  */
 
-/** Ports below the ephemeral range, so that no other test is given one meanwhile. */
+/** Ports below the ephemeral range, so that no other test gets one meanwhile. */
 const [FIRST, LAST] = [20_000, 32_000];
 
-/** A port of this host that nothing listens at now. */
+/** A port of this host on which no process listens now. */
 export function freePort(): number {
   for (;;) {
     const port = FIRST + Math.floor(Math.random() * (LAST - FIRST));

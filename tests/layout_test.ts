@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
-/** What the files of a folder import besides each other: the files of these folders, and of those below them. */
+/** The folders that the files of a folder may import from, including those below them. */
 const BELOW: Readonly<Record<string, readonly string[]>> = {
   ".": ["cli", "testing"],
   "testing": ["registry"],
@@ -28,7 +28,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   "runtime": [],
 };
 
-/** The entry points that hand the public API in. */
+/** The entry points of the public API. */
 const ENTRY_POINTS = [
   "cli/commands/registry.ts",
   "cli/commands/run.ts",
@@ -39,7 +39,7 @@ const ENTRY_POINTS = [
 interface Import {
   readonly from: string;
   readonly to: string;
-  /** Whether the module is there when the importing one starts to run: types and `import()` are not waited for. */
+  /** Whether the module is loaded before its importer runs. Types and `import()` are not. */
   readonly isStatic: boolean;
 }
 
@@ -102,7 +102,7 @@ Deno.test("no files import each other in a cycle", () => {
   for (const file of targets.keys()) visit(file, []);
 });
 
-Deno.test("what every command reads at its start has no actors, no code and no connections in it", () => {
+Deno.test("commands import no actors, code or connections at their start", () => {
   const read = new Set<string>();
   const visit = (file: string): void => {
     if (read.has(file)) return;
@@ -116,7 +116,7 @@ Deno.test("what every command reads at its start has no actors, no code and no c
   assert.deepEqual([...read].filter((file) => heavy.test(file)), []);
 });
 
-Deno.test("only mod.ts exports what another file has", async () => {
+Deno.test("only mod.ts re-exports", async () => {
   for await (const folder of ["cli", "registry", "runtime", "testing"]) {
     for await (const file of sourcesBelow(folder)) {
       const text = await Deno.readTextFile(join(ROOT, file));

@@ -4,7 +4,7 @@ import configuration from "../deno.json" with { type: "json" };
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** What `deno publish` would do; types are checked by `deno task check`. */
+/** The result of `deno publish --dry-run`. `deno task check` checks the types. */
 async function simulatePublish(): Promise<{ success: boolean; report: string; files: string[] }> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["publish", "--dry-run", "--no-check", "--allow-dirty"],
@@ -22,7 +22,7 @@ async function simulatePublish(): Promise<{ success: boolean; report: string; fi
 Deno.test("the package can be published, and contains only what its users need", async () => {
   const { success, report, files } = await simulatePublish();
   assert.ok(success, report);
-  // Deno warns of every import() of what is known only when it runs: that of shipped code.
+  // Deno warns about every import() of a computed specifier, as for shipped code.
   const warnings = Array.from(report.matchAll(/^warning\[(.*?)\].*\n.*--> (.*?):/gm));
   for (const [, warning, file] of warnings) {
     assert.equal(warning, "unanalyzable-dynamic-import", report);

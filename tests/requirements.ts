@@ -1,11 +1,12 @@
 /**
- * What some tests need besides Deno, git, sh, tar, gzip and coreutils. Where it is missing the test is skipped, and its
- * name says why; `.ci/run` has all of it and fails when a test was skipped.
+ * Requirements of some tests besides Deno, git, sh, tar, gzip and coreutils. If one is missing, the
+ * test is skipped, and its name says why. `.ci/run` has all of them, and fails if a test was
+ * skipped.
  *
  * @module
  */
 
-/** What a test needs: the name of a program, or something else that is either there or not. */
+/** A requirement of a test: the name of a program, or another condition. */
 export type Need = string | { readonly name: string; readonly isMet: () => boolean };
 
 /** The rights of root. */
@@ -34,20 +35,20 @@ export const NETWORKS: Need = {
   isMet: once(() => succeeds("unshare", "--net", "ip", "link", "set", "lo", "up")),
 };
 
-/** Registers a test that needs something, or skips it, naming what is missing. */
+/** Registers a test with requirements, or skips it and names the missing ones. */
 export function testWith(needs: readonly Need[], test: Deno.TestDefinition): void {
   const missing = needs.filter((need) => !isMet(need)).map(nameOf);
   if (missing.length === 0) return Deno.test(test);
   Deno.test({ ...test, name: `${test.name} (needs ${missing.join(", ")})`, ignore: true });
 }
 
-/** The path of a program, if it is on this machine. */
+/** The path of a program, if it is installed. */
 export function findProgram(name: string): string | undefined {
   for (const directory of (Deno.env.get("PATH") ?? "").split(":")) {
     try {
       if (Deno.statSync(`${directory}/${name}`).isFile) return `${directory}/${name}`;
     } catch {
-      // Not there.
+      // Not installed.
     }
   }
 }

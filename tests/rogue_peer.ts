@@ -1,6 +1,6 @@
 /**
- * A member of the ensemble that breaks the rules: it has the cookie, completes the handshake, and then sends
- * any bytes that a test wants.
+ * A member of the ensemble that breaks the rules: it has the cookie, completes the handshake, and
+ * then sends any bytes that a test provides.
  *
  * @module
  */
@@ -19,48 +19,56 @@ import { connectTo } from "../runtime/wire/transport.ts";
 import { RawPeer } from "./runtime/server/raw_peer.ts";
 import { decodeEnvelope, encodeEnvelope } from "./runtime/wire/single_frames.ts";
 
-/** Who a rogue says that it is. */
+/** The identity that a rogue claims. */
 export interface RogueOptions {
   /** The ensemble's cookie. */
   readonly cookie: Uint8Array;
-  /** Its id; `rogue` by default. */
+  /** Its id; default `rogue`. */
   readonly id?: string;
-  /** Its instance; a new one by default. Two connections of one instance are those of one server. */
+  /** Its instance; default a new one. Two connections of one instance belong to one server. */
   readonly instance?: InstanceKey;
-  /** What it shows and trusts on tls. */
+  /** Its certificate, and the authorities it trusts. */
   readonly tls?: Credentials["tls"];
 }
 
-/** The header of a frame as a rogue writes it: any field may be one that no honest server sends. */
+/**
+ * The header of a frame as a rogue writes it. Any field can have a value that no honest server
+ * sends.
+ */
 export interface RogueHeader {
-  /** The actor it is for. */
+  /** The receiving actor. */
   readonly dest: ActorId;
-  /** The actor it says that it is from; `rogue` by default. */
+  /** The claimed sender; default `rogue`. */
   readonly source?: ActorId;
-  /** Its nonce; by default the next one, even as those of asks are. */
+  /** Its nonce; default the next one, even like those of asks. */
   readonly nonce?: number;
-  /** The nonce that it answers; none by default. */
+  /** The nonce that it answers; default none. */
   readonly replyTo?: number;
-  /** How long it is worth reading, in ms; for ever by default. */
+  /** Its timeout, in ms; default none. */
   readonly timeout?: number;
-  /** Whether an answer is waited for; not by default. */
+  /** Whether an answer is expected; default false. */
   readonly replyExpected?: boolean;
-  /** Whether it is an answer that is a failure; not by default. */
+  /** Whether it is an answer that reports a failure; default false. */
   readonly failed?: boolean;
-  /** Fields at its end that this version does not know; none by default. */
+  /** Fields at its end that this version does not know; default none. */
   readonly trailing?: readonly number[];
 }
 
 const NOBODY = ActorRef.unchecked("rogue", "");
 
-/** Encodes a value as the body of a message. What no honest server can send a test writes as bytes. */
+/**
+ * Encodes a value as the body of a message. A test writes a value that no honest server can send as
+ * bytes.
+ */
 export function rogueBody(value: unknown): Uint8Array {
   const envelope = new Envelope(value, "", NOBODY, 0, undefined, undefined, false, false);
   const bytes = encodeEnvelope(envelope);
   return bytes.subarray(new DataView(bytes.buffer).getUint16(0, true));
 }
 
-/** Makes a frame of a header and any bytes in the place of the message; see `runtime/wire/envelope_frames.ts`. */
+/**
+ * Makes a frame of a header and any bytes as the message; see `runtime/wire/envelope_frames.ts`.
+ */
 export function rogueFrame(header: RogueHeader, body: Uint8Array): Uint8Array {
   const { dest, source = "rogue", nonce = 4, replyTo, timeout, trailing = [] } = header;
   const flags = (header.replyExpected ? 1 : 0) | (header.failed ? 2 : 0) |
@@ -76,9 +84,9 @@ export function rogueFrame(header: RogueHeader, body: Uint8Array): Uint8Array {
   return concatenate([new Uint8Array([length, length >>> 8, flags]), fields, body]);
 }
 
-/** One connection of a rogue. Closed with `using`. */
+/** One connection of a rogue; closed with `using`. */
 export class RoguePeer extends RawPeer {
-  /** The id that it goes by. */
+  /** The id that it claims. */
   readonly id: string;
   /** Its instance: its key pair. */
   readonly instance: InstanceKey;
@@ -93,7 +101,7 @@ export class RoguePeer extends RawPeer {
     this.peer = peer;
   }
 
-  /** Connects to a server. Rejects when the server refuses it. */
+  /** Connects to a server. Rejects if the server refuses it. */
   static async join(address: Address, options: RogueOptions): Promise<RoguePeer> {
     return await RoguePeer.over(await connectTo(address, { tls: options.tls }), options);
   }
@@ -115,7 +123,7 @@ export class RoguePeer extends RawPeer {
     return new RoguePeer(stream, self, await serverHandshake(stream, self, { admit }));
   }
 
-  /** Sends a message with any header, and any bytes in the place of the message. */
+  /** Sends a message with any header, and any bytes as the message. */
   sendEnvelope(header: RogueHeader, body: Uint8Array): Promise<void> {
     return this.send(rogueFrame({ nonce: this.#nonce += 2, ...header }, body));
   }
@@ -125,7 +133,7 @@ export class RoguePeer extends RawPeer {
     return this.sendEnvelope({ dest }, rogueBody(message));
   }
 
-  /** Sends a message and waits for its answer, which may be one that failed. Passes over all else that comes. */
+  /** Sends a message and waits for its answer, which can be a failure. Skips everything else. */
   async ask(dest: ActorId, message: unknown): Promise<Envelope> {
     const nonce = this.#nonce += 2;
     await this.sendEnvelope({ dest, nonce, replyExpected: true }, rogueBody(message));
@@ -136,7 +144,7 @@ export class RoguePeer extends RawPeer {
     }
   }
 
-  /** The next message, or undefined when the other end has closed. Passes over heartbeats and probes. */
+  /** The next message, or undefined when the other end has closed. Skips heartbeats and probes. */
   async receiveEnvelope(): Promise<Envelope | undefined> {
     for (let bytes; (bytes = await this.receive());) {
       if (bytes.length > 1) {

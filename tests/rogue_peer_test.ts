@@ -36,7 +36,7 @@ Deno.test("RoguePeer accepts a server that dials it", async () => {
   await listener.close();
 });
 
-Deno.test("RoguePeer without the cookie is refused", async () => {
+Deno.test("RoguePeer is refused without the cookie", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const joined = RoguePeer.join(ensemble.socket("registry"), { cookie: new Uint8Array(32) });

@@ -1,6 +1,6 @@
 /**
- * Has a program seal as cheaply as {@linkcode cheapSeals} says, from its start to its end: what `deno run --preload`
- * loads before it.
+ * Makes a program seal as cheaply as {@linkcode cheapSeals} from start to end, when loaded with
+ * `deno run --preload`.
  *
  * @module
  */

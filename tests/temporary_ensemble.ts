@@ -1,6 +1,6 @@
 /**
- * An ensemble of one test, with places of its own for files and sockets. Servers and dialogues are
- * processes; other commands may run in the process of the tests, see `commands_here.ts`.
+ * The ensemble of one test, with its own directories for files and sockets. Servers and interactive
+ * commands are processes. Other commands can run in the tests' process, see `commands_here.ts`.
  */
 import { fileURLToPath } from "node:url";
 import { runHere } from "./commands_here.ts";
@@ -8,19 +8,19 @@ import { EXECUTABLE, IS_BUNDLED, SEALING_PROGRAM, TESTED_PROGRAM } from "./teste
 
 const CONFIGURATION = fileURLToPath(new URL("../deno.json", import.meta.url));
 
-/** What a finished process leaves. */
+/** The result of a finished process. */
 export interface Outcome {
   code: number;
   stdout: string;
   stderr: string;
 }
 
-/** Commands that are a process always: those that run a server or a dialogue. */
+/** Commands that always run as a process: servers and interactive commands. */
 const PROCESSES = ["run", "registry", "repl"];
 
-/** Where the ensemble of one test lives; removed with `using`. */
+/** The directories and environment of a test's ensemble; removed with `using`. */
 export class TemporaryEnsemble implements Disposable {
-  /** For whatever the test keeps beside the ensemble's own directories. */
+  /** Any other files of the test. */
   readonly directory = Deno.makeTempDirSync({ prefix: "gx" });
 
   /** `GERBIL_PATH`. */
@@ -29,13 +29,13 @@ export class TemporaryEnsemble implements Disposable {
   /** `ENSEMBLE_SOCKET_DIR`. */
   readonly socketDirectory = `${this.directory}/sockets`;
 
-  /** Where the cookie belongs. */
+  /** The path of the cookie. */
   readonly cookiePath = `${this.gerbilPath}/ensemble/cookie`;
 
-  /** What is run as `gxensemble`. */
+  /** The command that runs as `gxensemble`. */
   program: string[] = TESTED_PROGRAM;
 
-  /** Where it is run, if not where the tests are. */
+  /** Its working directory, if not that of the tests. */
   workingDirectory: string | undefined;
 
   /** The environment variables of processes in this ensemble. */
@@ -47,15 +47,15 @@ export class TemporaryEnsemble implements Disposable {
   };
 
   /**
-   * Runs `gxensemble` to its end. In `deno task test`, where most tests are about what a command does and not about its process,
-   * that is in the process of the tests.
+   * Runs `gxensemble` to its end. In `deno task test` it runs in the tests' process, since most
+   * tests are about a command and not about its process.
    */
   async run(...args: string[]): Promise<Outcome> {
     const isSealing = this.program === SEALING_PROGRAM;
     const isHere = IS_BUNDLED && (isSealing || this.program === TESTED_PROGRAM) &&
       this.workingDirectory === undefined && !PROCESSES.includes(args[0] ?? "");
     if (!isHere) return await this.runProcess(...args);
-    // Here all are cheap from then on.
+    // From then on, all seals in this process are cheap.
     if (isSealing) await import("./sealing_cheaply.ts");
     return await runHere(this.environment, args);
   }
@@ -70,17 +70,17 @@ export class TemporaryEnsemble implements Disposable {
     return finish(this.command("eval", `--config=${CONFIGURATION}`, module));
   }
 
-  /** A `gxensemble` in this ensemble that is yet to be started. */
+  /** A `gxensemble` command in this ensemble, not yet started. */
   gxensemble(...args: string[]): Deno.Command {
     return this.external(...this.program, ...args);
   }
 
-  /** A `deno` in this ensemble that is yet to be started. */
+  /** A `deno` command in this ensemble, not yet started. */
   command(...args: string[]): Deno.Command {
     return this.external(Deno.execPath(), ...args);
   }
 
-  /** Any program in this ensemble, yet to be started. */
+  /** Any program in this ensemble, not yet started. */
   external(...[program, ...args]: string[]): Deno.Command {
     return new Deno.Command(program!, {
       args,
@@ -92,7 +92,7 @@ export class TemporaryEnsemble implements Disposable {
     });
   }
 
-  /** Removes the directories; the processes have ended by then. */
+  /** Removes the directories. By then the processes have ended. */
   [Symbol.dispose](): void {
     Deno.removeSync(this.directory, { recursive: true });
   }

@@ -1,12 +1,12 @@
 /**
- * A person at a terminal: a program that runs on a pseudo-terminal of its own, what it shows, and what is typed.
+ * A user at a terminal: a program on its own pseudo-terminal, its output, and typed keys.
  *
  * @module
  */
 import { type IPty, spawn } from "npm:@lydell/node-pty@^1.1.0";
 import type { TemporaryEnsemble } from "./temporary_ensemble.ts";
 
-/** What keys send. */
+/** The sequences that keys send. */
 export const CTRL_C = "\x03";
 export const CTRL_D = "\x04";
 export const CTRL_Z = "\x1a";
@@ -14,41 +14,41 @@ export const TAB = "\t";
 export const LEFT = "\x02";
 export const UP = "\x1b[A";
 
-/** How long a program may take to show what is waited for, and to end, in ms. */
+/** The timeout for the expected output, and for the program's end, in ms. */
 const DEADLINE = 30_000;
 
-/** The columns of a terminal, unless a test says otherwise: more than any line needs. */
+/** The default width of a terminal, in columns: more than any line needs. */
 const COLUMNS = 200;
 
-/** What appeared on a terminal, and how its program ended. */
+/** The output on a terminal, and the program's exit. */
 export interface Seen {
-  /** The exit code; 128 and the number of the signal for a program that a signal ended. */
+  /** The exit code; 128 plus the signal's number for a program that a signal ended. */
   code: number;
-  /** All that appeared on the terminal, without its control sequences. */
+  /** The output without its control sequences. */
   screen: string;
-  /** The same with them. */
+  /** The output with its control sequences. */
   raw: string;
 }
 
 /** Options of a {@linkcode Terminal}. */
 export interface TerminalOptions {
-  /** How wide the terminal is, in characters. */
+  /** The width of the terminal, in characters. */
   columns?: number;
-  /** Where the program is run, if not where the tests are. */
+  /** The program's working directory, if not that of the tests. */
   cwd?: string;
 }
 
-/** A program on a terminal; it is ended with `await using`. */
+/** A program on a terminal; ended with `await using`. */
 export class Terminal implements AsyncDisposable {
   readonly #pty: IPty;
   readonly #ended = Promise.withResolvers<number>();
   #news = Promise.withResolvers<void>();
   #raw = "";
-  /** Where the search goes on: what was found once is not found again. */
+  /** The position where the search continues, so that no text is found twice. */
   #position = 0;
   #hasEnded = false;
 
-  /** Starts a program, with the environment of an ensemble, on a terminal that shows colours. */
+  /** Starts a program with the environment of an ensemble, on a terminal with colors. */
   constructor(
     ensemble: TemporaryEnsemble,
     [program, ...args]: string[],
@@ -66,7 +66,7 @@ export class Terminal implements AsyncDisposable {
       this.#raw += text;
       this.#tell();
     });
-    // Comes after the last data.
+    // Arrives after the last data.
     this.#pty.onExit(({ exitCode, signal }) => {
       this.#hasEnded = true;
       this.#ended.resolve(signal ? 128 + signal : exitCode);
@@ -75,8 +75,8 @@ export class Terminal implements AsyncDisposable {
   }
 
   /**
-   * Waits until a text appears, after the one that was waited for last. The cursor may be moved in between its
-   * characters, as a line editor does when it writes a line anew.
+   * Waits until a text appears after the one that was waited for last. The cursor can move between
+   * its characters, as when a line editor redraws a line.
    */
   async shows(text: string): Promise<void> {
     const shown = new RegExp(
@@ -101,7 +101,7 @@ export class Terminal implements AsyncDisposable {
 
   /** Closes the terminal, as when its window is closed, and waits until the program ends. */
   async close(): Promise<Seen> {
-    // Its types leave it out.
+    // Its types omit it.
     (this.#pty as IPty & { destroy(): void }).destroy();
     return await this.end();
   }
@@ -139,8 +139,8 @@ export class Terminal implements AsyncDisposable {
 }
 
 /**
- * Runs a program on a terminal of its own to its end: waits for each prompt in turn, and types what belongs to
- * it, with Enter after what is not a control key.
+ * Runs a program on its own terminal to its end: waits for each prompt in turn and types the reply,
+ * followed by Enter unless it is a control key.
  */
 export async function onTerminal(
   ensemble: TemporaryEnsemble,
@@ -156,7 +156,7 @@ export async function onTerminal(
   return await terminal.end();
 }
 
-/** Runs `gxensemble` on a terminal of its own. */
+/** Runs `gxensemble` on its own terminal. */
 export function gxensembleOnTerminal(
   ensemble: TemporaryEnsemble,
   args: string[],

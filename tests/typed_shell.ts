@@ -1,5 +1,5 @@
 /**
- * A person who types in a shell in which `gxensemble` completes.
+ * A user who types in a shell that completes `gxensemble` commands.
  *
  * @module
  */
@@ -9,32 +9,35 @@ import { commandTree } from "../cli/command_tree.ts";
 import type { TemporaryEnsemble } from "./temporary_ensemble.ts";
 import { onTerminal } from "./terminal.ts";
 
-/** What came of the lines. */
+/** The results of the lines. */
 export interface Typed {
-  /** The arguments that `gxensemble` was run with, by line; undefined where it was not. */
+  /** The arguments with which `gxensemble` was run, by line; undefined where it was not. */
   calls: (string[] | undefined)[];
-  /** All that appeared on the terminal, without its control sequences. */
+  /** The output on the terminal, without its control sequences. */
   screen: string;
 }
 
-/** How a shell takes a script that `gxensemble completions` prints, when it starts. */
+/** How a shell reads a script from `gxensemble completions` when it starts. */
 export type Installation = "evaluated" | "autoloaded";
 
-/** What is typed, and where. */
+/** The text to type, and where. */
 export interface Typing {
-  /** The ensemble whose names complete. */
+  /** The ensemble whose names are completed. */
   ensemble: TemporaryEnsemble;
-  /** What is typed. */
+  /** The text to type. */
   lines: string[];
-  /** How the shell takes its script; evaluated, unless a test says otherwise. */
+  /** How the shell reads its script; by default it is evaluated. */
   installation?: Installation;
-  /** The names that complete in place of the ensemble's: this process then answers, as it takes less time than to start one. */
+  /**
+   * Names to complete instead of the ensemble's. This process then answers, because starting one
+   * takes longer.
+   */
   names?: LiveNames;
 }
 
 /**
  * Starts a shell, types lines into it, each followed by Enter, and waits for the prompt after each.
- * `gxensemble` itself is run only where it completes: otherwise what it would be run with is noted.
+ * `gxensemble` runs only for completion. Otherwise its arguments are recorded.
  */
 export async function typeInShell(shell: Shell, typing: Typing): Promise<Typed> {
   const { ensemble, lines, installation = "evaluated", names } = typing;
@@ -43,7 +46,7 @@ export async function typeInShell(shell: Shell, typing: Typing): Promise<Typed> 
   await Deno.mkdir(`${home}/bin`, { recursive: true });
   await Deno.mkdir(`${home}/calls`);
   await Deno.mkdir(`${home}/fish/completions`, { recursive: true });
-  // Without it fish makes completions of all manual pages.
+  // Without it, fish generates completions from all manual pages.
   await Deno.mkdir(`${home}/data/fish/generated_completions`, { recursive: true });
   await using answering = names && await Answering.start(home, names);
   const complete = answering?.script ?? runningProgram(ensemble, '"$@"');
@@ -71,7 +74,7 @@ export async function typeInShell(shell: Shell, typing: Typing): Promise<Typed> 
     [`READY${lines.length + 1}> `, "exit"],
   ]);
   const calls = lines.map((_, index) => readCall(`${home}/calls/${index + 1}`));
-  // fish names a character set before each colour.
+  // fish selects a character set before each color.
   return { calls, screen: screen.replaceAll("\x1b(B", "") };
 }
 
@@ -81,15 +84,15 @@ const START: Record<Shell, (home: string) => string[]> = {
   fish: () => ["fish", "-i"],
 };
 
-/** A command of the shell that runs the program. */
+/** A shell command that runs the program. */
 function runningProgram({ program }: TemporaryEnsemble, args: string): string {
   const words = program.map((word) => `'${word}'`).join(" ");
   return `HOME='${Deno.env.get("HOME")}' exec ${words} ${args}`;
 }
 
 /**
- * Completes, and runs the program where the shell starts; otherwise notes the arguments, by the line that the prompt
- * counts.
+ * Completes, and runs the program when the shell starts. Otherwise records the arguments, by the
+ * line number in the prompt.
  */
 function recordingCommand(
   { complete, completions, directory }: {
@@ -111,7 +114,7 @@ printf '%s\\0' "$@" >'${directory}/'"$LINE"
 `;
 }
 
-/** What the shells read when they start. The prompt says how many lines were read, and LINE does. */
+/** Startup files of the shells. The prompt shows how many lines were read, and so does LINE. */
 function startFiles(shell: Shell, installation: Installation): Record<string, string> {
   const isAutoloaded = installation === "autoloaded";
   switch (shell) {
@@ -168,9 +171,9 @@ ${
   }
 }
 
-/** Answers what completes, through named pipes. */
+/** Answers completion requests through named pipes. */
 class Answering implements AsyncDisposable {
-  /** What the shell runs in place of the program. */
+  /** The command that the shell runs instead of the program. */
   readonly script: string;
   readonly #directory: string;
   readonly #names: LiveNames;
@@ -180,11 +183,11 @@ class Answering implements AsyncDisposable {
   private constructor(directory: string, names: LiveNames) {
     this.#directory = directory;
     this.#names = names;
-    // The number of the fields that follow, then whose question it is, then the arguments.
+    // The number of the fields that follow, then the asker's id, then the arguments.
     this.script = `mkfifo '${directory}'/answer.$$ && exec 3<>'${directory}'/answer.$$ &&
     printf '%s\\0' $(($# + 1)) $$ "$@" >'${directory}'/questions &&
     while IFS= read -r line <&3 && [ "$line" != end ]; do printf '%s\\n' "$line"; done`;
-    // Also for writing: it opens at once, and does not end when a question does.
+    // Also opened for writing: it opens at once, and does not end with a request.
     this.#questions = Deno.openSync(`${directory}/questions`, { read: true, write: true });
     this.#ended = this.#answerAll();
   }
@@ -197,7 +200,7 @@ class Answering implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // By another descriptor: this one is busy with a read.
+    // On another descriptor, because this one is busy with a read.
     await Deno.writeFile(`${this.#directory}/questions`, new TextEncoder().encode("0\0"), {
       create: false,
     });
@@ -219,7 +222,7 @@ class Answering implements AsyncDisposable {
     }
   }
 
-  /** The fields of each question. */
+  /** The fields of each request. */
   async *#read(): AsyncGenerator<string[]> {
     const decoder = new TextDecoder();
     const buffer = new Uint8Array(4096);

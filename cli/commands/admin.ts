@@ -53,8 +53,9 @@ async function generate(options: PassphraseOptions & { force: boolean }): Promis
 }
 
 /**
- * Prints the fingerprint of the public key, whose first 16 digits are in the audit log, and where the halves of the
- * pair are: `(public-key: "9f86d0..." "/path")`, and `(private-key: "/path")` where this host has it.
+ * Prints the fingerprint of the public key, whose first 16 digits appear in the audit log, and the
+ * paths of both halves: `(public-key: "9f86d0..." "/path")`, and `(private-key: "/path")` if this
+ * host has it.
  */
 async function view(options: OutputOptions): Promise<void> {
   const { hasAdminPrivateKey, readAdminPublicKey } = await import(

@@ -19,17 +19,13 @@ import { shortInstance } from "../../runtime/server/credentials.ts";
 import { ArgumentUnlessListing, completing, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import {
+  addResultOptions,
+  addServersOptions,
   type ClientOptions,
-  jsonOption,
-  logOption,
   type NamedServers,
   namedServers,
   type OutputOptions,
-  passphraseFileOption,
-  registryOption,
-  roleOption,
   serverListArgument,
-  timeoutOption,
 } from "../kit/options.ts";
 import { printLine, printNotice } from "../kit/output.ts";
 import type { PassphraseOptions } from "../kit/prompts.ts";
@@ -38,18 +34,14 @@ interface AuthorizeOptions extends ClientOptions, OutputOptions, PassphraseOptio
 
 /** Grants capabilities in servers to another server, or lists the servers that have some. */
 export function authorizeCommand(): CommandUnknownOpts {
-  return new Command("authorize").description("authorize capabilities for a server")
-    .addOption(registryOption())
-    .addOption(timeoutOption())
-    .addOption(roleOption())
-    .addOption(
+  const command = new Command("authorize").description("authorize capabilities for a server");
+  return addResultOptions(
+    addServersOptions(command).addOption(
       new Option("--list", "lists the servers that have capabilities, and changes nothing").default(
         false,
       ),
-    )
-    .addOption(passphraseFileOption())
-    .addOption(jsonOption())
-    .addOption(logOption("warning"))
+    ),
+  )
     .addArgument(serverListArgument())
     .addArgument(
       completing(
@@ -122,7 +114,7 @@ async function authorize(
 
 /**
  * Prints the servers that have capabilities: `(other (shutdown) "2026-01-02T03:04:05.678Z" by
- * "0123456789abcdef")`.
+ * "0123456789abcdef")`, without the last for any instance.
  */
 async function listAuthorized(servers: NamedServers, options: AuthorizeOptions): Promise<void> {
   const { inEachServer } = await import("../kit/servers.ts");
@@ -143,14 +135,14 @@ function formatDelegation({ server, capabilities, since, by, instance }: Delegat
     capabilities.map(symbol),
     new Date(since).toISOString(),
     symbol(by),
-    shortInstance(instance),
+    ...instance ? [shortInstance(instance)] : [],
   ]);
 }
 
 function toJson({ server, instance, capabilities, since, by }: Delegation): object {
   return {
     server,
-    instance: instance.toHex(),
+    ...instance && { instance: instance.toHex() },
     capabilities,
     since: new Date(since).toISOString(),
     by,
@@ -159,13 +151,10 @@ function toJson({ server, instance, capabilities, since, by }: Delegation): obje
 
 /** Revokes all capabilities that a server has in others. */
 export function retractCommand(): CommandUnknownOpts {
-  return new Command("retract").description("retract all capabilities granted to a server")
-    .addOption(registryOption())
-    .addOption(timeoutOption())
-    .addOption(roleOption())
-    .addOption(passphraseFileOption())
-    .addOption(jsonOption())
-    .addOption(logOption("warning"))
+  const command = new Command("retract").description(
+    "retract all capabilities granted to a server",
+  );
+  return addResultOptions(addServersOptions(command))
     .addArgument(serverListArgument())
     .addArgument(
       completing(

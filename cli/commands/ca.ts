@@ -132,7 +132,10 @@ async function describe(
   return { notBefore, notAfter, fingerprint: await fingerprintOf(rawData) };
 }
 
-/** Generates the certificate authority of the ensemble, and the certificate of the commands on this host. */
+/**
+ * Generates the certificate authority of the ensemble, and the certificate of the commands on this
+ * host.
+ */
 function setupCommand(): CommandUnknownOpts {
   return new Command("setup").description("generate the certificate authority of the ensemble")
     .addOption(completing(

@@ -1,6 +1,6 @@
 /**
- * How shells complete command lines: `gxensemble completions` prints their scripts, which call `gxensemble complete` at
- * each Tab.
+ * Shell completion: `gxensemble completions` prints the scripts, which call `gxensemble complete`
+ * at each Tab.
  *
  * @module
  */

@@ -33,7 +33,8 @@ export function cookieCommand(): CommandUnknownOpts {
 }
 
 /**
- * Prints the SHA-256 of the cookie, which shows whether two hosts have the same one: `(cookie: "9f86d0..." "/path")`.
+ * Prints the SHA-256 of the cookie, which shows whether two hosts have the same one: `(cookie:
+ * "9f86d0..." "/path")`.
  */
 async function view(options: OutputOptions): Promise<void> {
   const { readCookie } = await import("../../runtime/home/cookie.ts");

@@ -113,7 +113,9 @@ function knownServersCommand(): CommandUnknownOpts {
     });
 }
 
-/** Prints the servers whose addresses are known, or one of them: `(httpd1 (tcp: "10.0.0.1:4000"))`. */
+/**
+ * Prints the servers whose addresses are known, or one of them: `(httpd1 (tcp: "10.0.0.1:4000"))`.
+ */
 async function list(serverId: string | undefined, { json }: OutputOptions): Promise<void> {
   const { KnownServersFile } = await import("../../runtime/home/known_servers.ts");
   const file = new KnownServersFile(findPlaces().knownServers);

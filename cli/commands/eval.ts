@@ -12,27 +12,18 @@ import { EnsembleError } from "../../runtime/errors.ts";
 import { completing } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import {
-  jsonOption,
-  logOption,
+  addResultOptions,
+  addServersOptions,
   namedServers,
   NO_LIMIT,
-  passphraseFileOption,
-  registryOption,
-  roleOption,
   serverListArgument,
-  timeoutOption,
 } from "../kit/options.ts";
 import { printValue } from "../kit/output.ts";
 
 /** Evaluates an expression in running servers and prints its values. */
 export function evalCommand(): CommandUnknownOpts {
-  return new Command("eval").description("evals code in a running server")
-    .addOption(registryOption())
-    .addOption(timeoutOption(NO_LIMIT))
-    .addOption(roleOption())
-    .addOption(passphraseFileOption())
-    .addOption(jsonOption())
-    .addOption(logOption("warning"))
+  const command = new Command("eval").description("evals code in a running server");
+  return addResultOptions(addServersOptions(command, NO_LIMIT))
     .addArgument(serverListArgument())
     .addArgument(completing("nothing", new Argument("<expr>", "the expression to eval")))
     .addHelpText(

@@ -10,21 +10,17 @@ import { formatNotation, symbol } from "../../runtime/notation.ts";
 import { ArgumentUnlessListing, completing, reading } from "../kit/declaration.ts";
 import { examples } from "../kit/help_text.ts";
 import {
+  addResultOptions,
+  addServersOptions,
   type ClientOptions,
   forceOption,
-  jsonOption,
   libraryPrefixOption,
-  logOption,
   type NamedServers,
   namedServers,
   NO_LIMIT,
   type OutputOptions,
   parseModuleId,
-  passphraseFileOption,
-  registryOption,
-  roleOption,
   serverListArgument,
-  timeoutOption,
 } from "../kit/options.ts";
 import { printLine, printNotice } from "../kit/output.ts";
 import type { PassphraseOptions } from "../kit/prompts.ts";
@@ -46,37 +42,34 @@ interface LoadOptions extends ListOptions, LoadingOptions {
 
 /** Loads a module into running servers, or lists what has been loaded. */
 export function loadCommand(): CommandUnknownOpts {
-  return new Command("load").description("loads code in a running server")
+  const command = new Command("load").description("loads code in a running server")
     .addOption(forceOption("load only the module, and link it to what the server has loaded"))
     .addOption(
       new Option(
         "--library",
         "loads the code as library module; the library must be in the servers load path",
       ).default(false),
-    )
-    .addOption(registryOption())
-    .addOption(timeoutOption(NO_LIMIT))
-    .addOption(roleOption())
-    .addOption(libraryPrefixOption())
-    .addOption(
-      new Option("--list", "lists what was loaded, and loads nothing").default(false)
-        .conflicts(["force", "library", "rerun", "check", "dryRun"]),
-    )
-    .addOption(
-      new Option("--rerun", "runs the module again, even if it has been loaded before").default(
-        false,
-      ),
-    )
-    .addOption(
-      new Option("--check", "checks the types first, as deno check does").default(false),
-    )
-    .addOption(
-      new Option("--dry-run", "prints what would be loaded, and loads nothing").default(false),
-    )
-    .addOption(new Option("-q, --quiet", "prints nothing but errors").default(false))
-    .addOption(passphraseFileOption())
-    .addOption(jsonOption())
-    .addOption(logOption("warning"))
+    );
+  return addResultOptions(
+    addServersOptions(command, NO_LIMIT)
+      .addOption(libraryPrefixOption())
+      .addOption(
+        new Option("--list", "lists what was loaded, and loads nothing").default(false)
+          .conflicts(["force", "library", "rerun", "check", "dryRun"]),
+      )
+      .addOption(
+        new Option("--rerun", "runs the module again, even if it has been loaded before").default(
+          false,
+        ),
+      )
+      .addOption(
+        new Option("--check", "checks the types first, as deno check does").default(false),
+      )
+      .addOption(
+        new Option("--dry-run", "prints what would be loaded, and loads nothing").default(false),
+      )
+      .addOption(new Option("-q, --quiet", "prints nothing but errors").default(false)),
+  )
     .addArgument(serverListArgument())
     .addArgument(
       completing(
@@ -127,7 +120,9 @@ export function loadCommand(): CommandUnknownOpts {
     });
 }
 
-/** Loads a module into running servers, and prints each module with its hash: dependencies first. */
+/**
+ * Loads a module into running servers, and prints each module with its hash: dependencies first.
+ */
 async function load(servers: NamedServers, moduleId: string, options: LoadOptions): Promise<void> {
   const { inEachServer } = await import("../kit/servers.ts");
   const { loaderClient } = await import("../../runtime/ensemble/remote.ts");

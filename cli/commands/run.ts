@@ -80,6 +80,7 @@ export function runCommand(): CommandUnknownOpts {
 /**
  * Runs a server that calls the module's `main` with the arguments, until it is shut down. A module
  * without `main` runs as under `deno run`, and the server continues after its top level has ended.
+ * So does one that uses `runProgram`, whose options say what else the server has.
  *
  * If the program itself starts a server with the same id, it gets this one.
  */
@@ -98,7 +99,7 @@ async function run({ serverId, moduleId, args }: Run, options: RunOptions): Prom
   using _early = onHangup("reread", () => {});
   const reader = await ModuleReader.open(moduleId);
   const tree = await buildUnits(reader);
-  const { exportsMain, startsItself } = await findEntryPoint(reader);
+  const { exportsMain, startsItself, usesRunProgram } = await findEntryPoint(reader);
   if (!exportsMain && !startsItself) {
     throw new EnsembleError(`${moduleId} does not export a function main`);
   }
@@ -109,7 +110,9 @@ async function run({ serverId, moduleId, args }: Run, options: RunOptions): Prom
     }
     // Into the server's own store, so that later loads share these modules.
     await server.units.add(tree.units);
-    if (!exportsMain) return await runItself(server, { tree, moduleId, args });
+    if (!exportsMain || usesRunProgram) {
+      return await runItself(server, { tree, moduleId, args, exportsMain });
+    }
     const { namespace } = await server.units.load({ ...tree.request, by: operatorName() });
     lendServer(server, "gxensemble run");
     const call = () =>
@@ -132,12 +135,22 @@ async function run({ serverId, moduleId, args }: Run, options: RunOptions): Prom
   });
 }
 
-/** Runs a module without `main`: its top level is the program. */
+/**
+ * Runs a module whose top level is the program; or else its `main`, if the top level did not run
+ * that.
+ */
 async function runItself(
   server: EnsembleServer,
-  { tree, moduleId, args }: { tree: UnitTree; moduleId: string; args: string[] },
+  { tree, moduleId, args, exportsMain }: {
+    tree: UnitTree;
+    moduleId: string;
+    args: string[];
+    exportsMain: boolean;
+  },
 ): Promise<void> {
-  const { lendServer } = await import("../../runtime/ensemble/process_servers.ts");
+  const { isLent, lendServer } = await import("../../runtime/ensemble/process_servers.ts");
+  const { readyAfter } = await import("../../runtime/ensemble/run_server.ts");
+  const { callMain } = await import("../executables/run_program.ts");
   const { treesBelow } = await import("../modules/unit_building.ts");
   const { operatorName } = await import("../kit/administrator.ts");
   const file = moduleId.startsWith("file:") ? fileURLToPath(moduleId) : resolve(moduleId);
@@ -149,8 +162,12 @@ async function runItself(
   for (const { request } of treesBelow(tree)) await server.units.load({ ...request, by });
   lendServer(server, "gxensemble run");
   server.letReady();
-  await server.units.load({ ...tree.request, by }, { asMain: true });
+  const { namespace } = await server.units.load({ ...tree.request, by }, { asMain: true });
   if (server.signal.aborted) return;
+  if (exportsMain && isLent()) {
+    const call = () => callMain(namespace.main, { whose: `main of ${moduleId}`, args });
+    return await readyAfter(server, call);
+  }
   await server.readyUnlessHeld();
   const logger = await serverLogger();
   logger.info("{module} has run; {id} continues until it is shut down", {

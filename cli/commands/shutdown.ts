@@ -17,36 +17,29 @@ import { examples } from "../kit/help_text.ts";
 import type { ShutdownOptions } from "../kit/ensemble_shutdown.ts";
 import {
   actorIdArgument,
+  addResultOptions,
+  addServersOptions,
   forceOption,
-  jsonOption,
-  logOption,
   namedActor,
   type NamedServers,
   namedServers,
   parseNames,
-  passphraseFileOption,
   readDestination,
-  registryOption,
-  roleOption,
-  timeoutOption,
 } from "../kit/options.ts";
 import { printLine, printNotice } from "../kit/output.ts";
 
 /** Shuts down actors or servers; without arguments, the whole ensemble with its registry. */
 export function shutdownCommand(): CommandUnknownOpts {
-  return new Command("shutdown")
+  const command = new Command("shutdown")
     .description("shuts down an actor, server, or the entire ensemble including the registry")
     .addOption(
       forceOption(
         "do not ask for confirmation; with an actor id, end the actor at once, without its clean-up",
       ),
-    )
-    .addOption(registryOption())
-    .addOption(timeoutOption("5, plus the time that the server has to stop"))
-    .addOption(roleOption())
-    .addOption(passphraseFileOption())
-    .addOption(jsonOption())
-    .addOption(logOption("warning"))
+    );
+  return addResultOptions(
+    addServersOptions(command, "5, plus the time that the server has to stop"),
+  )
     .addArgument(completing(
       "destination list",
       new Argument("[server-id]", "the server id").default(undefined, "#f")

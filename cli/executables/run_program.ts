@@ -10,27 +10,22 @@ import type { StartServerOptions } from "../../runtime/ensemble/start_options.ts
 import { asError, describeThrown, explainParts } from "../../runtime/error_report.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 
-/** Options of {@linkcode runProgram}: what the server is where its command line does not say. */
-export interface RunProgramOptions extends Omit<StartServerOptions, "signal"> {
-  /** The name of the program in its help and messages. Default: the name of its first module. */
-  readonly name?: string;
-  /** The version of the program, for `--version`. */
-  readonly version?: string | undefined;
-  /** The arguments. Default: those of the process. */
-  readonly args?: readonly string[];
-}
-
 /**
- * Runs this process as a server, as its command line says: `<options> <server-id> <main-args> ...`. It takes the options
- * of `gxensemble run`, logs as that does, and stops on the same signals. `main` is called as there: with the
- * arguments, once the server is in the registry; `currentServer()` is the server.
+ * Runs this process as a server with the command line `<options> <server-id> <main-args> ...`. It
+ * takes the options of `gxensemble run`, logs in the same way, and stops on the same signals. Once
+ * the server is registered, `main` is called with the arguments; `currentServer()` is the server.
  *
- * Roles and addresses to listen at on the command line are added to those of `options`; everything else on it
- * replaces what `options` says.
+ * Roles and listen addresses of the command line are added to those of `options`. Its other options
+ * replace those of `options`.
  *
- * In a module that `gxensemble run` runs, the server is there: `options` add to it, and all arguments are for `main`, whose
- * failure rejects.
+ * In a module that `gxensemble run` runs, the server already exists: `options` are added to it, all
+ * arguments are for `main`, and a failure of `main` rejects the promise.
  *
+ * @param main the program, called with the arguments of the command line.
+ * @param options defaults for the command line, and additions to it.
+ * @param options.name the name of the program in its help and messages. Default: the name of its first module.
+ * @param options.version the version of the program, for `--version`.
+ * @param options.args the command line. Default: that of the process.
  * @returns the exit code: 0 done, 1 failed, 2 wrong usage; the reason is on standard error.
  *
  * @example `deno run -A web.ts --roles "(canary)" web1 8080`, or as an executable: `./web web1 8080`
@@ -47,7 +42,11 @@ export interface RunProgramOptions extends Omit<StartServerOptions, "signal"> {
  */
 export async function runProgram(
   main: (...args: string[]) => unknown,
-  options: RunProgramOptions = {},
+  options: Omit<StartServerOptions, "signal"> & {
+    readonly name?: string;
+    readonly version?: string | undefined;
+    readonly args?: readonly string[];
+  } = {},
 ): Promise<number> {
   const { name = ownName(), version, args = Deno.args, ...own } = options;
   if (isLent()) {

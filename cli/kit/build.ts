@@ -6,16 +6,18 @@
 import { VERSION } from "../../runtime/version.ts";
 
 /**
- * What the build of an executable says of itself: its launcher leaves it in
- * `globalThis[Symbol.for("gxensemble.build")]` before the program starts. Nothing is there when the
+ * The build details of an executable. Its launcher stores them in
+ * `globalThis[Symbol.for("gxensemble.build")]` before the program starts. They are absent if the
  * program runs from its sources.
  */
 export interface BuildDetails {
-  /** Whether it unpacks the Deno that it brings, or was made by `deno compile`. */
+  /**
+   * Whether it is portable, and unpacks the Deno that it contains, or was made by `deno compile`.
+   */
   readonly form: "portable" | "compiled";
   /** The commit that it was built from. */
   readonly commit?: string;
-  /** The day or the moment it was built. */
+  /** The day or time of the build. */
   readonly date?: string;
 }
 

@@ -122,12 +122,14 @@ export function sourceOf(taker: Argument | Option): Source | undefined {
   return { noun: noun ?? "", words: taker.argChoices };
 }
 
-/** An environment variable: its name, what it says, and what holds without it. */
+/** An environment variable: its name, its meaning, and its default. */
 export type Variable = readonly [name: string, meaning: string, fallback: string];
 
 const variables = new WeakMap<Option, readonly Variable[]>();
 
-/** Says which environment variables a command with this option reads; gives the option back. */
+/**
+ * Declares the environment variables that a command with this option reads, and returns the option.
+ */
 export function withVariables<Own extends Option>(names: readonly Variable[], option: Own): Own {
   variables.set(option, names);
   return option;
@@ -138,7 +140,7 @@ export function variablesOf(option: Option): readonly Variable[] {
   return variables.get(option) ?? [];
 }
 
-/** An argument that is required, and shown as such in the help, except with `--list`. */
+/** An argument that is required, and shown so in the help, except with `--list`. */
 export class ArgumentUnlessListing extends Argument<`[${string}]`> {
   /** Makes the argument. */
   constructor(name: string, description: string) {

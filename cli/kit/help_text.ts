@@ -13,7 +13,10 @@ import type {
 import { ArgumentUnlessListing, variablesOf } from "./declaration.ts";
 import { GLOBAL_OPTIONS } from "./options.ts";
 
-/** The width of the help where it is not printed on a terminal, or on one that does not say. */
+/**
+ * The width of the help if it is not printed on a terminal, or the terminal does not report its
+ * width.
+ */
 const DEFAULT_WIDTH = 80;
 
 /** The minimum width of the column of descriptions; if there is less, they go below their terms. */

@@ -9,6 +9,7 @@ import {
   type Command,
   type CommandUnknownOpts,
   Option,
+  type OptionValues,
 } from "npm:@commander-js/extra-typings@^15.1.0";
 import { DEFAULT_ASK_TIMEOUT } from "../../runtime/actor/messaging.ts";
 import {
@@ -94,7 +95,7 @@ export const logOption = (level: LogLevel) =>
 
 /** The option of the commands that have a result. */
 export interface OutputOptions {
-  /** Whether the result is printed as JSON. */
+  /** Whether to print the result as JSON. */
   json: boolean;
 }
 
@@ -149,14 +150,14 @@ export function addClientOptions(command: Command) {
     .addOption(logOption("warning"));
 }
 
-/** Where the sockets of a host are. */
+/** The environment variable for the socket directory. */
 const SOCKET_DIRECTORY: Variable = [
   "ENSEMBLE_SOCKET_DIR",
   "the directory of the unix sockets: a server listens at $ENSEMBLE_SOCKET_DIR/<server-id>",
   "/tmp/ensemble",
 ];
 
-/** Where the registry is. */
+/** The environment variable for the registry's addresses. */
 const REGISTRY: Variable = [
   "ENSEMBLE_REGISTRY",
   "registry addresses, if --registry is not given",
@@ -216,7 +217,10 @@ export interface NamedDestination {
   readonly actor: ActorId | undefined;
 }
 
-/** `<server-id>` of the commands that also take `[actor-id]`: an actor can be given in one word, `actor@server`. */
+/**
+ * `<server-id>` of the commands that also take `[actor-id]`: an actor can be given in one word,
+ * `actor@server`.
+ */
 export const destinationArgument = () =>
   completing(
     "destinations",
@@ -282,6 +286,34 @@ export function namedStates(
   return state === "any" ? STATES : state === undefined ? usual : [state];
 }
 
+/**
+ * Adds the options of those commands that say where the servers are, and how long to wait for each.
+ *
+ * @param usual what the help shows as the default of `--timeout`.
+ */
+export function addServersOptions<Args extends unknown[], Options extends OptionValues>(
+  command: Command<Args, Options>,
+  usual?: string,
+) {
+  return command
+    .addOption(registryOption())
+    .addOption(timeoutOption(usual))
+    .addOption(roleOption());
+}
+
+/**
+ * Adds the options of those commands that end the list: the proof of an administrator, the result,
+ * the log.
+ */
+export function addResultOptions<Args extends unknown[], Options extends OptionValues>(
+  command: Command<Args, Options>,
+) {
+  return command
+    .addOption(passphraseFileOption())
+    .addOption(jsonOption())
+    .addOption(logOption("warning"));
+}
+
 /** Parses one or several names, ids or roles, and removes duplicates. */
 export function parseNames(text: string): string[] {
   const names = /[\s,()]/.test(text) ? parseSymbols(text) : [text];
@@ -315,7 +347,7 @@ export function readServerId(text: string, command: CommandUnknownOpts): string 
   }
 }
 
-/** A server, or an actor in it, that is read once the options are known. */
+/** A server, or an actor in it, that is parsed once the options are known. */
 export function readDestination(text: string, command: CommandUnknownOpts): NamedDestination {
   try {
     return parseDestination(text);
@@ -324,7 +356,7 @@ export function readDestination(text: string, command: CommandUnknownOpts): Name
   }
 }
 
-/** The role after `--role`. */
+/** The role after `--role`. It must not be empty, because a variable in a script may be unset. */
 export function readRole(text: string, command: CommandUnknownOpts): string {
   try {
     return parseRole(text);
@@ -555,7 +587,7 @@ const denyOption = () =>
   );
 
 /**
- * The addresses of options as a program gives them to `startServer`: in the form that keeps the host of a UNIX socket.
+ * The addresses of options in the form for `startServer` that keeps the host of a UNIX socket.
  */
 export function addressTexts(
   { listen, announce, registry = [] }: {

@@ -5,7 +5,8 @@
  * `Terminal`), including all text from servers. Control characters and the like become visible
  * escapes, in pipes too.
  *
- * A reader may stop early (`gxensemble list-servers | head -1`). Further output is then dropped, and the command continues.
+ * A reader may stop early (`gxensemble list-servers | head -1`). Further output is then dropped,
+ * and the command continues.
  *
  * A server sends values as plain text, and the command colors them. So every escape sequence that
  * reaches the terminal is our own.
@@ -51,7 +52,7 @@ export function printJson(value: unknown, { oneLine = false } = {}): void {
   writeOutput(`${escapeControls(json, { keep: "\n", write: writeAsJson })}\n`);
 }
 
-/** Prints on standard error what is not part of the result: progress, an error. */
+/** Prints on standard error anything that is not part of the result: progress, an error. */
 export function printNotice(text: string): void {
   writeErrors(`${visibleText(text)}\n`);
 }
@@ -116,7 +117,8 @@ const KINDS = Object.keys(STYLES) as Kind[];
 const STRING = /(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`)/.source;
 
 /**
- * What is colored only as a whole value, by kind. The lengths are bounded, so that matching takes
+ * Patterns that are colored only as a whole value, by kind. Their lengths are bounded, so that
+ * matching takes linear time for any text from a server.
  * linear time for any text from a server.
  */
 const ALONE: readonly [Kind, RegExp][] = [
@@ -130,7 +132,7 @@ const ALONE: readonly [Kind, RegExp][] = [
   ["absent", /undefined|<\d+ empty items?>/],
 ];
 
-/** What is colored also as a property name, or if more follows. */
+/** Patterns that are also colored as a property name, or if more text follows. */
 const ANYWHERE: readonly [Kind, RegExp][] = [
   [
     "string",
@@ -178,7 +180,7 @@ export interface Terminal extends SyncWriter {
   isTerminal(): boolean;
 }
 
-/** Takes nothing and shows nothing. */
+/** Draws nothing. */
 export const NO_TERMINAL: Terminal = {
   isTerminal: () => false,
   writeSync: (bytes) => bytes.length,

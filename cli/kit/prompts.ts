@@ -47,7 +47,8 @@ export async function askNewPassphrase(
 
 async function readPassphrase(path: string): Promise<string> {
   try {
-    // An open descriptor of this process, such as a shell's <(pass show key), was given to it and to no other.
+    // An open descriptor of this process, such as a shell's <(pass show key), was given to it and
+    // to no other.
     const bytes = /^\/dev\/(?:stdin|fd\/\d+)$/.test(path)
       ? await readWhole(await Deno.open(path))
       : await readSecretFile(path, "passphrase file");

@@ -1,6 +1,6 @@
 /**
- * CommonJS modules as units. Each becomes two: one that runs the module when it is first required, and
- * one with its exports, which ECMAScript modules import.
+ * CommonJS modules as units. Each becomes two: one that runs the module when it is first required,
+ * and one with its exports, which ECMAScript modules import.
  *
  * @see https://github.com/nodejs/cjs-module-lexer
  *
@@ -135,7 +135,10 @@ export async function commonJsModule(
   };
 }
 
-/** The imports of the modules that a CommonJS module requires, and the cases of the `switch` that finds them. */
+/**
+ * The imports of the modules that a CommonJS module requires, and the cases of the `switch` that
+ * finds them.
+ */
 function requiredModules(
   specifiers: ReadonlySet<string>,
   resolve: ResolveRequire,

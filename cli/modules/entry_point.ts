@@ -4,6 +4,7 @@
  * @module
  */
 import type { AnyNode, Node, Program } from "npm:acorn@^8.19.0";
+import { RUNTIME_MODULE } from "../../runtime/code/library_table.ts";
 import type { ModuleReader, SourceModule } from "./module_reader.ts";
 import { boundNames, keyOf, nameOf, parseModule, textOf, walkSyntax } from "./syntax.ts";
 
@@ -16,6 +17,8 @@ export interface EntryPoint {
    * no `main` and its top level does something.
    */
   readonly startsItself: boolean;
+  /** Whether it uses `runProgram`, which says what its server has besides `main`. */
+  readonly usesRunProgram: boolean;
   /** Whether it is CommonJS and checks `require.main`. */
   readonly asksRequire: boolean;
 }
@@ -32,7 +35,24 @@ export async function findEntryPoint(reader: ModuleReader): Promise<EntryPoint> 
   const asksRequire = isCommonJs(entry) && entry.metaProperties.length > 0;
   const startsItself = await asksWhetherMain(entry) ||
     !exportsMain && await doesSomething(entry, reader);
-  return { exportsMain, startsItself, asksRequire };
+  const usesRunProgram = await uses("runProgram", entry);
+  return { exportsMain, startsItself, usesRunProgram, asksRequire };
+}
+
+/** Whether a module uses an export of the runtime. */
+async function uses(name: string, { imports, text, path }: SourceModule): Promise<boolean> {
+  const isRuntime = ({ target }: SourceModule["imports"][number]) =>
+    target.kind === "library" && target.specifier === RUNTIME_MODULE;
+  if (!imports.some(isRuntime)) return false;
+  const { program } = await parseModule(text, path);
+  let found = false;
+  if (program) {
+    walkSyntax(program, (node) => {
+      if (node.type === "ImportSpecifier") found ||= written(node.imported) === name;
+      else if (node.type === "MemberExpression") found ||= keyOf(node) === name;
+    });
+  }
+  return found;
 }
 
 async function exports(name: string, entry: SourceModule, reader: ModuleReader): Promise<boolean> {

@@ -10,6 +10,7 @@ import { extname } from "node:path";
 import type { CompilerOptions as TypeScriptOptions } from "npm:typescript@^6.0.3";
 import {
   editText,
+  inEngineLines,
   lineStarts,
   type Mappings,
   mappingsOf,
@@ -116,8 +117,7 @@ export async function inputToJavaScript(source: string, path: string): Promise<J
   const syntax = await parseModule(javascript.text, path);
   if (!isDecorator(javascript.text, syntax)) return javascript;
   const { line, column } = positionAt(lineStarts(javascript.text), syntax.fault!);
-  const message = "decorators are not supported in an input";
-  fail({ code: "UnsupportedSyntax", message, startLine: line, startColumn: column - 1 }, path);
+  throw new ModuleError("decorators are not supported in an input", { path, line, column });
 }
 
 async function strip(source: string, path: string): Promise<JavaScript> {
@@ -126,7 +126,7 @@ async function strip(source: string, path: string): Promise<JavaScript> {
     const { code } = swc.transformSync(source, { mode: "strip-only" });
     return await asWritten(code);
   } catch (diagnostic) {
-    if ((diagnostic as Diagnostic).code !== "UnsupportedSyntax") fail(diagnostic, path);
+    if ((diagnostic as Diagnostic).code !== "UnsupportedSyntax") fail(diagnostic, { path, source });
   }
   return await transform(source, path, true);
 }
@@ -144,11 +144,18 @@ async function transform(
       sourceMap: true,
       transform: { verbatimModuleSyntax },
     });
-    return { text: code, mappings: decode(JSON.parse(map!).mappings) };
+    const texts = { generated: code, original: source };
+    return {
+      text: code,
+      mappings: inEngineLines(decode(JSON.parse(map!).mappings), texts, SWC_TERMINATOR),
+    };
   } catch (diagnostic) {
-    fail(diagnostic, path);
+    fail(diagnostic, { path, source });
   }
 }
+
+/** The line terminators of swc, which does not count U+2028 and U+2029. */
+const SWC_TERMINATOR = /\r\n?|\n/g;
 
 async function loadSwc() {
   // It is CommonJS, and a bundle has only its default export.
@@ -245,11 +252,17 @@ function isOverflow(error: unknown): boolean {
   return error instanceof RangeError || error instanceof WebAssembly.RuntimeError;
 }
 
-function fail(diagnostic: unknown, path: string): never {
+function fail(
+  diagnostic: unknown,
+  { path, source }: { path: string; source: string },
+): never {
   if (isOverflow(diagnostic)) throw diagnostic;
-  const { message, startLine: line, startColumn } = diagnostic as Diagnostic;
-  const location = line === undefined ? { path } : { path, line, column: (startColumn ?? 0) + 1 };
-  throw new ModuleError(message, location, { cause: diagnostic });
+  const { message, startLine: line, startColumn: column = 0 } = diagnostic as Diagnostic;
+  const place = line === undefined ? undefined : positionAt(
+    lineStarts(source),
+    (lineStarts(source, SWC_TERMINATOR)[line - 1] ?? source.length) + column,
+  );
+  throw new ModuleError(message, { path, ...place }, { cause: diagnostic });
 }
 
 /** The data types that a file may be imported as. */

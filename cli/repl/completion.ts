@@ -75,10 +75,10 @@ function partialName(line: string): PartialName | undefined {
   return { path, prefix };
 }
 
-/** The tokens of a line; undefined when it ends inside one. */
+/** The tokens of a line; undefined if it ends inside one. */
 function tokensOf(line: string): Token[] | undefined {
   try {
-    // The space makes "?." one token, and not the start of a condition.
+    // The space makes "?." one token, and not the start of a conditional expression.
     return [...tokenizer(`${line} `, { ecmaVersion: "latest" })];
   } catch {
     return undefined;
@@ -103,7 +103,7 @@ interface PartialSpecifier {
   readonly typed: string;
   /** Whether it names a file to load, a library to load, or something to import. */
   readonly use: "load" | "load-library" | "import";
-  /** The quotation mark before it; empty when there is none. */
+  /** The quotation mark before it; empty if there is none. */
   readonly quote: string;
 }
 
@@ -116,7 +116,7 @@ const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*(["'])([^"'\\\n]*)$/;
 /** The names of files that can be loaded. */
 const MODULE_FILE = /(?<!\.d)\.(?:[cm]?[jt]s|[jt]sx|wasm)$/;
 
-/** The specifier that a text ends with; undefined where there is none. */
+/** The specifier at the end of a text; undefined if there is none. */
 function partialSpecifier(text: string): PartialSpecifier | undefined {
   const control = CONTROL.exec(text);
   if (control) {
@@ -128,7 +128,10 @@ function partialSpecifier(text: string): PartialSpecifier | undefined {
   return quote === undefined ? undefined : { typed: typed!, quote, use: "import" };
 }
 
-/** The candidates: modules and libraries of the server, files, and what `deno.json` maps. */
+/**
+ * The candidates: modules and libraries of the server, files, and import map entries of
+ * `deno.json`.
+ */
 async function findSpecifiers(
   { typed, use, quote }: PartialSpecifier,
   { session, resolver }: NameSources,

@@ -1,9 +1,10 @@
 /**
- * Which lines make up an input.
+ * Decides which lines form an input.
  *
- * A parser says where it failed, not whether more text would help. So the text is parsed again with an empty line after
- * it. If the failure moves, the parser had reached the end, and the input is incomplete. If it stays where it was, no
- * further text can help, except in the cases that {@linkcode possibleEnds} tries.
+ * A parser reports where it failed, not whether more text would help. So the text is parsed again
+ * with an empty line after it. If the failure moves, the parser had reached the end, and the input
+ * is incomplete. If it stays in place, no further text can help, except in the cases that
+ * {@linkcode possibleEnds} tries.
  *
  * @module
  */
@@ -19,8 +20,8 @@ export async function isIncomplete(source: string): Promise<boolean> {
 }
 
 /**
- * Whether a line continues a complete input. It does when it cannot begin an input, as `.then(f)`, `? a : b` and
- * `else {` cannot, and is valid as the next line of this one.
+ * Whether a line continues a complete input. It does if it cannot begin an input, like `.then(f)`,
+ * `? a : b` and `else {`, and is valid as the next line of this one.
  */
 export async function continuesInput(source: string, line: string): Promise<boolean> {
   if (line.trim() === "") return false;
@@ -32,7 +33,7 @@ export async function continuesInput(source: string, line: string): Promise<bool
 }
 
 /**
- * How many brackets a text leaves open; undefined when it does not end in plain code, but in a template or a comment.
+ * The number of brackets that a text leaves open; undefined if it ends in a template or a comment.
  */
 function openBrackets(text: string): number | undefined {
   const { closers, isWhole } = scan(`${text}\n`);
@@ -41,7 +42,7 @@ function openBrackets(text: string): number | undefined {
 
 async function canGoOn(source: string): Promise<boolean> {
   if (await lacksMore(source)) return true;
-  // An incomplete object shows as such only without the closing parenthesis.
+  // An incomplete object is only recognized without the closing parenthesis.
   return maybeObject(source) && await lacksMore(`(\n${source}`);
 }
 
@@ -63,9 +64,9 @@ async function endsAtLineBreak(text: string): Promise<boolean> {
 }
 
 /**
- * Ends that could complete a text for which the parser names a place before the end: it does so within a token that
- * spans lines, such as a template, and where it tried two readings, as for `<T>(a: T) => {`, and names the place where
- * they part.
+ * Endings that could complete a text for which the parser reports a position before the end. It
+ * does so within a token that spans lines, such as a template, and for a text with two possible
+ * readings, like `<T>(a: T) => {`, where it reports the position at which they diverge.
  */
 function* possibleEnds(text: string, closers: string): Generator<string> {
   const quotes = text.endsWith("\\") ? ["'", '"'] : [];
@@ -75,13 +76,13 @@ function* possibleEnds(text: string, closers: string): Generator<string> {
   }
 }
 
-/** What the tokens of a text tell, without its grammar. */
+/** The properties of a text that its tokens show, without its grammar. */
 interface Scan {
   /** The brackets that would close the open ones. */
   readonly closers: string;
-  /** Whether a token is wrong, and not merely unfinished. */
+  /** Whether a token is invalid, and not only unfinished. */
   readonly isBroken: boolean;
-  /** Whether every token is right and finished. */
+  /** Whether every token is valid and finished. */
   readonly isWhole: boolean;
 }
 
@@ -92,11 +93,11 @@ const CLOSERS = new Map([
   [tokTypes.dollarBraceL, "}"],
 ]);
 
-/** Where acorn's tokenizer failed. */
+/** The position where acorn's tokenizer failed. */
 interface TokenError extends SyntaxError {
-  /** The position that the error names. */
+  /** The position in the error. */
   pos: number;
-  /** How far the tokenizer had read. */
+  /** The position up to which the tokenizer had read. */
   raisedAt: number;
 }
 
@@ -113,7 +114,8 @@ function scan(text: string): Scan {
     }
   } catch (error) {
     const { pos, raisedAt } = error as TokenError;
-    // A comment may be unfinished, and only the grammar tells whether a slash begins a regular expression.
+    // A comment may be unfinished, and only the grammar decides whether a slash begins a regular
+    // expression.
     const isSlash = text.slice(Math.max(pos - 1, 0), pos + 1).includes("/");
     isBroken = raisedAt < text.length && !isSlash;
     isWhole = false;
@@ -122,8 +124,8 @@ function scan(text: string): Scan {
 }
 
 /**
- * Whether a function lacks its body. To TypeScript `function f()` is an overload without an implementation; to the
- * user it is the first line of a function whose brace is on the next line.
+ * Whether a function lacks its body. To TypeScript `function f()` is an overload without an
+ * implementation; to the user it is the first line of a function whose brace is on the next line.
  */
 async function lacksBody(source: string): Promise<boolean> {
   // A return is allowed only in the body of a function.
@@ -139,7 +141,8 @@ function isAfter(one: TextPosition, other: TextPosition): boolean {
 }
 
 /**
- * Collects lines into inputs. A complete input waits for the next line, which may continue it, as in
+ * Collects lines into inputs. A complete input waits for the next line, which may continue it, for
+ * example
  *
  *     words
  *       .map((word) => word.length)
@@ -147,7 +150,7 @@ function isAfter(one: TextPosition, other: TextPosition): boolean {
 export class InputLines {
   #lines: string[] = [];
   #isIncomplete = false;
-  /** How many brackets the lines leave open, if known. */
+  /** The number of brackets that the lines leave open, if known. */
   #open: number | undefined;
 
   /** Adds a line; returns the inputs that ended with it or before it. */
@@ -183,7 +186,7 @@ export class InputLines {
 
   async #extend(line: string): Promise<string[]> {
     this.#lines.push(line);
-    // Saves parsing a long list again for each of its lines.
+    // Avoids parsing a long list again for each of its lines.
     this.#open = this.#open && openAfter(line, this.#open);
     if (this.#open !== undefined && this.#open > 0) return [];
     const text = this.#lines.join("\n");
@@ -194,8 +197,8 @@ export class InputLines {
 }
 
 /**
- * How many brackets are open after a line of code; undefined when it closed all of them, or when only a parser can
- * tell: a slash may begin a comment or a regular expression.
+ * The number of brackets open after a line of code; undefined if it closed all of them, or if only
+ * a parser can decide, because a slash may begin a comment or a regular expression.
  */
 function openAfter(line: string, open: number): number | undefined {
   const code = line.replace(/"[^"]*"|'[^']*'/g, "");
@@ -207,7 +210,9 @@ function openAfter(line: string, open: number): number | undefined {
   return open;
 }
 
-/** Splits a text into inputs. It is a single input unless some of its lines are control commands. */
+/**
+ * Splits a text into inputs. It is a single input unless some of its lines are control commands.
+ */
 export async function splitInputs(text: string): Promise<string[]> {
   const source = text.trimEnd();
   const lines = source.split("\n");

@@ -252,8 +252,8 @@ export const CONTROL_COMMANDS: readonly ControlCommand[] = [
  *
  * @returns whether the REPL ends.
  *
- * @throws {InvalidInputError} when there is no such command, or its arguments are wrong.
- * @throws {EnsembleError} when it fails.
+ * @throws {InvalidInputError} if there is no such command, or its arguments are wrong.
+ * @throws {EnsembleError} if it fails.
  */
 export async function runControlLine(
   { name, args }: ControlLine,

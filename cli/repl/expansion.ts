@@ -1,13 +1,14 @@
 /**
- * The expansion of REPL inputs: TypeScript with top-level imports, `await` and declarations becomes an expression that
- * a server can evaluate.
+ * The expansion of REPL inputs: TypeScript with top-level imports, `await` and declarations becomes
+ * an expression that a server can evaluate.
  *
- * The input becomes the body of an async function inside `with (scope)`. So every name that it does not declare itself
- * is looked up in the session and then in the global scope, each time it is used, even by functions declared before
- * the name was. The expansion rewrites
+ * The input becomes the body of an async function inside `with (scope)`. So every name that it does
+ * not declare itself is looked up in the session and then in the global scope each time it is used,
+ * even by functions declared earlier than the name. The expansion rewrites
  *
  * - declarations at the top level, to assignments to names of the session;
- * - calls of a function by its name, `f()` to `(0, f)()`, for `with` would pass the scope as `this`;
+ * - calls of a function by its name, `f()` to `(0, f)()`, because `with` would pass the scope as
+ *   `this`;
  * - imports, which the server binds, and `import()`;
  * - the expression that the input ends with, to an assignment to the result.
  *
@@ -37,7 +38,7 @@ import type {
 import type { ResolveImport } from "./import_resolver.ts";
 import { InputError, type LocateInput, type ParsedInput, parseInput } from "./parsed_input.ts";
 
-/** An expansion, and how to find places of it in the input. */
+/** An expansion, and a map of its positions to the input. */
 export interface ExpandedSource {
   readonly expansion: Expansion;
   readonly locate: LocateInput;
@@ -46,7 +47,7 @@ export interface ExpandedSource {
 /**
  * Expands an input.
  *
- * @throws {InputError} naming the place in the input that is wrong.
+ * @throws {InputError} with the position of the error in the input.
  */
 export async function expand(source: string, resolve: ResolveImport): Promise<ExpandedSource> {
   const input = await parseInput(source);
@@ -215,7 +216,10 @@ function namesOf({ declarations }: VariableDeclaration): string[] {
   return declarations.flatMap(({ id }) => boundNames(id));
 }
 
-/** `let a, { b } = c;` to `;(a = void 0, { b } = c);`; in the head of a loop to `a = void 0, { b } = c`. */
+/**
+ * `let a, { b } = c;` to `;(a = void 0, { b } = c);`; in the head of a loop to `a = void 0, { b } =
+ * c`.
+ */
 function expandVariables(code: MagicString, node: VariableDeclaration, parent: AnyNode): void {
   const { declarations, kind, start } = node;
   const first = declarations[0]!;
@@ -248,8 +252,8 @@ function expandClass(code: MagicString, { id, start, end }: ClassDeclaration): v
 }
 
 /**
- * `function f() {}` to `f = function () {};`, so that `f` inside it is the session's name too. The engine names it
- * `f`.
+ * `function f() {}` to `f = function () {};`, so that `f` inside it is the session's name too. The
+ * engine names it `f`.
  */
 function expandFunction(code: MagicString, { id, start, end }: FunctionDeclaration): void {
   code.prependRight(start, `${id.name} = `);
@@ -257,7 +261,7 @@ function expandFunction(code: MagicString, { id, start, end }: FunctionDeclarati
   code.appendLeft(end, ";");
 }
 
-/** Moves functions to the top, for they can be called before the line that declares them. */
+/** Moves functions to the top, because they can be called before the line that declares them. */
 function hoistFunctions(
   code: MagicString,
   program: Program,
@@ -310,7 +314,7 @@ function exportName(node: { type: "Identifier"; name: string } | Literal): strin
   return node.type === "Identifier" ? node.name : String(node.value);
 }
 
-/** The `var` declarations of the top level, however deep in blocks, with their parents. */
+/** The `var` declarations of the top level, at any depth of blocks, with their parents. */
 function hoistedVariables(
   program: Program,
 ): { declaration: VariableDeclaration; parent: AnyNode }[] {
@@ -335,7 +339,10 @@ function statementList(node: AnyNode): readonly Node[] | undefined {
   }
 }
 
-/** The expression statements of which one gives a list of statements its value (ECMA-262: its completion value). */
+/**
+ * The expression statements that can give a list of statements its value (ECMA-262: its completion
+ * value).
+ */
 function lastExpressions(statements: readonly Node[]): Node[] {
   const last = statements.findLast(({ type }) => !/Declaration$|^EmptyStatement$/.test(type));
   return last ? expressionsOf(last as Statement) : [];

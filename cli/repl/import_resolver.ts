@@ -8,7 +8,7 @@ import type { ImportTarget } from "../../runtime/repl/repl_protocol.ts";
 import { findProject, moduleId, type Project } from "../modules/project.ts";
 import { Resolver } from "../modules/resolver.ts";
 
-/** The file that inputs are resolved as, in the working directory. */
+/** The file from which inputs resolve imports, in the working directory. */
 const REFERRER = "repl.ts";
 
 /** Resolves an import. */
@@ -17,7 +17,7 @@ export type ResolveImport = (
   attributes?: Record<string, string>,
 ) => Promise<ImportTarget>;
 
-/** Resolves specifiers as a module in a directory would. It reads no files but configurations. */
+/** Resolves specifiers like a module in a directory. It reads no files except configurations. */
 export class ImportResolver {
   readonly #directory: string;
   readonly #resolver: Resolver;
@@ -33,19 +33,19 @@ export class ImportResolver {
   /**
    * Makes a resolver for a directory. `libraryPrefixes` come from `--library-prefix`.
    *
-   * @throws {ModuleError} when the configuration of the project there cannot be read.
+   * @throws {ModuleError} if the configuration of the project there cannot be read.
    */
   static async open(directory: string, libraryPrefixes: string[]): Promise<ImportResolver> {
     const project = await findProject(join(directory, REFERRER));
     return new ImportResolver(directory, project, libraryPrefixes);
   }
 
-  /** The bare specifiers that the project maps. Those that end in a slash stand for directories. */
+  /** The bare specifiers that the project maps. Those that end in a slash are prefixes. */
   mapped(): readonly string[] {
     return this.#mapped;
   }
 
-  /** The path of the directory that the start of a specifier names: all of it up to a slash, or nothing. */
+  /** The path of the directory at the start of a specifier: all of it up to a slash, or nothing. */
   directory(specifier: string): string {
     const target = specifier === ""
       ? undefined
@@ -54,8 +54,8 @@ export class ImportResolver {
   }
 
   /**
-   * Resolves a specifier. A bare one that nothing maps is a module id, or the path of a file from the directory, as in
-   * `gxensemble load`.
+   * Resolves a specifier. A bare one that is not mapped is a module id, or the path of a file from
+   * the directory, as in `gxensemble load`.
    */
   async resolve(specifier: string, attributes?: Record<string, string>): Promise<ImportTarget> {
     const target = this.#resolver.resolve(specifier, join(this.#directory, REFERRER));

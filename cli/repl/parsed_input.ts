@@ -1,5 +1,5 @@
 /**
- * Inputs as syntax trees: TypeScript without its types, parsed, with the errors of both.
+ * Inputs as syntax trees: TypeScript without its types, parsed, with the errors of both steps.
  *
  * @module
  */
@@ -10,27 +10,28 @@ import { inputToJavaScript, type JavaScript } from "../modules/javascript.ts";
 
 /** A parsed input. */
 export interface ParsedInput {
-  /** The JavaScript that it was compiled to. */
+  /** The JavaScript compiled from it. */
   readonly text: string;
-  /** Its syntax tree, as that of a module. */
+  /** The syntax tree of the JavaScript, parsed as a module. */
   readonly program: Program;
-  /** Finds a place of the JavaScript in the input. */
+  /** Maps a position in the JavaScript to the input. */
   readonly locate: LocateInput;
 }
 
-/** Stands between an input and the parentheses around it, so that columns stay the same. */
+/** Separates an input from the parentheses around it, so that columns stay the same. */
 const BREAK = "\n";
 
-/** What acorn throws. Its message ends with the place. */
+/** The error of acorn. Its message ends with the position. */
 interface AcornError extends SyntaxError {
   /** The line counts from 1, the column from 0. */
   loc: { line: number; column: number };
 }
 
 /**
- * Parses an input. One that could be an object or a block, such as `{ a: 1 }`, is read as an object.
+ * Parses an input. One that could be an object or a block, such as `{ a: 1 }`, is read as an
+ * object.
  *
- * @throws {InputError} when it is not TypeScript.
+ * @throws {InputError} if it is not TypeScript.
  */
 export async function parseInput(source: string): Promise<ParsedInput> {
   if (!maybeObject(source)) return await parseAs(source, 0);
@@ -38,17 +39,17 @@ export async function parseInput(source: string): Promise<ParsedInput> {
   if (!(asObject instanceof InputError)) return asObject;
   const asBlock = await attempt(() => parseAs(source, 0));
   if (!(asBlock instanceof InputError)) return asBlock;
-  // The reading that failed later is the one that was meant.
+  // The reading that failed later is the intended one.
   throw isBefore(asBlock, asObject) ? asObject : asBlock;
 }
 
-/** The error of an input; undefined when it is valid. */
+/** The error of an input; undefined if it is valid. */
 export async function failureOf(source: string): Promise<InputError | undefined> {
   const parsed = await attempt(() => parseInput(source));
   return parsed instanceof InputError ? parsed : undefined;
 }
 
-/** The error of a text in which braces at the start are a block; undefined when it is valid. */
+/** The error of a text in which braces at the start are a block; undefined if it is valid. */
 export async function checkSyntax(text: string): Promise<InputError | undefined> {
   const parsed = await attempt(() => parseAs(text, 0));
   return parsed instanceof InputError ? parsed : undefined;
@@ -102,10 +103,10 @@ async function attempt<T>(work: () => Promise<T>): Promise<T | InputError> {
 /** Thrown for an input that is not valid TypeScript, or cannot be evaluated in a REPL. */
 export class InputError extends EnsembleError {
   override name = "InputError";
-  /** The place in the input. */
+  /** The position in the input. */
   readonly position: TextPosition;
 
-  /** Makes an error about a place in the input. */
+  /** Makes an error at a position in the input. */
   constructor(message: string, position: TextPosition) {
     super(message);
     this.position = position;
@@ -117,22 +118,22 @@ export function formatInputError({ message, position }: InputError, source: stri
   const { line, column } = position;
   const heading = `Uncaught SyntaxError: ${message} (${line}:${column})`;
   const text = source.split(/\r?\n/)[line - 1] ?? "";
-  // Tabs before the column stay tabs, to have the same width.
+  // Tabs before the column stay tabs, so that the mark has the same indentation.
   return [heading, `  ${text}`, `  ${text.slice(0, column - 1).replace(/[^\t]/g, " ")}^`].join(
     "\n",
   );
 }
 
-/** Finds a place of an expansion, or of the JavaScript, in the input. */
+/** Maps a position in an expansion, or in the JavaScript, to the input. */
 export type LocateInput = (position: TextPosition) => TextPosition;
 
-/** How many inputs are remembered. Stack traces name older ones without line and column. */
+/** The number of inputs to remember. Stack traces name older ones without line and column. */
 const REMEMBERED = 1000;
 
-/** How the engine names a function called as `(0, name)()`, as expansions do. */
+/** The name that the engine gives a function called as `(0, name)()`, as expansions do. */
 const INDIRECT_CALLEE = /\(0 , ([\p{ID_Start}$_][\p{ID_Continue}$]*)\)/gu;
 
-/** The inputs of a session, to name their places in stack traces. */
+/** The inputs of a session, to name positions in them in stack traces. */
 export class InputMap {
   readonly #reference: RegExp;
   readonly #locate = new Map<number, LocateInput>();
@@ -143,15 +144,15 @@ export class InputMap {
     this.#reference = new RegExp(`${name}(\\d+)(?::(\\d+):(\\d+))?`, "g");
   }
 
-  /** Remembers how to find places of an input's expansion in the input. */
+  /** Stores the position map of an input's expansion. */
   add(input: number, locate: LocateInput): void {
     this.#locate.set(input, locate);
     this.#locate.delete(input - REMEMBERED);
   }
 
   /**
-   * Replaces places of expansions in a stack trace or a value by the places in the inputs: `repl:3:1:5` is line 1,
-   * column 5 of the third input.
+   * Replaces positions in expansions by positions in the inputs, in a stack trace or a value:
+   * `repl:3:1:5` is line 1, column 5 of the third input.
    */
   restore(text: string): string {
     return text

@@ -1,5 +1,5 @@
 /**
- * A REPL session in a server, seen from its client.
+ * The client's side of a REPL session in a server.
  *
  * @module
  */
@@ -29,15 +29,15 @@ export interface SessionOptions {
   readonly server: string;
   /** Resolves imports. */
   readonly resolver: ImportResolver;
-  /** How results are shown. */
+  /** How to show results. */
   readonly preview: PreviewOptions;
   /** Timeout for each answer, in ms. By default there is none. */
   readonly timeout?: number | undefined;
   /** Runs `work`, and first asks for the capability if the server requires it. */
   elevating<Result>(work: () => Promise<Result>): Promise<Result>;
-  /** Called with what evaluated code prints. */
+  /** Called with the output of evaluated code. */
   onOutput(text: string): void;
-  /** Called once when the session has ended without being closed here, with the reason if there is one. */
+  /** Called once if the session ends without being closed here, with the reason if there is one. */
   onLost(reason: string | undefined): void;
 }
 
@@ -63,7 +63,7 @@ export class RemoteSession {
   /**
    * Opens a session.
    *
-   * @throws {EnsembleError} when the server cannot be reached, or refuses.
+   * @throws {EnsembleError} if the server cannot be reached, or refuses.
    */
   static async open(actors: ActorSystem, options: SessionOptions): Promise<RemoteSession> {
     const { server, elevating } = options;
@@ -120,7 +120,7 @@ export class RemoteSession {
   /**
    * Makes the exports of a module names of the session.
    *
-   * @throws {EnsembleError} when the server does not run it.
+   * @throws {EnsembleError} if the server does not run it.
    */
   async importAll(specifier: string): Promise<void> {
     const target = await this.#options.resolver.resolve(specifier);
@@ -133,12 +133,12 @@ export class RemoteSession {
     return this.#session.isDefined({ name });
   }
 
-  /** Describes the value of a name; undefined when it is not defined. */
+  /** Describes the value of a name; undefined if it is not defined. */
   async describe(path: string[]): Promise<string | undefined> {
     return checkDescription(await this.#session.describe({ path }));
   }
 
-  /** The ids of the modules that the server runs. */
+  /** The ids of the modules loaded in the server. */
   async modules(): Promise<string[]> {
     const history = await this.#loader.history();
     return history.filter(({ current }) => current).map(({ module }) => module);
@@ -150,7 +150,8 @@ export class RemoteSession {
   }
 
   /**
-   * The names that begin with `prefix`, among the properties of the value at `path` or, without one, of the session.
+   * The names that begin with `prefix`, among the properties of the value at `path` or, without
+   * one, of the session.
    */
   async complete(path: string[], prefix: string): Promise<string[]> {
     return checkNames(await this.#session.complete({ path, prefix }));

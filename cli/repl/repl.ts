@@ -18,16 +18,16 @@ import { formatInputError, InputError } from "./parsed_input.ts";
 
 /** The context of control commands, and the REPL's output. */
 export interface ReplContext extends ControlContext {
-  /** Prints a value as the server shows it. */
+  /** Prints a value in the server's format. */
   printValue(text: string): void;
   /** Prints an error or a notice. */
   printError(text: string): void;
 }
 
-/** How an input ended. */
+/** The outcome of an input. */
 export type InputOutcome = "done" | "failed" | "quit";
 
-/** An input that continues a chain of calls: no expression begins with a dot, except a number. */
+/** An input that continues a chain of calls. No expression begins with a dot, except a number. */
 const CHAIN = /^\s*(?:\?\.|\.(?!\.))(?!\d)/;
 
 /** Commands of other REPLs, such as `.exit`. */
@@ -40,7 +40,7 @@ export class Repl {
   /** Whether the last input had a result, which is then `_`. */
   #hasResult = false;
 
-  /** Makes a REPL that has read nothing yet. */
+  /** Makes a REPL that has not read anything yet. */
   constructor(context: ReplContext) {
     this.#context = context;
   }
@@ -52,8 +52,8 @@ export class Repl {
   }
 
   /**
-   * Evaluates an input, or several with control commands among them, up to the first that fails. Call it again only
-   * when the promise has settled. It never rejects.
+   * Evaluates an input, or several inputs and control commands, up to the first that fails. Call it
+   * again only when the promise has settled. It never rejects.
    */
   async enter(text: string): Promise<InputOutcome> {
     const running = this.#running = new AbortController();
@@ -129,7 +129,7 @@ export class Repl {
   }
 }
 
-/** Puts the last result in front of a chain; returns any other input as it stands. */
+/** Puts the last result in front of a chain; returns any other input unchanged. */
 function withSubject(input: string): string {
   return CHAIN.test(input) ? `_${input}` : input;
 }
@@ -147,11 +147,11 @@ async function untilAborted<Result>(work: Promise<Result>, signal: AbortSignal):
 }
 
 /**
- * Evaluates the inputs of standard input, up to its end or to a command that ends the REPL. The inputs after one that
- * failed are evaluated, too.
+ * Evaluates the inputs of standard input, up to its end or to a command that ends the REPL. Inputs
+ * after a failed one are evaluated, too.
  *
  * @param lost aborts when the session is lost.
- * @throws {EnsembleError} when an input failed, or the session was lost.
+ * @throws {EnsembleError} if an input failed, or the session was lost.
  */
 export async function runPiped(repl: Repl, lost: AbortSignal): Promise<void> {
   let failures = 0;
@@ -166,8 +166,8 @@ export async function runPiped(repl: Repl, lost: AbortSignal): Promise<void> {
 }
 
 /**
- * Reads inputs, each as soon as it has ended. The other end of a pipe may wait for an answer before it writes more, so
- * a complete input has ended when nothing more has come.
+ * Reads inputs, each as soon as it is complete. The other end of a pipe may wait for an answer
+ * before it writes more, so a complete input has ended if no more data is waiting.
  */
 async function* readInputs(lost: AbortSignal): AsyncGenerator<string> {
   const inputs = new InputLines();

@@ -1,5 +1,5 @@
 /**
- * The REPL at a terminal. Inputs are read with an editor or, where `TERM=dumb`, line by line.
+ * The REPL at a terminal. Inputs are read with an editor or, with `TERM=dumb`, line by line.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { type Completion, InputEditor, type InputEditorOptions } from "./editor/
 import { PASTE_OFF, PASTE_ON } from "./editor/key_decoder.ts";
 import type { Repl } from "./repl.ts";
 
-/** The prompt of the second line of an input, and of those after it. */
+/** The prompt of the second and later lines of an input. */
 const CONTINUATION = "... ";
 
 /** Options of {@linkcode Terminal}. */
@@ -28,7 +28,7 @@ export interface TerminalOptions {
   complete(text: string): Promise<Completion>;
 }
 
-/** What a terminal needs of its REPL. */
+/** The functions of the REPL that a terminal needs. */
 type Evaluator = Pick<Repl, "isIncomplete" | "enter" | "interrupt">;
 
 /** Reads inputs from the terminal, and prints to it. */
@@ -38,7 +38,7 @@ export class Terminal {
   #repl: Evaluator | undefined;
   #isClosed = false;
 
-  /** Takes the terminal over. */
+  /** Takes over the terminal. */
   constructor({ prompt, history, complete }: TerminalOptions) {
     this.#history = history;
     const options: TerminalReaderOptions = {
@@ -53,8 +53,8 @@ export class Terminal {
   }
 
   /**
-   * Lends the terminal to a prompt that reads it by itself. What is typed there is not shown, not evaluated and not
-   * kept in the history.
+   * Lends the terminal to a prompt that reads it itself. Text typed there is not shown, not
+   * evaluated and not kept in the history.
    */
   async lend<Result>(prompt: () => Promise<Result>): Promise<Result> {
     this.#reader.release();
@@ -65,12 +65,12 @@ export class Terminal {
     }
   }
 
-  /** Prints lines; what is being typed moves below them. */
+  /** Prints lines; the text being typed moves below them. */
   print(text: string): void {
     this.#reader.print(visibleText(text));
   }
 
-  /** Prints a value as the server shows it. */
+  /** Prints a value in the server's format. */
   printValue(text: string): void {
     this.#reader.print(visibleValue(text, { colors: usesColors() }));
   }
@@ -84,7 +84,7 @@ export class Terminal {
     lost.addEventListener("abort", () => this.close());
     this.#repl = repl;
     for (let input; (input = await this.#reader.read()) !== undefined;) {
-      // Evaluated at once, so that Ctrl-C can interrupt it; the history can wait.
+      // Evaluated first, so that Ctrl-C can interrupt it; saving the history can wait.
       const [outcome] = await Promise.all([repl.enter(input), this.#history.add(input)]);
       if (outcome === "quit") break;
     }
@@ -101,13 +101,13 @@ export class Terminal {
 
 /** Reads inputs from a terminal, and prints to it. */
 interface TerminalReader {
-  /** Reads the next input; undefined when there are no more. */
+  /** Reads the next input; undefined if there are no more. */
   read(): Promise<string | undefined>;
-  /** Prints lines; what is being typed moves below them. */
+  /** Prints lines; the text being typed moves below them. */
   print(text: string): void;
   /** Restores the terminal while no input is read. */
   release(): void;
-  /** Takes the terminal over again. */
+  /** Takes over the terminal again. */
   take(): void;
   /** Restores the terminal for good; a pending `read` returns undefined. */
   close(): void;
@@ -129,7 +129,7 @@ class EditingReader implements TerminalReader {
   };
   readonly #onEnd = () => this.#editor.end();
 
-  /** Takes the terminal over. */
+  /** Takes over the terminal. */
   constructor(options: TerminalReaderOptions) {
     this.#editor = new InputEditor({
       ...options,
@@ -177,14 +177,16 @@ class EditingReader implements TerminalReader {
     this.#cleanup.dispose();
   }
 
-  /** Stops the process until the shell continues it. */
+  /** Suspends the process until the shell continues it. */
   #suspend(): void {
     this.release();
     this.#hasContinued = stopForShell();
     this.take();
   }
 
-  /** Takes the terminal over again after the process was stopped and continued from outside. */
+  /**
+   * Takes over the terminal again, after the process was stopped and continued by another process.
+   */
   #continue(): void {
     const isHandled = this.#hasContinued;
     this.#hasContinued = false;
@@ -220,14 +222,14 @@ class PlainReader implements TerminalReader {
   #lines: Interface | undefined;
   /** Lines that were entered, and not read yet. */
   #entered: string[] = [];
-  /** The lines of the input that is being typed. */
+  /** The lines of the input being typed. */
   #input: string[] = [];
   #isReading = false;
   #hasEnded = false;
   #wake = () => {};
   readonly #onInterrupt = () => this.#interrupt();
 
-  /** Takes the terminal over. */
+  /** Takes over the terminal. */
   constructor(options: TerminalReaderOptions) {
     this.#options = options;
     Deno.addSignalListener("SIGINT", this.#onInterrupt);
@@ -299,7 +301,7 @@ class PlainReader implements TerminalReader {
     return this.#entered.shift();
   }
 
-  /** Handles Ctrl-C. The kernel has dropped the line that was being typed. */
+  /** Handles Ctrl-C. The kernel has dropped the line being typed. */
   #interrupt(): void {
     this.#entered = [];
     if (!this.#isReading) return this.#options.interrupt();

@@ -1,11 +1,12 @@
 /**
- * Handlers to load into a running HTTP server: `gxensemble load -f httpd1 examples/httpd/handler.ts`.
+ * Handlers to load into a running HTTP server: `gxensemble load -f httpd1
+ * examples/httpd/handler.ts`.
  *
  * @module
  */
 import { currentHttpServer, type HttpResponse, registerHandler } from "./httpd.ts";
 
-/** What {@linkcode writeSimpleHandler} answers. */
+/** The greeting that {@linkcode writeSimpleHandler} sends. */
 export let greeting = "hello there!\n";
 
 /** Changes the greeting. */
@@ -13,12 +14,12 @@ export function setGreeting(what: string): void {
   greeting = what;
 }
 
-/** Answers with the greeting, written whole. */
+/** Sends the greeting in one piece. */
 export function writeSimpleHandler(_request: Request, response: HttpResponse): void {
   response.write(200, { "Content-Type": "text/plain" }, greeting);
 }
 
-/** Answers in chunks. */
+/** Sends a response in chunks. */
 export async function writeChunkedHandler(
   _request: Request,
   response: HttpResponse,
@@ -29,12 +30,12 @@ export async function writeChunkedHandler(
   await response.end();
 }
 
-/** Answers at the root. */
+/** Handles the root path. */
 export function rootHandler(_request: Request, response: HttpResponse): void {
   response.write(200, {}, "the world is not flat but round!\n");
 }
 
-/** Puts these handlers in place; `load` calls it when an earlier version becomes current again. */
+/** Registers these handlers. `load` also calls it when an earlier version becomes current again. */
 export function install(): void {
   registerHandler(currentHttpServer(), "/", rootHandler);
 }

@@ -9,9 +9,9 @@ export type HttpHandler = (request: Request, response: HttpResponse) => void | P
 
 /** Options of {@linkcode startHttpServer}. */
 export interface HttpServerOptions {
-  /** The port to listen at; 0 for any that is free. */
+  /** The port to listen on; 0 for any free port. */
   port: number;
-  /** The address to listen at; every IPv4 address of this host by default. */
+  /** The address to listen on. Default: every IPv4 address of this host. */
   hostname?: string;
   /** Shuts the server down once requests under way are answered. */
   signal?: AbortSignal;
@@ -22,7 +22,7 @@ export class HttpServer {
   readonly #handlers = new Map<string, HttpHandler>();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
-  /** Starts to listen; see {@linkcode startHttpServer}. */
+  /** Starts listening; see {@linkcode startHttpServer}. */
   constructor({ port, hostname = "0.0.0.0", signal }: HttpServerOptions) {
     this.#server = Deno.serve(
       { port, hostname, signal, onListen: () => {} },
@@ -30,7 +30,7 @@ export class HttpServer {
     );
   }
 
-  /** The port that it listens at. */
+  /** The port that it listens on. */
   get port(): number {
     return this.#server.addr.port;
   }
@@ -40,7 +40,7 @@ export class HttpServer {
     return this.#server.finished;
   }
 
-  /** Lets the handler answer requests for exactly this path, in place of an earlier one. */
+  /** Registers the handler for exactly this path, and replaces an earlier one. */
   register(path: string, handler: HttpHandler): void {
     this.#handlers.set(path, handler);
   }
@@ -49,15 +49,15 @@ export class HttpServer {
     const handler = this.#handlers.get(new URL(request.url).pathname);
     if (handler === undefined) return new Response(null, { status: 404 });
     const response = new HttpResponse(request);
-    // Not awaited: a handler may go on sending chunks after its response has begun.
+    // Not awaited: a handler may still send chunks after its response has begun.
     runHandler(handler, request, response);
     return response.started;
   }
 }
 
-/** The answer to one request: either written whole, or begun, sent in chunks, and ended. */
+/** The response to one request: either sent whole, or begun, sent in chunks, and ended. */
 export class HttpResponse {
-  /** Resolves with what is sent to the client, as soon as it has begun. */
+  /** Resolves with the response for the client, as soon as it has begun. */
   readonly started: Promise<Response>;
 
   readonly #start: (response: Response) => void;
@@ -65,7 +65,7 @@ export class HttpResponse {
   #isStarted = false;
   #chunks: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>> | undefined;
 
-  /** Makes the response to a request; to one for the head only no body is sent. */
+  /** Makes the response to a request. A HEAD response has no body. */
   constructor(request: Request) {
     const { promise, resolve } = Promise.withResolvers<Response>();
     this.started = promise;
@@ -73,11 +73,11 @@ export class HttpResponse {
     this.#isHead = request.method === "HEAD";
   }
 
-  /** Sends a whole response. */
+  /** Sends a complete response. */
   write(status: number, headers: HeadersInit, body: string | Uint8Array<ArrayBuffer> = ""): void {
     const bytes = toBytes(body);
     const allHeaders = new Headers(headers);
-    // Also to a HEAD request, which gets the length of the body, but not the body.
+    // A HEAD response has the length of the body, but not the body.
     allHeaders.set("Content-Length", String(bytes.length));
     this.#respond(this.#isHead ? null : bytes, status, allHeaders);
   }
@@ -87,13 +87,13 @@ export class HttpResponse {
     const { readable, writable } = new TransformStream<Uint8Array<ArrayBuffer>>();
     this.#respond(readable, status, headers);
     this.#chunks = writable.getWriter();
-    // A body that has ended takes no chunks, as one whose client has gone away takes none.
+    // Chunks are dropped after the body has ended, or after the client has disconnected.
     if (this.#isHead) this.#chunks.close().catch(() => {});
   }
 
   /**
-   * Sends a chunk of the body. Resolves when the client is ready for another one, also when it has
-   * gone away and the chunk is dropped.
+   * Sends a chunk of the body. Resolves when the client is ready for another one, or has
+   * disconnected and the chunk is dropped.
    */
   chunk(data: string | Uint8Array<ArrayBuffer>): Promise<void> {
     return this.#body.write(toBytes(data)).catch(() => {});
@@ -104,13 +104,13 @@ export class HttpResponse {
     return this.#body.close().catch(() => {});
   }
 
-  /** Reports that the handler failed: status 500, or a broken body when that has begun. */
+  /** Reports that the handler failed: with status 500, or by breaking off a body that has begun. */
   fail(error: unknown): void {
     if (!this.#isStarted) this.write(500, {});
     else this.#chunks?.abort(error).catch(() => {});
   }
 
-  /** Whether something was sent. */
+  /** Whether the response has begun. */
   get isStarted(): boolean {
     return this.#isStarted;
   }
@@ -130,9 +130,9 @@ export class HttpResponse {
 let current: HttpServer | undefined;
 
 /**
- * Starts a server without handlers: until one is registered everything is answered with 404.
+ * Starts a server without handlers. Until one is registered, every request gets a 404.
  *
- * @throws {Deno.errors.AddrInUse} when something else listens at the port.
+ * @throws {Deno.errors.AddrInUse} if the port is in use.
  */
 export function startHttpServer(options: HttpServerOptions): HttpServer {
   current = new HttpServer(options);
@@ -140,16 +140,16 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
 }
 
 /**
- * The server started last in this process: how loaded code finds the one to register itself with.
+ * The server started last in this process, with which loaded code registers its handlers.
  *
- * @throws {Error} when none was started.
+ * @throws {Error} if none was started.
  */
 export function currentHttpServer(): HttpServer {
   if (current === undefined) throw new Error("no HTTP server was started in this process");
   return current;
 }
 
-/** Lets the handler answer requests for exactly this path, in place of an earlier one. */
+/** Registers the handler for exactly this path, and replaces an earlier one. */
 export function registerHandler(server: HttpServer, path: string, handler: HttpHandler): void {
   server.register(path, handler);
 }

@@ -1,8 +1,9 @@
 /**
- * The HTTP server as a program of its own: `httpd_exe.ts [--registry <addresses>] <server-id> [<port>]`.
+ * The HTTP server as a program of its own: `httpd_exe.ts [--registry <addresses>] <server-id>
+ * [<port>]`.
  *
- * This is what `gxensemble run` does for a module, done by the program itself, so that it can be
- * shipped as one executable.
+ * The program does by itself what `gxensemble run` does for a module, so that it can be shipped as
+ * one executable.
  *
  * @module
  */
@@ -29,7 +30,7 @@ export async function main(args: string[]): Promise<void> {
     {
       roles: ["httpd"],
       registry: [values.registry],
-      // What is loaded later shares this module with this program.
+      // Modules that are loaded later share this module with the program.
       library: { "examples/httpd/httpd.ts": handlers },
     },
   );

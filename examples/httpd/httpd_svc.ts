@@ -6,7 +6,7 @@
 import { currentServer } from "@gxensemble/ensemble";
 import { run } from "./server.ts";
 
-/** The entry point that `gxensemble run` calls with the arguments of the command line. */
+/** The entry point that `gxensemble run` calls with the command line's arguments. */
 export async function main(port = "8080"): Promise<void> {
   await run(Number(port), currentServer().signal);
 }

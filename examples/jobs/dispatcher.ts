@@ -1,5 +1,6 @@
 /**
- * Gives jobs to workers: `gxensemble run --roles "(dispatcher)" dispatcher examples/jobs/dispatcher.ts`.
+ * Gives jobs to workers: `gxensemble run --roles "(dispatcher)" dispatcher
+ * examples/jobs/dispatcher.ts`.
  *
  * @module
  */
@@ -15,8 +16,6 @@ import {
   onPing,
   onShutdown,
   onUnexpected,
-  reply,
-  replyFailure,
 } from "@gxensemble/ensemble";
 import type { Job, Outcome, Statistics } from "./job.ts";
 import { statistics } from "./statistics.ts";
@@ -24,7 +23,7 @@ import { statistics } from "./statistics.ts";
 /** How often to look for workers while jobs wait, in ms. */
 const INTERVAL = 250;
 
-/** A job, and who waits for its result. */
+/** A job, and the sender that waits for its result. */
 interface Task {
   readonly job: Job;
   readonly envelope: Envelope;
@@ -35,7 +34,7 @@ export async function dispatcher(self: Actor): Promise<void> {
   const server = currentServer();
   const counts = server.client<Statistics>("statistics");
   const waiting: Task[] = [];
-  /** The jobs that workers have, by the number of the monitor that watches the worker. */
+  /** The jobs of busy workers, by the number of the monitor that watches the worker. */
   const running = new Map<number, { readonly task: Task; readonly worker: string }>();
   /** Workers that were lost a moment ago. The registry may not have noticed yet. */
   const lost = new Set<string>();
@@ -69,7 +68,7 @@ export async function dispatcher(self: Actor): Promise<void> {
   await self.loop([
     on("add", async ({ text, duration = 0 }: { text: string; duration?: number }, envelope) => {
       if (typeof text !== "string" || typeof duration !== "number") {
-        return replyFailure(envelope, new InvalidInputError("a job has a text and a duration"));
+        return envelope.fail(new InvalidInputError("a job has a text and a duration"));
       }
       waiting.push({ job: { id: ++lastId, text, duration }, envelope });
       await assign();
@@ -78,13 +77,13 @@ export async function dispatcher(self: Actor): Promise<void> {
       const found = Array.from(running).find(([, { task, worker }]) =>
         task.job.id === job && worker === source.server
       );
-      // A worker that was given up may still answer.
+      // A worker that was considered lost may still answer.
       if (!found) return;
       const [monitor, { task, worker }] = found;
       self.demonitor(monitor);
       running.delete(monitor);
-      if ("value" in result) reply(task.envelope, result.value);
-      else replyFailure(task.envelope, new EnsembleError(result.error));
+      if ("value" in result) task.envelope.reply(result.value);
+      else task.envelope.fail(new EnsembleError(result.error));
       await counts.done({ worker });
       await assign();
     }),

@@ -1,5 +1,6 @@
 /**
- * A new way to do jobs, loaded into workers that run: `gxensemble load -f worker1 examples/jobs/handler.ts`.
+ * A new way to do jobs, loaded into running workers: `gxensemble load -f worker1
+ * examples/jobs/handler.ts`.
  *
  * @module
  */
@@ -12,7 +13,7 @@ export async function countWords({ text, duration }: Job, signal: AbortSignal): 
   return `${text.split(/\s+/).filter(Boolean).length} words`;
 }
 
-/** Makes it the worker's handler; `load` calls this, too, when it goes back to this version. */
+/** Installs it as the worker's handler. `load` also calls it when it goes back to this version. */
 export function install(): void {
   setHandler(countWords);
 }

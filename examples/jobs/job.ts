@@ -1,38 +1,41 @@
 /**
- * What the servers of the example say to each other.
+ * The messages and services of the example.
  *
  * @module
  */
 
 /** A job: a text to work on. */
 export interface Job {
-  /** Numbered by the dispatcher. */
+  /** The job's number, set by the dispatcher. */
   readonly id: number;
-  /** What to work on. */
+  /** The text to work on. */
   readonly text: string;
-  /** How long the work takes, in ms; the example has no real work. */
+  /** How long the work takes, in ms. The example does no real work. */
   readonly duration: number;
 }
 
-/** The service `worker` of a server with the role `worker`. It tells the sender the {@linkcode Outcome}. */
+/**
+ * The service `worker` of a server with the role `worker`. It sends the {@linkcode Outcome} to the
+ * sender.
+ */
 export interface Worker {
-  /** Does a job. Jobs are done one after the other. */
+  /** Does a job. Jobs are done one at a time. */
   work(request: { job: Job }): void;
 }
 
-/** What a worker tells the dispatcher when a job is done. */
+/** The message that a worker sends to the dispatcher when a job is done. */
 export interface Outcome {
-  /** Tells it from other messages. */
+  /** Distinguishes it from other messages. */
   readonly type: "done";
   /** The id of the job. */
   readonly job: number;
-  /** What became of it: the result, or why there is none. */
+  /** The result, or the reason why there is none. */
   readonly result: { readonly value: string } | { readonly error: string };
 }
 
 /** The actor `dispatcher`. */
 export interface Dispatcher {
-  /** Has a job done by some worker, and answers with the result. */
+  /** Has a worker do a job, and answers with the result. */
   add(request: { text: string; duration?: number }): Promise<string>;
 }
 
@@ -42,14 +45,14 @@ export interface Statistics {
   done(request: { worker: string }): void;
   /** Counts a job whose worker was lost. */
   lost(request: { worker: string }): void;
-  /** What was counted so far. */
+  /** Returns the numbers counted so far. */
   report(): Report;
 }
 
 /** Numbers of jobs. */
 export interface Report {
-  /** How many each worker has done. */
+  /** Number of jobs done by each worker. */
   readonly done: Record<string, number>;
-  /** How many had to be given to another worker. */
+  /** Number of jobs that had to be given to another worker. */
   readonly lost: number;
 }

@@ -1,5 +1,5 @@
 /**
- * Counts what the workers do.
+ * Counts the workers' jobs.
  *
  * @module
  */

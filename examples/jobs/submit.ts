@@ -1,5 +1,6 @@
 /**
- * Submits jobs, and prints the results and the statistics: `deno run -A examples/jobs/submit.ts <text>...`.
+ * Submits jobs, and prints the results and the statistics: `deno run -A examples/jobs/submit.ts
+ * <text>...`.
  *
  * @module
  */

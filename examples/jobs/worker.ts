@@ -14,12 +14,15 @@ let handle: JobHandler = async ({ text, duration }, signal) => {
   return text.toUpperCase();
 };
 
-/** Changes how jobs are done, from the next one on: for code that is loaded while the worker runs. */
+/**
+ * Changes how jobs are done, from the next one on. It is called by code loaded while the worker
+ * runs.
+ */
 export function setHandler(handler: JobHandler): void {
   handle = handler;
 }
 
-/** Waits, until the signal ends it. */
+/** Resolves after `duration` ms. Rejects if the signal is aborted first. */
 export function delay(duration: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
@@ -44,7 +47,7 @@ export function worker(server: EnsembleServer): HandlersOf<Worker> {
       try {
         tell({ value: await handle(job, signal) });
       } catch (error) {
-        // The worker is ending: the dispatcher gives the job to another.
+        // The worker is ending, so the dispatcher gives the job to another.
         if (signal.aborted) return;
         tell({ error: `job ${job.id} failed: ${error}` });
       }

@@ -1,10 +1,11 @@
 /**
- * Actors: a body of code with a mailbox of its own.
+ * Actors: a body of code with its own mailbox.
  *
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import { EnsembleError } from "../errors.ts";
+import { EnsembleError, InvalidInputError } from "../errors.ts";
+import { describeValue } from "../inspection.ts";
 import type { LineLimit } from "../line_limit.ts";
 import { describeThrown } from "../error_report.ts";
 import type { ActorSystem } from "./actor_system.ts";
@@ -16,54 +17,64 @@ import {
   type Failure,
   isPromise,
   messageType,
-  replyFailure,
   type TellOptions,
   toFailure,
 } from "./messaging.ts";
 import type { ActorGroup } from "./introspection.ts";
 import { Ticker } from "./time.ts";
-import { MAX_DELAY } from "../timeout.ts";
+import { MAX_DELAY, within } from "../timeout.ts";
 import { type Case, findCase, Mailbox, type MailboxOptions, type Taken } from "./mailbox.ts";
 import { ActorRef } from "./references.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
 
-/** How many unanswered messages an actor has when those whose senders have given up are looked for first. */
+/**
+ * The number of unanswered messages from which those whose senders have given up are removed first.
+ */
 const FIRST_SWEEP = 1024;
 
-/** How many unanswered messages of senders that wait without a limit are remembered. */
+/** The number of unanswered messages without a time limit that are remembered. */
 const MAX_OPEN = 65_536;
 
-/** After how many messages from its backlog an actor looks at the clock again. */
+/** The number of messages an actor takes from its backlog between checks of the clock. */
 const CLOCK_INTERVAL = 32;
 
-/** How long an actor may take messages from its backlog before the event loop gets a turn, in ms. */
+/**
+ * How long an actor may take messages from its backlog before it yields to the event loop, in ms.
+ */
 const TIME_SLICE = 25;
 
-/** The real one: the clock of a test may stand still. */
+/** The real clock, since a test may replace it. */
 const { setTimeout: setRealTimeout } = globalThis;
 
-/** What an actor runs. When it returns the actor ends; when it throws the actor ends as failed. */
+/** The code that an actor runs. The actor ends when it returns, and fails when it throws. */
 export type ActorBody = (self: Actor) => void | Promise<void>;
 
-/** Options of `spawn`. */
+/**
+ * Options of `spawn`.
+ *
+ * @example At most 100 messages may wait
+ * ```ts
+ * import { currentServer, on } from "@gxensemble/ensemble";
+ *
+ * currentServer().spawn(
+ *   "printer",
+ *   (self) => self.loop([on("print", ({ text }: { text: string }) => console.log(text))]),
+ *   { mailbox: { limit: 100 } },
+ * );
+ * ```
+ */
 export interface SpawnOptions {
-  /** The bound of its mailbox; by default that of the server, which has none unless it was started with one. */
+  /**
+   * The bound of its mailbox. Default: the server's, which has none unless it was started with one.
+   */
   mailbox?: MailboxOptions | undefined;
 }
 
-/** How an actor is doing. */
+/** An actor's state. */
 export type ActorState = "running" | "receiving" | "dead";
 
-/** Options of {@linkcode Actor.receive}. */
-export interface ReceiveOptions<Else> {
-  /** How long to wait, in ms; 0 looks at what is there and does not wait. By default there is no limit. */
-  timeout?: number;
-  /** What to do when nothing came in time; its value is the receive's. Without it that is undefined. */
-  else?: () => Else;
-}
-
-/** What a waiting receive is woken with. */
+/** The result that wakes a waiting receive. */
 type WakeUp = Taken<unknown> | StackProbe | undefined;
 
 /** A receive that waits. */
@@ -74,9 +85,9 @@ interface Waiting {
   timer: ReturnType<typeof setTimeout> | undefined;
 }
 
-/** Wakes a waiting receive to see its stack; then the receive goes on waiting. */
+/** Wakes a waiting receive to read its stack. Then the receive continues to wait. */
 class StackProbe {
-  /** The error that the receive makes when it is woken, for its stack. */
+  /** The error that the receive creates when woken, for its stack. */
   readonly error: Promise<Error>;
   readonly #show: (error: Error) => void;
   readonly #wakeUp: Promise<WakeUp>;
@@ -93,62 +104,120 @@ class StackProbe {
     wake(this);
   }
 
-  /** Hands the stack over, and waits for what the receive waits for. */
+  /** Passes the stack on, and waits for the receive's messages. */
   answer<Result>(error: Error): Promise<Taken<Result> | StackProbe | undefined> {
     this.#show(error);
     return this.#wakeUp as Promise<Taken<Result> | StackProbe | undefined>;
   }
 }
 
-/** A unit of concurrency with a mailbox: what `spawn` starts. */
+/**
+ * An async function with a mailbox, started by `spawn`. It handles one message after the other, and
+ * can be reached only by messages. `Service` is the interface of the service that it provides, if
+ * any.
+ *
+ * The actor itself receives, monitors and sets timers. Other code sends messages to it, and waits
+ * for its end.
+ *
+ * @example Count messages, and print the count each second
+ * ```ts
+ * import { type Actor, currentServer, on, onShutdown } from "@gxensemble/ensemble";
+ *
+ * async function counter(self: Actor) {
+ *   let count = 0;
+ *   self.ticker(1_000);
+ *   await self.loop([
+ *     on("add", () => void count++),
+ *     on("tick", () => console.log(count)),
+ *     onShutdown(),
+ *   ]);
+ * }
+ *
+ * const actor = currentServer().spawn("counter", counter);
+ * actor.ended.then((reason) => console.log("ended", reason));
+ * ```
+ */
 // deno-lint-ignore no-explicit-any -- not declared: goes for any service
 export class Actor<Service = any> {
-  /** Its number, unique in the server's life. */
+  /** Its serial number, unique while the server runs. */
   readonly serial: number;
-  /** The name it is registered under, if any. */
+  /** Its name, if it has one. */
   readonly name: string | undefined;
-  /** Names it from anywhere. */
+  /** Its reference, which is valid on every server of the ensemble. It can be sent in messages. */
   readonly ref: ActorRef<Service>;
   /**
-   * The group it belongs to.
+   * Its group.
    *
    * @internal
    */
   readonly group: ActorGroup;
-  /** Its monitors of actors that are not gone yet: kept by the system, and ended with the actor. */
+  /**
+   * Whether it finishes the requests that it has begun before it shuts down. Set by a service.
+   *
+   * @internal
+   */
+  drains = false;
+  /**
+   * Its monitors of actors that have not ended. The system keeps them, and ends them with the
+   * actor.
+   *
+   * @internal
+   */
   readonly monitors: Set<number> = new Set<number>();
-  /** Made where the actor was started, for its stack. */
-  readonly origin: Error = new Error();
-  /** When it started, in ms since 1970. */
+  /**
+   * An error created where the actor was started, for its stack; see `ActorSystem.spawn`.
+   *
+   * @internal
+   */
+  readonly origin: Error | undefined;
+  /** The time when it started, in ms since 1970. */
   readonly startedAt: number = Date.now();
   /**
-   * Resolves when it has ended: with undefined when it ended normally, with what its body threw when it failed, and with
-   * an {@linkcode ActorExit} when it was killed.
+   * Resolves when it has ended: with undefined if it ended normally, with the thrown value if its
+   * body threw, and with an {@linkcode ActorExit} if it was killed.
    */
   readonly ended: Promise<unknown>;
 
   readonly #system: ActorSystem;
   readonly #mailbox: Mailbox;
   readonly #bound: MailboxOptions | undefined;
-  readonly #tickers = new Set<Ticker>();
-  /** Envelopes that were taken, and whose senders still wait for their answers. */
+  #tickers: Set<Ticker> | undefined;
+  /** Taken envelopes whose senders still wait for their answers. */
   readonly #open = new Set<Envelope>();
-  /** At how many of them those whose senders have given up are looked for. */
+  /** The number of them from which those whose senders have given up are removed. */
   #sweepAt = FIRST_SWEEP;
   readonly #end = Promise.withResolvers<unknown>();
   #waiting: Waiting | undefined;
   #exit: ActorExit | undefined;
   #abort: AbortController | undefined;
+  /** The reason for aborting its handlers' signals. */
+  #haste: Error | undefined;
+  #hurry: AbortController | undefined;
+  /** The number of pending promises of a service's handlers. */
+  #running = 0;
+  /** Resolved when a request that it has begun is finished, while it is drained. */
+  #finished: PromiseWithResolvers<void> | undefined;
+  /** The error for messages that arrive while it shuts down. */
+  #refusal: Failure | undefined;
   #dead = false;
-  /** The error for asks that are unanswered when it ends. */
+  /** Why it ended, if it failed or was killed. */
+  #reason: string | undefined;
+  /** The error for asks that are unanswered when the actor ends. */
   #ended: Failure | undefined;
   #handled = 0;
-  /** How many messages it may take before it looks at the clock. */
+  /** The number of messages it may take before it checks the clock. */
   #untilClock = CLOCK_INTERVAL;
-  /** Since when it has been busy, as far as it has looked at the clock: `performance.now()`. */
+  /**
+   * The start of its current run without waiting, as of its first check of the clock:
+   * `performance.now()`.
+   */
   #busySince: number | undefined;
 
-  /** Made by `spawn`, which runs the body through {@linkcode Actor.start}. */
+  /**
+   * Called by `spawn`. The body starts in a later turn.
+   *
+   * @internal
+   */
   constructor(
     system: ActorSystem,
     options: {
@@ -156,9 +225,11 @@ export class Actor<Service = any> {
       name: string | undefined;
       group: ActorGroup;
       body: ActorBody;
+      origin: Error | undefined;
       mailbox?: MailboxOptions | undefined;
     },
   ) {
+    this.origin = options.origin;
     this.#bound = options.mailbox;
     this.#mailbox = new Mailbox(
       (length) =>
@@ -173,7 +244,7 @@ export class Actor<Service = any> {
     this.name = options.name;
     this.group = options.group;
     this.ref = new ActorRef(system.id, options.name ?? options.serial);
-    // The body starts in a later turn, when the actor can be found under its name.
+    // The body starts in a later turn, when the actor can be found by its name.
     Promise.resolve(this).then(options.body).then(
       () => this.#end.resolve(undefined),
       (thrown) => this.#end.resolve(failureOf(thrown)),
@@ -191,7 +262,7 @@ export class Actor<Service = any> {
   }
 
   /**
-   * Which lines that others cause go into the log.
+   * Limits the log lines that other servers cause.
    *
    * @internal
    */
@@ -199,39 +270,67 @@ export class Actor<Service = any> {
     return this.#system.lines;
   }
 
-  /** How many messages wait in its mailbox. */
+  /** The number of messages waiting in its mailbox. */
   get mailboxLength(): number {
     return this.#mailbox.length;
   }
 
-  /** How many messages it has taken out of its mailbox. */
+  /** The number of messages it has taken out of its mailbox. */
   get handled(): number {
     return this.#handled;
   }
 
-  /** Aborted when the actor is made to end: hand it to what the body waits for besides messages. */
+  /** Aborted when the actor has to end. Pass it to everything else that the body waits for. */
   get signal(): AbortSignal {
     this.#abort ??= new AbortController();
-    if (this.#exit) this.#abort.abort(this.#exit);
+    if (this.#exit || this.#dead) this.#abort.abort(this.#whyEnded());
     return this.#abort.signal;
   }
 
   /**
-   * Takes the first message in the mailbox that a case matches, or waits for one, and gives what
-   * the case's reaction returns. `ping` and `shutdown` come before all others. Messages that no
-   * case matches stay where they are; those past their deadline are dropped. A reaction that throws
-   * fails the receive, and with it the actor unless it catches that; a waiting asker gets the
-   * error.
+   * Aborted when its handlers should finish: it is shut down, or made to end.
    *
-   * @throws {ActorExit} when the actor is made to end. Let it pass.
-   * @throws {EnsembleError} when another receive of this actor is still waiting.
+   * @internal
+   */
+  get haste(): AbortSignal {
+    this.#hurry ??= new AbortController();
+    const reason = this.#haste ?? (this.#dead ? this.#whyEnded() : this.#exit);
+    if (reason) this.#hurry.abort(reason);
+    return this.#hurry.signal;
+  }
+
+  /**
+   * Takes the first message in the mailbox that matches a case, or waits for one, and returns the
+   * result of the case's reaction. `ping` and `shutdown` come before all others. Messages that
+   * match no case stay in place, and those past their deadline are dropped. A reaction that throws
+   * fails the receive, and with it the actor, unless the actor catches the error. A waiting asker
+   * gets the error.
+   *
+   * @param options.timeout how long to wait, in ms; 0 takes a message that is there, without
+   * waiting. Default: no limit.
+   * @param options.else called if no message came in time. The receive returns its result, or
+   * undefined without it.
+   * @throws {ActorExit} if the actor has to end. Do not catch it.
+   * @throws {EnsembleError} if another receive of this actor is waiting.
+   *
+   * @example Wait for an answer to a question, for at most one second
+   * ```ts
+   * import { type Actor, on } from "@gxensemble/ensemble";
+   *
+   * async function guess(self: Actor) {
+   *   const number = await self.receive([
+   *     on("guess", ({ number }: { number: number }) => number),
+   *   ], { timeout: 1_000, else: () => 0 });
+   *   console.log(number);
+   * }
+   * ```
    */
   async receive<Result, Else = undefined>(
     cases: readonly Case<Result>[],
-    options: ReceiveOptions<Else> = {},
+    options: { timeout?: number; else?: () => Else } = {},
   ): Promise<Awaited<Result> | Else> {
     if (--this.#untilClock === 0 && this.#isOverdue()) await this.#yield();
-    if (this.#exit) throw this.#exit;
+    if (this.#exit || this.#dead) throw this.#whyEnded();
     this.#requireNotWaiting();
     let taken: Taken<Result> | StackProbe | undefined = this.#mailbox.take(cases) ??
       (options.timeout === 0 ? undefined : await this.#wait(cases, options.timeout));
@@ -244,13 +343,13 @@ export class Actor<Service = any> {
   }
 
   /**
-   * Receives with the same cases over and over, until the actor ends. Does what
-   * `while (true) await self.receive(cases)` does, with less work for each message.
+   * Receives with the same cases until the actor ends, like `while (true) await
+   * self.receive(cases)` but with less work for each message.
    */
   async loop(cases: readonly Case[]): Promise<never> {
     while (true) {
       if (--this.#untilClock === 0 && this.#isOverdue()) await this.#yield();
-      if (this.#exit) throw this.#exit;
+      if (this.#exit || this.#dead) throw this.#whyEnded();
       this.#requireNotWaiting();
       let taken: Taken<unknown> | StackProbe | undefined = this.#mailbox.take(cases) ??
         await this.#wait(cases, undefined);
@@ -260,60 +359,105 @@ export class Actor<Service = any> {
     }
   }
 
-  /** Sends a message from this actor; see {@linkcode ActorSystem.tell}. */
+  /**
+   * Sends a message from this actor without waiting. Delivery is at most once, and in order for
+   * each pair of actors.
+   *
+   * @returns the nonce of the envelope, for `onReply`; undefined if the actor is known not to
+   * exist.
+   * @throws {EnsembleError} if the message cannot be sent to another server, such as one with a
+   * function.
+   */
   tell(dest: Destination, message: unknown, options?: TellOptions): number | undefined {
     return this.#system.tell(dest, message, options, this.ref);
   }
 
-  /** Sends a message from this actor and waits for the answer; see {@linkcode ActorSystem.ask}. */
+  /**
+   * Sends a message from this actor and waits for its answer, by default for up to 5 s.
+   *
+   * @throws {ActorError} if the other side fails, or there is no such actor.
+   * @throws {TimeoutError} if no answer arrives in time.
+   * @throws {DisconnectedError} if the other server cannot be reached, or is lost before it
+   * answers.
+   * @throws {EnsembleError} if the message cannot be sent to another server.
+   */
   ask<Reply = unknown>(dest: Destination, message: unknown, options?: AskOptions): Promise<Reply> {
     return this.#system.ask<Reply>(dest, message, options, this.ref);
   }
 
-  /** Starts an actor in this actor's group; see `ActorSystem.spawn`. */
-  spawn(name: string | undefined, body: ActorBody, options: SpawnOptions = {}): Actor {
+  /**
+   * Starts an actor in this actor's server. It continues when this actor ends.
+   *
+   * @param name its name; undefined for an actor that can be reached only by its reference.
+   * @param body the code that it runs.
+   * @throws {EnsembleError} if there is an actor with that name.
+   */
+  spawn(
+    name: string | undefined,
+    body: (self: Actor) => void | Promise<void>,
+    options: SpawnOptions = {},
+  ): Actor {
     return this.#system.spawn(name, body, { ...options, group: this.group });
   }
 
   /**
-   * Asks to be sent one `{type: "down", monitor, ref, reason?}` when an actor ends, wherever it lives,
-   * or when its server is lost. Gives the monitor's number.
+   * Monitors an actor: when it ends, or its server is lost, this actor receives one message `{type:
+   * "down", monitor, ref, reason?}`. The actor can be on any server. Returns the monitor's number.
+   *
+   * @example
+   * ```ts
+   * import { type Actor, onDown } from "@gxensemble/ensemble";
+   *
+   * async function watcher(self: Actor) {
+   *   const monitor = self.monitor("worker@web1");
+   *   await self.receive([onDown((down) => console.log(down.monitor === monitor, down.reason))]);
+   * }
+   * ```
    */
   monitor(dest: Destination): number {
     return this.#system.monitor(this, dest);
   }
 
-  /** Takes a monitor back. */
+  /** Ends a monitor. Its `down` message no longer arrives, unless it is already in the mailbox. */
   demonitor(monitor: number): void {
     if (this.monitors.delete(monitor)) this.#system.demonitor(monitor);
   }
 
-  /** Sends this actor `{type: "tick", ticker, count}` every `interval` ms, until stopped. */
+  /**
+   * Sends this actor a `Tick` every `interval` ms, until the ticker is stopped or the actor ends.
+   */
   ticker(interval: number): Ticker {
     return this.tickerAfter(interval, interval);
   }
 
-  /** The same with the first tick after `delay` ms. */
+  /** Like {@linkcode Actor.ticker}, with the first tick after `delay` ms. */
   tickerAfter(delay: number, interval: number): Ticker {
     return this.#addTicker(delay, interval, undefined);
   }
 
-  /** Sends this actor a message once, after `delay` ms. */
+  /** Sends this actor one message after `delay` ms, unless stopped before. */
   after(delay: number, message: unknown): Ticker {
     return this.#addTicker(delay, undefined, message);
   }
 
-  /** The types that the receive it waits in takes, `*` for a guard; undefined while it does not wait. */
+  /**
+   * The message types that its current receive takes, with `*` for a guard; undefined if it is not
+   * waiting.
+   *
+   * @internal
+   */
   get awaits(): string[] | undefined {
     return this.#waiting?.cases.map(({ type }) => type ?? "*");
   }
 
   /**
-   * Where the actor is suspended: the stack of the receive it waits in, as `Error.stack` writes it.
-   * Undefined while it does not wait in one.
+   * The position where the actor is suspended: the stack of the receive it waits in, in the form of
+   * `Error.stack`; undefined if it is not waiting.
    *
-   * Nothing is kept for this while messages flow. The receive is woken, looks at the stack that it was
-   * called from, and waits on.
+   * This costs nothing while messages flow: only on request is the receive woken, captures the
+   * stack of its caller, and continues to wait.
+   *
+   * @internal
    */
   async backtrace(): Promise<string | undefined> {
     const waiting = this.#waiting;
@@ -322,19 +466,26 @@ export class Actor<Service = any> {
     return (await probe.error).stack;
   }
 
-  /** Puts an envelope into the mailbox, or hands it to the receive that waits for it. */
+  /**
+   * Puts an envelope into the mailbox, or passes it to the receive that waits for it.
+   *
+   * @internal
+   */
   deliver(envelope: Envelope): void {
     envelope.recipient = this;
-    // A message that throws when it is looked at fails its sender.
+    // A message that throws when it is read fails its sender.
     const type = messageType(envelope.message);
+    if (type === "shutdown") {
+      if (this.drains) this.#refuseMore();
+    } else if (this.#refusal) return this.#fail(envelope, this.#refusal);
     const waiting = this.#waiting;
     if (!waiting) return this.#keep(envelope, type);
     let reaction: Case | undefined;
     try {
-      // What lies in the mailbox already did not match: only the new envelope has to be looked at.
+      // The messages in the mailbox did not match, so only the new envelope has to be checked.
       reaction = findCase(waiting.cases, envelope, type);
     } catch (error) {
-      // A guard that throws fails the actor that it belongs to, and not the sender.
+      // A guard that throws fails its own actor, and not the sender.
       this.#keep(envelope, type);
       this.#stopWaiting();
       return waiting.reject(error);
@@ -344,14 +495,22 @@ export class Actor<Service = any> {
     waiting.resolve({ envelope, reaction });
   }
 
-  /** Whether the sender of an envelope may do what takes a capability: what `authorized` calls. */
+  /**
+   * Whether the sender of an envelope has a capability. Called by `authorized`.
+   *
+   * @internal
+   */
   authorizes(envelope: Envelope, capability: string): boolean {
     return this.#system.authorizes(envelope, capability);
   }
 
-  /** Answers an envelope: what `reply` and its kin call. A promise is answered once it is settled. */
+  /**
+   * Answers an envelope, for `Envelope.reply` and `fail`. A promise is answered once it is settled.
+   *
+   * @internal
+   */
   answer(envelope: Envelope, value: unknown, failed: boolean): void {
-    // Its sender has been told that the actor has ended.
+    // Its sender was notified that the actor has ended.
     if (this.#dead && envelope.answered) return;
     envelope.answered = true;
     if (!failed && isPromise(value)) {
@@ -364,38 +523,147 @@ export class Actor<Service = any> {
     }
     if (this.#open.size > 0) this.#open.delete(envelope);
     this.#system.answer(envelope, this.ref, failed ? toFailure(value) : value, failed);
+    if (this.#finished) this.#noteFinished();
   }
 
-  /** Makes the actor end: its current or next receive throws {@linkcode ActorExit}. */
+  /**
+   * Counts a handler whose promise is pending.
+   *
+   * @internal
+   */
+  handlerBegan(): void {
+    this.#running++;
+  }
+
+  /**
+   * Counts such a handler as settled.
+   *
+   * @internal
+   */
+  handlerEnded(): void {
+    this.#running--;
+    if (this.#finished) this.#noteFinished();
+  }
+
+  /**
+   * Whether a service has unfinished requests: their handlers run, or their senders still wait.
+   *
+   * @internal
+   */
+  get hasBegun(): boolean {
+    return this.drains && !this.#dead &&
+      (this.#running > 0 || this.#nextGivesUp() !== undefined);
+  }
+
+  /**
+   * Aborts the signals of the requests that a service has begun, and waits until they are finished.
+   *
+   * @internal
+   */
+  async drain(reason: Error): Promise<void> {
+    if (!this.drains || this.#dead) return;
+    this.#haste ??= reason;
+    this.#hurry?.abort(this.#haste);
+    while (this.hasBegun) {
+      this.#finished ??= Promise.withResolvers();
+      const until = this.#running > 0 ? Infinity : this.#nextGivesUp() ?? 0;
+      await within(until - performance.now(), this.#finished.promise);
+    }
+  }
+
+  /**
+   * Called by a service that is shut down: drains it, for as long as its server allows.
+   *
+   * @internal
+   */
+  async finishBegun(): Promise<void> {
+    this.#refuseMore();
+    if (this.hasBegun) await within(this.#system.grace, this.drain(this.#haste!));
+  }
+
+  /**
+   * Ends the actor: its current or next receive throws {@linkcode ActorExit}, and its signal is
+   * aborted. Its body may clean up, and continues until it receives.
+   */
   exit(reason = "made to end"): void {
-    if (this.#exit) return;
+    if (typeof reason !== "string") {
+      throw new InvalidInputError(`not the reason for an end: ${describeValue(reason)}`);
+    }
+    if (this.#exit || this.#dead) return;
     this.#exit = new ActorExit(reason);
     const waiting = this.#waiting;
     this.#stopWaiting();
     waiting?.reject(this.#exit);
     this.#abort?.abort(this.#exit);
-  }
-
-  /** Ends what it had, once the body is done or the actor was killed: called by the system. */
-  cleanUp(reason: string | undefined): void {
-    this.#dead = true;
-    this.#exit ??= new ActorExit("has ended");
-    this.#abort?.abort(this.#exit);
-    this.#stopWaiting();
-    // The body of a killed actor may go on: nothing stops it while it waits for anything but messages.
-    this.#end.resolve(this.#exit);
-    for (const ticker of this.#tickers) ticker.stop();
-    for (const monitor of this.monitors) this.#system.demonitor(monitor);
-    const message = `${this.ref} has ended${reason ? `: ${reason}` : ""}`;
-    this.#ended = toFailure(new EnsembleError(message, { code: "ACTOR_ENDED" }));
-    const open = [...this.#open, ...this.#mailbox.clear()];
-    this.#open.clear();
-    for (const envelope of open) this.#failEnded(envelope);
+    this.#hurry?.abort(this.#exit);
   }
 
   /**
-   * Whether the event loop should get a turn before the next message is taken: else an actor with a long
-   * backlog, whose reactions are quick or block, would leave the sockets of the server unread.
+   * Cleans up after the body has returned or the actor was killed. Called by the system.
+   *
+   * @internal
+   */
+  cleanUp(reason: string | undefined): void {
+    this.#dead = true;
+    this.#abort?.abort(this.#whyEnded());
+    this.#hurry?.abort(this.#whyEnded());
+    if (this.#finished) this.#noteFinished();
+    this.#stopWaiting();
+    // The body of a killed actor may continue, because nothing can stop it while it waits for
+    // anything but messages.
+    this.#end.resolve(this.#exit);
+    for (const ticker of this.#tickers ?? []) ticker.stop();
+    for (const monitor of this.monitors) this.#system.demonitor(monitor);
+    this.#reason = reason;
+    for (const envelope of [...this.#open, ...this.#mailbox.clear()]) this.#failEnded(envelope);
+    this.#open.clear();
+  }
+
+  /** The exception for code of the actor that receives after its end. */
+  #whyEnded(): ActorExit {
+    return this.#exit ??= new ActorExit("has ended");
+  }
+
+  /** Fails an envelope that is unanswered at the end of the actor. */
+  #failEnded(envelope: Envelope): void {
+    if (!envelope.replyExpected) return;
+    const message = `${this.ref} has ended${this.#reason ? `: ${this.#reason}` : ""}`;
+    this.#ended ??= toFailure(new EnsembleError(message, { code: "ACTOR_ENDED" }));
+    this.#fail(envelope, this.#ended);
+  }
+
+  /** Fails all waiting and future messages, because the actor is shutting down. */
+  #refuseMore(): void {
+    if (this.#refusal) return;
+    const refusal = this.#system.stopping ??
+      new EnsembleError(`${this.ref} is shutting down`, { code: "ACTOR_ENDED" });
+    this.#refusal = toFailure(refusal);
+    void this.drain(refusal);
+    for (const envelope of this.#mailbox.clear()) {
+      if (messageType(envelope.message) === "shutdown") this.#mailbox.push(envelope);
+      else this.#fail(envelope, this.#refusal);
+    }
+  }
+
+  /** The time when one of the waiting senders gives up; undefined if none waits. */
+  #nextGivesUp(): number | undefined {
+    const now = performance.now();
+    for (const { expires = Infinity, message } of this.#open) {
+      // The sender of the shutdown waits for the others.
+      if (expires > now && messageType(message) !== "shutdown") return expires;
+    }
+    return undefined;
+  }
+
+  /** Wakes the code that waits until the actor has finished its requests. */
+  #noteFinished(): void {
+    this.#finished?.resolve();
+    this.#finished = undefined;
+  }
+
+  /**
+   * Whether to yield to the event loop before the next message. Otherwise an actor with a long
+   * backlog, whose reactions are quick or block, would leave the server's sockets unread.
    */
   #isOverdue(): boolean {
     this.#untilClock = CLOCK_INTERVAL;
@@ -405,7 +673,7 @@ export class Actor<Service = any> {
   }
 
   async #yield(): Promise<void> {
-    // A timer, since Deno does not look at its sockets in each turn that it takes for an immediate.
+    // This is a timer, because Deno does not poll its sockets in each turn for an immediate.
     await new Promise<void>((resolve) => void setRealTimeout(resolve));
     this.#busySince = performance.now();
   }
@@ -446,7 +714,7 @@ export class Actor<Service = any> {
     // It was killed between the arrival of the envelope and this turn.
     if (this.#dead) {
       this.#failEnded(envelope);
-      throw this.#exit;
+      throw this.#whyEnded();
     }
     this.#handled++;
     try {
@@ -469,10 +737,10 @@ export class Actor<Service = any> {
   }
 
   #refuse(envelope: Envelope, error: unknown): void {
-    if (envelope.replyExpected && !envelope.answered) replyFailure(envelope, error);
+    if (!envelope.answered) envelope.fail(error);
   }
 
-  /** Puts an envelope into the mailbox, as far as that has place. */
+  /** Puts an envelope into the mailbox, if its bound allows. */
   #keep(envelope: Envelope, type: string | undefined): void {
     const dropped = this.#mailbox.push(envelope, type);
     if (!dropped) return;
@@ -489,11 +757,13 @@ export class Actor<Service = any> {
     });
   }
 
-  /** Tells the sender of an envelope, if it waits for an answer, that the actor has ended. */
-  #failEnded(envelope: Envelope): void {
+  /**
+   * If the sender of an envelope waits for an answer, fails it, because the actor does not answer.
+   */
+  #fail(envelope: Envelope, failure: Failure | undefined): void {
     if (!envelope.replyExpected) return;
     envelope.answered = true;
-    this.#system.answer(envelope, this.ref, this.#ended, true);
+    this.#system.answer(envelope, this.ref, failure, true);
   }
 
   /** Records an unanswered ask, which fails if the actor ends. */
@@ -502,7 +772,8 @@ export class Actor<Service = any> {
     if (timeout !== undefined) envelope.expires ??= performance.now() + timeout;
     this.#open.add(envelope);
     if (this.#open.size < this.#sweepAt) return;
-    // An actor may never answer some messages. Those whose senders have given up must not add up.
+    // An actor may never answer some messages. Those whose senders have given up must not
+    // accumulate.
     const now = performance.now();
     for (const each of this.#open) {
       if (each.expires !== undefined && each.expires <= now) this.#open.delete(each);
@@ -515,12 +786,13 @@ export class Actor<Service = any> {
   }
 
   #addTicker(delay: number, interval: number | undefined, message: unknown): Ticker {
+    this.#tickers ??= new Set();
     const ticker = new Ticker({
       delay,
       interval,
       message,
       send: (tick) => this.#system.tell(this, tick, undefined, this.ref),
-      stopped: () => this.#tickers.delete(ticker),
+      stopped: () => this.#tickers?.delete(ticker),
     });
     this.#tickers.add(ticker);
     if (this.#dead) ticker.stop();
@@ -528,14 +800,14 @@ export class Actor<Service = any> {
   }
 }
 
-/** The reason an actor ended with when its body threw: undefined for an {@linkcode ActorExit}. */
+/** The reason an actor ended with when its body threw; undefined for an {@linkcode ActorExit}. */
 function failureOf(thrown: unknown): unknown {
   try {
     if (thrown instanceof ActorExit) return undefined;
   } catch {
-    // A proxy that does not let itself be looked at.
+    // A proxy that cannot be inspected.
   }
-  // To resolve with a promise would be to wait for it.
+  // Resolving with a promise would wait for it.
   if (isPromise(thrown)) return new EnsembleError(describeThrown(thrown));
   return thrown ?? new EnsembleError("no reason");
 }

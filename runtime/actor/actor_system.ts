@@ -1,5 +1,5 @@
 /**
- * The actors of one server, and how messages get to them.
+ * The actors of one server, and the routing of messages to them.
  *
  * @module
  */
@@ -26,62 +26,88 @@ import {
 import { ActorGroup } from "./introspection.ts";
 import { checkMailboxOptions, type MailboxOptions } from "./mailbox.ts";
 import { type Down, type DownNews, Monitors } from "./monitors.ts";
-import { atCallSite, PendingAsks } from "./asks.ts";
+import { PendingAsks } from "./asks.ts";
 import { type ActorId, ActorRef, checkActorName, parseActorId } from "./references.ts";
 import { type Handlers, type HandlersOf, type ServeOptions, serviceBody } from "./service.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
 
-/** The name of the actor in every server that answers for the server itself. */
+/** The name of every server's own actor, which answers for the server itself. */
 export const SERVER_ACTOR = "server";
 
-/** How many texts of destinations are kept with their references. */
+/**
+ * The part of the grace that services have to finish their requests. The rest is for clean-ups.
+ */
+const DRAIN_SHARE = 3 / 4;
+
+/** The number of destination texts whose references are cached. */
 const MAX_PARSED = 1024;
+
+/** The number of actors without a name in a second whose origin is recorded. */
+const ORIGINS_PER_SECOND = 1_000;
 
 /** The actors of one server. */
 export class ActorSystem implements Messaging, Receiver {
-  /** The server's id: the server half of its actors' references. */
+  /** The server's id, which its actors' references contain. */
   readonly id: string;
-  /** The group all others are below. */
+  /** The root group, which contains all others. */
   readonly root: ActorGroup = new ActorGroup(1, "root");
-  /** Names the server itself, as the sender of what no actor sent. */
+  /** The reference of the server itself, the sender of messages that no actor sent. */
   readonly ref: ActorRef;
-  /** Which lines that others cause go into the log. */
+  /** Limits the log lines that other servers cause. */
   readonly lines: LineLimit = new LineLimit();
   /**
-   * The way to other servers. Without one they are out of reach.
+   * The route to other servers. Without one, they are unreachable.
    *
    * @internal
    */
   route: Route | undefined;
   /**
-   * Decides what others may do here. Without one they may do everything.
+   * Decides what other servers may do here. Without one, they may do everything.
    *
    * @internal
    */
   guard: Guard | undefined;
   /**
-   * Actors that are parts of the server: others cannot end them but with the server.
+   * Actors that are parts of the server. Other servers cannot end them, except with the server.
    *
    * @internal
    */
   essential: Set<Actor> = new Set<Actor>();
+  /**
+   * How long a service that is shut down may take to finish its requests, in ms.
+   *
+   * @internal
+   */
+  grace: number = Infinity;
+  /**
+   * The error for requests that arrive too late; undefined before the server begins to stop.
+   *
+   * @internal
+   */
+  stopping: EnsembleError | undefined;
+  #isClosed = false;
+  /** The actors that a stop keeps. */
+  #kept: ReadonlySet<Actor> = new Set();
   readonly #bySerial = new Map<number, Actor>();
   readonly #byName = new Map<string, Actor>();
-  /** The references of texts that were destinations. */
+  /** Cached references of destination texts. */
   readonly #parsed = new Map<string, ActorRef>();
   readonly #asks: PendingAsks;
   readonly #askTimeout: number;
   readonly #mailbox: MailboxOptions | undefined;
   readonly #monitors: Monitors;
   #lastSerial = 1;
+  /** The number of recorded origins of actors without a name, and the start of the second, by `Date.now()`. */
+  #origins = 0;
+  #originsSince = 0;
   #nextNonce = 2;
 
   /**
    * Makes a system without actors.
    *
-   * @param options.askTimeout how long `ask` waits by default, in ms.
-   * @param options.mailbox the bound of mailboxes that have none of their own.
+   * @param options.askTimeout default timeout of `ask`, in ms.
+   * @param options.mailbox the bound of mailboxes without their own.
    */
   constructor(
     id: string,
@@ -99,9 +125,9 @@ export class ActorSystem implements Messaging, Receiver {
   }
 
   /**
-   * Starts an actor. One without a name is reached by its reference only.
+   * Starts an actor. Without a name, it can be reached only by its reference.
    *
-   * @throws {EnsembleError} when an actor of that name is there already.
+   * @throws {EnsembleError} if there is an actor with that name.
    */
   spawn(
     name: string | undefined,
@@ -111,6 +137,15 @@ export class ActorSystem implements Messaging, Receiver {
     const bound = options.mailbox ?? this.#mailbox;
     const mailbox = bound && checkMailboxOptions(bound);
     if (name !== undefined) checkActorName(name);
+    if (typeof body !== "function") {
+      throw new InvalidInputError(`not the body of an actor: ${describeValue(body)}`);
+    }
+    if (this.#isClosed) {
+      throw new EnsembleError(
+        `cannot start ${name === undefined ? "an actor" : `actor ${name}`}: ${this.id} has stopped`,
+        { code: "SERVER_STOPPING" },
+      );
+    }
     if (name !== undefined && this.#byName.has(name)) {
       throw new EnsembleError(
         `cannot start actor ${name}: one of that name is running in ${this.id}`,
@@ -119,7 +154,8 @@ export class ActorSystem implements Messaging, Receiver {
     }
     const serial = ++this.#lastSerial;
     const group = options.group ?? this.root;
-    const actor = new Actor(this, { serial, name, group, body, mailbox });
+    const origin = this.#takeOrigin(name);
+    const actor = new Actor(this, { serial, name, group, body, origin, mailbox });
     this.#bySerial.set(serial, actor);
     if (name !== undefined) this.#byName.set(name, actor);
     group.add(actor);
@@ -127,14 +163,33 @@ export class ActorSystem implements Messaging, Receiver {
     return actor;
   }
 
-  /** Starts an actor in a new group, which the actors that it starts belong to as well. */
+  /**
+   * Records where an actor is started. That takes longer than everything else in starting one, so of
+   * actors without a name only the first {@linkcode ORIGINS_PER_SECOND} are recorded.
+   */
+  #takeOrigin(name: string | undefined): Error | undefined {
+    if (name === undefined) {
+      const now = Date.now();
+      if (now - this.#originsSince >= 1000) {
+        this.#originsSince = now;
+        this.#origins = 0;
+      }
+      if (++this.#origins > ORIGINS_PER_SECOND) return undefined;
+    }
+    return new Error();
+  }
+
+  /** Starts an actor in a new group, to which the actors that it starts also belong. */
   spawnGroup(name: string, body: ActorBody, parent: ActorGroup = this.root): Actor {
     return this.spawn(undefined, body, {
       group: new ActorGroup(++this.#lastSerial, name, parent),
     });
   }
 
-  /** Starts a service: an actor that answers requests with an object of handlers; see {@linkcode serviceBody}. */
+  /**
+   * Starts a service: an actor that answers requests with an object of handlers; see {@linkcode
+   * serviceBody}.
+   */
   serve<Service = unknown, Given extends Handlers = HandlersOf<Service>>(
     name: string,
     handlers: Given,
@@ -180,19 +235,33 @@ export class ActorSystem implements Messaging, Receiver {
   }
 
   /** See {@linkcode Messaging.ask}. */
-  async ask<Reply = unknown>(
+  ask<Reply = unknown>(
     dest: Destination,
     message: unknown,
-    options: AskOptions = {},
+    options: AskOptions = NO_OPTIONS,
     source: ActorRef = this.ref,
   ): Promise<Reply> {
-    const { timeout = this.#askTimeout, signal } = options;
+    // An async function would allocate another promise for each message.
+    try {
+      return this.#ask(dest, message, options, source) as Promise<Reply>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #ask(
+    dest: Destination,
+    message: unknown,
+    { timeout = this.#askTimeout, signal }: AskOptions,
+    source: ActorRef,
+  ): Promise<unknown> {
     signal?.throwIfAborted();
     if (typeof timeout !== "number" || !(timeout >= 0)) {
       throw new InvalidInputError(`not a timeout in ms: ${describeValue(timeout)}`);
     }
     const nonce = this.#takeNonce();
     const ref = this.refOf(dest);
+    const now = performance.now();
     const envelope = new Envelope(
       message,
       ref.actor,
@@ -203,30 +272,27 @@ export class ActorSystem implements Messaging, Receiver {
       true,
       false,
     );
-    const answer = this.#asks.wait(nonce, { dest: ref, type: typeOf(message), timeout });
+    if (timeout !== Infinity) envelope.expires = now + timeout;
+    const type = typeOf(message);
+    const answer = this.#asks.wait(nonce, { dest: ref, type, timeout, now, signal });
     try {
       if (!this.#post(ref, envelope)) {
         this.#asks.reject(
           nonce,
           ref.server === this.id
-            ? unknownActor(ref)
+            ? this.#absent(ref)
+            : this.#isClosed
+            ? this.#stopped()
             : new DisconnectedError(`${ref.server} cannot be reached`),
         );
       }
     } catch (error) {
       this.#asks.reject(nonce, error);
     }
-    const stopListening = signal && this.#abortWith(signal, nonce);
-    try {
-      return await answer as Reply;
-    } catch (error) {
-      throw error === signal?.reason ? error : atCallSite(error, this.ask);
-    } finally {
-      stopListening?.();
-    }
+    return answer;
   }
 
-  /** Whether the sender of an envelope may do what takes a capability. */
+  /** Whether the sender of an envelope has a capability. */
   authorizes(envelope: Envelope, capability: string): boolean {
     return this.guard?.allows(envelope, capability) ?? true;
   }
@@ -237,7 +303,7 @@ export class ActorSystem implements Messaging, Receiver {
     try {
       this.#post(dest, answerTo(envelope, source, this.#takeNonce() + 1, value, failed));
     } catch (error) {
-      // The answer cannot travel: the asker gets an error at once, and does not wait in vain.
+      // The answer cannot be sent, so the asker gets an error at once, and does not wait in vain.
       const verb = failed ? "failed" : "answered";
       const message = `${source} ${verb}: ${describeThrown(error)}`;
       const refusal = toFailure(new EnsembleError(message, { code: "PROTOCOL_ERROR" }));
@@ -251,11 +317,15 @@ export class ActorSystem implements Messaging, Receiver {
   }
 
   /**
-   * See {@linkcode Receiver.deliver}. To shut an actor down takes a capability, whatever the actor makes of the
-   * message.
+   * See {@linkcode Receiver.deliver}. Shutting an actor down requires a capability, however the
+   * actor handles the message.
    */
   deliver(envelope: Envelope): void {
-    // An answer to an ask goes to no actor.
+    if (this.stopping && this.#comesTooLate(envelope)) {
+      const actor = ActorRef.unchecked(this.id, envelope.dest);
+      return this.answer(envelope, actor, toFailure(this.stopping), true);
+    }
+    // An answer to an ask has no receiving actor.
     if (messageType(envelope.message) === "shutdown" && !answersAsk(envelope.replyTo)) {
       try {
         this.#requireShutdown(envelope);
@@ -268,7 +338,7 @@ export class ActorSystem implements Messaging, Receiver {
     if (this.#deliver(envelope)) return;
     if (envelope.replyExpected) {
       const actor = ActorRef.unchecked(this.id, envelope.dest);
-      this.answer(envelope, actor, toFailure(unknownActor(actor)), true);
+      this.answer(envelope, actor, toFailure(this.#absent(actor)), true);
     } else {
       logger.debug("message from {source} for unknown actor {dest} dropped", {
         source: `${envelope.source}`,
@@ -313,7 +383,7 @@ export class ActorSystem implements Messaging, Receiver {
   }
 
   /**
-   * Takes the news that an actor of another server ended.
+   * Delivers the end of a watched actor of another server.
    *
    * @internal
    */
@@ -335,56 +405,94 @@ export class ActorSystem implements Messaging, Receiver {
   }
 
   /**
-   * Ends all actors but those kept: asks each to shut down, waits for at most `grace` ms, and makes the
-   * rest end.
+   * Ends all actors except the kept ones, within `grace` ms. First, services finish the requests
+   * that they have begun, while requests from other servers are refused. Requests between actors of
+   * this server are still answered, since handlers may need them. Then each actor is sent a
+   * shutdown, and the rest is ended.
    */
   async stopActors(grace: number, keep: ReadonlySet<Actor>): Promise<void> {
+    const until = performance.now() + grace;
+    this.#kept = keep;
+    this.stopping = new EnsembleError(`${this.id} is stopping`, { code: "SERVER_STOPPING" });
+    await within(grace * DRAIN_SHARE, this.#drain(this.stopping));
+    this.grace = 0;
     const actors = this.actors().filter((actor) => !keep.has(actor));
     for (const actor of actors) this.tell(actor, { type: "shutdown" });
-    await within(grace, Promise.all(actors.map((actor) => actor.ended)));
-    for (const actor of actors) {
-      if (actor.state === "dead") continue;
+    await within(until - performance.now(), Promise.all(actors.map((actor) => actor.ended)));
+    const late = actors.filter(({ state }) => state !== "dead");
+    if (late.length === 0) return;
+    const reason = "did not shut down in time";
+    for (const actor of late) {
       logger.warn("{actor} did not shut down in time and is made to end", {
         actor: `${actor.ref}`,
       });
-      actor.exit("did not shut down in time");
+      actor.exit(reason);
     }
+    // Actors that wait for a message end now. The code of the others cannot be ended, but their
+    // askers need not wait for it.
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const actor of late) if (actor.state !== "dead") this.#remove(actor, reason);
+  }
+
+  /** Waits until no service has unfinished requests, since a handler of one may ask another. */
+  async #drain(reason: Error): Promise<void> {
+    let services: Actor[];
+    do {
+      services = this.actors().filter((actor) => actor.drains && !this.#kept.has(actor));
+      await Promise.all(services.map((actor) => actor.drain(reason)));
+    } while (services.some((actor) => actor.hasBegun));
   }
 
   /**
-   * Ends an actor at once, without asking it: its name is free, its mailbox is dropped and its
-   * askers fail, its receives reject and its signal is aborted. Code of it that waits for anything
-   * else goes on, as nothing stops that. Says whether there was such an actor.
+   * Ends an actor at once, without a shutdown message: its name is free, its mailbox is dropped,
+   * its askers fail, its receives reject and its signal is aborted. Code of it that waits for
+   * anything else continues, since nothing can stop that. Returns whether there was such an actor.
    *
    * @param reason the reason for monitors and askers.
    */
   kill(id: ActorId, reason = "killed"): boolean {
     const actor = this.find(id);
     if (!actor) return false;
+    actor.exit(reason);
     if (reason === "killed") logger.warn("{actor} is killed", { actor: `${actor.ref}` });
     else logger.warn("{actor} is ended: {reason}", { actor: `${actor.ref}`, reason });
-    actor.exit(reason);
     this.#remove(actor, reason);
     return true;
   }
 
-  /** Fails everything that waits: the last act of a stopping server. */
+  /** Fails everything that waits: the last step of stopping a server. */
   close(): void {
+    this.#isClosed = true;
     this.lines.close();
-    this.#asks.rejectAll(
-      new DisconnectedError(`${this.id} is stopping`, { code: "SERVER_STOPPING" }),
-    );
+    this.#asks.rejectAll(this.#stopped());
+    for (const actor of this.actors()) {
+      actor.exit("the server has stopped");
+      this.#remove(actor, "the server has stopped");
+    }
   }
 
-  /** Rejects an ask when its signal is aborted. Returns a function that removes the listener. */
-  #abortWith(signal: AbortSignal, nonce: number): () => void {
-    const abort = () => this.#asks.reject(nonce, signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort, { once: true });
-    return () => signal.removeEventListener("abort", abort);
+  /** The error of what waits for others when this server stops. */
+  #stopped(): DisconnectedError {
+    return new DisconnectedError(`${this.id} is stopping`, { code: "SERVER_STOPPING" });
   }
 
-  /** Makes sure that the sender of a `shutdown` may end the actor that it is for. */
+  /** Whether an envelope is a request from another server while this one is stopping. */
+  #comesTooLate({ message, replyExpected, replyTo, dest }: Envelope): boolean {
+    if (!replyExpected || answersAsk(replyTo)) return false;
+    const type = messageType(message);
+    if (type === "ping" || type === "shutdown") return false;
+    const actor = this.find(dest);
+    return actor === undefined || !this.#kept.has(actor);
+  }
+
+  /** The failure of a request to an actor that does not exist, or no longer does. */
+  #absent(ref: ActorRef): ActorError {
+    if (!this.stopping) return unknownActor(ref);
+    const { message, code } = this.stopping;
+    return new ActorError(message, { code });
+  }
+
+  /** Checks that the sender of a `shutdown` may end its destination. */
   #requireShutdown(envelope: Envelope): void {
     const work = () => {
       const actor = this.find(envelope.dest);
@@ -413,9 +521,9 @@ export class ActorSystem implements Messaging, Receiver {
   }
 
   /**
-   * The reference that a destination stands for.
+   * Converts a destination to a reference.
    *
-   * @throws {InvalidInputError} when it is none.
+   * @throws {InvalidInputError} if it is not a destination.
    * @internal
    */
   refOf(dest: Destination): ActorRef {
@@ -423,7 +531,7 @@ export class ActorSystem implements Messaging, Receiver {
     return target instanceof ActorRef ? target : new ActorRef(this.id, target);
   }
 
-  /** The reference that a destination stands for; a name or serial number for an actor of this server. */
+  /** The reference of a destination; a name or serial number refers to an actor of this server. */
   #resolve(dest: Destination): ActorRef | ActorId {
     if (dest instanceof ActorRef || typeof dest === "number") return dest;
     if (typeof dest !== "string") return ownRef(dest);
@@ -456,7 +564,7 @@ export class ActorSystem implements Messaging, Receiver {
   }
 
   #onEnded(actor: Actor, error: unknown): void {
-    // A killed actor has been removed already.
+    // A killed actor was removed before.
     if (actor.state === "dead") return;
     const reason = error === undefined ? undefined : describeThrown(error);
     if (error !== undefined) {
@@ -478,7 +586,9 @@ export class ActorSystem implements Messaging, Receiver {
   }
 }
 
-/** The refusal to end an actor that is a part of its server. */
+const NO_OPTIONS: AskOptions = {};
+
+/** The error for ending an actor that is a part of its server. */
 export function endsWithServer({ ref }: Actor): EnsembleError {
   return new EnsembleError(
     `${ref} is a part of the server: shut the server down with: gxensemble shutdown ${ref.server}`,
@@ -486,17 +596,17 @@ export function endsWithServer({ ref }: Actor): EnsembleError {
   );
 }
 
-/** There is no such actor. */
+/** The error for an actor that does not exist. */
 export function unknownActor(ref: ActorRef): ActorError {
   return new ActorError(`unknown actor: ${ref}`, { code: "UNKNOWN_ACTOR" });
 }
 
-/** Asks have even nonces: an answer to one goes to its promise, or nowhere when it comes too late. */
+/** Asks have even nonces: an answer to one goes to its promise, or is dropped if it is late. */
 function answersAsk(replyTo: number | undefined): replyTo is number {
   return replyTo !== undefined && replyTo % 2 === 0;
 }
 
-/** The type of a request; undefined for one that throws when it is looked at. */
+/** The type of a request; undefined if reading it throws. */
 function typeOf(message: unknown): string | undefined {
   try {
     return messageType(message);

@@ -1,5 +1,5 @@
 /**
- * Asks that wait for their answers.
+ * Pending asks.
  *
  * @module
  */
@@ -9,36 +9,49 @@ import { Deadline, Deadlines } from "./time.ts";
 import { type Envelope, toError } from "./messaging.ts";
 import type { ActorRef } from "./references.ts";
 
-/** A request, as the errors of its ask name it. */
+/** A request, as the errors of its ask describe it. */
 interface AskedFor {
   readonly dest: ActorRef;
   /** The type of the request, if it has one. */
   readonly type: string | undefined;
 }
 
-/** An ask's promise, and what it waits for. */
+/** A pending ask: its promise, and the answer that it waits for. */
 class PendingAsk extends Deadline {
   readonly nonce: number;
   readonly dest: ActorRef;
   readonly type: string | undefined;
   readonly resolve: (value: unknown) => void;
-  readonly reject: (error: unknown) => void;
+  /** Called once, when it is no longer pending. */
+  onEnd: (() => void) | undefined = undefined;
 
-  constructor(
-    nonce: number,
-    { dest, type }: AskedFor,
-    { resolve, reject }: PromiseWithResolvers<unknown>,
-  ) {
+  constructor(nonce: number, { dest, type }: AskedFor, resolve: (value: unknown) => void) {
     super();
     this.nonce = nonce;
     this.dest = dest;
     this.type = type;
     this.resolve = resolve;
-    this.reject = reject;
+  }
+
+  /** Rejects its promise. Errors of the other side get the stack of the code that awaits it. */
+  fail(error: unknown): void {
+    this.resolve(
+      OUTCOMES.some((kind) => error instanceof kind)
+        ? failAtCallSite(error as Error)
+        : Promise.reject(error),
+    );
   }
 }
 
-/** Says why there is no answer, unless it is the actor itself that gives none. */
+/** The `resolve` of the promise that was created last. */
+let resolveLast: (value: unknown) => void;
+
+/** The executor of all asks' promises, so that no closure is allocated for each. */
+function keepResolve(resolve: (value: unknown) => void): void {
+  resolveLast = resolve;
+}
+
+/** Explains the missing answer, unless it is the actor itself that does not answer. */
 function whyOf(silence: Silence | undefined, { server: asked }: ActorRef): string {
   if (!silence) return "";
   const { server, stage, address } = silence;
@@ -53,84 +66,137 @@ function whyOf(silence: Silence | undefined, { server: asked }: ActorRef): strin
   }
 }
 
-/** All asks of a server that are not answered yet. */
+/** The size of the ring of recent asks, a power of 2. */
+const RECENT = 1024;
+
+/**
+ * The pending asks of a server.
+ *
+ * Most asks are answered before {@linkcode RECENT} others are made. A ring, indexed by the nonce, finds
+ * these faster than a `Map` does. An ask that is still pending when its slot is needed moves to the
+ * `Map`.
+ */
 export class PendingAsks {
-  readonly #byNonce = new Map<number, PendingAsk>();
+  readonly #recent: (PendingAsk | undefined)[] = new Array(RECENT).fill(undefined);
+  readonly #older = new Map<number, PendingAsk>();
   readonly #deadlines = new Deadlines<PendingAsk>((ask) => this.#expire(ask));
   readonly #silence: (server: string) => Silence | undefined;
 
-  /** Makes an empty set; `silence` says what a server has not answered yet. */
+  /** Makes an empty set. `silence` returns the step that a server has not answered. */
   constructor(silence: (server: string) => Silence | undefined = () => undefined) {
     this.#silence = silence;
   }
 
-  /** Waits for the answer to a request. Errors name its `type`; `timeout` is in ms, `Infinity` for none. */
-  wait(nonce: number, request: AskedFor & { readonly timeout: number }): Promise<unknown> {
-    const answer = Promise.withResolvers<unknown>();
-    const ask = new PendingAsk(nonce, request, answer);
-    this.#byNonce.set(nonce, ask);
-    if (request.timeout !== Infinity) this.#deadlines.add(ask, request.timeout);
-    return answer.promise;
+  /**
+   * Waits for the answer to a request. Errors name its `type`. `timeout` is in ms from `now`, a time by
+   * `performance.now()`; `Infinity` means no limit. `signal` cancels the wait.
+   */
+  wait(
+    nonce: number,
+    request: AskedFor & {
+      readonly timeout: number;
+      readonly now?: number;
+      readonly signal?: AbortSignal | undefined;
+    },
+  ): Promise<unknown> {
+    const answer = new Promise<unknown>(keepResolve);
+    const ask = new PendingAsk(nonce, request, resolveLast);
+    const slot = slotOf(nonce);
+    const earlier = this.#recent[slot];
+    if (earlier) this.#older.set(earlier.nonce, earlier);
+    this.#recent[slot] = ask;
+    const { timeout, now, signal } = request;
+    if (timeout !== Infinity) this.#deadlines.add(ask, timeout, now);
+    if (signal) this.#endWith(signal, ask);
+    return answer;
   }
 
-  /** Whether an ask waits for the answer to a nonce, from that server. */
+  /** Whether an ask waits for an answer to a nonce from that server. */
   awaits(nonce: number, server: string): boolean {
-    return this.#byNonce.get(nonce)?.dest.server === server;
+    return this.#find(nonce)?.dest.server === server;
   }
 
-  /** Settles the ask that an answer is for. An answer from another server than the one asked is ignored. */
+  /** Settles the ask of an answer. An answer from a server that was not asked is ignored. */
   settle(envelope: Envelope): void {
-    const ask = this.#byNonce.get(envelope.replyTo!);
+    const ask = this.#find(envelope.replyTo!);
     if (!ask || ask.dest.server !== envelope.source.server) return;
     this.#end(ask);
-    if (envelope.failed) ask.reject(toError(envelope.message));
+    if (envelope.failed) ask.fail(toError(envelope.message));
     else ask.resolve(envelope.message);
   }
 
-  /** Rejects one ask, if it still waits. */
+  /** Rejects one ask, if it is pending. */
   reject(nonce: number, error: unknown): void {
-    const ask = this.#byNonce.get(nonce);
+    const ask = this.#find(nonce);
     if (!ask) return;
     this.#end(ask);
-    ask.reject(error);
+    ask.fail(error);
   }
 
-  /** Rejects every ask that waits for a server, or all of them. */
+  /** Rejects all pending asks of a server, or of all servers. */
   rejectAll(error: Error, server?: string): void {
-    for (const ask of [...this.#byNonce.values()]) {
-      if (server === undefined || ask.dest.server === server) this.reject(ask.nonce, error);
+    for (const ask of [...this.#older.values(), ...this.#recent]) {
+      if (!ask || (server !== undefined && ask.dest.server !== server)) continue;
+      this.#end(ask);
+      // Each gets its own stack.
+      ask.fail(error instanceof DisconnectedError ? copyOf(error) : error);
     }
   }
 
+  #find(nonce: number): PendingAsk | undefined {
+    const ask = this.#recent[slotOf(nonce)];
+    return ask?.nonce === nonce ? ask : this.#older.get(nonce);
+  }
+
+  /** Rejects an ask when its signal is aborted. */
+  #endWith(signal: AbortSignal, ask: PendingAsk): void {
+    const abort = () => {
+      this.#end(ask);
+      ask.resolve(Promise.reject(signal.reason));
+    };
+    signal.addEventListener("abort", abort, { once: true });
+    ask.onEnd = () => signal.removeEventListener("abort", abort);
+  }
+
   #expire(ask: PendingAsk): void {
-    this.#byNonce.delete(ask.nonce);
+    this.#end(ask);
     const request = ask.type === undefined ? "" : ` to ${shorten(ask.type)}`;
     const silence = this.#silence(ask.dest.server);
     const error = new TimeoutError(
       `no answer from ${ask.dest}${request} within ${ask.duration} ms${whyOf(silence, ask.dest)}`,
     );
     error.silence = silence;
-    ask.reject(error);
+    ask.fail(error);
   }
 
   #end(ask: PendingAsk): void {
-    this.#byNonce.delete(ask.nonce);
+    const slot = slotOf(ask.nonce);
+    if (this.#recent[slot] === ask) this.#recent[slot] = undefined;
+    else this.#older.delete(ask.nonce);
     this.#deadlines.remove(ask);
+    ask.onEnd?.();
   }
 }
 
-/** The errors of asks that failed, or got no answer. */
+/** The slot of an ask in the ring. The nonces of asks are even. */
+function slotOf(nonce: number): number {
+  return (nonce / 2) & (RECENT - 1);
+}
+
+/** The errors of asks that failed or timed out. */
 const OUTCOMES = [ActorError, TimeoutError, DisconnectedError];
 
 /**
- * The failure of an ask, with the stack of the code that awaits it. The stack of the timer, or of the code that takes
- * answers, would not help there, and to capture a stack for each ask that succeeds would take time.
+ * Rejects with the failure of an ask, with the stack of the code that awaits it. The stack of the timer, or of
+ * the code that receives answers, would not help, and capturing one for each ask that succeeds
+ * would take time.
  */
-export function atCallSite(thrown: unknown, ask: (...args: never[]) => unknown): unknown {
-  // All asks of a lost server get the same error.
-  const error = thrown instanceof DisconnectedError ? copyOf(thrown) : thrown;
-  if (OUTCOMES.some((kind) => error instanceof kind)) Error.captureStackTrace(error as Error, ask);
-  return error;
+async function failAtCallSite(error: Error): Promise<never> {
+  // V8 finds the awaiting code through the ask's promise, which follows this one after a microtask.
+  await undefined;
+  await undefined;
+  Error.captureStackTrace(error, failAtCallSite);
+  throw error;
 }
 
 function copyOf(error: DisconnectedError): DisconnectedError {

@@ -1,5 +1,5 @@
 /**
- * Ready-made cases of a selective receive, and the exception that ends an actor.
+ * Ready-made cases for receives, and the exception that ends an actor.
  *
  * @module
  */
@@ -7,14 +7,30 @@ import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { EnsembleError } from "../errors.ts";
 import { shorten } from "../safe_text.ts";
 import type { Case } from "./mailbox.ts";
-import { type Envelope, messageType, replyFailure, replyIfExpected } from "./messaging.ts";
+import { type Envelope, messageType } from "./messaging.ts";
 import type { Down } from "./monitors.ts";
 
 const logger = getLogger(["gxensemble", "actor"]);
 
-/** Thrown inside an actor to end it normally: not an error, and not logged as one. */
+/**
+ * Thrown inside an actor to end it normally: not an error, and not logged as one.
+ *
+ * @example End an actor from a case
+ * ```ts
+ * import { type Actor, ActorExit, on } from "@gxensemble/ensemble";
+ *
+ * async function session(self: Actor) {
+ *   await self.loop([
+ *     on("data", ({ text }: { text: string }) => console.log(text)),
+ *     on("end", () => {
+ *       throw new ActorExit("the session is over");
+ *     }),
+ *   ]);
+ * }
+ * ```
+ */
 export class ActorExit extends Error {
-  /** The class's name, also after the code was minified. */
+  /** The class's name, even after the code was minified. */
   override name = "ActorExit";
 }
 
@@ -23,14 +39,14 @@ export class ActorExit extends Error {
  *
  * @example Two kinds of message
  * ```ts
- * import { type Actor, on, reply } from "@gxensemble/ensemble";
+ * import { type Actor, on } from "@gxensemble/ensemble";
  *
  * async function counter(self: Actor) {
  *   let count = 0;
  *   while (true) {
  *     await self.receive([
  *       on("add", (message: { amount: number }) => void (count += message.amount)),
- *       on("get", (_message, envelope) => reply(envelope, count)),
+ *       on("get", (_message, envelope) => envelope.reply(count)),
  *     ]);
  *   }
  * }
@@ -46,7 +62,23 @@ export function on<Message, Result>(
     : { matches: (envelope) => type(envelope.message), react: reaction };
 }
 
-/** A case for the answer to an envelope that was sent with `tell(..., {replyExpected: true})`. */
+/**
+ * A case for the answer to an envelope that was sent with `tell(..., {replyExpected: true})`.
+ *
+ * @example Ask two servers, and take the first answer
+ * ```ts
+ * import { type Actor, onReply } from "@gxensemble/ensemble";
+ *
+ * async function race(self: Actor): Promise<void> {
+ *   const question = { type: "get" };
+ *   const cases = ["counter@a", "counter@b"].flatMap((ref) => {
+ *     const nonce = self.tell(ref, question, { replyExpected: true });
+ *     return nonce === undefined ? [] : onReply(nonce, (count: number) => count);
+ *   });
+ *   console.log(await self.receive(cases, { timeout: 1_000 }));
+ * }
+ * ```
+ */
 export function onReply<Message, Result>(
   nonce: number,
   react: (message: Message, envelope: Envelope<Message>) => Result,
@@ -58,8 +90,21 @@ export function onReply<Message, Result>(
 }
 
 /**
- * A case for the message that a monitored actor ended. It does not match what other servers send in that form:
- * such messages, also about actors elsewhere, come from the watching actor's own server.
+ * A case for the message that a monitored actor ended. It does not match such a message from
+ * another server, because real ones, even about actors elsewhere, come from the watching actor's
+ * own server.
+ *
+ * @example Watch a server
+ * ```ts
+ * import { type Actor, onDown } from "@gxensemble/ensemble";
+ *
+ * async function watcher(self: Actor) {
+ *   self.monitor("server@web1");
+ *   await self.receive([
+ *     onDown(({ ref, reason = "it stopped" }) => console.log(`${ref} is gone: ${reason}`)),
+ *   ]);
+ * }
+ * ```
  */
 export function onDown<Result>(
   react: (down: Down, envelope: Envelope<Down>) => Result,
@@ -70,15 +115,43 @@ export function onDown<Result>(
   };
 }
 
-/** Ready-made: answers a ping, so that an operator sees the actor alive. */
+/**
+ * Ready-made: answers a ping, so that an operator sees the actor alive.
+ *
+ * @example What every actor that lives long should have
+ * ```ts
+ * import { type Actor, on, onPing, onShutdown, onUnexpected } from "@gxensemble/ensemble";
+ *
+ * const logger = (self: Actor) =>
+ *   self.loop([
+ *     on("log", ({ text }: { text: string }) => console.log(text)),
+ *     onPing,
+ *     onShutdown(),
+ *     onUnexpected,
+ *   ]);
+ * ```
+ */
 export const onPing: Case<void> = {
   type: "ping",
-  react: (_message, envelope) => void replyIfExpected(envelope, "OK"),
+  react: (_message, envelope) => envelope.reply("OK"),
 };
 
 /**
- * Ready-made: when told to shut down, runs the clean-up, answers, and ends the actor by throwing
- * {@linkcode ActorExit}.
+ * Ready-made: on shutdown, runs the clean-up, answers, and ends the actor by throwing {@linkcode
+ * ActorExit}.
+ *
+ * @example Close a file at the end
+ * ```ts
+ * import { type Actor, on, onShutdown } from "@gxensemble/ensemble";
+ *
+ * async function journal(self: Actor) {
+ *   const file = await Deno.open("journal", { append: true, create: true });
+ *   await self.loop([
+ *     on("write", ({ bytes }: { bytes: Uint8Array }) => file.write(bytes)),
+ *     onShutdown(() => file.close()),
+ *   ]);
+ * }
+ * ```
  */
 export function onShutdown(cleanUp?: () => void | Promise<void>): Case<Promise<never>> {
   return {
@@ -87,10 +160,10 @@ export function onShutdown(cleanUp?: () => void | Promise<void>): Case<Promise<n
       try {
         await cleanUp?.();
       } catch (error) {
-        if (envelope.replyExpected) replyFailure(envelope, error);
+        envelope.fail(error);
         throw error;
       }
-      replyIfExpected(envelope, "OK");
+      envelope.reply("OK");
       throw new ActorExit("told to shut down");
     },
   };
@@ -98,7 +171,20 @@ export function onShutdown(cleanUp?: () => void | Promise<void>): Case<Promise<n
 
 const UNEXPECTED = "unexpected messages";
 
-/** Ready-made: matches everything, logs it, and refuses it when an answer is expected. Put it last. */
+/**
+ * Ready-made: matches everything, logs it, and refuses it when an answer is expected. Put it last.
+ *
+ * @example The last case
+ * ```ts
+ * import { type Actor, on, onUnexpected } from "@gxensemble/ensemble";
+ *
+ * const logger = (self: Actor) =>
+ *   self.loop([
+ *     on("log", ({ text }: { text: string }) => console.log(text)),
+ *     onUnexpected,
+ *   ]);
+ * ```
+ */
 export const onUnexpected: Case<void> = {
   matches: () => true,
   react(message, envelope) {
@@ -114,7 +200,7 @@ export const onUnexpected: Case<void> = {
       const error = new EnsembleError(`unexpected message: ${type}`, {
         code: "UNEXPECTED_MESSAGE",
       });
-      replyFailure(envelope, error);
+      envelope.fail(error);
     }
   },
 };

@@ -1,5 +1,5 @@
 /**
- * What a handler knows of its request besides the request itself.
+ * The context of a request, for its handler.
  *
  * @module
  */
@@ -7,19 +7,27 @@ import type { Envelope } from "./messaging.ts";
 import type { ActorRef } from "./references.ts";
 import { MAX_DELAY } from "../timeout.ts";
 
-/** What a handler returns that answers later: see {@linkcode HandlerContext.later}. */
-export interface Later {
-  /** Tells it from an answer. */
-  readonly isAnswered: "later";
-}
+const LATER: HandlerContext["later"] = Object.freeze({ isAnswered: "later" });
 
-const LATER: Later = Object.freeze({ isAnswered: "later" });
-
-/** The second argument of a handler: who asks, until when, and how to answer later. */
+/**
+ * The second argument of a handler: the sender, the deadline, and a way to answer later.
+ *
+ * @example A handler that uses its context
+ * ```ts
+ * import { currentServer } from "@gxensemble/ensemble";
+ *
+ * currentServer().serve("pages", {
+ *   async fetch({ url }: { url: string }, { sender, signal }) {
+ *     console.log(`for ${sender}`);
+ *     return await (await fetch(url, { signal })).text();
+ *   },
+ * });
+ * ```
+ */
 export class HandlerContext {
   /**
    * Return this from a handler that answers later, with {@linkcode HandlerContext.reply} or
-   * {@linkcode HandlerContext.fail}. The service then goes on to the next request.
+   * {@linkcode HandlerContext.fail}. The service then continues with the next request.
    *
    * @example Answer when a job comes
    * ```ts
@@ -38,9 +46,9 @@ export class HandlerContext {
    * });
    * ```
    */
-  readonly later: Later = LATER;
+  readonly later: { readonly isAnswered: "later" } = LATER;
   /**
-   * The request as it came.
+   * The request's envelope.
    *
    * @internal
    */
@@ -50,19 +58,24 @@ export class HandlerContext {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopListening: (() => void) | undefined;
 
-  /** Made by a service for each request. */
+  /**
+   * Called by a service for each request.
+   *
+   * @internal
+   */
   constructor(envelope: Envelope) {
     this.envelope = envelope;
-    const { timeout, expires } = envelope;
-    this.#expires = timeout === undefined ? undefined : expires ?? performance.now() + timeout;
+    const { timeout } = envelope;
+    if (timeout !== undefined) envelope.expires ??= performance.now() + timeout;
+    this.#expires = envelope.expires;
   }
 
-  /** The actor that sent the request. Its server is the one that the connection was authenticated for. */
+  /** The actor that sent the request. The connection authenticated its server. */
   get sender(): ActorRef {
     return this.envelope.source;
   }
 
-  /** Until when the sender waits, in ms since 1970; undefined when it does not say. */
+  /** The time until which the sender waits, in ms since 1970; undefined if it has no limit. */
   get deadline(): number | undefined {
     return this.#expires === undefined
       ? undefined
@@ -70,8 +83,10 @@ export class HandlerContext {
   }
 
   /**
-   * Aborted when the deadline passes before the request is answered, or when the actor ends. It is made when it is first
-   * read.
+   * Aborted when the deadline passes before the request is answered, when the actor is shut down or
+   * its server stops, or when the actor is made to end. A service that is shut down still sends the
+   * answers of the requests that it has begun, as far as they come within the grace: end early what
+   * may end early. It is made when it is first read.
    */
   get signal(): AbortSignal {
     if (!this.#abort) {
@@ -80,7 +95,7 @@ export class HandlerContext {
         this.settled();
         abort.abort(reason);
       };
-      const actor = this.envelope.recipient?.signal;
+      const actor = this.envelope.recipient?.haste;
       if (actor?.aborted) end(actor.reason);
       else if (!this.envelope.answered) {
         const ended = () => end(actor!.reason);
@@ -94,12 +109,14 @@ export class HandlerContext {
     return this.#abort.signal;
   }
 
-  /** Whether the sender may do what takes a capability. Actors of this server may do everything. */
+  /** Whether the sender has a capability. Actors of this server have all of them. */
   authorized(capability: string): boolean {
     return this.envelope.authorized(capability);
   }
 
-  /** Answers the request with a value, or with what a promise resolves to. The first answer counts. */
+  /**
+   * Answers the request with a value, or with what a promise resolves to. The first answer counts.
+   */
   reply(value?: unknown): void {
     this.#answer(value, false);
   }
@@ -110,7 +127,7 @@ export class HandlerContext {
   }
 
   /**
-   * Ends what the signal waits for, once the request is answered.
+   * Releases the signal once the request is answered.
    *
    * @internal
    */

@@ -6,15 +6,15 @@
 import type { Actor, ActorState } from "./actor.ts";
 import type { ActorSystem } from "./actor_system.ts";
 
-/** A named group of actors and groups: actors that an actor spawns join its group. */
+/** A named group of actors and groups. Actors join the group of the actor that starts them. */
 export class ActorGroup {
-  /** Its number, from the same row as those of actors. */
+  /** Its serial number; actors and groups share one sequence. */
   readonly serial: number;
-  /** What the group is called in listings. */
+  /** Its name in listings. */
   readonly name: string;
   /** The group it belongs to; the root group of a server has none. */
   readonly parent: ActorGroup | undefined;
-  /** The living actors of this group, not of those below. */
+  /** The living actors of this group, without those below. */
   readonly actors: Set<Actor> = new Set<Actor>();
   /** The groups directly below. */
   readonly groups: Set<ActorGroup> = new Set<ActorGroup>();
@@ -33,13 +33,13 @@ export class ActorGroup {
     for (const group of this.groups) yield* group.all();
   }
 
-  /** Takes an actor in; a group that was empty, and had left its parent for that, is back. */
+  /** Adds an actor. A group that was empty, and so was removed from its parent, is added again. */
   add(actor: Actor): void {
     this.actors.add(actor);
     if (this.parent) this.parent.#addGroup(this);
   }
 
-  /** Takes an actor that ended out; a group that is empty leaves its parent. */
+  /** Removes an actor that ended. A group that becomes empty is removed from its parent. */
   remove(actor: Actor): void {
     this.actors.delete(actor);
     this.#leaveWhenEmpty();
@@ -59,35 +59,35 @@ export class ActorGroup {
   }
 }
 
-/** How an actor is doing. */
+/** The state of an actor. */
 export interface ActorInfo {
   /** Its serial number. */
   readonly serial: number;
   /** Its registered name. */
   readonly name?: string;
-  /** Its group, with those above: `root/sessions`. */
+  /** Its group, with its parents: `root/sessions`. */
   readonly group: string;
   /** Running its own code, waiting in a receive, or ended. */
   readonly state: ActorState;
-  /** How many messages wait. */
+  /** The number of waiting messages. */
   readonly mailbox: number;
-  /** How many messages it has taken. */
+  /** The number of messages it has taken. */
   readonly handled: number;
-  /** Since when it is there, in ms. */
+  /** Its age, in ms. */
   readonly age: number;
-  /** The types of messages that the receive it waits in takes, `*` for any other condition. */
+  /** The message types that its current receive takes, with `*` for any other condition. */
   readonly receives?: readonly string[];
 }
 
-/** A group, and what is in it. */
+/** A group and its contents. */
 export interface GroupInfo {
   /** Its serial number. */
   readonly serial: number;
-  /** Its name, with those above: `root/sessions`. */
+  /** Its name, with its parents: `root/sessions`. */
   readonly name: string;
   /** Its own actors, in the order they started. */
   readonly actors: readonly ActorInfo[];
-  /** The groups below. */
+  /** Its subgroups. */
   readonly groups: readonly GroupInfo[];
 }
 
@@ -106,7 +106,7 @@ export function describeActor(actor: Actor): ActorInfo {
   };
 }
 
-/** Describes a group with all below it. */
+/** Describes a group and everything below it. */
 export function describeGroup(group: ActorGroup): GroupInfo {
   return {
     serial: group.serial,
@@ -131,11 +131,14 @@ export function findGroup(
   return visit(system.root);
 }
 
-/** Where an actor is, in its own code: frames, the innermost first, each `at function (file:line:column)`. */
+/**
+ * The position of an actor in its own code. Frames are listed innermost first, each as `at function
+ * (file:line:column)`.
+ */
 export interface Backtrace {
-  /** Where it is suspended in a receive; absent when it does not wait in one, empty for a service. */
+  /** Where it is suspended in a receive. Absent if it is not waiting, and empty for a service. */
   readonly suspended?: readonly string[];
-  /** Where it was started. */
+  /** Where it was started; empty for an actor without a name, if very many were started at the time. */
   readonly started: readonly string[];
 }
 
@@ -144,11 +147,11 @@ export async function backtrace(actor: Actor): Promise<Backtrace> {
   const stack = await actor.backtrace();
   return {
     ...(stack !== undefined && { suspended: ownFrames(stack) }),
-    started: ownFrames(actor.origin.stack ?? ""),
+    started: ownFrames(actor.origin?.stack ?? ""),
   };
 }
 
-/** The frames of a stack that are not the actor system's own. */
+/** The frames of a stack that do not belong to the actor system. */
 function ownFrames(stack: string): string[] {
   return stack.split("\n").slice(1).map((line) => line.trim())
     .filter((line) =>

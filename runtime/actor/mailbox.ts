@@ -1,5 +1,5 @@
 /**
- * The mailbox: the messages that wait for an actor.
+ * The mailbox: the messages waiting for an actor.
  *
  * @module
  */
@@ -7,34 +7,56 @@ import { InvalidInputError } from "../errors.ts";
 import { describeValue } from "../inspection.ts";
 import { type Envelope, messageType } from "./messaging.ts";
 
-/** How many messages wait when a mailbox warns for the first time; then each time they have doubled. */
+/**
+ * The number of waiting messages at which a mailbox warns first. It warns again each time they have
+ * doubled.
+ */
 export const FIRST_WARNING = 10_000;
 
-/** How long a mailbox that has warned does not warn of the same length again, in ms. */
+/** How long a mailbox does not repeat a warning of the same length, in ms. */
 const WARNING_PAUSE = 60_000;
 
-/** A bound of a mailbox. */
+/**
+ * A bound of a mailbox.
+ *
+ * @example Keep the newest 10,000 messages
+ * ```ts
+ * import { currentServer, on } from "@gxensemble/ensemble";
+ *
+ * currentServer().spawn(
+ *   "measurements",
+ *   (self) => self.loop([on("measured", ({ value }: { value: number }) => console.log(value))]),
+ *   { mailbox: { limit: 10_000, overflow: "drop-oldest" } },
+ * );
+ * ```
+ */
 export interface MailboxOptions {
-  /** How many messages may wait. `ping`, `shutdown` and the news of monitors are taken beyond it. */
+  /**
+   * The maximum number of waiting messages. `ping`, `shutdown` and messages of monitors are
+   * accepted beyond it.
+   */
   readonly limit: number;
   /**
-   * What happens to a message beyond the limit. The sender of one that is not kept, if it waits for an answer, gets an
-   * error with the code `MAILBOX_FULL` at once.
+   * The handling of a message beyond the limit. If the sender of a dropped message waits for an
+   * answer, it gets an error with the code `MAILBOX_FULL` at once.
    *
-   * - `reject`, the default: it is not taken, and a warning is logged.
-   * - `drop-newest`: it is not taken.
-   * - `drop-oldest`: it is taken in place of the one that has waited longest.
+   * - `reject`, the default: the message is dropped, and a warning is logged.
+   * - `drop-newest`: the message is dropped.
+   * - `drop-oldest`: the message is accepted, and the one that has waited longest is dropped.
    */
   readonly overflow?: "reject" | "drop-oldest" | "drop-newest";
 }
 
-/** The bound of actors that are parts of their server: they have to be reached, whatever its default is. */
+/**
+ * The bound of actors that are parts of their server. They must be reachable, whatever the server's
+ * default.
+ */
 export const UNBOUNDED: MailboxOptions = { limit: Infinity };
 
 /**
  * Checks the bound of a mailbox.
  *
- * @throws {InvalidInputError} when it is not valid.
+ * @throws {InvalidInputError} if it is not valid.
  */
 export function checkMailboxOptions(options: MailboxOptions): MailboxOptions {
   const { limit, overflow = "reject" } = options;
@@ -54,8 +76,8 @@ export function checkMailboxOptions(options: MailboxOptions): MailboxOptions {
 }
 
 /**
- * An actor's messages in the order they came, but for the system's: `ping` and `shutdown` are taken before
- * all others, so that an actor with a long backlog can still be asked how it is, and told to end.
+ * An actor's messages in the order they arrived, except that `ping` and `shutdown` come first, so
+ * that an actor with a long backlog still answers pings and can be ended.
  */
 export class Mailbox {
   readonly #system = new MessageQueue();
@@ -66,7 +88,10 @@ export class Mailbox {
   #warnAt = FIRST_WARNING;
   #warned: { length: number; at: number } | undefined;
 
-  /** Makes an empty mailbox; without a limit, `onLong` is called each time its length has doubled past 10,000. */
+  /**
+   * Makes an empty mailbox. Without a limit, `onLong` is called each time its length has doubled
+   * past 10,000.
+   */
   constructor(
     onLong: (length: number) => void,
     { limit, overflow }: MailboxOptions = { limit: Infinity },
@@ -77,14 +102,14 @@ export class Mailbox {
     if (limit !== Infinity) this.#warnAt = Infinity;
   }
 
-  /** How many envelopes are waiting. */
+  /** The number of waiting envelopes. */
   get length(): number {
     return this.#system.length + this.#others.length;
   }
 
   /**
-   * Adds an envelope; `type` is the type of its message. Gives the envelope that is not kept when that exceeds the limit:
-   * this one or the oldest.
+   * Adds an envelope; `type` is the type of its message. If that exceeds the limit, returns the
+   * dropped envelope, which is this one or the oldest.
    */
   push(
     envelope: Envelope,
@@ -93,11 +118,11 @@ export class Mailbox {
     let length: number;
     let dropped: Envelope | undefined;
     if (type === "ping" || type === "shutdown") {
-      // An actor that never takes them keeps only those of the last seconds.
+      // An actor that never takes them keeps only those of the last few seconds.
       this.#system.dropExpired();
       length = this.#system.push(envelope, type) + this.#others.length;
     } else {
-      // An actor that is not told that another ended would wait for it.
+      // An actor that misses the end of another would wait for it forever.
       const isBound = this.#others.length >= this.#limit &&
         (type !== "down" || envelope.session !== undefined);
       if (isBound) {
@@ -114,7 +139,7 @@ export class Mailbox {
     return dropped;
   }
 
-  /** Takes the first envelope that one of the cases matches, the system's before all others. */
+  /** Takes the first envelope that matches a case, system messages before all others. */
   take<Result>(cases: readonly Case<Result>[]): Taken<Result> | undefined {
     return (this.#system.length > 0 ? this.#system.take(cases) : undefined) ??
       this.#others.take(cases);
@@ -135,25 +160,45 @@ export class Mailbox {
   }
 }
 
-/** One case of a receive. The first case that matches an envelope reacts to it. */
+/**
+ * One case of a receive. The first case that matches an envelope reacts to it.
+ *
+ * @example A case that matches by the sender
+ * ```ts
+ * import { type Actor, type Case } from "@gxensemble/ensemble";
+ *
+ * const fromWeb1: Case = {
+ *   matches: ({ source }) => source.server === "web1",
+ *   react: (message) => console.log(message),
+ * };
+ *
+ * const listener = (self: Actor) => self.loop([fromWeb1]);
+ * ```
+ */
 export interface Case<Result = unknown> {
-  /** The `type` of the messages it matches, when that alone decides; mailboxes are indexed by it. */
+  /** The `type` of the messages it matches, if that alone decides. Mailboxes are indexed by it. */
   readonly type?: string;
-  /** The nonce of the envelope whose answers it matches, when that alone decides; mailboxes are indexed by it. */
+  /**
+   * The nonce of the envelope whose answers it matches, if that alone decides. Mailboxes are
+   * indexed by it.
+   */
   readonly replyTo?: number;
-  /** Whether it matches; not called when `type` or `replyTo` is given. */
+  /** Whether it matches. Not called if `type` or `replyTo` is given. */
   matches?(envelope: Envelope): boolean;
-  /** What is done with an envelope that matched. */
+  /** Handles a matching envelope. */
   react(message: never, envelope: Envelope): Result;
 }
 
-/** What a receive took: the envelope and the case that matched it. */
+/** The result of a receive: the envelope and the case that it matched. */
 export interface Taken<Result> {
   readonly envelope: Envelope;
   readonly reaction: Case<Result>;
 }
 
-/** One envelope's place in the queue, in two doubly linked lists: of all, and of its type. */
+/**
+ * One envelope's place in the queue. It is in two doubly linked lists: of all envelopes, and of its
+ * type.
+ */
 class Slot {
   readonly envelope: Envelope;
   readonly type: string | undefined;
@@ -169,7 +214,7 @@ class Slot {
     this.type = type;
     this.order = order;
     const { timeout } = envelope;
-    envelope.expires = timeout === undefined ? undefined : performance.now() + timeout;
+    if (timeout !== undefined) envelope.expires ??= performance.now() + timeout;
   }
 }
 
@@ -179,13 +224,13 @@ interface TypeQueue {
   last: Slot | undefined;
 }
 
-/** The answers to one nonce, in order: as a rule one. Removed ones are skipped. */
+/** The answers to one nonce, in order; usually one. Removed ones are skipped. */
 interface Answers {
   readonly slots: Slot[];
   next: number;
 }
 
-/** Where slots are found without passing over others. */
+/** Finds slots without passing over others. */
 class Index {
   readonly #byType = new Map<string | undefined, TypeQueue>();
   readonly #byReply = new Map<number, Answers>();
@@ -194,7 +239,7 @@ class Index {
     return this.#byType.size + this.#byReply.size;
   }
 
-  /** The first slot that a case matches; the case has a `type` or a `replyTo`. */
+  /** The first slot that matches a case, which has a `type` or a `replyTo`. */
   first({ type, replyTo }: Case<unknown>): Slot | undefined {
     if (type !== undefined) return this.#byType.get(type)?.first;
     const answers = this.#byReply.get(replyTo!);
@@ -231,16 +276,16 @@ class Index {
   }
 }
 
-/** How many envelopes a receive passes over before the queue makes an index. */
+/** The number of envelopes that a receive passes over before the queue makes an index. */
 const SCAN_LIMIT = 32;
 
 /**
- * A queue of envelopes from which the first that matches is taken and the others stay, in order.
+ * A queue of envelopes. The first that matches is taken, and the others stay in order.
  *
- * Taking costs as much as is passed over, until that is more than a few: then the queue is indexed by message
- * type and by the nonce that an answer is for, so that a receive by these finds its envelope at once however
- * long the backlog is. (Cases with a guard function still have to be asked about each envelope.) The index is
- * dropped when the queue is empty again.
+ * The cost of taking one is the number of envelopes passed over, until there are more than a few.
+ * Then the queue is indexed by message type and by the nonce of answers, so that a receive by these
+ * finds its envelope at once, however long the backlog is. (A case with a guard still has to check
+ * each envelope.) The index is dropped when the queue is empty again.
  */
 export class MessageQueue {
   #first: Slot | undefined;
@@ -249,17 +294,20 @@ export class MessageQueue {
   #length = 0;
   #index: Index | undefined;
 
-  /** How many envelopes are waiting. */
+  /** The number of waiting envelopes. */
   get length(): number {
     return this.#length;
   }
 
-  /** How many keys its index has, types and nonces; undefined while there is no index. */
+  /** The number of keys of its index, types and nonces; undefined if there is no index. */
   get keys(): number | undefined {
     return this.#index?.size;
   }
 
-  /** Adds an envelope at the end, `type` being the type of its message; gives how many are waiting now. */
+  /**
+   * Adds an envelope at the end; `type` is the type of its message. Returns the number of waiting
+   * envelopes.
+   */
   push(envelope: Envelope, type: string | undefined): number {
     const slot = new Slot(envelope, type, this.#order++);
     slot.previous = this.#last;
@@ -270,7 +318,7 @@ export class MessageQueue {
     return ++this.#length;
   }
 
-  /** Takes the first envelope that one of the cases matches; expired ones met on the way are dropped. */
+  /** Takes the first envelope that matches a case. Expired ones on the way are dropped. */
   take<Result>(cases: readonly Case<Result>[]): Taken<Result> | undefined {
     if (this.#index && cases.every(isIndexed)) return this.#takeIndexed(cases, this.#index);
     let passed = 0;
@@ -289,25 +337,25 @@ export class MessageQueue {
           if (cases.every(isIndexed)) return this.#takeIndexed(cases, this.#index);
         }
       }
-      // Not before: a guard may have added one.
+      // Checked here, because a guard may have added one.
       slot = slot.next;
     }
     return undefined;
   }
 
-  /** Takes the first envelope, whatever it is. */
+  /** Takes the first envelope. */
   shift(): Envelope | undefined {
     const first = this.#first;
     if (first) this.#remove(first);
     return first?.envelope;
   }
 
-  /** Drops the expired envelopes at its head. */
+  /** Drops expired envelopes at its head. */
   dropExpired(): void {
     while (this.#first && isExpired(this.#first)) this.#remove(this.#first);
   }
 
-  /** Takes everything out, in order, and gives what has not expired. */
+  /** Takes out all envelopes, in order, and returns those that have not expired. */
   clear(): Envelope[] {
     const all: Envelope[] = [];
     for (let slot = this.#first; slot; slot = slot.next) {
@@ -361,7 +409,7 @@ function isExpired({ envelope: { expires } }: Slot): boolean {
   return expires !== undefined && expires <= performance.now();
 }
 
-/** Finds the first case that matches an envelope, whose message has the type `type`. */
+/** Finds the first case that matches an envelope. `type` is the type of its message. */
 export function findCase<Result>(
   cases: readonly Case<Result>[],
   envelope: Envelope,

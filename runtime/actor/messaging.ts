@@ -1,5 +1,5 @@
 /**
- * Messages on their way: destinations, envelopes, answers and failures.
+ * Messages: destinations, envelopes, answers and failures.
  *
  * @module
  */
@@ -19,43 +19,76 @@ import { QUOTED_LENGTH, shorten, visibleText } from "../safe_text.ts";
 import type { ActorId, ActorRef } from "./references.ts";
 
 /**
- * Whom a message is for: a reference, as an object or as the text `actor@server`; or an actor of this server, its name
- * or its serial number.
+ * The receiver of a message: a reference, as an object or as the text `actor@server`, or an actor
+ * of this server, its name or its serial number.
+ *
+ * @example Four ways to name an actor
+ * ```ts
+ * import { ActorRef, type Destination, startServer } from "@gxensemble/ensemble";
+ *
+ * await using server = await startServer("web1");
+ * const echo = server.serve("echo", { say: ({ text }: { text: string }) => text });
+ * const destinations: Destination[] = ["echo", "echo@web1", new ActorRef("web1", "echo"), echo];
+ * for (const each of destinations) await server.ask(each, { type: "say", text: "hello" });
+ * ```
  */
 // deno-lint-ignore no-explicit-any -- not declared: goes for any service
 export type Destination<Service = any> =
   | ActorRef<Service>
-  | ActorId
+  | string
+  | number
   | { readonly ref: ActorRef<Service> };
 
-/** Options of `tell`. */
+/**
+ * Options of `tell`.
+ *
+ * @example A message that is worth nothing after a second
+ * ```ts
+ * import { currentServer } from "@gxensemble/ensemble";
+ *
+ * currentServer().tell("screen@web1", { type: "show", text: "hello" }, { timeout: 1_000 });
+ * ```
+ */
 export interface TellOptions {
   /** The nonce of the envelope that this one answers. */
   replyTo?: number;
-  /** How long the message may wait to be taken, in ms: then it is dropped unread. By default there is no limit. */
+  /**
+   * How long the message may wait to be taken, in ms. Then it is dropped unread. Default: no limit.
+   */
   timeout?: number;
-  /** Whether an answer is expected; it comes as a message of its own, see `onReply`. */
+  /** Whether an answer is expected. It arrives as a separate message, see `onReply`. */
   replyExpected?: boolean;
 }
 
-/** Options of `ask`. */
+/**
+ * Options of `ask`.
+ *
+ * @example Give up after two seconds, or when the server stops
+ * ```ts
+ * import { currentServer } from "@gxensemble/ensemble";
+ *
+ * const server = currentServer();
+ * await server.ask("jobs@web1", { type: "next" }, { timeout: 2_000, signal: server.signal });
+ * ```
+ */
 export interface AskOptions {
-  /** How long to wait for the answer, in ms; `Infinity` for as long as it takes. Default 5000. */
+  /** How long to wait for the answer, in ms; `Infinity` for no limit. Default: 5000. */
   timeout?: number;
-  /** Aborts the waiting. */
+  /** Cancels the wait. */
   signal?: AbortSignal;
 }
 
-/** The default timeout of `ask`, in ms: as long as the original's. */
+/** The default timeout of `ask`, in ms, as in Gerbil. */
 export const DEFAULT_ASK_TIMEOUT = 5000;
 
-/** What can send messages: a server's actor system. Actors send through it with their own name. */
+/** The sender of messages: a server's actor system. Actors send through it under their own name. */
 export interface Messaging {
   /**
-   * Sends a message and goes on. Delivery is at most once, and in order for each pair of actors.
-   * Gives the envelope's nonce, or undefined when the destination is known to be dead.
+   * Sends a message without waiting. Delivery is at most once, and in order for each pair of
+   * actors. Returns the envelope's nonce, or undefined if the destination is known not to exist.
    *
-   * @throws {ProtocolError} when the message cannot travel to another server, as one with a function.
+   * @throws {ProtocolError} if the message cannot be sent to another server, such as one with a
+   * function.
    */
   tell(
     dest: Destination,
@@ -66,10 +99,10 @@ export interface Messaging {
   /**
    * Sends a message and waits for its answer.
    *
-   * @throws {ActorError} when the other side fails, or there is no such actor.
-   * @throws {TimeoutError} when no answer comes in time.
-   * @throws {DisconnectedError} when its server cannot be reached or is lost before it answers.
-   * @throws {ProtocolError} when the message cannot travel to another server.
+   * @throws {ActorError} if the other side fails, or there is no such actor.
+   * @throws {TimeoutError} if no answer arrives in time.
+   * @throws {DisconnectedError} if its server cannot be reached, or is lost before it answers.
+   * @throws {ProtocolError} if the message cannot be sent to another server.
    */
   ask<Reply = unknown>(
     dest: Destination,
@@ -79,33 +112,51 @@ export interface Messaging {
   ): Promise<Reply>;
 }
 
-/** What reactions need of the actor that received the envelope. */
+/** The part of the receiving actor that reactions need. */
 export interface Recipient {
-  /** Names it. */
+  /** Its reference. */
   readonly ref: ActorRef;
-  /** Which lines that others cause go into the log. */
+  /** Limits the log lines that other servers cause. */
   readonly lines: LineLimit;
-  /** Aborted when the actor ends. */
-  readonly signal: AbortSignal;
-  /** Whether the sender of the envelope may do what takes a capability. */
+  /** Aborted when the actor is shut down, or made to end. */
+  readonly haste: AbortSignal;
+  /** Whether the sender of the envelope has a capability. */
   authorizes(envelope: Envelope, capability: string): boolean;
-  /** Sends an answer to where the envelope came from; `failed` marks it as a failure. */
+  /** Sends an answer to the sender of the envelope. `failed` marks it as a failure. */
   answer(envelope: Envelope, value: unknown, failed: boolean): void;
 }
 
-/** A message on its way, or in a mailbox. */
+/**
+ * A message on its way, or in a mailbox.
+ *
+ * @example Keep a message, and answer it later
+ * ```ts
+ * import { type Actor, type Envelope, on } from "@gxensemble/ensemble";
+ *
+ * async function queue(self: Actor) {
+ *   const waiting: Envelope[] = [];
+ *   await self.loop([
+ *     on("next", (_message, envelope) => waiting.push(envelope)),
+ *     on("add", ({ job }: { job: string }) => waiting.shift()?.reply(job)),
+ *   ]);
+ * }
+ * ```
+ */
 export class Envelope<Message = unknown> {
-  /** What was sent. Treat it as read-only: within a server it is the sender's own value, not a copy. */
+  /**
+   * The value sent. Treat it as read-only: within a server it is the sender's own value, not a
+   * copy.
+   */
   readonly message: Message;
-  /** The actor it is for, by the name or serial number the sender used. */
-  readonly dest: ActorId;
-  /** The actor it is from. Its server is the one the connection was authenticated for. */
+  /** The receiving actor, by the name or serial number that the sender used. */
+  readonly dest: string | number;
+  /** The sending actor. The connection authenticated its server. */
   readonly source: ActorRef;
-  /** Tells this envelope from all others of its source server. */
+  /** Distinguishes this envelope from all others of its source server. */
   readonly nonce: number;
   /** For an answer: the nonce of the envelope that it answers. */
   readonly replyTo: number | undefined;
-  /** How long it may wait to be taken once it has arrived, in ms: then it is dropped unread. */
+  /** How long it may wait to be taken after its arrival, in ms. Then it is dropped unread. */
   readonly timeout: number | undefined;
   /** Whether the sender waits for an answer. */
   readonly replyExpected: boolean;
@@ -117,17 +168,29 @@ export class Envelope<Message = unknown> {
    * @internal
    */
   recipient: Recipient | undefined = undefined;
-  /** When it is dropped unread, on the clock of `performance.now()`; set when it begins to wait in a mailbox. */
+  /**
+   * The time when it is dropped unread, on the clock of `performance.now()`. Set when an ask is made,
+   * when the envelope arrives from another server, and otherwise when it starts to wait in a mailbox.
+   *
+   * @internal
+   */
   expires: number | undefined = undefined;
   /**
-   * What the server keeps of the connection that it came by, see `sessionOf`; undefined when it is from an actor of this
-   * server.
+   * The server's data about the connection on which it arrived, see `sessionOf`; undefined if it is
+   * from an actor of this server.
+   *
+   * @internal
    */
   session: object | undefined = undefined;
   /** Whether it was answered. */
   answered = false;
 
-  /** Makes an envelope; nothing is sent. Positional, for one is made for each message. */
+  /**
+   * Makes an envelope without sending it. The parameters are positional, because one is made for
+   * each message.
+   *
+   * @internal
+   */
   constructor(
     message: Message,
     dest: ActorId,
@@ -149,71 +212,80 @@ export class Envelope<Message = unknown> {
   }
 
   /**
-   * Whether its sender may do what takes a capability, such as `shutdown` or `app:billing`. Actors of this server may do
-   * everything, and so may all servers of an ensemble without an administrator. Before it is delivered, no sender may.
+   * Whether its sender has a capability, such as `shutdown` or `app:billing`. Actors of this server
+   * have all of them, and so do all servers of an ensemble without an administrator. Before
+   * delivery, no sender has any.
    */
   authorized(capability: string): boolean {
     return this.recipient?.authorizes(this, capability) ?? false;
   }
+
+  /**
+   * Answers with a value, or with the result of a promise: the sender's `ask` resolves with it.
+   * Does nothing if the sender does not wait for an answer.
+   */
+  reply(value?: unknown): void {
+    if (this.replyExpected) this.recipient?.answer(this, value, false);
+  }
+
+  /**
+   * Answers with a failure: the sender's `ask` rejects with an `ActorError` that has the message
+   * and code of `error`.
+   */
+  fail(error: unknown): void {
+    if (this.replyExpected) this.recipient?.answer(this, error, true);
+  }
 }
 
-/** The `type` of a message that is an object with one, as the messages of services and control are. */
+/**
+ * The `type` of a message that is an object with one, like the messages of services and of control.
+ */
 export function messageType(message: unknown): string | undefined {
   if (typeof message !== "object" || message === null) return undefined;
   const type = (message as { type?: unknown }).type;
   return typeof type === "string" ? type : undefined;
 }
 
-/** Answers an envelope with a value, or what a promise resolves with: the asker's promise resolves with it. */
-export function reply(envelope: Envelope, value?: unknown): void {
-  envelope.recipient?.answer(envelope, value, false);
-}
-
-/** Answers an envelope with a failure: the asker's promise rejects with an `ActorError` of its message. */
-export function replyFailure(envelope: Envelope, error: unknown): void {
-  envelope.recipient?.answer(envelope, error, true);
-}
-
-/** Answers only when the sender waits for it; says whether it did. */
-export function replyIfExpected(envelope: Envelope, value?: unknown): boolean {
-  if (envelope.replyExpected) reply(envelope, value);
-  return envelope.replyExpected;
-}
-
-/** The way to other servers. What comes by it goes to a {@linkcode Receiver}. */
+/** The route to other servers. Envelopes from them go to a {@linkcode Receiver}. */
 export interface Route {
   /**
-   * Sends an envelope to another server, in order after those sent before. Says whether it can be on its
-   * way: false when that server is known to be out of reach.
+   * Sends an envelope to another server, in order after those sent before. Returns false if that
+   * server is known to be unreachable.
    *
-   * @throws {EnsembleError} when the message is not one that can be sent.
+   * @throws {EnsembleError} if the message cannot be sent.
    */
   send(server: string, envelope: Envelope): boolean;
 
-  /** What a server has not answered yet, if it was asked: the connection, the handshake or a request. */
+  /**
+   * The step that a server has not answered, if there is one: the connection, the handshake or a
+   * request.
+   */
   silence(server: string): Silence | undefined;
 }
 
-/** What takes in what comes from other servers. */
+/** Receives envelopes from other servers. */
 export interface Receiver {
-  /** Which lines that others cause go into the log. */
+  /** Limits the log lines that other servers cause. */
   readonly lines: LineLimit;
   /**
-   * Whether an envelope from another server has a receiver here: the actor it is for, or the ask that it answers.
-   * Otherwise its message is not worth decoding.
+   * Whether an envelope from another server has a receiver here: its destination, or the ask that
+   * it answers. Otherwise its message is not decoded.
    */
   expects(header: Pick<Envelope, "dest" | "replyTo">, source: string): boolean;
-  /** Takes an envelope that came from another server. */
+  /** Delivers an envelope from another server. */
   deliver(envelope: Envelope): void;
-  /** A server was lost or cannot be reached: what waits for it fails now. */
+  /** A server was lost or cannot be reached: everything that waits for it fails. */
   disconnected(server: string, error: DisconnectedError): void;
 }
 
-/** Decides what those may do here who send from other servers. */
+/** Decides what other servers may do here. */
 export interface Guard {
-  /** Whether the sender of an envelope may do what takes a capability. */
+  /** Whether the sender of an envelope has a capability. */
   allows(envelope: Envelope, capability: string): boolean;
-  /** Does what takes a capability, and notes it; throws when the sender may not, and what `work` throws. */
+  /**
+   * Runs `work` if the sender has a capability, and records it. Throws if the sender lacks it, or
+   * if `work` throws.
+   */
   attempt<Result>(
     envelope: Envelope,
     action: {
@@ -225,18 +297,18 @@ export interface Guard {
   ): Result;
 }
 
-/** Whether a result is still to come: of any class of promises, as `await` sees it. */
+/** Whether a value is a promise of any class, as `await` decides. */
 export function isPromise(result: unknown): result is PromiseLike<never> {
   if (typeof result !== "object" && typeof result !== "function" || result === null) return false;
   try {
     return typeof (result as { then?: unknown }).then === "function";
   } catch {
-    // `await` fails on such a value, as on a promise that rejects.
+    // `await` fails on such a value, like on a promise that rejects.
     return true;
   }
 }
 
-/** A failure as it travels. */
+/** A failure in the form in which it is sent. */
 export interface Failure {
   /** The class of the error at the other side. */
   name: string;
@@ -244,14 +316,19 @@ export interface Failure {
   code?: ErrorCode;
   /** What failed and why. */
   message: string;
-  /** The error with its stack and causes, as text; absent for errors that were thrown on purpose. */
+  /**
+   * The error with its stack and causes, as text. Absent for errors that were thrown on purpose.
+   */
   stack?: string;
 }
 
-/** The longest stack that travels, in UTF-16 code units. */
+/** The longest stack that is sent, in UTF-16 code units. */
 const MAX_STACK_LENGTH = 4_000;
 
-/** Converts any thrown value to a failure that can travel. Never throws, though a getter or a proxy may. */
+/**
+ * Converts any thrown value to a failure that can be sent. Never throws, even if a getter or a
+ * proxy does.
+ */
 export function toFailure(thrown: unknown): Failure {
   if (typeof thrown === "string") {
     return { name: "Error", message: shorten(thrown, MAX_THROWN_LENGTH) };
@@ -265,12 +342,12 @@ export function toFailure(thrown: unknown): Failure {
       return failure;
     }
   } catch {
-    // It does not let itself be looked at.
+    // It cannot be inspected.
   }
   return { name: "Error", message: describeThrown(thrown) };
 }
 
-/** Reads the failure that a peer sent, which may be any value. */
+/** Reads a peer's failure, which may be any value. */
 export function toError(failure: unknown): ActorError {
   const { name, message, stack, code } = (failure ?? {}) as Partial<Failure>;
   const text = typeof message === "string"
@@ -283,7 +360,7 @@ export function toError(failure: unknown): ActorError {
   return error;
 }
 
-/** An error with the name, message and stack that it has at the other side. */
+/** An error with the name, message and stack it had on the other side. */
 function remoteError(name: unknown, message: string, stack: string): Error {
   const error = new Error(message);
   const own = { configurable: true, writable: true };
@@ -296,7 +373,10 @@ function remoteError(name: unknown, message: string, stack: string): Error {
   });
 }
 
-/** A peer's text for an error, shortened and without control characters: errors are printed on terminals. */
+/**
+ * A peer's text for an error, shortened and with control characters escaped, because errors are
+ * printed on terminals.
+ */
 function received(text: string, limit: number): string {
   return visibleText(shorten(text, limit));
 }

@@ -6,49 +6,65 @@
 import { EnsembleError } from "../errors.ts";
 import type { ActorId, ActorRef } from "./references.ts";
 
-/** How many monitors the actors of another server may have here at once. */
+/** The maximum number of monitors that the actors of another server may have here at once. */
 export const MAX_MONITORS = 65_536;
 
-/** The message that a monitoring actor gets, once, when the watched actor has ended. */
+/**
+ * The message that a monitoring actor gets, once, when the watched actor has ended.
+ *
+ * @example Keep the news for later
+ * ```ts
+ * import { type Actor, type Down, onDown } from "@gxensemble/ensemble";
+ *
+ * async function watcher(self: Actor) {
+ *   const gone: Down[] = [];
+ *   for (const id of ["web1", "web2"]) self.monitor(`server@${id}`);
+ *   while (gone.length < 2) await self.receive([onDown((down) => gone.push(down))]);
+ * }
+ * ```
+ */
 export interface Down {
-  /** Tells it from other messages. */
+  /** Distinguishes it from other messages. */
   type: "down";
-  /** What `monitor` returned. */
+  /** The result of `monitor`. */
   monitor: number;
-  /** The actor that is gone, as it was named to `monitor`. */
+  /** The actor that ended, as it was named to `monitor`. */
   ref: ActorRef;
   /** The reason; undefined if it ended normally. */
   reason?: string;
 }
 
-/** The news from another server that an actor of it ended. */
+/** A message from another server that one of its actors ended. */
 export interface DownNews {
   /** The number of the monitor. */
   readonly monitor: number;
   /** The server. */
   readonly server: string;
-  /** Why the actor ended: undefined when it ended normally. */
+  /** The reason; undefined if the actor ended normally. */
   readonly reason: string | undefined;
 }
 
-/** One watch that this server keeps for a watcher, wherever that lives. */
+/** One watch that this server keeps for a watcher on any server. */
 interface Watch {
   readonly monitor: number;
   readonly watcher: ActorRef;
   readonly watched: ActorRef;
 }
 
-/** The monitors of one server: on its own actors, and by its actors on those of other servers. */
+/** The monitors of one server: on its own actors, and by its actors on actors of other servers. */
 export class Monitors {
   /** Watches on actors of this server, by the serial number of the actor. */
   readonly #watches = new Map<number, Set<Watch>>();
-  /** The same watches, by the watcher's server and by monitor number: each server numbers its own. */
+  /**
+   * The same watches, by the watcher's server and by monitor number, since each server has its own
+   * numbers.
+   */
   readonly #watchers = new Map<string, Map<number, { watch: Watch; serial: number }>>();
   /** Watches by this server's actors on other servers' actors, by monitor number. */
   readonly #remote = new Map<number, Watch>();
   readonly #tell: (dest: ActorRef, message: Down) => void;
 
-  /** Makes an empty table; `tell` sends a watcher its {@linkcode Down}. */
+  /** Makes an empty table. `tell` sends a watcher its {@linkcode Down}. */
   constructor(tell: (dest: ActorRef, message: Down) => void) {
     this.#tell = tell;
   }
@@ -59,9 +75,9 @@ export class Monitors {
   }
 
   /**
-   * Watches an actor of this server, in place of a watch of the same number.
+   * Watches an actor of this server, in place of a watch with the same number.
    *
-   * @throws {EnsembleError} when another server has {@linkcode MAX_MONITORS} here already.
+   * @throws {EnsembleError} if another server already has {@linkcode MAX_MONITORS} here.
    */
   watch(serial: number, watch: Watch): void {
     const { server } = watch.watcher;
@@ -84,9 +100,12 @@ export class Monitors {
     this.#remote.set(watch.monitor, watch);
   }
 
-  /** Ends a watch that a server asked for. Gives the actor elsewhere that was watched, so that its server can be told. */
+  /**
+   * Ends a watch on request of a server. Returns the watched actor of another server, so that its
+   * server can be notified.
+   */
   unwatch(monitor: number, server: string): ActorRef | undefined {
-    // Each server numbers its monitors itself: another's may have the number of one of ours.
+    // Each server numbers its own monitors, so another server's may have the number of one of ours.
     const remote = this.#remote.get(monitor);
     const isOurs = remote?.watcher.server === server;
     if (isOurs) this.#remote.delete(monitor);
@@ -107,7 +126,7 @@ export class Monitors {
     this.#down(watch, `unknown actor: ${actor}`);
   }
 
-  /** Takes the news of a watched actor elsewhere and passes it on to the actor that watches. */
+  /** Passes the end of a watched actor on another server on to its watcher. */
   arrived({ monitor, server, reason }: DownNews): void {
     const watch = this.#remote.get(monitor);
     if (watch?.watched.server !== server) return;
@@ -115,7 +134,7 @@ export class Monitors {
     this.#down(watch, reason);
   }
 
-  /** A server was lost: its watched actors are gone for us, and its watchers do not listen any more. */
+  /** A server was lost: its watched actors count as ended, and its watchers are removed. */
   disconnected(server: string, reason: string): void {
     for (const watch of [...this.#remote.values()]) {
       if (watch.watched.server !== server) continue;

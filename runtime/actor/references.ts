@@ -1,5 +1,5 @@
 /**
- * References: server ids, and the names by which actors are reached from anywhere.
+ * References: server ids, and actor names that are valid on every server.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { InvalidInputError } from "../errors.ts";
 /** The longest name of an actor, in UTF-16 code units. */
 export const MAX_ACTOR_NAME = 128;
 
-/** How an actor is called within its server: its registered name, or its serial number. */
+/** The id of an actor within its server: its registered name, or its serial number. */
 export type ActorId = string | number;
 
 const SERVER_ID = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/;
@@ -17,11 +17,11 @@ const ACTOR_NAME = /^[^\s\d@][^\s@]{0,127}$/;
 const SERIAL_NUMBER = /^\d+$/;
 
 /**
- * Names one actor from anywhere in the ensemble. A plain value: it can be sent in a message, and naming an actor says
- * nothing about whether it lives.
+ * Names one actor, on any server of the ensemble. It is a plain value that can be sent in a
+ * message, and does not tell whether the actor is alive.
  *
- * `Service` is the interface of the service that answers there, for `server.client(ref)`. It exists for the type
- * checker only.
+ * `Service` is the interface of the service at this reference, for `server.client(ref)`. Only the
+ * type checker uses it.
  *
  * @example Name an actor
  * ```ts
@@ -37,19 +37,19 @@ export class ActorRef<out Service = any> {
   /** Whether the next reference is made without checks. */
   static #isUnchecked = false;
 
-  /** The server that the actor lives in. */
+  /** The actor's server. */
   readonly server: string;
   /** Its name or serial number there. */
-  readonly actor: ActorId;
-  /** Carries the type of the service; there is no such property. */
+  readonly actor: string | number;
+  /** Holds the type of the service. The property does not exist. */
   declare readonly [SERVICE]?: Service;
 
   /**
-   * Makes a reference. It does not look for the actor.
+   * Makes a reference, without checking that the actor exists.
    *
-   * @throws {InvalidInputError} when the server id or the actor's name or serial number is not valid.
+   * @throws {InvalidInputError} if the server id or the actor's name or serial number is not valid.
    */
-  constructor(server: string, actor: ActorId) {
+  constructor(server: string, actor: string | number) {
     if (!ActorRef.#isUnchecked) {
       checkServerId(server);
       checkActorId(actor);
@@ -59,8 +59,8 @@ export class ActorRef<out Service = any> {
   }
 
   /**
-   * Makes a reference without checks, as for each message that arrives: its parts were checked before, or the reference
-   * is only shown.
+   * Makes a reference without checks, as for each message that arrives, when its parts were checked
+   * before or the reference is only displayed.
    *
    * @internal
    */
@@ -72,9 +72,10 @@ export class ActorRef<out Service = any> {
   }
 
   /**
-   * Reads a reference: `actor@server`, split at the first `@`. Digits alone before it are a serial number.
+   * Reads a reference: `actor@server`, split at the first `@`. Digits alone before it are a serial
+   * number.
    *
-   * @throws {InvalidInputError} when the text is not a reference.
+   * @throws {InvalidInputError} if the text is not a reference.
    */
   // deno-lint-ignore no-explicit-any -- not declared: goes for any service
   static parse<Service = any>(text: string): ActorRef<Service> {
@@ -87,29 +88,30 @@ export class ActorRef<out Service = any> {
     return new ActorRef(text.slice(at + 1), parseActorId(text.slice(0, at)));
   }
 
-  /** Whether both name the same actor in the same words. */
+  /** Whether both name the same actor by the same name or number. */
   equals(other: ActorRef): boolean {
     return this.server === other.server && this.actor === other.actor;
   }
 
-  /** `actor@server`, which {@linkcode ActorRef.parse} reads. */
+  /** The text `actor@server`, which {@linkcode ActorRef.parse} reads. */
   toString(): string {
     return `${this.actor}@${this.server}`;
   }
 
-  /** How `Deno.inspect` and the REPL show a reference. */
+  /** The form in which `Deno.inspect` and the REPL show a reference. */
   [Symbol.for("Deno.customInspect")](): string {
     return `ActorRef(${this})`;
   }
 }
 
-/** Carries the type of a reference's service. */
+/** Holds the type of a reference's service. */
 declare const SERVICE: unique symbol;
 
 /**
- * Checks that a text is a server id: 1 to 64 letters, digits, `_`, `.` and `-`, not starting with `.` or `-`.
+ * Checks that a text is a server id: 1 to 64 letters, digits, `_`, `.` and `-`, not starting with
+ * `.` or `-`.
  *
- * @throws {InvalidInputError} when it is not.
+ * @throws {InvalidInputError} if it is not.
  */
 export function checkServerId(text: string): string {
   if (!isServerId(text)) {
@@ -127,9 +129,10 @@ export function isServerId(value: unknown): value is string {
 }
 
 /**
- * Checks that a text can be an actor's name: 1 to 128 characters without white space and `@`, the first not a digit.
+ * Checks that a text can be an actor's name: 1 to 128 characters without white space and `@`, the
+ * first not a digit.
  *
- * @throws {InvalidInputError} when it cannot.
+ * @throws {InvalidInputError} if it cannot.
  */
 export function checkActorName(text: string): string {
   if (typeof text !== "string" || !ACTOR_NAME.test(text)) {
@@ -153,7 +156,7 @@ export function isActorId(value: unknown): value is ActorId {
 /**
  * Checks that a value can be an actor's name or serial number.
  *
- * @throws {InvalidInputError} when it cannot.
+ * @throws {InvalidInputError} if it cannot.
  */
 export function checkActorId(id: ActorId): ActorId {
   if (typeof id !== "number") return checkActorName(id);
@@ -163,10 +166,10 @@ export function checkActorId(id: ActorId): ActorId {
   return id;
 }
 
-/** Reads an actor's name or serial number: digits alone are a number. The result is not checked. */
+/** Reads an actor's name or serial number. Digits alone are a number. The result is not checked. */
 export function parseActorId(text: string): ActorId {
   return SERIAL_NUMBER.test(text) ? Number(text) : text;
 }
 
-/** The server that every ensemble finds its servers through. */
+/** The server through which servers find each other. */
 export const REGISTRY_ID = "registry";

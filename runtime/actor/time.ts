@@ -14,17 +14,17 @@ const BLOCKED = 100;
 /** How long the process may then read what arrived meanwhile, in ms, before deadlines expire. */
 const CATCHING_UP = 50;
 
-/** Something with a deadline. The links are {@linkcode Deadlines}' own. */
+/** An item with a deadline. {@linkcode Deadlines} maintains its links. */
 export class Deadline {
-  /** When it falls due, on the clock of `performance.now()`; in ms. */
+  /** The time when it expires, on the clock of `performance.now()`, in ms. */
   due = 0;
-  /** How long it was given; in ms. */
+  /** Its duration, in ms. */
   duration = 0;
-  /** The row it stands in, while it does. */
+  /** Its queue, while it is in one. */
   row: Row | undefined = undefined;
-  /** The one before it in its row. */
+  /** The previous item in its queue. */
   previous: Deadline | undefined = undefined;
-  /** The one after it in its row. */
+  /** The next item in its queue. */
   next: Deadline | undefined = undefined;
 }
 
@@ -37,30 +37,30 @@ export interface Row {
 }
 
 /**
- * Deadlines by duration, one timer a duration: almost everything uses the same few, so to add and to
- * remove one is a few assignments, with no timer made or cancelled. The process is kept alive while a
- * deadline stands.
+ * Deadlines by duration, with one timer per duration. Almost all deadlines use the same few
+ * durations, so adding and removing one takes a few assignments, and no timer is created or
+ * cancelled. The process is kept alive while a deadline is pending.
  */
 export class Deadlines<Item extends Deadline> {
   readonly #rows = new Map<number, Row>();
   readonly #onDue: (item: Item) => void;
 
   /**
-   * Makes an empty set; `onDue` is called with each item whose deadline passes. One that throws is an uncaught
-   * error, and does not keep the others from falling due.
+   * Makes an empty set. `onDue` is called with each item whose deadline passes. If it throws, that
+   * is an uncaught error, and the other deadlines still expire.
    */
   constructor(onDue: (item: Item) => void) {
     this.#onDue = onDue;
   }
 
-  /** Starts an item's deadline, `duration` ms from now. */
-  add(item: Item, duration: number): void {
+  /** Starts an item's deadline, `duration` ms from `now`, a time by `performance.now()`. */
+  add(item: Item, duration: number, now: number = performance.now()): void {
     let row = this.#rows.get(duration);
     if (!row) {
       row = { duration, first: undefined, last: undefined, timer: undefined };
       this.#rows.set(duration, row);
     }
-    item.due = performance.now() + duration;
+    item.due = now + duration;
     item.duration = duration;
     item.row = row;
     item.previous = row.last;
@@ -72,7 +72,7 @@ export class Deadlines<Item extends Deadline> {
     else if (row.first === item) row.timer.ref();
   }
 
-  /** Ends an item's deadline; nothing happens when it has none. */
+  /** Ends an item's deadline. Does nothing if it has none. */
   remove(item: Item): void {
     const row = item.row;
     if (!row) return;
@@ -96,7 +96,8 @@ export class Deadlines<Item extends Deadline> {
     row.timer = setTimeout(() => {
       row.timer = undefined;
       const now = performance.now();
-      // Timers come before sockets: what is waited for may have come while the process was busy or stopped.
+      // Timers run before sockets are read, so the awaited data may have arrived while the process
+      // was busy or stopped.
       if (!isCatchingUp && now - until > BLOCKED) return this.#arm(row, CATCHING_UP, true);
       try {
         while (row.first && row.first.due <= now) {
@@ -114,17 +115,30 @@ export class Deadlines<Item extends Deadline> {
   }
 }
 
-/** The message that a ticker sends. */
+/**
+ * The message that a ticker sends.
+ *
+ * @example Stop after ten ticks
+ * ```ts
+ * import { type Actor, on, type Tick } from "@gxensemble/ensemble";
+ *
+ * async function countdown(self: Actor) {
+ *   self.ticker(1_000);
+ *   let left = 10;
+ *   while (left > 0) left = await self.receive([on("tick", ({ count }: Tick) => 10 - count)]);
+ * }
+ * ```
+ */
 export interface Tick {
-  /** Tells it from other messages. */
+  /** Distinguishes it from other messages. */
   type: "tick";
-  /** The number of the ticker it is from. */
+  /** The number of the ticker that sent it. */
   ticker: number;
   /** 1 for the first tick, and so on. */
   count: number;
 }
 
-/** What a ticker is made of. Times are in ms. */
+/** The properties of a ticker. Times are in ms. */
 interface TickerOptions {
   readonly delay: number;
   readonly interval: number | undefined;
@@ -135,7 +149,22 @@ interface TickerOptions {
 
 let lastId = 0;
 
-/** Sends its actor messages until it is stopped, or its actor ends. */
+/**
+ * Sends its actor messages until it is stopped, or its actor ends.
+ *
+ * @example Do something each minute, until told to stop
+ * ```ts
+ * import { type Actor, on, type Ticker } from "@gxensemble/ensemble";
+ *
+ * async function poller(self: Actor) {
+ *   const ticker: Ticker = self.ticker(60_000);
+ *   await self.loop([
+ *     on("tick", () => fetch("http://localhost:8080/poll").then((response) => response.text())),
+ *     on("stop", () => ticker.stop()),
+ *   ]);
+ * }
+ * ```
+ */
 export class Ticker {
   /** Its number, in its ticks. */
   readonly id: number = ++lastId;
@@ -144,14 +173,14 @@ export class Ticker {
   #count = 0;
   #due: number;
 
-  /** Made by an actor's `ticker`, `tickerAfter` and `after`; runs at once. */
+  /** Called by an actor's `ticker`, `tickerAfter` and `after`. Starts at once. */
   constructor(options: TickerOptions) {
     this.#options = options;
     this.#due = performance.now() + options.delay;
     this.#schedule();
   }
 
-  /** Ends it; a tick that is already in the mailbox stays there. */
+  /** Stops it. A tick that is already in the mailbox stays there. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#options.stopped();
@@ -171,7 +200,8 @@ export class Ticker {
       send(message);
       return;
     }
-    // From the time it was due, so that a busy event loop delays a tick and not all that follow.
+    // Counted from the time it was due, so that a busy event loop delays one tick and not all later
+    // ones.
     this.#due = Math.max(this.#due + interval, performance.now());
     this.#schedule();
     send({ type: "tick", ticker: this.id, count: ++this.#count } satisfies Tick);

@@ -39,7 +39,7 @@ function compile(expression: string): AsyncEvaluation {
   } catch (error) {
     const { message } = error as Error;
     const [, token] = /^Unexpected token '([;)])'$/.exec(message) ?? [];
-    // A position behind the text is that of the added bracket.
+    // A position after the end of the text is that of the added bracket.
     const reason = token && !expression.includes(token) ? "it ends too early" : message;
     throw new InvalidInputError(`not a JavaScript expression: ${reason}`);
   }

@@ -85,21 +85,32 @@ export async function mappingsOf(
   );
 }
 
-/** The editor counts lines by `\n`, engines by every ECMAScript line terminator. */
+/** The editor counts lines by `\n`. */
 function linesOf(edited: MagicString, map: DecodedSourceMap): Mappings {
-  const mappings = map.mappings as Mappings;
-  const texts = [edited.toString(), edited.original];
-  if (!texts.some((text) => /\r(?!\n)|[\u2028\u2029]/.test(text))) return mappings;
-  const [generated, original] = texts.map((text) => {
-    const starts = lineStarts(text);
-    const newlines = [0, ...Array.from(text.matchAll(/\n/g), ({ index }) => index + 1)];
-    return (line: number, column: number) => positionAt(starts, newlines[line]! + column);
-  });
-  const lines: Mappings = lineStarts(texts[0]!).map(() => []);
+  const texts = { generated: edited.toString(), original: edited.original };
+  return inEngineLines(map.mappings as Mappings, texts, /\n/g);
+}
+
+/**
+ * Mappings in the lines of engines, which count every ECMAScript line terminator, from mappings in
+ * lines that end where `terminator` matches.
+ */
+export function inEngineLines(
+  mappings: Mappings,
+  texts: { generated: string; original: string },
+  terminator: RegExp,
+): Mappings {
+  if (!/\r(?!\n)|[\u2028\u2029]/.test(texts.generated + texts.original)) return mappings;
+  const positions = (text: string) => {
+    const [from, to] = [lineStarts(text, terminator), lineStarts(text)];
+    return (line: number, column: number) => positionAt(to, from[line]! + column);
+  };
+  const [generated, original] = [positions(texts.generated), positions(texts.original)];
+  const lines: Mappings = lineStarts(texts.generated).map(() => []);
   for (const [index, segments] of mappings.entries()) {
     for (const [start, , sourceLine, sourceColumn] of segments) {
-      const { line, column } = generated!(index, start);
-      const source = original!(sourceLine!, sourceColumn!);
+      const { line, column } = generated(index, start);
+      const source = original(sourceLine!, sourceColumn!);
       lines[line - 1]!.push([column - 1, 0, source.line - 1, source.column - 1]);
     }
   }
@@ -138,10 +149,10 @@ export interface TextPosition {
 const LINE_TERMINATOR = /\r\n?|[\n\u2028\u2029]/g;
 
 /** The positions at which the lines of a text start, in UTF-16 code units. */
-export function lineStarts(text: string): number[] {
+export function lineStarts(text: string, terminator: RegExp = LINE_TERMINATOR): number[] {
   const starts = [0];
-  for (const { index, 0: terminator } of text.matchAll(LINE_TERMINATOR)) {
-    starts.push(index + terminator.length);
+  for (const { index, 0: matched } of text.matchAll(terminator)) {
+    starts.push(index + matched.length);
   }
   return starts;
 }

@@ -23,7 +23,7 @@ import {
 /** A file of the directory and the author's file for it. */
 interface Authored {
   path: string;
-  /** Where its author wrote what is at a place in it. */
+  /** Maps a position in the file to the author's file. */
   locate?: (place: TextPosition) => TextPosition | undefined;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Elevation from the client's side: it proves to servers that an administrator is at work.
+ * The client's side of elevation: proving to servers that it has the administrators' key.
  *
  * @module
  */
@@ -8,35 +8,23 @@ import type { ActorServer } from "../server/actor_server.ts";
 import { elevationText } from "../server/elevation.ts";
 import { controlClient } from "./remote.ts";
 
-/** What a program elevates itself with: see `EnsembleServer.elevate`. */
-export interface AdministratorOptions {
-  /** The administrators' private key: PKCS#8 PEM, or the text of `admin.priv`, which takes a passphrase. */
-  readonly key: string;
-  /** The passphrase of the key, where it is encrypted. */
-  readonly passphrase?: string;
-  /** What to be able to do: `["shutdown"]`. */
-  readonly capabilities: readonly string[];
-  /** Who is at work, `user@host`, for the audit log of the server, which marks it as a claim. */
-  readonly claimed?: string;
-}
-
 /** Options of {@linkcode elevate}. */
 export interface ElevateOptions {
-  /** What the client is to be able to do. */
+  /** The capabilities to get. */
   capabilities: readonly string[];
   /**
-   * Gives the administrator's private key, or undefined where this host has none; run between
-   * challenge and answer. If it fails, the challenge is canceled, which the server logs as a
-   * refusal.
+   * Returns the administrator's private key, or undefined if this host has none. It is called
+   * between challenge and answer. If it fails, the challenge is canceled, which the server logs as
+   * a refusal.
    */
   unlock: () => Promise<CryptoKey | undefined>;
-  /** Who is at work, `user@host`, for the server's audit log, which marks it as a claim. */
+  /** The user of the client, `user@host`, for the server's audit log, which marks it as a claim. */
   claimed?: string;
 }
 
 /**
- * Elevates a client inside a server, for as long as the connection between them lasts. Does nothing where the client
- * may do all that already.
+ * Elevates a client inside a server, until the connection between them ends. Does nothing if the
+ * client already has the capabilities.
  *
  * @throws {NotAuthorizedError} as `ActorError`, when the server does not take the signature, or takes none.
  */

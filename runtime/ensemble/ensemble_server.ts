@@ -25,7 +25,7 @@ import {
 } from "../wire/address.ts";
 import { LoaderGuard, serveLoader } from "./loader.ts";
 import { listServers, pingActor } from "./remote.ts";
-import { type AdministratorOptions, elevate } from "./elevation.ts";
+import { elevate } from "./elevation.ts";
 import { RemoteServer } from "./remote_server.ts";
 import { describeEntry, type ServerInfo } from "./server_info.ts";
 import type { Membership } from "./membership.ts";
@@ -54,8 +54,30 @@ type EnsembleServerOptions =
   };
 
 /**
- * A server of the ensemble in this process: its actors, and access to all other servers. Call
- * `startServer` or `runServer` to start one.
+ * A server of the ensemble in this process. `startServer` and `runServer` start one.
+ *
+ * {@linkcode ActorServer} provides `spawn`, `serve`, `tell`, `ask`, `exit`, `signal` and `stopped`.
+ * This class adds the functions for other servers: finding them, calling their services, and
+ * operating them.
+ *
+ * @example Serve, find another server, and call it
+ * ```ts
+ * import { startServer } from "@gxensemble/ensemble";
+ *
+ * interface Counter {
+ *   add(request: { amount: number }): number;
+ * }
+ *
+ * await using server = await startServer("web1", { roles: ["web"] });
+ * server.serve("echo", { say: ({ text }: { text: string }) => text });
+ *
+ * const [found] = await server.lookup({ role: "counter" });
+ * if (found) {
+ *   const counter = server.client<Counter>(`counter@${found.id}`);
+ *   console.log(await counter.add({ amount: 3 }));
+ * }
+ * await server.stopped;
+ * ```
  */
 export class EnsembleServer extends ActorServer {
   /**
@@ -139,10 +161,10 @@ export class EnsembleServer extends ActorServer {
   }
 
   /**
-   * Connects with another server, through the registry or at the addresses given, which are tried first from now on.
-   * Sending to a server connects by itself; this is for programs that want to know that it works.
+   * Connects to another server, through the registry or at the given addresses, which are tried
+   * first from now on. Sending to a server connects automatically; use this to know that it works.
    *
-   * @throws {DisconnectedError} when the server cannot be reached, saying what was tried.
+   * @throws {DisconnectedError} if the server cannot be reached, saying what was tried.
    */
   override connect(server: string, addresses: readonly string[] = []): Promise<void> {
     return super.connect(server, addresses);
@@ -267,11 +289,37 @@ export class EnsembleServer extends ActorServer {
    * Authenticates as an administrator to another server, and gets capabilities in it until the
    * connection ends. Does nothing if this server has them already.
    *
+   * @param options.key the administrators' private key: PKCS#8 PEM, or the text of `admin.priv`, which takes a passphrase.
+   * @param options.passphrase the passphrase of the key, if it is encrypted.
+   * @param options.capabilities the capabilities to get: `["shutdown"]`.
+   * @param options.claimed the user, `user@host`, for the audit log of the other server, which
+   * marks it as a claim.
    * @throws {InvalidInputError} if the key is not an Ed25519 private key.
    * @throws {EnsembleError} if the passphrase is wrong.
    * @throws {ActorError} if the other server does not accept the key, or has no administrators.
+   *
+   * @example
+   * ```ts
+   * import { startServer } from "@gxensemble/ensemble";
+   *
+   * await using client = await startServer();
+   * await client.elevate("web1", {
+   *   key: await Deno.readTextFile("admin.priv"),
+   *   passphrase: await Deno.readTextFile("passphrase"),
+   *   capabilities: ["shutdown"],
+   * });
+   * await client.remote("web1").shutDown();
+   * ```
    */
-  async elevate(id: string, options: AdministratorOptions): Promise<void> {
+  async elevate(
+    id: string,
+    options: {
+      readonly key: string;
+      readonly passphrase?: string;
+      readonly capabilities: readonly string[];
+      readonly claimed?: string;
+    },
+  ): Promise<void> {
     const { openGivenKey } = await import("../pki/admin_key.ts");
     const key = await openGivenKey(options);
     const { capabilities, claimed } = options;
@@ -350,7 +398,10 @@ export class EnsembleServer extends ActorServer {
     await this.#options.tls?.reread();
   }
 
-  /** Stops gracefully, within `grace` ms; by default the grace that it was started with. */
+  /**
+   * Stops gracefully, within `grace` ms; by default the grace that it was started with. A handler
+   * that calls this must not await it, since the stop waits for the handler.
+   */
   override async stop({ grace = this.#grace }: { grace?: number } = {}): Promise<void> {
     await super.stop({ grace: actorsShare(requireGrace(grace)) });
   }

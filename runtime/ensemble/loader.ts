@@ -31,6 +31,7 @@ export function serveLoader(
   const wrap = (handlers: Handlers) => guard.wrap(handlers);
   server.serve(LOADER_ACTOR, wrap(loaderHandlers(store, server, { guard: wrap })), {
     concurrent: true,
+    drains: false,
     mailbox: UNBOUNDED,
     requests: loaderChecks,
   });

@@ -68,7 +68,7 @@ const MAX_OPERATOR = 512;
 const hash = matching(/^[0-9a-f]{64}$/, "the hash of a module");
 const moduleName = { module: path, path, hash };
 
-/** The checks of the actor `loader`. */
+/** The checks of requests to the actor `loader`. */
 export const loaderChecks: RequestChecks = requestChecks<LoaderHandlers>({
   missing: parts({ hashes: listOf(hash, MAX_MODULES) }),
   running: parts({ modules: listOf(path, MAX_MODULES) }),

@@ -43,10 +43,10 @@ export function enterServer<Result>(server: EnsembleServer, work: () => Result):
 }
 
 /**
- * The server that the calling code runs in: its `main`, an actor, a handler, or code that was loaded into it. Other code
- * gets the only server of the process.
+ * The server that the calling code runs in: its `main`, an actor, a handler, or code that was
+ * loaded into it. Elsewhere, the only server of the process.
  *
- * @throws {EnsembleError} when the process has no server, or has several and the code runs in none of them.
+ * @throws {EnsembleError} if the process has no server, or has several and the code runs in none of them.
  *
  * @example
  * ```ts

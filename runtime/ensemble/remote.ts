@@ -169,12 +169,12 @@ export interface ShutDownServerOptions {
 const STOP_MARGIN = 7_000;
 
 /** Delay before a waiting command explains what it waits for, in ms. */
-const TOLERATED_SILENCE = 5_000;
+const NOTICE_DELAY = 5_000;
 
 /**
  * Shuts a server down, and waits until it is gone.
  *
- * @throws {EnsembleError} when it cannot be reached, refuses, or is still there after that time.
+ * @throws {EnsembleError} if it cannot be reached, refuses, or is still there after that time.
  */
 export async function shutDownServer(
   actors: ActorSystem,
@@ -187,7 +187,7 @@ export async function shutDownServer(
     self.monitor(new ActorRef(server, SERVER_ACTOR));
     return self.loop([onDown(() => self.exit("the server is gone")), onPing, onUnexpected]);
   });
-  const patience = Math.min(limit, TOLERATED_SILENCE);
+  const patience = Math.min(limit, NOTICE_DELAY);
   if (await within(patience, watch.ended)) return;
   if (limit > patience) onWaiting?.(grace);
   if (await within(limit - patience, watch.ended)) return;

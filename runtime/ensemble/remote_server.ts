@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { ActorId } from "../actor/references.ts";
 import type { AskOptions } from "../actor/messaging.ts";
 import type { ActorServer } from "../server/actor_server.ts";
 import { formatAddressUrl, readAddresses } from "../wire/address.ts";
@@ -16,24 +15,11 @@ import {
   shutDownServer,
 } from "./remote.ts";
 
-/** The capabilities of a server in another: see {@linkcode RemoteServer.authorize}. */
-export interface Authorization {
-  /** The id of the server that has the capabilities. */
-  readonly server: string;
-  /** The key of the instance that has them, in hex. */
-  readonly instance: string;
-  /** Its capabilities, sorted. */
-  readonly capabilities: readonly string[];
-  /** The grantor, as in the audit log. */
-  readonly by: string;
-  /** The time when they were granted. */
-  readonly since: Date;
-}
-
 /**
- * Another server of the ensemble, or the own one, as the commands of `gxensemble` work with it. `server.remote(id)` makes
- * one. Each method throws a `DisconnectedError` when the server cannot be reached, and an `ActorError` when it refuses, as
- * for want of a capability: see `server.elevate`.
+ * Another server of the ensemble, or the own one, with the operations of `gxensemble`'s commands.
+ * `server.remote(id)` returns one. Each method throws a `DisconnectedError` if the server cannot be
+ * reached, and an `ActorError` if it refuses, for example because a capability is missing: see
+ * `server.elevate`.
  *
  * @example Evaluate an expression in a server, and stop it
  * ```ts
@@ -136,12 +122,12 @@ export class RemoteServer {
   /**
    * Shuts one of its actors down, and waits until it has ended. Requires the capability `shutdown`.
    */
-  async shutDownActor(actor: ActorId): Promise<void> {
+  async shutDownActor(actor: string | number): Promise<void> {
     await shutDownActor(this.#local, this.id, actor);
   }
 
   /** Ends one of its actors at once, without its clean-up. Requires the capability `shutdown`. */
-  async killActor(actor: ActorId): Promise<void> {
+  async killActor(actor: string | number): Promise<void> {
     await killActor(this.#local, this.id, actor);
   }
 
@@ -164,14 +150,26 @@ export class RemoteServer {
   }
 
   /**
-   * The capabilities granted to other servers with {@linkcode RemoteServer.authorize}, sorted by
-   * server.
+   * The capabilities granted to other servers with {@linkcode RemoteServer.authorize}, or by the
+   * start option `capabilities`, sorted by server.
+   *
+   * @returns for each server its id, the key of the instance that has the capabilities, in hex, the
+   * sorted capabilities, the grantor as in the audit log, and the time. Those of the start option
+   * are for any instance, and their `by` is `options`.
    */
-  async authorizations(options?: AskOptions): Promise<Authorization[]> {
+  async authorizations(options?: AskOptions): Promise<
+    {
+      readonly server: string;
+      readonly instance: string | undefined;
+      readonly capabilities: readonly string[];
+      readonly by: string;
+      readonly since: Date;
+    }[]
+  > {
     const delegations = await controlClient(this.#local, this.id).delegations({}, options);
     return delegations.map(({ instance, since, ...rest }) => ({
       ...rest,
-      instance: instance.toHex(),
+      instance: instance?.toHex(),
       since: new Date(since),
     }));
   }

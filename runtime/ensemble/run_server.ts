@@ -7,7 +7,7 @@ import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import { ActorExit } from "../actor/cases.ts";
 import { MAX_DELAY, within } from "../timeout.ts";
 import { asError, describeThrown, onUnhandled, reportThrown } from "../error_report.ts";
-import { DisconnectedError, InvalidInputError } from "../errors.ts";
+import { DisconnectedError, EnsembleError, InvalidInputError } from "../errors.ts";
 import { exitCodeOf, keepIgnoringHangup, onHangup, onSignal } from "../home/signals.ts";
 import { reopenLog } from "../home/logging.ts";
 import { installProgramOutput } from "../home/program_output.ts";
@@ -42,17 +42,17 @@ let end: ReturnType<typeof setTimeout> | undefined;
  * nothing is left to do, or else, as with a timer that was forgotten, when the grace is over, with exit code 0.
  * A second signal ends it at once. Unhandled errors are logged, and do not end the process.
  *
- * SIGHUP stays ignored where the process was started to ignore it, as by `nohup`. In a process that
- * was started on a terminal (standard input, output or error) it stops the server too, as the
- * terminal has closed. In any other the server reads its certificates again and reopens its log
- * file.
+ * SIGHUP stays ignored if the process was started to ignore it, as by `nohup`. In a process that
+ * was started on a terminal (standard input, output or error), it stops the server too, because the
+ * terminal has closed. In any other process, the server reads its certificates again and reopens
+ * its log file.
  *
- * `console` and `process.stdout.write` neither throw nor wait from then on, also where the terminal
+ * From then on, `console` and `process.stdout.write` neither throw nor wait, even if the terminal
  * has closed, the disk is full, or the reader of a pipe has stopped: up to 16 MiB of output are
  * kept for the reader, the rest is dropped, and the log reports it.
  *
- * @returns what `main` returns, or undefined when it failed because the server was stopped.
- * @throws {EnsembleError} when the server cannot start; see {@linkcode startServer}. What `main` throws.
+ * @returns the result of `main`, or undefined if it failed because the server was stopped.
+ * @throws {EnsembleError} if the server cannot start; see {@linkcode startServer}. What `main` throws.
  *
  * @example
  * ```ts
@@ -228,6 +228,7 @@ function cutOff(server: EnsembleServer): void {
 function isOfTheStop(error: unknown, signal: AbortSignal): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause === signal.reason || cause instanceof DisconnectedError) return true;
+    if (cause instanceof EnsembleError && cause.code === "SERVER_STOPPING") return true;
     if (cause instanceof ActorExit || cause.name === "AbortError") return true;
   }
   return false;
@@ -282,14 +283,14 @@ function stopOnSignals(stop: (code: number) => Promise<unknown>): Disposable {
 }
 
 /**
- * Logs unhandled errors and keeps the process alive: a forgotten promise, or a timer of a module that was loaded, must
- * not end a server that serves others. When the same error comes again and again, the log gets a few lines and how
- * many were left out.
+ * Logs unhandled errors and keeps the process alive, because a forgotten promise, or a timer of a
+ * loaded module, must not end a server that serves others. If the same error repeats, the log has a
+ * few lines and the number of those left out.
  *
- * Where no log takes them, as in a program that has turned logging off, they are printed to standard error, as Deno
- * would do.
+ * If the log does not accept them, as in a program without logging, they are printed to standard
+ * error, as Deno would do.
  *
- * @returns what goes back to Deno's own way, which is to end the process.
+ * @returns restores Deno's own behavior, which is to end the process, when disposed.
  */
 export function logUnhandledErrors(): Disposable {
   // Several servers of a process log each error once.

@@ -6,7 +6,19 @@
 import type { RegistryEntry, ServerState } from "../server/registry_protocol.ts";
 import { formatAddressUrl } from "../wire/address.ts";
 
-/** A registered server, as returned by `lookup` and `servers`. */
+/**
+ * A registered server, as returned by `lookup` and `servers`.
+ *
+ * @example Show all servers
+ * ```ts
+ * import { type ServerInfo, startServer } from "@gxensemble/ensemble";
+ *
+ * const line = ({ id, roles, addresses }: ServerInfo) => [id, ...roles, ...addresses].join(" ");
+ *
+ * await using client = await startServer();
+ * for (const server of await client.servers()) console.log(line(server));
+ * ```
+ */
 export interface ServerInfo {
   /** Its id. */
   readonly id: string;

@@ -5,11 +5,28 @@
  */
 import type { MailboxOptions } from "../actor/mailbox.ts";
 import { InvalidInputError } from "../errors.ts";
+import { inspectBounded } from "../inspection.ts";
+import { MAX_DELAY } from "../timeout.ts";
 import type { CertificateTexts } from "../pki/certificates.ts";
 import type { LogOptions } from "../home/log_options.ts";
 import type { EnsembleServer } from "./ensemble_server.ts";
 
-/** Options of `startServer`. */
+/**
+ * Options of `startServer`.
+ *
+ * @example A server that other hosts reach
+ * ```ts
+ * import { startServer, type StartServerOptions } from "@gxensemble/ensemble";
+ *
+ * const options: StartServerOptions = {
+ *   roles: ["web"],
+ *   listen: ["tcp://10.0.0.2:4001"],
+ *   registry: ["tcp://10.0.0.1:4000"],
+ *   log: { level: "warning", format: "json" },
+ * };
+ * await using server = await startServer("web1", options);
+ * ```
+ */
 export interface StartServerOptions {
   /** The server's roles: other servers look it up by role. */
   readonly roles?: readonly string[];
@@ -60,8 +77,8 @@ export interface StartServerOptions {
    */
   readonly knownServers?: Readonly<Record<string, readonly string[]>> | undefined;
   /**
-   * The secret that all servers of the ensemble share, in place of the file `cookie`: at least 16 bytes. Text is used as
-   * UTF-8. A cookie in a file is 32 bytes.
+   * The secret that all servers of the ensemble share, in place of the file `cookie`: at least 16
+   * bytes. A text is encoded as UTF-8. The cookie in a file has 32 bytes.
    */
   readonly cookie?: Uint8Array | string | undefined;
   /** The TLS certificates of the server, in place of the files that `gxensemble ca` makes. */
@@ -74,7 +91,8 @@ export interface StartServerOptions {
   /**
    * Capabilities of other servers in this one, by id: `{ deployer: ["loader"] }`. They matter if
    * capabilities are enforced, and last until they are retracted. `gxensemble authorize` grants
-   * capabilities to one instance; these are for any instance with the id.
+   * capabilities to one instance, in addition; these are for any instance with the id. `authorize
+   * --list` has both.
    */
   readonly capabilities?: Readonly<Record<string, readonly string[]>> | undefined;
   /**
@@ -103,6 +121,27 @@ export interface StartServerOptions {
   readonly denied?: readonly string[];
   /** Starts actors that must exist before the server accepts anything. */
   prepare?(server: EnsembleServer): void | Promise<void>;
+}
+
+/**
+ * Checks the roles and the heartbeat: other options are checked where they are used.
+ *
+ * @throws {InvalidInputError} if one is not valid.
+ */
+export function checkStartOptions({ roles = [], heartbeat }: StartServerOptions): void {
+  const isRole = (role: unknown) => typeof role === "string" && role !== "";
+  if (!Array.isArray(roles) || !roles.every(isRole)) {
+    throw new InvalidInputError(`not a list of roles: ${inspectBounded(roles, { oneLine: true })}`);
+  }
+  const { interval, timeout } = heartbeat ?? { interval: 1, timeout: 2 };
+  if (!(interval > 0 && interval <= MAX_DELAY && timeout > interval)) {
+    throw new InvalidInputError(
+      `not a heartbeat: ${
+        inspectBounded(heartbeat, { oneLine: true })
+      }: it has an interval in ms, ` +
+        "and a longer timeout",
+    );
+  }
 }
 
 /** The default time that a server and its program have to stop, in ms. */

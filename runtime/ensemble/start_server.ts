@@ -15,7 +15,7 @@ import { type Address, formatAddressUrl, readAddresses } from "../wire/address.t
 import { EnsembleServer } from "./ensemble_server.ts";
 import { readMembership, transientId } from "./membership.ts";
 import { addServer, hasServers, reserveServer, takeLentServer } from "./process_servers.ts";
-import type { StartServerOptions } from "./start_options.ts";
+import { checkStartOptions, type StartServerOptions } from "./start_options.ts";
 
 const logger = getLogger(["gxensemble", "server"]);
 
@@ -23,11 +23,11 @@ const logger = getLogger(["gxensemble", "server"]);
  * Starts a server of the ensemble in this process. When this resolves, it listens on its UNIX socket and is `up` in
  * the registry. With the option `holdReady` it is `starting` until it calls `ready()`. `await using` stops it at the end of the block.
  *
- * A process may have several servers, and each has its own actors, connections and loaded modules. The log belongs to the
- * process: the first server that starts says how it is kept.
+ * A process can have several servers, each with its own actors, connections and loaded modules. The
+ * log belongs to the process: the first server that starts determines its options.
  *
- * @throws {InvalidInputError} when the id is not a server id, or an option has no meaning.
- * @throws {EnsembleError} when there is no cookie, a server of this id is running, or the registry cannot be reached. The
+ * @throws {InvalidInputError} if the id is not a server id, or an option has no meaning.
+ * @throws {EnsembleError} if there is no cookie, a server of this id is running, or the registry cannot be reached. The
  * message says what to do.
  *
  * @example A server with one actor
@@ -42,10 +42,11 @@ const logger = getLogger(["gxensemble", "server"]);
  */
 export function startServer(id: string, options?: StartServerOptions): Promise<EnsembleServer>;
 /**
- * Starts a transient server: a client, which asks or tells something and goes. Its id is `client-` and random digits, so
- * that any number of them can run at once. It listens nowhere, is not in the registry, and takes no code from others.
+ * Starts a transient server: a client, which sends requests or messages and leaves. Its id is
+ * `client-` and random digits, so that any number of clients can run at once. It does not listen,
+ * is not registered, and accepts no code from others.
  *
- * @throws {EnsembleError} when there is no cookie.
+ * @throws {EnsembleError} if there is no cookie.
  *
  * @example Ask a server
  * ```ts
@@ -67,6 +68,7 @@ export async function startServer(
   if (typeof options !== "object") {
     throw new InvalidInputError(`not the options of server ${id}: ${describeValue(options)}`);
   }
+  checkStartOptions(options);
   const lent = isTransient ? undefined : takeLentServer(id);
   if (lent) {
     await lent.extendWith(options);

@@ -1,20 +1,20 @@
 /**
- * The log of a process as a test keeps it, to be shown when the test fails.
+ * Collects the log of a process for a test, to be shown if the test fails.
  *
  * @module
  */
 import { getLogger, inspectLogger, type LogRecord, type Sink } from "npm:@logtape/logtape@^2.4.2";
 import { formatRecord } from "./log_format.ts";
 
-/** How many records are kept. */
+/** The maximum number of records. */
 const MAX_RECORDS = 10_000;
 
-/** The logger above all others: see `logging.ts`. */
+/** The root logger: see `logging.ts`. */
 const root = getLogger([]) as unknown as { sinks: Sink[] };
 
 /**
- * Collects what this process logs, at all levels, until disposed of. In a program that has configured LogTape itself
- * nothing is collected, and that goes on as it is.
+ * Collects the log of this process, at all levels, until disposed. If the program has configured
+ * LogTape itself, nothing is collected, and its configuration stays.
  */
 export class CollectedLog implements Disposable {
   readonly #records: LogRecord[] = [];
@@ -23,17 +23,17 @@ export class CollectedLog implements Disposable {
     this.#records.push(record);
   };
 
-  /** Starts to collect. */
+  /** Starts collecting. */
   constructor() {
     if (inspectLogger([]).source === "unconfigured") root.sinks.push(this.#sink);
   }
 
-  /** The last records, a line each. */
+  /** The last records, one per line. */
   get text(): string {
     return this.#records.map((record) => formatRecord(record, "text")).join("").trimEnd();
   }
 
-  /** Ends the collection. What was collected stays. */
+  /** Stops collecting. The collected records stay. */
   [Symbol.dispose](): void {
     const index = root.sinks.indexOf(this.#sink);
     if (index >= 0) root.sinks.splice(index, 1);

@@ -1,5 +1,6 @@
 /**
- * The file `known-servers`: addresses of servers, edited by the user for all commands and servers of this host.
+ * The file `known-servers`: addresses of servers, which the user edits for all commands and servers
+ * of this host.
  *
  * A line of the file has the id of a server and its addresses: `httpd1 tcp://10.0.0.1:4000
  * unix:/run/e/httpd1`. It may also be a list as `lookup` prints it: `(httpd1 (tcp:

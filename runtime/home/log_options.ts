@@ -58,7 +58,17 @@ export function parseLogFormat(text: string): LogFormat {
   );
 }
 
-/** Options of the log of a process whose program has not configured LogTape. */
+/**
+ * Options of the log of a process whose program has not configured LogTape.
+ *
+ * @example Lines of JSON, in the directory of the server
+ * ```ts
+ * import { type LogOptions, startServer } from "@gxensemble/ensemble";
+ *
+ * const log: LogOptions = { level: "debug", file: "-", format: "json" };
+ * await using server = await startServer("web1", { log });
+ * ```
+ */
 export interface LogOptions {
   /**
    * The least severe level that is logged. Default: `info`. A higher one leaves gaps in the audit

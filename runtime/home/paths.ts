@@ -5,7 +5,7 @@
  */
 import { EnsembleError, InvalidInputError } from "../errors.ts";
 
-/** Directories for files and sockets, in place of those from the environment. */
+/** Directories for files and sockets, instead of those from the environment. */
 export interface PlacesOptions {
   /**
    * The directory of everything that outlives a process. Default: `$GERBIL_PATH/ensemble`, else
@@ -110,7 +110,7 @@ export class Places {
     return authorityPaths(this.authorityDirectory);
   }
 
-  /** The UNIX socket that a server on this host listens at. */
+  /** The UNIX socket on which a server on this host listens. */
   socket(id: string): string {
     return `${this.socketDirectory}/${id}`;
   }

@@ -1,5 +1,5 @@
 /**
- * Where servers are found from this host: by given addresses, the variable `ENSEMBLE_REGISTRY`, the file
+ * Finds servers from this host: by given addresses, the variable `ENSEMBLE_REGISTRY`, the file
  * `known-servers`, and the sockets.
  *
  * @module

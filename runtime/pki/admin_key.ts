@@ -23,7 +23,10 @@ export async function requireNoAdminKey(places: Places): Promise<void> {
 export interface CreateAdminKeyOptions {
   /** The passphrase that encrypts the private key. */
   passphrase: string;
-  /** Whether to replace an existing pair. Running servers keep the public key that they started with. */
+  /**
+   * Whether to replace an existing pair. Running servers keep the public key that they started
+   * with.
+   */
   force?: boolean;
 }
 
@@ -100,8 +103,8 @@ export async function importAdminPublicKey(text: string): Promise<CryptoKey> {
 /**
  * Opens a private key that a program gives as text: PKCS#8 PEM, or the text of `admin.priv`.
  *
- * @throws {InvalidInputError} when the text is no such key, or takes a passphrase and none is given.
- * @throws {EnsembleError} when the passphrase is wrong.
+ * @throws {InvalidInputError} if the text is no such key, or takes a passphrase and none is given.
+ * @throws {EnsembleError} if the passphrase is wrong.
  */
 export async function openGivenKey(
   { key: text, passphrase }: { readonly key: string; readonly passphrase?: string },

@@ -1,6 +1,6 @@
 /**
- * The ensemble's certificate authority: a root, which servers trust, and an issuing authority below it, which signs
- * their certificates.
+ * The ensemble's certificate authority: a root, which servers trust, and an issuing authority below
+ * it, which signs their certificates.
  *
  * Its files are changed under a lock, so that two revocations at once both count.
  *

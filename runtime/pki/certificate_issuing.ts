@@ -27,7 +27,7 @@ import { SubjectAlternativeNameExtension, X509Certificate } from "./x509.ts";
 
 /** Options of {@linkcode issueCertificates}. */
 export interface IssueCertificatesOptions {
-  /** Where the files of the authority and of the servers are. */
+  /** The files of the authority and of the servers. */
   places: Places;
   /** The issuing authority, see `openIssuing`. */
   issuing: CertifiedKey;
@@ -178,9 +178,10 @@ export interface IssuedCertificate extends CertificateIdentity {
 }
 
 /**
- * Lists the certificates that were issued, by server, and those of a server from the oldest to the newest.
+ * Lists the certificates that were issued, by server, and those of a server from the oldest to the
+ * newest.
  *
- * @throws {EnsembleError} when there is no authority, or one of its files is damaged.
+ * @throws {EnsembleError} if there is no authority, or one of its files is damaged.
  */
 export async function listIssued(places: Places): Promise<IssuedCertificate[]> {
   const { issued: directory } = places.authority;
@@ -197,7 +198,7 @@ export async function listIssued(places: Places): Promise<IssuedCertificate[]> {
 /**
  * Reads the revocation list of the authority.
  *
- * @throws {EnsembleError} when there is no authority, or the list is damaged.
+ * @throws {EnsembleError} if there is no authority, or the list is damaged.
  */
 export async function readOwnRevocationList(places: Places): Promise<RevocationList> {
   const { crl } = places.authority;
@@ -212,7 +213,7 @@ export async function readOwnRevocationList(places: Places): Promise<RevocationL
 /**
  * Lists the valid certificates of a server.
  *
- * @throws {EnsembleError} when none was ever issued to it, or there is no authority.
+ * @throws {EnsembleError} if none was ever issued to it, or there is no authority.
  */
 export async function listRevocable(
   id: string,

@@ -22,9 +22,9 @@ import type { Certified } from "../server/credentials.ts";
 
 /** The server and capabilities in a certificate. */
 export interface CertificateIdentity extends Certified {
-  /** When it becomes valid. */
+  /** The time from which it is valid. */
   readonly notBefore: Date;
-  /** When it expires. */
+  /** The time at which it expires. */
   readonly notAfter: Date;
 }
 
@@ -82,9 +82,9 @@ function withScheme(uris: string[], scheme: string): string[] {
 export interface RevocationList {
   /** The serial numbers of the revoked certificates, in capital hexadecimal digits. */
   readonly serials: ReadonlySet<string>;
-  /** When it was made. */
+  /** The time at which it was made. */
   readonly thisUpdate: Date;
-  /** The time from which the list is out of date. */
+  /** The time from which it is out of date. */
   readonly nextUpdate: Date;
   /** The bytes that the issuing authority signed. */
   readonly signed: Uint8Array;

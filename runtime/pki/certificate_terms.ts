@@ -22,7 +22,8 @@ const LOOPBACK: readonly Host[] = [
 ];
 
 /**
- * Letters, digits and hyphens (RFC 1123, 2.1), and underscores, which server ids may contain and resolvers accept.
+ * Letters, digits and hyphens (RFC 1123, 2.1), and underscores, which server ids may contain and
+ * resolvers accept.
  */
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
 
@@ -70,7 +71,8 @@ export function hostsOf(
 function isDnsName(name: string): boolean {
   const labels = name.split(".");
   return name.length <= MAX_NAME && labels.every((label) => LABEL.test(label)) &&
-    // A name that ends in a number is an address, or a mistake in one (WHATWG URL, "ends in a number").
+    // A name that ends in a number is an address, or a mistake in one (WHATWG URL, "ends in a
+    // number").
     !/^\d+$/.test(labels.at(-1)!);
 }
 

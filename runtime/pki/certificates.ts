@@ -1,5 +1,5 @@
 /**
- * Certificates for programs: an authority that issues them, and what they say.
+ * Certificates for programs: an authority that issues them, and reading them.
  *
  * @example Servers that speak TLS, without files
  * ```ts
@@ -39,7 +39,18 @@ import {
 } from "./certificate_terms.ts";
 import { decodePem, encodePem } from "./pem.ts";
 
-/** The certificates of a server, each as PEM. */
+/**
+ * The certificates of a server, each as PEM.
+ *
+ * @example Certificates from a secret store
+ * ```ts
+ * import { startServer } from "@gxensemble/ensemble";
+ * import type { CertificateTexts } from "@gxensemble/ensemble/certificates";
+ *
+ * const certificates: CertificateTexts = JSON.parse(Deno.env.get("WEB1_CERTIFICATES")!); await
+ * using server = await startServer("web1", { listen: ["tls://10.0.0.2:4001"], certificates });
+ * ```
+ */
 export interface CertificateTexts {
   /** The server's certificate, followed by that of the issuing authority. */
   readonly certificate: string;
@@ -51,41 +62,73 @@ export interface CertificateTexts {
   readonly revocations: string;
 }
 
-/** Options of {@linkcode CertificateAuthority.issue}. */
+/**
+ * Options of {@linkcode CertificateAuthority.issue}.
+ *
+ * @example A certificate for two names and 30 days
+ * ```ts
+ * import { CertificateAuthority, type IssueOptions } from "@gxensemble/ensemble/certificates";
+ *
+ * const options: IssueOptions = { hosts: ["web.example.org", "10.0.0.2"], days: 30 };
+ * const authority = await CertificateAuthority.create("ensemble.internal");
+ * const certificates = await authority.issue("web1", options);
+ * ```
+ */
 export interface IssueOptions {
-  /** What the server may do in every other server. By default nothing besides what all may. */
+  /** The server's capabilities in every other server. Default: none. */
   readonly capabilities?: readonly string[];
-  /** Names and IP addresses at which it is reached, besides `<server-id>.<domain>` and loopback. */
+  /** Hosts of the server, as names or IP addresses, besides `<server-id>.<domain>` and loopback. */
   readonly hosts?: readonly string[];
-  /** How many days the certificate is valid. Default 397. */
+  /** The validity of the certificate in days. Default: 397. */
   readonly days?: number;
 }
 
-/** What a certificate of a server says. */
+/**
+ * The contents of a server's certificate.
+ *
+ * @example Warn a month before it expires
+ * ```ts
+ * import { type CertificateInfo, readCertificate } from "@gxensemble/ensemble/certificates";
+ *
+ * const MONTH = 30 * 24 * 60 * 60 * 1_000;
+ * const expiresSoon = ({ notAfter }: CertificateInfo) => +notAfter - Date.now() < MONTH;
+ *
+ * const text = await Deno.readTextFile("server.crt");
+ * if (expiresSoon(readCertificate(text))) console.warn("renew the certificate");
+ * ```
+ */
 export interface CertificateInfo {
-  /** The id of the server. */
+  /** The server's id. */
   readonly id: string;
-  /** What it may do in every other server. */
+  /** Its capabilities in every other server. */
   readonly capabilities: readonly string[];
   /** The serial number, in hex. */
   readonly serial: string;
-  /** When it becomes valid. */
+  /** The time from which it is valid. */
   readonly notBefore: Date;
-  /** When it expires. */
+  /** The time at which it expires. */
   readonly notAfter: Date;
 }
 
 /**
  * Reads the first certificate in a text, PEM. It is not verified.
  *
- * @throws {EnsembleError} when there is none.
- * @throws {InvalidInputError} when it is not the certificate of a server.
+ * @throws {EnsembleError} if there is none.
+ * @throws {InvalidInputError} if it is not the certificate of a server.
+ *
+ * @example Print the contents of a certificate
+ * ```ts
+ * import { readCertificate } from "@gxensemble/ensemble/certificates";
+ *
+ * const { id, capabilities, notAfter } = readCertificate(await Deno.readTextFile("server.crt"));
+ * console.log(`${id} may do ${capabilities.join()} until ${notAfter.toISOString()}`);
+ * ```
  */
 export function readCertificate(text: string): CertificateInfo {
   return parseCertificate(decodePem("CERTIFICATE", text));
 }
 
-/** The keys of an authority, and where its files are. */
+/** The keys of an authority, and the location of its files. */
 interface Authority {
   readonly issuing: CertifiedKey;
   /** The certificate of the root, PEM. */
@@ -94,7 +137,19 @@ interface Authority {
   readonly places: Places | undefined;
 }
 
-/** A certificate authority, which issues certificates to servers and revokes them. */
+/**
+ * A certificate authority, which issues certificates to servers and revokes them.
+ *
+ * @example Issue certificates with the authority of this host
+ * ```ts
+ * import { CertificateAuthority } from "@gxensemble/ensemble/certificates";
+ *
+ * const passphrase = await Deno.readTextFile("passphrase");
+ * const authority = await CertificateAuthority.open({ passphrase });
+ * const certificates = await authority.issue("web1", { hosts: ["10.0.0.2"] });
+ * await Deno.writeTextFile("web1.json", JSON.stringify(certificates));
+ * ```
+ */
 export class CertificateAuthority {
   /** The DNS domain of the names of servers. */
   readonly domain: string;
@@ -109,10 +164,10 @@ export class CertificateAuthority {
   }
 
   /**
-   * Makes an authority in memory. Its keys are lost with the process, so it is for tests, and for ensembles that one
-   * program starts as a whole.
+   * Makes an authority in memory. Its keys are lost with the process, so it is for tests, and for
+   * ensembles that one program starts completely.
    *
-   * @throws {InvalidInputError} when the domain is not a DNS name.
+   * @throws {InvalidInputError} if the domain is not a DNS name.
    */
   static async create(domain: string): Promise<CertificateAuthority> {
     const root = await createRoot(parseDnsName(domain));
@@ -123,8 +178,8 @@ export class CertificateAuthority {
   /**
    * Opens the authority that `gxensemble ca setup` made on this host.
    *
-   * @param options.directory the directory of the ensemble's files; by default as for `startServer`.
-   * @throws {EnsembleError} when there is none, or the passphrase is wrong.
+   * @param options.directory the directory of the ensemble's files. Default: as for `startServer`.
+   * @throws {EnsembleError} if there is none, or the passphrase is wrong.
    */
   static async open(
     { passphrase, directory }: { readonly passphrase: string; readonly directory?: string },
@@ -137,11 +192,11 @@ export class CertificateAuthority {
   }
 
   /**
-   * Issues a certificate to a server, with a new key. An authority with files also writes them to the server's directory,
-   * as `gxensemble ca cert` does.
+   * Issues a certificate to a server, with a new key. An authority with files also writes both to
+   * the server's directory, as `gxensemble ca cert` does.
    *
-   * @returns what the option `certificates` of `startServer` takes.
-   * @throws {InvalidInputError} when the id, a capability or a host is not valid.
+   * @returns the value for the option `certificates` of `startServer`.
+   * @throws {InvalidInputError} if the id, a capability or a host is not valid.
    */
   async issue(id: string, options: IssueOptions = {}): Promise<CertificateTexts> {
     checkServerId(id);
@@ -173,10 +228,10 @@ export class CertificateAuthority {
   }
 
   /**
-   * Revokes all certificates of a server. Other servers refuse them once they have the new list, which
-   * {@linkcode CertificateAuthority.revocations} gives.
+   * Revokes all certificates of a server. Other servers refuse them once they have the new list,
+   * {@linkcode CertificateAuthority.revocations}.
    *
-   * @returns the serial numbers that were revoked, in hex.
+   * @returns the revoked serial numbers, in hex.
    */
   async revoke(id: string): Promise<string[]> {
     const { issuing, places } = this.#authority;

@@ -70,8 +70,8 @@ export interface ImportDeclaration {
 /** An input that a session can evaluate, as a plain value for messages. */
 export interface Expansion {
   /**
-   * A JavaScript expression whose value is an {@linkcode ExpandedInput}. It is evaluated in the global scope, in sloppy
-   * mode, as it uses `with`.
+   * A JavaScript expression whose value is an {@linkcode ExpandedInput}. It is evaluated in the
+   * global scope, in sloppy mode, as it uses `with`.
    */
   readonly text: string;
   /** The names it declares, without the imported ones. */
@@ -80,12 +80,12 @@ export interface Expansion {
   readonly imports: readonly ImportDeclaration[];
 }
 
-/** The value of the text of an expansion: it takes the scope, then `import()`, and evaluates the input. */
+/** The value of an expansion's text: it takes the scope and `import()`, and evaluates the input. */
 export type ExpandedInput = (
   scope: object,
 ) => (importModule: DynamicImport) => Promise<{ value: unknown }>;
 
-/** What `import()` becomes. The client resolves a literal specifier; the server any other. */
+/** The replacement of `import()`. The client resolves a literal specifier; the server any other. */
 export type DynamicImport = (
   target: ImportTarget | string,
   options?: { with?: Record<string, string> },
@@ -106,7 +106,10 @@ export interface Outcome {
   readonly error?: string;
 }
 
-/** The handlers of the actor of a session, for `client`. It answers only the server that opened the session. */
+/**
+ * The handlers of the actor of a session, for `client`. It answers only the server that opened the
+ * session.
+ */
 export type ReplHandlers = {
   /** Evaluates an input, and answers when that is done, however long it takes. */
   evaluate(request: EvaluateRequest): Promise<Outcome>;
@@ -118,7 +121,7 @@ export type ReplHandlers = {
   isDefined(request: { name: string }): boolean;
   /** The names that start with `prefix`; see `completions`. */
   complete(request: { path: string[]; prefix: string }): string[];
-  /** Describes the value of a name, see `summarizeValue`; undefined when it is not defined. */
+  /** Describes the value of a name, see `summarizeValue`; undefined if it is not defined. */
   describe(request: { path: string[] }): string | undefined;
   /** Called when the owner has ended. */
   down(request: Record<never, never>, context: HandlerContext): void;

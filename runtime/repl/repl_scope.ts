@@ -1,5 +1,5 @@
 /**
- * The scope of a REPL session: the names that its inputs share, and looking them up without side effects.
+ * The scope of a REPL session: the names that its inputs share, and lookups without side effects.
  *
  * @module
  */
@@ -14,7 +14,9 @@ export type Rollback = () => void;
  * plain property; any other name is an accessor.
  */
 export class ReplScope {
-  /** The object for `with`. It has no prototype, so that only the names of the session are found. */
+  /**
+   * The object for `with`. It has no prototype, so that only the names of the session are found.
+   */
   readonly object: Record<string, unknown> = Object.create(null);
 
   /** All names, in the order in which they were first declared. */
@@ -44,7 +46,10 @@ export class ReplScope {
     this.#define(name, { get: read, set: refuseAssignment });
   }
 
-  /** Binds a name whose value is read each time it is used, until it is assigned to. From then on it is a variable. */
+  /**
+   * Binds a name whose value is read each time it is used, until a value is assigned to it. Then it
+   * becomes a variable.
+   */
   bindUntilAssigned(name: string, read: () => unknown): void {
     this.#define(name, { get: read, set: (value) => this.#setVariable(name, value) });
   }
@@ -70,7 +75,7 @@ export class ReplScope {
     };
   }
 
-  /** A separate function, whose closure does not keep the earlier value of the name alive. */
+  /** A separate function, so that its closure does not keep the name's earlier value alive. */
   #setConstant(name: string, value: unknown): void {
     this.bind(name, () => value);
   }
@@ -88,14 +93,15 @@ export class ReplScope {
   }
 }
 
-/** Throws what the language does for a `const` or an imported name. */
+/** Throws the error of the language for assigning to a `const` or an imported name. */
 function refuseAssignment(): never {
   throw new TypeError("Assignment to constant variable.");
 }
 
 /**
- * The names that start with `prefix`, sorted: those of the scope and the globals or, with a path, the properties of the
- * value of `path[0].path[1]...`. No getter and no proxy trap runs, so nothing behind them is found.
+ * The names that start with `prefix`, sorted: those of the scope and the globals or, with a path,
+ * the properties of the value of `path[0].path[1]...`. No getter or proxy trap runs, so names
+ * behind them are not found.
  */
 export function completions(scope: ReplScope, path: readonly string[], prefix: string): string[] {
   const names = new Set<string>();
@@ -124,7 +130,10 @@ function peek(value: unknown, name: string): unknown {
   }
 }
 
-/** An object and its prototypes, up to a proxy; for a primitive value, those of its wrapper. */
+/**
+ * An object and its prototypes, up to the first proxy; for a primitive value, its wrapper's
+ * prototypes.
+ */
 export function* prototypeChain(value: unknown): Generator<object> {
   if (value === undefined || value === null) return;
   let holder: object | null = Object(value);

@@ -8,7 +8,7 @@ import type { Actor, ActorBody } from "../actor/actor.ts";
 import type { ActorSystem } from "../actor/actor_system.ts";
 import type { HandlerContext } from "../actor/handler_context.ts";
 import type { ActorRef } from "../actor/references.ts";
-import { type Handler, type Handlers, type HandlersOf, serviceBody } from "../actor/service.ts";
+import { type Handlers, type HandlersOf, serviceBody } from "../actor/service.ts";
 import type { ModuleNamespace } from "../code/library_table.ts";
 import type { UnitStore } from "../code/unit_store.ts";
 import { reportThrown } from "../error_report.ts";
@@ -34,7 +34,7 @@ function inputName(session: string, input: number): string {
   return `repl:${session}/${input}`;
 }
 
-/** What a session needs of the unit store of its server. */
+/** The parts of its server's unit store that a session needs. */
 export type SessionModules = Pick<
   UnitStore,
   "namespace" | "libraries" | "importLibrary" | "restoreSources" | "commentBefore"
@@ -53,7 +53,9 @@ export class ReplSession {
   #lastResult: unknown;
   #lastError: unknown;
 
-  /** Starts a session with the names in `globals`, and with `_` and `_error` for the last outcomes. */
+  /**
+   * Starts a session with the names in `globals`, and with `_` and `_error` for the last outcomes.
+   */
   constructor(id: string, modules: SessionModules, globals: Record<string, unknown>) {
     this.#id = id;
     this.#modules = modules;
@@ -81,8 +83,8 @@ export class ReplSession {
   }
 
   /**
-   * Stops waiting for an input: its outcome is dropped. Nothing can stop the input itself. When it ends, the names it
-   * declares have their values.
+   * Stops waiting for an input, and drops its outcome. The input itself cannot be stopped. When it
+   * ends, the names it declares have their values.
    */
   interrupt(input: number): void {
     this.#awaited.delete(input);
@@ -198,8 +200,8 @@ function checkExports({ target, bindings }: ImportDeclaration, exports: ModuleNa
 const METHODS = ["log", "info", "debug", "warn", "error"] as const;
 
 /**
- * The `console` object of a session, which prints with `print`. Other methods, such as `time`, are the global ones.
- * Loaded code has the global `console`, which prints to the output of the server.
+ * The `console` object of a session, which prints with `print`. Other methods, such as `time`, are
+ * the global ones. Loaded code has the global `console`, which prints to the output of the server.
  */
 function sessionConsole(print: (text: string) => void): Console {
   const write = (...values: unknown[]) => {
@@ -220,7 +222,7 @@ export interface ReplSessionOptions {
   readonly store: UnitStore;
   /** The server, for evaluated code. */
   readonly ensemble: unknown;
-  /** Wraps the handlers in the checks of capabilities that the loader has. */
+  /** Wraps the handlers in the loader's checks of capabilities. */
   readonly guard?: ((handlers: Handlers) => Handlers) | undefined;
 }
 
@@ -250,11 +252,12 @@ function sessionBody(
     };
     self.monitor(owner);
     // Another server could claim it.
-    const down: Handler = (_request, { envelope }) => {
+    const down: Handlers[string] = (_request, { envelope }) => {
       if (envelope.session === undefined) self.exit("its owner has ended");
     };
     return serviceBody({ ...onlyFor(owner, guard(handlers)), down }, {
       concurrent: true,
+      drains: false,
       requests: replChecks,
     })(self);
   };

@@ -31,8 +31,8 @@ const MAX_MEMBERS = 200;
 type FindComment = (source: string) => string | undefined;
 
 /**
- * Describes a value: a function or class by its signature and the comment before it, an object by its members, any
- * other value by its preview.
+ * Describes a value: a function or class by its signature and the comment before it, an object by
+ * its members, any other value by its preview.
  */
 export function summarizeValue(value: unknown, findComment: FindComment): string {
   if (types.isProxy(value)) return "a proxy";
@@ -110,12 +110,14 @@ function className(value: object): string {
   return "without a class";
 }
 
-/** The names of an object's properties and of its prototypes', except those that all objects have. */
+/**
+ * The names of an object's properties and of its prototypes', except those that all objects have.
+ */
 function memberNames(value: unknown, end: object): string[] {
   const names = new Set<string>();
   for (const holder of prototypeChain(value)) {
     if (holder === end) break;
-    // The names of a large array or dictionary are of no use to a reader.
+    // The names of a large array or dictionary do not help a reader.
     for (const name of Object.getOwnPropertyNames(holder).slice(0, MAX_MEMBERS)) names.add(name);
   }
   return [...names].slice(0, MAX_MEMBERS);

@@ -4,7 +4,7 @@
  * @module
  */
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
-import type { Actor, ActorBody, SpawnOptions } from "../actor/actor.ts";
+import type { Actor, SpawnOptions } from "../actor/actor.ts";
 import { ActorSystem, endsWithServer, SERVER_ACTOR, unknownActor } from "../actor/actor_system.ts";
 import { type MailboxOptions, UNBOUNDED } from "../actor/mailbox.ts";
 import type { AskOptions, Destination, TellOptions } from "../actor/messaging.ts";
@@ -77,7 +77,7 @@ export interface ActorServerOptions extends ServerLocations {
   readonly grace?: number | undefined;
   /** Default timeout of asks, in ms. Default: 5000. */
   readonly askTimeout?: number | undefined;
-  /** The bound of mailboxes that are given none; by default they have none. */
+  /** The bound of mailboxes without their own. Default: none. */
   readonly mailbox?: MailboxOptions | undefined;
   /** Heartbeat of its connections. Default: every 15 s, and closed after 60 s of silence. */
   readonly heartbeat?: Heartbeat | undefined;
@@ -105,7 +105,18 @@ export interface ServerExtension {
 /** The keys that authenticate a server. */
 export type ServerKeys = Pick<Credentials, "instance" | "cookie">;
 
-/** A running server: its actors, its connections, its listeners. */
+/**
+ * The base of every server: actors, messages, and stopping in order. `EnsembleServer` extends it.
+ *
+ * @example Send messages from a server
+ * ```ts
+ * import { startServer } from "@gxensemble/ensemble";
+ *
+ * await using client = await startServer();
+ * client.tell("log@web1", { type: "write", text: "hello" });
+ * const count = await client.ask<number>("counter@web1", { type: "get" }, { timeout: 2_000 });
+ * ```
+ */
 export class ActorServer {
   /** The server's id. */
   readonly id: string;
@@ -166,6 +177,7 @@ export class ActorServer {
       askTimeout: options.askTimeout,
       mailbox: options.mailbox,
     });
+    this.actors.grace = this.#grace;
     const named = { id: this.id, instance: instance.publicKey };
     const { adminKey } = options;
     this.capabilities = new Capabilities(named, {
@@ -383,12 +395,54 @@ export class ActorServer {
     return this.#stopped.promise;
   }
 
-  /** Starts an actor; see {@linkcode ActorSystem.spawn}. */
-  spawn(name: string | undefined, body: ActorBody, options?: SpawnOptions): Actor {
+  /**
+   * Starts an actor.
+   *
+   * @param name its name; undefined for an actor that can be reached only by its reference.
+   * @param body the code that it runs. The actor ends when the body returns. If the body throws,
+   * the actor fails, which is logged.
+   * @throws {InvalidInputError} if the name is not valid: it has no `@` and no white space, and does not begin with a
+   * digit.
+   * @throws {EnsembleError} if an actor of that name is running.
+   *
+   * @example
+   * ```ts
+   * import { on, startServer } from "@gxensemble/ensemble";
+   *
+   * await using server = await startServer("printer1");
+   * server.spawn("printer", async (self) => {
+   *   await self.loop([on("print", ({ text }: { text: string }) => console.log(text))]);
+   * });
+   * ```
+   */
+  spawn(
+    name: string | undefined,
+    body: (self: Actor) => void | Promise<void>,
+    options?: SpawnOptions,
+  ): Actor {
     return this.enter(() => this.actors.spawn(name, body, options));
   }
 
-  /** Starts a service; see {@linkcode ActorSystem.serve}. */
+  /**
+   * Starts a service: an actor that answers requests `{ type, ... }` with the handler for that
+   * type. It handles one request at a time, unless the option `concurrent` is set. A handler that
+   * throws fails only its request.
+   *
+   * @throws {InvalidInputError} if the name is not valid.
+   * @throws {EnsembleError} if an actor of that name is running.
+   *
+   * @example
+   * ```ts
+   * import { startServer } from "@gxensemble/ensemble";
+   *
+   * await using server = await startServer("counter1");
+   * let total = 0;
+   * server.serve("counter", {
+   *   add: ({ amount }: { amount: number }) => total += amount,
+   *   get: () => total,
+   * });
+   * ```
+   */
   serve<Service = unknown, Given extends Handlers = HandlersOf<Service>>(
     name: string,
     handlers: Given,
@@ -397,12 +451,33 @@ export class ActorServer {
     return this.enter(() => this.actors.serve<Service, Given>(name, handlers, options));
   }
 
-  /** Sends a message; see `Messaging.tell`. */
+  /**
+   * Sends a message without waiting. Delivery is at most once, and in order for each pair of
+   * actors.
+   *
+   * @returns the nonce of the envelope; undefined if the actor is known not to exist.
+   * @throws {EnsembleError} if the message cannot be sent to another server, such as one with a function.
+   */
   tell(dest: Destination, message: unknown, options?: TellOptions): number | undefined {
     return this.actors.tell(dest, message, options);
   }
 
-  /** Sends a message and waits for the answer; see `Messaging.ask`. */
+  /**
+   * Sends a message and waits for its answer, by default for up to 5 s.
+   *
+   * @throws {ActorError} if the other side fails, or there is no such actor.
+   * @throws {TimeoutError} if no answer arrives in time.
+   * @throws {DisconnectedError} if the other server cannot be reached, or is lost before it answers.
+   * @throws {EnsembleError} if the message cannot be sent to another server.
+   *
+   * @example
+   * ```ts
+   * import { startServer } from "@gxensemble/ensemble";
+   *
+   * await using client = await startServer();
+   * const count = await client.ask<number>("counter@web1", { type: "get" }, { timeout: 2_000 });
+   * ```
+   */
   ask<Reply = unknown>(dest: Destination, message: unknown, options?: AskOptions): Promise<Reply> {
     return this.actors.ask<Reply>(dest, message, options);
   }
@@ -429,7 +504,7 @@ export class ActorServer {
    * Connects to another server, through the registry or at the given addresses, which are tried
    * first from now on. Sending to a server connects automatically; use this to know that it works.
    *
-   * @throws {DisconnectedError} when it cannot be reached, saying what was tried.
+   * @throws {DisconnectedError} if it cannot be reached, saying what was tried.
    *
    * @internal
    */
@@ -485,7 +560,7 @@ export class ActorServer {
    * @internal
    */
   async extend({ listen, roles, announce, grace }: ServerExtension): Promise<void> {
-    this.#grace = Math.max(this.#grace, grace);
+    this.actors.grace = this.#grace = Math.max(this.#grace, grace);
     const added: Address[] = [];
     for (const address of listen) {
       const listener = await this.#listen(address);
@@ -499,11 +574,21 @@ export class ActorServer {
   }
 
   /**
-   * Ends an actor at once, here or in another server, where that takes the capability `shutdown`. Its name is free, its
-   * receives reject, its signal is aborted, and everyone who waits for its answer gets an error with the code
-   * `ACTOR_ENDED`. Monitors get the reason. To let it clean up, send it `{ type: "shutdown" }`.
+   * Ends an actor at once, on this server or another; on another it requires the capability
+   * `shutdown`. Its name is free, its receives reject, its signal is aborted, and all its askers
+   * get an error with the code `ACTOR_ENDED`. Monitors get the reason. To let it clean up, send it
+   * `{ type: "shutdown" }`.
    *
-   * @throws {EnsembleError} when there is no such actor, it is a part of its server, or that refuses.
+   * @throws {EnsembleError} if there is no such actor, it is a part of its server, or that refuses.
+   * @throws {InvalidInputError} if the reason is not a text.
+   *
+   * @example
+   * ```ts
+   * import { startServer } from "@gxensemble/ensemble";
+   *
+   * await using client = await startServer();
+   * await client.exit("worker@web1", "it does not answer");
+   * ```
    */
   async exit(destination: Destination, reason = "killed"): Promise<void> {
     const ref = this.actors.refOf(destination);
@@ -518,7 +603,7 @@ export class ActorServer {
    *
    * @internal
    */
-  shutDown(): number {
+  beginStop(): number {
     void this.stop();
     return this.#grace;
   }
@@ -541,12 +626,13 @@ export class ActorServer {
 
   /**
    * Stops gracefully: closes its listeners and removes its sockets, leaves the registry, lets its
-   * actors shut down for at most `grace` ms, flushes and closes its connections.
+   * services finish their requests and its actors shut down within `grace` ms, and flushes and
+   * closes its connections. A handler must not await it, since the stop waits for the handler.
    */
   async stop(options: { grace?: number } = {}): Promise<void> {
     if (!this.#stopping) {
       this.#grace = options.grace ?? this.#grace;
-      this.#stopping = this.#shutDown();
+      this.#stopping = this.#stopServing();
     }
     await this.#stopping;
     await this.stopped;
@@ -561,6 +647,7 @@ export class ActorServer {
     this.actors.essential = new Set(this.actors.actors());
     this.actors.serve(SERVER_ACTOR, controlHandlers(this), {
       concurrent: true,
+      drains: false,
       mailbox: UNBOUNDED,
       requests: controlChecks,
     });
@@ -629,7 +716,7 @@ export class ActorServer {
     logger.warn("refused a connection from {from}: {reason}", { from, reason });
   }
 
-  async #shutDown(): Promise<void> {
+  async #stopServing(): Promise<void> {
     const until = performance.now() + this.#grace;
     logger.info("{id} is stopping", { id: this.id });
     this.#abort.abort(new DisconnectedError(`${this.id} is stopping`, { code: "SERVER_STOPPING" }));

@@ -90,15 +90,21 @@ export function sessionOf({ session }: Pick<Envelope, "session">): Session | und
   return session as Session | undefined;
 }
 
+/** The grantor of capabilities that a server was started with. */
+const BY_OPTIONS = "options";
+
 /** Capabilities granted to a server, until they are retracted or this server stops. */
 export interface Delegation {
   /** The server. */
   readonly server: string;
-  /** Its instance: after a restart it has to be authorized again, unless it has a certificate. */
-  readonly instance: Bytes;
+  /**
+   * Its instance: after a restart it has to be authorized again, unless it has a certificate.
+   * Absent for any instance.
+   */
+  readonly instance?: Bytes | undefined;
   /** The capabilities, sorted. */
   readonly capabilities: readonly string[];
-  /** The grantor, as in the audit log: `admin:1f2e3d4c5b6a7988`. */
+  /** The grantor, as in the audit log: `admin:1f2e3d4c5b6a7988`; or {@linkcode BY_OPTIONS}. */
   readonly by: string;
   /** The time, in ms since 1970. */
   readonly since: number;
@@ -132,8 +138,10 @@ export class Capabilities {
   readonly #self: { readonly id: string; readonly instance: Bytes };
   readonly #lines: LineLimit;
   readonly #delegations = new Map<string, Delegation>();
-  /** The capabilities of servers by id, for any instance. */
-  readonly #given = new Map<string, readonly string[]>();
+  /**
+   * The capabilities that this server was started with, by server id: they are for any instance.
+   */
+  readonly #given = new Map<string, Delegation>();
 
   /**
    * Creates the capabilities in a server.
@@ -151,7 +159,12 @@ export class Capabilities {
     },
   ) {
     for (const [server, capabilities] of Object.entries(given)) {
-      this.#given.set(checkServerId(server), checkCapabilities([...capabilities]));
+      this.#given.set(checkServerId(server), {
+        server,
+        capabilities: checkCapabilities([...capabilities]),
+        by: BY_OPTIONS,
+        since: Date.now(),
+      });
     }
     this.#self = self;
     this.administered = adminKey !== undefined;
@@ -233,17 +246,20 @@ export class Capabilities {
     return succeed(result as Awaited<Result>);
   }
 
-  /** Confers capabilities to the instance of a server, in place of those that it had. */
-  delegate(delegation: Omit<Delegation, "since">): void {
+  /** Grants capabilities to the instance of a server, in place of those that it had. */
+  delegate(delegation: Omit<Delegation, "since"> & { readonly instance: Bytes }): void {
     const capabilities = checkCapabilities(delegation.capabilities);
     this.#delegations.set(delegation.server, { ...delegation, capabilities, since: Date.now() });
   }
 
-  /** Ends everything that a server may do here now: delegations, and what its current connection has. */
+  /**
+   * Revokes everything that a server may do here now: delegations, and the capabilities of its
+   * current connection.
+   */
   retract(server: string, session: Session | undefined): Retraction {
     const conferred = [
       ...this.#delegations.get(server)?.capabilities ?? [],
-      ...this.#given.get(server) ?? [],
+      ...this.#given.get(server)?.capabilities ?? [],
     ];
     const retracted = [...new Set([...conferred, ...session?.capabilities ?? []])].sort();
     this.#delegations.delete(server);
@@ -252,9 +268,13 @@ export class Capabilities {
     return { retracted, returning: [...session?.certified?.capabilities ?? []] };
   }
 
-  /** What is conferred, sorted by server. */
+  /**
+   * The granted capabilities, sorted by server. A server can have capabilities from the start, and
+   * others granted later.
+   */
   delegations(): Delegation[] {
-    return [...this.#delegations.values()].sort((a, b) => a.server < b.server ? -1 : 1);
+    return [...this.#given.values(), ...this.#delegations.values()]
+      .sort((a, b) => a.server < b.server ? -1 : a.server > b.server ? 1 : 0);
   }
 
   /**
@@ -274,10 +294,11 @@ export class Capabilities {
     if (!delegation && !given) return [];
     // All consoles share a certificate, so it does not identify a server.
     const isCertified = certified?.id === peer;
-    const isSame = isCertified || delegation && sameInstance(delegation.instance, instance);
+    const isSame = isCertified ||
+      delegation?.instance && sameInstance(delegation.instance, instance);
     return [
       ...isSame ? delegation?.capabilities ?? [] : [],
-      ...isCertified || !certified ? given ?? [] : [],
+      ...isCertified || !certified ? given?.capabilities ?? [] : [],
     ];
   }
 

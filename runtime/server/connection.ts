@@ -11,6 +11,7 @@ import type { Address } from "../wire/address.ts";
 import { IncomingFrame } from "../wire/envelope_frames.ts";
 import { type FrameReader, type Outbox, PREFIX_LENGTH } from "../wire/frames.ts";
 import {
+  EARLY_WRITE,
   FRAMES_PER_CHECK,
   LARGE_FRAME,
   MAX_FRAME,
@@ -156,11 +157,14 @@ export class Connection {
   }
 
   /**
-   * Writes the outbox at the end of this turn of the event loop, so that all messages of the turn
-   * go out in one write.
+   * Writes the outbox at the end of this turn of the event loop, so that the messages of the turn go
+   * out in few writes. If there is enough for a write already, it begins at once: the peer works on
+   * those messages while this server makes the next ones.
    */
   flush(): void {
-    if (this.#flushing || this.#writing) return;
+    if (this.#writing) return;
+    if (this.#outbox.size >= EARLY_WRITE) return void this.#writeAll();
+    if (this.#flushing) return;
     this.#flushing = true;
     this.#seen = -1;
     queueMicrotask(this.#settle);
@@ -214,7 +218,7 @@ export class Connection {
       return;
     }
     this.#flushing = false;
-    void this.#writeAll();
+    if (!this.#writing) void this.#writeAll();
   };
 
   async #writeAll(): Promise<void> {
@@ -232,6 +236,7 @@ export class Connection {
           rest = rest.subarray(written);
         }
       }
+      this.#outbox.rest();
     } catch (error) {
       this.close(`the connection was lost: ${(error as Error).message}`);
     }
@@ -284,7 +289,9 @@ export class Connection {
       const { peer } = this.session;
       const { receiver } = this.#options;
       const expected = receiver.expects(frame, peer);
-      const envelope = expected ? frame.decode(peer) : frame.withoutMessage(peer);
+      const envelope = expected
+        ? frame.decode(peer, this.#lastReceived)
+        : frame.withoutMessage(peer);
       envelope.session = this.session;
       receiver.deliver(envelope);
     } else if (end > start) {

@@ -173,7 +173,7 @@ export function controlHandlers(server: ActorServer): HandlersOf<ControlHandlers
 
     threadBacktrace: async ({ serial }) => await backtrace(requireActor(actors, serial)),
 
-    shutdown: () => ({ grace: server.shutDown() }),
+    shutdown: () => ({ grace: server.beginStop() }),
 
     kill({ actor, reason }, context) {
       capabilities.attempt(context.envelope, {
@@ -308,7 +308,7 @@ export const controlAnswers = answerChecks<ControlHandlers>({
   delegations: listOf(
     parts({
       server: serverId,
-      instance: bytes(INSTANCE_LENGTH, INSTANCE_LENGTH),
+      instance: optional(bytes(INSTANCE_LENGTH, INSTANCE_LENGTH)),
       capabilities: parseCapabilities,
       by: text(MAX_GRANTOR),
       since: timestamp,

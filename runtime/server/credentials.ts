@@ -152,7 +152,10 @@ export async function fingerprintOf(bytes: BufferSource): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
 
-/** The fingerprint of a public key: that of its SPKI DER, as `openssl pkey -pubin -outform DER | sha256sum` prints it. */
+/**
+ * The fingerprint of a public key: that of its SPKI DER, as `openssl pkey -pubin -outform DER |
+ * sha256sum` prints it.
+ */
 export async function publicKeyFingerprint(key: CryptoKey): Promise<string> {
   return await fingerprintOf(await crypto.subtle.exportKey("spki", key));
 }

@@ -95,16 +95,19 @@ export class Peer {
 
 const logger = getLogger(["gxensemble", "server"]);
 
-/** How long messages are dropped after a failed attempt, in ms. It doubles with each further failure. */
+/**
+ * How long messages are dropped after a failed attempt, in ms. It doubles with each further
+ * failure.
+ */
 export const FIRST_PAUSE = 100;
 
-/** The longest pause, in ms: within it a server that comes back is found by those that go on telling it. */
+/** The longest pause, in ms: senders find a returning server within this time. */
 export const LONGEST_PAUSE = 5_000;
 
 /** How long a server counts as absent after the last attempt to reach it, in ms. */
 export const FORGET_AFTER = 60_000;
 
-/** One server that cannot be reached. */
+/** One unreachable server. */
 interface Absence {
   readonly since: number;
   why: string;
@@ -115,9 +118,10 @@ interface Absence {
 }
 
 /**
- * The servers that cannot be reached. After a failed attempt messages to the server are dropped without a further
- * attempt until a pause is over. The log has one line when the first message is dropped, and one at the end, unless
- * there are too many: a peer can be absent under any number of ids.
+ * The unreachable servers. After a failed attempt, messages to the server are dropped without
+ * another attempt until a pause is over. The log has one line when the first message is dropped,
+ * and one at the end, unless there are too many, because a peer can be absent under any number of
+ * ids.
  */
 export class Absences {
   readonly #absences = new Map<string, Absence>();
@@ -167,7 +171,7 @@ export class Absences {
     this.#end(server, "is reached again");
   }
 
-  /** Forgets all, and logs what was dropped. */
+  /** Forgets all servers, and logs what was dropped. */
   close(): void {
     for (const server of [...this.#absences.keys()]) this.#end(server, "was not reached again");
   }

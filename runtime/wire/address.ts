@@ -8,6 +8,7 @@
  */
 import { quoted, shorten } from "../safe_text.ts";
 import { InvalidInputError } from "../errors.ts";
+import { describeValue } from "../inspection.ts";
 import {
   type Datum,
   formatNotation,
@@ -35,8 +36,8 @@ export interface UnixAddress {
   /** The absolute path of the socket on that host. */
   readonly path: string;
   /**
-   * The file that the server made there, which tells the socket from any other at its path, whatever the host is
-   * called. It is not part of the written forms.
+   * The file that the server made there, which tells the socket from any other at its path,
+   * whatever the host is called. It is not part of the written forms.
    *
    * @internal
    */
@@ -48,7 +49,8 @@ export interface InternetAddress {
   /** Distinguishes kinds of addresses. */
   readonly kind: "tcp" | "tls";
   /**
-   * A host name, an IPv4 address, or an IPv6 address without brackets; a link-local one has its zone: `fe80::1%eth0`.
+   * A host name, an IPv4 address, or an IPv6 address without brackets; a link-local one has its
+   * zone: `fe80::1%eth0`.
    */
   readonly host: string;
   /** 0 to 65535. With 0, a server listens on any free port; it cannot be connected to. */
@@ -117,8 +119,8 @@ export function addressToDatum(address: Address): Datum {
 }
 
 /**
- * Formats an address as a URL. For a UNIX socket of another host it names the host, as a `file:` URL does (RFC 8089):
- * `unix://host/path`.
+ * Formats an address as a URL. For a UNIX socket of another host it names the host, as a `file:`
+ * URL does (RFC 8089): `unix://host/path`.
  */
 export function formatAddressUrl(address: Address): string {
   if (address.kind !== "unix") return `${address.kind}://${formatEndpoint(address)}`;
@@ -187,14 +189,17 @@ function internetAddress(kind: "tcp" | "tls", endpoint: string, text: string): I
   return { kind, host, port };
 }
 
-/** Whether a host is an IPv6 address, perhaps with a zone: the name or number of an interface (RFC 4007, 11). */
+/**
+ * Whether a host is an IPv6 address, perhaps with a zone: the name or number of an interface (RFC
+ * 4007, 11).
+ */
 function isIPv6(host: string): boolean {
   return canonicalIPv6(host.replace(/%[\w.~-]{1,15}$/, "")) !== undefined;
 }
 
 /**
- * The canonical form of an IPv6 address (RFC 5952); undefined for any other text. The URL parser is built in, while
- * `node:net` would have to be loaded.
+ * The canonical form of an IPv6 address (RFC 5952); undefined for any other text. The URL parser is
+ * built in, while `node:net` would have to be loaded.
  */
 export function canonicalIPv6(text: string): string | undefined {
   return /^[\da-f:.]+$/i.test(text)
@@ -216,7 +221,9 @@ function percentEncode(text: string): string {
   );
 }
 
-/** Encodes characters that `encodeURIComponent` leaves as they are, and the notation does not allow. */
+/**
+ * Encodes characters that `encodeURIComponent` leaves as they are, and the notation does not allow.
+ */
 function percentCode(character: string): string {
   return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
 }
@@ -239,8 +246,11 @@ function addressError(text: string, why: string): InvalidInputError {
 /**
  * Reads addresses of which some are text.
  *
- * @throws {InvalidInputError} when a text is not an address.
+ * @throws {InvalidInputError} if a text is not an address.
  */
 export function readAddresses(list: readonly (Address | string)[] = []): Address[] {
+  if (!Array.isArray(list)) {
+    throw new InvalidInputError(`not a list of addresses: ${describeValue(list)}`);
+  }
   return list.flatMap((each) => typeof each === "string" ? parseAddresses(each) : [each]);
 }

@@ -533,8 +533,8 @@ function processorTime(): number {
 }
 
 /**
- * Makes the error for a malformed frame. The message quotes nothing from the frame, so that it is short and safe to
- * log.
+ * Makes the error for a malformed frame. The message quotes nothing from the frame, so that it is
+ * short and safe to log.
  */
 function malformed(why: string): ProtocolError {
   return new ProtocolError(`malformed frame: ${why}`);

@@ -14,8 +14,9 @@
  * | | the source actor, likewise |
  * | | fields of later versions, which are skipped |
  *
- * The servers are those of the connection, and not in the header. Values have the form of `value_format.ts`. The
- * header is read by itself, so that a message for an actor that does not exist is never decoded.
+ * The servers are those of the connection, and not in the header. Values have the form of
+ * `value_format.ts`. The header is read by itself, so that a message for an actor that does not
+ * exist is never decoded.
  *
  * @module
  */
@@ -54,7 +55,7 @@ export function writeEnvelope(outbox: Outbox, envelope: Envelope): void {
         (expires ? FLAG_TIMEOUT : 0) | (replyTo === undefined ? 0 : FLAG_REPLY),
     );
     encoder.writeDouble(nonce);
-    if (expires) encoder.writeDouble(performance.now() + timeout);
+    if (expires) encoder.writeDouble(envelope.expires ??= performance.now() + timeout);
     if (replyTo !== undefined) encoder.writeDouble(replyTo);
     encoder.writeActorId(envelope.dest);
     encoder.writeActorId(envelope.source.actor);
@@ -121,12 +122,15 @@ export class IncomingFrame {
    * Decodes the envelope with its message. The result does not refer to the bytes.
    *
    * @param source the server at the other end of the connection.
+   * @param now when it arrived, by `performance.now()`.
    * @throws {ProtocolError} if the message is malformed, or exceeds a limit.
    */
-  decode(source: string): Envelope {
+  decode(source: string, now: number = performance.now()): Envelope {
     decoder.openFrame(this.#bytes, this.#message, this.#end);
     try {
-      return this.#envelope(source, decoder.readMessage(this.#end - this.#start));
+      const envelope = this.#envelope(source, decoder.readMessage(this.#end - this.#start));
+      if (this.timeout !== undefined) envelope.expires = now + this.timeout;
+      return envelope;
     } finally {
       decoder.closeFrame();
     }

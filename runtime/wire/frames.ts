@@ -11,16 +11,45 @@ import type { ByteStream } from "./stream.ts";
 /** The length of a frame's header, in bytes. */
 export const PREFIX_LENGTH = 4;
 
-const INITIAL_CAPACITY = 64 * 1024;
+/** The size of the buffer in which an idle stream waits for data, in bytes. */
+const IDLE_CAPACITY = 4 * 1024;
+
+/** The size of the buffers of busy streams, in bytes. */
+const BUSY_CAPACITY = 64 * 1024;
+
+/** The number of small reads in a row after which a stream counts as idle. */
+const SMALL_READS = 16;
+
+const EMPTY = new Uint8Array();
+
+/** The maximum number of unused buffers to keep. */
+const MAX_SPARE = 32;
 
 /**
- * Reads frames in place, from a buffer that grows to the largest frame and shrinks back after it. When {@linkcode
- * FrameReader.next} has returned true, the body of the frame is `buffer` from `start` to `end`, until the next
- * {@linkcode FrameReader.fill}.
+ * Buffers of {@linkcode BUSY_CAPACITY} that no stream uses. Most connections are idle, and a server may
+ * have thousands.
+ */
+const spare: Uint8Array<ArrayBuffer>[] = [];
+
+function takeBuffer(): Uint8Array<ArrayBuffer> {
+  return spare.pop() ?? new Uint8Array(BUSY_CAPACITY);
+}
+
+/** Keeps a buffer that is no longer used, if it has the common size. */
+function giveBack(buffer: Uint8Array): void {
+  if (buffer.length === BUSY_CAPACITY && spare.length < MAX_SPARE) {
+    spare.push(buffer as Uint8Array<ArrayBuffer>);
+  }
+}
+
+/**
+ * Reads frames in place, from a buffer that grows to the largest frame and shrinks back after it. It is
+ * small while little arrives. When {@linkcode FrameReader.next} has returned true, the body of the frame
+ * is `buffer` from `start` to `end`, until the next {@linkcode FrameReader.fill}.
  */
 export class FrameReader {
   /** The bytes that were read. */
-  buffer: Uint8Array = new Uint8Array(INITIAL_CAPACITY);
+  buffer: Uint8Array = new Uint8Array(IDLE_CAPACITY);
   /** The start of the current frame's body. */
   start = 0;
   /** The end of the current frame's body. */
@@ -30,6 +59,8 @@ export class FrameReader {
   readonly #stream: ByteStream;
   #read = 0;
   #filled = 0;
+  /** The number of reads in a row that brought little. */
+  #small = 0;
 
   /** Reads from a stream, and refuses a body of more than `limit` bytes. */
   constructor(stream: ByteStream, limit: number) {
@@ -69,6 +100,8 @@ export class FrameReader {
     const count = await this.#stream.read(this.buffer.subarray(this.#filled));
     if (count === null) return false;
     this.#filled += count;
+    if (count < IDLE_CAPACITY / 2) this.#small++;
+    else this.#small = 0;
     return true;
   }
 
@@ -79,21 +112,35 @@ export class FrameReader {
 
   #makeRoom(): void {
     const rest = this.#filled - this.#read;
-    if (this.#filled === this.buffer.length || rest === 0) {
-      // It doubles as data arrives, and never grows to a size that a prefix merely announces.
-      const large = this.buffer.length > INITIAL_CAPACITY;
-      let target = this.buffer;
-      if (rest * 2 > this.buffer.length) target = new Uint8Array(this.buffer.length * 2);
-      else if (large && rest * 2 <= INITIAL_CAPACITY) target = new Uint8Array(INITIAL_CAPACITY);
-      target.set(this.buffer.subarray(this.#read, this.#filled), 0);
-      this.buffer = target;
-      this.#read = 0;
-      this.#filled = rest;
+    const isFull = this.#filled === this.buffer.length;
+    if (!isFull && rest > 0) return;
+    const before = this.buffer;
+    const target = this.#nextBuffer(rest, isFull);
+    target.set(before.subarray(this.#read, this.#filled), 0);
+    if (target !== before) giveBack(before);
+    this.buffer = target;
+    this.#read = 0;
+    this.#filled = rest;
+  }
+
+  /** The buffer to read into next, with `rest` bytes of a frame whose end is missing. */
+  #nextBuffer(rest: number, isFull: boolean): Uint8Array {
+    const { length } = this.buffer;
+    // It grows as data arrives, and never to a size that a prefix merely announces.
+    if (isFull && length < BUSY_CAPACITY) return takeBuffer();
+    if (rest * 2 > length) return new Uint8Array(length * 2);
+    if (length > BUSY_CAPACITY && rest * 2 <= BUSY_CAPACITY) return takeBuffer();
+    if (length === BUSY_CAPACITY && rest === 0 && this.#small >= SMALL_READS) {
+      return new Uint8Array(IDLE_CAPACITY);
     }
+    return this.buffer;
   }
 }
 
-/** Whether the length of a frame is the start of a TLS record: an alert or a handshake (RFC 8446, 5.1). */
+/**
+ * Whether the length of a frame is the start of a TLS record: an alert or a handshake (RFC 8446,
+ * 5.1).
+ */
 function isTlsRecord(length: number): boolean {
   const start = length >>> 8;
   return start >= 0x150300 && start <= 0x150304 || start >= 0x160300 && start <= 0x160304;
@@ -119,12 +166,12 @@ const MAX_KEPT = 4 * 1024 * 1024;
  */
 export class Outbox {
   /** The buffered frames, up to `#size`. */
-  #buffer = new Uint8Array(INITIAL_CAPACITY);
+  #buffer: Uint8Array<ArrayBuffer> = EMPTY;
   #size = 0;
   /** Whether one of them has a deadline. */
   #expires = false;
   /** The frames to write next: those in `#leaving` from `#next` to `#end`. */
-  #leaving = new Uint8Array();
+  #leaving: Uint8Array<ArrayBuffer> = EMPTY;
   #next = 0;
   #end = 0;
   #leavingExpire = false;
@@ -147,7 +194,7 @@ export class Outbox {
   add(body: Uint8Array): void {
     const start = this.bodyStart;
     const end = start + body.length;
-    if (end > this.#buffer.length) this.grow(this.#size, end);
+    if (end > this.open().length) this.grow(this.#size, end);
     this.#buffer.set(body, start);
     this.commit(end, false);
   }
@@ -159,6 +206,7 @@ export class Outbox {
 
   /** The buffer to write the body of the next frame into, see {@linkcode Outbox.commit}. */
   open(): Uint8Array<ArrayBuffer> {
+    if (this.#buffer === EMPTY) this.#buffer = takeBuffer();
     return this.#buffer;
   }
 
@@ -171,10 +219,14 @@ export class Outbox {
     while (capacity < needed) capacity *= 2;
     const grown = new Uint8Array(capacity);
     grown.set(this.#buffer.subarray(0, used));
+    giveBack(this.#buffer);
     return this.#buffer = grown;
   }
 
-  /** Adds the frame whose body was written up to `end`. `expires` says whether its header has a deadline. */
+  /**
+   * Adds the frame whose body was written up to `end`. `expires` says whether its header has a
+   * deadline.
+   */
   commit(end: number, expires: boolean): void {
     const at = this.#size;
     const length = end - at - PREFIX_LENGTH;
@@ -212,11 +264,18 @@ export class Outbox {
 
   /** Drops everything except what was taken out. */
   clear(): void {
-    this.#buffer = new Uint8Array(INITIAL_CAPACITY);
-    this.#leaving = new Uint8Array();
+    this.#buffer = this.#leaving = EMPTY;
     this.#size = this.#next = this.#end = 0;
     this.#expires = this.#leavingExpire = false;
     this.#messages = this.#leavingMessages = 0;
+  }
+
+  /** Gives the buffers back if nothing waits. Call it when everything that was taken out is written. */
+  rest(): void {
+    if (this.size > 0) return;
+    giveBack(this.#buffer);
+    giveBack(this.#leaving);
+    this.#buffer = this.#leaving = EMPTY;
   }
 
   #swap(): void {
@@ -225,8 +284,7 @@ export class Outbox {
     this.#leavingExpire = this.#expires;
     this.#next = 0;
     this.#end = this.#size;
-    const fits = written.length >= INITIAL_CAPACITY && written.length <= MAX_KEPT;
-    this.#buffer = fits ? written : new Uint8Array(INITIAL_CAPACITY);
+    this.#buffer = written.length <= MAX_KEPT ? written : EMPTY;
     this.#size = 0;
     this.#expires = false;
     this.#leavingMessages = this.#messages;

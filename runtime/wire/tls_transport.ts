@@ -66,7 +66,7 @@ function refuseZone(host: string): void {
 /**
  * Opens a stream to an address. The certificate of the peer must be valid and name the host.
  *
- * @throws {Error} when no stream can be opened.
+ * @throws {Error} if no stream can be opened.
  */
 export function connectTls(
   { host, port }: InternetAddress,
@@ -315,7 +315,10 @@ class TlsStream implements ByteStream {
     return filled;
   }
 
-  /** See {@linkcode ByteStream.write}. The promise resolves when the socket has taken all of the bytes. */
+  /**
+   * See {@linkcode ByteStream.write}. The promise resolves when the socket has taken all of the
+   * bytes.
+   */
   write(bytes: Uint8Array): Promise<number> {
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     this.#socket.write(bytes, (error) => error ? reject(error) : resolve(bytes.length));

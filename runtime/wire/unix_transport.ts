@@ -24,7 +24,9 @@ import { type Accepted, asStream, type ByteStream, type Listener, nextStream } f
 import { messageOf } from "./system_errors.ts";
 import { Handshakes } from "./handshakes.ts";
 
-/** The longest path of a socket, in bytes: the size of `sun_path` without its final NUL (unix(7)). */
+/**
+ * The longest path of a socket, in bytes: the size of `sun_path` without its final NUL (unix(7)).
+ */
 const MAX_SOCKET_PATH = Deno.build.os === "darwin" ? 103 : 107;
 
 /** How long a running server waits while another starts in the same directory, in ms. */

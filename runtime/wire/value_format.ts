@@ -52,7 +52,9 @@ export enum Tag {
   Utf8 = 0xe7,
   /** A text with lone surrogates: size, UTF-16. */
   Utf16 = 0xe8,
-  /** A BigInt: size, 1 if it is negative and 0 otherwise, its magnitude with the highest byte first. */
+  /**
+   * A BigInt: size, 1 if it is negative and 0 otherwise, its magnitude with the highest byte first.
+   */
   BigInt = 0xe9,
   /** A Boolean, Number, String or BigInt object: its primitive. */
   Boxed = 0xea,
@@ -75,8 +77,9 @@ export enum Tag {
   /** A reference to an actor: server id, name or serial number. */
   ActorRef = 0xf3,
   /**
-   * A value with cycles, or too deep or too large for a tree: the size of the contents, the contents of its objects in
-   * turn, the number of objects, and each object without its contents. The first object is the value.
+   * A value with cycles, or too deep or too large for a tree: the size of the contents, the
+   * contents of its objects in turn, the number of objects, and each object without its contents.
+   * The first object is the value.
    */
   Graph = 0xf4,
   /** Inside a graph: the number of an object. */

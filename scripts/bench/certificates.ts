@@ -31,17 +31,27 @@ export async function makeCertificates(directory: string, ids: string[]): Promis
   }
 }
 
-/** What a server shows and trusts. */
+/** A server's certificate, and the authorities it trusts. */
 export async function readCredentials(directory: string, id: string): Promise<TlsCredentials> {
-  const read = (name: string) => Deno.readTextFile(`${directory}/${name}`);
-  const material = {
-    chain: await read(`${id}.pem`),
-    key: await read(`${id}.key`),
-    roots: [await read("root.pem")],
-  };
+  const { cert, key, ca } = await readTlsFiles(directory, id);
+  const material = { chain: cert, key, roots: [ca] };
   return {
     current: () => material,
     onChange: () => {},
     identify: (certificate) => certifiedBy(certificate, { serials: new Set() }),
+  };
+}
+
+/** The same for a bare socket: options of `node:tls`. */
+export async function readTlsFiles(
+  directory: string,
+  id: string,
+): Promise<{ cert: string; key: string; ca: string; minVersion: "TLSv1.3" }> {
+  const read = (name: string) => Deno.readTextFile(`${directory}/${name}`);
+  return {
+    cert: await read(`${id}.pem`),
+    key: await read(`${id}.key`),
+    ca: await read("root.pem"),
+    minVersion: "TLSv1.3",
   };
 }

@@ -1,52 +1,93 @@
 /**
- * The contestant in Erlang: two nodes and Erlang's own distribution.
+ * Contestants in Erlang: two nodes and Erlang's own distribution, or one node.
  *
  * @module
  */
-import { Contestant } from "./contestant.ts";
-import { type Figures, ONE_WAY, OUTSTANDING_ROUND_TRIPS, ROUND_TRIPS } from "./workload.ts";
+import type { Contestant } from "./case.ts";
+import { outputOf, RunningProgram } from "./running_program.ts";
 
-const SOURCE = new URL("./bench_erlang.erl", import.meta.url).pathname;
+const SOURCE = new URL("bench.erl", import.meta.url).pathname;
 
-/** Measures two nodes on this host; undefined where Erlang is not installed. */
-export async function measureErlang(directory: string): Promise<Figures | undefined> {
-  if (!await isInstalled()) return undefined;
-  const port = freePort();
-  const env = { ERL_EPMD_PORT: `${port}`, HOME: directory };
-  const options = { env, cwd: directory };
-  const erl = (node: string, call: string) => [
-    ...["-noshell", "-sname", `${node}@localhost`, "-setcookie", "bench"],
-    ...["-start_epmd", "false", "-kernel", "inet_dist_use_interface", "{127,0,0,1}"],
-    ...["-eval", call],
-  ];
-  const compile = `{ok, _} = compile:file("${SOURCE}"), halt().`;
-  await (await Contestant.start("erl", ["-noshell", "-eval", compile], options)).output();
-  // A name server of our own, in the foreground, so that none is left running.
-  const epmdArgs = ["-port", `${port}`, "-address", "127.0.0.1"];
-  await using _epmd = await Contestant.start("epmd", epmdArgs, options);
-  await until(() => canConnect(port));
-  await using _peer = await Contestant.start("erl", erl("peer", "bench_erlang:peer()."), {
-    ...options,
-    ready: "ready",
-  });
-  const counts = `${ROUND_TRIPS}, ${OUTSTANDING_ROUND_TRIPS}, ${ONE_WAY}`;
-  const call = `bench_erlang:bench('peer@localhost', ${counts}), halt().`;
-  const output = await (await Contestant.start("erl", erl("bench", call), options)).output();
-  const [p50, p99, outstanding, oneWay] = output.trim().split(" ").map(Number);
-  return {
-    roundTrip: { p50: p50! / 1000, p99: p99! / 1000 },
-    outstanding: outstanding!,
-    oneWay: oneWay!,
+/** Work that `bench.erl` does. */
+export type ErlangWork = "asks" | "outstanding" | "texts" | "one_way" | "local";
+
+/** Two nodes, with plain messages. */
+export function erlang(work: ErlangWork): Contestant {
+  return nodes(work, "plain");
+}
+
+/** Two nodes, with a `gen_server`, which also watches the process that it asks. */
+export function genServer(work: ErlangWork): Contestant {
+  return nodes(work, "server");
+}
+
+/** One node, with plain messages between its processes. */
+export function erlangAlone(work: ErlangWork): Contestant {
+  return async ({ duration, directory }) => {
+    if (!await isInstalled()) return undefined;
+    await compileIn(directory);
+    const call = `bench:measure(${work}, plain, node(), ${duration}).`;
+    const output = await outputOf("erl", ["-noshell", "-eval", call], inDirectory(directory));
+    return JSON.parse(output.slice(output.indexOf("{")));
   };
 }
 
-async function isInstalled(): Promise<boolean> {
-  try {
-    return (await new Deno.Command("erl", { args: ["-version"], stderr: "null" }).output()).success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+function nodes(work: ErlangWork, kind: "plain" | "server"): Contestant {
+  return async ({ duration, directory }) => {
+    if (!await isInstalled()) return undefined;
+    await compileIn(directory);
+    const port = freePort();
+    const options = inDirectory(directory, { ERL_EPMD_PORT: `${port}` });
+    const node = (name: string, call: string) => [
+      ...["-noshell", "-name", `${name}@127.0.0.1`, "-setcookie", "bench"],
+      ...["-start_epmd", "false", "-kernel", "inet_dist_use_interface", "{127,0,0,1}"],
+      ...["-eval", call],
+    ];
+    // A name server of our own, in the foreground, so that none is left running.
+    const epmdArgs = ["-port", `${port}`, "-address", "127.0.0.1"];
+    await using _epmd = await RunningProgram.start("epmd", epmdArgs, {
+      ...options,
+      // It reports the connection that checks whether it listens.
+      quiet: true,
+    });
+    while (!await canConnect(port)) await new Promise((resolve) => setTimeout(resolve, 5));
+    await using _server = await RunningProgram.start("erl", node("server", "bench:serve()."), {
+      ...options,
+      ready: "ready",
+    });
+    const call = `bench:measure(${work}, ${kind}, 'server@127.0.0.1', ${duration}).`;
+    return JSON.parse(await outputOf("erl", node("client", call), options));
+  };
+}
+
+async function compileIn(directory: string): Promise<void> {
+  await outputOf("erlc", [SOURCE], { cwd: directory });
+}
+
+function inDirectory(directory: string, env: Record<string, string> = {}) {
+  return {
+    cwd: directory,
+    env: { ...env, HOME: directory, ERL_EPMD_ADDRESS: "127.0.0.1", ERL_CRASH_DUMP: "/dev/null" },
+  };
+}
+
+let installed: Promise<boolean> | undefined;
+
+/** Whether this host has Erlang. */
+function isInstalled(): Promise<boolean> {
+  return installed ??= (async () => {
+    try {
+      const { success } = await new Deno.Command("erl", {
+        args: ["-noshell", "-eval", "halt()."],
+        stdout: "null",
+        stderr: "null",
+      }).output();
+      return success;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
+  })();
 }
 
 function freePort(): number {
@@ -61,8 +102,4 @@ async function canConnect(port: number): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!await condition()) await new Promise((resolve) => setTimeout(resolve, 10));
 }

@@ -4,12 +4,12 @@
  * @module
  */
 
-/** What stands in a page for something of the machine: pairs of the real text and the page's. */
+/** The texts that a page shows for those of this machine: pairs of the real text and the page's. */
 export type Stand = readonly [real: string | RegExp, shown: string];
 
 const HASH = /\b[0-9a-f]{64}\b/g;
 
-/** What differs from run to run. */
+/** Text that differs from run to run. */
 const VARIABLE: readonly Stand[] = [
   [/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, "<time>"],
   [/\((?:compiled|portable), (?=\d+ bytes\))/g, "(<form>, "],
@@ -22,12 +22,12 @@ export class Comparison {
   readonly #stands: readonly Stand[];
   readonly #hashes = new Map<string, string>();
 
-  /** Makes one, given what stands for something of this machine. */
+  /** Makes a comparison, given the page's texts for those of this machine. */
   constructor(stands: readonly Stand[]) {
     this.#stands = stands;
   }
 
-  /** Says whether lines are those that the page shows. */
+  /** Returns whether lines match those of the page. */
   isSame(lines: readonly string[], shown: readonly string[]): boolean {
     if (shown[0] === "...") {
       return this.isSame(lines, shown.slice(1)) ||
@@ -37,7 +37,7 @@ export class Comparison {
     return this.isSameLine(lines[0]!, shown[0]!) && this.isSame(lines.slice(1), shown.slice(1));
   }
 
-  /** Says whether a line is the one that the page shows. */
+  /** Returns whether a line matches the page's. */
   isSameLine(line: string, shown: string): boolean {
     const here = replaceAll(replaceAll(line, this.#stands), VARIABLE);
     const there = replaceAll(shown, VARIABLE);

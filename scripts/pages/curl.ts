@@ -1,6 +1,6 @@
 /**
- * What is `curl` in the pages: `curl [-I] <url>`. It needs no program besides Deno, and waits until a server listens,
- * where a reader would have been slower than the server.
+ * The `curl` of the pages: `curl [-I] <url>`. It needs only Deno, and waits until a server listens,
+ * since a script is faster than a reader.
  *
  * @module
  */

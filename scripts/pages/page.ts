@@ -1,9 +1,10 @@
 /**
  * Reads a page of the documentation as steps that can be run.
  *
- * What is run are the blocks that say `console` after their fence: a transcript of commands and their output. Blocks
- * that begin with a file name in a comment are files to write, `diff` blocks that begin with `--- <path>` are changes to
- * a file. `ignore` after the language leaves a block out. A block in an HTML comment is run like any other.
+ * The blocks marked `console` are run: transcripts of commands and their output. Blocks that begin
+ * with a file name in a comment are files to write, and `diff` blocks that begin with `--- <path>`
+ * are changes to a file. `ignore` after the language leaves a transcript out; a file is written all
+ * the same, but not type-checked by itself. A block in an HTML comment is run like any other.
  *
  * @module
  */
@@ -15,15 +16,15 @@ export interface CommandStep {
   readonly line: number;
   /** The command, as it is typed after `$ `. */
   readonly text: string;
-  /** What is typed at the prompts of the command, `name> `. */
+  /** The lines typed at the prompts of the command, `name> `. */
   readonly typed: readonly string[];
   /** The output that the page shows. A line `...` stands for any number of lines. */
   readonly output: readonly string[];
-  /** Whether the command ends with `&`: it goes on, and the output is waited for. */
+  /** Whether the command ends with `&`: it keeps running, and its output is waited for. */
   readonly isBackground: boolean;
 }
 
-/** A file that the page shows whole. */
+/** A file that the page shows in full. */
 export interface FileStep {
   readonly kind: "file";
   readonly line: number;
@@ -37,7 +38,7 @@ export interface ChangeStep {
   readonly kind: "change";
   readonly line: number;
   readonly path: string;
-  /** The text that is in the file once. */
+  /** The text to replace, which occurs once in the file. */
   readonly before: string;
   readonly after: string;
 }
@@ -49,7 +50,7 @@ export interface HeadingStep {
   readonly title: string;
 }
 
-/** What is done in the order of the page. */
+/** The steps of a page, in order. */
 export type Step = CommandStep | FileStep | ChangeStep | HeadingStep;
 
 interface Block {
@@ -86,8 +87,8 @@ export function readPage(markdown: string): Step[] {
 }
 
 function readBlock({ line, language, isIgnored, lines }: Block): Step[] {
-  if (isIgnored || lines.length === 0) return [];
-  if (language === "console") return readTranscript(line, lines);
+  if (lines.length === 0) return [];
+  if (language === "console") return isIgnored ? [] : readTranscript(line, lines);
   const changed = language === "diff" ? /^--- (\S+)$/.exec(lines[0]!)?.[1] : undefined;
   if (changed !== undefined) {
     const kept = (signs: string) =>

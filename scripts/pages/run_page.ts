@@ -1,6 +1,6 @@
 /**
- * Runs a page of the documentation: types its commands into a shell, and compares what they print with what the page
- * shows.
+ * Runs a page of the documentation: types its commands into a shell, and compares their output with
+ * the page.
  *
  * @module
  */
@@ -12,29 +12,33 @@ import { type Job, Shell } from "./shell.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 
-/** Exit codes that a command may have that goes on: it has ended by itself, or a signal has ended it. */
+/** Valid exit codes of a background command: it ended by itself, or by a signal. */
 const GOOD_ENDS = [0, 128 + 9, 128 + 15];
 
 /** Options of {@linkcode runPage}. */
 export interface RunPageOptions {
-  /** What is run as `gxensemble`: a program and its first arguments. By default the sources. */
+  /**
+   * The command that runs as `gxensemble`: a program and its first arguments. Default: the sources.
+   */
   readonly gxensemble?: readonly string[];
-  /** Where an executable keeps what it unpacks; a directory of the run by default. */
+  /** The directory where an executable unpacks. Default: a directory of the run. */
   readonly cache?: string | undefined;
-  /** Gets what is done and printed, a line at a time. */
+  /** Called with each line of commands and output. */
   readonly print?: (line: string) => void;
   /** Ends the run early. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Runs a page in a directory of its own, with a `HOME`, sockets and ports of its own, and leaves nothing behind.
+ * Runs a page in a directory of its own, with a `HOME`, sockets and ports of its own, and leaves
+ * nothing behind.
  *
- * The shell begins in the empty directory `$HOME`, with `gxensemble`, `deno` and a small `curl` in its `PATH`, and
- * `$PROJECT` for the root of the project. Ports in `localhost:<port>` and `127.0.0.1:<port>` stand for free ones.
+ * The shell starts in the empty directory `$HOME`, with `gxensemble`, `deno` and a small `curl` in
+ * its `PATH`, and with the root of the project in `$PROJECT`. Ports in `localhost:<port>` and
+ * `127.0.0.1:<port>` are replaced by free ones.
  *
  * @param path the page, from the root of the project.
- * @throws {Error} when a command prints anything else, or fails without an error in the page.
+ * @throws {Error} if a command prints anything else, or fails without an error in the page.
  */
 export async function runPage(path: string, options: RunPageOptions = {}): Promise<void> {
   const markdown = await Deno.readTextFile(resolve(ROOT, path));
@@ -118,18 +122,18 @@ class PageRun implements AsyncDisposable {
     return new PageRun(Deno.realPathSync(directory), ports, options);
   }
 
-  /** Ends what still runs and removes everything. */
+  /** Ends all running processes and removes everything. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#shell[Symbol.asyncDispose]();
     await Deno.remove(this.#directory, { recursive: true }).catch(() => {});
   }
 
-  /** Gives the page with ports that are free. */
+  /** Returns the page with free ports. */
   withFreePorts(markdown: string): string {
     return markdown.replaceAll(/\b\d{4,5}\b/g, (number) => this.#ports.get(number) ?? number);
   }
 
-  /** Does a step of the page. */
+  /** Runs a step of the page. */
   async do(step: Step): Promise<void> {
     try {
       if (step.kind === "heading") this.#print(`\n# ${step.title}`);
@@ -141,7 +145,10 @@ class PageRun implements AsyncDisposable {
     }
   }
 
-  /** Ends what goes on, unless the page does, and sees that it ended well and left no socket. */
+  /**
+   * Ends background commands that the page does not end, and checks that they ended well and left
+   * no socket.
+   */
   async end(): Promise<void> {
     const jobs = this.#shell.jobs;
     if (!this.#isShutDown) {
@@ -151,7 +158,7 @@ class PageRun implements AsyncDisposable {
     const bad = jobs.flatMap(({ text }, index) =>
       GOOD_ENDS.includes(codes[index]!) ? [] : [`${text} ended with exit code ${codes[index]}`]
     );
-    // The lock of the directory stays: no server id begins with a dot.
+    // The directory's lock stays. No server id begins with a dot.
     const left = names(`${this.#directory}/s`).filter((name) => !name.startsWith("."));
     if (left.length > 0 && !codes.includes(128 + 9)) bad.push(`sockets left: ${left.join(" ")}`);
     if (bad.length > 0) throw new Error(` at its end: ${bad.join("; ")}${this.#logs()}`);
@@ -172,7 +179,7 @@ class PageRun implements AsyncDisposable {
     }
   }
 
-  /** Starts a command, and waits for the lines that the page shows. */
+  /** Starts a command, and waits for the lines of the page. */
   async #start(step: CommandStep): Promise<void> {
     const job = await this.#shell.start(step.text);
     let seen = 0;

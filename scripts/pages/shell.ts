@@ -1,34 +1,34 @@
 /**
- * A shell that commands are typed into.
+ * A shell into which commands are typed.
  *
  * @module
  */
 
-/** How long anything may take before it is given up, in ms. */
+/** Timeout of every wait, in ms. */
 const PATIENCE = 120_000;
 
-/** How often a condition is looked at, in ms. */
+/** How often a condition is checked, in ms. */
 const POLL = 20;
 
-/** What ends the output of a command: a character that no command prints. */
+/** The character that ends a command's output. No command prints it. */
 const MARK = "\x01";
 
-/** What a command has left. */
+/** The result of a command. */
 export interface Outcome {
   readonly code: number;
   /** Standard output and standard error, in the order in which they were written. */
   readonly output: string;
 }
 
-/** A command that goes on. */
+/** A background command. */
 export interface Job {
   readonly pid: string;
   readonly text: string;
-  /** What it has written so far. */
+  /** Its output so far. */
   readonly output: () => string;
 }
 
-/** One `sh`, to which directories, variables and functions stay known from one command to the next. */
+/** One `sh`, which keeps its directory, variables and functions from one command to the next. */
 export class Shell implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
@@ -42,10 +42,10 @@ export class Shell implements AsyncDisposable {
   /**
    * Starts the shell.
    *
-   * @param scratch a directory for what commands read and write.
+   * @param scratch a directory for the input and output of commands.
    */
   constructor(directory: string, scratch: string, env: Record<string, string>) {
-    // In a process group of its own: so all that it has started can be ended with it.
+    // In its own process group, so that everything it starts can be ended with it.
     this.#process = new Deno.Command("sh", {
       cwd: directory,
       clearEnv: true,
@@ -61,12 +61,12 @@ export class Shell implements AsyncDisposable {
     this.#directory = directory;
   }
 
-  /** The directory that the shell is in. */
+  /** The shell's directory. */
   get directory(): string {
     return this.#directory;
   }
 
-  /** The commands that were started and may still run. */
+  /** The commands that were started and may still be running. */
   get jobs(): readonly Job[] {
     return this.#jobs;
   }
@@ -92,10 +92,11 @@ export class Shell implements AsyncDisposable {
     return job;
   }
 
-  /** Waits until something holds, while a command goes on. */
+  /** Waits until a condition holds, while a command runs. */
   async wait(job: Job, condition: () => boolean): Promise<void> {
     for (let waited = 0; !condition(); waited += POLL) {
-      // Only now and then, since it costs two processes. `env` makes the shell notice that the command has ended.
+      // Checked only now and then, since it costs two processes. `env` makes the shell notice that
+      // the command has ended.
       const isAlive = waited % 500 !== 0 ||
         (await this.run(`env true; kill -0 ${job.pid}`)).code === 0;
       if (!isAlive && !condition()) throw new Error("it has ended before");
@@ -104,14 +105,14 @@ export class Shell implements AsyncDisposable {
     }
   }
 
-  /** Waits until the commands that go on have ended; gives the exit code of each. */
+  /** Waits until the background commands have ended, and returns their exit codes. */
   async waitForJobs(): Promise<number[]> {
     const codes: number[] = [];
     for (const { pid } of this.#jobs) codes.push((await this.run(`wait ${pid}`)).code);
     return codes;
   }
 
-  /** Ends the shell and all that it has started. */
+  /** Ends the shell and everything it has started. */
   async [Symbol.asyncDispose](): Promise<void> {
     try {
       Deno.kill(-this.#process.pid, "SIGKILL");
@@ -123,7 +124,7 @@ export class Shell implements AsyncDisposable {
     await this.#process.status;
   }
 
-  /** Types a command; gives its output and a parameter of the shell. */
+  /** Types a command, and returns its output and a parameter of the shell. */
   async #type(text: string, parameter: string): Promise<[output: string, value: string]> {
     const line = `${text}\nprintf '\\n\\001%s %s\\n' "${parameter}" "$PWD"\n`;
     await this.#input.write(new TextEncoder().encode(line));

@@ -18,7 +18,7 @@ import { encodePem } from "../../runtime/pki/pem.ts";
 import { workHere } from "../commands_here.ts";
 import { type Outcome, TemporaryEnsemble } from "../temporary_ensemble.ts";
 
-/** What {@linkcode CertifiedEnsemble.certify} issues to a server. */
+/** The certificates that {@linkcode CertifiedEnsemble.certify} issues to a server. */
 export interface Certified {
   id: string;
   capabilities?: string[];
@@ -26,28 +26,30 @@ export interface Certified {
   days?: number;
 }
 
-/** A temporary ensemble, and what there is to do with its authority. */
+/** A temporary ensemble, and operations on its authority. */
 export class CertifiedEnsemble extends TemporaryEnsemble {
   /** The directory of the ensemble's files. */
   readonly home = `${this.gerbilPath}/ensemble`;
 
-  /** A file with the passphrase in it. */
+  /** A file that contains the passphrase. */
   readonly passphraseFile = `${this.directory}/passphrase`;
 
-  /** Makes an ensemble that has no authority yet. */
+  /** Makes an ensemble without an authority. */
   constructor() {
     super();
     Deno.writeTextFileSync(this.passphraseFile, `${PASSPHRASE}\n`, { mode: 0o600 });
   }
 
-  /** Makes an ensemble with an authority, the same for all of a file of tests. */
+  /** Makes an ensemble with an authority, which all tests of a file share. */
   static async create(): Promise<CertifiedEnsemble> {
     const ensemble = new CertifiedEnsemble();
     await CertifiedEnsemble.giveAuthority(ensemble.home);
     return ensemble;
   }
 
-  /** Puts an authority, whose passphrase is {@linkcode PASSPHRASE}, among the files of an ensemble. */
+  /**
+   * Copies an authority, whose passphrase is {@linkcode PASSPHRASE}, into the files of an ensemble.
+   */
   static async giveAuthority(home: string): Promise<void> {
     const files = await (CertifiedEnsemble.#authority ??= CertifiedEnsemble.#setUp());
     await Deno.mkdir(`${home}/tls/issued`, { recursive: true, mode: 0o700 });
@@ -56,7 +58,7 @@ export class CertifiedEnsemble extends TemporaryEnsemble {
     }
   }
 
-  /** Issues certificates in an ensemble that {@linkcode giveAuthority} gave an authority. */
+  /** Issues certificates in an ensemble that has the authority of {@linkcode giveAuthority}. */
   static async certify(places: TemporaryEnsemble, certificates: Certified[]): Promise<void> {
     await workHere(places.environment, async () => {
       const issuing = await openIssuing(findPlaces(), () => Promise.resolve(PASSPHRASE));
@@ -100,7 +102,7 @@ export class CertifiedEnsemble extends TemporaryEnsemble {
     return await this.run("ca", command, ...options, ...args);
   }
 
-  /** The same of one that succeeds; gives its result. */
+  /** Runs a command of `gxensemble ca` that must succeed, and returns its output. */
   async done(command: string, ...args: string[]): Promise<string> {
     const { code, stdout, stderr } = await this.ca(command, ...args);
     assert.equal(code, 0, stderr);
@@ -112,7 +114,10 @@ export class CertifiedEnsemble extends TemporaryEnsemble {
     return `${this.home}/${name}`;
   }
 
-  /** What openssl says of a certificate: whether it leads to the root, and with `-crl_check` is not revoked. */
+  /**
+   * Verifies a certificate with openssl: whether it leads to the root and, with `-crl_check`, is
+   * not revoked.
+   */
   async verify(certificate: string, ...options: string[]): Promise<Outcome> {
     const authority = [
       "-CAfile",
@@ -125,12 +130,12 @@ export class CertifiedEnsemble extends TemporaryEnsemble {
   }
 }
 
-/** The names of what is in a directory, sorted. */
+/** The names in a directory, sorted. */
 export function namesIn(directory: string): string[] {
   return [...Deno.readDirSync(directory)].map(({ name }) => name).sort();
 }
 
-/** Who may do what with a file, in octal digits. */
+/** The permissions of a file, in octal digits. */
 export function permissionsOf(path: string): string {
   return (Deno.statSync(path).mode! & 0o777).toString(8);
 }

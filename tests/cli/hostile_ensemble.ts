@@ -1,5 +1,6 @@
 /**
- * An ensemble of servers that attack the terminal of who asks them: in this process, for commands in others.
+ * An ensemble of servers that attack the terminal of a command. They run in this process, and the
+ * commands in others.
  *
  * @module
  */
@@ -16,27 +17,36 @@ import { LocalEnsemble } from "../runtime/server/local_ensemble.ts";
 import { frame } from "../runtime/server/raw_peer.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
 
-/** Sets the title, clears the screen, a line of its own, a bell, DEL, C1, the order of what follows, and a tag. */
+/**
+ * Sets the title, clears the screen, and contains a line break, a bell, DEL, C1, a change of text
+ * direction and a tag.
+ */
 export const ATTACK = "\x1b]0;t\x07\x1b[2J\r\n$\x7f\x9b\u202e\u2066\u061c\u2028\u200b\u{e0041}!";
 
-/** How it is to be printed where each thing has its line. */
+/** The expected output where each item has its own line. */
 export const VISIBLE_ATTACK = String
   .raw`\u001b]0;t\u0007\u001b[2J\r\n$\u007f\u009b\u202e\u2066\u061c\u2028\u200b\u{e0041}!`;
 
-/** The name of an actor of the rogue's: an actor's name has no white space. */
+/** The name of one of the rogue's actors, which cannot contain white space. */
 export const HOSTILE_NAME = `a${ATTACK.replaceAll(/\s/g, "")}`;
 
-/** What no output may hold; on a terminal there are colours and what the line editor sends besides. */
+/**
+ * Characters that no output may contain. On a terminal there are also colors and the line editor's
+ * sequences.
+ */
 export const STEERING: RegExp =
   // deno-lint-ignore no-control-regex -- control characters are what has to be found
   /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u{e0041}]/u;
 
-/** A message of the handshake: that it is refused, and that this is final. */
+/** A handshake message: a final refusal. */
 const [REFUSED, FAILED] = [5, 1];
 
-/** The registry, and a server `rogue` whose role, actors, loader and REPL attack; ended with `await using`. */
+/**
+ * The registry, and a server `rogue` with a hostile role, actors, loader and REPL; ended with
+ * `await using`.
+ */
 export class HostileEnsemble implements AsyncDisposable {
-  /** Where commands are run. */
+  /** The places of commands. */
   readonly places: TemporaryEnsemble = new TemporaryEnsemble();
   readonly #local = new LocalEnsemble();
   readonly #store = new MemoryStore();
@@ -44,7 +54,7 @@ export class HostileEnsemble implements AsyncDisposable {
 
   private constructor() {}
 
-  /** Starts it. */
+  /** Starts the ensemble. */
   static async start(): Promise<HostileEnsemble> {
     const ensemble = new HostileEnsemble();
     const { places } = ensemble;
@@ -67,7 +77,7 @@ export class HostileEnsemble implements AsyncDisposable {
     return ensemble;
   }
 
-  /** Registers a server that refuses everybody with a reason. */
+  /** Registers a server that refuses every connection with a reason. */
   async refuse(id: string, reason: string): Promise<void> {
     const path = `${this.#local.directory}/${id}`;
     const listener = Deno.listen({ transport: "unix", path });
@@ -97,7 +107,7 @@ export class HostileEnsemble implements AsyncDisposable {
 
 const HASH = "0".repeat(64);
 
-/** A loader that evaluates nothing: it answers what the expression says. */
+/** A loader that does not evaluate: it answers with the expression itself. */
 function hostileLoader(actors: ActorSystem): Handlers {
   return {
     evaluate({ expression }: { expression: string }) {
@@ -116,7 +126,10 @@ function hostileLoader(actors: ActorSystem): Handlers {
   };
 }
 
-/** A session that first prints something, and then answers a value, or an error for `fail`. */
+/**
+ * A session that first prints something, and then answers with a value, or with an error for
+ * `fail`.
+ */
 function hostileSession(self: Actor): Handlers {
   return {
     evaluate({ expansion }: { expansion: Expansion }, { sender: source }: HandlerContext) {

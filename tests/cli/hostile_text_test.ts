@@ -13,10 +13,10 @@ import {
 
 const VISIBLE_NAME = escapeControls(HOSTILE_NAME);
 
-/** Several lines: newlines are theirs, and stay. */
+/** A text of several lines, whose newlines are kept. */
 const VISIBLE_LINES = VISIBLE_ATTACK.replace("\\n", "\n");
 
-Deno.test("gxensemble prints no control character of a server, on a pipe", async () => {
+Deno.test("gxensemble prints no control characters from a server to a pipe", async () => {
   await using ensemble = await HostileEnsemble.start();
   await ensemble.refuse("refusing", ATTACK);
   const run = async (...args: string[]) => {
@@ -71,7 +71,7 @@ Deno.test("gxensemble prints no control character of a server, on a pipe", async
   await Promise.all(commands.map(async ([args, check]) => check(await run(...args))));
 });
 
-Deno.test("gxensemble repl prints no control character of a server, on a pipe", async () => {
+Deno.test("gxensemble repl prints no control characters from a server to a pipe", async () => {
   await using ensemble = await HostileEnsemble.start();
   const { stdout, stderr } = await pipeLines(ensemble.places, ["rogue"], [
     "value",
@@ -92,7 +92,7 @@ Deno.test("gxensemble repl prints no control character of a server, on a pipe", 
   assert.equal(new Set(columns).size, 1, listing);
 });
 
-Deno.test("gxensemble repl prints no control character of a server, on a terminal", async () => {
+Deno.test("gxensemble repl prints no control characters from a server to a terminal", async () => {
   await using ensemble = await HostileEnsemble.start();
   const { places } = ensemble;
   await using terminal = new Terminal(places, [...places.program, "repl", "rogue"]);
@@ -115,7 +115,7 @@ Deno.test("gxensemble repl prints no control character of a server, on a termina
   assert.doesNotMatch(withoutEditing(raw), STEERING);
 });
 
-Deno.test("gxensemble prints no control character of a server, on a terminal", async () => {
+Deno.test("gxensemble prints no control characters from a server to a terminal", async () => {
   await using ensemble = await HostileEnsemble.start();
   const { places } = ensemble;
   const commands = [
@@ -136,7 +136,10 @@ Deno.test("gxensemble prints no control character of a server, on a terminal", a
   }
 });
 
-/** What a terminal was sent, without colours, and without what moves the cursor in a line and clears it. */
+/**
+ * The output on a terminal, without colors and without the sequences that move the cursor in a line
+ * or clear it.
+ */
 function withoutEditing(raw: string): string {
   // deno-lint-ignore no-control-regex -- control sequences are what has to be found
   const editing = /\x1b\[(?:1|22|3[1-9]|90)m|\x1b\[\d*[GJKACD]|\x1b\[\?2004[hl]|\r|\x07/g;

@@ -5,7 +5,7 @@ import type { ActorServerOptions } from "../../runtime/server/actor_server.ts";
 import { anyPort, LocalEnsemble } from "../runtime/server/local_ensemble.ts";
 import { commandsIn } from "./commands_in.ts";
 
-/** An actor by which the servers of one id are told apart. */
+/** An actor that distinguishes servers with the same id. */
 const marked = (mark: string): Partial<ActorServerOptions> => ({
   prepare: ({ actors }) => void actors.serve(mark, {}),
 });
@@ -14,11 +14,11 @@ function portOf(server: ActorServer): string {
   return formatAddressUrl(server.entry.addresses.find(({ kind }) => kind === "tcp")!);
 }
 
-Deno.test("where the registry is named, only the servers of that registry are reached", async () => {
+Deno.test("a command that names a registry reaches only the servers of that registry", async () => {
   await using here = new LocalEnsemble();
   await using there = new LocalEnsemble();
   using commands = commandsIn(here);
-  // The same cookie, and servers of the same ids: nothing but the address tells them apart.
+  // They have the same cookie and the same ids, so that only their addresses distinguish them.
   const { cookie } = here;
   const hereRegistry = await here.startRegistry();
   const hereWeb = await here.start("web", marked("here"));
@@ -35,7 +35,7 @@ Deno.test("where the registry is named, only the servers of that registry are re
     return stdout.split("\n").filter((name) => name.includes("here"));
   };
 
-  // The file of this host says nothing of the servers there, whose ids are the same.
+  // The file of this host does not name the servers there, whose ids are the same.
   await Deno.writeTextFile(known, `web ${formatAddressUrl(here.socket("web"))}\n`);
   assert.deepEqual(await actors("--registry", address), ["there"]);
   await Deno.writeTextFile(known, `registry ${address}\n`);
@@ -47,7 +47,7 @@ Deno.test("where the registry is named, only the servers of that registry are re
   assert.equal(hereWeb.signal.aborted || hereRegistry.signal.aborted, false);
 });
 
-Deno.test("--gerbil-path stands for GERBIL_PATH, before the command and after it", async () => {
+Deno.test("--gerbil-path replaces GERBIL_PATH, before and after the command", async () => {
   await using ensemble = new LocalEnsemble();
   using commands = commandsIn(ensemble);
   await ensemble.startRegistry();
@@ -58,7 +58,7 @@ Deno.test("--gerbil-path stands for GERBIL_PATH, before the command and after it
   for (
     const args of [
       ["--gerbil-path", path, "ping", "registry"],
-      // The nearer one holds.
+      // The nearer setting takes precedence.
       ["-G", "/nosuch", "ping", `--gerbil-path=${relative}`, "registry"],
     ]
   ) {
@@ -75,7 +75,7 @@ Deno.test("--gerbil-path stands for GERBIL_PATH, before the command and after it
   }
 });
 
-Deno.test("ping and shutdown reach a server without a registry: at its socket, or where it is known", async () => {
+Deno.test("ping and shutdown reach a server without a registry, at its socket or a known address", async () => {
   await using ensemble = new LocalEnsemble();
   using commands = commandsIn(ensemble);
   const register = { register: false };
@@ -87,7 +87,7 @@ Deno.test("ping and shutdown reach a server without a registry: at its socket, o
     `${commands.gerbilPath}/ensemble/known-servers`,
     `b ${portOf(servers[1])}\n`,
   );
-  // Who names a registry gets none of the servers known here.
+  // A command that names a registry gets none of the servers known here.
   const beside = ["--registry", formatAddressUrl(ensemble.socket("registry"))];
   const elsewhere = await commands.run("shutdown", ...beside, "b");
   assert.equal(elsewhere.code, 1);

@@ -1,18 +1,19 @@
 /**
- * Unit files of systemd, as far as ours go: systemd.syntax(7), systemd.service(5) "Command lines".
+ * Reads the parts of systemd unit files that ours use: systemd.syntax(7), systemd.service(5)
+ * "Command lines".
  *
  * @module
  */
 import assert from "node:assert/strict";
 
-/** What is filled in for `%i` and its like. */
+/** Values of `%i` and other specifiers. */
 export type Specifiers = Record<string, string>;
 
-/** A unit of ours. */
+/** One of our units. */
 export class UnitFile {
   readonly #settings: [name: string, value: string][];
 
-  /** Reads a unit from `deploy`, with its specifiers filled in. */
+  /** Reads a unit from `deploy`, and replaces its specifiers. */
   constructor(name: string, specifiers: Specifiers) {
     const text = Deno.readTextFileSync(new URL(`../../deploy/${name}`, import.meta.url));
     this.#settings = text.split("\n").filter((line) => /^\w+=/.test(line)).map((line) => {
@@ -26,7 +27,7 @@ export class UnitFile {
     return this.#settings.filter(([setting]) => setting === name).map(([, value]) => value);
   }
 
-  /** The value of a setting that is there once. */
+  /** The value of a setting that occurs once. */
   value(name: string): string {
     const values = this.values(name);
     assert.equal(values.length, 1, `${name}: ${values}`);
@@ -43,7 +44,7 @@ export class UnitFile {
   }
 }
 
-/** Splits a command line; `$NAME` as a word of its own becomes the words of the variable's value. */
+/** Splits a command line. `$NAME` as a separate word becomes the words of the variable's value. */
 export function commandLine(text: string, environment: Record<string, string>): string[] {
   return Array.from(text.matchAll(/'([^']*)'|"([^"]*)"|\S+/g), ([word, single, double]) => {
     const quoted = single ?? double;

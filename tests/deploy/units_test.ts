@@ -9,13 +9,13 @@ import { commandLine, environmentFile, UnitFile } from "./unit_file.ts";
 const DOCUMENT = Deno.readTextFileSync(new URL("../../docs/deploy.md", import.meta.url));
 const BIN = "/usr/local/bin/";
 
-/** The environment files of the document, with what they are for. */
+/** The environment files of the document, with their purpose. */
 const environmentFiles = Array.from(
   DOCUMENT.matchAll(/^```\n# \/etc\/gxensemble\/(\w+)\.env\n(.*?)^```/gms),
   ([, name, text]) => ({ name: name!, variables: environmentFile(text!) }),
 );
 
-/** What a command line is read as; it is not run. */
+/** The parsed command line. It is not run. */
 function parse([program, ...args]: string[]): { arguments: unknown[]; options: unknown } {
   const tree = program === `${BIN}ensemble-registry`
     ? registryCommand("ensemble-registry").exitOverride()
@@ -31,12 +31,12 @@ function parse([program, ...args]: string[]): { arguments: unknown[]; options: u
   return parsed;
 }
 
-/** What a unit starts, with the variables of its environment files. */
+/** The command of a unit, with the variables of its environment files. */
 function commandLines(unit: UnitFile, variables: Record<string, string>): string[][] {
   return unit.values("ExecStart").map((line) => commandLine(line, variables));
 }
 
-Deno.test("the units start what there is, with what the document says", () => {
+Deno.test("the units start the commands that the document describes", () => {
   const specifiers = { i: "httpd1", N: "unit", S: "/var/lib", t: "/run", C: "/var/cache" };
   const registry = new UnitFile("ensemble-registry.service", specifiers);
   const server = new UnitFile("ensemble-server@.service", specifiers);
@@ -64,7 +64,7 @@ Deno.test("the units start what there is, with what the document says", () => {
   }
 });
 
-Deno.test("the units wait longer for the end than the grace", () => {
+Deno.test("the units wait longer than the grace before they kill a server", () => {
   const specifiers = { i: "httpd1", N: "unit", S: "/var/lib", t: "/run", C: "/var/cache" };
   for (const name of ["ensemble-registry.service", "ensemble-server@.service"]) {
     const seconds = Number(new UnitFile(name, specifiers).value("TimeoutStopSec"));
@@ -72,7 +72,7 @@ Deno.test("the units wait longer for the end than the grace", () => {
   }
 });
 
-Deno.test("what the units start runs, and their signals do what they say", async () => {
+Deno.test("the commands of the units run, and their signals act as described", async () => {
   await using ensemble = new RunningEnsemble();
   const { directory } = ensemble.places;
   const specifiers = {
@@ -85,7 +85,7 @@ Deno.test("what the units start runs, and their signals do what they say", async
   const registry = new UnitFile("ensemble-registry.service", specifiers);
   const server = new UnitFile("ensemble-server@.service", specifiers);
 
-  // What systemd makes, and what install.sh puts there.
+  // The directories that systemd and install.sh make.
   const made = {
     [specifiers.S]: "StateDirectory",
     [specifiers.t]: "RuntimeDirectory",
@@ -111,7 +111,7 @@ Deno.test("what the units start runs, and their signals do what they say", async
     return new Deno.Command(program!, {
       args,
       clearEnv: true,
-      // What systemd gives to every service, and what Deno's own files need.
+      // The variables that systemd gives to every service, and those for Deno's own files.
       env: {
         HOME: `${specifiers.S}/gxensemble`,
         PATH: Deno.env.get("PATH")!,
@@ -159,10 +159,10 @@ Deno.test("what the units start runs, and their signals do what they say", async
       process.signal("SIGTERM");
       assert.equal(await process.exit(), 0);
     }
-    // A registry that has ended is not waited for.
+    // It does not wait for a registry that has ended.
     const outcome = await finish(registry, post, first.pid);
     assert.deepEqual({ ...outcome, code: outcome.code !== 0 }, { code: true, stderr: "" });
-    // A wrong command line is not tried again.
+    // A wrong command line is not retried.
     const wrong = start(server, {});
     processes.push(wrong);
     assert.equal(await wrong.exit(), Number(server.value("RestartPreventExitStatus")));

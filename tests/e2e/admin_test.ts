@@ -7,7 +7,7 @@ import { RunningEnsemble, type RunningProcess } from "./running_ensemble.ts";
 
 const PROMPT = "passphrase of the administrator key:";
 
-/** A program that does in other servers what it is asked to. */
+/** A program that acts on other servers as requested. */
 const TOOL = `
   import { currentServer } from "@gxensemble/ensemble";
   export async function main() {
@@ -20,7 +20,10 @@ const TOOL = `
   }
 `;
 
-/** An ensemble with an administrator, its registry, and what a command needs to know the passphrase. */
+/**
+ * An ensemble with an administrator and its registry, and the options of a command that knows the
+ * passphrase.
+ */
 async function administered() {
   const ensemble = new RunningEnsemble();
   await ensemble.run("cookie");
@@ -29,7 +32,7 @@ async function administered() {
   return { ensemble, registry, right, wrong };
 }
 
-/** Has the tool in a server do something; gives what came of it. */
+/** Has the program in a server act, and returns the result. */
 async function useTool(
   ensemble: RunningEnsemble,
   right: string[],
@@ -46,7 +49,7 @@ function audit(process: RunningProcess): string[] {
   return process.matching(/ audit: /).map(shortened);
 }
 
-/** The same, when there are so many. */
+/** Returns the lines, once there are this many. */
 async function audited(process: RunningProcess, count: number): Promise<string[]> {
   return (await process.logs(count, / audit: /)).map(shortened);
 }
@@ -61,7 +64,7 @@ async function sha256(text: string): Promise<string> {
   return new Uint8Array(digest).toHex();
 }
 
-Deno.test("before admin shutdown is free; after, it asks, and takes the right passphrase only", async () => {
+Deno.test("shutdown needs no passphrase before admin, and the right passphrase after it", async () => {
   await using ensemble = await RunningEnsemble.start();
   const free = await ensemble.startServer("my-server");
   assert.deepEqual(await ensemble.lines("eval", "my-server", "6 * 7"), ["42"]);
@@ -87,7 +90,7 @@ Deno.test("before admin shutdown is free; after, it asks, and takes the right pa
   assert.match(wrong.screen, /gxensemble: error: the passphrase is wrong\n$/);
   assert.ok(!wrong.raw.includes("wrong one"));
   assert.deepEqual(await ensemble.lines("ping", "my-server"), ["OK"]);
-  // Both sides say so: the command above, and the server's log, once for each try.
+  // The command above and the server's log both report it, once for each attempt.
   const REFUSED =
     "WARN audit: elevation refused who=instance client=console transport=unix capabilities=shutdown";
   assert.deepEqual(await audited(server, 2), [REFUSED, REFUSED]);
@@ -102,7 +105,7 @@ Deno.test("before admin shutdown is free; after, it asks, and takes the right pa
   ]);
 });
 
-Deno.test("authorize lets another server do what it says, until retract", async () => {
+Deno.test("authorize lets another server use a capability until retract", async () => {
   const { ensemble, right } = await administered();
   await using _ = ensemble;
   const start = () => ensemble.startServer("my-server");
@@ -146,7 +149,7 @@ Deno.test("authorize lets another server do what it says, until retract", async 
     "INFO audit: shutdown allowed who=instance client=other transport=unix actor=server",
   ]);
 
-  // What was conferred ended with the server that conferred it.
+  // A capability ends with the server that granted it.
   mine = await start();
   assert.match(await shutDown(), /^failed: other is not authorized/);
   await ensemble.lines(...authorize);
@@ -161,18 +164,18 @@ Deno.test("authorize lets another server do what it says, until retract", async 
   await mine.logged(/ audit: retract failed .* reason="other has no capabilities in my-server"$/);
   assert.equal(mine.matching(/ audit: retract allowed /).length, 1);
 
-  // Without a list it is all.
+  // Without a list, all are granted.
   await ensemble.lines("authorize", ...right, "my-server", "other");
   assert.equal(await evaluate(), "done: 2");
 });
 
-Deno.test("a delegate that was started again has to be authorized again", async () => {
+Deno.test("a restarted delegate must be authorized again", async () => {
   const { ensemble, right } = await administered();
   await using _ = ensemble;
   const other = await ensemble.startServer("other", [], TOOL);
   const mine = await ensemble.startServer("my-server");
   await ensemble.lines("authorize", ...right, "my-server", "other");
-  // As after a crash: nothing takes it out of the registry.
+  // As after a crash: it stays in the registry.
   await other.kill();
   await ensemble.startServer("other", [], TOOL);
   const request = { type: "shutDown", id: "my-server" };
@@ -185,7 +188,7 @@ Deno.test("a delegate that was started again has to be authorized again", async 
   assert.equal(await mine.exit(), 0);
 });
 
-Deno.test("shutdown -f of the whole ensemble asks once, dead servers or not", async () => {
+Deno.test("shutdown -f of the whole ensemble asks for the passphrase once, dead servers or not", async () => {
   const { ensemble, registry, wrong } = await administered();
   await using _ = ensemble;
   const ids = ["a", "b", "c"];
@@ -207,11 +210,11 @@ Deno.test("shutdown -f of the whole ensemble asks once, dead servers or not", as
   assert.equal(code, 0, screen);
   for (const process of [...servers, registry]) assert.equal(await process.exit(), 0);
   assert.deepEqual(ensemble.sockets().filter((name) => !["d", "e", "f"].includes(name)), []);
-  // The prompt is drawn anew with each key; its answer is shown once.
+  // The prompt is redrawn after each key, but its answer is shown once.
   assert.equal(screen.split(/✔|✓/).length - 1, 1, screen);
 });
 
-Deno.test("what only looks never asks", async () => {
+Deno.test("commands that only read never ask for a passphrase", async () => {
   const { ensemble, registry } = await administered();
   await using _ = ensemble;
   const server = await ensemble.startServer("a", ["--roles", "web"]);
@@ -227,7 +230,7 @@ Deno.test("what only looks never asks", async () => {
   assert.deepEqual([...audit(server), ...audit(registry)], []);
 });
 
-Deno.test("eval, load and the end of an actor take the passphrase, and are in the audit log", async () => {
+Deno.test("eval, load and shutdown of an actor take the passphrase, and appear in the audit log", async () => {
   const { ensemble, right, wrong } = await administered();
   await using _ = ensemble;
   const server = await ensemble.startServer("a", [], TOOL);
@@ -271,7 +274,7 @@ Deno.test("eval, load and the end of an actor take the passphrase, and are in th
   assert.deepEqual(server.matching(/globalThis|correct horse|battery staple/), []);
 });
 
-Deno.test("each input of a REPL is noted by itself", async () => {
+Deno.test("each REPL input has its own line in the audit log", async () => {
   const { ensemble } = await administered();
   await using _ = ensemble;
   const server = await ensemble.startServer("a");
@@ -307,7 +310,7 @@ Deno.test("a host without the private key does not ask for its passphrase", asyn
   assert.match(await ensemble.failure("shutdown", ...right, "a"), /is not on this host$/);
 });
 
-Deno.test("servers keep the key that they were started with", async () => {
+Deno.test("servers keep the public key that they were started with", async () => {
   const { ensemble, right } = await administered();
   await using _ = ensemble;
   const server = await ensemble.startServer("a");
@@ -320,14 +323,14 @@ Deno.test("servers keep the key that they were started with", async () => {
   assert.equal(await server.exit(), 0);
 });
 
-Deno.test("a process with the cookie does not get a running server's id, nor its entry", async () => {
+Deno.test("a process with the cookie cannot take a running server's id or entry", async () => {
   const { ensemble, registry, right } = await administered();
   await using _ = ensemble;
   const other = await ensemble.startServer("other", [], TOOL);
   const mine = await ensemble.startServer("my-server");
   await ensemble.lines("authorize", ...right, "my-server", "other");
   await Deno.remove(`${ensemble.places.gerbilPath}/ensemble/admin.pub`);
-  // Its socket is out of the way: it listens elsewhere.
+  // Its socket does not conflict, since it listens elsewhere.
   const rogue = await ensemble.places.evaluate(`
     import { findPlaces } from "${new URL("../../runtime/home/paths.ts", import.meta.url)}";
     import { readCookie } from "${new URL("../../runtime/home/cookie.ts", import.meta.url)}";

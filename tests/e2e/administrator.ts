@@ -6,10 +6,10 @@
 import { generatePair, PASSPHRASE } from "../cheap_passphrase.ts";
 import type { RunningEnsemble } from "./running_ensemble.ts";
 
-/** All ensembles of a test file share it. */
+/** The key pair that all ensembles of a test file share. */
 const pair = await generatePair(PASSPHRASE);
 
-/** Gives an ensemble an administrator, for the servers that are started from now on. */
+/** Installs an administrator in an ensemble, for servers that start from now on. */
 export async function installAdministrator(ensemble: RunningEnsemble): Promise<{
   /** The options of a command that knows the passphrase. */
   right: string[];

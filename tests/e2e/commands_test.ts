@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { RunningEnsemble } from "./running_ensemble.ts";
 
-Deno.test("each command is a process that prints its result, and ends by itself", async () => {
+Deno.test("each command runs as a process that prints its result, and exits by itself", async () => {
   await using ensemble = await RunningEnsemble.start();
   const { places } = ensemble;
   const server = await ensemble.startServer("a", ["--roles", "web"]);

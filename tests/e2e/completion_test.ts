@@ -6,7 +6,7 @@ import { LEFT, TAB } from "../terminal.ts";
 import { typeInShell } from "../typed_shell.ts";
 import { RunningEnsemble } from "./running_ensemble.ts";
 
-/** Actors whose names mean something to shells; each begins with a letter of its own. */
+/** Actors whose names contain characters that shells interpret. Each begins with its own letter. */
 const ODD_NAMES = [
   "a$b",
   "bit's",
@@ -64,7 +64,10 @@ async function startEnsemble(): Promise<RunningEnsemble> {
   return ensemble;
 }
 
-/** Types lines until each came out as it should: on a busy machine an answer can come too late for a Tab. */
+/**
+ * Types lines again until each has the expected result, since on a busy machine an answer can come
+ * too late for a Tab.
+ */
 async function assertTyped(
   shell: Shell,
   ensemble: RunningEnsemble,
@@ -74,7 +77,7 @@ async function assertTyped(
   for (let attempt = 1; left.length > 0; attempt++) {
     const { calls, screen } = await typeInShell(shell, {
       ensemble: ensemble.places,
-      // The shell starts where the tests are.
+      // The shell starts in the tests' directory.
       lines: [`cd '${ensemble.path("")}'`, ...left.map(([line]) => line)],
       ...names && { names },
     });
@@ -85,7 +88,7 @@ async function assertTyped(
   }
 }
 
-// One shell asks a real ensemble: it costs a process for each Tab.
+// One shell asks a real ensemble, since that costs a process for each Tab.
 testWith(["bash"], {
   name:
     "complete offers what is in the ensemble, and actors by the names that their server knows them by",
@@ -151,7 +154,7 @@ for (const shell of SHELLS) {
             "file name.ts",
             "file name.ts",
           ]],
-          // Nothing to offer is nothing typed.
+          // Without candidates, nothing is inserted.
           [`gxensemble ping nosuch x${TAB}`, ["ping", "nosuch", "x"]],
           [`gxensemble eval other fi${TAB}`, ["eval", "other", "fi"]],
         ],

@@ -13,12 +13,12 @@ const HANDLER = HTTPD_SVC.replace("httpd_svc.ts", "handler.ts");
 const hello = (text: string) => `console.log(${JSON.stringify(text)});`;
 
 /**
- * What `deno compile` puts a program into, in place of Deno's runtime: a small file of the same kind, which costs no
- * time to copy, and does not run what is in it.
+ * A stand-in for the runtime into which `deno compile` puts a program: a small file of the same
+ * kind, which is fast to copy, and does not run its contents.
  */
 const SMALL_RUNTIME = findProgram("true")!;
 
-Deno.test("what cannot be compiled is refused with the reason", async () => {
+Deno.test("compile refuses a program that cannot be compiled, with the reason", async () => {
   await using ensemble = new RunningEnsemble();
   const main = await ensemble.write("main.ts", hello("one"));
   const page = await ensemble.write("index.html", "<p>");
@@ -69,7 +69,7 @@ Deno.test("what cannot be compiled is refused with the reason", async () => {
   assert.deepEqual(left, ["bad", "index.html", "loop", "main.js", "main.ts", "nothing.ts"]);
 });
 
-Deno.test("a compilation that is interrupted leaves nothing", async () => {
+Deno.test("compile leaves nothing behind when it is interrupted", async () => {
   await using ensemble = new RunningEnsemble();
   const main = await ensemble.write("main.ts", hello("one"));
   const names = () => Array.from(Deno.readDirSync(ensemble.path("")), ({ name }) => name).sort();
@@ -81,11 +81,11 @@ Deno.test("a compilation that is interrupted leaves nothing", async () => {
   assert.deepEqual(names(), ["main.ts"]);
 });
 
-Deno.test("an executable of a module with main takes the options of run, and code that is loaded shares its modules", async () => {
+Deno.test("a compiled module with main takes the options of run, and loaded code shares its modules", async () => {
   await using ensemble = await RunningEnsemble.start();
   const output = ensemble.path("web");
   const deno = await ensemble.writeDeno();
-  // As those of the project are made.
+  // Like the project's own executables.
   const lazyBuiltins = ["node:fs", "node:child_process", "node:process"];
   await makeExecutable({ entry: HTTPD_SVC, output, portable: true, deno, lazyBuiltins });
   const outcome = (...args: string[]) => ensemble.places.external(output, ...args).output();
@@ -93,7 +93,7 @@ Deno.test("an executable of a module with main takes the options of run, and cod
 
   const port = String(freePort());
   const server = ensemble.spawnProgram(
-    // Beside the Deno of the tests there is nothing to be written.
+    // Nothing can be written beside the tests' Deno.
     "env",
     `DENO_DIR=${ensemble.path("cache")}`,
     output,
@@ -101,7 +101,7 @@ Deno.test("an executable of a module with main takes the options of run, and cod
     "(httpd)",
     "--log",
     "debug",
-    // It restarts, and still takes back what its head has set.
+    // It restarts, and still undoes what its header has set.
     "--deny",
     "env",
     "web1",
@@ -133,7 +133,7 @@ Deno.test("an executable of a module with main takes the options of run, and cod
   assert.equal(await server.exit(), 0);
 });
 
-Deno.test("with DENORT_BIN it is compiled by Deno, with all the parts", async () => {
+Deno.test("compile with DENORT_BIN runs Deno's compiler, and includes all parts", async () => {
   using places = new TemporaryEnsemble();
   const at = (name: string) => `${places.directory}/${name}`;
   await Deno.writeTextFile(at("main.ts"), `console.log("the start", await import("./part.ts"));`);

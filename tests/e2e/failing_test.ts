@@ -22,7 +22,7 @@ const ASKING = `
   }
 `;
 
-Deno.test("a server killed: peers notice, asks fail at once, a restart takes its place", async () => {
+Deno.test("a killed server is noticed by its peers, fails asks at once, and can be restarted", async () => {
   await using ensemble = await RunningEnsemble.start();
   const server = await ensemble.startServer("a");
   const file = await ensemble.write("asking.ts", ASKING);
@@ -37,7 +37,7 @@ Deno.test("a server killed: peers notice, asks fail at once, a restart takes its
     /^DisconnectedError the connection to a was lost: /,
   );
 
-  // It left its socket and its row; neither is in the way of the next.
+  // It left its socket and its entry. Neither hinders the next server.
   assert.deepEqual(ensemble.sockets(), ["a", "b", "registry"]);
   assert.match(
     await ensemble.failure("ping", "a"),
@@ -48,14 +48,14 @@ Deno.test("a server killed: peers notice, asks fail at once, a restart takes its
   assert.deepEqual(await ensemble.listed(), ["a", "b", "registry"]);
 });
 
-Deno.test("a registry killed: it starts again on its file, and the servers come back to it", async () => {
+Deno.test("a killed registry restarts from its file, and the servers register again", async () => {
   await using ensemble = new RunningEnsemble();
   await ensemble.run("cookie");
   const first = await ensemble.startRegistry();
   const servers = await Promise.all(["a", "b"].map((id) => ensemble.startServer(id)));
   await first.kill();
   await ensemble.startRegistry();
-  // What was acknowledged is there at once.
+  // Acknowledged entries are there at once.
   assert.deepEqual(await ensemble.listed(), ["a", "b", "registry"]);
   for (const server of servers) {
     await server.logged(/WARN registration: the registry was lost; registering again/);
@@ -66,7 +66,7 @@ Deno.test("a registry killed: it starts again on its file, and the servers come 
   assert.deepEqual(await ensemble.listed(), ["b", "registry"]);
 });
 
-Deno.test("servers register again with a registry that kept nothing", async () => {
+Deno.test("servers register again with a registry that lost its entries", async () => {
   await using ensemble = new RunningEnsemble();
   await ensemble.run("cookie");
   const first = await ensemble.startRegistry("--store", "memory:");
@@ -120,7 +120,7 @@ Deno.test("unauthenticated connections are closed with one log line each, withou
     {
       using half = await RawPeer.connect(address);
       await half.write(new Uint8Array([0, 0, 0, 100, 1, 0x47]));
-      // While it hangs there, everybody else gets on.
+      // While it hangs there, all other servers continue.
       assert.deepEqual(await ensemble.lines("ping", "a"), ["OK"]);
     }
     await refusal(line("the peer closed the connection during the handshake"));
@@ -141,7 +141,7 @@ Deno.test("unauthenticated connections are closed with one log line each, withou
   assert.equal(server.matching(/ (WARN|ERROR) /).length, refused, server.log.join("\n"));
 });
 
-Deno.test("a socket directory that other users may enter is refused", async () => {
+Deno.test("a socket directory that other users can enter is refused", async () => {
   await using ensemble = new RunningEnsemble();
   await ensemble.run("cookie");
   await Deno.mkdir(ensemble.places.socketDirectory, { mode: 0o755 });
@@ -151,7 +151,7 @@ Deno.test("a socket directory that other users may enter is refused", async () =
   );
 });
 
-/** That a failure names the process that is stopped, and says what to do. */
+/** Asserts that a failure names the suspended process, and says what to do. */
 function assertNamesStopped(reason: string, id: string, { pid }: { pid: number }): void {
   const who = `${id} (pid ${pid} on host ${Deno.hostname()})`;
   const advice = `is stopped: continue it with kill -CONT ${pid}, or end it with kill -9 ${pid}`;
@@ -159,7 +159,7 @@ function assertNamesStopped(reason: string, id: string, { pid }: { pid: number }
 }
 
 testWith([LINUX], {
-  name: "a server that is stopped is named with its process, by each command that asks it",
+  name: "commands name the process of a suspended server",
   async fn() {
     await using ensemble = await RunningEnsemble.start();
     const server = await ensemble.startServer("a");
@@ -173,7 +173,7 @@ testWith([LINUX], {
 });
 
 testWith([LINUX], {
-  name: "a registry that is stopped is named with its process, by the server that is started",
+  name: "a starting server names the process of a suspended registry",
   async fn() {
     await using ensemble = new RunningEnsemble();
     await ensemble.run("cookie");

@@ -48,7 +48,7 @@ Deno.test("servers are found, listed and pinged in the documented form, and as J
     host: Deno.hostname(),
   };
 
-  // Alone: a command that is under way has a connection of its own.
+  // Only one command, since a running command has its own connection.
   assert.deepEqual(await ensemble.lines("list-connections", "httpd1"), [
     `(registry ${at("registry")})`,
   ]);
@@ -126,7 +126,7 @@ Deno.test("servers are found, listed and pinged in the documented form, and as J
   ]);
 });
 
-Deno.test("without a registry the failure names the address tried and how to start one", async () => {
+Deno.test("without a registry the error names the address tried, and how to start one", async () => {
   await using ensemble = new RunningEnsemble();
   await ensemble.run("cookie");
   const registry = `cannot reach registry: unix:${ensemble.socket("registry")}: no such socket; ` +
@@ -149,7 +149,7 @@ Deno.test("without a registry the failure names the address tried and how to sta
   assert.ok(stderr.endsWith(`gxensemble: error: ${registry}\n`), stderr);
   assert.deepEqual(ensemble.sockets(), []);
 
-  // Every address that was tried is named, and only those given are.
+  // The error names every address that was tried, and only the given ones are tried.
   const elsewhere = ["tcp://127.0.0.1:1", "tcp://127.0.0.1:2"];
   assert.equal(
     await ensemble.failure("list-servers", ...elsewhere.flatMap((url) => ["--registry", url])),
@@ -160,7 +160,7 @@ Deno.test("without a registry the failure names the address tried and how to sta
   );
 });
 
-Deno.test("without a cookie the failure says how to make one", async () => {
+Deno.test("without a cookie the error says how to make one", async () => {
   await using ensemble = new RunningEnsemble();
   const program = await ensemble.write("main.ts", "export const main = () => {};");
   const tries = [["ping", "a"], ["registry"], ["run", "a", program], ["shutdown", "-f"]];
@@ -170,7 +170,7 @@ Deno.test("without a cookie the failure says how to make one", async () => {
   }));
 });
 
-Deno.test("with another ensemble's cookie the failure says so, and suggests no new registry", async () => {
+Deno.test("with another ensemble's cookie the error says so, and does not suggest a new registry", async () => {
   await using ensemble = await RunningEnsemble.start();
   await ensemble.run("cookie", "-f");
   assert.match(

@@ -24,7 +24,7 @@ export async function main(): Promise<void> {
   await currentServer().stopped;
 }
 `;
-/** An npm package that is there: the project itself is made with it. */
+/** An npm package that is installed, because the project itself uses it. */
 const ACORN = "npm:acorn@^8.19.0";
 const PROJECT = {
   "deno.json": JSON.stringify({ imports: { acorn: ACORN } }),
@@ -38,7 +38,7 @@ const PROJECT = {
   "main.ts": MAIN,
 };
 
-/** An ensemble with the server \`web1\`, which runs the project. */
+/** An ensemble with the server `web1`, which runs the project. */
 async function startProject() {
   const ensemble = await RunningEnsemble.start();
   for (const [path, text] of Object.entries(PROJECT)) await ensemble.write(path, text);
@@ -54,7 +54,7 @@ async function startProject() {
   };
 }
 
-/** A project for the tests that load what no other test knows of. */
+/** A project for the tests that load modules which no other test uses. */
 let project: Awaited<ReturnType<typeof startProject>>;
 
 Deno.test.beforeAll(async () => {
@@ -63,7 +63,7 @@ Deno.test.beforeAll(async () => {
 
 Deno.test.afterAll(async () => await project[Symbol.asyncDispose]());
 
-Deno.test("what run started is TypeScript with its data, its files and its places", async () => {
+Deno.test("run runs TypeScript with its data, its files and its positions", async () => {
   const { ensemble, server, evaluate } = project;
   const main = `ensemble.module("main.ts")`;
   const described = JSON.parse(await evaluate(`${main}.describe()`));
@@ -78,7 +78,7 @@ Deno.test("what run started is TypeScript with its data, its files and its place
     pathToFileURL(ensemble.path("x")).href,
   ]);
 
-  // What console.error prints, and what the server logs of errors that nobody catches.
+  // The output of console.error, and the server's log of unhandled errors.
   await server.logged(
     new RegExp(`at fail \\(file://${RegExp.escape(ensemble.path("main.ts"))}:16:39\\)`),
   );
@@ -89,7 +89,7 @@ Deno.test("what run started is TypeScript with its data, its files and its place
   await server.logged(/ERROR server: uncaught error: out of order$/);
   await server.logged(/^ {4}TypeError: out of order$/);
 
-  // A dynamic import's module is one and the same for whoever loads it later.
+  // A dynamically imported module is the same one for every later load.
   assert.equal(
     await evaluate(`(await ${main}.late()).where`),
     JSON.stringify(ensemble.path("late.ts")),
@@ -100,8 +100,8 @@ Deno.test("what run started is TypeScript with its data, its files and its place
   assert.equal(await evaluate(`ensemble.module("late.ts").loads.count`), "2");
 });
 
-Deno.test("load --list shows what was loaded by which user, and a rollback", async () => {
-  // All that the server has loaded is listed.
+Deno.test("load --list shows what each user loaded, and a rollback", async () => {
+  // The list contains everything that the server has loaded.
   await using project = await startProject();
   const { ensemble } = project;
   const file = ensemble.path("page.ts");
@@ -164,7 +164,7 @@ Deno.test("load --list shows what was loaded by which user, and a rollback", asy
   assert.equal(wrong.code, 2, wrong.stderr);
 });
 
-Deno.test("load checks, foresees, is quiet, counts what stays, and says what another place makes new", async () => {
+Deno.test("load checks types, predicts, can be quiet, counts shared modules, and explains new ones from another place", async () => {
   await using project = await startProject();
   const { ensemble, evaluate } = project;
   const files = {
@@ -197,7 +197,8 @@ Deno.test("load checks, foresees, is quiet, counts what stays, and says what ano
       "... so 1 module that imports it is new, too\n",
   );
   const { stderr } = await load("--list", "web1");
-  // Those of the program, but for what it imports later; and these, each from two places.
+  // The program's modules, except those that it imports later; and these modules, each from two
+  // places.
   assert.match(stderr, /^\.\.\. 9 loaded modules of 7 module ids, \d+ bytes of code\n$/);
 
   await ensemble.write("wrong.ts", `export const a: number = "a";\n`);
@@ -205,7 +206,7 @@ Deno.test("load checks, foresees, is quiet, counts what stays, and says what ano
   assert.match(reason, /^type errors in \S+wrong\.ts:\n +TS2322 /);
 });
 
-Deno.test("npm packages are loaded in the server first; what it lacks is named by the importer", async () => {
+Deno.test("npm packages are loaded on the server first, and a missing one is named with its importer", async () => {
   const { ensemble, evaluate } = project;
   const file = await ensemble.write(
     "parsing.ts",
@@ -225,7 +226,7 @@ Deno.test("npm packages are loaded in the server first; what it lacks is named b
   assert.ok(reason.startsWith(`${lacking}:2:31: library module node:nosuch`), reason);
 });
 
-Deno.test("a tree of 500 modules is loaded, and what is new of it later", async () => {
+Deno.test("a tree of 500 modules is loaded, and later only what is new in it", async () => {
   const { ensemble, evaluate } = project;
   const size = 500;
   const text = (index: number) =>
@@ -235,7 +236,7 @@ Deno.test("a tree of 500 modules is loaded, and what is new of it later", async 
     `export const depth: number = below + 1;\n`;
   for (let index = 1; index <= size; index++) await ensemble.write(`m${index}.ts`, text(index));
   const { code, stdout, stderr } = await ensemble.run("load", "web1", ensemble.path("m1.ts"));
-  // Where it takes long, that is said.
+  // A slow load prints a note.
   assert.equal(code, 0, stderr);
   assert.equal(stdout.match(/^\.\.\. loading code object file /gm)?.length, size);
   assert.equal(await evaluate(`ensemble.module("m1.ts").depth`), `${size}`);

@@ -13,14 +13,17 @@ const SERVING = `
   };
 `;
 
-/** What a shell is answered, which must be all there is of output. */
+/** The answer to a shell, which must be the only output. */
 async function ask(places: TemporaryEnsemble, words: string[]): Promise<string[]> {
   const { code, stdout, stderr } = await places.run("complete", "--shell", "zsh", "--", ...words);
   assert.deepEqual({ code, stderr }, { code: 0, stderr: "" }, words.join(" "));
   return stdout.split("\n").slice(0, -1);
 }
 
-/** The same until it is what it should be: on a busy machine an answer can come too late for a Tab. */
+/**
+ * Asks until the answer is the expected one, since on a busy machine it can come too late for a
+ * Tab.
+ */
 async function assertAnswer(
   places: TemporaryEnsemble,
   words: string[],
@@ -35,7 +38,7 @@ async function assertAnswer(
 
 const SERVERS = ["server", "httpd1\thttpd, web", "httpd2\t", "registry\tthe registry"];
 
-Deno.test("servers, actors and roles are those that there are", async () => {
+Deno.test("completion offers the existing servers, actors and roles", async () => {
   await using ensemble = await RunningEnsemble.start();
   await ensemble.startServer("httpd1", ["--roles", "(httpd web)"], SERVING);
   await ensemble.startServer("httpd2");
@@ -63,7 +66,7 @@ Deno.test("servers, actors and roles are those that there are", async () => {
   assert.deepEqual(await ask(places, ["ping", "nosuch", ""]), []);
 });
 
-Deno.test("the registries that the line names are asked, too", async () => {
+Deno.test("completion also asks the registries named on the command line", async () => {
   await using ensemble = new RunningEnsemble();
   await ensemble.lines("cookie");
   const registry = await ensemble.startRegistry("-l", "tcp://127.0.0.1:0");
@@ -97,7 +100,7 @@ Deno.test("retract and revoke complete authorized and certified servers", async 
   await ensemble.startServer("httpd1");
   await ensemble.startServer("deployer");
   await ensemble.lines("authorize", ...right, "httpd1", "deployer", "(loader shutdown)");
-  // Nobody is asked for a passphrase.
+  // The command asks for no passphrase.
   await assertAnswer(ensemble.places, ["retract", "httpd1", ""], [
     "server",
     "deployer\tloader, shutdown",
@@ -128,12 +131,12 @@ async function assertSilent(places: TemporaryEnsemble): Promise<void> {
   for (const words of QUESTIONS) assert.deepEqual(await ask(places, words), [], words.join(" "));
 }
 
-Deno.test("without a cookie, a registry or a home there are no names, and nothing is said", async () => {
+Deno.test("completion prints nothing without a cookie, a registry or a home", async () => {
   using places = new TemporaryEnsemble();
   await assertSilent(places);
   await places.run("cookie");
   await assertSilent(places);
-  // From here on no question gets as far as its own part.
+  // From here on, no question reaches its own part.
   const assertNone = async () => assert.deepEqual(await ask(places, ["ping", ""]), []);
   await Deno.chmod(places.cookiePath, 0o644);
   await assertNone();
@@ -144,7 +147,7 @@ Deno.test("without a cookie, a registry or a home there are no names, and nothin
   await assertNone();
 });
 
-Deno.test("the same where a registry refuses, does not answer, or is dead", async () => {
+Deno.test("completion prints nothing when a registry refuses, does not answer, or is dead", async () => {
   await using ensemble = await RunningEnsemble.start();
   await ensemble.startServer("httpd1");
   using stranger = new TemporaryEnsemble();
@@ -152,7 +155,7 @@ Deno.test("the same where a registry refuses, does not answer, or is dead", asyn
   stranger.environment.ENSEMBLE_SOCKET_DIR = ensemble.places.socketDirectory;
   await assertSilent(stranger);
 
-  // Takes connections and says nothing.
+  // A listener that accepts connections and sends nothing.
   using mute = new TemporaryEnsemble();
   await mute.run("cookie");
   await Deno.mkdir(mute.socketDirectory, { mode: 0o700 });
@@ -160,7 +163,7 @@ Deno.test("the same where a registry refuses, does not answer, or is dead", asyn
   await assertSilent(mute);
 });
 
-Deno.test("a server that hangs or was killed has no actors", async () => {
+Deno.test("completion offers no actors of a server that hangs or was killed", async () => {
   await using ensemble = await RunningEnsemble.start();
   const server = await ensemble.startServer("httpd1");
   server.signal("SIGSTOP");

@@ -21,7 +21,7 @@ const HANDLER = `
   handlers.set("hello", () => greeting as string);
 `;
 
-/** An ensemble with a server \`web1\` that runs the project. */
+/** An ensemble with a server `web1` that runs the project. */
 async function startProject(): Promise<RunningEnsemble> {
   const ensemble = await RunningEnsemble.start();
   await ensemble.write("deno.json", "{}");
@@ -40,7 +40,7 @@ interface Loaded {
   hash: string;
 }
 
-/** The pairs of lines that \`load\` prints. */
+/** The pairs of lines that `load` prints. */
 function loaded(lines: string[], ensemble: RunningEnsemble): Loaded[] {
   const result: Loaded[] = [];
   for (let i = 0; i < lines.length; i += 2) {
@@ -82,7 +82,7 @@ Deno.test("load ships what the server lacks, and shares what it runs", async () 
   ]);
   assert.deepEqual(second.map(({ hash }) => hash), first.map(({ hash }) => hash));
 
-  // Another leaf: it and what imports it have new names, and nothing else.
+  // Another leaf: only it and its importers have new names.
   await ensemble.write("greeting.ts", `export const greeting: string = "good day";`);
   const third = await load("web1", handler);
   assert.deepEqual(verbs(third), [
@@ -94,7 +94,8 @@ Deno.test("load ships what the server lacks, and shares what it runs", async () 
   assert.deepEqual(changed.map(({ module }) => module), ["greeting.ts", "handler.ts"]);
   assert.deepEqual(await get("hello"), ['"good day"']);
 
-  // Forced: the one module, linked to what runs, though the files have changed.
+  // With -f, only the module itself is loaded, linked to the loaded units, though the files have
+  // changed.
   await ensemble.write("greeting.ts", `export const greeting: string = "good night";`);
   await ensemble.write("handler.ts", `${HANDLER} export const forced = 1;`);
   const forced = await load("-f", "web1", handler);
@@ -111,7 +112,7 @@ Deno.test("load ships what the server lacks, and shares what it runs", async () 
   );
 });
 
-Deno.test("load of three modules ships three, libraries first; --library loads only that", async () => {
+Deno.test("load ships three modules, libraries first; --library loads only the library", async () => {
   await using ensemble = await RunningEnsemble.start();
   await ensemble.startServer("a");
   await ensemble.write("deno.json", "{}");
@@ -169,7 +170,7 @@ Deno.test("a failed load exits with 1 and prints file, line and reason, and the 
   assert.ok(forced.startsWith(`${lonely}:2`), forced);
   assert.match(forced, /the server has not loaded greeting\.ts: load without -f$/);
 
-  // Mended, they load.
+  // Once corrected, they load.
   const mended = await ensemble.write("throwing.ts", "export const mended = true;");
   await ensemble.lines("load", "web1", mended);
   assert.deepEqual(
@@ -179,7 +180,7 @@ Deno.test("a failed load exits with 1 and prints file, line and reason, and the 
   assert.deepEqual(await ensemble.lines("ping", "web1"), ["OK"]);
 });
 
-Deno.test("loads at once are answered each, and evaluate a module once", async () => {
+Deno.test("concurrent loads are all answered, and evaluate a module once", async () => {
   await using ensemble = await startProject();
   const slow = await ensemble.write(
     "slow.ts",

@@ -4,7 +4,7 @@ import { RunningEnsemble } from "./running_ensemble.ts";
 
 const pathOf = (file: string) => fileURLToPath(new URL(`../../${file}`, import.meta.url));
 
-/** The flags that docs/permissions.md has, for what a process is. */
+/** The flags in docs/permissions.md, by the kind of process. */
 function flags(ensemble: RunningEnsemble, { id, net }: { id?: string; net: string[] }): string[] {
   const { gerbilPath, socketDirectory } = ensemble.places;
   const own = id === undefined ? [] : [`${gerbilPath}/ensemble/server/${id}`];
@@ -19,7 +19,7 @@ function flags(ensemble: RunningEnsemble, { id, net }: { id?: string; net: strin
   ];
 }
 
-Deno.test("the registry, a program that is a server, and commands run with the permissions that are documented", async () => {
+Deno.test("the registry, server programs and commands run with the documented permissions", async () => {
   await using ensemble = new RunningEnsemble();
   await ensemble.lines("cookie");
   const registry = ensemble.spawnDeno(
@@ -58,7 +58,7 @@ Deno.test("the registry, a program that is a server, and commands run with the p
   );
 });
 
-Deno.test("run --deny: neither main, a worker, nor code that is loaded later has what is denied, and the server goes on", async () => {
+Deno.test("run --deny denies permissions to main, workers and loaded code, while the server keeps running", async () => {
   await using ensemble = await RunningEnsemble.start();
   const attempts = `
     const reason = (error: unknown) => (error as Error).name;
@@ -89,7 +89,7 @@ Deno.test("run --deny: neither main, a worker, nor code that is loaded later has
   );
   const { program } = ensemble.places;
   const options = ["--deny", "run,ffi", "--deny", "write"];
-  // It starts anew, and is still not to hear of SIGHUP.
+  // It restarts, and still ignores SIGHUP.
   const server = ensemble.spawnProgram("nohup", ...program, "run", ...options, "caged", main);
   await server.logged(/is in the registry$/);
   server.signal("SIGHUP");

@@ -1,5 +1,5 @@
 /**
- * `gxensemble repl` as a process: with lines from a pipe, and with a terminal.
+ * `gxensemble repl` as a process, with lines from a pipe and on a terminal.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { Outcome, TemporaryEnsemble } from "../temporary_ensemble.ts";
 import { Terminal } from "../terminal.ts";
 
-/** The project that the tutorial's module ids are of. */
+/** The project to which the tutorial's module ids belong. */
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** Enters lines through a pipe. */
@@ -33,12 +33,12 @@ export async function pipeLines(
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
-/** What is typed, and what the terminal has to show then. */
+/** A text to type, and the text that the terminal has to show first. */
 export type Step = [keys: string, shown: string];
 
 /**
- * Types in a terminal, each step when the one before has shown what it has to, until the process ends.
- * Gives its exit code, and all that was shown.
+ * Types in a terminal, each step when the one before has shown what it has to, until the process
+ * ends. Gives its exit code, and all that was shown.
  */
 export async function typeInTerminal(
   ensemble: TemporaryEnsemble,

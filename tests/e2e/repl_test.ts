@@ -7,7 +7,10 @@ import { RunningEnsemble, type RunningProcess } from "./running_ensemble.ts";
 
 const HTTPD = fileURLToPath(new URL("../../examples/httpd/", import.meta.url));
 
-/** An ensemble with a server `httpd1`, for the tests that leave it as it is; others start a server of their own in it. */
+/**
+ * An ensemble with a server `httpd1`, for the tests that do not change it. Others start their own
+ * server in it.
+ */
 let shared: RunningEnsemble;
 
 Deno.test.beforeAll(async () => {
@@ -23,7 +26,10 @@ async function startHttpd(id: string): Promise<RunningProcess> {
   return server;
 }
 
-/** The tutorial's ensemble: `httpd1` is run by the tool, `httpd3` is a program of its own. */
+/**
+ * The tutorial's ensemble: `httpd1` is started by `gxensemble run`, and `httpd3` by its own
+ * program.
+ */
 async function startTutorial(id: "httpd1" | "httpd3" = "httpd1") {
   const ensemble = await RunningEnsemble.start();
   const server = id === "httpd1"
@@ -40,7 +46,7 @@ async function ready(ensemble: RunningEnsemble, server: RunningProcess, id: stri
 
 const GREETING = "hello, i am httpd1\\n";
 
-/** The first transcript of the tutorial; then the port, and what is served there. */
+/** The first transcript of the tutorial; then the port, and what it serves. */
 const TRANSCRIPT_1 = [
   ",(import examples/httpd/handler.ts)",
   ",(import examples/httpd/httpd.ts)",
@@ -48,7 +54,7 @@ const TRANSCRIPT_1 = [
   'registerHandler(currentHttpServer(), "/greeting", writeSimpleHandler)',
 ];
 
-/** The second one. */
+/** The second transcript. */
 const TRANSCRIPT_3 = [
   ",(load examples/httpd/handler.ts) ; load the code in the remote server",
   ",(import examples/httpd/handler.ts) ; import for local expansion",
@@ -59,7 +65,7 @@ const TRANSCRIPT_3 = [
 
 const FETCH = "await (await fetch(`http://127.0.0.1:${currentHttpServer().port}/greeting`)).text()";
 
-Deno.test("the tutorial's transcripts from a pipe", async () => {
+Deno.test("the tutorial's REPL transcripts match on a pipe", async () => {
   for (const id of ["httpd1", "httpd3"] as const) {
     const { ensemble } = await startTutorial(id);
     await using _ensemble = ensemble;
@@ -88,7 +94,7 @@ Deno.test("the tutorial's transcripts from a pipe", async () => {
   }
 });
 
-Deno.test("the tutorial's transcripts in a terminal", async () => {
+Deno.test("the tutorial's REPL transcripts match on a terminal", async () => {
   for (const id of ["httpd1", "httpd3"] as const) {
     const { ensemble } = await startTutorial(id);
     await using _ensemble = ensemble;
@@ -107,7 +113,7 @@ Deno.test("the tutorial's transcripts in a terminal", async () => {
   }
 });
 
-Deno.test("inputs are TypeScript, and cannot harm the server", async () => {
+Deno.test("the REPL evaluates TypeScript, and an input cannot harm the server", async () => {
   const cases: [line: string, stdout: string, stderr?: string][] = [
     ["const pairs: Map<string, number> = new Map([['a', 1]])", ""],
     ["function both<A, B>(a: A, b: B): [A, B] {", ""],
@@ -188,7 +194,7 @@ Deno.test("inputs are TypeScript, and cannot harm the server", async () => {
 });
 
 Deno.test(
-  "Ctrl-C interrupts, Tab completes, the arrow up goes back, Ctrl-D leaves",
+  "Ctrl-C interrupts, Tab completes, the up arrow goes back, Ctrl-D leaves",
   async () => {
     const { code, screen } = await typeInTerminal(shared.places, ["httpd1"], [
       ["", "httpd1> "],
@@ -227,7 +233,7 @@ Deno.test(
   },
 );
 
-Deno.test("a lost server is said, also while nothing is typed", async () => {
+Deno.test("the REPL reports a lost server, even while nothing is typed", async () => {
   const server = await startHttpd("lost1");
   const pid = `${server.pid}`;
   const { code } = await typeInTerminal(shared.places, ["lost1"], [
@@ -237,7 +243,7 @@ Deno.test("a lost server is said, also while nothing is typed", async () => {
   assert.equal(code, 1);
 });
 
-Deno.test("a server that is lost during an evaluation ends a script", async () => {
+Deno.test("a script ends when its server is lost during an evaluation", async () => {
   await startHttpd("lost2");
   const { code, stdout, stderr } = await pipeLines(shared.places, ["lost2"], [
     "1",
@@ -248,7 +254,7 @@ Deno.test("a server that is lost during an evaluation ends a script", async () =
   assert.match(stderr, /lost lost2: /);
 });
 
-Deno.test("sessions have names of their own, and end with their clients", async () => {
+Deno.test("REPL sessions have their own names, and end with their clients", async () => {
   const first = await pipeLines(shared.places, ["httpd1"], ["const mine = 1", "mine"]);
   assert.equal(first.stdout, "1\n");
   const sessions = "ensemble.actors.actors().filter(({ group }) => group.name === 'repl').length";
@@ -260,7 +266,7 @@ Deno.test("sessions have names of their own, and end with their clients", async 
   assert.equal(second.stdout, '"undefined"\n1\n');
 });
 
-Deno.test(",(shutdown) shuts the server down and leaves", async () => {
+Deno.test(",(shutdown) shuts the server down and leaves the REPL", async () => {
   const server = await startHttpd("ended");
   const { code, stdout, stderr } = await pipeLines(shared.places, ["ended"], [
     ",(shutdown)",
@@ -274,7 +280,7 @@ Deno.test(",(shutdown) shuts the server down and leaves", async () => {
   assert.equal(await server.exit(), 0);
 });
 
-Deno.test("with an administrator a session takes the capability loader", async () => {
+Deno.test("a REPL session needs the capability loader when there is an administrator", async () => {
   const ensemble = await RunningEnsemble.start();
   await using _ensemble = ensemble;
   const { right } = await installAdministrator(ensemble);
@@ -286,7 +292,7 @@ Deno.test("with an administrator a session takes the capability loader", async (
   assert.deepEqual(allowed, { code: 0, stdout: "1\n", stderr: "" });
 });
 
-Deno.test("thread-state and thread-backtrace show what actors do, and where they wait", async () => {
+Deno.test("thread-state and thread-backtrace show what actors do and where they wait", async () => {
   const module = await shared.write(
     "worker.ts",
     [

@@ -1,5 +1,5 @@
 /**
- * An ensemble of real processes, driven from the command line.
+ * An ensemble of real processes, controlled from the command line.
  *
  * @module
  */
@@ -13,21 +13,21 @@ export const WAITING = `
   export const main = () => currentServer().stopped;
 `;
 
-/** How long anything may take, in ms. */
+/** The timeout of every wait, in ms. */
 const DEADLINE = 20_000;
 
-/** A process that goes on until it is stopped. */
+/** A process that runs until it is stopped. */
 export class RunningProcess {
-  /** What it printed on standard error so far: its log. */
+  /** Its standard error so far: its log. */
   readonly log: string[] = [];
-  /** What it printed on standard output so far. */
+  /** Its standard output so far. */
   readonly output: string[] = [];
   readonly #process: Deno.ChildProcess;
   readonly #readers: Promise<void>;
   #ended = false;
   #news = Promise.withResolvers<void>();
 
-  /** Takes over a process whose outputs are piped. */
+  /** Wraps a process whose outputs are piped. */
   constructor(process: Deno.ChildProcess) {
     this.#process = process;
     this.#readers = Promise.all([
@@ -44,12 +44,12 @@ export class RunningProcess {
     return this.#process.pid;
   }
 
-  /** Waits for a line of the log that matches; fails when the process ends before. */
+  /** Waits for a matching line of the log. Fails if the process ends first. */
   async logged(pattern: RegExp): Promise<RegExpExecArray> {
     return await this.#find(this.log, (line) => pattern.exec(line), `${pattern} in its log`);
   }
 
-  /** Waits for a line on standard output that starts so. */
+  /** Waits for a line on standard output with this prefix. */
   async printed(start: string): Promise<string> {
     return await this.#find(
       this.output,
@@ -58,14 +58,17 @@ export class RunningProcess {
     );
   }
 
-  /** Asks until it is so; fails when the process ends before. */
+  /** Checks until a condition holds. Fails if the process ends first. */
   async until(condition: () => Promise<boolean>, what: string): Promise<void> {
     const why = () => `never ${what}:\n${[...this.output, ...this.log].join("\n")}`;
     const late = performance.now() + DEADLINE;
     while (!await condition()) assert.ok(!this.#ended && performance.now() < late, why());
   }
 
-  /** Waits until so many lines of its log match: what it logs before it answers may be read after the answer. */
+  /**
+   * Waits until a number of lines of its log match. A line that it logs before it answers can
+   * arrive after the answer.
+   */
   async logs(count: number, pattern: RegExp): Promise<string[]> {
     let seen = 0;
     const isLast = (line: string) => pattern.test(line) && ++seen === count;
@@ -83,7 +86,7 @@ export class RunningProcess {
     this.#process.kill(signal);
   }
 
-  /** Waits for its end; gives its exit code, or the signal that killed it. */
+  /** Waits for its end, and returns its exit code, or the signal that killed it. */
   async exit(): Promise<number | Deno.Signal> {
     const status = await inTime(
       this.#process.status,
@@ -93,7 +96,7 @@ export class RunningProcess {
     return status.signal ?? status.code;
   }
 
-  /** Ends it, whatever it does. */
+  /** Kills it. */
   async kill(): Promise<void> {
     try {
       this.signal("SIGKILL");
@@ -132,9 +135,11 @@ export class RunningProcess {
   }
 }
 
-/** An ensemble with a cookie of its own; its processes end and its files go with `await using`. */
+/**
+ * An ensemble with its own cookie. With `await using`, its processes end and its files are removed.
+ */
 export class RunningEnsemble implements AsyncDisposable {
-  /** Its places, and the way to run a command to its end. */
+  /** Its places, and a way to run a command to its end. */
   readonly places: TemporaryEnsemble = new TemporaryEnsemble();
   readonly #processes: RunningProcess[] = [];
 
@@ -151,7 +156,7 @@ export class RunningEnsemble implements AsyncDisposable {
     return this.places.run(...args);
   }
 
-  /** Runs `gxensemble`, which must succeed; gives the lines of its result. */
+  /** Runs `gxensemble`, which must succeed, and returns the lines of its output. */
   async lines(...args: string[]): Promise<string[]> {
     const { code, stdout, stderr } = await this.run(...args);
     assert.equal(code, 0, `gxensemble ${args.join(" ")}: exit ${code}: ${stderr}`);
@@ -163,7 +168,9 @@ export class RunningEnsemble implements AsyncDisposable {
     return (await this.lines("list-servers")).map((line) => /^\((\S+) /.exec(line)![1]!);
   }
 
-  /** Runs `gxensemble`, which must fail with exit code 1 and no result; gives the reason. */
+  /**
+   * Runs `gxensemble`, which must fail with exit code 1 and without output, and returns the reason.
+   */
   async failure(...args: string[]): Promise<string> {
     const { code, stdout, stderr } = await this.run(...args);
     assert.deepEqual({ code, stdout }, { code: 1, stdout: "" }, stderr);
@@ -180,8 +187,8 @@ export class RunningEnsemble implements AsyncDisposable {
   }
 
   /**
-   * Starts a server that runs the text of a module, and waits until it is in the registry. It is JavaScript: that saves each
-   * server the translation.
+   * Starts a server that runs the text of a module, and waits until it is in the registry. The text
+   * is JavaScript, so that no server has to translate it.
    */
   async startServer(id: string, options: string[] = [], text = WAITING): Promise<RunningProcess> {
     const file = await this.write(`${id}/main.js`, text);
@@ -190,7 +197,7 @@ export class RunningEnsemble implements AsyncDisposable {
     return server;
   }
 
-  /** Whether a server is there and answers. */
+  /** Whether a server is running and answers. */
   async answers(id: string): Promise<boolean> {
     return (await this.run("ping", id)).code === 0;
   }
@@ -200,12 +207,12 @@ export class RunningEnsemble implements AsyncDisposable {
     return this.#keep(this.places.gxensemble(...args));
   }
 
-  /** Starts a `deno` in the places of this ensemble. */
+  /** Starts `deno` with the places of this ensemble. */
   spawnDeno(...args: string[]): RunningProcess {
     return this.#keep(this.places.command(...args));
   }
 
-  /** Starts any program in the places of this ensemble. */
+  /** Starts a program with the places of this ensemble. */
   spawnProgram(...command: string[]): RunningProcess {
     return this.#keep(this.places.external(...command));
   }
@@ -216,7 +223,7 @@ export class RunningEnsemble implements AsyncDisposable {
     return process;
   }
 
-  /** Writes a file of the project; gives its path. */
+  /** Writes a file of the project, and returns its path. */
   async write(path: string, text: string, { mode = 0o644 } = {}): Promise<string> {
     const file = this.path(path);
     await Deno.mkdir(dirname(file), { recursive: true });
@@ -225,8 +232,8 @@ export class RunningEnsemble implements AsyncDisposable {
   }
 
   /**
-   * Writes a program that runs the Deno of the tests. It goes into executables in place of a whole one, which takes seconds
-   * to compress.
+   * Writes a program that runs the tests' Deno. Executables contain it instead of the real one,
+   * which takes seconds to compress.
    */
   writeDeno(): Promise<string> {
     const text = `#!/bin/sh\nexec '${Deno.execPath()}' "$@"\n`;
@@ -243,10 +250,10 @@ export class RunningEnsemble implements AsyncDisposable {
     return `${this.places.socketDirectory}/${id}`;
   }
 
-  /** The names of the sockets that there are. */
+  /** The names of the existing sockets. */
   sockets(): string[] {
     const names = Array.from(Deno.readDirSync(this.places.socketDirectory), ({ name }) => name);
-    // The lock is no socket.
+    // The lock is not a socket.
     return names.filter((name) => !name.startsWith(".")).sort();
   }
 
@@ -268,9 +275,9 @@ async function inTime<Value>(promise: Promise<Value>, why: () => string): Promis
   }
 }
 
-/** Decodes a stream of bytes to its lines, the last also without a line break. */
+/** Decodes a stream of bytes into its lines, including a last one without a line break. */
 class TextLineStream extends TransformStream<Uint8Array<ArrayBuffer>, string> {
-  /** Makes one. */
+  /** Makes a decoder. */
   constructor() {
     const decoder = new TextDecoder();
     let rest = "";

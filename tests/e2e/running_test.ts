@@ -4,14 +4,14 @@ import { RunningEnsemble, WAITING } from "./running_ensemble.ts";
 
 const MOD = JSON.stringify(new URL("../../mod.ts", import.meta.url).href);
 
-/** What the runtime gives to programs that start their server themselves. */
+/** The runtime's module, for programs that start their server themselves. */
 const OWN_PROGRAM = `import { runServer, currentServer, 
   runProgram, startServer } from "@gxensemble/ensemble";`;
 
-/** Arguments of programs, which look like options of `run`. */
+/** Arguments of programs that look like options of `run`. */
 const OPTIONS = ["1", "-x", "--log", "3"];
 
-/** An ensemble for the tests whose servers need not be the only ones. */
+/** An ensemble for the tests that allow other servers. */
 let ensemble: RunningEnsemble;
 
 Deno.test.beforeAll(async () => {
@@ -20,7 +20,7 @@ Deno.test.beforeAll(async () => {
 
 Deno.test.afterAll(async () => await ensemble[Symbol.asyncDispose]());
 
-Deno.test("run: main returns, throws, or is not there; or the program starts its server itself", async () => {
+Deno.test("run handles a main that returns, throws or is missing, and a program that starts its own server", async () => {
   await using ensemble = await RunningEnsemble.start();
   const cases: [name: string, text: string, code: number, stderr: RegExp][] = [
     [
@@ -49,7 +49,7 @@ Deno.test("run: main returns, throws, or is not there; or the program starts its
       /error: \S+fails\.ts:2:\d+: Error: while loading\n/,
     ],
     ["syntax", "export const = 1;", 1, /error: \S+syntax\.ts:1:\d+: /],
-    // Programs of their own, as deno run runs them.
+    // Separate programs, run with deno run.
     [
       "itself",
       `${OWN_PROGRAM} await runServer("itself", async (server) => {
@@ -79,6 +79,20 @@ Deno.test("run: main returns, throws, or is not there; or the program starts its
       /has stopped\n$/,
     ],
     [
+      "threeways",
+      `${OWN_PROGRAM} export const main = (...all) => console.log(all.join(), currentServer().roles);
+       if (import.meta.main) Deno.exit(await runProgram(main, { roles: ["own"] }));`,
+      0,
+      /has stopped\n$/,
+    ],
+    [
+      "uncalled",
+      `${OWN_PROGRAM} export const main = (...all) => console.log(all.join(), currentServer().roles);
+       export const start = () => runProgram(main, { roles: ["own"] });`,
+      0,
+      /has stopped\n$/,
+    ],
+    [
       "failing",
       `${OWN_PROGRAM} await runServer("failing", () => { throw Error("of its own"); });`,
       1,
@@ -96,6 +110,8 @@ Deno.test("run: main returns, throws, or is not there; or the program starts its
     itself: '1,-x,--log,3 true true [ "blue", "own" ] 2\nafter\n',
     main2: "false true\n",
     called: "1,-x,--log,3 called\n",
+    threeways: '1,-x,--log,3 [ "blue", "own" ]\n',
+    uncalled: '1,-x,--log,3 [ "blue" ]\n',
   };
   await Promise.all(cases.map(async ([name, text, code, pattern]) => {
     const file = await ensemble.write(`${name}.ts`, text);
@@ -113,7 +129,7 @@ Deno.test("run: main returns, throws, or is not there; or the program starts its
   assert.deepEqual(ensemble.sockets(), ["registry"]);
 });
 
-Deno.test("run: an id that runs already is refused, and the running one unhurt", async () => {
+Deno.test("run refuses an id that is running, and leaves the running server alone", async () => {
   const server = await ensemble.startServer(
     "a",
     [],
@@ -132,7 +148,7 @@ Deno.test("run: an id that runs already is refused, and the running one unhurt",
     await ensemble.failure("registry"),
     /^cannot listen at unix:\S+\/registry: a server with that id is already running here$/,
   );
-  // Nor does code that others load get the server that main could have.
+  // Nor does code loaded from elsewhere get the server that main could have.
   const own = await ensemble.write(
     "own.ts",
     `${OWN_PROGRAM} await startServer("a");`,
@@ -142,7 +158,7 @@ Deno.test("run: an id that runs already is refused, and the running one unhurt",
   assert.equal(server.matching(/ ERROR /).length, 0);
 });
 
-Deno.test("run --no-loader: load, eval and repl are refused, with the reason", async () => {
+Deno.test("run --no-loader refuses load, eval and repl, with the reason", async () => {
   await ensemble.startServer("closed", ["--no-loader"]);
   const reason =
     "closed does not accept code: it was started without a loader (--no-loader), so nothing " +
@@ -159,7 +175,7 @@ Deno.test("run --no-loader: load, eval and repl are refused, with the reason", a
   assert.deepEqual(await ensemble.lines("ping", "closed"), ["OK"]);
 });
 
-Deno.test("run -l and -a: reached at the port, announced as told", async () => {
+Deno.test("run -l and -a make a server reachable at its port, and announce the given address", async () => {
   await using ensemble = await RunningEnsemble.start("-l", "tcp://127.0.0.1:0");
   const server = await ensemble.startServer("a", ["-l", "tcp://127.0.0.1:0"]);
   const [, port] = await server.logged(/a listens at tcp:\/\/127\.0\.0\.1:(\d+)$/);
@@ -169,7 +185,8 @@ Deno.test("run -l and -a: reached at the port, announced as told", async () => {
 
   await ensemble.startServer("b", ["-l", "tcp://127.0.0.1:0", "-a", tcp]);
   assert.deepEqual(await ensemble.lines("lookup", "b"), [`(b ${tcp})`]);
-  // It is a that listens at the port announced: b is not reached there, and a not mistaken for it.
+  // Server a listens at the announced port, so b is not reached there, and a is not mistaken for
+  // it.
   assert.match(
     await ensemble.failure("ping", "b"),
     /^cannot reach b: tcp:\S+: this is server a, not b$/,
@@ -203,7 +220,7 @@ Deno.test("a registry on a port serves servers with other socket directories", a
 });
 
 testWith(["mkfifo"], {
-  name: "SIGHUP ends no server that is just being started",
+  name: "SIGHUP does not end a server that is starting",
   async fn() {
     const module = ensemble.path("slow.ts");
     await ensemble.write("early.ts", `export { main } from "./slow.ts";`);
@@ -218,7 +235,7 @@ testWith(["mkfifo"], {
   },
 });
 
-Deno.test("--log-file - is the log in the server's directory, also when that was renamed, --log says how much", async () => {
+Deno.test("--log-file - writes the log to the server's directory, reopens it after a rename, and respects --log", async () => {
   await using ensemble = await RunningEnsemble.start();
   const program = await ensemble.write("main.ts", WAITING);
   const server = ensemble.spawn("run", "--log", "DEBUG", "--log-file", "-", "a", program);
@@ -248,7 +265,7 @@ Deno.test("--log-file - is the log in the server's directory, also when that was
   assert.match(log, /INFO server: a has stopped\n$/);
 });
 
-Deno.test("a program of its own is a server by runServer", async () => {
+Deno.test("runServer makes a program a server", async () => {
   const program = await ensemble.write(
     "program.ts",
     `

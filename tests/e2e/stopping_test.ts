@@ -14,7 +14,9 @@ const TIDY = `
   }
 `;
 
-/** An ensemble for the tests that leave its registry alone, and end the servers that they start. */
+/**
+ * An ensemble for the tests that leave its registry running, and end the servers that they start.
+ */
 let ensemble: RunningEnsemble;
 
 Deno.test.beforeAll(async () => {
@@ -24,7 +26,7 @@ Deno.test.beforeAll(async () => {
 Deno.test.afterAll(async () => await ensemble[Symbol.asyncDispose]());
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  Deno.test(`${signal} stops a server and the registry in good order, with exit 0`, async () => {
+  Deno.test(`${signal} stops a server and the registry in order, with exit code 0`, async () => {
     await using ensemble = new RunningEnsemble();
     await ensemble.run("cookie");
     const registry = await ensemble.startRegistry();
@@ -38,7 +40,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     registry.signal(signal);
     assert.equal(await registry.exit(), 0);
     assert.deepEqual(ensemble.sockets(), []);
-    // SQLite takes its log away when the database is closed.
+    // SQLite removes its log when the database is closed.
     const places = `${ensemble.places.gerbilPath}/ensemble/server/registry`;
     const names = Array.from(Deno.readDirSync(places), ({ name }) => name);
     assert.deepEqual(names.filter((name) => /-(wal|shm)$/.test(name)), []);
@@ -49,7 +51,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-Deno.test("a server whose terminal closes stops in good order, and its console throws nothing", async () => {
+Deno.test("a server stops in order when its terminal closes, and its console does not throw", async () => {
   const told = ensemble.path("told");
   const main = await ensemble.write(
     "main.ts",
@@ -68,7 +70,7 @@ Deno.test("a server whose terminal closes stops in good order, and its console t
   assert.deepEqual(ensemble.sockets(), ["registry"]);
 });
 
-Deno.test("a main that is cut off is a warning that names the option, and exit 1", async () => {
+Deno.test("a main that is cut off logs a warning that names the option, and exits with 1", async () => {
   const server = await ensemble.startServer(
     "a",
     ["--grace", "0.2"],
@@ -114,13 +116,13 @@ Deno.test("run exits with the code that main has set", async () => {
   assert.doesNotMatch(stderr, /error/);
 });
 
-/** The text of a program that is a server by itself. */
+/** The text of a program that starts its own server. */
 function program(text: string): string {
   const runtime = new URL("../../mod.ts", import.meta.url).href;
   return `import { runServer, startServer } from "${runtime}";\n${text}`;
 }
 
-Deno.test("a program may clean up for as long as its grace, and ends though timers are left", async () => {
+Deno.test("a program can clean up for as long as its grace, and ends even with open timers", async () => {
   const file = await ensemble.write(
     "program.ts",
     program(`
@@ -141,7 +143,7 @@ Deno.test("a program may clean up for as long as its grace, and ends though time
   assert.deepEqual(server.output, ["ready", "cleaned up", "goes on"]);
 });
 
-Deno.test("a program that is cut off ends with exit 1, and one with startServer is left alone", async () => {
+Deno.test("a program that is cut off exits with 1, but one with startServer is left alone", async () => {
   const write = async (id: string, text: string) =>
     ensemble.spawnDeno("run", "-A", "--no-check", await ensemble.write(`${id}.ts`, program(text)));
   const [cut, left] = await Promise.all([
@@ -168,7 +170,7 @@ Deno.test("a program that is cut off ends with exit 1, and one with startServer 
   await left.printed("still there");
 });
 
-Deno.test("shutdown -f ends an actor that takes nothing, by name and by number", async () => {
+Deno.test("shutdown -f ends an actor that receives nothing, by name and by number", async () => {
   const server = await ensemble.startServer(
     "a",
     [],
@@ -213,7 +215,7 @@ Deno.test("a second signal ends a server that hangs in its clean-up", async () =
   assert.equal(await server.exit(), 130);
 });
 
-Deno.test("shutdown ends an actor, a server, and with -f all of the ensemble", async () => {
+Deno.test("shutdown ends an actor, a server, and with -f the whole ensemble", async () => {
   await using ensemble = new RunningEnsemble();
   await ensemble.run("cookie");
   const registry = await ensemble.startRegistry();
@@ -240,7 +242,7 @@ Deno.test("shutdown ends an actor, a server, and with -f all of the ensemble", a
   );
   assert.deepEqual(ensemble.sockets(), ["a", "c", "registry"]);
 
-  // Nobody is asked, nor stopped, where there is no terminal.
+  // Without a terminal, the command does not ask, and stops nothing.
   const { code, stdout, stderr } = await ensemble.run("shutdown");
   assert.deepEqual({ code, stdout }, { code: 2, stdout: "" });
   assert.match(
@@ -258,7 +260,7 @@ Deno.test("shutdown ends an actor, a server, and with -f all of the ensemble", a
   assert.deepEqual(ensemble.sockets(), []);
   assert.deepEqual(registry.matching(/ (WARN|ERROR) /), []);
 
-  // A new registry on the same file knows nobody.
+  // A new registry on the same file has no entries.
   await ensemble.startRegistry();
   assert.deepEqual(await ensemble.listed(), ["registry"]);
   assert.deepEqual(JSON.parse((await ensemble.lines("shutdown", "-f", "--json")).join("\n")), [
@@ -266,7 +268,7 @@ Deno.test("shutdown ends an actor, a server, and with -f all of the ensemble", a
   ]);
 });
 
-Deno.test("shutdown -f takes a server that was killed out of the registry, and says so", async () => {
+Deno.test("shutdown -f removes a killed server from the registry, and says so", async () => {
   await using ensemble = await RunningEnsemble.start();
   const [dead, live] = await Promise.all(["dead", "live"].map((id) => ensemble.startServer(id)));
   await dead!.kill();
@@ -282,7 +284,7 @@ Deno.test("shutdown -f takes a server that was killed out of the registry, and s
   assert.equal(await live!.exit(), 0);
 });
 
-Deno.test("shutdown asks at a terminal, and takes no for an answer", async () => {
+Deno.test("shutdown asks for confirmation at a terminal, and stops nothing if the answer is no", async () => {
   await using ensemble = await RunningEnsemble.start();
   const server = await ensemble.startServer("a");
   const question = "shut down the whole ensemble: 1 server and the registry? [y/N]";
@@ -298,7 +300,7 @@ Deno.test("shutdown asks at a terminal, and takes no for an answer", async () =>
   assert.equal(await server.exit(), 0);
 });
 
-Deno.test("the actors that make a server what it is go with the server only", async () => {
+Deno.test("shutdown refuses to end the actors that a server consists of", async () => {
   const server = await ensemble.startServer("a");
   for (const actor of ["loader", "registration"]) {
     assert.equal(
@@ -315,7 +317,7 @@ Deno.test("the actors that make a server what it is go with the server only", as
   assert.equal(await server.exit(), 0);
 });
 
-Deno.test("shutdown -f leaves the registry to a server that does not stop", async () => {
+Deno.test("shutdown -f keeps the registry running for a server that does not stop", async () => {
   await using ensemble = await RunningEnsemble.start();
   await ensemble.startServer("free");
   await installAdministrator(ensemble);

@@ -3,9 +3,10 @@ import { type Certified, CertifiedEnsemble } from "../cli/certified_ensemble.ts"
 import { PASSPHRASE } from "../cheap_passphrase.ts";
 import { freePort } from "../free_port.ts";
 import { NETWORKS, testWith } from "../requirements.ts";
-import { TemporaryEnsemble } from "../temporary_ensemble.ts";
+import type { TemporaryEnsemble } from "../temporary_ensemble.ts";
 import { installAdministrator } from "./administrator.ts";
 import { RunningEnsemble, RunningProcess, WAITING } from "./running_ensemble.ts";
+import { copyOf, inside, TwoNamespaces } from "./two_hosts.ts";
 
 /** An ensemble whose authority has issued these certificates. */
 async function certified(...certificates: Certified[]): Promise<RunningEnsemble> {
@@ -23,7 +24,7 @@ async function passphrase(ensemble: RunningEnsemble): Promise<string[]> {
   ];
 }
 
-/** The options of a server that others are told to reach over tls only. */
+/** The options of a server that is announced only over tls. */
 function overTls(): { options: string[]; address: string } {
   const address = `127.0.0.1:${freePort()}`;
   const url = `tls://${address}`;
@@ -45,7 +46,7 @@ Deno.test("servers connect over tls, reread their certificates, and refuse revok
   const between = `(b (tls: "${atB.address}"))`;
   assert.ok((await ensemble.lines("list-connections", "a")).includes(between));
 
-  // A host that has the list as it was goes on with a certificate that is revoked.
+  // A host with the old list still accepts a certificate that is revoked.
   using elsewhere = copyOf(ensemble);
   const ping = async () => {
     const registry = `unix:${ensemble.socket("registry")}`;
@@ -62,7 +63,8 @@ Deno.test("servers connect over tls, reread their certificates, and refuse revok
   await a.logged(/refused a connection from tls:\S+: the certificate of console was revoked/);
   assert.match(await ensemble.failure("ping", "a"), /console\/tls\/cert\.pem: .* was revoked/);
 
-  // Without a certificate: told why. With a new one: back, and what stood still stands.
+  // Without a certificate it is told why. With a new one it is back, and open connections stay
+  // open.
   const files = `${ensemble.places.gerbilPath}/ensemble/server/console/tls`;
   await Deno.remove(files, { recursive: true });
   assert.match(
@@ -72,7 +74,7 @@ Deno.test("servers connect over tls, reread their certificates, and refuse revok
   await ensemble.lines("ca", "cert", ...await passphrase(ensemble), "console");
   assert.ok((await ensemble.lines("list-connections", "a")).includes(between));
 
-  // What is no good is not taken.
+  // Invalid files are not used.
   const certificate = `${ensemble.places.gerbilPath}/ensemble/server/a/tls/cert.pem`;
   const kept = `${certificate}.kept`;
   await Deno.rename(certificate, kept);
@@ -103,7 +105,7 @@ Deno.test("a server without a certificate does not listen over tls, and says how
   assert.match(stderr, /this server has no certificate; make one with: gxensemble ca cert/);
 });
 
-Deno.test("a server warns of a certificate that ends soon, and of what it listens at without", async () => {
+Deno.test("a server warns about a certificate that expires soon, and about unencrypted addresses", async () => {
   await using ensemble = await certified({ id: "a", days: 20 });
   await ensemble.startRegistry();
   const a = await ensemble.startServer("a", [
@@ -117,67 +119,8 @@ Deno.test("a server warns of a certificate that ends soon, and of what it listen
   assert.match(a.matching(/neither encrypted/)[0]!, /tcp:\/\/0\.0\.0\.0:0 is neither/);
 });
 
-/** The same ensemble as another host has it: its files, and no sockets. */
-function copyOf({ places }: RunningEnsemble): TemporaryEnsemble {
-  const copy = new TemporaryEnsemble();
-  const { code } = new Deno.Command("cp", { args: ["-a", places.gerbilPath, copy.gerbilPath] })
-    .outputSync();
-  assert.equal(code, 0);
-  return copy;
-}
-
-/** `gxensemble` in a network namespace. */
-function inside(namespace: string, places: TemporaryEnsemble, ...args: string[]): Deno.Command {
-  return places.external("ip", "netns", "exec", namespace, ...places.program, ...args);
-}
-
-interface NetworkHost {
-  readonly namespace: string;
-  readonly address: string;
-}
-
-/** Two network namespaces with a wire between them, and no other way in or out. */
-class TwoNamespaces implements AsyncDisposable {
-  readonly hosts: [NetworkHost, NetworkHost];
-
-  private constructor(name: string) {
-    this.hosts = [
-      { namespace: `${name}a`, address: "10.231.77.1" },
-      { namespace: `${name}b`, address: "10.231.77.2" },
-    ];
-  }
-
-  static async create(): Promise<TwoNamespaces> {
-    const name = `gx${crypto.randomUUID().slice(0, 8)}`;
-    const network = new TwoNamespaces(name);
-    const [{ namespace: a }, { namespace: b }] = network.hosts;
-    try {
-      for (const { namespace } of network.hosts) await ip("netns", "add", namespace);
-      // Named inside the namespaces, where nothing else has names.
-      await ip("-n", a, "link", "add", "gx0", "type", "veth", "peer", "name", "gx0", "netns", b);
-      for (const { namespace, address } of network.hosts) {
-        await ip("-n", namespace, "addr", "add", `${address}/24`, "dev", "gx0");
-        for (const device of ["lo", "gx0"]) await ip("-n", namespace, "link", "set", device, "up");
-      }
-      return network;
-    } catch (error) {
-      await network[Symbol.asyncDispose]();
-      throw error;
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const { namespace } of this.hosts) await ip("netns", "del", namespace).catch(() => {});
-  }
-}
-
-async function ip(...args: string[]): Promise<void> {
-  const { code, stderr } = await new Deno.Command("ip", { args, stdin: "null" }).output();
-  if (code !== 0) throw new Error(`ip ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
-}
-
 testWith(["ip", NETWORKS], {
-  name: "two servers in two network namespaces speak over tls, found through the registry",
+  name: "two servers in two network namespaces find each other through the registry, and use tls",
   async fn() {
     await using network = await TwoNamespaces.create();
     const [here, there] = network.hosts;

@@ -6,7 +6,9 @@ import {
   startHttpServer,
 } from "../../examples/httpd/httpd.ts";
 
-/** Runs a test against a server on a free port; `send` sends a request and reads all of its answer. */
+/**
+ * Runs a test with a server on a free port. `send` sends a request and reads the complete response.
+ */
 async function withServer(
   test: (
     register: (path: string, handler: HttpHandler) => void,
@@ -29,7 +31,7 @@ async function withServer(
   }
 }
 
-/** Collects what is logged on the console while the action runs. */
+/** Collects the console's output while the action runs. */
 async function logged(action: () => Promise<void>): Promise<string> {
   const original = console.error;
   const lines: string[] = [];
@@ -42,7 +44,7 @@ async function logged(action: () => Promise<void>): Promise<string> {
   return lines.join("\n");
 }
 
-Deno.test("what no handler is registered for is 404 without a body", () =>
+Deno.test("a path without a handler gets a 404 without a body", () =>
   withServer(async (_register, send) => {
     for (const method of ["GET", "HEAD"]) {
       const { response, body } = await send("/", method);
@@ -75,7 +77,7 @@ Deno.test("a handler reads its request", () =>
     assert.equal((await send("/echo", "POST")).body, "POST ");
   }));
 
-Deno.test("a chunked response is not held back until its end", () =>
+Deno.test("a chunked response is sent as it is written", () =>
   withServer(async (register) => {
     const { promise: isRead, resolve: read } = Promise.withResolvers<void>();
     register("/", async (_request, response) => {
@@ -113,7 +115,7 @@ Deno.test("HEAD gets the headers and no body", () =>
     await chunksAreDone;
   }));
 
-Deno.test("a handler that fails is 500, and logged", () =>
+Deno.test("a failing handler gets a 500, and is logged", () =>
   withServer(async (register, send) => {
     register("/throws", () => {
       throw new Error("out of order");
@@ -129,7 +131,7 @@ Deno.test("a handler that fails is 500, and logged", () =>
     assert.match(log, /GET \/silent failed: Error: the handler wrote no response/);
   }));
 
-Deno.test("a handler that fails after it began breaks the body off", () =>
+Deno.test("a handler that fails after it began to write breaks off the body", () =>
   withServer(async (register, send) => {
     register("/", async (_request, response) => {
       response.begin(200, {});
@@ -140,7 +142,7 @@ Deno.test("a handler that fails after it began breaks the body off", () =>
     assert.match(log, /GET \/ failed: Error: out of order/);
   }));
 
-Deno.test("a response is written once", () =>
+Deno.test("a response can be written only once", () =>
   withServer(async (register, send) => {
     const { promise: failure, resolve: failed } = Promise.withResolvers<unknown>();
     register("/", (_request, response) => {
@@ -177,7 +179,7 @@ Deno.test("a port in use is an error", () =>
     return Promise.resolve();
   }));
 
-Deno.test("the tutorial's handlers", () =>
+Deno.test("the tutorial's handlers respond as it shows", () =>
   withServer(async (register, send) => {
     const handler = await import("../../examples/httpd/handler.ts");
     assert.equal((await send("/")).body, "the world is not flat but round!\n");

@@ -9,7 +9,7 @@ import * as workers from "../../examples/jobs/worker.ts";
 
 const HANDLER = fileURLToPath(new URL("../../examples/jobs/handler.ts", import.meta.url));
 
-/** Longer than a test takes: such a job ends with its worker only. */
+/** Longer than any test takes: such a job ends only with its worker. */
 const ENDLESS = 1_000_000;
 
 async function startDispatcher(ensemble: TestEnsemble) {
@@ -34,7 +34,10 @@ async function startWorker(ensemble: TestEnsemble, id: string): Promise<Ensemble
   return server;
 }
 
-/** Makes the handler of all workers one whose jobs end with their worker; resolves when one has begun. */
+/**
+ * Makes all workers use a handler whose jobs end only with their worker. Resolves when one has
+ * begun.
+ */
 function firstJobNeverEnds(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   let count = 0;
@@ -49,7 +52,7 @@ function firstJobNeverEnds(): Promise<void> {
 }
 
 Deno.test(
-  "dispatcher gives jobs to all workers, also to those that come later",
+  "dispatcher gives jobs to all workers, including those that come later",
   withEnsemble(async (ensemble) => {
     workers.setHandler(({ text }) => text.toUpperCase());
     const { jobs, report } = await startDispatcher(ensemble);
@@ -66,7 +69,7 @@ Deno.test(
 );
 
 Deno.test(
-  "dispatcher gives the job of a worker that is killed to another",
+  "dispatcher gives the job of a killed worker to another",
   withEnsemble(async (ensemble) => {
     const { client, jobs, report } = await startDispatcher(ensemble);
     const started = firstJobNeverEnds();
@@ -81,7 +84,7 @@ Deno.test(
 );
 
 Deno.test(
-  "dispatcher gives the job of a server that stops to another",
+  "dispatcher gives the job of a stopped server to another",
   withEnsemble(async (ensemble) => {
     const { jobs, report } = await startDispatcher(ensemble);
     const started = firstJobNeverEnds();
@@ -114,7 +117,7 @@ Deno.test(
 );
 
 Deno.test(
-  "dispatcher refuses what is not a job, and tells why a job failed",
+  "dispatcher refuses an invalid job, and reports why a job failed",
   withEnsemble(async (ensemble) => {
     workers.setHandler(() => {
       throw new Error("no such word");

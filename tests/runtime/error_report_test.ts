@@ -11,7 +11,7 @@ function errorAt(message: string, frames: string[], options?: ErrorOptions): Err
 const PROJECT = new URL("../../", import.meta.url).href;
 const RUNTIME = `${PROJECT}runtime/`;
 
-Deno.test("the frames of the person's code and of what it called are shown", () => {
+Deno.test("reportThrown shows the frames of the user's code and of the code it called", () => {
   const error = errorAt("no", [
     "JSON.parse (<anonymous>)",
     "f (repl:a/1:1:5)",
@@ -37,7 +37,7 @@ Deno.test("reportThrown shows the runtime's frames when there are no others", ()
   assert.equal(reportThrown(error), error.stack);
 });
 
-Deno.test("causes, collected errors and properties are shown", () => {
+Deno.test("reportThrown shows causes, collected errors and properties", () => {
   const cause = errorAt("inner", ["g (repl:a/1:2:3)"], { cause: { code: 7 } });
   const error = Object.assign(errorAt("outer", [], { cause }), { status: 500 });
   assert.equal(
@@ -50,7 +50,7 @@ Deno.test("causes, collected errors and properties are shown", () => {
   assert.equal(reportThrown(all), "AggregateError: both\n    Error: one\n    2");
 });
 
-Deno.test("anything at all can be thrown", () => {
+Deno.test("reportThrown describes any thrown value", () => {
   const throws = new Proxy({}, {
     getPrototypeOf() {
       throw new Error("not me");
@@ -65,7 +65,7 @@ Deno.test("anything at all can be thrown", () => {
   assert.ok(reportThrown("x".repeat(1e6)).length < 110_000);
 });
 
-Deno.test("a chain of causes, and a crowd of errors, are shown in part", () => {
+Deno.test("reportThrown shows part of a long chain of causes, and of many errors", () => {
   const chain = (length: number): Error =>
     errorAt(`${length}`, [], length > 0 ? { cause: chain(length - 1) } : {});
   const causes = reportThrown(chain(30)).split("\n");
@@ -76,7 +76,7 @@ Deno.test("a chain of causes, and a crowd of errors, are shown in part", () => {
   assert.equal(reportThrown(crowd).split("\n").length, 21);
 });
 
-Deno.test("a long message is cut", () => {
+Deno.test("reportThrown cuts a long message", () => {
   const { length } = reportThrown(new Error("x".repeat(1e6)));
   assert.ok(length > 50_000 && length < 110_000, `${length}`);
 });
@@ -98,7 +98,7 @@ Deno.test("explainThrown describes a thrown value, its members and its causes", 
   assert.equal(explainThrown(wide).match(/key7\b/g)?.length, 1);
 });
 
-Deno.test("explainThrown and reportThrown end, and never throw", () => {
+Deno.test("explainThrown and reportThrown always end, and never throw", () => {
   const refuse = () => {
     throw new Error("not to be looked at");
   };

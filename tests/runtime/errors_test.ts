@@ -19,7 +19,7 @@ Deno.test("docs/errors.md has a row for each code, and no other", async () => {
   assert.deepEqual(rows, rows.toSorted());
 });
 
-Deno.test("EnsembleError has the code of its class, or the one given", () => {
+Deno.test("EnsembleError has the code of its class, or the given one", () => {
   assert.equal(new EnsembleError("").code, "FAILED");
   assert.equal(new EnsembleError("", { code: "ID_TAKEN" }).code, "ID_TAKEN");
   assert.equal(new InvalidInputError("").code, "INVALID_INPUT");
@@ -34,14 +34,14 @@ Deno.test("toError reads a failure without a code, or with an unknown one, as FA
   assert.equal(toError({ name: "Error", message: "a", code: { a: 1 } }).code, "FAILED");
   assert.equal(toError(undefined).code, "FAILED");
   assert.equal(toError(toFailure(new Error("a"))).code, "FAILED");
-  // Only those of the ensemble's own errors are codes of the ensemble.
+  // Only names of the ensemble's own errors count as its codes.
   assert.equal(
     toError(toFailure(Object.assign(new Error("a"), { code: "TIMEOUT" }))).code,
     "FAILED",
   );
 });
 
-Deno.test("the code of an error travels to the asker, also over several servers", async () => {
+Deno.test("the code of an error reaches the asker, even through several servers", async () => {
   const systems = new LinkedSystems();
   const [near, middle, far] = ["near", "middle", "far"].map((id) => systems.start(id));
   const refusing = far!.serve("refusing", {

@@ -2,23 +2,26 @@ import assert from "node:assert/strict";
 import { describeValue, inspectBounded, Narrowing } from "../../runtime/inspection.ts";
 import { quoted, QUOTED_LENGTH, shorten } from "../../runtime/safe_text.ts";
 
-/** An array that holds another twice, and so on: few bytes on the wire, and 2 ** depth places in a text. */
+/**
+ * An array that holds another one twice, and so on: few bytes on the wire, and 2 ** depth places in
+ * a text.
+ */
 function doubled(depth: number): unknown[] {
   let array: unknown[] = [];
   for (let i = 0; i < depth; i++) array = [array, array];
   return array;
 }
 
-/** Of an integer of megabytes the digits would take seconds; this one is as huge to the code. */
+/** An integer of megabytes would take seconds to print. This one is as large to the code. */
 const HUGE = 2n ** 4096n;
 
-Deno.test("shorten keeps what is short, and cuts the rest to its limit", () => {
+Deno.test("shorten keeps a short text, and cuts a longer one to its limit", () => {
   assert.equal(shorten("abc"), "abc");
   assert.equal(shorten("x".repeat(QUOTED_LENGTH)).length, QUOTED_LENGTH);
   const cut = shorten("x".repeat(20_000_000));
   assert.match(cut, /^x+\.\.\. 19999\d+ more characters$/);
   assert.ok(cut.length <= QUOTED_LENGTH);
-  // Once is enough: who passes it on does not cut it again.
+  // Shortening once is enough: passing it on does not cut it again.
   assert.equal(shorten(cut), cut);
 });
 
@@ -28,11 +31,11 @@ Deno.test("shorten does not cut a character in two", () => {
   }
 });
 
-Deno.test("quoted escapes what it quotes", () => {
+Deno.test("quoted escapes its text", () => {
   assert.equal(quoted('a"\n'), '"a\\"\\n"');
 });
 
-Deno.test("describeValue names the kind of what has parts, and looks at none of them", () => {
+Deno.test("describeValue names the kind of a compound value, and reads none of its parts", () => {
   const never = {
     get type() {
       throw new Error("was looked at");
@@ -56,7 +59,7 @@ Deno.test("describeValue names the kind of what has parts, and looks at none of 
   assert.ok(describeValue("x".repeat(1_000_000)).length < 300);
 });
 
-Deno.test("inspectBounded shows little of what is large, within its limit", () => {
+Deno.test("inspectBounded shows little of a large value, within its limit", () => {
   const values = [
     doubled(60),
     new Map([[doubled(60), doubled(60)]]),
@@ -79,7 +82,7 @@ Deno.test("inspectBounded shows little of what is large, within its limit", () =
   assert.equal(inspectBounded([1, { a: 2n }], { oneLine: true }), "[ 1, { a: 2n } ]");
   assert.equal(inspectBounded(HUGE), "[a huge bigint]");
   assert.equal(inspectBounded({ a: HUGE }), "[an object of 1 properties: look at some of them]");
-  // Inspected, they take seconds: the text of each would be made before it is cut.
+  // Inspecting them takes seconds, since each text would be made before it is cut.
   const failure = new Error("\n".repeat(1_000_000));
   assert.match(inspectBounded(failure), /^Error: \n+\.\.\. \d+ more characters$/);
   for (const each of [failure, new Error("short", { cause: failure })]) {
@@ -88,7 +91,7 @@ Deno.test("inspectBounded shows little of what is large, within its limit", () =
   assert.match(inspectBounded({ failure: new Error("short") }), /^\{\n? *failure: Error: short\n/);
 });
 
-/** An object of so many properties. */
+/** An object with a number of properties. */
 function wide(count: number): Record<string, number> {
   return Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, index]));
 }
@@ -98,7 +101,7 @@ function show(value: unknown, depth = 4): string {
   return Deno.inspect(narrowed, { depth, compact: true, breakLength: Infinity });
 }
 
-Deno.test("narrow gives the value itself where nothing is too much", () => {
+Deno.test("narrow returns a small value itself", () => {
   const values = [
     1,
     "a",
@@ -111,7 +114,7 @@ Deno.test("narrow gives the value itself where nothing is too much", () => {
   for (const value of values) assert.equal(new Narrowing(2).narrow(value, 4), value);
 });
 
-Deno.test("narrow shows the first properties, and how many there are more", () => {
+Deno.test("narrow shows the first properties, and the number of the rest", () => {
   const few = "{ k0: 0, k1: 1, ... 3 more properties }";
   assert.equal(show(wide(5)), few);
   assert.equal(show({ a: [wide(5)] }), `{ a: [ ${few} ] }`);
@@ -128,8 +131,8 @@ Deno.test("narrow shows the first properties, and how many there are more", () =
   assert.equal(show(symbols), "{ b: 2, c: 3, ... 1 more property }");
 });
 
-Deno.test("narrow takes care of what is not shown, of cycles, and of long lists", () => {
-  // What lies deeper is not shown, but the runtime looks at its keys.
+Deno.test("narrow handles hidden properties, cycles and long lists", () => {
+  // Deeper values are not shown, but the runtime reads their keys.
   const narrowed = new Narrowing(2).narrow({ big: wide(5) }, 0) as { big: object };
   assert.deepEqual(Object.keys(narrowed.big), []);
   const cycle: Record<string, unknown> = { big: wide(5) };

@@ -3,7 +3,7 @@ import { LineLimit } from "../../runtime/line_limit.ts";
 import { stopClock } from "../fake_clock.ts";
 import { CapturedLogs } from "./server/captured_logs.ts";
 
-Deno.test("allows lets five lines of a kind and a source through, and says how many more there were", async () => {
+Deno.test("allows lets five lines per kind and source through, and reports how many more there were", async () => {
   using logs = await CapturedLogs.start();
   using clock = stopClock("setTimeout", "clearTimeout", "performance");
   const limit = new LineLimit();
@@ -18,7 +18,7 @@ Deno.test("allows lets five lines of a kind and a source through, and says how m
   assert.equal(clock.countTimers(), 0);
 });
 
-Deno.test("allows needs no timer where nothing is left out", () => {
+Deno.test("allows needs no timer when nothing is left out", () => {
   using clock = stopClock("setTimeout", "clearTimeout", "performance");
   const limit = new LineLimit();
   for (let i = 0; i < 100; i++) {
@@ -28,7 +28,7 @@ Deno.test("allows needs no timer where nothing is left out", () => {
   assert.equal(clock.countTimers(), 0);
 });
 
-Deno.test("allows reports the periods of several sources each at its end", async () => {
+Deno.test("allows reports each source at the end of its own period", async () => {
   using logs = await CapturedLogs.start();
   using clock = stopClock("setTimeout", "clearTimeout", "performance");
   const limit = new LineLimit();
@@ -44,7 +44,7 @@ Deno.test("allows reports the periods of several sources each at its end", async
   ]);
 });
 
-Deno.test("allows counts sources beyond a number together, and keeps none of them for long", async () => {
+Deno.test("allows counts sources beyond a limit together, and keeps none of them for long", async () => {
   using logs = await CapturedLogs.start();
   using clock = stopClock("setTimeout", "clearTimeout", "performance");
   const limit = new LineLimit();
@@ -57,7 +57,7 @@ Deno.test("allows counts sources beyond a number together, and keeps none of the
   assert.ok(limit.allows("a new one", "junk"));
 });
 
-Deno.test("allows counts kinds beyond a number together, such as errors that differ by a number", async () => {
+Deno.test("allows counts kinds beyond a limit together, such as errors that differ by a number", async () => {
   using logs = await CapturedLogs.start();
   using clock = stopClock("setTimeout", "clearTimeout", "performance");
   const limit = new LineLimit();
@@ -70,7 +70,7 @@ Deno.test("allows counts kinds beyond a number together, such as errors that dif
   ]);
 });
 
-Deno.test("allows shortens what a source is called", async () => {
+Deno.test("allows shortens the name of a source", async () => {
   using logs = await CapturedLogs.start();
   const limit = new LineLimit();
   for (let i = 0; i < 10; i++) limit.allows("x".repeat(1_000_000), "junk");
@@ -79,7 +79,7 @@ Deno.test("allows shortens what a source is called", async () => {
   assert.ok(logs.lines[0]!.length < 400);
 });
 
-Deno.test("close says what was left out until then, and leaves no timer", async () => {
+Deno.test("close reports what was left out so far, and leaves no timer", async () => {
   using logs = await CapturedLogs.start();
   using clock = stopClock("setTimeout", "clearTimeout", "performance");
   const limit = new LineLimit();
@@ -89,7 +89,7 @@ Deno.test("close says what was left out until then, and leaves no timer", async 
   assert.equal(clock.countTimers(), 0);
 });
 
-Deno.test("allows makes room for new sources when periods are over, though nothing was left out", () => {
+Deno.test("allows makes room for new sources when periods end, even if nothing was left out", () => {
   using clock = stopClock("setTimeout", "clearTimeout", "performance");
   const limit = new LineLimit();
   for (let i = 0; i < 64; i++) assert.ok(limit.allows(`source${i}`, "junk"));

@@ -11,7 +11,7 @@ import {
 } from "../../runtime/notation.ts";
 import { anyText } from "../any_text.ts";
 
-Deno.test("symbols, keywords, strings and nested lists are read", () => {
+Deno.test("parseNotation reads symbols, keywords, strings and nested lists", () => {
   assert.deepEqual(parseNotation('(httpd1 (httpd) (unix: "host" "/a b"))'), [
     [symbol("httpd1"), [symbol("httpd")], [keyword("unix"), "host", "/a b"]],
   ]);
@@ -24,11 +24,11 @@ Deno.test("symbols, keywords, strings and nested lists are read", () => {
   ]);
 });
 
-Deno.test("escapes of strings are read", () => {
+Deno.test("parseNotation reads escapes in strings", () => {
   assert.deepEqual(parseNotation(String.raw`"a\"\\\n\t\x41;\x1F600;"`), ['a"\\\n\tA\u{1F600}']);
 });
 
-Deno.test("what needs bars or escapes is written with them", () => {
+Deno.test("formatNotation uses bars and escapes where they are needed", () => {
   assert.equal(formatNotation(symbol("a b")), "|a b|");
   assert.equal(formatNotation(symbol("")), "||");
   assert.equal(formatNotation(symbol("a:")), "|a:|");
@@ -38,7 +38,7 @@ Deno.test("what needs bars or escapes is written with them", () => {
   assert.equal(formatNotation([symbol("@my/lib"), [], "x"]), '(@my/lib () "x")');
 });
 
-Deno.test("formatNotation escapes control and bidirectional characters, and reads them back", () => {
+Deno.test("formatNotation escapes control and bidirectional characters, and parseNotation restores them", () => {
   const name = 'a\x1b\x7f\x9b\u202e\u2066\u200b\u2028\ud800 \u{e0041}\r\n\t\\|"';
   const escapes = String.raw`\x1b;\x7f;\x9b;\x202e;\x2066;\x200b;\x2028;\xd800; \xe0041;\r\n\t\\`;
   assert.equal(formatNotation(symbol(name)), String.raw`|a${escapes}\|"|`);
@@ -46,7 +46,7 @@ Deno.test("formatNotation escapes control and bidirectional characters, and read
   assert.deepEqual(parseNotation(formatNotation([symbol(name), name])), [[symbol(name), name]]);
 });
 
-Deno.test("an error names the place", () => {
+Deno.test("an error names its position", () => {
   const cases: [string, RegExp][] = [
     ["(a (b)", /a "\(" without its "\)" at character 1$/],
     ["a)", /a "\)" that closes nothing at character 2$/],
@@ -64,11 +64,11 @@ Deno.test("an error names the place", () => {
   }
 });
 
-Deno.test("the depth of lists is not bounded by the call stack", () => {
+Deno.test("parseNotation reads lists deeper than the call stack", () => {
   assert.throws(() => parseNotation("(".repeat(100_000)), InvalidInputError);
 });
 
-Deno.test("a list of symbols is read in both spellings", () => {
+Deno.test("a list of symbols is read in both notations", () => {
   for (const text of ["(a b)", "a,b", "a b", "a, b", " ( a b ) "]) {
     assert.deepEqual(parseSymbols(text), ["a", "b"], text);
   }
@@ -77,13 +77,13 @@ Deno.test("a list of symbols is read in both spellings", () => {
   assert.deepEqual(parseSymbols(""), []);
 });
 
-Deno.test("anything but a flat list of symbols is refused", () => {
+Deno.test("only a flat list of symbols is accepted", () => {
   for (const text of ["(a (b))", '("a")', "a:", "(a) (b)", "(a"]) {
     assert.throws(() => parseSymbols(text), InvalidInputError, text);
   }
 });
 
-Deno.test("every value survives being written and read", () => {
+Deno.test("every value is read back as it was written", () => {
   const names = anyText({ maxLength: 8 });
   const data: fc.Arbitrary<Datum> = fc.letrec<{ datum: Datum }>((tie) => ({
     datum: fc.oneof(

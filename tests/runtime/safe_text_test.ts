@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { escapeControls, hasControls } from "../../runtime/safe_text.ts";
 
-Deno.test("escapeControls writes each character that steers or hides as an escape", () => {
+Deno.test("escapeControls escapes each control, bidirectional and invisible character", () => {
   const ranges: [first: number, last: number, what: string][] = [
     [0x00, 0x1f, "C0"],
     [0x7f, 0x9f, "DEL and C1"],
@@ -35,7 +35,7 @@ Deno.test("escapeControls writes each character that steers or hides as an escap
   }
 });
 
-/** JSON has no escape of more than four digits. */
+/** JSON escapes have at most four digits. */
 function toJson(text: string): string {
   return text.replace(
     /\\u\{(\w+)\}/,
@@ -45,14 +45,14 @@ function toJson(text: string): string {
   );
 }
 
-Deno.test("escapeControls uses the short escapes, four digits, and braces beyond", () => {
+Deno.test("escapeControls uses short escapes, then four digits, then braces", () => {
   assert.equal(
     escapeControls("\n\r\t\x1b\u202e\u{e0041}"),
     String.raw`\n\r\t\u001b\u202e\u{e0041}`,
   );
 });
 
-Deno.test("escapeControls keeps what people write", () => {
+Deno.test("escapeControls keeps ordinary text", () => {
   const texts = [
     "plain ASCII: ~!@#$%^&*()_+{}|:\"<>?`-=[]\\;',./",
     "na\u00efve caf\u00e9 e\u0301, no\u00a0break, wide\u3000space",
@@ -70,7 +70,7 @@ Deno.test("escapeControls keeps what people write", () => {
   }
 });
 
-Deno.test("escapeControls escapes tags that are no flag of Unicode's", () => {
+Deno.test("escapeControls escapes tags that are not part of a Unicode flag", () => {
   const hidden = [..."rm"].map((letter) => String.fromCodePoint(0xe0000 + letter.charCodeAt(0)));
   assert.equal(
     escapeControls(`🏴${hidden.join("")}\u{e007f}`),

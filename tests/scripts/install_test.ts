@@ -4,7 +4,7 @@ import { INSTALLING, standIn, TARGET, TemporaryRelease } from "./temporary_relea
 
 const GXENSEMBLE = `gxensemble-${TARGET}`;
 
-/** What a release of a version leaves in the directory. */
+/** The files that a release of a version installs. */
 const both = (version: string) => ({
   "ensemble-registry": standIn("ensemble-registry", version),
   gxensemble: standIn("gxensemble", version),
@@ -67,7 +67,7 @@ testWith(INSTALLING, {
       release.files.set("SHA256SUMS", others);
       assert.match(await release.failure(), /^http:\S+SHA256SUMS has no line for gxensemble-/);
     }
-    // As sha256sum --binary prints it.
+    // The format of sha256sum --binary.
     release.files.set("SHA256SUMS", sums.replaceAll("  ", " *"));
     assert.equal((await release.install()).code, 0);
   },
@@ -81,7 +81,7 @@ testWith(INSTALLING, {
       "unknown option: --frm": ["--frm", "x"],
       "--to needs a value": ["--to"],
       "--from needs a value": ["--from", ""],
-      "there is no deno: there are gxensemble and ensemble-registry": ["--only", "deno"],
+      "there is no deno: use gxensemble or ensemble-registry": ["--only", "deno"],
       "not a version: v../../x": ["--version", "../../x"],
     };
     for (const [mistake, args] of Object.entries(mistakes)) {
@@ -96,7 +96,7 @@ testWith(INSTALLING, {
   },
 });
 
-/** A response that ends in the middle. */
+/** A response that ends prematurely. */
 function brokenOff(text: string): Response {
   const half = new TextEncoder().encode(text.slice(0, text.length / 2));
   return new Response(

@@ -3,11 +3,11 @@ import { readPage } from "../../scripts/pages/page.ts";
 import { Comparison } from "../../scripts/pages/comparison.ts";
 import { runPage } from "../../scripts/pages/run_page.ts";
 
-/** A code block, as a page has it. */
+/** A code block of a page. */
 const block = (info: string, ...lines: string[]) =>
   ["", "```" + info, ...lines, "```", ""].join("\n");
 
-Deno.test("readPage reads transcripts with their output and what is typed at prompts", () => {
+Deno.test("readPage reads transcripts with their output and the text typed at prompts", () => {
   const page = "# Title\n" + block(
     "console",
     "$ repl a",
@@ -53,7 +53,7 @@ Deno.test("readPage reads files and changes, and leaves out all other blocks", (
   ]);
 });
 
-Deno.test("isSame ignores what differs from run to run, and nothing else", () => {
+Deno.test("isSame ignores only what differs from run to run", () => {
   const comparison = new Comparison([["/tmp/x/home", "/home/me"]]);
   const same = (line: string, shown: string) => comparison.isSameLine(line, shown);
   assert.ok(

@@ -1,5 +1,5 @@
 /**
- * A file server that speaks https, with a certificate that only those trust who are told to.
+ * A file server that speaks https, with a certificate that only configured clients trust.
  *
  * @module
  */
@@ -11,12 +11,12 @@ import { encodePem } from "../../runtime/pki/pem.ts";
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
-/** How long its certificate is good, in ms. */
+/** The validity of its certificate, in ms. */
 const VALIDITY = 3_600_000;
 
-/** Answers by the name of a file; it ends with `await using`. */
+/** Answers by file name; ends with `await using`. */
 export class SecureMirror implements AsyncDisposable {
-  /** What it answers. */
+  /** The responses. */
   answer: (name: string) => Response;
   readonly #certificate: string;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
@@ -33,7 +33,7 @@ export class SecureMirror implements AsyncDisposable {
     );
   }
 
-  /** Starts one on a free port of the loopback interface. */
+  /** Starts a server on a free port of the loopback interface. */
   static async start(answer: (name: string) => Response): Promise<SecureMirror> {
     const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
     const certificate = await X509CertificateGenerator.createSelfSigned({
@@ -55,7 +55,9 @@ export class SecureMirror implements AsyncDisposable {
     return `https://127.0.0.1:${this.#server.addr.port}`;
   }
 
-  /** The environment in which curl and wget trust it; files for that go into a directory. */
+  /**
+   * The environment in which curl and wget trust it. The files for that are written to a directory.
+   */
   trust(directory: string): Record<string, string> {
     const certificate = `${directory}/mirror.pem`;
     const settings = `${directory}/wgetrc`;

@@ -1,5 +1,5 @@
 /**
- * A release on a file server of one test, and the machine that it is installed on.
+ * A release on the file server of one test, and the machine on which it is installed.
  *
  * @module
  */
@@ -10,47 +10,47 @@ import type { Outcome } from "../temporary_ensemble.ts";
 
 const SCRIPT = new URL("../../scripts/install.sh", import.meta.url);
 
-/** What the names of the files for this machine end in. */
+/** The ending of file names for this machine. */
 export const TARGET = `${Deno.build.arch}-${
   Deno.build.os === "darwin" ? "apple-darwin" : "unknown-linux-gnu"
 }`;
 
-/** What the script needs besides what downloads and what hashes. */
+/** The tools that the script needs, besides one for downloads and one for hashes. */
 const TOOLS = "cat chmod cut grep id ldd mkdir mktemp mv rm sed sh tail uname".split(" ");
 
-/** What the tests of the script need. */
+/** The requirements of the script's tests. */
 export const INSTALLING: readonly Need[] = [oneOf("curl", "wget"), ...TOOLS];
 
 /** Options of {@linkcode TemporaryRelease.install}. */
 export interface InstallOptions {
-  /** What the script is started with besides `--from` and `--to`. */
+  /** Arguments of the script besides `--from` and `--to`. */
   args?: string[];
   /** Environment variables to set. */
   env?: Record<string, string>;
-  /** The text that is piped to `sh`; otherwise it is started with the file. */
+  /** The text to pipe to `sh`. By default it runs the file. */
   piped?: string;
-  /** The shell that runs it. */
+  /** The shell to use. */
   shell?: string;
   /** A command that runs the shell. */
   within?: string[];
-  /** The user to run it as, from root only. */
+  /** The user to run it as; only root can set one. */
   user?: number;
-  /** The URL that it is told to download from; the release's when absent, none when null. */
+  /** The URL to download from. Default: the release's. Null gives none. */
   from?: string | null;
 }
 
 /** Files on a file server, and a directory to install them in; removed with `using`. */
 export class TemporaryRelease implements AsyncDisposable {
-  /** For whatever the test keeps. */
+  /** Any other files of the test. */
   readonly directory = Deno.makeTempDirSync({ prefix: "gx" });
 
-  /** Where the script installs. */
+  /** The directory in which the script installs. */
   readonly to = `${this.directory}/prefix/bin`;
 
-  /** What the server has, by name: text, or what answers. */
+  /** The server's files by name: a text, or a function that answers. */
   readonly files = new Map<string, string | (() => Response)>();
 
-  /** The names that were asked for. */
+  /** The requested names. */
   readonly requests: string[] = [];
 
   readonly #scratch = `${this.directory}/tmp`;
@@ -73,7 +73,7 @@ export class TemporaryRelease implements AsyncDisposable {
     return `http://127.0.0.1:${this.#server.addr.port}`;
   }
 
-  /** Puts the files of a version on the server, in the place of those that are there. */
+  /** Replaces the files on the server with those of a version. */
   release(version: string): void {
     for (const name of ["gxensemble", "ensemble-registry"]) {
       this.files.set(`${name}-${TARGET}`, standIn(name, version));
@@ -81,14 +81,14 @@ export class TemporaryRelease implements AsyncDisposable {
     this.sum();
   }
 
-  /** Has each file answered with a redirect to the same name below a URL. */
+  /** Answers every request with a redirect to the same name below a URL. */
   redirect(url: string): void {
     for (const name of this.files.keys()) {
       this.files.set(name, () => Response.redirect(`${url}/${name}`));
     }
   }
 
-  /** Brings SHA256SUMS up to date. */
+  /** Updates SHA256SUMS. */
   sum(): void {
     const lines = [...this.files].filter(([name]) => name !== "SHA256SUMS").map(([name, text]) =>
       `${createHash("sha256").update(text as string).digest("hex")}  ${name}\n`
@@ -111,7 +111,7 @@ export class TemporaryRelease implements AsyncDisposable {
       stderr: "piped",
     }).spawn();
     const input = new Blob([piped ?? ""]).stream();
-    // A shell that does not understand what it is given does not read it all.
+    // A shell that does not understand its input does not read all of it.
     const [{ code, stdout, stderr }] = await Promise.all([
       process.output(),
       input.pipeTo(process.stdin).catch(() => {}),
@@ -120,7 +120,7 @@ export class TemporaryRelease implements AsyncDisposable {
     return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
   }
 
-  /** Runs the script, which must fail without leaving anything behind; gives the reason. */
+  /** Runs the script, which must fail without leaving anything behind, and returns the reason. */
   async failure(options: InstallOptions = {}): Promise<string> {
     const before = this.installed();
     const { code, stdout, stderr } = await this.install(options);
@@ -133,7 +133,7 @@ export class TemporaryRelease implements AsyncDisposable {
     return reason;
   }
 
-  /** What is in the directory, by name, hidden files too. */
+  /** The files in the directory by name, including hidden ones. */
   installed(): Record<string, string> {
     try {
       const names = Array.from(Deno.readDirSync(this.to), ({ name }) => name).sort();
@@ -146,12 +146,12 @@ export class TemporaryRelease implements AsyncDisposable {
     }
   }
 
-  /** Fails when the script has left temporary files. */
+  /** Fails if the script has left temporary files. */
   assertTidy(): void {
     assert.deepEqual(Array.from(Deno.readDirSync(this.#scratch), ({ name }) => name), []);
   }
 
-  /** A directory for `PATH` with the tools that the script needs, and those named; nothing else. */
+  /** A directory for `PATH` with only the tools that the script needs, and the named ones. */
   tools(...names: string[]): string {
     const directory = Deno.makeTempDirSync({ dir: this.directory });
     Deno.chmodSync(directory, 0o755);
@@ -163,7 +163,7 @@ export class TemporaryRelease implements AsyncDisposable {
     return directory;
   }
 
-  /** A value for `PATH` by which commands of the test come before those of the machine. */
+  /** A value for `PATH` that puts the test's commands before those of the machine. */
   stub(scripts: Record<string, string>): string {
     const directory = Deno.makeTempDirSync({ dir: this.directory });
     Deno.chmodSync(directory, 0o755);
@@ -186,7 +186,7 @@ export class TemporaryRelease implements AsyncDisposable {
   }
 }
 
-/** What is installed in the tests: says its version, as the executables do. */
+/** The installed program of the tests. It prints its version, as the executables do. */
 export function standIn(name: string, version: string): string {
   return `#!/bin/sh\necho '${name} ${version} (a stand-in)'\necho 'deno 2.9.6'\n`;
 }

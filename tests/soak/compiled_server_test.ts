@@ -6,7 +6,7 @@ import { freePort } from "../free_port.ts";
 
 const HTTPD = fileURLToPath(new URL("../../examples/httpd/httpd_exe.ts", import.meta.url));
 
-Deno.test("gxensemble compile: a server in one file joins, and takes code by load and by REPL", async () => {
+Deno.test("gxensemble compile makes a server in one file that joins the ensemble, and accepts load and a REPL", async () => {
   await using ensemble = await RunningEnsemble.start();
   const output = `${ensemble.places.directory}/httpd-exe`;
   const [made, hash] = await ensemble.lines("compile", "--portable", "-o", output, HTTPD);

@@ -4,17 +4,17 @@
  * @module
  */
 
-/** A project, and what it shows. */
+/** A project and its output. */
 export interface DenoRunCase {
-  /** What is the same. */
+  /** The property that is compared. */
   name: string;
-  /** The files, each behind a line `== its/path`. */
+  /** The files, each after a line `== its/path`. */
   project: string;
-  /** The module to run, when it is not `main.ts`. */
+  /** The module to run, if it is not `main.ts`. */
   entry?: string;
-  /** Files that are no text, as Base64. */
+  /** Binary files, as Base64. */
   binary?: Record<string, string>;
-  /** What `load` says of a project that `deno run` runs and that cannot be shipped. */
+  /** The error of `load` for a project that `deno run` runs but that cannot be shipped. */
   refused?: RegExp;
 }
 

@@ -3,7 +3,7 @@ import { ModuleError } from "../../runtime/code/source_map.ts";
 import { CASES, type DenoRunCase } from "./deno_run_cases.ts";
 import { filesOf, load, openStore, TemporaryProject } from "../cli/modules/temporary_project.ts";
 
-/** What modules print while the one that is being loaded runs. */
+/** The output of modules during a load. */
 let printed: string[] = [];
 const { log } = console;
 
@@ -28,7 +28,7 @@ function format([first, ...others]: unknown[]): string {
 
 async function printedByDeno(project: TemporaryProject, entry: string): Promise<string> {
   const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    // A lock file that it wrote would change which versions are loaded here.
+    // A lock file that it wrote would change the versions loaded here.
     args: ["run", "-A", "-q", "--no-lock", project.path(entry)],
     cwd: project.directory,
     env: { NO_COLOR: "1" },
@@ -38,7 +38,7 @@ async function printedByDeno(project: TemporaryProject, entry: string): Promise<
 }
 
 Deno.test("load does what deno run does", async (test) => {
-  // Deno's processes go ahead; the modules of one case at a time print in this one.
+  // The `deno run` processes run ahead. In this one, only one case prints at a time.
   const limit = navigator.hardwareConcurrency;
   const waiting = [...CASES];
   const results = new Map<DenoRunCase, PromiseWithResolvers<string>>(

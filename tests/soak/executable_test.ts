@@ -4,19 +4,19 @@ import { RunningEnsemble } from "../e2e/running_ensemble.ts";
 import { findProgram } from "../requirements.ts";
 
 /**
- * What `deno compile` puts a program into, in place of Deno's runtime: a small file of the same kind, which costs no
- * time to copy, and does not run what is in it.
+ * A stand-in for the runtime into which `deno compile` puts a program: a small file of the same
+ * kind, which is fast to copy, and does not run its contents.
  */
 const SMALL_RUNTIME = findProgram("true")!;
 
-Deno.test("a compilation that is interrupted, by whatever signal, leaves nothing", async () => {
+Deno.test("a compilation leaves nothing behind when it is interrupted by any signal", async () => {
   await using ensemble = new RunningEnsemble();
   const main = await ensemble.write("main.ts", `console.log("one");`);
   const names = () => Array.from(Deno.readDirSync(ensemble.path("")), ({ name }) => name).sort();
   ensemble.places.environment.DENORT_BIN = SMALL_RUNTIME;
   const args = ["compile", "-o", ensemble.path("out"), main];
   const isCompiling = () => Promise.resolve(names().length > 1);
-  // Whatever these tests were told to ignore.
+  // Signals are not ignored, even if the tests ignore them.
   const obeying = ["env", "--default-signal=HUP,INT,TERM", ...ensemble.places.program, ...args];
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
     const process = ensemble.spawnProgram(...obeying);
@@ -25,7 +25,7 @@ Deno.test("a compilation that is interrupted, by whatever signal, leaves nothing
     assert.equal(await process.exit(), code);
     assert.deepEqual(names(), ["main.ts"]);
   }
-  // What one leaves that is killed, the next one removes; and two at once wait for each other.
+  // The next compilation removes what a killed one leaves, and concurrent ones wait for each other.
   const killed = ensemble.spawn(...args);
   await killed.until(isCompiling, "compiling");
   await killed.kill();
@@ -49,7 +49,7 @@ Deno.test("a compilation that is interrupted, by whatever signal, leaves nothing
   assert.deepEqual(names(), ["main.ts", "out"]);
 });
 
-Deno.test("a program whose project says nothing of the runtime gets a whole one", async () => {
+Deno.test("a program whose project does not import the runtime gets a complete one", async () => {
   await using ensemble = await RunningEnsemble.start();
   await ensemble.write("deno.json", "{}");
   const main = await ensemble.write(

@@ -1,5 +1,6 @@
 /**
- * A plain HTTP file server of this checkout, and what makes a host of its own of this one.
+ * A plain HTTP file server of this checkout, and an environment that makes this host look like
+ * another.
  *
  * @module
  */
@@ -8,14 +9,17 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** The content types that a file server sends, by the ending of the name; none for any other. */
+/** The content types that a file server sends, by file extension. For any other it sends none. */
 export type ContentTypes = Record<string, string>;
 
-/** Serves the files of the checkout that are in its repository, or could be. */
+/** Serves the files of the checkout that are in its repository or could be added. */
 export class FileServer implements AsyncDisposable {
   readonly #files: Set<string>;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
-  /** No other server has these URLs, not even one that gets the same port later: a `DENO_DIR` may outlive a server. */
+  /**
+   * A unique path, so that no other server has these URLs, even on the same port later: a
+   * `DENO_DIR` can outlive a server.
+   */
   readonly #root = `/${crypto.randomUUID()}/`;
 
   private constructor(files: Set<string>, types: ContentTypes) {
@@ -41,7 +45,7 @@ export class FileServer implements AsyncDisposable {
     return `http://127.0.0.1:${this.#server.addr.port}${this.#root}${path}`;
   }
 
-  /** Stops to serve. */
+  /** Stops serving. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server.shutdown();
   }
@@ -58,8 +62,8 @@ export class FileServer implements AsyncDisposable {
 }
 
 /**
- * Makes a `DENO_DIR` that knows no module of any URL. What has been downloaded from npm is shared with
- * the tests' own: it is the same wherever it is asked for, and not what is tested.
+ * Makes a `DENO_DIR` without modules from any URL. Downloads from npm are shared with the tests'
+ * own, because they are the same everywhere, and not what is tested.
  */
 export async function makeDenoDirectory(directory: string): Promise<void> {
   const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();

@@ -1,8 +1,9 @@
 /**
  * Fuzzed frames: 200,000 against a server in a process of its own.
  *
- * A member of the ensemble sends valid frames that were changed, and random bytes, over an authenticated connection.
- * Where the server closes it, as it must, it comes again. Meanwhile another server asks: none of its asks may fail.
+ * A member of the ensemble sends modified valid frames and random bytes over an authenticated
+ * connection. When the server closes it, as it must, it reconnects. Meanwhile another server sends
+ * asks, none of which may fail.
  *
  * @module
  */
@@ -21,13 +22,13 @@ import { SeededRandom } from "../seeded_random.ts";
 
 const FRAMES = 200_000;
 
-/** How many frames go over a connection before the one that closes it. */
+/** Number of frames on a connection before the one that closes it. */
 const BATCH = 200;
 
-/** How much memory the server may have in the end, in bytes; it starts with about 80 MiB. */
+/** Limit for the server's memory at the end, in bytes. It starts with about 80 MiB. */
 const MAX_MEMORY = 400 * 1024 * 1024;
 
-/** Seeds the frames: those of a failed run are the same again. */
+/** Seed of the frames, to reproduce a failed run. */
 const SEED_VARIABLE = "FUZZ_SEED";
 
 const cycle: Record<string, unknown> = { name: "cycle" };
@@ -136,19 +137,19 @@ function join(parts: readonly Uint8Array[]): Uint8Array {
 
 const PING = rogueBody({ type: "ping" });
 
-/** The nonce of the ask that tells that all was taken: none that a fuzzed frame has. */
+/** The nonce of the ask that confirms that all frames were taken. No fuzzed frame has it. */
 const OWN_NONCE = 2 ** 40;
 
 const TARGET = "target";
 
-/** Whether a server has to close the connection for a frame. */
+/** Whether a server has to close the connection because of a frame. */
 function isMalformed(bytes: Uint8Array): boolean {
   if (bytes.length === 0) return false;
   if (bytes.length === 1) return bytes[0] !== 0xc0;
   const incoming = new IncomingFrame();
   try {
     incoming.read(bytes, 0, bytes.length);
-    // What is for nobody is not decoded; the actors of the target are among these.
+    // Messages without a receiver are not decoded. The target's actors are among these.
     const { dest, replyTo } = incoming;
     const isAnswer = replyTo !== undefined && replyTo % 2 === 0;
     const exists = typeof dest === "number" ? dest > 1 && dest < 5 : /^(server|echo)$/.test(dest);
@@ -182,7 +183,7 @@ async function fuzz(rogue: RoguePeer, valid: Uint8Array[], random: SeededRandom)
   await rogue.closed();
 }
 
-/** Asks as one server among others, until it is told to end; gives how often it was answered. */
+/** Sends asks from another server until told to end, and returns the number of answers. */
 async function askMeanwhile(server: ActorServer, signal: AbortSignal): Promise<number> {
   const echo = new ActorRef(TARGET, "echo");
   for (let asked = 0;; asked++) {
@@ -193,7 +194,7 @@ async function askMeanwhile(server: ActorServer, signal: AbortSignal): Promise<n
   }
 }
 
-/** Starts the target, and a server that is connected with it. */
+/** Starts the target, and a server connected to it. */
 async function startTarget(address: Address & { kind: "unix" }, cookie: Uint8Array) {
   const program = fileURLToPath(new URL("./fuzzed_target.ts", import.meta.url));
   const target = new Deno.Command(Deno.execPath(), {
@@ -209,7 +210,7 @@ async function startTarget(address: Address & { kind: "unix" }, cookie: Uint8Arr
   return target;
 }
 
-Deno.test(`${FRAMES} fuzzed frames leave a server and its other connections unhurt`, async () => {
+Deno.test(`${FRAMES} fuzzed frames do not affect a server and its other connections`, async () => {
   const given = Deno.env.get(SEED_VARIABLE);
   const seed = Number(given ?? crypto.getRandomValues(new Uint32Array(1))[0]);
   console.log(`${SEED_VARIABLE}=${seed}`);
@@ -226,7 +227,7 @@ Deno.test(`${FRAMES} fuzzed frames leave a server and its other connections unhu
     roles: [],
     register: false,
   });
-  // A malformed frame is an error, and here there are hundreds of thousands.
+  // A malformed frame logs an error, and there are hundreds of thousands here.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   try {

@@ -1,7 +1,9 @@
 /**
- * The server that is fuzzed, in a process of its own: `fuzzed_target.ts <socket> <cookie in hex>`. Says `ready`.
+ * The server to fuzz, in its own process: `fuzzed_target.ts <socket> <cookie in hex>`. Prints
+ * `ready`.
  *
- * Its actor `echo` answers any request with itself, its actor `memory` says how many bytes the process has.
+ * Its actor `echo` answers every request with the request, and its actor `memory` returns the size
+ * of the process in bytes.
  *
  * @module
  */

@@ -11,7 +11,7 @@ import {
 
 const GXENSEMBLE = `gxensemble-${TARGET}`;
 
-/** What a release of a version leaves in the directory. */
+/** The files that a release of a version installs. */
 const both = (version: string) => ({
   "ensemble-registry": standIn("ensemble-registry", version),
   gxensemble: standIn("gxensemble", version),
@@ -38,7 +38,7 @@ testWith(INSTALLING, {
         assert.equal(Deno.readLinkSync(`/proc/${running.pid}/exe`), `${path} (deleted)`);
       }
     } finally {
-      running.kill("SIGKILL"); // Throws when it had ended.
+      running.kill("SIGKILL"); // Throws if it had ended.
       assert.equal((await running.status).signal, "SIGKILL");
     }
   },
@@ -51,7 +51,7 @@ testWith(INSTALLING, {
     assert.equal((await release.install()).code, 0);
     release.release("1.2.4");
     const user = isRoot ? NOBODY : undefined;
-    // Nobody may not read the checkout either.
+    // The user "nobody" cannot read the checkout either.
     const piped = scriptText();
     Deno.chmodSync(release.to, 0o555);
     assert.match(
@@ -110,7 +110,7 @@ testWith(INSTALLING, {
     );
     assert.match(
       await release.failure({ args: ["--only", "gxensemble", "--version", "v1.2.4"] }),
-      /^http:\S+ has no gxensemble v1\.2\.4: .* says that it is gxensemble 1\.2\.3 \(a stand-in\)$/,
+      /^http:\S+ has no gxensemble v1\.2\.4: .* reports gxensemble 1\.2\.3 \(a stand-in\)$/,
     );
     const one = await release.install({ args: ["--only", "gxensemble", "--version", "1.2.3"] });
     assert.equal(one.code, 0, one.stderr);
@@ -128,8 +128,8 @@ testWith(INSTALLING, {
         ...others,
       });
     const reasons = {
-      "there is no build for FreeBSD: there are Linux and macOS": on("FreeBSD", "amd64"),
-      "there is no build for Linux on riscv64: there are x86_64 and aarch64": on(
+      "there is no build for FreeBSD, only for Linux and macOS": on("FreeBSD", "amd64"),
+      "there is no build for Linux on riscv64, only on x86_64 and aarch64": on(
         "Linux",
         "riscv64",
       ),
@@ -246,7 +246,7 @@ for (const downloader of ["curl", "wget"]) {
       mirror.answer = (name) => new Response(release.files.get(name) as string);
       assert.equal((await release.install({ env, from: mirror.url })).code, 0);
       assert.deepEqual(release.installed(), both("1.2.3"));
-      // From plain http to https is no loss.
+      // A redirect from plain http to https is safe.
       const files = new Map(release.files);
       mirror.answer = (name) => new Response(files.get(name) as string);
       release.redirect(mirror.url);
@@ -273,7 +273,7 @@ testWith(INSTALLING, {
     for (const from of ["ftp://mirror.invalid", "mirror.invalid", "-o/tmp/x"]) {
       const refused = await release.install({ from });
       assert.equal(refused.code, 2, from);
-      assert.match(refused.stderr, /is not a URL of https, http or file\n/);
+      assert.match(refused.stderr, /is not an https, http or file URL\n/);
     }
   },
 });
@@ -282,7 +282,7 @@ testWith(["curl", ...INSTALLING], {
   name: "install.sh installs from GitHub only what gh finds to be built there",
   async fn() {
     await using release = new TemporaryRelease("1.2.3");
-    // What would go to GitHub goes to the release of the test.
+    // Requests for GitHub go to the release of the test.
     const curl = `
       for url; do :; done
       case $* in *"--proto =https "*) ;; *) echo "not only https" >&2; exit 1 ;; esac
@@ -322,7 +322,7 @@ testWith(["curl", ...INSTALLING], {
     const without = await install({ gh: "exit 127" });
     assert.equal(without.code, 0);
     assert.match(without.stderr, /\nwho built \S+ is not verified: that takes gh, /);
-    // What comes from elsewhere, GitHub knows nothing of.
+    // GitHub has no attestation for a file from elsewhere.
     const elsewhere = await release.install({ env: { PATH: release.stub({ gh: gh("exit 1") }) } });
     assert.equal(elsewhere.code, 0, elsewhere.stderr);
   },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { PortableHost } from "../cli/executables/portable_host.ts";
 
-Deno.test("a portable executable with a whole Deno is made twice the same, and survives a race and damage", async () => {
+Deno.test("a portable executable with a full Deno is built reproducibly, and survives a race and damage", async () => {
   using host = new PortableHost({ deno: Deno.execPath() });
   await host.compile(`console.log("one");`);
   const bytes = await Deno.readFile(host.executable);

@@ -23,7 +23,7 @@ const program = (runtime: string) => `
   if (import.meta.main) await runServer(Deno.args[0]!, main);
 `;
 
-/** A program that asks the one above, on each of several servers. */
+/** A program that asks the one above on several servers. */
 const asking = (runtime: string) => `
   import { runServer } from "${runtime}";
   import type { greeter } from "./program.ts";
@@ -37,7 +37,7 @@ const asking = (runtime: string) => `
   });
 `;
 
-/** Uses of the runtime that its types forbid, a line each. */
+/** Uses of the runtime that its types forbid, one per line. */
 const wrong = (runtime: string) =>
   `import { ActorRef, startServer } from "${runtime}";
 import type { greeter } from "./program.ts";
@@ -46,12 +46,12 @@ const ref = new ActorRef(1, "greeter");
 await server.client<typeof greeter>(ref).greet({ nam: "you" });
 `;
 
-/** Serves the checkout to all tests that do not need a server of their own. */
+/** Serves the checkout to all tests that do not need their own server. */
 let files: FileServer;
 
 /**
- * Where Deno keeps what it downloads in these tests. It starts without any module, and what one test has downloaded
- * is not compiled again in the next. A module of another file server is new to it.
+ * Deno's cache in these tests. It starts without any module. A module that one test has downloaded
+ * is not compiled again in the next, and a module of another file server is new.
  */
 let denoDirectory: string;
 
@@ -75,7 +75,7 @@ const projectOf = (runtime: string): Record<string, string> => ({
   "wrong.ts": wrong(runtime),
 });
 
-/** An ensemble on what is a host of its own for Deno, where nothing is configured. */
+/** An ensemble on a simulated separate host, where nothing is configured. */
 async function makeEnsemble(): Promise<RunningEnsemble> {
   const ensemble = new RunningEnsemble();
   const { places } = ensemble;
@@ -85,7 +85,7 @@ async function makeEnsemble(): Promise<RunningEnsemble> {
   return ensemble;
 }
 
-/** Runs `deno` to its end, which must be a good one; gives what it printed. */
+/** Runs `deno` to its end, which must succeed, and returns its output. */
 async function deno(ensemble: RunningEnsemble, ...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await ensemble.places.command(...args).output();
   const decoder = new TextDecoder();
@@ -93,14 +93,14 @@ async function deno(ensemble: RunningEnsemble, ...args: string[]): Promise<strin
   return decoder.decode(stdout);
 }
 
-/** Enters lines into the REPL of a server; they must not fail. Gives the results. */
+/** Types lines into the REPL of a server, none of which may fail, and returns the results. */
 async function enter(ensemble: RunningEnsemble, id: string, lines: string[]): Promise<string[]> {
   const { code, stdout, stderr } = await pipeLines(ensemble.places, [id], lines);
   assert.equal(code, 0, stderr);
   return stdout.split("\n").slice(0, -1);
 }
 
-Deno.test("the command line is run from a URL, and needs nothing else", async () => {
+Deno.test("the command line runs from a URL, and needs nothing else", async () => {
   await using ensemble = await makeEnsemble();
   ensemble.places.program = fromSource(files.url("cli/main.ts"));
   const configuration = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
@@ -152,7 +152,7 @@ Deno.test("the command line is run from a URL, and needs nothing else", async ()
   assert.deepEqual(await Promise.all(processes.map((process) => process.exit())), [0, 0, 0]);
 });
 
-Deno.test("ensemble-registry is run from a URL", async () => {
+Deno.test("ensemble-registry runs from a URL", async () => {
   await using ensemble = await makeEnsemble();
   const version = await deno(ensemble, "run", "-A", files.url("cli/registry_main.ts"), "-V");
   assert.match(version, /^ensemble-registry /);
@@ -166,7 +166,7 @@ for (
     ["application/typescript", "text/plain"],
   ] as const
 ) {
-  Deno.test(`a file server may send .ts as ${script}, and .json as ${data}`, async () => {
+  Deno.test(`a file server can send .ts as ${script}, and .json as ${data}`, async () => {
     await using files = await FileServer.start({
       ...script && { ".ts": script },
       ...data && { ".json": data },
@@ -177,7 +177,7 @@ for (
   });
 }
 
-Deno.test("a file server that hides what .ts files are is named as the cause", async () => {
+Deno.test("a file server that hides the type of .ts files is named as the cause", async () => {
   await using files = await FileServer.start({ ...PLAIN, ".ts": "text/vnd.trolltech.linguist" });
   await using ensemble = await makeEnsemble();
   ensemble.places.program = fromSource(files.url("cli/main.ts"));
@@ -188,7 +188,9 @@ Deno.test("a file server that hides what .ts files are is named as the cause", a
 
 const NAME = "@gxensemble/ensemble";
 
-/** Where projects import the runtime from, and what their maps make of that, by the URL of mod.ts. */
+/**
+ * The places from which projects import the runtime, and their import maps, for the URL of mod.ts.
+ */
 const PROJECTS: Record<
   string,
   (url: string) => { runtime: string; imports?: Record<string, string> }
@@ -202,13 +204,13 @@ const PROJECTS: Record<
 Deno.test("deno check needs no configuration, and finds the errors of projects that import mod.ts by a URL and a path", async () => {
   await using ensemble = await makeEnsemble();
   const modules = ["cli/main.ts", "cli/registry_main.ts", "mod.ts"].map((path) => files.url(path));
-  // A map leads to the same types.
+  // An import map leads to the same types.
   for (const [directory, runtime] of [["url", files.url("mod.ts")], ["path", `${ROOT}mod.ts`]]) {
     for (const [file, text] of Object.entries(projectOf(runtime!))) {
       modules.push(await ensemble.write(`${directory}/${file}`, text));
     }
   }
-  // One process for all: to start the compiler takes longer than to check a project.
+  // One process for all, because starting the compiler takes longer than checking a project.
   const { code, stderr } = await ensemble.places.command(
     "check",
     "-q",
@@ -228,14 +230,14 @@ Deno.test("deno check needs no configuration, and finds the errors of projects t
   assert.equal(code, 1);
 });
 
-Deno.test("mod.ts is one with the server's, in a program that runs alone and in one that is run", async (t) => {
+Deno.test("mod.ts is the server's own runtime, in a program that starts a server and in one that run starts", async (t) => {
   await using ensemble = await makeEnsemble();
   const { places } = ensemble;
   places.program = fromSource(files.url("cli/main.ts"));
   await ensemble.lines("cookie");
   await ensemble.startRegistry();
   for (const [index, [place, project]] of Object.entries(PROJECTS).entries()) {
-    await t.step(`when it is imported by ${place}`, async () => {
+    await t.step(`imported by ${place}`, async () => {
       const { runtime, imports } = project(files.url("mod.ts"));
       const at = (file: string) => `project${index}/${file}`;
       const configuration = await ensemble.write(at("deno.json"), JSON.stringify({ imports }));
@@ -277,7 +279,7 @@ Deno.test("mod.ts is one with the server's, in a program that runs alone and in 
   }
 });
 
-Deno.test("another copy of the runtime is refused by its URL, and taken for the server's by name", async () => {
+Deno.test("another copy of the runtime is refused by URL, and replaced by the server's by name", async () => {
   await using others = await FileServer.start(PLAIN);
   await using ensemble = await makeEnsemble();
   ensemble.places.program = fromSource(files.url("cli/main.ts"));
@@ -295,7 +297,8 @@ Deno.test("another copy of the runtime is refused by its URL, and taken for the 
       `gxensemble: error: ${RegExp.escape(place)} is another copy of this server's runtime.*map`,
     ),
   );
-  // What the server imports when it runs may have it behind it: that is told when it asks for its server.
+  // A module that the server imports at run time may import it indirectly. The error appears when
+  // the module asks for its server.
   const library = await ensemble.write(
     "library.js",
     `import { currentServer } from "${runtime}";\nexport const ask = () => currentServer();\n`,
@@ -315,7 +318,7 @@ Deno.test("another copy of the runtime is refused by its URL, and taken for the 
   assert.match(reason, /is a different copy of the runtime than the server's, http:/);
 });
 
-Deno.test("deno install makes a command of it, from a URL and from a clone", async () => {
+Deno.test("deno install makes a gxensemble command, from a URL and from a clone", async () => {
   await using ensemble = await makeEnsemble();
   const { places } = ensemble;
   const install = async (name: string, ...args: string[]) => {
@@ -334,7 +337,7 @@ Deno.test("deno install makes a command of it, from a URL and from a clone", asy
   };
   const stopped = await FileServer.start(PLAIN);
   const remote = await install("gxremote", stopped.url("cli/main.ts"));
-  // Installed is installed: the server is not asked again.
+  // An installed command runs without the file server.
   await stopped[Symbol.asyncDispose]();
   assert.match(await remote("-V"), /^gxensemble /);
   assert.equal(await remote("cookie"), "");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { RunningEnsemble, WAITING } from "../e2e/running_ensemble.ts";
 import { type Need, testWith } from "../requirements.ts";
 
-/** The right to give a process and its children a host name of their own. */
+/** The right to give a process and its children their own host name. */
 const HOST_NAMES: Need = {
   name: "UTS namespaces",
   isMet() {
@@ -22,7 +22,7 @@ testWith([HOST_NAMES], {
     await ensemble.run("cookie");
     const file = await ensemble.write("main.ts", WAITING);
     const gxensemble = ensemble.places.program.map((word) => `'${word}'`).join(" ");
-    // One shell for all: a name is that of a namespace, and ends with it.
+    // One shell for all, because the name belongs to its namespace and ends with it.
     const script = `
       until_ok() { until ${gxensemble} "$@"; do sleep 0.1; done }
       hostname before

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { checkTypes } from "../../cli/modules/loading.ts";
 import { TemporaryProject } from "../cli/modules/temporary_project.ts";
 
-Deno.test("checkTypes checks a module and what it imports, with the runtime where the project has none", async () => {
+Deno.test("checkTypes checks a module and its imports, with the runtime where the project has none", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": { imports: { lib: "./lib.ts" } },
     "lib.ts": "export const lib: number = 1;\n",

@@ -23,7 +23,7 @@ Deno.test("testEnsemble starts servers that find each other, and removes what th
   await assert.rejects(Deno.stat(directory), Deno.errors.NotFound);
 });
 
-Deno.test("testEnsemble takes two ensembles at once, and neither knows the other's servers", async () => {
+Deno.test("testEnsemble runs two ensembles at once, and neither knows the other's servers", async () => {
   await using one = await testEnsemble();
   await using two = await testEnsemble();
   const a = await one.startServer("a");
@@ -40,7 +40,7 @@ Deno.test("testEnsemble loads code into its servers", async () => {
   assert.equal(await a.ask("loader", request), '"a"');
 });
 
-Deno.test("withEnsemble prints the log of a test that fails, and not of one that does not", async () => {
+Deno.test("withEnsemble prints the log of a failing test, and not of a passing one", async () => {
   const printed: string[] = [];
   const { error } = console;
   console.error = (text: string) => void printed.push(text);

@@ -1,23 +1,23 @@
 /**
- * Drawing the input that is being edited on the terminal.
+ * Draws the edited input on the terminal.
  *
  * @module
  */
 import { cells, isPlain, widthOf } from "./graphemes.ts";
 
-/** The terminal that is drawn on. */
+/** The terminal to draw on. */
 export interface Canvas {
   /** Writes text and control sequences. */
   write(text: string): void;
-  /** How large it is, in characters. */
+  /** Its size, in characters. */
   size(): { columns: number; rows: number };
 }
 
-/** What is shown on the terminal. */
+/** The current contents of the terminal. */
 interface Drawn {
   readonly picture: Picture;
   readonly layout: Layout;
-  /** The first row that is shown, and the one after the last. */
+  /** The first visible row, and the one after the last. */
   readonly from: number;
   readonly to: number;
 }
@@ -25,17 +25,17 @@ interface Drawn {
 const HOME = "\x1b[1G";
 const ERASE_BELOW = "\x1b[0J";
 
-/** A picture on the terminal. It begins in the row in which the cursor is when it is drawn first. */
+/** A picture on the terminal. It begins in the row of the cursor at its first drawing. */
 export class Drawing {
   readonly #canvas: Canvas;
   #drawn: Drawn | undefined;
 
-  /** Makes a drawing of which nothing is shown yet. */
+  /** Makes an empty drawing. */
   constructor(canvas: Canvas) {
     this.#canvas = canvas;
   }
 
-  /** Replaces what is shown by a picture: as much of it as fits, with the cursor. */
+  /** Replaces the picture by another: as much of it as fits, with the cursor. */
   draw(picture: Picture): void {
     const { columns, rows } = this.#canvas.size();
     const layout = layOut(picture, columns);
@@ -51,7 +51,7 @@ export class Drawing {
     this.#drawn = drawn;
   }
 
-  /** Shows all of a picture and leaves it there. What is written next begins on the line below. */
+  /** Shows the complete picture and leaves it there. The next output begins on the line below. */
   finish(picture: Picture): void {
     const { columns } = this.#canvas.size();
     const drawn = this.#drawn;
@@ -65,13 +65,13 @@ export class Drawing {
     this.#drawn = undefined;
   }
 
-  /** Erases the picture. The cursor is where the picture began. */
+  /** Erases the picture. The cursor moves to where the picture began. */
   erase(): void {
     if (this.#drawn) this.#canvas.write(this.#toTop());
     this.#drawn = undefined;
   }
 
-  /** Forgets the picture, for it is no longer on the terminal. */
+  /** Forgets the picture, because it is no longer on the terminal. */
   forget(): void {
     this.#drawn = undefined;
   }
@@ -83,7 +83,7 @@ export class Drawing {
     );
   }
 
-  /** The characters to write, if all that changed is characters added at the end. */
+  /** The characters to write, if the only change is added characters at the end. */
   #addedBy({ picture, layout, from, to }: Drawn): string | undefined {
     const before = this.#drawn;
     if (!before || before.from !== from || before.to !== to) return undefined;
@@ -96,7 +96,10 @@ export class Drawing {
     return added !== "" && isPlain(added) ? added : undefined;
   }
 
-  /** Moves to where the picture begins, even if the width of the terminal has changed since, and erases it. */
+  /**
+   * Moves to the beginning of the picture, even if the terminal's width has changed since, and
+   * erases it.
+   */
   #toTop(): string {
     if (!this.#drawn) return HOME + ERASE_BELOW;
     const { picture, from } = this.#drawn;
@@ -105,7 +108,10 @@ export class Drawing {
   }
 }
 
-/** The text of rows. The terminal wraps long lines itself, so that it can wrap them again when its size changes. */
+/**
+ * The text of rows. The terminal wraps long lines itself, so that it can rewrap them when its size
+ * changes.
+ */
 function joined(rows: readonly Row[]): string {
   return rows.map(({ text, wraps }, index) =>
     index === rows.length - 1 || wraps ? text : `${text}\n`
@@ -116,12 +122,12 @@ function isSame(one: Picture, other: Picture): boolean {
   return one.prompt === other.prompt && one.text === other.text;
 }
 
-/** Whether all rows are shown. */
+/** Whether all rows are visible. */
 function isWhole({ layout, from, to }: Drawn): boolean {
   return from === 0 && to === layout.rows.length;
 }
 
-/** What ends the last row. After a full row the terminal has begun the next one already. */
+/** The end of the last row. After a full row the terminal has already begun the next one. */
 function lineEnd(rows: readonly Row[]): string {
   return rows.length > 1 && rows.at(-1)!.text === "" ? "" : "\n";
 }
@@ -138,7 +144,7 @@ function toColumn(column: number): string {
   return `\x1b[${column + 1}G`;
 }
 
-/** What is shown. */
+/** The contents to show. */
 interface Picture {
   /** The prompt of the first line. */
   readonly prompt: string;
@@ -156,13 +162,13 @@ interface Row {
   readonly wraps: boolean;
 }
 
-/** Rows, and the place of the cursor; rows and columns count from 0. */
+/** Rows, and the position of the cursor; rows and columns count from 0. */
 interface Layout {
   readonly rows: readonly Row[];
   readonly cursor: { readonly row: number; readonly column: number };
 }
 
-/** Lays out a picture for a terminal of `columns` columns. */
+/** Lays out a picture for a terminal with `columns` columns. */
 function layOut(picture: Picture, columns: number): Layout {
   const { prompt, continuation, text } = picture;
   const rows: Row[] = [];
@@ -172,7 +178,7 @@ function layOut(picture: Picture, columns: number): Layout {
     const prefix = start === 0 ? prompt : continuation;
     const end = start + line.length;
     if (picture.cursor >= start && picture.cursor <= end) {
-      // What follows the cursor does not change how the line wraps before it.
+      // The text after the cursor does not change how the line wraps before it.
       const before = wrap([prefix, line.slice(0, picture.cursor - start)], columns);
       cursor = { row: rows.length + before.length - 1, column: widthOf(before.at(-1)!) };
     }
@@ -192,7 +198,10 @@ function layOut(picture: Picture, columns: number): Layout {
   return { rows, cursor };
 }
 
-/** Wraps a line into rows, at least one. Tab stops count from the start of the line, without the prompt. */
+/**
+ * Wraps a line into rows, at least one. Tab stops count from the start of the line, without the
+ * prompt.
+ */
 function wrap([prompt, line]: [prompt: string, line: string], columns: number): string[] {
   if (isPlain(line) && isPlain(prompt)) {
     const text = prompt + line;

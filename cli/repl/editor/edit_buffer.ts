@@ -1,5 +1,5 @@
 /**
- * The text that is being edited: the cursor, changes, undo, and deleted text to insert again.
+ * The edited text: the cursor, changes, undo, and deleted text to insert again.
  *
  * @module
  */
@@ -12,17 +12,17 @@ export interface EditState {
   readonly cursor: number;
 }
 
-/** How many states can be restored, and how many deleted texts inserted again. */
+/** The number of states that can be restored, and of deleted texts that can be inserted again. */
 const MAX_STATES = 200, MAX_KILLED = 30;
 
 const EMPTY: EditState = { text: "", cursor: 0 };
 const WORD = /[\p{L}\p{M}\p{N}_$]/u;
 const SPACE = /\s/;
 
-/** The last change, for changes that belong together. */
+/** The last change, to group changes that belong together. */
 type Change = "typing" | "killing" | "yanking" | undefined;
 
-/** A text with a cursor, and the changes to it. Names of actions are those of Emacs and readline. */
+/** A text with a cursor, and the changes to it. Actions have the names of Emacs and readline. */
 export class EditBuffer {
   #state = EMPTY;
   #undo: EditState[] = [];
@@ -40,7 +40,7 @@ export class EditBuffer {
     return this.#state.text;
   }
 
-  /** Where the cursor is. */
+  /** The position of the cursor. */
   get cursor(): number {
     return this.#state.cursor;
   }
@@ -75,22 +75,22 @@ export class EditBuffer {
     this.#change(state);
   }
 
-  /** Moves one character back. */
+  /** Moves back by a character. */
   left(): void {
     this.#move(startBefore(this.text, this.cursor));
   }
 
-  /** Moves one character on. */
+  /** Moves forward by a character. */
   right(): void {
     this.#move(endAfter(this.text, this.cursor));
   }
 
-  /** Moves to the beginning of the word that the cursor is in or after. */
+  /** Moves to the beginning of the word at or before the cursor. */
   wordLeft(): void {
     this.#move(this.#skip(-1, [(c) => !WORD.test(c), (c) => WORD.test(c)]));
   }
 
-  /** Moves to the end of the word that the cursor is in or before. */
+  /** Moves to the end of the word at or after the cursor. */
   wordRight(): void {
     this.#move(this.#skip(1, [(c) => !WORD.test(c), (c) => WORD.test(c)]));
   }
@@ -110,13 +110,13 @@ export class EditBuffer {
     this.#move(end === "start" ? 0 : this.text.length);
   }
 
-  /** Moves a line up; false when there is none. */
+  /** Moves up by a line; false if there is none. */
   up(): boolean {
     const start = this.#lineStart();
     return start > 0 && this.#toLine(this.text.lastIndexOf("\n", start - 2) + 1);
   }
 
-  /** Moves a line down; false when there is none. */
+  /** Moves down by a line; false if there is none. */
   down(): boolean {
     const end = this.#lineEnd();
     return end < this.text.length && this.#toLine(end + 1);
@@ -152,7 +152,7 @@ export class EditBuffer {
     this.#kill(this.#lineStart(), this.cursor);
   }
 
-  /** Kills to the end of the line or, when the cursor is there, the line break. */
+  /** Kills to the end of the line or, if the cursor is there, the line break. */
   killToLineEnd(): void {
     const end = this.#lineEnd();
     this.#kill(this.cursor, end === this.cursor ? Math.min(end + 1, this.text.length) : end);
@@ -232,7 +232,7 @@ export class EditBuffer {
     const killed = this.text.slice(start, end);
     const wasKilling = this.#last === "killing";
     const earlier = wasKilling ? this.#killed.pop() ?? "" : "";
-    // Text killed to the left comes before the text killed previously.
+    // Text killed to the left is put before the text killed previously.
     this.#killed.push(start < this.cursor ? killed + earlier : earlier + killed);
     if (this.#killed.length > MAX_KILLED) this.#killed.shift();
     this.#delete(start, end);
@@ -248,7 +248,7 @@ export class EditBuffer {
     return end < 0 ? this.text.length : end;
   }
 
-  /** Moves to the line that begins at a position, in the column that the cursor came from. */
+  /** Moves to the line that begins at a position, into the column where the cursor was. */
   #toLine(start: number): true {
     const column = this.#column ?? widthOf(this.text.slice(this.#lineStart(), this.cursor));
     this.#move(start);
@@ -257,7 +257,7 @@ export class EditBuffer {
     return true;
   }
 
-  /** The position after skipping runs of characters of each of the kinds in turn. */
+  /** The position after skipping runs of characters, one for each kind in turn. */
   #skip(direction: 1 | -1, kinds: ((character: string) => boolean)[]): number {
     let position = this.cursor;
     const next = () => {

@@ -1,5 +1,5 @@
 /**
- * Graphemes: what a user sees as one character, and how wide it is on a terminal.
+ * Graphemes: what a user sees as one character, and their width on a terminal.
  *
  * @module
  */
@@ -8,17 +8,19 @@ import { escapeControls } from "../../../runtime/safe_text.ts";
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
-/** How far around the cursor to look for the ends of a character, in UTF-16 code units. */
+/**
+ * The distance from the cursor in which to look for the ends of a character, in UTF-16 code units.
+ */
 const WINDOW = 128;
 
 /** The distance of tab stops, in columns. */
 const TAB_WIDTH = 4;
 
-/** A character as it is shown. */
+/** A character as it is displayed. */
 interface Cell {
   /** The text to write: the character, or the escape or spaces shown for it. */
   readonly shown: string;
-  /** How many columns it takes. */
+  /** The number of columns it takes. */
   readonly width: number;
 }
 
@@ -48,7 +50,10 @@ export function endAfter(text: string, position: number): number {
   return position + segments.containing(0)!.segment.length;
 }
 
-/** The cells of a character that begins in a column. Control characters are shown as escapes, which take several. */
+/**
+ * The cells of a character that begins in a column. Control characters are shown as escapes, which
+ * take several.
+ */
 function cellsOf(grapheme: string, column: number): Cell[] {
   if (grapheme === "\t") {
     return Array.from(
@@ -72,7 +77,7 @@ export function* cells(line: string): Generator<Cell> {
   }
 }
 
-/** How many columns a line takes. */
+/** The number of columns that a line takes. */
 export function widthOf(line: string): number {
   if (isPlain(line)) return line.length;
   let columns = 0;
@@ -96,7 +101,7 @@ export function indexAtColumn(line: string, column: number): number {
 /** The space between two columns, in characters. */
 const GAP = 2;
 
-/** Arranges words in columns of equal width, to be read downwards, as `ls` does. */
+/** Arranges words in columns of equal width, read downwards, as `ls` does. */
 export function formatColumns(words: readonly string[], width: number): string[] {
   const columnWidth = Math.max(...words.map(widthOf)) + GAP;
   const columns = Math.max(1, Math.floor((width + GAP) / columnWidth));

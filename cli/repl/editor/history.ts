@@ -8,13 +8,16 @@ import { findPlaces } from "../../../runtime/home/paths.ts";
 import { writeAll } from "../../../runtime/home/standard_stream.ts";
 import type { EditState } from "./edit_buffer.ts";
 
-/** How many inputs are kept. */
+/** The maximum number of inputs. */
 export const MAX_INPUTS = 1000;
 
-/** How large the file may grow, in UTF-16 code units. Of a longer history the newest inputs are kept. */
+/**
+ * The maximum size of the file, in UTF-16 code units. If a history is longer, its newest inputs are
+ * kept.
+ */
 export const MAX_SIZE = 1024 * 1024;
 
-/** Stands for a line break of an input in the file, as in the history of Node's REPL. */
+/** Represents a line break of an input in the file, as in the history of Node's REPL. */
 const LINE_BREAK = "\r";
 
 /** The path of the history. Only its owner can read it, as inputs may contain secrets. */
@@ -54,7 +57,7 @@ export class History {
     }
   }
 
-  /** The inputs, old ones and those added since, the newest last. */
+  /** The inputs from the file and those added since, the newest last. */
   get inputs(): readonly string[] {
     return this.#inputs;
   }
@@ -68,14 +71,14 @@ export class History {
       using file = await openLocked(this.#path);
       writeAll(file, new TextEncoder().encode(`${text.replaceAll("\n", LINE_BREAK)}\n`));
     } catch {
-      // It is then kept for this session only.
+      // Then it is kept for this session only.
     }
   }
 }
 
 /**
- * Opens the file and locks it until it is closed, so that two sessions do not write at once, and none writes to a file
- * that another has replaced.
+ * Opens the file and locks it until it is closed, so that two sessions do not write at once, and
+ * none writes to a replaced file.
  */
 async function openLocked(path: string): Promise<Deno.FsFile> {
   for (;;) {
@@ -96,7 +99,7 @@ async function openLocked(path: string): Promise<Deno.FsFile> {
   }
 }
 
-/** The newest lines, as many as may be kept. */
+/** The newest lines, as many as fit the limits. */
 function newest(lines: string[]): string[] {
   let size = 0;
   let first = lines.length;
@@ -112,7 +115,7 @@ function fromLine(line: string): string {
   return line.replaceAll(LINE_BREAK, "\n").trimEnd();
 }
 
-/** A walk through the history that begins and ends at what was being typed. */
+/** A walk through the history that begins and ends at the text being typed. */
 export class HistoryWalk {
   readonly #entries: readonly string[];
   readonly #typed: EditState;
@@ -127,7 +130,7 @@ export class HistoryWalk {
     this.#index = entries.length;
   }
 
-  /** Moves to the next older or newer input; undefined when there is none. */
+  /** Moves to the next older or newer input; undefined if there is none. */
   go(direction: "older" | "newer"): EditState | undefined {
     const step = direction === "older" ? -1 : 1;
     const current = this.#entries[this.#index] ?? this.#typed.text;
@@ -150,7 +153,7 @@ type Direction = "older" | "newer";
 
 /** An input that was found. */
 interface Match {
-  /** Its place in the history. */
+  /** Its index in the history. */
   readonly index: number;
   readonly text: string;
   /** The position of the query in it. */
@@ -165,7 +168,7 @@ export class HistorySearch {
   #match: Match | undefined;
   #hasFailed = false;
 
-  /** Searches entries, of which the newest are last. */
+  /** Searches entries, with the newest last. */
   constructor(entries: readonly string[], direction: Direction) {
     this.#entries = entries;
     this.#direction = direction;
@@ -176,7 +179,7 @@ export class HistorySearch {
     return this.#query;
   }
 
-  /** The input found last, to be shown. */
+  /** The match to display. */
   get match(): Match | undefined {
     return this.#match;
   }

@@ -18,7 +18,7 @@ export interface InputEditorOptions extends Canvas {
   readonly prompt: string;
   /** The prompt of each other line. */
   readonly continuation: string;
-  /** The history of inputs, the newest last. It is read each time it is needed. */
+  /** The history of inputs, the newest last. It is read again each time it is needed. */
   readonly history: readonly string[];
   /** Completes the text before the cursor, for Tab. */
   complete(text: string): Promise<Completion>;
@@ -26,7 +26,7 @@ export interface InputEditorOptions extends Canvas {
   isIncomplete(text: string): Promise<boolean>;
   /** Called for Ctrl-C while no input is read. */
   interrupt(): void;
-  /** Stops the process, for Ctrl-Z, until it is continued. */
+  /** Suspends the process, for Ctrl-Z, until it is continued. */
   suspend(): void;
 }
 
@@ -38,7 +38,7 @@ interface Outcome {
   readonly input: string | undefined;
 }
 
-/** What Tab inserts at the beginning of a line. */
+/** The text that Tab inserts at the beginning of a line. */
 const INDENTATION = "  ";
 
 /** Reads inputs from a terminal. */
@@ -97,7 +97,7 @@ export class InputEditor {
     ...bind("ctrl-^", this.#edit((buffer) => buffer.redo())),
   ]);
 
-  /** Makes an editor that reads nothing yet. */
+  /** Makes an editor that does not read yet. */
   constructor(options: InputEditorOptions) {
     this.#options = options;
     this.#drawing = new Drawing(options);
@@ -116,7 +116,7 @@ export class InputEditor {
     this.#wake();
   }
 
-  /** Reads an input; undefined when there are no more. */
+  /** Reads an input; undefined if there are no more. */
   async read(): Promise<string | undefined> {
     this.#buffer.reset();
     this.#walk = undefined;
@@ -136,19 +136,19 @@ export class InputEditor {
     }
   }
 
-  /** Prints lines; the input that is being edited moves below them. */
+  /** Prints lines; the edited input moves below them. */
   print(text: string): void {
     this.#drawing.erase();
     this.#options.write(`${text}\n`);
     if (this.#isReading) this.#draw();
   }
 
-  /** Draws the input again, as after the size of the terminal has changed. */
+  /** Redraws the input, as after the terminal was resized. */
   redraw(): void {
     if (this.#isReading) this.#draw();
   }
 
-  /** Draws the input again after something else has written to the terminal. */
+  /** Redraws the input after something else has written to the terminal. */
   restore(): void {
     this.#drawing.forget();
     this.redraw();
@@ -214,7 +214,7 @@ export class InputEditor {
     };
   }
 
-  /** Enters the input or, while it is incomplete, begins another line. */
+  /** Enters the input or, if it is incomplete, begins another line. */
   async #enter(): Promise<Outcome | void> {
     const { text } = this.#buffer;
     if (text.trim() === "" || !await this.#options.isIncomplete(text)) return { input: text };
@@ -227,7 +227,7 @@ export class InputEditor {
     this.#buffer.insert("\n");
   }
 
-  /** Deletes a character; ends the reading when the input is empty. */
+  /** Deletes a character; ends the reading if the input is empty. */
   #deleteOrLeave(): Outcome | void {
     if (this.#buffer.text === "") return { input: undefined };
     this.#walk = undefined;
@@ -243,7 +243,7 @@ export class InputEditor {
     if (isEmpty) this.#options.write("to leave, press Ctrl-D or type ,q\n");
   }
 
-  /** Moves to the line above or below, and from the first or the last line to another input. */
+  /** Moves to the line above or below and, from the first or the last line, to another input. */
   #goLine(direction: "up" | "down"): void {
     if (!this.#buffer[direction]()) this.#goInput(direction === "up" ? "older" : "newer");
   }
@@ -269,13 +269,13 @@ export class InputEditor {
     this.#drawing.forget();
   }
 
-  /** Stops the process, so that the shell has the terminal. */
+  /** Suspends the process, so that the shell gets the terminal. */
   #suspend(): void {
     this.#drawing.finish(this.#picture());
     this.#options.suspend();
   }
 
-  /** Completes the text before the cursor; the second time in a row it lists the candidates. */
+  /** Completes the text before the cursor. If repeated, it lists the candidates. */
   async #complete(): Promise<void> {
     const { before } = this.#buffer;
     const line = before.slice(before.lastIndexOf("\n") + 1);
@@ -309,7 +309,7 @@ export class InputEditor {
       case "ctrl-r":
       case "ctrl-s":
         search.next(input.key === "ctrl-r" ? "older" : "newer");
-        // With an empty query the last search is repeated.
+        // An empty query repeats the last search.
         if (search.query === "") search.extend(this.#lastQuery);
         return true;
       case "backspace":
@@ -346,7 +346,7 @@ function bind(keys: string, action: Action): [string, Action][] {
   return keys.split(" ").map((key) => [key, action]);
 }
 
-/** The longest common prefix of texts; empty when there are none. */
+/** The longest common prefix of texts; empty if there are none. */
 function commonPrefix([first = "", ...others]: readonly string[]): string {
   let prefix = first;
   for (const other of others) {

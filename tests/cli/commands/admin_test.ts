@@ -10,13 +10,13 @@ const FIRST = "passphrase for the administrator key:";
 const AGAIN = "repeat the passphrase:";
 const PASSPHRASE = "Tr0ub4dor & [3] $x {\"'}";
 
-/** The ensemble of a test, with what it takes to look at the pair. */
+/** The ensemble of a test, and what it needs to read the key pair. */
 class AdminEnsemble extends TemporaryEnsemble {
   override program = SEALING_PROGRAM;
   readonly publicPath = `${this.gerbilPath}/ensemble/admin.pub`;
   readonly privatePath = `${this.gerbilPath}/ensemble/admin.priv`;
 
-  /** Puts a pair there that opens at once. */
+  /** Installs a key pair that opens at once. */
   async putPair(passphrase: string): Promise<void> {
     const { open, sealed } = await generatePair(passphrase);
     Deno.mkdirSync(`${this.gerbilPath}/ensemble`, { recursive: true, mode: 0o700 });
@@ -51,7 +51,7 @@ class AdminEnsemble extends TemporaryEnsemble {
     return [Deno.readTextFileSync(this.publicPath), Deno.readTextFileSync(this.privatePath)];
   }
 
-  /** What `age` makes of the private half. */
+  /** The private half, decrypted with `age`. */
   unsealed(passphrase: string): Promise<Seen & { text: string }> {
     return openWithAge(this, { path: this.privatePath, passphrase });
   }
@@ -72,7 +72,7 @@ async function openssl(input: string, ...args: string[]): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
-Deno.test("admin asks until two passphrases agree, shows neither, and makes a pair", async () => {
+Deno.test("admin asks again until the two passphrases match, does not echo them, and makes a key pair", async () => {
   using ensemble = new AdminEnsemble();
   const { code, raw, screen } = await ensemble.atTerminal(
     [FIRST, PASSPHRASE],
@@ -103,7 +103,7 @@ Deno.test("admin asks until two passphrases agree, shows neither, and makes a pa
   );
 });
 
-Deno.test("admin takes no empty passphrase, and none that is broken off", async () => {
+Deno.test("admin refuses an empty or interrupted passphrase", async () => {
   const dialogues: [RegExp, [string, string][]][] = [
     [/error: the passphrase must not be empty\n$/, [[FIRST, ""]]],
     [/error: canceled: no passphrase was given\n$/, [[FIRST, CTRL_C]]],
@@ -120,7 +120,7 @@ Deno.test("admin takes no empty passphrase, and none that is broken off", async 
   }));
 });
 
-Deno.test("admin without a passphrase makes nothing", async () => {
+Deno.test("admin makes no key pair without a passphrase", async () => {
   using ensemble = new AdminEnsemble();
   const open = ensemble.write("open", PASSPHRASE);
   Deno.chmodSync(open, 0o666);
@@ -145,7 +145,7 @@ Deno.test("admin without a passphrase makes nothing", async () => {
 
 testWith(["age", "openssl"], {
   name:
-    "admin replaces a pair with -f only, by the passphrase on the first line of a file, and does not ask before",
+    "admin replaces a key pair only with -f, and reads the passphrase from the first line of a file without asking",
   async fn() {
     using ensemble = new AdminEnsemble();
     await ensemble.putPair("old");
@@ -159,7 +159,7 @@ testWith(["age", "openssl"], {
     assert.ok(!screen.includes(FIRST));
     assert.deepEqual(ensemble.pair(), before);
 
-    // One half is as much in the way as both.
+    // One half is enough to prevent a new pair, like both.
     for (const path of [ensemble.publicPath, ensemble.privatePath]) {
       Deno.renameSync(path, `${path}.away`);
       assert.equal((await ensemble.admin("--passphrase-file", ensemble.write("p", "new"))).code, 1);
@@ -190,7 +190,7 @@ testWith(["age", "openssl"], {
 });
 
 testWith(["age", "openssl"], {
-  name: "of two that make the pair at once one does, and its halves belong together",
+  name: "admin makes one matching pair when two processes make it at once",
   async fn() {
     using ensemble = new AdminEnsemble();
     const passphrases = ["a", "b"];
@@ -207,7 +207,7 @@ testWith(["age", "openssl"], {
   },
 });
 
-Deno.test("a server does not start on a public key that is none", async () => {
+Deno.test("a server does not start with an invalid public key", async () => {
   using ensemble = new AdminEnsemble();
   await ensemble.run("cookie");
   const broken: Record<string, () => void> = {

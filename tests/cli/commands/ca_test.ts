@@ -12,8 +12,7 @@ import { CertifiedEnsemble, namesIn, permissionsOf } from "../certified_ensemble
 import { PASSPHRASE } from "../../cheap_passphrase.ts";
 
 testWith(["openssl"], {
-  name:
-    "openssl accepts a server's certificate, for both ends of a connection, and reads its names",
+  name: "openssl accepts a server's certificate for both ends of a connection, and reads its names",
   async fn() {
     using ensemble = await CertifiedEnsemble.create();
     const hosts = ["--host", "web1.example.com,10.0.0.7", "--host", "::ffff:1.2.3.4"];
@@ -43,7 +42,7 @@ testWith(["openssl"], {
   },
 });
 
-Deno.test("a server reads what ca cert made for it", async () => {
+Deno.test("a server reads the files that ca cert makes for it", async () => {
   using ensemble = await CertifiedEnsemble.create();
   await ensemble.done("cert", "httpd1", "--capabilities", "admin");
   const { result: { certificate } } = await workHere(
@@ -55,7 +54,7 @@ Deno.test("a server reads what ca cert made for it", async () => {
 
 testWith(["openssl"], {
   name:
-    "a renewed certificate leaves the old one good; revoking a server ends both, and no other's",
+    "ca cert leaves the old certificate valid when it renews one; ca revoke revokes both, and no other server's",
   async fn() {
     using ensemble = await CertifiedEnsemble.create();
     const [first] = JSON.parse(await ensemble.done("cert", "httpd1", "--json"));
@@ -84,7 +83,7 @@ testWith(["openssl"], {
   },
 });
 
-Deno.test("of revocations at once none is lost", async () => {
+Deno.test("ca revoke loses no revocation when several run at once", async () => {
   using ensemble = await CertifiedEnsemble.create();
   const ids = ["a", "b", "c"];
   await ensemble.done("cert", ...ids);
@@ -101,7 +100,7 @@ Deno.test("of revocations at once none is lost", async () => {
   );
 });
 
-Deno.test("show prints expiry times of the authority and of all certificates", async () => {
+Deno.test("ca show prints expiry times of the authority and of all certificates", async () => {
   using ensemble = await CertifiedEnsemble.create();
   const line = await ensemble.done("cert", "httpd1", "--capabilities", "(shutdown)", "--days", "7");
   const time = '"\\d{4}-\\d{2}-\\d{2}T[\\d:.]+Z"';
@@ -123,7 +122,7 @@ Deno.test("show prints expiry times of the authority and of all certificates", a
   assert.ok((await ensemble.done("show")).endsWith(line.replace(" valid ", " revoked ")));
 });
 
-Deno.test("a certificate is not good for longer than the authority, nor the revocation list for less", async () => {
+Deno.test("a certificate expires no later than its authority, and the revocation list no earlier than the certificates", async () => {
   using ensemble = await CertifiedEnsemble.create();
   await ensemble.done("cert", "httpd1", "--days", "3650");
   const { issuing, crl, certificates: [only] } = JSON.parse(await ensemble.done("show", "--json"));
@@ -131,7 +130,7 @@ Deno.test("a certificate is not good for longer than the authority, nor the revo
   assert.equal(crl, only.notAfter);
 });
 
-Deno.test("without an authority every command says how to set one up", async () => {
+Deno.test("ca commands say how to set up an authority when there is none", async () => {
   using ensemble = new CertifiedEnsemble();
   for (const command of ["cert", "revoke", "show"]) {
     const { code, stderr } = await ensemble.ca(command, ...(command === "show" ? [] : ["httpd1"]));
@@ -143,7 +142,7 @@ Deno.test("without an authority every command says how to set one up", async () 
   }
 });
 
-Deno.test("a wrong passphrase changes nothing", async () => {
+Deno.test("ca commands change nothing after a wrong passphrase", async () => {
   using ensemble = await CertifiedEnsemble.create();
   await ensemble.done("cert", "httpd1");
   const before = await ensemble.done("show", "--json");
@@ -159,7 +158,7 @@ Deno.test("a wrong passphrase changes nothing", async () => {
   assert.deepEqual(namesIn(ensemble.path("server")), ["httpd1"]);
 });
 
-Deno.test("revoking a server that never had a certificate is an error, one that has none left is not", async () => {
+Deno.test("ca revoke fails for a server that never had a certificate, but not for one without any left", async () => {
   using ensemble = await CertifiedEnsemble.create();
   const unknown = await ensemble.ca("revoke", "httpd1");
   assert.equal(unknown.code, 1);
@@ -174,7 +173,7 @@ Deno.test("revoking a server that never had a certificate is an error, one that 
   });
 });
 
-Deno.test("what cannot be in a certificate is wrong usage", async () => {
+Deno.test("ca cert reports wrong usage for names that cannot be in a certificate", async () => {
   const mistakes: [string[], RegExp][] = [
     [["cert", "a/b"], /not a server id: "a\/b"/],
     [["cert", "a", "--capabilities", "(Admin)"], /not a capability: "Admin"/],
@@ -197,7 +196,7 @@ Deno.test("what cannot be in a certificate is wrong usage", async () => {
   }
 });
 
-Deno.test("help knows the commands of ca", async () => {
+Deno.test("help shows the commands of ca", async () => {
   using ensemble = new CertifiedEnsemble();
   const ca = await ensemble.run("help", "ca");
   assert.match(
@@ -218,7 +217,7 @@ Deno.test("help knows the commands of ca", async () => {
   assert.deepEqual(await ensemble.run("ca"), { code: 2, stdout: "", stderr: ca.stdout });
 });
 
-Deno.test("cert issues certificates to several servers, or to none of them", async () => {
+Deno.test("ca cert issues certificates to all of several servers, or to none", async () => {
   using ensemble = await CertifiedEnsemble.create();
   const issued = await ensemble.ca("cert", "a", "b", "a", "--capabilities", "jobs:run");
   assert.equal(issued.code, 0, issued.stderr);
@@ -235,7 +234,7 @@ Deno.test("cert issues certificates to several servers, or to none of them", asy
     );
   const kept = files();
 
-  // One of them cannot have its own.
+  // One of the servers cannot have its own certificate.
   Deno.mkdirSync(ensemble.path("server/d/tls/cert.pem"), { recursive: true });
   const failed = await ensemble.ca("cert", "a", "c", "d");
   assert.deepEqual([failed.code, failed.stdout], [1, ""]);
@@ -250,7 +249,7 @@ Deno.test("cert issues certificates to several servers, or to none of them", asy
   assert.deepEqual(certificates(await ensemble.done("show")), certificates(before));
   assert.equal((await ensemble.ca("cert", "a", "../c")).code, 2);
 
-  // What is wrong among the records is named by its file.
+  // A malformed record is named by its file.
   const record = ensemble.path("tls/issued/wrong.pem");
   Deno.copyFileSync(ensemble.path("tls/root.pem"), record);
   assert.match(
@@ -290,7 +289,7 @@ testWith(["openssl"], {
 });
 
 testWith(["openssl", "age"], {
-  name: "age opens the keys, and openssl finds them to be those of the certificates",
+  name: "age opens the private keys, and openssl matches them to the certificates",
   async fn() {
     using ensemble = await CertifiedEnsemble.create();
     for (const name of ["root", "issuing"]) {
@@ -306,7 +305,7 @@ testWith(["openssl", "age"], {
   },
 });
 
-Deno.test("setup asks for a passphrase twice, without echo, and makes keys that only their owner reads", async () => {
+Deno.test("ca setup asks for a passphrase twice, without echo, and makes keys that only their owner can read", async () => {
   using ensemble = new CertifiedEnsemble();
   ensemble.program = SEALING_PROGRAM;
   await using terminal = new Terminal(ensemble, [...ensemble.program, "ca", "setup"]);
@@ -326,7 +325,7 @@ Deno.test("setup asks for a passphrase twice, without echo, and makes keys that 
     ...["crl.pem", "issued", "issuing.key.age", "issuing.pem", "root.key.age", "root.pem"],
   ]);
   assert.deepEqual(namesIn(ensemble.home), ["server", "tls", "tls.lock"]);
-  // The commands on this host have a certificate, which says nothing of what they may do.
+  // The commands on this host have a certificate without capabilities.
   assert.match(await ensemble.done("show"), /\n\(console \(\) .* valid /);
   assert.deepEqual(namesIn(ensemble.path("server/console/tls")), ["cert.pem", "key.pem"]);
   assert.equal(permissionsOf(ensemble.path("tls")), "700");
@@ -338,7 +337,7 @@ Deno.test("setup asks for a passphrase twice, without echo, and makes keys that 
   await ensemble.done("cert", "httpd1");
 });
 
-Deno.test("setup replaces an authority only with -f, and then completely", async () => {
+Deno.test("ca setup replaces an authority only with -f, and then completely", async () => {
   using ensemble = await CertifiedEnsemble.create();
   ensemble.program = SEALING_PROGRAM;
   await ensemble.done("cert", "httpd1");
@@ -362,7 +361,7 @@ Deno.test("setup replaces an authority only with -f, and then completely", async
   );
 });
 
-Deno.test("of two setups at once one makes the authority, whole, and nothing else is left", async () => {
+Deno.test("ca setup makes one complete authority when two run at once, and leaves nothing else", async () => {
   using ensemble = new CertifiedEnsemble();
   ensemble.program = SEALING_PROGRAM;
   const outcomes = await Promise.all(

@@ -5,7 +5,7 @@ async function permissions(path: string): Promise<string> {
   return ((await Deno.stat(path)).mode! & 0o777).toString(8);
 }
 
-Deno.test("a cookie is 32 random bytes that only its owner reads", async () => {
+Deno.test("cookie makes 32 random bytes that only the owner can read", async () => {
   using ensemble = new TemporaryEnsemble();
   const { code, stdout } = await ensemble.run("cookie");
   assert.deepEqual({ code, stdout }, { code: 0, stdout: "" });
@@ -19,7 +19,7 @@ Deno.test("a cookie is 32 random bytes that only its owner reads", async () => {
   assert.equal(seen.stdout, `(cookie: "${fingerprint}" "${ensemble.cookiePath}")\n`, seen.stderr);
 });
 
-Deno.test("a cookie is replaced only with -f", async () => {
+Deno.test("cookie replaces a cookie only with -f", async () => {
   using ensemble = new TemporaryEnsemble();
   await ensemble.run("cookie");
   const first = await Deno.readFile(ensemble.cookiePath);
@@ -40,7 +40,7 @@ Deno.test("a cookie is replaced only with -f", async () => {
   assert.equal(await permissions(ensemble.cookiePath), "600");
 });
 
-Deno.test("of several at once one makes the cookie, and no draft is left", async () => {
+Deno.test("cookie makes one cookie when several run at once, and leaves no draft", async () => {
   using ensemble = new TemporaryEnsemble();
   const outcomes = await Promise.all(
     Array.from({ length: 4 }, () => ensemble.runProcess("cookie")),
@@ -50,7 +50,7 @@ Deno.test("of several at once one makes the cookie, and no draft is left", async
   assert.deepEqual([...files], ["cookie"]);
 });
 
-Deno.test("a place that cannot be written is named", async () => {
+Deno.test("cookie names the path that it cannot write", async () => {
   using ensemble = new TemporaryEnsemble();
   await Deno.writeTextFile(ensemble.gerbilPath, "a file, no directory");
   const { code, stderr } = await ensemble.run("cookie");

@@ -14,7 +14,7 @@ Deno.test("env known-servers adds, sets, lists and removes, and reports missing 
     stdout: "",
     stderr: `... (registry ${unix}) in ${path}`,
   });
-  // At once, and of one server: no address is lost.
+  // Concurrent changes of one server lose no address.
   const ports = ["tcp://a:1", "tcp://a:2"];
   await Promise.all(ports.map((address) => run("--add", "web1", address)));
   const { stdout } = await run();

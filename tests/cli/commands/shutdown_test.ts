@@ -10,10 +10,10 @@ import { anyPort, LocalEnsemble } from "../../runtime/server/local_ensemble.ts";
 import { serveBlindRegistry } from "../../registry/blind_registry.ts";
 import { commandsIn } from "../commands_in.ts";
 
-/** Nobody listens there. */
+/** No process listens there. */
 const CLOSED: Address = { kind: "tcp", host: "127.0.0.1", port: 1 };
 
-/** More than any kernel numbers its processes: 2^22 is the most on Linux. */
+/** Larger than any process id: Linux assigns at most 2^22. */
 const NO_PID = 2 ** 30;
 
 function entry(id: string, addresses: Address[], pid: number): OwnEntry {
@@ -21,13 +21,13 @@ function entry(id: string, addresses: Address[], pid: number): OwnEntry {
   return { id: id, instance, addresses, roles: [], state: "up", pid, host: Deno.hostname() };
 }
 
-Deno.test("shutdown -f takes out the dead, names those that may live, and leaves them the registry", async () => {
+Deno.test("shutdown -f removes dead servers, names those that may be alive, and leaves them the registry", async () => {
   await using ensemble = new LocalEnsemble();
   using commands = commandsIn(ensemble);
   const store = new MemoryStore();
   const registry = await ensemble.startRegistry(store);
   const good = await ensemble.start("good");
-  // It runs, and is connected with the registry, though it is not where it said.
+  // It runs, and is connected to the registry, though not at the address in its entry.
   await ensemble.start("alive", { announce: [CLOSED] });
   await store.put(entry("cut-off", [ensemble.socket("nosuch")], Deno.pid), 0);
   await store.put(entry("dead", [CLOSED], Deno.pid), 0);
@@ -74,7 +74,7 @@ Deno.test("shutdown -f takes out the dead, names those that may live, and leaves
   assert.deepEqual(left, ["alive", "cut-off", "strange"]);
 });
 
-Deno.test("shutdown -f leaves a server of another ensemble alone that is at a known address", async () => {
+Deno.test("shutdown -f does not touch a server of another ensemble at a known address", async () => {
   await using ensemble = new LocalEnsemble();
   using commands = commandsIn(ensemble);
   const store = new MemoryStore();
@@ -99,7 +99,7 @@ Deno.test("shutdown -f leaves a server of another ensemble alone that is at a kn
   assert.equal(other.signal.aborted, false);
 });
 
-Deno.test("shutdown of a server that does not answer names its process", async () => {
+Deno.test("shutdown names the process of a server that does not answer", async () => {
   await using ensemble = new LocalEnsemble();
   using commands = commandsIn(ensemble);
   const store = new MemoryStore();
@@ -115,7 +115,7 @@ Deno.test("shutdown of a server that does not answer names its process", async (
   assert.equal((await listServers(registry.actors)).length, 1, "it is not taken out");
 });
 
-Deno.test("shutdown -f looks itself where the registry cannot tell whether a server lives", async () => {
+Deno.test("shutdown -f looks for a server's process itself when the registry cannot", async () => {
   await using ensemble = new LocalEnsemble();
   using commands = commandsIn(ensemble);
   const store = new MemoryStore();
@@ -133,7 +133,7 @@ Deno.test("shutdown -f looks itself where the registry cannot tell whether a ser
   await registry.stopped;
 });
 
-Deno.test("list-servers and shutdown -f take more entries than fit on a page", async () => {
+Deno.test("list-servers and shutdown -f read more entries than fit on a page", async () => {
   await using ensemble = new LocalEnsemble();
   using commands = commandsIn(ensemble);
   const store = new MemoryStore();

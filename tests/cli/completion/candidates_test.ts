@@ -7,7 +7,7 @@ import { allCommands, commandPath } from "../../../cli/kit/command_line.ts";
 import { commandTree } from "../../../cli/command_tree.ts";
 import { KNOWN_CAPABILITIES } from "../../../runtime/server/capability_names.ts";
 
-/** Here is only what the command tree knows: tests/e2e asks ensembles. */
+/** These tests use only the command tree. The tests in tests/e2e ask ensembles. */
 const nobody = new Proxy({}, {
   get(_, question) {
     throw new Error(`the ensemble was asked for ${String(question)}`);
@@ -18,13 +18,13 @@ function complete(shell: Shell, ...words: string[]): Promise<string[]> {
   return answer(commandTree(), { shell, words, live: nobody });
 }
 
-/** What zsh is offered, without what it is. */
+/** The words offered to zsh, without their descriptions. */
 async function offered(...words: string[]): Promise<string[]> {
   const [, ...lines] = await complete("zsh", ...words);
   return lines.map((line) => line.split("\t")[0]!);
 }
 
-Deno.test("commands, with what they do; not the one that scripts call", async () => {
+Deno.test("completion offers commands with their descriptions, but no internal ones", async () => {
   const lines = await complete("zsh", "");
   assert.equal(lines[0], "command");
   assert.ok(lines.includes("ping\tpings a server or actor in the server"));
@@ -33,7 +33,7 @@ Deno.test("commands, with what they do; not the one that scripts call", async ()
   assert.deepEqual(await offered("ca", ""), ["setup", "cert", "show", "revoke"]);
 });
 
-Deno.test("the names of commands after help", async () => {
+Deno.test("completion offers command names after help", async () => {
   assert.deepEqual(await offered("help", ""), await offered(""));
   assert.deepEqual(await offered("help", "ca", ""), await offered("ca", ""));
   for (const words of [["ping", ""], ["nosuch", ""], ["ca", "show", ""]]) {
@@ -41,7 +41,7 @@ Deno.test("the names of commands after help", async () => {
   }
 });
 
-Deno.test("options: long and short, with what they do", async () => {
+Deno.test("completion offers long and short options with their descriptions", async () => {
   const lines = await complete("fish", "shutdown", "-");
   assert.equal(lines[0], "option");
   const force =
@@ -52,7 +52,7 @@ Deno.test("options: long and short, with what they do", async () => {
   assert.deepEqual(await offered("-"), ["--version", "-V", "--gerbil-path", "-G", "--help", "-h"]);
 });
 
-Deno.test("options that were given are offered again only where they add up", async () => {
+Deno.test("completion offers an option again only if it accumulates", async () => {
   const without = async (...words: string[]) => {
     const all = await offered(words[0]!, "-");
     const left = await offered(...words, "-");
@@ -69,7 +69,7 @@ Deno.test("options that were given are offered again only where they add up", as
   assert.deepEqual(await without("compile", "--include", "a", "-oout"), ["--output", "-o"]);
 });
 
-Deno.test("values that are always the same, in small letters too", async () => {
+Deno.test("completion offers fixed values, in lower case too", async () => {
   const levels = ["DEBUG", "INFO", "WARN", "ERROR"];
   assert.deepEqual(await offered("ping", "--log", ""), levels);
   assert.deepEqual(await offered("ping", "--log", "D"), levels);
@@ -81,19 +81,19 @@ Deno.test("values that are always the same, in small letters too", async () => {
   assert.deepEqual(await offered("lookup", "--state=u"), states);
 });
 
-Deno.test("a value after = is a whole word for fish, and for bash what it breaks off", async () => {
+Deno.test("completion treats a value after = as a whole word in fish, and as bash splits it in bash", async () => {
   assert.equal((await complete("zsh", "ping", "--log="))[1], "DEBUG\t");
   assert.equal((await complete("fish", "ping", "--log="))[1], "--log=DEBUG\t");
   const bash = (line: string, end: string) => complete("bash", `gxensemble ${line}`, end);
   assert.deepEqual(await bash("ping --log=DE", "DE"), ["log level", "DEBUG"]);
   assert.deepEqual(await bash("ping --log=", ""), ["log level", "DEBUG", "INFO", "WARN", "ERROR"]);
   assert.deepEqual(await bash("ping '--log=DE", "--log=DE"), ["log level", "--log=DEBUG"]);
-  // What commander takes for another option, or for a flag with a value it has no use for.
+  // Commander would read these as another option, or as a flag with an unused value.
   assert.deepEqual(await bash("ping --lgo=DE", "DE"), []);
   assert.deepEqual(await bash("ping --json=DE", "DE"), []);
 });
 
-Deno.test("lists, each name once", async () => {
+Deno.test("completion offers each name of a list once", async () => {
   const capabilities = [...KNOWN_CAPABILITIES];
   assert.deepEqual(await offered("authorize", "a", "b", ""), capabilities);
   const others = capabilities.filter((each) => each !== "admin" && each !== "loader");
@@ -106,7 +106,7 @@ Deno.test("lists, each name once", async () => {
   ]);
 });
 
-Deno.test("files", async () => {
+Deno.test("completion offers files", async () => {
   for (
     const words of [
       ["load", "a", ""],
@@ -127,7 +127,7 @@ Deno.test("files", async () => {
   assert.deepEqual(await complete("bash", "gxensemble list-servers >", ""), ["files"]);
 });
 
-Deno.test("the server of an actor, after its @", async () => {
+Deno.test("completion offers servers after actor@", async () => {
   const live = {
     servers: () => Promise.resolve([{ word: "web1", description: "" }]),
   } as unknown as LiveNames;
@@ -136,11 +136,11 @@ Deno.test("the server of an actor, after its @", async () => {
   assert.deepEqual(await fish("ping", "counter@we"), ["server", "counter@web1\t"]);
   assert.deepEqual(await fish("shutdown", "a@b,counter@"), ["server", "a@b,counter@web1\t"]);
   assert.deepEqual(await fish("ping", "counter@web1", ""), []);
-  // Not elsewhere: there the word is a server id.
+  // Only there: elsewhere the word is a server id.
   assert.deepEqual(await fish("repl", "counter@we"), ["server", "web1\t"]);
 });
 
-Deno.test("nothing, where nothing can be known or nothing more belongs", async () => {
+Deno.test("completion offers nothing when there is nothing to know or to add", async () => {
   for (
     const words of [
       ["run", ""],
@@ -159,11 +159,11 @@ Deno.test("nothing, where nothing can be known or nothing more belongs", async (
   assert.deepEqual(await complete("fish"), await complete("fish", ""));
 });
 
-Deno.test("options, where nothing else belongs", async () => {
+Deno.test("completion offers options when no argument can follow", async () => {
   assert.deepEqual(await offered("list-servers", ""), await offered("list-servers", "-"));
 });
 
-Deno.test("no name of a server's is offered that holds control characters", async () => {
+Deno.test("completion offers no server name with control characters", async () => {
   const names = ["a\x1b[2J", "b\u202e", "c\u200b", "d\u3164", "e\nf", "g\th", "i'j", "日本", "👩‍🚀"];
   const live = {
     actors: () => Promise.resolve(names.map((word) => ({ word, description: "" }))),
@@ -182,7 +182,7 @@ Deno.test("no name of a server's is offered that holds control characters", asyn
   assert.deepEqual(await ask("fish", "lookup", ""), ["server", "web1\t"]);
 });
 
-Deno.test("a name that begins as an option does is offered where it is taken for a name", async () => {
+Deno.test("completion offers a name that begins like an option only where it is read as a name", async () => {
   const named = [{ word: "-x", description: "" }, { word: "y", description: "" }];
   const live = {
     actors: () => Promise.resolve(named),
@@ -194,7 +194,7 @@ Deno.test("a name that begins as an option does is offered where it is taken for
   assert.deepEqual(await ask("run", "--roles", ""), ["role", "-x\t", "y\t"]);
 });
 
-Deno.test("the next server of a list, where a command takes several", async () => {
+Deno.test("completion offers the next server of a list when a command takes several", async () => {
   const servers = ["a", "b"].map((word) => ({ word, description: "" }));
   const roles = ["db", "web"].map((word) => ({ word, description: "" }));
   const live = {
@@ -210,7 +210,7 @@ Deno.test("the next server of a list, where a command takes several", async () =
   assert.deepEqual(await ask("ca", "cert", "a", ""), ["server", "a\t", "b\t"]);
 });
 
-Deno.test("each argument and each value of an option has a source that completes it", () => {
+Deno.test("every argument and every value of an option has a completion source", () => {
   for (const command of allCommands(commandTree())) {
     if (command.name() === "complete") continue;
     const takers = [...command.registeredArguments, ...command.options.filter(takesValue)];

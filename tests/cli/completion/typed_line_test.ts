@@ -31,7 +31,7 @@ const LINES: [line: string, words: string[], raw: string, value: string][] = [
 ];
 
 for (const [line, words, raw, value] of LINES) {
-  Deno.test(`as bash reads it: ${line}`, () => {
+  Deno.test(`splitBashLine splits a line as bash does: ${line}`, () => {
     const { current, ...split } = splitBashLine(line);
     assert.deepEqual(split, { words, isRedirection: false });
     assert.deepEqual({ raw: current.raw, value: current.value }, { raw, value });
@@ -44,15 +44,18 @@ Deno.test("the file of a redirection is not a word of the command", () => {
   }
 });
 
-/** What can be typed. */
+/** Any text that can be typed. */
 const typable = fc.string({ unit: fc.constantFrom(..." ab'\"\\$`!*?~#;|&<>()[]{}=:,é-") });
 
 testWith(["bash"], {
-  name: "words are put in so that bash reads what was meant",
+  name: "completion quotes words so that bash reads what was meant",
   async fn() {
     const words: string[] = [];
     const expected: string[] = [];
-    /** What readline leaves in the line: it closes a quote unless its mark is there. */
+    /**
+     * The line after readline has inserted a word. It closes a quote, unless the word has a mark
+     * for it.
+     */
     const type = (typed: string, value: string) => {
       const { current } = splitBashLine(`g ${typed}`);
       const word = typed + completeBashWord(current, "", value);
@@ -74,7 +77,7 @@ testWith(["bash"], {
   },
 });
 
-Deno.test("only what follows the last character that breaks words is replaced", () => {
+Deno.test("completion replaces only what follows the last word-breaking character", () => {
   const complete = (typed: string, replaced: string, value: string) =>
     completeBashWord(splitBashLine(`g ${typed}`).current, replaced, value);
   assert.equal(complete("--log=DE", "DE", "--log=DEBUG"), "DEBUG");
@@ -85,7 +88,7 @@ Deno.test("only what follows the last character that breaks words is replaced", 
   assert.equal(complete("WA", "WA", "DEBUG"), undefined, "begins otherwise");
 });
 
-Deno.test("a ! is quoted so that bash does not look for an earlier command", () => {
+Deno.test("completion quotes a ! so that bash does not search its history", () => {
   const complete = (typed: string) =>
     completeBashWord(splitBashLine(`g ${typed}`).current, "", "a!b");
   assert.equal(complete(""), "a\\!b");

@@ -1,5 +1,5 @@
 /**
- * A host on which portable executables run: a directory with one, and a PATH on which no Deno is.
+ * A host for portable executables: a directory with one, and a PATH without Deno.
  *
  * @module
  */
@@ -8,15 +8,15 @@ import { makeExecutable } from "../../../cli/executables/executable.ts";
 import { findProgram } from "../../requirements.ts";
 import { type Outcome, TemporaryEnsemble } from "../../temporary_ensemble.ts";
 
-/** What a portable executable needs of its host. */
+/** The tools that a portable executable needs. */
 const TOOLS = "sh gzip tar tail head mktemp mkdir mv rm chmod uname sync find ls cat".split(" ");
 
-/** How long what goes in as Deno is, in bytes; half of that compressed. */
+/** The size of the file that stands for Deno, in bytes; half of that compressed. */
 export const DENO_LENGTH = 200_000;
 
-/** Files and tools of a host; removed with `using`. */
+/** The files and tools of a host; removed with `using`. */
 export class PortableHost extends TemporaryEnsemble {
-  /** Where executables unpack. */
+  /** The directory where executables unpack. */
   readonly cache = `${this.directory}/cache`;
 
   /** The executable. */
@@ -25,12 +25,12 @@ export class PortableHost extends TemporaryEnsemble {
   /** The only directory on the PATH. */
   readonly bin = `${this.directory}/bin`;
 
-  /** What goes into executables as Deno. */
+  /** The file that executables contain as Deno. */
   readonly #deno: string;
 
   /**
-   * Makes one without an executable. What goes in as Deno is a script that runs the Deno of the tests, unless one is
-   * named: to compress a whole one takes seconds.
+   * Makes a host without an executable. By default, a script that runs the tests' Deno stands for
+   * Deno, because compressing the real one takes seconds.
    */
   constructor({ deno }: { deno?: string } = {}) {
     super();
@@ -43,7 +43,7 @@ export class PortableHost extends TemporaryEnsemble {
     if (!deno) Deno.writeTextFileSync(this.#deno, standIn(), { mode: 0o755 });
   }
 
-  /** Makes an executable of the text of a module. */
+  /** Makes an executable from the text of a module. */
   async compile(
     text: string,
     { file = "main.ts", include = [] as string[], output = this.executable } = {},
@@ -59,7 +59,7 @@ export class PortableHost extends TemporaryEnsemble {
     });
   }
 
-  /** Runs a command line of the shell there, to its end. */
+  /** Runs a command line in the host's shell, to its end. */
   async shell(line: string): Promise<Outcome> {
     const { code, stdout, stderr } = await new Deno.Command("/bin/sh", {
       args: ["-c", line],
@@ -72,18 +72,18 @@ export class PortableHost extends TemporaryEnsemble {
     return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
   }
 
-  /** What is in the cache, without the digits of the hashes. */
+  /** The names in the cache, without the digits of the hashes. */
   cached(cache = this.cache): string[] {
     return Array.from(Deno.readDirSync(cache), ({ name }) => name.replace(/-\w{16}$/, "")).sort();
   }
 
-  /** The directory in the cache whose name starts so. */
+  /** The directory in the cache whose name has this prefix. */
   cachedPath(start: string): string {
     const names = Array.from(Deno.readDirSync(this.cache), ({ name }) => name);
     return `${this.cache}/${names.find((name) => name.startsWith(`${start}-`))}`;
   }
 
-  /** Puts a script in the place of a tool; gives the path of the tool itself. */
+  /** Replaces a tool by a script, and returns the path of the tool itself. */
   async replaceTool(name: string, script: (tool: string) => string): Promise<void> {
     const path = `${this.bin}/${name}`;
     const tool = await Deno.readLink(path);
@@ -92,7 +92,7 @@ export class PortableHost extends TemporaryEnsemble {
   }
 }
 
-/** A script that runs the Deno of the tests, as long as it should be, of which gzip makes half. */
+/** A script that runs the tests' Deno, padded to a size that gzip compresses by half. */
 function standIn(): string {
   const start = `#!/bin/sh\nexec '${Deno.execPath()}' "$@"\n# `;
   let digits = "";

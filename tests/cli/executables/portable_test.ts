@@ -2,17 +2,20 @@ import assert from "node:assert/strict";
 import { MOUNTS, ROOT, testWith } from "../../requirements.ts";
 import { PortableHost } from "./portable_host.ts";
 
-/** A program that prints a word, its arguments, and what it has of the executable's environment. */
+/**
+ * A program that prints a word, its arguments, and what it inherits of the executable's
+ * environment.
+ */
 const hello = (text: string) =>
   `console.log(${JSON.stringify(text)}, Deno.args.join(), Deno.env.get("DENO_DIR") ?? "");`;
 
-/** A user that is neither root nor the one that runs the tests. */
+/** A user that is neither root nor the user of the tests. */
 const STRANGER = 12_345;
 
 Deno.test("a portable executable unpacks once when it is started twice at the same time", async () => {
   using host = new PortableHost();
   await host.compile(hello("one"));
-  // Neither goes on before both have begun to unpack.
+  // Neither continues before both have begun to unpack.
   await host.replaceTool(
     "gzip",
     (gzip) =>
@@ -31,7 +34,7 @@ Deno.test("a portable executable unpacks once when it is started twice at the sa
   assert.equal((await host.shell("PATH=/nowhere ./program")).stdout, "one  \n");
 });
 
-Deno.test("a portable executable keeps its Deno when the program is another", async () => {
+Deno.test("a portable executable reuses its Deno when only the program changed", async () => {
   using host = new PortableHost();
   await host.compile(hello("one"));
   assert.equal((await host.shell("./program")).stdout, "one  \n");
@@ -40,7 +43,7 @@ Deno.test("a portable executable keeps its Deno when the program is another", as
   assert.deepEqual(host.cached(), ["deno", "program", "program"]);
 });
 
-Deno.test("a portable executable unpacks into the home directory when no other is named", async () => {
+Deno.test("a portable executable unpacks into the home directory when no other is set", async () => {
   using host = new PortableHost();
   await host.compile(hello("one"));
   assert.equal((await host.shell("GXENSEMBLE_CACHE_DIR= ./program")).code, 0);
@@ -49,7 +52,7 @@ Deno.test("a portable executable unpacks into the home directory when no other i
   assert.match(stderr, /^program: error: no directory to unpack into: set GXENSEMBLE_CACHE_DIR/);
 });
 
-Deno.test("a portable executable has the same bytes when it is made again", async () => {
+Deno.test("a portable executable is built reproducibly, byte for byte", async () => {
   using host = new PortableHost();
   await host.compile(hello("one"));
   const first = await Deno.readFile(host.executable);
@@ -57,7 +60,7 @@ Deno.test("a portable executable has the same bytes when it is made again", asyn
   assert.deepEqual(await Deno.readFile(host.executable), first);
 });
 
-Deno.test("a portable executable runs under any name, of any file", async () => {
+Deno.test("a portable executable runs under any file name", async () => {
   using host = new PortableHost();
   const file = "it's $(touch oops) main.ts";
   await host.compile(hello("one"), { file });
@@ -97,7 +100,7 @@ Deno.test("a portable executable refuses to start when other users can write to 
     await Deno.chmod(host.cache, mode);
     assert.match(await reason(), /^program: error: others may write to \S+\/cache: take that from/);
   }
-  // As /tmp is: others may add to it, and touch nothing of ours.
+  // Like /tmp: other users can add files, but not change ours.
   await Deno.chmod(host.cache, 0o1777);
   assert.ok(await runs());
   await Deno.chmod(host.cache, 0o755);
@@ -120,7 +123,7 @@ Deno.test("a portable executable refuses to start when other users can write to 
   }
 });
 
-Deno.test("a portable executable refuses to start when a link is in the place of its files", async () => {
+Deno.test("a portable executable refuses to start when its files were replaced by a link", async () => {
   using host = new PortableHost();
   await host.compile(hello("one"));
   assert.equal((await host.shell("./program")).code, 0);
@@ -159,7 +162,7 @@ testWith([ROOT], {
   },
 });
 
-Deno.test("a portable executable unpacks again what does not run", async () => {
+Deno.test("a portable executable unpacks again when the unpacked files do not run", async () => {
   using host = new PortableHost();
   await host.compile(hello("one"));
   assert.equal((await host.shell("./program")).code, 0);
@@ -176,17 +179,17 @@ Deno.test("a portable executable unpacks again what does not run", async () => {
   assert.equal(stderr, "program: error: unpacking takes tar, which is not on the PATH\n");
 });
 
-Deno.test("a portable executable unpacks itself, and no other that has its name", async () => {
+Deno.test("a portable executable unpacks its own program, not another with the same name", async () => {
   using host = new PortableHost();
   await host.compile(hello("one"));
   await Deno.rename(host.executable, `${host.bin}/program`);
   await host.compile(hello("two"));
-  // A shell that is given a name looks for it here first.
+  // A shell that is given a name looks for it in this directory first.
   assert.equal((await host.shell("/bin/sh program")).stdout, "two  \n");
   assert.equal((await host.shell("program")).stdout, "one  \n");
   assert.equal((await host.shell("./program")).stdout, "two  \n");
 
-  // While it unpacks, an upgrade puts another program in its place.
+  // While it unpacks, an upgrade replaces the program.
   await Deno.remove(host.cache, { recursive: true });
   await host.replaceTool(
     "gzip",
@@ -198,7 +201,7 @@ Deno.test("a portable executable unpacks itself, and no other that has its name"
   assert.deepEqual(host.cached(), []);
 });
 
-Deno.test("a portable executable takes along what its program needs to be as it was", async () => {
+Deno.test("a portable executable keeps its program's configuration, links and file modes", async () => {
   using host = new PortableHost();
   const at = (name: string) => `${host.directory}/project/${name}`;
   await Deno.mkdir(at(""));
@@ -216,7 +219,7 @@ Deno.test("a portable executable takes along what its program needs to be as it 
     );
     console.log(name, new TextDecoder().decode(stdout).trim(), typeof Deno.openKv, environment);
   `;
-  // The executable that there is, the directory in which it is made, and the module are left out.
+  // The existing executable, the build directory and the module are left out.
   await Deno.writeTextFile(at("program"), "an old one");
   const places = { file: "project/main.ts", include: ["project"], output: at("program") };
   await host.compile(program, places);
@@ -226,7 +229,7 @@ Deno.test("a portable executable takes along what its program needs to be as it 
   assert.deepEqual(names, ["data", "deno.json", "main.js", "package.json"]);
 });
 
-Deno.test("a portable executable that is damaged runs nothing", async () => {
+Deno.test("a portable executable runs nothing when it is damaged", async () => {
   using host = new PortableHost();
   await host.compile(hello("one"));
   const bytes = await Deno.readFile(host.executable);
@@ -250,12 +253,13 @@ Deno.test("a portable executable that is damaged runs nothing", async () => {
 });
 
 testWith([ROOT, MOUNTS], {
-  name: "a portable executable says what keeps it from unpacking, and leaves nothing",
+  name: "a portable executable says why it cannot unpack, and leaves nothing behind",
   async fn() {
     using host = new PortableHost();
     await host.compile(hello("one"));
     await Deno.mkdir(host.cache);
-    // File systems of their own, which end with the process: a full one, one that is read, one not to run from.
+    // Separate file systems that end with the process: one that is full, one read-only, one mounted
+    // noexec.
     const inside = (options: string) =>
       new Deno.Command("unshare", {
         args: [

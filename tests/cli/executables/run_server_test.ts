@@ -25,7 +25,7 @@ Deno.test("callMain describes any value that main throws", async () => {
   }
 });
 
-Deno.test("callMain names no place of its own", async () => {
+Deno.test("callMain leaves its own frames out of a stack trace", async () => {
   const message = await failure(class {});
   assert.match(message, /^main of a\.ts failed: Class constructor/);
   assert.doesNotMatch(message, /cli\/main_call\.ts/);

@@ -6,7 +6,7 @@ import { build, TemporaryProject } from "../modules/temporary_project.ts";
 
 const RUNTIME = new URL("../../../mod.ts", import.meta.url).href;
 
-Deno.test("writeServerModule names the modules of the program as run does, the first one first", async () => {
+Deno.test("writeServerModule names the program's modules as run does, the entry first", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "svc.ts": `export { start as main } from "./lib/a.ts"; import "./lib/b.ts";`,

@@ -50,7 +50,7 @@ async function administered() {
   };
 }
 
-Deno.test("an administrator's command is allowed in the audit log, and never refused before", async () => {
+Deno.test("an administrator's command appears in the audit log as allowed, without an earlier refusal", async () => {
   using logs = await CapturedLogs.start();
   await using ensemble = await administered();
   const { evaluate, servers: [a] } = ensemble;
@@ -84,7 +84,7 @@ Deno.test("a command without the private key is refused once, with the reason", 
   );
 });
 
-Deno.test("a command asks once for all its servers, though the passphrase is wrong", async () => {
+Deno.test("a command for several servers asks once, even if the passphrase is wrong", async () => {
   await using ensemble = await administered();
   const { evaluate, give, servers: [a, b] } = ensemble;
   give("battery staple");

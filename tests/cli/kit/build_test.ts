@@ -23,7 +23,7 @@ Deno.test("--version and -V print the version, the build and what it runs on", a
   }
 });
 
-Deno.test("ensemble-registry --version says the same of itself", async () => {
+Deno.test("ensemble-registry --version prints the same", async () => {
   using ensemble = new TemporaryEnsemble();
   const main = fileURLToPath(new URL("../../../cli/registry_main.ts", import.meta.url));
   const { code, stdout } = await ensemble.command("run", "-A", main, "-V").output();
@@ -47,7 +47,7 @@ const BUILDS: [BuildDetails, string[]][] = [
 ];
 
 for (const [build, lines] of BUILDS) {
-  Deno.test(`the version of a build: ${JSON.stringify(build)}`, () => {
+  Deno.test(`formatVersion describes a build: ${JSON.stringify(build)}`, () => {
     const place = globalThis as { [key: symbol]: BuildDetails | undefined };
     const key = Symbol.for("gxensemble.build");
     place[key] = build;

@@ -5,7 +5,7 @@ import { asRoot, runCommandLine, UsageError } from "../../../cli/kit/command_lin
 import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
 import { REGISTRY_PROGRAM } from "../../tested_program.ts";
 
-Deno.test("wrong usage is exit 2 with the error and where the help is", async () => {
+Deno.test("wrong usage exits with 2, and prints the error and where to find help", async () => {
   using ensemble = new TemporaryEnsemble();
   assert.deepEqual(await ensemble.run("lst-servers"), {
     code: 2,
@@ -87,7 +87,7 @@ const WRONG: [string[], RegExp][] = [
 ];
 
 for (const [args, message] of WRONG) {
-  Deno.test(`refused: gxensemble ${args.join(" ")}`, async () => {
+  Deno.test(`gxensemble refuses ${args.join(" ")}`, async () => {
     await assert.rejects(commandTree().parseAsync(args, { from: "user" }), (error) => {
       assert.ok(error instanceof UsageError, `${error}`);
       assert.match(error.message, message);
@@ -97,7 +97,7 @@ for (const [args, message] of WRONG) {
   });
 }
 
-Deno.test("a failure is exit 1 with its reason only; with --log DEBUG also where", async () => {
+Deno.test("a failure exits with 1 and prints only its reason, with --log DEBUG also the stack", async () => {
   using ensemble = new TemporaryEnsemble();
   const failure = await ensemble.run("ping", "httpd1");
   assert.deepEqual({ code: failure.code, stdout: failure.stdout }, { code: 1, stdout: "" });
@@ -110,7 +110,10 @@ Deno.test("a failure is exit 1 with its reason only; with --log DEBUG also where
   assert.match(stderr, /^ +at .*\breadCookie\b/m);
 });
 
-/** Runs `ensemble-registry` in this process; gives its exit code and what it printed on standard error. */
+/**
+ * Runs `ensemble-registry` in this process; gives its exit code and what it printed on standard
+ * error.
+ */
 async function run(...args: string[]): Promise<{ code: number; printed: string }> {
   let printed = "";
   const { writeSync } = Deno.stderr;
@@ -126,7 +129,7 @@ async function run(...args: string[]): Promise<{ code: number; printed: string }
   }
 }
 
-Deno.test("ensemble-registry prints what it was given without control characters", async () => {
+Deno.test("ensemble-registry prints its arguments without control characters", async () => {
   for (const args of [["--a\x1b[2J\u202e"], ["--store", "a\x1b[2J\u202e"], ["--stor\x9b"]]) {
     const { code } = await run(...args);
     assert.equal(code, 2);

@@ -14,7 +14,7 @@ import { LINUX, testWith } from "../../requirements.ts";
 import { eventually } from "../../runtime/server/captured_logs.ts";
 import { LocalEnsemble, refTo } from "../../runtime/server/local_ensemble.ts";
 
-/** Takes connections at an address and says nothing, until it is closed. */
+/** Accepts connections at an address and sends nothing, until it is closed. */
 async function keepSilent(address: Address): Promise<Listener & AsyncDisposable> {
   const listener = await listenAt(address);
   const streams: Disposable[] = [];
@@ -37,7 +37,7 @@ async function keepSilent(address: Address): Promise<Listener & AsyncDisposable>
   };
 }
 
-/** The error of an ask that gets no answer. */
+/** The error of an unanswered ask. */
 async function failure(asking: Promise<unknown>): Promise<TimeoutError | DisconnectedError> {
   const error = await asking.then(() => assert.fail("it was answered"), (error) => error);
   assert.ok(error instanceof TimeoutError || error instanceof DisconnectedError, String(error));
@@ -60,7 +60,10 @@ function impatientPing(actors: ActorSystem, id: string): Promise<unknown> {
   return actors.ask(refTo(id, "server"), { type: "ping" }, { timeout: 20 });
 }
 
-/** The error of a ping whose time was over in the handshake: on a busy machine it takes a while to get there. */
+/**
+ * The error of a ping that timed out in the handshake. On a busy machine it takes a while to get
+ * there.
+ */
 async function failureInHandshake(actors: ActorSystem, id: string): Promise<TimeoutError> {
   let error: TimeoutError | DisconnectedError;
   do {
@@ -71,7 +74,7 @@ async function failureInHandshake(actors: ActorSystem, id: string): Promise<Time
 }
 
 testWith([LINUX], {
-  name: "explainSilence names the process that does not answer, and says what to do about it",
+  name: "explainSilence names the process that does not answer, and says what to do",
   async fn() {
     await using ensemble = new LocalEnsemble();
     const store = new MemoryStore();
@@ -111,7 +114,7 @@ testWith([LINUX], {
         await explained(),
         new RegExp(`; ${who} is stopped: continue it with kill -CONT ${pid}, `),
       );
-      // What this host does not see it cannot tell.
+      // The command cannot report what this host does not see.
       assert.match(
         await explained({ host: "elsewhere", kernel: undefined }),
         new RegExp(
@@ -130,7 +133,7 @@ testWith([LINUX], {
   },
 });
 
-Deno.test("explainSilence tells a server that answers from one that does not", async () => {
+Deno.test("explainSilence distinguishes a server that answers from one that does not", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const server = await ensemble.start("a");
@@ -151,7 +154,7 @@ Deno.test("explainSilence tells a server that answers from one that does not", a
   }
 });
 
-Deno.test("explainSilence names the registry where it does not say where a server is", async () => {
+Deno.test("explainSilence names the registry when the registry is what does not answer", async () => {
   await using ensemble = new LocalEnsemble();
   await using registry = await keepSilent(ensemble.socket("registry"));
   const { actors } = await ensemble.startConsole();
@@ -164,7 +167,7 @@ Deno.test("explainSilence names the registry where it does not say where a serve
   );
 });
 
-Deno.test("a server that no longer accepts connections is silent, and not gone", async () => {
+Deno.test("a server that stops accepting connections is reported as silent, not as gone", async () => {
   await using ensemble = new LocalEnsemble();
   const { path } = ensemble.socket("full") as { path: string };
   using _listener = Deno.listen({ transport: "unix", path });
@@ -180,13 +183,13 @@ Deno.test("a server that no longer accepts connections is silent, and not gone",
   for (const each of waiting) each.close();
 });
 
-Deno.test("watchSilence tells once that a server does not answer, and explainLoss says so of one that was lost", async () => {
+Deno.test("watchSilence reports once that a server does not answer, and explainLoss says so when it is lost", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const a = await ensemble.start("a");
   const { actors } = await ensemble.startConsole();
   await ping(actors, a.id);
-  // As one whose code loops: it is connected, and answers nothing.
+  // Like a server whose code loops: it is connected, and answers nothing.
   const control = a.actors.find("server")!;
   control.exit();
   await control.ended;
@@ -202,7 +205,7 @@ Deno.test("watchSilence tells once that a server does not answer, and explainLos
   using _watch = watchSilence(actors, a.id, (line) => void lines.push(line));
   await clock.tickAsync(5_000);
   await clock.tickAsync(2_000);
-  // The registry is asked which process it is.
+  // The registry is asked for the server's process.
   await happened(() => lines.length > 0);
   await clock.tickAsync(30_000);
   assert.equal(lines.length, 1, lines.join("\n"));
@@ -212,7 +215,7 @@ Deno.test("watchSilence tells once that a server does not answer, and explainLos
   assert.match((await explaining).message, /^lost a; a \(pid \d+ on host \S+\) is /);
 });
 
-Deno.test("watchSilence tells nothing of a server that answers", async () => {
+Deno.test("watchSilence prints nothing about a server that answers", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const a = await ensemble.start("a");
@@ -222,7 +225,7 @@ Deno.test("watchSilence tells nothing of a server that answers", async () => {
   using _watch = watchSilence(actors, a.id, (line) => void lines.push(line));
   for (let look = 0; look < 3; look++) {
     clock.tick(5_000);
-    // Answered after the one that it sent.
+    // It answers after the message that it sent.
     await ping(actors, a.id);
   }
   assert.deepEqual(lines, []);

@@ -31,7 +31,7 @@ const VIEW = "-v --view shows the current one by its fingerprint, and changes no
 const ROLE = "--role takes a role instead of a server id: all servers with that role";
 const SERVER = "server-id the server id";
 
-/** The help of each command as the tutorial prints it, free of its line breaks. */
+/** The help of each command as the tutorial prints it, with its lines joined. */
 const HELP: Record<string, string[]> = {
   run: [
     "[command-option ...] <server-id> <module-id> <main-args> ... run a server in the ensemble",
@@ -126,14 +126,14 @@ const HELP: Record<string, string[]> = {
   help: ["[<command>] display help; help <command> for command help"],
 };
 
-/** Command lines in examples are the only ones that may be longer. */
+/** Only command lines in examples may be longer. */
 function assertWrapped(help: string, width: number): void {
   const [text] = help.split("\nExamples:\n");
   for (const line of text!.split("\n")) assert.ok(line.length <= width, line);
 }
 
 for (const [command, parts] of Object.entries(HELP)) {
-  Deno.test(`the help of ${command} is the tutorial's`, async () => {
+  Deno.test(`the help of ${command} matches the tutorial`, async () => {
     using ensemble = new TemporaryEnsemble();
     const { code, stdout, stderr } = await ensemble.run("help", command);
     assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
@@ -144,7 +144,7 @@ for (const [command, parts] of Object.entries(HELP)) {
   });
 }
 
-Deno.test("the help of each command ends with the option and the variables that say where things are", () => {
+Deno.test("the help of each command ends with the options and variables for locations", () => {
   const root = commandTree();
   const gerbilPath =
     "GERBIL_PATH the ensemble's state is in $GERBIL_PATH/ensemble [default: ~/.gerbil]";
@@ -166,14 +166,14 @@ Deno.test("the help of each command ends with the option and the variables that 
   }
 });
 
-Deno.test("--help and -h after a command are its help", async () => {
+Deno.test("--help and -h after a command print its help", async () => {
   using ensemble = new TemporaryEnsemble();
   const expected = await ensemble.run("help", "run");
   assert.deepEqual(await ensemble.run("run", "--help"), expected);
   assert.deepEqual(await ensemble.run("run", "-h"), expected);
 });
 
-Deno.test("the help of the program lists every command in the tutorial's words", async () => {
+Deno.test("the help of the program lists every command as the tutorial does", async () => {
   using ensemble = new TemporaryEnsemble();
   const help = await ensemble.run("help");
   assert.equal(help.code, 0);
@@ -186,13 +186,13 @@ Deno.test("the help of the program lists every command in the tutorial's words",
   assert.deepEqual(await ensemble.run("--help"), help);
 });
 
-Deno.test("no arguments at all: the help is on standard error, exit 2", async () => {
+Deno.test("gxensemble without arguments prints help to standard error, and exits with 2", async () => {
   using ensemble = new TemporaryEnsemble();
   const { stdout } = await ensemble.run("help");
   assert.deepEqual(await ensemble.run(), { code: 2, stdout: "", stderr: stdout });
 });
 
-Deno.test("the help is as wide as the terminal, and stacked where that is narrow", async () => {
+Deno.test("help is as wide as the terminal, and stacked in a narrow one", async () => {
   using ensemble = new TemporaryEnsemble();
   const help = [...ensemble.program, "help", "load"];
   const helpAt = async (columns: number, command = help) => {
@@ -210,7 +210,7 @@ Deno.test("the help is as wide as the terminal, and stacked where that is narrow
   assert.equal(await helpAt(200, unknown), await helpAt(80), "a terminal of no known width");
 });
 
-Deno.test("ensemble-registry --help is in the same form, and wrong usage says where it is", async () => {
+Deno.test("ensemble-registry --help has the same form, and wrong usage points to it", async () => {
   using ensemble = new TemporaryEnsemble();
   const run = async (...args: string[]) => {
     const { code, stdout, stderr } = await ensemble.external(...REGISTRY_PROGRAM, ...args)
@@ -233,7 +233,7 @@ Deno.test("ensemble-registry --help is in the same form, and wrong usage says wh
   });
 });
 
-/** The command lines at the end of a command's help, without what they do. */
+/** The command lines at the end of a command's help, without their comments. */
 function examplesOf(command: CommandUnknownOpts): string[] {
   let help = "";
   command.configureOutput({ writeOut: (text) => void (help += text) }).outputHelp();
@@ -248,7 +248,10 @@ const LINES = COMMANDS.flatMap((command) =>
   examplesOf(command).map((line) => ({ name: commandPath(command), line }))
 );
 
-/** The arguments of the `gxensemble` in a line, which may be in a pipe or a substitution; undefined without one. */
+/**
+ * The arguments of `gxensemble` in a line, which can be in a pipe or a substitution; undefined if
+ * there is none.
+ */
 function argumentsIn(line: string): string[] | undefined {
   const [, inner = line] = /<\((.*)\)/.exec(line) ?? [];
   const command = inner.split(" | ").find((part) => part.startsWith("gxensemble "));
@@ -258,7 +261,7 @@ function argumentsIn(line: string): string[] | undefined {
 for (const { name, line } of LINES) {
   const args = argumentsIn(line);
   if (!args) continue;
-  Deno.test(`an example that parses: ${line}`, async () => {
+  Deno.test(`the example parses: ${line}`, async () => {
     const root = commandTree();
     let ran: string | undefined;
     for (const command of allCommands(root)) {
@@ -268,7 +271,7 @@ for (const { name, line } of LINES) {
     }
     await root.parseAsync(args, { from: "user" });
     assert.ok(ran !== undefined);
-    // The example of `ca` is those of its commands.
+    // The examples of `ca` use its subcommands.
     assert.ok(ran.startsWith(name), `an example of ${name} runs ${ran}`);
   });
 }

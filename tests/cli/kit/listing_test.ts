@@ -5,7 +5,7 @@ import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { on } from "../../../runtime/actor/cases.ts";
 import { backtrace, describeActor, describeGroup } from "../../../runtime/actor/introspection.ts";
 
-/** Lets bodies run up to their first receive. */
+/** Lets bodies run until their first receive. */
 async function settle(system: ActorSystem): Promise<void> {
   while (system.actors().some(({ state }) => state !== "receiving")) await Promise.resolve();
 }
@@ -18,7 +18,7 @@ function systemOf(): ActorSystem {
   return new ActorSystem("test");
 }
 
-Deno.test("a group lists its actors, and the groups below by their size or in full", async () => {
+Deno.test("formatGroup lists actors, and subgroups by size or in full", async () => {
   const system = systemOf();
   system.serve("sum", { add: () => 0 });
   system.spawnGroup("workers", async (self) => {
@@ -36,7 +36,7 @@ Deno.test("a group lists its actors, and the groups below by their size or in fu
   assert.match(all, /\n\ngroup 3 root\/workers\n.*\n\s+4\s+receiving.*\n\s+5 {2}kid/);
 });
 
-Deno.test("an actor is shown with what it receives", async () => {
+Deno.test("formatActor shows what an actor receives", async () => {
   const system = systemOf();
   const actor = system.spawn("waiter", waitDeep);
   await settle(system);
@@ -45,7 +45,7 @@ Deno.test("an actor is shown with what it receives", async () => {
   assert.equal(rows[3], "  receives go");
 });
 
-Deno.test("a backtrace shows the file and line where an actor waits and where it was started", async () => {
+Deno.test("formatBacktrace shows the file and line where an actor waits and where it was started", async () => {
   const system = systemOf();
   const actor = system.spawn(undefined, async (self) => await waitDeep(self));
   await settle(system);
@@ -54,13 +54,13 @@ Deno.test("a backtrace shows the file and line where an actor waits and where it
   assert.match(rows[1]!, /^ {2}at async waitDeep \(file:.*listing_test\.ts:\d+:\d+\)$/);
   const started = rows.indexOf("started");
   assert.match(rows[started + 1]!, /listing_test\.ts:\d+:\d+/);
-  // It still waits for what it waited for.
+  // It still waits for the same message.
   assert.equal(actor.state, "receiving");
   system.tell(actor, { type: "go" });
   assert.equal(await actor.ended, undefined);
 });
 
-Deno.test("a message that comes while the stack is looked at is not lost", async () => {
+Deno.test("a message that arrives during a backtrace is not lost", async () => {
   const system = systemOf();
   const actor = system.spawn(undefined, waitDeep);
   await settle(system);
@@ -71,7 +71,7 @@ Deno.test("a message that comes while the stack is looked at is not lost", async
   assert.equal(actor.handled, 1);
 });
 
-Deno.test("an actor that runs, and a service, say so", async () => {
+Deno.test("a running actor and a service are shown as such", async () => {
   const system = systemOf();
   const gate = Promise.withResolvers<void>();
   const busy = system.spawn(undefined, () => gate.promise);

@@ -7,7 +7,10 @@ import { addRunOptions, parseDestination, type RunDefaults } from "../../../cli/
 import { commandTree } from "../../../cli/command_tree.ts";
 import { parseAddresses } from "../../../runtime/wire/address.ts";
 
-/** What the command named first in `args` would be called with; it is not run. */
+/**
+ * The options and arguments that the command named first in `args` would be called with. It is not
+ * run.
+ */
 function parse(...args: string[]): { arguments: unknown[]; options: Record<string, unknown> } {
   const root = commandTree();
   const command = root.commands.find((command) => command.name() === args[0])!;
@@ -19,7 +22,7 @@ function parse(...args: string[]): { arguments: unknown[]; options: Record<strin
 const A = { kind: "tcp", host: "a", port: 1 };
 const B = { kind: "tls", host: "b", port: 2 };
 
-Deno.test("defaults are those of the tutorial", () => {
+Deno.test("option defaults match the tutorial", () => {
   assert.deepEqual(parse("run", "httpd1", "./svc.ts"), {
     arguments: ["httpd1", "./svc.ts", []],
     options: {
@@ -61,7 +64,7 @@ Deno.test("defaults are those of the tutorial", () => {
   });
 });
 
-Deno.test("addresses are read in both spellings, and add up over repetitions", () => {
+Deno.test("addresses are read in both notations, and accumulate over repeated options", () => {
   for (
     const spelling of [
       ["--listen", "tcp://a:1 tls://b:2"],
@@ -77,7 +80,7 @@ Deno.test("addresses are read in both spellings, and add up over repetitions", (
   assert.deepEqual(parse("ping", "x", "--registry", "tcp://a:1").options.registry, [A]);
 });
 
-Deno.test("symbols are read in both spellings, and add up over repetitions", () => {
+Deno.test("symbols are read in both notations, and accumulate over repeated options", () => {
   for (const spelling of [["(a b)"], ["a,b"], ["a", "--roles", "(b)"]]) {
     assert.deepEqual(parse("run", "--roles", ...spelling, "x", "y").options.roles, ["a", "b"]);
   }
@@ -100,7 +103,7 @@ Deno.test("log levels are read in any case", () => {
   }
 });
 
-Deno.test("what follows the module of run is left to its main", () => {
+Deno.test("run passes everything after the module to main", () => {
   const args = ["--port", "8080", "--help", "-l", "--", "x"];
   assert.deepEqual(parse("run", "--log", "DEBUG", "httpd1", "./svc.ts", ...args), {
     arguments: ["httpd1", "./svc.ts", args],
@@ -131,12 +134,12 @@ Deno.test("the grace is read in seconds, and an actor's serial number as a numbe
   assert.deepEqual(parse("ping", "a", "jobs2").arguments[1], "jobs2");
 });
 
-Deno.test("each command that asks a server takes a time-out in seconds", () => {
+Deno.test("each command that asks a server takes a timeout in seconds", () => {
   const asking = allCommands(commandTree()).filter(({ options }) =>
     options.some(({ long }) => long === "--registry")
   );
   const without = asking.filter(({ options }) => options.every(({ long }) => long !== "--timeout"));
-  // A server that runs asks for as long as it runs.
+  // `run` has none, since a server asks for as long as it runs.
   assert.deepEqual(without.map((command) => command.name()), ["run"]);
   assert.equal(parse("ping", "--timeout", "1.5", "a").options.timeout, 1_500);
   assert.equal(parse("ping", "a").options.timeout, undefined);
@@ -148,12 +151,12 @@ Deno.test("each command that asks a server takes a time-out in seconds", () => {
   }
 });
 
-Deno.test("elsewhere options may follow the arguments", () => {
+Deno.test("other commands accept options after the arguments", () => {
   assert.equal(parse("eval", "httpd1", "-1", "--json").options.json, true);
   assert.deepEqual(parse("eval", "httpd1", "--", "--x").arguments, [["httpd1"], "--x"]);
 });
 
-Deno.test("several servers are a list of ids, each once", () => {
+Deno.test("a list of servers holds each id once", () => {
   for (const list of ["a,b", "(a b)", "a b", "(a b a)", "a,b,b"]) {
     assert.deepEqual(parse("eval", list, "1").arguments[0], ["a", "b"], list);
   }
@@ -173,7 +176,7 @@ function read(args: string[], defaults?: RunDefaults) {
   return addRunOptions(new Command("web"), defaults).parse(args, { from: "user" }).opts();
 }
 
-Deno.test("addRunOptions without defaults reads what run takes", () => {
+Deno.test("addRunOptions without defaults reads the options of run", () => {
   assert.deepEqual(read(["--roles", "(a b)", "--grace", "1"]), {
     log: "info",
     logFormat: "text",
@@ -186,7 +189,7 @@ Deno.test("addRunOptions without defaults reads what run takes", () => {
   });
 });
 
-Deno.test("addRunOptions keeps what the program says, adds roles and addresses, and lets the rest be replaced", () => {
+Deno.test("addRunOptions keeps what the program fixes, adds roles and addresses, and lets users replace the rest", () => {
   const own = read([], PROGRAM);
   assert.deepEqual(own, {
     log: "warning",
@@ -217,7 +220,7 @@ Deno.test("addRunOptions keeps what the program says, adds roles and addresses, 
   assert.match(help, /--roles <roles>[^-]*\(httpd\)/s);
 });
 
-Deno.test("parseSeconds reads seconds up to a day, fractions too", () => {
+Deno.test("parseSeconds reads up to a day, fractions included", () => {
   const read = (isZeroAllowed: boolean) => (text: string) => parseSeconds(text, { isZeroAllowed });
   assert.deepEqual(["0.25", ".5", "5", "86400"].map(read(false)), [250, 500, 5000, 86_400_000]);
   assert.equal(read(true)("0"), 0);
@@ -233,7 +236,7 @@ Deno.test("parseSeconds reads seconds up to a day, fractions too", () => {
   }
 });
 
-Deno.test("parseDestination reads a server, or an actor in it", () => {
+Deno.test("parseDestination reads a server, or an actor on it", () => {
   assert.deepEqual(parseDestination("web1"), { server: "web1", actor: undefined });
   const { server, actor } = parseDestination("counter@web1");
   assert.deepEqual([server, actor], ["web1", "counter"]);

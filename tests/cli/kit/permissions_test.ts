@@ -20,14 +20,14 @@ const NEEDS: OwnNeeds = {
 
 const read = (text: string) => parseDenials(text).map(formatDenial);
 
-Deno.test("parseDenials reads permissions and parts of them, in both spellings of a list", () => {
+Deno.test("parseDenials reads permissions and parts of them, in both notations of a list", () => {
   assert.deepEqual(read("run"), ["run"]);
   assert.deepEqual(read("run,ffi,write=/etc"), ["run", "ffi", "write=/etc"]);
   assert.deepEqual(read("(net sys import)"), ["net", "sys", "import"]);
   assert.deepEqual(read("read=/home, env=A=B"), ["read=/home", "env=A=B"]);
 });
 
-Deno.test("parseDenials lists the permissions, and refuses all of read", () => {
+Deno.test("parseDenials refuses unknown permissions and all of read, and lists the valid ones", () => {
   for (const text of ["", "()", "Run", "all", "write=", "=x", "run ffi;", "--allow-run"]) {
     assert.throws(() => parseDenials(text), {
       name: "InvalidInputError",
@@ -37,7 +37,7 @@ Deno.test("parseDenials lists the permissions, and refuses all of read", () => {
   assert.throws(() => parseDenials("run,read"), { message: /^cannot deny all of read: a server/ });
 });
 
-Deno.test("permissionFlags leaves the server what it needs, and nothing else", () => {
+Deno.test("permissionFlags leaves the server exactly the permissions it needs", () => {
   const flags = (text: string) => permissionFlags(parseDenials(text), NEEDS).join(" ");
   assert.equal(
     flags("run,ffi,write"),
@@ -51,7 +51,7 @@ Deno.test("permissionFlags leaves the server what it needs, and nothing else", (
   );
   assert.match(flags("write=/etc,write"), /--allow-write=\/state,\/sockets /);
 
-  // Deno would take what follows the comma for a path that is allowed, too.
+  // Deno would read the text after the comma as another permitted path.
   const divided = { ...NEEDS, write: ["/state,/"] };
   assert.throws(() => permissionFlags(parseDenials("write"), divided), {
     name: "EnsembleError",
@@ -59,7 +59,7 @@ Deno.test("permissionFlags leaves the server what it needs, and nothing else", (
   });
 });
 
-Deno.test("withFlags replaces the permissions of a command line of Deno, and nothing else", () => {
+Deno.test("withFlags replaces only the permission flags of a Deno command line", () => {
   const cases: [given: string, count: number, expected: string][] = [
     ["deno run -A cli/main.ts run -A", 2, "deno run --new cli/main.ts run -A"],
     ["deno run -Aq --allow-net=a --config=x main.ts", 0, "deno run --new -q --config=x main.ts"],

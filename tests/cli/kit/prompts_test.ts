@@ -12,14 +12,14 @@ const SOURCES = new URL("../../../", import.meta.url).href;
 const HIDE_CURSOR = "\x1b[?25l";
 const SHOW_CURSOR = "\x1b[?25h";
 
-/** What a shell finds after a program: its exit code and the settings of the terminal. */
+/** The state that a program leaves to its shell: its exit code and the settings of the terminal. */
 interface Left {
   code: number;
   settings: string[];
   seen: Seen;
 }
 
-/** Runs a program from a shell, does something when it shows a text, and looks at what it leaves behind. */
+/** Runs a program from a shell, acts when it shows a text, and returns the state it leaves. */
 async function leave(
   places: TemporaryEnsemble,
   command: string[],
@@ -91,7 +91,7 @@ Deno.test("a signal that ends a program which hides the cursor restores the term
 });
 
 testWith([LINUX], {
-  name: "a passphrase is not shown after its prompt was suspended and continued",
+  name: "a passphrase stays hidden after its prompt was suspended and continued",
   async fn() {
     using places = new TemporaryEnsemble();
     const pidFile = `${places.directory}/pid`;

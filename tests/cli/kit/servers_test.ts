@@ -114,7 +114,7 @@ Deno.test("a command asks for the passphrase once for all its servers", async ()
   for (const id of ["a", "b"]) {
     assert.ok(right.screen.includes(`${id}: two of ${id}`), right.screen);
   }
-  // The prompt is drawn anew with each key; its answer is shown once.
+  // The prompt is redrawn after each key, but its answer is shown once.
   assert.equal(right.screen.split(/✔|✓/).length - 1, 1, right.screen);
 
   const wrong = await gxensembleOnTerminal(commands, evaluate, [[PROMPT, "battery staple"]]);
@@ -124,7 +124,7 @@ Deno.test("a command asks for the passphrase once for all its servers", async ()
   }
 });
 
-Deno.test("nearest returns names within a few edits, or with the typed prefix, nearest first", () => {
+Deno.test("nearest returns names within a few edits or with the typed prefix, nearest first", () => {
   const names = ["httpd1", "httpd2", "httpd10", "worker", "web-eu-1", "Web", "db"];
   assert.deepEqual(nearest("htpd1", names), ["httpd1"]);
   assert.deepEqual(nearest("httpd", names), ["httpd1", "httpd2", "httpd10"]);
@@ -139,7 +139,7 @@ Deno.test("nearest returns names within a few edits, or with the typed prefix, n
   assert.deepEqual(nearest("x1", ["x2", "x3", "x4", "x5"]), ["x2", "x3", "x4"]);
 });
 
-Deno.test("suggestions are of the servers and roles that there are", async () => {
+Deno.test("suggestions name servers and roles that exist", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   await ensemble.start("httpd1", { roles: ["web", "it's"] });
@@ -165,14 +165,14 @@ Deno.test("suggestions are of the servers and roles that there are", async () =>
   for (const [query, hint] of lookups) assert.equal(await suggestLookups(actors, query), hint);
 });
 
-Deno.test("nothing is suggested where the registry does not answer", async () => {
+Deno.test("nothing is suggested when the registry does not answer", async () => {
   await using ensemble = new LocalEnsemble();
   const { actors } = await ensemble.startConsole();
   assert.equal(await suggestServers(actors, "registr"), "; did you mean registry?");
   assert.equal(await suggestLookups(actors, { role: "worker" }), "");
 });
 
-Deno.test("stopServer says what it waits for once it has waited for a while", async () => {
+Deno.test("stopServer says what it waits for after a while", async () => {
   using time = new FakeTime();
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];

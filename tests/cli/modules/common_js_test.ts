@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { parse } from "npm:acorn@^8.19.0";
 import { findCommonJsExports } from "../../../cli/modules/common_js.ts";
 
-Deno.test("findCommonJsExports finds names as Deno does", () => {
+Deno.test("findCommonJsExports finds the names that Deno finds", () => {
   const cases: [text: string, names: string, reexports?: string][] = [
     [`exports.a = exports["b c"] = 1; module.exports.d = 2; module["exports"].e = 3;`, "a,b c,d,e"],
     [`module.exports = { a: 1, b() {}, "c": f, d, [e]: 1, 5: 1, ...g };`, "a,b,c,d"],

@@ -32,7 +32,7 @@ Deno.test("JSON, text and bytes are imported as Deno imports them", async () => 
   ]);
 });
 
-Deno.test("a file may be a module and data at once", async () => {
+Deno.test("a file can be imported as a module and as data at once", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "main.ts": `import source from "./main.ts" with { type: "text" };\nexport { source };\n`,

@@ -35,7 +35,7 @@ Deno.test("dynamic imports are shipped, and evaluated when they run", async () =
   assert.deepEqual(late.loaded, []);
   assert.equal(late.namespace, first);
   assert.equal(evaluations(), 1);
-  // What nothing is known of is looked for in the server.
+  // An unknown specifier is looked up by the server.
   const other = namespace.other as (name: string) => Promise<Record<string, unknown>>;
   assert.equal(typeof (await other("node:path")).join, "function");
   await assert.rejects(other("./" + "hidden.ts"), {
@@ -59,7 +59,7 @@ Deno.test("the hash of a module covers what it imports dynamically", async () =>
   assert.notEqual((await build(project.path("main.ts"))).request.entry, before.request.entry);
 });
 
-Deno.test("cycles through dynamic imports are named together, and evaluated apart", async () => {
+Deno.test("a cycle through dynamic imports gets one hash, but its modules are evaluated separately", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "router.ts": `export const pages: string[] = [];\n` +
@@ -79,7 +79,7 @@ Deno.test("cycles through dynamic imports are named together, and evaluated apar
   assert.deepEqual((await load(store, project.path("a.ts"))).loaded, []);
 });
 
-Deno.test("a failed dynamic import rejects with the thrown error, and is tried again", async () => {
+Deno.test("a failed dynamic import rejects with the thrown error, and can be retried", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "late.ts": `const flags = globalThis as { lateIsReady?: boolean };\n` +
@@ -93,7 +93,7 @@ Deno.test("a failed dynamic import rejects with the thrown error, and is tried a
   assert.equal((await (namespace.late as Late)()).value, 1);
 });
 
-Deno.test("a computed import leaves libraries, faults and absolute paths until it runs", async () => {
+Deno.test("a computed import resolves libraries, errors and absolute paths only when it runs", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "pages/good.ts": `export const good = 1;\n`,
@@ -123,7 +123,7 @@ Deno.test("a computed import leaves libraries, faults and absolute paths until i
   assert.equal((await load(store, project.path("absolute.ts"))).shipped, 1);
 });
 
-Deno.test("what an import() leads to is missed when it runs, and not before", async () => {
+Deno.test("a missing target of import() fails only when the import runs", async () => {
   const late = ["./nosuch.ts", "optional", "./broken.ts", "./lacking.ts", "./view.css"];
   await using project = await TemporaryProject.make({
     "deno.json": {},
@@ -165,7 +165,7 @@ Deno.test("findDanglingImports returns missing modules that are imported dynamic
     "main.ts": `import "./below/part.ts";\nimport "./there.ts";\n` +
       `await import("./local.ts"); await import("optional"); await import("./other.ts");\n`,
     "there.ts": `export {};\n`,
-    // Of two modules of one specifier one is there.
+    // Two modules have the same specifier; only one of them exists.
     "below/part.ts": `await import("./other.ts"); await import("./there.ts");\n`,
     "below/other.ts": `export {};\n`,
   });

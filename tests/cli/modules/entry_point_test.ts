@@ -10,7 +10,7 @@ async function entryPointOf(text: string, entry = "main.ts"): Promise<EntryPoint
   return await findEntryPoint(await ModuleReader.open(project.path(entry)));
 }
 
-/** Modules by what is run of them; each with the file that it is, where that is not `main.ts`. */
+/** Modules by the way to run them, each with its file if that is not `main.ts`. */
 const MODULES: Record<keyof typeof EXPECTED, (string | [text: string, entry: string])[]> = {
   main: [
     `export function main() {}`,
@@ -46,6 +46,9 @@ const MODULES: Record<keyof typeof EXPECTED, (string | [text: string, entry: str
     `export function main() {} const { main: isMain } = import.meta; if (isMain) main();`,
     `export function main() {} const { url, ...rest } = import.meta; if (rest.main) main();`,
     `export function main() {} const meta = import.meta; if (meta.main) main();`,
+    `const runProgram = (run: () => void) => run(); export function main() {} if (import.meta.main) runProgram(main);`,
+    `import { runServer } from "@gxensemble/ensemble"; export const main = () => 1;
+     if (import.meta.main) await runServer("a", main);`,
     `export function main() {} function isMain(m: ImportMeta) { return m.main; } isMain(import.meta);`,
   ],
   itself: [
@@ -69,6 +72,14 @@ const MODULES: Record<keyof typeof EXPECTED, (string | [text: string, entry: str
     `== main.ts\nimport "./a.ts";\n== a.ts\nconsole.log("a");\n`,
     `== main.ts\nexport * as main2 from "./a.ts";\n== a.ts\nsetTimeout(() => {}, 1);\n`,
   ],
+  runProgram: [
+    `import { runProgram } from "@gxensemble/ensemble"; export const main = () => 1;
+     if (import.meta.main) await runProgram(main);`,
+    `import { runProgram as run } from "@gxensemble/ensemble"; export const main = () => 1;
+     if (import.meta.main) await run(main);`,
+    `import * as ensemble from "@gxensemble/ensemble"; export const main = () => 1;
+     if (import.meta.main) await ensemble.runProgram(main);`,
+  ],
   nothing: [
     ``,
     `export const greeting = "hello";`,
@@ -84,16 +95,32 @@ const MODULES: Record<keyof typeof EXPECTED, (string | [text: string, entry: str
 };
 
 const EXPECTED = {
-  main: { exportsMain: true, startsItself: false, asksRequire: false },
-  commonJs: { exportsMain: true, startsItself: false, asksRequire: true },
-  commonJsItself: { exportsMain: false, startsItself: true, asksRequire: true },
-  mainAndItself: { exportsMain: true, startsItself: true, asksRequire: false },
-  itself: { exportsMain: false, startsItself: true, asksRequire: false },
-  nothing: { exportsMain: false, startsItself: false, asksRequire: false },
+  main: { exportsMain: true, startsItself: false, usesRunProgram: false, asksRequire: false },
+  commonJs: { exportsMain: true, startsItself: false, usesRunProgram: false, asksRequire: true },
+  commonJsItself: {
+    exportsMain: false,
+    startsItself: true,
+    usesRunProgram: false,
+    asksRequire: true,
+  },
+  mainAndItself: {
+    exportsMain: true,
+    startsItself: true,
+    usesRunProgram: false,
+    asksRequire: false,
+  },
+  itself: { exportsMain: false, startsItself: true, usesRunProgram: false, asksRequire: false },
+  nothing: { exportsMain: false, startsItself: false, usesRunProgram: false, asksRequire: false },
+  runProgram: {
+    exportsMain: true,
+    startsItself: true,
+    usesRunProgram: true,
+    asksRequire: false,
+  },
 };
 
 for (const [kind, expected] of Object.entries(EXPECTED)) {
-  Deno.test(`findEntryPoint finds what runs from the parsed module: ${kind}`, async () => {
+  Deno.test(`findEntryPoint decides from the parsed module how to run it: ${kind}`, async () => {
     for (const each of MODULES[kind as keyof typeof EXPECTED]) {
       const [text, entry] = typeof each === "string" ? [each] : each;
       assert.deepEqual(await entryPointOf(text, entry), expected, text);
@@ -101,7 +128,7 @@ for (const [kind, expected] of Object.entries(EXPECTED)) {
   });
 }
 
-Deno.test("a reader reads each module once", async () => {
+Deno.test("a ModuleReader reads each module once", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "main.ts": `export * from "./below.ts";`,

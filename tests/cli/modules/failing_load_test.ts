@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { build, load, openStore, TemporaryProject } from "./temporary_project.ts";
 
-/** What the modules of these tests did, and which of them are to fail. */
+/** The actions of the modules in these tests, and the modules that have to fail. */
 const state = { evaluated: [] as string[], failing: new Set<string>() };
 (globalThis as { failingLoadTest?: typeof state }).failingLoadTest = state;
 
-/** A module that imports others, says that it is evaluated, and fails when it is to. */
+/** A module that imports others, records its evaluation, and fails if it has to. */
 function module(name: string, imports: string[], before = ""): string {
   return imports.map((other) => `import "./${other}.ts";\n`).join("") +
     `const state = globalThis.failingLoadTest;\n${before}\n` +
@@ -18,7 +18,7 @@ function reset(...failing: string[]): void {
   state.failing = new Set(failing);
 }
 
-Deno.test("modules below a failed one stay loaded, those above it are loaded later", async () => {
+Deno.test("modules below a failed one stay loaded, and those above it can be loaded later", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "a.ts": module("a", []),
@@ -40,7 +40,7 @@ Deno.test("modules below a failed one stay loaded, those above it are loaded lat
   assert.deepEqual(state.evaluated, ["b", "main", "other"]);
 });
 
-Deno.test("one failure does not hide another, also behind a top-level await", async () => {
+Deno.test("every failure is reported, even behind a top-level await", async () => {
   const pause = `await new Promise((done) => setTimeout(done, 10));`;
   await using project = await TemporaryProject.make({
     "deno.json": {},
@@ -58,7 +58,7 @@ Deno.test("one failure does not hide another, also behind a top-level await", as
   assert.deepEqual(state.evaluated, ["quick", "main"]);
 });
 
-Deno.test("a member of a cycle that fails is named, and the cycle tried again", async () => {
+Deno.test("a failing member of a cycle is named, and the cycle can be loaded again", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "a.ts": module("a", ["b"]),
@@ -74,7 +74,7 @@ Deno.test("a member of a cycle that fails is named, and the cycle tried again", 
   assert.deepEqual(state.evaluated, ["c", "b", "a", "main"]);
 });
 
-Deno.test("loads at once share a failure", async () => {
+Deno.test("concurrent loads share a failure", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "base.ts": module("base", [], `state.evaluated.push("base begins");`),

@@ -15,7 +15,7 @@ const MAP = new ImportMap({
   scopes: { "./vendor/": { "a": "./vendor/a.ts" } },
 }, "file:///p/deno.json");
 
-Deno.test("specifiers are mapped as the standard says", () => {
+Deno.test("import maps resolve specifiers as the standard says", () => {
   const cases: [specifier: string, resolved: string | undefined, referrer?: string][] = [
     ["a", "file:///p/src/a.ts"],
     ["a/x.ts", "file:///p/src/a/x.ts"],

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
 import { build, load, openStore, TemporaryProject } from "./temporary_project.ts";
 
-Deno.test("import.meta is that of the author's file", async () => {
+Deno.test("import.meta describes the author's file", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "a #1%/main.ts":
@@ -29,7 +29,7 @@ Deno.test("import.meta is that of the author's file", async () => {
   assert.match((namespace.trace as () => string)(), /main\.ts:4:37/);
 });
 
-Deno.test("import.meta is there before anything runs, in a cycle too", async () => {
+Deno.test("import.meta is set before any module runs, even in a cycle", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "a.ts": `import "./b.ts";\nexport function where() { return import.meta.filename; }\n`,
@@ -59,7 +59,7 @@ Deno.test("from another checkout only modules that read import.meta, and their i
   assert.deepEqual((await load(store, two.path("main.ts"))).loaded, []);
 });
 
-Deno.test("import.meta.main, and require.main, are of the module that a process was started for", async () => {
+Deno.test("import.meta.main and require.main refer to the module that the process was started with", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "main.ts":

@@ -15,7 +15,7 @@ const HANDLER = `import { register } from "./router.ts";\nregister("/", "hello")
 const SERVICE =
   `import { routes } from "./router.ts";\nexport const answer = (p: string) => routes.get(p);\n`;
 
-Deno.test("a module is shipped once, and shares modules with what ran before", async () => {
+Deno.test("a module is shipped once, and shares modules that already run", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "router.ts": ROUTER,
@@ -60,7 +60,7 @@ Deno.test("a module that exports then is not treated as a promise", async () => 
   assert.equal((await load(store, project.path("all.ts"))).namespace.here, 1);
 });
 
-Deno.test("cycles of two and three are evaluated as if they were not shipped", async () => {
+Deno.test("cycles of two and three modules are evaluated as Deno evaluates them", async () => {
   for (const size of [2, 3]) {
     const files: Record<string, string> = {};
     for (let index = 0; index < size; index++) {
@@ -80,7 +80,7 @@ Deno.test("cycles of two and three are evaluated as if they were not shipped", a
   }
 });
 
-Deno.test("a cycle is entered where its importer enters it", async () => {
+Deno.test("a cycle is evaluated from the module that its importer imports", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "base.ts": `import { leaf } from "./leaf.ts";\nexport class Base { make = () => leaf(); }\n`,
@@ -89,11 +89,11 @@ Deno.test("a cycle is entered where its importer enters it", async () => {
     "main.ts": `import "./leaf.ts";\n`,
   });
   const store = await openStore(project);
-  // Entered at base.ts, Leaf would extend a Base that is not there yet.
+  // If base.ts were evaluated first, Leaf would extend a Base that does not exist yet.
   await load(store, project.path("main.ts"));
 });
 
-Deno.test("a module that throws while loading is named by file and line, and tried again", async () => {
+Deno.test("a module that throws while loading is named by file and line, and can be loaded again", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "leaf.ts": `interface Unused {\n  x: number;\n}\n` +
@@ -118,7 +118,7 @@ Deno.test("a module that throws while loading is named by file and line, and tri
   assert.equal(namespace.ok, true);
 });
 
-Deno.test("places are the author's also where types had to be rewritten", async () => {
+Deno.test("positions refer to the author's file, even when types were rewritten", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "main.ts": `interface A {\n  x: number;\n}\nenum Color { Red, Green }\n\n` +
@@ -130,7 +130,7 @@ Deno.test("places are the author's also where types had to be rewritten", async 
   });
 });
 
-Deno.test("what the runtime refuses is named by the author's file and line", async () => {
+Deno.test("an error of the runtime is reported at the author's file and line", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "broken.js": `const a = 1;\nconst b = ;\n`,
@@ -193,7 +193,7 @@ Deno.test("shipped code shares registered libraries with the program", async () 
     assert.match(error.message, new RegExp(`^${RegExp.escape(place)}: library module my/nosuch`));
     return true;
   });
-  // A library that the server's own import map knows needs no registration.
+  // A library in the server's own import map needs no registration.
   await project.write(
     "mapped.ts",
     `import { startServer } from "@gxensemble/ensemble";\nexport { startServer };\n`,
@@ -202,7 +202,7 @@ Deno.test("shipped code shares registered libraries with the program", async () 
   assert.equal(typeof mapped.namespace.startServer, "function");
 });
 
-Deno.test("a forced load links the module to what runs", async () => {
+Deno.test("a forced load links the module to the loaded units", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "router.ts": ROUTER,
@@ -247,7 +247,7 @@ function unit(hash: string, length: number, members?: string[]): Unit {
   };
 }
 
-Deno.test("units travel in batches, a cycle in one", () => {
+Deno.test("units are sent in batches, and a cycle in one batch", () => {
   const cycle = ["c", "d", "e"];
   const units = [
     unit("a", 700_000),
@@ -259,12 +259,12 @@ Deno.test("units travel in batches, a cycle in one", () => {
   assert.deepEqual(shipped, ["ab", "cde", "f"]);
   assert.deepEqual([...batches([])], []);
 
-  // What is large by itself has a message of its own.
+  // A unit that is large has its own message.
   const large = [unit("a", 10), unit("b", 60 * 1024 * 1024), unit("c", 10)];
   assert.deepEqual([...batches(large)].map((batch) => batch.length), [1, 1, 1]);
 });
 
-Deno.test("a module that is too large for a message is refused by its file", () => {
+Deno.test("a module too large for a message is refused by file name", () => {
   const cycle = ["a", "b"];
   const cases: [units: Unit[], message: RegExp][] = [
     [[unit("a", 10), unit("b", 63 * 1024 * 1024)], /^b: is 66060288 characters of JavaScript, and/],

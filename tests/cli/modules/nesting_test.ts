@@ -3,7 +3,7 @@ import { ModuleError } from "../../../runtime/code/source_map.ts";
 import { parseModule } from "../../../cli/modules/syntax.ts";
 import { build, TemporaryProject } from "./temporary_project.ts";
 
-/** Texts in which something is nested `n` deep. */
+/** Texts with something nested `n` levels deep. */
 const KINDS: Record<string, (n: number) => string> = {
   sum: (n) => `export default ${`"a"+`.repeat(n)}"b";`,
   and: (n) => `export default ${"1 && ".repeat(n)}1;`,
@@ -39,7 +39,7 @@ async function isTaken(text: string): Promise<boolean> {
   }
 }
 
-/** The deepest nesting of a kind that is taken. */
+/** The deepest accepted nesting of a kind. */
 async function deepest(text: (n: number) => string): Promise<number> {
   let [low, high] = [100, 10_000];
   while (high - low > low / 50) {
@@ -50,7 +50,7 @@ async function deepest(text: (n: number) => string): Promise<number> {
   return low;
 }
 
-Deno.test("parseModule takes what Deno can parse, and refuses what would end the process", async () => {
+Deno.test("parseModule parses what Deno can parse, and refuses what would end the process", async () => {
   const files: Record<string, string> = {};
   for (const [kind, text] of Object.entries(KINDS)) {
     files[`${kind}.mjs`] = text(await deepest(text));
@@ -67,7 +67,7 @@ Deno.test("parseModule takes what Deno can parse, and refuses what would end the
   assert.equal(new TextDecoder().decode(stdout), "still here\n", new TextDecoder().decode(stderr));
 });
 
-Deno.test("a module that is nested too deep is refused by its file, in every kind of file", async () => {
+Deno.test("a module that is nested too deeply is refused by file name, for every file type", async () => {
   const sum = `export default ${`"a"+`.repeat(6_000)}"b";`;
   const names = ["big.js", "big.ts", "big.tsx", "big.jsx", "big.cjs"];
   await using project = await TemporaryProject.make({
@@ -84,7 +84,7 @@ Deno.test("a module that is nested too deep is refused by its file, in every kin
   }
 });
 
-Deno.test("a module is refused that the parser does not understand, for it may be nested too deep", async () => {
+Deno.test("a module that the parser does not understand is refused, since it may be nested too deeply", async () => {
   const deep = `globalThis.x = ${"!".repeat(20_000)}1;`;
   const tooDeep = /: expressions or blocks are nested too deep to be parsed$/;
   const cases: [file: string, text: string, message: RegExp][] = [
@@ -101,7 +101,7 @@ Deno.test("a module is refused that the parser does not understand, for it may b
   for (const [file, text, message] of cases) {
     await project.write(file, text);
     await assert.rejects(build(project.path(file)), { name: "ModuleError", message });
-    // The same without what is deep is taken, where it is not wrong by itself.
+    // The same text without the deep part is accepted, unless it is invalid by itself.
     await project.write(file, text.replace(/!+1/, "1"));
     if (message === tooDeep) await build(project.path(file));
   }

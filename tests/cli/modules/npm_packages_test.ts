@@ -12,7 +12,7 @@ const SPECIFIERS = {
   "npm:tagged@latest": "5.0.0",
 };
 
-Deno.test("LockFile returns the locked version for a range, however it is written", async () => {
+Deno.test("LockFile returns the locked version for a range in any notation", async () => {
   await using project = await TemporaryProject.make({
     "deno.lock": { version: "5", specifiers: SPECIFIERS },
   });
@@ -34,7 +34,7 @@ Deno.test("LockFile returns the locked version for a range, however it is writte
   for (const [specifier, locked] of cases) assert.equal(lockFile!.locked(specifier), locked);
 });
 
-Deno.test("a program imports the versions of the lock file that its configuration names", async () => {
+Deno.test("a program imports the versions in the lock file that its configuration names", async () => {
   await using project = await TemporaryProject.make({
     "main.ts": `import ms from "ms"; ms;\n`,
     "deno.lock": { version: "5", specifiers: SPECIFIERS },

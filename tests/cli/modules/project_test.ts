@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "npm:fast-check@^4.10.2";
 import { parseJson } from "../../../cli/modules/project.ts";
 
-Deno.test("comments and trailing commas are read over where they may be, outside strings", async () => {
+Deno.test("comments and trailing commas are skipped where they are allowed, outside strings", async () => {
   const text = `{ // one
     "a": "// no /* comment */,]", /* two
     lines */ "b": [1, 2, /* three */ ],
@@ -16,12 +16,12 @@ Deno.test("comments and trailing commas are read over where they may be, outside
   });
 });
 
-Deno.test("JSON is read as it is", () =>
+Deno.test("plain JSON is read unchanged", () =>
   fc.assert(fc.asyncProperty(fc.json(), async (text) => {
     assert.deepEqual(await parseJson(text, "/data.json"), JSON.parse(text));
   })));
 
-Deno.test("a fault is named by line and column", async () => {
+Deno.test("a syntax error is reported with line and column", async () => {
   const faults: [text: string, place: string][] = [
     ["", "1:1"],
     ['{\n  "a": tru\n}', "2:8"],

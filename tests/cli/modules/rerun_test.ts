@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { UnitStore } from "../../../runtime/code/unit_store.ts";
 import { build, load, openStore, sorted, TemporaryProject } from "./temporary_project.ts";
 
-/** A module of a version that tells the router that it has been installed. */
+/** A version of a module that tells the router when it is installed. */
 function handler(version: number, install = ""): string {
   return `import { routes } from "./router.ts";
 export const version = ${version};
@@ -17,7 +17,7 @@ const ROUTER = `export const routes: string[] = [];
 export const runs = { count: 0 };
 `;
 
-/** Does what \`load --rerun\` does. */
+/** Does what `load --rerun` does. */
 async function rerun(store: UnitStore, file: string) {
   const program = await build(file);
   await store.add(program.units);
@@ -28,7 +28,7 @@ async function rerun(store: UnitStore, file: string) {
 
 const modules = (names: { module: string }[]) => names.map(({ module }) => module);
 
-Deno.test("a load that goes back calls install of modules that are current again, imports first", async () => {
+Deno.test("a load that goes back calls install of the modules that become current again, imports first", async () => {
   await using project = await TemporaryProject.make({ "deno.json": {}, "router.ts": ROUTER });
   const store = await openStore(project);
   const write = async (version: number) => {
@@ -58,12 +58,12 @@ export async function install() { await 1; routes.push("part " + part); }
   assert.deepEqual(modules(back.installed), ["part.ts", "handler.ts"]);
   assert.equal(back.namespace, first.namespace);
   assert.deepEqual(routes.splice(0), ["part 1", "handler 1"]);
-  // What is current already is left alone.
+  // The current version is left alone.
   assert.deepEqual((await write(1)).installed, []);
   assert.deepEqual(routes, []);
 });
 
-Deno.test("an install that fails is named, and its module is current", async () => {
+Deno.test("a failing install is reported, and its module is current", async () => {
   await using project = await TemporaryProject.make({ "deno.json": {}, "router.ts": ROUTER });
   const store = await openStore(project);
   const write = async (version: number) => {
@@ -91,7 +91,7 @@ Deno.test("a load that goes back ignores an install that is not a function", asy
   assert.equal(store.namespace("handler.ts")!.version, 1);
 });
 
-Deno.test("rerun evaluates only the module again, and later loads import the new one", async () => {
+Deno.test("a rerun evaluates only the module itself, and later loads import the new evaluation", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "router.ts": ROUTER,
@@ -101,7 +101,7 @@ Deno.test("rerun evaluates only the module again, and later loads import the new
   });
   const store = await openStore(project);
   const file = project.path("handler.ts");
-  // What was never loaded runs once.
+  // A module that was never loaded runs once.
   assert.deepEqual(modules((await rerun(store, file)).loaded), ["router.ts", "handler.ts"]);
   const routes = store.namespace("router.ts")!.routes as string[];
   assert.deepEqual(routes.splice(0), ["handler 1 ran"]);
@@ -117,7 +117,7 @@ Deno.test("rerun evaluates only the module again, and later loads import the new
   assert.equal(user.namespace.own, first.own);
   const later = await load(store, project.path("later.ts"));
   assert.equal(later.namespace.own, outcome.namespace.own);
-  // A load that follows finds it there.
+  // A later load finds it there.
   assert.deepEqual((await load(store, file)).loaded, []);
   assert.equal(store.namespace("handler.ts"), outcome.namespace);
 
@@ -130,7 +130,7 @@ Deno.test("rerun evaluates only the module again, and later loads import the new
   assert.equal(all.filter((module) => module === "handler.ts").length, 2);
   assert.equal(all.length, 5);
 
-  // Of an earlier version the new module is current, and its install is not called as well.
+  // The new module of an earlier version is current, and its install is not called again.
   await project.write("handler.ts", handler(2));
   await load(store, file);
   await project.write("handler.ts", handler(1, INSTALL));
@@ -146,7 +146,7 @@ Deno.test("rerun evaluates only the module again, and later loads import the new
   assert.deepEqual(routes, ["installed"]);
 });
 
-Deno.test("rerun evaluates the modules of a cycle again together", async () => {
+Deno.test("a rerun evaluates all modules of a cycle", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "router.ts": ROUTER,
@@ -168,7 +168,7 @@ export const a = { b: () => b }; export const meta = import.meta.filename;
   assert.equal(namespace.meta, project.path("a.ts"));
 });
 
-Deno.test("a rerun that fails leaves the module that was there", async () => {
+Deno.test("a failed rerun keeps the previous module", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": {},
     "router.ts": ROUTER,

@@ -5,7 +5,7 @@ import { build, load, openStore, TemporaryProject } from "./temporary_project.ts
 
 const OWN = new URL("../../../mod.ts", import.meta.url);
 
-/** A directory with another copy of the runtime, with what looks like one, and a program. */
+/** A directory with another copy of the runtime, a package that resembles it, and a program. */
 function makeProject(
   main: string,
   imports: Record<string, string> = {},
@@ -23,7 +23,7 @@ function makeProject(
   });
 }
 
-Deno.test("the runtime is the server's own, whatever specifier imports it", async () => {
+Deno.test("every specifier of the runtime resolves to the server's own runtime", async () => {
   const specifiers = [
     "@gxensemble/ensemble",
     OWN.href,
@@ -57,7 +57,7 @@ Deno.test("the runtime is the server's own, whatever specifier imports it", asyn
   }
 });
 
-Deno.test("what only looks like the runtime is shipped, or the server's to import", async () => {
+Deno.test("a module that only resembles the runtime is shipped, or imported by the server", async () => {
   await using project = await makeProject(
     `export * from "../other/mod.ts";\nexport * from "../broken/mod.ts";\n` +
       `export * from "../plain/mod.ts";\n`,
@@ -83,7 +83,7 @@ Deno.test("another copy of the runtime is refused where it is imported", async (
   await using project = await makeProject(`export const a = 1;\nimport "${copy}";\n`);
   const store = await openStore(project);
   const place = `${project.path("app/main.ts")}:2:8`;
-  // Nothing is another copy while there is none of its own.
+  // Without a copy of its own, nothing counts as another copy.
   await load(store, project.path("app/main.ts"));
   let imported = 0;
   store.registerLibrary("@gxensemble/ensemble", async () => {
@@ -98,7 +98,7 @@ Deno.test("another copy of the runtime is refused where it is imported", async (
       `it: import "@gxensemble/ensemble", which the imports of deno.json may map to that copy`,
   });
   await assert.rejects(store.importLibrary(copy), /another copy of this server's runtime/);
-  // The server's own, at the place that the server itself has it from.
+  // The server's own runtime, imported from the server's own path.
   const own = await store.importLibrary(pathToFileURL(OWN.pathname).href);
   assert.equal(own, await store.importLibrary("@gxensemble/ensemble"));
 });

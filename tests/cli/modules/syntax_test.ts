@@ -5,7 +5,7 @@ async function pauses(text: string): Promise<boolean> {
   return mayPause(text, await parseModule(text, "/main.js"));
 }
 
-Deno.test("a module pauses where it awaits outside of functions", async () => {
+Deno.test("a module has a top-level await only outside of functions", async () => {
   const pausing = [
     "await x;",
     "const x = [1, { y: await z }];",
@@ -15,7 +15,7 @@ Deno.test("a module pauses where it awaits outside of functions", async () => {
     "for (await using x of y) {}",
     "class A { [await b]() {} }",
     "export default `${await x}`;",
-    // Not understood, so to be on the safe side:
+    // Not understood, and so treated as pausing:
     "@decorated class A { async b() { await c; } }",
   ];
   const others = [

@@ -13,7 +13,7 @@ import {
 import type { ModuleNamespace } from "../../../runtime/code/library_table.ts";
 import { type LoadOutcome, UnitStore } from "../../../runtime/code/unit_store.ts";
 
-/** A directory of source files that is removed when it is disposed of. */
+/** A directory of source files that is removed when disposed. */
 export class TemporaryProject implements AsyncDisposable {
   /** Its absolute path. */
   readonly directory: string;
@@ -35,7 +35,7 @@ export class TemporaryProject implements AsyncDisposable {
     return join(this.directory, path);
   }
 
-  /** Writes a file, and its directories. */
+  /** Writes a file, and makes its directories. */
   async write(path: string, content: string | object): Promise<void> {
     const text = typeof content === "string" ? content : JSON.stringify(content);
     await Deno.mkdir(dirname(this.path(path)), { recursive: true });
@@ -52,7 +52,7 @@ export async function openStore(project: TemporaryProject): Promise<UnitStore> {
   return await UnitStore.open(project.path("loader.d"));
 }
 
-/** Builds the units of the module in `file`, and of all that it imports. */
+/** Builds the units of the module in `file` and of everything it imports. */
 export async function build(
   file: string,
   options: ReaderOptions & BuildOptions = {},
@@ -60,7 +60,7 @@ export async function build(
   return await buildUnits(await ModuleReader.open(file, options), options);
 }
 
-/** Does what the `load` command does, as `tester@host`; tells how many units had to be shipped. */
+/** Does what the `load` command does, as `tester@host`, and returns the number of shipped units. */
 export async function load(
   store: UnitStore,
   file: string,
@@ -73,13 +73,13 @@ export async function load(
   return { namespace, shipped: missing.length, ...sorted(outcomes) };
 }
 
-/** The modules of a load, by what it did with them. */
+/** The modules of a load, by what the load did with them. */
 export type SortedOutcomes = Record<
   "loaded" | "restored" | "installed" | "rerun" | "already",
   LoadOutcome[]
 >;
 
-/** Sorts modules by what a load did with them. */
+/** Groups modules by what a load did with them. */
 export function sorted(outcomes: LoadOutcome[]): SortedOutcomes {
   return {
     loaded: outcomes.filter(({ loaded }) => loaded),
@@ -90,7 +90,7 @@ export function sorted(outcomes: LoadOutcome[]): SortedOutcomes {
   };
 }
 
-/** The files of a text in which each stands behind a line `== its/path`. */
+/** Splits a text into files, each after a line `== its/path`. */
 export function filesOf(text: string): Record<string, string> {
   const [, ...parts] = text.split(/^== (.+)\n/m);
   const files: Record<string, string> = {};

@@ -20,7 +20,7 @@ const TREE = {
   "sub/c.ts": `export const b = 2;\n`,
 };
 
-Deno.test("a hash names the tree below it, and nothing else", async () => {
+Deno.test("a hash covers the tree below a module, and nothing else", async () => {
   const before = hashes(await unitsOf(TREE, "main.ts"));
   assert.deepEqual(Object.keys(before).sort(), ["a.ts", "b.ts", "main.ts", "sub/c.ts"]);
   assert.deepEqual(hashes(await unitsOf(TREE, "main.ts")), before);
@@ -30,7 +30,7 @@ Deno.test("a hash names the tree below it, and nothing else", async () => {
   assert.deepEqual(changed.sort(), ["b.ts", "main.ts", "sub/c.ts"]);
 });
 
-Deno.test("the hash of a module covers its place in the project, and not where that is", async () => {
+Deno.test("the hash of a module covers its path in the project, but not the project's location", async () => {
   const moved = { ...TREE, "b.ts": `export * from "./sub/d.ts";\n`, "sub/d.ts": TREE["sub/c.ts"] };
   const [before, after] = [await unitsOf(TREE, "main.ts"), await unitsOf(moved, "main.ts")].map(
     hashes,
@@ -40,13 +40,16 @@ Deno.test("the hash of a module covers its place in the project, and not where t
   assert.notEqual(after!["main.ts"], before!["main.ts"]);
 });
 
-Deno.test("units come after those that they import", async () => {
+Deno.test("units come after the units they import", async () => {
   const { units, request: { entry } } = await unitsOf(TREE, "main.ts");
   assert.deepEqual(units.map(({ module }) => module), ["a.ts", "sub/c.ts", "b.ts", "main.ts"]);
   assert.equal(units.at(-1)!.hash, entry);
 });
 
-/** Modules of a strongly connected graph: a ring, and any other edges. Few texts, so some are alike. */
+/**
+ * Modules of a strongly connected graph: a ring and other edges. There are few texts, so some are
+ * equal.
+ */
 const cycles = fc.integer({ min: 1, max: 6 }).chain((size) =>
   fc.record({
     texts: fc.array(fc.constantFrom("a", "b"), { minLength: size, maxLength: size }),
@@ -58,7 +61,7 @@ const cycles = fc.integer({ min: 1, max: 6 }).chain((size) =>
   })
 );
 
-Deno.test("a cycle has the same hashes from any entry, each member its own", async () => {
+Deno.test("the modules of a cycle have their own hashes, the same from any entry", async () => {
   await fc.assert(
     fc.asyncProperty(cycles, async ({ texts, edges, entry }) => {
       const files = Object.fromEntries(texts.map((text, index) => {
@@ -75,7 +78,7 @@ Deno.test("a cycle has the same hashes from any entry, each member its own", asy
   );
 });
 
-Deno.test("libraries are left to the server, each once, where they are first imported", async () => {
+Deno.test("libraries are left to the server, each listed once in import order", async () => {
   await using project = await TemporaryProject.make({
     "deno.jsonc": `{ // a comment
       "imports": { "fs": "node:fs", "chalk": "npm:chalk@5", "~/": "./lib/", "@gxensemble/x": "./x.ts" },
@@ -105,13 +108,13 @@ Deno.test("libraries are left to the server, each once, where they are first imp
   }
 });
 
-Deno.test("outside a project a module is named by its path", async () => {
+Deno.test("a module outside a project is named by its path", async () => {
   await using project = await TemporaryProject.make({ "main.mjs": `export {};\n` });
   const { units } = await build(`file://${project.path("main.mjs")}`);
   assert.equal(units[0]!.module, project.path("main.mjs"));
 });
 
-Deno.test("what cannot be shipped is refused at its file and line", async () => {
+Deno.test("a module that cannot be shipped is refused with file and line", async () => {
   const cases: [source: string, place: string, reason: RegExp][] = [
     [`const a = 1;\nconst b: = 2;\n`, "main.ts:2:10", /^Unexpected token `=`/],
     [`\nimport "./nosuch.ts";\n`, "main.ts:2:8", /^there is no module .*nosuch\.ts$/],

@@ -11,7 +11,7 @@ const FILES = {
     `  worker.onmessage = ({ data }) => done(data);\n});\n`,
 };
 
-Deno.test("workers are shipped: they need no file of their author's", async () => {
+Deno.test("workers are shipped, and do not need the author's files", async () => {
   await using project = await TemporaryProject.make(FILES);
   const store = await openStore(project);
   const { namespace, shipped } = await load(store, project.path("main.ts"));

@@ -4,7 +4,7 @@ import { ImportResolver } from "../../../cli/repl/import_resolver.ts";
 import { MAX_COMPLETIONS } from "../../../runtime/repl/repl_protocol.ts";
 import { TemporaryProject } from "../modules/temporary_project.ts";
 
-/** Sources of names in which the server answers with `answer`. */
+/** Sources of names with a server that answers with `answer`. */
 function sourcesOf(answer: (path: string[], prefix: string) => string[]): NameSources {
   return {
     session: {
@@ -51,7 +51,7 @@ Deno.test("complete completes control commands, and asks the server for other na
   assert.deepEqual(await complete(",(thread-state b", sources), [[], ",(thread-state b"]);
 });
 
-Deno.test("complete finds modules of the server, libraries, files and what deno.json maps", async () => {
+Deno.test("complete finds modules of the server, libraries, files and import map entries", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": { imports: { "mapped": "npm:mapped@1", "~/": "./src/" } },
     "src/handler.ts": "",
@@ -101,7 +101,7 @@ Deno.test("complete finds modules of the server, libraries, files and what deno.
   assert.deepEqual(await complete("const a = 'src/", sources), [[], "const a = 'src/"]);
 });
 
-Deno.test("complete offers only names, for any answer of the server", async () => {
+Deno.test("complete offers only valid names, for any answer of the server", async () => {
   const answers = [
     "ab",
     "abc",

@@ -154,12 +154,12 @@ const WHOLE = [
   ],
 ];
 
-Deno.test("isIncomplete is true only of a text that further lines can complete", async () => {
+Deno.test("isIncomplete is true only if further lines can complete the text", async () => {
   for (const text of INCOMPLETE) assert.equal(await isIncomplete(text), true, text);
   for (const text of [...WRONG, ...WHOLE]) assert.equal(await isIncomplete(text), false, text);
 });
 
-Deno.test("isIncomplete is true of every beginning of an input up to a line break", async () => {
+Deno.test("isIncomplete is true for every beginning of an input up to a line break", async () => {
   const inputs = [
     "const sum = <T extends number>(\n  ...values: T[]\n): number => {\n  let all = 0;\n" +
     "  for (const value of values) {\n    all += value;\n  }\n  return all;\n};",
@@ -177,7 +177,7 @@ Deno.test("isIncomplete is true of every beginning of an input up to a line brea
   }
 });
 
-Deno.test("continuesInput is true of a line that is valid only after the input", async () => {
+Deno.test("continuesInput is true for a line that is valid only after the input", async () => {
   const cases: [input: string, line: string, expected: boolean][] = [
     ["foo", "  .bar()", true],
     ["foo", "  ?.bar()", true],
@@ -206,7 +206,7 @@ Deno.test("continuesInput is true of a line that is valid only after the input",
   }
 });
 
-/** The inputs in lines, and those that each line ended when it was added. */
+/** The inputs in lines, and those that each added line ended. */
 async function inputsOf(lines: string[]): Promise<string[]> {
   const collected = new InputLines();
   const inputs: string[] = [];
@@ -214,7 +214,7 @@ async function inputsOf(lines: string[]): Promise<string[]> {
   return [...inputs, ...collected.flush()];
 }
 
-Deno.test("InputLines puts lines together that are valid only together", async () => {
+Deno.test("InputLines joins lines that are valid only together", async () => {
   const cases: string[][] = [
     ["a"],
     ["a", "b"],
@@ -248,7 +248,7 @@ Deno.test("InputLines allows blank lines within a chain", async () => {
   assert.deepEqual(await inputsOf(["", "a", "  ", "  .b()", "", "c", ""]), ["a\n  .b()", "c"]);
 });
 
-Deno.test("InputLines returns an input when the next line cannot continue it, or none follows", async () => {
+Deno.test("InputLines returns an input when the next line cannot continue it or there is none", async () => {
   const lines = new InputLines();
   assert.deepEqual(await lines.add("a"), []);
   assert.deepEqual(await lines.add("b"), ["a"]);
@@ -261,7 +261,7 @@ Deno.test("InputLines returns an input when the next line cannot continue it, or
   assert.deepEqual(lines.flush(), []);
 });
 
-Deno.test("InputLines reads a list of thousands of lines without parsing it at each line", async () => {
+Deno.test("InputLines reads a list of thousands of lines without reparsing it at each line", async () => {
   const lines = Array.from({ length: 20_000 }, (_, line) => `  { a: ${line}, b: "(" },`);
   assert.deepEqual(await inputsOf(["f([", ...lines, "])", "b"]), [
     `f([\n${lines.join("\n")}\n])`,
@@ -269,7 +269,7 @@ Deno.test("InputLines reads a list of thousands of lines without parsing it at e
   ]);
 });
 
-Deno.test("splitInputs leaves a text without control commands as one input", async () => {
+Deno.test("splitInputs returns a text without control commands as one input", async () => {
   assert.deepEqual(await splitInputs("a\nb\n\n"), ["a\nb"]);
   assert.deepEqual(await splitInputs("a\n.b\n,(h)\nc"), ["a\n.b", ",(h)", "c"]);
   assert.deepEqual(await splitInputs("[\n,2\n]"), ["[\n,2\n]"]);

@@ -240,7 +240,7 @@ Deno.test("a missing module or export is named", async () => {
   );
 });
 
-Deno.test("library modules are imported by the server", async () => {
+Deno.test("the server imports library modules", async () => {
   const session = new TypedSession();
   assert.equal(
     await session.typeAll("import { basename } from 'node:path'", "basename('/a/b')"),
@@ -259,7 +259,7 @@ Deno.test("library modules are imported by the server", async () => {
   );
 });
 
-Deno.test("inputs can use the names that the expansion uses", async () => {
+Deno.test("an input can use the names that the expansion uses", async () => {
   const session = new TypedSession();
   assert.equal(
     await session.typeAll("let $result = 1, $import = 2", "[$result, $import]"),

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { ImportResolver } from "../../../cli/repl/import_resolver.ts";
 import { TemporaryProject } from "../modules/temporary_project.ts";
 
-Deno.test("imports lead to modules by id or path, or to libraries", async () => {
+Deno.test("an import resolves to a module by id or path, or to a library", async () => {
   await using project = await TemporaryProject.make({
     "deno.json": { imports: { "mapped": "npm:mapped@1", "~/": "./src/" } },
     "sub/empty.ts": "",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { formatInputError, InputError, InputMap } from "../../../cli/repl/parsed_input.ts";
 
-Deno.test("a syntax error is shown with its line and a mark below its column, tabs included", () => {
+Deno.test("a syntax error is shown with its line and a mark below the column, tabs included", () => {
   const error = new InputError("Expression expected", { line: 2, column: 13 });
   assert.equal(
     formatInputError(error, "one\r\n\t\tconst a = ;\r\nthree"),
@@ -9,7 +9,7 @@ Deno.test("a syntax error is shown with its line and a mark below its column, ta
   );
 });
 
-Deno.test("InputMap turns places in expansions into places in inputs, of its session only", () => {
+Deno.test("InputMap maps positions in an expansion to the input, only for its own session", () => {
   const inputs = new InputMap("a.b");
   inputs.add(3, ({ line, column }) => ({ line: line - 1, column: column - 10 }));
   assert.equal(inputs.restore("at f (repl:a.b/3:2:15)"), "at f (repl:3:1:5)");
@@ -19,7 +19,7 @@ Deno.test("InputMap turns places in expansions into places in inputs, of its ses
   assert.equal(inputs.restore("(0 , f) is not a function"), "f is not a function");
 });
 
-Deno.test("InputMap remembers the newest thousand inputs", () => {
+Deno.test("InputMap keeps the latest thousand inputs", () => {
   const inputs = new InputMap("s");
   for (let input = 1; input <= 1001; input++) inputs.add(input, (position) => position);
   assert.equal(inputs.restore("repl:s/1:1:2 repl:s/2:1:2"), "repl:1 repl:2:1:2");

@@ -6,7 +6,7 @@ import { UnitStore } from "../../../runtime/code/unit_store.ts";
 import { eventually } from "../../runtime/server/captured_logs.ts";
 import { LocalEnsemble, refTo } from "../../runtime/server/local_ensemble.ts";
 
-Deno.test("the owner of a session believes only its own server and session", async () => {
+Deno.test("a RemoteSession accepts messages only from its own server and session", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const [target, rogue] = await Promise.all([ensemble.start("target"), ensemble.start("rogue")]);

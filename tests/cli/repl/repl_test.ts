@@ -9,10 +9,10 @@ import { eventually } from "../../runtime/server/captured_logs.ts";
 import { LocalEnsemble } from "../../runtime/server/local_ensemble.ts";
 import { HostileEnsemble } from "../hostile_ensemble.ts";
 
-/** What a REPL printed, and by which method. */
+/** The output of a REPL, and the method that printed it. */
 type Printed = [kind: "line" | "value" | "error", text: string];
 
-/** Opens a REPL in a server of this process, and passes it to a test with what it prints. */
+/** Opens a REPL on a server of this process, and passes it to a test with its output. */
 async function withRepl(test: (repl: Repl, printed: Printed[]) => Promise<void>): Promise<void> {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
@@ -42,7 +42,7 @@ async function withRepl(test: (repl: Repl, printed: Printed[]) => Promise<void>)
   await test(repl, printed);
 }
 
-Deno.test("Repl prints values as values, errors as errors, and the output of control commands as lines", () =>
+Deno.test("Repl prints values as values, errors as errors, and output of control commands as lines", () =>
   withRepl(async (repl, printed) => {
     assert.equal(await repl.enter("1 + 1"), "done");
     assert.equal(await repl.enter("undefined"), "done");
@@ -59,7 +59,7 @@ Deno.test("Repl prints values as values, errors as errors, and the output of con
     ]);
   }));
 
-Deno.test("Repl says whether a text is incomplete", () =>
+Deno.test("Repl reports whether a text is incomplete", () =>
   withRepl(async (repl) => {
     const incomplete = ["[", "function f() {\n", "{ a: 1,", ",(defined? a)\nf(", "[\n,2", ".map(("];
     for (const text of incomplete) assert.equal(await repl.isIncomplete(text), true, text);
@@ -67,7 +67,7 @@ Deno.test("Repl says whether a text is incomplete", () =>
     for (const text of whole) assert.equal(await repl.isIncomplete(text), false, text);
   }));
 
-Deno.test("Repl evaluates a text of several lines as one input, and names its errors", () =>
+Deno.test("Repl evaluates a text of several lines as one input, and locates its errors", () =>
   withRepl(async (repl, printed) => {
     assert.equal(await repl.enter("[\n\n,2\n]\n"), "done");
     assert.equal(await repl.enter("const words = 'a bc'\n  .split(' ')"), "done");
@@ -80,7 +80,7 @@ Deno.test("Repl evaluates a text of several lines as one input, and names its er
     assert.deepEqual(rest, [["error", "gxensemble: error: the last input is not complete"]]);
   }));
 
-Deno.test("Repl runs the control commands among the lines of a text in order, up to a failure", () =>
+Deno.test("Repl runs the control commands within a text in order, until one fails", () =>
   withRepl(async (repl, printed) => {
     const text = "const a = [\n1\n]\n,(defined? a)\na\n  .length\n,(defined? b) ; not yet\n";
     assert.equal(await repl.enter(text), "done");
@@ -111,7 +111,7 @@ Deno.test("Repl continues with the last result when a line begins with a dot", (
     assert.match(texts[5]!, /,q leaves/);
   }));
 
-Deno.test("an interrupted input does not become the last result when it ends", () =>
+Deno.test("an interrupted input does not become the last result when it finishes", () =>
   withRepl(async (repl, printed) => {
     await repl.enter("'kept'");
     const waiting = repl.enter(
@@ -125,7 +125,7 @@ Deno.test("an interrupted input does not become the last result when it ends", (
     assert.deepEqual(printed, [["value", '"kept"']]);
   }));
 
-Deno.test("interrupt stops waiting, and says whether an input was running", () =>
+Deno.test("interrupt stops waiting, and returns whether an input was running", () =>
   withRepl(async (repl, printed) => {
     assert.equal(repl.interrupt(), false);
     const waiting = repl.enter("await new Promise(() => {})");
@@ -139,7 +139,7 @@ Deno.test("interrupt stops waiting, and says whether an input was running", () =
     ]);
   }));
 
-Deno.test("Repl refuses an input that is nested too deep, and takes the next", () =>
+Deno.test("Repl refuses an input that is nested too deeply, and accepts the next", () =>
   withRepl(async (repl, printed) => {
     const reason = "expressions or blocks are nested too deep to be parsed";
     for (const deep of [`${"!".repeat(30_000)}1`, `${"[".repeat(20_000)}${"]".repeat(20_000)}`]) {
@@ -152,7 +152,7 @@ Deno.test("Repl refuses an input that is nested too deep, and takes the next", (
     assert.deepEqual(printed, [["value", "42"]]);
   }));
 
-Deno.test("a script whose last input is not complete fails", async () => {
+Deno.test("a script fails if its last input is incomplete", async () => {
   await using ensemble = await HostileEnsemble.start();
   assert.deepEqual(await pipeLines(ensemble.places, ["rogue"], ["[", "1,"]), {
     code: 1,

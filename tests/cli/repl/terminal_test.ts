@@ -37,7 +37,7 @@ Deno.test("a passphrase typed in the REPL is not shown, evaluated or kept", asyn
   terminal.type("secret\r");
   await terminal.shows("asked terces");
   await terminal.shows("repl> ");
-  // There is no shell that could continue what Ctrl-Z stops.
+  // There is no shell to continue the program after Ctrl-Z.
   terminal.type("\x1anext\r");
   await terminal.shows("entered next");
   await terminal.shows("repl> ");
@@ -60,7 +60,7 @@ Deno.test("a passphrase typed in the REPL is not shown, evaluated or kept", asyn
   ]);
 });
 
-Deno.test("Ctrl-D leaves the REPL and its line, on a terminal without a size", async () => {
+Deno.test("Ctrl-D leaves the REPL and ends its line, on a terminal without a size", async () => {
   await using ensemble = await HostileEnsemble.start();
   const { places } = ensemble;
   const sizeless = ["sh", "-c", 'stty cols 0 rows 0; exec "$@"', "sh"];
@@ -70,7 +70,7 @@ Deno.test("Ctrl-D leaves the REPL and its line, on a terminal without a size", a
   assert.ok(raw.endsWith("rogue> \x1b[8G\r\n\x1b[?2004l"), JSON.stringify(raw));
 });
 
-Deno.test("Ctrl-Z gives the terminal to the shell, and afterwards the input is still there", async () => {
+Deno.test("Ctrl-Z returns the terminal to the shell, and the input is still there afterwards", async () => {
   await using ensemble = await HostileEnsemble.start();
   const { places } = ensemble;
   const script = 'set -m; "$@"; case $(stty -a) in *" icanon"*) echo stopped icanon ;; esac; fg';
@@ -88,7 +88,7 @@ Deno.test("Ctrl-Z gives the terminal to the shell, and afterwards the input is s
   assert.equal((await terminal.end()).code, 0);
 });
 
-Deno.test("a dumb terminal gets no control sequences", async () => {
+Deno.test("a dumb terminal receives no control sequences", async () => {
   await using ensemble = await HostileEnsemble.start();
   const { places } = ensemble;
   const command = ["env", "TERM=dumb", ...places.program, "repl", "rogue"];
@@ -109,11 +109,11 @@ Deno.test("a dumb terminal gets no control sequences", async () => {
   terminal.type(CTRL_D);
   const { code, raw } = await terminal.end();
   assert.equal(code, 0, raw);
-  // Before the prompt, Deno itself clears its line.
+  // Deno itself clears its line before the prompt.
   assert.ok(!raw.slice(raw.indexOf("rogue> ")).includes("\x1b"), JSON.stringify(raw));
 });
 
-Deno.test("a narrow terminal shows inputs, pastes and searches, and Ctrl-C drops what was entered ahead", async () => {
+Deno.test("a narrow terminal shows inputs, pastes and searches, and Ctrl-C drops text entered ahead", async () => {
   using ensemble = new TemporaryEnsemble();
   const script = `
     import { History } from "${CLI}repl/editor/history.ts";
@@ -166,7 +166,7 @@ Deno.test("a narrow terminal shows inputs, pastes and searches, and Ctrl-C drops
   assert.ok(!raw.includes("entered ahead"), raw);
 });
 
-/** What a terminal of the given width shows of what it was sent. */
+/** The screen of a terminal of the given width, for its output. */
 async function screenOf(raw: string, columns: number): Promise<string[]> {
   const terminal = new xterm.Terminal({ cols: columns, rows: 100, allowProposedApi: true });
   await new Promise<void>((resolve) => terminal.write(raw, resolve));

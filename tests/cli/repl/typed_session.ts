@@ -38,7 +38,10 @@ export class TypedSession {
     return this.#input;
   }
 
-  /** Types an input; returns its result, its error without the stack frames of the test, or undefined. */
+  /**
+   * Types an input; returns its result, its error without the stack frames of the test, or
+   * undefined.
+   */
   async type(source: string): Promise<string> {
     try {
       const { expansion, locate } = await expand(source, (specifier, attributes) =>

@@ -3,12 +3,7 @@ import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import type { Actor } from "../../../runtime/actor/actor.ts";
 import type { Case } from "../../../runtime/actor/mailbox.ts";
 import { ActorExit, on, onPing, onShutdown } from "../../../runtime/actor/cases.ts";
-import {
-  Envelope,
-  reply,
-  replyFailure,
-  replyIfExpected,
-} from "../../../runtime/actor/messaging.ts";
+import { Envelope } from "../../../runtime/actor/messaging.ts";
 import { ActorRef } from "../../../runtime/actor/references.ts";
 import {
   ActorError,
@@ -22,7 +17,7 @@ import { UnsendableError } from "../../../runtime/wire/encoder.ts";
 import { CapturedLogs } from "../server/captured_logs.ts";
 import { FakeTime, LinkedSystems, settle, startSystem } from "./linked_systems.ts";
 
-/** Starts an actor that keeps what it gets. */
+/** Starts an actor that collects its messages. */
 function startCollector(system: ActorSystem, name?: string) {
   const envelopes: Envelope[] = [];
   const any: Case = {
@@ -38,7 +33,7 @@ function startEcho(system: ActorSystem, name: string): Actor {
     (self) =>
       self.loop([{
         matches: () => true,
-        react: (message, envelope) => void replyIfExpected(envelope, message),
+        react: (message, envelope) => envelope.reply(message),
       }]),
   );
 }
@@ -49,7 +44,7 @@ async function stop(...systems: ActorSystem[]): Promise<void> {
   await Promise.all(actors.map(({ ended }) => ended));
 }
 
-Deno.test("an actor is found by name, by number, by reference and as itself", async () => {
+Deno.test("an actor is found by name, number, reference and as an object", async () => {
   const system = startSystem();
   const actor = startEcho(system, "echo");
   assert.equal(`${actor.ref}`, "echo@here");
@@ -67,7 +62,7 @@ Deno.test("an actor is found by name, by number, by reference and as itself", as
   assert.deepEqual(system.actors(), []);
 });
 
-Deno.test("names that are none are refused", () => {
+Deno.test("spawn refuses invalid names", () => {
   const system = startSystem();
   for (const name of ["", " ", "a b", "5", "5a", "a\tb", "a\n", "\u00a0a", "x".repeat(129)]) {
     assert.throws(() => system.spawn(name, () => {}), (error) => {
@@ -79,7 +74,7 @@ Deno.test("names that are none are refused", () => {
   assert.deepEqual(system.actors(), []);
 });
 
-Deno.test("names of any other characters are taken", async () => {
+Deno.test("spawn accepts names with any other characters", async () => {
   const system = startSystem();
   for (const name of ["a", "x".repeat(128), "ü", "-a", "__proto__", "constructor", "a5/b:c"]) {
     const actor = startEcho(system, name);
@@ -89,7 +84,7 @@ Deno.test("names of any other characters are taken", async () => {
   await stop(system);
 });
 
-Deno.test("a name is one living actor's, and free once that has ended", async () => {
+Deno.test("a name belongs to one living actor, and is free once the actor has ended", async () => {
   const system = startSystem();
   const first = startEcho(system, "name");
   assert.throws(() => system.spawn("name", () => {}), (error) => {
@@ -109,7 +104,7 @@ Deno.test("a name is one living actor's, and free once that has ended", async ()
   await stop(system);
 });
 
-Deno.test("a body starts after spawn returns, and its actor gets messages sent before", async () => {
+Deno.test("a body starts after spawn returns, and the actor gets messages sent before", async () => {
   const system = startSystem();
   let begun = false;
   const received: unknown[] = [];
@@ -123,7 +118,7 @@ Deno.test("a body starts after spawn returns, and its actor gets messages sent b
   assert.deepEqual(received, [{ type: "a" }]);
 });
 
-Deno.test("a body that throws at once is a failure of the actor, not of spawn", async () => {
+Deno.test("a body that throws at once fails the actor, not spawn", async () => {
   const system = startSystem();
   const error = new Error("at once");
   const actor = system.spawn("a", () => {
@@ -149,7 +144,7 @@ Deno.test("tell returns a unique nonce, and undefined for a missing actor", asyn
   }
 });
 
-Deno.test("an envelope names the actor it is from", async () => {
+Deno.test("an envelope names its sender", async () => {
   const system = startSystem();
   const { envelopes } = startCollector(system, "a");
   const sender = system.spawn("sender", (self) => {
@@ -182,7 +177,7 @@ Deno.test("an ask rejects with the name and message of a failure", async () => {
   const { ref } = far.spawn("fails", (self) =>
     self.loop([{
       matches: () => true,
-      react: (message, envelope) => replyFailure(envelope, message),
+      react: (message, envelope) => envelope.fail(message),
     }]));
   const cases: [unknown, string, string][] = [
     [new TypeError("wrong"), "wrong", "TypeError"],
@@ -219,7 +214,7 @@ Deno.test("an ask settles for any malformed failure from a peer", async () => {
   await stop(far);
 });
 
-Deno.test("an answer may be a promise, near and far: what it resolves with is the answer", async () => {
+Deno.test("a promise as answer is awaited, within a server and between servers", async () => {
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
   const refuse = () => {
@@ -234,7 +229,7 @@ Deno.test("an answer may be a promise, near and far: what it resolves with is th
     const { ref } = far.spawn(undefined, (self) =>
       self.loop([{
         matches: () => true,
-        react: (_message, envelope) => reply(envelope, answer),
+        react: (_message, envelope) => envelope.reply(answer),
       }]));
     for (const system of [far, near]) {
       const got = await system.ask(ref, "question")
@@ -245,13 +240,13 @@ Deno.test("an answer may be a promise, near and far: what it resolves with is th
   await stop(far);
 });
 
-Deno.test("an ask that is answered with a promise which never settles fails in its time", async () => {
+Deno.test("an ask times out when its answer is a promise that never settles", async () => {
   using time = new FakeTime();
   const system = startSystem();
   system.spawn("a", (self) =>
     self.loop([{
       matches: () => true,
-      react: (_message, envelope) => reply(envelope, new Promise(() => {})),
+      react: (_message, envelope) => envelope.reply(new Promise(() => {})),
     }]));
   const rejected = assert.rejects(system.ask("a", "question", { timeout: 100 }), TimeoutError);
   await time.pass(100);
@@ -259,7 +254,7 @@ Deno.test("an ask that is answered with a promise which never settles fails in i
   await stop(system);
 });
 
-Deno.test("an ask of an actor that is not there is refused at once, near and far", async () => {
+Deno.test("an ask of a missing actor is refused at once, on the same server and on another", async () => {
   using time = new FakeTime();
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
@@ -275,7 +270,7 @@ Deno.test("an ask of an actor that is not there is refused at once, near and far
   assert.equal(time.referenced, 0);
 });
 
-Deno.test("a message to an actor that is not there far away is dropped silently", async () => {
+Deno.test("a message to a missing actor on another server is dropped silently", async () => {
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
   assert.notEqual(near.tell(new ActorRef(far.id, "nobody"), 1), undefined);
@@ -283,7 +278,7 @@ Deno.test("a message to an actor that is not there far away is dropped silently"
   assert.equal(systems.sent.length, 1);
 });
 
-Deno.test("an ask of a server that cannot be reached is refused at once", async () => {
+Deno.test("an ask of an unreachable server is refused at once", async () => {
   const systems = new LinkedSystems();
   const near = systems.start("near");
   const ref = new ActorRef("nosuch", "a");
@@ -295,7 +290,7 @@ Deno.test("an ask of a server that cannot be reached is refused at once", async 
   assert.equal(near.tell(ref, 1), undefined);
 });
 
-Deno.test("an ask without an answer fails when its time is over, and says whom it asked", async () => {
+Deno.test("an ask times out without an answer, and its error names the actor", async () => {
   using time = new FakeTime();
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
@@ -356,8 +351,8 @@ Deno.test("a late answer is not put into a mailbox", async () => {
     await settle();
     const answer = asker.actor.ask(slow.ref, "question", { timeout: 10 });
     await assert.rejects(Promise.all([answer, time.pass(10)]), TimeoutError);
-    reply(envelopes[0]!, "too late");
-    replyFailure(envelopes[0]!, "too late");
+    envelopes[0]!.reply("too late");
+    envelopes[0]!.fail("too late");
     await settle();
     assert.deepEqual(asker.envelopes, []);
     assert.equal(asker.actor.mailboxLength, 0);
@@ -365,15 +360,15 @@ Deno.test("a late answer is not put into a mailbox", async () => {
   }
 });
 
-Deno.test("the second answer to an ask goes nowhere", async () => {
+Deno.test("a second answer to an ask is dropped", async () => {
   const system = startSystem();
   const asker = startCollector(system, "asker");
   system.spawn("twice", (self) =>
     self.receive([{
       matches: () => true,
       react: (_message, envelope) => {
-        reply(envelope, "first");
-        reply(envelope, "second");
+        envelope.reply("first");
+        envelope.reply("second");
       },
     }]) as Promise<void>);
   assert.equal(await asker.actor.ask("twice", "question"), "first");
@@ -382,7 +377,7 @@ Deno.test("the second answer to an ask goes nowhere", async () => {
   await stop(system);
 });
 
-Deno.test("an answer from another server than the one asked is ignored", async () => {
+Deno.test("an answer from a server that was not asked is ignored", async () => {
   const systems = new LinkedSystems();
   const [near, far, foe] = ["near", "far", "foe"].map((name) => systems.start(name));
   const { actor, envelopes } = startCollector(far!, "slow");
@@ -397,12 +392,12 @@ Deno.test("an answer from another server than the one asked is ignored", async (
       );
     }
   }
-  reply(envelopes[0]!, "the truth");
+  envelopes[0]!.reply("the truth");
   assert.equal(await answer, "the truth");
   await stop(far!);
 });
 
-Deno.test("an ask may be aborted, before it is sent and while it waits", async () => {
+Deno.test("an ask can be aborted before it is sent and while it waits", async () => {
   using time = new FakeTime();
   const system = startSystem();
   const { envelopes } = startCollector(system, "silent");
@@ -416,7 +411,7 @@ Deno.test("an ask may be aborted, before it is sent and while it waits", async (
   controller.abort(reason);
   await assert.rejects(answer, reason);
   assert.equal(time.referenced, 0);
-  reply(envelopes[0]!, "too late");
+  envelopes[0]!.reply("too late");
   await stop(system);
 });
 
@@ -440,7 +435,7 @@ Deno.test("an ask that is aborted while it is sent does not wait", async () => {
   await stop(system);
 });
 
-Deno.test("a signal that outlives its asks keeps nothing of them", async () => {
+Deno.test("a signal that outlives its asks holds no reference to them", async () => {
   const system = startSystem();
   startEcho(system, "echo");
   let listeners = 0;
@@ -460,7 +455,7 @@ Deno.test("a signal that outlives its asks keeps nothing of them", async () => {
   await stop(system);
 });
 
-Deno.test("an actor that ends answers the requests in its mailbox, with its reason", async () => {
+Deno.test("an actor that ends answers the requests in its mailbox with its reason", async () => {
   const system = startSystem();
   for (
     const [error, expected] of [
@@ -494,32 +489,30 @@ Deno.test("an actor that ends while it waits for an answer affects no other", as
   });
   await asker.ended;
   await settle();
-  reply(envelopes[0]!, "answer");
+  envelopes[0]!.reply("answer");
   await stop(system);
 });
 
-Deno.test("replyIfExpected answers an ask, and returns whether it did", async () => {
+Deno.test("reply answers an ask and a tell that expects an answer, and nothing else", async () => {
   const system = startSystem();
-  const said: boolean[] = [];
   const asker = startCollector(system, "asker");
   system.spawn("a", (self) =>
     self.loop([{
       matches: () => true,
-      react: (message, envelope) => void said.push(replyIfExpected(envelope, message)),
+      react: (message, envelope) => envelope.reply(message),
     }]));
   await settle();
   asker.actor.tell("a", 1);
   assert.equal(await asker.actor.ask("a", 2), 2);
   const nonce = asker.actor.tell("a", 3, { replyExpected: true });
   await settle();
-  assert.deepEqual(said, [false, true, true]);
   assert.deepEqual(asker.envelopes.map(({ message, replyTo }) => [message, replyTo]), [[3, nonce]]);
-  // Those of asks are even: an answer to this one is no answer to an ask.
+  // The nonces of asks are even, so an answer to this one is not an answer to an ask.
   assert.equal(asker.envelopes[0]!.nonce % 2, 1);
   await stop(system);
 });
 
-Deno.test("what cannot travel to another server is refused where it is sent", async () => {
+Deno.test("a value that cannot be sent to another server is refused at the sender", async () => {
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
   const { actor } = startCollector(far, "a");
@@ -530,7 +523,7 @@ Deno.test("what cannot travel to another server is refused where it is sent", as
   await stop(far);
 });
 
-Deno.test("within a server a message is the sender's own value", async () => {
+Deno.test("a message within a server is the sender's own value", async () => {
   const system = startSystem();
   const { envelopes } = startCollector(system, "a");
   const message = { run: () => 1 };
@@ -540,7 +533,7 @@ Deno.test("within a server a message is the sender's own value", async () => {
   await stop(system);
 });
 
-Deno.test("a reference, or an object with one, is a destination, also on another server", async () => {
+Deno.test("a reference, or an object with one, is a destination, even on another server", async () => {
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
   startEcho(near, "echo");
@@ -552,7 +545,7 @@ Deno.test("a reference, or an object with one, is a destination, also on another
   await stop(near, far);
 });
 
-Deno.test("a lost server fails its asks, and no others", async () => {
+Deno.test("a lost server fails its own asks only", async () => {
   using time = new FakeTime();
   const systems = new LinkedSystems();
   const [near, far, other] = ["near", "far", "other"].map((name) => systems.start(name));
@@ -565,13 +558,13 @@ Deno.test("a lost server fails its asks, and no others", async () => {
   for (const each of await Promise.allSettled(failing)) {
     assert.deepEqual((each as PromiseRejectedResult).reason, reason);
   }
-  reply(kept!.envelopes[0]!, "fine");
+  kept!.envelopes[0]!.reply("fine");
   assert.equal(await fine, "fine");
   assert.equal(time.referenced, 0);
   await stop(far!, other!);
 });
 
-Deno.test("a system that closes fails all that waits", async () => {
+Deno.test("a closing system fails everything that waits", async () => {
   const system = startSystem();
   startCollector(system, "silent");
   const answers = Promise.allSettled([1, 2].map((n) => system.ask("silent", n)));
@@ -585,7 +578,7 @@ Deno.test("a system that closes fails all that waits", async () => {
   await stop(system);
 });
 
-Deno.test("stopping tells all actors but those kept, and makes the rest end after the grace", async () => {
+Deno.test("stopActors sends shutdown to all actors except those kept, and ends the rest after the grace", async () => {
   using time = new FakeTime();
   const system = startSystem();
   const order: string[] = [];
@@ -612,7 +605,7 @@ Deno.test("stopping tells all actors but those kept, and makes the rest end afte
   await stop(system);
 });
 
-Deno.test("stopping does not wait longer than the last actor takes", async () => {
+Deno.test("stopActors returns when the last actor has ended", async () => {
   using time = new FakeTime();
   const system = startSystem();
   for (let i = 0; i < 3; i++) system.spawn(undefined, (self) => self.loop([onShutdown()]));
@@ -634,7 +627,7 @@ Deno.test("kill ends an actor that does not receive, and fails its asks at once"
       async react(message, envelope) {
         received.push(message);
         await gate.promise;
-        reply(envelope, "too late");
+        envelope.reply("too late");
       },
     }]));
   const monitor = watcher.monitor(stuck.ref);
@@ -662,7 +655,7 @@ Deno.test("kill ends an actor that does not receive, and fails its asks at once"
   ]);
 
   assert.deepEqual(logs.complaints, ["WARN actor: stuck@here is killed"]);
-  // The name is another's now, also when the body of the first comes to its end.
+  // The name belongs to another actor now, even when the first one's body ends.
   const second = startCollector(system, "stuck");
   gate.resolve();
   await settle();
@@ -676,7 +669,7 @@ Deno.test("kill ends an actor that does not receive, and fails its asks at once"
   await stop(system);
 });
 
-Deno.test("a name is free as soon as its actor was killed, and stays the next one's", async () => {
+Deno.test("a killed actor's name is free at once, and stays with the next actor", async () => {
   const system = startSystem();
   startCollector(system, "name");
   await settle();
@@ -690,14 +683,14 @@ Deno.test("a name is free as soon as its actor was killed, and stays the next on
   await stop(system);
 });
 
-Deno.test("requests are answered once, also when their actor is killed or fails afterwards", async () => {
+Deno.test("a request is answered once, even if its actor is killed or fails afterwards", async () => {
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
   const body = (after: () => Promise<never>) => (self: Actor) =>
     self.loop([{
       matches: () => true,
       react: (_message, envelope) => {
-        reply(envelope, "answered");
+        envelope.reply("answered");
         return after();
       },
     }]);
@@ -725,7 +718,7 @@ Deno.test("kill ends an actor that waits in a receive", async () => {
   assert.deepEqual(system.actors(), []);
 });
 
-Deno.test("a ping is answered and a shutdown taken before the messages that wait", async () => {
+Deno.test("a ping and a shutdown are handled before the messages that wait", async () => {
   const system = startSystem();
   const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const jobs: number[] = [];
@@ -752,7 +745,7 @@ Deno.test("a ping is answered and a shutdown taken before the messages that wait
   assert.deepEqual(jobs, [0, 1]);
 });
 
-Deno.test("a shutdown that an actor takes itself comes before its backlog, which it may work off", async () => {
+Deno.test("a shutdown that an actor handles itself precedes its backlog, which the actor can still process", async () => {
   const system = startSystem();
   const done: number[] = [];
   const gate = Promise.withResolvers<void>();
@@ -775,13 +768,13 @@ Deno.test("a shutdown that an actor takes itself comes before its backlog, which
   assert.deepEqual(done, [-1, 0, 1, 2]);
 });
 
-Deno.test("an actor with a long backlog lets the event loop turn", async () => {
+Deno.test("an actor with a long backlog yields to the event loop", async () => {
   const { setTimeout } = globalThis;
   for (const how of ["loop", "receive"]) {
     using time = new FakeTime();
     const system = startSystem();
     let handled = 0;
-    // Each takes 1 ms, as if it computed.
+    // Each takes 1 ms, as if it were computing.
     const cases = [on("job", () => {
       handled++;
       time.now++;
@@ -805,7 +798,7 @@ Deno.test("an actor with a long backlog lets the event loop turn", async () => {
   }
 });
 
-Deno.test("an actor without a backlog waits for no turn of the event loop", async () => {
+Deno.test("an actor without a backlog does not yield to the event loop", async () => {
   using time = new FakeTime();
   const system = startSystem();
   let handled = 0;
@@ -823,7 +816,7 @@ Deno.test("an actor without a backlog waits for no turn of the event loop", asyn
   await stop(system);
 });
 
-Deno.test("a message that throws when read fails only its sender", async () => {
+Deno.test("a message that throws when it is read fails only its sender", async () => {
   const system = startSystem();
   const { envelopes } = startCollector(system, "a");
   await settle();
@@ -840,7 +833,7 @@ Deno.test("a message that throws when read fails only its sender", async () => {
   await stop(system);
 });
 
-Deno.test("an actor's mailbox that grows long is a warning that names the actor", async () => {
+Deno.test("a mailbox that grows long logs a warning that names the actor", async () => {
   using logs = await CapturedLogs.start();
   const system = startSystem();
   const actor = system.spawn("slow", (self) => self.loop([on("other", () => {})]));
@@ -854,13 +847,13 @@ Deno.test("an actor's mailbox that grows long is a warning that names the actor"
   await actor.ended;
 });
 
-Deno.test("a request without a time-out never goes stale", async () => {
+Deno.test("a request without a timeout never expires", async () => {
   const system = startSystem();
   const { actor, envelopes } = startCollector(system, "a");
   const answers = [100, Infinity].map((timeout) => system.ask(actor, "question", { timeout }));
   await settle();
   assert.deepEqual(envelopes.map(({ timeout }) => timeout), [100, undefined]);
-  for (const envelope of envelopes) reply(envelope);
+  for (const envelope of envelopes) envelope.reply();
   await Promise.all(answers);
   await stop(system);
 });
@@ -887,7 +880,7 @@ Deno.test("a system without a route reaches no other server", async () => {
   await assert.rejects(system.ask(there, "a question"), DisconnectedError);
 });
 
-Deno.test("deliver takes a shutdown from elsewhere only where the guard lets it pass", async () => {
+Deno.test("deliver accepts a shutdown from another server only if the guard allows it", async () => {
   const system = startSystem();
   const answers: unknown[] = [];
   system.route = {
@@ -921,4 +914,50 @@ Deno.test("deliver takes a shutdown from elsewhere only where the guard lets it 
     undefined,
   ]);
   part!.exit();
+});
+
+Deno.test("ActorSystem.spawn and serve refuse a body or a handler that is no function", () => {
+  const system = startSystem();
+  for (const body of [undefined, null, 5, {}]) {
+    assert.throws(() => system.spawn("a", body as never), {
+      message: /^not the body of an actor: /,
+      code: "INVALID_INPUT",
+    });
+    assert.throws(() => system.serve("a", { add: body } as never), {
+      message: /^not a handler of a service: add is /,
+    });
+  }
+  for (const handlers of [undefined, null, 5]) {
+    assert.throws(
+      () => system.serve("a", handlers as never),
+      /^InvalidInputError: not the handlers/,
+    );
+  }
+  assert.deepEqual(system.actors(), []);
+});
+
+Deno.test("ActorSystem.kill refuses a reason that is no text, and ends nothing", async () => {
+  const system = startSystem();
+  const actor = system.serve("a", { get: () => 1 });
+  for (const reason of [5, null, Symbol("why"), {}]) {
+    assert.throws(() => system.kill("a", reason as never), { code: "INVALID_INPUT" });
+  }
+  assert.equal(await system.ask("a", { type: "get" }), 1);
+  system.kill("a", "why");
+  await actor.ended;
+});
+
+Deno.test("ActorSystem.close ends the actors that are left, and starts none", async () => {
+  const system = startSystem();
+  const left = system.spawn("left", () => new Promise(() => {}));
+  const waits = system.ask("left", { type: "any" }, { timeout: Infinity });
+  const failed = assert.rejects(waits, { code: "SERVER_STOPPING" });
+  system.close();
+  await Promise.all([failed, left.ended]);
+  assert.equal(left.signal.aborted, true);
+  assert.throws(() => system.spawn("late", () => {}), {
+    message: "cannot start actor late: here has stopped",
+    code: "SERVER_STOPPING",
+  });
+  await assert.rejects(system.ask("a@elsewhere", {}), { code: "SERVER_STOPPING" });
 });

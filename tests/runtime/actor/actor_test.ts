@@ -3,19 +3,18 @@ import fc from "npm:fast-check@^4.10.2";
 import type { Actor, ActorBody } from "../../../runtime/actor/actor.ts";
 import type { Case } from "../../../runtime/actor/mailbox.ts";
 import { ActorExit, on, onReply } from "../../../runtime/actor/cases.ts";
-import { reply } from "../../../runtime/actor/messaging.ts";
 import { ActorError, EnsembleError } from "../../../runtime/errors.ts";
 import { FakeTime, settle, startSystem } from "./linked_systems.ts";
 import { happened } from "../../fake_clock.ts";
 
 const ANY: Case<unknown> = { matches: () => true, react: (message) => message };
 
-/** A case that gives the message back. */
+/** A case that returns the message. */
 function take(type: string): Case<unknown> {
   return on(type, (message) => message);
 }
 
-/** Starts an actor and gives it when its body runs. */
+/** Starts an actor, and returns it once its body runs. */
 async function start(
   body: ActorBody = () => new Promise(() => {}),
   name?: string,
@@ -34,7 +33,7 @@ async function start(
 
 type Ask = (message: unknown) => Promise<unknown>;
 
-Deno.test("messages are received in the order they were sent, whether or not it waits", async () => {
+Deno.test("messages are received in the order they were sent, whether or not the actor waits", async () => {
   const received: unknown[] = [];
   const gate = Promise.withResolvers<void>();
   const { actor, tell } = await start(async (self) => {
@@ -52,7 +51,7 @@ Deno.test("messages are received in the order they were sent, whether or not it 
   assert.equal(actor.handled, 6);
 });
 
-Deno.test("what no case matches stays in the mailbox, in order", async () => {
+Deno.test("messages that match no case stay in the mailbox in order", async () => {
   const { actor, tell } = await start();
   for (const id of [0, 1, 2, 3]) tell({ type: id % 2 ? "odd" : "even", id });
   assert.deepEqual(await actor.receive([take("odd")]), { type: "odd", id: 1 });
@@ -71,7 +70,7 @@ Deno.test("what no case matches stays in the mailbox, in order", async () => {
   assert.deepEqual(rest, [0, 2, 3, 4, 6]);
 });
 
-Deno.test("receives of any kind get what they would from a list of all messages", async () => {
+Deno.test("receives of every kind get what they would from a list of all messages", async () => {
   const types = ["a", "b", "c"];
   const step = fc.oneof(
     fc.record({ send: fc.constantFrom(...types) }),
@@ -113,7 +112,7 @@ Deno.test("receives of any kind get what they would from a list of all messages"
         }
       }
       assert.equal(actor.mailboxLength, model.length);
-      // A receive that comes after a busy while lets the event loop turn first.
+      // After a busy while, a receive first yields to the event loop.
       await happened(() => actor.state === (pending ? "receiving" : "running"));
       actor.exit();
       await settle();
@@ -122,7 +121,7 @@ Deno.test("receives of any kind get what they would from a list of all messages"
   );
 });
 
-Deno.test("a receive gives what its reaction gives, promises awaited", async () => {
+Deno.test("receive returns the result of its reaction, and awaits a promise", async () => {
   const { actor, tell } = await start();
   tell(1);
   tell(2);
@@ -135,7 +134,7 @@ Deno.test("a receive gives what its reaction gives, promises awaited", async () 
   assert.equal(await actor.receive([{ ...ANY, react: () => odd }]), "of another class");
 });
 
-Deno.test("a receive that need not wait takes what is there, or the else", async () => {
+Deno.test("receive with a timeout of 0 takes a message that is there, or runs the else", async () => {
   const { actor, tell } = await start();
   const nothing = actor.receive([ANY], { timeout: 0 });
   assert.equal(actor.state, "running");
@@ -147,7 +146,7 @@ Deno.test("a receive that need not wait takes what is there, or the else", async
   assert.equal(actor.state, "running");
 });
 
-Deno.test("a receive in vain ends when its time is over, and one that gets something goes on", async () => {
+Deno.test("receive ends at its timeout without a message, and not after it got one", async () => {
   using time = new FakeTime();
   const { actor, tell } = await start();
   let result: unknown;
@@ -168,7 +167,7 @@ Deno.test("a receive in vain ends when its time is over, and one that gets somet
   await time.pass(0);
   assert.deepEqual(result, { type: "a" });
   assert.equal(time.timers, 0);
-  // A timeout that is over does not end the next receive.
+  // An expired timeout does not end the next receive.
   result = undefined;
   receive(Infinity);
   assert.equal(time.timers, 0);
@@ -180,7 +179,7 @@ Deno.test("a receive in vain ends when its time is over, and one that gets somet
   assert.equal(actor.mailboxLength, 1);
 });
 
-Deno.test("a receive may wait for months", async () => {
+Deno.test("receive accepts a timeout of months", async () => {
   using time = new FakeTime();
   const { actor } = await start();
   const months = 100 * 24 * 3_600_000;
@@ -207,7 +206,7 @@ Deno.test("expired messages are dropped unread", async () => {
   assert.equal(await waiting, "at once");
 });
 
-Deno.test("a second receive beside one that waits is refused, and takes nothing from it", async () => {
+Deno.test("a second receive during one that waits is refused, and takes no message from it", async () => {
   const { actor, tell } = await start(undefined, "busy");
   const waiting = actor.receive([take("a")]);
   tell({ type: "b" });
@@ -231,7 +230,7 @@ for (
     ["rejects", () => Promise.reject(new RangeError("broken"))],
   ] as const
 ) {
-  Deno.test(`a reaction that ${how} is told to the asker and ends the actor, in a receive`, async () => {
+  Deno.test(`a reaction that ${how} fails the ask and ends the actor, in a receive`, async () => {
     const { actor, ask } = await start(async (self) => {
       await self.receive([{ ...ANY, react: fail }]);
     });
@@ -244,7 +243,7 @@ for (
     assert.equal(actor.state, "dead");
   });
 
-  Deno.test(`a reaction that ${how} is told to the asker and ends the actor, in a loop`, async () => {
+  Deno.test(`a reaction that ${how} fails the ask and ends the actor, in a loop`, async () => {
     const { actor, ask, tell } = await start((self) => self.loop([{ ...ANY, react: fail }]));
     const answers = Promise.allSettled([ask("x"), ask("y")]);
     tell("z");
@@ -254,10 +253,10 @@ for (
     assert.ok(await actor.ended instanceof RangeError);
   });
 
-  Deno.test(`an actor may catch that a reaction ${how}, and go on`, async () => {
+  Deno.test(`an actor can catch a reaction that ${how}, and continue`, async () => {
     const { actor, ask } = await start(async (self) => {
       await assert.rejects(self.receive([{ ...ANY, react: fail }]), /broken/);
-      await self.receive([{ ...ANY, react: (_message, envelope) => reply(envelope, "fine") }]);
+      await self.receive([{ ...ANY, react: (_message, envelope) => envelope.reply("fine") }]);
     });
     await assert.rejects(ask("x"), /broken/);
     assert.equal(await ask("y"), "fine");
@@ -270,7 +269,7 @@ Deno.test("a reaction that fails after it answered does not answer again", async
     self.loop([{
       ...ANY,
       react: (_message, envelope) => {
-        reply(envelope, "answered");
+        envelope.reply("answered");
         throw new Error("afterwards");
       },
     }])
@@ -279,7 +278,7 @@ Deno.test("a reaction that fails after it answered does not answer again", async
   assert.match(String(await actor.ended), /afterwards/);
 });
 
-Deno.test("an actor says what the receive it waits in takes", async () => {
+Deno.test("an actor reports the cases of the receive it waits in", async () => {
   const { actor, tell } = await start();
   assert.equal(actor.awaits, undefined);
   const waiting = actor.receive([take("a"), onReply(7, () => {}), ANY]);
@@ -289,7 +288,7 @@ Deno.test("an actor says what the receive it waits in takes", async () => {
   assert.equal(actor.awaits, undefined);
 });
 
-Deno.test("a guard that throws fails the receive it belongs to, and never the sender", async () => {
+Deno.test("a guard that throws fails its receive, and never the sender", async () => {
   for (const waits of [true, false]) {
     const gate = Promise.withResolvers<void>();
     if (waits) gate.resolve();
@@ -311,7 +310,7 @@ Deno.test("a guard that throws fails the receive it belongs to, and never the se
   }
 });
 
-Deno.test("a receive whose guard threw leaves the message to the next one", async () => {
+Deno.test("a receive whose guard threw leaves the message to the next receive", async () => {
   const { actor, tell } = await start();
   const waiting = actor.receive([{ ...ANY, matches: () => assert.fail("no guard") }]);
   tell("x");
@@ -320,7 +319,7 @@ Deno.test("a receive whose guard threw leaves the message to the next one", asyn
   assert.equal(await actor.receive([ANY], { timeout: 0 }), "x");
 });
 
-Deno.test("an actor that is made to end leaves its receive, and every later one", async () => {
+Deno.test("a killed actor leaves its receive, and every later one", async () => {
   const caught: unknown[] = [];
   const { actor } = await start(async (self) => {
     for (let i = 0; i < 3; i++) {
@@ -335,7 +334,7 @@ Deno.test("an actor that is made to end leaves its receive, and every later one"
   assert.ok(caught.every((error) => error instanceof ActorExit && error.message === "enough"));
 });
 
-Deno.test("an actor that runs ends at its next receive; its signal says so at once", async () => {
+Deno.test("a running actor ends at its next receive, and its signal is aborted at once", async () => {
   const { actor } = await start(async (self) => {
     await new Promise((resolve) => self.signal.addEventListener("abort", resolve));
     await self.receive([ANY]);
@@ -352,7 +351,7 @@ Deno.test("an actor that runs ends at its next receive; its signal says so at on
   assert.ok(other.signal.aborted, "a signal asked for after the end is aborted");
 });
 
-Deno.test("throwing ActorExit ends the actor in good order, from a body and from a reaction", async () => {
+Deno.test("throwing ActorExit ends the actor normally, from a body and from a reaction", async () => {
   const { actor } = await start(() => {
     throw new ActorExit();
   });
@@ -369,7 +368,7 @@ Deno.test("throwing ActorExit ends the actor in good order, from a body and from
   assert.equal(await other.ended, undefined);
 });
 
-Deno.test("the state of an actor: running, receiving, dead", async () => {
+Deno.test("an actor's state is running, receiving or dead", async () => {
   const { actor, tell } = await start((self) => self.receive([ANY]) as Promise<void>);
   assert.equal(actor.state, "receiving");
   tell("x");
@@ -379,7 +378,7 @@ Deno.test("the state of an actor: running, receiving, dead", async () => {
   assert.equal(actor.state, "dead");
 });
 
-Deno.test("a receive that is left behind keeps no timer", async () => {
+Deno.test("an abandoned receive keeps no timer", async () => {
   using time = new FakeTime();
   const { actor } = await start((self) => void self.receive([ANY], { timeout: 3_600_000 }));
   await actor.ended;
@@ -387,7 +386,7 @@ Deno.test("a receive that is left behind keeps no timer", async () => {
   assert.equal(time.timers, 0);
 });
 
-Deno.test("a message arriving at a waiting actor costs the same however long its backlog is", async () => {
+Deno.test("a message to a waiting actor costs the same for any length of backlog", async () => {
   const work = async (backlog: number) => {
     const { actor, tell } = await start();
     let asked = 0;
@@ -410,7 +409,7 @@ Deno.test("a message arriving at a waiting actor costs the same however long its
   assert.equal(await work(40_000), 1001);
 });
 
-Deno.test("an answer that is waited for beside other messages is received alone", async () => {
+Deno.test("an awaited answer is received on its own, apart from other messages", async () => {
   const { actor, tell } = await start();
   const nonce = actor.tell(actor, { type: "question" }, { replyExpected: true })!;
   tell({ type: "answer" });
@@ -421,7 +420,7 @@ Deno.test("an answer that is waited for beside other messages is received alone"
   assert.equal(actor.mailboxLength, 3);
 });
 
-Deno.test("a backtrace disturbs neither the receive it shows nor what that waits for", async () => {
+Deno.test("a backtrace disturbs neither the receive it shows nor the awaited message", async () => {
   const { actor, tell } = await start(async function waitingForWork(self) {
     await self.receive([take("a")]);
     await self.receive([take("b")], { timeout: 60_000 });
@@ -431,7 +430,7 @@ Deno.test("a backtrace disturbs neither the receive it shows nor what that waits
     const stacks = await Promise.all([actor.backtrace(), actor.backtrace()]);
     if (type !== "c") { for (const stack of stacks) assert.match(stack!, /waitingForWork/); }
     assert.deepEqual(actor.awaits, [type]);
-    // Once at the same time as the message comes.
+    // Once at the moment when the message arrives.
     const third = actor.backtrace();
     tell({ type });
     await third;
@@ -446,7 +445,7 @@ Deno.test("a backtrace disturbs neither the receive it shows nor what that waits
   assert.equal(await actor.backtrace(), undefined);
 });
 
-Deno.test("with the runtime's own timers a receive times out too", async () => {
+Deno.test("a receive times out with the runtime's own timers too", async () => {
   let over = false;
   const { actor } = await start(async (self) => {
     await self.receive([ANY], { timeout: 1 });

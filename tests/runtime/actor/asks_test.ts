@@ -8,12 +8,12 @@ import { FakeTime, settle } from "./linked_systems.ts";
 const FAR = new ActorRef("far", "actor");
 const OTHER = new ActorRef("other", "actor");
 
-/** The answer to a nonce as it comes from a peer. */
+/** A peer's answer to a nonce. */
 function answerTo(nonce: number, message: unknown, failed = false, source = FAR): Envelope {
   return new Envelope(message, "asker", source, 1, nonce, undefined, false, failed);
 }
 
-/** Which of the nonces that the tests use is still waited for. */
+/** The nonces of the tests that are still waited for. */
 function waiting(asks: PendingAsks): number[] {
   return [2, 4, 6].filter((nonce) => [FAR, OTHER].some(({ server }) => asks.awaits(nonce, server)));
 }
@@ -57,7 +57,7 @@ Deno.test("settle rejects an ask with any failure a peer answers, and keeps noth
   }
 });
 
-Deno.test("settle shortens a failure that is not in the form of one", async () => {
+Deno.test("settle shortens a malformed failure", async () => {
   const asks = new PendingAsks();
   const answer = asks.wait(2, { dest: FAR, type: undefined, timeout: Infinity });
   const row = Array.from({ length: 1000 }, (_, id) => ({ id, text: "x".repeat(1000) }));
@@ -65,7 +65,7 @@ Deno.test("settle shortens a failure that is not in the form of one", async () =
   await assert.rejects(answer, ({ message }: Error) => message.length < 250);
 });
 
-Deno.test("settle ignores an answer to no ask, from another server, and the second one", async () => {
+Deno.test("settle ignores an answer to no ask, from another server, or after the first one", async () => {
   const asks = new PendingAsks();
   const answer = asks.wait(2, { dest: FAR, type: undefined, timeout: Infinity });
   asks.settle(answerTo(4, "to none"));
@@ -77,7 +77,7 @@ Deno.test("settle ignores an answer to no ask, from another server, and the seco
   assert.equal(await answer, "first");
 });
 
-Deno.test("wait rejects when the time is over, and keeps nothing of the ask", async () => {
+Deno.test("wait rejects at its timeout, and keeps nothing of the ask", async () => {
   using time = new FakeTime();
   const asks = new PendingAsks();
   const answer = asks.wait(2, { dest: FAR, type: undefined, timeout: 100 });
@@ -94,7 +94,7 @@ Deno.test("wait rejects when the time is over, and keeps nothing of the ask", as
   assert.equal(time.timers, 0);
 });
 
-Deno.test("wait without a limit takes no timer", async () => {
+Deno.test("wait without a timeout uses no timer", async () => {
   using time = new FakeTime();
   const asks = new PendingAsks();
   const answer = asks.wait(2, { dest: FAR, type: undefined, timeout: Infinity });
@@ -103,7 +103,7 @@ Deno.test("wait without a limit takes no timer", async () => {
   assert.equal(await answer, 1);
 });
 
-Deno.test("reject ends one ask, and is nothing to an ask that has ended", async () => {
+Deno.test("reject ends one ask, and does nothing for an ask that has ended", async () => {
   using time = new FakeTime();
   const asks = new PendingAsks();
   const [first, second] = [
@@ -139,7 +139,7 @@ Deno.test("rejectAll ends the asks of one server, or all", async () => {
   assert.equal(time.referenced, 0);
 });
 
-Deno.test("settle bounds what a peer says of its failure, and makes its control characters visible", async () => {
+Deno.test("settle bounds the text of a peer's failure, and escapes its control characters", async () => {
   const asks = new PendingAsks();
   const hostile = `a\n\x1b[2J\u202e${"x".repeat(1e6)}`;
   const answer = asks.wait(2, { dest: FAR, type: undefined, timeout: Infinity });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Case, findCase } from "../../../runtime/actor/mailbox.ts";
 import { on, onPing, onReply, onShutdown, onUnexpected } from "../../../runtime/actor/cases.ts";
-import { type Envelope, messageType, reply } from "../../../runtime/actor/messaging.ts";
+import { type Envelope, messageType } from "../../../runtime/actor/messaging.ts";
 import { ActorError } from "../../../runtime/errors.ts";
 import { envelopeOf, startSystem } from "./linked_systems.ts";
 
@@ -9,7 +9,7 @@ function caseFor(cases: readonly Case[], envelope: Envelope): Case | undefined {
   return findCase(cases, envelope, messageType(envelope.message));
 }
 
-Deno.test("a case by type matches objects with that type, and asks no guard", () => {
+Deno.test("a case by type matches objects with that type, and calls no guard", () => {
   const wanted = on("add", () => {});
   for (const message of [{ type: "add" }, { type: "add", amount: 1 }]) {
     assert.equal(caseFor([wanted], envelopeOf(message)), wanted);
@@ -32,7 +32,7 @@ Deno.test("a case by guard matches what the guard accepts", () => {
   assert.equal(caseFor([text], envelopeOf({ type: "text" })), undefined);
 });
 
-Deno.test("the first of the cases that match is found, guards and types mixed", () => {
+Deno.test("the first matching case is found among guards and types", () => {
   const guard = on(
     (message): message is { n: number } => (message as { n: number }).n > 5,
     () => {},
@@ -45,16 +45,16 @@ Deno.test("the first of the cases that match is found, guards and types mixed", 
   assert.equal(caseFor([], message), undefined);
 });
 
-Deno.test("a case without type or guard matches nothing", () => {
+Deno.test("a case without a type or guard matches nothing", () => {
   assert.equal(caseFor([{ react: () => {} }], envelopeOf({ type: undefined })), undefined);
 });
 
-Deno.test("an answer to a message that was told is received by its nonce", async () => {
+Deno.test("an answer to a told message is received by its nonce", async () => {
   const system = startSystem();
   const echo = system.spawn(
     "echo",
     (self) =>
-      self.loop([{ matches: () => true, react: (message, envelope) => reply(envelope, message) }]),
+      self.loop([{ matches: () => true, react: (message, envelope) => envelope.reply(message) }]),
   );
   const answers: unknown[] = [];
   const asker = system.spawn("asker", async (self) => {
@@ -96,7 +96,7 @@ Deno.test("shutdown cleans up, answers, and ends the actor normally", async () =
   assert.equal(await other.ended, undefined);
 });
 
-Deno.test("a clean-up that fails is the answer, and the actor's failure", async () => {
+Deno.test("a failing clean-up is the answer, and the actor's failure", async () => {
   const system = startSystem();
   for (
     const cleanUp of [
@@ -117,7 +117,7 @@ Deno.test("a clean-up that fails is the answer, and the actor's failure", async 
   }
 });
 
-Deno.test("what is unexpected is refused by its type, and the actor goes on", async () => {
+Deno.test("an unexpected message is refused by its type, and the actor continues", async () => {
   const system = startSystem();
   const actor = system.spawn("a", (self) => self.loop([onPing, onUnexpected]));
   const cases: [unknown, string][] = [

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { on, onReply } from "../../../runtime/actor/cases.ts";
-import { type Envelope, reply } from "../../../runtime/actor/messaging.ts";
+import type { Envelope } from "../../../runtime/actor/messaging.ts";
 import { ActorError } from "../../../runtime/errors.ts";
 import { LinkedSystems, settle, startSystem } from "./linked_systems.ts";
 import { happened } from "../../fake_clock.ts";
 
-/** The code that an ask fails with. */
+/** The code of the error with which an ask fails. */
 async function codeOf(ask: Promise<unknown>): Promise<string> {
   const error = await ask.then(() => "answered", (error) => error);
   assert(error instanceof ActorError, String(error));
@@ -18,7 +18,7 @@ Deno.test("an actor keeps an envelope and replies later", async () => {
   const actor = system.spawn("a", (self) =>
     self.loop([
       on("keep", (_message, envelope) => void kept.push(envelope)),
-      on("release", () => kept.forEach((envelope, index) => reply(envelope, index))),
+      on("release", () => kept.forEach((envelope, index) => envelope.reply(index))),
     ]));
   const asks = [1, 2].map(() => system.ask("a", { type: "keep" }));
   system.tell("a", { type: "release" });
@@ -27,7 +27,7 @@ Deno.test("an actor keeps an envelope and replies later", async () => {
   await actor.ended;
 });
 
-Deno.test("what an actor has not answered when it ends fails at once, here and from elsewhere", async () => {
+Deno.test("an actor that ends fails its unanswered requests at once, from this server and others", async () => {
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
   const never = new Promise(() => {});
@@ -41,7 +41,7 @@ Deno.test("what an actor has not answered when it ends fails at once, here and f
       }),
       on("promise", (_message, envelope) => {
         taken++;
-        reply(envelope, never);
+        envelope.reply(never);
       }),
     ]));
   const service = far.serve("service", {
@@ -68,7 +68,7 @@ Deno.test("what an actor has not answered when it ends fails at once, here and f
     system.ask("service@far", { type: "later" }, forever),
     system.ask("concurrent@far", { type: "pending" }, forever),
   ]);
-  // It handles one request, and the other waits.
+  // It handles one request while the other waits.
   asks.push(near.ask("service@far", { type: "pending" }, forever));
   asks.push(near.ask("service@far", { type: "later" }, forever));
   const codes = Promise.all(asks.map(codeOf));
@@ -77,14 +77,14 @@ Deno.test("what an actor has not answered when it ends fails at once, here and f
   await raw.ended;
   for (const { serial } of [service, concurrent]) far.kill(serial);
   assert.deepEqual(await codes, asks.map(() => "ACTOR_ENDED"));
-  // An answer after that goes nowhere.
+  // A later answer is dropped.
   systems.sent.length = 0;
-  reply(kept!, "late");
+  kept!.reply("late");
   await settle();
   assert.equal(systems.sent.length, 0);
 });
 
-Deno.test("an actor that is killed in the turn in which a request arrives fails it", async () => {
+Deno.test("a killed actor fails a request that arrives in the same turn", async () => {
   const system = startSystem();
   let handled = 0;
   const service = system.serve("a", { count: () => ++handled });
@@ -95,7 +95,7 @@ Deno.test("an actor that is killed in the turn in which a request arrives fails 
   assert.equal(handled, 0);
 });
 
-Deno.test("an actor that ends fails what was told and expects an answer", async () => {
+Deno.test("an actor that ends fails a told message that expects an answer", async () => {
   const system = startSystem();
   const silent = system.spawn("silent", (self) => self.loop([on("keep", () => {})]));
   const failed = Promise.withResolvers<boolean>();

@@ -10,7 +10,7 @@ interface Counter {
   get(): number;
 }
 
-/** Only checked by `deno check`: never run. */
+/** Only type-checked, never run. */
 function types(asker: Parameters<typeof client>[0], system: ReturnType<typeof startSystem>) {
   const actor = system.serve<Counter>("counter", {
     add: ({ amount }, context) => context.authorized("app:add") ? amount : context.later,
@@ -49,14 +49,14 @@ function types(asker: Parameters<typeof client>[0], system: ReturnType<typeof st
   // @ts-expect-error the references are of other services
   const other: ActorRef<Counter> = given.ref;
   void other;
-  // One that does not say goes for any.
+  // A reference without a service type is accepted for any.
   const any: Client<Counter> = client<Counter>(asker, new ActorRef("a", "counter"));
   void any;
   void client<Counter>(asker, "counter@a").add({ amount: 1 });
 }
 void types;
 
-Deno.test("HandlerContext has the sender, its deadline and what it may do", async () => {
+Deno.test("HandlerContext has the sender, the deadline and the sender's capabilities", async () => {
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
   const seen: unknown[] = [];
@@ -76,7 +76,7 @@ Deno.test("HandlerContext has the sender, its deadline and what it may do", asyn
   await service.ended;
 });
 
-Deno.test("HandlerContext.deadline counts from the arrival, also of a request that waited", async () => {
+Deno.test("HandlerContext.deadline counts from the arrival, even for a request that waited", async () => {
   const system = startSystem();
   const deadlines: (number | undefined)[] = [];
   const gate = Promise.withResolvers<void>();
@@ -96,7 +96,7 @@ Deno.test("HandlerContext.deadline counts from the arrival, also of a request th
   await service.ended;
 });
 
-Deno.test("HandlerContext.later lets a handler answer when it can, and the service go on", async () => {
+Deno.test("HandlerContext.later lets a handler answer later, while the service continues", async () => {
   const system = startSystem();
   const waiting: HandlerContext[] = [];
   const service = system.serve("jobs", {
@@ -132,10 +132,10 @@ Deno.test("HandlerContext.signal is aborted when the deadline passes, and when t
       reasons.push(context.signal.reason.name);
       aborted.resolve();
     },
-    // What is answered leaves neither a timer nor a listener.
+    // An answered request leaves neither a timer nor a listener.
     quick: (_request, context) => void assert(!context.signal.aborted),
   }, { concurrent: true });
-  // The sender may hear of the deadline before the handler, or after it.
+  // The sender can notice the deadline before the handler, or after it.
   await system.ask("a", { type: "wait" }, { timeout: 20 }).catch(() => {});
   await aborted.promise;
   aborted = Promise.withResolvers();

@@ -14,7 +14,7 @@ const WAIT = [on("stop", () => {
   throw new ActorExit();
 })];
 
-Deno.test("actors that an actor starts join its group", async () => {
+Deno.test("actors started by an actor join its group", async () => {
   const system = startSystem();
   const started = Promise.withResolvers<void>();
   const leader = system.spawnGroup("crew", async (self) => {
@@ -35,7 +35,7 @@ Deno.test("actors that an actor starts join its group", async () => {
   assert.equal(system.root.groups.size, 0);
 });
 
-Deno.test("all actors of a group and of those below are found", async () => {
+Deno.test("a group finds all its actors and those of its subgroups", async () => {
   const system = startSystem();
   const top = system.spawn("top", (self) => self.loop(WAIT));
   const outer = system.spawnGroup("outer", (self) => self.loop(WAIT));
@@ -54,7 +54,7 @@ Deno.test("all actors of a group and of those below are found", async () => {
   await top.ended;
 });
 
-Deno.test("an actor that joins a group which had been empty is found", () => {
+Deno.test("an actor that joins an empty group is found", () => {
   const [a, b] = ["a", "b"].map((name) => startSystem().spawn(name, (self) => self.loop(WAIT)));
   const root = new ActorGroup(1, "root");
   const outer = new ActorGroup(2, "outer", root);
@@ -73,7 +73,7 @@ Deno.test("an actor that joins a group which had been empty is found", () => {
 const never = (self: Actor) =>
   self.loop([on("never", () => {}), { matches: () => false, react() {} }]);
 
-Deno.test("describeActor says what an actor does, what waits for it and what it waits for", async () => {
+Deno.test("describeActor returns an actor's state, its waiting messages and its cases", async () => {
   const system = startSystem();
   const actor = system.spawn("jobs", async (self) => {
     await self.receive([on("first", () => {})]);

@@ -1,20 +1,21 @@
 /**
- * Actor systems without a network: linked in memory, each message through the codec.
+ * Actor systems without a network. They are linked in memory, and each message passes through the
+ * codec.
  */
 import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { Envelope } from "../../../runtime/actor/messaging.ts";
 import { ActorRef } from "../../../runtime/actor/references.ts";
 import { decodeEnvelope, encodeEnvelope } from "../wire/single_frames.ts";
 
-/** Systems that reach each other, as servers do, and no others. */
+/** Systems that can only reach each other, as servers do. */
 export class LinkedSystems {
   readonly #systems = new Map<string, ActorSystem>();
-  /** The envelopes sent between them. */
+  /** The envelopes that they sent to each other. */
   readonly sent: { to: string; envelope: Envelope }[] = [];
-  /** Whether what is sent arrives. */
+  /** Whether envelopes arrive. */
   connected = true;
 
-  /** Starts a system that the others reach. */
+  /** Starts a system that the others can reach. */
   start(name: string): ActorSystem {
     const id = name;
     const system = new ActorSystem(id);
@@ -34,35 +35,35 @@ export class LinkedSystems {
   }
 }
 
-/** One system that reaches no other. */
+/** A system that reaches no other. */
 export function startSystem(): ActorSystem {
   return new LinkedSystems().start("here");
 }
 
 let lastNonce = 1;
 
-/** An envelope from nobody in particular, for what is tested without a system. */
+/** An envelope without a real sender, for tests that have no system. */
 export function envelopeOf(message: unknown, timeout?: number, replyTo?: number): Envelope {
   lastNonce += 2;
   const source = new ActorRef("sender", "asker");
   return new Envelope(message, "dest", source, lastNonce, replyTo, timeout, false, false);
 }
 
-/** Lets all that is ready run, without the clock. */
+/** Runs everything that is ready, without moving the clock. */
 export async function settle(): Promise<void> {
   for (let i = 0; i < 50; i++) await Promise.resolve();
 }
 
-/** A clock and timers that go on only when told to; the real ones are back with `using`. */
+/** A clock with timers that the test moves. `using` restores the real ones. */
 export class FakeTime implements Disposable {
   readonly #setTimeout = globalThis.setTimeout;
   readonly #clearTimeout = globalThis.clearTimeout;
   readonly #now = performance.now;
   readonly #timers = new Map<number, { at: number; run: () => void; referenced: boolean }>();
   #last = 0;
-  /** What the clock shows, in ms. */
+  /** The current time, in ms. */
   now = 1000;
-  /** The longest delay that a timer was given. */
+  /** The longest delay of any timer. */
   longest = 0;
 
   /** Stops the clock. */
@@ -71,7 +72,7 @@ export class FakeTime implements Disposable {
     globalThis.setTimeout = ((run: () => void, delay = 0) => {
       const id = ++this.#last;
       this.longest = Math.max(this.longest, delay);
-      // As the runtime: a delay that does not fit into 32 bits, or is none, is 1 ms.
+      // Like the runtime, it uses 1 ms for a delay that is not a number or does not fit in 32 bits.
       const due = delay >= 1 && delay < 2 ** 31 ? delay : 1;
       const timer = { at: this.now + due, run, referenced: true };
       this.#timers.set(id, timer);
@@ -85,17 +86,17 @@ export class FakeTime implements Disposable {
       ((timer?: unknown) => void this.#timers.delete(Number(timer))) as typeof clearTimeout;
   }
 
-  /** How many timers run. */
+  /** The number of running timers. */
   get timers(): number {
     return this.#timers.size;
   }
 
-  /** How many of them keep the process alive. */
+  /** The number of timers that keep the process alive. */
   get referenced(): number {
     return [...this.#timers.values()].filter(({ referenced }) => referenced).length;
   }
 
-  /** Lets time pass, in ms, and what falls due happen in its order. */
+  /** Moves time forward, in ms, and runs the timers that expire, in order. */
   async pass(duration: number): Promise<void> {
     const until = this.now + duration;
     while (true) {

@@ -7,7 +7,10 @@ import { type ActorError, InvalidInputError } from "../../../runtime/errors.ts";
 import { CapturedLogs } from "../server/captured_logs.ts";
 import { LinkedSystems, startSystem } from "./linked_systems.ts";
 
-/** An actor that takes its messages, numbers, when the gate opens; gives those that it took. */
+/**
+ * An actor that receives its messages, which are numbers, once the gate opens. Returns the received
+ * ones.
+ */
 function gated(system: ActorSystem, mailbox: MailboxOptions) {
   const gate = Promise.withResolvers<void>();
   const taken: unknown[] = [];
@@ -36,7 +39,7 @@ for (
     ["drop-oldest", [3, 4, 5]],
   ] as const
 ) {
-  Deno.test(`a mailbox with a limit and ${overflow} keeps so many messages`, async () => {
+  Deno.test(`a mailbox with a limit and ${overflow} keeps as many messages as it allows`, async () => {
     using logs = await CapturedLogs.start("warning");
     const system = startSystem();
     const { actor, open } = gated(system, { limit: 3, overflow });
@@ -47,7 +50,7 @@ for (
   });
 }
 
-Deno.test("an ask that a full mailbox does not keep fails at once, also from another server", async () => {
+Deno.test("an ask that a full mailbox refuses fails at once, even from another server", async () => {
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
   const { open } = gated(far, { limit: 2 });
@@ -60,7 +63,7 @@ Deno.test("an ask that a full mailbox does not keep fails at once, also from ano
   assert.deepEqual(await Promise.all(asks), ["ACTOR_ENDED", "ACTOR_ENDED", "MAILBOX_FULL"]);
 });
 
-Deno.test("the asker of the oldest message that is dropped is told", async () => {
+Deno.test("the asker of the oldest message is notified when it is dropped", async () => {
   const system = startSystem();
   const { open } = gated(system, { limit: 1, overflow: "drop-oldest" });
   const oldest = codeOf(system.ask("a", { type: "n", n: 0 }, { timeout: Infinity }));
@@ -69,7 +72,7 @@ Deno.test("the asker of the oldest message that is dropped is told", async () =>
   assert.deepEqual(await open(), [1]);
 });
 
-Deno.test("messages that have expired make place in a full mailbox", async () => {
+Deno.test("expired messages make room in a full mailbox", async () => {
   const system = startSystem();
   const { open } = gated(system, { limit: 1 });
   system.tell("a", { type: "n", n: 0 }, { timeout: 0 });
@@ -77,7 +80,7 @@ Deno.test("messages that have expired make place in a full mailbox", async () =>
   assert.deepEqual(await open(), [1]);
 });
 
-Deno.test("a full mailbox still takes pings, shutdowns and the news of monitors", async () => {
+Deno.test("a full mailbox still accepts pings, shutdowns and messages of monitors", async () => {
   const system = startSystem();
   const other = system.spawn("other", (self) => self.loop([onUnexpected]));
   const gate = Promise.withResolvers<void>();
@@ -99,13 +102,13 @@ Deno.test("a full mailbox still takes pings, shutdowns and the news of monitors"
   assert.equal(await pinged, "ACTOR_ENDED");
 });
 
-Deno.test("a service takes a bound, and a system has one for all that have none", async () => {
+Deno.test("a service takes a bound, and a system has one for all actors without their own", async () => {
   const system = new ActorSystem("a", { mailbox: { limit: 1 } });
   const gate = Promise.withResolvers<void>();
   const one = system.serve("one", { wait: () => gate.promise });
   const two = system.serve("two", { wait: () => gate.promise }, { mailbox: { limit: 2 } });
   const ask = (name: string) => codeOf(system.ask(name, { type: "wait" }, { timeout: Infinity }));
-  // The first of each is being handled, once the actors have started.
+  // The first message of each is being handled once the actors have started.
   const asks = [ask("one"), ask("two")];
   await new Promise((resolve) => setTimeout(resolve));
   asks.push(ask("one"), ask("two"), ask("two"));
@@ -117,7 +120,7 @@ Deno.test("a service takes a bound, and a system has one for all that have none"
   await Promise.all([one.ended, two.ended]);
 });
 
-Deno.test("ActorSystem.spawn refuses a bound that is not valid", () => {
+Deno.test("ActorSystem.spawn refuses an invalid bound", () => {
   const system = new ActorSystem("a");
   for (const limit of [0, -1, 1.5, NaN, "1" as unknown as number]) {
     assert.throws(() => system.spawn("a", () => {}, { mailbox: { limit } }), InvalidInputError);

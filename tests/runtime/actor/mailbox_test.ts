@@ -24,7 +24,7 @@ function takeId(mailbox: Mailbox, ...cases: Case[]): number | undefined {
   return (mailbox.take(cases)?.envelope.message as Numbered | undefined)?.id;
 }
 
-/** A mailbox with so many messages of a type that it is indexed by now. */
+/** A mailbox with enough messages of a type to be indexed. */
 function indexed(backlog = 100): Mailbox {
   const mailbox = new Mailbox(() => {});
   for (let id = 0; id < backlog; id++) mailbox.push(envelopeOf({ type: "other", id }));
@@ -32,7 +32,7 @@ function indexed(backlog = 100): Mailbox {
   return mailbox;
 }
 
-Deno.test("envelopes are taken in the order they came", () => {
+Deno.test("envelopes are taken in the order they arrived", () => {
   const mailbox = new Mailbox(() => {});
   for (let id = 0; id < 200; id++) mailbox.push(envelopeOf({ type: "a", id }));
   assert.equal(mailbox.length, 200);
@@ -56,7 +56,7 @@ Deno.test("skipped messages stay in order", () => {
   }
 });
 
-Deno.test("the first message that any case matches is taken, by the first case that does", () => {
+Deno.test("the first message that matches any case is taken, by the first case that matches", () => {
   for (const mailbox of [new Mailbox(() => {}), indexed()]) {
     mailbox.push(envelopeOf({ type: "b", id: 1000 }));
     mailbox.push(envelopeOf({ type: "a", id: 1001 }));
@@ -68,7 +68,7 @@ Deno.test("the first message that any case matches is taken, by the first case t
   }
 });
 
-Deno.test("messages without a type are matched by guards only", () => {
+Deno.test("messages without a type are matched only by guards", () => {
   for (const mailbox of [new Mailbox(() => {}), indexed(40)]) {
     const odd = [null, undefined, 5, "a", ["a"], { type: 5 }, { type: { a: 1 } }, () => 1];
     for (const message of odd) mailbox.push(envelopeOf(message));
@@ -81,7 +81,7 @@ Deno.test("messages without a type are matched by guards only", () => {
   }
 });
 
-Deno.test("types with the names of Object's properties are ordinary types", () => {
+Deno.test("types named like properties of Object are ordinary types", () => {
   for (const mailbox of [new Mailbox(() => {}), indexed()]) {
     const types = ["__proto__", "constructor", "toString", "hasOwnProperty", ""];
     types.forEach((type, i) => mailbox.push(envelopeOf({ type, id: 1000 + i })));
@@ -89,7 +89,7 @@ Deno.test("types with the names of Object's properties are ordinary types", () =
   }
 });
 
-Deno.test("no cases match nothing", () => {
+Deno.test("an empty list of cases matches nothing", () => {
   for (const mailbox of [new Mailbox(() => {}), indexed()]) {
     mailbox.push(envelopeOf({ type: "a", id: 1 }));
     const { length } = mailbox;
@@ -98,7 +98,7 @@ Deno.test("no cases match nothing", () => {
   }
 });
 
-Deno.test("a guard that throws leaves every message where it was", () => {
+Deno.test("a guard that throws leaves every message in place", () => {
   for (const mailbox of [new Mailbox(() => {}), indexed()]) {
     mailbox.push(envelopeOf({ type: "a", id: 1000 }));
     const { length } = mailbox;
@@ -140,7 +140,7 @@ Deno.test("expired envelopes are dropped when they are met", () => {
   }
 });
 
-Deno.test("an envelope that is worth nothing from the start is dropped", () => {
+Deno.test("an envelope that is already expired is dropped", () => {
   using _time = new FakeTime();
   const mailbox = new Mailbox(() => {});
   mailbox.push(envelopeOf({ id: 1 }, 0));
@@ -158,14 +158,14 @@ Deno.test("a cleared mailbox is empty and usable", () => {
   assert.equal(takeId(mailbox, byType("other")), 7);
 });
 
-/** The envelopes of a mailbox as an array, with everything that takes looking at each. */
+/** A mailbox as an array that looks at every envelope for each operation. */
 class NaiveMailbox {
   envelopes: { envelope: Envelope; deadline: number }[] = [];
 
   push(envelope: Envelope): void {
     const deadline = performance.now() + (envelope.timeout ?? Infinity);
     this.envelopes.push({ envelope, deadline });
-    // In order, but for the system's messages, which come first.
+    // In order, except system messages, which come first.
     const isSystem = ({ envelope: { message } }: { envelope: Envelope }) =>
       ["ping", "shutdown"].includes((message as Numbered).type!);
     this.envelopes = [
@@ -219,7 +219,7 @@ const STEP: fc.Arbitrary<Step> = fc.oneof(
 );
 
 for (const backlog of [0, 20, 60, 200]) {
-  Deno.test(`behind ${backlog} messages it does what a naive array does`, () => {
+  Deno.test(`a mailbox with ${backlog} waiting messages behaves like a plain array`, () => {
     fc.assert(
       fc.property(fc.array(STEP, { maxLength: 150 }), (steps) => {
         using time = new FakeTime();
@@ -256,7 +256,7 @@ for (const backlog of [0, 20, 60, 200]) {
   });
 }
 
-/** Counts how often cases are looked at: the work of a receive. */
+/** Counts how often cases are examined, which is the work of a receive. */
 class CountedCases {
   looks = 0;
 
@@ -276,12 +276,12 @@ function message(type: string, id: number): Envelope {
   return envelopeOf({ type, id });
 }
 
-/** How the work grows from one size to four times that size. */
+/** How much the work grows when the size grows four times. */
 function growth(work: (size: number) => number): number {
   return work(4000) / Math.max(1, work(1000));
 }
 
-Deno.test("receives by type behind a backlog cost the same however long it is", () => {
+Deno.test("receives by type cost the same for any length of backlog", () => {
   const work = (backlog: number) => {
     const cases = new CountedCases();
     const mailbox = new Mailbox(() => {});
@@ -299,7 +299,7 @@ Deno.test("receives by type behind a backlog cost the same however long it is", 
   assert.ok(looks[1]! <= 10_000, `${looks[1]} looks`);
 });
 
-Deno.test("emptying a mailbox by types in any order takes work in proportion to its length", () => {
+Deno.test("emptying a mailbox by types in any order takes time linear in its length", () => {
   const work = (size: number) => {
     const cases = new CountedCases();
     const mailbox = new Mailbox(() => {});
@@ -328,7 +328,7 @@ Deno.test("removing from the middle does not depend on the neighbors", () => {
   assert.equal(work(1000), work(100_000));
 });
 
-Deno.test("ping and shutdown are taken before all that came earlier, in their order", () => {
+Deno.test("ping and shutdown are taken before all earlier messages, in their own order", () => {
   for (const mailbox of [new Mailbox(() => {}), indexed()]) {
     ["a", "shutdown", "ping", "b", "ping"].forEach((type, i) =>
       mailbox.push(message(type, 1000 + i))
@@ -340,7 +340,7 @@ Deno.test("ping and shutdown are taken before all that came earlier, in their or
   }
 });
 
-Deno.test("clear returns system messages, too, and length counts them", () => {
+Deno.test("clear returns system messages too, and length counts them", () => {
   const mailbox = new Mailbox(() => {});
   ["a", "ping"].forEach((type, id) => mailbox.push(message(type, id)));
   assert.equal(mailbox.length, 2);
@@ -360,12 +360,12 @@ Deno.test("clear returns no expired messages", () => {
   assert.equal(mailbox.length, 0);
 });
 
-Deno.test("an index leaves nothing behind when its queue is empty, and finds what comes later", () => {
+Deno.test("an index leaves nothing behind when its queue is empty, and finds later messages", () => {
   const mailbox = indexed(40);
   while (mailbox.take([ANY]));
   mailbox.push(message("later", 1));
   mailbox.push(envelopeOf({ type: "later", id: 2 }, undefined, 7));
-  // One of the answers to 7 is taken by its type, and the next is found by the nonce.
+  // One of the answers to 7 is taken by its type, and the next one is found by the nonce.
   mailbox.push(envelopeOf({ type: "x", id: 3 }, undefined, 7));
   mailbox.push(envelopeOf({ type: "later", id: 4 }, undefined, 7));
   for (let id = 0; id < 40; id++) mailbox.push(message("other", id));
@@ -377,7 +377,7 @@ Deno.test("an index leaves nothing behind when its queue is empty, and finds wha
   assert.equal(takeId(mailbox, byType("later")), 1);
 });
 
-Deno.test("a mailbox that no ping is taken from keeps none that has expired", () => {
+Deno.test("a mailbox from which no ping is taken keeps no expired ones", () => {
   using time = new FakeTime();
   const mailbox = new Mailbox(() => {});
   for (let id = 0; id < 100; id++) {
@@ -412,7 +412,7 @@ Deno.test("an answer behind a backlog is found at once, by its nonce or by its t
   assert.equal(work(100), work(100_000));
 });
 
-Deno.test("a mailbox warns each time it has doubled past its first warning", () => {
+Deno.test("a mailbox warns each time it has doubled after its first warning", () => {
   using time = new FakeTime();
   const warned: number[] = [];
   const mailbox = new Mailbox((length) => warned.push(length));
@@ -425,7 +425,7 @@ Deno.test("a mailbox warns each time it has doubled past its first warning", () 
   assert.deepEqual(warned, []);
   fill(5 * first);
   assert.deepEqual(warned, [first, 2 * first, 4 * first]);
-  // Full and empty in turn: what was said a moment ago is not said again, what is worse is.
+  // A mailbox that fills and empties in turn repeats no recent warning, but reports a larger size.
   mailbox.clear();
   fill(9 * first);
   assert.deepEqual(warned.splice(0), [first, 2 * first, 4 * first, 8 * first]);
@@ -443,7 +443,7 @@ function take(queue: MessageQueue, wanted: Case): boolean {
   return queue.take([wanted]) !== undefined;
 }
 
-/** A queue with so many messages that a receive in vain makes the index. */
+/** A queue with enough messages for a receive without a match to make the index. */
 function indexedQueue(): MessageQueue {
   const queue = new MessageQueue();
   for (let i = 0; i < 32; i++) push(queue, "other");

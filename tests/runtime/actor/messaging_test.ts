@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { isPromise, toFailure } from "../../../runtime/actor/messaging.ts";
 
-/** Values that reject when they are looked at. */
+/** Values that throw when they are inspected. */
 function touchy(): unknown[] {
   const refuse = () => {
     throw new Error("not to be looked at");
@@ -36,7 +36,7 @@ Deno.test("toFailure converts any thrown value, and never throws", () => {
   }
 });
 
-Deno.test("a promise is what await waits for", () => {
+Deno.test("isPromise is true for what await waits for", () => {
   // deno-lint-ignore no-explicit-any
   const thenable: any = {};
   thenable["then"] = () => {};

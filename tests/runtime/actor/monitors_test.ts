@@ -7,7 +7,7 @@ import { ActorRef } from "../../../runtime/actor/references.ts";
 import { DisconnectedError } from "../../../runtime/errors.ts";
 import { LinkedSystems, settle, startSystem } from "./linked_systems.ts";
 
-/** An actor that notes who is down. */
+/** An actor that records its down messages. */
 async function startWatcher(system: ActorSystem, name?: string) {
   const downs: Down[] = [];
   const started = Promise.withResolvers<Actor>();
@@ -31,7 +31,7 @@ async function end(...actors: Actor[]): Promise<void> {
   await settle();
 }
 
-Deno.test("an actor that ends in good order is down without a reason", async () => {
+Deno.test("an actor that ends normally sends down without a reason", async () => {
   const system = startSystem();
   const { watcher, downs } = await startWatcher(system);
   const returns = system.spawn("returns", () => {});
@@ -47,7 +47,7 @@ Deno.test("an actor that ends in good order is down without a reason", async () 
   await end(watcher);
 });
 
-Deno.test("an actor that fails is down with the reason, for any thrown value", async () => {
+Deno.test("a failing actor sends down with the reason, for any thrown value", async () => {
   const system = startSystem();
   const { watcher, downs } = await startWatcher(system);
   const refuse = () => {
@@ -81,7 +81,7 @@ Deno.test("an actor that fails is down with the reason, for any thrown value", a
   await end(watcher);
 });
 
-Deno.test("an actor that is not there is down at once", async () => {
+Deno.test("a missing actor sends down at once", async () => {
   const system = startSystem();
   const { watcher, downs } = await startWatcher(system);
   const gone = system.spawn("gone", () => {});
@@ -100,7 +100,7 @@ Deno.test("an actor that is not there is down at once", async () => {
   await end(watcher);
 });
 
-Deno.test("a monitor is of the actor that had the name, not of the next one", async () => {
+Deno.test("a monitor stays with its actor, and does not move to the next of that name", async () => {
   const system = startSystem();
   const { watcher, downs } = await startWatcher(system);
   const first = startWatched(system, "name");
@@ -112,7 +112,7 @@ Deno.test("a monitor is of the actor that had the name, not of the next one", as
   await end(watcher);
 });
 
-Deno.test("monitors of one actor all hear of its end, each once", async () => {
+Deno.test("all monitors of an actor get its down message, each once", async () => {
   const system = startSystem();
   const watchers = await Promise.all([1, 2, 3].map(() => startWatcher(system)));
   const watched = startWatched(system);
@@ -134,7 +134,7 @@ Deno.test("demonitor ends one monitor, and no other", async () => {
   const back = first.watcher.monitor(watched.ref);
   const kept = first.watcher.monitor(watched.ref);
   const others = second.watcher.monitor(watched.ref);
-  // Only its own can an actor take back.
+  // An actor can remove only its own monitors.
   first.watcher.demonitor(others);
   first.watcher.demonitor(back);
   first.watcher.demonitor(back);
@@ -145,7 +145,7 @@ Deno.test("demonitor ends one monitor, and no other", async () => {
   await end(first.watcher, second.watcher);
 });
 
-Deno.test("the monitors of an actor end with it: the next one of its name hears nothing", async () => {
+Deno.test("an actor's monitors end with it, and do not notify the next actor of its name", async () => {
   const system = startSystem();
   const watched = startWatched(system);
   const first = await startWatcher(system, "watcher");
@@ -174,7 +174,7 @@ Deno.test("an actor keeps no monitors of ended actors", async () => {
   await end(watcher);
 });
 
-Deno.test("monitors may watch each other", async () => {
+Deno.test("two actors can monitor each other", async () => {
   const system = startSystem();
   const [a, b] = await Promise.all([startWatcher(system, "a"), startWatcher(system, "b")]);
   a.watcher.monitor(b.watcher.ref);
@@ -207,7 +207,7 @@ Deno.test("a watcher whose guard throws does not keep down messages from others"
   await end(watcher);
 });
 
-Deno.test("an actor on a server that cannot be reached is down at once", async () => {
+Deno.test("an actor on an unreachable server sends down at once", async () => {
   const systems = new LinkedSystems();
   const system = systems.start("a");
   const { watcher, downs } = await startWatcher(system);
@@ -221,7 +221,7 @@ Deno.test("an actor on a server that cannot be reached is down at once", async (
   await end(watcher);
 });
 
-Deno.test("an actor on a server that is lost is down, and news from it later are not passed on", async () => {
+Deno.test("an actor on a lost server sends down, and later messages about it are ignored", async () => {
   const systems = new LinkedSystems();
   const [a, b] = [systems.start("a"), systems.start("b")];
   b.serve("server", {
@@ -232,7 +232,7 @@ Deno.test("an actor on a server that is lost is down, and news from it later are
   const refs = [new ActorRef(b.id, "one"), new ActorRef(b.id, "two"), new ActorRef(b.id, "three")];
   const monitors = refs.map((ref) => watcher.monitor(ref));
   await settle();
-  // Only the server of the watched actor can tell.
+  // Only the server of the watched actor can report its end.
   a.down({ monitor: monitors[0]!, server: "c", reason: "a lie" });
   a.disconnected("c", new DisconnectedError("c was lost"));
   a.down({ monitor: monitors[0]!, server: b.id, reason: "the truth" });
@@ -248,7 +248,7 @@ Deno.test("an actor on a server that is lost is down, and news from it later are
   await end(watcher, ...b.actors());
 });
 
-Deno.test("watchers of different servers may have monitors of the same number", () => {
+Deno.test("watchers on different servers can use the same monitor number", () => {
   const told: string[] = [];
   const [here, there] = ["here", "there"];
   const monitors = new Monitors((dest) => told.push(`${dest}`));
@@ -264,7 +264,7 @@ Deno.test("watchers of different servers may have monitors of the same number", 
   assert.deepEqual(told, ["w@here"]);
 });
 
-Deno.test("nothing is kept of an ended watch", () => {
+Deno.test("an ended watch leaves nothing behind", () => {
   const [here, there] = ["here", "there"];
   const monitors = new Monitors(() => {});
   const watched = new ActorRef(here!, "watched");
@@ -304,7 +304,7 @@ Deno.test("nothing is kept of an ended watch", () => {
   assert.equal(monitors.size, 0, "taken back here");
 });
 
-Deno.test("a server that takes its monitor back ends none of this server's own of that number", async () => {
+Deno.test("a server that removes its monitor does not end this server's monitor with the same number", async () => {
   const told: string[] = [];
   const [here, there] = ["here", "there"];
   const monitors = new Monitors((dest) => told.push(`${dest}`));
@@ -317,7 +317,7 @@ Deno.test("a server that takes its monitor back ends none of this server's own o
   monitors.arrived({ monitor: 4, server: there!, reason: undefined });
   assert.deepEqual(told, ["ours@here"]);
 
-  // The same through the systems of two servers, whose monitors have the same numbers.
+  // The same through the systems of two servers whose monitors have equal numbers.
   const systems = new LinkedSystems();
   const [a, b] = [systems.start("a"), systems.start("b")];
   const { watcher, downs } = await startWatcher(b, "watcher");
@@ -331,7 +331,7 @@ Deno.test("a server that takes its monitor back ends none of this server's own o
   await end(watcher);
 });
 
-Deno.test("a monitor of an actor elsewhere that is taken back, or whose watcher ends, is so there too", async () => {
+Deno.test("a remote watch ends when its monitor is removed or its watcher ends", async () => {
   const systems = new LinkedSystems();
   const [a, b] = [systems.start("a"), systems.start("b")];
   const requests: unknown[] = [];
@@ -378,7 +378,7 @@ Deno.test("demonitor of one of many monitors does not visit the others", () => {
   assert.ok(work(4000) <= 4 * Math.max(1000, work(1000)));
 });
 
-Deno.test("watch replaces a watch of the same number completely", () => {
+Deno.test("watch completely replaces a watch with the same number", () => {
   const told: number[] = [];
   const monitors = new Monitors((_watcher, { monitor }) => void told.push(monitor));
   const peer = "peer";

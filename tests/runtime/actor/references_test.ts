@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { on } from "../../../runtime/actor/cases.ts";
-import { reply } from "../../../runtime/actor/messaging.ts";
 import { ActorRef } from "../../../runtime/actor/references.ts";
 import { InvalidInputError } from "../../../runtime/errors.ts";
 
@@ -13,13 +12,13 @@ Deno.test("ActorRef.parse reads actor@server, split at the first @", () => {
   assert.equal(ActorRef.parse("12@httpd1").actor, 12);
 });
 
-Deno.test("ActorRef.parse refuses what is not a reference", () => {
+Deno.test("ActorRef.parse refuses an invalid reference", () => {
   for (const text of ["counter", "@httpd1", "counter@", "a@b@c", "1a@b", "a b@c", "", "a@.b"]) {
     assert.throws(() => ActorRef.parse(text), InvalidInputError, text);
   }
 });
 
-Deno.test("ActorRef checks the server id and the name of the actor", () => {
+Deno.test("ActorRef checks the server id and the actor's name", () => {
   for (const id of ["", "a@b", "-a", "a b", "a".repeat(65), undefined as unknown as string]) {
     assert.throws(() => new ActorRef(id, "counter"), /^InvalidInputError: not a server id: /);
   }
@@ -40,7 +39,7 @@ Deno.test("ActorSystem.ask takes a name, a serial number, a reference, its text 
   const system = new ActorSystem("a");
   const actor = system.spawn(
     "echo",
-    (self) => self.loop([on("echo", (_message, envelope) => reply(envelope, "echoed"))]),
+    (self) => self.loop([on("echo", (_message, envelope) => envelope.reply("echoed"))]),
   );
   const { serial, ref } = actor;
   for (const dest of ["echo", "echo@a", serial, `${serial}`, `${serial}@a`, ref, actor]) {

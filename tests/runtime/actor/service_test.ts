@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import type { HandlerContext } from "../../../runtime/actor/handler_context.ts";
+import { on, onShutdown } from "../../../runtime/actor/cases.ts";
 import { client } from "../../../runtime/actor/service.ts";
 import {
   ActorError,
@@ -18,7 +19,7 @@ async function stop(system: ActorSystem): Promise<void> {
   await Promise.all(actors.map(({ ended }) => ended));
 }
 
-/** Waits at gates, in the order they were reached. */
+/** Waits at gates in the order in which they were reached. */
 class Gates {
   readonly waiting: PromiseWithResolvers<void>[] = [];
 
@@ -29,7 +30,7 @@ class Gates {
   }
 }
 
-Deno.test("a typed client calls the handlers, near and far", async () => {
+Deno.test("a typed client calls the handlers, on the same server and on another", async () => {
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
   let total = 0;
@@ -49,7 +50,7 @@ Deno.test("a typed client calls the handlers, near and far", async () => {
   await stop(far);
 });
 
-Deno.test("the type of a request is the method's, whatever the request says", async () => {
+Deno.test("the request's type is always the method's name", async () => {
   const system = startSystem();
   const handlers = { get: ({ key }: { key: string }) => key };
   const actor = system.serve("store", handlers);
@@ -59,7 +60,7 @@ Deno.test("the type of a request is the method's, whatever the request says", as
   await stop(system);
 });
 
-Deno.test("a client is no promise", async () => {
+Deno.test("a client is not a promise", async () => {
   const system = startSystem();
   const service = client<{ get: () => number }>(system, "nobody");
   assert.equal(await Promise.resolve(service), service);
@@ -67,7 +68,7 @@ Deno.test("a client is no promise", async () => {
   assert.equal((service as unknown as Record<symbol, unknown>)[Symbol.iterator], undefined);
 });
 
-Deno.test("a client hands its options to ask", async () => {
+Deno.test("a client passes its options to ask", async () => {
   const system = startSystem();
   const handlers = { never: () => new Promise<void>(() => {}) };
   const actor = system.serve("a", handlers);
@@ -123,21 +124,151 @@ Deno.test("a concurrent service does not wait for a handler's promise", async ()
   await stop(system);
 });
 
-Deno.test("a concurrent service that is shut down fails what it had begun", async () => {
-  const system = startSystem();
+Deno.test("a service that is shut down finishes what it has begun, and refuses the rest", async () => {
+  const systems = new LinkedSystems();
+  const [near, far] = [systems.start("near"), systems.start("far")];
   const gates = new Gates();
-  const handlers = { slow: () => gates.pass().then(() => "done") };
-  const actor = system.serve("a", handlers, { concurrent: true });
-  const answer = client<typeof handlers>(system, "a").slow();
+  const signals: AbortSignal[] = [];
+  let held: HandlerContext | undefined;
+  const cleanedUp: number[] = [];
+  const handlers = {
+    async slow(_request: unknown, { signal }: HandlerContext) {
+      signals.push(signal);
+      await gates.pass();
+      return "done";
+    },
+    hold(_request: unknown, context: HandlerContext) {
+      held = context;
+      return context.later;
+    },
+  };
+  const actor = far.serve("a", handlers, {
+    concurrent: true,
+    cleanUp: () => void cleanedUp.push(gates.waiting.length),
+  });
+  const service = client<typeof handlers>(near, "a@far");
+  const forever = { timeout: Infinity };
+  const begun = [service.slow({}, forever), service.slow({}, forever), service.hold({}, forever)];
+  await happened(() => gates.waiting.length === 2 && held !== undefined);
+  const stopped = near.ask(actor.ref, { type: "shutdown" }, forever);
+  await happened(() => signals.every(({ aborted }) => aborted));
+  assert.equal(signals[0]!.reason.code, "ACTOR_ENDED");
+  const refused = { code: "ACTOR_ENDED", message: "a@far is shutting down" };
+  await assert.rejects(service.slow(), refused);
+  await assert.rejects(client<typeof handlers>(far, "a").hold(), refused);
+  assert.equal(held!.signal.aborted, true);
+  for (const gate of gates.waiting) gate.resolve();
+  assert.deepEqual(await Promise.all(begun.slice(0, 2)), ["done", "done"]);
+  assert.deepEqual(cleanedUp, []);
+  held!.reply("late");
+  assert.equal(await begun[2], "late");
+  assert.equal(await stopped, "OK");
+  assert.equal(await actor.ended, undefined);
+  assert.deepEqual(cleanedUp, [2]);
+});
+
+Deno.test("a service with one request at a time learns of its shutdown while a handler runs", async () => {
+  const system = startSystem();
+  const actor = system.serve("a", {
+    async wait(_request, { signal }) {
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      return "hurried";
+    },
+  });
+  const begun = system.ask("a", { type: "wait" });
+  const waiting = system.ask("a", { type: "wait" });
+  await settle();
+  const stopped = system.ask("a", { type: "shutdown" });
+  await assert.rejects(waiting, { code: "ACTOR_ENDED", message: "a@here is shutting down" });
+  assert.deepEqual(await Promise.all([begun, stopped]), ["hurried", "OK"]);
+  await actor.ended;
+});
+
+Deno.test("a service that is shut down waits neither longer than the grace nor for those that gave up", async () => {
+  const system = startSystem();
+  const later = (_request: unknown, context: HandlerContext) => context.later;
+  const forgetful = system.serve("forgetful", { later });
+  await assert.rejects(system.ask("forgetful", { type: "later" }, { timeout: 1 }), {
+    code: "TIMEOUT",
+  });
+  await system.ask("forgetful", { type: "shutdown" });
+  assert.equal(await forgetful.ended, undefined);
+  system.grace = 20;
+  let cleanedUp = false;
+  const stuck = system.serve("stuck", { later, never: () => new Promise(() => {}) }, {
+    concurrent: true,
+    cleanUp: () => void (cleanedUp = true),
+  });
+  const forever = { timeout: Infinity };
+  const asks = ["later", "never"].map((type) => system.ask("stuck", { type }, forever));
+  const codes = Promise.all(asks.map((ask) => ask.catch(({ code }) => code)));
+  await settle();
+  await system.ask("stuck", { type: "shutdown" });
+  assert.deepEqual(await codes, ["ACTOR_ENDED", "ACTOR_ENDED"]);
+  assert(cleanedUp);
+  await stuck.ended;
+});
+
+Deno.test("ActorSystem.stopActors lets begun requests finish, with what they ask others here", async () => {
+  const systems = new LinkedSystems();
+  const [near, far] = [systems.start("near"), systems.start("far")];
+  const gates = new Gates();
+  far.serve("stock", {
+    take: async () => {
+      await gates.pass();
+      return 1;
+    },
+  });
+  far.spawn("price", (self) =>
+    self.loop([
+      on("of", (_message, envelope) => envelope.reply(10)),
+      onShutdown(),
+    ]));
+  const shop = {
+    async order() {
+      await gates.pass();
+      const taken = await far.ask<number>("stock", { type: "take" });
+      return taken * await far.ask<number>("price", { type: "of" });
+    },
+  };
+  far.serve("shop", shop, { concurrent: true });
+  far.serve("part", { wait: () => new Promise(() => {}) }, { concurrent: true, drains: false });
+  const part = near.ask("part@far", { type: "wait" }, { timeout: Infinity });
+  const failed = assert.rejects(part, { code: "ACTOR_ENDED" });
+  const order = client<typeof shop>(near, "shop@far").order();
   await happened(() => gates.waiting.length === 1);
-  const failed = assert.rejects(answer, { code: "ACTOR_ENDED", message: "a@here has ended" });
-  assert.equal(await system.ask(actor, { type: "shutdown" }), "OK");
-  await Promise.all([actor.ended, failed]);
+  const stopped = far.stopActors(60_000, new Set());
+  for (const actor of ["shop", "price", "none"]) {
+    const ask = near.ask(`${actor}@far`, { type: "order" });
+    await assert.rejects(ask, { code: "SERVER_STOPPING", message: "far is stopping" });
+  }
   gates.waiting[0]!.resolve();
+  await happened(() => gates.waiting.length === 2);
+  gates.waiting[1]!.resolve();
+  assert.equal(await order, 10);
+  await Promise.all([stopped, failed]);
+  assert.deepEqual(far.actors(), []);
+  await assert.rejects(far.ask("shop", { type: "order" }), { code: "SERVER_STOPPING" });
+});
+
+Deno.test("ActorSystem.stopActors fails at the end of the grace what is still unanswered", async () => {
+  const systems = new LinkedSystems();
+  const [near, far] = [systems.start("near"), systems.start("far")];
+  const never = () => new Promise(() => {});
+  far.serve("sequential", { never });
+  const concurrent = far.serve("concurrent", { never }, { concurrent: true });
+  const forever = { timeout: Infinity };
+  const asks = ["sequential@far", concurrent.ref].map((dest) =>
+    near.ask(dest, { type: "never" }, forever).catch(({ code }) => code)
+  );
+  await settle();
+  await far.stopActors(40, new Set());
+  assert.deepEqual(await Promise.all(asks), ["ACTOR_ENDED", "ACTOR_ENDED"]);
+  assert.deepEqual(far.actors(), []);
 });
 
 for (const concurrent of [false, true]) {
-  Deno.test(`a handler that fails fails its request alone${concurrent ? ", concurrent too" : ""}`, async () => {
+  Deno.test(`a failing handler fails only its request${concurrent ? ", concurrent too" : ""}`, async () => {
     class QuotaError extends Error {
       override name = "QuotaError";
     }
@@ -182,7 +313,7 @@ for (const concurrent of [false, true]) {
   });
 }
 
-Deno.test("what a handler returns is awaited, of whatever class the promise is", async () => {
+Deno.test("a handler's result is awaited, for any class of promise", async () => {
   const system = startSystem();
   const query = (
     settle: (resolve: (value: unknown) => void, reject: (e: unknown) => void) => void,
@@ -203,7 +334,7 @@ Deno.test("what a handler returns is awaited, of whatever class the promise is",
   await stop(system);
 });
 
-Deno.test("a handler may answer by itself", async () => {
+Deno.test("a handler can answer by itself", async () => {
   const system = startSystem();
   const handlers = {
     early: (_request: unknown, context: HandlerContext) => {
@@ -221,7 +352,7 @@ Deno.test("a handler may answer by itself", async () => {
   await stop(system);
 });
 
-Deno.test("a service answers once, whatever its handler and the promise of that do", async () => {
+Deno.test("a service answers once, for any result of its handler and of the handler's promise", async () => {
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
   const thenable = (then: unknown) => Object.defineProperty({}, "then", { value: then });
@@ -259,7 +390,7 @@ Deno.test("a service answers once, whatever its handler and the promise of that 
   await stop(far);
 });
 
-Deno.test("a handler whose promise cannot be awaited fails its request alone", async () => {
+Deno.test("a handler whose promise cannot be awaited fails only its request", async () => {
   const system = startSystem();
   const refuse = () => {
     throw new Error("no promise");
@@ -277,7 +408,7 @@ Deno.test("a handler whose promise cannot be awaited fails its request alone", a
   await stop(system);
 });
 
-Deno.test("an unknown request is refused by its name, and so are those every object knows", async () => {
+Deno.test("an unknown request is refused by its name, even one that every object has", async () => {
   const system = startSystem();
   const actor = system.serve("a", { get: () => 1 });
   for (const type of ["put", "constructor", "__proto__", "toString", ""]) {
@@ -291,7 +422,7 @@ Deno.test("an unknown request is refused by its name, and so are those every obj
   await stop(system);
 });
 
-Deno.test("every service answers pings, and may have its own answer", async () => {
+Deno.test("every service answers pings, and can define its own answer", async () => {
   const system = startSystem();
   system.serve("a", {});
   system.serve("b", { ping: () => "pong" });
@@ -319,7 +450,7 @@ Deno.test("a service that is shut down cleans up before it answers", async () =>
   assert.equal(system.find("a"), undefined);
 });
 
-Deno.test("an answer that cannot travel is a failure at once, and the service goes on", async () => {
+Deno.test("an answer that cannot be sent is a failure at once, and the service continues", async () => {
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
   const handlers = {
@@ -342,7 +473,7 @@ Deno.test("an answer that cannot travel is a failure at once, and the service go
   await stop(far);
 });
 
-Deno.test("a service with checks gives its handlers what they return, and takes no other types", async () => {
+Deno.test("a service with checks passes their results to its handlers, and accepts no other types", async () => {
   const system = startSystem();
   const got: unknown[] = [];
   const checks = {
@@ -368,7 +499,7 @@ Deno.test("a service with checks gives its handlers what they return, and takes 
   assert.equal(got.length, 1);
 });
 
-Deno.test("a service logs what its handlers throw with the stack, for an ask and a tell", async () => {
+Deno.test("a service logs a handler's error with its stack, for an ask and a tell", async () => {
   using logs = await CapturedLogs.start();
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
@@ -394,7 +525,7 @@ Deno.test("a service logs what its handlers throw with the stack, for an ask and
   await stop(far);
 });
 
-Deno.test("a service logs in one line that it refused a request that was told, and of one that was asked at DEBUG", async () => {
+Deno.test("a service logs a refusal in one line, for a tell at WARN and an ask at DEBUG", async () => {
   using logs = await CapturedLogs.start("debug");
   const system = startSystem();
   const handlers = {
@@ -409,7 +540,7 @@ Deno.test("a service logs in one line that it refused a request that was told, a
   await system.ask("shop", { type: "ping" });
   const line = "actor: shop@here refused sell of server@here: not a number of things: -1";
   assert.deepEqual(logs.lines, [`DEBUG ${line}`, `WARN ${line}`]);
-  // A check refuses too, whatever it throws, and its handler never does.
+  // A check also refuses a request, with any error. Its handler is not called.
   const check = (request: unknown) => {
     const { count } = request as { count: number };
     if (count < 0) throw new TypeError("below 0");
@@ -427,7 +558,7 @@ Deno.test("a service logs in one line that it refused a request that was told, a
   await stop(system);
 });
 
-Deno.test("a service logs a few failures of a sender and how many more there were", async () => {
+Deno.test("a service logs a few failures per sender, and how many more there were", async () => {
   using logs = await CapturedLogs.start();
   const system = startSystem();
   system.serve("shop", {
@@ -437,7 +568,7 @@ Deno.test("a service logs a few failures of a sender and how many more there wer
     close() {},
   });
   for (let i = 0; i < 100; i++) system.tell("shop", { type: "sell" });
-  // Not a ping, which a busy actor answers before what has waited longer.
+  // Not a ping, because a busy actor answers that before older messages.
   await system.ask("shop", { type: "close" });
   system.close();
   assert.equal(logs.matching(/^ERROR .* sold out\n/).length, 5);
@@ -447,7 +578,7 @@ Deno.test("a service logs a few failures of a sender and how many more there wer
   await stop(system);
 });
 
-Deno.test("a failed ask tells what failed there and where it was asked", async () => {
+Deno.test("a failed ask names what failed on the server and where it was asked", async () => {
   using _logs = await CapturedLogs.start();
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
@@ -483,7 +614,7 @@ Deno.test("a failed ask tells what failed there and where it was asked", async (
   await stop(far);
 });
 
-Deno.test("an ask that has no answer tells which request it was and where it was asked", async () => {
+Deno.test("an unanswered ask names its request and where it was asked", async () => {
   const systems = new LinkedSystems();
   const [near, far] = [systems.start("near"), systems.start("far")];
   const handlers = { sell: () => new Promise<void>(() => {}) };

@@ -14,7 +14,7 @@ function start() {
   return { due, deadlines: new Deadlines<Deadline>((item) => due.push(item)) };
 }
 
-Deno.test("a deadline falls due once, not before its time", async () => {
+Deno.test("a deadline expires once, and not early", async () => {
   using time = new FakeTime();
   const { due, deadlines } = start();
   const item = new Deadline();
@@ -29,7 +29,7 @@ Deno.test("a deadline falls due once, not before its time", async () => {
   assert.equal(time.timers, 0);
 });
 
-Deno.test("one that was removed does not, and may be removed twice and added again", async () => {
+Deno.test("a removed deadline does not expire, and can be removed twice and added again", async () => {
   using time = new FakeTime();
   const { due, deadlines } = start();
   const [item, other] = [new Deadline(), new Deadline()];
@@ -45,14 +45,14 @@ Deno.test("one that was removed does not, and may be removed twice and added aga
   assert.deepEqual(due, [other, item]);
 });
 
-Deno.test("many of one duration share one timer", () => {
+Deno.test("deadlines of one duration share one timer", () => {
   using time = new FakeTime();
   const { deadlines } = start();
   for (let i = 0; i < 1000; i++) deadlines.add(new Deadline(), 5000);
   assert.equal(time.timers, 1);
 });
 
-Deno.test("what falls due may add and remove deadlines", async () => {
+Deno.test("an expiring deadline can add and remove others", async () => {
   using time = new FakeTime();
   const [a, b, c, d] = [new Deadline(), new Deadline(), new Deadline(), new Deadline()];
   const due: Deadline[] = [];
@@ -74,7 +74,7 @@ Deno.test("what falls due may add and remove deadlines", async () => {
   assert.equal(time.timers, 0);
 });
 
-Deno.test("only standing deadlines keep the process alive", () => {
+Deno.test("only pending deadlines keep the process alive", () => {
   using time = new FakeTime();
   const { deadlines } = start();
   const item = new Deadline();
@@ -86,7 +86,7 @@ Deno.test("only standing deadlines keep the process alive", () => {
   assert.equal(time.referenced, 1);
 });
 
-Deno.test("durations that are all different leave no timers behind", async () => {
+Deno.test("different durations leave no timers behind", async () => {
   using time = new FakeTime();
   const { due, deadlines } = start();
   for (let i = 0; i < 10_000; i++) {
@@ -101,7 +101,7 @@ Deno.test("durations that are all different leave no timers behind", async () =>
   assert.deepEqual(due, [item]);
 });
 
-Deno.test("a deadline may be months away", async () => {
+Deno.test("a deadline can be months away", async () => {
   using time = new FakeTime();
   const { due, deadlines } = start();
   const months = 100 * 24 * 3_600_000;
@@ -113,7 +113,7 @@ Deno.test("a deadline may be months away", async () => {
   assert.equal(due.length, 1);
 });
 
-Deno.test("a callback that throws does not keep other deadlines from falling due", async () => {
+Deno.test("a callback that throws does not keep other deadlines from expiring", async () => {
   using time = new FakeTime();
   const due: Deadline[] = [];
   const [failing, other, later] = [new Deadline(), new Deadline(), new Deadline()];
@@ -133,7 +133,7 @@ Deno.test("a callback that throws does not keep other deadlines from falling due
   assert.equal(time.timers, 0);
 });
 
-Deno.test("nothing falls due before what came while the process was blocked has been read", async () => {
+Deno.test("no deadline expires before input that arrived while the process was blocked has been read", async () => {
   const { due, deadlines } = start();
   const path = await Deno.makeTempFile();
   const script = 'read _ && echo answer && rm "$0"';
@@ -160,7 +160,7 @@ Deno.test("nothing falls due before what came while the process was blocked has 
   assert.deepEqual(due, []);
 });
 
-Deno.test("any deadlines fall due when they should, in any order they come and go", async () => {
+Deno.test("any deadlines expire on time, in any order of adding and removing", async () => {
   const step = fc.oneof(
     fc.record({ add: fc.constantFrom(0, 5, 5, 10, 37) }),
     fc.record({ remove: fc.nat() }),
@@ -171,7 +171,7 @@ Deno.test("any deadlines fall due when they should, in any order they come and g
       using time = new FakeTime();
       const at = new Map<Deadline, number>();
       const deadlines = new Deadlines<Deadline>((item) => {
-        // The timers of the runtime take 1 ms at least.
+        // The runtime's timers take at least 1 ms.
         assert.ok(time.now >= at.get(item)! && time.now <= at.get(item)! + 1);
         at.delete(item);
       });
@@ -196,7 +196,7 @@ Deno.test("any deadlines fall due when they should, in any order they come and g
   );
 });
 
-/** An actor that notes what it gets. */
+/** An actor that records its messages. */
 function startListener(prepare: (self: Actor) => void = () => {}) {
   const messages: unknown[] = [];
   const actor = startSystem().spawn("listener", async (self) => {
@@ -206,7 +206,7 @@ function startListener(prepare: (self: Actor) => void = () => {}) {
   return { actor, messages };
 }
 
-Deno.test("a ticker counts from 1, and says which one it is", async () => {
+Deno.test("a ticker counts from 1, and names itself", async () => {
   using time = new FakeTime();
   let ids: number[] = [];
   const { actor, messages } = startListener((self) => {
@@ -230,7 +230,7 @@ Deno.test("a ticker counts from 1, and says which one it is", async () => {
   await actor.ended;
 });
 
-Deno.test("after: one message, once", async () => {
+Deno.test("after sends one message, once", async () => {
   using time = new FakeTime();
   const message = { type: "late" };
   const { actor, messages } = startListener((self) => void self.after(10, message));
@@ -243,7 +243,7 @@ Deno.test("after: one message, once", async () => {
   await actor.ended;
 });
 
-Deno.test("a ticker that was stopped is silent, and may be stopped again", async () => {
+Deno.test("a stopped ticker is silent, and can be stopped again", async () => {
   using time = new FakeTime();
   const { actor, messages } = startListener();
   await settle();
@@ -261,7 +261,7 @@ Deno.test("a ticker that was stopped is silent, and may be stopped again", async
   await actor.ended;
 });
 
-Deno.test("a ticker may be stopped by the tick it sends", async () => {
+Deno.test("a ticker can be stopped by its own tick", async () => {
   using time = new FakeTime();
   const counts: number[] = [];
   const actor = startSystem().spawn("listener", async (self) => {
@@ -278,7 +278,7 @@ Deno.test("a ticker may be stopped by the tick it sends", async () => {
   await actor.ended;
 });
 
-Deno.test("tickers end with their actor, and one that is already gone has none", async () => {
+Deno.test("tickers end with their actor, and an ended actor gets none", async () => {
   using time = new FakeTime();
   const { actor } = startListener((self) => {
     self.ticker(10);
@@ -295,7 +295,7 @@ Deno.test("tickers end with their actor, and one that is already gone has none",
   assert.equal(time.timers, 0);
 });
 
-Deno.test("a busy time delays a tick and does not bring the missed ones at once", async () => {
+Deno.test("a blocked process delays a tick, and the missed ones do not follow at once", async () => {
   using time = new FakeTime();
   const { actor, messages } = startListener((self) => void self.ticker(10));
   await time.pass(15);
@@ -309,7 +309,7 @@ Deno.test("a busy time delays a tick and does not bring the missed ones at once"
   await actor.ended;
 });
 
-Deno.test("a tick that comes late does not delay those after it", async () => {
+Deno.test("a late tick does not delay those after it", async () => {
   using time = new FakeTime();
   const { actor, messages } = startListener((self) => void self.ticker(100));
   await settle();
@@ -324,7 +324,7 @@ Deno.test("a tick that comes late does not delay those after it", async () => {
   await actor.ended;
 });
 
-Deno.test("an actor keeps no ticker that is over", async () => {
+Deno.test("an actor keeps no ticker that has ended", async () => {
   using time = new FakeTime();
   const { actor, messages } = startListener();
   await settle();
@@ -344,7 +344,7 @@ Deno.test("an actor keeps no ticker that is over", async () => {
   assert.equal(cleared, 0);
 });
 
-Deno.test("a ticker may be months away", async () => {
+Deno.test("a ticker's period can be months", async () => {
   using time = new FakeTime();
   const months = 100 * 24 * 3_600_000;
   const { actor, messages } = startListener((self) => void self.after(months, "at last"));
@@ -357,7 +357,7 @@ Deno.test("a ticker may be months away", async () => {
   await actor.ended;
 });
 
-Deno.test("with the runtime's own timers it ticks too", async () => {
+Deno.test("a ticker runs on the runtime's own timers too", async () => {
   const { actor, messages } = startListener((self) => void self.ticker(1));
   await happened(() => messages.length >= 3);
   actor.exit();
@@ -366,7 +366,7 @@ Deno.test("with the runtime's own timers it ticks too", async () => {
 
 const NEVER = new Promise<never>(() => {});
 
-Deno.test("within says whether a promise is settled in time, resolved or rejected", async () => {
+Deno.test("within returns whether a promise settles in time, resolved or rejected", async () => {
   using clock = stopClock();
   assert.equal(await within(1000, Promise.resolve()), true);
   assert.equal(await within(1000, Promise.reject(new Error("settled too"))), true);
@@ -379,7 +379,7 @@ Deno.test("within says whether a promise is settled in time, resolved or rejecte
   assert.equal(late, false);
 });
 
-Deno.test("within takes a time that is over, one of months, and one without an end", async () => {
+Deno.test("within accepts a time that is over, one of months, and no limit", async () => {
   using clock = stopClock();
   let settled: boolean | undefined;
   for (const timeout of [-5, 0]) assert.equal(await within(timeout, NEVER), false);

@@ -8,7 +8,7 @@ import {
 } from "../../../runtime/code/evaluation.ts";
 import { EnsembleError, InvalidInputError } from "../../../runtime/errors.ts";
 
-Deno.test("one expression is evaluated in the global scope, with ensemble", async () => {
+Deno.test("evaluate runs one expression in the global scope, with ensemble", async () => {
   const cases: [expression: string, value: unknown][] = [
     ["1+2", 3],
     ["1, 2 // last", 2],
@@ -25,7 +25,7 @@ Deno.test("one expression is evaluated in the global scope, with ensemble", asyn
   }
 });
 
-Deno.test("what is not one expression is refused", async () => {
+Deno.test("evaluate refuses anything but one expression", async () => {
   const texts = [
     "",
     "1;2",
@@ -46,7 +46,7 @@ Deno.test("what is not one expression is refused", async () => {
   await assert.rejects(evaluate("1;2", {}), /Unexpected token ';'$/);
 });
 
-Deno.test("brackets that close what the text did not open are refused", async () => {
+Deno.test("evaluate refuses brackets that close what the text did not open", async () => {
   const pieces = fc.constantFrom(
     "(",
     ")",
@@ -66,12 +66,12 @@ Deno.test("brackets that close what the text did not open are refused", async ()
     const text = parts.join("");
     const value = await evaluate(text, {}).catch((error) => error);
     if (value instanceof InvalidInputError) return;
-    // Whole in any other surroundings too.
+    // Complete in any other context too.
     assert.doesNotThrow(() => new Function(`f(0, (${text}\n))`), text);
   }));
 });
 
-Deno.test("evaluate throws an error whose message says what the expression threw, and why", async () => {
+Deno.test("evaluate throws an error that says what the expression threw, and why", async () => {
   const thrower = (expression: string, message: string) =>
     assert.rejects(evaluate(expression, {}), (error: Error) => {
       assert.ok(error instanceof EnsembleError);
@@ -89,14 +89,14 @@ Deno.test("evaluate throws an error whose message says what the expression threw
   );
 });
 
-Deno.test("a value is shown as Deno.inspect shows it, and a string whole", () => {
+Deno.test("a value is shown as Deno.inspect shows it, and a string in full", () => {
   assert.equal(renderValue(undefined), undefined);
   assert.equal(renderValue(3), "3");
   assert.equal(renderValue(new Map([["a", 1]])), 'Map(1) { "a" => 1 }');
   assert.equal(renderValue("x".repeat(1 << 20))!.length, (1 << 20) + 2);
 });
 
-Deno.test("what hurts when it is shown is an error", () => {
+Deno.test("a value that cannot be shown is an error", () => {
   const custom = {
     [Symbol.for("Deno.customInspect")]() {
       throw new Error("not me");
@@ -107,7 +107,7 @@ Deno.test("what hurts when it is shown is an error", () => {
   assert.throws(() => renderJson("x".repeat(MAX_RENDERED_LENGTH)), EnsembleError);
 });
 
-Deno.test("JSON carries plain values, and nothing with loss", () => {
+Deno.test("JSON carries plain values, and refuses those that would lose data", () => {
   assert.equal(renderJson(undefined), undefined);
   assert.equal(renderJson({ a: [1, "b", null] }), '{"a":[1,"b",null]}');
   const cycle: Record<string, unknown> = {};

@@ -15,7 +15,7 @@ interface TextEdit {
   replacement: string;
 }
 
-/** What a text that stands as its author wrote it becomes, and its mappings, edited at once and edit by edit. */
+/** The output of an edited text and its mappings, edited all at once and edit by edit. */
 async function edit(text: string, edits: TextEdit[]): Promise<{ after: string; maps: Mappings[] }> {
   const code = await editText(text);
   for (const { start, end, replacement } of edits) code.update(start, end, replacement);
@@ -26,7 +26,7 @@ async function edit(text: string, edits: TextEdit[]): Promise<{ after: string; m
   return { after: code.toString(), maps };
 }
 
-/** Texts of words of distinct letters, over lines that end in every way, and edits of some words. */
+/** Texts of distinct words on lines with every kind of line break, and edits of some words. */
 const edited = fc.record({
   words: fc.array(fc.constantFrom("\n", "\r\n", "\u2028", " ", "()", ";"), { maxLength: 30 }),
   edits: fc.array(fc.option(fc.string({ unit: "grapheme-ascii", maxLength: 9 })), {
@@ -47,7 +47,7 @@ const edited = fc.record({
   return { text, edits: replaced };
 });
 
-Deno.test("what is not replaced keeps its place in the source", () =>
+Deno.test("text that is not replaced keeps its position in the source", () =>
   fc.assert(fc.asyncProperty(edited, async ({ text, edits }) => {
     const { after, maps } = await edit(text, edits);
     const starts = { before: lineStarts(text), after: lineStarts(after) };
@@ -65,7 +65,7 @@ Deno.test("what is not replaced keeps its place in the source", () =>
     }
   })));
 
-Deno.test("a replacement over several lines shifts what stands behind it", async () => {
+Deno.test("a replacement over several lines shifts the text after it", async () => {
   const { after, maps } = await edit("a import\n  .meta b\nc", [
     { start: 2, end: 16, replacement: "meta()\n" },
   ]);

@@ -10,9 +10,9 @@ async function withFiles(test: (files: UnitFiles) => void | Promise<void>): Prom
   }
 }
 
-Deno.test("explainFailure leaves out the colours and the place of the runtime's message", () =>
+Deno.test("explainFailure removes colors and positions from the runtime's message", () =>
   withFiles(async (files) => {
-    // As Deno words it on a terminal.
+    // The message as Deno writes it on a terminal.
     const error = new TypeError(
       'Module not found "file:///src/absent.ts".\n' +
         "    at \x1b[0m\x1b[36mfile:///src/b.ts\x1b[0m:\x1b[0m\x1b[33m1\x1b[0m:\x1b[0m\x1b[33m15\x1b[0m",
@@ -26,7 +26,7 @@ Deno.test("explainFailure leaves out the colours and the place of the runtime's 
     assert.deepEqual(location, { path: "/src/a.ts", line: 3, column: 7 });
   }));
 
-Deno.test("explainFailure says of which errors and causes an error is made, at the author's places", () =>
+Deno.test("explainFailure describes nested errors and causes, at the author's positions", () =>
   withFiles(async (files) => {
     const file = files.reserve("a", "/src/a.ts");
     await files.write(file, "1;", []);
@@ -39,7 +39,7 @@ Deno.test("explainFailure says of which errors and causes an error is made, at t
     ]);
   }));
 
-Deno.test("explainFailure says what was thrown when that is no error", () =>
+Deno.test("explainFailure describes a thrown value that is not an error", () =>
   withFiles((files) => {
     assert.equal(
       files.explainFailure({ code: 7 }, "/src/a.ts").message,
@@ -47,7 +47,7 @@ Deno.test("explainFailure says what was thrown when that is no error", () =>
     );
   }));
 
-Deno.test("reserve gives out no name twice, though the directory is opened again", async () => {
+Deno.test("reserve never returns a name twice, even if the directory is opened again", async () => {
   const directory = await Deno.makeTempDir({ prefix: "gx" });
   const names = new Set<string>();
   for (let i = 0; i < 3; i++) {

@@ -5,7 +5,7 @@ import { hashUnit, type Unit, unitSpecifier } from "../../../runtime/code/unit.t
 import { type LoadRequest, UnitStore } from "../../../runtime/code/unit_store.ts";
 import { sorted } from "../../cli/modules/temporary_project.ts";
 
-/** A unit of this text, whose links are the `unit:` specifiers in it. */
+/** A unit with this text. Its links are the `unit:` specifiers in the text. */
 async function unitOf(module: string, text: string): Promise<Unit> {
   const links = [...text.matchAll(/unit:[0-9a-f]{64}/g)].map(({ index, 0: target }) => ({
     start: index,
@@ -20,7 +20,7 @@ function request(units: Unit[], by = "tester@host"): LoadRequest {
   return { entry: units.at(-1)!.hash, modules: units, libraries: [], by };
 }
 
-/** Adds units and loads the last. */
+/** Adds units and loads the last one. */
 async function load(store: UnitStore, units: Unit[], by?: string) {
   await store.add(units);
   const { namespace, outcomes } = await store.load(request(units, by));
@@ -56,14 +56,14 @@ Deno.test("units become files named by module and hash", () =>
     const files = (await Array.fromAsync(Deno.readDir(directory))).map(({ name }) => name).sort();
     assert.deepEqual(files, [`leaf-${leaf.hash}.mjs`, `ma_in-${main.hash}.mjs`]);
 
-    // A store is empty when it opens, and does not get the old store's modules.
+    // A store is empty when it opens, and does not take over modules of the old one.
     const next = await UnitStore.open(directory);
     assert.deepEqual(await Array.fromAsync(Deno.readDir(directory)), []);
     const again = await load(next, [leaf, main]);
     assert.notEqual(again.namespace, namespace);
   }));
 
-Deno.test("units that are not what they say are refused", () =>
+Deno.test("an inconsistent unit is refused", () =>
   withStore(async (store) => {
     const leaf = await unitOf("leaf.ts", "export const leaf = 1;");
     const main = await unitOf("main.ts", `export * from "${unitSpecifier(leaf.hash)}";`);
@@ -95,7 +95,7 @@ Deno.test("units that are not what they say are refused", () =>
     await load(store, [leaf, main]);
   }));
 
-Deno.test("the same text is a module of its own under each module id, in any directory", () =>
+Deno.test("the same text is a separate module under each module id, in any directory", () =>
   withStore(async (store) => {
     const one = await unitOf("one.ts", "export const state = new Map();");
     await load(store, [one]);
@@ -115,7 +115,7 @@ Deno.test("a library module is named by an absolute or bare specifier", () =>
     await assert.rejects(store.importLibrary("my/nosuch"), /my\/nosuch is neither registered/);
   }));
 
-Deno.test("the history tells what was made current, when and by whom", () =>
+Deno.test("the history records what was made current, when and by whom", () =>
   withStore(async (store) => {
     const one = await unitOf("main.ts", "export const version = 1;");
     const two = await unitOf("main.ts", "export const version = 2;");
@@ -146,7 +146,7 @@ Deno.test("the history tells what was made current, when and by whom", () =>
     for (const { time } of store.history()) assert.ok(before <= time && time <= Date.now());
   }));
 
-Deno.test("a load that fails changes nothing of what is current", () =>
+Deno.test("a failed load changes nothing that is current", () =>
   withStore(async (store) => {
     const good = await unitOf("main.ts", "export const version = 1;");
     const bad = await unitOf("main.ts", "throw new Error('out of order');");
@@ -156,7 +156,7 @@ Deno.test("a load that fails changes nothing of what is current", () =>
     assert.equal(store.history().length, 1);
   }));
 
-Deno.test("who waits for a module that pauses may go on to import another", () =>
+Deno.test("an import that waits for a pausing module can be followed by another import", () =>
   withStore(async (store) => {
     const begun = Promise.withResolvers<void>();
     const gate = Promise.withResolvers<void>();
@@ -164,7 +164,7 @@ Deno.test("who waits for a module that pauses may go on to import another", () =
     const pausing = "data:text/javascript,pausingTest.begin(); await pausingTest.gate;";
     const first = store.importLibrary(pausing);
     await begun.promise;
-    // By import() itself, this makes Deno 2.9.6 panic.
+    // With import() itself, this makes Deno 2.9.6 panic.
     const second = store.importLibrary(pausing)
       .then(() => store.importLibrary("data:text/javascript,export const next = 1;"));
     gate.resolve();
@@ -172,7 +172,7 @@ Deno.test("who waits for a module that pauses may go on to import another", () =
     assert.equal((await second).next, 1);
   }));
 
-Deno.test("a unit's file and its directory are for their user alone", () =>
+Deno.test("a unit's file and directory are accessible only to their user", () =>
   withStore(async (store, directory) => {
     const unit = await unitOf("main.ts", "export {};");
     await load(store, [unit]);
@@ -181,7 +181,7 @@ Deno.test("a unit's file and its directory are for their user alone", () =>
     assert.equal(modeOf(join(directory, `main-${unit.hash}.mjs`)), "600");
   }));
 
-Deno.test("load refuses modules that are no part of its entry", () =>
+Deno.test("load refuses modules that do not belong to its entry", () =>
   withStore(async (store) => {
     const main = await unitOf("main.ts", "export {};");
     const other = await unitOf("other.ts", "export const other = 1;");
@@ -192,13 +192,13 @@ Deno.test("load refuses modules that are no part of its entry", () =>
       message: `/src/other.ts: not a part of the unit ${main.hash}`,
     });
     assert.deepEqual(store.history(), []);
-    // Nor those that were never shipped.
+    // Nor modules that were never shipped.
     const absent = await unitOf("absent.ts", "export {};1");
     await assert.rejects(store.load({ ...ask, modules: [absent] }), /not a part of the unit/);
     assert.equal(store.running(["absent.ts"]).size, 0);
   }));
 
-Deno.test("a directory that was removed is made again for what is loaded next", () =>
+Deno.test("a removed directory is made again for the next load", () =>
   withStore(async (store, directory) => {
     await load(store, [await unitOf("one.ts", "export const one = 1;")]);
     await Deno.remove(directory, { recursive: true });
@@ -207,7 +207,7 @@ Deno.test("a directory that was removed is made again for what is loaded next", 
     assert.equal(Deno.statSync(directory).mode! & 0o777, 0o700);
   }));
 
-Deno.test("close removes the directory, also one that is gone already", () =>
+Deno.test("close removes the directory, or does nothing if it is gone", () =>
   withStore(async (store, directory) => {
     await load(store, [await unitOf("main.ts", "export {};")]);
     await store.close();
@@ -215,7 +215,7 @@ Deno.test("close removes the directory, also one that is gone already", () =>
     await store.close();
   }));
 
-Deno.test("load says that the store was closed when it fails for that", () =>
+Deno.test("load says that the store was closed when it fails for that reason", () =>
   withStore(async (store) => {
     const gates = globalThis as { openGate?: () => void };
     const slow = {
@@ -234,7 +234,7 @@ Deno.test("load says that the store was closed when it fails for that", () =>
     });
   }));
 
-Deno.test("load imports the libraries of a program first, and names who imports one that is absent", () =>
+Deno.test("load imports a program's libraries first, and names the importer of a missing one", () =>
   withStore(async (store) => {
     const main = await unitOf("main.ts", "export {}; globalThis.wasEvaluated = true;");
     await store.add([main]);
@@ -250,7 +250,7 @@ Deno.test("load imports the libraries of a program first, and names who imports 
     assert.deepEqual(store.history(), []);
   }));
 
-Deno.test("a unit keeps the author's file that it came with first", () =>
+Deno.test("a unit keeps the author's file that it was first loaded with", () =>
   withStore(async (store) => {
     const bad = await unitOf("bad.ts", 'throw new Error("no");');
     await store.add([bad]);
@@ -270,11 +270,11 @@ Deno.test("UnitStore.adopt makes compiled modules stand for their units", () =>
     assert.deepEqual(store.loaded(), [{ module: "leaf.ts", hash: leaf.hash, bytes: 0 }]);
     assert.deepEqual(store.running(["leaf.ts"]), new Map([["leaf.ts", leaf.hash]]));
 
-    // A forced load ships the one module.
+    // A forced load ships only the module itself.
     const forced = await unitOf("forced.ts", `export * from "${unitSpecifier(leaf.hash)}";`);
     const alone = await load(store, [forced]);
     assert.equal(alone.namespace.made, namespace.made);
-    // Any other has the text too, which is not run, until it is asked to run anew.
+    // Any other module has the text too, but is not run until a rerun is requested.
     assert.deepEqual(store.missing([leaf.hash]), [leaf.hash]);
     const whole = await load(store, [leaf, upper]);
     assert.equal(whole.namespace.made, namespace.made);
@@ -286,7 +286,7 @@ Deno.test("UnitStore.adopt makes compiled modules stand for their units", () =>
     assert.deepEqual(anew.namespace.made, {});
     const later = await unitOf("later.ts", `export * from "${unitSpecifier(leaf.hash)}";`);
     assert.equal((await load(store, [later])).namespace.made, anew.namespace.made);
-    // Another text takes its place.
+    // Another text replaces it.
     await load(store, [other]);
     assert.equal(store.namespace("leaf.ts")!.made, 1);
   }));

@@ -7,7 +7,7 @@ import { startServer } from "../../../runtime/ensemble/start_server.ts";
 import type { ActorError } from "../../../runtime/errors.ts";
 import { testEnsemble } from "../../../testing/test_ensemble.ts";
 
-/** Loads a unit into a server, as a load from afar does. */
+/** Loads a unit into a server, like a load from another server. */
 async function load(server: EnsembleServer): Promise<void> {
   const text = "export const value = 1;";
   const parts = { module: "a.ts", path: "/a.ts", text, metaProperties: [] };
@@ -16,7 +16,7 @@ async function load(server: EnsembleServer): Promise<void> {
   await server.units.load({ entry: unit.hash, modules: [unit], libraries: [], by: "me@here" });
 }
 
-/** How many files a server keeps of the code that it was given; undefined when their directory is gone. */
+/** The number of files of loaded code that a server keeps; undefined if their directory is gone. */
 function codeFiles(server: EnsembleServer): number | undefined {
   try {
     return [...Deno.readDirSync(`${server.directory}/loader.d`)].length;
@@ -25,7 +25,7 @@ function codeFiles(server: EnsembleServer): number | undefined {
   }
 }
 
-Deno.test("startServer leaves the code of a running server of its id alone, wherever it listens", async () => {
+Deno.test("startServer leaves the code of a running server with its id alone, at any address", async () => {
   await using ensemble = await testEnsemble();
   const first = await ensemble.startServer("a");
   await load(first);
@@ -58,7 +58,7 @@ Deno.test("startServer leaves the code of a running server of its id alone, wher
   assert.equal(codeFiles(first), 1);
 });
 
-Deno.test("a server that stops removes the code that it was given, and another may follow", async () => {
+Deno.test("a stopped server removes its loaded code, and another server can follow", async () => {
   await using ensemble = await testEnsemble();
   for (let i = 0; i < 2; i++) {
     const server = await ensemble.startServer("a");
@@ -69,7 +69,7 @@ Deno.test("a server that stops removes the code that it was given, and another m
   }
 });
 
-Deno.test("a server that does not start releases its directory", async () => {
+Deno.test("a server that fails to start releases its directory", async () => {
   await using ensemble = await testEnsemble();
   const prepare = () => {
     throw new Error("no");

@@ -5,7 +5,9 @@ function source(path: string): string {
   return JSON.stringify(new URL(`../../../${path}`, import.meta.url).href);
 }
 
-/** Starts a registry, a server and a rogue in one process, and sends each actor what none of them knows. */
+/**
+ * Starts a registry, a server and a rogue in one process, and sends every actor an unknown message.
+ */
 const PROGRAM = `
   import { MemoryStore } from ${source("registry/local_store.ts")};
   import { serveRegistry } from ${source("registry/registry_actor.ts")};
@@ -50,7 +52,7 @@ const PROGRAM = `
   Deno.exit();
 `;
 
-Deno.test("no internal actor of a started server keeps a message that it does not know", async () => {
+Deno.test("internal actors of a started server keep no unknown message", async () => {
   using ensemble = new TemporaryEnsemble();
   const { stdout, stderr } = await ensemble.evaluate(PROGRAM);
   const lines = stdout.split("\n").slice(0, -1).map((line) => line.split(": "));
@@ -59,6 +61,6 @@ Deno.test("no internal actor of a started server keeps a message that it does no
   for (const [actor, ...rest] of lines) {
     assert.deepEqual(rest, ["unexpected message", "number, 0 wait"], actor);
   }
-  // The registration while the registry is there, and while it is not.
+  // The registration actor is tested both while the registry runs and while it does not.
   assert.equal(lines.filter(([actor]) => actor === "registration").length, 2);
 });

@@ -14,7 +14,7 @@ import { MadeAuthority } from "../wire/made_authority.ts";
 
 const REFUSED = { name: "ActorError", remoteName: "NotAuthorizedError" };
 
-/** Gives a server its loader. */
+/** Starts the loader of a server. */
 async function startLoader(server: ActorServer, ensemble: LocalEnsemble): Promise<void> {
   const store = await UnitStore.open(`${ensemble.directory}/loader.d`);
   serveLoader(server, { store });
@@ -90,7 +90,7 @@ Deno.test("the audit log identifies code by its hash, and omits requests that ru
   target.actors.find(serial)!.exit();
 });
 
-Deno.test("over tls the loader requires certificates, even without an administrator", async () => {
+Deno.test("the loader requires certificates over tls, even without an administrator", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const authority = await MadeAuthority.create();

@@ -1,5 +1,5 @@
 /**
- * The TLS files of a server, made without the command line and its passphrases, for tests.
+ * The TLS files of a server, made for tests without the command line and its passphrases.
  */
 import {
   type CertifiedKey,
@@ -23,7 +23,10 @@ export async function createTestAuthority(): Promise<TestAuthority> {
   return { root, issuing: await createIssuing("ensemble.internal", root) };
 }
 
-/** Makes the certificate of `httpd1` or of another server; with days below zero one that has expired. */
+/**
+ * Makes the certificate of `httpd1` or another server. A negative number of days makes an expired
+ * one.
+ */
 export async function certify(
   { issuing }: TestAuthority,
   { id = "httpd1", days = 30 }: { id?: string; days?: number } = {},
@@ -32,7 +35,7 @@ export async function certify(
   return await createServerCertificate(issuing, { id: id, ...options });
 }
 
-/** Makes a revocation list; with days below zero one that is out of date. */
+/** Makes a revocation list. A negative number of days makes one that is out of date. */
 export async function revocationList(
   { issuing }: TestAuthority,
   { serials = [], days = 30 }: { serials?: string[]; days?: number } = {},

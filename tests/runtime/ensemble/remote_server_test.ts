@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { loadFile } from "../../../cli/modules/load_file.ts";
 import { encodePem } from "../../../runtime/pki/pem.ts";
 import { testEnsemble } from "../../../testing/test_ensemble.ts";
+import { generatePair, PASSPHRASE } from "../../cheap_passphrase.ts";
 
-Deno.test("server.remote does to a server what the command line does", async () => {
+Deno.test("server.remote does what the command line does", async () => {
   await using ensemble = await testEnsemble();
   const a = await ensemble.startServer("a");
   await ensemble.startServer("b");
@@ -30,7 +31,7 @@ Deno.test("server.remote does to a server what the command line does", async () 
   assert.throws(() => client.remote("no id"), { name: "InvalidInputError" });
 });
 
-Deno.test("server.elevate gets capabilities with the administrators' key, authorize gives them on", async () => {
+Deno.test("server.elevate gets capabilities with the administrators' key, and authorize passes them on", async () => {
   const pair = await crypto.subtle.generateKey("Ed25519", true, [
     "sign",
     "verify",
@@ -58,7 +59,27 @@ Deno.test("server.elevate gets capabilities with the administrators' key, author
   });
 });
 
-Deno.test("loadFile loads a source file into another server and into the own one", async () => {
+Deno.test("server.elevate opens an encrypted key with its passphrase", async () => {
+  const { open: adminKey, sealed: key } = await generatePair(PASSPHRASE);
+  await using ensemble = await testEnsemble({ adminKey });
+  await ensemble.startServer("a");
+  const client = await ensemble.startServer();
+  const capabilities = ["loader"];
+  await assert.rejects(client.elevate("a", { key, capabilities }), {
+    name: "InvalidInputError",
+    message: /it takes a passphrase/,
+  });
+  const passphrase = "battery staple";
+  await assert.rejects(
+    client.elevate("a", { key, passphrase, capabilities }),
+    /the passphrase is wrong/,
+  );
+  await assert.rejects(client.remote("a").evaluate("1"), /not authorized for evaluate/);
+  await client.elevate("a", { key, passphrase: PASSPHRASE, capabilities });
+  assert.equal(await client.remote("a").evaluate("1"), "1");
+});
+
+Deno.test("loadFile loads a source file into another server and into its own", async () => {
   await using ensemble = await testEnsemble();
   const a = await ensemble.startServer("a");
   const client = await ensemble.startServer();
@@ -79,4 +100,19 @@ Deno.test("loadFile loads a source file into another server and into the own one
   const again = await loadFile(a, `${project}/whole.ts`);
   assert.deepEqual(again.map(({ loaded }) => loaded), [false, false]);
   await assert.rejects(loadFile(a, `${project}/none.ts`), /none\.ts/);
+});
+
+Deno.test("a server that stops does not wait for what its loader runs", async () => {
+  await using ensemble = await testEnsemble();
+  const a = await ensemble.startServer("a", { grace: 600_000 });
+  const client = await ensemble.startServer();
+  const evaluated = client.remote("a").evaluate(
+    "ensemble.spawn('begun', (self) => self.receive([])), new Promise(() => {})",
+    { timeout: Infinity },
+  );
+  const failed = assert.rejects(evaluated, { code: "ACTOR_ENDED" });
+  while (!a.actors.find("begun")) await new Promise((resolve) => setTimeout(resolve, 5));
+  a.actors.kill("begun");
+  await a.stop();
+  await failed;
 });

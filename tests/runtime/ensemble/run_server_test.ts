@@ -11,7 +11,9 @@ function sockets({ socketDirectory }: TemporaryEnsemble): string[] {
   return names.filter((name) => !name.startsWith("."));
 }
 
-/** Where a start waits for something that never comes, as code that says so with `reached()`. */
+/**
+ * Stages at which a start waits for something that never happens, as code that calls `reached()`.
+ */
 const STAGES: Record<string, string> = {
   "while it prepares": `prepare: () => { reached(); return new Promise(() => {}); }`,
   "while it waits for the registry": `prepare: () => void reached()`,
@@ -24,11 +26,12 @@ for (const [stage, options] of Object.entries(STAGES)) {
       await Deno.mkdir(`${ensemble.gerbilPath}/ensemble`, { recursive: true });
       await Deno.writeFile(ensemble.cookiePath, new Uint8Array(32), { mode: 0o600 });
       await Deno.mkdir(ensemble.socketDirectory, { mode: 0o700 });
-      // A registry that takes connections and never answers.
+      // A registry that accepts connections and never answers.
       const path = `${ensemble.socketDirectory}/registry`;
       using registry = Deno.listen({ transport: "unix", path });
       const connected = registry.accept();
-      // One that it was told to ignore, and one that asks a server without a terminal to read its files again.
+      // A signal that the program ignores, and one that tells a server without a terminal to reload
+      // its files.
       const hangup = signal === "SIGTERM" ? "--ignore-signal=HUP" : "--default-signal=HUP";
       const process = ensemble.external(
         "env",
@@ -59,13 +62,13 @@ for (const [stage, options] of Object.entries(STAGES)) {
   }
 }
 
-/** What a program says of itself in the log, from the first line with a text to the last. */
+/** The program's own part of the log, from the first line with a text to the last. */
 function linesBetween(text: string, first: string, last: string): string[] {
   const lines = text.split("\n").map((line) => line.replace(/^\S+Z /, ""));
   return lines.slice(lines.indexOf(first) + 1, lines.indexOf(last));
 }
 
-Deno.test("runServer logs to standard error what fails in its program, and prints it where the log is off", async () => {
+Deno.test("runServer logs its program's errors to standard error, and prints them when the log is off", async () => {
   using ensemble = new TemporaryEnsemble();
   const source = (path: string) => JSON.stringify(new URL(`../../../${path}`, import.meta.url));
   const { code, stderr } = await ensemble.evaluate(`
@@ -117,7 +120,7 @@ Deno.test("runServer logs to standard error what fails in its program, and print
   ]);
 });
 
-/** Lets the runtime say that nobody handles an error; gives whether that was taken. */
+/** Dispatches an unhandled error as the runtime does, and returns whether it was handled. */
 function throwNowhere(error: unknown): boolean {
   return !dispatchEvent(new ErrorEvent("error", { error, cancelable: true }));
 }
@@ -161,7 +164,7 @@ Deno.test("logUnhandledErrors logs values that throw when inspected, and shorten
   assert.ok(logs.lines[1]!.length < 22_000);
 });
 
-Deno.test("logUnhandledErrors counts the repetitions of an error that it left out, and logs others", async () => {
+Deno.test("logUnhandledErrors counts repetitions of an error that it left out, and logs others", async () => {
   using logs = await CapturedLogs.start();
   {
     using _errors = logUnhandledErrors();

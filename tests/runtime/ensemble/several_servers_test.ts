@@ -6,7 +6,7 @@ import { runServer } from "../../../runtime/ensemble/run_server.ts";
 import { startServer } from "../../../runtime/ensemble/start_server.ts";
 import type { StartServerOptions } from "../../../runtime/ensemble/start_options.ts";
 
-/** Options of servers that share an ensemble in a directory of their own, removed at the end. */
+/** Options of servers that share an ensemble in its own directory, which is removed at the end. */
 class Here implements Disposable {
   readonly #root = Deno.makeTempDirSync({ prefix: "gx-" });
   readonly options: StartServerOptions = {
@@ -65,7 +65,7 @@ Deno.test("startServer starts several servers in one process, and each knows its
   await assert.rejects(client.ping("nosuch@b"), /unknown actor: nosuch@b/);
 });
 
-Deno.test("startServer refuses a second server of an id, but not in another ensemble", async () => {
+Deno.test("startServer refuses a second server with the same id, except in another ensemble", async () => {
   using here = new Here();
   using there = new Here();
   await using first = await here.startRegistry();
@@ -79,13 +79,13 @@ Deno.test("startServer refuses a second server of an id, but not in another ense
   await (await there.startRegistry()).stop();
 });
 
-Deno.test("currentServer is the only server of the process outside of it", async () => {
+Deno.test("currentServer returns the only server of the process when called outside of it", async () => {
   using here = new Here();
   await using registry = await here.startRegistry();
   assert.equal(currentServer(), registry);
 });
 
-Deno.test("runServer enters its server for main and what main starts", async () => {
+Deno.test("runServer enters its server for main and everything that main starts", async () => {
   using here = new Here();
   await using _registry = await here.startRegistry();
   const run = (id: string) =>
@@ -97,7 +97,7 @@ Deno.test("runServer enters its server for main and what main starts", async () 
   assert.deepEqual(await Promise.all([run("a"), run("b")]), [["a", "a"], ["b", "b"]]);
 });
 
-Deno.test("modules loaded into servers of one process get the server that they are loaded into", async () => {
+Deno.test("modules loaded into servers of one process see the server that they are loaded into", async () => {
   using here = new Here();
   await using registry = await here.startRegistry();
   await using other = await startServer("other", here.options);
@@ -129,7 +129,12 @@ Deno.test("startServer takes capabilities for ids and the administrators' key as
   const request = { type: "evaluate", expression: "1 + 1" };
   assert.equal(await deployer.ask("loader@guarded", request), "2");
   await assert.rejects(stranger.ask("loader@guarded", request), /not authorized for evaluate/);
+  const authorizations = await stranger.remote("guarded").authorizations();
+  assert.deepEqual(authorizations.map(({ since: _, ...rest }) => rest), [
+    { server: "deployer", instance: undefined, capabilities: ["loader"], by: "options" },
+  ]);
   guarded.capabilities.retract("deployer", guarded.session("deployer"));
+  assert.deepEqual(await stranger.remote("guarded").authorizations(), []);
   await assert.rejects(deployer.ask("loader@guarded", request), /not authorized for evaluate/);
   await assert.rejects(startServer("x", { ...here.options, adminKey: "none" }), /adminKey is not/);
   await assert.rejects(startServer("x", { ...here.options, cookie: "short" }), /at least 16 bytes/);

@@ -1,5 +1,5 @@
 /**
- * The ensemble's directory of one test.
+ * The ensemble directory of one test.
  *
  * @module
  */
@@ -7,22 +7,23 @@ import assert from "node:assert/strict";
 import { encodePem } from "../../../runtime/pki/pem.ts";
 import { PASSPHRASE, sealCheaply } from "../../cheap_passphrase.ts";
 
-/** The ensemble's directory of one test, which this thread's code takes for its own. */
+/** The ensemble directory of one test, used by the code in this thread. */
 export class Home implements Disposable {
   /** `GERBIL_PATH`. */
   readonly root: string = Deno.makeTempDirSync({ prefix: "gx-" });
-  /** Where the state is. */
+  /** The directory of the ensemble's state. */
   readonly directory: string = `${this.root}/ensemble`;
-  /** Where the public key belongs. */
+  /** The path of the public key. */
   readonly publicPath: string = `${this.directory}/admin.pub`;
-  /** Where the private key belongs. */
+  /** The path of the private key. */
   readonly privatePath: string = `${this.directory}/admin.priv`;
   readonly #get = Deno.env.get;
 
   /** Makes it. */
   constructor() {
     Deno.mkdirSync(this.directory);
-    // The environment is the process's, which tests share; this is a thread of it.
+    // The environment belongs to the process, which tests share. This changes it for this thread
+    // only.
     const places: Record<string, string> = {
       GERBIL_PATH: this.root,
       ENSEMBLE_SOCKET_DIR: `${this.root}/sockets`,
@@ -30,7 +31,7 @@ export class Home implements Disposable {
     Deno.env.get = (name) => places[name] ?? this.#get.call(Deno.env, name);
   }
 
-  /** Writes a pair that opens at once. */
+  /** Writes a key pair that opens at once. */
   async withPair({ mode = 0o600 } = {}): Promise<CryptoKeyPair> {
     const pair = await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"]);
     const { privateKey, publicKey } = pair as CryptoKeyPair;
@@ -48,7 +49,7 @@ export class Home implements Disposable {
   }
 }
 
-/** Puts a named pipe there. */
+/** Makes a named pipe at the path. */
 export function makePipe(path: string): void {
   assert.ok(new Deno.Command("mkfifo", { args: ["-m", "600", path] }).outputSync().success);
 }

@@ -4,7 +4,7 @@ import { EnsembleError } from "../../../runtime/errors.ts";
 import { createCookie, readCookie } from "../../../runtime/home/cookie.ts";
 import { Home, makePipe } from "../ensemble/temporary_home.ts";
 
-/** The ensemble's directory of a test, with where its cookie belongs. */
+/** The ensemble directory of a test, and the path of its cookie. */
 class CookieHome extends Home {
   readonly cookiePath = `${this.directory}/cookie`;
 
@@ -23,13 +23,13 @@ class CookieHome extends Home {
   }
 }
 
-Deno.test("a cookie that was made is read", async () => {
+Deno.test("readCookie reads a new cookie", async () => {
   using home = new CookieHome();
   assert.equal(await createCookie(findPlaces()), home.cookiePath);
   assert.deepEqual(await readCookie(findPlaces()), Deno.readFileSync(home.cookiePath));
 });
 
-Deno.test("a missing cookie: the error says how to make one, and where it was looked for", async () => {
+Deno.test("a missing cookie is an error that says how to make one, and where it was expected", async () => {
   using home = new CookieHome();
   assert.equal(
     await home.refusal(),
@@ -50,7 +50,7 @@ Deno.test("a cookie that other users can read is refused", async () => {
   assert.equal((await readCookie(findPlaces())).length, 32);
 });
 
-Deno.test("a cookie that is empty, cut off or has something added says so", async () => {
+Deno.test("a cookie that is empty, truncated or extended is refused with the reason", async () => {
   using home = new CookieHome();
   const random = crypto.getRandomValues(new Uint8Array(32));
   const has = (count: number) => `not a cookie: PATH: it has ${count} bytes instead of 32: `;

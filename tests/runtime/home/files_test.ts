@@ -14,7 +14,7 @@ import { ROOT, testWith } from "../../requirements.ts";
 class Directory implements Disposable {
   readonly path = Deno.makeTempDirSync({ prefix: "gx-" });
 
-  /** Writes a file with a mode, whatever the umask is. */
+  /** Writes a file with a mode, regardless of the umask. */
   write(name: string, mode: number): string {
     const path = `${this.path}/${name}`;
     Deno.writeTextFileSync(path, "secret");
@@ -22,7 +22,7 @@ class Directory implements Disposable {
     return path;
   }
 
-  /** Makes a named pipe, which has no writer. */
+  /** Makes a named pipe without a writer. */
   async pipe(name: string): Promise<string> {
     const path = `${this.path}/${name}`;
     const { success } = await new Deno.Command("mkfifo", { args: ["-m", "600", path] }).output();
@@ -48,7 +48,7 @@ async function assertRefused(reading: Promise<unknown>, message: string): Promis
   });
 }
 
-Deno.test("readSecretFile reads what only its owner has access to", async () => {
+Deno.test("readSecretFile reads a file that only its owner can access", async () => {
   using directory = new Directory();
   for (const mode of [0o600, 0o400, 0o700]) {
     const path = directory.write(`${mode}`, mode);
@@ -56,7 +56,7 @@ Deno.test("readSecretFile reads what only its owner has access to", async () => 
   }
 });
 
-Deno.test("readSecretFile refuses what others have access to, and says what to do", async () => {
+Deno.test("readSecretFile refuses a file that others can access, and says what to do", async () => {
   using directory = new Directory();
   for (const mode of [0o640, 0o604, 0o644, 0o666, 0o440, 0o777]) {
     const path = directory.write(`${mode}`, mode);
@@ -77,7 +77,7 @@ Deno.test("readSecretFile refuses what others have access to, and says what to d
   }
 });
 
-Deno.test("readSecretFile refuses a file in a directory that anybody may write to", async () => {
+Deno.test("readSecretFile refuses a file in a directory that any user can write to", async () => {
   using directory = new Directory();
   const path = directory.write("key", 0o600);
   for (const mode of [0o777, 0o703]) {
@@ -89,7 +89,7 @@ Deno.test("readSecretFile refuses a file in a directory that anybody may write t
     );
     assert.equal(new TextDecoder().decode(await readRegularFile(path)), "secret");
   }
-  // As /tmp is one, and where groups of one user are the custom.
+  // Like /tmp, and like directories on systems where each user has a group.
   for (const mode of [0o1777, 0o775]) {
     Deno.chmodSync(directory.path, mode);
     assert.equal(new TextDecoder().decode(await readSecretFile(path, "private key")), "secret");
@@ -109,7 +109,7 @@ testWith([ROOT], {
   },
 });
 
-Deno.test("readSecretFile looks at the file that a link leads to", async () => {
+Deno.test("readSecretFile checks the file that a link leads to", async () => {
   using directory = new Directory();
   directory.write("open", 0o644);
   directory.write("closed", 0o600);
@@ -128,7 +128,7 @@ for (
 ) {
   const called = (path: string) => name === "readSecretFile" ? `the key ${path}` : path;
 
-  Deno.test(`${name} refuses a directory, a named pipe and a device, and does not wait`, async () => {
+  Deno.test(`${name} refuses a directory, a named pipe and a device without blocking`, async () => {
     using directory = new Directory();
     const pipe = await directory.pipe("pipe");
     let waited = false;
@@ -145,7 +145,7 @@ for (
     await assertRefused(read(device), `cannot read ${called(device)}: it is not a regular file`);
   });
 
-  Deno.test(`${name} reads no file that is too large, whatever size it says that it has`, async () => {
+  Deno.test(`${name} refuses a file that is too large, for any reported size`, async () => {
     using directory = new Directory();
     const path = directory.write("sparse", 0o600);
     Deno.truncateSync(path, MAX_FILE);
@@ -154,7 +154,7 @@ for (
     await assertRefused(read(path), `cannot read ${called(path)}: it is larger than 16 MiB`);
   });
 
-  Deno.test(`${name} leaves it to the caller when there is no file`, async () => {
+  Deno.test(`${name} leaves a missing file to the caller`, async () => {
     using directory = new Directory();
     await assert.rejects(read(`${directory.path}/none`), Deno.errors.NotFound);
   });
@@ -165,8 +165,8 @@ function modeOf(path: string): number {
 }
 
 /**
- * Records, until it is disposed of, what is asked of the system to make files and to have them on disk: a kill
- * does not show that a sync is missing, and a power cut is more than a test can do.
+ * Records, until disposed, the system calls that make files and flush them to disk. A kill does not
+ * reveal a missing sync, and a test cannot cut the power.
  */
 class Recording implements Disposable {
   readonly calls: string[] = [];
@@ -240,7 +240,7 @@ for (const replace of [true, false]) {
   });
 }
 
-Deno.test("writeWhole gives a file its own mode, whatever that of the old one was", async () => {
+Deno.test("writeWhole sets a file's mode, for any mode of the old one", async () => {
   using directory = new Directory();
   const path = `${directory.path}/file`;
   for (const [old, mode] of [[0o644, 0o600], [0o666, 0o600], [0o600, 0o644]] as const) {
@@ -251,7 +251,7 @@ Deno.test("writeWhole gives a file its own mode, whatever that of the old one wa
   }
 });
 
-Deno.test("writeWhole puts a new file in the place of the old one, which readers keep whole", async () => {
+Deno.test("writeWhole replaces a file while readers keep the old one complete", async () => {
   using directory = new Directory();
   const path = `${directory.path}/file`;
   Deno.writeTextFileSync(path, "the old text");
@@ -265,7 +265,7 @@ Deno.test("writeWhole puts a new file in the place of the old one, which readers
   assert.equal(Deno.readTextFileSync(path), "new");
 });
 
-Deno.test("writeWhole replaces a link, not what it leads to", async () => {
+Deno.test("writeWhole replaces a link, not its target", async () => {
   using directory = new Directory();
   Deno.writeTextFileSync(`${directory.path}/target`, "target");
   Deno.symlinkSync(`${directory.path}/target`, `${directory.path}/link`);
@@ -274,7 +274,7 @@ Deno.test("writeWhole replaces a link, not what it leads to", async () => {
   assert.ok(Deno.lstatSync(`${directory.path}/link`).isFile);
 });
 
-Deno.test("writeWhole leaves a file that it is not to replace as it is", async () => {
+Deno.test("writeWhole does not replace an existing file unless told to", async () => {
   using directory = new Directory();
   const path = `${directory.path}/file`;
   Deno.writeTextFileSync(path, "old");
@@ -286,7 +286,7 @@ Deno.test("writeWhole leaves a file that it is not to replace as it is", async (
   assert.deepEqual(directory.names(), ["file"]);
 });
 
-Deno.test("writeWhole lets exactly one of many make a file", async () => {
+Deno.test("writeWhole lets exactly one of many processes make a file", async () => {
   using directory = new Directory();
   const path = `${directory.path}/file`;
   const texts = Array.from({ length: 10 }, (_, i) => `text ${i}`);
@@ -298,7 +298,7 @@ Deno.test("writeWhole lets exactly one of many make a file", async () => {
   assert.deepEqual(directory.names(), ["file"]);
 });
 
-Deno.test("writeWhole writes all bytes where the system takes some at a time", async () => {
+Deno.test("writeWhole continues after partial writes until all bytes are written", async () => {
   using directory = new Directory();
   const path = `${directory.path}/file`;
   const { write } = Deno.FsFile.prototype;
@@ -313,7 +313,7 @@ Deno.test("writeWhole writes all bytes where the system takes some at a time", a
   assert.equal(Deno.readTextFileSync(path), "0123456789");
 });
 
-Deno.test("writeWhole leaves nothing behind where it fails, and says why", async () => {
+Deno.test("writeWhole leaves nothing behind when it fails, and says why", async () => {
   using directory = new Directory();
   Deno.mkdirSync(`${directory.path}/taken/inside`, { recursive: true });
   await assert.rejects(

@@ -24,7 +24,7 @@ class TemporaryFile extends KnownServersFile implements Disposable {
     return Deno.readTextFileSync(this.path);
   }
 
-  /** What is known, as plain text. */
+  /** The known servers as plain objects. */
   async known(): Promise<Record<string, string[]>> {
     const known = await this.read();
     return Object.fromEntries(
@@ -39,7 +39,7 @@ class TemporaryFile extends KnownServersFile implements Disposable {
 
 const A1 = parseAddresses("tcp://a:1");
 
-Deno.test("read takes a server a line, in both spellings, with comments", async () => {
+Deno.test("read takes one server per line, in both notations, with comments", async () => {
   using file = new TemporaryFile(
     [
       "# where things are",
@@ -61,14 +61,14 @@ Deno.test("read takes a server a line, in both spellings, with comments", async 
   });
 });
 
-Deno.test("read returns an empty map when there is no file, or an empty one", async () => {
+Deno.test("read returns an empty map when the file is missing or empty", async () => {
   using missing = new TemporaryFile();
   assert.deepEqual(await missing.known(), {});
   using empty = new TemporaryFile("");
   assert.deepEqual(await empty.known(), {});
 });
 
-Deno.test("read names the file and the line that is wrong", async () => {
+Deno.test("read names the file and line of an error", async () => {
   const wrong: [line: string, why: RegExp][] = [
     ["web1", /^no address of web1$/],
     ["web1 # none", /^no address of web1$/],
@@ -127,7 +127,7 @@ Deno.test("a change replaces one line, and keeps the other lines and its comment
   assert.equal(Deno.statSync(file.path).mode! & 0o777, 0o640);
 });
 
-Deno.test("remove takes the addresses given, and the line with the last of them", async () => {
+Deno.test("remove takes away the given addresses, and the line with the last of them", async () => {
   using file = new TemporaryFile("web1 tcp://a:1 tcp://b:2\nweb2 tcp://c:3\n");
   assert.deepEqual(await file.remove(WEB1, A1), parseAddresses("tcp://b:2"));
   const { text } = file;
@@ -141,7 +141,7 @@ Deno.test("remove takes the addresses given, and the line with the last of them"
   await assert.rejects(file.remove(WEB1), { message: `web1 is not in ${file.path}` });
 });
 
-Deno.test("a change makes the file and its directory, and keeps a link to the file one", async () => {
+Deno.test("a change makes the file and its directory, and keeps a link", async () => {
   using file = new TemporaryFile();
   await file.set(WEB1, parseAddresses("tcp://a:1"));
   assert.equal(file.text, "web1 tcp://a:1\n");
@@ -152,14 +152,14 @@ Deno.test("a change makes the file and its directory, and keeps a link to the fi
   await file.set(WEB1, parseAddresses("tcp://b:2"));
   assert.ok(Deno.lstatSync(file.path).isSymlink);
   assert.equal(Deno.readTextFileSync(target), "web1 tcp://b:2\n");
-  // The file that a link leads to may be made only later.
+  // The target of a link may not exist yet.
   Deno.removeSync(target);
   await file.set(WEB1, parseAddresses("tcp://c:3"));
   assert.ok(Deno.lstatSync(file.path).isSymlink);
   assert.equal(Deno.readTextFileSync(target), "web1 tcp://c:3\n");
 });
 
-Deno.test("a change follows a relative link from where the directory really is", async () => {
+Deno.test("a change follows a relative link from the real directory", async () => {
   const directory = Deno.makeTempDirSync({ prefix: "gx-" });
   try {
     Deno.mkdirSync(`${directory}/shared/ensemble`, { recursive: true });
@@ -174,12 +174,12 @@ Deno.test("a change follows a relative link from where the directory really is",
   }
 });
 
-Deno.test("a change loses no other change that is made at the same time", async () => {
+Deno.test("a change loses no concurrent change", async () => {
   using file = new TemporaryFile();
   const ids = Array.from({ length: 30 }, (_, n) => `s${n}`);
   await Promise.all(ids.map((id) => file.set(id, A1)));
   assert.deepEqual([...(await file.read()).keys()].sort(), ids.toSorted());
-  // Nor one that is made by way of a link.
+  // Nor a change made through a link.
   const link = `${file.path}.link`;
   Deno.symlinkSync(file.path, link);
   const linked = new KnownServersFile(link);
@@ -188,7 +188,7 @@ Deno.test("a change loses no other change that is made at the same time", async 
   assert.deepEqual([...(await file.read()).keys()].sort(), others.toSorted());
 });
 
-/** What is found out, in a process whose environment no other test shares. */
+/** The result, in a process whose environment no other test shares. */
 interface Found {
   registry?: string[];
   advice?: string;
@@ -201,7 +201,10 @@ function source(path: string): string {
   return JSON.stringify(new URL(`../../../${path}`, import.meta.url).href);
 }
 
-/** Calls `locateServers` once for each case: with addresses given, `ENSEMBLE_REGISTRY`, and a file `known-servers`. */
+/**
+ * Calls `locateServers` for each case, with given addresses, `ENSEMBLE_REGISTRY` and a file
+ * `known-servers`.
+ */
 async function locate(
   places: TemporaryEnsemble,
   cases: { given?: string; variable?: string; file?: string }[],
@@ -237,7 +240,7 @@ async function locate(
   return JSON.parse(stdout);
 }
 
-Deno.test("locateServers goes by the first that says where the registry is, and by that alone", async () => {
+Deno.test("locateServers uses only the first source that names the registry", async () => {
   using places = new TemporaryEnsemble();
   const file = "registry tcp://file:3\nweb1 tcp://web:4\n";
   const path = `${places.gerbilPath}/ensemble/known-servers`;
@@ -250,7 +253,7 @@ Deno.test("locateServers goes by the first that says where the registry is, and 
     { variable: "", file },
     { file: "web1 tcp://web:4" },
     { given: "unix://elsewhere/run/e/registry" },
-    // What is not used may be wrong.
+    // A source that is not used can be invalid.
     { given: "tcp://given:1", variable: "nonsense", file: "nonsense" },
     { variable: "tcp://variable:2", file: "nonsense" },
     { variable: "nonsense", file },

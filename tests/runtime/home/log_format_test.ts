@@ -5,7 +5,7 @@ import { formatRecord } from "../../../runtime/home/log_format.ts";
 
 const TIME = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
 
-/** A record as text or JSON, without the newline that ends it. */
+/** A record as text or JSON, without its final newline. */
 const formatAsText = (record: LogRecord) => formatRecord(record, "text").slice(0, -1);
 const formatAsJson = (record: LogRecord) => formatRecord(record, "json").slice(0, -1);
 
@@ -110,7 +110,7 @@ Deno.test("formatRecord as text writes the stacks of errors and of their causes 
   ]);
 });
 
-Deno.test("formatRecord as text lets no line of an error pass for a record, or steer a terminal", () => {
+Deno.test("formatRecord as text keeps an error from imitating a record or controlling a terminal", () => {
   const forged = "2026-01-02T03:04:05.678Z INFO audit: shutdown allowed";
   const error = errorAt(`x\n${forged}\r\u2028\x1b[2J${"y".repeat(1e6)}`);
   const [first, ...others] = formatAsText(record({ properties: { error } })).split("\n");
@@ -122,7 +122,7 @@ Deno.test("formatRecord as text lets no line of an error pass for a record, or s
   assert.ok(others.join().length < 11_000);
 });
 
-Deno.test("formatRecord as text shows errors that do not let themselves be looked at", () => {
+Deno.test("formatRecord as text shows errors that cannot be inspected", () => {
   const refuse = () => {
     throw new Error("not to be looked at");
   };
@@ -167,14 +167,14 @@ Deno.test("formatRecord writes a line for any record", () => {
   }
 });
 
-/** A proxy that throws whatever is done with it. */
+/** A proxy that throws on every operation. */
 function revoked(): object {
   const { proxy, revoke } = Proxy.revocable({}, {});
   revoke();
   return proxy;
 }
 
-Deno.test("formatRecord ends with errors that are made of each other", () => {
+Deno.test("formatRecord ends with errors that contain each other", () => {
   const error = new AggregateError([]);
   error.errors = Array.from({ length: 30 }, () => error);
   error.cause = error;

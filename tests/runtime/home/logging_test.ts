@@ -9,12 +9,12 @@ import { eventually } from "../server/captured_logs.ts";
 const LOGGING = new URL("../../../runtime/home/logging.ts", import.meta.url).href;
 const PATHS = new URL("../../../runtime/home/paths.ts", import.meta.url).href;
 
-/** Where the default log goes, in a test: a file that is removed, and no log afterwards. */
+/** A destination for the log of a test: a file that is removed, and no log afterwards. */
 class LogFile implements Disposable {
   readonly #directory = Deno.makeTempDirSync({ prefix: "gx-" });
   readonly path = `${this.#directory}/my.log`;
 
-  /** The lines, without their times. */
+  /** The lines without their times. */
   get lines(): string[] {
     const text = Deno.readTextFileSync(this.path);
     return text.split("\n").slice(0, -1).map((line) => line.replace(/^\S+Z /, ""));
@@ -35,7 +35,7 @@ function logAtEveryLevel(): void {
   logger.error("4");
 }
 
-Deno.test("startLogging logs from its level on, info where none is given", () => {
+Deno.test("startLogging logs from its level on, by default info", () => {
   const all = ["DEBUG test: 1", "INFO test: 2", "WARN test: 3", "ERROR test: 4"];
   for (const [index, level] of (["debug", undefined, "warning", "error"] as const).entries()) {
     using file = new LogFile();
@@ -56,7 +56,7 @@ Deno.test("startLogging appends to its file, and a second call replaces the firs
   assert.deepEqual(file.lines, ["ERROR test: 4", "WARN test: 3", "ERROR test: 4"]);
 });
 
-Deno.test("startLogging logs what a program logs in categories of its own", () => {
+Deno.test("startLogging logs a program's own categories", () => {
   using file = new LogFile();
   startLogging({ file: file.path, format: "json" });
   getLogger(["my", "app"]).info("sold {count}", { count: 2 });
@@ -69,7 +69,7 @@ Deno.test("startLogging logs what a program logs in categories of its own", () =
   });
 });
 
-Deno.test("startLogging leaves a program alone that configures LogTape, before or later", async () => {
+Deno.test("startLogging does not interfere with a program that configures LogTape, before or later", async () => {
   for (const when of ["before", "later"]) {
     using file = new LogFile();
     const own: string[] = [];
@@ -90,7 +90,7 @@ Deno.test("startLogging leaves a program alone that configures LogTape, before o
     }
     logAtEveryLevel();
     assert.deepEqual(own, ["4"], when);
-    // Neither a server that follows nor the end of the log changes what the program has configured.
+    // Neither a later server nor the end of the log changes the program's configuration.
     startLogging();
     stopLogging();
     logAtEveryLevel();
@@ -98,9 +98,9 @@ Deno.test("startLogging leaves a program alone that configures LogTape, before o
   }
 });
 
-Deno.test("startLogging leaves alone what another copy of LogTape has configured", () => {
+Deno.test("startLogging does not interfere with a configuration from another copy of LogTape", () => {
   using file = new LogFile();
-  // What all copies of LogTape in a process share.
+  // The state that all copies of LogTape in a process share.
   const state = (globalThis as Record<symbol, unknown>)[Symbol.for("logtape.inspectionState")] as {
     configured: boolean;
   };
@@ -113,7 +113,7 @@ Deno.test("startLogging leaves alone what another copy of LogTape has configured
   }
 });
 
-Deno.test("startLogging refuses options that mean nothing, and files that cannot be written", () => {
+Deno.test("startLogging refuses options without meaning, and files that cannot be written", () => {
   using file = new LogFile();
   const nowhere = `${file.path}/no/such.log`;
   assert.throws(() => startLogging({ file: nowhere }), /cannot write the log file .*such\.log: /);
@@ -145,7 +145,7 @@ Deno.test("startLogging writes each record at once, to standard error or the ser
   assert.match(log, /^\S+Z INFO a: 2\n$/);
 });
 
-Deno.test("reopenLog continues in a new file of the same mode when the log was renamed", () => {
+Deno.test("reopenLog continues in a new file of the same mode after the log was renamed", () => {
   using file = new LogFile();
   const logger = getLogger("a");
   startLogging({ file: file.path });
@@ -159,7 +159,7 @@ Deno.test("reopenLog continues in a new file of the same mode when the log was r
   assert.match(Deno.readTextFileSync(`${file.path}.1`), / INFO a: 1\n\S+Z INFO a: 2\n$/);
 });
 
-Deno.test("reopenLog that fails leaves the log where it is", () => {
+Deno.test("reopenLog keeps the old log when it fails", () => {
   using file = new LogFile();
   const logger = getLogger("a");
   startLogging({ file: file.path });
@@ -173,7 +173,7 @@ Deno.test("reopenLog that fails leaves the log where it is", () => {
 
 for (const format of ["text", "json"] as const) {
   testWith([LINUX], {
-    name: `a log in ${format} says how many lines it lost, once it can write again`,
+    name: `a log in ${format} reports how many lines it lost, once it can write again`,
     fn() {
       using file = new LogFile();
       const logger = getLogger("a");
@@ -241,7 +241,7 @@ testWith([LINUX, "mkfifo"], {
     await new Deno.Command("mkfifo", { args: [file.path] }).output();
     const start = () => startLogging({ file: file.path });
     assert.throws(start, /cannot write the log file .*my\.log: it is a pipe without a reader/);
-    // Both, as one end of it cannot be opened without the other.
+    // Both ends, since one cannot be opened without the other.
     using reader = Deno.openSync(file.path, { read: true, write: true });
     start();
     const count = 2_000;
@@ -265,11 +265,11 @@ testWith([LINUX, "mkfifo"], {
 });
 
 testWith([LINUX, "mkfifo"], {
-  name: "a log on a pipe is read to its end when another one takes its place",
+  name: "a log on a pipe is read to its end when another replaces it",
   async fn() {
     using file = new LogFile();
     await new Deno.Command("mkfifo", { args: [file.path] }).output();
-    // Both ends, so that the log finds a reader before `cat` is one.
+    // Both ends, so that the log finds a reader before `cat` starts.
     const both = Deno.openSync(file.path, { read: true, write: true });
     startLogging({ file: file.path });
     const copy = `${file.path}.copy`;

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 
 const PATHS = JSON.stringify(new URL("../../../runtime/home/paths.ts", import.meta.url).href);
 
-/** Evaluates an expression over the functions of paths.ts in a process with this environment only. */
+/**
+ * Evaluates an expression with the functions of paths.ts, in a process with only this environment.
+ */
 async function evaluate(expression: string, environment: Record<string, string>): Promise<string> {
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: [
@@ -17,7 +19,7 @@ async function evaluate(expression: string, environment: Record<string, string>)
   return new TextDecoder().decode(stdout).trimEnd();
 }
 
-Deno.test("state is below GERBIL_PATH, by default below the home directory", async () => {
+Deno.test("ensemble state is below GERBIL_PATH, by default below the home directory", async () => {
   assert.equal(
     await evaluate("paths.findPlaces().cookie", { GERBIL_PATH: "/g" }),
     "/g/ensemble/cookie",
@@ -46,7 +48,7 @@ Deno.test("sockets are in ENSEMBLE_SOCKET_DIR, by default in /tmp/ensemble", asy
   assert.equal(await socketPath("run"), "ENSEMBLE_SOCKET_DIR is not an absolute path: run");
 });
 
-Deno.test("Places takes absolute directories in place of the environment", async () => {
+Deno.test("Places takes absolute directories instead of the environment", async () => {
   const given = "paths.findPlaces({ directory: '/d/', socketDirectory: '/s' })";
   assert.equal(await evaluate(`${given}.cookie`, {}), "/d/cookie");
   assert.equal(await evaluate(`${given}.socket('a')`, { ENSEMBLE_SOCKET_DIR: "x" }), "/s/a");

@@ -7,7 +7,7 @@ import { eventually } from "../server/captured_logs.ts";
 
 const HOME = new URL("../../../runtime/home/", import.meta.url).href;
 
-/** A program that runs statements once its console is a server's. */
+/** A program that runs statements with a server's console. */
 function served(statements: string): string {
   return `
     import { installProgramOutput } from "${HOME}program_output.ts";
@@ -41,7 +41,7 @@ const PRINTING = String.raw`
   process.stdout.write("70726f63657373\n", "hex", () => process.stderr.write(new TextEncoder().encode("then\n")));
 `;
 
-Deno.test("the console of a server prints what Deno's prints", async () => {
+Deno.test("a server's console prints as Deno's does", async () => {
   using ensemble = new TemporaryEnsemble();
   const [theirs, ours] = await Promise.all([
     ensemble.evaluate(PRINTING),
@@ -51,14 +51,14 @@ Deno.test("the console of a server prints what Deno's prints", async () => {
   assert.deepEqual(ours, theirs);
 });
 
-Deno.test("the console of a server colours on a terminal", async () => {
+Deno.test("a server's console uses color on a terminal", async () => {
   using ensemble = new TemporaryEnsemble();
   const command = [Deno.execPath(), "eval", "--ext=ts", served("console.log([1]);")];
   const { raw } = await onTerminal(ensemble, command);
   assert.ok(raw.includes("[ \x1b[33m1\x1b[39m ]"), raw);
 });
 
-Deno.test("a debugger, and what the program puts in its place, still see the console", async () => {
+Deno.test("a debugger, and a console that the program installs, still receive the output", async () => {
   using ensemble = new TemporaryEnsemble();
   const { stdout } = await ensemble.evaluate(
     `console.warn = (text) => console.log("the program's own", text);` + served(`
@@ -80,7 +80,7 @@ Deno.test("a debugger, and what the program puts in its place, still see the con
   ]);
 });
 
-Deno.test("a server whose readers have stopped continues, and its output is complete when they read again", async () => {
+Deno.test("a server continues when its readers stop, and its output is complete when they resume", async () => {
   using ensemble = new TemporaryEnsemble();
   const alive = `${ensemble.directory}/alive`;
   const child = ensemble.command(
@@ -107,7 +107,7 @@ Deno.test("a server whose readers have stopped continues, and its output is comp
 });
 
 testWith([LINUX], {
-  name: "a server whose standard output is full continues, and logs the lost output",
+  name: "a server continues when its standard output is full, and logs the lost output",
   async fn() {
     using ensemble = new TemporaryEnsemble();
     const { stderr } = await ensemble.external(

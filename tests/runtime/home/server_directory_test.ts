@@ -71,7 +71,7 @@ Deno.test("holdServerDirectory admits one process at a time, while others come a
   assert.equal(exists(findPlaces().server(A)), false);
 });
 
-Deno.test("holdServerDirectory waits while another process looks for what killed clients left", async () => {
+Deno.test("holdServerDirectory waits while another process removes what killed clients left", async () => {
   using _home = new Home();
   Deno.mkdirSync(findPlaces().server(A), { recursive: true });
   const lock = (await takeFileLock(`${findPlaces().server(A)}/lock`))!;
@@ -95,7 +95,7 @@ Deno.test("removeLeftClients removes what killed clients left, and nothing else"
     if (id !== alive) Deno.writeTextFileSync(`${findPlaces().server(id)}/lock`, "");
   }
   Deno.writeTextFileSync(`${findPlaces().server(kept)}/log`, "");
-  // A socket on which nobody listens any more: the runtime removes the path that it knows.
+  // A stale socket. It is renamed because the runtime removes the path that it knows.
   const listener = await listenAt(localUnixAddress(findPlaces().socket(alive)));
   const stale = Deno.listen({ transport: "unix", path: `${findPlaces().socket(dead)}.live` });
   Deno.renameSync(`${findPlaces().socket(dead)}.live`, findPlaces().socket(dead));

@@ -8,7 +8,7 @@ const HANGUP = JSON.stringify(new URL("../../../runtime/home/signals.ts", import
 const IGNORED = ["env", "--ignore-signal=HUP"];
 const OBEYED = ["env", "--default-signal=HUP"];
 
-/** A program that uses the module, with permissions. */
+/** A program that uses the module with the given permissions. */
 function using(statements: string, ...options: string[]): string[] {
   const program = `import { hangupMeaning, keepIgnoringHangup } from ${HANGUP}; ${statements}`;
   const url = `data:text/javascript,${encodeURIComponent(program)}`;
@@ -38,8 +38,7 @@ Deno.test("hangupMeaning depends on whether SIGHUP is ignored, and on the termin
 });
 
 testWith(["ps"], {
-  name:
-    "hangupMeaning takes what it may not find out for not ignored, and asks nobody for permission",
+  name: "hangupMeaning treats an unreadable state as not ignored, and asks for no permission",
   async fn() {
     using ensemble = new TemporaryEnsemble();
     const imports = "--allow-import";
@@ -55,7 +54,7 @@ testWith(["ps"], {
 });
 
 Deno.test("keepIgnoringHangup keeps a process alive that was started to ignore SIGHUP", async () => {
-  // Deno takes SIGHUP over with any other signal.
+  // Deno takes over SIGHUP together with any other signal.
   const statements = `
     keepIgnoringHangup();
     Deno.addSignalListener("SIGUSR2", () => {

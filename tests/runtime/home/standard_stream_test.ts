@@ -9,7 +9,7 @@ import { LINUX, testWith } from "../../requirements.ts";
 import { TemporaryEnsemble } from "../../temporary_ensemble.ts";
 import { eventually } from "../server/captured_logs.ts";
 
-/** A reader that takes so many bytes, and then no more until it is told to. */
+/** A reader that accepts a number of bytes, and then no more until told to. */
 class Reader {
   text = "";
   room = 0;
@@ -77,7 +77,7 @@ Deno.test("StandardStream drops output beyond its buffer for a stopped reader, u
   assert.equal(reader.text, `${line.repeat(16)}the end\n`);
 });
 
-Deno.test("StandardStream keeps bytes as they were written, in portions, whatever their lengths", () => {
+Deno.test("StandardStream keeps bytes in order, in portions of any length", () => {
   const reader = new Reader();
   const stream = new StandardStream(reader);
   let expected = "";
@@ -94,11 +94,11 @@ Deno.test("StandardStream keeps bytes as they were written, in portions, whateve
   assert.equal(reader.text, `${expected}${"y".repeat(100_000)}\nz\n`);
 });
 
-Deno.test("StandardStream waits for a reader that is only slow, and loses nothing", () => {
+Deno.test("StandardStream waits for a slow reader, and loses nothing", () => {
   const reader = new Reader();
   const stream = new StandardStream({
     writeSync(bytes) {
-      // It reads a megabyte each time that it is waited for.
+      // It reads a megabyte at each wait.
       if (reader.room === 0) {
         reader.room = 1_000_000;
         throw new Deno.errors.WouldBlock();
@@ -112,7 +112,7 @@ Deno.test("StandardStream waits for a reader that is only slow, and loses nothin
   assert.equal(reader.text.length, 25 * line.length);
 });
 
-Deno.test("StandardStream that is disposed of waits for a slow reader, and never writes again", () => {
+Deno.test("StandardStream waits for a slow reader when disposed, and never writes again", () => {
   const reader = new Reader();
   const stream = new StandardStream({
     writeSync(bytes) {
@@ -129,7 +129,7 @@ Deno.test("StandardStream that is disposed of waits for a slow reader, and never
   assert.equal(reader.text, "one\ntwo\n");
 });
 
-/** Lets a stream fail in each write, while something is done. */
+/** Makes every write of a stream fail during an action. */
 function whileFailing(
   stream: { writeSync(bytes: Uint8Array): number },
   error: Error,
@@ -153,7 +153,7 @@ Deno.test("writeOutput throws when the output cannot be written, but not when it
   whileFailing(Deno.stdout, new Deno.errors.BrokenPipe("gone"), () => writeOutput("text"));
 });
 
-Deno.test("writeErrors throws nothing, and says why a text is lost", () => {
+Deno.test("writeErrors does not throw, and says why a text is lost", () => {
   const error = new Error("the terminal has closed");
   whileFailing(Deno.stderr, error, () => assert.equal(writeErrors("text"), error));
 });
@@ -174,7 +174,7 @@ Deno.test("writeAll continues after a partial write", () => {
   assert.deepEqual(written, [...bytes]);
 });
 
-Deno.test("writeAll throws what a write throws", () => {
+Deno.test("writeAll throws the error of a write", () => {
   const writer = {
     writeSync(): number {
       throw new Deno.errors.BrokenPipe("gone");
@@ -184,8 +184,8 @@ Deno.test("writeAll throws what a write throws", () => {
 });
 
 /**
- * Runs statements in a process whose standard output, or standard error, is a non-blocking pipe. The pipe is
- * read when it has been full once, of which the other of the two tells.
+ * Runs statements in a process whose standard output, or standard error, is a non-blocking pipe.
+ * The pipe is read once it has been full, which the other of the two streams reports.
  */
 async function throughNonBlockingPipe(
   name: "stdout" | "stderr",
@@ -222,7 +222,7 @@ async function throughNonBlockingPipe(
   return text;
 }
 
-/** Passes so many bytes on, and then says that it is the end. */
+/** Passes a number of bytes on, and then reports the end. */
 function firstBytes(count: number): TransformStream<Uint8Array, Uint8Array> {
   return new TransformStream({
     transform(chunk, controller) {
@@ -252,9 +252,9 @@ testWith([LINUX], {
 });
 
 testWith([LINUX], {
-  name: "writeAll writes nothing twice when a pipe takes a line and not the beginning of the next",
+  name: "writeAll repeats nothing when a pipe takes a line but not the start of the next",
   async fn() {
-    // The 16 pages of a pipe: 15 full ones, then 100 bytes, a line that fits behind them, and more.
+    // The 16 pages of a pipe: 15 full ones, then 100 bytes, a line that fits after them, and more.
     const text = await throughNonBlockingPipe(
       "stdout",
       `

@@ -18,7 +18,7 @@ async function assertBelongTogether(privateKey: CryptoKey, publicKey: CryptoKey)
   assert.ok(await crypto.subtle.verify("Ed25519", publicKey, signature, text));
 }
 
-Deno.test("createAdminKey writes the private half first, and neither where one exists", async () => {
+Deno.test("createAdminKey writes the private half first, and neither half if one exists", async () => {
   using home = new Home();
   using _ = cheapSeals();
   const made: string[] = [];
@@ -49,10 +49,10 @@ Deno.test("createAdminKey writes the private half first, and neither where one e
   );
 });
 
-Deno.test("createAdminKey publishes no key whose private half cannot be written", async () => {
+Deno.test("createAdminKey publishes no key if it cannot write the private half", async () => {
   using home = new Home();
   using _ = cheapSeals();
-  // A directory with something in it cannot be replaced.
+  // A directory that is not empty cannot be replaced.
   Deno.mkdirSync(`${home.privatePath}/inside`, { recursive: true });
   await assert.rejects(
     createAdminKey(findPlaces(), { passphrase: PASSPHRASE, force: true }),
@@ -86,7 +86,7 @@ Deno.test("openAdminPrivateKey refuses a file that others can read", async () =>
   });
 });
 
-Deno.test("openAdminPrivateKey says that there is no key, or that it is no file", async () => {
+Deno.test("openAdminPrivateKey says that there is no key, or that it is not a file", async () => {
   using home = new Home();
   assert.equal(await hasAdminPrivateKey(findPlaces()), false);
   await assert.rejects(
@@ -100,7 +100,7 @@ Deno.test("openAdminPrivateKey says that there is no key, or that it is no file"
   );
 });
 
-Deno.test("readAdminPublicKey tells a key that is missing from one that cannot be read", async () => {
+Deno.test("readAdminPublicKey distinguishes a missing key from an unreadable one", async () => {
   using home = new Home();
   assert.equal(await readAdminPublicKey(findPlaces()), undefined);
   await home.withPair();
@@ -129,7 +129,7 @@ Deno.test("readAdminPublicKey tells a key that is missing from one that cannot b
   }
 });
 
-Deno.test("openAdminPrivateKey asks for no passphrase when none can open the file", async () => {
+Deno.test("openAdminPrivateKey does not ask for a passphrase when none can open the file", async () => {
   using home = new Home();
   await home.withPair();
   const good = Deno.readTextFileSync(home.privatePath);
@@ -147,7 +147,7 @@ Deno.test("openAdminPrivateKey asks for no passphrase when none can open the fil
   Deno.removeSync(home.privatePath);
   makePipe(home.privatePath);
   await assert.rejects(openAdminPrivateKey(findPlaces(), ask), /admin\.priv: it is a named pipe$/);
-  // A file copied as text often has a line break at its end.
+  // A file copied as text often ends with a line break.
   Deno.removeSync(home.privatePath);
   Deno.writeTextFileSync(home.privatePath, `${good}\r\n`, { mode: 0o600 });
   await openAdminPrivateKey(findPlaces(), () => Promise.resolve(PASSPHRASE));

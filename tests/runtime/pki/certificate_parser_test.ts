@@ -19,7 +19,10 @@ import {
   withLongerLength,
 } from "./made_certificates.ts";
 
-/** The element that names the curve of the key. Parameters of an algorithm have any type, and are not parsed. */
+/**
+ * The element that names the curve of the key. Algorithm parameters can have any type, and are not
+ * parsed.
+ */
 const CURVE = 23;
 
 function refused(der: Uint8Array, reason: RegExp): void {
@@ -30,7 +33,7 @@ function refused(der: Uint8Array, reason: RegExp): void {
   });
 }
 
-Deno.test("a certificate names its server, capabilities, serial number and dates", async () => {
+Deno.test("parseCertificate reads the server, capabilities, serial number and dates", async () => {
   const der = await certificateNaming(
     uris("cap:shutdown", "srv:httpd1.eu-west", "cap:admin", "cap:shutdown", "https://example.com/"),
   );
@@ -39,11 +42,11 @@ Deno.test("a certificate names its server, capabilities, serial number and dates
     capabilities: ["admin", "shutdown"],
     serial: SERIAL,
     notBefore: new Date("2026-01-02T03:04:05Z"),
-    notAfter: new Date("2056-01-02T03:04:05Z"), // Written in another form than the years before 2050.
+    notAfter: new Date("2056-01-02T03:04:05Z"), // Has another form than dates before 2050.
   });
 });
 
-Deno.test("other names in a certificate are not taken for a server, whatever they look like", async () => {
+Deno.test("parseCertificate does not take other names for a server", async () => {
   const names = [
     { type: "dns", value: "a.example, URI:cap:admin" },
     { type: "dns", value: "srv:other" },
@@ -56,7 +59,7 @@ Deno.test("other names in a certificate are not taken for a server, whatever the
   assert.deepEqual({ id, capabilities }, { id: "httpd1", capabilities: [] });
 });
 
-Deno.test("a certificate that names no server, or more than one, is refused", async () => {
+Deno.test("parseCertificate refuses a certificate that names no server, or more than one", async () => {
   refused(new Uint8Array((await certificateWith([])).rawData), /names 0 servers/);
   refused(await certificateNaming(uris("cap:admin")), /names 0 servers/);
   refused(await certificateNaming(uris("srv:a", "srv:b")), /names 2 servers/);
@@ -84,7 +87,7 @@ Deno.test("parseCertificate refuses malformed ids and capabilities", async () =>
   }
 });
 
-Deno.test("parseCertificate refuses names twice, names that are not ASCII, and names that are cut off", async () => {
+Deno.test("parseCertificate refuses duplicate, non-ASCII and truncated names", async () => {
   const names = new SubjectAlternativeNameExtension(uris("srv:a"));
   const twice = await certificateWith([
     names,
@@ -108,7 +111,7 @@ Deno.test("parseCertificate refuses names twice, names that are not ASCII, and n
   }
 });
 
-Deno.test("a certificate has one form: a longer length in any of its elements is refused", async () => {
+Deno.test("parseCertificate refuses a longer length encoding in any element", async () => {
   const good = await certificateNaming(uris("srv:httpd1", "cap:shutdown"));
   const count = countElements(good);
   assert.ok(count > 25, `${count} elements`);
@@ -120,7 +123,7 @@ Deno.test("a certificate has one form: a longer length in any of its elements is
   }
 });
 
-Deno.test("parseCertificate returns an identity or refuses, whatever the bytes", async () => {
+Deno.test("parseCertificate returns an identity or refuses, for any bytes", async () => {
   const good = await certificateNaming(uris("srv:httpd1", "cap:shutdown"));
   const check = (bytes: Uint8Array) => {
     try {
@@ -166,14 +169,14 @@ function read(pem: string) {
   return parseRevocationList(decodePem("X509 CRL", pem));
 }
 
-Deno.test("a list without entries revokes nothing", async () => {
+Deno.test("a revocation list without entries revokes nothing", async () => {
   const { serials, thisUpdate, nextUpdate } = read(await listOf([]));
   assert.deepEqual([...serials], []);
   assert.deepEqual(nextUpdate, NEXT_UPDATE);
   assert.ok(thisUpdate < new Date());
 });
 
-Deno.test("what a revocation list revokes, later ones revoke, too", async () => {
+Deno.test("later revocation lists keep earlier revocations", async () => {
   let list = await listOf(["4F01"]);
   list = await listOf(["00FE02"], list);
   list = await listOf([], list);
@@ -188,14 +191,14 @@ Deno.test("each revocation list has the next number", async () => {
     const number = new X509Crl(decodePem("X509 CRL", list)).getExtension("2.5.29.20")!.value;
     numbers.push(new Uint8Array(number).toHex());
   }
-  // A DER integer from 128 on has two bytes, for the first bit is the sign.
+  // A DER integer from 128 on has two bytes, because the first bit is the sign.
   assert.deepEqual(
     [1, 2, 16, 127, 128, 129].map((number) => numbers[number - 1]),
     ["020101", "020102", "020110", "02017f", "02020080", "02020081"],
   );
 });
 
-Deno.test("parseRevocationList returns a list or refuses, whatever the bytes", async () => {
+Deno.test("parseRevocationList returns a list or refuses, for any bytes", async () => {
   const good = decodePem("X509 CRL", await listOf(["4F01", "4F02"]));
   for (let length = 0; length < good.length; length++) {
     assert.throws(() => parseRevocationList(good.subarray(0, length)), InvalidInputError);

@@ -17,13 +17,13 @@ function constraintsOf({ certificate }: CertifiedKey) {
   return { ca, pathLength, critical, usages };
 }
 
-Deno.test("each certificate says how many authorities may be below it", async () => {
+Deno.test("each certificate limits the number of authorities below it", async () => {
   const root = await createRoot("test.internal");
   const issuing = await createIssuing("test.internal", root);
   const options = { id: "httpd1", capabilities: [], hosts: [], days: 30 };
   const server = await createServerCertificate(issuing, options);
   const signing = KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign;
-  // RFC 5280, 4.2.1.9: of intermediate certificates below it; 0 leaves servers only.
+  // RFC 5280, 4.2.1.9: the number of intermediate certificates below it; 0 allows only servers.
   assert.deepEqual(constraintsOf(root), {
     ca: true,
     pathLength: 1,

@@ -39,17 +39,17 @@ export function uris(...values: string[]): JsonGeneralNames {
   return values.map((value) => ({ type: "url", value }));
 }
 
-/** The extension of names with any bytes for its value. */
+/** The name extension with arbitrary bytes as its value. */
 export function rawNames(bytes: number[]): Extension {
   return new Extension(SUBJECT_ALTERNATIVE_NAME, false, new Uint8Array(bytes));
 }
 
-/** How many elements DER has at all depths. */
+/** The number of elements in DER, at all depths. */
 export function countElements(der: Uint8Array): number {
   return encodeAgain(der, { longer: -1 }).count;
 }
 
-/** DER in which the length of one element, counted in order, takes a byte more than it needs. */
+/** DER in which the length of one element, counted in order, takes one byte more than needed. */
 export function withLongerLength(der: Uint8Array, element: number): Uint8Array {
   return new Uint8Array(encodeAgain(der, { longer: element }).bytes);
 }

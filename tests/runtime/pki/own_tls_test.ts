@@ -5,7 +5,7 @@ import { CapturedLogs } from "../server/captured_logs.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 
-/** Files that expire in some days. */
+/** Files that expire in a number of days. */
 function ending(days: { certificate: number; list: number }): Expiring {
   const inDays = (days: number) => new Date(Date.now() + days * DAY);
   return {
@@ -14,7 +14,7 @@ function ending(days: { certificate: number; list: number }): Expiring {
   };
 }
 
-Deno.test("warnOfExpiry warns at once and each day of a certificate that ends within 30 days", async () => {
+Deno.test("warnOfExpiry warns at once and every day for a certificate that expires within 30 days", async () => {
   using logs = await CapturedLogs.start();
   using clock = stopClock("setInterval", "clearInterval", "Date");
   const expiring = ending({ certificate: 32.5, list: 397 });
@@ -40,7 +40,7 @@ Deno.test("warnOfExpiry warns at once and each day of a certificate that ends wi
   assert.equal(clock.countTimers(), 0);
 });
 
-Deno.test("warnOfExpiry warns at the start, and no more when new files are in use", async () => {
+Deno.test("warnOfExpiry warns at the start, and stops when new files are in use", async () => {
   using logs = await CapturedLogs.start();
   using clock = stopClock("setInterval", "clearInterval", "Date");
   let expiring = ending({ certificate: 29, list: 29 });

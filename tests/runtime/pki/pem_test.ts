@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { armor } from "npm:age-encryption@^0.3.1";
 import { sealPrivateKey } from "../../../runtime/pki/pem.ts";
 
-/** The work factor of scrypt that `age --passphrase` uses: a logarithm. */
+/** The scrypt work factor that `age --passphrase` uses, as a logarithm. */
 const WORK_FACTOR = 18;
 
 Deno.test("sealPrivateKey makes each guess of the passphrase as costly as age does", async () => {

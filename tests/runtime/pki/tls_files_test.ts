@@ -25,7 +25,7 @@ const GOOD: Record<string, string> = {
   [CRL]: await revocationList(authority),
 };
 
-/** Reads the files of httpd1; returns what is in them as JSON, or the error. */
+/** Reads the files of httpd1, and returns their contents as JSON, or the error. */
 async function read(home: Home): Promise<string> {
   const text = await readOwnTls("httpd1", findPlaces()).then(
     (tls) => tls ? JSON.stringify(tls.current()) : "none",
@@ -34,7 +34,7 @@ async function read(home: Home): Promise<string> {
   return text.replaceAll(`${home.directory}/`, "");
 }
 
-/** Reads changed files; undefined removes one. */
+/** Reads changed files. An undefined value removes a file. */
 async function readWith(changes: Record<string, string | undefined>): Promise<string> {
   using home = new Home();
   const files = Object.entries({ ...GOOD, ...changes });
@@ -74,7 +74,7 @@ Deno.test("readOwnTls returns undefined for a server without files", async () =>
   assert.equal(await readWith({ [CERTIFICATE]: undefined, [KEY]: undefined }), "none");
 });
 
-Deno.test("readOwnTls names a missing file, and where it comes from", async () => {
+Deno.test("readOwnTls names a missing file, and its source", async () => {
   const again = 'make a new one with "gxensemble ca cert httpd1"';
   const copy = "copy it from the host of the certificate authority";
   const advice = { [CERTIFICATE]: again, [KEY]: again, [ROOT]: copy, [CRL]: copy };

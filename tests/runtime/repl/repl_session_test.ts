@@ -30,7 +30,7 @@ function expansion(code: string, ...declarations: Declaration[]): Expansion {
 
 const A: Declaration = { name: "a", kind: "let" };
 
-/** A server with a session in it, whose owner collects what it is sent. */
+/** A server with a session, whose owner collects the messages that it receives. */
 function open(actors = new ActorSystem("test")) {
   const output: string[] = [];
   const owner = actors.spawn(
@@ -60,7 +60,7 @@ Deno.test("sessions do not see each other's names", async () => {
   assert.equal(await one.session.isDefined({ name: "fetch" }), true);
 });
 
-Deno.test("an evaluation can take long, and another be asked for meanwhile", async () => {
+Deno.test("a session accepts a request while an evaluation runs", async () => {
   const { evaluate, session } = open();
   const gate = Promise.withResolvers<string>();
   (globalThis as { replSessionTest?: unknown }).replSessionTest = gate.promise;
@@ -73,7 +73,7 @@ Deno.test("an evaluation can take long, and another be asked for meanwhile", asy
   assert.deepEqual(await evaluate("return { value: a };"), { result: '"late"' });
 });
 
-Deno.test("what evaluated code prints goes to the owner", async () => {
+Deno.test("output of evaluated code goes to the owner", async () => {
   const { evaluate, output } = open();
   await evaluate('console.log("a", { b: 1 }); console.error("c"); console.info("x".repeat(1e6));');
   assert.deepEqual(output.slice(0, 2), ["a { b: 1 }", "c"]);

@@ -17,7 +17,7 @@ Deno.test("previewValue shows a value as Deno.inspect does", () => {
   assert.equal(previewValue(list, { oneLine: true }).split("\n").length, 1);
 });
 
-Deno.test("previewValue shows a part of a large value", () => {
+Deno.test("previewValue shows part of a large value", () => {
   const wide = Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [`k${index}`, 1]));
   const nested = (depth: number): unknown =>
     depth === 0 ? 1 : Array.from({ length: 100 }, () => nested(depth - 1));
@@ -79,7 +79,7 @@ Deno.test("previewValue runs no getter and no trap, and ends", () => {
 
 const none = () => undefined;
 
-Deno.test("summarizeValue returns the signature of a function, without the spaces left by types", () => {
+Deno.test("summarizeValue returns a function's signature, without the spaces left by types", () => {
   const cases: [value: unknown, expected: string][] = [
     [
       eval("(function f  (a         , b    = ')(', { c = [1] }, ...d) { return 1 })"),
@@ -143,7 +143,7 @@ Deno.test("summarizeValue lists members of classes and objects, and runs no gett
   assert.equal(summarizeValue(new Proxy(() => {}, { apply: fail, get: fail }), none), "a proxy");
 });
 
-Deno.test("summarizeValue shows any other value as it is", () => {
+Deno.test("summarizeValue shows any other value unchanged", () => {
   assert.equal(summarizeValue(1, none), "number 1");
   assert.equal(summarizeValue("a\nb", none), 'string "a\\nb"');
   assert.equal(summarizeValue(null, none), "null");

@@ -294,7 +294,7 @@ Deno.test("stop shuts actors down with clean-up, removes socket and entry, and n
   await assert.rejects(a.actors.ask(refTo("b", "log"), peer), { name: "DisconnectedError" });
   assert.equal(a.actors.tell(refTo("b", "log"), peer), undefined);
   // A second stop is the same one.
-  await Promise.all([a.stop(), a.stop(), a.shutDown(), a.stopped]);
+  await Promise.all([a.stop(), a.stop(), a.beginStop(), a.stopped]);
 });
 
 Deno.test("messages sent before the stop arrive, however many", async () => {
@@ -347,28 +347,54 @@ Deno.test("a server stops also when the registry has gone, and when it does not 
   assert.equal(await exists(`${ensemble.directory}/b`), false);
 });
 
-Deno.test("a stopping server refuses connections, and fails asks", async () => {
+Deno.test("a stopping server refuses connections and requests, and answers those that it has begun", async () => {
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
-  const [a, b] = await Promise.all([ensemble.start("a"), ensemble.start("b")]);
-  const ending = Promise.withResolvers<void>();
-  a.actors.serve("slow", { wait: () => new Promise(() => {}) }, {
-    concurrent: true,
-    cleanUp: () => ending.promise,
+  const [a, b] = await Promise.all([ensemble.start("a", { grace: 60_000 }), ensemble.start("b")]);
+  const gate = Promise.withResolvers<string>();
+  let signal: AbortSignal | undefined;
+  a.actors.serve("slow", {
+    wait(_request, context) {
+      signal = context.signal;
+      return gate.promise;
+    },
   });
   await b.connect(a.id);
-  const ask = assert.rejects(
-    b.actors.ask(refTo("a", "slow"), { type: "wait" }),
-    { name: "ActorError", code: "ACTOR_ENDED" },
-  );
+  const begun = b.actors.ask(refTo("a", "slow"), { type: "wait" }, { timeout: Infinity });
+  await eventually(() => signal !== undefined, "the request has begun");
   const stopping = a.stop();
   const console = await ensemble.startConsole();
   await assert.rejects(console.connect(a.id, [ensemble.socket("a")]), {
     name: "DisconnectedError",
   });
-  ending.resolve();
+  await eventually(() => signal!.aborted, "the handler is to hurry");
+  await assert.rejects(b.actors.ask(refTo("a", "slow"), { type: "wait" }), {
+    code: "SERVER_STOPPING",
+    message: "a is stopping",
+  });
+  gate.resolve("done");
+  assert.equal(await begun, "done");
   await stopping;
-  await ask;
+});
+
+Deno.test("a stopping server fails what is unanswered at the end of the grace", async () => {
+  await using ensemble = new LocalEnsemble();
+  await ensemble.startRegistry();
+  const [a, b] = await Promise.all([ensemble.start("a"), ensemble.start("b")]);
+  let begun = 0;
+  const never = () => new Promise(() => void begun++);
+  const cleanedUp: string[] = [];
+  const cleanUp = () => void cleanedUp.push("concurrent");
+  a.actors.serve("sequential", { never });
+  a.actors.serve("concurrent", { never }, { concurrent: true, cleanUp });
+  const codes = ["sequential", "concurrent"].map((actor) =>
+    b.actors.ask(refTo("a", actor), { type: "never" }, { timeout: Infinity })
+      .catch(({ code }) => code)
+  );
+  await eventually(() => begun === 2, "both have begun");
+  await a.stop({ grace: 40 });
+  assert.deepEqual(await Promise.all(codes), ["ACTOR_ENDED", "ACTOR_ENDED"]);
+  assert.deepEqual(cleanedUp, ["concurrent"]);
 });
 
 Deno.test("two servers that stop at once do not wait for each other", async () => {

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { on, onShutdown, onUnexpected } from "../../../runtime/actor/cases.ts";
-import { reply } from "../../../runtime/actor/messaging.ts";
 import { serveLoader } from "../../../runtime/ensemble/loader.ts";
 import { UnitStore } from "../../../runtime/code/unit_store.ts";
 import { controlClient, loaderClient } from "../../../runtime/ensemble/remote.ts";
@@ -15,7 +14,7 @@ Deno.test("unexpected messages are logged in a few short lines, however many and
   await using ensemble = new LocalEnsemble();
   await ensemble.startRegistry();
   const target = await ensemble.start("target");
-  const last = on("last", (_message, envelope) => reply(envelope, "last"));
+  const last = on("last", (_message, envelope) => envelope.reply("last"));
   target.actors.spawn("own", (self) => self.loop([onShutdown(), last, onUnexpected]));
   const rogue = await ensemble.startConsole("rogue");
   const long = "x".repeat(1024 * 1024);

@@ -15,7 +15,7 @@ const SOCKET: Address = { kind: "unix", host: hostName(), path: "/tmp/ensemble/a
 const TCP: Address = { kind: "tcp", host: "example.org", port: 7000 };
 const TLS: Address = { kind: "tls", host: "::1", port: 0 };
 
-Deno.test("parseAddresses reads both forms of every kind", () => {
+Deno.test("parseAddresses reads both notations of every kind", () => {
   const cases: [string, Address][] = [
     ["unix:/tmp/ensemble/a", SOCKET],
     ["unix:///tmp/ensemble/a", SOCKET],
@@ -45,7 +45,7 @@ Deno.test("parseAddresses reads several addresses, in a row or in a list", () =>
   assert.deepEqual(parseAddresses(""), []);
 });
 
-Deno.test("formatAddress and formatAddressUrl write the form of the tutorial and a URL", () => {
+Deno.test("formatAddress and formatAddressUrl write the tutorial's notation and a URL", () => {
   assert.equal(
     formatAddress({ kind: "unix", host: "dellicious", path: "/tmp/ensemble/httpd1" }),
     '(unix: "dellicious" "/tmp/ensemble/httpd1")',
@@ -106,7 +106,7 @@ Deno.test("a unix address belongs to the host it names", () => {
   assert.ok(isLocal(TCP));
 });
 
-Deno.test("every address can be read back in both forms", () => {
+Deno.test("every address can be read back in both notations", () => {
   const text = fc.string({ unit: "grapheme", minLength: 1 });
   const paths = text.map((name) => `/${name.replaceAll("\0", "0")}.socket`);
   const hosts = text.map((name) => name.replaceAll("/", "-"));

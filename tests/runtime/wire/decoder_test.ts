@@ -17,7 +17,7 @@ function text(value: string): number[] {
   return [0x80 + value.length, ...new TextEncoder().encode(value)];
 }
 
-/** Decodes a container with `count` times the same bytes. */
+/** Decodes a container with the same bytes repeated `count` times. */
 function repeated(tag: Tag, count: number, bytes: (i: number) => number[]): Uint8Array {
   const each = bytes(0).length;
   const body = new Uint8Array(5 + count * each);
@@ -27,7 +27,7 @@ function repeated(tag: Tag, count: number, bytes: (i: number) => number[]): Uint
     for (let i = 0; i < count; i++) body.set(bytes(i), 5 + i * each);
     return body;
   }
-  // All are the same, so what is there is doubled until the body is full.
+  // All are equal, so the existing bytes are doubled until the body is full.
   body.set(bytes(0), 5);
   for (let done = each; done < count * each; done *= 2) body.copyWithin(5 + done, 5, 5 + done);
   return body;
@@ -67,7 +67,7 @@ Deno.test("IncomingFrame refuses as many parts of a graph as of a tree", () => {
   const body = new Uint8Array(9 + count).fill(0xc0);
   body.set([Tag.Graph, ...u32(0), ...u32(count)]);
   assertRefused(body, "too many parts");
-  // They count before any is filled, for a Map is made first.
+  // They count before any is filled, because a Map is allocated first.
   for (const tag of [Tag.Map, Tag.Set]) {
     const heads = repeated(tag, Math.floor(MAX_PARTS / 36) + 1, () => [tag, ...u32(0)]);
     const graph = new Uint8Array(heads.length + 4);
@@ -92,13 +92,13 @@ Deno.test("IncomingFrame refuses too many errors and regular expressions for the
     ]);
     assertRefused(graph, "too many errors or regular expressions");
   }
-  // The engine looks at all of Unicode for each of these.
+  // The engine examines all of Unicode for each of these.
   const escapes = new TextEncoder().encode("\\P{L}".repeat(100));
   const body = [Tag.RegExp, Tag.Latin1, ...u32(escapes.length), ...escapes, ...text("u")];
   assertRefused(new Uint8Array(body), "too many errors or regular expressions");
 });
 
-Deno.test("IncomingFrame refuses regular expressions that are long, or take milliseconds to make", () => {
+Deno.test("IncomingFrame refuses regular expressions that are long or slow to compile", () => {
   const reason = "a regular expression that must not be sent";
   for (const source of ["a".repeat(MAX_PATTERN + 1), "[\\p{RGI_Emoji}]", "\\p{Basic_Emoji}"]) {
     const bytes = new TextEncoder().encode(source);
@@ -125,7 +125,7 @@ Deno.test("IncomingFrame reads any number of keys that do not collide", () => {
   assert.equal(Object.keys(record).length, 70_000);
 });
 
-Deno.test("IncomingFrame sets no prototype, also where Deno has __proto__", async () => {
+Deno.test("IncomingFrame sets no prototype, even where Deno has __proto__", async () => {
   const codec = new URL("../../../runtime/wire/envelope_frames.ts", import.meta.url);
   const body = [0xc2, ...text("__proto__"), 0xc1, ...text("a"), 1, ...text("constructor"), 1];
   const bytes = rogueFrame({ dest: "dest" }, new Uint8Array(body));
@@ -146,13 +146,13 @@ Deno.test("IncomingFrame sets no prototype, also where Deno has __proto__", asyn
   }
 });
 
-Deno.test("IncomingFrame reads a text of bytes that are not UTF-8, and one of any bytes as Latin-1", () => {
+Deno.test("IncomingFrame reads text from bytes that are not UTF-8, and any bytes as Latin-1", () => {
   assert.equal(decode(new Uint8Array([Tag.Utf8, ...u32(3), 0x61, 0xff, 0x62])), "a\ufffdb");
   assert.equal(decode(new Uint8Array([Tag.Latin1, ...u32(2), 0x80, 0xff])), "\x80\xff");
   assert.equal(decode(new Uint8Array([0x82, 0x80, 0xff])), "\x80\xff");
 });
 
-Deno.test("IncomingFrame leaves the stack of an error to its sender", () => {
+Deno.test("IncomingFrame does not read an error's stack", () => {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 7;
   try {

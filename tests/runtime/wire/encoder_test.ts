@@ -35,7 +35,7 @@ function envelopeOf(message: unknown, fields: Partial<Envelope> = {}): Envelope 
   return new Envelope(message, dest, source, nonce, replyTo, timeout, false, false);
 }
 
-/** The message as the other side receives it. */
+/** The message as the receiver decodes it. */
 function send(message: unknown): unknown {
   return decodeEnvelope(encodeEnvelope(envelopeOf(message)), { source: SERVER }).message;
 }
@@ -49,7 +49,10 @@ function assertUnsendable(message: unknown, about: RegExp): void {
   assert.deepStrictEqual(send(["fine"]), ["fine"]);
 }
 
-/** Values that a program might send by mistake. They are made for each test, as some change when they are read. */
+/**
+ * Values that a program might send by mistake. They are made for each test, because reading changes
+ * some of them.
+ */
 const ODD: fc.Arbitrary<() => unknown> = fc.constantFrom<() => unknown>(
   () => () => 1,
   () => Symbol("s"),
@@ -168,7 +171,7 @@ const ODD: fc.Arbitrary<() => unknown> = fc.constantFrom<() => unknown>(
 
 const document = { deep: { list: [1, [2, [3]]] } };
 
-/** Odd values, alone and inside others. */
+/** Unusual values, alone and inside others. */
 const NESTED: fc.Arbitrary<() => unknown> = fc.letrec<{ value: () => unknown }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 3, depthIdentifier: "n" },
@@ -211,7 +214,7 @@ Deno.test("writeEnvelope refuses fields or writes ones that can be read", () => 
     fc.integer(),
     fc.double(),
     fc.constantFrom(undefined, NaN, Infinity, -0, 2 ** 53, 0.5),
-    // Values that JavaScript without types may pass.
+    // Values that untyped JavaScript can pass.
     fc.constantFrom(null, "5", "x", {}, 5n, true) as fc.Arbitrary<unknown> as fc.Arbitrary<
       undefined
     >,
@@ -319,12 +322,12 @@ Deno.test("writeEnvelope bounds errors and regular expressions by the size of th
   const most = COSTLY_VALUES / PROPERTY_ESCAPE_COST - 1;
   assert.deepEqual(send(escapes(most)), escapes(most));
   assertUnsendable(escapes(most + 3), /^the message has too many errors or regular/);
-  // Errors with stacks are long enough for any number of them.
+  // Errors with stacks are long enough that any number of them is allowed.
   const errors = Array.from({ length: 2000 }, (_, i) => new RangeError(`error ${i}`));
   assert.equal((send(errors) as Error[])[1999]!.message, "error 1999");
 });
 
-Deno.test("writeEnvelope writes a message of the largest size, and none that is larger", () => {
+Deno.test("writeEnvelope writes a message of the largest size, and refuses a larger one", () => {
   const overhead = encodeEnvelope(envelopeOf(new Uint8Array())).length;
   const largest = new Uint8Array(MAX_FRAME - overhead);
   assert.equal((send(largest) as Uint8Array).length, largest.length);
@@ -358,7 +361,7 @@ Deno.test("writeEnvelope reserves no room for a message that is too large", () =
   assert.ok(largest < MAX_FRAME, `${largest}`);
 });
 
-Deno.test("writeEnvelope leaves the outbox as it was when a message fails", () => {
+Deno.test("writeEnvelope leaves the outbox unchanged when a message fails", () => {
   const outbox = new Outbox();
   writeEnvelope(outbox, envelopeOf("first"));
   const { size } = outbox;
@@ -387,7 +390,7 @@ Deno.test("writeEnvelope refuses a message whose getter sends another", () => {
   writeEnvelope(outer, envelopeOf(1));
 });
 
-Deno.test("writeEnvelope writes a value of any depth so that it can be read", () => {
+Deno.test("writeEnvelope writes a value of any depth in a form that can be read", () => {
   for (const depth of [MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1, MAX_DEPTH + 2, 3000]) {
     let value: unknown = "bottom";
     for (let i = 0; i < depth; i++) value = i % 2 ? [value] : { value };
@@ -400,7 +403,7 @@ Deno.test("writeEnvelope writes a value of any depth so that it can be read", ()
 });
 
 Deno.test("writeEnvelope counts a message again when it becomes a graph", () => {
-  // Written as a tree, it has too many costly values long before it is too deep.
+  // Written as a tree, it would exceed the number of costly values long before the depth limit.
   const pattern = /a/;
   let value: unknown = [pattern];
   for (let i = 0; i < 3000; i++) value = [value, pattern];

@@ -24,7 +24,7 @@ function decode(bytes: Uint8Array): Envelope {
   return decodeEnvelope(bytes, { source: SERVER });
 }
 
-/** The message as the other side receives it, after its bytes were overwritten. */
+/** The message as the receiver decodes it, after its bytes were overwritten. */
 function send(message: unknown): unknown {
   const bytes = encodeEnvelope(envelopeOf(message));
   const { message: received } = decode(bytes);
@@ -32,7 +32,7 @@ function send(message: unknown): unknown {
   return received;
 }
 
-/** A frame with the given bytes in place of its message. */
+/** A frame with the given bytes as its message. */
 function frame(...message: number[]): Uint8Array {
   return rogueFrame({ dest: "dest", source: "asker" }, new Uint8Array(message));
 }
@@ -51,12 +51,15 @@ function assertRefused(bytes: Uint8Array, about?: string): void {
   assert.throws(() => decode(bytes), ProtocolError, about);
 }
 
-/** The heap of this file's tests, without those that run beside them, in bytes. */
+/** The heap of this file's tests in bytes, without concurrent tests. */
 function heapSize(): number {
   return Deno.memoryUsage().heapTotal;
 }
 
-/** Asserts equal classes, keys, values, cycles and shared objects. Prototypes of plain objects may differ. */
+/**
+ * Asserts equal classes, keys, values, cycles and shared objects. Prototypes of plain objects can
+ * differ.
+ */
 function assertSame(actual: unknown, expected: unknown): void {
   assert.deepStrictEqual(actual, expected);
 }
@@ -82,8 +85,10 @@ Deno.test("all fields of an envelope arrive", () => {
       failed,
     );
     const received = decode(encodeEnvelope(envelope));
-    assertSame({ ...received, timeout }, { ...envelope });
-    // The time that it waited here is subtracted.
+    const { expires } = envelope;
+    assertSame({ ...received, timeout, expires }, { ...envelope });
+    if (timeout !== undefined) assert.ok(Math.abs(received.expires! - expires!) < 1000);
+    // The time it waited here is subtracted.
     const waited = (timeout as number ?? 0) - (received.timeout ?? 0);
     assert.ok(waited >= 0 && waited < 1000, `${waited}`);
   }
@@ -161,7 +166,7 @@ Deno.test("every value that can be sent arrives unchanged", () => {
   );
 });
 
-Deno.test("every value arrives as a structured clone of it would be", () => {
+Deno.test("every value arrives as its structured clone would be", () => {
   const cases: Record<string, unknown> = {
     "holes become undefined only here": [1, undefined, 3],
     "an instance of a class": new (class Point {
@@ -209,7 +214,7 @@ Deno.test("holes of an array become undefined", () => {
   assert.ok(0 in (send(new Array(1)) as unknown[]));
 });
 
-Deno.test("typed arrays of all kinds keep theirs, also those of subclasses", () => {
+Deno.test("typed arrays keep their kind, even subclasses", () => {
   const classes = [
     Int8Array,
     Uint8Array,
@@ -268,7 +273,7 @@ Deno.test("errors keep class, name, message, stack, cause and errors", () => {
   }
 });
 
-Deno.test("an error may be named after anything", () => {
+Deno.test("an error can have any name", () => {
   for (const name of ["toString", "constructor", "__proto__", "hasOwnProperty", "", "\ud800"]) {
     const error = new Error("odd", { cause: 1 });
     error.name = name;
@@ -310,7 +315,7 @@ Deno.test("cycles arrive as cycles", () => {
   assert.equal(copy[0], copy);
 });
 
-Deno.test("an object that is referred to twice arrives, equal in both places", () => {
+Deno.test("an object referenced twice arrives, equal in both places", () => {
   const shared = { a: [1n] };
   assertSame(send([shared, shared, new Map([[shared, shared]])]), [
     shared,
@@ -327,7 +332,7 @@ Deno.test("objects with many references to the same ones are written once", () =
   assertSame(received, ["leaf"]);
 });
 
-Deno.test("values nested thousands deep arrive", () => {
+Deno.test("values nested thousands of levels deep arrive", () => {
   let list: unknown = "bottom";
   let record: unknown = "bottom";
   let mixed: unknown = "bottom";
@@ -345,7 +350,7 @@ Deno.test("values nested thousands deep arrive", () => {
   assert.deepEqual([lists, records, mixtures], ["bottom", "bottom", "bottom"]);
 });
 
-Deno.test("long strings and large binary arrive whole", () => {
+Deno.test("long strings and large binary data arrive complete", () => {
   for (const unit of ["a", "é", "語", "👍", "a\u0000ü"]) {
     const text = unit.repeat(1024 * 1024 / unit.length);
     assert.ok(send(text) === text, unit);
@@ -386,7 +391,7 @@ Deno.test("lone surrogates and a byte order mark are kept, in values, keys, Maps
   }
 });
 
-Deno.test("nothing received refers to the bytes it came from", () => {
+Deno.test("a received value holds no reference to the bytes it was read from", () => {
   const message = () => [
     new Uint8Array([1, 2, 3]),
     new Float64Array([1.5]),
@@ -406,7 +411,7 @@ Deno.test("nothing received refers to the bytes it came from", () => {
   }
 });
 
-Deno.test("writeEnvelope refuses what cannot be sent, names its place, and works afterwards", () => {
+Deno.test("writeEnvelope refuses a value that cannot be sent, locates it, and works afterwards", () => {
   const deep: { next?: unknown } = {};
   deep.next = deep;
   const cases: [unknown, RegExp][] = [
@@ -467,7 +472,7 @@ Deno.test("messages around the size of the encoder's buffer arrive, in any order
   }
 });
 
-Deno.test("changing a message after it was sent changes nothing at the receiver", () => {
+Deno.test("changing a message after it was sent does not affect the receiver", () => {
   const frames: Uint8Array[] = [];
   const system = new ActorSystem(SERVER);
   system.route = {
@@ -532,7 +537,7 @@ Deno.test("IncomingFrame skips fields of the header that it does not know", () =
   const bytes = rogueFrame({ dest: 7, replyTo: 4, trailing }, new Uint8Array([5]));
   const { dest, replyTo, message } = decode(bytes);
   assert.deepEqual([dest, replyTo, message], [7, 4, 5]);
-  // A header that ends within a known field, or beyond the frame.
+  // A header that ends within a known field, or after the end of the frame.
   const known = frame(5)[0]!;
   for (let length = 0; length < 256; length++) {
     const changed = frame(5);
@@ -640,7 +645,7 @@ Deno.test("values that do not match their tags are refused", () => {
   assertRefused(frame(Tag.Reference, ...u32(0)), "a reference after a frame with a graph");
 });
 
-Deno.test("an object as deep as a tree may be is read, a deeper one is refused", () => {
+Deno.test("an object at the depth limit of a tree is read, and a deeper one refused", () => {
   const nested = (depth: number) => frame(...new Array(depth - 1).fill(0xd1), 0xd0);
   decode(nested(MAX_DEPTH));
   assertRefused(nested(MAX_DEPTH + 1));
@@ -705,7 +710,7 @@ Deno.test("random bytes are an envelope, or are refused", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
       assertDecodesOrRefuses(bytes);
-      // The same after a tag with which the decoder gets further.
+      // The same after a tag that lets the decoder continue.
       assertDecodesOrRefuses(frame(...bytes));
       assertDecodesOrRefuses(frame(Tag.Graph, ...bytes));
     }),

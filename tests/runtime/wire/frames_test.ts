@@ -10,17 +10,19 @@ import type { ByteStream } from "../../../runtime/wire/stream.ts";
 import { moveClock } from "../../fake_clock.ts";
 import { decodeEnvelope } from "./single_frames.ts";
 
-/** The length that stands before a frame, in bytes. */
+/** The length before a frame, in bytes. */
 const HEADER_LENGTH = 4;
 
 const KIB = 1024;
 const USUAL_CAPACITY = 64 * KIB;
+/** The size of the buffer of an idle stream. */
+const IDLE_CAPACITY = 4 * KIB;
 
-/** A stream that returns the given pieces, one for each read, as far as it fits. */
+/** A stream that returns the given pieces, one per read, as far as they fit. */
 class PiecesStream implements ByteStream {
   readonly kind = "unix";
   readonly #pieces: Uint8Array[];
-  /** The sizes of the buffers that were read into. */
+  /** The sizes of the read buffers. */
   readonly offered: number[] = [];
 
   constructor(...pieces: Uint8Array[]) {
@@ -77,7 +79,7 @@ async function readAll(reader: FrameReader): Promise<Uint8Array[]> {
   return frames;
 }
 
-Deno.test("frames split at every byte are read whole", async () => {
+Deno.test("frames split at every byte are read completely", async () => {
   const bodies = [bodyOf(3, 1), bodyOf(0, 0), bodyOf(1, 9), bodyOf(300, 5), bodyOf(0, 0)];
   const bytes = join(...bodies.map(frame));
   for (let at = 0; at <= bytes.length; at++) {
@@ -92,8 +94,8 @@ Deno.test("frames split at every byte are read whole", async () => {
   assert.deepEqual(await readAll(new FrameReader(new PiecesStream(...single), 1000)), bodies);
 });
 
-Deno.test("FrameReader steps through the frames of one read without another read", async () => {
-  const bodies = Array.from({ length: 5000 }, (_, i) => bodyOf(i % 7, i));
+Deno.test("FrameReader returns the frames of one read without another read", async () => {
+  const bodies = Array.from({ length: 500 }, (_, i) => bodyOf(i % 7, i));
   const stream = new PiecesStream(join(...bodies.map(frame)));
   const reader = new FrameReader(stream, 1000);
   assert.equal(reader.next(), false);
@@ -131,12 +133,12 @@ Deno.test("a frame beyond the limit is refused by its header, before anything is
       );
       return true;
     });
-    assert.equal(reader.buffer.length, USUAL_CAPACITY);
+    assert.equal(reader.buffer.length, IDLE_CAPACITY);
   }
 });
 
-Deno.test("FrameReader tells a peer that speaks TLS from one that sends too much", async () => {
-  // The client's hello, and the alert with which a server answers something else.
+Deno.test("FrameReader distinguishes a peer that speaks TLS from one that sends too much", async () => {
+  // The client's hello, and the alert that a server sends for anything else.
   for (const record of [[0x16, 0x03, 0x01, 0x02, 0x00], [0x15, 0x03, 0x03, 0x00, 0x02, 0x28]]) {
     const reader = new FrameReader(new PiecesStream(new Uint8Array(record)), 1024);
     await reader.fill();
@@ -147,7 +149,7 @@ Deno.test("FrameReader tells a peer that speaks TLS from one that sends too much
   }
 });
 
-Deno.test("a frame at the limit is read, and the limit may be raised between frames", async () => {
+Deno.test("a frame at the limit is read, and the limit can be raised between frames", async () => {
   const small = bodyOf(8, 1);
   const large = bodyOf(20, 2);
   const reader = new FrameReader(new PiecesStream(join(frame(small), frame(large))), 8);
@@ -159,17 +161,48 @@ Deno.test("a frame at the limit is read, and the limit may be raised between fra
   assert.deepEqual(current(reader), large);
 });
 
-Deno.test("FrameReader makes no room for what a header merely announces", async () => {
+Deno.test("FrameReader allocates nothing for a length that is only announced", async () => {
   const header = new Uint8Array(HEADER_LENGTH);
   new DataView(header.buffer).setUint32(0, 2 ** 26);
   const piece = new Uint8Array(100);
   const reader = new FrameReader(new PiecesStream(header, piece, piece, piece), 2 ** 26);
   await readAll(reader);
-  assert.equal(reader.buffer.length, USUAL_CAPACITY);
+  assert.equal(reader.buffer.length, IDLE_CAPACITY);
   assert.equal(reader.cut, true);
 });
 
-Deno.test("the buffer grows to a large frame, and shrinks back after it", async () => {
+Deno.test("FrameReader has a small buffer while little arrives, and a large one while much does", async () => {
+  const little = Array.from({ length: 40 }, (_, i) => frame(bodyOf(10, i)));
+  const much = frame(bodyOf(6 * KIB, 1));
+  const stream = new PiecesStream(...little, much, much, ...little);
+  const reader = new FrameReader(stream, 2 ** 20);
+  const sizes: number[] = [];
+  while (await reader.fill()) {
+    while (reader.next());
+    sizes.push(reader.buffer.length);
+  }
+  assert.deepEqual(sizes.filter((size, i) => size !== sizes[i - 1]), [
+    IDLE_CAPACITY,
+    USUAL_CAPACITY,
+    IDLE_CAPACITY,
+  ]);
+});
+
+Deno.test("Outbox keeps no buffer while nothing waits, and works on after that", () => {
+  const outbox = new Outbox();
+  for (let i = 0; i < 3; i++) {
+    outbox.add(bodyOf(10, i));
+    assert.deepEqual(outbox.take(), frame(bodyOf(10, i)));
+    outbox.rest();
+    assert.equal(outbox.size, 0);
+  }
+  // What waits stays.
+  outbox.add(bodyOf(20, 7));
+  outbox.rest();
+  assert.deepEqual(outbox.take(), frame(bodyOf(20, 7)));
+});
+
+Deno.test("the buffer grows for a large frame, and shrinks back after it", async () => {
   const large = new Uint8Array(1000 * KIB).map((_, i) => i * 31);
   const tail = bodyOf(10, 3);
   const bytes = new Uint8Array(1000 * KIB + 2 * HEADER_LENGTH + 10);
@@ -185,10 +218,10 @@ Deno.test("the buffer grows to a large frame, and shrinks back after it", async 
   assert.equal(reader.buffer.length, USUAL_CAPACITY);
 });
 
-Deno.test("the buffer shrinks back even when it always contains a part of the next frame", async () => {
+Deno.test("the buffer shrinks back even when it always contains part of the next frame", async () => {
   const small = frame(bodyOf(100, 1));
   const pieces: Uint8Array[] = [frame(new Uint8Array(500 * KIB)), small.subarray(0, 50)];
-  // From here on every read ends in the middle of a frame.
+  // From here on, every read ends in the middle of a frame.
   const step = new Uint8Array([...small.subarray(50), ...small.subarray(0, 50)]);
   for (let i = 0; i < 30_000; i++) pieces.push(step);
   const reader = new FrameReader(new PiecesStream(...pieces), 2 ** 26);
@@ -197,7 +230,7 @@ Deno.test("the buffer shrinks back even when it always contains a part of the ne
   assert.equal(reader.buffer.length, USUAL_CAPACITY);
 });
 
-Deno.test("FrameReader tells an end between frames from one inside a frame", async () => {
+Deno.test("FrameReader distinguishes an end between frames from one inside a frame", async () => {
   const bytes = frame(bodyOf(5, 1));
   for (let length = 0; length <= bytes.length; length++) {
     const reader = new FrameReader(new PiecesStream(bytes.subarray(0, length)), 100);
@@ -209,7 +242,7 @@ Deno.test("FrameReader tells an end between frames from one inside a frame", asy
 });
 
 Deno.test("FrameReader never reads into an empty buffer", async () => {
-  // Frames whose ends fall on the ends of the buffer, where there is no room left to read into.
+  // Frames that end exactly at the end of the buffer, where no room is left to read.
   const bodies = [
     bodyOf(USUAL_CAPACITY - HEADER_LENGTH, 1),
     bodyOf(USUAL_CAPACITY - HEADER_LENGTH, 2),
@@ -334,7 +367,7 @@ Deno.test("Outbox does not keep a buffer that grew large", () => {
   }
 });
 
-Deno.test("Outbox is empty after clear, and works on", () => {
+Deno.test("Outbox is empty after clear, and stays usable", () => {
   const outbox = new Outbox();
   outbox.add(new Uint8Array(3 * MIB));
   outbox.clear();
@@ -355,12 +388,12 @@ function tell(outbox: Outbox, message: unknown, timeout?: number): void {
   );
 }
 
-/** The messages that are taken out, with the rest of their timeouts. */
+/** The messages taken out, with their remaining timeouts. */
 function envelopesOf(bytes: Uint8Array): Envelope[] {
   return bodiesOf(bytes).map((body) => decodeEnvelope(body, { source: SERVER }));
 }
 
-Deno.test("Outbox leaves out what has expired before it is written, and keeps the order of the rest", () => {
+Deno.test("Outbox drops messages that expire before they are written, and keeps the order of the rest", () => {
   const outbox = new Outbox();
   const lives: [string, number?][] = [
     ["a", 1000],
@@ -383,7 +416,7 @@ Deno.test("Outbox leaves out what has expired before it is written, and keeps th
   const kept = bodies.map((body) => decodeEnvelope(body, { source: SERVER }));
   assert.equal(kept.map(({ message }) => message).join(""), "bcfgj");
   assert.equal(outbox.messagesTaken, 5, "without what has expired, and without the heartbeat");
-  // Their timeouts run on while they wait.
+  // Their timeouts run while they wait.
   for (const { message, timeout } of kept) {
     if (message === "c" || message === "g") {
       assert.ok(timeout! > 200_000 && timeout! <= 300_000, `${timeout}`);
@@ -392,7 +425,7 @@ Deno.test("Outbox leaves out what has expired before it is written, and keeps th
   assert.equal(outbox.size, 0);
 });
 
-Deno.test("Outbox returns nothing when everything has expired, and works on", () => {
+Deno.test("Outbox returns nothing when everything has expired, and stays usable", () => {
   const outbox = new Outbox();
   for (let i = 0; i < 100; i++) tell(outbox, i, 1000);
   {
@@ -404,7 +437,7 @@ Deno.test("Outbox returns nothing when everything has expired, and works on", ()
   assert.deepEqual(envelopesOf(outbox.take()).map(({ message }) => message), ["next"]);
 });
 
-Deno.test("Outbox splits much into writes of whole frames, and what waits can still expire", () => {
+Deno.test("Outbox splits a lot of data into writes of whole frames, and the rest can still expire", () => {
   const outbox = new Outbox();
   const bytes = new Uint8Array(MAX_WRITE / 4 - 100);
   for (let i = 0; i < 10; i++) tell(outbox, [i, bytes], i % 2 ? 1000 : undefined);
@@ -413,7 +446,7 @@ Deno.test("Outbox splits much into writes of whole frames, and what waits can st
   const before = envelopesOf(first).map(({ message }) => (message as unknown[])[0]);
   assert.deepEqual(before, [0, 1, 2, 3, 4]);
   assert.ok(outbox.size > MAX_WRITE);
-  // What is added now comes after what is left.
+  // Messages added now follow the remaining ones.
   tell(outbox, ["last"]);
   using _ = moveClock(2000);
   const after: unknown[] = [];
@@ -443,7 +476,7 @@ Deno.test("Outbox drops the rest of a large write when it is cleared", () => {
   assert.equal(outbox.size, 0);
   tell(outbox, new Uint8Array(MAX_WRITE).fill(1));
   tell(outbox, "after");
-  // The bytes taken out may still be in use.
+  // The bytes that were taken out may still be in use.
   assert.deepEqual(taken, copy);
   assert.equal(outbox.messagesTaken, 1);
   assert.equal(envelopesOf(outbox.take()).length + envelopesOf(outbox.take()).length, 2);

@@ -1,5 +1,5 @@
 /**
- * A certificate authority for tests, which also issues what a proper one never would.
+ * A certificate authority for tests, which also issues certificates that a proper one would not.
  *
  * @module
  */
@@ -24,21 +24,21 @@ import type { TlsMaterial } from "../../../runtime/wire/tls_transport.ts";
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const HOUR = 60 * 60 * 1000;
 
-/** What is unusual about a certificate. */
+/** The unusual properties of a certificate. */
 export interface CertificateOptions {
-  /** Its URIs, besides `srv:` and the id. */
+  /** Its URIs in addition to `srv:` and the id. */
   uris?: string[];
-  /** The hosts of its server; by default `localhost` and `127.0.0.1`. */
+  /** The hosts of its server; default `localhost` and `127.0.0.1`. */
   hosts?: JsonGeneralNames;
   /** How long ago it became valid, in ms. */
   since?: number;
   /** How much longer it is valid, in ms. */
   left?: number;
-  /** What it is for; by default to serve and to connect. */
+  /** Its purposes; default both server and client. */
   usages?: ExtendedKeyUsage[];
-  /** Whether its holder may sign certificates; by default not. */
+  /** Whether its holder may sign certificates; default false. */
   authority?: boolean;
-  /** Signs it in place of the issuing authority, with the chain from there to the root. */
+  /** The signer instead of the issuing authority, with the chain from there to the root. */
   issuer?: { signer: CertifiedKey; chain: CertifiedKey[] };
 }
 
@@ -49,7 +49,7 @@ export class MadeCredentials implements TlsCredentials {
   readonly #callbacks: (() => void)[] = [];
   #material: TlsMaterial;
 
-  /** Starts with this. */
+  /** Starts with these files. */
   constructor(material: TlsMaterial) {
     this.#material = material;
   }
@@ -64,7 +64,7 @@ export class MadeCredentials implements TlsCredentials {
     this.#callbacks.push(callback);
   }
 
-  /** Replaces everything, as reading the files again does. */
+  /** Replaces everything, like reading the files again. */
   change({ chain, key, roots }: TlsMaterial): void {
     this.#material = { chain, key, roots };
     for (const callback of this.#callbacks) callback();
@@ -76,15 +76,15 @@ export class MadeCredentials implements TlsCredentials {
   }
 }
 
-/** The certificate of a server, its key, and what else a server needs. */
+/** The certificate of a server, its key, and the other files it needs. */
 export interface MadeCertificate extends TlsMaterial {
   /** Its serial number, as `Certified` has it. */
   readonly serial: string;
-  /** Its holder as an issuing authority, which it is not. */
+  /** Its holder as an issuing authority, although it is not one. */
   readonly issuer: NonNullable<CertificateOptions["issuer"]>;
 }
 
-/** A root, an issuing authority, and what they issue. */
+/** A root, an issuing authority, and the certificates they issue. */
 export class MadeAuthority {
   readonly #root: CertifiedKey;
   readonly #issuing: CertifiedKey;
@@ -94,7 +94,7 @@ export class MadeAuthority {
     this.#issuing = issuing;
   }
 
-  /** Makes one. */
+  /** Makes an authority. */
   static async create(): Promise<MadeAuthority> {
     const root = await createRoot("test.internal");
     return new MadeAuthority(root, await createIssuing("test.internal", root));
@@ -105,7 +105,7 @@ export class MadeAuthority {
     return toPem([this.#root]);
   }
 
-  /** Makes a key and a certificate for it; without an id it has only the URIs given. */
+  /** Makes a key and its certificate. Without an id, it has only the given URIs. */
   async issue(id: string | undefined, options: CertificateOptions = {}): Promise<MadeCertificate> {
     const {
       uris = [],

@@ -1,5 +1,5 @@
 /**
- * Single frames: envelopes to bytes and back, as they go over a connection.
+ * Single frames: converts envelopes to bytes and back, as on a connection.
  *
  * @module
  */
@@ -8,12 +8,12 @@ import { IncomingFrame, writeEnvelope } from "../../../runtime/wire/envelope_fra
 import { Outbox } from "../../../runtime/wire/frames.ts";
 import { MAX_FRAME } from "../../../runtime/wire/limits.ts";
 
-/** The length that stands before a frame, in bytes. */
+/** The length before a frame, in bytes. */
 const PREFIX_LENGTH = 4;
 
 const outbox = new Outbox();
 
-/** The body of the frame of an envelope, which must not have expired. */
+/** The body of an envelope's frame. The envelope must not have expired. */
 export function encodeEnvelope(envelope: Envelope): Uint8Array<ArrayBuffer> {
   try {
     writeEnvelope(outbox, envelope);
@@ -23,7 +23,7 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array<ArrayBuffer> {
   }
 }
 
-/** The envelope that is the body of a frame from a server. */
+/** The envelope in the body of a frame from a server. */
 export function decodeEnvelope(
   bytes: Uint8Array,
   { source, start = 0, end = bytes.length }: { source: string; start?: number; end?: number },

@@ -8,12 +8,12 @@ import { connectTo, listenAt } from "../../../runtime/wire/transport.ts";
 class Directories implements Disposable {
   readonly path = Deno.makeTempDirSync({ prefix: "gx" });
 
-  /** The path of something in it. */
+  /** The path of a file in it. */
   at(name: string): string {
     return `${this.path}/${name}`;
   }
 
-  /** Makes a directory with a mode, whatever the umask is. */
+  /** Makes a directory with a mode, regardless of the umask. */
   make(name: string, mode = 0o700): string {
     Deno.mkdirSync(this.at(name), { recursive: true });
     Deno.chmodSync(this.at(name), mode);
@@ -25,7 +25,7 @@ class Directories implements Disposable {
   }
 }
 
-/** Asserts that a socket in the directory is neither listened at nor connected to, though it is there. */
+/** Asserts that an existing socket in the directory is neither listened on nor connected to. */
 async function assertRefused(directory: string, reason: RegExp): Promise<void> {
   const path = `${directory}/server`;
   using listener = Deno.listen({ transport: "unix", path });
@@ -84,7 +84,7 @@ Deno.test("connectTo refuses a socket below a directory that other users can wri
   requirePrivateDirectory(directories.make("parent/sockets"));
 });
 
-Deno.test("requirePrivateDirectory follows links, and checks the directories that they lead through", () => {
+Deno.test("requirePrivateDirectory follows links, and checks the directories on the way", () => {
   using directories = new Directories();
   directories.make("open", 0o777);
   directories.make("open/sockets");
@@ -135,7 +135,7 @@ Deno.test({
   },
 });
 
-Deno.test("connectTo reports no such socket when there is no directory", async () => {
+Deno.test("connectTo reports a missing socket when there is no directory", async () => {
   using directories = new Directories();
   const path = directories.at("none/server");
   await assert.rejects(connectTo(localUnixAddress(path)), {
@@ -143,7 +143,7 @@ Deno.test("connectTo reports no such socket when there is no directory", async (
   });
 });
 
-Deno.test("lockDirectory grants the lock to one at a time", async () => {
+Deno.test("lockDirectory grants the lock to one holder at a time", async () => {
   using directories = new Directories();
   let inside = 0;
   await Promise.all(Array.from({ length: 8 }, async () => {

@@ -33,7 +33,7 @@ Deno.test("an address with a zone is refused over tls, which cannot reach it", a
   );
 });
 
-/** A tls port on this host, and the clients that it refused. */
+/** A tls port on this host, and the clients it refused. */
 class TlsPort implements Disposable {
   readonly refusals: string[] = [];
   readonly listener: Listener;
@@ -97,7 +97,7 @@ async function readAll(stream: ByteStream): Promise<Uint8Array> {
   return await new Blob(chunks).bytes();
 }
 
-Deno.test("a tls stream carries a lot both ways at once, and both ends", async () => {
+Deno.test("a tls stream carries a lot of data both ways at once, and both ends close", async () => {
   using port = await TlsPort.open();
   const { client, server } = await port.pair();
   const [there, back] = [bytes(20_000_000), bytes(7_000_001).reverse()];
@@ -135,7 +135,7 @@ Deno.test("a tls stream is still read after its write side is closed", async () 
   }
 });
 
-Deno.test("a tls stream is closed when too much of it waits to be read", async () => {
+Deno.test("a tls stream is closed when too much unread data accumulates", async () => {
   using port = await TlsPort.open();
   const { client, server } = await port.pair();
   const write = async () => {
@@ -167,7 +167,7 @@ Deno.test("an abrupt end of a tls stream ends a read", async () => {
   }
 });
 
-Deno.test("closing a tls stream ends a read that waits", async () => {
+Deno.test("closing a tls stream ends a pending read", async () => {
   using port = await TlsPort.open();
   const { client, server } = await port.pair();
   const reading = client.read(new Uint8Array(10)).catch(() => null);
@@ -176,10 +176,10 @@ Deno.test("closing a tls stream ends a read that waits", async () => {
   server.close();
 });
 
-/** Connects a client that is to be refused; returns the refusals. */
+/** Connects a client that should be refused, and returns the refusals. */
 async function tryWith(tls: MadeCredentials, server = bob): Promise<string[]> {
   using port = await TlsPort.open(server);
-  // A client that is accepted all the same sees an end.
+  // A client that is accepted anyway sees an end.
   void port.listener.accept().then((accepted) => accepted?.stream.close());
   let stream: ByteStream | undefined;
   try {
@@ -212,18 +212,18 @@ const BAD_CLIENTS: [what: string, options: CertificateOptions, reason: RegExp][]
   }, /./],
 ];
 for (const [what, options, reason] of BAD_CLIENTS) {
-  Deno.test(`a client does not get in with a certificate that is ${what}`, async () => {
+  Deno.test(`a tls port refuses a client whose certificate is ${what}`, async () => {
     const [refusal] = await tryWith(await authority.credentials("alice", options));
     assert.match(refusal!, reason);
   });
 }
 
-Deno.test("a tls port refuses a client with a certificate of another authority", async () => {
+Deno.test("a tls port refuses a client whose certificate is from another authority", async () => {
   const { chain, key } = await other.issue("alice");
   await tryWith(new MadeCredentials({ chain, key, roots: [authority.root] }));
 });
 
-Deno.test("a tls port refuses a client without the certificate between its own and the root", async () => {
+Deno.test("a tls port refuses a client without its intermediate certificate", async () => {
   const { chain, key, roots } = await authority.issue("alice");
   const own = chain.slice(0, chain.indexOf("-----BEGIN", 1));
   await tryWith(new MadeCredentials({ chain: own, key, roots }));
@@ -235,7 +235,7 @@ const BAD_SERVERS: [what: string, options: CertificateOptions, reason: RegExp][]
   ["for clients only", { usages: [ExtendedKeyUsage.clientAuth] }, /./],
   ["of another host", { hosts: [{ type: "dns", value: "elsewhere.internal" }] }, /altnames/],
   ["of another address", { hosts: [{ type: "ip", value: "127.0.0.2" }] }, /altnames/],
-  // Before there were alternative names, an address in place of a name was accepted.
+  // Before alternative names existed, an address in place of a name was accepted.
   ["of an address as a name", { hosts: [{ type: "dns", value: "127.0.0.1" }] }, /altnames/],
   ["of no host", { hosts: [] }, /altnames/],
   ["signed by one that is no authority", {
@@ -243,7 +243,7 @@ const BAD_SERVERS: [what: string, options: CertificateOptions, reason: RegExp][]
   }, /./],
 ];
 for (const [what, options, reason] of BAD_SERVERS) {
-  Deno.test(`a client turns away from a server with a certificate that is ${what}`, async () => {
+  Deno.test(`a client refuses a server whose certificate is ${what}`, async () => {
     using port = await TlsPort.open(await authority.credentials("bob", options));
     await assert.rejects(connectTo(port.address, { tls: alice }), (error: Error) => {
       const prefix = `${formatAddressUrl(port.address)}: `;
@@ -254,7 +254,7 @@ for (const [what, options, reason] of BAD_SERVERS) {
   });
 }
 
-Deno.test("a tls client refuses a server with a certificate of another authority", async () => {
+Deno.test("a tls client refuses a server whose certificate is from another authority", async () => {
   const { chain, key } = await other.issue("bob");
   const server = new MadeCredentials({ chain, key, roots: [authority.root] });
   using port = await TlsPort.open(server);
@@ -301,7 +301,7 @@ Deno.test("hundreds of silent clients do not keep others out of a tls port", asy
   assert.equal(new Set(port.refusals).size, port.refusals.length, "each is told of once");
   await eventually(() => silent[0]!.closed, "the oldest is closed");
   assert.ok(!silent.at(-1)!.destroyed);
-  // A stream in use is none of those.
+  // A stream in use does not count.
   await writeAll(client, bytes(10));
   assert.equal(await server.read(new Uint8Array(10)), 10);
   for (const stream of [client, server]) stream.close();
@@ -330,14 +330,14 @@ Deno.test("a closed tls port accepts no connection", async () => {
   );
 });
 
-Deno.test("listenAt says that a tls port is in use", async () => {
+Deno.test("listenAt reports a tls port that is in use", async () => {
   using port = await TlsPort.open();
   await assert.rejects(listenAt(port.address, { tls: bob }), {
     message: `cannot listen at ${formatAddressUrl(port.address)}: the address is in use`,
   });
 });
 
-Deno.test("new certificates are used for new connections, and standing ones go on", async () => {
+Deno.test("new certificates are used for new connections, and open ones continue", async () => {
   const changing = await authority.credentials("bob");
   using port = await TlsPort.open(changing);
   const { client, server } = await port.pair();
@@ -389,7 +389,7 @@ Deno.test("identify refuses a certificate that is revoked, out of date or names 
   });
 });
 
-/** Connects to a tls port with `openssl s_client`, waits for its end, and returns what it prints. */
+/** Connects to a tls port with `openssl s_client`, waits for its end, and returns its output. */
 async function opensslClient(port: TlsPort, args: string[]): Promise<string> {
   const directory = Deno.makeTempDirSync({ prefix: "gx-" });
   try {
@@ -433,7 +433,7 @@ testWith(["openssl"], {
   },
 });
 
-Deno.test("requireClientCertificates refuses versions of Deno that let in clients without one", () => {
+Deno.test("requireClientCertificates refuses versions of Deno that accept clients without one", () => {
   for (const version of ["1.46.3", "2.0.0", "2.7.12", "2.7.14", "2.8.0", "2.8.0-rc.1"]) {
     assert.throws(() => requireClientCertificates(version), {
       name: "EnsembleError",
@@ -497,7 +497,7 @@ for (const [what, act, told] of UNFINISHED) {
         }
         const arrived = () => handshakes = Math.max(handshakes, clock.countTimers());
         await happened(() => arrived() === 10 || port.refusals.length === 10);
-        // When an honest client is accepted, all that was sent before it has come.
+        // Once an honest client is accepted, everything sent before it has arrived.
         const honest = await port.pair();
         for (const stream of [honest.client, honest.server]) stream.close();
         await clock.tickAsync(HANDSHAKE_TIMEOUT);
@@ -517,7 +517,7 @@ for (const [what, act, told] of UNFINISHED) {
   });
 }
 
-Deno.test("a handshake over tls that succeeds, or is refused, leaves no timer and no descriptor", async () => {
+Deno.test("a tls handshake leaves no timer or descriptor, whether it succeeds or is refused", async () => {
   using port = await TlsPort.open();
   const first = await port.pair();
   for (const stream of [first.client, first.server]) stream.close();
@@ -536,7 +536,7 @@ Deno.test("a handshake over tls that succeeds, or is refused, leaves no timer an
   await eventually(() => port.refusals.length === 1 && openFiles() <= before, "all is closed");
 });
 
-Deno.test("a tls port says how long the handshake of a stream took", async () => {
+Deno.test("a tls port reports how long the handshake of a stream took", async () => {
   using port = await TlsPort.open();
   const { client, server } = await port.pair();
   assert.ok(server.handshakeTime! > 0 && server.handshakeTime! < HANDSHAKE_TIMEOUT);
@@ -553,7 +553,7 @@ Deno.test("connectTls ends when its signal aborts, and keeps no descriptor", asy
   // Ends the wait if connectTls ignores its signal.
   const deadline = setTimeout(() => [accepted, silent].forEach((each) => each.close()), 5_000);
   await assert.rejects(connecting, /no answer in time/);
-  // The socket is closed. What came before its end is a hello.
+  // The socket is closed. Only a hello came before its end.
   const buffer = new Uint8Array(4096);
   while (await accepted.read(buffer) !== null);
   await assert.rejects(
@@ -564,7 +564,7 @@ Deno.test("connectTls ends when its signal aborts, and keeps no descriptor", asy
   for (const each of [accepted, silent]) each.close();
 });
 
-Deno.test("connectTo gives up a tls port that does not answer within CONNECT_TIMEOUT", async () => {
+Deno.test("connectTo gives up on a tls port that does not answer within CONNECT_TIMEOUT", async () => {
   using silent = Deno.listen({ port: 0, hostname: "127.0.0.1" });
   const controller = new AbortController();
   const { timeout } = AbortSignal;
@@ -589,7 +589,7 @@ Deno.test("connectTo gives up a tls port that does not answer within CONNECT_TIM
 });
 
 testWith(["openssl"], {
-  name: "a tls port resumes no session, so that certificates are checked by the present authority",
+  name: "a tls port resumes no session, so that certificates are checked by the current authority",
   async fn() {
     const changing = await authority.credentials("bob");
     using port = await TlsPort.open(changing);
@@ -597,7 +597,7 @@ testWith(["openssl"], {
     try {
       const resume = ["-tls1_3", "-ign_eof", "-sess_in", `${directory}/session`];
       const serving = (async () => {
-        // Tickets come with the first data.
+        // Tickets arrive with the first data.
         const { stream } = (await port.listener.accept())!;
         await writeAll(stream, bytes(10));
         stream.close();
@@ -608,12 +608,12 @@ testWith(["openssl"], {
       ]);
       await serving;
       assert.deepEqual(port.refusals, []);
-      // A client that is accepted all the same sees an end.
+      // A client that is accepted anyway sees an end.
       void (async () => {
         for (let next; (next = await port.listener.accept());) next.stream.close();
       })();
       assert.ok(Deno.statSync(`${directory}/session`).isFile, "the client has a session to resume");
-      // As after `gxensemble ca setup -f`, and without it.
+      // After `gxensemble ca setup -f`, and without it.
       for (const change of [undefined, await other.issue("bob")]) {
         if (change) changing.change(change);
         await opensslClient(port, [...CERTIFICATE, ...resume]);

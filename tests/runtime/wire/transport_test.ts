@@ -28,7 +28,7 @@ async function assertFails(action: Promise<unknown>, message: string): Promise<v
   });
 }
 
-/** Sends bytes both ways, and both ends. */
+/** Sends bytes both ways, and closes both ends. */
 async function assertCarries(listener: Listener): Promise<void> {
   const [client, accepted] = await Promise.all([connectTo(listener.address), listener.accept()]);
   const { stream } = accepted!;
@@ -50,7 +50,7 @@ async function assertCarries(listener: Listener): Promise<void> {
   stream.close();
 }
 
-Deno.test("a unix socket carries bytes both ways, and both ends", async () => {
+Deno.test("a unix socket carries bytes both ways, and both ends close", async () => {
   const directory = Deno.makeTempDirSync({ prefix: "gx" });
   const listener = await listen(localUnixAddress(`${directory}/server`));
   await assertCarries(listener);
@@ -58,7 +58,7 @@ Deno.test("a unix socket carries bytes both ways, and both ends", async () => {
   Deno.removeSync(directory, { recursive: true });
 });
 
-Deno.test("connectTo does not advise to change a directory when the path leads to no socket", async () => {
+Deno.test("connectTo gives no advice about a directory when the path leads to no socket", async () => {
   const directory = Deno.makeTempDirSync({ prefix: "gx" });
   Deno.chmodSync(directory, 0o755);
   Deno.writeTextFileSync(`${directory}/file`, "");
@@ -75,13 +75,13 @@ Deno.test("connectTo does not advise to change a directory when the path leads t
   Deno.removeSync(directory, { recursive: true });
 });
 
-Deno.test("a tcp port carries bytes both ways, and both ends", async () => {
+Deno.test("a tcp port carries bytes both ways, and both ends close", async () => {
   const listener = await listen(ANY_PORT);
   await assertCarries(listener);
   await listener.close();
 });
 
-Deno.test("a listener at any port tells which port it is", async () => {
+Deno.test("a listener at port 0 reports its port", async () => {
   const [first, second] = await Promise.all([listen(ANY_PORT), listen(ANY_PORT)]);
   const ports = [first, second].map(({ address }) => {
     assert.equal(address.kind, "tcp");
@@ -109,7 +109,7 @@ Deno.test("accept returns a tcp stream with the address of its other end", async
   await listener.close();
 });
 
-Deno.test("closing a listener ends what waits for a stream", async () => {
+Deno.test("closing a listener ends a pending accept", async () => {
   const listener = await listen(ANY_PORT);
   const waiting = listener.accept();
   void listener.close();
@@ -126,13 +126,13 @@ Deno.test("listenAt names a port that is in use", async () => {
   await listener.close();
 });
 
-Deno.test("connectTo says that a port refuses the connection", async () => {
-  // Nobody listens there, as it takes root to.
+Deno.test("connectTo reports a port that refuses the connection", async () => {
+  // No process listens there, as only root could.
   const address: Address = { kind: "tcp", host: "127.0.0.1", port: 1 };
   await assertFails(connectTo(address), `${formatAddressUrl(address)}: connection refused`);
 });
 
-Deno.test("connectTo tells a socket that is not there from a stale one", async () => {
+Deno.test("connectTo distinguishes a missing socket from a stale one", async () => {
   const directory = Deno.makeTempDirSync({ prefix: "gx" });
   const path = `${directory}/server`;
   await assertFails(connectTo(localUnixAddress(path)), `unix:${path}: no such socket`);
@@ -144,7 +144,7 @@ Deno.test("connectTo tells a socket that is not there from a stale one", async (
   Deno.removeSync(directory, { recursive: true });
 });
 
-Deno.test("connectTo knows a unix socket by its file or, without one, by the name of its host", async () => {
+Deno.test("connectTo recognizes a unix socket by its file or, without one, by its host's name", async () => {
   const directory = Deno.makeTempDirSync({ prefix: "gx" });
   const path = `${directory}/server`;
   const listener = await listen(localUnixAddress(path));
@@ -167,7 +167,7 @@ Deno.test("connectTo knows a unix socket by its file or, without one, by the nam
 });
 
 testWith([NETWORKS], {
-  name: "a link-local address with its zone can be listened at and connected to",
+  name: "a link-local address with its zone can be listened on and connected to",
   async fn() {
     // In a separate network, where loopback has such an address.
     const source = (path: string) => JSON.stringify(new URL(path, import.meta.url).href);
@@ -194,7 +194,7 @@ Deno.test("connectTo names a host that does not exist", async () => {
   );
 });
 
-Deno.test("Handshakes closes the oldest when there are too many, and each when its time is over", async () => {
+Deno.test("Handshakes closes the oldest when there are too many, and each at its timeout", async () => {
   using clock = stopClock("setTimeout", "clearTimeout");
   const handshakes = new Handshakes();
   const closed: string[] = [];

@@ -21,7 +21,7 @@ class SocketDirectory implements Disposable {
     return Array.from(Deno.readDirSync(this.path), ({ name }) => name).sort();
   }
 
-  /** The path of something in it. */
+  /** The path of a file in it. */
   at(name: string): string {
     return `${this.path}/${name}`;
   }
@@ -46,7 +46,7 @@ async function assertRefused(path: string, reason: RegExp): Promise<void> {
   });
 }
 
-/** Leaves a socket on which nobody listens. It is renamed, for Deno removes the path that it knows. */
+/** Leaves a stale socket. It is renamed, because Deno removes the path that it knows. */
 function leaveStaleSocket(path: string): void {
   const listener = Deno.listen({ transport: "unix", path: `${path}.live` });
   Deno.renameSync(`${path}.live`, path);
@@ -191,7 +191,7 @@ Deno.test("listenAt replaces the socket of a process that was killed", async () 
   await listener.close();
 });
 
-Deno.test("listenAt refuses the path of a live socket, and leaves it alone", async () => {
+Deno.test("listenAt refuses the path of a live socket, and leaves the socket alone", async () => {
   using directory = new SocketDirectory();
   const path = directory.at("server");
   const listener = await listen(path);
@@ -200,14 +200,14 @@ Deno.test("listenAt refuses the path of a live socket, and leaves it alone", asy
       path,
       /cannot listen at unix:.*: a server with that id is already running here$/,
     );
-    // The connection that asked whether it is alive was closed at once.
+    // The connection that probed it was closed at once.
     (await listener.accept())!.stream.close();
   }
   await assertServes(path, listener);
   await listener.close();
 });
 
-Deno.test("listenAt leaves a file or a directory at its path alone", async () => {
+Deno.test("listenAt does not replace a file or a directory at its path", async () => {
   using directory = new SocketDirectory();
   Deno.writeTextFileSync(directory.at("file"), "text");
   await assertRefused(directory.at("file"), /is in the way and is not a socket: remove it$/);
@@ -220,7 +220,7 @@ Deno.test("listenAt leaves a file or a directory at its path alone", async () =>
   assert.ok(exists(directory.at("socket")));
 });
 
-Deno.test("listenAt refuses a path that is too long, and takes the longest", async () => {
+Deno.test("listenAt refuses a path that is too long, and accepts the longest", async () => {
   using directory = new SocketDirectory();
   const limit = Deno.build.os === "darwin" ? 103 : 107;
   const name = "s".repeat(limit - directory.path.length - 1);
@@ -250,8 +250,8 @@ Deno.test("exactly one of many listeners replaces a stale socket", async () => {
     for (const each of results) {
       if (each.status === "rejected") assert.match(each.reason.message, /is already running here$/);
     }
-    // Most of the others have asked whether it is alive. A process that is being started has the
-    // stale socket open until it runs its program, and may have answered one of them.
+    // Most of the others have probed it. A process that is starting has the stale socket open until
+    // it runs its program, and may have answered a probe.
     const [listener] = listeners;
     const serving = serve(listener!);
     using client = await Deno.connect({ transport: "unix", path });
@@ -303,7 +303,7 @@ Deno.test("exactly one of many processes replaces a stale socket", async () => {
   }));
 });
 
-Deno.test("close removes the socket once, and ends an accept that waits", async () => {
+Deno.test("close removes the socket once, and ends a pending accept", async () => {
   using directory = new SocketDirectory();
   const path = directory.at("server");
   const listener = await listen(path);
@@ -319,7 +319,7 @@ Deno.test("close removes the socket once, and ends an accept that waits", async 
   await next.close();
 });
 
-Deno.test("close leaves the next socket at its path alone", async () => {
+Deno.test("close does not remove the next socket at its path", async () => {
   using directory = new SocketDirectory();
   const path = directory.at("server");
   let listener = await listen(path);
@@ -337,7 +337,7 @@ Deno.test("close leaves the next socket at its path alone", async () => {
   assert.deepEqual(directory.names(), [".lock"]);
 });
 
-Deno.test("close leaves another server's socket and other files alone", async () => {
+Deno.test("close does not remove another server's socket or other files", async () => {
   using directory = new SocketDirectory();
   const path = directory.at("server");
   const first = await listen(path);
@@ -370,7 +370,7 @@ Deno.test("nextStream continues after accept fails", async () => {
   assert.equal(attempts, 2);
 });
 
-/** Stops the checks of whether a socket is in place. A lock that another process holds is still tried again. */
+/** Stops the checks for a missing socket. A lock that another process holds is still retried. */
 function stopChecks(): FakeClock {
   return stopClock("setInterval", "clearInterval");
 }
@@ -387,7 +387,7 @@ async function lookAgain(clock: FakeClock, until: () => boolean): Promise<void> 
 }
 
 for (const lost of ["socket", "directory", "parent"] as const) {
-  Deno.test(`listenAt makes its socket again when the ${lost} is removed, and says so once`, async () => {
+  Deno.test(`listenAt makes its socket again when the ${lost} is removed, and reports it once`, async () => {
     using clock = stopChecks();
     using directory = new SocketDirectory();
     const path = directory.at("a/b/server");
@@ -408,7 +408,7 @@ for (const lost of ["socket", "directory", "parent"] as const) {
     }
     assert.equal(modeOf(path), 0o600);
     assert.equal(modeOf(directory.at("a/b")), 0o700);
-    // A pending accept gets the streams of the new socket, and standing streams go on.
+    // A pending accept gets the streams of the new socket, and open streams continue.
     using client = await Deno.connect({ transport: "unix", path });
     const accepted = (await waiting)!;
     await client.write(new Uint8Array([1]));
@@ -422,7 +422,7 @@ for (const lost of ["socket", "directory", "parent"] as const) {
   });
 }
 
-Deno.test("listenAt says once why it cannot make its socket again, and keeps trying", async () => {
+Deno.test("listenAt reports once why it cannot make its socket again, and keeps trying", async () => {
   using clock = stopChecks();
   using directory = new SocketDirectory();
   Deno.mkdirSync(directory.at("sockets"), { mode: 0o700 });
@@ -455,7 +455,7 @@ Deno.test("listenAt leaves its path to a server that took it, until that server 
   const second = await listen(path);
   await lookAgain(clock, () => warnings.length > 0);
   assert.match(warnings.splice(0).join(), /: a server with that id is already running here$/);
-  // The listener asked whether it is alive.
+  // The listener probed it.
   (await second.accept())!.stream.close();
   await assertServes(path, second);
   await second.close();
@@ -464,7 +464,7 @@ Deno.test("listenAt leaves its path to a server that took it, until that server 
   await first.close();
 });
 
-Deno.test("listenAt leaves a socket with a full backlog alone", async () => {
+Deno.test("listenAt does not replace a socket with a full backlog", async () => {
   using directory = new SocketDirectory();
   const path = directory.at("server");
   const busy = Deno.listen({ transport: "unix", path });
@@ -484,7 +484,7 @@ Deno.test("listenAt leaves a socket with a full backlog alone", async () => {
   busy.close();
 });
 
-Deno.test("listenAt holds a shared lock on the directory, which keeps cleaners off", async () => {
+Deno.test("listenAt holds a shared lock on the directory, which keeps cleaners away", async () => {
   using directory = new SocketDirectory();
   const cleaner = async () => {
     using file = Deno.openSync(directory.path);
@@ -500,7 +500,7 @@ Deno.test("listenAt holds a shared lock on the directory, which keeps cleaners o
 });
 
 Deno.test({
-  name: "listenAt binds at the path itself, by which cleaners know a socket in use",
+  name: "listenAt binds at the path itself, by which cleaners recognize a socket in use",
   ignore: Deno.build.os !== "linux",
   async fn() {
     using directory = new SocketDirectory();
@@ -513,7 +513,7 @@ Deno.test({
   },
 });
 
-Deno.test("a listener that could not be made again ends when it is closed", async () => {
+Deno.test("a listener whose socket cannot be made again ends when it is closed", async () => {
   using clock = stopChecks();
   using directory = new SocketDirectory();
   const path = directory.at("sockets/server");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { EditBuffer } from "../../../../cli/repl/editor/edit_buffer.ts";
 
-/** The text after changes; `|` is the cursor before and after. */
+/** The text after changes, with the cursor shown as `|` before and after. */
 function after(text: string, ...changes: ((buffer: EditBuffer) => void)[]): string {
   const buffer = new EditBuffer();
   buffer.reset({ text: text.replace("|", ""), cursor: text.indexOf("|") });
@@ -33,7 +33,7 @@ Deno.test("EditBuffer moves by characters, words and lines", () => {
   for (const [before, move, expected] of cases) assert.equal(after(before, move), expected, before);
 });
 
-Deno.test("EditBuffer returns to its column after a shorter line, until the cursor moves in a line", () => {
+Deno.test("EditBuffer returns to its column after a shorter line, until the cursor moves sideways", () => {
   const down = (buffer: EditBuffer) => void buffer.down();
   assert.equal(after("abcd|\ne\nfghij", down), "abcd\ne|\nfghij");
   assert.equal(after("abcd|\ne\nfghij", down, down), "abcd\ne\nfghi|j");
@@ -43,7 +43,7 @@ Deno.test("EditBuffer returns to its column after a shorter line, until the curs
   assert.deepEqual([buffer.up(), buffer.down(), buffer.down()], [false, true, false]);
 });
 
-Deno.test("EditBuffer deletes, and inserts what it deleted", () => {
+Deno.test("EditBuffer deletes text, and inserts the deleted text", () => {
   const cases: [before: string, changes: ((buffer: EditBuffer) => void)[], after: string][] = [
     ["ae\u0301|b", [(b) => b.deleteLeft()], "a|b"],
     ["a|日b", [(b) => b.deleteRight()], "a|b"],
@@ -77,7 +77,7 @@ Deno.test("EditBuffer deletes, and inserts what it deleted", () => {
   }
 });
 
-Deno.test("EditBuffer undoes and redoes changes, and typed words as a whole", () => {
+Deno.test("EditBuffer undoes and redoes changes, and treats typed words as one change", () => {
   const buffer = new EditBuffer();
   const type = (text: string) => [...text].forEach((c) => buffer.insert(c, { isTyped: true }));
   type("one two");

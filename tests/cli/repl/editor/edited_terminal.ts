@@ -1,5 +1,5 @@
 /**
- * The line editor on a terminal in this process: typing, and what the user then sees.
+ * The line editor on a terminal in this process: typed keys, and the screen that the user sees.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import xterm from "npm:@xterm/headless@^6.0.0";
 import { isIncomplete } from "../../../../cli/repl/continuation.ts";
 import { InputEditor, type InputEditorOptions } from "../../../../cli/repl/editor/input_editor.ts";
 
-/** What keys send. */
+/** The sequences that keys send. */
 export const ESCAPE = "\x1b";
 export const ENTER = "\r";
 export const BACKSPACE = "\x7f";
@@ -26,7 +26,7 @@ export const CTRL = Object.fromEntries(
   ) => [letter, String.fromCharCode(index + 1)]),
 ) as Record<string, string>;
 
-/** What a terminal sends when a text is pasted. */
+/** The sequence that a terminal sends for a paste. */
 export function pasted(text: string): string {
   return `\x1b[200~${text.replaceAll("\n", "\r")}\x1b[201~`;
 }
@@ -42,11 +42,11 @@ export class EditedTerminal implements Disposable {
   readonly entered: string[] = [];
   /** The history. */
   readonly history: string[] = [];
-  /** Whether there are no more inputs. */
+  /** Whether the inputs have ended. */
   hasLeft = false;
   /** How often Ctrl-C and Ctrl-Z were pressed while nothing was read. */
   interrupts = 0;
-  /** All that the editor wrote. */
+  /** Everything that the editor wrote. */
   written = "";
   readonly #terminal: xterm.Terminal;
 
@@ -57,7 +57,7 @@ export class EditedTerminal implements Disposable {
       rows?: number;
     } = {},
   ) {
-    // As the kernel does, a line feed goes to the beginning of the next line.
+    // Like the kernel, it starts a new line at a line feed.
     this.#terminal = new xterm.Terminal({
       cols: columns,
       rows,
@@ -81,7 +81,7 @@ export class EditedTerminal implements Disposable {
     });
   }
 
-  /** Reads inputs until there are no more, like a REPL that evaluates nothing. */
+  /** Reads inputs until they end, like a REPL that evaluates nothing. */
   async run(): Promise<void> {
     for (let input; (input = await this.editor.read()) !== undefined;) {
       this.entered.push(input);
@@ -95,13 +95,13 @@ export class EditedTerminal implements Disposable {
     for (const each of keys) this.editor.push(each);
   }
 
-  /** Makes the terminal larger or smaller. */
+  /** Resizes the terminal. */
   resize(columns: number, rows: number): void {
     this.#terminal.resize(columns, rows);
     this.editor.redraw();
   }
 
-  /** Waits until the screen shows these lines and no more; `|` in one of them is the cursor. */
+  /** Waits until the screen shows exactly these lines; `|` marks the cursor. */
   async shows(...lines: string[]): Promise<void> {
     await this.#become(() => this.#screen(lines.some((line) => line.includes("|"))), lines);
   }
@@ -111,7 +111,7 @@ export class EditedTerminal implements Disposable {
     await this.#become(() => this.entered, inputs);
   }
 
-  /** Waits until there are no more inputs. */
+  /** Waits until the inputs end. */
   async leaves(): Promise<void> {
     await this.#become(() => this.hasLeft, true);
   }

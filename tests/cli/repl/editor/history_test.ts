@@ -14,7 +14,7 @@ async function inputsIn(path: string): Promise<readonly string[]> {
   return (await History.open(path)).inputs;
 }
 
-Deno.test("History keeps inputs for the next session, each once in a row, readable only by the owner", () =>
+Deno.test("History keeps inputs for the next session, without adjacent duplicates, readable only by the owner", () =>
   withFile(async (path) => {
     const history = await History.open(path);
     assert.deepEqual(history.inputs, []);
@@ -36,7 +36,7 @@ Deno.test("History keeps an input of several lines as one entry", () =>
     assert.equal((await Deno.readTextFile(path)).split("\n").length, inputs.length + 1);
   }));
 
-Deno.test("History reads a file of lines as inputs", () =>
+Deno.test("History reads each line of a plain file as an input", () =>
   withFile(async (path) => {
     await Deno.writeTextFile(path, "const a = 1\nfunction f() {\n  return a }\n\n,(help)\r\n");
     assert.deepEqual(await inputsIn(path), [
@@ -47,7 +47,7 @@ Deno.test("History reads a file of lines as inputs", () =>
     ]);
   }));
 
-Deno.test("History drops the oldest inputs when there are too many, or they are too long", () =>
+Deno.test("History drops the oldest inputs when there are too many or they are too long", () =>
   withFile(async (path) => {
     const lines = Array.from({ length: MAX_INPUTS + 5 }, (_, line) => `${line}`);
     await Deno.writeTextFile(path, lines.join("\n"), { mode: 0o600 });
@@ -63,7 +63,7 @@ Deno.test("History drops the oldest inputs when there are too many, or they are 
     assert.equal((await Deno.stat(path)).size <= MAX_SIZE, true);
   }));
 
-Deno.test("History loses no input of concurrent sessions, even when one drops the oldest", () =>
+Deno.test("History loses no input of concurrent sessions, even when one of them drops old inputs", () =>
   withFile(async (path) => {
     const old = Array.from({ length: MAX_INPUTS + 1 }, (_, line) => `old ${line}`);
     await Deno.writeTextFile(path, old.join("\n") + "\n");
@@ -84,7 +84,7 @@ Deno.test("History loses no input of concurrent sessions, even when one drops th
     }
   }));
 
-Deno.test("History is kept for the session only when it has no file", () =>
+Deno.test("History keeps inputs only for the session when it has no file", () =>
   withFile(async (path) => {
     await Deno.writeTextFile(path, "");
     const history = await History.open(`${path}/history`);

@@ -43,14 +43,14 @@ Deno.test("the lines of an input can be edited before it is entered", () =>
     await terminal.enters("g.f(\n3\n,\n22)");
   }));
 
-Deno.test("Enter enters a complete input wherever the cursor is, and below all of it", () =>
+Deno.test("Enter enters a complete input at any cursor position, and prints below it", () =>
   withEditor({}, async (terminal) => {
     terminal.type(pasted("[\n1\n]"), UP, HOME, ENTER);
     await terminal.enters("[\n1\n]");
     await terminal.shows("> [", ". 1", ". ]", "> |");
   }));
 
-Deno.test("a paste is shown as it is, and evaluated only at Enter", () =>
+Deno.test("a paste is shown unchanged, and evaluated only after Enter", () =>
   withEditor({}, async (terminal) => {
     terminal.type("x = ", pasted("[\n  1,\n\t2]\ny\n  .z()\n"));
     await terminal.shows("> x = [", ".   1,", ".     2]", ". y", ".   .z()", ". |");
@@ -59,7 +59,7 @@ Deno.test("a paste is shown as it is, and evaluated only at Enter", () =>
     await terminal.enters("x = [\n  1,\n\t2]\ny\n  .z()\n");
   }));
 
-Deno.test("control characters in a paste are not obeyed, and shown as escapes", () =>
+Deno.test("control characters in a paste have no effect, and are shown as escapes", () =>
   withEditor({ complete: () => assert.fail("it completes") }, async (terminal) => {
     terminal.type(pasted("a\tb\x03\x04\x1b[2J\x1b[A\x07\x12\x7f\u202e\x9b"), "c");
     await terminal.shows(
@@ -70,7 +70,7 @@ Deno.test("control characters in a paste are not obeyed, and shown as escapes", 
     await terminal.enters("a\tb\x03\x04\x1b[2J\x1b[A\x07\x12\x7f\u202e\x9bc");
   }));
 
-Deno.test("a paste can come in pieces, cut anywhere", () =>
+Deno.test("a paste can arrive in pieces, split anywhere", () =>
   withEditor({}, async (terminal) => {
     for (const character of pasted("[\n1\x1b[\n2]")) terminal.type(character);
     terminal.type("!");
@@ -86,7 +86,7 @@ Deno.test("Ctrl-C drops a paste, even one without an end", () =>
     await terminal.enters("c");
   }));
 
-Deno.test("a paste of 100 KB is taken at once, and its visible part shown", () =>
+Deno.test("a paste of 100 KB is inserted at once, and its visible part shown", () =>
   withEditor({ columns: 20, rows: 4 }, async (terminal) => {
     const lines = Array.from({ length: 5000 }, (_, line) => `v${line} = ${line};`);
     terminal.type(pasted(lines.join("\n")));
@@ -103,7 +103,7 @@ Deno.test("a paste of 100 KB is taken at once, and its visible part shown", () =
     await terminal.shows(". v4997 = 4997;", ". v4998 = 4998;", ". v4999 = 4999;//", "> |");
   }));
 
-Deno.test("a long line wraps, and the cursor is where the text is", () =>
+Deno.test("a long line wraps, and the cursor stays at its text", () =>
   withEditor({ columns: 20, rows: 6 }, async (terminal) => {
     terminal.type("x".repeat(17));
     await terminal.shows(`> ${"x".repeat(17)}|`);
@@ -121,7 +121,7 @@ Deno.test("a long line wraps, and the cursor is where the text is", () =>
     await terminal.shows(`> 1${"x".repeat(17)}`, "yz", "> |");
   }));
 
-Deno.test("a line that fills its row to the end leaves no empty row behind", () =>
+Deno.test("a line that exactly fills a row leaves no empty row below", () =>
   withEditor({ columns: 20, rows: 6 }, async (terminal) => {
     terminal.type("x".repeat(18), ENTER);
     await terminal.shows(`> ${"x".repeat(18)}`, "> |");
@@ -129,7 +129,7 @@ Deno.test("a line that fills its row to the end leaves no empty row behind", () 
     await terminal.shows(`> ${"x".repeat(18)}`, `> ${"y".repeat(18)}`, "> |");
   }));
 
-Deno.test("wide and combining characters are moved over and deleted as one", () =>
+Deno.test("the cursor moves over wide and combining characters as one, and deletes them as one", () =>
   withEditor({ columns: 20, rows: 6 }, async (terminal) => {
     terminal.type("'日本語e\u0301'");
     await terminal.shows("> '日本語e\u0301'|");
@@ -139,7 +139,7 @@ Deno.test("wide and combining characters are moved over and deleted as one", () 
     await terminal.shows("> '日|語e\u0301'");
     terminal.type(CTRL.e!, LEFT, BACKSPACE, "x".repeat(8), "本");
     await terminal.shows("> '日語xxxxxxxx本|'");
-    // The next character does not fit into the last column of the row.
+    // The next character does not fit in the last column of the row.
     terminal.type("本");
     await terminal.shows("> '日語xxxxxxxx本本|'");
     terminal.type("本");
@@ -156,7 +156,7 @@ Deno.test("output is printed above the input", () =>
     await terminal.shows("one", "two", "> [", ". |1");
   }));
 
-Deno.test("the input is drawn again when the size of the terminal changes", () =>
+Deno.test("the input is redrawn when the terminal is resized", () =>
   withEditor({ columns: 40, rows: 6 }, async (terminal) => {
     terminal.type("x".repeat(30));
     await terminal.shows(`> ${"x".repeat(30)}|`);
@@ -164,7 +164,7 @@ Deno.test("the input is drawn again when the size of the terminal changes", () =
     await terminal.shows(`> ${"x".repeat(18)}`, `${"x".repeat(12)}|`);
   }));
 
-Deno.test("the arrows go through whole inputs, and back to what was typed", () =>
+Deno.test("the arrow keys go through whole inputs, and back to the typed one", () =>
   withEditor({}, async (terminal) => {
     terminal.history.push("first", "f(\n1)", "other");
     terminal.type("typed", CTRL.a!, UP);
@@ -181,7 +181,7 @@ Deno.test("the arrows go through whole inputs, and back to what was typed", () =
     await terminal.shows("> |typed");
   }));
 
-Deno.test("the arrow up goes to inputs that begin with what is typed, and changes none of them", () =>
+Deno.test("the up arrow goes to inputs that begin with the typed text, and changes none of them", () =>
   withEditor({}, async (terminal) => {
     terminal.history.push("let a", "const b", "let c", "let c");
     terminal.type("let", UP);
@@ -215,7 +215,7 @@ Deno.test("Ctrl-R searches backwards while the query is typed", () =>
     assert.deepEqual(terminal.entered, []);
   }));
 
-Deno.test("Ctrl-R twice repeats the last search; Enter enters, Escape edits", () =>
+Deno.test("Ctrl-R pressed twice repeats the last search; Enter enters, Escape edits", () =>
   withEditor({}, async (terminal) => {
     terminal.history.push("a1", "b1", "a2");
     terminal.type(CTRL.r!, "a", ENTER);
@@ -228,12 +228,12 @@ Deno.test("Ctrl-R twice repeats the last search; Enter enters, Escape edits", ()
     await terminal.enters("a2", "xa1");
     terminal.type(CTRL.r!, "nosuch", CTRL.c!, "y", ENTER);
     await terminal.enters("a2", "xa1", "y");
-    // A query with a capital letter is meant literally.
+    // A query with a capital letter is case-sensitive.
     terminal.type(CTRL.r!, "A");
     await terminal.shows("> a2", "> xa1", "> y", "(failed reverse-i-search)`A': |");
   }));
 
-Deno.test("a search fits a narrow terminal", () =>
+Deno.test("a search fits in a narrow terminal", () =>
   withEditor({ columns: 20, rows: 6 }, async (terminal) => {
     terminal.history.push("日本語 = '日本語'");
     terminal.type(CTRL.r!, "=");
@@ -242,7 +242,7 @@ Deno.test("a search fits a narrow terminal", () =>
     await terminal.shows("> 日本語 = '日本語'", "> |");
   }));
 
-Deno.test("Tab completes, and lists the candidates the second time", () =>
+Deno.test("Tab completes, and lists the candidates when pressed again", () =>
   withEditor({
     columns: 20,
     complete: (text) =>
@@ -258,7 +258,7 @@ Deno.test("Tab completes, and lists the candidates the second time", () =>
     await terminal.shows("> alp", "alpha   alpine", "> alpine(", ".   |");
   }));
 
-Deno.test("Ctrl-C cancels a completion that does not come", async () => {
+Deno.test("Ctrl-C cancels a pending completion", async () => {
   const asked = Promise.withResolvers<void>();
   await withEditor({
     complete: () => {
@@ -273,7 +273,7 @@ Deno.test("Ctrl-C cancels a completion that does not come", async () => {
   });
 });
 
-Deno.test("Tab within a piece indents, and completes after a name", () =>
+Deno.test("Tab indents within an input, and completes after a name", () =>
   withEditor({ complete: (text) => Promise.resolve([["name"], text]) }, async (terminal) => {
     terminal.type("[\r\t\t1]\r");
     await terminal.enters("[\n\t\t1]");
@@ -283,7 +283,7 @@ Deno.test("Tab within a piece indents, and completes after a name", () =>
     await terminal.enters("[\n\t\t1]", "name()", "name");
   }));
 
-Deno.test("Ctrl-C drops the input, and says how to leave when it is empty; Ctrl-D leaves", () =>
+Deno.test("Ctrl-C drops the input, and says how to leave if it is empty; Ctrl-D leaves", () =>
   withEditor({}, async (terminal) => {
     terminal.type("[", ENTER, "1", CTRL.c!);
     await terminal.shows("> [", ". 1", "> |");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { KeyDecoder, type TerminalInput } from "../../../../cli/repl/editor/key_decoder.ts";
 
-/** What pieces are decoded to: names of keys, typed text in quotes, pastes in brackets. */
+/** The decoded pieces: names of keys, typed text in quotes, pastes in brackets. */
 function decode(...pieces: string[]): string[] {
   const taken: string[] = [];
   const decoder = new KeyDecoder((input) => taken.push(describe(input)));
@@ -15,7 +15,7 @@ function describe(input: TerminalInput): string {
   return input.kind === "text" ? `'${input.text}'` : `[${input.text}]`;
 }
 
-Deno.test("KeyDecoder names keys as the terminals send them", () => {
+Deno.test("KeyDecoder names keys for the sequences that terminals send", () => {
   const cases: Record<string, string[]> = {
     "\x01\x12\x1f\x1e\x00": ["ctrl-a", "ctrl-r", "ctrl-_", "ctrl-^", "ctrl-space"],
     "\r\n\x7f\b": ["enter", "enter", "backspace", "backspace"],
@@ -34,9 +34,9 @@ Deno.test("KeyDecoder names keys as the terminals send them", () => {
     "\x1bOc\x1b[d\x1b[3^": ["ctrl-right", "shift-left", "ctrl-delete"],
     "\x1bb\x1b\x7f\x1b\r\x1b<\x1b日": ["alt-b", "alt-backspace", "alt-enter", "alt-<", "alt-日"],
     "\x1b\x1b[C": ["alt-right"],
-    // From terminals that report all keys by their code points.
+    // From terminals that report every key by its code point.
     "\x1b[13;2u\x1b[27;5;13~\x1b[114;5u\x1b[97u": ["shift-enter", "ctrl-enter", "ctrl-r", "'a'"],
-    // Not keys that the editor knows: function keys, and answers of the terminal.
+    // Sequences that the editor does not know: function keys, and replies of the terminal.
     "\x1b[[A\x1b[15~\x1bOP\x1b[24;80R\x1b]11;rgb:0/0/0\x07\x1bP1$r\x1b\\\x1b[I\x1b[201~": [],
   };
   for (const [sent, expected] of Object.entries(cases)) {
@@ -48,7 +48,7 @@ Deno.test("KeyDecoder names keys as the terminals send them", () => {
   }
 });
 
-Deno.test("KeyDecoder decodes a paste as a whole, whatever it contains", () => {
+Deno.test("KeyDecoder decodes a paste as a whole, for any content", () => {
   assert.deepEqual(decode("a\x1b[200~b\rc\r\nd\n\x1b[A\x03\t\x1b[20\x1b[201~e"), [
     "'a'",
     "[b\nc\nd\n\x1b[A\x03\t\x1b[20]",
@@ -59,7 +59,7 @@ Deno.test("KeyDecoder decodes a paste as a whole, whatever it contains", () => {
   assert.deepEqual(decode("\x1b[200~a", "\x03", "b"), ["ctrl-c", "'b'"]);
 });
 
-Deno.test("KeyDecoder takes an Escape with nothing after it for the key", async () => {
+Deno.test("KeyDecoder reads an Escape without a sequence as the key", async () => {
   for (const [sent, expected] of [["\x1b", "escape"], ["\x1b[", "escape '['"]] as const) {
     const taken: string[] = [];
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -1,0 +1,107 @@
+/**
+ * Taking times in the process that measures. Every measurement warms up first, for half of its duration.
+ *
+ * @module
+ */
+import { quantile } from "./statistics.ts";
+
+/** How many requests are outstanding at once where one sender has many. */
+export const OUTSTANDING = 64;
+
+/** How many one-way messages are sent between two looks at the clock. */
+const BATCH = 64;
+
+/** Times work one by one. Returns the median and the 99th percentile, in us. */
+export async function timeEach(
+  duration: number,
+  work: () => Promise<unknown>,
+): Promise<{ p50: number; p99: number }> {
+  for (const end = performance.now() + duration / 2; performance.now() < end;) await work();
+  const times: number[] = [];
+  let now = performance.now();
+  for (const end = now + duration; now < end;) {
+    const start = now;
+    await work();
+    now = performance.now();
+    times.push((now - start) * 1000);
+  }
+  times.sort((a, b) => a - b);
+  return { p50: quantile(times, 0.5), p99: quantile(times, 0.99) };
+}
+
+/** Keeps several pieces of work under way. Returns how many are done in a second. */
+export async function rateOf(
+  duration: number,
+  lanes: readonly (() => Promise<unknown>)[],
+): Promise<number> {
+  await runLanes(duration / 2, lanes);
+  const start = performance.now();
+  const done = await runLanes(duration, lanes);
+  return perSecond(done, start);
+}
+
+async function runLanes(
+  duration: number,
+  lanes: readonly (() => Promise<unknown>)[],
+): Promise<number> {
+  let done = 0;
+  // Looking at the clock takes a good part of a microsecond, so one lane does it for all.
+  let over = false;
+  const end = performance.now() + duration;
+  await Promise.all(lanes.map(async (work, lane) => {
+    while (!over) {
+      await work();
+      done++;
+      if (lane === 0) over = performance.now() >= end;
+    }
+  }));
+  return done;
+}
+
+/** The lanes of one sender: the same work, so many times at once. */
+export function lanes(count: number, work: () => Promise<unknown>): (() => Promise<unknown>)[] {
+  return Array.from({ length: count }, () => work);
+}
+
+/** A stream of messages that are not answered. */
+export interface OneWay {
+  /** Sends one message. Returns a promise if the sender has to wait before it sends the next. */
+  send(): Promise<unknown> | undefined;
+  /** Asks how many messages have arrived, all that were sent before included. */
+  arrived(): Promise<number>;
+}
+
+/**
+ * Sends messages one way, and waits until they have arrived. Returns how many do in a second.
+ *
+ * @throws {Error} if messages are lost.
+ */
+export async function rateOneWay(
+  duration: number,
+  stream: OneWay,
+  batch: number = BATCH,
+): Promise<number> {
+  await sendFor(duration / 2, stream, batch);
+  const start = performance.now();
+  const sent = await sendFor(duration, stream, batch);
+  return perSecond(sent, start);
+}
+
+async function sendFor(duration: number, stream: OneWay, batch: number): Promise<number> {
+  const before = await stream.arrived();
+  let sent = 0;
+  for (const end = performance.now() + duration; performance.now() < end;) {
+    for (let i = 0; i < batch; i++) {
+      const congested = stream.send();
+      if (congested) await congested;
+    }
+    sent += batch;
+  }
+  const arrived = await stream.arrived() - before;
+  if (arrived !== sent) throw new Error(`${arrived} of ${sent} messages arrived`);
+  return sent;
+}
+
+function perSecond(count: number, start: number): number {
+  return count / (performance.now() - start) * 1000;
+}
