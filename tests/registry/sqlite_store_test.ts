@@ -1,15 +1,13 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { dirname } from "node:path";
-import { fileURLToPath } from "node:url";
 import { SqliteStore } from "../../registry/sqlite_store.ts";
 import { KEPT_CHANGES } from "../../registry/store.ts";
 import { EnsembleError } from "../../runtime/errors.ts";
 import { INSTANCE_LENGTH } from "../../runtime/server/credentials.ts";
 import { testConformance } from "./conformance.ts";
 import { FollowedStore, ownEntry } from "./followed_store.ts";
-
-const WRITER = fileURLToPath(new URL("./acknowledging_writer.ts", import.meta.url));
+import { REGISTRY_PROGRAM } from "./killed_registry.ts";
 
 testConformance({
   name: "sqlite",
@@ -175,7 +173,7 @@ Deno.test("a second registry cannot open a database, by any path, until the firs
       await assertRefused(name, new RegExp(`: another registry has it open: pid ${Deno.pid}$`));
     }
     const other = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", WRITER, path],
+      args: ["run", "-A", "--no-check", REGISTRY_PROGRAM, dirname(path), "00".repeat(32)],
       stdout: "null",
       stderr: "piped",
     }).outputSync();
