@@ -79,7 +79,7 @@ export interface EtcdStream {
   readonly member: string;
   /** The results, until the member or {@linkcode EtcdStream.close} ends them. */
   readonly results: AsyncIterable<unknown>;
-  /** Ends the stream, which then fails. */
+  /** Ends the results. */
   close(): void;
 }
 
@@ -136,7 +136,7 @@ export class EtcdGateway implements Disposable {
     body: unknown,
     { timeout = REQUEST_TIMEOUT }: EtcdRequestOptions = {},
   ): Promise<Result> {
-    return await this.#attempt(timeout, async (member, { signal }) => {
+    return await this.#attempt(timeout, async (member, signal) => {
       const response = await this.#post(member, { path, body, signal });
       return await response.json() as Result;
     });
@@ -148,14 +148,16 @@ export class EtcdGateway implements Disposable {
    * @throws {EnsembleError} as {@linkcode EtcdGateway.request} does.
    */
   async stream(path: string, body: unknown): Promise<EtcdStream> {
-    return await this.#attempt(REQUEST_TIMEOUT, async (member, attempt) => {
-      const response = await this.#post(member, { path, body, signal: attempt.signal });
+    return await this.#attempt(REQUEST_TIMEOUT, async (member, signal) => {
+      const response = await this.#post(member, { path, body, signal });
+      const reader = response.body!.getReader();
       const stream: EtcdStream = {
         member,
-        results: parseResults(response.body!),
+        results: parseResults(reader),
         close: () => {
           this.#streams.delete(stream);
-          attempt.abort(closed());
+          // Aborting the request does not always end an answer that has begun.
+          reader.cancel().catch(() => {});
         },
       };
       this.#streams.add(stream);
@@ -173,7 +175,7 @@ export class EtcdGateway implements Disposable {
 
   async #attempt<Result>(
     timeout: number,
-    attempt: (member: string, controller: AbortController) => Promise<Result>,
+    attempt: (member: string, signal: AbortSignal) => Promise<Result>,
   ): Promise<Result> {
     const deadline = performance.now() + timeout;
     using _turn = await this.#turn();
@@ -187,7 +189,7 @@ export class EtcdGateway implements Disposable {
       const late = new Error(`it does not answer within ${Math.round(time)} ms`);
       const timer = setTimeout(() => controller.abort(late), time);
       try {
-        return await attempt(member, controller);
+        return await attempt(member, controller.signal);
       } catch (error) {
         if (this.#isClosed) throw closed();
         if (error instanceof EtcdError) {
@@ -281,11 +283,12 @@ function closed(): EnsembleError {
 
 /** Parses the results of a stream, one on each line. */
 async function* parseResults(
-  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>,
 ): AsyncGenerator<unknown> {
+  const decoder = new TextDecoder();
   let rest: string[] = [];
-  for await (const text of body.pipeThrough(new TextDecoderStream())) {
-    const [first = "", ...more] = text.split("\n");
+  for (let read; !(read = await reader.read()).done;) {
+    const [first = "", ...more] = decoder.decode(read.value, { stream: true }).split("\n");
     rest.push(first);
     for (const next of more) {
       const line = rest.join("");
