@@ -31,6 +31,12 @@ export interface ServerLocations {
   nearby?(id: string): readonly Address[];
 }
 
+/** The parts of the view of the registry that a book needs. */
+export type BookedView = Pick<
+  RegistryView,
+  "known" | "lastKnown" | "refresh" | "unreachableFor" | "useLastKnown"
+>;
+
 /** The addresses and instance of a server, from the registry. */
 export type Located = Pick<RegistryEntry, "addresses" | "instance">;
 
@@ -38,12 +44,12 @@ export type Located = Pick<RegistryEntry, "addresses" | "instance">;
 export class AddressBook {
   readonly #given = new Map<string, Address[]>();
   #registry: RegistryAddresses;
-  readonly #view: Pick<RegistryView, "known" | "refresh" | "useLastKnown">;
+  readonly #view: BookedView;
   readonly #locations: ServerLocations & { readonly id: string };
 
   /** Creates the book of the server `locations.id`, with the given addresses. */
   constructor(
-    view: Pick<RegistryView, "known" | "refresh" | "useLastKnown">,
+    view: BookedView,
     locations: ServerLocations & { readonly id: string },
   ) {
     this.#view = view;
@@ -78,13 +84,19 @@ export class AddressBook {
    * unreachable, or whose entry is not known, has none.
    */
   found(id: string): Located | undefined {
-    const entry = this.#view.known(id);
-    return entry && entry.state !== "unreachable" ? inOrder(entry) : undefined;
+    return reachable(this.#view.known(id));
   }
 
-  /** Notes that the entry in the view is used, since the registry does not answer. */
-  useLastKnown(error: Error): void {
-    this.#view.useLastKnown(error);
+  /**
+   * The entry of a server as it was last known, for when the registry does not answer; the log says
+   * that it is used.
+   *
+   * @param error why the registry does not answer.
+   */
+  lastFound(id: string, error: Error): Located | undefined {
+    const located = reachable(this.#view.lastKnown(id));
+    if (located) this.#view.useLastKnown(error);
+    return located;
   }
 
   /** The existing UNIX sockets at which a server may be, for when the registry cannot be asked. */
@@ -102,11 +114,15 @@ export class AddressBook {
    * not answer.
    */
   async refresh(id: string): Promise<Located> {
-    const entry = await this.#lookUp(id);
-    if (entry.state !== "unreachable") return inOrder(entry);
+    const located = reachable(await this.#lookUp(id));
+    if (located) return located;
+    const time = this.#view.unreachableFor(id);
+    const what = time === undefined
+      ? "it is unreachable"
+      : `it has been unreachable for ${Math.round(time / 1000)} s`;
     throw new EnsembleError(
-      "it is unreachable: it has not renewed its lease at the registry, or its connection broke " +
-        "and its addresses refuse",
+      `${what}: it has not renewed its lease at the registry, or its connection broke and its ` +
+        "addresses refuse",
       { code: "DISCONNECTED" },
     );
   }
@@ -143,8 +159,9 @@ export class AddressBook {
   }
 }
 
-function inOrder({ addresses, instance }: RegistryEntry): Located {
-  return { addresses: byKind(addresses), instance };
+function reachable(entry: RegistryEntry | undefined): Located | undefined {
+  if (!entry || entry.state === "unreachable") return undefined;
+  return { addresses: byKind(entry.addresses), instance: entry.instance };
 }
 
 function exists(path: string): boolean {

@@ -104,6 +104,8 @@ export class RegistryView {
   readonly #ids = new Map<string, Feed>();
   readonly #roles = new Map<string, Feed>();
   #all: Feed | undefined;
+  /** Since when servers that are followed are unreachable. */
+  readonly #unreachable = new Map<string, number>();
   readonly #watchers = new Set<WatchOptions>();
   readonly #queues = new Set<WatchQueue<WatchedChange>>();
   /** The cursor for the next changes. */
@@ -143,8 +145,20 @@ export class RegistryView {
     return this.#away && performance.now() - this.#away.since;
   }
 
-  /** The entry of a server that is followed: the last known one while the registry is away. */
+  /** For how long a server has been unreachable, in ms, if it was followed before. */
+  unreachableFor(id: string): number | undefined {
+    const since = this.#unreachable.get(id);
+    return since === undefined ? undefined : performance.now() - since;
+  }
+
+  /** The entry of a server that is followed, unless the registry is away. */
   known(id: string): RegistryEntry | undefined {
+    const feed = this.#ids.get(id);
+    return feed && this.#isTrue(feed) ? this.lastKnown(id) : undefined;
+  }
+
+  /** The entry of a server, as it was when the registry last told of it. */
+  lastKnown(id: string): RegistryEntry | undefined {
     const feed = this.#ids.get(id);
     if (feed) feed.used = performance.now();
     return feed?.entries.get(id);
@@ -168,7 +182,7 @@ export class RegistryView {
     try {
       return await this.refresh(id, options);
     } catch (error) {
-      const known = this.known(id);
+      const known = this.lastKnown(id);
       if (!known) throw error;
       this.useLastKnown(error as Error);
       return known;
@@ -452,6 +466,8 @@ export class RegistryView {
     const { id } = change;
     const one = this.#ids.get(id);
     if (one) this.#apply(one, change);
+    if (one && change.change === "unreachable") this.#unreachable.set(id, performance.now());
+    else this.#unreachable.delete(id);
     for (const feed of this.#roles.values()) {
       if (change.roles.includes(feed.role!) || feed.entries.has(id)) this.#apply(feed, change);
     }
@@ -489,10 +505,16 @@ export class RegistryView {
     const old = performance.now() - FOLLOWED_TIME;
     for (const feeds of [this.#ids, this.#roles]) {
       for (const [key, { used, queues }] of feeds) {
-        if (used < old && queues.size === 0) feeds.delete(key);
+        if (used >= old || queues.size > 0) continue;
+        feeds.delete(key);
+        if (feeds === this.#ids) this.#unreachable.delete(key);
       }
     }
-    if (this.#all?.queues.size === 0) this.#all = undefined;
+    // All changes are many, so they are not followed for longer than they are watched.
+    const all = this.#all;
+    if (all?.queues.size === 0 && performance.now() - all.used > FOLLOW_DELAY) {
+      this.#all = undefined;
+    }
   }
 
   #lose({ message }: Error): void {

@@ -306,8 +306,9 @@ export class Router implements Route, Connections {
   }
 
   /**
-   * Dials the addresses in the registry, except those that were tried. If those last known fail,
-   * asks the registry again. If it cannot be asked, dials the sockets at which the peer may be.
+   * Dials the addresses in the registry, except those that were tried. If those that it told of
+   * fail, asks it again. If it cannot be asked, dials the last known ones, and the sockets at which
+   * the peer may be.
    */
   async #dialFound(
     peer: Peer,
@@ -325,10 +326,15 @@ export class Router implements Route, Connections {
     try {
       found = await book.refresh(peer.id);
     } catch (error) {
-      const isAway = error instanceof DisconnectedError || error instanceof TimeoutError;
-      failures.push(...isAway ? failed : [], error as Error);
-      if (!isAway) return false;
-      if (known) book.useLastKnown(error);
+      if (!(error instanceof DisconnectedError || error instanceof TimeoutError)) {
+        failures.push(error as Error);
+        return false;
+      }
+      const last = known ? undefined : book.lastFound(peer.id, error);
+      if (last && await this.#dialAll(peer, last.addresses, { failures: failed, tried, ...last })) {
+        return true;
+      }
+      failures.push(...failed, error);
       return await this.#dialAll(peer, book.nearby(peer.id), { failures, tried });
     }
     const { addresses, instance } = found;

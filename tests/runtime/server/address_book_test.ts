@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import type { AskOptions } from "../../../runtime/actor/messaging.ts";
 import { UnknownServerError } from "../../../runtime/errors.ts";
-import { AddressBook } from "../../../runtime/server/address_book.ts";
+import { AddressBook, type BookedView } from "../../../runtime/server/address_book.ts";
 import type { RegistryEntry, ServerState } from "../../../runtime/server/registry_protocol.ts";
-import type { RegistryView } from "../../../runtime/server/registry_view.ts";
 import { type Address, localUnixAddress } from "../../../runtime/wire/address.ts";
 
 const A = "a";
@@ -29,13 +28,15 @@ function entryOf(
 function viewOf(
   entry: (id: string) => RegistryEntry | undefined,
   asked: [string, AskOptions | undefined][] = [],
-): Pick<RegistryView, "known" | "refresh" | "useLastKnown"> {
+): BookedView {
   return {
     known: entry,
+    lastKnown: entry,
     refresh(id, options) {
       asked.push([id, options]);
       return Promise.resolve(entry(id));
     },
+    unreachableFor: (id) => id === B ? 12_300 : undefined,
     useLastKnown: () => {},
   };
 }
@@ -81,7 +82,10 @@ Deno.test("refresh throws when a server is not registered, or is unreachable", a
     SELF,
   );
   await assert.rejects(book.refresh(A), UnknownServerError);
-  await assert.rejects(book.refresh(B), { code: "DISCONNECTED", message: /it is unreachable/ });
+  await assert.rejects(book.refresh(B), {
+    code: "DISCONNECTED",
+    message: /^it has been unreachable for 12 s: /,
+  });
 });
 
 Deno.test("addresses that a person gave are kept apart from those of the registry", () => {

@@ -243,7 +243,7 @@ Deno.test("servers and roles that are not asked for any more are not followed an
   await viewed.followed();
   assert.equal(view.size, 3);
   await viewed.clock.tickAsync(FOLLOWED_TIME - 1);
-  view.known("a");
+  view.lastKnown("a");
   await viewed.clock.tickAsync(2);
   registry.put("a");
   await happened(() => view.size === 1);

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import { on, onShutdown } from "../../../runtime/actor/cases.ts";
+import { MemoryStore } from "../../../registry/local_store.ts";
 import { ActorRef, REGISTRY_ID } from "../../../runtime/actor/references.ts";
 import type { HandlersOf } from "../../../runtime/actor/service.ts";
 import { ping } from "../../../runtime/ensemble/remote.ts";
 import {
   type ChangesQuery,
+  type OwnEntry,
   registryClient,
   type RegistryEntry,
   type RegistryHandlers,
@@ -625,7 +627,11 @@ Deno.test("no server takes the id of a running, connected server", async () => {
   const { instance } = b.entry;
   await assert.rejects(
     ensemble.start("b", { listen: [anyPort()] }),
-    /: b is already running: pid \d+ on host \S+ at unix:\S+; this one is pid \d+ .*: stop that one, or choose another id$/,
+    {
+      code: "ID_TAKEN",
+      message:
+        /^b is already running: pid \d+ on host \S+ at unix:\S+; this one is pid \d+ .*: stop that one, or choose another id$/,
+    },
   );
   assert.equal(logs.complaints.length, 1);
   assert.match(
@@ -836,4 +842,64 @@ Deno.test("sending to an invalid server id fails at once, and has no other effec
     await assert.rejects(a.actors.ask(ref, { type: "n" }), /^InvalidInputError: not a server id: /);
   }
   assert.deepEqual(LocalEnsemble.peers(a), ["registry"]);
+});
+
+Deno.test("a server that the registry has as unreachable is not dialled", async () => {
+  await using ensemble = new LocalEnsemble();
+  const registry = await ensemble.startRegistry(new MemoryStore({ lease: 500 }));
+  const a = await ensemble.start("a");
+  const { instance } = a.entry;
+  // It accepts, but its lease runs out.
+  const listener = Deno.listen({ port: 0 });
+  const { port } = listener.addr;
+  let dials = 0;
+  void (async () => {
+    for await (const stream of listener) {
+      dials++;
+      stream.close();
+    }
+  })();
+  const entry: OwnEntry = {
+    id: "b",
+    instance: instance.map((byte) => byte ^ 1),
+    addresses: [{ kind: "tcp", host: "127.0.0.1", port }],
+    roles: [],
+    state: "up",
+  };
+  const client = registryClient(registry.actors);
+  await client.register({ entry });
+  await assert.rejects(ping(a.actors, "b"), /the peer closed the connection/);
+  assert.ok(dials > 0);
+  await eventually(
+    async () => (await client.lookup({ id: "b" })).entry?.state === "unreachable",
+    "its lease has run out",
+  );
+  dials = 0;
+  await assert.rejects(ping(a.actors, "b"), {
+    code: "DISCONNECTED",
+    message: /^cannot reach b: it (is|has been) unreachable/,
+  });
+  assert.equal(dials, 0);
+  listener.close();
+});
+
+Deno.test("while the registry is away, a server is reached where it was last, and the log says so", async () => {
+  using logs = await CapturedLogs.start();
+  await using ensemble = new LocalEnsemble();
+  const registry = await ensemble.startRegistry();
+  await using way = await Proxy.start({ at: ensemble.socket("way"), target: ensemble.socket("b") });
+  const [a, b] = await Promise.all([
+    ensemble.start("a"),
+    ensemble.start("b", { announce: [way.address] }),
+  ]);
+  await ping(a.actors, b.id);
+  await ensemble.stop(registry);
+  for (let round = 0; round < 2; round++) {
+    way.cut();
+    await eventually(() => a.session(b.id) === undefined, "it is cut off");
+    await ping(a.actors, b.id);
+  }
+  assert.equal(logs.matching(/WARN registry: .*servers are found where they were last/).length, 1);
+  // Of one that it never asked for it knows nothing.
+  await assert.rejects(ping(a.actors, "c"), { message: /cannot reach c: cannot reach registry/ });
 });
