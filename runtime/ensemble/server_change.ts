@@ -7,7 +7,18 @@ import type { ServerState } from "../server/registry_protocol.ts";
 import type { WatchedChange } from "../server/registry_view.ts";
 import { describeEntry, type ServerInfo } from "./server_info.ts";
 
-/** Options of `server.watch`. */
+/**
+ * Options of `server.watch`.
+ *
+ * @example Watch one server for a minute
+ * ```ts
+ * import { startServer, type WatchOptions } from "@gxensemble/ensemble";
+ *
+ * const options: WatchOptions = { id: "web1", signal: AbortSignal.timeout(60_000) };
+ * await using client = await startServer();
+ * for await (const { change } of client.watch(options)) console.log(change);
+ * ```
+ */
 export interface WatchOptions {
   /** Only the server with this id. */
   readonly id?: string | undefined;
@@ -17,7 +28,21 @@ export interface WatchOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A change of a registered server, as `server.watch` gives it. */
+/**
+ * A change of a registered server, as `server.watch` gives it.
+ *
+ * @example Log the changes of all workers
+ * ```ts
+ * import { type ServerChange, startServer } from "@gxensemble/ensemble";
+ *
+ * function log({ change, id, addresses }: ServerChange) {
+ *   console.log(change, id, ...addresses);
+ * }
+ *
+ * await using client = await startServer();
+ * for await (const change of client.watch({ role: "worker" })) log(change);
+ * ```
+ */
 export interface ServerChange {
   /**
    * What happened:

@@ -87,6 +87,15 @@ export type OwnState = typeof OWN_STATES[number];
 /**
  * The state of a registered server. It is `unreachable` when its lease has run out, or when its
  * connection broke and its addresses refuse.
+ *
+ * @example Look up servers that are about to be up, too
+ * ```ts
+ * import { type ServerState, startServer } from "@gxensemble/ensemble";
+ *
+ * const states: ServerState[] = ["starting", "up"];
+ * await using client = await startServer();
+ * console.log(await client.lookup({ role: "worker", states }));
+ * ```
  */
 export type ServerState = "starting" | "up" | "draining" | "unreachable";
 
