@@ -33,6 +33,7 @@ export class BrokenConnections {
   readonly #presence: (entry: RegistryEntry) => Promise<Presence>;
   readonly #queue: Disconnected[] = [];
   #looking = 0;
+  #isClosed = false;
 
   /** Looks for the servers of a directory with `presence`. */
   constructor(
@@ -49,9 +50,15 @@ export class BrokenConnections {
 
   /** Looks for a server if it is registered. */
   lookFor(server: Disconnected): void {
-    if (!this.#entryOf(server)) return;
+    if (this.#isClosed || !this.#entryOf(server)) return;
     this.#queue.push(server);
     if (this.#looking < AT_ONCE) void this.#work();
+  }
+
+  /** Looks for no further ones: the registry stops, and its own connections end. */
+  close(): void {
+    this.#isClosed = true;
+    this.#queue.length = 0;
   }
 
   async #work(): Promise<void> {
@@ -74,7 +81,7 @@ export class BrokenConnections {
     const before = this.#entryOf(server);
     if (!before || await this.#presence(before) !== "gone") return;
     const entry = this.#entryOf(server);
-    if (!entry || !await this.#store.lapse(entry.id, entry.revision)) return;
+    if (this.#isClosed || !entry || !await this.#store.lapse(entry.id, entry.revision)) return;
     logger.info("{id} is unreachable: its connection broke, and nothing answers as {place}", {
       id: entry.id,
       place: describePlace(entry),

@@ -3,37 +3,31 @@
  *
  * @module
  */
-import { isDeepStrictEqual } from "node:util";
 import { getLogger } from "npm:@logtape/logtape@^2.4.2";
 import type { Actor } from "../runtime/actor/actor.ts";
 import { UNBOUNDED } from "../runtime/actor/mailbox.ts";
 import type { HandlerContext } from "../runtime/actor/handler_context.ts";
 import { REGISTRY_ID } from "../runtime/actor/references.ts";
 import type { HandlersOf } from "../runtime/actor/service.ts";
-import { EnsembleError, InvalidInputError } from "../runtime/errors.ts";
+import { InvalidInputError } from "../runtime/errors.ts";
 import type { ActorServer } from "../runtime/server/actor_server.ts";
 import { ADMIN, type Session, sessionOf } from "../runtime/server/capabilities.ts";
 import { sameInstance, shortInstance } from "../runtime/server/credentials.ts";
 import {
   describePlace,
-  idTaken,
   type OwnEntry,
   REGISTRY,
   registryChecks,
   type RegistryEntry,
   type RegistryHandlers,
-  withClaimant,
 } from "../runtime/server/registry_protocol.ts";
 import { formatAddressUrl } from "../runtime/wire/address.ts";
 import { BlockingQueries } from "./blocking_queries.ts";
 import { BrokenConnections } from "./broken_connections.ts";
 import { ChangeQueue } from "./change_queue.ts";
 import { Directory } from "./directory.ts";
+import { EntryChanges } from "./entry_changes.ts";
 import type { RegistryStore } from "./store.ts";
-
-/** How often a registration is tried while the entry changes, and the pause in between, in ms. */
-const MAX_TRIES = 50;
-const RETRY_INTERVAL = 20;
 
 const logger = getLogger(["gxensemble", "registry"]);
 
@@ -67,7 +61,10 @@ export async function serveRegistry(server: RegistryServer, store: RegistryStore
   // Concurrent: `presence` may take a second, and new connections wait for `lookup`.
   const options = { concurrent: true, drains: false, mailbox: UNBOUNDED, requests: registryChecks };
   const actor = server.actors.serve(String(REGISTRY.actor), handlers, options);
-  actor.ended.then(() => queries.close());
+  actor.ended.then(() => {
+    queries.close();
+    broken.close();
+  });
   return actor;
 }
 
@@ -88,6 +85,7 @@ function registryHandlers(
 ): HandlersOf<RegistryHandlers> {
   const { capabilities } = server;
   const queue = new ChangeQueue();
+  const changes = new EntryChanges(server, { store, directory });
   const change = <Result>(
     { envelope }: HandlerContext,
     { id, what, make, failure }: {
@@ -116,18 +114,6 @@ function registryHandlers(
   };
   const own = (): RegistryEntry => ({ ...server.entry, revision: 0 });
 
-  // Puts an entry in place of the one that the directory has, if its id is free.
-  const put = async (entry: OwnEntry): Promise<number | undefined> => {
-    const before = directory.get(entry.id);
-    if (before && !sameInstance(before.instance, entry.instance)) {
-      const holder = await server.holderOf(before);
-      if (holder) throw withClaimant(idTaken(withLease(before), holder), entry);
-    } else if (before && isSame(before, entry) && await store.renew(entry.id, entry.instance)) {
-      return before.revision;
-    }
-    return await store.put(entry, before?.revision ?? 0);
-  };
-
   return {
     register({ entry }, context) {
       const { id, instance, roles, addresses, state } = entry;
@@ -141,21 +127,11 @@ function registryHandlers(
         throw new InvalidInputError(`not a registry entry of ${id}: the instance is another's`);
       }
       const make = async () => {
-        const old = directory.get(id);
-        let revision = await put(entry);
-        // Another registry over the store has changed the entry, or a lease ran out meanwhile.
-        for (let tries = 1; revision === undefined; tries++) {
-          if (tries === MAX_TRIES) {
-            throw new EnsembleError(`the entry of ${id} keeps changing: register again`);
-          }
-          await new Promise((resolve) => setTimeout(resolve, RETRY_INTERVAL));
-          revision = await put(entry);
+        const { revision, before } = await changes.register(entry);
+        if (before && !sameInstance(before.instance, instance) && mayLog("replacements", context)) {
+          logReplacement(before, entry);
         }
-        await directory.reached(revision);
-        if (old && !sameInstance(old.instance, instance) && mayLog("replacements", context)) {
-          logReplacement(old, entry);
-        }
-        if (revision !== old?.revision && mayLog("additions", context)) {
+        if (revision !== before?.revision && mayLog("additions", context)) {
           logger.info("{id} is {state}: {roles} {addresses}", {
             id,
             state,
@@ -184,11 +160,8 @@ function registryHandlers(
     remove({ id, instance }, context) {
       const session = ownSession(id, context);
       const make = async () => {
-        const isOwn = session !== undefined && sameInstance(session.instance, instance);
-        const entry = directory.get(id);
-        const isRemoved = entry !== undefined && sameInstance(entry.instance, instance) &&
-          await store.delete(id, { expected: entry.revision, as: "left" });
-        if (isOwn) session.left = true;
+        const isRemoved = await changes.remove({ id, instance });
+        if (session && sameInstance(session.instance, instance)) session.left = true;
         if (isRemoved && mayLog("removals", context)) logger.info("{id} has left", { id });
         return isRemoved;
       };
@@ -197,21 +170,9 @@ function registryHandlers(
       return change(context, { id, what: "remove from the registry", make, failure });
     },
 
-    forget({ id, force = false }, context) {
+    forget({ id, force }, context) {
       const make = async () => {
-        const entry = directory.get(id);
-        if (!entry) {
-          throw new EnsembleError(`no server ${id} is registered`, { code: "UNKNOWN_SERVER" });
-        }
-        const isAlive = entry.state !== "unreachable" && await server.presence(entry) !== "gone";
-        if (isAlive && !force) {
-          throw new EnsembleError(
-            `${id} is ${entry.state}, as ${describePlace(entry)}: stop it, or use -f`,
-          );
-        }
-        if (!await store.delete(id, { expected: entry.revision, as: "gone" })) {
-          throw new EnsembleError(`the entry of ${id} has just changed: look again`);
-        }
+        await changes.forget(id, { force });
         logger.info("{id} was removed by {by}", { id, by: context.sender.server });
       };
       return change(context, { id, what: "forget", make });
@@ -260,11 +221,6 @@ function registryHandlers(
 function ownSession(id: string, { envelope }: HandlerContext): Session | undefined {
   const session = sessionOf(envelope);
   return session?.peer === id ? session : undefined;
-}
-
-/** Whether an entry is what a server says of itself. */
-function isSame({ revision: _, ...entry }: RegistryEntry, own: OwnEntry): boolean {
-  return isDeepStrictEqual(entry, own);
 }
 
 function logReplacement(old: RegistryEntry, entry: OwnEntry): void {

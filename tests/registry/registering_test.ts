@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { MemoryStore } from "../../registry/local_store.ts";
-import { DEFAULT_LEASE, UNREACHABLE_LEASES } from "../../registry/store.ts";
+import { DEFAULT_LEASE, type Removal, UNREACHABLE_LEASES } from "../../registry/store.ts";
 import type { ActorServer } from "../../runtime/server/actor_server.ts";
 import {
   type OwnEntry,
@@ -311,4 +311,39 @@ Deno.test("registries has the registry's own entry", async () => {
   const console = await ensemble.startConsole();
   const found = await registryClient(console.actors).registries();
   assert.deepEqual(found, [{ ...registry.entry, revision: 0 }]);
+});
+
+Deno.test("a change looks again when the entry is another one by then", async () => {
+  await using ensemble = new LocalEnsemble();
+  /** A store in which the lease of an entry runs out just before each change. */
+  class OvertakenStore extends MemoryStore {
+    readonly #overtaken = new Set<string>();
+
+    override async put(entry: OwnEntry, expected: number): Promise<number | undefined> {
+      await this.#overtake(`put ${entry.id}`, entry.id, expected);
+      return await super.put(entry, expected);
+    }
+
+    override async delete(
+      id: string,
+      options: { readonly expected: number; readonly as: Removal },
+    ): Promise<boolean> {
+      await this.#overtake(`${options.as} ${id}`, id, options.expected);
+      return await super.delete(id, options);
+    }
+
+    async #overtake(what: string, id: string, expected: number): Promise<void> {
+      if (this.#overtaken.has(what)) return;
+      this.#overtaken.add(what);
+      await this.lapse(id, expected);
+    }
+  }
+  const registry = await ensemble.startRegistry(new OvertakenStore());
+  const { register, remove, forget, lookup } = registryClient(registry.actors);
+  for (const id of ["a", "b"]) await register({ entry: ownEntry(id) });
+  await register({ entry: ownEntry("a", { roles: ["r"] }) });
+  assert.deepEqual((await lookup({ id: "a" })).entry!.roles, ["r"]);
+  assert.equal(await remove(ownEntry("a")), true);
+  await forget({ id: "b", force: true });
+  for (const id of ["a", "b"]) assert.equal((await lookup({ id })).entry, undefined);
 });
