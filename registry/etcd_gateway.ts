@@ -10,8 +10,8 @@ import { formatEndpoint, type InternetAddress } from "../runtime/wire/address.ts
 /** The time for one attempt at a member, in ms, if there are other members. */
 const ATTEMPT_TIMEOUT = 1_000;
 
-/** The time for a request at all members together, in ms. */
-const REQUEST_TIMEOUT = 5_000;
+/** The time for a request at all members together, in ms: less than a server waits for an answer. */
+const REQUEST_TIMEOUT = 4_000;
 
 /** The pause when no member has answered, in ms: an election takes about a second. */
 const PAUSE = 200;

@@ -205,7 +205,12 @@ export class ActorServer {
       onClosed: (session) => this.#onDisconnected.forEach((react) => react(session)),
     });
     this.view.onReachable = (id) => this.#router.retry(id);
-    if (options.register) this.#registration = new Registration(this.actors, () => this.entry);
+    if (options.register) {
+      this.#registration = new Registration(this.actors, {
+        entry: () => this.entry,
+        leave: () => this.#router.leaveRegistry(),
+      });
+    }
     this.actors.guard = this.capabilities;
     this.actors.route = this.#router;
     this.#instance = instance.publicKey;

@@ -10,7 +10,7 @@ import { onDown, onPing, onShutdown, onUnexpected } from "../actor/cases.ts";
 import { type Case, UNBOUNDED } from "../actor/mailbox.ts";
 import { messageType } from "../actor/messaging.ts";
 import { ActorRef, REGISTRY_ID } from "../actor/references.ts";
-import { DisconnectedError, TimeoutError } from "../errors.ts";
+import { ActorError, DisconnectedError, TimeoutError } from "../errors.ts";
 import { type Lease, type OwnEntry, registryClient, withClaimant } from "./registry_protocol.ts";
 
 const logger = getLogger(["gxensemble", "registration"]);
@@ -25,6 +25,9 @@ const RENEWED_AFTER = 1 / 3;
 /** How much the pauses and intervals of servers differ at most, as a share of them. */
 const JITTER = 0.1;
 
+/** The maximum number of registries that are asked in a row. */
+const MAX_TRIES = 4;
+
 /** How long a stopping server waits for the registry to remove its entry, in ms. */
 const REMOVE_TIMEOUT = 1_000;
 
@@ -38,6 +41,7 @@ const OTHERS: readonly Case[] = [onPing, onShutdown(), onUnexpected];
 export class Registration {
   readonly #actors: ActorSystem;
   readonly #entry: () => OwnEntry;
+  readonly #leave: () => boolean;
   /** Whether the registry has been asked to add the entry. */
   #isAsked = false;
   /** Whether the entry was removed, and must not be added again. */
@@ -52,10 +56,17 @@ export class Registration {
   /** Whether the actor will notice that the connection to the registry is lost. */
   #isMonitored = false;
 
-  /** Asks nothing yet; `entry` gives the entry as it is now. */
-  constructor(actors: ActorSystem, entry: () => OwnEntry) {
+  /**
+   * Asks nothing yet. `entry` gives the entry as it is now; `leave` has another registry asked from
+   * now on, and returns whether there is one.
+   */
+  constructor(
+    actors: ActorSystem,
+    { entry, leave }: { entry: () => OwnEntry; leave: () => boolean },
+  ) {
     this.#actors = actors;
     this.#entry = entry;
+    this.#leave = leave;
   }
 
   /**
@@ -81,11 +92,12 @@ export class Registration {
     }
   }
 
-  async #register(): Promise<Lease> {
+  async #register(tries = 1): Promise<Lease> {
     const entry = this.#entry();
     try {
       return await registryClient(this.#actors).register({ entry });
     } catch (error) {
+      if (isCutOff(error) && tries < MAX_TRIES && this.#leave()) return this.#register(tries + 1);
       // The registry refused the connection, since the id is another's.
       const isTaken = error instanceof DisconnectedError && error.code === "ID_TAKEN";
       throw isTaken ? withClaimant(error.cause as Error, entry) : error;
@@ -212,6 +224,11 @@ function logLoss(): void {
 /** Whether the registry did not take a request, rather than refuse it. */
 function isAway(error: unknown): boolean {
   return error instanceof TimeoutError || error instanceof DisconnectedError;
+}
+
+/** Whether a registry cannot reach its store, which another one may. */
+function isCutOff(error: unknown): boolean {
+  return error instanceof ActorError && error.code === "DISCONNECTED";
 }
 
 /** A time that differs by some percent each time. */

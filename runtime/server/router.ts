@@ -265,6 +265,19 @@ export class Router implements Route, Connections {
     this.#patience.unref();
   }
 
+  /**
+   * Closes the connection to a registry that is cut off from its store, if there is another one,
+   * which is asked from then on.
+   */
+  leaveRegistry(): boolean {
+    const { book } = this.#parts;
+    const connection = this.#peers.get(REGISTRY_ID)?.connection;
+    if (!connection || book.given(REGISTRY_ID).length < 2) return false;
+    book.setBack(connection.session.address);
+    connection.close("it is cut off from its store");
+    return true;
+  }
+
   #peer(server: string): Peer {
     let peer = this.#peers.get(server);
     if (!peer) this.#peers.set(server, peer = new Peer(server));

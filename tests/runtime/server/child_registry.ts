@@ -1,13 +1,13 @@
 /**
  * A registry in a process of its own, which can be stopped and killed by signals.
  *
- * Run as a program: `child_registry.ts <socket> <URL of the store> <cookie in hex>`.
+ * Run as a program: `child_registry.ts <socket> <URL of the store> <cookie in hex> <lease in ms>`.
  *
  * @module
  */
 import { fileURLToPath } from "node:url";
 import { serveRegistry } from "../../../registry/registry_actor.ts";
-import { openStore, parseStoreLocation } from "../../../registry/store.ts";
+import { DEFAULT_LEASE, openStore, parseStoreLocation } from "../../../registry/store.ts";
 import { REGISTRY_ID } from "../../../runtime/actor/references.ts";
 import { ActorServer } from "../../../runtime/server/actor_server.ts";
 import { type Address, localUnixAddress } from "../../../runtime/wire/address.ts";
@@ -27,12 +27,12 @@ export class ChildRegistry implements AsyncDisposable {
   /** Starts one at the socket of a name, over a store, and waits until it listens. */
   static async start(
     ensemble: LocalEnsemble,
-    { name, store }: { name: string; store: string },
+    { name, store, lease = DEFAULT_LEASE }: { name: string; store: string; lease?: number },
   ): Promise<ChildRegistry> {
     const program = fileURLToPath(import.meta.url);
     const path = `${ensemble.directory}/${name}`;
     const process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", program, path, store, ensemble.cookie.toHex()],
+      args: ["run", "-A", "--no-check", program, path, store, ensemble.cookie.toHex(), `${lease}`],
       stdin: "null",
       stdout: "piped",
       stderr: "null",
@@ -60,8 +60,9 @@ export class ChildRegistry implements AsyncDisposable {
 }
 
 if (import.meta.main) {
-  const [path, url, cookie] = Deno.args as [string, string, string];
-  const store = await openStore(parseStoreLocation(url), { defaultPath: `${path}.db` });
+  const [path, url, cookie, lease] = Deno.args as [string, string, string, string];
+  const options = { defaultPath: `${path}.db`, lease: Number(lease) };
+  const store = await openStore(parseStoreLocation(url), options);
   const server = await ActorServer.start({
     id: REGISTRY_ID,
     cookie: Uint8Array.fromHex(cookie),

@@ -25,13 +25,16 @@ class Registered implements AsyncDisposable {
   roles = ["worker"];
   answer: (type: string) => unknown = (type) =>
     type === "register" ? { revision: this.asked.length, lease: LEASE } : true;
-  readonly registration = new Registration(this.actors, () => ({
-    id: "a",
-    instance: new Uint8Array(32),
-    addresses: [],
-    roles: this.roles,
-    state: "up",
-  }));
+  readonly registration = new Registration(this.actors, {
+    entry: () => ({
+      id: "a",
+      instance: new Uint8Array(32),
+      addresses: [],
+      roles: this.roles,
+      state: "up",
+    }),
+    leave: () => false,
+  });
 
   constructor() {
     const send: Route["send"] = (server, envelope) => {

@@ -5,12 +5,14 @@
  */
 import assert from "node:assert/strict";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
+import { formatEndpoint, type InternetAddress } from "../../../runtime/wire/address.ts";
 import { registryClient } from "../../../runtime/server/registry_protocol.ts";
 import { EtcdCluster } from "../../etcd_cluster.ts";
 import { testWith } from "../../requirements.ts";
 import { eventually } from "./captured_logs.ts";
 import { ChildRegistry } from "./child_registry.ts";
 import { LocalEnsemble } from "./local_ensemble.ts";
+import { Proxy } from "./proxy.ts";
 
 for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
   testWith(["etcd"], {
@@ -54,6 +56,36 @@ for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
     },
   });
 }
+
+testWith(["etcd"], {
+  name: "a server leaves a registry that is cut off from its store",
+  async fn() {
+    await using cluster = await EtcdCluster.start();
+    await using ensemble = new LocalEnsemble();
+    const at = { kind: "tcp", host: "127.0.0.1", port: 0 } as const;
+    await using way = await Proxy.start({ at, target: cluster.addresses[0]! });
+    const store = `etcd://${formatEndpoint(way.address as InternetAddress)}/shared`;
+    const start = (name: string, store: string) =>
+      ChildRegistry.start(ensemble, { name, store, lease: 6_000 });
+    await using cutOff = await start("registry1", store);
+    await using other = await start("registry2", cluster.url("shared"));
+    const registry = [cutOff.address, other.address];
+    const a = await ensemble.start("a", { registry });
+    const client = registryClient(a.actors);
+    assert.ok(isUsed(a, cutOff));
+    way.hang();
+    await eventually(
+      async () => (await client.lookup({ id: "a" })).staleFor !== undefined,
+      "stale",
+    );
+    // What is known last.
+    assert.equal((await client.lookup({ id: "a" })).entry?.state, "up");
+    await eventually(() => isUsed(a, other), "a renews at the other one", 20_000);
+    assert.deepEqual((await client.lookup({ id: "a" })).entry?.state, "up");
+    const b = await ensemble.start("b", { registry });
+    assert.ok(isUsed(b, other));
+  },
+});
 
 function isUsed(server: ActorServer, registry: ChildRegistry): boolean {
   const address = server.session("registry")?.address;
