@@ -63,11 +63,13 @@ const storedEntry = checked(registryEntry, "an entry of the registry");
  */
 export function rowToEntry(row: Row): RegistryEntry {
   const sockets: FileNumbers[] = JSON.parse(row.sockets as string ?? "[]");
-  return storedEntry({
+  const addresses = parseAddresses(row.addresses as string)
+    .map((address, index) => withFile(address, sockets[index] ?? null));
+  const entry = storedEntry({
     id: row.id,
     instance: row.instance,
-    addresses: parseAddresses(row.addresses as string)
-      .map((address, index) => withFile(address, sockets[index] ?? null)),
+    // They were just parsed, which takes the most time of it.
+    addresses: [],
     roles: JSON.parse(row.roles as string),
     ...(row.pid !== null && { pid: row.pid }),
     ...(row.host !== null && { host: row.host }),
@@ -77,6 +79,7 @@ export function rowToEntry(row: Row): RegistryEntry {
     state: row.state,
     revision: row.revision,
   });
+  return { ...entry, addresses };
 }
 
 /** The values of the row of a change. The entry in it is its row as JSON, with bytes as hex. */
