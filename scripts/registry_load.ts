@@ -116,11 +116,11 @@ async function startPart(part: string, ...args: string[]): Promise<Deno.ChildPro
   return child;
 }
 
-/** The processor time that a process has taken so far, in ms. */
-function processorTime(pid: number): number {
+/** The processor time that a process has taken so far, in ms: its own, and in the kernel. */
+function processorTime(pid: number): [own: number, kernel: number] {
   // proc_pid_stat(5): the fields follow the name, which may contain any character.
   const stat = Deno.readTextFileSync(`/proc/${pid}/stat`).replace(/^.*\) /s, "").split(" ");
-  return (Number(stat[11]) + Number(stat[12])) * TICK;
+  return [Number(stat[11]) * TICK, Number(stat[12]) * TICK];
 }
 
 /** The memory of a process that is resident, in MB. */
@@ -134,9 +134,13 @@ async function measure(pid: number, what: string): Promise<void> {
   const seconds = count(options.seconds);
   const [start, before] = [performance.now(), processorTime(pid)];
   await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-  const share = (processorTime(pid) - before) / (performance.now() - start);
+  const time = performance.now() - start;
+  const [own, kernel] = processorTime(pid).map((after, at) => 100 * (after - before[at]!) / time);
   console.log(
-    `${what}: ${(100 * share).toFixed(2)} % of a core, ${memory(pid).toFixed(0)} MB`,
+    `${what}: ${(own! + kernel!).toFixed(2)} % of a core (${
+      kernel!.toFixed(2)
+    } % in the kernel), ` +
+      `${memory(pid).toFixed(0)} MB`,
   );
 }
 
