@@ -29,7 +29,8 @@ export function stopClock(
 ): FakeClock {
   const toFake = methods.length > 0 ? methods : DEFAULT_METHODS;
   const { setTimeout: nextTurn } = globalThis;
-  const clock = fakeTimers.install({ toFake, now: Date.now() });
+  // Code under test may clear a timer that it set before.
+  const clock = fakeTimers.install({ toFake, now: Date.now(), shouldClearNativeTimers: true });
   const { setTimeout: onClock } = globalThis;
   if (toFake.includes("setTimeout")) {
     globalThis.setTimeout = ((...[callback, delay = 0, ...args]: Parameters<typeof setTimeout>) =>

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { freePort } from "../free_port.ts";
 import { RunningEnsemble } from "./running_ensemble.ts";
 
 Deno.test("servers are found, listed and pinged in the documented form, and as JSON", async () => {
@@ -177,4 +178,23 @@ Deno.test("with another ensemble's cookie the error says so, and does not sugges
     await ensemble.failure("list-servers"),
     /^cannot reach registry: unix:\S+: authentication failed between registry and console-\S+: their cookies differ$/,
   );
+});
+
+Deno.test("of several registry addresses, wherever they are given, one that answers is used", async () => {
+  await using ensemble = new RunningEnsemble();
+  await ensemble.run("cookie");
+  const live = `tcp://127.0.0.1:${freePort()}`;
+  await ensemble.startRegistry("-l", live);
+  await ensemble.startServer("httpd1");
+  // It accepts in its backlog, and says nothing.
+  using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const all = ["tcp://127.0.0.1:1", `tcp://127.0.0.1:${silent.addr.port}`, live];
+  assert.deepEqual(await ensemble.lines("ping", "--registry", all.join(" "), "httpd1"), ["OK"]);
+  const { environment } = ensemble.places;
+  environment.ENSEMBLE_REGISTRY = all.join(" ");
+  assert.deepEqual(await ensemble.lines("ping", "httpd1"), ["OK"]);
+  delete environment.ENSEMBLE_REGISTRY;
+  await ensemble.lines("env", "known-servers", "--set", "registry", ...all);
+  assert.deepEqual(await ensemble.lines("ping", "httpd1"), ["OK"]);
+  assert.deepEqual(await ensemble.listed(), ["httpd1", "registry"]);
 });

@@ -113,6 +113,7 @@ Deno.test("a connection counts messages and bytes each way, and what waits", asy
   const a = await ensemble.start("a");
   using peer = await RoguePeer.join(ensemble.socket("a"), { cookie: ensemble.cookie });
   const ofRogue = () => a.connections().find(({ peer }) => peer === "rogue")!;
+  await eventually(() => ofRogue() !== undefined, "the connection is in use");
   assert.deepEqual(ofRogue().received, { messages: 0, bytes: 0 });
   // A heartbeat is a frame of 4 bytes and no message.
   await peer.send(new Uint8Array(0));
