@@ -13,7 +13,7 @@ import { client, type Handlers, type HandlersOf, type ServeOptions } from "../ac
 import { DisconnectedError, EnsembleError } from "../errors.ts";
 import { type Address, formatAddressUrl, hostName, readAddresses } from "../wire/address.ts";
 import { HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT } from "../wire/limits.ts";
-import type { Accepted, Listener } from "../wire/stream.ts";
+import { type Accepted, closeStream, type Listener } from "../wire/stream.ts";
 import type { Handshakes } from "../wire/handshakes.ts";
 import { listenAt } from "../wire/transport.ts";
 import { AddressBook, type ServerLocations } from "./address_book.ts";
@@ -700,7 +700,7 @@ export class ActorServer {
     let refusal: string | undefined;
     const end = handshakes.begin((message) => {
       refusal = message;
-      stream.close();
+      closeStream(stream);
     }, stream.handshakeTime);
     try {
       await this.#router.accept(accepted);

@@ -18,7 +18,7 @@ import {
   MAX_TURN,
   PROBE_TIMEOUT,
 } from "../wire/limits.ts";
-import type { ByteStream } from "../wire/stream.ts";
+import { type ByteStream, closeStream } from "../wire/stream.ts";
 import { Session } from "./capabilities.ts";
 import type { Authenticated } from "./handshake.ts";
 import type { Peer } from "./peers.ts";
@@ -191,7 +191,8 @@ export class Connection {
     this.#ended = why;
     this.session.ended = true;
     clearInterval(this.#heart);
-    this.#stream.close();
+    // The handshake's limits may have closed it a moment after the handshake.
+    closeStream(this.#stream);
     this.#closed.resolve();
     this.#options.onClosed(this, why);
   }

@@ -18,7 +18,7 @@
 import { AuthenticationError, DisconnectedError, EnsembleError } from "../errors.ts";
 import { FrameReader, Outbox } from "../wire/frames.ts";
 import { HANDSHAKE_TIMEOUT, MAX_HANDSHAKE_FRAME } from "../wire/limits.ts";
-import type { ByteStream } from "../wire/stream.ts";
+import { type ByteStream, closeStream } from "../wire/stream.ts";
 import {
   type Bytes,
   type Certified,
@@ -207,7 +207,7 @@ async function inTime<Result>(
   let isLate = false;
   const timer = setTimeout(() => {
     isLate = true;
-    close(stream);
+    closeStream(stream);
   }, timeout);
   try {
     return await closedOnFailure(stream, work);
@@ -226,19 +226,10 @@ async function closedOnFailure<Result>(
   try {
     return await work();
   } catch (error) {
-    close(stream);
+    closeStream(stream);
     throw error instanceof EnsembleError
       ? error
       : new DisconnectedError(`the connection was lost: ${(error as Error).message}`);
-  }
-}
-
-function close(stream: ByteStream): void {
-  try {
-    stream.close();
-  } catch (error) {
-    // It was already closed when the handshake was canceled.
-    if (!(error instanceof Deno.errors.BadResource)) throw error;
   }
 }
 

@@ -17,7 +17,7 @@ import {
 import { type Address, formatAddressUrl, isLocal } from "../wire/address.ts";
 import { writeEnvelope } from "../wire/envelope_frames.ts";
 import { HANDSHAKE_TIMEOUT, WARNING_MARK } from "../wire/limits.ts";
-import type { Accepted } from "../wire/stream.ts";
+import { type Accepted, closeStream } from "../wire/stream.ts";
 import { connectTo, UnreachableError } from "../wire/transport.ts";
 import { within } from "../timeout.ts";
 import { Absences, Peer } from "./peers.ts";
@@ -533,7 +533,7 @@ export class Router implements Route, Connections {
 
   #use(stream: Accepted["stream"], authenticated: Authenticated, address: Address): void {
     if (this.#closed) {
-      stream.close();
+      closeStream(stream);
       throw new DisconnectedError(`${this.#self.id} is stopping`, { code: "SERVER_STOPPING" });
     }
     const peer = this.#peer(authenticated.peer);

@@ -32,6 +32,15 @@ export function asStream<Conn extends Deno.Conn>(
   return Object.assign(connection, { kind });
 }
 
+/** Closes a stream that may have been closed before, as a handshake that took too long is. */
+export function closeStream(stream: Pick<ByteStream, "close">): void {
+  try {
+    stream.close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BadResource)) throw error;
+  }
+}
+
 /** A stream that a listener has accepted. */
 export interface Accepted {
   /** The stream. */

@@ -644,6 +644,22 @@ Deno.test("Connection takes nothing more from a peer once it is closed", async (
   assert.equal(got.length, 1);
 });
 
+Deno.test("Connection is lost when its stream was closed at the end of the handshake", async () => {
+  class LostStream extends HeldStream {
+    override read(): Promise<number | null> {
+      return Promise.reject(new Deno.errors.BadResource("Bad resource ID"));
+    }
+
+    override close(): void {
+      throw new Deno.errors.BadResource("Bad resource ID");
+    }
+  }
+  const closed = Promise.withResolvers<void>();
+  const stream = new LostStream(new Uint8Array());
+  connectionOf(new Uint8Array(), { stream, onClosed: () => closed.resolve() });
+  await closed.promise;
+});
+
 Deno.test("Connection does not keep a large frame while its peer is silent", async () => {
   v8.setFlagsFromString("--expose-gc");
   const collectGarbage = vm.runInNewContext("gc");
