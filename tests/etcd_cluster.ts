@@ -33,6 +33,11 @@ export class EtcdMember {
     this.#args = args;
   }
 
+  /** Its process id, while it runs. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
   /** Starts it, or starts it again with the data that it has. */
   start(): void {
     const output = { stdin: "null", stdout: "null", stderr: "null" } as const;

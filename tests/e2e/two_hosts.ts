@@ -42,28 +42,33 @@ export interface NetworkHost {
   readonly address: string;
 }
 
-/** Two network namespaces connected only with each other. */
+/** Two network namespaces connected only with each other, by a bridge in a third one. */
 export class TwoNamespaces implements AsyncDisposable {
   /** The two hosts. */
   readonly hosts: [NetworkHost, NetworkHost];
+  readonly #between: string;
 
   private constructor(name: string) {
     this.hosts = [
       { namespace: `${name}a`, address: "10.231.77.1" },
       { namespace: `${name}b`, address: "10.231.77.2" },
     ];
+    this.#between = `${name}c`;
   }
 
-  /** Makes the namespaces and the link between them; it takes the rights of root. */
+  /** Makes the namespaces and the links between them; it takes the rights of root. */
   static async create(): Promise<TwoNamespaces> {
-    const name = `gx${crypto.randomUUID().slice(0, 8)}`;
-    const network = new TwoNamespaces(name);
-    const [{ namespace: a }, { namespace: b }] = network.hosts;
+    const network = new TwoNamespaces(`gx${crypto.randomUUID().slice(0, 8)}`);
+    const between = network.#between;
     try {
-      for (const { namespace } of network.hosts) await ip("netns", "add", namespace);
-      // Interface names are set inside the namespaces, where they cannot conflict.
-      await ip("-n", a, "link", "add", "gx0", "type", "veth", "peer", "name", "gx0", "netns", b);
-      for (const { namespace, address } of network.hosts) {
+      for (const namespace of network.#namespaces) await ip("netns", "add", namespace);
+      await ip("-n", between, "link", "add", "bridge", "type", "bridge");
+      await ip("-n", between, "link", "set", "bridge", "up");
+      for (const [at, { namespace, address }] of network.hosts.entries()) {
+        // Interface names are set inside the namespaces, where they cannot conflict.
+        const peer = ["peer", "name", "gx0", "netns", namespace];
+        await ip("-n", between, "link", "add", portOf(at), "type", "veth", ...peer);
+        await ip("-n", between, "link", "set", portOf(at), "master", "bridge", "up");
         await ip("-n", namespace, "addr", "add", `${address}/24`, "dev", "gx0");
         for (const device of ["lo", "gx0"]) await ip("-n", namespace, "link", "set", device, "up");
       }
@@ -74,10 +79,28 @@ export class TwoNamespaces implements AsyncDisposable {
     }
   }
 
+  /** Cuts the hosts off from each other: packets are lost, and no host is told. */
+  async cut(): Promise<void> {
+    await ip("-n", this.#between, "link", "set", "bridge", "down");
+  }
+
+  /** Connects them again. */
+  async join(): Promise<void> {
+    await ip("-n", this.#between, "link", "set", "bridge", "up");
+  }
+
   /** Removes them. Their processes have to have ended. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { namespace } of this.hosts) await ip("netns", "del", namespace).catch(() => {});
+    for (const namespace of this.#namespaces) await ip("netns", "del", namespace).catch(() => {});
   }
+
+  get #namespaces(): string[] {
+    return [...this.hosts.map(({ namespace }) => namespace), this.#between];
+  }
+}
+
+function portOf(host: number): string {
+  return `port${host}`;
 }
 
 async function ip(...args: string[]): Promise<void> {
