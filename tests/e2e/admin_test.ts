@@ -358,7 +358,7 @@ Deno.test("a process with the cookie cannot take a running server's id or entry"
   for (const line of lines) {
     assert.match(line, /other is already running: pid \d+ on host|instance is registered as other/);
   }
-  await registry.logged(/WARN server: refused .* registered as other \(pid \d+ /);
+  await registry.logged(/WARN server: refused .* other is already running: pid \d+ /);
   await mine.logged(/WARN server: refused .* registered as other \(pid \d+ /);
   assert.equal(other.matching(/ (WARN|ERROR) /).length, 0);
 });
