@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import type { Case, Figures } from "./bench/case.ts";
 import { CASES, CHECKED, fullName, narrowed } from "./bench/cases.ts";
 import { changesSince, JUDGEMENT, parseResults } from "./bench/comparison.ts";
+import { RunningProgram } from "./bench/running_program.ts";
 import { isFarOff, nameOf, type Result, resultsOf } from "./bench/results.ts";
 import { formatNumber, formatRatio, formatTable, formatTarget } from "./bench/table.ts";
 
@@ -86,21 +87,36 @@ function casesFor({ only, short }: { only: string[]; short: boolean }): Case[] {
 
 async function measureAll(
   cases: readonly Case[],
-  { rounds, duration }: { rounds: number; duration: number },
+  options: { rounds: number; duration: number },
+): Promise<Result[]> {
+  const work = await Deno.makeTempDir({ dir: "/tmp", prefix: "gxb" });
+  const interrupt = () => {
+    RunningProgram.killAll();
+    Deno.removeSync(work, { recursive: true });
+    Deno.exit(130);
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, interrupt);
+  try {
+    return await measureIn(work, { cases, ...options });
+  } finally {
+    await Deno.remove(work, { recursive: true });
+  }
+}
+
+async function measureIn(
+  work: string,
+  { cases, rounds, duration }: { cases: readonly Case[]; rounds: number; duration: number },
 ): Promise<Result[]> {
   const runs = cases.map((each) => ({ each, rounds: new Map<string, Figures[]>() }));
   for (let round = 1; round <= rounds; round++) {
     for (const { each, rounds: given } of runs) {
       for (const [who, contestant] of Object.entries(each.contestants)) {
         console.error(`round ${round} of ${rounds}: ${fullName(each)}: ${who}`);
-        const directory = await Deno.makeTempDir({ dir: "/tmp", prefix: "gxb" });
-        try {
-          const figures = await within(contestant({ duration, directory }));
-          if (figures) given.set(who, [...given.get(who) ?? [], figures]);
-          else console.error("  left out: it is not installed, or not built");
-        } finally {
-          await Deno.remove(directory, { recursive: true });
-        }
+        const directory = await Deno.makeTempDir({ dir: work });
+        const figures = await within(contestant({ duration, directory }));
+        if (figures) given.set(who, [...given.get(who) ?? [], figures]);
+        else console.error("  left out: it is not installed, or not built");
+        await Deno.remove(directory, { recursive: true });
       }
     }
   }
