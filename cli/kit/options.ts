@@ -105,7 +105,7 @@ export const jsonOption = () => new Option("--json", "prints the result as JSON"
 export const viewOption = () =>
   new Option(
     "-v, --view",
-    "shows the current one by its fingerprint, and changes nothing",
+    "prints fingerprints, and changes nothing",
   ).default(false).conflicts("force");
 
 /** `--force`, with a description of its effect. */
