@@ -11,7 +11,7 @@ import {
 import type { ByteStream, Listener } from "../../../runtime/wire/stream.ts";
 import { connectTls, requireClientCertificates } from "../../../runtime/wire/tls_transport.ts";
 import { connectTo, listenAt } from "../../../runtime/wire/transport.ts";
-import { happened, stopClock } from "../../fake_clock.ts";
+import { stopClock } from "../../fake_clock.ts";
 import { testWith } from "../../requirements.ts";
 import { eventually } from "../server/captured_logs.ts";
 import { type CertificateOptions, MadeAuthority, MadeCredentials } from "./made_authority.ts";
@@ -496,7 +496,7 @@ for (const [what, act, told] of UNFINISHED) {
           await act(socket);
         }
         const arrived = () => handshakes = Math.max(handshakes, clock.countTimers());
-        await happened(() => arrived() === 10 || port.refusals.length === 10);
+        await eventually(() => arrived() === 10 || port.refusals.length === 10);
         // Once an honest client is accepted, everything sent before it has arrived.
         const honest = await port.pair();
         for (const stream of [honest.client, honest.server]) stream.close();
