@@ -7,7 +7,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import type { Case, Figures } from "./bench/case.ts";
+import type { Case, Contestant, Figures } from "./bench/case.ts";
 import { CASES, CHECKED, fullName, narrowed } from "./bench/cases.ts";
 import { changesSince, JUDGEMENT, parseResults } from "./bench/comparison.ts";
 import { RunningProgram } from "./bench/running_program.ts";
@@ -42,13 +42,13 @@ async function main(args: string[]): Promise<number> {
   }
   if (cases.length === 0) throw new UsageError("no case has such a name: --list names them");
   const earlier = compare === undefined ? [] : parseResults(await Deno.readTextFile(compare));
-  const results = await measureAll(cases, {
+  const { results, failed } = await measureAll(cases, {
     rounds: rounds ?? (short ? 2 : 5),
     duration: short ? SHORT_DURATION : DURATION,
   });
   if (json) { for (const result of results) console.log(JSON.stringify(result)); }
   else console.log(formatTable(results));
-  let failures = 0;
+  let failures = failed;
   if (compare !== undefined) failures += reportChanges(earlier, results);
   if (short) failures += reportFarOff(results);
   return failures > 0 ? 1 : 0;
@@ -85,10 +85,17 @@ function casesFor({ only, short }: { only: string[]; short: boolean }): Case[] {
     .filter(({ figures }) => Object.keys(figures).length > 0);
 }
 
+/** What was measured. */
+interface Measured {
+  readonly results: Result[];
+  /** How many contestants failed. */
+  readonly failed: number;
+}
+
 async function measureAll(
   cases: readonly Case[],
   options: { rounds: number; duration: number },
-): Promise<Result[]> {
+): Promise<Measured> {
   const work = await Deno.makeTempDir({ dir: "/tmp", prefix: "gxb" });
   const interrupt = () => {
     RunningProgram.killAll();
@@ -106,21 +113,34 @@ async function measureAll(
 async function measureIn(
   work: string,
   { cases, rounds, duration }: { cases: readonly Case[]; rounds: number; duration: number },
-): Promise<Result[]> {
+): Promise<Measured> {
+  const failed = new Set<Contestant>();
   const runs = cases.map((each) => ({ each, rounds: new Map<string, Figures[]>() }));
   for (let round = 1; round <= rounds; round++) {
     for (const { each, rounds: given } of runs) {
       for (const [who, contestant] of Object.entries(each.contestants)) {
         console.error(`round ${round} of ${rounds}: ${fullName(each)}: ${who}`);
+        if (failed.has(contestant)) continue;
         const directory = await Deno.makeTempDir({ dir: work });
-        const figures = await within(contestant({ duration, directory }));
-        if (figures) given.set(who, [...given.get(who) ?? [], figures]);
-        else console.error("  left out: it is not installed, or not built");
-        await Deno.remove(directory, { recursive: true });
+        try {
+          const figures = await within(contestant({ duration, directory }));
+          if (figures) given.set(who, [...given.get(who) ?? [], figures]);
+          else console.error("  left out: it is not installed, or not built");
+        } catch (error) {
+          // The others are still worth measuring. Its earlier rounds are not, since rounds are compared in pairs.
+          console.error(`  FAILED, and is left out: ${(error as Error).message}`);
+          RunningProgram.killAll();
+          failed.add(contestant);
+          given.delete(who);
+        }
+        await Deno.remove(directory, { recursive: true }).catch(() => {});
       }
     }
   }
-  return runs.flatMap(({ each, rounds }) => resultsOf(each, rounds));
+  return {
+    results: runs.flatMap(({ each, rounds }) => resultsOf(each, rounds)),
+    failed: failed.size,
+  };
 }
 
 /** Waits for a contestant. One that hangs would otherwise keep the benchmark for ever. */

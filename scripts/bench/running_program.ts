@@ -37,6 +37,11 @@ export class RunningProgram implements AsyncDisposable {
     return running;
   }
 
+  /** Its process id. */
+  get pid(): number {
+    return this.#process.pid;
+  }
+
   /** What it has printed so far. */
   get text(): string {
     return this.#text;
