@@ -7,9 +7,10 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import type { Case, Figures } from "./bench/case.ts";
+import type { Case, Contestant, Figures } from "./bench/case.ts";
 import { CASES, CHECKED, fullName, narrowed } from "./bench/cases.ts";
 import { changesSince, JUDGEMENT, parseResults } from "./bench/comparison.ts";
+import { RunningProgram } from "./bench/running_program.ts";
 import { isFarOff, nameOf, type Result, resultsOf } from "./bench/results.ts";
 import { formatNumber, formatRatio, formatTable, formatTarget } from "./bench/table.ts";
 
@@ -41,13 +42,13 @@ async function main(args: string[]): Promise<number> {
   }
   if (cases.length === 0) throw new UsageError("no case has such a name: --list names them");
   const earlier = compare === undefined ? [] : parseResults(await Deno.readTextFile(compare));
-  const results = await measureAll(cases, {
+  const { results, failed } = await measureAll(cases, {
     rounds: rounds ?? (short ? 2 : 5),
     duration: short ? SHORT_DURATION : DURATION,
   });
   if (json) { for (const result of results) console.log(JSON.stringify(result)); }
   else console.log(formatTable(results));
-  let failures = 0;
+  let failures = failed;
   if (compare !== undefined) failures += reportChanges(earlier, results);
   if (short) failures += reportFarOff(results);
   return failures > 0 ? 1 : 0;
@@ -84,27 +85,62 @@ function casesFor({ only, short }: { only: string[]; short: boolean }): Case[] {
     .filter(({ figures }) => Object.keys(figures).length > 0);
 }
 
+/** What was measured. */
+interface Measured {
+  readonly results: Result[];
+  /** How many contestants failed. */
+  readonly failed: number;
+}
+
 async function measureAll(
   cases: readonly Case[],
-  { rounds, duration }: { rounds: number; duration: number },
-): Promise<Result[]> {
+  options: { rounds: number; duration: number },
+): Promise<Measured> {
+  const work = await Deno.makeTempDir({ dir: "/tmp", prefix: "gxb" });
+  const interrupt = () => {
+    RunningProgram.killAll();
+    Deno.removeSync(work, { recursive: true });
+    Deno.exit(130);
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, interrupt);
+  try {
+    return await measureIn(work, { cases, ...options });
+  } finally {
+    await Deno.remove(work, { recursive: true });
+  }
+}
+
+async function measureIn(
+  work: string,
+  { cases, rounds, duration }: { cases: readonly Case[]; rounds: number; duration: number },
+): Promise<Measured> {
+  const failed = new Set<Contestant>();
   const runs = cases.map((each) => ({ each, rounds: new Map<string, Figures[]>() }));
   for (let round = 1; round <= rounds; round++) {
     for (const { each, rounds: given } of runs) {
       for (const [who, contestant] of Object.entries(each.contestants)) {
         console.error(`round ${round} of ${rounds}: ${fullName(each)}: ${who}`);
-        const directory = await Deno.makeTempDir({ dir: "/tmp", prefix: "gxb" });
+        if (failed.has(contestant)) continue;
+        const directory = await Deno.makeTempDir({ dir: work });
         try {
           const figures = await within(contestant({ duration, directory }));
           if (figures) given.set(who, [...given.get(who) ?? [], figures]);
           else console.error("  left out: it is not installed, or not built");
-        } finally {
-          await Deno.remove(directory, { recursive: true });
+        } catch (error) {
+          // The others are still worth measuring. Its earlier rounds are not, since rounds are compared in pairs.
+          console.error(`  FAILED, and is left out: ${(error as Error).message}`);
+          RunningProgram.killAll();
+          failed.add(contestant);
+          given.delete(who);
         }
+        await Deno.remove(directory, { recursive: true }).catch(() => {});
       }
     }
   }
-  return runs.flatMap(({ each, rounds }) => resultsOf(each, rounds));
+  return {
+    results: runs.flatMap(({ each, rounds }) => resultsOf(each, rounds)),
+    failed: failed.size,
+  };
 }
 
 /** Waits for a contestant. One that hangs would otherwise keep the benchmark for ever. */

@@ -6,13 +6,6 @@
 // @ts-types="npm:@types/sinonjs__fake-timers@^15.0.1"
 import fakeTimers from "npm:@sinonjs/fake-timers@^15.5.0";
 
-// The process's own timers, before any test has replaced them.
-const realTimeout = globalThis.setTimeout;
-const realNow = performance.now.bind(performance);
-
-/** The timeout of {@linkcode happened}, in real ms. */
-const PATIENCE = 20_000;
-
 /** A clock that replaces the process's own until disposed. */
 export type FakeClock = fakeTimers.Clock & Disposable;
 
@@ -51,17 +44,4 @@ export function moveClock(by: number): Disposable {
   const { now } = performance;
   performance.now = () => now.call(performance) + by;
   return { [Symbol.dispose]: () => void (performance.now = now) };
-}
-
-/**
- * Waits for a condition that real work brings about, such as a connection or a signature. It uses
- * the real time, because a stopped clock ends no wait, and a number of turns is over too soon on a
- * busy machine.
- */
-export async function happened(condition: () => boolean): Promise<void> {
-  const until = realNow() + PATIENCE;
-  while (!condition()) {
-    if (realNow() > until) throw new Error(`never: ${condition}`);
-    await new Promise((resolve) => realTimeout(resolve, 1));
-  }
 }

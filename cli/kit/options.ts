@@ -112,7 +112,7 @@ export const longOption = (what: string) =>
 export const viewOption = () =>
   new Option(
     "-v, --view",
-    "shows the current one by its fingerprint, and changes nothing",
+    "prints fingerprints, and changes nothing",
   ).default(false).conflicts("force");
 
 /** `--force`, with a description of its effect. */

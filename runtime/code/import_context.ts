@@ -39,7 +39,7 @@ interface StandIns {
   worker(): string;
 }
 
-/** They are as long as the replaced text, so that columns stay the same. */
+/** Names as long as the text that they replace, so that columns stay the same. */
 const NAMES = { meta: "unit$meta", import: "load$$", importComputed: "find$$", worker: "work$$" };
 
 const ASKING_CONTEXT: StandIns = {

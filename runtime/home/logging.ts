@@ -42,9 +42,9 @@ interface Destination {
 let current: DefaultLog | undefined;
 
 /**
- * LogTape's root logger. The default log is attached to it directly: a `configure` of LogTape by
- * the program then finds nothing configured, succeeds, and removes the sinks of all loggers,
- * including this one. After a `configure` of our own, the program's would fail.
+ * LogTape's root logger, to which the default log is attached directly. If we called LogTape's
+ * `configure`, a later call by the program would fail. This way it succeeds, and removes the sinks
+ * of all loggers, including this one.
  */
 const root = getLogger([]) as unknown as { sinks: Sink[]; lowestLevel: LogLevel | "trace" };
 

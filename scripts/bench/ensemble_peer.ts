@@ -51,6 +51,8 @@ export interface Place {
   readonly address: string;
   /** The directory of both servers. */
   readonly directory: string;
+  /** The process of that server. */
+  readonly pid: number;
 }
 
 /** Starts a server that asks. It is connected when this resolves. */
@@ -81,6 +83,8 @@ async function start(
     registry: [],
     roles: [],
     register: false,
+    // A machine that does other work may answer late.
+    askTimeout: 60_000,
   });
 }
 

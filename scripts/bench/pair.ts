@@ -50,7 +50,8 @@ function pair(parts: {
       [...DENO, program, transport, directory, ...args],
       { ready: " ." },
     );
-    const place: Place = { transport, directory, address: server.text.split(" ")[1]! };
+    const address = server.text.split(" ")[1]!;
+    const place: Place = { transport, directory, address, pid: server.pid };
     return await measure(module, work.name, [`${duration}`, JSON.stringify(place)]);
   };
 }

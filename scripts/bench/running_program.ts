@@ -6,6 +6,7 @@
 
 /** A program that runs. It is killed when it is disposed of. */
 export class RunningProgram implements AsyncDisposable {
+  static readonly #running = new Set<RunningProgram>();
   readonly #process: Deno.ChildProcess;
   readonly #output: ReadableStreamDefaultReader<string>;
   #text = "";
@@ -31,8 +32,14 @@ export class RunningProgram implements AsyncDisposable {
       stderr: quiet ? "null" : "inherit",
     }).spawn();
     const running = new RunningProgram(process);
+    this.#running.add(running);
     if (ready !== undefined) await running.waitFor(ready);
     return running;
+  }
+
+  /** Its process id. */
+  get pid(): number {
+    return this.#process.pid;
   }
 
   /** What it has printed so far. */
@@ -65,13 +72,23 @@ export class RunningProgram implements AsyncDisposable {
     return this.#text;
   }
 
-  /** Kills it, if it still runs. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Kills all that run, when the benchmark itself is made to end. */
+  static killAll(): void {
+    for (const running of this.#running) running.#kill();
+  }
+
+  #kill(): void {
     try {
       this.#process.kill("SIGKILL");
     } catch {
       // It has ended.
     }
+  }
+
+  /** Kills it, if it still runs. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    RunningProgram.#running.delete(this);
+    this.#kill();
     await this.#process.status;
     await this.#output.cancel();
   }

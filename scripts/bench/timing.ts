@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ProcessorTime } from "./processor_time.ts";
 import { quantile } from "./statistics.ts";
 
 /** How many requests are outstanding at once where one sender has many. */
@@ -29,15 +30,34 @@ export async function timeEach(
   return { p50: quantile(times, 0.5), p99: quantile(times, 0.99) };
 }
 
-/** Keeps several pieces of work under way. Returns how many are done in a second. */
+/** A rate, and the processor time of one message. */
+export interface Rate {
+  /** How many are done in a second. */
+  readonly rate: number;
+  /** What one takes of this process and the other, in us. Absent if there is no other, or it cannot be measured. */
+  readonly cpu?: number;
+}
+
+/** Keeps several pieces of work under way. `pid` is the process that does the work with this one. */
 export async function rateOf(
   duration: number,
   lanes: readonly (() => Promise<unknown>)[],
-): Promise<number> {
+  pid?: number,
+): Promise<Rate> {
   await runLanes(duration / 2, lanes);
+  return await rateWhile(pid, () => runLanes(duration, lanes));
+}
+
+/** The rate of work that returns how much it has done. */
+export async function rateWhile(
+  pid: number | undefined,
+  work: () => Promise<number>,
+): Promise<Rate> {
+  const processor = pid === undefined ? undefined : new ProcessorTime(pid);
   const start = performance.now();
-  const done = await runLanes(duration, lanes);
-  return perSecond(done, start);
+  const done = await work();
+  const rate = done / (performance.now() - start) * 1000;
+  return { rate, ...processor?.perMessage(done) };
 }
 
 async function runLanes(
@@ -72,19 +92,18 @@ export interface OneWay {
 }
 
 /**
- * Sends messages one way, and waits until they have arrived. Returns how many do in a second.
+ * Sends messages one way, `batch` between two looks at the clock, and waits until they have arrived. `pid` is the process
+ * that takes them.
  *
  * @throws {Error} if messages are lost.
  */
 export async function rateOneWay(
   duration: number,
   stream: OneWay,
-  batch: number = BATCH,
-): Promise<number> {
+  { batch = BATCH, pid }: { batch?: number; pid?: number } = {},
+): Promise<Rate> {
   await sendFor(duration / 2, stream, batch);
-  const start = performance.now();
-  const sent = await sendFor(duration, stream, batch);
-  return perSecond(sent, start);
+  return await rateWhile(pid, () => sendFor(duration, stream, batch));
 }
 
 async function sendFor(duration: number, stream: OneWay, batch: number): Promise<number> {
@@ -100,8 +119,4 @@ async function sendFor(duration: number, stream: OneWay, batch: number): Promise
   const arrived = await stream.arrived() - before;
   if (arrived !== sent) throw new Error(`${arrived} of ${sent} messages arrived`);
   return sent;
-}
-
-function perSecond(count: number, start: number): number {
-  return count / (performance.now() - start) * 1000;
 }

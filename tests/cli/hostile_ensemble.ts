@@ -14,7 +14,7 @@ import { EnsembleError } from "../../runtime/errors.ts";
 import type { Expansion } from "../../runtime/repl/repl_protocol.ts";
 import { INSTANCE_LENGTH } from "../../runtime/server/credentials.ts";
 import { LocalEnsemble } from "../runtime/server/local_ensemble.ts";
-import { frame } from "../runtime/server/raw_peer.ts";
+import { frame } from "../rogue_peer.ts";
 import { TemporaryEnsemble } from "../temporary_ensemble.ts";
 
 /**

@@ -90,8 +90,7 @@ async function assertTyped(
 
 // One shell asks a real ensemble, since that costs a process for each Tab.
 testWith(["bash"], {
-  name:
-    "complete offers what is in the ensemble, and actors by the names that their server knows them by",
+  name: "complete offers the servers, roles and actors of the ensemble",
   async fn() {
     await using ensemble = await startEnsemble();
     await ensemble.write("file name.ts", "");
@@ -120,7 +119,7 @@ testWith(["bash"], {
 
 for (const shell of SHELLS) {
   testWith([shell], {
-    name: `${shell} completes what was typed`,
+    name: `${shell} completes a typed word`,
     async fn() {
       await using ensemble = new RunningEnsemble();
       await ensemble.write("file name.ts", "");
@@ -163,7 +162,7 @@ for (const shell of SHELLS) {
   });
 
   testWith([shell], {
-    name: `${shell} puts in any name of an actor, and runs none of it`,
+    name: `${shell} inserts any actor's name without running it`,
     async fn() {
       await using ensemble = new RunningEnsemble();
       await ensemble.write("file name.ts", "");
@@ -181,7 +180,7 @@ for (const shell of SHELLS) {
   });
 
   testWith([shell], {
-    name: `${shell} lists what there is`,
+    name: `${shell} lists the candidates`,
     async fn() {
       await using ensemble = new RunningEnsemble();
       const { screen } = await typeInShell(shell, {
@@ -197,7 +196,7 @@ for (const shell of SHELLS) {
 
 for (const shell of ["zsh", "fish"] as const) {
   testWith([shell], {
-    name: `${shell} completes by a script in its directory of completions`,
+    name: `${shell} loads the script from its completion directory`,
     async fn() {
       await using ensemble = new RunningEnsemble();
       const { calls, screen } = await typeInShell(shell, {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { LINUX, testWith } from "../requirements.ts";
 import { RunningEnsemble, WAITING } from "./running_ensemble.ts";
-import { RawPeer } from "../runtime/server/raw_peer.ts";
+import { RawPeer } from "../rogue_peer.ts";
 import { type Address, localUnixAddress } from "../../runtime/wire/address.ts";
 
 const ASKING = `

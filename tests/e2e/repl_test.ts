@@ -164,8 +164,8 @@ Deno.test("the REPL evaluates TypeScript, and an input cannot harm the server", 
     [
       ",(doc currentHttpServer)",
       "function currentHttpServer()\n" +
-      "  The server started last in this process: how loaded code finds the one to register itself with.\n" +
-      "\n  @throws {Error} when none was started.",
+      "  The server started last in this process, with which loaded code registers its handlers.\n" +
+      "\n  @throws {Error} if none was started.",
     ],
     ["'b a'.split(' ')", ""],
     ["  .sort()", '[ "a", "b" ]'],

@@ -51,6 +51,53 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
+Deno.test("a server that is stopped answers what it has begun, and nothing else", async () => {
+  const server = await ensemble.startServer(
+    "begun",
+    ["--grace", "60"],
+    `
+    import { currentServer } from "@gxensemble/ensemble";
+    const gate = Promise.withResolvers();
+    export async function main() {
+      const server = currentServer();
+      server.serve("slow", {
+        wait(_request, { signal }) {
+          signal.addEventListener("abort", () => console.log("hurry"));
+          console.log("begun");
+          return gate.promise;
+        },
+        probe: () => true,
+        open: () => gate.resolve("done"),
+      }, { concurrent: true });
+      console.log("ready");
+      await server.stopped;
+    }
+  `,
+  );
+  await server.printed("ready");
+  const client = await ensemble.write(
+    "client.ts",
+    program(`
+      await using client = await startServer({ log: false });
+      const begun = client.ask("slow@begun", { type: "wait" }, { timeout: Infinity });
+      let code;
+      while (!code) {
+        await client.ask("slow@begun", { type: "probe" }).catch((error) => code = error.code);
+      }
+      console.log(code);
+      client.tell("slow@begun", { type: "open" });
+      console.log(await begun);
+    `),
+  );
+  const asking = ensemble.spawnDeno("run", "-A", client);
+  await server.printed("begun");
+  server.signal("SIGTERM");
+  assert.equal(await asking.exit(), 0, asking.log.join("\n"));
+  assert.deepEqual(asking.output, ["SERVER_STOPPING", "done"]);
+  assert.equal(await server.exit(), 0);
+  assert.deepEqual(server.output, ["ready", "begun", "hurry"]);
+});
+
 Deno.test("a server stops in order when its terminal closes, and its console does not throw", async () => {
   const told = ensemble.path("told");
   const main = await ensemble.write(

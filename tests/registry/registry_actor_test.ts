@@ -17,11 +17,10 @@ import {
 } from "../../runtime/server/registry_protocol.ts";
 import type { Address } from "../../runtime/wire/address.ts";
 import { listenAt } from "../../runtime/wire/transport.ts";
-import { rogueBody, rogueFrame, RoguePeer } from "../rogue_peer.ts";
+import { frame, rogueBody, rogueFrame, RoguePeer } from "../rogue_peer.ts";
 import { AdministeredEnsemble, elevated } from "../runtime/server/administered_ensemble.ts";
 import { CapturedLogs, eventually } from "../runtime/server/captured_logs.ts";
 import { anyPort, LocalEnsemble, refTo } from "../runtime/server/local_ensemble.ts";
-import { frame } from "../runtime/server/raw_peer.ts";
 import { serveBlindRegistry } from "./blind_registry.ts";
 
 const TCP: Address = { kind: "tcp", host: "10.0.0.1", port: 4000 };

@@ -12,7 +12,8 @@ const both = (version: string) => ({
 
 for (const downloader of ["curl", "wget"]) {
   testWith([downloader, ...INSTALLING], {
-    name: `${downloader} downloads, what is verified is installed, and failures change nothing`,
+    name:
+      `install.sh with ${downloader} installs verified downloads, and changes nothing on failure`,
     async fn() {
       await using release = new TemporaryRelease("1.2.3");
       const env = { PATH: release.tools(downloader, "sha256sum") };
@@ -52,7 +53,7 @@ for (const downloader of ["curl", "wget"]) {
 }
 
 testWith(INSTALLING, {
-  name: "SHA256SUMS without the line is refused, and so is one with another's",
+  name: "install.sh refuses SHA256SUMS without the file's line, or with another file's",
   async fn() {
     await using release = new TemporaryRelease("1.2.3");
     const sums = release.files.get("SHA256SUMS") as string;
@@ -74,7 +75,7 @@ testWith(INSTALLING, {
 });
 
 testWith(INSTALLING, {
-  name: "options that make no sense are refused with exit 2",
+  name: "install.sh refuses invalid options with exit code 2",
   async fn() {
     await using release = new TemporaryRelease("1.2.3");
     const mistakes = {

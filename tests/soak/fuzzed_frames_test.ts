@@ -16,8 +16,7 @@ import { InstanceKey } from "../../runtime/server/credentials.ts";
 import { type Address, localUnixAddress } from "../../runtime/wire/address.ts";
 import { IncomingFrame } from "../../runtime/wire/envelope_frames.ts";
 import { Tag } from "../../runtime/wire/value_format.ts";
-import { rogueBody, rogueFrame, type RogueHeader, RoguePeer } from "../rogue_peer.ts";
-import { frame } from "../runtime/server/raw_peer.ts";
+import { frame, rogueBody, rogueFrame, type RogueHeader, RoguePeer } from "../rogue_peer.ts";
 import { SeededRandom } from "../seeded_random.ts";
 
 const FRAMES = 200_000;

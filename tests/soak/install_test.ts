@@ -23,7 +23,7 @@ const NOBODY = 65534;
 const isRoot = Deno.uid() === 0;
 
 testWith(INSTALLING, {
-  name: "a program that runs goes on with the file that it was started with",
+  name: "install.sh leaves a running program its old file",
   async fn() {
     await using release = new TemporaryRelease("2.0.0");
     Deno.mkdirSync(release.to, { recursive: true });
@@ -45,7 +45,7 @@ testWith(INSTALLING, {
 });
 
 testWith(INSTALLING, {
-  name: "a directory that cannot be written is left as it is",
+  name: "install.sh changes nothing in a directory that it cannot write to",
   async fn() {
     await using release = new TemporaryRelease("1.2.3");
     assert.equal((await release.install()).code, 0);
@@ -74,7 +74,7 @@ testWith(INSTALLING, {
 });
 
 testWith([MOUNTS, ...INSTALLING], {
-  name: "a disk that is full keeps what is on it",
+  name: "install.sh keeps the installed files when the disk is full",
   async fn() {
     await using release = new TemporaryRelease("1.2.3");
     release.files.set(GXENSEMBLE, standIn("gxensemble", "1.2.3").padEnd(100_000, "#"));
@@ -96,7 +96,7 @@ testWith([MOUNTS, ...INSTALLING], {
 });
 
 testWith(INSTALLING, {
-  name: "what does not run here is not installed",
+  name: "install.sh does not install a program that does not run on this machine",
   async fn() {
     await using release = new TemporaryRelease("1.2.3");
     release.files.set(
@@ -119,7 +119,7 @@ testWith(INSTALLING, {
 });
 
 testWith(INSTALLING, {
-  name: "a platform without a build is told so, before anything is downloaded",
+  name: "install.sh reports a platform without a build before it downloads anything",
   async fn() {
     await using release = new TemporaryRelease("1.2.3");
     const on = (system: string, machine: string, others: Record<string, string> = {}) =>
@@ -162,7 +162,7 @@ testWith(INSTALLING, {
 });
 
 testWith(INSTALLING, {
-  name: "what it needs and does not find, it names",
+  name: "install.sh names the tools that are missing",
   async fn() {
     await using release = new TemporaryRelease("1.2.3");
     const without = { PATH: release.tools() };
@@ -182,7 +182,7 @@ testWith(INSTALLING, {
 });
 
 testWith(INSTALLING, {
-  name: "it says whether what was installed is what will be run",
+  name: "install.sh reports whether the installed program is the one that will run",
   async fn() {
     await using release = new TemporaryRelease("1.2.3");
     const onPath = `${release.to}:${Deno.env.get("PATH")}`;
@@ -205,7 +205,7 @@ testWith(INSTALLING, {
 
 for (const shell of ["dash", "bash", "zsh"]) {
   testWith([shell, ...INSTALLING], {
-    name: `${shell} given the script by a pipe installs, and given a part of it does nothing`,
+    name: `${shell} runs install.sh from a pipe, and does nothing with a part of it`,
     async fn() {
       await using release = new TemporaryRelease("1.2.3");
       const text = scriptText();
@@ -229,7 +229,7 @@ for (const shell of ["dash", "bash", "zsh"]) {
 
 for (const downloader of ["curl", "wget"]) {
   testWith([downloader, ...INSTALLING], {
-    name: `install.sh with ${downloader} stays with https, also where a redirect leads elsewhere`,
+    name: `install.sh with ${downloader} uses only https, even after a redirect`,
     async fn() {
       await using release = new TemporaryRelease("1.2.3");
       await using mirror = await SecureMirror.start((name) =>
@@ -256,7 +256,7 @@ for (const downloader of ["curl", "wget"]) {
 }
 
 testWith(INSTALLING, {
-  name: "install.sh warns of http that leaves this machine, and refuses what is no URL",
+  name: "install.sh warns about http to other machines, and refuses an invalid URL",
   async fn() {
     await using release = new TemporaryRelease("1.2.3");
     const { stderr: silent } = await release.install();
@@ -279,7 +279,7 @@ testWith(INSTALLING, {
 });
 
 testWith(["curl", ...INSTALLING], {
-  name: "install.sh installs from GitHub only what gh finds to be built there",
+  name: "install.sh installs from GitHub only files that gh verifies as built there",
   async fn() {
     await using release = new TemporaryRelease("1.2.3");
     // Requests for GitHub go to the release of the test.

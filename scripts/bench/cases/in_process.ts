@@ -76,7 +76,7 @@ async function measure(duration: number, work: {
   spawn: () => Promise<unknown>;
 }): Promise<Figures> {
   let sent = 0;
-  const tell = await rateOneWay(duration, {
+  const { rate: tell } = await rateOneWay(duration, {
     send() {
       work.send(sent & 1023);
       return ++sent % TURN === 0 ? work.arrived() : undefined;
@@ -84,11 +84,11 @@ async function measure(duration: number, work: {
     arrived: work.arrived,
   });
   let n = 0;
-  const ask = await rateOf(duration, [() => work.ask(n++ & 1023)]);
-  const spawn = SPAWNS * await rateOf(duration, [
+  const { rate: ask } = await rateOf(duration, [() => work.ask(n++ & 1023)]);
+  const { rate: spawns } = await rateOf(duration, [
     () => Promise.all(Array.from({ length: SPAWNS }, work.spawn)),
   ]);
-  return { tell, ask, spawn };
+  return { tell, ask, spawn: SPAWNS * spawns };
 }
 
 /** The case. */

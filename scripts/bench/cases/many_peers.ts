@@ -31,12 +31,12 @@ export async function peers(duration: number, place: Place): Promise<Figures> {
   let next = 0;
   const { clients, ...figures } = await connectAll({
     connect: () => startClient(place, `${CLIENT}-${next++}`),
-    memory: () => first.ask(SERVICE, { type: "memory" }, { timeout: 60_000 }),
+    memory: () => first.ask(SERVICE, { type: "memory" }),
   });
   const asks = clients.map((client) => () => askNext(client, 7));
   return {
-    [MANY_EACH]: await rateOf(duration, asks.flatMap((ask) => lanes(OUTSTANDING, ask))),
-    [ONE_EACH]: await rateOf(duration, asks),
+    [MANY_EACH]: (await rateOf(duration, asks.flatMap((ask) => lanes(OUTSTANDING, ask)))).rate,
+    [ONE_EACH]: (await rateOf(duration, asks)).rate,
     ...figures,
   };
 }
@@ -53,13 +53,14 @@ export async function rawPeers(duration: number, place: Place): Promise<Figures>
     },
   });
   const asks = clients.map((stream) => () => roundTrip(stream, bytes));
-  return { [ONE_EACH]: await rateOf(duration, asks), ...figures };
+  const { rate } = await rateOf(duration, asks);
+  return { [ONE_EACH]: rate, ...figures };
 }
 
 /** The work of one peer. */
 export async function onePeer(duration: number, place: Place): Promise<Figures> {
   const server = await startClient(place);
-  const rate = await rateOf(duration, lanes(OUTSTANDING, () => askNext(server, 7)));
+  const { rate } = await rateOf(duration, lanes(OUTSTANDING, () => askNext(server, 7)));
   return { [MANY_EACH]: rate };
 }
 

@@ -13,7 +13,7 @@ import { erlang, genServer } from "../erlang.ts";
 import { servers, sockets } from "../pair.ts";
 import { FrameBatch } from "../raw_frames.ts";
 import { openRaw, RawMode } from "../raw_stream.ts";
-import { rateOneWay } from "../timing.ts";
+import { type Rate, rateOneWay } from "../timing.ts";
 
 const SMALL = new Uint8Array(60).fill(7);
 const WRITE_SIZE = 64 * 1024;
@@ -23,22 +23,22 @@ async function sendOneWay(
   duration: number,
   place: Place,
   { message, batch }: { message: () => unknown; batch?: number },
-): Promise<number> {
+): Promise<Rate> {
   const server = await startClient(place);
   return await rateOneWay(duration, {
     send() {
       server.tell(SERVICE, message());
       return server.congested(SERVER) ? server.drained(SERVER) : undefined;
     },
-    arrived: () => server.ask(SERVICE, { type: "arrived" }, { timeout: 60_000 }),
-  }, batch);
+    arrived: () => server.ask(SERVICE, { type: "arrived" }),
+  }, { ...batch !== undefined && { batch }, pid: place.pid });
 }
 
 async function streamFrames(
   duration: number,
   place: Place,
   { mode, add, batch }: { mode: RawMode; add: (frames: FrameBatch) => void; batch?: number },
-): Promise<number> {
+): Promise<Rate> {
   const stream = await openRaw(place, mode);
   const frames = new FrameBatch();
   return await rateOneWay(duration, {
@@ -52,20 +52,20 @@ async function streamFrames(
       const answer = await stream.read();
       return new Float64Array(answer!.slice().buffer)[0]!;
     },
-  }, batch);
+  }, { ...batch !== undefined && { batch }, pid: place.pid });
 }
 
 /** The project's work with small messages. */
 export async function tells(duration: number, place: Place): Promise<Figures> {
   let n = 0;
   const message = () => ({ type: "take", n: n++ & 1023 });
-  return { rate: await sendOneWay(duration, place, { message }) };
+  return { ...await sendOneWay(duration, place, { message }) };
 }
 
 /** The floor's work with small messages. */
 export async function frames(duration: number, place: Place): Promise<Figures> {
   const add = (frames: FrameBatch) => frames.add(SMALL);
-  return { rate: await streamFrames(duration, place, { mode: RawMode.Count, add }) };
+  return { ...await streamFrames(duration, place, { mode: RawMode.Count, add }) };
 }
 
 function bytesOf(size: number): Uint8Array {
@@ -78,14 +78,14 @@ function textOf(size: number): string {
 
 async function tellPayload(duration: number, place: Place, value: string | Uint8Array) {
   const message = () => ({ type: "take", value });
-  const rate = await sendOneWay(duration, place, { message, batch: 1 });
+  const { rate } = await sendOneWay(duration, place, { message, batch: 1 });
   return { rate: rate * value.length / MIB };
 }
 
 async function streamPayload(duration: number, place: Place, size: number) {
   const value = bytesOf(size);
   const add = (frames: FrameBatch) => frames.add(value);
-  const rate = await streamFrames(duration, place, { mode: RawMode.Take, add, batch: 1 });
+  const { rate } = await streamFrames(duration, place, { mode: RawMode.Take, add, batch: 1 });
   return { rate: rate * size / MIB };
 }
 
@@ -122,6 +122,7 @@ export const ONE_WAY: Case[] = TRANSPORTS.map((transport): Case => ({
       better: "more",
       ...transport === "unix" && { target: { of: "erlang", bound: 5 } },
     },
+    cpu: { unit: "us", better: "less" },
   },
   contestants: {
     project: servers(import.meta.url, tells, transport),

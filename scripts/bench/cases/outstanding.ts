@@ -12,7 +12,7 @@ import { erlang, genServer } from "../erlang.ts";
 import { servers, sockets } from "../pair.ts";
 import { FrameBatch, FrameCutter } from "../raw_frames.ts";
 import { openRaw, RawMode } from "../raw_stream.ts";
-import { lanes, OUTSTANDING, rateOf } from "../timing.ts";
+import { lanes, OUTSTANDING, rateOf, rateWhile } from "../timing.ts";
 
 const SMALL = new Uint8Array(60).fill(7);
 const TEXT = "0123456789abcdef".repeat(64);
@@ -21,14 +21,15 @@ const TEXT = "0123456789abcdef".repeat(64);
 export async function asks(duration: number, place: Place): Promise<Figures> {
   const server = await startClient(place);
   let n = 0;
-  const rate = await rateOf(duration, lanes(OUTSTANDING, () => askNext(server, n++ & 1023)));
-  return { rate };
+  const asks = lanes(OUTSTANDING, () => askNext(server, n++ & 1023));
+  return { ...await rateOf(duration, asks, place.pid) };
 }
 
 /** The project's work with text. */
 export async function texts(duration: number, place: Place): Promise<Figures> {
   const server = await startClient(place);
-  return { rate: await rateOf(duration, lanes(OUTSTANDING, () => askEcho(server, TEXT))) };
+  const echoes = lanes(OUTSTANDING, () => askEcho(server, TEXT));
+  return { ...await rateOf(duration, echoes, place.pid) };
 }
 
 /** The floor's work. */
@@ -56,10 +57,13 @@ async function exchange(duration: number, place: Place, body: Uint8Array): Promi
     }
   };
   await runUntil(performance.now() + duration / 2);
-  const start = performance.now();
   const before = done;
-  await runUntil(start + duration);
-  return { rate: (done - before) / (performance.now() - start) * 1000 };
+  return {
+    ...await rateWhile(place.pid, async () => {
+      await runUntil(performance.now() + duration);
+      return done - before;
+    }),
+  };
 }
 
 /** The cases. */
@@ -73,6 +77,7 @@ export const OUTSTANDING_ASKS: Case[] = TRANSPORTS.flatMap((transport): Case[] =
       ...transport === "unix" && { target: { of: "erlang", bound: 5 } },
       ...transport === "tls" && { target: { of: "unix", bound: 0.6 } },
     },
+    cpu: { unit: "us", better: "less" },
   },
   contestants: {
     project: servers(import.meta.url, asks, transport),
@@ -90,6 +95,7 @@ export const OUTSTANDING_ASKS: Case[] = TRANSPORTS.flatMap((transport): Case[] =
       better: "more",
       ...transport === "unix" && { target: { of: "erlang", bound: 3 } },
     },
+    cpu: { unit: "us", better: "less" },
   },
   contestants: {
     project: servers(import.meta.url, texts, transport),

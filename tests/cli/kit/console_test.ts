@@ -9,7 +9,7 @@ import { ownKernel } from "../../../runtime/own_process.ts";
 import { type Address, formatAddressUrl, hostName } from "../../../runtime/wire/address.ts";
 import type { Listener } from "../../../runtime/wire/stream.ts";
 import { listenAt } from "../../../runtime/wire/transport.ts";
-import { happened, stopClock } from "../../fake_clock.ts";
+import { stopClock } from "../../fake_clock.ts";
 import { LINUX, testWith } from "../../requirements.ts";
 import { eventually } from "../../runtime/server/captured_logs.ts";
 import { LocalEnsemble, refTo } from "../../runtime/server/local_ensemble.ts";
@@ -206,7 +206,7 @@ Deno.test("watchSilence reports once that a server does not answer, and explainL
   await clock.tickAsync(5_000);
   await clock.tickAsync(2_000);
   // The registry is asked for the server's process.
-  await happened(() => lines.length > 0);
+  await eventually(() => lines.length > 0);
   await clock.tickAsync(30_000);
   assert.equal(lines.length, 1, lines.join("\n"));
   assert.match(lines[0]!, /^\.\.\. still waiting: a \(pid \d+ on host \S+\) is /);

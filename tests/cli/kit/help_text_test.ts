@@ -27,7 +27,7 @@ const JSON_OPTION = "--json prints the result as JSON";
 const INFO = "--log <logging> specifies the log level to run with [default: INFO]";
 const WARN = "--log <logging> specifies the log level to run with [default: WARN]";
 const FORCE = "-f --force force the action: ";
-const VIEW = "-v --view shows the current one by its fingerprint, and changes nothing";
+const VIEW = "-v --view prints fingerprints, and changes nothing";
 const ROLE = "--role takes a role instead of a server id: all servers with that role";
 const SERVER = "server-id the server id";
 

@@ -4,11 +4,7 @@ import type { Actor } from "../../../runtime/actor/actor.ts";
 import { ActorSystem } from "../../../runtime/actor/actor_system.ts";
 import { on } from "../../../runtime/actor/cases.ts";
 import { backtrace, describeActor, describeGroup } from "../../../runtime/actor/introspection.ts";
-
-/** Lets bodies run until their first receive. */
-async function settle(system: ActorSystem): Promise<void> {
-  while (system.actors().some(({ state }) => state !== "receiving")) await Promise.resolve();
-}
+import { settle } from "../../runtime/actor/linked_systems.ts";
 
 async function waitDeep(self: Actor): Promise<void> {
   await self.receive([on("go", () => {})]);
@@ -25,7 +21,7 @@ Deno.test("formatGroup lists actors, and subgroups by size or in full", async ()
     self.spawn("kid", waitDeep);
     await waitDeep(self);
   });
-  await settle(system);
+  await settle();
   const group = describeGroup(system.root);
   const rows = formatGroup(group, { recursive: false });
   assert.equal(rows[0], "group 1 root");
@@ -39,7 +35,7 @@ Deno.test("formatGroup lists actors, and subgroups by size or in full", async ()
 Deno.test("formatActor shows what an actor receives", async () => {
   const system = systemOf();
   const actor = system.spawn("waiter", waitDeep);
-  await settle(system);
+  await settle();
   const rows = formatActor({ ...describeActor(actor), age: 93_784_000 });
   assert.match(rows[2]!, /waiter {2}receiving.*1d 2h$/);
   assert.equal(rows[3], "  receives go");
@@ -48,7 +44,7 @@ Deno.test("formatActor shows what an actor receives", async () => {
 Deno.test("formatBacktrace shows the file and line where an actor waits and where it was started", async () => {
   const system = systemOf();
   const actor = system.spawn(undefined, async (self) => await waitDeep(self));
-  await settle(system);
+  await settle();
   const rows = formatBacktrace(await backtrace(actor));
   assert.equal(rows[0], "waiting in a receive");
   assert.match(rows[1]!, /^ {2}at async waitDeep \(file:.*listing_test\.ts:\d+:\d+\)$/);
@@ -63,7 +59,7 @@ Deno.test("formatBacktrace shows the file and line where an actor waits and wher
 Deno.test("a message that arrives during a backtrace is not lost", async () => {
   const system = systemOf();
   const actor = system.spawn(undefined, waitDeep);
-  await settle(system);
+  await settle();
   const looking = [backtrace(actor), backtrace(actor)];
   system.tell(actor, { type: "go" });
   assert.equal((await Promise.all(looking)).length, 2);

@@ -5,7 +5,7 @@ import type { Case } from "../../../runtime/actor/mailbox.ts";
 import { ActorExit, on, onReply } from "../../../runtime/actor/cases.ts";
 import { ActorError, EnsembleError } from "../../../runtime/errors.ts";
 import { FakeTime, settle, startSystem } from "./linked_systems.ts";
-import { happened } from "../../fake_clock.ts";
+import { eventually } from "../server/captured_logs.ts";
 
 const ANY: Case<unknown> = { matches: () => true, react: (message) => message };
 
@@ -113,7 +113,7 @@ Deno.test("receives of every kind get what they would from a list of all message
       }
       assert.equal(actor.mailboxLength, model.length);
       // After a busy while, a receive first yields to the event loop.
-      await happened(() => actor.state === (pending ? "receiving" : "running"));
+      await eventually(() => actor.state === (pending ? "receiving" : "running"));
       actor.exit();
       await settle();
     }),
@@ -451,6 +451,6 @@ Deno.test("a receive times out with the runtime's own timers too", async () => {
     await self.receive([ANY], { timeout: 1 });
     over = true;
   });
-  await happened(() => over);
+  await eventually(() => over);
   await actor.ended;
 });

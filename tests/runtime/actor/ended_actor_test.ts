@@ -3,7 +3,7 @@ import { on, onReply } from "../../../runtime/actor/cases.ts";
 import type { Envelope } from "../../../runtime/actor/messaging.ts";
 import { ActorError } from "../../../runtime/errors.ts";
 import { LinkedSystems, settle, startSystem } from "./linked_systems.ts";
-import { happened } from "../../fake_clock.ts";
+import { eventually } from "../server/captured_logs.ts";
 
 /** The code of the error with which an ask fails. */
 async function codeOf(ask: Promise<unknown>): Promise<string> {
@@ -72,7 +72,7 @@ Deno.test("an actor that ends fails its unanswered requests at once, from this s
   asks.push(near.ask("service@far", { type: "pending" }, forever));
   asks.push(near.ask("service@far", { type: "later" }, forever));
   const codes = Promise.all(asks.map(codeOf));
-  await happened(() => taken === 9);
+  await eventually(() => taken === 9);
   raw.exit("enough");
   await raw.ended;
   for (const { serial } of [service, concurrent]) far.kill(serial);

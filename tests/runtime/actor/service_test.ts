@@ -9,9 +9,8 @@ import {
   InvalidInputError,
   TimeoutError,
 } from "../../../runtime/errors.ts";
-import { CapturedLogs } from "../server/captured_logs.ts";
+import { CapturedLogs, eventually } from "../server/captured_logs.ts";
 import { LinkedSystems, settle, startSystem } from "./linked_systems.ts";
-import { happened } from "../../fake_clock.ts";
 
 async function stop(system: ActorSystem): Promise<void> {
   const actors = system.actors();
@@ -92,7 +91,7 @@ Deno.test("a service handles one request after the other", async () => {
   const service = client<typeof handlers>(system, "a");
   const answers = Promise.all([1, 2, 3].map((id) => service.slow({ id })));
   for (let reached = 1; reached <= 3; reached++) {
-    await happened(() => gates.waiting.length === reached);
+    await eventually(() => gates.waiting.length === reached);
     assert.equal(actor.mailboxLength, 3 - reached);
     gates.waiting[reached - 1]!.resolve();
   }
@@ -149,9 +148,9 @@ Deno.test("a service that is shut down finishes what it has begun, and refuses t
   const service = client<typeof handlers>(near, "a@far");
   const forever = { timeout: Infinity };
   const begun = [service.slow({}, forever), service.slow({}, forever), service.hold({}, forever)];
-  await happened(() => gates.waiting.length === 2 && held !== undefined);
+  await eventually(() => gates.waiting.length === 2 && held !== undefined);
   const stopped = near.ask(actor.ref, { type: "shutdown" }, forever);
-  await happened(() => signals.every(({ aborted }) => aborted));
+  await eventually(() => signals.every(({ aborted }) => aborted));
   assert.equal(signals[0]!.reason.code, "ACTOR_ENDED");
   const refused = { code: "ACTOR_ENDED", message: "a@far is shutting down" };
   await assert.rejects(service.slow(), refused);
@@ -236,14 +235,14 @@ Deno.test("ActorSystem.stopActors lets begun requests finish, with what they ask
   const part = near.ask("part@far", { type: "wait" }, { timeout: Infinity });
   const failed = assert.rejects(part, { code: "ACTOR_ENDED" });
   const order = client<typeof shop>(near, "shop@far").order();
-  await happened(() => gates.waiting.length === 1);
+  await eventually(() => gates.waiting.length === 1);
   const stopped = far.stopActors(60_000, new Set());
   for (const actor of ["shop", "price", "none"]) {
     const ask = near.ask(`${actor}@far`, { type: "order" });
     await assert.rejects(ask, { code: "SERVER_STOPPING", message: "far is stopping" });
   }
   gates.waiting[0]!.resolve();
-  await happened(() => gates.waiting.length === 2);
+  await eventually(() => gates.waiting.length === 2);
   gates.waiting[1]!.resolve();
   assert.equal(await order, 10);
   await Promise.all([stopped, failed]);
@@ -442,7 +441,7 @@ Deno.test("a service that is shut down cleans up before it answers", async () =>
     },
   });
   const answer = system.ask("a", { type: "shutdown" }).then((value) => steps.push(`${value}`));
-  await happened(() => actor.state === "running");
+  await eventually(() => actor.state === "running");
   gate.resolve();
   await answer;
   assert.deepEqual(steps, ["cleaned up", "OK"]);

@@ -7,7 +7,7 @@ import { Deadline, Deadlines, type Tick } from "../../../runtime/actor/time.ts";
 import { within } from "../../../runtime/timeout.ts";
 import { stopClock } from "../../fake_clock.ts";
 import { FakeTime, settle, startSystem } from "./linked_systems.ts";
-import { happened } from "../../fake_clock.ts";
+import { eventually } from "../server/captured_logs.ts";
 
 function start() {
   const due: Deadline[] = [];
@@ -359,7 +359,7 @@ Deno.test("a ticker's period can be months", async () => {
 
 Deno.test("a ticker runs on the runtime's own timers too", async () => {
   const { actor, messages } = startListener((self) => void self.ticker(1));
-  await happened(() => messages.length >= 3);
+  await eventually(() => messages.length >= 3);
   actor.exit();
   await actor.ended;
 });

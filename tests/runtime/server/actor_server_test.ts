@@ -5,7 +5,7 @@ import type { ActorServer } from "../../../runtime/server/actor_server.ts";
 import { HANDSHAKE_TIMEOUT, MAX_HANDSHAKES } from "../../../runtime/wire/limits.ts";
 import { CapturedLogs, eventually } from "./captured_logs.ts";
 import { anyPort, LocalEnsemble, refTo } from "./local_ensemble.ts";
-import { RawPeer } from "./raw_peer.ts";
+import { RawPeer } from "../../rogue_peer.ts";
 
 async function exists(path: string): Promise<boolean> {
   return await Deno.lstat(path).then(() => true, () => false);

@@ -7,6 +7,10 @@ import assert from "node:assert/strict";
 import { configure, type LogLevel, resetSync } from "npm:@logtape/logtape@^2.4.2";
 import { formatRecord } from "../../../runtime/home/log_format.ts";
 
+// The process's own timers, before any test has replaced them.
+const realTimeout = globalThis.setTimeout;
+const realNow = performance.now.bind(performance);
+
 /** The log lines since it was made, without their times; until it is disposed of. */
 export class CapturedLogs implements Disposable {
   /** `LEVEL category: message`, as `gxensemble` logs them. */
@@ -46,15 +50,18 @@ export class CapturedLogs implements Disposable {
   }
 }
 
-/** Waits until a condition holds, and fails when it does not within `timeout` ms. */
+/**
+ * Waits until a condition holds, and fails when it does not within `timeout` ms of real time: a test may have stopped the
+ * clock, and a number of turns may be too few on a busy machine.
+ */
 export async function eventually(
   condition: () => unknown,
-  what: string,
-  timeout = 10_000,
+  what = `${condition}`,
+  timeout = 20_000,
 ): Promise<void> {
-  const until = performance.now() + timeout;
+  const until = realNow() + timeout;
   while (!await condition()) {
-    assert.ok(performance.now() < until, `not within ${timeout} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    assert.ok(realNow() < until, `not within ${timeout} ms: ${what}`);
+    await new Promise((resolve) => realTimeout(resolve, 1));
   }
 }

@@ -22,11 +22,10 @@ import { FrameReader } from "../../../runtime/wire/frames.ts";
 import type { ByteStream } from "../../../runtime/wire/stream.ts";
 import { Tag } from "../../../runtime/wire/value_format.ts";
 import { type FakeClock, moveClock, stopClock } from "../../fake_clock.ts";
-import { rogueBody, rogueFrame, RoguePeer } from "../../rogue_peer.ts";
+import { frame, rogueBody, rogueFrame, RoguePeer } from "../../rogue_peer.ts";
 import { CapturedLogs, eventually } from "./captured_logs.ts";
 import { ChildServer } from "./child_server.ts";
 import { anyPort, LocalEnsemble, refTo } from "./local_ensemble.ts";
-import { frame } from "./raw_peer.ts";
 
 function header(length: number): Uint8Array {
   const bytes = new Uint8Array(4);

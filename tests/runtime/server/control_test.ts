@@ -10,7 +10,7 @@ import {
   shutDownServer,
 } from "../../../runtime/ensemble/remote.ts";
 import type { ActorServer } from "../../../runtime/server/actor_server.ts";
-import { happened, stopClock } from "../../fake_clock.ts";
+import { stopClock } from "../../fake_clock.ts";
 import { eventually } from "./captured_logs.ts";
 import { FakeTime, LinkedSystems, settle } from "../actor/linked_systems.ts";
 import { ChildServer } from "./child_server.ts";
@@ -204,16 +204,16 @@ Deno.test("shutDownServer waits for a server as long as its actors may take, and
   let over = false;
   const stopped = shutDownServer(a.actors, b.id, { onWaiting: (grace) => waited.push(grace) })
     .then(() => over = true);
-  await happened(() => begun);
+  await eventually(() => begun);
   await clock.tickAsync(4_900);
   assert.deepEqual(waited, []);
   await clock.tickAsync(100);
-  await happened(() => waited.length > 0);
+  await eventually(() => waited.length > 0);
   await clock.tickAsync(50_000);
   assert.equal(over, false);
   assert.deepEqual(waited, [60_000]);
   cleaning.resolve();
-  await happened(() => over);
+  await eventually(() => over);
   await stopped;
 });
 
@@ -237,7 +237,7 @@ Deno.test("shutDownServer fails when a server is still there after that", async 
   const options = { onWaiting: (grace: number) => waited.push(grace) };
   const stopped = shutDownServer(a.actors, "liar", options)
     .catch((error) => failure = error);
-  await happened(() =>
+  await eventually(() =>
     a.actors.actors().some(({ name, state }) => name === undefined && state === "receiving")
   );
   await clock.tickAsync(8_000);

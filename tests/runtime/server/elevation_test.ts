@@ -15,7 +15,7 @@ import {
   signed,
 } from "./administered_ensemble.ts";
 import { CapturedLogs, eventually } from "./captured_logs.ts";
-import { happened, stopClock } from "../../fake_clock.ts";
+import { stopClock } from "../../fake_clock.ts";
 import { LocalEnsemble, refTo } from "./local_ensemble.ts";
 import { Proxy } from "./proxy.ts";
 
@@ -199,7 +199,7 @@ Deno.test("elevate answers a refusal after a pause that doubles, up to eight sec
     await clock.tickAsync(pause - 1);
     assert.equal(answered, false, `before ${pause} ms`);
     await clock.tickAsync(1);
-    await happened(() => answered);
+    await eventually(() => answered);
   }
   // Others do not wait for it.
   await elevated(other, target, "shutdown");
@@ -226,7 +226,7 @@ Deno.test("elevate refuses an attempt while the one before is not over, and does
     const over = "target refuses to elevate console: another attempt is still pending";
     assert.deepEqual(reasons, Array(1_000).fill(over));
     // The others may be refused before it is known that the first is wrong.
-    await happened(() => delays.includes(250));
+    await eventually(() => delays.includes(250));
     clock.tick(250);
     assert.match(await first, /not a valid signature/);
   }

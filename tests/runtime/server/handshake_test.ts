@@ -36,7 +36,7 @@ import { connectTo, listenAt } from "../../../runtime/wire/transport.ts";
 import { stopClock } from "../../fake_clock.ts";
 import vectors from "./handshake_vectors.json" with { type: "json" };
 import { anyPort } from "./local_ensemble.ts";
-import { frame, RawPeer } from "./raw_peer.ts";
+import { frame, RawPeer } from "../../rogue_peer.ts";
 
 const COOKIE = new Uint8Array(32).fill(7);
 const alice = await credentials("alice");

@@ -5,8 +5,8 @@ import { ActorRef } from "../../../runtime/actor/references.ts";
 import { DisconnectedError, EnsembleError } from "../../../runtime/errors.ts";
 import { Registration } from "../../../runtime/server/registration.ts";
 import type { OwnEntry } from "../../../runtime/server/registry_protocol.ts";
-import { type FakeClock, happened, stopClock } from "../../fake_clock.ts";
-import { CapturedLogs } from "./captured_logs.ts";
+import { type FakeClock, stopClock } from "../../fake_clock.ts";
+import { CapturedLogs, eventually } from "./captured_logs.ts";
 
 const LEASE = 15_000;
 
@@ -134,7 +134,7 @@ Deno.test("a server that lost the registry asks again, at most 3 s later, and lo
   assert.ok(new Set(pauses).size > 10);
   server.answer = (type) => type === "register" ? { revision: 9, lease: LEASE } : true;
   await server.clock.tickAsync(3_001);
-  await happened(() => logs.matching(/registered again/).length > 0);
+  await eventually(() => logs.matching(/registered again/).length > 0);
   assert.deepEqual(logs.lines, [
     "WARN registration: the registry was lost; registering again as soon as it is back",
     "WARN registration: cannot register yet: cannot reach registry: it is away",
@@ -162,7 +162,7 @@ Deno.test("a registry that does not answer is lost, and asked again", async () =
   assert.match(logs.complaints.join("\n"), /the registry was lost; .*\n.*no answer from registry/);
   server.answer = (type) => type === "register" ? { revision: 9, lease: LEASE } : true;
   await server.clock.tickAsync(10_000);
-  await happened(() => logs.matching(/registered again/).length > 0);
+  await eventually(() => logs.matching(/registered again/).length > 0);
 });
 
 Deno.test("nothing is registered after the entry was removed", async () => {

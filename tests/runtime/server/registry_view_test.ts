@@ -18,8 +18,8 @@ import {
   type Watched,
   type WatchedChange,
 } from "../../../runtime/server/registry_view.ts";
-import { type FakeClock, happened, stopClock } from "../../fake_clock.ts";
-import { CapturedLogs } from "./captured_logs.ts";
+import { type FakeClock, stopClock } from "../../fake_clock.ts";
+import { CapturedLogs, eventually } from "./captured_logs.ts";
 
 const WAIT = 60_000;
 
@@ -152,7 +152,7 @@ class Viewed implements Disposable {
   /** Waits until the registry has a query for what is followed. */
   async followed(): Promise<ChangesQuery> {
     await this.clock.tickAsync(FOLLOW_DELAY);
-    await happened(() => this.registry.waiting !== undefined);
+    await eventually(() => this.registry.waiting !== undefined);
     return this.registry.waiting!;
   }
 
@@ -188,10 +188,10 @@ Deno.test("refresh asks the registry, which tells of changes from then on", asyn
   const query = await viewed.followed();
   assert.deepEqual({ ...query, wait: 0 }, { after: "one:1", ids: ["a"], roles: [], wait: 0 });
   registry.put("a", "unreachable");
-  await happened(() => view.known("a")?.state === "unreachable");
-  await happened(() => registry.waiting !== undefined);
+  await eventually(() => view.known("a")?.state === "unreachable");
+  await eventually(() => registry.waiting !== undefined);
   registry.remove("a", "gone");
-  await happened(() => view.known("a") === undefined);
+  await eventually(() => view.known("a") === undefined);
   assert.deepEqual(registry.lookups, ["a"]);
 });
 
@@ -216,7 +216,7 @@ Deno.test("withRole asks once, and then answers from the view", async () => {
   await viewed.followed();
   registry.put("d");
   registry.put("a", "up", ["other"]);
-  await happened(() => registry.waiting !== undefined);
+  await eventually(() => registry.waiting !== undefined);
   assert.deepEqual(await ids(), ["b", "d"]);
   assert.equal(registry.lists.length, 1);
 });
@@ -228,9 +228,9 @@ Deno.test("all changes are asked for when there are too many servers to name", a
   assert.equal((await viewed.followed()).ids?.length, 256);
   await view.refresh("s256");
   await viewed.clock.tickAsync(FOLLOW_DELAY);
-  await happened(() => registry.waiting?.all === true);
+  await eventually(() => registry.waiting?.all === true);
   registry.put("s256");
-  await happened(() => view.known("s256") !== undefined);
+  await eventually(() => view.known("s256") !== undefined);
 });
 
 Deno.test("servers and roles that are not asked for any more are not followed any more", async () => {
@@ -246,7 +246,7 @@ Deno.test("servers and roles that are not asked for any more are not followed an
   view.lastKnown("a");
   await viewed.clock.tickAsync(2);
   registry.put("a");
-  await happened(() => view.size === 1);
+  await eventually(() => view.size === 1);
   assert.deepEqual((await viewed.followed()).ids, ["a"]);
 });
 
@@ -259,7 +259,7 @@ Deno.test("while the registry is away, the last known entries are used, and the 
   await view.refresh("a");
   await viewed.followed();
   registry.goAway();
-  await happened(() => view.awayFor !== undefined);
+  await eventually(() => view.awayFor !== undefined);
   assert.deepEqual((await view.withRole("worker")).map(({ id }) => id), ["a"]);
   assert.equal((await view.find("a"))?.id, "a");
   await assert.rejects(view.find("b"), DisconnectedError);
@@ -267,7 +267,7 @@ Deno.test("while the registry is away, the last known entries are used, and the 
   registry.put("b");
   registry.comeBack();
   await viewed.clock.tickAsync(3_000);
-  await happened(() => view.awayFor === undefined);
+  await eventually(() => view.awayFor === undefined);
   assert.deepEqual((await view.withRole("worker")).map(({ id }) => id), ["a", "b"]);
   assert.deepEqual(logs.lines, [
     "WARN registry: the registry is away; until the registry is back, servers are found where they were last",
@@ -288,7 +288,7 @@ Deno.test("watch gives the servers that there are, and then each change", async 
   assert.deepEqual(shown(workers), ["present a", "present b"]);
   const step = async (make: () => void) => {
     make();
-    await happened(() => registry.waiting !== undefined);
+    await eventually(() => registry.waiting !== undefined);
   };
   await step(() => registry.put("a"));
   await step(() => registry.put("b", "up", ["worker", "more"]));
@@ -346,7 +346,7 @@ Deno.test("watch gives the difference when the registry has lost its changes", a
   await viewed.followed();
   assert.deepEqual(shown(told).slice(3), ["gone c", "up d", "draining b"]);
   registry.put("a", "unreachable");
-  await happened(() => told.length === 7);
+  await eventually(() => told.length === 7);
   assert.equal(shown(told).at(-1), "unreachable a");
 });
 
@@ -357,11 +357,11 @@ Deno.test("a second watcher gets the servers that there are, and both get each c
   const first = viewed.watch({ role: "worker" });
   await viewed.followed();
   registry.put("b");
-  await happened(() => first.length === 2 && registry.waiting !== undefined);
+  await eventually(() => first.length === 2 && registry.waiting !== undefined);
   const second = viewed.watch({ role: "worker" });
-  await happened(() => second.length === 2);
+  await eventually(() => second.length === 2);
   registry.remove("a");
-  await happened(() => first.length === 3 && second.length === 3);
+  await eventually(() => first.length === 3 && second.length === 3);
   assert.deepEqual(shown(second), ["present a", "present b", "left a"]);
   assert.equal(registry.lists.length, 1);
 });

@@ -11,7 +11,7 @@ import {
 import type { ByteStream, Listener } from "../../../runtime/wire/stream.ts";
 import { connectTls, requireClientCertificates } from "../../../runtime/wire/tls_transport.ts";
 import { connectTo, listenAt } from "../../../runtime/wire/transport.ts";
-import { happened, stopClock } from "../../fake_clock.ts";
+import { stopClock } from "../../fake_clock.ts";
 import { testWith } from "../../requirements.ts";
 import { eventually } from "../server/captured_logs.ts";
 import { type CertificateOptions, MadeAuthority, MadeCredentials } from "./made_authority.ts";
@@ -201,13 +201,13 @@ const BAD_CLIENTS: [what: string, options: CertificateOptions, reason: RegExp][]
   ["expired", { since: 2 * DAY, left: -DAY }, /certificate/],
   ["not yet valid", { since: -DAY, left: 2 * DAY }, /certificate/],
   ["for servers only", { usages: [ExtendedKeyUsage.serverAuth] }, /./],
-  ["signed by one that is no authority", {
+  ["signed by a server instead of an authority", {
     issuer: (await authority.issue("mallory")).issuer,
   }, /./],
   ["signed by an authority below the issuing one", {
     issuer: (await authority.issue("mallory", { authority: true })).issuer,
   }, /./],
-  ["signed by nobody that is known here", {
+  ["signed by an unknown authority", {
     issuer: (await other.issue("mallory")).issuer,
   }, /./],
 ];
@@ -233,12 +233,12 @@ const BAD_SERVERS: [what: string, options: CertificateOptions, reason: RegExp][]
   ["expired", { since: 2 * DAY, left: -DAY }, /./],
   ["not yet valid", { since: -DAY, left: 2 * DAY }, /./],
   ["for clients only", { usages: [ExtendedKeyUsage.clientAuth] }, /./],
-  ["of another host", { hosts: [{ type: "dns", value: "elsewhere.internal" }] }, /altnames/],
-  ["of another address", { hosts: [{ type: "ip", value: "127.0.0.2" }] }, /altnames/],
+  ["for another host", { hosts: [{ type: "dns", value: "elsewhere.internal" }] }, /altnames/],
+  ["for another address", { hosts: [{ type: "ip", value: "127.0.0.2" }] }, /altnames/],
   // Before alternative names existed, an address in place of a name was accepted.
-  ["of an address as a name", { hosts: [{ type: "dns", value: "127.0.0.1" }] }, /altnames/],
-  ["of no host", { hosts: [] }, /altnames/],
-  ["signed by one that is no authority", {
+  ["for an address as a name", { hosts: [{ type: "dns", value: "127.0.0.1" }] }, /altnames/],
+  ["for no host", { hosts: [] }, /altnames/],
+  ["signed by a server instead of an authority", {
     issuer: (await authority.issue("mallory")).issuer,
   }, /./],
 ];
@@ -496,7 +496,7 @@ for (const [what, act, told] of UNFINISHED) {
           await act(socket);
         }
         const arrived = () => handshakes = Math.max(handshakes, clock.countTimers());
-        await happened(() => arrived() === 10 || port.refusals.length === 10);
+        await eventually(() => arrived() === 10 || port.refusals.length === 10);
         // Once an honest client is accepted, everything sent before it has arrived.
         const honest = await port.pair();
         for (const stream of [honest.client, honest.server]) stream.close();

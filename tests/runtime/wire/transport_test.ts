@@ -17,7 +17,7 @@ import { connectTo, listenAt } from "../../../runtime/wire/transport.ts";
 const ANY_PORT: Address = { kind: "tcp", host: "127.0.0.1", port: 0 };
 
 function listen(address: Address): Promise<Listener> {
-  return listenAt(address, { onRefused: () => assert.fail("nobody is refused here") });
+  return listenAt(address, { onRefused: () => assert.fail("no client is refused here") });
 }
 
 async function assertFails(action: Promise<unknown>, message: string): Promise<void> {
