@@ -160,9 +160,13 @@ function registryHandlers(
     remove({ id, instance }, context) {
       const session = ownSession(id, context);
       const make = async () => {
-        const isRemoved = await changes.remove({ id, instance });
+        const { server: by } = context.sender;
+        const isRemoved = await changes.remove({ id, instance }, by === id ? "left" : "gone");
         if (session && sameInstance(session.instance, instance)) session.left = true;
-        if (isRemoved && mayLog("removals", context)) logger.info("{id} has left", { id });
+        if (isRemoved && mayLog("removals", context)) {
+          if (by === id) logger.info("{id} has left", { id });
+          else logger.info("{id} was removed by {by}", { id, by });
+        }
         return isRemoved;
       };
       const failure = (removed: boolean) =>
