@@ -48,7 +48,7 @@ export async function serveRegistry(server: RegistryServer, store: RegistryStore
   await store.start(directory);
   // It answers as soon as it can be asked.
   await store.announce({ ...server.entry, state: "up" });
-  const queries = new BlockingQueries(directory, store.epoch);
+  const queries = new BlockingQueries(directory, store);
   const broken = new BrokenConnections(directory, {
     store,
     presence: (entry) => server.presence(entry),
